@@ -1,0 +1,155 @@
+# normd. `make help` lists the targets.
+#
+# One folder is one archive. Each variant (release, asan, tsan, coverage) has a build folder of its own; a change of compiler or
+# flags rebuilds that folder. CFLAGS, CPPFLAGS and LDFLAGS are yours: normd's own flags stand apart from them.
+
+VERSION  := 0.1.0
+VARIANT  ?= release
+B        := $(if $(filter release,$(VARIANT)),build,build/$(VARIANT))
+
+CC       ?= cc
+CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+
+ROOMS    := base norm codec storage handlers server
+
+std      := -std=c11 -D_GNU_SOURCE -I.
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
+            -Wundef -Wvla -Wformat=2 -Wconversion -Wno-sign-conversion $(if $(CI),-Werror)
+# The same bits everywhere: no contraction of a*b+c, no value-changing optimization. MATH.md says why.
+numbers  := -ffp-contract=off -fno-math-errno
+harden   := -fstack-protector-strong -fPIE
+variant_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EACH_APART -O1
+variant_tsan     := -fsanitize=thread -fno-omit-frame-pointer -O1
+variant_coverage := --coverage -O0
+variant_release  := -D_FORTIFY_SOURCE=2
+
+all_cflags  := $(std) $(warnings) $(numbers) $(harden) $(CPPFLAGS) $(CFLAGS) $(variant_$(VARIANT)) -pthread
+all_ldflags := -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(filter -f% --coverage,$(variant_$(VARIANT))) -pthread
+
+libs_base     :=
+libs_norm     := -lm
+libs_codec    := -lcjson -lz -lm
+libs_storage  := -lsqlite3
+libs_handlers :=
+libs_server   := -lmicrohttpd
+libs_all      := -lmicrohttpd -lsqlite3 -lcjson -lz -lm
+
+sources  = $(wildcard $(1)/*.c)
+objects  = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+archives := $(foreach r,$(ROOMS),$(B)/lib$(r).a)
+# Most dependent first, as a linker wants them.
+link_archives := $(B)/libserver.a $(B)/libhandlers.a $(B)/libstorage.a $(B)/libcodec.a $(B)/libnorm.a $(B)/libbase.a
+
+unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all run test unit layers asan tsan valgrind coverage lint format install clean help setup vectors FORCE
+
+all: $(B)/normd ## build the daemon (build/normd)
+
+$(B)/normd: $(B)/main/main.o $(link_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
+
+# One archive a room; main() stands apart so that tests can link the server's other parts.
+define room_rules
+$(B)/lib$(1).a: $(filter-out $(B)/server/main.o,$(call objects,$(1)))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
+
+$(B)/main/main.o: server/main.c $(B)/flags | $(B)/packages
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -DNORMD_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+
+$(B)/server/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
+$(B)/handlers/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
+# The kernels, and the tight loops of the codec, are worth the compiler's best whatever CFLAGS says of the rest.
+ifeq ($(VARIANT),release)
+$(B)/norm/%.o $(B)/codec/%.o: all_cflags += -O3
+endif
+
+$(B)/%.o: %.c $(B)/flags | $(B)/packages
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -MMD -MP -c -o $@ $<
+
+# Written anew only when the flags change: what depends on it is then rebuilt.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(all_cflags) $(all_ldflags) $(VERSION))' | cmp -s - $@ || \
+	    echo '$(subst ','\'',$(CC) $(all_cflags) $(all_ldflags) $(VERSION))' >$@
+
+# The libraries that the build needs, installed when they are missing.
+$(B)/packages:
+	@mkdir -p $(@D)
+	@scripts/setup build
+	@touch $@
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
+	$(CC) $(all_ldflags) -o $@ $< $(B)/tests/unit/main.o $(link_archives) $(unit_libs) $(libs_all)
+unit_libs = $(shell pkg-config --libs check)
+
+setup: ## install what building, running and testing need (Debian, Ubuntu)
+	scripts/setup build run test
+
+run: all ## build, run the worked example on real data, then keep serving (PORT=, STORE=)
+	@scripts/setup run
+	@PORT='$(PORT)' STORE='$(STORE)' scripts/demo $(B)/normd
+
+unit: $(unit_tests) ## the unit tests alone
+	@tests/run --build $(B) unit
+
+test: test-setup all ## all tests: unit, layering, integration
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests)
+	@tests/run --build $(B)
+
+.PHONY: test-setup
+test-setup:
+	@scripts/setup build test
+
+layers: $(archives) ## prove with the linker who may call whom
+	@tests/layers $(B)
+
+asan: ## the whole suite under address and undefined-behaviour sanitizers
+	$(MAKE) VARIANT=asan test
+
+tsan: ## the whole suite under the thread sanitizer
+	$(MAKE) VARIANT=tsan test
+
+valgrind: test-setup all ## the unit tests and a round of the daemon under valgrind
+	@scripts/setup valgrind
+	@$(MAKE) --no-print-directory $(unit_tests)
+	@tests/run --build $(B) --valgrind
+
+coverage: ## line coverage of the whole suite, in build/coverage/report
+	@scripts/setup coverage
+	$(MAKE) VARIANT=coverage test
+	@scripts/coverage build/coverage
+
+lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
+	@scripts/setup lint
+	@scripts/lint
+
+format: ## lay out the sources with clang-format
+	@scripts/setup lint
+	clang-format -i $(foreach r,$(ROOMS) tests/unit,$(wildcard $(r)/*.[ch]))
+
+vectors: ## make the golden vectors anew (needs python3-torch)
+	@scripts/setup vectors
+	tests/make_vectors.py tests/vectors
+
+install: all ## install under DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
+
+clean: ## remove everything built
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,101 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef ARENA_EACH_APART
+#define BLOCK_BYTES ((size_t)0)
+#else
+#define BLOCK_BYTES ((size_t)4096)
+#endif
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used;
+	size_t size;
+	alignas(max_align_t) unsigned char bytes[];
+};
+
+void
+arena_init(struct arena *a, size_t budget)
+{
+	a->blocks = NULL;
+	a->left = budget;
+}
+
+void
+arena_fini(struct arena *a)
+{
+	struct arena_block *b, *next;
+
+	for (b = a->blocks; b != NULL; b = next) {
+		next = b->next;
+		free(b);
+	}
+	arena_init(a, 0);
+}
+
+/* A block with room for `size`, at the head of the list. calloc: large ones come zeroed from the kernel, untouched. */
+static struct arena_block *
+arena_grow(struct arena *a, size_t size)
+{
+	struct arena_block *b;
+	size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
+
+	if (room > SIZE_MAX - sizeof(*b))
+		return NULL;
+	b = calloc(1, sizeof(*b) + room);
+	if (b == NULL)
+		return NULL;
+	b->size = room;
+	b->next = a->blocks;
+	a->blocks = b;
+	return b;
+}
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	const size_t align = alignof(max_align_t);
+	struct arena_block *b = a->blocks;
+	void *p;
+
+	if (size > SIZE_MAX - align)
+		return NULL;
+	size = (size + align - 1) / align * align;
+	if (size > a->left)
+		return NULL;
+	if (BLOCK_BYTES == 0 || b == NULL || b->size - b->used < size)
+		b = arena_grow(a, size);
+	if (b == NULL)
+		return NULL;
+	p = b->bytes + b->used;
+	b->used += size;
+	a->left -= size;
+	return p;
+}
+
+void *
+arena_array(struct arena *a, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes))
+		return NULL;
+	return arena_alloc(a, bytes);
+}
+
+char *
+arena_text(struct arena *a, const char *text, size_t len)
+{
+	char *copy;
+
+	if (len == SIZE_MAX)
+		return NULL;
+	copy = arena_alloc(a, len + 1);
+	if (copy != NULL && len > 0)
+		memcpy(copy, text, len);
+	return copy;
+}

@@ -1,0 +1,96 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_BYTES ((size_t)256)
+
+void
+buf_init(struct buf *b, size_t limit)
+{
+	*b = (struct buf){ .limit = limit };
+}
+
+void
+buf_fini(struct buf *b)
+{
+	free(b->bytes);
+	buf_init(b, 0);
+}
+
+void
+buf_clear(struct buf *b)
+{
+	b->len = 0;
+	b->failed = false;
+}
+
+char *
+buf_reserve(struct buf *b, size_t len)
+{
+	size_t size;
+	char *bytes;
+
+	if (b->failed || len > b->limit - b->len) {
+		b->failed = true;
+		return NULL;
+	}
+	if (b->size - b->len < len || b->bytes == NULL) {
+		size = b->size < FIRST_BYTES ? FIRST_BYTES : b->size;
+		while (size - b->len < len)
+			size += size / 2;
+		bytes = realloc(b->bytes, size);
+		if (bytes == NULL) {
+			b->failed = true;
+			return NULL;
+		}
+		b->bytes = bytes;
+		b->size = size;
+	}
+	return b->bytes + b->len;
+}
+
+void
+buf_add(struct buf *b, const void *bytes, size_t len)
+{
+	char *room = buf_reserve(b, len);
+
+	if (room != NULL && len > 0)
+		memcpy(room, bytes, len);
+	if (room != NULL)
+		b->len += len;
+}
+
+void
+buf_byte(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void
+buf_text(struct buf *b, const char *text)
+{
+	buf_add(b, text, strlen(text));
+}
+
+void
+buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list ap;
+	char *room;
+	int len;
+
+	va_start(ap, format);
+	len = vsnprintf(NULL, 0, format, ap);
+	va_end(ap);
+	if (len < 0 || (room = buf_reserve(b, (size_t)len + 1)) == NULL) {
+		b->failed = true;
+		return;
+	}
+	va_start(ap, format);
+	vsnprintf(room, (size_t)len + 1, format, ap);
+	va_end(ap);
+	b->len += (size_t)len;
+}

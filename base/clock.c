@@ -1,0 +1,26 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+uint64_t
+clock_monotonic_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+void
+clock_stamp(char out[CLOCK_STAMP_BYTES])
+{
+	struct timespec t;
+	struct tm tm;
+	size_t len;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	len = strftime(out, CLOCK_STAMP_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out + len, CLOCK_STAMP_BYTES - len, ".%03uZ", (unsigned)(t.tv_nsec / 1000000) % 1000);
+}

@@ -1,0 +1,81 @@
+#include "base/err.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+struct err_row {
+	const char *code;
+	unsigned status;
+	const char *title;
+};
+
+static const struct err_row rows[ERR_COUNT] = {
+#define ERR_ROW(name, code, status, title) [ERR_##name] = { code, status, title },
+	ERR_TABLE(ERR_ROW)
+#undef ERR_ROW
+};
+
+static void
+err_fill(struct err *e, enum err_code code, const char *format, va_list ap)
+{
+	memset(e, 0, sizeof(*e));
+	e->code = code;
+	vsnprintf(e->detail, sizeof(e->detail), format, ap);
+}
+
+int
+err_set(struct err *e, enum err_code code, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	err_fill(e, code, format, ap);
+	va_end(ap);
+	return -1;
+}
+
+int
+err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...)
+{
+	va_list ap;
+	size_t len;
+
+	va_start(ap, format);
+	err_fill(e, code, format, ap);
+	va_end(ap);
+	e->has_offset = true;
+	e->offset = offset;
+	len = strlen(e->detail);
+	snprintf(e->detail + len, sizeof(e->detail) - len, " (at byte %llu)", (unsigned long long)offset);
+	return -1;
+}
+
+int
+err_set_memory(struct err *e)
+{
+	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now");
+	e->retry_after_s = 1;
+	return -1;
+}
+
+const char *
+err_code_text(enum err_code code)
+{
+	assert(code > ERR_NONE && code < ERR_COUNT);
+	return rows[code].code;
+}
+
+unsigned
+err_status(enum err_code code)
+{
+	assert(code > ERR_NONE && code < ERR_COUNT);
+	return rows[code].status;
+}
+
+const char *
+err_title(enum err_code code)
+{
+	assert(code > ERR_NONE && code < ERR_COUNT);
+	return rows[code].title;
+}

@@ -1,0 +1,72 @@
+/*
+ * The one error type. It is filled where a failure is found, passed up unchanged, and turned into an answer
+ * (application/problem+json) and a log line in one place, the server. A zeroed struct err is "no error".
+ *
+ * The table below ties each error to its stable code, its HTTP status and its title; to add an error, add a row.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+/* X(name, code, status, title) */
+#define ERR_TABLE(X) \
+	X(BAD_JSON, "bad_json", 400, "The body is not valid JSON") \
+	X(BAD_TENSOR, "bad_tensor", 400, "The tensor is not valid") \
+	X(BAD_PARAMETER, "bad_parameter", 400, "A parameter is not valid") \
+	X(BAD_NAME, "bad_name", 400, "The name is not valid") \
+	X(NO_SUCH_ROUTE, "no_such_route", 404, "There is no such route") \
+	X(NO_SUCH_MODEL, "no_such_model", 404, "There is no such model") \
+	X(NO_SUCH_LAYER, "no_such_layer", 404, "There is no such layer") \
+	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The route does not have this method") \
+	X(NOT_ACCEPTABLE, "not_acceptable", 406, "No acceptable form of answer") \
+	X(LAYER_DIFFERS, "layer_differs", 409, "The layer exists with another definition") \
+	X(NOT_TRAINED, "not_trained", 409, "The layer has no statistics yet") \
+	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has moved on") \
+	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
+	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's form is not supported") \
+	X(SHAPE_MISMATCH, "shape_mismatch", 422, "The shape does not fit the layer") \
+	X(TOO_FEW_VALUES, "too_few_values", 422, "Too few values per channel") \
+	X(NON_FINITE_INPUT, "non_finite_input", 422, "A value is not finite") \
+	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
+	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage does not answer") \
+	X(SHUTTING_DOWN, "shutting_down", 503, "The server is shutting down") \
+	X(STORAGE_FULL, "storage_full", 507, "The storage is full")
+
+enum err_code {
+	ERR_NONE,
+#define ERR_ENUM(name, code, status, title) ERR_##name,
+	ERR_TABLE(ERR_ENUM)
+#undef ERR_ENUM
+	ERR_COUNT
+};
+
+struct err {
+	enum err_code code;
+	bool has_offset;
+	uint64_t offset;       /* byte of the body that the detail speaks of; only when has_offset */
+	unsigned retry_after_s; /* 0: no Retry-After */
+	char detail[400];      /* for a person: what was wrong with this very request */
+	char expected[160];    /* "" when it would not help */
+	char actual[160];
+};
+
+/* Fills `e` (all of it) and returns -1, so that a function can end with `return err_set(...)`. Thread-safe. */
+int err_set(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The same with the offending byte's offset, which the detail names too: " (at byte N)" is appended. */
+int err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* Out of memory for this request: `overloaded`, to be tried again. Returns -1. */
+int err_set_memory(struct err *e);
+
+/* The table's columns. `code` must not be ERR_NONE. */
+const char *err_code_text(enum err_code code);
+unsigned err_status(enum err_code code);
+const char *err_title(enum err_code code);
+
+#endif

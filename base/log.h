@@ -1,0 +1,38 @@
+/*
+ * The log: one structured line per event, on standard error, as JSON or as key=value text. Lines are handed to a thread that
+ * writes them, so that nobody waits for whoever reads the log; when the reader is so slow that LOG_PENDING_MAX bytes wait,
+ * lines are dropped, and the next line that gets through is preceded by one that says how many.
+ *
+ * Any thread may log. Before log_start and after log_stop lines are written directly.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include <stddef.h>
+#include "base/compiler.h"
+
+#define LOG_PENDING_MAX ((size_t)1 << 20)
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_JSON, LOG_TEXT };
+
+/* A line's field. A NULL `text` makes it a number. */
+struct log_field {
+	const char *name;
+	const char *text;
+	double number; /* shown with up to 3 decimals */
+};
+
+/* Starts the thread; -1 when it cannot be started. */
+int log_start(enum log_level least, enum log_format format);
+
+/* Writes what waits and stops the thread. */
+void log_stop(void);
+
+/* One event. Names and texts are copied. */
+void log_event(enum log_level level, const char *message, const struct log_field *fields, size_t count);
+
+/* One event without fields, printf-like. */
+void log_printf(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

@@ -1,0 +1,26 @@
+/* A decimal number as its text was understood, before it is rounded to a type. Private to the decimal codec. */
+#ifndef CODEC_DECIMAL_TEXT_H
+#define CODEC_DECIMAL_TEXT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The significant digits that always fit `mantissa`. */
+#define DECIMAL_MANTISSA_DIGITS 19
+
+struct decimal_text {
+	uint64_t mantissa; /* the first DECIMAL_MANTISSA_DIGITS significant digits, or all when there are fewer */
+	int64_t exponent;  /* mantissa·10^exponent is the number, or a little less where `truncated` */
+	const char *digits;
+	const char *digits_end; /* [digits, digits_end): all digits, with the point among them and zeros before them */
+	bool negative;
+	bool truncated; /* there are more significant digits than `mantissa` holds */
+};
+
+/*
+ * The sign of |text| − half·2^exponent, exactly. Only for a truncated text within a relative distance of 10^-18 of that number,
+ * which is the midpoint of two neighbouring floats or doubles: that bounds the memory, all of it on the stack.
+ */
+int decimal_compare(const struct decimal_text *text, uint64_t half, int exponent);
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * The hot path of the whole decoder. Numbers are read where they lie, by array_run, which goes from value to value as long as
+ * they follow one another with nothing but a comma and perhaps a space between them; it stops at everything else, which the
+ * slower loop around it takes: brackets, other white space, the end of the list's or the memory's room, the end of the input.
+ * Only a number that the input's end may have cut is copied, and read when the byte after it has come.
+ */
+#include "codec/json_array.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "codec/decimal.h"
+
+int
+json_array_begin(struct json_array *a, const char *name, const struct json_shape *given, const struct json_values *values,
+    uint64_t at, struct err *e)
+{
+	*a = (struct json_array){ .values = *values, .state = JSON_ARRAY_ELEMENT };
+	json_nesting_begin(&a->nesting, name, given);
+	buf_init(&a->partial, 2 * JSON_PIECE_MAX + 1);
+	return given->rank > 0 ? json_values_reserve(&a->values, given->count, at, e) : 0;
+}
+
+void
+json_array_fini(struct json_array *a)
+{
+	free(a->values.bytes);
+	buf_fini(&a->partial);
+	*a = (struct json_array){ 0 };
+}
+
+/* What went wrong with the number at [p, end), `at` in the document; for DECIMAL_INVALID `end` is the wrong byte. */
+static int
+array_number_error(
+    const struct json_array *a, enum decimal_result r, const char *p, const char *end, uint64_t at, struct err *e)
+{
+	const char *name = a->nesting.name;
+	size_t len = (size_t)(end - p);
+	char text[16], quote[JSON_QUOTE];
+
+	switch (r) {
+	case DECIMAL_OVERFLOW:
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: %s does not fit %s", name, json_quote(p, len, quote),
+		    datatype_name(a->values.datatype));
+	case DECIMAL_INVALID:
+		return err_set_at(
+		    e, ERR_BAD_JSON, at + len, "%s: a number cannot go on with %s", name, json_byte_text(*end, text));
+	default:
+		return err_set_memory(e);
+	}
+}
+
+static inline enum decimal_result
+array_read(bool wide, const char *p, const char *limit, const char **end, unsigned char *out)
+{
+	return wide ? decimal_read_f64(p, limit, end, (double *)(void *)out) :
+		      decimal_read_f32(p, limit, end, (float *)(void *)out);
+}
+
+/*
+ * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next; unless the
+ * result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set it.
+ * `wide` is a constant wherever this is inlined.
+ */
+static inline enum decimal_result
+array_run(struct json_array *a, bool wide, size_t room, struct json_input *in, const char **end)
+{
+	const size_t size = wide ? sizeof(double) : sizeof(float);
+	unsigned char *start = a->values.bytes + a->values.count * size;
+	unsigned char *out = start, *stop = start + room * size;
+	const char *p = in->p, *limit = in->end;
+	enum decimal_result r;
+	size_t values;
+
+	while ((r = array_read(wide, p, limit, end, out)) == DECIMAL_OK) {
+		out += size;
+		p = *end;
+		a->state = JSON_ARRAY_COMMA;
+		/* A number is only read when the byte after it is there too. */
+		if (*p != ',')
+			break;
+		a->state = JSON_ARRAY_ELEMENT;
+		p++;
+		if (p < limit && *p == ' ')
+			p++;
+		if (p == limit || out == stop || !json_starts_number(*p))
+			break;
+	}
+	values = (size_t)(out - start) / size;
+	a->values.count += values;
+	json_nesting_add(&a->nesting, values);
+	in->p = p;
+	return r;
+}
+
+/* Makes sure that a value, at `at`, may come, and that there is memory for it. */
+static int
+array_expect_value(struct json_array *a, uint64_t at, struct err *e)
+{
+	if (json_nesting_value(&a->nesting, at, e) < 0)
+		return -1;
+	return a->values.count == a->values.capacity ? json_values_grow(&a->values, at, e) : 0;
+}
+
+/* Takes numbers, of which one starts at in->p. */
+static int
+array_numbers(struct json_array *a, struct json_input *in, struct err *e)
+{
+	enum decimal_result r;
+	const char *end = NULL;
+	size_t room, list_room;
+
+	if (array_expect_value(a, json_input_at(in, in->p), e) < 0)
+		return -1;
+	room = a->values.capacity - a->values.count;
+	list_room = json_nesting_room(&a->nesting);
+	if (list_room < room)
+		room = list_room;
+	r = a->values.datatype == DATATYPE_FP64 ? array_run(a, true, room, in, &end) : array_run(a, false, room, in, &end);
+	if (r == DECIMAL_OK)
+		return 0;
+	if (r != DECIMAL_INCOMPLETE)
+		return array_number_error(a, r, in->p, end, json_input_at(in, in->p), e);
+	a->state = JSON_ARRAY_NUMBER;
+	a->number = JSON_NUMBER_START;
+	a->number_at = json_input_at(in, in->p);
+	buf_clear(&a->partial);
+	return 0;
+}
+
+/* Reads the number that was gathered, whose grammar has been checked. */
+static int
+array_gathered(struct json_array *a, struct err *e)
+{
+	const bool wide = a->values.datatype == DATATYPE_FP64;
+	unsigned char *out = a->values.bytes + a->values.count * datatype_size(a->values.datatype);
+	const char *end = NULL;
+	enum decimal_result r;
+
+	buf_byte(&a->partial, ' ');
+	if (a->partial.failed)
+		return err_set_memory(e);
+	r = array_read(wide, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
+	if (r != DECIMAL_OK)
+		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);
+	a->values.count++;
+	json_nesting_add(&a->nesting, 1);
+	a->state = JSON_ARRAY_COMMA;
+	return 0;
+}
+
+/* Goes on with a number that an earlier piece of the input has cut. */
+static int
+array_gather(struct json_array *a, struct json_input *in, struct err *e)
+{
+	const char *end = json_number_skip(&a->number, in->p, in->end);
+
+	buf_add(&a->partial, in->p, (size_t)(end - in->p));
+	in->p = end;
+	if (a->partial.failed)
+		return err_set_memory(e);
+	if (a->partial.len > JSON_PIECE_MAX)
+		return err_set_at(e, ERR_BAD_TENSOR, a->number_at, "%s: a number may have at most %zu characters",
+		    a->nesting.name, JSON_PIECE_MAX);
+	if (end == in->end)
+		return 0;
+	if (!json_number_ends(a->number, *end))
+		return array_number_error(a, DECIMAL_INVALID, end, end, json_input_at(in, end), e);
+	return array_gathered(a, e);
+}
+
+/* A byte that cannot stand where it does. What could begin another JSON value is a wrong tensor; the rest is no JSON. */
+static int
+array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
+{
+	const char *name = a->nesting.name;
+	char text[16];
+
+	if (a->state == JSON_ARRAY_COMMA)
+		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, json_byte_text(c, text));
+	if (c == '"' || c == '{' || c == 't' || c == 'f' || c == 'n')
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: only numbers and lists of numbers may stand here", name);
+	if (c == 'N' || c == 'I')
+		return err_set_at(e, ERR_BAD_JSON, at, "%s: NaN and Infinity are not JSON numbers", name);
+	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected a number or a list, not %s", name, json_byte_text(c, text));
+}
+
+/* Takes one bracket or comma, or a run of numbers. */
+static int
+array_step(struct json_array *a, struct json_input *in, struct err *e)
+{
+	bool element = a->state != JSON_ARRAY_COMMA;
+	uint64_t at = json_input_at(in, in->p);
+	char c = *in->p;
+
+	if (element && json_starts_number(c))
+		return array_numbers(a, in, e);
+	if (element && c == '[') {
+		a->state = JSON_ARRAY_OPENED;
+		in->p++;
+		return json_nesting_open(&a->nesting, at, e);
+	}
+	if (c == ']' && a->state != JSON_ARRAY_ELEMENT) {
+		a->state = JSON_ARRAY_COMMA;
+		in->p++;
+		return json_nesting_close(&a->nesting, at, e);
+	}
+	if (c == ',' && a->state == JSON_ARRAY_COMMA) {
+		a->state = JSON_ARRAY_ELEMENT;
+		in->p++;
+		return 0;
+	}
+	return array_unexpected(a, c, at, e);
+}
+
+int
+json_array_feed(struct json_array *a, struct json_input *in, struct err *e)
+{
+	do {
+		if (a->state == JSON_ARRAY_NUMBER) {
+			if (array_gather(a, in, e) < 0)
+				return -1;
+		} else if (json_skip_space(in) && array_step(a, in, e) < 0)
+			return -1;
+	} while (in->p < in->end && a->nesting.level > 0);
+	return a->nesting.level == 0;
+}

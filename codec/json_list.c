@@ -1,0 +1,102 @@
+#include "codec/json_list.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "codec/decimal.h"
+#include "codec/json_nesting.h"
+#include "codec/json_write.h"
+
+static_assert(DECIMAL_F32_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
+static_assert(DECIMAL_F64_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
+
+void
+json_list_init(
+    struct json_list *l, const size_t *shape, unsigned rank, enum datatype datatype, const void *values, size_t stride)
+{
+	*l = (struct json_list){ values, datatype, stride, shape, json_nesting_depth(shape, rank), 1 };
+	if (shape[l->depth - 1] == 0) {
+		l->values = NULL;
+		l->depth--;
+	}
+	for (unsigned i = 0; i < l->depth; i++)
+		l->items *= shape[i];
+}
+
+/* How many lists begin before item `i`, which is as many as have ended before it but at the first and the last. */
+static unsigned
+list_brackets(const struct json_list *l, size_t i)
+{
+	unsigned n = 0;
+
+	while (n < l->depth && i % l->extents[l->depth - 1 - n] == 0) {
+		i /= l->extents[l->depth - 1 - n];
+		n++;
+	}
+	return n;
+}
+
+static inline char *
+list_repeat(char *out, char c, unsigned n)
+{
+	memset(out, c, n);
+	return out + n;
+}
+
+static inline char *
+list_value(const struct json_list *l, bool wide, size_t i, char *out)
+{
+	return out +
+	    (wide ? decimal_write_f64(((const double *)l->values)[i * l->stride], out) :
+		    decimal_write_f32(((const float *)l->values)[i * l->stride], out));
+}
+
+static char *
+list_item(const struct json_list *l, size_t i, char *out)
+{
+	if (l->values != NULL)
+		return list_value(l, l->datatype == DATATYPE_FP64, i, out);
+	*out++ = '[';
+	*out++ = ']';
+	return out;
+}
+
+/* Writes items up to `stop` that all have one comma after them and no bracket. `wide` is a constant where this is inlined. */
+static inline char *
+list_run(const struct json_list *l, bool wide, size_t *next, size_t stop, char *out, const char *limit)
+{
+	size_t i = *next;
+
+	for (; i < stop && (size_t)(limit - out) >= JSON_TENSOR_ROOM; i++) {
+		out = list_value(l, wide, i, out);
+		*out++ = ',';
+	}
+	*next = i;
+	return out;
+}
+
+size_t
+json_list_read(const struct json_list *l, size_t *next, char *out, size_t size)
+{
+	const size_t row = l->depth > 0 ? l->extents[l->depth - 1] : 1;
+	const char *start = out, *limit = out + size;
+	unsigned brackets = *next < l->items ? list_brackets(l, *next) : 0;
+	size_t row_end = (*next / row + 1) * row;
+
+	while (*next < l->items && (size_t)(limit - out) >= JSON_TENSOR_ROOM) {
+		out = list_repeat(out, '[', brackets);
+		out = list_item(l, (*next)++, out);
+		brackets = 0;
+		if (*next == row_end) {
+			brackets = list_brackets(l, *next);
+			out = list_repeat(out, ']', brackets);
+			row_end += row;
+		}
+		if (*next < l->items)
+			*out++ = ',';
+		if (l->values != NULL && brackets == 0)
+			out = l->datatype == DATATYPE_FP64 ? list_run(l, true, next, row_end - 1, out, limit) :
+							     list_run(l, false, next, row_end - 1, out, limit);
+	}
+	return (size_t)(out - start);
+}

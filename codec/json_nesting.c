@@ -1,0 +1,151 @@
+#include "codec/json_nesting.h"
+
+#include <string.h>
+
+#define SHAPE_TEXT 160
+
+void
+json_nesting_begin(struct json_nesting *n, const char *name, const struct json_shape *given)
+{
+	n->name = name;
+	n->given = given;
+	n->level = 0;
+	n->depth = 0;
+	for (unsigned i = 0; i < TENSOR_RANK_MAX; i++)
+		n->extents[i] = JSON_EXTENT_UNKNOWN;
+}
+
+unsigned
+json_nesting_depth(const size_t *shape, unsigned rank)
+{
+	unsigned depth = 0;
+
+	while (depth < rank && shape[depth++] != 0)
+		;
+	return depth;
+}
+
+bool
+json_nesting_fits(const size_t *extents, unsigned depth, const struct json_shape *given)
+{
+	if (depth == 1 && extents[0] == given->count)
+		return true;
+	return depth == json_nesting_depth(given->extents, given->rank) &&
+	    memcmp(extents, given->extents, depth * sizeof(*extents)) == 0;
+}
+
+/* Values stand directly in the outermost list: whatever shape was given, it must have as many. */
+static void
+nesting_fix_flat(struct json_nesting *n)
+{
+	n->depth = 1;
+	if (n->given->rank > 0)
+		n->extents[0] = n->given->count;
+}
+
+/* The first list within a list: the given shape, if there is one, holds for all of them. */
+static void
+nesting_fix_nested(struct json_nesting *n)
+{
+	const struct json_shape *given = n->given;
+
+	if (given->rank == 0)
+		return;
+	n->depth = json_nesting_depth(given->extents, given->rank);
+	memcpy(n->extents, given->extents, n->depth * sizeof(*n->extents));
+}
+
+/* An element comes to the innermost open list: is there a place for it? */
+static int
+nesting_check_room(const struct json_nesting *n, uint64_t at, struct err *e)
+{
+	size_t extent = n->extents[n->level - 1];
+	char shape[SHAPE_TEXT];
+
+	if (n->seen[n->level - 1] < extent)
+		return 0;
+	if (n->given->rank == 0)
+		return err_set_at(e, ERR_BAD_TENSOR, at,
+		    "%s: the list here goes on, where the ones before it have %zu element%s", n->name, extent,
+		    extent == 1 ? "" : "s");
+	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the list here goes on, where shape %s asks for %zu element%s", n->name,
+	    tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent, extent == 1 ? "" : "s");
+}
+
+/* A list or a value comes at a depth where the other comes elsewhere. */
+static int
+nesting_mixed(const struct json_nesting *n, const char *found, const char *expected, uint64_t at, struct err *e)
+{
+	char shape[SHAPE_TEXT];
+
+	if (n->given->rank == 0)
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "%s: %s stands here where the ones before are %s", n->name, found, expected);
+	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: %s stands here where shape %s asks for %s", n->name, found,
+	    tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), expected);
+}
+
+int
+json_nesting_open(struct json_nesting *n, uint64_t at, struct err *e)
+{
+	if (n->level == TENSOR_RANK_MAX)
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: lists may be nested at most %d deep", n->name, TENSOR_RANK_MAX);
+	if (n->level == 1 && n->depth == 0)
+		nesting_fix_nested(n);
+	if (n->depth != 0 && n->level >= n->depth)
+		return nesting_mixed(n, "a list", "numbers", at, e);
+	if (n->level > 0) {
+		if (nesting_check_room(n, at, e) < 0)
+			return -1;
+		json_nesting_add(n, 1);
+	}
+	n->seen[n->level++] = 0;
+	return 0;
+}
+
+int
+json_nesting_value(struct json_nesting *n, uint64_t at, struct err *e)
+{
+	if (n->depth == 0) {
+		if (n->level == 1)
+			nesting_fix_flat(n);
+		n->depth = n->level;
+	}
+	if (n->level < n->depth)
+		return nesting_mixed(n, "a number", "lists", at, e);
+	return nesting_check_room(n, at, e);
+}
+
+/* The list that ends here is shorter than it should be. */
+static int
+nesting_short(const struct json_nesting *n, size_t seen, size_t extent, uint64_t at, struct err *e)
+{
+	char shape[SHAPE_TEXT];
+
+	if (n->given->rank == 0)
+		return err_set_at(e, ERR_BAD_TENSOR, at,
+		    "%s: the list that ends here has %zu element%s where the ones before it have %zu", n->name, seen,
+		    seen == 1 ? "" : "s", extent);
+	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the list that ends here has %zu element%s where shape %s asks for %zu",
+	    n->name, seen, seen == 1 ? "" : "s", tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)),
+	    extent);
+}
+
+int
+json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e)
+{
+	size_t seen = n->seen[n->level - 1];
+	size_t *extent = &n->extents[n->level - 1];
+
+	/* An empty list is as deep as one with values: nothing can come below it. */
+	if (n->depth == 0 && n->level == 1)
+		nesting_fix_flat(n);
+	if (n->depth == 0)
+		n->depth = n->level;
+	if (*extent == JSON_EXTENT_UNKNOWN)
+		*extent = seen;
+	if (seen != *extent)
+		return nesting_short(n, seen, *extent, at, e);
+	n->level--;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/*
+ * The nesting of a tensor's lists: finds its shape as the brackets come, and that every list has the length of its siblings.
+ * Private to codec/.
+ */
+#ifndef CODEC_JSON_NESTING_H
+#define CODEC_JSON_NESTING_H
+
+#include "base/err.h"
+#include "codec/tensor.h"
+
+/* A shape that a body has given. */
+struct json_shape {
+	unsigned rank; /* 0: none was given */
+	size_t extents[TENSOR_RANK_MAX];
+	size_t count; /* their product */
+};
+
+struct json_nesting {
+	const char *name;                /* for messages */
+	const struct json_shape *given;  /* before the data; rank 0 where there was none */
+	unsigned level;                  /* lists that are open; 0 once the outermost has ended */
+	unsigned depth;                  /* levels of lists, the lowest of which hold the values; 0 while unknown */
+	size_t extents[TENSOR_RANK_MAX]; /* the lengths of the lists of each level; JSON_EXTENT_UNKNOWN until one has ended */
+	size_t seen[TENSOR_RANK_MAX];    /* elements of the open list of each level so far */
+};
+
+#define JSON_EXTENT_UNKNOWN SIZE_MAX
+
+/* Starts with no list open. `name` and `given` must outlive the nesting. */
+void json_nesting_begin(struct json_nesting *n, const char *name, const struct json_shape *given);
+
+/* A list opens, or ends; a value comes. Each checks that it may here: `at` is the byte's offset for the error, bad_tensor. */
+int json_nesting_open(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
+int json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
+int json_nesting_value(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
+
+/* How many values the innermost list can still take, as far as is known; after json_nesting_value. */
+static inline size_t
+json_nesting_room(const struct json_nesting *n)
+{
+	return n->extents[n->level - 1] - n->seen[n->level - 1];
+}
+
+/* Counts `values` more in the innermost list. */
+static inline void
+json_nesting_add(struct json_nesting *n, size_t values)
+{
+	n->seen[n->level - 1] += values;
+}
+
+/* The levels of lists that a nested tensor of this shape has: brackets end at the first extent of zero, [[],[]] is (2,0,3). */
+unsigned json_nesting_depth(const size_t *shape, unsigned rank);
+
+/* Whether data with these list lengths can have the given shape: nested exactly so, or flat with as many values. */
+bool json_nesting_fits(const size_t *extents, unsigned depth, const struct json_shape *given);
+
+#endif

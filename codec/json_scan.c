@@ -1,0 +1,119 @@
+#include "codec/json_scan.h"
+
+#include <assert.h>
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+
+#include "codec/json_tokens.h"
+
+struct json_scan *
+json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max)
+{
+	struct json_scan *s = calloc(1, sizeof(*s));
+
+	assert(count <= JSON_SLOTS_MAX);
+	if (s == NULL)
+		return NULL;
+	s->state = SCAN_VALUE;
+	s->place.role = JSON_ROLE_ROOT;
+	/* The limit is checked after each token; the memory must not run out before. */
+	buf_init(&s->text, JSON_ENVELOPE_MAX + 2 * JSON_PIECE_MAX);
+	json_slots_init(&s->slots, slots, count, tensor_bytes_max);
+	return s;
+}
+
+void
+json_scan_free(struct json_scan *s)
+{
+	if (s == NULL)
+		return;
+	cJSON_Delete(s->envelope);
+	json_slots_fini(&s->slots);
+	json_keys_fini(&s->keys);
+	json_array_fini(&s->array);
+	buf_fini(&s->text);
+	free(s);
+}
+
+/* The envelope's limits. An error beyond the limit is the limit's, wherever the input was cut. */
+static int
+scan_check_text(const struct json_scan *s, struct err *e)
+{
+	if (s->text.len > JSON_ENVELOPE_MAX)
+		return err_set_at(e, ERR_BAD_JSON, s->token_at, "a body may have at most %zu bytes that are not tensors' data",
+		    JSON_ENVELOPE_MAX);
+	return s->text.failed ? err_set_memory(e) : 0;
+}
+
+/* Feeds at most JSON_PIECE_MAX bytes. */
+static int
+scan_piece(struct json_scan *s, const char *bytes, size_t len, struct err *e)
+{
+	struct json_input in = { .p = bytes, .start = bytes, .end = bytes + len, .start_at = s->fed };
+	int result;
+
+	while (in.p < in.end) {
+		result = json_tokens_step(s, &in, e);
+		if (scan_check_text(s, e) < 0 || result < 0)
+			return -1;
+	}
+	s->fed += len;
+	return 0;
+}
+
+int
+json_scan_feed(struct json_scan *s, const char *bytes, size_t len, struct err *e)
+{
+	size_t piece;
+
+	for (; len > 0; bytes += piece, len -= piece) {
+		piece = len < JSON_PIECE_MAX ? len : JSON_PIECE_MAX;
+		if (scan_piece(s, bytes, piece, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The document has ended too early. */
+static int
+scan_cut(const struct json_scan *s, struct err *e)
+{
+	static const char *const within[] = {
+		[SCAN_IN_KEY] = "a key",
+		[SCAN_IN_STRING] = "a string",
+		[SCAN_IN_NUMBER] = "a number",
+		[SCAN_IN_LITERAL] = "true, false or null",
+		[SCAN_IN_TENSOR] = "a tensor's data",
+	};
+
+	if (s->state >= SCAN_IN_KEY)
+		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s", within[s->state]);
+	if (s->depth == 0)
+		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document is empty");
+	return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends before the last %s that is open in it",
+	    s->frames[s->depth - 1].object ? "object" : "list");
+}
+
+int
+json_scan_finish(struct json_scan *s, struct err *e)
+{
+	if (json_tokens_end(s, e) < 0 || scan_check_text(s, e) < 0)
+		return -1;
+	if (s->state != SCAN_DONE)
+		return scan_cut(s, e);
+	s->envelope = cJSON_ParseWithLengthOpts(s->text.bytes, s->text.len, NULL, 0);
+	/* The text is of our own making, so that only memory can be the cause. */
+	return s->envelope == NULL ? err_set_memory(e) : 0;
+}
+
+const struct cJSON *
+json_scan_envelope(const struct json_scan *s)
+{
+	return s->envelope;
+}
+
+struct tensor *
+json_scan_tensor(struct json_scan *s, size_t i)
+{
+	return s->slots.found[i].has_data ? &s->slots.found[i].tensor : NULL;
+}

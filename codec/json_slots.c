@@ -1,0 +1,220 @@
+#include "codec/json_slots.h"
+
+#include <string.h>
+
+#include "codec/json_integer.h"
+
+#define SHAPE_TEXT 160
+
+void
+json_slots_init(struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max)
+{
+	*s = (struct json_slots){ .slots = slots, .count = count, .bytes_max = bytes_max, .bytes_left = bytes_max };
+	for (size_t i = 0; i < count; i++) {
+		s->found[i].datatype = slots[i].datatype;
+		s->found[i].shape.count = 1;
+	}
+}
+
+void
+json_slots_fini(struct json_slots *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		tensor_fini(&s->found[i].tensor);
+}
+
+/* What messages call the slot's tensor. */
+static const char *
+slots_name(const struct json_slots *s, unsigned slot)
+{
+	return s->slots[slot].key[0] == '\0' ? "data" : s->slots[slot].key;
+}
+
+static bool
+key_is(const char *key, size_t len, const char *name)
+{
+	return strlen(name) == len && memcmp(name, key, len) == 0;
+}
+
+/* The role of a tensor object's member. */
+static enum json_role
+slots_member_role(const char *key, size_t len)
+{
+	if (key_is(key, len, "data"))
+		return JSON_ROLE_DATA;
+	if (key_is(key, len, "shape"))
+		return JSON_ROLE_SHAPE;
+	return key_is(key, len, "datatype") ? JSON_ROLE_DATATYPE : JSON_ROLE_PLAIN;
+}
+
+struct json_place
+json_slots_member(const struct json_slots *s, struct json_place parent, const char *key, size_t len)
+{
+	struct json_place place = { JSON_ROLE_PLAIN, parent.slot };
+
+	if (parent.role == JSON_ROLE_TENSOR)
+		place.role = slots_member_role(key, len);
+	if (parent.role != JSON_ROLE_ROOT)
+		return place;
+	for (size_t i = 0; i < s->count && place.role == JSON_ROLE_PLAIN; i++) {
+		place.slot = (unsigned)i;
+		if (s->slots[i].key[0] == '\0')
+			place.role = slots_member_role(key, len);
+		else if (key_is(key, len, s->slots[i].key))
+			place.role = JSON_ROLE_TENSOR;
+	}
+	return place;
+}
+
+struct json_place
+json_slots_element(struct json_place parent)
+{
+	parent.role = parent.role == JSON_ROLE_SHAPE ? JSON_ROLE_EXTENT : JSON_ROLE_PLAIN;
+	return parent;
+}
+
+int
+json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e)
+{
+	if (place.role == JSON_ROLE_DATA && c != '[')
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers", slots_name(s, place.slot));
+	if (place.role == JSON_ROLE_SHAPE && c != '[')
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "shape of %s: expected a list of whole numbers", slots_name(s, place.slot));
+	if (place.role == JSON_ROLE_EXTENT && !json_starts_number(c))
+		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more",
+		    slots_name(s, place.slot));
+	if (place.role == JSON_ROLE_DATATYPE && c != '"')
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "datatype of %s: expected a string, like \"FP32\"", slots_name(s, place.slot));
+	return 0;
+}
+
+int
+json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t len, uint64_t at, struct err *e)
+{
+	struct json_shape *shape = &s->found[slot].shape;
+	const char *name = slots_name(s, slot);
+	uint64_t extent;
+	bool negative;
+	char quote[JSON_QUOTE];
+
+	if (json_integer_parse(text, len, &negative, &extent) < 0 || (negative && extent != 0) || extent > SIZE_MAX)
+		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more, not %s",
+		    name, json_quote(text, len, quote));
+	if (shape->rank == TENSOR_RANK_MAX)
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor may have at most %d extents", name, TENSOR_RANK_MAX);
+	shape->extents[shape->rank++] = (size_t)extent;
+	/* An extent of 0 is left out, so that no product of the others overflows either. */
+	if (extent != 0 &&
+	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) || shape->count > SIZE_MAX / sizeof(double)))
+		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values overflows", name);
+	return 0;
+}
+
+/* The shape came after the data, whose nesting the tensor's shape has been so far: puts the given one in its place. */
+static int
+slots_reshape(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
+{
+	const struct json_shape *shape = &s->found[slot].shape;
+	struct tensor *t = &s->found[slot].tensor;
+	char given[SHAPE_TEXT], nested[SHAPE_TEXT];
+
+	if (!json_nesting_fits(t->shape, t->rank, shape)) {
+		tensor_shape_text(shape->extents, shape->rank, given, sizeof(given));
+		tensor_shape_text(t->shape, t->rank, nested, sizeof(nested));
+		err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the data, whose lists are %s, does not have the shape %s",
+		    slots_name(s, slot), nested, given);
+		memcpy(e->expected, given, sizeof(given));
+		memcpy(e->actual, nested, sizeof(nested));
+		return -1;
+	}
+	t->nested = t->rank > 1;
+	t->rank = shape->rank;
+	memcpy(t->shape, shape->extents, sizeof(t->shape));
+	return 0;
+}
+
+int
+json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
+{
+	struct json_shape *shape = &s->found[slot].shape;
+
+	if (shape->rank == 0)
+		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: a tensor has at least one extent", slots_name(s, slot));
+	for (unsigned i = 0; i < shape->rank; i++)
+		if (shape->extents[i] == 0)
+			shape->count = 0;
+	return s->found[slot].has_data ? slots_reshape(s, slot, at, e) : 0;
+}
+
+static int
+slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at, struct err *e)
+{
+	char known[64] = "", quote[JSON_QUOTE];
+
+	for (unsigned i = 0; i < DATATYPE_COUNT; i++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
+		    datatype_name((enum datatype)i));
+	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported; supported are %s", of,
+	    json_quote(name, len, quote), known);
+}
+
+int
+json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e)
+{
+	struct json_found *f = &s->found[slot];
+	enum datatype datatype;
+
+	if (datatype_parse(name, len, &datatype) < 0)
+		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
+	if (f->has_data && datatype != f->datatype)
+		return err_set_at(e, ERR_BAD_TENSOR, at,
+		    "datatype of %s: %s must stand before the data, which has been read as %s by now", slots_name(s, slot),
+		    datatype_name(datatype), datatype_name(f->datatype));
+	f->datatype = datatype;
+	return 0;
+}
+
+int
+json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e)
+{
+	const struct json_found *f = &s->found[slot];
+	struct json_values values = {
+		.datatype = f->datatype,
+		.count_max = s->bytes_left / datatype_size(f->datatype),
+		.bytes_max = s->bytes_max,
+	};
+
+	return json_array_begin(a, slots_name(s, slot), &f->shape, &values, at, e);
+}
+
+void
+json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a)
+{
+	struct json_found *f = &s->found[slot];
+	struct tensor *t = &f->tensor;
+	const struct json_nesting *n = &a->nesting;
+	bool given = f->shape.rank > 0;
+
+	json_values_trim(&a->values);
+	t->datatype = f->datatype;
+	t->nested = !given || n->depth > 1;
+	t->rank = given ? f->shape.rank : n->depth;
+	memcpy(t->shape, given ? f->shape.extents : n->extents, t->rank * sizeof(*t->shape));
+	t->count = a->values.count;
+	t->values = a->values.bytes;
+	a->values.bytes = NULL;
+	json_array_fini(a);
+	f->has_data = true;
+	s->bytes_left -= t->count * datatype_size(t->datatype);
+}
+
+int
+json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
+{
+	if (s->found[slot].has_data)
+		return 0;
+	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the tensor object that ends here has no data", slots_name(s, slot));
+}

@@ -1,0 +1,68 @@
+/*
+ * Which parts of a document are tensors: places, told by the keys on the way to them, and what a tensor's shape, datatype and
+ * data say to each other, in whatever order they come. Private to codec/.
+ */
+#ifndef CODEC_JSON_SLOTS_H
+#define CODEC_JSON_SLOTS_H
+
+#include "codec/json_array.h"
+#include "codec/json_scan.h"
+
+/* What the value at some place means. */
+enum json_role {
+	JSON_ROLE_PLAIN,  /* nothing to the scanner */
+	JSON_ROLE_ROOT,   /* the document */
+	JSON_ROLE_TENSOR, /* a slot's member: a list of numbers, or an object that has one */
+	JSON_ROLE_DATA,   /* a tensor's members */
+	JSON_ROLE_SHAPE,
+	JSON_ROLE_DATATYPE,
+	JSON_ROLE_EXTENT /* an element of its shape */
+};
+
+struct json_place {
+	enum json_role role;
+	unsigned slot; /* of every role but PLAIN and ROOT */
+};
+
+/* What is known of one slot's tensor. */
+struct json_found {
+	struct json_shape shape;
+	enum datatype datatype;
+	bool has_data;
+	struct tensor tensor; /* once its data has ended */
+};
+
+struct json_slots {
+	const struct json_slot *slots;
+	size_t count;
+	size_t bytes_max;
+	size_t bytes_left;
+	struct json_found found[JSON_SLOTS_MAX];
+};
+
+void json_slots_init(struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max);
+void json_slots_fini(struct json_slots *s);
+
+/* The place of a member of the object at `parent`; of an element of the list there. */
+struct json_place json_slots_member(const struct json_slots *s, struct json_place parent, const char *key, size_t len);
+struct json_place json_slots_element(struct json_place parent);
+
+/* Whether a value that begins with `c` may stand at `place`: bad_tensor. */
+int json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e) MUST_CHECK;
+
+/* The next extent of a slot's shape, a JSON number; the shape's end; the datatype's name. Errors: bad_tensor. */
+int json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t len, uint64_t at, struct err *e) MUST_CHECK;
+int json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;
+int
+json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e) MUST_CHECK;
+
+/* The slot's data begins with a '[' at `at`: prepares `a` for it. Errors: body_too_large, overloaded. */
+int json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e) MUST_CHECK;
+
+/* It has ended: its values move from `a` into the slot's tensor. */
+void json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a);
+
+/* The object of a slot ends at `at`: it must have had data. */
+int json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;
+
+#endif

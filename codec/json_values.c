@@ -1,0 +1,64 @@
+/*
+ * Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value
+ * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does.
+ */
+#include "codec/json_values.h"
+
+#include <stdlib.h>
+
+#define FIRST_VALUES ((size_t)128)
+
+static int
+values_resize(struct json_values *v, size_t capacity, struct err *e)
+{
+	void *bytes = realloc(v->bytes, capacity * datatype_size(v->datatype));
+
+	if (bytes == NULL)
+		return err_set_memory(e);
+	v->bytes = bytes;
+	v->capacity = capacity;
+	return 0;
+}
+
+static int
+values_too_many(const struct json_values *v, uint64_t at, struct err *e)
+{
+	return err_set_at(e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", v->bytes_max);
+}
+
+int
+json_values_grow(struct json_values *v, uint64_t at, struct err *e)
+{
+	size_t capacity = v->capacity == 0 ? FIRST_VALUES : v->capacity;
+
+	if (v->count == v->count_max)
+		return values_too_many(v, at, e);
+	capacity = capacity > v->count_max / 2 ? v->count_max : capacity * 2;
+	return values_resize(v, capacity, e);
+}
+
+int
+json_values_reserve(struct json_values *v, size_t count, uint64_t at, struct err *e)
+{
+	if (count > v->count_max)
+		return values_too_many(v, at, e);
+	return count == 0 ? 0 : values_resize(v, count, e);
+}
+
+void
+json_values_trim(struct json_values *v)
+{
+	void *bytes;
+
+	if (v->count == 0) {
+		free(v->bytes);
+		v->bytes = NULL;
+		v->capacity = 0;
+	} else if (v->capacity - v->count > v->count / 8) {
+		bytes = realloc(v->bytes, v->count * datatype_size(v->datatype));
+		if (bytes != NULL) {
+			v->bytes = bytes;
+			v->capacity = v->count;
+		}
+	}
+}

@@ -1,0 +1,28 @@
+/* The growing array of a tensor's values. Private to codec/. */
+#ifndef CODEC_JSON_VALUES_H
+#define CODEC_JSON_VALUES_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "codec/tensor.h"
+
+struct json_values {
+	enum datatype datatype;
+	unsigned char *bytes;
+	size_t count;
+	size_t capacity;  /* in values, as the two others */
+	size_t count_max; /* what the document's tensors may still take */
+	size_t bytes_max; /* of all of the document's tensors, for the message */
+};
+
+/* Makes room for at least one value more. Returns -1 with body_too_large (`at`: the value's offset) or overloaded. */
+int json_values_grow(struct json_values *v, uint64_t at, struct err *e) MUST_CHECK;
+
+/* Makes room for exactly `count` values, when there are none yet. Errors as above. */
+int json_values_reserve(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
+
+/* Gives back what was allocated in excess. */
+void json_values_trim(struct json_values *v);
+
+#endif

@@ -1,0 +1,142 @@
+#include "codec/json_write.h"
+
+#include <string.h>
+
+#include "codec/decimal.h"
+#include "codec/json_list.h"
+#include "codec/utf8.h"
+
+#define ITEMS_AT_ONCE ((size_t)64)
+
+/* U+FFFD, the replacement character: what stands for bytes that are no UTF-8 (a message that was cut, say). */
+#define REPLACEMENT "\xef\xbf\xbd"
+
+/* The bytes of the character at `text`, or 0 when none starts there. */
+static size_t
+utf8_length(const char *text)
+{
+	struct utf8 u = { 0 };
+	size_t len = 0;
+
+	do
+		if (!utf8_next(&u, (unsigned char)text[len++]))
+			return 0;
+	while (u.left > 0);
+	return len;
+}
+
+static void
+json_add_escape(struct buf *b, char c)
+{
+	static const char plain[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+	const char *found = memchr(plain, c, sizeof(plain) - 1);
+
+	if (found != NULL)
+		buf_printf(b, "\\%c", names[found - plain]);
+	else
+		buf_printf(b, "\\u%04x", (unsigned)c);
+}
+
+/* The bytes at `text` that a JSON string holds as they are. */
+static size_t
+plain_length(const char *text)
+{
+	size_t len = 0, next = 1;
+
+	while (next > 0 && (unsigned char)text[len] >= 0x20 && text[len] != '"' && text[len] != '\\') {
+		next = utf8_length(text + len);
+		len += next;
+	}
+	return len;
+}
+
+void
+json_add_string(struct buf *b, const char *text)
+{
+	size_t len;
+
+	buf_byte(b, '"');
+	for (;; text += len + 1) {
+		len = plain_length(text);
+		buf_add(b, text, len);
+		if (text[len] == '\0')
+			break;
+		if ((unsigned char)text[len] >= 0x80)
+			buf_text(b, REPLACEMENT);
+		else
+			json_add_escape(b, text[len]);
+	}
+	buf_byte(b, '"');
+}
+
+void
+json_add_double(struct buf *b, double value)
+{
+	char *room = buf_reserve(b, DECIMAL_F64_BYTES);
+
+	if (room != NULL)
+		b->len += decimal_write_f64(value, room);
+}
+
+void
+json_add_doubles(struct buf *b, const double *values, size_t n, double fallback)
+{
+	json_add_doubles_shaped(b, values, &n, 1, fallback);
+}
+
+void
+json_add_doubles_shaped(struct buf *b, const double *values, const size_t *shape, unsigned rank, double fallback)
+{
+	struct json_list l;
+	size_t next = 0, room;
+	char *out;
+
+	json_list_init(&l, shape, rank, DATATYPE_FP64, values != NULL ? values : &fallback, values != NULL);
+	while (next < l.items) {
+		/* Some dozens of values at a time; the last few of them do not ask for room that they do not need. */
+		room = l.items - next < ITEMS_AT_ONCE ? l.items - next : ITEMS_AT_ONCE;
+		room = JSON_TENSOR_ROOM + room * DECIMAL_F64_BYTES;
+		out = buf_reserve(b, room);
+		if (out == NULL)
+			return;
+		b->len += json_list_read(&l, &next, out, room);
+	}
+}
+
+/* {"shape":[2,3],"datatype":"FP32","data": */
+static void
+add_head(struct buf *b, const size_t *shape, unsigned rank, enum datatype datatype)
+{
+	buf_text(b, "{\"shape\":[");
+	for (unsigned i = 0; i < rank; i++)
+		buf_printf(b, "%s%zu", i > 0 ? "," : "", shape[i]);
+	buf_printf(b, "],\"datatype\":\"%s\",\"data\":", datatype_name(datatype));
+}
+
+void
+json_add_double_tensor(struct buf *b, const double *values, size_t n, double fallback)
+{
+	add_head(b, &n, 1, DATATYPE_FP64);
+	json_add_doubles(b, values, n, fallback);
+	buf_byte(b, '}');
+}
+
+void
+json_add_tensor_head(struct buf *b, const struct tensor *t)
+{
+	add_head(b, t->shape, t->rank, t->datatype);
+}
+
+size_t
+json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size)
+{
+	struct json_list l;
+	size_t len;
+
+	if (cursor->done)
+		return 0;
+	json_list_init(&l, t->nested ? t->shape : &t->count, t->nested ? t->rank : 1, t->datatype, t->values, 1);
+	len = json_list_read(&l, &cursor->next, out, size);
+	cursor->done = cursor->next == l.items;
+	return len;
+}

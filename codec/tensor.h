@@ -1,0 +1,41 @@
+/*
+ * A tensor: a shape and dense row-major values of one datatype. The values belong to the tensor (malloc) until tensor_fini.
+ */
+#ifndef CODEC_TENSOR_H
+#define CODEC_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+#define TENSOR_RANK_MAX 32
+
+enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_COUNT };
+
+struct tensor {
+	enum datatype datatype;
+	bool nested;   /* the JSON form it came in, and goes out in: nested lists, else one flat list */
+	unsigned rank; /* 1..TENSOR_RANK_MAX once decoded */
+	size_t shape[TENSOR_RANK_MAX];
+	size_t count; /* product of shape; the product and its bytes fit size_t */
+	void *values; /* `count` floats or doubles; NULL when there are none */
+};
+
+/* The wire name, "FP32"; the bytes of one value. */
+const char *datatype_name(enum datatype datatype);
+size_t datatype_size(enum datatype datatype);
+
+/* Finds the datatype of this name; returns -1 when there is none such. */
+int datatype_parse(const char *name, size_t len, enum datatype *datatype) MUST_CHECK;
+
+/* Frees the values and zeroes the tensor. A zeroed tensor is fine. */
+void tensor_fini(struct tensor *t);
+
+/* The shape as "[2,3]" into `out` (cut when it does not fit; 160 bytes hold most). Returns `out`. */
+const char *tensor_shape_text(const size_t *shape, unsigned rank, char *out, size_t size);
+
+/* Value i widened to double; i < count. */
+double tensor_value(const struct tensor *t, size_t i);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * A layer's definition: its kind and hyperparameters, immutable. Parsed from JSON against a table of fields, resolved (every default
+ * filled in by the convention), written back as canonical JSON, which is what is stored and shown. Pure functions.
+ */
+#ifndef HANDLERS_DEFINITION_H
+#define HANDLERS_DEFINITION_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "codec/envelope.h"
+#include "codec/tensor.h"
+#include "norm/update.h"
+#include "storage/store.h"
+
+enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_COUNT };
+
+/* Whose words a definition speaks: sets defaults, and what momentum weighs. */
+enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENTION_ONNX, CONVENTION_COUNT };
+
+struct definition {
+	enum kind kind;
+	enum convention convention;
+	double eps; /* >= 0 */
+	bool affine; /* batch_norm's affine, layer_norm's elementwise_affine: has a weight, and a bias where `bias` */
+	bool bias;   /* batch_norm: as affine */
+
+	/* batch_norm */
+	size_t num_features;     /* 0: left out, the first training batch fixes it */
+	bool track_running_stats;
+	int channel_axis;        /* negative counts from the end */
+	enum averaging averaging;
+	double momentum;         /* exponential: 0..1, in the convention's own meaning */
+	bool unbiased_running_var;
+
+	/* layer_norm */
+	unsigned normalized_rank;
+	size_t normalized_shape[TENSOR_RANK_MAX];
+};
+
+/*
+ * Reads a definition from the members of `object`. Members named in `others` (a NULL-terminated list, or NULL) are not a definition's and
+ * are passed over, but for a `bias` that is true or false. bad_parameter names the field that is missing, unknown, of the
+ * wrong type or out of range.
+ */
+int definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
+
+/* Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0: null. */
+void definition_format(struct buf *b, const struct definition *d, size_t features);
+
+/*
+ * Whether `asked` is the definition that stands: equal in every field, where a num_features that was left out equals
+ * what the layer's first batch fixed (`features`; 0: nothing yet).
+ */
+bool definition_same(const struct definition *stands, size_t features, const struct definition *asked);
+
+/* The name of the kind, "batch_norm". */
+const char *definition_kind_name(const struct definition *d);
+
+/* The weight of the new value in exponential averaging (PyTorch's momentum), whatever the convention. */
+double definition_new_weight(const struct definition *d);
+
+/* Whether the layer keeps running statistics. */
+bool definition_tracks(const struct definition *d);
+
+/* The number of values of weight and of bias: `features` for batch_norm, the normalized shape's product for layer_norm. */
+size_t definition_parameter_count(const struct definition *d, size_t features);
+
+/* For storage: a definition as it was stored, parsed again (a struct definition of its own). */
+extern const struct store_definition_ops definition_ops;
+
+#endif

@@ -1,0 +1,86 @@
+#include "handlers/doubles.h"
+
+#include <stdio.h>
+
+#include "handlers/definition.h"
+
+/* A tensor of doubles is used where it lies; another is widened. */
+static int
+widen(struct request *rq, const struct tensor *t, double **values, struct err *e)
+{
+	if (t->datatype == DATATYPE_FP64 && t->count > 0) {
+		*values = t->values;
+		return 0;
+	}
+	if (request_doubles(rq, t->count, values, e) < 0)
+		return -1;
+	for (size_t i = 0; i < t->count; i++)
+		(*values)[i] = tensor_value(t, i);
+	return 0;
+}
+
+int
+doubles_get(struct request *rq, const struct cJSON *body, struct doubles_wanted wanted, double **values, size_t *count,
+    struct err *e)
+{
+	const struct cJSON *member = envelope_get(body, wanted.name);
+	enum envelope_type type = envelope_type(member);
+	struct tensor *t = json_scan_tensor(rq->scan, wanted.slot);
+
+	*values = NULL;
+	*count = 0;
+	if (wanted.optional && (type == ENVELOPE_ABSENT || type == ENVELOPE_NULL))
+		return 0;
+	if (t == NULL || (type != ENVELOPE_TENSOR && type != ENVELOPE_OBJECT))
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s", wanted.name,
+		    envelope_type_name(type));
+	if (t->rank != 1 && !wanted.any_rank)
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u", wanted.name, t->rank);
+	*count = t->count;
+	return widen(rq, t, values, e);
+}
+
+int
+doubles_check_variance(const char *name, const double *var, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(var[i] >= 0))
+			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" holds a variance below 0, at index %zu", name, i);
+	return 0;
+}
+
+int
+doubles_check_tracks(const struct request *rq, struct err *e)
+{
+	if (definition_tracks(rq->definition))
+		return 0;
+	return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" (%s%s) keeps no running statistics", rq->layer,
+	    definition_kind_name(rq->definition), rq->definition->kind == KIND_BATCH_NORM ? ", track_running_stats false" : "");
+}
+
+int
+doubles_check_features(const char *name, size_t n, size_t features, struct err *e)
+{
+	if (features != 0 ? n == features : n != 0)
+		return 0;
+	if (features == 0)
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
+	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values; the layer has %zu features", name, n, features);
+	snprintf(e->expected, sizeof(e->expected), "[%zu]", features);
+	snprintf(e->actual, sizeof(e->actual), "[%zu]", n);
+	return -1;
+}
+
+int
+doubles_count(const struct cJSON *body, const char *name, const uint64_t *fallback, uint64_t *out, struct err *e)
+{
+	const struct cJSON *member = envelope_get(body, name);
+
+	if (member == NULL && fallback != NULL) {
+		*out = *fallback;
+		return 0;
+	}
+	if (envelope_uint64(member, out) < 0 || *out > STATISTICS_COUNT_MAX)
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number from 0 to 2^63 - 1", name);
+	return 0;
+}

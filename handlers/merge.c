@@ -1,0 +1,64 @@
+/* POST .../statistics/merge: the moments of a batch that the client measured itself, taken as one training batch. */
+#include "handlers/definition.h"
+#include "handlers/doubles.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+
+static const char *const members[] = { "count", "mean", "var", NULL };
+
+static int
+answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
+{
+	reply_counts(&rq->reply, num_batches_tracked, revision);
+	reply_end(&rq->reply);
+	return 0;
+}
+
+static int
+parse_moments(struct request *rq, struct update *u, struct err *e)
+{
+	const struct cJSON *body;
+	double *mean, *var;
+	size_t var_count;
+
+	if (request_object(rq, members, &body, e) < 0 ||
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "mean" }, &mean, &u->features, e) < 0 ||
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "var" }, &var, &var_count, e) < 0 ||
+	    doubles_count(body, "count", NULL, &u->count, e) < 0 ||
+	    doubles_check_features("mean", u->features, rq->state->statistics.features, e) < 0 ||
+	    doubles_check_features("var", var_count, u->features, e) < 0 ||
+	    doubles_check_variance("var", var, var_count, e) < 0)
+		return -1;
+	u->mean = mean;
+	u->var = var;
+	return 0;
+}
+
+int
+statistics_merge(struct request *rq, struct err *e)
+{
+	const struct definition *d = rq->definition;
+	struct update *u = arena_alloc(&rq->arena, sizeof(*u));
+
+	if (u == NULL)
+		return err_set_memory(e);
+	if (doubles_check_tracks(rq, e) < 0 || parse_moments(rq, u, e) < 0)
+		return -1;
+	if (u->count == 0)
+		return answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
+	if (u->count == 1)
+		return err_set(e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch has at least two values per channel");
+	u->averaging = d->averaging;
+	u->momentum = definition_new_weight(d);
+	u->ddof = d->unbiased_running_var ? 1 : 0;
+	rq->op.update = u;
+	request_store(rq, STORE_UPDATE);
+	return 0;
+}
+
+int
+statistics_merge_finish(struct request *rq, struct err *e)
+{
+	(void)e;
+	return answer(rq, rq->op.num_batches_tracked, rq->op.revision);
+}

@@ -1,0 +1,121 @@
+/* Models: lists, and what a model holds. Lists come in pages, in the byte order of names. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "codec/json_scan.h"
+#include "codec/json_write.h"
+#include "handlers/definition.h"
+#include "handlers/handlers.h"
+
+#define PAGE_DEFAULT 100
+#define PAGE_MAX 1000
+
+/* ?limit= and ?after= into the operation. */
+static int
+page_query(struct request *rq, struct err *e)
+{
+	const char *limit = request_query(rq, "limit");
+	char *end;
+	unsigned long n = PAGE_DEFAULT;
+
+	if (limit != NULL) {
+		n = strtoul(limit, &end, 10);
+		if (*limit < '0' || *limit > '9' || *end != '\0' || n < 1 || n > PAGE_MAX)
+			return err_set(e, ERR_BAD_PARAMETER, "\"limit\" is \"%.32s\"; it must be a whole number from 1 to %d", limit, PAGE_MAX);
+	}
+	rq->op.limit = n;
+	rq->op.after = request_query(rq, "after");
+	return 0;
+}
+
+/* Ends a list, and with it the object: "next" is the `after` of the next page, null on the last. */
+static void
+end_page(struct request *rq)
+{
+	struct buf *b = &rq->reply.head;
+
+	buf_text(b, "],\"next\":");
+	if (rq->op.more)
+		json_add_string(b, rq->op.entries[rq->op.entry_count - 1].name);
+	else
+		buf_text(b, "null");
+	buf_byte(b, '}');
+}
+
+int
+models_list(struct request *rq, struct err *e)
+{
+	request_store(rq, STORE_MODEL_LIST);
+	return page_query(rq, e);
+}
+
+int
+models_list_finish(struct request *rq, struct err *e)
+{
+	struct buf *b = &rq->reply.head;
+
+	(void)e;
+	buf_text(b, "{\"models\":[");
+	for (size_t i = 0; i < rq->op.entry_count; i++) {
+		buf_text(b, i == 0 ? "" : ",");
+		json_add_string(b, rq->op.entries[i].name);
+	}
+	end_page(rq);
+	return 0;
+}
+
+int
+model_get(struct request *rq, struct err *e)
+{
+	request_store(rq, STORE_LAYER_LIST);
+	return page_query(rq, e);
+}
+
+static int
+add_layer(struct buf *b, const struct store_entry *entry, struct err *e)
+{
+	const struct definition *d = definition_ops.parse(entry->definition, e);
+
+	if (d == NULL)
+		return -1;
+	buf_text(b, "{\"name\":");
+	json_add_string(b, entry->name);
+	buf_printf(b, ",\"revision\":%" PRIu64 ",\"definition\":", entry->revision);
+	definition_format(b, d, entry->features);
+	buf_byte(b, '}');
+	definition_ops.free(d);
+	return 0;
+}
+
+int
+model_get_finish(struct request *rq, struct err *e)
+{
+	struct buf *b = &rq->reply.head;
+
+	buf_text(b, "{\"name\":");
+	json_add_string(b, rq->model);
+	buf_text(b, ",\"layers\":[");
+	for (size_t i = 0; i < rq->op.entry_count; i++) {
+		buf_text(b, i == 0 ? "" : ",");
+		if (add_layer(b, &rq->op.entries[i], e) < 0)
+			return -1;
+	}
+	end_page(rq);
+	return 0;
+}
+
+int
+model_delete(struct request *rq, struct err *e)
+{
+	(void)e;
+	request_store(rq, STORE_MODEL_DELETE);
+	return 0;
+}
+
+int
+deleted_finish(struct request *rq, struct err *e)
+{
+	(void)e;
+	rq->reply.status = 204;
+	return 0;
+}

@@ -1,0 +1,105 @@
+/*
+ * POST /v1/normalize: a definition and a tensor in one body, nothing stored; batch_norm by the batch's own statistics. The definition's
+ * fields are members of the body, or an object "definition"; the tensor's likewise, or an object "tensor" (or "input").
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "handlers/doubles.h"
+#include "handlers/forward.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+
+/* The slots of this route, in routes.c's order. */
+enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS };
+
+static const char *const others[] = { "shape", "datatype", "data", "tensor", "input", "weight", "bias", NULL };
+static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias", NULL };
+
+static int
+parse_definition(const struct request *rq, struct definition *d, struct err *e)
+{
+	const struct cJSON *root = json_scan_envelope(rq->scan), *nested = envelope_get(root, "definition");
+
+	if (nested == NULL)
+		return definition_parse(root, others, d, e);
+	return request_object(rq, members, &root, e) < 0 ? -1 : definition_parse(nested, NULL, d, e);
+}
+
+/* The one tensor of the body. */
+static int
+find_tensor(const struct request *rq, struct tensor **out, struct err *e)
+{
+	unsigned found = 0;
+
+	*out = NULL;
+	for (size_t slot = SLOT_ROOT; slot <= SLOT_INPUT; slot++)
+		if (json_scan_tensor(rq->scan, slot) != NULL) {
+			*out = json_scan_tensor(rq->scan, slot);
+			found++;
+		}
+	if (found == 0)
+		return err_set(e, ERR_BAD_TENSOR, "the body has no \"data\"");
+	return found == 1 ? 0 : err_set(e, ERR_BAD_TENSOR, "the body has more than one tensor");
+}
+
+static int
+parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, const double **out, struct err *e)
+{
+	const char *name = slot == SLOT_WEIGHT ? "weight" : "bias";
+	const struct cJSON *root = json_scan_envelope(rq->scan);
+	struct doubles_wanted wanted = { .slot = slot, .name = name, .any_rank = true, .optional = true };
+	double *values;
+	size_t count;
+
+	*out = NULL;
+	if (slot == SLOT_BIAS && envelope_type(envelope_get(root, name)) == ENVELOPE_BOOL)
+		return 0; /* layer_norm's field */
+	if (doubles_get(rq, root, wanted, &values, &count, e) < 0)
+		return -1;
+	if (values != NULL && !present)
+		return err_set(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
+	if (values != NULL && count != expected) {
+		snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values where the definition has %zu", name, count, expected);
+	}
+	*out = values;
+	return 0;
+}
+
+static int
+normalize_batch(struct request *rq, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
+    struct err *e)
+{
+	double *mean, *var, *rstd;
+
+	if (request_doubles(rq, view.feature, &mean, e) < 0 || request_doubles(rq, view.feature, &var, e) < 0 ||
+	    request_doubles(rq, view.feature, &rstd, e) < 0 || forward_moments(t, view, mean, var, e) < 0)
+		return -1;
+	return forward_by_statistics(d, t, view, mean, var, p, rstd, e);
+}
+
+int
+normalize_once(struct request *rq, struct err *e)
+{
+	struct definition d;
+	struct tensor *t;
+	struct norm_view view;
+	struct scale_shift p;
+	size_t count;
+	int result = 0;
+
+	if (parse_definition(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 || forward_view(&d, d.num_features, t, &view, e) < 0)
+		return -1;
+	count = definition_parameter_count(&d, view.feature);
+	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
+	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
+		return -1;
+	if (t->count > 0)
+		result = d.kind == KIND_BATCH_NORM ? normalize_batch(rq, &d, t, view, p, e) : forward_by_sample(&d, t, p, e);
+	if (result < 0)
+		return -1;
+	reply_tensor(&rq->reply, t);
+	reply_end(&rq->reply);
+	return 0;
+}

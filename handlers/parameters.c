@@ -1,0 +1,114 @@
+/* GET and PUT .../parameters: the learned scale and shift. PUT replaces both; what it leaves out is the default, 1 and 0. */
+#include <stdio.h>
+#include <string.h>
+
+#include "codec/json_write.h"
+#include "handlers/definition.h"
+#include "handlers/doubles.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+
+static const char *const members[] = { "weight", "bias", NULL };
+
+/* One of the two, in the layer's own shape; null where the layer has none. */
+static void
+format_vector(struct buf *b, const struct definition *d, bool present, const double *values, size_t features, double fallback)
+{
+	if (!present)
+		buf_text(b, "null");
+	else if (d->kind == KIND_LAYER_NORM)
+		json_add_doubles_shaped(b, values, d->normalized_shape, d->normalized_rank, fallback);
+	else
+		json_add_doubles(b, values, features, fallback);
+}
+
+static void
+format_parameters(struct request *rq, const double *weight, const double *bias, size_t features, uint64_t revision)
+{
+	const struct definition *d = rq->definition;
+	struct buf *b = &rq->reply.head;
+
+	buf_text(b, "{\"weight\":");
+	format_vector(b, d, d->affine, weight, features, 1);
+	buf_text(b, ",\"bias\":");
+	format_vector(b, d, d->bias, bias, features, 0);
+	buf_byte(b, '}');
+	reply_revision(&rq->reply, revision);
+}
+
+int
+parameters_get(struct request *rq, struct err *e)
+{
+	(void)e;
+	format_parameters(rq, rq->state->weight.values, rq->state->bias.values, rq->state->statistics.features,
+	    rq->state->revision);
+	return 0;
+}
+
+/* Whether a tensor given for a parameter has its shape, or is a flat list of as many values. */
+static int
+check_shape(const struct definition *d, const struct tensor *t, const char *name, size_t count, struct err *e)
+{
+	bool flat = t->rank == 1 && t->count == count;
+	bool shaped = d->kind == KIND_LAYER_NORM && t->rank == d->normalized_rank &&
+	    memcmp(t->shape, d->normalized_shape, t->rank * sizeof(t->shape[0])) == 0;
+	char shape[sizeof(e->actual)];
+
+	if (flat || shaped)
+		return 0;
+	tensor_shape_text(t->shape, t->rank, shape, sizeof(shape));
+	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has the shape %s; the layer's has %zu values", name, shape, count);
+	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
+	snprintf(e->actual, sizeof(e->actual), "%s", shape);
+	return -1;
+}
+
+static int
+parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool present, size_t *count, struct store_vector *out,
+    struct err *e)
+{
+	const char *name = members[slot];
+	double *values;
+	size_t n;
+
+	if (doubles_get(rq, body, (struct doubles_wanted){ .slot = slot, .name = name, .any_rank = true, .optional = true }, &values, &n,
+	    e) < 0)
+		return -1;
+	*out = (struct store_vector){ values, n };
+	if (values == NULL)
+		return 0;
+	if (!present)
+		return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" has no \"%s\"", rq->layer, name);
+	if (*count == 0)
+		*count = n;
+	if (*count == 0)
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
+	return check_shape(rq->definition, json_scan_tensor(rq->scan, slot), name, *count, e);
+}
+
+int
+parameters_put(struct request *rq, struct err *e)
+{
+	const struct definition *d = rq->definition;
+	size_t count = definition_parameter_count(d, rq->state->statistics.features);
+	const struct cJSON *body;
+
+	if (request_object(rq, members, &body, e) < 0)
+		return -1;
+	if (!d->affine)
+		return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" has no parameters: it is not affine", rq->layer);
+	if (parse_vector(rq, body, 0, d->affine, &count, &rq->op.weight, e) < 0 ||
+	    parse_vector(rq, body, 1, d->bias, &count, &rq->op.bias, e) < 0)
+		return -1;
+	rq->op.features = d->kind == KIND_BATCH_NORM ? count : 0;
+	request_store(rq, STORE_PARAMETERS_PUT);
+	return request_precondition(rq, e);
+}
+
+int
+parameters_put_finish(struct request *rq, struct err *e)
+{
+	(void)e;
+	format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.result_features, rq->op.revision);
+	return 0;
+}

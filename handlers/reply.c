@@ -1,0 +1,33 @@
+#include "handlers/reply.h"
+
+#include <inttypes.h>
+
+#include "codec/json_write.h"
+
+void
+reply_revision(struct reply *reply, uint64_t revision)
+{
+	reply->has_revision = true;
+	reply->revision = revision;
+}
+
+void
+reply_tensor(struct reply *reply, const struct tensor *t)
+{
+	json_add_tensor_head(&reply->head, t);
+	reply->tensor = t;
+}
+
+void
+reply_end(struct reply *reply)
+{
+	buf_byte(&reply->tail, '}');
+}
+
+void
+reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision)
+{
+	buf_printf(&reply->tail, "%c\"num_batches_tracked\":%" PRIu64 ",\"revision\":%" PRIu64, reply->tensor != NULL ? ',' : '{',
+	    num_batches_tracked, revision);
+	reply_revision(reply, revision);
+}

@@ -1,0 +1,261 @@
+#include "handlers/request.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/definition.h"
+
+/* Beside the tensors a request needs some doubles per feature; features never outnumber a body's values by far. */
+#define ARENA_SPARE_BYTES ((size_t)1 << 20)
+#define REPLY_MAX_BYTES ((size_t)1 << 31)
+
+void
+request_init(struct request *rq, struct store *store, size_t body_max_bytes)
+{
+	memset(rq, 0, sizeof(*rq));
+	rq->store = store;
+	rq->body_max_bytes = body_max_bytes;
+	arena_init(&rq->arena, 8 * body_max_bytes + ARENA_SPARE_BYTES);
+	rq->reply.status = 200;
+	buf_init(&rq->reply.head, REPLY_MAX_BYTES);
+	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
+}
+
+void
+request_fini(struct request *rq)
+{
+	store_op_fini(&rq->op);
+	layer_unref(rq->state);
+	json_scan_free(rq->scan);
+	buf_fini(&rq->reply.head);
+	buf_fini(&rq->reply.tail);
+	arena_fini(&rq->arena);
+}
+
+int
+request_body(struct request *rq, const char *bytes, size_t len)
+{
+	const struct route *route = rq->route;
+
+	if (route->body == BODY_NONE)
+		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
+	if (rq->scan == NULL)
+		rq->scan = json_scan_new(route->slots, route->slot_count, rq->body_max_bytes);
+	if (rq->scan == NULL)
+		return err_set_memory(&rq->err);
+	return json_scan_feed(rq->scan, bytes, len, &rq->err);
+}
+
+/* The body is there: its end is checked, and a body that is missing is noticed. */
+static int
+end_body(struct request *rq, struct err *e)
+{
+	if (rq->route->body == BODY_JSON && rq->scan == NULL && request_body(rq, "", 0) < 0)
+		return -1;
+	return rq->scan == NULL ? 0 : json_scan_finish(rq->scan, e);
+}
+
+static enum request_next
+fail(struct request *rq)
+{
+	buf_clear(&rq->reply.head);
+	buf_clear(&rq->reply.tail);
+	rq->reply.tensor = NULL;
+	return REQUEST_DONE;
+}
+
+static void
+adopt_layer(struct request *rq, const struct layer *state)
+{
+	rq->state = state;
+	rq->definition = state->identity->parsed;
+	rq->phase = PHASE_START;
+}
+
+/* The layer's state: at once from the cache, else through the store. */
+static enum request_next
+load(struct request *rq)
+{
+	const struct layer *cached = store_layer_cached(rq->store, rq->model, rq->layer);
+
+	if (cached != NULL) {
+		adopt_layer(rq, cached);
+		return REQUEST_DONE;
+	}
+	request_store(rq, STORE_LAYER_GET);
+	rq->wants_store = false;
+	rq->phase = PHASE_LOADED;
+	return REQUEST_STORE;
+}
+
+static int
+take_loaded(struct request *rq)
+{
+	if (rq->op.err.code != ERR_NONE) {
+		rq->err = rq->op.err;
+		return -1;
+	}
+	adopt_layer(rq, layer_ref(rq->op.layer_state));
+	store_op_fini(&rq->op);
+	memset(&rq->op, 0, sizeof(rq->op));
+	return 0;
+}
+
+/* A reply that could not be built for want of memory. */
+static enum request_next
+done(struct request *rq, int result)
+{
+	if (result == 0 && (rq->reply.head.failed || rq->reply.tail.failed))
+		result = err_set_memory(&rq->err);
+	return result < 0 ? fail(rq) : REQUEST_DONE;
+}
+
+enum request_next
+request_step(struct request *rq)
+{
+	int result;
+
+	if (rq->phase == PHASE_LOAD) {
+		if (end_body(rq, &rq->err) < 0)
+			return fail(rq);
+		rq->phase = PHASE_START;
+		if (rq->route->needs_layer && load(rq) == REQUEST_STORE)
+			return REQUEST_STORE;
+	}
+	if (rq->phase == PHASE_LOADED && take_loaded(rq) < 0)
+		return fail(rq);
+	if (rq->phase == PHASE_START) {
+		result = rq->route->start(rq, &rq->err);
+		if (result < 0 || !rq->wants_store)
+			return done(rq, result);
+		rq->phase = PHASE_FINISH;
+		return REQUEST_STORE;
+	}
+	if (rq->op.err.code != ERR_NONE) {
+		rq->err = rq->op.err;
+		return fail(rq);
+	}
+	return done(rq, rq->route->finish(rq, &rq->err));
+}
+
+void
+request_meanwhile(struct request *rq)
+{
+	if (rq->phase == PHASE_FINISH && rq->route->meanwhile != NULL)
+		rq->route->meanwhile(rq);
+}
+
+void
+request_store(struct request *rq, enum store_op_kind kind)
+{
+	rq->op.kind = kind;
+	rq->op.model = rq->model;
+	rq->op.layer = rq->layer;
+	rq->op.layer_id = rq->state != NULL ? rq->state->identity->id : 0;
+	rq->wants_store = true;
+}
+
+const char *
+request_query(const struct request *rq, const char *name)
+{
+	for (unsigned i = 0; i < rq->query_count; i++)
+		if (strcmp(rq->query[i].name, name) == 0)
+			return rq->query[i].value;
+	return NULL;
+}
+
+int
+request_query_bool(const struct request *rq, const char *name, bool fallback, bool *out, struct err *e)
+{
+	const char *value = request_query(rq, name);
+
+	*out = fallback;
+	if (value == NULL)
+		return 0;
+	*out = strcmp(value, "true") == 0 || strcmp(value, "1") == 0 || *value == '\0';
+	if (!*out && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be true or false", name, value);
+	return 0;
+}
+
+/* One entity tag of a list, `"12"` (a weak one, W/"12", never matches); returns the text after it, or NULL. */
+static const char *
+parse_tag(const char *p, struct store_precondition *out)
+{
+	bool weak = strncmp(p, "W/", 2) == 0, digits = true;
+	const char *open = p + (weak ? 2 : 0), *close;
+	uint64_t revision;
+	char *end;
+
+	if (*open != '"' || (close = strchr(open + 1, '"')) == NULL)
+		return NULL;
+	for (const char *c = open + 1; c < close; c++)
+		digits = digits && *c >= '0' && *c <= '9';
+	if (!weak && digits && close - open > 1 && close - open <= 20) {
+		revision = strtoull(open + 1, &end, 10);
+		if (out->count == sizeof(out->revisions) / sizeof(out->revisions[0]))
+			return NULL;
+		out->revisions[out->count++] = revision;
+	}
+	return close + 1;
+}
+
+int
+request_precondition(struct request *rq, struct err *e)
+{
+	struct store_precondition *out = &rq->op.precondition;
+	const char *p = rq->if_match;
+
+	if (p == NULL)
+		return 0;
+	out->present = true;
+	if (strcmp(p, "*") == 0) {
+		out->any = true;
+		return 0;
+	}
+	for (;;) {
+		p = parse_tag(p + strspn(p, " \t"), out);
+		if (p == NULL)
+			return err_set(e, ERR_BAD_PARAMETER, "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
+		p += strspn(p, " \t");
+		if (*p == '\0')
+			return 0;
+		if (*p++ != ',')
+			return err_set(e, ERR_BAD_PARAMETER, "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
+	}
+}
+
+int
+request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e)
+{
+	const struct cJSON *root = json_scan_envelope(rq->scan);
+	bool known;
+
+	if (envelope_type(root) != ENVELOPE_OBJECT)
+		return err_set(e, ERR_BAD_PARAMETER, "the body must be an object, not %s", envelope_type_name(envelope_type(root)));
+	for (const struct cJSON *m = envelope_first(root); m != NULL; m = envelope_next(m)) {
+		known = false;
+		for (size_t i = 0; allowed[i] != NULL && !known; i++)
+			known = strcmp(allowed[i], envelope_key(m)) == 0;
+		if (!known)
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member that this call of this version takes",
+			    envelope_key(m));
+	}
+	*out = root;
+	return 0;
+}
+
+int
+request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e)
+{
+	*out = json_scan_tensor(rq->scan, slot);
+	return *out != NULL ? 0 : err_set(e, ERR_BAD_TENSOR, "the body has no \"%s\"", name);
+}
+
+int
+request_doubles(struct request *rq, size_t n, double **out, struct err *e)
+{
+	*out = arena_array(&rq->arena, n, sizeof(double));
+	return *out != NULL ? 0 : err_set_memory(e);
+}

@@ -1,0 +1,117 @@
+/*
+ * A request as handlers see it: no sockets, no SQL. The server fills in who asks what, feeds the body, and drives the steps:
+ *
+ *   request_step -> REQUEST_STORE: `op` is to be submitted; meanwhile call request_meanwhile; step again when it is done
+ *                   REQUEST_DONE:  `reply` is the answer, or `err` says why there is none
+ *
+ * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` alone.
+ */
+#ifndef HANDLERS_REQUEST_H
+#define HANDLERS_REQUEST_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "codec/json_scan.h"
+#include "storage/store.h"
+
+#define REQUEST_QUERY_MAX 16
+
+struct request;
+
+struct query_item {
+	const char *name;
+	const char *value; /* "" when there was no "=" */
+};
+
+/* What a method on a path means. The table is in routes.c. */
+struct route {
+	const char *method;             /* HEAD goes where GET goes */
+	const char *path;               /* "{model}" and "{layer}" stand for one segment that is a name */
+	const char *const *query;       /* the names of its query parameters, NULL-terminated; NULL: none */
+	const struct json_slot *slots;  /* where tensors stand in its body */
+	size_t slot_count;
+	enum { BODY_NONE, BODY_OPTIONAL, BODY_JSON } body;
+	bool needs_layer;               /* the layer's state is there before `start` */
+
+	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
+	int (*start)(struct request *rq, struct err *e);
+	/* Computes while the operation is in the store; NULL: nothing. Must not touch rq->op. */
+	void (*meanwhile)(struct request *rq);
+	/* Fills the reply once the operation has succeeded; NULL where `start` never asks the store. */
+	int (*finish)(struct request *rq, struct err *e);
+};
+
+/* An answer: a head, perhaps a tensor's data, a tail; all JSON. The tensor is the request's. */
+struct reply {
+	unsigned status; /* 200 unless a handler says otherwise; 204 has no body */
+	struct buf head;
+	const struct tensor *tensor;
+	struct buf tail;
+	bool has_revision; /* ETag and Normd-Revision */
+	uint64_t revision;
+	bool has_location; /* the request's own path */
+};
+
+enum request_phase { PHASE_LOAD, PHASE_LOADED, PHASE_START, PHASE_FINISH };
+
+struct request {
+	/* Filled by the server. */
+	const struct route *route;
+	struct store *store;
+	const char *model; /* NULL where the path has none */
+	const char *layer;
+	struct query_item query[REQUEST_QUERY_MAX];
+	unsigned query_count;
+	const char *if_match; /* the header, or NULL */
+	bool draining;        /* the server is about to stop */
+	size_t body_max_bytes;
+
+	/* The body: the server feeds it. NULL where there is none. */
+	struct json_scan *scan;
+
+	/* The handlers' own. */
+	struct arena arena;
+	enum request_phase phase;
+	const struct layer *state;          /* the layer's, where the route needs it */
+	const struct definition *definition; /* state's */
+	struct store_op op;
+	bool wants_store;
+	void *scratch; /* of a handler between its steps, from the arena */
+	struct err err;
+	struct reply reply;
+};
+
+enum request_next { REQUEST_DONE, REQUEST_STORE };
+
+/* Makes an empty request. The server then fills in its part. */
+void request_init(struct request *rq, struct store *store, size_t body_max_bytes);
+void request_fini(struct request *rq);
+
+/* Feeds and ends the body; -1 with rq->err. For a body that the route does not take: bad_parameter. */
+int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
+
+enum request_next request_step(struct request *rq);
+void request_meanwhile(struct request *rq);
+
+/* The query parameter's value, or NULL. */
+const char *request_query(const struct request *rq, const char *name);
+
+/* The query parameter as true or false ("true", "1", "" / "false", "0"); `fallback` when it is not there. */
+int request_query_bool(const struct request *rq, const char *name, bool fallback, bool *out, struct err *e) MUST_CHECK;
+
+/* If-Match into op.precondition. */
+int request_precondition(struct request *rq, struct err *e) MUST_CHECK;
+
+/* Names the operation's kind and the path's model and layer in rq->op and asks for the store. */
+void request_store(struct request *rq, enum store_op_kind kind);
+
+/* The body's root where it is an object with no members but `allowed` (NULL-terminated); else bad_parameter. */
+int request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e) MUST_CHECK;
+
+/* The tensor in a slot, or bad_tensor saying that `name` is missing. */
+int request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e) MUST_CHECK;
+
+/* `n` doubles of the request's, or overloaded. */
+int request_doubles(struct request *rq, size_t n, double **out, struct err *e) MUST_CHECK;
+
+#endif

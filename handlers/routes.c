@@ -1,0 +1,117 @@
+#include "handlers/routes.h"
+
+#include <string.h>
+
+#include "handlers/handlers.h"
+
+#define LAYER "/v1/models/{model}/layers/{layer}"
+#define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
+
+static const char *const page_query[] = { "limit", "after", NULL };
+static const char *const train_query[] = { "output", NULL };
+
+static const struct json_slot tensor_slots[] = { { "", DATATYPE_FP32 } };
+static const struct json_slot statistics_slots[] = { { "running_mean", DATATYPE_FP64 }, { "running_var", DATATYPE_FP64 } };
+static const struct json_slot moments_slots[] = { { "mean", DATATYPE_FP64 }, { "var", DATATYPE_FP64 } };
+static const struct json_slot parameters_slots[] = { { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
+static const struct json_slot normalize_slots[] = { { "", DATATYPE_FP32 }, { "tensor", DATATYPE_FP32 }, { "input", DATATYPE_FP32 },
+	{ "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
+
+const struct route routes[] = {
+	{ .method = "GET", .path = "/v2/health/live", .start = health_live },
+	{ .method = "GET", .path = "/v2/health/ready", .start = health_ready },
+	{ .method = "GET", .path = "/v1/models", .query = page_query, .start = models_list, .finish = models_list_finish },
+	{ .method = "GET", .path = "/v1/models/{model}", .query = page_query, .start = model_get, .finish = model_get_finish },
+	{ .method = "DELETE", .path = "/v1/models/{model}", .start = model_delete, .finish = deleted_finish },
+	{ .method = "PUT", .path = LAYER, .body = BODY_JSON, .start = layer_put, .finish = layer_put_finish },
+	{ .method = "GET", .path = LAYER, .needs_layer = true, .start = layer_get },
+	{ .method = "DELETE", .path = LAYER, .start = layer_delete, .finish = deleted_finish },
+	{ .method = "POST", .path = LAYER "/train", .query = train_query, .body = BODY_JSON, SLOTS(tensor_slots), .needs_layer = true,
+	    .start = train, .meanwhile = train_meanwhile, .finish = train_finish },
+	{ .method = "POST", .path = LAYER "/infer", .body = BODY_JSON, SLOTS(tensor_slots), .needs_layer = true, .start = infer },
+	{ .method = "GET", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_get },
+	{ .method = "PUT", .path = LAYER "/statistics", .body = BODY_JSON, SLOTS(statistics_slots), .needs_layer = true,
+	    .start = statistics_put, .finish = statistics_put_finish },
+	{ .method = "DELETE", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_reset,
+	    .finish = statistics_reset_finish },
+	{ .method = "POST", .path = LAYER "/statistics/merge", .body = BODY_JSON, SLOTS(moments_slots), .needs_layer = true,
+	    .start = statistics_merge, .finish = statistics_merge_finish },
+	{ .method = "GET", .path = LAYER "/parameters", .needs_layer = true, .start = parameters_get },
+	{ .method = "PUT", .path = LAYER "/parameters", .body = BODY_JSON, SLOTS(parameters_slots), .needs_layer = true,
+	    .start = parameters_put, .finish = parameters_put_finish },
+	{ .method = "GET", .path = LAYER "/affine", .needs_layer = true, .start = affine_get },
+	{ .method = "POST", .path = "/v1/normalize", .body = BODY_JSON, SLOTS(normalize_slots), .start = normalize_once },
+};
+
+const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
+
+static bool
+name_is_valid(const char *name)
+{
+	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+	static const char rest[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	return name[0] != '\0' && strchr(first, name[0]) != NULL && strlen(name) <= STORE_NAME_MAX &&
+	    strspn(name, rest) == strlen(name);
+}
+
+/* Whether the segments have the form of the route's path; *model and *layer are what stands at its names. */
+static bool
+path_matches(const char *path, const char *const *segments, size_t count, const char **model, const char **layer)
+{
+	size_t i, len;
+
+	*model = *layer = NULL;
+	for (i = 0; i < count && *path == '/'; i++, path += len) {
+		path++;
+		len = strcspn(path, "/");
+		if (strncmp(path, "{model}", len) == 0)
+			*model = segments[i];
+		else if (strncmp(path, "{layer}", len) == 0)
+			*layer = segments[i];
+		else if (strncmp(path, segments[i], len) != 0 || segments[i][len] != '\0')
+			return false;
+	}
+	return i == count && *path == '\0';
+}
+
+static bool
+method_matches(const struct route *route, const char *method)
+{
+	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+static int
+check_name(const char *what, const char *name, struct err *e)
+{
+	if (name == NULL || name_is_valid(name))
+		return 0;
+	return err_set(e, ERR_BAD_NAME, "\"%.140s\" is no %s name: 1 to %d of A-Z a-z 0-9 . _ -, the first a letter or digit", name, what,
+	    STORE_NAME_MAX);
+}
+
+int
+routes_find(struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow, struct err *e)
+{
+	const char *model, *layer;
+
+	for (size_t i = 0; i < routes_count && rq->route == NULL; i++) {
+		if (!path_matches(routes[i].path, segments, count, &model, &layer))
+			continue;
+		rq->model = model;
+		rq->layer = layer;
+		if (method_matches(&routes[i], method))
+			rq->route = &routes[i];
+		else
+			buf_printf(allow, "%s%s", allow->len == 0 ? "" : ", ", routes[i].method);
+		if (rq->route == NULL && strcmp(routes[i].method, "GET") == 0)
+			buf_text(allow, ", HEAD");
+	}
+	if (rq->route == NULL && allow->len > 0)
+		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len, allow->bytes, method);
+	if (rq->route == NULL)
+		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
+	if (check_name("model", rq->model, e) < 0 || check_name("layer", rq->layer, e) < 0)
+		return -1;
+	return 0;
+}

@@ -1,0 +1,100 @@
+/* GET, PUT and DELETE .../statistics: read, import and reset a layer's running statistics. */
+#include <inttypes.h>
+
+#include "codec/json_write.h"
+#include "handlers/definition.h"
+#include "handlers/doubles.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+
+/* `revision` is in what GET answers, so that what was read can be put; If-Match is what guards. */
+static const char *const members[] = { "running_mean", "running_var", "num_batches_tracked", "count", "revision", NULL };
+
+/* A statistics object; `mean` and `var` NULL stand for the initial 0 and 1. */
+static void
+format_statistics(struct request *rq, const struct statistics *s, uint64_t revision)
+{
+	struct buf *b = &rq->reply.head;
+
+	buf_text(b, "{\"running_mean\":");
+	json_add_double_tensor(b, s->mean, s->features, 0);
+	buf_text(b, ",\"running_var\":");
+	json_add_double_tensor(b, s->var, s->features, 1);
+	buf_printf(b, ",\"num_batches_tracked\":%" PRIu64, s->num_batches_tracked);
+	if (rq->definition->averaging == AVERAGING_POOLED)
+		buf_printf(b, ",\"count\":%" PRIu64, s->count);
+	buf_printf(b, ",\"revision\":%" PRIu64 "}", revision);
+	reply_revision(&rq->reply, revision);
+}
+
+int
+statistics_get(struct request *rq, struct err *e)
+{
+	if (doubles_check_tracks(rq, e) < 0)
+		return -1;
+	format_statistics(rq, &rq->state->statistics, rq->state->revision);
+	return 0;
+}
+
+static int
+parse_statistics(struct request *rq, struct statistics *s, struct err *e)
+{
+	static const uint64_t zero;
+	const struct cJSON *body;
+	size_t var_count;
+
+	if (request_object(rq, members, &body, e) < 0 ||
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "running_mean" }, &s->mean, &s->features, e) < 0 ||
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "running_var" }, &s->var, &var_count, e) < 0 ||
+	    doubles_check_features("running_mean", s->features, rq->state->statistics.features, e) < 0 ||
+	    doubles_check_features("running_var", var_count, s->features, e) < 0 ||
+	    doubles_check_variance("running_var", s->var, var_count, e) < 0 ||
+	    doubles_count(body, "num_batches_tracked", &zero, &s->num_batches_tracked, e) < 0)
+		return -1;
+	if (rq->definition->averaging != AVERAGING_POOLED)
+		return 0;
+	/* Pooled averaging weighs by values; who does not know their number gives each batch the weight of one. */
+	return doubles_count(body, "count", &s->num_batches_tracked, &s->count, e);
+}
+
+int
+statistics_put(struct request *rq, struct err *e)
+{
+	struct statistics *s = arena_alloc(&rq->arena, sizeof(*s));
+
+	if (s == NULL)
+		return err_set_memory(e);
+	rq->scratch = s;
+	if (doubles_check_tracks(rq, e) < 0 || parse_statistics(rq, s, e) < 0)
+		return -1;
+	rq->op.statistics = s;
+	request_store(rq, STORE_STATISTICS_PUT);
+	return request_precondition(rq, e);
+}
+
+int
+statistics_put_finish(struct request *rq, struct err *e)
+{
+	(void)e;
+	format_statistics(rq, rq->scratch, rq->op.revision);
+	return 0;
+}
+
+int
+statistics_reset(struct request *rq, struct err *e)
+{
+	if (doubles_check_tracks(rq, e) < 0)
+		return -1;
+	request_store(rq, STORE_STATISTICS_RESET);
+	return request_precondition(rq, e);
+}
+
+int
+statistics_reset_finish(struct request *rq, struct err *e)
+{
+	struct statistics s = { .features = rq->op.result_features };
+
+	(void)e;
+	format_statistics(rq, &s, rq->op.revision);
+	return 0;
+}

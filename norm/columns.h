@@ -1,0 +1,61 @@
+/*
+ * Where the runs of a view are short (inner below SHORT_RUN), a loop along one run would be all overhead, and one along outer
+ * would jump through memory. The kernels then walk such a view as a matrix: a step is a stretch of memory that holds the
+ * block's features at one index of outer, or at several where the features are few (an RGB image, channels last), and a
+ * column is one place in that stretch. Each column belongs to one feature; its sums are added up at the end.
+ * Private to norm/.
+ */
+#ifndef NORM_COLUMNS_H
+#define NORM_COLUMNS_H
+
+#include "norm/view.h"
+
+/* The width of a step, which is the length of the kernels' arrays on the stack. */
+#define COLUMNS_MAX ((size_t)256)
+#define SHORT_RUN ((size_t)16)
+
+struct columns {
+	size_t first;    /* the block's first feature */
+	size_t features; /* how many the block holds */
+	size_t inner;
+	size_t rows;     /* indices of outer in one step; 1 unless the block holds all features */
+};
+
+static inline size_t
+columns_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The block that begins with feature `first` of `v`, whose inner is below SHORT_RUN. */
+static inline struct columns
+columns_block(struct norm_view v, size_t first)
+{
+	struct columns c = { .first = first, .inner = v.inner, .rows = 1 };
+
+	c.features = columns_min(v.feature - first, COLUMNS_MAX / v.inner);
+	if (c.features == v.feature)
+		c.rows = columns_min(v.outer, COLUMNS_MAX / (v.feature * v.inner));
+	return c;
+}
+
+/* The columns of a step that begins `left` indices of outer before the end: the last step may be narrower. */
+static inline size_t
+columns_width(const struct columns *c, size_t left)
+{
+	return columns_min(c->rows, left) * c->features * c->inner;
+}
+
+/* out[column] = value[feature of that column] for a whole step; `other` stands for all values where `value` is NULL. */
+static inline void
+columns_spread(const struct columns *c, const double *value, double other, double *out)
+{
+	size_t row, f, i;
+
+	for (row = 0; row < c->rows; row++)
+		for (f = 0; f < c->features; f++)
+			for (i = 0; i < c->inner; i++)
+				*out++ = value != NULL ? value[f] : other;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * Mean and variance of each feature of a tensor (docs/MATH.md, equations 1 and 2).
+ */
+#ifndef NORM_MOMENTS_H
+#define NORM_MOMENTS_H
+
+#include "norm/view.h"
+
+/*
+ * mean[f] = (1/n) sum x,  var[f] = (1/n) sum (x - mean[f])^2  over the n = outer * inner values of feature f: the biased
+ * (population) variance. Two passes, both shifted (the first by the feature's first value, the second by the mean, with the
+ * correction term of Chan, Golub and LeVeque 1983), so that constant input gives its value and 0 exactly, and a large mean
+ * costs no digits.
+ *
+ *   in   x     view.outer * view.feature * view.inner elements of type `real`; n >= 1
+ *   out  mean  view.feature doubles
+ *   out  var   view.feature doubles, >= 0
+ *
+ * A NaN or an infinity in x, or an overflow of double, shows as a value that is not finite in that feature's mean or var
+ * (and only there): the caller checks the results, not the input. The arrays must not overlap.
+ */
+void moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
+
+#endif

@@ -1,0 +1,171 @@
+/* The loops of moments.c for elements of type REAL; included once for each, without a guard. */
+
+/* Sums of x - shift over a chunk: element i counts in lane i mod LANES. */
+static LANES_APART void
+NAME(chunk_sum)(const REAL *restrict x, size_t n, double shift, double *restrict sum)
+{
+	double lane[LANES] = { 0 };
+	size_t i, k;
+
+	for (i = 0; i + LANES <= n; i += LANES)
+		for (k = 0; k < LANES; k++)
+			lane[k] += (double)x[i + k] - shift;
+	memcpy(sum, lane, sizeof(lane));
+	for (; i < n; i++)
+		sum[i % LANES] += (double)x[i] - shift;
+}
+
+/* Sums of the deviations from the mean over a chunk, and of their squares. */
+static LANES_APART void
+NAME(chunk_deviations)(const REAL *restrict x, size_t n, double mean, double *restrict sum, double *restrict squares)
+{
+	double lane[LANES] = { 0 }, square[LANES] = { 0 };
+	double d;
+	size_t i, k;
+
+	for (i = 0; i + LANES <= n; i += LANES)
+		for (k = 0; k < LANES; k++) {
+			d = (double)x[i + k] - mean;
+			lane[k] += d;
+			square[k] += d * d;
+		}
+	memcpy(sum, lane, sizeof(lane));
+	memcpy(squares, square, sizeof(square));
+	for (; i < n; i++) {
+		d = (double)x[i] - mean;
+		sum[i % LANES] += d;
+		squares[i % LANES] += d * d;
+	}
+}
+
+/* A run, chunk by chunk, added to s. */
+static void
+NAME(run_sum)(const REAL *x, size_t n, double shift, struct sum *s)
+{
+	double lane[LANES];
+	size_t i;
+
+	for (i = 0; i < n; i += CHUNK) {
+		NAME(chunk_sum)(x + i, columns_min(CHUNK, n - i), shift, lane);
+		sum_add(s, sum_lanes(lane));
+	}
+}
+
+static void
+NAME(run_deviations)(const REAL *x, size_t n, double mean, struct sum *s, struct sum *squares)
+{
+	double lane[LANES], square[LANES];
+	size_t i;
+
+	for (i = 0; i < n; i += CHUNK) {
+		NAME(chunk_deviations)(x + i, columns_min(CHUNK, n - i), mean, lane, square);
+		sum_add(s, sum_lanes(lane));
+		sum_add(squares, sum_lanes(square));
+	}
+}
+
+/* One feature, whose first run is at x. */
+static void
+NAME(moments_long)(const REAL *x, struct norm_view v, double *mean, double *var)
+{
+	const size_t stride = v.feature * v.inner;
+	const double n = (double)norm_view_count(v), first = (double)x[0];
+	struct sum all = { 0, 0 }, s = { 0, 0 }, squares = { 0, 0 };
+	size_t o;
+
+	for (o = 0; o < v.outer; o++)
+		NAME(run_sum)(x + o * stride, v.inner, first, &all);
+	*mean = first + sum_total(all) / n;
+	for (o = 0; o < v.outer; o++)
+		NAME(run_deviations)(x + o * stride, v.inner, *mean, &s, &squares);
+	moments_finish(n, sum_total(s), sum_total(squares), mean, var);
+}
+
+/* Pass 1 of a block, whose first feature is at x. */
+static void
+NAME(columns_sum)(const REAL *x, struct norm_view v, const struct columns *c, const double *restrict shift,
+    struct column_sums *restrict s)
+{
+	const size_t full = columns_width(c, v.outer);
+	size_t o, i, width, step = 0;
+
+	column_sums_init(s, full);
+	for (o = 0; o < v.outer; o += c->rows) {
+		width = columns_width(c, v.outer - o);
+		for (i = 0; i < width; i++)
+			s->recent[i] += (double)x[i] - shift[i];
+		x += c->rows * v.feature * v.inner;
+		if (++step % FOLD_STEPS == 0)
+			column_sums_fold(s, full);
+	}
+	column_sums_fold(s, full);
+}
+
+/* Pass 2. */
+static void
+NAME(columns_deviations)(const REAL *x, struct norm_view v, const struct columns *c, const double *restrict mean,
+    struct column_sums *restrict s, struct column_sums *restrict squares)
+{
+	const size_t full = columns_width(c, v.outer);
+	size_t o, i, width, step = 0;
+	double d;
+
+	column_sums_init(s, full);
+	column_sums_init(squares, full);
+	for (o = 0; o < v.outer; o += c->rows) {
+		width = columns_width(c, v.outer - o);
+		for (i = 0; i < width; i++) {
+			d = (double)x[i] - mean[i];
+			s->recent[i] += d;
+			squares->recent[i] += d * d;
+		}
+		x += c->rows * v.feature * v.inner;
+		if (++step % FOLD_STEPS == 0) {
+			column_sums_fold(s, full);
+			column_sums_fold(squares, full);
+		}
+	}
+	column_sums_fold(s, full);
+	column_sums_fold(squares, full);
+}
+
+/* One block of features; x, mean and var are the whole tensor's. */
+static void
+NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *var)
+{
+	const double n = (double)norm_view_count(v);
+	double shift[COLUMNS_MAX];
+	struct column_sums s, squares;
+	size_t f;
+
+	x += c->first * v.inner;
+	mean += c->first;
+	var += c->first;
+	for (f = 0; f < c->features; f++)
+		mean[f] = (double)x[f * v.inner];
+	columns_spread(c, mean, 0, shift);
+	NAME(columns_sum)(x, v, c, shift, &s);
+	for (f = 0; f < c->features; f++)
+		mean[f] += column_sums_feature(&s, c, f) / n;
+	columns_spread(c, mean, 0, shift);
+	NAME(columns_deviations)(x, v, c, shift, &s, &squares);
+	for (f = 0; f < c->features; f++)
+		moments_finish(n, column_sums_feature(&s, c, f), column_sums_feature(&squares, c, f), &mean[f], &var[f]);
+}
+
+static void
+NAME(moments)(const REAL *x, struct norm_view v, double *mean, double *var)
+{
+	struct columns c;
+	size_t f;
+
+	if (v.inner >= SHORT_RUN || v.outer == 1) {
+		for (f = 0; f < v.feature; f++)
+			NAME(moments_long)(x + f * v.inner, v, &mean[f], &var[f]);
+		return;
+	}
+	for (f = 0; f < v.feature; f += c.features) {
+		c = columns_block(v, f);
+		NAME(moments_short)(x, v, &c, mean, var);
+	}
+}

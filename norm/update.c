@@ -1,0 +1,100 @@
+/*
+ * Applying an update. Variances are combined by weights, never through M2 itself: count * var would overflow long before the
+ * variance does, and the weights (ratios of two counts) stay right above 2^53, where a count is no longer exact in double.
+ */
+#include "norm/update.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+/* Equation 5; the batch's variance takes the divisor n - ddof (equation 8). Both ends are exact: m = 1 and m = 0. */
+static void
+apply_exponential(const struct statistics *in, const struct update *u, struct statistics *out)
+{
+	const double unbias = (double)u->count / (double)(u->count - u->ddof);
+	const double m = u->momentum;
+	size_t f;
+
+	for (f = 0; f < in->features; f++) {
+		out->mean[f] = (1 - m) * in->mean[f] + m * u->mean[f];
+		out->var[f] = (1 - m) * in->var[f] + m * (u->var[f] * unbias);
+	}
+}
+
+/* Equation 6. The first batch replaces what was there: r + (batch - r) would leave the rounding of the initial 1. */
+static void
+apply_cumulative(const struct statistics *in, const struct update *u, struct statistics *out)
+{
+	const double unbias = (double)u->count / (double)(u->count - u->ddof);
+	const bool first = in->num_batches_tracked == 0;
+	const double k = (double)(in->num_batches_tracked + 1);
+	double var;
+	size_t f;
+
+	for (f = 0; f < in->features; f++) {
+		var = u->var[f] * unbias;
+		out->mean[f] = first ? u->mean[f] : in->mean[f] + (u->mean[f] - in->mean[f]) / k;
+		out->var[f] = first ? var : in->var[f] + (var - in->var[f]) / k;
+	}
+}
+
+/*
+ * Equation 7, with a values seen and b new ones. The mean starts from the side that weighs more, so the lighter one's
+ * rounding is what is scaled down; with a = 0 the result is the batch itself, exactly.
+ */
+static void
+apply_pooled(const struct statistics *in, const struct update *u, struct statistics *out)
+{
+	const uint64_t a = in->count, b = u->count, both = a + b;
+	const double share_a = (double)a / (double)both, share_b = (double)b / (double)both;
+	const double divisor = (double)(both > u->ddof ? both - u->ddof : 1);
+	const double weight_a = (double)(a > u->ddof ? a - u->ddof : 0) / divisor;
+	const double weight_b = both > u->ddof ? (double)b / divisor : 0;
+	double delta;
+	size_t f;
+
+	for (f = 0; f < in->features; f++) {
+		delta = u->mean[f] - in->mean[f];
+		out->mean[f] = a < b ? u->mean[f] - delta * share_a : in->mean[f] + delta * share_b;
+		out->var[f] = weight_a * in->var[f] + weight_b * u->var[f] + (delta * share_a) * (delta * weight_b);
+	}
+}
+
+static bool
+all_finite(const double *x, size_t n)
+{
+	int bad = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		bad |= !isfinite(x[i]);
+	return !bad;
+}
+
+enum update_result
+update_apply(const struct statistics *in, const struct update *u, struct statistics *out)
+{
+	const bool pooled = u->averaging == AVERAGING_POOLED;
+
+	if (u->features != in->features)
+		return UPDATE_FEATURES_DIFFER;
+	if (in->num_batches_tracked >= STATISTICS_COUNT_MAX)
+		return UPDATE_COUNT_OVERFLOWS;
+	if (pooled && (in->count > STATISTICS_COUNT_MAX || u->count > STATISTICS_COUNT_MAX - in->count))
+		return UPDATE_COUNT_OVERFLOWS;
+	out->features = in->features;
+	out->num_batches_tracked = in->num_batches_tracked + 1;
+	out->count = pooled ? in->count + u->count : in->count;
+	switch (u->averaging) {
+	case AVERAGING_EXPONENTIAL:
+		apply_exponential(in, u, out);
+		break;
+	case AVERAGING_CUMULATIVE:
+		apply_cumulative(in, u, out);
+		break;
+	case AVERAGING_POOLED:
+		apply_pooled(in, u, out);
+		break;
+	}
+	return all_finite(out->mean, out->features) && all_finite(out->var, out->features) ? UPDATE_APPLIED : UPDATE_NOT_FINITE;
+}

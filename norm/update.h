@@ -1,0 +1,60 @@
+/*
+ * An update is a value: what one training batch (or a client's own moments of one) does to a layer's running statistics.
+ * Training never writes "the new running mean"; it makes an update, and statistics move only by applying updates in order.
+ * Hence a group commit, a replay and a retry give the same bits as one update at a time (docs/MATH.md, equations 5 to 7).
+ *
+ * Laws, held by tests/unit/test_update.c: applying is deterministic; exponential with momentum 1 gives the batch, with 0
+ * changes nothing but the counts; cumulative gives the mean of the batches' moments; pooled gives the moments of all
+ * values, whatever the batching and, up to rounding, the order.
+ */
+#ifndef NORM_UPDATE_H
+#define NORM_UPDATE_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+enum averaging {
+	AVERAGING_EXPONENTIAL, /* r <- (1 - m) r + m batch                         (5) */
+	AVERAGING_CUMULATIVE,  /* r <- r + (batch - r) / k, k batches so far       (6) */
+	AVERAGING_POOLED       /* Chan, Golub, LeVeque: merge (n, mean, M2)        (7) */
+};
+
+/* Counts are kept to this (signed 64-bit, as PyTorch's num_batches_tracked): beyond it an update is refused. */
+#define STATISTICS_COUNT_MAX ((uint64_t)INT64_MAX)
+
+/* A layer's running statistics. A plain value; the arrays belong to whoever made it. */
+struct statistics {
+	size_t features;
+	uint64_t num_batches_tracked;
+	uint64_t count; /* values per feature that pooled averaging has seen; 0 for the other two averagings */
+	double *mean;   /* `features` doubles; initially 0 */
+	double *var;    /* `features` doubles; initially 1 */
+};
+
+struct update {
+	enum averaging averaging;
+	double momentum;    /* exponential: the weight of the new value, 0..1 */
+	unsigned ddof;      /* 0: the running variance is the biased one; 1: unbiased (divisor n - 1) */
+	uint64_t count;     /* n: values per feature in the batch; >= 1, and >= 2 where ddof is 1 */
+	size_t features;
+	const double *mean; /* `features` doubles: the batch's mean, finite */
+	const double *var;  /* `features` doubles: the batch's biased variance, finite and >= 0 */
+};
+
+enum update_result {
+	UPDATE_APPLIED,
+	UPDATE_FEATURES_DIFFER, /* `u` has another number of features than `in` */
+	UPDATE_COUNT_OVERFLOWS, /* a count would pass STATISTICS_COUNT_MAX */
+	UPDATE_NOT_FINITE       /* a mean or variance would overflow double */
+};
+
+/*
+ * out = u applied to in. `out->mean` and `out->var` are arrays of in->features doubles, which must not overlap those of `in`
+ * or `u`. On any result but UPDATE_APPLIED, `out` is undefined and nothing else has changed.
+ *
+ * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging keeps
+ * var = M2 / (count - ddof), and 0 where count = ddof.
+ */
+enum update_result update_apply(const struct statistics *in, const struct update *u, struct statistics *out);
+
+#endif

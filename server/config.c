@@ -1,0 +1,180 @@
+#include "server/config.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+struct option {
+	const char *flag, *env, *takes, *fallback, *help;
+	size_t offset; /* of the text in struct config */
+};
+
+static const struct option options[] = {
+#define CONFIG_ROW(member, flag, env, takes, fallback, help) { flag, env, takes, fallback, help, offsetof(struct config, member) },
+	CONFIG_TABLE(CONFIG_ROW)
+#undef CONFIG_ROW
+};
+
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static const char **
+text_of(struct config *c, const struct option *o)
+{
+	return (const char **)(void *)((char *)c + o->offset);
+}
+
+int
+config_parse_size(const char *text, size_t *bytes)
+{
+	static const struct {
+		const char *suffix;
+		uint64_t factor;
+	} units[] = {
+		{ "", 1 }, { "B", 1 }, { "k", 1000 }, { "kB", 1000 }, { "KiB", 1 << 10 }, { "M", 1000000 }, { "MB", 1000000 },
+		{ "MiB", 1 << 20 }, { "G", 1000000000 }, { "GB", 1000000000 }, { "GiB", 1 << 30 },
+	};
+	char *end;
+	unsigned long long n;
+
+	if (*text < '0' || *text > '9')
+		return -1;
+	n = strtoull(text, &end, 10);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcasecmp(end, units[i].suffix) == 0 && n > 0 && n <= ((uint64_t)1 << 46) / units[i].factor) {
+			*bytes = (size_t)(n * units[i].factor);
+			return 0;
+		}
+	return -1;
+}
+
+static int
+parse_unsigned(const char *flag, const char *text, unsigned max, unsigned *out, struct err *e)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || n > max)
+		return err_set(e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from 0 to %u", flag, text, max);
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int
+parse_choice(const char *flag, const char *text, const char *const *names, unsigned count, unsigned *out, struct err *e)
+{
+	for (*out = 0; *out < count; ++*out)
+		if (strcmp(names[*out], text) == 0)
+			return 0;
+	return err_set(e, ERR_BAD_PARAMETER, "%s is \"%s\"; see normd --help for what it may be", flag, text);
+}
+
+/* ADDR:PORT, where an IPv6 address stands in brackets. */
+static int
+parse_listen(struct config *c, struct err *e)
+{
+	const char *colon = strrchr(c->listen, ':'), *host = c->listen;
+	size_t len = colon == NULL ? 0 : (size_t)(colon - host);
+	unsigned port;
+
+	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+		host++;
+		len -= 2;
+	}
+	if (len == 0 || len >= sizeof(c->host) || colon[1] == '\0')
+		return err_set(e, ERR_BAD_PARAMETER, "--listen is \"%s\"; it must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080",
+		    c->listen);
+	memcpy(c->host, host, len);
+	c->host[len] = '\0';
+	if (parse_unsigned("the port in --listen", colon + 1, 65535, &port, e) < 0)
+		return -1;
+	snprintf(c->port, sizeof(c->port), "%u", port);
+	return 0;
+}
+
+static int
+parse_values(struct config *c, struct err *e)
+{
+	static const char *const levels[] = { "debug", "info", "warn", "error" }, *const formats[] = { "json", "text" };
+	unsigned level, format;
+	long cores;
+
+	if (parse_listen(c, e) < 0 || parse_unsigned("--threads", c->threads, 256, &c->thread_count, e) < 0 ||
+	    parse_unsigned("--drain-timeout", c->drain_timeout, 86400, &c->drain_timeout_s, e) < 0 ||
+	    parse_choice("--log-level", c->log_level, levels, 4, &level, e) < 0 ||
+	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0)
+		return -1;
+	if (config_parse_size(c->max_body, &c->max_body_bytes) < 0)
+		return err_set(e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
+	c->level = (enum log_level)level;
+	c->format = (enum log_format)format;
+	if (c->thread_count == 0) {
+		cores = sysconf(_SC_NPROCESSORS_ONLN);
+		c->thread_count = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+	}
+	return 0;
+}
+
+static const struct option *
+find_option(const char *flag, size_t len)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strlen(options[i].flag) == len && strncmp(options[i].flag, flag, len) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* "--flag value" or "--flag=value"; moves *i past the value. */
+static int
+parse_argument(struct config *c, int argc, char *const *argv, int *i, struct err *e)
+{
+	const char *arg = argv[*i], *equals = strchr(arg, '=');
+	const struct option *o = find_option(arg, equals != NULL ? (size_t)(equals - arg) : strlen(arg));
+
+	if (o == NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "there is no option \"%s\"; see normd --help", arg);
+	if (equals == NULL && *i + 1 >= argc)
+		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
+	*text_of(c, o) = equals != NULL ? equals + 1 : argv[++*i];
+	return 0;
+}
+
+int
+config_read(struct config *c, int argc, char *const *argv, struct err *e)
+{
+	const char *env;
+
+	memset(c, 0, sizeof(*c));
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		env = getenv(options[i].env);
+		*text_of(c, &options[i]) = env != NULL && *env != '\0' ? env : options[i].fallback;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			c->help = true;
+		else if (strcmp(argv[i], "--version") == 0)
+			c->version = true;
+		else if (parse_argument(c, argc, argv, &i, e) < 0)
+			return -1;
+	}
+	return c->help || c->version ? 0 : parse_values(c, e);
+}
+
+void
+config_help(FILE *out)
+{
+	char flag[64];
+
+	fputs("normd: batch and layer normalization over HTTP, with durable running statistics\n\n"
+	      "usage: normd [OPTION VALUE]...\n\n", out);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		snprintf(flag, sizeof(flag), "%s %s", options[i].flag, options[i].takes);
+		fprintf(out, "  %-25s %s\n  %-25s   (%s%s%s)\n", flag, options[i].help, "", options[i].env,
+		    *options[i].fallback != '\0' ? "; default " : "", options[i].fallback);
+	}
+	fputs("  --version                 print the version\n"
+	      "  --help                    print this\n\n"
+	      "Each option may also be set by its environment variable; the option wins.\n"
+	      "SIGTERM and SIGINT: finish the requests that run, then exit 0.\n", out);
+}

@@ -1,0 +1,54 @@
+/*
+ * The configuration: one table of options, from which the parser, the environment variables and the help text all come. A flag wins over
+ * its environment variable (--listen over NORMD_LISTEN).
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+/* X(member, flag, environment variable, what it takes, default, help) */
+#define CONFIG_TABLE(X) \
+	X(listen, "--listen", "NORMD_LISTEN", "ADDR:PORT", "127.0.0.1:8080", "where to listen; port 0 picks a free one") \
+	X(port_file, "--port-file", "NORMD_PORT_FILE", "FILE", "", "write the port there once it listens") \
+	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "where the state is kept: sqlite:PATH") \
+	X(threads, "--threads", "NORMD_THREADS", "N", "0", "event loop threads, 1 to 256; 0: one per core") \
+	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest body, and largest tensor in it") \
+	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "SECONDS", "30", "how long SIGTERM waits for requests that run") \
+	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
+	X(log_format, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", "json or text")
+
+struct config {
+	/* As given; texts are the argument's or the environment's. */
+#define CONFIG_MEMBER(member, flag, env, takes, fallback, help) const char *member;
+	CONFIG_TABLE(CONFIG_MEMBER)
+#undef CONFIG_MEMBER
+
+	/* What they say. */
+	char host[256];
+	char port[8];
+	unsigned thread_count;
+	size_t max_body_bytes;
+	unsigned drain_timeout_s;
+	enum log_level level;
+	enum log_format format;
+
+	bool help;
+	bool version;
+};
+
+/* Reads arguments and environment. -1 with `e` (bad_parameter), whose detail names the option. */
+int config_read(struct config *c, int argc, char *const *argv, struct err *e) MUST_CHECK;
+
+/* The help text. */
+void config_help(FILE *out);
+
+/* "64MiB", "10MB", "4k", "123" as bytes. -1 when it is none such, or 0, or above 2^46. */
+int config_parse_size(const char *text, size_t *bytes) MUST_CHECK;
+
+#endif

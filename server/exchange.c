@@ -1,0 +1,335 @@
+/*
+ * The life of an exchange:
+ *
+ *   begin    the target is known; the headers are not
+ *   handle   once with the headers: they are guarded, the route found, the body's length and type checked
+ *            then with pieces of the body: fed to the request, or swallowed when the answer is an error already
+ *            then with none left: the request's steps; while the store works the connection is suspended
+ *   end      the answer was sent, or the client is gone: the log line
+ *
+ * An answer queued while the client still sends would close the connection under it, and might be lost in the reset. So the rest
+ * of a refused body is swallowed, up to SWALLOW_MAX; who announces more than that is told at once.
+ */
+#include "server/exchange.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "handlers/routes.h"
+#include "server/answer.h"
+#include "server/guard.h"
+#include "server/negotiate.h"
+#include "server/request_id.h"
+#include "server/server.h"
+#include "server/url.h"
+
+#define SWALLOW_MAX ((uint64_t)256 << 20)
+
+struct exchange {
+	struct server *server;
+	struct MHD_Connection *connection;
+	uint64_t started_us;
+	char *target;
+	char method[16];
+	char request_id[REQUEST_ID_BYTES];
+	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
+	bool has_headers;        /* the first call was made */
+	bool close;              /* after the answer */
+	uint64_t body_bytes;
+	struct buf allow;
+	struct request request;
+	struct answer answer;
+	unsigned status; /* 0: nothing was answered */
+	char code[32];   /* of the error that was answered, for the log */
+};
+
+void *
+exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
+{
+	struct server *server = arg;
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (x == NULL || (x->target = strdup(target)) == NULL) {
+		free(x);
+		return NULL;
+	}
+	x->server = server;
+	x->connection = connection;
+	x->started_us = clock_monotonic_us();
+	buf_init(&x->allow, 256);
+	request_init(&x->request, server->store, server->max_body_bytes);
+	server_enter(server);
+	return x;
+}
+
+static const char *
+header(const struct exchange *x, const char *name)
+{
+	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
+}
+
+/* The body's announced length; 0 without one, or when it is chunked. */
+static uint64_t
+announced_length(const struct exchange *x)
+{
+	const char *text = header(x, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+static int
+find_route(struct exchange *x, struct err *e)
+{
+	struct request *rq = &x->request;
+	struct url *url = arena_alloc(&rq->arena, sizeof(*url));
+
+	if (url == NULL)
+		return err_set_memory(e);
+	if (url_parse(&rq->arena, x->target, url, e) < 0)
+		return -1;
+	memcpy(rq->query, url->query, sizeof(rq->query));
+	rq->query_count = url->query_count;
+	if (url->segment_count > URL_SEGMENTS_MAX)
+		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
+	return routes_find(rq, x->method, url->segments, url->segment_count, &x->allow, e);
+}
+
+/* Every query parameter must be one that the route has, once. Probes of health may carry any. */
+static int
+check_query(const struct request *rq, struct err *e)
+{
+	bool known;
+
+	for (unsigned i = 0; i < rq->query_count; i++) {
+		known = strncmp(rq->route->path, "/v2", 3) == 0;
+		for (size_t k = 0; rq->route->query != NULL && rq->route->query[k] != NULL && !known; k++)
+			known = strcmp(rq->route->query[k], rq->query[i].name) == 0;
+		if (!known)
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a query parameter that this call of this version takes",
+			    rq->query[i].name);
+	}
+	return 0;
+}
+
+static int
+refuse_large(const struct exchange *x, struct err *e)
+{
+	return err_set(e, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes (--max-body)", x->server->max_body_bytes);
+}
+
+static int
+check_body_headers(const struct exchange *x, struct err *e)
+{
+	const char *encoding = header(x, MHD_HTTP_HEADER_CONTENT_ENCODING), *type = header(x, MHD_HTTP_HEADER_CONTENT_TYPE);
+
+	if (announced_length(x) > x->server->max_body_bytes)
+		return refuse_large(x, e);
+	if (x->request.route->body == BODY_NONE)
+		return 0;
+	if (!negotiate_is_json(type))
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this version takes application/json", type);
+	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Encoding is %.80s; this version takes none", encoding);
+	return 0;
+}
+
+/* Headers that are refused for now, because ignoring them would break what they are sent for. */
+static int
+check_promises(const struct exchange *x, struct err *e)
+{
+	if (header(x, "Idempotency-Key") != NULL && strcmp(x->request.route->method, "POST") == 0)
+		return err_set(e, ERR_BAD_PARAMETER, "Idempotency-Key is not supported by this version");
+	return 0;
+}
+
+static int
+read_headers(struct exchange *x, const char *version, struct err *e)
+{
+	struct request *rq = &x->request;
+
+	if (guard_headers(x->connection, version, e) < 0) {
+		x->close = true;
+		return -1;
+	}
+	if (atomic_load(&x->server->draining)) {
+		rq->draining = true;
+		x->close = true;
+		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+	}
+	if (find_route(x, e) < 0 || check_query(rq, e) < 0)
+		return -1;
+	if (!negotiate_accepts_json(header(x, MHD_HTTP_HEADER_ACCEPT)))
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this version answers in application/json");
+	rq->if_match = header(x, MHD_HTTP_HEADER_IF_MATCH);
+	return check_promises(x, e) < 0 ? -1 : check_body_headers(x, e);
+}
+
+static enum MHD_Result
+send_answer(struct exchange *x)
+{
+	const char *allow;
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	buf_byte(&x->allow, '\0');
+	allow = x->allow.failed ? "" : x->allow.bytes;
+	if (x->request.err.code != ERR_NONE)
+		snprintf(x->code, sizeof(x->code), "%s", err_code_text(x->request.err.code));
+	response = answer_make(&x->answer, &x->request, x->target, allow, x->request_id, &x->status);
+	if (response == NULL)
+		return MHD_NO;
+	if (x->close)
+		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	result = MHD_queue_response(x->connection, x->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* The store is done with the operation: on its thread. The exchange may be in use on an event loop as soon as it is resumed. */
+static void
+operation_done(struct store_op *op)
+{
+	MHD_resume_connection(op->done_arg);
+}
+
+/*
+ * The request's next step. The connection is suspended before the operation is submitted: it may be resumed at once.
+ */
+static enum MHD_Result
+advance(struct exchange *x)
+{
+	struct request *rq = &x->request;
+
+	if (rq->err.code != ERR_NONE || request_step(rq) == REQUEST_DONE)
+		return send_answer(x);
+	rq->op.done = operation_done;
+	rq->op.done_arg = x->connection;
+	MHD_suspend_connection(x->connection);
+	if (store_submit(rq->store, &rq->op, &rq->err) < 0)
+		MHD_resume_connection(x->connection); /* to come back here and answer */
+	else
+		request_meanwhile(rq);
+	return MHD_YES;
+}
+
+static enum MHD_Result
+first_call(struct exchange *x, const char *method, const char *version)
+{
+	uint64_t length;
+	const char *expect;
+
+	x->has_headers = true;
+	snprintf(x->method, sizeof(x->method), "%s", method);
+	request_id_make(x->request_id, header(x, "X-Request-Id"));
+	x->traceparent = header(x, "traceparent");
+	if (read_headers(x, version, &x->request.err) == 0)
+		return MHD_YES;
+	length = announced_length(x);
+	expect = header(x, MHD_HTTP_HEADER_EXPECT);
+	if (length > SWALLOW_MAX || (length > 0 && expect != NULL && strcasecmp(expect, "100-continue") == 0))
+		return send_answer(x);
+	return MHD_YES;
+}
+
+static enum MHD_Result
+take_body(struct exchange *x, const char *upload, size_t size)
+{
+	struct request *rq = &x->request;
+
+	x->body_bytes += size;
+	if (rq->err.code != ERR_NONE)
+		return x->body_bytes > SWALLOW_MAX ? MHD_NO : MHD_YES;
+	if (x->body_bytes > x->server->max_body_bytes)
+		(void)refuse_large(x, &rq->err);
+	else if (request_body(rq, upload, size) < 0)
+		return MHD_YES; /* rq->err is set: the rest is swallowed */
+	return MHD_YES;
+}
+
+enum MHD_Result
+exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+    const char *upload, size_t *upload_size, void **context)
+{
+	struct exchange *x = *context;
+	enum MHD_Result result;
+
+	(void)arg, (void)connection, (void)url;
+	if (x == NULL)
+		return MHD_NO; /* there was no memory for it */
+	if (!x->has_headers)
+		return first_call(x, method, version);
+	if (*upload_size > 0) {
+		result = take_body(x, upload, *upload_size);
+		*upload_size = 0;
+		return result;
+	}
+	return advance(x);
+}
+
+static void
+client_address(const struct exchange *x, char *out, size_t size)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	socklen_t len;
+
+	*out = '\0';
+	if (info == NULL || info->client_addr == NULL)
+		return;
+	len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	if (getnameinfo(info->client_addr, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
+		*out = '\0';
+}
+
+static void
+log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
+{
+	char client[INET6_ADDRSTRLEN + 16];
+	struct log_field fields[12];
+	size_t n = 0;
+
+	client_address(x, client, sizeof(client));
+	fields[n++] = (struct log_field){ .name = "method", .text = x->method };
+	fields[n++] = (struct log_field){ .name = "target", .text = x->target };
+	fields[n++] = (struct log_field){ .name = "status", .number = x->status };
+	if (x->code[0] != '\0')
+		fields[n++] = (struct log_field){ .name = "code", .text = x->code };
+	if (x->request.err.code != ERR_NONE)
+		fields[n++] = (struct log_field){ .name = "detail", .text = x->request.err.detail };
+	fields[n++] = (struct log_field){ .name = "duration_ms", .number = (double)(clock_monotonic_us() - x->started_us) / 1000 };
+	fields[n++] = (struct log_field){ .name = "bytes_in", .number = (double)x->body_bytes };
+	fields[n++] = (struct log_field){ .name = "bytes_out", .number = (double)x->answer.sent };
+	fields[n++] = (struct log_field){ .name = "client", .text = client };
+	fields[n++] = (struct log_field){ .name = "request_id", .text = x->request_id };
+	if (x->traceparent != NULL)
+		fields[n++] = (struct log_field){ .name = "traceparent", .text = x->traceparent };
+	if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		fields[n++] = (struct log_field){ .name = "aborted", .text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED ? "timeout" :
+			how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN ? "shutdown" : "client" };
+	log_event(LOG_INFO, "request", fields, n);
+}
+
+void
+exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
+{
+	struct exchange *x = *context;
+	struct server *server;
+
+	(void)arg, (void)connection;
+	if (x == NULL)
+		return;
+	*context = NULL;
+	server = x->server;
+	log_exchange(x, how);
+	request_fini(&x->request);
+	buf_fini(&x->allow);
+	free(x->target);
+	free(x);
+	server_leave(server);
+}

@@ -1,0 +1,82 @@
+#include "server/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+
+/* A listening socket on one address, or -1 with errno. */
+static int
+listen_on(const struct addrinfo *a)
+{
+	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, error;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static unsigned
+port_of(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+		return 0;
+	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port :
+	    ((struct sockaddr_in *)&address)->sin_port);
+}
+
+int
+listener_open(const char *host, const char *port, unsigned *bound_port, struct err *e)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found;
+	int rc = getaddrinfo(host, port, &hints, &found), fd = -1;
+
+	if (rc != 0)
+		return err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
+	for (const struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next)
+		fd = listen_on(a);
+	freeaddrinfo(found);
+	if (fd < 0 && errno == EADDRINUSE)
+		return err_set(e, ERR_BAD_PARAMETER, "port %s of %s is taken: is another normd running? Choose another with --listen", port,
+		    host);
+	if (fd < 0)
+		return err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
+	*bound_port = port_of(fd);
+	return fd;
+}
+
+int
+listener_write_port(const char *path, unsigned port, struct err *e)
+{
+	char temporary[4096];
+	FILE *file;
+	bool written;
+
+	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >= sizeof(temporary))
+		return err_set(e, ERR_BAD_PARAMETER, "the path of --port-file is too long");
+	file = fopen(temporary, "w");
+	if (file == NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "cannot write %s: %s", temporary, strerror(errno));
+	written = fprintf(file, "%u\n", port) > 0;
+	written = fclose(file) == 0 && written;
+	if (written && rename(temporary, path) == 0)
+		return 0;
+	(void)err_set(e, ERR_BAD_PARAMETER, "cannot write %s: %s", path, strerror(errno));
+	unlink(temporary);
+	return -1;
+}

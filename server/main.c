@@ -1,0 +1,77 @@
+/* normd: reads its configuration, serves until it is told to stop, drains, exits. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/config.h"
+#include "server/server.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Every thread inherits this: signals are taken by sigwait in main alone. A client that hangs up is an error of write(2). */
+static void
+block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+fail(int code, const struct err *e)
+{
+	fprintf(stderr, "normd: %s\n", e->detail);
+	return code;
+}
+
+static int
+serve(const struct config *config, const sigset_t *signals)
+{
+	struct server server;
+	struct err e = { 0 };
+	unsigned long cut;
+	int signal_number = 0;
+
+	if (server_start(&server, config, &e) < 0)
+		return fail(EXIT_FAILED, &e);
+	log_event(LOG_INFO, "listening", (const struct log_field[]){ { .name = "address", .text = config->host },
+	    { .name = "port", .number = server.port }, { .name = "store", .text = config->store },
+	    { .name = "threads", .number = config->thread_count }, { .name = "version", .text = NORMD_VERSION } }, 5);
+	sigwait(signals, &signal_number);
+	log_printf(LOG_INFO, "draining");
+	cut = server_stop(&server, config->drain_timeout_s);
+	log_event(LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
+	return EXIT_DONE;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct config config;
+	struct err e = { 0 };
+	sigset_t signals;
+	int code;
+
+	if (config_read(&config, argc, argv, &e) < 0)
+		return fail(EXIT_USAGE, &e);
+	if (config.help) {
+		config_help(stdout);
+		return EXIT_DONE;
+	}
+	if (config.version) {
+		printf("normd %s\n", NORMD_VERSION);
+		return EXIT_DONE;
+	}
+	block_signals(&signals);
+	if (log_start(config.level, config.format) < 0) {
+		(void)err_set(&e, ERR_OVERLOADED, "the log's thread cannot be started");
+		return fail(EXIT_FAILED, &e);
+	}
+	code = serve(&config, &signals);
+	log_stop();
+	return code;
+}

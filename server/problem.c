@@ -1,0 +1,29 @@
+#include "server/problem.h"
+
+#include <inttypes.h>
+
+#include "base/quote.h"
+
+static void
+member(struct buf *b, const char *name, const char *text)
+{
+	if (*text == '\0')
+		return;
+	buf_printf(b, ",\"%s\":", name);
+	quote_json(b, text);
+}
+
+void
+problem_format(struct buf *b, const struct err *e, const char *request_id)
+{
+	buf_printf(b, "{\"type\":\"urn:normd:error:%s\",\"title\":\"%s\",\"status\":%u", err_code_text(e->code), err_title(e->code),
+	    err_status(e->code));
+	member(b, "detail", e->detail);
+	member(b, "code", err_code_text(e->code));
+	if (e->has_offset)
+		buf_printf(b, ",\"offset\":%" PRIu64, e->offset);
+	member(b, "expected", e->expected);
+	member(b, "actual", e->actual);
+	member(b, "request_id", request_id);
+	buf_byte(b, '}');
+}

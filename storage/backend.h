@@ -1,0 +1,45 @@
+/*
+ * What a database must do for the store. One backend is used by one thread at a time. Every function returns 0, or -1 with `e`
+ * (storage_unavailable, storage_full, overloaded). A write that fails leaves the transaction to be rolled back.
+ */
+#ifndef STORAGE_BACKEND_H
+#define STORAGE_BACKEND_H
+
+#include "storage/store.h"
+
+struct backend;
+
+struct backend_ops {
+	/* One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. */
+	int (*begin)(struct backend *b, struct err *e);
+	int (*commit)(struct backend *b, struct err *e);
+	void (*rollback)(struct backend *b);
+
+	/* *out: a new snapshot, or NULL when there is no such layer. */
+	int (*load)(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e);
+	int (*model_exists)(struct backend *b, const char *model, bool *exists, struct err *e);
+
+	/* A new layer, and its model where that is new; *id is the new layer's. */
+	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features, int64_t *id,
+	    struct err *e);
+	/* Writes the revision and the statistics, and the parameters where asked. */
+	int (*save)(struct backend *b, const struct layer *layer, bool parameters, struct err *e);
+	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
+	int (*delete_model)(struct backend *b, const char *model, struct err *e);
+
+	/* Fill op->entries, op->entry_count and op->more: up to op->limit names above op->after, in byte order. */
+	int (*list_layers)(struct backend *b, struct store_op *op, struct err *e);
+	int (*list_models)(struct backend *b, struct store_op *op, struct err *e);
+
+	void (*close)(struct backend *b);
+};
+
+/* The first member of every backend. */
+struct backend {
+	const struct backend_ops *ops;
+};
+
+/* Opens the SQLite file at `path`, creating it where there is none. NULL with `e`. `definitions` must outlive it. */
+struct backend *sqlite_backend_open(const char *path, const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
+
+#endif

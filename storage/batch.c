@@ -1,0 +1,145 @@
+#include "storage/batch.h"
+
+#include <string.h>
+
+#include "storage/layer.h"
+#include "storage/names.h"
+
+int
+batch_init(struct batch *b, size_t op_count, struct backend *backend, struct cache *cache,
+    const struct store_definition_ops *definitions, struct err *e)
+{
+	memset(b, 0, sizeof(*b));
+	b->backend = backend;
+	b->cache = cache;
+	b->definitions = definitions;
+	b->last = &b->first;
+	arena_init(&b->arena, SIZE_MAX);
+	for (b->bucket_count = 8; b->bucket_count < op_count; b->bucket_count *= 2)
+		;
+	b->buckets = arena_array(&b->arena, b->bucket_count, sizeof(struct working *));
+	b->dropped_models = arena_array(&b->arena, op_count, sizeof(char *));
+	if (b->buckets == NULL || b->dropped_models == NULL) {
+		arena_fini(&b->arena);
+		return err_set_memory(e);
+	}
+	return 0;
+}
+
+void
+batch_fini(struct batch *b)
+{
+	for (struct working *w = b->first; w != NULL; w = w->next) {
+		layer_unref(w->base);
+		layer_unref(w->next_layer);
+	}
+	arena_fini(&b->arena);
+}
+
+static bool
+model_dropped(const struct batch *b, const char *model)
+{
+	for (size_t i = 0; i < b->dropped_count; i++)
+		if (strcmp(b->dropped_models[i], model) == 0)
+			return true;
+	return false;
+}
+
+static void
+working_load(struct working *w, const struct layer *base)
+{
+	w->base = base;
+	w->exists = base != NULL;
+	if (base == NULL)
+		return;
+	w->revision = base->revision;
+	w->statistics = base->statistics;
+	w->weight = base->weight;
+	w->bias = base->bias;
+}
+
+struct working *
+batch_layer(struct batch *b, const char *model, const char *layer, struct err *e)
+{
+	struct working **bucket = &b->buckets[names_hash(0, model, layer) & (b->bucket_count - 1)];
+	const struct layer *base = NULL;
+	struct working *w;
+
+	for (w = *bucket; w != NULL; w = w->chain)
+		if (names_equal(w->model, w->name, model, layer))
+			return w;
+	w = arena_alloc(&b->arena, sizeof(*w));
+	if (w == NULL) {
+		err_set_memory(e);
+		return NULL;
+	}
+	if (!model_dropped(b, model))
+		base = cache_get(b->cache, model, layer);
+	if (base == NULL && b->backend->ops->load(b->backend, model, layer, &base, e) < 0)
+		return NULL;
+	memcpy(w->model, model, strnlen(model, STORE_NAME_MAX));
+	memcpy(w->name, layer, strnlen(layer, STORE_NAME_MAX));
+	working_load(w, base);
+	w->chain = *bucket;
+	*bucket = w;
+	*b->last = w;
+	b->last = &w->next;
+	return w;
+}
+
+void
+working_created(struct working *w, const struct layer *base)
+{
+	layer_unref(w->base);
+	working_load(w, base);
+	w->spare = (struct statistics){ 0 };
+}
+
+void
+working_deleted(struct working *w)
+{
+	layer_unref(w->base);
+	w->base = NULL;
+	w->exists = false;
+	w->dirty = false;
+	w->parameters_dirty = false;
+}
+
+void
+batch_drop_model(struct batch *b, const char *model)
+{
+	for (struct working *w = b->first; w != NULL; w = w->next)
+		if (strcmp(w->model, model) == 0)
+			working_deleted(w);
+	b->dropped_models[b->dropped_count++] = model;
+}
+
+int
+batch_save(struct batch *b, struct err *e)
+{
+	for (struct working *w = b->first; w != NULL; w = w->next) {
+		if (!w->dirty)
+			continue;
+		w->next_layer = layer_new(w->base->identity, w->revision, &w->statistics, w->weight, w->bias);
+		if (w->next_layer == NULL)
+			return err_set_memory(e);
+		if (b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+batch_publish(struct batch *b)
+{
+	for (size_t i = 0; i < b->dropped_count; i++)
+		cache_drop_model(b->cache, b->dropped_models[i]);
+	for (struct working *w = b->first; w != NULL; w = w->next) {
+		if (w->next_layer != NULL)
+			cache_put(b->cache, w->next_layer);
+		else if (w->exists)
+			cache_put(b->cache, w->base);
+		else
+			cache_drop(b->cache, w->model, w->name);
+	}
+}

@@ -1,0 +1,28 @@
+/*
+ * Committed state in memory: a hash table of layer snapshots by name, bounded in bytes, the least recently used out first. Only the
+ * store's thread puts and drops, after its commit; any thread reads. A lock guards it, held for a few instructions.
+ */
+#ifndef STORAGE_CACHE_H
+#define STORAGE_CACHE_H
+
+#include "storage/store.h"
+
+struct cache;
+
+struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
+void cache_free(struct cache *c);                     /* NULL is fine */
+
+/* The snapshot with a reference for the caller, or NULL. */
+const struct layer *cache_get(struct cache *c, const char *model, const char *layer);
+
+/*
+ * Keeps `layer` (a reference of its own) in place of what it had under that name. Without memory for the entry it just
+ * keeps nothing under that name: the store reads it again when it is asked for.
+ */
+void cache_put(struct cache *c, const struct layer *layer);
+
+/* Forgets a layer; forgets all layers of a model. */
+void cache_drop(struct cache *c, const char *model, const char *layer);
+void cache_drop_model(struct cache *c, const char *model);
+
+#endif

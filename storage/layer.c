@@ -1,0 +1,141 @@
+/*
+ * A snapshot is one block of memory: the struct, then its arrays. It is shared between the event loops and the store's thread, and
+ * nobody writes to it after it was made, so a count of references is all the synchronization there is.
+ */
+#include "storage/layer.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct identity_block {
+	struct layer_identity identity; /* first: the outside sees only this */
+	atomic_uint references;
+	void (*free_parsed)(const void *parsed);
+	char definition[];
+};
+
+struct layer_block {
+	struct layer layer; /* first, as above */
+	atomic_uint references;
+	size_t bytes;
+	double values[];
+};
+
+static struct identity_block *
+identity_block(const struct layer_identity *identity)
+{
+	return (struct identity_block *)(uintptr_t)identity;
+}
+
+static struct layer_block *
+layer_block(const struct layer *layer)
+{
+	return (struct layer_block *)(uintptr_t)layer;
+}
+
+struct layer_identity *
+layer_identity_new(int64_t id, const char *model, const char *name, const char *definition,
+    const struct store_definition_ops *ops, struct err *e)
+{
+	size_t len = strlen(definition);
+	struct identity_block *b = calloc(1, sizeof(*b) + len + 1);
+
+	if (b == NULL) {
+		err_set_memory(e);
+		return NULL;
+	}
+	memcpy(b->definition, definition, len + 1);
+	memcpy(b->identity.model, model, strnlen(model, STORE_NAME_MAX));
+	memcpy(b->identity.name, name, strnlen(name, STORE_NAME_MAX));
+	b->identity.id = id;
+	b->identity.definition = b->definition;
+	b->identity.parsed = ops->parse(b->definition, e);
+	b->free_parsed = ops->free;
+	atomic_init(&b->references, 1);
+	if (b->identity.parsed == NULL) {
+		free(b);
+		return NULL;
+	}
+	return &b->identity;
+}
+
+const struct layer_identity *
+layer_identity_ref(const struct layer_identity *identity)
+{
+	atomic_fetch_add_explicit(&identity_block(identity)->references, 1, memory_order_relaxed);
+	return identity;
+}
+
+void
+layer_identity_unref(const struct layer_identity *identity)
+{
+	struct identity_block *b = identity_block(identity);
+
+	if (b == NULL || atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) != 1)
+		return;
+	b->free_parsed(b->identity.parsed);
+	free(b);
+}
+
+/* Copies `n` doubles to *next and moves it on; NULL stays NULL. */
+static double *
+copy_values(double **next, const double *values, size_t n)
+{
+	double *copy = *next;
+
+	if (values == NULL)
+		return NULL;
+	memcpy(copy, values, n * sizeof(*values));
+	*next += n;
+	return copy;
+}
+
+const struct layer *
+layer_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
+    struct store_vector weight, struct store_vector bias)
+{
+	size_t count = (statistics->mean != NULL ? 2 * statistics->features : 0) + (weight.values != NULL ? weight.count : 0) +
+	    (bias.values != NULL ? bias.count : 0);
+	size_t bytes = sizeof(struct layer_block) + count * sizeof(double);
+	struct layer_block *b = malloc(bytes);
+	double *next;
+
+	if (b == NULL)
+		return NULL;
+	next = b->values;
+	b->layer.identity = layer_identity_ref(identity);
+	b->layer.revision = revision;
+	b->layer.statistics = *statistics;
+	b->layer.statistics.mean = copy_values(&next, statistics->mean, statistics->features);
+	b->layer.statistics.var = copy_values(&next, statistics->var, statistics->features);
+	b->layer.weight = (struct store_vector){ copy_values(&next, weight.values, weight.count), weight.count };
+	b->layer.bias = (struct store_vector){ copy_values(&next, bias.values, bias.count), bias.count };
+	b->bytes = bytes;
+	atomic_init(&b->references, 1);
+	return &b->layer;
+}
+
+const struct layer *
+layer_ref(const struct layer *layer)
+{
+	atomic_fetch_add_explicit(&layer_block(layer)->references, 1, memory_order_relaxed);
+	return layer;
+}
+
+void
+layer_unref(const struct layer *layer)
+{
+	struct layer_block *b = layer_block(layer);
+
+	if (b == NULL || atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) != 1)
+		return;
+	layer_identity_unref(b->layer.identity);
+	free(b);
+}
+
+size_t
+layer_bytes(const struct layer *layer)
+{
+	return layer_block(layer)->bytes + sizeof(struct identity_block) + strlen(layer->identity->definition);
+}

@@ -1,0 +1,195 @@
+/*
+ * One connection, exclusive: SQLite before 3.51.3 can corrupt a WAL database when one connection checkpoints while another commits
+ * and resets the WAL. With locking_mode=EXCLUSIVE set before the file is first touched there is no second connection, no shared-memory
+ * file, and a second daemon on the same file is refused.
+ *
+ * synchronous=FULL: the WAL is flushed at every commit. NORMAL would lose acknowledged commits at a power cut.
+ */
+#include "storage/sqlite_open.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLICATION_ID 0x6e726d64 /* "nrmd" */
+
+/* Migration i brings a file of user_version i to i + 1. Never edit one that was released: append. */
+static const char *const migrations[] = {
+	"CREATE TABLE model("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE"
+	") STRICT;"
+	/* AUTOINCREMENT: an id never comes back, so that an update in flight cannot reach a later layer of the same name. */
+	"CREATE TABLE layer("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"
+	"  definition TEXT NOT NULL,"
+	"  UNIQUE(model_id, name)"
+	") STRICT;"
+	/* What every update rewrites. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0: not fixed yet. */
+	"CREATE TABLE state("
+	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+	"  revision INTEGER NOT NULL,"
+	"  features INTEGER NOT NULL,"
+	"  num_batches_tracked INTEGER NOT NULL,"
+	"  count INTEGER NOT NULL,"
+	"  running_mean BLOB,"
+	"  running_var BLOB"
+	") STRICT;"
+	/* Apart from state, so that an update does not rewrite them. NULL: the default (1, 0). */
+	"CREATE TABLE parameters("
+	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+	"  weight BLOB,"
+	"  bias BLOB"
+	") STRICT;",
+};
+
+#define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+int
+sqlite_failed(sqlite3 *db, const char *what, struct err *e)
+{
+	int rc = sqlite3_errcode(db) & 0xff;
+	int os = sqlite3_system_errno(db);
+
+	if (rc == SQLITE_NOMEM)
+		return err_set_memory(e);
+	if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
+		return err_set(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
+	err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: %s", what, sqlite3_errmsg(db));
+	e->retry_after_s = 1;
+	return -1;
+}
+
+int
+sqlite_run(sqlite3 *db, const char *sql, struct err *e)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_failed(db, "the database", e);
+}
+
+static int
+pragma_int(sqlite3 *db, const char *sql, int *out, struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	int result = -1;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+		*out = sqlite3_column_int(stmt, 0);
+		result = 0;
+	} else {
+		(void)sqlite_failed(db, "the database", e);
+	}
+	sqlite3_finalize(stmt);
+	return result;
+}
+
+/* Takes the lock that is then kept, and sees for the first time whether this is a database at all. */
+static int
+lock_file(sqlite3 *db, const char *path, struct err *e)
+{
+	int rc = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL) & 0xff;
+
+	if (rc == SQLITE_BUSY)
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process", path);
+	if (rc == SQLITE_NOTADB)
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is not an SQLite database", path);
+	if (rc == SQLITE_READONLY || sqlite3_db_readonly(db, "main") == 1)
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be written to", path);
+	return rc == SQLITE_OK ? 0 : sqlite_failed(db, path, e);
+}
+
+/* That the file is ours, or new and empty, and not from a later version. */
+static int
+check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
+{
+	int application, tables;
+
+	if (pragma_int(db, "PRAGMA application_id", &application, e) < 0 ||
+	    pragma_int(db, "PRAGMA user_version", version, e) < 0 ||
+	    pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
+		return -1;
+	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is an SQLite database, but not one of normd", path);
+	if (*version > SCHEMA_VERSION)
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is of a newer normd (schema %d; this one knows %d)", path, *version,
+		    SCHEMA_VERSION);
+	return 0;
+}
+
+/* All missing migrations in one transaction: an interrupted upgrade leaves the old file. */
+static int
+migrate(sqlite3 *db, int version, struct err *e)
+{
+	char stamp[96];
+
+	if (version == SCHEMA_VERSION)
+		return 0;
+	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
+	if (sqlite_run(db, "BEGIN IMMEDIATE", e) < 0)
+		return -1;
+	for (int i = version; i < SCHEMA_VERSION; i++)
+		if (sqlite_run(db, migrations[i], e) < 0)
+			return -1;
+	if (sqlite_run(db, stamp, e) < 0)
+		return -1;
+	return sqlite_run(db, "COMMIT", e);
+}
+
+/* A WAL with contents before we opened: the last owner did not close it. */
+static bool
+was_left_open(const char *path)
+{
+	char wal[4096];
+	struct stat st;
+
+	return (size_t)snprintf(wal, sizeof(wal), "%s-wal", path) < sizeof(wal) && stat(wal, &st) == 0 && st.st_size > 0;
+}
+
+static int
+quick_check(sqlite3 *db, const char *path, struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	const char *text = "";
+	int result = -1;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(stmt, 0);
+		result = text != NULL && strcmp(text, "ok") == 0 ? 0 : err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s", path, text);
+	} else {
+		(void)sqlite_failed(db, path, e);
+	}
+	sqlite3_finalize(stmt);
+	return result;
+}
+
+static const char settings[] =
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=FULL;"
+    "PRAGMA foreign_keys=ON;"
+    "PRAGMA trusted_schema=OFF;"
+    "PRAGMA cell_size_check=ON;"
+    "PRAGMA mmap_size=0;"
+    "PRAGMA journal_size_limit=67108864";
+
+sqlite3 *
+sqlite_open(const char *path, struct err *e)
+{
+	bool left_open = was_left_open(path);
+	int version;
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, db == NULL ? "no memory" :
+		    sqlite3_errmsg(db));
+		goto fail;
+	}
+	if (lock_file(db, path, e) < 0 || check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0 ||
+	    (left_open && quick_check(db, path, e) < 0) || migrate(db, version, e) < 0)
+		goto fail;
+	return db;
+fail:
+	sqlite3_close(db);
+	return NULL;
+}

@@ -1,0 +1,21 @@
+/* Opening an SQLite file as a store: locking, durability, schema. Apart from the statements, which are in sqlite.c. */
+#ifndef STORAGE_SQLITE_OPEN_H
+#define STORAGE_SQLITE_OPEN_H
+
+#include <sqlite3.h>
+
+#include "base/err.h"
+
+/*
+ * Opens `path`, creating it where there is none, locked against every other process, in WAL mode with synchronous=FULL, with
+ * the newest schema. NULL with `e`.
+ */
+sqlite3 *sqlite_open(const char *path, struct err *e) MUST_CHECK;
+
+/* Turns the connection's last failure into an error of the store; `what` says what failed. Returns -1. */
+int sqlite_failed(sqlite3 *db, const char *what, struct err *e);
+
+/* Runs SQL without results. */
+int sqlite_run(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
+
+#endif

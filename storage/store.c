@@ -1,0 +1,323 @@
+/*
+ * The commit engine: a bounded queue in front of one thread.
+ *
+ * The thread takes all that waits. Reads are answered first, from committed state. Writes are applied in order to a batch's copies,
+ * written once a layer, committed in one transaction, published to the cache, and only then is anybody told. While it commits,
+ * the next batch gathers: under load batches grow by themselves, and a lone client waits for nobody.
+ */
+#include "storage/store.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/batch.h"
+#include "storage/layer.h"
+
+struct store {
+	/* Immutable after open. */
+	struct store_definition_ops definitions;
+	struct cache *cache; /* has a lock of its own */
+	size_t queue_max;
+	pthread_t thread;
+
+	/* The store thread's. */
+	struct backend *backend;
+
+	/* Guarded by `lock`. */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct store_op *first, **last;
+	size_t waiting;
+	bool closing;
+
+	atomic_bool healthy;
+};
+
+static int
+read_layer(struct store *s, struct store_op *op, struct err *e)
+{
+	bool exists;
+
+	op->layer_state = cache_get(s->cache, op->model, op->layer);
+	if (op->layer_state != NULL)
+		return 0;
+	if (s->backend->ops->load(s->backend, op->model, op->layer, &op->layer_state, e) < 0)
+		return -1;
+	if (op->layer_state != NULL) {
+		cache_put(s->cache, op->layer_state);
+		return 0;
+	}
+	if (s->backend->ops->model_exists(s->backend, op->model, &exists, e) < 0)
+		return -1;
+	if (!exists)
+		return err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", op->model);
+	return err_set(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", op->model, op->layer);
+}
+
+static int
+read_layer_list(struct store *s, struct store_op *op, struct err *e)
+{
+	bool exists;
+
+	if (s->backend->ops->model_exists(s->backend, op->model, &exists, e) < 0)
+		return -1;
+	if (!exists)
+		return err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", op->model);
+	return s->backend->ops->list_layers(s->backend, op, e);
+}
+
+static int
+read_model_list(struct store *s, struct store_op *op, struct err *e)
+{
+	return s->backend->ops->list_models(s->backend, op, e);
+}
+
+/* The operations that only read; all others go through a batch. */
+static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op *op, struct err *e) = {
+	[STORE_LAYER_GET] = read_layer,
+	[STORE_LAYER_LIST] = read_layer_list,
+	[STORE_MODEL_LIST] = read_model_list,
+};
+
+/* Answers the reads and gives back the list of the others, in their order, with their number. */
+static struct store_op *
+answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
+{
+	struct store_op *writes = NULL, **last = &writes, *next;
+
+	*write_count = 0;
+	for (struct store_op *op = ops; op != NULL; op = next) {
+		next = op->next;
+		if (read_table[op->kind] != NULL) {
+			(void)read_table[op->kind](s, op, &op->err);
+			op->done(op);
+		} else {
+			op->next = NULL;
+			*last = op;
+			last = &op->next;
+			++*write_count;
+		}
+	}
+	return writes;
+}
+
+/* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
+static int
+commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
+{
+	if (s->backend->ops->begin(s->backend, e) < 0)
+		return -1;
+	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
+		if (batch_apply(b, op, &op->err) < 0 && b->broken)
+			*e = op->err;
+	if (b->broken || batch_save(b, e) < 0 || s->backend->ops->commit(s->backend, e) < 0) {
+		s->backend->ops->rollback(s->backend);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+fail_all(struct store_op *ops, const struct err *e)
+{
+	for (struct store_op *op = ops; op != NULL; op = op->next) {
+		layer_unref(op->layer_state);
+		op->layer_state = NULL;
+		op->created = false;
+		op->err = *e;
+	}
+}
+
+static void
+tell_all(struct store_op *ops)
+{
+	struct store_op *next;
+
+	for (struct store_op *op = ops; op != NULL; op = next) {
+		next = op->next;
+		op->done(op);
+	}
+}
+
+static void
+run_writes(struct store *s, struct store_op *ops, size_t count)
+{
+	struct batch b;
+	struct err e = { 0 };
+
+	if (batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) < 0) {
+		fail_all(ops, &e);
+		tell_all(ops);
+		return;
+	}
+	if (commit_batch(s, &b, ops, &e) < 0) {
+		atomic_store(&s->healthy, e.code != ERR_STORAGE_UNAVAILABLE && e.code != ERR_STORAGE_FULL);
+		fail_all(ops, &e);
+	} else {
+		atomic_store(&s->healthy, true);
+		batch_publish(&b);
+	}
+	batch_fini(&b);
+	tell_all(ops);
+}
+
+/* All that waits, in order; blocks while there is nothing. NULL: closing, and all is done. */
+static struct store_op *
+take_all(struct store *s)
+{
+	struct store_op *ops;
+
+	pthread_mutex_lock(&s->lock);
+	while (s->first == NULL && !s->closing)
+		pthread_cond_wait(&s->wake, &s->lock);
+	ops = s->first;
+	s->first = NULL;
+	s->last = &s->first;
+	s->waiting = 0;
+	pthread_mutex_unlock(&s->lock);
+	return ops;
+}
+
+static void *
+store_main(void *arg)
+{
+	struct store *s = arg;
+	struct store_op *ops;
+	size_t count;
+
+	while ((ops = take_all(s)) != NULL) {
+		ops = answer_reads(s, ops, &count);
+		if (ops != NULL)
+			run_writes(s, ops, count);
+	}
+	return NULL;
+}
+
+static int
+refuse_submit(const struct store *s, bool closing, struct err *e)
+{
+	if (closing)
+		return err_set(e, ERR_SHUTTING_DOWN, "the storage is closing");
+	err_set(e, ERR_OVERLOADED, "%zu operations are waiting for the storage already", s->queue_max);
+	e->retry_after_s = 1;
+	return -1;
+}
+
+int
+store_submit(struct store *s, struct store_op *op, struct err *e)
+{
+	bool closing, taken;
+
+	op->next = NULL;
+	pthread_mutex_lock(&s->lock);
+	closing = s->closing;
+	taken = !closing && s->waiting < s->queue_max;
+	if (taken) {
+		*s->last = op;
+		s->last = &op->next;
+		if (s->waiting++ == 0)
+			pthread_cond_signal(&s->wake);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return taken ? 0 : refuse_submit(s, closing, e);
+}
+
+const struct layer *
+store_layer_cached(struct store *s, const char *model, const char *layer)
+{
+	return cache_get(s->cache, model, layer);
+}
+
+bool
+store_healthy(const struct store *s)
+{
+	return atomic_load(&s->healthy);
+}
+
+void
+store_op_fini(struct store_op *op)
+{
+	layer_unref(op->layer_state);
+	for (size_t i = 0; op->entries != NULL && i < op->limit; i++)
+		free(op->entries[i].definition);
+	free(op->entries);
+	op->layer_state = NULL;
+	op->entries = NULL;
+	op->entry_count = 0;
+}
+
+static struct backend *
+open_backend(const struct store_options *options, const struct store_definition_ops *definitions, struct err *e)
+{
+	static const char sqlite[] = "sqlite:";
+
+	if (strncmp(options->url, sqlite, sizeof(sqlite) - 1) == 0 && options->url[sizeof(sqlite) - 1] != '\0')
+		return sqlite_backend_open(options->url + sizeof(sqlite) - 1, definitions, e);
+	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that this build has (sqlite:PATH)", options->url);
+	return NULL;
+}
+
+struct store *
+store_open(const struct store_options *options, struct err *e)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_set_memory(e);
+		return NULL;
+	}
+	s->definitions = options->definitions;
+	s->queue_max = options->queue_max;
+	s->last = &s->first;
+	atomic_init(&s->healthy, true);
+	s->cache = cache_new(options->cache_bytes_max);
+	if (s->cache == NULL) {
+		err_set_memory(e);
+		goto fail;
+	}
+	s->backend = open_backend(options, &s->definitions, e);
+	if (s->backend == NULL)
+		goto fail;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->wake, NULL);
+	if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
+		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
+		goto fail;
+	}
+	return s;
+fail:
+	if (s->backend != NULL)
+		s->backend->ops->close(s->backend);
+	cache_free(s->cache);
+	free(s);
+	return NULL;
+}
+
+void
+store_stop(struct store *s)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&s->lock);
+	stopped = s->closing;
+	s->closing = true;
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+	if (!stopped)
+		pthread_join(s->thread, NULL);
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	store_stop(s);
+	s->backend->ops->close(s->backend);
+	cache_free(s->cache);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->wake);
+	free(s);
+}

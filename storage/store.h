@@ -1,0 +1,168 @@
+/*
+ * The store: the state of models and layers and its durability. The only door to this room.
+ *
+ * Asynchronous: fill a struct store_op, store_submit it, get called back on the store's own thread when the result is there,
+ * which for anything that writes means: when it is durable. What committed state the cache holds is also had at once, with
+ * store_layer_cached. Reads see committed state only, so nothing read can be taken back by a crash.
+ *
+ * Writes wait in a bounded queue. One thread takes all that waits, applies each in order to copies in memory, and commits them in one
+ * transaction; while that runs, the next batch gathers. An operation that is refused fails alone; when the transaction fails, all
+ * of its operations fail and nothing has changed.
+ *
+ * Thread-safe throughout, but for store_open, store_stop and store_close.
+ */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "norm/update.h"
+
+struct store;
+
+/* The most bytes of a model's or layer's name, without the NUL. */
+#define STORE_NAME_MAX 128
+
+/*
+ * What the store's user makes of a definition, which for the store is a text. `parse` gives an immutable value of its own, or
+ * NULL with `e`; `free` is called for it when no layer refers to it any more, on any thread.
+ */
+struct store_definition_ops {
+	const void *(*parse)(const char *text, struct err *e);
+	void (*free)(const void *parsed);
+};
+
+/* A list of doubles. `values` is NULL for "the default" (weight 1, bias 0), whatever the count. */
+struct store_vector {
+	const double *values;
+	size_t count;
+};
+
+/* What never changes of a layer. */
+struct layer_identity {
+	int64_t id; /* no other layer ever has it, also not a later one of the same name */
+	char model[STORE_NAME_MAX + 1];
+	char name[STORE_NAME_MAX + 1];
+	const char *definition; /* as it was given */
+	const void *parsed;     /* what store_definition_ops.parse made of it */
+};
+
+/* A committed state of a layer, immutable; shared, and counted by layer_ref and layer_unref. */
+struct layer {
+	const struct layer_identity *identity;
+	uint64_t revision;
+	struct statistics statistics; /* features 0: not fixed yet; mean and var NULL: never trained, nothing put */
+	struct store_vector weight;
+	struct store_vector bias;
+};
+
+const struct layer *layer_ref(const struct layer *layer);
+void layer_unref(const struct layer *layer); /* NULL is fine */
+
+/* If-Match: without `present` everything goes. */
+struct store_precondition {
+	bool present;
+	bool any; /* "*" */
+	unsigned count;
+	uint64_t revisions[8];
+};
+
+enum store_op_kind {
+	STORE_LAYER_GET,        /* -> layer */
+	STORE_LAYER_CREATE,     /* definition, features (0: open) -> created, layer (the one that stands, when not created) */
+	STORE_LAYER_DELETE,     /* */
+	STORE_LAYER_LIST,       /* after, limit -> page (with layers) */
+	STORE_MODEL_LIST,       /* after, limit -> page */
+	STORE_MODEL_DELETE,     /* model */
+	STORE_UPDATE,           /* update -> num_batches_tracked; fixes the features that were open */
+	STORE_STATISTICS_PUT,   /* statistics, precondition; fixes the features that were open */
+	STORE_STATISTICS_RESET, /* precondition -> features */
+	STORE_PARAMETERS_PUT,   /* weight, bias (NULL: default), features (0: none to fix), precondition */
+	STORE_OP_COUNT
+};
+
+/* One entry of a page. */
+struct store_entry {
+	char name[STORE_NAME_MAX + 1];
+	char *definition; /* of layers; else NULL */
+	uint64_t revision;
+	uint64_t features;
+};
+
+/*
+ * An operation. The caller owns it and all that it points to, and leaves them alone from store_submit until `done`; afterwards
+ * store_op_fini. Zero it first, then fill what the kind names above.
+ */
+struct store_op {
+	/* What is asked. */
+	enum store_op_kind kind;
+	const char *model;
+	const char *layer;
+	int64_t layer_id; /* of writes: refuse (no_such_layer) when the name has come to mean another layer; 0: whichever it is */
+	const char *definition;
+	size_t features;
+	const struct update *update;
+	const struct statistics *statistics;
+	struct store_vector weight;
+	struct store_vector bias;
+	struct store_precondition precondition;
+	const char *after; /* list names above this one; NULL: from the first */
+	size_t limit;
+
+	/* Who is told, on the store's thread; must not block, and may free the operation. */
+	void (*done)(struct store_op *op);
+	void *done_arg;
+
+	/* What came of it. */
+	struct err err; /* err.code ERR_NONE: it succeeded */
+	const struct layer *layer_state; /* a reference of the operation's own */
+	bool created;
+	uint64_t revision; /* of writes to a layer: the revision that this very operation made */
+	uint64_t num_batches_tracked;
+	uint64_t result_features;
+	struct store_entry *entries;
+	size_t entry_count;
+	bool more; /* there are entries after the last */
+
+	/* The store's own. */
+	struct store_op *next;
+};
+
+/* Releases what the results hold (not the operation itself). A zeroed operation is fine. */
+void store_op_fini(struct store_op *op);
+
+struct store_options {
+	const char *url;          /* "sqlite:PATH" */
+	size_t queue_max;         /* operations that may wait */
+	size_t cache_bytes_max;   /* committed state kept in memory */
+	struct store_definition_ops definitions;
+};
+
+/*
+ * Opens (creating it where it does not exist) and starts the store's thread. The options are copied. Returns NULL with `e`, whose
+ * detail is for the operator: in use by another process, not a normd store, from a newer version, ...
+ */
+struct store *store_open(const struct store_options *options, struct err *e) MUST_CHECK;
+
+/* Completes all that was submitted and stops the thread; store_submit then answers shutting_down. */
+void store_stop(struct store *s);
+
+/* Stops (where store_stop was not called) and closes. Nobody may use the store any more. NULL is fine. */
+void store_close(struct store *s);
+
+/*
+ * Hands the operation over. Returns 0, or -1 with `e` when the queue is full (overloaded) or the store stops (shutting_down): then
+ * `done` is not called.
+ */
+int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK;
+
+/* The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks for long. */
+const struct layer *store_layer_cached(struct store *s, const char *model, const char *layer);
+
+/* Whether the last transaction went well (true before the first). */
+bool store_healthy(const struct store *s);
+
+#endif

@@ -1,0 +1,211 @@
+"""What the integration tests share: a daemon of one's own on a port that the kernel picks, curl, and a quick client for load."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+BUILD = os.environ.get("NORMD_BUILD", "build")
+NORMD = os.path.join(BUILD, "normd")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Sanitizers and valgrind make everything slower; deadlines allow for it.
+PATIENCE = float(os.environ.get("NORMD_PATIENCE", "1"))
+
+
+class Answer:
+    """A status, headers (names in lower case), and a body, which is parsed where it is JSON."""
+
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        return self.json["code"]
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Daemon:
+    """A running normd. Its store and log are files in a directory of its own, unless `store` says otherwise."""
+
+    def __init__(self, *args, store=None, env=None, start=True):
+        self.directory = tempfile.mkdtemp(prefix="normd-test-")
+        self.store = store or "sqlite:" + os.path.join(self.directory, "normd.db")
+        self.args = args
+        self.env = env
+        self.process = None
+        self.log_path = os.path.join(self.directory, "log")
+        if start:
+            self.start()
+
+    def command(self):
+        prefix = os.environ.get("NORMD_PREFIX", "").split()
+        return [*prefix, NORMD, "--listen", "127.0.0.1:0", "--port-file", self.port_file, "--store", self.store, *self.args]
+
+    @property
+    def port_file(self):
+        return os.path.join(self.directory, "port")
+
+    def start(self):
+        if os.path.exists(self.port_file):
+            os.unlink(self.port_file)
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stderr=log, env={**os.environ, **(self.env or {})})
+        deadline = time.monotonic() + 30 * PATIENCE
+        while not os.path.exists(self.port_file):
+            if self.process.poll() is not None:
+                raise AssertionError(f"normd exited {self.process.returncode} at its start: {self.log()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"normd did not listen: {self.log()}")
+            time.sleep(0.005)
+        with open(self.port_file) as f:
+            self.port = int(f.read())
+
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def log_lines(self):
+        """The log's lines, parsed; the daemon must log JSON."""
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+
+    def kill(self):
+        """As a power cut would: SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def stop(self):
+        """SIGTERM; the daemon must drain and exit 0 (a sanitizer's or valgrind's finding makes it exit otherwise)."""
+        process, self.process = self.process, None
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(60 * PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"normd did not stop: {self.log()[-4000:]}")
+        if code != 0:
+            raise AssertionError(f"normd exited {code}: {self.log()[-8000:]}")
+
+    def close(self):
+        try:
+            if self.process is not None:
+                self.stop()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def curl(self, method, path, body=None, headers=None, args=()):
+        """One request by curl. A body that is no text or bytes is sent as JSON."""
+        command = ["curl", "-sS", "-D", "-", "-X", method, self.url + path, "--max-time", str(60 * PATIENCE), *args]
+        data = None
+        if body is not None:
+            data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            command += ["--data-binary", "@-"]
+        if method == "HEAD":
+            command.append("--head")
+        for name, value in (headers or {}).items():
+            command += ["-H", f"{name}: {value}" if value else f"{name};"]
+        done = subprocess.run(command, input=data, capture_output=True)
+        if done.returncode != 0:
+            raise AssertionError(f"curl: {done.stderr.decode()}")
+        return parse_answer(done.stdout)
+
+    def client(self):
+        return Client(self.port)
+
+
+def parse_answer(raw):
+    """The last answer in what curl -D - printed (a 100 Continue may stand before it)."""
+    while True:
+        head, _, rest = raw.partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        status = int(lines[0].split()[1])
+        if status != 100:
+            break
+        raw = rest
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return Answer(status, headers, rest.decode())
+
+
+class Client:
+    """A keep-alive connection, for many requests."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60 * PATIENCE)
+
+    def request(self, method, path, body=None, headers=None):
+        data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
+        self.connection.request(method, path, data, headers or {})
+        response = self.connection.getresponse()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read().decode())
+
+    def close(self):
+        self.connection.close()
+
+
+class DaemonTest(unittest.TestCase):
+    """A test class with one daemon for all its tests, each of which uses a model named after itself."""
+
+    daemon_args = ()
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(*cls.daemon_args)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.close()
+
+    @property
+    def model(self):
+        return self._testMethodName
+
+    def path(self, layer="bn", *rest):
+        return "/".join(("/v1/models", self.model, "layers", layer, *rest))
+
+    def call(self, method, path, body=None, headers=None, status=200, args=()):
+        """A request whose status must be `status`."""
+        answer = self.daemon.curl(method, path, body, headers, args)
+        self.assertEqual(answer.status, status, answer)
+        if status >= 400:
+            self.assertEqual(answer.headers["content-type"], "application/problem+json")
+            self.assertEqual(answer.json["status"], status)
+            for member in ("type", "title", "detail", "code"):
+                self.assertTrue(answer.json[member])
+        return answer
+
+    def refused(self, code, status, method, path, body=None, headers=None, args=()):
+        """A request that must be refused with this code."""
+        answer = self.call(method, path, body, headers, status, args)
+        self.assertEqual(answer.code, code, answer)
+        return answer
+
+    def put_layer(self, layer="bn", definition=None, status=201):
+        return self.call("PUT", self.path(layer), definition or {"kind": "batch_norm"}, status=status)
+
+    def assertClose(self, actual, expected, rtol=1e-12, atol=0.0):
+        self.assertEqual(len(actual), len(expected))
+        for i, (a, b) in enumerate(zip(actual, expected)):
+            self.assertLessEqual(abs(a - b), atol + rtol * abs(b), f"[{i}]: {a!r} is not {b!r}")

@@ -1,0 +1,216 @@
+"""The command line: options, environment, help, and how the daemon ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from normd import NORMD, PATIENCE, ROOT, Client, Daemon
+
+CONFIG = os.path.join(ROOT, "server/config.h")
+
+
+def run(*args, env=None):
+    return subprocess.run([NORMD, *args], capture_output=True, text=True, timeout=60 * PATIENCE, env={**os.environ, **(env or {})})
+
+
+def options():
+    """(flag, environment variable) of every row of the table."""
+    with open(CONFIG) as f:
+        return re.findall(r'X\(\w+, "(--[\w-]+)", "(NORMD_\w+)"', f.read())
+
+
+class Options(unittest.TestCase):
+    def test_help_names_every_option_and_variable(self):
+        done = run("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertGreaterEqual(len(options()), 8)
+        for flag, variable in options():
+            self.assertIn(flag, done.stdout)
+            self.assertIn(variable, done.stdout)
+
+    def test_version(self):
+        done = run("--version")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"^normd \d+\.\d+\.\d+\n$")
+
+    def test_what_is_wrong_is_named_and_exits_2(self):
+        for args, words in ((["--lisen", "x"], "--lisen"), (["--listen"], "--listen needs"), (["--listen", "8080"], "ADDR:PORT"),
+                            (["--listen", "127.0.0.1:99999"], "99999"), (["--threads", "many"], "many"),
+                            (["--threads", "257"], "257"), (["--max-body", "0"], "--max-body"), (["--max-body", "-1"], "--max-body"),
+                            (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"),
+                            (["--drain-timeout", "-5"], "--drain-timeout"), (["--log-level", "loud"], "loud"),
+                            (["--log-format", "xml"], "xml"), (["serve"], "serve")):
+            with self.subTest(args=args):
+                done = run(*args)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_a_flag_wins_over_its_variable(self):
+        self.assertEqual(run(env={"NORMD_THREADS": "nonsense"}).returncode, 2)
+        daemon = Daemon("--log-format", "text", env={"NORMD_LOG_FORMAT": "json", "NORMD_MAX_BODY": "1kB"})
+        self.addCleanup(daemon.close)
+        self.assertRegex(daemon.log(), r"(?m)^20\S+Z info  listening address=127.0.0.1 port=\d+")
+        self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1001).code, "body_too_large")
+        self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1000).code, "bad_json")
+
+    def test_equals_sign_form(self):
+        daemon = Daemon("--max-body=1kB", "--log-format=text")
+        self.addCleanup(daemon.close)
+        self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1001).code, "body_too_large")
+
+    def test_a_taken_port_is_said_so(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            daemon = Daemon(start=False)
+            self.addCleanup(daemon.close)
+            done = run("--listen", f"127.0.0.1:{port}", "--store", daemon.store)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"port {port} of 127.0.0.1 is taken", done.stderr)
+
+    def test_a_port_file_that_cannot_be_written(self):
+        daemon = Daemon(start=False)
+        self.addCleanup(daemon.close)
+        done = run("--listen", "127.0.0.1:0", "--store", daemon.store, "--port-file", "/no/such/folder/port")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/no/such/folder/port", done.stderr)
+
+    def test_ipv6(self):
+        try:
+            socket.socket(socket.AF_INET6).bind(("::1", 0))
+        except OSError:
+            self.skipTest("this machine has no IPv6 loopback")
+        daemon = Daemon("--listen", "[::1]:0")
+        self.addCleanup(daemon.close)
+        done = subprocess.run(["curl", "-sS", f"http://[::1]:{daemon.port}/v2/health/live"], capture_output=True, text=True)
+        self.assertEqual(done.stdout, '{"live":true}')
+
+
+class Log(unittest.TestCase):
+    def test_levels(self):
+        daemon = Daemon("--log-level", "warn")
+        daemon.curl("GET", "/v1/models")
+        daemon.stop()
+        self.assertEqual(daemon.log(), "")
+        daemon.close()
+
+    def test_a_reader_of_the_log_that_does_not_read_holds_nobody_up(self):
+        daemon = Daemon(start=False)
+        self.addCleanup(daemon.close)
+        process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
+        try:
+            deadline = time.monotonic() + 30 * PATIENCE
+            while not os.path.exists(daemon.port_file) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            with open(daemon.port_file) as f:
+                client = Client(int(f.read()))
+            for _ in range(3000):  # many times what a pipe holds
+                self.assertEqual(client.request("GET", "/v2/health/live").status, 200)
+            process.send_signal(signal.SIGTERM)
+            log = process.stderr.read().decode()
+            self.assertEqual(process.wait(60), 0)
+            self.assertIn('"message":"stopped"', log)
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+
+class Stop(unittest.TestCase):
+    def test_sigterm_and_sigint_exit_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            daemon = Daemon()
+            process, daemon.process = daemon.process, None
+            process.send_signal(number)
+            self.assertEqual(process.wait(30 * PATIENCE), 0)
+            self.assertEqual([line["message"] for line in daemon.log_lines()], ["listening", "draining", "stopped"])
+            daemon.close()
+
+    def test_a_request_under_way_is_finished(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm"})
+        body = b'{"data":[[1],[2],[4]]}'
+        with socket.create_connection(("127.0.0.1", daemon.port), timeout=30 * PATIENCE) as s:
+            s.sendall(b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:9])
+            time.sleep(0.3)
+            daemon.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            self.assertIsNone(daemon.process.poll(), "it waits for the request")
+            with self.assertRaises(OSError):  # and takes no new connection
+                socket.create_connection(("127.0.0.1", daemon.port), timeout=5).close()
+            s.sendall(body[9:])
+            answer = s.recv(65536)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+        process, daemon.process = daemon.process, None
+        self.assertEqual(process.wait(30 * PATIENCE), 0)
+        daemon.start()
+        self.assertEqual(daemon.curl("GET", "/v1/models/m/layers/bn/statistics").json["num_batches_tracked"], 1)
+
+    def test_a_new_request_while_it_drains_is_told(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        idle = Client(daemon.port)
+        self.assertEqual(idle.request("GET", "/v2/health/ready").status, 200)
+        with socket.create_connection(("127.0.0.1", daemon.port)) as busy:
+            busy.sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+            time.sleep(0.3)
+            daemon.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            answer = idle.request("GET", "/v2/health/ready")
+            self.assertEqual((answer.status, answer.code), (503, "shutting_down"))
+            self.assertEqual(answer.headers["connection"].lower(), "close")
+
+    def test_the_drain_timeout_ends_it(self):
+        daemon = Daemon("--drain-timeout", "1")
+        self.addCleanup(daemon.close)
+        with socket.create_connection(("127.0.0.1", daemon.port)) as s:
+            s.sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+            time.sleep(0.3)
+            began = time.monotonic()
+            process, daemon.process = daemon.process, None
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(30 * PATIENCE), 0)
+            self.assertLess(time.monotonic() - began, 10 * PATIENCE)
+        self.assertEqual(daemon.log_lines()[-1]["requests_cut"], 1)
+
+    def test_sigterm_under_load_answers_all_that_was_accepted(self):
+        daemon = Daemon("--log-level", "warn")
+        self.addCleanup(daemon.close)
+        daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm"})
+        statuses, cut = [], []
+
+        def work():
+            client = Client(daemon.port)
+            try:
+                while True:
+                    answer = client.request("POST", "/v1/models/m/layers/bn/train", '{"data":[[1],[2]]}')
+                    statuses.append(answer.status)
+                    if answer.status != 200:
+                        return
+            except Exception as e:  # between two requests the connection may be closed
+                cut.append(e)
+
+        threads = [threading.Thread(target=work) for _ in range(16)]
+        for t in threads:
+            t.start()
+        time.sleep(0.5)
+        daemon.stop()
+        for t in threads:
+            t.join()
+        self.assertLessEqual(set(statuses), {200, 503})
+        daemon.start()
+        statistics = daemon.curl("GET", "/v1/models/m/layers/bn/statistics").json
+        self.assertEqual(statistics["num_batches_tracked"], statuses.count(200))
+
+
+if __name__ == "__main__":
+    unittest.main()

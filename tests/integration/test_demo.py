@@ -1,0 +1,66 @@
+"""The worked example of `make run`, run to its end: it checks each answer itself and fails when one is not what it must be."""
+
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from normd import NORMD, PATIENCE, ROOT
+
+DEMO = os.path.join(ROOT, "scripts/demo")
+
+
+class Demo(unittest.TestCase):
+    def run_demo(self, store=None, port="0", **env):
+        return subprocess.run([DEMO, NORMD], capture_output=True, text=True, timeout=300 * PATIENCE, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "PORT": port, "STORE": store or "", "DEMO_ONCE": "1", **env})
+
+    def test_it_runs_to_its_end(self):
+        done = self.run_demo()
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        for words in ("Adelie", "Gentoo", "SIGKILL", "covariate shift", "I am a student", "curl ", "num_batches_tracked"):
+            self.assertIn(words, done.stdout)
+
+    def test_it_runs_twice_on_one_store(self):
+        with tempfile.TemporaryDirectory(prefix="normd demo ") as directory:
+            store = os.path.join(directory, "demo.db")
+            for _ in range(2):
+                done = self.run_demo(store)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertTrue(os.path.exists(store))
+
+    def test_a_taken_port_gets_a_clear_message(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            done = self.run_demo(port=str(port))
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(f"port {port}", done.stdout + done.stderr)
+        self.assertIn("taken", done.stdout + done.stderr)
+
+    def test_it_serves_until_it_is_interrupted(self):
+        with tempfile.NamedTemporaryFile("r") as output:
+            demo = subprocess.Popen([DEMO, NORMD], stdout=open(output.name, "w"), stderr=subprocess.STDOUT, start_new_session=True,
+                                    stdin=subprocess.DEVNULL, env={**os.environ, "PORT": "0", "STORE": "", "DEMO_ONCE": ""})
+            try:
+                deadline = time.monotonic() + 120 * PATIENCE
+                while "Ctrl-C" not in output.read():
+                    self.assertIsNone(demo.poll(), "it ended by itself")
+                    self.assertLess(time.monotonic(), deadline)
+                    output.seek(0)
+                    time.sleep(0.2)
+                self.assertIsNone(demo.poll())
+                os.killpg(demo.pid, signal.SIGINT)
+                self.assertEqual(demo.wait(60 * PATIENCE), 0)
+            finally:
+                if demo.poll() is None:
+                    os.killpg(demo.pid, signal.SIGKILL)
+                    demo.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()

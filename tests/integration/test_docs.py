@@ -1,0 +1,83 @@
+"""The documents say what is there: every file has its line in ARCHITECTURE.md, every error and route its row in the API's documents."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from normd import ROOT
+
+ROOMS = ("base", "norm", "codec", "storage", "handlers", "server")
+
+
+def read(path):
+    with open(os.path.join(ROOT, path)) as f:
+        return f.read()
+
+
+def routes():
+    """(method, path) of every row of the table in handlers/routes.c."""
+    text = read("handlers/routes.c").replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
+    text = re.sub(r"\.path = LAYER\b", '.path = "/v1/models/{model}/layers/{layer}"', text)
+    return re.findall(r'\.method = "(\w+)",\s*\.path = "([^"]+)"', text)
+
+
+class Architecture(unittest.TestCase):
+    def test_every_file_has_a_line_and_every_line_a_file(self):
+        listed = set(re.findall(r"^\| `([^`]+)` \|", read("docs/ARCHITECTURE.md"), re.M))
+        tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True,
+                                 text=True).stdout.split("\n")
+        if not any(tracked):
+            self.skipTest("this is no git checkout")
+        # A module is named by its header where it has one; data and corpora by their folder.
+        present = set()
+        for path in filter(None, tracked):
+            if not os.path.exists(os.path.join(ROOT, path)):
+                continue
+            if path.split("/")[0] in ROOMS and path.endswith(".c") and os.path.exists(os.path.join(ROOT, path[:-2] + ".h")):
+                continue
+            present.add(path)
+        folders = {entry for entry in listed if entry.endswith("/")}
+        uncovered = {path for path in present if path not in listed and not any(path.startswith(folder) for folder in folders)}
+        self.assertEqual(sorted(uncovered), [], "files without a line in docs/ARCHITECTURE.md")
+        absent = {entry for entry in listed if not os.path.exists(os.path.join(ROOT, entry))}
+        self.assertEqual(sorted(absent), [], "lines in docs/ARCHITECTURE.md without a file")
+
+
+class Api(unittest.TestCase):
+    def test_the_readme_names_every_route(self):
+        readme = read("README.md")
+        self.assertGreaterEqual(len(routes()), 18)
+        for method, path in routes():
+            short = path.replace("/v1/models/{model}/layers/{layer}", "…/layers/{layer}")
+            self.assertTrue(path in readme or short in readme, f"{method} {path} is not in README.md")
+
+    def test_the_api_document_has_every_route_and_no_other(self):
+        text = read("docs/openapi.yaml")
+        documented, path = set(), None
+        for line in text.splitlines():
+            if m := re.match(r"  (/\S*):$", line):
+                path = m[1]
+            elif m := re.match(r"    (get|put|post|delete|head|patch):$", line):
+                documented.add((m[1].upper(), path))
+            elif re.match(r"\S", line):
+                path = None
+        self.assertEqual(documented, set(routes()))
+
+    def test_the_api_document_has_every_error(self):
+        text = read("docs/openapi.yaml")
+        codes = re.findall(r'X\(\w+, "(\w+)", (\d+), "([^"]+)"\)', read("base/err.h"))
+        self.assertGreater(len(codes), 15)
+        rows = re.findall(r"^ *\| `(\w+)` \| (\d+) \| ([^|]+) \|$", text, re.M)
+        self.assertEqual(sorted(rows), sorted(codes))
+
+    def test_links_lead_somewhere(self):
+        for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "deploy/README.md"):
+            for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(document)):
+                if "://" not in link:
+                    path = os.path.join(ROOT, os.path.dirname(document), link)
+                    self.assertTrue(os.path.exists(path), f"{document} links to {link}")
+
+
+if __name__ == "__main__":
+    unittest.main()
