@@ -58,13 +58,14 @@ $(B)/normd: $(B)/main/main.o $(link_archives)
 define room_rules
 $(B)/lib$(1).a: $(filter-out $(B)/server/main.o,$(call objects,$(1)))
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	@$(AR) rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_rules,$(r))))
 
 $(B)/main/main.o: server/main.c $(B)/flags | $(B)/packages
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) -DNORMD_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(all_cflags) -DNORMD_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
 
 $(B)/server/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
 $(B)/handlers/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
@@ -75,7 +76,8 @@ endif
 
 $(B)/%.o: %.c $(B)/flags | $(B)/packages
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) -MMD -MP -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(all_cflags) -MMD -MP -c -o $@ $<
 
 # Written anew only when the flags change: what depends on it is then rebuilt.
 $(B)/flags: FORCE

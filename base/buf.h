@@ -14,8 +14,8 @@ struct buf {
 	char *bytes; /* NULL while nothing was appended; not NUL-terminated */
 	size_t len;
 	size_t size;
-	size_t limit;  /* `len` never passes it; set by buf_init */
-	bool failed; /* an append did not fit; every later append is void */
+	size_t limit; /* `len` never passes it; set by buf_init */
+	bool failed;  /* an append did not fit; every later append is void */
 };
 
 /* Makes `b` empty, to hold at most `limit` bytes. Allocates nothing. */

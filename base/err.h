@@ -42,16 +42,16 @@ enum err_code {
 #define ERR_ENUM(name, code, status, title) ERR_##name,
 	ERR_TABLE(ERR_ENUM)
 #undef ERR_ENUM
-	ERR_COUNT
+	    ERR_COUNT
 };
 
 struct err {
 	enum err_code code;
 	bool has_offset;
-	uint64_t offset;       /* byte of the body that the detail speaks of; only when has_offset */
+	uint64_t offset;        /* byte of the body that the detail speaks of; only when has_offset */
 	unsigned retry_after_s; /* 0: no Retry-After */
-	char detail[400];      /* for a person: what was wrong with this very request */
-	char expected[160];    /* "" when it would not help */
+	char detail[400];       /* for a person: what was wrong with this very request */
+	char expected[160];     /* "" when it would not help */
 	char actual[160];
 };
 

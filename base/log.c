@@ -27,7 +27,10 @@ static struct {
 	bool running;
 	bool stopping;
 	pthread_t thread;
-} logger = { .least = LOG_INFO, .format = LOG_TEXT, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER,
+} logger = { .least = LOG_INFO,
+	.format = LOG_TEXT,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.wake = PTHREAD_COND_INITIALIZER,
 	.pending = { .limit = LOG_PENDING_MAX } };
 
 static void
@@ -97,8 +100,8 @@ log_stop(void)
 }
 
 static void
-format_json(struct buf *b, const char *stamp, enum log_level level, const char *message, const struct log_field *fields,
-    size_t count)
+format_json(
+    struct buf *b, const char *stamp, enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
 	buf_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", stamp, level_names[level]);
 	quote_json(b, message);
@@ -119,8 +122,8 @@ is_plain(const char *text)
 }
 
 static void
-format_text(struct buf *b, const char *stamp, enum log_level level, const char *message, const struct log_field *fields,
-    size_t count)
+format_text(
+    struct buf *b, const char *stamp, enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
 	buf_printf(b, "%s %-5s %s", stamp, level_names[level], message);
 	for (size_t i = 0; i < count; i++) {
@@ -143,8 +146,11 @@ enqueue_locked(const struct buf *line)
 	int len = 0;
 
 	if (logger.dropped > 0)
-		len = snprintf(note, sizeof(note), logger.format == LOG_JSON ? "{\"level\":\"warn\",\"message\":\"log lines dropped\","
-		    "\"count\":%lu}\n" : "warn log lines dropped count=%lu\n", logger.dropped);
+		len = snprintf(note, sizeof(note),
+		    logger.format == LOG_JSON ? "{\"level\":\"warn\",\"message\":\"log lines dropped\","
+						"\"count\":%lu}\n" :
+						"warn log lines dropped count=%lu\n",
+		    logger.dropped);
 	if (line->len + (size_t)len > LOG_PENDING_MAX - logger.pending.len) {
 		logger.dropped++;
 		return;

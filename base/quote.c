@@ -7,7 +7,11 @@
 static size_t
 character(const unsigned char *p)
 {
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80        ? 1 :
+	    p[0] >= 0xc2 && p[0] < 0xe0 ? 2 :
+	    (p[0] & 0xf0) == 0xe0       ? 3 :
+	    p[0] >= 0xf0 && p[0] < 0xf5 ? 4 :
+					  0;
 
 	for (size_t i = 1; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)

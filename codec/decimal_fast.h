@@ -64,8 +64,8 @@ decimal_read_ordinary(const char *p, const char *limit, struct decimal_ordinary 
 	if (strange | ((p[count] | 0x20) == 'e'))
 		return NULL;
 	head_count = count < 8 ? count : 8;
-	n->mantissa = decimal_join8(head << (64 - 8 * head_count)) * ten[count - head_count] +
-	    decimal_join(tail, count - head_count);
+	n->mantissa =
+	    decimal_join8(head << (64 - 8 * head_count)) * ten[count - head_count] + decimal_join(tail, count - head_count);
 	n->negative = sign;
 	return p + count;
 }

@@ -64,7 +64,9 @@ decimal_join8(uint64_t values)
 	const uint64_t fours = UINT64_C(0x000000ff000000ff);
 	uint64_t pairs = values * 10 + (values >> 8);
 
-	return ((pairs & fours) * ((UINT64_C(1000000) << 32) + 100) + ((pairs >> 16) & fours) * ((UINT64_C(10000) << 32) + 1)) >> 32;
+	return ((pairs & fours) * ((UINT64_C(1000000) << 32) + 100) +
+		   ((pairs >> 16) & fours) * ((UINT64_C(10000) << 32) + 1)) >>
+	    32;
 }
 
 /* The number of the first `count` values, 0 to 7. */

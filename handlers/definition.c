@@ -38,7 +38,8 @@ struct reading {
 static int
 refuse_type(const char *field, const char *wanted, const struct cJSON *value, struct err *e)
 {
-	return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be %s, not %s", field, wanted, envelope_type_name(envelope_type(value)));
+	return err_set(
+	    e, ERR_BAD_PARAMETER, "\"%s\" must be %s, not %s", field, wanted, envelope_type_name(envelope_type(value)));
 }
 
 static int
@@ -65,8 +66,8 @@ parse_choice(const char *field, const struct cJSON *value, const char *const *na
 	buf_init(&list, 256);
 	for (int i = 0; i < count; i++)
 		buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value), (int)list.len,
-	    list.bytes);
+	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value),
+	    (int)list.len, list.bytes);
 	buf_fini(&list);
 	return -1;
 }
@@ -77,8 +78,8 @@ parse_range(const char *field, const struct cJSON *value, double min, double max
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return refuse_type(field, "a number", value, e);
 	if (envelope_double(value, out) < 0 || !(*out >= min && *out <= max))
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be from %g to %g", field, envelope_number_text(value), min,
-		    max);
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be from %g to %g", field,
+		    envelope_number_text(value), min, max);
 	return 0;
 }
 
@@ -128,7 +129,8 @@ read_normalized_shape(struct reading *r, const char *field, const struct cJSON *
 			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" has more than %d extents", field, TENSOR_RANK_MAX);
 		if (parse_extent(field, extent, &d->normalized_shape[d->normalized_rank], e) < 0)
 			return -1;
-		if (__builtin_mul_overflow(product, d->normalized_shape[d->normalized_rank++], &product) || product > EXTENT_MAX)
+		if (__builtin_mul_overflow(product, d->normalized_shape[d->normalized_rank++], &product) ||
+		    product > EXTENT_MAX)
 			return err_set(e, ERR_BAD_PARAMETER, "the product of \"%s\" is above 2^40", field);
 	}
 	return 0;
@@ -311,7 +313,8 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 
 	memset(out, 0, sizeof(*out));
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_set(e, ERR_BAD_PARAMETER, "a definition is an object, not %s", envelope_type_name(envelope_type(object)));
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "a definition is an object, not %s", envelope_type_name(envelope_type(object)));
 	if (read_frame(object, &r, e) < 0)
 		return -1;
 	set_defaults(out);
@@ -335,9 +338,10 @@ format_batch_norm(struct buf *b, const struct definition *d, size_t features)
 		json_add_double(b, d->momentum);
 	else
 		buf_text(b, "null");
-	buf_printf(b, ",\"averaging\":\"%s\",\"affine\":%s,\"track_running_stats\":%s,\"channel_axis\":%d,\"unbiased_running_var\":%s",
-	    averaging_names[d->averaging], d->affine ? "true" : "false", d->track_running_stats ? "true" : "false", d->channel_axis,
-	    d->unbiased_running_var ? "true" : "false");
+	buf_printf(b,
+	    ",\"averaging\":\"%s\",\"affine\":%s,\"track_running_stats\":%s,\"channel_axis\":%d,\"unbiased_running_var\":%s",
+	    averaging_names[d->averaging], d->affine ? "true" : "false", d->track_running_stats ? "true" : "false",
+	    d->channel_axis, d->unbiased_running_var ? "true" : "false");
 }
 
 static void
@@ -345,8 +349,8 @@ format_layer_norm(struct buf *b, const struct definition *d)
 {
 	char shape[512];
 
-	buf_printf(b, ",\"normalized_shape\":%s,\"eps\":", tensor_shape_text(d->normalized_shape, d->normalized_rank, shape,
-	    sizeof(shape)));
+	buf_printf(b, ",\"normalized_shape\":%s,\"eps\":",
+	    tensor_shape_text(d->normalized_shape, d->normalized_rank, shape, sizeof(shape)));
 	json_add_double(b, d->eps);
 	buf_printf(b, ",\"elementwise_affine\":%s,\"bias\":%s", d->affine ? "true" : "false", d->bias ? "true" : "false");
 }

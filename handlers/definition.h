@@ -20,16 +20,16 @@ enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENT
 struct definition {
 	enum kind kind;
 	enum convention convention;
-	double eps; /* >= 0 */
+	double eps;  /* >= 0 */
 	bool affine; /* batch_norm's affine, layer_norm's elementwise_affine: has a weight, and a bias where `bias` */
 	bool bias;   /* batch_norm: as affine */
 
 	/* batch_norm */
-	size_t num_features;     /* 0: left out, the first training batch fixes it */
+	size_t num_features; /* 0: left out, the first training batch fixes it */
 	bool track_running_stats;
-	int channel_axis;        /* negative counts from the end */
+	int channel_axis; /* negative counts from the end */
 	enum averaging averaging;
-	double momentum;         /* exponential: 0..1, in the convention's own meaning */
+	double momentum; /* exponential: 0..1, in the convention's own meaning */
 	bool unbiased_running_var;
 
 	/* layer_norm */

@@ -20,8 +20,8 @@ widen(struct request *rq, const struct tensor *t, double **values, struct err *e
 }
 
 int
-doubles_get(struct request *rq, const struct cJSON *body, struct doubles_wanted wanted, double **values, size_t *count,
-    struct err *e)
+doubles_get(
+    struct request *rq, const struct cJSON *body, struct doubles_wanted wanted, double **values, size_t *count, struct err *e)
 {
 	const struct cJSON *member = envelope_get(body, wanted.name);
 	enum envelope_type type = envelope_type(member);
@@ -35,7 +35,8 @@ doubles_get(struct request *rq, const struct cJSON *body, struct doubles_wanted 
 		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s", wanted.name,
 		    envelope_type_name(type));
 	if (t->rank != 1 && !wanted.any_rank)
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u", wanted.name, t->rank);
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
+		    wanted.name, t->rank);
 	*count = t->count;
 	return widen(rq, t, values, e);
 }

@@ -29,6 +29,7 @@ int doubles_check_tracks(const struct request *rq, struct err *e) MUST_CHECK;
 int doubles_check_features(const char *name, size_t n, size_t features, struct err *e) MUST_CHECK;
 
 /* A count in the body: `fallback` when it is absent, else 0 to 2^63 - 1. */
-int doubles_count(const struct cJSON *body, const char *name, const uint64_t *fallback, uint64_t *out, struct err *e) MUST_CHECK;
+int
+doubles_count(const struct cJSON *body, const char *name, const uint64_t *fallback, uint64_t *out, struct err *e) MUST_CHECK;
 
 #endif

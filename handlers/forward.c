@@ -97,14 +97,16 @@ forward_moments(const struct tensor *t, struct norm_view view, double *mean, dou
 	moments(real_of(t), t->values, view, mean, var);
 	for (size_t f = 0; f < view.feature; f++)
 		if (!isfinite(mean[f]) || !isfinite(var[f]))
-			return err_set(e, ERR_NON_FINITE_INPUT, "channel %zu holds a NaN or an infinity, or its variance overflows", f);
+			return err_set(
+			    e, ERR_NON_FINITE_INPUT, "channel %zu holds a NaN or an infinity, or its variance overflows", f);
 	return 0;
 }
 
 static int
 refuse_output(const struct tensor *t, struct err *e)
 {
-	return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value does not fit %s, or is not a number", datatype_name(t->datatype));
+	return err_set(
+	    e, ERR_NON_FINITE_INPUT, "a normalized value does not fit %s, or is not a number", datatype_name(t->datatype));
 }
 
 int
@@ -117,8 +119,8 @@ forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_
 
 /* |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. */
 bool
-forward_surely_finite(const struct definition *d, const struct tensor *t, struct norm_view view, const double *var,
-    struct scale_shift p)
+forward_surely_finite(
+    const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p)
 {
 	double limit = (t->datatype == DATATYPE_FP64 ? DBL_MAX : (double)FLT_MAX) / 2;
 	double reach = sqrt((double)norm_view_count(view));

@@ -18,8 +18,8 @@ struct scale_shift {
  * Fits a tensor to a layer: batch_norm takes 2 to 5 dimensions with `features` channels (0: any number but 0) on its axis, layer_norm any
  * shape that ends in its normalized shape. shape_mismatch with what was expected.
  */
-int forward_view(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
-    MUST_CHECK;
+int forward_view(
+    const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e) MUST_CHECK;
 
 /*
  * The moments of a training batch (batch_norm), for a tensor that is not empty: `mean` and the biased `var`, view.feature doubles
@@ -35,8 +35,8 @@ int forward_by_statistics(const struct definition *d, struct tensor *t, struct n
     const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
 
 /* Whether forward_by_statistics with the batch's own moments cannot fail: then it may follow after the update was submitted. */
-bool forward_surely_finite(const struct definition *d, const struct tensor *t, struct norm_view view, const double *var,
-    struct scale_shift p);
+bool forward_surely_finite(
+    const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p);
 
 /* Normalizes each sample in place (layer_norm). non_finite_input as above. */
 int forward_by_sample(const struct definition *d, struct tensor *t, struct scale_shift p, struct err *e) MUST_CHECK;

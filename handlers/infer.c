@@ -45,8 +45,8 @@ infer(struct request *rq, struct err *e)
 	    forward_view(d, s->features, t, &view, e) < 0)
 		return -1;
 	if (t->count > 0 && definition_tracks(d) && s->mean == NULL)
-		return err_set(e, ERR_NOT_TRAINED, "layer \"%s\" was never trained and no statistics were put: train it, or PUT them",
-		    rq->layer);
+		return err_set(e, ERR_NOT_TRAINED,
+		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	if (t->count > 0 && d->kind == KIND_BATCH_NORM)
 		result = infer_batch_norm(rq, t, view, p, e);
 	else if (t->count > 0)

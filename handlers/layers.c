@@ -41,7 +41,8 @@ layer_put_finish(struct request *rq, struct err *e)
 
 		buf_init(&b, sizeof(e->detail));
 		definition_format(&b, stands, rq->op.result_features);
-		(void)err_set(e, ERR_LAYER_DIFFERS, "layer \"%s\" stands as %.*s", rq->layer, (int)b.len, b.failed ? "" : b.bytes);
+		(void)err_set(
+		    e, ERR_LAYER_DIFFERS, "layer \"%s\" stands as %.*s", rq->layer, (int)b.len, b.failed ? "" : b.bytes);
 		buf_fini(&b);
 		return -1;
 	}

@@ -61,7 +61,8 @@ parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, 
 		return err_set(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
 	if (values != NULL && count != expected) {
 		snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values where the definition has %zu", name, count, expected);
+		return err_set(
+		    e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values where the definition has %zu", name, count, expected);
 	}
 	*out = values;
 	return 0;

@@ -40,8 +40,8 @@ int
 parameters_get(struct request *rq, struct err *e)
 {
 	(void)e;
-	format_parameters(rq, rq->state->weight.values, rq->state->bias.values, rq->state->statistics.features,
-	    rq->state->revision);
+	format_parameters(
+	    rq, rq->state->weight.values, rq->state->bias.values, rq->state->statistics.features, rq->state->revision);
 	return 0;
 }
 
@@ -71,8 +71,8 @@ parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool pre
 	double *values;
 	size_t n;
 
-	if (doubles_get(rq, body, (struct doubles_wanted){ .slot = slot, .name = name, .any_rank = true, .optional = true }, &values, &n,
-	    e) < 0)
+	if (doubles_get(rq, body, (struct doubles_wanted){ .slot = slot, .name = name, .any_rank = true, .optional = true },
+		&values, &n, e) < 0)
 		return -1;
 	*out = (struct store_vector){ values, n };
 	if (values == NULL)

@@ -27,7 +27,7 @@ reply_end(struct reply *reply)
 void
 reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision)
 {
-	buf_printf(&reply->tail, "%c\"num_batches_tracked\":%" PRIu64 ",\"revision\":%" PRIu64, reply->tensor != NULL ? ',' : '{',
-	    num_batches_tracked, revision);
+	buf_printf(&reply->tail, "%c\"num_batches_tracked\":%" PRIu64 ",\"revision\":%" PRIu64,
+	    reply->tensor != NULL ? ',' : '{', num_batches_tracked, revision);
 	reply_revision(reply, revision);
 }

@@ -217,12 +217,14 @@ request_precondition(struct request *rq, struct err *e)
 	for (;;) {
 		p = parse_tag(p + strspn(p, " \t"), out);
 		if (p == NULL)
-			return err_set(e, ERR_BAD_PARAMETER, "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
 		p += strspn(p, " \t");
 		if (*p == '\0')
 			return 0;
 		if (*p++ != ',')
-			return err_set(e, ERR_BAD_PARAMETER, "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
 	}
 }
 
@@ -233,7 +235,8 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 	bool known;
 
 	if (envelope_type(root) != ENVELOPE_OBJECT)
-		return err_set(e, ERR_BAD_PARAMETER, "the body must be an object, not %s", envelope_type_name(envelope_type(root)));
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "the body must be an object, not %s", envelope_type_name(envelope_type(root)));
 	for (const struct cJSON *m = envelope_first(root); m != NULL; m = envelope_next(m)) {
 		known = false;
 		for (size_t i = 0; allowed[i] != NULL && !known; i++)

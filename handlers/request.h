@@ -25,13 +25,13 @@ struct query_item {
 
 /* What a method on a path means. The table is in routes.c. */
 struct route {
-	const char *method;             /* HEAD goes where GET goes */
-	const char *path;               /* "{model}" and "{layer}" stand for one segment that is a name */
-	const char *const *query;       /* the names of its query parameters, NULL-terminated; NULL: none */
-	const struct json_slot *slots;  /* where tensors stand in its body */
+	const char *method;            /* HEAD goes where GET goes */
+	const char *path;              /* "{model}" and "{layer}" stand for one segment that is a name */
+	const char *const *query;      /* the names of its query parameters, NULL-terminated; NULL: none */
+	const struct json_slot *slots; /* where tensors stand in its body */
 	size_t slot_count;
 	enum { BODY_NONE, BODY_OPTIONAL, BODY_JSON } body;
-	bool needs_layer;               /* the layer's state is there before `start` */
+	bool needs_layer; /* the layer's state is there before `start` */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
@@ -72,7 +72,7 @@ struct request {
 	/* The handlers' own. */
 	struct arena arena;
 	enum request_phase phase;
-	const struct layer *state;          /* the layer's, where the route needs it */
+	const struct layer *state;           /* the layer's, where the route needs it */
 	const struct definition *definition; /* state's */
 	struct store_op op;
 	bool wants_store;

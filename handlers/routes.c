@@ -14,8 +14,8 @@ static const struct json_slot tensor_slots[] = { { "", DATATYPE_FP32 } };
 static const struct json_slot statistics_slots[] = { { "running_mean", DATATYPE_FP64 }, { "running_var", DATATYPE_FP64 } };
 static const struct json_slot moments_slots[] = { { "mean", DATATYPE_FP64 }, { "var", DATATYPE_FP64 } };
 static const struct json_slot parameters_slots[] = { { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
-static const struct json_slot normalize_slots[] = { { "", DATATYPE_FP32 }, { "tensor", DATATYPE_FP32 }, { "input", DATATYPE_FP32 },
-	{ "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
+static const struct json_slot normalize_slots[] = { { "", DATATYPE_FP32 }, { "tensor", DATATYPE_FP32 },
+	{ "input", DATATYPE_FP32 }, { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
 
 const struct route routes[] = {
 	{ .method = "GET", .path = "/v2/health/live", .start = health_live },
@@ -26,19 +26,49 @@ const struct route routes[] = {
 	{ .method = "PUT", .path = LAYER, .body = BODY_JSON, .start = layer_put, .finish = layer_put_finish },
 	{ .method = "GET", .path = LAYER, .needs_layer = true, .start = layer_get },
 	{ .method = "DELETE", .path = LAYER, .start = layer_delete, .finish = deleted_finish },
-	{ .method = "POST", .path = LAYER "/train", .query = train_query, .body = BODY_JSON, SLOTS(tensor_slots), .needs_layer = true,
-	    .start = train, .meanwhile = train_meanwhile, .finish = train_finish },
-	{ .method = "POST", .path = LAYER "/infer", .body = BODY_JSON, SLOTS(tensor_slots), .needs_layer = true, .start = infer },
+	{ .method = "POST",
+	    .path = LAYER "/train",
+	    .query = train_query,
+	    .body = BODY_JSON,
+	    SLOTS(tensor_slots),
+	    .needs_layer = true,
+	    .start = train,
+	    .meanwhile = train_meanwhile,
+	    .finish = train_finish },
+	{ .method = "POST",
+	    .path = LAYER "/infer",
+	    .body = BODY_JSON,
+	    SLOTS(tensor_slots),
+	    .needs_layer = true,
+	    .start = infer },
 	{ .method = "GET", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_get },
-	{ .method = "PUT", .path = LAYER "/statistics", .body = BODY_JSON, SLOTS(statistics_slots), .needs_layer = true,
-	    .start = statistics_put, .finish = statistics_put_finish },
-	{ .method = "DELETE", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_reset,
+	{ .method = "PUT",
+	    .path = LAYER "/statistics",
+	    .body = BODY_JSON,
+	    SLOTS(statistics_slots),
+	    .needs_layer = true,
+	    .start = statistics_put,
+	    .finish = statistics_put_finish },
+	{ .method = "DELETE",
+	    .path = LAYER "/statistics",
+	    .needs_layer = true,
+	    .start = statistics_reset,
 	    .finish = statistics_reset_finish },
-	{ .method = "POST", .path = LAYER "/statistics/merge", .body = BODY_JSON, SLOTS(moments_slots), .needs_layer = true,
-	    .start = statistics_merge, .finish = statistics_merge_finish },
+	{ .method = "POST",
+	    .path = LAYER "/statistics/merge",
+	    .body = BODY_JSON,
+	    SLOTS(moments_slots),
+	    .needs_layer = true,
+	    .start = statistics_merge,
+	    .finish = statistics_merge_finish },
 	{ .method = "GET", .path = LAYER "/parameters", .needs_layer = true, .start = parameters_get },
-	{ .method = "PUT", .path = LAYER "/parameters", .body = BODY_JSON, SLOTS(parameters_slots), .needs_layer = true,
-	    .start = parameters_put, .finish = parameters_put_finish },
+	{ .method = "PUT",
+	    .path = LAYER "/parameters",
+	    .body = BODY_JSON,
+	    SLOTS(parameters_slots),
+	    .needs_layer = true,
+	    .start = parameters_put,
+	    .finish = parameters_put_finish },
 	{ .method = "GET", .path = LAYER "/affine", .needs_layer = true, .start = affine_get },
 	{ .method = "POST", .path = "/v1/normalize", .body = BODY_JSON, SLOTS(normalize_slots), .start = normalize_once },
 };
@@ -86,8 +116,8 @@ check_name(const char *what, const char *name, struct err *e)
 {
 	if (name == NULL || name_is_valid(name))
 		return 0;
-	return err_set(e, ERR_BAD_NAME, "\"%.140s\" is no %s name: 1 to %d of A-Z a-z 0-9 . _ -, the first a letter or digit", name, what,
-	    STORE_NAME_MAX);
+	return err_set(e, ERR_BAD_NAME, "\"%.140s\" is no %s name: 1 to %d of A-Z a-z 0-9 . _ -, the first a letter or digit",
+	    name, what, STORE_NAME_MAX);
 }
 
 int
@@ -108,7 +138,8 @@ routes_find(struct request *rq, const char *method, const char *const *segments,
 			buf_text(allow, ", HEAD");
 	}
 	if (rq->route == NULL && allow->len > 0)
-		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len, allow->bytes, method);
+		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
+		    allow->bytes, method);
 	if (rq->route == NULL)
 		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
 	if (check_name("model", rq->model, e) < 0 || check_name("layer", rq->layer, e) < 0)

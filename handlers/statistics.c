@@ -44,7 +44,8 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 	size_t var_count;
 
 	if (request_object(rq, members, &body, e) < 0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "running_mean" }, &s->mean, &s->features, e) < 0 ||
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "running_mean" }, &s->mean, &s->features, e) <
+		0 ||
 	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "running_var" }, &s->var, &var_count, e) < 0 ||
 	    doubles_check_features("running_mean", s->features, rq->state->statistics.features, e) < 0 ||
 	    doubles_check_features("running_var", var_count, s->features, e) < 0 ||

@@ -18,7 +18,7 @@ struct columns {
 	size_t first;    /* the block's first feature */
 	size_t features; /* how many the block holds */
 	size_t inner;
-	size_t rows;     /* indices of outer in one step; 1 unless the block holds all features */
+	size_t rows; /* indices of outer in one step; 1 unless the block holds all features */
 };
 
 static inline size_t

@@ -83,8 +83,8 @@ NAME(moments_long)(const REAL *x, struct norm_view v, double *mean, double *var)
 
 /* Pass 1 of a block, whose first feature is at x. */
 static void
-NAME(columns_sum)(const REAL *x, struct norm_view v, const struct columns *c, const double *restrict shift,
-    struct column_sums *restrict s)
+NAME(columns_sum)(
+    const REAL *x, struct norm_view v, const struct columns *c, const double *restrict shift, struct column_sums *restrict s)
 {
 	const size_t full = columns_width(c, v.outer);
 	size_t o, i, width, step = 0;

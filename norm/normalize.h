@@ -33,7 +33,7 @@ bool normalize_by_feature(enum norm_real real, void *x, struct norm_view view, c
  *
  * Returns whether every y is finite (an x that is not finite makes its row's y not finite).
  */
-bool normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double eps, const double *weight,
-    const double *bias);
+bool
+normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double eps, const double *weight, const double *bias);
 
 #endif

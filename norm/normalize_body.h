@@ -52,8 +52,8 @@ NAME(row)(REAL *x, size_t size, double mean, double rstd, const double *weight, 
 
 	for (i = 0; i < size; i += n) {
 		n = columns_min(COLUMNS_MAX, size - i);
-		finite &= NAME(stretch)(x + i, n, mean, rstd, weight != NULL ? weight + i : id->weight,
-		    bias != NULL ? bias + i : id->bias);
+		finite &= NAME(stretch)(
+		    x + i, n, mean, rstd, weight != NULL ? weight + i : id->weight, bias != NULL ? bias + i : id->bias);
 	}
 	return finite;
 }
@@ -89,8 +89,8 @@ NAME(by_feature)(REAL *x, struct norm_view v, const double *mean, const double *
 	if (v.inner >= SHORT_RUN) {
 		for (o = 0; o < v.outer; o++)
 			for (f = 0; f < v.feature; f++, x += v.inner)
-				finite &= NAME(run)(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1,
-				    bias != NULL ? bias[f] : 0);
+				finite &= NAME(run)(
+				    x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
 		return finite;
 	}
 	for (f = 0; f < v.feature; f += c.features) {

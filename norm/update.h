@@ -33,9 +33,9 @@ struct statistics {
 
 struct update {
 	enum averaging averaging;
-	double momentum;    /* exponential: the weight of the new value, 0..1 */
-	unsigned ddof;      /* 0: the running variance is the biased one; 1: unbiased (divisor n - 1) */
-	uint64_t count;     /* n: values per feature in the batch; >= 1, and >= 2 where ddof is 1 */
+	double momentum; /* exponential: the weight of the new value, 0..1 */
+	unsigned ddof;   /* 0: the running variance is the biased one; 1: unbiased (divisor n - 1) */
+	uint64_t count;  /* n: values per feature in the batch; >= 1, and >= 2 where ddof is 1 */
 	size_t features;
 	const double *mean; /* `features` doubles: the batch's mean, finite */
 	const double *var;  /* `features` doubles: the batch's biased variance, finite and >= 0 */

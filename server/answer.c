@@ -91,7 +91,7 @@ response_from(struct buf *b)
 	if (b->failed)
 		return NULL;
 	if (b->len == 0)
-		return MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+		return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 	response = MHD_create_response_from_buffer(b->len, b->bytes, MHD_RESPMEM_MUST_FREE);
 	if (response != NULL)
 		*b = (struct buf){ 0 };
@@ -165,8 +165,8 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 }
 
 struct MHD_Response *
-answer_make(struct answer *a, const struct request *rq, const char *target, const char *allow, const char *request_id,
-    unsigned *status)
+answer_make(
+    struct answer *a, const struct request *rq, const char *target, const char *allow, const char *request_id, unsigned *status)
 {
 	const struct reply *reply = &rq->reply;
 	struct MHD_Response *response;

@@ -12,7 +12,8 @@ struct option {
 };
 
 static const struct option options[] = {
-#define CONFIG_ROW(member, flag, env, takes, fallback, help) { flag, env, takes, fallback, help, offsetof(struct config, member) },
+#define CONFIG_ROW(member, flag, env, takes, fallback, help) \
+	{ flag, env, takes, fallback, help, offsetof(struct config, member) },
 	CONFIG_TABLE(CONFIG_ROW)
 #undef CONFIG_ROW
 };
@@ -32,8 +33,17 @@ config_parse_size(const char *text, size_t *bytes)
 		const char *suffix;
 		uint64_t factor;
 	} units[] = {
-		{ "", 1 }, { "B", 1 }, { "k", 1000 }, { "kB", 1000 }, { "KiB", 1 << 10 }, { "M", 1000000 }, { "MB", 1000000 },
-		{ "MiB", 1 << 20 }, { "G", 1000000000 }, { "GB", 1000000000 }, { "GiB", 1 << 30 },
+		{ "", 1 },
+		{ "B", 1 },
+		{ "k", 1000 },
+		{ "kB", 1000 },
+		{ "KiB", 1 << 10 },
+		{ "M", 1000000 },
+		{ "MB", 1000000 },
+		{ "MiB", 1 << 20 },
+		{ "G", 1000000000 },
+		{ "GB", 1000000000 },
+		{ "GiB", 1 << 30 },
 	};
 	char *end;
 	unsigned long long n;
@@ -83,8 +93,8 @@ parse_listen(struct config *c, struct err *e)
 		len -= 2;
 	}
 	if (len == 0 || len >= sizeof(c->host) || colon[1] == '\0')
-		return err_set(e, ERR_BAD_PARAMETER, "--listen is \"%s\"; it must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080",
-		    c->listen);
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "--listen is \"%s\"; it must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080", c->listen);
 	memcpy(c->host, host, len);
 	c->host[len] = '\0';
 	if (parse_unsigned("the port in --listen", colon + 1, 65535, &port, e) < 0)
@@ -167,7 +177,8 @@ config_help(FILE *out)
 	char flag[64];
 
 	fputs("normd: batch and layer normalization over HTTP, with durable running statistics\n\n"
-	      "usage: normd [OPTION VALUE]...\n\n", out);
+	      "usage: normd [OPTION VALUE]...\n\n",
+	    out);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		snprintf(flag, sizeof(flag), "%s %s", options[i].flag, options[i].takes);
 		fprintf(out, "  %-25s %s\n  %-25s   (%s%s%s)\n", flag, options[i].help, "", options[i].env,
@@ -176,5 +187,6 @@ config_help(FILE *out)
 	fputs("  --version                 print the version\n"
 	      "  --help                    print this\n\n"
 	      "Each option may also be set by its environment variable; the option wins.\n"
-	      "SIGTERM and SIGINT: finish the requests that run, then exit 0.\n", out);
+	      "SIGTERM and SIGINT: finish the requests that run, then exit 0.\n",
+	    out);
 }

@@ -19,7 +19,8 @@
 	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "where the state is kept: sqlite:PATH") \
 	X(threads, "--threads", "NORMD_THREADS", "N", "0", "event loop threads, 1 to 256; 0: one per core") \
 	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest body, and largest tensor in it") \
-	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "SECONDS", "30", "how long SIGTERM waits for requests that run") \
+	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "SECONDS", "30", \
+	    "how long SIGTERM waits for requests that run") \
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
 	X(log_format, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", "json or text")
 

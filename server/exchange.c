@@ -111,9 +111,12 @@ check_query(const struct request *rq, struct err *e)
 		known = strncmp(rq->route->path, "/v2", 3) == 0;
 		for (size_t k = 0; rq->route->query != NULL && rq->route->query[k] != NULL && !known; k++)
 			known = strcmp(rq->route->query[k], rq->query[i].name) == 0;
+		for (unsigned k = 0; k < i; k++)
+			if (known && strcmp(rq->query[k].name, rq->query[i].name) == 0)
+				return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" stands twice in the query", rq->query[i].name);
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a query parameter that this call of this version takes",
-			    rq->query[i].name);
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"%.64s\" is not a query parameter that this call of this version takes", rq->query[i].name);
 	}
 	return 0;
 }
@@ -136,7 +139,8 @@ check_body_headers(const struct exchange *x, struct err *e)
 	if (!negotiate_is_json(type))
 		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this version takes application/json", type);
 	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
-		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Encoding is %.80s; this version takes none", encoding);
+		return err_set(
+		    e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Encoding is %.80s; this version takes none", encoding);
 	return 0;
 }
 
@@ -302,7 +306,8 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 		fields[n++] = (struct log_field){ .name = "code", .text = x->code };
 	if (x->request.err.code != ERR_NONE)
 		fields[n++] = (struct log_field){ .name = "detail", .text = x->request.err.detail };
-	fields[n++] = (struct log_field){ .name = "duration_ms", .number = (double)(clock_monotonic_us() - x->started_us) / 1000 };
+	fields[n++] =
+	    (struct log_field){ .name = "duration_ms", .number = (double)(clock_monotonic_us() - x->started_us) / 1000 };
 	fields[n++] = (struct log_field){ .name = "bytes_in", .number = (double)x->body_bytes };
 	fields[n++] = (struct log_field){ .name = "bytes_out", .number = (double)x->answer.sent };
 	fields[n++] = (struct log_field){ .name = "client", .text = client };
@@ -310,8 +315,10 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 	if (x->traceparent != NULL)
 		fields[n++] = (struct log_field){ .name = "traceparent", .text = x->traceparent };
 	if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-		fields[n++] = (struct log_field){ .name = "aborted", .text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED ? "timeout" :
-			how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN ? "shutdown" : "client" };
+		fields[n++] = (struct log_field){ .name = "aborted",
+			.text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED ? "timeout" :
+			    how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN     ? "shutdown" :
+										"client" };
 	log_event(LOG_INFO, "request", fields, n);
 }
 

@@ -37,7 +37,7 @@ port_of(int fd)
 	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
 		return 0;
 	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port :
-	    ((struct sockaddr_in *)&address)->sin_port);
+						     ((struct sockaddr_in *)&address)->sin_port);
 }
 
 int
@@ -52,8 +52,8 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 		fd = listen_on(a);
 	freeaddrinfo(found);
 	if (fd < 0 && errno == EADDRINUSE)
-		return err_set(e, ERR_BAD_PARAMETER, "port %s of %s is taken: is another normd running? Choose another with --listen", port,
-		    host);
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "port %s of %s is taken: is another normd running? Choose another with --listen", port, host);
 	if (fd < 0)
 		return err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
 	*bound_port = port_of(fd);

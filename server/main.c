@@ -38,9 +38,11 @@ serve(const struct config *config, const sigset_t *signals)
 
 	if (server_start(&server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
-	log_event(LOG_INFO, "listening", (const struct log_field[]){ { .name = "address", .text = config->host },
-	    { .name = "port", .number = server.port }, { .name = "store", .text = config->store },
-	    { .name = "threads", .number = config->thread_count }, { .name = "version", .text = NORMD_VERSION } }, 5);
+	log_event(LOG_INFO, "listening",
+	    (const struct log_field[]){ { .name = "address", .text = config->host }, { .name = "port", .number = server.port },
+		{ .name = "store", .text = config->store }, { .name = "threads", .number = config->thread_count },
+		{ .name = "version", .text = NORMD_VERSION } },
+	    5);
 	sigwait(signals, &signal_number);
 	log_printf(LOG_INFO, "draining");
 	cut = server_stop(&server, config->drain_timeout_s);

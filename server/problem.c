@@ -16,8 +16,8 @@ member(struct buf *b, const char *name, const char *text)
 void
 problem_format(struct buf *b, const struct err *e, const char *request_id)
 {
-	buf_printf(b, "{\"type\":\"urn:normd:error:%s\",\"title\":\"%s\",\"status\":%u", err_code_text(e->code), err_title(e->code),
-	    err_status(e->code));
+	buf_printf(b, "{\"type\":\"urn:normd:error:%s\",\"title\":\"%s\",\"status\":%u", err_code_text(e->code),
+	    err_title(e->code), err_status(e->code));
 	member(b, "detail", e->detail);
 	member(b, "code", err_code_text(e->code));
 	if (e->has_offset)

@@ -61,7 +61,8 @@ connection_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < 4 * DESCRIPTORS_SPARE)
 		return 128;
-	return limit.rlim_cur - DESCRIPTORS_SPARE < CONNECTIONS_MAX ? (unsigned)limit.rlim_cur - DESCRIPTORS_SPARE : CONNECTIONS_MAX;
+	return limit.rlim_cur - DESCRIPTORS_SPARE < CONNECTIONS_MAX ? (unsigned)limit.rlim_cur - DESCRIPTORS_SPARE :
+								      CONNECTIONS_MAX;
 }
 
 /* Percent-decoding is url.c's, which sees the target as it was sent: libmicrohttpd would cut it at %00. */
@@ -76,17 +77,11 @@ static struct MHD_Daemon *
 start_daemon(struct server *s, int listener, unsigned thread_count)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-	    exchange_handle, s,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-	    MHD_OPTION_LISTEN_SOCKET, listener,
-	    MHD_OPTION_THREAD_POOL_SIZE, thread_count,
-	    MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
-	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
-	    MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s,
-	    MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s,
-	    MHD_OPTION_END);
+	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
+	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
+	    MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
+	    MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s, MHD_OPTION_END);
 }
 
 int

@@ -24,9 +24,12 @@ decode(struct arena *a, const char *text, size_t len, bool plus, const char **ou
 	for (size_t i = 0; i < len; i++) {
 		byte = (unsigned char)text[i];
 		if (byte == '%') {
-			byte = len - i < 3 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0 ? 0 : hex(text[i + 1]) * 16 + hex(text[i + 2]);
+			byte = len - i < 3 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0 ?
+			    0 :
+			    hex(text[i + 1]) * 16 + hex(text[i + 2]);
 			if (byte == 0)
-				return err_set(e, ERR_BAD_PARAMETER, "the URL holds a %% that two hex digits (not 00) must follow");
+				return err_set(
+				    e, ERR_BAD_PARAMETER, "the URL holds a %% that two hex digits (not 00) must follow");
 			i += 2;
 		} else if (byte == '+' && plus) {
 			byte = ' ';

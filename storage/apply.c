@@ -59,7 +59,8 @@ mark_dirty(struct working *w, struct store_op *op)
 static int
 refuse_features(const struct working *w, size_t features, struct err *e)
 {
-	return err_set(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name, w->statistics.features, features);
+	return err_set(
+	    e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name, w->statistics.features, features);
 }
 
 static int
@@ -78,8 +79,9 @@ apply_create(struct batch *b, struct store_op *op, struct err *e)
 			return -1;
 		}
 		identity = layer_identity_new(id, op->model, op->layer, op->definition, b->definitions, e);
-		op->layer_state = identity == NULL ? NULL : layer_new(identity, 0, &none, (struct store_vector){ 0 },
-		    (struct store_vector){ 0 });
+		op->layer_state = identity == NULL ?
+		    NULL :
+		    layer_new(identity, 0, &none, (struct store_vector){ 0 }, (struct store_vector){ 0 });
 		layer_identity_unref(identity);
 		if (op->layer_state == NULL) {
 			b->broken = true;

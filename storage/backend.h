@@ -20,8 +20,8 @@ struct backend_ops {
 	int (*model_exists)(struct backend *b, const char *model, bool *exists, struct err *e);
 
 	/* A new layer, and its model where that is new; *id is the new layer's. */
-	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features, int64_t *id,
-	    struct err *e);
+	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
+	    int64_t *id, struct err *e);
 	/* Writes the revision and the statistics, and the parameters where asked. */
 	int (*save)(struct backend *b, const struct layer *layer, bool parameters, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);

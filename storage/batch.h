@@ -20,11 +20,11 @@ struct working {
 	struct statistics spare; /* arrays to apply the next update into; mean NULL until there are some */
 	struct store_vector weight;
 	struct store_vector bias;
-	bool dirty;               /* to be saved */
+	bool dirty; /* to be saved */
 	bool parameters_dirty;
 	const struct layer *next_layer; /* the snapshot to save and publish, once batch_save has made it */
-	struct working *chain;        /* the next of its bucket */
-	struct working *next;         /* in order of first use */
+	struct working *chain;          /* the next of its bucket */
+	struct working *next;           /* in order of first use */
 };
 
 struct batch {

@@ -12,7 +12,7 @@
 struct entry {
 	const struct layer *layer;
 	uint64_t hash;
-	struct entry *chain;          /* the next of its bucket */
+	struct entry *chain;         /* the next of its bucket */
 	struct entry *newer, *older; /* by use */
 };
 
@@ -66,8 +66,9 @@ find_link_locked(struct cache *c, uint64_t hash, const char *model, const char *
 {
 	struct entry **link = bucket_of(c, hash);
 
-	while (*link != NULL && ((*link)->hash != hash || !names_equal((*link)->layer->identity->model,
-	    (*link)->layer->identity->name, model, layer)))
+	while (*link != NULL &&
+	    ((*link)->hash != hash ||
+		!names_equal((*link)->layer->identity->model, (*link)->layer->identity->name, model, layer)))
 		link = &(*link)->chain;
 	return link;
 }

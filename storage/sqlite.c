@@ -14,20 +14,25 @@
 #define STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
 	X(COMMIT, "COMMIT") \
-	X(LOAD, "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, s.running_var," \
+	X(LOAD, \
+	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
+	    "s.running_var," \
 	    " p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
 	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
 	X(INSERT_STATE, "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
-	X(SAVE_STATE, "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
+	X(SAVE_STATE, \
+	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
 	    " running_var = ?7 WHERE layer_id = ?1") \
-	X(SAVE_PARAMETERS, "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
+	X(SAVE_PARAMETERS, \
+	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
 	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
-	X(LIST_LAYERS, "SELECT l.name, l.definition, s.revision, s.features FROM model m JOIN layer l ON l.model_id = m.id" \
+	X(LIST_LAYERS, \
+	    "SELECT l.name, l.definition, s.revision, s.features FROM model m JOIN layer l ON l.model_id = m.id" \
 	    " JOIN state s ON s.layer_id = l.id WHERE m.name = ?1 AND l.name > ?2 ORDER BY l.name LIMIT ?3") \
 	X(LIST_MODELS, "SELECT name FROM model WHERE name > ?2 ORDER BY name LIMIT ?3")
 
@@ -35,7 +40,7 @@ enum statement {
 #define STATEMENT_ENUM(name, sql) STATEMENT_##name,
 	STATEMENTS(STATEMENT_ENUM)
 #undef STATEMENT_ENUM
-	STATEMENT_COUNT
+	    STATEMENT_COUNT
 };
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
@@ -158,8 +163,8 @@ layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model
 	};
 	double *weight = NULL, *bias = NULL;
 	size_t mean_count, var_count, weight_count, bias_count;
-	struct layer_identity *identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name,
-	    (const char *)sqlite3_column_text(row, 1), self->definitions, e);
+	struct layer_identity *identity = layer_identity_new(
+	    sqlite3_column_int64(row, 0), model, name, (const char *)sqlite3_column_text(row, 1), self->definitions, e);
 	int result = -1;
 
 	if (identity == NULL || column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
@@ -168,7 +173,8 @@ layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model
 		goto out;
 	if ((s.mean != NULL && mean_count != s.features) || (s.var != NULL && var_count != s.features) ||
 	    (s.mean == NULL) != (s.var == NULL)) {
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged", name, model);
+		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
+		    name, model);
 		goto out;
 	}
 	*out = layer_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s, (struct store_vector){ weight, weight_count },
@@ -255,8 +261,8 @@ sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struc
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)s->features);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)s->num_batches_tracked);
 	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)s->count);
-	if (bind_doubles(self, stmt, 6, s->mean, s->features, e) < 0 || bind_doubles(self, stmt, 7, s->var, s->features, e) < 0 ||
-	    run(self, STATEMENT_SAVE_STATE, e) < 0)
+	if (bind_doubles(self, stmt, 6, s->mean, s->features, e) < 0 ||
+	    bind_doubles(self, stmt, 7, s->var, s->features, e) < 0 || run(self, STATEMENT_SAVE_STATE, e) < 0)
 		return -1;
 	return parameters ? save_parameters(self, layer, e) : 0;
 }

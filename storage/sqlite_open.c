@@ -113,8 +113,8 @@ check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
 		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is an SQLite database, but not one of normd", path);
 	if (*version > SCHEMA_VERSION)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is of a newer normd (schema %d; this one knows %d)", path, *version,
-		    SCHEMA_VERSION);
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is of a newer normd (schema %d; this one knows %d)", path,
+		    *version, SCHEMA_VERSION);
 	return 0;
 }
 
@@ -156,7 +156,9 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 
 	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
 		text = (const char *)sqlite3_column_text(stmt, 0);
-		result = text != NULL && strcmp(text, "ok") == 0 ? 0 : err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s", path, text);
+		result = text != NULL && strcmp(text, "ok") == 0 ?
+		    0 :
+		    err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s", path, text);
 	} else {
 		(void)sqlite_failed(db, path, e);
 	}
@@ -164,14 +166,13 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 	return result;
 }
 
-static const char settings[] =
-    "PRAGMA journal_mode=WAL;"
-    "PRAGMA synchronous=FULL;"
-    "PRAGMA foreign_keys=ON;"
-    "PRAGMA trusted_schema=OFF;"
-    "PRAGMA cell_size_check=ON;"
-    "PRAGMA mmap_size=0;"
-    "PRAGMA journal_size_limit=67108864";
+static const char settings[] = "PRAGMA journal_mode=WAL;"
+			       "PRAGMA synchronous=FULL;"
+			       "PRAGMA foreign_keys=ON;"
+			       "PRAGMA trusted_schema=OFF;"
+			       "PRAGMA cell_size_check=ON;"
+			       "PRAGMA mmap_size=0;"
+			       "PRAGMA journal_size_limit=67108864";
 
 sqlite3 *
 sqlite_open(const char *path, struct err *e)
@@ -181,8 +182,8 @@ sqlite_open(const char *path, struct err *e)
 	sqlite3 *db = NULL;
 
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, db == NULL ? "no memory" :
-		    sqlite3_errmsg(db));
+		(void)err_set(
+		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, db == NULL ? "no memory" : sqlite3_errmsg(db));
 		goto fail;
 	}
 	if (lock_file(db, path, e) < 0 || check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0 ||

@@ -101,7 +101,8 @@ struct store_op {
 	enum store_op_kind kind;
 	const char *model;
 	const char *layer;
-	int64_t layer_id; /* of writes: refuse (no_such_layer) when the name has come to mean another layer; 0: whichever it is */
+	int64_t
+	    layer_id; /* of writes: refuse (no_such_layer) when the name has come to mean another layer; 0: whichever it is */
 	const char *definition;
 	size_t features;
 	const struct update *update;
@@ -117,7 +118,7 @@ struct store_op {
 	void *done_arg;
 
 	/* What came of it. */
-	struct err err; /* err.code ERR_NONE: it succeeded */
+	struct err err;                  /* err.code ERR_NONE: it succeeded */
 	const struct layer *layer_state; /* a reference of the operation's own */
 	bool created;
 	uint64_t revision; /* of writes to a layer: the revision that this very operation made */
@@ -135,9 +136,9 @@ struct store_op {
 void store_op_fini(struct store_op *op);
 
 struct store_options {
-	const char *url;          /* "sqlite:PATH" */
-	size_t queue_max;         /* operations that may wait */
-	size_t cache_bytes_max;   /* committed state kept in memory */
+	const char *url;        /* "sqlite:PATH" */
+	size_t queue_max;       /* operations that may wait */
+	size_t cache_bytes_max; /* committed state kept in memory */
 	struct store_definition_ops definitions;
 };
 

@@ -184,7 +184,7 @@ class DefinitionTest(DaemonTest):
         ({"kind": "layer_norm", "normalized_shape": [2, "3"]}, "normalized_shape"),
         ({"kind": "layer_norm", "normalized_shape": [[2]]}, "normalized_shape"),
         ({"kind": "layer_norm", "normalized_shape": [2**21, 2**20]}, "normalized_shape"),
-        ({"kind": "layer_norm", "normalized_shape": [1] * 9}, "normalized_shape"),
+        ({"kind": "layer_norm", "normalized_shape": [1] * 33}, "normalized_shape"),
         ({"kind": "layer_norm", "normalized_shape": [3], "momentum": 0.1}, "momentum"),
         ({"kind": "layer_norm", "normalized_shape": [3], "affine": True}, "affine"),
         ({"kind": "layer_norm", "normalized_shape": [3], "bias": [1, 2, 3]}, "bias"),
@@ -430,7 +430,6 @@ class ListTest(DaemonTest):
                     answer = self.refused("bad_parameter", 400, "GET", f"{path}?limit={quote(limit)}")
                     self.assertIn("limit", answer.json["detail"])
 
-    @unittest.expectedFailure
     def test_a_query_parameter_stands_once(self):
         self.refused("bad_parameter", 400, "GET", "/v1/models?limit=1&limit=2")
 

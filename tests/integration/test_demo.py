@@ -21,7 +21,7 @@ class Demo(unittest.TestCase):
     def test_it_runs_to_its_end(self):
         done = self.run_demo()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        for words in ("Adelie", "Gentoo", "SIGKILL", "covariate shift", "I am a student", "curl ", "num_batches_tracked"):
+        for words in ("Adelie", "Gentoo", "kill -KILL", "covariate shift", "I am a student", "curl ", "num_batches_tracked"):
             self.assertIn(words, done.stdout)
 
     def test_it_runs_twice_on_one_store(self):

@@ -21,9 +21,8 @@ struct numbers {
 static const enum norm_real reals[] = { NORM_FLOAT, NORM_DOUBLE };
 
 /* One shape for each way through the kernels: long and short runs, columns with and without folding, rows. */
-static const struct norm_view paths[] = {
-	{ 3, 2, 700 }, { 5, 3, 16 }, { 7, 5, 9 }, { 40, 300, 1 }, { 30000, 3, 1 }, { 500, 70, 4 }, { 1, 9, 3 }, { 1, 4, 1025 }
-};
+static const struct norm_view paths[] = { { 3, 2, 700 }, { 5, 3, 16 }, { 7, 5, 9 }, { 40, 300, 1 }, { 30000, 3, 1 },
+	{ 500, 70, 4 }, { 1, 9, 3 }, { 1, 4, 1025 } };
 #define PATHS (sizeof(paths) / sizeof(paths[0]))
 
 static void *
@@ -107,9 +106,8 @@ END_TEST
 
 START_TEST(hard_numbers)
 {
-	static const struct numbers hard[] = {
-		{ 0, 1 }, { 1e5, 1 }, { -1e8, 1 }, { 1e30, 1e28 }, { 0, 1e30 }, { 1e-30, 1e-30 }, { 0, 1e-41 }, { 1e-39, 1e-42 }
-	};
+	static const struct numbers hard[] = { { 0, 1 }, { 1e5, 1 }, { -1e8, 1 }, { 1e30, 1e28 }, { 0, 1e30 }, { 1e-30, 1e-30 },
+		{ 0, 1e-41 }, { 1e-39, 1e-42 } };
 	size_t p, h;
 
 	for (p = 0; p < PATHS; p++)
@@ -300,10 +298,8 @@ END_TEST
  */
 START_TEST(same_bits_everywhere)
 {
-	static const uint64_t expected[PATHS] = {
-		0x304313d148f55951u, 0x03424f849317a0ecu, 0x2383199245f55a51u, 0x6cf65b8d7aa2d0b5u,
-		0x8def65876a6826d5u, 0x16814c9df8a97312u, 0x1ae3ee02bb7a9bfdu, 0xaa96c907d8ea420au
-	};
+	static const uint64_t expected[PATHS] = { 0x304313d148f55951u, 0x03424f849317a0ecu, 0x2383199245f55a51u,
+		0x6cf65b8d7aa2d0b5u, 0x8def65876a6826d5u, 0x16814c9df8a97312u, 0x1ae3ee02bb7a9bfdu, 0xaa96c907d8ea420au };
 	uint64_t hash, bits;
 	size_t p, i;
 

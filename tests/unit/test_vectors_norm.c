@@ -83,8 +83,7 @@ json_doubles(const cJSON *list)
 		return NULL;
 	x = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*x));
 	ck_assert_ptr_nonnull(x);
-	cJSON_ArrayForEach(item, list)
-		x[i++] = item->valuedouble;
+	cJSON_ArrayForEach(item, list) x[i++] = item->valuedouble;
 	return x;
 }
 
@@ -96,7 +95,8 @@ tensor_from(const cJSON *json)
 	const cJSON *item;
 	size_t rank = 0;
 
-	cJSON_ArrayForEach(item, json_get(json, "shape")) {
+	cJSON_ArrayForEach(item, json_get(json, "shape"))
+	{
 		*(rank == 0 ? &t.view.outer : rank == 1 ? &t.view.feature : &t.view.inner) *= (size_t)item->valueint;
 		t.size *= (size_t)item->valueint;
 		rank++;
@@ -104,8 +104,7 @@ tensor_from(const cJSON *json)
 	t.data = calloc(t.size + 1, sizeof(*t.data));
 	ck_assert_ptr_nonnull(t.data);
 	t.size = 0;
-	cJSON_ArrayForEach(item, json_get(json, "data"))
-		t.data[t.size++] = (float)item->valuedouble;
+	cJSON_ArrayForEach(item, json_get(json, "data")) t.data[t.size++] = (float)item->valuedouble;
 	ck_assert_uint_eq(t.size, view_size(t.view));
 	return t;
 }
@@ -256,7 +255,8 @@ check_batch_norm(const cJSON *json)
 	struct tensor x;
 	const cJSON *step;
 
-	cJSON_ArrayForEach(step, json_get(json, "steps")) {
+	cJSON_ArrayForEach(step, json_get(json, "steps"))
+	{
 		x = tensor_from(json_get(step, "train"));
 		layer_train(&l, &x);
 		check_output(name, step, &x, x.view);
@@ -277,8 +277,7 @@ check_layer_norm(const cJSON *json)
 	double eps = json_get(definition, "eps")->valuedouble;
 	size_t size = 1;
 
-	cJSON_ArrayForEach(item, json_get(definition, "normalized_shape"))
-		size *= (size_t)item->valueint;
+	cJSON_ArrayForEach(item, json_get(definition, "normalized_shape")) size *= (size_t)item->valueint;
 	ck_assert(normalize_rows(NORM_FLOAT, x.data, x.size / size, size, eps, weight, bias));
 	check_output(name, infer, &x, (struct norm_view){ 1, x.size / size, size });
 	free(x.data);
@@ -293,7 +292,8 @@ check_file(const char *file)
 	const cJSON *json;
 
 	ck_assert_int_gt(cJSON_GetArraySize(all), 0);
-	cJSON_ArrayForEach(json, all) {
+	cJSON_ArrayForEach(json, all)
+	{
 		if (strcmp(json_get(json_get(json, "definition"), "kind")->valuestring, "batch_norm") == 0)
 			check_batch_norm(json);
 		else
@@ -348,8 +348,7 @@ START_TEST(exported_by_pytorch)
 	const cJSON *json;
 
 	ck_assert_int_eq(cJSON_GetArraySize(all), 5);
-	cJSON_ArrayForEach(json, all)
-		check_exported(json);
+	cJSON_ArrayForEach(json, all) check_exported(json);
 	cJSON_Delete(all);
 }
 END_TEST
