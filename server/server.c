@@ -93,17 +93,18 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		.cache_bytes_max = CACHE_BYTES_MAX,
 		.definitions = definition_ops,
 	};
-	int listener = -1;
+	int listener;
 
 	memset(s, 0, sizeof(*s));
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->idle, NULL);
 	s->max_body_bytes = config->max_body_bytes;
-	s->store = store_open(&options, e);
-	if (s->store == NULL)
-		return -1;
+	/* The listener first: a port that is taken is found out before a store's file is made. */
 	listener = listener_open(config->host, config->port, &s->port, e);
 	if (listener < 0)
+		return -1;
+	s->store = store_open(&options, e);
+	if (s->store == NULL)
 		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);
 	if (s->daemon == NULL) {
@@ -115,7 +116,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 fail:
 	if (s->daemon != NULL)
 		MHD_stop_daemon(s->daemon); /* closes the listener too */
-	else if (listener >= 0)
+	else
 		close(listener);
 	store_close(s->store);
 	return -1;

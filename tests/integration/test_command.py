@@ -75,6 +75,7 @@ class Options(unittest.TestCase):
             done = run("--listen", f"127.0.0.1:{port}", "--store", daemon.store)
             self.assertEqual(done.returncode, 1)
             self.assertIn(f"port {port} of 127.0.0.1 is taken", done.stderr)
+            self.assertFalse(os.path.exists(daemon.store[len("sqlite:"):]), "and no file is made")
 
     def test_a_port_file_that_cannot_be_written(self):
         daemon = Daemon(start=False)
@@ -85,7 +86,8 @@ class Options(unittest.TestCase):
 
     def test_ipv6(self):
         try:
-            socket.socket(socket.AF_INET6).bind(("::1", 0))
+            with socket.socket(socket.AF_INET6) as probe:
+                probe.bind(("::1", 0))
         except OSError:
             self.skipTest("this machine has no IPv6 loopback")
         daemon = Daemon("--listen", "[::1]:0")
