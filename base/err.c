@@ -24,19 +24,16 @@ err_fill(struct err *e, enum err_code code, const char *format, va_list ap)
 	vsnprintf(e->detail, sizeof(e->detail), format, ap);
 }
 
-int
-err_set(struct err *e, enum err_code code, const char *format, ...)
+void(err_set)(struct err *e, enum err_code code, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
 	err_fill(e, code, format, ap);
 	va_end(ap);
-	return -1;
 }
 
-int
-err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...)
+void(err_set_at)(struct err *e, enum err_code code, uint64_t offset, const char *format, ...)
 {
 	va_list ap;
 	size_t len;
@@ -48,15 +45,12 @@ err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *forma
 	e->offset = offset;
 	len = strlen(e->detail);
 	snprintf(e->detail + len, sizeof(e->detail) - len, " (at byte %llu)", (unsigned long long)offset);
-	return -1;
 }
 
-int
-err_set_memory(struct err *e)
+void(err_set_memory)(struct err *e)
 {
-	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now");
+	(err_set)(e, ERR_OVERLOADED, "there is not enough memory for this request now");
 	e->retry_after_s = 1;
-	return -1;
 }
 
 const char *

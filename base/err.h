@@ -55,14 +55,22 @@ struct err {
 	char actual[160];
 };
 
-/* Fills `e` (all of it) and returns -1, so that a function can end with `return err_set(...)`. Thread-safe. */
-int err_set(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Fills `e` (all of it) and gives -1, so that a function can end with `return err_set(...)`. Thread-safe. */
+void(err_set)(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The same with the offending byte's offset, which the detail names too: " (at byte N)" is appended. */
-int err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
+void(err_set_at)(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* Out of memory for this request: `overloaded`, to be tried again. Returns -1. */
-int err_set_memory(struct err *e);
+/* Out of memory for this request: `overloaded`, to be tried again. Gives -1. */
+void(err_set_memory)(struct err *e);
+
+/*
+ * The same functions, with their result in sight of compilers and analyzers: a caller that returns err_set(...) is seen to fail, so nobody
+ * is warned of results that are not there then.
+ */
+#define err_set(...) ((err_set)(__VA_ARGS__), -1)
+#define err_set_at(...) ((err_set_at)(__VA_ARGS__), -1)
+#define err_set_memory(e) ((err_set_memory)(e), -1)
 
 /* The table's columns. `code` must not be ERR_NONE. */
 const char *err_code_text(enum err_code code);

@@ -1,10 +1,10 @@
 /*
- * Writing: Schubfach finds the shortest digits, and of those the closest (R. Giulietti, "The Schubfach way to render doubles",
- * 2020, with the arithmetic of A. Bolz's C++ version, Drachennest); then they are laid out.
+ * Writing: the shortest digits, and of those the closest, then their layout.
  *
  * Numbers come in no order, so whatever depends on a number's sign, its count of digits or its size is computed, not branched
  * upon: a wrong guess costs more than all the digits together. That is why the digits always start as 9 (float) or 17
- * (double), the zeros at their end are counted instead of divided off, and bytes are stored eight at a time, the later over the earlier.
+ * (double), the zeros at their end are counted instead of divided off, and bytes are stored eight at a time, the later over the
+ * earlier. What is rare (zeros, powers of two, exponents) stands apart.
  */
 #include "codec/decimal.h"
 
@@ -28,32 +28,27 @@ struct binary {
 };
 
 /*
- * cp·10^k·2^-64 (float) or ·2^-128 (double), rounded to odd: cut to a whole number, and its lowest bit set when anything was cut
- * off, so that no comparison with a whole number is ever wrong. What is left of the error in the power of ten makes 1, not more.
+ * cp·10^k·2^-128, rounded to odd: cut to a whole number, and its lowest bit set when anything was cut off, so that no comparison
+ * with a whole number is ever wrong. What is left of the error in the power of ten makes 1, not more.
  */
 static inline uint64_t
-scale(uint64_t cp, int k, bool wide)
+scale(uint64_t cp, int k)
 {
-	struct decimal_pow10 ten;
-	unsigned __int128 low, high;
+	const struct decimal_pow10 ten = decimal_pow10_up(k);
+	const unsigned __int128 low = (unsigned __int128)ten.lo * cp;
+	const unsigned __int128 high = (unsigned __int128)ten.hi * cp + (uint64_t)(low >> 64);
 
-	if (!wide) {
-		high = (unsigned __int128)decimal_pow10_up64(k) * cp;
-		return (uint64_t)(high >> 64) | ((uint32_t)(high >> 32) > 1);
-	}
-	ten = decimal_pow10_up(k);
-	low = (unsigned __int128)ten.lo * cp;
-	high = (unsigned __int128)ten.hi * cp + (uint64_t)(low >> 64);
 	return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
 }
 
 /*
  * The shortest decimal in the interval that reads back as `b`, which is not 0; the closest when there are several. It may end in
- * zeros. Named as in Giulietti's figure 4: the interval and the number times 4 in units of 10^k, and its candidates there,
- * s = floor(number) and s + 1, and the two multiples of ten about it; at most one of the latter lies in the interval.
+ * zeros. This is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020, in the arithmetic of A. Bolz's C++
+ * version, Drachennest), figure 4: the interval and the number times 4 in units of 10^k, and its candidates there, s =
+ * floor(number) and s + 1, and the two multiples of ten about it; at most one of the latter lies in the interval.
  */
 static inline struct decimal
-shortest(struct binary b, bool wide)
+shortest(struct binary b)
 {
 	const bool normal = b.exponent != 0;
 	const bool irregular = b.fraction == 0 && b.exponent > 1; /* the neighbour below is closer than the one above */
@@ -63,9 +58,9 @@ shortest(struct binary b, bool wide)
 	const int k = (q * 1262611 - irregular * 524031) >> 22;
 	const int h = q + ((-k * 1741647) >> 19) + 1;
 	const uint64_t odd = c & 1; /* an odd number's interval is open: ties go to even */
-	const uint64_t lower = scale((4 * c - 2 + irregular) << h, -k, wide) + odd;
-	const uint64_t middle = scale(4 * c << h, -k, wide);
-	const uint64_t upper = scale((4 * c + 2) << h, -k, wide) - odd;
+	const uint64_t lower = scale((4 * c - 2 + irregular) << h, -k) + odd;
+	const uint64_t middle = scale(4 * c << h, -k);
+	const uint64_t upper = scale((4 * c + 2) << h, -k) - odd;
 	const uint64_t s = middle / 4, tens = s / 10 * 10, half = 4 * s + 2;
 	const uint64_t tens_above = 4 * tens + 40 <= upper, tens_alone = (lower <= 4 * tens) ^ tens_above;
 	const uint64_t closer_above = (middle > half) | ((middle == half) & s);
@@ -73,6 +68,31 @@ shortest(struct binary b, bool wide)
 	const uint64_t units = s + above, whole_tens = tens + 10 * tens_above;
 
 	return (struct decimal){ units ^ ((units ^ whole_tens) & -tens_alone), k };
+}
+
+/*
+ * The same for a float that is neither 0 nor a power of two, in a third of the steps: one product, the number in units of
+ * 10^(k+1) with 36 bits after the point, to which half the interval is compared. The constants are good for every float:
+ * tests/verify_floats.c tries them all. There are too many doubles for that, and no proof.
+ */
+static inline struct decimal
+shortest_f32(uint32_t bits)
+{
+	const uint64_t one = UINT64_C(1) << 36;
+	const bool normal = (bits & 0x7f800000) != 0;
+	const uint64_t c = (bits & 0x7fffff) | (uint64_t)normal << 23;
+	const int q = (int)(bits >> 23 & 0xff) + !normal - 150;
+	const int k = q * 1262611 >> 22;
+	const int h = q + (-(k + 1) * 1741647 >> 19) + 1;
+	const uint64_t ten = decimal_pow10_up64(-k - 1);
+	const uint64_t number = (uint64_t)((unsigned __int128)ten * (c << (36 + h)) >> 64);
+	const uint64_t half = (ten >> (29 - h)) + (~c & 1); /* an even number's interval is closed */
+	const uint64_t after = number & (one - 1), rounded = number * 10 + one / 2;
+	const uint64_t below = after < half, above = after + half >= one;
+	const uint64_t tie = (rounded & (one - 1)) == 0;
+	const uint64_t units = (rounded >> 36) - (tie & rounded >> 36), tens = ((number >> 36) + above) * 10;
+
+	return (struct decimal){ units ^ ((units ^ tens) & -(below | above)), k };
 }
 
 /* The digits of a number in scientific order, the point after `first`; `rest` and `more` have eight places each. */
@@ -138,26 +158,31 @@ digits_f64(struct decimal d)
 	return out;
 }
 
-/* ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7 and no more than 9 digits. */
+/*
+ * ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7. `wide`, a constant wherever this is inlined: there are digits in `more`.
+ * What is stored behind the point is, for a number below 1, the same bytes at the same place once more.
+ */
 static inline size_t
-layout_short(const struct digits *d, char *out)
+layout_usual(struct digits d, bool wide, char *out)
 {
-	const int small = -(d->exponent < 0); /* all ones or none */
-	const int zeros = -d->exponent & small, before = d->exponent & ~small;
+	const int small = -(d.exponent < 0); /* all ones or none */
+	const int zeros = -d.exponent & small, before = d.exponent & ~small;
 	const int start = zeros - small;
-	const uint64_t rest = d->rest | DECIMAL_EIGHT('0');
+	const uint64_t rest = d.rest | DECIMAL_EIGHT('0'), more = d.more | DECIMAL_EIGHT('0');
+	char *behind = out + zeros + before + 2;
 
 	memcpy(out, "0.000000", 8);
-	out[start] = (char)('0' + d->first);
+	out[start] = (char)('0' + d.first);
 	decimal_store8(out + start + 1, rest);
 	out[before + 1] = '.';
-	/* Behind the point once more, what stands there. For a small number these are the same bytes at the same place. */
-	decimal_store8(out + zeros + before + 2, rest >> 8 * before);
-	return (size_t)(d->count <= d->exponent + 1 ? d->exponent + 1 : zeros + d->count + 1);
+	decimal_store8(behind, rest >> 8 * before | (wide ? more << 8 << (56 - 8 * before) : 0));
+	if (wide)
+		decimal_store8(behind + 8, more >> 8 * before);
+	return (size_t)(d.count <= d.exponent + 1 ? d.exponent + 1 : zeros + d.count + 1);
 }
 
 /* All digits, one after another, and zeros up to 24. */
-static inline void
+static void
 store_digits(const struct digits *d, char *out)
 {
 	out[0] = (char)('0' + d->first);
@@ -166,24 +191,17 @@ store_digits(const struct digits *d, char *out)
 	memcpy(out + 17, "0000000", 7);
 }
 
-/* The same for any number of digits and -5 <= exponent <= 20. */
+/* ddd.ddd or ddd000 for 0 <= exponent <= 20. */
 static size_t
-layout_plain(const struct digits *d, char *out)
+layout_large(const struct digits *d, char *out)
 {
-	char after[24];
-	int before = d->exponent;
+	int before = d->exponent + 1;
 
-	if (before < 0) {
-		memcpy(out, "0.000000", 8);
-		store_digits(d, out + 1 - before);
-		return (size_t)(1 - before + d->count);
-	}
 	store_digits(d, out);
-	if (d->count <= before + 1)
-		return (size_t)before + 1;
-	memcpy(after, out + before + 1, 16);
-	out[before + 1] = '.';
-	memcpy(out + before + 2, after, 16);
+	if (d->count <= before)
+		return (size_t)before;
+	memmove(out + before + 1, out + before, 16);
+	out[before] = '.';
 	return (size_t)d->count + 1;
 }
 
@@ -191,18 +209,16 @@ layout_plain(const struct digits *d, char *out)
 static size_t
 layout_scientific(const struct digits *d, char *out)
 {
+	char *p = out + (d->count > 1 ? d->count + 1 : 1);
 	int e = d->exponent;
-	char *p = out;
 
 	store_digits(d, out + 1);
 	out[0] = out[1];
 	out[1] = '.';
-	p += d->count > 1 ? d->count + 1 : 1;
 	*p++ = 'e';
-	if (e < 0) {
-		*p++ = '-';
-		e = -e;
-	}
+	*p = '-';
+	p += e < 0;
+	e = e < 0 ? -e : e;
 	if (e >= 100)
 		*p++ = (char)('0' + e / 100);
 	if (e >= 10)
@@ -211,15 +227,28 @@ layout_scientific(const struct digits *d, char *out)
 	return (size_t)(p - out);
 }
 
-/* decimal.h says which layout a number gets. */
+/* Any layout; decimal.h says which a number gets. */
 static size_t
-layout(const struct digits *d, char *out)
+layout(struct digits d, char *out)
 {
-	int scientific = d->count + (d->count > 1) + 3;
+	int scientific = d.count + (d.count > 1) + 3;
 
-	if (d->exponent < -5 || d->exponent > 20 || (d->exponent >= 16 && d->exponent + 1 > scientific))
-		return layout_scientific(d, out);
-	return layout_plain(d, out);
+	if (d.exponent >= -5 && d.exponent <= 7)
+		return layout_usual(d, true, out);
+	if (d.exponent < 0 || d.exponent > 20 || (d.exponent >= 16 && d.exponent + 1 > scientific))
+		return layout_scientific(&d, out);
+	return layout_large(&d, out);
+}
+
+/* 0 and the powers of two. */
+static size_t
+write_power_f32(uint32_t bits, char *out)
+{
+	if (bits << 1 == 0) {
+		out[0] = '0';
+		return 1;
+	}
+	return layout(digits_f32(shortest((struct binary){ bits & 0x7fffff, bits >> 23 & 0xff, 23, 127 })), out);
 }
 
 size_t
@@ -232,14 +261,12 @@ decimal_write_f32(float value, char *out)
 	negative = bits >> 31;
 	out[0] = '-';
 	out += negative;
-	if (bits << 1 == 0) {
-		out[0] = '0';
-		return 1 + negative;
-	}
-	d = digits_f32(shortest((struct binary){ bits & 0x7fffff, bits >> 23 & 0xff, 23, 127 }, false));
+	if ((bits & 0x7fffff) == 0)
+		return write_power_f32(bits, out) + negative;
+	d = digits_f32(shortest_f32(bits));
 	if (d.exponent >= -5 && d.exponent <= 7)
-		return layout_short(&d, out) + negative;
-	return layout(&d, out) + negative;
+		return layout_usual(d, false, out) + negative;
+	return layout(d, out) + negative;
 }
 
 size_t
@@ -257,6 +284,8 @@ decimal_write_f64(double value, char *out)
 		out[0] = '0';
 		return 1 + negative;
 	}
-	d = digits_f64(shortest((struct binary){ bits & fraction, bits >> 52 & 0x7ff, 52, 1023 }, true));
-	return layout(&d, out) + negative;
+	d = digits_f64(shortest((struct binary){ bits & fraction, bits >> 52 & 0x7ff, 52, 1023 }));
+	if (d.exponent >= -5 && d.exponent <= 7)
+		return layout_usual(d, true, out) + negative;
+	return layout(d, out) + negative;
 }

@@ -124,7 +124,7 @@ slots_reshape(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 	if (!json_nesting_fits(t->shape, t->rank, shape)) {
 		tensor_shape_text(shape->extents, shape->rank, given, sizeof(given));
 		tensor_shape_text(t->shape, t->rank, nested, sizeof(nested));
-		err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the data, whose lists are %s, does not have the shape %s",
+		(void)err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the data, whose lists are %s, does not have the shape %s",
 		    slots_name(s, slot), nested, given);
 		memcpy(e->expected, given, sizeof(given));
 		memcpy(e->actual, nested, sizeof(nested));

@@ -417,7 +417,7 @@ parse_stored(const char *text, struct err *e)
 	struct json_scan *scan = json_scan_new(NULL, 0, 0);
 
 	if (d == NULL || scan == NULL) {
-		err_set_memory(e);
+		(void)err_set_memory(e);
 		goto fail;
 	}
 	if (json_scan_feed(scan, text, strlen(text), e) < 0 || json_scan_finish(scan, e) < 0 ||

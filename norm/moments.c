@@ -30,14 +30,9 @@ struct column_sums {
 #define FOLD_STEPS (CHUNK / LANES)
 
 static void
-column_sums_init(struct column_sums *s, size_t width)
+column_sums_init(struct column_sums *s)
 {
-	size_t i;
-
-	for (i = 0; i < width; i++) {
-		s->recent[i] = 0;
-		s->total[i] = (struct sum){ 0, 0 };
-	}
+	*s = (struct column_sums){ { 0 }, { { 0, 0 } } };
 }
 
 static void

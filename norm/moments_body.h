@@ -89,7 +89,7 @@ NAME(columns_sum)(
 	const size_t full = columns_width(c, v.outer);
 	size_t o, i, width, step = 0;
 
-	column_sums_init(s, full);
+	column_sums_init(s);
 	for (o = 0; o < v.outer; o += c->rows) {
 		width = columns_width(c, v.outer - o);
 		for (i = 0; i < width; i++)
@@ -110,8 +110,8 @@ NAME(columns_deviations)(const REAL *x, struct norm_view v, const struct columns
 	size_t o, i, width, step = 0;
 	double d;
 
-	column_sums_init(s, full);
-	column_sums_init(squares, full);
+	column_sums_init(s);
+	column_sums_init(squares);
 	for (o = 0; o < v.outer; o += c->rows) {
 		width = columns_width(c, v.outer - o);
 		for (i = 0; i < width; i++) {

@@ -17,7 +17,7 @@
 #define CONNECTION_MEMORY_BYTES ((size_t)32 * 1024)
 #define CONNECTION_IDLE_S 60u
 #define CONNECTIONS_MAX 16384u
-#define DESCRIPTORS_SPARE 64u
+#define DESCRIPTORS_SPARE ((rlim_t)64)
 #define QUEUE_MAX ((size_t)65536)
 #define CACHE_BYTES_MAX ((size_t)256 << 20)
 
@@ -61,8 +61,8 @@ connection_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < 4 * DESCRIPTORS_SPARE)
 		return 128;
-	return limit.rlim_cur - DESCRIPTORS_SPARE < CONNECTIONS_MAX ? (unsigned)limit.rlim_cur - DESCRIPTORS_SPARE :
-								      CONNECTIONS_MAX;
+	limit.rlim_cur -= DESCRIPTORS_SPARE;
+	return limit.rlim_cur < CONNECTIONS_MAX ? (unsigned)limit.rlim_cur : CONNECTIONS_MAX;
 }
 
 /* Percent-decoding is url.c's, which sees the target as it was sent: libmicrohttpd would cut it at %00. */

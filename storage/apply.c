@@ -183,7 +183,9 @@ apply_update(struct batch *b, struct store_op *op, struct err *e)
 	if (result != UPDATE_APPLIED)
 		return refuse_update(result, w, u, e);
 	/* What was current is spare now, unless it is the committed snapshot's, which nobody writes to. */
-	w->spare = before.mean == w->base->statistics.mean ? (struct statistics){ 0 } : before;
+	w->spare = before;
+	if (before.mean == w->base->statistics.mean)
+		w->spare.mean = NULL;
 	w->statistics = after;
 	mark_dirty(w, op);
 	return 0;

@@ -70,7 +70,7 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 			return w;
 	w = arena_alloc(&b->arena, sizeof(*w));
 	if (w == NULL) {
-		err_set_memory(e);
+		(void)err_set_memory(e);
 		return NULL;
 	}
 	if (!model_dropped(b, model))

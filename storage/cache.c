@@ -1,5 +1,6 @@
 #include "storage/cache.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -94,6 +95,7 @@ remove_locked(struct cache *c, struct entry **link)
 {
 	struct entry *n = *link;
 
+	assert(n != NULL);
 	*link = n->chain;
 	unlink_use_locked(c, n);
 	c->bytes -= entry_bytes(n);

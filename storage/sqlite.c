@@ -362,7 +362,7 @@ sqlite_backend_open(const char *path, const struct store_definition_ops *definit
 	struct sqlite_backend *self = calloc(1, sizeof(*self));
 
 	if (self == NULL) {
-		err_set_memory(e);
+		(void)err_set_memory(e);
 		return NULL;
 	}
 	self->backend.ops = &sqlite_ops;

@@ -58,7 +58,7 @@ sqlite_failed(sqlite3 *db, const char *what, struct err *e)
 		return err_set_memory(e);
 	if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
 		return err_set(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
-	err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: %s", what, sqlite3_errmsg(db));
+	(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: %s", what, sqlite3_errmsg(db));
 	e->retry_after_s = 1;
 	return -1;
 }

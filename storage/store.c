@@ -200,7 +200,7 @@ refuse_submit(const struct store *s, bool closing, struct err *e)
 {
 	if (closing)
 		return err_set(e, ERR_SHUTTING_DOWN, "the storage is closing");
-	err_set(e, ERR_OVERLOADED, "%zu operations are waiting for the storage already", s->queue_max);
+	(void)err_set(e, ERR_OVERLOADED, "%zu operations are waiting for the storage already", s->queue_max);
 	e->retry_after_s = 1;
 	return -1;
 }
@@ -265,7 +265,7 @@ store_open(const struct store_options *options, struct err *e)
 	struct store *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		err_set_memory(e);
+		(void)err_set_memory(e);
 		return NULL;
 	}
 	s->definitions = options->definitions;
@@ -274,7 +274,7 @@ store_open(const struct store_options *options, struct err *e)
 	atomic_init(&s->healthy, true);
 	s->cache = cache_new(options->cache_bytes_max);
 	if (s->cache == NULL) {
-		err_set_memory(e);
+		(void)err_set_memory(e);
 		goto fail;
 	}
 	s->backend = open_backend(options, &s->definitions, e);
