@@ -1,0 +1,59 @@
+"""A disk that is full: writes are refused as such and change nothing, reads go on, and with space again writes do too."""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+from normd import Daemon
+
+
+class FullDisk(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon(start=False)
+        self.addCleanup(self.daemon.close)
+        self.disk = os.path.join(self.daemon.directory, "disk")
+        os.mkdir(self.disk)
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.disk], capture_output=True, text=True)
+        if mount.returncode != 0:
+            self.skipTest("a small file system cannot be mounted here: " + mount.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", self.disk])
+        self.addCleanup(lambda: self.daemon.process and self.daemon.stop())
+        self.daemon.store = "sqlite:" + os.path.join(self.disk, "normd.db")
+        self.daemon.start()
+
+    def test_storage_full(self):
+        ballast = os.path.join(self.disk, "ballast")
+        base = "/v1/models/m/layers/"
+        put = lambda name: self.daemon.curl("PUT", base + name, {"kind": "batch_norm"})
+        self.assertEqual(put("first").status, 201)
+        self.assertEqual(self.daemon.curl("POST", base + "first/train", {"data": [[1], [3]]}).status, 200)
+        with open(ballast, "wb") as f, self.assertRaises(OSError):
+            while True:
+                os.write(f.fileno(), b"x" * 4096)
+        rows = [[float(i + j) for i in range(4000)] for j in range(2)]
+        statuses = []
+        for i in range(4):
+            put(f"l{i}")
+            answer = self.daemon.curl("POST", base + "first/train", {"data": [[1], [3]]})
+            statuses.append((answer.status, answer.json.get("code")))
+        self.assertIn((507, "storage_full"), statuses)
+        acknowledged = 1 + sum(status == 200 for status, _ in statuses)
+        statistics = self.daemon.curl("GET", base + "first/statistics").json
+        self.assertEqual((statistics["num_batches_tracked"], statistics["revision"]), (acknowledged, acknowledged))
+        self.assertEqual(self.daemon.curl("POST", base + "first/infer", {"data": [[1]]}).status, 200)
+        ready = self.daemon.curl("GET", "/v2/health/ready")
+        self.assertEqual((ready.status, ready.code), (503, "storage_unavailable"))
+        os.unlink(ballast)
+        answer = self.daemon.curl("POST", base + "first/train", {"data": [[1], [3]]})
+        self.assertEqual((answer.status, answer.json.get("num_batches_tracked")), (200, acknowledged + 1))
+        self.assertEqual(self.daemon.curl("GET", "/v2/health/ready").status, 200)
+        self.assertEqual(put("wide").status, 201)
+        self.assertEqual(self.daemon.curl("POST", base + "wide/train?output=false", {"data": rows}).status, 200)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(self.daemon.curl("GET", base + "first/statistics").json["num_batches_tracked"], acknowledged + 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
