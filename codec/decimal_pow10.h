@@ -36,13 +36,17 @@ decimal_pow10_up(int q)
 	return p;
 }
 
-/* The same in 64 bits, 10^q <= result·2^(floor(log2(10^q)) − 63): an entry that is not exact has a `lo` that is not 0. */
-static inline uint64_t
-decimal_pow10_up64(int q)
-{
-	struct decimal_pow10 p = decimal_pow10(q);
+/*
+ * How a float c·2^q is written: in units of 10^(k+1), 10^k <= 2^q < 10^(k+1). `ten` is 10^-(k+1) in 64 bits, rounded up;
+ * ten·(c << shift)·2^-100 is c·2^q·10^-(k+1).
+ */
+struct decimal_unit {
+	uint64_t ten;
+	int k;
+	int shift;
+};
 
-	return p.hi + (p.lo != 0);
-}
+/* For every exponent field of a finite float. */
+extern const struct decimal_unit decimal_unit_f32[255];
 
 #endif

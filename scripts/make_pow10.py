@@ -3,6 +3,8 @@
 
 Entry q is the top 128 bits of 10^q, normalized: 2^127 <= entry < 2^128. It is rounded down, except where -27 <= q < 0, where
 it is rounded up: just what the proof of Mushtak and Lemire, "Fast number parsing without fallback" (2023), supposes.
+
+The second table holds, for every exponent field of a float, what writing multiplies its significand by.
 """
 FIRST, LAST = -342, 324
 
@@ -26,6 +28,21 @@ def entry(q):
     return top + (q >= -27), False
 
 
+def log10_of_two(q):
+    """floor(log10(2^q))"""
+    return len(str(2 ** q)) - 1 if q >= 0 else -len(str(2 ** -q - 1))
+
+
+def unit(field):
+    """The unit 10^(k+1), its 1/10^(k+1) in 64 bits, rounded up, and the shift, for floats with this exponent field."""
+    q = max(field, 1) - 150
+    k = log10_of_two(q)
+    top, exact = entry(-k - 1)
+    ten = -(-top >> 64) + (0 if exact or -27 <= -k - 1 < 0 else top & (2 ** 64 - 1) == 0)
+    log2 = (10 ** (-k - 1)).bit_length() - 1 if k < 0 else -(10 ** (k + 1) - 1).bit_length()
+    return ten, k, q + log2 + 37
+
+
 def main():
     print(HEAD)
     for q in range(FIRST, LAST + 1):
@@ -36,6 +53,9 @@ def main():
         assert exact == (0 <= q <= 55)
         assert exact or 0 < lo < 2 ** 64 - 1
         print("\t{ UINT64_C(0x%016x), UINT64_C(0x%016x) }, /* %d */" % (hi, lo, q))
+    print("};\n\nconst struct decimal_unit decimal_unit_f32[255] = {")
+    for field in range(255):
+        print("\t{ UINT64_C(0x%016x), %d, %d }," % unit(field))
     print("};\n/* clang-format on */")
 
 

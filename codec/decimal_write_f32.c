@@ -1,0 +1,87 @@
+/*
+ * Writing the usual float: a normal one that is no power of two, has a digit behind the point and none further than 13 places
+ * behind it. All others go to decimal_write.c.
+ *
+ * The digits are found in a third of Schubfach's steps: one product gives the number in units of 10^(k+1), 10^k <= 2^q <
+ * 10^(k+1), with 36 bits after the point. Half the interval that reads back as the same float is added to it. When that leaves
+ * it less than a whole interval above a whole, then that whole lies inside and ends the digits; else the shortest has one digit
+ * more. Either way the whole is the same, so that its eight digits are made while it is not yet known. The constants
+ * are good for every float: tests/verify_floats.c tries them all. (There are too many doubles for that.)
+ *
+ * And then numbers come in no order, so whatever depends on a number's sign, its count of digits or its size is computed, not branched
+ * upon; zeros at the end are counted, not divided off; bytes are stored eight at a time, the later over the earlier.
+ */
+#include "codec/decimal.h"
+
+#include <stdbool.h>
+
+#include "codec/decimal_pow10.h"
+#include "codec/decimal_swar.h"
+#include "codec/decimal_write.h"
+
+/* (10·whole + last)·10^k; whole < 10^8 has 8 − missing digits, last is 0 or the last digit of more than it. */
+struct usual {
+	uint64_t whole;
+	uint64_t last;
+	int64_t missing;
+	int64_t k;
+};
+
+static inline struct usual
+shortest_f32(uint32_t bits)
+{
+	const uint64_t one = UINT64_C(1) << 36;
+	const uint64_t c = (bits & 0x7fffff) | 0x800000;
+	const struct decimal_unit *unit = &decimal_unit_f32[bits >> 23 & 0xff];
+	const uint64_t number = (uint64_t)((unsigned __int128)unit->ten * (c << unit->shift) >> 64);
+	const uint64_t half = (unit->ten >> (65 - unit->shift)) + (~c & 1); /* an even number's interval is closed */
+	const uint64_t upper = number + half, whole = upper >> 36, after = (number & (one - 1)) * 10;
+	const uint64_t more = (upper & (one - 1)) >= 2 * half;
+	const uint64_t last = (after + one / 2 - 1 + (after >> 36 & 1)) >> 36; /* ties to even */
+
+	return (struct usual){ whole, last & -more, (whole < 10000000) + (whole < 1000000), unit->k };
+}
+
+/*
+ * d.ddd, ddd.ddd or 0.00ddd. What is stored behind the point is, for a number below 1, the same bytes at the same place once
+ * more.
+ */
+static inline size_t
+layout_f32(struct usual u, char *out)
+{
+	const int64_t exponent = u.k + 8 - u.missing;
+	const int64_t small = exponent >> 63; /* all ones or none */
+	const int64_t zeros = -exponent & small, before = exponent & ~small;
+	const uint64_t values = decimal_split8((uint32_t)u.whole);
+	const uint64_t text = values >> 8 * u.missing | DECIMAL_EIGHT('0');
+	const int64_t ended = (int64_t)(u.last - 1) >> 63; /* all ones where `last` is 0 */
+	const int64_t count = 9 - u.missing + (ended & (decimal_count8(values) - 9));
+	char *behind = out + zeros + before + 2;
+
+	memcpy(out, "0.000000", 8);
+	decimal_store8(out + zeros - small, text);
+	out[before + 1] = '.';
+	decimal_store8(behind, text >> 8 >> 8 * before);
+	behind[7 - before - u.missing] = (char)('0' + u.last);
+	return (size_t)(count <= exponent + 1 ? exponent + 1 : zeros + count + 1);
+}
+
+size_t
+decimal_write_f32(float value, char *out)
+{
+	struct usual u;
+	uint32_t bits, negative;
+
+	memcpy(&bits, &value, sizeof(bits));
+	negative = bits >> 31;
+	out[0] = '-';
+	out += negative;
+	if ((bits & 0x7fffff) == 0)
+		return decimal_write_any_f32(bits & 0x7fffffff, out, negative);
+	u = shortest_f32(bits);
+	if (u.k < 0 && u.k + 8 - u.missing >= -5)
+		return layout_f32(u, out) + negative;
+	if ((bits & 0x7f800000) == 0)
+		return decimal_write_any_f32(bits & 0x7fffffff, out, negative);
+	return decimal_write_any((struct decimal){ u.whole * 10 + u.last, (int)u.k }, out, negative);
+}
