@@ -47,7 +47,7 @@ unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test unit layers asan tsan valgrind coverage lint format install clean help setup vectors FORCE
+.PHONY: all run test unit layers asan tsan valgrind coverage lint format bench-codec install clean help setup vectors FORCE
 
 all: $(B)/normd ## build the daemon (build/normd)
 
@@ -71,7 +71,7 @@ $(B)/server/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
 $(B)/handlers/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
 # The kernels, and the tight loops of the codec, are worth the compiler's best whatever CFLAGS says of the rest.
 ifeq ($(VARIANT),release)
-$(B)/norm/%.o $(B)/codec/%.o: all_cflags += -O3
+$(B)/norm/%.o $(B)/codec/%.o $(B)/bench/%.o: all_cflags += -O3
 endif
 
 $(B)/%.o: %.c $(B)/flags | $(B)/packages
@@ -139,6 +139,14 @@ lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
 	clang-format -i $(foreach r,$(ROOMS) tests/unit,$(wildcard $(r)/*.[ch]))
+
+# The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
+$(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a
+	@scripts/setup bench-codec
+	$(CXX) -std=c++17 -O3 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ -lsimdjson $(libs_codec)
+
+bench-codec: $(B)/bench/codec ## the codec's speed beside simdjson, cJSON and the libraries of C and C++
+	@$<
 
 vectors: ## make the golden vectors anew (needs python3-torch)
 	@scripts/setup vectors
