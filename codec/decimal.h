@@ -7,6 +7,7 @@
 #define CODEC_DECIMAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
 
@@ -24,15 +25,20 @@ enum decimal_result {
  *
  *   out  end    see above; set on every result but DECIMAL_INCOMPLETE
  *   out  value  set on DECIMAL_OK only
+ *
+ * A float16 is given as the bits of IEEE 754's binary16, for which C11 has no type.
  */
+enum decimal_result decimal_read_f16(const char *p, const char *limit, const char **end, uint16_t *bits) MUST_CHECK;
 enum decimal_result decimal_read_f32(const char *p, const char *limit, const char **end, float *value) MUST_CHECK;
 enum decimal_result decimal_read_f64(const char *p, const char *limit, const char **end, double *value) MUST_CHECK;
 
 /* The most bytes that a write needs: it may use them all as scratch, whatever the text's length. */
+#define DECIMAL_F16_BYTES 32
 #define DECIMAL_F32_BYTES 32
 #define DECIMAL_F64_BYTES 40
 
 /* Writes a finite value as a JSON number (no NUL after it). Returns the text's length. -0 is "-0". */
+size_t decimal_write_f16(uint16_t bits, char *out);
 size_t decimal_write_f32(float value, char *out);
 size_t decimal_write_f64(double value, char *out);
 

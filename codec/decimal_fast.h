@@ -1,5 +1,5 @@
 /*
- * decimal_read_f32 and decimal_read_f64 for a loop over millions of numbers: the ordinary number is read here, in line, and all
+ * decimal_read_f16, _f32 and _f64 for a loop over millions of numbers: the ordinary number is read here, in line, and all
  * others by a call. In line, because `end` is where the next number starts: through memory it would hold up every number by a
  * store and a load.
  *
@@ -17,7 +17,8 @@
 
 _Static_assert(FLT_EVAL_METHOD == 0, "a double operation must round to double, once");
 
-/* What the two below do, for any number. */
+/* What those below do, for any number. */
+enum decimal_result decimal_read_any_f16(const char *p, const char *limit, const char **end, uint16_t *bits) MUST_CHECK;
 enum decimal_result decimal_read_any_f32(const char *p, const char *limit, const char **end, float *value) MUST_CHECK;
 enum decimal_result decimal_read_any_f64(const char *p, const char *limit, const char **end, double *value) MUST_CHECK;
 
@@ -136,6 +137,45 @@ decimal_fast_read_f64(const char *p, const char *limit, const char **end, double
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = wide;
+	return result;
+}
+
+/*
+ * Straight from the double's bits, which are rounded where float16 is normal; zero is zero. All else, also what may be a midpoint
+ * as above, is left to the exact reader. Returns whether it was not.
+ */
+static inline bool
+decimal_ordinary_f16(double wide, uint16_t *bits)
+{
+	const double smallest_normal = 0x1p-14, overflows = 65520;
+	uint64_t wide_bits;
+
+	memcpy(&wide_bits, &wide, sizeof(wide_bits));
+	if (!(wide >= smallest_normal && wide < overflows) || (wide_bits & 0x3ffffffffff) == 0x20000000000) {
+		*bits = 0;
+		return wide_bits == 0;
+	}
+	*bits = (uint16_t)(((wide_bits + 0x20000000000) >> 42) - ((1023 - 15) << 10));
+	return true;
+}
+
+static inline enum decimal_result
+decimal_fast_read_f16(const char *p, const char *limit, const char **end, uint16_t *value)
+{
+	struct decimal_ordinary n;
+	const char *after = decimal_read_ordinary(p, limit, &n);
+	enum decimal_result result;
+	uint16_t bits;
+
+	if (after != NULL && decimal_ordinary_f16(decimal_ordinary_f64(&n), &bits)) {
+		*value = (uint16_t)(bits | n.negative << 15);
+		*end = after;
+		return DECIMAL_OK;
+	}
+	result = decimal_read_any_f16(p, limit, &after, &bits);
+	*end = after;
+	if (result == DECIMAL_OK)
+		*value = bits;
 	return result;
 }
 

@@ -154,6 +154,17 @@ read_bits(const char *p, const char *limit, const char **end, const struct decim
 }
 
 enum decimal_result
+decimal_read_any_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
+{
+	uint64_t wide;
+	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f16, &wide);
+
+	if (result == DECIMAL_OK)
+		*bits = (uint16_t)(wide | (uint64_t)(*p == '-') << 15);
+	return result;
+}
+
+enum decimal_result
 decimal_read_any_f32(const char *p, const char *limit, const char **end, float *value)
 {
 	uint64_t wide;
@@ -178,6 +189,12 @@ decimal_read_any_f64(const char *p, const char *limit, const char **end, double 
 	bits |= (uint64_t)(*p == '-') << 63;
 	memcpy(value, &bits, sizeof(bits));
 	return DECIMAL_OK;
+}
+
+enum decimal_result
+decimal_read_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
+{
+	return decimal_fast_read_f16(p, limit, end, bits);
 }
 
 enum decimal_result

@@ -176,7 +176,7 @@ decimal_write_any(struct decimal decimal, char *out, size_t before)
 	return before + layout_large(&d, out);
 }
 
-/* A finite number of either type, without its sign. */
+/* A finite number of any type, without its sign. */
 static inline size_t
 write_binary(struct binary b, char *out, size_t before)
 {
@@ -185,6 +185,16 @@ write_binary(struct binary b, char *out, size_t before)
 		return before + 1;
 	}
 	return decimal_write_any(shortest(b), out, before);
+}
+
+size_t
+decimal_write_f16(uint16_t bits, char *out)
+{
+	size_t negative = bits >> 15;
+
+	out[0] = '-';
+	out += negative;
+	return write_binary((struct binary){ bits & 0x3ff, bits >> 10 & 0x1f, 10, 15 }, out, negative);
 }
 
 size_t
