@@ -17,8 +17,9 @@ ROOMS    := base norm codec storage handlers server
 std      := -std=c11 -D_GNU_SOURCE -I.
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
             -Wundef -Wvla -Wformat=2 -Wconversion -Wno-sign-conversion $(if $(CI),-Werror)
-# The same bits everywhere: no contraction of a*b+c, no value-changing optimization. MATH.md says why.
-numbers  := -ffp-contract=off -fno-math-errno
+# The same bits everywhere: no contraction of a*b+c, no value-changing optimization. MATH.md says why. Nobody reads errno or the
+# floating-point exception flags, and gcc makes vectors of a choice between two results only where it need not keep the flags.
+numbers  := -ffp-contract=off -fno-math-errno -fno-trapping-math
 harden   := -fstack-protector-strong -fPIE
 variant_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EACH_APART -O1
 variant_tsan     := -fsanitize=thread -fno-omit-frame-pointer -O1

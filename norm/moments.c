@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "norm/columns.h"
+#include "norm/element.h"
 #include "norm/sum.h"
 
 /*
@@ -85,11 +86,27 @@ moments_finish(double n, double d, double squares, double *mean, double *var)
 #undef NAME
 #undef REAL
 
+#define REAL uint16_t
+#define NAME(name) name##_half
+#include "norm/moments_body.h"
+#undef NAME
+#undef REAL
+
+#define REAL uint16_t
+#define NAME(name) name##_bfloat
+#include "norm/moments_body.h"
+#undef NAME
+#undef REAL
+
+static void (*const moments_of[])(const void *, struct norm_view, double *, double *) = {
+	[NORM_FLOAT] = moments_float,
+	[NORM_DOUBLE] = moments_double,
+	[NORM_HALF] = moments_half,
+	[NORM_BFLOAT] = moments_bfloat,
+};
+
 void
 moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
 {
-	if (real == NORM_FLOAT)
-		moments_float(x, view, mean, var);
-	else
-		moments_double(x, view, mean, var);
+	moments_of[real](x, view, mean, var);
 }

@@ -1,4 +1,4 @@
-/* The loops of moments.c for elements of type REAL; included once for each, without a guard. */
+/* The loops of moments.c for elements of type REAL (norm/element.h); included once for each, without a guard. */
 
 /* Sums of x - shift over a chunk: element i counts in lane i mod LANES. */
 static LANES_APART void
@@ -9,10 +9,10 @@ NAME(chunk_sum)(const REAL *restrict x, size_t n, double shift, double *restrict
 
 	for (i = 0; i + LANES <= n; i += LANES)
 		for (k = 0; k < LANES; k++)
-			lane[k] += (double)x[i + k] - shift;
+			lane[k] += NAME(load)(x[i + k]) - shift;
 	memcpy(sum, lane, sizeof(lane));
 	for (; i < n; i++)
-		sum[i % LANES] += (double)x[i] - shift;
+		sum[i % LANES] += NAME(load)(x[i]) - shift;
 }
 
 /* Sums of the deviations from the mean over a chunk, and of their squares. */
@@ -25,14 +25,14 @@ NAME(chunk_deviations)(const REAL *restrict x, size_t n, double mean, double *re
 
 	for (i = 0; i + LANES <= n; i += LANES)
 		for (k = 0; k < LANES; k++) {
-			d = (double)x[i + k] - mean;
+			d = NAME(load)(x[i + k]) - mean;
 			lane[k] += d;
 			square[k] += d * d;
 		}
 	memcpy(sum, lane, sizeof(lane));
 	memcpy(squares, square, sizeof(square));
 	for (; i < n; i++) {
-		d = (double)x[i] - mean;
+		d = NAME(load)(x[i]) - mean;
 		sum[i % LANES] += d;
 		squares[i % LANES] += d * d;
 	}
@@ -69,7 +69,7 @@ static void
 NAME(moments_long)(const REAL *x, struct norm_view v, double *mean, double *var)
 {
 	const size_t stride = v.feature * v.inner;
-	const double n = (double)norm_view_count(v), first = (double)x[0];
+	const double n = (double)norm_view_count(v), first = NAME(load)(x[0]);
 	struct sum all = { 0, 0 }, s = { 0, 0 }, squares = { 0, 0 };
 	size_t o;
 
@@ -93,7 +93,7 @@ NAME(columns_sum)(
 	for (o = 0; o < v.outer; o += c->rows) {
 		width = columns_width(c, v.outer - o);
 		for (i = 0; i < width; i++)
-			s->recent[i] += (double)x[i] - shift[i];
+			s->recent[i] += NAME(load)(x[i]) - shift[i];
 		x += c->rows * v.feature * v.inner;
 		if (++step % FOLD_STEPS == 0)
 			column_sums_fold(s, full);
@@ -115,7 +115,7 @@ NAME(columns_deviations)(const REAL *x, struct norm_view v, const struct columns
 	for (o = 0; o < v.outer; o += c->rows) {
 		width = columns_width(c, v.outer - o);
 		for (i = 0; i < width; i++) {
-			d = (double)x[i] - mean[i];
+			d = NAME(load)(x[i]) - mean[i];
 			s->recent[i] += d;
 			squares->recent[i] += d * d;
 		}
@@ -142,7 +142,7 @@ NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, 
 	mean += c->first;
 	var += c->first;
 	for (f = 0; f < c->features; f++)
-		mean[f] = (double)x[f * v.inner];
+		mean[f] = NAME(load)(x[f * v.inner]);
 	columns_spread(c, mean, 0, shift);
 	NAME(columns_sum)(x, v, c, shift, &s);
 	for (f = 0; f < c->features; f++)
@@ -154,8 +154,9 @@ NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, 
 }
 
 static void
-NAME(moments)(const REAL *x, struct norm_view v, double *mean, double *var)
+NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
 {
+	const REAL *x = tensor;
 	struct columns c;
 	size_t f;
 

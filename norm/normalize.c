@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "norm/columns.h"
+#include "norm/element.h"
 #include "norm/moments.h"
 
 /* Rows whose moments are taken together, and the elements they may come to: few enough to stay in the first-level cache. */
@@ -43,6 +44,29 @@ identity_init(struct identity *id)
 #undef NAME
 #undef REAL
 
+#define REAL uint16_t
+#define NAME(name) name##_half
+#include "norm/normalize_body.h"
+#undef NAME
+#undef REAL
+
+#define REAL uint16_t
+#define NAME(name) name##_bfloat
+#include "norm/normalize_body.h"
+#undef NAME
+#undef REAL
+
+/* The two ways over a tensor, per type of element; the arguments are those of the body's functions. */
+static const struct {
+	bool (*by_feature)(void *, struct norm_view, const double *, const double *, const double *, const double *);
+	bool (*row)(void *, size_t, double, double, const double *, const double *, const struct identity *);
+} loops_of[] = {
+	[NORM_FLOAT] = { by_feature_float, row_float },
+	[NORM_DOUBLE] = { by_feature_double, row_double },
+	[NORM_HALF] = { by_feature_half, row_half },
+	[NORM_BFLOAT] = { by_feature_bfloat, row_bfloat },
+};
+
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 {
@@ -56,16 +80,14 @@ bool
 normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
     const double *weight, const double *bias)
 {
-	if (real == NORM_FLOAT)
-		return by_feature_float(x, view, mean, rstd, weight, bias);
-	return by_feature_double(x, view, mean, rstd, weight, bias);
+	return loops_of[real].by_feature(x, view, mean, rstd, weight, bias);
 }
 
 /* As many rows at a time as ROWS_ELEMENTS holds: their moments, then each row. */
 bool
 normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double eps, const double *weight, const double *bias)
 {
-	const size_t bytes = size * (real == NORM_FLOAT ? sizeof(float) : sizeof(double));
+	const size_t bytes = size * norm_real_size(real);
 	const size_t block = size >= ROWS_ELEMENTS ? 1 : columns_min(ROWS_MAX, ROWS_ELEMENTS / size);
 	double mean[ROWS_MAX], rstd[ROWS_MAX];
 	struct identity id;
@@ -78,12 +100,8 @@ normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double ep
 		n = columns_min(block, rows - r);
 		moments(real, at, (struct norm_view){ 1, n, size }, mean, rstd);
 		normalize_rstd(rstd, eps, n, rstd);
-		for (i = 0; i < n; i++, at += bytes) {
-			if (real == NORM_FLOAT)
-				finite &= row_float((void *)at, size, mean[i], rstd[i], weight, bias, &id);
-			else
-				finite &= row_double((void *)at, size, mean[i], rstd[i], weight, bias, &id);
-		}
+		for (i = 0; i < n; i++, at += bytes)
+			finite &= loops_of[real].row(at, size, mean[i], rstd[i], weight, bias, &id);
 	}
 	return finite;
 }

@@ -1,4 +1,4 @@
-/* The loops of normalize.c for elements of type REAL; included once for each, without a guard. */
+/* The loops of normalize.c for elements of type REAL (norm/element.h); included once for each, without a guard. */
 
 /* A run that shares everything. */
 static bool
@@ -8,8 +8,8 @@ NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bia
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		x[i] = (REAL)(((double)x[i] - mean) * rstd * weight + bias);
-		bad |= !isfinite(x[i]);
+		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight + bias);
+		bad |= !NAME(finite)(x[i]);
 	}
 	return !bad;
 }
@@ -23,8 +23,8 @@ NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		x[i] = (REAL)(((double)x[i] - mean[i]) * rstd[i] * weight[i] + bias[i]);
-		bad |= !isfinite(x[i]);
+		x[i] = NAME(store)((NAME(load)(x[i]) - mean[i]) * rstd[i] * weight[i] + bias[i]);
+		bad |= !NAME(finite)(x[i]);
 	}
 	return !bad;
 }
@@ -37,16 +37,18 @@ NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		x[i] = (REAL)(((double)x[i] - mean) * rstd * weight[i] + bias[i]);
-		bad |= !isfinite(x[i]);
+		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight[i] + bias[i]);
+		bad |= !NAME(finite)(x[i]);
 	}
 	return !bad;
 }
 
 /* One row; `id` stands in for a weight or bias that is NULL. */
 static bool
-NAME(row)(REAL *x, size_t size, double mean, double rstd, const double *weight, const double *bias, const struct identity *id)
+NAME(row)(
+    void *elements, size_t size, double mean, double rstd, const double *weight, const double *bias, const struct identity *id)
 {
+	REAL *x = elements;
 	bool finite = true;
 	size_t i, n;
 
@@ -80,8 +82,10 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 }
 
 static bool
-NAME(by_feature)(REAL *x, struct norm_view v, const double *mean, const double *rstd, const double *weight, const double *bias)
+NAME(by_feature)(
+    void *tensor, struct norm_view v, const double *mean, const double *rstd, const double *weight, const double *bias)
 {
+	REAL *x = tensor;
 	bool finite = true;
 	struct columns c;
 	size_t o, f;

@@ -7,13 +7,14 @@
  *   layer_norm, normalized_shape of D   outer = 1,  feature = rows,  inner = D
  *
  * Throughout norm/: arrays are the caller's, nothing is allocated, nothing is read or written but the arguments, so any
- * function may be called from any thread. Elements are float or double (enum norm_real); all arithmetic is in double, in an
- * order that the view alone fixes.
+ * function may be called from any thread. Elements are of any type of enum norm_real; all arithmetic is in double, in an order
+ * that the view alone fixes.
  */
 #ifndef NORM_VIEW_H
 #define NORM_VIEW_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct norm_view {
 	size_t outer;
@@ -22,7 +23,26 @@ struct norm_view {
 };
 
 /* The type of a tensor's elements, where a function takes `void *`. */
-enum norm_real { NORM_FLOAT, NORM_DOUBLE };
+enum norm_real {
+	NORM_FLOAT,
+	NORM_DOUBLE,
+	NORM_HALF,  /* uint16_t, the bits of IEEE 754 binary16 */
+	NORM_BFLOAT /* uint16_t, the upper bits of a binary32 */
+};
+
+/* Bytes of one element. */
+static inline size_t
+norm_real_size(enum norm_real real)
+{
+	static const unsigned char size[] = {
+		[NORM_FLOAT] = sizeof(float),
+		[NORM_DOUBLE] = sizeof(double),
+		[NORM_HALF] = sizeof(uint16_t),
+		[NORM_BFLOAT] = sizeof(uint16_t),
+	};
+
+	return size[real];
+}
 
 /* Values per feature. */
 static inline size_t

@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_NORM_REFERENCE_H
 #define TESTS_UNIT_NORM_REFERENCE_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,26 +75,127 @@ random_deviate(uint64_t *state)
 	return sum;
 }
 
+/* All types, for tests that loop over them. */
+static const enum norm_real reals[] = { NORM_FLOAT, NORM_DOUBLE, NORM_HALF, NORM_BFLOAT };
+#define REALS ((int)(sizeof(reals) / sizeof(reals[0])))
+
 static inline size_t
 view_size(struct norm_view v)
 {
 	return v.outer * v.feature * v.inner;
 }
 
-/* Element `at` of a tensor of either type. */
+/* What the two 16-bit types are made of: the bits of the fraction, and the exponents of the smallest normal and of infinity. */
+struct format16 {
+	int fraction;
+	int smallest;
+	int limit;
+};
+
+static inline struct format16
+format16_of(enum norm_real real)
+{
+	return real == NORM_HALF ? (struct format16){ 10, -14, 16 } : (struct format16){ 7, -126, 128 };
+}
+
+/* The value of 16 bits, by the definition of IEEE 754 (3.4). */
+static inline double
+reference_value16(enum norm_real real, unsigned bits)
+{
+	const struct format16 f = format16_of(real);
+	const int fraction = (int)bits & ((1 << f.fraction) - 1);
+	const int exponent = (int)(bits & 0x7fff) >> f.fraction;
+	double value;
+
+	if (exponent == f.limit - f.smallest + 1)
+		value = fraction != 0 ? NAN : INFINITY;
+	else if (exponent == 0)
+		value = ldexp(fraction, f.smallest - f.fraction);
+	else
+		value = ldexp(fraction + (1 << f.fraction), f.smallest + exponent - 1 - f.fraction);
+	return bits & 0x8000 ? -value : value;
+}
+
+/* The bits of the number nearest to x, ties to even: the whole multiples of x's quantum are counted. */
+static inline unsigned
+reference_bits16(enum norm_real real, WIDE x)
+{
+	const struct format16 f = format16_of(real);
+	const unsigned sign = signbit((double)x) ? 0x8000 : 0;
+	const unsigned infinity = (unsigned)(f.limit - f.smallest + 1) << f.fraction;
+	WIDE multiple;
+	long whole;
+	int e;
+
+	if (isnan((double)x))
+		return sign | infinity | 1U << (f.fraction - 1);
+	x = wide_abs(x);
+	if ((double)x >= ldexp(1, f.limit))
+		return sign | infinity;
+	(void)frexp((double)x, &e);
+	e = e - 1 < f.smallest || x == 0 ? f.smallest : e - 1;
+	multiple = x * ldexp(1, f.fraction - e);
+	whole = (long)multiple;
+	if (multiple - whole > 0.5 || (multiple - whole == 0.5 && whole % 2 == 1))
+		whole++;
+	return sign | (((unsigned)(e - f.smallest) << f.fraction) + (unsigned)whole);
+}
+
+/* The number of a type that is nearest to x. */
+static inline double
+rounded(enum norm_real real, WIDE x)
+{
+	switch (real) {
+	case NORM_FLOAT:
+		return (double)(float)x;
+	case NORM_DOUBLE:
+		return (double)x;
+	default:
+		return reference_value16(real, reference_bits16(real, x));
+	}
+}
+
+/* The largest finite number of a type. */
+static inline double
+real_max(enum norm_real real)
+{
+	switch (real) {
+	case NORM_FLOAT:
+		return (double)FLT_MAX;
+	case NORM_DOUBLE:
+		return DBL_MAX;
+	default:
+		return real == NORM_HALF ? 65504 : 0x1.fep127;
+	}
+}
+
+/* Element `at` of a tensor of any type. */
 static inline double
 element_get(enum norm_real real, const void *x, size_t at)
 {
-	return real == NORM_FLOAT ? (double)((const float *)x)[at] : ((const double *)x)[at];
+	switch (real) {
+	case NORM_FLOAT:
+		return (double)((const float *)x)[at];
+	case NORM_DOUBLE:
+		return ((const double *)x)[at];
+	default:
+		return reference_value16(real, ((const uint16_t *)x)[at]);
+	}
 }
 
 static inline void
 element_set(enum norm_real real, void *x, size_t at, double value)
 {
-	if (real == NORM_FLOAT)
+	switch (real) {
+	case NORM_FLOAT:
 		((float *)x)[at] = (float)value;
-	else
+		break;
+	case NORM_DOUBLE:
 		((double *)x)[at] = value;
+		break;
+	default:
+		((uint16_t *)x)[at] = (uint16_t)reference_bits16(real, value);
+	}
 }
 
 /* Equations 1 and 2 as they stand, for feature f. */
@@ -121,10 +223,18 @@ reference_moments(enum norm_real real, const void *x, struct norm_view v, size_t
 static inline double
 ulp(enum norm_real real, double x)
 {
+	unsigned bits;
+
 	x = fabs(x);
-	if (real == NORM_FLOAT)
+	switch (real) {
+	case NORM_FLOAT:
 		return (double)nextafterf((float)x, INFINITY) - (double)(float)x;
-	return nextafter(x, INFINITY) - x;
+	case NORM_DOUBLE:
+		return nextafter(x, INFINITY) - x;
+	default:
+		bits = reference_bits16(real, x);
+		return reference_value16(real, bits + 1) - reference_value16(real, bits);
+	}
 }
 
 #endif
