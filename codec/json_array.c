@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "codec/decimal.h"
+#include "codec/excerpt.h"
 
 int
 json_array_begin(struct json_array *a, const char *name, const struct json_shape *given, const struct json_values *values,
@@ -36,43 +37,46 @@ array_number_error(
 {
 	const char *name = a->nesting.name;
 	size_t len = (size_t)(end - p);
-	char text[16], quote[JSON_QUOTE];
+	char text[EXCERPT_BYTES], quote[EXCERPT_BYTES];
 
 	switch (r) {
 	case DECIMAL_OVERFLOW:
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: %s does not fit %s", name, json_quote(p, len, quote),
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: %s does not fit %s", name, excerpt_text(p, len, quote),
 		    datatype_name(a->values.datatype));
 	case DECIMAL_INVALID:
 		return err_set_at(
-		    e, ERR_BAD_JSON, at + len, "%s: a number cannot go on with %s", name, json_byte_text(*end, text));
+		    e, ERR_BAD_JSON, at + len, "%s: a number cannot go on with %s", name, excerpt_byte(*end, text));
 	default:
 		return err_set_memory(e);
 	}
 }
 
 static inline enum decimal_result
-array_read(bool wide, const char *p, const char *limit, const char **end, unsigned char *out)
+array_read(enum datatype datatype, const char *p, const char *limit, const char **end, unsigned char *out)
 {
-	return wide ? decimal_read_f64(p, limit, end, (double *)(void *)out) :
-		      decimal_read_f32(p, limit, end, (float *)(void *)out);
+	if (datatype == DATATYPE_FP32)
+		return decimal_read_f32(p, limit, end, (float *)(void *)out);
+	if (datatype == DATATYPE_FP64)
+		return decimal_read_f64(p, limit, end, (double *)(void *)out);
+	return decimal_read_f16(p, limit, end, (uint16_t *)(void *)out);
 }
 
 /*
  * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next; unless the
  * result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set it.
- * `wide` is a constant wherever this is inlined.
+ * `datatype`, a->values' own, is a constant wherever this is inlined.
  */
 static inline enum decimal_result
-array_run(struct json_array *a, bool wide, size_t room, struct json_input *in, const char **end)
+array_run(struct json_array *a, enum datatype datatype, size_t room, struct json_input *in, const char **end)
 {
-	const size_t size = wide ? sizeof(double) : sizeof(float);
+	const size_t size = datatype_size(datatype);
 	unsigned char *start = a->values.bytes + a->values.count * size;
 	unsigned char *out = start, *stop = start + room * size;
 	const char *p = in->p, *limit = in->end;
 	enum decimal_result r;
 	size_t values;
 
-	while ((r = array_read(wide, p, limit, end, out)) == DECIMAL_OK) {
+	while ((r = array_read(datatype, p, limit, end, out)) == DECIMAL_OK) {
 		out += size;
 		p = *end;
 		a->state = JSON_ARRAY_COMMA;
@@ -116,7 +120,12 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 	list_room = json_nesting_room(&a->nesting);
 	if (list_room < room)
 		room = list_room;
-	r = a->values.datatype == DATATYPE_FP64 ? array_run(a, true, room, in, &end) : array_run(a, false, room, in, &end);
+	if (a->values.datatype == DATATYPE_FP32)
+		r = array_run(a, DATATYPE_FP32, room, in, &end);
+	else if (a->values.datatype == DATATYPE_FP64)
+		r = array_run(a, DATATYPE_FP64, room, in, &end);
+	else
+		r = array_run(a, DATATYPE_FP16, room, in, &end);
 	if (r == DECIMAL_OK)
 		return 0;
 	if (r != DECIMAL_INCOMPLETE)
@@ -132,15 +141,15 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 static int
 array_gathered(struct json_array *a, struct err *e)
 {
-	const bool wide = a->values.datatype == DATATYPE_FP64;
-	unsigned char *out = a->values.bytes + a->values.count * datatype_size(a->values.datatype);
+	const enum datatype datatype = a->values.datatype;
+	unsigned char *out = a->values.bytes + a->values.count * datatype_size(datatype);
 	const char *end = NULL;
 	enum decimal_result r;
 
 	buf_byte(&a->partial, ' ');
 	if (a->partial.failed)
 		return err_set_memory(e);
-	r = array_read(wide, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+	r = array_read(datatype, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
 	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
 	if (r != DECIMAL_OK)
 		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);
@@ -175,15 +184,15 @@ static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 {
 	const char *name = a->nesting.name;
-	char text[16];
+	char text[EXCERPT_BYTES];
 
 	if (a->state == JSON_ARRAY_COMMA)
-		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, json_byte_text(c, text));
+		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
 	if (c == '"' || c == '{' || c == 't' || c == 'f' || c == 'n')
 		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: only numbers and lists of numbers may stand here", name);
 	if (c == 'N' || c == 'I')
 		return err_set_at(e, ERR_BAD_JSON, at, "%s: NaN and Infinity are not JSON numbers", name);
-	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected a number or a list, not %s", name, json_byte_text(c, text));
+	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected a number or a list, not %s", name, excerpt_byte(c, text));
 }
 
 /* Takes one bracket or comma, or a run of numbers. */

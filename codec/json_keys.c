@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/excerpt.h"
 #include "codec/json_input.h"
 #include "codec/json_scan.h"
 
@@ -27,13 +28,13 @@ int
 json_keys_add(struct json_keys *k, size_t from, const struct json_key *key, const char *text, uint64_t at, struct err *e)
 {
 	const char *name = text + key->at;
-	char quote[JSON_QUOTE];
+	char quote[EXCERPT_BYTES];
 
 	for (size_t i = from; i < k->count; i++)
 		if (k->keys[i].hash == key->hash && k->keys[i].len == key->len &&
 		    memcmp(text + k->keys[i].at, name, key->len) == 0)
 			return err_set_at(e, ERR_BAD_JSON, at, "the key \"%s\" stands twice in one object",
-			    json_quote(name, key->len, quote));
+			    excerpt_text(name, key->len, quote));
 	if (k->total == JSON_KEYS_MAX)
 		return err_set_at(e, ERR_BAD_JSON, at, "a body may have at most %d keys", JSON_KEYS_MAX);
 	if (k->count == k->size && keys_grow(k, e) < 0)

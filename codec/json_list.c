@@ -8,12 +8,14 @@
 #include "codec/json_write.h"
 
 static_assert(DECIMAL_F32_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
+static_assert(DECIMAL_F16_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
 static_assert(DECIMAL_F64_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
 
 void
 json_list_init(
     struct json_list *l, const size_t *shape, unsigned rank, enum datatype datatype, const void *values, size_t stride)
 {
+	assert(datatype_is_textual(datatype));
 	*l = (struct json_list){ values, datatype, stride, shape, json_nesting_depth(shape, rank), 1 };
 	if (shape[l->depth - 1] == 0) {
 		l->values = NULL;
@@ -44,35 +46,47 @@ list_repeat(char *out, char c, unsigned n)
 }
 
 static inline char *
-list_value(const struct json_list *l, bool wide, size_t i, char *out)
+list_value(const struct json_list *l, enum datatype datatype, size_t i, char *out)
 {
-	return out +
-	    (wide ? decimal_write_f64(((const double *)l->values)[i * l->stride], out) :
-		    decimal_write_f32(((const float *)l->values)[i * l->stride], out));
+	if (datatype == DATATYPE_FP32)
+		return out + decimal_write_f32(((const float *)l->values)[i * l->stride], out);
+	if (datatype == DATATYPE_FP64)
+		return out + decimal_write_f64(((const double *)l->values)[i * l->stride], out);
+	return out + decimal_write_f16(((const uint16_t *)l->values)[i * l->stride], out);
 }
 
 static char *
 list_item(const struct json_list *l, size_t i, char *out)
 {
 	if (l->values != NULL)
-		return list_value(l, l->datatype == DATATYPE_FP64, i, out);
+		return list_value(l, l->datatype, i, out);
 	*out++ = '[';
 	*out++ = ']';
 	return out;
 }
 
-/* Writes items up to `stop` that all have one comma after them and no bracket. `wide` is a constant where this is inlined. */
+/* Writes items up to `stop` that all have one comma after them and no bracket. `datatype` is a constant where this is inlined. */
 static inline char *
-list_run(const struct json_list *l, bool wide, size_t *next, size_t stop, char *out, const char *limit)
+list_run_of(const struct json_list *l, enum datatype datatype, size_t *next, size_t stop, char *out, const char *limit)
 {
 	size_t i = *next;
 
 	for (; i < stop && (size_t)(limit - out) >= JSON_TENSOR_ROOM; i++) {
-		out = list_value(l, wide, i, out);
+		out = list_value(l, datatype, i, out);
 		*out++ = ',';
 	}
 	*next = i;
 	return out;
+}
+
+static char *
+list_run(const struct json_list *l, size_t *next, size_t stop, char *out, const char *limit)
+{
+	if (l->datatype == DATATYPE_FP32)
+		return list_run_of(l, DATATYPE_FP32, next, stop, out, limit);
+	if (l->datatype == DATATYPE_FP64)
+		return list_run_of(l, DATATYPE_FP64, next, stop, out, limit);
+	return list_run_of(l, DATATYPE_FP16, next, stop, out, limit);
 }
 
 size_t
@@ -95,8 +109,7 @@ json_list_read(const struct json_list *l, size_t *next, char *out, size_t size)
 		if (*next < l->items)
 			*out++ = ',';
 		if (l->values != NULL && brackets == 0)
-			out = l->datatype == DATATYPE_FP64 ? list_run(l, true, next, row_end - 1, out, limit) :
-							     list_run(l, false, next, row_end - 1, out, limit);
+			out = list_run(l, next, row_end - 1, out, limit);
 	}
 	return (size_t)(out - start);
 }

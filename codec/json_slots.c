@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "codec/excerpt.h"
 #include "codec/json_integer.h"
 
 #define SHAPE_TEXT 160
@@ -97,11 +98,11 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 	const char *name = slots_name(s, slot);
 	uint64_t extent;
 	bool negative;
-	char quote[JSON_QUOTE];
+	char quote[EXCERPT_BYTES];
 
 	if (json_integer_parse(text, len, &negative, &extent) < 0 || (negative && extent != 0) || extent > SIZE_MAX)
 		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more, not %s",
-		    name, json_quote(text, len, quote));
+		    name, excerpt_text(text, len, quote));
 	if (shape->rank == TENSOR_RANK_MAX)
 		return err_set_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor may have at most %d extents", name, TENSOR_RANK_MAX);
@@ -152,13 +153,14 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 static int
 slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at, struct err *e)
 {
-	char known[64] = "", quote[JSON_QUOTE];
+	char known[64] = "", quote[EXCERPT_BYTES];
 
 	for (unsigned i = 0; i < DATATYPE_COUNT; i++)
-		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
-		    datatype_name((enum datatype)i));
-	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported; supported are %s", of,
-	    json_quote(name, len, quote), known);
+		if (datatype_is_textual((enum datatype)i))
+			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
+			    datatype_name((enum datatype)i));
+	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s", of,
+	    excerpt_text(name, len, quote), known);
 }
 
 int
@@ -167,7 +169,7 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	struct json_found *f = &s->found[slot];
 	enum datatype datatype;
 
-	if (datatype_parse(name, len, &datatype) < 0)
+	if (datatype_parse(name, len, &datatype) < 0 || !datatype_is_textual(datatype))
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
 	if (f->has_data && datatype != f->datatype)
 		return err_set_at(e, ERR_BAD_TENSOR, at,

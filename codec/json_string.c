@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "codec/excerpt.h"
+
 /* FNV-1a, 64 bits (Fowler, Noll, Vo). */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
@@ -67,7 +69,7 @@ string_unicode(struct json_string *g, struct buf *out, struct err *e)
 static int
 string_hex(struct json_string *g, struct json_input *in, struct buf *out, struct err *e)
 {
-	char c = *in->p, text[16];
+	char c = *in->p, text[EXCERPT_BYTES];
 	unsigned digit;
 
 	if (c >= '0' && c <= '9')
@@ -76,7 +78,7 @@ string_hex(struct json_string *g, struct json_input *in, struct buf *out, struct
 		digit = (unsigned)((c | 0x20) - 'a') + 10;
 	else
 		return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
-		    "expected four hexadecimal digits after \\u, not %s", json_byte_text(c, text));
+		    "expected four hexadecimal digits after \\u, not %s", excerpt_byte(c, text));
 	in->p++;
 	g->code = g->code << 4 | digit;
 	return --g->hex_left == 0 ? string_unicode(g, out, e) : 0;
@@ -88,7 +90,7 @@ string_escape(struct json_string *g, struct json_input *in, struct buf *out, str
 {
 	static const char names[] = "\"\\/bfnrt";
 	static const char meanings[] = "\"\\/\b\f\n\r\t";
-	char c = *in->p, text[16];
+	char c = *in->p, text[EXCERPT_BYTES];
 	const char *name;
 
 	if (c == 'u') {
@@ -103,7 +105,7 @@ string_escape(struct json_string *g, struct json_input *in, struct buf *out, str
 	name = memchr(names, c, sizeof(names) - 1);
 	if (name == NULL)
 		return err_set_at(
-		    e, ERR_BAD_JSON, json_input_at(in, in->p), "there is no escape \\ with %s", json_byte_text(c, text));
+		    e, ERR_BAD_JSON, json_input_at(in, in->p), "there is no escape \\ with %s", excerpt_byte(c, text));
 	in->p++;
 	g->state = JSON_STRING_PLAIN;
 	string_character(g, (unsigned)meanings[name - names], out);

@@ -5,6 +5,8 @@
  */
 #include "codec/json_tokens.h"
 
+#include "codec/excerpt.h"
+
 static struct scan_frame *
 scan_top(struct json_scan *s)
 {
@@ -32,13 +34,13 @@ scan_expected(struct json_scan *s)
 static int
 scan_unexpected(struct json_scan *s, char c, struct err *e)
 {
-	char text[16];
+	char text[EXCERPT_BYTES];
 
 	if (s->token_at == 0 && c == '\xef')
 		return err_set_at(e, ERR_BAD_JSON, 0, "a JSON document must not begin with a byte order mark");
 	if ((c == 'N' || c == 'I') && (s->state == SCAN_VALUE || s->state == SCAN_VALUE_OR_END))
 		return err_set_at(e, ERR_BAD_JSON, s->token_at, "NaN and Infinity are not JSON numbers");
-	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s", scan_expected(s), json_byte_text(c, text));
+	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s", scan_expected(s), excerpt_byte(c, text));
 }
 
 static void
@@ -222,7 +224,7 @@ static int
 scan_number(struct json_scan *s, struct json_input *in, struct err *e)
 {
 	const char *end = json_number_skip(&s->number, in->p, in->end);
-	char text[16];
+	char text[EXCERPT_BYTES];
 
 	buf_add(&s->text, in->p, (size_t)(end - in->p));
 	in->p = end;
@@ -230,18 +232,18 @@ scan_number(struct json_scan *s, struct json_input *in, struct err *e)
 		return 0;
 	if (json_number_ends(s->number, *end))
 		return scan_text_end(s, e);
-	return err_set_at(e, ERR_BAD_JSON, json_input_at(in, end), "a number cannot go on with %s", json_byte_text(*end, text));
+	return err_set_at(e, ERR_BAD_JSON, json_input_at(in, end), "a number cannot go on with %s", excerpt_byte(*end, text));
 }
 
 static int
 scan_literal_rest(struct json_scan *s, struct json_input *in, struct err *e)
 {
-	char text[16];
+	char text[EXCERPT_BYTES];
 
 	for (; *s->literal != '\0' && in->p < in->end; s->literal++, in->p++)
 		if (*in->p != *s->literal)
 			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
-			    "expected the rest of true, false or null, not %s", json_byte_text(*in->p, text));
+			    "expected the rest of true, false or null, not %s", excerpt_byte(*in->p, text));
 	if (*s->literal == '\0')
 		scan_value_end(s);
 	return 0;

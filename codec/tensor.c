@@ -1,5 +1,6 @@
 #include "codec/tensor.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +8,14 @@
 struct datatype_row {
 	const char *name;
 	size_t size;
+	bool textual;
 };
 
 static const struct datatype_row rows[DATATYPE_COUNT] = {
-	[DATATYPE_FP32] = { "FP32", sizeof(float) },
-	[DATATYPE_FP64] = { "FP64", sizeof(double) },
+	[DATATYPE_FP32] = { "FP32", sizeof(float), true },
+	[DATATYPE_FP64] = { "FP64", sizeof(double), true },
+	[DATATYPE_FP16] = { "FP16", sizeof(uint16_t), true },
+	[DATATYPE_BF16] = { "BF16", sizeof(uint16_t), false },
 };
 
 const char *
@@ -24,6 +28,12 @@ size_t
 datatype_size(enum datatype datatype)
 {
 	return rows[datatype].size;
+}
+
+bool
+datatype_is_textual(enum datatype datatype)
+{
+	return rows[datatype].textual;
 }
 
 int
@@ -56,10 +66,4 @@ tensor_shape_text(const size_t *shape, unsigned rank, char *out, size_t size)
 		snprintf(out + len, size - len, "%zu%c", shape[i], i + 1 < rank ? ',' : ']');
 	}
 	return out;
-}
-
-double
-tensor_value(const struct tensor *t, size_t i)
-{
-	return t->datatype == DATATYPE_FP32 ? (double)((const float *)t->values)[i] : ((const double *)t->values)[i];
 }

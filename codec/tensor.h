@@ -11,7 +11,8 @@
 
 #define TENSOR_RANK_MAX 32
 
-enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_COUNT };
+/* FP16 is IEEE 754's binary16; BF16 is bfloat16, a float's upper half. BF16 has no form in JSON. */
+enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_FP16, DATATYPE_BF16, DATATYPE_COUNT };
 
 struct tensor {
 	enum datatype datatype;
@@ -19,12 +20,15 @@ struct tensor {
 	unsigned rank; /* 1..TENSOR_RANK_MAX once decoded */
 	size_t shape[TENSOR_RANK_MAX];
 	size_t count; /* product of shape; the product and its bytes fit size_t */
-	void *values; /* `count` floats or doubles; NULL when there are none */
+	void *values; /* `count` floats, doubles, or uint16_t that hold the bits of FP16 or BF16; NULL when there are none */
 };
 
 /* The wire name, "FP32"; the bytes of one value. */
 const char *datatype_name(enum datatype datatype);
 size_t datatype_size(enum datatype datatype);
+
+/* Whether JSON has a form for it. */
+bool datatype_is_textual(enum datatype datatype);
 
 /* Finds the datatype of this name; returns -1 when there is none such. */
 int datatype_parse(const char *name, size_t len, enum datatype *datatype) MUST_CHECK;
@@ -34,8 +38,5 @@ void tensor_fini(struct tensor *t);
 
 /* The shape as "[2,3]" into `out` (cut when it does not fit; 160 bytes hold most). Returns `out`. */
 const char *tensor_shape_text(const size_t *shape, unsigned rank, char *out, size_t size);
-
-/* Value i widened to double; i < count. */
-double tensor_value(const struct tensor *t, size_t i);
 
 #endif

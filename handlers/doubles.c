@@ -3,10 +3,12 @@
 #include <stdio.h>
 
 #include "handlers/definition.h"
+#include "handlers/forward.h"
+#include "norm/widen.h"
 
 /* A tensor of doubles is used where it lies; another is widened. */
 static int
-widen(struct request *rq, const struct tensor *t, double **values, struct err *e)
+as_doubles(struct request *rq, const struct tensor *t, double **values, struct err *e)
 {
 	if (t->datatype == DATATYPE_FP64 && t->count > 0) {
 		*values = t->values;
@@ -14,8 +16,7 @@ widen(struct request *rq, const struct tensor *t, double **values, struct err *e
 	}
 	if (request_doubles(rq, t->count, values, e) < 0)
 		return -1;
-	for (size_t i = 0; i < t->count; i++)
-		(*values)[i] = tensor_value(t, i);
+	widen(forward_real(t->datatype), t->values, t->count, *values);
 	return 0;
 }
 
@@ -38,7 +39,7 @@ doubles_get(
 		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
 		    wanted.name, t->rank);
 	*count = t->count;
-	return widen(rq, t, values, e);
+	return as_doubles(rq, t, values, e);
 }
 
 int

@@ -10,10 +10,29 @@
 #define BATCH_RANK_MIN 2
 #define BATCH_RANK_MAX 5
 
+/* What a datatype is to the kernels, and its largest number. */
+struct real_row {
+	enum norm_real real;
+	double largest;
+};
+
+static const struct real_row reals[DATATYPE_COUNT] = {
+	[DATATYPE_FP32] = { NORM_FLOAT, (double)FLT_MAX },
+	[DATATYPE_FP64] = { NORM_DOUBLE, DBL_MAX },
+	[DATATYPE_FP16] = { NORM_HALF, 65504 },
+	[DATATYPE_BF16] = { NORM_BFLOAT, 0x1.fep127 },
+};
+
+enum norm_real
+forward_real(enum datatype datatype)
+{
+	return reals[datatype].real;
+}
+
 static enum norm_real
 real_of(const struct tensor *t)
 {
-	return t->datatype == DATATYPE_FP64 ? NORM_DOUBLE : NORM_FLOAT;
+	return forward_real(t->datatype);
 }
 
 static size_t
@@ -122,7 +141,7 @@ bool
 forward_surely_finite(
     const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p)
 {
-	double limit = (t->datatype == DATATYPE_FP64 ? DBL_MAX : (double)FLT_MAX) / 2;
+	double limit = reals[t->datatype].largest / 2;
 	double reach = sqrt((double)norm_view_count(view));
 
 	for (size_t f = 0; f < view.feature; f++) {

@@ -14,6 +14,9 @@ struct scale_shift {
 	const double *bias;
 };
 
+/* What the kernels call a datatype. */
+enum norm_real forward_real(enum datatype datatype);
+
 /*
  * Fits a tensor to a layer: batch_norm takes 2 to 5 dimensions with `features` channels (0: any number but 0) on its axis, layer_norm any
  * shape that ends in its normalized shape. shape_mismatch with what was expected.

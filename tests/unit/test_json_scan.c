@@ -81,6 +81,19 @@ print_value(FILE *out, const struct cJSON *v)
 	}
 }
 
+/* A 16-bit value by its bits. */
+static void
+print_number(FILE *out, const struct tensor *t, size_t i)
+{
+	if (i > 0)
+		fprintf(out, " ");
+	if (t->datatype == DATATYPE_FP16)
+		fprintf(out, "0x%04x", ((const uint16_t *)t->values)[i]);
+	else
+		fprintf(out, "%.17g",
+		    t->datatype == DATATYPE_FP32 ? (double)((const float *)t->values)[i] : ((const double *)t->values)[i]);
+}
+
 static void
 print_tensor(FILE *out, size_t slot, const struct tensor *t)
 {
@@ -94,7 +107,7 @@ print_tensor(FILE *out, size_t slot, const struct tensor *t)
 	tensor_shape_text(t->shape, t->rank, shape, sizeof(shape));
 	fprintf(out, " t%zu=%s%s%s:", slot, datatype_name(t->datatype), shape, t->nested ? "nested" : "flat");
 	for (size_t i = 0; i < t->count; i++)
-		fprintf(out, "%s%.17g", i > 0 ? " " : "", tensor_value(t, i));
+		print_number(out, t, i);
 }
 
 /* What becomes of a document, as text (to be freed): see struct json_valid; or the error's code, offset and detail. */
@@ -401,7 +414,8 @@ START_TEST(test_messages)
 		{ "{\"data\":[1e39]}", "bad_tensor at 9: data: 1e39 does not fit FP32 (at byte 9)" },
 		{ "{\"a\":1,\"a\":2}", "bad_json at 7: the key \"a\" stands twice in one object (at byte 7)" },
 		{ "{\"datatype\":\"INT8\"}",
-		    "bad_tensor at 12: datatype of data: \"INT8\" is not supported; supported are FP32, FP64 (at byte 12)" },
+		    "bad_tensor at 12: datatype of data: \"INT8\" is not supported in JSON; supported are FP32, FP64, FP16 (at "
+		    "byte 12)" },
 		{ "{\"data\":[1],\"datatype\":\"FP64\"}",
 		    "bad_tensor at 23: datatype of data: FP64 must stand before the data, which has been read as FP32 by now "
 		    "(at byte 23)" },

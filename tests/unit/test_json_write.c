@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/decimal.h"
 #include "codec/json_scan.h"
 #include "codec/json_write.h"
 
@@ -175,6 +176,18 @@ static const struct tensor_case tensors[] = {
 	    NULL },
 };
 
+static uint16_t
+half_of(double value)
+{
+	char text[32];
+	const char *end;
+	uint16_t bits = 0;
+
+	snprintf(text, sizeof(text), "%g ", value);
+	ck_assert_int_eq(decimal_read_f16(text, text + strlen(text), &end, &bits), DECIMAL_OK);
+	return bits;
+}
+
 /* Fills a tensor of the case's shape with 0, 1.5, 3, ... */
 static void
 fill(struct tensor *t, const struct tensor_case *c, enum datatype datatype)
@@ -186,8 +199,10 @@ fill(struct tensor *t, const struct tensor_case *c, enum datatype datatype)
 	for (size_t i = 0; i < c->count; i++) {
 		if (datatype == DATATYPE_FP64)
 			((double *)t->values)[i] = 1.5 * (double)i;
-		else
+		else if (datatype == DATATYPE_FP32)
 			((float *)t->values)[i] = 1.5f * (float)i;
+		else
+			((uint16_t *)t->values)[i] = half_of(1.5 * (double)i);
 	}
 }
 
@@ -197,6 +212,8 @@ START_TEST(test_tensors)
 	struct tensor t;
 
 	for (unsigned datatype = 0; datatype < DATATYPE_COUNT; datatype++) {
+		if (!datatype_is_textual((enum datatype)datatype))
+			continue;
 		fill(&t, c, (enum datatype)datatype);
 		t.nested = true;
 		check_tensor(&t, c->nested);

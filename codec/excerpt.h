@@ -1,0 +1,34 @@
+/* What a message shows of the bytes that were sent. Private to codec/. */
+#ifndef CODEC_EXCERPT_H
+#define CODEC_EXCERPT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* Room for either, with its NUL. */
+#define EXCERPT_BYTES 64
+
+/* A byte: 'x', or "byte 0x1f". Returns `out`. */
+static inline const char *
+excerpt_byte(char c, char out[EXCERPT_BYTES])
+{
+	if (c > ' ' && c < 0x7f)
+		snprintf(out, EXCERPT_BYTES, "'%c'", c);
+	else
+		snprintf(out, EXCERPT_BYTES, "byte 0x%02x", (unsigned)(unsigned char)c);
+	return out;
+}
+
+/* A text, cut (between two characters of UTF-8) when it is long. Returns `out`. */
+static inline const char *
+excerpt_text(const char *text, size_t len, char out[EXCERPT_BYTES])
+{
+	size_t cut = len < EXCERPT_BYTES ? len : EXCERPT_BYTES - 4;
+
+	while (cut < len && cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80)
+		cut--;
+	snprintf(out, EXCERPT_BYTES, "%.*s%s", (int)cut, text, cut < len ? "..." : "");
+	return out;
+}
+
+#endif
