@@ -17,6 +17,7 @@
 #define ERR_TABLE(X) \
 	X(BAD_JSON, "bad_json", 400, "The body is not valid JSON") \
 	X(BAD_TENSOR, "bad_tensor", 400, "The tensor is not valid") \
+	X(BAD_NPY, "bad_npy", 400, "The .npy file is not valid") \
 	X(BAD_PARAMETER, "bad_parameter", 400, "A parameter is not valid") \
 	X(BAD_NAME, "bad_name", 400, "The name is not valid") \
 	X(NO_SUCH_ROUTE, "no_such_route", 404, "There is no such route") \

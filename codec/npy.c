@@ -1,0 +1,252 @@
+#include "codec/npy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "codec/npy_place.h"
+
+#define VERSION_BYTES ((size_t)2)
+
+struct npy {
+	size_t bytes_max;
+	uint64_t fed; /* bytes of the file so far */
+
+	/* The head: magic, version, length, dict. */
+	enum { NPY_VERSION, NPY_LENGTH, NPY_DICT, NPY_DATA } stage;
+	struct buf head;
+	size_t needed; /* bytes of the head at which the stage is complete */
+	size_t dict_at;
+	struct npy_header header;
+
+	/* The values. */
+	struct tensor tensor;
+	size_t size; /* bytes of all of them */
+	size_t taken;
+	bool scattered; /* in Fortran order, where that makes a difference */
+	struct npy_place place;
+	unsigned char cut[sizeof(double)]; /* scattered: a value of which only taken % place.size bytes have come */
+};
+
+struct npy *
+npy_new(size_t tensor_bytes_max)
+{
+	struct npy *n = calloc(1, sizeof(*n));
+
+	if (n == NULL)
+		return NULL;
+	n->bytes_max = tensor_bytes_max;
+	n->needed = NPY_MAGIC_BYTES + VERSION_BYTES;
+	buf_init(&n->head, NPY_DICT_MAX + 16);
+	return n;
+}
+
+void
+npy_free(struct npy *n)
+{
+	if (n == NULL)
+		return;
+	buf_fini(&n->head);
+	tensor_fini(&n->tensor);
+	free(n);
+}
+
+struct tensor *
+npy_tensor(struct npy *n)
+{
+	return &n->tensor;
+}
+
+static int
+refuse_magic(struct err *e)
+{
+	return err_set_at(e, ERR_BAD_NPY, 0, "the body is no .npy file: it does not begin with \\x93NUMPY");
+}
+
+static int
+npy_version(struct npy *n, struct err *e)
+{
+	unsigned major = (unsigned char)n->head.bytes[NPY_MAGIC_BYTES],
+		 minor = (unsigned char)n->head.bytes[NPY_MAGIC_BYTES + 1];
+
+	if (memcmp(n->head.bytes, NPY_MAGIC, NPY_MAGIC_BYTES) != 0)
+		return refuse_magic(e);
+	if (major < 1 || major > 3 || minor != 0)
+		return err_set_at(
+		    e, ERR_BAD_NPY, NPY_MAGIC_BYTES, "format %u.%u is not known; known are 1.0, 2.0 and 3.0", major, minor);
+	n->dict_at = n->needed + (major == 1 ? 2 : 4);
+	n->needed = n->dict_at;
+	n->stage = NPY_LENGTH;
+	return 0;
+}
+
+static int
+npy_length(struct npy *n, struct err *e)
+{
+	const size_t length_at = NPY_MAGIC_BYTES + VERSION_BYTES;
+	size_t length = 0;
+
+	for (size_t i = n->dict_at; i-- > length_at;)
+		length = length << 8 | (unsigned char)n->head.bytes[i];
+	if (length > NPY_DICT_MAX)
+		return err_set_at(e, ERR_BAD_NPY, length_at, "the header is said to be %zu bytes long; at most %zu are read",
+		    length, NPY_DICT_MAX);
+	n->needed += length;
+	n->stage = NPY_DICT;
+	return 0;
+}
+
+/* Orders differ only where two extents are more than 1. */
+static bool
+order_matters(const struct npy_header *h)
+{
+	unsigned long_extents = 0;
+
+	for (unsigned i = 0; i < h->rank; i++)
+		long_extents += h->shape[i] > 1;
+	return h->fortran && long_extents > 1 && h->count > 0;
+}
+
+/* The dict is there: takes the memory for the values. */
+static int
+npy_dict(struct npy *n, struct err *e)
+{
+	const struct npy_header *h = &n->header;
+	struct tensor *t = &n->tensor;
+
+	if (npy_header_parse(n->head.bytes + n->dict_at, n->needed - n->dict_at, n->dict_at, &n->header, e) < 0)
+		return -1;
+	n->size = h->count * datatype_size(h->datatype);
+	if (n->size > n->bytes_max)
+		return err_set_at(e, ERR_BODY_TOO_LARGE, n->dict_at, "the tensor would take %zu bytes; at most %zu are taken",
+		    n->size, n->bytes_max);
+	t->datatype = h->datatype;
+	t->nested = true;
+	t->rank = h->rank;
+	memcpy(t->shape, h->shape, sizeof(t->shape));
+	t->count = h->count;
+	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
+		return err_set_memory(e);
+	n->scattered = order_matters(h);
+	if (n->scattered)
+		npy_place_init(&n->place, t);
+	n->stage = NPY_DATA;
+	buf_fini(&n->head);
+	return 0;
+}
+
+/* Gathers what the head still needs. Returns the bytes taken, which are all there are unless the stage is complete. */
+static size_t
+npy_gather(struct npy *n, const char *bytes, size_t len)
+{
+	size_t missing = n->needed - n->head.len;
+
+	len = len < missing ? len : missing;
+	buf_add(&n->head, bytes, len);
+	return len;
+}
+
+/* The stages of the head that are complete. */
+static int
+npy_advance(struct npy *n, struct err *e)
+{
+	int result = 0;
+
+	if (n->head.failed)
+		return err_set_memory(e);
+	while (result == 0 && n->stage != NPY_DATA && n->head.len == n->needed)
+		result = n->stage == NPY_VERSION ? npy_version(n, e) :
+		    n->stage == NPY_LENGTH       ? npy_length(n, e) :
+						   npy_dict(n, e);
+	return result;
+}
+
+/* Values in Fortran order, the first and the last of which may be cut. */
+static void
+npy_scatter(struct npy *n, const unsigned char *bytes, size_t len)
+{
+	const size_t size = n->place.size, begun = n->taken % size;
+	size_t rest = begun > 0 ? size - begun : 0, whole, tail;
+
+	rest = rest < len ? rest : len;
+	memcpy(n->cut + begun, bytes, rest);
+	if (rest > 0 && begun + rest == size)
+		npy_place_values(&n->place, n->cut, 1);
+	whole = (len - rest) / size;
+	npy_place_values(&n->place, bytes + rest, whole);
+	tail = len - rest - whole * size;
+	if (tail > 0)
+		memcpy(n->cut, bytes + len - tail, tail);
+}
+
+static int
+npy_data(struct npy *n, const char *bytes, size_t len, struct err *e)
+{
+	if (len > n->size - n->taken)
+		return err_set_at(e, ERR_BAD_NPY, n->fed + n->size - n->taken, "there are bytes after the values");
+	if (len == 0)
+		return 0;
+	if (n->scattered)
+		npy_scatter(n, (const unsigned char *)bytes, len);
+	else
+		memcpy((unsigned char *)n->tensor.values + n->taken, bytes, len);
+	n->taken += len;
+	n->fed += len;
+	return 0;
+}
+
+int
+npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e)
+{
+	size_t taken;
+
+	while (n->stage != NPY_DATA && len > 0) {
+		taken = npy_gather(n, bytes, len);
+		n->fed += taken;
+		if (npy_advance(n, e) < 0)
+			return -1;
+		bytes += taken;
+		len -= taken;
+	}
+	return npy_data(n, bytes, len, e);
+}
+
+/* Turns the bytes of every value about. */
+static void
+npy_swap(struct tensor *t)
+{
+	uint16_t *v16 = t->values;
+	uint32_t *v32 = t->values;
+	uint64_t *v64 = t->values;
+
+	switch (datatype_size(t->datatype)) {
+	case sizeof(uint16_t):
+		for (size_t i = 0; i < t->count; i++)
+			v16[i] = __builtin_bswap16(v16[i]);
+		break;
+	case sizeof(uint32_t):
+		for (size_t i = 0; i < t->count; i++)
+			v32[i] = __builtin_bswap32(v32[i]);
+		break;
+	default:
+		for (size_t i = 0; i < t->count; i++)
+			v64[i] = __builtin_bswap64(v64[i]);
+	}
+}
+
+int
+npy_finish(struct npy *n, struct err *e)
+{
+	size_t magic = n->head.len < NPY_MAGIC_BYTES ? n->head.len : NPY_MAGIC_BYTES;
+
+	if (n->stage == NPY_VERSION && magic > 0 && memcmp(n->head.bytes, NPY_MAGIC, magic) != 0)
+		return refuse_magic(e);
+	if (n->stage != NPY_DATA)
+		return err_set_at(e, ERR_BAD_NPY, n->fed, "the file ends within its header");
+	if (n->taken < n->size)
+		return err_set_at(
+		    e, ERR_BAD_NPY, n->fed, "the file ends within its values: %zu of %zu bytes are there", n->taken, n->size);
+	if (n->header.swapped)
+		npy_swap(&n->tensor);
+	return 0;
+}

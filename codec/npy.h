@@ -1,0 +1,34 @@
+/*
+ * The .npy decoder: takes one NumPy array (npy_header.h has the format) in any pieces, as they arrive. The header says how large the
+ * tensor is before its values come, so the memory is taken once and every value is received where it stays: a file in C order and in this
+ * machine's byte order is copied from the socket's buffer and that is all; bytes in the other order are turned about there at
+ * the end; values in Fortran order are put into their row-major places one by one.
+ *
+ * A decoder belongs to one thread at a time. The encoder is npy_header_format: what follows the header are the tensor's bytes.
+ */
+#ifndef CODEC_NPY_H
+#define CODEC_NPY_H
+
+#include "codec/npy_header.h"
+
+struct npy;
+
+/* A decoder for one file whose values may take at most `tensor_bytes_max` bytes. Returns NULL when there is no memory. */
+struct npy *npy_new(size_t tensor_bytes_max) MUST_CHECK;
+
+/* Frees it with its tensor. NULL is fine. */
+void npy_free(struct npy *n);
+
+/*
+ * Feeds the next `len` bytes. Returns 0, or -1 with `e`: bad_npy (with the offset from the file's start), body_too_large (as
+ * soon as the shape is known), overloaded (memory). After an error only npy_free may be called.
+ */
+int npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e) MUST_CHECK;
+
+/* The file has ended: checks that it is whole. Errors as above. */
+int npy_finish(struct npy *n, struct err *e) MUST_CHECK;
+
+/* The tensor, after npy_finish. It belongs to the decoder. */
+struct tensor *npy_tensor(struct npy *n);
+
+#endif

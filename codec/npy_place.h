@@ -1,0 +1,25 @@
+/*
+ * Puts values that come in Fortran order, first index fastest, where they stand in row-major order: as they come, so that
+ * there is never a second copy of the tensor. Private to codec/.
+ */
+#ifndef CODEC_NPY_PLACE_H
+#define CODEC_NPY_PLACE_H
+
+#include "codec/tensor.h"
+
+struct npy_place {
+	unsigned rank;
+	size_t size;                    /* bytes of a value */
+	size_t shape[TENSOR_RANK_MAX];  /* no extent of 0 */
+	size_t stride[TENSOR_RANK_MAX]; /* bytes from an index to the next one, in row-major order */
+	size_t index[TENSOR_RANK_MAX];  /* of the next value */
+	unsigned char *at;              /* its place */
+};
+
+/* Starts with the first value of the tensor `t`, which has some; t->values must stay where it is. */
+void npy_place_init(struct npy_place *p, const struct tensor *t);
+
+/* Puts the next `count` values, no more than are still to come. */
+void npy_place_values(struct npy_place *p, const unsigned char *values, size_t count);
+
+#endif
