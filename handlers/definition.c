@@ -410,25 +410,33 @@ definition_parameter_count(const struct definition *d, size_t features)
 	return count;
 }
 
+int
+definition_parse_text(const char *text, struct definition *out, struct err *e)
+{
+	struct json_scan *scan = json_scan_new(NULL, 0, 0);
+	int result = -1;
+
+	if (scan == NULL)
+		return err_set_memory(e);
+	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
+		result = definition_parse(json_scan_envelope(scan), NULL, out, e);
+	json_scan_free(scan);
+	return result;
+}
+
 static const void *
 parse_stored(const char *text, struct err *e)
 {
 	struct definition *d = malloc(sizeof(*d));
-	struct json_scan *scan = json_scan_new(NULL, 0, 0);
 
-	if (d == NULL || scan == NULL) {
+	if (d == NULL) {
 		(void)err_set_memory(e);
-		goto fail;
+		return NULL;
 	}
-	if (json_scan_feed(scan, text, strlen(text), e) < 0 || json_scan_finish(scan, e) < 0 ||
-	    definition_parse(json_scan_envelope(scan), NULL, d, e) < 0) {
+	if (definition_parse_text(text, d, e) == 0)
+		return d;
+	if (e->code != ERR_OVERLOADED)
 		e->code = ERR_STORAGE_UNAVAILABLE; /* the file is at fault, not the request */
-		goto fail;
-	}
-	json_scan_free(scan);
-	return d;
-fail:
-	json_scan_free(scan);
 	free(d);
 	return NULL;
 }

@@ -44,6 +44,9 @@ struct definition {
  */
 int definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
 
+/* The same from a JSON text; bad_json too, whose offset is in that text. */
+int definition_parse_text(const char *text, struct definition *out, struct err *e) MUST_CHECK;
+
 /* Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0: null. */
 void definition_format(struct buf *b, const struct definition *d, size_t features);
 

@@ -26,7 +26,7 @@ doubles_get(
 {
 	const struct cJSON *member = envelope_get(body, wanted.name);
 	enum envelope_type type = envelope_type(member);
-	struct tensor *t = json_scan_tensor(rq->scan, wanted.slot);
+	struct tensor *t = body_tensor(rq->body, wanted.slot);
 
 	*values = NULL;
 	*count = 0;

@@ -42,7 +42,7 @@ infer(struct request *rq, struct err *e)
 	int result = 0;
 
 	if (request_object(rq, members, &body, e) < 0 || request_tensor(rq, 0, "data", &t, e) < 0 ||
-	    forward_view(d, s->features, t, &view, e) < 0)
+	    request_check_answer(rq, t, e) < 0 || forward_view(d, s->features, t, &view, e) < 0)
 		return -1;
 	if (t->count > 0 && definition_tracks(d) && s->mean == NULL)
 		return err_set(e, ERR_NOT_TRAINED,

@@ -18,7 +18,7 @@ layer_put(struct request *rq, struct err *e)
 	if (put == NULL)
 		return err_set_memory(e);
 	rq->scratch = put;
-	if (definition_parse(json_scan_envelope(rq->scan), NULL, &put->asked, e) < 0)
+	if (definition_parse(body_envelope(rq->body), NULL, &put->asked, e) < 0)
 		return -1;
 	buf_init(&text, 8192);
 	definition_format(&text, &put->asked, 0);

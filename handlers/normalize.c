@@ -1,6 +1,7 @@
 /*
- * POST /v1/normalize: a definition and a tensor in one body, nothing stored; batch_norm by the batch's own statistics. The definition's
- * fields are members of the body, or an object "definition"; the tensor's likewise, or an object "tensor" (or "input").
+ * POST /v1/normalize: a definition and a tensor, nothing stored; batch_norm by the batch's own statistics. The definition's fields are
+ * members of the body, or an object "definition", or stand in the query as ?definition={...}, as they must where the body is
+ * the tensor alone; the tensor's are members too, or an object "tensor" (or "input").
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,14 +17,34 @@ enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS };
 static const char *const others[] = { "shape", "datatype", "data", "tensor", "input", "weight", "bias", NULL };
 static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias", NULL };
 
+/* ?definition={...}; what is wrong with it has no place in the body. */
+static int
+parse_query_definition(const char *text, struct definition *d, struct err *e)
+{
+	if (definition_parse_text(text, d, e) == 0)
+		return 0;
+	e->has_offset = false;
+	if (e->code == ERR_BAD_JSON)
+		e->code = ERR_BAD_PARAMETER;
+	return -1;
+}
+
 static int
 parse_definition(const struct request *rq, struct definition *d, struct err *e)
 {
-	const struct cJSON *root = json_scan_envelope(rq->scan), *nested = envelope_get(root, "definition");
+	const struct cJSON *root = body_envelope(rq->body), *nested = envelope_get(root, "definition");
+	const char *query = request_query(rq, "definition");
 
-	if (nested == NULL)
+	if (query == NULL && rq->form != FORM_JSON)
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "a body that is a tensor alone needs the definition in the query: ?definition={\"kind\":...}");
+	if (query == NULL && nested == NULL)
 		return definition_parse(root, others, d, e);
-	return request_object(rq, members, &root, e) < 0 ? -1 : definition_parse(nested, NULL, d, e);
+	if (request_object(rq, members, &root, e) < 0)
+		return -1;
+	if (query != NULL && nested != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"definition\" stands in the query and in the body");
+	return query != NULL ? parse_query_definition(query, d, e) : definition_parse(nested, NULL, d, e);
 }
 
 /* The one tensor of the body. */
@@ -34,8 +55,8 @@ find_tensor(const struct request *rq, struct tensor **out, struct err *e)
 
 	*out = NULL;
 	for (size_t slot = SLOT_ROOT; slot <= SLOT_INPUT; slot++)
-		if (json_scan_tensor(rq->scan, slot) != NULL) {
-			*out = json_scan_tensor(rq->scan, slot);
+		if (body_tensor(rq->body, slot) != NULL) {
+			*out = body_tensor(rq->body, slot);
 			found++;
 		}
 	if (found == 0)
@@ -47,7 +68,7 @@ static int
 parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, const double **out, struct err *e)
 {
 	const char *name = slot == SLOT_WEIGHT ? "weight" : "bias";
-	const struct cJSON *root = json_scan_envelope(rq->scan);
+	const struct cJSON *root = body_envelope(rq->body);
 	struct doubles_wanted wanted = { .slot = slot, .name = name, .any_rank = true, .optional = true };
 	double *values;
 	size_t count;
@@ -90,7 +111,8 @@ normalize_once(struct request *rq, struct err *e)
 	size_t count;
 	int result = 0;
 
-	if (parse_definition(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 || forward_view(&d, d.num_features, t, &view, e) < 0)
+	if (parse_definition(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
+	    forward_view(&d, d.num_features, t, &view, e) < 0)
 		return -1;
 	count = definition_parameter_count(&d, view.feature);
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||

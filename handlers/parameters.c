@@ -83,7 +83,7 @@ parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool pre
 		*count = n;
 	if (*count == 0)
 		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
-	return check_shape(rq->definition, json_scan_tensor(rq->scan, slot), name, *count, e);
+	return check_shape(rq->definition, body_tensor(rq->body, slot), name, *count, e);
 }
 
 int

@@ -29,5 +29,7 @@ reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revisio
 {
 	buf_printf(&reply->tail, "%c\"num_batches_tracked\":%" PRIu64 ",\"revision\":%" PRIu64,
 	    reply->tensor != NULL ? ',' : '{', num_batches_tracked, revision);
+	reply->has_count = true;
+	reply->num_batches_tracked = num_batches_tracked;
 	reply_revision(reply, revision);
 }

@@ -27,7 +27,7 @@ request_fini(struct request *rq)
 {
 	store_op_fini(&rq->op);
 	layer_unref(rq->state);
-	json_scan_free(rq->scan);
+	body_free(rq->body);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
 	arena_fini(&rq->arena);
@@ -40,20 +40,25 @@ request_body(struct request *rq, const char *bytes, size_t len)
 
 	if (route->body == BODY_NONE)
 		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
-	if (rq->scan == NULL)
-		rq->scan = json_scan_new(route->slots, route->slot_count, rq->body_max_bytes);
-	if (rq->scan == NULL)
+	if (rq->body == NULL)
+		rq->body = body_new(rq->form, rq->coding, route->slots, route->slot_count, rq->body_max_bytes);
+	if (rq->body == NULL)
 		return err_set_memory(&rq->err);
-	return json_scan_feed(rq->scan, bytes, len, &rq->err);
+	if (body_feed(rq->body, bytes, len, &rq->err) == 0)
+		return 0;
+	/* What is still to come of it may take a while; its memory is not needed meanwhile. */
+	body_free(rq->body);
+	rq->body = NULL;
+	return -1;
 }
 
 /* The body is there: its end is checked, and a body that is missing is noticed. */
 static int
 end_body(struct request *rq, struct err *e)
 {
-	if (rq->route->body == BODY_JSON && rq->scan == NULL && request_body(rq, "", 0) < 0)
+	if (rq->route->body == BODY_NEEDED && rq->body == NULL && request_body(rq, "", 0) < 0)
 		return -1;
-	return rq->scan == NULL ? 0 : json_scan_finish(rq->scan, e);
+	return rq->body == NULL ? 0 : body_finish(rq->body, e);
 }
 
 static enum request_next
@@ -231,9 +236,12 @@ request_precondition(struct request *rq, struct err *e)
 int
 request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e)
 {
-	const struct cJSON *root = json_scan_envelope(rq->scan);
+	const struct cJSON *root = body_envelope(rq->body);
 	bool known;
 
+	*out = NULL;
+	if (rq->form != FORM_JSON)
+		return 0;
 	if (envelope_type(root) != ENVELOPE_OBJECT)
 		return err_set(
 		    e, ERR_BAD_PARAMETER, "the body must be an object, not %s", envelope_type_name(envelope_type(root)));
@@ -252,8 +260,17 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 int
 request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e)
 {
-	*out = json_scan_tensor(rq->scan, slot);
+	*out = body_tensor(rq->body, slot);
 	return *out != NULL ? 0 : err_set(e, ERR_BAD_TENSOR, "the body has no \"%s\"", name);
+}
+
+int
+request_check_answer(const struct request *rq, const struct tensor *t, struct err *e)
+{
+	if (rq->answer_form != FORM_JSON || datatype_is_textual(t->datatype))
+		return 0;
+	return err_set(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept", datatype_name(t->datatype),
+	    form_media_type(FORM_NPY));
 }
 
 int

@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "codec/json_scan.h"
+#include "codec/body.h"
 #include "storage/store.h"
 
 #define REQUEST_QUERY_MAX 16
@@ -30,7 +30,8 @@ struct route {
 	const char *const *query;      /* the names of its query parameters, NULL-terminated; NULL: none */
 	const struct json_slot *slots; /* where tensors stand in its body */
 	size_t slot_count;
-	enum { BODY_NONE, BODY_OPTIONAL, BODY_JSON } body;
+	enum { BODY_NONE, BODY_NEEDED } body;
+	bool takes_npy;   /* its body may be a tensor alone, and its answer too: FORM_NPY */
 	bool needs_layer; /* the layer's state is there before `start` */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
@@ -41,12 +42,17 @@ struct route {
 	int (*finish)(struct request *rq, struct err *e);
 };
 
-/* An answer: a head, perhaps a tensor's data, a tail; all JSON. The tensor is the request's. */
+/*
+ * An answer. In JSON it is a head, perhaps a tensor's data, and a tail. In another form it is the tensor alone, and what the head and the
+ * tail say beside it is in the fields that become headers. The tensor is the request's.
+ */
 struct reply {
 	unsigned status; /* 200 unless a handler says otherwise; 204 has no body */
 	struct buf head;
 	const struct tensor *tensor;
 	struct buf tail;
+	bool has_count; /* Normd-Num-Batches-Tracked */
+	uint64_t num_batches_tracked;
 	bool has_revision; /* ETag and Normd-Revision */
 	uint64_t revision;
 	bool has_location; /* the request's own path */
@@ -65,9 +71,12 @@ struct request {
 	const char *if_match; /* the header, or NULL */
 	bool draining;        /* the server is about to stop */
 	size_t body_max_bytes;
+	enum form form;        /* of the body */
+	enum coding coding;    /* of the body */
+	enum form answer_form; /* that the client takes; FORM_JSON where the route has no other */
 
 	/* The body: the server feeds it. NULL where there is none. */
-	struct json_scan *scan;
+	struct body *body;
 
 	/* The handlers' own. */
 	struct arena arena;
@@ -87,7 +96,7 @@ enum request_next { REQUEST_DONE, REQUEST_STORE };
 void request_init(struct request *rq, struct store *store, size_t body_max_bytes);
 void request_fini(struct request *rq);
 
-/* Feeds and ends the body; -1 with rq->err. For a body that the route does not take: bad_parameter. */
+/* Feeds the body; -1 with rq->err, and then the body is gone. For a body that the route does not take: bad_parameter. */
 int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
 
 enum request_next request_step(struct request *rq);
@@ -105,11 +114,17 @@ int request_precondition(struct request *rq, struct err *e) MUST_CHECK;
 /* Names the operation's kind and the path's model and layer in rq->op and asks for the store. */
 void request_store(struct request *rq, enum store_op_kind kind);
 
-/* The body's root where it is an object with no members but `allowed` (NULL-terminated); else bad_parameter. */
+/*
+ * The body's root where it is an object with no members but `allowed` (NULL-terminated); else bad_parameter. A body that is a tensor
+ * alone has no members: then *out is NULL.
+ */
 int request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e) MUST_CHECK;
 
 /* The tensor in a slot, or bad_tensor saying that `name` is missing. */
 int request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e) MUST_CHECK;
+
+/* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
+int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
 
 /* `n` doubles of the request's, or overloaded. */
 int request_doubles(struct request *rq, size_t n, double **out, struct err *e) MUST_CHECK;

@@ -9,6 +9,7 @@
 
 static const char *const page_query[] = { "limit", "after", NULL };
 static const char *const train_query[] = { "output", NULL };
+static const char *const normalize_query[] = { "definition", NULL };
 
 static const struct json_slot tensor_slots[] = { { "", DATATYPE_FP32 } };
 static const struct json_slot statistics_slots[] = { { "running_mean", DATATYPE_FP64 }, { "running_var", DATATYPE_FP64 } };
@@ -23,13 +24,14 @@ const struct route routes[] = {
 	{ .method = "GET", .path = "/v1/models", .query = page_query, .start = models_list, .finish = models_list_finish },
 	{ .method = "GET", .path = "/v1/models/{model}", .query = page_query, .start = model_get, .finish = model_get_finish },
 	{ .method = "DELETE", .path = "/v1/models/{model}", .start = model_delete, .finish = deleted_finish },
-	{ .method = "PUT", .path = LAYER, .body = BODY_JSON, .start = layer_put, .finish = layer_put_finish },
+	{ .method = "PUT", .path = LAYER, .body = BODY_NEEDED, .start = layer_put, .finish = layer_put_finish },
 	{ .method = "GET", .path = LAYER, .needs_layer = true, .start = layer_get },
 	{ .method = "DELETE", .path = LAYER, .start = layer_delete, .finish = deleted_finish },
 	{ .method = "POST",
 	    .path = LAYER "/train",
 	    .query = train_query,
-	    .body = BODY_JSON,
+	    .body = BODY_NEEDED,
+	    .takes_npy = true,
 	    SLOTS(tensor_slots),
 	    .needs_layer = true,
 	    .start = train,
@@ -37,14 +39,15 @@ const struct route routes[] = {
 	    .finish = train_finish },
 	{ .method = "POST",
 	    .path = LAYER "/infer",
-	    .body = BODY_JSON,
+	    .body = BODY_NEEDED,
+	    .takes_npy = true,
 	    SLOTS(tensor_slots),
 	    .needs_layer = true,
 	    .start = infer },
 	{ .method = "GET", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_get },
 	{ .method = "PUT",
 	    .path = LAYER "/statistics",
-	    .body = BODY_JSON,
+	    .body = BODY_NEEDED,
 	    SLOTS(statistics_slots),
 	    .needs_layer = true,
 	    .start = statistics_put,
@@ -56,7 +59,7 @@ const struct route routes[] = {
 	    .finish = statistics_reset_finish },
 	{ .method = "POST",
 	    .path = LAYER "/statistics/merge",
-	    .body = BODY_JSON,
+	    .body = BODY_NEEDED,
 	    SLOTS(moments_slots),
 	    .needs_layer = true,
 	    .start = statistics_merge,
@@ -64,13 +67,19 @@ const struct route routes[] = {
 	{ .method = "GET", .path = LAYER "/parameters", .needs_layer = true, .start = parameters_get },
 	{ .method = "PUT",
 	    .path = LAYER "/parameters",
-	    .body = BODY_JSON,
+	    .body = BODY_NEEDED,
 	    SLOTS(parameters_slots),
 	    .needs_layer = true,
 	    .start = parameters_put,
 	    .finish = parameters_put_finish },
 	{ .method = "GET", .path = LAYER "/affine", .needs_layer = true, .start = affine_get },
-	{ .method = "POST", .path = "/v1/normalize", .body = BODY_JSON, SLOTS(normalize_slots), .start = normalize_once },
+	{ .method = "POST",
+	    .path = "/v1/normalize",
+	    .query = normalize_query,
+	    .body = BODY_NEEDED,
+	    .takes_npy = true,
+	    SLOTS(normalize_slots),
+	    .start = normalize_once },
 };
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);

@@ -108,7 +108,7 @@ train(struct request *rq, struct err *e)
 	rq->scratch = t;
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || want_output(rq, body, &t->output, e) < 0 ||
-	    request_tensor(rq, 0, "data", &t->tensor, e) < 0 ||
+	    request_tensor(rq, 0, "data", &t->tensor, e) < 0 || (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0)
 		return -1;
 	if (t->tensor->count == 0)

@@ -5,36 +5,61 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/npy.h"
 #include "server/problem.h"
 
-/* An answer of up to so many values is made at once: it then carries a Content-Length and costs one system call. */
+/* An answer of up to so many bytes, or values as text, is made at once: it then carries a Content-Length and costs one system call. */
+#define WHOLE_BYTES_MAX ((size_t)64 * 1024)
 #define WHOLE_VALUES_MAX ((size_t)4096)
 #define BLOCK_BYTES ((size_t)64 * 1024)
 
+/* A coding does not pay for less than what fits a packet. */
+#define CODED_BYTES_MIN ((size_t)1024)
+
+/* A guess at a value's text, to ask for memory once. */
+#define VALUE_TEXT_BYTES ((size_t)14)
+
 static size_t
-take(const struct buf *from, size_t *sent, char *out, size_t room)
+take(struct answer_piece *p, char *out, size_t room)
 {
-	size_t n = from->len - *sent < room ? from->len - *sent : room;
+	size_t n = p->len - p->taken < room ? p->len - p->taken : room;
 
 	if (n > 0)
-		memcpy(out, from->bytes + *sent, n);
-	*sent += n;
+		memcpy(out, p->bytes + p->taken, n);
+	p->taken += n;
 	return n;
 }
 
-/* Writes the next bytes of the answer; 0 only at its end, where room >= JSON_TENSOR_ROOM. */
+/* Writes the next bytes of the answer without a coding; 0 only at its end, where room >= JSON_TENSOR_ROOM. */
+static size_t
+read_plain(void *arg, char *out, size_t room)
+{
+	struct answer *a = arg;
+	size_t n = take(&a->head, out, room);
+
+	n += take(&a->values, out + n, room - n);
+	if (a->text != NULL && !a->cursor.done && room - n >= JSON_TENSOR_ROOM)
+		n += json_tensor_read(a->text, &a->cursor, out + n, room - n);
+	if (a->text == NULL || a->cursor.done)
+		n += take(&a->tail, out + n, room - n);
+	return n;
+}
+
+/* The same as the client gets it. */
 static size_t
 answer_read(struct answer *a, char *out, size_t room)
 {
-	const struct reply *reply = a->reply;
-	size_t n = take(&reply->head, &a->head_sent, out, room);
+	size_t n = a->encoder != NULL ? coding_encode(a->encoder, out, room) : read_plain(a, out, room);
 
-	if (reply->tensor != NULL && !a->cursor.done && room - n >= JSON_TENSOR_ROOM)
-		n += json_tensor_read(reply->tensor, &a->cursor, out + n, room - n);
-	if (reply->tensor == NULL || a->cursor.done)
-		n += take(&reply->tail, &a->tail_sent, out + n, room - n);
 	a->sent += n;
 	return n;
+}
+
+void
+answer_fini(struct answer *a)
+{
+	coding_encoder_free(a->encoder);
+	a->encoder = NULL;
 }
 
 /*
@@ -44,7 +69,7 @@ answer_read(struct answer *a, char *out, size_t room)
 struct streaming {
 	struct answer *answer;
 	char aside[JSON_TENSOR_ROOM + 64];
-	size_t aside_len, aside_sent;
+	struct answer_piece rest; /* of `aside` */
 };
 
 static ssize_t
@@ -54,17 +79,11 @@ stream_read(void *arg, uint64_t position, char *out, size_t room)
 	size_t n;
 
 	(void)position;
-	if (s->aside_sent == s->aside_len && room < JSON_TENSOR_ROOM) {
-		s->aside_len = answer_read(s->answer, s->aside, sizeof(s->aside));
-		s->aside_sent = 0;
-	}
-	if (s->aside_sent < s->aside_len) {
-		n = s->aside_len - s->aside_sent < room ? s->aside_len - s->aside_sent : room;
-		memcpy(out, s->aside + s->aside_sent, n);
-		s->aside_sent += n;
-		return (ssize_t)n;
-	}
-	n = answer_read(s->answer, out, room);
+	if (s->rest.taken == s->rest.len && room < JSON_TENSOR_ROOM)
+		s->rest = (struct answer_piece){ s->aside, answer_read(s->answer, s->aside, sizeof(s->aside)), 0 };
+	n = take(&s->rest, out, room);
+	if (n == 0)
+		n = answer_read(s->answer, out, room);
 	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)n;
 }
 
@@ -83,6 +102,16 @@ make_stream(struct answer *a)
 	return response;
 }
 
+/* The pieces, sent from where they lie: they belong to the request, which ends after the last byte was sent. */
+static struct MHD_Response *
+make_pieces(struct answer *a)
+{
+	const struct MHD_IoVec pieces[] = { { a->head.bytes, a->head.len }, { a->values.bytes, a->values.len } };
+
+	a->sent = a->head.len + a->values.len;
+	return MHD_create_response_from_iovec(pieces, 2, NULL, NULL);
+}
+
 static struct MHD_Response *
 response_from(struct buf *b)
 {
@@ -99,17 +128,18 @@ response_from(struct buf *b)
 }
 
 static struct MHD_Response *
-make_whole(struct answer *a)
+make_whole(struct answer *a, size_t expected)
 {
-	struct MHD_Response *response = NULL;
+	struct MHD_Response *response;
 	struct buf b;
 	char *room;
-	size_t n = 1;
+	size_t n = 1, more = expected > JSON_TENSOR_ROOM ? expected : JSON_TENSOR_ROOM;
 
 	buf_init(&b, SIZE_MAX);
-	while (n > 0 && (room = buf_reserve(&b, 1024)) != NULL) {
+	while (n > 0 && (room = buf_reserve(&b, more)) != NULL) {
 		n = answer_read(a, room, b.size - b.len);
 		b.len += n;
+		more = JSON_TENSOR_ROOM;
 	}
 	response = response_from(&b);
 	buf_fini(&b);
@@ -124,27 +154,46 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 }
 
 static void
-add_reply_headers(struct MHD_Response *response, const struct reply *reply, const char *target)
+add_number(struct MHD_Response *response, const char *name, uint64_t number)
 {
 	char text[32];
 
-	if (reply->status != MHD_HTTP_NO_CONTENT)
-		add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
-	if (reply->has_location)
-		add_header(response, MHD_HTTP_HEADER_LOCATION, target);
-	if (!reply->has_revision)
-		return;
-	snprintf(text, sizeof(text), "\"%" PRIu64 "\"", reply->revision);
+	snprintf(text, sizeof(text), "%" PRIu64, number);
+	add_header(response, name, text);
+}
+
+static void
+add_revision(struct MHD_Response *response, uint64_t revision)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "\"%" PRIu64 "\"", revision);
 	add_header(response, MHD_HTTP_HEADER_ETAG, text);
-	snprintf(text, sizeof(text), "%" PRIu64, reply->revision);
-	add_header(response, "Normd-Revision", text);
+	add_number(response, "Normd-Revision", revision);
+}
+
+static void
+add_reply_headers(
+    struct MHD_Response *response, const struct reply *reply, enum form form, const struct answer_wishes *wishes, bool coded)
+{
+	if (reply->status != MHD_HTTP_NO_CONTENT)
+		add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, form_media_type(form));
+	if (coded) {
+		add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, coding_name(wishes->coding));
+		add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	}
+	if (reply->has_location)
+		add_header(response, MHD_HTTP_HEADER_LOCATION, wishes->target);
+	if (reply->has_revision)
+		add_revision(response, reply->revision);
+	if (reply->has_count)
+		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked);
 }
 
 static struct MHD_Response *
 make_problem(struct answer *a, const struct err *e, const char *allow, const char *request_id)
 {
 	struct MHD_Response *response;
-	char text[16];
 	struct buf b;
 
 	buf_init(&b, 65536);
@@ -157,31 +206,77 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/problem+json");
 	if (e->code == ERR_METHOD_NOT_ALLOWED)
 		add_header(response, MHD_HTTP_HEADER_ALLOW, allow);
-	if (e->retry_after_s > 0) {
-		snprintf(text, sizeof(text), "%u", e->retry_after_s);
-		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
+	if (e->retry_after_s > 0)
+		add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, e->retry_after_s);
+	return response;
+}
+
+/* A reply as JSON. */
+static void
+lay_out_json(struct answer *a, const struct reply *reply)
+{
+	a->head = (struct answer_piece){ reply->head.bytes, reply->head.len, 0 };
+	a->tail = (struct answer_piece){ reply->tail.bytes, reply->tail.len, 0 };
+	a->text = reply->tensor;
+}
+
+/* A reply as .npy; one without a tensor says all it has to say in its headers. */
+static int
+lay_out_npy(struct answer *a, struct request *rq)
+{
+	const struct tensor *t = rq->reply.tensor;
+	char *header = arena_alloc(&rq->arena, NPY_HEADER_MAX);
+
+	if (header == NULL)
+		return -1;
+	if (t == NULL) {
+		rq->reply.status = MHD_HTTP_NO_CONTENT;
+		return 0;
 	}
+	a->head = (struct answer_piece){ header, npy_header_format(t, header), 0 };
+	a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
+	return 0;
+}
+
+static struct MHD_Response *
+make_reply(struct answer *a, struct request *rq, const struct answer_wishes *wishes)
+{
+	const size_t values = rq->reply.tensor == NULL ? 0 : rq->reply.tensor->count;
+	struct MHD_Response *response;
+	size_t expected;
+	bool coded;
+
+	if (rq->answer_form == FORM_JSON)
+		lay_out_json(a, &rq->reply);
+	else if (lay_out_npy(a, rq) < 0)
+		return NULL;
+	expected = a->head.len + a->values.len + a->tail.len + (a->text != NULL ? values * VALUE_TEXT_BYTES : 0);
+	coded = wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
+	if (coded && (a->encoder = coding_encoder_new(wishes->coding, read_plain, a)) == NULL)
+		return NULL;
+	if (a->text != NULL ? values <= WHOLE_VALUES_MAX : expected <= WHOLE_BYTES_MAX)
+		response = make_whole(a, expected);
+	else
+		response = a->text == NULL && a->tail.len == 0 && !coded ? make_pieces(a) : make_stream(a);
+	if (response != NULL)
+		add_reply_headers(response, &rq->reply, rq->answer_form, wishes, coded);
 	return response;
 }
 
 struct MHD_Response *
-answer_make(
-    struct answer *a, const struct request *rq, const char *target, const char *allow, const char *request_id, unsigned *status)
+answer_make(struct answer *a, struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
-	const struct reply *reply = &rq->reply;
 	struct MHD_Response *response;
 
-	*a = (struct answer){ .reply = reply };
+	*a = (struct answer){ 0 };
 	if (rq->err.code != ERR_NONE) {
 		*status = err_status(rq->err.code);
-		response = make_problem(a, &rq->err, allow, request_id);
+		response = make_problem(a, &rq->err, wishes->allow, wishes->request_id);
 	} else {
-		*status = reply->status;
-		response = reply->tensor != NULL && reply->tensor->count > WHOLE_VALUES_MAX ? make_stream(a) : make_whole(a);
-		if (response != NULL)
-			add_reply_headers(response, reply, target);
+		response = make_reply(a, rq, wishes);
+		*status = rq->reply.status;
 	}
 	if (response != NULL)
-		add_header(response, "X-Request-Id", request_id);
+		add_header(response, "X-Request-Id", wishes->request_id);
 	return response;
 }

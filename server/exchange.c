@@ -44,6 +44,7 @@ struct exchange {
 	bool close;              /* after the answer */
 	uint64_t body_bytes;
 	struct buf allow;
+	struct answer_wishes wishes;
 	struct request request;
 	struct answer answer;
 	unsigned status; /* 0: nothing was answered */
@@ -128,19 +129,37 @@ refuse_large(const struct exchange *x, struct err *e)
 }
 
 static int
-check_body_headers(const struct exchange *x, struct err *e)
+check_body_headers(struct exchange *x, struct err *e)
 {
 	const char *encoding = header(x, MHD_HTTP_HEADER_CONTENT_ENCODING), *type = header(x, MHD_HTTP_HEADER_CONTENT_TYPE);
+	struct request *rq = &x->request;
 
 	if (announced_length(x) > x->server->max_body_bytes)
 		return refuse_large(x, e);
-	if (x->request.route->body == BODY_NONE)
+	if (rq->route->body == BODY_NONE)
 		return 0;
-	if (!negotiate_is_json(type))
-		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this version takes application/json", type);
-	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
-		return err_set(
-		    e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Encoding is %.80s; this version takes none", encoding);
+	if (negotiate_form(type, &rq->form) < 0 || (rq->form == FORM_NPY && !rq->route->takes_npy))
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this call takes %s%s%s", type,
+		    form_media_type(FORM_JSON), rq->route->takes_npy ? " and " : "",
+		    rq->route->takes_npy ? form_media_type(FORM_NPY) : "");
+	if (negotiate_coding(encoding, &rq->coding) < 0)
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
+		    "the body's Content-Encoding is %.80s; gzip and deflate are taken", encoding);
+	return 0;
+}
+
+/* What the client will take; after the body's form is known, which is the default for the answer's. */
+static int
+check_wishes(struct exchange *x, struct err *e)
+{
+	struct request *rq = &x->request;
+	bool npy = rq->route->takes_npy;
+
+	if (negotiate_answer_form(header(x, MHD_HTTP_HEADER_ACCEPT), npy, rq->form, &rq->answer_form) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
+		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
+	if (negotiate_answer_coding(header(x, MHD_HTTP_HEADER_ACCEPT_ENCODING), &x->wishes.coding, &x->wishes.coding_must) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
 	return 0;
 }
 
@@ -169,24 +188,25 @@ read_headers(struct exchange *x, const char *version, struct err *e)
 	}
 	if (find_route(x, e) < 0 || check_query(rq, e) < 0)
 		return -1;
-	if (!negotiate_accepts_json(header(x, MHD_HTTP_HEADER_ACCEPT)))
-		return err_set(e, ERR_NOT_ACCEPTABLE, "this version answers in application/json");
 	rq->if_match = header(x, MHD_HTTP_HEADER_IF_MATCH);
-	return check_promises(x, e) < 0 ? -1 : check_body_headers(x, e);
+	if (check_promises(x, e) < 0 || check_body_headers(x, e) < 0)
+		return -1;
+	return check_wishes(x, e);
 }
 
 static enum MHD_Result
 send_answer(struct exchange *x)
 {
-	const char *allow;
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
 	buf_byte(&x->allow, '\0');
-	allow = x->allow.failed ? "" : x->allow.bytes;
+	x->wishes.allow = x->allow.failed ? "" : x->allow.bytes;
+	x->wishes.target = x->target;
+	x->wishes.request_id = x->request_id;
 	if (x->request.err.code != ERR_NONE)
 		snprintf(x->code, sizeof(x->code), "%s", err_code_text(x->request.err.code));
-	response = answer_make(&x->answer, &x->request, x->target, allow, x->request_id, &x->status);
+	response = answer_make(&x->answer, &x->request, &x->wishes, &x->status);
 	if (response == NULL)
 		return MHD_NO;
 	if (x->close)
@@ -334,6 +354,7 @@ exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum 
 	*context = NULL;
 	server = x->server;
 	log_exchange(x, how);
+	answer_fini(&x->answer);
 	request_fini(&x->request);
 	buf_fini(&x->allow);
 	free(x->target);

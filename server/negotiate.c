@@ -4,80 +4,169 @@
 #include <string.h>
 #include <strings.h>
 
-static bool
-equals(const char *text, size_t len, const char *wanted)
-{
-	return strlen(wanted) == len && strncasecmp(text, wanted, len) == 0;
-}
+/* The value of a q parameter: thousandths. */
+#define Q_ONE 1000
 
-/* The length of a media range without its parameters and the space around it; moves *p to its start. */
-static size_t
-media_range(const char **p)
-{
+/* An element of a header's list: "application/json;q=0.5", of which `name` is the part before the parameters. */
+struct element {
+	const char *name;
 	size_t len;
+	int q; /* 0..Q_ONE */
+};
 
-	*p += strspn(*p, " \t");
-	len = strcspn(*p, ";,");
-	while (len > 0 && ((*p)[len - 1] == ' ' || (*p)[len - 1] == '\t'))
-		len--;
-	return len;
-}
-
-bool
-negotiate_is_json(const char *content_type)
-{
-	size_t len;
-
-	if (content_type == NULL)
-		return true;
-	len = media_range(&content_type);
-	return len == 0 || equals(content_type, len, "application/json") ||
-	    equals(content_type, len, "application/x-www-form-urlencoded") ||
-	    (len > 5 && strncasecmp(content_type + len - 5, "+json", 5) == 0);
-}
-
-/* Whether the parameters say q=0 (also 0.0, 0.00, 0.000). */
 static bool
-is_refused(const char *parameters, size_t len)
+equals(const struct element *el, const char *wanted)
 {
-	const char *end = parameters + len;
+	return strlen(wanted) == el->len && strncasecmp(el->name, wanted, el->len) == 0;
+}
 
-	for (const char *p = parameters; p < end; p++) {
-		if (*p != ';')
-			continue;
+/* "0.25" as 250; what is no qvalue counts as 1, as if it were not there. */
+static int
+parse_q(const char *p, const char *end)
+{
+	int q = 0, place = Q_ONE;
+
+	if (p == end || (*p != '0' && *p != '1'))
+		return Q_ONE;
+	q = (*p++ - '0') * Q_ONE;
+	if (p < end && *p == '.')
+		for (p++; p < end && *p >= '0' && *p <= '9' && place > 1; p++)
+			q += (*p - '0') * (place /= 10);
+	return q < Q_ONE ? q : Q_ONE;
+}
+
+/* The q among the parameters [p, end), which begin with a ';' or are none. */
+static int
+find_q(const char *p, const char *end)
+{
+	while (p < end) {
 		p++;
-		p += strspn(p, " \t");
-		if ((*p | 0x20) == 'q' && p[1] == '=') {
-			p += 2;
-			return p + strspn(p, "0.") == p + strcspn(p, ";, \t");
-		}
-		p--;
+		while (p < end && (*p == ' ' || *p == '\t'))
+			p++;
+		if (end - p >= 2 && (*p | 0x20) == 'q' && p[1] == '=')
+			return parse_q(p + 2, end);
+		while (p < end && *p != ';')
+			p++;
 	}
-	return false;
+	return Q_ONE;
 }
 
-/* The most specific range that fits decides. */
-bool
-negotiate_accepts_json(const char *accept)
+/* The next element at *p; moves *p behind it. Returns whether there was one. */
+static bool
+next_element(const char **p, struct element *el)
 {
-	static const char *const ranges[] = { "*/*", "application/*", "application/json" };
-	int best = -1;
-	bool accepted = false;
-	size_t len, item;
+	const char *end;
 
-	if (accept == NULL)
-		return true;
-	for (const char *p = accept; *p != '\0'; p += item + (p[item] == ',')) {
-		item = strcspn(p, ",");
-		const char *range = p;
+	*p += strspn(*p, " \t,");
+	if (**p == '\0')
+		return false;
+	end = *p + strcspn(*p, ",");
+	el->name = *p;
+	el->len = strcspn(*p, ";,");
+	el->q = find_q(*p + el->len, end);
+	while (el->len > 0 && (el->name[el->len - 1] == ' ' || el->name[el->len - 1] == '\t'))
+		el->len--;
+	*p = end;
+	return true;
+}
 
-		len = media_range(&range);
+static bool
+ends_in_json(const struct element *el)
+{
+	return el->len > 5 && strncasecmp(el->name + el->len - 5, "+json", 5) == 0;
+}
+
+int
+negotiate_form(const char *content_type, enum form *out)
+{
+	struct element el;
+
+	*out = FORM_JSON;
+	if (content_type == NULL || !next_element(&content_type, &el))
+		return 0;
+	for (int form = 0; form < FORM_COUNT; form++)
+		if (equals(&el, form_media_type((enum form)form))) {
+			*out = (enum form)form;
+			return 0;
+		}
+	return el.len == 0 || equals(&el, "application/x-www-form-urlencoded") || ends_in_json(&el) ? 0 : -1;
+}
+
+int
+negotiate_coding(const char *content_encoding, enum coding *out)
+{
+	struct element el;
+
+	*out = CODING_IDENTITY;
+	if (content_encoding == NULL || !next_element(&content_encoding, &el))
+		return 0;
+	if (coding_parse(el.name, el.len, out) < 0)
+		return -1;
+	return next_element(&content_encoding, &el) ? -1 : 0;
+}
+
+/* The q of a form: that of the most specific range which it fits, or 0. */
+static int
+form_q(const char *accept, enum form form)
+{
+	const char *const ranges[] = { "*/*", "application/*", form_media_type(form) };
+	struct element el;
+	int best = -1, q = 0;
+
+	while (next_element(&accept, &el)) {
+		/* A client that asks for problem+json, or another +json, takes JSON. */
+		if (form == FORM_JSON && best < 0 && ends_in_json(&el))
+			q = el.q;
 		for (int i = 0; i < 3; i++)
-			if (equals(range, len, ranges[i]) && i >= best) {
+			if (i >= best && equals(&el, ranges[i])) {
 				best = i;
-				accepted = !is_refused(range + len, (size_t)(p + item - (range + len)));
+				q = el.q;
 			}
 	}
-	/* An empty header says nothing; a problem+json that a client asks for comes with JSON. */
-	return best >= 0 ? accepted : *accept == '\0' || strcasestr(accept, "+json") != NULL;
+	return q;
+}
+
+int
+negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out)
+{
+	enum form other = preferred == FORM_JSON ? FORM_NPY : FORM_JSON;
+	int q_preferred, q_other;
+
+	*out = preferred;
+	/* An empty header says nothing. */
+	if (accept == NULL || accept[strspn(accept, " \t,")] == '\0')
+		return 0;
+	q_preferred = form_q(accept, preferred);
+	q_other = npy || other == FORM_JSON ? form_q(accept, other) : 0;
+	if (q_other > q_preferred)
+		*out = other;
+	return q_preferred > 0 || q_other > 0 ? 0 : -1;
+}
+
+int
+negotiate_answer_coding(const char *accept_encoding, enum coding *out, bool *must)
+{
+	int q[CODING_COUNT] = { -1, -1, -1 }, rest = -1;
+	enum coding named;
+	struct element el;
+
+	*out = CODING_IDENTITY;
+	*must = false;
+	if (accept_encoding == NULL)
+		return 0;
+	while (next_element(&accept_encoding, &el)) {
+		if (equals(&el, "*"))
+			rest = el.q;
+		else if (coding_parse(el.name, el.len, &named) == 0)
+			q[named] = el.q;
+	}
+	/* What is not listed is what "*" says, and without that: identity may always be sent, another coding never. */
+	for (int i = 0; i < CODING_COUNT; i++)
+		if (q[i] < 0)
+			q[i] = rest >= 0 ? rest : i == CODING_IDENTITY ? 1 : 0;
+	*must = q[CODING_IDENTITY] == 0;
+	*out = q[CODING_DEFLATE] > q[CODING_GZIP] ? CODING_DEFLATE : CODING_GZIP;
+	if (q[*out] == 0 || q[*out] < q[CODING_IDENTITY])
+		*out = CODING_IDENTITY;
+	return *out == CODING_IDENTITY && *must ? -1 : 0;
 }

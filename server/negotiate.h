@@ -1,16 +1,29 @@
-/* Media types: what a body claims to be, and what a client will take. Pure. */
+/* Media types and codings: what a body claims to be, and what a client will take (RFC 9110, section 12.5). Pure. */
 #ifndef SERVER_NEGOTIATE_H
 #define SERVER_NEGOTIATE_H
 
-#include <stdbool.h>
+#include "base/compiler.h"
+#include "codec/body.h"
 
 /*
- * Whether a Content-Type is JSON: application/json, anything with +json, none at all (NULL), or what curl -d says when it is not told
- * (application/x-www-form-urlencoded). Parameters such as charset are passed over.
+ * The form that a Content-Type names. JSON is application/json, anything with +json, none at all (NULL), or what curl -d says when it is
+ * not told (application/x-www-form-urlencoded). Parameters such as charset are passed over. Returns -1 when it is no form of ours.
  */
-bool negotiate_is_json(const char *content_type);
+int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 
-/* Whether an Accept header (NULL: there is none) takes application/json: RFC 9110, section 12.5.1. */
-bool negotiate_accepts_json(const char *accept);
+/* The coding that a Content-Encoding names; NULL: CODING_IDENTITY. Returns -1 when it is none of ours, or several. */
+int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
+
+/*
+ * The form of the answer by an Accept header (NULL: there is none): of FORM_JSON and, where `npy`, FORM_NPY, the one that it takes with
+ * the highest q, and where that leaves a choice `preferred`. Returns -1 when it takes none.
+ */
+int negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out) MUST_CHECK;
+
+/*
+ * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip, or deflate, where it is wanted at least as much as
+ * no coding. *must: identity is not acceptable. Returns -1 when nothing is.
+ */
+int negotiate_answer_coding(const char *accept_encoding, enum coding *out, bool *must) MUST_CHECK;
 
 #endif

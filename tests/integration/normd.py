@@ -18,23 +18,27 @@ PATIENCE = float(os.environ.get("NORMD_PATIENCE", "1"))
 
 
 class Answer:
-    """A status, headers (names in lower case), and a body, which is parsed where it is JSON."""
+    """A status, headers (names in lower case), and a body: as bytes, as text, parsed where it is JSON."""
 
-    def __init__(self, status, headers, body):
+    def __init__(self, status, headers, raw):
         self.status = status
         self.headers = headers
-        self.body = body
+        self.raw = raw
+
+    @property
+    def body(self):
+        return self.raw.decode()
 
     @property
     def json(self):
-        return json.loads(self.body)
+        return json.loads(self.raw)
 
     @property
     def code(self):
         return self.json["code"]
 
     def __repr__(self):
-        return f"<{self.status} {self.body[:300]!r}>"
+        return f"<{self.status} {self.raw[:300]!r}>"
 
 
 class Daemon:
@@ -145,7 +149,7 @@ def parse_answer(raw):
     for line in lines[1:]:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Answer(status, headers, rest.decode())
+    return Answer(status, headers, rest)
 
 
 class Client:
@@ -158,7 +162,7 @@ class Client:
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         self.connection.request(method, path, data, headers or {})
         response = self.connection.getresponse()
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read().decode())
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
 
     def close(self):
         self.connection.close()

@@ -51,12 +51,12 @@ class Wire(DaemonTest):
         body, path = '{"data":[[1],[2]]}', self.path("bn", "train")
         for good in ("application/json", "application/json; charset=utf-8", "application/ld+json", ""):
             self.call("POST", path, body, {"Content-Type": good}, status=200)
-        for bad in ("text/plain", "application/octet-stream", "application/x-npy"):
+        for bad in ("text/plain", "application/octet-stream", "application/x-npyz"):
             self.refused("unsupported_media_type", 415, "POST", path, body, {"Content-Type": bad})
-        self.refused("unsupported_media_type", 415, "POST", path, body, {"Content-Encoding": "gzip"})
+        self.refused("unsupported_media_type", 415, "POST", path, body, {"Content-Encoding": "br"})
         for good in ("*/*", "application/json", "text/html, application/*;q=0.5", "application/json;q=0.1, */*;q=0"):
             self.call("POST", path, body, {"Accept": good}, status=200)
-        for bad in ("text/html", "application/json;q=0", "application/x-npy"):
+        for bad in ("text/html", "application/json;q=0", "application/x-npyz"):
             self.refused("not_acceptable", 406, "POST", path, body, {"Accept": bad})
 
     def test_idempotency_keys_are_refused_rather_than_ignored(self):

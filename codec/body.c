@@ -1,0 +1,132 @@
+#include "codec/body.h"
+
+#include <stdlib.h>
+
+#include "codec/npy.h"
+
+/* What a form needs of its decoder. */
+struct form_row {
+	const char *media_type;
+	enum err_code damaged; /* the code of a body of this form that is none */
+	int (*feed)(struct body *b, const char *bytes, size_t len, struct err *e);
+	int (*finish)(struct body *b, struct err *e);
+};
+
+struct body {
+	const struct form_row *form;
+	struct json_scan *scan; /* of JSON, else NULL */
+	struct npy *npy;        /* of .npy, else NULL */
+	struct coding_decoder *decoder;
+	size_t bytes_max;
+	size_t bytes; /* without the coding, so far */
+};
+
+static int
+json_feed(struct body *b, const char *bytes, size_t len, struct err *e)
+{
+	return json_scan_feed(b->scan, bytes, len, e);
+}
+
+static int
+json_finish(struct body *b, struct err *e)
+{
+	return json_scan_finish(b->scan, e);
+}
+
+static int
+array_feed(struct body *b, const char *bytes, size_t len, struct err *e)
+{
+	return npy_feed(b->npy, bytes, len, e);
+}
+
+static int
+array_finish(struct body *b, struct err *e)
+{
+	return npy_finish(b->npy, e);
+}
+
+static const struct form_row forms[FORM_COUNT] = {
+	[FORM_JSON] = { "application/json", ERR_BAD_JSON, json_feed, json_finish },
+	[FORM_NPY] = { "application/x-npy", ERR_BAD_NPY, array_feed, array_finish },
+};
+
+const char *
+form_media_type(enum form form)
+{
+	return forms[form].media_type;
+}
+
+struct body *
+body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max)
+{
+	struct body *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->form = &forms[form];
+	b->bytes_max = bytes_max;
+	if (form == FORM_NPY)
+		b->npy = npy_new(bytes_max);
+	else
+		b->scan = json_scan_new(slots, slot_count, bytes_max);
+	if (coding != CODING_IDENTITY)
+		b->decoder = coding_decoder_new(coding);
+	if ((b->scan != NULL || b->npy != NULL) && (b->decoder != NULL || coding == CODING_IDENTITY))
+		return b;
+	body_free(b);
+	return NULL;
+}
+
+void
+body_free(struct body *b)
+{
+	if (b == NULL)
+		return;
+	json_scan_free(b->scan);
+	npy_free(b->npy);
+	coding_decoder_free(b->decoder);
+	free(b);
+}
+
+/* Takes bytes without the coding: a bomb goes off here, at the first byte beyond the limit. */
+static int
+body_take(void *arg, const char *bytes, size_t len, struct err *e)
+{
+	struct body *b = arg;
+
+	if (len > b->bytes_max - b->bytes)
+		return err_set(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
+		    b->decoder != NULL ? ", its Content-Encoding undone," : "", b->bytes_max);
+	b->bytes += len;
+	return b->form->feed(b, bytes, len, e);
+}
+
+int
+body_feed(struct body *b, const char *bytes, size_t len, struct err *e)
+{
+	if (b->decoder == NULL)
+		return body_take(b, bytes, len, e);
+	return coding_decode(b->decoder, bytes, len, body_take, b, b->form->damaged, e);
+}
+
+int
+body_finish(struct body *b, struct err *e)
+{
+	if (b->decoder != NULL && coding_decoder_finish(b->decoder, b->form->damaged, e) < 0)
+		return -1;
+	return b->form->finish(b, e);
+}
+
+const struct cJSON *
+body_envelope(const struct body *b)
+{
+	return b->scan != NULL ? json_scan_envelope(b->scan) : NULL;
+}
+
+struct tensor *
+body_tensor(struct body *b, size_t slot)
+{
+	if (b->scan != NULL)
+		return json_scan_tensor(b->scan, slot);
+	return slot == 0 ? npy_tensor(b->npy) : NULL;
+}

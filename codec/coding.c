@@ -1,0 +1,224 @@
+#include "codec/coding.h"
+
+#define ZLIB_CONST /* its input is const */
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <zlib.h>
+
+#define BLOCK_BYTES ((size_t)16 * 1024)
+
+/* What is added to a window's bits to tell zlib the format. */
+#define WINDOW_GZIP (MAX_WBITS + 16)
+#define WINDOW_ZLIB MAX_WBITS
+#define WINDOW_RAW (-MAX_WBITS)
+
+/* Digits hardly shrink further at higher levels, which cost several times as much. */
+#define LEVEL Z_BEST_SPEED
+#define MEMORY_LEVEL 8
+
+static const char *const names[CODING_COUNT] = { "identity", "gzip", "deflate" };
+
+const char *
+coding_name(enum coding coding)
+{
+	return names[coding];
+}
+
+int
+coding_parse(const char *name, size_t len, enum coding *coding)
+{
+	if (len > 2 && strncasecmp(name, "x-", 2) == 0) {
+		name += 2;
+		len -= 2;
+		if (len != 4)
+			return -1;
+	}
+	for (unsigned i = 0; i < CODING_COUNT; i++)
+		if (strlen(names[i]) == len && strncasecmp(names[i], name, len) == 0) {
+			*coding = (enum coding)i;
+			return 0;
+		}
+	return -1;
+}
+
+struct coding_decoder {
+	z_stream z;
+	enum coding coding;
+	enum { DECODER_NEW, DECODER_WITHIN, DECODER_ENDED } state; /* of the current member */
+	unsigned char first[2];                                    /* deflate: what tells zlib's format from bare data */
+	unsigned first_len;
+	char block[BLOCK_BYTES];
+};
+
+struct coding_decoder *
+coding_decoder_new(enum coding coding)
+{
+	struct coding_decoder *d = calloc(1, sizeof(*d));
+
+	if (d != NULL)
+		d->coding = coding;
+	return d;
+}
+
+void
+coding_decoder_free(struct coding_decoder *d)
+{
+	if (d == NULL)
+		return;
+	inflateEnd(&d->z);
+	free(d);
+}
+
+static int
+refuse(const struct coding_decoder *d, const char *what, enum err_code damaged, struct err *e)
+{
+	return err_set(e, damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
+}
+
+/* Whether two bytes begin zlib's format: method 8 and a check sum over both. */
+static bool
+begins_zlib(const unsigned char first[2])
+{
+	return (first[0] & 0x0f) == Z_DEFLATED && (first[0] << 8 | first[1]) % 31 == 0;
+}
+
+/* A member begins, or the body does. */
+static int
+decoder_begin(struct coding_decoder *d, struct err *e)
+{
+	int window = WINDOW_GZIP, result;
+
+	if (d->coding == CODING_DEFLATE)
+		window = begins_zlib(d->first) ? WINDOW_ZLIB : WINDOW_RAW;
+	result = d->state == DECODER_NEW ? inflateInit2(&d->z, window) : inflateReset(&d->z);
+	d->state = DECODER_WITHIN;
+	return result == Z_OK ? 0 : err_set_memory(e);
+}
+
+/* Decodes from d->z's input until it is used up or the member ends. */
+static int
+decoder_run(struct coding_decoder *d, coding_sink *sink, void *arg, enum err_code damaged, struct err *e)
+{
+	size_t made;
+	int result;
+
+	do {
+		d->z.next_out = (Bytef *)d->block;
+		d->z.avail_out = BLOCK_BYTES;
+		result = inflate(&d->z, Z_NO_FLUSH);
+		if (result == Z_MEM_ERROR)
+			return err_set_memory(e);
+		if (result == Z_NEED_DICT)
+			return refuse(d, "it needs a dictionary", damaged, e);
+		if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
+			return refuse(d, d->z.msg != NULL ? d->z.msg : "damaged data", damaged, e);
+		made = BLOCK_BYTES - d->z.avail_out;
+		if (made > 0 && sink(arg, d->block, made, e) < 0)
+			return -1;
+	} while (result == Z_OK && (d->z.avail_in > 0 || d->z.avail_out == 0));
+	if (result == Z_STREAM_END)
+		d->state = DECODER_ENDED;
+	return 0;
+}
+
+/* All of the input is decoded, through as many members as it has. */
+static int
+decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, coding_sink *sink, void *arg,
+    enum err_code damaged, struct err *e)
+{
+	d->z.next_in = bytes;
+	d->z.avail_in = (uInt)len;
+	while (d->z.avail_in > 0) {
+		if (d->state == DECODER_ENDED && d->coding != CODING_GZIP)
+			return refuse(d, "there are bytes after its end", damaged, e);
+		if (d->state != DECODER_WITHIN && decoder_begin(d, e) < 0)
+			return -1;
+		if (decoder_run(d, sink, arg, damaged, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+coding_decode(
+    struct coding_decoder *d, const char *bytes, size_t len, coding_sink *sink, void *arg, enum err_code damaged, struct err *e)
+{
+	const unsigned char *p = (const unsigned char *)bytes;
+	size_t piece;
+
+	/* Deflate: the first two bytes are held back until both are there. */
+	while (d->state == DECODER_NEW && d->coding == CODING_DEFLATE && len > 0 && d->first_len < sizeof(d->first)) {
+		d->first[d->first_len++] = *p++;
+		len--;
+		if (d->first_len == sizeof(d->first) && decoder_take(d, d->first, sizeof(d->first), sink, arg, damaged, e) < 0)
+			return -1;
+	}
+	for (; len > 0; p += piece, len -= piece) {
+		piece = len < INT_MAX ? len : INT_MAX;
+		if (decoder_take(d, p, piece, sink, arg, damaged, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+coding_decoder_finish(const struct coding_decoder *d, enum err_code damaged, struct err *e)
+{
+	return d->state == DECODER_ENDED ? 0 : refuse(d, "they end too early", damaged, e);
+}
+
+struct coding_encoder {
+	z_stream z;
+	coding_source *source;
+	void *arg;
+	bool source_ended;
+	bool ended;
+	char block[BLOCK_BYTES];
+};
+
+struct coding_encoder *
+coding_encoder_new(enum coding coding, coding_source *source, void *arg)
+{
+	struct coding_encoder *c = calloc(1, sizeof(*c));
+	int window = coding == CODING_GZIP ? WINDOW_GZIP : WINDOW_ZLIB;
+
+	if (c == NULL)
+		return NULL;
+	c->source = source;
+	c->arg = arg;
+	if (deflateInit2(&c->z, LEVEL, Z_DEFLATED, window, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+coding_encoder_free(struct coding_encoder *c)
+{
+	if (c == NULL)
+		return;
+	deflateEnd(&c->z);
+	free(c);
+}
+
+size_t
+coding_encode(struct coding_encoder *c, char *out, size_t room)
+{
+	const size_t size = room < INT_MAX ? room : INT_MAX;
+
+	c->z.next_out = (Bytef *)out;
+	c->z.avail_out = (uInt)size;
+	while (!c->ended && c->z.avail_out == size) {
+		if (c->z.avail_in == 0 && !c->source_ended) {
+			c->z.next_in = (const Bytef *)c->block;
+			c->z.avail_in = (uInt)c->source(c->arg, c->block, BLOCK_BYTES);
+			c->source_ended = c->z.avail_in == 0;
+		}
+		c->ended = deflate(&c->z, c->source_ended ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_END;
+	}
+	return size - c->z.avail_out;
+}

@@ -1,0 +1,171 @@
+/* Media types and codings in headers, as clients really send them and as they might. */
+#include "tests/unit/unit.h"
+
+#include "server/negotiate.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NONE (-1)
+
+START_TEST(test_content_type)
+{
+	static const struct {
+		const char *header;
+		int form;
+	} cases[] = {
+		{ NULL, FORM_JSON },
+		{ "", FORM_JSON },
+		{ "application/json", FORM_JSON },
+		{ "Application/JSON", FORM_JSON },
+		{ "application/json; charset=utf-8", FORM_JSON },
+		{ "application/json ;charset=utf-8", FORM_JSON },
+		{ " application/json", FORM_JSON },
+		{ "application/vnd.api+json", FORM_JSON },
+		{ "application/x-www-form-urlencoded", FORM_JSON },
+		{ "application/x-npy", FORM_NPY },
+		{ "APPLICATION/X-NPY;version=1", FORM_NPY },
+		{ "application/x-npyz", NONE },
+		{ "application/octet-stream", NONE },
+		{ "text/plain", NONE },
+		{ "+json", NONE },
+		{ "json", NONE },
+		{ "multipart/form-data; boundary=application/json", NONE },
+	};
+	enum form form;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int result = negotiate_form(cases[i].header, &form);
+
+		ck_assert_msg(result == (cases[i].form == NONE ? -1 : 0), "%s", cases[i].header);
+		if (result == 0)
+			ck_assert_msg((int)form == cases[i].form, "%s", cases[i].header);
+	}
+}
+END_TEST
+
+START_TEST(test_content_encoding)
+{
+	static const struct {
+		const char *header;
+		int coding;
+	} cases[] = {
+		{ NULL, CODING_IDENTITY },
+		{ "", CODING_IDENTITY },
+		{ "identity", CODING_IDENTITY },
+		{ "gzip", CODING_GZIP },
+		{ "GZIP", CODING_GZIP },
+		{ " x-gzip ", CODING_GZIP },
+		{ "deflate", CODING_DEFLATE },
+		{ "br", NONE },
+		{ "gzip, gzip", NONE },
+		{ "gzip, deflate", NONE },
+		{ "zstd", NONE },
+	};
+	enum coding coding;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int result = negotiate_coding(cases[i].header, &coding);
+
+		ck_assert_msg(result == (cases[i].coding == NONE ? -1 : 0), "%s", cases[i].header);
+		if (result == 0)
+			ck_assert_msg((int)coding == cases[i].coding, "%s", cases[i].header);
+	}
+}
+END_TEST
+
+/* The answer where the question was JSON, was .npy, and where there is no .npy. */
+START_TEST(test_accept)
+{
+	static const struct {
+		const char *header;
+		int json, npy, only_json;
+	} cases[] = {
+		{ NULL, FORM_JSON, FORM_NPY, FORM_JSON },
+		{ "", FORM_JSON, FORM_NPY, FORM_JSON },
+		{ " ,", FORM_JSON, FORM_NPY, FORM_JSON },
+		{ "*/*", FORM_JSON, FORM_NPY, FORM_JSON },
+		{ "application/*", FORM_JSON, FORM_NPY, FORM_JSON },
+		{ "application/json", FORM_JSON, FORM_JSON, FORM_JSON },
+		{ "application/x-npy", FORM_NPY, FORM_NPY, NONE },
+		{ "application/json, application/x-npy", FORM_JSON, FORM_NPY, FORM_JSON },
+		{ "application/json;q=0.5, application/x-npy", FORM_NPY, FORM_NPY, FORM_JSON },
+		{ "application/json, application/x-npy;q=0.9", FORM_JSON, FORM_JSON, FORM_JSON },
+		{ "application/json;q=0, */*", FORM_NPY, FORM_NPY, NONE },
+		{ "*/*, application/json;q=0", FORM_NPY, FORM_NPY, NONE },
+		{ "application/x-npy;q=0, */*;q=0.1", FORM_JSON, FORM_JSON, FORM_JSON },
+		{ "application/json, text/plain, */*", FORM_JSON, FORM_NPY, FORM_JSON },
+		{ "application/problem+json", FORM_JSON, FORM_JSON, FORM_JSON },
+		{ "application/problem+json;q=0", NONE, NONE, NONE },
+		{ "text/html", NONE, NONE, NONE },
+		{ "text/html, */*;q=0.000", NONE, NONE, NONE },
+		{ "application/json;version=2;q=0.3, application/x-npy; q=0.299", FORM_JSON, FORM_JSON, FORM_JSON },
+		{ "application/json;Q=0.3, application/x-npy;q=0.4", FORM_NPY, FORM_NPY, FORM_JSON },
+		{ "application/json;q=nonsense", FORM_JSON, FORM_JSON, FORM_JSON },
+	};
+	enum form form;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const char *h = cases[i].header;
+
+		ck_assert_msg(
+		    (negotiate_answer_form(h, true, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].json, "%s", h);
+		ck_assert_msg(
+		    (negotiate_answer_form(h, true, FORM_NPY, &form) == 0 ? (int)form : NONE) == cases[i].npy, "%s", h);
+		ck_assert_msg(
+		    (negotiate_answer_form(h, false, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].only_json, "%s", h);
+	}
+}
+END_TEST
+
+START_TEST(test_accept_encoding)
+{
+	static const struct {
+		const char *header;
+		int coding;
+		bool must;
+	} cases[] = {
+		{ NULL, CODING_IDENTITY, false },
+		{ "", CODING_IDENTITY, false },
+		{ "gzip", CODING_GZIP, false },
+		{ "gzip, deflate, br", CODING_GZIP, false },
+		{ "deflate", CODING_DEFLATE, false },
+		{ "deflate, gzip;q=0.9", CODING_DEFLATE, false },
+		{ "gzip;q=0", CODING_IDENTITY, false },
+		{ "br", CODING_IDENTITY, false },
+		{ "*", CODING_GZIP, false },
+		{ "*;q=0.1", CODING_GZIP, false },
+		{ "gzip;q=0, *", CODING_DEFLATE, false },
+		{ "identity", CODING_IDENTITY, false },
+		{ "identity, gzip;q=0.5", CODING_IDENTITY, false },
+		{ "identity;q=0.5, gzip", CODING_GZIP, false },
+		{ "gzip;q=0.001", CODING_GZIP, false },
+		{ "identity;q=0, gzip", CODING_GZIP, true },
+		{ "gzip, *;q=0", CODING_GZIP, true },
+		{ "identity;q=0", NONE, true },
+		{ "*;q=0", NONE, true },
+		{ "br, *;q=0", NONE, true },
+	};
+	enum coding coding;
+	bool must;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		int result = negotiate_answer_coding(cases[i].header, &coding, &must);
+
+		ck_assert_msg((result == 0 ? (int)coding : NONE) == cases[i].coding, "%s", cases[i].header);
+		ck_assert_msg(must == cases[i].must, "%s", cases[i].header);
+	}
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("negotiate");
+	TCase *all = tcase_create("headers");
+
+	tcase_add_test(all, test_content_type);
+	tcase_add_test(all, test_content_encoding);
+	tcase_add_test(all, test_accept);
+	tcase_add_test(all, test_accept_encoding);
+	suite_add_tcase(suite, all);
+	return suite;
+}
