@@ -1,6 +1,6 @@
 # normd. `make help` lists the targets.
 #
-# One folder is one archive. Each variant (release, asan, tsan, coverage) has a build folder of its own; a change of compiler or
+# One folder is one archive. Each variant (release, asan, tsan, coverage, fuzz) has a build folder of its own; a change of compiler or
 # flags rebuilds that folder. CFLAGS, CPPFLAGS and LDFLAGS are yours: normd's own flags stand apart from them.
 
 VERSION  := 0.1.0
@@ -24,6 +24,8 @@ harden   := -fstack-protector-strong -fPIE
 variant_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DARENA_EACH_APART -O1
 variant_tsan     := -fsanitize=thread -fno-omit-frame-pointer -O1
 variant_coverage := --coverage -O0
+variant_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+                    -DARENA_EACH_APART -O1 -Wno-format-nonliteral
 variant_release  := -D_FORTIFY_SOURCE=2
 
 all_cflags  := $(std) $(warnings) $(numbers) $(harden) $(CPPFLAGS) $(CFLAGS) $(variant_$(VARIANT)) -pthread
@@ -44,6 +46,12 @@ archives := $(foreach r,$(ROOMS),$(B)/lib$(r).a)
 link_archives := $(B)/libserver.a $(B)/libhandlers.a $(B)/libstorage.a $(B)/libcodec.a $(B)/libnorm.a $(B)/libbase.a
 
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+# A fuzz target is linked with libFuzzer (VARIANT=fuzz), or with replay.c to run its committed corpus.
+fuzz_names   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_% tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+fuzz_replays := $(fuzz_names:%=$(B)/tests/fuzz/replay_%)
+fuzz_targets := $(fuzz_names:%=$(B)/tests/fuzz/fuzz_%)
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -74,6 +82,10 @@ $(B)/handlers/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
 ifeq ($(VARIANT),release)
 $(B)/norm/%.o $(B)/codec/%.o $(B)/bench/%.o: all_cflags += -O3
 endif
+# The fuzzer follows what the codec does, not the tests that judge it.
+ifeq ($(VARIANT),fuzz)
+$(B)/tests/%.o: all_cflags += -fno-sanitize=fuzzer-no-link
+endif
 
 $(B)/%.o: %.c $(B)/flags | $(B)/packages
 	@mkdir -p $(@D)
@@ -96,6 +108,14 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) |
 	$(CC) $(all_ldflags) -o $@ $< $(B)/tests/unit/main.o $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
 
+fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
+$(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_codec)
+$(fuzz_targets): $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(fuzz_archives)
+	$(CC) $(all_ldflags) -fsanitize=fuzzer -o $@ $^ $(libs_codec)
+$(B)/tests/fuzz/make_seeds: $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/seeds/*.c)) $(B)/tests/fuzz/fuzz.o
+	$(CC) $(all_ldflags) -o $@ $^ -lm
+
 setup: ## install what building, running and testing need (Debian, Ubuntu)
 	scripts/setup build run test
 
@@ -106,8 +126,8 @@ run: all ## build, run the worked example on real data, then keep serving (PORT=
 unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
-test: test-setup all ## all tests: unit, layering, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests)
+test: test-setup all ## all tests: unit, fuzz corpora, layering, integration
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
@@ -125,7 +145,7 @@ tsan: ## the whole suite under the thread sanitizer
 
 valgrind: test-setup all ## the unit tests and a round of the daemon under valgrind
 	@scripts/setup valgrind
-	@$(MAKE) --no-print-directory $(unit_tests)
+	@$(MAKE) --no-print-directory $(unit_tests) $(fuzz_replays)
 	@tests/run --build $(B) --valgrind
 
 coverage: ## line coverage of the whole suite, in build/coverage/report
@@ -133,13 +153,25 @@ coverage: ## line coverage of the whole suite, in build/coverage/report
 	$(MAKE) VARIANT=coverage test
 	@scripts/coverage build/coverage
 
+# The one build with clang.
+.PHONY: fuzz fuzz-merge fuzz-targets
+fuzz-targets:
+	@scripts/setup build fuzz
+	@$(MAKE) --no-print-directory -s VARIANT=fuzz CC=clang $(patsubst %,build/fuzz/tests/fuzz/%,$(fuzz_names:%=fuzz_%) make_seeds)
+
+fuzz: fuzz-targets ## look for inputs that break the codec (FUZZ_SECONDS= for each target, FUZZ_TARGETS=)
+	@scripts/fuzz run $(FUZZ_SECONDS) $(or $(FUZZ_TARGETS),$(fuzz_names))
+
+fuzz-merge: fuzz-targets ## the smallest corpora that reach all that was reached, into tests/fuzz/corpus
+	@scripts/fuzz merge $(or $(FUZZ_TARGETS),$(fuzz_names))
+
 lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 	@scripts/setup lint
 	@scripts/lint
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a

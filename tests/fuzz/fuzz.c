@@ -1,0 +1,51 @@
+#include "tests/fuzz/fuzz.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+fuzz_check(bool holds, const char *format, ...)
+{
+	va_list args;
+
+	if (holds)
+		return;
+	va_start(args, format);
+	fputs("fuzz: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	abort();
+}
+
+char *
+fuzz_copy(const void *bytes, size_t len)
+{
+	char *copy = malloc(len);
+
+	fuzz_check(copy != NULL || len == 0, "no memory");
+	if (len > 0)
+		memcpy(copy, bytes, len);
+	return copy;
+}
+
+char *
+fuzz_text(const void *bytes, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	fuzz_check(copy != NULL, "no memory");
+	memcpy(copy, bytes, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+size_t
+fuzz_piece(const struct fuzz_cuts *cuts, size_t at, size_t len)
+{
+	size_t want = at == 0 && cuts->first > 0 ? cuts->first : cuts->step;
+
+	return want == 0 || want > len - at ? len - at : want;
+}

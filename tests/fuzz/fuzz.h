@@ -1,0 +1,38 @@
+/*
+ * What the fuzz targets share. A target is one file, fuzz_*.c, that gives LLVMFuzzerTestOneInput; it is linked with libFuzzer
+ * (make fuzz), or with replay.c, which runs it over its committed corpus (make test). A property that does not hold aborts: so
+ * a target finds wrong answers, not only crashes.
+ */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Runs the target on one input. Returns 0. */
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+/* The property that the message names must hold. */
+void fuzz_check(bool holds, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The `len` bytes in a block of exactly their size, so that a sanitizer sees a byte read beyond them. To be freed. */
+char *fuzz_copy(const void *bytes, size_t len) MUST_CHECK;
+
+/* The same with a NUL after them. */
+char *fuzz_text(const void *bytes, size_t len) MUST_CHECK;
+
+/* How an input is cut into pieces: the first has `first` bytes, every other one `step`; 0 means all that is left. */
+struct fuzz_cuts {
+	size_t first;
+	size_t step;
+};
+
+/* The length of the piece at `at` of an input of `len` bytes; at < len. */
+size_t fuzz_piece(const struct fuzz_cuts *cuts, size_t at, size_t len);
+
+#endif

@@ -1,0 +1,287 @@
+/*
+ * The number reader and writer. The input is one byte that chooses a cut, and bytes that are read as a number's text, and as
+ * the bits of numbers.
+ *
+ *   - The result, and the byte that it names, are those of RFC 8259's grammar, however the text is cut.
+ *   - The value has the bits that the C library gives, which rounds correctly; where that is infinite, it is an overflow.
+ *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/decimal.h"
+#include "tests/fuzz/fuzz.h"
+
+#define CUTS_ALL 24       /* shorter texts are cut everywhere */
+#define DOUBLE_CHARS 1100 /* more than any number has when it is printed with a few digits */
+
+/* A type of numbers, by its bits. */
+struct type {
+	const char *name;
+	size_t bytes;
+	enum decimal_result (*read)(const char *p, const char *limit, const char **end, uint64_t *bits);
+	uint64_t (*reference)(const char *text); /* the nearest number's bits, by the C library */
+	double (*widen)(uint64_t bits);
+	size_t (*write)(uint64_t bits, char *out);
+	size_t room;
+};
+
+static float
+float_of(uint64_t bits)
+{
+	uint32_t low = (uint32_t)bits;
+	float f;
+
+	memcpy(&f, &low, sizeof(f));
+	return f;
+}
+
+static double
+double_of(uint64_t bits)
+{
+	double d;
+
+	memcpy(&d, &bits, sizeof(d));
+	return d;
+}
+
+static uint64_t
+bits_of_float(float f)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
+static uint64_t
+bits_of_double(double d)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &d, sizeof(bits));
+	return bits;
+}
+
+static enum decimal_result
+read_f32(const char *p, const char *limit, const char **end, uint64_t *bits)
+{
+	float f = 0;
+	enum decimal_result result = decimal_read_f32(p, limit, end, &f);
+
+	*bits = bits_of_float(f);
+	return result;
+}
+
+static enum decimal_result
+read_f64(const char *p, const char *limit, const char **end, uint64_t *bits)
+{
+	double d = 0;
+	enum decimal_result result = decimal_read_f64(p, limit, end, &d);
+
+	*bits = bits_of_double(d);
+	return result;
+}
+
+static uint64_t
+reference_f32(const char *text)
+{
+	return bits_of_float(strtof(text, NULL));
+}
+
+static uint64_t
+reference_f64(const char *text)
+{
+	return bits_of_double(strtod(text, NULL));
+}
+
+static double
+widen_f32(uint64_t bits)
+{
+	return (double)float_of(bits);
+}
+
+static size_t
+write_f32(uint64_t bits, char *out)
+{
+	return decimal_write_f32(float_of(bits), out);
+}
+
+static size_t
+write_f64(uint64_t bits, char *out)
+{
+	return decimal_write_f64(double_of(bits), out);
+}
+
+static const struct type types[] = {
+	{ "float", 4, read_f32, reference_f32, widen_f32, write_f32, DECIMAL_F32_BYTES },
+	{ "double", 8, read_f64, reference_f64, double_of, write_f64, DECIMAL_F64_BYTES },
+};
+
+/* What a reader must say of a text, and the byte that it must name (not of DECIMAL_INCOMPLETE). */
+struct verdict {
+	enum decimal_result result;
+	size_t end;
+};
+
+static size_t
+skip_digits(const char *text, size_t len, size_t at)
+{
+	while (at < len && text[at] >= '0' && text[at] <= '9')
+		at++;
+	return at;
+}
+
+/* Digits must stand at `from`; a text that ends there might still have them. */
+static bool
+digits_missing(const char *text, size_t len, size_t from)
+{
+	return from < len && skip_digits(text, len, from) == from;
+}
+
+/* number = [ minus ] int [ frac ] [ exp ] */
+static struct verdict
+judge(const char *text, size_t len)
+{
+	const struct verdict incomplete = { DECIMAL_INCOMPLETE, 0 };
+	size_t at = len > 0 && text[0] == '-';
+
+	if (digits_missing(text, len, at))
+		return (struct verdict){ DECIMAL_INVALID, at };
+	if (at < len && text[at] == '0') {
+		at++;
+		if (skip_digits(text, len, at) != at)
+			return (struct verdict){ DECIMAL_INVALID, at };
+	}
+	at = skip_digits(text, len, at);
+	if (at < len && text[at] == '.') {
+		at++;
+		if (digits_missing(text, len, at))
+			return (struct verdict){ DECIMAL_INVALID, at };
+		at = skip_digits(text, len, at);
+	}
+	if (at < len && (text[at] == 'e' || text[at] == 'E')) {
+		at++;
+		at += at < len && (text[at] == '+' || text[at] == '-');
+		if (digits_missing(text, len, at))
+			return (struct verdict){ DECIMAL_INVALID, at };
+		at = skip_digits(text, len, at);
+	}
+	return at == len ? incomplete : (struct verdict){ DECIMAL_OK, at };
+}
+
+/* The significant digits of a number's text: without the zeros before and after them. */
+static int
+count_digits(const char *text)
+{
+	int count = 0, zeros = 0;
+
+	for (; *text != '\0' && *text != 'e' && *text != 'E'; text++) {
+		if (*text < '0' || *text > '9' || (*text == '0' && count == 0))
+			continue;
+		zeros = *text == '0' ? zeros + 1 : 0;
+		count++;
+	}
+	return count - zeros;
+}
+
+static void
+check_write(const struct type *type, uint64_t bits)
+{
+	char shorter[DOUBLE_CHARS], *out = malloc(type->room), *text;
+	const double value = type->widen(bits);
+	struct verdict v;
+	const char *end;
+	uint64_t again;
+	size_t len;
+	int digits;
+
+	fuzz_check(out != NULL, "no memory");
+	len = type->write(bits, out);
+	fuzz_check(len > 0 && len <= type->room, "%s %a takes %zu bytes", type->name, value, len);
+	text = fuzz_text(out, len);
+	v = judge(text, len + 1);
+	fuzz_check(v.result == DECIMAL_OK && v.end == len, "%s %a is written %s", type->name, value, text);
+	fuzz_check(type->read(text, text + len + 1, &end, &again) == DECIMAL_OK && again == bits, "%s %a is written %s",
+	    type->name, value, text);
+	fuzz_check(type->reference(text) == bits, "%s %a is written %s", type->name, value, text);
+	/* If any text of fewer digits will do, the nearest does (but for powers of two, whose neighbours are not equally far). */
+	digits = count_digits(text);
+	if (digits > 1) {
+		snprintf(shorter, sizeof(shorter), "%.*e", digits - 2, value);
+		fuzz_check(type->reference(shorter) != bits, "%s %s would do for %s", type->name, shorter, text);
+	}
+	free(text);
+	free(out);
+}
+
+/* Reads the beginning of `len` bytes of a text. */
+static void
+check_read(const struct type *type, const char *bytes, size_t len)
+{
+	char *block = fuzz_copy(bytes, len), *text;
+	struct verdict want = judge(bytes, len);
+	const char *end = NULL;
+	uint64_t bits = 0, reference;
+	enum decimal_result result = type->read(block, block + len, &end, &bits);
+
+	if (want.result == DECIMAL_OK) {
+		text = fuzz_text(bytes, want.end);
+		reference = type->reference(text);
+		if (isinf(type->widen(reference)))
+			want.result = DECIMAL_OVERFLOW;
+		else {
+			fuzz_check(bits == reference, "%s %s is %a, not %a", type->name, text, type->widen(reference),
+			    type->widen(bits));
+			check_write(type, bits);
+		}
+		free(text);
+	}
+	fuzz_check(result == want.result, "%s: %d, not %d", type->name, (int)want.result, (int)result);
+	fuzz_check(result == DECIMAL_INCOMPLETE || end == block + want.end, "%s: ends at %zu", type->name, want.end);
+	free(block);
+}
+
+static void
+check_cuts(const struct type *type, const char *text, size_t len, uint8_t cut)
+{
+	const struct verdict v = judge(text, len);
+
+	check_read(type, text, len);
+	if (len > 0)
+		check_read(type, text, cut % len);
+	for (size_t i = v.end; v.result != DECIMAL_INCOMPLETE && i < len && i < v.end + 2; i++)
+		check_read(type, text, i);
+	for (size_t i = 0; len <= CUTS_ALL && i < len; i++)
+		check_read(type, text, i);
+}
+
+static void
+check_bits(const struct type *type, const char *bytes, size_t len)
+{
+	uint64_t bits = 0;
+
+	if (len < type->bytes)
+		return;
+	memcpy(&bits, bytes, type->bytes);
+	if (isfinite(type->widen(bits)))
+		check_write(type, bits);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+	char *text;
+
+	if (len < 1)
+		return 0;
+	text = fuzz_copy(bytes + 1, len - 1);
+	for (size_t i = 0; i < COUNT(types); i++) {
+		check_cuts(&types[i], text, len - 1, bytes[0]);
+		check_bits(&types[i], text, len - 1);
+	}
+	free(text);
+	return 0;
+}

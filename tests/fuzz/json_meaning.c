@@ -1,0 +1,119 @@
+#include "tests/fuzz/json_meaning.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/fuzz/fuzz.h"
+
+/* cJSON ends a text at a NUL, which the envelope keeps as its escape. */
+static bool
+same_text(const char *ours, const char *theirs)
+{
+	size_t len = strlen(theirs);
+
+	return strncmp(ours, theirs, len) == 0 && (ours[len] == '\0' || strncmp(ours + len, "\\u0000", 6) == 0);
+}
+
+/* A number of the envelope: `want` is its value rounded to double, by strtod. */
+static void
+check_number(const cJSON *ours, double want)
+{
+	const char *text = envelope_number_text(ours);
+	bool plain = strspn(text, "0123456789") == strlen(text) && strlen(text) < 20;
+	uint64_t whole;
+	int64_t integer;
+	double got;
+
+	fuzz_check((envelope_double(ours, &got) < 0) == (isinf(want) != 0), "envelope_double of %.80s", text);
+	fuzz_check(isinf(want) || memcmp(&got, &want, sizeof(got)) == 0, "%.80s is %a, not %a", text, want, got);
+	if (envelope_uint64(ours, &whole) == 0) {
+		fuzz_check((double)whole == want, "%.80s is no %" PRIu64, text, whole);
+		fuzz_check(!plain || whole == strtoull(text, NULL, 10), "%.80s is no %" PRIu64, text, whole);
+	} else
+		fuzz_check(!plain, "%.80s is a whole number", text);
+	if (envelope_int64(ours, &integer) == 0)
+		fuzz_check((double)integer == want, "%.80s is no %" PRId64, text, integer);
+}
+
+/* One value of a tensor. A float was rounded once, and cJSON's double, rounded again to float, may be its neighbour. */
+static void
+check_value(const struct tensor *t, size_t i, double want)
+{
+	double got = tensor_value(t, i);
+
+	fuzz_check(isfinite(got), "value %zu is not finite", i);
+	if (t->datatype == DATATYPE_FP64)
+		fuzz_check(memcmp(&got, &want, sizeof(got)) == 0, "value %zu is %a, not %a", i, want, got);
+	else
+		fuzz_check(got == (float)want || got == nextafterf((float)want, 0) ||
+			got == nextafterf((float)want, copysignf(INFINITY, (float)want)),
+		    "value %zu is %a, not %a", i, want, got);
+	fuzz_check(signbit(got) == signbit(want), "the sign of value %zu", i);
+}
+
+/* A list of a tensor's data, at nesting `level`; moves *next over its values. */
+static void
+check_data(const struct tensor *t, const cJSON *list, unsigned level, size_t *next)
+{
+	const size_t want = t->nested ? t->shape[level] : t->count;
+	const cJSON *item;
+	size_t count = 0;
+
+	fuzz_check(cJSON_IsArray(list) && level < (t->nested ? t->rank : 1), "the data is nested otherwise");
+	cJSON_ArrayForEach(item, list)
+	{
+		count++;
+		if (cJSON_IsNumber(item)) {
+			fuzz_check(*next < t->count && (!t->nested || level == t->rank - 1), "a value too many");
+			check_value(t, (*next)++, item->valuedouble);
+		} else
+			check_data(t, item, level + 1, next);
+	}
+	fuzz_check(count == want, "a list has %zu elements, not %zu", count, want);
+}
+
+static void
+check_tensor(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
+{
+	const struct tensor *t = json_scan_tensor(s, envelope_slot(ours));
+	size_t next = 0;
+
+	fuzz_check(t != NULL, "the envelope names a tensor that is not there");
+	check_data(t, theirs, 0, &next);
+	fuzz_check(next == t->count, "the tensor has %zu values, the document %zu", t->count, next);
+}
+
+static void
+check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
+{
+	enum envelope_type type = envelope_type(ours);
+
+	fuzz_check((type == ENVELOPE_NULL) == cJSON_IsNull(theirs), "null");
+	fuzz_check((type == ENVELOPE_BOOL) == cJSON_IsBool(theirs), "bool");
+	fuzz_check(type != ENVELOPE_BOOL || envelope_bool(ours) == cJSON_IsTrue(theirs), "true, false");
+	fuzz_check((type == ENVELOPE_STRING) == cJSON_IsString(theirs), "string");
+	fuzz_check(type != ENVELOPE_STRING || same_text(envelope_string(ours), theirs->valuestring), "a string's contents");
+	fuzz_check((type == ENVELOPE_NUMBER) == cJSON_IsNumber(theirs), "number");
+	if (type == ENVELOPE_NUMBER)
+		check_number(ours, theirs->valuedouble);
+	fuzz_check((type == ENVELOPE_OBJECT) == cJSON_IsObject(theirs), "object");
+	fuzz_check((type == ENVELOPE_ARRAY || type == ENVELOPE_TENSOR) == cJSON_IsArray(theirs), "array");
+	if (type == ENVELOPE_TENSOR)
+		check_tensor(s, ours, theirs);
+	if (type != ENVELOPE_OBJECT && type != ENVELOPE_ARRAY)
+		return;
+	ours = envelope_first(ours);
+	for (theirs = theirs->child; theirs != NULL && ours != NULL; theirs = theirs->next, ours = envelope_next(ours)) {
+		fuzz_check(type == ENVELOPE_ARRAY || same_text(envelope_key(ours), theirs->string), "a key");
+		check_node(s, ours, theirs);
+	}
+	fuzz_check(ours == NULL && theirs == NULL, "the number of members");
+}
+
+void
+json_meaning_check(struct json_scan *s, const cJSON *tree)
+{
+	check_node(s, json_scan_envelope(s), tree);
+}

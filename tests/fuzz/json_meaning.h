@@ -1,0 +1,15 @@
+/*
+ * Whether the scanner has understood a document as another reader, cJSON, does: value by value, the envelope and the tensors
+ * against cJSON's tree of the document as it was sent.
+ */
+#ifndef TESTS_FUZZ_JSON_MEANING_H
+#define TESTS_FUZZ_JSON_MEANING_H
+
+#include <cjson/cJSON.h>
+
+#include "codec/json_scan.h"
+
+/* Aborts when the finished scanner's result is not what `tree`, the same document, holds. */
+void json_meaning_check(struct json_scan *s, const cJSON *tree);
+
+#endif
