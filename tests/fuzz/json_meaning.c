@@ -85,10 +85,28 @@ check_tensor(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 	fuzz_check(next == t->count, "the tensor has %zu values, the document %zu", t->count, next);
 }
 
+/* What an object says of the tensor that is its `data`. */
+static void
+check_declared(const struct tensor *t, const cJSON *object)
+{
+	const cJSON *shape = envelope_get(object, "shape"), *datatype = envelope_get(object, "datatype");
+	const cJSON *extent = envelope_first(shape);
+	uint64_t want;
+
+	fuzz_check(shape != NULL || t->nested, "no shape, but not nested");
+	for (unsigned i = 0; shape != NULL && i < t->rank; i++, extent = envelope_next(extent)) {
+		fuzz_check(extent != NULL && envelope_uint64(extent, &want) == 0, "the tensor has another rank than its shape");
+		fuzz_check(t->shape[i] == want, "the tensor has another shape");
+	}
+	fuzz_check(shape == NULL || extent == NULL, "the tensor has another rank than its shape");
+	fuzz_check(datatype == NULL || strcmp(datatype_name(t->datatype), envelope_string(datatype)) == 0, "another datatype");
+}
+
 static void
 check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 {
 	enum envelope_type type = envelope_type(ours);
+	const cJSON *object = ours;
 
 	fuzz_check((type == ENVELOPE_NULL) == cJSON_IsNull(theirs), "null");
 	fuzz_check((type == ENVELOPE_BOOL) == cJSON_IsBool(theirs), "bool");
@@ -108,6 +126,9 @@ check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 	for (theirs = theirs->child; theirs != NULL && ours != NULL; theirs = theirs->next, ours = envelope_next(ours)) {
 		fuzz_check(type == ENVELOPE_ARRAY || same_text(envelope_key(ours), theirs->string), "a key");
 		check_node(s, ours, theirs);
+		if (type == ENVELOPE_OBJECT && envelope_type(ours) == ENVELOPE_TENSOR &&
+		    strcmp(envelope_key(ours), "data") == 0)
+			check_declared(json_scan_tensor(s, envelope_slot(ours)), object);
 	}
 	fuzz_check(ours == NULL && theirs == NULL, "the number of members");
 }
