@@ -6,6 +6,7 @@
  *   - The value has the bits that the C library gives, which rounds correctly; where that is infinite, it is an overflow.
  *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be.
  */
+#include <fenv.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,16 @@ read_f64(const char *p, const char *limit, const char **end, uint64_t *bits)
 	return result;
 }
 
+static enum decimal_result
+read_f16(const char *p, const char *limit, const char **end, uint64_t *bits)
+{
+	uint16_t half = 0;
+	enum decimal_result result = decimal_read_f16(p, limit, end, &half);
+
+	*bits = half;
+	return result;
+}
+
 static uint64_t
 reference_f32(const char *text)
 {
@@ -95,6 +106,54 @@ static uint64_t
 reference_f64(const char *text)
 {
 	return bits_of_double(strtod(text, NULL));
+}
+
+static double
+strtod_rounded(const char *text, int direction)
+{
+	const int usual = fegetround();
+	double d;
+
+	fesetround(direction);
+	d = strtod(text, NULL);
+	fesetround(usual);
+	return d;
+}
+
+/*
+ * The C library has no function for halves. Its double, cut off, with its last bit set when anything was cut off (rounding to
+ * odd), lies on the same side of every midpoint between halves as the text does, so that it can be rounded again.
+ */
+static uint64_t
+reference_f16(const char *text)
+{
+	const bool negative = text[0] == '-';
+	double d = strtod_rounded(text, FE_TOWARDZERO);
+	uint64_t bits;
+	int e;
+
+	if (d != strtod_rounded(text, negative ? FE_DOWNWARD : FE_UPWARD))
+		d = double_of(bits_of_double(d) | 1);
+	d = fabs(d);
+	e = d < 0x1p-14 ? -14 : ilogb(d);
+	if (e > 15)
+		return (uint64_t)negative << 15 | 0x7c00;
+	/* d in units of the last place, to the nearest, ties to even: a sum, because 2^10 of them are the next exponent. */
+	bits = (uint64_t)(e + 14) << 10;
+	bits += (uint64_t)nearbyint(ldexp(d, 10 - e));
+	return (uint64_t)negative << 15 | bits;
+}
+
+static double
+widen_f16(uint64_t bits)
+{
+	const int exponent = (int)(bits >> 10 & 0x1f);
+	const double fraction = (double)(bits & 0x3ff);
+	const double magnitude = exponent == 0 ? ldexp(fraction, -24) :
+	    exponent == 31                     ? (fraction == 0 ? INFINITY : NAN) :
+						 ldexp(1024 + fraction, exponent - 25);
+
+	return bits >> 15 != 0 ? -magnitude : magnitude;
 }
 
 static double
@@ -115,7 +174,14 @@ write_f64(uint64_t bits, char *out)
 	return decimal_write_f64(double_of(bits), out);
 }
 
+static size_t
+write_f16(uint64_t bits, char *out)
+{
+	return decimal_write_f16((uint16_t)bits, out);
+}
+
 static const struct type types[] = {
+	{ "half", 2, read_f16, reference_f16, widen_f16, write_f16, DECIMAL_F16_BYTES },
 	{ "float", 4, read_f32, reference_f32, widen_f32, write_f32, DECIMAL_F32_BYTES },
 	{ "double", 8, read_f64, reference_f64, double_of, write_f64, DECIMAL_F64_BYTES },
 };

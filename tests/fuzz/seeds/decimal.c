@@ -42,10 +42,14 @@ add_around(struct seeds *s, long double exact)
 		add_text(s, "%.*s9999999999999999999999%s,", (int)(last - text), text, mark);
 }
 
-/* The midpoint of a float (a double) and the next one: a long double holds both. */
+/* The midpoints of some halves, floats and doubles and the next ones: a long double holds each. */
 static void
 add_midpoints(struct seeds *s)
 {
+	for (int e = -24; e < 16; e += 5) {
+		add_around(s, ldexpl(1.5L, e));
+		add_around(s, ldexpl(1.0L + 0x1.8p-10L, e));
+	}
 	for (int e = -149; e < 128; e += 23) {
 		add_around(s, ldexpl(1.5L, e));
 		add_around(s, ldexpl(1.0L + FLT_EPSILON * 1.5L, e));
@@ -68,7 +72,8 @@ seeds_add_decimal(struct seeds *s)
 		"1234567890123456789012345678901234567890,", "0.12345678901234567890123456789012345678,",
 		"-12345678.87654321e-8,", "", "-", "-,", "+1,", ".5,", "1.,", "1.e5,", "1e,", "1e+,", "01,", "-01,", "00,",
 		"1.5.5,", "0x1f,", "1_000,", "NaN", "Infinity", "-Infinity", "1e5.5,", "--1,", "1-", "1e5e5", "\xef\xbc\x91",
-		"99999999", "1.00000000", "1.0000000:", "1.0000000/" };
+		"99999999", "1.00000000", "1.0000000:", "1.0000000/", "65504,", "65519.99,", "65520,", "5.96e-8,", "2.98e-8,",
+		"2049,", "6.1035156e-5,", "0.33325195," };
 	static const int lengths[] = { 19, 20, 40, 800, 1500 };
 
 	for (size_t i = 0; i < COUNT(texts); i++)
