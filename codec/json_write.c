@@ -4,70 +4,8 @@
 
 #include "codec/decimal.h"
 #include "codec/json_list.h"
-#include "codec/utf8.h"
 
 #define ITEMS_AT_ONCE ((size_t)64)
-
-/* U+FFFD, the replacement character: what stands for bytes that are no UTF-8 (a message that was cut, say). */
-#define REPLACEMENT "\xef\xbf\xbd"
-
-/* The bytes of the character at `text`, or 0 when none starts there. */
-static size_t
-utf8_length(const char *text)
-{
-	struct utf8 u = { 0 };
-	size_t len = 0;
-
-	do
-		if (!utf8_next(&u, (unsigned char)text[len++]))
-			return 0;
-	while (u.left > 0);
-	return len;
-}
-
-static void
-json_add_escape(struct buf *b, char c)
-{
-	static const char plain[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
-	const char *found = memchr(plain, c, sizeof(plain) - 1);
-
-	if (found != NULL)
-		buf_printf(b, "\\%c", names[found - plain]);
-	else
-		buf_printf(b, "\\u%04x", (unsigned)c);
-}
-
-/* The bytes at `text` that a JSON string holds as they are. */
-static size_t
-plain_length(const char *text)
-{
-	size_t len = 0, next = 1;
-
-	while (next > 0 && (unsigned char)text[len] >= 0x20 && text[len] != '"' && text[len] != '\\') {
-		next = utf8_length(text + len);
-		len += next;
-	}
-	return len;
-}
-
-void
-json_add_string(struct buf *b, const char *text)
-{
-	size_t len;
-
-	buf_byte(b, '"');
-	for (;; text += len + 1) {
-		len = plain_length(text);
-		buf_add(b, text, len);
-		if (text[len] == '\0')
-			break;
-		if ((unsigned char)text[len] >= 0x80)
-			buf_text(b, REPLACEMENT);
-		else
-			json_add_escape(b, text[len]);
-	}
-	buf_byte(b, '"');
-}
 
 void
 json_add_double(struct buf *b, double value)

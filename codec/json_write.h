@@ -8,9 +8,6 @@
 #include "base/buf.h"
 #include "codec/tensor.h"
 
-/* Appends `text` (UTF-8) as a JSON string with its quotes. */
-void json_add_string(struct buf *b, const char *text);
-
 /* Appends a finite double as its shortest decimal. */
 void json_add_double(struct buf *b, double value);
 

@@ -2,8 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "codec/json_scan.h"
-#include "codec/json_write.h"
+#include "base/quote.h"
 #include "handlers/definition.h"
 #include "handlers/handlers.h"
 
@@ -37,7 +36,7 @@ end_page(struct request *rq)
 
 	buf_text(b, "],\"next\":");
 	if (rq->op.more)
-		json_add_string(b, rq->op.entries[rq->op.entry_count - 1].name);
+		quote_json(b, rq->op.entries[rq->op.entry_count - 1].name);
 	else
 		buf_text(b, "null");
 	buf_byte(b, '}');
@@ -59,7 +58,7 @@ models_list_finish(struct request *rq, struct err *e)
 	buf_text(b, "{\"models\":[");
 	for (size_t i = 0; i < rq->op.entry_count; i++) {
 		buf_text(b, i == 0 ? "" : ",");
-		json_add_string(b, rq->op.entries[i].name);
+		quote_json(b, rq->op.entries[i].name);
 	}
 	end_page(rq);
 	return 0;
@@ -80,7 +79,7 @@ add_layer(struct buf *b, const struct store_entry *entry, struct err *e)
 	if (d == NULL)
 		return -1;
 	buf_text(b, "{\"name\":");
-	json_add_string(b, entry->name);
+	quote_json(b, entry->name);
 	buf_printf(b, ",\"revision\":%" PRIu64 ",\"definition\":", entry->revision);
 	definition_format(b, d, entry->features);
 	buf_byte(b, '}');
@@ -94,7 +93,7 @@ model_get_finish(struct request *rq, struct err *e)
 	struct buf *b = &rq->reply.head;
 
 	buf_text(b, "{\"name\":");
-	json_add_string(b, rq->model);
+	quote_json(b, rq->model);
 	buf_text(b, ",\"layers\":[");
 	for (size_t i = 0; i < rq->op.entry_count; i++) {
 		buf_text(b, i == 0 ? "" : ",");
