@@ -185,6 +185,15 @@ vectors: ## make the golden vectors anew (needs python3-torch)
 	@scripts/setup vectors
 	tests/make_vectors.py tests/vectors
 
+# By wrk, beside a service in Python and a bare echo.
+.PHONY: bench-http
+bench-http: all $(B)/bench/echo ## requests per second beside the peers (ROUNDS=, SECONDS=, CONNECTIONS=)
+	@scripts/setup bench-http
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' CONNECTIONS='$(CONNECTIONS)' bench/http $(B)
+
+$(B)/bench/echo: $(B)/bench/echo.o
+	$(CC) $(all_ldflags) -o $@ $< -lmicrohttpd
+
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
