@@ -10,7 +10,7 @@
 
 /* An answer of up to so many bytes, or values as text, is made at once: it then carries a Content-Length and costs one system call. */
 #define WHOLE_BYTES_MAX ((size_t)64 * 1024)
-#define WHOLE_VALUES_MAX ((size_t)4096)
+#define WHOLE_VALUES_MAX ((size_t)16384)
 #define BLOCK_BYTES ((size_t)64 * 1024)
 
 /* A coding does not pay for less than what fits a packet. */
