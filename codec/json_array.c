@@ -1,6 +1,6 @@
 /*
  * The hot path of the whole decoder. Numbers are read where they lie, by array_run, which goes from value to value as long as
- * they follow one another with nothing but a comma and perhaps a space between them; it stops at everything else, which the
+ * they follow one another with nothing but a comma and perhaps spaces between them; it stops at everything else, which the
  * slower loop around it takes: brackets, other white space, the end of the list's or the memory's room, the end of the input.
  * Only a number that the input's end may have cut is copied, and read when the byte after it has come.
  */
@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "codec/decimal.h"
+#include "codec/decimal_fast.h"
 #include "codec/excerpt.h"
 
 int
@@ -51,19 +51,21 @@ array_number_error(
 	}
 }
 
+/* `datatype` is a constant wherever this is inlined. */
 static inline enum decimal_result
 array_read(enum datatype datatype, const char *p, const char *limit, const char **end, unsigned char *out)
 {
 	if (datatype == DATATYPE_FP32)
-		return decimal_read_f32(p, limit, end, (float *)(void *)out);
+		return decimal_fast_read_f32(p, limit, end, (float *)(void *)out);
 	if (datatype == DATATYPE_FP64)
-		return decimal_read_f64(p, limit, end, (double *)(void *)out);
+		return decimal_fast_read_f64(p, limit, end, (double *)(void *)out);
 	return decimal_read_f16(p, limit, end, (uint16_t *)(void *)out);
 }
 
 /*
  * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next; unless the
- * result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set it.
+ * result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set it. Nothing of the
+ * state is touched within the loop, in which the next number's place is all that anything waits for.
  * `datatype`, a->values' own, is a constant wherever this is inlined.
  */
 static inline enum decimal_result
@@ -72,29 +74,32 @@ array_run(struct json_array *a, enum datatype datatype, size_t room, struct json
 	const size_t size = datatype_size(datatype);
 	unsigned char *start = a->values.bytes + a->values.count * size;
 	unsigned char *out = start, *stop = start + room * size;
-	const char *p = in->p, *limit = in->end;
+	const char *p = in->p, *limit = in->end, *after = p;
 	enum decimal_result r;
 	size_t values;
+	bool comma = true;
 
-	while ((r = array_read(datatype, p, limit, end, out)) == DECIMAL_OK) {
+	while ((r = array_read(datatype, p, limit, &after, out)) == DECIMAL_OK) {
 		out += size;
-		p = *end;
-		a->state = JSON_ARRAY_COMMA;
+		p = after;
 		/* A number is only read when the byte after it is there too. */
-		if (*p != ',')
+		comma = *p == ',';
+		if (!comma)
 			break;
-		a->state = JSON_ARRAY_ELEMENT;
-		p++;
-		if (p < limit && *p == ' ')
-			p++;
-		if (p == limit || out == stop || !json_starts_number(*p))
+		/* A branch, which is guessed, for every space: to add 0 or 1 to `p` would hold up the next number. */
+		for (p++; p < limit && *p == ' '; p++)
+			;
+		if (out == stop)
 			break;
 	}
 	values = (size_t)(out - start) / size;
 	a->values.count += values;
 	json_nesting_add(&a->nesting, values);
+	a->state = comma ? JSON_ARRAY_ELEMENT : JSON_ARRAY_COMMA;
 	in->p = p;
-	return r;
+	*end = after;
+	/* What does not begin as a number, or is not there yet, is not for this loop to judge. */
+	return r != DECIMAL_OK && (p == limit || !json_starts_number(*p)) ? DECIMAL_OK : r;
 }
 
 /* Makes sure that a value, at `at`, may come, and that there is memory for it. */
