@@ -56,7 +56,7 @@ FUZZ_SECONDS ?= 60
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run test unit layers asan tsan valgrind coverage lint format bench-codec install clean help setup vectors FORCE
+.PHONY: all run test unit layers asan tsan valgrind coverage lint format bench-codec verify-floats install clean help setup vectors FORCE
 
 all: $(B)/normd ## build the daemon (build/normd)
 
@@ -179,6 +179,14 @@ $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/li
 	$(CXX) -std=c++17 -O3 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ -lsimdjson $(libs_codec)
 
 bench-codec: $(B)/bench/codec ## the codec's speed beside simdjson, cJSON and the libraries of C and C++
+	@$<
+
+$(B)/tests/verify_floats: tests/verify_floats.cc $(B)/libcodec.a $(B)/libbase.a
+	@mkdir -p $(@D)
+	@scripts/setup verify-floats
+	$(CXX) -std=c++17 -O2 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ $(libs_codec)
+
+verify-floats: $(B)/tests/verify_floats ## write and read all 2^32 float32, against an independent shortest printer (minutes)
 	@$<
 
 vectors: ## make the golden vectors anew (needs python3-torch)

@@ -6,7 +6,7 @@
  * 10^(k+1), with 36 bits after the point. Half the interval that reads back as the same float is added to it. When that leaves
  * it less than a whole interval above a whole, then that whole lies inside and ends the digits; else the shortest has one digit
  * more. Either way the whole is the same, so that its eight digits are made while it is not yet known. The constants
- * are good for every float: tests/verify_floats.c tries them all. (There are too many doubles for that.)
+ * are good for every float: tests/verify_floats.cc tries them all. (There are too many doubles for that.)
  *
  * And then numbers come in no order, so whatever depends on a number's sign, its count of digits or its size is computed, not branched
  * upon; zeros at the end are counted, not divided off; bytes are stored eight at a time, the later over the earlier.
