@@ -75,6 +75,18 @@ buf_text(struct buf *b, const char *text)
 	buf_add(b, text, strlen(text));
 }
 
+/* Without printf, whose price is that of some hundred digits: every answer has numbers in its head. */
+void
+buf_uint(struct buf *b, uint64_t number)
+{
+	char digits[20], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	buf_add(b, p, (size_t)(digits + sizeof(digits) - p));
+}
+
 void
 buf_printf(struct buf *b, const char *format, ...)
 {

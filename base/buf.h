@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/compiler.h"
 
@@ -27,10 +28,11 @@ void buf_fini(struct buf *b);
 /* Forgets the contents, keeps the memory, clears the failure mark. */
 void buf_clear(struct buf *b);
 
-/* Append: bytes, one byte, a NUL-terminated text, formatted text. */
+/* Append: bytes, one byte, a NUL-terminated text, a whole number in decimal, formatted text. */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_byte(struct buf *b, char c);
 void buf_text(struct buf *b, const char *text);
+void buf_uint(struct buf *b, uint64_t number);
 void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Room for `len` more bytes, to be written by the caller, who then adds to `b->len`; NULL when it does not fit. */

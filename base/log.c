@@ -161,13 +161,19 @@ enqueue_locked(const struct buf *line)
 	pthread_cond_signal(&logger.wake);
 }
 
+bool
+log_enabled(enum log_level level)
+{
+	return level >= logger.least;
+}
+
 void
 log_event(enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
 	char stamp[CLOCK_STAMP_BYTES];
 	struct buf line;
 
-	if (level < logger.least)
+	if (!log_enabled(level))
 		return;
 	clock_stamp(stamp);
 	buf_init(&line, LINE_MAX_BYTES);

@@ -8,7 +8,9 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
 #include "base/compiler.h"
 
 #define LOG_PENDING_MAX ((size_t)1 << 20)
@@ -28,6 +30,9 @@ int log_start(enum log_level least, enum log_format format);
 
 /* Writes what waits and stops the thread. */
 void log_stop(void);
+
+/* Whether a line of this level would be written: where it takes work to make one. */
+bool log_enabled(enum log_level level);
 
 /* One event. Names and texts are copied. */
 void log_event(enum log_level level, const char *message, const struct log_field *fields, size_t count);

@@ -46,9 +46,14 @@ static void
 add_head(struct buf *b, const size_t *shape, unsigned rank, enum datatype datatype)
 {
 	buf_text(b, "{\"shape\":[");
-	for (unsigned i = 0; i < rank; i++)
-		buf_printf(b, "%s%zu", i > 0 ? "," : "", shape[i]);
-	buf_printf(b, "],\"datatype\":\"%s\",\"data\":", datatype_name(datatype));
+	for (unsigned i = 0; i < rank; i++) {
+		if (i > 0)
+			buf_byte(b, ',');
+		buf_uint(b, shape[i]);
+	}
+	buf_text(b, "],\"datatype\":\"");
+	buf_text(b, datatype_name(datatype));
+	buf_text(b, "\",\"data\":");
 }
 
 void

@@ -1,7 +1,5 @@
 #include "handlers/reply.h"
 
-#include <inttypes.h>
-
 #include "codec/json_write.h"
 
 void
@@ -27,8 +25,11 @@ reply_end(struct reply *reply)
 void
 reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision)
 {
-	buf_printf(&reply->tail, "%c\"num_batches_tracked\":%" PRIu64 ",\"revision\":%" PRIu64,
-	    reply->tensor != NULL ? ',' : '{', num_batches_tracked, revision);
+	buf_byte(&reply->tail, reply->tensor != NULL ? ',' : '{');
+	buf_text(&reply->tail, "\"num_batches_tracked\":");
+	buf_uint(&reply->tail, num_batches_tracked);
+	buf_text(&reply->tail, ",\"revision\":");
+	buf_uint(&reply->tail, revision);
 	reply->has_count = true;
 	reply->num_batches_tracked = num_batches_tracked;
 	reply_revision(reply, revision);

@@ -94,22 +94,32 @@ name_is_valid(const char *name)
 	    strspn(name, rest) == strlen(name);
 }
 
+/* The rest of a path after `text`, where a segment of it is just that; else NULL. */
+static const char *
+skip_segment(const char *path, const char *text)
+{
+	while (*path == *text && *text != '\0') {
+		path++;
+		text++;
+	}
+	return *text == '\0' && (*path == '/' || *path == '\0') ? path : NULL;
+}
+
 /* Whether the segments have the form of the route's path; *model and *layer are what stands at its names. */
 static bool
 path_matches(const char *path, const char *const *segments, size_t count, const char **model, const char **layer)
 {
-	size_t i, len;
+	size_t i;
 
 	*model = *layer = NULL;
-	for (i = 0; i < count && *path == '/'; i++, path += len) {
+	for (i = 0; i < count && *path == '/'; i++) {
 		path++;
-		len = strcspn(path, "/");
-		if (strncmp(path, "{model}", len) == 0)
-			*model = segments[i];
-		else if (strncmp(path, "{layer}", len) == 0)
-			*layer = segments[i];
-		else if (strncmp(path, segments[i], len) != 0 || segments[i][len] != '\0')
+		if (*path == '{') {
+			*(path[1] == 'm' ? model : layer) = segments[i];
+			path += sizeof("{model}") - 1; /* as long as "{layer}" */
+		} else if ((path = skip_segment(path, segments[i])) == NULL) {
 			return false;
+		}
 	}
 	return i == count && *path == '\0';
 }

@@ -153,23 +153,20 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 	(void)MHD_add_response_header(response, name, value);
 }
 
+/* A whole number between two texts. */
 static void
-add_number(struct MHD_Response *response, const char *name, uint64_t number)
+add_number(struct MHD_Response *response, const char *name, const char *before, uint64_t number, const char *after)
 {
-	char text[32];
+	struct buf b;
 
-	snprintf(text, sizeof(text), "%" PRIu64, number);
-	add_header(response, name, text);
-}
-
-static void
-add_revision(struct MHD_Response *response, uint64_t revision)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "\"%" PRIu64 "\"", revision);
-	add_header(response, MHD_HTTP_HEADER_ETAG, text);
-	add_number(response, "Normd-Revision", revision);
+	buf_init(&b, 64);
+	buf_text(&b, before);
+	buf_uint(&b, number);
+	buf_text(&b, after);
+	buf_byte(&b, '\0');
+	if (!b.failed)
+		add_header(response, name, b.bytes);
+	buf_fini(&b);
 }
 
 static void
@@ -184,10 +181,12 @@ add_reply_headers(
 	}
 	if (reply->has_location)
 		add_header(response, MHD_HTTP_HEADER_LOCATION, wishes->target);
-	if (reply->has_revision)
-		add_revision(response, reply->revision);
+	if (reply->has_revision) {
+		add_number(response, MHD_HTTP_HEADER_ETAG, "\"", reply->revision, "\"");
+		add_number(response, "Normd-Revision", "", reply->revision, "");
+	}
 	if (reply->has_count)
-		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked);
+		add_number(response, "Normd-Num-Batches-Tracked", "", reply->num_batches_tracked, "");
 }
 
 static struct MHD_Response *
@@ -207,7 +206,7 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 	if (e->code == ERR_METHOD_NOT_ALLOWED)
 		add_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 	if (e->retry_after_s > 0)
-		add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, e->retry_after_s);
+		add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, "", e->retry_after_s, "");
 	return response;
 }
 

@@ -318,6 +318,8 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 	struct log_field fields[12];
 	size_t n = 0;
 
+	if (!log_enabled(LOG_INFO))
+		return;
 	client_address(x, client, sizeof(client));
 	fields[n++] = (struct log_field){ .name = "method", .text = x->method };
 	fields[n++] = (struct log_field){ .name = "target", .text = x->target };

@@ -1,11 +1,9 @@
 #include "server/request_id.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -30,6 +28,15 @@ is_sane(const char *id)
 	return len > 0 && len < REQUEST_ID_BYTES && strspn(id, allowed) == len;
 }
 
+/* Sixteen digits and a NUL. */
+static void
+format_hex(char *out, uint64_t number)
+{
+	out[16] = '\0';
+	for (int i = 16; i-- > 0; number >>= 4)
+		out[i] = "0123456789abcdef"[number & 15];
+}
+
 void
 request_id_make(char out[REQUEST_ID_BYTES], const char *offered)
 {
@@ -39,5 +46,5 @@ request_id_make(char out[REQUEST_ID_BYTES], const char *offered)
 	}
 	pthread_once(&once, choose_base);
 	/* An odd factor maps the counter one to one. */
-	snprintf(out, REQUEST_ID_BYTES, "%016" PRIx64, (base + atomic_fetch_add(&next, 1)) * UINT64_C(0x9e3779b97f4a7c15));
+	format_hex(out, (base + atomic_fetch_add(&next, 1)) * UINT64_C(0x9e3779b97f4a7c15));
 }
