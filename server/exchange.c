@@ -14,11 +14,9 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,6 +24,7 @@
 #include "server/answer.h"
 #include "server/guard.h"
 #include "server/negotiate.h"
+#include "server/peer.h"
 #include "server/request_id.h"
 #include "server/server.h"
 #include "server/url.h"
@@ -298,29 +297,15 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 }
 
 static void
-client_address(const struct exchange *x, char *out, size_t size)
-{
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	socklen_t len;
-
-	*out = '\0';
-	if (info == NULL || info->client_addr == NULL)
-		return;
-	len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	if (getnameinfo(info->client_addr, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
-		*out = '\0';
-}
-
-static void
 log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 {
-	char client[INET6_ADDRSTRLEN + 16];
+	char client[PEER_BYTES];
 	struct log_field fields[12];
 	size_t n = 0;
 
 	if (!log_enabled(LOG_INFO))
 		return;
-	client_address(x, client, sizeof(client));
+	peer_address(x->connection, client, sizeof(client));
 	fields[n++] = (struct log_field){ .name = "method", .text = x->method };
 	fields[n++] = (struct log_field){ .name = "target", .text = x->target };
 	fields[n++] = (struct log_field){ .name = "status", .number = x->status };
