@@ -60,13 +60,14 @@ config_parse_size(const char *text, size_t *bytes)
 }
 
 static int
-parse_unsigned(const char *flag, const char *text, unsigned max, unsigned *out, struct err *e)
+parse_unsigned(const char *flag, const char *text, unsigned min, unsigned max, unsigned *out, struct err *e)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end != '\0' || n > max)
-		return err_set(e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from 0 to %u", flag, text, max);
+	if (*text < '0' || *text > '9' || *end != '\0' || n < min || n > max)
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from %u to %u", flag, text, min, max);
 	*out = (unsigned)n;
 	return 0;
 }
@@ -97,7 +98,7 @@ parse_listen(struct config *c, struct err *e)
 		    "--listen is \"%s\"; it must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080", c->listen);
 	memcpy(c->host, host, len);
 	c->host[len] = '\0';
-	if (parse_unsigned("the port in --listen", colon + 1, 65535, &port, e) < 0)
+	if (parse_unsigned("the port in --listen", colon + 1, 0, 65535, &port, e) < 0)
 		return -1;
 	snprintf(c->port, sizeof(c->port), "%u", port);
 	return 0;
@@ -110,8 +111,9 @@ parse_values(struct config *c, struct err *e)
 	unsigned level, format;
 	long cores;
 
-	if (parse_listen(c, e) < 0 || parse_unsigned("--threads", c->threads, 256, &c->thread_count, e) < 0 ||
-	    parse_unsigned("--drain-timeout", c->drain_timeout, 86400, &c->drain_timeout_s, e) < 0 ||
+	if (parse_listen(c, e) < 0 || parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
+	    parse_unsigned("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
+	    parse_unsigned("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
 	    parse_choice("--log-level", c->log_level, levels, 4, &level, e) < 0 ||
 	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0)
 		return -1;

@@ -19,6 +19,8 @@
 	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "where the state is kept: sqlite:PATH") \
 	X(threads, "--threads", "NORMD_THREADS", "N", "0", "event loop threads, 1 to 256; 0: one per core") \
 	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest body, and largest tensor in it") \
+	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "SECONDS", "20", \
+	    "how long a client may take for a request's head, and lag behind 1 KiB/s in body and answer") \
 	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "SECONDS", "30", \
 	    "how long SIGTERM waits for requests that run") \
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
@@ -35,6 +37,7 @@ struct config {
 	char port[8];
 	unsigned thread_count;
 	size_t max_body_bytes;
+	unsigned client_timeout_s;
 	unsigned drain_timeout_s;
 	enum log_level level;
 	enum log_format format;

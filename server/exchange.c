@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "handlers/routes.h"
 #include "server/answer.h"
+#include "server/deadline.h"
 #include "server/guard.h"
 #include "server/negotiate.h"
 #include "server/peer.h"
@@ -34,6 +35,7 @@
 struct exchange {
 	struct server *server;
 	struct MHD_Connection *connection;
+	struct deadline *deadline; /* the connection's */
 	uint64_t started_us;
 	char *target;
 	char method[16];
@@ -62,10 +64,12 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	}
 	x->server = server;
 	x->connection = connection;
+	x->deadline = deadline_of(connection);
 	x->started_us = clock_monotonic_us();
 	buf_init(&x->allow, 256);
 	request_init(&x->request, server->store, server->max_body_bytes);
 	server_enter(server);
+	deadline_enter(x->deadline, DEADLINE_HEAD);
 	return x;
 }
 
@@ -199,6 +203,7 @@ send_answer(struct exchange *x)
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
+	deadline_enter(x->deadline, DEADLINE_ANSWER);
 	buf_byte(&x->allow, '\0');
 	x->wishes.allow = x->allow.failed ? "" : x->allow.bytes;
 	x->wishes.target = x->target;
@@ -230,6 +235,7 @@ advance(struct exchange *x)
 {
 	struct request *rq = &x->request;
 
+	deadline_enter(x->deadline, DEADLINE_COMPUTING);
 	if (rq->err.code != ERR_NONE || request_step(rq) == REQUEST_DONE)
 		return send_answer(x);
 	rq->op.done = operation_done;
@@ -249,6 +255,7 @@ first_call(struct exchange *x, const char *method, const char *version)
 	const char *expect;
 
 	x->has_headers = true;
+	deadline_enter(x->deadline, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);
 	request_id_make(x->request_id, header(x, "X-Request-Id"));
 	x->traceparent = header(x, "traceparent");
@@ -323,9 +330,9 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 		fields[n++] = (struct log_field){ .name = "traceparent", .text = x->traceparent };
 	if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
 		fields[n++] = (struct log_field){ .name = "aborted",
-			.text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED ? "timeout" :
-			    how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN     ? "shutdown" :
-										"client" };
+			.text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || deadline_was_late(x->deadline) ? "timeout" :
+			    how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN                                       ? "shutdown" :
+														  "client" };
 	log_event(LOG_INFO, "request", fields, n);
 }
 
@@ -341,6 +348,7 @@ exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum 
 	*context = NULL;
 	server = x->server;
 	log_exchange(x, how);
+	deadline_enter(x->deadline, DEADLINE_IDLE);
 	answer_fini(&x->answer);
 	request_fini(&x->request);
 	buf_fini(&x->allow);

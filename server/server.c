@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "handlers/definition.h"
+#include "server/deadline.h"
 #include "server/exchange.h"
 #include "server/listener.h"
 
@@ -81,7 +82,8 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
 	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
 	    MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s, MHD_OPTION_NOTIFY_CONNECTION, deadline_notify, s->deadlines,
+	    MHD_OPTION_END);
 }
 
 int
@@ -106,6 +108,9 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->store = store_open(&options, e);
 	if (s->store == NULL)
 		goto fail;
+	s->deadlines = deadlines_start(config->client_timeout_s, e);
+	if (s->deadlines == NULL)
+		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);
 	if (s->daemon == NULL) {
 		(void)err_set(e, ERR_OVERLOADED, "the event loops cannot be started: %s", strerror(errno));
@@ -118,6 +123,7 @@ fail:
 		MHD_stop_daemon(s->daemon); /* closes the listener too */
 	else
 		close(listener);
+	deadlines_stop(s->deadlines);
 	store_close(s->store);
 	return -1;
 }
@@ -153,6 +159,7 @@ server_stop(struct server *s, unsigned timeout_s)
 	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
 	store_stop(s->store);
 	MHD_stop_daemon(s->daemon);
+	deadlines_stop(s->deadlines);
 	store_close(s->store);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);

@@ -9,6 +9,7 @@
 #include "storage/store.h"
 
 struct MHD_Daemon;
+struct deadlines;
 
 struct server {
 	/* Immutable while it serves. */
@@ -18,6 +19,7 @@ struct server {
 
 	/* main's. */
 	struct MHD_Daemon *daemon;
+	struct deadlines *deadlines;
 
 	/* Any thread's. */
 	atomic_bool draining;

@@ -1,0 +1,344 @@
+/*
+ * How far a client has come is asked of the kernel (TCP_INFO: bytes received, bytes acknowledged), not counted by us: it sees a head's
+ * bytes before libmicrohttpd has a whole line of it, and an answer's bytes after they were handed to the socket, whether the
+ * answer was handed over whole or is streamed. And the event loops have nothing to count: a change of phase is one store.
+ *
+ * The wrong socket is never shut down: libmicrohttpd notifies of a closed connection before it closes the descriptor, so under the
+ * lock of the list that a record is in, the record's descriptor is still the connection's.
+ */
+#include "server/deadline.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h> /* glibc's netinet/tcp.h lacks the counts of bytes */
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/pace.h"
+#include "server/peer.h"
+
+/* So many lists, each with a lock: an event loop that opens or closes a connection waits for the look at a 64th of the others at most. */
+#define SHARD_COUNT 64
+#define PHASE_BITS 3
+#define PHASE_MASK ((1u << PHASE_BITS) - 1)
+#define TICK_MAX_US ((uint64_t)1000000)
+
+struct deadline {
+	/* Immutable. */
+	int fd;
+	struct shard *shard;
+
+	/* The event loop's to write: how many requests have ended, and the phase in the lowest bits. */
+	_Atomic uint64_t state;
+
+	/* The watching thread's to write. */
+	atomic_bool late;
+
+	/* Guarded by the shard's lock. */
+	struct deadline *next, **link;
+	uint64_t request;            /* the one that was seen last */
+	enum deadline_phase seen;    /* its phase then, as far as the kernel's counts tell */
+	struct pace pace;            /* since that phase was first seen */
+	uint64_t received_when_idle; /* bytes, before the request's first */
+	bool late_between_requests;  /* no exchange will log it */
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	struct deadline *first;
+};
+
+struct deadlines {
+	uint64_t timeout_us, tick_us;
+	pthread_t thread;
+	struct shard shards[SHARD_COUNT];
+
+	/* Guarded by `lock`; `wake` is signalled when it changes. */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+/* What the kernel has counted on a connection. */
+struct traffic {
+	uint64_t received;     /* from the client, whether or not we have read it */
+	uint64_t acknowledged; /* by the client's kernel: what it has room for, which follows what the client reads */
+	bool unacknowledged;   /* the socket holds bytes that the client has not taken */
+};
+
+/* False while nothing was received: then nobody is late. So it stays where the kernel does not count, which a sandbox may not. */
+static bool
+traffic_read(int fd, struct traffic *t)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false;
+	t->received = info.tcpi_bytes_received;
+	t->acknowledged = info.tcpi_bytes_acked;
+	t->unacknowledged = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
+	return t->received > 0;
+}
+
+/* Whether the socket holds bytes that our event loop has not read. */
+static bool
+has_unread(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
+/* The phase in truth: libmicrohttpd calls nobody for a head's first bytes, and a request ends for it when the socket has the answer. */
+static enum deadline_phase
+phase_in_truth(const struct deadline *d, enum deadline_phase told, const struct traffic *t)
+{
+	if (told != DEADLINE_IDLE)
+		return told;
+	if (t->unacknowledged)
+		return DEADLINE_ANSWER;
+	return t->received > d->received_when_idle ? DEADLINE_HEAD : DEADLINE_IDLE;
+}
+
+/* Reckons with what moved since the last look, in the same phase; true when the client has used up its time. */
+static bool
+reckon(struct deadline *d, const struct traffic *t, uint64_t now_us, uint64_t timeout_us)
+{
+	bool their_turn = d->seen == DEADLINE_ANSWER ? t->unacknowledged : !has_unread(d->fd);
+	uint64_t bytes = d->seen == DEADLINE_ANSWER ? t->acknowledged : t->received;
+
+	if (d->seen == DEADLINE_HEAD) /* bytes earn nothing: it is complete in time, or late */
+		return their_turn && pace_is_late(&d->pace, now_us);
+	if (!their_turn)
+		pace_start(&d->pace, now_us, bytes, timeout_us);
+	pace_refill(&d->pace, now_us, bytes, timeout_us);
+	return pace_is_late(&d->pace, now_us);
+}
+
+/* Looks at one connection. The lock is held. */
+static bool
+look_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
+{
+	uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
+	enum deadline_phase told = (enum deadline_phase)(state & PHASE_MASK), phase;
+	struct traffic t;
+
+	if (told == DEADLINE_COMPUTING || !traffic_read(d->fd, &t)) {
+		d->seen = DEADLINE_COMPUTING;
+		return false;
+	}
+	if (state >> PHASE_BITS != d->request) {
+		d->request = state >> PHASE_BITS;
+		d->seen = DEADLINE_IDLE;
+		d->received_when_idle = t.received;
+	}
+	phase = phase_in_truth(d, told, &t);
+	if (phase != d->seen) {
+		d->seen = phase;
+		pace_start(&d->pace, now_us, phase == DEADLINE_ANSWER ? t.acknowledged : t.received, timeout_us);
+		return false;
+	}
+	d->late_between_requests = told == DEADLINE_IDLE;
+	return phase != DEADLINE_IDLE && reckon(d, &t, now_us, timeout_us);
+}
+
+/*
+ * The event loop sees the socket hung up. An answer that nobody reads is dropped with it: else the kernel would hold it for minutes
+ * after the close.
+ */
+static void
+shut_locked(struct deadline *d)
+{
+	static const struct linger drop = { .l_onoff = 1, .l_linger = 0 };
+
+	atomic_store(&d->late, true);
+	if (d->seen == DEADLINE_ANSWER)
+		(void)setsockopt(d->fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
+	(void)shutdown(d->fd, SHUT_RDWR);
+}
+
+static void
+look_at_all(struct deadlines *all)
+{
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = &all->shards[i];
+		uint64_t now_us = clock_monotonic_us();
+
+		pthread_mutex_lock(&shard->lock);
+		for (struct deadline *d = shard->first; d != NULL; d = d->next)
+			if (!atomic_load(&d->late) && look_locked(d, now_us, all->timeout_us))
+				shut_locked(d);
+		pthread_mutex_unlock(&shard->lock);
+	}
+}
+
+static void *
+watch(void *arg)
+{
+	struct deadlines *all = arg;
+	struct timespec at;
+	uint64_t at_us;
+
+	pthread_mutex_lock(&all->lock);
+	while (!all->stopping) {
+		pthread_mutex_unlock(&all->lock);
+		look_at_all(all);
+		at_us = clock_monotonic_us() + all->tick_us;
+		at = (struct timespec){ .tv_sec = (time_t)(at_us / 1000000), .tv_nsec = (long)(at_us % 1000000) * 1000 };
+		pthread_mutex_lock(&all->lock);
+		while (!all->stopping && pthread_cond_timedwait(&all->wake, &all->lock, &at) == 0)
+			;
+	}
+	pthread_mutex_unlock(&all->lock);
+	return NULL;
+}
+
+static void
+free_all(struct deadlines *all)
+{
+	for (size_t i = 0; i < SHARD_COUNT; i++)
+		pthread_mutex_destroy(&all->shards[i].lock);
+	pthread_mutex_destroy(&all->lock);
+	pthread_cond_destroy(&all->wake);
+	free(all);
+}
+
+struct deadlines *
+deadlines_start(unsigned timeout_s, struct err *e)
+{
+	struct deadlines *all = calloc(1, sizeof(*all));
+	pthread_condattr_t monotonic;
+	int rc;
+
+	if (all == NULL) {
+		(void)err_set_memory(e);
+		return NULL;
+	}
+	all->timeout_us = (uint64_t)timeout_s * 1000000;
+	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
+	for (size_t i = 0; i < SHARD_COUNT; i++)
+		pthread_mutex_init(&all->shards[i].lock, NULL);
+	pthread_mutex_init(&all->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&all->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	rc = pthread_create(&all->thread, NULL, watch, all);
+	if (rc == 0)
+		return all;
+	(void)err_set(e, ERR_OVERLOADED, "the thread that watches the clients cannot be started: %s", strerror(rc));
+	free_all(all);
+	return NULL;
+}
+
+void
+deadlines_stop(struct deadlines *all)
+{
+	if (all == NULL)
+		return;
+	pthread_mutex_lock(&all->lock);
+	all->stopping = true;
+	pthread_cond_signal(&all->wake);
+	pthread_mutex_unlock(&all->lock);
+	pthread_join(all->thread, NULL);
+	free_all(all);
+}
+
+/* The record of a new connection, in its list; NULL when there is no memory for it. */
+static struct deadline *
+deadline_new(struct deadlines *all, int fd)
+{
+	struct deadline *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->fd = fd;
+	d->shard = &all->shards[(unsigned)fd % SHARD_COUNT];
+	pthread_mutex_lock(&d->shard->lock);
+	d->next = d->shard->first;
+	d->link = &d->shard->first;
+	if (d->next != NULL)
+		d->next->link = &d->next;
+	d->shard->first = d;
+	pthread_mutex_unlock(&d->shard->lock);
+	return d;
+}
+
+static void
+deadline_unlink(struct deadline *d)
+{
+	pthread_mutex_lock(&d->shard->lock);
+	*d->link = d->next;
+	if (d->next != NULL)
+		d->next->link = d->link;
+	pthread_mutex_unlock(&d->shard->lock);
+}
+
+/* A late client of whom no exchange tells the log. */
+static void
+log_late(const struct deadline *d, struct MHD_Connection *connection)
+{
+	char client[PEER_BYTES];
+
+	peer_address(connection, client, sizeof(client));
+	log_event(LOG_INFO, "timeout",
+	    (const struct log_field[]){ { .name = "phase", .text = d->seen == DEADLINE_HEAD ? "head" : "answer" },
+		{ .name = "client", .text = client } },
+	    2);
+}
+
+void
+deadline_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info;
+	struct deadline *d = *context;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		*context = deadline_new(arg, info->connect_fd);
+		if (*context == NULL)
+			(void)shutdown(info->connect_fd, SHUT_RDWR); /* rather than a client without a deadline */
+	} else if (d != NULL) {
+		deadline_unlink(d);
+		if (d->late && d->late_between_requests)
+			log_late(d, connection);
+		free(d);
+		*context = NULL;
+	}
+}
+
+struct deadline *
+deadline_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info == NULL ? NULL : info->socket_context;
+}
+
+void
+deadline_enter(struct deadline *d, enum deadline_phase phase)
+{
+	uint64_t request;
+
+	if (d == NULL)
+		return;
+	request = atomic_load_explicit(&d->state, memory_order_relaxed) >> PHASE_BITS;
+	if (phase == DEADLINE_IDLE)
+		request++;
+	atomic_store_explicit(&d->state, request << PHASE_BITS | phase, memory_order_relaxed);
+}
+
+bool
+deadline_was_late(const struct deadline *d)
+{
+	return d != NULL && atomic_load(&d->late);
+}

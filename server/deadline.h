@@ -1,0 +1,50 @@
+/*
+ * Which connections are late. libmicrohttpd's timeout is for silence: a client that sends a byte a second would live for ever, and so
+ * would one that reads its answer so. Here a thread looks at every connection about once a second and shuts down the socket of a late
+ * one; libmicrohttpd notices, and all that the request holds is freed where it always is.
+ *
+ * A head must be complete within the timeout; a body and an answer must move at the rate of pace.h. While the server computes or
+ * commits, and while a connection is idle between two requests, nobody is late (libmicrohttpd ends idle connections).
+ */
+#ifndef SERVER_DEADLINE_H
+#define SERVER_DEADLINE_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+
+/* All connections, and the thread that watches them. */
+struct deadlines;
+
+/* One connection. NULL stands for one that nobody watches. */
+struct deadline;
+
+enum deadline_phase {
+	DEADLINE_IDLE, /* between requests; also until a request's first line is there */
+	DEADLINE_HEAD,
+	DEADLINE_BODY,
+	DEADLINE_COMPUTING, /* the server's turn */
+	DEADLINE_ANSWER,
+};
+
+/* Starts the thread. NULL with `e`. */
+struct deadlines *deadlines_start(unsigned timeout_s, struct err *e) MUST_CHECK;
+
+/* After the last connection was closed. NULL is fine. */
+void deadlines_stop(struct deadlines *all);
+
+/* MHD_OPTION_NOTIFY_CONNECTION: makes and frees the connection's record. `arg` is the struct deadlines. */
+void deadline_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
+
+/* The record of a connection, valid until it is closed. */
+struct deadline *deadline_of(struct MHD_Connection *connection);
+
+/* What the connection is at now. From the connection's event loop alone; never waits. */
+void deadline_enter(struct deadline *d, enum deadline_phase phase);
+
+/* Whether it was shut down for being late. */
+bool deadline_was_late(const struct deadline *d);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * How fast a client must be while it is its turn. It has an allowance of time, the timeout; the allowance runs down with the clock and is
+ * refilled by the bytes that move, a second for each PACE_BYTES_PER_S, never above the timeout. So whoever keeps that rate lives for
+ * ever, whoever falls below it is late at most one timeout later, and a quick start buys no long stall, with all its
+ * memory held, afterwards. Pure.
+ */
+#ifndef SERVER_PACE_H
+#define SERVER_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A modem's speed: slower than any client means to be, and fast enough that thousands who drip are told apart. */
+#define PACE_BYTES_PER_S 1024
+
+struct pace {
+	uint64_t due_us; /* when the allowance is used up */
+	uint64_t bytes;  /* that had moved when that was reckoned */
+};
+
+/* The allowance is full at `now_us`, with `bytes` moved so far. */
+void pace_start(struct pace *p, uint64_t now_us, uint64_t bytes, uint64_t timeout_us);
+
+/* The client's turn until `now_us`, by when `bytes` had moved in all: refills the allowance for those that are new. */
+void pace_refill(struct pace *p, uint64_t now_us, uint64_t bytes, uint64_t timeout_us);
+
+bool pace_is_late(const struct pace *p, uint64_t now_us);
+
+#endif
