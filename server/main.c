@@ -1,4 +1,5 @@
 /* normd: reads its configuration, serves until it is told to stop, drains, exits. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,23 @@ fail(int code, const struct err *e)
 {
 	fprintf(stderr, "normd: %s\n", e->detail);
 	return code;
+}
+
+/*
+ * Blocks below KEPT_BYTES_MAX, which is most tensors, stay with the thread that freed them: mapped anew, a tensor of 1.6 MB costs 391 page faults
+ * a request. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what was
+ * freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these settings (2 threads, at most
+ * twice KEPT_BYTES_MAX each).
+ */
+static void
+tune_allocator(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	enum { KEPT_BYTES_MAX = 4 << 20 };
+
+	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES_MAX);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES_MAX);
+#endif
 }
 
 static int
@@ -68,6 +86,7 @@ main(int argc, char **argv)
 		printf("normd %s\n", NORMD_VERSION);
 		return EXIT_DONE;
 	}
+	tune_allocator();
 	block_signals(&signals);
 	if (log_start(config.level, config.format) < 0) {
 		(void)err_set(&e, ERR_OVERLOADED, "the log's thread cannot be started");

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import select
 import socket
 import struct
@@ -16,6 +17,8 @@ TIMEOUT_S = 1
 CUT_WITHIN_S = 2.5 * PATIENCE
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]})
 MB = 1 << 20
+# A sanitizer keeps what is freed.
+MEMORY_IS_MEASURED = PATIENCE == 1
 
 
 def head(length=None, extra=b"", path=b"/v1/normalize"):
@@ -90,6 +93,11 @@ class Slow(DaemonTest):
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
+
+    def resident(self):
+        """The daemon's resident memory in bytes."""
+        with open(f"/proc/{self.daemon.process.pid}/statm") as f:
+            return int(f.read().split()[1]) * resource.getpagesize()
 
     def settles(self, measure, bound, within_s=10 * PATIENCE):
         """Waits until what is measured is at most `bound`."""
@@ -270,6 +278,58 @@ class SlowClients(Slow):
         self.assertEqual(failures, [])
         self.assertEqual(set(served), {200})
         self.assertGreater(late, 60, "each of the first, and more")
+
+
+class SlowClientsMemory(Slow):
+    """What a client made the daemon hold is given back when it goes, or when it is cut."""
+
+    daemon_args = (*Slow.daemon_args, "--max-body", "128MiB")
+    ROUNDS, CLIENTS = (3, 6) if MEMORY_IS_MEASURED else (1, 2)
+    # Each event loop may keep twice 4 MiB of what was freed, for the next request (server/main.c).
+    KEPT = 32 * MB
+
+    def rounds(self, make_client, count, logged):
+        """Clients at once, in rounds; after each the daemon must come back to what it was."""
+        Client(self.daemon.port).request("POST", "/v1/normalize", SMALL)
+        self.settles(self.descriptors, self.descriptors())
+        before, descriptors = self.resident(), self.descriptors()
+        for done in range(1, self.ROUNDS + 1):
+            clients = [threading.Thread(target=make_client) for _ in range(count)]
+            for client in clients:
+                client.start()
+            peak = before
+            while any(client.is_alive() for client in clients):
+                peak = max(peak, self.resident())
+                time.sleep(0.01)
+            self.logged(logged, done * count)
+            self.settles(self.descriptors, descriptors)
+            if MEMORY_IS_MEASURED:
+                self.assertGreater(peak, before + 2 * self.KEPT, "it held something meanwhile")
+                self.settles(self.resident, before + self.KEPT)
+
+    def test_clients_that_hang_up_in_the_middle(self):
+        body = numbers(5_000_000)
+
+        def hang_up():
+            with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
+                s.sendall(head(2 * len(body), b"X-Request-Id: gone\r\n") + body)
+                time.sleep(0.5)
+
+        self.rounds(hang_up, self.CLIENTS, {"request_id": "gone", "status": 0})
+
+    def test_clients_that_never_read(self):
+        body = numbers(5_000_000)
+
+        def never_read():
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                s.connect(("127.0.0.1", self.daemon.port))
+                s.sendall(head(len(body), b"X-Request-Id: deaf\r\n") + body)
+                poll = select.poll()
+                poll.register(s, 0)
+                poll.poll(60_000 * PATIENCE)  # until it is reset
+
+        self.rounds(never_read, self.CLIENTS, {"request_id": "deaf", "status": 200, "aborted": "timeout"})
 
 
 class SlowClientsTraining(Slow):
