@@ -34,14 +34,15 @@ def numbers(count):
 
 def is_closed(s):
     """Whether the server hung up; what it may have said before is read."""
+    readable = select.poll()
+    readable.register(s, select.POLLIN)
     try:
-        while True:
-            if not select.select([s], [], [], 0)[0]:
-                return False
+        while readable.poll(0):
             if not s.recv(65536):
                 return True
     except OSError:
         return True
+    return False
 
 
 def poke(s, piece):
