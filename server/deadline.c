@@ -3,6 +3,9 @@
  * bytes before libmicrohttpd has a whole line of it, and an answer's bytes after they were handed to the socket, whether the
  * answer was handed over whole or is streamed. And the event loops have nothing to count: a change of phase is one store.
  *
+ * A client's kernel acknowledges what it has room for, and after it was full it makes room in steps, on Linux of a sixteenth of its buffer or a
+ * segment. Who had read fast and then reads slower than such a step in the timeout (20 kB/s at 6 MB and 20 s) looks as if it had stopped.
+ *
  * The wrong socket is never shut down: libmicrohttpd notifies of a closed connection before it closes the descriptor, so under the
  * lock of the list that a record is in, the record's descriptor is still the connection's.
  */
