@@ -5,11 +5,21 @@
 #include "norm/half.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "tests/unit/norm_reference.h"
 #include "tests/unit/unit.h"
 
 static const enum norm_real types[] = { NORM_HALF, NORM_BFLOAT };
+
+static double
+double_from_bits(uint64_t bits)
+{
+	double x;
+
+	memcpy(&x, &bits, sizeof(x));
+	return x;
+}
 
 static double
 load(enum norm_real real, unsigned bits)
