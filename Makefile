@@ -189,6 +189,13 @@ $(B)/tests/verify_floats: tests/verify_floats.cc $(B)/libcodec.a $(B)/libbase.a
 verify-floats: $(B)/tests/verify_floats ## write and read all 2^32 float32, against an independent shortest printer (minutes)
 	@$<
 
+.PHONY: bench-kernels
+bench-kernels: $(B)/bench/kernels ## the kernels' speed beside a plain copy
+	$(B)/bench/kernels
+
+$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/libnorm.a
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_norm)
+
 vectors: ## make the golden vectors anew (needs python3-torch)
 	@scripts/setup vectors
 	tests/make_vectors.py tests/vectors
