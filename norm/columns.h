@@ -8,6 +8,8 @@
 #ifndef NORM_COLUMNS_H
 #define NORM_COLUMNS_H
 
+#include <string.h>
+
 #include "norm/view.h"
 
 /* The width of a step, which is the length of the kernels' arrays on the stack. */
@@ -48,14 +50,16 @@ columns_width(const struct columns *c, size_t left)
 
 /* out[column] = value[feature of that column] for a whole step; `other` stands for all values where `value` is NULL. */
 static inline void
-columns_spread(const struct columns *c, const double *value, double other, double *out)
+columns_spread(const struct columns *c, const double *value, double other, double *restrict out)
 {
+	const size_t width = c->features * c->inner;
 	size_t row, f, i;
 
-	for (row = 0; row < c->rows; row++)
-		for (f = 0; f < c->features; f++)
-			for (i = 0; i < c->inner; i++)
-				*out++ = value != NULL ? value[f] : other;
+	for (f = 0; f < c->features; f++)
+		for (i = 0; i < c->inner; i++)
+			out[f * c->inner + i] = value != NULL ? value[f] : other;
+	for (row = 1; row < c->rows; row++)
+		memcpy(out + row * width, out, width * sizeof(*out));
 }
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * One element of each type of tensor: read as a double, which is exact; stored as the nearest number of its type, rounded once;
- * whether what is stored is finite. The kernels' bodies are included once a type and name these by it. Private to norm/.
+ * One element of each type of tensor: read as a double, which is exact; stored as the nearest number of its type, rounded once. The
+ * kernels' bodies are included once a type and name these by it. Private to norm/.
+ *
+ * excess_ is 0 where x is finite, else not, in an integer as wide as x: loops "or" it together and look at it once, at the end.
+ * For x - x is 0, but NaN for an infinity or NaN; and the largest exponent plus 1 carries into the sign.
  */
 #ifndef NORM_ELEMENT_H
 #define NORM_ELEMENT_H
-
-#include <math.h>
-#include <stdbool.h>
 
 #include "norm/half.h"
 
@@ -22,10 +22,10 @@ store_float(double x)
 	return (float)x;
 }
 
-static inline bool
-finite_float(float x)
+static inline uint32_t
+excess_float(float x)
 {
-	return isfinite(x);
+	return float_bits(x - x);
 }
 
 static inline double
@@ -40,10 +40,10 @@ store_double(double x)
 	return x;
 }
 
-static inline bool
-finite_double(double x)
+static inline uint64_t
+excess_double(double x)
 {
-	return isfinite(x);
+	return double_bits(x - x);
 }
 
 static inline double
@@ -58,10 +58,10 @@ store_half(double x)
 	return half_from_double(x);
 }
 
-static inline bool
-finite_half(uint16_t x)
+static inline uint16_t
+excess_half(uint16_t x)
 {
-	return (x & 0x7c00) != 0x7c00;
+	return (uint16_t)((x & 0x7fff) + 0x0400) & 0x8000;
 }
 
 static inline double
@@ -76,10 +76,10 @@ store_bfloat(double x)
 	return bfloat_from_double(x);
 }
 
-static inline bool
-finite_bfloat(uint16_t x)
+static inline uint16_t
+excess_bfloat(uint16_t x)
 {
-	return (x & 0x7f80) != 0x7f80;
+	return (uint16_t)((x & 0x7fff) + 0x0080) & 0x8000;
 }
 
 #endif

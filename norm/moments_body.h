@@ -1,42 +1,15 @@
-/* The loops of moments.c for elements of type REAL (norm/element.h); included once for each, without a guard. */
-
-/* Sums of x - shift over a chunk: element i counts in lane i mod LANES. */
-static LANES_APART void
-NAME(chunk_sum)(const REAL *restrict x, size_t n, double shift, double *restrict sum)
-{
-	double lane[LANES] = { 0 };
-	size_t i, k;
-
-	for (i = 0; i + LANES <= n; i += LANES)
-		for (k = 0; k < LANES; k++)
-			lane[k] += NAME(load)(x[i + k]) - shift;
-	memcpy(sum, lane, sizeof(lane));
-	for (; i < n; i++)
-		sum[i % LANES] += NAME(load)(x[i]) - shift;
-}
-
-/* Sums of the deviations from the mean over a chunk, and of their squares. */
-static LANES_APART void
-NAME(chunk_deviations)(const REAL *restrict x, size_t n, double mean, double *restrict sum, double *restrict squares)
-{
-	double lane[LANES] = { 0 }, square[LANES] = { 0 };
-	double d;
-	size_t i, k;
-
-	for (i = 0; i + LANES <= n; i += LANES)
-		for (k = 0; k < LANES; k++) {
-			d = NAME(load)(x[i + k]) - mean;
-			lane[k] += d;
-			square[k] += d * d;
-		}
-	memcpy(sum, lane, sizeof(lane));
-	memcpy(squares, square, sizeof(square));
-	for (; i < n; i++) {
-		d = NAME(load)(x[i]) - mean;
-		sum[i % LANES] += d;
-		squares[i % LANES] += d * d;
-	}
-}
+/*
+ * Moments of a tensor of REAL (norm/element.h); included once for each by norm/kernels_body.h, without a guard, after one of
+ * norm/moments_direct.h and norm/moments_wide.h, which sum up a chunk of a run.
+ *
+ * Long runs, and those of one row each, are summed along inner; other short ones column by column (norm/columns.h). Both read
+ * the tensor twice, a feature's (or a block of features') second pass right after its first, so that it often comes from
+ * the cache.
+ *
+ * Pass 1 adds up x - x[0], pass 2 the deviations d from the mean of pass 1 and their squares. The sum of d, which would be 0
+ * in exact arithmetic, then corrects both results: the variance as Chan, Golub and LeVeque have it, and the mean's last
+ * digits.
+ */
 
 /* A run, chunk by chunk, added to s. */
 static void
@@ -89,7 +62,7 @@ NAME(columns_sum)(
 	const size_t full = columns_width(c, v.outer);
 	size_t o, i, width, step = 0;
 
-	column_sums_init(s);
+	column_sums_init(s, full);
 	for (o = 0; o < v.outer; o += c->rows) {
 		width = columns_width(c, v.outer - o);
 		for (i = 0; i < width; i++)
@@ -110,8 +83,8 @@ NAME(columns_deviations)(const REAL *x, struct norm_view v, const struct columns
 	size_t o, i, width, step = 0;
 	double d;
 
-	column_sums_init(s);
-	column_sums_init(squares);
+	column_sums_init(s, full);
+	column_sums_init(squares, full);
 	for (o = 0; o < v.outer; o += c->rows) {
 		width = columns_width(c, v.outer - o);
 		for (i = 0; i < width; i++) {

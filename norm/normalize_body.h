@@ -1,17 +1,23 @@
-/* The loops of normalize.c for elements of type REAL (norm/element.h); included once for each, without a guard. */
+/*
+ * The forward pass over a tensor of REAL, whose bits are BITS (norm/element.h); included once for each by norm/kernels_body.h, without a guard.
+ *
+ * One loop for values that share all four numbers (a long run of a feature), one where each column has its own, and one for
+ * rows, where mean and rstd are the row's but weight and bias the position's. Each computes in double, from left to right as
+ * the equation stands, rounds once, and notes whether what it wrote is finite.
+ */
 
 /* A run that shares everything. */
 static bool
 NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bias)
 {
-	int bad = 0;
+	BITS excess = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight + bias);
-		bad |= !NAME(finite)(x[i]);
+		excess |= NAME(excess)(x[i]);
 	}
-	return !bad;
+	return excess == 0;
 }
 
 /* A step of columns, each with numbers of its own. */
@@ -19,28 +25,28 @@ static bool
 NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double *restrict rstd, const double *restrict weight,
     const double *restrict bias)
 {
-	int bad = 0;
+	BITS excess = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean[i]) * rstd[i] * weight[i] + bias[i]);
-		bad |= !NAME(finite)(x[i]);
+		excess |= NAME(excess)(x[i]);
 	}
-	return !bad;
+	return excess == 0;
 }
 
 /* A stretch of one row. */
 static bool
 NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double *restrict weight, const double *restrict bias)
 {
-	int bad = 0;
+	BITS excess = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight[i] + bias[i]);
-		bad |= !NAME(finite)(x[i]);
+		excess |= NAME(excess)(x[i]);
 	}
-	return !bad;
+	return excess == 0;
 }
 
 /* One row; `id` stands in for a weight or bias that is NULL. */

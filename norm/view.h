@@ -30,11 +30,13 @@ enum norm_real {
 	NORM_BFLOAT /* uint16_t, the upper bits of a binary32 */
 };
 
+#define NORM_REALS 4
+
 /* Bytes of one element. */
 static inline size_t
 norm_real_size(enum norm_real real)
 {
-	static const unsigned char size[] = {
+	static const unsigned char size[NORM_REALS] = {
 		[NORM_FLOAT] = sizeof(float),
 		[NORM_DOUBLE] = sizeof(double),
 		[NORM_HALF] = sizeof(uint16_t),

@@ -1,0 +1,54 @@
+/*
+ * The loops over elements, compiled once for each set of vector instructions that is worth it, from the same source. Every
+ * set gives the same bits (docs/MATH.md, rule 3: the lanes of a sum are fixed by the view, not by the registers), so which one
+ * a machine uses shows in the time alone. The best one is looked up at each call, which costs a load and a test: no
+ * resolver runs before main(), where sanitizers are not ready for one. Private to norm/.
+ */
+#ifndef NORM_KERNELS_H
+#define NORM_KERNELS_H
+
+#include <stdbool.h>
+
+#include "norm/columns.h"
+#include "norm/view.h"
+
+/* Weight and bias of a layer that has none, for as many positions as a loop takes at a time. */
+struct identity {
+	double weight[COLUMNS_MAX];
+	double bias[COLUMNS_MAX];
+};
+
+/* The loops for one type of element: of moments(), of normalize_by_feature(), and of one row of normalize_rows(). */
+struct kernels_of_real {
+	void (*moments)(const void *x, struct norm_view view, double *mean, double *var);
+	bool (*by_feature)(
+	    void *x, struct norm_view view, const double *mean, const double *rstd, const double *weight, const double *bias);
+	bool (*row)(void *x, size_t size, double mean, double rstd, const double *weight, const double *bias,
+	    const struct identity *identity);
+};
+
+struct kernels {
+	const char *name;
+	struct kernels_of_real of[NORM_REALS];
+};
+
+/* The sets that this processor can run, from the one that any can to the widest; `at` counts from 0, NULL is after the last. */
+const struct kernels *kernels_usable(size_t at);
+
+/* The widest of them. */
+const struct kernels *kernels_best(void);
+
+/* Where the compiler can be told to use instructions that the rest of the program does without. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define KERNELS_X86 1
+#else
+#define KERNELS_X86 0
+#endif
+
+extern const struct kernels kernels_portable;
+#if KERNELS_X86
+extern const struct kernels kernels_avx2;
+extern const struct kernels kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,16 @@
+/* x86-64 with AVX2: four doubles at a time. */
+#include "norm/kernels.h"
+
+#if KERNELS_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#else
+#pragma GCC target("avx2")
+#endif
+#define KERNELS kernels_avx2
+#define KERNELS_NAME "avx2"
+#include "norm/kernels_body.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+#endif

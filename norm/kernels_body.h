@@ -1,0 +1,61 @@
+/*
+ * All loops for all types of element, as the set KERNELS; included once for each set of instructions, without a guard. What it
+ * includes is all `static`, so that nothing compiled for one machine is linked into what runs on another.
+ */
+#include <string.h>
+
+#include "norm/columns.h"
+#include "norm/element.h"
+#include "norm/kernels.h"
+#include "norm/moments_shared.h"
+#include "norm/sum.h"
+
+#define REAL float
+#define BITS uint32_t
+#define NAME(name) name##_float
+#include "norm/moments_direct.h"
+#include "norm/moments_body.h"
+#include "norm/normalize_body.h"
+#undef NAME
+#undef BITS
+#undef REAL
+
+#define REAL double
+#define BITS uint64_t
+#define NAME(name) name##_double
+#include "norm/moments_wide.h"
+#include "norm/moments_body.h"
+#include "norm/normalize_body.h"
+#undef NAME
+#undef BITS
+#undef REAL
+
+#define REAL uint16_t
+#define BITS uint16_t
+#define NAME(name) name##_half
+#include "norm/moments_wide.h"
+#include "norm/moments_body.h"
+#include "norm/normalize_body.h"
+#undef NAME
+#undef BITS
+#undef REAL
+
+#define REAL uint16_t
+#define BITS uint16_t
+#define NAME(name) name##_bfloat
+#include "norm/moments_direct.h"
+#include "norm/moments_body.h"
+#include "norm/normalize_body.h"
+#undef NAME
+#undef BITS
+#undef REAL
+
+const struct kernels KERNELS = {
+	.name = KERNELS_NAME,
+	.of = {
+		[NORM_FLOAT] = { moments_float, by_feature_float, row_float },
+		[NORM_DOUBLE] = { moments_double, by_feature_double, row_double },
+		[NORM_HALF] = { moments_half, by_feature_half, row_half },
+		[NORM_BFLOAT] = { moments_bfloat, by_feature_bfloat, row_bfloat },
+	},
+};

@@ -1,0 +1,172 @@
+/*
+ * Every set of kernels that this processor can run against the portable one: the same bits, for each type of element, on shapes
+ * that take every way through the loops and leave every remainder of their vectors, with numbers of every size.
+ */
+#include "norm/kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/normalize.h"
+#include "tests/unit/norm_reference.h"
+#include "tests/unit/unit.h"
+
+/* Long runs of all lengths around the vectors' and the chunks', short runs, columns with and without folding. */
+static const struct norm_view views[] = { { 3, 2, 16 }, { 2, 2, 17 }, { 2, 1, 31 }, { 1, 3, 33 }, { 2, 2, 63 }, { 1, 2, 65 },
+	{ 3, 2, 196 }, { 2, 2, 511 }, { 1, 2, 513 }, { 2, 1, 1031 }, { 7, 5, 9 }, { 40, 300, 1 }, { 3000, 3, 1 },
+	{ 500, 70, 4 }, { 1, 9, 3 }, { 8, 16, 1 }, { 5, 7, 1 } };
+#define VIEWS (sizeof(views) / sizeof(views[0]))
+
+static void *
+allocate(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	ck_assert_ptr_nonnull(p);
+	return p;
+}
+
+/* What one set makes of a tensor: the moments, and the tensor normalized by feature and by row. */
+struct outcome {
+	size_t bytes;
+	double *moments; /* means, then variances */
+	void *by_feature;
+	void *rows;
+	bool finite_by_feature;
+	bool finite_rows;
+};
+
+static void
+outcome_free(struct outcome *o)
+{
+	free(o->moments);
+	free(o->by_feature);
+	free(o->rows);
+}
+
+static struct outcome
+outcome_of(const struct kernels *k, enum norm_real real, const void *x, struct norm_view v, const double *parameters)
+{
+	const struct kernels_of_real *of = &k->of[real];
+	struct outcome o = { .bytes = view_size(v) * norm_real_size(real) };
+	double *rstd = allocate(v.feature, sizeof(*rstd));
+	struct identity identity = { { 0 }, { 0 } };
+
+	o.moments = allocate(2 * v.feature, sizeof(double));
+	o.by_feature = allocate(o.bytes, 1);
+	o.rows = allocate(o.bytes, 1);
+	memcpy(o.by_feature, x, o.bytes);
+	memcpy(o.rows, x, o.bytes);
+	of->moments(x, v, o.moments, o.moments + v.feature);
+	normalize_rstd(o.moments + v.feature, 1e-5, v.feature, rstd);
+	o.finite_by_feature = of->by_feature(o.by_feature, v, o.moments, rstd, parameters, parameters + 1);
+	o.finite_rows = of->row(o.rows, view_size(v), o.moments[0], rstd[0], parameters, parameters + 1, &identity);
+	free(rstd);
+	return o;
+}
+
+/* A NaN's sign and payload are the processor's, and no part of the promise. */
+static void
+nans_alike(enum norm_real real, void *x, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (isnan(element_get(real, x, i)))
+			element_set(real, x, i, NAN);
+}
+
+static void
+check_same(enum norm_real real, void *x, struct norm_view v)
+{
+	double *parameters = allocate(view_size(v) + 1, sizeof(*parameters));
+	const struct kernels *k;
+	struct outcome portable, other;
+	uint64_t seed = 3;
+	size_t i;
+
+	for (i = 0; i <= view_size(v); i++)
+		parameters[i] = random_deviate(&seed);
+	portable = outcome_of(kernels_usable(0), real, x, v, parameters);
+	nans_alike(NORM_DOUBLE, portable.moments, 2 * v.feature);
+	nans_alike(real, portable.by_feature, view_size(v));
+	nans_alike(real, portable.rows, view_size(v));
+	for (i = 1; (k = kernels_usable(i)) != NULL; i++) {
+		other = outcome_of(k, real, x, v, parameters);
+		nans_alike(NORM_DOUBLE, other.moments, 2 * v.feature);
+		nans_alike(real, other.by_feature, view_size(v));
+		nans_alike(real, other.rows, view_size(v));
+		ck_assert_msg(memcmp(portable.moments, other.moments, 2 * v.feature * sizeof(double)) == 0 &&
+			memcmp(portable.by_feature, other.by_feature, portable.bytes) == 0 &&
+			memcmp(portable.rows, other.rows, portable.bytes) == 0 &&
+			portable.finite_by_feature == other.finite_by_feature && portable.finite_rows == other.finite_rows,
+		    "%s differs on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner, (int)real);
+		outcome_free(&other);
+	}
+	outcome_free(&portable);
+	free(parameters);
+}
+
+START_TEST(usual_numbers)
+{
+	uint64_t seed = 7;
+	size_t p, i;
+
+	for (p = 0; p < VIEWS; p++) {
+		void *x = allocate(view_size(views[p]), sizeof(double));
+
+		for (i = 0; i < view_size(views[p]); i++)
+			element_set(reals[_i], x, i, 3 + random_deviate(&seed));
+		check_same(reals[_i], x, views[p]);
+		free(x);
+	}
+}
+END_TEST
+
+/* All bits at random: subnormals, huge numbers, infinities, NaNs. */
+START_TEST(any_bits)
+{
+	uint64_t seed = 8, bits;
+	size_t p, i;
+	int round;
+
+	for (round = 0; round < 8; round++)
+		for (p = 0; p < VIEWS; p++) {
+			const size_t size = view_size(views[p]) * norm_real_size(reals[_i]);
+			unsigned char *x = allocate(size + sizeof(bits), 1);
+
+			for (i = 0; i < size; i += sizeof(bits)) {
+				bits = random_next(&seed);
+				memcpy(x + i, &bits, sizeof(bits));
+			}
+			check_same(reals[_i], x, views[p]);
+			free(x);
+		}
+}
+END_TEST
+
+START_TEST(the_best_is_the_widest_usable)
+{
+	size_t n = 0;
+
+	while (kernels_usable(n) != NULL)
+		n++;
+	ck_assert_uint_ge(n, 1);
+	ck_assert_ptr_eq(kernels_usable(0), &kernels_portable);
+	ck_assert_ptr_eq(kernels_best(), kernels_usable(n - 1));
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("kernels");
+	TCase *t = tcase_create("kernels");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, usual_numbers, 0, REALS);
+	tcase_add_loop_test(t, any_bits, 0, REALS);
+	tcase_add_test(t, the_best_is_the_widest_usable);
+	suite_add_tcase(s, t);
+	return s;
+}
