@@ -17,8 +17,8 @@
 #include "norm/normalize.h"
 
 #define EPS 1e-5
-/* One measurement repeats its work until it has seen about so many elements: the clock then costs nothing. */
-#define ELEMENTS_MIN ((size_t)1 << 18)
+/* One measurement repeats its work until it has seen so many elements: the clock then costs nothing, and few are interrupted. */
+#define ELEMENTS_MIN ((size_t)1 << 15)
 #define ROUNDS_MAX 1000
 
 struct shape {
