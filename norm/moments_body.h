@@ -107,7 +107,7 @@ static void
 NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *var)
 {
 	const double n = (double)norm_view_count(v);
-	double shift[COLUMNS_MAX];
+	double shift[COLUMNS_MAX], d[COLUMNS_MAX], d2[COLUMNS_MAX];
 	struct column_sums s, squares;
 	size_t f;
 
@@ -118,12 +118,15 @@ NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, 
 		mean[f] = NAME(load)(x[f * v.inner]);
 	columns_spread(c, mean, 0, shift);
 	NAME(columns_sum)(x, v, c, shift, &s);
+	column_sums_features(&s, c, d);
 	for (f = 0; f < c->features; f++)
-		mean[f] += column_sums_feature(&s, c, f) / n;
+		mean[f] += d[f] / n;
 	columns_spread(c, mean, 0, shift);
 	NAME(columns_deviations)(x, v, c, shift, &s, &squares);
+	column_sums_features(&s, c, d);
+	column_sums_features(&squares, c, d2);
 	for (f = 0; f < c->features; f++)
-		moments_finish(n, column_sums_feature(&s, c, f), column_sums_feature(&squares, c, f), &mean[f], &var[f]);
+		moments_finish(n, d[f], d2[f], &mean[f], &var[f]);
 }
 
 static void

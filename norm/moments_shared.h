@@ -46,10 +46,11 @@ lanes_squares(const double *restrict x, size_t n, double *restrict sum)
 		sum[i % LANES] += x[i] * x[i];
 }
 
-/* Sums of a step's columns: what was added since the last fold, and the total so far. */
+/* Sums of a step's columns: what was added since the last fold, and the total so far, in two parts as in struct sum. */
 struct column_sums {
 	double recent[COLUMNS_MAX];
-	struct sum total[COLUMNS_MAX];
+	double high[COLUMNS_MAX];
+	double low[COLUMNS_MAX];
 };
 
 /* Steps between folds: as few roundings in a row as in a chunk's lane. */
@@ -60,37 +61,46 @@ column_sums_init(struct column_sums *s, size_t width)
 {
 	size_t i;
 
-	for (i = 0; i < width; i++) {
-		s->recent[i] = 0;
-		s->total[i] = (struct sum){ 0, 0 };
-	}
+	for (i = 0; i < width; i++)
+		s->recent[i] = s->high[i] = s->low[i] = 0;
 }
 
 static inline void
 column_sums_fold(struct column_sums *s, size_t width)
 {
+	struct sum total;
 	size_t i;
 
 	for (i = 0; i < width; i++) {
-		sum_add(&s->total[i], s->recent[i]);
+		total = (struct sum){ s->high[i], s->low[i] };
+		sum_add(&total, s->recent[i]);
+		s->high[i] = total.high;
+		s->low[i] = total.low;
 		s->recent[i] = 0;
 	}
 }
 
-/* The sum over all columns of the block's feature `f`. */
-static inline double
-column_sums_feature(const struct column_sums *s, const struct columns *c, size_t f)
+/* Each feature's sum over all its columns. The features take turns, because the additions of one wait for each other. */
+static inline void
+column_sums_features(const struct column_sums *s, const struct columns *c, double *restrict sum)
 {
-	struct sum all = { 0, 0 };
-	size_t row, i, at;
+	double low[COLUMNS_MAX];
+	struct sum all;
+	size_t row, i, f, at;
 
+	for (f = 0; f < c->features; f++)
+		sum[f] = low[f] = 0;
 	for (row = 0; row < c->rows; row++)
-		for (i = 0; i < c->inner; i++) {
-			at = (row * c->features + f) * c->inner + i;
-			sum_add(&all, s->total[at].high);
-			all.low += s->total[at].low;
-		}
-	return sum_total(all);
+		for (i = 0; i < c->inner; i++)
+			for (f = 0; f < c->features; f++) {
+				at = (row * c->features + f) * c->inner + i;
+				all = (struct sum){ sum[f], low[f] };
+				sum_add(&all, s->high[at]);
+				sum[f] = all.high;
+				low[f] = all.low + s->low[at];
+			}
+	for (f = 0; f < c->features; f++)
+		sum[f] += low[f];
 }
 
 /* The results from the mean of pass 1 and the sums of pass 2 (equation 2); a NaN stays one. */
