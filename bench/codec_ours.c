@@ -10,10 +10,10 @@
 size_t
 ours_read_f32(const char *p, const char *limit, float *out)
 {
-	const char *end = NULL;
+	const char *floor = p, *end = NULL;
 	size_t n = 0;
 
-	for (; decimal_fast_read_f32(p, limit, &end, out + n) == DECIMAL_OK; p = end + 1) {
+	for (; decimal_fast_read_f32(floor, p, limit, &end, out + n) == DECIMAL_OK; p = end + 1) {
 		n++;
 		if (*end != ',')
 			break;
@@ -24,10 +24,10 @@ ours_read_f32(const char *p, const char *limit, float *out)
 size_t
 ours_read_f64(const char *p, const char *limit, double *out)
 {
-	const char *end = NULL;
+	const char *floor = p, *end = NULL;
 	size_t n = 0;
 
-	for (; decimal_fast_read_f64(p, limit, &end, out + n) == DECIMAL_OK; p = end + 1) {
+	for (; decimal_fast_read_f64(floor, p, limit, &end, out + n) == DECIMAL_OK; p = end + 1) {
 		n++;
 		if (*end != ',')
 			break;

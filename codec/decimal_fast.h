@@ -1,10 +1,12 @@
 /*
- * decimal_read_f16, _f32 and _f64 for a loop over millions of numbers: the ordinary number is read here, in line, and all
- * others by a call. In line, because `end` is where the next number starts: through memory it would hold up every number by a
- * store and a load.
+ * Reading for a loop over millions of numbers: the ordinary number of a list is read here, in line, and all others by a call. In line,
+ * because `end` is where the next number starts: through memory it would hold up every number by a store and a load.
  *
- * The ordinary number ends within 16 bytes, has no exponent and fewer than eight digits before its point. It is read without a
- * branch that depends on its sign or on how many digits it has, for those are what nobody can predict.
+ * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for first and by
+ * itself, so that the next number can be begun while this one is still being worked out; only then it is seen whether
+ * what stands before it is a number, and one of those: a wrong guess is a call to the exact reader. The number's digits are loaded
+ * from its end backwards, so that they stand in their places whatever their count is, and no branch depends on that or on the sign,
+ * for these are what nobody can predict. So up to 17 bytes before the number are read too, and must be there.
  */
 #ifndef CODEC_DECIMAL_FAST_H
 #define CODEC_DECIMAL_FAST_H
@@ -13,14 +15,11 @@
 #include <stdbool.h>
 
 #include "codec/decimal.h"
-#include "codec/decimal_swar.h"
+#include "codec/decimal_lanes.h"
 
 _Static_assert(FLT_EVAL_METHOD == 0, "a double operation must round to double, once");
 
-/* What those below do, for any number. */
-enum decimal_result decimal_read_any_f16(const char *p, const char *limit, const char **end, uint16_t *bits) MUST_CHECK;
-enum decimal_result decimal_read_any_f32(const char *p, const char *limit, const char **end, float *value) MUST_CHECK;
-enum decimal_result decimal_read_any_f64(const char *p, const char *limit, const char **end, double *value) MUST_CHECK;
+#define DECIMAL_WINDOW 16
 
 /* (-1)^negative · mantissa / 10^fraction, mantissa < 10^15, fraction <= 14. */
 struct decimal_ordinary {
@@ -29,70 +28,82 @@ struct decimal_ordinary {
 	bool negative;
 };
 
-/* Returns the byte after the number, or NULL when it is not an ordinary one; then it may be any other, cut or wrong. */
-static inline const char *
-decimal_read_ordinary(const char *p, const char *limit, struct decimal_ordinary *n)
+/* The last 16 characters before `end` without the point, which has `fraction` digits behind it. */
+static inline decimal_lanes
+decimal_without_point(const char *end, unsigned fraction)
 {
-	static const uint32_t ten[8] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000 };
-	uint64_t head, tail, head_marks, marks, before;
-	unsigned sign, point, count, head_count, strange;
+	decimal_lanes behind = decimal_lanes_last(fraction);
 
-	if (limit - p < 16)
-		return NULL;
-	head = decimal_values8(decimal_load8(p));
-	tail = decimal_values8(decimal_load8(p + 8));
-	sign = *p == '-';
-	head_marks = decimal_strangers8(head) & ~((uint64_t)sign << 7);
-	if (head_marks == 0)
-		return NULL;
-	head &= ~((uint64_t)sign * 0xff);
-	point = decimal_first8(head_marks);
-	strange = (point == sign) | ((point > sign + 1) & (p[sign] == '0'));
-	count = point;
-	n->fraction = 0;
-	if (p[point] == '.') {
-		head_marks &= head_marks - 1;
-		marks = head_marks != 0 ? head_marks : decimal_strangers8(tail);
-		if (marks == 0)
-			return NULL;
-		count = decimal_first8(marks) + (head_marks != 0 ? 0 : 8);
-		n->fraction = count - point - 1;
-		strange |= n->fraction == 0;
-		/* The digits before the point move over it, and leave a zero in front. */
-		before = (UINT64_C(1) << 8 * point) - 1;
-		head = (head & before) << 8 | (head & ~(before << 8 | 0xff));
-	}
-	if (strange | ((p[count] | 0x20) == 'e'))
-		return NULL;
-	head_count = count < 8 ? count : 8;
-	n->mantissa =
-	    decimal_join8(head << (64 - 8 * head_count)) * ten[count - head_count] + decimal_join(tail, count - head_count);
-	n->negative = sign;
-	return p + count;
+	return (decimal_lanes_load(end - DECIMAL_WINDOW) & behind) | (decimal_lanes_load(end - DECIMAL_WINDOW - 1) & ~behind);
 }
 
-/* The number's size rounded to double: both operands are exact, so the division rounds once (Clinger 1990). */
+/*
+ * Returns the byte after the number at `p`, or NULL when it is not an ordinary one; then it may be any other, cut or wrong. Reads
+ * within [floor, limit) only.
+ */
+static inline const char *
+decimal_read_ordinary(const char *floor, const char *p, const char *limit, struct decimal_ordinary *n)
+{
+	const decimal_lanes zeros = decimal_lanes_all('0');
+	decimal_lanes text, digits;
+	unsigned stops, others, count, point, sign;
+	const char *end;
+
+	if (limit - p < DECIMAL_WINDOW || p - floor <= DECIMAL_WINDOW || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+		return NULL;
+	text = decimal_lanes_load(p);
+	stops = decimal_lanes_bits((decimal_lanes)(text == ',') | (decimal_lanes)(text == ']'));
+	if (stops == 0)
+		return NULL;
+	count = (unsigned)__builtin_ctz(stops);
+	end = p + count;
+	sign = *p == '-';
+	/* What stands before the stop and is neither the sign nor a digit: nothing, or the point. */
+	others = decimal_lanes_bits((decimal_lanes)((text ^ zeros) > 9)) & (stops - 1) & ~stops & ~sign;
+	point = count;
+	n->fraction = 0;
+	if (others != 0) {
+		point = (unsigned)__builtin_ctz(others);
+		n->fraction = count - point - 1;
+		if ((others & (others - 1)) != 0 || p[point] != '.' || n->fraction == 0)
+			return NULL;
+		digits = decimal_without_point(end, n->fraction);
+	} else {
+		digits = decimal_lanes_load(end - DECIMAL_WINDOW);
+	}
+	if ((point == sign) | ((point > sign + 1) & (p[sign] == '0')))
+		return NULL;
+	n->mantissa = decimal_lanes_join((digits ^ zeros) & decimal_lanes_last(count - sign - (others != 0)));
+	n->negative = sign;
+	return end;
+}
+
+/* The number rounded to double: both operands are exact, so the division rounds once (Clinger 1990). */
 static inline double
 decimal_ordinary_f64(const struct decimal_ordinary *n)
 {
-	static const double ten[15] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
+	static const double ten[2][DECIMAL_WINDOW] = {
+		{ 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 },
+		{ -1e0, -1e1, -1e2, -1e3, -1e4, -1e5, -1e6, -1e7, -1e8, -1e9, -1e10, -1e11, -1e12, -1e13, -1e14 },
+	};
 
-	return (double)(int64_t)n->mantissa / ten[n->fraction];
+	return (double)(int64_t)n->mantissa / ten[n->negative][n->fraction];
 }
 
 /*
  * By way of a double, which is as good as straight to float: rounding to double keeps the order, and all midpoints between
  * floats are doubles, so a number can end on the wrong side of one only by becoming one. Those are left to the exact reader.
  * From 10^-14 to 10^15 a float is normal: its midpoints are the doubles with one 1 and 28 zeros below the float's bits.
+ *
+ * As decimal_read_f32; `floor` <= p is the first byte that may be looked at.
  */
 static inline enum decimal_result
-decimal_fast_read_f32(const char *p, const char *limit, const char **end, float *value)
+decimal_fast_read_f32(const char *floor, const char *p, const char *limit, const char **end, float *value)
 {
 	struct decimal_ordinary n;
-	const char *after = decimal_read_ordinary(p, limit, &n);
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
 	enum decimal_result result;
 	uint64_t wide_bits;
-	uint32_t bits;
 	double wide;
 	float narrow;
 
@@ -100,40 +111,34 @@ decimal_fast_read_f32(const char *p, const char *limit, const char **end, float 
 		wide = decimal_ordinary_f64(&n);
 		memcpy(&wide_bits, &wide, sizeof(wide_bits));
 		if ((wide_bits & 0x1fffffff) != 0x10000000) {
-			narrow = (float)wide;
-			memcpy(&bits, &narrow, sizeof(bits));
-			bits |= (uint32_t)n.negative << 31;
-			memcpy(value, &bits, sizeof(bits));
+			*value = (float)wide;
 			*end = after;
 			return DECIMAL_OK;
 		}
 	}
 	/* Locals of this call alone, so that the caller's `end` can stay in a register. */
-	result = decimal_read_any_f32(p, limit, &after, &narrow);
+	result = decimal_read_f32(p, limit, &after, &narrow);
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = narrow;
 	return result;
 }
 
+/* As decimal_read_f64; `floor` as above. */
 static inline enum decimal_result
-decimal_fast_read_f64(const char *p, const char *limit, const char **end, double *value)
+decimal_fast_read_f64(const char *floor, const char *p, const char *limit, const char **end, double *value)
 {
 	struct decimal_ordinary n;
-	const char *after = decimal_read_ordinary(p, limit, &n);
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
 	enum decimal_result result;
-	uint64_t bits;
 	double wide;
 
 	if (after != NULL) {
-		wide = decimal_ordinary_f64(&n);
-		memcpy(&bits, &wide, sizeof(bits));
-		bits |= (uint64_t)n.negative << 63;
-		memcpy(value, &bits, sizeof(bits));
+		*value = decimal_ordinary_f64(&n);
 		*end = after;
 		return DECIMAL_OK;
 	}
-	result = decimal_read_any_f64(p, limit, &after, &wide);
+	result = decimal_read_f64(p, limit, &after, &wide);
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = wide;
@@ -148,10 +153,11 @@ static inline bool
 decimal_ordinary_f16(double wide, uint16_t *bits)
 {
 	const double smallest_normal = 0x1p-14, overflows = 65520;
+	const double size = wide < 0 ? -wide : wide;
 	uint64_t wide_bits;
 
-	memcpy(&wide_bits, &wide, sizeof(wide_bits));
-	if (!(wide >= smallest_normal && wide < overflows) || (wide_bits & 0x3ffffffffff) == 0x20000000000) {
+	memcpy(&wide_bits, &size, sizeof(wide_bits));
+	if (!(size >= smallest_normal && size < overflows) || (wide_bits & 0x3ffffffffff) == 0x20000000000) {
 		*bits = 0;
 		return wide_bits == 0;
 	}
@@ -159,11 +165,12 @@ decimal_ordinary_f16(double wide, uint16_t *bits)
 	return true;
 }
 
+/* As decimal_read_f16; `floor` as above. */
 static inline enum decimal_result
-decimal_fast_read_f16(const char *p, const char *limit, const char **end, uint16_t *value)
+decimal_fast_read_f16(const char *floor, const char *p, const char *limit, const char **end, uint16_t *value)
 {
 	struct decimal_ordinary n;
-	const char *after = decimal_read_ordinary(p, limit, &n);
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
 	enum decimal_result result;
 	uint16_t bits;
 
@@ -172,7 +179,7 @@ decimal_fast_read_f16(const char *p, const char *limit, const char **end, uint16
 		*end = after;
 		return DECIMAL_OK;
 	}
-	result = decimal_read_any_f16(p, limit, &after, &bits);
+	result = decimal_read_f16(p, limit, &after, &bits);
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = bits;

@@ -5,8 +5,10 @@
  */
 #include "codec/decimal.h"
 
-#include "codec/decimal_fast.h"
+#include <stdbool.h>
+
 #include "codec/decimal_round.h"
+#include "codec/decimal_swar.h"
 #include "codec/decimal_text.h"
 
 /* Exponents stop growing here, far beyond what any number of digits can make up for. */
@@ -154,7 +156,7 @@ read_bits(const char *p, const char *limit, const char **end, const struct decim
 }
 
 enum decimal_result
-decimal_read_any_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
+decimal_read_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
 {
 	uint64_t wide;
 	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f16, &wide);
@@ -165,7 +167,7 @@ decimal_read_any_f16(const char *p, const char *limit, const char **end, uint16_
 }
 
 enum decimal_result
-decimal_read_any_f32(const char *p, const char *limit, const char **end, float *value)
+decimal_read_f32(const char *p, const char *limit, const char **end, float *value)
 {
 	uint64_t wide;
 	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f32, &wide);
@@ -179,7 +181,7 @@ decimal_read_any_f32(const char *p, const char *limit, const char **end, float *
 }
 
 enum decimal_result
-decimal_read_any_f64(const char *p, const char *limit, const char **end, double *value)
+decimal_read_f64(const char *p, const char *limit, const char **end, double *value)
 {
 	uint64_t bits;
 	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f64, &bits);
@@ -189,22 +191,4 @@ decimal_read_any_f64(const char *p, const char *limit, const char **end, double 
 	bits |= (uint64_t)(*p == '-') << 63;
 	memcpy(value, &bits, sizeof(bits));
 	return DECIMAL_OK;
-}
-
-enum decimal_result
-decimal_read_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
-{
-	return decimal_fast_read_f16(p, limit, end, bits);
-}
-
-enum decimal_result
-decimal_read_f32(const char *p, const char *limit, const char **end, float *value)
-{
-	return decimal_fast_read_f32(p, limit, end, value);
-}
-
-enum decimal_result
-decimal_read_f64(const char *p, const char *limit, const char **end, double *value)
-{
-	return decimal_fast_read_f64(p, limit, end, value);
 }

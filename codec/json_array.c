@@ -53,13 +53,13 @@ array_number_error(
 
 /* `datatype` is a constant wherever this is inlined. */
 static inline enum decimal_result
-array_read(enum datatype datatype, const char *p, const char *limit, const char **end, unsigned char *out)
+array_read(enum datatype datatype, const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
 {
 	if (datatype == DATATYPE_FP32)
-		return decimal_fast_read_f32(p, limit, end, (float *)(void *)out);
+		return decimal_fast_read_f32(floor, p, limit, end, (float *)(void *)out);
 	if (datatype == DATATYPE_FP64)
-		return decimal_fast_read_f64(p, limit, end, (double *)(void *)out);
-	return decimal_read_f16(p, limit, end, (uint16_t *)(void *)out);
+		return decimal_fast_read_f64(floor, p, limit, end, (double *)(void *)out);
+	return decimal_fast_read_f16(floor, p, limit, end, (uint16_t *)(void *)out);
 }
 
 /*
@@ -79,7 +79,7 @@ array_run(struct json_array *a, enum datatype datatype, size_t room, struct json
 	size_t values;
 	bool comma = true;
 
-	while ((r = array_read(datatype, p, limit, &after, out)) == DECIMAL_OK) {
+	while ((r = array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
 		out += size;
 		p = after;
 		/* A number is only read when the byte after it is there too. */
@@ -154,7 +154,7 @@ array_gathered(struct json_array *a, struct err *e)
 	buf_byte(&a->partial, ' ');
 	if (a->partial.failed)
 		return err_set_memory(e);
-	r = array_read(datatype, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+	r = array_read(datatype, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
 	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
 	if (r != DECIMAL_OK)
 		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);

@@ -1,5 +1,5 @@
 /*
- * Every finite float32 there is, written and read by the codec: the same bits come back, and the text is the shortest, and of the
+ * Every finite float32 there is, written and read by the codec (by both of its readers): the same bits come back, and the text is the shortest, and of the
  * shortest the closest, as std::to_chars has it. That is libstdc++'s Ryu (U. Adams, "Ryu: fast float-to-string conversion", 2018),
  * which shares nothing with what is tested here. C++ for its sake only.
  *
@@ -18,6 +18,7 @@
 
 extern "C" {
 #include "codec/decimal.h"
+#include "tests/verify_floats_read.h"
 }
 
 namespace {
@@ -68,20 +69,6 @@ complain(const char *what, uint32_t bits, const char *text)
 	std::printf("%s: 0x%08x is written %s\n", what, bits, text);
 }
 
-// Reads text[0..len), with a comma after it.
-bool
-reads_back(const char *text, size_t len, uint32_t bits)
-{
-	const char *end = nullptr;
-	float back = 0;
-	uint32_t back_bits;
-
-	if (decimal_read_f32(text, text + len + 1, &end, &back) != DECIMAL_OK || end != text + len)
-		return false;
-	std::memcpy(&back_bits, &back, sizeof(back_bits));
-	return back_bits == bits;
-}
-
 size_t
 write(uint32_t bits, char *text)
 {
@@ -114,9 +101,9 @@ verify(uint32_t bits)
 	char text[DECIMAL_F32_BYTES + 2], negative[DECIMAL_F32_BYTES + 3];
 	size_t len = write(bits, text), negative_len = write(bits | 0x80000000, negative);
 
-	if (!reads_back(text, len, bits))
+	if (!verify_read_f32(text, len, bits))
 		complain("not read back", bits, text);
-	if (!reads_back(negative, negative_len, bits | 0x80000000))
+	if (!verify_read_f32(negative, negative_len, bits | 0x80000000))
 		complain("not read back", bits | 0x80000000, negative);
 	if (negative_len != len + 1 || negative[0] != '-' || std::memcmp(negative + 1, text, len) != 0)
 		complain("not the positive's text", bits | 0x80000000, negative);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/decimal.h"
+#include "codec/decimal_fast.h"
 #include "tests/fuzz/fuzz.h"
 
 #define CUTS_ALL 24       /* shorter texts are cut everywhere */
@@ -23,6 +23,7 @@ struct type {
 	const char *name;
 	size_t bytes;
 	enum decimal_result (*read)(const char *p, const char *limit, const char **end, uint64_t *bits);
+	enum decimal_result (*fast)(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits);
 	uint64_t (*reference)(const char *text); /* the nearest number's bits, by the C library */
 	double (*widen)(uint64_t bits);
 	size_t (*write)(uint64_t bits, char *out);
@@ -96,10 +97,30 @@ read_f16(const char *p, const char *limit, const char **end, uint64_t *bits)
 	return result;
 }
 
+static enum decimal_result
+fast_f32(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
+{
+	float f = 0;
+	enum decimal_result result = decimal_fast_read_f32(floor, p, limit, end, &f);
+
+	*bits = bits_of_float(f);
+	return result;
+}
+
 static uint64_t
 reference_f32(const char *text)
 {
 	return bits_of_float(strtof(text, NULL));
+}
+
+static enum decimal_result
+fast_f64(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
+{
+	double d = 0;
+	enum decimal_result result = decimal_fast_read_f64(floor, p, limit, end, &d);
+
+	*bits = bits_of_double(d);
+	return result;
 }
 
 static uint64_t
@@ -124,6 +145,16 @@ strtod_rounded(const char *text, int direction)
  * The C library has no function for halves. Its double, cut off, with its last bit set when anything was cut off (rounding to
  * odd), lies on the same side of every midpoint between halves as the text does, so that it can be rounded again.
  */
+static enum decimal_result
+fast_f16(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
+{
+	uint16_t half = 0;
+	enum decimal_result result = decimal_fast_read_f16(floor, p, limit, end, &half);
+
+	*bits = half;
+	return result;
+}
+
 static uint64_t
 reference_f16(const char *text)
 {
@@ -181,9 +212,9 @@ write_f16(uint64_t bits, char *out)
 }
 
 static const struct type types[] = {
-	{ "half", 2, read_f16, reference_f16, widen_f16, write_f16, DECIMAL_F16_BYTES },
-	{ "float", 4, read_f32, reference_f32, widen_f32, write_f32, DECIMAL_F32_BYTES },
-	{ "double", 8, read_f64, reference_f64, double_of, write_f64, DECIMAL_F64_BYTES },
+	{ "half", 2, read_f16, fast_f16, reference_f16, widen_f16, write_f16, DECIMAL_F16_BYTES },
+	{ "float", 4, read_f32, fast_f32, reference_f32, widen_f32, write_f32, DECIMAL_F32_BYTES },
+	{ "double", 8, read_f64, fast_f64, reference_f64, double_of, write_f64, DECIMAL_F64_BYTES },
 };
 
 /* What a reader must say of a text, and the byte that it must name (not of DECIMAL_INCOMPLETE). */
@@ -283,6 +314,25 @@ check_write(const struct type *type, uint64_t bits)
 	free(out);
 }
 
+/* The in-line reader says the same, where there is room before the text for it to look at. */
+static void
+check_fast(
+    const struct type *type, const char *bytes, size_t len, enum decimal_result result, size_t want_end, uint64_t want_bits)
+{
+	const size_t before = DECIMAL_WINDOW + 1;
+	char *block = malloc(before + len), *text = block + before;
+	const char *end = NULL;
+	uint64_t bits = 0;
+
+	fuzz_check(block != NULL, "no memory");
+	memset(block, '7', before);
+	memcpy(text, bytes, len);
+	fuzz_check(type->fast(block, text, text + len, &end, &bits) == result, "%s: in line, not %d", type->name, (int)result);
+	fuzz_check(result == DECIMAL_INCOMPLETE || end == text + want_end, "%s: in line, ends at %zu", type->name, want_end);
+	fuzz_check(bits == want_bits, "%s: in line, %a, not %a", type->name, type->widen(bits), type->widen(want_bits));
+	free(block);
+}
+
 /* Reads the beginning of `len` bytes of a text. */
 static void
 check_read(const struct type *type, const char *bytes, size_t len)
@@ -293,6 +343,7 @@ check_read(const struct type *type, const char *bytes, size_t len)
 	uint64_t bits = 0, reference;
 	enum decimal_result result = type->read(block, block + len, &end, &bits);
 
+	check_fast(type, bytes, len, result, result == DECIMAL_INCOMPLETE ? 0 : (size_t)(end - block), bits);
 	if (want.result == DECIMAL_OK) {
 		text = fuzz_text(bytes, want.end);
 		reference = type->reference(text);

@@ -1,0 +1,236 @@
+/*
+ * The in-line reader says what the exact reader says, of any text, whatever stands before and behind it: all short texts, numbers of
+ * every size, and texts made of numbers' characters. Every text lies in a block of its own, so that a sanitizer sees a byte
+ * that is read beyond it.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/decimal_fast.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define BEFORE_MAX ((size_t)20)
+
+/* The bits of what was read, and where; `bits` 0 unless it is a number. */
+struct read {
+	enum decimal_result result;
+	const char *end;
+	uint64_t bits;
+};
+
+static uint64_t
+bits_of(const void *value, size_t size)
+{
+	uint64_t bits = 0;
+
+	memcpy(&bits, value, size);
+	return bits;
+}
+
+enum type { HALF, FLOAT, DOUBLE };
+
+static struct read
+read_exactly(enum type type, const char *p, const char *limit)
+{
+	struct read r = { .end = NULL };
+	uint16_t half = 0;
+	float single = 0;
+	double wide = 0;
+
+	r.result = type == HALF ? decimal_read_f16(p, limit, &r.end, &half) :
+	    type == FLOAT       ? decimal_read_f32(p, limit, &r.end, &single) :
+				  decimal_read_f64(p, limit, &r.end, &wide);
+	if (r.result == DECIMAL_OK)
+		r.bits = type == HALF ? half : type == FLOAT ? bits_of(&single, 4) : bits_of(&wide, 8);
+	return r;
+}
+
+static struct read
+read_fast(enum type type, const char *floor, const char *p, const char *limit)
+{
+	struct read r = { .end = NULL };
+	uint16_t half = 0;
+	float single = 0;
+	double wide = 0;
+
+	r.result = type == HALF ? decimal_fast_read_f16(floor, p, limit, &r.end, &half) :
+	    type == FLOAT       ? decimal_fast_read_f32(floor, p, limit, &r.end, &single) :
+				  decimal_fast_read_f64(floor, p, limit, &r.end, &wide);
+	if (r.result == DECIMAL_OK)
+		r.bits = type == HALF ? half : type == FLOAT ? bits_of(&single, 4) : bits_of(&wide, 8);
+	return r;
+}
+
+/* `text`, with what stands behind it, at `before` bytes into a block that ends with it. */
+static void
+assert_same(const char *text, size_t len, size_t before)
+{
+	static const char filler[] = "98765432109876543210";
+	char *block = malloc(before + len);
+	const char *p = block + before, *limit = p + len;
+
+	memcpy(block, filler + BEFORE_MAX - before, before);
+	memcpy(block + before, text, len);
+	for (enum type t = HALF; t <= DOUBLE; t++) {
+		struct read exact = read_exactly(t, p, limit), fast = read_fast(t, block, p, limit);
+
+		/* Check notes every assertion in a file, and there are millions. */
+		if (exact.result != fast.result || exact.bits != fast.bits ||
+		    (exact.result != DECIMAL_INCOMPLETE && exact.end != fast.end))
+			ck_abort_msg("%.*s: result %d, bits %#jx, end %td; not %d, %#jx, %td", (int)len, text, fast.result,
+			    (uintmax_t)fast.bits, fast.end - p, exact.result, (uintmax_t)exact.bits, exact.end - p);
+	}
+	free(block);
+}
+
+/* The text with each of what may follow a number, and with enough behind it that the fast way is open. */
+static void
+assert_same_followed(const char *text, size_t before)
+{
+	static const char *const behind[] = { ",", "]", ",1,2,3,4,5,6,7,8,9", "],[1,2,3,4,5,6,7,8", " ,1,2,3,4,5,6,7,8,9",
+		"}                  ", "-9,9999999999999999", "" };
+	char all[128];
+
+	for (size_t i = 0; i < COUNT(behind); i++) {
+		snprintf(all, sizeof(all), "%s%s", text, behind[i]);
+		assert_same(all, strlen(all), before);
+	}
+}
+
+/* Every text of up to five of these characters, in front of other numbers. */
+START_TEST(test_short_texts)
+{
+	static const char characters[] = "0159.-+eE,] ";
+	char text[6];
+
+	for (unsigned long n = 0; n < 12ul * 12 * 12 * 12 * 12; n++) {
+		unsigned long rest = n;
+		char all[32];
+
+		for (int i = 0; i < 5; i++, rest /= 12)
+			text[i] = characters[rest % 12];
+		text[5] = '\0';
+		snprintf(all, sizeof(all), "%s,3.25,17,0.5,8", text);
+		assert_same(all, strlen(all), 17);
+	}
+}
+END_TEST
+
+static const char *const numbers[] = { "0", "-0", "1", "-1", "7", "10", "0.5", "-0.5", "0.1", "123456789012345",
+	"-12345678901234", "1234567890123456", "0.1234567890123", "-0.123456789012", "12345.67890123", "0.00000000000001",
+	"0.0000000000001", "99999999999999", "999999999999999", "9999999999.9999", "0.30000001192092", "16777217", "16777219",
+	"16777216.5", "16777217.0", "-16777217", "33554434.000", "0.000061035156", "65504", "65519", "65519.99", "65520",
+	"-65520", "0.00006103515625", "0.00000005960464", "00", "01", "-01", "-", ".5", "-.5", "5.", "-5.", "1.2.3", "1..2",
+	"--1", "1-1", "+1", "1e5", "1E5", "1.5e-5", "0x10", "1_0", "1/2", "1:2", "\xb1", "1\xb1", "1.\xb1", "1.5\xff", "NaN",
+	"Infinity", "" };
+
+START_TEST(test_numbers)
+{
+	for (size_t before = 0; before <= BEFORE_MAX; before++)
+		assert_same_followed(numbers[_i], before);
+}
+END_TEST
+
+static uint64_t
+random_next(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return *state >> 32;
+}
+
+/* Numbers as others print them: every count of digits, every place of the point. */
+START_TEST(test_random_numbers)
+{
+	uint64_t state = (uint64_t)_i + 1;
+	char text[64];
+	int before, behind;
+
+	for (int n = 0; n < 60000; n++) {
+		before = 1 + (int)(random_next(&state) % 8);
+		behind = (int)(random_next(&state) % 14);
+		snprintf(text, sizeof(text), "%s%.*f,1,2,3,4,5,6,7,8,9", random_next(&state) % 2 == 0 ? "-" : "", behind,
+		    (double)random_next(&state) / 4294967296.0 *
+			(before == 1       ? 1 :
+				before < 5 ? 1000 :
+					     1e7));
+		assert_same(text, strlen(text), 17 + (size_t)(n % 4));
+	}
+}
+END_TEST
+
+/* Characters of numbers in any order; a stop somewhere, or none. */
+START_TEST(test_random_texts)
+{
+	static const char characters[] = "00123456789....----eE,,]+ \n";
+	uint64_t state = (uint64_t)_i + 77;
+	char text[40];
+	size_t len;
+
+	for (int n = 0; n < 100000; n++) {
+		len = 1 + random_next(&state) % (sizeof(text) - 1);
+		for (size_t i = 0; i < len; i++)
+			text[i] = characters[random_next(&state) % (sizeof(characters) - 1)];
+		assert_same(text, len, random_next(&state) % (BEFORE_MAX + 1));
+	}
+}
+END_TEST
+
+/* Right between two floats, or halves, is where going by way of a double would round twice. */
+START_TEST(test_midpoints)
+{
+	char text[64];
+	double middle;
+
+	for (uint32_t n = 0; n < 200000; n++) {
+		middle = (double)(8388608 + n * 41) / 8388608 + 0x1p-24;
+		for (int digits = 6; digits <= 13; digits++) {
+			snprintf(text, sizeof(text), "%.*f,1,2,3,4,5,6,7,8,9", digits, middle);
+			if (digits == 13 || n % 16 == 0)
+				assert_same(text, strlen(text), 17);
+		}
+	}
+	for (uint32_t n = 1; n < 65504; n++) {
+		snprintf(text, sizeof(text), "%.6f,1,2,3,4,5,6,7,8,9", (double)n + 0.5);
+		assert_same(text, strlen(text), 17);
+	}
+}
+END_TEST
+
+START_TEST(test_lanes)
+{
+	decimal_lanes v;
+
+	for (unsigned bits = 0; bits < 65536; bits++) {
+		for (int i = 0; i < 16; i++)
+			v[i] = (bits >> i & 1) != 0 ? 0xff : 0;
+		if (decimal_lanes_bits(v) != bits)
+			ck_abort_msg("%#x", bits);
+	}
+	for (unsigned count = 0; count <= 16; count++)
+		ck_assert_uint_eq(decimal_lanes_bits(decimal_lanes_last(count)), 0xffffu & ~((1u << (16 - count)) - 1));
+	for (int i = 0; i < 16; i++)
+		v[i] = (uint8_t)(9 - i % 10);
+	ck_assert(decimal_lanes_join(v) == UINT64_C(9876543210987654));
+	ck_assert(decimal_lanes_join(decimal_lanes_all(9)) == UINT64_C(9999999999999999));
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *suite = suite_create("decimal_fast");
+	TCase *all = tcase_create("as the exact reader");
+
+	tcase_set_timeout(all, 300);
+	tcase_add_test(all, test_lanes);
+	tcase_add_test(all, test_short_texts);
+	tcase_add_loop_test(all, test_numbers, 0, (int)COUNT(numbers));
+	tcase_add_loop_test(all, test_random_numbers, 0, 4);
+	tcase_add_loop_test(all, test_random_texts, 0, 4);
+	tcase_add_test(all, test_midpoints);
+	suite_add_tcase(suite, all);
+	return suite;
+}

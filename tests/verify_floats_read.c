@@ -1,0 +1,31 @@
+#include "tests/verify_floats_read.h"
+
+#include <string.h>
+
+#include "codec/decimal_fast.h"
+
+static bool
+has_bits(float value, uint32_t bits)
+{
+	return memcmp(&value, &bits, sizeof(bits)) == 0;
+}
+
+bool
+verify_read_f32(const char *text, size_t len, uint32_t bits)
+{
+	/* Before the number what a list has before it, behind it as many characters as the in-line reader wants to see. */
+	static const char before[] = "12345678,987654321,", behind[] = ",1.5,2.5,3.5,4.5";
+	char list[sizeof(before) + 40 + sizeof(behind)], *number = list + sizeof(before) - 1,
+							 *limit = number + len + sizeof(behind) - 1;
+	const char *end = NULL;
+	float value = 0;
+
+	memcpy(list, before, sizeof(before) - 1);
+	memcpy(number, text, len);
+	memcpy(number + len, behind, sizeof(behind) - 1);
+	if (decimal_read_f32(number, limit, &end, &value) != DECIMAL_OK || end != number + len || !has_bits(value, bits))
+		return false;
+	value = 0;
+	return decimal_fast_read_f32(list, number, limit, &end, &value) == DECIMAL_OK && end == number + len &&
+	    has_bits(value, bits);
+}
