@@ -200,7 +200,7 @@ vectors: ## make the golden vectors anew (needs python3-torch)
 	@scripts/setup vectors
 	tests/make_vectors.py tests/vectors
 
-# By wrk, beside a service in Python and a bare echo.
+# By wrk, beside a service in Python and a bare echo; see docs/PERFORMANCE.md.
 .PHONY: bench-http
 bench-http: all $(B)/bench/echo ## requests per second beside the peers (ROUNDS=, SECONDS=, CONNECTIONS=)
 	@scripts/setup bench-http

@@ -53,7 +53,8 @@ class Api(unittest.TestCase):
             self.assertTrue(path in readme or short in readme, f"{method} {path} is not in README.md")
 
     def test_links_lead_somewhere(self):
-        for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "deploy/README.md"):
+        for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "docs/PERFORMANCE.md",
+                         "bench/peer/README.md", "deploy/README.md"):
             for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(document)):
                 if "://" not in link:
                     path = os.path.join(ROOT, os.path.dirname(document), link)
