@@ -4,7 +4,7 @@
  *
  * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for first and by
  * itself, so that the next number can be begun while this one is still being worked out; only then it is seen whether
- * what stands before it is a number, and one of those: a wrong guess is a call to the exact reader. The number's digits are loaded
+ * what stands before it is a number, and one of those: a wrong guess is a call (decimal_long.h). The number's digits are loaded
  * from its end backwards, so that they stand in their places whatever their count is, and no branch depends on that or on the sign,
  * for these are what nobody can predict. So up to 17 bytes before the number are read too, and must be there.
  */
@@ -14,8 +14,8 @@
 #include <float.h>
 #include <stdbool.h>
 
-#include "codec/decimal.h"
 #include "codec/decimal_lanes.h"
+#include "codec/decimal_long.h"
 
 _Static_assert(FLT_EVAL_METHOD == 0, "a double operation must round to double, once");
 
@@ -117,7 +117,7 @@ decimal_fast_read_f32(const char *floor, const char *p, const char *limit, const
 		}
 	}
 	/* Locals of this call alone, so that the caller's `end` can stay in a register. */
-	result = decimal_read_f32(p, limit, &after, &narrow);
+	result = decimal_long_read_f32(floor, p, limit, &after, &narrow);
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = narrow;
@@ -138,7 +138,7 @@ decimal_fast_read_f64(const char *floor, const char *p, const char *limit, const
 		*end = after;
 		return DECIMAL_OK;
 	}
-	result = decimal_read_f64(p, limit, &after, &wide);
+	result = decimal_long_read_f64(floor, p, limit, &after, &wide);
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = wide;
@@ -179,7 +179,7 @@ decimal_fast_read_f16(const char *floor, const char *p, const char *limit, const
 		*end = after;
 		return DECIMAL_OK;
 	}
-	result = decimal_read_f16(p, limit, &after, &bits);
+	result = decimal_long_read_f16(floor, p, limit, &after, &bits);
 	*end = after;
 	if (result == DECIMAL_OK)
 		*value = bits;

@@ -12,7 +12,7 @@
 #include "codec/decimal_fast.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define BEFORE_MAX ((size_t)20)
+#define BEFORE_MAX ((size_t)36)
 
 /* The bits of what was read, and where; `bits` 0 unless it is a number. */
 struct read {
@@ -68,7 +68,7 @@ read_fast(enum type type, const char *floor, const char *p, const char *limit)
 static void
 assert_same(const char *text, size_t len, size_t before)
 {
-	static const char filler[] = "98765432109876543210";
+	static const char filler[] = "987654321098765432109876543210987654";
 	char *block = malloc(before + len);
 	const char *p = block + before, *limit = p + len;
 
@@ -90,8 +90,8 @@ assert_same(const char *text, size_t len, size_t before)
 static void
 assert_same_followed(const char *text, size_t before)
 {
-	static const char *const behind[] = { ",", "]", ",1,2,3,4,5,6,7,8,9", "],[1,2,3,4,5,6,7,8", " ,1,2,3,4,5,6,7,8,9",
-		"}                  ", "-9,9999999999999999", "" };
+	static const char *const behind[] = { ",", "]", ",1,2,3,4,5,6,7,8,9", "],[1,2,3,4,5,6,7,8,9,10,11,12,13,14",
+		" ,1,2,3,4,5,6,7,8,9", "}                  ", "-9,9999999999999999", "" };
 	char all[128];
 
 	for (size_t i = 0; i < COUNT(behind); i++) {
@@ -108,13 +108,13 @@ START_TEST(test_short_texts)
 
 	for (unsigned long n = 0; n < 12ul * 12 * 12 * 12 * 12; n++) {
 		unsigned long rest = n;
-		char all[32];
+		char all[48];
 
 		for (int i = 0; i < 5; i++, rest /= 12)
 			text[i] = characters[rest % 12];
 		text[5] = '\0';
-		snprintf(all, sizeof(all), "%s,3.25,17,0.5,8", text);
-		assert_same(all, strlen(all), 17);
+		snprintf(all, sizeof(all), "%s,3.25,17,0.5,8,4.125,9,10,1", text);
+		assert_same(all, strlen(all), n % 2 == 0 ? 17 : 33);
 	}
 }
 END_TEST
@@ -124,8 +124,14 @@ static const char *const numbers[] = { "0", "-0", "1", "-1", "7", "10", "0.5", "
 	"0.0000000000001", "99999999999999", "999999999999999", "9999999999.9999", "0.30000001192092", "16777217", "16777219",
 	"16777216.5", "16777217.0", "-16777217", "33554434.000", "0.000061035156", "65504", "65519", "65519.99", "65520",
 	"-65520", "0.00006103515625", "0.00000005960464", "00", "01", "-01", "-", ".5", "-.5", "5.", "-5.", "1.2.3", "1..2",
-	"--1", "1-1", "+1", "1e5", "1E5", "1.5e-5", "0x10", "1_0", "1/2", "1:2", "\xb1", "1\xb1", "1.\xb1", "1.5\xff", "NaN",
-	"Infinity", "" };
+	"--1", "1-1", "+1", "1e5", "1E5", "1.5e-5", "0x10", "1_0", "1/2", "1:2", "\xb1", "1\xb1", "1.\xb1", "1.5\xff",
+	"1.2345678e-12", "-1.2345678E+12", "1e", "1e-", "1e+", "1.e5", "1e-400", "1e400", "-1e400", "1e0400", "1e1000", "1e 5",
+	"1ee5", "1e5.5", "1e5e5", "0e0", "-0e5", "0.0e-3", "3.4028235e38", "3.4028236e38", "1.7976931348623157e308",
+	"1.7976931348623159e308", "5e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "1e-45", "7e-46",
+	"0.12345678901234567", "-0.12345678901234567", "1234567890123456789", "-1234567890123456789", "9999999999999999999",
+	"12345678901234567890", "123456789.0123456789", "0.00012345678901234567", "0.0000000000001234567890123",
+	"1234567890123456.5", "12345678901234567.5", "123456789012345678.9e-3", "00.5e1", "-01e1", "-.5e1", "9007199254740993",
+	"9007199254740992.5", "1.00000005960464477539062", "NaN", "Infinity", "" };
 
 START_TEST(test_numbers)
 {
@@ -145,7 +151,7 @@ random_next(uint64_t *state)
 START_TEST(test_random_numbers)
 {
 	uint64_t state = (uint64_t)_i + 1;
-	char text[64];
+	char text[80];
 	int before, behind;
 
 	for (int n = 0; n < 60000; n++) {
@@ -161,12 +167,34 @@ START_TEST(test_random_numbers)
 }
 END_TEST
 
+/* Doubles and floats of every size as printf writes them, with up to 19 digits and with exponents. */
+START_TEST(test_random_sizes)
+{
+	uint64_t state = (uint64_t)_i + 1000;
+	char text[96];
+
+	for (int n = 0; n < 100000; n++) {
+		uint64_t bits = random_next(&state) << 32 | random_next(&state);
+		uint32_t narrow = (uint32_t)random_next(&state);
+		double wide;
+		float single;
+
+		memcpy(&wide, &bits, sizeof(wide));
+		memcpy(&single, &narrow, sizeof(single));
+		snprintf(text, sizeof(text),
+		    n % 4 == 0 ? "%.*g,1,2,3,4,5,6,7,8,9,10,11,12,13" : "%.*e,1,2,3,4,5,6,7,8,9,10,11,12,13",
+		    (int)(random_next(&state) % 19), n % 2 == 0 ? wide : (double)single);
+		assert_same(text, strlen(text), 33);
+	}
+}
+END_TEST
+
 /* Characters of numbers in any order; a stop somewhere, or none. */
 START_TEST(test_random_texts)
 {
 	static const char characters[] = "00123456789....----eE,,]+ \n";
 	uint64_t state = (uint64_t)_i + 77;
-	char text[40];
+	char text[72];
 	size_t len;
 
 	for (int n = 0; n < 100000; n++) {
@@ -229,6 +257,7 @@ unit_suite(void)
 	tcase_add_test(all, test_short_texts);
 	tcase_add_loop_test(all, test_numbers, 0, (int)COUNT(numbers));
 	tcase_add_loop_test(all, test_random_numbers, 0, 4);
+	tcase_add_loop_test(all, test_random_sizes, 0, 4);
 	tcase_add_loop_test(all, test_random_texts, 0, 4);
 	tcase_add_test(all, test_midpoints);
 	suite_add_tcase(suite, all);
