@@ -19,6 +19,11 @@ struct decimal_pow10 {
 
 extern const struct decimal_pow10 decimal_pow10_table[DECIMAL_POW10_LAST - DECIMAL_POW10_FIRST + 1];
 
+/* Those that are exact in 64 bits. */
+static const uint64_t decimal_ten[20] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+	10000000000, 100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000,
+	100000000000000000, 1000000000000000000, UINT64_C(10000000000000000000) };
+
 /* 10^q. */
 static inline struct decimal_pow10
 decimal_pow10(int q)

@@ -18,6 +18,12 @@ struct binary {
 	int bias;
 };
 
+/* digits·10^exponent, 0 < digits < 10^17. */
+struct decimal {
+	uint64_t digits;
+	int exponent;
+};
+
 /*
  * cp·10^k·2^-128, rounded to odd: cut to a whole number, and its lowest bit set when anything was cut off, so that no comparison
  * with a whole number is ever wrong. What is left of the error in the power of ten makes 1, not more.
@@ -70,6 +76,15 @@ struct digits {
 	int exponent; /* of the first digit */
 };
 
+/* How many decimal digits a number has, which is not 0 and below 10^19. */
+static inline int
+count_digits(uint64_t n)
+{
+	const int about = (64 - __builtin_clzll(n)) * 1233 >> 12; /* log10(2) */
+
+	return about + (n >= decimal_ten[about]);
+}
+
 /* Seventeen digits of any number, which a double has or one less; a subnormal and a float have fewer. */
 static inline struct digits
 digits_from_decimal(struct decimal d)
@@ -77,11 +92,12 @@ digits_from_decimal(struct decimal d)
 	const uint64_t top = UINT64_C(10000000000000000);
 	uint64_t n = d.digits, first;
 	struct digits out;
-	int missing;
+	int missing, more;
 
-	while (n < top / 10) {
-		n *= 10;
-		d.exponent--;
+	if (n < top / 10) {
+		more = 16 - count_digits(n);
+		n *= decimal_ten[more];
+		d.exponent -= more;
 	}
 	missing = n < top;
 	d.exponent -= missing;
@@ -146,25 +162,15 @@ static size_t
 layout_scientific(const struct digits *d, char *out)
 {
 	char *p = out + (d->count > 1 ? d->count + 1 : 1);
-	int e = d->exponent;
 
 	store_digits(d, out + 1);
 	out[0] = out[1];
 	out[1] = '.';
-	*p++ = 'e';
-	*p = '-';
-	p += e < 0;
-	e = e < 0 ? -e : e;
-	if (e >= 100)
-		*p++ = (char)('0' + e / 100);
-	if (e >= 10)
-		*p++ = (char)('0' + e / 10 % 10);
-	*p++ = (char)('0' + e % 10);
-	return (size_t)(p - out);
+	return (size_t)(decimal_write_exponent(p, d->exponent) - out);
 }
 
-size_t
-decimal_write_any(struct decimal decimal, char *out, size_t before)
+static size_t
+write_decimal(struct decimal decimal, char *out, size_t before)
 {
 	const struct digits d = digits_from_decimal(decimal);
 	const int scientific = d.count + (d.count > 1) + 3;
@@ -184,7 +190,7 @@ write_binary(struct binary b, char *out, size_t before)
 		out[0] = '0';
 		return before + 1;
 	}
-	return decimal_write_any(shortest(b), out, before);
+	return write_decimal(shortest(b), out, before);
 }
 
 size_t

@@ -1,6 +1,6 @@
 /*
- * Writing the usual float: a normal one that is no power of two, has a digit behind the point and none further than 13 places
- * behind it. All others go to decimal_write.c.
+ * Writing a float, but for subnormals and powers of two, which go to decimal_write.c. The usual one has a digit behind the point and
+ * none further than 13 places behind it; the others differ from it in their layout alone.
  *
  * The digits are found in a third of Schubfach's steps: one product gives the number in units of 10^(k+1), 10^k <= 2^q <
  * 10^(k+1), with 36 bits after the point. Half the interval that reads back as the same float is added to it. When that leaves
@@ -42,20 +42,61 @@ shortest_f32(uint32_t bits)
 	return (struct usual){ whole, last & -more, (whole < 10000000) + (whole < 1000000), unit->k };
 }
 
+static inline int64_t
+first_exponent(const struct usual *u)
+{
+	return u->k + 8 - u->missing;
+}
+
+/* How many digits there are without the zeros at the end; `values` are those of `whole`. */
+static inline int64_t
+count_digits(const struct usual *u, uint64_t values)
+{
+	const int64_t ended = (int64_t)(u->last - 1) >> 63; /* all ones where `last` is 0 */
+
+	return 9 - u->missing + (ended & (decimal_count8(values) - 9));
+}
+
+/* dddd000 */
+static inline size_t
+layout_whole(struct usual u, char *out)
+{
+	const uint64_t values = decimal_split8((uint32_t)u.whole);
+
+	decimal_store8(out, values >> 8 * u.missing | DECIMAL_EIGHT('0'));
+	decimal_store8(out + 8, DECIMAL_EIGHT('0'));
+	out[8 - u.missing] = (char)('0' + u.last);
+	return (size_t)(first_exponent(&u) + 1);
+}
+
+/* d.ddde-dd */
+static inline size_t
+layout_scientific(struct usual u, char *out)
+{
+	const uint64_t values = decimal_split8((uint32_t)u.whole);
+	const uint64_t text = values >> 8 * u.missing | DECIMAL_EIGHT('0');
+	const int64_t count = count_digits(&u, values);
+
+	decimal_store8(out, text);
+	decimal_store8(out + 2, text >> 8);
+	out[1] = '.';
+	out[9 - u.missing] = (char)('0' + u.last);
+	return (size_t)(decimal_write_exponent(out + count + (count > 1), (int)first_exponent(&u)) - out);
+}
+
 /*
  * d.ddd, ddd.ddd or 0.00ddd. What is stored behind the point is, for a number below 1, the same bytes at the same place once
  * more.
  */
 static inline size_t
-layout_f32(struct usual u, char *out)
+layout_usual(struct usual u, char *out)
 {
-	const int64_t exponent = u.k + 8 - u.missing;
+	const int64_t exponent = first_exponent(&u);
 	const int64_t small = exponent >> 63; /* all ones or none */
 	const int64_t zeros = -exponent & small, before = exponent & ~small;
 	const uint64_t values = decimal_split8((uint32_t)u.whole);
 	const uint64_t text = values >> 8 * u.missing | DECIMAL_EIGHT('0');
-	const int64_t ended = (int64_t)(u.last - 1) >> 63; /* all ones where `last` is 0 */
-	const int64_t count = 9 - u.missing + (ended & (decimal_count8(values) - 9));
+	const int64_t count = count_digits(&u, values);
 	char *behind = out + zeros + before + 2;
 
 	memcpy(out, "0.000000", 8);
@@ -64,6 +105,18 @@ layout_f32(struct usual u, char *out)
 	decimal_store8(behind, text >> 8 >> 8 * before);
 	behind[7 - before - u.missing] = (char)('0' + u.last);
 	return (size_t)(count <= exponent + 1 ? exponent + 1 : zeros + count + 1);
+}
+
+/*
+ * The same rules as in decimal_write.c: from 10^16 on an exponent is shorter than the zeros, for a float has at most nine digits.
+ * Not in line with the usual layout, which would have fewer registers then; and called with its parts in registers.
+ */
+static __attribute__((noinline)) size_t
+layout_other(uint64_t whole, uint64_t last, int64_t missing, int64_t k, char *out)
+{
+	const struct usual u = { whole, last, missing, k };
+
+	return u.k >= 0 && first_exponent(&u) < 16 ? layout_whole(u, out) : layout_scientific(u, out);
 }
 
 size_t
@@ -79,9 +132,9 @@ decimal_write_f32(float value, char *out)
 	if ((bits & 0x7fffff) == 0)
 		return decimal_write_any_f32(bits & 0x7fffffff, out, negative);
 	u = shortest_f32(bits);
-	if (u.k < 0 && u.k + 8 - u.missing >= -5)
-		return layout_f32(u, out) + negative;
+	if (u.k < 0 && first_exponent(&u) >= -5)
+		return layout_usual(u, out) + negative;
 	if ((bits & 0x7f800000) == 0)
 		return decimal_write_any_f32(bits & 0x7fffffff, out, negative);
-	return decimal_write_any((struct decimal){ u.whole * 10 + u.last, (int)u.k }, out, negative);
+	return layout_other(u.whole, u.last, u.missing, u.k, out) + negative;
 }
