@@ -139,6 +139,7 @@ main(int argc, char **argv)
 	std::vector<std::thread> threads;
 
 	std::printf("writing and reading every float32 in %u threads: some 350 s of a processor's time\n", count);
+	std::fflush(stdout);
 	for (unsigned i = 0; i < count; i++)
 		threads.emplace_back(work, std::ref(next), step);
 	for (auto &t : threads)
