@@ -52,7 +52,7 @@ first_exponent(const struct usual *u)
 static inline int64_t
 count_digits(const struct usual *u, uint64_t values)
 {
-	const int64_t ended = (int64_t)(u->last - 1) >> 63; /* all ones where `last` is 0 */
+	const int64_t ended = -(int64_t)(u->last == 0); /* all ones or none */
 
 	return 9 - u->missing + (ended & (decimal_count8(values) - 9));
 }
@@ -92,6 +92,7 @@ static inline size_t
 layout_usual(struct usual u, char *out)
 {
 	const int64_t exponent = first_exponent(&u);
+	/* cppcheck-suppress shiftTooManyBitsSigned; arithmetic with gcc and clang, and a comparison costs a nanosecond more */
 	const int64_t small = exponent >> 63; /* all ones or none */
 	const int64_t zeros = -exponent & small, before = exponent & ~small;
 	const uint64_t values = decimal_split8((uint32_t)u.whole);
