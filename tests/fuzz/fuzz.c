@@ -1,5 +1,6 @@
 #include "tests/fuzz/fuzz.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,20 @@ fuzz_text(const void *bytes, size_t len)
 	memcpy(copy, bytes, len);
 	copy[len] = '\0';
 	return copy;
+}
+
+double
+fuzz_half(uint16_t bits)
+{
+	const int exponent = bits >> 10 & 0x1f;
+	const double fraction = bits & 0x3ff;
+	double magnitude;
+
+	if (exponent == 31)
+		magnitude = fraction == 0 ? INFINITY : NAN;
+	else
+		magnitude = exponent == 0 ? ldexp(fraction, -24) : ldexp(1024 + fraction, exponent - 25);
+	return bits >> 15 != 0 ? -magnitude : magnitude;
 }
 
 size_t

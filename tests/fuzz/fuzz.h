@@ -26,6 +26,9 @@ char *fuzz_copy(const void *bytes, size_t len) MUST_CHECK;
 /* The same with a NUL after them. */
 char *fuzz_text(const void *bytes, size_t len) MUST_CHECK;
 
+/* The value of a half, IEEE 754's binary16, by its bits. */
+double fuzz_half(uint16_t bits);
+
 /* How an input is cut into pieces: the first has `first` bytes, every other one `step`; 0 means all that is left. */
 struct fuzz_cuts {
 	size_t first;

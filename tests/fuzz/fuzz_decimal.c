@@ -178,13 +178,7 @@ reference_f16(const char *text)
 static double
 widen_f16(uint64_t bits)
 {
-	const int exponent = (int)(bits >> 10 & 0x1f);
-	const double fraction = (double)(bits & 0x3ff);
-	const double magnitude = exponent == 0 ? ldexp(fraction, -24) :
-	    exponent == 31                     ? (fraction == 0 ? INFINITY : NAN) :
-						 ldexp(1024 + fraction, exponent - 25);
-
-	return bits >> 15 != 0 ? -magnitude : magnitude;
+	return fuzz_half((uint16_t)bits);
 }
 
 static double

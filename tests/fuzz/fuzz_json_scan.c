@@ -29,7 +29,7 @@ struct slot_list {
 static const struct slot_list slot_lists[] = {
 	{ { { "", DATATYPE_FP32 }, { "input", DATATYPE_FP32 }, { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } }, 4 },
 	{ { { "", DATATYPE_FP32 } }, 1 },
-	{ { { "input", DATATYPE_FP64 } }, 1 },
+	{ { { "", DATATYPE_FP64 }, { "input", DATATYPE_FP16 } }, 2 },
 	{ { { "", DATATYPE_FP32 } }, 0 },
 };
 

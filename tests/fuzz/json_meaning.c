@@ -37,24 +37,45 @@ check_number(const cJSON *ours, double want)
 		fuzz_check((double)integer == want, "%.80s is no %" PRId64, text, integer);
 }
 
-/* One value of a tensor. A float was rounded once; cJSON's double, rounded again, might lie just between two floats. */
+/* The value with these bits. */
+static double
+value_of_bits(enum datatype datatype, uint64_t bits)
+{
+	const uint32_t low = (uint32_t)bits;
+	double d;
+	float f;
+
+	if (datatype == DATATYPE_FP16)
+		return fuzz_half((uint16_t)bits);
+	if (datatype == DATATYPE_FP64) {
+		memcpy(&d, &bits, sizeof(d));
+		return d;
+	}
+	memcpy(&f, &low, sizeof(f));
+	return (double)f;
+}
+
+/*
+ * One value of a tensor: there is none nearer to `want`, to which cJSON has rounded the text. Where the tensor's type is
+ * narrower, the text lay within half a unit of the double's last place of `want`.
+ */
 static void
 check_value(const struct tensor *t, size_t i, double want)
 {
-	const double tolerance = ldexp(0.5, -52) * fabs(want);
-	double got, below, above;
-	float f;
+	const size_t size = datatype_size(t->datatype);
+	const uint64_t sign = UINT64_C(1) << (8 * size - 1);
+	const double tolerance = t->datatype == DATATYPE_FP64 ? 0 : ldexp(fabs(want), -53);
+	double got, above, below;
+	uint64_t bits = 0;
 
-	if (t->datatype == DATATYPE_FP64) {
-		memcpy(&got, (const double *)t->values + i, sizeof(got));
-		fuzz_check(memcmp(&got, &want, sizeof(got)) == 0, "value %zu is %a, not %a", i, want, got);
-		return;
-	}
-	memcpy(&f, (const float *)t->values + i, sizeof(f));
-	got = (double)f;
-	below = (double)nextafterf(f, -INFINITY);
-	above = (double)nextafterf(f, INFINITY);
-	fuzz_check(isfinite(f) && signbit(got) == signbit(want), "value %zu is %a, not %a", i, want, got);
+	memcpy(&bits, (const char *)t->values + i * size, size);
+	got = value_of_bits(t->datatype, bits);
+	fuzz_check(isfinite(got) && signbit(got) == signbit(want), "value %zu is %a, not %a", i, want, got);
+	bits &= ~sign;
+	got = fabs(got);
+	want = fabs(want);
+	above = value_of_bits(t->datatype, bits + 1);
+	below = bits == 0 ? -above : value_of_bits(t->datatype, bits - 1);
 	fuzz_check(fabs(got - want) <= fmin(above - want, want - below) + tolerance, "value %zu is %a, not %a", i, want, got);
 }
 
