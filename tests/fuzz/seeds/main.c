@@ -15,6 +15,7 @@ static const struct {
 } makers[] = {
 	{ "json_scan", seeds_add_json_scan },
 	{ "decimal", seeds_add_decimal },
+	{ "npy", seeds_add_npy },
 };
 
 static void
