@@ -6,11 +6,13 @@
  *   - What is refused as bad_json is no JSON to the judge, too deep, or has a key twice; and what stands before the error's
  *     offset is not to blame: fed alone it is taken.
  *   - The tensors keep the memory limit; written by the encoder and read again they have the same bits.
+ *   - Any text that is quoted is JSON, and what the scanner reads of it is written the same again.
  */
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quote.h"
 #include "codec/json_scan.h"
 #include "codec/json_write.h"
 #include "tests/fuzz/fuzz.h"
@@ -231,6 +233,40 @@ check_refused(const struct setup *setup, const struct err *e, const char *docume
 	json_scan_free(s);
 }
 
+/* Writes the text as a string and reads that; *again is what comes of writing the string that was read. */
+static void
+write_string(const char *text, struct buf *written, struct buf *again)
+{
+	const struct slot_list none = { 0 };
+	const struct setup setup = { .slots = &none };
+	struct json_scan *s;
+	struct err e;
+
+	buf_init(written, TEXT_MAX);
+	buf_init(again, TEXT_MAX);
+	quote_json(written, text);
+	fuzz_check(!written->failed, "no memory");
+	s = scan_document(&setup, written->bytes, written->len, &setup.cuts, &e);
+	fuzz_check(s != NULL, "a string that was written is refused: %s", e.detail);
+	fuzz_check(envelope_type(json_scan_envelope(s)) == ENVELOPE_STRING, "it was no string");
+	quote_json(again, envelope_string(json_scan_envelope(s)));
+	json_scan_free(s);
+}
+
+static void
+check_string(const char *document, size_t len)
+{
+	char *text = fuzz_text(document, len);
+	struct buf written, again;
+
+	write_string(text, &written, &again);
+	fuzz_check(json_judge(written.bytes, written.len).valid, "a string was written wrong");
+	fuzz_check(written.len == again.len && memcmp(written.bytes, again.bytes, written.len) == 0, "another string was read");
+	buf_fini(&written);
+	buf_fini(&again);
+	free(text);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -255,6 +291,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		check_same_error(&e, &cut_e);
 		check_refused(&setup, &e, document, len);
 	}
+	check_string(document, len);
 	json_scan_free(whole);
 	json_scan_free(cut);
 	free(document);
