@@ -1,8 +1,9 @@
 /*
- * The number reader and writer. The input is one byte that chooses a cut, and bytes that are read as a number's text, and as
- * the bits of numbers.
+ * The number reader and writer. The input is one byte that chooses a cut and how much stands before the text, and bytes that
+ * are read as a number's text, and as the bits of numbers.
  *
  *   - The result, and the byte that it names, are those of RFC 8259's grammar, however the text is cut.
+ *   - The in-line reader, which looks at many bytes before and after a number at once, comes to the same.
  *   - The value has the bits that the C library gives, which rounds correctly; where that is infinite, it is an overflow.
  *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be.
  */
@@ -16,6 +17,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #define CUTS_ALL 24       /* shorter texts are cut everywhere */
+#define BEFORE_MAX 48     /* more than any reader looks back */
 #define DOUBLE_CHARS 1100 /* more than any number has when it is printed with a few digits */
 
 /* A type of numbers, by its bits. */
@@ -308,65 +310,97 @@ check_write(const struct type *type, uint64_t bits)
 	free(out);
 }
 
-/* The in-line reader says the same, where there is room before the text for it to look at. */
+/* A text, and how many bytes of a list stand before it. */
+struct text {
+	const char *bytes;
+	size_t len;
+	size_t before;
+};
+
+/* The in-line reader says the same, whatever stands before the text for it to look at. */
 static void
-check_fast(
-    const struct type *type, const char *bytes, size_t len, enum decimal_result result, size_t want_end, uint64_t want_bits)
+check_fast(const struct type *type, const struct text *t, enum decimal_result want, size_t want_end, uint64_t want_bits)
 {
-	const size_t before = DECIMAL_WINDOW + 1;
-	char *block = malloc(before + len), *text = block + before;
+	char *block = malloc(t->before + t->len), *p = block + t->before;
 	const char *end = NULL;
 	uint64_t bits = 0;
+	enum decimal_result result;
 
-	fuzz_check(block != NULL, "no memory");
-	memset(block, '7', before);
-	memcpy(text, bytes, len);
-	fuzz_check(type->fast(block, text, text + len, &end, &bits) == result, "%s: in line, not %d", type->name, (int)result);
-	fuzz_check(result == DECIMAL_INCOMPLETE || end == text + want_end, "%s: in line, ends at %zu", type->name, want_end);
-	fuzz_check(bits == want_bits, "%s: in line, %a, not %a", type->name, type->widen(bits), type->widen(want_bits));
+	fuzz_check(block != NULL || t->before + t->len == 0, "no memory");
+	for (size_t i = 0; i < t->before; i++)
+		block[i] = i < t->len ? t->bytes[t->len - 1 - i] : '9';
+	if (t->len > 0)
+		memcpy(p, t->bytes, t->len);
+	result = type->fast(block, p, p + t->len, &end, &bits);
+	fuzz_check(result == want, "%s: in line, %d, not %d", type->name, (int)want, (int)result);
+	fuzz_check(want == DECIMAL_INCOMPLETE || end == p + want_end, "%s: in line, ends at %zu", type->name, want_end);
+	fuzz_check(want != DECIMAL_OK || bits == want_bits, "%s: in line, %a, not %a", type->name, type->widen(want_bits),
+	    type->widen(bits));
 	free(block);
 }
 
-/* Reads the beginning of `len` bytes of a text. */
+/* Reads a text that may be cut where it ends. */
 static void
-check_read(const struct type *type, const char *bytes, size_t len)
+check_read(const struct type *type, const struct text *t)
 {
-	char *block = fuzz_copy(bytes, len), *text;
-	struct verdict want = judge(bytes, len);
+	char *block = fuzz_copy(t->bytes, t->len), *number;
+	struct verdict want = judge(t->bytes, t->len);
 	const char *end = NULL;
 	uint64_t bits = 0, reference;
-	enum decimal_result result = type->read(block, block + len, &end, &bits);
+	enum decimal_result result = type->read(block, block + t->len, &end, &bits);
 
-	check_fast(type, bytes, len, result, result == DECIMAL_INCOMPLETE ? 0 : (size_t)(end - block), bits);
 	if (want.result == DECIMAL_OK) {
-		text = fuzz_text(bytes, want.end);
-		reference = type->reference(text);
+		number = fuzz_text(t->bytes, want.end);
+		reference = type->reference(number);
 		if (isinf(type->widen(reference)))
 			want.result = DECIMAL_OVERFLOW;
 		else {
-			fuzz_check(bits == reference, "%s %s is %a, not %a", type->name, text, type->widen(reference),
+			fuzz_check(bits == reference, "%s %s is %a, not %a", type->name, number, type->widen(reference),
 			    type->widen(bits));
 			check_write(type, bits);
 		}
-		free(text);
+		free(number);
 	}
 	fuzz_check(result == want.result, "%s: %d, not %d", type->name, (int)want.result, (int)result);
 	fuzz_check(result == DECIMAL_INCOMPLETE || end == block + want.end, "%s: ends at %zu", type->name, want.end);
 	free(block);
+	check_fast(type, t, want.result, want.end, bits);
 }
 
 static void
-check_cuts(const struct type *type, const char *text, size_t len, uint8_t cut)
+check_beginning(const struct type *type, const struct text *t, size_t len)
 {
-	const struct verdict v = judge(text, len);
+	check_read(type, &(struct text){ t->bytes, len, t->before });
+}
 
-	check_read(type, text, len);
-	if (len > 0)
-		check_read(type, text, cut % len);
-	for (size_t i = v.end; v.result != DECIMAL_INCOMPLETE && i < len && i < v.end + 2; i++)
-		check_read(type, text, i);
-	for (size_t i = 0; len <= CUTS_ALL && i < len; i++)
-		check_read(type, text, i);
+static void
+check_cuts(const struct type *type, const struct text *t, uint8_t cut)
+{
+	const struct verdict v = judge(t->bytes, t->len);
+
+	check_read(type, t);
+	if (t->len > 0)
+		check_beginning(type, t, cut % t->len);
+	for (size_t i = v.end; v.result != DECIMAL_INCOMPLETE && i < t->len && i < v.end + 2; i++)
+		check_beginning(type, t, i);
+	for (size_t i = 0; t->len <= CUTS_ALL && i < t->len; i++)
+		check_beginning(type, t, i);
+}
+
+/* The text goes on as lists do, far enough to be looked at many bytes at once. */
+static void
+check_followed(const struct type *type, const struct text *t)
+{
+	static const char rest[] = ",0.5, -7.25e-3,12345678.9,[1]],\"\":1e5}";
+	struct text whole = { .len = t->len + sizeof(rest) - 1, .before = t->before };
+	char *bytes = malloc(whole.len);
+
+	fuzz_check(bytes != NULL, "no memory");
+	memcpy(bytes, t->bytes, t->len);
+	memcpy(bytes + t->len, rest, sizeof(rest) - 1);
+	whole.bytes = bytes;
+	check_read(type, &whole);
+	free(bytes);
 }
 
 static void
@@ -384,15 +418,18 @@ check_bits(const struct type *type, const char *bytes, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-	char *text;
+	struct text t;
+	char *copy;
 
 	if (len < 1)
 		return 0;
-	text = fuzz_copy(bytes + 1, len - 1);
+	copy = fuzz_copy(bytes + 1, len - 1);
+	t = (struct text){ .bytes = copy, .len = len - 1, .before = bytes[0] % BEFORE_MAX };
 	for (size_t i = 0; i < COUNT(types); i++) {
-		check_cuts(&types[i], text, len - 1, bytes[0]);
-		check_bits(&types[i], text, len - 1);
+		check_cuts(&types[i], &t, bytes[0]);
+		check_followed(&types[i], &t);
+		check_bits(&types[i], t.bytes, t.len);
 	}
-	free(text);
+	free(copy);
 	return 0;
 }

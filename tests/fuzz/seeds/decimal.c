@@ -10,13 +10,13 @@
 
 #define TEXT_SIZE 2048
 
-/* Adds a text after the byte that chooses its cut (fuzz_decimal.c). */
+/* Adds a text after the byte that chooses its cut and what is before it (fuzz_decimal.c). */
 static void PRINTF_LIKE(2, 3) add_text(struct seeds *s, const char *format, ...)
 {
 	char bytes[TEXT_SIZE];
 	va_list args;
 
-	bytes[0] = (char)(s->count % 11);
+	bytes[0] = (char)(s->count % 48);
 	va_start(args, format);
 	vsnprintf(bytes + 1, sizeof(bytes) - 1, format, args);
 	va_end(args);
