@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
@@ -62,6 +63,25 @@ add_midpoints(struct seeds *s)
 	add_around(s, (long double)DBL_MAX + ldexpl(1.0L, 970));
 }
 
+/*
+ * Short decimals that are no midpoint between floats, but so near to one that the double nearest to them is: a reader that goes
+ * by way of a double rounds these twice.
+ */
+static void
+add_near_midpoints(struct seeds *s)
+{
+	const unsigned wanted = s->count + 24;
+	char text[32];
+	double midpoint;
+
+	for (float f = 8.0F; s->count < wanted; f += 1023 * 0x1p-20F) {
+		midpoint = ((double)f + (double)nextafterf(f, INFINITY)) / 2;
+		snprintf(text, sizeof(text), "%.13f", midpoint);
+		if (strtod(text, NULL) == midpoint && strtold(text, NULL) != (long double)midpoint)
+			add_text(s, "%s,", text);
+	}
+}
+
 void
 seeds_add_decimal(struct seeds *s)
 {
@@ -83,4 +103,5 @@ seeds_add_decimal(struct seeds *s)
 		add_text(s, "0.%0*de%d]", lengths[i], 7, lengths[i]);
 	}
 	add_midpoints(s);
+	add_near_midpoints(s);
 }
