@@ -181,7 +181,7 @@ $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/li
 bench-codec: $(B)/bench/codec ## the codec's speed beside simdjson, cJSON and the libraries of C and C++
 	@$<
 
-$(B)/tests/verify_floats: tests/verify_floats.cc $(B)/tests/verify_floats_read.o $(B)/libcodec.a $(B)/libbase.a
+$(B)/tests/verify_floats: tests/verify_floats.cc $(B)/tests/verify_floats_codec.o $(B)/libcodec.a $(B)/libbase.a
 	@mkdir -p $(@D)
 	@scripts/setup verify-floats
 	$(CXX) -std=c++17 -O2 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ $(libs_codec)

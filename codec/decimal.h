@@ -42,4 +42,10 @@ size_t decimal_write_f16(uint16_t bits, char *out);
 size_t decimal_write_f32(float value, char *out);
 size_t decimal_write_f64(double value, char *out);
 
+/*
+ * Writes `n` finite floats as decimal_write_f32 does, a comma after each, many at a time where the processor can. It may use all of
+ * n · (DECIMAL_F32_BYTES + 1) bytes. Returns what is after the last comma.
+ */
+char *decimal_write_list_f32(const float *values, size_t n, char *out);
+
 #endif

@@ -84,28 +84,12 @@ layout_scientific(struct usual u, char *out)
 	return (size_t)(decimal_write_exponent(out + count + (count > 1), (int)first_exponent(&u)) - out);
 }
 
-/*
- * d.ddd, ddd.ddd or 0.00ddd. What is stored behind the point is, for a number below 1, the same bytes at the same place once
- * more.
- */
 static inline size_t
 layout_usual(struct usual u, char *out)
 {
-	const int64_t exponent = first_exponent(&u);
-	/* cppcheck-suppress shiftTooManyBitsSigned; arithmetic with gcc and clang, and a comparison costs a nanosecond more */
-	const int64_t small = exponent >> 63; /* all ones or none */
-	const int64_t zeros = -exponent & small, before = exponent & ~small;
-	const uint64_t values = decimal_split8((uint32_t)u.whole);
-	const uint64_t text = values >> 8 * u.missing | DECIMAL_EIGHT('0');
-	const int64_t count = count_digits(&u, values);
-	char *behind = out + zeros + before + 2;
+	const uint64_t values = decimal_split8((uint32_t)u.whole) >> 8 * u.missing;
 
-	memcpy(out, "0.000000", 8);
-	decimal_store8(out + zeros - small, text);
-	out[before + 1] = '.';
-	decimal_store8(behind, text >> 8 >> 8 * before);
-	behind[7 - before - u.missing] = (char)('0' + u.last);
-	return (size_t)(count <= exponent + 1 ? exponent + 1 : zeros + count + 1);
+	return decimal_layout_usual(values, u.last, first_exponent(&u), u.missing, out);
 }
 
 /*

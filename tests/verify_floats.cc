@@ -1,5 +1,5 @@
 /*
- * Every finite float32 there is, written and read by the codec (by both of its readers): the same bits come back, and the text is the shortest, and of the
+ * Every finite float32 there is, written and read by the codec (by both of its readers, and in lists): the same bits come back, and the text is the shortest, and of the
  * shortest the closest, as std::to_chars has it. That is libstdc++'s Ryu (U. Adams, "Ryu: fast float-to-string conversion", 2018),
  * which shares nothing with what is tested here. C++ for its sake only.
  *
@@ -18,7 +18,7 @@
 
 extern "C" {
 #include "codec/decimal.h"
-#include "tests/verify_floats_read.h"
+#include "tests/verify_floats_codec.h"
 }
 
 namespace {
@@ -118,8 +118,15 @@ work(std::atomic<uint32_t> &next, uint32_t step)
 	for (uint32_t field; (field = next++) < FIELDS;) {
 		uint64_t pairs = 0;
 
-		for (uint32_t fraction = field % step; fraction < FRACTIONS; fraction += step, pairs++)
+		uint32_t list[VERIFY_LIST] = { 0 };
+
+		for (uint32_t fraction = field % step; fraction < FRACTIONS; fraction += step, pairs++) {
 			verify(field << 23 | fraction);
+			// Every float comes by in some list; the last few of them in one that is not full.
+			list[pairs % VERIFY_LIST] = (pairs & 1) << 31 | field << 23 | fraction;
+			if ((pairs % VERIFY_LIST == VERIFY_LIST - 1 || fraction + step >= FRACTIONS) && !verify_list_f32(list))
+				complain("not the same in a list", list[0], "otherwise");
+		}
 		tried += 2 * pairs;
 		std::lock_guard<std::mutex> lock(output);
 		if (++done % 16 == 0)

@@ -1,7 +1,8 @@
-#include "tests/verify_floats_read.h"
+#include "tests/verify_floats_codec.h"
 
 #include <string.h>
 
+#include "codec/decimal_block.h"
 #include "codec/decimal_fast.h"
 
 static bool
@@ -28,4 +29,25 @@ verify_read_f32(const char *text, size_t len, uint32_t bits)
 	value = 0;
 	return decimal_fast_read_f32(list, number, limit, &end, &value) == DECIMAL_OK && end == number + len &&
 	    has_bits(value, bits);
+}
+
+bool
+verify_list_f32(const uint32_t bits[VERIFY_LIST])
+{
+	char want[VERIFY_LIST * (DECIMAL_F32_BYTES + 1)], got[sizeof(want)], *end = want;
+	const struct decimal_block_set *set;
+	float values[VERIFY_LIST];
+	bool same = true;
+
+	memcpy(values, bits, sizeof(values));
+	for (size_t i = 0; i < VERIFY_LIST; i++) {
+		end += decimal_write_f32(values[i], end);
+		*end++ = ',';
+	}
+	for (size_t at = 0; (set = decimal_block_usable(at)) != NULL; at++) {
+		char *got_end = decimal_block_write_f32(set, values, VERIFY_LIST, got);
+
+		same &= got_end - got == end - want && memcmp(want, got, (size_t)(end - want)) == 0;
+	}
+	return same;
 }

@@ -1,0 +1,52 @@
+/*
+ * The digits of sixteen floats at once, by vectors of 64-bit lanes: decimal_write_f32.c's steps side by side. Compiled once for each
+ * set of instructions that has them; on other machines there is none, and floats are written one by one. Private to the decimal
+ * codec.
+ */
+#ifndef CODEC_DECIMAL_BLOCK_H
+#define CODEC_DECIMAL_BLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DECIMAL_BLOCK 16
+
+/*
+ * For each float what decimal_layout_usual takes. `usual` is 0 where the float is zero, subnormal, a power of two or one of another
+ * layout, or not finite: then the rest means nothing.
+ */
+struct decimal_block {
+	uint64_t values[DECIMAL_BLOCK];
+	uint64_t last[DECIMAL_BLOCK];
+	uint64_t missing[DECIMAL_BLOCK];
+	uint64_t exponent[DECIMAL_BLOCK]; /* the lower 32 bits, as a signed number */
+	uint64_t usual[DECIMAL_BLOCK];
+};
+
+struct decimal_block_set {
+	const char *name;
+	void (*digits)(const float *values, struct decimal_block *out);
+};
+
+/* The sets that this processor can run, the widest first; `at` counts from 0, NULL is after the last. */
+const struct decimal_block_set *decimal_block_usable(size_t at);
+
+/* Where the compiler can be told to use instructions that the rest of the program does without. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define DECIMAL_BLOCK_X86 1
+#else
+#define DECIMAL_BLOCK_X86 0
+#endif
+
+#if DECIMAL_BLOCK_X86
+extern const struct decimal_block_set decimal_block_avx2;
+extern const struct decimal_block_set decimal_block_avx512;
+#endif
+
+/*
+ * Writes `n` finite floats, a comma after each, by this set (NULL: one by one). Returns what is after the last comma. It needs room
+ * for n · (DECIMAL_F32_BYTES + 1) bytes. decimal_write_list_f32 is this with the widest set.
+ */
+char *decimal_block_write_f32(const struct decimal_block_set *set, const float *values, size_t n, char *out);
+
+#endif
