@@ -1,12 +1,14 @@
 """The peer: batch norm over HTTP with durable running statistics, in FastAPI, PyTorch and SQLite.
 
 What a good engineer would put into production today; README.md says why each choice, and how it is run. PEER_STORE names the
-database.
+database, PEER_JSON the JSON library: ujson, or Python's own json.
 """
 
 import asyncio
 import concurrent.futures
+import functools
 import io
+import json
 import os
 import sqlite3
 
@@ -23,13 +25,17 @@ NPY = "application/x-npy"
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+if os.environ.get("PEER_JSON") == "json":
+    loads, dumps = json.loads, functools.partial(json.dumps, separators=(",", ":"))
+else:
+    loads, dumps = ujson.loads, ujson.dumps
 store = Store(os.environ["PEER_STORE"])
 writer = concurrent.futures.ThreadPoolExecutor(max_workers=1)  # commits wait for the disk: not on the event loop
 
 
 def read_json(body):
     try:
-        document = ujson.loads(body)
+        document = loads(body)
         if document.get("datatype", "FP32") != "FP32":
             raise HTTPException(400, "datatype must be FP32")
         x = torch.tensor(document["data"], dtype=torch.float32)
@@ -40,7 +46,7 @@ def read_json(body):
 
 def write_json(y, extra):
     answer = {"shape": list(y.shape), "datatype": "FP32", "data": y.flatten().tolist(), **extra}
-    return Response(ujson.dumps(answer), media_type=JSON)
+    return Response(dumps(answer), media_type=JSON)
 
 
 def read_npy(body):
@@ -82,7 +88,7 @@ def find(model, layer):
 @app.put("/v1/models/{model}/layers/{layer}")
 async def create(model: str, layer: str, request: Request):
     try:
-        document = ujson.loads(await request.body())
+        document = loads(await request.body())
         features, eps, momentum = document["num_features"], document.get("eps", 1e-5), document.get("momentum", 0.1)
         if document["kind"] != "batch_norm" or features < 1:
             raise ValueError("kind must be batch_norm, num_features positive")
@@ -92,7 +98,7 @@ async def create(model: str, layer: str, request: Request):
         raise HTTPException(400, f"not a definition: {e}") from e
     except sqlite3.IntegrityError as e:
         raise HTTPException(409, "the layer exists") from e
-    return Response(ujson.dumps(document), status_code=201, media_type=JSON)
+    return Response(dumps(document), status_code=201, media_type=JSON)
 
 
 @app.post("/v1/models/{model}/layers/{layer}/train")
