@@ -76,15 +76,26 @@ buf_text(struct buf *b, const char *text)
 }
 
 /* Without printf, whose price is that of some hundred digits: every answer has numbers in its head. */
-void
-buf_uint(struct buf *b, uint64_t number)
+size_t
+buf_format_uint(char out[BUF_UINT_BYTES], uint64_t number)
 {
-	char digits[20], *p = digits + sizeof(digits);
+	char digits[BUF_UINT_BYTES], *p = digits + sizeof(digits);
+	size_t len;
 
 	do
 		*--p = (char)('0' + number % 10);
 	while ((number /= 10) > 0);
-	buf_add(b, p, (size_t)(digits + sizeof(digits) - p));
+	len = (size_t)(digits + sizeof(digits) - p);
+	memcpy(out, p, len);
+	return len;
+}
+
+void
+buf_uint(struct buf *b, uint64_t number)
+{
+	char digits[BUF_UINT_BYTES];
+
+	buf_add(b, digits, buf_format_uint(digits, number));
 }
 
 void

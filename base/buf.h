@@ -28,6 +28,10 @@ void buf_fini(struct buf *b);
 /* Forgets the contents, keeps the memory, clears the failure mark. */
 void buf_clear(struct buf *b);
 
+/* The decimal digits of a number, without a NUL; returns how many. */
+#define BUF_UINT_BYTES 20
+size_t buf_format_uint(char out[BUF_UINT_BYTES], uint64_t number);
+
 /* Append: bytes, one byte, a NUL-terminated text, a whole number in decimal, formatted text. */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_byte(struct buf *b, char c);

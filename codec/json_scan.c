@@ -2,18 +2,21 @@
 
 #include <assert.h>
 #include <cjson/cJSON.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/json_tokens.h"
 
 struct json_scan *
 json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max)
 {
-	struct json_scan *s = calloc(1, sizeof(*s));
+	struct json_scan *s = malloc(sizeof(*s));
 
 	assert(count <= JSON_SLOTS_MAX);
 	if (s == NULL)
 		return NULL;
+	memset(s, 0, offsetof(struct json_scan, slots));
 	s->state = SCAN_VALUE;
 	s->place.role = JSON_ROLE_ROOT;
 	/* The limit is checked after each token; the memory must not run out before. */
@@ -115,5 +118,5 @@ json_scan_envelope(const struct json_scan *s)
 struct tensor *
 json_scan_tensor(struct json_scan *s, size_t i)
 {
-	return s->slots.found[i].has_data ? &s->slots.found[i].tensor : NULL;
+	return i < s->slots.count && s->slots.found[i].has_data ? &s->slots.found[i].tensor : NULL;
 }

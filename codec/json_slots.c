@@ -10,11 +10,12 @@
 void
 json_slots_init(struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max)
 {
-	*s = (struct json_slots){ .slots = slots, .count = count, .bytes_max = bytes_max, .bytes_left = bytes_max };
-	for (size_t i = 0; i < count; i++) {
-		s->found[i].datatype = slots[i].datatype;
-		s->found[i].shape.count = 1;
-	}
+	s->slots = slots;
+	s->count = count;
+	s->bytes_max = bytes_max;
+	s->bytes_left = bytes_max;
+	for (size_t i = 0; i < count; i++)
+		s->found[i] = (struct json_found){ .datatype = slots[i].datatype, .shape.count = 1 };
 }
 
 void

@@ -37,7 +37,7 @@ struct json_slots {
 	size_t count;
 	size_t bytes_max;
 	size_t bytes_left;
-	struct json_found found[JSON_SLOTS_MAX];
+	struct json_found found[JSON_SLOTS_MAX]; /* `count` of them are there */
 };
 
 void json_slots_init(struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max);

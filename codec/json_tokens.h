@@ -33,8 +33,7 @@ struct json_scan {
 	enum scan_state state;
 	uint64_t fed;            /* bytes of all pieces before the current one */
 	struct json_place place; /* of the value that comes next, or is being read */
-	struct scan_frame frames[JSON_DEPTH_MAX];
-	unsigned depth;
+	unsigned depth;          /* of `frames` */
 
 	struct buf text;   /* the envelope's text so far */
 	uint64_t token_at; /* where the current token began, in the document */
@@ -47,8 +46,11 @@ struct json_scan {
 	struct json_array array;
 
 	struct json_keys keys;
-	struct json_slots slots;
 	struct cJSON *envelope;
+
+	/* Large, and written before they are read: the only members that a new scanner does not have zeroed. */
+	struct json_slots slots;
+	struct scan_frame frames[JSON_DEPTH_MAX];
 };
 
 /*

@@ -153,20 +153,19 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 	(void)MHD_add_response_header(response, name, value);
 }
 
-/* A whole number between two texts. */
+/* A whole number, perhaps in quotes. */
 static void
-add_number(struct MHD_Response *response, const char *name, const char *before, uint64_t number, const char *after)
+add_number(struct MHD_Response *response, const char *name, uint64_t number, bool quoted)
 {
-	struct buf b;
+	char text[BUF_UINT_BYTES + 3], *end = text;
 
-	buf_init(&b, 64);
-	buf_text(&b, before);
-	buf_uint(&b, number);
-	buf_text(&b, after);
-	buf_byte(&b, '\0');
-	if (!b.failed)
-		add_header(response, name, b.bytes);
-	buf_fini(&b);
+	*end = '"';
+	end += quoted;
+	end += buf_format_uint(end, number);
+	*end = '"';
+	end += quoted;
+	*end = '\0';
+	add_header(response, name, text);
 }
 
 static void
@@ -182,11 +181,11 @@ add_reply_headers(
 	if (reply->has_location)
 		add_header(response, MHD_HTTP_HEADER_LOCATION, wishes->target);
 	if (reply->has_revision) {
-		add_number(response, MHD_HTTP_HEADER_ETAG, "\"", reply->revision, "\"");
-		add_number(response, "Normd-Revision", "", reply->revision, "");
+		add_number(response, MHD_HTTP_HEADER_ETAG, reply->revision, true);
+		add_number(response, "Normd-Revision", reply->revision, false);
 	}
 	if (reply->has_count)
-		add_number(response, "Normd-Num-Batches-Tracked", "", reply->num_batches_tracked, "");
+		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked, false);
 }
 
 static struct MHD_Response *
@@ -206,7 +205,7 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 	if (e->code == ERR_METHOD_NOT_ALLOWED)
 		add_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 	if (e->retry_after_s > 0)
-		add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, "", e->retry_after_s, "");
+		add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, e->retry_after_s, false);
 	return response;
 }
 
