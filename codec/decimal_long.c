@@ -10,7 +10,7 @@
 #include "codec/decimal_round.h"
 
 #define LANES 16
-#define WINDOW (2 * LANES)
+#define WINDOW 32
 
 /* A window's characters. */
 struct window {

@@ -59,7 +59,9 @@ add_head(struct buf *b, const size_t *shape, unsigned rank, enum datatype dataty
 void
 json_add_double_tensor(struct buf *b, const double *values, size_t n, double fallback)
 {
-	add_head(b, &n, 1, DATATYPE_FP64);
+	const size_t shape[] = { n };
+
+	add_head(b, shape, 1, DATATYPE_FP64);
 	json_add_doubles(b, values, n, fallback);
 	buf_byte(b, '}');
 }
