@@ -64,20 +64,18 @@ add_midpoints(struct seeds *s)
 }
 
 /*
- * Short decimals that are no midpoint between floats, but so near to one that the double nearest to them is: a reader that goes
- * by way of a double rounds these twice.
+ * Decimals of 16 characters next to a midpoint between floats, which come out wrong by way of a double. (Shorter ones without an
+ * exponent never do: none is near enough on the side that the tie does not go to.)
  */
 static void
 add_near_midpoints(struct seeds *s)
 {
 	const unsigned wanted = s->count + 24;
 	char text[32];
-	double midpoint;
 
-	for (float f = 8.0F; s->count < wanted; f += 1023 * 0x1p-20F) {
-		midpoint = ((double)f + (double)nextafterf(f, INFINITY)) / 2;
-		snprintf(text, sizeof(text), "%.13f", midpoint);
-		if (strtod(text, NULL) == midpoint && strtold(text, NULL) != (long double)midpoint)
+	for (float f = 0.0625F; f < 1.0F && s->count < wanted; f = nextafterf(f, INFINITY)) {
+		snprintf(text, sizeof(text), "%.14f", ((double)f + (double)nextafterf(f, INFINITY)) / 2);
+		if ((float)strtod(text, NULL) != strtof(text, NULL))
 			add_text(s, "%s,", text);
 	}
 }
