@@ -5,7 +5,8 @@
  *   - The result, and the byte that it names, are those of RFC 8259's grammar, however the text is cut.
  *   - The in-line reader, which looks at many bytes before and after a number at once, comes to the same.
  *   - The value has the bits that the C library gives, which rounds correctly; where that is infinite, it is an overflow.
- *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be.
+ *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be. Many
+ *     floats written at once are the same text, by every set of instructions that is here.
  */
 #include <fenv.h>
 #include <math.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/decimal_block.h"
 #include "codec/decimal_fast.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -415,6 +417,54 @@ check_bits(const struct type *type, const char *bytes, size_t len)
 		check_write(type, bits);
 }
 
+/* The floats with these bits, or something finite where they have none; to be freed. */
+static float *
+finite_floats(const char *bytes, size_t n)
+{
+	float *values = malloc(n * sizeof(*values));
+
+	fuzz_check(values != NULL, "no memory");
+	for (size_t i = 0; i < n; i++) {
+		memcpy(values + i, bytes + i * sizeof(*values), sizeof(*values));
+		if (!isfinite(values[i]))
+			values[i] = (float)i;
+	}
+	return values;
+}
+
+/* Writes `n` floats, a comma after each; a NUL after all. To be freed. */
+static char *
+write_floats(const struct decimal_block_set *set, const float *values, size_t n)
+{
+	char *room = malloc(n * (DECIMAL_F32_BYTES + 1)), *text;
+
+	fuzz_check(room != NULL, "no memory");
+	text = fuzz_text(room, (size_t)(decimal_block_write_f32(set, values, n, room) - room));
+	free(room);
+	return text;
+}
+
+static void
+check_blocks(const char *bytes, size_t len)
+{
+	const size_t n = len / sizeof(float);
+	float *values;
+	char *want, *text;
+	const struct decimal_block_set *set;
+
+	if (n == 0)
+		return;
+	values = finite_floats(bytes, n);
+	want = write_floats(NULL, values, n);
+	for (size_t i = 0; (set = decimal_block_usable(i)) != NULL; i++) {
+		text = write_floats(set, values, n);
+		fuzz_check(strcmp(text, want) == 0, "%s writes %s, not %s", set->name, text, want);
+		free(text);
+	}
+	free(want);
+	free(values);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -430,6 +480,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 		check_followed(&types[i], &t);
 		check_bits(&types[i], t.bytes, t.len);
 	}
+	check_blocks(t.bytes, t.len);
 	free(copy);
 	return 0;
 }

@@ -209,7 +209,7 @@ check_accepted(const struct setup *setup, struct json_scan *s, const char *docum
 		if (t == NULL)
 			continue;
 		check_tensor(t);
-		check_writes_back(t, JSON_TENSOR_ROOM + setup->cuts.step);
+		check_writes_back(t, JSON_TENSOR_ROOM + 8 * setup->cuts.step);
 		bytes += t->count * datatype_size(t->datatype);
 	}
 	fuzz_check(bytes <= setup->bytes_max, "%zu bytes of tensors", bytes);

@@ -2,6 +2,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,22 @@ add_near_midpoints(struct seeds *s)
 	}
 }
 
+/* The bits of many floats, to be written at once: of every exponent, and with every kind of last digits. */
+static void
+add_floats(struct seeds *s)
+{
+	uint32_t bits[1 + 64], state = 1;
+
+	for (int i = 0; i < 8; i++) {
+		for (size_t k = 0; k < COUNT(bits); k++) {
+			state = state * 1664525 + 1013904223;
+			bits[k] = i % 2 == 0 ? state : 0x3f000000 + (state >> 7);
+		}
+		/* The byte before them is the target's. */
+		seeds_add(s, (const char *)bits + 3, sizeof(bits) - 3);
+	}
+}
+
 void
 seeds_add_decimal(struct seeds *s)
 {
@@ -102,4 +119,5 @@ seeds_add_decimal(struct seeds *s)
 	}
 	add_midpoints(s);
 	add_near_midpoints(s);
+	add_floats(s);
 }
