@@ -93,7 +93,9 @@ scan_string_begin(struct json_scan *s, enum scan_state state)
 static int
 scan_tensor_begin(struct json_scan *s, struct err *e)
 {
-	buf_printf(&s->text, "\"t%u\"", s->place.slot);
+	buf_text(&s->text, "\"t");
+	buf_uint(&s->text, s->place.slot);
+	buf_byte(&s->text, '"');
 	s->state = SCAN_IN_TENSOR;
 	return json_slots_data_begin(&s->slots, s->place.slot, &s->array, s->token_at, e);
 }
