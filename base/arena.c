@@ -8,7 +8,8 @@
 #ifdef ARENA_EACH_APART
 #define BLOCK_BYTES ((size_t)0)
 #else
-#define BLOCK_BYTES ((size_t)4096)
+/* With its head just below the 1032 bytes up to which glibc keeps freed chunks at hand for each thread. */
+#define BLOCK_BYTES ((size_t)976)
 #endif
 
 struct arena_block {
@@ -37,7 +38,10 @@ arena_fini(struct arena *a)
 	arena_init(a, 0);
 }
 
-/* A block with room for `size`, at the head of the list. calloc: large ones come zeroed from the kernel, untouched. */
+/*
+ * A block with room for `size`, at the head of the list. Whatever is larger than a usual block has one of its own, by calloc: large
+ * ones come zeroed from the kernel, untouched. What a usual one hands out is zeroed then.
+ */
 static struct arena_block *
 arena_grow(struct arena *a, size_t size)
 {
@@ -46,9 +50,10 @@ arena_grow(struct arena *a, size_t size)
 
 	if (room > SIZE_MAX - sizeof(*b))
 		return NULL;
-	b = calloc(1, sizeof(*b) + room);
+	b = room > BLOCK_BYTES ? calloc(1, sizeof(*b) + room) : malloc(sizeof(*b) + room);
 	if (b == NULL)
 		return NULL;
+	b->used = 0;
 	b->size = room;
 	b->next = a->blocks;
 	a->blocks = b;
@@ -72,6 +77,8 @@ arena_alloc(struct arena *a, size_t size)
 	if (b == NULL)
 		return NULL;
 	p = b->bytes + b->used;
+	if (b->size == BLOCK_BYTES)
+		memset(p, 0, size);
 	b->used += size;
 	a->left -= size;
 	return p;

@@ -59,7 +59,7 @@ decimal_read_ordinary(const char *floor, const char *p, const char *limit, struc
 	end = p + count;
 	sign = *p == '-';
 	/* What stands before the stop and is neither the sign nor a digit: nothing, or the point. */
-	others = decimal_lanes_bits((decimal_lanes)((text ^ zeros) > 9)) & (stops - 1) & ~stops & ~sign;
+	others = (stops - 1) & ~(stops | sign | decimal_lanes_bits((decimal_lanes)((text ^ zeros) <= 9)));
 	point = count;
 	n->fraction = 0;
 	if (others != 0) {
@@ -71,7 +71,8 @@ decimal_read_ordinary(const char *floor, const char *p, const char *limit, struc
 	} else {
 		digits = decimal_lanes_load(end - DECIMAL_WINDOW);
 	}
-	if ((point == sign) | ((point > sign + 1) & (p[sign] == '0')))
+	/* Digits before the point: at least one, and just one where the first is 0; of none, one less is the largest unsigned. */
+	if (point - sign - 1 >= (p[sign] == '0' ? 1u : DECIMAL_WINDOW))
 		return NULL;
 	n->mantissa = decimal_lanes_join((digits ^ zeros) & decimal_lanes_last(count - sign - (others != 0)));
 	n->negative = sign;

@@ -204,8 +204,9 @@ send_answer(struct exchange *x)
 	enum MHD_Result result;
 
 	deadline_enter(x->deadline, DEADLINE_ANSWER);
-	buf_byte(&x->allow, '\0');
-	x->wishes.allow = x->allow.failed ? "" : x->allow.bytes;
+	if (x->allow.len > 0)
+		buf_byte(&x->allow, '\0');
+	x->wishes.allow = x->allow.len == 0 || x->allow.failed ? "" : x->allow.bytes;
 	x->wishes.target = x->target;
 	x->wishes.request_id = x->request_id;
 	if (x->request.err.code != ERR_NONE)
