@@ -7,24 +7,9 @@
 
 #include "codec/decimal.h"
 #include "codec/decimal_block.h"
+#include "tests/unit/bits.h"
 
 #define MANY 4096
-
-static uint64_t
-random_next(uint64_t *state)
-{
-	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return *state >> 32;
-}
-
-static float
-float_of(uint32_t bits)
-{
-	float value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
 
 static char *
 one_by_one(const float *values, size_t n, char *out)
@@ -112,7 +97,7 @@ START_TEST(test_random)
 
 	for (int round = 0; round < 64; round++) {
 		for (size_t i = 0; i < MANY; i++) {
-			bits = (uint32_t)random_next(&state);
+			bits = (uint32_t)random_bits(&state);
 			values[i] = _i == 0 ? float_of((bits & 0x7f800000) == 0x7f800000 ? bits ^ 0x40000000 : bits) :
 			    _i == 1         ? (float)((double)(int32_t)bits / 2147483648.0 * 4) :
 			    _i == 2         ? (float)(bits % 20000) - 10000 :

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "codec/decimal_fast.h"
+#include "tests/unit/bits.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BEFORE_MAX ((size_t)36)
@@ -140,13 +141,6 @@ START_TEST(test_numbers)
 }
 END_TEST
 
-static uint64_t
-random_next(uint64_t *state)
-{
-	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return *state >> 32;
-}
-
 /* Numbers as others print them: every count of digits, every place of the point. */
 START_TEST(test_random_numbers)
 {
@@ -155,10 +149,10 @@ START_TEST(test_random_numbers)
 	int before, behind;
 
 	for (int n = 0; n < 60000; n++) {
-		before = 1 + (int)(random_next(&state) % 8);
-		behind = (int)(random_next(&state) % 14);
-		snprintf(text, sizeof(text), "%s%.*f,1,2,3,4,5,6,7,8,9", random_next(&state) % 2 == 0 ? "-" : "", behind,
-		    (double)random_next(&state) / 4294967296.0 *
+		before = 1 + (int)(random_bits(&state) % 8);
+		behind = (int)(random_bits(&state) % 14);
+		snprintf(text, sizeof(text), "%s%.*f,1,2,3,4,5,6,7,8,9", random_bits(&state) % 2 == 0 ? "-" : "", behind,
+		    (double)(uint32_t)random_bits(&state) / 4294967296.0 *
 			(before == 1       ? 1 :
 				before < 5 ? 1000 :
 					     1e7));
@@ -174,16 +168,14 @@ START_TEST(test_random_sizes)
 	char text[96];
 
 	for (int n = 0; n < 100000; n++) {
-		uint64_t bits = random_next(&state) << 32 | random_next(&state);
-		uint32_t narrow = (uint32_t)random_next(&state);
-		double wide;
-		float single;
+		uint64_t bits = random_bits(&state);
+		uint32_t narrow = (uint32_t)random_bits(&state);
+		double wide = double_of(bits);
+		float single = float_of(narrow);
 
-		memcpy(&wide, &bits, sizeof(wide));
-		memcpy(&single, &narrow, sizeof(single));
 		snprintf(text, sizeof(text),
 		    n % 4 == 0 ? "%.*g,1,2,3,4,5,6,7,8,9,10,11,12,13" : "%.*e,1,2,3,4,5,6,7,8,9,10,11,12,13",
-		    (int)(random_next(&state) % 19), n % 2 == 0 ? wide : (double)single);
+		    (int)(random_bits(&state) % 19), n % 2 == 0 ? wide : (double)single);
 		assert_same(text, strlen(text), 33);
 	}
 }
@@ -198,10 +190,10 @@ START_TEST(test_random_texts)
 	size_t len;
 
 	for (int n = 0; n < 100000; n++) {
-		len = 1 + random_next(&state) % (sizeof(text) - 1);
+		len = 1 + random_bits(&state) % (sizeof(text) - 1);
 		for (size_t i = 0; i < len; i++)
-			text[i] = characters[random_next(&state) % (sizeof(characters) - 1)];
-		assert_same(text, len, random_next(&state) % (BEFORE_MAX + 1));
+			text[i] = characters[random_bits(&state) % (sizeof(characters) - 1)];
+		assert_same(text, len, random_bits(&state) % (BEFORE_MAX + 1));
 	}
 }
 END_TEST

@@ -9,35 +9,9 @@
 #include <string.h>
 
 #include "codec/decimal.h"
+#include "tests/unit/bits.h"
 
 static uint64_t random_state = 20260124;
-
-static uint64_t
-random_bits(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static uint32_t
-bits_of_float(float f)
-{
-	uint32_t u;
-
-	memcpy(&u, &f, sizeof(u));
-	return u;
-}
-
-static uint64_t
-bits_of_double(double d)
-{
-	uint64_t u;
-
-	memcpy(&u, &d, sizeof(u));
-	return u;
-}
 
 /*
  * Reads `text`, a comma after it, out of a block of exactly its size: both types must give the C library's bits. Check writes to a
@@ -131,7 +105,7 @@ check_around(long double number)
 START_TEST(test_midpoints_of_floats)
 {
 	for (int i = 0; i < 4000; i++) {
-		uint32_t field = (uint32_t)i % 255, fraction = (uint32_t)random_bits() & 0x7fffff;
+		uint32_t field = (uint32_t)i % 255, fraction = (uint32_t)random_bits(&random_state) & 0x7fffff;
 		uint32_t bits = field << 23 | (i % 3 == 0 ? fraction % 4 : fraction);
 		float low, high;
 
@@ -150,7 +124,8 @@ START_TEST(test_midpoints_of_doubles)
 	_Static_assert(LDBL_MANT_DIG > DBL_MANT_DIG, "a midpoint between doubles must be a long double");
 
 	for (int i = 0; i < 4000; i++) {
-		uint64_t field = random_bits() % 2047, fraction = random_bits() & ((UINT64_C(1) << 52) - 1);
+		uint64_t field = random_bits(&random_state) % 2047,
+			 fraction = random_bits(&random_state) & ((UINT64_C(1) << 52) - 1);
 		uint64_t bits = (i % 5 == 0 ? 0 : field) << 52 | (i % 3 == 0 ? fraction % 4 : fraction);
 		double low, high;
 
@@ -169,7 +144,7 @@ START_TEST(test_long_numbers)
 
 	for (int digits = 1; digits < 20000; digits = digits * 3 + 1) {
 		for (int i = 0; i < digits; i++)
-			text[i] = (char)('1' + random_bits() % 9);
+			text[i] = (char)('1' + random_bits(&random_state) % 9);
 		text[digits] = '\0';
 		check_read(text);
 		snprintf(text + digits, 64, ".5e-%d", digits + 3);
@@ -183,11 +158,11 @@ START_TEST(test_random_texts_are_read_right)
 	char text[64];
 
 	for (int i = 0; i < 400000; i++) {
-		uint64_t r = random_bits();
+		uint64_t r = random_bits(&random_state);
 
 		snprintf(text, sizeof(text), "%s%llu.%llue%d", r & 1 ? "-" : "",
-		    (unsigned long long)(random_bits() >> (r % 64)), (unsigned long long)(random_bits() >> ((r >> 8) % 64)),
-		    (int)((r >> 20) % 100) - 60);
+		    (unsigned long long)(random_bits(&random_state) >> (r % 64)),
+		    (unsigned long long)(random_bits(&random_state) >> ((r >> 8) % 64)), (int)((r >> 20) % 100) - 60);
 		check_read(text);
 	}
 }
@@ -281,8 +256,8 @@ START_TEST(test_subnormals_are_read_right)
 	char text[64];
 
 	for (int i = 0; i < 40000; i++) {
-		uint32_t bits = (uint32_t)(random_bits() >> (i % 24)) & 0x7fffff;
-		uint64_t bits_wide = (random_bits() >> (i % 53)) & ((UINT64_C(1) << 52) - 1);
+		uint32_t bits = (uint32_t)(random_bits(&random_state) >> (i % 24)) & 0x7fffff;
+		uint64_t bits_wide = (random_bits(&random_state) >> (i % 53)) & ((UINT64_C(1) << 52) - 1);
 		float f;
 		double d;
 

@@ -13,35 +13,9 @@
 #include <string.h>
 
 #include "codec/decimal.h"
+#include "tests/unit/bits.h"
 
 static uint64_t random_state = 20260124;
-
-static uint64_t
-random_bits(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static float
-float_of(uint32_t bits)
-{
-	float f;
-
-	memcpy(&f, &bits, sizeof(f));
-	return f;
-}
-
-static double
-double_of(uint64_t bits)
-{
-	double d;
-
-	memcpy(&d, &bits, sizeof(d));
-	return d;
-}
 
 /* Writes a number of either type and reads it back. `text` gets a NUL at its end. */
 static void
@@ -177,7 +151,8 @@ START_TEST(test_doubles_of_every_exponent_survive)
 
 	for (uint64_t field = 0; field < 2047; field++) {
 		for (int i = 0; i < 500; i++)
-			check_survives(true, random_bits() << 63 | field << 52 | random_bits() >> 12, text);
+			check_survives(
+			    true, random_bits(&random_state) << 63 | field << 52 | random_bits(&random_state) >> 12, text);
 	}
 }
 END_TEST
@@ -216,7 +191,7 @@ END_TEST
 START_TEST(test_edges_of_doubles_are_shortest)
 {
 	for (uint64_t field = 0; field < 2047; field += 1 + (field > 100 && field < 1900) * 6) {
-		for (int i = 0; i < 6 * 52; i += 1 + (int)(random_bits() % 4))
+		for (int i = 0; i < 6 * 52; i += 1 + (int)(random_bits(&random_state) % 4))
 			check_shortest(true, (field << 52 | edge(i, 52)) + (field == 0));
 	}
 }
@@ -225,7 +200,7 @@ END_TEST
 START_TEST(test_random_numbers_are_shortest)
 {
 	for (int i = 0; i < 60000; i++) {
-		uint64_t bits = random_bits() >> 1;
+		uint64_t bits = random_bits(&random_state) >> 1;
 
 		if (isfinite(float_of((uint32_t)(bits >> 32))) && bits >> 32 != 0)
 			check_shortest(false, bits >> 32);
@@ -241,8 +216,9 @@ START_TEST(test_short_numbers_come_back_as_they_were)
 	char text[64], written[DECIMAL_F64_BYTES + 1];
 
 	for (int i = 0; i < 100000; i++) {
-		snprintf(text, sizeof(text), "%llue%d", (unsigned long long)(1 + random_bits() % 999999),
-		    (int)(random_bits() % 70) - 35 + (i % 2 == 0 ? 0 : (int)(random_bits() % 500) - 250));
+		snprintf(text, sizeof(text), "%llue%d", (unsigned long long)(1 + random_bits(&random_state) % 999999),
+		    (int)(random_bits(&random_state) % 70) - 35 +
+			(i % 2 == 0 ? 0 : (int)(random_bits(&random_state) % 500) - 250));
 		written[decimal_write_f64(strtod(text, NULL), written)] = '\0';
 		if (parse(text).digits != parse(written).digits || parse(text).exponent != parse(written).exponent)
 			ck_abort_msg("%s is written %s", text, written);
