@@ -92,7 +92,7 @@ join_digits(const char *end, unsigned behind, unsigned digits, uint64_t *mantiss
 	const unsigned behind_more = behind > LANES ? behind - LANES : 0, more = digits > LANES ? digits - LANES : 0;
 	uint64_t high = join_before(end - LANES, within_lanes(behind_more), more);
 
-	*mantissa = high * UINT64_C(10000000000000000) + join_before(end, within_lanes(behind), within_lanes(digits));
+	*mantissa = high * decimal_ten[LANES] + join_before(end, within_lanes(behind), within_lanes(digits));
 	return high < 1000;
 }
 
@@ -150,7 +150,7 @@ read_bits(const char *floor, const char *p, const char *limit, const struct deci
 	if (end == NULL)
 		return NULL;
 	*bits = decimal_round(n.mantissa, n.exponent, f);
-	if (*bits >> f->fraction_bits == (uint64_t)f->exponent_infinite)
+	if (*bits == decimal_infinity(f))
 		return NULL;
 	*bits |= (uint64_t)n.negative << sign_bit;
 	return end;

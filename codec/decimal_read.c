@@ -24,7 +24,6 @@ is_digit(char c)
 static inline const char *
 gather_digits(const char *p, const char *limit, uint64_t *mantissa)
 {
-	static const uint32_t ten[8] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000 };
 	uint64_t values, marks;
 	unsigned count;
 
@@ -33,7 +32,7 @@ gather_digits(const char *p, const char *limit, uint64_t *mantissa)
 		marks = decimal_strangers8(values);
 		if (marks != 0) {
 			count = decimal_first8(marks);
-			*mantissa = *mantissa * ten[count] + decimal_join(values, count);
+			*mantissa = *mantissa * decimal_ten[count] + decimal_join(values, count);
 			return p + count;
 		}
 		*mantissa = *mantissa * 100000000 + decimal_join8(values);
@@ -150,7 +149,7 @@ read_bits(const char *p, const char *limit, const char **end, const struct decim
 	if (result != DECIMAL_OK)
 		return result;
 	*bits = round_text(&t, f);
-	if (*bits >> f->fraction_bits == (uint64_t)f->exponent_infinite)
+	if (*bits == decimal_infinity(f))
 		return DECIMAL_OVERFLOW;
 	return DECIMAL_OK;
 }

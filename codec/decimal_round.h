@@ -39,6 +39,13 @@ static const struct decimal_format decimal_format_f16 = { 10, 15, 0x1f, -26, 4, 
 static const struct decimal_format decimal_format_f32 = { 23, 127, 0xff, -64, 38, -17, 10 };
 static const struct decimal_format decimal_format_f64 = { 52, 1023, 0x7ff, -342, 308, -4, 23 };
 
+/* The bits of infinity, which is what a number too large is rounded to. */
+static inline uint64_t
+decimal_infinity(const struct decimal_format *f)
+{
+	return (uint64_t)f->exponent_infinite << f->fraction_bits;
+}
+
 struct decimal_product {
 	uint64_t hi;
 	uint64_t lo;
@@ -81,7 +88,7 @@ decimal_round_subnormal(uint64_t m, int exponent, bool exact)
 static inline uint64_t
 decimal_round(uint64_t mantissa, int64_t exponent10, const struct decimal_format *f)
 {
-	const uint64_t infinity = (uint64_t)f->exponent_infinite << f->fraction_bits;
+	const uint64_t infinity = decimal_infinity(f);
 	struct decimal_product product;
 	int q, zeros, upper, shift, exponent;
 	bool exact;
