@@ -223,14 +223,15 @@ static int
 lay_out_npy(struct answer *a, struct request *rq)
 {
 	const struct tensor *t = rq->reply.tensor;
-	char *header = arena_alloc(&rq->arena, NPY_HEADER_MAX);
+	char *header;
 
-	if (header == NULL)
-		return -1;
 	if (t == NULL) {
 		rq->reply.status = MHD_HTTP_NO_CONTENT;
 		return 0;
 	}
+	header = arena_alloc(&rq->arena, NPY_HEADER_MAX);
+	if (header == NULL)
+		return -1;
 	a->head = (struct answer_piece){ header, npy_header_format(t, header), 0 };
 	a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
 	return 0;
@@ -250,7 +251,11 @@ make_reply(struct answer *a, struct request *rq, const struct answer_wishes *wis
 		return NULL;
 	expected = a->head.len + a->values.len + a->tail.len + (a->text != NULL ? values * VALUE_TEXT_BYTES : 0);
 	coded = wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
-	if (coded && (a->encoder = coding_encoder_new(wishes->coding, read_plain, a)) == NULL)
+	if (coded)
+		a->encoder = coding_encoder_new(wishes->coding, read_plain, a);
+	/* An answer that nobody insists on packing is better than none where there is no memory for the encoder. */
+	coded = a->encoder != NULL;
+	if (!coded && wishes->coding_must && expected > 0)
 		return NULL;
 	if (a->text != NULL ? values <= WHOLE_VALUES_MAX : expected <= WHOLE_BYTES_MAX)
 		response = make_whole(a, expected);
