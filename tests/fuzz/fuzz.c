@@ -57,10 +57,27 @@ fuzz_half(uint16_t bits)
 	return bits >> 15 != 0 ? -magnitude : magnitude;
 }
 
-size_t
-fuzz_piece(const struct fuzz_cuts *cuts, size_t at, size_t len)
+/* The length of the piece at `at` of an input of `len` bytes; at < len. */
+static size_t
+piece_length(const struct fuzz_cuts *cuts, size_t at, size_t len)
 {
 	size_t want = at == 0 && cuts->first > 0 ? cuts->first : cuts->step;
 
 	return want == 0 || want > len - at ? len - at : want;
+}
+
+int
+fuzz_feed(fuzz_feeder *feed, void *decoder, const char *bytes, size_t len, const struct fuzz_cuts *cuts, struct err *e)
+{
+	size_t piece;
+	char *copy;
+	int result = 0;
+
+	for (size_t at = 0; at < len && result == 0; at += piece) {
+		piece = piece_length(cuts, at, len);
+		copy = fuzz_copy(bytes + at, piece);
+		result = feed(decoder, copy, piece, e);
+		free(copy);
+	}
+	return result;
 }

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/compiler.h"
+#include "base/err.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -35,7 +35,10 @@ struct fuzz_cuts {
 	size_t step;
 };
 
-/* The length of the piece at `at` of an input of `len` bytes; at < len. */
-size_t fuzz_piece(const struct fuzz_cuts *cuts, size_t at, size_t len);
+/*
+ * Feeds `decoder` the input in pieces, each a block of exactly its size, until `feed` refuses one. Returns what it said last.
+ */
+typedef int fuzz_feeder(void *decoder, const char *bytes, size_t len, struct err *e);
+int fuzz_feed(fuzz_feeder *feed, void *decoder, const char *bytes, size_t len, const struct fuzz_cuts *cuts, struct err *e);
 
 #endif

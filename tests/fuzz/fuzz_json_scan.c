@@ -63,19 +63,9 @@ scan_new(const struct setup *setup)
 }
 
 static int
-scan_feed(struct json_scan *s, const char *document, size_t len, const struct fuzz_cuts *cuts, struct err *e)
+feed(void *decoder, const char *bytes, size_t len, struct err *e)
 {
-	size_t piece;
-	char *copy;
-	int result = 0;
-
-	for (size_t at = 0; at < len && result == 0; at += piece) {
-		piece = fuzz_piece(cuts, at, len);
-		copy = fuzz_copy(document + at, piece);
-		result = json_scan_feed(s, copy, piece, e);
-		free(copy);
-	}
-	return result;
+	return json_scan_feed(decoder, bytes, len, e);
 }
 
 /* The finished scanner of a document, or NULL with the error. */
@@ -85,7 +75,7 @@ scan_document(const struct setup *setup, const char *document, size_t len, const
 	struct json_scan *s = scan_new(setup);
 
 	*e = (struct err){ 0 };
-	if (scan_feed(s, document, len, cuts, e) == 0 && json_scan_finish(s, e) == 0)
+	if (fuzz_feed(feed, s, document, len, cuts, e) == 0 && json_scan_finish(s, e) == 0)
 		return s;
 	json_scan_free(s);
 	return NULL;
@@ -229,7 +219,7 @@ check_refused(const struct setup *setup, const struct err *e, const char *docume
 		fuzz_check(!judged.valid || judged.duplicate || judged.depth > JSON_DEPTH_MAX, "refused: %s", e->detail);
 	}
 	s = scan_new(setup);
-	fuzz_check(scan_feed(s, document, (size_t)e->offset, &setup->cuts, &unused) == 0, "wrong before: %s", e->detail);
+	fuzz_check(fuzz_feed(feed, s, document, (size_t)e->offset, &setup->cuts, &unused) == 0, "wrong before: %s", e->detail);
 	json_scan_free(s);
 }
 

@@ -30,19 +30,9 @@ decoder_new(size_t bytes_max)
 }
 
 static int
-decoder_feed(struct npy *n, const char *file, size_t len, const struct fuzz_cuts *cuts, struct err *e)
+feed(void *decoder, const char *bytes, size_t len, struct err *e)
 {
-	size_t piece;
-	char *copy;
-	int result = 0;
-
-	for (size_t at = 0; at < len && result == 0; at += piece) {
-		piece = fuzz_piece(cuts, at, len);
-		copy = fuzz_copy(file + at, piece);
-		result = npy_feed(n, copy, piece, e);
-		free(copy);
-	}
-	return result;
+	return npy_feed(decoder, bytes, len, e);
 }
 
 /* The finished decoder of a file, or NULL with the error. */
@@ -52,7 +42,7 @@ decode(size_t bytes_max, const char *file, size_t len, const struct fuzz_cuts *c
 	struct npy *n = decoder_new(bytes_max);
 
 	*e = (struct err){ 0 };
-	if (decoder_feed(n, file, len, cuts, e) == 0 && npy_finish(n, e) == 0)
+	if (fuzz_feed(feed, n, file, len, cuts, e) == 0 && npy_finish(n, e) == 0)
 		return n;
 	npy_free(n);
 	return NULL;
@@ -145,7 +135,7 @@ check_refused(const struct err *e, size_t bytes_max, const struct fuzz_cuts *cut
 
 	fuzz_check(e->code == ERR_BAD_NPY || e->code == ERR_BODY_TOO_LARGE, "%s", e->detail);
 	fuzz_check(e->has_offset && e->offset <= len, "the offset lies beyond the file: %s", e->detail);
-	fuzz_check(decoder_feed(n, file, (size_t)e->offset, cuts, &before) == 0 || before.offset == e->offset,
+	fuzz_check(fuzz_feed(feed, n, file, (size_t)e->offset, cuts, &before) == 0 || before.offset == e->offset,
 	    "wrong before: %s", e->detail);
 	npy_free(n);
 	if (!j.valid || j.overflow || j.rank < 1 || j.rank > TENSOR_RANK_MAX)

@@ -34,7 +34,9 @@ class Npy(DaemonTest):
         x = (RANDOM.standard_normal((8, 3, 5)) * 2 + 1).astype("<f4")
         self.put_layer("json")
         self.put_layer("npy")
-        expected = self.call("POST", self.path("json", "train"), {"data": x.tolist()}).json
+        as_json = self.call("POST", self.path("json", "train"), {"data": x.tolist()})
+        self.assertEqual(as_json.headers["normd-num-batches-tracked"], "1")
+        expected = as_json.json
         answer = self.post(self.path("npy", "train"), x)
         self.assertEqual(answer.headers["content-type"], npy.TYPE)
         self.assertEqual(answer.headers["normd-num-batches-tracked"], "1")
