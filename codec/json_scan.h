@@ -1,6 +1,6 @@
 /*
  * The JSON decoder: an incremental, strict RFC 8259 scanner with two outputs. Arrays of numbers that stand where the caller
- * expects a tensor go straight into tensors, 4 or 8 bytes a number and nothing else kept; all the rest is the envelope
+ * expects a tensor go straight into tensors, 2, 4 or 8 bytes a number and nothing else kept; all the rest is the envelope
  * (envelope.h), bounded to JSON_ENVELOPE_MAX bytes. It takes the bytes in any pieces, as they arrive.
  *
  * Where tensors stand is told by slots. A slot with key "" takes the `data` of the root object (then `shape`, `datatype` and

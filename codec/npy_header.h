@@ -5,7 +5,7 @@
  *     \x93NUMPY  major minor  length  { Python dict, ASCII }  data ...
  *
  * length is little-endian, of 2 bytes in 1.0 and 4 in 2.0 and 3.0. The dict has the keys descr (the datatype), fortran_order and
- * shape, and is padded with spaces and a newline so that the data is aligned to 64 bytes. Pure functions; private to codec/.
+ * shape, and is padded with spaces and a newline so that the data is aligned to 64 bytes. Pure functions.
  */
 #ifndef CODEC_NPY_HEADER_H
 #define CODEC_NPY_HEADER_H
