@@ -17,6 +17,7 @@ struct body {
 	struct json_scan *scan; /* of JSON, else NULL */
 	struct npy *npy;        /* of .npy, else NULL */
 	struct coding_decoder *decoder;
+	struct digest *digest; /* of what comes out, or NULL */
 	size_t bytes_max;
 	size_t bytes; /* without the coding, so far */
 };
@@ -57,7 +58,8 @@ form_media_type(enum form form)
 }
 
 struct body *
-body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max)
+body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max,
+    struct digest *digest)
 {
 	struct body *b = calloc(1, sizeof(*b));
 
@@ -65,6 +67,7 @@ body_new(enum form form, enum coding coding, const struct json_slot *slots, size
 		return NULL;
 	b->form = &forms[form];
 	b->bytes_max = bytes_max;
+	b->digest = digest;
 	if (form == FORM_NPY)
 		b->npy = npy_new(bytes_max);
 	else
@@ -98,6 +101,8 @@ body_take(void *arg, const char *bytes, size_t len, struct err *e)
 		return err_set(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
 		    b->decoder != NULL ? ", its Content-Encoding undone," : "", b->bytes_max);
 	b->bytes += len;
+	if (b->digest != NULL)
+		digest_add(b->digest, bytes, len);
 	return b->form->feed(b, bytes, len, e);
 }
 

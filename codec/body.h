@@ -7,6 +7,7 @@
 #ifndef CODEC_BODY_H
 #define CODEC_BODY_H
 
+#include "base/digest.h"
 #include "codec/coding.h"
 #include "codec/json_scan.h"
 
@@ -25,10 +26,11 @@ struct body;
 /*
  * A body of this form and coding. JSON holds tensors where the slots say (json_scan.h); .npy is the tensor of the first slot, of
  * whatever datatype. The slots must outlive the body. It may have at most `bytes_max` bytes when its coding is undone, and
- * its tensors may take as many. Returns NULL when there is no memory.
+ * its tensors may take as many. Where there is a `digest`, the bytes without the coding go to it too; it must outlive the body. Returns NULL
+ * when there is no memory.
  */
-struct body *
-body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max) MUST_CHECK;
+struct body *body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max,
+    struct digest *digest) MUST_CHECK;
 
 /* Frees it with its envelope and its tensors. NULL is fine. */
 void body_free(struct body *b);

@@ -3,22 +3,15 @@
 #define STORAGE_NAMES_H
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
-/* FNV-1a over both names with their NULs. `seed` makes the table's order unknown to clients, who choose the names. */
+#include "base/hash.h"
+
+/* `seed` makes the table's order unknown to clients, who choose the names. */
 static inline uint64_t
 names_hash(uint64_t seed, const char *model, const char *layer)
 {
-	const char *parts[2] = { model, layer };
-	uint64_t h = 14695981039346656037u ^ seed;
-
-	for (int i = 0; i < 2; i++) {
-		for (const char *p = parts[i]; *p != '\0'; p++)
-			h = (h ^ (unsigned char)*p) * 1099511628211u;
-		h = (h ^ 0xff) * 1099511628211u;
-	}
-	return h ^ h >> 32;
+	return hash_fold(hash_text(hash_text(HASH_START ^ seed, model), layer));
 }
 
 static inline bool

@@ -286,7 +286,7 @@ START_TEST(test_body_limit)
 	struct err e;
 
 	for (size_t limit = sizeof(spacious) + 1; limit >= sizeof(spacious) - 3; limit--) {
-		struct body *b = body_new(FORM_JSON, CODING_GZIP, slots, 1, limit);
+		struct body *b = body_new(FORM_JSON, CODING_GZIP, slots, 1, limit, NULL);
 		bool fits = limit >= sizeof(spacious) - 1;
 
 		ck_assert_ptr_nonnull(b);
@@ -320,7 +320,7 @@ START_TEST(test_body_codes)
 		{ FORM_NPY, CODING_IDENTITY, "{\"data\":[1]}", ERR_BAD_NPY },
 		{ FORM_JSON, CODING_IDENTITY, "\x93NUMPY", ERR_BAD_JSON },
 	};
-	struct body *b = body_new(cases[_i].form, cases[_i].coding, NULL, 0, 1000);
+	struct body *b = body_new(cases[_i].form, cases[_i].coding, NULL, 0, 1000, NULL);
 	struct err e = { 0 };
 
 	if (body_feed(b, cases[_i].bytes, strlen(cases[_i].bytes), &e) == 0)
