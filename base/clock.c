@@ -1,7 +1,6 @@
 #include "base/clock.h"
 
 #include <stdio.h>
-#include <time.h>
 
 uint64_t
 clock_monotonic_us(void)
@@ -10,6 +9,30 @@ clock_monotonic_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+struct timespec
+clock_timespec(uint64_t monotonic_us)
+{
+	return (
+	    struct timespec){ .tv_sec = (time_t)(monotonic_us / 1000000), .tv_nsec = (long)(monotonic_us % 1000000) * 1000 };
+}
+
+void
+clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+int64_t
+clock_realtime_s(void)
+{
+	return (int64_t)time(NULL);
 }
 
 void

@@ -2,11 +2,20 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Microseconds since some fixed moment; never goes back. */
 uint64_t clock_monotonic_us(void);
+
+/* That clock's reading as pthread_cond_timedwait wants it, for a condition that was made by clock_cond_init. */
+struct timespec clock_timespec(uint64_t monotonic_us);
+void clock_cond_init(pthread_cond_t *cond);
+
+/* Seconds since 1970, for what outlives a restart; may jump. */
+int64_t clock_realtime_s(void);
 
 /* Now as RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */
 #define CLOCK_STAMP_BYTES 32

@@ -26,12 +26,14 @@
 	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The route does not have this method") \
 	X(NOT_ACCEPTABLE, "not_acceptable", 406, "No acceptable form of answer") \
 	X(LAYER_DIFFERS, "layer_differs", 409, "The layer exists with another definition") \
+	X(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, "The first request with this key is still running") \
 	X(NOT_TRAINED, "not_trained", 409, "The layer has no statistics yet") \
 	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has moved on") \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
 	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's form is not supported") \
 	X(SHAPE_MISMATCH, "shape_mismatch", 422, "The shape does not fit the layer") \
 	X(TOO_FEW_VALUES, "too_few_values", 422, "Too few values per channel") \
+	X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, "The key was used with another body") \
 	X(NON_FINITE_INPUT, "non_finite_input", 422, "A value is not finite") \
 	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
 	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage does not answer") \

@@ -21,7 +21,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -189,14 +188,12 @@ watch(void *arg)
 {
 	struct deadlines *all = arg;
 	struct timespec at;
-	uint64_t at_us;
 
 	pthread_mutex_lock(&all->lock);
 	while (!all->stopping) {
 		pthread_mutex_unlock(&all->lock);
 		look_at_all(all);
-		at_us = clock_monotonic_us() + all->tick_us;
-		at = (struct timespec){ .tv_sec = (time_t)(at_us / 1000000), .tv_nsec = (long)(at_us % 1000000) * 1000 };
+		at = clock_timespec(clock_monotonic_us() + all->tick_us);
 		pthread_mutex_lock(&all->lock);
 		while (!all->stopping && pthread_cond_timedwait(&all->wake, &all->lock, &at) == 0)
 			;
@@ -219,7 +216,6 @@ struct deadlines *
 deadlines_start(unsigned timeout_s, struct err *e)
 {
 	struct deadlines *all = calloc(1, sizeof(*all));
-	pthread_condattr_t monotonic;
 	int rc;
 
 	if (all == NULL) {
@@ -231,10 +227,7 @@ deadlines_start(unsigned timeout_s, struct err *e)
 	for (size_t i = 0; i < SHARD_COUNT; i++)
 		pthread_mutex_init(&all->shards[i].lock, NULL);
 	pthread_mutex_init(&all->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&all->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	clock_cond_init(&all->wake);
 	rc = pthread_create(&all->thread, NULL, watch, all);
 	if (rc == 0)
 		return all;

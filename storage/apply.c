@@ -163,17 +163,13 @@ refuse_update(enum update_result result, const struct working *w, const struct u
 	}
 }
 
+/* Moves the working copy's statistics by the update. */
 static int
-apply_update(struct batch *b, struct store_op *op, struct err *e)
+move_statistics(struct batch *b, struct working *w, const struct update *u, struct err *e)
 {
-	const struct update *u = op->update;
-	struct working *w = layer_to_write(b, op, e);
-	struct statistics before, after;
+	struct statistics before = w->statistics, after;
 	enum update_result result;
 
-	if (w == NULL)
-		return -1;
-	before = w->statistics;
 	if (before.mean == NULL && initial_statistics(b, before.features != 0 ? before.features : u->features, &before, e) < 0)
 		return -1;
 	after = w->spare;
@@ -187,7 +183,52 @@ apply_update(struct batch *b, struct store_op *op, struct err *e)
 	if (before.mean == w->base->statistics.mean)
 		w->spare.mean = NULL;
 	w->statistics = after;
+	return 0;
+}
+
+/* Whether the update's key has been used already; then the results are the first update's, or it is refused. */
+static int
+find_key(struct batch *b, const struct working *w, struct store_op *op, struct err *e)
+{
+	struct used_key used;
+
+	if (b->backend->ops->find_key(b->backend, w->base->identity->id, op->key, b->keys_since_s, &used, &op->repeated, e) < 0)
+		return -1;
+	if (!op->repeated)
+		return 0;
+	if (memcmp(used.digest, op->key_digest, DIGEST_BYTES) != 0)
+		return err_set(e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
+	op->revision = used.revision;
+	op->num_batches_tracked = used.num_batches_tracked;
+	op->result_features = w->statistics.features;
+	return 0;
+}
+
+static int
+add_key(struct batch *b, const struct working *w, const struct store_op *op, struct err *e)
+{
+	struct used_key used = { .revision = op->revision, .num_batches_tracked = op->num_batches_tracked };
+
+	memcpy(used.digest, op->key_digest, DIGEST_BYTES);
+	return b->backend->ops->add_key(b->backend, w->base->identity->id, op->key, &used, b->now_s, e);
+}
+
+static int
+apply_update(struct batch *b, struct store_op *op, struct err *e)
+{
+	struct working *w = layer_to_write(b, op, e);
+
+	if (w == NULL || (op->key != NULL && find_key(b, w, op, e) < 0))
+		return -1;
+	if (op->repeated)
+		return 0;
+	if (move_statistics(b, w, op->update, e) < 0)
+		return -1;
 	mark_dirty(w, op);
+	if (op->key != NULL && add_key(b, w, op, e) < 0) {
+		b->broken = true;
+		return -1;
+	}
 	return 0;
 }
 

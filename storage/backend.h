@@ -9,6 +9,13 @@
 
 struct backend;
 
+/* What an update came to that was made under a key. */
+struct used_key {
+	unsigned char digest[DIGEST_BYTES];
+	uint64_t revision;
+	uint64_t num_batches_tracked;
+};
+
 struct backend_ops {
 	/* One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. */
 	int (*begin)(struct backend *b, struct err *e);
@@ -24,6 +31,15 @@ struct backend_ops {
 	    int64_t *id, struct err *e);
 	/* Writes the revision and the statistics, and the parameters where asked. */
 	int (*save)(struct backend *b, const struct layer *layer, bool parameters, struct err *e);
+	/*
+	 * The keys of updates. find_key looks for one that was used at `since_s` or later; add_key replaces an older one; purge_keys
+	 * forgets up to `limit` of those from before `since_s`, and says how many.
+	 */
+	int (*find_key)(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
+	    bool *found, struct err *e);
+	int (*add_key)(
+	    struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e);
+	int (*purge_keys)(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 

@@ -31,6 +31,8 @@ struct batch {
 	struct backend *backend;
 	struct cache *cache;
 	const struct store_definition_ops *definitions;
+	int64_t now_s;        /* the time of the batch, by the clock that may jump */
+	int64_t keys_since_s; /* keys from before this are forgotten */
 	struct arena arena;
 	struct working **buckets;
 	size_t bucket_count; /* a power of two */

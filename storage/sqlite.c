@@ -29,6 +29,17 @@
 	X(SAVE_PARAMETERS, \
 	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
 	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
+	X(FIND_KEY, \
+	    "SELECT digest, revision, num_batches_tracked FROM idempotency WHERE layer_id = ?1 AND key = ?2 AND created_s >= " \
+	    "?3") \
+	X(ADD_KEY, \
+	    "INSERT OR REPLACE INTO idempotency(layer_id, key, digest, revision, num_batches_tracked, created_s)" \
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)") \
+	/* Looks at the oldest ones alone: where none is due, that is one row. */ \
+	X(OLDEST_KEY, "SELECT created_s FROM idempotency ORDER BY id LIMIT 1") \
+	X(PURGE_KEYS, \
+	    "DELETE FROM idempotency WHERE id IN" \
+	    " (SELECT id FROM (SELECT id, created_s FROM idempotency ORDER BY id LIMIT ?2) WHERE created_s < ?1)") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
 	X(LIST_LAYERS, \
@@ -268,6 +279,66 @@ sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struc
 }
 
 static int
+sqlite_find_key(
+    struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out, bool *found, struct err *e)
+{
+	struct sqlite_backend *self = self_of(b);
+	sqlite3_stmt *stmt = self->statements[STATEMENT_FIND_KEY];
+	int rc, result;
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	bind_text(stmt, 2, key);
+	sqlite3_bind_int64(stmt, 3, since_s);
+	rc = sqlite3_step(stmt);
+	*found = rc == SQLITE_ROW;
+	if (*found && sqlite3_column_bytes(stmt, 0) == DIGEST_BYTES) {
+		memcpy(out->digest, sqlite3_column_blob(stmt, 0), DIGEST_BYTES);
+		out->revision = (uint64_t)sqlite3_column_int64(stmt, 1);
+		out->num_batches_tracked = (uint64_t)sqlite3_column_int64(stmt, 2);
+	} else if (*found) {
+		result = err_set(e, ERR_STORAGE_UNAVAILABLE, "a stored idempotency key is damaged");
+		(void)end_query(self, STATEMENT_FIND_KEY, rc, e);
+		return result;
+	}
+	return end_query(self, STATEMENT_FIND_KEY, rc, e);
+}
+
+static int
+sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e)
+{
+	sqlite3_stmt *stmt = self_of(b)->statements[STATEMENT_ADD_KEY];
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	bind_text(stmt, 2, key);
+	sqlite3_bind_blob(stmt, 3, used->digest, DIGEST_BYTES, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)used->revision);
+	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)used->num_batches_tracked);
+	sqlite3_bind_int64(stmt, 6, now_s);
+	return run(self_of(b), STATEMENT_ADD_KEY, e);
+}
+
+static int
+sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e)
+{
+	struct sqlite_backend *self = self_of(b);
+	sqlite3_stmt *oldest = self->statements[STATEMENT_OLDEST_KEY], *purge = self->statements[STATEMENT_PURGE_KEYS];
+	int rc = sqlite3_step(oldest);
+	bool due = rc == SQLITE_ROW && sqlite3_column_int64(oldest, 0) < since_s;
+
+	*purged = 0;
+	if (end_query(self, STATEMENT_OLDEST_KEY, rc, e) < 0)
+		return -1;
+	if (!due)
+		return 0;
+	sqlite3_bind_int64(purge, 1, since_s);
+	sqlite3_bind_int64(purge, 2, (sqlite3_int64)limit);
+	if (run(self, STATEMENT_PURGE_KEYS, e) < 0)
+		return -1;
+	*purged = (size_t)sqlite3_changes64(self->db);
+	return 0;
+}
+
+static int
 sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 {
 	sqlite3_bind_int64(self_of(b)->statements[STATEMENT_DELETE_LAYER], 1, id);
@@ -349,6 +420,9 @@ static const struct backend_ops sqlite_ops = {
 	.model_exists = sqlite_model_exists,
 	.insert = sqlite_insert,
 	.save = sqlite_save,
+	.find_key = sqlite_find_key,
+	.add_key = sqlite_add_key,
+	.purge_keys = sqlite_purge_keys,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
 	.list_layers = sqlite_list_layers,

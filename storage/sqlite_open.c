@@ -44,6 +44,21 @@ static const char *const migrations[] = {
 	"  weight BLOB,"
 	"  bias BLOB"
 	") STRICT;",
+	/*
+	 * What was done under an Idempotency-Key, beside the update itself. The ids are in the order of time, so that forgetting the oldest
+	 * takes them from one end. No foreign key: a deleted layer's keys can mean nothing any more, since its id never comes
+	 * back, and deleting it must not take as long as it has keys.
+	 */
+	"CREATE TABLE idempotency("
+	"  id INTEGER PRIMARY KEY,"
+	"  layer_id INTEGER NOT NULL,"
+	"  key TEXT NOT NULL,"
+	"  digest BLOB NOT NULL,"
+	"  revision INTEGER NOT NULL,"
+	"  num_batches_tracked INTEGER NOT NULL,"
+	"  created_s INTEGER NOT NULL,"
+	"  UNIQUE(layer_id, key)"
+	") STRICT;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -12,18 +12,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "storage/batch.h"
 #include "storage/layer.h"
+
+/* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
+#define PURGE_SLICE ((size_t)1000)
+#define PURGE_PAUSE_US ((uint64_t)60 * 1000000)
 
 struct store {
 	/* Immutable after open. */
 	struct store_definition_ops definitions;
 	struct cache *cache; /* has a lock of its own */
 	size_t queue_max;
+	int64_t key_lifetime_s;
 	pthread_t thread;
 
 	/* The store thread's. */
 	struct backend *backend;
+	uint64_t purge_at_us; /* when to forget old keys again */
 
 	/* Guarded by `lock`. */
 	pthread_mutex_t lock;
@@ -103,6 +110,26 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	return writes;
 }
 
+static bool
+purge_is_due(const struct store *s)
+{
+	return clock_monotonic_us() >= s->purge_at_us;
+}
+
+static int
+purge_keys(struct store *s, const struct batch *b, struct err *e)
+{
+	size_t purged = 0;
+
+	/* Also when it fails: then it is the next pause's business, not every batch's. */
+	s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
+	if (s->backend->ops->purge_keys(s->backend, b->keys_since_s, PURGE_SLICE, &purged, e) < 0)
+		return -1;
+	if (purged == PURGE_SLICE)
+		s->purge_at_us = 0;
+	return 0;
+}
+
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
@@ -112,7 +139,8 @@ commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err 
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		if (batch_apply(b, op, &op->err) < 0 && b->broken)
 			*e = op->err;
-	if (b->broken || batch_save(b, e) < 0 || s->backend->ops->commit(s->backend, e) < 0) {
+	if (b->broken || batch_save(b, e) < 0 || (purge_is_due(s) && purge_keys(s, b, e) < 0) ||
+	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);
 		return -1;
 	}
@@ -152,6 +180,8 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 		tell_all(ops);
 		return;
 	}
+	b.now_s = clock_realtime_s();
+	b.keys_since_s = b.now_s - s->key_lifetime_s;
 	if (commit_batch(s, &b, ops, &e) < 0) {
 		atomic_store(&s->healthy, e.code != ERR_STORAGE_UNAVAILABLE && e.code != ERR_STORAGE_FULL);
 		fail_all(ops, &e);
@@ -163,21 +193,24 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	tell_all(ops);
 }
 
-/* All that waits, in order; blocks while there is nothing. NULL: closing, and all is done. */
-static struct store_op *
-take_all(struct store *s)
+/* All that waits, in order; waits while there is nothing, until old keys are to be forgotten. False: closing, and all is done. */
+static bool
+take_all(struct store *s, struct store_op **ops)
 {
-	struct store_op *ops;
+	const struct timespec purge_at = clock_timespec(s->purge_at_us);
+	bool more;
 
 	pthread_mutex_lock(&s->lock);
 	while (s->first == NULL && !s->closing)
-		pthread_cond_wait(&s->wake, &s->lock);
-	ops = s->first;
+		if (pthread_cond_timedwait(&s->wake, &s->lock, &purge_at) != 0)
+			break;
+	*ops = s->first;
+	more = s->first != NULL || !s->closing;
 	s->first = NULL;
 	s->last = &s->first;
 	s->waiting = 0;
 	pthread_mutex_unlock(&s->lock);
-	return ops;
+	return more;
 }
 
 static void *
@@ -187,9 +220,9 @@ store_main(void *arg)
 	struct store_op *ops;
 	size_t count;
 
-	while ((ops = take_all(s)) != NULL) {
+	while (take_all(s, &ops)) {
 		ops = answer_reads(s, ops, &count);
-		if (ops != NULL)
+		if (ops != NULL || purge_is_due(s))
 			run_writes(s, ops, count);
 	}
 	return NULL;
@@ -270,6 +303,7 @@ store_open(const struct store_options *options, struct err *e)
 	}
 	s->definitions = options->definitions;
 	s->queue_max = options->queue_max;
+	s->key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
 	s->last = &s->first;
 	atomic_init(&s->healthy, true);
 	s->cache = cache_new(options->cache_bytes_max);
@@ -281,7 +315,7 @@ store_open(const struct store_options *options, struct err *e)
 	if (s->backend == NULL)
 		goto fail;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->wake, NULL);
+	clock_cond_init(&s->wake);
 	if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
 		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
 		goto fail;

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/err.h"
 #include "norm/update.h"
 
@@ -34,6 +35,9 @@ struct store_definition_ops {
 	const void *(*parse)(const char *text, struct err *e);
 	void (*free)(const void *parsed);
 };
+
+/* How long an update's key is remembered. */
+#define STORE_KEY_LIFETIME_S 86400u
 
 /* A list of doubles. `values` is NULL for "the default" (weight 1, bias 0), whatever the count. */
 struct store_vector {
@@ -77,7 +81,7 @@ enum store_op_kind {
 	STORE_LAYER_LIST,       /* after, limit -> page (with layers) */
 	STORE_MODEL_LIST,       /* after, limit -> page */
 	STORE_MODEL_DELETE,     /* model */
-	STORE_UPDATE,           /* update -> num_batches_tracked; fixes the features that were open */
+	STORE_UPDATE,           /* update, key -> num_batches_tracked; fixes the features that were open */
 	STORE_STATISTICS_PUT,   /* statistics, precondition; fixes the features that were open */
 	STORE_STATISTICS_RESET, /* precondition -> features */
 	STORE_PARAMETERS_PUT,   /* weight, bias (NULL: default), features (0: none to fix), precondition */
@@ -106,6 +110,8 @@ struct store_op {
 	const char *definition;
 	size_t features;
 	const struct update *update;
+	const char *key; /* of an update: apply it once, however often it comes with this key; NULL: none */
+	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
 	const struct statistics *statistics;
 	struct store_vector weight;
 	struct store_vector bias;
@@ -123,6 +129,7 @@ struct store_op {
 	bool created;
 	uint64_t revision; /* of writes to a layer: the revision that this very operation made */
 	uint64_t num_batches_tracked;
+	bool repeated; /* an update whose key had been used: nothing was changed, the results are the first one's */
 	uint64_t result_features;
 	struct store_entry *entries;
 	size_t entry_count;
@@ -136,9 +143,10 @@ struct store_op {
 void store_op_fini(struct store_op *op);
 
 struct store_options {
-	const char *url;        /* "sqlite:PATH" */
-	size_t queue_max;       /* operations that may wait */
-	size_t cache_bytes_max; /* committed state kept in memory */
+	const char *url;         /* "sqlite:PATH" */
+	size_t queue_max;        /* operations that may wait */
+	unsigned key_lifetime_s; /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
+	size_t cache_bytes_max;  /* committed state kept in memory */
 	struct store_definition_ops definitions;
 };
 
