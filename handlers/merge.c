@@ -2,6 +2,7 @@
 #include "handlers/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
+#include "handlers/idempotency.h"
 #include "handlers/reply.h"
 
 static const char *const members[] = { "count", "mean", "var", NULL };
@@ -53,6 +54,7 @@ statistics_merge(struct request *rq, struct err *e)
 	u->ddof = d->unbiased_running_var ? 1 : 0;
 	rq->op.update = u;
 	request_store(rq, STORE_UPDATE);
+	idempotency_guard(rq);
 	return 0;
 }
 

@@ -11,10 +11,11 @@
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
 void
-request_init(struct request *rq, struct store *store, size_t body_max_bytes)
+request_init(struct request *rq, struct store *store, struct claims *claims, size_t body_max_bytes)
 {
 	memset(rq, 0, sizeof(*rq));
 	rq->store = store;
+	rq->claims = claims;
 	rq->body_max_bytes = body_max_bytes;
 	arena_init(&rq->arena, 8 * body_max_bytes + ARENA_SPARE_BYTES);
 	rq->reply.status = 200;
@@ -25,9 +26,11 @@ request_init(struct request *rq, struct store *store, size_t body_max_bytes)
 void
 request_fini(struct request *rq)
 {
+	claims_release(&rq->claim);
 	store_op_fini(&rq->op);
 	layer_unref(rq->state);
 	body_free(rq->body);
+	digest_free(rq->digest);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
 	arena_fini(&rq->arena);
@@ -41,7 +44,7 @@ request_body(struct request *rq, const char *bytes, size_t len)
 	if (route->body == BODY_NONE)
 		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
 	if (rq->body == NULL)
-		rq->body = body_new(rq->form, rq->coding, route->slots, route->slot_count, rq->body_max_bytes);
+		rq->body = body_new(rq->form, rq->coding, route->slots, route->slot_count, rq->body_max_bytes, rq->digest);
 	if (rq->body == NULL)
 		return err_set_memory(&rq->err);
 	if (body_feed(rq->body, bytes, len, &rq->err) == 0)
@@ -116,11 +119,13 @@ done(struct request *rq, int result)
 	return result < 0 ? fail(rq) : REQUEST_DONE;
 }
 
-enum request_next
-request_step(struct request *rq)
+static enum request_next
+step(struct request *rq)
 {
 	int result;
 
+	if (rq->err.code != ERR_NONE)
+		return fail(rq);
 	if (rq->phase == PHASE_LOAD) {
 		if (end_body(rq, &rq->err) < 0)
 			return fail(rq);
@@ -142,6 +147,16 @@ request_step(struct request *rq)
 		return fail(rq);
 	}
 	return done(rq, rq->route->finish(rq, &rq->err));
+}
+
+enum request_next
+request_step(struct request *rq)
+{
+	enum request_next next = step(rq);
+
+	if (next == REQUEST_DONE)
+		claims_release(&rq->claim);
+	return next;
 }
 
 void

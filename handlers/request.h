@@ -11,7 +11,9 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/digest.h"
 #include "codec/body.h"
+#include "handlers/claims.h"
 #include "storage/store.h"
 
 #define REQUEST_QUERY_MAX 16
@@ -33,6 +35,7 @@ struct route {
 	enum { BODY_NONE, BODY_NEEDED } body;
 	bool takes_npy;   /* its body may be a tensor alone, and its answer too: FORM_NPY */
 	bool needs_layer; /* the layer's state is there before `start` */
+	bool takes_key;   /* an Idempotency-Key guards what it changes */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
@@ -64,6 +67,7 @@ struct request {
 	/* Filled by the server. */
 	const struct route *route;
 	struct store *store;
+	struct claims *claims;
 	const char *model; /* NULL where the path has none */
 	const char *layer;
 	struct query_item query[REQUEST_QUERY_MAX];
@@ -77,6 +81,8 @@ struct request {
 
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;
+	struct digest *digest; /* of the body without its coding, where there is an Idempotency-Key; else NULL */
+	struct claim claim;    /* of that key */
 
 	/* The handlers' own. */
 	struct arena arena;
@@ -93,12 +99,13 @@ struct request {
 enum request_next { REQUEST_DONE, REQUEST_STORE };
 
 /* Makes an empty request. The server then fills in its part. */
-void request_init(struct request *rq, struct store *store, size_t body_max_bytes);
+void request_init(struct request *rq, struct store *store, struct claims *claims, size_t body_max_bytes);
 void request_fini(struct request *rq);
 
 /* Feeds the body; -1 with rq->err, and then the body is gone. For a body that the route does not take: bad_parameter. */
 int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
 
+/* Steps; a request whose err is set already is done. When it is done its key is free again: call it before the answer is sent. */
 enum request_next request_step(struct request *rq);
 void request_meanwhile(struct request *rq);
 

@@ -5,6 +5,7 @@
  */
 #include "handlers/forward.h"
 #include "handlers/handlers.h"
+#include "handlers/idempotency.h"
 #include "handlers/reply.h"
 
 struct training {
@@ -94,6 +95,7 @@ train_batch_norm(struct request *rq, struct training *t, struct err *e)
 	};
 	rq->op.update = &t->update;
 	request_store(rq, STORE_UPDATE);
+	idempotency_guard(rq);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "handlers/idempotency.h"
 #include "handlers/routes.h"
 #include "server/answer.h"
 #include "server/deadline.h"
@@ -67,7 +68,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->deadline = deadline_of(connection);
 	x->started_us = clock_monotonic_us();
 	buf_init(&x->allow, 256);
-	request_init(&x->request, server->store, server->max_body_bytes);
+	request_init(&x->request, server->store, server->claims, server->max_body_bytes);
 	server_enter(server);
 	deadline_enter(x->deadline, DEADLINE_HEAD);
 	return x;
@@ -166,15 +167,6 @@ check_wishes(struct exchange *x, struct err *e)
 	return 0;
 }
 
-/* Headers that are refused for now, because ignoring them would break what they are sent for. */
-static int
-check_promises(const struct exchange *x, struct err *e)
-{
-	if (header(x, "Idempotency-Key") != NULL && strcmp(x->request.route->method, "POST") == 0)
-		return err_set(e, ERR_BAD_PARAMETER, "Idempotency-Key is not supported by this version");
-	return 0;
-}
-
 static int
 read_headers(struct exchange *x, const char *version, struct err *e)
 {
@@ -192,9 +184,10 @@ read_headers(struct exchange *x, const char *version, struct err *e)
 	if (find_route(x, e) < 0 || check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = header(x, MHD_HTTP_HEADER_IF_MATCH);
-	if (check_promises(x, e) < 0 || check_body_headers(x, e) < 0)
+	if (check_body_headers(x, e) < 0 || check_wishes(x, e) < 0)
 		return -1;
-	return check_wishes(x, e);
+	/* Last: who is refused holds no key. */
+	return idempotency_begin(rq, header(x, IDEMPOTENCY_HEADER), e);
 }
 
 static enum MHD_Result
@@ -237,7 +230,7 @@ advance(struct exchange *x)
 	struct request *rq = &x->request;
 
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
-	if (rq->err.code != ERR_NONE || request_step(rq) == REQUEST_DONE)
+	if (request_step(rq) == REQUEST_DONE)
 		return send_answer(x);
 	rq->op.done = operation_done;
 	rq->op.done_arg = x->connection;

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "handlers/idempotency.h"
+
 struct framing {
-	unsigned host_count, length_count, encoding_count;
+	unsigned host_count, length_count, encoding_count, key_count;
 	const char *problem; /* the first thing that was wrong, or NULL */
 };
 
@@ -61,6 +63,8 @@ look(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len, cons
 		f->problem = "a header's value holds a control character";
 	else if (named(name, name_len, "Host"))
 		f->host_count++;
+	else if (named(name, name_len, IDEMPOTENCY_HEADER))
+		f->key_count++;
 	else if (named(name, name_len, "Content-Length")) {
 		f->length_count++;
 		if (!is_length(value, value_len))
@@ -82,6 +86,8 @@ guard_headers(struct MHD_Connection *connection, const char *version, struct err
 	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look, &f);
 	if (f.problem == NULL && (f.host_count > 1 || (is_1_1 && f.host_count == 0)))
 		f.problem = "there must be one Host header";
+	if (f.problem == NULL && f.key_count > 1)
+		f.problem = "there is more than one Idempotency-Key";
 	if (f.problem == NULL && f.length_count > 1)
 		f.problem = "there is more than one Content-Length";
 	if (f.problem == NULL && f.encoding_count > 0 && (f.encoding_count > 1 || f.length_count > 0 || !is_1_1))

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "handlers/claims.h"
 #include "handlers/definition.h"
 #include "server/deadline.h"
 #include "server/exchange.h"
@@ -105,6 +106,11 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	listener = listener_open(config->host, config->port, &s->port, e);
 	if (listener < 0)
 		return -1;
+	s->claims = claims_new();
+	if (s->claims == NULL) {
+		(void)err_set_memory(e);
+		goto fail;
+	}
 	s->store = store_open(&options, e);
 	if (s->store == NULL)
 		goto fail;
@@ -125,6 +131,7 @@ fail:
 		close(listener);
 	deadlines_stop(s->deadlines);
 	store_close(s->store);
+	claims_free(s->claims);
 	return -1;
 }
 
@@ -161,6 +168,7 @@ server_stop(struct server *s, unsigned timeout_s)
 	MHD_stop_daemon(s->daemon);
 	deadlines_stop(s->deadlines);
 	store_close(s->store);
+	claims_free(s->claims);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
 	return left;

@@ -9,11 +9,13 @@
 #include "storage/store.h"
 
 struct MHD_Daemon;
+struct claims;
 struct deadlines;
 
 struct server {
 	/* Immutable while it serves. */
 	struct store *store;
+	struct claims *claims;
 	size_t max_body_bytes;
 	unsigned port;
 

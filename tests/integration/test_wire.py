@@ -59,10 +59,6 @@ class Wire(DaemonTest):
         for bad in ("text/html", "application/json;q=0", "application/x-npyz"):
             self.refused("not_acceptable", 406, "POST", path, body, {"Accept": bad})
 
-    def test_idempotency_keys_are_refused_rather_than_ignored(self):
-        self.put_layer()
-        self.refused("bad_parameter", 400, "POST", self.path("bn", "train"), {"data": [[1], [2]]}, {"Idempotency-Key": '"k"'})
-
     def test_sizes(self):
         self.put_layer()
         path = self.path("bn", "train")

@@ -1,0 +1,391 @@
+/* Idempotency keys: a request holds its key alone, an update is made once under it, and it is forgotten after its time. */
+#include "tests/unit/unit.h"
+
+#include <semaphore.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/digest.h"
+#include "handlers/claims.h"
+#include "storage/store.h"
+
+static char directory[] = "/tmp/normd-unit-XXXXXX";
+static char path[64], url[80];
+static sem_t done;
+
+static const void *
+parse(const char *text, struct err *e)
+{
+	(void)e;
+	return text;
+}
+
+static void
+no_free(const void *parsed)
+{
+	(void)parsed;
+}
+
+static struct store *
+open_store(unsigned key_lifetime_s)
+{
+	struct store_options options = { .url = url,
+		.queue_max = 10000,
+		.cache_bytes_max = 1 << 20,
+		.key_lifetime_s = key_lifetime_s,
+		.definitions = { parse, no_free } };
+	struct err e = { 0 };
+	struct store *s = store_open(&options, &e);
+
+	ck_assert_msg(s != NULL, "%s", e.detail);
+	return s;
+}
+
+static void
+post(struct store_op *op)
+{
+	(void)op;
+	sem_post(&done);
+}
+
+static void
+submit(struct store *s, struct store_op *op)
+{
+	struct err e = { 0 };
+
+	op->model = "m";
+	if (op->layer == NULL)
+		op->layer = "l";
+	op->done = post;
+	ck_assert_msg(store_submit(s, op, &e) == 0, "%s", e.detail);
+}
+
+static struct store_op
+run(struct store *s, struct store_op op)
+{
+	submit(s, &op);
+	sem_wait(&done);
+	return op;
+}
+
+static const double mean = 3, var = 1;
+static const struct update update = { .averaging = AVERAGING_POOLED, .count = 2, .features = 1, .mean = &mean, .var = &var };
+
+static struct store_op
+keyed(const char *key, int digest)
+{
+	struct store_op op = { .kind = STORE_UPDATE, .update = &update, .key = key };
+
+	memset(op.key_digest, digest, sizeof(op.key_digest));
+	return op;
+}
+
+static void
+create(struct store *s, const char *layer)
+{
+	struct store_op op = run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = layer, .definition = "d" });
+
+	ck_assert_int_eq(op.err.code, ERR_NONE);
+	store_op_fini(&op);
+}
+
+/* What one column of one row says. */
+static int
+ask(const char *sql)
+{
+	sqlite3 *db;
+	sqlite3_stmt *stmt;
+	int answer;
+
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+	answer = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return answer;
+}
+
+static void
+setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/s.db", directory);
+	snprintf(url, sizeof(url), "sqlite:%s", path);
+	sem_init(&done, 0, 0);
+}
+
+static void
+teardown(void)
+{
+	unlink(path);
+	rmdir(directory);
+	sem_destroy(&done);
+}
+
+static void
+assert_made(const struct store_op *op, bool repeated, uint64_t number)
+{
+	ck_assert_msg(op->err.code == ERR_NONE, "%s", op->err.detail);
+	ck_assert_int_eq(op->repeated, repeated);
+	ck_assert_uint_eq(op->num_batches_tracked, number);
+	ck_assert_uint_eq(op->revision, number);
+}
+
+START_TEST(test_a_repeat_changes_nothing_and_says_what_the_first_said)
+{
+	struct store *s = open_store(0);
+	struct store_op op;
+
+	create(s, "l");
+	create(s, "other");
+	op = run(s, keyed("a", 1));
+	assert_made(&op, false, 1);
+	op = run(s, keyed("b", 1));
+	assert_made(&op, false, 2);
+	op = run(s, keyed("a", 1));
+	assert_made(&op, true, 1);
+	op = run(s, keyed("a", 2));
+	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	op = keyed("a", 2);
+	op.layer = "other";
+	op = run(s, op);
+	assert_made(&op, false, 1);
+	store_close(s);
+
+	s = open_store(0);
+	op = run(s, keyed("b", 1));
+	assert_made(&op, true, 2);
+	op = run(s, (struct store_op){ .kind = STORE_UPDATE, .update = &update });
+	assert_made(&op, false, 3);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(test_repeats_in_one_batch_are_one_update)
+{
+	struct store *s = open_store(0);
+	static struct store_op ops[100];
+	unsigned first = 0;
+
+	create(s, "l");
+	for (int i = 0; i < 100; i++) {
+		ops[i] = keyed("k", 1);
+		submit(s, &ops[i]);
+	}
+	for (int i = 0; i < 100; i++)
+		sem_wait(&done);
+	for (int i = 0; i < 100; i++) {
+		assert_made(&ops[i], ops[i].repeated, 1);
+		first += !ops[i].repeated;
+	}
+	ck_assert_uint_eq(first, 1);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(test_a_refused_update_leaves_its_key_free)
+{
+	static const double two[2] = { 1, 2 };
+	static const struct update wide = { .averaging = AVERAGING_POOLED, .count = 2, .features = 2, .mean = two, .var = two };
+	struct store *s = open_store(0);
+	struct store_op op;
+
+	create(s, "l");
+	op = run(s, keyed("a", 1));
+	assert_made(&op, false, 1);
+	op = keyed("b", 1);
+	op.update = &wide;
+	op = run(s, op);
+	ck_assert_int_eq(op.err.code, ERR_SHAPE_MISMATCH);
+	op = run(s, keyed("b", 2));
+	assert_made(&op, false, 2);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(test_a_new_layer_of_the_same_name_has_no_keys)
+{
+	struct store *s = open_store(0);
+	struct store_op op;
+
+	create(s, "l");
+	op = run(s, keyed("a", 1));
+	assert_made(&op, false, 1);
+	op = run(s, (struct store_op){ .kind = STORE_LAYER_DELETE });
+	ck_assert_int_eq(op.err.code, ERR_NONE);
+	create(s, "l");
+	op = run(s, keyed("a", 2));
+	assert_made(&op, false, 1);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(test_an_old_key_means_a_new_update_also_before_it_is_purged)
+{
+	struct store *s = open_store(1);
+	struct store_op op;
+
+	create(s, "l");
+	op = run(s, keyed("a", 1));
+	assert_made(&op, false, 1);
+	while (op.num_batches_tracked == 1) {
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		op = run(s, keyed("a", 1));
+	}
+	assert_made(&op, false, 2);
+	op = run(s, keyed("a", 1));
+	assert_made(&op, true, 2);
+	store_close(s);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
+}
+END_TEST
+
+START_TEST(test_old_keys_are_purged_slice_by_slice)
+{
+	struct store *s = open_store(0);
+	static struct store_op ops[2500];
+	static char keys[2500][8];
+	struct store_op op;
+
+	create(s, "l");
+	for (int i = 0; i < 2500; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "%d", i);
+		ops[i] = keyed(keys[i], 1);
+		submit(s, &ops[i]);
+	}
+	for (int i = 0; i < 2500; i++)
+		sem_wait(&done);
+	store_close(s);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 2500);
+
+	/* Three slices, of which each of these takes one at least; what is new stays. */
+	sleep(2);
+	s = open_store(1);
+	for (int i = 0; i < 3; i++) {
+		op = run(s, keyed("new", 1));
+		assert_made(&op, op.repeated, 2501);
+	}
+	store_close(s);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
+}
+END_TEST
+
+START_TEST(test_a_claim_is_held_by_one)
+{
+	struct claims *all = claims_new();
+	struct claim a = { .model = "m", .layer = "l", .key = "k" }, b = a;
+	struct claim other_layer = { .model = "m", .layer = "l2", .key = "k" };
+	struct claim other_key = { .model = "m", .layer = "l", .key = "k2" };
+
+	ck_assert_ptr_nonnull(all);
+	ck_assert(claims_take(all, &a));
+	ck_assert(!claims_take(all, &b));
+	claims_release(&b);
+	ck_assert(!claims_take(all, &b));
+	ck_assert(claims_take(all, &other_layer));
+	ck_assert(claims_take(all, &other_key));
+	claims_release(&a);
+	claims_release(&a);
+	ck_assert(claims_take(all, &b));
+	claims_release(&b);
+	claims_release(&other_key);
+	claims_release(&other_layer);
+	claims_free(all);
+}
+END_TEST
+
+START_TEST(test_many_claims_share_the_buckets)
+{
+	enum { COUNT = 20000 };
+	struct claims *all = claims_new();
+	struct claim *claims = calloc(COUNT, sizeof(*claims));
+	char(*keys)[8] = calloc(COUNT, sizeof(*keys));
+
+	ck_assert(all != NULL && claims != NULL && keys != NULL);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(keys[i], sizeof(keys[i]), "%d", i);
+		claims[i] = (struct claim){ .model = "m", .layer = "l", .key = keys[i] };
+		ck_assert(claims_take(all, &claims[i]));
+	}
+	for (int i = 0; i < COUNT; i += 2)
+		claims_release(&claims[i]);
+	for (int i = 0; i < COUNT; i++) {
+		struct claim again = { .model = "m", .layer = "l", .key = keys[i] };
+
+		ck_assert_int_eq(claims_take(all, &again), i % 2 == 0);
+		claims_release(&again);
+	}
+	for (int i = 1; i < COUNT; i += 2)
+		claims_release(&claims[i]);
+	free(keys);
+	free(claims);
+	claims_free(all);
+}
+END_TEST
+
+START_TEST(test_a_digest_is_of_the_bytes_not_of_the_pieces)
+{
+	unsigned char bytes[5000], whole[DIGEST_BYTES], pieces[DIGEST_BYTES], other[DIGEST_BYTES];
+	struct digest *d = digest_new();
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(i * 7);
+	digest_add(d, bytes, sizeof(bytes));
+	digest_get(d, whole);
+	digest_free(d);
+	for (size_t step = 1; step < 700; step += 97) {
+		d = digest_new();
+		for (size_t i = 0; i < sizeof(bytes); i += step)
+			digest_add(d, bytes + i, sizeof(bytes) - i < step ? sizeof(bytes) - i : step);
+		digest_get(d, pieces);
+		digest_free(d);
+		ck_assert_mem_eq(whole, pieces, DIGEST_BYTES);
+	}
+	d = digest_new();
+	bytes[2500] ^= 1;
+	digest_add(d, bytes, sizeof(bytes));
+	digest_get(d, other);
+	digest_free(d);
+	ck_assert_mem_ne(whole, other, DIGEST_BYTES);
+}
+END_TEST
+
+START_TEST(test_a_digest_is_the_published_one)
+{
+	/* XXH3, 128 bits, of nothing, in its canonical order of bytes: what xxhsum -H2 prints. A stored one must never change. */
+	static const unsigned char expected[DIGEST_BYTES] = { 0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8, 0x60, 0x01, 0xc3,
+		0x24, 0x46, 0x8d, 0x49, 0x7f };
+	unsigned char out[DIGEST_BYTES];
+	struct digest *d = digest_new();
+
+	digest_get(d, out);
+	digest_free(d);
+	ck_assert_mem_eq(out, expected, DIGEST_BYTES);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("keys");
+	TCase *t = tcase_create("keys");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, test_a_repeat_changes_nothing_and_says_what_the_first_said);
+	tcase_add_test(t, test_repeats_in_one_batch_are_one_update);
+	tcase_add_test(t, test_a_refused_update_leaves_its_key_free);
+	tcase_add_test(t, test_a_new_layer_of_the_same_name_has_no_keys);
+	tcase_add_test(t, test_an_old_key_means_a_new_update_also_before_it_is_purged);
+	tcase_add_test(t, test_old_keys_are_purged_slice_by_slice);
+	tcase_add_test(t, test_a_claim_is_held_by_one);
+	tcase_add_test(t, test_many_claims_share_the_buckets);
+	tcase_add_test(t, test_a_digest_is_of_the_bytes_not_of_the_pieces);
+	tcase_add_test(t, test_a_digest_is_the_published_one);
+	suite_add_tcase(s, t);
+	return s;
+}
