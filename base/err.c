@@ -53,6 +53,12 @@ void(err_set_memory)(struct err *e)
 	e->retry_after_s = 1;
 }
 
+void(err_set_budget)(struct err *e)
+{
+	(err_set)(e, ERR_OVERLOADED, "the requests that run use all the memory that they may (--max-memory)");
+	e->retry_after_s = 1;
+}
+
 const char *
 err_code_text(enum err_code code)
 {

@@ -67,6 +67,9 @@ void(err_set_at)(struct err *e, enum err_code code, uint64_t offset, const char 
 /* Out of memory for this request: `overloaded`, to be tried again. Gives -1. */
 void(err_set_memory)(struct err *e);
 
+/* The memory of all requests together is used up (--max-memory): `overloaded`, to be tried again. Gives -1. */
+void(err_set_budget)(struct err *e);
+
 /*
  * The same functions, with their result in sight of compilers and analyzers: a caller that returns err_set(...) is seen to fail, so nobody
  * is warned of results that are not there then.
@@ -74,6 +77,7 @@ void(err_set_memory)(struct err *e);
 #define err_set(...) ((err_set)(__VA_ARGS__), -1)
 #define err_set_at(...) ((err_set_at)(__VA_ARGS__), -1)
 #define err_set_memory(e) ((err_set_memory)(e), -1)
+#define err_set_budget(e) ((err_set_budget)(e), -1)
 
 /* The table's columns. `code` must not be ERR_NONE. */
 const char *err_code_text(enum err_code code);

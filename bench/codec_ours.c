@@ -77,7 +77,7 @@ static size_t
 scan_document(const char *text, size_t len, enum datatype datatype)
 {
 	const struct json_slot slot = { "", datatype };
-	struct json_scan *scan = json_scan_new(&slot, 1, TENSOR_BYTES_MAX);
+	struct json_scan *scan = json_scan_new(&slot, 1, TENSOR_BYTES_MAX, NULL);
 	size_t count = 0;
 
 	if (scan != NULL && feed_blocks(scan, text, len) == 0)

@@ -58,23 +58,22 @@ form_media_type(enum form form)
 }
 
 struct body *
-body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max,
-    struct digest *digest)
+body_new(const struct body_options *options)
 {
 	struct body *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
-	b->form = &forms[form];
-	b->bytes_max = bytes_max;
-	b->digest = digest;
-	if (form == FORM_NPY)
-		b->npy = npy_new(bytes_max);
+	b->form = &forms[options->form];
+	b->bytes_max = options->bytes_max;
+	b->digest = options->digest;
+	if (options->form == FORM_NPY)
+		b->npy = npy_new(options->bytes_max, options->memory);
 	else
-		b->scan = json_scan_new(slots, slot_count, bytes_max);
-	if (coding != CODING_IDENTITY)
-		b->decoder = coding_decoder_new(coding);
-	if ((b->scan != NULL || b->npy != NULL) && (b->decoder != NULL || coding == CODING_IDENTITY))
+		b->scan = json_scan_new(options->slots, options->slot_count, options->bytes_max, options->memory);
+	if (options->coding != CODING_IDENTITY)
+		b->decoder = coding_decoder_new(options->coding);
+	if ((b->scan != NULL || b->npy != NULL) && (b->decoder != NULL || options->coding == CODING_IDENTITY))
 		return b;
 	body_free(b);
 	return NULL;

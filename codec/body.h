@@ -7,6 +7,7 @@
 #ifndef CODEC_BODY_H
 #define CODEC_BODY_H
 
+#include "base/budget.h"
 #include "base/digest.h"
 #include "codec/coding.h"
 #include "codec/json_scan.h"
@@ -23,14 +24,21 @@ const char *form_media_type(enum form form);
 
 struct body;
 
-/*
- * A body of this form and coding. JSON holds tensors where the slots say (json_scan.h); .npy is the tensor of the first slot, of
- * whatever datatype. The slots must outlive the body. It may have at most `bytes_max` bytes when its coding is undone, and
- * its tensors may take as many. Where there is a `digest`, the bytes without the coding go to it too; it must outlive the body. Returns NULL
- * when there is no memory.
- */
-struct body *body_new(enum form form, enum coding coding, const struct json_slot *slots, size_t slot_count, size_t bytes_max,
-    struct digest *digest) MUST_CHECK;
+/* What is known of a body before it comes. What is pointed to must outlive it. */
+struct body_options {
+	enum form form;
+	enum coding coding;
+	const struct json_slot
+	    *slots; /* where tensors stand in JSON (json_scan.h); .npy is the first slot's, of whatever datatype */
+	size_t slot_count;
+	size_t bytes_max; /* that it may have when its coding is undone, and that its tensors may take */
+	struct budget_share
+	    *memory;           /* where the tensors' memory is asked for; the caller gives it back. NULL: it is not counted */
+	struct digest *digest; /* the bytes without the coding go there too; or NULL */
+};
+
+/* Returns NULL when there is no memory. */
+struct body *body_new(const struct body_options *options) MUST_CHECK;
 
 /* Frees it with its envelope and its tensors. NULL is fine. */
 void body_free(struct body *b);

@@ -9,7 +9,7 @@
 #include "codec/json_tokens.h"
 
 struct json_scan *
-json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max)
+json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max, struct budget_share *memory)
 {
 	struct json_scan *s = malloc(sizeof(*s));
 
@@ -21,7 +21,7 @@ json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_m
 	s->place.role = JSON_ROLE_ROOT;
 	/* The limit is checked after each token; the memory must not run out before. */
 	buf_init(&s->text, JSON_ENVELOPE_MAX + 2 * JSON_PIECE_MAX);
-	json_slots_init(&s->slots, slots, count, tensor_bytes_max);
+	json_slots_init(&s->slots, slots, count, tensor_bytes_max, memory);
 	return s;
 }
 

@@ -14,6 +14,7 @@
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
 
+#include "base/budget.h"
 #include "base/err.h"
 #include "codec/envelope.h"
 #include "codec/tensor.h"
@@ -32,9 +33,11 @@ struct json_scan;
 
 /*
  * A scanner for one document with these slots (`count` <= JSON_SLOTS_MAX; the array and its keys must outlive the scanner).
- * All tensors together may take at most `tensor_bytes_max` bytes. Returns NULL when there is no memory.
+ * All tensors together may take at most `tensor_bytes_max` bytes, which are asked for from `memory` (NULL: they are not counted) and are the
+ * caller's to give back when the scanner is freed. Returns NULL when there is no memory.
  */
-struct json_scan *json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max) MUST_CHECK;
+struct json_scan *
+json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 
 /* Frees it with its envelope and the tensors that were not taken. NULL is fine. */
 void json_scan_free(struct json_scan *s);

@@ -8,12 +8,14 @@
 #define SHAPE_TEXT 160
 
 void
-json_slots_init(struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max)
+json_slots_init(
+    struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max, struct budget_share *memory)
 {
 	s->slots = slots;
 	s->count = count;
 	s->bytes_max = bytes_max;
 	s->bytes_left = bytes_max;
+	s->memory = memory;
 	for (size_t i = 0; i < count; i++)
 		s->found[i] = (struct json_found){ .datatype = slots[i].datatype, .shape.count = 1 };
 }
@@ -188,6 +190,7 @@ json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a,
 		.datatype = f->datatype,
 		.count_max = s->bytes_left / datatype_size(f->datatype),
 		.bytes_max = s->bytes_max,
+		.memory = s->memory,
 	};
 
 	return json_array_begin(a, slots_name(s, slot), &f->shape, &values, at, e);

@@ -37,10 +37,12 @@ struct json_slots {
 	size_t count;
 	size_t bytes_max;
 	size_t bytes_left;
+	struct budget_share *memory;             /* of the tensors */
 	struct json_found found[JSON_SLOTS_MAX]; /* `count` of them are there */
 };
 
-void json_slots_init(struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max);
+void json_slots_init(
+    struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max, struct budget_share *memory);
 void json_slots_fini(struct json_slots *s);
 
 /* The place of a member of the object at `parent`; of an element of the list there. */

@@ -11,10 +11,16 @@
 static int
 values_resize(struct json_values *v, size_t capacity, struct err *e)
 {
-	void *bytes = realloc(v->bytes, capacity * datatype_size(v->datatype));
+	const size_t more = (capacity - v->capacity) * datatype_size(v->datatype);
+	void *bytes;
 
-	if (bytes == NULL)
+	if (!budget_take(v->memory, more))
+		return err_set_budget(e);
+	bytes = realloc(v->bytes, capacity * datatype_size(v->datatype));
+	if (bytes == NULL) {
+		budget_give(v->memory, more);
 		return err_set_memory(e);
+	}
 	v->bytes = bytes;
 	v->capacity = capacity;
 	return 0;
@@ -48,17 +54,16 @@ json_values_reserve(struct json_values *v, size_t count, uint64_t at, struct err
 void
 json_values_trim(struct json_values *v)
 {
-	void *bytes;
+	const size_t excess = v->capacity - v->count;
+	void *bytes = NULL;
 
-	if (v->count == 0) {
+	if (excess <= v->count / 8)
+		return;
+	if (v->count == 0)
 		free(v->bytes);
-		v->bytes = NULL;
-		v->capacity = 0;
-	} else if (v->capacity - v->count > v->count / 8) {
-		bytes = realloc(v->bytes, v->count * datatype_size(v->datatype));
-		if (bytes != NULL) {
-			v->bytes = bytes;
-			v->capacity = v->count;
-		}
-	}
+	else if ((bytes = realloc(v->bytes, v->count * datatype_size(v->datatype))) == NULL)
+		return;
+	v->bytes = bytes;
+	v->capacity = v->count;
+	budget_give(v->memory, excess * datatype_size(v->datatype));
 }

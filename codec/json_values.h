@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/err.h"
 #include "codec/tensor.h"
 
@@ -11,9 +12,10 @@ struct json_values {
 	enum datatype datatype;
 	unsigned char *bytes;
 	size_t count;
-	size_t capacity;  /* in values, as the two others */
-	size_t count_max; /* what the document's tensors may still take */
-	size_t bytes_max; /* of all of the document's tensors, for the message */
+	size_t capacity;             /* in values, as the two others */
+	size_t count_max;            /* what the document's tensors may still take */
+	size_t bytes_max;            /* of all of the document's tensors, for the message */
+	struct budget_share *memory; /* where the values' memory is asked for */
 };
 
 /* Makes room for at least one value more. Returns -1 with body_too_large (`at`: the value's offset) or overloaded. */

@@ -10,6 +10,7 @@
 
 struct npy {
 	size_t bytes_max;
+	struct budget_share *memory;
 	uint64_t fed; /* bytes of the file so far */
 
 	/* The head: magic, version, length, dict. */
@@ -29,13 +30,14 @@ struct npy {
 };
 
 struct npy *
-npy_new(size_t tensor_bytes_max)
+npy_new(size_t tensor_bytes_max, struct budget_share *memory)
 {
 	struct npy *n = calloc(1, sizeof(*n));
 
 	if (n == NULL)
 		return NULL;
 	n->bytes_max = tensor_bytes_max;
+	n->memory = memory;
 	n->needed = NPY_MAGIC_BYTES + VERSION_BYTES;
 	buf_init(&n->head, NPY_DICT_MAX + 16);
 	return n;
@@ -125,6 +127,8 @@ npy_dict(struct npy *n, struct err *e)
 	t->rank = h->rank;
 	memcpy(t->shape, h->shape, sizeof(t->shape));
 	t->count = h->count;
+	if (!budget_take(n->memory, n->size))
+		return err_set_budget(e);
 	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
 		return err_set_memory(e);
 	n->scattered = order_matters(h);

@@ -9,12 +9,16 @@
 #ifndef CODEC_NPY_H
 #define CODEC_NPY_H
 
+#include "base/budget.h"
 #include "codec/npy_header.h"
 
 struct npy;
 
-/* A decoder for one file whose values may take at most `tensor_bytes_max` bytes. Returns NULL when there is no memory. */
-struct npy *npy_new(size_t tensor_bytes_max) MUST_CHECK;
+/*
+ * A decoder for one file whose values may take at most `tensor_bytes_max` bytes, which are asked for from `memory` (NULL: they are not
+ * counted) and are the caller's to give back when the decoder is freed. Returns NULL when there is no memory.
+ */
+struct npy *npy_new(size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 
 /* Frees it with its tensor. NULL is fine. */
 void npy_free(struct npy *n);

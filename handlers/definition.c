@@ -413,7 +413,7 @@ definition_parameter_count(const struct definition *d, size_t features)
 int
 definition_parse_text(const char *text, struct definition *out, struct err *e)
 {
-	struct json_scan *scan = json_scan_new(NULL, 0, 0);
+	struct json_scan *scan = json_scan_new(NULL, 0, 0, NULL);
 	int result = -1;
 
 	if (scan == NULL)

@@ -56,7 +56,7 @@ setup_parse(const uint8_t bytes[SETUP_BYTES])
 static struct json_scan *
 scan_new(const struct setup *setup)
 {
-	struct json_scan *s = json_scan_new(setup->slots->slots, setup->slots->count, setup->bytes_max);
+	struct json_scan *s = json_scan_new(setup->slots->slots, setup->slots->count, setup->bytes_max, NULL);
 
 	fuzz_check(s != NULL, "no memory");
 	return s;

@@ -23,7 +23,7 @@ static const size_t limits[] = { 4096, 0, 1, 2, 8, 31, 64, (size_t)1 << 20 };
 static struct npy *
 decoder_new(size_t bytes_max)
 {
-	struct npy *n = npy_new(bytes_max);
+	struct npy *n = npy_new(bytes_max, NULL);
 
 	fuzz_check(n != NULL, "no memory");
 	return n;

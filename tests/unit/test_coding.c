@@ -286,7 +286,8 @@ START_TEST(test_body_limit)
 	struct err e;
 
 	for (size_t limit = sizeof(spacious) + 1; limit >= sizeof(spacious) - 3; limit--) {
-		struct body *b = body_new(FORM_JSON, CODING_GZIP, slots, 1, limit, NULL);
+		struct body *b = body_new(&(struct body_options){
+		    .form = FORM_JSON, .coding = CODING_GZIP, .slots = slots, .slot_count = 1, .bytes_max = limit });
 		bool fits = limit >= sizeof(spacious) - 1;
 
 		ck_assert_ptr_nonnull(b);
@@ -320,7 +321,8 @@ START_TEST(test_body_codes)
 		{ FORM_NPY, CODING_IDENTITY, "{\"data\":[1]}", ERR_BAD_NPY },
 		{ FORM_JSON, CODING_IDENTITY, "\x93NUMPY", ERR_BAD_JSON },
 	};
-	struct body *b = body_new(cases[_i].form, cases[_i].coding, NULL, 0, 1000, NULL);
+	struct body *b =
+	    body_new(&(struct body_options){ .form = cases[_i].form, .coding = cases[_i].coding, .bytes_max = 1000 });
 	struct err e = { 0 };
 
 	if (body_feed(b, cases[_i].bytes, strlen(cases[_i].bytes), &e) == 0)

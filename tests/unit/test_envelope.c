@@ -14,7 +14,7 @@ static const struct json_slot slots[] = { { "", DATATYPE_FP32 }, { "bias", DATAT
 static struct json_scan *
 scan(const char *text)
 {
-	struct json_scan *s = json_scan_new(slots, COUNT(slots), 1000);
+	struct json_scan *s = json_scan_new(slots, COUNT(slots), 1000, NULL);
 	struct err e;
 
 	ck_assert_ptr_nonnull(s);

@@ -114,7 +114,7 @@ print_tensor(FILE *out, size_t slot, const struct tensor *t)
 static char *
 outcome(const struct document *d)
 {
-	struct json_scan *s = json_scan_new(slots, COUNT(slots), TENSOR_BYTES_MAX);
+	struct json_scan *s = json_scan_new(slots, COUNT(slots), TENSOR_BYTES_MAX, NULL);
 	struct err e = { 0 };
 	char *text = NULL;
 	size_t len;
@@ -200,7 +200,7 @@ START_TEST(test_truncated)
 	struct err e;
 
 	for (size_t len = 0; len < strlen(text); len++) {
-		s = json_scan_new(slots, COUNT(slots), TENSOR_BYTES_MAX);
+		s = json_scan_new(slots, COUNT(slots), TENSOR_BYTES_MAX, NULL);
 		ck_assert_ptr_nonnull(s);
 		if (feed_pieces(s, &(struct document){ text, len, 3, 0 }, &e) < 0) {
 			ck_assert_int_eq(e.code, ERR_BAD_JSON);

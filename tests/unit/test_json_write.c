@@ -202,7 +202,7 @@ START_TEST(test_round_trip)
 	static const struct json_slot slot = { "", DATATYPE_FP64 };
 	const struct tensor_case *c = &tensors[_i];
 	struct tensor t, *back;
-	struct json_scan *s = json_scan_new(&slot, 1, 1 << 20);
+	struct json_scan *s = json_scan_new(&slot, 1, 1 << 20, NULL);
 	struct err e;
 	char *data;
 

@@ -44,7 +44,7 @@ make_file(int version, const char *dict, bool padded, const void *data, size_t d
 static struct npy *
 read_cut(const struct file *f, size_t first, size_t piece, size_t limit, struct err *e)
 {
-	struct npy *n = npy_new(limit);
+	struct npy *n = npy_new(limit, NULL);
 	size_t len;
 
 	ck_assert_ptr_nonnull(n);
