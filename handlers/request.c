@@ -8,14 +8,28 @@
 
 /* Beside the tensors a request needs some doubles per feature; features never outnumber a body's values by far. */
 #define ARENA_SPARE_BYTES ((size_t)1 << 20)
+/* libmicrohttpd's buffers of a connection that is in use, the decoders, the handlers' own. */
+#define ADMITTED_BYTES ((size_t)64 * 1024)
+
+/* The text of a tensor that is answered whole may be so many times its values: 25 characters for 4 bytes. */
+#define TEXT_FACTOR ((size_t)6)
+#define TEXT_VALUES_BYTES_MAX ((size_t)64 * 1024)
+
+/* For each list of doubles of a request the store may have others: two to apply updates in turn, a snapshot, the database's. */
+#define DOUBLES_COPIES ((size_t)4)
+
+/* A reply larger than this asks for its memory; smaller ones are in what was admitted. */
+#define REPLY_SMALL_BYTES ((size_t)32 * 1024)
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
 void
-request_init(struct request *rq, struct store *store, struct claims *claims, size_t body_max_bytes)
+request_init(struct request *rq, struct store *store, struct claims *claims, struct budget *memory, size_t body_max_bytes)
 {
 	memset(rq, 0, sizeof(*rq));
 	rq->store = store;
 	rq->claims = claims;
+	rq->memory.budget = memory;
+	rq->body_memory.budget = memory;
 	rq->body_max_bytes = body_max_bytes;
 	arena_init(&rq->arena, 8 * body_max_bytes + ARENA_SPARE_BYTES);
 	rq->reply.status = 200;
@@ -31,9 +45,19 @@ request_fini(struct request *rq)
 	layer_unref(rq->state);
 	body_free(rq->body);
 	digest_free(rq->digest);
+	budget_give_all(&rq->body_memory);
+	budget_give_all(&rq->memory);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
 	arena_fini(&rq->arena);
+}
+
+int
+request_admit(struct request *rq, struct err *e)
+{
+	if (rq->route->body == BODY_NONE)
+		return 0;
+	return budget_take(&rq->memory, ADMITTED_BYTES) ? 0 : err_set_budget(e);
 }
 
 int
@@ -44,7 +68,13 @@ request_body(struct request *rq, const char *bytes, size_t len)
 	if (route->body == BODY_NONE)
 		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
 	if (rq->body == NULL)
-		rq->body = body_new(rq->form, rq->coding, route->slots, route->slot_count, rq->body_max_bytes, rq->digest);
+		rq->body = body_new(&(struct body_options){ .form = rq->form,
+		    .coding = rq->coding,
+		    .slots = route->slots,
+		    .slot_count = route->slot_count,
+		    .bytes_max = rq->body_max_bytes,
+		    .memory = &rq->body_memory,
+		    .digest = rq->digest });
 	if (rq->body == NULL)
 		return err_set_memory(&rq->err);
 	if (body_feed(rq->body, bytes, len, &rq->err) == 0)
@@ -52,7 +82,17 @@ request_body(struct request *rq, const char *bytes, size_t len)
 	/* What is still to come of it may take a while; its memory is not needed meanwhile. */
 	body_free(rq->body);
 	rq->body = NULL;
+	budget_give_all(&rq->body_memory);
 	return -1;
+}
+
+/* Asks for the memory of an answer as large as the body: afterwards, when something is stored, it could not be refused any more. */
+static int
+reserve_answer(struct request *rq, struct err *e)
+{
+	size_t bytes = rq->body_memory.bytes < TEXT_VALUES_BYTES_MAX ? rq->body_memory.bytes : TEXT_VALUES_BYTES_MAX;
+
+	return budget_take(&rq->memory, TEXT_FACTOR * bytes) ? 0 : err_set_budget(e);
 }
 
 /* The body is there: its end is checked, and a body that is missing is noticed. */
@@ -61,7 +101,9 @@ end_body(struct request *rq, struct err *e)
 {
 	if (rq->route->body == BODY_NEEDED && rq->body == NULL && request_body(rq, "", 0) < 0)
 		return -1;
-	return rq->body == NULL ? 0 : body_finish(rq->body, e);
+	if (rq->body == NULL)
+		return 0;
+	return body_finish(rq->body, e) < 0 ? -1 : reserve_answer(rq, e);
 }
 
 static enum request_next
@@ -110,10 +152,14 @@ take_loaded(struct request *rq)
 	return 0;
 }
 
-/* A reply that could not be built for want of memory. */
+/* A reply that could not be built for want of memory, or that would take more than there is for all. */
 static enum request_next
 done(struct request *rq, int result)
 {
+	const size_t len = rq->reply.head.len + rq->reply.tail.len;
+
+	if (result == 0 && len > REPLY_SMALL_BYTES && strcmp(rq->route->method, "GET") == 0 && !budget_take(&rq->memory, len))
+		result = err_set_budget(&rq->err);
 	if (result == 0 && (rq->reply.head.failed || rq->reply.tail.failed))
 		result = err_set_memory(&rq->err);
 	return result < 0 ? fail(rq) : REQUEST_DONE;
@@ -291,6 +337,8 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 int
 request_doubles(struct request *rq, size_t n, double **out, struct err *e)
 {
+	if (n > SIZE_MAX / (DOUBLES_COPIES * sizeof(double)) || !budget_take(&rq->memory, n * DOUBLES_COPIES * sizeof(double)))
+		return err_set_budget(e);
 	*out = arena_array(&rq->arena, n, sizeof(double));
 	return *out != NULL ? 0 : err_set_memory(e);
 }

@@ -10,6 +10,7 @@
 #define HANDLERS_REQUEST_H
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/buf.h"
 #include "base/digest.h"
 #include "codec/body.h"
@@ -81,10 +82,12 @@ struct request {
 
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;
-	struct digest *digest; /* of the body without its coding, where there is an Idempotency-Key; else NULL */
-	struct claim claim;    /* of that key */
+	struct budget_share body_memory; /* its tensors' */
+	struct digest *digest;           /* of the body without its coding, where there is an Idempotency-Key; else NULL */
+	struct claim claim;              /* of that key */
 
 	/* The handlers' own. */
+	struct budget_share memory; /* all else that is large */
 	struct arena arena;
 	enum request_phase phase;
 	const struct layer *state;           /* the layer's, where the route needs it */
@@ -99,8 +102,14 @@ struct request {
 enum request_next { REQUEST_DONE, REQUEST_STORE };
 
 /* Makes an empty request. The server then fills in its part. */
-void request_init(struct request *rq, struct store *store, struct claims *claims, size_t body_max_bytes);
+void request_init(struct request *rq, struct store *store, struct claims *claims, struct budget *memory, size_t body_max_bytes);
 void request_fini(struct request *rq);
+
+/*
+ * Asks for the memory that any request with a body needs, before it comes; overloaded while the others have it. Bodies, and whatever else is large,
+ * then ask for their own.
+ */
+int request_admit(struct request *rq, struct err *e) MUST_CHECK;
 
 /* Feeds the body; -1 with rq->err, and then the body is gone. For a body that the route does not take: bad_parameter. */
 int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
@@ -133,7 +142,7 @@ int request_tensor(const struct request *rq, size_t slot, const char *name, stru
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
 
-/* `n` doubles of the request's, or overloaded. */
+/* `n` doubles of the request's, zeroed, or overloaded. */
 int request_doubles(struct request *rq, size_t n, double **out, struct err *e) MUST_CHECK;
 
 #endif

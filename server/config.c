@@ -6,6 +6,8 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 struct option {
 	const char *flag, *env, *takes, *fallback, *help;
 	size_t offset; /* of the text in struct config */
@@ -109,6 +111,7 @@ parse_values(struct config *c, struct err *e)
 {
 	static const char *const levels[] = { "debug", "info", "warn", "error" }, *const formats[] = { "json", "text" };
 	unsigned level, format;
+	size_t max_memory_bytes = 0;
 	long cores;
 
 	if (parse_listen(c, e) < 0 || parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
@@ -119,13 +122,16 @@ parse_values(struct config *c, struct err *e)
 		return -1;
 	if (config_parse_size(c->max_body, &c->max_body_bytes) < 0)
 		return err_set(e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
+	if (strcmp(c->max_memory, "0") != 0 && config_parse_size(c->max_memory, &max_memory_bytes) < 0)
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0", c->max_memory);
 	c->level = (enum log_level)level;
 	c->format = (enum log_format)format;
 	if (c->thread_count == 0) {
 		cores = sysconf(_SC_NPROCESSORS_ONLN);
 		c->thread_count = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 	}
-	return 0;
+	return memory_plan_make(max_memory_bytes, memory_limit_bytes(), c->max_body_bytes, c->thread_count, &c->memory, e);
 }
 
 static const struct option *

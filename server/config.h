@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "server/memory_plan.h"
 
 /* X(member, flag, environment variable, what it takes, default, help) */
 #define CONFIG_TABLE(X) \
@@ -19,6 +20,8 @@
 	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "where the state is kept: sqlite:PATH") \
 	X(threads, "--threads", "NORMD_THREADS", "N", "0", "event loop threads, 1 to 256; 0: one per core") \
 	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest body, and largest tensor in it") \
+	X(max_memory, "--max-memory", "NORMD_MAX_MEMORY", "SIZE", "0", \
+	    "what the process stays within: more requests at once are overloaded; 0: half of what there is") \
 	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "SECONDS", "20", \
 	    "how long a client may take for a request's head, and lag behind 1 KiB/s in body and answer") \
 	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "SECONDS", "30", \
@@ -37,6 +40,7 @@ struct config {
 	char port[8];
 	unsigned thread_count;
 	size_t max_body_bytes;
+	struct memory_plan memory;
 	unsigned client_timeout_s;
 	unsigned drain_timeout_s;
 	enum log_level level;

@@ -68,7 +68,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->deadline = deadline_of(connection);
 	x->started_us = clock_monotonic_us();
 	buf_init(&x->allow, 256);
-	request_init(&x->request, server->store, server->claims, server->max_body_bytes);
+	request_init(&x->request, server->store, server->claims, &server->memory, server->max_body_bytes);
 	server_enter(server);
 	deadline_enter(x->deadline, DEADLINE_HEAD);
 	return x;
@@ -184,7 +184,7 @@ read_headers(struct exchange *x, const char *version, struct err *e)
 	if (find_route(x, e) < 0 || check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = header(x, MHD_HTTP_HEADER_IF_MATCH);
-	if (check_body_headers(x, e) < 0 || check_wishes(x, e) < 0)
+	if (check_body_headers(x, e) < 0 || check_wishes(x, e) < 0 || request_admit(rq, e) < 0)
 		return -1;
 	/* Last: who is refused holds no key. */
 	return idempotency_begin(rq, header(x, IDEMPOTENCY_HEADER), e);

@@ -59,8 +59,9 @@ serve(const struct config *config, const sigset_t *signals)
 	log_event(LOG_INFO, "listening",
 	    (const struct log_field[]){ { .name = "address", .text = config->host }, { .name = "port", .number = server.port },
 		{ .name = "store", .text = config->store }, { .name = "threads", .number = config->thread_count },
+		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
 		{ .name = "version", .text = NORMD_VERSION } },
-	    5);
+	    6);
 	sigwait(signals, &signal_number);
 	log_printf(LOG_INFO, "draining");
 	cut = server_stop(&server, config->drain_timeout_s);

@@ -21,7 +21,6 @@
 #define CONNECTIONS_MAX 16384u
 #define DESCRIPTORS_SPARE ((rlim_t)64)
 #define QUEUE_MAX ((size_t)65536)
-#define CACHE_BYTES_MAX ((size_t)256 << 20)
 
 void
 server_enter(struct server *s)
@@ -93,7 +92,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	struct store_options options = {
 		.url = config->store,
 		.queue_max = QUEUE_MAX,
-		.cache_bytes_max = CACHE_BYTES_MAX,
+		.cache_bytes_max = config->memory.cache,
 		.definitions = definition_ops,
 	};
 	int listener;
@@ -102,6 +101,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->idle, NULL);
 	s->max_body_bytes = config->max_body_bytes;
+	budget_init(&s->memory, config->memory.requests);
 	/* The listener first: a port that is taken is found out before a store's file is made. */
 	listener = listener_open(config->host, config->port, &s->port, e);
 	if (listener < 0)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/budget.h"
 #include "server/config.h"
 #include "storage/store.h"
 
@@ -25,6 +26,7 @@ struct server {
 
 	/* Any thread's. */
 	atomic_bool draining;
+	struct budget memory; /* of all requests */
 
 	/* Guarded by `lock`: requests that are being served; `idle` is signalled when there are none. */
 	pthread_mutex_t lock;

@@ -43,7 +43,8 @@ class Options(unittest.TestCase):
         for args, words in ((["--lisen", "x"], "--lisen"), (["--listen"], "--listen needs"), (["--listen", "8080"], "ADDR:PORT"),
                             (["--listen", "127.0.0.1:99999"], "99999"), (["--threads", "many"], "many"),
                             (["--threads", "257"], "257"), (["--max-body", "0"], "--max-body"), (["--max-body", "-1"], "--max-body"),
-                            (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"),
+                            (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"), (["--max-memory", "-1"], "--max-memory"),
+                            (["--max-memory", "64MiB"], "must be at least"),
                             (["--drain-timeout", "-5"], "--drain-timeout"), (["--client-timeout", "0"], "from 1 to 86400"),
                             (["--client-timeout", "86401"], "from 1 to 86400"), (["--log-level", "loud"], "loud"),
                             (["--log-format", "xml"], "xml"), (["serve"], "serve")):

@@ -1,0 +1,133 @@
+"""--max-memory: more at once than it holds is told to come later, and the process stays within it."""
+
+import http.client
+import struct
+import threading
+import time
+import unittest
+
+from normd import BUILD, PATIENCE, Client, Daemon
+from test_memory import memory
+
+MIB = 1 << 20
+MAX_MEMORY = 256 * MIB
+VALUES = 5_000_000
+FEATURES = 100
+
+
+def npy(count):
+    """A float32 file of `count` values in rows of FEATURES."""
+    head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (count // FEATURES, FEATURES)
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("<2f", 1.5, -2.5) * (count // 2)
+
+
+class Full(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon("--max-memory", "256MiB", "--threads", "2")
+        self.addCleanup(self.daemon.close)
+        for layer in ("a", "b"):
+            self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}", {"kind": "batch_norm", "num_features": FEATURES})
+
+    def crowd(self, count, work):
+        """Runs work(i) `count` times at once; what they return."""
+        results, threads = [None] * count, []
+
+        def run(i):
+            results[i] = work(i)
+
+        for i in range(count):
+            threads.append(threading.Thread(target=run, args=(i,)))
+            threads[-1].start()
+        for t in threads:
+            t.join()
+        return results
+
+    def ask(self, path, body, kind):
+        """(status, code, Retry-After) of a request; of a large answer nothing is kept."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=300 * PATIENCE)
+        connection.request("POST", path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        said = b""
+        while piece := answer.read(MIB):
+            said = said or piece
+        connection.close()
+        return answer.status, answer.status >= 400 and said.decode(), answer.headers.get("Retry-After")
+
+    def keep_asking(self, path, body, kind):
+        """Until it is taken; how often it was told to come later."""
+        deadline = time.monotonic() + 120 * PATIENCE
+        refused = 0
+        while True:
+            status, said, later = self.ask(path, body, kind)
+            if status == 200:
+                return refused
+            if status != 503 or '"overloaded"' not in said or not int(later) > 0 or time.monotonic() > deadline:
+                return status, said, later
+            refused += 1
+            time.sleep(0.05)
+
+    def assert_within(self):
+        if not any(name in BUILD for name in ("asan", "tsan", "coverage")):
+            self.assertLessEqual(memory(self.daemon, "VmHWM"), MAX_MEMORY)
+
+    def storm(self, body, kind, clients):
+        refused = self.crowd(clients, lambda i: self.keep_asking(f"/v1/models/m/layers/{'ab'[i % 2]}/train", body, kind))
+        self.assertTrue(all(isinstance(times, int) for times in refused), refused)
+        self.assertGreater(sum(refused), 0, "there was never too much")
+        self.assert_within()
+        counts = [self.daemon.curl("GET", f"/v1/models/m/layers/{layer}/statistics").json["num_batches_tracked"] for layer in "ab"]
+        self.assertEqual(counts, [clients // 2] * 2)
+        # All was given back: again there is room for the largest.
+        for _ in range(3):
+            self.assertEqual(self.ask("/v1/models/m/layers/a/infer", body, kind)[0], 200)
+
+    def test_large_arrays(self):
+        self.storm(npy(VALUES), "application/x-npy", 24)
+
+    def test_large_json(self):
+        row = ",".join(["1.5,-2.5"] * (FEATURES // 2))
+        self.storm(('{"data":[' + ",".join([f"[{row}]"] * (VALUES // FEATURES)) + "]}").encode(), "application/json", 16)
+
+    def test_small_requests_go_on_beside_large_ones(self):
+        large = npy(VALUES)
+        stop = threading.Event()
+        outcome = []
+
+        def small():
+            client = Client(self.daemon.port)
+            body = '{"data":[[' + ",".join(["1"] * FEATURES) + "],[" + ",".join(["2"] * FEATURES) + "]]}"
+            while not stop.is_set():
+                outcome.append(client.request("POST", "/v1/models/m/layers/a/train", body).status)
+
+        t = threading.Thread(target=small)
+        t.start()
+        self.crowd(12, lambda i: self.keep_asking("/v1/models/m/layers/b/train", large, "application/x-npy"))
+        stop.set()
+        t.join()
+        self.assertGreater(outcome.count(200), 0)
+        self.assertLessEqual(set(outcome), {200, 503})
+        self.assert_within()
+
+    def test_many_wide_layers(self):
+        """Statistics are doubles, copied by the store: they count as well."""
+        rows = {"data": [[float(i) for i in range(20000)], [float(-i) for i in range(20000)]]}
+
+        def work(i):
+            client = Client(self.daemon.port)
+            statuses = set()
+            for k in range(6):
+                path = f"/v1/models/wide/layers/l{i}-{k}"
+                client.request("PUT", path, {"kind": "batch_norm"})
+                status = 503
+                while status == 503:
+                    status = client.request("POST", path + "/train?output=false", rows).status
+                statuses.add(status)
+            return statuses
+
+        self.assertEqual(self.crowd(32, work), [{200}] * 32)
+        self.assert_within()
+
+
+if __name__ == "__main__":
+    unittest.main()
