@@ -12,7 +12,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
+
 #define APPLICATION_ID 0x6e726d64 /* "nrmd" */
+
+/* What is read through in a second from a slow disk. */
+#define CHECKED_BYTES_MAX ((off_t)64 << 20)
 
 /* Migration i brings a file of user_version i to i + 1. Never edit one that was released: append. */
 static const char *const migrations[] = {
@@ -152,14 +157,23 @@ migrate(sqlite3 *db, int version, struct err *e)
 	return sqlite_run(db, "COMMIT", e);
 }
 
+/* A file's size, 0 where there is none. By stat: closing a descriptor of the database would drop the process's locks of it. */
+static off_t
+size_of(const char *path, const char *suffix)
+{
+	char name[4096];
+	struct stat st;
+
+	if ((size_t)snprintf(name, sizeof(name), "%s%s", path, suffix) >= sizeof(name) || stat(name, &st) < 0)
+		return 0;
+	return st.st_size;
+}
+
 /* A WAL with contents before we opened: the last owner did not close it. */
 static bool
 was_left_open(const char *path)
 {
-	char wal[4096];
-	struct stat st;
-
-	return (size_t)snprintf(wal, sizeof(wal), "%s-wal", path) < sizeof(wal) && stat(wal, &st) == 0 && st.st_size > 0;
+	return size_of(path, "-wal") > 0;
 }
 
 static int
@@ -179,6 +193,19 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 	}
 	sqlite3_finalize(stmt);
 	return result;
+}
+
+/*
+ * After an unclean end the whole file is looked at before anybody is served from it, unless that would take too long: a large one
+ * starts at once, for what is committed is safe by the WAL's checksums, and a page that is damaged all the same is refused when it is read.
+ */
+static int
+check_unclean(sqlite3 *db, const char *path, struct err *e)
+{
+	if (size_of(path, "") <= CHECKED_BYTES_MAX)
+		return quick_check(db, path, e);
+	log_printf(LOG_WARN, "%s was not closed, and is too large to be looked through now: normd check does it", path);
+	return 0;
 }
 
 static const char settings[] = "PRAGMA journal_mode=WAL;"
@@ -202,7 +229,7 @@ sqlite_open(const char *path, struct err *e)
 		goto fail;
 	}
 	if (lock_file(db, path, e) < 0 || check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0 ||
-	    (left_open && quick_check(db, path, e) < 0) || migrate(db, version, e) < 0)
+	    (left_open && check_unclean(db, path, e) < 0) || migrate(db, version, e) < 0)
 		goto fail;
 	return db;
 fail:

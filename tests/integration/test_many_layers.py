@@ -1,0 +1,102 @@
+"""A store of a million layers: it starts at once, also after a kill, serves any of them, and memory stays in its bounds."""
+
+import os
+import random
+import sqlite3
+import struct
+import time
+import unittest
+
+from normd import BUILD, PATIENCE, Client, Daemon
+from test_memory import memory
+
+SLOW = any(name in BUILD for name in ("asan", "tsan", "coverage"))
+LAYERS = 50_000 if SLOW else 1_000_000
+A_MODEL = 1000  # layers of a model
+FEATURES = 16
+START_S = 2.0
+MAX_MEMORY_MIB = 160
+
+
+def mean(layer):
+    """The first feature's running mean of a layer, by its number."""
+    return layer * 0.5
+
+
+class Million(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon("--max-memory", f"{MAX_MEMORY_MIB}MiB", "--threads", "2", "--log-level", "warn", start=False)
+        cls.daemon.start()
+        cls.daemon.curl("PUT", "/v1/models/seed/layers/bn", {"kind": "batch_norm", "num_features": FEATURES})
+        cls.daemon.stop()
+        cls.fill()
+        cls.daemon.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.close()
+
+    @classmethod
+    def fill(cls):
+        """By SQL into the file: by HTTP it would take a minute."""
+        db = sqlite3.connect(cls.daemon.store[len("sqlite:"):])
+        db.execute("PRAGMA journal_mode=OFF")
+        db.execute("PRAGMA synchronous=OFF")
+        definition, = db.execute("SELECT definition FROM layer").fetchone()
+        var = struct.pack("<16d", *[1.0] * FEATURES)
+        with db:
+            db.executemany("INSERT INTO model(id, name) VALUES(?, ?)", ((10 + m, f"m{m}") for m in range(LAYERS // A_MODEL)))
+            db.executemany("INSERT INTO layer(id, model_id, name, definition) VALUES(?, ?, ?, ?)",
+                           ((10 + i, 10 + i // A_MODEL, f"l{i:07d}", definition) for i in range(LAYERS)))
+            db.executemany("INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, running_mean, running_var) "
+                           "VALUES(?, 1, 16, 1, 0, ?, ?)",
+                           ((10 + i, struct.pack("<16d", *[mean(i)] * FEATURES), var) for i in range(LAYERS)))
+        db.execute("PRAGMA journal_mode=WAL")
+        db.close()
+
+    def path(self, layer, call):
+        return f"/v1/models/m{layer // A_MODEL}/layers/l{layer:07d}/{call}"
+
+    def ask(self, client, layer, call="infer", value=0.25):
+        answer = client.request("POST", self.path(layer, call), {"datatype": "FP64", "data": [[mean(layer) + value] * FEATURES] * 2})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json
+
+    def started_in(self):
+        began = time.monotonic()
+        self.daemon.start()
+        return time.monotonic() - began
+
+    def test_it_starts_at_once(self):
+        self.daemon.stop()
+        self.assertLess(self.started_in(), START_S * PATIENCE)
+
+    def test_it_starts_at_once_after_a_kill(self):
+        client = Client(self.daemon.port)
+        for _ in range(100):
+            answer = client.request("POST", "/v1/models/seed/layers/bn/train", {"data": [[1] * FEATURES, [2] * FEATURES]})
+            self.assertEqual(answer.status, 200, answer)
+        self.daemon.kill()
+        self.assertGreater(os.path.getsize(self.daemon.store[len("sqlite:"):] + "-wal"), 0)
+        self.assertLess(self.started_in(), START_S * PATIENCE)
+
+    def test_any_layer_is_served_within_the_memory(self):
+        client = Client(self.daemon.port)
+        rng = random.Random(20261125)
+        picked = [0, LAYERS - 1] + [rng.randrange(LAYERS) for _ in range(2000 if SLOW else 20000)]
+        for layer in picked:
+            data = self.ask(client, layer)["data"]
+            self.assertAlmostEqual(data[0][0], 0.25 / (1 + 1e-5) ** 0.5, 9)
+        if not SLOW:
+            self.assertLess(memory(self.daemon, "VmHWM"), MAX_MEMORY_MIB << 20)
+
+    def test_pages_of_models_and_layers(self):
+        page = self.daemon.curl("GET", f"/v1/models?limit=1000&after=m{LAYERS // A_MODEL - 2}").json
+        self.assertLessEqual(len(page["models"]), 1000)
+        page = self.daemon.curl("GET", "/v1/models/m7?limit=1000").json
+        self.assertEqual([layer["name"] for layer in page["layers"]], [f"l{7 * A_MODEL + i:07d}" for i in range(A_MODEL)])
+
+
+if __name__ == "__main__":
+    unittest.main()
