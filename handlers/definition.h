@@ -12,7 +12,7 @@
 #include "norm/update.h"
 #include "storage/store.h"
 
-enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_COUNT };
+enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_INSTANCE_NORM, KIND_GROUP_NORM, KIND_RMS_NORM, KIND_COUNT };
 
 /* Whose words a definition speaks: sets defaults, and what momentum weighs. */
 enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENTION_ONNX, CONVENTION_COUNT };
@@ -20,19 +20,32 @@ enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENT
 struct definition {
 	enum kind kind;
 	enum convention convention;
-	double eps;  /* >= 0 */
-	bool affine; /* batch_norm's affine, layer_norm's elementwise_affine: has a weight, and a bias where `bias` */
-	bool bias;   /* batch_norm: as affine */
+	double eps;           /* >= 0 */
+	bool eps_of_datatype; /* rms_norm: the datatype's machine epsilon instead */
+	bool affine;          /* affine, elementwise_affine: has a weight, and a bias where `bias` */
+	bool bias;            /* as affine, but where a kind has none (rms_norm) or has it apart (layer_norm) */
+	double clip;          /* outputs are limited to -clip..clip; 0: they are not */
 
-	/* batch_norm */
-	size_t num_features; /* 0: left out, the first training batch fixes it */
+	/* batch_norm, instance_norm, group_norm (whose num_channels it is) */
+	size_t num_features; /* 0: left out, the first batch that is trained with fixes it */
+
+	/* batch_norm, instance_norm */
 	bool track_running_stats;
-	int channel_axis; /* negative counts from the end */
 	enum averaging averaging;
 	double momentum; /* exponential: 0..1, in the convention's own meaning */
 	bool unbiased_running_var;
 
-	/* layer_norm */
+	/* batch_norm */
+	int channel_axis;          /* negative counts from the end */
+	size_t virtual_batch_size; /* samples of a ghost batch; 0: the whole batch is one */
+	bool shuffle;              /* samples are permuted before they are cut into ghost batches */
+	bool renorm;               /* Batch Renormalization, with: */
+	double r_max, d_max;       /* >= 1, >= 0 */
+
+	/* group_norm */
+	size_t num_groups; /* divides num_features */
+
+	/* layer_norm, rms_norm */
 	unsigned normalized_rank;
 	size_t normalized_shape[TENSOR_RANK_MAX];
 };
@@ -52,9 +65,10 @@ void definition_format(struct buf *b, const struct definition *d, size_t feature
 
 /*
  * Whether `asked` is the definition that stands: equal in every field, where a num_features that was left out equals
- * what the layer's first batch fixed (`features`; 0: nothing yet).
+ * what the layer's first batch fixed (`features`; 0: nothing yet). -1 with `e`: no memory.
  */
-bool definition_same(const struct definition *stands, size_t features, const struct definition *asked);
+int definition_same(
+    const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e) MUST_CHECK;
 
 /* The name of the kind, "batch_norm". */
 const char *definition_kind_name(const struct definition *d);
@@ -62,10 +76,14 @@ const char *definition_kind_name(const struct definition *d);
 /* The weight of the new value in exponential averaging (PyTorch's momentum), whatever the convention. */
 double definition_new_weight(const struct definition *d);
 
-/* Whether the layer keeps running statistics. */
+/* Whether layers of its kind can keep running statistics; whether this one does. */
+bool definition_may_track(const struct definition *d);
 bool definition_tracks(const struct definition *d);
 
-/* The number of values of weight and of bias: `features` for batch_norm, the normalized shape's product for layer_norm. */
+/* Whether weight and bias are one per position of a normalized shape (layer_norm, rms_norm), not one per channel. */
+bool definition_is_shaped(const struct definition *d);
+
+/* The number of values of weight and of bias: the normalized shape's product, or `features`. */
 size_t definition_parameter_count(const struct definition *d, size_t features);
 
 /* For storage: a definition as it was stored, parsed again (a struct definition of its own). */

@@ -57,7 +57,7 @@ doubles_check_tracks(const struct request *rq, struct err *e)
 	if (definition_tracks(rq->definition))
 		return 0;
 	return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" (%s%s) keeps no running statistics", rq->layer,
-	    definition_kind_name(rq->definition), rq->definition->kind == KIND_BATCH_NORM ? ", track_running_stats false" : "");
+	    definition_kind_name(rq->definition), definition_may_track(rq->definition) ? ", track_running_stats false" : "");
 }
 
 int

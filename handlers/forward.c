@@ -7,20 +7,18 @@
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
-#define BATCH_RANK_MIN 2
-#define BATCH_RANK_MAX 5
-
-/* What a datatype is to the kernels, and its largest number. */
+/* What a datatype is to the kernels, and its numbers. */
 struct real_row {
 	enum norm_real real;
 	double largest;
+	double epsilon; /* the gap between 1 and the next number */
 };
 
 static const struct real_row reals[DATATYPE_COUNT] = {
-	[DATATYPE_FP32] = { NORM_FLOAT, (double)FLT_MAX },
-	[DATATYPE_FP64] = { NORM_DOUBLE, DBL_MAX },
-	[DATATYPE_FP16] = { NORM_HALF, 65504 },
-	[DATATYPE_BF16] = { NORM_BFLOAT, 0x1.fep127 },
+	[DATATYPE_FP32] = { NORM_FLOAT, (double)FLT_MAX, (double)FLT_EPSILON },
+	[DATATYPE_FP64] = { NORM_DOUBLE, DBL_MAX, DBL_EPSILON },
+	[DATATYPE_FP16] = { NORM_HALF, 65504, 0x1p-10 },
+	[DATATYPE_BF16] = { NORM_BFLOAT, 0x1.fep127, 0x1p-7 },
 };
 
 enum norm_real
@@ -57,14 +55,25 @@ refuse_shape(const struct tensor *t, const char *expected, struct err *e)
 	return -1;
 }
 
+/* How many dimensions a kind takes, whose channels stand in one of them. */
+static const struct rank_row {
+	unsigned min, max;
+	const char *expected;
+} ranks[KIND_COUNT] = {
+	[KIND_BATCH_NORM] = { 2, 5, "2 to 5 dimensions, (N, C) to (N, C, D, H, W)" },
+	[KIND_INSTANCE_NORM] = { 3, 5, "3 to 5 dimensions, (N, C, L) to (N, C, D, H, W)" },
+	[KIND_GROUP_NORM] = { 2, TENSOR_RANK_MAX, "2 dimensions or more, (N, C, ...)" },
+};
+
 static int
-batch_norm_view(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
+channels_view(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
 {
+	const struct rank_row *rank = &ranks[d->kind];
 	int axis = d->channel_axis < 0 ? d->channel_axis + (int)t->rank : d->channel_axis;
 	char expected[sizeof(e->expected)];
 
-	if (t->rank < BATCH_RANK_MIN || t->rank > BATCH_RANK_MAX)
-		return refuse_shape(t, "2 to 5 dimensions, (N, C) to (N, C, D, H, W)", e);
+	if (t->rank < rank->min || t->rank > rank->max)
+		return refuse_shape(t, rank->expected, e);
 	if (axis < 0 || axis >= (int)t->rank) {
 		snprintf(expected, sizeof(expected), "a tensor with a dimension %d for its channels", d->channel_axis);
 		return refuse_shape(t, expected, e);
@@ -82,7 +91,7 @@ batch_norm_view(const struct definition *d, size_t features, const struct tensor
 }
 
 static int
-layer_norm_view(const struct definition *d, const struct tensor *t, struct norm_view *view, struct err *e)
+shaped_view(const struct definition *d, const struct tensor *t, struct norm_view *view, struct err *e)
 {
 	char shape[64], expected[sizeof(e->expected)];
 	bool fits = t->rank >= d->normalized_rank;
@@ -103,16 +112,20 @@ layer_norm_view(const struct definition *d, const struct tensor *t, struct norm_
 int
 forward_view(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
 {
-	if (d->kind == KIND_BATCH_NORM)
-		return batch_norm_view(d, features, t, view, e);
-	return layer_norm_view(d, t, view, e);
+	return definition_is_shaped(d) ? shaped_view(d, t, view, e) : channels_view(d, features, t, view, e);
+}
+
+static int
+refuse_few(const char *what, struct err *e)
+{
+	return err_set(e, ERR_TOO_FEW_VALUES, "the batch has one value per %s; its variance needs at least two", what);
 }
 
 int
 forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
 {
 	if (norm_view_count(view) < 2)
-		return err_set(e, ERR_TOO_FEW_VALUES, "the batch has one value per channel; its variance needs at least two");
+		return refuse_few("channel", e);
 	moments(real_of(t), t->values, view, mean, var);
 	for (size_t f = 0; f < view.feature; f++)
 		if (!isfinite(mean[f]) || !isfinite(var[f]))
@@ -128,12 +141,67 @@ refuse_output(const struct tensor *t, struct err *e)
 	    e, ERR_NON_FINITE_INPUT, "a normalized value does not fit %s, or is not a number", datatype_name(t->datatype));
 }
 
+/* The end of every forward pass: `finite` says whether all results fit the datatype. */
+static int
+finish(const struct definition *d, struct tensor *t, bool finite, struct err *e)
+{
+	if (!finite)
+		return refuse_output(t, e);
+	if (d->clip > 0)
+		normalize_clip(real_of(t), t->values, t->count, d->clip);
+	return 0;
+}
+
+double
+forward_eps(const struct definition *d, enum datatype datatype)
+{
+	return d->eps_of_datatype ? reals[datatype].epsilon : d->eps;
+}
+
 int
 forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
     const double *var, struct scale_shift p, double *rstd, struct err *e)
 {
 	normalize_rstd(var, d->eps, view.feature, rstd);
-	return normalize_by_feature(real_of(t), t->values, view, mean, rstd, p.weight, p.bias) ? 0 : refuse_output(t, e);
+	return finish(d, t, normalize_by_feature(real_of(t), t->values, view, mean, rstd, p.weight, p.bias), e);
+}
+
+int
+forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, double *var,
+    struct scale_shift p, struct err *e)
+{
+	normalize_rstd(var, d->eps, view.outer * view.feature, var);
+	return finish(d, t, normalize_by_sample(real_of(t), t->values, view, mean, var, p.weight, p.bias), e);
+}
+
+/* The weight of each channel undoes itself only where it is not 0. */
+static int
+invert_weight(const double *weight, size_t features, double *inverse, struct err *e)
+{
+	for (size_t f = 0; f < features; f++) {
+		inverse[f] = weight == NULL ? 1 : 1 / weight[f];
+		if (!isfinite(inverse[f]))
+			return err_set(e, ERR_BAD_PARAMETER, "the weight of channel %zu is %g: what it did cannot be undone", f,
+			    weight[f]);
+	}
+	return 0;
+}
+
+int
+forward_inverse(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *var,
+    struct scale_shift p, double *scratch, struct err *e)
+{
+	double *inverse = scratch, *deviation = scratch + view.feature, *zero = deviation + view.feature;
+
+	if (invert_weight(p.weight, view.feature, inverse, e) < 0)
+		return -1;
+	for (size_t f = 0; f < view.feature; f++) {
+		deviation[f] = sqrt(var[f] + d->eps);
+		zero[f] = 0;
+	}
+	return normalize_by_feature(real_of(t), t->values, view, p.bias != NULL ? p.bias : zero, inverse, deviation, mean) ?
+	    0 :
+	    refuse_output(t, e);
 }
 
 /* |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. */
@@ -153,12 +221,40 @@ forward_surely_finite(
 	return true;
 }
 
-int
-forward_by_sample(const struct definition *d, struct tensor *t, struct scale_shift p, struct err *e)
+size_t
+forward_sample_scratch(const struct definition *d, struct norm_view view)
 {
-	size_t size = definition_parameter_count(d, 0);
+	return definition_is_shaped(d) ? 0 : 2 * view.feature;
+}
+
+/* PyTorch's checks: an instance is one sample's channel; of groups it asks only that the whole batch is not one value each. */
+static int
+check_sample_values(const struct definition *d, struct norm_view view, struct err *e)
+{
+	if (d->kind == KIND_INSTANCE_NORM && view.inner < 2)
+		return refuse_few("instance", e);
+	if (d->kind == KIND_GROUP_NORM && view.outer * (view.feature / d->num_groups) * view.inner < 2)
+		return refuse_few("group", e);
+	return 0;
+}
+
+int
+forward_by_sample(
+    const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, double *scratch, struct err *e)
+{
+	const double eps = forward_eps(d, t->datatype);
+	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : view.feature;
+	const enum norm_real real = real_of(t);
+	bool finite;
 
 	if (t->count == 0)
 		return 0;
-	return normalize_rows(real_of(t), t->values, t->count / size, size, d->eps, p.weight, p.bias) ? 0 : refuse_output(t, e);
+	if (check_sample_values(d, view, e) < 0)
+		return -1;
+	if (definition_is_shaped(d))
+		finite = normalize_rows(
+		    real, t->values, view.feature, view.inner, d->kind == KIND_LAYER_NORM, eps, p.weight, p.bias);
+	else
+		finite = normalize_groups(real, t->values, view, groups, eps, p.weight, p.bias, scratch);
+	return finish(d, t, finite, e);
 }

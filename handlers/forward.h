@@ -17,31 +17,51 @@ struct scale_shift {
 /* What the kernels call a datatype. */
 enum norm_real forward_real(enum datatype datatype);
 
+/* The definition's eps for a tensor of this datatype. */
+double forward_eps(const struct definition *d, enum datatype datatype);
+
 /*
- * Fits a tensor to a layer: batch_norm takes 2 to 5 dimensions with `features` channels (0: any number but 0) on its axis, layer_norm any
- * shape that ends in its normalized shape. shape_mismatch with what was expected.
+ * Fits a tensor to a layer. Where weight and bias are a channel's, the view is (samples, channels, positions): batch_norm takes 2 to 5 dimensions
+ * with its channels on its axis, instance_norm 3 to 5, group_norm 2 or more; `features` is their number (0: any but 0). layer_norm
+ * and rms_norm take any shape that ends in their normalized shape, and the view is (1, rows, size). shape_mismatch with what was expected.
  */
 int forward_view(
     const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e) MUST_CHECK;
 
 /*
- * The moments of a training batch (batch_norm), for a tensor that is not empty: `mean` and the biased `var`, view.feature doubles
- * each. too_few_values where a channel has one value, non_finite_input where there is a NaN, an infinity or an overflow.
+ * The moments of a tensor that is not empty: `mean` and the biased `var`, view.feature doubles each. too_few_values where a
+ * feature has one value, non_finite_input where there is a NaN, an infinity or an overflow.
  */
 int forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e) MUST_CHECK;
 
 /*
- * Normalizes in place by these statistics (batch_norm). `rstd` is scratch for view.feature doubles. non_finite_input when a result does
- * not fit the datatype; the tensor is then spoiled.
+ * Normalizes in place by these statistics (batch_norm, instance_norm in inference), one per channel. `rstd` is scratch for view.feature
+ * doubles. non_finite_input when a result does not fit the datatype; the tensor is then spoiled.
  */
 int forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
     const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
+
+/* The same by statistics of each sample's channels, view.outer * view.feature of them. `var` is spoiled. */
+int forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, double *var,
+    struct scale_shift p, struct err *e) MUST_CHECK;
+
+/*
+ * What forward_by_statistics did (but for its clipping), undone: x = (y - bias) / weight * sqrt(var + eps) + mean. `scratch` has 3 *
+ * view.feature doubles. bad_parameter where a weight is 0.
+ */
+int forward_inverse(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *var,
+    struct scale_shift p, double *scratch, struct err *e) MUST_CHECK;
 
 /* Whether forward_by_statistics with the batch's own moments cannot fail: then it may follow after the update was submitted. */
 bool forward_surely_finite(
     const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p);
 
-/* Normalizes each sample in place (layer_norm). non_finite_input as above. */
-int forward_by_sample(const struct definition *d, struct tensor *t, struct scale_shift p, struct err *e) MUST_CHECK;
+/*
+ * Normalizes in place each sample by its own statistics (every kind but batch_norm). `scratch` has forward_sample_scratch() doubles. too_few_values where
+ * PyTorch refuses too, non_finite_input as above.
+ */
+int forward_by_sample(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
+    double *scratch, struct err *e) MUST_CHECK;
+size_t forward_sample_scratch(const struct definition *d, struct norm_view view);
 
 #endif

@@ -36,7 +36,11 @@ layer_put_finish(struct request *rq, struct err *e)
 	const struct layer_put *put = rq->scratch;
 	const struct definition *stands = rq->op.layer_state->identity->parsed;
 
-	if (!definition_same(stands, rq->op.result_features, &put->asked)) {
+	bool same = rq->op.created;
+
+	if (!same && definition_same(stands, rq->op.result_features, &put->asked, &same, e) < 0)
+		return -1;
+	if (!same) {
 		struct buf b;
 
 		buf_init(&b, sizeof(e->detail));

@@ -1,5 +1,5 @@
 /*
- * POST /v1/normalize: a definition and a tensor, nothing stored; batch_norm by the batch's own statistics. The definition's fields are
+ * POST /v1/normalize: a definition and a tensor, nothing stored; always by the input's own statistics. The definition's fields are
  * members of the body, or an object "definition", or stand in the query as ?definition={...}, as they must where the body is
  * the tensor alone; the tensor's are members too, or an object "tensor" (or "input").
  */
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "handlers/doubles.h"
-#include "handlers/forward.h"
 #include "handlers/handlers.h"
+#include "handlers/own_statistics.h"
 #include "handlers/reply.h"
 
 /* The slots of this route, in routes.c's order. */
@@ -89,18 +89,6 @@ parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, 
 	return 0;
 }
 
-static int
-normalize_batch(struct request *rq, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
-    struct err *e)
-{
-	double *mean, *var, *rstd;
-
-	if (request_doubles(rq, view.feature, &mean, e) < 0 || request_doubles(rq, view.feature, &var, e) < 0 ||
-	    request_doubles(rq, view.feature, &rstd, e) < 0 || forward_moments(t, view, mean, var, e) < 0)
-		return -1;
-	return forward_by_statistics(d, t, view, mean, var, p, rstd, e);
-}
-
 int
 normalize_once(struct request *rq, struct err *e)
 {
@@ -109,7 +97,6 @@ normalize_once(struct request *rq, struct err *e)
 	struct norm_view view;
 	struct scale_shift p;
 	size_t count;
-	int result = 0;
 
 	if (parse_definition(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
 	    forward_view(&d, d.num_features, t, &view, e) < 0)
@@ -118,9 +105,7 @@ normalize_once(struct request *rq, struct err *e)
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
 		return -1;
-	if (t->count > 0)
-		result = d.kind == KIND_BATCH_NORM ? normalize_batch(rq, &d, t, view, p, e) : forward_by_sample(&d, t, p, e);
-	if (result < 0)
+	if (own_statistics_normalize(rq, &d, t, view, p, e) < 0)
 		return -1;
 	reply_tensor(&rq->reply, t);
 	reply_end(&rq->reply);

@@ -16,7 +16,7 @@ format_vector(struct buf *b, const struct definition *d, bool present, const dou
 {
 	if (!present)
 		buf_text(b, "null");
-	else if (d->kind == KIND_LAYER_NORM)
+	else if (definition_is_shaped(d))
 		json_add_doubles_shaped(b, values, d->normalized_shape, d->normalized_rank, fallback);
 	else
 		json_add_doubles(b, values, features, fallback);
@@ -50,7 +50,7 @@ static int
 check_shape(const struct definition *d, const struct tensor *t, const char *name, size_t count, struct err *e)
 {
 	bool flat = t->rank == 1 && t->count == count;
-	bool shaped = d->kind == KIND_LAYER_NORM && t->rank == d->normalized_rank &&
+	bool shaped = definition_is_shaped(d) && t->rank == d->normalized_rank &&
 	    memcmp(t->shape, d->normalized_shape, t->rank * sizeof(t->shape[0])) == 0;
 	char shape[sizeof(e->actual)];
 
@@ -100,7 +100,7 @@ parameters_put(struct request *rq, struct err *e)
 	if (parse_vector(rq, body, 0, d->affine, &count, &rq->op.weight, e) < 0 ||
 	    parse_vector(rq, body, 1, d->bias, &count, &rq->op.bias, e) < 0)
 		return -1;
-	rq->op.features = d->kind == KIND_BATCH_NORM ? count : 0;
+	rq->op.features = definition_is_shaped(d) ? 0 : count;
 	request_store(rq, STORE_PARAMETERS_PUT);
 	return request_precondition(rq, e);
 }

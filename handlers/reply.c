@@ -34,3 +34,12 @@ reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revisio
 	reply->num_batches_tracked = num_batches_tracked;
 	reply_revision(reply, revision);
 }
+
+void
+reply_seed(struct reply *reply, uint64_t seed)
+{
+	buf_text(&reply->tail, ",\"seed\":");
+	buf_uint(&reply->tail, seed);
+	reply->has_seed = true;
+	reply->seed = seed;
+}

@@ -15,4 +15,7 @@ void reply_end(struct reply *reply);
 /* {"num_batches_tracked":n,"revision":r}, or these members after a tensor's. Begins the object where nothing was written yet. */
 void reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision);
 
+/* The member "seed", after the counts. */
+void reply_seed(struct reply *reply, uint64_t seed);
+
 #endif

@@ -245,6 +245,21 @@ request_query_bool(const struct request *rq, const char *name, bool fallback, bo
 	return 0;
 }
 
+int
+request_parse_uint(const char *text, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (*text == '\0')
+		return -1;
+	for (; *text != '\0'; text++)
+		if (*text < '0' || *text > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n))
+			return -1;
+	*out = n;
+	return 0;
+}
+
 /* One entity tag of a list, `"12"` (a weak one, W/"12", never matches); returns the text after it, or NULL. */
 static const char *
 parse_tag(const char *p, struct store_precondition *out)

@@ -57,6 +57,8 @@ struct reply {
 	struct buf tail;
 	bool has_count; /* Normd-Num-Batches-Tracked */
 	uint64_t num_batches_tracked;
+	bool has_seed; /* Normd-Seed */
+	uint64_t seed;
 	bool has_revision; /* ETag and Normd-Revision */
 	uint64_t revision;
 	bool has_location; /* the request's own path */
@@ -123,6 +125,9 @@ const char *request_query(const struct request *rq, const char *name);
 
 /* The query parameter as true or false ("true", "1", "" / "false", "0"); `fallback` when it is not there. */
 int request_query_bool(const struct request *rq, const char *name, bool fallback, bool *out, struct err *e) MUST_CHECK;
+
+/* A whole number from 0 to 2^64 - 1 in decimal digits alone; -1 when the text is none. */
+int request_parse_uint(const char *text, uint64_t *out) MUST_CHECK;
 
 /* If-Match into op.precondition. */
 int request_precondition(struct request *rq, struct err *e) MUST_CHECK;

@@ -8,7 +8,8 @@
 #define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
 
 static const char *const page_query[] = { "limit", "after", NULL };
-static const char *const train_query[] = { "output", NULL };
+static const char *const train_query[] = { "output", "seed", NULL };
+static const char *const infer_query[] = { "inverse", NULL };
 static const char *const normalize_query[] = { "definition", NULL };
 
 static const struct json_slot tensor_slots[] = { { "", DATATYPE_FP32 } };
@@ -40,6 +41,7 @@ const struct route routes[] = {
 	    .finish = train_finish },
 	{ .method = "POST",
 	    .path = LAYER "/infer",
+	    .query = infer_query,
 	    .body = BODY_NEEDED,
 	    .takes_npy = true,
 	    SLOTS(tensor_slots),

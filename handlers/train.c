@@ -3,23 +3,20 @@
  * while the update waits for its commit. Where a result might not fit its datatype, it is computed before, because nothing may be
  * stored when an error is answered.
  */
-#include "handlers/forward.h"
+#include <string.h>
+#include <sys/random.h>
+
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
+#include "handlers/own_statistics.h"
 #include "handlers/reply.h"
+#include "handlers/training.h"
+#include "norm/moments.h"
 
-struct training {
-	struct tensor *tensor;
-	struct norm_view view;
-	double *mean, *var, *rstd;
-	struct scale_shift parameters;
-	struct update update;
-	bool output;     /* the caller wants the tensor back */
-	bool normalized; /* it is there */
-	struct err err;  /* what went wrong meanwhile; never for a batch that is surely finite */
-};
+static const char *const members[] = { "shape", "datatype", "data", "output", "seed", NULL };
 
-static const char *const members[] = { "shape", "datatype", "data", "output", NULL };
+/* What a client that reads numbers as doubles gets back unchanged. */
+#define SEED_OWN_BITS 53
 
 /* `output` in the query or the body. */
 static int
@@ -37,12 +34,50 @@ want_output(const struct request *rq, const struct cJSON *body, bool *out, struc
 	return 0;
 }
 
+/*
+ * A seed of our own: a repeat under the same Idempotency-Key must be shuffled as the first was, so there it follows from the body.
+ */
+static int
+own_seed(struct request *rq, uint64_t *seed, struct err *e)
+{
+	if (rq->digest != NULL) {
+		idempotency_guard(rq);
+		memcpy(seed, rq->op.key_digest, sizeof(*seed));
+	} else if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed)) {
+		return err_set(e, ERR_OVERLOADED, "there are no random numbers to be had; name a \"seed\"");
+	}
+	*seed >>= 64 - SEED_OWN_BITS;
+	return 0;
+}
+
+/* `seed` in the query or the body. */
+static int
+choose_seed(struct request *rq, const struct cJSON *body, struct training *t, struct err *e)
+{
+	const struct cJSON *member = envelope_get(body, "seed");
+	const char *text = request_query(rq, "seed");
+	bool good = true;
+
+	if (text != NULL && member != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" stands in the query and in the body");
+	t->has_seed = text != NULL || member != NULL;
+	if (text != NULL)
+		good = request_parse_uint(text, &t->seed) == 0;
+	else if (member != NULL)
+		good = envelope_type(member) == ENVELOPE_NUMBER && envelope_uint64(member, &t->seed) == 0;
+	if (!good)
+		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" must be a whole number from 0 to 2^64 - 1");
+	return t->has_seed || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
+}
+
 static void
 answer(struct request *rq, const struct training *t, uint64_t num_batches_tracked, uint64_t revision)
 {
 	if (t->output)
 		reply_tensor(&rq->reply, t->tensor);
 	reply_counts(&rq->reply, num_batches_tracked, revision);
+	if (rq->definition->shuffle)
+		reply_seed(&rq->reply, t->seed);
 	reply_end(&rq->reply);
 }
 
@@ -54,49 +89,63 @@ answer_unchanged(struct request *rq, const struct training *t)
 	return 0;
 }
 
-static int
-normalize_batch(const struct request *rq, struct training *t, struct err *e)
-{
-	t->normalized = true;
-	return forward_by_statistics(rq->definition, t->tensor, t->view, t->mean, t->var, t->parameters, t->rstd, e);
-}
-
-static int
-measure(struct request *rq, struct training *t, struct err *e)
-{
-	size_t features = t->view.feature;
-
-	if (request_doubles(rq, features, &t->mean, e) < 0 || request_doubles(rq, features, &t->var, e) < 0 ||
-	    request_doubles(rq, features, &t->rstd, e) < 0)
-		return -1;
-	return forward_moments(t->tensor, t->view, t->mean, t->var, e);
-}
-
-static int
-train_batch_norm(struct request *rq, struct training *t, struct err *e)
+struct update
+training_update(const struct request *rq, size_t features, size_t count, const double *mean, const double *var)
 {
 	const struct definition *d = rq->definition;
 
-	if (measure(rq, t, e) < 0)
-		return -1;
-	if (t->output && (!definition_tracks(d) || !forward_surely_finite(d, t->tensor, t->view, t->var, t->parameters)) &&
-	    normalize_batch(rq, t, e) < 0)
-		return -1;
-	if (!definition_tracks(d))
-		return answer_unchanged(rq, t);
-	t->update = (struct update){
+	return (struct update){
 		.averaging = d->averaging,
 		.momentum = definition_new_weight(d),
 		.ddof = d->unbiased_running_var ? 1 : 0,
-		.count = norm_view_count(t->view),
-		.features = t->view.feature,
-		.mean = t->mean,
-		.var = t->var,
+		.count = count,
+		.features = features,
+		.mean = mean,
+		.var = var,
 	};
-	rq->op.update = &t->update;
+}
+
+void
+training_submit(struct request *rq, const struct update *updates, size_t count)
+{
+	rq->op.update = updates;
+	rq->op.update_count = count;
 	request_store(rq, STORE_UPDATE);
 	idempotency_guard(rq);
+}
+
+/* Each sample is normalized by its own moments; the running statistics move by their averages, as PyTorch's do. */
+static int
+train_instance_norm(struct request *rq, struct training *t, struct err *e)
+{
+	const struct norm_view instances = { 1, t->view.outer * t->view.feature, t->view.inner };
+	double *means, *vars;
+
+	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
+	if (t->updates == NULL)
+		return err_set_memory(e);
+	if (request_doubles(rq, instances.feature, &means, e) < 0 || request_doubles(rq, instances.feature, &vars, e) < 0 ||
+	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
+	    forward_moments(t->tensor, instances, means, vars, e) < 0)
+		return -1;
+	moments_average(means, vars, t->view.outer, t->view.feature, t->mean, t->var);
+	t->updates[0] = training_update(rq, t->view.feature, t->view.inner, t->mean, t->var);
+	t->normalized = true;
+	if (t->output && forward_by_instances(rq->definition, t->tensor, t->view, means, vars, t->parameters, e) < 0)
+		return -1;
+	training_submit(rq, t->updates, 1);
 	return 0;
+}
+
+/* By the kind. Whether there is something to store, rq->wants_store tells. */
+static int
+train_kind(struct request *rq, struct training *t, struct err *e)
+{
+	if (rq->definition->kind == KIND_BATCH_NORM)
+		return train_batch_norm(rq, t, e);
+	if (definition_tracks(rq->definition))
+		return train_instance_norm(rq, t, e);
+	return own_statistics_normalize(rq, rq->definition, t->tensor, t->view, t->parameters, e);
 }
 
 int
@@ -110,16 +159,13 @@ train(struct request *rq, struct err *e)
 	rq->scratch = t;
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || want_output(rq, body, &t->output, e) < 0 ||
-	    request_tensor(rq, 0, "data", &t->tensor, e) < 0 || (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
+	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, 0, "data", &t->tensor, e) < 0 ||
+	    (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0)
 		return -1;
-	if (t->tensor->count == 0)
-		return answer_unchanged(rq, t);
-	if (rq->definition->kind == KIND_BATCH_NORM)
-		return train_batch_norm(rq, t, e);
-	if (forward_by_sample(rq->definition, t->tensor, t->parameters, e) < 0)
+	if (t->tensor->count > 0 && train_kind(rq, t, e) < 0)
 		return -1;
-	return answer_unchanged(rq, t);
+	return rq->wants_store ? 0 : answer_unchanged(rq, t);
 }
 
 void
@@ -127,8 +173,8 @@ train_meanwhile(struct request *rq)
 {
 	struct training *t = rq->scratch;
 
-	if (t->output && !t->normalized)
-		(void)normalize_batch(rq, t, &t->err);
+	if (t->output && !t->normalized && train_batch_norm_output(rq, t, &t->err) < 0)
+		return; /* t->err has it */
 }
 
 int

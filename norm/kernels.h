@@ -18,13 +18,15 @@ struct identity {
 	double bias[COLUMNS_MAX];
 };
 
-/* The loops for one type of element: of moments(), of normalize_by_feature(), and of one row of normalize_rows(). */
+/* The loops for one type of element: of moments(), mean_squares(), normalize_by_feature(), one row of normalize_rows(), normalize_clip(). */
 struct kernels_of_real {
 	void (*moments)(const void *x, struct norm_view view, double *mean, double *var);
+	void (*squares)(const void *x, struct norm_view view, double *square);
 	bool (*by_feature)(
 	    void *x, struct norm_view view, const double *mean, const double *rstd, const double *weight, const double *bias);
 	bool (*row)(void *x, size_t size, double mean, double rstd, const double *weight, const double *bias,
 	    const struct identity *identity);
+	void (*clip)(void *x, size_t count, double limit);
 };
 
 struct kernels {

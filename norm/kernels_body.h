@@ -53,9 +53,9 @@
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
 	.of = {
-		[NORM_FLOAT] = { moments_float, by_feature_float, row_float },
-		[NORM_DOUBLE] = { moments_double, by_feature_double, row_double },
-		[NORM_HALF] = { moments_half, by_feature_half, row_half },
-		[NORM_BFLOAT] = { moments_bfloat, by_feature_bfloat, row_bfloat },
+		[NORM_FLOAT] = { moments_float, squares_float, by_feature_float, row_float, clip_float },
+		[NORM_DOUBLE] = { moments_double, squares_double, by_feature_double, row_double, clip_double },
+		[NORM_HALF] = { moments_half, squares_half, by_feature_half, row_half, clip_half },
+		[NORM_BFLOAT] = { moments_bfloat, squares_bfloat, by_feature_bfloat, row_bfloat, clip_bfloat },
 	},
 };

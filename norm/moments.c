@@ -1,9 +1,38 @@
 #include "norm/moments.h"
 
 #include "norm/kernels.h"
+#include "norm/sum.h"
 
 void
 moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
 {
 	kernels_best()->of[real].moments(x, view, mean, var);
+}
+
+void
+mean_squares(enum norm_real real, const void *x, struct norm_view view, double *square)
+{
+	kernels_best()->of[real].squares(x, view, square);
+}
+
+static double
+average(const double *value, size_t count, size_t stride)
+{
+	struct sum s = { 0, 0 };
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		sum_add(&s, value[i * stride]);
+	return sum_total(s) / (double)count;
+}
+
+void
+moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var)
+{
+	size_t c;
+
+	for (c = 0; c < channels; c++) {
+		mean[c] = average(means + c, samples, channels);
+		var[c] = average(vars + c, samples, channels);
+	}
 }

@@ -21,4 +21,15 @@
  */
 void moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
 
+/*
+ * The plain means over `samples` of each channel's moments: mean[c] = (1/samples) sum over n of means[n][c], and var likewise.
+ *
+ *   in   means, vars   samples * channels doubles; samples >= 1
+ *   out  mean, var     channels doubles
+ */
+void moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var);
+
+/* square[f] = (1/n) sum x^2: the same sums about 0 (docs/MATH.md, equation 10). Arguments, and what is not finite, as above. */
+void mean_squares(enum norm_real real, const void *x, struct norm_view view, double *square);
+
 #endif

@@ -129,6 +129,52 @@ NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, 
 		moments_finish(n, d[f], d2[f], &mean[f], &var[f]);
 }
 
+/* Mean squares: pass 2 about 0. One feature; one block of features. */
+static void
+NAME(squares_long)(const REAL *x, struct norm_view v, double *square)
+{
+	const size_t stride = v.feature * v.inner;
+	struct sum s = { 0, 0 }, squares = { 0, 0 };
+	size_t o;
+
+	for (o = 0; o < v.outer; o++)
+		NAME(run_deviations)(x + o * stride, v.inner, 0, &s, &squares);
+	*square = sum_total(squares) / (double)norm_view_count(v);
+}
+
+static void
+NAME(squares_short)(const REAL *x, struct norm_view v, const struct columns *c, double *square)
+{
+	static const double zero[COLUMNS_MAX];
+	const double n = (double)norm_view_count(v);
+	struct column_sums s, squares;
+	size_t f;
+
+	square += c->first;
+	NAME(columns_deviations)(x + c->first * v.inner, v, c, zero, &s, &squares);
+	column_sums_features(&squares, c, square);
+	for (f = 0; f < c->features; f++)
+		square[f] /= n;
+}
+
+static void
+NAME(squares)(const void *tensor, struct norm_view v, double *square)
+{
+	const REAL *x = tensor;
+	struct columns c;
+	size_t f;
+
+	if (v.inner >= SHORT_RUN || v.outer == 1) {
+		for (f = 0; f < v.feature; f++)
+			NAME(squares_long)(x + f * v.inner, v, &square[f]);
+		return;
+	}
+	for (f = 0; f < v.feature; f += c.features) {
+		c = columns_block(v, f);
+		NAME(squares_short)(x, v, &c, square);
+	}
+}
+
 static void
 NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
 {

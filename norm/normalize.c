@@ -36,14 +36,77 @@ normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const 
 	return kernels_best()->of[real].by_feature(x, view, mean, rstd, weight, bias);
 }
 
+bool
+normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
+    const double *weight, const double *bias)
+{
+	const struct norm_view sample = { 1, view.feature, view.inner };
+	const size_t bytes = view.feature * view.inner * norm_real_size(real);
+	unsigned char *at = x;
+	bool finite = true;
+	size_t n;
+
+	for (n = 0; n < view.outer; n++, at += bytes, mean += view.feature, rstd += view.feature)
+		finite &= kernels_best()->of[real].by_feature(at, sample, mean, rstd, weight, bias);
+	return finite;
+}
+
+/* From 1 / sqrt(var + eps) it would not show that a variance has overflowed: 0 is finite. */
+static bool
+all_finite(const double *var, size_t n)
+{
+	bool finite = true;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		finite &= isfinite(var[i]) != 0;
+	return finite;
+}
+
+/* Each group's number for each of its channels; from the end, since both are the same array. */
+static void
+spread_groups(double *value, size_t groups, size_t channels)
+{
+	const size_t in_group = channels / groups;
+	size_t c;
+
+	for (c = channels; c-- > 0;)
+		value[c] = value[c / in_group];
+}
+
+bool
+normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
+    const double *bias, double *scratch)
+{
+	const struct kernels_of_real *kernels = &kernels_best()->of[real];
+	const struct norm_view grouped = { 1, groups, view.feature / groups * view.inner };
+	const struct norm_view sample = { 1, view.feature, view.inner };
+	const size_t bytes = view.feature * view.inner * norm_real_size(real);
+	double *mean = scratch, *rstd = scratch + view.feature;
+	unsigned char *at = x;
+	bool finite = true;
+	size_t n;
+
+	for (n = 0; n < view.outer; n++, at += bytes) {
+		kernels->moments(at, grouped, mean, rstd);
+		finite &= all_finite(rstd, groups);
+		normalize_rstd(rstd, eps, groups, rstd);
+		spread_groups(mean, groups, view.feature);
+		spread_groups(rstd, groups, view.feature);
+		finite &= kernels->by_feature(at, sample, mean, rstd, weight, bias);
+	}
+	return finite;
+}
+
 /* As many rows at a time as ROWS_ELEMENTS holds: their moments, then each row. */
 bool
-normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double eps, const double *weight, const double *bias)
+normalize_rows(
+    enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight, const double *bias)
 {
 	const struct kernels_of_real *kernels = &kernels_best()->of[real];
 	const size_t bytes = size * norm_real_size(real);
 	const size_t block = size >= ROWS_ELEMENTS ? 1 : columns_min(ROWS_MAX, ROWS_ELEMENTS / size);
-	double mean[ROWS_MAX], rstd[ROWS_MAX];
+	double mean[ROWS_MAX] = { 0 }, rstd[ROWS_MAX];
 	struct identity id;
 	unsigned char *at = x;
 	bool finite = true;
@@ -52,10 +115,20 @@ normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double ep
 	identity_init(&id);
 	for (r = 0; r < rows; r += n) {
 		n = columns_min(block, rows - r);
-		kernels->moments(at, (struct norm_view){ 1, n, size }, mean, rstd);
+		if (centered)
+			kernels->moments(at, (struct norm_view){ 1, n, size }, mean, rstd);
+		else
+			kernels->squares(at, (struct norm_view){ 1, n, size }, rstd);
+		finite &= all_finite(rstd, n);
 		normalize_rstd(rstd, eps, n, rstd);
 		for (i = 0; i < n; i++, at += bytes)
 			finite &= kernels->row(at, size, mean[i], rstd[i], weight, bias, &id);
 	}
 	return finite;
+}
+
+void
+normalize_clip(enum norm_real real, void *x, size_t count, double limit)
+{
+	kernels_best()->of[real].clip(x, count, limit);
 }

@@ -25,15 +25,40 @@ bool normalize_by_feature(enum norm_real real, void *x, struct norm_view view, c
     const double *weight, const double *bias);
 
 /*
+ * The same where each sample has statistics of its own, one per channel (instance normalization that tracks): the view's outer are the samples,
+ * `mean` and `rstd` have outer * feature doubles, `weight` and `bias` have `feature`.
+ */
+bool normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
+    const double *weight, const double *bias);
+
+/*
+ * Group normalization (Wu, He 2018): the channels of each sample are cut into `groups` groups of as many, each normalized by its own
+ * mean and biased variance, then scaled and shifted per channel. With as many groups as channels it is instance normalization
+ * (Ulyanov, Vedaldi, Lempitsky 2016).
+ *
+ *   in/out  x       samples (outer) of channels (feature, a multiple of groups) of positions (inner, >= 1); holds y afterwards
+ *   in      weight, bias   view.feature doubles, or NULL for ones / zeros
+ *   scratch 2 * view.feature doubles
+ *
+ * Returns whether every y is finite (an x that is not finite makes its group's y not finite).
+ */
+bool normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
+    const double *bias, double *scratch);
+
+/*
  * Layer normalization (Ba, Kiros, Hinton 2016): each of `rows` rows of `size` elements is normalized by its own mean and
  * biased variance, then scaled and shifted per position: y[r][i] = (x[r][i] - mean_r) / sqrt(var_r + eps) * weight[i] + bias[i].
+ * Without `centered` it is RMS normalization (Zhang, Sennrich 2019): the mean square takes the variance's place and 0 the mean's.
  *
  *   in/out  x       rows * size elements; holds y afterwards (in place); size >= 1
  *   in      weight, bias   `size` doubles, or NULL for ones / zeros
  *
  * Returns whether every y is finite (an x that is not finite makes its row's y not finite).
  */
-bool
-normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, double eps, const double *weight, const double *bias);
+bool normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight,
+    const double *bias);
+
+/* Limits `count` elements to -limit..limit (limit > 0, rounded to the element type). */
+void normalize_clip(enum norm_real real, void *x, size_t count, double limit);
 
 #endif

@@ -109,3 +109,18 @@ NAME(by_feature)(
 	}
 	return finite;
 }
+
+/* The limit, rounded to REAL, may lie beyond it by half a last place. A NaN stays one. */
+static void
+NAME(clip)(void *elements, size_t count, double limit)
+{
+	REAL *x = elements;
+	double value;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		value = NAME(load)(x[i]);
+		value = value > limit ? limit : value;
+		x[i] = NAME(store)(value < -limit ? -limit : value);
+	}
+}

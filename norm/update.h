@@ -19,6 +19,8 @@ enum averaging {
 	AVERAGING_POOLED       /* Chan, Golub, LeVeque: merge (n, mean, M2)        (7) */
 };
 
+#define AVERAGINGS 3
+
 /* Counts are kept to this (signed 64-bit, as PyTorch's num_batches_tracked): beyond it an update is refused. */
 #define STATISTICS_COUNT_MAX ((uint64_t)INT64_MAX)
 

@@ -184,6 +184,8 @@ add_reply_headers(
 		add_number(response, MHD_HTTP_HEADER_ETAG, reply->revision, true);
 		add_number(response, "Normd-Revision", reply->revision, false);
 	}
+	if (reply->has_seed)
+		add_number(response, "Normd-Seed", reply->seed, false);
 	if (reply->has_count)
 		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked, false);
 }

@@ -163,7 +163,7 @@ refuse_update(enum update_result result, const struct working *w, const struct u
 	}
 }
 
-/* Moves the working copy's statistics by the update. */
+/* Moves the working copy's statistics by one update. */
 static int
 move_statistics(struct batch *b, struct working *w, const struct update *u, struct err *e)
 {
@@ -183,6 +183,27 @@ move_statistics(struct batch *b, struct working *w, const struct update *u, stru
 	if (before.mean == w->base->statistics.mean)
 		w->spare.mean = NULL;
 	w->statistics = after;
+	return 0;
+}
+
+/* Moves them by several, or not at all: arrays that might be needed to go back are not reused. */
+static int
+move_by_all(struct batch *b, struct working *w, const struct update *updates, size_t count, struct err *e)
+{
+	const struct statistics before = w->statistics;
+
+	if (count <= 1)
+		return move_statistics(b, w, updates, e);
+	w->spare = (struct statistics){ 0 };
+	for (size_t i = 0; i < count; i++) {
+		if (move_statistics(b, w, &updates[i], e) < 0) {
+			w->statistics = before;
+			w->spare = (struct statistics){ 0 };
+			return -1;
+		}
+		if (i == 0)
+			w->spare = (struct statistics){ 0 };
+	}
 	return 0;
 }
 
@@ -222,7 +243,7 @@ apply_update(struct batch *b, struct store_op *op, struct err *e)
 		return -1;
 	if (op->repeated)
 		return 0;
-	if (move_statistics(b, w, op->update, e) < 0)
+	if (move_by_all(b, w, op->update, op->update_count, e) < 0)
 		return -1;
 	mark_dirty(w, op);
 	if (op->key != NULL && add_key(b, w, op, e) < 0) {

@@ -110,7 +110,8 @@ struct store_op {
 	const char *definition;
 	size_t features;
 	const struct update *update;
-	const char *key; /* of an update: apply it once, however often it comes with this key; NULL: none */
+	size_t update_count; /* updates at `update`, applied in order as one change; 0 stands for 1 */
+	const char *key;     /* of an update: apply it once, however often it comes with this key; NULL: none */
 	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
 	const struct statistics *statistics;
 	struct store_vector weight;

@@ -16,6 +16,10 @@ BATCH_NORM = {
     "track_running_stats": True,
     "channel_axis": 1,
     "unbiased_running_var": True,
+    "virtual_batch_size": None,
+    "shuffle": False,
+    "renorm": None,
+    "clip": None,
 }
 LAYER_NORM = {
     "kind": "layer_norm",
@@ -24,6 +28,34 @@ LAYER_NORM = {
     "eps": 1e-5,
     "elementwise_affine": True,
     "bias": True,
+    "clip": None,
+}
+INSTANCE_NORM = {
+    "kind": "instance_norm",
+    "convention": "pytorch",
+    "num_features": 3,
+    "eps": 1e-5,
+    "momentum": 0.1,
+    "affine": False,
+    "track_running_stats": False,
+    "clip": None,
+}
+GROUP_NORM = {
+    "kind": "group_norm",
+    "convention": "pytorch",
+    "num_groups": 2,
+    "num_channels": 6,
+    "eps": 1e-5,
+    "affine": True,
+    "clip": None,
+}
+RMS_NORM = {
+    "kind": "rms_norm",
+    "convention": "pytorch",
+    "normalized_shape": [3],
+    "eps": 1e-5,
+    "elementwise_affine": True,
+    "clip": None,
 }
 
 
@@ -36,6 +68,29 @@ class DefinitionTest(DaemonTest):
 
     def test_layer_norm_defaults(self):
         self.assertEqual(self.resolved({"kind": "layer_norm", "normalized_shape": [3]}), LAYER_NORM)
+
+    def test_the_other_kinds_defaults(self):
+        for wanted, needed in ((INSTANCE_NORM, ("num_features",)), (GROUP_NORM, ("num_groups", "num_channels")), (RMS_NORM, ("normalized_shape",))):
+            asked = {name: wanted[name] for name in ("kind", *needed)}
+            self.assertEqual(self.resolved(asked, wanted["kind"]), wanted)
+
+    def test_the_other_kinds_fields_as_given(self):
+        for i, given in enumerate((
+            {**INSTANCE_NORM, "momentum": 0.5, "affine": True, "track_running_stats": True, "eps": 0, "clip": 2.5},
+            {**GROUP_NORM, "convention": "flax", "num_groups": 6, "affine": False},
+            {**RMS_NORM, "eps": None, "elementwise_affine": False, "normalized_shape": [2, 2]},
+            {**BATCH_NORM, "renorm": {"r_max": 1, "d_max": 0}},
+        )):
+            self.assertEqual(self.resolved(given, f"l{i}"), given)
+            self.assertEqual(self.call("GET", self.path(f"l{i}")).json, given)
+        self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {}}, "renorm")["renorm"], {"r_max": 3, "d_max": 5})
+
+    def test_conventions_set_every_kind_s_eps(self):
+        for kind, keras, flax in (("instance_norm", 1e-3, 1e-6), ("group_norm", 1e-3, 1e-6), ("rms_norm", 1e-6, 1e-6)):
+            needed = {"instance_norm": {}, "group_norm": {"num_groups": 1, "num_channels": 2}, "rms_norm": {"normalized_shape": 2}}[kind]
+            for convention, eps in (("keras", keras), ("flax", flax), ("onnx", 1e-5)):
+                shown = self.resolved({"kind": kind, "convention": convention, **needed}, f"{kind}-{convention}")
+                self.assertEqual(shown["eps"], eps)
 
     def test_layer_norm_shape_as_a_number(self):
         self.assertEqual(self.resolved({"kind": "layer_norm", "normalized_shape": 3}), LAYER_NORM)
@@ -56,6 +111,10 @@ class DefinitionTest(DaemonTest):
             "track_running_stats": False,
             "channel_axis": -2,
             "unbiased_running_var": True,
+            "virtual_batch_size": 8,
+            "shuffle": True,
+            "renorm": None,
+            "clip": 10,
         }
         self.assertEqual(self.resolved(given), given)
         self.assertEqual(self.call("GET", self.path()).json, given)
@@ -135,10 +194,18 @@ class DefinitionTest(DaemonTest):
         ({"kind": "BATCH_NORM"}, "kind"),
         ({"kind": 1}, "kind"),
         ({"kind": None}, "kind"),
-        ({"kind": "instance_norm"}, "kind"),
-        ({"kind": "group_norm"}, "kind"),
-        ({"kind": "rms_norm"}, "kind"),
-        ({"kind": "instance_norm", "num_features": 2}, "kind"),
+        ({"kind": "group_norm"}, "num_groups"),
+        ({"kind": "group_norm", "num_groups": 2}, "num_channels"),
+        ({"kind": "group_norm", "num_groups": 4, "num_channels": 6}, "num_groups"),
+        ({"kind": "group_norm", "num_groups": 0, "num_channels": 6}, "num_groups"),
+        ({"kind": "group_norm", "num_groups": 2, "num_channels": 6, "num_features": 6}, "num_features"),
+        ({"kind": "group_norm", "num_groups": 2, "num_channels": 6, "momentum": 0.1}, "momentum"),
+        ({"kind": "rms_norm"}, "normalized_shape"),
+        ({"kind": "rms_norm", "normalized_shape": 3, "bias": True}, "bias"),
+        ({"kind": "instance_norm", "num_features": 0}, "num_features"),
+        ({"kind": "instance_norm", "num_features": 2, "channel_axis": 1}, "channel_axis"),
+        ({"kind": "instance_norm", "num_features": 2, "averaging": "pooled"}, "averaging"),
+        ({"kind": "instance_norm", "num_features": 2, "eps": None}, "eps"),
         ({"kind": "batch_norm", "convention": "tensorflow"}, "convention"),
         ({"kind": "batch_norm", "convention": None}, "convention"),
         ({"kind": "batch_norm", "averaging": "median"}, "averaging"),
@@ -167,9 +234,17 @@ class DefinitionTest(DaemonTest):
         ({"kind": "batch_norm", "channel_axis": -6}, "channel_axis"),
         ({"kind": "batch_norm", "channel_axis": 0.5}, "channel_axis"),
         ({"kind": "batch_norm", "channel_axis": None}, "channel_axis"),
-        ({"kind": "batch_norm", "virtual_batch_size": 8}, "virtual_batch_size"),
-        ({"kind": "batch_norm", "shuffle": True}, "shuffle"),
-        ({"kind": "batch_norm", "renorm": {"r_max": 3, "d_max": 5}}, "renorm"),
+        ({"kind": "batch_norm", "virtual_batch_size": 0}, "virtual_batch_size"),
+        ({"kind": "batch_norm", "virtual_batch_size": 1.5}, "virtual_batch_size"),
+        ({"kind": "batch_norm", "shuffle": 1}, "shuffle"),
+        ({"kind": "batch_norm", "renorm": True}, "renorm"),
+        ({"kind": "batch_norm", "renorm": {"r_max": 0.5}}, "renorm.r_max"),
+        ({"kind": "batch_norm", "renorm": {"d_max": -1}}, "renorm.d_max"),
+        ({"kind": "batch_norm", "renorm": {"t_max": 1}}, "t_max"),
+        ({"kind": "batch_norm", "renorm": {}, "track_running_stats": False}, "renorm"),
+        ({"kind": "batch_norm", "clip": 0}, "clip"),
+        ({"kind": "batch_norm", "clip": -5}, "clip"),
+        ({"kind": "layer_norm", "normalized_shape": 3, "clip": "5"}, "clip"),
         ({"kind": "batch_norm", "epsilon": 1e-5}, "epsilon"),
         ({"kind": "batch_norm", "Eps": 1e-5}, "Eps"),
         ({"kind": "batch_norm", "normalized_shape": [3]}, "normalized_shape"),
@@ -256,6 +331,10 @@ class PutTest(DaemonTest):
             "track_running_stats": False,
             "channel_axis": -1,
             "unbiased_running_var": False,
+            "virtual_batch_size": 4,
+            "shuffle": True,
+            "renorm": {"r_max": 2, "d_max": 2},
+            "clip": 5,
         }
         for field, value in others.items():
             with self.subTest(field):

@@ -155,7 +155,7 @@ check_rows(enum norm_real real, size_t rows, size_t size, double mean, bool with
 	const double *weight = with_weight ? x.weight : NULL, *bias = with_bias ? x.bias : NULL;
 	size_t r;
 
-	ck_assert(normalize_rows(real, x.x, rows, size, EPS, weight, bias));
+	ck_assert(normalize_rows(real, x.x, rows, size, true, EPS, weight, bias));
 	for (r = 0; r < rows; r++)
 		check_row(&x, r, size, weight, bias);
 	fixture_free(&x);
@@ -243,7 +243,7 @@ START_TEST(constant_slice_gives_the_bias)
 	for (i = 0; i < x.size; i++)
 		ck_assert(element_get(reals[_i], x.x, i) == 0);
 	memcpy(x.x, x.before, x.size * sizeof(double));
-	ck_assert(normalize_rows(reals[_i], x.x, 3, 20, EPS, x.weight, x.bias));
+	ck_assert(normalize_rows(reals[_i], x.x, 3, 20, true, EPS, x.weight, x.bias));
 	for (i = 0; i < x.size; i++)
 		ck_assert(element_get(reals[_i], x.x, i) == rounded(reals[_i], x.bias[i % 20]));
 	fixture_free(&x);
@@ -273,8 +273,8 @@ check_bad_row(enum norm_real real, size_t rows, size_t size, double bad)
 	size_t i;
 
 	element_set(real, x.before, at, bad);
-	ck_assert(normalize_rows(real, x.x, rows, size, EPS, x.weight, x.bias));
-	ck_assert(!normalize_rows(real, x.before, rows, size, EPS, x.weight, x.bias));
+	ck_assert(normalize_rows(real, x.x, rows, size, true, EPS, x.weight, x.bias));
+	ck_assert(!normalize_rows(real, x.before, rows, size, true, EPS, x.weight, x.bias));
 	ck_assert_mem_eq(clean, poisoned, row * size * width);
 	i = (row + 1) * size * width;
 	ck_assert_mem_eq(clean + i, poisoned + i, rows * size * width - i);
@@ -349,13 +349,13 @@ START_TEST(no_eps_and_no_variance_is_not_finite)
 {
 	float x[] = { 2, 2, 2, 2 };
 
-	ck_assert(!normalize_rows(NORM_FLOAT, x, 1, 4, 0, NULL, NULL));
+	ck_assert(!normalize_rows(NORM_FLOAT, x, 1, 4, true, 0, NULL, NULL));
 }
 END_TEST
 
 START_TEST(no_rows)
 {
-	ck_assert(normalize_rows(reals[_i], NULL, 0, 4, EPS, NULL, NULL));
+	ck_assert(normalize_rows(reals[_i], NULL, 0, 4, true, EPS, NULL, NULL));
 }
 END_TEST
 
@@ -376,8 +376,8 @@ START_TEST(any_element_alignment)
 		normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, x.bias);
 		normalize_by_feature(reals[_i], apart + width, v, x.mean, x.rstd, x.weight, x.bias);
 		ck_assert_mem_eq(x.x, apart + width, x.size * width);
-		normalize_rows(reals[_i], x.x, v.outer, v.feature * v.inner, EPS, x.weight, x.bias);
-		normalize_rows(reals[_i], apart + width, v.outer, v.feature * v.inner, EPS, x.weight, x.bias);
+		normalize_rows(reals[_i], x.x, v.outer, v.feature * v.inner, true, EPS, x.weight, x.bias);
+		normalize_rows(reals[_i], apart + width, v.outer, v.feature * v.inner, true, EPS, x.weight, x.bias);
 		ck_assert_mem_eq(x.x, apart + width, x.size * width);
 		fixture_free(&x);
 	}

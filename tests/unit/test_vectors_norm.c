@@ -278,7 +278,7 @@ check_layer_norm(const cJSON *json)
 	size_t size = 1;
 
 	cJSON_ArrayForEach(item, json_get(definition, "normalized_shape")) size *= (size_t)item->valueint;
-	ck_assert(normalize_rows(NORM_FLOAT, x.data, x.size / size, size, eps, weight, bias));
+	ck_assert(normalize_rows(NORM_FLOAT, x.data, x.size / size, size, true, eps, weight, bias));
 	check_output(name, infer, &x, (struct norm_view){ 1, x.size / size, size });
 	free(x.data);
 	free(weight);

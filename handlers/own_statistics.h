@@ -1,0 +1,12 @@
+/* Normalizing by the input's own statistics: training, and inference where none are tracked. */
+#ifndef HANDLERS_OWN_STATISTICS_H
+#define HANDLERS_OWN_STATISTICS_H
+
+#include "handlers/forward.h"
+#include "handlers/request.h"
+
+/* Normalizes the tensor in place by the batch's, the sample's, the group's or the row's own moments, by the kind. */
+int own_statistics_normalize(struct request *rq, const struct definition *d, struct tensor *t, struct norm_view view,
+    struct scale_shift p, struct err *e) MUST_CHECK;
+
+#endif
