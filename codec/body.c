@@ -1,8 +1,11 @@
 #include "codec/body.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "codec/npy.h"
+
+#define BODY_FILES_MAX 2
 
 /* What a form needs of its decoder. */
 struct form_row {
@@ -14,8 +17,9 @@ struct form_row {
 
 struct body {
 	const struct form_row *form;
-	struct json_scan *scan; /* of JSON, else NULL */
-	struct npy *npy;        /* of .npy, else NULL */
+	struct json_scan *scan;            /* of JSON, else NULL */
+	struct npy *files[BODY_FILES_MAX]; /* of .npy, one after another; the first `file_count` */
+	size_t file_count, file;           /* how many; the one that comes now */
 	struct coding_decoder *decoder;
 	struct digest *digest; /* of what comes out, or NULL */
 	size_t bytes_max;
@@ -37,13 +41,23 @@ json_finish(struct body *b, struct err *e)
 static int
 array_feed(struct body *b, const char *bytes, size_t len, struct err *e)
 {
-	return npy_feed(b->npy, bytes, len, e);
+	size_t taken;
+
+	for (; b->file + 1 < b->file_count && len > 0; bytes += taken, len -= taken) {
+		if (npy_take(b->files[b->file], bytes, len, &taken, e) < 0)
+			return -1;
+		b->file += taken < len;
+	}
+	return npy_feed(b->files[b->file], bytes, len, e);
 }
 
 static int
 array_finish(struct body *b, struct err *e)
 {
-	return npy_finish(b->npy, e);
+	for (size_t i = 0; i < b->file_count; i++)
+		if (npy_finish(b->files[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 static const struct form_row forms[FORM_COUNT] = {
@@ -57,6 +71,22 @@ form_media_type(enum form form)
 	return forms[form].media_type;
 }
 
+/* False: no memory. */
+static bool
+make_decoders(struct body *b, const struct body_options *options)
+{
+	if (options->form == FORM_JSON) {
+		b->scan = json_scan_new(options->slots, options->slot_count, options->bytes_max, options->memory);
+		return b->scan != NULL;
+	}
+	assert(options->file_count <= BODY_FILES_MAX);
+	b->file_count = options->file_count > 0 ? options->file_count : 1;
+	for (size_t i = 0; i < b->file_count; i++)
+		if ((b->files[i] = npy_new(options->bytes_max, options->memory)) == NULL)
+			return false;
+	return true;
+}
+
 struct body *
 body_new(const struct body_options *options)
 {
@@ -67,13 +97,9 @@ body_new(const struct body_options *options)
 	b->form = &forms[options->form];
 	b->bytes_max = options->bytes_max;
 	b->digest = options->digest;
-	if (options->form == FORM_NPY)
-		b->npy = npy_new(options->bytes_max, options->memory);
-	else
-		b->scan = json_scan_new(options->slots, options->slot_count, options->bytes_max, options->memory);
 	if (options->coding != CODING_IDENTITY)
 		b->decoder = coding_decoder_new(options->coding);
-	if ((b->scan != NULL || b->npy != NULL) && (b->decoder != NULL || options->coding == CODING_IDENTITY))
+	if (make_decoders(b, options) && (b->decoder != NULL || options->coding == CODING_IDENTITY))
 		return b;
 	body_free(b);
 	return NULL;
@@ -85,7 +111,8 @@ body_free(struct body *b)
 	if (b == NULL)
 		return;
 	json_scan_free(b->scan);
-	npy_free(b->npy);
+	for (size_t i = 0; i < b->file_count; i++)
+		npy_free(b->files[i]);
 	coding_decoder_free(b->decoder);
 	free(b);
 }
@@ -132,5 +159,5 @@ body_tensor(struct body *b, size_t slot)
 {
 	if (b->scan != NULL)
 		return json_scan_tensor(b->scan, slot);
-	return slot == 0 ? npy_tensor(b->npy) : NULL;
+	return slot < b->file_count ? npy_tensor(b->files[slot]) : NULL;
 }

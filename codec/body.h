@@ -31,7 +31,8 @@ struct body_options {
 	const struct json_slot
 	    *slots; /* where tensors stand in JSON (json_scan.h); .npy is the first slot's, of whatever datatype */
 	size_t slot_count;
-	size_t bytes_max; /* that it may have when its coding is undone, and that its tensors may take */
+	size_t file_count; /* of .npy: so many files, one after another, for the first slots; 0 stands for 1 */
+	size_t bytes_max;  /* that it may have when its coding is undone, and that its tensors may take */
 	struct budget_share
 	    *memory;           /* where the tensors' memory is asked for; the caller gives it back. NULL: it is not counted */
 	struct digest *digest; /* the bytes without the coding go there too; or NULL */

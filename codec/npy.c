@@ -183,19 +183,36 @@ npy_scatter(struct npy *n, const unsigned char *bytes, size_t len)
 		memcpy(n->cut, bytes + len - tail, tail);
 }
 
-static int
-npy_data(struct npy *n, const char *bytes, size_t len, struct err *e)
+/* Bytes of values, all of which there is room for. */
+static void
+npy_data(struct npy *n, const char *bytes, size_t len)
 {
-	if (len > n->size - n->taken)
-		return err_set_at(e, ERR_BAD_NPY, n->fed + n->size - n->taken, "there are bytes after the values");
 	if (len == 0)
-		return 0;
+		return;
 	if (n->scattered)
 		npy_scatter(n, (const unsigned char *)bytes, len);
 	else
 		memcpy((unsigned char *)n->tensor.values + n->taken, bytes, len);
 	n->taken += len;
 	n->fed += len;
+}
+
+int
+npy_take(struct npy *n, const char *bytes, size_t len, size_t *taken, struct err *e)
+{
+	size_t part;
+
+	for (*taken = 0; n->stage != NPY_DATA && *taken < len; *taken += part) {
+		part = npy_gather(n, bytes + *taken, len - *taken);
+		n->fed += part;
+		if (npy_advance(n, e) < 0)
+			return -1;
+	}
+	if (n->stage != NPY_DATA)
+		return 0;
+	part = len - *taken < n->size - n->taken ? len - *taken : n->size - n->taken;
+	npy_data(n, bytes + *taken, part);
+	*taken += part;
 	return 0;
 }
 
@@ -204,15 +221,9 @@ npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e)
 {
 	size_t taken;
 
-	while (n->stage != NPY_DATA && len > 0) {
-		taken = npy_gather(n, bytes, len);
-		n->fed += taken;
-		if (npy_advance(n, e) < 0)
-			return -1;
-		bytes += taken;
-		len -= taken;
-	}
-	return npy_data(n, bytes, len, e);
+	if (npy_take(n, bytes, len, &taken, e) < 0)
+		return -1;
+	return taken == len ? 0 : err_set_at(e, ERR_BAD_NPY, n->fed, "there are bytes after the values");
 }
 
 /* Turns the bytes of every value about. */

@@ -29,6 +29,9 @@ void npy_free(struct npy *n);
  */
 int npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e) MUST_CHECK;
 
+/* The same where something may follow the file: takes no more than belongs to it, and says how much that was. */
+int npy_take(struct npy *n, const char *bytes, size_t len, size_t *taken, struct err *e) MUST_CHECK;
+
 /* The file has ended: checks that it is whole. Errors as above. */
 int npy_finish(struct npy *n, struct err *e) MUST_CHECK;
 

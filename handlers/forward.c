@@ -227,9 +227,8 @@ forward_sample_scratch(const struct definition *d, struct norm_view view)
 	return definition_is_shaped(d) ? 0 : 2 * view.feature;
 }
 
-/* PyTorch's checks: an instance is one sample's channel; of groups it asks only that the whole batch is not one value each. */
-static int
-check_sample_values(const struct definition *d, struct norm_view view, struct err *e)
+int
+forward_check_values(const struct definition *d, struct norm_view view, struct err *e)
 {
 	if (d->kind == KIND_INSTANCE_NORM && view.inner < 2)
 		return refuse_few("instance", e);
@@ -249,7 +248,7 @@ forward_by_sample(
 
 	if (t->count == 0)
 		return 0;
-	if (check_sample_values(d, view, e) < 0)
+	if (forward_check_values(d, view, e) < 0)
 		return -1;
 	if (definition_is_shaped(d))
 		finite = normalize_rows(

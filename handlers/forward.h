@@ -57,6 +57,12 @@ bool forward_surely_finite(
     const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p);
 
 /*
+ * PyTorch's checks of a tensor that is not empty, for every kind but batch_norm: an instance must have two values; of groups it asks only that the
+ * whole batch has not one value each. too_few_values.
+ */
+int forward_check_values(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
+
+/*
  * Normalizes in place each sample by its own statistics (every kind but batch_norm). `scratch` has forward_sample_scratch() doubles. too_few_values where
  * PyTorch refuses too, non_finite_input as above.
  */

@@ -36,6 +36,9 @@ int statistics_merge_finish(struct request *rq, struct err *e);
 /* infer.c */
 int infer(struct request *rq, struct err *e);
 
+/* backward.c */
+int backward(struct request *rq, struct err *e);
+
 /* statistics.c */
 int statistics_get(struct request *rq, struct err *e);
 int statistics_put(struct request *rq, struct err *e);

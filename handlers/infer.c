@@ -45,8 +45,8 @@ infer(struct request *rq, struct err *e)
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", rq->layer,
 		    definition_kind_name(d));
-	result =
-	    definition_tracks(d) ? by_statistics(rq, t, view, p, inverse, e) : own_statistics_normalize(rq, d, t, view, p, e);
+	result = definition_tracks(d) ? by_statistics(rq, t, view, p, inverse, e) :
+					own_statistics_normalize(rq, d, t, view, p, false, e);
 	if (result < 0)
 		return -1;
 	reply_tensor(&rq->reply, t);

@@ -101,11 +101,13 @@ normalize_once(struct request *rq, struct err *e)
 	if (parse_definition(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
 	    forward_view(&d, d.num_features, t, &view, e) < 0)
 		return -1;
+	if (d.shuffle || d.renorm)
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");
 	count = definition_parameter_count(&d, view.feature);
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
 		return -1;
-	if (own_statistics_normalize(rq, &d, t, view, p, e) < 0)
+	if (own_statistics_normalize(rq, &d, t, view, p, true, e) < 0)
 		return -1;
 	reply_tensor(&rq->reply, t);
 	reply_end(&rq->reply);

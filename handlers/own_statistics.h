@@ -2,11 +2,13 @@
 #ifndef HANDLERS_OWN_STATISTICS_H
 #define HANDLERS_OWN_STATISTICS_H
 
-#include "handlers/forward.h"
-#include "handlers/request.h"
+#include "handlers/ghosts.h"
 
-/* Normalizes the tensor in place by the batch's, the sample's, the group's or the row's own moments, by the kind. */
+/*
+ * Normalizes the tensor in place by the batch's, the sample's, the group's or the row's own moments, by the kind; with `ghosts`, where the
+ * definition has virtual_batch_size, by those of each ghost batch.
+ */
 int own_statistics_normalize(struct request *rq, const struct definition *d, struct tensor *t, struct norm_view view,
-    struct scale_shift p, struct err *e) MUST_CHECK;
+    struct scale_shift p, bool ghosts, struct err *e) MUST_CHECK;
 
 #endif

@@ -72,6 +72,7 @@ request_body(struct request *rq, const char *bytes, size_t len)
 		    .coding = rq->coding,
 		    .slots = route->slots,
 		    .slot_count = route->slot_count,
+		    .file_count = route->npy_files,
 		    .bytes_max = rq->body_max_bytes,
 		    .memory = &rq->body_memory,
 		    .digest = rq->digest });
@@ -112,6 +113,7 @@ fail(struct request *rq)
 	buf_clear(&rq->reply.head);
 	buf_clear(&rq->reply.tail);
 	rq->reply.tensor = NULL;
+	rq->reply.more_count = 0;
 	return REQUEST_DONE;
 }
 

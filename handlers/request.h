@@ -34,9 +34,9 @@ struct route {
 	const struct json_slot *slots; /* where tensors stand in its body */
 	size_t slot_count;
 	enum { BODY_NONE, BODY_NEEDED } body;
-	bool takes_npy;   /* its body may be a tensor alone, and its answer too: FORM_NPY */
-	bool needs_layer; /* the layer's state is there before `start` */
-	bool takes_key;   /* an Idempotency-Key guards what it changes */
+	unsigned npy_files; /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
+	bool needs_layer;   /* the layer's state is there before `start` */
+	bool takes_key;     /* an Idempotency-Key guards what it changes */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
@@ -55,6 +55,8 @@ struct reply {
 	struct buf head;
 	const struct tensor *tensor;
 	struct buf tail;
+	const struct tensor *more[2]; /* whose text is in the tail, and which in another form follow the tensor */
+	unsigned more_count;
 	bool has_count; /* Normd-Num-Batches-Tracked */
 	uint64_t num_batches_tracked;
 	bool has_seed; /* Normd-Seed */

@@ -10,9 +10,11 @@
 static const char *const page_query[] = { "limit", "after", NULL };
 static const char *const train_query[] = { "output", "seed", NULL };
 static const char *const infer_query[] = { "inverse", NULL };
+static const char *const backward_query[] = { "mode", "seed", NULL };
 static const char *const normalize_query[] = { "definition", NULL };
 
 static const struct json_slot tensor_slots[] = { { "", DATATYPE_FP32 } };
+static const struct json_slot backward_slots[] = { { "input", DATATYPE_FP32 }, { "grad_output", DATATYPE_FP32 } };
 static const struct json_slot statistics_slots[] = { { "running_mean", DATATYPE_FP64 }, { "running_var", DATATYPE_FP64 } };
 static const struct json_slot moments_slots[] = { { "mean", DATATYPE_FP64 }, { "var", DATATYPE_FP64 } };
 static const struct json_slot parameters_slots[] = { { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
@@ -32,7 +34,7 @@ const struct route routes[] = {
 	    .path = LAYER "/train",
 	    .query = train_query,
 	    .body = BODY_NEEDED,
-	    .takes_npy = true,
+	    .npy_files = 1,
 	    SLOTS(tensor_slots),
 	    .needs_layer = true,
 	    .takes_key = true,
@@ -43,10 +45,18 @@ const struct route routes[] = {
 	    .path = LAYER "/infer",
 	    .query = infer_query,
 	    .body = BODY_NEEDED,
-	    .takes_npy = true,
+	    .npy_files = 1,
 	    SLOTS(tensor_slots),
 	    .needs_layer = true,
 	    .start = infer },
+	{ .method = "POST",
+	    .path = LAYER "/backward",
+	    .query = backward_query,
+	    .body = BODY_NEEDED,
+	    .npy_files = 2,
+	    SLOTS(backward_slots),
+	    .needs_layer = true,
+	    .start = backward },
 	{ .method = "GET", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_get },
 	{ .method = "PUT",
 	    .path = LAYER "/statistics",
@@ -81,7 +91,7 @@ const struct route routes[] = {
 	    .path = "/v1/normalize",
 	    .query = normalize_query,
 	    .body = BODY_NEEDED,
-	    .takes_npy = true,
+	    .npy_files = 1,
 	    SLOTS(normalize_slots),
 	    .start = normalize_once },
 };

@@ -50,24 +50,14 @@ own_seed(struct request *rq, uint64_t *seed, struct err *e)
 	return 0;
 }
 
-/* `seed` in the query or the body. */
 static int
 choose_seed(struct request *rq, const struct cJSON *body, struct training *t, struct err *e)
 {
-	const struct cJSON *member = envelope_get(body, "seed");
-	const char *text = request_query(rq, "seed");
-	bool good = true;
+	bool given;
 
-	if (text != NULL && member != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" stands in the query and in the body");
-	t->has_seed = text != NULL || member != NULL;
-	if (text != NULL)
-		good = request_parse_uint(text, &t->seed) == 0;
-	else if (member != NULL)
-		good = envelope_type(member) == ENVELOPE_NUMBER && envelope_uint64(member, &t->seed) == 0;
-	if (!good)
-		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" must be a whole number from 0 to 2^64 - 1");
-	return t->has_seed || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
+	if (ghosts_seed(rq, body, &t->seed, &given, e) < 0)
+		return -1;
+	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
 }
 
 static void
@@ -145,7 +135,7 @@ train_kind(struct request *rq, struct training *t, struct err *e)
 		return train_batch_norm(rq, t, e);
 	if (definition_tracks(rq->definition))
 		return train_instance_norm(rq, t, e);
-	return own_statistics_normalize(rq, rq->definition, t->tensor, t->view, t->parameters, e);
+	return own_statistics_normalize(rq, rq->definition, t->tensor, t->view, t->parameters, true, e);
 }
 
 int

@@ -2,15 +2,7 @@
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H
 
-#include "handlers/forward.h"
-#include "handlers/request.h"
-
-/* The samples of a batch in the pieces of which each is normalized by its own moments; a whole batch is one piece. */
-struct ghosts {
-	size_t samples;
-	size_t each;  /* samples of every piece but the last, which may be smaller */
-	size_t count; /* pieces; 0 where there are no samples */
-};
+#include "handlers/ghosts.h"
 
 struct training {
 	struct tensor *tensor;
@@ -19,24 +11,16 @@ struct training {
 	bool output;     /* the caller wants the tensor back */
 	bool normalized; /* it is there */
 	struct err err;  /* what went wrong meanwhile; never for a batch that is surely finite */
+	uint64_t seed;   /* of the shuffle */
 
 	/* Of every piece: its update, its moments. */
 	struct ghosts ghosts;
 	struct update *updates;
 	double *mean, *var; /* ghosts.count * view.feature doubles each */
 
-	/* Shuffling. */
-	uint64_t seed;
-	bool has_seed; /* the caller named it */
-	size_t *order; /* NULL: not shuffled */
-	void *sample;  /* room for one */
-
 	double *rstd;          /* scratch for view.feature doubles */
 	double *weight, *bias; /* scratch for what renormalization makes of the parameters; NULL without it */
 };
-
-/* How `samples` are cut: as torch.chunk does, into as many pieces of at most `each` (0: all) as it takes, at least `count_min`. */
-struct ghosts ghosts_cut(size_t samples, size_t each, size_t count_min);
 
 /* An update of this layer by moments of `count` values each. */
 struct update training_update(const struct request *rq, size_t features, size_t count, const double *mean, const double *var);

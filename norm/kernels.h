@@ -18,7 +18,21 @@ struct identity {
 	double bias[COLUMNS_MAX];
 };
 
-/* The loops for one type of element: of moments(), mean_squares(), normalize_by_feature(), one row of normalize_rows(), normalize_clip(). */
+static inline void
+identity_init(struct identity *id)
+{
+	size_t i;
+
+	for (i = 0; i < COLUMNS_MAX; i++) {
+		id->weight[i] = 1;
+		id->bias[i] = 0;
+	}
+}
+
+/*
+ * The loops for one type of element: of moments(), mean_squares(), normalize_by_feature(), one row of normalize_rows(), normalize_clip(); and of the
+ * backward pass: the sums, the gradients from them, one row of backward_rows(), backward_clip().
+ */
 struct kernels_of_real {
 	void (*moments)(const void *x, struct norm_view view, double *mean, double *var);
 	void (*squares)(const void *x, struct norm_view view, double *square);
@@ -27,6 +41,13 @@ struct kernels_of_real {
 	bool (*row)(void *x, size_t size, double mean, double rstd, const double *weight, const double *bias,
 	    const struct identity *identity);
 	void (*clip)(void *x, size_t count, double limit);
+	void (*gradients)(
+	    const void *x, const void *g, struct norm_view view, const double *mean, double *sum, double *product);
+	bool (*backward)(const void *x, void *g, struct norm_view view, const double *mean, const double *by_g,
+	    const double *by_x, const double *constant);
+	bool (*row_backward)(const void *x, void *g, size_t size, bool centered, double mean, double rstd, const double *weight,
+	    const struct identity *identity, double *grad_weight, double *grad_bias);
+	void (*clip_backward)(void *g, const void *y, size_t count, double limit);
 };
 
 struct kernels {

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "norm/backward_terms.h"
 #include "norm/columns.h"
 #include "norm/element.h"
 #include "norm/kernels.h"
@@ -16,6 +17,7 @@
 #include "norm/moments_direct.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/backward_body.h"
 #undef NAME
 #undef BITS
 #undef REAL
@@ -26,6 +28,7 @@
 #include "norm/moments_wide.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/backward_body.h"
 #undef NAME
 #undef BITS
 #undef REAL
@@ -36,6 +39,7 @@
 #include "norm/moments_wide.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/backward_body.h"
 #undef NAME
 #undef BITS
 #undef REAL
@@ -46,6 +50,7 @@
 #include "norm/moments_direct.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/backward_body.h"
 #undef NAME
 #undef BITS
 #undef REAL
@@ -53,9 +58,9 @@
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
 	.of = {
-		[NORM_FLOAT] = { moments_float, squares_float, by_feature_float, row_float, clip_float },
-		[NORM_DOUBLE] = { moments_double, squares_double, by_feature_double, row_double, clip_double },
-		[NORM_HALF] = { moments_half, squares_half, by_feature_half, row_half, clip_half },
-		[NORM_BFLOAT] = { moments_bfloat, squares_bfloat, by_feature_bfloat, row_bfloat, clip_bfloat },
+		[NORM_FLOAT] = { moments_float, squares_float, by_feature_float, row_float, clip_float, gradients_float, backward_float, row_backward_float, clip_backward_float },
+		[NORM_DOUBLE] = { moments_double, squares_double, by_feature_double, row_double, clip_double, gradients_double, backward_double, row_backward_double, clip_backward_double },
+		[NORM_HALF] = { moments_half, squares_half, by_feature_half, row_half, clip_half, gradients_half, backward_half, row_backward_half, clip_backward_half },
+		[NORM_BFLOAT] = { moments_bfloat, squares_bfloat, by_feature_bfloat, row_bfloat, clip_bfloat, gradients_bfloat, backward_bfloat, row_backward_bfloat, clip_backward_bfloat },
 	},
 };

@@ -9,17 +9,6 @@
 #define ROWS_MAX ((size_t)64)
 #define ROWS_ELEMENTS ((size_t)4096)
 
-static void
-identity_init(struct identity *id)
-{
-	size_t i;
-
-	for (i = 0; i < COLUMNS_MAX; i++) {
-		id->weight[i] = 1;
-		id->bias[i] = 0;
-	}
-}
-
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 {
@@ -63,9 +52,9 @@ all_finite(const double *var, size_t n)
 	return finite;
 }
 
-/* Each group's number for each of its channels; from the end, since both are the same array. */
-static void
-spread_groups(double *value, size_t groups, size_t channels)
+/* From the end, since both are the same array. */
+void
+normalize_spread(double *value, size_t groups, size_t channels)
 {
 	const size_t in_group = channels / groups;
 	size_t c;
@@ -91,8 +80,8 @@ normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t gro
 		kernels->moments(at, grouped, mean, rstd);
 		finite &= all_finite(rstd, groups);
 		normalize_rstd(rstd, eps, groups, rstd);
-		spread_groups(mean, groups, view.feature);
-		spread_groups(rstd, groups, view.feature);
+		normalize_spread(mean, groups, view.feature);
+		normalize_spread(rstd, groups, view.feature);
 		finite &= kernels->by_feature(at, sample, mean, rstd, weight, bias);
 	}
 	return finite;

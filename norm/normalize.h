@@ -45,6 +45,9 @@ bool normalize_by_sample(enum norm_real real, void *x, struct norm_view view, co
 bool normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
     const double *bias, double *scratch);
 
+/* Gives each channel its group's number, in place: value[c] = value[c / (channels / groups)] for the `groups` first ones. */
+void normalize_spread(double *value, size_t groups, size_t channels);
+
 /*
  * Layer normalization (Ba, Kiros, Hinton 2016): each of `rows` rows of `size` elements is normalized by its own mean and
  * biased variance, then scaled and shifted per position: y[r][i] = (x[r][i] - mean_r) / sqrt(var_r + eps) * weight[i] + bias[i].

@@ -106,10 +106,11 @@ make_stream(struct answer *a)
 static struct MHD_Response *
 make_pieces(struct answer *a)
 {
-	const struct MHD_IoVec pieces[] = { { a->head.bytes, a->head.len }, { a->values.bytes, a->values.len } };
+	const struct MHD_IoVec pieces[] = { { a->head.bytes, a->head.len }, { a->values.bytes, a->values.len },
+		{ a->tail.bytes, a->tail.len } };
 
-	a->sent = a->head.len + a->values.len;
-	return MHD_create_response_from_iovec(pieces, 2, NULL, NULL);
+	a->sent = a->head.len + a->values.len + a->tail.len;
+	return MHD_create_response_from_iovec(pieces, 3, NULL, NULL);
 }
 
 static struct MHD_Response *
@@ -220,6 +221,31 @@ lay_out_json(struct answer *a, const struct reply *reply)
 	a->text = reply->tensor;
 }
 
+/* Further files, after the first tensor's. */
+static int
+add_files(struct answer *a, struct request *rq)
+{
+	const struct reply *reply = &rq->reply;
+	char *room, *end;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < reply->more_count; i++)
+		bytes += NPY_HEADER_MAX + reply->more[i]->count * datatype_size(reply->more[i]->datatype);
+	room = end = arena_alloc(&rq->arena, bytes);
+	if (room == NULL)
+		return -1;
+	for (unsigned i = 0; i < reply->more_count; i++) {
+		const struct tensor *t = reply->more[i];
+
+		end += npy_header_format(t, end);
+		if (t->count > 0)
+			memcpy(end, t->values, t->count * datatype_size(t->datatype));
+		end += t->count * datatype_size(t->datatype);
+	}
+	a->tail = (struct answer_piece){ room, (size_t)(end - room), 0 };
+	return 0;
+}
+
 /* A reply as .npy; one without a tensor says all it has to say in its headers. */
 static int
 lay_out_npy(struct answer *a, struct request *rq)
@@ -236,7 +262,7 @@ lay_out_npy(struct answer *a, struct request *rq)
 		return -1;
 	a->head = (struct answer_piece){ header, npy_header_format(t, header), 0 };
 	a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
-	return 0;
+	return rq->reply.more_count > 0 ? add_files(a, rq) : 0;
 }
 
 static struct MHD_Response *
@@ -262,7 +288,7 @@ make_reply(struct answer *a, struct request *rq, const struct answer_wishes *wis
 	if (a->text != NULL ? values <= WHOLE_VALUES_MAX : expected <= WHOLE_BYTES_MAX)
 		response = make_whole(a, expected);
 	else
-		response = a->text == NULL && a->tail.len == 0 && !coded ? make_pieces(a) : make_stream(a);
+		response = a->text == NULL && !coded ? make_pieces(a) : make_stream(a);
 	if (response != NULL)
 		add_reply_headers(response, &rq->reply, rq->answer_form, wishes, coded);
 	return response;

@@ -142,10 +142,10 @@ check_body_headers(struct exchange *x, struct err *e)
 		return refuse_large(x, e);
 	if (rq->route->body == BODY_NONE)
 		return 0;
-	if (negotiate_form(type, &rq->form) < 0 || (rq->form == FORM_NPY && !rq->route->takes_npy))
+	if (negotiate_form(type, &rq->form) < 0 || (rq->form == FORM_NPY && rq->route->npy_files == 0))
 		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this call takes %s%s%s", type,
-		    form_media_type(FORM_JSON), rq->route->takes_npy ? " and " : "",
-		    rq->route->takes_npy ? form_media_type(FORM_NPY) : "");
+		    form_media_type(FORM_JSON), rq->route->npy_files > 0 ? " and " : "",
+		    rq->route->npy_files > 0 ? form_media_type(FORM_NPY) : "");
 	if (negotiate_coding(encoding, &rq->coding) < 0)
 		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
 		    "the body's Content-Encoding is %.80s; gzip and deflate are taken", encoding);
@@ -157,7 +157,7 @@ static int
 check_wishes(struct exchange *x, struct err *e)
 {
 	struct request *rq = &x->request;
-	bool npy = rq->route->takes_npy;
+	bool npy = rq->route->npy_files > 0;
 
 	if (negotiate_answer_form(header(x, MHD_HTTP_HEADER_ACCEPT), npy, rq->form, &rq->answer_form) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),

@@ -1,0 +1,302 @@
+/*
+ * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode "train" they flow
+ * through the moments of the input, as after train; in mode "infer" the running statistics are constants. Changes nothing.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/ghosts.h"
+#include "handlers/handlers.h"
+#include "handlers/reply.h"
+#include "norm/backward.h"
+#include "norm/normalize.h"
+#include "norm/renorm.h"
+
+static const char *const members[] = { "input", "grad_output", "mode", "seed", NULL };
+
+/* The slots of this route, in routes.c's order. */
+enum { SLOT_INPUT, SLOT_GRADIENT };
+
+struct backward {
+	struct tensor *x, *g;
+	struct norm_view view;
+	struct scale_shift parameters;
+	bool train;
+	uint64_t seed;
+	double *weight, *bias;    /* the gradients by them, definition_parameter_count values each */
+	struct tensor tensors[2]; /* the same as tensors, for the answer */
+};
+
+/* Numbers for each channel, of one piece of the batch. */
+struct channels {
+	double *mean, *rstd;
+	double *weight, *bias;     /* gradients */
+	double *r, *d;             /* of renormalization, */
+	double *r_weight, *d_bias; /* and what they make of weight and bias */
+	double *scratch;           /* 3 for each channel */
+};
+
+static int
+choose_mode(const struct request *rq, const struct cJSON *body, bool *train, struct err *e)
+{
+	const struct cJSON *member = envelope_get(body, "mode");
+	const char *text = request_query(rq, "mode");
+
+	if (text != NULL && member != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" stands in the query and in the body");
+	if (member != NULL)
+		text = envelope_type(member) == ENVELOPE_STRING ? envelope_string(member) : "";
+	*train = text == NULL || strcmp(text, "train") == 0;
+	if (!*train && strcmp(text, "infer") != 0)
+		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\"");
+	return 0;
+}
+
+/* What was shuffled by a seed in training goes back by the same. */
+static int
+choose_seed(const struct request *rq, const struct cJSON *body, struct backward *w, struct err *e)
+{
+	bool given;
+
+	if (ghosts_seed(rq, body, &w->seed, &given, e) < 0)
+		return -1;
+	if (!given && rq->definition->shuffle && w->train)
+		return err_set(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
+	return 0;
+}
+
+/* The gradient is of the output, which has the input's shape and datatype. */
+static int
+check_gradient(const struct backward *w, struct err *e)
+{
+	const struct tensor *x = w->x, *g = w->g;
+
+	if (g->datatype != x->datatype)
+		return err_set(e, ERR_BAD_TENSOR, "\"grad_output\" is %s and \"input\" is %s: they must be of one datatype",
+		    datatype_name(g->datatype), datatype_name(x->datatype));
+	if (g->rank == x->rank && memcmp(g->shape, x->shape, x->rank * sizeof(x->shape[0])) == 0)
+		return 0;
+	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"grad_output\" must have the shape of \"input\"");
+	tensor_shape_text(x->shape, x->rank, e->expected, sizeof(e->expected));
+	tensor_shape_text(g->shape, g->rank, e->actual, sizeof(e->actual));
+	return -1;
+}
+
+/* The gradient is 0 where the output was clipped, which a second forward pass, without clipping, tells. */
+static int
+clip(struct request *rq, const struct definition *d, struct tensor *x, struct norm_view view, struct scale_shift p,
+    const double *mean, const double *var, double *scratch, struct tensor *g, struct err *e)
+{
+	const size_t bytes = x->count * datatype_size(x->datatype);
+	struct definition unclipped = *d;
+	struct tensor y = *x;
+	int result;
+
+	if (d->clip == 0)
+		return 0;
+	if (!budget_take(&rq->memory, bytes))
+		return err_set_budget(e);
+	unclipped.clip = 0;
+	y.values = malloc(bytes);
+	if (y.values == NULL)
+		return err_set_memory(e);
+	memcpy(y.values, x->values, bytes);
+	result = mean != NULL ? forward_by_statistics(&unclipped, &y, view, mean, var, p, scratch, e) :
+				forward_by_sample(&unclipped, &y, view, p, scratch, e);
+	if (result == 0)
+		backward_clip(forward_real(g->datatype), g->values, y.values, y.count, d->clip);
+	free(y.values);
+	return result;
+}
+
+static int
+refuse_result(struct err *e)
+{
+	return err_set(
+	    e, ERR_NON_FINITE_INPUT, "a gradient is not finite: the input or \"grad_output\" is not, or it overflows");
+}
+
+static int
+allocate_channels(struct request *rq, size_t n, struct channels *c, struct err *e)
+{
+	double **const arrays[] = { &c->mean, &c->rstd, &c->weight, &c->bias, &c->r, &c->d, &c->r_weight, &c->d_bias };
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		if (request_doubles(rq, n, arrays[i], e) < 0)
+			return -1;
+	return request_doubles(rq, 3 * n, &c->scratch, e);
+}
+
+/*
+ * By numbers for each channel: batch_norm, and the running statistics of either kind. c->rstd comes as the variance. Adds to the
+ * gradients by weight and bias. To the gradient the r and d of renormalization are constants.
+ */
+static int
+by_channels(struct request *rq, struct backward *w, struct tensor *x, struct tensor *g, struct norm_view view, bool own,
+    struct channels *c, struct err *e)
+{
+	const struct definition *d = rq->definition;
+	const struct statistics *s = &rq->state->statistics;
+	const bool renorm = own && d->renorm;
+	struct scale_shift p = w->parameters;
+
+	if (renorm) {
+		const struct renorm_limits limits = { .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max };
+
+		renorm_correct(&limits, view.feature, c->mean, c->rstd, s->mean, s->var, NULL, NULL, c->r, c->d);
+		renorm_correct(
+		    &limits, view.feature, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
+		p = (struct scale_shift){ c->r_weight, c->d_bias };
+	}
+	if (clip(rq, d, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0)
+		return -1;
+	normalize_rstd(c->rstd, d->eps, view.feature, c->rstd);
+	if (!backward_by_feature(forward_real(x->datatype), x->values, g->values, view, own, c->mean, c->rstd, p.weight,
+		c->weight, c->bias, c->scratch))
+		return refuse_result(e);
+	for (size_t f = 0; f < view.feature; f++) {
+		w->weight[f] += renorm ? c->weight[f] * c->r[f] + c->bias[f] * c->d[f] : c->weight[f];
+		w->bias[f] += c->bias[f];
+	}
+	return 0;
+}
+
+/* In inference: by the running statistics. */
+static int
+by_running(struct request *rq, struct backward *w, struct channels *c, struct err *e)
+{
+	const struct statistics *s = &rq->state->statistics;
+
+	if (s->mean == NULL)
+		return err_set(e, ERR_NOT_TRAINED,
+		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
+	memcpy(c->mean, s->mean, w->view.feature * sizeof(*c->mean));
+	memcpy(c->rstd, s->var, w->view.feature * sizeof(*c->rstd));
+	return by_channels(rq, w, w->x, w->g, w->view, false, c, e);
+}
+
+/* By the moments of each piece of the batch. */
+static int
+by_batch(struct request *rq, struct backward *w, struct channels *c, struct err *e)
+{
+	struct ghosts ghosts = ghosts_cut(1, 0, 1);
+	int result = 0;
+
+	if (w->train && ghosts_init(rq, rq->definition, w->x, w->seed, &ghosts, e) < 0)
+		return -1;
+	ghosts_shuffle(&ghosts, w->x);
+	ghosts_shuffle(&ghosts, w->g);
+	for (size_t i = 0; i < ghosts.count && result == 0; i++) {
+		struct norm_view view;
+		struct tensor x = ghosts_piece(&ghosts, w->x, w->view, i, &view);
+		struct tensor g = ghosts_piece(&ghosts, w->g, w->view, i, &view);
+
+		result = forward_moments(&x, view, c->mean, c->rstd, e);
+		if (result == 0)
+			result = by_channels(rq, w, &x, &g, view, true, c, e);
+	}
+	ghosts_unshuffle(&ghosts, w->g);
+	return result;
+}
+
+/* By each sample's own moments: every other kind. */
+static int
+by_sample(struct request *rq, struct backward *w, struct err *e)
+{
+	const struct definition *d = rq->definition;
+	const enum norm_real real = forward_real(w->x->datatype);
+	const bool shaped = definition_is_shaped(d);
+	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : w->view.feature;
+	const double eps = forward_eps(d, w->x->datatype);
+	double *scratch;
+	bool finite;
+
+	if (forward_check_values(d, w->view, e) < 0 ||
+	    request_doubles(rq, shaped ? 4 * w->view.inner : 9 * w->view.feature, &scratch, e) < 0 ||
+	    clip(rq, d, w->x, w->view, w->parameters, NULL, NULL, scratch, w->g, e) < 0)
+		return -1;
+	if (shaped)
+		finite = backward_rows(real, w->x->values, w->g->values, w->view.feature, w->view.inner,
+		    d->kind == KIND_LAYER_NORM, eps, w->parameters.weight, w->weight, w->bias, scratch);
+	else
+		finite = backward_groups(
+		    real, w->x->values, w->g->values, w->view, groups, eps, w->parameters.weight, w->weight, w->bias, scratch);
+	return finite ? 0 : refuse_result(e);
+}
+
+static int
+compute(struct request *rq, struct backward *w, struct err *e)
+{
+	const struct definition *d = rq->definition;
+	const bool running = !w->train && definition_tracks(d);
+	struct channels c;
+
+	if (!running && d->kind != KIND_BATCH_NORM)
+		return by_sample(rq, w, e);
+	if (allocate_channels(rq, w->view.feature, &c, e) < 0)
+		return -1;
+	return running ? by_running(rq, w, &c, e) : by_batch(rq, w, &c, e);
+}
+
+static int
+check_finite(const double *gradient, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(gradient[i]))
+			return refuse_result(e);
+	return 0;
+}
+
+/* The gradient by a parameter as a tensor of the parameter's shape. */
+static void
+as_tensor(const struct request *rq, double *values, size_t n, struct tensor *out)
+{
+	const struct definition *d = rq->definition;
+
+	*out = (struct tensor){ .datatype = DATATYPE_FP64, .rank = 1, .shape = { n }, .count = n, .values = values };
+	if (definition_is_shaped(d)) {
+		out->rank = d->normalized_rank;
+		memcpy(out->shape, d->normalized_shape, sizeof(out->shape));
+	}
+}
+
+static int
+answer(struct request *rq, struct backward *w, size_t n, struct err *e)
+{
+	const struct definition *d = rq->definition;
+
+	if ((d->affine && check_finite(w->weight, n, e) < 0) || (d->bias && check_finite(w->bias, n, e) < 0))
+		return -1;
+	as_tensor(rq, w->weight, n, &w->tensors[0]);
+	as_tensor(rq, w->bias, n, &w->tensors[1]);
+	reply_named_tensor(&rq->reply, "grad_input", w->g);
+	reply_more(&rq->reply, "grad_weight", d->affine ? &w->tensors[0] : NULL);
+	reply_more(&rq->reply, "grad_bias", d->bias ? &w->tensors[1] : NULL);
+	reply_end(&rq->reply);
+	reply_revision(&rq->reply, rq->state->revision);
+	return 0;
+}
+
+int
+backward(struct request *rq, struct err *e)
+{
+	struct backward *w = arena_alloc(&rq->arena, sizeof(*w));
+	const struct cJSON *body;
+	size_t n;
+
+	if (w == NULL)
+		return err_set_memory(e);
+	w->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
+	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||
+	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
+	    request_tensor(rq, SLOT_GRADIENT, "grad_output", &w->g, e) < 0 || request_check_answer(rq, w->g, e) < 0 ||
+	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 || check_gradient(w, e) < 0)
+		return -1;
+	n = definition_parameter_count(rq->definition, w->view.feature);
+	if (request_doubles(rq, n, &w->weight, e) < 0 || request_doubles(rq, n, &w->bias, e) < 0)
+		return -1;
+	if (w->x->count > 0 && compute(rq, w, e) < 0)
+		return -1;
+	return answer(rq, w, n, e);
+}

@@ -1,0 +1,90 @@
+#include "handlers/ghosts.h"
+
+#include "norm/shuffle.h"
+
+struct ghosts
+ghosts_cut(size_t samples, size_t each, size_t count_min)
+{
+	struct ghosts g = { .samples = samples };
+	size_t count = each == 0 ? 1 : samples / each + (samples % each != 0);
+
+	if (samples == 0)
+		return g;
+	if (count < count_min)
+		count = count_min < samples ? count_min : samples;
+	g.each = samples / count + (samples % count != 0);
+	g.count = samples / g.each + (samples % g.each != 0);
+	return g;
+}
+
+static size_t
+sample_bytes(const struct ghosts *g, const struct tensor *t)
+{
+	return t->count / g->samples * datatype_size(t->datatype);
+}
+
+int
+ghosts_init(
+    struct request *rq, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g, struct err *e)
+{
+	const bool whole = d->virtual_batch_size == 0 && !d->shuffle;
+
+	if (!whole && (d->channel_axis == 0 || d->channel_axis + (int)t->rank == 0))
+		return err_set(e, ERR_SHAPE_MISMATCH,
+		    "ghost batches are cut along dimension 0, which holds the channels here (channel_axis %d)",
+		    d->channel_axis);
+	*g = ghosts_cut(whole ? 1 : t->shape[0], d->virtual_batch_size, d->shuffle ? 2 : 1);
+	if (!d->shuffle)
+		return 0;
+	g->order = arena_array(&rq->arena, g->samples, sizeof(*g->order));
+	g->scratch = arena_alloc(&rq->arena, sample_bytes(g, t));
+	if (g->order == NULL || g->scratch == NULL)
+		return err_set_memory(e);
+	shuffle_order(seed, g->samples, g->order);
+	return 0;
+}
+
+void
+ghosts_shuffle(const struct ghosts *g, struct tensor *t)
+{
+	if (g->order != NULL)
+		shuffle_samples(t->values, g->samples, sample_bytes(g, t), g->order, g->scratch);
+}
+
+void
+ghosts_unshuffle(const struct ghosts *g, struct tensor *t)
+{
+	if (g->order != NULL)
+		shuffle_undo(t->values, g->samples, sample_bytes(g, t), g->order, g->scratch);
+}
+
+struct tensor
+ghosts_piece(const struct ghosts *g, const struct tensor *t, struct norm_view view, size_t i, struct norm_view *piece_view)
+{
+	const size_t samples = i + 1 < g->count ? g->each : g->samples - i * g->each;
+	const size_t outer = view.outer / g->samples; /* of a sample */
+	const size_t values = view.feature * view.inner;
+	struct tensor piece = *t;
+
+	*piece_view = (struct norm_view){ samples * outer, view.feature, view.inner };
+	piece.values = (unsigned char *)t->values + i * g->each * outer * values * datatype_size(t->datatype);
+	piece.count = norm_view_count(*piece_view) * view.feature;
+	return piece;
+}
+
+int
+ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e)
+{
+	const struct cJSON *member = envelope_get(body, "seed");
+	const char *text = request_query(rq, "seed");
+	bool good = true;
+
+	if (text != NULL && member != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" stands in the query and in the body");
+	*given = text != NULL || member != NULL;
+	if (text != NULL)
+		good = request_parse_uint(text, seed) == 0;
+	else if (member != NULL)
+		good = envelope_type(member) == ENVELOPE_NUMBER && envelope_uint64(member, seed) == 0;
+	return good ? 0 : err_set(e, ERR_BAD_PARAMETER, "\"seed\" must be a whole number from 0 to 2^64 - 1");
+}

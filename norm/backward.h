@@ -1,0 +1,50 @@
+/*
+ * The backward pass: from the gradient of the loss by y to those by x, weight and bias (docs/MATH.md, equations 20 to 23). Moments are
+ * measured again from x: nothing is kept between the passes.
+ *
+ * Throughout: `x` is what went into the forward pass; `g` holds the gradient by y and afterwards, in place, the one by x; both are of type
+ * `real`. All is computed in double and rounded to the element type once. `weight` is NULL for ones. The return value says whether
+ * every element of the gradient by x is finite; whether those of weight and bias are is the caller's to see. An x or g that is
+ * not finite shows there.
+ */
+#ifndef NORM_BACKWARD_H
+#define NORM_BACKWARD_H
+
+#include <stdbool.h>
+
+#include "norm/view.h"
+
+/*
+ * y = (x - mean[f]) * rstd[f] * weight[f] + bias[f], of a view (outer, feature, inner).
+ *
+ *   in   own    whether mean and rstd are the moments of this very x, so that the gradient flows through them (training), or
+ *               constants (inference)
+ *   out  grad_weight, grad_bias   view.feature doubles: sum g (x - mean) rstd, sum g
+ *   scratch      3 * view.feature doubles
+ */
+bool backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, bool own, const double *mean,
+    const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+
+/*
+ * Group normalization, of which instance normalization is the case of as many groups as channels: the view is (samples, channels, positions),
+ * as for normalize_groups.
+ *
+ *   out  grad_weight, grad_bias   view.feature doubles
+ *   scratch      9 * view.feature doubles
+ */
+bool backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
+    const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+
+/*
+ * Layer normalization, and without `centered` RMS normalization: `rows` rows of `size` elements, weight and bias per position.
+ *
+ *   out  grad_weight, grad_bias   `size` doubles
+ *   scratch      4 * size doubles
+ */
+bool backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
+    const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+
+/* Where |y| > limit the output was clipped, and nothing flows back: g becomes 0 there. `count` elements each. */
+void backward_clip(enum norm_real real, void *g, const void *y, size_t count, double limit);
+
+#endif

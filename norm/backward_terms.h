@@ -1,0 +1,31 @@
+/*
+ * The gradient by x is linear in that by y and in x itself, with the same three numbers for all values that share their moments
+ * (docs/MATH.md, equation 21). Private to norm/.
+ */
+#ifndef NORM_BACKWARD_TERMS_H
+#define NORM_BACKWARD_TERMS_H
+
+/* dx = by_g g + by_x (x - mean) + constant. */
+struct backward_terms {
+	double by_g;
+	double by_x;
+	double constant;
+};
+
+/*
+ * For `n` values that share mean and rstd: `sum` is the sum of h, `product` that of h (x - mean), where h is g times its weight as far as the
+ * weights differ among them; `weight` is what they share of it.
+ */
+static inline struct backward_terms
+backward_terms_of(double weight, double rstd, double n, double sum, double product)
+{
+	const double scale = weight * rstd;
+
+	return (struct backward_terms){
+		.by_g = scale,
+		.by_x = -(scale * (product * rstd) * rstd) / n,
+		.constant = -(scale * sum) / n,
+	};
+}
+
+#endif
