@@ -13,10 +13,10 @@
 #include "codec/excerpt.h"
 
 int
-json_array_begin(struct json_array *a, const char *name, const struct json_shape *given, const struct json_values *values,
-    uint64_t at, struct err *e)
+json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
+    const struct json_values *values, uint64_t at, struct err *e)
 {
-	*a = (struct json_array){ .values = *values, .state = JSON_ARRAY_ELEMENT };
+	*a = (struct json_array){ .values = *values, .state = JSON_ARRAY_ELEMENT, .booleans = booleans };
 	json_nesting_begin(&a->nesting, name, given);
 	buf_init(&a->partial, 2 * JSON_PIECE_MAX + 1);
 	return given->rank > 0 ? json_values_reserve(&a->values, given->count, at, e) : 0;
@@ -184,6 +184,35 @@ array_gather(struct json_array *a, struct json_input *in, struct err *e)
 	return array_gathered(a, e);
 }
 
+/* Goes on with true or false, whose rest may come in another piece. */
+static int
+array_word(struct json_array *a, struct json_input *in, struct err *e)
+{
+	char text[EXCERPT_BYTES];
+
+	for (; *a->word != '\0' && in->p < in->end; a->word++, in->p++)
+		if (*in->p != *a->word)
+			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p), "%s: expected the rest of true or false, not %s",
+			    a->nesting.name, excerpt_byte(*in->p, text));
+	if (*a->word != '\0')
+		return 0;
+	json_values_append(&a->values, a->word_value);
+	json_nesting_add(&a->nesting, 1);
+	a->state = JSON_ARRAY_COMMA;
+	return 0;
+}
+
+static int
+array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
+{
+	if (array_expect_value(a, at, e) < 0)
+		return -1;
+	a->word = c == 't' ? "true" : "false";
+	a->word_value = c == 't';
+	a->state = JSON_ARRAY_WORD;
+	return 0;
+}
+
 /* A byte that cannot stand where it does. What could begin another JSON value is a wrong tensor; the rest is no JSON. */
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
@@ -215,6 +244,8 @@ array_step(struct json_array *a, struct json_input *in, struct err *e)
 		in->p++;
 		return json_nesting_open(&a->nesting, at, e);
 	}
+	if (element && a->booleans && (c == 't' || c == 'f'))
+		return array_word_begin(a, c, at, e);
 	if (c == ']' && a->state != JSON_ARRAY_ELEMENT) {
 		a->state = JSON_ARRAY_COMMA;
 		in->p++;
@@ -234,6 +265,9 @@ json_array_feed(struct json_array *a, struct json_input *in, struct err *e)
 	do {
 		if (a->state == JSON_ARRAY_NUMBER) {
 			if (array_gather(a, in, e) < 0)
+				return -1;
+		} else if (a->state == JSON_ARRAY_WORD) {
+			if (array_word(a, in, e) < 0)
 				return -1;
 		} else if (json_skip_space(in) && array_step(a, in, e) < 0)
 			return -1;

@@ -15,19 +15,23 @@ struct json_array {
 		JSON_ARRAY_OPENED,  /* after '[': an element or ']' */
 		JSON_ARRAY_ELEMENT, /* after ',': an element */
 		JSON_ARRAY_COMMA,   /* after an element: ',' or ']' */
-		JSON_ARRAY_NUMBER   /* within a number that began in an earlier piece of the input */
+		JSON_ARRAY_NUMBER,  /* within a number that began in an earlier piece of the input */
+		JSON_ARRAY_WORD     /* within true or false */
 	} state;
 	struct buf partial; /* that number so far */
 	enum json_number number;
 	uint64_t number_at;
+	bool booleans;    /* true and false may stand for 1 and 0 */
+	const char *word; /* what is to come of true or false */
+	double word_value;
 };
 
 /*
- * Begins before the outermost '['. `values`: empty, with its datatype and limits. `name` is for messages; it and `given` must
+ * Begins before the outermost '['. `values`: empty, with its datatype and limits. With `booleans`, true and false are taken for 1 and 0. `name` is for messages; it and `given` must
  * outlive the array. Allocates what `given` says (`at`: the '[', for the error: body_too_large, overloaded).
  */
-int json_array_begin(struct json_array *a, const char *name, const struct json_shape *given, const struct json_values *values,
-    uint64_t at, struct err *e) MUST_CHECK;
+int json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
+    const struct json_values *values, uint64_t at, struct err *e) MUST_CHECK;
 
 /* A zeroed array is fine. */
 void json_array_fini(struct json_array *a);

@@ -174,6 +174,8 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 
 	if (datatype_parse(name, len, &datatype) < 0 || !datatype_is_textual(datatype))
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
+	if (s->slots[slot].booleans && datatype != f->datatype)
+		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: it has none", slots_name(s, slot));
 	if (f->has_data && datatype != f->datatype)
 		return err_set_at(e, ERR_BAD_TENSOR, at,
 		    "datatype of %s: %s must stand before the data, which has been read as %s by now", slots_name(s, slot),
@@ -193,7 +195,7 @@ json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a,
 		.memory = s->memory,
 	};
 
-	return json_array_begin(a, slots_name(s, slot), &f->shape, &values, at, e);
+	return json_array_begin(a, slots_name(s, slot), s->slots[slot].booleans, &f->shape, &values, at, e);
 }
 
 void

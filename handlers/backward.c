@@ -8,15 +8,17 @@
 
 #include "handlers/ghosts.h"
 #include "handlers/handlers.h"
+#include "handlers/own_statistics.h"
 #include "handlers/reply.h"
 #include "norm/backward.h"
+#include "norm/mask.h"
 #include "norm/normalize.h"
 #include "norm/renorm.h"
 
-static const char *const members[] = { "input", "grad_output", "mode", "seed", NULL };
+static const char *const members[] = { "input", "grad_output", "mode", "seed", "lengths", "mask", NULL };
 
 /* The slots of this route, in routes.c's order. */
-enum { SLOT_INPUT, SLOT_GRADIENT };
+enum { SLOT_INPUT, SLOT_GRADIENT, SLOT_MASK };
 
 struct backward {
 	struct tensor *x, *g;
@@ -24,6 +26,7 @@ struct backward {
 	struct scale_shift parameters;
 	bool train;
 	uint64_t seed;
+	struct mask mask;
 	double *weight, *bias;    /* the gradients by them, definition_parameter_count values each */
 	struct tensor tensors[2]; /* the same as tensors, for the answer */
 };
@@ -83,29 +86,39 @@ check_gradient(const struct backward *w, struct err *e)
 	return -1;
 }
 
+/* A copy of a tensor's values, counted; the caller frees it. */
+static int
+copy_values(struct request *rq, const struct tensor *t, void **out, struct err *e)
+{
+	const size_t bytes = t->count * datatype_size(t->datatype);
+
+	if (!budget_take(&rq->memory, bytes))
+		return err_set_budget(e);
+	*out = malloc(bytes + 1);
+	if (*out == NULL)
+		return err_set_memory(e);
+	memcpy(*out, t->values, bytes);
+	return 0;
+}
+
 /* The gradient is 0 where the output was clipped, which a second forward pass, without clipping, tells. */
 static int
-clip(struct request *rq, const struct definition *d, struct tensor *x, struct norm_view view, struct scale_shift p,
+clip(struct request *rq, struct backward *w, const struct tensor *x, struct norm_view view, struct scale_shift p,
     const double *mean, const double *var, double *scratch, struct tensor *g, struct err *e)
 {
-	const size_t bytes = x->count * datatype_size(x->datatype);
-	struct definition unclipped = *d;
+	struct definition unclipped = *rq->definition;
 	struct tensor y = *x;
 	int result;
 
-	if (d->clip == 0)
+	if (rq->definition->clip == 0)
 		return 0;
-	if (!budget_take(&rq->memory, bytes))
-		return err_set_budget(e);
 	unclipped.clip = 0;
-	y.values = malloc(bytes);
-	if (y.values == NULL)
-		return err_set_memory(e);
-	memcpy(y.values, x->values, bytes);
+	if (copy_values(rq, x, &y.values, e) < 0)
+		return -1;
 	result = mean != NULL ? forward_by_statistics(&unclipped, &y, view, mean, var, p, scratch, e) :
-				forward_by_sample(&unclipped, &y, view, p, scratch, e);
+				own_statistics_normalize(rq, &unclipped, &y, view, p, false, &w->mask, e);
 	if (result == 0)
-		backward_clip(forward_real(g->datatype), g->values, y.values, y.count, d->clip);
+		backward_clip(forward_real(g->datatype), g->values, y.values, y.count, rq->definition->clip);
 	free(y.values);
 	return result;
 }
@@ -129,16 +142,16 @@ allocate_channels(struct request *rq, size_t n, struct channels *c, struct err *
 }
 
 /*
- * By numbers for each channel: batch_norm, and the running statistics of either kind. c->rstd comes as the variance. Adds to the
- * gradients by weight and bias. To the gradient the r and d of renormalization are constants.
+ * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, and the running statistics of either kind (0). c->rstd comes as
+ * the variance. Adds to the gradients by weight and bias. To the gradient the r and d of renormalization are constants.
  */
 static int
-by_channels(struct request *rq, struct backward *w, struct tensor *x, struct tensor *g, struct norm_view view, bool own,
+by_channels(struct request *rq, struct backward *w, struct tensor *x, struct tensor *g, struct norm_view view, size_t n,
     struct channels *c, struct err *e)
 {
 	const struct definition *d = rq->definition;
 	const struct statistics *s = &rq->state->statistics;
-	const bool renorm = own && d->renorm;
+	const bool renorm = n > 0 && d->renorm;
 	struct scale_shift p = w->parameters;
 
 	if (renorm) {
@@ -149,10 +162,10 @@ by_channels(struct request *rq, struct backward *w, struct tensor *x, struct ten
 		    &limits, view.feature, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
 		p = (struct scale_shift){ c->r_weight, c->d_bias };
 	}
-	if (clip(rq, d, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0)
+	if (clip(rq, w, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0)
 		return -1;
 	normalize_rstd(c->rstd, d->eps, view.feature, c->rstd);
-	if (!backward_by_feature(forward_real(x->datatype), x->values, g->values, view, own, c->mean, c->rstd, p.weight,
+	if (!backward_by_feature(forward_real(x->datatype), x->values, g->values, view, n, c->mean, c->rstd, p.weight,
 		c->weight, c->bias, c->scratch))
 		return refuse_result(e);
 	for (size_t f = 0; f < view.feature; f++) {
@@ -173,7 +186,29 @@ by_running(struct request *rq, struct backward *w, struct channels *c, struct er
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	memcpy(c->mean, s->mean, w->view.feature * sizeof(*c->mean));
 	memcpy(c->rstd, s->var, w->view.feature * sizeof(*c->rstd));
-	return by_channels(rq, w, w->x, w->g, w->view, false, c, e);
+	return by_channels(rq, w, w->x, w->g, w->view, 0, c, e);
+}
+
+/* One piece; what is padding has a share in the gradient by the output alone. */
+static int
+by_piece(struct request *rq, struct backward *w, const struct ghosts *ghosts, size_t i, struct channels *c, struct err *e)
+{
+	struct norm_view view;
+	struct tensor x = ghosts_piece(ghosts, w->x, w->view, i, &view), g = ghosts_piece(ghosts, w->g, w->view, i, &view);
+	const unsigned char *keep = w->mask.keep;
+	void *was = NULL;
+	size_t count;
+	int result;
+
+	if (ghosts_moments(rq, ghosts, i, &x, view, &w->mask, c->mean, c->rstd, &count, e) < 0 ||
+	    (keep != NULL && copy_values(rq, &g, &was, e) < 0))
+		return -1;
+	result = by_channels(rq, w, &x, &g, view, count, c, e);
+	if (result == 0 && keep != NULL)
+		mask_scale_features(
+		    forward_real(g.datatype), g.values, was, view, keep + i * ghosts->each * w->mask.positions, c->scratch);
+	free(was);
+	return result;
 }
 
 /* By the moments of each piece of the batch. */
@@ -187,17 +222,38 @@ by_batch(struct request *rq, struct backward *w, struct channels *c, struct err 
 		return -1;
 	ghosts_shuffle(&ghosts, w->x);
 	ghosts_shuffle(&ghosts, w->g);
-	for (size_t i = 0; i < ghosts.count && result == 0; i++) {
-		struct norm_view view;
-		struct tensor x = ghosts_piece(&ghosts, w->x, w->view, i, &view);
-		struct tensor g = ghosts_piece(&ghosts, w->g, w->view, i, &view);
-
-		result = forward_moments(&x, view, c->mean, c->rstd, e);
-		if (result == 0)
-			result = by_channels(rq, w, &x, &g, view, true, c, e);
-	}
+	ghosts_shuffle_mask(&ghosts, &w->mask);
+	for (size_t i = 0; i < ghosts.count && result == 0; i++)
+		result = by_piece(rq, w, &ghosts, i, c, e);
 	ghosts_unshuffle(&ghosts, w->g);
 	return result;
+}
+
+/* Measures what is no padding, for the kernels. */
+static int
+measure_padded(struct request *rq, struct backward *w, struct backward_padding *out, struct err *e)
+{
+	const struct definition *d = rq->definition;
+	const size_t runs = mask_runs(d, w->view);
+	size_t *count = arena_array(&rq->arena, runs, sizeof(*count));
+	double *mean, *rstd;
+
+	if (count == NULL)
+		return err_set_memory(e);
+	if (request_doubles(rq, runs, &mean, e) < 0 || request_doubles(rq, runs, &rstd, e) < 0 ||
+	    mask_run_moments(rq, d, w->x, w->view, &w->mask, mean, rstd, count, e) < 0 ||
+	    copy_values(rq, w->g, &out->scratch, e) < 0)
+		return -1;
+	normalize_rstd(rstd, forward_eps(d, w->x->datatype), runs, rstd);
+	for (size_t r = 0; r < runs; r++)
+		rstd[r] = count[r] == 0 ? 0 : rstd[r];
+	out->mask = w->mask.keep;
+	out->positions = w->mask.positions;
+	out->channels = w->x->count / w->mask.samples / w->mask.positions;
+	out->mean = mean;
+	out->rstd = rstd;
+	out->count = count;
+	return 0;
 }
 
 /* By each sample's own moments: every other kind. */
@@ -209,19 +265,22 @@ by_sample(struct request *rq, struct backward *w, struct err *e)
 	const bool shaped = definition_is_shaped(d);
 	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : w->view.feature;
 	const double eps = forward_eps(d, w->x->datatype);
+	struct backward_padding padding = { 0 }, *padded = w->mask.keep != NULL ? &padding : NULL;
 	double *scratch;
 	bool finite;
 
 	if (forward_check_values(d, w->view, e) < 0 ||
 	    request_doubles(rq, shaped ? 4 * w->view.inner : 9 * w->view.feature, &scratch, e) < 0 ||
-	    clip(rq, d, w->x, w->view, w->parameters, NULL, NULL, scratch, w->g, e) < 0)
+	    clip(rq, w, w->x, w->view, w->parameters, NULL, NULL, scratch, w->g, e) < 0 ||
+	    (padded != NULL && measure_padded(rq, w, padded, e) < 0))
 		return -1;
 	if (shaped)
 		finite = backward_rows(real, w->x->values, w->g->values, w->view.feature, w->view.inner,
-		    d->kind == KIND_LAYER_NORM, eps, w->parameters.weight, w->weight, w->bias, scratch);
+		    d->kind == KIND_LAYER_NORM, eps, w->parameters.weight, padded, w->weight, w->bias, scratch);
 	else
-		finite = backward_groups(
-		    real, w->x->values, w->g->values, w->view, groups, eps, w->parameters.weight, w->weight, w->bias, scratch);
+		finite = backward_groups(real, w->x->values, w->g->values, w->view, groups, eps, w->parameters.weight, padded,
+		    w->weight, w->bias, scratch);
+	free(padding.scratch);
 	return finite ? 0 : refuse_result(e);
 }
 
@@ -291,7 +350,8 @@ backward(struct request *rq, struct err *e)
 	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||
 	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
 	    request_tensor(rq, SLOT_GRADIENT, "grad_output", &w->g, e) < 0 || request_check_answer(rq, w->g, e) < 0 ||
-	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 || check_gradient(w, e) < 0)
+	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 || check_gradient(w, e) < 0 ||
+	    mask_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
 		return -1;
 	n = definition_parameter_count(rq->definition, w->view.feature);
 	if (request_doubles(rq, n, &w->weight, e) < 0 || request_doubles(rq, n, &w->bias, e) < 0)

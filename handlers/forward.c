@@ -167,11 +167,18 @@ forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_
 }
 
 int
-forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, double *var,
+forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+    const double *rstd, struct scale_shift p, struct err *e)
+{
+	return finish(d, t, normalize_by_sample(real_of(t), t->values, view, mean, rstd, p.weight, p.bias), e);
+}
+
+int
+forward_by_rows(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *rstd,
     struct scale_shift p, struct err *e)
 {
-	normalize_rstd(var, d->eps, view.outer * view.feature, var);
-	return finish(d, t, normalize_by_sample(real_of(t), t->values, view, mean, var, p.weight, p.bias), e);
+	return finish(
+	    d, t, normalize_rows_by(real_of(t), t->values, view.feature, view.inner, mean, rstd, p.weight, p.bias), e);
 }
 
 /* The weight of each channel undoes itself only where it is not 0. */

@@ -41,8 +41,10 @@ int forward_moments(const struct tensor *t, struct norm_view view, double *mean,
 int forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
     const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
 
-/* The same by statistics of each sample's channels, view.outer * view.feature of them. `var` is spoiled. */
-int forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, double *var,
+/* The same by numbers of each sample's channels, view.outer * view.feature of them; by numbers of each row, view.feature. */
+int forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+    const double *rstd, struct scale_shift p, struct err *e) MUST_CHECK;
+int forward_by_rows(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *rstd,
     struct scale_shift p, struct err *e) MUST_CHECK;
 
 /*

@@ -72,6 +72,31 @@ ghosts_piece(const struct ghosts *g, const struct tensor *t, struct norm_view vi
 	return piece;
 }
 
+void
+ghosts_shuffle_mask(const struct ghosts *g, const struct mask *m)
+{
+	if (g->order != NULL && m->keep != NULL)
+		shuffle_samples(m->keep, g->samples, m->positions, g->order, g->scratch);
+}
+
+void
+ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m)
+{
+	if (g->order != NULL && m->keep != NULL)
+		shuffle_undo(m->keep, g->samples, m->positions, g->order, g->scratch);
+}
+
+int
+ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
+    const struct mask *m, double *mean, double *var, size_t *count, struct err *e)
+{
+	*count = norm_view_count(view);
+	if (m->keep == NULL)
+		return forward_moments(piece, view, mean, var, e);
+	/* Of a batch in one piece ghosts.each is the whole, and i is 0. */
+	return mask_moments(rq, piece, view, m->keep + i * g->each * m->positions, mean, var, count, e);
+}
+
 int
 ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e)
 {

@@ -5,7 +5,7 @@
 #ifndef HANDLERS_GHOSTS_H
 #define HANDLERS_GHOSTS_H
 
-#include "handlers/forward.h"
+#include "handlers/mask.h"
 #include "handlers/request.h"
 
 struct ghosts {
@@ -35,6 +35,14 @@ void ghosts_unshuffle(const struct ghosts *g, struct tensor *t);
 /* Piece `i` of a tensor seen as `view`, as a tensor and a view of its own; the values are the tensor's. */
 struct tensor
 ghosts_piece(const struct ghosts *g, const struct tensor *t, struct norm_view view, size_t i, struct norm_view *piece_view);
+
+/* The same orders for the padding that goes with the samples. */
+void ghosts_shuffle_mask(const struct ghosts *g, const struct mask *m);
+void ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m);
+
+/* The moments of piece `i`, seen as `view`, of what is no padding; *count: of so many values a feature. Errors as forward_moments. */
+int ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
+    const struct mask *m, double *mean, double *var, size_t *count, struct err *e) MUST_CHECK;
 
 /* `seed` in the query or the body; *given tells whether it is there. */
 int ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;

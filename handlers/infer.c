@@ -6,7 +6,10 @@
 #include "handlers/own_statistics.h"
 #include "handlers/reply.h"
 
-static const char *const members[] = { "shape", "datatype", "data", NULL };
+static const char *const members[] = { "shape", "datatype", "data", "lengths", "mask", NULL };
+
+/* The slots of this route, in routes.c's order. */
+enum { SLOT_TENSOR, SLOT_MASK };
 
 static int
 by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struct scale_shift p, bool inverse, struct err *e)
@@ -33,20 +36,21 @@ infer(struct request *rq, struct err *e)
 	struct scale_shift p = { rq->state->weight.values, rq->state->bias.values };
 	struct tensor *t;
 	struct norm_view view;
+	struct mask m;
 	const struct cJSON *body;
 	bool inverse;
 	int result;
 
 	if (request_query_bool(rq, "inverse", false, &inverse, e) < 0 || request_object(rq, members, &body, e) < 0 ||
-	    request_tensor(rq, 0, "data", &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
-	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0)
+	    request_tensor(rq, SLOT_TENSOR, "data", &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
+	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0 || mask_get(rq, d, body, SLOT_MASK, t, &m, e) < 0)
 		return -1;
 	if (inverse && !definition_tracks(d))
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", rq->layer,
 		    definition_kind_name(d));
 	result = definition_tracks(d) ? by_statistics(rq, t, view, p, inverse, e) :
-					own_statistics_normalize(rq, d, t, view, p, false, e);
+					own_statistics_normalize(rq, d, t, view, p, false, &m, e);
 	if (result < 0)
 		return -1;
 	reply_tensor(&rq->reply, t);

@@ -12,10 +12,12 @@
 #include "handlers/reply.h"
 
 /* The slots of this route, in routes.c's order. */
-enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS };
+enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS, SLOT_MASK };
 
-static const char *const others[] = { "shape", "datatype", "data", "tensor", "input", "weight", "bias", NULL };
-static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias", NULL };
+static const char *const others[] = { "shape", "datatype", "data", "tensor", "input", "weight", "bias", "lengths", "mask",
+	NULL };
+static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias",
+	"lengths", "mask", NULL };
 
 /* ?definition={...}; what is wrong with it has no place in the body. */
 static int
@@ -95,6 +97,7 @@ normalize_once(struct request *rq, struct err *e)
 	struct definition d;
 	struct tensor *t;
 	struct norm_view view;
+	struct mask m;
 	struct scale_shift p;
 	size_t count;
 
@@ -107,7 +110,8 @@ normalize_once(struct request *rq, struct err *e)
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
 		return -1;
-	if (own_statistics_normalize(rq, &d, t, view, p, true, e) < 0)
+	if (mask_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 ||
+	    own_statistics_normalize(rq, &d, t, view, p, true, &m, e) < 0)
 		return -1;
 	reply_tensor(&rq->reply, t);
 	reply_end(&rq->reply);

@@ -8,18 +8,28 @@
 #define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
 
 static const char *const page_query[] = { "limit", "after", NULL };
-static const char *const train_query[] = { "output", "seed", NULL };
-static const char *const infer_query[] = { "inverse", NULL };
-static const char *const backward_query[] = { "mode", "seed", NULL };
-static const char *const normalize_query[] = { "definition", NULL };
+static const char *const train_query[] = { "output", "seed", "lengths", NULL };
+static const char *const infer_query[] = { "inverse", "lengths", NULL };
+static const char *const backward_query[] = { "mode", "seed", "lengths", NULL };
+static const char *const normalize_query[] = { "definition", "lengths", NULL };
 
-static const struct json_slot tensor_slots[] = { { "", DATATYPE_FP32 } };
-static const struct json_slot backward_slots[] = { { "input", DATATYPE_FP32 }, { "grad_output", DATATYPE_FP32 } };
-static const struct json_slot statistics_slots[] = { { "running_mean", DATATYPE_FP64 }, { "running_var", DATATYPE_FP64 } };
-static const struct json_slot moments_slots[] = { { "mean", DATATYPE_FP64 }, { "var", DATATYPE_FP64 } };
-static const struct json_slot parameters_slots[] = { { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
-static const struct json_slot normalize_slots[] = { { "", DATATYPE_FP32 }, { "tensor", DATATYPE_FP32 },
-	{ "input", DATATYPE_FP32 }, { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } };
+#define MASK \
+	{ \
+		.key = "mask", .datatype = DATATYPE_FP32, .booleans = true \
+	}
+
+static const struct json_slot tensor_slots[] = { { .key = "", .datatype = DATATYPE_FP32 }, MASK };
+static const struct json_slot backward_slots[] = { { .key = "input", .datatype = DATATYPE_FP32 },
+	{ .key = "grad_output", .datatype = DATATYPE_FP32 }, MASK };
+static const struct json_slot statistics_slots[] = { { .key = "running_mean", .datatype = DATATYPE_FP64 },
+	{ .key = "running_var", .datatype = DATATYPE_FP64 } };
+static const struct json_slot moments_slots[] = { { .key = "mean", .datatype = DATATYPE_FP64 },
+	{ .key = "var", .datatype = DATATYPE_FP64 } };
+static const struct json_slot parameters_slots[] = { { .key = "weight", .datatype = DATATYPE_FP64 },
+	{ .key = "bias", .datatype = DATATYPE_FP64 } };
+static const struct json_slot normalize_slots[] = { { .key = "", .datatype = DATATYPE_FP32 },
+	{ .key = "tensor", .datatype = DATATYPE_FP32 }, { .key = "input", .datatype = DATATYPE_FP32 },
+	{ .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 }, MASK };
 
 const struct route routes[] = {
 	{ .method = "GET", .path = "/v2/health/live", .start = health_live },

@@ -13,7 +13,10 @@
 #include "handlers/training.h"
 #include "norm/moments.h"
 
-static const char *const members[] = { "shape", "datatype", "data", "output", "seed", NULL };
+static const char *const members[] = { "shape", "datatype", "data", "output", "seed", "lengths", "mask", NULL };
+
+/* The slots of this route, in routes.c's order. */
+enum { SLOT_TENSOR, SLOT_MASK };
 
 /* What a client that reads numbers as doubles gets back unchanged. */
 #define SEED_OWN_BITS 53
@@ -104,24 +107,55 @@ training_submit(struct request *rq, const struct update *updates, size_t count)
 	idempotency_guard(rq);
 }
 
+/* The averages of the instances' moments over the samples that have any; with padding each has a number of values of its own. */
+static void
+average_unpadded(struct training *t, const double *means, const double *vars, const size_t *count, unsigned ddof)
+{
+	const size_t channels = t->view.feature;
+
+	for (size_t c = 0; c < channels; c++) {
+		double samples = 0;
+
+		for (size_t r = c; r < t->view.outer * channels; r += channels) {
+			if (count[r] == 0)
+				continue;
+			samples++;
+			t->mean[c] += (means[r] - t->mean[c]) / samples;
+			t->var[c] += (vars[r] * (double)count[r] / (double)(count[r] - ddof) - t->var[c]) / samples;
+		}
+	}
+}
+
 /* Each sample is normalized by its own moments; the running statistics move by their averages, as PyTorch's do. */
 static int
 train_instance_norm(struct request *rq, struct training *t, struct err *e)
 {
+	const struct definition *d = rq->definition;
 	const struct norm_view instances = { 1, t->view.outer * t->view.feature, t->view.inner };
+	const bool padded = t->mask.keep != NULL;
+	size_t *count = arena_array(&rq->arena, instances.feature, sizeof(*count));
 	double *means, *vars;
 
 	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
-	if (t->updates == NULL)
+	if (t->updates == NULL || count == NULL)
 		return err_set_memory(e);
 	if (request_doubles(rq, instances.feature, &means, e) < 0 || request_doubles(rq, instances.feature, &vars, e) < 0 ||
-	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
-	    forward_moments(t->tensor, instances, means, vars, e) < 0)
+	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0)
 		return -1;
-	moments_average(means, vars, t->view.outer, t->view.feature, t->mean, t->var);
+	for (size_t r = 0; r < instances.feature; r++)
+		count[r] = t->view.inner;
+	if ((padded ? mask_run_moments(rq, d, t->tensor, t->view, &t->mask, means, vars, count, e) :
+		      forward_moments(t->tensor, instances, means, vars, e)) < 0)
+		return -1;
 	t->updates[0] = training_update(rq, t->view.feature, t->view.inner, t->mean, t->var);
+	if (padded) {
+		average_unpadded(t, means, vars, count, t->updates[0].ddof);
+		t->updates[0].ddof = 0;
+	} else {
+		moments_average(means, vars, t->view.outer, t->view.feature, t->mean, t->var);
+	}
 	t->normalized = true;
-	if (t->output && forward_by_instances(rq->definition, t->tensor, t->view, means, vars, t->parameters, e) < 0)
+	if (t->output && own_statistics_by_runs(rq, d, t->tensor, t->view, t->parameters, means, vars, count, e) < 0)
 		return -1;
 	training_submit(rq, t->updates, 1);
 	return 0;
@@ -135,7 +169,7 @@ train_kind(struct request *rq, struct training *t, struct err *e)
 		return train_batch_norm(rq, t, e);
 	if (definition_tracks(rq->definition))
 		return train_instance_norm(rq, t, e);
-	return own_statistics_normalize(rq, rq->definition, t->tensor, t->view, t->parameters, true, e);
+	return own_statistics_normalize(rq, rq->definition, t->tensor, t->view, t->parameters, true, &t->mask, e);
 }
 
 int
@@ -149,9 +183,10 @@ train(struct request *rq, struct err *e)
 	rq->scratch = t;
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || want_output(rq, body, &t->output, e) < 0 ||
-	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, 0, "data", &t->tensor, e) < 0 ||
+	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, SLOT_TENSOR, "data", &t->tensor, e) < 0 ||
 	    (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
-	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0)
+	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0 ||
+	    mask_get(rq, rq->definition, body, SLOT_MASK, t->tensor, &t->mask, e) < 0)
 		return -1;
 	if (t->tensor->count > 0 && train_kind(rq, t, e) < 0)
 		return -1;

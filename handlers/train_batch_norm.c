@@ -62,11 +62,14 @@ measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 		double *mean = t->mean + i * t->view.feature, *var = t->var + i * t->view.feature;
 		struct norm_view view;
 		struct tensor piece = ghosts_piece(&t->ghosts, t->tensor, t->view, i, &view);
+		size_t count;
 
-		if (forward_moments(&piece, view, mean, var, e) < 0)
+		if (ghosts_moments(rq, &t->ghosts, i, &piece, view, &t->mask, mean, var, &count, e) < 0)
 			return -1;
-		t->updates[i] = training_update(rq, view.feature, norm_view_count(view), mean, var);
-		*sure = *sure && forward_surely_finite(rq->definition, &piece, view, var, parameters_of(rq, t, mean, var));
+		t->updates[i] = training_update(rq, view.feature, count, mean, var);
+		/* Of padding nothing is sure. */
+		*sure = *sure && t->mask.keep == NULL &&
+		    forward_surely_finite(rq->definition, &piece, view, var, parameters_of(rq, t, mean, var));
 	}
 	return 0;
 }
@@ -79,6 +82,7 @@ train_batch_norm(struct request *rq, struct training *t, struct err *e)
 	if (ghosts_init(rq, rq->definition, t->tensor, t->seed, &t->ghosts, e) < 0 || allocate(rq, t, e) < 0)
 		return -1;
 	ghosts_shuffle(&t->ghosts, t->tensor);
+	ghosts_shuffle_mask(&t->ghosts, &t->mask);
 	if (measure(rq, t, &sure, e) < 0 || (t->output && !sure && train_batch_norm_output(rq, t, e) < 0))
 		return -1;
 	if (definition_tracks(rq->definition)) {

@@ -3,11 +3,13 @@
 #define HANDLERS_TRAINING_H
 
 #include "handlers/ghosts.h"
+#include "handlers/mask.h"
 
 struct training {
 	struct tensor *tensor;
 	struct norm_view view;
 	struct scale_shift parameters;
+	struct mask mask;
 	bool output;     /* the caller wants the tensor back */
 	bool normalized; /* it is there */
 	struct err err;  /* what went wrong meanwhile; never for a batch that is surely finite */

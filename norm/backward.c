@@ -4,6 +4,7 @@
 
 #include "norm/backward_terms.h"
 #include "norm/kernels.h"
+#include "norm/mask.h"
 #include "norm/normalize.h"
 #include "norm/sum.h"
 
@@ -11,18 +12,17 @@
 #define ROWS_PLAIN ((size_t)64)
 
 bool
-backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, bool own, const double *mean,
+backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
 	const struct kernels_of_real *kernels = &kernels_best()->of[real];
 	double *by_g = scratch, *by_x = by_g + view.feature, *constant = by_x + view.feature;
-	const double n = (double)norm_view_count(view);
 	size_t f;
 
 	kernels->gradients(x, g, view, mean, grad_bias, grad_weight);
 	for (f = 0; f < view.feature; f++) {
-		const struct backward_terms t = backward_terms_of(
-		    weight != NULL ? weight[f] : 1, rstd[f], n, own ? grad_bias[f] : 0, own ? grad_weight[f] : 0);
+		const struct backward_terms t =
+		    backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], (double)n, grad_bias[f], grad_weight[f]);
 
 		by_g[f] = t.by_g;
 		by_x[f] = t.by_x;
@@ -61,11 +61,11 @@ struct sample {
 	double *by_g, *by_x, *constant;
 };
 
-/* From each channel's sums to each channel's coefficients, by way of its group's. */
+/* From each channel's sums to its coefficients, by way of its group's; `count`: of how many values each group's moments are, NULL: of all. */
 static void
-group_terms(const struct sample *s, size_t channels, size_t groups, size_t positions, const double *weight)
+group_terms(const struct sample *s, struct norm_view sample, size_t groups, const size_t *count, const double *weight)
 {
-	const size_t in_group = channels / groups;
+	const size_t channels = sample.feature, in_group = channels / groups;
 
 	for (size_t first = 0; first < channels; first += in_group) {
 		struct sum sum = { 0, 0 }, product = { 0, 0 };
@@ -75,7 +75,9 @@ group_terms(const struct sample *s, size_t channels, size_t groups, size_t posit
 			sum_add(&sum, s->sum[c] * (weight != NULL ? weight[c] : 1));
 			sum_add(&product, s->product[c] * (weight != NULL ? weight[c] : 1));
 		}
-		t = backward_terms_of(1, s->rstd[first], (double)(in_group * positions), sum_total(sum), sum_total(product));
+		t = backward_terms_of(1, s->rstd[first],
+		    (double)(count != NULL ? count[first / in_group] : in_group * sample.inner), sum_total(sum),
+		    sum_total(product));
 		for (size_t c = first; c < first + in_group; c++) {
 			s->by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
 			s->by_x[c] = t.by_x;
@@ -84,40 +86,75 @@ group_terms(const struct sample *s, size_t channels, size_t groups, size_t posit
 	}
 }
 
+/* Where the arrays of `s` begin in the scratch memory; returns the next free place. */
+static double *
+sample_init(struct sample *s, double *scratch, size_t channels)
+{
+	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by_g, &s->by_x, &s->constant };
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++, scratch += channels)
+		*arrays[i] = scratch;
+	return scratch;
+}
+
+/* One sample: its own gradient in place; s->sum and s->product become what it adds to those by bias and weight. */
+static bool
+sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, struct norm_view sample, size_t groups,
+    const size_t *count, const double *weight, const struct sample *s)
+{
+	const size_t channels = sample.feature;
+	bool finite;
+
+	normalize_spread(s->mean, groups, channels);
+	normalize_spread(s->rstd, groups, channels);
+	kernels->gradients(x, g, sample, s->mean, s->sum, s->product);
+	group_terms(s, sample, groups, count, weight);
+	finite = kernels->backward(x, g, sample, s->mean, s->by_g, s->by_x, s->constant);
+	for (size_t c = 0; c < channels; c++)
+		s->product[c] *= s->rstd[c];
+	return finite;
+}
+
+/* The same with padding: its moments are given, and what is padding takes its share of the gradient by the output alone. */
+static bool
+padded_sample(const struct kernels_of_real *kernels, enum norm_real real, const void *x, void *g, struct norm_view sample,
+    size_t groups, size_t n, const double *weight, const struct backward_padding *padding, const struct sample *s)
+{
+	bool finite;
+
+	memcpy(s->mean, padding->mean + n * groups, groups * sizeof(*s->mean));
+	memcpy(s->rstd, padding->rstd + n * groups, groups * sizeof(*s->rstd));
+	memcpy(padding->scratch, g, sample.feature * sample.inner * norm_real_size(real));
+	finite = sample_backward(kernels, x, g, sample, groups, padding->count + n * groups, weight, s);
+	mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by_g);
+	return finite;
+}
+
 bool
 backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
-    const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
 {
 	const struct kernels_of_real *kernels = &kernels_best()->of[real];
 	const struct norm_view grouped = { 1, groups, view.feature / groups * view.inner };
 	const struct norm_view sample = { 1, view.feature, view.inner };
 	const size_t channels = view.feature, bytes = channels * view.inner * norm_real_size(real);
-	double *low_weight = scratch, *low_bias = low_weight + channels;
-	struct sample s;
 	const unsigned char *at = x;
 	unsigned char *g_at = g;
+	struct sample s;
+	double *low_weight = sample_init(&s, scratch, channels), *low_bias = low_weight + channels;
 	bool finite = true;
 	size_t n, c;
 
-	s.mean = low_bias + channels;
-	s.rstd = s.mean + channels;
-	s.sum = s.rstd + channels;
-	s.product = s.sum + channels;
-	s.by_g = s.product + channels;
-	s.by_x = s.by_g + channels;
-	s.constant = s.by_x + channels;
 	for (c = 0; c < channels; c++)
 		grad_weight[c] = grad_bias[c] = low_weight[c] = low_bias[c] = 0;
 	for (n = 0; n < view.outer; n++, at += bytes, g_at += bytes) {
-		kernels->moments(at, grouped, s.mean, s.rstd);
-		normalize_rstd(s.rstd, eps, groups, s.rstd);
-		normalize_spread(s.mean, groups, channels);
-		normalize_spread(s.rstd, groups, channels);
-		kernels->gradients(at, g_at, sample, s.mean, s.sum, s.product);
-		group_terms(&s, channels, groups, view.inner, weight);
-		finite &= kernels->backward(at, g_at, sample, s.mean, s.by_g, s.by_x, s.constant);
-		for (c = 0; c < channels; c++)
-			s.product[c] *= s.rstd[c];
+		if (padding != NULL) {
+			finite &= padded_sample(kernels, real, at, g_at, sample, groups, n, weight, padding, &s);
+		} else {
+			kernels->moments(at, grouped, s.mean, s.rstd);
+			normalize_rstd(s.rstd, eps, groups, s.rstd);
+			finite &= sample_backward(kernels, at, g_at, sample, groups, NULL, weight, &s);
+		}
 		add_each(grad_weight, low_weight, s.product, channels);
 		add_each(grad_bias, low_bias, s.sum, channels);
 	}
@@ -131,21 +168,66 @@ struct position_sums {
 	double *recent, *high, *low;
 };
 
+/* What rows add to the gradients by weight and bias. */
+struct row_sums {
+	struct position_sums weight, bias;
+};
+
 static void
-fold(const struct position_sums *s, size_t size)
+fold_one(const struct position_sums *s, size_t size)
 {
 	add_each(s->high, s->low, s->recent, size);
 	memset(s->recent, 0, size * sizeof(*s->recent));
 }
 
+static void
+fold(const struct row_sums *s, size_t size)
+{
+	fold_one(&s->weight, size);
+	fold_one(&s->bias, size);
+}
+
+/* One row by its own moments, which are measured. */
+static bool
+row_backward(const struct kernels_of_real *kernels, const void *x, void *g, size_t size, bool centered, double eps,
+    const double *weight, const struct identity *id, const struct row_sums *sums)
+{
+	const struct norm_view row = { 1, 1, size };
+	double mean = 0, rstd;
+
+	if (centered)
+		kernels->moments(x, row, &mean, &rstd);
+	else
+		kernels->squares(x, row, &rstd);
+	normalize_rstd(&rstd, eps, 1, &rstd);
+	return kernels->row_backward(
+	    x, g, size, size, centered, mean, rstd, weight, id, sums->weight.recent, sums->bias.recent);
+}
+
+/* Row `r` with padding, as padded_sample. */
+static bool
+padded_row(const struct kernels_of_real *kernels, enum norm_real real, const void *x, void *g, size_t r, size_t size,
+    bool centered, const double *weight, const struct backward_padding *padding, const struct identity *id,
+    const struct row_sums *sums)
+{
+	const double rstd = padding->rstd[r];
+	bool finite;
+
+	memcpy(padding->scratch, g, size * norm_real_size(real));
+	finite = kernels->row_backward(x, g, size, padding->count[r], centered, padding->mean[r], rstd, weight, id,
+	    sums->weight.recent, sums->bias.recent);
+	mask_scale_run(
+	    real, g, padding->scratch, r * size, size, padding->channels, padding->positions, padding->mask, rstd, weight);
+	return finite;
+}
+
 bool
 backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
 {
 	const struct kernels_of_real *kernels = &kernels_best()->of[real];
-	const struct norm_view row = { 1, 1, size };
-	const struct position_sums weights = { scratch, grad_weight, scratch + size };
-	const struct position_sums biases = { scratch + 2 * size, grad_bias, scratch + 3 * size };
+	const struct row_sums sums = { { scratch, grad_weight, scratch + size },
+		{ scratch + 2 * size, grad_bias, scratch + 3 * size } };
 	const size_t bytes = size * norm_real_size(real);
 	const unsigned char *at = x;
 	unsigned char *g_at = g;
@@ -158,24 +240,15 @@ backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t s
 	memset(grad_weight, 0, size * sizeof(*grad_weight));
 	memset(grad_bias, 0, size * sizeof(*grad_bias));
 	for (r = 0; r < rows; r++, at += bytes, g_at += bytes) {
-		double mean = 0, rstd;
-
-		if (centered)
-			kernels->moments(at, row, &mean, &rstd);
-		else
-			kernels->squares(at, row, &rstd);
-		normalize_rstd(&rstd, eps, 1, &rstd);
-		finite &=
-		    kernels->row_backward(at, g_at, size, centered, mean, rstd, weight, &id, weights.recent, biases.recent);
-		if ((r + 1) % ROWS_PLAIN == 0) {
-			fold(&weights, size);
-			fold(&biases, size);
-		}
+		finite &= padding != NULL ?
+		    padded_row(kernels, real, at, g_at, r, size, centered, weight, padding, &id, &sums) :
+		    row_backward(kernels, at, g_at, size, centered, eps, weight, &id, &sums);
+		if ((r + 1) % ROWS_PLAIN == 0)
+			fold(&sums, size);
 	}
-	fold(&weights, size);
-	fold(&biases, size);
-	add_up(grad_weight, weights.low, size);
-	add_up(grad_bias, biases.low, size);
+	fold(&sums, size);
+	add_up(grad_weight, sums.weight.low, size);
+	add_up(grad_bias, sums.bias.low, size);
 	return finite;
 }
 

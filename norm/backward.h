@@ -17,23 +17,35 @@
 /*
  * y = (x - mean[f]) * rstd[f] * weight[f] + bias[f], of a view (outer, feature, inner).
  *
- *   in   own    whether mean and rstd are the moments of this very x, so that the gradient flows through them (training), or
- *               constants (inference)
+ *   in   n      of how many values of each feature mean and rstd are the moments, so that the gradient flows through them (training); 0:
+ *               they are constants (inference). Where it is not all values, the gradient by those that do not count is wrong
+ *               afterwards: it is by_g of each feature, which is left in the first view.feature of `scratch`, times g
  *   out  grad_weight, grad_bias   view.feature doubles: sum g (x - mean) rstd, sum g
  *   scratch      3 * view.feature doubles
  */
-bool backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, bool own, const double *mean,
+bool backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+
+/* Padding, and the moments of each run (group, row) by what is none. */
+struct backward_padding {
+	const unsigned char *mask; /* norm/mask.h */
+	size_t channels;           /* of a sample */
+	size_t positions;
+	const double *mean, *rstd; /* of each run; rstd 0 where it is all padding */
+	const size_t *count;       /* how many values of it count */
+	void *scratch;             /* room for a sample of backward_groups, a row of backward_rows */
+};
 
 /*
  * Group normalization, of which instance normalization is the case of as many groups as channels: the view is (samples, channels, positions),
  * as for normalize_groups.
  *
+ *   in   padding   NULL, or what takes no part in the moments, which are then given
  *   out  grad_weight, grad_bias   view.feature doubles
  *   scratch      9 * view.feature doubles
  */
 bool backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
-    const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch);
 
 /*
  * Layer normalization, and without `centered` RMS normalization: `rows` rows of `size` elements, weight and bias per position.
@@ -42,7 +54,7 @@ bool backward_groups(enum norm_real real, const void *x, void *g, struct norm_vi
  *   scratch      4 * size doubles
  */
 bool backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch);
 
 /* Where |y| > limit the output was clipped, and nothing flows back: g becomes 0 there. `count` elements each. */
 void backward_clip(enum norm_real real, void *g, const void *y, size_t count, double limit);

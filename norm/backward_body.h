@@ -90,7 +90,7 @@ NAME(gradients)(const void *tensor, const void *gradient, struct norm_view v, co
 
 			for (o = 0; o < v.outer; o++)
 				NAME(run_gradients)
-				(x + o * stride + f * v.inner, g + o * stride + f * v.inner, v.inner, mean[f], &s, &with_x);
+			(x + o * stride + f * v.inner, g + o * stride + f * v.inner, v.inner, mean[f], &s, &with_x);
 			sum[f] = sum_total(s);
 			product[f] = sum_total(with_x);
 		}
@@ -226,9 +226,9 @@ NAME(chunk_row_backward)(const REAL *restrict x, REAL *restrict g, const double 
 	return excess == 0;
 }
 
-/* One row; `centered`: the mean depends on x. `identity` stands in for a weight that is NULL. */
+/* One row, whose moments are of `counted` of its values; `centered`: the mean depends on x. `identity` stands in for a weight that is NULL. */
 static bool
-NAME(row_backward)(const void *tensor, void *gradient, size_t size, bool centered, double mean, double rstd,
+NAME(row_backward)(const void *tensor, void *gradient, size_t size, size_t counted, bool centered, double mean, double rstd,
     const double *weight, const struct identity *identity, double *grad_weight, double *grad_bias)
 {
 	const REAL *x = tensor;
@@ -245,7 +245,7 @@ NAME(row_backward)(const void *tensor, void *gradient, size_t size, bool centere
 		sum_add(&s, sum_lanes(lane));
 		sum_add(&with_x, sum_lanes(products));
 	}
-	t = backward_terms_of(1, rstd, (double)size, centered ? sum_total(s) : 0, sum_total(with_x));
+	t = backward_terms_of(1, rstd, (double)counted, centered ? sum_total(s) : 0, sum_total(with_x));
 	for (i = 0; i < size; i += n) {
 		n = columns_min(COLUMNS_MAX, size - i);
 		finite &= NAME(chunk_row_backward)(x + i, g + i, weight != NULL ? weight + i : identity->weight, n, mean, rstd,

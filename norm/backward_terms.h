@@ -14,13 +14,15 @@ struct backward_terms {
 
 /*
  * For `n` values that share mean and rstd: `sum` is the sum of h, `product` that of h (x - mean), where h is g times its weight as far as the
- * weights differ among them; `weight` is what they share of it.
+ * weights differ among them; `weight` is what they share of it. 0 for `n`: mean and rstd do not depend on them.
  */
 static inline struct backward_terms
 backward_terms_of(double weight, double rstd, double n, double sum, double product)
 {
 	const double scale = weight * rstd;
 
+	if (n == 0) /* constants, or nothing but padding: no gradient flows through the moments */
+		return (struct backward_terms){ .by_g = scale };
 	return (struct backward_terms){
 		.by_g = scale,
 		.by_x = -(scale * (product * rstd) * rstd) / n,

@@ -45,8 +45,8 @@ struct kernels_of_real {
 	    const void *x, const void *g, struct norm_view view, const double *mean, double *sum, double *product);
 	bool (*backward)(const void *x, void *g, struct norm_view view, const double *mean, const double *by_g,
 	    const double *by_x, const double *constant);
-	bool (*row_backward)(const void *x, void *g, size_t size, bool centered, double mean, double rstd, const double *weight,
-	    const struct identity *identity, double *grad_weight, double *grad_bias);
+	bool (*row_backward)(const void *x, void *g, size_t size, size_t counted, bool centered, double mean, double rstd,
+	    const double *weight, const struct identity *identity, double *grad_weight, double *grad_bias);
 	void (*clip_backward)(void *g, const void *y, size_t count, double limit);
 };
 

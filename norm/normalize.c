@@ -116,6 +116,22 @@ normalize_rows(
 	return finite;
 }
 
+bool
+normalize_rows_by(enum norm_real real, void *x, size_t rows, size_t size, const double *mean, const double *rstd,
+    const double *weight, const double *bias)
+{
+	const size_t bytes = size * norm_real_size(real);
+	struct identity id;
+	unsigned char *at = x;
+	bool finite = true;
+	size_t r;
+
+	identity_init(&id);
+	for (r = 0; r < rows; r++, at += bytes)
+		finite &= kernels_best()->of[real].row(at, size, mean[r], rstd[r], weight, bias, &id);
+	return finite;
+}
+
 void
 normalize_clip(enum norm_real real, void *x, size_t count, double limit)
 {

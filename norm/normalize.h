@@ -61,6 +61,10 @@ void normalize_spread(double *value, size_t groups, size_t channels);
 bool normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight,
     const double *bias);
 
+/* The same by means and rstds that are given, `rows` doubles each. */
+bool normalize_rows_by(enum norm_real real, void *x, size_t rows, size_t size, const double *mean, const double *rstd,
+    const double *weight, const double *bias);
+
 /* Limits `count` elements to -limit..limit (limit > 0, rounded to the element type). */
 void normalize_clip(enum norm_real real, void *x, size_t count, double limit);
 

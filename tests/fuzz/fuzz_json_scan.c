@@ -29,10 +29,10 @@ struct slot_list {
 };
 
 static const struct slot_list slot_lists[] = {
-	{ { { "", DATATYPE_FP32 }, { "input", DATATYPE_FP32 }, { "weight", DATATYPE_FP64 }, { "bias", DATATYPE_FP64 } }, 4 },
-	{ { { "", DATATYPE_FP32 } }, 1 },
-	{ { { "", DATATYPE_FP64 }, { "input", DATATYPE_FP16 } }, 2 },
-	{ { { "", DATATYPE_FP32 } }, 0 },
+	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "input", .datatype = DATATYPE_FP32 }, { .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 } }, 4 },
+	{ { { .key = "", .datatype = DATATYPE_FP32 } }, 1 },
+	{ { { .key = "", .datatype = DATATYPE_FP64 }, { .key = "input", .datatype = DATATYPE_FP16 } }, 2 },
+	{ { { .key = "", .datatype = DATATYPE_FP32 } }, 0 },
 };
 
 static const size_t limits[] = { 4096, 0, 3, 4, 8, 31, 64, (size_t)1 << 20 };
@@ -167,7 +167,7 @@ write_tensor(const struct tensor *t, size_t room)
 static void
 check_writes_back(const struct tensor *t, size_t room)
 {
-	const struct slot_list root = { { { "", DATATYPE_FP32 } }, 1 };
+	const struct slot_list root = { { { .key = "", .datatype = DATATYPE_FP32 } }, 1 };
 	const struct setup exact = { .slots = &root, .bytes_max = t->count * datatype_size(t->datatype) };
 	struct buf text = write_tensor(t, room);
 	struct err e;

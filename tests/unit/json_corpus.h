@@ -1,6 +1,6 @@
 /*
  * Documents for the JSON decoder. They are read with the slots that test_json_scan.c names: "" and "input" (FP32), "weight" and
- * "bias" (FP64).
+ * "bias" (FP64), "mask" (FP32, booleans).
  */
 #ifndef TESTS_UNIT_JSON_CORPUS_H
 #define TESTS_UNIT_JSON_CORPUS_H
@@ -55,6 +55,9 @@ static const struct json_valid json_valid[] = {
 	{ "{\"a\":1,\"A\":2,\"a \":3,\"\":4}", "{a:n1,A:n2,a :n3,:n4}" },
 	{ "{\"\\u0000\":1,\"\\\\u0000\":2}", "{\\u0000:n1,\\u0000:n2}" },
 	/* tensors of the root */
+	{ "{\"mask\":[true,false,true]}", "{mask:t4} t4=FP32[3]nested:1 0 1" },
+	{ "{\"mask\":[[ true , 0 ],\n[1,false]]}", "{mask:t4} t4=FP32[2,2]nested:1 0 1 0" },
+	{ "{\"mask\":{\"shape\":[2],\"data\":[false,true]}}", "{mask:{shape:[n2],data:t4}} t4=FP32[2]flat:0 1" },
 	{ "{\"data\":[1,2,3]}", "{data:t0} t0=FP32[3]nested:1 2 3" },
 	{ "{\"data\":[1,-2.5,3e2,0.125]}", "{data:t0} t0=FP32[4]nested:1 -2.5 300 0.125" },
 	{ "{ \"data\" : [ 1 , 2 ,\n3 ] }", "{data:t0} t0=FP32[3]nested:1 2 3" },
@@ -395,6 +398,14 @@ static const struct json_invalid json_invalid[] = {
 	{ ERR_BAD_TENSOR, "{\"data\":[@\"1\"]}" },
 	{ ERR_BAD_TENSOR, "{\"data\":[1,@null]}" },
 	{ ERR_BAD_TENSOR, "{\"data\":[@true]}" },
+	{ ERR_BAD_JSON, "{\"mask\":[tru@ ]}" },
+	{ ERR_BAD_JSON, "{\"mask\":[false@e]}" },
+	{ ERR_BAD_JSON, "{\"mask\":[true@true]}" },
+	{ ERR_BAD_JSON, "{\"mask\":[true,@]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":[true,@null]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":[true,@[false]]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":[true,@\"true\"]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":{\"datatype\":@\"FP64\",\"data\":[true]}}" },
 	{ ERR_BAD_TENSOR, "{\"data\":[1,@false]}" },
 	{ ERR_BAD_TENSOR, "{\"data\":[[1],@{}]}" },
 	{ ERR_BAD_TENSOR, "{\"data\":@1}" },

@@ -280,7 +280,7 @@ END_TEST
 /* The same by a body: the limit holds for what comes out, to the byte. */
 START_TEST(test_body_limit)
 {
-	static const struct json_slot slots[] = { { "", DATATYPE_FP32 } };
+	static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 } };
 	static const char spacious[] = "{\"data\":[1,2]                                                   }";
 	struct bytes coded = encoded(CODING_GZIP, spacious, sizeof(spacious) - 1, SIZE_MAX, 4096);
 	struct err e;

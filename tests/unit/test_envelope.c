@@ -8,7 +8,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct json_slot slots[] = { { "", DATATYPE_FP32 }, { "bias", DATATYPE_FP64 } };
+static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 },
+	{ .key = "bias", .datatype = DATATYPE_FP64 } };
 
 /* A scanner that has read `text`, which is valid; to be freed. */
 static struct json_scan *

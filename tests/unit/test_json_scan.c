@@ -15,8 +15,9 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TENSOR_BYTES_MAX 4096
 
-static const struct json_slot slots[] = { { "", DATATYPE_FP32 }, { "input", DATATYPE_FP32 }, { "weight", DATATYPE_FP64 },
-	{ "bias", DATATYPE_FP64 } };
+static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 },
+	{ .key = "input", .datatype = DATATYPE_FP32 }, { .key = "weight", .datatype = DATATYPE_FP64 },
+	{ .key = "bias", .datatype = DATATYPE_FP64 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } };
 
 /* A document as it is fed: cut every `step` bytes, and at `cut`. */
 struct document {

@@ -199,7 +199,7 @@ END_TEST
 /* What the encoder writes of a tensor, the decoder reads as the same tensor. */
 START_TEST(test_round_trip)
 {
-	static const struct json_slot slot = { "", DATATYPE_FP64 };
+	static const struct json_slot slot = { .key = "", .datatype = DATATYPE_FP64 };
 	const struct tensor_case *c = &tensors[_i];
 	struct tensor t, *back;
 	struct json_scan *s = json_scan_new(&slot, 1, 1 << 20, NULL);

@@ -1,0 +1,42 @@
+/*
+ * `lengths` and `mask`: padding, which takes no part in the statistics. It is normalized with the rest, by what the rest came to.
+ */
+#ifndef HANDLERS_MASK_H
+#define HANDLERS_MASK_H
+
+#include "handlers/forward.h"
+#include "handlers/request.h"
+
+/* A byte for each sample's position: 0 is padding. In the request's memory; `keep` is NULL where there is no padding. */
+struct mask {
+	unsigned char *keep;
+	size_t samples;
+	size_t positions; /* of a sample */
+};
+
+/*
+ * Reads `lengths` (query, or a member of `body`: as many as there are samples; of a tensor of three dimensions) or `mask` (the tensor in
+ * `slot`: true and false, or 1 and 0, for the samples by the positions, which are all dimensions but the samples' and the channels') for a
+ * tensor that fits the definition. bad_parameter, bad_tensor, shape_mismatch; too_few_values where all is padding.
+ */
+int mask_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot, const struct tensor *t,
+    struct mask *out, struct err *e) MUST_CHECK;
+
+/*
+ * forward_moments of what counts: `keep` has view.outer * view.inner bytes, of which *count become the values of each feature. Errors as
+ * there.
+ */
+int mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, const unsigned char *keep, double *mean,
+    double *var, size_t *count, struct err *e) MUST_CHECK;
+
+/* The runs of a tensor that share their moments, for every kind but batch_norm: their number, their length. */
+size_t mask_runs(const struct definition *d, struct norm_view view);
+
+/*
+ * The moments of each run (instance, group, row) by what counts of it: mask_runs doubles each, and how many count. RMS normalization has 0 and the
+ * mean square. Of a run that is all padding 0 and 0.
+ */
+int mask_run_moments(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view,
+    const struct mask *m, double *mean, double *var, size_t *count, struct err *e) MUST_CHECK;
+
+#endif

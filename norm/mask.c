@@ -1,0 +1,110 @@
+#include "norm/mask.h"
+
+#include <string.h>
+
+#include "norm/element.h"
+
+size_t
+mask_count(const unsigned char *mask, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += mask[i] != 0;
+	return count;
+}
+
+/* The elements of a stretch that count; returns the end of what was written. */
+static unsigned char *
+pack(const unsigned char *x, size_t bytes, const unsigned char *mask, size_t n, unsigned char *out)
+{
+	size_t from, to;
+
+	/* Whole stretches at a time: padding mostly stands at the end. */
+	for (from = 0; from < n; from = to) {
+		for (to = from; to < n && mask[to] != 0; to++)
+			;
+		memcpy(out, x + from * bytes, (to - from) * bytes);
+		out += (to - from) * bytes;
+		for (; to < n && mask[to] == 0; to++)
+			;
+	}
+	return out;
+}
+
+void
+mask_pack_features(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask, void *packed)
+{
+	const size_t bytes = norm_real_size(real);
+	const unsigned char *at = x;
+	unsigned char *out = packed;
+
+	for (size_t f = 0; f < view.feature; f++)
+		for (size_t o = 0; o < view.outer; o++)
+			out = pack(
+			    at + (o * view.feature + f) * view.inner * bytes, bytes, mask + o * view.inner, view.inner, out);
+}
+
+size_t
+mask_pack_run(enum norm_real real, const void *x, size_t first, size_t n, size_t channels, size_t positions,
+    const unsigned char *mask, void *packed)
+{
+	const size_t bytes = norm_real_size(real);
+	const unsigned char *at = x;
+	unsigned char *out = packed;
+	size_t part;
+
+	for (size_t i = 0; i < n; i += part) {
+		const size_t element = first + i, position = element % positions;
+		const size_t sample = element / (channels * positions);
+
+		part = positions - position < n - i ? positions - position : n - i;
+		out = pack(at + i * bytes, bytes, mask + sample * positions + position, part, out);
+	}
+	return (size_t)(out - (unsigned char *)packed) / bytes;
+}
+
+/* One element at a time: padding is not what time is spent on. */
+static void
+scale(enum norm_real real, void *x, const void *was, size_t i, double factor)
+{
+	switch (real) {
+	case NORM_FLOAT:
+		((float *)x)[i] = store_float(factor * load_float(((const float *)was)[i]));
+		break;
+	case NORM_DOUBLE:
+		((double *)x)[i] = store_double(factor * load_double(((const double *)was)[i]));
+		break;
+	case NORM_HALF:
+		((uint16_t *)x)[i] = store_half(factor * load_half(((const uint16_t *)was)[i]));
+		break;
+	case NORM_BFLOAT:
+		((uint16_t *)x)[i] = store_bfloat(factor * load_bfloat(((const uint16_t *)was)[i]));
+		break;
+	}
+}
+
+void
+mask_scale_features(
+    enum norm_real real, void *x, const void *was, struct norm_view view, const unsigned char *mask, const double *factor)
+{
+	size_t at = 0;
+
+	for (size_t o = 0; o < view.outer; o++)
+		for (size_t f = 0; f < view.feature; f++)
+			for (size_t i = 0; i < view.inner; i++, at++)
+				if (mask[o * view.inner + i] == 0)
+					scale(real, x, was, at, factor[f]);
+}
+
+void
+mask_scale_run(enum norm_real real, void *x, const void *was, size_t first, size_t n, size_t channels, size_t positions,
+    const unsigned char *mask, double factor, const double *weight)
+{
+	for (size_t i = 0; i < n; i++) {
+		const size_t element = first + i;
+
+		if (mask[element / (channels * positions) * positions + element % positions] == 0)
+			scale(real, x, was, i, factor * (weight != NULL ? weight[i] : 1));
+	}
+}
