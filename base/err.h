@@ -28,6 +28,7 @@
 	X(LAYER_DIFFERS, "layer_differs", 409, "The layer exists with another definition") \
 	X(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, "The first request with this key is still running") \
 	X(NOT_TRAINED, "not_trained", 409, "The layer has no statistics yet") \
+	X(SYNC_INCOMPLETE, "sync_incomplete", 409, "The synchronized step did not come together") \
 	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has moved on") \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
 	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's form is not supported") \

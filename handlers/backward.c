@@ -10,15 +10,25 @@
 #include "handlers/handlers.h"
 #include "handlers/own_statistics.h"
 #include "handlers/reply.h"
+#include "handlers/sync_options.h"
 #include "norm/backward.h"
 #include "norm/mask.h"
 #include "norm/normalize.h"
 #include "norm/renorm.h"
 
-static const char *const members[] = { "input", "grad_output", "mode", "seed", "lengths", "mask", NULL };
+static const char *const members[] = { "input", "grad_output", "mode", "seed", "lengths", "mask", "sync", NULL };
 
 /* The slots of this route, in routes.c's order. */
 enum { SLOT_INPUT, SLOT_GRADIENT, SLOT_MASK };
+
+/* Numbers for each channel, of one piece of the batch. */
+struct channels {
+	double *mean, *rstd;
+	double *weight, *bias;     /* gradients */
+	double *r, *d;             /* of renormalization, */
+	double *r_weight, *d_bias; /* and what they make of weight and bias */
+	double *scratch;           /* 3 for each channel */
+};
 
 struct backward {
 	struct tensor *x, *g;
@@ -29,15 +39,7 @@ struct backward {
 	struct mask mask;
 	double *weight, *bias;    /* the gradients by them, definition_parameter_count values each */
 	struct tensor tensors[2]; /* the same as tensors, for the answer */
-};
-
-/* Numbers for each channel, of one piece of the batch. */
-struct channels {
-	double *mean, *rstd;
-	double *weight, *bias;     /* gradients */
-	double *r, *d;             /* of renormalization, */
-	double *r_weight, *d_bias; /* and what they make of weight and bias */
-	double *scratch;           /* 3 for each channel */
+	struct channels channels; /* of a shard of a synchronized step */
 };
 
 static int
@@ -337,6 +339,73 @@ answer(struct request *rq, struct backward *w, size_t n, struct err *e)
 	return 0;
 }
 
+/* A shard of a synchronized step: its moments, and its sums about its own mean. */
+static int
+measure_shard(struct request *rq, struct backward *w, struct err *e)
+{
+	struct sync_shard *s = &rq->member.shard;
+	struct channels *c = &w->channels;
+	size_t count = 0;
+
+	if (rq->definition->clip > 0 || !w->train)
+		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
+	if (allocate_channels(rq, w->view.feature, c, e) < 0)
+		return -1;
+	rq->sync_backward = true;
+	if (w->x->count > 0) {
+		count = norm_view_count(w->view);
+		if ((w->mask.keep != NULL ? mask_moments(rq, w->x, w->view, w->mask.keep, c->mean, c->rstd, &count, e) :
+					    forward_moments(w->x, w->view, c->mean, c->rstd, e)) < 0)
+			return -1;
+		backward_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean, c->bias, c->weight);
+	}
+	*s = (struct sync_shard){ .count = count,
+		.features = w->view.feature,
+		.mean = c->mean,
+		.var = c->rstd,
+		.sum = c->bias,
+		.product = c->weight };
+	return 0;
+}
+
+/*
+ * The shard's gradient by the sums of the whole batch. Those by weight and bias are the shard's own part, as PyTorch's SyncBatchNorm gives
+ * them: who trains adds them up.
+ */
+static int
+by_whole_batch(struct request *rq, struct backward *w, struct err *e)
+{
+	const struct sync_result *r = rq->member.result;
+	struct channels *c = &w->channels;
+	const unsigned char *keep = w->mask.keep;
+	void *was = NULL;
+	bool finite;
+
+	if (w->x->count == 0)
+		return 0;
+	if (forward_check_count(r->count, e) < 0 || (keep != NULL && copy_values(rq, w->g, &was, e) < 0))
+		return -1;
+	normalize_rstd(r->var, rq->definition->eps, w->view.feature, c->rstd);
+	for (size_t f = 0; f < w->view.feature; f++) {
+		w->bias[f] = c->bias[f];
+		w->weight[f] = (c->weight[f] + (c->mean[f] - r->mean[f]) * c->bias[f]) * c->rstd[f];
+	}
+	finite = backward_by_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, r->count, r->mean, c->rstd,
+	    w->parameters.weight, r->sum, r->product, c->scratch);
+	if (keep != NULL)
+		mask_scale_features(forward_real(w->g->datatype), w->g->values, was, w->view, keep, c->scratch);
+	free(was);
+	return finite ? 0 : refuse_result(e);
+}
+
+int
+backward_joined(struct request *rq, struct err *e)
+{
+	struct backward *w = rq->scratch;
+
+	return by_whole_batch(rq, w, e) < 0 ? -1 : answer(rq, w, w->view.feature, e);
+}
+
 int
 backward(struct request *rq, struct err *e)
 {
@@ -346,6 +415,7 @@ backward(struct request *rq, struct err *e)
 
 	if (w == NULL)
 		return err_set_memory(e);
+	rq->scratch = w;
 	w->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||
 	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
@@ -356,6 +426,10 @@ backward(struct request *rq, struct err *e)
 	n = definition_parameter_count(rq->definition, w->view.feature);
 	if (request_doubles(rq, n, &w->weight, e) < 0 || request_doubles(rq, n, &w->bias, e) < 0)
 		return -1;
+	if (sync_options_get(rq, body, e) < 0)
+		return -1;
+	if (rq->sync_call != NULL)
+		return measure_shard(rq, w, e);
 	if (w->x->count > 0 && compute(rq, w, e) < 0)
 		return -1;
 	return answer(rq, w, n, e);

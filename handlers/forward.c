@@ -122,10 +122,14 @@ refuse_few(const char *what, struct err *e)
 }
 
 int
+forward_check_count(size_t count, struct err *e)
+{
+	return count < 2 ? refuse_few("channel", e) : 0;
+}
+
+int
 forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
 {
-	if (norm_view_count(view) < 2)
-		return refuse_few("channel", e);
 	moments(real_of(t), t->values, view, mean, var);
 	for (size_t f = 0; f < view.feature; f++)
 		if (!isfinite(mean[f]) || !isfinite(var[f]))

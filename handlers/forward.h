@@ -28,9 +28,12 @@ double forward_eps(const struct definition *d, enum datatype datatype);
 int forward_view(
     const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e) MUST_CHECK;
 
+/* Whether so many values a channel have a variance: too_few_values. */
+int forward_check_count(size_t count, struct err *e) MUST_CHECK;
+
 /*
- * The moments of a tensor that is not empty: `mean` and the biased `var`, view.feature doubles each. too_few_values where a
- * feature has one value, non_finite_input where there is a NaN, an infinity or an overflow.
+ * The moments of a tensor that is not empty: `mean` and the biased `var`, view.feature doubles each. non_finite_input where there is a NaN, an infinity or
+ * an overflow.
  */
 int forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e) MUST_CHECK;
 

@@ -90,11 +90,13 @@ int
 ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
     const struct mask *m, double *mean, double *var, size_t *count, struct err *e)
 {
+	int result;
+
 	*count = norm_view_count(view);
-	if (m->keep == NULL)
-		return forward_moments(piece, view, mean, var, e);
 	/* Of a batch in one piece ghosts.each is the whole, and i is 0. */
-	return mask_moments(rq, piece, view, m->keep + i * g->each * m->positions, mean, var, count, e);
+	result = m->keep == NULL ? forward_moments(piece, view, mean, var, e) :
+				   mask_moments(rq, piece, view, m->keep + i * g->each * m->positions, mean, var, count, e);
+	return result < 0 || forward_check_count(*count, e) < 0 ? -1 : 0;
 }
 
 int

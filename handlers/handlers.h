@@ -26,6 +26,7 @@ int deleted_finish(struct request *rq, struct err *e);
 
 /* train.c */
 int train(struct request *rq, struct err *e);
+int train_joined(struct request *rq, struct err *e);
 void train_meanwhile(struct request *rq);
 int train_finish(struct request *rq, struct err *e);
 
@@ -38,6 +39,7 @@ int infer(struct request *rq, struct err *e);
 
 /* backward.c */
 int backward(struct request *rq, struct err *e);
+int backward_joined(struct request *rq, struct err *e);
 
 /* statistics.c */
 int statistics_get(struct request *rq, struct err *e);

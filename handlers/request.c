@@ -23,11 +23,13 @@
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
 void
-request_init(struct request *rq, struct store *store, struct claims *claims, struct budget *memory, size_t body_max_bytes)
+request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
+    size_t body_max_bytes)
 {
 	memset(rq, 0, sizeof(*rq));
 	rq->store = store;
 	rq->claims = claims;
+	rq->sync = sync;
 	rq->memory.budget = memory;
 	rq->body_memory.budget = memory;
 	rq->body_max_bytes = body_max_bytes;
@@ -41,6 +43,7 @@ void
 request_fini(struct request *rq)
 {
 	claims_release(&rq->claim);
+	sync_leave(&rq->member);
 	store_op_fini(&rq->op);
 	layer_unref(rq->state);
 	body_free(rq->body);
@@ -167,6 +170,16 @@ done(struct request *rq, int result)
 	return result < 0 ? fail(rq) : REQUEST_DONE;
 }
 
+/* What `start`, or `joined`, came to. */
+static enum request_next
+decided(struct request *rq, int result)
+{
+	if (result < 0 || !rq->wants_store)
+		return done(rq, result);
+	rq->phase = PHASE_FINISH;
+	return REQUEST_STORE;
+}
+
 static enum request_next
 step(struct request *rq)
 {
@@ -185,10 +198,14 @@ step(struct request *rq)
 		return fail(rq);
 	if (rq->phase == PHASE_START) {
 		result = rq->route->start(rq, &rq->err);
-		if (result < 0 || !rq->wants_store)
-			return done(rq, result);
-		rq->phase = PHASE_FINISH;
-		return REQUEST_STORE;
+		if (result < 0 || rq->sync_call == NULL)
+			return decided(rq, result);
+		rq->phase = PHASE_JOINED;
+		return REQUEST_SYNC;
+	}
+	if (rq->phase == PHASE_JOINED) {
+		rq->err = rq->member.err;
+		return rq->err.code != ERR_NONE ? fail(rq) : decided(rq, rq->route->joined(rq, &rq->err));
 	}
 	if (rq->op.err.code != ERR_NONE) {
 		rq->err = rq->op.err;
@@ -197,13 +214,26 @@ step(struct request *rq)
 	return done(rq, rq->route->finish(rq, &rq->err));
 }
 
+/* Who leads a synchronized step tells the others once it is done. */
+static void
+tell_members(struct request *rq)
+{
+	const bool failed = rq->err.code != ERR_NONE;
+
+	if (!rq->member.leads)
+		return;
+	sync_lead(&rq->member, failed ? &rq->err : NULL, rq->reply.num_batches_tracked, rq->reply.revision);
+}
+
 enum request_next
 request_step(struct request *rq)
 {
 	enum request_next next = step(rq);
 
-	if (next == REQUEST_DONE)
+	if (next == REQUEST_DONE) {
 		claims_release(&rq->claim);
+		tell_members(rq);
+	}
 	return next;
 }
 
@@ -212,6 +242,14 @@ request_meanwhile(struct request *rq)
 {
 	if (rq->phase == PHASE_FINISH && rq->route->meanwhile != NULL)
 		rq->route->meanwhile(rq);
+}
+
+bool
+request_join(struct request *rq, void (*resume)(void *arg), void *arg)
+{
+	rq->member.resume = resume;
+	rq->member.arg = arg;
+	return sync_join(rq->sync, rq->state->identity->id, rq->sync_backward, rq->sync_call, &rq->member);
 }
 
 void

@@ -2,6 +2,7 @@
  * A request as handlers see it: no sockets, no SQL. The server fills in who asks what, feeds the body, and drives the steps:
  *
  *   request_step -> REQUEST_STORE: `op` is to be submitted; meanwhile call request_meanwhile; step again when it is done
+ *                   REQUEST_SYNC:  request_join; step again when it is resumed, or at once where it does not wait
  *                   REQUEST_DONE:  `reply` is the answer, or `err` says why there is none
  *
  * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` alone.
@@ -15,6 +16,7 @@
 #include "base/digest.h"
 #include "codec/body.h"
 #include "handlers/claims.h"
+#include "handlers/sync.h"
 #include "storage/store.h"
 
 #define REQUEST_QUERY_MAX 16
@@ -40,6 +42,8 @@ struct route {
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
+	/* After a synchronized step has come together, where `start` has set rq->sync_call; decides as `start` does. */
+	int (*joined)(struct request *rq, struct err *e);
 	/* Computes while the operation is in the store; NULL: nothing. Must not touch rq->op. */
 	void (*meanwhile)(struct request *rq);
 	/* Fills the reply once the operation has succeeded; NULL where `start` never asks the store. */
@@ -66,13 +70,14 @@ struct reply {
 	bool has_location; /* the request's own path */
 };
 
-enum request_phase { PHASE_LOAD, PHASE_LOADED, PHASE_START, PHASE_FINISH };
+enum request_phase { PHASE_LOAD, PHASE_LOADED, PHASE_START, PHASE_JOINED, PHASE_FINISH };
 
 struct request {
 	/* Filled by the server. */
 	const struct route *route;
 	struct store *store;
 	struct claims *claims;
+	struct sync *sync;
 	const char *model; /* NULL where the path has none */
 	const char *layer;
 	struct query_item query[REQUEST_QUERY_MAX];
@@ -98,15 +103,19 @@ struct request {
 	const struct definition *definition; /* state's */
 	struct store_op op;
 	bool wants_store;
-	void *scratch; /* of a handler between its steps, from the arena */
+	const struct sync_call *sync_call; /* of a synchronized step, else NULL */
+	struct sync_member member;         /* in it */
+	bool sync_backward;                /* it is one of backward */
+	void *scratch;                     /* of a handler between its steps, from the arena */
 	struct err err;
 	struct reply reply;
 };
 
-enum request_next { REQUEST_DONE, REQUEST_STORE };
+enum request_next { REQUEST_DONE, REQUEST_STORE, REQUEST_SYNC };
 
 /* Makes an empty request. The server then fills in its part. */
-void request_init(struct request *rq, struct store *store, struct claims *claims, struct budget *memory, size_t body_max_bytes);
+void request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
+    size_t body_max_bytes);
 void request_fini(struct request *rq);
 
 /*
@@ -121,6 +130,9 @@ int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
 /* Steps; a request whose err is set already is done. When it is done its key is free again: call it before the answer is sent. */
 enum request_next request_step(struct request *rq);
 void request_meanwhile(struct request *rq);
+
+/* Joins the step. Returns whether the request waits now: then `resume` is called, perhaps before this returns. */
+bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST_CHECK;
 
 /* The query parameter's value, or NULL. */
 const char *request_query(const struct request *rq, const char *name);

@@ -8,9 +8,9 @@
 #define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
 
 static const char *const page_query[] = { "limit", "after", NULL };
-static const char *const train_query[] = { "output", "seed", "lengths", NULL };
+static const char *const train_query[] = { "output", "seed", "lengths", "sync", NULL };
 static const char *const infer_query[] = { "inverse", "lengths", NULL };
-static const char *const backward_query[] = { "mode", "seed", "lengths", NULL };
+static const char *const backward_query[] = { "mode", "seed", "lengths", "sync", NULL };
 static const char *const normalize_query[] = { "definition", "lengths", NULL };
 
 #define MASK \
@@ -49,6 +49,7 @@ const struct route routes[] = {
 	    .needs_layer = true,
 	    .takes_key = true,
 	    .start = train,
+	    .joined = train_joined,
 	    .meanwhile = train_meanwhile,
 	    .finish = train_finish },
 	{ .method = "POST",
@@ -66,7 +67,8 @@ const struct route routes[] = {
 	    .npy_files = 2,
 	    SLOTS(backward_slots),
 	    .needs_layer = true,
-	    .start = backward },
+	    .start = backward,
+	    .joined = backward_joined },
 	{ .method = "GET", .path = LAYER "/statistics", .needs_layer = true, .start = statistics_get },
 	{ .method = "PUT",
 	    .path = LAYER "/statistics",

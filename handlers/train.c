@@ -10,10 +10,11 @@
 #include "handlers/idempotency.h"
 #include "handlers/own_statistics.h"
 #include "handlers/reply.h"
+#include "handlers/sync_options.h"
 #include "handlers/training.h"
 #include "norm/moments.h"
 
-static const char *const members[] = { "shape", "datatype", "data", "output", "seed", "lengths", "mask", NULL };
+static const char *const members[] = { "shape", "datatype", "data", "output", "seed", "lengths", "mask", "sync", NULL };
 
 /* The slots of this route, in routes.c's order. */
 enum { SLOT_TENSOR, SLOT_MASK };
@@ -144,6 +145,8 @@ train_instance_norm(struct request *rq, struct training *t, struct err *e)
 		return -1;
 	for (size_t r = 0; r < instances.feature; r++)
 		count[r] = t->view.inner;
+	if (forward_check_values(d, t->view, e) < 0)
+		return -1;
 	if ((padded ? mask_run_moments(rq, d, t->tensor, t->view, &t->mask, means, vars, count, e) :
 		      forward_moments(t->tensor, instances, means, vars, e)) < 0)
 		return -1;
@@ -188,9 +191,33 @@ train(struct request *rq, struct err *e)
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0 ||
 	    mask_get(rq, rq->definition, body, SLOT_MASK, t->tensor, &t->mask, e) < 0)
 		return -1;
+	if (sync_options_get(rq, body, e) < 0)
+		return -1;
+	if (rq->sync_call != NULL)
+		return train_shard(rq, t, e);
 	if (t->tensor->count > 0 && train_kind(rq, t, e) < 0)
 		return -1;
 	return rq->wants_store ? 0 : answer_unchanged(rq, t);
+}
+
+int
+train_joined(struct request *rq, struct err *e)
+{
+	struct training *t = rq->scratch;
+	const struct sync_result *r = rq->member.result;
+
+	if (rq->member.leads && train_lead(rq, t, e) < 0)
+		return -1;
+	if (rq->wants_store)
+		return 0;
+	if (train_shard_output(rq, t, e) < 0)
+		return -1;
+	/* The leader of a step that changes nothing tells of the state as it stands. */
+	if (rq->member.leads)
+		answer(rq, t, rq->state->statistics.num_batches_tracked, rq->state->revision);
+	else
+		answer(rq, t, r->num_batches_tracked, r->revision);
+	return 0;
 }
 
 void
@@ -198,7 +225,7 @@ train_meanwhile(struct request *rq)
 {
 	struct training *t = rq->scratch;
 
-	if (t->output && !t->normalized && train_batch_norm_output(rq, t, &t->err) < 0)
+	if (rq->sync_call == NULL && t->output && !t->normalized && train_batch_norm_output(rq, t, &t->err) < 0)
 		return; /* t->err has it */
 }
 
@@ -211,6 +238,8 @@ train_finish(struct request *rq, struct err *e)
 		*e = t->err;
 		return -1;
 	}
+	if (rq->sync_call != NULL && train_shard_output(rq, t, e) < 0)
+		return -1;
 	answer(rq, t, rq->op.num_batches_tracked, rq->op.revision);
 	return 0;
 }

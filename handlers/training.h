@@ -34,4 +34,12 @@ void training_submit(struct request *rq, const struct update *updates, size_t co
 int train_batch_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 int train_batch_norm_output(const struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 
+/*
+ * A shard of a synchronized step (train_sync.c): measured, for rq->member; then, for the leader, the update by the whole batch; then the
+ * shard normalized by that.
+ */
+int train_shard(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
+int train_lead(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
+int train_shard_output(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
+
 #endif

@@ -11,25 +11,41 @@
 /* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum. */
 #define ROWS_PLAIN ((size_t)64)
 
-bool
-backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
-    const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+void
+backward_sums(
+    enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, double *sum, double *product)
 {
-	const struct kernels_of_real *kernels = &kernels_best()->of[real];
-	double *by_g = scratch, *by_x = by_g + view.feature, *constant = by_x + view.feature;
-	size_t f;
+	kernels_best()->of[real].gradients(x, g, view, mean, sum, product);
+}
 
-	kernels->gradients(x, g, view, mean, grad_bias, grad_weight);
-	for (f = 0; f < view.feature; f++) {
+bool
+backward_by_sums(enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n, const double *mean,
+    const double *rstd, const double *weight, const double *sum, const double *product, double *scratch)
+{
+	double *by_g = scratch, *by_x = by_g + view.feature, *constant = by_x + view.feature;
+
+	for (size_t f = 0; f < view.feature; f++) {
 		const struct backward_terms t =
-		    backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], (double)n, grad_bias[f], grad_weight[f]);
+		    backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], (double)n, sum[f], product[f]);
 
 		by_g[f] = t.by_g;
 		by_x[f] = t.by_x;
 		constant[f] = t.constant;
-		grad_weight[f] *= rstd[f];
 	}
-	return kernels->backward(x, g, view, mean, by_g, by_x, constant);
+	return kernels_best()->of[real].backward(x, g, view, mean, by_g, by_x, constant);
+}
+
+bool
+backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
+    const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+{
+	bool finite;
+
+	backward_sums(real, x, g, view, mean, grad_bias, grad_weight);
+	finite = backward_by_sums(real, x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, scratch);
+	for (size_t f = 0; f < view.feature; f++)
+		grad_weight[f] *= rstd[f];
+	return finite;
 }
 
 /* Adds to sums whose two parts stand in two arrays. */

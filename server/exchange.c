@@ -68,7 +68,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->deadline = deadline_of(connection);
 	x->started_us = clock_monotonic_us();
 	buf_init(&x->allow, 256);
-	request_init(&x->request, server->store, server->claims, &server->memory, server->max_body_bytes);
+	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	server_enter(server);
 	deadline_enter(x->deadline, DEADLINE_HEAD);
 	return x;
@@ -221,6 +221,13 @@ operation_done(struct store_op *op)
 	MHD_resume_connection(op->done_arg);
 }
 
+/* A synchronized step has come together, or never will: on whatever thread found out. */
+static void
+step_joined(void *connection)
+{
+	MHD_resume_connection(connection);
+}
+
 /*
  * The request's next step. The connection is suspended before the operation is submitted: it may be resumed at once.
  */
@@ -228,10 +235,18 @@ static enum MHD_Result
 advance(struct exchange *x)
 {
 	struct request *rq = &x->request;
+	enum request_next next;
 
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
-	if (request_step(rq) == REQUEST_DONE)
+	next = request_step(rq);
+	if (next == REQUEST_DONE)
 		return send_answer(x);
+	if (next == REQUEST_SYNC) {
+		MHD_suspend_connection(x->connection);
+		if (!request_join(rq, step_joined, x->connection))
+			MHD_resume_connection(x->connection); /* to come back here and go on */
+		return MHD_YES;
+	}
 	rq->op.done = operation_done;
 	rq->op.done_arg = x->connection;
 	MHD_suspend_connection(x->connection);

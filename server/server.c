@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "handlers/claims.h"
 #include "handlers/definition.h"
+#include "handlers/sync.h"
 #include "server/deadline.h"
 #include "server/exchange.h"
 #include "server/listener.h"
@@ -111,6 +112,9 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		(void)err_set_memory(e);
 		goto fail;
 	}
+	s->sync = sync_start(e);
+	if (s->sync == NULL)
+		goto fail;
 	s->store = store_open(&options, e);
 	if (s->store == NULL)
 		goto fail;
@@ -131,6 +135,9 @@ fail:
 		close(listener);
 	deadlines_stop(s->deadlines);
 	store_close(s->store);
+	if (s->sync != NULL)
+		sync_stop(s->sync);
+	sync_free(s->sync);
 	claims_free(s->claims);
 	return -1;
 }
@@ -162,12 +169,14 @@ server_stop(struct server *s, unsigned timeout_s)
 	listener = MHD_quiesce_daemon(s->daemon);
 	if (listener >= 0)
 		close(listener);
+	sync_stop(s->sync); /* no step can fill any more */
 	left = wait_idle(s, timeout_s);
 	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
 	store_stop(s->store);
 	MHD_stop_daemon(s->daemon);
 	deadlines_stop(s->deadlines);
 	store_close(s->store);
+	sync_free(s->sync);
 	claims_free(s->claims);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);

@@ -11,12 +11,14 @@
 
 struct MHD_Daemon;
 struct claims;
+struct sync;
 struct deadlines;
 
 struct server {
 	/* Immutable while it serves. */
 	struct store *store;
 	struct claims *claims;
+	struct sync *sync;
 	size_t max_body_bytes;
 	unsigned port;
 

@@ -1,0 +1,91 @@
+/*
+ * Synchronized batch normalization: the shards of one step meet here. Each rank's call leaves its shard's moments and waits; the last one to
+ * come pools them, in the order of the ranks, and leads: it makes the update, if there is one, and tells the others. A step that does
+ * not fill in time fails for all.
+ *
+ * A step that is done is remembered for as long as it was given to fill: a rank that did not get its answer, and sends the same shard again, gets
+ * it without another update.
+ *
+ * Thread-safe, but for sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only this module
+ * touches it.
+ */
+#ifndef HANDLERS_SYNC_H
+#define HANDLERS_SYNC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define SYNC_STEP_MAX 128
+#define SYNC_WORLD_MAX 4096
+#define SYNC_TIMEOUT_MS_MAX 3600000
+
+struct sync;
+struct sync_group;
+
+/* What a call says of the step. */
+struct sync_call {
+	const char *step; /* 1 to SYNC_STEP_MAX characters */
+	unsigned rank, world_size;
+	unsigned timeout_ms;
+};
+
+/* A shard's moments. Arrays of `features` doubles, of the member's request; NULL where there is nothing (count 0; sums of training). */
+struct sync_shard {
+	uint64_t count;
+	size_t features;
+	const double *mean, *var;
+	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean */
+};
+
+/* What all shards together came to. Immutable once it is there; `product` is by the pooled mean. */
+struct sync_result {
+	uint64_t count;
+	const double *mean, *var;
+	const double *sum, *product;
+
+	/* Of training, once the leader has told. */
+	uint64_t num_batches_tracked, revision;
+};
+
+struct sync_member {
+	/* The caller's. */
+	struct sync_shard shard;
+	void (*resume)(void *arg); /* from any thread, without a lock held */
+	void *arg;
+
+	/* What came of it. */
+	struct err err;
+	bool leads;                       /* it must call sync_lead */
+	const struct sync_result *result; /* valid until sync_leave */
+
+	/* The module's own. */
+	struct sync *all;
+	struct sync_group *group;
+	struct sync_member *next;
+	bool waits;
+};
+
+/* Starts the thread that watches the time. NULL with `e`. */
+struct sync *sync_start(struct err *e) MUST_CHECK;
+
+/* Fails all that wait, with shutting_down, and all that come. */
+void sync_stop(struct sync *all);
+void sync_free(struct sync *all); /* after sync_stop, when no member is left; NULL is fine */
+
+/*
+ * Joins the step `call` of the layer with this id, of a kind of call (`backward`). Returns whether the member waits: then `resume` will be called, perhaps
+ * before this returns. If not, the outcome is there: m->err, m->leads, m->result.
+ */
+bool
+sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
+
+/* The leader's word to the others: what the update came to, or why there is none. */
+void sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tracked, uint64_t revision);
+
+/* The end of a member, whatever became of it; a zeroed one is fine. A leader that has not told fails the others. */
+void sync_leave(struct sync_member *m);
+
+#endif

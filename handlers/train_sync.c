@@ -1,0 +1,56 @@
+/*
+ * Training with a shard of a synchronized step. A shard may be empty, or have one value a channel: the whole batch counts. Its output can
+ * fail only where a value might not fit its datatype, which the leader sees of the whole batch before anything is stored.
+ */
+#include "handlers/training.h"
+
+int
+train_shard(struct request *rq, struct training *t, struct err *e)
+{
+	struct sync_shard *s = &rq->member.shard;
+	size_t count = norm_view_count(t->view);
+
+	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
+	if (t->updates == NULL)
+		return err_set_memory(e);
+	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
+	    request_doubles(rq, t->view.feature, &t->rstd, e) < 0)
+		return -1;
+	if (t->tensor->count == 0)
+		count = 0;
+	else if ((t->mask.keep != NULL ? mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) :
+					 forward_moments(t->tensor, t->view, t->mean, t->var, e)) < 0)
+		return -1;
+	*s = (struct sync_shard){ .count = count, .features = t->view.feature, .mean = t->mean, .var = t->var };
+	return 0;
+}
+
+int
+train_lead(struct request *rq, struct training *t, struct err *e)
+{
+	const struct sync_result *r = rq->member.result;
+	const struct norm_view whole = { r->count, t->view.feature, 1 };
+
+	if (r->count == 0)
+		return 0;
+	if (forward_check_count(r->count, e) < 0)
+		return -1;
+	if (!forward_surely_finite(rq->definition, t->tensor, whole, r->var, t->parameters))
+		return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit %s",
+		    datatype_name(t->tensor->datatype));
+	if (!definition_tracks(rq->definition))
+		return 0;
+	t->updates[0] = training_update(rq, t->view.feature, r->count, r->mean, r->var);
+	training_submit(rq, t->updates, 1);
+	return 0;
+}
+
+int
+train_shard_output(struct request *rq, struct training *t, struct err *e)
+{
+	const struct sync_result *r = rq->member.result;
+
+	if (!t->output || t->tensor->count == 0)
+		return 0;
+	return forward_by_statistics(rq->definition, t->tensor, t->view, r->mean, r->var, t->parameters, t->rstd, e);
+}
