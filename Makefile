@@ -104,9 +104,13 @@ $(B)/packages:
 	@scripts/setup build
 	@touch $@
 
+# What the tests of faults share: the store on a disk that fails.
+fault_shared := $(call objects,tests/fault)
+
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
-	$(CC) $(all_ldflags) -o $@ $< $(B)/tests/unit/main.o $(link_archives) $(unit_libs) $(libs_all)
+	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
+$(B)/tests/unit/test_power_cut: $(fault_shared)
 
 fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
 $(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)
@@ -171,7 +175,7 @@ lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/fault tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a
