@@ -110,7 +110,7 @@ fault_shared := $(call objects,tests/fault)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
 	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
-$(B)/tests/unit/test_power_cut: $(fault_shared)
+$(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(fault_shared)
 
 fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
 $(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)

@@ -21,6 +21,8 @@ struct backend_ops {
 	int (*begin)(struct backend *b, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);
+	/* Whether what was begun can still be committed: a read that fails may have ended the transaction too. */
+	bool (*in_transaction)(struct backend *b);
 
 	/* *out: a new snapshot, or NULL when there is no such layer. */
 	int (*load)(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e);

@@ -163,6 +163,12 @@ sqlite_rollback(struct backend *b)
 		sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+static bool
+sqlite_in_transaction(struct backend *b)
+{
+	return !sqlite3_get_autocommit(self_of(b)->db);
+}
+
 static int
 layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model, const char *name, const struct layer **out,
     struct err *e)
@@ -416,6 +422,7 @@ static const struct backend_ops sqlite_ops = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.in_transaction = sqlite_in_transaction,
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,
 	.insert = sqlite_insert,

@@ -130,6 +130,20 @@ purge_keys(struct store *s, const struct batch *b, struct err *e)
 	return 0;
 }
 
+/*
+ * Applies one operation. One that is refused, or cannot be read for, fails alone, unless the database has given up the whole
+ * transaction at that: what is written after this would stand although all are told that it failed.
+ */
+static void
+apply_one(struct store *s, struct batch *b, struct store_op *op, struct err *e)
+{
+	if (batch_apply(b, op, &op->err) == 0)
+		return;
+	b->broken = b->broken || !s->backend->ops->in_transaction(s->backend);
+	if (b->broken)
+		*e = op->err;
+}
+
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
@@ -137,8 +151,7 @@ commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err 
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
-		if (batch_apply(b, op, &op->err) < 0 && b->broken)
-			*e = op->err;
+		apply_one(s, b, op, e);
 	if (b->broken || batch_save(b, e) < 0 || (purge_is_due(s) && purge_keys(s, b, e) < 0) ||
 	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);

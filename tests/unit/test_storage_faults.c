@@ -1,0 +1,263 @@
+/*
+ * Calls of the file system that fail, one after the other, while the store works, opens and closes: what was acknowledged is
+ * there; what was answered with an error is not, neither now nor after a close, a kill or a power cut (but where the answer said that this is
+ * not known); and when the fault has passed the store goes on.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/fault/rig.h"
+#include "tests/fault/vfs.h"
+
+#define BATCHES 6
+
+enum ending { ENDS_BY_CLOSE, ENDS_BY_KILL, ENDS_BY_CUT, ENDING_COUNT };
+
+static struct disk *disk;
+static struct rig rig;
+static struct world base, now, next;
+static struct world doubts[BATCHES]; /* states that the store may hold after a restart, beside `now` */
+static unsigned doubt_count;
+static uint64_t random_state;
+static char what[128]; /* the case at hand, for messages */
+
+static void
+must_open(size_t cache_bytes)
+{
+	struct err e = { 0 };
+
+	ck_assert_msg(rig_open(&rig, cache_bytes, &e) == 0, "%s: %s", what, e.detail);
+}
+
+/* Checkpoints come soon; and now and then SQLite has so little memory that it reads again, and writes before it commits. */
+static void
+tighten(unsigned nth)
+{
+	sqlite3_wal_autocheckpoint(rig.db, 8);
+	if (nth / 2 % 2 != 0)
+		sqlite3_exec(rig.db, "PRAGMA cache_size=8", NULL, NULL, NULL);
+}
+
+static enum rig_outcome
+run_batch(void)
+{
+	struct world_batch batch;
+	enum rig_outcome outcome;
+
+	world_make_batch(&batch, &now, &random_state);
+	outcome = rig_run(&rig, &now, &batch, &next);
+	ck_assert_msg(outcome != RIG_WRONG, "%s: a batch was answered in part, or wrongly", what);
+	return outcome;
+}
+
+static void
+must_store(void)
+{
+	ck_assert_msg(run_batch() == RIG_STORED, "%s: %s", what, rig.ops[0].err.detail);
+	now = next;
+	doubt_count = 0;
+}
+
+/* A store with something in it whose owner was killed: a log is left that must be recovered. */
+static void
+setup(void)
+{
+	strcpy(what, "setup");
+	disk = disk_new(1);
+	vfs_register(disk);
+	random_state = 7;
+	now = (struct world){ 0 };
+	must_open(1 << 20);
+	for (int i = 0; i < 8; i++)
+		must_store();
+	disk_kill(disk);
+	rig_close(&rig);
+	disk_keep(disk);
+	base = now;
+}
+
+static void
+teardown(void)
+{
+	rig_close(&rig);
+	vfs_unregister();
+	disk_free(disk);
+}
+
+static void
+start_case(const struct disk_fault *fault, const char *when, enum ending ending)
+{
+	static const char *const ops[] = { "open", "read", "write", "truncate", "sync", "size", "delete" };
+	static const char *const endings[] = { "close", "kill", "cut" };
+
+	snprintf(what, sizeof(what), "%s %u%s fails%s%s %s, then %s", ops[fault->op], fault->nth,
+	    fault->lasting ? " and all after it" : "", fault->full ? " (full)" : "", fault->loses ? " (loses)" : "", when,
+	    endings[ending]);
+	disk_restore(disk, fault->nth);
+	random_state = ~(uint64_t)fault->nth;
+	now = base;
+	doubt_count = 0;
+}
+
+/* The process ends: the store was closed, or not, or the power went. What failed is well again. */
+static void
+end(enum ending ending)
+{
+	if (ending == ENDS_BY_KILL)
+		disk_kill(disk);
+	if (ending == ENDS_BY_CUT)
+		disk_cut(disk);
+	rig_close(&rig);
+	if (ending == ENDS_BY_CUT)
+		disk_power_on(disk);
+	else
+		disk_kill(disk);
+}
+
+/* The store, opened anew, holds what it should; and what it takes from now on survives a power cut too. */
+static void
+check_after_restart(void)
+{
+	bool matches;
+
+	must_open(1 << 20);
+	ck_assert_msg(rig_is_sound(&rig), "%s: the store is damaged", what);
+	matches = rig_matches(&rig, &now);
+	for (unsigned i = 0; i < doubt_count && !matches; i++) {
+		matches = rig_matches(&rig, &doubts[i]);
+		if (matches)
+			now = doubts[i];
+	}
+	ck_assert_msg(matches, "%s: after the restart the store holds something else", what);
+	must_store();
+	end(ENDS_BY_CUT);
+	must_open(1 << 20);
+	ck_assert_msg(rig_is_sound(&rig) && rig_matches(&rig, &now), "%s: after a cut the store holds something else", what);
+	rig_close(&rig);
+}
+
+/* How many calls failed. `leave`: the process ends at the first batch that fails, before the store could do anything more. */
+static unsigned
+fail_at_work(struct disk_fault fault, enum ending ending, bool leave)
+{
+	unsigned failures;
+
+	start_case(&fault, leave ? "at work, at once" : "at work", ending);
+	must_open(fault.nth % 2 == 0 ? 1 << 20 : 1);
+	tighten(fault.nth);
+	disk_fail(disk, fault);
+	for (int i = 0; i < BATCHES; i++) {
+		enum rig_outcome outcome = run_batch();
+
+		if (outcome == RIG_STORED) {
+			now = next;
+			doubt_count = 0;
+			continue;
+		}
+		if (outcome == RIG_DOUBTFUL)
+			doubts[doubt_count++] = next;
+		ck_assert_msg(fault.lasting || outcome == RIG_FAILED, "%s: one failure must leave no doubt", what);
+		ck_assert_msg(fault.lasting || rig_matches(&rig, &now), "%s: not all as before the failure", what);
+		if (leave)
+			break;
+	}
+	failures = disk_failures(disk);
+	if (!leave) {
+		disk_fail(disk, (struct disk_fault){ 0 });
+		ck_assert_msg(rig_matches(&rig, &now), "%s: the store holds something else", what);
+		must_store();
+		ck_assert_msg(rig_matches(&rig, &now), "%s: afterwards the store holds something else", what);
+	}
+	end(ending);
+	check_after_restart();
+	return failures;
+}
+
+static unsigned
+fail_at_open(struct disk_fault fault, enum ending ending)
+{
+	struct err e = { 0 };
+	unsigned failures;
+
+	start_case(&fault, "while opening", ending);
+	disk_fail(disk, fault);
+	if (rig_open(&rig, 1 << 20, &e) < 0) {
+		ck_assert_msg(e.code == ERR_STORAGE_UNAVAILABLE || e.code == ERR_STORAGE_FULL, "%s: %s", what, e.detail);
+		ck_assert_msg(e.detail[0] != '\0', "%s: without a word", what);
+	}
+	failures = disk_failures(disk);
+	end(ending);
+	check_after_restart();
+	return failures;
+}
+
+static unsigned
+fail_at_close(struct disk_fault fault, enum ending ending)
+{
+	unsigned failures;
+
+	start_case(&fault, "while closing", ending);
+	must_open(1 << 20);
+	for (int i = 0; i < 3; i++)
+		must_store();
+	disk_fail(disk, fault);
+	rig_close(&rig);
+	failures = disk_failures(disk);
+	end(ending);
+	check_after_restart();
+	return failures;
+}
+
+/* The next number of the call to let fail: all of the first, then fewer. */
+static unsigned
+next_nth(unsigned nth)
+{
+	return nth + 1 + nth / 30;
+}
+
+/* Every call of a kind, each way; the ways to end take turns. */
+static void
+fail_each(struct disk_fault fault)
+{
+	for (int lasting = 0; lasting < 2; lasting++) {
+		fault.lasting = lasting != 0;
+		for (fault.nth = 1; fail_at_work(fault, fault.nth % ENDING_COUNT, fault.nth / ENDING_COUNT % 2 != 0) > 0;
+		     fault.nth = next_nth(fault.nth))
+			;
+		for (fault.nth = 1; fail_at_open(fault, fault.nth % ENDING_COUNT) > 0; fault.nth = next_nth(fault.nth))
+			;
+		for (fault.nth = 1; fail_at_close(fault, fault.nth % ENDING_COUNT) > 0; fault.nth = next_nth(fault.nth))
+			;
+	}
+}
+
+START_TEST(test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else)
+{
+	static const struct disk_fault faults[] = {
+		{ .op = DISK_OPEN },
+		{ .op = DISK_READ },
+		{ .op = DISK_WRITE },
+		{ .op = DISK_WRITE, .full = true },
+		{ .op = DISK_TRUNCATE },
+		{ .op = DISK_SIZE },
+		{ .op = DISK_DELETE },
+	};
+
+	fail_each(faults[_i]);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("storage_faults");
+	TCase *t = tcase_create("storage_faults");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 300);
+	tcase_add_loop_test(t, test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
+	suite_add_tcase(s, t);
+	return s;
+}
