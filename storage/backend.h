@@ -17,7 +17,10 @@ struct used_key {
 };
 
 struct backend_ops {
-	/* One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. */
+	/*
+	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. Of
+	 * a commit that failed nothing stands, also after a restart, unless `e` says that this is not known.
+	 */
 	int (*begin)(struct backend *b, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);

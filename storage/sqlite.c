@@ -2,6 +2,7 @@
  * The SQLite backend: prepared statements over one connection, used by the store's thread alone.
  */
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,12 +148,6 @@ sqlite_begin(struct backend *b, struct err *e)
 	return run(self_of(b), STATEMENT_BEGIN, e);
 }
 
-static int
-sqlite_commit(struct backend *b, struct err *e)
-{
-	return run(self_of(b), STATEMENT_COMMIT, e);
-}
-
 /* Some failures have rolled back by themselves already. */
 static void
 sqlite_rollback(struct backend *b)
@@ -161,6 +156,31 @@ sqlite_rollback(struct backend *b)
 
 	if (!sqlite3_get_autocommit(self->db))
 		sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/*
+ * When the flush fails the whole transaction is in the log already, the mark of its commit too. SQLite forgets it, and the next commit
+ * takes its place; but if the process ended before that, recovery would find it and take it for committed, after its callers were told
+ * that it failed. So its place is taken at once, before anybody is told. A disk that was full while the log was written has no
+ * such mark, for that comes last.
+ */
+static int
+sqlite_commit(struct backend *b, struct err *e)
+{
+	struct sqlite_backend *self = self_of(b);
+	struct err ignored;
+	size_t n;
+
+	if (run(self, STATEMENT_COMMIT, e) == 0)
+		return 0;
+	if (sqlite3_errcode(self->db) == SQLITE_FULL)
+		return -1;
+	sqlite_rollback(b);
+	if (sqlite_overwrite_failed(self->db, &ignored) < 0) {
+		n = strlen(e->detail);
+		snprintf(e->detail + n, sizeof(e->detail) - n, "; whether it will be there after a restart is not known");
+	}
+	return -1;
 }
 
 static bool

@@ -89,6 +89,16 @@ sqlite_run(sqlite3 *db, const char *sql, struct err *e)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_failed(db, "the database", e);
 }
 
+/* Setting it to what it is writes the first page all the same. */
+int
+sqlite_overwrite_failed(sqlite3 *db, struct err *e)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", APPLICATION_ID);
+	return sqlite_run(db, sql, e);
+}
+
 static int
 pragma_int(sqlite3 *db, const char *sql, int *out, struct err *e)
 {

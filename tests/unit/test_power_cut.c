@@ -19,6 +19,18 @@ START_TEST(test_power_cuts_lose_nothing_that_was_acknowledged)
 }
 END_TEST
 
+START_TEST(test_power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothing_back)
+{
+	const struct power_plan plan = { .seed = 2000, .cuts = 250, .synchronous = 2, .faults = true };
+	struct power_counts counts;
+
+	power_run(&plan, &counts);
+	ck_assert_uint_eq(counts.corrupt, 0);
+	ck_assert_uint_eq(counts.lost, 0);
+	ck_assert_uint_gt(counts.failed, 0);
+}
+END_TEST
+
 /* NORMAL flushes the log only for checkpoints: acknowledged operations are lost, but nothing is corrupt. */
 START_TEST(test_power_cuts_lose_what_was_not_flushed)
 {
@@ -55,6 +67,7 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, test_power_cuts_lose_nothing_that_was_acknowledged);
+	tcase_add_test(t, test_power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothing_back);
 	tcase_add_test(t, test_power_cuts_lose_what_was_not_flushed);
 	tcase_add_test(t, test_power_cuts_corrupt_what_is_never_flushed);
 	suite_add_tcase(s, t);

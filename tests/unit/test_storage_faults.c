@@ -249,6 +249,23 @@ START_TEST(test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else)
 }
 END_TEST
 
+/* The flush is where durability is made: each of them, each way, with each end. */
+START_TEST(test_a_flush_that_fails_acknowledges_nothing_that_is_not_there)
+{
+	for (int way = 0; way < 2 * 2 * ENDING_COUNT; way++) {
+		const enum ending ending = way / 4;
+		struct disk_fault fault = { .op = DISK_SYNC, .nth = 1, .lasting = way % 2 != 0, .loses = way / 2 % 2 != 0 };
+
+		for (; fail_at_work(fault, ending, false) > 0; fault.nth++)
+			(void)fail_at_work(fault, ending, true);
+		for (fault.nth = 1; fail_at_open(fault, ending) > 0; fault.nth++)
+			;
+		for (fault.nth = 1; fail_at_close(fault, ending) > 0; fault.nth++)
+			;
+	}
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -258,6 +275,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
+	tcase_add_test(t, test_a_flush_that_fails_acknowledges_nothing_that_is_not_there);
 	suite_add_tcase(s, t);
 	return s;
 }
