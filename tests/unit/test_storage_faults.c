@@ -5,8 +5,13 @@
  */
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/fault/rig.h"
 #include "tests/fault/vfs.h"
@@ -266,16 +271,104 @@ START_TEST(test_a_flush_that_fails_acknowledges_nothing_that_is_not_there)
 }
 END_TEST
 
+/* The process is killed between any two calls, and the power goes after the next one has let its state be seen. */
+START_TEST(test_what_was_read_after_a_kill_survives_a_power_cut)
+{
+	const struct world *found;
+	bool struck = true;
+
+	for (unsigned nth = 1; struck; nth++) {
+		start_case(&(struct disk_fault){ .nth = nth }, "by a kill", ENDS_BY_CUT);
+		must_open(1 << 20);
+		tighten(nth);
+		disk_cut_at(disk, nth);
+		for (int i = 0; i < BATCHES && run_batch() == RIG_STORED; i++)
+			now = next;
+		struck = disk_is_off(disk);
+		disk_kill(disk);
+		rig_close(&rig);
+		must_open(1 << 20);
+		found = rig_matches(&rig, &next) ? &next : &now;
+		ck_assert_msg(rig_matches(&rig, found), "call %u: the store holds something else", nth);
+		end(ENDS_BY_CUT);
+		must_open(1 << 20);
+		ck_assert_msg(rig_is_sound(&rig) && rig_matches(&rig, found), "call %u: what was read is gone", nth);
+		rig_close(&rig);
+	}
+}
+END_TEST
+
+/* How the store drops clean pages, on a real file. */
+static struct stat advised;
+static int advice_given;
+
+int
+posix_fadvise(int fd, off_t offset, off_t length, int advice)
+{
+	ck_assert_int_eq(offset, 0);
+	ck_assert_int_eq(length, 0);
+	ck_assert_int_eq(fstat(fd, &advised), 0);
+	advice_given = advice;
+	return 0;
+}
+
+/* In a process that ends without closing. */
+static void
+leave_open(const struct store_options *options)
+{
+	pid_t child = fork();
+	struct err e = { 0 };
+	int status;
+
+	if (child == 0)
+		_exit(store_open(options, &e) == NULL);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+START_TEST(test_a_log_that_was_left_is_read_from_the_disk_not_from_memory)
+{
+	char directory[] = "/tmp/normd-unit-XXXXXX";
+	char url[64], wal[64];
+	const struct store_options options = { .url = url, .queue_max = 1, .definitions = { NULL, NULL } };
+	struct err e = { 0 };
+	struct stat left;
+	struct store *s;
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	snprintf(url, sizeof(url), "sqlite:%s/s.db", directory);
+	snprintf(wal, sizeof(wal), "%s/s.db-wal", directory);
+	leave_open(&options);
+	ck_assert_int_eq(stat(wal, &left), 0);
+	s = store_open(&options, &e);
+	ck_assert_msg(s != NULL, "%s", e.detail);
+	ck_assert_int_eq(advice_given, POSIX_FADV_DONTNEED);
+	ck_assert_uint_eq(advised.st_ino, left.st_ino);
+	store_close(s);
+
+	advice_given = -1;
+	s = store_open(&options, &e);
+	ck_assert_int_eq(advice_given, -1);
+	store_close(s);
+	unlink(url + strlen("sqlite:"));
+	rmdir(directory);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
 	Suite *s = suite_create("storage_faults");
 	TCase *t = tcase_create("storage_faults");
+	TCase *real = tcase_create("real_file");
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
 	tcase_add_test(t, test_a_flush_that_fails_acknowledges_nothing_that_is_not_there);
+	tcase_add_test(t, test_what_was_read_after_a_kill_survives_a_power_cut);
+	tcase_add_test(real, test_a_log_that_was_left_is_read_from_the_disk_not_from_memory);
 	suite_add_tcase(s, t);
+	suite_add_tcase(s, real);
 	return s;
 }
