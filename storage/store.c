@@ -121,8 +121,6 @@ purge_keys(struct store *s, const struct batch *b, struct err *e)
 {
 	size_t purged = 0;
 
-	/* Also when it fails: then it is the next pause's business, not every batch's. */
-	s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
 	if (s->backend->ops->purge_keys(s->backend, b->keys_since_s, PURGE_SLICE, &purged, e) < 0)
 		return -1;
 	if (purged == PURGE_SLICE)
@@ -146,13 +144,13 @@ apply_one(struct store *s, struct batch *b, struct store_op *op, struct err *e)
 
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
-commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
+commit_batch(struct store *s, struct batch *b, struct store_op *ops, bool purge, struct err *e)
 {
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		apply_one(s, b, op, e);
-	if (b->broken || batch_save(b, e) < 0 || (purge_is_due(s) && purge_keys(s, b, e) < 0) ||
+	if (b->broken || batch_save(b, e) < 0 || (purge && purge_keys(s, b, e) < 0) ||
 	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);
 		return -1;
@@ -187,7 +185,11 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 {
 	struct batch b;
 	struct err e = { 0 };
+	const bool purge = purge_is_due(s);
 
+	/* Also when it fails, or nothing can be begun: then it is the next pause's business, not every batch's, nor an idle store's. */
+	if (purge)
+		s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
 	if (batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) < 0) {
 		fail_all(ops, &e);
 		tell_all(ops);
@@ -195,7 +197,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	}
 	b.now_s = clock_realtime_s();
 	b.keys_since_s = b.now_s - s->key_lifetime_s;
-	if (commit_batch(s, &b, ops, &e) < 0) {
+	if (commit_batch(s, &b, ops, purge, &e) < 0) {
 		atomic_store(&s->healthy, e.code != ERR_STORAGE_UNAVAILABLE && e.code != ERR_STORAGE_FULL);
 		fail_all(ops, &e);
 	} else {
