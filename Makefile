@@ -105,12 +105,16 @@ $(B)/packages:
 	@touch $@
 
 # What the tests of faults share: the store on a disk that fails.
-fault_shared := $(call objects,tests/fault)
+fault_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fault/torture_%,$(wildcard tests/fault/*.c)))
+fault_archives := $(B)/libstorage.a $(B)/libnorm.a $(B)/libbase.a
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
 	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
 $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(fault_shared)
+
+$(B)/tests/fault/torture_power: $(B)/tests/fault/torture_power.o $(fault_shared) $(fault_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_storage) $(libs_norm)
 
 fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
 $(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)
@@ -168,6 +172,12 @@ fuzz: fuzz-targets ## look for inputs that break the codec (FUZZ_SECONDS= for ea
 
 fuzz-merge: fuzz-targets ## the smallest corpora that reach all that was reached, into tests/fuzz/corpus
 	@scripts/fuzz merge $(or $(FUZZ_TARGETS),$(fuzz_names))
+
+.PHONY: torture torture-power
+torture: torture-power ## all long runs of the faults that the store must survive
+
+torture-power: $(B)/tests/fault/torture_power ## 10,000 power cuts under the store (SEED=)
+	@$< $(SEED)
 
 lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 	@scripts/setup lint
