@@ -15,6 +15,7 @@
 #define STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
 	X(COMMIT, "COMMIT") \
+	X(ROLLBACK, "ROLLBACK") \
 	X(LOAD, \
 	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
 	    "s.running_var," \
@@ -142,20 +143,29 @@ column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struc
 	return 0;
 }
 
+static bool
+sqlite_in_transaction(struct backend *b)
+{
+	return !sqlite3_get_autocommit(self_of(b)->db);
+}
+
 static int
 sqlite_begin(struct backend *b, struct err *e)
 {
+	/* One that could not be rolled back when it failed must not become part of this one. */
+	if (sqlite_in_transaction(b) && run(self_of(b), STATEMENT_ROLLBACK, e) < 0)
+		return -1;
 	return run(self_of(b), STATEMENT_BEGIN, e);
 }
 
-/* Some failures have rolled back by themselves already. */
+/* By a statement that is prepared, for which there is memory already. */
 static void
 sqlite_rollback(struct backend *b)
 {
-	struct sqlite_backend *self = self_of(b);
+	struct err ignored;
 
-	if (!sqlite3_get_autocommit(self->db))
-		sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+	if (sqlite_in_transaction(b))
+		(void)run(self_of(b), STATEMENT_ROLLBACK, &ignored);
 }
 
 /*
@@ -181,12 +191,6 @@ sqlite_commit(struct backend *b, struct err *e)
 		snprintf(e->detail + n, sizeof(e->detail) - n, "; whether it will be there after a restart is not known");
 	}
 	return -1;
-}
-
-static bool
-sqlite_in_transaction(struct backend *b)
-{
-	return !sqlite3_get_autocommit(self_of(b)->db);
 }
 
 static int

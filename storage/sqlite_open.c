@@ -76,7 +76,7 @@ sqlite_failed(sqlite3 *db, const char *what, struct err *e)
 	int rc = sqlite3_errcode(db) & 0xff;
 	int os = sqlite3_system_errno(db);
 
-	if (rc == SQLITE_NOMEM)
+	if (rc == SQLITE_NOMEM || sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
 		return err_set_memory(e);
 	if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
 		return err_set(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
