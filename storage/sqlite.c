@@ -202,12 +202,15 @@ layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model
 		.num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 4),
 		.count = (uint64_t)sqlite3_column_int64(row, 5),
 	};
+	const char *definition = (const char *)sqlite3_column_text(row, 1);
 	double *weight = NULL, *bias = NULL;
 	size_t mean_count, var_count, weight_count, bias_count;
-	struct layer_identity *identity = layer_identity_new(
-	    sqlite3_column_int64(row, 0), model, name, (const char *)sqlite3_column_text(row, 1), self->definitions, e);
+	struct layer_identity *identity;
 	int result = -1;
 
+	if (definition == NULL)
+		return err_set_memory(e);
+	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, self->definitions, e);
 	if (identity == NULL || column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
 	    column_doubles(row, 7, &s.var, &var_count, e) < 0 || column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
 	    column_doubles(row, 9, &bias, &bias_count, e) < 0)
@@ -386,14 +389,15 @@ sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 static int
 entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 {
-	const char *name = (const char *)sqlite3_column_text(row, 0);
+	const char *name = (const char *)sqlite3_column_text(row, 0), *definition;
 
 	if (name == NULL)
 		return err_set_memory(e);
 	memcpy(entry->name, name, strnlen(name, STORE_NAME_MAX));
 	if (sqlite3_column_count(row) == 1)
 		return 0;
-	entry->definition = strdup((const char *)sqlite3_column_text(row, 1));
+	definition = (const char *)sqlite3_column_text(row, 1);
+	entry->definition = definition == NULL ? NULL : strdup(definition);
 	entry->revision = (uint64_t)sqlite3_column_int64(row, 2);
 	entry->features = (uint64_t)sqlite3_column_int64(row, 3);
 	return entry->definition == NULL ? err_set_memory(e) : 0;
