@@ -66,8 +66,11 @@ parse_choice(const char *field, const struct cJSON *value, const char *const *na
 	buf_init(&list, 256);
 	for (int i = 0; i < count; i++)
 		buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value),
-	    (int)list.len, list.bytes);
+	if (list.failed)
+		(void)err_set_memory(e);
+	else
+		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value),
+		    (int)list.len, list.bytes);
 	buf_fini(&list);
 	return -1;
 }
