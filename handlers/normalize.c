@@ -122,7 +122,7 @@ normalize_once(struct request *rq, struct err *e)
 		result = d.kind == KIND_BATCH_NORM ? normalize_batch(rq, &d, t, view, p, e) : forward_by_sample(&d, t, p, e);
 	if (result < 0)
 		return -1;
-	reply_tensor(&rq->reply, t);
+	reply_tensor(rq, t);
 	reply_end(&rq->reply);
 	return 0;
 }

@@ -1,6 +1,13 @@
 #include "handlers/reply.h"
 
 #include "codec/json_write.h"
+#include "codec/npy_header.h"
+
+bool
+reply_failed(const struct reply *reply)
+{
+	return reply->head.failed || reply->tail.failed;
+}
 
 void
 reply_revision(struct reply *reply, uint64_t revision)
@@ -10,10 +17,16 @@ reply_revision(struct reply *reply, uint64_t revision)
 }
 
 void
-reply_tensor(struct reply *reply, const struct tensor *t)
+reply_tensor(struct request *rq, const struct tensor *t)
 {
-	json_add_tensor_head(&reply->head, t);
-	reply->tensor = t;
+	struct buf *head = &rq->reply.head;
+	char *room;
+
+	rq->reply.tensor = t;
+	if (rq->answer_form == FORM_JSON)
+		json_add_tensor_head(head, t);
+	else if ((room = buf_reserve(head, NPY_HEADER_MAX)) != NULL)
+		head->len += npy_header_format(t, room);
 }
 
 void

@@ -22,6 +22,9 @@
 #define REPLY_SMALL_BYTES ((size_t)32 * 1024)
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
+/* What an answer has to say of a change that was stored: counts, and what closes the object. */
+#define REPLY_TAIL_BYTES ((size_t)128)
+
 void
 request_init(struct request *rq, struct store *store, struct claims *claims, struct budget *memory, size_t body_max_bytes)
 {
@@ -152,7 +155,7 @@ take_loaded(struct request *rq)
 	return 0;
 }
 
-/* A reply that could not be built for want of memory, or that would take more than there is for all. */
+/* A reply that could not be built for want of memory, or that would take more than there is for all; but what is stored is not refused any more. */
 static enum request_next
 done(struct request *rq, int result)
 {
@@ -160,9 +163,24 @@ done(struct request *rq, int result)
 
 	if (result == 0 && len > REPLY_SMALL_BYTES && strcmp(rq->route->method, "GET") == 0 && !budget_take(&rq->memory, len))
 		result = err_set_budget(&rq->err);
-	if (result == 0 && (rq->reply.head.failed || rq->reply.tail.failed))
+	if (result == 0 && reply_failed(&rq->reply) && !request_stored(rq))
 		result = err_set_memory(&rq->err);
 	return result < 0 ? fail(rq) : REQUEST_DONE;
+}
+
+/* The memory that the answer needs after the change was stored. */
+static int
+reserve_tail(struct request *rq)
+{
+	(void)buf_reserve(&rq->reply.tail, REPLY_TAIL_BYTES);
+	return reply_failed(&rq->reply) ? err_set_memory(&rq->err) : 0;
+}
+
+bool
+request_stored(const struct request *rq)
+{
+	return rq->phase == PHASE_FINISH && rq->op.err.code == ERR_NONE && rq->err.code == ERR_NONE &&
+	    store_op_writes(rq->op.kind);
 }
 
 static enum request_next
@@ -183,6 +201,8 @@ step(struct request *rq)
 		return fail(rq);
 	if (rq->phase == PHASE_START) {
 		result = rq->route->start(rq, &rq->err);
+		if (result == 0 && rq->wants_store)
+			result = reserve_tail(rq);
 		if (result < 0 || !rq->wants_store)
 			return done(rq, result);
 		rq->phase = PHASE_FINISH;

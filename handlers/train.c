@@ -37,20 +37,19 @@ want_output(const struct request *rq, const struct cJSON *body, bool *out, struc
 	return 0;
 }
 
+/* The rest of the answer, whose head was made before anything was stored. */
 static void
-answer(struct request *rq, const struct training *t, uint64_t num_batches_tracked, uint64_t revision)
+answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 {
-	if (t->output)
-		reply_tensor(&rq->reply, t->tensor);
 	reply_counts(&rq->reply, num_batches_tracked, revision);
 	reply_end(&rq->reply);
 }
 
 /* Nothing to store: the state as it stands. */
 static int
-answer_unchanged(struct request *rq, const struct training *t)
+answer_unchanged(struct request *rq)
 {
-	answer(rq, t, rq->state->statistics.num_batches_tracked, rq->state->revision);
+	answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 	return 0;
 }
 
@@ -83,7 +82,7 @@ train_batch_norm(struct request *rq, struct training *t, struct err *e)
 	    normalize_batch(rq, t, e) < 0)
 		return -1;
 	if (!definition_tracks(d))
-		return answer_unchanged(rq, t);
+		return answer_unchanged(rq);
 	t->update = (struct update){
 		.averaging = d->averaging,
 		.momentum = definition_new_weight(d),
@@ -113,13 +112,15 @@ train(struct request *rq, struct err *e)
 	    request_tensor(rq, 0, "data", &t->tensor, e) < 0 || (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0)
 		return -1;
+	if (t->output)
+		reply_tensor(rq, t->tensor);
 	if (t->tensor->count == 0)
-		return answer_unchanged(rq, t);
+		return answer_unchanged(rq);
 	if (rq->definition->kind == KIND_BATCH_NORM)
 		return train_batch_norm(rq, t, e);
 	if (forward_by_sample(rq->definition, t->tensor, t->parameters, e) < 0)
 		return -1;
-	return answer_unchanged(rq, t);
+	return answer_unchanged(rq);
 }
 
 void
@@ -140,6 +141,6 @@ train_finish(struct request *rq, struct err *e)
 		*e = t->err;
 		return -1;
 	}
-	answer(rq, t, rq->op.num_batches_tracked, rq->op.revision);
+	answer(rq, rq->op.num_batches_tracked, rq->op.revision);
 	return 0;
 }

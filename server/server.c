@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "handlers/claims.h"
 #include "handlers/definition.h"
+#include "server/answer.h"
 #include "server/deadline.h"
 #include "server/exchange.h"
 #include "server/listener.h"
@@ -86,6 +87,17 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 	    MHD_OPTION_END);
 }
 
+/* What the daemon uses, when it uses it no more. */
+static void
+free_parts(struct server *s)
+{
+	deadlines_stop(s->deadlines);
+	store_close(s->store);
+	if (s->exhausted != NULL)
+		MHD_destroy_response(s->exhausted);
+	claims_free(s->claims);
+}
+
 int
 server_start(struct server *s, const struct config *config, struct err *e)
 {
@@ -107,7 +119,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	if (listener < 0)
 		return -1;
 	s->claims = claims_new();
-	if (s->claims == NULL) {
+	s->exhausted = answer_make_exhausted();
+	if (s->claims == NULL || s->exhausted == NULL) {
 		(void)err_set_memory(e);
 		goto fail;
 	}
@@ -129,9 +142,7 @@ fail:
 		MHD_stop_daemon(s->daemon); /* closes the listener too */
 	else
 		close(listener);
-	deadlines_stop(s->deadlines);
-	store_close(s->store);
-	claims_free(s->claims);
+	free_parts(s);
 	return -1;
 }
 
@@ -166,9 +177,7 @@ server_stop(struct server *s, unsigned timeout_s)
 	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
 	store_stop(s->store);
 	MHD_stop_daemon(s->daemon);
-	deadlines_stop(s->deadlines);
-	store_close(s->store);
-	claims_free(s->claims);
+	free_parts(s);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
 	return left;

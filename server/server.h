@@ -10,6 +10,7 @@
 #include "storage/store.h"
 
 struct MHD_Daemon;
+struct MHD_Response;
 struct claims;
 struct deadlines;
 
@@ -17,6 +18,7 @@ struct server {
 	/* Immutable while it serves. */
 	struct store *store;
 	struct claims *claims;
+	struct MHD_Response *exhausted; /* for whom there is no memory */
 	size_t max_body_bytes;
 	unsigned port;
 

@@ -88,6 +88,12 @@ static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op 
 	[STORE_MODEL_LIST] = read_model_list,
 };
 
+bool
+store_op_writes(enum store_op_kind kind)
+{
+	return read_table[kind] == NULL;
+}
+
 /* Answers the reads and gives back the list of the others, in their order, with their number. */
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
@@ -97,7 +103,7 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	*write_count = 0;
 	for (struct store_op *op = ops; op != NULL; op = next) {
 		next = op->next;
-		if (read_table[op->kind] != NULL) {
+		if (!store_op_writes(op->kind)) {
 			(void)read_table[op->kind](s, op, &op->err);
 			op->done(op);
 		} else {
