@@ -310,8 +310,13 @@ struct MHD_Response *
 answer_make_exhausted(void)
 {
 	struct answer a = { 0 };
+	struct MHD_Response *response;
 	struct err e = { 0 };
 
 	(void)err_set_memory(&e);
-	return make_problem(&a, &e, "", "");
+	response = make_problem(&a, &e, "", "");
+	if (response == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
+		return response;
+	MHD_destroy_response(response);
+	return NULL;
 }

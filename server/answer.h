@@ -56,7 +56,10 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 /* Leaves it empty. */
 void answer_fini(struct answer *a);
 
-/* A response that says `overloaded` to anybody, made in good time for when there is no memory for another. NULL: no memory. */
+/*
+ * A response that says `overloaded` to anybody and ends the connection, which gives its memory back: made in good time for when there is
+ * none for another. NULL: no memory.
+ */
 struct MHD_Response *answer_make_exhausted(void) MUST_CHECK;
 
 #endif

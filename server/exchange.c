@@ -236,9 +236,10 @@ send_answer(struct exchange *x)
 		snprintf(x->code, sizeof(x->code), "%s", err_code_text(x->request.err.code));
 	if (response == NULL)
 		return send_exhausted(x);
-	if (x->close)
-		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	result = MHD_queue_response(x->connection, x->status, response);
+	if (x->close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES)
+		result = MHD_NO;
+	else
+		result = MHD_queue_response(x->connection, x->status, response);
 	MHD_destroy_response(response);
 	return result;
 }
