@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,13 +171,16 @@ server_stop(struct server *s, unsigned timeout_s)
 	int listener;
 
 	atomic_store(&s->draining, true);
+	/* New clients are refused at once; the descriptor is in the event loops' hands until they have stopped. */
 	listener = MHD_quiesce_daemon(s->daemon);
 	if (listener >= 0)
-		close(listener);
+		(void)shutdown(listener, SHUT_RDWR);
 	left = wait_idle(s, timeout_s);
 	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
 	store_stop(s->store);
 	MHD_stop_daemon(s->daemon);
+	if (listener >= 0)
+		close(listener);
 	free_parts(s);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
