@@ -116,6 +116,17 @@ $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(fault_shar
 $(B)/tests/fault/torture_power: $(B)/tests/fault/torture_power.o $(fault_shared) $(fault_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_storage) $(libs_norm)
 
+# Memory that runs out. All that test_memory links calls malloc and its like by way of tests/fault/wrap.c; test_memory_process has a
+# malloc of its own, as a program under a sanitizer cannot.
+fault_wrapped := malloc calloc realloc strdup free pthread_create inflateInit2_ deflateInit2_ MHD_start_daemon \
+                 MHD_create_response_from_callback MHD_create_response_from_iovec MHD_create_response_from_buffer MHD_add_response_header
+fault_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fault/wrap.c tests/fault/interpose.c,$(wildcard tests/fault/*.c)))
+fault_tests   := $(B)/tests/fault/test_memory $(if $(filter release coverage,$(VARIANT)),$(B)/tests/fault/test_memory_process)
+$(B)/tests/fault/test_memory: $(B)/tests/fault/wrap.o $(fault_shared) $(link_archives)
+	$(CC) $(all_ldflags) $(fault_wrapped:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
+$(B)/tests/fault/test_memory_process: $(B)/tests/fault/interpose.o $(fault_shared) $(link_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
+
 fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
 $(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_codec)
@@ -134,13 +145,19 @@ run: all ## build, run the worked example on real data, then keep serving (PORT=
 unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
-test: test-setup all ## all tests: unit, fuzz corpora, layering, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays)
+test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that runs out, integration
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(fault_tests)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
 test-setup:
 	@scripts/setup build test
+
+.PHONY: torture torture-oom
+torture: torture-oom ## the long runs
+
+torture-oom: test-setup $(fault_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
+	@tests/run --build $(B) --full fault
 
 layers: $(archives) ## prove with the linker who may call whom
 	@tests/layers $(B)
