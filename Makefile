@@ -104,27 +104,27 @@ $(B)/packages:
 	@scripts/setup build
 	@touch $@
 
-# What the tests of faults share: the store on a disk that fails.
-fault_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fault/torture_%,$(wildcard tests/fault/*.c)))
-fault_archives := $(B)/libstorage.a $(B)/libnorm.a $(B)/libbase.a
+# What the tests of a disk that fails share.
+disk_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/disk/torture_%,$(wildcard tests/disk/*.c)))
+disk_archives := $(B)/libstorage.a $(B)/libnorm.a $(B)/libbase.a
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
 	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
-$(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(fault_shared)
+$(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
 
-$(B)/tests/fault/torture_power: $(B)/tests/fault/torture_power.o $(fault_shared) $(fault_archives)
+$(B)/tests/disk/torture_power: $(B)/tests/disk/torture_power.o $(disk_shared) $(disk_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_storage) $(libs_norm)
 
-# Memory that runs out. All that test_memory links calls malloc and its like by way of tests/fault/wrap.c; test_memory_process has a
+# Memory that runs out. All that test_memory links calls malloc and its like by way of tests/memory/wrap.c; test_memory_process has a
 # malloc of its own, as a program under a sanitizer cannot.
-fault_wrapped := malloc calloc realloc strdup free pthread_create inflateInit2_ deflateInit2_ MHD_start_daemon \
+memory_wrapped := malloc calloc realloc strdup free pthread_create inflateInit2_ deflateInit2_ MHD_start_daemon \
                  MHD_create_response_from_callback MHD_create_response_from_iovec MHD_create_response_from_buffer MHD_add_response_header
-fault_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fault/wrap.c tests/fault/interpose.c,$(wildcard tests/fault/*.c)))
-fault_tests   := $(B)/tests/fault/test_memory $(if $(filter release coverage,$(VARIANT)),$(B)/tests/fault/test_memory_process)
-$(B)/tests/fault/test_memory: $(B)/tests/fault/wrap.o $(fault_shared) $(link_archives)
-	$(CC) $(all_ldflags) $(fault_wrapped:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
-$(B)/tests/fault/test_memory_process: $(B)/tests/fault/interpose.o $(fault_shared) $(link_archives)
+memory_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/memory/wrap.c tests/memory/interpose.c,$(wildcard tests/memory/*.c)))
+memory_tests   := $(B)/tests/memory/test_memory $(if $(filter release coverage,$(VARIANT)),$(B)/tests/memory/test_memory_process)
+$(B)/tests/memory/test_memory: $(B)/tests/memory/wrap.o $(memory_shared) $(link_archives)
+	$(CC) $(all_ldflags) $(memory_wrapped:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
+$(B)/tests/memory/test_memory_process: $(B)/tests/memory/interpose.o $(memory_shared) $(link_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
 
 fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
@@ -146,18 +146,21 @@ unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
 test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that runs out, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(fault_tests)
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
 test-setup:
 	@scripts/setup build test
 
-.PHONY: torture torture-oom
-torture: torture-oom ## the long runs
+.PHONY: torture torture-oom torture-power
+torture: torture-oom torture-power ## the long runs: faults by the thousand
 
-torture-oom: test-setup $(fault_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
-	@tests/run --build $(B) --full fault
+torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
+	@tests/run --build $(B) --full memory
+
+torture-power: $(B)/tests/disk/torture_power ## 10,000 power cuts under the store (SEED=)
+	@$< $(SEED)
 
 layers: $(archives) ## prove with the linker who may call whom
 	@tests/layers $(B)
@@ -190,19 +193,13 @@ fuzz: fuzz-targets ## look for inputs that break the codec (FUZZ_SECONDS= for ea
 fuzz-merge: fuzz-targets ## the smallest corpora that reach all that was reached, into tests/fuzz/corpus
 	@scripts/fuzz merge $(or $(FUZZ_TARGETS),$(fuzz_names))
 
-.PHONY: torture torture-power
-torture: torture-power ## all long runs of the faults that the store must survive
-
-torture-power: $(B)/tests/fault/torture_power ## 10,000 power cuts under the store (SEED=)
-	@$< $(SEED)
-
 lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 	@scripts/setup lint
 	@scripts/lint
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/fault tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a

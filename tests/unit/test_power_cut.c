@@ -4,7 +4,7 @@
  */
 #include "tests/unit/unit.h"
 
-#include "tests/fault/power.h"
+#include "tests/disk/power.h"
 
 START_TEST(test_power_cuts_lose_nothing_that_was_acknowledged)
 {

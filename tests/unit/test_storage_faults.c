@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/fault/rig.h"
-#include "tests/fault/vfs.h"
+#include "tests/disk/rig.h"
+#include "tests/disk/vfs.h"
 
 #define BATCHES 6
 

@@ -1,8 +1,8 @@
 /* The operations that memory runs out in: each with the state that it begins from and the answer that it has when nothing fails. */
-#ifndef TESTS_FAULT_OPERATIONS_H
-#define TESTS_FAULT_OPERATIONS_H
+#ifndef TESTS_MEMORY_OPERATIONS_H
+#define TESTS_MEMORY_OPERATIONS_H
 
-#include "tests/fault/client.h"
+#include "tests/memory/client.h"
 
 /* All of them work on one layer. */
 #define MODEL "/v1/models/m"

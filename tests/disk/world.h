@@ -2,8 +2,8 @@
  * What the store should hold, kept beside it in plain arrays: a few layers, batches of operations by chance, and what each of them must
  * come to. Statistics move by norm/update.h, as the store's do, so that equal means the same bits.
  */
-#ifndef TESTS_FAULT_WORLD_H
-#define TESTS_FAULT_WORLD_H
+#ifndef TESTS_DISK_WORLD_H
+#define TESTS_DISK_WORLD_H
 
 #include <stdbool.h>
 #include <stdint.h>

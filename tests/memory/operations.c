@@ -1,4 +1,4 @@
-#include "tests/fault/operations.h"
+#include "tests/memory/operations.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/fault/service.h"
-#include "tests/fault/sweeps.h"
-#include "tests/fault/trial.h"
+#include "tests/memory/service.h"
+#include "tests/memory/sweeps.h"
+#include "tests/memory/trial.h"
 
 enum { DELETE_MODEL, CREATE, TRAIN, TRAIN_FIRST, RESET, DELETE, TRAIN_AGAIN, ASK_COUNT };
 

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "tests/fault/fault.h"
+#include "tests/memory/fault.h"
 
 static atomic_long live;
 

@@ -2,14 +2,14 @@
  * A store on the faulty disk, driven through its own door: batches are submitted so that each is one transaction, and what
  * comes of it is held against what it should (world.h).
  */
-#ifndef TESTS_FAULT_RIG_H
-#define TESTS_FAULT_RIG_H
+#ifndef TESTS_DISK_RIG_H
+#define TESTS_DISK_RIG_H
 
 #include <semaphore.h>
 #include <sqlite3.h>
 
-#include "tests/fault/disk.h"
-#include "tests/fault/world.h"
+#include "tests/disk/disk.h"
+#include "tests/disk/world.h"
 
 #define RIG_FILE "faulty.db"
 

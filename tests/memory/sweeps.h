@@ -1,10 +1,10 @@
 /* What memory runs out in, each for every n. */
-#ifndef TESTS_FAULT_SWEEPS_H
-#define TESTS_FAULT_SWEEPS_H
+#ifndef TESTS_MEMORY_SWEEPS_H
+#define TESTS_MEMORY_SWEEPS_H
 
 #include <stdbool.h>
 
-#include "tests/fault/operations.h"
+#include "tests/memory/operations.h"
 
 /*
  * One operation, the server running. `full`: also with libmicrohttpd's allocations failing from the n-th on, where hardly more is seen than

@@ -1,9 +1,9 @@
 /* The server that is tested, in this process, and its state as clients see it. Nothing here is called while memory fails. */
-#ifndef TESTS_FAULT_SERVICE_H
-#define TESTS_FAULT_SERVICE_H
+#ifndef TESTS_MEMORY_SERVICE_H
+#define TESTS_MEMORY_SERVICE_H
 
 #include "server/server.h"
-#include "tests/fault/client.h"
+#include "tests/memory/client.h"
 
 extern struct server service;
 extern const struct config service_config;

@@ -2,8 +2,8 @@
  * Memory that runs out when a test says so. Armed, every allocation that is asked for is counted, on all threads, and the n-th fails, or
  * the n-th and all later ones. Where allocations come from is wrap.c's matter.
  */
-#ifndef TESTS_FAULT_FAULT_H
-#define TESTS_FAULT_FAULT_H
+#ifndef TESTS_MEMORY_FAULT_H
+#define TESTS_MEMORY_FAULT_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * Power cuts, one after the other, while the store works, opens, recovers and closes: what must be there afterwards, and what is.
  */
-#ifndef TESTS_FAULT_POWER_H
-#define TESTS_FAULT_POWER_H
+#ifndef TESTS_DISK_POWER_H
+#define TESTS_DISK_POWER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "tests/fault/service.h"
-#include "tests/fault/sweeps.h"
-#include "tests/fault/trial.h"
+#include "tests/memory/service.h"
+#include "tests/memory/sweeps.h"
+#include "tests/memory/trial.h"
 
 static const char *pattern = "";
 static bool full, operations_only;

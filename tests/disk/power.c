@@ -1,10 +1,10 @@
-#include "tests/fault/power.h"
+#include "tests/disk/power.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/fault/rig.h"
-#include "tests/fault/vfs.h"
+#include "tests/disk/rig.h"
+#include "tests/disk/vfs.h"
 
 #define ROUNDS_A_DISK 25
 #define BATCHES_MAX 12

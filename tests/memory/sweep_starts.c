@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/fault/service.h"
-#include "tests/fault/sweeps.h"
-#include "tests/fault/trial.h"
+#include "tests/memory/service.h"
+#include "tests/memory/sweeps.h"
+#include "tests/memory/trial.h"
 
 /* What a process has open. */
 struct open_things {

@@ -11,8 +11,8 @@
  *
  * Used by one thread at a time. All chance comes from the seed.
  */
-#ifndef TESTS_FAULT_DISK_H
-#define TESTS_FAULT_DISK_H
+#ifndef TESTS_DISK_DISK_H
+#define TESTS_DISK_DISK_H
 
 #include <stdbool.h>
 #include <stddef.h>

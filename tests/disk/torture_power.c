@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "tests/fault/power.h"
+#include "tests/disk/power.h"
 
 static void
 print(const char *mode, const struct power_counts *c)

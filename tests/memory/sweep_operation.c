@@ -11,9 +11,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "tests/fault/service.h"
-#include "tests/fault/sweeps.h"
-#include "tests/fault/trial.h"
+#include "tests/memory/service.h"
+#include "tests/memory/sweeps.h"
+#include "tests/memory/trial.h"
 
 /* The operation's states and its answer when nothing fails, and those of now. */
 static struct state before, after, now;

@@ -1,4 +1,4 @@
-#include "tests/fault/world.h"
+#include "tests/disk/world.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* The file system that SQLite sees in the fault tests: a disk of disk.h, with the habits of SQLite's own for Unix. */
-#ifndef TESTS_FAULT_VFS_H
-#define TESTS_FAULT_VFS_H
+#ifndef TESTS_DISK_VFS_H
+#define TESTS_DISK_VFS_H
 
-#include "tests/fault/disk.h"
+#include "tests/disk/disk.h"
 
 /* Makes `d` the place of every database that is opened from now on. */
 void vfs_register(struct disk *d);

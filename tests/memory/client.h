@@ -1,6 +1,6 @@
 /* A client of HTTP/1.1 that takes no memory: what it sends and receives lies in the caller's arrays. */
-#ifndef TESTS_FAULT_CLIENT_H
-#define TESTS_FAULT_CLIENT_H
+#ifndef TESTS_MEMORY_CLIENT_H
+#define TESTS_MEMORY_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

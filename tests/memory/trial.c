@@ -1,4 +1,4 @@
-#include "tests/fault/trial.h"
+#include "tests/memory/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>

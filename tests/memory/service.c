@@ -1,12 +1,12 @@
-#include "tests/fault/service.h"
+#include "tests/memory/service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/fault/operations.h"
-#include "tests/fault/trial.h"
+#include "tests/memory/operations.h"
+#include "tests/memory/trial.h"
 
 static char directory[64], url[96];
 static int connection = -1;

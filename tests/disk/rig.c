@@ -1,4 +1,4 @@
-#include "tests/fault/rig.h"
+#include "tests/disk/rig.h"
 
 #include <inttypes.h>
 #include <stdio.h>

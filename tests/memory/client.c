@@ -1,4 +1,4 @@
-#include "tests/fault/client.h"
+#include "tests/memory/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "tests/fault/sweeps.h"
-#include "tests/fault/trial.h"
+#include "tests/memory/sweeps.h"
+#include "tests/memory/trial.h"
 
 bool
 file_ends_with_line(int fd, const char *text)

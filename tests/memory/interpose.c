@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "tests/fault/fault.h"
+#include "tests/memory/fault.h"
 
 /* glibc's. */
 void *__libc_malloc(size_t size);

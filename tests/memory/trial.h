@@ -1,8 +1,8 @@
 /* What is tried now, and what came of it. */
-#ifndef TESTS_FAULT_TRIAL_H
-#define TESTS_FAULT_TRIAL_H
+#ifndef TESTS_MEMORY_TRIAL_H
+#define TESTS_MEMORY_TRIAL_H
 
-#include "tests/fault/fault.h"
+#include "tests/memory/fault.h"
 
 struct trial {
 	const char *name;

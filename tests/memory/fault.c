@@ -1,4 +1,4 @@
-#include "tests/fault/fault.h"
+#include "tests/memory/fault.h"
 
 #include <stdatomic.h>
 

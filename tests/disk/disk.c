@@ -1,4 +1,4 @@
-#include "tests/fault/disk.h"
+#include "tests/disk/disk.h"
 
 #include <stdlib.h>
 #include <string.h>

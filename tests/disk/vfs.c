@@ -3,7 +3,7 @@
  * first sync; a deletion syncs the directory where it is asked to; a device of 4096-byte sectors on which a write never harms the
  * bytes beside it (SQLITE_IOCAP_POWERSAFE_OVERWRITE). Without shared memory, which only an exclusive connection can do without.
  */
-#include "tests/fault/vfs.h"
+#include "tests/disk/vfs.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
