@@ -104,9 +104,28 @@ $(B)/packages:
 	@scripts/setup build
 	@touch $@
 
+# What the tests of a disk that fails share.
+disk_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/disk/torture_%,$(wildcard tests/disk/*.c)))
+disk_archives := $(B)/libstorage.a $(B)/libnorm.a $(B)/libbase.a
+
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
-	$(CC) $(all_ldflags) -o $@ $< $(B)/tests/unit/main.o $(link_archives) $(unit_libs) $(libs_all)
+	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
+$(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
+
+$(B)/tests/disk/torture_power: $(B)/tests/disk/torture_power.o $(disk_shared) $(disk_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_storage) $(libs_norm)
+
+# Memory that runs out. All that test_memory links calls malloc and its like by way of tests/memory/wrap.c; test_memory_process has a
+# malloc of its own, as a program under a sanitizer cannot.
+memory_wrapped := malloc calloc realloc strdup free pthread_create inflateInit2_ deflateInit2_ MHD_start_daemon \
+                 MHD_create_response_from_callback MHD_create_response_from_iovec MHD_create_response_from_buffer MHD_add_response_header
+memory_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/memory/wrap.c tests/memory/interpose.c,$(wildcard tests/memory/*.c)))
+memory_tests   := $(B)/tests/memory/test_memory $(if $(filter release coverage,$(VARIANT)),$(B)/tests/memory/test_memory_process)
+$(B)/tests/memory/test_memory: $(B)/tests/memory/wrap.o $(memory_shared) $(link_archives)
+	$(CC) $(all_ldflags) $(memory_wrapped:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
+$(B)/tests/memory/test_memory_process: $(B)/tests/memory/interpose.o $(memory_shared) $(link_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
 
 fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
 $(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)
@@ -126,13 +145,22 @@ run: all ## build, run the worked example on real data, then keep serving (PORT=
 unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
-test: test-setup all ## all tests: unit, fuzz corpora, layering, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays)
+test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that runs out, integration
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
 test-setup:
 	@scripts/setup build test
+
+.PHONY: torture torture-oom torture-power
+torture: torture-oom torture-power ## the long runs: faults by the thousand
+
+torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
+	@tests/run --build $(B) --full memory
+
+torture-power: $(B)/tests/disk/torture_power ## 10,000 power cuts under the store (SEED=)
+	@$< $(SEED)
 
 layers: $(archives) ## prove with the linker who may call whom
 	@tests/layers $(B)
@@ -171,7 +199,7 @@ lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a

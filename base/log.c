@@ -138,6 +138,16 @@ format_text(
 	buf_byte(b, '\n');
 }
 
+/* Whether so much more can wait for the thread. A failure is this line's alone: the next may find room. */
+static bool
+has_room_locked(size_t len)
+{
+	bool room = buf_reserve(&logger.pending, len) != NULL;
+
+	logger.pending.failed = false;
+	return room;
+}
+
 /* Hands a line to the thread, or counts it as dropped. */
 static void
 enqueue_locked(const struct buf *line)
@@ -151,7 +161,7 @@ enqueue_locked(const struct buf *line)
 						"\"count\":%lu}\n" :
 						"warn log lines dropped count=%lu\n",
 		    logger.dropped);
-	if (line->len + (size_t)len > LOG_PENDING_MAX - logger.pending.len) {
+	if (line->failed || !has_room_locked(line->len + (size_t)len)) {
 		logger.dropped++;
 		return;
 	}
@@ -178,7 +188,7 @@ log_event(enum log_level level, const char *message, const struct log_field *fie
 	clock_stamp(stamp);
 	buf_init(&line, LINE_MAX_BYTES);
 	(logger.format == LOG_JSON ? format_json : format_text)(&line, stamp, level, message, fields, count);
-	if (!line.failed && logger.running) {
+	if (logger.running) {
 		pthread_mutex_lock(&logger.lock);
 		enqueue_locked(&line);
 		pthread_mutex_unlock(&logger.lock);

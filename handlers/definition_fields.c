@@ -61,8 +61,11 @@ definition_read_choice(
 	buf_init(&list, 256);
 	for (int i = 0; i < count; i++)
 		buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value),
-	    (int)list.len, list.bytes);
+	if (list.failed)
+		(void)err_set_memory(e);
+	else
+		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value),
+		    (int)list.len, list.bytes);
 	buf_fini(&list);
 	return -1;
 }

@@ -113,7 +113,7 @@ normalize_once(struct request *rq, struct err *e)
 	if (mask_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 ||
 	    own_statistics_normalize(rq, &d, t, view, p, true, &m, e) < 0)
 		return -1;
-	reply_tensor(&rq->reply, t);
+	reply_tensor(rq, t);
 	reply_end(&rq->reply);
 	return 0;
 }

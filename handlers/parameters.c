@@ -23,7 +23,7 @@ format_vector(struct buf *b, const struct definition *d, bool present, const dou
 }
 
 static void
-format_parameters(struct request *rq, const double *weight, const double *bias, size_t features, uint64_t revision)
+format_parameters(struct request *rq, const double *weight, const double *bias, size_t features)
 {
 	const struct definition *d = rq->definition;
 	struct buf *b = &rq->reply.head;
@@ -33,15 +33,14 @@ format_parameters(struct request *rq, const double *weight, const double *bias, 
 	buf_text(b, ",\"bias\":");
 	format_vector(b, d, d->bias, bias, features, 0);
 	buf_byte(b, '}');
-	reply_revision(&rq->reply, revision);
 }
 
 int
 parameters_get(struct request *rq, struct err *e)
 {
 	(void)e;
-	format_parameters(
-	    rq, rq->state->weight.values, rq->state->bias.values, rq->state->statistics.features, rq->state->revision);
+	format_parameters(rq, rq->state->weight.values, rq->state->bias.values, rq->state->statistics.features);
+	reply_revision(&rq->reply, rq->state->revision);
 	return 0;
 }
 
@@ -101,6 +100,7 @@ parameters_put(struct request *rq, struct err *e)
 	    parse_vector(rq, body, 1, d->bias, &count, &rq->op.bias, e) < 0)
 		return -1;
 	rq->op.features = definition_is_shaped(d) ? 0 : count;
+	format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.features);
 	request_store(rq, STORE_PARAMETERS_PUT);
 	return request_precondition(rq, e);
 }
@@ -109,6 +109,11 @@ int
 parameters_put_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.result_features, rq->op.revision);
+	/* An update that fixed the features came between. */
+	if (rq->op.result_features != rq->op.features) {
+		buf_clear(&rq->reply.head);
+		format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.result_features);
+	}
+	reply_revision(&rq->reply, rq->op.revision);
 	return 0;
 }

@@ -1,6 +1,13 @@
 #include "handlers/reply.h"
 
 #include "codec/json_write.h"
+#include "codec/npy_header.h"
+
+bool
+reply_failed(const struct reply *reply)
+{
+	return reply->head.failed || reply->tail.failed || reply->files.failed;
+}
 
 void
 reply_revision(struct reply *reply, uint64_t revision)
@@ -10,23 +17,32 @@ reply_revision(struct reply *reply, uint64_t revision)
 }
 
 void
-reply_tensor(struct reply *reply, const struct tensor *t)
+reply_tensor(struct request *rq, const struct tensor *t)
 {
-	json_add_tensor_head(&reply->head, t);
-	reply->tensor = t;
+	struct buf *head = &rq->reply.head;
+	char *room;
+
+	rq->reply.tensor = t;
+	if (rq->answer_form == FORM_JSON)
+		json_add_tensor_head(head, t);
+	else if ((room = buf_reserve(head, NPY_HEADER_MAX)) != NULL)
+		head->len += npy_header_format(t, room);
 }
 
 void
-reply_named_tensor(struct reply *reply, const char *name, const struct tensor *t)
+reply_named_tensor(struct request *rq, const char *name, const struct tensor *t)
 {
-	buf_printf(&reply->head, "{\"%s\":", name);
-	reply_tensor(reply, t);
+	struct reply *reply = &rq->reply;
+
+	if (rq->answer_form == FORM_JSON)
+		buf_printf(&reply->head, "{\"%s\":", name);
+	reply_tensor(rq, t);
 	buf_byte(&reply->tail, '}');
 }
 
 /* As text, whatever its size: parameters are small beside the tensors. */
 static void
-add_tensor(struct buf *b, const struct tensor *t)
+add_text(struct buf *b, const struct tensor *t)
 {
 	struct json_tensor_cursor cursor = { 0 };
 	char *room;
@@ -37,16 +53,28 @@ add_tensor(struct buf *b, const struct tensor *t)
 	buf_byte(b, '}');
 }
 
-void
-reply_more(struct reply *reply, const char *name, const struct tensor *t)
+static void
+add_file(struct buf *b, const struct tensor *t)
 {
+	char *room = buf_reserve(b, NPY_HEADER_MAX);
+
+	if (room != NULL)
+		b->len += npy_header_format(t, room);
+	buf_add(b, t->values, t->count * datatype_size(t->datatype));
+}
+
+void
+reply_more(struct request *rq, const char *name, const struct tensor *t)
+{
+	struct reply *reply = &rq->reply;
+
 	buf_printf(&reply->tail, ",\"%s\":", name);
-	if (t == NULL) {
+	if (t == NULL)
 		buf_text(&reply->tail, "null");
-		return;
-	}
-	add_tensor(&reply->tail, t);
-	reply->more[reply->more_count++] = t;
+	else if (rq->answer_form == FORM_JSON)
+		add_text(&reply->tail, t);
+	else
+		add_file(&reply->files, t);
 }
 
 void

@@ -22,6 +22,9 @@
 #define REPLY_SMALL_BYTES ((size_t)32 * 1024)
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
+/* What an answer has to say of a change that was stored: counts, and what closes the object. */
+#define REPLY_TAIL_BYTES ((size_t)128)
+
 void
 request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
     size_t body_max_bytes)
@@ -37,6 +40,7 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->reply.status = 200;
 	buf_init(&rq->reply.head, REPLY_MAX_BYTES);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
+	buf_init(&rq->reply.files, REPLY_MAX_BYTES);
 }
 
 void
@@ -52,6 +56,7 @@ request_fini(struct request *rq)
 	budget_give_all(&rq->memory);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
+	buf_fini(&rq->reply.files);
 	arena_fini(&rq->arena);
 }
 
@@ -116,7 +121,7 @@ fail(struct request *rq)
 	buf_clear(&rq->reply.head);
 	buf_clear(&rq->reply.tail);
 	rq->reply.tensor = NULL;
-	rq->reply.more_count = 0;
+	buf_clear(&rq->reply.files);
 	return REQUEST_DONE;
 }
 
@@ -157,7 +162,7 @@ take_loaded(struct request *rq)
 	return 0;
 }
 
-/* A reply that could not be built for want of memory, or that would take more than there is for all. */
+/* A reply that could not be built for want of memory, or that would take more than there is for all; but what is stored is not refused any more. */
 static enum request_next
 done(struct request *rq, int result)
 {
@@ -165,15 +170,32 @@ done(struct request *rq, int result)
 
 	if (result == 0 && len > REPLY_SMALL_BYTES && strcmp(rq->route->method, "GET") == 0 && !budget_take(&rq->memory, len))
 		result = err_set_budget(&rq->err);
-	if (result == 0 && (rq->reply.head.failed || rq->reply.tail.failed))
+	if (result == 0 && reply_failed(&rq->reply) && !request_stored(rq))
 		result = err_set_memory(&rq->err);
 	return result < 0 ? fail(rq) : REQUEST_DONE;
+}
+
+/* The memory that the answer needs after the change was stored. */
+static int
+reserve_tail(struct request *rq)
+{
+	(void)buf_reserve(&rq->reply.tail, REPLY_TAIL_BYTES);
+	return reply_failed(&rq->reply) ? err_set_memory(&rq->err) : 0;
+}
+
+bool
+request_stored(const struct request *rq)
+{
+	return rq->phase == PHASE_FINISH && rq->op.err.code == ERR_NONE && rq->err.code == ERR_NONE &&
+	    store_op_writes(rq->op.kind);
 }
 
 /* What `start`, or `joined`, came to. */
 static enum request_next
 decided(struct request *rq, int result)
 {
+	if (result == 0 && rq->wants_store)
+		result = reserve_tail(rq);
 	if (result < 0 || !rq->wants_store)
 		return done(rq, result);
 	rq->phase = PHASE_FINISH;

@@ -51,17 +51,19 @@ struct route {
 };
 
 /*
- * An answer. In JSON it is a head, perhaps a tensor's data, and a tail. In another form it is the tensor alone, and what the head and the
- * tail say beside it is in the fields that become headers. The tensor is the request's.
+ * An answer. In JSON it is a head, perhaps a tensor's data, and a tail. In another form it is the tensor alone, the head being that form's,
+ * and what the tail says beside it is in the fields that become headers. The tensor is the request's.
+ *
+ * Where something is stored, all that takes memory is made by `start`: for the tail there is room then. What is stored can be answered
+ * with success only.
  */
 struct reply {
 	unsigned status; /* 200 unless a handler says otherwise; 204 has no body */
 	struct buf head;
 	const struct tensor *tensor;
 	struct buf tail;
-	const struct tensor *more[2]; /* whose text is in the tail, and which in another form follow the tensor */
-	unsigned more_count;
-	bool has_count; /* Normd-Num-Batches-Tracked */
+	struct buf files; /* in another form than JSON: further tensors, after the first */
+	bool has_count;   /* Normd-Num-Batches-Tracked */
 	uint64_t num_batches_tracked;
 	bool has_seed; /* Normd-Seed */
 	uint64_t seed;
@@ -69,6 +71,9 @@ struct reply {
 	uint64_t revision;
 	bool has_location; /* the request's own path */
 };
+
+/* Whether there was no memory for it. */
+bool reply_failed(const struct reply *reply);
 
 enum request_phase { PHASE_LOAD, PHASE_LOADED, PHASE_START, PHASE_JOINED, PHASE_FINISH };
 
@@ -126,6 +131,9 @@ int request_admit(struct request *rq, struct err *e) MUST_CHECK;
 
 /* Feeds the body; -1 with rq->err, and then the body is gone. For a body that the route does not take: bad_parameter. */
 int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
+
+/* Whether the request's change is stored. Then no error may be answered any more: success, or nothing. */
+bool request_stored(const struct request *rq);
 
 /* Steps; a request whose err is set already is done. When it is done its key is free again: call it before the answer is sent. */
 enum request_next request_step(struct request *rq);

@@ -182,6 +182,8 @@ routes_find(struct request *rq, const char *method, const char *const *segments,
 		if (rq->route == NULL && strcmp(routes[i].method, "GET") == 0)
 			buf_text(allow, ", HEAD");
 	}
+	if (allow->failed)
+		return err_set_memory(e);
 	if (rq->route == NULL && allow->len > 0)
 		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
 		    allow->bytes, method);

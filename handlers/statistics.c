@@ -10,9 +10,9 @@
 /* `revision` is in what GET answers, so that what was read can be put; If-Match is what guards. */
 static const char *const members[] = { "running_mean", "running_var", "num_batches_tracked", "count", "revision", NULL };
 
-/* A statistics object; `mean` and `var` NULL stand for the initial 0 and 1. */
+/* A statistics object up to its revision; `mean` and `var` NULL stand for the initial 0 and 1. */
 static void
-format_statistics(struct request *rq, const struct statistics *s, uint64_t revision)
+format_statistics(struct request *rq, const struct statistics *s)
 {
 	struct buf *b = &rq->reply.head;
 
@@ -23,7 +23,12 @@ format_statistics(struct request *rq, const struct statistics *s, uint64_t revis
 	buf_printf(b, ",\"num_batches_tracked\":%" PRIu64, s->num_batches_tracked);
 	if (rq->definition->averaging == AVERAGING_POOLED)
 		buf_printf(b, ",\"count\":%" PRIu64, s->count);
-	buf_printf(b, ",\"revision\":%" PRIu64 "}", revision);
+}
+
+static void
+end_statistics(struct request *rq, uint64_t revision)
+{
+	buf_printf(&rq->reply.tail, ",\"revision\":%" PRIu64 "}", revision);
 	reply_revision(&rq->reply, revision);
 }
 
@@ -32,7 +37,8 @@ statistics_get(struct request *rq, struct err *e)
 {
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
-	format_statistics(rq, &rq->state->statistics, rq->state->revision);
+	format_statistics(rq, &rq->state->statistics);
+	end_statistics(rq, rq->state->revision);
 	return 0;
 }
 
@@ -65,9 +71,9 @@ statistics_put(struct request *rq, struct err *e)
 
 	if (s == NULL)
 		return err_set_memory(e);
-	rq->scratch = s;
 	if (doubles_check_tracks(rq, e) < 0 || parse_statistics(rq, s, e) < 0)
 		return -1;
+	format_statistics(rq, s);
 	rq->op.statistics = s;
 	request_store(rq, STORE_STATISTICS_PUT);
 	return request_precondition(rq, e);
@@ -77,7 +83,7 @@ int
 statistics_put_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	format_statistics(rq, rq->scratch, rq->op.revision);
+	end_statistics(rq, rq->op.revision);
 	return 0;
 }
 
@@ -86,6 +92,7 @@ statistics_reset(struct request *rq, struct err *e)
 {
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
+	format_statistics(rq, &(struct statistics){ .features = rq->state->statistics.features });
 	request_store(rq, STORE_STATISTICS_RESET);
 	return request_precondition(rq, e);
 }
@@ -93,9 +100,12 @@ statistics_reset(struct request *rq, struct err *e)
 int
 statistics_reset_finish(struct request *rq, struct err *e)
 {
-	struct statistics s = { .features = rq->op.result_features };
-
 	(void)e;
-	format_statistics(rq, &s, rq->op.revision);
+	/* An update that fixed the features came between. */
+	if (rq->op.result_features != rq->state->statistics.features) {
+		buf_clear(&rq->reply.head);
+		format_statistics(rq, &(struct statistics){ .features = rq->op.result_features });
+	}
+	end_statistics(rq, rq->op.revision);
 	return 0;
 }

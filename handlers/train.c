@@ -64,22 +64,21 @@ choose_seed(struct request *rq, const struct cJSON *body, struct training *t, st
 	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
 }
 
+/* The rest of the answer, whose head was made before anything was stored. */
 static void
-answer(struct request *rq, const struct training *t, uint64_t num_batches_tracked, uint64_t revision)
+answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 {
-	if (t->output)
-		reply_tensor(&rq->reply, t->tensor);
 	reply_counts(&rq->reply, num_batches_tracked, revision);
 	if (rq->definition->shuffle)
-		reply_seed(&rq->reply, t->seed);
+		reply_seed(&rq->reply, ((const struct training *)rq->scratch)->seed);
 	reply_end(&rq->reply);
 }
 
 /* Nothing to store: the state as it stands. */
 static int
-answer_unchanged(struct request *rq, const struct training *t)
+answer_unchanged(struct request *rq)
 {
-	answer(rq, t, rq->state->statistics.num_batches_tracked, rq->state->revision);
+	answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 	return 0;
 }
 
@@ -191,13 +190,15 @@ train(struct request *rq, struct err *e)
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0 ||
 	    mask_get(rq, rq->definition, body, SLOT_MASK, t->tensor, &t->mask, e) < 0)
 		return -1;
+	if (t->output)
+		reply_tensor(rq, t->tensor);
 	if (sync_options_get(rq, body, e) < 0)
 		return -1;
 	if (rq->sync_call != NULL)
 		return train_shard(rq, t, e);
 	if (t->tensor->count > 0 && train_kind(rq, t, e) < 0)
 		return -1;
-	return rq->wants_store ? 0 : answer_unchanged(rq, t);
+	return rq->wants_store ? 0 : answer_unchanged(rq);
 }
 
 int
@@ -214,9 +215,9 @@ train_joined(struct request *rq, struct err *e)
 		return -1;
 	/* The leader of a step that changes nothing tells of the state as it stands. */
 	if (rq->member.leads)
-		answer(rq, t, rq->state->statistics.num_batches_tracked, rq->state->revision);
+		answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 	else
-		answer(rq, t, r->num_batches_tracked, r->revision);
+		answer(rq, r->num_batches_tracked, r->revision);
 	return 0;
 }
 
@@ -240,6 +241,6 @@ train_finish(struct request *rq, struct err *e)
 	}
 	if (rq->sync_call != NULL && train_shard_output(rq, t, e) < 0)
 		return -1;
-	answer(rq, t, rq->op.num_batches_tracked, rq->op.revision);
+	answer(rq, rq->op.num_batches_tracked, rq->op.revision);
 	return 0;
 }

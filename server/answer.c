@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/npy.h"
 #include "server/problem.h"
 
 /* An answer of up to so many bytes, or values as text, is made at once: it then carries a Content-Length and costs one system call. */
 #define WHOLE_BYTES_MAX ((size_t)64 * 1024)
 #define WHOLE_VALUES_MAX ((size_t)16384)
 #define BLOCK_BYTES ((size_t)64 * 1024)
+#define BLOCK_BYTES_MIN ((size_t)1024) /* where there is no memory for that */
 
 /* A coding does not pay for less than what fits a packet. */
 #define CODED_BYTES_MIN ((size_t)1024)
@@ -55,50 +55,49 @@ answer_read(struct answer *a, char *out, size_t room)
 	return n;
 }
 
+int
+answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e)
+{
+	if (!wishes->coding_must || a->encoder != NULL)
+		return 0;
+	a->encoder = coding_encoder_new(wishes->coding, read_plain, a);
+	return a->encoder != NULL ? 0 : err_set_memory(e);
+}
+
 void
 answer_fini(struct answer *a)
 {
 	coding_encoder_free(a->encoder);
-	a->encoder = NULL;
+	buf_fini(&a->begun);
+	*a = (struct answer){ 0 };
 }
 
 /*
  * libmicrohttpd asks for as much as its buffer has room for, which may be less than one number needs: then the number is
  * written aside and handed out in pieces.
  */
-struct streaming {
-	struct answer *answer;
-	char aside[JSON_TENSOR_ROOM + 64];
-	struct answer_piece rest; /* of `aside` */
-};
-
 static ssize_t
 stream_read(void *arg, uint64_t position, char *out, size_t room)
 {
-	struct streaming *s = arg;
+	struct answer *a = arg;
 	size_t n;
 
 	(void)position;
-	if (s->rest.taken == s->rest.len && room < JSON_TENSOR_ROOM)
-		s->rest = (struct answer_piece){ s->aside, answer_read(s->answer, s->aside, sizeof(s->aside)), 0 };
-	n = take(&s->rest, out, room);
+	if (a->written.taken == a->written.len && room < JSON_TENSOR_ROOM)
+		a->written = (struct answer_piece){ a->number, answer_read(a, a->number, sizeof(a->number)), 0 };
+	n = take(&a->written, out, room);
 	if (n == 0)
-		n = answer_read(s->answer, out, room);
+		n = answer_read(a, out, room);
 	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)n;
 }
 
 static struct MHD_Response *
 make_stream(struct answer *a)
 {
-	struct streaming *s = calloc(1, sizeof(*s));
-	struct MHD_Response *response;
+	struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, stream_read, a, NULL);
 
-	if (s == NULL)
-		return NULL;
-	s->answer = a;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, stream_read, s, free);
 	if (response == NULL)
-		free(s);
+		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES_MIN, stream_read, a, NULL);
 	return response;
 }
 
@@ -108,9 +107,17 @@ make_pieces(struct answer *a)
 {
 	const struct MHD_IoVec pieces[] = { { a->head.bytes, a->head.len }, { a->values.bytes, a->values.len },
 		{ a->tail.bytes, a->tail.len } };
+	struct MHD_Response *response = MHD_create_response_from_iovec(pieces, 3, NULL, NULL);
 
-	a->sent = a->head.len + a->values.len + a->tail.len;
-	return MHD_create_response_from_iovec(pieces, 3, NULL, NULL);
+	if (response != NULL)
+		a->sent = a->head.len + a->values.len + a->tail.len;
+	return response;
+}
+
+static struct MHD_Response *
+make_empty(void)
+{
+	return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 }
 
 static struct MHD_Response *
@@ -120,30 +127,29 @@ response_from(struct buf *b)
 
 	if (b->failed)
 		return NULL;
-	if (b->len == 0)
-		return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 	response = MHD_create_response_from_buffer(b->len, b->bytes, MHD_RESPMEM_MUST_FREE);
 	if (response != NULL)
 		*b = (struct buf){ 0 };
 	return response;
 }
 
+/* NULL: no memory for all of it at once. What was begun is written then, for make_stream to go on from. */
 static struct MHD_Response *
 make_whole(struct answer *a, size_t expected)
 {
 	struct MHD_Response *response;
-	struct buf b;
+	struct buf *b = &a->begun;
 	char *room;
 	size_t n = 1, more = expected > JSON_TENSOR_ROOM ? expected : JSON_TENSOR_ROOM;
 
-	buf_init(&b, SIZE_MAX);
-	while (n > 0 && (room = buf_reserve(&b, more)) != NULL) {
-		n = answer_read(a, room, b.size - b.len);
-		b.len += n;
+	buf_init(b, SIZE_MAX);
+	while (n > 0 && (room = buf_reserve(b, more)) != NULL) {
+		n = answer_read(a, room, b->size - b->len);
+		b->len += n;
 		more = JSON_TENSOR_ROOM;
 	}
-	response = response_from(&b);
-	buf_fini(&b);
+	response = response_from(b);
+	a->written = (struct answer_piece){ b->bytes, b->len, 0 };
 	return response;
 }
 
@@ -152,6 +158,19 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 {
 	/* Fails for want of memory only: the answer is then as good as it can be. */
 	(void)MHD_add_response_header(response, name, value);
+}
+
+/* What says how the body is to be read. A response without it is none: it is given back, and NULL instead of it. */
+static struct MHD_Response *
+describe_body(struct MHD_Response *response, const char *media_type, const char *coding)
+{
+	if (response == NULL)
+		return NULL;
+	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, media_type) == MHD_YES &&
+	    (coding == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, coding) == MHD_YES))
+		return response;
+	MHD_destroy_response(response);
+	return NULL;
 }
 
 /* A whole number, perhaps in quotes. */
@@ -170,15 +189,10 @@ add_number(struct MHD_Response *response, const char *name, uint64_t number, boo
 }
 
 static void
-add_reply_headers(
-    struct MHD_Response *response, const struct reply *reply, enum form form, const struct answer_wishes *wishes, bool coded)
+add_reply_headers(struct MHD_Response *response, const struct reply *reply, const struct answer_wishes *wishes, bool coded)
 {
-	if (reply->status != MHD_HTTP_NO_CONTENT)
-		add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, form_media_type(form));
-	if (coded) {
-		add_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, coding_name(wishes->coding));
+	if (coded)
 		add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
-	}
 	if (reply->has_location)
 		add_header(response, MHD_HTTP_HEADER_LOCATION, wishes->target);
 	if (reply->has_revision) {
@@ -200,11 +214,10 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 	buf_init(&b, 65536);
 	problem_format(&b, e, request_id);
 	a->sent = b.len;
-	response = response_from(&b);
+	response = describe_body(response_from(&b), "application/problem+json", NULL);
 	buf_fini(&b);
 	if (response == NULL)
 		return NULL;
-	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/problem+json");
 	if (e->code == ERR_METHOD_NOT_ALLOWED)
 		add_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 	if (e->retry_after_s > 0)
@@ -212,102 +225,102 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 	return response;
 }
 
-/* A reply as JSON. */
+/* Where the reply's parts go in the form that the client takes. What .npy has no place for is in the headers alone. */
 static void
-lay_out_json(struct answer *a, const struct reply *reply)
+lay_out(struct answer *a, const struct reply *reply, enum form form)
 {
+	const struct tensor *t = reply->tensor;
+
 	a->head = (struct answer_piece){ reply->head.bytes, reply->head.len, 0 };
-	a->tail = (struct answer_piece){ reply->tail.bytes, reply->tail.len, 0 };
-	a->text = reply->tensor;
+	if (form == FORM_JSON) {
+		a->text = t;
+		a->tail = (struct answer_piece){ reply->tail.bytes, reply->tail.len, 0 };
+	} else if (t != NULL) {
+		a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
+		a->tail = (struct answer_piece){ reply->files.bytes, reply->files.len, 0 };
+	}
 }
 
-/* Further files, after the first tensor's. */
-static int
-add_files(struct answer *a, struct request *rq)
+/* Whether the answer goes out in a coding. One that nobody insists on is left where there is no memory for it. */
+static bool
+choose_coding(struct answer *a, const struct answer_wishes *wishes, size_t expected)
 {
-	const struct reply *reply = &rq->reply;
-	char *room, *end;
-	size_t bytes = 0;
+	bool coded = wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
 
-	for (unsigned i = 0; i < reply->more_count; i++)
-		bytes += NPY_HEADER_MAX + reply->more[i]->count * datatype_size(reply->more[i]->datatype);
-	room = end = arena_alloc(&rq->arena, bytes);
-	if (room == NULL)
-		return -1;
-	for (unsigned i = 0; i < reply->more_count; i++) {
-		const struct tensor *t = reply->more[i];
-
-		end += npy_header_format(t, end);
-		if (t->count > 0)
-			memcpy(end, t->values, t->count * datatype_size(t->datatype));
-		end += t->count * datatype_size(t->datatype);
+	if (coded && a->encoder == NULL)
+		a->encoder = coding_encoder_new(wishes->coding, read_plain, a);
+	if (!coded) {
+		coding_encoder_free(a->encoder);
+		a->encoder = NULL;
 	}
-	a->tail = (struct answer_piece){ room, (size_t)(end - room), 0 };
-	return 0;
+	return a->encoder != NULL;
 }
 
-/* A reply as .npy; one without a tensor says all it has to say in its headers. */
-static int
-lay_out_npy(struct answer *a, struct request *rq)
+/* The body by the best way that there is memory for. */
+static struct MHD_Response *
+make_body(struct answer *a, size_t values, size_t expected)
 {
-	const struct tensor *t = rq->reply.tensor;
-	char *header;
+	struct MHD_Response *response = NULL;
 
-	if (t == NULL) {
-		rq->reply.status = MHD_HTTP_NO_CONTENT;
-		return 0;
-	}
-	header = arena_alloc(&rq->arena, NPY_HEADER_MAX);
-	if (header == NULL)
-		return -1;
-	a->head = (struct answer_piece){ header, npy_header_format(t, header), 0 };
-	a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
-	return rq->reply.more_count > 0 ? add_files(a, rq) : 0;
+	if (a->text != NULL ? values <= WHOLE_VALUES_MAX : expected <= WHOLE_BYTES_MAX)
+		response = make_whole(a, expected);
+	else if (a->text == NULL && a->encoder == NULL)
+		response = make_pieces(a);
+	return response != NULL ? response : make_stream(a);
 }
 
 static struct MHD_Response *
-make_reply(struct answer *a, struct request *rq, const struct answer_wishes *wishes)
+make_reply(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
-	const size_t values = rq->reply.tensor == NULL ? 0 : rq->reply.tensor->count;
+	const struct reply *reply = &rq->reply;
+	const size_t values = reply->tensor == NULL ? 0 : reply->tensor->count;
 	struct MHD_Response *response;
 	size_t expected;
 	bool coded;
 
-	if (rq->answer_form == FORM_JSON)
-		lay_out_json(a, &rq->reply);
-	else if (lay_out_npy(a, rq) < 0)
+	if (reply_failed(reply))
 		return NULL;
+	lay_out(a, reply, rq->answer_form);
 	expected = a->head.len + a->values.len + a->tail.len + (a->text != NULL ? values * VALUE_TEXT_BYTES : 0);
-	coded = wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
-	if (coded)
-		a->encoder = coding_encoder_new(wishes->coding, read_plain, a);
-	/* An answer that nobody insists on packing is better than none where there is no memory for the encoder. */
-	coded = a->encoder != NULL;
-	if (!coded && wishes->coding_must && expected > 0)
-		return NULL;
-	if (a->text != NULL ? values <= WHOLE_VALUES_MAX : expected <= WHOLE_BYTES_MAX)
-		response = make_whole(a, expected);
+	*status = expected == 0 ? MHD_HTTP_NO_CONTENT : reply->status;
+	coded = choose_coding(a, wishes, expected);
+	if (expected == 0)
+		response = make_empty();
 	else
-		response = a->text == NULL && !coded ? make_pieces(a) : make_stream(a);
+		response = describe_body(make_body(a, values, expected), form_media_type(rq->answer_form),
+		    coded ? coding_name(wishes->coding) : NULL);
 	if (response != NULL)
-		add_reply_headers(response, &rq->reply, rq->answer_form, wishes, coded);
+		add_reply_headers(response, reply, wishes, coded);
 	return response;
 }
 
 struct MHD_Response *
-answer_make(struct answer *a, struct request *rq, const struct answer_wishes *wishes, unsigned *status)
+answer_make(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
 	struct MHD_Response *response;
 
-	*a = (struct answer){ 0 };
 	if (rq->err.code != ERR_NONE) {
 		*status = err_status(rq->err.code);
 		response = make_problem(a, &rq->err, wishes->allow, wishes->request_id);
 	} else {
-		response = make_reply(a, rq, wishes);
-		*status = rq->reply.status;
+		response = make_reply(a, rq, wishes, status);
 	}
 	if (response != NULL)
 		add_header(response, "X-Request-Id", wishes->request_id);
 	return response;
+}
+
+struct MHD_Response *
+answer_make_exhausted(void)
+{
+	struct answer a = { 0 };
+	struct MHD_Response *response;
+	struct err e = { 0 };
+
+	(void)err_set_memory(&e);
+	response = make_problem(&a, &e, "", "");
+	if (response == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
+		return response;
+	MHD_destroy_response(response);
+	return NULL;
 }

@@ -16,8 +16,8 @@ struct answer_piece {
 };
 
 /*
- * Where the writing of an answer stands. It must live until the exchange ends. In any form it is a head, a tensor and a tail; a
- * tensor whose bytes are sent as they are is a piece like the others.
+ * Where the writing of an answer stands. Zeroed, it is empty. It must live until the exchange ends. In any form it is a head, a tensor and a
+ * tail; a tensor whose bytes are sent as they are is a piece like the others.
  */
 struct answer {
 	struct answer_piece head, values, tail;
@@ -25,6 +25,11 @@ struct answer {
 	struct json_tensor_cursor cursor;
 	struct coding_encoder *encoder; /* NULL: no coding */
 	uint64_t sent;                  /* bytes of body */
+
+	/* What was written aside and is handed out first; it lies in one of the two. */
+	struct answer_piece written;
+	struct buf begun; /* an answer that was to be made at once, as far as there was memory */
+	char number[JSON_TENSOR_ROOM + 64];
 };
 
 /* How the client wants the answer, and what is said beside it. */
@@ -36,15 +41,25 @@ struct answer_wishes {
 	const char *request_id; /* for X-Request-Id and problems */
 };
 
+/* Takes the memory for a coding that the client insists on, while its request can still be refused for want of it: overloaded. */
+int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e);
+
 /*
- * The response for the request as it stands: its error, or its reply. Small answers are made at once and carry their length; of large ones a
- * tensor's bytes are sent from where they lie, and text and what is coded is written block by block as the socket drains, by
- * `a`. *status is set. NULL: no memory. `a` must be given back by answer_fini in any case.
+ * The response for the request as it stands: its error, or its reply. Small answers are made at once and carry their length; of large ones, and
+ * where there is no memory for that, a tensor's bytes are sent from where they lie, and text and what is coded is written block by
+ * block as the socket drains, by `a`. *status is set. NULL: no memory, which for a reply that is complete is libmicrohttpd's alone.
+ * `a` must be given back by answer_fini in any case.
  */
 struct MHD_Response *
-answer_make(struct answer *a, struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
+answer_make(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
 
-/* A zeroed answer is fine. */
+/* Leaves it empty. */
 void answer_fini(struct answer *a);
+
+/*
+ * A response that says `overloaded` to anybody and ends the connection, which gives its memory back: made in good time for when there is
+ * none for another. NULL: no memory.
+ */
+struct MHD_Response *answer_make_exhausted(void) MUST_CHECK;
 
 #endif

@@ -190,6 +190,35 @@ read_headers(struct exchange *x, const char *version, struct err *e)
 	return idempotency_begin(rq, header(x, IDEMPOTENCY_HEADER), e);
 }
 
+/* The response to the request as it stands; where there is no memory for it and nothing was stored, to that. NULL: for neither. */
+static struct MHD_Response *
+make_response(struct exchange *x)
+{
+	struct MHD_Response *response = answer_make(&x->answer, &x->request, &x->wishes, &x->status);
+
+	if (response != NULL || request_stored(&x->request))
+		return response;
+	(void)err_set_memory(&x->request.err);
+	answer_fini(&x->answer);
+	return answer_make(&x->answer, &x->request, &x->wishes, &x->status);
+}
+
+/*
+ * No memory for any response of its own. Who is told to come again had nothing stored; else the connection ends, for of an update that stands
+ * nothing else is true that could be said.
+ */
+static enum MHD_Result
+send_exhausted(struct exchange *x)
+{
+	if (request_stored(&x->request)) {
+		x->status = 0;
+		log_event(LOG_WARN, "no memory to answer what was stored",
+		    (const struct log_field[]){ { .name = "request_id", .text = x->request_id } }, 1);
+		return MHD_NO;
+	}
+	return MHD_queue_response(x->connection, x->status, x->server->exhausted);
+}
+
 static enum MHD_Result
 send_answer(struct exchange *x)
 {
@@ -202,14 +231,15 @@ send_answer(struct exchange *x)
 	x->wishes.allow = x->allow.len == 0 || x->allow.failed ? "" : x->allow.bytes;
 	x->wishes.target = x->target;
 	x->wishes.request_id = x->request_id;
+	response = make_response(x);
 	if (x->request.err.code != ERR_NONE)
 		snprintf(x->code, sizeof(x->code), "%s", err_code_text(x->request.err.code));
-	response = answer_make(&x->answer, &x->request, &x->wishes, &x->status);
 	if (response == NULL)
-		return MHD_NO;
-	if (x->close)
-		(void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	result = MHD_queue_response(x->connection, x->status, response);
+		return send_exhausted(x);
+	if (x->close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES)
+		result = MHD_NO;
+	else
+		result = MHD_queue_response(x->connection, x->status, response);
 	MHD_destroy_response(response);
 	return result;
 }
@@ -238,6 +268,8 @@ advance(struct exchange *x)
 	enum request_next next;
 
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
+	if (rq->err.code == ERR_NONE)
+		(void)answer_reserve(&x->answer, &x->wishes, &rq->err); /* which is looked at by the step */
 	next = request_step(rq);
 	if (next == REQUEST_DONE)
 		return send_answer(x);
@@ -299,9 +331,9 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 	struct exchange *x = *context;
 	enum MHD_Result result;
 
-	(void)arg, (void)connection, (void)url;
-	if (x == NULL)
-		return MHD_NO; /* there was no memory for it */
+	(void)url;
+	if (x == NULL) /* there was no memory for it */
+		return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
 	if (!x->has_headers)
 		return first_call(x, method, version);
 	if (*upload_size > 0) {

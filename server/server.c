@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "handlers/claims.h"
 #include "handlers/definition.h"
 #include "handlers/sync.h"
+#include "server/answer.h"
 #include "server/deadline.h"
 #include "server/exchange.h"
 #include "server/listener.h"
@@ -87,6 +89,18 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 	    MHD_OPTION_END);
 }
 
+/* What the daemon uses, when it uses it no more. */
+static void
+free_parts(struct server *s)
+{
+	deadlines_stop(s->deadlines);
+	store_close(s->store);
+	if (s->exhausted != NULL)
+		MHD_destroy_response(s->exhausted);
+	sync_free(s->sync);
+	claims_free(s->claims);
+}
+
 int
 server_start(struct server *s, const struct config *config, struct err *e)
 {
@@ -108,7 +122,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	if (listener < 0)
 		return -1;
 	s->claims = claims_new();
-	if (s->claims == NULL) {
+	s->exhausted = answer_make_exhausted();
+	if (s->claims == NULL || s->exhausted == NULL) {
 		(void)err_set_memory(e);
 		goto fail;
 	}
@@ -133,12 +148,9 @@ fail:
 		MHD_stop_daemon(s->daemon); /* closes the listener too */
 	else
 		close(listener);
-	deadlines_stop(s->deadlines);
-	store_close(s->store);
 	if (s->sync != NULL)
 		sync_stop(s->sync);
-	sync_free(s->sync);
-	claims_free(s->claims);
+	free_parts(s);
 	return -1;
 }
 
@@ -166,18 +178,18 @@ server_stop(struct server *s, unsigned timeout_s)
 	int listener;
 
 	atomic_store(&s->draining, true);
+	/* New clients are refused at once; the descriptor is in the event loops' hands until they have stopped. */
 	listener = MHD_quiesce_daemon(s->daemon);
 	if (listener >= 0)
-		close(listener);
+		(void)shutdown(listener, SHUT_RDWR);
 	sync_stop(s->sync); /* no step can fill any more */
 	left = wait_idle(s, timeout_s);
 	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
 	store_stop(s->store);
 	MHD_stop_daemon(s->daemon);
-	deadlines_stop(s->deadlines);
-	store_close(s->store);
-	sync_free(s->sync);
-	claims_free(s->claims);
+	if (listener >= 0)
+		close(listener);
+	free_parts(s);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->idle);
 	return left;

@@ -10,6 +10,7 @@
 #include "storage/store.h"
 
 struct MHD_Daemon;
+struct MHD_Response;
 struct claims;
 struct sync;
 struct deadlines;
@@ -19,6 +20,7 @@ struct server {
 	struct store *store;
 	struct claims *claims;
 	struct sync *sync;
+	struct MHD_Response *exhausted; /* for whom there is no memory */
 	size_t max_body_bytes;
 	unsigned port;
 

@@ -17,10 +17,15 @@ struct used_key {
 };
 
 struct backend_ops {
-	/* One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. */
+	/*
+	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. Of
+	 * a commit that failed nothing stands, also after a restart, unless `e` says that this is not known.
+	 */
 	int (*begin)(struct backend *b, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);
+	/* Whether what was begun can still be committed: a read that fails may have ended the transaction too. */
+	bool (*in_transaction)(struct backend *b);
 
 	/* *out: a new snapshot, or NULL when there is no such layer. */
 	int (*load)(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e);

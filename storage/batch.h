@@ -39,7 +39,7 @@ struct batch {
 	struct working *first, **last;
 	const char **dropped_models; /* deleted in this batch: what the cache has of them does not count */
 	size_t dropped_count;
-	bool broken; /* a write failed: nothing of this batch can be committed */
+	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 
 /* An empty batch for at most `op_count` operations. -1: no memory. */

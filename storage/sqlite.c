@@ -2,6 +2,7 @@
  * The SQLite backend: prepared statements over one connection, used by the store's thread alone.
  */
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #define STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
 	X(COMMIT, "COMMIT") \
+	X(ROLLBACK, "ROLLBACK") \
 	X(LOAD, \
 	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
 	    "s.running_var," \
@@ -141,26 +143,54 @@ column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struc
 	return 0;
 }
 
+static bool
+sqlite_in_transaction(struct backend *b)
+{
+	return !sqlite3_get_autocommit(self_of(b)->db);
+}
+
 static int
 sqlite_begin(struct backend *b, struct err *e)
 {
+	/* One that could not be rolled back when it failed must not become part of this one. */
+	if (sqlite_in_transaction(b) && run(self_of(b), STATEMENT_ROLLBACK, e) < 0)
+		return -1;
 	return run(self_of(b), STATEMENT_BEGIN, e);
 }
 
-static int
-sqlite_commit(struct backend *b, struct err *e)
-{
-	return run(self_of(b), STATEMENT_COMMIT, e);
-}
-
-/* Some failures have rolled back by themselves already. */
+/* By a statement that is prepared, for which there is memory already. */
 static void
 sqlite_rollback(struct backend *b)
 {
-	struct sqlite_backend *self = self_of(b);
+	struct err ignored;
 
-	if (!sqlite3_get_autocommit(self->db))
-		sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+	if (sqlite_in_transaction(b))
+		(void)run(self_of(b), STATEMENT_ROLLBACK, &ignored);
+}
+
+/*
+ * When the flush fails the whole transaction is in the log already, the mark of its commit too. SQLite forgets it, and the next commit
+ * takes its place; but if the process ended before that, recovery would find it and take it for committed, after its callers were told
+ * that it failed. So its place is taken at once, before anybody is told. A disk that was full while the log was written has no
+ * such mark, for that comes last.
+ */
+static int
+sqlite_commit(struct backend *b, struct err *e)
+{
+	struct sqlite_backend *self = self_of(b);
+	struct err ignored;
+	size_t n;
+
+	if (run(self, STATEMENT_COMMIT, e) == 0)
+		return 0;
+	if (sqlite3_errcode(self->db) == SQLITE_FULL)
+		return -1;
+	sqlite_rollback(b);
+	if (sqlite_overwrite_failed(self->db, &ignored) < 0) {
+		n = strlen(e->detail);
+		snprintf(e->detail + n, sizeof(e->detail) - n, "; whether it will be there after a restart is not known");
+	}
+	return -1;
 }
 
 static int
@@ -172,12 +202,15 @@ layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model
 		.num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 4),
 		.count = (uint64_t)sqlite3_column_int64(row, 5),
 	};
+	const char *definition = (const char *)sqlite3_column_text(row, 1);
 	double *weight = NULL, *bias = NULL;
 	size_t mean_count, var_count, weight_count, bias_count;
-	struct layer_identity *identity = layer_identity_new(
-	    sqlite3_column_int64(row, 0), model, name, (const char *)sqlite3_column_text(row, 1), self->definitions, e);
+	struct layer_identity *identity;
 	int result = -1;
 
+	if (definition == NULL)
+		return err_set_memory(e);
+	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, self->definitions, e);
 	if (identity == NULL || column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
 	    column_doubles(row, 7, &s.var, &var_count, e) < 0 || column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
 	    column_doubles(row, 9, &bias, &bias_count, e) < 0)
@@ -356,14 +389,15 @@ sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 static int
 entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 {
-	const char *name = (const char *)sqlite3_column_text(row, 0);
+	const char *name = (const char *)sqlite3_column_text(row, 0), *definition;
 
 	if (name == NULL)
 		return err_set_memory(e);
 	memcpy(entry->name, name, strnlen(name, STORE_NAME_MAX));
 	if (sqlite3_column_count(row) == 1)
 		return 0;
-	entry->definition = strdup((const char *)sqlite3_column_text(row, 1));
+	definition = (const char *)sqlite3_column_text(row, 1);
+	entry->definition = definition == NULL ? NULL : strdup(definition);
 	entry->revision = (uint64_t)sqlite3_column_int64(row, 2);
 	entry->features = (uint64_t)sqlite3_column_int64(row, 3);
 	return entry->definition == NULL ? err_set_memory(e) : 0;
@@ -416,6 +450,7 @@ static const struct backend_ops sqlite_ops = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.in_transaction = sqlite_in_transaction,
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,
 	.insert = sqlite_insert,

@@ -8,9 +8,11 @@
 #include "storage/sqlite_open.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -74,7 +76,7 @@ sqlite_failed(sqlite3 *db, const char *what, struct err *e)
 	int rc = sqlite3_errcode(db) & 0xff;
 	int os = sqlite3_system_errno(db);
 
-	if (rc == SQLITE_NOMEM)
+	if (rc == SQLITE_NOMEM || sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
 		return err_set_memory(e);
 	if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
 		return err_set(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
@@ -87,6 +89,16 @@ int
 sqlite_run(sqlite3 *db, const char *sql, struct err *e)
 {
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_failed(db, "the database", e);
+}
+
+/* Setting it to what it is writes the first page all the same. */
+int
+sqlite_overwrite_failed(sqlite3 *db, struct err *e)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", APPLICATION_ID);
+	return sqlite_run(db, sql, e);
 }
 
 static int
@@ -157,23 +169,49 @@ migrate(sqlite3 *db, int version, struct err *e)
 	return sqlite_run(db, "COMMIT", e);
 }
 
-/* A file's size, 0 where there is none. By stat: closing a descriptor of the database would drop the process's locks of it. */
+/* The file's size. By stat: closing a descriptor of the database would drop the process's locks of it. */
 static off_t
-size_of(const char *path, const char *suffix)
+size_of(const char *path)
 {
-	char name[4096];
 	struct stat st;
 
-	if ((size_t)snprintf(name, sizeof(name), "%s%s", path, suffix) >= sizeof(name) || stat(name, &st) < 0)
-		return 0;
-	return st.st_size;
+	return stat(path, &st) < 0 ? 0 : st.st_size;
 }
 
-/* A WAL with contents before we opened: the last owner did not close it. */
+/*
+ * A WAL with contents before we first read: the last owner did not close it. If its last flush failed, the kernel may hold pages of
+ * it that count as clean and are not on the disk, and no later flush would write them: they are dropped, so that recovery finds what
+ * the disk has. (Pages that wait to be written stay.)
+ */
 static bool
-was_left_open(const char *path)
+was_left_open(sqlite3 *db)
 {
-	return size_of(path, "-wal") > 0;
+	const char *wal = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+	sqlite3_vfs *vfs = NULL;
+	int has_contents = 0, fd;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) != SQLITE_OK ||
+	    vfs->xAccess(vfs, wal, SQLITE_ACCESS_EXISTS, &has_contents) != SQLITE_OK || !has_contents)
+		return false;
+	fd = open(wal, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+		close(fd);
+	}
+	return true;
+}
+
+/*
+ * What recovery found may wait in the kernel's memory still. A checkpoint flushes it, before anybody reads it, so that no power cut
+ * takes back what was read; and the log does not grow from kill to kill. Where the database has no room for it, the flush is done all
+ * the same, and the rest can wait.
+ */
+static int
+settle_recovered(sqlite3 *db, const char *path, struct err *e)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) & 0xff;
+
+	return rc == SQLITE_OK || rc == SQLITE_FULL ? 0 : sqlite_failed(db, path, e);
 }
 
 static int
@@ -202,7 +240,7 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 static int
 check_unclean(sqlite3 *db, const char *path, struct err *e)
 {
-	if (size_of(path, "") <= CHECKED_BYTES_MAX)
+	if (size_of(path) <= CHECKED_BYTES_MAX)
 		return quick_check(db, path, e);
 	log_printf(LOG_WARN, "%s was not closed, and is too large to be looked through now: normd check does it", path);
 	return 0;
@@ -219,7 +257,7 @@ static const char settings[] = "PRAGMA journal_mode=WAL;"
 sqlite3 *
 sqlite_open(const char *path, struct err *e)
 {
-	bool left_open = was_left_open(path);
+	bool left_open;
 	int version;
 	sqlite3 *db = NULL;
 
@@ -228,8 +266,9 @@ sqlite_open(const char *path, struct err *e)
 		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, db == NULL ? "no memory" : sqlite3_errmsg(db));
 		goto fail;
 	}
+	left_open = was_left_open(db);
 	if (lock_file(db, path, e) < 0 || check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0 ||
-	    (left_open && check_unclean(db, path, e) < 0) || migrate(db, version, e) < 0)
+	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) || migrate(db, version, e) < 0)
 		goto fail;
 	return db;
 fail:

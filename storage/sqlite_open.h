@@ -15,6 +15,12 @@ sqlite3 *sqlite_open(const char *path, struct err *e) MUST_CHECK;
 /* Turns the connection's last failure into an error of the store; `what` says what failed. Returns -1. */
 int sqlite_failed(sqlite3 *db, const char *what, struct err *e);
 
+/*
+ * Overwrites what a commit that failed may have left in the log, with a transaction that changes nothing, and flushes that. -1: what is in
+ * the log is not known. No transaction may be open.
+ */
+int sqlite_overwrite_failed(sqlite3 *db, struct err *e) MUST_CHECK;
+
 /* Runs SQL without results. */
 int sqlite_run(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 

@@ -88,6 +88,12 @@ static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op 
 	[STORE_MODEL_LIST] = read_model_list,
 };
 
+bool
+store_op_writes(enum store_op_kind kind)
+{
+	return read_table[kind] == NULL;
+}
+
 /* Answers the reads and gives back the list of the others, in their order, with their number. */
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
@@ -97,7 +103,7 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	*write_count = 0;
 	for (struct store_op *op = ops; op != NULL; op = next) {
 		next = op->next;
-		if (read_table[op->kind] != NULL) {
+		if (!store_op_writes(op->kind)) {
 			(void)read_table[op->kind](s, op, &op->err);
 			op->done(op);
 		} else {
@@ -121,8 +127,6 @@ purge_keys(struct store *s, const struct batch *b, struct err *e)
 {
 	size_t purged = 0;
 
-	/* Also when it fails: then it is the next pause's business, not every batch's. */
-	s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
 	if (s->backend->ops->purge_keys(s->backend, b->keys_since_s, PURGE_SLICE, &purged, e) < 0)
 		return -1;
 	if (purged == PURGE_SLICE)
@@ -130,16 +134,29 @@ purge_keys(struct store *s, const struct batch *b, struct err *e)
 	return 0;
 }
 
+/*
+ * Applies one operation. One that is refused, or cannot be read for, fails alone, unless the database has given up the whole
+ * transaction at that: what is written after this would stand although all are told that it failed.
+ */
+static void
+apply_one(struct store *s, struct batch *b, struct store_op *op, struct err *e)
+{
+	if (batch_apply(b, op, &op->err) == 0)
+		return;
+	b->broken = b->broken || !s->backend->ops->in_transaction(s->backend);
+	if (b->broken)
+		*e = op->err;
+}
+
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
-commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
+commit_batch(struct store *s, struct batch *b, struct store_op *ops, bool purge, struct err *e)
 {
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
-		if (batch_apply(b, op, &op->err) < 0 && b->broken)
-			*e = op->err;
-	if (b->broken || batch_save(b, e) < 0 || (purge_is_due(s) && purge_keys(s, b, e) < 0) ||
+		apply_one(s, b, op, e);
+	if (b->broken || batch_save(b, e) < 0 || (purge && purge_keys(s, b, e) < 0) ||
 	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);
 		return -1;
@@ -174,7 +191,11 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 {
 	struct batch b;
 	struct err e = { 0 };
+	const bool purge = purge_is_due(s);
 
+	/* Also when it fails, or nothing can be begun: then it is the next pause's business, not every batch's, nor an idle store's. */
+	if (purge)
+		s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
 	if (batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) < 0) {
 		fail_all(ops, &e);
 		tell_all(ops);
@@ -182,7 +203,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	}
 	b.now_s = clock_realtime_s();
 	b.keys_since_s = b.now_s - s->key_lifetime_s;
-	if (commit_batch(s, &b, ops, &e) < 0) {
+	if (commit_batch(s, &b, ops, purge, &e) < 0) {
 		atomic_store(&s->healthy, e.code != ERR_STORAGE_UNAVAILABLE && e.code != ERR_STORAGE_FULL);
 		fail_all(ops, &e);
 	} else {

@@ -169,6 +169,9 @@ void store_close(struct store *s);
  */
 int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK;
 
+/* Whether an operation of this kind changes what is stored. */
+bool store_op_writes(enum store_op_kind kind);
+
 /* The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks for long. */
 const struct layer *store_layer_cached(struct store *s, const char *model, const char *layer);
 

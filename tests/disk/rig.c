@@ -1,0 +1,290 @@
+#include "tests/disk/rig.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The connection that was opened last. */
+static sqlite3 *opened;
+
+static int
+remember_connection(sqlite3 *db, char **message, const struct sqlite3_api_routines *api)
+{
+	(void)message;
+	(void)api;
+	opened = db;
+	return SQLITE_OK;
+}
+
+/* Definitions are opaque to the store: here any text will do. */
+static const void *
+parse(const char *text, struct err *e)
+{
+	(void)e;
+	return text;
+}
+
+static void
+no_free(const void *parsed)
+{
+	(void)parsed;
+}
+
+void
+rig_close(struct rig *rig)
+{
+	if (rig->store == NULL)
+		return;
+	store_close(rig->store);
+	rig->store = NULL;
+	sem_destroy(&rig->told);
+}
+
+static int
+pragma_int(struct rig *rig, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	int value = -1;
+
+	if (sqlite3_prepare_v2(rig->db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		value = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return value;
+}
+
+void
+rig_set_synchronous(struct rig *rig, int level)
+{
+	static const char *const sql[] = { "PRAGMA synchronous=0", "PRAGMA synchronous=1", "PRAGMA synchronous=2" };
+
+	sqlite3_exec(rig->db, sql[level], NULL, NULL, NULL);
+}
+
+int
+rig_synchronous(struct rig *rig)
+{
+	return pragma_int(rig, "PRAGMA synchronous");
+}
+
+/* One wake-up for all that was asked at once. */
+static void
+tell(struct store_op *op)
+{
+	struct rig *rig = op->done_arg;
+
+	if (--rig->untold == 0)
+		sem_post(&rig->told);
+}
+
+static void
+must_submit(struct rig *rig, struct store_op *op)
+{
+	struct err e = { 0 };
+
+	if (store_submit(rig->store, op, &e) < 0)
+		abort();
+}
+
+/* One operation, until it is answered. */
+static void
+ask(struct rig *rig, struct store_op *op)
+{
+	op->done = tell;
+	op->done_arg = rig;
+	rig->untold = 1;
+	must_submit(rig, op);
+	sem_wait(&rig->told);
+}
+
+/* The store begins with work of its own, which it does before or after the first operation that comes: after two it is idle. */
+static void
+settle(struct rig *rig)
+{
+	for (int i = 0; i < 2; i++) {
+		struct store_op op = { .kind = STORE_LAYER_GET, .model = "none", .layer = "none" };
+
+		ask(rig, &op);
+		store_op_fini(&op);
+	}
+}
+
+int
+rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
+{
+	struct store_options options = {
+		.url = "sqlite:" RIG_FILE, .queue_max = 1000, .cache_bytes_max = cache_bytes, .definitions = { parse, no_free }
+	};
+
+	sqlite3_auto_extension((void (*)(void))remember_connection);
+	rig->store = store_open(&options, e);
+	rig->db = opened;
+	if (rig->store == NULL)
+		return -1;
+	sem_init(&rig->told, 0, 0);
+	settle(rig);
+	return 0;
+}
+
+/* Holds the store's thread until everything of a batch waits behind it. */
+struct gate {
+	sem_t reached, open;
+};
+
+static void
+stop_at_gate(struct store_op *op)
+{
+	struct gate *gate = op->done_arg;
+
+	sem_post(&gate->reached);
+	sem_wait(&gate->open);
+}
+
+static void
+fill_op(struct rig *rig, unsigned i, const struct world_step *step)
+{
+	const size_t n = world_features(step->layer);
+	struct store_op *op = &rig->ops[i];
+
+	*op = (struct store_op){ .kind = step->kind,
+		.model = world_model_name(step->layer),
+		.layer = world_layer_name(step->layer),
+		.definition = "definition",
+		.features = n,
+		.update = &rig->updates[i],
+		.key = step->number % 2 != 0 ? rig->keys[i] : NULL,
+		.weight = { rig->mean[i], n },
+		.done = tell,
+		.done_arg = rig };
+	snprintf(rig->keys[i], sizeof(rig->keys[i]), "%016" PRIx64, step->number);
+	if (step->kind == STORE_PARAMETERS_PUT)
+		world_values(step->number, rig->mean[i], n);
+	else
+		rig->updates[i] = world_update(step, rig->mean[i], rig->var[i]);
+}
+
+static void
+submit_at_once(struct rig *rig, unsigned count)
+{
+	struct gate gate;
+	struct store_op stop = { .kind = STORE_LAYER_GET, .model = "gate", .layer = "gate", .done_arg = &gate };
+
+	stop.done = stop_at_gate;
+	sem_init(&gate.reached, 0, 0);
+	sem_init(&gate.open, 0, 0);
+	must_submit(rig, &stop);
+	sem_wait(&gate.reached);
+	rig->untold = count;
+	for (unsigned i = 0; i < count; i++)
+		must_submit(rig, &rig->ops[i]);
+	sem_post(&gate.open);
+	sem_wait(&rig->told);
+	store_op_fini(&stop);
+	sem_destroy(&gate.reached);
+	sem_destroy(&gate.open);
+}
+
+static bool
+is_storage_error(const struct err *e)
+{
+	return e->code == ERR_STORAGE_UNAVAILABLE || e->code == ERR_STORAGE_FULL || e->code == ERR_OVERLOADED;
+}
+
+/* One operation's outcome beside what it should answer. */
+static enum rig_outcome
+judge(const struct store_op *op, const struct world_answer *answer)
+{
+	if (is_storage_error(&op->err))
+		return strstr(op->err.detail, "not known") != NULL ? RIG_DOUBTFUL : RIG_FAILED;
+	if (op->err.code != answer->code || op->repeated)
+		return RIG_WRONG;
+	if (op->err.code != ERR_NONE || op->kind == STORE_LAYER_DELETE || op->kind == STORE_MODEL_DELETE)
+		return RIG_STORED;
+	return op->revision == answer->revision && op->num_batches_tracked == answer->num_batches_tracked ? RIG_STORED :
+													    RIG_WRONG;
+}
+
+enum rig_outcome
+rig_run(struct rig *rig, const struct world *now, const struct world_batch *batch, struct world *next)
+{
+	struct world_answer answers[WORLD_STEPS_MAX];
+	enum rig_outcome outcome;
+
+	*next = *now;
+	world_apply_batch(next, batch, answers);
+	for (unsigned i = 0; i < batch->count; i++)
+		fill_op(rig, i, &batch->steps[i]);
+	submit_at_once(rig, batch->count);
+	outcome = judge(&rig->ops[0], &answers[0]);
+	for (unsigned i = 0; i < batch->count; i++) {
+		if (judge(&rig->ops[i], &answers[i]) != outcome)
+			outcome = RIG_WRONG;
+		store_op_fini(&rig->ops[i]);
+	}
+	return outcome;
+}
+
+bool
+rig_repeat(struct rig *rig, const struct world *before, const struct world_batch *batch, bool had)
+{
+	struct world after = *before;
+	struct world_answer answer = world_apply(&after, &batch->steps[0]);
+	struct store_op *op = &rig->ops[0];
+	bool repeated;
+
+	fill_op(rig, 0, &batch->steps[0]);
+	ask(rig, op);
+	repeated = op->repeated;
+	op->repeated = false;
+	return repeated == had && judge(op, &answer) == RIG_STORED;
+}
+
+static bool
+layer_matches(struct rig *rig, const struct world *w, unsigned layer)
+{
+	struct store_op op = { .kind = STORE_LAYER_GET, .model = world_model_name(layer), .layer = world_layer_name(layer) };
+	bool matches;
+
+	ask(rig, &op);
+	matches = !is_storage_error(&op.err) && world_layer_equals(w, layer, op.layer_state);
+	store_op_fini(&op);
+	return matches;
+}
+
+static bool
+models_match(struct rig *rig, const struct world *w)
+{
+	struct store_op op = { .kind = STORE_MODEL_LIST, .limit = WORLD_MODELS + 1 };
+	size_t expected = 0;
+	bool matches;
+
+	for (unsigned i = 0; i < WORLD_MODELS; i++)
+		expected += w->models[i];
+	ask(rig, &op);
+	matches = op.err.code == ERR_NONE && op.entry_count == expected;
+	store_op_fini(&op);
+	return matches;
+}
+
+bool
+rig_matches(struct rig *rig, const struct world *w)
+{
+	bool matches = models_match(rig, w);
+
+	for (unsigned i = 0; i < WORLD_LAYERS; i++)
+		matches = matches && layer_matches(rig, w, i);
+	return matches;
+}
+
+bool
+rig_is_sound(struct rig *rig)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool sound = false;
+
+	if (sqlite3_prepare_v2(rig->db, "PRAGMA integrity_check", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		sound = strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
+	sqlite3_finalize(stmt);
+	return sound && pragma_int(rig, "SELECT count(*) FROM pragma_foreign_key_check") == 0;
+}

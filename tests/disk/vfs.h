@@ -1,0 +1,13 @@
+/* The file system that SQLite sees in the fault tests: a disk of disk.h, with the habits of SQLite's own for Unix. */
+#ifndef TESTS_DISK_VFS_H
+#define TESTS_DISK_VFS_H
+
+#include "tests/disk/disk.h"
+
+/* Makes `d` the place of every database that is opened from now on. */
+void vfs_register(struct disk *d);
+
+/* Back to the real files. All databases must be closed. */
+void vfs_unregister(void);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * What the store should hold, kept beside it in plain arrays: a few layers, batches of operations by chance, and what each of them must
+ * come to. Statistics move by norm/update.h, as the store's do, so that equal means the same bits.
+ */
+#ifndef TESTS_DISK_WORLD_H
+#define TESTS_DISK_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "storage/store.h"
+
+#define WORLD_MODELS 2
+#define WORLD_LAYERS 7 /* the model of layer i is i % WORLD_MODELS */
+#define WORLD_FEATURES_MAX 300
+#define WORLD_STEPS_MAX 24
+
+/* A layer's expected state. */
+struct world_layer {
+	bool exists;
+	bool trained;
+	uint64_t revision;
+	uint64_t num_batches_tracked;
+	double mean[WORLD_FEATURES_MAX];
+	double var[WORLD_FEATURES_MAX];
+	bool has_weight;
+	double weight[WORLD_FEATURES_MAX];
+};
+
+struct world {
+	bool models[WORLD_MODELS];
+	struct world_layer layers[WORLD_LAYERS];
+};
+
+/* An operation: its kind, the layer that it is about, and the number from which its values come; where that is odd, it is a key too. */
+struct world_step {
+	enum store_op_kind kind;
+	unsigned layer;
+	uint64_t number;
+};
+
+/* What is submitted at once, and so stored in one transaction. */
+struct world_batch {
+	unsigned count;
+	struct world_step steps[WORLD_STEPS_MAX];
+};
+
+/* What an operation must answer when the storage is well. */
+struct world_answer {
+	enum err_code code;
+	uint64_t revision;
+	uint64_t num_batches_tracked;
+};
+
+const char *world_model_name(unsigned layer);
+const char *world_layer_name(unsigned layer);
+size_t world_features(unsigned layer);
+
+/* `count` values of a step: finite; all above 0 where they are variances. */
+void world_values(uint64_t number, double *values, size_t count);
+
+/* A batch out of a sequence of random numbers (its state is *random). Its first operation can be done, and is an update where it can. */
+void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
+
+/* The update that a step of kind STORE_UPDATE means; mean and var have room for WORLD_FEATURES_MAX. */
+struct update world_update(const struct world_step *step, double *mean, double *var);
+
+/* Moves the world on by one step, or by all steps of a batch with `answers` for each. */
+struct world_answer world_apply(struct world *w, const struct world_step *step);
+void world_apply_batch(struct world *w, const struct world_batch *batch, struct world_answer *answers);
+
+/* Whether a batch is such that its first operation can be repeated after all of it: an update with a key, of a layer that stays. */
+bool world_batch_can_be_repeated(const struct world_batch *batch);
+
+/* Whether a layer of the store (NULL: there is none) is as expected, to the bit. */
+bool world_layer_equals(const struct world *w, unsigned layer, const struct layer *state);
+
+#endif
