@@ -51,6 +51,8 @@ fuzz_names   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 fuzz_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_% tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 fuzz_replays := $(fuzz_names:%=$(B)/tests/fuzz/replay_%)
 fuzz_targets := $(fuzz_names:%=$(B)/tests/fuzz/fuzz_%)
+# The load generator of the integration tests.
+load := $(B)/tests/load/load
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
@@ -135,6 +137,9 @@ $(fuzz_targets): $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(fuzz_shared)
 $(B)/tests/fuzz/make_seeds: $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/seeds/*.c)) $(B)/tests/fuzz/fuzz.o
 	$(CC) $(all_ldflags) -o $@ $^ -lm
 
+$(load): $(patsubst %.c,$(B)/%.o,$(wildcard tests/load/*.c))
+	$(CC) $(all_ldflags) -o $@ $^
+
 setup: ## install what building, running and testing need (Debian, Ubuntu)
 	scripts/setup build run test
 
@@ -146,7 +151,7 @@ unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
 test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that runs out, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests)
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests) $(load)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
@@ -199,7 +204,7 @@ lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/load tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a
