@@ -15,7 +15,7 @@
 #include "handlers/definition.h"
 #include "server/answer.h"
 #include "server/deadline.h"
-#include "server/epoll_wait.h"
+#include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/listener.h"
 
@@ -80,9 +80,8 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 static struct MHD_Daemon *
 start_daemon(struct server *s, int listener, unsigned thread_count)
 {
-	if (!epoll_wait_is_ours())
-		log_printf(
-		    LOG_WARN, "libmicrohttpd waits by libc's epoll_wait: requests may be left lying (server/epoll_wait.c)");
+	if (!epoll_is_ours())
+		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
 	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),

@@ -1,9 +1,10 @@
-/* The epoll_wait that libmicrohttpd's loops call: never a full batch, and nothing is lost. */
+/* The epoll that libmicrohttpd's loops call: never a full batch, and nothing is lost; what is gone can be removed. */
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "server/epoll_wait.h"
+#include "server/epoll.h"
 #include "tests/unit/unit.h"
 
 enum { BATCH = 128, FDS_MAX = 2 * BATCH };
@@ -43,19 +44,40 @@ START_TEST(no_batch_is_full)
 }
 END_TEST
 
+START_TEST(what_is_gone_is_removed)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int epfd = epoll_create1(0), fd = eventfd(0, 0);
+
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL), 0);
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event), 0);
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event), -1);
+	ck_assert_int_eq(errno, EEXIST);
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL), 0);
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL), 0);
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_MOD, fd, &event), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	close(fd);
+	ck_assert_int_eq(epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL), -1);
+	ck_assert_int_eq(errno, EBADF);
+	close(epfd);
+}
+END_TEST
+
 START_TEST(the_libraries_call_it)
 {
-	ck_assert(epoll_wait_is_ours());
+	ck_assert(epoll_is_ours());
 }
 END_TEST
 
 Suite *
 unit_suite(void)
 {
-	Suite *suite = suite_create("epoll_wait");
-	TCase *t = tcase_create("batches");
+	Suite *suite = suite_create("epoll");
+	TCase *t = tcase_create("cures");
 
 	tcase_add_test(t, no_batch_is_full);
+	tcase_add_test(t, what_is_gone_is_removed);
 	tcase_add_test(t, the_libraries_call_it);
 	suite_add_tcase(suite, t);
 	return suite;
