@@ -178,18 +178,20 @@ begin(struct client *c, uint64_t now_us)
 	send_some(c, now_us);
 }
 
-/* After an answer: on with the next request, unless the server or the role wants another connection for it. */
+/* After an answer: on with the next request, unless the server or the role wants another connection for it, or it was refused. */
 static void
 go_on(struct client *c, bool usable, uint64_t now_us)
 {
+	bool refused = c->pending && !c->repeating;
+
 	c->state = CLIENT_IDLE;
-	c->due_us = now_us;
+	c->due_us = now_us + (refused ? RETRY_US : 0);
 	end_turn(c);
 	if (c->group->role->brief)
 		close_connection(c, draw(c, 2) == 0, now_us);
 	else if (!usable)
-		close_connection(c, false, now_us);
-	else if (may_begin(c))
+		close_connection(c, false, c->due_us);
+	else if (!refused && may_begin(c))
 		begin(c, now_us);
 }
 
@@ -270,6 +272,6 @@ client_tick(struct client *c, uint64_t now_us)
 		send_some(c, now_us);
 	else if (c->state == CLIENT_DOWN && now_us >= c->due_us && may_begin(c))
 		open_connection(c, now_us);
-	else if (c->state == CLIENT_IDLE && may_begin(c))
+	else if (c->state == CLIENT_IDLE && now_us >= c->due_us && may_begin(c))
 		begin(c, now_us);
 }

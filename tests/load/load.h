@@ -110,6 +110,7 @@ struct load {
 
 	bool holding;   /* nothing new is sent */
 	bool finishing; /* only what is pending is sent */
+	bool reported;  /* since the last command, or there is nothing to report */
 	uint64_t turn;  /* in bursts: how many every client may have had */
 };
 

@@ -116,23 +116,28 @@ parse(struct load *load, int argc, char **argv)
 		add_group(load, argv[i]);
 }
 
-/* Obeys what stands on standard input. */
 static void
-obey(struct load *load)
+obey(struct load *load, const char *word)
 {
-	char line[64] = "";
-	ssize_t n = read(STDIN_FILENO, line, sizeof(line) - 1);
+	load->holding = strcmp(word, "hold") == 0;
+	load->finishing = strcmp(word, "finish") == 0;
+	load->reported = !load->holding && !load->finishing;
+	if (load->reported && strcmp(word, "go") != 0)
+		usage();
+}
+
+/* Obeys the lines that stand on standard input; they are short, and come whole. */
+static void
+obey_all(struct load *load)
+{
+	char lines[256], *save = NULL;
+	ssize_t n = read(STDIN_FILENO, lines, sizeof(lines) - 1);
 
 	if (n <= 0)
 		exit(0);
-	if (strcmp(line, "hold\n") == 0)
-		load->holding = true;
-	else if (strcmp(line, "go\n") == 0)
-		load->holding = false;
-	else if (strcmp(line, "finish\n") == 0)
-		load->finishing = true, load->holding = false;
-	else
-		usage();
+	lines[n] = '\0';
+	for (char *word = strtok_r(lines, "\n", &save); word != NULL; word = strtok_r(NULL, "\n", &save))
+		obey(load, word);
 }
 
 static bool
@@ -155,20 +160,18 @@ all_had_their_turn(const struct load *load)
 
 /* What is to be done about once a millisecond. */
 static void
-tick(struct load *load, uint64_t now_us, bool *reported)
+tick(struct load *load, uint64_t now_us)
 {
 	for (size_t i = 0; i < load->client_count; i++)
 		client_tick(&load->clients[i], now_us);
 	if (load->bursts && all_had_their_turn(load))
 		load->turn++;
-	if (!load->holding && !load->finishing)
-		*reported = false;
-	else if (!*reported && all_are_quiet(load)) {
-		report(load);
-		*reported = true;
-		if (load->finishing)
-			exit(0);
-	}
+	if (load->reported || !all_are_quiet(load))
+		return;
+	report(load);
+	load->reported = true;
+	if (load->finishing)
+		exit(0);
 }
 
 static void
@@ -176,7 +179,6 @@ run(struct load *load)
 {
 	struct epoll_event events[EVENTS], commands = { .events = EPOLLIN, .data.ptr = NULL };
 	uint64_t ticked_us = 0, now_us;
-	bool reported = false;
 	int n;
 
 	if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &commands) < 0)
@@ -188,20 +190,20 @@ run(struct load *load)
 		now_us = now();
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
-				obey(load);
+				obey_all(load);
 			else
 				client_event(events[i].data.ptr, events[i].events, now_us);
 		if (now_us - ticked_us < TICK_US)
 			continue;
 		ticked_us = now_us;
-		tick(load, now_us, &reported);
+		tick(load, now_us);
 	}
 }
 
 int
 main(int argc, char **argv)
 {
-	struct load load = { .name = "load", .layer_count = 1, .rows = 2, .bound_us = 2000000, .turn = 1 };
+	struct load load = { .name = "load", .layer_count = 1, .rows = 2, .bound_us = 2000000, .turn = 1, .reported = true };
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
