@@ -224,6 +224,7 @@ send_answer(struct exchange *x)
 {
 	struct MHD_Response *response;
 	enum MHD_Result result;
+	bool close;
 
 	deadline_enter(x->deadline, DEADLINE_ANSWER);
 	if (x->allow.len > 0)
@@ -236,7 +237,9 @@ send_answer(struct exchange *x)
 		snprintf(x->code, sizeof(x->code), "%s", err_code_text(x->request.err.code));
 	if (response == NULL)
 		return send_exhausted(x);
-	if (x->close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES)
+	/* While it drains that is a courtesy: who is told of the close sends nothing into it that could be lost. */
+	close = x->close || atomic_load(&x->server->draining);
+	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && x->close)
 		result = MHD_NO;
 	else
 		result = MHD_queue_response(x->connection, x->status, response);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/config.h"
 #include "server/server.h"
@@ -46,6 +47,23 @@ tune_allocator(void)
 #endif
 }
 
+/* Waits for the requests that run, for the drain timeout, or for a second signal: whoever sends it will not wait. */
+static void
+drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
+{
+	static const struct timespec tick = { .tv_nsec = 5000000 };
+	uint64_t until_us = clock_monotonic_us() + (uint64_t)timeout_s * 1000000;
+
+	log_printf(LOG_INFO, "draining");
+	server_drain(server);
+	do {
+		if (sigtimedwait(signals, NULL, &tick) > 0) {
+			log_printf(LOG_WARN, "told to stop again: not waiting any longer");
+			return;
+		}
+	} while (!server_is_drained(server) && clock_monotonic_us() < until_us);
+}
+
 static int
 serve(const struct config *config, const sigset_t *signals)
 {
@@ -63,8 +81,8 @@ serve(const struct config *config, const sigset_t *signals)
 		{ .name = "version", .text = NORMD_VERSION } },
 	    6);
 	sigwait(signals, &signal_number);
-	log_printf(LOG_INFO, "draining");
-	cut = server_stop(&server, config->drain_timeout_s);
+	drain(&server, config->drain_timeout_s, signals);
+	cut = server_stop(&server);
 	log_event(LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
 	return EXIT_DONE;
 }
