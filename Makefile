@@ -158,14 +158,17 @@ test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that run
 test-setup:
 	@scripts/setup build test
 
-.PHONY: torture torture-oom torture-power
-torture: torture-oom torture-power ## the long runs: faults by the thousand
+.PHONY: torture torture-oom torture-power torture-kill
+torture: torture-oom torture-power torture-kill ## the long runs: faults by the thousand
 
 torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
 	@tests/run --build $(B) --full memory
 
 torture-power: $(B)/tests/disk/torture_power ## 10,000 power cuts under the store (SEED=)
 	@$< $(SEED)
+
+torture-kill: test-setup all $(load) ## SIGKILL under load, 500 times on one store (NORMD_KILL_ROUNDS=)
+	@NORMD_KILL_ROUNDS=$(or $(NORMD_KILL_ROUNDS),500) tests/run --build $(B) integration -k KillUnderLoad
 
 layers: $(archives) ## prove with the linker who may call whom
 	@tests/layers $(B)
