@@ -10,6 +10,7 @@
 #include "storage/backend.h"
 #include "storage/layer.h"
 #include "storage/sqlite_open.h"
+#include "storage/sqlite_place.h"
 
 /* X(name, sql) */
 #define STATEMENTS(X) \
@@ -66,6 +67,7 @@ struct sqlite_backend {
 	struct backend backend; /* first */
 	const struct store_definition_ops *definitions;
 	sqlite3 *db;
+	struct sqlite_place place;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
@@ -155,7 +157,7 @@ sqlite_begin(struct backend *b, struct err *e)
 	/* One that could not be rolled back when it failed must not become part of this one. */
 	if (sqlite_in_transaction(b) && run(self_of(b), STATEMENT_ROLLBACK, e) < 0)
 		return -1;
-	return run(self_of(b), STATEMENT_BEGIN, e);
+	return sqlite_place_check(&self_of(b)->place, e) < 0 ? -1 : run(self_of(b), STATEMENT_BEGIN, e);
 }
 
 /* By a statement that is prepared, for which there is memory already. */
@@ -479,6 +481,7 @@ sqlite_backend_open(const char *path, const struct store_definition_ops *definit
 	self->db = sqlite_open(path, e);
 	if (self->db == NULL)
 		goto fail;
+	sqlite_place_init(&self->place, path);
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		if (sqlite3_prepare_v3(self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL) !=
 		    SQLITE_OK) {
