@@ -104,14 +104,14 @@ static in_port_t
 read_port(const struct load *load)
 {
 	FILE *file = fopen(load->port_file, "re");
-	unsigned port = 0;
+	char line[16] = "";
 
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%u", &port) != 1)
-		port = 0;
+	if (fgets(line, sizeof(line), file) == NULL)
+		line[0] = '\0';
 	fclose(file);
-	return (in_port_t)port;
+	return (in_port_t)strtoul(line, NULL, 10);
 }
 
 static void

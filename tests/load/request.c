@@ -32,7 +32,7 @@ role_find(const char *name)
 uint64_t
 request_value(const struct client *c)
 {
-	return 1 + (c->number * 7919 + c->index * 104729) % 1000;
+	return 1 + (c->number * 7919 + c->index * UINT64_C(104729)) % 1000;
 }
 
 static size_t
