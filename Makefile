@@ -245,6 +245,16 @@ bench-http: all $(B)/bench/echo ## requests per second beside the peers (ROUNDS=
 $(B)/bench/echo: $(B)/bench/echo.o
 	$(CC) $(all_ldflags) -o $@ $< -lmicrohttpd
 
+# The commit engine; likewise.
+.PHONY: bench-train
+bench-train: all $(B)/bench/commits ## durable training beside the peer and raw SQLite (ROUNDS=, SECONDS=, LAYERS=)
+	@scripts/setup bench-http
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' LAYERS='$(LAYERS)' bench/train $(B)
+
+test: $(B)/bench/commits # a test runs it
+$(B)/bench/commits: $(B)/bench/commits.o
+	$(CC) $(all_ldflags) -o $@ $< -lsqlite3
+
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
