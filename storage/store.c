@@ -262,19 +262,22 @@ refuse_submit(const struct store *s, bool closing, struct err *e)
 int
 store_submit(struct store *s, struct store_op *op, struct err *e)
 {
-	bool closing, taken;
+	bool closing, taken, first;
 
 	op->next = NULL;
 	pthread_mutex_lock(&s->lock);
 	closing = s->closing;
 	taken = !closing && s->waiting < s->queue_max;
+	first = taken && s->waiting == 0;
 	if (taken) {
 		*s->last = op;
 		s->last = &op->next;
-		if (s->waiting++ == 0)
-			pthread_cond_signal(&s->wake);
+		s->waiting++;
 	}
 	pthread_mutex_unlock(&s->lock);
+	/* After the lock: who wakes up to a lock that is held goes to sleep again. */
+	if (first)
+		pthread_cond_signal(&s->wake);
 	return taken ? 0 : refuse_submit(s, closing, e);
 }
 
