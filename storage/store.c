@@ -210,8 +210,8 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 		atomic_store(&s->healthy, true);
 		batch_publish(&b);
 	}
-	batch_fini(&b);
 	tell_all(ops);
+	batch_fini(&b);
 }
 
 /* All that waits, in order; waits while there is nothing, until old keys are to be forgotten. False: closing, and all is done. */
