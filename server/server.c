@@ -19,7 +19,7 @@
 #include "server/exchange.h"
 #include "server/listener.h"
 
-#define CONNECTION_MEMORY_BYTES ((size_t)32 * 1024)
+#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 #define CONNECTION_IDLE_S 60u
 #define CONNECTIONS_MAX 16384u
 #define DESCRIPTORS_SPARE ((rlim_t)64)
