@@ -165,8 +165,8 @@ run(sqlite3 *db, const char *path, const char *sql, struct err *e)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : refuse(db, path, e);
 }
 
-static int
-pragma_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err *e)
+int
+sqlite_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err *e)
 {
 	sqlite3_stmt *stmt = NULL;
 	int result = -1;
@@ -196,9 +196,9 @@ check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 {
 	int application, tables;
 
-	if (pragma_int(db, path, "PRAGMA application_id", &application, e) < 0 ||
-	    pragma_int(db, path, "PRAGMA user_version", version, e) < 0 ||
-	    pragma_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
+	if (sqlite_int(db, path, "PRAGMA application_id", &application, e) < 0 ||
+	    sqlite_int(db, path, "PRAGMA user_version", version, e) < 0 ||
+	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
 		return -1;
 	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
 		return err_set(

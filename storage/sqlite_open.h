@@ -21,6 +21,9 @@ int sqlite_failed(sqlite3 *db, const char *what, struct err *e);
  */
 int sqlite_overwrite_failed(sqlite3 *db, struct err *e) MUST_CHECK;
 
+/* The whole number that a query gives in its first column; an error names the file by `path`. */
+int sqlite_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err *e) MUST_CHECK;
+
 /* Runs SQL without results. */
 int sqlite_run(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 
