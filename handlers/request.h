@@ -34,9 +34,10 @@ struct route {
 	const struct json_slot *slots; /* where tensors stand in its body */
 	size_t slot_count;
 	enum { BODY_NONE, BODY_NEEDED } body;
-	bool takes_npy;   /* its body may be a tensor alone, and its answer too: FORM_NPY */
-	bool needs_layer; /* the layer's state is there before `start` */
-	bool takes_key;   /* an Idempotency-Key guards what it changes */
+	bool takes_npy;         /* its body may be a tensor alone, and its answer too: FORM_NPY */
+	bool needs_layer;       /* the layer's state is there before `start` */
+	bool takes_key;         /* an Idempotency-Key guards what it changes */
+	const char *media_type; /* of its answer, where that is a file (reply.file); NULL: it has one of the forms of bodies */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
@@ -62,7 +63,9 @@ struct reply {
 	uint64_t num_batches_tracked;
 	bool has_revision; /* ETag and Normd-Revision */
 	uint64_t revision;
-	bool has_location; /* the request's own path */
+	bool has_location;             /* the request's own path */
+	const struct store_copy *file; /* the operation's; the answer is its bytes, and nothing else */
+	char file_name[64];            /* what the client may call it */
 };
 
 /* Whether there was no memory for it. */

@@ -152,6 +152,21 @@ check_body_headers(struct exchange *x, struct err *e)
 	return 0;
 }
 
+/* A file is sent as it is, in the type that it has. */
+static int
+check_file_wishes(struct exchange *x, struct err *e)
+{
+	const char *type = x->request.route->media_type;
+	enum coding coding;
+	bool must;
+
+	if (negotiate_answer_type(header(x, MHD_HTTP_HEADER_ACCEPT), type) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
+	if (negotiate_answer_coding(header(x, MHD_HTTP_HEADER_ACCEPT_ENCODING), &coding, &must) < 0 || must)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
+	return 0;
+}
+
 /* What the client will take; after the body's form is known, which is the default for the answer's. */
 static int
 check_wishes(struct exchange *x, struct err *e)
@@ -159,6 +174,8 @@ check_wishes(struct exchange *x, struct err *e)
 	struct request *rq = &x->request;
 	bool npy = rq->route->takes_npy;
 
+	if (rq->route->media_type != NULL)
+		return check_file_wishes(x, e);
 	if (negotiate_answer_form(header(x, MHD_HTTP_HEADER_ACCEPT), npy, rq->form, &rq->answer_form) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
 		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");

@@ -56,7 +56,7 @@ store_copy_unref(const struct store_copy *copy)
 	pthread_mutex_unlock(&b->backup->lock);
 }
 
-/* A copy whose bytes nobody reads any more; whoever still has its file open just closes it. */
+/* A copy whose bytes nobody reads any more. */
 static void
 copy_free(struct copy_block *b)
 {
