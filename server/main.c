@@ -1,4 +1,4 @@
-/* normd: reads its configuration, serves until it is told to stop, drains, exits. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+/* normd: reads its configuration, serves until it is told to stop, drains, exits. Other commands are in command.h. */
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -7,10 +7,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/command.h"
 #include "server/config.h"
 #include "server/server.h"
-
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Every thread inherits this: signals are taken by sigwait in main alone. A client that hangs up is an error of write(2). */
 static void
@@ -23,8 +22,8 @@ block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int
-fail(int code, const struct err *e)
+static enum exit_code
+fail(enum exit_code code, const struct err *e)
 {
 	fprintf(stderr, "normd: %s\n", e->detail);
 	return code;
@@ -64,7 +63,7 @@ drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
 	} while (!server_is_drained(server) && clock_monotonic_us() < until_us);
 }
 
-static int
+static enum exit_code
 serve(const struct config *config, const sigset_t *signals)
 {
 	struct server server;
@@ -93,12 +92,15 @@ main(int argc, char **argv)
 	struct config config;
 	struct err e = { 0 };
 	sigset_t signals;
-	int code;
+	enum exit_code code;
 
+	if (argc > 1 && argv[1][0] != '-')
+		return command_run(argc, argv);
 	if (config_read(&config, argc, argv, &e) < 0)
 		return fail(EXIT_USAGE, &e);
 	if (config.help) {
 		config_help(stdout);
+		command_list(stdout);
 		return EXIT_DONE;
 	}
 	if (config.version) {

@@ -181,18 +181,16 @@ sqlite_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err 
 	return result;
 }
 
-/* Takes the lock that is then kept, and sees for the first time whether this is a database at all. */
-static int
-lock_file(sqlite3 *db, const char *path, struct err *e)
+int
+sqlite_lock(sqlite3 *db, const char *path, struct err *e)
 {
 	if (sqlite3_db_readonly(db, "main") == 1)
 		return refuse_readonly(path, e);
 	return run(db, path, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", e);
 }
 
-/* That the file is ours, or new and empty, and not from a later version. */
-static int
-check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
+int
+sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 {
 	int application, tables;
 
@@ -209,6 +207,15 @@ check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 	return 0;
 }
 
+int
+sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e)
+{
+	for (int i = from; i < to && i < SCHEMA_VERSION; i++)
+		if (sqlite_run(db, migrations[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 /* All missing migrations in one transaction: an interrupted upgrade leaves the old file. */
 static int
 migrate(sqlite3 *db, int version, struct err *e)
@@ -220,10 +227,7 @@ migrate(sqlite3 *db, int version, struct err *e)
 	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
 	if (sqlite_run(db, "BEGIN IMMEDIATE", e) < 0)
 		return -1;
-	for (int i = version; i < SCHEMA_VERSION; i++)
-		if (sqlite_run(db, migrations[i], e) < 0)
-			return -1;
-	if (sqlite_run(db, stamp, e) < 0)
+	if (sqlite_make_schema(db, version, SCHEMA_VERSION, e) < 0 || sqlite_run(db, stamp, e) < 0)
 		return -1;
 	return sqlite_run(db, "COMMIT", e);
 }
@@ -356,6 +360,16 @@ static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA mmap_size=0;"
 			       "PRAGMA journal_size_limit=67108864";
 
+const char *
+sqlite_url_path(const char *url)
+{
+	static const char scheme[] = "sqlite:";
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0')
+		return NULL;
+	return url + sizeof(scheme) - 1;
+}
+
 sqlite3 *
 sqlite_open(const char *path, struct err *e)
 {
@@ -370,7 +384,7 @@ sqlite_open(const char *path, struct err *e)
 		goto fail;
 	}
 	left_open = was_left_open(db);
-	if (lock_file(db, path, e) < 0 || check_owner(db, path, &version, e) < 0 || run(db, path, settings, e) < 0 ||
+	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 || run(db, path, settings, e) < 0 ||
 	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) || migrate(db, version, e) < 0)
 		goto fail;
 	return db;

@@ -17,6 +17,7 @@
 #include "storage/backup.h"
 #include "storage/batch.h"
 #include "storage/layer.h"
+#include "storage/sqlite_open.h"
 
 /* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
 #define PURGE_SLICE ((size_t)1000)
@@ -334,10 +335,10 @@ store_op_fini(struct store_op *op)
 static struct backend *
 open_backend(const struct store_options *options, const struct store_definition_ops *definitions, struct err *e)
 {
-	static const char sqlite[] = "sqlite:";
+	const char *path = sqlite_url_path(options->url);
 
-	if (strncmp(options->url, sqlite, sizeof(sqlite) - 1) == 0 && options->url[sizeof(sqlite) - 1] != '\0')
-		return sqlite_backend_open(options->url + sizeof(sqlite) - 1, definitions, e);
+	if (path != NULL)
+		return sqlite_backend_open(path, definitions, e);
 	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that this build has (sqlite:PATH)", options->url);
 	return NULL;
 }
