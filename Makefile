@@ -242,6 +242,11 @@ bench-http: all $(B)/bench/echo ## requests per second beside the peers (ROUNDS=
 	@scripts/setup bench-http
 	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' CONNECTIONS='$(CONNECTIONS)' bench/http $(B)
 
+.PHONY: bench-backup
+bench-backup: all ## what a backup costs training (ROUNDS=, SECONDS=, STORE_MB=)
+	@scripts/setup bench-backup
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' STORE_MB='$(STORE_MB)' bench/backup $(B)
+
 $(B)/bench/echo: $(B)/bench/echo.o
 	$(CC) $(all_ldflags) -o $@ $< -lmicrohttpd
 

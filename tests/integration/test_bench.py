@@ -9,6 +9,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -61,6 +62,16 @@ class Bodies(unittest.TestCase):
             answer = json.dumps({"shape": [2, 2], "data": other}).encode()
             self.assertIn(words, tensors.difference(tensors.JSON, same, answer))
         self.assertIsNone(tensors.difference(tensors.JSON, same, tensors.encode_json([2, 2], [1, 2, 3, 4.0001])))
+
+
+class Backup(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
+    def test_the_cost_of_backups_is_measured(self):
+        done = subprocess.run([os.path.join(ROOT, "bench/backup"), BUILD], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1", "SECONDS": "1", "STORE_MB": "1"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^\| 64 \| [\d,]+ \| [\d,]+ \| \d\.\d\d \|")
+        self.assertRegex(done.stdout, r"A backup costs normd \d+\.\d\d s of processor time\.")
 
 
 class Processes(unittest.TestCase):
