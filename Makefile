@@ -51,6 +51,8 @@ fuzz_names   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 fuzz_shared  := $(patsubst %.c,$(B)/%.o,$(filter-out tests/fuzz/fuzz_% tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 fuzz_replays := $(fuzz_names:%=$(B)/tests/fuzz/replay_%)
 fuzz_targets := $(fuzz_names:%=$(B)/tests/fuzz/fuzz_%)
+# The load generator of the integration tests.
+load := $(B)/tests/load/load
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
@@ -135,6 +137,9 @@ $(fuzz_targets): $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(fuzz_shared)
 $(B)/tests/fuzz/make_seeds: $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/seeds/*.c)) $(B)/tests/fuzz/fuzz.o
 	$(CC) $(all_ldflags) -o $@ $^ -lm
 
+$(load): $(patsubst %.c,$(B)/%.o,$(wildcard tests/load/*.c))
+	$(CC) $(all_ldflags) -o $@ $^
+
 setup: ## install what building, running and testing need (Debian, Ubuntu)
 	scripts/setup build run test
 
@@ -146,21 +151,24 @@ unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
 test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that runs out, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests)
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests) $(load)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
 test-setup:
 	@scripts/setup build test
 
-.PHONY: torture torture-oom torture-power
-torture: torture-oom torture-power ## the long runs: faults by the thousand
+.PHONY: torture torture-oom torture-power torture-kill
+torture: torture-oom torture-power torture-kill ## the long runs: faults by the thousand
 
 torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
 	@tests/run --build $(B) --full memory
 
 torture-power: $(B)/tests/disk/torture_power ## 10,000 power cuts under the store (SEED=)
 	@$< $(SEED)
+
+torture-kill: test-setup all $(load) ## SIGKILL under load, 500 times on one store (NORMD_KILL_ROUNDS=)
+	@NORMD_KILL_ROUNDS=$(or $(NORMD_KILL_ROUNDS),500) tests/run --build $(B) integration -k KillUnderLoad
 
 layers: $(archives) ## prove with the linker who may call whom
 	@tests/layers $(B)
@@ -199,7 +207,7 @@ lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/load tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a
@@ -234,8 +242,23 @@ bench-http: all $(B)/bench/echo ## requests per second beside the peers (ROUNDS=
 	@scripts/setup bench-http
 	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' CONNECTIONS='$(CONNECTIONS)' bench/http $(B)
 
+.PHONY: bench-backup
+bench-backup: all ## what a backup costs training (ROUNDS=, SECONDS=, STORE_MB=)
+	@scripts/setup bench-backup
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' STORE_MB='$(STORE_MB)' bench/backup $(B)
+
 $(B)/bench/echo: $(B)/bench/echo.o
 	$(CC) $(all_ldflags) -o $@ $< -lmicrohttpd
+
+# The commit engine; likewise.
+.PHONY: bench-train
+bench-train: all $(B)/bench/commits ## durable training beside the peer and raw SQLite (ROUNDS=, SECONDS=, LAYERS=)
+	@scripts/setup bench-http
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' LAYERS='$(LAYERS)' bench/train $(B)
+
+test: $(B)/bench/commits # a test runs it
+$(B)/bench/commits: $(B)/bench/commits.o
+	$(CC) $(all_ldflags) -o $@ $< -lsqlite3
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -1,4 +1,4 @@
-"""What competes in the end-to-end benchmark: normd, the peer, the echo. Each is a process group of its own on a free port."""
+"""What competes in the benchmarks over HTTP: normd, the peer, the echo. Each is a process group of its own on a free port."""
 
 import http.client
 import os
@@ -102,10 +102,14 @@ class Contestant:
 class Normd(Contestant):
     name = "normd"
 
+    @property
+    def store_path(self):
+        return os.path.join(self.directory, "store.db")
+
     def start(self, build):
         port_file = os.path.join(self.directory, "port")
         self.spawn([os.path.join(build, "normd"), "--listen", "127.0.0.1:0", "--port-file", port_file, "--threads", str(THREADS),
-                    "--store", "sqlite:" + os.path.join(self.directory, "store.db"), "--log-level", "warn"])
+                    "--store", "sqlite:" + self.store_path, "--log-level", "warn"])
         self.wait_for(lambda: os.path.exists(port_file))
         with open(port_file) as f:
             self.port = int(f.read())

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECTION_MEMORY_BYTES ((size_t)32 * 1024) /* as in server/server.c */
+#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024) /* as in server/server.c */
 #define CONNECTIONS_MAX 1024u
 
 struct exchange {

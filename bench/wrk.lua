@@ -1,14 +1,76 @@
--- wrk's script: one request over and over. `wrk -s wrk.lua URL -- METHOD CONTENT-TYPE BODY-FILE`; the last line is the result in JSON.
+-- wrk's script: one question over and over. `wrk -s wrk.lua URL -- METHOD CONTENT-TYPE BODY-FILE [OPTION=VALUE...]`; the last line is
+-- the result in JSON.
 --
--- There is no request() here on purpose: wrk then formats the request once and sends the same bytes each time.
+--   layers=N   the URL's path has {} where a layer's number, 0 to N - 1, is put: requests walk through all layers in a shuffled order,
+--              since neighbours would share pages of a database
+--   keys=TEXT  every request carries an Idempotency-Key of its own, TEXT and a number that counts up
+--
+-- Without these there is no request() on purpose: wrk then formats the request once and sends the same bytes each time.
+
+local threads = 0
+
+-- Runs before each thread's init(), which then knows as `number` how many threads there were before.
+function setup(thread)
+	thread:set("number", threads)
+	threads = threads + 1
+end
+
+local function read_file(path)
+	local file = assert(io.open(path, "rb"))
+	local bytes = file:read("*a")
+
+	file:close()
+	return bytes
+end
+
+-- All requests are formatted beforehand: what wrk needs for itself is taken from the server.
+local function walk(count)
+	local requests, path, i = {}, wrk.path, 0
+
+	math.randomseed(number)
+	for layer = 0, count - 1 do
+		local place = math.random(layer + 1)
+		requests[layer + 1] = requests[place]
+		requests[place] = wrk.format(nil, (path:gsub("{}", layer)))
+	end
+	return function()
+		i = i % count + 1
+		return requests[i]
+	end
+end
+
+-- The request is formatted once, with a mark that each key takes the place of.
+local function with_keys(prefix)
+	local mark, sent = "{key}", 0
+
+	wrk.headers["Idempotency-Key"] = mark
+
+	local text = wrk.format()
+	local first, last = text:find(mark, 1, true)
+	local head = text:sub(1, first - 1) .. prefix .. "-" .. number .. "-"
+	local tail = text:sub(last + 1)
+
+	return function()
+		sent = sent + 1
+		return head .. sent .. tail
+	end
+end
 
 function init(args)
-	local file = assert(io.open(args[3], "rb"))
+	local options = {}
 
 	wrk.method = args[1]
 	wrk.headers["Content-Type"] = args[2]
-	wrk.body = file:read("*a")
-	file:close()
+	wrk.body = read_file(args[3])
+	for i = 4, #args do
+		local name, value = args[i]:match("^(%w+)=(.*)$")
+		options[name] = value
+	end
+	if options.layers then
+		request = walk(tonumber(options.layers))
+	elseif options.keys then
+		request = with_keys(options.keys)
+	end
 end
 
 function done(summary, latency, requests)

@@ -86,6 +86,12 @@ bool definition_is_shaped(const struct definition *d);
 /* The number of values of weight and of bias: the normalized shape's product, or `features`. */
 size_t definition_parameter_count(const struct definition *d, size_t features);
 
+/*
+ * Whether a stored layer fits its definition (a struct definition): its number of features (0: not fixed yet), and the lengths of weight
+ * and bias (0: the default). -1 with `e`, whose detail is for the operator.
+ */
+int definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e) MUST_CHECK;
+
 /* For storage: a definition as it was stored, parsed again (a struct definition of its own). */
 extern const struct store_definition_ops definition_ops;
 

@@ -8,6 +8,10 @@
 int health_live(struct request *rq, struct err *e);
 int health_ready(struct request *rq, struct err *e);
 
+/* backup.c */
+int backup(struct request *rq, struct err *e);
+int backup_finish(struct request *rq, struct err *e);
+
 /* models.c */
 int models_list(struct request *rq, struct err *e);
 int models_list_finish(struct request *rq, struct err *e);

@@ -36,9 +36,10 @@ struct route {
 	const struct json_slot *slots; /* where tensors stand in its body */
 	size_t slot_count;
 	enum { BODY_NONE, BODY_NEEDED } body;
-	unsigned npy_files; /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
-	bool needs_layer;   /* the layer's state is there before `start` */
-	bool takes_key;     /* an Idempotency-Key guards what it changes */
+	unsigned npy_files;     /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
+	bool needs_layer;       /* the layer's state is there before `start` */
+	bool takes_key;         /* an Idempotency-Key guards what it changes */
+	const char *media_type; /* of its answer, where that is a file (reply.file); NULL: it has one of the forms of bodies */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
@@ -69,7 +70,9 @@ struct reply {
 	uint64_t seed;
 	bool has_revision; /* ETag and Normd-Revision */
 	uint64_t revision;
-	bool has_location; /* the request's own path */
+	bool has_location;             /* the request's own path */
+	const struct store_copy *file; /* the operation's; the answer is its bytes, and nothing else */
+	char file_name[64];            /* what the client may call it */
 };
 
 /* Whether there was no memory for it. */

@@ -34,6 +34,11 @@ static const struct json_slot normalize_slots[] = { { .key = "", .datatype = DAT
 const struct route routes[] = {
 	{ .method = "GET", .path = "/v2/health/live", .start = health_live },
 	{ .method = "GET", .path = "/v2/health/ready", .start = health_ready },
+	{ .method = "GET",
+	    .path = "/v1/backup",
+	    .media_type = "application/vnd.sqlite3",
+	    .start = backup,
+	    .finish = backup_finish },
 	{ .method = "GET", .path = "/v1/models", .query = page_query, .start = models_list, .finish = models_list_finish },
 	{ .method = "GET", .path = "/v1/models/{model}", .query = page_query, .start = model_get, .finish = model_get_finish },
 	{ .method = "DELETE", .path = "/v1/models/{model}", .start = model_delete, .finish = deleted_finish },

@@ -244,9 +244,11 @@ sync_stop(struct sync *all)
 	struct sync_member *list = NULL;
 	struct sync_group *next;
 	struct err e;
+	bool stopped;
 
 	(void)err_set(&e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	pthread_mutex_lock(&all->lock);
+	stopped = all->stopping;
 	all->stopping = true;
 	pthread_cond_signal(&all->wake);
 	for (struct sync_group *g = all->groups; g != NULL; g = next) {
@@ -258,7 +260,8 @@ sync_stop(struct sync *all)
 	}
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);
-	pthread_join(all->thread, NULL);
+	if (!stopped)
+		pthread_join(all->thread, NULL);
 }
 
 void

@@ -71,7 +71,7 @@ struct sync_member {
 /* Starts the thread that watches the time. NULL with `e`. */
 struct sync *sync_start(struct err *e) MUST_CHECK;
 
-/* Fails all that wait, with shutting_down, and all that come. */
+/* Fails all that wait, with shutting_down, and all that come; again is fine. */
 void sync_stop(struct sync *all);
 void sync_free(struct sync *all); /* after sync_stop, when no member is left; NULL is fine */
 

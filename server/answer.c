@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/problem.h"
 
@@ -269,6 +270,38 @@ make_body(struct answer *a, size_t values, size_t expected)
 	return response != NULL ? response : make_stream(a);
 }
 
+static ssize_t
+read_file(void *arg, uint64_t position, char *out, size_t room)
+{
+	struct answer *a = arg;
+	ssize_t n = pread(a->file->descriptor, out, room, (off_t)position);
+
+	if (n <= 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	a->sent += (uint64_t)n;
+	return n;
+}
+
+/*
+ * Read block by block, not sent by sendfile(2): what waits in the socket would be the file's own pages, and those are shortened away when
+ * the request has ended, which may be before the client has them.
+ */
+static struct MHD_Response *
+make_file(struct answer *a, const struct reply *reply, const char *media_type, unsigned *status)
+{
+	char disposition[sizeof("attachment; filename=\"\"") + sizeof(reply->file_name)];
+	struct MHD_Response *response = MHD_create_response_from_callback(reply->file->bytes, BLOCK_BYTES, read_file, a, NULL);
+
+	if (response == NULL)
+		return NULL;
+	a->file = reply->file;
+	*status = reply->status;
+	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", reply->file_name);
+	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, media_type);
+	add_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
+	return response;
+}
+
 static struct MHD_Response *
 make_reply(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
@@ -303,7 +336,8 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 		*status = err_status(rq->err.code);
 		response = make_problem(a, &rq->err, wishes->allow, wishes->request_id);
 	} else {
-		response = make_reply(a, rq, wishes, status);
+		response = rq->reply.file != NULL ? make_file(a, &rq->reply, rq->route->media_type, status) :
+						    make_reply(a, rq, wishes, status);
 	}
 	if (response != NULL)
 		add_header(response, "X-Request-Id", wishes->request_id);

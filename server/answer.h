@@ -24,6 +24,7 @@ struct answer {
 	const struct tensor *text; /* the tensor that is written as JSON, or NULL */
 	struct json_tensor_cursor cursor;
 	struct coding_encoder *encoder; /* NULL: no coding */
+	const struct store_copy *file;  /* the answer, where it is one; the request's */
 	uint64_t sent;                  /* bytes of body */
 
 	/* What was written aside and is handed out first; it lies in one of the two. */
@@ -46,7 +47,7 @@ int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct 
 
 /*
  * The response for the request as it stands: its error, or its reply. Small answers are made at once and carry their length; of large ones, and
- * where there is no memory for that, a tensor's bytes are sent from where they lie, and text and what is coded is written block by
+ * where there is no memory for that, a tensor's bytes are sent from where they lie, and text, what is coded and files block by
  * block as the socket drains, by `a`. *status is set. NULL: no memory, which for a reply that is complete is libmicrohttpd's alone.
  * `a` must be given back by answer_fini in any case.
  */

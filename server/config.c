@@ -185,7 +185,8 @@ config_help(FILE *out)
 	char flag[64];
 
 	fputs("normd: batch and layer normalization over HTTP, with durable running statistics\n\n"
-	      "usage: normd [OPTION VALUE]...\n\n",
+	      "usage: normd [OPTION VALUE]...\n"
+	      "       normd COMMAND [OPTION VALUE]...\n\n",
 	    out);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		snprintf(flag, sizeof(flag), "%s %s", options[i].flag, options[i].takes);

@@ -183,6 +183,23 @@ look_at_all(struct deadlines *all)
 	}
 }
 
+bool
+deadlines_unread(struct deadlines *all, bool *any)
+{
+	bool unread = false;
+
+	for (size_t i = 0; i < SHARD_COUNT && !unread; i++) {
+		struct shard *shard = &all->shards[i];
+
+		pthread_mutex_lock(&shard->lock);
+		*any = *any || shard->first != NULL;
+		for (struct deadline *d = shard->first; d != NULL && !unread; d = d->next)
+			unread = has_unread(d->fd);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return unread;
+}
+
 static void *
 watch(void *arg)
 {

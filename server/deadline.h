@@ -35,6 +35,9 @@ struct deadlines *deadlines_start(unsigned timeout_s, struct err *e) MUST_CHECK;
 /* After the last connection was closed. NULL is fine. */
 void deadlines_stop(struct deadlines *all);
 
+/* Whether a connection holds bytes that its event loop has not read. *any is set when there is a connection. From any thread. */
+bool deadlines_unread(struct deadlines *all, bool *any);
+
 /* MHD_OPTION_NOTIFY_CONNECTION: makes and frees the connection's record. `arg` is the struct deadlines. */
 void deadline_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
 

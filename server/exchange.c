@@ -152,6 +152,21 @@ check_body_headers(struct exchange *x, struct err *e)
 	return 0;
 }
 
+/* A file is sent as it is, in the type that it has. */
+static int
+check_file_wishes(struct exchange *x, struct err *e)
+{
+	const char *type = x->request.route->media_type;
+	enum coding coding;
+	bool must;
+
+	if (negotiate_answer_type(header(x, MHD_HTTP_HEADER_ACCEPT), type) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
+	if (negotiate_answer_coding(header(x, MHD_HTTP_HEADER_ACCEPT_ENCODING), &coding, &must) < 0 || must)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
+	return 0;
+}
+
 /* What the client will take; after the body's form is known, which is the default for the answer's. */
 static int
 check_wishes(struct exchange *x, struct err *e)
@@ -159,6 +174,8 @@ check_wishes(struct exchange *x, struct err *e)
 	struct request *rq = &x->request;
 	bool npy = rq->route->npy_files > 0;
 
+	if (rq->route->media_type != NULL)
+		return check_file_wishes(x, e);
 	if (negotiate_answer_form(header(x, MHD_HTTP_HEADER_ACCEPT), npy, rq->form, &rq->answer_form) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
 		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
@@ -224,6 +241,7 @@ send_answer(struct exchange *x)
 {
 	struct MHD_Response *response;
 	enum MHD_Result result;
+	bool close;
 
 	deadline_enter(x->deadline, DEADLINE_ANSWER);
 	if (x->allow.len > 0)
@@ -236,7 +254,9 @@ send_answer(struct exchange *x)
 		snprintf(x->code, sizeof(x->code), "%s", err_code_text(x->request.err.code));
 	if (response == NULL)
 		return send_exhausted(x);
-	if (x->close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES)
+	/* While it drains that is a courtesy: who is told of the close sends nothing into it that could be lost. */
+	close = x->close || atomic_load(&x->server->draining);
+	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && x->close)
 		result = MHD_NO;
 	else
 		result = MHD_queue_response(x->connection, x->status, response);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +61,23 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 		return err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
 	*bound_port = port_of(fd);
 	return fd;
+}
+
+void
+listener_freeze(int listener)
+{
+	struct sock_filter drop_all[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog program = { .len = 1, .filter = drop_all };
+
+	(void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+bool
+listener_has_waiting(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
 int

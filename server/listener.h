@@ -2,6 +2,8 @@
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /*
@@ -9,6 +11,15 @@
  * the operator.
  */
 int listener_open(const char *host, const char *port, unsigned *bound_port, struct err *e) MUST_CHECK;
+
+/*
+ * Lets nobody new into the queue of connections that wait to be accepted, so that it can be emptied before the socket is closed, which
+ * would reset who waits in it. Who connects from now on gets no reply, and is refused when its kernel asks again after the close.
+ */
+void listener_freeze(int listener);
+
+/* Whether a connection waits to be accepted. */
+bool listener_has_waiting(int listener);
 
 /* Writes the port to a file, whole or not at all. */
 int listener_write_port(const char *path, unsigned port, struct err *e) MUST_CHECK;

@@ -1,15 +1,15 @@
-/* normd: reads its configuration, serves until it is told to stop, drains, exits. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+/* normd: reads its configuration, serves until it is told to stop, drains, exits. Other commands are in command.h. */
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "server/command.h"
 #include "server/config.h"
 #include "server/server.h"
-
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Every thread inherits this: signals are taken by sigwait in main alone. A client that hangs up is an error of write(2). */
 static void
@@ -22,8 +22,8 @@ block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int
-fail(int code, const struct err *e)
+static enum exit_code
+fail(enum exit_code code, const struct err *e)
 {
 	fprintf(stderr, "normd: %s\n", e->detail);
 	return code;
@@ -46,7 +46,24 @@ tune_allocator(void)
 #endif
 }
 
-static int
+/* Waits for the requests that run, for the drain timeout, or for a second signal: whoever sends it will not wait. */
+static void
+drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
+{
+	static const struct timespec tick = { .tv_nsec = 5000000 };
+	uint64_t until_us = clock_monotonic_us() + (uint64_t)timeout_s * 1000000;
+
+	log_printf(LOG_INFO, "draining");
+	server_drain(server);
+	do {
+		if (sigtimedwait(signals, NULL, &tick) > 0) {
+			log_printf(LOG_WARN, "told to stop again: not waiting any longer");
+			return;
+		}
+	} while (!server_is_drained(server) && clock_monotonic_us() < until_us);
+}
+
+static enum exit_code
 serve(const struct config *config, const sigset_t *signals)
 {
 	struct server server;
@@ -63,8 +80,8 @@ serve(const struct config *config, const sigset_t *signals)
 		{ .name = "version", .text = NORMD_VERSION } },
 	    6);
 	sigwait(signals, &signal_number);
-	log_printf(LOG_INFO, "draining");
-	cut = server_stop(&server, config->drain_timeout_s);
+	drain(&server, config->drain_timeout_s, signals);
+	cut = server_stop(&server);
 	log_event(LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
 	return EXIT_DONE;
 }
@@ -75,12 +92,15 @@ main(int argc, char **argv)
 	struct config config;
 	struct err e = { 0 };
 	sigset_t signals;
-	int code;
+	enum exit_code code;
 
+	if (argc > 1 && argv[1][0] != '-')
+		return command_run(argc, argv);
 	if (config_read(&config, argc, argv, &e) < 0)
 		return fail(EXIT_USAGE, &e);
 	if (config.help) {
 		config_help(stdout);
+		command_list(stdout);
 		return EXIT_DONE;
 	}
 	if (config.version) {

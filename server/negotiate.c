@@ -105,17 +105,17 @@ negotiate_coding(const char *content_encoding, enum coding *out)
 	return next_element(&content_encoding, &el) ? -1 : 0;
 }
 
-/* The q of a form: that of the most specific range which it fits, or 0. */
+/* The q of a media type, application/ something: that of the most specific range which it fits, or 0. */
 static int
-form_q(const char *accept, enum form form)
+type_q(const char *accept, const char *media_type, bool is_json)
 {
-	const char *const ranges[] = { "*/*", "application/*", form_media_type(form) };
+	const char *const ranges[] = { "*/*", "application/*", media_type };
 	struct element el;
 	int best = -1, q = 0;
 
 	while (next_element(&accept, &el)) {
 		/* A client that asks for problem+json, or another +json, takes JSON. */
-		if (form == FORM_JSON && best < 0 && ends_in_json(&el))
+		if (is_json && best < 0 && ends_in_json(&el))
 			q = el.q;
 		for (int i = 0; i < 3; i++)
 			if (i >= best && equals(&el, ranges[i])) {
@@ -126,6 +126,25 @@ form_q(const char *accept, enum form form)
 	return q;
 }
 
+static int
+form_q(const char *accept, enum form form)
+{
+	return type_q(accept, form_media_type(form), form == FORM_JSON);
+}
+
+/* An empty header says nothing. */
+static bool
+says_nothing(const char *accept)
+{
+	return accept == NULL || accept[strspn(accept, " \t,")] == '\0';
+}
+
+int
+negotiate_answer_type(const char *accept, const char *media_type)
+{
+	return says_nothing(accept) || type_q(accept, media_type, false) > 0 ? 0 : -1;
+}
+
 int
 negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out)
 {
@@ -133,8 +152,7 @@ negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum fo
 	int q_preferred, q_other;
 
 	*out = preferred;
-	/* An empty header says nothing. */
-	if (accept == NULL || accept[strspn(accept, " \t,")] == '\0')
+	if (says_nothing(accept))
 		return 0;
 	q_preferred = form_q(accept, preferred);
 	q_other = npy || other == FORM_JSON ? form_q(accept, other) : 0;

@@ -20,6 +20,9 @@ int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
  */
 int negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out) MUST_CHECK;
 
+/* Whether an Accept header (NULL: there is none) takes an answer of this media type, which is none of the forms. Returns -1 when not. */
+int negotiate_answer_type(const char *accept, const char *media_type) MUST_CHECK;
+
 /*
  * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip, or deflate, where it is wanted at least as much as
  * no coding. *must: identity is not acceptable. Returns -1 when nothing is.

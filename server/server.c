@@ -7,39 +7,37 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "handlers/claims.h"
 #include "handlers/definition.h"
 #include "handlers/sync.h"
 #include "server/answer.h"
 #include "server/deadline.h"
+#include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/listener.h"
 
-#define CONNECTION_MEMORY_BYTES ((size_t)32 * 1024)
+#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 #define CONNECTION_IDLE_S 60u
 #define CONNECTIONS_MAX 16384u
 #define DESCRIPTORS_SPARE ((rlim_t)64)
+#define QUIET_US ((uint64_t)50000)
+#define BACKLOG_US ((uint64_t)1000000)
 #define QUEUE_MAX ((size_t)65536)
 
 void
 server_enter(struct server *s)
 {
-	pthread_mutex_lock(&s->lock);
-	s->active++;
-	pthread_mutex_unlock(&s->lock);
+	atomic_fetch_add(&s->active, 1);
 }
 
 void
 server_leave(struct server *s)
 {
-	pthread_mutex_lock(&s->lock);
-	if (--s->active == 0)
-		pthread_cond_broadcast(&s->idle);
-	pthread_mutex_unlock(&s->lock);
+	atomic_fetch_sub(&s->active, 1);
 }
 
 static void
@@ -80,6 +78,8 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 static struct MHD_Daemon *
 start_daemon(struct server *s, int listener, unsigned thread_count)
 {
+	if (!epoll_is_ours())
+		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
 	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
@@ -113,8 +113,6 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	int listener;
 
 	memset(s, 0, sizeof(*s));
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->idle, NULL);
 	s->max_body_bytes = config->max_body_bytes;
 	budget_init(&s->memory, config->memory.requests);
 	/* The listener first: a port that is taken is found out before a store's file is made. */
@@ -154,43 +152,69 @@ fail:
 	return -1;
 }
 
-/* Waits until no request runs; returns how many still do at the deadline. */
-static unsigned long
-wait_idle(struct server *s, unsigned timeout_s)
+void
+server_drain(struct server *s)
 {
-	struct timespec deadline;
-	unsigned long left;
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_LISTEN_FD);
 
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_sec += timeout_s;
-	pthread_mutex_lock(&s->lock);
-	while (s->active > 0 && pthread_cond_timedwait(&s->idle, &s->lock, &deadline) != ETIMEDOUT)
-		;
-	left = s->active;
-	pthread_mutex_unlock(&s->lock);
-	return left;
+	atomic_store(&s->draining, true);
+	s->listener = info->listen_fd;
+	s->drain_us = clock_monotonic_us();
+	sync_stop(s->sync); /* no step can fill any more */
+	listener_freeze(s->listener);
+}
+
+/* At the limit of connections none will be accepted, for as long as the others are idle. */
+static bool
+backlog_waits(const struct server *s, uint64_t now_us)
+{
+	return now_us - s->drain_us < BACKLOG_US && listener_has_waiting(s->listener);
+}
+
+/* From now on who connects is refused. The descriptor is closed when no loop is left that might be accepting just now. */
+static void
+close_listener(struct server *s)
+{
+	(void)MHD_quiesce_daemon(s->daemon);
+	(void)shutdown(s->listener, SHUT_RDWR);
+	s->refusing = true;
+}
+
+/*
+ * A request is not seen between the moment when a loop reads its first bytes and the moment when it has its first line, nor a connection
+ * between being accepted and being watched: hence the while that it must have been quiet, but where nobody
+ * was there when it began.
+ */
+bool
+server_is_drained(struct server *s)
+{
+	uint64_t now_us = clock_monotonic_us();
+
+	if (!s->refusing && backlog_waits(s, now_us))
+		return false;
+	if (!s->refusing)
+		close_listener(s);
+	if (atomic_load(&s->active) > 0 || deadlines_unread(s->deadlines, &s->had_connections)) {
+		s->quiet_since_us = 0;
+		return false;
+	}
+	if (s->quiet_since_us == 0)
+		s->quiet_since_us = now_us;
+	return !s->had_connections || now_us - s->quiet_since_us >= QUIET_US;
 }
 
 unsigned long
-server_stop(struct server *s, unsigned timeout_s)
+server_stop(struct server *s)
 {
-	unsigned long left;
-	int listener;
+	unsigned long left = atomic_load(&s->active);
 
-	atomic_store(&s->draining, true);
-	/* New clients are refused at once; the descriptor is in the event loops' hands until they have stopped. */
-	listener = MHD_quiesce_daemon(s->daemon);
-	if (listener >= 0)
-		(void)shutdown(listener, SHUT_RDWR);
-	sync_stop(s->sync); /* no step can fill any more */
-	left = wait_idle(s, timeout_s);
+	sync_stop(s->sync);
+	if (!s->refusing)
+		close_listener(s);
 	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
 	store_stop(s->store);
 	MHD_stop_daemon(s->daemon);
-	if (listener >= 0)
-		close(listener);
+	close(s->listener);
 	free_parts(s);
-	pthread_mutex_destroy(&s->lock);
-	pthread_cond_destroy(&s->idle);
 	return left;
 }

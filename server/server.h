@@ -2,7 +2,6 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/budget.h"
@@ -28,24 +27,37 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct deadlines *deadlines;
 
+	/* main's, while it drains. */
+	int listener;
+	bool refusing;        /* new connections */
+	bool had_connections; /* since it began */
+	uint64_t drain_us;
+	uint64_t quiet_since_us; /* 0: it is not quiet */
+
 	/* Any thread's. */
 	atomic_bool draining;
 	struct budget memory; /* of all requests */
 
-	/* Guarded by `lock`: requests that are being served; `idle` is signalled when there are none. */
-	pthread_mutex_t lock;
-	pthread_cond_t idle;
-	unsigned long active;
+	atomic_ulong active; /* requests that are being served */
 };
 
 /* Opens the store, listens, serves. -1 with `e`; then nothing is left open. */
 int server_start(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
 
 /*
- * Stops: no new connections, the requests that run get up to `timeout_s` seconds, what is in the store is committed and answered, then
- * everything is closed. Returns how many requests were cut off.
+ * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections that have been made already and wait
+ * to be accepted are still taken, new ones are not.
  */
-unsigned long server_stop(struct server *s, unsigned timeout_s);
+void server_drain(struct server *s);
+
+/*
+ * Whether everybody has an answer: for a while no request has run, and no connection has held unread bytes. To be asked every few
+ * milliseconds.
+ */
+bool server_is_drained(struct server *s);
+
+/* Stops now: what is in the store is committed, everything is closed. Returns how many requests were cut off. */
+unsigned long server_stop(struct server *s);
 
 /* A request begins and ends (exchange.c). */
 void server_enter(struct server *s);

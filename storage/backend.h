@@ -52,6 +52,15 @@ struct backend_ops {
 	int (*list_layers)(struct backend *b, struct store_op *op, struct err *e);
 	int (*list_models)(struct backend *b, struct store_op *op, struct err *e);
 
+	/*
+	 * A copy of all that is committed, made in short steps outside of transactions; one at a time. `copy_start` gives a file without a
+	 * name, which is the caller's to close, in any case after the copy has ended: by a step that says *bytes, its whole length (0: there
+	 * is more to do), and then has all in it that was committed until then; by a step that failed; or by `copy_drop`.
+	 */
+	int (*copy_start)(struct backend *b, int *descriptor, struct err *e);
+	int (*copy_step)(struct backend *b, uint64_t *bytes, struct err *e);
+	void (*copy_drop)(struct backend *b);
+
 	void (*close)(struct backend *b);
 };
 

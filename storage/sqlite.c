@@ -9,7 +9,9 @@
 #include "base/bytes.h"
 #include "storage/backend.h"
 #include "storage/layer.h"
+#include "storage/sqlite_copy.h"
 #include "storage/sqlite_open.h"
+#include "storage/sqlite_place.h"
 
 /* X(name, sql) */
 #define STATEMENTS(X) \
@@ -66,7 +68,10 @@ struct sqlite_backend {
 	struct backend backend; /* first */
 	const struct store_definition_ops *definitions;
 	sqlite3 *db;
+	struct sqlite_place place;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
+	char *path;
+	struct sqlite_copy copy;
 };
 
 static struct sqlite_backend *
@@ -155,7 +160,7 @@ sqlite_begin(struct backend *b, struct err *e)
 	/* One that could not be rolled back when it failed must not become part of this one. */
 	if (sqlite_in_transaction(b) && run(self_of(b), STATEMENT_ROLLBACK, e) < 0)
 		return -1;
-	return run(self_of(b), STATEMENT_BEGIN, e);
+	return sqlite_place_check(&self_of(b)->place, e) < 0 ? -1 : run(self_of(b), STATEMENT_BEGIN, e);
 }
 
 /* By a statement that is prepared, for which there is memory already. */
@@ -435,14 +440,34 @@ sqlite_list_models(struct backend *b, struct store_op *op, struct err *e)
 	return list(self_of(b), STATEMENT_LIST_MODELS, op, e);
 }
 
+static int
+sqlite_start_copy(struct backend *b, int *descriptor, struct err *e)
+{
+	return sqlite_copy_start(&self_of(b)->copy, self_of(b)->db, self_of(b)->path, descriptor, e);
+}
+
+static int
+sqlite_step_copy(struct backend *b, uint64_t *bytes, struct err *e)
+{
+	return sqlite_copy_step(&self_of(b)->copy, bytes, e);
+}
+
+static void
+sqlite_drop_copy(struct backend *b)
+{
+	sqlite_copy_drop(&self_of(b)->copy);
+}
+
 static void
 sqlite_close(struct backend *b)
 {
 	struct sqlite_backend *self = self_of(b);
 
+	sqlite_copy_drop(&self->copy);
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		sqlite3_finalize(self->statements[i]);
 	sqlite3_close(self->db);
+	free(self->path);
 	free(self);
 }
 
@@ -462,6 +487,9 @@ static const struct backend_ops sqlite_ops = {
 	.delete_model = sqlite_delete_model,
 	.list_layers = sqlite_list_layers,
 	.list_models = sqlite_list_models,
+	.copy_start = sqlite_start_copy,
+	.copy_step = sqlite_step_copy,
+	.copy_drop = sqlite_drop_copy,
 	.close = sqlite_close,
 };
 
@@ -476,9 +504,15 @@ sqlite_backend_open(const char *path, const struct store_definition_ops *definit
 	}
 	self->backend.ops = &sqlite_ops;
 	self->definitions = definitions;
+	self->path = strdup(path);
+	if (self->path == NULL) {
+		(void)err_set_memory(e);
+		goto fail;
+	}
 	self->db = sqlite_open(path, e);
 	if (self->db == NULL)
 		goto fail;
+	sqlite_place_init(&self->place, path);
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
 		if (sqlite3_prepare_v3(self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL) !=
 		    SQLITE_OK) {

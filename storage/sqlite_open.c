@@ -102,7 +102,71 @@ sqlite_overwrite_failed(sqlite3 *db, struct err *e)
 }
 
 static int
-pragma_int(sqlite3 *db, const char *sql, int *out, struct err *e)
+refuse_readonly(const char *path, struct err *e)
+{
+	return err_set(e, ERR_STORAGE_UNAVAILABLE,
+	    "%s cannot be written to: the daemon's user must be able to write it, and in its folder", path);
+}
+
+static bool
+has_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[4096] = ".";
+	struct stat st;
+
+	if (slash != NULL)
+		snprintf(folder, sizeof(folder), "%.*s/", (int)(slash - path), path);
+	return stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Why a file could not be opened, in an operator's words: SQLite itself says the same of everything. */
+static int
+refuse_to_open(sqlite3 *db, const char *path, struct err *e)
+{
+	int os = sqlite3_system_errno(db);
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: it is a folder; --store takes a file", path);
+	if (!has_folder(path))
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: its folder is not there; make it first", path);
+	if (os == ENOENT) /* SQLite's second try, to read what it may not make */
+		return refuse_readonly(path, e);
+	return err_set(e, ERR_STORAGE_UNAVAILABLE,
+	    "%s cannot be opened: %s; the daemon's user must be able to read and write it, the -wal beside it, and the folder",
+	    path, os == 0 ? sqlite3_errmsg(db) : strerror(os));
+}
+
+/* The connection's last failure, while it opens the file: names it, and says what to do. */
+static int
+refuse(sqlite3 *db, const char *path, struct err *e)
+{
+	switch (sqlite3_errcode(db) & 0xff) {
+	case SQLITE_CANTOPEN:
+		return refuse_to_open(db, path, e);
+	case SQLITE_BUSY:
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process: stop that first", path);
+	case SQLITE_READONLY:
+		return refuse_readonly(path, e);
+	case SQLITE_NOTADB:
+		return err_set(e, ERR_STORAGE_UNAVAILABLE,
+		    "%s is not an SQLite database: name another file, or restore a backup where it was one", path);
+	case SQLITE_CORRUPT:
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, sqlite3_errmsg(db));
+	default:
+		return sqlite_failed(db, path, e);
+	}
+}
+
+static int
+run(sqlite3 *db, const char *path, const char *sql, struct err *e)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : refuse(db, path, e);
+}
+
+int
+sqlite_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err *e)
 {
 	sqlite3_stmt *stmt = NULL;
 	int result = -1;
@@ -111,42 +175,44 @@ pragma_int(sqlite3 *db, const char *sql, int *out, struct err *e)
 		*out = sqlite3_column_int(stmt, 0);
 		result = 0;
 	} else {
-		(void)sqlite_failed(db, "the database", e);
+		(void)refuse(db, path, e);
 	}
 	sqlite3_finalize(stmt);
 	return result;
 }
 
-/* Takes the lock that is then kept, and sees for the first time whether this is a database at all. */
-static int
-lock_file(sqlite3 *db, const char *path, struct err *e)
+int
+sqlite_lock(sqlite3 *db, const char *path, struct err *e)
 {
-	int rc = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL) & 0xff;
-
-	if (rc == SQLITE_BUSY)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process", path);
-	if (rc == SQLITE_NOTADB)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is not an SQLite database", path);
-	if (rc == SQLITE_READONLY || sqlite3_db_readonly(db, "main") == 1)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be written to", path);
-	return rc == SQLITE_OK ? 0 : sqlite_failed(db, path, e);
+	if (sqlite3_db_readonly(db, "main") == 1)
+		return refuse_readonly(path, e);
+	return run(db, path, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", e);
 }
 
-/* That the file is ours, or new and empty, and not from a later version. */
-static int
-check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
+int
+sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 {
 	int application, tables;
 
-	if (pragma_int(db, "PRAGMA application_id", &application, e) < 0 ||
-	    pragma_int(db, "PRAGMA user_version", version, e) < 0 ||
-	    pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
+	if (sqlite_int(db, path, "PRAGMA application_id", &application, e) < 0 ||
+	    sqlite_int(db, path, "PRAGMA user_version", version, e) < 0 ||
+	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
 		return -1;
 	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is an SQLite database, but not one of normd", path);
+		return err_set(
+		    e, ERR_STORAGE_UNAVAILABLE, "%s is an SQLite database, but not one of normd: name another file", path);
 	if (*version > SCHEMA_VERSION)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is of a newer normd (schema %d; this one knows %d)", path,
-		    *version, SCHEMA_VERSION);
+		return err_set(e, ERR_STORAGE_UNAVAILABLE,
+		    "%s is of a newer normd (schema %d; this one knows %d): install that one", path, *version, SCHEMA_VERSION);
+	return 0;
+}
+
+int
+sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e)
+{
+	for (int i = from; i < to && i < SCHEMA_VERSION; i++)
+		if (sqlite_run(db, migrations[i], e) < 0)
+			return -1;
 	return 0;
 }
 
@@ -161,10 +227,7 @@ migrate(sqlite3 *db, int version, struct err *e)
 	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
 	if (sqlite_run(db, "BEGIN IMMEDIATE", e) < 0)
 		return -1;
-	for (int i = version; i < SCHEMA_VERSION; i++)
-		if (sqlite_run(db, migrations[i], e) < 0)
-			return -1;
-	if (sqlite_run(db, stamp, e) < 0)
+	if (sqlite_make_schema(db, version, SCHEMA_VERSION, e) < 0 || sqlite_run(db, stamp, e) < 0)
 		return -1;
 	return sqlite_run(db, "COMMIT", e);
 }
@@ -214,20 +277,31 @@ settle_recovered(sqlite3 *db, const char *path, struct err *e)
 	return rc == SQLITE_OK || rc == SQLITE_FULL ? 0 : sqlite_failed(db, path, e);
 }
 
+/* What quick_check found, in one line: a heading may stand before it. */
+static int
+refuse_damage(const char *path, const char *found, struct err *e)
+{
+	const char *last;
+
+	if (found == NULL)
+		return err_set_memory(e);
+	last = strrchr(found, '\n');
+	return err_set(
+	    e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, last == NULL ? found : last + 1);
+}
+
 static int
 quick_check(sqlite3 *db, const char *path, struct err *e)
 {
 	sqlite3_stmt *stmt = NULL;
-	const char *text = "";
-	int result = -1;
+	const char *found;
+	int result;
 
 	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-		text = (const char *)sqlite3_column_text(stmt, 0);
-		result = text != NULL && strcmp(text, "ok") == 0 ?
-		    0 :
-		    err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s", path, text);
+		found = (const char *)sqlite3_column_text(stmt, 0);
+		result = found != NULL && strcmp(found, "ok") == 0 ? 0 : refuse_damage(path, found, e);
 	} else {
-		(void)sqlite_failed(db, path, e);
+		result = refuse(db, path, e);
 	}
 	sqlite3_finalize(stmt);
 	return result;
@@ -246,6 +320,38 @@ check_unclean(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
+/* Whether the file's head says that it is a normd store in WAL mode, as all are but for the first moment. False when there is none. */
+static bool
+is_ours_with_wal(const char *path)
+{
+	unsigned char head[100] = { 0 };
+	FILE *file = fopen(path, "re");
+	bool whole;
+
+	if (file == NULL)
+		return false;
+	whole = fread(head, sizeof(head), 1, file) == 1;
+	fclose(file);
+	return whole && head[18] == 2 &&
+	    ((uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71]) == APPLICATION_ID;
+}
+
+/*
+ * SQLite rolls back a journal that it finds beside a file, whose-ever it is. A store in WAL mode never has one. (Before the connection
+ * is opened: closing a descriptor of the file later would drop its locks.)
+ */
+static int
+check_journal(const char *path, struct err *e)
+{
+	char journal[4096];
+
+	if ((size_t)snprintf(journal, sizeof(journal), "%s-journal", path) >= sizeof(journal) || size_of(journal) <= 0 ||
+	    !is_ours_with_wal(path))
+		return 0;
+	return err_set(e, ERR_STORAGE_UNAVAILABLE,
+	    "%s-journal is not of this store, and SQLite would change it by that: move it away", path);
+}
+
 static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA synchronous=FULL;"
 			       "PRAGMA foreign_keys=ON;"
@@ -254,24 +360,38 @@ static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA mmap_size=0;"
 			       "PRAGMA journal_size_limit=67108864";
 
+const char *
+sqlite_url_path(const char *url)
+{
+	static const char scheme[] = "sqlite:";
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0')
+		return NULL;
+	return url + sizeof(scheme) - 1;
+}
+
 sqlite3 *
 sqlite_open(const char *path, struct err *e)
 {
-	bool left_open;
+	bool left_open = false;
 	int version;
 	sqlite3 *db = NULL;
 
+	if (check_journal(path, e) < 0)
+		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-		(void)err_set(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, db == NULL ? "no memory" : sqlite3_errmsg(db));
+		(void)(db == NULL ? err_set_memory(e) : refuse(db, path, e));
 		goto fail;
 	}
 	left_open = was_left_open(db);
-	if (lock_file(db, path, e) < 0 || check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0 ||
+	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 || run(db, path, settings, e) < 0 ||
 	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) || migrate(db, version, e) < 0)
 		goto fail;
 	return db;
 fail:
+	/* A close would write the WAL back into a file that was just refused; and that WAL may be another file's. */
+	if (db != NULL && left_open)
+		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(db);
 	return NULL;
 }

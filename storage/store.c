@@ -3,7 +3,8 @@
  *
  * The thread takes all that waits. Reads are answered first, from committed state. Writes are applied in order to a batch's copies,
  * written once a layer, committed in one transaction, published to the cache, and only then is anybody told. While it commits,
- * the next batch gathers: under load batches grow by themselves, and a lone client waits for nobody.
+ * the next batch gathers: under load batches grow by themselves, and a lone client waits for nobody. Between two batches, and while there is
+ * none, a backup that is being made comes on by a little.
  */
 #include "storage/store.h"
 
@@ -13,12 +14,17 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "storage/backup.h"
 #include "storage/batch.h"
 #include "storage/layer.h"
+#include "storage/sqlite_open.h"
 
 /* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
 #define PURGE_SLICE ((size_t)1000)
 #define PURGE_PAUSE_US ((uint64_t)60 * 1000000)
+
+/* How long the thread waits for operations while there is a backup to be made. */
+#define BACKUP_PAUSE_US ((uint64_t)50)
 
 struct store {
 	/* Immutable after open. */
@@ -31,6 +37,7 @@ struct store {
 	/* The store thread's. */
 	struct backend *backend;
 	uint64_t purge_at_us; /* when to forget old keys again */
+	struct backup backup;
 
 	/* Guarded by `lock`. */
 	pthread_mutex_t lock;
@@ -91,10 +98,10 @@ static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op 
 bool
 store_op_writes(enum store_op_kind kind)
 {
-	return read_table[kind] == NULL;
+	return read_table[kind] == NULL && kind != STORE_BACKUP;
 }
 
-/* Answers the reads and gives back the list of the others, in their order, with their number. */
+/* Answers the reads, lets backups wait for their copy, and gives back the list of the others, in their order, with their number. */
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 {
@@ -103,7 +110,9 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	*write_count = 0;
 	for (struct store_op *op = ops; op != NULL; op = next) {
 		next = op->next;
-		if (!store_op_writes(op->kind)) {
+		if (op->kind == STORE_BACKUP) {
+			backup_ask(&s->backup, op);
+		} else if (!store_op_writes(op->kind)) {
 			(void)read_table[op->kind](s, op, &op->err);
 			op->done(op);
 		} else {
@@ -210,20 +219,32 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 		atomic_store(&s->healthy, true);
 		batch_publish(&b);
 	}
-	batch_fini(&b);
 	tell_all(ops);
+	batch_fini(&b);
 }
 
-/* All that waits, in order; waits while there is nothing, until old keys are to be forgotten. False: closing, and all is done. */
+/*
+ * How long to wait for operations: until old keys are to be forgotten; with a backup to be made only for a moment, which leaves the processor to
+ * others, for a thread that always runs is made to wait for its turn when there is something to commit.
+ */
+static struct timespec
+wait_until(const struct store *s)
+{
+	uint64_t soon_us = clock_monotonic_us() + BACKUP_PAUSE_US;
+
+	return clock_timespec(backup_runs(&s->backup) && soon_us < s->purge_at_us ? soon_us : s->purge_at_us);
+}
+
+/* All that waits, in order; waits while there is nothing, but not for ever. False: closing, and all is done. */
 static bool
 take_all(struct store *s, struct store_op **ops)
 {
-	const struct timespec purge_at = clock_timespec(s->purge_at_us);
+	const struct timespec until = wait_until(s);
 	bool more;
 
 	pthread_mutex_lock(&s->lock);
 	while (s->first == NULL && !s->closing)
-		if (pthread_cond_timedwait(&s->wake, &s->lock, &purge_at) != 0)
+		if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != 0)
 			break;
 	*ops = s->first;
 	more = s->first != NULL || !s->closing;
@@ -240,12 +261,16 @@ store_main(void *arg)
 	struct store *s = arg;
 	struct store_op *ops;
 	size_t count;
+	uint64_t began_us;
 
 	while (take_all(s, &ops)) {
+		began_us = clock_monotonic_us();
 		ops = answer_reads(s, ops, &count);
 		if (ops != NULL || purge_is_due(s))
 			run_writes(s, ops, count);
+		backup_work(&s->backup, clock_monotonic_us() - began_us);
 	}
+	backup_abandon(&s->backup);
 	return NULL;
 }
 
@@ -262,19 +287,22 @@ refuse_submit(const struct store *s, bool closing, struct err *e)
 int
 store_submit(struct store *s, struct store_op *op, struct err *e)
 {
-	bool closing, taken;
+	bool closing, taken, first;
 
 	op->next = NULL;
 	pthread_mutex_lock(&s->lock);
 	closing = s->closing;
 	taken = !closing && s->waiting < s->queue_max;
+	first = taken && s->waiting == 0;
 	if (taken) {
 		*s->last = op;
 		s->last = &op->next;
-		if (s->waiting++ == 0)
-			pthread_cond_signal(&s->wake);
+		s->waiting++;
 	}
 	pthread_mutex_unlock(&s->lock);
+	/* After the lock: who wakes up to a lock that is held goes to sleep again. */
+	if (first)
+		pthread_cond_signal(&s->wake);
 	return taken ? 0 : refuse_submit(s, closing, e);
 }
 
@@ -297,6 +325,8 @@ store_op_fini(struct store_op *op)
 	for (size_t i = 0; op->entries != NULL && i < op->limit; i++)
 		free(op->entries[i].definition);
 	free(op->entries);
+	store_copy_unref(op->copy);
+	op->copy = NULL;
 	op->layer_state = NULL;
 	op->entries = NULL;
 	op->entry_count = 0;
@@ -305,10 +335,10 @@ store_op_fini(struct store_op *op)
 static struct backend *
 open_backend(const struct store_options *options, const struct store_definition_ops *definitions, struct err *e)
 {
-	static const char sqlite[] = "sqlite:";
+	const char *path = sqlite_url_path(options->url);
 
-	if (strncmp(options->url, sqlite, sizeof(sqlite) - 1) == 0 && options->url[sizeof(sqlite) - 1] != '\0')
-		return sqlite_backend_open(options->url + sizeof(sqlite) - 1, definitions, e);
+	if (path != NULL)
+		return sqlite_backend_open(path, definitions, e);
 	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that this build has (sqlite:PATH)", options->url);
 	return NULL;
 }
@@ -335,10 +365,13 @@ store_open(const struct store_options *options, struct err *e)
 	s->backend = open_backend(options, &s->definitions, e);
 	if (s->backend == NULL)
 		goto fail;
+	if (backup_start(&s->backup, s->backend, e) < 0)
+		goto fail;
 	pthread_mutex_init(&s->lock, NULL);
 	clock_cond_init(&s->wake);
 	if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
 		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
+		backup_stop(&s->backup);
 		goto fail;
 	}
 	return s;
@@ -370,6 +403,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	store_stop(s);
+	backup_stop(&s->backup);
 	s->backend->ops->close(s->backend);
 	cache_free(s->cache);
 	pthread_mutex_destroy(&s->lock);

@@ -66,6 +66,18 @@ struct layer {
 const struct layer *layer_ref(const struct layer *layer);
 void layer_unref(const struct layer *layer); /* NULL is fine */
 
+/*
+ * A copy of all that the store holds, in a file that has no name: it is gone with the last reference. Immutable; shared and counted, by
+ * store_copy_ref and store_copy_unref.
+ */
+struct store_copy {
+	int descriptor; /* to be read by offset; not for the reader to close */
+	uint64_t bytes;
+};
+
+const struct store_copy *store_copy_ref(const struct store_copy *copy);
+void store_copy_unref(const struct store_copy *copy); /* NULL is fine; before store_close */
+
 /* If-Match: without `present` everything goes. */
 struct store_precondition {
 	bool present;
@@ -85,6 +97,7 @@ enum store_op_kind {
 	STORE_STATISTICS_PUT,   /* statistics, precondition; fixes the features that were open */
 	STORE_STATISTICS_RESET, /* precondition -> features */
 	STORE_PARAMETERS_PUT,   /* weight, bias (NULL: default), features (0: none to fix), precondition */
+	STORE_BACKUP,           /* -> copy: of all that was committed at some moment after the operation was submitted */
 	STORE_OP_COUNT
 };
 
@@ -134,7 +147,8 @@ struct store_op {
 	uint64_t result_features;
 	struct store_entry *entries;
 	size_t entry_count;
-	bool more; /* there are entries after the last */
+	bool more;                     /* there are entries after the last */
+	const struct store_copy *copy; /* a reference of the operation's own */
 
 	/* The store's own. */
 	struct store_op *next;

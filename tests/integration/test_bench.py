@@ -1,7 +1,16 @@
-"""The parts of the end-to-end benchmark that need no wrk and no peer: its bodies are what they should be, its processes go."""
+"""
+The parts of the benchmarks over HTTP that need no wrk and no peer: bodies are what they should be, processes go, raw SQLite commits
+what normd would, figures are judged.
+"""
 
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
 import json
 import os
+import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -13,6 +22,17 @@ from normd import BUILD, ROOT
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 import contestants  # noqa: E402
 import tensors  # noqa: E402
+
+COMMITS = os.path.join(BUILD, "bench", "commits")
+
+
+def load_program(path):
+    """A program of bench/ as a module: their names end in no .py."""
+    loader = importlib.machinery.SourceFileLoader(os.path.basename(path), path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    sys.modules[loader.name] = module  # where dataclasses look for it
+    loader.exec_module(module)
+    return module
 
 
 class Bodies(unittest.TestCase):
@@ -44,6 +64,16 @@ class Bodies(unittest.TestCase):
         self.assertIsNone(tensors.difference(tensors.JSON, same, tensors.encode_json([2, 2], [1, 2, 3, 4.0001])))
 
 
+class Backup(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
+    def test_the_cost_of_backups_is_measured(self):
+        done = subprocess.run([os.path.join(ROOT, "bench/backup"), BUILD], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1", "SECONDS": "1", "STORE_MB": "1"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^\| 64 \| [\d,]+ \| [\d,]+ \| \d\.\d\d \|")
+        self.assertRegex(done.stdout, r"A backup costs normd \d+\.\d\d s of processor time\.")
+
+
 class Processes(unittest.TestCase):
     def test_a_contestant_serves_settles_and_goes(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -71,3 +101,62 @@ class Processes(unittest.TestCase):
         done = subprocess.run([os.path.join(ROOT, "bench/http"), BUILD, "-k", "no such case"], capture_output=True, text=True,
                               env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual((done.returncode, done.stderr), (1, "bench-http: no case's name contains 'no such case'\n"))
+
+
+class Training(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        sys.dont_write_bytecode = True
+        cls.train = load_program(os.path.join(ROOT, "bench", "train"))
+
+    @unittest.skipUnless(os.path.exists(COMMITS), "build/bench/commits is not built")
+    def test_raw_sqlite_writes_the_row_that_normd_writes(self):
+        body = tensors.encode_json([8, 16], tensors.normal([8, 16], 1))
+        with tempfile.TemporaryDirectory() as directory:
+            path = self.train.make_raw_store(os.path.abspath(BUILD), directory, body)
+            result = self.train.run_commits(os.path.abspath(BUILD), path, 0.05)
+            self.assertGreater(result["requests"], 0)
+            self.assertGreater(result["rate"], 0)
+            self.assertLessEqual(result["p50_us"], result["p99_us"])
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                rows = db.execute("SELECT revision, num_batches_tracked, length(running_mean), length(running_var) FROM state").fetchall()
+            self.assertEqual(len(rows), 1)
+            revision, batches, *lengths = rows[0]
+            self.assertEqual(lengths, [128, 128])
+            self.assertEqual(revision, batches)
+            self.assertGreater(revision, result["requests"])  # those that were not counted are there too
+
+    @unittest.skipUnless(os.path.exists(COMMITS), "build/bench/commits is not built")
+    def test_raw_sqlite_says_what_is_wrong(self):
+        with tempfile.TemporaryDirectory() as directory:
+            with self.assertRaisesRegex(contestants.Failure, "unable to open"):
+                self.train.run_commits(os.path.abspath(BUILD), os.path.join(directory, "none.db"), 0.05)
+
+    def turns(self, rate, latency_us):
+        """What a race gives, with all medians but normd's the same."""
+        turn = {"rate": 1000, "p50_us": 100, "p99_us": 200, "processor_us": 10}
+        turns = {(load.name, name): [turn] for load in self.train.LOADS for name in ("normd", "peer")}
+        ours = {**turn, "rate": rate, "p50_us": latency_us}
+        for load in self.train.LOADS:
+            turns[load.name, "normd"] = [{**ours, "rate": 0, "p50_us": 1e6}, ours, {**ours, "rate": 1e6, "p50_us": 0}]
+        return {**turns, (self.train.RAW, self.train.RAW): [turn]}
+
+    def report(self, rate, latency_us):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.train.report(self.turns(rate, latency_us))
+        return out.getvalue()
+
+    def test_figures_are_judged_by_medians(self):
+        lines = [line for line in self.report(20_000, 150).splitlines() if line.startswith("- ")]
+        self.assertEqual(len(lines), len(self.train.FIGURES))
+        self.assertTrue(all(line.startswith("- met: ") for line in lines), lines)
+        self.assertIn("- met: one layer, at least 20 times the peer: 20.00", lines)
+
+    def test_figures_that_are_missed_are_said(self):
+        lines = [line for line in self.report(2_999, 151).splitlines() if line.startswith("- ")]
+        missed = [line for line in lines if line.startswith("- missed: ")]
+        self.assertEqual(len(missed), len(lines) - 1)  # half of the rate on one layer is met still
+        self.assertIn("- missed: a lone client's median latency, at most 1.5 times one SQLite commit: 1.51", lines)
+
+    def test_the_peer_takes_no_part_where_there_are_keys(self):
+        self.assertIn("| one layer, 64 connections, with keys | 20,000 |  | 1,000 |", self.report(20_000, 150))

@@ -1,13 +1,11 @@
 """What was acknowledged is there: after a restart, after a kill, and the file is nobody else's meanwhile."""
 
 import os
-import signal
 import sqlite3
 import subprocess
-import threading
 import unittest
 
-from normd import NORMD, Client, Daemon
+from normd import NORMD, Daemon
 
 
 class Restart(unittest.TestCase):
@@ -84,60 +82,6 @@ class Restart(unittest.TestCase):
         self.assertEqual(self.daemon.curl("GET", "/v1/models").json["models"], ["m"])
         self.assertEqual(self.daemon.curl("GET", "/v1/models/m/layers/fixed").code, "no_such_layer")
         self.assertEqual(self.daemon.curl("GET", "/v1/models/other/layers/bn").code, "no_such_model")
-
-
-class KillUnderLoad(unittest.TestCase):
-    ROUNDS = 6
-    CLIENTS = 16
-
-    def client(self, port, layer, acknowledged, go):
-        client = Client(port)
-        body = '{"shape":[4,2],"data":[1,2,3,4,5,6,7,8]}'
-        try:
-            while go.is_set():
-                answer = client.request("POST", f"/v1/models/m/layers/{layer}/train", body)
-                if answer.status == 200:
-                    acknowledged.append(answer.json["num_batches_tracked"])
-        except OSError:
-            pass  # the daemon is gone
-        except Exception:  # http.client says it in several ways
-            pass
-
-    def test_no_acknowledged_update_is_missing(self):
-        daemon = Daemon("--log-level", "warn")
-        self.addCleanup(daemon.close)
-        for layer in ("a", "b"):
-            daemon.curl("PUT", f"/v1/models/m/layers/{layer}", {"kind": "batch_norm", "averaging": "pooled"})
-        expected = {"a": 0, "b": 0}
-        for round_number in range(self.ROUNDS):
-            go = threading.Event()
-            go.set()
-            acknowledged = {"a": [], "b": []}
-            threads = [threading.Thread(target=self.client, args=(daemon.port, "ab"[i % 2], acknowledged["ab"[i % 2]], go))
-                       for i in range(self.CLIENTS)]
-            for t in threads:
-                t.start()
-            threads[0].join(0.15 + 0.07 * round_number)
-            daemon.kill()
-            go.clear()
-            for t in threads:
-                t.join()
-            daemon.start()
-            for layer in "ab":
-                statistics = daemon.curl("GET", f"/v1/models/m/layers/{layer}/statistics").json
-                count = statistics["num_batches_tracked"]
-                self.assertEqual(len(set(acknowledged[layer])), len(acknowledged[layer]), "two answers of one update")
-                self.assertGreaterEqual(count, expected[layer] + len(acknowledged[layer]))
-                self.assertGreaterEqual(count, max(acknowledged[layer], default=0))
-                self.assertEqual(statistics["revision"], count)
-                self.assertEqual(statistics["count"], 4 * count, "an update is there wholly or not at all")
-                # Each client had at most one update under way that was not acknowledged.
-                self.assertLessEqual(count, expected[layer] + len(acknowledged[layer]) + self.CLIENTS)
-                expected[layer] = count
-        self.assertGreater(min(expected.values()), 0)
-        daemon.stop()
-        with sqlite3.connect(daemon.store[len("sqlite:"):]) as db:
-            self.assertEqual(db.execute("PRAGMA integrity_check").fetchone(), ("ok",))
 
 
 class File(unittest.TestCase):

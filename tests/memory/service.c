@@ -64,7 +64,9 @@ service_stop(void)
 	if (connection >= 0)
 		close(connection);
 	connection = -1;
-	must(server_stop(&service, 30) == 0, "a request never ended");
+	service_wait_idle();
+	server_drain(&service);
+	must(server_stop(&service) == 0, "a request never ended");
 }
 
 void
@@ -76,9 +78,7 @@ service_wait_idle(void)
 		must(i < 300000, "a request never ends");
 		if (i > 0)
 			usleep(100);
-		pthread_mutex_lock(&service.lock);
-		active = service.active;
-		pthread_mutex_unlock(&service.lock);
+		active = atomic_load(&service.active);
 	}
 }
 

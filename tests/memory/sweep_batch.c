@@ -59,9 +59,7 @@ send_all(int fds[ASK_COUNT])
 		client_send(fds[i], &asked[i]);
 		do {
 			usleep(100);
-			pthread_mutex_lock(&service.lock);
-			active = service.active;
-			pthread_mutex_unlock(&service.lock);
+			active = atomic_load(&service.active);
 		} while (active <= i);
 	}
 	usleep(500); /* so that the last one has come to wait for the store, too */

@@ -156,6 +156,30 @@ START_TEST(test_accept_encoding)
 }
 END_TEST
 
+START_TEST(test_accept_of_a_file)
+{
+	static const struct {
+		const char *header;
+		int result;
+	} cases[] = {
+		{ NULL, 0 },
+		{ "", 0 },
+		{ "*/*", 0 },
+		{ "application/*;q=0.1", 0 },
+		{ "application/vnd.sqlite3", 0 },
+		{ "text/html, Application/VND.sqlite3;q=0.5", 0 },
+		{ "application/vnd.sqlite3;q=0, */*", -1 },
+		{ "application/json", -1 },
+		{ "application/problem+json", -1 },
+		{ "text/html", -1 },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		ck_assert_msg(negotiate_answer_type(cases[i].header, "application/vnd.sqlite3") == cases[i].result, "%s",
+		    cases[i].header);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -166,6 +190,7 @@ unit_suite(void)
 	tcase_add_test(all, test_content_encoding);
 	tcase_add_test(all, test_accept);
 	tcase_add_test(all, test_accept_encoding);
+	tcase_add_test(all, test_accept_of_a_file);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -1,0 +1,46 @@
+/*
+ * Backups: who waits for a copy of the store. One copy is made at a time, and all who ask meanwhile get the same: it has what is committed when it
+ * ends, so also all that they could know of. The store's thread calls all of this but start and stop; copies are given back on any.
+ */
+#ifndef STORAGE_BACKUP_H
+#define STORAGE_BACKUP_H
+
+#include <pthread.h>
+
+#include "storage/backend.h"
+
+struct backup {
+	struct backend *backend;
+	struct store_op *first, **last; /* who waits; none: no copy is wanted */
+	struct copy_block *copy;        /* what they get, once it is whole; NULL: not begun yet */
+
+	/* The thread that gives back the disk's space. Guarded by `lock`: */
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct copy_block *unused; /* copies that nobody refers to any more */
+	unsigned copies;           /* that are on the disk */
+	bool stopping;
+};
+
+int backup_start(struct backup *b, struct backend *backend, struct err *e) MUST_CHECK;
+
+/* After the last copy was given back. */
+void backup_stop(struct backup *b);
+
+/* Takes over the operation until it is done. Refused (overloaded) while too many earlier copies are still being read. */
+void backup_ask(struct backup *b, struct store_op *op);
+
+/* Whether a copy is being made, so that there is something to do without operations. */
+bool backup_runs(const struct backup *b);
+
+/*
+ * A short piece of the work, outside of transactions, after the store has spent `spent_us` on other work. Where it is the last, or fails,
+ * all who wait are told.
+ */
+void backup_work(struct backup *b, uint64_t spent_us);
+
+/* Gives up the copy that is being made: shutting_down to all who wait for it. */
+void backup_abandon(struct backup *b);
+
+#endif

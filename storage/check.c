@@ -1,0 +1,34 @@
+/* A store's file, checked while no daemon has it. */
+#include <unistd.h>
+
+#include "storage/sqlite_check.h"
+#include "storage/sqlite_open.h"
+#include "storage/sqlite_read.h"
+
+/* Opens the store; one that may not be written to, a backup on another medium, is held by a descriptor. */
+static sqlite3 *
+open_store(const char *path, int *held, struct err *e)
+{
+	if (access(path, F_OK) < 0 || access(path, W_OK) == 0)
+		return sqlite_read_open(path, e);
+	*held = sqlite_read_hold(path, e);
+	return *held < 0 ? NULL : sqlite_read_open_frozen(path, e);
+}
+
+int
+store_check(const char *url, const struct upkeep *u, struct upkeep_report *report, struct err *e)
+{
+	const char *path = sqlite_url_path(url);
+	int held = -1, result = -1;
+	sqlite3 *db;
+
+	if (path == NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that can be checked (sqlite:PATH)", url);
+	db = open_store(path, &held, e);
+	if (db != NULL)
+		result = sqlite_check(db, u, report, e);
+	sqlite3_close(db);
+	if (held >= 0)
+		close(held);
+	return result;
+}

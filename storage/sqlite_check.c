@@ -1,0 +1,323 @@
+/*
+ * Rows come first, for they can tell how far they are; SQLite's own check, a single call, then finds most of the file in memory. What cannot be
+ * read for damage is a finding like others.
+ */
+#include "storage/sqlite_check.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "storage/sqlite_open.h"
+
+/* More of the same helps nobody. */
+#define STRUCTURE_FINDINGS_MAX "100"
+
+struct check {
+	sqlite3 *db;
+	const struct upkeep *upkeep;
+	struct upkeep_report *report;
+	uint64_t layer_count;
+};
+
+static void PRINTF_LIKE(2, 3) found(struct check *c, const char *format, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	c->report->damages++;
+	c->upkeep->found(c->upkeep->arg, text);
+}
+
+/* The end of a query. An error other than want of memory is a damage. */
+static int
+end_query(struct check *c, sqlite3_stmt *stmt, int rc, const char *what, struct err *e)
+{
+	if (rc == SQLITE_NOMEM)
+		(void)err_set_memory(e);
+	else if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		found(c, "%s: %s", what, sqlite3_errmsg(c->db));
+	sqlite3_finalize(stmt);
+	return rc == SQLITE_NOMEM ? -1 : 0;
+}
+
+/* Calls `each` for every row. */
+static int
+query(struct check *c, const char *sql, const char *what, void (*each)(struct check *c, sqlite3_stmt *row), struct err *e)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+			each(c, stmt);
+	return end_query(c, stmt, rc, what, e);
+}
+
+static const char *
+text(sqlite3_stmt *row, int column)
+{
+	const char *t = (const char *)sqlite3_column_text(row, column);
+
+	return t != NULL ? t : "";
+}
+
+/* ---- the schema */
+
+static bool
+rows_equal(sqlite3_stmt *a, sqlite3_stmt *b)
+{
+	for (int i = 0; i < sqlite3_column_count(a); i++)
+		if (strcmp(text(a, i), text(b, i)) != 0)
+			return false;
+	return true;
+}
+
+/* An empty store in memory. NULL with `e`. */
+static sqlite3 *
+open_model(int version, struct err *e)
+{
+	sqlite3 *db = NULL;
+
+	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		(void)err_set_memory(e);
+	else if (sqlite_make_schema(db, 0, version, e) == 0)
+		return db;
+	sqlite3_close(db);
+	return NULL;
+}
+
+/* Holds the schema against the one that this version makes for the file's. (sqlite_stat: who ran ANALYZE did no harm.) */
+static int
+check_schema(struct check *c, struct err *e)
+{
+	static const char sql[] =
+	    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2";
+	sqlite3_stmt *actual = NULL, *expected = NULL;
+	sqlite3 *model = NULL;
+	int version, rc = SQLITE_NOMEM, rc_expected, result = -1;
+
+	if (sqlite_int(c->db, sqlite3_db_filename(c->db, "main"), "PRAGMA user_version", &version, e) < 0 ||
+	    (model = open_model(version, e)) == NULL)
+		return -1;
+	if (sqlite3_prepare_v2(model, sql, -1, &expected, NULL) != SQLITE_OK) {
+		(void)err_set_memory(e);
+		goto out;
+	}
+	rc = sqlite3_prepare_v2(c->db, sql, -1, &actual, NULL);
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(actual);
+		rc_expected = sqlite3_step(expected);
+		if ((rc == SQLITE_ROW || rc == SQLITE_DONE) &&
+		    (rc != rc_expected || (rc == SQLITE_ROW && !rows_equal(actual, expected)))) {
+			found(c, "the schema is not that of a store: at %s \"%s\"",
+			    text(rc == SQLITE_ROW ? actual : expected, 0), text(rc == SQLITE_ROW ? actual : expected, 1));
+			rc = SQLITE_DONE;
+		}
+	}
+	result = end_query(c, actual, rc, "the schema", e);
+out:
+	sqlite3_finalize(expected);
+	sqlite3_close(model);
+	return result;
+}
+
+/* ---- the rows */
+
+/* X(name, its column) */
+#define COLUMNS(X) \
+	X(MODEL, "m.name") \
+	X(LAYER, "l.name") \
+	X(DEFINITION, "l.definition") \
+	X(HAS_STATE, "s.layer_id IS NOT NULL") \
+	X(REVISION, "s.revision") \
+	X(FEATURES, "s.features") \
+	X(NUM_BATCHES_TRACKED, "s.num_batches_tracked") \
+	X(COUNT, "s.count") \
+	X(RUNNING_MEAN, "s.running_mean") \
+	X(RUNNING_VAR, "s.running_var") \
+	X(WEIGHT, "p.weight") \
+	X(BIAS, "p.bias")
+
+enum column {
+#define COLUMN_ENUM(name, sql) COLUMN_##name,
+	COLUMNS(COLUMN_ENUM)
+#undef COLUMN_ENUM
+};
+
+static const char layers_sql[] = "SELECT l.id"
+#define COLUMN_SQL(name, sql) "," sql
+    COLUMNS(COLUMN_SQL)
+#undef COLUMN_SQL
+	" FROM layer l LEFT JOIN model m ON m.id = l.model_id LEFT JOIN state s ON s.layer_id = l.id"
+	" LEFT JOIN parameters p ON p.layer_id = l.id";
+
+/* A row, and where to say what is wrong with it. */
+struct layer_row {
+	struct check *check;
+	sqlite3_stmt *row;
+};
+
+/* After the id. */
+static int
+at(enum column column)
+{
+	return (int)column + 1;
+}
+
+static void
+damaged(struct layer_row *r, const char *what)
+{
+	found(
+	    r->check, "layer \"%s\" of model \"%s\": %s", text(r->row, at(COLUMN_LAYER)), text(r->row, at(COLUMN_MODEL)), what);
+}
+
+static void
+check_name(struct layer_row *r, enum column column, const char *what)
+{
+	int bytes = sqlite3_column_bytes(r->row, at(column));
+
+	if (sqlite3_column_type(r->row, at(column)) != SQLITE_NULL && (bytes < 1 || bytes > STORE_NAME_MAX))
+		damaged(r, what);
+}
+
+static uint64_t
+check_count(struct layer_row *r, enum column column, const char *name)
+{
+	sqlite3_int64 count = sqlite3_column_int64(r->row, at(column));
+	char what[64];
+
+	snprintf(what, sizeof(what), "its %s is negative", name);
+	if (count < 0)
+		damaged(r, what);
+	return count < 0 ? 0 : (uint64_t)count;
+}
+
+/* That all values of a blob are finite, and none is below `least`. Gives their number; 0 where there is no blob. */
+static size_t
+check_doubles(struct layer_row *r, enum column column, const char *name, double least)
+{
+	const unsigned char *bytes = sqlite3_column_blob(r->row, at(column));
+	size_t size = (size_t)sqlite3_column_bytes(r->row, at(column)), n = size / 8;
+	char what[96];
+	double value;
+
+	for (size_t i = 0; bytes != NULL && i < n; i++) {
+		bytes_get_doubles(&value, bytes + 8 * i, 1);
+		if (isfinite(value) && value >= least)
+			continue;
+		snprintf(what, sizeof(what), "its %s has a value that cannot be: %g at %zu", name, value, i);
+		damaged(r, what);
+		break;
+	}
+	if (size % 8 != 0) {
+		snprintf(what, sizeof(what), "its %s is cut off: %zu bytes", name, size);
+		damaged(r, what);
+	}
+	return n;
+}
+
+static void
+check_statistics(struct layer_row *r, uint64_t features)
+{
+	bool has_mean = sqlite3_column_type(r->row, at(COLUMN_RUNNING_MEAN)) != SQLITE_NULL;
+	bool has_var = sqlite3_column_type(r->row, at(COLUMN_RUNNING_VAR)) != SQLITE_NULL;
+	size_t means = check_doubles(r, COLUMN_RUNNING_MEAN, "running mean", -INFINITY);
+	size_t vars = check_doubles(r, COLUMN_RUNNING_VAR, "running variance", 0);
+
+	if (has_mean != has_var)
+		damaged(r, "it has one of running mean and running variance, but not the other");
+	if ((has_mean && means != features) || (has_var && vars != features))
+		damaged(r, "its statistics have another length than it has features");
+}
+
+static void
+check_definition(struct layer_row *r, uint64_t features, size_t weight_count, size_t bias_count)
+{
+	const struct upkeep *u = r->check->upkeep;
+	struct err e = { 0 };
+	const void *parsed = u->definitions.parse(text(r->row, at(COLUMN_DEFINITION)), &e);
+
+	if (parsed == NULL || u->judge(parsed, (size_t)features, weight_count, bias_count, &e) < 0)
+		damaged(r, e.detail);
+	if (parsed != NULL)
+		u->definitions.free(parsed);
+}
+
+static void
+check_layer(struct check *c, sqlite3_stmt *row)
+{
+	struct layer_row r = { c, row };
+	uint64_t features;
+	size_t weight_count, bias_count;
+
+	check_name(&r, COLUMN_MODEL, "its model's name has an impossible length");
+	check_name(&r, COLUMN_LAYER, "its name has an impossible length");
+	weight_count = check_doubles(&r, COLUMN_WEIGHT, "weight", -INFINITY);
+	bias_count = check_doubles(&r, COLUMN_BIAS, "bias", -INFINITY);
+	if (sqlite3_column_int(row, at(COLUMN_HAS_STATE))) {
+		(void)check_count(&r, COLUMN_REVISION, "revision");
+		(void)check_count(&r, COLUMN_NUM_BATCHES_TRACKED, "num_batches_tracked");
+		(void)check_count(&r, COLUMN_COUNT, "count");
+		features = check_count(&r, COLUMN_FEATURES, "number of features");
+		check_statistics(&r, features);
+		check_definition(&r, features, weight_count, bias_count);
+	} else {
+		damaged(&r, "it has no state");
+	}
+	c->report->layers++;
+	c->upkeep->progress(c->upkeep->arg, "layers", c->report->layers, c->layer_count);
+}
+
+/* ---- the file */
+
+static void
+take_structure_finding(struct check *c, sqlite3_stmt *row)
+{
+	if (strcmp(text(row, 0), "ok") != 0)
+		found(c, "the file: %s", text(row, 0));
+}
+
+static void
+take_orphan(struct check *c, sqlite3_stmt *row)
+{
+	found(c, "table %s, row %s: what it belongs to in %s is not there", text(row, 0), text(row, 1), text(row, 2));
+}
+
+static void
+take_layer_count(struct check *c, sqlite3_stmt *row)
+{
+	c->layer_count = (uint64_t)sqlite3_column_int64(row, 0);
+}
+
+static void
+take_model_count(struct check *c, sqlite3_stmt *row)
+{
+	c->report->models = (uint64_t)sqlite3_column_int64(row, 0);
+}
+
+int
+sqlite_check(sqlite3 *db, const struct upkeep *u, struct upkeep_report *report, struct err *e)
+{
+	struct check c = { .db = db, .upkeep = u, .report = report };
+
+	*report = (struct upkeep_report){ 0 };
+	if (check_schema(&c, e) < 0)
+		return -1;
+	if (report->damages == 0 &&
+	    (query(&c, "SELECT count(*) FROM model", "the models", take_model_count, e) < 0 ||
+		query(&c, "SELECT count(*) FROM layer", "the layers", take_layer_count, e) < 0 ||
+		query(&c, layers_sql, "the layers", check_layer, e) < 0))
+		return -1;
+	u->progress(u->arg, "structure", 0, 0);
+	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0 ||
+	    query(&c, "PRAGMA foreign_key_check", "the references", take_orphan, e) < 0)
+		return -1;
+	return 0;
+}

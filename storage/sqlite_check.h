@@ -1,0 +1,12 @@
+/* Whether an opened database is a sound store: the file's structure, and what normd requires of each row. */
+#ifndef STORAGE_SQLITE_CHECK_H
+#define STORAGE_SQLITE_CHECK_H
+
+#include <sqlite3.h>
+
+#include "storage/upkeep.h"
+
+/* Tells u->found of every damage and counts it. -1 with `e` when it could not go on for another reason (no memory). */
+int sqlite_check(sqlite3 *db, const struct upkeep *u, struct upkeep_report *report, struct err *e) MUST_CHECK;
+
+#endif

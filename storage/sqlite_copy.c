@@ -1,0 +1,150 @@
+/*
+ * sqlite3_backup holds no lock between its steps, and pages that its own source connection writes are written to the copy too (backup.c:
+ * sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is rolled back after a part of it was
+ * written to the log does; that is rare.
+ */
+#include "storage/sqlite_copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "storage/sqlite_open.h"
+
+/* A page costs about 5 µs: training that comes while nothing else is to be done waits for a step at most. */
+#define STEP_PAGES 8
+
+/* What a copy leaves free on the disk: the log of the store that goes on has to grow there. */
+#define RESERVED_BYTES ((uint64_t)16 << 20)
+
+/* Where a database file says whether its transactions are in a log: two bytes, 1 for no, 2 for yes (sqlite.org/fileformat2.html). */
+#define JOURNAL_VERSION_OFFSET 18
+
+/* The copy is nobody's until it is whole, and gone with its descriptor: it needs neither a journal nor flushes, nor much of a cache. */
+static const char settings[] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256";
+
+static int
+disk_full(struct err *e)
+{
+	return err_set(e, ERR_STORAGE_FULL, "the disk has no room for a copy of the store");
+}
+
+static int
+system_failed(struct err *e)
+{
+	if (errno == ENOSPC || errno == EDQUOT)
+		return disk_full(e);
+	(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the store cannot be copied: %s", strerror(errno));
+	e->retry_after_s = 1;
+	return -1;
+}
+
+/*
+ * Opens the copy's file, once for SQLite and once for whoever reads the copy, and takes away its name. The name is always the same: what a kill
+ * between two of these lines leaves, an empty file, is overwritten the next time.
+ */
+static int
+open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
+{
+	char name[4096];
+	int rc;
+
+	if ((size_t)snprintf(name, sizeof(name), "%s-backup", path) >= sizeof(name))
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's path is too long for a copy beside it");
+	(void)unlink(name);
+	c->descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (c->descriptor < 0)
+		return system_failed(e);
+	rc = sqlite3_open_v2(name, &c->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	(void)unlink(name);
+	if (c->to == NULL)
+		return err_set_memory(e);
+	return rc == SQLITE_OK ? 0 : sqlite_failed(c->to, "the store's copy", e);
+}
+
+int
+sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e)
+{
+	*c = (struct sqlite_copy){ .descriptor = -1 };
+	if (sqlite_int(db, path, "PRAGMA page_size", &c->page_bytes, e) < 0 || open_nameless(c, path, e) < 0 ||
+	    sqlite_run(c->to, settings, e) < 0)
+		goto fail;
+	c->backup = sqlite3_backup_init(c->to, "main", db, "main");
+	*descriptor = c->descriptor;
+	if (c->backup != NULL)
+		return 0;
+	(void)sqlite_failed(c->to, "the store's copy", e);
+fail:
+	if (c->descriptor >= 0)
+		close(c->descriptor);
+	sqlite_copy_drop(c);
+	return -1;
+}
+
+/* Room for the rest of the copy, and for the store beside it: it is refused before it takes from training what that needs. */
+static int
+check_room(const struct sqlite_copy *c, struct err *e)
+{
+	uint64_t rest_bytes = (uint64_t)sqlite3_backup_remaining(c->backup) * (uint64_t)c->page_bytes;
+	struct statvfs disk;
+
+	if (fstatvfs(c->descriptor, &disk) < 0)
+		return system_failed(e);
+	return (uint64_t)disk.f_bavail * disk.f_frsize >= rest_bytes + RESERVED_BYTES ? 0 : disk_full(e);
+}
+
+/* The copy is whole: closes it for SQLite, and lets it say that it has no log. */
+static int
+finish(struct sqlite_copy *c, uint64_t *bytes, struct err *e)
+{
+	static const unsigned char no_log[2] = { 1, 1 };
+	int descriptor = c->descriptor;
+	struct stat st;
+
+	sqlite_copy_drop(c); /* what SQLite has of it: the file is whole */
+	if (pwrite(descriptor, no_log, sizeof(no_log), JOURNAL_VERSION_OFFSET) != (ssize_t)sizeof(no_log) ||
+	    fstat(descriptor, &st) < 0)
+		return system_failed(e);
+	*bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+int
+sqlite_copy_step(struct sqlite_copy *c, uint64_t *bytes, struct err *e)
+{
+	int rc, pages;
+
+	*bytes = 0;
+	if (check_room(c, e) < 0)
+		goto fail;
+	/* Two pages for each that the store has grown by: however fast it grows, the copy overtakes it. */
+	rc = sqlite3_backup_step(c->backup, STEP_PAGES + 2 * c->grown_pages);
+	if (rc == SQLITE_DONE)
+		return finish(c, bytes, e);
+	if (rc != SQLITE_OK) {
+		sqlite3_backup_finish(c->backup); /* moves the error to the connection */
+		c->backup = NULL;
+		(void)sqlite_failed(c->to, "the store's copy", e);
+		goto fail;
+	}
+	pages = sqlite3_backup_pagecount(c->backup);
+	c->grown_pages = c->source_pages > 0 && pages > c->source_pages ? pages - c->source_pages : 0;
+	c->source_pages = pages;
+	return 0;
+fail:
+	sqlite_copy_drop(c);
+	return -1;
+}
+
+void
+sqlite_copy_drop(struct sqlite_copy *c)
+{
+	if (c->backup != NULL)
+		sqlite3_backup_finish(c->backup);
+	sqlite3_close(c->to);
+	*c = (struct sqlite_copy){ 0 };
+}

@@ -1,0 +1,39 @@
+/*
+ * A copy of an SQLite database while it is in use, made by the connection that uses it: a few pages at a time, between transactions. What is
+ * committed meanwhile is written to the copy too, so it ends as the state that is committed when its last page is done.
+ */
+#ifndef STORAGE_SQLITE_COPY_H
+#define STORAGE_SQLITE_COPY_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Zeroed: no copy is being made. */
+struct sqlite_copy {
+	sqlite3 *to;
+	sqlite3_backup *backup;
+	int descriptor; /* of the copy's file: the caller's */
+	int page_bytes;
+	int source_pages; /* when it was last looked */
+	int grown_pages;  /* by how much that was more than the time before */
+};
+
+/*
+ * Begins a copy of `db`, whose file is `path`, in the same folder, in a file without a name: whatever happens, nothing is left of it.
+ * *descriptor is the caller's to close, after the copy has ended. -1 with `e` (storage_full, storage_unavailable): there is none.
+ */
+int sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e) MUST_CHECK;
+
+/*
+ * Copies some more pages, about 50 µs' worth; outside of a transaction of `db`. *bytes is 0 while there is more to do; at the end it is the
+ * file's length: a whole SQLite file that needs no log beside it. -1 with `e`: the copy is dropped.
+ */
+int sqlite_copy_step(struct sqlite_copy *c, uint64_t *bytes, struct err *e) MUST_CHECK;
+
+/* Gives up the copy that is being made; fine where none is. */
+void sqlite_copy_drop(struct sqlite_copy *c);
+
+#endif
