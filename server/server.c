@@ -14,6 +14,7 @@
 #include "handlers/claims.h"
 #include "handlers/definition.h"
 #include "server/answer.h"
+#include "server/compute.h"
 #include "server/deadline.h"
 #include "server/epoll.h"
 #include "server/exchange.h"
@@ -93,6 +94,7 @@ static void
 free_parts(struct server *s)
 {
 	deadlines_stop(s->deadlines);
+	compute_free(s->compute);
 	store_close(s->store);
 	if (s->exhausted != NULL)
 		MHD_destroy_response(s->exhausted);
@@ -125,6 +127,9 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	}
 	s->store = store_open(&options, e);
 	if (s->store == NULL)
+		goto fail;
+	s->compute = compute_start(config->thread_count, e);
+	if (s->compute == NULL)
 		goto fail;
 	s->deadlines = deadlines_start(config->client_timeout_s, e);
 	if (s->deadlines == NULL)
@@ -202,8 +207,9 @@ server_stop(struct server *s)
 
 	if (!s->refusing)
 		close_listener(s);
-	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
+	/* libmicrohttpd must have no suspended connection when it stops: first the store and the pool finish all that they hold. */
 	store_stop(s->store);
+	compute_stop(s->compute);
 	MHD_stop_daemon(s->daemon);
 	close(s->listener);
 	free_parts(s);

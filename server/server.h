@@ -11,6 +11,7 @@
 struct MHD_Daemon;
 struct MHD_Response;
 struct claims;
+struct compute;
 struct deadlines;
 
 struct server {
@@ -18,6 +19,7 @@ struct server {
 	struct store *store;
 	struct claims *claims;
 	struct MHD_Response *exhausted; /* for whom there is no memory */
+	struct compute *compute;
 	size_t max_body_bytes;
 	unsigned port;
 
