@@ -135,6 +135,20 @@ check_query(const struct request *rq, struct err *e)
 	return 0;
 }
 
+/* Who comes when there are too many connections is refused. Probes are not: a server that is busy must not be restarted for it. */
+static int
+check_crowd(struct exchange *x, struct err *e)
+{
+	if (!deadline_is_beyond(x->deadline))
+		return 0;
+	x->close = true;
+	if (strncmp(x->request.route->path, "/v2/health", strlen("/v2/health")) == 0)
+		return 0;
+	(void)err_set(e, ERR_OVERLOADED, "there are too many connections");
+	e->retry_after_s = 1;
+	return -1;
+}
+
 static int
 refuse_large(const struct exchange *x, struct err *e)
 {
@@ -207,7 +221,7 @@ read_headers(struct exchange *x, const char *version, struct err *e)
 		x->close = true;
 		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	}
-	if (find_route(x, e) < 0 || check_query(rq, e) < 0)
+	if (find_route(x, e) < 0 || check_crowd(x, e) < 0 || check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = header(x, MHD_HTTP_HEADER_IF_MATCH);
 	if (check_body_headers(x, e) < 0 || check_wishes(x, e) < 0 || request_admit(rq, e) < 0)

@@ -22,6 +22,7 @@ struct server {
 	struct compute *compute;
 	size_t max_body_bytes;
 	unsigned port;
+	unsigned connections_max;
 
 	/* main's. */
 	struct MHD_Daemon *daemon;
