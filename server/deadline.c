@@ -39,6 +39,7 @@ struct deadline {
 	int fd;
 	struct shard *shard;
 	bool beyond; /* deadline_is_beyond */
+	struct budget_share memory;
 
 	/* The event loop's to write: how many requests have ended, and the phase in the lowest bits. */
 	_Atomic uint64_t state;
@@ -286,7 +287,7 @@ free_all(struct deadlines *all)
 }
 
 struct deadlines *
-deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e)
+deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *memory, struct err *e)
 {
 	struct deadlines *all = calloc(1, sizeof(*all));
 	int rc;
@@ -295,7 +296,7 @@ deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e)
 		(void)err_set_memory(e);
 		return NULL;
 	}
-	crowd_init(&all->crowd, connections_max);
+	crowd_init(&all->crowd, connections_max, memory);
 	all->timeout_us = (uint64_t)timeout_s * 1000000;
 	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
 	for (size_t i = 0; i < SHARD_COUNT; i++)
@@ -325,14 +326,14 @@ deadlines_stop(struct deadlines *all)
 
 /* The record of a new connection, in its list; NULL when there is no memory for it. */
 static struct deadline *
-deadline_new(struct deadlines *all, int fd, bool beyond)
+deadline_new(struct deadlines *all, int fd)
 {
 	struct deadline *d = calloc(1, sizeof(*d));
 
 	if (d == NULL)
 		return NULL;
 	d->fd = fd;
-	d->beyond = beyond;
+	d->beyond = !crowd_enter(&all->crowd, &d->memory);
 	d->idle_since_us = clock_monotonic_us();
 	d->shard = &all->shards[(unsigned)fd % SHARD_COUNT];
 	pthread_mutex_lock(&d->shard->lock);
@@ -377,14 +378,12 @@ deadline_notify(void *arg, struct MHD_Connection *connection, void **context, en
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		*context = deadline_new(all, info->connect_fd, !crowd_enter(&all->crowd));
+		*context = deadline_new(all, info->connect_fd);
 		if (*context == NULL)
 			(void)shutdown(info->connect_fd, SHUT_RDWR); /* rather than a client without a deadline */
-		return;
-	}
-	crowd_leave(&all->crowd);
-	if (d != NULL) {
+	} else if (d != NULL) {
 		deadline_unlink(d);
+		crowd_leave(&all->crowd, &d->memory);
 		if (d->late && d->late_between_requests)
 			log_late(d, connection);
 		free(d);

@@ -14,6 +14,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
+#include "base/budget.h"
 #include "base/compiler.h"
 #include "base/err.h"
 
@@ -31,8 +32,9 @@ enum deadline_phase {
 	DEADLINE_ANSWER,
 };
 
-/* Starts the thread, for as many as `connections_max` connections. NULL with `e`. */
-struct deadlines *deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e) MUST_CHECK;
+/* Starts the thread, for as many as `connections_max` connections, whose memory is taken from the budget. NULL with `e`. */
+struct deadlines *
+deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *memory, struct err *e) MUST_CHECK;
 
 /* After the last connection was closed. NULL is fine. */
 void deadlines_stop(struct deadlines *all);
@@ -49,7 +51,7 @@ struct deadline *deadline_of(struct MHD_Connection *connection);
 /* What the connection is at now. From the connection's event loop alone; never waits. */
 void deadline_enter(struct deadline *d, enum deadline_phase phase);
 
-/* Whether there were too many connections already when it was opened: its requests are to be refused. */
+/* Whether there were too many connections, or too little memory, when it was opened: its requests are to be refused. */
 bool deadline_is_beyond(const struct deadline *d);
 
 /* Whether it was shut down for being late. */

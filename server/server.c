@@ -119,8 +119,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->compute = compute_start(config->thread_count, e);
 	if (s->compute == NULL)
 		goto fail;
-	s->connections_max = crowd_limit(config->thread_count);
-	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, e);
+	s->connections_max = crowd_limit(config->thread_count, &s->memory);
+	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, &s->memory, e);
 	if (s->deadlines == NULL)
 		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);

@@ -14,7 +14,6 @@ import unittest
 from normd import PATIENCE, Client, Daemon, DaemonTest
 
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]}).encode()
-ASK = b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(SMALL), SMALL)
 # The idle connections of the large test, and what each may cost. A sanitizer's memory says nothing.
 IDLE = 10_000 if PATIENCE == 1 else 500
 RESIDENT_MAX = 40_000 if PATIENCE == 1 else None
@@ -33,11 +32,15 @@ class Limited(Daemon):
         return ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "sh", *super().command()]
 
 
-def ask(s):
+def request(body=SMALL):
+    return b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+
+
+def ask(s, body=SMALL):
     """A request on a connection that is open; the answer's head and body, b"" when there is none."""
     answer = b""
     try:
-        s.sendall(ASK)
+        s.sendall(request(body))
         while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
             piece = s.recv(65536)
             if not piece:
@@ -73,9 +76,9 @@ class FewDescriptors(unittest.TestCase):
 
     def test_the_limit_is_said_at_start(self):
         warning, = self.lines("few connections")
-        for words in ("ulimit -n", "LimitNOFILE", "nofile"):
-            self.assertIn(words, warning["message"])
-        self.assertEqual((warning["level"], warning["connections"], warning["open_files"]), ("warn", self.MOST, self.FILES))
+        for words in (f"is {self.FILES} and", "ulimit -n", "LimitNOFILE", "nofile"):
+            self.assertIn(words, warning["reason"])
+        self.assertEqual((warning["level"], warning["connections"]), ("warn", self.MOST))
         self.assertEqual(self.lines("listening")[0]["connections"], self.MOST)
 
     def test_who_comes_too_late_is_told(self):
@@ -104,18 +107,19 @@ class FewDescriptors(unittest.TestCase):
         for s in spoken:
             ask(s)
         silent = [self.connect() for _ in range(self.TURNED_AWAY_FROM - 111)]
-        half.sendall(ASK[:-1])
+        half.sendall(request()[:-1])
         deadline = time.monotonic() + 30 * PATIENCE
         while not ask(self.connect()).startswith(b"HTTP/1.1 200 "):
             self.assertLess(time.monotonic(), deadline)
             for s in busy:
                 self.assertTrue(ask(s).startswith(b"HTTP/1.1 200 "))
-            half.sendall(b"")
             time.sleep(0.2)
         left = sum(map(is_open, spoken + silent))
         self.assertLess(left, len(spoken) + len(silent))
         self.assertGreaterEqual(left, self.MOST // 8 * 6 - 11 - 10)
         self.assertGreater(self.lines("make room")[0]["count"], 0)
+        half.sendall(request()[-1:])
+        self.assertTrue(half.recv(100).startswith(b"HTTP/1.1 200 "))
         for s in busy:
             self.assertTrue(ask(s).startswith(b"HTTP/1.1 200 "))
 
@@ -134,6 +138,31 @@ class FewDescriptors(unittest.TestCase):
             thread.join()
         self.assertLessEqual(set(answers), {b"HTTP/1.1 200", b"HTTP/1.1 503"})
         self.assertEqual(len(answers), 50)
+
+
+class LittleMemory(unittest.TestCase):
+    def test_connections_are_within_it(self):
+        """Half of the requests' memory at most is connections'; that is said, and what they have taken they give back."""
+        daemon = Daemon("--threads", "1", "--max-memory", "200MiB", "--client-timeout", "4")
+        self.addCleanup(daemon.close)
+        warning, = [line for line in daemon.log_lines() if "few connections" in line["message"]]
+        self.assertIn("--max-memory", warning["reason"])
+        most = warning["connections"]
+        self.assertTrue(1000 < most < 4000, most)
+        connections = []
+        for _ in range(most // 8 * 7 + 1):
+            connections.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=20 * PATIENCE))
+            self.addCleanup(connections[-1].close)
+        self.assertTrue(ask(connections[-1]).startswith(b"HTTP/1.1 503 "))
+        # A body that needs nearly all of the memory is refused while so many hold a part of it, and taken when they are gone.
+        body = b'{"kind":"layer_norm","normalized_shape":[4],"data":[' + b",".join([b"[1,2,3,4]"] * 3_500_000) + b"]}"
+        self.assertEqual(ask(connections[0], body)[:12], b"HTTP/1.1 503")
+        for s in connections[1:]:
+            s.close()
+        deadline = time.monotonic() + 20 * PATIENCE
+        while daemon.curl("POST", "/v1/normalize", body).status != 200:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
 
 
 def hold(port, count, address):
