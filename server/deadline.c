@@ -52,6 +52,8 @@ struct deadline {
 	uint64_t request;            /* the one that was seen last */
 	enum deadline_phase seen;    /* its phase then, as far as the kernel's counts tell */
 	struct pace pace;            /* since that phase was first seen */
+	uint64_t looked_us;          /* when it was last looked at */
+	bool was_ours;               /* it was the server's turn then */
 	uint64_t idle_since_us;      /* when that was first seen; the connection's start, before its first request */
 	uint64_t received_when_idle; /* bytes, before the request's first */
 	bool late_between_requests;  /* no exchange will log it */
@@ -125,8 +127,10 @@ reckon(struct deadline *d, const struct traffic *t, uint64_t now_us, uint64_t ti
 
 	if (d->seen == DEADLINE_HEAD) /* bytes earn nothing: it is complete in time, or late */
 		return their_turn && pace_is_late(&d->pace, now_us);
-	if (!their_turn)
-		pace_start(&d->pace, now_us, bytes, timeout_us);
+	/* Seen twice in a row it was the server's time between the looks; once, a byte may just have come. */
+	if (!their_turn && d->was_ours)
+		pace_pause(&d->pace, d->looked_us, now_us, timeout_us);
+	d->was_ours = !their_turn;
 	pace_refill(&d->pace, now_us, bytes, timeout_us);
 	return pace_is_late(&d->pace, now_us);
 }
@@ -152,6 +156,7 @@ look_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
 	phase = phase_in_truth(d, told, &t);
 	if (phase != d->seen) {
 		d->seen = phase;
+		d->was_ours = false;
 		pace_start(&d->pace, now_us, phase == DEADLINE_ANSWER ? t.acknowledged : t.received, timeout_us);
 		return false;
 	}
@@ -182,9 +187,11 @@ look_at_all(struct deadlines *all)
 		uint64_t now_us = clock_monotonic_us();
 
 		pthread_mutex_lock(&shard->lock);
-		for (struct deadline *d = shard->first; d != NULL; d = d->next)
+		for (struct deadline *d = shard->first; d != NULL; d = d->next) {
 			if (!atomic_load(&d->late) && look_locked(d, now_us, all->timeout_us))
 				shut_locked(d);
+			d->looked_us = now_us;
+		}
 		pthread_mutex_unlock(&shard->lock);
 	}
 }
