@@ -260,6 +260,18 @@ test: $(B)/bench/commits # a test runs it
 $(B)/bench/commits: $(B)/bench/commits.o
 	$(CC) $(all_ldflags) -o $@ $< -lsqlite3
 
+.PHONY: bench-fair
+bench-fair: all ## how long small requests wait while others send 4 MB tensors (ROUNDS=, SECONDS=, SENDERS=)
+	@scripts/setup bench-http
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' SENDERS='$(SENDERS)' bench/fair $(B)
+
+.PHONY: torture torture-drip
+torture: torture-drip ## all long runs
+
+torture-drip: all ## 2,000 clients that drip a byte a second for a minute (CLIENTS=, SECONDS=)
+	@scripts/setup test
+	@CLIENTS='$(CLIENTS)' SECONDS='$(SECONDS)' tests/torture/drip $(B)
+
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
