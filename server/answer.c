@@ -105,16 +105,21 @@ make_stream(struct answer *a)
 	return response;
 }
 
-/* The pieces, sent from where they lie: they belong to the request, which ends after the last byte was sent. */
+/*
+ * The pieces, as they are. They could be sent from where they lie, but then libmicrohttpd hands all that is left to one sendmsg, which for
+ * 4 MB holds the event loop for a millisecond; a copy costs less than a tenth of that, and lets others be served between the blocks.
+ */
+static ssize_t
+pieces_read(void *arg, uint64_t position, char *out, size_t room)
+{
+	(void)position;
+	return (ssize_t)answer_read(arg, out, room);
+}
+
 static struct MHD_Response *
 make_pieces(struct answer *a)
 {
-	const struct MHD_IoVec pieces[] = { { a->head.bytes, a->head.len }, { a->values.bytes, a->values.len } };
-	struct MHD_Response *response = MHD_create_response_from_iovec(pieces, 2, NULL, NULL);
-
-	if (response != NULL)
-		a->sent = a->head.len + a->values.len;
-	return response;
+	return MHD_create_response_from_callback(a->head.len + a->values.len, BLOCK_BYTES, pieces_read, a, NULL);
 }
 
 static struct MHD_Response *
