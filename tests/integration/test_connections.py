@@ -57,6 +57,18 @@ def is_open(s):
     return not poll.poll(0)
 
 
+def line_of(daemon, words):
+    """The first line of the log that says this; it is written by a thread of its own."""
+    deadline = time.monotonic() + 10 * PATIENCE
+    while True:
+        for line in daemon.log_lines():
+            if words in line["message"]:
+                return line
+        if time.monotonic() > deadline:
+            raise AssertionError(f"no line says {words!r}: {daemon.log()}")
+        time.sleep(0.05)
+
+
 class FewDescriptors(unittest.TestCase):
     FILES = 308
     MOST = FILES - 64 - 2 * 2
@@ -71,15 +83,12 @@ class FewDescriptors(unittest.TestCase):
         self.addCleanup(s.close)
         return s
 
-    def lines(self, words):
-        return [line for line in self.daemon.log_lines() if words in line["message"]]
-
     def test_the_limit_is_said_at_start(self):
-        warning, = self.lines("few connections")
+        warning = line_of(self.daemon, "few connections")
         for words in (f"is {self.FILES} and", "ulimit -n", "LimitNOFILE", "nofile"):
             self.assertIn(words, warning["reason"])
         self.assertEqual((warning["level"], warning["connections"]), ("warn", self.MOST))
-        self.assertEqual(self.lines("listening")[0]["connections"], self.MOST)
+        self.assertEqual(line_of(self.daemon, "listening")["connections"], self.MOST)
 
     def test_who_comes_too_late_is_told(self):
         """Those that are there are served on; the others get a 503 and the connection's end, but for probes; and then room is made."""
@@ -117,7 +126,7 @@ class FewDescriptors(unittest.TestCase):
         left = sum(map(is_open, spoken + silent))
         self.assertLess(left, len(spoken) + len(silent))
         self.assertGreaterEqual(left, self.MOST // 8 * 6 - 11 - 10)
-        self.assertGreater(self.lines("make room")[0]["count"], 0)
+        self.assertGreater(line_of(self.daemon, "make room")["count"], 0)
         half.sendall(request()[-1:])
         self.assertTrue(half.recv(100).startswith(b"HTTP/1.1 200 "))
         for s in busy:
@@ -145,7 +154,7 @@ class LittleMemory(unittest.TestCase):
         """Half of the requests' memory at most is connections'; that is said, and what they have taken they give back."""
         daemon = Daemon("--threads", "1", "--max-memory", "200MiB", "--client-timeout", "4")
         self.addCleanup(daemon.close)
-        warning, = [line for line in daemon.log_lines() if "few connections" in line["message"]]
+        warning = line_of(daemon, "few connections")
         self.assertIn("--max-memory", warning["reason"])
         most = warning["connections"]
         self.assertTrue(1000 < most < 4000, most)
