@@ -14,8 +14,8 @@
 #define DESCRIPTORS_PER_THREAD ((rlim_t)2)
 #define CONNECTIONS_MIN 64u
 
-/* What one costs once it has been used: libmicrohttpd's 32 KiB for it, which it then has touched, and our records. */
-#define CONNECTION_BYTES ((size_t)34 << 10)
+/* What one costs once it has been used: libmicrohttpd's memory for it, all of which it then has touched, and our records. */
+#define CONNECTION_BYTES ((size_t)18 << 10)
 
 /* Above HIGH of the limit clients are turned away; idle connections are then closed down to LOW. */
 #define HIGH_EIGHTHS 7
