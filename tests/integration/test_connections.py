@@ -152,7 +152,7 @@ class FewDescriptors(unittest.TestCase):
 class LittleMemory(unittest.TestCase):
     def test_connections_are_within_it(self):
         """Half of the requests' memory at most is connections'; that is said, and what they have taken they give back."""
-        daemon = Daemon("--threads", "1", "--max-memory", "200MiB", "--client-timeout", "4")
+        daemon = Daemon("--threads", "1", "--max-memory", "200MiB", "--client-timeout", "300")
         self.addCleanup(daemon.close)
         warning = line_of(daemon, "few connections")
         self.assertIn("--max-memory", warning["reason"])
