@@ -159,7 +159,7 @@ test-setup:
 	@scripts/setup build test
 
 .PHONY: torture torture-oom torture-power torture-kill
-torture: torture-oom torture-power torture-kill ## the long runs: faults by the thousand
+torture: torture-oom torture-power torture-kill torture-drip ## the long runs: faults by the thousand
 
 torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
 	@tests/run --build $(B) --full memory
@@ -259,6 +259,16 @@ bench-train: all $(B)/bench/commits ## durable training beside the peer and raw 
 test: $(B)/bench/commits # a test runs it
 $(B)/bench/commits: $(B)/bench/commits.o
 	$(CC) $(all_ldflags) -o $@ $< -lsqlite3
+
+.PHONY: bench-fair
+bench-fair: all ## how long small requests wait while others send 4 MB tensors (ROUNDS=, SECONDS=, SENDERS=)
+	@scripts/setup bench-http
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' SENDERS='$(SENDERS)' bench/fair $(B)
+
+.PHONY: torture-drip
+torture-drip: all ## 2,000 clients that drip a byte a second for a minute (CLIENTS=, SECONDS=)
+	@scripts/setup test
+	@CLIENTS='$(CLIENTS)' SECONDS='$(SECONDS)' tests/torture/drip $(B)
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -4,6 +4,7 @@
 --   layers=N   the URL's path has {} where a layer's number, 0 to N - 1, is put: requests walk through all layers in a shuffled order,
 --              since neighbours would share pages of a database
 --   keys=TEXT  every request carries an Idempotency-Key of its own, TEXT and a number that counts up
+--   pause=MS   a connection asks again so long after its answer, on average: they must not march in step
 --
 -- Without these there is no request() on purpose: wrk then formats the request once and sends the same bytes each time.
 
@@ -70,6 +71,13 @@ function init(args)
 		request = walk(tonumber(options.layers))
 	elseif options.keys then
 		request = with_keys(options.keys)
+	end
+	if options.pause then
+		local longest = 2 * tonumber(options.pause)
+
+		function delay()
+			return math.random(0, longest)
+		end
 	end
 end
 

@@ -133,11 +133,18 @@ body_take(void *arg, const char *bytes, size_t len, struct err *e)
 }
 
 int
-body_feed(struct body *b, const char *bytes, size_t len, struct err *e)
+body_feed(struct body *b, const char *bytes, size_t len, size_t *taken, struct err *e)
 {
+	*taken = len;
 	if (b->decoder == NULL)
 		return body_take(b, bytes, len, e);
-	return coding_decode(b->decoder, bytes, len, body_take, b, b->form->damaged, e);
+	return coding_decode(b->decoder, bytes, len, taken, body_take, b, b->form->damaged, e);
+}
+
+size_t
+body_bytes(const struct body *b)
+{
+	return b->bytes;
 }
 
 int

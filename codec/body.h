@@ -45,11 +45,15 @@ struct body *body_new(const struct body_options *options) MUST_CHECK;
 void body_free(struct body *b);
 
 /*
- * Feeds the next `len` bytes as they were sent. Returns 0, or -1 with `e`: body_too_large, overloaded, the decoder's errors
+ * Feeds the next `len` bytes as they were sent. *taken is how many were: fewer than `len`, but at least one, when they come to much more
+ * without their coding (coding_decode); the others are to be fed again. Returns 0, or -1 with `e`: body_too_large, overloaded, the decoder's errors
  * (bad_json, bad_tensor, bad_npy), whose offsets count the bytes without the coding, and bad_json or bad_npy, by the form, for
  * a coding that is damaged. After an error only body_free may be called.
  */
-int body_feed(struct body *b, const char *bytes, size_t len, struct err *e) MUST_CHECK;
+int body_feed(struct body *b, const char *bytes, size_t len, size_t *taken, struct err *e) MUST_CHECK;
+
+/* How many bytes have come so far, without their coding. */
+size_t body_bytes(const struct body *b);
 
 /* The body has ended: checks that it is whole. Errors as above. */
 int body_finish(struct body *b, struct err *e) MUST_CHECK;

@@ -98,11 +98,11 @@ decoder_begin(struct coding_decoder *d, struct err *e)
 	return result == Z_OK ? 0 : err_set_memory(e);
 }
 
-/* Decodes from d->z's input until it is used up or the member ends. */
+/* Decodes from d->z's input until it is used up, the member ends, or the call has made enough. */
 static int
-decoder_run(struct coding_decoder *d, coding_sink *sink, void *arg, enum err_code damaged, struct err *e)
+decoder_run(struct coding_decoder *d, size_t *made, coding_sink *sink, void *arg, enum err_code damaged, struct err *e)
 {
-	size_t made;
+	size_t n;
 	int result;
 
 	do {
@@ -115,53 +115,55 @@ decoder_run(struct coding_decoder *d, coding_sink *sink, void *arg, enum err_cod
 			return refuse(d, "it needs a dictionary", damaged, e);
 		if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
 			return refuse(d, d->z.msg != NULL ? d->z.msg : "damaged data", damaged, e);
-		made = BLOCK_BYTES - d->z.avail_out;
-		if (made > 0 && sink(arg, d->block, made, e) < 0)
+		n = BLOCK_BYTES - d->z.avail_out;
+		*made += n;
+		if (n > 0 && sink(arg, d->block, n, e) < 0)
 			return -1;
-	} while (result == Z_OK && (d->z.avail_in > 0 || d->z.avail_out == 0));
+		/* With its input used up, zlib may still hold a block of output: nobody would ask for it. */
+	} while (result == Z_OK && (d->z.avail_in > 0 ? *made < CODING_STRETCH_BYTES : d->z.avail_out == 0));
 	if (result == Z_STREAM_END)
 		d->state = DECODER_ENDED;
 	return 0;
 }
 
-/* All of the input is decoded, through as many members as it has. */
+/* Decodes the input, through as many members as it has, until the call has made enough. *taken grows by what was used. */
 static int
-decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, coding_sink *sink, void *arg,
+decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
     enum err_code damaged, struct err *e)
 {
+	const size_t piece = len < INT_MAX ? len : INT_MAX;
+	size_t made = 0;
+
 	d->z.next_in = bytes;
-	d->z.avail_in = (uInt)len;
-	while (d->z.avail_in > 0) {
+	d->z.avail_in = (uInt)piece;
+	while (d->z.avail_in > 0 && made < CODING_STRETCH_BYTES) {
 		if (d->state == DECODER_ENDED && d->coding != CODING_GZIP)
 			return refuse(d, "there are bytes after its end", damaged, e);
 		if (d->state != DECODER_WITHIN && decoder_begin(d, e) < 0)
 			return -1;
-		if (decoder_run(d, sink, arg, damaged, e) < 0)
+		if (decoder_run(d, &made, sink, arg, damaged, e) < 0)
 			return -1;
 	}
+	*taken += piece - d->z.avail_in;
 	return 0;
 }
 
 int
-coding_decode(
-    struct coding_decoder *d, const char *bytes, size_t len, coding_sink *sink, void *arg, enum err_code damaged, struct err *e)
+coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
+    enum err_code damaged, struct err *e)
 {
 	const unsigned char *p = (const unsigned char *)bytes;
-	size_t piece;
+	size_t first_taken = 0;
 
-	/* Deflate: the first two bytes are held back until both are there. */
-	while (d->state == DECODER_NEW && d->coding == CODING_DEFLATE && len > 0 && d->first_len < sizeof(d->first)) {
-		d->first[d->first_len++] = *p++;
-		len--;
-		if (d->first_len == sizeof(d->first) && decoder_take(d, d->first, sizeof(d->first), sink, arg, damaged, e) < 0)
+	*taken = 0;
+	/* Deflate: the first two bytes are held back until both are there. They make nothing yet. */
+	while (d->state == DECODER_NEW && d->coding == CODING_DEFLATE && *taken < len && d->first_len < sizeof(d->first)) {
+		d->first[d->first_len++] = p[(*taken)++];
+		if (d->first_len == sizeof(d->first) &&
+		    decoder_take(d, d->first, sizeof(d->first), &first_taken, sink, arg, damaged, e) < 0)
 			return -1;
 	}
-	for (; len > 0; p += piece, len -= piece) {
-		piece = len < INT_MAX ? len : INT_MAX;
-		if (decoder_take(d, p, piece, sink, arg, damaged, e) < 0)
-			return -1;
-	}
-	return 0;
+	return decoder_take(d, p + *taken, len - *taken, taken, sink, arg, damaged, e);
 }
 
 int

@@ -30,12 +30,16 @@ struct coding_decoder;
 struct coding_decoder *coding_decoder_new(enum coding coding) MUST_CHECK;
 void coding_decoder_free(struct coding_decoder *d);
 
+/* About how much a call of coding_decode decodes at most: a body may be a thousand times larger than what was sent. */
+#define CODING_STRETCH_BYTES ((size_t)256 << 10)
+
 /*
- * Feeds the next `len` bytes; what they decode to goes to `sink` in blocks, at once. Returns 0, or -1 with the sink's error, or
+ * Feeds the next `len` bytes; what they decode to goes to `sink` in blocks, at once. It stops when that comes to CODING_STRETCH_BYTES: *taken
+ * is how many bytes it took, at least one where there are any; the others are to be fed again. Returns 0, or -1 with the sink's error, or
  * with `damaged` (the code that the caller gives to a body of this kind) when the bytes are no such coding.
  */
-int coding_decode(struct coding_decoder *d, const char *bytes, size_t len, coding_sink *sink, void *arg, enum err_code damaged,
-    struct err *e) MUST_CHECK;
+int coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
+    enum err_code damaged, struct err *e) MUST_CHECK;
 
 /* The body has ended: -1 with `damaged` when the coding has not. */
 int coding_decoder_finish(const struct coding_decoder *d, enum err_code damaged, struct err *e) MUST_CHECK;

@@ -25,6 +25,13 @@
 /* What an answer has to say of a change that was stored: counts, and what closes the object. */
 #define REPLY_TAIL_BYTES ((size_t)128)
 
+/*
+ * From here on a request is long. So large a body is 32,768 values in .npy, on which training spends some 50 us, as much as a
+ * change of thread may cost; so many features take 0.2 ms to write as text.
+ */
+#define LONG_BODY_BYTES ((size_t)128 << 10)
+#define LONG_FEATURES ((size_t)4096)
+
 void
 request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
     size_t body_max_bytes)
@@ -69,10 +76,11 @@ request_admit(struct request *rq, struct err *e)
 }
 
 int
-request_body(struct request *rq, const char *bytes, size_t len)
+request_body(struct request *rq, const char *bytes, size_t len, size_t *taken)
 {
 	const struct route *route = rq->route;
 
+	*taken = len;
 	if (route->body == BODY_NONE)
 		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
 	if (rq->body == NULL)
@@ -86,7 +94,7 @@ request_body(struct request *rq, const char *bytes, size_t len)
 		    .digest = rq->digest });
 	if (rq->body == NULL)
 		return err_set_memory(&rq->err);
-	if (body_feed(rq->body, bytes, len, &rq->err) == 0)
+	if (body_feed(rq->body, bytes, len, taken, &rq->err) == 0)
 		return 0;
 	/* What is still to come of it may take a while; its memory is not needed meanwhile. */
 	body_free(rq->body);
@@ -108,7 +116,9 @@ reserve_answer(struct request *rq, struct err *e)
 static int
 end_body(struct request *rq, struct err *e)
 {
-	if (rq->route->body == BODY_NEEDED && rq->body == NULL && request_body(rq, "", 0) < 0)
+	size_t taken;
+
+	if (rq->route->body == BODY_NEEDED && rq->body == NULL && request_body(rq, "", 0, &taken) < 0)
 		return -1;
 	if (rq->body == NULL)
 		return 0;
@@ -202,8 +212,15 @@ decided(struct request *rq, int result)
 	return REQUEST_STORE;
 }
 
+bool
+request_is_long(const struct request *rq)
+{
+	return (rq->body != NULL && body_bytes(rq->body) >= LONG_BODY_BYTES) ||
+	    (rq->state != NULL && rq->state->statistics.features >= LONG_FEATURES);
+}
+
 static enum request_next
-step(struct request *rq)
+step(struct request *rq, bool apart)
 {
 	int result;
 
@@ -218,6 +235,8 @@ step(struct request *rq)
 	}
 	if (rq->phase == PHASE_LOADED && take_loaded(rq) < 0)
 		return fail(rq);
+	if (!apart && request_is_long(rq))
+		return REQUEST_LONG;
 	if (rq->phase == PHASE_START) {
 		result = rq->route->start(rq, &rq->err);
 		if (result < 0 || rq->sync_call == NULL)
@@ -248,9 +267,9 @@ tell_members(struct request *rq)
 }
 
 enum request_next
-request_step(struct request *rq)
+request_step(struct request *rq, bool apart)
 {
-	enum request_next next = step(rq);
+	enum request_next next = step(rq, apart);
 
 	if (next == REQUEST_DONE) {
 		claims_release(&rq->claim);

@@ -3,6 +3,7 @@
  *
  *   request_step -> REQUEST_STORE: `op` is to be submitted; meanwhile call request_meanwhile; step again when it is done
  *                   REQUEST_SYNC:  request_join; step again when it is resumed, or at once where it does not wait
+ *                   REQUEST_LONG:  nothing was done; step again, apart
  *                   REQUEST_DONE:  `reply` is the answer, or `err` says why there is none
  *
  * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` alone.
@@ -119,7 +120,7 @@ struct request {
 	struct reply reply;
 };
 
-enum request_next { REQUEST_DONE, REQUEST_STORE, REQUEST_SYNC };
+enum request_next { REQUEST_DONE, REQUEST_STORE, REQUEST_SYNC, REQUEST_LONG };
 
 /* Makes an empty request. The server then fills in its part. */
 void request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
@@ -132,18 +133,27 @@ void request_fini(struct request *rq);
  */
 int request_admit(struct request *rq, struct err *e) MUST_CHECK;
 
-/* Feeds the body; -1 with rq->err, and then the body is gone. For a body that the route does not take: bad_parameter. */
-int request_body(struct request *rq, const char *bytes, size_t len) MUST_CHECK;
+/*
+ * Feeds the body; *taken is how many bytes were, at least one where there are any, and fewer than `len` when they come to so much without
+ * their coding that it takes a while. -1 with rq->err, and then the body is gone. For a body that the route does not take: bad_parameter.
+ */
+int request_body(struct request *rq, const char *bytes, size_t len, size_t *taken) MUST_CHECK;
 
 /* Whether the request's change is stored. Then no error may be answered any more: success, or nothing. */
 bool request_stored(const struct request *rq);
 
-/* Steps; a request whose err is set already is done. When it is done its key is free again: call it before the answer is sent. */
-enum request_next request_step(struct request *rq);
+/*
+ * Steps; a request whose err is set already is done. When it is done its key is free again: call it before the answer is sent.
+ * `apart`: the caller's thread holds up nobody, however long it takes; without it a step that takes long is REQUEST_LONG.
+ */
+enum request_next request_step(struct request *rq, bool apart);
 void request_meanwhile(struct request *rq);
 
 /* Joins the step. Returns whether the request waits now: then `resume` is called, perhaps before this returns. */
 bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST_CHECK;
+
+/* Whether its steps, and giving back its memory, take long: it has many values. */
+bool request_is_long(const struct request *rq);
 
 /* The query parameter's value, or NULL. */
 const char *request_query(const struct request *rq, const char *name);

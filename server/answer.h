@@ -46,10 +46,10 @@ struct answer_wishes {
 int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e);
 
 /*
- * The response for the request as it stands: its error, or its reply. Small answers are made at once and carry their length; of large ones, and
- * where there is no memory for that, a tensor's bytes are sent from where they lie, and text, what is coded and files block by
- * block as the socket drains, by `a`. *status is set. NULL: no memory, which for a reply that is complete is libmicrohttpd's alone.
- * `a` must be given back by answer_fini in any case.
+ * The response for the request as it stands: its error, or its reply. Small answers are made at once; large ones, and where there is no
+ * memory for that, are written block by block as the socket drains, by `a`. A Content-Length has what is known beforehand: small
+ * answers, a tensor's own bytes, files. *status is set. NULL: no memory, which for a reply that is complete is libmicrohttpd's alone. `a` must be
+ * given back by answer_fini in any case.
  */
 struct MHD_Response *
 answer_make(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;

@@ -24,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/crowd.h"
 #include "server/pace.h"
 #include "server/peer.h"
 
@@ -37,6 +38,8 @@ struct deadline {
 	/* Immutable. */
 	int fd;
 	struct shard *shard;
+	bool beyond; /* deadline_is_beyond */
+	struct budget_share memory;
 
 	/* The event loop's to write: how many requests have ended, and the phase in the lowest bits. */
 	_Atomic uint64_t state;
@@ -49,6 +52,9 @@ struct deadline {
 	uint64_t request;            /* the one that was seen last */
 	enum deadline_phase seen;    /* its phase then, as far as the kernel's counts tell */
 	struct pace pace;            /* since that phase was first seen */
+	uint64_t looked_us;          /* when it was last looked at */
+	bool was_ours;               /* it was the server's turn then */
+	uint64_t idle_since_us;      /* when that was first seen; the connection's start, before its first request */
 	uint64_t received_when_idle; /* bytes, before the request's first */
 	bool late_between_requests;  /* no exchange will log it */
 };
@@ -60,6 +66,7 @@ struct shard {
 
 struct deadlines {
 	uint64_t timeout_us, tick_us;
+	struct crowd crowd;
 	pthread_t thread;
 	struct shard shards[SHARD_COUNT];
 
@@ -120,8 +127,10 @@ reckon(struct deadline *d, const struct traffic *t, uint64_t now_us, uint64_t ti
 
 	if (d->seen == DEADLINE_HEAD) /* bytes earn nothing: it is complete in time, or late */
 		return their_turn && pace_is_late(&d->pace, now_us);
-	if (!their_turn)
-		pace_start(&d->pace, now_us, bytes, timeout_us);
+	/* Seen twice in a row it was the server's time between the looks; once, a byte may just have come. */
+	if (!their_turn && d->was_ours)
+		pace_pause(&d->pace, d->looked_us, now_us, timeout_us);
+	d->was_ours = !their_turn;
 	pace_refill(&d->pace, now_us, bytes, timeout_us);
 	return pace_is_late(&d->pace, now_us);
 }
@@ -141,11 +150,13 @@ look_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
 	if (state >> PHASE_BITS != d->request) {
 		d->request = state >> PHASE_BITS;
 		d->seen = DEADLINE_IDLE;
+		d->idle_since_us = now_us;
 		d->received_when_idle = t.received;
 	}
 	phase = phase_in_truth(d, told, &t);
 	if (phase != d->seen) {
 		d->seen = phase;
+		d->was_ours = false;
 		pace_start(&d->pace, now_us, phase == DEADLINE_ANSWER ? t.acknowledged : t.received, timeout_us);
 		return false;
 	}
@@ -176,9 +187,11 @@ look_at_all(struct deadlines *all)
 		uint64_t now_us = clock_monotonic_us();
 
 		pthread_mutex_lock(&shard->lock);
-		for (struct deadline *d = shard->first; d != NULL; d = d->next)
+		for (struct deadline *d = shard->first; d != NULL; d = d->next) {
 			if (!atomic_load(&d->late) && look_locked(d, now_us, all->timeout_us))
 				shut_locked(d);
+			d->looked_us = now_us;
+		}
 		pthread_mutex_unlock(&shard->lock);
 	}
 }
@@ -200,6 +213,56 @@ deadlines_unread(struct deadlines *all, bool *any)
 	return unread;
 }
 
+/* Whether it waits for a request, of which nothing has come. The lock is held. */
+static bool
+is_idle_locked(const struct deadline *d)
+{
+	uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
+
+	/* Who has never sent anything is seen as DEADLINE_COMPUTING: nothing was counted. */
+	return !atomic_load(&d->late) && (state & PHASE_MASK) == DEADLINE_IDLE && state >> PHASE_BITS == d->request &&
+	    (d->seen == DEADLINE_IDLE || d->seen == DEADLINE_COMPUTING);
+}
+
+/* Closes up to `count` connections that have been idle for so long; returns how many were. */
+static unsigned
+close_idle(struct deadlines *all, uint64_t idle_us, unsigned count)
+{
+	const uint64_t now_us = clock_monotonic_us();
+	unsigned closed = 0;
+
+	for (size_t i = 0; i < SHARD_COUNT; i++) {
+		struct shard *shard = &all->shards[i];
+
+		pthread_mutex_lock(&shard->lock);
+		for (struct deadline *d = shard->first; d != NULL && closed < count; d = d->next)
+			if (is_idle_locked(d) && now_us > d->idle_since_us + idle_us) {
+				d->late_between_requests = false;
+				shut_locked(d);
+				closed++;
+			}
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return closed;
+}
+
+/* Where clients are turned away, idle connections are closed: about the longest idle first, none that was idle for a moment only. */
+static void
+make_room(struct deadlines *all)
+{
+	const uint64_t least_us = all->timeout_us / 4;
+	const unsigned excess = crowd_excess(&all->crowd);
+	unsigned closed = 0;
+
+	for (uint64_t idle_us = 16 * least_us; idle_us >= least_us && closed < excess; idle_us /= 2)
+		closed += close_idle(all, idle_us, excess - closed);
+	if (closed > 0)
+		log_event(LOG_WARN, "idle connections were closed to make room",
+		    (const struct log_field[]){
+			{ .name = "count", .number = closed }, { .name = "connections_max", .number = all->crowd.max } },
+		    2);
+}
+
 static void *
 watch(void *arg)
 {
@@ -210,6 +273,7 @@ watch(void *arg)
 	while (!all->stopping) {
 		pthread_mutex_unlock(&all->lock);
 		look_at_all(all);
+		make_room(all);
 		at = clock_timespec(clock_monotonic_us() + all->tick_us);
 		pthread_mutex_lock(&all->lock);
 		while (!all->stopping && pthread_cond_timedwait(&all->wake, &all->lock, &at) == 0)
@@ -230,7 +294,7 @@ free_all(struct deadlines *all)
 }
 
 struct deadlines *
-deadlines_start(unsigned timeout_s, struct err *e)
+deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *memory, struct err *e)
 {
 	struct deadlines *all = calloc(1, sizeof(*all));
 	int rc;
@@ -239,6 +303,7 @@ deadlines_start(unsigned timeout_s, struct err *e)
 		(void)err_set_memory(e);
 		return NULL;
 	}
+	crowd_init(&all->crowd, connections_max, memory);
 	all->timeout_us = (uint64_t)timeout_s * 1000000;
 	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
 	for (size_t i = 0; i < SHARD_COUNT; i++)
@@ -275,6 +340,8 @@ deadline_new(struct deadlines *all, int fd)
 	if (d == NULL)
 		return NULL;
 	d->fd = fd;
+	d->beyond = !crowd_enter(&all->crowd, &d->memory);
+	d->idle_since_us = clock_monotonic_us();
 	d->shard = &all->shards[(unsigned)fd % SHARD_COUNT];
 	pthread_mutex_lock(&d->shard->lock);
 	d->next = d->shard->first;
@@ -313,15 +380,17 @@ void
 deadline_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
 	const union MHD_ConnectionInfo *info;
+	struct deadlines *all = arg;
 	struct deadline *d = *context;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-		*context = deadline_new(arg, info->connect_fd);
+		*context = deadline_new(all, info->connect_fd);
 		if (*context == NULL)
 			(void)shutdown(info->connect_fd, SHUT_RDWR); /* rather than a client without a deadline */
 	} else if (d != NULL) {
 		deadline_unlink(d);
+		crowd_leave(&all->crowd, &d->memory);
 		if (d->late && d->late_between_requests)
 			log_late(d, connection);
 		free(d);
@@ -348,6 +417,12 @@ deadline_enter(struct deadline *d, enum deadline_phase phase)
 	if (phase == DEADLINE_IDLE)
 		request++;
 	atomic_store_explicit(&d->state, request << PHASE_BITS | phase, memory_order_relaxed);
+}
+
+bool
+deadline_is_beyond(const struct deadline *d)
+{
+	return d != NULL && d->beyond;
 }
 
 bool

@@ -3,8 +3,10 @@
  * would one that reads its answer so. Here a thread looks at every connection about once a second and shuts down the socket of a late
  * one; libmicrohttpd notices, and all that the request holds is freed where it always is.
  *
+ * It also closes idle connections where there are so many that new ones are turned away (crowd.h): who has been idle for long, first.
+ *
  * A head must be complete within the timeout; a body and an answer must move at the rate of pace.h. While the server computes or
- * commits, and while a connection is idle between two requests, nobody is late (libmicrohttpd ends idle connections).
+ * commits, and while a connection is idle between two requests, nobody is late (libmicrohttpd ends idle connections after ten minutes).
  */
 #ifndef SERVER_DEADLINE_H
 #define SERVER_DEADLINE_H
@@ -12,6 +14,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
+#include "base/budget.h"
 #include "base/compiler.h"
 #include "base/err.h"
 
@@ -29,8 +32,9 @@ enum deadline_phase {
 	DEADLINE_ANSWER,
 };
 
-/* Starts the thread. NULL with `e`. */
-struct deadlines *deadlines_start(unsigned timeout_s, struct err *e) MUST_CHECK;
+/* Starts the thread, for as many as `connections_max` connections, whose memory is taken from the budget. NULL with `e`. */
+struct deadlines *
+deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *memory, struct err *e) MUST_CHECK;
 
 /* After the last connection was closed. NULL is fine. */
 void deadlines_stop(struct deadlines *all);
@@ -46,6 +50,9 @@ struct deadline *deadline_of(struct MHD_Connection *connection);
 
 /* What the connection is at now. From the connection's event loop alone; never waits. */
 void deadline_enter(struct deadline *d, enum deadline_phase phase);
+
+/* Whether there were too many connections, or too little memory, when it was opened: its requests are to be refused. */
+bool deadline_is_beyond(const struct deadline *d);
 
 /* Whether it was shut down for being late. */
 bool deadline_was_late(const struct deadline *d);

@@ -4,7 +4,8 @@
  *   begin    the target is known; the headers are not
  *   handle   once with the headers: they are guarded, the route found, the body's length and type checked
  *            then with pieces of the body: fed to the request, or swallowed when the answer is an error already
- *            then with none left: the request's steps; while the store works the connection is suspended
+ *            then with none left: the request's steps; while the store works the connection is suspended, and so it is while
+ *            computing threads do a step that takes long
  *   end      the answer was sent, or the client is gone: the log line
  *
  * An answer queued while the client still sends would close the connection under it, and might be lost in the reset. So the rest
@@ -14,6 +15,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@
 #include "handlers/idempotency.h"
 #include "handlers/routes.h"
 #include "server/answer.h"
+#include "server/compute.h"
 #include "server/deadline.h"
 #include "server/guard.h"
 #include "server/negotiate.h"
@@ -45,6 +48,12 @@ struct exchange {
 	bool has_headers;        /* the first call was made */
 	bool close;              /* after the answer */
 	uint64_t body_bytes;
+	struct compute_job job; /* what the computing threads do of it */
+	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
+	size_t rest_len;
+	atomic_bool taking_rest;
+	atomic_uint holders; /* of the suspended connection: the store, a thread that computes meanwhile */
+	bool stepped;        /* a computing thread found that the request is done */
 	struct buf allow;
 	struct answer_wishes wishes;
 	struct request request;
@@ -126,6 +135,20 @@ check_query(const struct request *rq, struct err *e)
 	return 0;
 }
 
+/* Who comes when there are too many connections is refused. Probes are not: a server that is busy must not be restarted for it. */
+static int
+check_crowd(struct exchange *x, struct err *e)
+{
+	if (!deadline_is_beyond(x->deadline))
+		return 0;
+	x->close = true;
+	if (strncmp(x->request.route->path, "/v2/health", strlen("/v2/health")) == 0)
+		return 0;
+	(void)err_set(e, ERR_OVERLOADED, "there are too many connections");
+	e->retry_after_s = 1;
+	return -1;
+}
+
 static int
 refuse_large(const struct exchange *x, struct err *e)
 {
@@ -198,7 +221,7 @@ read_headers(struct exchange *x, const char *version, struct err *e)
 		x->close = true;
 		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	}
-	if (find_route(x, e) < 0 || check_query(rq, e) < 0)
+	if (find_route(x, e) < 0 || check_crowd(x, e) < 0 || check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = header(x, MHD_HTTP_HEADER_IF_MATCH);
 	if (check_body_headers(x, e) < 0 || check_wishes(x, e) < 0 || request_admit(rq, e) < 0)
@@ -264,11 +287,19 @@ send_answer(struct exchange *x)
 	return result;
 }
 
-/* The store is done with the operation: on its thread. The exchange may be in use on an event loop as soon as it is resumed. */
+/* Whoever is the last to let go resumes the connection; the exchange may then be in use on an event loop at once. */
+static void
+let_go(struct exchange *x)
+{
+	if (atomic_fetch_sub(&x->holders, 1) == 1)
+		MHD_resume_connection(x->connection);
+}
+
+/* The store is done with the operation: on its thread. */
 static void
 operation_done(struct store_op *op)
 {
-	MHD_resume_connection(op->done_arg);
+	let_go(op->done_arg);
 }
 
 /* A synchronized step has come together, or never will: on whatever thread found out. */
@@ -278,34 +309,75 @@ step_joined(void *connection)
 	MHD_resume_connection(connection);
 }
 
-/*
- * The request's next step. The connection is suspended before the operation is submitted: it may be resumed at once.
- */
+/* Hands the operation to the store, which may be done with it at once, and computes what can be meanwhile. The connection is suspended. */
+static void
+ask_store(struct exchange *x)
+{
+	struct request *rq = &x->request;
+
+	rq->op.done = operation_done;
+	rq->op.done_arg = x;
+	atomic_store(&x->holders, 2);
+	if (store_submit(rq->store, &rq->op, &rq->err) == 0)
+		request_meanwhile(rq);
+	else
+		atomic_store(&x->holders, 1); /* the next step answers the error */
+	let_go(x);
+}
+
+/* Goes where the step leads, to the store or to the other shards of a synchronized step. The connection is suspended. */
+static void
+ask(struct exchange *x, enum request_next next)
+{
+	if (next == REQUEST_STORE)
+		ask_store(x);
+	else if (!request_join(&x->request, step_joined, x->connection))
+		MHD_resume_connection(x->connection); /* to come back here and go on */
+}
+
+/* On a computing thread, with the connection suspended. */
+static void
+step_apart(void *arg)
+{
+	struct exchange *x = arg;
+	enum request_next next = request_step(&x->request, true);
+
+	if (next != REQUEST_DONE) {
+		ask(x, next);
+		return;
+	}
+	x->stepped = true;
+	MHD_resume_connection(x->connection);
+}
+
+/* Suspends the connection and has `run` called by a computing thread, which resumes it. */
+static void
+compute_apart(struct exchange *x, void (*run)(void *))
+{
+	deadline_enter(x->deadline, DEADLINE_COMPUTING);
+	x->job = (struct compute_job){ .run = run, .arg = x };
+	MHD_suspend_connection(x->connection);
+	compute_run(x->server->compute, &x->job);
+}
+
+/* The request's next step. */
 static enum MHD_Result
 advance(struct exchange *x)
 {
-	struct request *rq = &x->request;
 	enum request_next next;
 
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
-	if (rq->err.code == ERR_NONE)
-		(void)answer_reserve(&x->answer, &x->wishes, &rq->err); /* which is looked at by the step */
-	next = request_step(rq);
+	if (!x->stepped && x->request.err.code == ERR_NONE)
+		(void)answer_reserve(&x->answer, &x->wishes, &x->request.err); /* which is looked at by the step */
+	next = x->stepped ? REQUEST_DONE : request_step(&x->request, false);
 	if (next == REQUEST_DONE)
 		return send_answer(x);
-	if (next == REQUEST_SYNC) {
+	if (next == REQUEST_LONG) {
+		compute_apart(x, step_apart);
+	} else {
 		MHD_suspend_connection(x->connection);
-		if (!request_join(rq, step_joined, x->connection))
-			MHD_resume_connection(x->connection); /* to come back here and go on */
-		return MHD_YES;
+		ask(x, next);
 	}
-	rq->op.done = operation_done;
-	rq->op.done_arg = x->connection;
-	MHD_suspend_connection(x->connection);
-	if (store_submit(rq->store, &rq->op, &rq->err) < 0)
-		MHD_resume_connection(x->connection); /* to come back here and answer */
-	else
-		request_meanwhile(rq);
 	return MHD_YES;
 }
 
@@ -329,19 +401,51 @@ first_call(struct exchange *x, const char *method, const char *version)
 	return MHD_YES;
 }
 
+/* On a computing thread, with the connection suspended: the rest of a piece that comes to very much when its coding is undone. */
+static void
+take_rest(void *arg)
+{
+	struct exchange *x = arg;
+	size_t taken;
+
+	for (size_t at = 0; at < x->rest_len && request_body(&x->request, x->rest + at, x->rest_len - at, &taken) == 0;)
+		at += taken;
+	free(x->rest);
+	x->rest = NULL;
+	atomic_store(&x->taking_rest, false);
+	MHD_resume_connection(x->connection);
+}
+
+/* Leaves the rest of a piece to a computing thread; as a copy, for libmicrohttpd may move its buffer. */
+static void
+leave_rest(struct exchange *x, const char *bytes, size_t len)
+{
+	x->rest = malloc(len);
+	if (x->rest == NULL) {
+		(void)err_set_memory(&x->request.err);
+		return;
+	}
+	memcpy(x->rest, bytes, len);
+	x->rest_len = len;
+	atomic_store(&x->taking_rest, true);
+	compute_apart(x, take_rest);
+}
+
 static enum MHD_Result
-take_body(struct exchange *x, const char *upload, size_t size)
+take_body(struct exchange *x, const char *piece, size_t size)
 {
 	struct request *rq = &x->request;
+	size_t taken;
 
+	deadline_enter(x->deadline, DEADLINE_BODY);
 	x->body_bytes += size;
 	if (rq->err.code != ERR_NONE)
 		return x->body_bytes > SWALLOW_MAX ? MHD_NO : MHD_YES;
 	if (x->body_bytes > x->server->max_body_bytes)
 		(void)refuse_large(x, &rq->err);
-	else if (request_body(rq, upload, size) < 0)
-		return MHD_YES; /* rq->err is set: the rest is swallowed */
-	return MHD_YES;
+	else if (request_body(rq, piece, size, &taken) == 0 && taken < size)
+		leave_rest(x, piece + taken, size - taken);
+	return MHD_YES; /* where rq->err is set now, the rest is swallowed */
 }
 
 enum MHD_Result
@@ -356,6 +460,8 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 		return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
 	if (!x->has_headers)
 		return first_call(x, method, version);
+	if (atomic_load(&x->taking_rest))
+		return MHD_YES; /* the next chunk, which had come with the one before; it will be there when the connection is resumed */
 	if (*upload_size > 0) {
 		result = take_body(x, upload, *upload_size);
 		*upload_size = 0;
@@ -397,6 +503,18 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 	log_event(LOG_INFO, "request", fields, n);
 }
 
+static void
+exchange_free(void *arg)
+{
+	struct exchange *x = arg;
+
+	answer_fini(&x->answer);
+	request_fini(&x->request);
+	buf_fini(&x->allow);
+	free(x->target);
+	free(x);
+}
+
 void
 exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
 {
@@ -410,10 +528,11 @@ exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum 
 	server = x->server;
 	log_exchange(x, how);
 	deadline_enter(x->deadline, DEADLINE_IDLE);
-	answer_fini(&x->answer);
-	request_fini(&x->request);
-	buf_fini(&x->allow);
-	free(x->target);
-	free(x);
+	if (request_is_long(&x->request)) {
+		x->job = (struct compute_job){ .run = exchange_free, .arg = x };
+		compute_run(server->compute, &x->job);
+	} else {
+		exchange_free(x);
+	}
 	server_leave(server);
 }

@@ -77,8 +77,8 @@ serve(const struct config *config, const sigset_t *signals)
 	    (const struct log_field[]){ { .name = "address", .text = config->host }, { .name = "port", .number = server.port },
 		{ .name = "store", .text = config->store }, { .name = "threads", .number = config->thread_count },
 		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
-		{ .name = "version", .text = NORMD_VERSION } },
-	    6);
+		{ .name = "connections", .number = server.connections_max }, { .name = "version", .text = NORMD_VERSION } },
+	    7);
 	sigwait(signals, &signal_number);
 	drain(&server, config->drain_timeout_s, signals);
 	cut = server_stop(&server);

@@ -13,7 +13,7 @@ struct memory_plan {
 };
 
 /*
- * Shares out `asked` bytes (0: half of the `available` ones) for this many event loops. The requests' part must hold at least one
+ * Shares out `asked` bytes (0: half of the `available` ones) for this many event loops and as many computing threads. The requests' part must hold at least one
  * body of `body_max` bytes: bad_parameter, which names the least that will do, where what was asked for does not; where nothing was
  * asked for, that least is taken, be it more than half.
  */

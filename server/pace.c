@@ -21,6 +21,14 @@ pace_refill(struct pace *p, uint64_t now_us, uint64_t bytes, uint64_t timeout_us
 	p->bytes = bytes;
 }
 
+void
+pace_pause(struct pace *p, uint64_t since_us, uint64_t now_us, uint64_t timeout_us)
+{
+	p->due_us += now_us - since_us;
+	if (p->due_us > now_us + timeout_us)
+		p->due_us = now_us + timeout_us;
+}
+
 bool
 pace_is_late(const struct pace *p, uint64_t now_us)
 {

@@ -24,6 +24,9 @@ void pace_start(struct pace *p, uint64_t now_us, uint64_t bytes, uint64_t timeou
 /* The client's turn until `now_us`, by when `bytes` had moved in all: refills the allowance for those that are new. */
 void pace_refill(struct pace *p, uint64_t now_us, uint64_t bytes, uint64_t timeout_us);
 
+/* It was not the client's turn from `since_us` to `now_us`: its allowance does not run down for that time. */
+void pace_pause(struct pace *p, uint64_t since_us, uint64_t now_us, uint64_t timeout_us);
+
 bool pace_is_late(const struct pace *p, uint64_t now_us);
 
 #endif

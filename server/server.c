@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,17 +14,23 @@
 #include "handlers/definition.h"
 #include "handlers/sync.h"
 #include "server/answer.h"
+#include "server/compute.h"
+#include "server/crowd.h"
 #include "server/deadline.h"
 #include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/listener.h"
 
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
-#define CONNECTION_IDLE_S 60u
-#define CONNECTIONS_MAX 16384u
-#define DESCRIPTORS_SPARE ((rlim_t)64)
 #define QUIET_US ((uint64_t)50000)
 #define BACKLOG_US ((uint64_t)1000000)
+
+/*
+ * Longer than load balancers keep theirs idle (60 s to 600 s), so that it is they who close first: else they would send a request into a
+ * connection that is just being closed. An idle connection costs little, and makes room when there are many.
+ */
+#define CONNECTION_IDLE_S 620u
+
 #define QUEUE_MAX ((size_t)65536)
 
 void
@@ -51,22 +56,6 @@ log_library(void *arg, const char *format, va_list ap)
 	log_printf(LOG_DEBUG, "libmicrohttpd: %s", message);
 }
 
-/* As many connections as file descriptors allow: the soft limit is raised to the hard one. */
-static unsigned
-connection_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 256;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < 4 * DESCRIPTORS_SPARE)
-		return 128;
-	limit.rlim_cur -= DESCRIPTORS_SPARE;
-	return limit.rlim_cur < CONNECTIONS_MAX ? (unsigned)limit.rlim_cur : CONNECTIONS_MAX;
-}
-
 /* Percent-decoding is url.c's, which sees the target as it was sent: libmicrohttpd would cut it at %00. */
 static size_t
 leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
@@ -82,7 +71,7 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, connection_limit(),
+	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
 	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
 	    MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
 	    MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s, MHD_OPTION_NOTIFY_CONNECTION, deadline_notify, s->deadlines,
@@ -94,6 +83,7 @@ static void
 free_parts(struct server *s)
 {
 	deadlines_stop(s->deadlines);
+	compute_free(s->compute);
 	store_close(s->store);
 	if (s->exhausted != NULL)
 		MHD_destroy_response(s->exhausted);
@@ -131,7 +121,11 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->store = store_open(&options, e);
 	if (s->store == NULL)
 		goto fail;
-	s->deadlines = deadlines_start(config->client_timeout_s, e);
+	s->compute = compute_start(config->thread_count, e);
+	if (s->compute == NULL)
+		goto fail;
+	s->connections_max = crowd_limit(config->thread_count, &s->memory);
+	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, &s->memory, e);
 	if (s->deadlines == NULL)
 		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);
@@ -211,8 +205,9 @@ server_stop(struct server *s)
 	sync_stop(s->sync);
 	if (!s->refusing)
 		close_listener(s);
-	/* libmicrohttpd must have no suspended connection when it stops: the store answers all that it holds first. */
+	/* libmicrohttpd must have no suspended connection when it stops: first the store and the pool finish all that they hold. */
 	store_stop(s->store);
+	compute_stop(s->compute);
 	MHD_stop_daemon(s->daemon);
 	close(s->listener);
 	free_parts(s);

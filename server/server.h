@@ -11,6 +11,7 @@
 struct MHD_Daemon;
 struct MHD_Response;
 struct claims;
+struct compute;
 struct sync;
 struct deadlines;
 
@@ -20,8 +21,10 @@ struct server {
 	struct claims *claims;
 	struct sync *sync;
 	struct MHD_Response *exhausted; /* for whom there is no memory */
+	struct compute *compute;
 	size_t max_body_bytes;
 	unsigned port;
+	unsigned connections_max;
 
 	/* main's. */
 	struct MHD_Daemon *daemon;

@@ -53,12 +53,28 @@ class Api(unittest.TestCase):
             self.assertTrue(path in readme or short in readme, f"{method} {path} is not in README.md")
 
     def test_links_lead_somewhere(self):
-        for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "docs/PERFORMANCE.md",
+        for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "docs/PERFORMANCE.md", "docs/OPERATIONS.md",
                          "bench/peer/README.md", "deploy/README.md"):
             for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(document)):
                 if "://" not in link:
                     path = os.path.join(ROOT, os.path.dirname(document), link)
                     self.assertTrue(os.path.exists(path), f"{document} links to {link}")
+
+
+class Operations(unittest.TestCase):
+    def test_every_promise_names_tests_that_there_are(self):
+        text, makefile = read("docs/OPERATIONS.md"), read("Makefile")
+        named = re.findall(r"`([IU]):(test_\w+\.\w+)`((?:: `[^|]*?`(?:, `[^|]*?`)*)?)", text)
+        self.assertGreater(len(named), 30)
+        for kind, name, inside in named:
+            path = {"I": "tests/integration/", "U": "tests/unit/"}[kind] + name
+            self.assertTrue(os.path.exists(os.path.join(ROOT, path)), path)
+            for test in re.findall(r"(?::|,) `([\w…]+)`", inside):
+                self.assertTrue(test.rstrip("…") in read(path), f"{path} has no {test}")
+        for target in re.findall(r"make ([a-z-]+-[a-z]+)", text):
+            self.assertTrue(re.search(rf"(?m)^{target}:", makefile), f"there is no make {target}")
+        for row in re.findall(r"^\| ([^|]+) \| ([^|]*) \|$", text, re.M):
+            self.assertTrue(row[1].strip(), f"nothing holds: {row[0]}")
 
 
 if __name__ == "__main__":

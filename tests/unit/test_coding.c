@@ -85,20 +85,27 @@ encoded_by_zlib(int window, const char *text, size_t len)
 	return all;
 }
 
+/* What a call may make beyond the stretch: a block that was begun, and what zlib holds when its input is used up. */
+#define STRETCH_BEYOND ((size_t)32 * 1024)
+
 /* Decodes in pieces; 0, or -1 with `e`. */
 static int
 decode(enum coding coding, const struct bytes *from, size_t first, size_t piece, struct bytes *to, struct err *e)
 {
 	struct coding_decoder *d = coding_decoder_new(coding);
 	int result = 0;
-	size_t len;
+	size_t len, taken, before;
 
 	*to = (struct bytes){ NULL, 0 };
 	*e = (struct err){ 0 };
-	for (size_t at = 0; at < from->len && result == 0; at += len) {
+	for (size_t at = 0; at < from->len && result == 0; at += taken) {
 		len = at == 0 && first > 0 ? first : piece;
 		len = len < from->len - at ? len : from->len - at;
-		result = coding_decode(d, from->at + at, len, collect, to, ERR_BAD_JSON, e);
+		before = to->len;
+		result = coding_decode(d, from->at + at, len, &taken, collect, to, ERR_BAD_JSON, e);
+		ck_assert(result < 0 || (taken > 0 && taken <= len));
+		ck_assert(result < 0 || taken == len || to->len - before >= CODING_STRETCH_BYTES);
+		ck_assert_uint_le(to->len - before, CODING_STRETCH_BYTES + STRETCH_BEYOND);
 	}
 	if (result == 0)
 		result = coding_decoder_finish(d, ERR_BAD_JSON, e);
@@ -258,17 +265,36 @@ count_up_to(void *arg, const char *bytes, size_t len, struct err *e)
 	return 0;
 }
 
+/* However much a few bytes make, a call makes about as much as it is said to, and the calls together make all of it. */
+START_TEST(test_stretch)
+{
+	static const size_t len = 40000000;
+	char *zeros = calloc(1, len);
+
+	for (enum coding coding = CODING_GZIP; coding <= CODING_DEFLATE; coding++) {
+		struct bytes bomb = encoded(coding, zeros, len, SIZE_MAX, 4096);
+
+		ck_assert_uint_lt(bomb.len, len / 150);
+		assert_decodes(coding, &bomb, 0, 32768, zeros, len);
+		assert_decodes(coding, &bomb, 1, 7, zeros, len);
+		free(bomb.at);
+	}
+	free(zeros);
+}
+END_TEST
+
 /* What the sink refuses ends the decoding: a bomb makes no more than a block beyond the limit. */
 START_TEST(test_bomb)
 {
 	char *zeros = calloc(1, 100000000);
 	struct bytes bomb = encoded_by_zlib(MAX_WBITS + 16, zeros, 100000000);
 	struct coding_decoder *d = coding_decoder_new(CODING_GZIP);
-	size_t left = 1000000;
+	size_t left = 1000000, taken, at = 0;
 	struct err e;
 
 	ck_assert_uint_lt(bomb.len, 100000);
-	ck_assert_int_eq(coding_decode(d, bomb.at, bomb.len, count_up_to, &left, ERR_BAD_JSON, &e), -1);
+	while (coding_decode(d, bomb.at + at, bomb.len - at, &taken, count_up_to, &left, ERR_BAD_JSON, &e) == 0)
+		at += taken;
 	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
 	ck_assert_uint_lt(left, 20000);
 	coding_decoder_free(d);
@@ -289,9 +315,10 @@ START_TEST(test_body_limit)
 		struct body *b = body_new(&(struct body_options){
 		    .form = FORM_JSON, .coding = CODING_GZIP, .slots = slots, .slot_count = 1, .bytes_max = limit });
 		bool fits = limit >= sizeof(spacious) - 1;
+		size_t taken;
 
 		ck_assert_ptr_nonnull(b);
-		ck_assert_int_eq(body_feed(b, coded.at, coded.len, &e), fits ? 0 : -1);
+		ck_assert_int_eq(body_feed(b, coded.at, coded.len, &taken, &e), fits ? 0 : -1);
 		if (fits)
 			ck_assert_int_eq(body_finish(b, &e), 0);
 		else
@@ -324,8 +351,9 @@ START_TEST(test_body_codes)
 	struct body *b =
 	    body_new(&(struct body_options){ .form = cases[_i].form, .coding = cases[_i].coding, .bytes_max = 1000 });
 	struct err e = { 0 };
+	size_t taken;
 
-	if (body_feed(b, cases[_i].bytes, strlen(cases[_i].bytes), &e) == 0)
+	if (body_feed(b, cases[_i].bytes, strlen(cases[_i].bytes), &taken, &e) == 0)
 		ck_assert_int_eq(body_finish(b, &e), -1);
 	ck_assert_int_eq(e.code, cases[_i].code);
 	body_free(b);
@@ -344,6 +372,7 @@ unit_suite(void)
 	tcase_add_loop_test(codings, test_others_formats, 0, 5);
 	tcase_add_loop_test(codings, test_damage, 0, 2);
 	tcase_add_test(codings, test_members);
+	tcase_add_test(codings, test_stretch);
 	tcase_add_test(codings, test_bomb);
 	suite_add_tcase(suite, codings);
 	tcase_add_test(bodies, test_body_limit);

@@ -52,6 +52,22 @@ START_TEST(below_the_rate_is_late)
 }
 END_TEST
 
+/* The server's time is not the client's, and no more than that: whoever is seen now and then with a byte just come is late all the same. */
+START_TEST(a_pause_is_worth_its_own_time)
+{
+	struct pace p;
+
+	pace_start(&p, BEGAN, 0, TIMEOUT);
+	pace_pause(&p, BEGAN + SECOND, BEGAN + 4 * SECOND, TIMEOUT);
+	ck_assert(!pace_is_late(&p, BEGAN + TIMEOUT + 3 * SECOND));
+	ck_assert(pace_is_late(&p, BEGAN + TIMEOUT + 3 * SECOND + 1));
+	/* Nor does it fill the allowance above what it is. */
+	pace_start(&p, BEGAN, 0, TIMEOUT);
+	pace_pause(&p, BEGAN, BEGAN + 3600 * SECOND, TIMEOUT);
+	ck_assert(pace_is_late(&p, BEGAN + 3600 * SECOND + TIMEOUT + 1));
+}
+END_TEST
+
 START_TEST(a_quick_start_buys_no_long_stall)
 {
 	struct pace p;
@@ -95,6 +111,7 @@ unit_suite(void)
 	tcase_add_test(t, silence_is_late_after_the_timeout);
 	tcase_add_test(t, the_rate_is_enough_for_ever);
 	tcase_add_test(t, below_the_rate_is_late);
+	tcase_add_test(t, a_pause_is_worth_its_own_time);
 	tcase_add_test(t, a_quick_start_buys_no_long_stall);
 	tcase_add_test(t, who_was_late_earns_its_way_back);
 	tcase_add_test(t, no_count_of_bytes_overflows);

@@ -1,0 +1,107 @@
+#include "server/crowd.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+
+/* The most that are ever held, whatever the system allows, and what an operator should know of when it is not reached. */
+#define CONNECTIONS_MAX 16384u
+#define CONNECTIONS_WANTED 10000u
+
+/* For the store, the log, and what comes and goes; an event loop has two. */
+#define DESCRIPTORS_SPARE ((rlim_t)64)
+#define DESCRIPTORS_PER_THREAD ((rlim_t)2)
+#define CONNECTIONS_MIN 64u
+
+/* What one costs once it has been used: libmicrohttpd's memory for it, all of which it then has touched, and our records. */
+#define CONNECTION_BYTES ((size_t)18 << 10)
+
+/* Above HIGH of the limit clients are turned away; idle connections are then closed down to LOW. */
+#define HIGH_EIGHTHS 7
+#define LOW_EIGHTHS 6
+
+static void
+warn_few(unsigned connections, const char *reason)
+{
+	log_event(LOG_WARN, "few connections can be held",
+	    (const struct log_field[]){ { .name = "connections", .number = connections },
+		{ .name = "wanted", .number = CONNECTIONS_WANTED }, { .name = "reason", .text = reason } },
+	    3);
+}
+
+/* How many files the process may have open. */
+static rlim_t
+raise_descriptors(void)
+{
+	struct rlimit limit = { 0 };
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return limit.rlim_cur;
+}
+
+unsigned
+crowd_limit(unsigned thread_count, const struct budget *memory)
+{
+	const rlim_t spare = DESCRIPTORS_SPARE + DESCRIPTORS_PER_THREAD * thread_count, descriptors = raise_descriptors();
+	const size_t fit = memory->bytes_max / 2 / CONNECTION_BYTES;
+	unsigned max = CONNECTIONS_MAX;
+	char reason[320];
+
+	if (descriptors < CONNECTIONS_MAX + spare)
+		max = descriptors < CONNECTIONS_MIN + spare ? CONNECTIONS_MIN : (unsigned)(descriptors - spare);
+	snprintf(reason, sizeof(reason),
+	    "the limit of open files is %llu and should be %llu: raise it by ulimit -n, by LimitNOFILE= of a systemd unit, or "
+	    "by "
+	    "ulimits: nofile: of a compose file",
+	    (unsigned long long)descriptors, (unsigned long long)(CONNECTIONS_WANTED + spare));
+	if (fit < max) {
+		max = fit < CONNECTIONS_MIN ? CONNECTIONS_MIN : (unsigned)fit;
+		snprintf(reason, sizeof(reason), "half of the memory for requests holds no more: raise --max-memory");
+	}
+	if (max < CONNECTIONS_WANTED)
+		warn_few(max, reason);
+	return max;
+}
+
+void
+crowd_init(struct crowd *c, unsigned max, struct budget *memory)
+{
+	c->max = max;
+	c->memory = memory;
+	atomic_init(&c->open, 0);
+}
+
+static unsigned
+mark(const struct crowd *c, unsigned eighths)
+{
+	return c->max / 8 * eighths;
+}
+
+bool
+crowd_enter(struct crowd *c, struct budget_share *share)
+{
+	bool has_room = atomic_fetch_add(&c->open, 1) < mark(c, HIGH_EIGHTHS);
+
+	share->budget = c->memory;
+	return budget_take(share, CONNECTION_BYTES) && has_room;
+}
+
+void
+crowd_leave(struct crowd *c, struct budget_share *share)
+{
+	budget_give_all(share);
+	atomic_fetch_sub(&c->open, 1);
+}
+
+unsigned
+crowd_excess(const struct crowd *c)
+{
+	unsigned open = atomic_load(&c->open);
+
+	return open < mark(c, HIGH_EIGHTHS) ? 0 : open - mark(c, LOW_EIGHTHS);
+}

@@ -1,0 +1,41 @@
+/*
+ * How many connections there are, and how many there may be. libmicrohttpd leaves clients beyond its limit in the backlog without an
+ * answer; so from a mark well below it on, who comes is told that the server is overloaded, and idle connections must make room.
+ *
+ * Any thread.
+ */
+#ifndef SERVER_CROWD_H
+#define SERVER_CROWD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/budget.h"
+
+struct crowd {
+	/* Immutable. */
+	unsigned max;
+	struct budget *memory;
+
+	atomic_uint open;
+};
+
+/*
+ * As many as the process may have descriptors for, beside those that it needs itself with so many event loops, and as half of the budget
+ * has room for; up to a bound. The soft limit of descriptors is raised to the hard one. Warns when it is fewer than a server should hold.
+ */
+unsigned crowd_limit(unsigned thread_count, const struct budget *memory);
+
+void crowd_init(struct crowd *c, unsigned max, struct budget *memory);
+
+/*
+ * A connection is opened, whose memory is taken from the budget by `share`. False when there are so many, or so little memory is left, that
+ * it must be turned away; it counts until crowd_leave in any case.
+ */
+bool crowd_enter(struct crowd *c, struct budget_share *share);
+void crowd_leave(struct crowd *c, struct budget_share *share);
+
+/* How many connections should be closed so that there is room again; 0 while none must be turned away. */
+unsigned crowd_excess(const struct crowd *c);
+
+#endif
