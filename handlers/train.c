@@ -61,7 +61,12 @@ choose_seed(struct request *rq, const struct cJSON *body, struct training *t, st
 
 	if (ghosts_seed(rq, body, &t->seed, &given, e) < 0)
 		return -1;
-	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
+	if (!given)
+		return rq->definition->shuffle ? own_seed(rq, &t->seed, e) : 0;
+	/* It decides what is stored: with the same key, another one in the query is another request. */
+	if (rq->digest != NULL && request_query(rq, "seed") != NULL)
+		digest_add(rq->digest, &t->seed, sizeof(t->seed));
+	return 0;
 }
 
 /* The rest of the answer, whose head was made before anything was stored. */
