@@ -332,6 +332,15 @@ class Options(KindTest):
             self.train(name, x)
         self.assertEqual(*(self.ask("GET", self.path(name, "statistics")).raw for name in ("open", "clip")))
 
+    def test_clip_does_not_hide_what_does_not_fit(self):
+        """An infinity is refused, not limited: it may be the end of a sum that means nothing."""
+        self.put("bn", {"kind": "batch_norm", "clip": 10})
+        body = {"datatype": "FP16", "data": [[1], [2], [4]]}
+        self.ask("POST", self.path("bn", "train"), body)
+        self.ask("PUT", self.path("bn", "parameters"), {"weight": [1e6]})
+        for call in ("train", "infer"):
+            self.refused("non_finite_input", 422, "bn", call, body)
+
     def test_inverse(self):
         for name in TRACKING:
             definition, shape = KINDS[name]
