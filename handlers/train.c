@@ -19,6 +19,9 @@ static const char *const members[] = { "shape", "datatype", "data", "output", "s
 /* The slots of this route, in routes.c's order. */
 enum { SLOT_TENSOR, SLOT_MASK };
 
+/* Query parameters that decide what is stored: under a key, others are another request. */
+static const char *const stored_query[] = { "lengths", "seed", NULL };
+
 /* What a client that reads numbers as doubles gets back unchanged. */
 #define SEED_OWN_BITS 53
 
@@ -61,12 +64,7 @@ choose_seed(struct request *rq, const struct cJSON *body, struct training *t, st
 
 	if (ghosts_seed(rq, body, &t->seed, &given, e) < 0)
 		return -1;
-	if (!given)
-		return rq->definition->shuffle ? own_seed(rq, &t->seed, e) : 0;
-	/* It decides what is stored: with the same key, another one in the query is another request. */
-	if (rq->digest != NULL && request_query(rq, "seed") != NULL)
-		digest_add(rq->digest, &t->seed, sizeof(t->seed));
-	return 0;
+	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
 }
 
 /* The rest of the answer, whose head was made before anything was stored. */
@@ -188,6 +186,7 @@ train(struct request *rq, struct err *e)
 	if (t == NULL)
 		return err_set_memory(e);
 	rq->scratch = t;
+	idempotency_add_query(rq, stored_query);
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || want_output(rq, body, &t->output, e) < 0 ||
 	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, SLOT_TENSOR, "data", &t->tensor, e) < 0 ||

@@ -555,6 +555,14 @@ class Shuffling(KindTest):
         for query in ("?seed=2", ""):
             self.refused("idempotency_mismatch", 422, "bn", "train" + query, npy.save(self.x), headers)
 
+    def test_other_lengths_under_a_key_are_another_request(self):
+        self.put("plain", {"kind": "batch_norm"})
+        x, headers = npy.save(RANDOM.standard_normal((2, 3, 4))), {"Content-Type": npy.TYPE, "Idempotency-Key": "k"}
+        first = self.ask("POST", self.path("plain", "train") + "?lengths=4,2", x, headers)
+        self.assertEqual(self.ask("POST", self.path("plain", "train") + "?lengths=4,2", x, headers).raw, first.raw)
+        for query in ("?lengths=4,3", ""):
+            self.refused("idempotency_mismatch", 422, "plain", "train" + query, x, headers)
+
     def test_one_sample_and_two(self):
         self.shuffling("bn")
         self.assertEqual(self.train("bn", RANDOM.standard_normal((1, 2, 4))).json["num_batches_tracked"], 1)
