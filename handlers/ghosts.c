@@ -36,10 +36,9 @@ ghosts_init(
 	*g = ghosts_cut(whole ? 1 : t->shape[0], d->virtual_batch_size, d->shuffle ? 2 : 1);
 	if (!d->shuffle)
 		return 0;
-	g->order = arena_array(&rq->arena, g->samples, sizeof(*g->order));
-	g->scratch = arena_alloc(&rq->arena, sample_bytes(g, t));
-	if (g->order == NULL || g->scratch == NULL)
-		return err_set_memory(e);
+	g->order = request_array(rq, g->samples, sizeof(*g->order), e);
+	if (g->order == NULL || (g->scratch = request_array(rq, sample_bytes(g, t), 1, e)) == NULL)
+		return -1;
 	shuffle_order(seed, g->samples, g->order);
 	return 0;
 }

@@ -136,12 +136,11 @@ train_instance_norm(struct request *rq, struct training *t, struct err *e)
 	const struct definition *d = rq->definition;
 	const struct norm_view instances = { 1, t->view.outer * t->view.feature, t->view.inner };
 	const bool padded = t->mask.keep != NULL;
-	size_t *count = arena_array(&rq->arena, instances.feature, sizeof(*count));
+	size_t *count = request_array(rq, instances.feature, sizeof(*count), e);
 	double *means, *vars;
 
-	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
-	if (t->updates == NULL || count == NULL)
-		return err_set_memory(e);
+	if (count == NULL || (t->updates = request_array(rq, 1, sizeof(*t->updates), e)) == NULL)
+		return -1;
 	if (request_doubles(rq, instances.feature, &means, e) < 0 || request_doubles(rq, instances.feature, &vars, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0)
 		return -1;
