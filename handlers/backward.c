@@ -237,11 +237,11 @@ measure_padded(struct request *rq, struct backward *w, struct backward_padding *
 {
 	const struct definition *d = rq->definition;
 	const size_t runs = mask_runs(d, w->view);
-	size_t *count = arena_array(&rq->arena, runs, sizeof(*count));
+	size_t *count = request_array(rq, runs, sizeof(*count), e);
 	double *mean, *rstd;
 
 	if (count == NULL)
-		return err_set_memory(e);
+		return -1;
 	if (request_doubles(rq, runs, &mean, e) < 0 || request_doubles(rq, runs, &rstd, e) < 0 ||
 	    mask_run_moments(rq, d, w->x, w->view, &w->mask, mean, rstd, count, e) < 0 ||
 	    copy_values(rq, w->g, &out->scratch, e) < 0)

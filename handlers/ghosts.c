@@ -36,10 +36,9 @@ ghosts_init(
 	*g = ghosts_cut(whole ? 1 : t->shape[0], d->virtual_batch_size, d->shuffle ? 2 : 1);
 	if (!d->shuffle)
 		return 0;
-	g->order = arena_array(&rq->arena, g->samples, sizeof(*g->order));
-	g->scratch = arena_alloc(&rq->arena, sample_bytes(g, t));
-	if (g->order == NULL || g->scratch == NULL)
-		return err_set_memory(e);
+	g->order = request_array(rq, g->samples, sizeof(*g->order), e);
+	if (g->order == NULL || (g->scratch = request_array(rq, sample_bytes(g, t), 1, e)) == NULL)
+		return -1;
 	shuffle_order(seed, g->samples, g->order);
 	return 0;
 }
@@ -109,6 +108,8 @@ ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, 
 	if (text != NULL && member != NULL)
 		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" stands in the query and in the body");
 	*given = text != NULL || member != NULL;
+	if (*given && !rq->definition->shuffle)
+		return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" does not shuffle: a \"seed\" says nothing to it", rq->layer);
 	if (text != NULL)
 		good = request_parse_uint(text, seed) == 0;
 	else if (member != NULL)

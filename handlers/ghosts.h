@@ -44,7 +44,7 @@ void ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m);
 int ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
     const struct mask *m, double *mean, double *var, size_t *count, struct err *e) MUST_CHECK;
 
-/* `seed` in the query or the body; *given tells whether it is there. */
+/* `seed` in the query or the body, which a layer that does not shuffle refuses; *given tells whether it is there. */
 int ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;
 
 #endif

@@ -63,6 +63,19 @@ idempotency_begin(struct request *rq, const char *header, struct err *e)
 }
 
 void
+idempotency_add_query(struct request *rq, const char *const *names)
+{
+	for (; rq->digest != NULL && *names != NULL; names++) {
+		const char *value = request_query(rq, *names);
+
+		if (value == NULL)
+			continue;
+		digest_add(rq->digest, *names, strlen(*names) + 1);
+		digest_add(rq->digest, value, strlen(value) + 1);
+	}
+}
+
+void
 idempotency_guard(struct request *rq)
 {
 	if (rq->digest == NULL)

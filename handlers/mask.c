@@ -29,10 +29,8 @@ allocate(struct request *rq, const struct definition *d, const struct tensor *t,
 	for (unsigned i = 1; i < t->rank; i++)
 		if (i != axis)
 			m->positions *= t->shape[i];
-	if (!budget_take(&rq->memory, m->samples * m->positions))
-		return err_set_budget(e);
-	m->keep = arena_alloc(&rq->arena, m->samples * m->positions);
-	return m->keep == NULL ? err_set_memory(e) : 0;
+	m->keep = request_array(rq, m->samples, m->positions, e);
+	return m->keep == NULL ? -1 : 0;
 }
 
 static int

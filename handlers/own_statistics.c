@@ -64,11 +64,11 @@ by_unpadded_runs(struct request *rq, const struct definition *d, struct tensor *
     const struct mask *m, struct err *e)
 {
 	const size_t runs = mask_runs(d, view);
-	size_t *count = arena_array(&rq->arena, runs, sizeof(*count));
+	size_t *count = request_array(rq, runs, sizeof(*count), e);
 	double *mean, *var;
 
 	if (count == NULL)
-		return err_set_memory(e);
+		return -1;
 	if (request_doubles(rq, runs, &mean, e) < 0 || request_doubles(rq, runs, &var, e) < 0 ||
 	    mask_run_moments(rq, d, t, view, m, mean, var, count, e) < 0)
 		return -1;

@@ -430,6 +430,22 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 	    form_media_type(FORM_NPY));
 }
 
+void *
+request_array(struct request *rq, size_t count, size_t size, struct err *e)
+{
+	void *array;
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes) || !budget_take(&rq->memory, bytes)) {
+		(void)err_set_budget(e);
+		return NULL;
+	}
+	array = arena_alloc(&rq->arena, bytes);
+	if (array == NULL)
+		(void)err_set_memory(e);
+	return array;
+}
+
 int
 request_doubles(struct request *rq, size_t n, double **out, struct err *e)
 {

@@ -182,7 +182,10 @@ int request_tensor(const struct request *rq, size_t slot, const char *name, stru
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
 
-/* `n` doubles of the request's, zeroed, or overloaded. */
+/* `count` elements of `size` bytes of the request's, zeroed and counted in the budget, or NULL and overloaded */
+void *request_array(struct request *rq, size_t count, size_t size, struct err *e) MUST_CHECK;
+
+/* `n` doubles likewise, counted with the copies that the store makes of them. */
 int request_doubles(struct request *rq, size_t n, double **out, struct err *e) MUST_CHECK;
 
 #endif

@@ -19,6 +19,9 @@ static const char *const members[] = { "shape", "datatype", "data", "output", "s
 /* The slots of this route, in routes.c's order. */
 enum { SLOT_TENSOR, SLOT_MASK };
 
+/* Query parameters that decide what is stored: under a key, others are another request. */
+static const char *const stored_query[] = { "lengths", "seed", NULL };
+
 /* What a client that reads numbers as doubles gets back unchanged. */
 #define SEED_OWN_BITS 53
 
@@ -133,12 +136,11 @@ train_instance_norm(struct request *rq, struct training *t, struct err *e)
 	const struct definition *d = rq->definition;
 	const struct norm_view instances = { 1, t->view.outer * t->view.feature, t->view.inner };
 	const bool padded = t->mask.keep != NULL;
-	size_t *count = arena_array(&rq->arena, instances.feature, sizeof(*count));
+	size_t *count = request_array(rq, instances.feature, sizeof(*count), e);
 	double *means, *vars;
 
-	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
-	if (t->updates == NULL || count == NULL)
-		return err_set_memory(e);
+	if (count == NULL || (t->updates = request_array(rq, 1, sizeof(*t->updates), e)) == NULL)
+		return -1;
 	if (request_doubles(rq, instances.feature, &means, e) < 0 || request_doubles(rq, instances.feature, &vars, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0)
 		return -1;
@@ -183,6 +185,7 @@ train(struct request *rq, struct err *e)
 	if (t == NULL)
 		return err_set_memory(e);
 	rq->scratch = t;
+	idempotency_add_query(rq, stored_query);
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || want_output(rq, body, &t->output, e) < 0 ||
 	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, SLOT_TENSOR, "data", &t->tensor, e) < 0 ||

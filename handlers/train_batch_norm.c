@@ -10,11 +10,9 @@ allocate(struct request *rq, struct training *t, struct err *e)
 {
 	const size_t features = t->view.feature, count = t->ghosts.count;
 
-	t->updates = arena_array(&rq->arena, count, sizeof(*t->updates));
-	if (t->updates == NULL)
-		return err_set_memory(e);
-	if (request_doubles(rq, count * features, &t->mean, e) < 0 || request_doubles(rq, count * features, &t->var, e) < 0 ||
-	    request_doubles(rq, features, &t->rstd, e) < 0)
+	t->updates = request_array(rq, count, sizeof(*t->updates), e);
+	if (t->updates == NULL || request_doubles(rq, count * features, &t->mean, e) < 0 ||
+	    request_doubles(rq, count * features, &t->var, e) < 0 || request_doubles(rq, features, &t->rstd, e) < 0)
 		return -1;
 	if (!rq->definition->renorm)
 		return 0;

@@ -141,6 +141,215 @@ def large_mean_cases():
     yield layer_norm("layer_norm", (6, 64), 1, mean=1e5, deviation=1.0, compare=True)
 
 
+INSTANCE_MODULES = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNorm3d}
+
+
+def case_of(name, definition, weight, bias, steps, x, output):
+    return {"name": name, "definition": definition, "weight": parameter_list(weight), "bias": parameter_list(bias), "steps": steps,
+            "infer": {"input": tensor32(x), "output": tensor64(output)}}
+
+
+def step_of(x, output, mean, var, tracked):
+    return {"train": tensor32(x), "output": tensor64(output), "running_mean": mean.tolist(), "running_var": var.tolist(),
+            "num_batches_tracked": tracked}
+
+
+def set_parameters(module, weight, bias):
+    with torch.no_grad():
+        if weight is not None:
+            module.weight.copy_(weight)
+            module.bias.copy_(bias)
+    return module
+
+
+def instance_norm(name, shapes, affine=False, track=False, momentum=0.1, eps=1e-5, mean=0.5, deviation=2.0):
+    """Train on one batch of each shape but the last, then infer the last. PyTorch does not count the batches."""
+    features = shapes[0][1]
+    definition = {"kind": "instance_norm", "num_features": features, "eps": eps, "momentum": momentum, "affine": affine,
+                  "track_running_stats": track}
+    weight, bias = (random_parameter((features,)), random_parameter((features,))) if affine else (None, None)
+    module = INSTANCE_MODULES[len(shapes[0])](features, eps=eps, momentum=momentum, affine=affine, track_running_stats=track)
+    set_parameters(module.double(), weight, bias)
+    steps = []
+    for shape in shapes[:-1]:
+        x = random_input(shape, mean, deviation)
+        y = module(x.double())
+        steps.append(step_of(x, y, module.running_mean, module.running_var, len(steps) + 1))
+    x = random_input(shapes[-1], mean, deviation)
+    return case_of(name, definition, weight, bias, steps, x, module.eval()(x.double()))
+
+
+def group_norm(name, shape, groups, affine=True, eps=1e-5, clip=None, mean=0.5, deviation=2.0):
+    channels = shape[1]
+    definition = {"kind": "group_norm", "num_groups": groups, "num_channels": channels, "eps": eps, "affine": affine, "clip": clip}
+    weight, bias = (random_parameter((channels,)), random_parameter((channels,))) if affine else (None, None)
+    module = set_parameters(nn.GroupNorm(groups, channels, eps=eps, affine=affine).double(), weight, bias)
+    x = random_input(shape, mean, deviation)
+    y = module(x.double())
+    return case_of(name, definition, weight, bias, [], x, y if clip is None else y.clamp(-clip, clip))
+
+
+def rms_norm(name, shape, rank, affine=True, eps=1e-5, mean=0.5, deviation=2.0):
+    """PyTorch 1.13 has no RMSNorm: later ones' formula. Their eps None is the machine epsilon of the input's datatype."""
+    normalized = list(shape[len(shape) - rank:])
+    definition = {"kind": "rms_norm", "normalized_shape": normalized, "eps": eps, "elementwise_affine": affine}
+    weight = random_parameter(normalized) if affine else None
+    x = random_input(shape, mean, deviation)
+    square = x.double().pow(2).mean(dim=list(range(-rank, 0)), keepdim=True)
+    y = x.double() * torch.rsqrt(square + (torch.finfo(torch.float32).eps if eps is None else eps))
+    return case_of(name, definition, weight, None, [], x, y if weight is None else y * weight)
+
+
+def permutation(seed, n):
+    """norm/shuffle.h: Fisher and Yates' shuffle by SplitMix64, numbers that would be biased drawn again."""
+    mask, order = 2**64 - 1, list(range(n))
+
+    def draw():
+        nonlocal seed
+        seed = z = (seed + 0x9E3779B97F4A7C15) & mask
+        z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & mask
+        return z ^ z >> 31
+
+    for i in range(n, 1, -1):
+        r = draw()
+        while r < 2**64 % i:
+            r = draw()
+        order[i - 1], order[r % i] = order[r % i], order[i - 1]
+    return order
+
+
+def ghost_batches(name, shapes, size, shuffle=False, momentum=0.1, affine=True, eps=1e-5, mean=0.5, deviation=2.0):
+    """Each batch through torch.chunk and a batch norm layer, chunk by chunk; shuffled before, and put back into order after."""
+    features = shapes[0][1]
+    definition = {"kind": "batch_norm", "num_features": features, "eps": eps, "momentum": momentum, "affine": affine,
+                  "virtual_batch_size": size, "shuffle": shuffle}
+    weight, bias = (random_parameter((features,)), random_parameter((features,))) if affine else (None, None)
+    module = layer_of(definition, torch.float64, weight, bias, len(shapes[0]))
+    steps = []
+    for shape in shapes[:-1]:
+        x = random_input(shape, mean, deviation)
+        seed = 1000 + len(steps)
+        order = torch.tensor(permutation(seed, len(x)) if shuffle else range(len(x)))
+        chunks = max(1 if size is None else -(-len(x) // size), 2 if shuffle else 1)
+        y = torch.empty_like(x.double())
+        y[order] = torch.cat([module(piece) for piece in x.double()[order].chunk(chunks)]).detach()
+        steps.append(step_of(x, y, module.running_mean, module.running_var, int(module.num_batches_tracked)))
+        if shuffle:
+            steps[-1]["seed"] = seed
+    x = random_input(shapes[-1], mean, deviation)
+    return case_of(name, definition, weight, bias, steps, x, module.eval()(x.double()))
+
+
+def renorm(name, shapes, r_max, d_max, momentum=0.1, affine=True, eps=1e-5, mean=0.5, deviation=2.0):
+    """Batch Renormalization (Ioffe 2017, algorithm 1) in torch; the running statistics are an ordinary batch norm layer's."""
+    features = shapes[0][1]
+    definition = {"kind": "batch_norm", "num_features": features, "eps": eps, "momentum": momentum, "affine": affine,
+                  "renorm": {"r_max": r_max, "d_max": d_max}}
+    weight, bias = (random_parameter((features,)), random_parameter((features,))) if affine else (None, None)
+    module = layer_of(definition, torch.float64, weight, bias, len(shapes[0]))
+    column = lambda v: v.reshape([1, -1] + [1] * (len(shapes[0]) - 2))
+    steps = []
+    for shape in shapes[:-1]:
+        x = random_input(shape, mean, deviation)
+        axes = [0, *range(2, x.dim())]
+        batch_mean, deviation_of_batch = x.double().mean(axes), (x.double().var(axes, unbiased=False) + eps).sqrt()
+        running_deviation = (module.running_var + eps).sqrt()
+        r = (deviation_of_batch / running_deviation).clamp(1 / r_max, r_max)
+        d = ((batch_mean - module.running_mean) / running_deviation).clamp(-d_max, d_max)
+        y = (x.double() - column(batch_mean)) / column(deviation_of_batch) * column(r) + column(d)
+        if affine:
+            y = y * column(weight) + column(bias)
+        module(x.double())
+        steps.append(step_of(x, y, module.running_mean, module.running_var, int(module.num_batches_tracked)))
+    x = random_input(shapes[-1], mean, deviation)
+    return case_of(name, definition, weight, bias, steps, x, module.eval()(x.double()))
+
+
+def instance_norm_cases():
+    yield instance_norm("n_c_l", [(3, 4, 9)])
+    yield instance_norm("n_c_l_affine", [(2, 3, 33)], affine=True, eps=1e-3)
+    yield instance_norm("n_c_h_w", [(2, 3, 5, 4)])
+    yield instance_norm("n_c_d_h_w_affine", [(2, 2, 3, 2, 4)], affine=True)
+    yield instance_norm("n_c_l_two_positions", [(4, 5, 2)])
+    yield instance_norm("n_c_l_large_mean", [(3, 4, 40)], mean=1e5, deviation=1.0)
+    yield instance_norm("n_c_l_tracking", [(3, 4, 9), (1, 4, 5), (5, 4, 2), (2, 4, 1)], track=True)
+    yield instance_norm("n_c_h_w_tracking_affine", [(2, 3, 4, 4), (4, 3, 3, 2), (1, 3, 2, 2)], affine=True, track=True, momentum=0.3)
+    yield instance_norm("n_c_d_h_w_tracking", [(2, 2, 2, 3, 2), (2, 2, 3, 3, 3), (2, 2, 1, 2, 2)], track=True, eps=1e-3)
+
+
+def group_norm_cases():
+    yield group_norm("n_c", (5, 6), 2)
+    yield group_norm("n_c_l", (3, 6, 7), 3)
+    yield group_norm("n_c_l_one_group", (3, 4, 5), 1)
+    yield group_norm("n_c_l_each_channel", (3, 4, 5), 4, affine=False)
+    yield group_norm("n_c_h_w", (2, 8, 4, 5), 4, eps=1e-3)
+    yield group_norm("n_c_h_w_no_affine", (2, 6, 3, 3), 2, affine=False)
+    yield group_norm("n_c_d_h_w", (2, 4, 2, 3, 2), 2)
+    yield group_norm("six_dimensions", (2, 4, 2, 2, 1, 3), 2)
+    yield group_norm("n_c_wide", (2, 300), 10)
+    yield group_norm("n_c_l_clip", (3, 6, 7), 3, clip=0.75)
+    yield group_norm("n_c_l_large_mean", (3, 6, 20), 3, mean=1e5, deviation=1.0)
+
+
+def rms_norm_cases():
+    yield rms_norm("rank_1", (6, 8), 1)
+    yield rms_norm("rank_1_sequence", (2, 5, 12), 1, eps=1e-6)
+    yield rms_norm("rank_1_no_affine", (5, 33), 1, affine=False)
+    yield rms_norm("rank_2", (3, 4, 5), 2)
+    yield rms_norm("rank_3", (2, 3, 4, 5), 3, eps=1e-3)
+    yield rms_norm("rank_1_eps_of_float32", (4, 16), 1, eps=None, mean=0.0, deviation=1e-3)
+    yield rms_norm("rank_1_large_mean", (3, 64), 1, mean=1e5, deviation=1.0)
+
+
+def ghost_batch_cases():
+    yield ghost_batches("even", [(8, 3), (8, 3), (4, 3)], 4)
+    yield ghost_batches("last_is_smaller", [(7, 4), (11, 4), (2, 4)], 4)
+    yield ghost_batches("n_c_l", [(5, 3, 6), (4, 3, 2), (1, 3, 4)], 2, momentum=0.3)
+    yield ghost_batches("n_c_h_w_one_sample_each", [(3, 2, 3, 3), (2, 2, 4, 1), (1, 2, 2, 2)], 1)
+    yield ghost_batches("cumulative", [(6, 3), (9, 3), (2, 3)], 3, momentum=None, affine=False)
+    yield ghost_batches("larger_than_the_batch", [(6, 3), (5, 3), (2, 3)], 100)
+    yield ghost_batches("shuffled_in_two", [(9, 3), (4, 3), (2, 3)], None, shuffle=True)
+    yield ghost_batches("shuffled", [(14, 4), (8, 4), (2, 4)], 4, shuffle=True)
+    yield ghost_batches("shuffled_n_c_h_w", [(5, 2, 3, 2), (6, 2, 2, 2), (1, 2, 2, 2)], 2, shuffle=True, momentum=0.3)
+
+
+def renorm_cases():
+    yield renorm("n_c", [(8, 3), (6, 3), (9, 3), (4, 3)], 3.0, 5.0)
+    yield renorm("n_c_held_by_its_limits", [(8, 3), (6, 3), (9, 3), (4, 3)], 1.5, 0.25, deviation=5.0)
+    yield renorm("n_c_nothing_corrected", [(8, 3), (6, 3), (4, 3)], 1.0, 0.0)
+    yield renorm("n_c_h_w", [(3, 2, 4, 4), (2, 2, 3, 5), (1, 2, 2, 2)], 3.0, 5.0, momentum=0.5, eps=1e-3)
+    yield renorm("n_c_l_no_affine", [(3, 4, 8), (3, 4, 8), (3, 4, 8), (2, 4, 3)], 2.0, 1.0, affine=False)
+
+
+def raises(module, shape):
+    """Whether PyTorch refuses a tensor because a mean would be of one value."""
+    try:
+        module(torch.zeros(shape, dtype=torch.float64))
+    except ValueError as error:
+        assert "Expected more than 1" in str(error), error
+        return True
+    return False
+
+
+def too_few_values_cases():
+    """Small shapes through every kind, in training and in evaluation."""
+    shapes = [(n, 4, *rest) for n in (1, 2) for rest in ((), (1,), (2,), (1, 1), (1, 2), (1, 1, 1), (2, 1, 1))]
+    for shape in shapes:
+        rank = len(shape)
+        kinds = [({"kind": "batch_norm", "track_running_stats": track},
+                  MODULES[rank](4, track_running_stats=track)) for track in (True, False)]
+        kinds += [({"kind": "group_norm", "num_groups": groups, "num_channels": 4}, nn.GroupNorm(groups, 4)) for groups in (1, 2, 4)]
+        kinds.append(({"kind": "layer_norm", "normalized_shape": list(shape[-1:])}, nn.LayerNorm(shape[-1:])))
+        if rank > 2:
+            kinds += [({"kind": "instance_norm", "track_running_stats": track},
+                       INSTANCE_MODULES[rank](4, track_running_stats=track)) for track in (True, False)]
+        for definition, module in kinds:
+            module.double()
+            yield {"definition": definition, "shape": shape, "train": raises(module.train(), shape),
+                   "infer": raises(module.eval(), shape)}
+
+
 def write(folder, name, cases):
     """One case a line: compact, and a difference between two runs shows which case it is in."""
     with open(os.path.join(folder, name), "w", encoding="ascii") as file:
@@ -156,6 +365,11 @@ def main():
     write(sys.argv[1], "batch_norm.json", batch_norm_cases())
     write(sys.argv[1], "layer_norm.json", layer_norm_cases())
     write(sys.argv[1], "large_mean.json", large_mean_cases())
+    for name, cases in (("instance_norm", instance_norm_cases), ("group_norm", group_norm_cases), ("rms_norm", rms_norm_cases),
+                        ("ghost_batches", ghost_batch_cases), ("renorm", renorm_cases)):
+        torch.manual_seed(20180613)
+        write(sys.argv[1], name + ".json", cases())
+    write(sys.argv[1], "too_few_values.json", too_few_values_cases())
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ VALUES = 5_000_000
 FEATURES = 100
 
 
-def npy(count):
-    """A float32 file of `count` values in rows of FEATURES."""
-    head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (count // FEATURES, FEATURES)
+def npy(count, features=FEATURES):
+    """A float32 file of `count` values in rows of `features`."""
+    head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (count // features, features)
     head += " " * (-(len(head) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("<2f", 1.5, -2.5) * (count // 2)
 
@@ -107,6 +107,18 @@ class Full(unittest.TestCase):
         t.join()
         self.assertGreater(outcome.count(200), 0)
         self.assertLessEqual(set(outcome), {200, 503})
+        self.assert_within()
+
+    def test_what_shuffling_needs(self):
+        """A number a sample: where samples are small that is more than the tensor, and it counts."""
+        body = npy(15_000_000, 1)
+        for layer, shuffle in (("plain", False), ("shuffling", True)):
+            self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}", {"kind": "batch_norm", "num_features": 1, "shuffle": shuffle})
+        self.assertEqual(self.ask("/v1/models/m/layers/plain/train", body, "application/x-npy")[0], 200)
+        status, said, _ = self.ask("/v1/models/m/layers/shuffling/train", body, "application/x-npy")
+        self.assertEqual((status, '"overloaded"' in str(said)), (503, True))
+        self.assertEqual(self.daemon.curl("GET", "/v1/models/m/layers/shuffling/statistics").json["num_batches_tracked"], 0)
+        self.assertEqual(self.ask("/v1/models/m/layers/shuffling/train", npy(1_500_000, 1), "application/x-npy")[0], 200)
         self.assert_within()
 
     def test_many_wide_layers(self):

@@ -24,11 +24,15 @@ class Vectors(DaemonTest):
         return base
 
     def group_of(self, case, shape, i):
-        """Which values share statistics: a channel, or a row."""
+        """Which values share statistics: a channel, a group of a sample's channels, or a row."""
         definition = case["definition"]
+        if "normalized_shape" in definition:
+            return i // math.prod(definition["normalized_shape"])
+        channel = channel_of(i, shape, definition.get("channel_axis", 1))
         if definition["kind"] == "batch_norm":
-            return channel_of(i, shape, definition.get("channel_axis", 1))
-        return i // math.prod(definition["normalized_shape"])
+            return channel
+        channels_of_group = shape[1] // definition.get("num_groups", shape[1])
+        return i // math.prod(shape[1:]), channel // channels_of_group
 
     def assert_within_2_ulp(self, case, actual, expected):
         shape, data = expected["shape"], expected["data"]
@@ -51,7 +55,9 @@ class Vectors(DaemonTest):
     def run_case(self, number, case):
         base = self.put_case(f"c{number}", case)
         for step in case["steps"]:
-            answer = self.call("POST", base + "/train", step["train"]).json
+            seed = {"seed": step["seed"]} if "seed" in step else {}
+            answer = self.call("POST", base + "/train", {**step["train"], **seed}).json
+            self.assertEqual(answer.get("seed"), step.get("seed"))
             self.assert_within_2_ulp(case, answer, step["output"])
             self.assert_statistics(base, step)
             self.assert_nearer_than_pytorch(answer, step)
@@ -70,19 +76,76 @@ class Vectors(DaemonTest):
             with self.subTest(case["name"]):
                 self.run_case(i, case)
 
-    def test_layer_norm_is_the_same_in_training_and_inference(self):
-        for i, case in enumerate(load("layer_norm.json")):
+    def run_file_of_a_kind_without_statistics(self, name):
+        """The same in training, in inference and without a layer."""
+        for i, case in enumerate(load(name)):
             with self.subTest(case["name"]):
+                if case["definition"].get("track_running_stats"):
+                    continue
                 self.run_case(i, case)
                 trained = self.call("POST", f"/v1/models/{self.model}/layers/c{i}/train", case["infer"]["input"]).json
                 inferred = self.call("POST", f"/v1/models/{self.model}/layers/c{i}/infer", case["infer"]["input"]).json
                 self.assertEqual(trained["data"], inferred["data"])
                 self.assertEqual((trained["num_batches_tracked"], trained["revision"] > 0), (0, case.get("weight") is not None))
+                given = {key: case[key] for key in ("weight", "bias") if case.get(key) is not None}
+                body = {"definition": case["definition"], "tensor": case["infer"]["input"], **given}
+                once = self.call("POST", "/v1/normalize", body)
+                self.assertEqual(once.json["data"], inferred["data"])
+
+    def test_layer_norm(self):
+        self.run_file_of_a_kind_without_statistics("layer_norm.json")
+
+    def test_instance_norm(self):
+        self.run_file_of_a_kind_without_statistics("instance_norm.json")
+
+    def test_group_norm(self):
+        self.run_file_of_a_kind_without_statistics("group_norm.json")
+
+    def test_rms_norm(self):
+        self.run_file_of_a_kind_without_statistics("rms_norm.json")
+
+    def run_file(self, name, wanted=lambda case: True):
+        cases = [case for case in load(name) if wanted(case)]
+        self.assertTrue(cases)
+        for i, case in enumerate(cases):
+            with self.subTest(case["name"]):
+                self.run_case(i, case)
+
+    def test_instance_norm_that_tracks(self):
+        self.run_file("instance_norm.json", lambda case: case["definition"]["track_running_stats"])
+
+    def test_ghost_batches(self):
+        self.run_file("ghost_batches.json")
+
+    def test_renorm(self):
+        self.run_file("renorm.json")
 
     def test_a_large_mean_costs_no_digits(self):
         for i, case in enumerate(load("large_mean.json")):
             with self.subTest(case["name"]):
                 self.run_case(i, case)
+
+    def test_too_few_values_where_pytorch_refuses(self):
+        """An inference of zeros by a layer that tracks needs statistics; they are what a new module has."""
+        cases = load("too_few_values.json")
+        self.assertTrue(any(case["train"] for case in cases) and any(case["infer"] for case in cases))
+        client = self.daemon.client()
+        self.addCleanup(client.close)
+        for i, case in enumerate(cases):
+            base, zeros = f"/v1/models/{self.model}/layers/c{i}", [0] * math.prod(case["shape"])
+            self.assertEqual(client.request("PUT", base, case["definition"]).status, 201)
+            if case["definition"].get("track_running_stats"):
+                client.request("PUT", base + "/statistics", {"running_mean": [0] * 4, "running_var": [1] * 4})
+            state = lambda: [client.request("GET", base + call).json.get(key) for call, key in
+                             (("", "num_features"), ("/statistics", "running_mean"), ("/statistics", "running_var"),
+                              ("/statistics", "revision"))]
+            before = state()
+            for call in ("infer", "train"):
+                answer = client.request("POST", f"{base}/{call}", {"shape": case["shape"], "data": zeros})
+                wanted = (422, "too_few_values") if case[call] else (200, None)
+                self.assertEqual((answer.status, answer.json.get("code")), wanted, (case, call))
+                if case[call]:
+                    self.assertEqual(state(), before)
 
     def test_what_pytorch_exported_for_onnx(self):
         cases = load("batchnorm_eval_from_pytorch.json")

@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -235,6 +236,89 @@ ulp(enum norm_real real, double x)
 		bits = reference_bits16(real, x);
 		return reference_value16(real, bits + 1) - reference_value16(real, bits);
 	}
+}
+
+/* The kinds, for tests that hold each against the same loop. */
+enum family { FAMILY_BATCH, FAMILY_LAYER, FAMILY_INSTANCE, FAMILY_GROUP, FAMILY_RMS, FAMILIES };
+
+/* A tensor (N, C, S), and into how many groups its channels are cut. */
+struct family_shape {
+	size_t n, c, s;
+	size_t groups;
+};
+
+static inline size_t
+family_size(struct family_shape f)
+{
+	return f.n * f.c * f.s;
+}
+
+/* How many slices share a mean and a variance, and which of them element `at` belongs to (docs/MATH.md, the table of the kinds). */
+static inline size_t
+family_slices(enum family kind, struct family_shape f)
+{
+	switch (kind) {
+	case FAMILY_BATCH:
+		return f.c;
+	case FAMILY_INSTANCE:
+		return f.n * f.c;
+	case FAMILY_GROUP:
+		return f.n * f.groups;
+	default:
+		return f.n;
+	}
+}
+
+static inline size_t
+family_slice(enum family kind, struct family_shape f, size_t at)
+{
+	const size_t n = at / (f.c * f.s), c = at / f.s % f.c;
+
+	switch (kind) {
+	case FAMILY_BATCH:
+		return c;
+	case FAMILY_INSTANCE:
+		return n * f.c + c;
+	case FAMILY_GROUP:
+		return n * f.groups + c / (f.c / f.groups);
+	default:
+		return n;
+	}
+}
+
+/* Whether weight and bias are one per position of a sample, or else one per channel; and which is element at's. */
+static inline bool
+family_is_shaped(enum family kind)
+{
+	return kind == FAMILY_LAYER || kind == FAMILY_RMS;
+}
+
+static inline size_t
+family_parameter(enum family kind, struct family_shape f, size_t at)
+{
+	return family_is_shaped(kind) ? at % (f.c * f.s) : at / f.s % f.c;
+}
+
+/* A slice's mean and biased variance, or 0 and the mean square: equations 1 and 2, or 10, as they stand. */
+static inline void
+family_moments(enum family kind, struct family_shape f, enum norm_real real, const void *x, size_t slice, WIDE *mean, WIDE *var)
+{
+	WIDE n = 0, d;
+	size_t at;
+
+	*mean = *var = 0;
+	for (at = 0; at < family_size(f); at++)
+		if (family_slice(kind, f, at) == slice) {
+			*mean += element_get(real, x, at);
+			n++;
+		}
+	*mean = kind == FAMILY_RMS ? 0 : *mean / n;
+	for (at = 0; at < family_size(f); at++)
+		if (family_slice(kind, f, at) == slice) {
+			d = element_get(real, x, at) - *mean;
+			*var += d * d;
+		}
+	*var /= n;
 }
 
 #endif

@@ -26,12 +26,13 @@ allocate(size_t n, size_t size)
 	return p;
 }
 
-/* What one set makes of a tensor: the moments, and the tensor normalized by feature and by row. */
+/* What one set makes of a tensor: the moments, and the tensor normalized by feature and by row, and limited. */
 struct outcome {
 	size_t bytes;
-	double *moments; /* means, then variances */
+	double *moments; /* means, then variances, then mean squares */
 	void *by_feature;
 	void *rows;
+	void *clipped;
 	bool finite_by_feature;
 	bool finite_rows;
 };
@@ -42,6 +43,7 @@ outcome_free(struct outcome *o)
 	free(o->moments);
 	free(o->by_feature);
 	free(o->rows);
+	free(o->clipped);
 }
 
 static struct outcome
@@ -52,15 +54,19 @@ outcome_of(const struct kernels *k, enum norm_real real, const void *x, struct n
 	double *rstd = allocate(v.feature, sizeof(*rstd));
 	struct identity identity = { { 0 }, { 0 } };
 
-	o.moments = allocate(2 * v.feature, sizeof(double));
+	o.moments = allocate(3 * v.feature, sizeof(double));
 	o.by_feature = allocate(o.bytes, 1);
 	o.rows = allocate(o.bytes, 1);
+	o.clipped = allocate(o.bytes, 1);
 	memcpy(o.by_feature, x, o.bytes);
 	memcpy(o.rows, x, o.bytes);
+	memcpy(o.clipped, x, o.bytes);
 	of->moments(x, v, o.moments, o.moments + v.feature);
+	of->squares(x, v, o.moments + 2 * v.feature);
 	normalize_rstd(o.moments + v.feature, 1e-5, v.feature, rstd);
 	o.finite_by_feature = of->by_feature(o.by_feature, v, o.moments, rstd, parameters, parameters + 1);
 	o.finite_rows = of->row(o.rows, view_size(v), o.moments[0], rstd[0], parameters, parameters + 1, &identity);
+	of->clip(o.clipped, view_size(v), 3.1);
 	free(rstd);
 	return o;
 }
@@ -77,6 +83,15 @@ nans_alike(enum norm_real real, void *x, size_t n)
 }
 
 static void
+outcome_nans_alike(const struct outcome *o, enum norm_real real, struct norm_view v)
+{
+	nans_alike(NORM_DOUBLE, o->moments, 3 * v.feature);
+	nans_alike(real, o->by_feature, view_size(v));
+	nans_alike(real, o->rows, view_size(v));
+	nans_alike(real, o->clipped, view_size(v));
+}
+
+static void
 check_same(enum norm_real real, void *x, struct norm_view v)
 {
 	double *parameters = allocate(view_size(v) + 1, sizeof(*parameters));
@@ -88,17 +103,14 @@ check_same(enum norm_real real, void *x, struct norm_view v)
 	for (i = 0; i <= view_size(v); i++)
 		parameters[i] = random_deviate(&seed);
 	portable = outcome_of(kernels_usable(0), real, x, v, parameters);
-	nans_alike(NORM_DOUBLE, portable.moments, 2 * v.feature);
-	nans_alike(real, portable.by_feature, view_size(v));
-	nans_alike(real, portable.rows, view_size(v));
+	outcome_nans_alike(&portable, real, v);
 	for (i = 1; (k = kernels_usable(i)) != NULL; i++) {
 		other = outcome_of(k, real, x, v, parameters);
-		nans_alike(NORM_DOUBLE, other.moments, 2 * v.feature);
-		nans_alike(real, other.by_feature, view_size(v));
-		nans_alike(real, other.rows, view_size(v));
-		ck_assert_msg(memcmp(portable.moments, other.moments, 2 * v.feature * sizeof(double)) == 0 &&
+		outcome_nans_alike(&other, real, v);
+		ck_assert_msg(memcmp(portable.moments, other.moments, 3 * v.feature * sizeof(double)) == 0 &&
 			memcmp(portable.by_feature, other.by_feature, portable.bytes) == 0 &&
 			memcmp(portable.rows, other.rows, portable.bytes) == 0 &&
+			memcmp(portable.clipped, other.clipped, portable.bytes) == 0 &&
 			portable.finite_by_feature == other.finite_by_feature && portable.finite_rows == other.finite_rows,
 		    "%s differs on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner, (int)real);
 		outcome_free(&other);

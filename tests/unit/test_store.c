@@ -1,6 +1,10 @@
-/* The store's door: what it answers when it is full, when it stops, and that updates in one batch are applied in order. */
+/*
+ * The store's door: what it answers when it is full, when it stops; that updates in one batch are applied in order, and that
+ * several updates of one operation are one change.
+ */
 #include "tests/unit/unit.h"
 
+#include <math.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +131,208 @@ START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 }
 END_TEST
 
+/* Several updates as one operation. */
+
+#define FEATURES 3
+
+static sem_t done;
+
+static struct store_op
+run(struct store *s, struct store_op op)
+{
+	struct err e = { 0 };
+
+	op.model = "m";
+	if (op.layer == NULL)
+		op.layer = "l";
+	op.done = post;
+	op.done_arg = &done;
+	ck_assert_msg(store_submit(s, &op, &e) == 0, "%s", e.detail);
+	sem_wait(&done);
+	return op;
+}
+
+static struct store *
+open_with_layers(void)
+{
+	struct store *s = open_store(1000);
+	const char *names[] = { "l", "other" };
+
+	sem_init(&done, 0, 0);
+	for (int i = 0; i < 2; i++) {
+		struct store_op op =
+		    run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = names[i], .definition = "d" });
+
+		ck_assert(op.created);
+		store_op_fini(&op);
+	}
+	return s;
+}
+
+static void
+close_with_layers(struct store *s)
+{
+	store_close(s);
+	sem_destroy(&done);
+}
+
+#define SEVERAL 5
+
+/* Update i of several; the numbers are such that the order shows. */
+static struct update
+update_number(int i, enum averaging averaging)
+{
+	static const double means[SEVERAL][FEATURES] = { { 1, 20, -3 }, { 0.1, 7, 1e9 }, { -5, 1e-3, 2 }, { 4, 4, 4 },
+		{ 0, 1, 0.3 } };
+	static const double vars[SEVERAL][FEATURES] = { { 1, 2, 3 }, { 0.1, 0, 1e9 }, { 5, 1e-3, 2 }, { 4, 4, 4 },
+		{ 0, 1, 0.3 } };
+
+	return (struct update){ .averaging = averaging,
+		.momentum = 0.3,
+		.ddof = 1,
+		.count = 2 + (uint64_t)i,
+		.features = FEATURES,
+		.mean = means[i],
+		.var = vars[i] };
+}
+
+static void
+assert_same_statistics(struct store *s, const char *one, const char *other)
+{
+	const struct layer *a = store_layer_cached(s, "m", one), *b = store_layer_cached(s, "m", other);
+
+	ck_assert(a != NULL && b != NULL);
+	ck_assert_uint_eq(a->statistics.features, FEATURES);
+	ck_assert_uint_eq(a->statistics.num_batches_tracked, b->statistics.num_batches_tracked);
+	ck_assert_uint_eq(a->statistics.count, b->statistics.count);
+	ck_assert_mem_eq(a->statistics.mean, b->statistics.mean, FEATURES * sizeof(double));
+	ck_assert_mem_eq(a->statistics.var, b->statistics.var, FEATURES * sizeof(double));
+	layer_unref(a);
+	layer_unref(b);
+}
+
+START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
+{
+	const enum averaging averaging = (enum averaging)_i;
+	struct store *s = open_with_layers();
+	struct update updates[SEVERAL];
+	struct store_op op;
+
+	for (int i = 0; i < SEVERAL; i++)
+		updates[i] = update_number(i, averaging);
+	for (int round = 1; round <= 3; round++) {
+		op = run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
+		ck_assert_int_eq(op.err.code, ERR_NONE);
+		ck_assert_uint_eq(op.revision, (unsigned)round);
+		ck_assert_uint_eq(op.num_batches_tracked, (unsigned)(round * SEVERAL));
+		for (int i = 0; i < SEVERAL; i++)
+			op = run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &updates[i] });
+		ck_assert_uint_eq(op.revision, (unsigned)(round * SEVERAL));
+		assert_same_statistics(s, "l", "other");
+	}
+	close_with_layers(s);
+}
+END_TEST
+
+/* Refused at each place, before anything was trained and after: what stood stands, to the bit, and the next one is fine. */
+START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
+{
+	static const double huge[FEATURES] = { 1, INFINITY, 1 };
+	struct store *s = open_with_layers();
+	struct update updates[SEVERAL];
+	const struct layer *layer;
+	struct store_op op;
+
+	for (int trained = 0; trained < 2; trained++) {
+		for (int bad = 0; bad < SEVERAL; bad++) {
+			for (int i = 0; i < SEVERAL; i++)
+				updates[i] = update_number(i, AVERAGING_EXPONENTIAL);
+			if (bad % 2 == 0)
+				updates[bad].mean = huge;
+			else
+				updates[bad].features = FEATURES - 1;
+			op = run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
+			ck_assert_int_eq(op.err.code, bad % 2 == 0 ? ERR_NON_FINITE_INPUT : ERR_SHAPE_MISMATCH);
+		}
+		layer = store_layer_cached(s, "m", "l");
+		ck_assert_uint_eq(layer->revision, (unsigned)trained);
+		ck_assert_uint_eq(layer->statistics.num_batches_tracked, (unsigned)trained);
+		ck_assert(trained || (layer->statistics.features == 0 && layer->statistics.mean == NULL));
+		layer_unref(layer);
+		updates[0] = update_number(0, AVERAGING_EXPONENTIAL);
+		(void)run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates });
+		(void)run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = updates });
+		assert_same_statistics(s, "l", "other");
+	}
+	close_with_layers(s);
+}
+END_TEST
+
+START_TEST(test_several_updates_under_a_key_are_made_once)
+{
+	struct store *s = open_with_layers();
+	struct update updates[SEVERAL];
+	struct store_op asked = { .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL, .key = "k" }, op;
+
+	for (int i = 0; i < SEVERAL; i++)
+		updates[i] = update_number(i, AVERAGING_POOLED);
+	for (int i = 0; i < 3; i++) {
+		op = run(s, asked);
+		ck_assert_int_eq(op.err.code, ERR_NONE);
+		ck_assert_int_eq(op.repeated, i > 0);
+		ck_assert_uint_eq(op.revision, 1);
+		ck_assert_uint_eq(op.num_batches_tracked, SEVERAL);
+	}
+	asked.key_digest[0] = 1;
+	op = run(s, asked);
+	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	close_with_layers(s);
+}
+END_TEST
+
+#define CROWD 40
+
+/* Submitted at once, so that many share a batch: some are refused in their middle, between others of the same layer. */
+START_TEST(test_several_updates_in_a_batch_with_others)
+{
+	static const double huge[FEATURES] = { 1, INFINITY, 1 };
+	struct store *s = open_with_layers();
+	static struct store_op ops[CROWD];
+	struct update good[SEVERAL], bad[SEVERAL];
+	uint64_t tracked = 0, revision = 0;
+	struct err e = { 0 };
+
+	for (int i = 0; i < SEVERAL; i++)
+		good[i] = bad[i] = update_number(i, AVERAGING_CUMULATIVE);
+	bad[3].mean = huge;
+	for (int i = 0; i < CROWD; i++) {
+		ops[i] = (struct store_op){ .kind = STORE_UPDATE,
+			.model = "m",
+			.layer = "l",
+			.update = i % 4 == 1 ? bad : good,
+			.update_count = i % 4 == 2 ? 1 : SEVERAL,
+			.done = post,
+			.done_arg = &done };
+		ck_assert_int_eq(store_submit(s, &ops[i], &e), 0);
+	}
+	for (int i = 0; i < CROWD; i++)
+		sem_wait(&done);
+	for (int i = 0; i < CROWD; i++) {
+		if (i % 4 == 1) {
+			ck_assert_int_eq(ops[i].err.code, ERR_NON_FINITE_INPUT);
+			continue;
+		}
+		ck_assert_int_eq(ops[i].err.code, ERR_NONE);
+		ck_assert_uint_eq(ops[i].revision, ++revision);
+		ck_assert_uint_eq(ops[i].num_batches_tracked, tracked += ops[i].update_count);
+		for (size_t k = 0; k < ops[i].update_count; k++)
+			(void)run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &good[k] });
+	}
+	assert_same_statistics(s, "l", "other");
+	close_with_layers(s);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -136,6 +342,10 @@ unit_suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_a_full_queue_is_overloaded_and_a_stopped_store_says_so);
 	tcase_add_test(t, test_updates_are_applied_in_order_and_each_knows_its_number);
+	tcase_add_loop_test(t, test_several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);
+	tcase_add_test(t, test_several_updates_of_which_one_is_refused_leave_nothing);
+	tcase_add_test(t, test_several_updates_under_a_key_are_made_once);
+	tcase_add_test(t, test_several_updates_in_a_batch_with_others);
 	suite_add_tcase(s, t);
 	return s;
 }

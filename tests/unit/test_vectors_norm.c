@@ -3,7 +3,9 @@
  * float64. Run from the top of the repository.
  */
 #include <cjson/cJSON.h>
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,19 +269,61 @@ check_batch_norm(const cJSON *json)
 	layer_free(&l);
 }
 
-static void
-check_layer_norm(const cJSON *json)
+static bool
+is_kind(const cJSON *definition, const char *kind)
 {
-	const cJSON *definition = json_get(json, "definition"), *infer = json_get(json, "infer"), *item;
-	struct tensor x = tensor_from(json_get(infer, "input"));
-	double *weight = json_doubles(json_get(json, "weight")), *bias = json_doubles(json_get(json, "bias"));
-	const char *name = json_get(json, "name")->valuestring;
-	double eps = json_get(definition, "eps")->valuedouble;
+	return strcmp(json_get(definition, "kind")->valuestring, kind) == 0;
+}
+
+/* The eps of a definition; null is what the datatype has between 1 and the next number. */
+static double
+eps_of(const cJSON *definition)
+{
+	const cJSON *eps = json_get(definition, "eps");
+
+	return cJSON_IsNull(eps) ? (double)FLT_EPSILON : eps->valuedouble;
+}
+
+/* By rows; the view says which values were one. */
+static struct norm_view
+normalize_shaped(const cJSON *definition, struct tensor *x, const double *weight, const double *bias)
+{
+	const cJSON *item;
 	size_t size = 1;
 
 	cJSON_ArrayForEach(item, json_get(definition, "normalized_shape")) size *= (size_t)item->valueint;
-	ck_assert(normalize_rows(NORM_FLOAT, x.data, x.size / size, size, true, eps, weight, bias));
-	check_output(name, infer, &x, (struct norm_view){ 1, x.size / size, size });
+	ck_assert(normalize_rows(
+	    NORM_FLOAT, x->data, x->size / size, size, is_kind(definition, "layer_norm"), eps_of(definition), weight, bias));
+	return (struct norm_view){ 1, x->size / size, size };
+}
+
+/* By groups of channels, of which an instance is the smallest. */
+static struct norm_view
+normalize_grouped(const cJSON *definition, struct tensor *x, const double *weight, const double *bias)
+{
+	const cJSON *clip = cJSON_GetObjectItemCaseSensitive(definition, "clip");
+	const size_t groups =
+	    is_kind(definition, "group_norm") ? (size_t)json_get(definition, "num_groups")->valueint : x->view.feature;
+	double *scratch = doubles_filled(2 * x->view.feature, 0);
+
+	ck_assert(normalize_groups(NORM_FLOAT, x->data, x->view, groups, eps_of(definition), weight, bias, scratch));
+	if (clip != NULL && !cJSON_IsNull(clip))
+		normalize_clip(NORM_FLOAT, x->data, x->size, clip->valuedouble);
+	free(scratch);
+	return (struct norm_view){ 1, x->view.outer * groups, x->view.feature / groups * x->view.inner };
+}
+
+/* The kinds that normalize each sample by itself. */
+static void
+check_by_sample(const cJSON *json)
+{
+	const cJSON *definition = json_get(json, "definition"), *infer = json_get(json, "infer");
+	struct tensor x = tensor_from(json_get(infer, "input"));
+	double *weight = json_doubles(json_get(json, "weight")), *bias = json_doubles(json_get(json, "bias"));
+	const bool shaped = cJSON_GetObjectItemCaseSensitive(definition, "normalized_shape") != NULL;
+	const struct norm_view slices = (shaped ? normalize_shaped : normalize_grouped)(definition, &x, weight, bias);
+
+	check_output(json_get(json, "name")->valuestring, infer, &x, slices);
 	free(x.data);
 	free(weight);
 	free(bias);
@@ -294,10 +338,12 @@ check_file(const char *file)
 	ck_assert_int_gt(cJSON_GetArraySize(all), 0);
 	cJSON_ArrayForEach(json, all)
 	{
-		if (strcmp(json_get(json_get(json, "definition"), "kind")->valuestring, "batch_norm") == 0)
+		const cJSON *definition = json_get(json, "definition");
+
+		if (is_kind(definition, "batch_norm"))
 			check_batch_norm(json);
-		else
-			check_layer_norm(json);
+		else if (!cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(definition, "track_running_stats")))
+			check_by_sample(json); /* those that track are tested over HTTP */
 	}
 	cJSON_Delete(all);
 }
@@ -311,6 +357,24 @@ END_TEST
 START_TEST(layer_norm)
 {
 	check_file("layer_norm.json");
+}
+END_TEST
+
+START_TEST(instance_norm)
+{
+	check_file("instance_norm.json");
+}
+END_TEST
+
+START_TEST(group_norm)
+{
+	check_file("group_norm.json");
+}
+END_TEST
+
+START_TEST(rms_norm)
+{
+	check_file("rms_norm.json");
 }
 END_TEST
 
@@ -361,6 +425,9 @@ unit_suite(void)
 
 	tcase_add_test(t, batch_norm);
 	tcase_add_test(t, layer_norm);
+	tcase_add_test(t, instance_norm);
+	tcase_add_test(t, group_norm);
+	tcase_add_test(t, rms_norm);
 	tcase_add_test(t, nearer_than_float32_at_a_large_mean);
 	tcase_add_test(t, exported_by_pytorch);
 	suite_add_tcase(s, t);
