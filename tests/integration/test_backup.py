@@ -340,7 +340,9 @@ class Clients(unittest.TestCase):
         time.sleep(0.3)
         self.assertIsNone(process.poll())
         self.assertEqual(len(reader.read_all()), reader.length)
-        self.daemon.stop()
+        # Without another signal, which would end the drain at once.
+        self.assertEqual(process.wait(60 * PATIENCE), 0)
+        self.daemon.process = None
         self.assertEqual(self.daemon.log_lines()[-1]["requests_cut"], 0)
 
     def test_a_drain_does_not_wait_longer_than_it_may(self):
