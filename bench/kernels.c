@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "bench/kernels_dnnl.h"
+#include "norm/backward.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
@@ -41,10 +42,13 @@ struct tensor {
 	double *mean;
 	double *rstd;
 	double *batch_mean;
+	double *batch_var;
 	double *batch_rstd;
 	double *weight;
 	double *bias;
 	double *scratch;
+	double *grad_weight;
+	double *grad_bias;
 	struct dnnl_race *infer;
 	struct dnnl_race *train;
 	struct dnnl_race *rows;
@@ -96,7 +100,8 @@ tensor_init(struct tensor *t, size_t offset)
 {
 	const bool rows = strcmp(t->form, "rows") == 0, last = strcmp(t->form, "nhwc") == 0;
 	const size_t parameters = rows ? t->view.inner : t->view.feature;
-	double **const arrays[] = { &t->mean, &t->rstd, &t->batch_mean, &t->batch_rstd, &t->weight, &t->bias };
+	double **const arrays[] = { &t->mean, &t->rstd, &t->batch_mean, &t->batch_var, &t->batch_rstd, &t->weight, &t->bias,
+		&t->grad_weight, &t->grad_bias };
 	size_t i;
 
 	t->size = t->view.outer * t->view.feature * t->view.inner;
@@ -106,7 +111,7 @@ tensor_init(struct tensor *t, size_t offset)
 	t->copy = t->memory[1] + offset;
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		*arrays[i] = allocate(parameters * sizeof(double));
-	t->scratch = allocate(2 * t->view.feature * sizeof(double));
+	t->scratch = allocate(4 * (parameters + t->view.feature) * sizeof(double));
 	fill(t->real, t->x, t->size);
 	for (i = 0; i < parameters; i++)
 		t->rstd[i] = t->weight[i] = 1;
@@ -116,16 +121,18 @@ tensor_init(struct tensor *t, size_t offset)
 		t->rows = dnnl_race_layer_norm(t->view.outer, t->view.inner);
 		return;
 	}
-	t->infer = dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, false);
-	t->train = dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, true);
+	t->infer =
+	    dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, false);
+	t->train =
+	    dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, true);
 }
 
 static void
 tensor_fini(struct tensor *t)
 {
 	struct dnnl_race *const races[] = { t->infer, t->train, t->rows };
-	void *const arrays[] = { t->memory[0], t->memory[1], t->mean, t->rstd, t->batch_mean, t->batch_rstd, t->weight, t->bias,
-		t->scratch };
+	void *const arrays[] = { t->memory[0], t->memory[1], t->mean, t->rstd, t->batch_mean, t->batch_var, t->batch_rstd,
+		t->weight, t->bias, t->scratch, t->grad_weight, t->grad_bias };
 	size_t i;
 
 	for (i = 0; i < sizeof(races) / sizeof(races[0]); i++)
@@ -151,15 +158,13 @@ infer(struct tensor *t)
 static void
 train(struct tensor *t)
 {
-	moments(t->real, t->x, t->view, t->batch_mean, t->batch_rstd);
-	normalize_rstd(t->batch_rstd, EPS, t->view.feature, t->batch_rstd);
-	normalize_by_feature(t->real, t->x, t->view, t->batch_mean, t->batch_rstd, t->weight, t->bias);
+	normalize_batch(t->real, t->x, t->view, EPS, t->weight, t->bias, t->batch_mean, t->batch_var, t->batch_rstd);
 }
 
 static void
 statistics(struct tensor *t)
 {
-	moments(t->real, t->x, t->view, t->batch_mean, t->batch_rstd);
+	moments(t->real, t->x, t->view, t->batch_mean, t->batch_var);
 }
 
 static void
@@ -186,6 +191,21 @@ rms(struct tensor *t)
 	normalize_rows(t->real, t->x, t->view.outer, t->view.inner, false, EPS, t->weight, NULL);
 }
 
+/* The gradient is in `copy`, and stays what it is but for its mean and its part along x, which go at the first time. */
+static void
+train_backward(struct tensor *t)
+{
+	backward_by_feature(
+	    t->real, t->x, t->copy, t->view, true, t->mean, t->rstd, t->weight, t->grad_weight, t->grad_bias, t->scratch);
+}
+
+static void
+layer_backward(struct tensor *t)
+{
+	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, NULL, t->grad_weight,
+	    t->grad_bias, t->scratch);
+}
+
 /* oneDNN may work in place, too, and is the faster for it. */
 static void
 dnnl_infer(struct tensor *t)
@@ -209,7 +229,8 @@ static const struct work {
 	const char *name;
 	void (*run)(struct tensor *);
 } works[] = { { "copy", copy }, { "infer", infer }, { "train", train }, { "statistics", statistics }, { "instance", instances },
-	{ "group", groups }, { "layer", layer }, { "rms", rms }, { "dnnl_infer", dnnl_infer }, { "dnnl_train", dnnl_train },
+	{ "group", groups }, { "layer", layer }, { "rms", rms }, { "train_backward", train_backward },
+	{ "layer_backward", layer_backward }, { "dnnl_infer", dnnl_infer }, { "dnnl_train", dnnl_train },
 	{ "dnnl_layer", dnnl_layer } };
 
 /* Nanoseconds per element of one measurement. */
@@ -236,7 +257,8 @@ tensor_parse(struct tensor *t, const char *words)
 	size_t offset, i;
 
 	tensor_fini(t);
-	if (sscanf(words, "%7s %7s %zu %zu %zu %zu", t->form, type, &t->view.outer, &t->view.feature, &t->view.inner, &offset) != 6)
+	if (sscanf(words, "%7s %7s %zu %zu %zu %zu", t->form, type, &t->view.outer, &t->view.feature, &t->view.inner,
+		&offset) != 6)
 		return false;
 	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (strcmp(type, types[i].name) == 0) {

@@ -63,6 +63,7 @@ class Case:
 TRAIN = (("torch", 4), ("dnnl", 1))
 INFER = (("torch", 1), ("copy", 1 / 1.3), ("dnnl", 1))
 ROWS = (("torch", 1.8), ("dnnl", 1))
+BACKWARD = (("torch", 2),)
 NONE_SLOWER = (("dnnl", 1),)
 
 IMAGES, SMALL = (32, 64, 56, 56), (64, 128, 14, 14)
@@ -91,6 +92,12 @@ CASES = [
     Case("layer", (4095, 771), form="rows", asks=ROWS),
     Case("layer", (65536, 48), form="rows", asks=NONE_SLOWER),
     Case("rms", TOKENS, form="rows", asks=(("torch", 1.8),)),
+    Case("train_backward", IMAGES, asks=BACKWARD),
+    Case("train_backward", SMALL, asks=BACKWARD),
+    Case("train_backward", ODD, asks=BACKWARD),
+    Case("train_backward", ONE, asks=BACKWARD),
+    Case("train_backward", IMAGES, form="nhwc", asks=BACKWARD),
+    Case("layer_backward", TOKENS, form="rows", asks=BACKWARD),
     Case("instance", IMAGES),
     Case("group", IMAGES),
     *(Case(call, IMAGES, type=kind) for kind in ("double", "half", "bfloat") for call in ("train", "infer")),
@@ -113,11 +120,17 @@ def torch_call(case):
     parameters = inner if case.form == "rows" else feature
     weight, bias = torch.ones(parameters, dtype=dtype), torch.zeros(parameters, dtype=dtype)
     mean, var = torch.zeros(parameters, dtype=dtype), torch.ones(parameters, dtype=dtype)
+    g = torch.randn(0) if not case.call.endswith("backward") else torch.randn_like(x)
+    row_mean, row_rstd = torch.zeros(outer, 1), torch.ones(outer, 1)
     return {
         "train": lambda: F.batch_norm(x, mean, var, weight, bias, True, 0.1, EPS),
         "infer": lambda: F.batch_norm(x, mean, var, weight, bias, False, 0.1, EPS),
         "layer": lambda: F.layer_norm(x, (inner,), weight, bias, EPS),
         "rms": lambda: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + EPS) * weight,
+        "train_backward": lambda: torch.ops.aten.native_batch_norm_backward(
+            g, x, weight, mean, var, mean, var, True, EPS, [True, True, True]),
+        "layer_backward": lambda: torch.ops.aten.native_layer_norm_backward(
+            g, x, (inner,), row_mean, row_rstd, weight, bias, [True, True, True]),
         "instance": lambda: F.instance_norm(x, None, None, weight, bias, True, 0.1, EPS),
         "group": lambda: F.group_norm(x, GROUPS, weight, bias, EPS),
     }[case.call]

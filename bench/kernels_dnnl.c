@@ -79,8 +79,7 @@ dnnl_race_batch_norm(size_t n, size_t channels, size_t positions, bool channels_
 {
 	const dnnl_dims_t dims = { (dnnl_dim_t)n, (dnnl_dim_t)channels, 1, (dnnl_dim_t)positions };
 	const dnnl_prop_kind_t kind = training ? dnnl_forward_training : dnnl_forward_inference;
-	const unsigned flags =
-	    dnnl_use_scale | dnnl_use_shift | (training ? 0 : (unsigned)dnnl_use_global_stats);
+	const unsigned flags = dnnl_use_scale | dnnl_use_shift | (training ? 0 : (unsigned)dnnl_use_global_stats);
 	struct dnnl_race *r = race_new();
 	dnnl_batch_normalization_desc_t operation;
 	dnnl_memory_desc_t md;
@@ -114,7 +113,8 @@ dnnl_race_run(struct dnnl_race *r, float *x, float *y)
 
 	check(dnnl_memory_set_data_handle(r->x, x), "take x");
 	check(dnnl_memory_set_data_handle(r->y, y), "take y");
-	check(dnnl_primitive_execute(r->primitive, r->stream, (int)(sizeof(arguments) / sizeof(arguments[0])), arguments), "run");
+	check(
+	    dnnl_primitive_execute(r->primitive, r->stream, (int)(sizeof(arguments) / sizeof(arguments[0])), arguments), "run");
 	check(dnnl_stream_wait(r->stream), "wait");
 }
 
