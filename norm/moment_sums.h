@@ -13,6 +13,8 @@
 
 /* At most so many roundings in a row. */
 #define STEPS ((size_t)64)
+/* So few values of a type whose squares are exact are first summed up about 0. */
+#define FEW ((size_t)1024)
 
 /* The totals mean nothing before the first fold. */
 struct lanes {

@@ -84,7 +84,9 @@ static double
 NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *var)
 {
 	const double n = (double)norm_view_count(v);
-	double shift = NAME(first_shift)(x, columns_min(BLOCK, v.inner)), d, squares;
+	/* Of few values it costs as much to find a good shift as to find out that 0 was none. */
+	const bool few = norm_view_count(v) <= FEW && sizeof(REAL) < sizeof(double);
+	double shift = few ? 0 : NAME(first_shift)(x, columns_min(BLOCK, v.inner)), d, squares;
 
 	NAME(feature_sums)(x, v, shift, keep, &d, &squares);
 	if (moments_far(n, d, squares)) {

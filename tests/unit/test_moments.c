@@ -342,14 +342,14 @@ START_TEST(same_bits_everywhere)
 		uint64_t hash[PATHS];
 	} expected[] = {
 		{ NORM_FLOAT,
-		    { 0x30431ed148f56c02u, 0x0345d784931abddbu, 0x2383199245f55a51u, 0x0c4b79d1e91005aau, 0xca942de35b1b498bu,
-			0x217c1353574f9806u, 0x1ae3ee02bb7a9bfdu, 0xa65feb79ba22a74du } },
+		    { 0x30431ed148f56c02u, 0x03424f849317a0ecu, 0x2383199245f55a51u, 0x0c4b79d1e91005aau, 0xca942de35b1b498bu,
+			0x217c1353574f9806u, 0x1ae3df02bb7a8280u, 0xa65feb79ba22a74du } },
 		{ NORM_HALF,
 		    { 0x4917c9505683efe3u, 0xf626c5585ef8237fu, 0xe633d1bef4efccc1u, 0x38111807bb61f048u, 0x8a19b8ae9fe9bb56u,
-			0x718bff16093bb23eu, 0x8db4cc58822cfecdu, 0xe1c501d1516be919u } },
+			0x718bff16093bb23eu, 0xf4f819e7b18a0c79u, 0xe1c501d1516be919u } },
 		{ NORM_BFLOAT,
-		    { 0x5949e81472a2aa9eu, 0x1cd7620d18b44335u, 0x7f56a5c5ab08ec4du, 0x55e1fa2b74724cfau, 0x4526e9a7a22d779cu,
-			0x61597f3e947dc243u, 0x2a6ecc69049afe0du, 0x68c542833219c0dcu } },
+		    { 0x5949e81472a2aa9eu, 0x1c9b470d1f013676u, 0x7f56a5c5ab08ec4du, 0x55e1fa2b74724cfau, 0x4526e9a7a22d779cu,
+			0x61597f3e947dc243u, 0x2a6ecb69049afc5au, 0x68c542833219c0dcu } },
 	};
 	const enum norm_real real = expected[_i].real;
 	uint64_t hash, bits;
