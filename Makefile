@@ -225,12 +225,18 @@ $(B)/tests/verify_floats: tests/verify_floats.cc $(B)/tests/verify_floats_codec.
 verify-floats: $(B)/tests/verify_floats ## write and read all 2^32 float32, against an independent shortest printer (minutes)
 	@$<
 
+# By turns with PyTorch, in one run; see docs/PERFORMANCE.md.
 .PHONY: bench-kernels
-bench-kernels: $(B)/bench/kernels ## the kernels' speed beside a plain copy
-	$(B)/bench/kernels
+bench-kernels: $(B)/bench/kernels ## the kernels' speed beside PyTorch, oneDNN and a plain copy (ROUNDS=)
+	@ROUNDS='$(ROUNDS)' bench/kernels.py $<
 
-$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/libnorm.a
-	$(CC) $(all_ldflags) -o $@ $^ $(libs_norm)
+$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/bench/kernels_dnnl.o $(B)/libnorm.a
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_norm) -ldnnl
+
+$(B)/bench/kernels_dnnl.o: | $(B)/packages-bench-kernels
+$(B)/packages-bench-kernels:
+	@scripts/setup bench-kernels
+	@mkdir -p $(@D) && touch $@
 
 vectors: ## make the golden vectors anew (needs python3-torch)
 	@scripts/setup vectors

@@ -1,11 +1,13 @@
 /*
- * How fast the kernels are beside a plain copy of the same tensor, which is what memory allows: nanoseconds per element, the median
- * of rounds in which all take turns, so that whatever else the machine does falls on all alike.
+ * One of the two processes of `make bench-kernels`: it measures normd's kernels, oneDNN's, and a plain copy, each when bench/kernels.py
+ * asks, which takes turns with PyTorch in its own process, so that whatever else the machine does falls on all alike.
  *
- *   make bench-kernels
- *   build/bench/kernels [ROUNDS]
+ * On standard input, line by line:
  *
- * infer is the normalization by given statistics, train the batch's moments before it, rows is layer normalization.
+ *   tensor FORM TYPE OUTER FEATURE INNER OFFSET   from now on this tensor, OFFSET bytes off a 64 byte boundary; answered by "ready"
+ *   WORK                                          one measurement of a row of `works` below; answered by nanoseconds per element
+ *
+ * FORM is nchw or nhwc (then INNER is 1 and OUTER counts the positions) or rows (FEATURE is 1). Ours work in place, as the daemon does.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,27 +15,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/kernels_dnnl.h"
+#include "norm/backward.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
 #define EPS 1e-5
 /* One measurement repeats its work until it has seen so many elements: the clock then costs nothing, and few are interrupted. */
-#define ELEMENTS_MIN ((size_t)1 << 15)
-#define ROUNDS_MAX 1000
-
-struct shape {
-	const char *name;
-	struct norm_view view;
-	bool rows; /* layer normalization: outer rows of inner elements */
-};
-
-static const struct shape shapes[] = {
-	{ "8x16", { 8, 16, 1 }, false },
-	{ "32x256", { 32, 256, 1 }, false },
-	{ "32x64x14x14", { 32, 64, 196 }, false },
-	{ "32x64x56x56", { 32, 64, 3136 }, false },
-	{ "4096x768", { 4096, 1, 768 }, true },
-};
+#define ELEMENTS_MIN ((size_t)1 << 17)
+#define GROUPS ((size_t)8)
 
 static const struct {
 	const char *name;
@@ -42,17 +32,26 @@ static const struct {
 
 /* A tensor and what belongs to it: statistics that change nothing, so that its numbers stay usual ones, and a batch's own. */
 struct tensor {
-	const struct shape *shape;
+	char form[8];
 	enum norm_real real;
+	struct norm_view view;
 	size_t size;
+	unsigned char *memory[2];
 	void *x;
 	void *copy;
 	double *mean;
 	double *rstd;
 	double *batch_mean;
+	double *batch_var;
 	double *batch_rstd;
 	double *weight;
 	double *bias;
+	double *scratch;
+	double *grad_weight;
+	double *grad_bias;
+	struct dnnl_race *infer;
+	struct dnnl_race *train;
+	struct dnnl_race *rows;
 };
 
 static void *
@@ -96,39 +95,52 @@ fill(enum norm_real real, void *x, size_t n)
 	}
 }
 
-static struct tensor
-tensor_new(const struct shape *shape, enum norm_real real)
+static void
+tensor_init(struct tensor *t, size_t offset)
 {
-	const size_t parameters = shape->rows ? shape->view.inner : shape->view.feature;
-	struct tensor t = { .shape = shape, .real = real };
+	const bool rows = strcmp(t->form, "rows") == 0, last = strcmp(t->form, "nhwc") == 0;
+	const size_t parameters = rows ? t->view.inner : t->view.feature;
+	double **const arrays[] = { &t->mean, &t->rstd, &t->batch_mean, &t->batch_var, &t->batch_rstd, &t->weight, &t->bias,
+		&t->grad_weight, &t->grad_bias };
 	size_t i;
 
-	t.size = shape->view.outer * shape->view.feature * shape->view.inner;
-	t.x = allocate(t.size * norm_real_size(real));
-	t.copy = allocate(t.size * norm_real_size(real));
-	t.mean = allocate(parameters * sizeof(double));
-	t.rstd = allocate(parameters * sizeof(double));
-	t.batch_mean = allocate(parameters * sizeof(double));
-	t.batch_rstd = allocate(parameters * sizeof(double));
-	t.weight = allocate(parameters * sizeof(double));
-	t.bias = allocate(parameters * sizeof(double));
-	fill(real, t.x, t.size);
+	t->size = t->view.outer * t->view.feature * t->view.inner;
+	for (i = 0; i < 2; i++)
+		t->memory[i] = allocate(t->size * norm_real_size(t->real) + offset);
+	t->x = t->memory[0] + offset;
+	t->copy = t->memory[1] + offset;
+	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		*arrays[i] = allocate(parameters * sizeof(double));
+	t->scratch = allocate(4 * (parameters + t->view.feature) * sizeof(double));
+	fill(t->real, t->x, t->size);
 	for (i = 0; i < parameters; i++)
-		t.rstd[i] = t.weight[i] = 1;
-	return t;
+		t->rstd[i] = t->weight[i] = 1;
+	if (t->real != NORM_FLOAT)
+		return;
+	if (rows) {
+		t->rows = dnnl_race_layer_norm(t->view.outer, t->view.inner);
+		return;
+	}
+	t->infer =
+	    dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, false);
+	t->train =
+	    dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, true);
 }
 
 static void
-tensor_free(struct tensor *t)
+tensor_fini(struct tensor *t)
 {
-	free(t->x);
-	free(t->copy);
-	free(t->mean);
-	free(t->rstd);
-	free(t->batch_mean);
-	free(t->batch_rstd);
-	free(t->weight);
-	free(t->bias);
+	struct dnnl_race *const races[] = { t->infer, t->train, t->rows };
+	void *const arrays[] = { t->memory[0], t->memory[1], t->mean, t->rstd, t->batch_mean, t->batch_var, t->batch_rstd,
+		t->weight, t->bias, t->scratch, t->grad_weight, t->grad_bias };
+	size_t i;
+
+	for (i = 0; i < sizeof(races) / sizeof(races[0]); i++)
+		if (races[i] != NULL)
+			dnnl_race_free(races[i]);
+	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		free(arrays[i]);
+	memset(t, 0, sizeof(*t));
 }
 
 static void
@@ -140,88 +152,152 @@ copy(struct tensor *t)
 static void
 infer(struct tensor *t)
 {
-	normalize_by_feature(t->real, t->x, t->shape->view, t->mean, t->rstd, t->weight, t->bias);
+	normalize_by_feature(t->real, t->x, t->view, t->mean, t->rstd, t->weight, t->bias);
 }
 
 static void
 train(struct tensor *t)
 {
-	moments(t->real, t->x, t->shape->view, t->batch_mean, t->batch_rstd);
-	normalize_rstd(t->batch_rstd, EPS, t->shape->view.feature, t->batch_rstd);
-	normalize_by_feature(t->real, t->x, t->shape->view, t->batch_mean, t->batch_rstd, t->weight, t->bias);
+	normalize_batch(t->real, t->x, t->view, EPS, t->weight, t->bias, t->batch_mean, t->batch_var, t->batch_rstd);
 }
 
 static void
-rows(struct tensor *t)
+statistics(struct tensor *t)
 {
-	normalize_rows(t->real, t->x, t->shape->view.outer, t->shape->view.inner, EPS, t->weight, t->bias);
+	moments(t->real, t->x, t->view, t->batch_mean, t->batch_var);
 }
+
+static void
+instances(struct tensor *t)
+{
+	normalize_groups(t->real, t->x, t->view, t->view.feature, EPS, t->weight, t->bias, t->scratch);
+}
+
+static void
+groups(struct tensor *t)
+{
+	normalize_groups(t->real, t->x, t->view, GROUPS, EPS, t->weight, t->bias, t->scratch);
+}
+
+static void
+layer(struct tensor *t)
+{
+	normalize_rows(t->real, t->x, t->view.outer, t->view.inner, true, EPS, t->weight, t->bias);
+}
+
+static void
+rms(struct tensor *t)
+{
+	normalize_rows(t->real, t->x, t->view.outer, t->view.inner, false, EPS, t->weight, NULL);
+}
+
+/* The gradient is in `copy`, and stays what it is but for its mean and its part along x, which go at the first time. */
+static void
+train_backward(struct tensor *t)
+{
+	backward_by_feature(
+	    t->real, t->x, t->copy, t->view, true, t->mean, t->rstd, t->weight, t->grad_weight, t->grad_bias, t->scratch);
+}
+
+static void
+layer_backward(struct tensor *t)
+{
+	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, NULL, t->grad_weight,
+	    t->grad_bias, t->scratch);
+}
+
+/* oneDNN may work in place, too, and is the faster for it. */
+static void
+dnnl_infer(struct tensor *t)
+{
+	dnnl_race_run(t->infer, t->x, t->x);
+}
+
+static void
+dnnl_train(struct tensor *t)
+{
+	dnnl_race_run(t->train, t->x, t->x);
+}
+
+static void
+dnnl_layer(struct tensor *t)
+{
+	dnnl_race_run(t->rows, t->x, t->x);
+}
+
+static const struct work {
+	const char *name;
+	void (*run)(struct tensor *);
+} works[] = { { "copy", copy }, { "infer", infer }, { "train", train }, { "statistics", statistics }, { "instance", instances },
+	{ "group", groups }, { "layer", layer }, { "rms", rms }, { "train_backward", train_backward },
+	{ "layer_backward", layer_backward }, { "dnnl_infer", dnnl_infer }, { "dnnl_train", dnnl_train },
+	{ "dnnl_layer", dnnl_layer } };
 
 /* Nanoseconds per element of one measurement. */
 static double
-measure(void (*work)(struct tensor *), struct tensor *t)
+measure(void (*run)(struct tensor *), struct tensor *t)
 {
 	const size_t times = (ELEMENTS_MIN + t->size - 1) / t->size;
 	struct timespec before, after;
 	size_t i;
 
-	clock_gettime(CLOCK_MONOTONIC, &before);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
 	for (i = 0; i < times; i++)
-		work(t);
-	clock_gettime(CLOCK_MONOTONIC, &after);
+		run(t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
 	return ((double)(after.tv_sec - before.tv_sec) * 1e9 + (double)(after.tv_nsec - before.tv_nsec)) /
 	    (double)(times * t->size);
 }
 
-static int
-ascending(const void *a, const void *b)
+/* A "tensor" line's words, after the first. */
+static bool
+tensor_parse(struct tensor *t, const char *words)
 {
-	const double x = *(const double *)a, y = *(const double *)b;
+	char type[8];
+	size_t offset, i;
 
-	return (x > y) - (x < y);
+	tensor_fini(t);
+	if (sscanf(words, "%7s %7s %zu %zu %zu %zu", t->form, type, &t->view.outer, &t->view.feature, &t->view.inner,
+		&offset) != 6)
+		return false;
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(type, types[i].name) == 0) {
+			t->real = types[i].real;
+			tensor_init(t, offset);
+			return true;
+		}
+	return false;
 }
 
-static double
-median(double *x, size_t n)
+static const struct work *
+work_find(const char *name)
 {
-	qsort(x, n, sizeof(*x), ascending);
-	return x[n / 2];
-}
+	size_t i;
 
-/* A line of the table. */
-static void
-compare(const struct shape *shape, size_t type, size_t rounds)
-{
-	void (*const batch[])(struct tensor *) = { copy, infer, train }, (*const layer[])(struct tensor *) = { copy, rows };
-	void (*const *work)(struct tensor *) = shape->rows ? layer : batch;
-	const size_t works = shape->rows ? 2 : 3;
-	static double took[3][ROUNDS_MAX];
-	struct tensor t = tensor_new(shape, types[type].real);
-	size_t round, w;
-
-	for (w = 0; w < works; w++)
-		work[w](&t);
-	for (round = 0; round < rounds; round++)
-		for (w = 0; w < works; w++)
-			took[w][round] = measure(work[w], &t);
-	printf("%-12s %-7s %8.3f", shape->name, types[type].name, median(took[0], rounds));
-	if (shape->rows)
-		printf("%26.3f\n", median(took[1], rounds));
-	else
-		printf(" %8.3f %8.3f\n", median(took[1], rounds), median(took[2], rounds));
-	tensor_free(&t);
+	for (i = 0; i < sizeof(works) / sizeof(works[0]); i++)
+		if (strcmp(works[i].name, name) == 0)
+			return &works[i];
+	return NULL;
 }
 
 int
-main(int argc, char **argv)
+main(void)
 {
-	size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 31;
-	size_t s, type;
+	struct tensor t = { .size = 0 };
+	const struct work *work;
+	char line[128];
 
-	rounds = rounds < 1 ? 1 : rounds > ROUNDS_MAX ? ROUNDS_MAX : rounds;
-	printf("ns/element               copy    infer    train     rows\n");
-	for (s = 0; s < sizeof(shapes) / sizeof(shapes[0]); s++)
-		for (type = 0; type < sizeof(types) / sizeof(types[0]); type++)
-			compare(&shapes[s], type, rounds);
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		work = work_find(line);
+		if (work != NULL && t.size > 0)
+			printf("%.6f\n", measure(work->run, &t));
+		else if (strncmp(line, "tensor ", 7) == 0 && tensor_parse(&t, line + 7))
+			puts("ready");
+		else
+			puts("what?");
+		fflush(stdout);
+	}
+	tensor_fini(&t);
 	return 0;
 }

@@ -127,15 +127,21 @@ forward_check_count(size_t count, struct err *e)
 	return count < 2 ? refuse_few("channel", e) : 0;
 }
 
-int
-forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
+static int
+check_moments(const double *mean, const double *var, size_t features, struct err *e)
 {
-	moments(real_of(t), t->values, view, mean, var);
-	for (size_t f = 0; f < view.feature; f++)
+	for (size_t f = 0; f < features; f++)
 		if (!isfinite(mean[f]) || !isfinite(var[f]))
 			return err_set(
 			    e, ERR_NON_FINITE_INPUT, "channel %zu holds a NaN or an infinity, or its variance overflows", f);
 	return 0;
+}
+
+int
+forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
+{
+	moments(real_of(t), t->values, view, mean, var);
+	return check_moments(mean, var, view.feature, e);
 }
 
 static int
@@ -168,6 +174,17 @@ forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_
 {
 	normalize_rstd(var, d->eps, view.feature, rstd);
 	return finish(d, t, normalize_by_feature(real_of(t), t->values, view, mean, rstd, p.weight, p.bias), e);
+}
+
+int
+forward_batch(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, double *mean,
+    double *var, double *rstd, struct err *e)
+{
+	bool finite = normalize_batch(real_of(t), t->values, view, d->eps, p.weight, p.bias, mean, var, rstd);
+
+	if (check_moments(mean, var, view.feature, e) < 0 || forward_check_count(norm_view_count(view), e) < 0)
+		return -1;
+	return finish(d, t, finite, e);
 }
 
 int

@@ -20,9 +20,15 @@ by_batch(struct request *rq, const struct definition *d, struct tensor *t, struc
 	for (size_t i = 0; i < g.count; i++) {
 		struct norm_view piece_view;
 		struct tensor piece = ghosts_piece(&g, t, view, i, &piece_view);
+		int result;
 
-		if (ghosts_moments(rq, &g, i, &piece, piece_view, m, mean, var, &count, e) < 0 ||
-		    forward_by_statistics(d, &piece, piece_view, mean, var, p, rstd, e) < 0)
+		if (m->keep == NULL)
+			result = forward_batch(d, &piece, piece_view, p, mean, var, rstd, e);
+		else if (ghosts_moments(rq, &g, i, &piece, piece_view, m, mean, var, &count, e) == 0)
+			result = forward_by_statistics(d, &piece, piece_view, mean, var, p, rstd, e);
+		else
+			result = -1;
+		if (result < 0)
 			return -1;
 	}
 	return 0;

@@ -72,16 +72,44 @@ measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 	return 0;
 }
 
-int
-train_batch_norm(struct request *rq, struct training *t, struct err *e)
+/* A batch whose output needs nothing but its own moments is normalized as it is measured. */
+static bool
+at_once(const struct request *rq, const struct training *t)
+{
+	return t->output && t->ghosts.count == 1 && t->mask.keep == NULL && !rq->definition->renorm;
+}
+
+static int
+measure_and_normalize(struct request *rq, struct training *t, struct err *e)
+{
+	t->normalized = true;
+	if (forward_batch(rq->definition, t->tensor, t->view, t->parameters, t->mean, t->var, t->rstd, e) < 0)
+		return -1;
+	t->updates[0] = training_update(rq, t->view.feature, norm_view_count(t->view), t->mean, t->var);
+	return 0;
+}
+
+/* Measures every piece, and normalizes before anything is stored where the output might fail. */
+static int
+prepare(struct request *rq, struct training *t, struct err *e)
 {
 	bool sure;
 
+	if (at_once(rq, t))
+		return measure_and_normalize(rq, t, e);
+	if (measure(rq, t, &sure, e) < 0)
+		return -1;
+	return t->output && !sure ? train_batch_norm_output(rq, t, e) : 0;
+}
+
+int
+train_batch_norm(struct request *rq, struct training *t, struct err *e)
+{
 	if (ghosts_init(rq, rq->definition, t->tensor, t->seed, &t->ghosts, e) < 0 || allocate(rq, t, e) < 0)
 		return -1;
 	ghosts_shuffle(&t->ghosts, t->tensor);
 	ghosts_shuffle_mask(&t->ghosts, &t->mask);
-	if (measure(rq, t, &sure, e) < 0 || (t->output && !sure && train_batch_norm_output(rq, t, e) < 0))
+	if (prepare(rq, t, e) < 0)
 		return -1;
 	if (definition_tracks(rq->definition)) {
 		training_submit(rq, t->updates, t->ghosts.count);

@@ -8,6 +8,7 @@
 #ifndef NORM_COLUMNS_H
 #define NORM_COLUMNS_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "norm/view.h"
@@ -15,6 +16,21 @@
 /* The width of a step, which is the length of the kernels' arrays on the stack. */
 #define COLUMNS_MAX ((size_t)256)
 #define SHORT_RUN ((size_t)16)
+/* Steps that are added to the columns' sums together; FOLD_STEPS is a multiple. */
+#define COLUMNS_TOGETHER ((size_t)8)
+/* How many steps ahead memory is asked for: far apart, they are not found by the processor itself. */
+#define AHEAD ((size_t)4)
+
+/* Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache. */
+#define ROWS_MAX ((size_t)64)
+#define ROWS_KEPT ((size_t)2048)
+
+/* Whether a view is walked along inner, not by columns, for sums. */
+static inline bool
+view_is_long(struct norm_view v)
+{
+	return v.inner >= SHORT_RUN || v.outer == 1;
+}
 
 struct columns {
 	size_t first;    /* the block's first feature */

@@ -8,7 +8,14 @@
 #ifndef NORM_ELEMENT_H
 #define NORM_ELEMENT_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "norm/half.h"
+
+/* The largest number of each type. */
+static const double largest_float = 0x1.fffffep127, largest_double = 0x1.fffffffffffffp1023, largest_half = 65504,
+		    largest_bfloat = 0x1.fep127;
 
 static inline double
 load_float(float x)
@@ -38,6 +45,12 @@ static inline double
 store_double(double x)
 {
 	return x;
+}
+
+static inline bool
+double_is_finite(double x)
+{
+	return x - x == 0;
 }
 
 static inline uint64_t
@@ -80,6 +93,24 @@ static inline uint16_t
 excess_bfloat(uint16_t x)
 {
 	return (uint16_t)((x & 0x7fff) + 0x0080) & 0x8000;
+}
+
+/* The largest magnitude of n numbers, `other` where `value` is NULL: found among their bits, which are in the same order. A NaN is beyond all. */
+static inline double
+largest_magnitude(const double *value, size_t n, double other)
+{
+	uint64_t largest = 0, bits;
+	double magnitude;
+	size_t i;
+
+	if (value == NULL)
+		return other;
+	for (i = 0; i < n; i++) {
+		bits = double_bits(value[i]) & 0x7fffffffffffffff;
+		largest = bits > largest ? bits : largest;
+	}
+	memcpy(&magnitude, &largest, sizeof(magnitude));
+	return magnitude;
 }
 
 #endif

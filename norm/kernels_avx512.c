@@ -2,13 +2,17 @@
 #include "norm/kernels.h"
 
 #if KERNELS_X86
+#include <immintrin.h>
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,fma"))), apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl")
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,fma")
 #endif
 #define KERNELS kernels_avx512
 #define KERNELS_NAME "avx512"
+#define KERNELS_WIDTH 8
+#define KERNELS_WIDEN(x) _mm512_cvtps_pd(x)
+#define KERNELS_FUSED(a, b, c) _mm512_fmadd_pd(a, b, c)
 #include "norm/kernels_body.h"
 #ifdef __clang__
 #pragma clang attribute pop

@@ -8,9 +8,9 @@
 
 /*
  * mean[f] = (1/n) sum x,  var[f] = (1/n) sum (x - mean[f])^2  over the n = outer * inner values of feature f: the biased
- * (population) variance. Two passes, both shifted (the first by the feature's first value, the second by the mean, with the
- * correction term of Chan, Golub and LeVeque 1983), so that constant input gives its value and 0 exactly, and a large mean
- * costs no digits.
+ * (population) variance. One pass about a shift that is near the mean, with the correction term of Chan, Golub and LeVeque 1983, and
+ * another where the shift was not near enough (docs/MATH.md, rule 2): constant input gives its value and 0 exactly, and a large
+ * mean costs no digits.
  *
  *   in   x     view.outer * view.feature * view.inner elements of type `real`; n >= 1
  *   out  mean  view.feature doubles

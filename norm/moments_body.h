@@ -1,178 +1,229 @@
 /*
- * Moments of a tensor of REAL (norm/element.h); included once for each by norm/kernels_body.h, without a guard, after one of
- * norm/moments_direct.h and norm/moments_wide.h, which sum up a chunk of a run.
+ * Moments of a tensor of REAL (norm/element.h); included once for each by norm/kernels_body.h, without a guard, after
+ * norm/moments_blocks.h.
  *
- * Long runs, and those of one row each, are summed along inner; other short ones column by column (norm/columns.h). Both read
- * the tensor twice, a feature's (or a block of features') second pass right after its first, so that it often comes from
- * the cache.
+ * Long runs, and those of one row each, are summed along inner; other short ones column by column (norm/columns.h).
  *
- * Pass 1 adds up x - x[0], pass 2 the deviations d from the mean of pass 1 and their squares. The sum of d, which would be 0
- * in exact arithmetic, then corrects both results: the variance as Chan, Golub and LeVeque have it, and the mean's last
- * digits.
+ * One pass adds up d = x - shift and d^2, for a shift that is near the mean as far as the first values tell. Where they misled,
+ * another pass follows about the mean that the first has found (docs/MATH.md, rule 2). What is subtracted shows in neither result
+ * but for rounding: the sum of d corrects both.
  */
 
-/* A run, chunk by chunk, added to s. */
-static void
-NAME(run_sum)(const REAL *x, size_t n, double shift, struct sum *s)
+/*
+ * The shift for a feature of which some values have a mean and a variance: 0, with which sums are the fastest, unless the mean is
+ * farther from it than the values are from one another.
+ */
+static inline double
+NAME(shift_of)(double mean, double var)
 {
-	double lane[LANES];
-	size_t i;
-
-	for (i = 0; i < n; i += CHUNK) {
-		NAME(chunk_sum)(x + i, columns_min(CHUNK, n - i), shift, lane);
-		sum_add(s, sum_lanes(lane));
-	}
+	return sizeof(REAL) < sizeof(double) && mean * mean <= var ? 0 : mean;
 }
 
-static void
-NAME(run_deviations)(const REAL *x, size_t n, double mean, struct sum *s, struct sum *squares)
+/* From the first n values of a run, at most BLOCK. The mean of equal values is that value. */
+static double
+NAME(first_shift)(const REAL *x, size_t n)
 {
-	double lane[LANES], square[LANES];
-	size_t i;
+	const double first = NAME(load)(x[0]);
+	REAL padded[BLOCK] = { 0 };
+	struct moment_sums s;
+	double mean, var = 0;
 
-	for (i = 0; i < n; i += CHUNK) {
-		NAME(chunk_deviations)(x + i, columns_min(CHUNK, n - i), mean, lane, square);
-		sum_add(s, sum_lanes(lane));
-		sum_add(squares, sum_lanes(square));
-	}
+	if (n < BLOCK)
+		x = memcpy(padded, x, n * sizeof(REAL));
+	moment_sums_init(&s);
+	NAME(block_masked)(x, mask_first(n), first, NULL, &s);
+	mean = first;
+	moments_finish((double)n, lanes_tree(s.d.recent), lanes_tree(s.squares.recent), &mean, &var);
+	return NAME(shift_of)(mean, var);
 }
 
-/* One feature, whose first run is at x. */
+/*
+ * Adds a run. The elements that are left when the blocks are done are the last lanes of the block that ends with the run, or the first
+ * of a block, if the run is shorter. `keep` takes every d, with room for a block at least, unless it is NULL.
+ */
 static void
-NAME(moments_long)(const REAL *x, struct norm_view v, double *mean, double *var)
+NAME(run_sums)(const REAL *x, size_t n, double shift, double *keep, struct moment_sums *s)
+{
+	const size_t rest = n % BLOCK, whole = n - rest;
+	REAL padded[BLOCK] = { 0 };
+	size_t i, m;
+
+	for (i = 0; i < whole; i += m) {
+		m = columns_min(STEPS * BLOCK, whole - i);
+		moment_sums_step(s, m / BLOCK);
+		NAME(blocks)(x + i, m, shift, keep != NULL ? keep + i : NULL, s);
+	}
+	if (rest == 0)
+		return;
+	moment_sums_step(s, 1);
+	if (whole > 0)
+		NAME(block_masked)(x + n - BLOCK, mask_last(rest), shift, keep != NULL ? keep + n - BLOCK : NULL, s);
+	else
+		NAME(block_masked)(memcpy(padded, x, n * sizeof(REAL)), mask_first(rest), shift, keep, s);
+}
+
+/* The sums of one feature, whose first run is at x. */
+static void
+NAME(feature_sums)(const REAL *x, struct norm_view v, double shift, double *keep, double *d, double *squares)
 {
 	const size_t stride = v.feature * v.inner;
-	const double n = (double)norm_view_count(v), first = NAME(load)(x[0]);
-	struct sum all = { 0, 0 }, s = { 0, 0 }, squares = { 0, 0 };
+	struct moment_sums s;
 	size_t o;
 
-	for (o = 0; o < v.outer; o++)
-		NAME(run_sum)(x + o * stride, v.inner, first, &all);
-	*mean = first + sum_total(all) / n;
-	for (o = 0; o < v.outer; o++)
-		NAME(run_deviations)(x + o * stride, v.inner, *mean, &s, &squares);
-	moments_finish(n, sum_total(s), sum_total(squares), mean, var);
-}
-
-/* Pass 1 of a block, whose first feature is at x. */
-static void
-NAME(columns_sum)(
-    const REAL *x, struct norm_view v, const struct columns *c, const double *restrict shift, struct column_sums *restrict s)
-{
-	const size_t full = columns_width(c, v.outer);
-	size_t o, i, width, step = 0;
-
-	column_sums_init(s, full);
-	for (o = 0; o < v.outer; o += c->rows) {
-		width = columns_width(c, v.outer - o);
-		for (i = 0; i < width; i++)
-			s->recent[i] += NAME(load)(x[i]) - shift[i];
-		x += c->rows * v.feature * v.inner;
-		if (++step % FOLD_STEPS == 0)
-			column_sums_fold(s, full);
+	moment_sums_init(&s);
+	for (o = 0; o < v.outer; o++, x += stride) {
+		if (o + 1 < v.outer)
+			fetch(x + stride, v.inner * sizeof(*x));
+		NAME(run_sums)(x, v.inner, shift, keep, &s);
 	}
-	column_sums_fold(s, full);
+	moment_sums_totals(&s, d, squares);
 }
 
-/* Pass 2. */
-static void
-NAME(columns_deviations)(const REAL *x, struct norm_view v, const struct columns *c, const double *restrict mean,
-    struct column_sums *restrict s, struct column_sums *restrict squares)
-{
-	const size_t full = columns_width(c, v.outer);
-	size_t o, i, width, step = 0;
-	double d;
-
-	column_sums_init(s, full);
-	column_sums_init(squares, full);
-	for (o = 0; o < v.outer; o += c->rows) {
-		width = columns_width(c, v.outer - o);
-		for (i = 0; i < width; i++) {
-			d = NAME(load)(x[i]) - mean[i];
-			s->recent[i] += d;
-			squares->recent[i] += d * d;
-		}
-		x += c->rows * v.feature * v.inner;
-		if (++step % FOLD_STEPS == 0) {
-			column_sums_fold(s, full);
-			column_sums_fold(squares, full);
-		}
-	}
-	column_sums_fold(s, full);
-	column_sums_fold(squares, full);
-}
-
-/* One block of features; x, mean and var are the whole tensor's. */
-static void
-NAME(moments_short)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *var)
+/* Its moments, and how far the mean is from the shift of what was kept. */
+static double
+NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *var)
 {
 	const double n = (double)norm_view_count(v);
-	double shift[COLUMNS_MAX], d[COLUMNS_MAX], d2[COLUMNS_MAX];
-	struct column_sums s, squares;
+	/* Of few values it costs as much to find a good shift as to find out that 0 was none. */
+	const bool few = norm_view_count(v) <= FEW && sizeof(REAL) < sizeof(double);
+	double shift = few ? 0 : NAME(first_shift)(x, columns_min(BLOCK, v.inner)), d, squares;
+
+	NAME(feature_sums)(x, v, shift, keep, &d, &squares);
+	if (moments_far(n, d, squares)) {
+		shift += d / n;
+		NAME(feature_sums)(x, v, shift, keep, &d, &squares);
+	}
+	*mean = shift;
+	moments_finish(n, d, squares, mean, var);
+	return d / n;
+}
+
+/* Adds `rows` steps of a block, `stride` elements apart; columns go side by side, so that a sum is read and written once for all rows. */
+static ALWAYS_INLINE void
+NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t width, const double *restrict shift,
+    double *restrict sum, double *restrict square)
+{
+	wide s, q, d, from;
+	double one;
+	size_t i, r;
+
+	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
+		s = wide_load_double(sum + i);
+		q = wide_load_double(square + i);
+		from = wide_load_double(shift + i);
+		for (r = 0; r < rows; r++) {
+			__builtin_prefetch(x + (rows + r) * stride + i);
+			d = NAME(wide_load)(x + r * stride + i) - from;
+			s += d;
+			q += d * d;
+		}
+		wide_store(sum + i, s);
+		wide_store(square + i, q);
+	}
+	for (; i < width; i++)
+		for (r = 0; r < rows; r++) {
+			one = NAME(load)(x[r * stride + i]) - shift[i];
+			sum[i] += one;
+			square[i] += one * one;
+		}
+}
+
+/* The sums of each feature of a block, whose first is at x, about a shift of its own. */
+static void
+NAME(columns_sums)(const REAL *x, struct norm_view v, const struct columns *c, const double *shift, double *d, double *squares)
+{
+	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner, steps = v.outer / c->rows;
+	double spread[COLUMNS_MAX];
+	struct column_sums s, q;
+	size_t step;
+
+	columns_spread(c, shift, 0, spread);
+	column_sums_init(&s, full);
+	column_sums_init(&q, full);
+	for (step = 0; step < steps;) {
+		if (steps - step >= COLUMNS_TOGETHER) {
+			NAME(columns_add)(x, COLUMNS_TOGETHER, stride, full, spread, s.recent, q.recent);
+			x += COLUMNS_TOGETHER * stride;
+			step += COLUMNS_TOGETHER;
+		} else {
+			NAME(columns_add)(x, 1, stride, full, spread, s.recent, q.recent);
+			x += stride;
+			step++;
+		}
+		if (step % FOLD_STEPS == 0) {
+			column_sums_fold(&s, full);
+			column_sums_fold(&q, full);
+		}
+	}
+	NAME(columns_add)(x, 1, stride, columns_width(c, v.outer % c->rows), spread, s.recent, q.recent);
+	column_sums_fold(&s, full);
+	column_sums_fold(&q, full);
+	column_sums_features(&s, c, d);
+	column_sums_features(&q, c, squares);
+}
+
+/* Shifts for a block's features from the first indices of outer. */
+static void
+NAME(columns_shift)(const REAL *x, struct norm_view v, const struct columns *c, double *shift)
+{
+	struct norm_view some = { columns_min(v.outer, COLUMNS_TOGETHER * c->rows), v.feature, v.inner };
+	double d[COLUMNS_MAX], squares[COLUMNS_MAX], var = 0;
+	size_t f;
+
+	for (f = 0; f < c->features; f++)
+		shift[f] = NAME(load)(x[f * v.inner]);
+	NAME(columns_sums)(x, some, c, shift, d, squares);
+	for (f = 0; f < c->features; f++) {
+		moments_finish((double)norm_view_count(some), d[f], squares[f], &shift[f], &var);
+		shift[f] = NAME(shift_of)(shift[f], var);
+	}
+}
+
+/* One block of features; x, mean and var are the whole tensor's. A feature whose shift was good gets the same sums once more. */
+static void
+NAME(columns_moments)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *var)
+{
+	const double n = (double)norm_view_count(v);
+	double shift[COLUMNS_MAX] = { 0 }, d[COLUMNS_MAX], squares[COLUMNS_MAX];
+	bool any_far = false, far;
 	size_t f;
 
 	x += c->first * v.inner;
-	mean += c->first;
-	var += c->first;
-	for (f = 0; f < c->features; f++)
-		mean[f] = NAME(load)(x[f * v.inner]);
-	columns_spread(c, mean, 0, shift);
-	NAME(columns_sum)(x, v, c, shift, &s);
-	column_sums_features(&s, c, d);
-	for (f = 0; f < c->features; f++)
-		mean[f] += d[f] / n;
-	columns_spread(c, mean, 0, shift);
-	NAME(columns_deviations)(x, v, c, shift, &s, &squares);
-	column_sums_features(&s, c, d);
-	column_sums_features(&squares, c, d2);
-	for (f = 0; f < c->features; f++)
-		moments_finish(n, d[f], d2[f], &mean[f], &var[f]);
-}
-
-/* Mean squares: pass 2 about 0. One feature; one block of features. */
-static void
-NAME(squares_long)(const REAL *x, struct norm_view v, double *square)
-{
-	const size_t stride = v.feature * v.inner;
-	struct sum s = { 0, 0 }, squares = { 0, 0 };
-	size_t o;
-
-	for (o = 0; o < v.outer; o++)
-		NAME(run_deviations)(x + o * stride, v.inner, 0, &s, &squares);
-	*square = sum_total(squares) / (double)norm_view_count(v);
-}
-
-static void
-NAME(squares_short)(const REAL *x, struct norm_view v, const struct columns *c, double *square)
-{
-	static const double zero[COLUMNS_MAX];
-	const double n = (double)norm_view_count(v);
-	struct column_sums s, squares;
-	size_t f;
-
-	square += c->first;
-	NAME(columns_deviations)(x + c->first * v.inner, v, c, zero, &s, &squares);
-	column_sums_features(&squares, c, square);
-	for (f = 0; f < c->features; f++)
-		square[f] /= n;
+	NAME(columns_shift)(x, v, c, shift);
+	NAME(columns_sums)(x, v, c, shift, d, squares);
+	for (f = 0; f < c->features; f++) {
+		far = moments_far(n, d[f], squares[f]);
+		shift[f] += far ? d[f] / n : 0;
+		any_far |= far;
+	}
+	if (any_far)
+		NAME(columns_sums)(x, v, c, shift, d, squares);
+	for (f = 0; f < c->features; f++) {
+		mean[c->first + f] = shift[f];
+		moments_finish(n, d[f], squares[f], &mean[c->first + f], &var[c->first + f]);
+	}
 }
 
 static void
 NAME(squares)(const void *tensor, struct norm_view v, double *square)
 {
+	static const double zero[COLUMNS_MAX];
+	const double n = (double)norm_view_count(v);
 	const REAL *x = tensor;
+	double d[COLUMNS_MAX];
 	struct columns c;
 	size_t f;
 
-	if (v.inner >= SHORT_RUN || v.outer == 1) {
+	if (view_is_long(v))
 		for (f = 0; f < v.feature; f++)
-			NAME(squares_long)(x + f * v.inner, v, &square[f]);
-		return;
-	}
-	for (f = 0; f < v.feature; f += c.features) {
-		c = columns_block(v, f);
-		NAME(squares_short)(x, v, &c, square);
-	}
+			NAME(feature_sums)(x + f * v.inner, v, 0, NULL, d, &square[f]);
+	else
+		for (f = 0; f < v.feature; f += c.features) {
+			c = columns_block(v, f);
+			NAME(columns_sums)(x + f * v.inner, v, &c, zero, d, &square[f]);
+		}
+	for (f = 0; f < v.feature; f++)
+		square[f] /= n;
 }
 
 static void
@@ -182,13 +233,12 @@ NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
 	struct columns c;
 	size_t f;
 
-	if (v.inner >= SHORT_RUN || v.outer == 1) {
+	if (view_is_long(v))
 		for (f = 0; f < v.feature; f++)
-			NAME(moments_long)(x + f * v.inner, v, &mean[f], &var[f]);
-		return;
-	}
-	for (f = 0; f < v.feature; f += c.features) {
-		c = columns_block(v, f);
-		NAME(moments_short)(x, v, &c, mean, var);
-	}
+			(void)NAME(feature_moments)(x + f * v.inner, v, NULL, &mean[f], &var[f]);
+	else
+		for (f = 0; f < v.feature; f += c.features) {
+			c = columns_block(v, f);
+			NAME(columns_moments)(x, v, &c, mean, var);
+		}
 }

@@ -1,6 +1,5 @@
 /*
- * What the loops of moments share whatever the element: sums of doubles in lanes, the sums of a step's columns, and the end of
- * the second pass. Private to norm/.
+ * What the loops of moments share whatever the element: the sums of a step's columns, and the moments from the sums. Private to norm/.
  */
 #ifndef NORM_MOMENTS_SHARED_H
 #define NORM_MOMENTS_SHARED_H
@@ -15,36 +14,6 @@
  * them (measured: half the speed).
  */
 #define LANES_APART __attribute__((noinline))
-
-/* Sums of a chunk of doubles: element i counts in lane i mod LANES. */
-static LANES_APART void
-lanes_sum(const double *restrict x, size_t n, double *restrict sum)
-{
-	double lane[LANES] = { 0 };
-	size_t i, k;
-
-	for (i = 0; i + LANES <= n; i += LANES)
-		for (k = 0; k < LANES; k++)
-			lane[k] += x[i + k];
-	memcpy(sum, lane, sizeof(lane));
-	for (; i < n; i++)
-		sum[i % LANES] += x[i];
-}
-
-/* Of their squares. */
-static LANES_APART void
-lanes_squares(const double *restrict x, size_t n, double *restrict sum)
-{
-	double lane[LANES] = { 0 };
-	size_t i, k;
-
-	for (i = 0; i + LANES <= n; i += LANES)
-		for (k = 0; k < LANES; k++)
-			lane[k] += x[i + k] * x[i + k];
-	memcpy(sum, lane, sizeof(lane));
-	for (; i < n; i++)
-		sum[i % LANES] += x[i] * x[i];
-}
 
 /* Sums of a step's columns: what was added since the last fold, and the total so far, in two parts as in struct sum. */
 struct column_sums {
@@ -103,7 +72,7 @@ column_sums_features(const struct column_sums *s, const struct columns *c, doubl
 		sum[f] += low[f];
 }
 
-/* The results from the mean of pass 1 and the sums of pass 2 (equation 2); a NaN stays one. */
+/* The moments from the shift, which `mean` holds, and the sums about it (equation 2); a NaN stays one. */
 static inline void
 moments_finish(double n, double d, double squares, double *mean, double *var)
 {

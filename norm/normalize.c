@@ -5,10 +5,6 @@
 #include "norm/columns.h"
 #include "norm/kernels.h"
 
-/* Rows whose moments are taken together, and the elements they may come to: few enough to stay in the first-level cache. */
-#define ROWS_MAX ((size_t)64)
-#define ROWS_ELEMENTS ((size_t)4096)
-
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 {
@@ -23,6 +19,13 @@ normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const 
     const double *weight, const double *bias)
 {
 	return kernels_best()->of[real].by_feature(x, view, mean, rstd, weight, bias);
+}
+
+bool
+normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight, const double *bias,
+    double *mean, double *var, double *rstd)
+{
+	return kernels_best()->of[real].batch(x, view, eps, weight, bias, mean, var, rstd);
 }
 
 bool
@@ -87,49 +90,24 @@ normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t gro
 	return finite;
 }
 
-/* As many rows at a time as ROWS_ELEMENTS holds: their moments, then each row. */
 bool
 normalize_rows(
     enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight, const double *bias)
 {
-	const struct kernels_of_real *kernels = &kernels_best()->of[real];
-	const size_t bytes = size * norm_real_size(real);
-	const size_t block = size >= ROWS_ELEMENTS ? 1 : columns_min(ROWS_MAX, ROWS_ELEMENTS / size);
-	double mean[ROWS_MAX] = { 0 }, rstd[ROWS_MAX];
 	struct identity id;
-	unsigned char *at = x;
-	bool finite = true;
-	size_t r, i, n;
 
 	identity_init(&id);
-	for (r = 0; r < rows; r += n) {
-		n = columns_min(block, rows - r);
-		if (centered)
-			kernels->moments(at, (struct norm_view){ 1, n, size }, mean, rstd);
-		else
-			kernels->squares(at, (struct norm_view){ 1, n, size }, rstd);
-		finite &= all_finite(rstd, n);
-		normalize_rstd(rstd, eps, n, rstd);
-		for (i = 0; i < n; i++, at += bytes)
-			finite &= kernels->row(at, size, mean[i], rstd[i], weight, bias, &id);
-	}
-	return finite;
+	return kernels_best()->of[real].rows(x, rows, size, centered, eps, weight, bias, &id);
 }
 
 bool
 normalize_rows_by(enum norm_real real, void *x, size_t rows, size_t size, const double *mean, const double *rstd,
     const double *weight, const double *bias)
 {
-	const size_t bytes = size * norm_real_size(real);
 	struct identity id;
-	unsigned char *at = x;
-	bool finite = true;
-	size_t r;
 
 	identity_init(&id);
-	for (r = 0; r < rows; r++, at += bytes)
-		finite &= kernels_best()->of[real].row(at, size, mean[r], rstd[r], weight, bias, &id);
-	return finite;
+	return kernels_best()->of[real].rows_by(x, rows, size, mean, rstd, weight, bias, &id);
 }
 
 void

@@ -25,7 +25,18 @@ bool normalize_by_feature(enum norm_real real, void *x, struct norm_view view, c
     const double *weight, const double *bias);
 
 /*
- * The same where each sample has statistics of its own, one per channel (instance normalization that tracks): the view's outer are the samples,
+ * moments() of x, then normalize_by_feature() with them, to the same bits: but each feature's values are read again while they are in the
+ * cache. eps is added to the variance.
+ *
+ *   out  mean, var, rstd   view.feature doubles each; as of moments() and normalize_rstd()
+ *
+ * Returns whether every y is finite. Whether mean and var are, which an overflow of the variance shows in alone, is the caller's to see.
+ */
+bool normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight, const double *bias,
+    double *mean, double *var, double *rstd);
+
+/*
+ * normalize_by_feature() where each sample has statistics of its own, one per channel (instance normalization that tracks): the view's outer are the samples,
  * `mean` and `rstd` have outer * feature doubles, `weight` and `bias` have `feature`.
  */
 bool normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,

@@ -49,20 +49,129 @@ NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double
 	return excess == 0;
 }
 
-/* One row; `id` stands in for a weight or bias that is NULL. */
-static bool
-NAME(row)(
-    void *elements, size_t size, double mean, double rstd, const double *weight, const double *bias, const struct identity *id)
+/*
+ * The same from what is left of a row's elements when a shift was subtracted from them; `offset` is how far the mean is from that. Only if
+ * `checked` it looks at what it wrote.
+ */
+static ALWAYS_INLINE bool
+NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, bool checked, double offset, double rstd,
+    const double *restrict weight, const double *restrict bias)
 {
-	REAL *x = elements;
+	BITS excess = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		x[i] = NAME(store)((d[i] - offset) * rstd * weight[i] + bias[i]);
+		if (checked)
+			excess |= NAME(excess)(x[i]);
+	}
+	return excess == 0;
+}
+
+/* What all rows share: `id` stands in for a weight or bias that is NULL, `reach` bounds |y| where the variance is a usual number. */
+struct NAME(row_terms) {
+	size_t size;
+	const double *weight;
+	const double *bias;
+	const struct identity *id;
+	double eps;
+	double reach;
+};
+
+/* One row, from `kept` unless that is NULL. What lies `ahead` elements on is the next to be summed up. */
+static bool
+NAME(row)(REAL *x, const double *kept, const struct NAME(row_terms) * t, size_t ahead, double mean, double rstd)
+{
+	const bool checked = !(t->reach < NAME(largest) / 2) || !(rstd < 1e150);
 	bool finite = true;
 	size_t i, n;
 
-	for (i = 0; i < size; i += n) {
-		n = columns_min(COLUMNS_MAX, size - i);
-		finite &= NAME(stretch)(
-		    x + i, n, mean, rstd, weight != NULL ? weight + i : id->weight, bias != NULL ? bias + i : id->bias);
+	for (i = 0; i < t->size; i += n) {
+		const double *w = t->weight != NULL ? t->weight + i : t->id->weight;
+		const double *b = t->bias != NULL ? t->bias + i : t->id->bias;
+
+		n = columns_min(COLUMNS_MAX, t->size - i);
+		fetch(x + i + ahead, n * sizeof(*x));
+		if (kept == NULL)
+			finite &= NAME(stretch)(x + i, n, mean, rstd, w, b);
+		else if (checked)
+			finite &= NAME(stretch_kept)(kept + i, x + i, n, true, mean, rstd, w, b);
+		else
+			(void)NAME(stretch_kept)(kept + i, x + i, n, false, mean, rstd, w, b);
 	}
+	return finite;
+}
+
+/* What `n` rows are normalized by; see normalize_rows(). Whether it is finite. */
+static bool
+NAME(rows_moments)(const REAL *x, size_t n, const struct NAME(row_terms) * t, bool centered, double *kept, size_t kept_size,
+    double *mean, double *rstd)
+{
+	const struct norm_view v = { 1, 1, t->size };
+	double *keep, offset, unused;
+	bool finite = true;
+	size_t r;
+
+	for (r = 0; r < n; r++) {
+		keep = kept != NULL ? kept + r * kept_size : NULL;
+		if (centered) {
+			offset = NAME(feature_moments)(x + r * t->size, v, keep, &mean[r], &rstd[r]);
+			mean[r] = keep != NULL ? offset : mean[r];
+		} else {
+			mean[r] = 0;
+			NAME(feature_sums)(x + r * t->size, v, 0, keep, &unused, &rstd[r]);
+			rstd[r] /= (double)t->size;
+		}
+	}
+	for (r = 0; r < n; r++) {
+		/* From rstd it would not show that a variance has overflowed: 0 is finite. */
+		finite &= double_is_finite(rstd[r]);
+		rstd[r] = 1 / sqrt(rstd[r] + t->eps);
+	}
+	return finite;
+}
+
+/*
+ * As many rows at a time as leave what was read of them in the first-level cache: the moments of all, so that the end of one's sums
+ * overlaps with the next one's, then each row. Short ones are kept as doubles between the two; there is nothing to gain for double.
+ */
+static bool
+NAME(rows)(void *elements, size_t rows, size_t size, bool centered, double eps, const double *weight, const double *bias,
+    const struct identity *id)
+{
+	const size_t kept_size = (size + BLOCK - 1) / BLOCK * BLOCK;
+	const bool keep = sizeof(REAL) < sizeof(double) && kept_size <= ROWS_KEPT / 2;
+	const size_t block = columns_min(ROWS_MAX, keep ? ROWS_KEPT / kept_size : 1 + ROWS_KEPT / size);
+	struct NAME(row_terms) t = { size, weight, bias, id, eps, 0 };
+	double kept[ROWS_KEPT] __attribute__((aligned(64)));
+	double mean[ROWS_MAX], rstd[ROWS_MAX];
+	REAL *x = elements;
+	bool finite = true;
+	size_t r, i, n;
+
+	t.reach = largest_magnitude(weight, size, 1) * sqrt((double)size) + largest_magnitude(bias, size, 0);
+	for (r = 0; r < rows; r += n) {
+		n = columns_min(block, rows - r);
+		finite &= NAME(rows_moments)(x, n, &t, centered, keep ? kept : NULL, kept_size, mean, rstd);
+		for (i = 0; i < n; i++, x += size)
+			finite &=
+			    NAME(row)(x, keep ? kept + i * kept_size : NULL, &t, r + n < rows ? n * size : 0, mean[i], rstd[i]);
+	}
+	return finite;
+}
+
+/* By means and rstds that are given. */
+static bool
+NAME(rows_by)(void *elements, size_t rows, size_t size, const double *mean, const double *rstd, const double *weight,
+    const double *bias, const struct identity *id)
+{
+	const struct NAME(row_terms) t = { size, weight, bias, id, 0, 0 };
+	REAL *x = elements;
+	bool finite = true;
+	size_t r;
+
+	for (r = 0; r < rows; r++, x += size)
+		finite &= NAME(row)(x, NULL, &t, 0, mean[r], rstd[r]);
 	return finite;
 }
 
@@ -71,6 +180,7 @@ static bool
 NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *mean, const double *rstd, const double *weight,
     const double *bias)
 {
+	const size_t stride = c->rows * v.feature * v.inner;
 	double m[COLUMNS_MAX], s[COLUMNS_MAX], w[COLUMNS_MAX], b[COLUMNS_MAX];
 	bool finite = true;
 	size_t o;
@@ -80,9 +190,39 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 	columns_spread(c, weight != NULL ? weight + c->first : NULL, 1, w);
 	columns_spread(c, bias != NULL ? bias + c->first : NULL, 0, b);
 	x += c->first * v.inner;
-	for (o = 0; o < v.outer; o += c->rows) {
+	for (o = 0; o < v.outer; o += c->rows, x += stride) {
+		fetch(x + AHEAD * stride, columns_width(c, c->rows) * sizeof(*x));
 		finite &= NAME(step)(x, columns_width(c, v.outer - o), m, s, w, b);
-		x += c->rows * v.feature * v.inner;
+	}
+	return finite;
+}
+
+/* A feature's runs; x is at its first. Beside each lies one of the next feature, which is read next. */
+static bool
+NAME(feature)(REAL *x, struct norm_view v, double mean, double rstd, double weight, double bias)
+{
+	bool finite = true;
+	size_t o, i, n;
+
+	for (o = 0; o < v.outer; o++, x += v.feature * v.inner)
+		for (i = 0; i < v.inner; i += n) {
+			n = columns_min(COLUMNS_MAX, v.inner - i);
+			fetch(x + i + v.inner, n * sizeof(*x));
+			finite &= NAME(run)(x + i, n, mean, rstd, weight, bias);
+		}
+	return finite;
+}
+
+static bool
+NAME(by_columns)(REAL *x, struct norm_view v, const double *mean, const double *rstd, const double *weight, const double *bias)
+{
+	bool finite = true;
+	struct columns c;
+	size_t f;
+
+	for (f = 0; f < v.feature; f += c.features) {
+		c = columns_block(v, f);
+		finite &= NAME(block)(x, v, &c, mean, rstd, weight, bias);
 	}
 	return finite;
 }
@@ -93,19 +233,39 @@ NAME(by_feature)(
 {
 	REAL *x = tensor;
 	bool finite = true;
-	struct columns c;
 	size_t o, f;
 
-	if (v.inner >= SHORT_RUN) {
-		for (o = 0; o < v.outer; o++)
-			for (f = 0; f < v.feature; f++, x += v.inner)
-				finite &= NAME(run)(
-				    x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
-		return finite;
+	if (v.inner < SHORT_RUN)
+		return NAME(by_columns)(x, v, mean, rstd, weight, bias);
+	for (o = 0; o < v.outer; o++)
+		for (f = 0; f < v.feature; f++, x += v.inner)
+			finite &=
+			    NAME(run)(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
+	return finite;
+}
+
+/*
+ * Moments, then the forward pass by them: feature by feature, so that the second reading comes from the cache, where each has
+ * runs of its own.
+ */
+static bool
+NAME(batch)(void *tensor, struct norm_view v, double eps, const double *weight, const double *bias, double *mean, double *var,
+    double *rstd)
+{
+	REAL *x = tensor;
+	bool finite = true;
+	size_t f;
+
+	if (v.inner < SHORT_RUN) {
+		NAME(moments)(x, v, mean, var);
+		for (f = 0; f < v.feature; f++)
+			rstd[f] = 1 / sqrt(var[f] + eps);
+		return NAME(by_columns)(x, v, mean, rstd, weight, bias);
 	}
-	for (f = 0; f < v.feature; f += c.features) {
-		c = columns_block(v, f);
-		finite &= NAME(block)(x, v, &c, mean, rstd, weight, bias);
+	for (f = 0; f < v.feature; f++, x += v.inner) {
+		(void)NAME(feature_moments)(x, v, NULL, &mean[f], &var[f]);
+		rstd[f] = 1 / sqrt(var[f] + eps);
+		finite &= NAME(feature)(x, v, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
 	}
 	return finite;
 }

@@ -65,7 +65,7 @@ outcome_of(const struct kernels *k, enum norm_real real, const void *x, struct n
 	of->squares(x, v, o.moments + 2 * v.feature);
 	normalize_rstd(o.moments + v.feature, 1e-5, v.feature, rstd);
 	o.finite_by_feature = of->by_feature(o.by_feature, v, o.moments, rstd, parameters, parameters + 1);
-	o.finite_rows = of->row(o.rows, view_size(v), o.moments[0], rstd[0], parameters, parameters + 1, &identity);
+	o.finite_rows = of->rows(o.rows, v.outer * v.feature, v.inner, true, 1e-5, parameters, parameters + 1, &identity);
 	of->clip(o.clipped, view_size(v), 3.1);
 	free(rstd);
 	return o;

@@ -191,6 +191,87 @@ START_TEST(by_feature_edges_of_blocks)
 }
 END_TEST
 
+/* In one call as in three, whatever way through the loops. */
+START_TEST(batch_is_moments_and_by_feature)
+{
+	static const struct norm_view views[] = { { 1, 1, 2 }, { 3, 5, 16 }, { 2, 3, 257 }, { 4, 7, 196 }, { 5, 3, 1 },
+		{ 70, 300, 1 }, { 9, 90, 4 } };
+	size_t p;
+
+	for (p = 0; p < sizeof(views) / sizeof(views[0]); p++) {
+		const struct norm_view v = views[p];
+		struct fixture x = fixture_new(reals[_i], view_size(v), v.feature, 1, 2);
+		const size_t bytes = v.feature * sizeof(double), width = norm_real_size(reals[_i]);
+		double *mean = allocate(v.feature), *var = allocate(v.feature), *rstd = allocate(v.feature);
+		void *y = allocate(x.size);
+
+		memcpy(y, x.x, x.size * width);
+		ck_assert(normalize_batch(reals[_i], y, v, EPS, x.weight, x.bias, mean, var, rstd));
+		moments(reals[_i], x.x, v, x.mean, x.rstd);
+		ck_assert_mem_eq(mean, x.mean, bytes);
+		ck_assert_mem_eq(var, x.rstd, bytes);
+		normalize_rstd(x.rstd, EPS, v.feature, x.rstd);
+		ck_assert_mem_eq(rstd, x.rstd, bytes);
+		ck_assert(normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, x.bias));
+		ck_assert_mem_eq(y, x.x, x.size * width);
+		element_set(reals[_i], x.before, x.size - 1, NAN);
+		ck_assert(!normalize_batch(reals[_i], x.before, v, EPS, NULL, NULL, mean, var, rstd));
+		free(mean);
+		free(var);
+		free(rstd);
+		free(y);
+		fixture_free(&x);
+	}
+}
+END_TEST
+
+/* Cut where norm/view.h says that it may be. */
+START_TEST(parts_are_the_whole)
+{
+	const struct norm_view v = { 7, 5, 40 }, first = { 3, 5, 40 }, rest = { 4, 5, 40 };
+	const size_t width = norm_real_size(reals[_i]), cut = 3 * 5 * 40;
+	struct fixture x = fixture_new(reals[_i], view_size(v), 40, 1, 2);
+	unsigned char *parts = x.before;
+	double whole[2 * 35], apart[2 * 35];
+
+	moments(reals[_i], x.x, (struct norm_view){ 1, 35, 40 }, whole, whole + 35);
+	moments(reals[_i], x.x, (struct norm_view){ 1, 15, 40 }, apart, apart + 35);
+	moments(reals[_i], parts + cut * width, (struct norm_view){ 1, 20, 40 }, apart + 15, apart + 50);
+	ck_assert_mem_eq(whole, apart, sizeof(whole));
+
+	normalize_by_feature(reals[_i], x.x, v, x.weight, x.bias, x.weight, x.bias);
+	normalize_by_feature(reals[_i], parts, first, x.weight, x.bias, x.weight, x.bias);
+	normalize_by_feature(reals[_i], parts + cut * width, rest, x.weight, x.bias, x.weight, x.bias);
+	ck_assert_mem_eq(x.x, parts, x.size * width);
+
+	normalize_rows(reals[_i], x.x, 35, 40, true, EPS, x.weight, x.bias);
+	normalize_rows(reals[_i], parts, 15, 40, true, EPS, x.weight, x.bias);
+	normalize_rows(reals[_i], parts + cut * width, 20, 40, true, EPS, x.weight, x.bias);
+	ck_assert_mem_eq(x.x, parts, x.size * width);
+	fixture_free(&x);
+}
+END_TEST
+
+/* A row of numbers so large, or with a weight so large, that y may not fit: the loops that look must be taken. */
+START_TEST(rows_whose_weight_is_too_large)
+{
+	const double factor = real_max(reals[_i]);
+	struct fixture x = fixture_new(reals[_i], 8 * 64, 64, 0, 1);
+	size_t i;
+
+	for (i = 0; i < 64; i++)
+		x.weight[i] = factor;
+	ck_assert(!normalize_rows(reals[_i], x.x, 8, 64, true, EPS, x.weight, NULL));
+	memcpy(x.x, x.before, x.size * norm_real_size(reals[_i]));
+	for (i = 0; i < 64; i++) {
+		x.weight[i] = 0;
+		x.bias[i] = factor;
+	}
+	ck_assert(normalize_rows(reals[_i], x.x, 8, 64, true, EPS, x.weight, x.bias));
+	fixture_free(&x);
+}
+END_TEST
+
 START_TEST(rows_every_small_shape)
 {
 	size_t rows, size;
@@ -393,6 +474,9 @@ unit_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, by_feature_every_small_shape, 0, REALS);
 	tcase_add_loop_test(t, by_feature_edges_of_blocks, 0, REALS);
+	tcase_add_loop_test(t, batch_is_moments_and_by_feature, 0, REALS);
+	tcase_add_loop_test(t, parts_are_the_whole, 0, REALS);
+	tcase_add_loop_test(t, rows_whose_weight_is_too_large, 0, REALS);
 	tcase_add_loop_test(t, rows_every_small_shape, 0, REALS);
 	tcase_add_loop_test(t, rows_edges_of_blocks, 0, REALS);
 	tcase_add_loop_test(t, large_mean, 0, REALS);

@@ -1,0 +1,118 @@
+/*
+ * Vectors of doubles as wide as the registers of the set that is being compiled (KERNELS_WIDTH, norm/kernels_body.h), and blocks of
+ * them. A block has the same number of elements in every set, and each of its lanes a partial sum of its own: the view fixes
+ * the order of a sum, the set only how many lanes go at once. Private to norm/.
+ *
+ * Written out where gcc does not find the vectors by itself, or not all of them. Through memcpy, so that a tensor need lie no
+ * better than its elements do.
+ */
+#ifndef NORM_WIDE_H
+#define NORM_WIDE_H
+
+#include <stdint.h>
+#include <string.h>
+
+#define BLOCK ((size_t)16)
+#define PARTS (BLOCK / KERNELS_WIDTH)
+
+typedef double wide __attribute__((vector_size(KERNELS_WIDTH * sizeof(double))));
+typedef int64_t wide_bits __attribute__((vector_size(KERNELS_WIDTH * sizeof(int64_t))));
+typedef float wide_float __attribute__((vector_size(KERNELS_WIDTH * sizeof(float))));
+typedef int32_t wide_int32 __attribute__((vector_size(KERNELS_WIDTH * sizeof(int32_t))));
+typedef uint32_t wide_uint32 __attribute__((vector_size(KERNELS_WIDTH * sizeof(uint32_t))));
+typedef uint16_t wide_uint16 __attribute__((vector_size(KERNELS_WIDTH * sizeof(uint16_t))));
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+/* Where a loop over the parts of a block must become straight code for its vectors to stay in registers. */
+#define EACH_PART(k) _Pragma("GCC unroll 8") for (size_t k = 0; k < PARTS; k++)
+
+/* gcc makes two halves of a conversion to the widest vectors: a set may name a better instruction, as it may for a fused addition. */
+#ifndef KERNELS_WIDEN
+#define KERNELS_WIDEN(x) __builtin_convertvector(x, wide)
+#endif
+
+static inline wide
+wide_load_double(const double *x)
+{
+	wide w;
+
+	memcpy(&w, x, sizeof(w));
+	return w;
+}
+
+static inline wide
+wide_load_float(const float *x)
+{
+	wide_float f;
+
+	memcpy(&f, x, sizeof(f));
+	return KERNELS_WIDEN(f);
+}
+
+static inline wide
+wide_load_bfloat(const uint16_t *x)
+{
+	wide_uint16 bits;
+
+	memcpy(&bits, x, sizeof(bits));
+	return KERNELS_WIDEN((wide_float)(__builtin_convertvector(bits, wide_uint32) << 16));
+}
+
+/* As half_to_double() of norm/half.h, which says why. */
+static inline wide
+wide_load_half(const uint16_t *x)
+{
+	const int32_t one = 1 << 23;
+	wide_uint16 bits;
+	wide_int32 half, rest, infinite, subnormal;
+	wide_float magnitude;
+
+	memcpy(&bits, x, sizeof(bits));
+	half = __builtin_convertvector(bits, wide_int32);
+	rest = (half & 0x7fff) << 13;
+	infinite = rest >= 0x7c00 << 13;
+	subnormal = rest < 0x0400 << 13;
+	magnitude =
+	    (wide_float)(rest + 112 * one + (infinite & 112 * one) + (subnormal & one)) - (wide_float)(subnormal & 113 * one);
+	return KERNELS_WIDEN((wide_float)((wide_int32)magnitude | (half & 0x8000) << 16));
+}
+
+static inline void
+wide_store(double *x, wide w)
+{
+	memcpy(x, &w, sizeof(w));
+}
+
+/* For a d whose square is exact in double: the multiplication rounds nothing, so it does not matter whether it is fused with the addition. */
+static inline wide
+wide_add_exact_square(wide sum, wide d)
+{
+#ifdef KERNELS_FUSED
+	return KERNELS_FUSED(d, d, sum);
+#else
+	return sum + d * d;
+#endif
+}
+
+static inline wide
+wide_masked(wide w, wide_bits mask)
+{
+	return (wide)((wide_bits)w & mask);
+}
+
+/*
+ * Asks for memory that is read soon, into the second-level cache; at most a kilobyte of it, after which the processor has found out by itself
+ * what follows. It may lie anywhere.
+ */
+static inline void
+fetch(const void *memory, size_t bytes)
+{
+	const char *at = memory;
+	size_t i;
+
+	for (i = 0; i < bytes && i < 1024; i += 64)
+		__builtin_prefetch(at + i, 0, 2);
+}
+
+#endif
