@@ -1,14 +1,16 @@
-"""examples/: its two modules beside PyTorch's own."""
+"""examples/: its two modules beside PyTorch's own, and the penguins, trained to the end."""
 
 import importlib.util
 import os
+import re
 import socket
+import subprocess
 import sys
 import threading
 import unittest
 import unittest.mock
 
-from normd import PATIENCE, ROOT, DaemonTest
+from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest
 
 HAVE_TORCH = importlib.util.find_spec("torch") is not None
 if HAVE_TORCH:
@@ -16,6 +18,8 @@ if HAVE_TORCH:
     from torch import nn
 
     sys.path.insert(0, os.path.join(ROOT, "examples"))
+    import own_normd
+    import train_penguins
     from remote_norm import RemoteBatchNorm2d, RemoteLayerNorm, Shard
     from wire import Layer, Normd, NormdError
 needs_torch = unittest.skipUnless(HAVE_TORCH, "python3-torch is not installed")
@@ -293,6 +297,62 @@ class Wire(RemoteTest):
         for url in ("127.0.0.1:8080", "https://127.0.0.1", "http://", "http://127.0.0.1/v1"):
             with self.assertRaisesRegex(ValueError, "not the address of a normd"):
                 Normd(url)
+
+
+@needs_torch
+class Penguins(unittest.TestCase):
+    """train_penguins.py, as `make example` runs it but for the daemon, which is this test's."""
+
+    def run_example(self, *args):
+        return subprocess.run([os.path.join(ROOT, "examples/train_penguins.py"), *args], capture_output=True, text=True,
+                              timeout=120 * PATIENCE, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def test_it_reaches_the_accuracy_of_local_layers(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        done = self.run_example("--url", daemon.url)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        right = {name.strip(): int(count) for name, count in re.findall(r"^(\w+(?:, sync)?) +(\d+) of 68 ", done.stdout, re.M)}
+        self.assertEqual(list(right), ["none", "local", "normd", "normd, sync"], done.stdout)
+        self.assertGreater(right["local"], 60)
+        self.assertLess(right["none"], right["local"] - 5)
+        self.assertGreaterEqual(min(right["normd"], right["normd, sync"]), right["local"] - train_penguins.MARGIN)
+        differences = [float(d) for d in re.findall(r"running statistics differ by (\S+)", done.stdout)]
+        self.assertEqual(len(differences), 2)
+        self.assertLess(max(differences), 1e-3)
+        # Both layers of both runs were trained in normd, by one process and by two; and nothing is left behind.
+        targets = [line.get("target", "").split("?")[0] for line in daemon.log_lines()]
+        calls = [target for target in targets if target.endswith("/train")]
+        steps = train_penguins.EPOCHS * -(-274 // train_penguins.BATCH)
+        self.assertEqual(sorted(map(calls.count, set(calls))), [steps, steps, 2 * steps, 2 * steps])
+        self.assertEqual(daemon.curl("GET", "/v1/models").json["models"], [])
+
+    def test_worse_by_more_than_the_margin_is_said(self):
+        for alone, sync, good in ((58, 60, True), (60, 58, True), (57, 60, False), (60, 57, False), (61, 61, True)):
+            outcomes = [(0, {}), (60, {}), (alone, {}), (sync, {})]
+            with unittest.mock.patch.multiple(train_penguins, report=unittest.mock.Mock(side_effect=outcomes), delete=lambda *_: None):
+                self.assertIs(train_penguins.compare("http://127.0.0.1:1"), good)
+
+    def test_a_normd_of_its_own_comes_and_goes(self):
+        with own_normd.running(NORMD) as url:
+            normd = Normd(url)
+            self.addCleanup(normd.close)
+            normd.request("GET", "/v2/health/ready")
+        with self.assertRaisesRegex(NormdError, "no answer"):
+            normd.request("GET", "/v2/health/ready")
+
+    def test_without_a_normd_it_says_what_to_do(self):
+        done = self.run_example("--normd", "/nonexistent/normd")
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "there is no /nonexistent/normd: build it with make, or name a running normd with --url\n"))
+
+    def test_a_normd_that_cannot_be_reached_or_started_is_said(self):
+        done = self.run_example("--url", "http://127.0.0.1:1")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^train_penguins: PUT .*: no answer from http://127.0.0.1:1: .*refused\n$")
+        with self.assertRaisesRegex(SystemExit, "did not start"):
+            with own_normd.running("/bin/false"):
+                pass
 
 
 if __name__ == "__main__":
