@@ -147,6 +147,11 @@ run: all ## build, run the worked example on real data, then keep serving (PORT=
 	@scripts/setup run
 	@PORT='$(PORT)' STORE='$(STORE)' scripts/demo $(B)/normd
 
+.PHONY: example
+example: all ## train a PyTorch network that normalizes in normd, also from two processes (examples/)
+	@scripts/setup example
+	@PYTHONDONTWRITEBYTECODE=1 examples/train_penguins.py --normd $(B)/normd
+
 unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 

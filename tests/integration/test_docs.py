@@ -54,7 +54,7 @@ class Api(unittest.TestCase):
 
     def test_links_lead_somewhere(self):
         for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "docs/PERFORMANCE.md", "docs/OPERATIONS.md",
-                         "bench/peer/README.md", "deploy/README.md"):
+                         "bench/peer/README.md", "deploy/README.md", "examples/README.md"):
             for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(document)):
                 if "://" not in link:
                     path = os.path.join(ROOT, os.path.dirname(document), link)
