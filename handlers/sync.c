@@ -1,5 +1,6 @@
 #include "handlers/sync.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,22 @@ enter_locked(struct sync_group *g, const struct sync_call *call, struct sync_mem
 	memcpy(g->digests[call->rank], digest, DIGEST_BYTES);
 }
 
+/* What is known of all the shards' values. */
+static void
+pool_extents(struct sync_group *g)
+{
+	g->result.padding = 0;
+	g->result.limit = HUGE_VAL;
+	for (unsigned r = 0; r < g->world_size; r++) {
+		const struct sync_shard *s = &g->members[r]->shard;
+
+		if (s->count > 0 && s->padding > g->result.padding)
+			g->result.padding = s->padding;
+		if (s->count > 0 && s->limit < g->result.limit)
+			g->result.limit = s->limit;
+	}
+}
+
 /*
  * Pools a group that is full. Nobody else touches it now. The sums about the pooled mean follow from those about each shard's own: sum
  * g (x - mean) = sum g (x - mean_r) + (mean_r - mean) sum g.
@@ -359,6 +376,7 @@ pool(struct sync_group *g, struct err *e)
 			product[f] += s->product[f] + (s->mean[f] - mean[f]) * s->sum[f];
 		}
 	}
+	pool_extents(g);
 	g->result.mean = mean;
 	g->result.var = var;
 	g->result.sum = sum;

@@ -38,6 +38,9 @@ struct sync_shard {
 	size_t features;
 	const double *mean, *var;
 	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean */
+
+	/* What bounds its output, in training: forward_extent's; limit is infinite where none is wanted. */
+	double padding, limit;
 };
 
 /* What all shards together came to. Immutable once it is there; `product` is by the pooled mean. */
@@ -45,6 +48,7 @@ struct sync_result {
 	uint64_t count;
 	const double *mean, *var;
 	const double *sum, *product;
+	double padding, limit; /* the largest, the smallest of all shards */
 
 	/* Of training, once the leader has told. */
 	uint64_t num_batches_tracked, revision;

@@ -1,5 +1,6 @@
 #include "norm/mask.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "norm/element.h"
@@ -104,6 +105,23 @@ static bool
 is_finite(enum norm_real real, const void *x, size_t i)
 {
 	return excess_double(load(real, x, i)) == 0;
+}
+
+double
+mask_padding_largest(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask)
+{
+	double largest = 0, value;
+	size_t at = 0;
+
+	for (size_t o = 0; o < view.outer; o++)
+		for (size_t f = 0; f < view.feature; f++)
+			for (size_t i = 0; i < view.inner; i++, at++) {
+				value = mask[o * view.inner + i] != 0 ? 0 : load(real, x, at);
+				value = value < 0 ? -value : value;
+				if (!(value <= largest))
+					largest = excess_double(value) == 0 ? value : HUGE_VAL;
+			}
+	return largest;
 }
 
 bool
