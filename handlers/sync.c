@@ -345,10 +345,7 @@ pool_extents(struct sync_group *g)
 	}
 }
 
-/*
- * Pools a group that is full. Nobody else touches it now. The sums about the pooled mean follow from those about each shard's own: sum
- * g (x - mean) = sum g (x - mean_r) + (mean_r - mean) sum g.
- */
+/* Pools a group that is full (docs/MATH.md, equation 24). Nobody else touches it now. */
 static int
 pool(struct sync_group *g, struct err *e)
 {

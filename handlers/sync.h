@@ -43,7 +43,7 @@ struct sync_shard {
 	double padding, limit;
 };
 
-/* What all shards together came to. Immutable once it is there; `product` is by the pooled mean. */
+/* What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled mean. */
 struct sync_result {
 	uint64_t count;
 	const double *mean, *var;
