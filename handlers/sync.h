@@ -3,8 +3,8 @@
  * come pools them, in the order of the ranks, and leads: it makes the update, if there is one, and tells the others. A step that does
  * not fill in time fails for all.
  *
- * A step that is done is remembered for as long as it was given to fill: a rank that did not get its answer, and sends the same shard again, gets
- * it without another update.
+ * A step that is done is remembered for as long as it was given to fill, as one of the last 1024 and of the last 16 MiB of them: a rank that did not
+ * get its answer, and sends the same shard again, gets it without another update.
  *
  * Thread-safe, but for sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only this module
  * touches it.

@@ -561,6 +561,34 @@ START_TEST(many_steps)
 }
 END_TEST
 
+/* Wide ones: what is remembered of steps is bounded in bytes too, whatever one step needs. */
+START_TEST(wide_steps)
+{
+	static const size_t widths[] = { 100000, 1000000 };
+
+	for (size_t w = 0; w < 2; w++) {
+		struct sync *all = sync_new();
+		double *zeros = calloc(widths[w], sizeof(*zeros));
+		char step[16];
+		struct rank r;
+
+		ck_assert_ptr_nonnull(zeros);
+		for (unsigned i = 0; i < 10; i++) {
+			/* The first five steps, then whether each is made anew: only the last of the narrower ones are remembered. */
+			(void)snprintf(step, sizeof(step), "%u", 4 - (i < 5 ? 4 - i : i - 5));
+			rank_init(&r, all, step, 0, 1, 4, 1);
+			r.member.shard.features = widths[w];
+			r.member.shard.mean = r.member.shard.var = zeros;
+			(void)run(&r);
+			ck_assert_int_eq(r.err.code, ERR_NONE);
+			ck_assert(r.led == (i < 5 || w == 1 || i >= 8));
+		}
+		free(zeros);
+		sync_end(all);
+	}
+}
+END_TEST
+
 /* A member that has joined nothing, and a service that was never started. */
 START_TEST(nothing_to_leave)
 {
@@ -594,6 +622,7 @@ unit_suite(void)
 	tcase_add_test(t, the_whole_batch_overflows);
 	tcase_add_test(t, all_shards_are_empty);
 	tcase_add_test(t, many_steps);
+	tcase_add_test(t, wide_steps);
 	tcase_add_test(t, nothing_to_leave);
 	suite_add_tcase(s, t);
 	return s;
