@@ -143,18 +143,39 @@ allocate_channels(struct request *rq, size_t n, struct channels *c, struct err *
 	return request_doubles(rq, 3 * n, &c->scratch, e);
 }
 
+/* The gradient as it comes in, where there is padding (`keep` is not NULL), whose own share depends on it alone. */
+static int
+save_gradient(struct request *rq, const struct tensor *g, const unsigned char *keep, void **was, struct err *e)
+{
+	*was = NULL;
+	return keep != NULL ? copy_values(rq, g, was, e) : 0;
+}
+
+/* After the kernel, whose factors of the gradient are by_g: the padding's share. Frees `was`; returns whether all is finite. */
+static bool
+scale_padding(struct tensor *g, struct norm_view view, const unsigned char *keep, void *was, const double *by_g, bool finite)
+{
+	if (keep != NULL)
+		finite = mask_scale_features(forward_real(g->datatype), g->values, was, view, keep, by_g);
+	free(was);
+	return finite;
+}
+
 /*
- * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, and the running statistics of either kind (0). c->rstd comes as
- * the variance. Adds to the gradients by weight and bias. To the gradient the r and d of renormalization are constants.
+ * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, all or those that `keep` says, and the running statistics of
+ * either kind (0). c->rstd comes as the variance. Adds to the gradients by weight and bias. To the gradient the r and d of
+ * renormalization are constants.
  */
 static int
 by_channels(struct request *rq, struct backward *w, struct tensor *x, struct tensor *g, struct norm_view view, size_t n,
-    struct channels *c, struct err *e)
+    const unsigned char *keep, struct channels *c, struct err *e)
 {
 	const struct definition *d = rq->definition;
 	const struct statistics *s = &rq->state->statistics;
 	const bool renorm = n > 0 && d->renorm;
 	struct scale_shift p = w->parameters;
+	void *was;
+	bool finite;
 
 	if (renorm) {
 		const struct renorm_limits limits = { .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max };
@@ -164,11 +185,12 @@ by_channels(struct request *rq, struct backward *w, struct tensor *x, struct ten
 		    &limits, view.feature, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
 		p = (struct scale_shift){ c->r_weight, c->d_bias };
 	}
-	if (clip(rq, w, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0)
+	if (clip(rq, w, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0 || save_gradient(rq, g, keep, &was, e) < 0)
 		return -1;
 	normalize_rstd(c->rstd, d->eps, view.feature, c->rstd);
-	if (!backward_by_feature(forward_real(x->datatype), x->values, g->values, view, n, c->mean, c->rstd, p.weight,
-		c->weight, c->bias, c->scratch))
+	finite = backward_by_feature(forward_real(x->datatype), x->values, g->values, view, n, c->mean, c->rstd, p.weight,
+	    c->weight, c->bias, c->scratch);
+	if (!scale_padding(g, view, keep, was, c->scratch, finite))
 		return refuse_result(e);
 	for (size_t f = 0; f < view.feature; f++) {
 		w->weight[f] += renorm ? c->weight[f] * c->r[f] + c->bias[f] * c->d[f] : c->weight[f];
@@ -188,29 +210,23 @@ by_running(struct request *rq, struct backward *w, struct channels *c, struct er
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	memcpy(c->mean, s->mean, w->view.feature * sizeof(*c->mean));
 	memcpy(c->rstd, s->var, w->view.feature * sizeof(*c->rstd));
-	return by_channels(rq, w, w->x, w->g, w->view, 0, c, e);
+	return by_channels(rq, w, w->x, w->g, w->view, 0, NULL, c, e);
 }
 
-/* One piece; what is padding has a share in the gradient by the output alone. */
+/* One piece. */
 static int
 by_piece(struct request *rq, struct backward *w, const struct ghosts *ghosts, size_t i, struct channels *c, struct err *e)
 {
 	struct norm_view view;
 	struct tensor x = ghosts_piece(ghosts, w->x, w->view, i, &view), g = ghosts_piece(ghosts, w->g, w->view, i, &view);
 	const unsigned char *keep = w->mask.keep;
-	void *was = NULL;
 	size_t count;
-	int result;
 
-	if (ghosts_moments(rq, ghosts, i, &x, view, &w->mask, c->mean, c->rstd, &count, e) < 0 ||
-	    (keep != NULL && copy_values(rq, &g, &was, e) < 0))
+	if (ghosts_moments(rq, ghosts, i, &x, view, &w->mask, c->mean, c->rstd, &count, e) < 0)
 		return -1;
-	result = by_channels(rq, w, &x, &g, view, count, c, e);
-	if (result == 0 && keep != NULL)
-		mask_scale_features(
-		    forward_real(g.datatype), g.values, was, view, keep + i * ghosts->each * w->mask.positions, c->scratch);
-	free(was);
-	return result;
+	if (keep != NULL)
+		keep += i * ghosts->each * w->mask.positions;
+	return by_channels(rq, w, &x, &g, view, count, keep, c, e);
 }
 
 /* By the moments of each piece of the batch. */
@@ -378,12 +394,12 @@ by_whole_batch(struct request *rq, struct backward *w, struct err *e)
 	const struct sync_result *r = rq->member.result;
 	struct channels *c = &w->channels;
 	const unsigned char *keep = w->mask.keep;
-	void *was = NULL;
+	void *was;
 	bool finite;
 
 	if (w->x->count == 0)
 		return 0;
-	if (forward_check_count(r->count, e) < 0 || (keep != NULL && copy_values(rq, w->g, &was, e) < 0))
+	if (forward_check_count(r->count, e) < 0 || save_gradient(rq, w->g, keep, &was, e) < 0)
 		return -1;
 	normalize_rstd(r->var, rq->definition->eps, w->view.feature, c->rstd);
 	for (size_t f = 0; f < w->view.feature; f++) {
@@ -392,10 +408,7 @@ by_whole_batch(struct request *rq, struct backward *w, struct err *e)
 	}
 	finite = backward_by_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, r->count, r->mean, c->rstd,
 	    w->parameters.weight, r->sum, r->product, c->scratch);
-	if (keep != NULL)
-		mask_scale_features(forward_real(w->g->datatype), w->g->values, was, w->view, keep, c->scratch);
-	free(was);
-	return finite ? 0 : refuse_result(e);
+	return scale_padding(w->g, w->view, keep, was, c->scratch, finite) ? 0 : refuse_result(e);
 }
 
 int

@@ -27,6 +27,12 @@ forward_real(enum datatype datatype)
 	return reals[datatype].real;
 }
 
+double
+forward_largest(enum datatype datatype)
+{
+	return reals[datatype].largest;
+}
+
 static enum norm_real
 real_of(const struct tensor *t)
 {
@@ -232,18 +238,22 @@ forward_inverse(const struct definition *d, struct tensor *t, struct norm_view v
 	    refuse_output(t, e);
 }
 
-/* |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. */
+/*
+ * |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. Of padding only
+ * its size is known.
+ */
 bool
-forward_surely_finite(
-    const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p)
+forward_surely_finite(const struct definition *d, size_t features, const struct forward_extent *x, const double *mean,
+    const double *var, struct scale_shift p)
 {
-	double limit = reals[t->datatype].largest / 2;
-	double reach = sqrt((double)norm_view_count(view));
+	const double root = sqrt((double)x->count);
 
-	for (size_t f = 0; f < view.feature; f++) {
+	for (size_t f = 0; f < features; f++) {
 		double weight = p.weight == NULL ? 1 : fabs(p.weight[f]), bias = p.bias == NULL ? 0 : fabs(p.bias[f]);
+		double padding = x->padding > 0 ? (x->padding + fabs(mean[f])) / sqrt(var[f] + d->eps) : 0;
+		double reach = root > padding ? root : padding;
 
-		if (!(var[f] + d->eps >= DBL_MIN) || !(weight * reach + bias < limit))
+		if (!(var[f] + d->eps >= DBL_MIN) || !(weight * reach + bias < x->limit / 2))
 			return false;
 	}
 	return true;

@@ -17,6 +17,9 @@ struct scale_shift {
 /* What the kernels call a datatype. */
 enum norm_real forward_real(enum datatype datatype);
 
+/* The largest number of a datatype. */
+double forward_largest(enum datatype datatype);
+
 /* The definition's eps for a tensor of this datatype. */
 double forward_eps(const struct definition *d, enum datatype datatype);
 
@@ -64,9 +67,19 @@ int forward_by_rows(const struct definition *d, struct tensor *t, struct norm_vi
 int forward_inverse(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *var,
     struct scale_shift p, double *scratch, struct err *e) MUST_CHECK;
 
-/* Whether forward_by_statistics with the batch's own moments cannot fail: then it may follow after the update was submitted. */
-bool forward_surely_finite(
-    const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct scale_shift p);
+/* What is known of the values that are to be normalized, in all tensors of a batch. */
+struct forward_extent {
+	uint64_t count; /* the moments are of so many of them, a channel */
+	double padding; /* no other is larger in size; 0: there are no others */
+	double limit;   /* forward_largest of the narrowest datatype */
+};
+
+/*
+ * Whether forward_by_statistics with the batch's own moments, of `features` channels, cannot fail: then it may follow after the update was
+ * submitted.
+ */
+bool forward_surely_finite(const struct definition *d, size_t features, const struct forward_extent *x, const double *mean,
+    const double *var, struct scale_shift p);
 
 /*
  * PyTorch's checks of a tensor that is not empty, for every kind but batch_norm: an instance must have two values; of groups it asks only that the

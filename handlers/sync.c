@@ -1,5 +1,6 @@
 #include "handlers/sync.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,12 @@
 #include "base/digest.h"
 #include "norm/pool.h"
 
-/* Steps that are remembered after they were done; beyond, the oldest is forgotten before its time. */
+/* Steps that are remembered after they were done, and their memory, which no request has any more; beyond, the oldest is forgotten before its time. */
 #define DONE_MAX ((size_t)1024)
+#define DONE_BYTES_MAX ((size_t)16 << 20)
+
+/* mean, var, sum, product; scratch for two while they are pooled. */
+#define GROUP_ARRAYS 6
 
 enum group_state {
 	GROUP_FILLS, /* members come and wait */
@@ -43,7 +48,7 @@ struct sync {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct sync_group *groups;
-	size_t done_count;
+	size_t done_count, done_bytes;
 	bool stopping;
 };
 
@@ -63,6 +68,13 @@ group_unref_locked(struct sync_group *g)
 		group_free(g);
 }
 
+static size_t
+group_bytes(const struct sync_group *g)
+{
+	return g->features * GROUP_ARRAYS * sizeof(double) +
+	    g->world_size * (sizeof(struct sync_member *) + sizeof(*g->digests)) + sizeof(*g);
+}
+
 /* Takes it out of the list. */
 static void
 group_forget_locked(struct sync *all, struct sync_group *g)
@@ -72,7 +84,10 @@ group_forget_locked(struct sync *all, struct sync_group *g)
 	while (*link != g)
 		link = &(*link)->next;
 	*link = g->next;
-	all->done_count -= g->state == GROUP_DONE;
+	if (g->state == GROUP_DONE) {
+		all->done_count--;
+		all->done_bytes -= group_bytes(g);
+	}
 	group_unref_locked(g);
 }
 
@@ -92,8 +107,7 @@ group_new(int64_t layer_id, bool backward, const struct sync_call *call, size_t 
 	g->deadline_us = clock_monotonic_us() + g->timeout_us;
 	g->members = calloc(g->world_size, sizeof(struct sync_member *));
 	g->digests = calloc(g->world_size, sizeof(*g->digests));
-	/* mean, var, sum, product; scratch for two while they are pooled. */
-	g->values = calloc(features + 1, 6 * sizeof(double));
+	g->values = calloc(features + 1, GROUP_ARRAYS * sizeof(double));
 	g->references = 1;
 	if (g->members != NULL && g->digests != NULL && g->values != NULL)
 		return g;
@@ -328,10 +342,23 @@ enter_locked(struct sync_group *g, const struct sync_call *call, struct sync_mem
 	memcpy(g->digests[call->rank], digest, DIGEST_BYTES);
 }
 
-/*
- * Pools a group that is full. Nobody else touches it now. The sums about the pooled mean follow from those about each shard's own: sum
- * g (x - mean) = sum g (x - mean_r) + (mean_r - mean) sum g.
- */
+/* What is known of all the shards' values. */
+static void
+pool_extents(struct sync_group *g)
+{
+	g->result.padding = 0;
+	g->result.limit = HUGE_VAL;
+	for (unsigned r = 0; r < g->world_size; r++) {
+		const struct sync_shard *s = &g->members[r]->shard;
+
+		if (s->count > 0 && s->padding > g->result.padding)
+			g->result.padding = s->padding;
+		if (s->count > 0 && s->limit < g->result.limit)
+			g->result.limit = s->limit;
+	}
+}
+
+/* Pools a group that is full (docs/MATH.md, equation 24). Nobody else touches it now. */
 static int
 pool(struct sync_group *g, struct err *e)
 {
@@ -359,6 +386,7 @@ pool(struct sync_group *g, struct err *e)
 			product[f] += s->product[f] + (s->mean[f] - mean[f]) * s->sum[f];
 		}
 	}
+	pool_extents(g);
 	g->result.mean = mean;
 	g->result.var = var;
 	g->result.sum = sum;
@@ -455,18 +483,21 @@ sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_c
 	return false;
 }
 
-/* Forgets the oldest of too many. */
+/* One more is done; forgets the oldest of too many. */
 static void
-bound_done_locked(struct sync *all)
+done_locked(struct sync *all, struct sync_group *done)
 {
-	struct sync_group *oldest = NULL;
+	done->state = GROUP_DONE;
+	all->done_count++;
+	all->done_bytes += group_bytes(done);
+	while (all->done_count > DONE_MAX || all->done_bytes > DONE_BYTES_MAX) {
+		struct sync_group *oldest = NULL;
 
-	if (++all->done_count <= DONE_MAX)
-		return;
-	for (struct sync_group *g = all->groups; g != NULL; g = g->next)
-		if (g->state == GROUP_DONE)
-			oldest = g;
-	group_forget_locked(all, oldest);
+		for (struct sync_group *g = all->groups; g != NULL; g = g->next)
+			if (g->state == GROUP_DONE)
+				oldest = g;
+		group_forget_locked(all, oldest);
+	}
 }
 
 void
@@ -484,9 +515,8 @@ sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tra
 	if (err != NULL) {
 		group_forget_locked(all, g);
 	} else {
-		g->state = GROUP_DONE;
 		g->deadline_us = clock_monotonic_us() + g->timeout_us;
-		bound_done_locked(all);
+		done_locked(all, g);
 		pthread_cond_signal(&all->wake);
 	}
 	pthread_mutex_unlock(&all->lock);

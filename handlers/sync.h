@@ -3,8 +3,8 @@
  * come pools them, in the order of the ranks, and leads: it makes the update, if there is one, and tells the others. A step that does
  * not fill in time fails for all.
  *
- * A step that is done is remembered for as long as it was given to fill: a rank that did not get its answer, and sends the same shard again, gets
- * it without another update.
+ * A step that is done is remembered for as long as it was given to fill, as one of the last 1024 and of the last 16 MiB of them: a rank that did not
+ * get its answer, and sends the same shard again, gets it without another update.
  *
  * Thread-safe, but for sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only this module
  * touches it.
@@ -38,13 +38,17 @@ struct sync_shard {
 	size_t features;
 	const double *mean, *var;
 	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean */
+
+	/* What bounds its output, in training: forward_extent's; limit is infinite where none is wanted. */
+	double padding, limit;
 };
 
-/* What all shards together came to. Immutable once it is there; `product` is by the pooled mean. */
+/* What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled mean. */
 struct sync_result {
 	uint64_t count;
 	const double *mean, *var;
 	const double *sum, *product;
+	double padding, limit; /* the largest, the smallest of all shards */
 
 	/* Of training, once the leader has told. */
 	uint64_t num_batches_tracked, revision;

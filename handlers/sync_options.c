@@ -86,10 +86,12 @@ read_query(struct request *rq, const char *text, struct sync_call *call, struct 
 
 	if (scan == NULL)
 		return err_set_memory(e);
-	if (json_scan_feed(scan, text, strlen(text), e) < 0 || json_scan_finish(scan, e) < 0)
-		result = err_set(e, ERR_BAD_PARAMETER, "\"sync\" in the query is not valid JSON");
-	else
+	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
 		result = read_call(rq, json_scan_envelope(scan), call, e);
+	else if (e->code == ERR_OVERLOADED) /* no memory to read it */
+		result = -1;
+	else
+		result = err_set(e, ERR_BAD_PARAMETER, "\"sync\" in the query is not valid JSON");
 	json_scan_free(scan);
 	return result;
 }

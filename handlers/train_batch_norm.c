@@ -60,14 +60,16 @@ measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 		double *mean = t->mean + i * t->view.feature, *var = t->var + i * t->view.feature;
 		struct norm_view view;
 		struct tensor piece = ghosts_piece(&t->ghosts, t->tensor, t->view, i, &view);
+		struct forward_extent extent = { .limit = forward_largest(piece.datatype) };
 		size_t count;
 
 		if (ghosts_moments(rq, &t->ghosts, i, &piece, view, &t->mask, mean, var, &count, e) < 0)
 			return -1;
+		extent.count = count;
 		t->updates[i] = training_update(rq, view.feature, count, mean, var);
 		/* Of padding nothing is sure. */
 		*sure = *sure && t->mask.keep == NULL &&
-		    forward_surely_finite(rq->definition, &piece, view, var, parameters_of(rq, t, mean, var));
+		    forward_surely_finite(rq->definition, view.feature, &extent, mean, var, parameters_of(rq, t, mean, var));
 	}
 	return 0;
 }

@@ -2,7 +2,10 @@
  * Training with a shard of a synchronized step. A shard may be empty, or have one value a channel: the whole batch counts. Its output can
  * fail only where a value might not fit its datatype, which the leader sees of the whole batch before anything is stored.
  */
+#include <math.h>
+
 #include "handlers/training.h"
+#include "norm/mask.h"
 
 int
 train_shard(struct request *rq, struct training *t, struct err *e)
@@ -21,7 +24,13 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	else if ((t->mask.keep != NULL ? mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) :
 					 forward_moments(t->tensor, t->view, t->mean, t->var, e)) < 0)
 		return -1;
-	*s = (struct sync_shard){ .count = count, .features = t->view.feature, .mean = t->mean, .var = t->var };
+	*s = (struct sync_shard){ .count = count,
+		.features = t->view.feature,
+		.mean = t->mean,
+		.var = t->var,
+		.limit = t->output ? forward_largest(t->tensor->datatype) : HUGE_VAL };
+	if (t->mask.keep != NULL && t->output)
+		s->padding = mask_padding_largest(forward_real(t->tensor->datatype), t->tensor->values, t->view, t->mask.keep);
 	return 0;
 }
 
@@ -29,15 +38,15 @@ int
 train_lead(struct request *rq, struct training *t, struct err *e)
 {
 	const struct sync_result *r = rq->member.result;
-	const struct norm_view whole = { r->count, t->view.feature, 1 };
+	const struct forward_extent extent = { r->count, r->padding, r->limit };
 
 	if (r->count == 0)
 		return 0;
 	if (forward_check_count(r->count, e) < 0)
 		return -1;
-	if (!forward_surely_finite(rq->definition, t->tensor, whole, r->var, t->parameters))
-		return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit %s",
-		    datatype_name(t->tensor->datatype));
+	if (isfinite(r->limit) &&
+	    !forward_surely_finite(rq->definition, t->view.feature, &extent, r->mean, r->var, t->parameters))
+		return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
 	if (!definition_tracks(rq->definition))
 		return 0;
 	t->updates[0] = training_update(rq, t->view.feature, r->count, r->mean, r->var);

@@ -1,4 +1,4 @@
-/* One call of train between its steps. Private to train.c and train_batch_norm.c. */
+/* One call of train between its steps. Private to train.c, train_batch_norm.c and train_sync.c. */
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H
 

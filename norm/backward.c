@@ -136,14 +136,11 @@ static bool
 padded_sample(const struct kernels_of_real *kernels, enum norm_real real, const void *x, void *g, struct norm_view sample,
     size_t groups, size_t n, const double *weight, const struct backward_padding *padding, const struct sample *s)
 {
-	bool finite;
-
 	memcpy(s->mean, padding->mean + n * groups, groups * sizeof(*s->mean));
 	memcpy(s->rstd, padding->rstd + n * groups, groups * sizeof(*s->rstd));
 	memcpy(padding->scratch, g, sample.feature * sample.inner * norm_real_size(real));
-	finite = sample_backward(kernels, x, g, sample, groups, padding->count + n * groups, weight, s);
-	mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by_g);
-	return finite;
+	(void)sample_backward(kernels, x, g, sample, groups, padding->count + n * groups, weight, s);
+	return mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by_g);
 }
 
 bool
@@ -227,14 +224,12 @@ padded_row(const struct kernels_of_real *kernels, enum norm_real real, const voi
     const struct row_sums *sums)
 {
 	const double rstd = padding->rstd[r];
-	bool finite;
 
 	memcpy(padding->scratch, g, size * norm_real_size(real));
-	finite = kernels->row_backward(x, g, size, padding->count[r], centered, padding->mean[r], rstd, weight, id,
+	(void)kernels->row_backward(x, g, size, padding->count[r], centered, padding->mean[r], rstd, weight, id,
 	    sums->weight.recent, sums->bias.recent);
-	mask_scale_run(
+	return mask_scale_run(
 	    real, g, padding->scratch, r * size, size, padding->channels, padding->positions, padding->mask, rstd, weight);
-	return finite;
 }
 
 bool

@@ -1,5 +1,6 @@
 #include "norm/mask.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "norm/element.h"
@@ -65,46 +66,93 @@ mask_pack_run(enum norm_real real, const void *x, size_t first, size_t n, size_t
 }
 
 /* One element at a time: padding is not what time is spent on. */
-static void
-scale(enum norm_real real, void *x, const void *was, size_t i, double factor)
+static double
+load(enum norm_real real, const void *x, size_t i)
 {
 	switch (real) {
 	case NORM_FLOAT:
-		((float *)x)[i] = store_float(factor * load_float(((const float *)was)[i]));
+		return load_float(((const float *)x)[i]);
+	case NORM_DOUBLE:
+		return load_double(((const double *)x)[i]);
+	case NORM_HALF:
+		return load_half(((const uint16_t *)x)[i]);
+	case NORM_BFLOAT:
+		return load_bfloat(((const uint16_t *)x)[i]);
+	}
+	return 0;
+}
+
+static void
+store(enum norm_real real, void *x, size_t i, double value)
+{
+	switch (real) {
+	case NORM_FLOAT:
+		((float *)x)[i] = store_float(value);
 		break;
 	case NORM_DOUBLE:
-		((double *)x)[i] = store_double(factor * load_double(((const double *)was)[i]));
+		((double *)x)[i] = store_double(value);
 		break;
 	case NORM_HALF:
-		((uint16_t *)x)[i] = store_half(factor * load_half(((const uint16_t *)was)[i]));
+		((uint16_t *)x)[i] = store_half(value);
 		break;
 	case NORM_BFLOAT:
-		((uint16_t *)x)[i] = store_bfloat(factor * load_bfloat(((const uint16_t *)was)[i]));
+		((uint16_t *)x)[i] = store_bfloat(value);
 		break;
 	}
 }
 
-void
-mask_scale_features(
-    enum norm_real real, void *x, const void *was, struct norm_view view, const unsigned char *mask, const double *factor)
+static bool
+is_finite(enum norm_real real, const void *x, size_t i)
 {
+	return excess_double(load(real, x, i)) == 0;
+}
+
+double
+mask_padding_largest(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask)
+{
+	double largest = 0, value;
 	size_t at = 0;
 
 	for (size_t o = 0; o < view.outer; o++)
 		for (size_t f = 0; f < view.feature; f++)
-			for (size_t i = 0; i < view.inner; i++, at++)
-				if (mask[o * view.inner + i] == 0)
-					scale(real, x, was, at, factor[f]);
+			for (size_t i = 0; i < view.inner; i++, at++) {
+				value = mask[o * view.inner + i] != 0 ? 0 : load(real, x, at);
+				value = value < 0 ? -value : value;
+				if (!(value <= largest))
+					largest = excess_double(value) == 0 ? value : HUGE_VAL;
+			}
+	return largest;
 }
 
-void
+bool
+mask_scale_features(
+    enum norm_real real, void *x, const void *was, struct norm_view view, const unsigned char *mask, const double *factor)
+{
+	bool finite = true;
+	size_t at = 0;
+
+	for (size_t o = 0; o < view.outer; o++)
+		for (size_t f = 0; f < view.feature; f++)
+			for (size_t i = 0; i < view.inner; i++, at++) {
+				if (mask[o * view.inner + i] == 0)
+					store(real, x, at, factor[f] * load(real, was, at));
+				finite &= is_finite(real, x, at);
+			}
+	return finite;
+}
+
+bool
 mask_scale_run(enum norm_real real, void *x, const void *was, size_t first, size_t n, size_t channels, size_t positions,
     const unsigned char *mask, double factor, const double *weight)
 {
+	bool finite = true;
+
 	for (size_t i = 0; i < n; i++) {
 		const size_t element = first + i;
 
 		if (mask[element / (channels * positions) * positions + element % positions] == 0)
-			scale(real, x, was, i, factor * (weight != NULL ? weight[i] : 1));
+			store(real, x, i, factor * (weight != NULL ? weight[i] : 1) * load(real, was, i));
+		finite &= is_finite(real, x, i);
 	}
+	return finite;
 }

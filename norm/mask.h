@@ -6,6 +6,8 @@
 #ifndef NORM_MASK_H
 #define NORM_MASK_H
 
+#include <stdbool.h>
+
 #include "norm/view.h"
 
 /* How many of `n` positions count. */
@@ -29,10 +31,16 @@ void mask_pack_features(enum norm_real real, const void *x, struct norm_view vie
 size_t mask_pack_run(enum norm_real real, const void *x, size_t first, size_t n, size_t channels, size_t positions,
     const unsigned char *mask, void *packed);
 
-/* x[i] = factor[f] * was[i] at every padding of a view as above; of a run as above, where it is factor * weight[i] (NULL: 1) * was[i]. */
-void mask_scale_features(
+/* The largest |x| of the padding of a view as above, an infinity where one is not finite; 0 where there is none. */
+double mask_padding_largest(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask);
+
+/*
+ * x[i] = factor[f] * was[i] at every padding of a view as above; of a run as above, where it is factor * weight[i] (NULL: 1) * was[i].
+ * Returns whether all of x is finite then.
+ */
+bool mask_scale_features(
     enum norm_real real, void *x, const void *was, struct norm_view view, const unsigned char *mask, const double *factor);
-void mask_scale_run(enum norm_real real, void *x, const void *was, size_t first, size_t n, size_t channels, size_t positions,
+bool mask_scale_run(enum norm_real real, void *x, const void *was, size_t first, size_t n, size_t channels, size_t positions,
     const unsigned char *mask, double factor, const double *weight);
 
 #endif

@@ -350,6 +350,153 @@ def too_few_values_cases():
                    "infer": raises(module.eval(), shape)}
 
 
+def padded_moments(x, keep, axes, centered=True):
+    """Mean and biased variance over `axes` of what `keep` says, for autograd; an all-padding slice has 0 and an rstd of 0."""
+    keep = torch.ones_like(x) if keep is None else keep.unsqueeze(1).expand_as(x)
+    n = keep.sum(axes, keepdim=True)
+    mean = (x * keep).sum(axes, keepdim=True) / n.clamp(min=1) if centered else torch.zeros_like(n)
+    return mean, (((x - mean) * keep) ** 2).sum(axes, keepdim=True) / n.clamp(min=1), (n > 0).to(x.dtype)
+
+
+def forward_of(definition, x, weight, bias, mode, statistics, keep, seed):
+    """The layer in torch, for autograd: PyTorch's own functions where it has them and nothing is padding."""
+    kind, eps, rank = definition["kind"], definition["eps"], x.dim()
+    column = lambda v: v.reshape([1, -1] + [1] * (rank - 2))
+    if mode == "infer" and statistics is not None:
+        return nn.functional.batch_norm(x, *statistics, weight, bias, False, 0.0, eps)
+    if "virtual_batch_size" in definition or "shuffle" in definition:
+        order = torch.tensor(permutation(seed, len(x)) if definition.get("shuffle") else range(len(x)))
+        size = definition.get("virtual_batch_size") or len(x)
+        chunks = max(-(-len(x) // size), 2 if definition.get("shuffle") else 1)
+        pieces = zip(x[order].chunk(chunks), [None] * chunks if keep is None else keep[order].chunk(chunks))
+        plain = {key: value for key, value in definition.items() if key not in ("virtual_batch_size", "shuffle")}
+        y = torch.cat([forward_of(plain, piece, weight, bias, mode, statistics, kept, seed) for piece, kept in pieces])
+        return y[torch.argsort(order)]
+    if keep is None and "renorm" not in definition:
+        if kind == "batch_norm":
+            return nn.functional.batch_norm(x, None, None, weight, bias, True, 0.0, eps)
+        if kind == "instance_norm":
+            return nn.functional.instance_norm(x, weight=weight, bias=bias, eps=eps)
+        if kind == "group_norm":
+            return nn.functional.group_norm(x, definition["num_groups"], weight, bias, eps)
+        if kind == "layer_norm":
+            return nn.functional.layer_norm(x, definition["normalized_shape"], weight, bias, eps)
+    if "normalized_shape" in definition:
+        axes = list(range(rank - len(definition["normalized_shape"]), rank))
+        mean, var, some = padded_moments(x, keep, axes, kind == "layer_norm")
+        y = (x - mean) / (var + eps).sqrt() * some
+        return y * weight + (bias if bias is not None else 0) if weight is not None else y
+    if kind == "group_norm":
+        cut = (len(x), definition["num_groups"], -1, *x.shape[2:])
+        kept = None if keep is None else keep.unsqueeze(1).expand_as(x).reshape(cut)
+        grouped = x.reshape(cut)
+        keep = torch.ones_like(grouped) if kept is None else kept
+        axes = list(range(2, grouped.dim()))
+        n = keep.sum(axes, keepdim=True)
+        mean = (grouped * keep).sum(axes, keepdim=True) / n.clamp(min=1)
+        var = (((grouped - mean) * keep) ** 2).sum(axes, keepdim=True) / n.clamp(min=1)
+        y = ((grouped - mean) / (var + eps).sqrt() * (n > 0)).reshape(x.shape)
+    else:
+        axes = [0] * (kind == "batch_norm") + list(range(2, rank))
+        mean, var, some = padded_moments(x, keep, axes)
+        y = (x - mean) / (var + eps).sqrt() * some
+        if "renorm" in definition:
+            running = (column(statistics[1]) + eps).sqrt()
+            r_max, d_max = definition["renorm"]["r_max"], definition["renorm"]["d_max"]
+            r = ((var + eps).sqrt() / running).clamp(1 / r_max, r_max).detach()
+            y = y * r + ((mean - column(statistics[0])) / running).clamp(-d_max, d_max).detach()
+    return y * column(weight) + column(bias) if weight is not None else y
+
+
+def backward(name, definition, shape, mode="train", statistics=False, lengths=None, mask=None, seed=None, mean=0.5, deviation=2.0,
+             affine=True):
+    """Autograd's gradients of a random input and a random gradient of the output, all multiples of 1/64: exact in float32."""
+    definition = {"eps": 1e-5, **definition}
+    shaped = definition["kind"] in ("layer_norm", "rms_norm")
+    parameter_shape = definition["normalized_shape"] if shaped else (shape[1],)
+    definition["elementwise_affine" if shaped else "affine"] = affine
+    weight = random_parameter(parameter_shape).requires_grad_() if affine else None
+    bias = random_parameter(parameter_shape).requires_grad_() if affine and definition["kind"] != "rms_norm" else None
+    running = (random_parameter((shape[1],)), random_parameter((shape[1],)).abs() + 0.25) if statistics else None
+    x = (torch.round(torch.randn(shape, dtype=torch.float64) * 64 * deviation) / 64 + mean).requires_grad_()
+    g = torch.round(torch.randn(shape, dtype=torch.float64) * 64) / 64
+    keep = None
+    if lengths is not None:
+        keep = (torch.arange(shape[2]) < torch.tensor(lengths).unsqueeze(1)).double()
+    elif mask is not None:
+        keep = (torch.rand((shape[0], *shape[2:])) < mask).double()
+    y = forward_of(definition, x, weight, bias, mode, running, keep, seed)
+    if "clip" in definition:
+        y = y.clamp(-definition["clip"], definition["clip"])
+    y.backward(g)
+    gradient = lambda parameter: None if parameter is None else tensor64(parameter.grad)
+    case = {"name": name, "definition": definition, "weight": parameter_list(weight), "bias": parameter_list(bias), "mode": mode,
+            "input": tensor32(x.detach()), "grad_output": tensor32(g), "grad_input": tensor64(x.grad),
+            "grad_weight": gradient(weight), "grad_bias": gradient(bias)}
+    if statistics:
+        case["running_mean"], case["running_var"] = running[0].tolist(), running[1].tolist()
+    if lengths is not None:
+        case["lengths"] = lengths
+    if mask is not None:
+        case["mask"] = keep.bool().tolist()
+    if seed is not None:
+        case["seed"] = seed
+    return case
+
+
+def backward_cases():
+    batch, instance = {"kind": "batch_norm"}, {"kind": "instance_norm"}
+    tracking = {"kind": "instance_norm", "track_running_stats": True}
+    groups = {"kind": "group_norm", "num_groups": 2, "num_channels": 4}
+    row, sample = {"kind": "layer_norm", "normalized_shape": [7]}, {"kind": "layer_norm", "normalized_shape": [4, 7]}
+    rms = {"kind": "rms_norm", "normalized_shape": [7]}
+    yield backward("batch_norm_n_c", batch, (8, 5))
+    yield backward("batch_norm_n_c_l_no_affine", batch, (4, 3, 7), affine=False)
+    yield backward("batch_norm_n_c_h_w", {**batch, "eps": 1e-3}, (3, 4, 5, 4))
+    yield backward("batch_norm_n_c_d_h_w", batch, (2, 3, 3, 2, 2))
+    yield backward("batch_norm_large_mean", batch, (6, 3, 5), mean=4096.0, deviation=1.0)
+    yield backward("batch_norm_infer", batch, (3, 4, 5), mode="infer", statistics=True)
+    yield backward("batch_norm_infer_one_value", batch, (1, 4), mode="infer", statistics=True)
+    yield backward("batch_norm_infer_untracked", {**batch, "track_running_stats": False}, (3, 4, 5), mode="infer")
+    yield backward("ghost_batches", {**batch, "virtual_batch_size": 3}, (8, 4, 2))
+    yield backward("ghost_batches_infer", {**batch, "virtual_batch_size": 3}, (8, 4, 2), mode="infer", statistics=True)
+    yield backward("shuffled", {**batch, "shuffle": True}, (7, 3, 2), seed=12)
+    yield backward("shuffled_ghost_batches", {**batch, "shuffle": True, "virtual_batch_size": 4}, (11, 3), seed=2**63 + 1)
+    yield backward("renorm", {**batch, "renorm": {"r_max": 3.0, "d_max": 5.0}}, (6, 3, 4), statistics=True)
+    yield backward("renorm_held_by_its_limits", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}}, (6, 3, 4), statistics=True)
+    yield backward("instance_norm_n_c_l", instance, (3, 4, 7))
+    yield backward("instance_norm_n_c_h_w_no_affine", instance, (2, 3, 4, 5), affine=False)
+    yield backward("instance_norm_tracking", tracking, (3, 4, 7), statistics=True)
+    yield backward("instance_norm_tracking_infer", tracking, (3, 4, 7), mode="infer", statistics=True)
+    yield backward("group_norm_n_c", groups, (5, 4))
+    yield backward("group_norm_n_c_h_w", groups, (3, 4, 3, 5))
+    yield backward("group_norm_one_group_infer", {**groups, "num_groups": 1}, (3, 4, 7), mode="infer")
+    yield backward("group_norm_no_affine", {**groups, "num_groups": 4}, (3, 4, 7), affine=False)
+    yield backward("layer_norm_rank_1", row, (5, 7))
+    yield backward("layer_norm_rank_2", sample, (3, 4, 7))
+    yield backward("layer_norm_no_affine_infer", row, (2, 4, 7), mode="infer", affine=False)
+    yield backward("layer_norm_many_rows", row, (130, 7))
+    yield backward("rms_norm_rank_1", rms, (5, 7))
+    yield backward("rms_norm_rank_2", {**rms, "normalized_shape": [4, 7]}, (3, 4, 7))
+    yield backward("rms_norm_no_affine", rms, (2, 4, 7), affine=False)
+    for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups), ("layer_norm", row),
+                             ("rms_norm", rms)):
+        yield backward(kind + "_clip", {**definition, "clip": 0.75}, (3, 4, 7))
+    yield backward("renorm_clip", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}, "clip": 0.75}, (6, 3, 4), statistics=True)
+    yield backward("batch_norm_infer_clip", {**batch, "clip": 0.75}, (3, 4, 5), mode="infer", statistics=True)
+    for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups), ("layer_norm", row),
+                             ("layer_norm_rank_2", sample), ("rms_norm", rms)):
+        yield backward(kind + "_lengths", definition, (4, 4, 7), lengths=[7, 2, 0, 4])
+        yield backward(kind + "_lengths_clip", {**definition, "clip": 0.75}, (4, 4, 7), lengths=[7, 2, 0, 4])
+    for kind, definition in (("batch_norm", batch), ("group_norm", groups)):
+        yield backward(kind + "_mask", definition, (3, 4, 4, 5), mask=0.6)
+    yield backward("ghost_batches_lengths", {**batch, "virtual_batch_size": 2}, (4, 3, 5), lengths=[5, 1, 0, 3])
+    yield backward("shuffled_lengths", {**batch, "shuffle": True}, (6, 3, 5), lengths=[5, 2, 3, 4, 3, 2], seed=7)
+    yield backward("renorm_lengths_clip", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}, "clip": 0.75}, (4, 3, 5),
+                   lengths=[5, 1, 0, 3], statistics=True)
+    yield backward("batch_norm_infer_lengths", batch, (3, 4, 5), mode="infer", statistics=True, lengths=[5, 0, 2])
+
+
 def write(folder, name, cases):
     """One case a line: compact, and a difference between two runs shows which case it is in."""
     with open(os.path.join(folder, name), "w", encoding="ascii") as file:
@@ -370,6 +517,8 @@ def main():
         torch.manual_seed(20180613)
         write(sys.argv[1], name + ".json", cases())
     write(sys.argv[1], "too_few_values.json", too_few_values_cases())
+    torch.manual_seed(19861009)
+    write(sys.argv[1], "backward.json", backward_cases())
 
 
 if __name__ == "__main__":

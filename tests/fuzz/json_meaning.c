@@ -94,6 +94,9 @@ check_data(const struct tensor *t, const cJSON *list, unsigned level, size_t *ne
 		if (cJSON_IsNumber(item)) {
 			fuzz_check(*next < t->count && (!t->nested || level == t->rank - 1), "a value too many");
 			check_value(t, (*next)++, item->valuedouble);
+		} else if (cJSON_IsBool(item)) {
+			fuzz_check(*next < t->count && (!t->nested || level == t->rank - 1), "a value too many");
+			check_value(t, (*next)++, cJSON_IsTrue(item) ? 1 : 0);
 		} else
 			check_data(t, item, level + 1, next);
 	}

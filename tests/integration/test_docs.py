@@ -52,6 +52,22 @@ class Api(unittest.TestCase):
             short = path.replace("/v1/models/{model}/layers/{layer}", "…/layers/{layer}")
             self.assertTrue(path in readme or short in readme, f"{method} {path} is not in README.md")
 
+    def test_the_page_has_every_route(self):
+        page = read("docs/openapi.yaml")
+        for method, path in routes():
+            operations = re.search(rf"^  {re.escape(path)}:\n((?:    .*\n|\n)+)", page, re.M)
+            self.assertTrue(operations, f"{path} is not in openapi.yaml")
+            self.assertRegex(operations[1], rf"(?m)^    {method.lower()}:$", f"{method} {path} is not in openapi.yaml")
+
+    def test_the_page_has_every_error(self):
+        """In its table, as base/err.h has it, and as a value of `code`."""
+        page = read("docs/openapi.yaml")
+        codes = re.search(r"enum: \[(bad_json,[^\]]*)\]", page)[1].replace(",", " ").split()
+        errors = re.findall(r'X\(\w+, "(\w+)", (\d+), "([^"]+)"\)', read("base/err.h"))
+        self.assertGreaterEqual(len(errors), 25)
+        self.assertEqual(codes, [code for code, _, _ in errors])
+        self.assertEqual(re.findall(r"^    \| `(\w+)` \| (\d+) \| (.+) \|$", page, re.M), errors)
+
     def test_links_lead_somewhere(self):
         for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "docs/PERFORMANCE.md", "docs/OPERATIONS.md",
                          "bench/peer/README.md", "deploy/README.md", "examples/README.md"):

@@ -8,6 +8,12 @@
 #include "codec/npy_header.h"
 
 #define JSON_DATA "{\"data\":[[1,20],[3,40],[5,60]]}"
+#define JSON_3D "[[[1,2,9],[3,4,7]],[[5,6,1],[2,8,3]]]"
+#define JSON_PADDED "{\"data\":" JSON_3D ",\"lengths\":[3,2]}"
+#define JSON_MASKED "{\"data\":" JSON_3D ",\"mask\":[[true,true,false],[true,true,true]]}"
+#define BACKWARD(more) "{\"input\":{\"data\":" JSON_3D "},\"grad_output\":{\"data\":" JSON_3D "}" more "}"
+#define BACKWARD_PADDED BACKWARD(",\"lengths\":[3,2]")
+#define SYNC(step) "\"sync\":{\"step\":\"" step "\",\"rank\":0,\"world_size\":1}"
 #define KEY "Idempotency-Key: \"k\"\r\n"
 #define NPY_TYPE "Content-Type: application/x-npy\r\n"
 #define GZIP_WANTED "Accept-Encoding: gzip\r\n"
@@ -44,6 +50,17 @@ static const struct message untracked[] = {
 
 static const struct message layer_norm[] = { { "PUT", LAYER, NULL, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}", 0 },
 	{ 0 } };
+
+/* A layer of another kind, or with other fields, for batches of two channels. */
+#define LAYER_OF(name, definition) static const struct message name[] = { { "PUT", LAYER, NULL, definition, 0 }, { 0 } }
+
+LAYER_OF(layer_norm_sample, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2,3]}");
+LAYER_OF(rms_norm_sample, "{\"kind\":\"rms_norm\",\"normalized_shape\":[2,3],\"clip\":1}");
+LAYER_OF(instance_norm, "{\"kind\":\"instance_norm\",\"affine\":true,\"track_running_stats\":true}");
+LAYER_OF(group_norm, "{\"kind\":\"group_norm\",\"num_groups\":1,\"num_channels\":2,\"clip\":1}");
+LAYER_OF(ghost_batches, "{\"kind\":\"batch_norm\",\"virtual_batch_size\":1}");
+LAYER_OF(shuffling, "{\"kind\":\"batch_norm\",\"shuffle\":true}");
+LAYER_OF(renorm, "{\"kind\":\"batch_norm\",\"renorm\":{},\"clip\":1}");
 
 /* clang-format off */
 struct operation operations[] = {
@@ -105,6 +122,54 @@ struct operation operations[] = {
 	{ "infer, .npy", trained, { "POST", LAYER "/infer", NPY_TYPE, NULL, 0 }, .status = 200, .body = BODY_NPY },
 	{ "infer, untracked", untracked, { "POST", LAYER "/infer", NULL, JSON_DATA, 0 }, .status = 200 },
 	{ "infer, layer norm, wide", layer_norm, { "POST", LAYER "/infer", NPY_TYPE, NULL, 0 }, .status = 422, .body = BODY_WIDE_NPY },
+
+	{ "train, lengths", untrained, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "train, mask", untrained, { "POST", LAYER "/train", NULL, JSON_MASKED, 0 }, .status = 200 },
+	{ "train, lengths in the query", untrained,
+	    { "POST", LAYER "/train?lengths=3,2", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 200 },
+	{ "train, lengths too long", untrained, { "POST", LAYER "/train?lengths=3,4", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 400 },
+	{ "train, layer norm, lengths", layer_norm_sample, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "train, RMS norm, mask", rms_norm_sample, { "POST", LAYER "/train", NULL, JSON_MASKED, 0 }, .status = 200 },
+	{ "train, group norm, lengths", group_norm, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "train, instance norm", instance_norm, { "POST", LAYER "/train", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 200 },
+	{ "train, instance norm, lengths", instance_norm, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "train, ghost batches", ghost_batches, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "train, shuffled", shuffling, { "POST", LAYER "/train?seed=5", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "train, shuffled, under a key", shuffling, { "POST", LAYER "/train", KEY, JSON_PADDED, 0 }, .status = 200, .once = true },
+	{ "train, renorm", renorm, { "POST", LAYER "/train?output=false", NULL, JSON_PADDED, 0 }, .status = 200 },
+	{ "infer, group norm, mask", group_norm, { "POST", LAYER "/infer", NULL, JSON_MASKED, 0 }, .status = 200 },
+	{ "infer, inverse", trained, { "POST", LAYER "/infer?inverse=true", NULL, JSON_DATA, 0 }, .status = 200 },
+
+	{ "backward", untrained, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200 },
+	{ "backward, cold", with_parameters, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200, .cold = true },
+	{ "backward, infer", with_parameters, { "POST", LAYER "/backward?mode=infer", NULL, BACKWARD(""), 0 }, .status = 200 },
+	{ "backward, lengths", with_parameters, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, to .npy", with_parameters, { "POST", LAYER "/backward", "Accept: application/x-npy\r\n", BACKWARD(""), 0 }, .status = 200 },
+	{ "backward, .npy", trained, { "POST", LAYER "/backward", NPY_TYPE, NULL, 0 }, .status = 200, .body = BODY_NPY_TWICE },
+	{ "backward, wide .npy", untrained, { "POST", LAYER "/backward", NPY_TYPE GZIP_ONLY, NULL, 0 }, .status = 200, .body = BODY_WIDE_NPY_TWICE },
+	{ "backward, layer norm", layer_norm_sample, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200 },
+	{ "backward, layer norm, lengths", layer_norm_sample, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, RMS norm, lengths", rms_norm_sample, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, instance norm, lengths", instance_norm, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, group norm, clipped", group_norm, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200 },
+	{ "backward, ghost batches", ghost_batches, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, shuffled", shuffling, { "POST", LAYER "/backward?seed=5", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, renorm, clipped", renorm, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, of one tensor", trained, { "POST", LAYER "/backward", NULL, "{\"input\":{\"data\":[[1,2]]}}", 0 }, .status = 400 },
+
+	{ "sync, train", trained,
+	    { "POST", LAYER "/train", NULL, "{\"data\":[[1,20],[3,40]]," SYNC("1") "}", 0 }, .status = 200, .once = true },
+	{ "sync, train, by the query", trained,
+	    { "POST", LAYER "/train?sync=%7B%22step%22:%221%22,%22rank%22:0,%22world_size%22:1%7D", NPY_TYPE, NULL, 0 },
+	    .status = 200, .body = BODY_NPY, .once = true },
+	{ "sync, train, lengths", untrained,
+	    { "POST", LAYER "/train", NULL, "{\"data\":" JSON_3D ",\"lengths\":[3,2]," SYNC("1") "}", 0 }, .status = 200, .once = true },
+	{ "sync, backward", with_parameters, { "POST", LAYER "/backward", NULL, BACKWARD("," SYNC("1")), 0 }, .status = 200 },
+	{ "sync, backward, lengths", with_parameters,
+	    { "POST", LAYER "/backward", NULL, BACKWARD(",\"lengths\":[3,2]," SYNC("1")), 0 }, .status = 200 },
+	{ "sync, that never fills", trained,
+	    { "POST", LAYER "/train", NULL,
+	      "{\"data\":[[1,20],[3,40]],\"sync\":{\"step\":\"1\",\"rank\":0,\"world_size\":2,\"timeout_ms\":1}}", 0 }, .status = 409 },
 
 	{ "merge", trained,
 	    { "POST", LAYER "/statistics/merge", NULL, "{\"count\":5,\"mean\":[1,2],\"var\":[3,4]}", 0 }, .status = 200 },
@@ -209,6 +274,17 @@ make_npy(size_t rows, size_t features)
 	return b;
 }
 
+static struct bytes
+make_twice(const struct bytes *once)
+{
+	struct bytes b = room(2 * once->len);
+
+	memcpy(b.bytes, once->bytes, once->len);
+	memcpy(b.bytes + once->len, once->bytes, once->len);
+	b.len = 2 * once->len;
+	return b;
+}
+
 static void
 add_list(struct bytes *b, unsigned from, unsigned count)
 {
@@ -256,9 +332,11 @@ operations_make(void)
 {
 	made[BODY_GZIP] = make_gzip(JSON_DATA, strlen(JSON_DATA));
 	made[BODY_NPY] = make_npy(3, 2);
+	made[BODY_NPY_TWICE] = make_twice(&made[BODY_NPY]);
 	made[BODY_WIDE] = make_wide();
 	made[BODY_WIDE_GZIP] = make_gzip(made[BODY_WIDE].bytes, made[BODY_WIDE].len);
 	made[BODY_WIDE_NPY] = make_npy(WIDE_ROWS, WIDE_FEATURES);
+	made[BODY_WIDE_NPY_TWICE] = make_twice(&made[BODY_WIDE_NPY]);
 	made[BODY_WIDE_STATISTICS] = make_wide_statistics();
 	for (size_t i = 0; i < operation_count; i++) {
 		struct message *m = &operations[i].ask;

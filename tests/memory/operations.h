@@ -11,7 +11,18 @@
 #define MAX_BODY_BYTES ((size_t)4 << 20)
 
 /* Bodies that are made by a program rather than written down. */
-enum body { BODY_AS_WRITTEN, BODY_GZIP, BODY_NPY, BODY_WIDE, BODY_WIDE_GZIP, BODY_WIDE_NPY, BODY_WIDE_STATISTICS, BODY_COUNT };
+enum body {
+	BODY_AS_WRITTEN,
+	BODY_GZIP,
+	BODY_NPY,
+	BODY_NPY_TWICE,
+	BODY_WIDE,
+	BODY_WIDE_GZIP,
+	BODY_WIDE_NPY,
+	BODY_WIDE_NPY_TWICE,
+	BODY_WIDE_STATISTICS,
+	BODY_COUNT
+};
 
 struct operation {
 	const char *name;

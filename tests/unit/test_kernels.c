@@ -119,6 +119,104 @@ check_same(enum norm_real real, void *x, struct norm_view v)
 	free(parameters);
 }
 
+/* What one set makes of a gradient: the sums and those of a row, and the gradients by feature, by row, and where the output was clipped. */
+struct gradients {
+	double *numbers; /* sums and products of features; the positions' two of the row */
+	size_t count;
+	void *by_feature, *row, *clipped;
+	bool finite_by_feature, finite_row;
+};
+
+static void
+gradients_free(struct gradients *o)
+{
+	free(o->numbers);
+	free(o->by_feature);
+	free(o->row);
+	free(o->clipped);
+}
+
+static void *
+copy_of(const void *x, size_t bytes)
+{
+	void *copy = allocate(bytes, 1);
+
+	memcpy(copy, x, bytes);
+	return copy;
+}
+
+/* `gradient` is a tensor too; the parameters stand in for means and factors as well. */
+static struct gradients
+gradients_of(const struct kernels *k, enum norm_real real, const void *x, const void *gradient, struct norm_view v,
+    const double *parameters, bool with_weight)
+{
+	const struct kernels_of_real *of = &k->of[real];
+	const size_t size = view_size(v), bytes = size * norm_real_size(real);
+	struct gradients o = { .count = 2 * v.feature + 2 * size };
+	double *row_weight;
+	struct identity identity;
+
+	identity_init(&identity);
+	o.numbers = allocate(o.count, sizeof(double));
+	row_weight = o.numbers + 2 * v.feature;
+	o.by_feature = copy_of(gradient, bytes);
+	o.row = copy_of(gradient, bytes);
+	o.clipped = copy_of(gradient, bytes);
+	of->gradients(x, gradient, v, parameters, o.numbers, o.numbers + v.feature);
+	o.finite_by_feature = of->backward(x, o.by_feature, v, parameters, parameters + 1, parameters + 1, parameters);
+	o.finite_row = of->row_backward(x, o.row, size, size, !with_weight, parameters[0], 0.5, with_weight ? parameters : NULL,
+	    &identity, row_weight, row_weight + size);
+	of->clip_backward(o.clipped, x, size, 3.1);
+	nans_alike(NORM_DOUBLE, o.numbers, o.count);
+	nans_alike(real, o.by_feature, size);
+	nans_alike(real, o.row, size);
+	nans_alike(real, o.clipped, size);
+	return o;
+}
+
+/* The gradient is the tensor from its end to its start. */
+static void *
+reversed(enum norm_real real, const void *x, size_t n)
+{
+	const size_t bytes = norm_real_size(real);
+	unsigned char *out = allocate(n, bytes);
+
+	for (size_t i = 0; i < n; i++)
+		memcpy(out + i * bytes, (const unsigned char *)x + (n - 1 - i) * bytes, bytes);
+	return out;
+}
+
+static void
+check_same_gradients(enum norm_real real, const void *x, struct norm_view v)
+{
+	const size_t bytes = view_size(v) * norm_real_size(real);
+	double *parameters = allocate(view_size(v) + 1, sizeof(*parameters));
+	void *gradient = reversed(real, x, view_size(v));
+	struct gradients portable, other;
+	const struct kernels *k;
+	uint64_t seed = 5;
+
+	for (size_t i = 0; i <= view_size(v); i++)
+		parameters[i] = random_deviate(&seed);
+	for (int with_weight = 0; with_weight < 2; with_weight++) {
+		portable = gradients_of(kernels_usable(0), real, x, gradient, v, parameters, with_weight);
+		for (size_t i = 1; (k = kernels_usable(i)) != NULL; i++) {
+			other = gradients_of(k, real, x, gradient, v, parameters, with_weight);
+			ck_assert_msg(memcmp(portable.numbers, other.numbers, portable.count * sizeof(double)) == 0 &&
+				memcmp(portable.by_feature, other.by_feature, bytes) == 0 &&
+				memcmp(portable.row, other.row, bytes) == 0 &&
+				memcmp(portable.clipped, other.clipped, bytes) == 0 &&
+				portable.finite_by_feature == other.finite_by_feature &&
+				portable.finite_row == other.finite_row,
+			    "%s differs backward on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner, (int)real);
+			gradients_free(&other);
+		}
+		gradients_free(&portable);
+	}
+	free(gradient);
+	free(parameters);
+}
+
 START_TEST(usual_numbers)
 {
 	uint64_t seed = 7;
@@ -130,6 +228,7 @@ START_TEST(usual_numbers)
 		for (i = 0; i < view_size(views[p]); i++)
 			element_set(reals[_i], x, i, 3 + random_deviate(&seed));
 		check_same(reals[_i], x, views[p]);
+		check_same_gradients(reals[_i], x, views[p]);
 		free(x);
 	}
 }
@@ -152,6 +251,7 @@ START_TEST(any_bits)
 				memcpy(x + i, &bits, sizeof(bits));
 			}
 			check_same(reals[_i], x, views[p]);
+			check_same_gradients(reals[_i], x, views[p]);
 			free(x);
 		}
 }

@@ -1,0 +1,394 @@
+"""Synchronized batch normalization: shards of one step, sent by several at once, are one batch."""
+
+import http.client
+import json
+import threading
+import time
+import unittest
+import urllib.parse
+
+import numpy
+
+import npy
+from normd import PATIENCE, Daemon
+from test_kinds import KindTest
+
+RANDOM = numpy.random.default_rng(17)
+# A rank that a test does not want to wait for.
+SHORT_MS = int(500 * PATIENCE)
+
+
+def at_once(calls):
+    """Each in a thread of its own; their results in order."""
+    results = [None] * len(calls)
+
+    def run(i):
+        results[i] = calls[i]()
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def sync(rank, world_size, step="1", **more):
+    return {"sync": {"step": step, "rank": rank, "world_size": world_size, **more}}
+
+
+def tensor(x, datatype="FP64"):
+    return {"shape": list(x.shape), "datatype": datatype, "data": x.ravel().tolist()}
+
+
+class SyncTest(KindTest):
+    def send(self, layer, call, body, headers=None, query=""):
+        """A request on a connection of its own, whatever comes of it."""
+        client = self.daemon.client()
+        try:
+            return client.request("POST", self.path(layer, call) + query, body, headers)
+        finally:
+            client.close()
+
+    def later(self, layer, call, body, **more):
+        return lambda: self.send(layer, call, body, **more)
+
+    def in_background(self, call):
+        """Starts a call; the function that is returned waits for its answer."""
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(call()))
+        thread.start()
+
+        def answer():
+            thread.join()
+            return answers[0]
+
+        return answer
+
+    def steps_that_wait(self, layer, body):
+        """Starts a call of train that must wait, and gives it the time to arrive."""
+        answer = self.in_background(self.later(layer, "train", body))
+        time.sleep(0.3 * PATIENCE)
+        return answer
+
+    def train_all(self, layer, shards, step="1", **more):
+        world_size = len(shards)
+        answers = at_once([self.later(layer, "train", {**tensor(x), **sync(i, world_size, step), **more}) for i, x in enumerate(shards)])
+        for answer in answers:
+            self.assertEqual(answer.status, 200, answer)
+        return answers
+
+    def statistics(self, layer):
+        told = self.ask("GET", self.path(layer, "statistics")).json
+        return numpy.array(told["running_mean"]["data"]), numpy.array(told["running_var"]["data"]), told["num_batches_tracked"]
+
+    def assert_same_statistics(self, layer, other, near=1e-12):
+        mean, var, count = self.statistics(layer)
+        expected_mean, expected_var, expected_count = self.statistics(other)
+        self.assertEqual(count, expected_count)
+        self.assertLessEqual((numpy.abs(mean - expected_mean) / numpy.maximum(numpy.abs(expected_mean), 1)).max(), near)
+        self.assertLessEqual((numpy.abs(var - expected_var) / expected_var).max(), near)
+
+    def outputs(self, answers):
+        return numpy.concatenate([numpy.array(a.json["data"]).reshape(a.json["shape"]) for a in answers])
+
+
+class OneBatch(SyncTest):
+    CUTS = (1, 1, 6)  # 13 samples: shards of 1, 0, 5 and 7
+
+    def put_twins(self, **definition):
+        """Two layers that are the same: the shards' and the one machine's."""
+        given = {"weight": RANDOM.standard_normal(4).tolist(), "bias": RANDOM.standard_normal(4).tolist()}
+        for layer in ("shards", "one"):
+            self.put(layer, {"kind": "batch_norm", "num_features": 4, **definition})
+            self.ask("PUT", self.path(layer, "parameters"), given)
+
+    def test_train(self):
+        for averaging in ("exponential", "cumulative", "pooled"):
+            with self.subTest(averaging):
+                self.ask("DELETE", f"/v1/models/{self.model}", status=204) if averaging != "exponential" else None
+                self.put_twins(averaging=averaging)
+                for step in range(3):
+                    x = RANDOM.standard_normal((13, 4, 6)) * 3 + 5
+                    answers = self.train_all("shards", numpy.split(x, self.CUTS), f"{step}")
+                    self.assertNear(self.outputs(answers), self.trained("one", x).reshape(x.shape))
+                    self.assert_same_statistics("shards", "one")
+                    told = [(a.json["num_batches_tracked"], a.json["revision"], a.headers["etag"]) for a in answers]
+                    self.assertEqual(told, [(step + 1, step + 2, f'"{step + 2}"')] * 4)
+
+    def test_backward(self):
+        """Each shard's part of the gradient by the input; those by weight and bias are what all shards' add up to."""
+        self.put_twins()
+        x, g = RANDOM.standard_normal((13, 4, 6)) * 3 + 5, RANDOM.standard_normal((13, 4, 6))
+        before = self.state("shards")
+        shards = zip(numpy.split(x, self.CUTS), numpy.split(g, self.CUTS))
+        bodies = [{"input": tensor(a), "grad_output": tensor(b), **sync(i, 4)} for i, (a, b) in enumerate(shards)]
+        answers = at_once([self.later("shards", "backward", body) for body in bodies])
+        one = self.ask("POST", self.path("one", "backward"), {"input": tensor(x), "grad_output": tensor(g)}).json
+        array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
+        for answer in answers:
+            self.assertEqual(answer.status, 200, answer)
+        self.assertNear(numpy.concatenate([array(a.json["grad_input"]) for a in answers]), array(one["grad_input"]))
+        for name in ("grad_weight", "grad_bias"):
+            self.assertNear(sum(array(a.json[name]) for a in answers), array(one[name]), 1e-11)
+        self.assertEqual(self.state("shards"), before)
+        # A repeat has its gradient again.
+        self.assertEqual(self.send("shards", "backward", bodies[2]).json, answers[2].json)
+
+    def test_a_value_a_rank(self):
+        """Together they have a variance; one value in all has none."""
+        self.put_twins()
+        x = RANDOM.standard_normal((2, 4))
+        self.assertNear(self.outputs(self.train_all("shards", [x[:1], x[1:]])), self.trained("one", x))
+        before = self.state("shards")
+        lone = [x[:1], x[:0]]
+        answers = at_once([self.later("shards", "train", {**tensor(a), **sync(i, 2, "lone")}) for i, a in enumerate(lone)])
+        self.assertEqual([(a.status, a.code) for a in answers], [(422, "too_few_values")] * 2)
+        empty = self.train_all("shards", [x[:0]] * 3, "empty")
+        self.assertEqual([a.json["num_batches_tracked"] for a in empty], [1] * 3)
+        self.assertEqual(self.state("shards"), before)
+
+    def test_sixty_four_ranks_in_two_steps_at_once(self):
+        self.put_twins()
+        x = RANDOM.standard_normal((128, 4))
+        for _ in range(2):
+            one = self.trained("one", x)
+        shards = numpy.split(x, 64)
+        names = [(step, i) for i in range(64) for step in ("a", "b")]
+        answers = at_once([self.later("shards", "train", {**tensor(shards[i]), **sync(i, 64, step)}) for step, i in names])
+        self.assertEqual({a.status for a in answers}, {200})
+        for wanted in ("a", "b"):
+            of_step = [a for a, (step, _) in zip(answers, names) if step == wanted]
+            self.assertNear(self.outputs(of_step), one)
+            self.assertEqual(len({a.json["revision"] for a in of_step}), 1)
+        self.assertEqual({a.json["num_batches_tracked"] for a in answers}, {1, 2})
+        self.assert_same_statistics("shards", "one")
+
+    def test_padding(self):
+        self.put_twins()
+        x, lengths = RANDOM.standard_normal((6, 4, 5)), [5, 2, 0, 3, 1, 4]
+        one = self.trained("one", x, lengths=lengths)
+        bodies = [{**tensor(x[:2]), "lengths": lengths[:2], **sync(0, 2)}, {**tensor(x[2:]), "lengths": lengths[2:], **sync(1, 2)}]
+        answers = at_once([self.later("shards", "train", body) for body in bodies])
+        self.assertNear(self.outputs(answers), one.reshape(x.shape))
+        self.assert_same_statistics("shards", "one")
+
+    def test_npy(self):
+        """The options stand in the query; the answers are the same bits."""
+        self.put_twins()
+        x = RANDOM.standard_normal((6, 4, 5)).astype("<f4")
+        told = at_once([self.later("shards", "train", {**tensor(part, "FP32"), **sync(i, 2, "json")})
+                        for i, part in enumerate((x[:2], x[2:]))])
+        query = lambda i: "?" + urllib.parse.urlencode({"sync": json.dumps(sync(i, 2, "npy")["sync"])})
+        files = at_once([self.later("shards", "train", npy.save(part), headers={"Content-Type": npy.TYPE}, query=query(i))
+                         for i, part in enumerate((x[:2], x[2:]))])
+        for a, b in zip(told, files):
+            self.assertEqual(npy.load(b.raw).ravel().tolist(), numpy.array(a.json["data"], "<f4").tolist())
+            self.assertEqual(b.headers["normd-num-batches-tracked"], "2")
+
+    def test_without_output(self):
+        self.put_twins()
+        x = RANDOM.standard_normal((6, 4, 5))
+        answers = self.train_all("shards", numpy.split(x, 3), output=False)
+        self.assertEqual([sorted(a.json) for a in answers], [["num_batches_tracked", "revision"]] * 3)
+        self.trained("one", x)
+        self.assert_same_statistics("shards", "one")
+
+    def test_a_layer_that_tracks_nothing(self):
+        self.put_twins(track_running_stats=False)
+        x = RANDOM.standard_normal((6, 4, 5))
+        answers = self.train_all("shards", numpy.split(x, 3))
+        self.assertNear(self.outputs(answers), self.trained("one", x).reshape(x.shape))
+        self.assertEqual([a.json["num_batches_tracked"] for a in answers], [0] * 3)
+
+    def test_nothing_is_stored_where_a_shard_s_result_might_not_fit(self):
+        """Whoever leads: another shard's datatype may be the narrow one, and padding may be anything."""
+        self.put("bn", {"kind": "batch_norm", "num_features": 4})
+        self.ask("PUT", self.path("bn", "parameters"), {"weight": [1e5] * 4, "bias": [0] * 4})
+        x = RANDOM.standard_normal((2, 4, 3))
+        before = self.state("bn")
+        for turn in range(2):
+            bodies = [{**tensor(x, datatype), **sync(i, 2, f"{turn}")} for i, datatype in enumerate(("FP16", "FP32"))]
+            waits = self.steps_that_wait("bn", bodies[turn])
+            answers = [self.send("bn", "train", bodies[1 - turn]), waits()]
+            self.assertEqual([(a.status, a.code) for a in answers], [(422, "non_finite_input")] * 2)
+            x[0, 0, 2] = 3e38
+            padded = [{**tensor(x, "FP32"), "lengths": [2, 3], **sync(0, 2, f"p{turn}")}, {**tensor(x[1:], "FP32"), **sync(1, 2, f"p{turn}")}]
+            waits = self.steps_that_wait("bn", padded[turn])
+            answers = [self.send("bn", "train", padded[1 - turn]), waits()]
+            self.assertEqual([(a.status, a.code) for a in answers], [(422, "non_finite_input")] * 2)
+            x[0, 0, 2] = 0
+        self.assertEqual(self.state("bn"), before)
+
+
+class Meeting(SyncTest):
+    def setUp(self):
+        super().setUp()
+        self.put("bn", {"kind": "batch_norm", "num_features": 2})
+        self.x = RANDOM.standard_normal((4, 2))
+
+    def shard(self, rank, world_size=2, step="1", x=None, **more):
+        return {**tensor(self.x if x is None else x), **sync(rank, world_size, step, **more)}
+
+    def test_a_repeat_has_the_result_without_another_update(self):
+        first = at_once([self.later("bn", "train", self.shard(i)) for i in range(2)])
+        for _ in range(2):
+            again = self.send("bn", "train", self.shard(1))
+            self.assertEqual((again.status, again.raw), (200, first[1].raw))
+        self.assertEqual(self.statistics("bn")[2], 1)
+
+    def test_a_rank_that_sends_again_takes_its_place(self):
+        replaced = self.steps_that_wait("bn", self.shard(0, x=self.x + 100))
+        resent = self.steps_that_wait("bn", self.shard(0))
+        told = replaced()
+        self.assertEqual((told.status, told.code), (409, "sync_incomplete"))
+        self.assertEqual(self.send("bn", "train", self.shard(1)).status, 200)
+        self.assertEqual(resent().status, 200)
+        self.assertLess(self.statistics("bn")[0].max(), 1)
+
+    def test_a_rank_that_never_comes(self):
+        before = self.state("bn")
+        began = time.monotonic()
+        answers = at_once([self.later("bn", "train", self.shard(i, 3, timeout_ms=SHORT_MS)) for i in (0, 2)])
+        self.assertGreaterEqual(time.monotonic() - began, SHORT_MS / 1000)
+        for answer in answers:
+            self.assertEqual((answer.status, answer.code), (409, "sync_incomplete"))
+            self.assertIn("2 of 3", answer.json["detail"])
+        self.assertEqual(self.state("bn"), before)
+        # The step may be made anew.
+        self.assertEqual({a.status for a in at_once([self.later("bn", "train", self.shard(i, 3)) for i in range(3)])}, {200})
+
+    def test_a_client_that_hangs_up_while_it_waits(self):
+        """Its shard stays: the step is made, and whoever asks again has the answer."""
+        body = json.dumps(self.shard(0)).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port)
+        connection.request("POST", self.path("bn", "train"), body)
+        time.sleep(0.3 * PATIENCE)
+        connection.close()
+        self.assertEqual(self.send("bn", "train", self.shard(1)).status, 200)
+        self.assertEqual(self.send("bn", "train", self.shard(0)).json["num_batches_tracked"], 1)
+        self.assertEqual(self.statistics("bn")[2], 1)
+
+    def test_the_last_to_come_hangs_up(self):
+        """As soon as it has sent: the others have their answer all the same, and the update is made once at most."""
+        for round in range(10):
+            waits = self.steps_that_wait("bn", self.shard(0, step=f"{round}"))
+            connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port)
+            connection.request("POST", self.path("bn", "train"), json.dumps(self.shard(1, step=f"{round}")).encode())
+            connection.close()
+            told = waits()
+            self.assertIn((told.status, told.json.get("code")), ((200, None), (409, "sync_incomplete")))
+            if told.status == 200:
+                self.assertEqual(self.statistics("bn")[2], told.json["num_batches_tracked"])
+        self.assertLessEqual(self.statistics("bn")[2], 10)
+
+    def test_steps_and_worlds_that_differ(self):
+        waits = self.steps_that_wait("bn", self.shard(0, timeout_ms=3 * SHORT_MS))
+        told = self.send("bn", "train", self.shard(1, 3))
+        self.assertEqual((told.status, told.code), (400, "bad_parameter"))
+        self.assertEqual(waits().code, "sync_incomplete")
+
+    def test_channels_that_differ(self):
+        self.put("any", {"kind": "batch_norm"})
+        waits = self.steps_that_wait("any", self.shard(0, timeout_ms=3 * SHORT_MS))
+        told = self.send("any", "train", self.shard(1, x=RANDOM.standard_normal((4, 3))))
+        self.assertEqual((told.status, told.code), (422, "shape_mismatch"))
+        self.assertEqual(waits().code, "sync_incomplete")
+
+    def test_a_layer_that_is_deleted_meanwhile(self):
+        """The step belonged to it; a new layer of the same name knows nothing of it."""
+        waits = self.steps_that_wait("bn", self.shard(0, timeout_ms=3 * SHORT_MS))
+        self.ask("DELETE", self.path("bn"), status=204)
+        self.put("bn", {"kind": "batch_norm", "num_features": 2})
+        other = self.send("bn", "train", self.shard(1, timeout_ms=1))
+        self.assertEqual([(a.status, a.code) for a in (waits(), other)], [(409, "sync_incomplete")] * 2)
+        self.assertEqual(self.statistics("bn")[2], 0)
+
+    def test_bad_options(self):
+        good = {"step": "1", "rank": 0, "world_size": 2}
+        wrong = {
+            "sync": (5, [], "1", None, {}),
+            "sync.step": ("", None, "x" * 129, True, {}),
+            "sync.rank": (-1, 2, 1.5, "0", None),
+            "sync.world_size": (0, 4097, "2", None),
+            "sync.timeout_ms": (0, 3600001, "1", 1.5, None),
+            "extra": (1,),
+        }
+        for name, values in wrong.items():
+            for value in values:
+                bad = value if name == "sync" else {**good, name.removeprefix("sync."): value}
+                told = self.refused("bad_parameter", 400, "bn", "train", {**tensor(self.x), "sync": bad})
+                self.assertIn(name, told["detail"])
+        for name in good:
+            told = self.refused("bad_parameter", 400, "bn", "train",
+                                {**tensor(self.x), "sync": {key: value for key, value in good.items() if key != name}})
+            self.assertIn("sync." + name, told["detail"])
+        self.refused("bad_parameter", 400, "bn", "train?sync=%7B", tensor(self.x))
+        self.refused("bad_parameter", 400, "bn", "train?sync=5", tensor(self.x))
+        self.refused("bad_parameter", 400, "bn", "train?sync=" + urllib.parse.quote(json.dumps(good)), self.shard(0))
+        self.refused("bad_parameter", 400, "bn", "train", self.shard(0), {"Idempotency-Key": '"k"'})
+        for call in ("infer", "statistics/merge"):
+            self.refused("bad_parameter", 400, "bn", call, self.shard(0))
+        body = {"input": tensor(self.x), "grad_output": tensor(self.x), **sync(0, 2)}
+        self.refused("bad_parameter", 400, "bn", "backward", {**body, "mode": "infer"})
+
+    def test_a_number_for_a_step(self):
+        """1042 and "1042" are the same step."""
+        answers = at_once([self.later("bn", "train", self.shard(0, step=1042)), self.later("bn", "train", self.shard(1, step="1042"))])
+        self.assertEqual([a.status for a in answers], [200, 200])
+
+    def test_layers_that_cannot(self):
+        x = RANDOM.standard_normal((4, 2, 3))
+        definitions = [{"kind": "layer_norm", "normalized_shape": 3}, {"kind": "rms_norm", "normalized_shape": 3},
+                       {"kind": "instance_norm", "track_running_stats": True}, {"kind": "group_norm", "num_groups": 1, "num_channels": 2},
+                       {"kind": "batch_norm", "virtual_batch_size": 2}, {"kind": "batch_norm", "shuffle": True},
+                       {"kind": "batch_norm", "renorm": {}}]
+        for i, definition in enumerate(definitions):
+            self.put(f"l{i}", definition)
+            self.refused("bad_parameter", 400, f"l{i}", "train", {**tensor(x), **sync(0, 2)})
+            seed = {"seed": 1} if definition.get("shuffle") else {}
+            self.refused("bad_parameter", 400, f"l{i}", "backward",
+                         {"input": tensor(x), "grad_output": tensor(x), **sync(0, 2), **seed})
+        self.put("clip", {"kind": "batch_norm", "clip": 1})
+        self.refused("bad_parameter", 400, "clip", "backward", {"input": tensor(x), "grad_output": tensor(x), **sync(0, 2)})
+
+
+class Daemons(SyncTest):
+    """With a daemon of its own, to be stopped."""
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    @classmethod
+    def tearDownClass(cls):
+        pass
+
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(lambda: self.daemon.close())
+        super().setUp()
+        self.put("bn", {"kind": "batch_norm"})
+        self.x = RANDOM.standard_normal((4, 2))
+
+    def test_what_was_answered_survives_a_kill(self):
+        self.train_all("bn", [self.x, self.x + 1])
+        before = self.statistics("bn")
+        self.daemon.kill()
+        self.daemon.start()
+        self.client = self.daemon.client()
+        after = self.statistics("bn")
+        self.assertEqual([a.tolist() for a in after[:2]], [b.tolist() for b in before[:2]])
+        self.assertEqual(after[2], 1)
+
+    def test_a_drain_does_not_wait_for_ranks(self):
+        waits = self.steps_that_wait("bn", {**tensor(self.x), **sync(0, 2, timeout_ms=600000)})
+        began = time.monotonic()
+        self.daemon.stop()
+        self.assertLess(time.monotonic() - began, 5 * PATIENCE)
+        told = waits()
+        self.assertEqual((told.status, told.code), (503, "shutting_down"))
+
+
+if __name__ == "__main__":
+    unittest.main()

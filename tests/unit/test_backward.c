@@ -1,0 +1,484 @@
+/*
+ * The backward pass of every kind against the plain reference, which is itself held against central differences: all small shapes, odd sizes,
+ * the edges of blocks, every type of element, with padding and without.
+ */
+#include "norm/backward.h"
+
+#include <string.h>
+
+#include "norm/mask.h"
+#include "norm/moments.h"
+#include "norm/normalize.h"
+#include "tests/unit/backward_reference.h"
+
+#define EPS 1e-5
+
+/* By features in training and in inference; by groups; by rows, centered or not. */
+enum way { BY_FEATURE, BY_CONSTANTS, BY_GROUPS, BY_ROWS, BY_ROWS_RMS, WAYS };
+
+/* A tensor (samples, channels, positions); rows are whole samples. */
+struct shape {
+	size_t n, c, s;
+	size_t groups;
+};
+
+/* What a call is made of. Arrays that a test does not want are NULL for the call. */
+struct fixture {
+	enum way way;
+	enum norm_real real;
+	struct shape shape;
+	size_t size, slices, parameters;
+	void *x, *g, *before; /* g comes back as the gradient by x; what it was */
+	double *weight;       /* NULL: ones */
+	unsigned char *mask;  /* a byte a sample's position; NULL: no padding */
+	double *mean, *rstd;  /* of each slice */
+	size_t *count;        /* likewise, what is no padding */
+	double *grad_weight, *grad_bias;
+	bool finite;
+};
+
+static bool
+is_rows(enum way way)
+{
+	return way == BY_ROWS || way == BY_ROWS_RMS;
+}
+
+static bool
+is_features(enum way way)
+{
+	return way == BY_FEATURE || way == BY_CONSTANTS;
+}
+
+static struct norm_view
+view_of(const struct fixture *x)
+{
+	return (struct norm_view){ x->shape.n, x->shape.c, x->shape.s };
+}
+
+static size_t
+slice_of(const struct fixture *x, size_t at)
+{
+	const struct shape *s = &x->shape;
+	const size_t n = at / (s->c * s->s), c = at / s->s % s->c;
+
+	return is_features(x->way) ? c : is_rows(x->way) ? n : n * s->groups + c / (s->c / s->groups);
+}
+
+static size_t
+parameter_of(const struct fixture *x, size_t at)
+{
+	return is_rows(x->way) ? at % (x->shape.c * x->shape.s) : at / x->shape.s % x->shape.c;
+}
+
+static bool
+counts(const struct fixture *x, size_t at)
+{
+	const struct shape *s = &x->shape;
+
+	return x->mask == NULL || x->mask[at / (s->c * s->s) * s->s + at % s->s] != 0;
+}
+
+static struct fixture
+fixture_new(enum way way, enum norm_real real, struct shape s, double mean, uint64_t seed)
+{
+	struct fixture x = { .way = way, .real = real, .shape = s, .size = s.n * s.c * s.s };
+
+	x.slices = is_features(way) ? s.c : is_rows(way) ? s.n : s.n * s.groups;
+	x.parameters = is_rows(way) ? s.c * s.s : s.c;
+	x.x = reference_array(x.size, sizeof(double));
+	x.g = reference_array(x.size, sizeof(double));
+	x.before = reference_array(x.size, sizeof(double));
+	x.weight = reference_array(x.parameters, sizeof(double));
+	x.mean = reference_array(x.slices, sizeof(double));
+	x.rstd = reference_array(x.slices, sizeof(double));
+	x.count = reference_array(x.slices, sizeof(*x.count));
+	x.grad_weight = reference_array(x.parameters, sizeof(double));
+	x.grad_bias = reference_array(x.parameters, sizeof(double));
+	for (size_t i = 0; i < x.size; i++) {
+		element_set(real, x.x, i, mean + random_deviate(&seed));
+		element_set(real, x.g, i, random_deviate(&seed));
+	}
+	for (size_t i = 0; i < x.parameters; i++)
+		x.weight[i] = random_deviate(&seed);
+	memcpy(x.before, x.g, x.size * norm_real_size(real));
+	return x;
+}
+
+static void
+fixture_free(struct fixture *x)
+{
+	void *const arrays[] = { x->x, x->g, x->before, x->weight, x->mask, x->mean, x->rstd, x->count, x->grad_weight,
+		x->grad_bias };
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		free(arrays[i]);
+}
+
+/* Something of each sample is padding, or nothing, or all. */
+static void
+add_mask(struct fixture *x, uint64_t seed)
+{
+	x->mask = reference_array(x->shape.n * x->shape.s, 1);
+	for (size_t i = 0; i < x->shape.n * x->shape.s; i++)
+		x->mask[i] = random_next(&seed) % 3 != 0;
+	x->mask[0] = 1;
+}
+
+/* Without padding the kernels measure by themselves, but by feature. */
+static void
+measure_slices(struct fixture *x)
+{
+	unsigned char *packed = reference_array(x->size, sizeof(double));
+	const size_t bytes = norm_real_size(x->real);
+	size_t n;
+
+	for (size_t s = 0; s < x->slices; s++) {
+		n = 0;
+		for (size_t i = 0; i < x->size; i++)
+			if (slice_of(x, i) == s && counts(x, i))
+				memcpy(packed + n++ * bytes, (unsigned char *)x->x + i * bytes, bytes);
+		x->count[s] = n;
+		if (n > 0 && x->way != BY_ROWS_RMS)
+			moments(x->real, packed, (struct norm_view){ 1, 1, n }, &x->mean[s], &x->rstd[s]);
+		else if (n > 0)
+			mean_squares(x->real, packed, (struct norm_view){ 1, 1, n }, &x->rstd[s]);
+		normalize_rstd(&x->rstd[s], EPS, 1, &x->rstd[s]);
+		x->rstd[s] = n == 0 ? 0 : x->rstd[s];
+	}
+	free(packed);
+}
+
+static void
+run_features(struct fixture *x, double *scratch)
+{
+	const size_t n = x->way == BY_CONSTANTS ? 0 : x->count[0];
+
+	x->finite = backward_by_feature(
+	    x->real, x->x, x->g, view_of(x), n, x->mean, x->rstd, x->weight, x->grad_weight, x->grad_bias, scratch);
+	if (x->mask != NULL)
+		x->finite = mask_scale_features(x->real, x->g, x->before, view_of(x), x->mask, scratch);
+}
+
+static void
+run(struct fixture *x)
+{
+	const size_t longest = x->shape.c * x->shape.s;
+	double *scratch = reference_array(9 * longest, sizeof(double));
+	struct backward_padding padding = { x->mask, x->shape.c, x->shape.s, x->mean, x->rstd, x->count, NULL };
+	const struct backward_padding *padded = x->mask != NULL ? &padding : NULL;
+
+	padding.scratch = reference_array(longest, sizeof(double));
+	measure_slices(x);
+	if (is_features(x->way))
+		run_features(x, scratch);
+	else if (is_rows(x->way))
+		x->finite = backward_rows(x->real, x->x, x->g, x->shape.n, longest, x->way == BY_ROWS, EPS, x->weight, padded,
+		    x->grad_weight, x->grad_bias, scratch);
+	else
+		x->finite = backward_groups(x->real, x->x, x->g, view_of(x), x->shape.groups, EPS, x->weight, padded,
+		    x->grad_weight, x->grad_bias, scratch);
+	free(padding.scratch);
+	free(scratch);
+}
+
+static struct reference
+reference_of(const struct fixture *x)
+{
+	struct reference r = reference_new(x->size, x->slices, x->parameters);
+
+	r.eps = EPS;
+	r.centered = x->way != BY_ROWS_RMS;
+	r.constant = x->way == BY_CONSTANTS;
+	for (size_t i = 0; i < x->size; i++) {
+		r.x[i] = element_get(x->real, x->x, i);
+		r.g[i] = element_get(x->real, x->before, i);
+		r.slice[i] = slice_of(x, i);
+		r.parameter[i] = parameter_of(x, i);
+		r.counts[i] = counts(x, i);
+	}
+	for (size_t i = 0; i < x->parameters; i++)
+		r.weight[i] = x->weight != NULL ? x->weight[i] : 1;
+	for (size_t s = 0; s < x->slices && r.constant; s++) {
+		r.mean[s] = x->mean[s];
+		r.rstd[s] = x->rstd[s];
+	}
+	return r;
+}
+
+static void
+check_near(const struct fixture *x, const char *what, size_t at, WIDE actual, WIDE expected, WIDE allowed)
+{
+	const struct shape *s = &x->shape;
+
+	if (wide_abs(actual - expected) <= allowed)
+		return; /* an assertion writes to a file, even one that holds */
+	ck_abort_msg("way %d, type %d, (%zu,%zu,%zu) in %zu: %s %zu is %.17g, not %.17g", (int)x->way, (int)x->real, s->n, s->c,
+	    s->s, s->groups, what, at, (double)actual, (double)expected);
+}
+
+/* Half a unit of the element's type for its one rounding; a few dozen roundings of double, of the size of what was added up. */
+static void
+check(const struct fixture *x)
+{
+	const WIDE unit = 0x1p-53;
+	struct reference r = reference_of(x);
+
+	reference_backward(&r);
+	ck_assert(x->finite);
+	for (size_t i = 0; i < x->size; i++)
+		check_near(x, "grad_input", i, element_get(x->real, x->g, i), r.grad_x[i],
+		    0.5001 * (WIDE)ulp(x->real, (double)r.grad_x[i]) + 40 * unit * r.size_x[i]);
+	for (size_t i = 0; i < x->parameters; i++) {
+		check_near(x, "grad_weight", i, x->grad_weight[i], r.grad_weight[i], 20 * unit * r.size_weight[i]);
+		check_near(x, "grad_bias", i, x->grad_bias[i], r.grad_bias[i], 4 * unit * r.size_bias[i]);
+	}
+	reference_free(&r);
+}
+
+static void
+check_shape(enum way way, enum norm_real real, struct shape s, double mean, bool with_weight, bool with_mask)
+{
+	struct fixture x = fixture_new(way, real, s, mean, s.n * 1000 + s.c * 100 + s.s * 10 + s.groups);
+
+	if (!with_weight) {
+		free(x.weight);
+		x.weight = NULL;
+	}
+	if (with_mask)
+		add_mask(&x, x.size);
+	run(&x);
+	check(&x);
+	fixture_free(&x);
+}
+
+/* With a weight and without, padded and not. */
+static void
+check_all(enum way way, enum norm_real real, struct shape s, double mean)
+{
+	for (int with = 0; with < 4; with++)
+		check_shape(way, real, s, mean, with & 1, (with & 2) != 0);
+}
+
+START_TEST(every_small_shape)
+{
+	for (int way = 0; way < WAYS; way++)
+		for (size_t n = 1; n <= 4; n++)
+			for (size_t c = 1; c <= 4; c++)
+				for (size_t s = 1; s <= 4; s++)
+					for (size_t groups = 1; groups <= (way == BY_GROUPS ? c : 1); groups++)
+						if (c % groups == 0)
+							check_all(way, reals[_i], (struct shape){ n, c, s, groups }, 0.5);
+}
+END_TEST
+
+START_TEST(odd_sizes)
+{
+	/* Around vectors, short runs, blocks of columns, chunks; more rows than are added plainly. */
+	static const struct shape shapes[] = { { 2, 2, 7, 1 }, { 3, 2, 15, 2 }, { 2, 4, 16, 2 }, { 2, 3, 17, 3 },
+		{ 1, 2, 511, 1 }, { 2, 2, 513, 2 }, { 1, 3, 1031, 1 }, { 40, 300, 1, 10 }, { 3, 257, 3, 1 }, { 130, 5, 2, 5 },
+		{ 65, 3, 9, 1 } };
+
+	for (int way = 0; way < WAYS; way++)
+		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+			check_all(way, reals[_i], shapes[i], -2);
+}
+END_TEST
+
+START_TEST(large_mean)
+{
+	const struct shape s = { 6, 4, 9, 2 };
+
+	for (int way = 0; way < WAYS; way++) {
+		check_all(way, NORM_FLOAT, s, 1e5);
+		check_all(way, NORM_DOUBLE, s, 1e5);
+		check_all(way, NORM_DOUBLE, s, 1e8);
+	}
+}
+END_TEST
+
+/* A slice of one value, and of values that are all the same, has a deviation of 0: eps alone holds the gradient. */
+START_TEST(constant_slices)
+{
+	for (int way = 0; way < WAYS; way++) {
+		struct fixture x = fixture_new(way, NORM_DOUBLE, (struct shape){ 3, 2, 5, 2 }, 0, 1);
+
+		for (size_t i = 0; i < x.size; i++)
+			element_set(NORM_DOUBLE, x.x, i, 7);
+		run(&x);
+		check(&x);
+		fixture_free(&x);
+	}
+}
+END_TEST
+
+static WIDE
+difference(struct reference *r, WIDE *at)
+{
+	const WIDE was = *at, h = (WIDE)1e-9;
+	WIDE above, below;
+
+	*at = was + h;
+	above = reference_loss(r);
+	*at = was - h;
+	below = reference_loss(r);
+	*at = was;
+	return (above - below) / (2 * h);
+}
+
+/* The reference's gradient is that of the forward pass: where WIDE has 113 bits, a difference is exact to h squared. */
+START_TEST(central_differences)
+{
+	static const struct shape shapes[] = { { 3, 4, 2, 2 }, { 2, 2, 5, 1 }, { 4, 3, 1, 3 }, { 1, 2, 4, 2 } };
+	const WIDE near = sizeof(WIDE) > 10 && DBL_DIG + 15 < 33 ? (WIDE)1e-12 : (WIDE)1e-6;
+
+	for (int way = 0; way < WAYS; way++)
+		for (int with = 0; with < 8; with++) {
+			struct fixture x = fixture_new(way, NORM_DOUBLE, shapes[with / 2], 0.5, (uint64_t)with);
+			struct reference r;
+
+			if (with % 2 == 1)
+				add_mask(&x, (uint64_t)with);
+			run(&x);
+			r = reference_of(&x);
+			reference_backward(&r);
+			for (size_t i = 0; i < x.size; i++)
+				check_near(
+				    &x, "difference by x", i, r.grad_x[i], difference(&r, &r.x[i]), near * (1 + r.size_x[i]));
+			for (size_t i = 0; i < x.parameters; i++)
+				check_near(&x, "difference by weight", i, r.grad_weight[i], difference(&r, &r.weight[i]),
+				    near * (1 + r.size_weight[i]));
+			reference_free(&r);
+			fixture_free(&x);
+		}
+}
+END_TEST
+
+/* Two shards with the sums of both: what the whole batch has. */
+START_TEST(shards_by_the_sums_of_all)
+{
+	struct fixture x = fixture_new(BY_FEATURE, NORM_DOUBLE, (struct shape){ 5, 3, 4, 1 }, 2, 9);
+	const struct norm_view first = { 2, 3, 4 }, second = { 3, 3, 4 };
+	const size_t half = 2 * 3 * 4;
+	double *x_of = x.x, *g_of = x.g, sum[2][3], product[2][3], scratch[9];
+
+	measure_slices(&x);
+	backward_sums(NORM_DOUBLE, x_of, g_of, first, x.mean, sum[0], product[0]);
+	backward_sums(NORM_DOUBLE, x_of + half, g_of + half, second, x.mean, sum[1], product[1]);
+	for (size_t f = 0; f < 3; f++) {
+		x.grad_bias[f] = sum[0][f] + sum[1][f];
+		x.grad_weight[f] = product[0][f] + product[1][f];
+	}
+	x.finite =
+	    backward_by_sums(NORM_DOUBLE, x_of, g_of, first, 20, x.mean, x.rstd, x.weight, x.grad_bias, x.grad_weight, scratch);
+	x.finite &= backward_by_sums(
+	    NORM_DOUBLE, x_of + half, g_of + half, second, 20, x.mean, x.rstd, x.weight, x.grad_bias, x.grad_weight, scratch);
+	for (size_t f = 0; f < 3; f++)
+		x.grad_weight[f] *= x.rstd[f];
+	check(&x);
+	fixture_free(&x);
+}
+END_TEST
+
+/* In x it spoils its slice; in g likewise; and the other slices alone are as they were. */
+START_TEST(what_is_not_finite_shows)
+{
+	static const double wrong[] = { NAN, INFINITY };
+
+	for (int way = 0; way < WAYS; way++)
+		for (int round = 0; round < 4; round++) {
+			struct fixture x = fixture_new(way, reals[_i], (struct shape){ 3, 4, 5, 2 }, 0, 4);
+			struct fixture good = fixture_new(way, reals[_i], (struct shape){ 3, 4, 5, 2 }, 0, 4);
+			const size_t at = 27;
+
+			element_set(x.real, round < 2 ? x.x : x.g, at, wrong[round % 2]);
+			run(&x);
+			run(&good);
+			ck_assert(!x.finite);
+			ck_assert(!isfinite(element_get(x.real, x.g, at)));
+			ck_assert(!isfinite(x.grad_weight[parameter_of(&x, at)]));
+			ck_assert(round < 2 || !isfinite(x.grad_bias[parameter_of(&x, at)]));
+			for (size_t i = 0; i < x.size; i++)
+				if (slice_of(&x, i) != slice_of(&x, at))
+					ck_assert(element_get(x.real, x.g, i) == element_get(x.real, good.g, i));
+			fixture_free(&x);
+			fixture_free(&good);
+		}
+}
+END_TEST
+
+START_TEST(what_overflows_shows)
+{
+	for (int way = 0; way < WAYS; way++) {
+		struct fixture x = fixture_new(way, reals[_i], (struct shape){ 2, 2, 3, 1 }, 0, 5);
+
+		for (size_t i = 0; i < x.parameters; i++)
+			x.weight[i] = 1e5;
+		for (size_t i = 0; i < x.size; i++)
+			element_set(x.real, x.g, i, i % 4 == 0 ? real_max(x.real) : 0);
+		run(&x);
+		ck_assert(!x.finite);
+		fixture_free(&x);
+	}
+}
+END_TEST
+
+/* A padding's own x is nothing to its gradient; what the kernel makes of it on the way may overflow, and does not count. */
+START_TEST(huge_padding_is_no_overflow)
+{
+	for (int way = 0; way < WAYS; way++) {
+		struct fixture x = fixture_new(way, NORM_FLOAT, (struct shape){ 3, 2, 4, 2 }, 0, 6);
+
+		if (way == BY_CONSTANTS)
+			continue;
+		add_mask(&x, 6);
+		for (size_t i = 0; i < x.size; i++)
+			if (!counts(&x, i)) {
+				element_set(x.real, x.x, i, 3e38);
+				element_set(x.real, x.g, i, 0);
+			}
+		memcpy(x.before, x.g, x.size * norm_real_size(x.real));
+		run(&x);
+		check(&x);
+		for (size_t i = 0; i < x.size; i++)
+			ck_assert(counts(&x, i) || element_get(x.real, x.g, i) == 0);
+		fixture_free(&x);
+	}
+}
+END_TEST
+
+START_TEST(nothing_flows_back_from_what_was_clipped)
+{
+	static const double y[] = { 0, 1, -1, 1.5, -1.5, 2, -2, 1.25, -1.25, INFINITY };
+	unsigned char values[sizeof(y)], g[sizeof(y)];
+	const size_t n = sizeof(y) / sizeof(y[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		element_set(reals[_i], values, i, y[i]);
+		element_set(reals[_i], g, i, 3);
+	}
+	backward_clip(reals[_i], g, values, n, 1.25);
+	for (size_t i = 0; i < n; i++)
+		ck_assert(element_get(reals[_i], g, i) == (fabs(y[i]) > 1.25 ? 0 : 3));
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("backward");
+	TCase *t = tcase_create("backward");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, every_small_shape, 0, REALS);
+	tcase_add_loop_test(t, odd_sizes, 0, REALS);
+	tcase_add_test(t, large_mean);
+	tcase_add_test(t, constant_slices);
+	tcase_add_test(t, central_differences);
+	tcase_add_test(t, shards_by_the_sums_of_all);
+	tcase_add_loop_test(t, what_is_not_finite_shows, 0, REALS);
+	tcase_add_loop_test(t, what_overflows_shows, 0, REALS);
+	tcase_add_test(t, huge_padding_is_no_overflow);
+	tcase_add_loop_test(t, nothing_flows_back_from_what_was_clipped, 0, REALS);
+	suite_add_tcase(s, t);
+	return s;
+}
