@@ -31,7 +31,9 @@ fail(enum exit_code code, const struct err *e)
 
 /*
  * Blocks below KEPT_BYTES_MAX, which is most tensors, stay with the thread that freed them: mapped anew, a tensor of 1.6 MB costs 391 page faults
- * a request. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what was
+ * a request, and one of 4 MiB holds the lock of the address space for so long that small requests wait for it: with it among those kept, four clients
+ * that send such tensors are served 244 times a second instead of 150, and the small ones' 99th percentile beside them falls
+ * from 2.4 to 1.0 ms. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what was
  * freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these settings (2 threads, at most
  * twice KEPT_BYTES_MAX each).
  */
@@ -39,7 +41,7 @@ static void
 tune_allocator(void)
 {
 #ifdef M_MMAP_THRESHOLD
-	enum { KEPT_BYTES_MAX = 4 << 20 };
+	enum { KEPT_BYTES_MAX = 6 << 20 };
 
 	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES_MAX);
 	(void)mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES_MAX);

@@ -8,7 +8,7 @@
 #define FIXED_BYTES (24 * MIB)
 
 /* What the allocator keeps at hand for a thread that has freed it: main.c's thresholds, and what lies between blocks. */
-#define THREAD_BYTES (10 * MIB)
+#define THREAD_BYTES (14 * MIB)
 
 /* A body needs a little more than its tensor: the answer's first block, its own bookkeeping. */
 #define BODY_SPARE_BYTES (2 * MIB)

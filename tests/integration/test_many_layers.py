@@ -15,7 +15,7 @@ LAYERS = 50_000 if SLOW else 1_000_000
 A_MODEL = 1000  # layers of a model
 FEATURES = 16
 START_S = 2.0
-MAX_MEMORY_MIB = 180
+MAX_MEMORY_MIB = 210
 
 
 def mean(layer):
