@@ -1,4 +1,5 @@
 #include "tests/disk/rig.h"
+#include "tests/unit/opaque.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,20 +16,6 @@ remember_connection(sqlite3 *db, char **message, const struct sqlite3_api_routin
 	(void)api;
 	opened = db;
 	return SQLITE_OK;
-}
-
-/* Definitions are opaque to the store: here any text will do. */
-static const void *
-parse(const char *text, struct err *e)
-{
-	(void)e;
-	return text;
-}
-
-static void
-no_free(const void *parsed)
-{
-	(void)parsed;
 }
 
 void
@@ -113,7 +100,7 @@ int
 rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 {
 	struct store_options options = {
-		.url = "sqlite:" RIG_FILE, .queue_max = 1000, .cache_bytes_max = cache_bytes, .definitions = { parse, no_free }
+		.url = "sqlite:" RIG_FILE, .queue_max = 1000, .cache_bytes_max = cache_bytes, .definitions = opaque_definitions
 	};
 
 	sqlite3_auto_extension((void (*)(void))remember_connection);

@@ -12,6 +12,7 @@ import time
 import unittest
 
 from normd import NORMD, PATIENCE, Client, Daemon, DaemonTest
+from small_disk import start_on_small_disk
 
 MB = 1 << 20
 BALLAST_FEATURES = 4096  # 64 KiB a layer
@@ -370,17 +371,7 @@ class Clients(unittest.TestCase):
 
 class FullDisk(unittest.TestCase):
     def setUp(self):
-        self.daemon = Daemon(start=False)
-        self.addCleanup(self.daemon.close)
-        self.disk = os.path.join(self.daemon.directory, "disk")
-        os.mkdir(self.disk)
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", self.disk], capture_output=True, text=True)
-        if mount.returncode != 0:
-            self.skipTest("a small file system cannot be mounted here: " + mount.stderr.strip())
-        self.addCleanup(subprocess.run, ["umount", self.disk])
-        self.addCleanup(lambda: self.daemon.process and self.daemon.stop())
-        self.daemon.store = "sqlite:" + os.path.join(self.disk, "normd.db")
-        self.daemon.start()
+        start_on_small_disk(self, "64m")
 
     def free(self):
         disk = os.statvfs(self.disk)

@@ -1,26 +1,15 @@
 """A disk that is full: writes are refused as such and change nothing, reads go on, and with space again writes do too."""
 
 import os
-import shutil
-import subprocess
 import unittest
 
 from normd import Daemon
+from small_disk import start_on_small_disk
 
 
 class FullDisk(unittest.TestCase):
     def setUp(self):
-        self.daemon = Daemon(start=False)
-        self.addCleanup(self.daemon.close)
-        self.disk = os.path.join(self.daemon.directory, "disk")
-        os.mkdir(self.disk)
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.disk], capture_output=True, text=True)
-        if mount.returncode != 0:
-            self.skipTest("a small file system cannot be mounted here: " + mount.stderr.strip())
-        self.addCleanup(subprocess.run, ["umount", self.disk])
-        self.addCleanup(lambda: self.daemon.process and self.daemon.stop())
-        self.daemon.store = "sqlite:" + os.path.join(self.disk, "normd.db")
-        self.daemon.start()
+        start_on_small_disk(self, "1m")
 
     def test_storage_full(self):
         ballast = os.path.join(self.disk, "ballast")

@@ -17,6 +17,7 @@
 #include "storage/sqlite_copy.h"
 #include "storage/sqlite_open.h"
 #include "storage/store.h"
+#include "tests/unit/opaque.h"
 
 static char directory[] = "/tmp/normd-unit-XXXXXX";
 static char path[64], copy_path[64], url[128];
@@ -244,24 +245,11 @@ END_TEST
 
 /* ---- the store's door */
 
-static const void *
-parse(const char *text, struct err *e)
-{
-	(void)e;
-	return text;
-}
-
-static void
-no_free(const void *parsed)
-{
-	(void)parsed;
-}
-
 static struct store *
 open_store(void)
 {
 	struct store_options options = {
-		.url = url, .queue_max = 100, .cache_bytes_max = 1 << 20, .definitions = { parse, no_free }
+		.url = url, .queue_max = 100, .cache_bytes_max = 1 << 20, .definitions = opaque_definitions
 	};
 	struct err e = { 0 };
 	struct store *s = store_open(&options, &e);

@@ -12,23 +12,11 @@
 #include "base/digest.h"
 #include "handlers/claims.h"
 #include "storage/store.h"
+#include "tests/unit/opaque.h"
 
 static char directory[] = "/tmp/normd-unit-XXXXXX";
 static char path[64], url[80];
 static sem_t done;
-
-static const void *
-parse(const char *text, struct err *e)
-{
-	(void)e;
-	return text;
-}
-
-static void
-no_free(const void *parsed)
-{
-	(void)parsed;
-}
 
 static struct store *
 open_store(unsigned key_lifetime_s)
@@ -37,7 +25,7 @@ open_store(unsigned key_lifetime_s)
 		.queue_max = 10000,
 		.cache_bytes_max = 1 << 20,
 		.key_lifetime_s = key_lifetime_s,
-		.definitions = { parse, no_free } };
+		.definitions = opaque_definitions };
 	struct err e = { 0 };
 	struct store *s = store_open(&options, &e);
 

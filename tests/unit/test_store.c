@@ -11,29 +11,16 @@
 #include <unistd.h>
 
 #include "storage/store.h"
+#include "tests/unit/opaque.h"
 
 static char directory[] = "/tmp/normd-unit-XXXXXX";
 static char url[64];
-
-/* Definitions are opaque to the store: here any text will do. */
-static const void *
-parse(const char *text, struct err *e)
-{
-	(void)e;
-	return text;
-}
-
-static void
-no_free(const void *parsed)
-{
-	(void)parsed;
-}
 
 static struct store *
 open_store(size_t queue_max)
 {
 	struct store_options options = {
-		.url = url, .queue_max = queue_max, .cache_bytes_max = 1 << 20, .definitions = { parse, no_free }
+		.url = url, .queue_max = queue_max, .cache_bytes_max = 1 << 20, .definitions = opaque_definitions
 	};
 	struct err e = { 0 };
 	struct store *s = store_open(&options, &e);

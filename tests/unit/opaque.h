@@ -1,0 +1,22 @@
+/* Definitions for tests of the store, to which they are a text: here any text will do. */
+#ifndef TESTS_UNIT_OPAQUE_H
+#define TESTS_UNIT_OPAQUE_H
+
+#include "storage/store.h"
+
+static const void *
+opaque_parse(const char *text, struct err *e)
+{
+	(void)e;
+	return text;
+}
+
+static void
+opaque_free(const void *parsed)
+{
+	(void)parsed;
+}
+
+static const struct store_definition_ops opaque_definitions = { opaque_parse, opaque_free };
+
+#endif
