@@ -192,8 +192,8 @@ array_word(struct json_array *a, struct json_input *in, struct err *e)
 
 	for (; *a->word != '\0' && in->p < in->end; a->word++, in->p++)
 		if (*in->p != *a->word)
-			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p), "%s: expected the rest of true or false, not %s",
-			    a->nesting.name, excerpt_byte(*in->p, text));
+			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
+			    "%s: expected the rest of true or false, not %s", a->nesting.name, excerpt_byte(*in->p, text));
 	if (*a->word != '\0')
 		return 0;
 	json_values_append(&a->values, a->word_value);

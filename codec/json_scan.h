@@ -27,7 +27,7 @@
 struct json_slot {
 	const char *key;
 	enum datatype datatype; /* where the text names none */
-	bool booleans;          /* a list of true and false, or of 1 and 0, which are those numbers; its datatype cannot be named */
+	bool booleans; /* a list of true and false, or of 1 and 0, which are those numbers; its datatype cannot be named */
 };
 
 struct json_scan;

@@ -102,7 +102,7 @@ resolve(const struct reading *r, struct err *e)
 		d->bias = d->bias && d->affine;
 	else
 		d->bias = d->affine && d->kind != KIND_RMS_NORM;
-	if (d->kind == KIND_GROUP_NORM && d->num_features % d->num_groups != 0)
+	if (d->kind == KIND_GROUP_NORM && (d->num_groups == 0 || d->num_features % d->num_groups != 0))
 		return err_set(e, ERR_BAD_PARAMETER, "\"num_channels\" (%zu) must be a multiple of \"num_groups\" (%zu)",
 		    d->num_features, d->num_groups);
 	if (!definition_may_track(d))

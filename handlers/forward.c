@@ -214,7 +214,7 @@ invert_weight(const double *weight, size_t features, double *inverse, struct err
 {
 	for (size_t f = 0; f < features; f++) {
 		inverse[f] = weight == NULL ? 1 : 1 / weight[f];
-		if (!isfinite(inverse[f]))
+		if (weight != NULL && !isfinite(inverse[f]))
 			return err_set(e, ERR_BAD_PARAMETER, "the weight of channel %zu is %g: what it did cannot be undone", f,
 			    weight[f]);
 	}

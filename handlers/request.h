@@ -60,18 +60,16 @@ struct route {
  * with success only.
  */
 struct reply {
-	unsigned status; /* 200 unless a handler says otherwise; 204 has no body */
+	unsigned status;   /* 200 unless a handler says otherwise; 204 has no body */
+	bool has_location; /* the request's own path */
+	bool has_count, has_seed, has_revision;
 	struct buf head;
 	const struct tensor *tensor;
 	struct buf tail;
-	struct buf files; /* in another form than JSON: further tensors, after the first */
-	bool has_count;   /* Normd-Num-Batches-Tracked */
-	uint64_t num_batches_tracked;
-	bool has_seed; /* Normd-Seed */
-	uint64_t seed;
-	bool has_revision; /* ETag and Normd-Revision */
-	uint64_t revision;
-	bool has_location;             /* the request's own path */
+	struct buf files;              /* in another form than JSON: further tensors, after the first */
+	uint64_t num_batches_tracked;  /* Normd-Num-Batches-Tracked */
+	uint64_t seed;                 /* Normd-Seed */
+	uint64_t revision;             /* ETag and Normd-Revision */
 	const struct store_copy *file; /* the operation's; the answer is its bytes, and nothing else */
 	char file_name[64];            /* what the client may call it */
 };
@@ -90,10 +88,10 @@ struct request {
 	const char *model; /* NULL where the path has none */
 	const char *layer;
 	struct query_item query[REQUEST_QUERY_MAX];
-	unsigned query_count;
 	const char *if_match; /* the header, or NULL */
-	bool draining;        /* the server is about to stop */
 	size_t body_max_bytes;
+	unsigned query_count;
+	bool draining;         /* the server is about to stop */
 	enum form form;        /* of the body */
 	enum coding coding;    /* of the body */
 	enum form answer_form; /* that the client takes; FORM_JSON where the route has no other */
@@ -108,13 +106,13 @@ struct request {
 	struct budget_share memory; /* all else that is large */
 	struct arena arena;
 	enum request_phase phase;
+	bool wants_store;
+	bool sync_backward;                  /* the synchronized step is one of backward */
 	const struct layer *state;           /* the layer's, where the route needs it */
 	const struct definition *definition; /* state's */
 	struct store_op op;
-	bool wants_store;
 	const struct sync_call *sync_call; /* of a synchronized step, else NULL */
 	struct sync_member member;         /* in it */
-	bool sync_backward;                /* it is one of backward */
 	void *scratch;                     /* of a handler between its steps, from the arena */
 	struct err err;
 	struct reply reply;

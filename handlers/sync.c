@@ -1,6 +1,7 @@
 #include "handlers/sync.h"
 
 #include <math.h>
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,7 +189,7 @@ look_locked(struct sync *all, struct sync_member **list)
 	const uint64_t now_us = clock_monotonic_us();
 	uint64_t first_us = now_us + 60 * (uint64_t)1000000;
 	struct sync_group *g, *next;
-	struct err e;
+	struct err e = { 0 };
 
 	for (g = all->groups; g != NULL; g = next) {
 		next = g->next;
@@ -257,7 +258,7 @@ sync_stop(struct sync *all)
 {
 	struct sync_member *list = NULL;
 	struct sync_group *next;
-	struct err e;
+	struct err e = { 0 };
 	bool stopped;
 
 	(void)err_set(&e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
@@ -329,7 +330,7 @@ enter_locked(struct sync_group *g, const struct sync_call *call, struct sync_mem
     const unsigned char digest[DIGEST_BYTES], struct sync_member **list)
 {
 	struct sync_member **place = &g->members[call->rank];
-	struct err e;
+	struct err e = { 0 };
 
 	if (*place != NULL) {
 		(void)err_set(&e, ERR_SYNC_INCOMPLETE,
@@ -459,7 +460,7 @@ sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_c
 	struct sync_member *list = NULL;
 	struct sync_group *g;
 	bool full = false, waits;
-	struct err e;
+	struct err e = { 0 };
 
 	m->all = all;
 	if (digest_shard(&m->shard, digest, &m->err) < 0)
@@ -513,6 +514,7 @@ sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tra
 	g->result.revision = revision;
 	release_group_locked(g, m, err, &list);
 	if (err != NULL) {
+		assert(g->references > 1); /* the list's and the leader's */
 		group_forget_locked(all, g);
 	} else {
 		g->deadline_us = clock_monotonic_us() + g->timeout_us;
@@ -526,7 +528,7 @@ sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tra
 void
 sync_leave(struct sync_member *m)
 {
-	struct err e;
+	struct err e = { 0 };
 
 	if (m->group == NULL)
 		return;

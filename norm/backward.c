@@ -83,7 +83,8 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 {
 	const size_t channels = sample.feature, in_group = channels / groups;
 
-	for (size_t first = 0; first < channels; first += in_group) {
+	for (size_t group = 0; group < groups; group++) {
+		const size_t first = group * in_group;
 		struct sum sum = { 0, 0 }, product = { 0, 0 };
 		struct backward_terms t;
 
@@ -91,9 +92,8 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 			sum_add(&sum, s->sum[c] * (weight != NULL ? weight[c] : 1));
 			sum_add(&product, s->product[c] * (weight != NULL ? weight[c] : 1));
 		}
-		t = backward_terms_of(1, s->rstd[first],
-		    (double)(count != NULL ? count[first / in_group] : in_group * sample.inner), sum_total(sum),
-		    sum_total(product));
+		t = backward_terms_of(1, s->rstd[first], (double)(count != NULL ? count[group] : in_group * sample.inner),
+		    sum_total(sum), sum_total(product));
 		for (size_t c = first; c < first + in_group; c++) {
 			s->by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
 			s->by_x[c] = t.by_x;

@@ -8,8 +8,9 @@ usable(const struct kernels *k)
 	if (k == &kernels_avx2)
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 	if (k == &kernels_avx512)
-		return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-		    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+		return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
+		    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+		    __builtin_cpu_supports("avx512vl");
 #endif
 	return k == &kernels_portable;
 }

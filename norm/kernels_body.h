@@ -17,10 +17,12 @@
 #define REAL float
 #define BITS uint32_t
 #define NAME(name) name##_float
+#define NARROW true
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
+#undef NARROW
 #undef NAME
 #undef BITS
 #undef REAL
@@ -28,10 +30,12 @@
 #define REAL double
 #define BITS uint64_t
 #define NAME(name) name##_double
+#define NARROW false
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
+#undef NARROW
 #undef NAME
 #undef BITS
 #undef REAL
@@ -39,10 +43,12 @@
 #define REAL uint16_t
 #define BITS uint16_t
 #define NAME(name) name##_half
+#define NARROW true
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
+#undef NARROW
 #undef NAME
 #undef BITS
 #undef REAL
@@ -50,10 +56,12 @@
 #define REAL uint16_t
 #define BITS uint16_t
 #define NAME(name) name##_bfloat
+#define NARROW true
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
+#undef NARROW
 #undef NAME
 #undef BITS
 #undef REAL

@@ -38,7 +38,7 @@ NAME(blocks_inline)(const REAL *x, size_t n, bool plain, double shift, double *k
 static void
 NAME(blocks)(const REAL *x, size_t n, double shift, double *keep, struct moment_sums *s)
 {
-	const bool plain = shift == 0 && sizeof(REAL) < sizeof(double);
+	const bool plain = shift == 0 && NARROW;
 
 	if (plain && keep == NULL)
 		NAME(blocks_inline)(x, n, true, 0, NULL, s);

@@ -16,7 +16,7 @@
 static inline double
 NAME(shift_of)(double mean, double var)
 {
-	return sizeof(REAL) < sizeof(double) && mean * mean <= var ? 0 : mean;
+	return NARROW && mean * mean <= var ? 0 : mean;
 }
 
 /* From the first n values of a run, at most BLOCK. The mean of equal values is that value. */
@@ -85,7 +85,7 @@ NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *m
 {
 	const double n = (double)norm_view_count(v);
 	/* Of few values it costs as much to find a good shift as to find out that 0 was none. */
-	const bool few = norm_view_count(v) <= FEW && sizeof(REAL) < sizeof(double);
+	const bool few = norm_view_count(v) <= FEW && NARROW;
 	double shift = few ? 0 : NAME(first_shift)(x, columns_min(BLOCK, v.inner)), d, squares;
 
 	NAME(feature_sums)(x, v, shift, keep, &d, &squares);

@@ -140,10 +140,10 @@ NAME(rows)(void *elements, size_t rows, size_t size, bool centered, double eps, 
     const struct identity *id)
 {
 	const size_t kept_size = (size + BLOCK - 1) / BLOCK * BLOCK;
-	const bool keep = sizeof(REAL) < sizeof(double) && kept_size <= ROWS_KEPT / 2;
+	const bool keep = NARROW && kept_size <= ROWS_KEPT / 2;
 	const size_t block = columns_min(ROWS_MAX, keep ? ROWS_KEPT / kept_size : 1 + ROWS_KEPT / size);
 	struct NAME(row_terms) t = { size, weight, bias, id, eps, 0 };
-	double kept[ROWS_KEPT] __attribute__((aligned(64)));
+	double kept[ROWS_KEPT] __attribute__((aligned(64))), *const at_hand = keep ? kept : NULL;
 	double mean[ROWS_MAX], rstd[ROWS_MAX];
 	REAL *x = elements;
 	bool finite = true;
@@ -152,7 +152,7 @@ NAME(rows)(void *elements, size_t rows, size_t size, bool centered, double eps, 
 	t.reach = largest_magnitude(weight, size, 1) * sqrt((double)size) + largest_magnitude(bias, size, 0);
 	for (r = 0; r < rows; r += n) {
 		n = columns_min(block, rows - r);
-		finite &= NAME(rows_moments)(x, n, &t, centered, keep ? kept : NULL, kept_size, mean, rstd);
+		finite &= NAME(rows_moments)(x, n, &t, centered, at_hand, kept_size, mean, rstd);
 		for (i = 0; i < n; i++, x += size)
 			finite &=
 			    NAME(row)(x, keep ? kept + i * kept_size : NULL, &t, r + n < rows ? n * size : 0, mean[i], rstd[i]);

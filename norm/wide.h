@@ -75,7 +75,7 @@ wide_load_half(const uint16_t *x)
 	subnormal = rest < 0x0400 << 13;
 	magnitude =
 	    (wide_float)(rest + 112 * one + (infinite & 112 * one) + (subnormal & one)) - (wide_float)(subnormal & 113 * one);
-	return KERNELS_WIDEN((wide_float)((wide_int32)magnitude | (half & 0x8000) << 16));
+	return KERNELS_WIDEN((wide_float)((wide_int32)magnitude | (wide_int32)((wide_uint32)(half & 0x8000) << 16)));
 }
 
 static inline void

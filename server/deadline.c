@@ -37,8 +37,8 @@
 struct deadline {
 	/* Immutable. */
 	int fd;
-	struct shard *shard;
 	bool beyond; /* deadline_is_beyond */
+	struct shard *shard;
 	struct budget_share memory;
 
 	/* The event loop's to write: how many requests have ended, and the phase in the lowest bits. */
@@ -50,13 +50,13 @@ struct deadline {
 	/* Guarded by the shard's lock. */
 	struct deadline *next, **link;
 	uint64_t request;            /* the one that was seen last */
-	enum deadline_phase seen;    /* its phase then, as far as the kernel's counts tell */
-	struct pace pace;            /* since that phase was first seen */
+	struct pace pace;            /* since its phase was first seen */
+	enum deadline_phase seen;    /* that phase, as far as the kernel's counts tell */
+	bool was_ours;               /* it was the server's turn at the last look */
+	bool late_between_requests;  /* no exchange will log it */
 	uint64_t looked_us;          /* when it was last looked at */
-	bool was_ours;               /* it was the server's turn then */
 	uint64_t idle_since_us;      /* when that was first seen; the connection's start, before its first request */
 	uint64_t received_when_idle; /* bytes, before the request's first */
-	bool late_between_requests;  /* no exchange will log it */
 };
 
 struct shard {

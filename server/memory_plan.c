@@ -34,7 +34,7 @@ least_total(size_t fixed, size_t body_max)
 int
 memory_plan_make(size_t asked, size_t available, size_t body_max, unsigned threads, struct memory_plan *out, struct err *e)
 {
-	const size_t fixed = FIXED_BYTES + 2 * threads * THREAD_BYTES, least = least_total(fixed, body_max);
+	const size_t fixed = FIXED_BYTES + (size_t)2 * threads * THREAD_BYTES, least = least_total(fixed, body_max);
 
 	if (asked != 0 && asked < least)
 		return err_set(e, ERR_BAD_PARAMETER,

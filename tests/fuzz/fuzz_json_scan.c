@@ -29,7 +29,9 @@ struct slot_list {
 };
 
 static const struct slot_list slot_lists[] = {
-	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "input", .datatype = DATATYPE_FP32 }, { .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 } }, 4 },
+	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "input", .datatype = DATATYPE_FP32 },
+	      { .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 } },
+	    4 },
 	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } }, 2 },
 	{ { { .key = "", .datatype = DATATYPE_FP64 }, { .key = "input", .datatype = DATATYPE_FP16 } }, 2 },
 	{ { { .key = "", .datatype = DATATYPE_FP32 } }, 0 },
