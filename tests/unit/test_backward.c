@@ -426,10 +426,11 @@ END_TEST
 START_TEST(huge_padding_is_no_overflow)
 {
 	for (int way = 0; way < WAYS; way++) {
-		struct fixture x = fixture_new(way, NORM_FLOAT, (struct shape){ 3, 2, 4, 2 }, 0, 6);
+		struct fixture x;
 
 		if (way == BY_CONSTANTS)
 			continue;
+		x = fixture_new(way, NORM_FLOAT, (struct shape){ 3, 2, 4, 2 }, 0, 6);
 		add_mask(&x, 6);
 		for (size_t i = 0; i < x.size; i++)
 			if (!counts(&x, i)) {
