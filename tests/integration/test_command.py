@@ -57,6 +57,10 @@ class Options(unittest.TestCase):
         self.assertEqual(run(env={"NORMD_THREADS": "nonsense"}).returncode, 2)
         daemon = Daemon("--log-format", "text", env={"NORMD_LOG_FORMAT": "json", "NORMD_MAX_BODY": "1kB"})
         self.addCleanup(daemon.close)
+        # The port is told before the line is written, which another thread does.
+        deadline = time.monotonic() + 10 * PATIENCE
+        while "listening" not in daemon.log() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.assertRegex(daemon.log(), r"(?m)^20\S+Z info  listening address=127.0.0.1 port=\d+")
         self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1001).code, "body_too_large")
         self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1000).code, "bad_json")
