@@ -1,7 +1,7 @@
 #include "handlers/sync.h"
 
-#include <math.h>
 #include <assert.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +50,7 @@ struct sync {
 	pthread_cond_t wake;
 	struct sync_group *groups;
 	size_t done_count, done_bytes;
+	unsigned telling; /* leaders that are resuming the others */
 	bool stopping;
 };
 
@@ -277,6 +278,27 @@ sync_stop(struct sync *all)
 	resume_all(list);
 	if (!stopped)
 		pthread_join(all->thread, NULL);
+}
+
+static bool
+anyone_waits_locked(const struct sync *all)
+{
+	const struct sync_group *g = all->groups;
+
+	while (g != NULL && g->state != GROUP_LED)
+		g = g->next;
+	return g != NULL || all->telling > 0;
+}
+
+void
+sync_settle(struct sync *all)
+{
+	const struct timespec until = clock_timespec(clock_monotonic_us() + SYNC_SETTLE_S * (uint64_t)1000000);
+
+	pthread_mutex_lock(&all->lock);
+	while (anyone_waits_locked(all) && pthread_cond_timedwait(&all->wake, &all->lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&all->lock);
 }
 
 void
@@ -519,10 +541,14 @@ sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tra
 	} else {
 		g->deadline_us = clock_monotonic_us() + g->timeout_us;
 		done_locked(all, g);
-		pthread_cond_signal(&all->wake);
 	}
+	all->telling++;
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);
+	pthread_mutex_lock(&all->lock);
+	all->telling--;
+	pthread_cond_signal(&all->wake);
+	pthread_mutex_unlock(&all->lock);
 }
 
 void

@@ -77,6 +77,14 @@ struct sync *sync_start(struct err *e) MUST_CHECK;
 
 /* Fails all that wait, with shutting_down, and all that come; again is fine. */
 void sync_stop(struct sync *all);
+
+/*
+ * After sync_stop: waits until each leader that was at work has told, and so nobody waits any more. What the leaders wait for, the store and the
+ * event loops, must still turn; gives up after SYNC_SETTLE_S.
+ */
+#define SYNC_SETTLE_S 10
+void sync_settle(struct sync *all);
+
 void sync_free(struct sync *all); /* after sync_stop, when no member is left; NULL is fine */
 
 /*

@@ -78,6 +78,20 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 	    MHD_OPTION_END);
 }
 
+/*
+ * libmicrohttpd must have no suspended connection when it stops: first the store, the pool and the leaders of synchronized steps finish all that
+ * they hold.
+ */
+static void
+stop_loops(struct server *s)
+{
+	sync_stop(s->sync);
+	store_stop(s->store);
+	compute_stop(s->compute);
+	sync_settle(s->sync);
+	MHD_stop_daemon(s->daemon);
+}
+
 /* What the daemon uses, when it uses it no more. */
 static void
 free_parts(struct server *s)
@@ -137,7 +151,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		return 0;
 fail:
 	if (s->daemon != NULL)
-		MHD_stop_daemon(s->daemon); /* closes the listener too */
+		stop_loops(s); /* closes the listener too */
 	else
 		close(listener);
 	if (s->sync != NULL)
@@ -202,13 +216,9 @@ server_stop(struct server *s)
 {
 	unsigned long left = atomic_load(&s->active);
 
-	sync_stop(s->sync);
 	if (!s->refusing)
 		close_listener(s);
-	/* libmicrohttpd must have no suspended connection when it stops: first the store and the pool finish all that they hold. */
-	store_stop(s->store);
-	compute_stop(s->compute);
-	MHD_stop_daemon(s->daemon);
+	stop_loops(s);
 	close(s->listener);
 	free_parts(s);
 	return left;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "tests/unit/unit.h"
@@ -438,18 +439,34 @@ START_TEST(stop_while_some_wait)
 }
 END_TEST
 
-/* A step that is full is finished all the same. */
+static void *
+lead_soon(void *arg)
+{
+	struct rank *leader = arg;
+
+	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+	sync_lead(&leader->member, NULL, 9, 109);
+	return NULL;
+}
+
+/* A step that is full is finished all the same, and who settles waits until its members have been resumed. */
 START_TEST(stop_while_one_leads)
 {
 	struct sync *all = sync_new();
 	struct rank other, leader;
+	pthread_t thread;
 
 	rank_init(&other, all, "1", 0, 2, 4, 1);
 	rank_init(&leader, all, "1", 1, 2, 4, 3);
 	start_and_wait_until_it_waits(&other);
 	ck_assert(!sync_join(all, LAYER, false, &leader.call, &leader.member));
 	sync_stop(all);
-	sync_lead(&leader.member, NULL, 9, 109);
+	ck_assert_int_eq(pthread_create(&thread, NULL, lead_soon, &leader), 0);
+	sync_settle(all);
+	pthread_mutex_lock(&other.lock);
+	ck_assert(other.resumed);
+	pthread_mutex_unlock(&other.lock);
+	pthread_join(thread, NULL);
 	sync_leave(&leader.member);
 	end(&other);
 	check_result(&other, 8, 2, 9);
