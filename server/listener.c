@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
+#define TCP_FLAGS_OFFSET 13
 
 /* A listening socket on one address, or -1 with errno. */
 static int
@@ -66,8 +69,14 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 void
 listener_freeze(int listener)
 {
-	struct sock_filter drop_all[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
-	struct sock_fprog program = { .len = 1, .filter = drop_all };
+	/* A packet begins with its TCP header here. The first of a connection has SYN, the one that completes it has not. */
+	struct sock_filter drop_syn[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_OFFSET),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = { .len = sizeof(drop_syn) / sizeof(*drop_syn), .filter = drop_syn };
 
 	(void)setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }

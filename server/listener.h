@@ -13,8 +13,10 @@
 int listener_open(const char *host, const char *port, unsigned *bound_port, struct err *e) MUST_CHECK;
 
 /*
- * Lets nobody new into the queue of connections that wait to be accepted, so that it can be emptied before the socket is closed, which
- * would reset who waits in it. Who connects from now on gets no reply, and is refused when its kernel asks again after the close.
+ * Begins no connection any more, so that the queue of those that wait to be accepted can be emptied before the socket is closed, which
+ * would reset who waits in it. Who connects from now on gets no reply, and is refused when its kernel asks again after the close. Who has
+ * had its reply already takes itself for connected, and may have sent a request: it comes into the queue when the last packet of its
+ * handshake does.
  */
 void listener_freeze(int listener);
 

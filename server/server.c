@@ -22,8 +22,9 @@
 #include "server/listener.h"
 
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
-#define QUIET_US ((uint64_t)50000)
+#define QUIET_US ((uint64_t)100000)
 #define BACKLOG_US ((uint64_t)1000000)
+#define HANDSHAKE_US ((uint64_t)20000)
 
 /*
  * Longer than load balancers keep theirs idle (60 s to 600 s), so that it is they who close first: else they would send a request into a
@@ -172,11 +173,16 @@ server_drain(struct server *s)
 	listener_freeze(s->listener);
 }
 
-/* At the limit of connections none will be accepted, for as long as the others are idle. */
+/*
+ * Handshakes that had begun get a while to end: a round trip within a data centre. At the limit of connections none will be accepted, for
+ * as long as the others are idle.
+ */
 static bool
 backlog_waits(const struct server *s, uint64_t now_us)
 {
-	return now_us - s->drain_us < BACKLOG_US && listener_has_waiting(s->listener);
+	uint64_t past_us = now_us - s->drain_us;
+
+	return past_us < HANDSHAKE_US || (past_us < BACKLOG_US && listener_has_waiting(s->listener));
 }
 
 /* From now on who connects is refused. The descriptor is closed when no loop is left that might be accepting just now. */
