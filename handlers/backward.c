@@ -373,7 +373,9 @@ measure_shard(struct request *rq, struct backward *w, struct err *e)
 		if ((w->mask.keep != NULL ? mask_moments(rq, w->x, w->view, w->mask.keep, c->mean, c->rstd, &count, e) :
 					    forward_moments(w->x, w->view, c->mean, c->rstd, e)) < 0)
 			return -1;
-		backward_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean, c->bias, c->weight);
+		normalize_rstd(c->rstd, rq->definition->eps, w->view.feature, c->scratch);
+		backward_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean, c->scratch, c->bias,
+		    c->weight);
 	}
 	*s = (struct sync_shard){ .count = count,
 		.features = w->view.feature,

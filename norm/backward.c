@@ -3,46 +3,47 @@
 #include <string.h>
 
 #include "norm/backward_terms.h"
+#include "norm/columns.h"
 #include "norm/kernels.h"
 #include "norm/mask.h"
 #include "norm/normalize.h"
 #include "norm/sum.h"
 
-/* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum. */
+/* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of ROWS_TOGETHER. */
 #define ROWS_PLAIN ((size_t)64)
 
 void
-backward_sums(
-    enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, double *sum, double *product)
+backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, const double *rstd,
+    double *sum, double *product)
 {
-	kernels_best()->of[real].gradients(x, g, view, mean, sum, product);
+	kernels_best()->of[real].gradients(x, g, view, mean, rstd, sum, product);
+}
+
+static struct coefficients
+coefficients_in(double *scratch, size_t features)
+{
+	return (struct coefficients){ .by_g = scratch, .by_x = scratch + features, .constant = scratch + 2 * features };
 }
 
 bool
 backward_by_sums(enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n, const double *mean,
     const double *rstd, const double *weight, const double *sum, const double *product, double *scratch)
 {
-	double *by_g = scratch, *by_x = by_g + view.feature, *constant = by_x + view.feature;
+	const struct coefficients c = coefficients_in(scratch, view.feature);
 
-	for (size_t f = 0; f < view.feature; f++) {
-		const struct backward_terms t =
-		    backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], (double)n, sum[f], product[f]);
-
-		by_g[f] = t.by_g;
-		by_x[f] = t.by_x;
-		constant[f] = t.constant;
-	}
-	return kernels_best()->of[real].backward(x, g, view, mean, by_g, by_x, constant);
+	for (size_t f = 0; f < view.feature; f++)
+		(void)coefficients_set(&c, f, weight, rstd, (double)n, sum, product);
+	return kernels_best()->of[real].backward(x, g, view, mean, rstd, &c);
 }
 
 bool
 backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
+	const struct coefficients c = coefficients_in(scratch, view.feature);
 	bool finite;
 
-	backward_sums(real, x, g, view, mean, grad_bias, grad_weight);
-	finite = backward_by_sums(real, x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, scratch);
+	finite = kernels_best()->of[real].backward_batch(x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, &c);
 	for (size_t f = 0; f < view.feature; f++)
 		grad_weight[f] *= rstd[f];
 	return finite;
@@ -74,7 +75,7 @@ add_up(double *high, const double *low, size_t n)
 struct sample {
 	double *mean, *rstd;   /* the group's, for each channel */
 	double *sum, *product; /* of g and g (x - mean) */
-	double *by_g, *by_x, *constant;
+	struct coefficients by;
 };
 
 /* From each channel's sums to its coefficients, by way of its group's; `count`: of how many values each group's moments are, NULL: of all. */
@@ -95,9 +96,9 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 		t = backward_terms_of(1, s->rstd[first], (double)(count != NULL ? count[group] : in_group * sample.inner),
 		    sum_total(sum), sum_total(product));
 		for (size_t c = first; c < first + in_group; c++) {
-			s->by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
-			s->by_x[c] = t.by_x;
-			s->constant[c] = t.constant;
+			s->by.by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
+			s->by.by_x[c] = t.by_x;
+			s->by.constant[c] = t.constant;
 		}
 	}
 }
@@ -106,7 +107,8 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 static double *
 sample_init(struct sample *s, double *scratch, size_t channels)
 {
-	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by_g, &s->by_x, &s->constant };
+	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x,
+		&s->by.constant };
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++, scratch += channels)
 		*arrays[i] = scratch;
@@ -123,9 +125,9 @@ sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, s
 
 	normalize_spread(s->mean, groups, channels);
 	normalize_spread(s->rstd, groups, channels);
-	kernels->gradients(x, g, sample, s->mean, s->sum, s->product);
+	kernels->gradients(x, g, sample, s->mean, s->rstd, s->sum, s->product);
 	group_terms(s, sample, groups, count, weight);
-	finite = kernels->backward(x, g, sample, s->mean, s->by_g, s->by_x, s->constant);
+	finite = kernels->backward(x, g, sample, s->mean, s->rstd, &s->by);
 	for (size_t c = 0; c < channels; c++)
 		s->product[c] *= s->rstd[c];
 	return finite;
@@ -140,7 +142,7 @@ padded_sample(const struct kernels_of_real *kernels, enum norm_real real, const 
 	memcpy(s->rstd, padding->rstd + n * groups, groups * sizeof(*s->rstd));
 	memcpy(padding->scratch, g, sample.feature * sample.inner * norm_real_size(real));
 	(void)sample_backward(kernels, x, g, sample, groups, padding->count + n * groups, weight, s);
-	return mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by_g);
+	return mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by.by_g);
 }
 
 bool
@@ -200,66 +202,71 @@ fold(const struct row_sums *s, size_t size)
 	fold_one(&s->bias, size);
 }
 
-/* One row by its own moments, which are measured. */
-static bool
-row_backward(const struct kernels_of_real *kernels, const void *x, void *g, size_t size, bool centered, double eps,
-    const double *weight, const struct identity *id, const struct row_sums *sums)
-{
-	const struct norm_view row = { 1, 1, size };
-	double mean = 0, rstd;
+/* What all rows share. */
+struct rows {
+	const struct kernels_of_real *kernels;
+	enum norm_real real;
+	size_t size;
+	bool centered;
+	double eps;
+	const double *weight;
+	const struct backward_padding *padding;
+	struct row_sums sums;
+};
 
-	if (centered)
-		kernels->moments(x, row, &mean, &rstd);
+/* `n` rows, at most ROWS_TOGETHER, by their own moments, which are measured. */
+static bool
+rows_backward(const struct rows *all, const void *x, void *g, size_t n)
+{
+	const struct norm_view v = { 1, n, all->size };
+	double mean[ROWS_TOGETHER] = { 0 }, rstd[ROWS_TOGETHER];
+
+	if (all->centered)
+		all->kernels->moments(x, v, mean, rstd);
 	else
-		kernels->squares(x, row, &rstd);
-	normalize_rstd(&rstd, eps, 1, &rstd);
-	return kernels->row_backward(
-	    x, g, size, size, centered, mean, rstd, weight, id, sums->weight.recent, sums->bias.recent);
+		all->kernels->squares(x, v, rstd);
+	normalize_rstd(rstd, all->eps, n, rstd);
+	return all->kernels->rows_backward(x, g, n, all->size, NULL, all->centered, mean, rstd, all->weight,
+	    all->sums.weight.recent, all->sums.bias.recent);
 }
 
 /* Row `r` with padding, as padded_sample. */
 static bool
-padded_row(const struct kernels_of_real *kernels, enum norm_real real, const void *x, void *g, size_t r, size_t size,
-    bool centered, const double *weight, const struct backward_padding *padding, const struct identity *id,
-    const struct row_sums *sums)
+padded_row(const struct rows *all, const void *x, void *g, size_t r)
 {
-	const double rstd = padding->rstd[r];
+	const struct backward_padding *padding = all->padding;
 
-	memcpy(padding->scratch, g, size * norm_real_size(real));
-	(void)kernels->row_backward(x, g, size, padding->count[r], centered, padding->mean[r], rstd, weight, id,
-	    sums->weight.recent, sums->bias.recent);
-	return mask_scale_run(
-	    real, g, padding->scratch, r * size, size, padding->channels, padding->positions, padding->mask, rstd, weight);
+	memcpy(padding->scratch, g, all->size * norm_real_size(all->real));
+	(void)all->kernels->rows_backward(x, g, 1, all->size, padding->count + r, all->centered, padding->mean + r,
+	    padding->rstd + r, all->weight, all->sums.weight.recent, all->sums.bias.recent);
+	return mask_scale_run(all->real, g, padding->scratch, r * all->size, all->size, padding->channels, padding->positions,
+	    padding->mask, padding->rstd[r], all->weight);
 }
 
 bool
 backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
     const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
 {
-	const struct kernels_of_real *kernels = &kernels_best()->of[real];
-	const struct row_sums sums = { { scratch, grad_weight, scratch + size },
-		{ scratch + 2 * size, grad_bias, scratch + 3 * size } };
-	const size_t bytes = size * norm_real_size(real);
+	const struct rows all = { &kernels_best()->of[real], real, size, centered, eps, weight, padding,
+		{ { scratch, grad_weight, scratch + size }, { scratch + 2 * size, grad_bias, scratch + 3 * size } } };
+	const size_t bytes = size * norm_real_size(real), together = padding != NULL ? 1 : ROWS_TOGETHER;
 	const unsigned char *at = x;
 	unsigned char *g_at = g;
-	struct identity id;
 	bool finite = true;
-	size_t r;
+	size_t r, n;
 
-	identity_init(&id);
 	memset(scratch, 0, 4 * size * sizeof(*scratch));
 	memset(grad_weight, 0, size * sizeof(*grad_weight));
 	memset(grad_bias, 0, size * sizeof(*grad_bias));
-	for (r = 0; r < rows; r++, at += bytes, g_at += bytes) {
-		finite &= padding != NULL ?
-		    padded_row(kernels, real, at, g_at, r, size, centered, weight, padding, &id, &sums) :
-		    row_backward(kernels, at, g_at, size, centered, eps, weight, &id, &sums);
-		if ((r + 1) % ROWS_PLAIN == 0)
-			fold(&sums, size);
+	for (r = 0; r < rows; r += n, at += n * bytes, g_at += n * bytes) {
+		n = columns_min(together, rows - r);
+		finite &= padding != NULL ? padded_row(&all, at, g_at, r) : rows_backward(&all, at, g_at, n);
+		if ((r + n) % ROWS_PLAIN == 0)
+			fold(&all.sums, size);
 	}
-	fold(&sums, size);
-	add_up(grad_weight, sums.weight.low, size);
-	add_up(grad_bias, sums.bias.low, size);
+	fold(&all.sums, size);
+	add_up(grad_weight, all.sums.weight.low, size);
+	add_up(grad_bias, all.sums.bias.low, size);
 	return finite;
 }
 

@@ -26,9 +26,9 @@
 bool backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
-/* sum[f] = sum g, product[f] = sum g (x - mean[f]): view.feature doubles each. */
-void backward_sums(
-    enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, double *sum, double *product);
+/* sum[f] = sum g, product[f] = sum g (x - mean[f]): view.feature doubles each. How they are added up depends on rstd, as on mean. */
+void backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean,
+    const double *rstd, double *sum, double *product);
 
 /* backward_by_feature where the sums over all values that share the moments are given: of a shard of them. */
 bool backward_by_sums(enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n, const double *mean,

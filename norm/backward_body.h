@@ -1,257 +1,535 @@
 /*
  * The backward pass over tensors of REAL, whose bits are BITS (norm/element.h); included once for each by norm/kernels_body.h, without a
- * guard. Sums are made as those of moments are: in lanes along long runs, column by column across short ones.
+ * guard. Sums are made as those of moments are, in their lanes along long runs (`d` of struct moment_sums has those of g, `squares` those of
+ * its products with x), column by column across short ones.
  */
 
-/* Sums of g and of g (x - mean) over a chunk: element i counts in lane i mod LANES. */
-static LANES_APART void
-NAME(chunk_gradients)(
-    const REAL *restrict x, const REAL *restrict g, size_t n, double mean, double *restrict sum, double *restrict product)
+/*
+ * Whether sums of g x serve for those of g (x - mean), with the mean's part taken away at the end: they are faster, since the products are exact in
+ * double, and lose nothing while the mean is no farther from 0 than the values are from one another.
+ */
+static inline bool
+NAME(is_plain)(double mean, double rstd)
 {
-	double lane[LANES] = { 0 }, with_x[LANES] = { 0 };
-	double gradient;
-	size_t i, k;
-
-	for (i = 0; i + LANES <= n; i += LANES)
-		for (k = 0; k < LANES; k++) {
-			gradient = NAME(load)(g[i + k]);
-			lane[k] += gradient;
-			with_x[k] += gradient * (NAME(load)(x[i + k]) - mean);
-		}
-	memcpy(sum, lane, sizeof(lane));
-	memcpy(product, with_x, sizeof(with_x));
-	for (; i < n; i++) {
-		gradient = NAME(load)(g[i]);
-		sum[i % LANES] += gradient;
-		product[i % LANES] += gradient * (NAME(load)(x[i]) - mean);
-	}
+	return NARROW && mean * mean * rstd * rstd <= 1;
 }
 
-static void
-NAME(run_gradients)(const REAL *x, const REAL *g, size_t n, double mean, struct sum *s, struct sum *product)
+/* Adds h and h (x - mean) of n elements, a multiple of BLOCK, for which there is room in s; h is g, times its weight unless that is NULL. */
+static ALWAYS_INLINE void
+NAME(gradient_blocks_inline)(
+    const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
 {
-	double lane[LANES], with_x[LANES];
+	wide sum[PARTS], product[PARTS], d, h;
 	size_t i;
 
-	for (i = 0; i < n; i += CHUNK) {
-		NAME(chunk_gradients)(x + i, g + i, columns_min(CHUNK, n - i), mean, lane, with_x);
-		sum_add(s, sum_lanes(lane));
-		sum_add(product, sum_lanes(with_x));
+	EACH_PART(k)
+	{
+		sum[k] = wide_load_double(s->d.recent + k * KERNELS_WIDTH);
+		product[k] = wide_load_double(s->squares.recent + k * KERNELS_WIDTH);
+	}
+	for (i = 0; i < n; i += BLOCK)
+		EACH_PART(k)
+		{
+			d = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
+			h = NAME(wide_load)(g + i + k * KERNELS_WIDTH);
+			if (!plain)
+				d -= mean;
+			if (weight != NULL)
+				h *= wide_load_double(weight + i + k * KERNELS_WIDTH);
+			sum[k] += h;
+			product[k] = plain && weight == NULL ? wide_add_exact_product(product[k], h, d) : product[k] + h * d;
+		}
+	EACH_PART(k)
+	{
+		wide_store(s->d.recent + k * KERNELS_WIDTH, sum[k]);
+		wide_store(s->squares.recent + k * KERNELS_WIDTH, product[k]);
 	}
 }
 
-/* One block of features of a view with short runs; the arguments are the whole tensor's. */
 static void
-NAME(block_gradients)(
-    const REAL *x, const REAL *g, struct norm_view v, const struct columns *c, const double *mean, double *sum, double *product)
+NAME(gradient_blocks)(const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
 {
-	const size_t full = columns_width(c, v.outer);
-	double shift[COLUMNS_MAX], gradient;
-	struct column_sums s, with_x;
-	size_t o, i, width, step = 0;
+	if (plain && weight == NULL)
+		NAME(gradient_blocks_inline)(x, g, NULL, n, true, 0, s);
+	else if (plain)
+		NAME(gradient_blocks_inline)(x, g, weight, n, true, 0, s);
+	else if (weight == NULL)
+		NAME(gradient_blocks_inline)(x, g, NULL, n, false, mean, s);
+	else
+		NAME(gradient_blocks_inline)(x, g, weight, n, false, mean, s);
+}
+
+/* Adds those lanes of one block that the mask has. */
+static void
+NAME(gradient_block_masked)(const REAL *x, const REAL *g, const double *weight, const int64_t *mask, bool plain, double mean,
+    struct moment_sums *s)
+{
+	wide d, h, sum, product;
+
+	EACH_PART(k)
+	{
+		d = NAME(wide_load)(x + k * KERNELS_WIDTH) - (plain ? 0 : mean);
+		h = NAME(wide_load)(g + k * KERNELS_WIDTH);
+		if (weight != NULL)
+			h *= wide_load_double(weight + k * KERNELS_WIDTH);
+		sum = wide_load_double(s->d.recent + k * KERNELS_WIDTH) + wide_masked(h, mask_part(mask, k));
+		product = wide_load_double(s->squares.recent + k * KERNELS_WIDTH) + wide_masked(h * d, mask_part(mask, k));
+		wide_store(s->d.recent + k * KERNELS_WIDTH, sum);
+		wide_store(s->squares.recent + k * KERNELS_WIDTH, product);
+	}
+}
+
+/* A run that is shorter than a block: its first lanes. */
+static void
+NAME(gradient_short)(
+    const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
+{
+	REAL x_padded[BLOCK] = { 0 }, g_padded[BLOCK] = { 0 };
+	double weight_padded[BLOCK] = { 0 };
+
+	memcpy(x_padded, x, n * sizeof(*x));
+	memcpy(g_padded, g, n * sizeof(*g));
+	if (weight != NULL)
+		memcpy(weight_padded, weight, n * sizeof(*weight));
+	NAME(gradient_block_masked)(x_padded, g_padded, weight != NULL ? weight_padded : NULL, mask_first(n), plain, mean, s);
+}
+
+/* Adds a run, in the lanes that the moments of norm/moments_body.h puts it in. */
+static void
+NAME(run_gradients)(const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
+{
+	const size_t rest = n % BLOCK, whole = n - rest;
+	size_t i, m;
+
+	for (i = 0; i < whole; i += m) {
+		m = columns_min(STEPS * BLOCK, whole - i);
+		moment_sums_step(s, m / BLOCK);
+		NAME(gradient_blocks)(x + i, g + i, weight != NULL ? weight + i : NULL, m, plain, mean, s);
+	}
+	if (rest == 0)
+		return;
+	moment_sums_step(s, 1);
+	if (whole > 0)
+		NAME(gradient_block_masked)(x + n - BLOCK, g + n - BLOCK, weight != NULL ? weight + n - BLOCK : NULL,
+		    mask_last(rest), plain, mean, s);
+	else
+		NAME(gradient_short)(x, g, weight, n, plain, mean, s);
+}
+
+/* The sums of one feature, whose first run is at x. */
+static void
+NAME(feature_gradients)(const REAL *x, const REAL *g, struct norm_view v, double mean, double rstd, double *sum, double *product)
+{
+	const size_t stride = v.feature * v.inner;
+	const bool plain = NAME(is_plain)(mean, rstd);
+	struct moment_sums s;
+	size_t o;
+
+	moment_sums_init(&s);
+	for (o = 0; o < v.outer; o++, x += stride, g += stride) {
+		if (o + 1 < v.outer) {
+			fetch(x + stride, v.inner * sizeof(*x));
+			fetch(g + stride, v.inner * sizeof(*g));
+		}
+		NAME(run_gradients)(x, g, NULL, v.inner, plain, mean, &s);
+	}
+	moment_sums_totals(&s, sum, product);
+	*product -= plain ? mean * *sum : 0;
+}
+
+/*
+ * Adds `rows` steps of a block, `stride` elements apart, to its columns' sums. Where several go side by side memory is asked for as
+ * norm/moments_body.h does; where they follow one another the processor finds them.
+ */
+static ALWAYS_INLINE void
+NAME(columns_gradients_inline)(const REAL *restrict x, const REAL *restrict g, size_t rows, size_t stride, size_t width,
+    bool plain, const double *restrict shift, double *restrict sum, double *restrict product)
+{
+	wide s, p, d, h;
+	double one;
+	size_t i, r;
+
+	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
+		s = wide_load_double(sum + i);
+		p = wide_load_double(product + i);
+		for (r = 0; r < rows; r++) {
+			if (rows > 1) {
+				__builtin_prefetch(x + (rows + r) * stride + i);
+				__builtin_prefetch(g + (rows + r) * stride + i);
+			}
+			d = NAME(wide_load)(x + r * stride + i);
+			h = NAME(wide_load)(g + r * stride + i);
+			s += h;
+			p = plain ? wide_add_exact_product(p, h, d) : p + h * (d - wide_load_double(shift + i));
+		}
+		wide_store(sum + i, s);
+		wide_store(product + i, p);
+	}
+	for (; i < width; i++)
+		for (r = 0; r < rows; r++) {
+			one = NAME(load)(g[r * stride + i]);
+			sum[i] += one;
+			product[i] += one * (NAME(load)(x[r * stride + i]) - (plain ? 0 : shift[i]));
+		}
+}
+
+static void
+NAME(columns_gradients)(const REAL *x, const REAL *g, size_t rows, size_t stride, size_t width, bool plain, const double *shift,
+    double *sum, double *product)
+{
+	if (plain && rows == COLUMNS_TOGETHER)
+		NAME(columns_gradients_inline)(x, g, COLUMNS_TOGETHER, stride, width, true, shift, sum, product);
+	else if (plain)
+		NAME(columns_gradients_inline)(x, g, 1, stride, width, true, shift, sum, product);
+	else
+		NAME(columns_gradients_inline)(x, g, rows, stride, width, false, shift, sum, product);
+}
+
+/* Whether all features of a block are plain. */
+static bool
+NAME(columns_plain)(const struct columns *c, const double *mean, const double *rstd)
+{
+	bool plain = true;
+	size_t f;
+
+	for (f = c->first; f < c->first + c->features; f++)
+		plain &= NAME(is_plain)(mean[f], rstd[f]);
+	return plain;
+}
+
+/* The sums of each feature of a block of a view with short runs; the arguments are the whole tensor's. */
+static void
+NAME(block_gradients)(const REAL *x, const REAL *g, struct norm_view v, const struct columns *c, const double *mean,
+    const double *rstd, double *sum, double *product)
+{
+	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner, steps = v.outer / c->rows;
+	const bool plain = NAME(columns_plain)(c, mean, rstd);
+	double shift[COLUMNS_MAX] LINE_ALIGNED;
+	struct column_sums s, p;
+	size_t step, n, f;
 
 	columns_spread(c, mean + c->first, 0, shift);
+	column_sums_init(&s, full);
+	column_sums_init(&p, full);
 	x += c->first * v.inner;
 	g += c->first * v.inner;
-	column_sums_init(&s, full);
-	column_sums_init(&with_x, full);
-	for (o = 0; o < v.outer; o += c->rows) {
-		width = columns_width(c, v.outer - o);
-		for (i = 0; i < width; i++) {
-			gradient = NAME(load)(g[i]);
-			s.recent[i] += gradient;
-			with_x.recent[i] += gradient * (NAME(load)(x[i]) - shift[i]);
-		}
-		x += c->rows * v.feature * v.inner;
-		g += c->rows * v.feature * v.inner;
-		if (++step % FOLD_STEPS == 0) {
+	for (step = 0; step < steps; step += n, x += n * stride, g += n * stride) {
+		n = stride > full && steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
+		NAME(columns_gradients)(x, g, n, stride, full, plain, shift, s.recent, p.recent);
+		if ((step + n) % FOLD_STEPS == 0) {
 			column_sums_fold(&s, full);
-			column_sums_fold(&with_x, full);
+			column_sums_fold(&p, full);
 		}
 	}
+	NAME(columns_gradients)(x, g, 1, stride, columns_width(c, v.outer % c->rows), plain, shift, s.recent, p.recent);
 	column_sums_fold(&s, full);
-	column_sums_fold(&with_x, full);
+	column_sums_fold(&p, full);
 	column_sums_features(&s, c, sum + c->first);
-	column_sums_features(&with_x, c, product + c->first);
+	column_sums_features(&p, c, product + c->first);
+	for (f = c->first; f < c->first + c->features; f++)
+		product[f] -= plain ? mean[f] * sum[f] : 0;
 }
 
 /* sum[f] = sum g, product[f] = sum g (x - mean[f]). */
 static void
-NAME(gradients)(const void *tensor, const void *gradient, struct norm_view v, const double *mean, double *sum, double *product)
+NAME(gradients)(const void *tensor, const void *gradient, struct norm_view v, const double *mean, const double *rstd,
+    double *sum, double *product)
 {
 	const REAL *x = tensor, *g = gradient;
-	const size_t stride = v.feature * v.inner;
 	struct columns c;
-	size_t f, o;
+	size_t f;
 
-	if (v.inner >= SHORT_RUN || v.outer == 1) {
-		for (f = 0; f < v.feature; f++) {
-			struct sum s = { 0, 0 }, with_x = { 0, 0 };
-
-			for (o = 0; o < v.outer; o++)
-				NAME(run_gradients)
-			(x + o * stride + f * v.inner, g + o * stride + f * v.inner, v.inner, mean[f], &s, &with_x);
-			sum[f] = sum_total(s);
-			product[f] = sum_total(with_x);
+	if (view_is_long(v))
+		for (f = 0; f < v.feature; f++)
+			NAME(feature_gradients)(
+			    x + f * v.inner, g + f * v.inner, v, mean[f], rstd[f], &sum[f], &product[f]);
+	else
+		for (f = 0; f < v.feature; f += c.features) {
+			c = columns_block(v, f);
+			NAME(block_gradients)(x, g, v, &c, mean, rstd, sum, product);
 		}
-		return;
-	}
-	for (f = 0; f < v.feature; f += c.features) {
-		c = columns_block(v, f);
-		NAME(block_gradients)(x, g, v, &c, mean, sum, product);
-	}
 }
 
-/* A run whose coefficients are all the same. */
-static bool
-NAME(run_backward)(const REAL *restrict x, REAL *restrict g, size_t n, double mean, const struct backward_terms *t)
+/* A run whose coefficients are all the same; where it is plain, they are about 0 and not about the mean. */
+static ALWAYS_INLINE bool
+NAME(run_backward_inline)(
+    const REAL *restrict x, REAL *restrict g, size_t n, bool plain, double mean, double by_g, double by_x, double constant)
 {
-	const double by_g = t->by_g, by_x = t->by_x, constant = t->constant;
-	BITS excess = 0;
+	NAME(wide_excess) excess = { 0 };
+	BITS rest = 0;
+	wide d;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		g[i] = NAME(store)(by_g * NAME(load)(g[i]) + by_x * (NAME(load)(x[i]) - mean) + constant);
-		excess |= NAME(excess)(g[i]);
+	for (i = 0; i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+		d = NAME(wide_load)(x + i);
+		if (!plain)
+			d -= mean;
+		NAME(wide_put)(g + i, by_g * NAME(wide_load)(g + i) + by_x * d + constant, &excess);
 	}
-	return excess == 0;
+	for (; i < n; i++) {
+		g[i] = NAME(store)(by_g * NAME(load)(g[i]) + by_x * (NAME(load)(x[i]) - (plain ? 0 : mean)) + constant);
+		rest |= NAME(excess)(g[i]);
+	}
+	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+}
+
+static bool
+NAME(run_backward)(const REAL *x, REAL *g, size_t n, bool plain, double mean, const struct backward_terms *t)
+{
+	if (plain)
+		return NAME(run_backward_inline)(x, g, n, true, 0, t->by_g, t->by_x, t->constant - t->by_x * mean);
+	return NAME(run_backward_inline)(x, g, n, false, mean, t->by_g, t->by_x, t->constant);
+}
+
+/* A feature's runs; x is at its first. Beside each lies one of the next feature, which is read next. */
+static bool
+NAME(feature_backward)(
+    const REAL *x, REAL *g, struct norm_view v, double mean, double rstd, const struct backward_terms *t)
+{
+	const size_t stride = v.feature * v.inner;
+	const bool plain = NAME(is_plain)(mean, rstd);
+	bool finite = true;
+	size_t o, i, n;
+
+	for (o = 0; o < v.outer; o++, x += stride, g += stride)
+		for (i = 0; i < v.inner; i += n) {
+			n = columns_min(COLUMNS_MAX, v.inner - i);
+			fetch(x + i + v.inner, n * sizeof(*x));
+			fetch(g + i + v.inner, n * sizeof(*g));
+			finite &= NAME(run_backward)(x + i, g + i, n, plain, mean, t);
+		}
+	return finite;
 }
 
 /* A step of columns, each with coefficients of its own. */
-static bool
-NAME(step_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const double *restrict mean,
-    const double *restrict by_g, const double *restrict by_x, const double *restrict constant)
+static ALWAYS_INLINE bool
+NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t width, bool plain, const double *restrict mean,
+    const struct coefficients *by)
 {
-	BITS excess = 0;
+	const double *by_g = by->by_g, *by_x = by->by_x, *constant = by->constant;
+	NAME(wide_excess) excess = { 0 };
+	BITS rest = 0;
+	wide d;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		g[i] = NAME(store)(by_g[i] * NAME(load)(g[i]) + by_x[i] * (NAME(load)(x[i]) - mean[i]) + constant[i]);
-		excess |= NAME(excess)(g[i]);
+	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
+		d = NAME(wide_load)(x + i);
+		if (!plain)
+			d -= wide_load_double(mean + i);
+		d = wide_load_double(by_g + i) * NAME(wide_load)(g + i) + wide_load_double(by_x + i) * d;
+		NAME(wide_put)(g + i, d + wide_load_double(constant + i), &excess);
 	}
-	return excess == 0;
+	for (; i < width; i++) {
+		g[i] = NAME(store)(
+		    by_g[i] * NAME(load)(g[i]) + by_x[i] * (NAME(load)(x[i]) - (plain ? 0 : mean[i])) + constant[i]);
+		rest |= NAME(excess)(g[i]);
+	}
+	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
 }
 
 static bool
-NAME(block_backward)(const REAL *x, REAL *g, struct norm_view v, const struct columns *c, const double *mean,
-    const double *by_g, const double *by_x, const double *constant)
+NAME(step_backward)(const REAL *x, REAL *g, size_t width, bool plain, const double *mean, const struct coefficients *by)
 {
-	double m[COLUMNS_MAX], a[COLUMNS_MAX], b[COLUMNS_MAX], k[COLUMNS_MAX];
+	return plain ? NAME(step_backward_inline)(x, g, width, true, mean, by) :
+		       NAME(step_backward_inline)(x, g, width, false, mean, by);
+}
+
+/* One block of features; the arguments are the whole tensor's. */
+static bool
+NAME(block_backward)(const REAL *x, REAL *g, struct norm_view v, const struct columns *c, const double *mean,
+    const double *rstd, const struct coefficients *by)
+{
+	const size_t stride = c->rows * v.feature * v.inner;
+	const bool plain = NAME(columns_plain)(c, mean, rstd);
+	double m[COLUMNS_MAX] LINE_ALIGNED, by_g[COLUMNS_MAX] LINE_ALIGNED, by_x[COLUMNS_MAX] LINE_ALIGNED;
+	double constant[COLUMNS_MAX] LINE_ALIGNED;
+	const struct coefficients spread = { by_g, by_x, constant };
 	bool finite = true;
-	size_t o;
+	size_t o, i, width;
 
 	columns_spread(c, mean + c->first, 0, m);
-	columns_spread(c, by_g + c->first, 0, a);
-	columns_spread(c, by_x + c->first, 0, b);
-	columns_spread(c, constant + c->first, 0, k);
+	columns_spread(c, by->by_g + c->first, 0, by_g);
+	columns_spread(c, by->by_x + c->first, 0, by_x);
+	columns_spread(c, by->constant + c->first, 0, constant);
+	for (i = 0; i < columns_width(c, v.outer) && plain; i++)
+		constant[i] -= by_x[i] * m[i];
 	x += c->first * v.inner;
 	g += c->first * v.inner;
-	for (o = 0; o < v.outer; o += c->rows) {
-		finite &= NAME(step_backward)(x, g, columns_width(c, v.outer - o), m, a, b, k);
-		x += c->rows * v.feature * v.inner;
-		g += c->rows * v.feature * v.inner;
+	for (o = 0; o < v.outer; o += c->rows, x += stride, g += stride) {
+		width = columns_width(c, v.outer - o);
+		if (stride > width) {
+			fetch(x + AHEAD * stride, width * sizeof(*x));
+			fetch(g + AHEAD * stride, width * sizeof(*g));
+		}
+		finite &= NAME(step_backward)(x, g, width, plain, m, &spread);
+	}
+	return finite;
+}
+
+/* Many features of one value each in a row: each row from its start to its end, for the processor finds that by itself. */
+static bool
+NAME(positions_backward)(const REAL *x, REAL *g, struct norm_view v, const double *mean, const struct coefficients *by)
+{
+	bool finite = true;
+	size_t o, f, width;
+
+	for (o = 0; o < v.outer; o++)
+		for (f = 0; f < v.feature; f += width, x += width, g += width) {
+			const struct coefficients from = { by->by_g + f, by->by_x + f, by->constant + f };
+
+			width = columns_min(COLUMNS_MAX, v.feature - f);
+			finite &= NAME(step_backward)(x, g, width, false, mean + f, &from);
+		}
+	return finite;
+}
+
+static bool
+NAME(columns_backward)(
+    const REAL *x, REAL *g, struct norm_view v, const double *mean, const double *rstd, const struct coefficients *by)
+{
+	bool finite = true;
+	struct columns c;
+	size_t f;
+
+	if (v.inner == 1 && columns_block(v, 0).rows == 1)
+		return NAME(positions_backward)(x, g, v, mean, by);
+	for (f = 0; f < v.feature; f += c.features) {
+		c = columns_block(v, f);
+		finite &= NAME(block_backward)(x, g, v, &c, mean, rstd, by);
 	}
 	return finite;
 }
 
 /* g = by_g[f] g + by_x[f] (x - mean[f]) + constant[f]. */
 static bool
-NAME(backward)(const void *tensor, void *gradient, struct norm_view v, const double *mean, const double *by_g,
-    const double *by_x, const double *constant)
+NAME(backward)(const void *tensor, void *gradient, struct norm_view v, const double *mean, const double *rstd,
+    const struct coefficients *by)
 {
 	const REAL *x = tensor;
 	REAL *g = gradient;
 	bool finite = true;
-	struct columns c;
 	size_t o, f;
 
-	if (v.inner >= SHORT_RUN) {
-		for (o = 0; o < v.outer; o++)
-			for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
-				const struct backward_terms t = { by_g[f], by_x[f], constant[f] };
+	if (v.inner < SHORT_RUN)
+		return NAME(columns_backward)(x, g, v, mean, rstd, by);
+	for (o = 0; o < v.outer; o++)
+		for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
+			const struct backward_terms t = coefficients_get(by, f);
 
-				finite &= NAME(run_backward)(x, g, v.inner, mean[f], &t);
-			}
-		return finite;
-	}
-	for (f = 0; f < v.feature; f += c.features) {
-		c = columns_block(v, f);
-		finite &= NAME(block_backward)(x, g, v, &c, mean, by_g, by_x, constant);
-	}
+			finite &= NAME(run_backward)(x, g, v.inner, NAME(is_plain)(mean[f], rstd[f]), mean[f], &t);
+		}
 	return finite;
 }
 
-/* Sums of h = g weight and of h (x - mean) over a chunk of a row. */
-static LANES_APART void
-NAME(chunk_weighted)(const REAL *restrict x, const REAL *restrict g, const double *restrict weight, size_t n, double mean,
-    double *restrict sum, double *restrict product)
-{
-	double lane[LANES] = { 0 }, with_x[LANES] = { 0 };
-	double h;
-	size_t i, k;
-
-	for (i = 0; i + LANES <= n; i += LANES)
-		for (k = 0; k < LANES; k++) {
-			h = NAME(load)(g[i + k]) * weight[i + k];
-			lane[k] += h;
-			with_x[k] += h * (NAME(load)(x[i + k]) - mean);
-		}
-	memcpy(sum, lane, sizeof(lane));
-	memcpy(product, with_x, sizeof(with_x));
-	for (; i < n; i++) {
-		h = NAME(load)(g[i]) * weight[i];
-		sum[i % LANES] += h;
-		product[i % LANES] += h * (NAME(load)(x[i]) - mean);
-	}
-}
-
-/* A chunk of a row: what it adds to the gradients of its positions, then its own gradient. */
+/*
+ * The sums and then the gradients by them, as backward_by_feature() says: feature by feature, so that the second reading comes from the
+ * cache, where each has runs of its own.
+ */
 static bool
-NAME(chunk_row_backward)(const REAL *restrict x, REAL *restrict g, const double *restrict weight, size_t n, double mean,
-    double rstd, const struct backward_terms *t, double *restrict grad_weight, double *restrict grad_bias)
-{
-	const double by_g = t->by_g, by_x = t->by_x, constant = t->constant;
-	BITS excess = 0;
-	double gradient, d;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		gradient = NAME(load)(g[i]);
-		d = NAME(load)(x[i]) - mean;
-		grad_weight[i] += gradient * (d * rstd);
-		grad_bias[i] += gradient;
-		g[i] = NAME(store)(by_g * (gradient * weight[i]) + by_x * d + constant);
-		excess |= NAME(excess)(g[i]);
-	}
-	return excess == 0;
-}
-
-/* One row, whose moments are of `counted` of its values; `centered`: the mean depends on x. `identity` stands in for a weight that is NULL. */
-static bool
-NAME(row_backward)(const void *tensor, void *gradient, size_t size, size_t counted, bool centered, double mean, double rstd,
-    const double *weight, const struct identity *identity, double *grad_weight, double *grad_bias)
+NAME(backward_batch)(const void *tensor, void *gradient, struct norm_view v, size_t count, const double *mean,
+    const double *rstd, const double *weight, double *sum, double *product, const struct coefficients *by)
 {
 	const REAL *x = tensor;
 	REAL *g = gradient;
-	struct sum s = { 0, 0 }, with_x = { 0, 0 };
-	double lane[LANES], products[LANES];
 	struct backward_terms t;
 	bool finite = true;
-	size_t i, n;
+	size_t f;
 
-	for (i = 0; i < size; i += n) {
-		n = columns_min(COLUMNS_MAX, size - i);
-		NAME(chunk_weighted)(x + i, g + i, weight != NULL ? weight + i : identity->weight, n, mean, lane, products);
-		sum_add(&s, sum_lanes(lane));
-		sum_add(&with_x, sum_lanes(products));
+	if (v.inner < SHORT_RUN) {
+		NAME(gradients)(x, g, v, mean, rstd, sum, product);
+		for (f = 0; f < v.feature; f++)
+			(void)coefficients_set(by, f, weight, rstd, (double)count, sum, product);
+		return NAME(columns_backward)(x, g, v, mean, rstd, by);
 	}
-	t = backward_terms_of(1, rstd, (double)counted, centered ? sum_total(s) : 0, sum_total(with_x));
-	for (i = 0; i < size; i += n) {
-		n = columns_min(COLUMNS_MAX, size - i);
-		finite &= NAME(chunk_row_backward)(x + i, g + i, weight != NULL ? weight + i : identity->weight, n, mean, rstd,
-		    &t, grad_weight + i, grad_bias + i);
+	for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
+		NAME(feature_gradients)(x, g, v, mean[f], rstd[f], &sum[f], &product[f]);
+		t = coefficients_set(by, f, weight, rstd, (double)count, sum, product);
+		finite &= NAME(feature_backward)(x, g, v, mean[f], rstd[f], &t);
 	}
 	return finite;
+}
+
+/* What the gradient of a row is made of. */
+struct NAME(row_by) {
+	double mean, rstd;
+	struct backward_terms t;
+};
+
+/* The sums of one row, whose moments are of `counted` of its values; `centered`: the mean depends on x. */
+static struct NAME(row_by)
+NAME(row_terms_by)(const REAL *x, const REAL *g, size_t size, size_t counted, bool centered, double mean, double rstd,
+    const double *weight)
+{
+	const bool plain = NAME(is_plain)(mean, rstd);
+	struct moment_sums s;
+	double sum, product;
+
+	moment_sums_init(&s);
+	NAME(run_gradients)(x, g, weight, size, plain, mean, &s);
+	moment_sums_totals(&s, &sum, &product);
+	product -= plain ? mean * sum : 0;
+	return (struct NAME(row_by)){ mean, rstd,
+		backward_terms_of(1, rstd, (double)counted, centered ? sum : 0, product) };
+}
+
+/* Rows side by side: what each position of them adds to the gradients by its weight and bias, then the rows' own gradients. */
+static ALWAYS_INLINE bool
+NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, size_t size, const struct NAME(row_by) * by,
+    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
+{
+	NAME(wide_excess) excess = { 0 };
+	wide w, dw, db, gradient, d;
+	size_t i, r, at;
+	double one, from_mean;
+	BITS rest = 0;
+
+	for (i = 0; i + KERNELS_WIDTH <= size; i += KERNELS_WIDTH) {
+		dw = wide_load_double(grad_weight + i);
+		db = wide_load_double(grad_bias + i);
+		for (r = 0, at = i; r < rows; r++, at += size) {
+			__builtin_prefetch(x + at + rows * size); /* the next rows' */
+			__builtin_prefetch(g + at + rows * size);
+			gradient = NAME(wide_load)(g + at);
+			d = NAME(wide_load)(x + at) - by[r].mean;
+			dw += gradient * (d * by[r].rstd);
+			db += gradient;
+			w = weight != NULL ? gradient * wide_load_double(weight + i) : gradient;
+			NAME(wide_put)(g + at, by[r].t.by_g * w + by[r].t.by_x * d + by[r].t.constant, &excess);
+		}
+		wide_store(grad_weight + i, dw);
+		wide_store(grad_bias + i, db);
+	}
+	for (; i < size; i++)
+		for (r = 0, at = i; r < rows; r++, at += size) {
+			one = NAME(load)(g[at]);
+			from_mean = NAME(load)(x[at]) - by[r].mean;
+			grad_weight[i] += one * (from_mean * by[r].rstd);
+			grad_bias[i] += one;
+			one *= weight != NULL ? weight[i] : 1;
+			g[at] = NAME(store)(by[r].t.by_g * one + by[r].t.by_x * from_mean + by[r].t.constant);
+			rest |= NAME(excess)(g[at]);
+		}
+	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+}
+
+/* At most ROWS_TOGETHER rows by given moments, see backward_rows(). `counted` NULL: all values count. */
+static bool
+NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, const size_t *counted, bool centered,
+    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias)
+{
+	struct NAME(row_by) by[ROWS_TOGETHER];
+	const REAL *x = tensor;
+	REAL *g = gradient;
+	size_t r;
+
+	for (r = 0; r < rows; r++)
+		by[r] = NAME(row_terms_by)(x + r * size, g + r * size, size, counted != NULL ? counted[r] : size, centered,
+		    mean[r], rstd[r], weight);
+	if (rows == ROWS_TOGETHER && weight != NULL)
+		return NAME(rows_apply_inline)(x, g, ROWS_TOGETHER, size, by, weight, grad_weight, grad_bias);
+	if (weight != NULL)
+		return NAME(rows_apply_inline)(x, g, rows, size, by, weight, grad_weight, grad_bias);
+	return NAME(rows_apply_inline)(x, g, rows, size, by, NULL, grad_weight, grad_bias);
 }
 
 static void

@@ -5,6 +5,8 @@
 #ifndef NORM_BACKWARD_TERMS_H
 #define NORM_BACKWARD_TERMS_H
 
+#include <stddef.h>
+
 /* dx = by_g g + by_x (x - mean) + constant. */
 struct backward_terms {
 	double by_g;
@@ -28,6 +30,30 @@ backward_terms_of(double weight, double rstd, double n, double sum, double produ
 		.by_x = -(scale * (product * rstd) * rstd) / n,
 		.constant = -(scale * sum) / n,
 	};
+}
+
+/* The same of many features, an array each. */
+struct coefficients {
+	double *by_g, *by_x, *constant;
+};
+
+static inline struct backward_terms
+coefficients_get(const struct coefficients *c, size_t f)
+{
+	return (struct backward_terms){ c->by_g[f], c->by_x[f], c->constant[f] };
+}
+
+/* Sets those of feature f, from its own number in each of the arrays; `weight` NULL: ones. */
+static inline struct backward_terms
+coefficients_set(const struct coefficients *c, size_t f, const double *weight, const double *rstd, double n, const double *sum,
+    const double *product)
+{
+	const struct backward_terms t = backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], n, sum[f], product[f]);
+
+	c->by_g[f] = t.by_g;
+	c->by_x[f] = t.by_x;
+	c->constant[f] = t.constant;
+	return t;
 }
 
 #endif

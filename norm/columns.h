@@ -13,6 +13,9 @@
 
 #include "norm/view.h"
 
+/* So that a vector never lies in two lines of the cache. */
+#define LINE_ALIGNED __attribute__((aligned(64)))
+
 /* The width of a step, which is the length of the kernels' arrays on the stack. */
 #define COLUMNS_MAX ((size_t)256)
 #define SHORT_RUN ((size_t)16)
@@ -20,6 +23,9 @@
 #define COLUMNS_TOGETHER ((size_t)8)
 /* How many steps ahead memory is asked for: far apart, they are not found by the processor itself. */
 #define AHEAD ((size_t)4)
+
+/* Rows that go backward side by side, so that the sums by position are read and written once for all of them. */
+#define ROWS_TOGETHER ((size_t)4)
 
 /* Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache. */
 #define ROWS_MAX ((size_t)64)

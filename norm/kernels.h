@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "norm/backward_terms.h"
 #include "norm/columns.h"
 #include "norm/view.h"
 
@@ -31,7 +32,7 @@ identity_init(struct identity *id)
 
 /*
  * The loops for one type of element: of moments(), mean_squares(), normalize_by_feature(), normalize_batch(), normalize_rows(),
- * normalize_rows_by(), normalize_clip(); and of the backward pass: the sums, the gradients from them, one row of backward_rows(), backward_clip().
+ * normalize_rows_by(), normalize_clip(); and of the backward pass: the sums, the gradients from them, both at once, a few rows of backward_rows(), backward_clip().
  */
 struct kernels_of_real {
 	void (*moments)(const void *x, struct norm_view view, double *mean, double *var);
@@ -45,12 +46,14 @@ struct kernels_of_real {
 	bool (*rows_by)(void *x, size_t rows, size_t size, const double *mean, const double *rstd, const double *weight,
 	    const double *bias, const struct identity *identity);
 	void (*clip)(void *x, size_t count, double limit);
-	void (*gradients)(
-	    const void *x, const void *g, struct norm_view view, const double *mean, double *sum, double *product);
-	bool (*backward)(const void *x, void *g, struct norm_view view, const double *mean, const double *by_g,
-	    const double *by_x, const double *constant);
-	bool (*row_backward)(const void *x, void *g, size_t size, size_t counted, bool centered, double mean, double rstd,
-	    const double *weight, const struct identity *identity, double *grad_weight, double *grad_bias);
+	void (*gradients)(const void *x, const void *g, struct norm_view view, const double *mean, const double *rstd,
+	    double *sum, double *product);
+	bool (*backward)(const void *x, void *g, struct norm_view view, const double *mean, const double *rstd,
+	    const struct coefficients *by);
+	bool (*backward_batch)(const void *x, void *g, struct norm_view view, size_t count, const double *mean,
+	    const double *rstd, const double *weight, double *sum, double *product, const struct coefficients *by);
+	bool (*rows_backward)(const void *x, void *g, size_t rows, size_t size, const size_t *counted, bool centered,
+	    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias);
 	void (*clip_backward)(void *g, const void *y, size_t count, double limit);
 };
 

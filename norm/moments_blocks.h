@@ -2,7 +2,7 @@
  * The sums of blocks of REAL, from which moments come; included once for each by norm/kernels_body.h, without a guard.
  *
  * `plain` says that the shift is 0 and that squares are exact in double, as those of every type but double itself are: then
- * wide_add_exact_square() may fuse.
+ * wide_add_exact_product() may fuse.
  */
 
 static ALWAYS_INLINE void
@@ -25,7 +25,7 @@ NAME(blocks_inline)(const REAL *x, size_t n, bool plain, double shift, double *k
 			if (keep != NULL)
 				wide_store(keep + i + k * KERNELS_WIDTH, d);
 			sum[k] += d;
-			square[k] = plain ? wide_add_exact_square(square[k], d) : square[k] + d * d;
+			square[k] = plain ? wide_add_exact_product(square[k], d, d) : square[k] + d * d;
 		}
 	EACH_PART(k)
 	{

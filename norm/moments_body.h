@@ -133,7 +133,7 @@ static void
 NAME(columns_sums)(const REAL *x, struct norm_view v, const struct columns *c, const double *shift, double *d, double *squares)
 {
 	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner, steps = v.outer / c->rows;
-	double spread[COLUMNS_MAX];
+	double spread[COLUMNS_MAX] LINE_ALIGNED;
 	struct column_sums s, q;
 	size_t step;
 

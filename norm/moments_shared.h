@@ -17,9 +17,9 @@
 
 /* Sums of a step's columns: what was added since the last fold, and the total so far, in two parts as in struct sum. */
 struct column_sums {
-	double recent[COLUMNS_MAX];
-	double high[COLUMNS_MAX];
-	double low[COLUMNS_MAX];
+	double recent[COLUMNS_MAX] LINE_ALIGNED;
+	double high[COLUMNS_MAX] LINE_ALIGNED;
+	double low[COLUMNS_MAX] LINE_ALIGNED;
 };
 
 /* Steps between folds: as few roundings in a row as in a chunk's lane. */

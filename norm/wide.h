@@ -9,6 +9,8 @@
 #ifndef NORM_WIDE_H
 #define NORM_WIDE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -17,6 +19,7 @@
 
 typedef double wide __attribute__((vector_size(KERNELS_WIDTH * sizeof(double))));
 typedef int64_t wide_bits __attribute__((vector_size(KERNELS_WIDTH * sizeof(int64_t))));
+typedef uint64_t wide_uint64 __attribute__((vector_size(KERNELS_WIDTH * sizeof(uint64_t))));
 typedef float wide_float __attribute__((vector_size(KERNELS_WIDTH * sizeof(float))));
 typedef int32_t wide_int32 __attribute__((vector_size(KERNELS_WIDTH * sizeof(int32_t))));
 typedef uint32_t wide_uint32 __attribute__((vector_size(KERNELS_WIDTH * sizeof(uint32_t))));
@@ -84,14 +87,14 @@ wide_store(double *x, wide w)
 	memcpy(x, &w, sizeof(w));
 }
 
-/* For a d whose square is exact in double: the multiplication rounds nothing, so it does not matter whether it is fused with the addition. */
+/* For a product that is exact in double: the multiplication rounds nothing, so it does not matter whether it is fused with the addition. */
 static inline wide
-wide_add_exact_square(wide sum, wide d)
+wide_add_exact_product(wide sum, wide a, wide b)
 {
 #ifdef KERNELS_FUSED
-	return KERNELS_FUSED(d, d, sum);
+	return KERNELS_FUSED(a, b, sum);
 #else
-	return sum + d * d;
+	return sum + a * b;
 #endif
 }
 
@@ -99,6 +102,96 @@ static inline wide
 wide_masked(wide w, wide_bits mask)
 {
 	return (wide)((wide_bits)w & mask);
+}
+
+#ifndef KERNELS_NARROW
+#define KERNELS_NARROW(x) __builtin_convertvector(x, wide_float)
+#endif
+
+/*
+ * Stores what is rounded to the element type, and notes in `excess` what is not finite, as excess_() of norm/element.h does for one
+ * element: no lane of it is set while all are finite.
+ */
+typedef wide_int32 wide_excess_float;
+typedef wide_bits wide_excess_double;
+typedef wide_uint16 wide_excess_half;
+typedef wide_uint16 wide_excess_bfloat;
+
+static inline void
+wide_put_float(float *x, wide w, wide_excess_float *excess)
+{
+	const wide_float f = KERNELS_NARROW(w);
+
+	memcpy(x, &f, sizeof(f));
+	*excess |= (wide_int32)(f - f);
+}
+
+static inline void
+wide_put_double(double *x, wide w, wide_excess_double *excess)
+{
+	memcpy(x, &w, sizeof(w));
+	*excess |= (wide_bits)(w - w);
+}
+
+static inline wide_int32
+wide_larger(wide_int32 a, wide_int32 b)
+{
+	const wide_int32 larger = a > b;
+
+	return (a & larger) | (b & ~larger);
+}
+
+/* As double_to_16_bits() of norm/half.h, which says why. */
+static ALWAYS_INLINE wide_uint16
+wide_to_16_bits(wide x, int fraction, int smallest, int limit)
+{
+	const int32_t one = 1 << 20, infinity = (limit - smallest + 1) * one, tiny = -64 * one;
+	const wide_uint64 bits = (wide_uint64)x;
+	const wide_uint32 low = __builtin_convertvector(bits, wide_uint32);
+	const wide_uint32 odd = __builtin_convertvector(bits >> 32, wide_uint32) | ((wide_uint32)(low != 0) & 1);
+	const wide_int32 zero = { 0 }, magnitude = (wide_int32)(odd & 0x7fffffff);
+	const wide_int32 nan = (magnitude > 0x7ff * one) & (one / 2);
+	const wide_int32 not_tiny = wide_larger(magnitude - (1023 + smallest - 1) * one, zero + tiny);
+	const wide_int32 value = -wide_larger(-not_tiny, zero - infinity) | nan;
+	const wide_int32 power = wide_larger(value & -one, zero + one);
+	const wide_float ratio = (wide_float)((value - power + 127 * one) << 3);
+	const wide_uint32 k = (wide_uint32)(ratio + (float)(1 << (23 - fraction))) & ((1U << (fraction + 2)) - 1);
+	const wide_uint32 steps = (wide_uint32)(power - one) >> (20 - fraction);
+
+	return __builtin_convertvector((odd >> 31 << 15) | (steps + k), wide_uint16);
+}
+
+static inline void
+wide_put_half(uint16_t *x, wide w, wide_excess_half *excess)
+{
+	const wide_uint16 bits = wide_to_16_bits(w, 10, -14, 16);
+
+	memcpy(x, &bits, sizeof(bits));
+	*excess |= ((bits & 0x7fff) + 0x0400) & 0x8000;
+}
+
+static inline void
+wide_put_bfloat(uint16_t *x, wide w, wide_excess_bfloat *excess)
+{
+	const wide_uint16 bits = wide_to_16_bits(w, 7, -126, 128);
+
+	memcpy(x, &bits, sizeof(bits));
+	*excess |= ((bits & 0x7fff) + 0x0080) & 0x8000;
+}
+
+/* Whether a vector's bytes, which are a multiple of 4, are all 0. */
+static inline bool
+wide_is_zero(const void *vector, size_t bytes)
+{
+	const unsigned char *at = vector;
+	uint32_t any = 0, part;
+	size_t i;
+
+	for (i = 0; i < bytes; i += sizeof(part)) {
+		memcpy(&part, at + i, sizeof(part));
+		any |= part;
+	}
+	return any == 0;
 }
 
 /*

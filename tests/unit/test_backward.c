@@ -362,8 +362,8 @@ START_TEST(shards_by_the_sums_of_all)
 	double *x_of = x.x, *g_of = x.g, sum[2][3], product[2][3], scratch[9];
 
 	measure_slices(&x);
-	backward_sums(NORM_DOUBLE, x_of, g_of, first, x.mean, sum[0], product[0]);
-	backward_sums(NORM_DOUBLE, x_of + half, g_of + half, second, x.mean, sum[1], product[1]);
+	backward_sums(NORM_DOUBLE, x_of, g_of, first, x.mean, x.rstd, sum[0], product[0]);
+	backward_sums(NORM_DOUBLE, x_of + half, g_of + half, second, x.mean, x.rstd, sum[1], product[1]);
 	for (size_t f = 0; f < 3; f++) {
 		x.grad_bias[f] = sum[0][f] + sum[1][f];
 		x.grad_weight[f] = product[0][f] + product[1][f];

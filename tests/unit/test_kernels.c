@@ -123,8 +123,8 @@ check_same(enum norm_real real, void *x, struct norm_view v)
 struct gradients {
 	double *numbers; /* sums and products of features; the positions' two of the row */
 	size_t count;
-	void *by_feature, *row, *clipped;
-	bool finite_by_feature, finite_row;
+	void *by_feature, *batch, *row, *clipped;
+	bool finite_by_feature, finite_batch, finite_row;
 };
 
 static void
@@ -132,6 +132,7 @@ gradients_free(struct gradients *o)
 {
 	free(o->numbers);
 	free(o->by_feature);
+	free(o->batch);
 	free(o->row);
 	free(o->clipped);
 }
@@ -145,6 +146,24 @@ copy_of(const void *x, size_t bytes)
 	return copy;
 }
 
+/* Sums and gradients at once, and the gradients by the sums: the same. */
+static void
+batch_of(struct gradients *o, const struct kernels_of_real *of, const void *x, struct norm_view v, const double *parameters,
+    bool with_weight)
+{
+	double *arrays = allocate(5 * v.feature, sizeof(*arrays));
+	const struct coefficients by = { arrays, arrays + v.feature, arrays + 2 * v.feature };
+	double *sums = arrays + 3 * v.feature;
+
+	o->finite_batch = of->backward_batch(x, o->batch, v, norm_view_count(v), parameters, parameters + 1,
+	    with_weight ? parameters : NULL, sums, sums + v.feature, &by);
+	nans_alike(NORM_DOUBLE, sums, 2 * v.feature);
+	nans_alike(NORM_DOUBLE, o->numbers, 2 * v.feature);
+	ck_assert_mem_eq(sums, o->numbers, 2 * v.feature * sizeof(*sums));
+	o->finite_by_feature = of->backward(x, o->by_feature, v, parameters, parameters + 1, &by);
+	free(arrays);
+}
+
 /* `gradient` is a tensor too; the parameters stand in for means and factors as well. */
 static struct gradients
 gradients_of(const struct kernels *k, enum norm_real real, const void *x, const void *gradient, struct norm_view v,
@@ -153,22 +172,24 @@ gradients_of(const struct kernels *k, enum norm_real real, const void *x, const 
 	const struct kernels_of_real *of = &k->of[real];
 	const size_t size = view_size(v), bytes = size * norm_real_size(real);
 	struct gradients o = { .count = 2 * v.feature + 2 * size };
+	const double rstd = 0.5;
 	double *row_weight;
-	struct identity identity;
 
-	identity_init(&identity);
 	o.numbers = allocate(o.count, sizeof(double));
 	row_weight = o.numbers + 2 * v.feature;
 	o.by_feature = copy_of(gradient, bytes);
+	o.batch = copy_of(gradient, bytes);
 	o.row = copy_of(gradient, bytes);
 	o.clipped = copy_of(gradient, bytes);
-	of->gradients(x, gradient, v, parameters, o.numbers, o.numbers + v.feature);
-	o.finite_by_feature = of->backward(x, o.by_feature, v, parameters, parameters + 1, parameters + 1, parameters);
-	o.finite_row = of->row_backward(x, o.row, size, size, !with_weight, parameters[0], 0.5, with_weight ? parameters : NULL,
-	    &identity, row_weight, row_weight + size);
+	of->gradients(x, gradient, v, parameters, parameters + 1, o.numbers, o.numbers + v.feature);
+	batch_of(&o, of, x, v, parameters, with_weight);
+	o.finite_row = of->rows_backward(x, o.row, 1, size, NULL, !with_weight, parameters, &rstd,
+	    with_weight ? parameters : NULL, row_weight, row_weight + size);
 	of->clip_backward(o.clipped, x, size, 3.1);
 	nans_alike(NORM_DOUBLE, o.numbers, o.count);
 	nans_alike(real, o.by_feature, size);
+	nans_alike(real, o.batch, size);
+	ck_assert_mem_eq(o.batch, o.by_feature, bytes);
 	nans_alike(real, o.row, size);
 	nans_alike(real, o.clipped, size);
 	return o;
@@ -204,10 +225,11 @@ check_same_gradients(enum norm_real real, const void *x, struct norm_view v)
 			other = gradients_of(k, real, x, gradient, v, parameters, with_weight);
 			ck_assert_msg(memcmp(portable.numbers, other.numbers, portable.count * sizeof(double)) == 0 &&
 				memcmp(portable.by_feature, other.by_feature, bytes) == 0 &&
+				memcmp(portable.batch, other.batch, bytes) == 0 &&
 				memcmp(portable.row, other.row, bytes) == 0 &&
 				memcmp(portable.clipped, other.clipped, bytes) == 0 &&
 				portable.finite_by_feature == other.finite_by_feature &&
-				portable.finite_row == other.finite_row,
+				portable.finite_batch == other.finite_batch && portable.finite_row == other.finite_row,
 			    "%s differs backward on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner, (int)real);
 			gradients_free(&other);
 		}
