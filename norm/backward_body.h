@@ -260,7 +260,7 @@ NAME(run_backward_inline)(
 	wide d;
 	size_t i;
 
-	for (i = 0; i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
 		d = NAME(wide_load)(x + i);
 		if (!plain)
 			d -= mean;
@@ -312,7 +312,7 @@ NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t widt
 	wide d;
 	size_t i;
 
-	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
 		d = NAME(wide_load)(x + i);
 		if (!plain)
 			d -= wide_load_double(mean + i);
@@ -472,18 +472,41 @@ NAME(row_terms_by)(const REAL *x, const REAL *g, size_t size, size_t counted, bo
 		backward_terms_of(1, rstd, (double)counted, centered ? sum : 0, product) };
 }
 
-/* Rows side by side: what each position of them adds to the gradients by its weight and bias, then the rows' own gradients. */
+/* A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. */
+static bool
+NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct NAME(row_by) * by,
+    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
+{
+	const double mean = by->mean, rstd = by->rstd;
+	const struct backward_terms t = by->t;
+	double gradient, d;
+	BITS excess = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		gradient = NAME(load)(g[i]);
+		d = NAME(load)(x[i]) - mean;
+		grad_weight[i] += gradient * (d * rstd);
+		grad_bias[i] += gradient;
+		gradient *= weight != NULL ? weight[i] : 1;
+		g[i] = NAME(store)(t.by_g * gradient + t.by_x * d + t.constant);
+		excess |= NAME(excess)(g[i]);
+	}
+	return excess == 0;
+}
+
+/* Rows, the same side by side, as far as vectors go: the sums are read and written once for all of them. */
 static ALWAYS_INLINE bool
 NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, size_t size, const struct NAME(row_by) * by,
     const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
 {
+	const size_t whole = PUTS_WIDE ? size - size % KERNELS_WIDTH : 0;
 	NAME(wide_excess) excess = { 0 };
-	wide w, dw, db, gradient, d;
+	wide h, dw, db, gradient, d;
+	bool finite = true;
 	size_t i, r, at;
-	double one, from_mean;
-	BITS rest = 0;
 
-	for (i = 0; i + KERNELS_WIDTH <= size; i += KERNELS_WIDTH) {
+	for (i = 0; i < whole; i += KERNELS_WIDTH) {
 		dw = wide_load_double(grad_weight + i);
 		db = wide_load_double(grad_bias + i);
 		for (r = 0, at = i; r < rows; r++, at += size) {
@@ -493,23 +516,16 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 			d = NAME(wide_load)(x + at) - by[r].mean;
 			dw += gradient * (d * by[r].rstd);
 			db += gradient;
-			w = weight != NULL ? gradient * wide_load_double(weight + i) : gradient;
-			NAME(wide_put)(g + at, by[r].t.by_g * w + by[r].t.by_x * d + by[r].t.constant, &excess);
+			h = weight != NULL ? gradient * wide_load_double(weight + i) : gradient;
+			NAME(wide_put)(g + at, by[r].t.by_g * h + by[r].t.by_x * d + by[r].t.constant, &excess);
 		}
 		wide_store(grad_weight + i, dw);
 		wide_store(grad_bias + i, db);
 	}
-	for (; i < size; i++)
-		for (r = 0, at = i; r < rows; r++, at += size) {
-			one = NAME(load)(g[at]);
-			from_mean = NAME(load)(x[at]) - by[r].mean;
-			grad_weight[i] += one * (from_mean * by[r].rstd);
-			grad_bias[i] += one;
-			one *= weight != NULL ? weight[i] : 1;
-			g[at] = NAME(store)(by[r].t.by_g * one + by[r].t.by_x * from_mean + by[r].t.constant);
-			rest |= NAME(excess)(g[at]);
-		}
-	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+	for (r = 0, at = whole; r < rows; r++, at += size)
+		finite &= NAME(stretch_backward)(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL,
+		    grad_weight + whole, grad_bias + whole);
+	return finite && wide_is_zero(&excess, sizeof(excess));
 }
 
 /* At most ROWS_TOGETHER rows by given moments, see backward_rows(). `counted` NULL: all values count. */

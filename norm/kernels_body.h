@@ -14,15 +14,18 @@
 #include "norm/sum.h"
 #include "norm/wide.h"
 
+/* NARROW: products of two elements are exact in double. PUTS_WIDE: loops that store elements are written out in vectors. */
 #define REAL float
 #define BITS uint32_t
 #define NAME(name) name##_float
+#define PUTS_WIDE true
 #define NARROW true
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
 #undef NARROW
+#undef PUTS_WIDE
 #undef NAME
 #undef BITS
 #undef REAL
@@ -30,12 +33,14 @@
 #define REAL double
 #define BITS uint64_t
 #define NAME(name) name##_double
+#define PUTS_WIDE true
 #define NARROW false
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
 #undef NARROW
+#undef PUTS_WIDE
 #undef NAME
 #undef BITS
 #undef REAL
@@ -43,12 +48,14 @@
 #define REAL uint16_t
 #define BITS uint16_t
 #define NAME(name) name##_half
+#define PUTS_WIDE false
 #define NARROW true
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
 #undef NARROW
+#undef PUTS_WIDE
 #undef NAME
 #undef BITS
 #undef REAL
@@ -56,12 +63,14 @@
 #define REAL uint16_t
 #define BITS uint16_t
 #define NAME(name) name##_bfloat
+#define PUTS_WIDE false
 #define NARROW true
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
 #include "norm/backward_body.h"
 #undef NARROW
+#undef PUTS_WIDE
 #undef NAME
 #undef BITS
 #undef REAL

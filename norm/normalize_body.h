@@ -10,14 +10,17 @@
 static bool
 NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bias)
 {
-	BITS excess = 0;
+	NAME(wide_excess) excess = { 0 };
+	BITS rest = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH)
+		NAME(wide_put)(x + i, (NAME(wide_load)(x + i) - mean) * rstd * weight + bias, &excess);
+	for (; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight + bias);
-		excess |= NAME(excess)(x[i]);
+		rest |= NAME(excess)(x[i]);
 	}
-	return excess == 0;
+	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
 }
 
 /* A step of columns, each with numbers of its own. */
@@ -25,28 +28,40 @@ static bool
 NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double *restrict rstd, const double *restrict weight,
     const double *restrict bias)
 {
-	BITS excess = 0;
+	NAME(wide_excess) excess = { 0 };
+	BITS rest = 0;
+	wide y;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		x[i] = NAME(store)((NAME(load)(x[i]) - mean[i]) * rstd[i] * weight[i] + bias[i]);
-		excess |= NAME(excess)(x[i]);
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+		y = (NAME(wide_load)(x + i) - wide_load_double(mean + i)) * wide_load_double(rstd + i);
+		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &excess);
 	}
-	return excess == 0;
+	for (; i < n; i++) {
+		x[i] = NAME(store)((NAME(load)(x[i]) - mean[i]) * rstd[i] * weight[i] + bias[i]);
+		rest |= NAME(excess)(x[i]);
+	}
+	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
 }
 
 /* A stretch of one row. */
 static bool
 NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double *restrict weight, const double *restrict bias)
 {
-	BITS excess = 0;
+	NAME(wide_excess) excess = { 0 };
+	BITS rest = 0;
+	wide y;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight[i] + bias[i]);
-		excess |= NAME(excess)(x[i]);
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+		y = (NAME(wide_load)(x + i) - mean) * rstd;
+		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &excess);
 	}
-	return excess == 0;
+	for (; i < n; i++) {
+		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight[i] + bias[i]);
+		rest |= NAME(excess)(x[i]);
+	}
+	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
 }
 
 /*
@@ -57,15 +72,20 @@ static ALWAYS_INLINE bool
 NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, bool checked, double offset, double rstd,
     const double *restrict weight, const double *restrict bias)
 {
-	BITS excess = 0;
+	NAME(wide_excess) excess = { 0 };
+	BITS rest = 0;
+	wide y;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		x[i] = NAME(store)((d[i] - offset) * rstd * weight[i] + bias[i]);
-		if (checked)
-			excess |= NAME(excess)(x[i]);
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+		y = (wide_load_double(d + i) - offset) * rstd;
+		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &excess);
 	}
-	return excess == 0;
+	for (; i < n; i++) {
+		x[i] = NAME(store)((d[i] - offset) * rstd * weight[i] + bias[i]);
+		rest |= NAME(excess)(x[i]);
+	}
+	return !checked || (rest == 0 && wide_is_zero(&excess, sizeof(excess)));
 }
 
 /* What all rows share: `id` stands in for a weight or bias that is NULL, `reach` bounds |y| where the variance is a usual number. */
@@ -181,7 +201,7 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
     const double *bias)
 {
 	const size_t stride = c->rows * v.feature * v.inner;
-	double m[COLUMNS_MAX], s[COLUMNS_MAX], w[COLUMNS_MAX], b[COLUMNS_MAX];
+	double m[COLUMNS_MAX] LINE_ALIGNED, s[COLUMNS_MAX] LINE_ALIGNED, w[COLUMNS_MAX] LINE_ALIGNED, b[COLUMNS_MAX] LINE_ALIGNED;
 	bool finite = true;
 	size_t o;
 

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "norm/element.h"
+
 #define BLOCK ((size_t)16)
 #define PARTS (BLOCK / KERNELS_WIDTH)
 
@@ -133,50 +135,23 @@ wide_put_double(double *x, wide w, wide_excess_double *excess)
 	*excess |= (wide_bits)(w - w);
 }
 
-static inline wide_int32
-wide_larger(wide_int32 a, wide_int32 b)
-{
-	const wide_int32 larger = a > b;
-
-	return (a & larger) | (b & ~larger);
-}
-
-/* As double_to_16_bits() of norm/half.h, which says why. */
-static ALWAYS_INLINE wide_uint16
-wide_to_16_bits(wide x, int fraction, int smallest, int limit)
-{
-	const int32_t one = 1 << 20, infinity = (limit - smallest + 1) * one, tiny = -64 * one;
-	const wide_uint64 bits = (wide_uint64)x;
-	const wide_uint32 low = __builtin_convertvector(bits, wide_uint32);
-	const wide_uint32 odd = __builtin_convertvector(bits >> 32, wide_uint32) | ((wide_uint32)(low != 0) & 1);
-	const wide_int32 zero = { 0 }, magnitude = (wide_int32)(odd & 0x7fffffff);
-	const wide_int32 nan = (magnitude > 0x7ff * one) & (one / 2);
-	const wide_int32 not_tiny = wide_larger(magnitude - (1023 + smallest - 1) * one, zero + tiny);
-	const wide_int32 value = -wide_larger(-not_tiny, zero - infinity) | nan;
-	const wide_int32 power = wide_larger(value & -one, zero + one);
-	const wide_float ratio = (wide_float)((value - power + 127 * one) << 3);
-	const wide_uint32 k = (wide_uint32)(ratio + (float)(1 << (23 - fraction))) & ((1U << (fraction + 2)) - 1);
-	const wide_uint32 steps = (wide_uint32)(power - one) >> (20 - fraction);
-
-	return __builtin_convertvector((odd >> 31 << 15) | (steps + k), wide_uint16);
-}
-
+/* One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it (PUTS_WIDE). */
 static inline void
 wide_put_half(uint16_t *x, wide w, wide_excess_half *excess)
 {
-	const wide_uint16 bits = wide_to_16_bits(w, 10, -14, 16);
-
-	memcpy(x, &bits, sizeof(bits));
-	*excess |= ((bits & 0x7fff) + 0x0400) & 0x8000;
+	for (size_t k = 0; k < KERNELS_WIDTH; k++) {
+		x[k] = store_half(w[k]);
+		(*excess)[k] |= excess_half(x[k]);
+	}
 }
 
 static inline void
 wide_put_bfloat(uint16_t *x, wide w, wide_excess_bfloat *excess)
 {
-	const wide_uint16 bits = wide_to_16_bits(w, 7, -126, 128);
-
-	memcpy(x, &bits, sizeof(bits));
-	*excess |= ((bits & 0x7fff) + 0x0080) & 0x8000;
+	for (size_t k = 0; k < KERNELS_WIDTH; k++) {
+		x[k] = store_bfloat(w[k]);
+		(*excess)[k] |= excess_bfloat(x[k]);
+	}
 }
 
 /* Whether a vector's bytes, which are a multiple of 4, are all 0. */
