@@ -49,9 +49,7 @@ struct tensor {
 	double *scratch;
 	double *grad_weight;
 	double *grad_bias;
-	struct dnnl_race *infer;
-	struct dnnl_race *train;
-	struct dnnl_race *rows;
+	struct dnnl_race *dnnl[DNNL_RACE_BACKWARD + 1]; /* of float32: by the pass; of rows there is no DNNL_RACE_INFER */
 };
 
 static void *
@@ -96,6 +94,16 @@ fill(enum norm_real real, void *x, size_t n)
 }
 
 static void
+races_init(struct tensor *t, bool rows, bool last)
+{
+	const size_t n = last ? 1 : t->view.outer, positions = last ? t->view.outer : t->view.inner;
+
+	for (enum dnnl_race_pass pass = rows ? DNNL_RACE_TRAIN : DNNL_RACE_INFER; pass <= DNNL_RACE_BACKWARD; pass++)
+		t->dnnl[pass] = rows ? dnnl_race_layer_norm(t->view.outer, t->view.inner, pass) :
+				       dnnl_race_batch_norm(n, t->view.feature, positions, last, pass);
+}
+
+static void
 tensor_init(struct tensor *t, size_t offset)
 {
 	const bool rows = strcmp(t->form, "rows") == 0, last = strcmp(t->form, "nhwc") == 0;
@@ -115,29 +123,19 @@ tensor_init(struct tensor *t, size_t offset)
 	fill(t->real, t->x, t->size);
 	for (i = 0; i < parameters; i++)
 		t->rstd[i] = t->weight[i] = 1;
-	if (t->real != NORM_FLOAT)
-		return;
-	if (rows) {
-		t->rows = dnnl_race_layer_norm(t->view.outer, t->view.inner);
-		return;
-	}
-	t->infer =
-	    dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, false);
-	t->train =
-	    dnnl_race_batch_norm(last ? 1 : t->view.outer, t->view.feature, last ? t->view.outer : t->view.inner, last, true);
+	if (t->real == NORM_FLOAT)
+		races_init(t, rows, last);
 }
 
 static void
 tensor_fini(struct tensor *t)
 {
-	struct dnnl_race *const races[] = { t->infer, t->train, t->rows };
 	void *const arrays[] = { t->memory[0], t->memory[1], t->mean, t->rstd, t->batch_mean, t->batch_var, t->batch_rstd,
 		t->weight, t->bias, t->scratch, t->grad_weight, t->grad_bias };
 	size_t i;
 
-	for (i = 0; i < sizeof(races) / sizeof(races[0]); i++)
-		if (races[i] != NULL)
-			dnnl_race_free(races[i]);
+	for (i = 0; i < sizeof(t->dnnl) / sizeof(t->dnnl[0]); i++)
+		dnnl_race_free(t->dnnl[i]);
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
 	memset(t, 0, sizeof(*t));
@@ -210,19 +208,19 @@ layer_backward(struct tensor *t)
 static void
 dnnl_infer(struct tensor *t)
 {
-	dnnl_race_run(t->infer, t->x, t->x);
+	dnnl_race_run(t->dnnl[DNNL_RACE_INFER], t->x, t->x);
 }
 
 static void
 dnnl_train(struct tensor *t)
 {
-	dnnl_race_run(t->train, t->x, t->x);
+	dnnl_race_run(t->dnnl[DNNL_RACE_TRAIN], t->x, t->x);
 }
 
 static void
-dnnl_layer(struct tensor *t)
+dnnl_backward(struct tensor *t)
 {
-	dnnl_race_run(t->rows, t->x, t->x);
+	dnnl_race_run(t->dnnl[DNNL_RACE_BACKWARD], t->x, t->copy);
 }
 
 static const struct work {
@@ -231,7 +229,7 @@ static const struct work {
 } works[] = { { "copy", copy }, { "infer", infer }, { "train", train }, { "statistics", statistics }, { "instance", instances },
 	{ "group", groups }, { "layer", layer }, { "rms", rms }, { "train_backward", train_backward },
 	{ "layer_backward", layer_backward }, { "dnnl_infer", dnnl_infer }, { "dnnl_train", dnnl_train },
-	{ "dnnl_layer", dnnl_layer } };
+	{ "dnnl_layer", dnnl_train }, { "dnnl_train_backward", dnnl_backward }, { "dnnl_layer_backward", dnnl_backward } };
 
 /* Nanoseconds per element of one measurement. */
 static double

@@ -63,7 +63,7 @@ class Case:
 TRAIN = (("torch", 4), ("dnnl", 1))
 INFER = (("torch", 1), ("copy", 1 / 1.3), ("dnnl", 1))
 ROWS = (("torch", 1.8), ("dnnl", 1))
-BACKWARD = (("torch", 2),)
+BACKWARD = (("torch", 2), ("dnnl", 1))
 NONE_SLOWER = (("dnnl", 1),)
 
 IMAGES, SMALL = (32, 64, 56, 56), (64, 128, 14, 14)
@@ -95,9 +95,15 @@ CASES = [
     Case("train_backward", IMAGES, asks=BACKWARD),
     Case("train_backward", SMALL, asks=BACKWARD),
     Case("train_backward", ODD, asks=BACKWARD),
+    Case("train_backward", IMAGES, offset=4, asks=BACKWARD),
+    Case("train_backward", SEVEN, asks=BACKWARD),
+    Case("train_backward", TWO, asks=BACKWARD),
     Case("train_backward", ONE, asks=BACKWARD),
     Case("train_backward", IMAGES, form="nhwc", asks=BACKWARD),
     Case("layer_backward", TOKENS, form="rows", asks=BACKWARD),
+    Case("layer_backward", TOKENS, form="rows", offset=4, asks=BACKWARD),
+    Case("layer_backward", (4095, 771), form="rows", asks=BACKWARD),
+    Case("layer_backward", (65536, 48), form="rows", asks=BACKWARD),
     Case("instance", IMAGES),
     Case("group", IMAGES),
     *(Case(call, IMAGES, type=kind) for kind in ("double", "half", "bfloat") for call in ("train", "infer")),
@@ -172,7 +178,7 @@ def race(case, ours, rounds):
     outer, feature, inner = case.view
     size = outer * feature * inner
     contestants = {"ours": lambda: float(ours.ask(case.call)), "copy": lambda: float(ours.ask("copy"))}
-    if case.type == "float" and case.call in ("train", "infer", "layer"):
+    if case.type == "float" and case.call in ("train", "infer", "layer", "train_backward", "layer_backward"):
         contestants["dnnl"] = lambda: float(ours.ask("dnnl_" + case.call))
     call = torch_call(case)
     if call is not None:

@@ -6,13 +6,21 @@
 
 #define EPS 1e-5F
 
-/* What a primitive is run with, and the arrays it needs beside x and y. */
+#define ARGUMENTS_MAX 9
+
+/* What a primitive is run with. The first arguments are the caller's arrays: x, then y in one role or two; the others are its own. */
 struct dnnl_race {
 	dnnl_engine_t engine;
 	dnnl_stream_t stream;
 	dnnl_primitive_t primitive;
-	dnnl_memory_t x, y, mean, variance, scale, shift;
-	float *parameters[4]; /* of the last four */
+	dnnl_exec_arg_t arguments[ARGUMENTS_MAX];
+	float *own[ARGUMENTS_MAX]; /* the array of each; NULL: it is the caller's */
+	size_t count, callers;
+};
+
+/* How x and y lie, and the statistics and parameters, which are of one dimension. */
+struct layout {
+	dnnl_memory_desc_t data, statistics, parameters;
 };
 
 static void
@@ -22,25 +30,6 @@ check(dnnl_status_t status, const char *what)
 		return;
 	fprintf(stderr, "kernels: oneDNN cannot %s (%d)\n", what, (int)status);
 	exit(1);
-}
-
-/* `count` floats that are all `value`, as a memory object of one dimension, or of `like` where it is given. */
-static dnnl_memory_t
-filled(struct dnnl_race *r, size_t at, size_t count, float value, const dnnl_memory_desc_t *like)
-{
-	const dnnl_dims_t dims = { (dnnl_dim_t)count };
-	dnnl_memory_desc_t md;
-	dnnl_memory_t memory;
-	size_t i;
-
-	r->parameters[at] = malloc(count * sizeof(float));
-	if (r->parameters[at] == NULL)
-		check(dnnl_out_of_memory, "be given parameters");
-	for (i = 0; i < count; i++)
-		r->parameters[at][i] = value;
-	check(dnnl_memory_desc_init_by_tag(&md, 1, dims, dnnl_f32, dnnl_a), "describe parameters");
-	check(dnnl_memory_create(&memory, like != NULL ? like : &md, r->engine, r->parameters[at]), "hold parameters");
-	return memory;
 }
 
 static struct dnnl_race *
@@ -55,79 +44,151 @@ race_new(void)
 	return r;
 }
 
-/* The rest of a race, when its operation is described: x and y lie as `data` says, `statistics` of each row or channel. */
-static struct dnnl_race *
-race_ready(struct dnnl_race *r, const void *operation, const dnnl_memory_desc_t *data, const dnnl_memory_desc_t *statistics,
-    size_t count, size_t parameters)
+/* The next argument: `role` is a DNNL_ARG. */
+static void
+add_argument(struct dnnl_race *r, int role, const dnnl_memory_desc_t *md, float *array)
+{
+	r->own[r->count] = array;
+	r->arguments[r->count].arg = role;
+	check(dnnl_memory_create(&r->arguments[r->count].memory, md, r->engine, array != NULL ? array : DNNL_MEMORY_NONE),
+	    "hold an array");
+	r->count++;
+}
+
+static void
+add_callers(struct dnnl_race *r, int role, const dnnl_memory_desc_t *md)
+{
+	add_argument(r, role, md, NULL);
+	r->callers = r->count;
+}
+
+/* An array of the race's own, all `value`. */
+static void
+add_filled(struct dnnl_race *r, int role, const dnnl_memory_desc_t *md, float value)
+{
+	const size_t count = (size_t)md->dims[0];
+	float *array = malloc(count * sizeof(float));
+
+	if (array == NULL)
+		check(dnnl_out_of_memory, "be given parameters");
+	for (size_t i = 0; i < count; i++)
+		array[i] = value;
+	add_argument(r, role, md, array);
+}
+
+/* The description of the primitive of an operation; `forward` is that of the pass before, for one backward. Frees that. */
+static dnnl_primitive_desc_t
+describe(struct dnnl_race *r, const void *operation, dnnl_primitive_desc_t forward)
 {
 	dnnl_primitive_desc_t pd;
 
-	check(dnnl_primitive_desc_create(&pd, operation, NULL, r->engine, NULL), "find an implementation");
+	check(dnnl_primitive_desc_create(&pd, operation, NULL, r->engine, forward), "find an implementation");
+	if (forward != NULL)
+		check(dnnl_primitive_desc_destroy(forward), "free a description");
+	return pd;
+}
+
+/* The rest of a race: its primitive, of a description that is freed, and what it is run with. */
+static struct dnnl_race *
+race_ready(struct dnnl_race *r, dnnl_primitive_desc_t pd, const struct layout *layout, bool backward)
+{
 	check(dnnl_primitive_create(&r->primitive, pd), "make a primitive");
 	check(dnnl_primitive_desc_destroy(pd), "free a description");
-	check(dnnl_memory_create(&r->x, data, r->engine, DNNL_MEMORY_NONE), "hold x");
-	check(dnnl_memory_create(&r->y, data, r->engine, DNNL_MEMORY_NONE), "hold y");
-	r->mean = filled(r, 0, count, 0, statistics);
-	r->variance = filled(r, 1, count, 1, statistics);
-	r->scale = filled(r, 2, parameters, 1, NULL);
-	r->shift = filled(r, 3, parameters, 0, NULL);
+	add_callers(r, DNNL_ARG_SRC, &layout->data);
+	add_callers(r, backward ? DNNL_ARG_DIFF_DST : DNNL_ARG_DST, &layout->data);
+	if (backward)
+		add_callers(r, DNNL_ARG_DIFF_SRC, &layout->data);
+	add_filled(r, DNNL_ARG_MEAN, &layout->statistics, 0);
+	add_filled(r, DNNL_ARG_VARIANCE, &layout->statistics, 1);
+	add_filled(r, DNNL_ARG_SCALE, &layout->parameters, 1);
+	add_filled(r, DNNL_ARG_SHIFT, &layout->parameters, 0); /* backward it is counted, though it is not read */
+	if (backward) {
+		add_filled(r, DNNL_ARG_DIFF_SCALE, &layout->parameters, 0);
+		add_filled(r, DNNL_ARG_DIFF_SHIFT, &layout->parameters, 0);
+	}
 	return r;
 }
 
-struct dnnl_race *
-dnnl_race_batch_norm(size_t n, size_t channels, size_t positions, bool channels_last, bool training)
+static void
+describe_list(dnnl_memory_desc_t *md, size_t count)
 {
-	const dnnl_dims_t dims = { (dnnl_dim_t)n, (dnnl_dim_t)channels, 1, (dnnl_dim_t)positions };
-	const dnnl_prop_kind_t kind = training ? dnnl_forward_training : dnnl_forward_inference;
-	const unsigned flags = dnnl_use_scale | dnnl_use_shift | (training ? 0 : (unsigned)dnnl_use_global_stats);
-	struct dnnl_race *r = race_new();
-	dnnl_batch_normalization_desc_t operation;
-	dnnl_memory_desc_t md;
+	const dnnl_dims_t dims = { (dnnl_dim_t)count };
 
-	check(dnnl_memory_desc_init_by_tag(&md, 4, dims, dnnl_f32, channels_last ? dnnl_nhwc : dnnl_nchw), "describe x");
-	check(dnnl_batch_normalization_forward_desc_init(&operation, kind, &md, EPS, flags), "describe batch normalization");
-	return race_ready(r, &operation, &md, NULL, channels, channels);
+	check(dnnl_memory_desc_init_by_tag(md, 1, dims, dnnl_f32, dnnl_a), "describe a list");
 }
 
 struct dnnl_race *
-dnnl_race_layer_norm(size_t rows, size_t size)
+dnnl_race_batch_norm(size_t n, size_t channels, size_t positions, bool channels_last, enum dnnl_race_pass pass)
+{
+	const dnnl_dims_t dims = { (dnnl_dim_t)n, (dnnl_dim_t)channels, 1, (dnnl_dim_t)positions };
+	const dnnl_prop_kind_t kind = pass == DNNL_RACE_INFER ? dnnl_forward_inference : dnnl_forward_training;
+	const unsigned flags =
+	    dnnl_use_scale | dnnl_use_shift | (pass == DNNL_RACE_INFER ? (unsigned)dnnl_use_global_stats : 0);
+	struct dnnl_race *r = race_new();
+	dnnl_batch_normalization_desc_t operation;
+	dnnl_primitive_desc_t pd;
+	struct layout layout;
+
+	check(
+	    dnnl_memory_desc_init_by_tag(&layout.data, 4, dims, dnnl_f32, channels_last ? dnnl_nhwc : dnnl_nchw), "describe x");
+	describe_list(&layout.statistics, channels);
+	describe_list(&layout.parameters, channels);
+	check(dnnl_batch_normalization_forward_desc_init(&operation, kind, &layout.data, EPS, flags),
+	    "describe batch normalization");
+	pd = describe(r, &operation, NULL);
+	if (pass == DNNL_RACE_BACKWARD) {
+		check(dnnl_batch_normalization_backward_desc_init(
+			  &operation, dnnl_backward, &layout.data, &layout.data, EPS, flags),
+		    "describe batch normalization backward");
+		pd = describe(r, &operation, pd);
+	}
+	return race_ready(r, pd, &layout, pass == DNNL_RACE_BACKWARD);
+}
+
+struct dnnl_race *
+dnnl_race_layer_norm(size_t rows, size_t size, enum dnnl_race_pass pass)
 {
 	const dnnl_dims_t dims = { (dnnl_dim_t)rows, (dnnl_dim_t)size };
+	const unsigned flags = dnnl_use_scale | dnnl_use_shift;
 	struct dnnl_race *r = race_new();
 	dnnl_layer_normalization_desc_t operation;
-	dnnl_memory_desc_t md, statistics;
+	dnnl_primitive_desc_t pd;
+	struct layout layout;
 
-	check(dnnl_memory_desc_init_by_tag(&md, 2, dims, dnnl_f32, dnnl_ab), "describe x");
-	check(dnnl_memory_desc_init_by_tag(&statistics, 1, dims, dnnl_f32, dnnl_a), "describe statistics");
+	check(dnnl_memory_desc_init_by_tag(&layout.data, 2, dims, dnnl_f32, dnnl_ab), "describe x");
+	describe_list(&layout.statistics, rows);
+	describe_list(&layout.parameters, size);
 	check(dnnl_layer_normalization_forward_desc_init(
-		  &operation, dnnl_forward_training, &md, &statistics, EPS, dnnl_use_scale | dnnl_use_shift),
+		  &operation, dnnl_forward_training, &layout.data, &layout.statistics, EPS, flags),
 	    "describe layer normalization");
-	return race_ready(r, &operation, &md, &statistics, rows, size);
+	pd = describe(r, &operation, NULL);
+	if (pass == DNNL_RACE_BACKWARD) {
+		check(dnnl_layer_normalization_backward_desc_init(
+			  &operation, dnnl_backward, &layout.data, &layout.data, &layout.statistics, EPS, flags),
+		    "describe layer normalization backward");
+		pd = describe(r, &operation, pd);
+	}
+	return race_ready(r, pd, &layout, pass == DNNL_RACE_BACKWARD);
 }
 
 void
 dnnl_race_run(struct dnnl_race *r, float *x, float *y)
 {
-	const dnnl_exec_arg_t arguments[] = { { DNNL_ARG_SRC, r->x }, { DNNL_ARG_DST, r->y }, { DNNL_ARG_MEAN, r->mean },
-		{ DNNL_ARG_VARIANCE, r->variance }, { DNNL_ARG_SCALE, r->scale }, { DNNL_ARG_SHIFT, r->shift } };
-
-	check(dnnl_memory_set_data_handle(r->x, x), "take x");
-	check(dnnl_memory_set_data_handle(r->y, y), "take y");
-	check(
-	    dnnl_primitive_execute(r->primitive, r->stream, (int)(sizeof(arguments) / sizeof(arguments[0])), arguments), "run");
+	for (size_t i = 0; i < r->callers; i++)
+		check(dnnl_memory_set_data_handle(r->arguments[i].memory, i == 0 ? x : y), "take x and y");
+	check(dnnl_primitive_execute(r->primitive, r->stream, (int)r->count, r->arguments), "run");
 	check(dnnl_stream_wait(r->stream), "wait");
 }
 
 void
 dnnl_race_free(struct dnnl_race *r)
 {
-	const dnnl_memory_t memories[] = { r->x, r->y, r->mean, r->variance, r->scale, r->shift };
-	size_t i;
-
-	for (i = 0; i < sizeof(memories) / sizeof(memories[0]); i++)
-		check(dnnl_memory_destroy(memories[i]), "free memory");
-	for (i = 0; i < sizeof(r->parameters) / sizeof(r->parameters[0]); i++)
-		free(r->parameters[i]);
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->count; i++) {
+		check(dnnl_memory_destroy(r->arguments[i].memory), "free memory");
+		free(r->own[i]);
+	}
 	check(dnnl_primitive_destroy(r->primitive), "free a primitive");
 	check(dnnl_stream_destroy(r->stream), "free a stream");
 	check(dnnl_engine_destroy(r->engine), "free an engine");

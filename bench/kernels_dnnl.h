@@ -11,13 +11,23 @@
 
 struct dnnl_race;
 
-/* `training` takes the batch's own statistics; else mean 0 and variance 1 are given. Weight and bias are 1 and 0. */
-struct dnnl_race *dnnl_race_batch_norm(size_t n, size_t channels, size_t positions, bool channels_last, bool training);
-struct dnnl_race *dnnl_race_layer_norm(size_t rows, size_t size);
+enum dnnl_race_pass {
+	DNNL_RACE_INFER, /* batch normalization by mean 0 and variance 1 */
+	DNNL_RACE_TRAIN, /* by the batch's own statistics, or the row's */
+	DNNL_RACE_BACKWARD /* the gradients by x, weight and bias; mean 0 and variance 1 are given, which is how oneDNN wants it */
+};
 
-/* Normalizes x into y, which may be x itself: the primitive says which it is made for by being run so. */
+/* Weight and bias are 1 and 0. Layer normalization knows no DNNL_RACE_INFER. */
+struct dnnl_race *
+dnnl_race_batch_norm(size_t n, size_t channels, size_t positions, bool channels_last, enum dnnl_race_pass pass);
+struct dnnl_race *dnnl_race_layer_norm(size_t rows, size_t size, enum dnnl_race_pass pass);
+
+/*
+ * Normalizes x into y, which may be x itself: the primitive says which it is made for by being run so. Backward, y is the gradient by the
+ * output and becomes, in place, the one by x.
+ */
 void dnnl_race_run(struct dnnl_race *race, float *x, float *y);
 
-void dnnl_race_free(struct dnnl_race *race);
+void dnnl_race_free(struct dnnl_race *race); /* NULL is fine */
 
 #endif
