@@ -259,12 +259,6 @@ forward_surely_finite(const struct definition *d, size_t features, const struct 
 	return true;
 }
 
-size_t
-forward_sample_scratch(const struct definition *d, struct norm_view view)
-{
-	return definition_is_shaped(d) ? 0 : 2 * view.feature;
-}
-
 int
 forward_check_values(const struct definition *d, struct norm_view view, struct err *e)
 {
@@ -276,8 +270,7 @@ forward_check_values(const struct definition *d, struct norm_view view, struct e
 }
 
 int
-forward_by_sample(
-    const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, double *scratch, struct err *e)
+forward_by_sample(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, struct err *e)
 {
 	const double eps = forward_eps(d, t->datatype);
 	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : view.feature;
@@ -292,6 +285,6 @@ forward_by_sample(
 		finite = normalize_rows(
 		    real, t->values, view.feature, view.inner, d->kind == KIND_LAYER_NORM, eps, p.weight, p.bias);
 	else
-		finite = normalize_groups(real, t->values, view, groups, eps, p.weight, p.bias, scratch);
+		finite = normalize_groups(real, t->values, view, groups, eps, p.weight, p.bias);
 	return finish(d, t, finite, e);
 }

@@ -88,11 +88,10 @@ bool forward_surely_finite(const struct definition *d, size_t features, const st
 int forward_check_values(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
 
 /*
- * Normalizes in place each sample by its own statistics (every kind but batch_norm). `scratch` has forward_sample_scratch() doubles. too_few_values where
- * PyTorch refuses too, non_finite_input as above.
+ * Normalizes in place each sample by its own statistics (every kind but batch_norm). too_few_values where PyTorch refuses too,
+ * non_finite_input as above.
  */
-int forward_by_sample(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
-    double *scratch, struct err *e) MUST_CHECK;
-size_t forward_sample_scratch(const struct definition *d, struct norm_view view);
+int forward_by_sample(
+    const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, struct err *e) MUST_CHECK;
 
 #endif

@@ -85,15 +85,11 @@ int
 own_statistics_normalize(struct request *rq, const struct definition *d, struct tensor *t, struct norm_view view,
     struct scale_shift p, bool ghosts, const struct mask *m, struct err *e)
 {
-	double *scratch;
-
 	if (t->count == 0)
 		return 0;
 	if (d->kind == KIND_BATCH_NORM)
 		return by_batch(rq, d, t, view, p, ghosts, m, e);
 	if (m->keep != NULL)
 		return by_unpadded_runs(rq, d, t, view, p, m, e);
-	if (request_doubles(rq, forward_sample_scratch(d, view), &scratch, e) < 0)
-		return -1;
-	return forward_by_sample(d, t, view, p, scratch, e);
+	return forward_by_sample(d, t, view, p, e);
 }
