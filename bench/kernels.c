@@ -168,13 +168,13 @@ statistics(struct tensor *t)
 static void
 instances(struct tensor *t)
 {
-	normalize_groups(t->real, t->x, t->view, t->view.feature, EPS, t->weight, t->bias, t->scratch);
+	normalize_groups(t->real, t->x, t->view, t->view.feature, EPS, t->weight, t->bias);
 }
 
 static void
 groups(struct tensor *t)
 {
-	normalize_groups(t->real, t->x, t->view, GROUPS, EPS, t->weight, t->bias, t->scratch);
+	normalize_groups(t->real, t->x, t->view, GROUPS, EPS, t->weight, t->bias);
 }
 
 static void

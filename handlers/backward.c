@@ -117,7 +117,7 @@ clip(struct request *rq, struct backward *w, const struct tensor *x, struct norm
 	unclipped.clip = 0;
 	if (copy_values(rq, x, &y.values, e) < 0)
 		return -1;
-	result = mean != NULL ? forward_by_statistics(&unclipped, &y, view, mean, var, p, scratch, e) :
+	result = mean != NULL ? forward_by_statistics(rq->crew, &unclipped, &y, view, mean, var, p, scratch, e) :
 				own_statistics_normalize(rq, &unclipped, &y, view, p, false, &w->mask, e);
 	if (result == 0)
 		backward_clip(forward_real(g->datatype), g->values, y.values, y.count, rq->definition->clip);
@@ -371,7 +371,7 @@ measure_shard(struct request *rq, struct backward *w, struct err *e)
 	if (w->x->count > 0) {
 		count = norm_view_count(w->view);
 		if ((w->mask.keep != NULL ? mask_moments(rq, w->x, w->view, w->mask.keep, c->mean, c->rstd, &count, e) :
-					    forward_moments(w->x, w->view, c->mean, c->rstd, e)) < 0)
+					    forward_moments(rq->crew, w->x, w->view, c->mean, c->rstd, e)) < 0)
 			return -1;
 		normalize_rstd(c->rstd, rq->definition->eps, w->view.feature, c->scratch);
 		backward_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean, c->scratch, c->bias,

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "norm/moments.h"
+#include "handlers/parts.h"
 #include "norm/normalize.h"
 
 /* What a datatype is to the kernels, and its numbers. */
@@ -144,9 +144,9 @@ check_moments(const double *mean, const double *var, size_t features, struct err
 }
 
 int
-forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
+forward_moments(struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
 {
-	moments(real_of(t), t->values, view, mean, var);
+	parts_moments(crew, real_of(t), t->values, view, mean, var);
 	return check_moments(mean, var, view.feature, e);
 }
 
@@ -159,12 +159,12 @@ refuse_output(const struct tensor *t, struct err *e)
 
 /* The end of every forward pass: `finite` says whether all results fit the datatype. */
 static int
-finish(const struct definition *d, struct tensor *t, bool finite, struct err *e)
+finish(struct crew *crew, const struct definition *d, struct tensor *t, bool finite, struct err *e)
 {
 	if (!finite)
 		return refuse_output(t, e);
 	if (d->clip > 0)
-		normalize_clip(real_of(t), t->values, t->count, d->clip);
+		parts_normalize_clip(crew, real_of(t), t->values, t->count, d->clip);
 	return 0;
 }
 
@@ -175,37 +175,44 @@ forward_eps(const struct definition *d, enum datatype datatype)
 }
 
 int
-forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
-    const double *var, struct scale_shift p, double *rstd, struct err *e)
+forward_by_statistics(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    const double *mean, const double *var, struct scale_shift p, double *rstd, struct err *e)
 {
+	bool finite;
+
 	normalize_rstd(var, d->eps, view.feature, rstd);
-	return finish(d, t, normalize_by_feature(real_of(t), t->values, view, mean, rstd, p.weight, p.bias), e);
+	finite = parts_normalize_by_feature(crew, real_of(t), t->values, view, mean, rstd, p.weight, p.bias);
+	return finish(crew, d, t, finite, e);
 }
 
 int
-forward_batch(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, double *mean,
-    double *var, double *rstd, struct err *e)
+forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
+    double *mean, double *var, double *rstd, struct err *e)
 {
-	bool finite = normalize_batch(real_of(t), t->values, view, d->eps, p.weight, p.bias, mean, var, rstd);
+	bool finite = parts_normalize_batch(crew, real_of(t), t->values, view, d->eps, p.weight, p.bias, mean, var, rstd);
 
 	if (check_moments(mean, var, view.feature, e) < 0 || forward_check_count(norm_view_count(view), e) < 0)
 		return -1;
-	return finish(d, t, finite, e);
+	return finish(crew, d, t, finite, e);
 }
 
 int
-forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+forward_by_instances(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
     const double *rstd, struct scale_shift p, struct err *e)
 {
-	return finish(d, t, normalize_by_sample(real_of(t), t->values, view, mean, rstd, p.weight, p.bias), e);
+	bool finite = parts_normalize_by_sample(crew, real_of(t), t->values, view, mean, rstd, p.weight, p.bias);
+
+	return finish(crew, d, t, finite, e);
 }
 
 int
-forward_by_rows(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *rstd,
-    struct scale_shift p, struct err *e)
+forward_by_rows(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+    const double *rstd, struct scale_shift p, struct err *e)
 {
-	return finish(
-	    d, t, normalize_rows_by(real_of(t), t->values, view.feature, view.inner, mean, rstd, p.weight, p.bias), e);
+	bool finite =
+	    parts_normalize_rows_by(crew, real_of(t), t->values, view.feature, view.inner, mean, rstd, p.weight, p.bias);
+
+	return finish(crew, d, t, finite, e);
 }
 
 /* The weight of each channel undoes itself only where it is not 0. */
@@ -222,10 +229,11 @@ invert_weight(const double *weight, size_t features, double *inverse, struct err
 }
 
 int
-forward_inverse(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *var,
-    struct scale_shift p, double *scratch, struct err *e)
+forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+    const double *var, struct scale_shift p, double *scratch, struct err *e)
 {
 	double *inverse = scratch, *deviation = scratch + view.feature, *zero = deviation + view.feature;
+	bool finite;
 
 	if (invert_weight(p.weight, view.feature, inverse, e) < 0)
 		return -1;
@@ -233,9 +241,9 @@ forward_inverse(const struct definition *d, struct tensor *t, struct norm_view v
 		deviation[f] = sqrt(var[f] + d->eps);
 		zero[f] = 0;
 	}
-	return normalize_by_feature(real_of(t), t->values, view, p.bias != NULL ? p.bias : zero, inverse, deviation, mean) ?
-	    0 :
-	    refuse_output(t, e);
+	finite = parts_normalize_by_feature(
+	    crew, real_of(t), t->values, view, p.bias != NULL ? p.bias : zero, inverse, deviation, mean);
+	return finite ? 0 : refuse_output(t, e);
 }
 
 /*
@@ -259,12 +267,6 @@ forward_surely_finite(const struct definition *d, size_t features, const struct 
 	return true;
 }
 
-size_t
-forward_sample_scratch(const struct definition *d, struct norm_view view)
-{
-	return definition_is_shaped(d) ? 0 : 2 * view.feature;
-}
-
 int
 forward_check_values(const struct definition *d, struct norm_view view, struct err *e)
 {
@@ -277,7 +279,7 @@ forward_check_values(const struct definition *d, struct norm_view view, struct e
 
 int
 forward_by_sample(
-    const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, double *scratch, struct err *e)
+    struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, struct err *e)
 {
 	const double eps = forward_eps(d, t->datatype);
 	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : view.feature;
@@ -289,9 +291,9 @@ forward_by_sample(
 	if (forward_check_values(d, view, e) < 0)
 		return -1;
 	if (definition_is_shaped(d))
-		finite = normalize_rows(
-		    real, t->values, view.feature, view.inner, d->kind == KIND_LAYER_NORM, eps, p.weight, p.bias);
+		finite = parts_normalize_rows(
+		    crew, real, t->values, view.feature, view.inner, d->kind == KIND_LAYER_NORM, eps, p.weight, p.bias);
 	else
-		finite = normalize_groups(real, t->values, view, groups, eps, p.weight, p.bias, scratch);
-	return finish(d, t, finite, e);
+		finite = parts_normalize_groups(crew, real, t->values, view, groups, eps, p.weight, p.bias);
+	return finish(crew, d, t, finite, e);
 }

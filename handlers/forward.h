@@ -1,9 +1,11 @@
 /*
  * From a definition and a tensor to the kernels' view of it, and the forward pass itself. Between codec's tensors and norm's arrays.
+ * What looks at a whole tensor takes a crew that helps with large ones (handlers/parts.h), or NULL.
  */
 #ifndef HANDLERS_FORWARD_H
 #define HANDLERS_FORWARD_H
 
+#include "base/crew.h"
 #include "codec/tensor.h"
 #include "handlers/definition.h"
 #include "norm/view.h"
@@ -38,34 +40,35 @@ int forward_check_count(size_t count, struct err *e) MUST_CHECK;
  * The moments of a tensor that is not empty: `mean` and the biased `var`, view.feature doubles each. non_finite_input where there is a NaN, an infinity or
  * an overflow.
  */
-int forward_moments(const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e) MUST_CHECK;
+int forward_moments(
+    struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e) MUST_CHECK;
 
 /*
  * Normalizes in place by these statistics (batch_norm, instance_norm in inference), one per channel. `rstd` is scratch for view.feature
  * doubles. non_finite_input when a result does not fit the datatype; the tensor is then spoiled.
  */
-int forward_by_statistics(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
-    const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
+int forward_by_statistics(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    const double *mean, const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
 
 /*
  * forward_moments(), forward_check_count() and forward_by_statistics() with those moments, in less time than one after the other. What was refused
  * leaves the tensor undefined.
  */
-int forward_batch(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, double *mean,
-    double *var, double *rstd, struct err *e) MUST_CHECK;
+int forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
+    double *mean, double *var, double *rstd, struct err *e) MUST_CHECK;
 
 /* The same by numbers of each sample's channels, view.outer * view.feature of them; by numbers of each row, view.feature. */
-int forward_by_instances(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+int forward_by_instances(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    const double *mean, const double *rstd, struct scale_shift p, struct err *e) MUST_CHECK;
+int forward_by_rows(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
     const double *rstd, struct scale_shift p, struct err *e) MUST_CHECK;
-int forward_by_rows(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *rstd,
-    struct scale_shift p, struct err *e) MUST_CHECK;
 
 /*
  * What forward_by_statistics did (but for its clipping), undone: x = (y - bias) / weight * sqrt(var + eps) + mean. `scratch` has 3 *
  * view.feature doubles. bad_parameter where a weight is 0.
  */
-int forward_inverse(const struct definition *d, struct tensor *t, struct norm_view view, const double *mean, const double *var,
-    struct scale_shift p, double *scratch, struct err *e) MUST_CHECK;
+int forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
+    const double *var, struct scale_shift p, double *scratch, struct err *e) MUST_CHECK;
 
 /* What is known of the values that are to be normalized, in all tensors of a batch. */
 struct forward_extent {
@@ -88,11 +91,10 @@ bool forward_surely_finite(const struct definition *d, size_t features, const st
 int forward_check_values(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
 
 /*
- * Normalizes in place each sample by its own statistics (every kind but batch_norm). `scratch` has forward_sample_scratch() doubles. too_few_values where
- * PyTorch refuses too, non_finite_input as above.
+ * Normalizes in place each sample by its own statistics (every kind but batch_norm). too_few_values where PyTorch refuses too,
+ * non_finite_input as above.
  */
-int forward_by_sample(const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
-    double *scratch, struct err *e) MUST_CHECK;
-size_t forward_sample_scratch(const struct definition *d, struct norm_view view);
+int forward_by_sample(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    struct scale_shift p, struct err *e) MUST_CHECK;
 
 #endif

@@ -93,7 +93,7 @@ ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struc
 
 	*count = norm_view_count(view);
 	/* Of a batch in one piece ghosts.each is the whole, and i is 0. */
-	result = m->keep == NULL ? forward_moments(piece, view, mean, var, e) :
+	result = m->keep == NULL ? forward_moments(rq->crew, piece, view, mean, var, e) :
 				   mask_moments(rq, piece, view, m->keep + i * g->each * m->positions, mean, var, count, e);
 	return result < 0 || forward_check_count(*count, e) < 0 ? -1 : 0;
 }

@@ -25,8 +25,8 @@ by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struc
 	if (request_doubles(rq, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0)
 		return -1;
 	if (inverse)
-		return forward_inverse(rq->definition, t, view, s->mean, s->var, p, scratch, e);
-	return forward_by_statistics(rq->definition, t, view, s->mean, s->var, p, scratch, e);
+		return forward_inverse(rq->crew, rq->definition, t, view, s->mean, s->var, p, scratch, e);
+	return forward_by_statistics(rq->crew, rq->definition, t, view, s->mean, s->var, p, scratch, e);
 }
 
 int

@@ -189,7 +189,7 @@ mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, 
 	if (packing_room(rq, t, counted * view.feature, &packed.values, e) < 0)
 		return -1;
 	mask_pack_features(forward_real(t->datatype), t->values, view, keep, packed.values);
-	result = forward_moments(&packed, (struct norm_view){ 1, view.feature, counted }, mean, var, e);
+	result = forward_moments(rq->crew, &packed, (struct norm_view){ 1, view.feature, counted }, mean, var, e);
 	free(packed.values);
 	return result;
 }

@@ -23,9 +23,9 @@ by_batch(struct request *rq, const struct definition *d, struct tensor *t, struc
 		int result;
 
 		if (m->keep == NULL)
-			result = forward_batch(d, &piece, piece_view, p, mean, var, rstd, e);
+			result = forward_batch(rq->crew, d, &piece, piece_view, p, mean, var, rstd, e);
 		else if (ghosts_moments(rq, &g, i, &piece, piece_view, m, mean, var, &count, e) == 0)
-			result = forward_by_statistics(d, &piece, piece_view, mean, var, p, rstd, e);
+			result = forward_by_statistics(rq->crew, d, &piece, piece_view, mean, var, p, rstd, e);
 		else
 			result = -1;
 		if (result < 0)
@@ -55,14 +55,14 @@ own_statistics_by_runs(struct request *rq, const struct definition *d, struct te
 	for (size_t r = 0; r < runs; r++)
 		var[r] = count[r] == 0 ? 0 : var[r];
 	if (definition_is_shaped(d))
-		return forward_by_rows(d, t, view, mean, var, p, e);
+		return forward_by_rows(rq->crew, d, t, view, mean, var, p, e);
 	if (request_doubles(rq, channels, &means, e) < 0 || request_doubles(rq, channels, &rstds, e) < 0)
 		return -1;
 	memcpy(means, mean, runs * sizeof(*means));
 	memcpy(rstds, var, runs * sizeof(*rstds));
 	spread_samples(means, view.outer, runs / view.outer, view.feature);
 	spread_samples(rstds, view.outer, runs / view.outer, view.feature);
-	return forward_by_instances(d, t, view, means, rstds, p, e);
+	return forward_by_instances(rq->crew, d, t, view, means, rstds, p, e);
 }
 
 static int
@@ -85,15 +85,11 @@ int
 own_statistics_normalize(struct request *rq, const struct definition *d, struct tensor *t, struct norm_view view,
     struct scale_shift p, bool ghosts, const struct mask *m, struct err *e)
 {
-	double *scratch;
-
 	if (t->count == 0)
 		return 0;
 	if (d->kind == KIND_BATCH_NORM)
 		return by_batch(rq, d, t, view, p, ghosts, m, e);
 	if (m->keep != NULL)
 		return by_unpadded_runs(rq, d, t, view, p, m, e);
-	if (request_doubles(rq, forward_sample_scratch(d, view), &scratch, e) < 0)
-		return -1;
-	return forward_by_sample(d, t, view, p, scratch, e);
+	return forward_by_sample(rq->crew, d, t, view, p, e);
 }

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/budget.h"
 #include "base/buf.h"
+#include "base/crew.h"
 #include "base/digest.h"
 #include "codec/body.h"
 #include "handlers/claims.h"
@@ -85,6 +86,7 @@ struct request {
 	struct store *store;
 	struct claims *claims;
 	struct sync *sync;
+	struct crew *crew; /* that helps with large tensors, or NULL */
 	const char *model; /* NULL where the path has none */
 	const char *layer;
 	struct query_item query[REQUEST_QUERY_MAX];

@@ -149,7 +149,7 @@ train_instance_norm(struct request *rq, struct training *t, struct err *e)
 	if (forward_check_values(d, t->view, e) < 0)
 		return -1;
 	if ((padded ? mask_run_moments(rq, d, t->tensor, t->view, &t->mask, means, vars, count, e) :
-		      forward_moments(t->tensor, instances, means, vars, e)) < 0)
+		      forward_moments(rq->crew, t->tensor, instances, means, vars, e)) < 0)
 		return -1;
 	t->updates[0] = training_update(rq, t->view.feature, t->view.inner, t->mean, t->var);
 	if (padded) {

@@ -44,8 +44,8 @@ train_batch_norm_output(const struct request *rq, struct training *t, struct err
 		struct norm_view view;
 		struct tensor piece = ghosts_piece(&t->ghosts, t->tensor, t->view, i, &view);
 
-		result =
-		    forward_by_statistics(rq->definition, &piece, view, mean, var, parameters_of(rq, t, mean, var), t->rstd, e);
+		result = forward_by_statistics(
+		    rq->crew, rq->definition, &piece, view, mean, var, parameters_of(rq, t, mean, var), t->rstd, e);
 	}
 	ghosts_unshuffle(&t->ghosts, t->tensor);
 	return result;
@@ -85,7 +85,7 @@ static int
 measure_and_normalize(struct request *rq, struct training *t, struct err *e)
 {
 	t->normalized = true;
-	if (forward_batch(rq->definition, t->tensor, t->view, t->parameters, t->mean, t->var, t->rstd, e) < 0)
+	if (forward_batch(rq->crew, rq->definition, t->tensor, t->view, t->parameters, t->mean, t->var, t->rstd, e) < 0)
 		return -1;
 	t->updates[0] = training_update(rq, t->view.feature, norm_view_count(t->view), t->mean, t->var);
 	return 0;

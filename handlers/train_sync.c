@@ -22,7 +22,7 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	if (t->tensor->count == 0)
 		count = 0;
 	else if ((t->mask.keep != NULL ? mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) :
-					 forward_moments(t->tensor, t->view, t->mean, t->var, e)) < 0)
+					 forward_moments(rq->crew, t->tensor, t->view, t->mean, t->var, e)) < 0)
 		return -1;
 	*s = (struct sync_shard){ .count = count,
 		.features = t->view.feature,
@@ -61,5 +61,5 @@ train_shard_output(struct request *rq, struct training *t, struct err *e)
 
 	if (!t->output || t->tensor->count == 0)
 		return 0;
-	return forward_by_statistics(rq->definition, t->tensor, t->view, r->mean, r->var, t->parameters, t->rstd, e);
+	return forward_by_statistics(rq->crew, rq->definition, t->tensor, t->view, r->mean, r->var, t->parameters, t->rstd, e);
 }

@@ -30,6 +30,8 @@
 /* Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache. */
 #define ROWS_MAX ((size_t)64)
 #define ROWS_KEPT ((size_t)2048)
+/* Elements of several groups of one sample, or of one group, that are normalized while they are in the second-level cache. */
+#define GROUPS_KEPT ((size_t)16384)
 
 /* Whether a view is walked along inner, not by columns, for sums. */
 static inline bool

@@ -31,16 +31,18 @@ identity_init(struct identity *id)
 }
 
 /*
- * The loops for one type of element: of moments(), mean_squares(), normalize_by_feature(), normalize_batch(), normalize_rows(),
- * normalize_rows_by(), normalize_clip(); and of the backward pass: the sums, the gradients from them, both at once, a few rows of backward_rows(), backward_clip().
+ * The loops for one type of element: of moments(), moments_part(), mean_squares(), normalize_by_feature(), normalize_batch_part(), normalize_rows(),
+ * normalize_rows_by(), normalize_clip(); and of the backward pass: the sums, the gradients from them, both at once, a few rows of
+ * backward_rows(), backward_clip().
  */
 struct kernels_of_real {
 	void (*moments)(const void *x, struct norm_view view, double *mean, double *var);
+	void (*moments_part)(const void *x, struct norm_view view, size_t first, size_t end, double *mean, double *var);
 	void (*squares)(const void *x, struct norm_view view, double *square);
 	bool (*by_feature)(
 	    void *x, struct norm_view view, const double *mean, const double *rstd, const double *weight, const double *bias);
-	bool (*batch)(void *x, struct norm_view view, double eps, const double *weight, const double *bias, double *mean,
-	    double *var, double *rstd);
+	bool (*batch_part)(void *x, struct norm_view view, size_t first, size_t end, double eps, const double *weight,
+	    const double *bias, double *mean, double *var, double *rstd);
 	bool (*rows)(void *x, size_t rows, size_t size, bool centered, double eps, const double *weight, const double *bias,
 	    const struct identity *identity);
 	bool (*rows_by)(void *x, size_t rows, size_t size, const double *mean, const double *rstd, const double *weight,

@@ -75,12 +75,16 @@
 #undef BITS
 #undef REAL
 
+#define LOOPS_OF(real) \
+	{ moments_##real, moments_part_##real, squares_##real, by_feature_##real, batch_part_##real, rows_##real, rows_by_##real, \
+		clip_##real, gradients_##real, backward_##real, backward_batch_##real, rows_backward_##real, clip_backward_##real }
+
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
 	.of = {
-		[NORM_FLOAT] = { moments_float, squares_float, by_feature_float, batch_float, rows_float, rows_by_float, clip_float, gradients_float, backward_float, backward_batch_float, rows_backward_float, clip_backward_float },
-		[NORM_DOUBLE] = { moments_double, squares_double, by_feature_double, batch_double, rows_double, rows_by_double, clip_double, gradients_double, backward_double, backward_batch_double, rows_backward_double, clip_backward_double },
-		[NORM_HALF] = { moments_half, squares_half, by_feature_half, batch_half, rows_half, rows_by_half, clip_half, gradients_half, backward_half, backward_batch_half, rows_backward_half, clip_backward_half },
-		[NORM_BFLOAT] = { moments_bfloat, squares_bfloat, by_feature_bfloat, batch_bfloat, rows_bfloat, rows_by_bfloat, clip_bfloat, gradients_bfloat, backward_bfloat, backward_batch_bfloat, rows_backward_bfloat, clip_backward_bfloat },
+		[NORM_FLOAT] = LOOPS_OF(float),
+		[NORM_DOUBLE] = LOOPS_OF(double),
+		[NORM_HALF] = LOOPS_OF(half),
+		[NORM_BFLOAT] = LOOPS_OF(bfloat),
 	},
 };

@@ -10,6 +10,12 @@ moments(enum norm_real real, const void *x, struct norm_view view, double *mean,
 }
 
 void
+moments_part(enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var)
+{
+	kernels_best()->of[real].moments_part(x, view, features.first, features.end, mean, var);
+}
+
+void
 mean_squares(enum norm_real real, const void *x, struct norm_view view, double *square)
 {
 	kernels_best()->of[real].squares(x, view, square);

@@ -4,6 +4,7 @@
 #ifndef NORM_MOMENTS_H
 #define NORM_MOMENTS_H
 
+#include "norm/cut.h"
 #include "norm/view.h"
 
 /*
@@ -20,6 +21,10 @@
  * (and only there): the caller checks the results, not the input. The arrays must not overlap.
  */
 void moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
+
+/* The same of a part of the features (norm/cut.h); all arrays are the whole tensor's. */
+void
+moments_part(enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var);
 
 /*
  * The plain means over `samples` of each channel's moments: mean[c] = (1/samples) sum over n of means[n][c], and var likewise.

@@ -226,19 +226,26 @@ NAME(squares)(const void *tensor, struct norm_view v, double *square)
 		square[f] /= n;
 }
 
+/* Of the features from `first` to before `end`: as cut_step() has it. */
 static void
-NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
+NAME(moments_part)(const void *tensor, struct norm_view v, size_t first, size_t end, double *mean, double *var)
 {
 	const REAL *x = tensor;
 	struct columns c;
 	size_t f;
 
 	if (view_is_long(v))
-		for (f = 0; f < v.feature; f++)
+		for (f = first; f < end; f++)
 			(void)NAME(feature_moments)(x + f * v.inner, v, NULL, &mean[f], &var[f]);
 	else
-		for (f = 0; f < v.feature; f += c.features) {
+		for (f = first; f < end; f += c.features) {
 			c = columns_block(v, f);
 			NAME(columns_moments)(x, v, &c, mean, var);
 		}
+}
+
+static void
+NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
+{
+	NAME(moments_part)(tensor, v, 0, v.feature, mean, var);
 }

@@ -21,25 +21,102 @@ normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const 
 	return kernels_best()->of[real].by_feature(x, view, mean, rstd, weight, bias);
 }
 
+/* Some elements of a view that lie one after another and are a view themselves, of which `feature` is the first. */
+struct stretch {
+	struct norm_view view;
+	size_t run; /* the first, counted over the whole tensor */
+	size_t feature;
+};
+
+/* The longest stretch that begins with the part: what is left of a run, whole runs up to the last feature, or whole indices of outer. */
+static struct stretch
+stretch_first(struct norm_view v, struct norm_part elements)
+{
+	const size_t left = elements.end - elements.first, into_run = elements.first % v.inner;
+	struct stretch s = { { 1, 1, 1 }, elements.first / v.inner, elements.first / v.inner % v.feature };
+
+	if (into_run > 0 || left < v.inner) {
+		s.view.inner = columns_min(v.inner - into_run, left);
+		return s;
+	}
+	s.view.inner = v.inner;
+	if (s.feature > 0 || left / v.inner < v.feature) {
+		s.view.feature = columns_min(v.feature - s.feature, left / v.inner);
+		return s;
+	}
+	s.view.feature = v.feature;
+	s.view.outer = left / v.inner / v.feature;
+	return s;
+}
+
+/* A parameter of a feature and those after it; NULL stays. */
+static const double *
+from(const double *parameter, size_t feature)
+{
+	return parameter != NULL ? parameter + feature : NULL;
+}
+
+bool
+normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements, const double *mean,
+    const double *rstd, const double *weight, const double *bias)
+{
+	unsigned char *at = (unsigned char *)x + elements.first * norm_real_size(real);
+	bool finite = true;
+	struct stretch s;
+	size_t n;
+
+	for (; elements.first < elements.end; elements.first += n) {
+		s = stretch_first(view, elements);
+		n = s.view.outer * s.view.feature * s.view.inner;
+		finite &= kernels_best()->of[real].by_feature(
+		    at, s.view, mean + s.feature, rstd + s.feature, from(weight, s.feature), from(bias, s.feature));
+		at += n * norm_real_size(real);
+	}
+	return finite;
+}
+
 bool
 normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight, const double *bias,
     double *mean, double *var, double *rstd)
 {
-	return kernels_best()->of[real].batch(x, view, eps, weight, bias, mean, var, rstd);
+	return normalize_batch_part(real, x, view, (struct norm_part){ 0, view.feature }, eps, weight, bias, mean, var, rstd);
+}
+
+bool
+normalize_batch_part(enum norm_real real, void *x, struct norm_view view, struct norm_part features, double eps,
+    const double *weight, const double *bias, double *mean, double *var, double *rstd)
+{
+	return kernels_best()->of[real].batch_part(x, view, features.first, features.end, eps, weight, bias, mean, var, rstd);
 }
 
 bool
 normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
     const double *weight, const double *bias)
 {
-	const struct norm_view sample = { 1, view.feature, view.inner };
-	const size_t bytes = view.feature * view.inner * norm_real_size(real);
-	unsigned char *at = x;
+	const struct norm_part all = { 0, view.outer * view.feature * view.inner };
+
+	return normalize_by_sample_part(real, x, view, all, mean, rstd, weight, bias);
+}
+
+/* A stretch ends with its sample, after which weight and bias begin anew. */
+bool
+normalize_by_sample_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements, const double *mean,
+    const double *rstd, const double *weight, const double *bias)
+{
+	const size_t sample = view.feature * view.inner;
+	unsigned char *at = (unsigned char *)x + elements.first * norm_real_size(real);
 	bool finite = true;
+	struct stretch s;
 	size_t n;
 
-	for (n = 0; n < view.outer; n++, at += bytes, mean += view.feature, rstd += view.feature)
-		finite &= kernels_best()->of[real].by_feature(at, sample, mean, rstd, weight, bias);
+	for (; elements.first < elements.end; elements.first += n) {
+		n = columns_min(elements.end - elements.first, sample - elements.first % sample);
+		s = stretch_first(view, (struct norm_part){ elements.first, elements.first + n });
+		n = s.view.feature * s.view.inner;
+		finite &= kernels_best()->of[real].by_feature(
+		    at, s.view, mean + s.run, rstd + s.run, from(weight, s.feature), from(bias, s.feature));
+		at += n * norm_real_size(real);
+	}
 	return finite;
 }
 
@@ -66,26 +143,56 @@ normalize_spread(double *value, size_t groups, size_t channels)
 		value[c] = value[c / in_group];
 }
 
-bool
-normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
-    const double *bias, double *scratch)
+/*
+ * `groups` groups of one sample, which begin at x, as a view of their channels; weight and bias are of the first channel. No group is in
+ * pieces, unless there is one only, and then all of its channels have the same two numbers.
+ */
+static bool
+normalize_some_groups(const struct kernels_of_real *kernels, unsigned char *x, size_t element, struct norm_view view,
+    size_t groups, double eps, const double *weight, const double *bias)
 {
-	const struct kernels_of_real *kernels = &kernels_best()->of[real];
-	const struct norm_view grouped = { 1, groups, view.feature / groups * view.inner };
-	const struct norm_view sample = { 1, view.feature, view.inner };
-	const size_t bytes = view.feature * view.inner * norm_real_size(real);
-	double *mean = scratch, *rstd = scratch + view.feature;
-	unsigned char *at = x;
-	bool finite = true;
-	size_t n;
+	const size_t block = columns_min(view.feature, COLUMNS_MAX);
+	double mean[COLUMNS_MAX], rstd[COLUMNS_MAX];
+	bool finite;
+	size_t c, n;
 
-	for (n = 0; n < view.outer; n++, at += bytes) {
-		kernels->moments(at, grouped, mean, rstd);
-		finite &= all_finite(rstd, groups);
-		normalize_rstd(rstd, eps, groups, rstd);
-		normalize_spread(mean, groups, view.feature);
-		normalize_spread(rstd, groups, view.feature);
-		finite &= kernels->by_feature(at, sample, mean, rstd, weight, bias);
+	kernels->moments(x, (struct norm_view){ 1, groups, view.feature / groups * view.inner }, mean, rstd);
+	finite = all_finite(rstd, groups);
+	normalize_rstd(rstd, eps, groups, rstd);
+	normalize_spread(mean, groups, block);
+	normalize_spread(rstd, groups, block);
+	for (c = 0; c < view.feature; c += n) {
+		n = columns_min(block, view.feature - c);
+		finite &= kernels->by_feature(x + c * view.inner * element, (struct norm_view){ 1, n, view.inner }, mean, rstd,
+		    from(weight, c), from(bias, c));
+	}
+	return finite;
+}
+
+bool
+normalize_groups(
+    enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight, const double *bias)
+{
+	return normalize_groups_part(real, x, view, groups, (struct norm_part){ 0, view.outer * groups }, eps, weight, bias);
+}
+
+/* As many groups at a time as have their numbers on the stack, and few enough that their values are read again from the cache. */
+bool
+normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_t groups, struct norm_part part, double eps,
+    const double *weight, const double *bias)
+{
+	const size_t channels = view.feature / groups, size = channels * view.inner, element = norm_real_size(real);
+	const size_t most = columns_min(COLUMNS_MAX / columns_min(channels, COLUMNS_MAX), 1 + GROUPS_KEPT / size);
+	unsigned char *at = (unsigned char *)x + part.first * size * element;
+	bool finite = true;
+	size_t first, n;
+
+	for (; part.first < part.end; part.first += n, at += n * size * element) {
+		first = part.first % groups;
+		n = columns_min(most, columns_min(groups - first, part.end - part.first));
+		finite &= normalize_some_groups(&kernels_best()->of[real], at, element,
+		    (struct norm_view){ 1, n * channels, view.inner }, n, eps, from(weight, first * channels),
+		    from(bias, first * channels));
 	}
 	return finite;
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "norm/cut.h"
 #include "norm/view.h"
 
 /* rstd[f] = 1 / sqrt(var[f] + eps). `rstd` may be `var` itself. */
@@ -24,6 +25,10 @@ void normalize_rstd(const double *var, double eps, size_t features, double *rstd
 bool normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
     const double *weight, const double *bias);
 
+/* The same of a part of the elements (norm/cut.h); all arrays are the whole tensor's. */
+bool normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements,
+    const double *mean, const double *rstd, const double *weight, const double *bias);
+
 /*
  * moments() of x, then normalize_by_feature() with them, to the same bits: but each feature's values are read again while they are in the
  * cache. eps is added to the variance.
@@ -35,12 +40,20 @@ bool normalize_by_feature(enum norm_real real, void *x, struct norm_view view, c
 bool normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight, const double *bias,
     double *mean, double *var, double *rstd);
 
+/* The same of a part of the features; all arrays are the whole tensor's. */
+bool normalize_batch_part(enum norm_real real, void *x, struct norm_view view, struct norm_part features, double eps,
+    const double *weight, const double *bias, double *mean, double *var, double *rstd);
+
 /*
  * normalize_by_feature() where each sample has statistics of its own, one per channel (instance normalization that tracks): the view's outer are the samples,
  * `mean` and `rstd` have outer * feature doubles, `weight` and `bias` have `feature`.
  */
 bool normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
     const double *weight, const double *bias);
+
+/* The same of a part of the elements; all arrays are the whole tensor's. */
+bool normalize_by_sample_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements,
+    const double *mean, const double *rstd, const double *weight, const double *bias);
 
 /*
  * Group normalization (Wu, He 2018): the channels of each sample are cut into `groups` groups of as many, each normalized by its own
@@ -49,12 +62,15 @@ bool normalize_by_sample(enum norm_real real, void *x, struct norm_view view, co
  *
  *   in/out  x       samples (outer) of channels (feature, a multiple of groups) of positions (inner, >= 1); holds y afterwards
  *   in      weight, bias   view.feature doubles, or NULL for ones / zeros
- *   scratch 2 * view.feature doubles
  *
  * Returns whether every y is finite (an x that is not finite makes its group's y not finite).
  */
-bool normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
-    const double *bias, double *scratch);
+bool normalize_groups(
+    enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight, const double *bias);
+
+/* The same of a part of the view.outer * groups groups of all samples; all arrays are the whole tensor's. */
+bool normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_t groups, struct norm_part part,
+    double eps, const double *weight, const double *bias);
 
 /* Gives each channel its group's number, in place: value[c] = value[c / (channels / groups)] for the `groups` first ones. */
 void normalize_spread(double *value, size_t groups, size_t channels);
@@ -67,7 +83,7 @@ void normalize_spread(double *value, size_t groups, size_t channels);
  *   in/out  x       rows * size elements; holds y afterwards (in place); size >= 1
  *   in      weight, bias   `size` doubles, or NULL for ones / zeros
  *
- * Returns whether every y is finite (an x that is not finite makes its row's y not finite).
+ * Returns whether every y is finite (an x that is not finite makes its row's y not finite). A part is a call with some of the rows.
  */
 bool normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight,
     const double *bias);

@@ -234,13 +234,14 @@ NAME(feature)(REAL *x, struct norm_view v, double mean, double rstd, double weig
 }
 
 static bool
-NAME(by_columns)(REAL *x, struct norm_view v, const double *mean, const double *rstd, const double *weight, const double *bias)
+NAME(by_columns)(REAL *x, struct norm_view v, size_t first, size_t end, const double *mean, const double *rstd,
+    const double *weight, const double *bias)
 {
 	bool finite = true;
 	struct columns c;
 	size_t f;
 
-	for (f = 0; f < v.feature; f += c.features) {
+	for (f = first; f < end; f += c.features) {
 		c = columns_block(v, f);
 		finite &= NAME(block)(x, v, &c, mean, rstd, weight, bias);
 	}
@@ -256,7 +257,7 @@ NAME(by_feature)(
 	size_t o, f;
 
 	if (v.inner < SHORT_RUN)
-		return NAME(by_columns)(x, v, mean, rstd, weight, bias);
+		return NAME(by_columns)(x, v, 0, v.feature, mean, rstd, weight, bias);
 	for (o = 0; o < v.outer; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner)
 			finite &=
@@ -266,23 +267,24 @@ NAME(by_feature)(
 
 /*
  * Moments, then the forward pass by them: feature by feature, so that the second reading comes from the cache, where each has
- * runs of its own.
+ * runs of its own. Of the features from `first` to before `end`, as cut_step() has it.
  */
 static bool
-NAME(batch)(void *tensor, struct norm_view v, double eps, const double *weight, const double *bias, double *mean, double *var,
-    double *rstd)
+NAME(batch_part)(void *tensor, struct norm_view v, size_t first, size_t end, double eps, const double *weight,
+    const double *bias, double *mean, double *var, double *rstd)
 {
 	REAL *x = tensor;
 	bool finite = true;
 	size_t f;
 
 	if (v.inner < SHORT_RUN) {
-		NAME(moments)(x, v, mean, var);
-		for (f = 0; f < v.feature; f++)
+		NAME(moments_part)(x, v, first, end, mean, var);
+		for (f = first; f < end; f++)
 			rstd[f] = 1 / sqrt(var[f] + eps);
-		return NAME(by_columns)(x, v, mean, rstd, weight, bias);
+		return NAME(by_columns)(x, v, first, end, mean, rstd, weight, bias);
 	}
-	for (f = 0; f < v.feature; f++, x += v.inner) {
+	x += first * v.inner;
+	for (f = first; f < end; f++, x += v.inner) {
 		(void)NAME(feature_moments)(x, v, NULL, &mean[f], &var[f]);
 		rstd[f] = 1 / sqrt(var[f] + eps);
 		finite &= NAME(feature)(x, v, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);

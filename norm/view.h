@@ -8,11 +8,7 @@
  *
  * Throughout norm/: arrays are the caller's, nothing is allocated, nothing is read or written but the arguments, so any
  * function may be called from any thread. Elements are of any type of enum norm_real; all arithmetic is in double, in an order
- * that the view alone fixes.
- *
- * Work may be cut into parts, for threads of the caller's, that give the same bits as the whole: normalize_rows() and the forward
- * passes by given statistics at any index of outer (or row), moments() at any feature where outer is 1. Moments of a feature
- * whose runs lie apart are one sum and are not cut.
+ * that the view alone fixes. So work may be cut into parts that give the same bits as the whole (norm/cut.h).
  */
 #ifndef NORM_VIEW_H
 #define NORM_VIEW_H

@@ -4,11 +4,15 @@
  *
  * The threads give way to the event loops: they run at a lower priority, so that where both want a core it is the large requests that
  * wait. They never block. The queue needs no bound of its own: a job is part of what it is for, and an exchange has one at most.
+ *
+ * A thread that has no job lends a hand: as a crew (base/crew.h) they do parts of a job's work, one part at a time, for a job that waits
+ * comes before the next part.
  */
 #ifndef SERVER_COMPUTE_H
 #define SERVER_COMPUTE_H
 
 #include "base/compiler.h"
+#include "base/crew.h"
 #include "base/err.h"
 
 struct compute;
@@ -27,6 +31,9 @@ struct compute *compute_start(unsigned thread_count, struct err *e) MUST_CHECK;
 
 /* Has `job` run by one of the threads, first come first served; by the caller itself after compute_stop. Any thread. */
 void compute_run(struct compute *c, struct compute_job *job);
+
+/* The threads as a crew, for as long as they are not freed; after compute_stop whoever calls it does all by himself. */
+struct crew *compute_crew(struct compute *c);
 
 /* Runs all that waits and ends the threads. */
 void compute_stop(struct compute *c);

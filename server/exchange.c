@@ -78,6 +78,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->started_us = clock_monotonic_us();
 	buf_init(&x->allow, 256);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
+	x->request.crew = compute_crew(server->compute);
 	server_enter(server);
 	deadline_enter(x->deadline, DEADLINE_HEAD);
 	return x;

@@ -77,8 +77,6 @@ forward(enum family kind, struct fixture *f, void *x, double eps, const double *
 {
 	const struct family_shape s = f->shape;
 	const struct norm_view view = { s.n, s.c, s.s };
-	double *scratch;
-	bool finite;
 
 	switch (kind) {
 	case FAMILY_BATCH:
@@ -87,10 +85,7 @@ forward(enum family kind, struct fixture *f, void *x, double eps, const double *
 		return normalize_by_feature(f->real, x, view, f->mean, f->rstd, weight, bias);
 	case FAMILY_INSTANCE:
 	case FAMILY_GROUP:
-		scratch = allocate(2 * s.c, sizeof(double));
-		finite = normalize_groups(f->real, x, view, kind == FAMILY_GROUP ? s.groups : s.c, eps, weight, bias, scratch);
-		free(scratch);
-		return finite;
+		return normalize_groups(f->real, x, view, kind == FAMILY_GROUP ? s.groups : s.c, eps, weight, bias);
 	default:
 		return normalize_rows(f->real, x, s.n, s.c * s.s, kind == FAMILY_LAYER, eps, weight, bias);
 	}

@@ -304,12 +304,10 @@ normalize_grouped(const cJSON *definition, struct tensor *x, const double *weigh
 	const cJSON *clip = cJSON_GetObjectItemCaseSensitive(definition, "clip");
 	const size_t groups =
 	    is_kind(definition, "group_norm") ? (size_t)json_get(definition, "num_groups")->valueint : x->view.feature;
-	double *scratch = doubles_filled(2 * x->view.feature, 0);
 
-	ck_assert(normalize_groups(NORM_FLOAT, x->data, x->view, groups, eps_of(definition), weight, bias, scratch));
+	ck_assert(normalize_groups(NORM_FLOAT, x->data, x->view, groups, eps_of(definition), weight, bias));
 	if (clip != NULL && !cJSON_IsNull(clip))
 		normalize_clip(NORM_FLOAT, x->data, x->size, clip->valuedouble);
-	free(scratch);
 	return (struct norm_view){ 1, x->view.outer * groups, x->view.feature / groups * x->view.inner };
 }
 

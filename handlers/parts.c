@@ -1,0 +1,283 @@
+#include "handlers/parts.h"
+
+#include <stdatomic.h>
+
+#include "norm/cut.h"
+#include "norm/moments.h"
+#include "norm/normalize.h"
+
+/* Elements of a part: so many that what it costs to begin one does not show, so few that nobody waits long for the last. */
+#define PART_ELEMENTS ((size_t)64 << 10)
+/* Where a part may begin, of those that may begin anywhere: no two of them share a line of the cache. */
+#define ELEMENTS_STEP ((size_t)1024)
+/* Fewer parts than these are not shared out evenly by a few threads. */
+#define PARTS_EVEN ((size_t)8)
+
+/* One pass: what norm's function takes, of which a pass uses some, and into what it may be cut. */
+struct pass {
+	bool (*part)(const struct pass *p, struct norm_part part);
+	size_t count; /* of what `part` counts */
+	size_t step;
+	size_t elements; /* of the tensor */
+
+	enum norm_real real;
+	const void *x;
+	void *y; /* x, where it is normalized */
+	struct norm_view view;
+	size_t groups;
+	bool centered;
+	double eps;
+	double limit;
+	const double *by_mean, *by_rstd; /* given */
+	const double *weight, *bias;
+	double *mean, *var, *rstd; /* measured */
+};
+
+/* How many parts. */
+static size_t
+pass_parts(const struct pass *p)
+{
+	const size_t most = cut_most(p->count, p->step), wanted = p->elements / PART_ELEMENTS;
+
+	return wanted < most ? wanted : most;
+}
+
+/* A pass in parts, and whether what all of them wrote is finite. */
+struct shared_pass {
+	const struct pass *pass;
+	size_t parts;
+	atomic_bool infinite;
+};
+
+static void
+run_part(void *arg, size_t i)
+{
+	struct shared_pass *s = arg;
+	const struct pass *p = s->pass;
+
+	if (!p->part(p, cut_part(p->count, p->step, s->parts, i)))
+		atomic_store_explicit(&s->infinite, true, memory_order_relaxed);
+}
+
+/* Returns whether all is finite. */
+static bool
+run(struct crew *crew, const struct pass *p)
+{
+	struct shared_pass s = { .pass = p };
+
+	if (crew == NULL || p->elements < PARTS_FROM)
+		return p->part(p, (struct norm_part){ 0, p->count });
+	s.parts = pass_parts(p);
+	crew_run(crew, s.parts, run_part, &s);
+	return !atomic_load_explicit(&s.infinite, memory_order_relaxed);
+}
+
+static size_t
+view_elements(struct norm_view v)
+{
+	return v.outer * v.feature * v.inner;
+}
+
+/* Where row or element `i` lies. */
+static void *
+element_at(const struct pass *p, size_t i)
+{
+	return (unsigned char *)p->y + i * norm_real_size(p->real);
+}
+
+static bool
+part_moments(const struct pass *p, struct norm_part part)
+{
+	moments_part(p->real, p->x, p->view, part, p->mean, p->var);
+	return true;
+}
+
+void
+parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
+{
+	(void)run(crew,
+	    &(struct pass){ .part = part_moments,
+		.count = view.feature,
+		.step = cut_step(view),
+		.elements = view_elements(view),
+		.real = real,
+		.x = x,
+		.view = view,
+		.mean = mean,
+		.var = var });
+}
+
+static bool
+part_batch(const struct pass *p, struct norm_part part)
+{
+	return normalize_batch_part(p->real, p->y, p->view, part, p->eps, p->weight, p->bias, p->mean, p->var, p->rstd);
+}
+
+/* Of few features the moments are what they are, and the elements are then cut evenly. */
+bool
+parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps, const double *weight,
+    const double *bias, double *mean, double *var, double *rstd)
+{
+	const struct pass p = { .part = part_batch,
+		.count = view.feature,
+		.step = cut_step(view),
+		.elements = view_elements(view),
+		.real = real,
+		.y = x,
+		.view = view,
+		.eps = eps,
+		.weight = weight,
+		.bias = bias,
+		.mean = mean,
+		.var = var,
+		.rstd = rstd };
+
+	if (crew == NULL || p.elements < PARTS_FROM || pass_parts(&p) >= PARTS_EVEN)
+		return run(crew, &p);
+	parts_moments(crew, real, x, view, mean, var);
+	normalize_rstd(var, eps, view.feature, rstd);
+	return parts_normalize_by_feature(crew, real, x, view, mean, rstd, weight, bias);
+}
+
+static bool
+part_by_feature(const struct pass *p, struct norm_part part)
+{
+	return normalize_by_feature_part(p->real, p->y, p->view, part, p->by_mean, p->by_rstd, p->weight, p->bias);
+}
+
+bool
+parts_normalize_by_feature(struct crew *crew, enum norm_real real, void *x, struct norm_view view, const double *mean,
+    const double *rstd, const double *weight, const double *bias)
+{
+	return run(crew,
+	    &(struct pass){ .part = part_by_feature,
+		.count = view_elements(view),
+		.step = ELEMENTS_STEP,
+		.elements = view_elements(view),
+		.real = real,
+		.y = x,
+		.view = view,
+		.by_mean = mean,
+		.by_rstd = rstd,
+		.weight = weight,
+		.bias = bias });
+}
+
+static bool
+part_by_sample(const struct pass *p, struct norm_part part)
+{
+	return normalize_by_sample_part(p->real, p->y, p->view, part, p->by_mean, p->by_rstd, p->weight, p->bias);
+}
+
+bool
+parts_normalize_by_sample(struct crew *crew, enum norm_real real, void *x, struct norm_view view, const double *mean,
+    const double *rstd, const double *weight, const double *bias)
+{
+	return run(crew,
+	    &(struct pass){ .part = part_by_sample,
+		.count = view_elements(view),
+		.step = ELEMENTS_STEP,
+		.elements = view_elements(view),
+		.real = real,
+		.y = x,
+		.view = view,
+		.by_mean = mean,
+		.by_rstd = rstd,
+		.weight = weight,
+		.bias = bias });
+}
+
+static bool
+part_groups(const struct pass *p, struct norm_part part)
+{
+	return normalize_groups_part(p->real, p->y, p->view, p->groups, part, p->eps, p->weight, p->bias);
+}
+
+bool
+parts_normalize_groups(struct crew *crew, enum norm_real real, void *x, struct norm_view view, size_t groups, double eps,
+    const double *weight, const double *bias)
+{
+	return run(crew,
+	    &(struct pass){ .part = part_groups,
+		.count = view.outer * groups,
+		.step = 1,
+		.elements = view_elements(view),
+		.real = real,
+		.y = x,
+		.view = view,
+		.groups = groups,
+		.eps = eps,
+		.weight = weight,
+		.bias = bias });
+}
+
+/* The rows' size is the view's inner. */
+static bool
+part_rows(const struct pass *p, struct norm_part part)
+{
+	return normalize_rows(p->real, element_at(p, part.first * p->view.inner), part.end - part.first, p->view.inner,
+	    p->centered, p->eps, p->weight, p->bias);
+}
+
+bool
+parts_normalize_rows(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps,
+    const double *weight, const double *bias)
+{
+	return run(crew,
+	    &(struct pass){ .part = part_rows,
+		.count = rows,
+		.step = 1,
+		.elements = rows * size,
+		.real = real,
+		.y = x,
+		.view = { 1, rows, size },
+		.centered = centered,
+		.eps = eps,
+		.weight = weight,
+		.bias = bias });
+}
+
+static bool
+part_rows_by(const struct pass *p, struct norm_part part)
+{
+	return normalize_rows_by(p->real, element_at(p, part.first * p->view.inner), part.end - part.first, p->view.inner,
+	    p->by_mean + part.first, p->by_rstd + part.first, p->weight, p->bias);
+}
+
+bool
+parts_normalize_rows_by(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, const double *mean,
+    const double *rstd, const double *weight, const double *bias)
+{
+	return run(crew,
+	    &(struct pass){ .part = part_rows_by,
+		.count = rows,
+		.step = 1,
+		.elements = rows * size,
+		.real = real,
+		.y = x,
+		.view = { 1, rows, size },
+		.by_mean = mean,
+		.by_rstd = rstd,
+		.weight = weight,
+		.bias = bias });
+}
+
+static bool
+part_clip(const struct pass *p, struct norm_part part)
+{
+	normalize_clip(p->real, element_at(p, part.first), part.end - part.first, p->limit);
+	return true;
+}
+
+void
+parts_normalize_clip(struct crew *crew, enum norm_real real, void *x, size_t count, double limit)
+{
+	(void)run(crew,
+	    &(struct pass){ .part = part_clip,
+		.count = count,
+		.step = ELEMENTS_STEP,
+		.elements = count,
+		.real = real,
+		.y = x,
+		.limit = limit });
+}

@@ -1,0 +1,38 @@
+/*
+ * The passes over a whole tensor, as norm/moments.h and norm/normalize.h have them. One that is large is done in parts by whoever of the
+ * crew is idle, with the same bits; the others, and all without a crew (NULL), by the caller alone, who pays nothing for this.
+ */
+#ifndef HANDLERS_PARTS_H
+#define HANDLERS_PARTS_H
+
+#include <stdbool.h>
+
+#include "base/crew.h"
+#include "norm/view.h"
+
+/* Elements from which on a tensor is large: half of what is spared must outweigh what it takes to wake a thread. */
+#define PARTS_FROM ((size_t)512 << 10)
+
+void parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
+
+bool parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps,
+    const double *weight, const double *bias, double *mean, double *var, double *rstd);
+
+bool parts_normalize_by_feature(struct crew *crew, enum norm_real real, void *x, struct norm_view view, const double *mean,
+    const double *rstd, const double *weight, const double *bias);
+
+bool parts_normalize_by_sample(struct crew *crew, enum norm_real real, void *x, struct norm_view view, const double *mean,
+    const double *rstd, const double *weight, const double *bias);
+
+bool parts_normalize_groups(struct crew *crew, enum norm_real real, void *x, struct norm_view view, size_t groups, double eps,
+    const double *weight, const double *bias);
+
+bool parts_normalize_rows(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps,
+    const double *weight, const double *bias);
+
+bool parts_normalize_rows_by(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, const double *mean,
+    const double *rstd, const double *weight, const double *bias);
+
+void parts_normalize_clip(struct crew *crew, enum norm_real real, void *x, size_t count, double limit);
+
+#endif

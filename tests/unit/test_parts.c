@@ -1,0 +1,229 @@
+/*
+ * Passes over large tensors in parts (handlers/parts.h): the bits and the answer of the whole, whoever does the parts, in whatever
+ * order; a crew is called for large tensors, and for no others.
+ */
+#include "handlers/parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/moments.h"
+#include "norm/normalize.h"
+#include "server/compute.h"
+#include "tests/unit/norm_reference.h"
+#include "tests/unit/unit.h"
+
+#define EPS 1e-5
+
+/* A crew that is one thread, the caller, who begins with the last part, and counts. */
+struct backwards {
+	struct crew crew;
+	size_t calls, parts;
+};
+
+static void
+run_backwards(struct crew *crew, struct crew_work *work)
+{
+	struct backwards *b = (struct backwards *)crew;
+
+	b->calls++;
+	b->parts += work->count;
+	for (size_t i = work->count; i-- > 0;)
+		work->part(work->arg, i);
+}
+
+/* Large views: long runs; many features or few; columns in one block and in several; one sample; and so few of all that nothing can be cut. */
+static const struct norm_view large[] = { { 4, 64, 2100 }, { 60, 3, 3000 }, { 1, 3, 180000 }, { 1, 1, 600000 }, { 9000, 64, 1 },
+	{ 900, 600, 1 }, { 700, 70, 11 }, { 1, 150000, 4 } };
+#define LARGE (sizeof(large) / sizeof(large[0]))
+
+static void *
+allocate(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	ck_assert_ptr_nonnull(p);
+	return p;
+}
+
+/* The same tensor twice; all numbers there can be, as many as there are runs or elements of a row. */
+struct fixture {
+	enum norm_real real;
+	struct norm_view view;
+	size_t size;
+	void *whole, *parts;
+	double *weight, *bias, *mean, *rstd;
+	double *whole_numbers, *numbers; /* 3 * feature */
+};
+
+static struct fixture
+fixture_new(enum norm_real real, struct norm_view view)
+{
+	const size_t runs = view.outer * view.feature, n = runs > view.inner ? runs : view.inner;
+	struct fixture f = { .real = real, .view = view, .size = view_size(view) };
+	uint64_t seed = 11;
+
+	f.whole = allocate(f.size, norm_real_size(real));
+	f.parts = allocate(f.size, norm_real_size(real));
+	for (size_t i = 0; i < f.size; i++)
+		element_set(real, f.whole, i, 3 + 2 * random_unit(&seed));
+	memcpy(f.parts, f.whole, f.size * norm_real_size(real));
+	f.weight = allocate(n, sizeof(double));
+	f.bias = allocate(n, sizeof(double));
+	f.mean = allocate(n, sizeof(double));
+	f.rstd = allocate(n, sizeof(double));
+	for (size_t i = 0; i < n; i++) {
+		f.weight[i] = 1 + random_unit(&seed);
+		f.bias[i] = random_unit(&seed);
+		f.mean[i] = 3 + random_unit(&seed);
+		f.rstd[i] = 1 + random_unit(&seed) / 8;
+	}
+	f.whole_numbers = allocate(3 * view.feature, sizeof(double));
+	f.numbers = allocate(3 * view.feature, sizeof(double));
+	return f;
+}
+
+static void
+fixture_free(const struct fixture *f)
+{
+	void *const all[] = { f->whole, f->parts, f->weight, f->bias, f->mean, f->rstd, f->whole_numbers, f->numbers };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		free(all[i]);
+}
+
+static void
+check_alike(const struct fixture *f, const char *what)
+{
+	ck_assert_msg(memcmp(f->whole, f->parts, f->size * norm_real_size(f->real)) == 0 &&
+		memcmp(f->whole_numbers, f->numbers, 3 * f->view.feature * sizeof(double)) == 0,
+	    "%s of (%zu,%zu,%zu), type %d, differs", what, f->view.outer, f->view.feature, f->view.inner, (int)f->real);
+}
+
+/* Every pass, whole and with the crew, and that both return the same. */
+static void
+check_passes(struct crew *crew, struct fixture *f)
+{
+	const struct norm_view v = f->view;
+	const size_t n = v.feature, runs = v.outer * v.feature, groups = n % 4 == 0 ? 4 : 1;
+	double *a = f->whole_numbers, *b = f->numbers;
+
+	moments(f->real, f->whole, v, a, a + n);
+	parts_moments(crew, f->real, f->parts, v, b, b + n);
+	check_alike(f, "moments");
+	ck_assert(normalize_batch(f->real, f->whole, v, EPS, f->weight, f->bias, a, a + n, a + 2 * n));
+	ck_assert(parts_normalize_batch(crew, f->real, f->parts, v, EPS, f->weight, f->bias, b, b + n, b + 2 * n));
+	check_alike(f, "normalize_batch");
+	ck_assert(normalize_by_feature(f->real, f->whole, v, f->mean, f->rstd, f->weight, f->bias));
+	ck_assert(parts_normalize_by_feature(crew, f->real, f->parts, v, f->mean, f->rstd, f->weight, f->bias));
+	check_alike(f, "normalize_by_feature");
+	ck_assert(normalize_by_sample(f->real, f->whole, v, f->mean, f->rstd, f->weight, NULL));
+	ck_assert(parts_normalize_by_sample(crew, f->real, f->parts, v, f->mean, f->rstd, f->weight, NULL));
+	check_alike(f, "normalize_by_sample");
+	ck_assert(normalize_groups(f->real, f->whole, v, groups, EPS, f->weight, f->bias));
+	ck_assert(parts_normalize_groups(crew, f->real, f->parts, v, groups, EPS, f->weight, f->bias));
+	check_alike(f, "normalize_groups");
+	ck_assert(normalize_rows(f->real, f->whole, runs, v.inner, true, EPS, f->weight, f->bias));
+	ck_assert(parts_normalize_rows(crew, f->real, f->parts, runs, v.inner, true, EPS, f->weight, f->bias));
+	check_alike(f, "normalize_rows");
+	ck_assert(normalize_rows_by(f->real, f->whole, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
+	ck_assert(parts_normalize_rows_by(crew, f->real, f->parts, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
+	check_alike(f, "normalize_rows_by");
+	normalize_clip(f->real, f->whole, f->size, 0.5);
+	parts_normalize_clip(crew, f->real, f->parts, f->size, 0.5);
+	check_alike(f, "normalize_clip");
+}
+
+START_TEST(large_ones_in_parts)
+{
+	for (size_t p = 0; p < LARGE; p++) {
+		struct fixture f = fixture_new(reals[_i], large[p]);
+		struct backwards b = { .crew = { .run = run_backwards } };
+
+		ck_assert_uint_ge(f.size, PARTS_FROM);
+		check_passes(&b.crew, &f);
+		ck_assert_uint_ge(b.calls, 8);
+		ck_assert_uint_ge(b.parts, 4 * 8); /* four of the passes can always be cut */
+		fixture_free(&f);
+	}
+}
+END_TEST
+
+/* The same with threads, which begin at the same time and end when they do. */
+START_TEST(large_ones_by_threads)
+{
+	struct err e = { 0 };
+	struct compute *c = compute_start(3, &e);
+
+	ck_assert_ptr_nonnull(c);
+	for (size_t p = 0; p < LARGE; p++) {
+		struct fixture f = fixture_new(reals[_i], large[p]);
+
+		check_passes(compute_crew(c), &f);
+		fixture_free(&f);
+	}
+	compute_free(c);
+}
+END_TEST
+
+/* Nobody is called, and nothing is counted, for fewer elements: one fewer will do. */
+START_TEST(small_ones_never)
+{
+	static const struct norm_view small[] = { { 1, 1, 1 }, { 8, 16, 1 }, { 32, 64, 196 }, { 1, 1, PARTS_FROM - 1 },
+		{ PARTS_FROM / 8 - 1, 8, 1 }, { 7, PARTS_FROM / 7, 1 } };
+
+	for (size_t p = 0; p < sizeof(small) / sizeof(small[0]); p++) {
+		struct fixture f = fixture_new(NORM_FLOAT, small[p]);
+		struct backwards b = { .crew = { .run = run_backwards } };
+
+		ck_assert_uint_lt(f.size, PARTS_FROM);
+		check_passes(&b.crew, &f);
+		ck_assert_uint_eq(b.calls, 0);
+		fixture_free(&f);
+	}
+}
+END_TEST
+
+/* One value that is not finite, in the first part, in the last, is told of whatever part it is in; and without a crew. */
+START_TEST(what_is_not_finite_is_told)
+{
+	const struct norm_view v = { 16, 32, 1100 };
+
+	for (int last = 0; last < 2; last++)
+		for (int with = 0; with < 2; with++) {
+			struct fixture f = fixture_new(NORM_FLOAT, v);
+			struct backwards b = { .crew = { .run = run_backwards } };
+			struct crew *crew = with ? &b.crew : NULL;
+			double *n = f.numbers;
+
+			element_set(f.real, f.parts, last ? f.size - 1 : 0, INFINITY);
+			ck_assert(!parts_normalize_by_feature(crew, f.real, f.parts, v, f.mean, f.rstd, NULL, NULL));
+			ck_assert(!parts_normalize_by_sample(crew, f.real, f.parts, v, f.mean, f.rstd, NULL, NULL));
+			ck_assert(!parts_normalize_rows_by(crew, f.real, f.parts, 512, 1100, f.mean, f.rstd, NULL, NULL));
+			ck_assert(!parts_normalize_groups(crew, f.real, f.parts, v, 4, EPS, NULL, NULL));
+			memcpy(f.parts, f.whole, f.size * sizeof(float));
+			element_set(f.real, f.parts, last ? f.size - 1 : 0, INFINITY);
+			ck_assert(!parts_normalize_rows(crew, f.real, f.parts, 512, 1100, true, EPS, NULL, NULL));
+			memcpy(f.parts, f.whole, f.size * sizeof(float));
+			element_set(f.real, f.parts, last ? f.size - 1 : 0, NAN);
+			ck_assert(!parts_normalize_batch(crew, f.real, f.parts, v, EPS, NULL, NULL, n, n + 32, n + 64));
+			ck_assert_uint_eq(b.calls, with ? 6 : 0);
+			fixture_free(&f);
+		}
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("parts");
+	TCase *t = tcase_create("parts");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_loop_test(t, large_ones_in_parts, 0, REALS);
+	tcase_add_loop_test(t, large_ones_by_threads, 0, REALS);
+	tcase_add_test(t, small_ones_never);
+	tcase_add_test(t, what_is_not_finite_is_told);
+	suite_add_tcase(s, t);
+	return s;
+}
