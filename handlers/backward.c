@@ -9,6 +9,7 @@
 #include "handlers/ghosts.h"
 #include "handlers/handlers.h"
 #include "handlers/own_statistics.h"
+#include "handlers/parts.h"
 #include "handlers/reply.h"
 #include "handlers/sync_options.h"
 #include "norm/backward.h"
@@ -188,8 +189,8 @@ by_channels(struct request *rq, struct backward *w, struct tensor *x, struct ten
 	if (clip(rq, w, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0 || save_gradient(rq, g, keep, &was, e) < 0)
 		return -1;
 	normalize_rstd(c->rstd, d->eps, view.feature, c->rstd);
-	finite = backward_by_feature(forward_real(x->datatype), x->values, g->values, view, n, c->mean, c->rstd, p.weight,
-	    c->weight, c->bias, c->scratch);
+	finite = parts_backward_by_feature(rq->crew, forward_real(x->datatype), x->values, g->values, view, n, c->mean, c->rstd,
+	    p.weight, c->weight, c->bias, c->scratch);
 	if (!scale_padding(g, view, keep, was, c->scratch, finite))
 		return refuse_result(e);
 	for (size_t f = 0; f < view.feature; f++) {
@@ -374,8 +375,8 @@ measure_shard(struct request *rq, struct backward *w, struct err *e)
 					    forward_moments(rq->crew, w->x, w->view, c->mean, c->rstd, e)) < 0)
 			return -1;
 		normalize_rstd(c->rstd, rq->definition->eps, w->view.feature, c->scratch);
-		backward_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean, c->scratch, c->bias,
-		    c->weight);
+		parts_backward_sums(rq->crew, forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean,
+		    c->scratch, c->bias, c->weight);
 	}
 	*s = (struct sync_shard){ .count = count,
 		.features = w->view.feature,
@@ -408,8 +409,8 @@ by_whole_batch(struct request *rq, struct backward *w, struct err *e)
 		w->bias[f] = c->bias[f];
 		w->weight[f] = (c->weight[f] + (c->mean[f] - r->mean[f]) * c->bias[f]) * c->rstd[f];
 	}
-	finite = backward_by_sums(forward_real(w->x->datatype), w->x->values, w->g->values, w->view, r->count, r->mean, c->rstd,
-	    w->parameters.weight, r->sum, r->product, c->scratch);
+	finite = parts_backward_by_sums(rq->crew, forward_real(w->x->datatype), w->x->values, w->g->values, w->view, r->count,
+	    r->mean, c->rstd, w->parameters.weight, r->sum, r->product, c->scratch);
 	return scale_padding(w->g, w->view, keep, was, c->scratch, finite) ? 0 : refuse_result(e);
 }
 

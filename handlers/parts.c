@@ -2,6 +2,7 @@
 
 #include <stdatomic.h>
 
+#include "norm/backward.h"
 #include "norm/cut.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
@@ -31,6 +32,11 @@ struct pass {
 	const double *by_mean, *by_rstd; /* given */
 	const double *weight, *bias;
 	double *mean, *var, *rstd; /* measured */
+
+	/* Of the backward pass, which writes to y. */
+	size_t values;                   /* of each feature, as in norm/backward.h */
+	double *grad_weight, *grad_bias; /* or the sums, as they come before */
+	double *scratch;
 };
 
 /* How many parts. */
@@ -280,4 +286,108 @@ parts_normalize_clip(struct crew *crew, enum norm_real real, void *x, size_t cou
 		.real = real,
 		.y = x,
 		.limit = limit });
+}
+
+static bool
+part_backward(const struct pass *p, struct norm_part part)
+{
+	return backward_by_feature_part(p->real, p->x, p->y, p->view, part, p->values, p->by_mean, p->by_rstd, p->weight,
+	    p->grad_weight, p->grad_bias, p->scratch);
+}
+
+static bool
+part_sums(const struct pass *p, struct norm_part part)
+{
+	backward_sums_part(p->real, p->x, p->y, p->view, part, p->by_mean, p->by_rstd, p->grad_bias, p->grad_weight);
+	return true;
+}
+
+static bool
+part_coefficients(const struct pass *p, struct norm_part part)
+{
+	const struct norm_view some = { part.end - part.first, p->view.feature, p->view.inner };
+	const size_t at = part.first * p->view.feature * p->view.inner;
+
+	return backward_by_coefficients(p->real, (const unsigned char *)p->x + at * norm_real_size(p->real), element_at(p, at),
+	    some, p->by_mean, p->by_rstd, p->scratch);
+}
+
+/* By indices of outer, once the sums are known. */
+static bool
+run_coefficients(struct crew *crew, const struct pass *by_features)
+{
+	struct pass p = *by_features;
+
+	p.part = part_coefficients;
+	p.count = p.view.outer;
+	p.step = 1;
+	return run(crew, &p);
+}
+
+/* As parts_normalize_batch: of few features the sums are what they are. */
+bool
+parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t n,
+    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+{
+	struct pass p = { .part = part_backward,
+		.count = view.feature,
+		.step = cut_step(view),
+		.elements = view_elements(view),
+		.real = real,
+		.x = x,
+		.y = g,
+		.view = view,
+		.by_mean = mean,
+		.by_rstd = rstd,
+		.weight = weight,
+		.values = n,
+		.grad_weight = grad_weight,
+		.grad_bias = grad_bias,
+		.scratch = scratch };
+	bool finite;
+
+	if (crew == NULL || p.elements < PARTS_FROM || pass_parts(&p) >= PARTS_EVEN)
+		return run(crew, &p);
+	p.part = part_sums;
+	(void)run(crew, &p);
+	backward_coefficients(n, view.feature, rstd, weight, grad_bias, grad_weight, scratch);
+	finite = run_coefficients(crew, &p);
+	for (size_t f = 0; f < view.feature; f++)
+		grad_weight[f] *= rstd[f];
+	return finite;
+}
+
+void
+parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean,
+    const double *rstd, double *sum, double *product)
+{
+	(void)run(crew,
+	    &(struct pass){ .part = part_sums,
+		.count = view.feature,
+		.step = cut_step(view),
+		.elements = view_elements(view),
+		.real = real,
+		.x = x,
+		.y = g,
+		.view = view,
+		.by_mean = mean,
+		.by_rstd = rstd,
+		.grad_weight = product,
+		.grad_bias = sum });
+}
+
+bool
+parts_backward_by_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n,
+    const double *mean, const double *rstd, const double *weight, const double *sum, const double *product, double *scratch)
+{
+	backward_coefficients(n, view.feature, rstd, weight, sum, product, scratch);
+	return run_coefficients(crew,
+	    &(struct pass){ .elements = view_elements(view),
+		.real = real,
+		.x = x,
+		.y = g,
+		.view = view,
+		.by_mean = mean,
+		.by_rstd = rstd,
+		.scratch = scratch });
 }

@@ -1,5 +1,5 @@
 /*
- * The passes over a whole tensor, as norm/moments.h and norm/normalize.h have them. One that is large is done in parts by whoever of the
+ * The passes over a whole tensor, as norm/moments.h, norm/normalize.h and norm/backward.h have them. One that is large is done in parts by whoever of the
  * crew is idle, with the same bits; the others, and all without a crew (NULL), by the caller alone, who pays nothing for this.
  */
 #ifndef HANDLERS_PARTS_H
@@ -34,5 +34,15 @@ bool parts_normalize_rows_by(struct crew *crew, enum norm_real real, void *x, si
     const double *rstd, const double *weight, const double *bias);
 
 void parts_normalize_clip(struct crew *crew, enum norm_real real, void *x, size_t count, double limit);
+
+bool parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t n,
+    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+
+/* Only reads g. */
+void parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,
+    const double *mean, const double *rstd, double *sum, double *product);
+
+bool parts_backward_by_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n,
+    const double *mean, const double *rstd, const double *weight, const double *sum, const double *product, double *scratch);
 
 #endif

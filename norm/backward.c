@@ -16,7 +16,14 @@ void
 backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, const double *rstd,
     double *sum, double *product)
 {
-	kernels_best()->of[real].gradients(x, g, view, mean, rstd, sum, product);
+	backward_sums_part(real, x, g, view, (struct norm_part){ 0, view.feature }, mean, rstd, sum, product);
+}
+
+void
+backward_sums_part(enum norm_real real, const void *x, const void *g, struct norm_view view, struct norm_part features,
+    const double *mean, const double *rstd, double *sum, double *product)
+{
+	kernels_best()->of[real].gradients_part(x, g, view, features.first, features.end, mean, rstd, sum, product);
 }
 
 static struct coefficients
@@ -25,26 +32,51 @@ coefficients_in(double *scratch, size_t features)
 	return (struct coefficients){ .by_g = scratch, .by_x = scratch + features, .constant = scratch + 2 * features };
 }
 
+void
+backward_coefficients(uint64_t n, size_t features, const double *rstd, const double *weight, const double *sum,
+    const double *product, double *scratch)
+{
+	const struct coefficients c = coefficients_in(scratch, features);
+
+	for (size_t f = 0; f < features; f++)
+		(void)coefficients_set(&c, f, weight, rstd, (double)n, sum, product);
+}
+
+bool
+backward_by_coefficients(
+    enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean, const double *rstd, double *scratch)
+{
+	const struct coefficients c = coefficients_in(scratch, view.feature);
+
+	return kernels_best()->of[real].backward(x, g, view, mean, rstd, &c);
+}
+
 bool
 backward_by_sums(enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n, const double *mean,
     const double *rstd, const double *weight, const double *sum, const double *product, double *scratch)
 {
-	const struct coefficients c = coefficients_in(scratch, view.feature);
-
-	for (size_t f = 0; f < view.feature; f++)
-		(void)coefficients_set(&c, f, weight, rstd, (double)n, sum, product);
-	return kernels_best()->of[real].backward(x, g, view, mean, rstd, &c);
+	backward_coefficients(n, view.feature, rstd, weight, sum, product, scratch);
+	return backward_by_coefficients(real, x, g, view, mean, rstd, scratch);
 }
 
 bool
 backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
-	const struct coefficients c = coefficients_in(scratch, view.feature);
-	bool finite;
+	return backward_by_feature_part(
+	    real, x, g, view, (struct norm_part){ 0, view.feature }, n, mean, rstd, weight, grad_weight, grad_bias, scratch);
+}
 
-	finite = kernels_best()->of[real].backward_batch(x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, &c);
-	for (size_t f = 0; f < view.feature; f++)
+bool
+backward_by_feature_part(enum norm_real real, const void *x, void *g, struct norm_view view, struct norm_part features,
+    size_t n, const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias,
+    double *scratch)
+{
+	const struct coefficients c = coefficients_in(scratch, view.feature);
+	bool finite = kernels_best()->of[real].backward_part(
+	    x, g, view, features.first, features.end, n, mean, rstd, weight, grad_bias, grad_weight, &c);
+
+	for (size_t f = features.first; f < features.end; f++)
 		grad_weight[f] *= rstd[f];
 	return finite;
 }
@@ -107,8 +139,7 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 static double *
 sample_init(struct sample *s, double *scratch, size_t channels)
 {
-	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x,
-		&s->by.constant };
+	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x, &s->by.constant };
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++, scratch += channels)
 		*arrays[i] = scratch;
@@ -125,7 +156,7 @@ sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, s
 
 	normalize_spread(s->mean, groups, channels);
 	normalize_spread(s->rstd, groups, channels);
-	kernels->gradients(x, g, sample, s->mean, s->rstd, s->sum, s->product);
+	kernels->gradients_part(x, g, sample, 0, channels, s->mean, s->rstd, s->sum, s->product);
 	group_terms(s, sample, groups, count, weight);
 	finite = kernels->backward(x, g, sample, s->mean, s->rstd, &s->by);
 	for (size_t c = 0; c < channels; c++)
@@ -226,8 +257,8 @@ rows_backward(const struct rows *all, const void *x, void *g, size_t n)
 	else
 		all->kernels->squares(x, v, rstd);
 	normalize_rstd(rstd, all->eps, n, rstd);
-	return all->kernels->rows_backward(x, g, n, all->size, NULL, all->centered, mean, rstd, all->weight,
-	    all->sums.weight.recent, all->sums.bias.recent);
+	return all->kernels->rows_backward(
+	    x, g, n, all->size, NULL, all->centered, mean, rstd, all->weight, all->sums.weight.recent, all->sums.bias.recent);
 }
 
 /* Row `r` with padding, as padded_sample. */

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "norm/cut.h"
 #include "norm/view.h"
 
 /*
@@ -26,9 +27,26 @@
 bool backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
+/* The same of some features, at multiples of cut_step(). */
+bool backward_by_feature_part(enum norm_real real, const void *x, void *g, struct norm_view view, struct norm_part features,
+    size_t n, const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias,
+    double *scratch);
+
 /* sum[f] = sum g, product[f] = sum g (x - mean[f]): view.feature doubles each. How they are added up depends on rstd, as on mean. */
 void backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean,
     const double *rstd, double *sum, double *product);
+
+/* The same of some features, at multiples of cut_step(). */
+void backward_sums_part(enum norm_real real, const void *x, const void *g, struct norm_view view, struct norm_part features,
+    const double *mean, const double *rstd, double *sum, double *product);
+
+/* What `n` values' sums come to, for `features` features: 3 * features doubles. */
+void backward_coefficients(uint64_t n, size_t features, const double *rstd, const double *weight, const double *sum,
+    const double *product, double *scratch);
+
+/* The gradients by those, of a view or of any indices of outer of one. Only reads `scratch`. */
+bool backward_by_coefficients(enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean,
+    const double *rstd, double *scratch);
 
 /* backward_by_feature where the sums over all values that share the moments are given: of a shard of them. */
 bool backward_by_sums(enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n, const double *mean,

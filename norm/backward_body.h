@@ -47,7 +47,8 @@ NAME(gradient_blocks_inline)(
 }
 
 static void
-NAME(gradient_blocks)(const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
+NAME(gradient_blocks)(
+    const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
 {
 	if (plain && weight == NULL)
 		NAME(gradient_blocks_inline)(x, g, NULL, n, true, 0, s);
@@ -61,8 +62,8 @@ NAME(gradient_blocks)(const REAL *x, const REAL *g, const double *weight, size_t
 
 /* Adds those lanes of one block that the mask has. */
 static void
-NAME(gradient_block_masked)(const REAL *x, const REAL *g, const double *weight, const int64_t *mask, bool plain, double mean,
-    struct moment_sums *s)
+NAME(gradient_block_masked)(
+    const REAL *x, const REAL *g, const double *weight, const int64_t *mask, bool plain, double mean, struct moment_sums *s)
 {
 	wide d, h, sum, product;
 
@@ -96,7 +97,8 @@ NAME(gradient_short)(
 
 /* Adds a run, in the lanes that the moments of norm/moments_body.h puts it in. */
 static void
-NAME(run_gradients)(const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
+NAME(run_gradients)(
+    const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
 {
 	const size_t rest = n % BLOCK, whole = n - rest;
 	size_t i, m;
@@ -110,15 +112,16 @@ NAME(run_gradients)(const REAL *x, const REAL *g, const double *weight, size_t n
 		return;
 	moment_sums_step(s, 1);
 	if (whole > 0)
-		NAME(gradient_block_masked)(x + n - BLOCK, g + n - BLOCK, weight != NULL ? weight + n - BLOCK : NULL,
-		    mask_last(rest), plain, mean, s);
+		NAME(gradient_block_masked)
+		(x + n - BLOCK, g + n - BLOCK, weight != NULL ? weight + n - BLOCK : NULL, mask_last(rest), plain, mean, s);
 	else
 		NAME(gradient_short)(x, g, weight, n, plain, mean, s);
 }
 
 /* The sums of one feature, whose first run is at x. */
 static void
-NAME(feature_gradients)(const REAL *x, const REAL *g, struct norm_view v, double mean, double rstd, double *sum, double *product)
+NAME(feature_gradients)(
+    const REAL *x, const REAL *g, struct norm_view v, double mean, double rstd, double *sum, double *product)
 {
 	const size_t stride = v.feature * v.inner;
 	const bool plain = NAME(is_plain)(mean, rstd);
@@ -230,33 +233,31 @@ NAME(block_gradients)(const REAL *x, const REAL *g, struct norm_view v, const st
 		product[f] -= plain ? mean[f] * sum[f] : 0;
 }
 
-/* sum[f] = sum g, product[f] = sum g (x - mean[f]). */
+/* sum[f] = sum g, product[f] = sum g (x - mean[f]), of the features from `first` to before `end`, as cut_step() has it. */
 static void
-NAME(gradients)(const void *tensor, const void *gradient, struct norm_view v, const double *mean, const double *rstd,
-    double *sum, double *product)
+NAME(gradients_part)(const void *tensor, const void *gradient, struct norm_view v, size_t first, size_t end, const double *mean,
+    const double *rstd, double *sum, double *product)
 {
 	const REAL *x = tensor, *g = gradient;
 	struct columns c;
 	size_t f;
 
 	if (view_is_long(v))
-		for (f = 0; f < v.feature; f++)
-			NAME(feature_gradients)(
-			    x + f * v.inner, g + f * v.inner, v, mean[f], rstd[f], &sum[f], &product[f]);
+		for (f = first; f < end; f++)
+			NAME(feature_gradients)(x + f * v.inner, g + f * v.inner, v, mean[f], rstd[f], &sum[f], &product[f]);
 	else
-		for (f = 0; f < v.feature; f += c.features) {
+		for (f = first; f < end; f += c.features) {
 			c = columns_block(v, f);
 			NAME(block_gradients)(x, g, v, &c, mean, rstd, sum, product);
 		}
 }
 
 /* A run whose coefficients are all the same; where it is plain, they are about 0 and not about the mean. */
-static ALWAYS_INLINE bool
-NAME(run_backward_inline)(
-    const REAL *restrict x, REAL *restrict g, size_t n, bool plain, double mean, double by_g, double by_x, double constant)
+static ALWAYS_INLINE void
+NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, bool plain, double mean, double by_g, double by_x,
+    double constant, struct NAME(noted) * noted)
 {
-	NAME(wide_excess) excess = { 0 };
-	BITS rest = 0;
+	struct NAME(noted) seen = *noted;
 	wide d;
 	size_t i;
 
@@ -264,31 +265,32 @@ NAME(run_backward_inline)(
 		d = NAME(wide_load)(x + i);
 		if (!plain)
 			d -= mean;
-		NAME(wide_put)(g + i, by_g * NAME(wide_load)(g + i) + by_x * d + constant, &excess);
+		NAME(wide_put)(g + i, by_g * NAME(wide_load)(g + i) + by_x * d + constant, &seen.lanes);
 	}
 	for (; i < n; i++) {
 		g[i] = NAME(store)(by_g * NAME(load)(g[i]) + by_x * (NAME(load)(x[i]) - (plain ? 0 : mean)) + constant);
-		rest |= NAME(excess)(g[i]);
+		seen.one |= NAME(excess)(g[i]);
 	}
-	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+	*noted = seen;
 }
 
-static bool
-NAME(run_backward)(const REAL *x, REAL *g, size_t n, bool plain, double mean, const struct backward_terms *t)
+static void
+NAME(run_backward)(
+    const REAL *x, REAL *g, size_t n, bool plain, double mean, const struct backward_terms *t, struct NAME(noted) * noted)
 {
 	if (plain)
-		return NAME(run_backward_inline)(x, g, n, true, 0, t->by_g, t->by_x, t->constant - t->by_x * mean);
-	return NAME(run_backward_inline)(x, g, n, false, mean, t->by_g, t->by_x, t->constant);
+		NAME(run_backward_inline)(x, g, n, true, 0, t->by_g, t->by_x, t->constant - t->by_x * mean, noted);
+	else
+		NAME(run_backward_inline)(x, g, n, false, mean, t->by_g, t->by_x, t->constant, noted);
 }
 
 /* A feature's runs; x is at its first. Beside each lies one of the next feature, which is read next. */
 static bool
-NAME(feature_backward)(
-    const REAL *x, REAL *g, struct norm_view v, double mean, double rstd, const struct backward_terms *t)
+NAME(feature_backward)(const REAL *x, REAL *g, struct norm_view v, double mean, double rstd, const struct backward_terms *t)
 {
 	const size_t stride = v.feature * v.inner;
 	const bool plain = NAME(is_plain)(mean, rstd);
-	bool finite = true;
+	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, i, n;
 
 	for (o = 0; o < v.outer; o++, x += stride, g += stride)
@@ -296,19 +298,18 @@ NAME(feature_backward)(
 			n = columns_min(COLUMNS_MAX, v.inner - i);
 			fetch(x + i + v.inner, n * sizeof(*x));
 			fetch(g + i + v.inner, n * sizeof(*g));
-			finite &= NAME(run_backward)(x + i, g + i, n, plain, mean, t);
+			NAME(run_backward)(x + i, g + i, n, plain, mean, t, &noted);
 		}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 /* A step of columns, each with coefficients of its own. */
-static ALWAYS_INLINE bool
+static ALWAYS_INLINE void
 NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t width, bool plain, const double *restrict mean,
-    const struct coefficients *by)
+    const struct coefficients *by, struct NAME(noted) * noted)
 {
 	const double *by_g = by->by_g, *by_x = by->by_x, *constant = by->constant;
-	NAME(wide_excess) excess = { 0 };
-	BITS rest = 0;
+	struct NAME(noted) seen = *noted;
 	wide d;
 	size_t i;
 
@@ -317,21 +318,24 @@ NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t widt
 		if (!plain)
 			d -= wide_load_double(mean + i);
 		d = wide_load_double(by_g + i) * NAME(wide_load)(g + i) + wide_load_double(by_x + i) * d;
-		NAME(wide_put)(g + i, d + wide_load_double(constant + i), &excess);
+		NAME(wide_put)(g + i, d + wide_load_double(constant + i), &seen.lanes);
 	}
 	for (; i < width; i++) {
 		g[i] = NAME(store)(
 		    by_g[i] * NAME(load)(g[i]) + by_x[i] * (NAME(load)(x[i]) - (plain ? 0 : mean[i])) + constant[i]);
-		rest |= NAME(excess)(g[i]);
+		seen.one |= NAME(excess)(g[i]);
 	}
-	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+	*noted = seen;
 }
 
-static bool
-NAME(step_backward)(const REAL *x, REAL *g, size_t width, bool plain, const double *mean, const struct coefficients *by)
+static void
+NAME(step_backward)(const REAL *x, REAL *g, size_t width, bool plain, const double *mean, const struct coefficients *by,
+    struct NAME(noted) * noted)
 {
-	return plain ? NAME(step_backward_inline)(x, g, width, true, mean, by) :
-		       NAME(step_backward_inline)(x, g, width, false, mean, by);
+	if (plain)
+		NAME(step_backward_inline)(x, g, width, true, mean, by, noted);
+	else
+		NAME(step_backward_inline)(x, g, width, false, mean, by, noted);
 }
 
 /* One block of features; the arguments are the whole tensor's. */
@@ -344,7 +348,7 @@ NAME(block_backward)(const REAL *x, REAL *g, struct norm_view v, const struct co
 	double m[COLUMNS_MAX] LINE_ALIGNED, by_g[COLUMNS_MAX] LINE_ALIGNED, by_x[COLUMNS_MAX] LINE_ALIGNED;
 	double constant[COLUMNS_MAX] LINE_ALIGNED;
 	const struct coefficients spread = { by_g, by_x, constant };
-	bool finite = true;
+	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, i, width;
 
 	columns_spread(c, mean + c->first, 0, m);
@@ -361,39 +365,40 @@ NAME(block_backward)(const REAL *x, REAL *g, struct norm_view v, const struct co
 			fetch(x + AHEAD * stride, width * sizeof(*x));
 			fetch(g + AHEAD * stride, width * sizeof(*g));
 		}
-		finite &= NAME(step_backward)(x, g, width, plain, m, &spread);
+		NAME(step_backward)(x, g, width, plain, m, &spread, &noted);
 	}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 /* Many features of one value each in a row: each row from its start to its end, for the processor finds that by itself. */
 static bool
-NAME(positions_backward)(const REAL *x, REAL *g, struct norm_view v, const double *mean, const struct coefficients *by)
+NAME(positions_backward)(
+    const REAL *x, REAL *g, struct norm_view v, size_t first, size_t end, const double *mean, const struct coefficients *by)
 {
-	bool finite = true;
+	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, f, width;
 
-	for (o = 0; o < v.outer; o++)
-		for (f = 0; f < v.feature; f += width, x += width, g += width) {
+	for (o = 0; o < v.outer; o++, x += v.feature, g += v.feature)
+		for (f = first; f < end; f += width) {
 			const struct coefficients from = { by->by_g + f, by->by_x + f, by->constant + f };
 
-			width = columns_min(COLUMNS_MAX, v.feature - f);
-			finite &= NAME(step_backward)(x, g, width, false, mean + f, &from);
+			width = columns_min(COLUMNS_MAX, end - f);
+			NAME(step_backward)(x + f, g + f, width, false, mean + f, &from, &noted);
 		}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 static bool
-NAME(columns_backward)(
-    const REAL *x, REAL *g, struct norm_view v, const double *mean, const double *rstd, const struct coefficients *by)
+NAME(columns_backward)(const REAL *x, REAL *g, struct norm_view v, size_t first, size_t end, const double *mean,
+    const double *rstd, const struct coefficients *by)
 {
 	bool finite = true;
 	struct columns c;
 	size_t f;
 
-	if (v.inner == 1 && columns_block(v, 0).rows == 1)
-		return NAME(positions_backward)(x, g, v, mean, by);
-	for (f = 0; f < v.feature; f += c.features) {
+	if (v.inner == 1 && v.feature > COLUMNS_MAX / 2)
+		return NAME(positions_backward)(x, g, v, first, end, mean, by);
+	for (f = first; f < end; f += c.features) {
 		c = columns_block(v, f);
 		finite &= NAME(block_backward)(x, g, v, &c, mean, rstd, by);
 	}
@@ -407,27 +412,27 @@ NAME(backward)(const void *tensor, void *gradient, struct norm_view v, const dou
 {
 	const REAL *x = tensor;
 	REAL *g = gradient;
-	bool finite = true;
+	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, f;
 
 	if (v.inner < SHORT_RUN)
-		return NAME(columns_backward)(x, g, v, mean, rstd, by);
+		return NAME(columns_backward)(x, g, v, 0, v.feature, mean, rstd, by);
 	for (o = 0; o < v.outer; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
 			const struct backward_terms t = coefficients_get(by, f);
 
-			finite &= NAME(run_backward)(x, g, v.inner, NAME(is_plain)(mean[f], rstd[f]), mean[f], &t);
+			NAME(run_backward)(x, g, v.inner, NAME(is_plain)(mean[f], rstd[f]), mean[f], &t, &noted);
 		}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 /*
  * The sums and then the gradients by them, as backward_by_feature() says: feature by feature, so that the second reading comes from the
- * cache, where each has runs of its own.
+ * cache, where each has runs of its own. Of the features from `first` to before `end`.
  */
 static bool
-NAME(backward_batch)(const void *tensor, void *gradient, struct norm_view v, size_t count, const double *mean,
-    const double *rstd, const double *weight, double *sum, double *product, const struct coefficients *by)
+NAME(backward_part)(const void *tensor, void *gradient, struct norm_view v, size_t first, size_t end, size_t count,
+    const double *mean, const double *rstd, const double *weight, double *sum, double *product, const struct coefficients *by)
 {
 	const REAL *x = tensor;
 	REAL *g = gradient;
@@ -436,12 +441,14 @@ NAME(backward_batch)(const void *tensor, void *gradient, struct norm_view v, siz
 	size_t f;
 
 	if (v.inner < SHORT_RUN) {
-		NAME(gradients)(x, g, v, mean, rstd, sum, product);
-		for (f = 0; f < v.feature; f++)
+		NAME(gradients_part)(x, g, v, first, end, mean, rstd, sum, product);
+		for (f = first; f < end; f++)
 			(void)coefficients_set(by, f, weight, rstd, (double)count, sum, product);
-		return NAME(columns_backward)(x, g, v, mean, rstd, by);
+		return NAME(columns_backward)(x, g, v, first, end, mean, rstd, by);
 	}
-	for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
+	x += first * v.inner;
+	g += first * v.inner;
+	for (f = first; f < end; f++, x += v.inner, g += v.inner) {
 		NAME(feature_gradients)(x, g, v, mean[f], rstd[f], &sum[f], &product[f]);
 		t = coefficients_set(by, f, weight, rstd, (double)count, sum, product);
 		finite &= NAME(feature_backward)(x, g, v, mean[f], rstd[f], &t);
@@ -456,9 +463,8 @@ struct NAME(row_by) {
 };
 
 /* The sums of one row, whose moments are of `counted` of its values; `centered`: the mean depends on x. */
-static struct NAME(row_by)
-NAME(row_terms_by)(const REAL *x, const REAL *g, size_t size, size_t counted, bool centered, double mean, double rstd,
-    const double *weight)
+static struct NAME(row_by) NAME(row_terms_by)(
+    const REAL *x, const REAL *g, size_t size, size_t counted, bool centered, double mean, double rstd, const double *weight)
 {
 	const bool plain = NAME(is_plain)(mean, rstd);
 	struct moment_sums s;
@@ -468,19 +474,18 @@ NAME(row_terms_by)(const REAL *x, const REAL *g, size_t size, size_t counted, bo
 	NAME(run_gradients)(x, g, weight, size, plain, mean, &s);
 	moment_sums_totals(&s, &sum, &product);
 	product -= plain ? mean * sum : 0;
-	return (struct NAME(row_by)){ mean, rstd,
-		backward_terms_of(1, rstd, (double)counted, centered ? sum : 0, product) };
+	return (struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)counted, centered ? sum : 0, product) };
 }
 
 /* A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. */
-static bool
+static void
 NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct NAME(row_by) * by,
-    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
+    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias, struct NAME(noted) * noted)
 {
 	const double mean = by->mean, rstd = by->rstd;
 	const struct backward_terms t = by->t;
 	double gradient, d;
-	BITS excess = 0;
+	BITS excess = noted->one;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -492,7 +497,7 @@ NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const
 		g[i] = NAME(store)(t.by_g * gradient + t.by_x * d + t.constant);
 		excess |= NAME(excess)(g[i]);
 	}
-	return excess == 0;
+	noted->one = excess;
 }
 
 /* Rows, the same side by side, as far as vectors go: the sums are read and written once for all of them. */
@@ -501,9 +506,8 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
     const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
 {
 	const size_t whole = PUTS_WIDE ? size - size % KERNELS_WIDTH : 0;
-	NAME(wide_excess) excess = { 0 };
+	struct NAME(noted) noted = { { 0 }, 0 };
 	wide h, dw, db, gradient, d;
-	bool finite = true;
 	size_t i, r, at;
 
 	for (i = 0; i < whole; i += KERNELS_WIDTH) {
@@ -517,15 +521,16 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 			dw += gradient * (d * by[r].rstd);
 			db += gradient;
 			h = weight != NULL ? gradient * wide_load_double(weight + i) : gradient;
-			NAME(wide_put)(g + at, by[r].t.by_g * h + by[r].t.by_x * d + by[r].t.constant, &excess);
+			NAME(wide_put)(g + at, by[r].t.by_g * h + by[r].t.by_x * d + by[r].t.constant, &noted.lanes);
 		}
 		wide_store(grad_weight + i, dw);
 		wide_store(grad_bias + i, db);
 	}
 	for (r = 0, at = whole; r < rows; r++, at += size)
-		finite &= NAME(stretch_backward)(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL,
-		    grad_weight + whole, grad_bias + whole);
-	return finite && wide_is_zero(&excess, sizeof(excess));
+		NAME(stretch_backward)
+		(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL, grad_weight + whole,
+		    grad_bias + whole, &noted);
+	return NAME(noted_finite)(&noted);
 }
 
 /* At most ROWS_TOGETHER rows by given moments, see backward_rows(). `counted` NULL: all values count. */
@@ -539,8 +544,8 @@ NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size
 	size_t r;
 
 	for (r = 0; r < rows; r++)
-		by[r] = NAME(row_terms_by)(x + r * size, g + r * size, size, counted != NULL ? counted[r] : size, centered,
-		    mean[r], rstd[r], weight);
+		by[r] = NAME(row_terms_by)(
+		    x + r * size, g + r * size, size, counted != NULL ? counted[r] : size, centered, mean[r], rstd[r], weight);
 	if (rows == ROWS_TOGETHER && weight != NULL)
 		return NAME(rows_apply_inline)(x, g, ROWS_TOGETHER, size, by, weight, grad_weight, grad_bias);
 	if (weight != NULL)

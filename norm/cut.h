@@ -4,6 +4,8 @@
  *
  *   moments_part(), normalize_batch_part()                      features, at multiples of cut_step()
  *   normalize_by_feature_part(), normalize_by_sample_part()     elements, anywhere
+ *   backward_by_feature_part(), backward_sums_part()            features, likewise
+ *   backward_by_coefficients()                                  at any index of outer: the parts are calls of their own
  *   normalize_groups_part()                                     groups of samples, anywhere
  *   normalize_rows(), normalize_rows_by(), normalize_clip()     at any row, at any element: the parts are calls of their own
  *

@@ -48,12 +48,13 @@ struct kernels_of_real {
 	bool (*rows_by)(void *x, size_t rows, size_t size, const double *mean, const double *rstd, const double *weight,
 	    const double *bias, const struct identity *identity);
 	void (*clip)(void *x, size_t count, double limit);
-	void (*gradients)(const void *x, const void *g, struct norm_view view, const double *mean, const double *rstd,
-	    double *sum, double *product);
+	void (*gradients_part)(const void *x, const void *g, struct norm_view view, size_t first, size_t end,
+	    const double *mean, const double *rstd, double *sum, double *product);
 	bool (*backward)(const void *x, void *g, struct norm_view view, const double *mean, const double *rstd,
 	    const struct coefficients *by);
-	bool (*backward_batch)(const void *x, void *g, struct norm_view view, size_t count, const double *mean,
-	    const double *rstd, const double *weight, double *sum, double *product, const struct coefficients *by);
+	bool (*backward_part)(const void *x, void *g, struct norm_view view, size_t first, size_t end, size_t count,
+	    const double *mean, const double *rstd, const double *weight, double *sum, double *product,
+	    const struct coefficients *by);
 	bool (*rows_backward)(const void *x, void *g, size_t rows, size_t size, const size_t *counted, bool centered,
 	    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias);
 	void (*clip_backward)(void *g, const void *y, size_t count, double limit);

@@ -76,8 +76,11 @@
 #undef REAL
 
 #define LOOPS_OF(real) \
-	{ moments_##real, moments_part_##real, squares_##real, by_feature_##real, batch_part_##real, rows_##real, rows_by_##real, \
-		clip_##real, gradients_##real, backward_##real, backward_batch_##real, rows_backward_##real, clip_backward_##real }
+	{ \
+		moments_##real, moments_part_##real, squares_##real, by_feature_##real, batch_part_##real, rows_##real, \
+		    rows_by_##real, clip_##real, gradients_part_##real, backward_##real, backward_part_##real, \
+		    rows_backward_##real, clip_backward_##real \
+	}
 
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,

@@ -6,86 +6,94 @@
  * the equation stands, rounds once, and notes whether what it wrote is finite.
  */
 
-/* A run that shares everything. */
-static bool
-NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bias)
+/* What was noted of elements as they were stored, in vectors and one by one: 0 while all are finite. */
+struct NAME(noted) {
+	NAME(wide_excess) lanes;
+	BITS one;
+};
+
+static inline bool
+NAME(noted_finite)(const struct NAME(noted) * noted)
 {
-	NAME(wide_excess) excess = { 0 };
-	BITS rest = 0;
+	return noted->one == 0 && wide_is_zero(&noted->lanes, sizeof(noted->lanes));
+}
+
+/* A run that shares everything. */
+static void
+NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bias, struct NAME(noted) * noted)
+{
+	struct NAME(noted) seen = *noted;
 	size_t i;
 
 	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH)
-		NAME(wide_put)(x + i, (NAME(wide_load)(x + i) - mean) * rstd * weight + bias, &excess);
+		NAME(wide_put)(x + i, (NAME(wide_load)(x + i) - mean) * rstd * weight + bias, &seen.lanes);
 	for (; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight + bias);
-		rest |= NAME(excess)(x[i]);
+		seen.one |= NAME(excess)(x[i]);
 	}
-	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+	*noted = seen;
 }
 
 /* A step of columns, each with numbers of its own. */
-static bool
+static void
 NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double *restrict rstd, const double *restrict weight,
-    const double *restrict bias)
+    const double *restrict bias, struct NAME(noted) * noted)
 {
-	NAME(wide_excess) excess = { 0 };
-	BITS rest = 0;
+	struct NAME(noted) seen = *noted;
 	wide y;
 	size_t i;
 
 	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
 		y = (NAME(wide_load)(x + i) - wide_load_double(mean + i)) * wide_load_double(rstd + i);
-		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &excess);
+		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &seen.lanes);
 	}
 	for (; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean[i]) * rstd[i] * weight[i] + bias[i]);
-		rest |= NAME(excess)(x[i]);
+		seen.one |= NAME(excess)(x[i]);
 	}
-	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+	*noted = seen;
 }
 
 /* A stretch of one row. */
-static bool
-NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double *restrict weight, const double *restrict bias)
+static void
+NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double *restrict weight, const double *restrict bias,
+    struct NAME(noted) * noted)
 {
-	NAME(wide_excess) excess = { 0 };
-	BITS rest = 0;
+	struct NAME(noted) seen = *noted;
 	wide y;
 	size_t i;
 
 	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
 		y = (NAME(wide_load)(x + i) - mean) * rstd;
-		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &excess);
+		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &seen.lanes);
 	}
 	for (; i < n; i++) {
 		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight[i] + bias[i]);
-		rest |= NAME(excess)(x[i]);
+		seen.one |= NAME(excess)(x[i]);
 	}
-	return rest == 0 && wide_is_zero(&excess, sizeof(excess));
+	*noted = seen;
 }
 
 /*
- * The same from what is left of a row's elements when a shift was subtracted from them; `offset` is how far the mean is from that. Only if
- * `checked` it looks at what it wrote.
+ * The same from what is left of a row's elements when a shift was subtracted from them; `offset` is how far the mean is from that.
  */
-static ALWAYS_INLINE bool
-NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, bool checked, double offset, double rstd,
-    const double *restrict weight, const double *restrict bias)
+static ALWAYS_INLINE void
+NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, double offset, double rstd,
+    const double *restrict weight, const double *restrict bias, struct NAME(noted) * noted)
 {
-	NAME(wide_excess) excess = { 0 };
-	BITS rest = 0;
+	struct NAME(noted) seen = *noted;
 	wide y;
 	size_t i;
 
 	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
 		y = (wide_load_double(d + i) - offset) * rstd;
-		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &excess);
+		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &seen.lanes);
 	}
 	for (; i < n; i++) {
 		x[i] = NAME(store)((d[i] - offset) * rstd * weight[i] + bias[i]);
-		rest |= NAME(excess)(x[i]);
+		seen.one |= NAME(excess)(x[i]);
 	}
-	return !checked || (rest == 0 && wide_is_zero(&excess, sizeof(excess)));
+	*noted = seen;
 }
 
 /* What all rows share: `id` stands in for a weight or bias that is NULL, `reach` bounds |y| where the variance is a usual number. */
@@ -103,7 +111,7 @@ static bool
 NAME(row)(REAL *x, const double *kept, const struct NAME(row_terms) * t, size_t ahead, double mean, double rstd)
 {
 	const bool checked = !(t->reach < NAME(largest) / 2) || !(rstd < 1e150);
-	bool finite = true;
+	struct NAME(noted) noted = { { 0 }, 0 }, unused = noted;
 	size_t i, n;
 
 	for (i = 0; i < t->size; i += n) {
@@ -113,13 +121,13 @@ NAME(row)(REAL *x, const double *kept, const struct NAME(row_terms) * t, size_t 
 		n = columns_min(COLUMNS_MAX, t->size - i);
 		fetch(x + i + ahead, n * sizeof(*x));
 		if (kept == NULL)
-			finite &= NAME(stretch)(x + i, n, mean, rstd, w, b);
+			NAME(stretch)(x + i, n, mean, rstd, w, b, &noted);
 		else if (checked)
-			finite &= NAME(stretch_kept)(kept + i, x + i, n, true, mean, rstd, w, b);
+			NAME(stretch_kept)(kept + i, x + i, n, mean, rstd, w, b, &noted);
 		else
-			(void)NAME(stretch_kept)(kept + i, x + i, n, false, mean, rstd, w, b);
+			NAME(stretch_kept)(kept + i, x + i, n, mean, rstd, w, b, &unused);
 	}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 /* What `n` rows are normalized by; see normalize_rows(). Whether it is finite. */
@@ -201,8 +209,9 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
     const double *bias)
 {
 	const size_t stride = c->rows * v.feature * v.inner;
-	double m[COLUMNS_MAX] LINE_ALIGNED, s[COLUMNS_MAX] LINE_ALIGNED, w[COLUMNS_MAX] LINE_ALIGNED, b[COLUMNS_MAX] LINE_ALIGNED;
-	bool finite = true;
+	double m[COLUMNS_MAX] LINE_ALIGNED, s[COLUMNS_MAX] LINE_ALIGNED, w[COLUMNS_MAX] LINE_ALIGNED,
+	    b[COLUMNS_MAX] LINE_ALIGNED;
+	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o;
 
 	columns_spread(c, mean + c->first, 0, m);
@@ -212,25 +221,25 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 	x += c->first * v.inner;
 	for (o = 0; o < v.outer; o += c->rows, x += stride) {
 		fetch(x + AHEAD * stride, columns_width(c, c->rows) * sizeof(*x));
-		finite &= NAME(step)(x, columns_width(c, v.outer - o), m, s, w, b);
+		NAME(step)(x, columns_width(c, v.outer - o), m, s, w, b, &noted);
 	}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 /* A feature's runs; x is at its first. Beside each lies one of the next feature, which is read next. */
 static bool
 NAME(feature)(REAL *x, struct norm_view v, double mean, double rstd, double weight, double bias)
 {
-	bool finite = true;
+	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, i, n;
 
 	for (o = 0; o < v.outer; o++, x += v.feature * v.inner)
 		for (i = 0; i < v.inner; i += n) {
 			n = columns_min(COLUMNS_MAX, v.inner - i);
 			fetch(x + i + v.inner, n * sizeof(*x));
-			finite &= NAME(run)(x + i, n, mean, rstd, weight, bias);
+			NAME(run)(x + i, n, mean, rstd, weight, bias, &noted);
 		}
-	return finite;
+	return NAME(noted_finite)(&noted);
 }
 
 static bool
@@ -252,17 +261,17 @@ static bool
 NAME(by_feature)(
     void *tensor, struct norm_view v, const double *mean, const double *rstd, const double *weight, const double *bias)
 {
+	struct NAME(noted) noted = { { 0 }, 0 };
 	REAL *x = tensor;
-	bool finite = true;
 	size_t o, f;
 
 	if (v.inner < SHORT_RUN)
 		return NAME(by_columns)(x, v, 0, v.feature, mean, rstd, weight, bias);
 	for (o = 0; o < v.outer; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner)
-			finite &=
-			    NAME(run)(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
-	return finite;
+			NAME(run)
+			(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0, &noted);
+	return NAME(noted_finite)(&noted);
 }
 
 /*

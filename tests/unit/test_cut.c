@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "norm/backward.h"
 #include "norm/kernels.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
@@ -37,9 +38,10 @@ struct fixture {
 	enum norm_real real;
 	struct norm_view view;
 	size_t size, bytes;
-	void *whole, *parts;
+	void *x, *whole, *parts;
 	double *weight, *bias, *mean, *rstd; /* `size` each */
 	double *whole_numbers, *numbers;     /* 3 * feature each: mean, var, rstd */
+	double *scratch;                     /* likewise */
 };
 
 static double *
@@ -59,10 +61,13 @@ fixture_new(enum norm_real real, struct norm_view view)
 	uint64_t seed = 11;
 
 	f.bytes = f.size * norm_real_size(real);
+	f.x = allocate(f.bytes, 1);
 	f.whole = allocate(f.bytes, 1);
 	f.parts = allocate(f.bytes, 1);
-	for (size_t i = 0; i < f.size; i++)
+	for (size_t i = 0; i < f.size; i++) {
+		element_set(real, f.x, i, random_deviate(&seed));
 		element_set(real, f.whole, i, 3 + random_deviate(&seed));
+	}
 	memcpy(f.parts, f.whole, f.bytes);
 	f.weight = deviates(f.size, 1, &seed);
 	f.bias = deviates(f.size, 0, &seed);
@@ -70,13 +75,15 @@ fixture_new(enum norm_real real, struct norm_view view)
 	f.rstd = deviates(f.size, 1, &seed);
 	f.whole_numbers = allocate(3 * view.feature, sizeof(double));
 	f.numbers = allocate(3 * view.feature, sizeof(double));
+	f.scratch = allocate(3 * view.feature, sizeof(double));
 	return f;
 }
 
 static void
 fixture_free(const struct fixture *f)
 {
-	void *const all[] = { f->whole, f->parts, f->weight, f->bias, f->mean, f->rstd, f->whole_numbers, f->numbers };
+	void *const all[] = { f->x, f->whole, f->parts, f->weight, f->bias, f->mean, f->rstd, f->whole_numbers, f->numbers,
+		f->scratch };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
@@ -215,6 +222,61 @@ START_TEST(by_features)
 			    normalize_batch(f.real, f.whole, f.view, EPS, f.weight, NULL, whole, whole + n, whole + 2 * n));
 			each_part(&f, n, step, parts, part_batch);
 			check_alike(&f, "normalize_batch", parts);
+		}
+		fixture_free(&f);
+	}
+}
+END_TEST
+
+/* Backward, where f->x went in and the tensors are gradients; the numbers are those by weight and bias. */
+static void
+part_backward(struct fixture *f, struct norm_part part)
+{
+	double *numbers = f->numbers;
+
+	ck_assert(backward_by_feature_part(f->real, f->x, f->parts, f->view, part, norm_view_count(f->view), f->bias, f->rstd,
+	    f->weight, numbers, numbers + f->view.feature, f->scratch));
+}
+
+static void
+part_coefficients(struct fixture *f, struct norm_part part)
+{
+	const struct norm_view some = { part.end - part.first, f->view.feature, f->view.inner };
+	const size_t first = part.first * f->view.feature * f->view.inner;
+
+	ck_assert(backward_by_coefficients(f->real, (unsigned char *)f->x + first * norm_real_size(f->real), at(f, first), some,
+	    f->bias, f->rstd, f->scratch));
+}
+
+/* Again and again backward it would overflow. */
+static void
+gradient_anew(struct fixture *f)
+{
+	memcpy(f->whole, f->x, f->bytes);
+	memcpy(f->parts, f->x, f->bytes);
+}
+
+/* By features, sums and all; and once there are sums, by indices of outer. */
+START_TEST(backward_by_features_and_outer)
+{
+	for (size_t p = 0; p < VIEWS; p++) {
+		struct fixture f = fixture_new(reals[_i], views[p]);
+		const size_t n = f.view.feature, step = cut_step(f.view), values = norm_view_count(f.view);
+		double *whole = f.whole_numbers;
+
+		for (size_t parts = 1; parts <= cut_most(n, step); parts++) {
+			gradient_anew(&f);
+			ck_assert(backward_by_feature(
+			    f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight, whole, whole + n, f.scratch));
+			each_part(&f, n, step, parts, part_backward);
+			check_alike(&f, "backward_by_feature", parts);
+		}
+		for (size_t parts = 1; parts <= columns_min(f.view.outer, 9); parts++) {
+			gradient_anew(&f);
+			ck_assert(backward_by_sums(
+			    f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight, whole, whole + n, f.scratch));
+			each_part(&f, f.view.outer, 1, parts, part_coefficients);
+			check_alike(&f, "backward_by_coefficients", parts);
 		}
 		fixture_free(&f);
 	}
@@ -388,6 +450,7 @@ unit_suite(void)
 	tcase_add_test(t, steps_are_blocks);
 	tcase_add_loop_test(t, kernels_of_each_set, 0, REALS);
 	tcase_add_loop_test(t, by_features, 0, REALS);
+	tcase_add_loop_test(t, backward_by_features_and_outer, 0, REALS);
 	tcase_add_loop_test(t, by_elements, 0, REALS);
 	tcase_add_loop_test(t, by_rows, 0, REALS);
 	tcase_add_loop_test(t, by_groups, 0, REALS);

@@ -155,7 +155,7 @@ batch_of(struct gradients *o, const struct kernels_of_real *of, const void *x, s
 	const struct coefficients by = { arrays, arrays + v.feature, arrays + 2 * v.feature };
 	double *sums = arrays + 3 * v.feature;
 
-	o->finite_batch = of->backward_batch(x, o->batch, v, norm_view_count(v), parameters, parameters + 1,
+	o->finite_batch = of->backward_part(x, o->batch, v, 0, v.feature, norm_view_count(v), parameters, parameters + 1,
 	    with_weight ? parameters : NULL, sums, sums + v.feature, &by);
 	nans_alike(NORM_DOUBLE, sums, 2 * v.feature);
 	nans_alike(NORM_DOUBLE, o->numbers, 2 * v.feature);
@@ -181,7 +181,7 @@ gradients_of(const struct kernels *k, enum norm_real real, const void *x, const 
 	o.batch = copy_of(gradient, bytes);
 	o.row = copy_of(gradient, bytes);
 	o.clipped = copy_of(gradient, bytes);
-	of->gradients(x, gradient, v, parameters, parameters + 1, o.numbers, o.numbers + v.feature);
+	of->gradients_part(x, gradient, v, 0, v.feature, parameters, parameters + 1, o.numbers, o.numbers + v.feature);
 	batch_of(&o, of, x, v, parameters, with_weight);
 	o.finite_row = of->rows_backward(x, o.row, 1, size, NULL, !with_weight, parameters, &rstd,
 	    with_weight ? parameters : NULL, row_weight, row_weight + size);

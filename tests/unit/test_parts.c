@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "norm/backward.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 #include "server/compute.h"
@@ -134,6 +135,32 @@ check_passes(struct crew *crew, struct fixture *f)
 	check_alike(f, "normalize_clip");
 }
 
+/* Likewise backward; what is normalized stands for the gradient. The means are such that some are near 0 for the deviation, some are not. */
+static void
+check_backward(struct crew *crew, struct fixture *f)
+{
+	const struct norm_view v = f->view;
+	const size_t n = v.feature, values = norm_view_count(v);
+	double *a = f->whole_numbers, *b = f->numbers, *scratch = allocate(3 * n, sizeof(*scratch));
+	void *x = allocate(f->size, norm_real_size(f->real));
+
+	memcpy(x, f->whole, f->size * norm_real_size(f->real));
+	for (size_t i = 0; i < n; i++)
+		f->mean[i] = 3 * f->bias[i];
+	ck_assert(backward_by_feature(f->real, x, f->whole, v, values, f->mean, f->rstd, f->weight, a, a + n, scratch));
+	ck_assert(
+	    parts_backward_by_feature(crew, f->real, x, f->parts, v, values, f->mean, f->rstd, f->weight, b, b + n, scratch));
+	check_alike(f, "backward_by_feature");
+	backward_sums(f->real, x, f->whole, v, f->mean, f->rstd, a, a + n);
+	parts_backward_sums(crew, f->real, x, f->parts, v, f->mean, f->rstd, b, b + n);
+	check_alike(f, "backward_sums");
+	ck_assert(backward_by_sums(f->real, x, f->whole, v, 2 * values, f->mean, f->rstd, NULL, a, a + n, scratch));
+	ck_assert(parts_backward_by_sums(crew, f->real, x, f->parts, v, 2 * values, f->mean, f->rstd, NULL, b, b + n, scratch));
+	check_alike(f, "backward_by_sums");
+	free(scratch);
+	free(x);
+}
+
 START_TEST(large_ones_in_parts)
 {
 	for (size_t p = 0; p < LARGE; p++) {
@@ -144,6 +171,9 @@ START_TEST(large_ones_in_parts)
 		check_passes(&b.crew, &f);
 		ck_assert_uint_ge(b.calls, 8);
 		ck_assert_uint_ge(b.parts, 4 * 8); /* four of the passes can always be cut */
+		b.calls = 0;
+		check_backward(&b.crew, &f);
+		ck_assert_uint_ge(b.calls, 3);
 		fixture_free(&f);
 	}
 }
@@ -160,6 +190,7 @@ START_TEST(large_ones_by_threads)
 		struct fixture f = fixture_new(reals[_i], large[p]);
 
 		check_passes(compute_crew(c), &f);
+		check_backward(compute_crew(c), &f);
 		fixture_free(&f);
 	}
 	compute_free(c);
@@ -178,6 +209,7 @@ START_TEST(small_ones_never)
 
 		ck_assert_uint_lt(f.size, PARTS_FROM);
 		check_passes(&b.crew, &f);
+		check_backward(&b.crew, &f);
 		ck_assert_uint_eq(b.calls, 0);
 		fixture_free(&f);
 	}
