@@ -6,11 +6,12 @@
 
 build/bench/kernels (bench/kernels.c) measures normd, oneDNN and memcpy, this process PyTorch; they take turns, round after round, and
 a figure is the median of its rounds. normd and oneDNN work in place. PyTorch is asked as a program asks it, by
-torch.nn.functional under no_grad, into a new tensor: in place it has no such function. It allocates that from glibc, which keeps
-the pages of the one before.
+torch.nn.functional under no_grad, into a new tensor: in place it has no such function. It allocates that from glibc, which is told to
+keep the pages of the one before: left to itself it gives large ones back at times, and new pages cost PyTorch as much as the work.
 """
 
 import argparse
+import ctypes
 import os
 import statistics
 import subprocess
@@ -172,6 +173,14 @@ class Ours:
         self.process.wait()
 
 
+def keep_pages():
+    """glibc's malloc: no memory from mmap, none given back."""
+    m_trim_threshold, m_mmap_max = -1, -4
+    libc = ctypes.CDLL(None)
+    if libc.mallopt(m_mmap_max, 0) != 1 or libc.mallopt(m_trim_threshold, 0x7fffffff) != 1:
+        sys.exit("kernels: mallopt failed")
+
+
 def race(case, ours, rounds):
     """The medians by contestant."""
     ours.tensor(case)
@@ -210,6 +219,7 @@ def main():
     options = parser.parse_args()
 
     torch.set_num_threads(1)
+    keep_pages()
     print(f"PyTorch {torch.__version__}, one thread, medians of {options.rounds} rounds, ns per element; in brackets how many times ours\n")
     print("| | ours | copy | PyTorch | oneDNN | asked |")
     print("|---|--:|--:|--:|--:|---|")

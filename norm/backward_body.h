@@ -81,7 +81,7 @@ NAME(gradient_block_masked)(
 }
 
 /* A run that is shorter than a block: its first lanes. */
-static void
+static ALWAYS_INLINE void
 NAME(gradient_short)(
     const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
 {

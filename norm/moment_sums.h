@@ -30,7 +30,7 @@ struct moment_sums {
 	bool folded;  /* ever */
 };
 
-static inline void
+static ALWAYS_INLINE void
 moment_sums_init(struct moment_sums *s)
 {
 	memset(s->d.recent, 0, sizeof(s->d.recent));
@@ -69,7 +69,7 @@ moment_sums_fold(struct moment_sums *s)
 }
 
 /* Makes room for `steps` more additions to each lane. */
-static inline void
+static ALWAYS_INLINE void
 moment_sums_step(struct moment_sums *s, size_t steps)
 {
 	if (s->steps + steps > STEPS)
@@ -78,7 +78,7 @@ moment_sums_step(struct moment_sums *s, size_t steps)
 }
 
 /* In a tree, halves onto halves. */
-static inline double
+static ALWAYS_INLINE double
 lanes_tree(const double lane[BLOCK])
 {
 	double half[BLOCK / 2];
@@ -90,7 +90,7 @@ lanes_tree(const double lane[BLOCK])
 	return half[0];
 }
 
-static inline void
+static ALWAYS_INLINE void
 moment_sums_totals(struct moment_sums *s, double *d, double *squares)
 {
 	if (s->folded) {

@@ -38,10 +38,10 @@ NAME(first_shift)(const REAL *x, size_t n)
 }
 
 /*
- * Adds a run. The elements that are left when the blocks are done are the last lanes of the block that ends with the run, or the first
+ * Adds a run. Written into who calls it, as the two that follow: of a short run the calls would be the most. The elements that are left when the blocks are done are the last lanes of the block that ends with the run, or the first
  * of a block, if the run is shorter. `keep` takes every d, with room for a block at least, unless it is NULL.
  */
-static void
+static ALWAYS_INLINE void
 NAME(run_sums)(const REAL *x, size_t n, double shift, double *keep, struct moment_sums *s)
 {
 	const size_t rest = n % BLOCK, whole = n - rest;
@@ -63,7 +63,7 @@ NAME(run_sums)(const REAL *x, size_t n, double shift, double *keep, struct momen
 }
 
 /* The sums of one feature, whose first run is at x. */
-static void
+static ALWAYS_INLINE void
 NAME(feature_sums)(const REAL *x, struct norm_view v, double shift, double *keep, double *d, double *squares)
 {
 	const size_t stride = v.feature * v.inner;
@@ -80,7 +80,7 @@ NAME(feature_sums)(const REAL *x, struct norm_view v, double shift, double *keep
 }
 
 /* Its moments, and how far the mean is from the shift of what was kept. */
-static double
+static ALWAYS_INLINE double
 NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *var)
 {
 	const double n = (double)norm_view_count(v);
