@@ -1,5 +1,6 @@
 """What the integration tests share: a daemon of one's own on a port that the kernel picks, curl, and a quick client for load."""
 
+import concurrent.futures
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -15,6 +17,28 @@ NORMD = os.path.join(BUILD, "normd")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Sanitizers and valgrind make everything slower; deadlines allow for it.
 PATIENCE = float(os.environ.get("NORMD_PATIENCE", "1"))
+
+
+def wait_for(condition, what, within_s=30 * PATIENCE, pause_s=0.02):
+    """Until the condition holds; what it then is. `what` is a text, or a function that makes one."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never: {what() if callable(what) else what}")
+        time.sleep(pause_s)
+    return value
+
+
+def at_once(calls):
+    """Each in a thread of its own, from the same moment; their results in order. What one of them raises is raised when all are done."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        start.wait()
+        return call()
+
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
 class Answer:

@@ -1,6 +1,5 @@
 """Large requests beside small ones: who does their work, that it is the same work, and what becomes of it at the edges."""
 
-import concurrent.futures
 import gzip
 import io
 import json
@@ -9,10 +8,11 @@ import socket
 import threading
 import time
 import unittest
+from functools import partial
 
 import numpy
 
-from normd import PATIENCE, Client, Daemon, DaemonTest
+from normd import PATIENCE, Client, Daemon, DaemonTest, at_once, wait_for
 from test_slow_clients import head
 
 NPY = {"Content-Type": "application/x-npy"}
@@ -134,8 +134,7 @@ class Fairness(OneLoop):
                 client.close()
 
         self.put_layer("train")
-        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, range(threads)))
+        at_once([partial(work, i) for i in range(threads)])
         self.assertEqual(self.ask("GET", self.path("train", "statistics")).json["num_batches_tracked"], count * threads)
 
     def test_clients_that_are_gone_when_it_is_computed(self):
@@ -146,10 +145,7 @@ class Fairness(OneLoop):
         for call in ("train", "infer") * 10:
             with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
                 s.sendall(head(len(body), b"Content-Type: application/x-npy\r\n", self.path("bn", call).encode()) + body)
-        deadline = time.monotonic() + 20 * PATIENCE
-        while len(os.listdir(descriptors)) > before and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertLessEqual(len(os.listdir(descriptors)), before)
+        wait_for(lambda: len(os.listdir(descriptors)) <= before, "their connections are closed")
         self.ask("POST", self.path("bn", "train"), body, NPY)
 
 

@@ -4,10 +4,9 @@ import gzip
 import http.client
 import random
 import struct
-import time
 import unittest
 
-from normd import BUILD, PATIENCE, Daemon
+from normd import BUILD, PATIENCE, Daemon, wait_for
 
 VALUES = 10_000_000
 ROW = 100
@@ -64,10 +63,7 @@ class Memory(unittest.TestCase):
         self.assertLessEqual(used, LIMIT, f"{used / TENSOR_BYTES:.2f} times the tensor")
         self.assertGreater(used, TENSOR_BYTES / 2, "the tensor was not even there: is the right process measured?")
         # The exchange ends after its last byte was sent, so the client may be here first.
-        deadline = time.monotonic() + 10 * PATIENCE
-        while memory(self.daemon, "VmRSS") - self.idle > TENSOR_BYTES / 4:
-            self.assertLess(time.monotonic(), deadline, "its memory was not given back")
-            time.sleep(0.01)
+        wait_for(lambda: memory(self.daemon, "VmRSS") - self.idle <= TENSOR_BYTES / 4, "its memory is given back", 10 * PATIENCE)
 
     def json_pieces(self, first, between, last):
         """A document of VALUES numbers, about 100 MB, in pieces of a thousand rows."""
