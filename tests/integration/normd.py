@@ -159,6 +159,15 @@ class Daemon:
     def client(self):
         return Client(self.port)
 
+    def memory(self, name):
+        """A line of /proc/PID/status, in bytes: VmRSS, VmHWM (the peak)."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return next(int(line.split()[1]) * 1024 for line in f if line.startswith(name))
+
+    def descriptors(self):
+        """How many files and connections it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
 
 def parse_answer(raw):
     """The last answer in what curl -D - printed (a 100 Continue may stand before it)."""
@@ -240,3 +249,17 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(len(actual), len(expected))
         for i, (a, b) in enumerate(zip(actual, expected)):
             self.assertLessEqual(abs(a - b), atol + rtol * abs(b), f"[{i}]: {a!r} is not {b!r}")
+
+
+class ClientTest(DaemonTest):
+    """With a connection that stays."""
+
+    def setUp(self):
+        self.client = self.daemon.client()
+        self.addCleanup(self.client.close)
+
+    def ask(self, method, path, body=None, headers=None, status=200):
+        """As call(), on that connection."""
+        answer = self.client.request(method, path, body, headers)
+        self.assertEqual(answer.status, status, answer)
+        return answer

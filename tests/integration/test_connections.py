@@ -180,10 +180,6 @@ class ManyIdle(DaemonTest):
         if hard < IDLE * 8 // 7 + 200:
             self.skipTest(f"the hard limit of open files is {hard}")
 
-    def resident(self):
-        with open(f"/proc/{self.daemon.process.pid}/statm") as f:
-            return int(f.read().split()[1]) * resource.getpagesize()
-
     def processor_s(self):
         with open(f"/proc/{self.daemon.process.pid}/stat") as f:
             fields = f.read().rpartition(")")[2].split()
@@ -205,9 +201,9 @@ class ManyIdle(DaemonTest):
         client = Client(self.daemon.port)
         for _ in range(300):
             client.request("POST", "/v1/normalize", SMALL)
-        before = self.resident()
+        before = self.daemon.memory("VmRSS")
         holders = self.hold()
-        each = (self.resident() - before) / IDLE
+        each = (self.daemon.memory("VmRSS") - before) / IDLE
         used = self.processor_s()
         time.sleep(3)
         idle_share = (self.processor_s() - used) / 3

@@ -8,7 +8,6 @@ import unittest
 from functools import partial
 
 from normd import BUILD, PATIENCE, Client, Daemon, at_once
-from test_memory import memory
 
 MIB = 1 << 20
 MAX_MEMORY = 256 * MIB
@@ -56,7 +55,7 @@ class Full(unittest.TestCase):
 
     def assert_within(self):
         if not any(name in BUILD for name in ("asan", "tsan", "coverage")):
-            self.assertLessEqual(memory(self.daemon, "VmHWM"), MAX_MEMORY)
+            self.assertLessEqual(self.daemon.memory("VmHWM"), MAX_MEMORY)
 
     def storm(self, body, kind, clients):
         refused = at_once([partial(self.keep_asking, f"/v1/models/m/layers/{'ab'[i % 2]}/train", body, kind) for i in range(clients)])

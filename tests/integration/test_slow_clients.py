@@ -1,8 +1,6 @@
 """Clients that are slow, stop, or never read: each is cut within its time, gives back what it held, and holds up nobody else."""
 
 import json
-import os
-import resource
 import select
 import socket
 import struct
@@ -91,12 +89,10 @@ class Slow(DaemonTest):
         return wait_for(lines, lambda: f"{count} lines with {wanted} in {self.daemon.log()[-3000:]}", pause_s=0.05)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
+        return self.daemon.descriptors()
 
     def resident(self):
-        """The daemon's resident memory in bytes."""
-        with open(f"/proc/{self.daemon.process.pid}/statm") as f:
-            return int(f.read().split()[1]) * resource.getpagesize()
+        return self.daemon.memory("VmRSS")
 
     def settles(self, measure, bound, within_s=10 * PATIENCE):
         """Waits until what is measured is at most `bound`."""

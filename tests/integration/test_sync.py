@@ -11,7 +11,7 @@ import numpy
 
 import npy
 from normd import PATIENCE, Daemon, at_once
-from test_kinds import KindTest
+from test_kinds import KindTest, tensor
 
 RANDOM = numpy.random.default_rng(17)
 # A rank that a test does not want to wait for.
@@ -20,10 +20,6 @@ SHORT_MS = int(500 * PATIENCE)
 
 def sync(rank, world_size, step="1", **more):
     return {"sync": {"step": step, "rank": rank, "world_size": world_size, **more}}
-
-
-def tensor(x, datatype="FP64"):
-    return {"shape": list(x.shape), "datatype": datatype, "data": x.ravel().tolist()}
 
 
 class SyncTest(KindTest):
