@@ -114,6 +114,8 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) |
 	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
 $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
+$(B)/tests/unit/test_backup $(B)/tests/unit/test_keys $(B)/tests/unit/test_storage_faults $(B)/tests/unit/test_store: \
+    $(B)/tests/unit/scratch_store.o
 
 $(B)/tests/disk/torture_power: $(B)/tests/disk/torture_power.o $(disk_shared) $(disk_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_storage) $(libs_norm)

@@ -193,8 +193,8 @@ rms(struct tensor *t)
 static void
 train_backward(struct tensor *t)
 {
-	backward_by_feature(
-	    t->real, t->x, t->copy, t->view, true, t->mean, t->rstd, t->weight, t->grad_weight, t->grad_bias, t->scratch);
+	backward_by_feature(t->real, t->x, t->copy, t->view, t->view.outer * t->view.inner, t->mean, t->rstd, t->weight,
+	    t->grad_weight, t->grad_bias, t->scratch);
 }
 
 static void

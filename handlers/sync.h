@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/digest.h"
 #include "base/err.h"
 
 #define SYNC_STEP_MAX 128
@@ -69,6 +70,7 @@ struct sync_member {
 	struct sync *all;
 	struct sync_group *group;
 	struct sync_member *next;
+	unsigned char digest[DIGEST_BYTES];
 	bool waits;
 };
 

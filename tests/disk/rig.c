@@ -1,4 +1,5 @@
 #include "tests/disk/rig.h"
+#include "tests/unit/gate.h"
 #include "tests/unit/opaque.h"
 
 #include <inttypes.h>
@@ -113,20 +114,6 @@ rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 	return 0;
 }
 
-/* Holds the store's thread until everything of a batch waits behind it. */
-struct gate {
-	sem_t reached, open;
-};
-
-static void
-stop_at_gate(struct store_op *op)
-{
-	struct gate *gate = op->done_arg;
-
-	sem_post(&gate->reached);
-	sem_wait(&gate->open);
-}
-
 static void
 fill_op(struct rig *rig, unsigned i, const struct world_step *step)
 {
@@ -150,15 +137,13 @@ fill_op(struct rig *rig, unsigned i, const struct world_step *step)
 		rig->updates[i] = world_update(step, rig->mean[i], rig->var[i]);
 }
 
+/* Everything of a batch waits behind a gate, so that it is taken at once. */
 static void
 submit_at_once(struct rig *rig, unsigned count)
 {
 	struct gate gate;
-	struct store_op stop = { .kind = STORE_LAYER_GET, .model = "gate", .layer = "gate", .done_arg = &gate };
+	struct store_op stop = gate_init(&gate);
 
-	stop.done = stop_at_gate;
-	sem_init(&gate.reached, 0, 0);
-	sem_init(&gate.open, 0, 0);
 	must_submit(rig, &stop);
 	sem_wait(&gate.reached);
 	rig->untold = count;
@@ -167,8 +152,7 @@ submit_at_once(struct rig *rig, unsigned count)
 	sem_post(&gate.open);
 	sem_wait(&rig->told);
 	store_op_fini(&stop);
-	sem_destroy(&gate.reached);
-	sem_destroy(&gate.open);
+	gate_fini(&gate);
 }
 
 static bool

@@ -17,6 +17,7 @@
 #include "codec/decimal_block.h"
 #include "codec/decimal_fast.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/bits.h"
 
 #define CUTS_ALL 24       /* shorter texts are cut everywhere */
 #define BEFORE_MAX 48     /* more than any reader looks back */
@@ -33,43 +34,6 @@ struct type {
 	size_t (*write)(uint64_t bits, char *out);
 	size_t room;
 };
-
-static float
-float_of(uint64_t bits)
-{
-	uint32_t low = (uint32_t)bits;
-	float f;
-
-	memcpy(&f, &low, sizeof(f));
-	return f;
-}
-
-static double
-double_of(uint64_t bits)
-{
-	double d;
-
-	memcpy(&d, &bits, sizeof(d));
-	return d;
-}
-
-static uint64_t
-bits_of_float(float f)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &f, sizeof(bits));
-	return bits;
-}
-
-static uint64_t
-bits_of_double(double d)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &d, sizeof(bits));
-	return bits;
-}
 
 static enum decimal_result
 read_f32(const char *p, const char *limit, const char **end, uint64_t *bits)
@@ -188,13 +152,13 @@ widen_f16(uint64_t bits)
 static double
 widen_f32(uint64_t bits)
 {
-	return (double)float_of(bits);
+	return (double)float_of((uint32_t)bits);
 }
 
 static size_t
 write_f32(uint64_t bits, char *out)
 {
-	return decimal_write_f32(float_of(bits), out);
+	return decimal_write_f32(float_of((uint32_t)bits), out);
 }
 
 static size_t

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/unit/bits.h"
 
 /* cJSON ends a text at a NUL, which the envelope keeps as its escape. */
 static bool
@@ -41,18 +42,11 @@ check_number(const cJSON *ours, double want)
 static double
 value_of_bits(enum datatype datatype, uint64_t bits)
 {
-	const uint32_t low = (uint32_t)bits;
-	double d;
-	float f;
-
 	if (datatype == DATATYPE_FP16)
 		return fuzz_half((uint16_t)bits);
-	if (datatype == DATATYPE_FP64) {
-		memcpy(&d, &bits, sizeof(d));
-		return d;
-	}
-	memcpy(&f, &low, sizeof(f));
-	return (double)f;
+	if (datatype == DATATYPE_FP64)
+		return double_of(bits);
+	return (double)float_of((uint32_t)bits);
 }
 
 /*

@@ -1,5 +1,6 @@
 """What the integration tests share: a daemon of one's own on a port that the kernel picks, curl, and a quick client for load."""
 
+import concurrent.futures
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -15,6 +17,28 @@ NORMD = os.path.join(BUILD, "normd")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Sanitizers and valgrind make everything slower; deadlines allow for it.
 PATIENCE = float(os.environ.get("NORMD_PATIENCE", "1"))
+
+
+def wait_for(condition, what, within_s=30 * PATIENCE, pause_s=0.02):
+    """Until the condition holds; what it then is. `what` is a text, or a function that makes one."""
+    deadline = time.monotonic() + within_s
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never: {what() if callable(what) else what}")
+        time.sleep(pause_s)
+    return value
+
+
+def at_once(calls):
+    """Each in a thread of its own, from the same moment; their results in order. What one of them raises is raised when all are done."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        start.wait()
+        return call()
+
+    with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
 
 
 class Answer:
@@ -135,6 +159,15 @@ class Daemon:
     def client(self):
         return Client(self.port)
 
+    def memory(self, name):
+        """A line of /proc/PID/status, in bytes: VmRSS, VmHWM (the peak)."""
+        with open(f"/proc/{self.process.pid}/status") as f:
+            return next(int(line.split()[1]) * 1024 for line in f if line.startswith(name))
+
+    def descriptors(self):
+        """How many files and connections it has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
 
 def parse_answer(raw):
     """The last answer in what curl -D - printed (a 100 Continue may stand before it)."""
@@ -216,3 +249,17 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(len(actual), len(expected))
         for i, (a, b) in enumerate(zip(actual, expected)):
             self.assertLessEqual(abs(a - b), atol + rtol * abs(b), f"[{i}]: {a!r} is not {b!r}")
+
+
+class ClientTest(DaemonTest):
+    """With a connection that stays."""
+
+    def setUp(self):
+        self.client = self.daemon.client()
+        self.addCleanup(self.client.close)
+
+    def ask(self, method, path, body=None, headers=None, status=200):
+        """As call(), on that connection."""
+        answer = self.client.request(method, path, body, headers)
+        self.assertEqual(answer.status, status, answer)
+        return answer

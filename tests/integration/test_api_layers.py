@@ -412,11 +412,11 @@ class NameTest(DaemonTest):
                     self.assertEqual((answer.status, answer.code), (400, "bad_name"), answer)
         client.close()
         self.refused("bad_name", 400, "GET", "/v1/models/%2E%2E")
-        self.refused("bad_name", 400, "DELETE", f"/v1/models/a%2Flayers%2Fbn")
+        self.refused("bad_name", 400, "DELETE", "/v1/models/a%2Flayers%2Fbn")
 
     def test_an_empty_name(self):
         client = self.daemon.client()
-        for path in (f"/v1/models//layers/bn", f"/v1/models/{self.model}/layers//train"):
+        for path in ("/v1/models//layers/bn", f"/v1/models/{self.model}/layers//train"):
             answer = client.request("GET" if path.endswith("bn") else "POST", path, "{}")
             self.assertIn(answer.code, ("bad_name", "no_such_route"))
         client.close()

@@ -1,6 +1,5 @@
 """GET /v1/backup: a copy that is taken under load is an acknowledged state, and whatever becomes of a backup, nothing else is harmed."""
 
-import json
 import os
 import shutil
 import signal
@@ -11,7 +10,7 @@ import threading
 import time
 import unittest
 
-from normd import NORMD, PATIENCE, Client, Daemon, DaemonTest
+from normd import NORMD, PATIENCE, Client, Daemon, DaemonTest, wait_for
 from small_disk import start_on_small_disk
 
 MB = 1 << 20
@@ -40,14 +39,6 @@ def nameless(daemon):
         except FileNotFoundError:
             pass
     return [link for link in links if link.endswith("(deleted)")]
-
-
-def wait_for(condition, what):
-    deadline = time.monotonic() + 30 * PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"never: {what}")
-        time.sleep(0.01)
 
 
 def restored(test, backup):

@@ -104,17 +104,13 @@ class Codings(DaemonTest):
         numbers = gzip.compress(b'{"data":[' + b"0," * (50 << 20), 9)
         values = gzip.compress(b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (262144, 1), }"
                                .ljust(117) + b"\n" + bytes(1 << 20))
-        before = self.memory_peak()
+        before = self.daemon.memory("VmHWM")
         for body in (bomb, numbers):
             answer = self.refused("body_too_large", 413, "POST", self.path("bn", "infer"), body, {"Content-Encoding": "gzip"})
         answer = self.refused("body_too_large", 413, "POST", self.path("bn", "infer"), values,
                               {"Content-Encoding": "gzip", "Content-Type": "application/x-npy"})
         self.assertIn("--max-body", answer.json["detail"])
-        self.assertLess(self.memory_peak() - before, 16 << 20)
-
-    def memory_peak(self):
-        with open(f"/proc/{self.daemon.process.pid}/status") as f:
-            return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM"))
+        self.assertLess(self.daemon.memory("VmHWM") - before, 16 << 20)
 
 
 if __name__ == "__main__":

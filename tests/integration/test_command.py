@@ -1,6 +1,5 @@
 """The command line: options, environment, help, and how the daemon ends."""
 
-import json
 import os
 import re
 import signal
@@ -9,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from normd import NORMD, PATIENCE, ROOT, Client, Daemon
+from normd import NORMD, PATIENCE, ROOT, Client, Daemon, wait_for
 
 CONFIG = os.path.join(ROOT, "server/config.h")
 
@@ -58,9 +57,7 @@ class Options(unittest.TestCase):
         daemon = Daemon("--log-format", "text", env={"NORMD_LOG_FORMAT": "json", "NORMD_MAX_BODY": "1kB"})
         self.addCleanup(daemon.close)
         # The port is told before the line is written, which another thread does.
-        deadline = time.monotonic() + 10 * PATIENCE
-        while "listening" not in daemon.log() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: "listening" in daemon.log(), "it says that it listens")
         self.assertRegex(daemon.log(), r"(?m)^20\S+Z info  listening address=127.0.0.1 port=\d+")
         self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1001).code, "body_too_large")
         self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1000).code, "bad_json")
@@ -114,9 +111,7 @@ class Log(unittest.TestCase):
         self.addCleanup(daemon.close)
         process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
         try:
-            deadline = time.monotonic() + 30 * PATIENCE
-            while not os.path.exists(daemon.port_file) and time.monotonic() < deadline:
-                time.sleep(0.01)
+            wait_for(lambda: os.path.exists(daemon.port_file), "it listens")
             with open(daemon.port_file) as f:
                 client = Client(int(f.read()))
             for _ in range(3000):  # many times what a pipe holds

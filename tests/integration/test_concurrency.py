@@ -4,32 +4,11 @@ import http.client
 import json
 import math
 import random
-import threading
 import unittest
 from fractions import Fraction
+from functools import partial
 
-from normd import Client, Daemon
-
-
-def run_clients(count, work):
-    """Runs work(i) on `count` threads at once; raises what any of them raised."""
-    failures = []
-    start = threading.Barrier(count)
-
-    def run(i):
-        try:
-            start.wait()
-            work(i)
-        except Exception as e:
-            failures.append(e)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    if failures:
-        raise failures[0]
+from normd import Client, Daemon, at_once
 
 
 class Concurrency(unittest.TestCase):
@@ -60,7 +39,7 @@ class Concurrency(unittest.TestCase):
                 acknowledged.append(answer.json["num_batches_tracked"])
             client.close()
 
-        run_clients(self.CLIENTS, work)
+        at_once([partial(work, i) for i in range(self.CLIENTS)])
         statistics = self.daemon.curl("GET", path + "/statistics").json
         self.assertEqual(sorted(acknowledged), list(range(1, self.CLIENTS * batches + 1)), "each update has its own number")
         self.assertEqual(statistics["num_batches_tracked"], self.CLIENTS * batches)
@@ -86,7 +65,7 @@ class Concurrency(unittest.TestCase):
                 answered.append(client.request("POST", path + "/train", {"data": rows}).status)
             client.close()
 
-        run_clients(self.CLIENTS, work)
+        at_once([partial(work, i) for i in range(self.CLIENTS)])
         self.assertEqual(set(answered), {200, 422})
         statistics = self.daemon.curl("GET", path + "/statistics").json
         self.assertEqual(statistics["num_batches_tracked"], answered.count(200))
@@ -105,7 +84,7 @@ class Concurrency(unittest.TestCase):
                 assert read["running_mean"]["data"] == [mean] and read["num_batches_tracked"] == k + 1, read
             client.close()
 
-        run_clients(32, work)
+        at_once([partial(work, i) for i in range(32)])
 
     def test_two_clients_fix_an_open_layer_and_only_one_wins(self):
         for attempt in range(20):
@@ -119,7 +98,7 @@ class Concurrency(unittest.TestCase):
                 statuses[i] = (width, client.request("POST", path + "/train", {"data": [[1.0] * width, [2.0] * width]}).status)
                 client.close()
 
-            run_clients(6, work)
+            at_once([partial(work, i) for i in range(6)])
             won = {width for width, status in statuses.values() if status == 200}
             self.assertEqual(len(won), 1)
             self.assertEqual({status for width, status in statuses.values() if width not in won}, {422})
@@ -137,7 +116,7 @@ class Concurrency(unittest.TestCase):
             statuses.append((client.request("PUT", "/v1/models/once/layers/bn", body).status, i % 2))
             client.close()
 
-        run_clients(self.CLIENTS, work)
+        at_once([partial(work, i) for i in range(self.CLIENTS)])
         created = [which for status, which in statuses if status == 201]
         self.assertEqual(len(created), 1)
         self.assertEqual({status for status, which in statuses if which != created[0]}, {409})
@@ -154,7 +133,7 @@ class Concurrency(unittest.TestCase):
             statuses.append((i, client.request("PUT", path + "/statistics", body, {"If-Match": '"0"'}).status))
             client.close()
 
-        run_clients(self.CLIENTS, work)
+        at_once([partial(work, i) for i in range(self.CLIENTS)])
         winners = [i for i, status in statuses if status == 200]
         self.assertEqual(len(winners), 1)
         self.assertEqual(sorted({status for _, status in statuses}), [200, 412])
@@ -176,7 +155,7 @@ class Concurrency(unittest.TestCase):
                     seen.add(client.request("POST", path + "/train", {"data": [[1.0], [2.0]]}).status)
             client.close()
 
-        run_clients(32, work)
+        at_once([partial(work, i) for i in range(32)])
         self.assertLessEqual(seen, {200, 201, 204, 404})
         self.assertEqual(self.daemon.curl("PUT", "/v1/models/gone/layers/new", {"kind": "batch_norm"}).status, 201)
 
@@ -195,7 +174,7 @@ class Vanishing(unittest.TestCase):
                 connection.request("POST", path + "/train", body)
                 connection.sock.close()  # without waiting for the answer
 
-        run_clients(32, work)
+        at_once([partial(work, i) for i in range(32)])
         answer = daemon.curl("POST", path + "/train", body)
         self.assertEqual(answer.status, 200)
         self.assertLessEqual(answer.json["num_batches_tracked"], 32 * 30 + 1)

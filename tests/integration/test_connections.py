@@ -7,11 +7,11 @@ import select
 import socket
 import subprocess
 import sys
-import threading
 import time
 import unittest
+from functools import partial
 
-from normd import PATIENCE, Client, Daemon, DaemonTest
+from normd import PATIENCE, Client, Daemon, DaemonTest, at_once, wait_for
 
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]}).encode()
 # The idle connections of the large test, and what each may cost. A sanitizer's memory says nothing.
@@ -59,14 +59,8 @@ def is_open(s):
 
 def line_of(daemon, words):
     """The first line of the log that says this; it is written by a thread of its own."""
-    deadline = time.monotonic() + 10 * PATIENCE
-    while True:
-        for line in daemon.log_lines():
-            if words in line["message"]:
-                return line
-        if time.monotonic() > deadline:
-            raise AssertionError(f"no line says {words!r}: {daemon.log()}")
-        time.sleep(0.05)
+    return wait_for(lambda: next((line for line in daemon.log_lines() if words in line["message"]), None),
+                    lambda: f"a line that says {words!r}: {daemon.log()}")
 
 
 class FewDescriptors(unittest.TestCase):
@@ -135,18 +129,8 @@ class FewDescriptors(unittest.TestCase):
     def test_nobody_hangs_beyond_the_limit(self):
         """More clients than there can be connections: each is answered in the end, as those before it are closed."""
         clients = [self.connect() for _ in range(self.FILES + 100)]
-        answers = []
-
-        def late(s):
-            answers.append(ask(s)[:12])
-
-        threads = [threading.Thread(target=late, args=(s,)) for s in clients[-50:]]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertLessEqual(set(answers), {b"HTTP/1.1 200", b"HTTP/1.1 503"})
-        self.assertEqual(len(answers), 50)
+        answers = at_once([partial(ask, s) for s in clients[-50:]])
+        self.assertLessEqual({answer[:12] for answer in answers}, {b"HTTP/1.1 200", b"HTTP/1.1 503"})
 
 
 class LittleMemory(unittest.TestCase):
@@ -168,10 +152,7 @@ class LittleMemory(unittest.TestCase):
         self.assertEqual(ask(connections[0], body)[:12], b"HTTP/1.1 503")
         for s in connections[1:]:
             s.close()
-        deadline = time.monotonic() + 20 * PATIENCE
-        while daemon.curl("POST", "/v1/normalize", body).status != 200:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.1)
+        wait_for(lambda: daemon.curl("POST", "/v1/normalize", body).status == 200, "memory is given back", pause_s=0.1)
 
 
 def hold(port, count, address):
@@ -199,10 +180,6 @@ class ManyIdle(DaemonTest):
         if hard < IDLE * 8 // 7 + 200:
             self.skipTest(f"the hard limit of open files is {hard}")
 
-    def resident(self):
-        with open(f"/proc/{self.daemon.process.pid}/statm") as f:
-            return int(f.read().split()[1]) * resource.getpagesize()
-
     def processor_s(self):
         with open(f"/proc/{self.daemon.process.pid}/stat") as f:
             fields = f.read().rpartition(")")[2].split()
@@ -224,9 +201,9 @@ class ManyIdle(DaemonTest):
         client = Client(self.daemon.port)
         for _ in range(300):
             client.request("POST", "/v1/normalize", SMALL)
-        before = self.resident()
+        before = self.daemon.memory("VmRSS")
         holders = self.hold()
-        each = (self.resident() - before) / IDLE
+        each = (self.daemon.memory("VmRSS") - before) / IDLE
         used = self.processor_s()
         time.sleep(3)
         idle_share = (self.processor_s() - used) / 3

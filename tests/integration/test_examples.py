@@ -9,8 +9,9 @@ import sys
 import threading
 import unittest
 import unittest.mock
+from functools import partial
 
-from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest
+from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest, at_once
 
 HAVE_TORCH = importlib.util.find_spec("torch") is not None
 if HAVE_TORCH:
@@ -224,19 +225,15 @@ class RemoteBatchNorm(RemoteTest):
         expected.backward(gradient)
         workers = [RemoteBatchNorm2d(3, layer=self.layer(), shard=Shard("run", rank, 3)).double() for rank in range(3)]
         parts = [part.clone().requires_grad_() for part in x.split((4, 0, 5))]
-        outputs = [None] * 3
 
         def work(rank):
             workers[rank].load_state_dict({k: v for k, v in local.state_dict().items() if k in ("weight", "bias")}, strict=False)
-            outputs[rank] = workers[rank](parts[rank])
-            outputs[rank].backward(gradient.split((4, 0, 5))[rank])
+            output = workers[rank](parts[rank])
+            output.backward(gradient.split((4, 0, 5))[rank])
             self.normd.close()  # this thread's connection
+            return output
 
-        threads = [threading.Thread(target=work, args=(rank,)) for rank in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        outputs = at_once([partial(work, rank) for rank in range(3)])
         self.assertNear(torch.cat(outputs), expected, 1e-12)
         self.assertNear(torch.cat([part.grad for part in parts]), whole.grad, 1e-12)
         for name in ("weight", "bias"):

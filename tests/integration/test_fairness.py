@@ -1,6 +1,5 @@
 """Large requests beside small ones: who does their work, that it is the same work, and what becomes of it at the edges."""
 
-import concurrent.futures
 import gzip
 import io
 import json
@@ -9,33 +8,20 @@ import socket
 import threading
 import time
 import unittest
+from functools import partial
 
 import numpy
 
-from normd import PATIENCE, Client, Daemon, DaemonTest
+import npy
+from normd import PATIENCE, Client, ClientTest, Daemon, at_once, wait_for
 from test_slow_clients import head
 
-NPY = {"Content-Type": "application/x-npy"}
+NPY = {"Content-Type": npy.TYPE}
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]})
 
 
-def npy(array):
-    out = io.BytesIO()
-    numpy.save(out, array)
-    return out.getvalue()
-
-
-class OneLoop(DaemonTest):
+class OneLoop(ClientTest):
     daemon_args = ("--threads", "1")
-
-    def setUp(self):
-        self.client = Client(self.daemon.port)
-        self.addCleanup(self.client.close)
-
-    def ask(self, method, path, body=None, headers=None, status=200):
-        answer = self.client.request(method, path, body, headers)
-        self.assertEqual(answer.status, status, answer)
-        return answer
 
     def computing_ns(self):
         """The processor time of the computing threads."""
@@ -55,16 +41,16 @@ class Fairness(OneLoop):
 
     def trained(self):
         self.put_layer()
-        self.ask("POST", self.path("bn", "train"), npy(self.batch(300)), NPY)
+        self.ask("POST", self.path("bn", "train"), npy.save(self.batch(300)), NPY)
 
     def test_large_ones_are_computed_apart_and_small_ones_are_not(self):
         self.trained()
         before = self.computing_ns()
         for _ in range(20):
-            self.ask("POST", self.path("bn", "train"), npy(self.batch(300)), NPY)
-            self.ask("POST", self.path("bn", "infer"), npy(self.batch(300)), NPY)
+            self.ask("POST", self.path("bn", "train"), npy.save(self.batch(300)), NPY)
+            self.ask("POST", self.path("bn", "infer"), npy.save(self.batch(300)), NPY)
         self.assertEqual(self.computing_ns(), before)
-        for call, body, headers in (("infer", npy(self.batch(8000)), NPY), ("train", npy(self.batch(8000)), NPY),
+        for call, body, headers in (("infer", npy.save(self.batch(8000)), NPY), ("train", npy.save(self.batch(8000)), NPY),
                                     ("infer", json.dumps({"data": self.batch(1000).tolist()}), {})):
             before = self.computing_ns()
             self.ask("POST", self.path("bn", call), body, headers)
@@ -82,14 +68,14 @@ class Fairness(OneLoop):
         """A large batch in inference is what its pieces are, in either form; what training makes of it is what numpy makes of it."""
         self.trained()
         batch = self.batch(4096)
-        whole = self.ask("POST", self.path("bn", "infer"), npy(batch), NPY).raw
-        pieces = [numpy.load(io.BytesIO(self.ask("POST", self.path("bn", "infer"), npy(batch[i:i + 256]), NPY).raw))
+        whole = self.ask("POST", self.path("bn", "infer"), npy.save(batch), NPY).raw
+        pieces = [numpy.load(io.BytesIO(self.ask("POST", self.path("bn", "infer"), npy.save(batch[i:i + 256]), NPY).raw))
                   for i in range(0, 4096, 256)]
-        self.assertEqual(whole, npy(numpy.concatenate(pieces)))
+        self.assertEqual(whole, npy.save(numpy.concatenate(pieces)))
         text = self.ask("POST", self.path("bn", "infer"), json.dumps({"data": batch.tolist()})).json["data"]
         self.assertTrue(numpy.array_equal(numpy.float32(text), numpy.concatenate(pieces)))
         self.put_layer("fresh")
-        answer = self.ask("POST", self.path("fresh", "train"), npy(batch), NPY)
+        answer = self.ask("POST", self.path("fresh", "train"), npy.save(batch), NPY)
         statistics = self.ask("GET", self.path("fresh", "statistics")).json
         exact = batch.astype(numpy.float64)
         self.assertClose(statistics["running_mean"]["data"], list(0.1 * exact.mean(axis=0)), rtol=1e-9, atol=1e-15)
@@ -103,8 +89,8 @@ class Fairness(OneLoop):
         before = self.ask("GET", self.path("bn", "statistics")).raw
         poisoned = self.batch(4096)
         poisoned[4000, 63] = numpy.nan
-        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy(poisoned), NPY, 422).code, "non_finite_input")
-        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy(self.batch(4096).reshape(-1, 32)), NPY, 422).code,
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy.save(poisoned), NPY, 422).code, "non_finite_input")
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy.save(self.batch(4096).reshape(-1, 32)), NPY, 422).code,
                          "shape_mismatch")
         self.assertEqual(self.ask("GET", self.path("bn", "statistics")).raw, before)
 
@@ -114,42 +100,37 @@ class Fairness(OneLoop):
         self.daemon.stop()
         self.daemon.start()
         self.client = Client(self.daemon.port)
-        self.ask("POST", self.path("bn", "train"), npy(self.batch(4096)), NPY)
+        self.ask("POST", self.path("bn", "train"), npy.save(self.batch(4096)), NPY)
         self.assertEqual(self.ask("GET", self.path("bn", "statistics")).json["num_batches_tracked"], 2)
 
     def test_all_at_once(self):
         """Many that train and infer, large and small: every answer is whole, every update is there."""
         self.trained()
         rows, count, threads = (64, 2500), (10 if PATIENCE == 1 else 3), 8
-        expected = {n: self.ask("POST", self.path("bn", "infer"), npy(self.batch(n)), NPY).raw for n in rows}
+        expected = {n: self.ask("POST", self.path("bn", "infer"), npy.save(self.batch(n)), NPY).raw for n in rows}
 
         def work(number):
             client, size = Client(self.daemon.port), rows[number % 2]
             try:
                 for _ in range(count):
-                    answer = client.request("POST", self.path("train", "train"), npy(self.batch(size)), NPY)
+                    answer = client.request("POST", self.path("train", "train"), npy.save(self.batch(size)), NPY)
                     self.assertEqual((answer.status, len(answer.raw)), (200, len(expected[size])))
-                    self.assertEqual(client.request("POST", self.path("bn", "infer"), npy(self.batch(size)), NPY).raw, expected[size])
+                    self.assertEqual(client.request("POST", self.path("bn", "infer"), npy.save(self.batch(size)), NPY).raw, expected[size])
             finally:
                 client.close()
 
         self.put_layer("train")
-        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, range(threads)))
+        at_once([partial(work, i) for i in range(threads)])
         self.assertEqual(self.ask("GET", self.path("train", "statistics")).json["num_batches_tracked"], count * threads)
 
     def test_clients_that_are_gone_when_it_is_computed(self):
         self.trained()
-        body = npy(self.batch(8000))
-        descriptors = f"/proc/{self.daemon.process.pid}/fd"
-        before = len(os.listdir(descriptors))
+        body = npy.save(self.batch(8000))
+        before = self.daemon.descriptors()
         for call in ("train", "infer") * 10:
             with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
                 s.sendall(head(len(body), b"Content-Type: application/x-npy\r\n", self.path("bn", call).encode()) + body)
-        deadline = time.monotonic() + 20 * PATIENCE
-        while len(os.listdir(descriptors)) > before and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertLessEqual(len(os.listdir(descriptors)), before)
+        wait_for(lambda: self.daemon.descriptors() <= before, "their connections are closed")
         self.ask("POST", self.path("bn", "train"), body, NPY)
 
 
@@ -225,7 +206,7 @@ class Draining(unittest.TestCase):
         client = Client(daemon.port)
         self.assertEqual(client.request("PUT", "/v1/models/m/layers/bn", '{"kind":"batch_norm"}').status, 201)
         client.close()
-        body, answers = npy(numpy.ones((40_000, 64), numpy.float32)), []
+        body, answers = npy.save(numpy.ones((40_000, 64), numpy.float32)), []
 
         def train():
             with socket.create_connection(("127.0.0.1", daemon.port)) as s:

@@ -3,7 +3,6 @@
 import os
 import unittest
 
-from normd import Daemon
 from small_disk import start_on_small_disk
 
 

@@ -4,11 +4,10 @@ import gzip
 import json
 import socket
 import sqlite3
-import threading
 import time
 import unittest
 
-from normd import PATIENCE, Client, Daemon, DaemonTest
+from normd import PATIENCE, Client, Daemon, DaemonTest, at_once, wait_for
 
 BATCH = {"data": [[1, 20], [3, 40], [5, 60]]}
 MOMENTS = {"count": 4, "mean": [1, 2], "var": [3, 4]}
@@ -116,11 +115,13 @@ class Keys(DaemonTest):
         self.assertEqual(self.train(BATCH, key("k")).json["num_batches_tracked"], 2)
         self.assertEqual(self.count(), 2)
 
+    def probe(self):
+        """What a call with the key is told whose body is refused in any case: it changes nothing."""
+        return self.daemon.curl("POST", self.path("bn", "train"), "{", key("k")).code
+
     def wait_until_in_flight(self):
-        """The first's head has arrived: probes with a body that is refused in any case change nothing."""
-        deadline = time.monotonic() + 30 * PATIENCE
-        while self.daemon.curl("POST", self.path("bn", "train"), "{", key("k")).code != "idempotency_in_flight":
-            self.assertLess(time.monotonic(), deadline)
+        """The first's head has arrived."""
+        wait_for(lambda: self.probe() == "idempotency_in_flight", "it is in flight")
 
     def test_a_first_that_hangs_up_frees_the_key(self):
         self.put_layer()
@@ -129,28 +130,24 @@ class Keys(DaemonTest):
                 first.sendall(f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: 99\r\n\r\n".encode())
                 first.sendall(stop)
                 self.wait_until_in_flight()
-            deadline = time.monotonic() + 30 * PATIENCE
-            while self.daemon.curl("POST", self.path("bn", "train"), "{", key("k")).code == "idempotency_in_flight":
-                self.assertLess(time.monotonic(), deadline)
+            wait_for(lambda: self.probe() != "idempotency_in_flight", "it is in flight no more")
         self.assertEqual(self.train(BATCH, key("k")).json["num_batches_tracked"], 1)
 
     def test_a_crowd_with_one_key_makes_one_update(self):
         self.put_layer()
-        answers = []
 
         def ask():
             client = Client(self.daemon.port)
+            answers = []
             for i in range(20):
                 answer = client.request("POST", self.path("bn", "train"), BATCH, key(f"k{i}"))
                 while answer.status == 409:
                     answer = client.request("POST", self.path("bn", "train"), BATCH, key(f"k{i}"))
                 answers.append((i, answer.status, answer.raw))
+            client.close()
+            return answers
 
-        crowd = [threading.Thread(target=ask) for _ in range(16)]
-        for t in crowd:
-            t.start()
-        for t in crowd:
-            t.join()
+        answers = [answer for told in at_once([ask] * 16) for answer in told]
         self.assertEqual({status for _, status, _ in answers}, {200})
         self.assertEqual(len(answers), 320)
         self.assertEqual(len({(i, raw) for i, _, raw in answers}), 20, "each key has one answer")
@@ -202,14 +199,15 @@ class Kept(unittest.TestCase):
                       "SELECT 1, 'old-' || i, zeroblob(16), 1, 1, 1000 FROM n")
         self.database("DELETE FROM idempotency WHERE key = 'k'")
         self.daemon.start()
-        deadline = time.monotonic() + 60 * PATIENCE
-        left = 10000
-        while left and time.monotonic() < deadline:
+
+        def all_are_gone():
             time.sleep(0.2)
             self.daemon.stop()
             left, = self.database("SELECT count(*) FROM idempotency")[0]
             self.daemon.start()
-        self.assertEqual(left, 0)
+            return left == 0
+
+        wait_for(all_are_gone, "the old keys are gone", 60 * PATIENCE)
 
     def test_a_store_from_before_there_were_keys(self):
         before = self.train(BATCH, "k").json

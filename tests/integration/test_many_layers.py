@@ -8,7 +8,6 @@ import time
 import unittest
 
 from normd import BUILD, PATIENCE, Client, Daemon
-from test_memory import memory
 
 SLOW = any(name in BUILD for name in ("asan", "tsan", "coverage"))
 LAYERS = 50_000 if SLOW else 1_000_000
@@ -89,7 +88,7 @@ class Million(unittest.TestCase):
             data = self.ask(client, layer)["data"]
             self.assertAlmostEqual(data[0][0], 0.25 / (1 + 1e-5) ** 0.5, 9)
         if not SLOW:
-            self.assertLess(memory(self.daemon, "VmHWM"), MAX_MEMORY_MIB << 20)
+            self.assertLess(self.daemon.memory("VmHWM"), MAX_MEMORY_MIB << 20)
 
     def test_pages_of_models_and_layers(self):
         page = self.daemon.curl("GET", f"/v1/models?limit=1000&after=m{LAYERS // A_MODEL - 2}").json

@@ -5,9 +5,9 @@ import struct
 import threading
 import time
 import unittest
+from functools import partial
 
-from normd import BUILD, PATIENCE, Client, Daemon
-from test_memory import memory
+from normd import BUILD, PATIENCE, Client, Daemon, at_once
 
 MIB = 1 << 20
 MAX_MEMORY = 256 * MIB
@@ -28,20 +28,6 @@ class Full(unittest.TestCase):
         self.addCleanup(self.daemon.close)
         for layer in ("a", "b"):
             self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}", {"kind": "batch_norm", "num_features": FEATURES})
-
-    def crowd(self, count, work):
-        """Runs work(i) `count` times at once; what they return."""
-        results, threads = [None] * count, []
-
-        def run(i):
-            results[i] = work(i)
-
-        for i in range(count):
-            threads.append(threading.Thread(target=run, args=(i,)))
-            threads[-1].start()
-        for t in threads:
-            t.join()
-        return results
 
     def ask(self, path, body, kind):
         """(status, code, Retry-After) of a request; of a large answer nothing is kept."""
@@ -69,10 +55,10 @@ class Full(unittest.TestCase):
 
     def assert_within(self):
         if not any(name in BUILD for name in ("asan", "tsan", "coverage")):
-            self.assertLessEqual(memory(self.daemon, "VmHWM"), MAX_MEMORY)
+            self.assertLessEqual(self.daemon.memory("VmHWM"), MAX_MEMORY)
 
     def storm(self, body, kind, clients):
-        refused = self.crowd(clients, lambda i: self.keep_asking(f"/v1/models/m/layers/{'ab'[i % 2]}/train", body, kind))
+        refused = at_once([partial(self.keep_asking, f"/v1/models/m/layers/{'ab'[i % 2]}/train", body, kind) for i in range(clients)])
         self.assertTrue(all(isinstance(times, int) for times in refused), refused)
         self.assertGreater(sum(refused), 0, "there was never too much")
         self.assert_within()
@@ -102,7 +88,7 @@ class Full(unittest.TestCase):
 
         t = threading.Thread(target=small)
         t.start()
-        self.crowd(12, lambda i: self.keep_asking("/v1/models/m/layers/b/train", large, "application/x-npy"))
+        at_once([lambda: self.keep_asking("/v1/models/m/layers/b/train", large, "application/x-npy")] * 12)
         stop.set()
         t.join()
         self.assertGreater(outcome.count(200), 0)
@@ -137,7 +123,7 @@ class Full(unittest.TestCase):
                 statuses.add(status)
             return statuses
 
-        self.assertEqual(self.crowd(32, work), [{200}] * 32)
+        self.assertEqual(at_once([partial(work, i) for i in range(32)]), [{200}] * 32)
         self.assert_within()
 
 

@@ -4,21 +4,14 @@ import gzip
 import http.client
 import random
 import struct
-import time
 import unittest
 
-from normd import BUILD, PATIENCE, Daemon
+from normd import BUILD, PATIENCE, Daemon, wait_for
 
 VALUES = 10_000_000
 ROW = 100
 TENSOR_BYTES = 4 * VALUES
 LIMIT = 1.5 * TENSOR_BYTES
-
-
-def memory(daemon, name):
-    """A line of /proc/PID/status, in bytes: VmRSS, VmHWM (the peak)."""
-    with open(f"/proc/{daemon.process.pid}/status") as f:
-        return next(int(line.split()[1]) * 1024 for line in f if line.startswith(name))
 
 
 def rows(count):
@@ -41,7 +34,7 @@ class Memory(unittest.TestCase):
         self.daemon.curl("PUT", path, {"kind": "batch_norm", "num_features": ROW})
         self.daemon.curl("PUT", path + "/statistics", {"running_mean": [0] * ROW, "running_var": [1] * ROW, "num_batches_tracked": 1})
         self.infer(b'{"data":[[' + self.rows[0] + b"]]}")
-        self.idle = memory(self.daemon, "VmRSS")
+        self.idle = self.daemon.memory("VmRSS")
 
     def infer(self, body, headers=None, length=None):
         """Posts bytes, or pieces of them that come to `length`; returns the answer's headers and its size, of which nothing is kept."""
@@ -60,14 +53,11 @@ class Memory(unittest.TestCase):
         return answer, size
 
     def assert_peak(self):
-        used = memory(self.daemon, "VmHWM") - self.idle
+        used = self.daemon.memory("VmHWM") - self.idle
         self.assertLessEqual(used, LIMIT, f"{used / TENSOR_BYTES:.2f} times the tensor")
         self.assertGreater(used, TENSOR_BYTES / 2, "the tensor was not even there: is the right process measured?")
         # The exchange ends after its last byte was sent, so the client may be here first.
-        deadline = time.monotonic() + 10 * PATIENCE
-        while memory(self.daemon, "VmRSS") - self.idle > TENSOR_BYTES / 4:
-            self.assertLess(time.monotonic(), deadline, "its memory was not given back")
-            time.sleep(0.01)
+        wait_for(lambda: self.daemon.memory("VmRSS") - self.idle <= TENSOR_BYTES / 4, "its memory is given back", 10 * PATIENCE)
 
     def json_pieces(self, first, between, last):
         """A document of VALUES numbers, about 100 MB, in pieces of a thousand rows."""

@@ -7,7 +7,7 @@ import numpy
 
 import npy
 from reference import moments, normalized
-from test_kinds import KINDS, KindTest, parameters, slices
+from test_kinds import KINDS, KindTest, parameters, slices, tensor
 
 RANDOM = numpy.random.default_rng(23)
 LENGTHS = [4, 2, 0, 3, 4]
@@ -32,9 +32,6 @@ def by_unpadded(kind, x, keep, weight, bias, eps=1e-5):
 
 
 class PaddingTest(KindTest):
-    def tensor(self, x, **members):
-        return {"shape": list(x.shape), "datatype": "FP64", "data": x.ravel().tolist(), **members}
-
     def put_with_parameters(self, name, definition, x):
         weight, bias, spread_weight, spread_bias = parameters(name, x)
         self.put(name, definition)
@@ -59,13 +56,13 @@ class Kinds(PaddingTest):
                 x = RANDOM.standard_normal(layer_shape) * 3 + 1
                 given, weight, bias = self.put_with_parameters(name, definition, x)
                 expected = by_unpadded(name, x, keep, weight, bias)
-                got = self.ask("POST", self.path(name, "train"), self.tensor(x, **members)).json
+                got = self.ask("POST", self.path(name, "train"), tensor(x, **members)).json
                 self.assertNear(numpy.array(got["data"]).reshape(x.shape), expected)
                 if name in ("batch_norm", "tracking_instance_norm"):
                     continue
-                got = self.ask("POST", self.path(name, "infer"), self.tensor(x, **members)).json
+                got = self.ask("POST", self.path(name, "infer"), tensor(x, **members)).json
                 self.assertNear(numpy.array(got["data"]).reshape(x.shape), expected)
-                once = self.ask("POST", "/v1/normalize", {"definition": definition, "tensor": self.tensor(x), **members, **given}).json
+                once = self.ask("POST", "/v1/normalize", {"definition": definition, "tensor": tensor(x), **members, **given}).json
                 self.assertNear(numpy.array(once["data"]).reshape(x.shape), expected)
 
     def test_lengths(self):
@@ -107,8 +104,8 @@ class Kinds(PaddingTest):
         self.put("bn", {"kind": "batch_norm"})
         x = RANDOM.standard_normal((5, 6, 4))
         self.train("bn", x)
-        plain = self.ask("POST", self.path("bn", "infer"), self.tensor(x)).json
-        self.assertEqual(self.ask("POST", self.path("bn", "infer"), self.tensor(x, lengths=LENGTHS)).json, plain)
+        plain = self.ask("POST", self.path("bn", "infer"), tensor(x)).json
+        self.assertEqual(self.ask("POST", self.path("bn", "infer"), tensor(x, lengths=LENGTHS)).json, plain)
 
     def test_nothing_is_padding(self):
         """The same bits as without."""
@@ -218,10 +215,10 @@ class Bodies(PaddingTest):
 
     def once(self, query="", **members):
         """The answer of a call that changes nothing."""
-        return self.ask("POST", "/v1/normalize" + query, {"kind": "batch_norm", **self.tensor(self.x), **members}).json
+        return self.ask("POST", "/v1/normalize" + query, {"kind": "batch_norm", **tensor(self.x), **members}).json
 
     def wrong(self, code, status, x=None, query="", **members):
-        return self.refused(code, status, "bn", "train" + query, self.tensor(self.x if x is None else x, **members))
+        return self.refused(code, status, "bn", "train" + query, tensor(self.x if x is None else x, **members))
 
     def test_forms_of_a_mask(self):
         wanted = self.once(lengths=[3, 1])
@@ -274,13 +271,13 @@ class Bodies(PaddingTest):
 
     def test_channels_in_front(self):
         self.put("front", {"kind": "batch_norm", "channel_axis": 0})
-        self.refused("shape_mismatch", 422, "front", "train", self.tensor(self.x, lengths=[3, 1]))
+        self.refused("shape_mismatch", 422, "front", "train", tensor(self.x, lengths=[3, 1]))
 
     def test_an_instance_of_one_value(self):
         """Its variance needs two; an instance of padding alone has none to need."""
         self.put("in", {"kind": "instance_norm"})
-        self.refused("too_few_values", 422, "in", "train", self.tensor(self.x, lengths=[3, 1]))
-        self.ask("POST", self.path("in", "train"), self.tensor(self.x, lengths=[3, 0]))
+        self.refused("too_few_values", 422, "in", "train", tensor(self.x, lengths=[3, 1]))
+        self.ask("POST", self.path("in", "train"), tensor(self.x, lengths=[3, 0]))
 
     def test_an_empty_batch(self):
         told = self.ask("POST", self.path("bn", "train"), {"shape": [0, 3, 4], "data": [], "lengths": []}).json
@@ -288,10 +285,10 @@ class Bodies(PaddingTest):
 
     def test_a_padded_update_is_made_once_under_its_key(self):
         key = {"Idempotency-Key": '"k"'}
-        body = self.tensor(self.x, lengths=[3, 1])
+        body = tensor(self.x, lengths=[3, 1])
         first = self.ask("POST", self.path("bn", "train"), body, key)
         self.assertEqual(self.ask("POST", self.path("bn", "train"), body, key).raw, first.raw)
-        self.assertEqual(self.ask("POST", self.path("bn", "train"), self.tensor(self.x, lengths=[3, 2]), key, 422).code,
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), tensor(self.x, lengths=[3, 2]), key, 422).code,
                          "idempotency_mismatch")
 
 

@@ -1,8 +1,6 @@
 """Clients that are slow, stop, or never read: each is cut within its time, gives back what it held, and holds up nobody else."""
 
 import json
-import os
-import resource
 import select
 import socket
 import struct
@@ -10,7 +8,7 @@ import threading
 import time
 import unittest
 
-from normd import PATIENCE, Client, Daemon, DaemonTest
+from normd import PATIENCE, Client, DaemonTest, wait_for
 
 TIMEOUT_S = 1
 # The timeout, two looks of the watching thread (a quarter of it each), and room for a machine that is busy.
@@ -84,28 +82,21 @@ class Slow(DaemonTest):
 
     def logged(self, wanted, count=1):
         """Waits until `count` lines of the log have what `wanted` has."""
-        deadline = time.monotonic() + 10 * PATIENCE
-        while time.monotonic() < deadline:
-            lines = [line for line in self.daemon.log_lines() if wanted.items() <= line.items()]
-            if len(lines) >= count:
-                return lines
-            time.sleep(0.05)
-        self.fail(f"no line with {wanted} in {self.daemon.log()[-3000:]}")
+        def lines():
+            found = [line for line in self.daemon.log_lines() if wanted.items() <= line.items()]
+            return found if len(found) >= count else None
+
+        return wait_for(lines, lambda: f"{count} lines with {wanted} in {self.daemon.log()[-3000:]}", pause_s=0.05)
 
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.daemon.process.pid}/fd"))
+        return self.daemon.descriptors()
 
     def resident(self):
-        """The daemon's resident memory in bytes."""
-        with open(f"/proc/{self.daemon.process.pid}/statm") as f:
-            return int(f.read().split()[1]) * resource.getpagesize()
+        return self.daemon.memory("VmRSS")
 
     def settles(self, measure, bound, within_s=10 * PATIENCE):
         """Waits until what is measured is at most `bound`."""
-        deadline = time.monotonic() + within_s
-        while (value := measure()) > bound and time.monotonic() < deadline:
-            time.sleep(0.05)
-        self.assertLessEqual(value, bound)
+        wait_for(lambda: measure() <= bound, lambda: f"{measure()} is at most {bound}", within_s)
 
 
 class SlowClients(Slow):

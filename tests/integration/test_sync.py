@@ -10,35 +10,16 @@ import urllib.parse
 import numpy
 
 import npy
-from normd import PATIENCE, Daemon
-from test_kinds import KindTest
+from normd import PATIENCE, Daemon, at_once
+from test_kinds import KindTest, tensor
 
 RANDOM = numpy.random.default_rng(17)
 # A rank that a test does not want to wait for.
 SHORT_MS = int(500 * PATIENCE)
 
 
-def at_once(calls):
-    """Each in a thread of its own; their results in order."""
-    results = [None] * len(calls)
-
-    def run(i):
-        results[i] = calls[i]()
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
-
-
 def sync(rank, world_size, step="1", **more):
     return {"sync": {"step": step, "rank": rank, "world_size": world_size, **more}}
-
-
-def tensor(x, datatype="FP64"):
-    return {"shape": list(x.shape), "datatype": datatype, "data": x.ravel().tolist()}
 
 
 class SyncTest(KindTest):

@@ -7,19 +7,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/unit/bits.h"
 #include "tests/unit/norm_reference.h"
 #include "tests/unit/unit.h"
 
 static const enum norm_real types[] = { NORM_HALF, NORM_BFLOAT };
-
-static double
-double_from_bits(uint64_t bits)
-{
-	double x;
-
-	memcpy(&x, &bits, sizeof(x));
-	return x;
-}
 
 static double
 load(enum norm_real real, unsigned bits)
@@ -147,7 +139,7 @@ START_TEST(nan_stays_one)
 	size_t i;
 
 	for (i = 0; i < sizeof(nans) / sizeof(nans[0]); i++)
-		ck_assert_uint_gt(store(types[_i], double_from_bits(nans[i])) & 0x7fff, infinity);
+		ck_assert_uint_gt(store(types[_i], double_of(nans[i])) & 0x7fff, infinity);
 }
 END_TEST
 
@@ -160,7 +152,7 @@ START_TEST(random_doubles)
 	int i, e;
 
 	for (i = 0; i < 300000; i++) {
-		x = double_from_bits(random_next(&seed) & ~((uint64_t)1 << 63));
+		x = double_of(random_next(&seed) & ~((uint64_t)1 << 63));
 		if (!isnan(x))
 			check_store(types[_i], x, reference_bits16(types[_i], x));
 		e = f.smallest - f.fraction - 4 + (int)(random_next(&seed) % (unsigned)(f.limit - f.smallest + f.fraction + 8));

@@ -1,7 +1,6 @@
 /* Idempotency keys: a request holds its key alone, an update is made once under it, and it is forgotten after its time. */
 #include "tests/unit/unit.h"
 
-#include <semaphore.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,54 +10,8 @@
 
 #include "base/digest.h"
 #include "handlers/claims.h"
-#include "storage/store.h"
-#include "tests/unit/opaque.h"
-
-static char directory[] = "/tmp/normd-unit-XXXXXX";
-static char path[64], url[80];
-static sem_t done;
-
-static struct store *
-open_store(unsigned key_lifetime_s)
-{
-	struct store_options options = { .url = url,
-		.queue_max = 10000,
-		.cache_bytes_max = 1 << 20,
-		.key_lifetime_s = key_lifetime_s,
-		.definitions = opaque_definitions };
-	struct err e = { 0 };
-	struct store *s = store_open(&options, &e);
-
-	ck_assert_msg(s != NULL, "%s", e.detail);
-	return s;
-}
-
-static void
-post(struct store_op *op)
-{
-	(void)op;
-	sem_post(&done);
-}
-
-static void
-submit(struct store *s, struct store_op *op)
-{
-	struct err e = { 0 };
-
-	op->model = "m";
-	if (op->layer == NULL)
-		op->layer = "l";
-	op->done = post;
-	ck_assert_msg(store_submit(s, op, &e) == 0, "%s", e.detail);
-}
-
-static struct store_op
-run(struct store *s, struct store_op op)
-{
-	submit(s, &op);
-	sem_wait(&done);
-	return op;
-}
+#include "storage/sqlite_open.h"
+#include "tests/unit/scratch_store.h"
 
 static const double mean = 3, var = 1;
 static const struct update update = { .averaging = AVERAGING_POOLED, .count = 2, .features = 1, .mean = &mean, .var = &var };
@@ -72,47 +25,18 @@ keyed(const char *key, int digest)
 	return op;
 }
 
-static void
-create(struct store *s, const char *layer)
-{
-	struct store_op op = run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = layer, .definition = "d" });
-
-	ck_assert_int_eq(op.err.code, ERR_NONE);
-	store_op_fini(&op);
-}
-
-/* What one column of one row says. */
+/* What one column of one row says, of a store that is closed. */
 static int
 ask(const char *sql)
 {
+	struct err e = { 0 };
 	sqlite3 *db;
-	sqlite3_stmt *stmt;
-	int answer;
+	int answer = 0;
 
-	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
-	answer = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
+	ck_assert_int_eq(sqlite3_open(scratch_path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite_int(db, scratch_path, sql, &answer, &e) == 0, "%s: %s", sql, e.detail);
 	sqlite3_close(db);
 	return answer;
-}
-
-static void
-setup(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/s.db", directory);
-	snprintf(url, sizeof(url), "sqlite:%s", path);
-	sem_init(&done, 0, 0);
-}
-
-static void
-teardown(void)
-{
-	unlink(path);
-	rmdir(directory);
-	sem_destroy(&done);
 }
 
 static void
@@ -126,29 +50,29 @@ assert_made(const struct store_op *op, bool repeated, uint64_t number)
 
 START_TEST(test_a_repeat_changes_nothing_and_says_what_the_first_said)
 {
-	struct store *s = open_store(0);
+	struct store *s = scratch_open();
 	struct store_op op;
 
-	create(s, "l");
-	create(s, "other");
-	op = run(s, keyed("a", 1));
+	scratch_create(s, "l");
+	scratch_create(s, "other");
+	op = scratch_run(s, keyed("a", 1));
 	assert_made(&op, false, 1);
-	op = run(s, keyed("b", 1));
+	op = scratch_run(s, keyed("b", 1));
 	assert_made(&op, false, 2);
-	op = run(s, keyed("a", 1));
+	op = scratch_run(s, keyed("a", 1));
 	assert_made(&op, true, 1);
-	op = run(s, keyed("a", 2));
+	op = scratch_run(s, keyed("a", 2));
 	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
 	op = keyed("a", 2);
 	op.layer = "other";
-	op = run(s, op);
+	op = scratch_run(s, op);
 	assert_made(&op, false, 1);
 	store_close(s);
 
-	s = open_store(0);
-	op = run(s, keyed("b", 1));
+	s = scratch_open();
+	op = scratch_run(s, keyed("b", 1));
 	assert_made(&op, true, 2);
-	op = run(s, (struct store_op){ .kind = STORE_UPDATE, .update = &update });
+	op = scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = &update });
 	assert_made(&op, false, 3);
 	store_close(s);
 }
@@ -156,17 +80,16 @@ END_TEST
 
 START_TEST(test_repeats_in_one_batch_are_one_update)
 {
-	struct store *s = open_store(0);
+	struct store *s = scratch_open();
 	static struct store_op ops[100];
 	unsigned first = 0;
 
-	create(s, "l");
+	scratch_create(s, "l");
 	for (int i = 0; i < 100; i++) {
 		ops[i] = keyed("k", 1);
-		submit(s, &ops[i]);
+		scratch_submit(s, &ops[i]);
 	}
-	for (int i = 0; i < 100; i++)
-		sem_wait(&done);
+	scratch_wait(100);
 	for (int i = 0; i < 100; i++) {
 		assert_made(&ops[i], ops[i].repeated, 1);
 		first += !ops[i].repeated;
@@ -180,17 +103,17 @@ START_TEST(test_a_refused_update_leaves_its_key_free)
 {
 	static const double two[2] = { 1, 2 };
 	static const struct update wide = { .averaging = AVERAGING_POOLED, .count = 2, .features = 2, .mean = two, .var = two };
-	struct store *s = open_store(0);
+	struct store *s = scratch_open();
 	struct store_op op;
 
-	create(s, "l");
-	op = run(s, keyed("a", 1));
+	scratch_create(s, "l");
+	op = scratch_run(s, keyed("a", 1));
 	assert_made(&op, false, 1);
 	op = keyed("b", 1);
 	op.update = &wide;
-	op = run(s, op);
+	op = scratch_run(s, op);
 	ck_assert_int_eq(op.err.code, ERR_SHAPE_MISMATCH);
-	op = run(s, keyed("b", 2));
+	op = scratch_run(s, keyed("b", 2));
 	assert_made(&op, false, 2);
 	store_close(s);
 }
@@ -198,16 +121,16 @@ END_TEST
 
 START_TEST(test_a_new_layer_of_the_same_name_has_no_keys)
 {
-	struct store *s = open_store(0);
+	struct store *s = scratch_open();
 	struct store_op op;
 
-	create(s, "l");
-	op = run(s, keyed("a", 1));
+	scratch_create(s, "l");
+	op = scratch_run(s, keyed("a", 1));
 	assert_made(&op, false, 1);
-	op = run(s, (struct store_op){ .kind = STORE_LAYER_DELETE });
+	op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_DELETE });
 	ck_assert_int_eq(op.err.code, ERR_NONE);
-	create(s, "l");
-	op = run(s, keyed("a", 2));
+	scratch_create(s, "l");
+	op = scratch_run(s, keyed("a", 2));
 	assert_made(&op, false, 1);
 	store_close(s);
 }
@@ -215,18 +138,18 @@ END_TEST
 
 START_TEST(test_an_old_key_means_a_new_update_also_before_it_is_purged)
 {
-	struct store *s = open_store(1);
+	struct store *s = scratch_open_with(SCRATCH_QUEUE_MAX, 1);
 	struct store_op op;
 
-	create(s, "l");
-	op = run(s, keyed("a", 1));
+	scratch_create(s, "l");
+	op = scratch_run(s, keyed("a", 1));
 	assert_made(&op, false, 1);
 	while (op.num_batches_tracked == 1) {
 		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-		op = run(s, keyed("a", 1));
+		op = scratch_run(s, keyed("a", 1));
 	}
 	assert_made(&op, false, 2);
-	op = run(s, keyed("a", 1));
+	op = scratch_run(s, keyed("a", 1));
 	assert_made(&op, true, 2);
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
@@ -235,27 +158,26 @@ END_TEST
 
 START_TEST(test_old_keys_are_purged_slice_by_slice)
 {
-	struct store *s = open_store(0);
+	struct store *s = scratch_open();
 	static struct store_op ops[2500];
 	static char keys[2500][8];
 	struct store_op op;
 
-	create(s, "l");
+	scratch_create(s, "l");
 	for (int i = 0; i < 2500; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "%d", i);
 		ops[i] = keyed(keys[i], 1);
-		submit(s, &ops[i]);
+		scratch_submit(s, &ops[i]);
 	}
-	for (int i = 0; i < 2500; i++)
-		sem_wait(&done);
+	scratch_wait(2500);
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 2500);
 
 	/* Three slices, of which each of these takes one at least; what is new stays. */
 	sleep(2);
-	s = open_store(1);
+	s = scratch_open_with(SCRATCH_QUEUE_MAX, 1);
 	for (int i = 0; i < 3; i++) {
-		op = run(s, keyed("new", 1));
+		op = scratch_run(s, keyed("new", 1));
 		assert_made(&op, op.repeated, 2501);
 	}
 	store_close(s);
@@ -363,7 +285,7 @@ unit_suite(void)
 	Suite *s = suite_create("keys");
 	TCase *t = tcase_create("keys");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, test_a_repeat_changes_nothing_and_says_what_the_first_said);
 	tcase_add_test(t, test_repeats_in_one_batch_are_one_update);
 	tcase_add_test(t, test_a_refused_update_leaves_its_key_free);

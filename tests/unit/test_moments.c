@@ -66,19 +66,26 @@ check_feature(enum norm_real real, const void *x, struct norm_view v, size_t f, 
 	    "(%zu,%zu,%zu) feature %zu: var %.17g, not %.17g", v.outer, v.feature, v.inner, f, var, (double)s);
 }
 
+/* All features of it. */
+static void
+check_tensor(enum norm_real real, const void *x, struct norm_view v)
+{
+	double *mean = doubles_new(v.feature), *var = doubles_new(v.feature);
+
+	moments(real, x, v, mean, var);
+	for (size_t f = 0; f < v.feature; f++)
+		check_feature(real, x, v, f, mean[f], var[f]);
+	free(mean);
+	free(var);
+}
+
 static void
 check_shape(enum norm_real real, struct norm_view v, struct numbers numbers)
 {
 	void *x = tensor_new(real, v, numbers, view_size(v));
-	double *mean = doubles_new(v.feature), *var = doubles_new(v.feature);
-	size_t f;
 
-	moments(real, x, v, mean, var);
-	for (f = 0; f < v.feature; f++)
-		check_feature(real, x, v, f, mean[f], var[f]);
+	check_tensor(real, x, v);
 	free(x);
-	free(mean);
-	free(var);
 }
 
 START_TEST(every_small_shape)
@@ -152,16 +159,11 @@ START_TEST(first_value_far_from_the_rest)
 	for (p = 0; p < PATHS; p++) {
 		struct norm_view v = paths[p];
 		void *x = tensor_new(reals[_i], v, (struct numbers){ 1, 1 }, p);
-		double *mean = doubles_new(v.feature), *var = doubles_new(v.feature);
 
 		for (f = 0; f < v.feature; f++)
 			element_set(reals[_i], x, f * v.inner, fmin(1e12, real_max(reals[_i])));
-		moments(reals[_i], x, v, mean, var);
-		for (f = 0; f < v.feature; f++)
-			check_feature(reals[_i], x, v, f, mean[f], var[f]);
+		check_tensor(reals[_i], x, v);
 		free(x);
-		free(mean);
-		free(var);
 	}
 }
 END_TEST
@@ -171,19 +173,14 @@ static void
 check_misleading_start(enum norm_real real, struct norm_view v, size_t first)
 {
 	void *x = tensor_new(real, v, (struct numbers){ 0.5, 1 }, 3);
-	double *mean = doubles_new(v.feature), *var = doubles_new(v.feature);
 	uint64_t seed = 4;
 	size_t i, f;
 
 	for (f = 0; f < v.feature; f += 2)
 		for (i = 0; i < first; i++)
 			element_set(real, x, v.inner > 1 ? f * v.inner + i : i * v.feature + f, 1000 + random_deviate(&seed));
-	moments(real, x, v, mean, var);
-	for (f = 0; f < v.feature; f++)
-		check_feature(real, x, v, f, mean[f], var[f]);
+	check_tensor(real, x, v);
 	free(x);
-	free(mean);
-	free(var);
 }
 
 START_TEST(first_values_that_mislead)

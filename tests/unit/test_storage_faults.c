@@ -15,6 +15,7 @@
 
 #include "tests/disk/rig.h"
 #include "tests/disk/vfs.h"
+#include "tests/unit/scratch_store.h"
 
 #define BATCHES 6
 
@@ -328,16 +329,13 @@ leave_open(const struct store_options *options)
 
 START_TEST(test_a_log_that_was_left_is_read_from_the_disk_not_from_memory)
 {
-	char directory[] = "/tmp/normd-unit-XXXXXX";
-	char url[64], wal[64];
-	const struct store_options options = { .url = url, .queue_max = 1, .definitions = { NULL, NULL } };
+	char wal[64];
+	const struct store_options options = { .url = scratch_url, .queue_max = 1, .definitions = { NULL, NULL } };
 	struct err e = { 0 };
 	struct stat left;
 	struct store *s;
 
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(url, sizeof(url), "sqlite:%s/s.db", directory);
-	snprintf(wal, sizeof(wal), "%s/s.db-wal", directory);
+	snprintf(wal, sizeof(wal), "%s-wal", scratch_path);
 	leave_open(&options);
 	ck_assert_int_eq(stat(wal, &left), 0);
 	s = store_open(&options, &e);
@@ -350,8 +348,6 @@ START_TEST(test_a_log_that_was_left_is_read_from_the_disk_not_from_memory)
 	s = store_open(&options, &e);
 	ck_assert_int_eq(advice_given, -1);
 	store_close(s);
-	unlink(url + strlen("sqlite:"));
-	rmdir(directory);
 }
 END_TEST
 
@@ -367,6 +363,7 @@ unit_suite(void)
 	tcase_add_loop_test(t, test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
 	tcase_add_test(t, test_a_flush_that_fails_acknowledges_nothing_that_is_not_there);
 	tcase_add_test(t, test_what_was_read_after_a_kill_survives_a_power_cut);
+	tcase_add_checked_fixture(real, scratch_setup, scratch_teardown);
 	tcase_add_test(real, test_a_log_that_was_left_is_read_from_the_disk_not_from_memory);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, real);

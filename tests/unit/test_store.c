@@ -5,57 +5,13 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
-#include <semaphore.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "storage/store.h"
-#include "tests/unit/opaque.h"
-
-static char directory[] = "/tmp/normd-unit-XXXXXX";
-static char url[64];
-
-static struct store *
-open_store(size_t queue_max)
-{
-	struct store_options options = {
-		.url = url, .queue_max = queue_max, .cache_bytes_max = 1 << 20, .definitions = opaque_definitions
-	};
-	struct err e = { 0 };
-	struct store *s = store_open(&options, &e);
-
-	ck_assert_msg(s != NULL, "%s", e.detail);
-	return s;
-}
-
-static void
-setup(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	snprintf(url, sizeof(url), "sqlite:%s/s.db", directory);
-}
-
-static void
-teardown(void)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s/s.db", directory);
-	unlink(path);
-	rmdir(directory);
-}
-
-static void
-post(struct store_op *op)
-{
-	sem_post(op->done_arg);
-}
+#include "tests/unit/scratch_store.h"
 
 START_TEST(test_a_full_queue_is_overloaded_and_a_stopped_store_says_so)
 {
-	struct store *s = open_store(0);
-	struct store_op op = { .kind = STORE_MODEL_LIST, .limit = 1, .done = post };
+	struct store *s = scratch_open_with(0, 0);
+	struct store_op op = { .kind = STORE_MODEL_LIST, .limit = 1 };
 	struct err e = { 0 };
 
 	ck_assert_int_eq(store_submit(s, &op, &e), -1);
@@ -72,20 +28,16 @@ END_TEST
 
 START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 {
-	struct store *s = open_store(1000);
+	struct store *s = scratch_open();
 	static struct store_op ops[UPDATES];
 	static struct update updates[UPDATES];
 	static double means[UPDATES];
 	const double var = 1;
 	double mean = 0;
-	struct store_op create = { .kind = STORE_LAYER_CREATE, .model = "m", .layer = "l", .definition = "d", .done = post };
-	struct err e = { 0 };
+	struct store_op create = { .kind = STORE_LAYER_CREATE, .definition = "d" };
 	const struct layer *layer;
-	sem_t sem;
 
-	sem_init(&sem, 0, 0);
-	create.done_arg = &sem;
-	ck_assert_int_eq(store_submit(s, &create, &e), 0);
+	scratch_submit(s, &create);
 	for (int i = 0; i < UPDATES; i++) {
 		means[i] = i * 0.1;
 		mean = 0.75 * mean + 0.25 * means[i];
@@ -95,13 +47,10 @@ START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 			.features = 1,
 			.mean = &means[i],
 			.var = &var };
-		ops[i] = (struct store_op){
-			.kind = STORE_UPDATE, .model = "m", .layer = "l", .update = &updates[i], .done = post, .done_arg = &sem
-		};
-		ck_assert_int_eq(store_submit(s, &ops[i], &e), 0);
+		ops[i] = (struct store_op){ .kind = STORE_UPDATE, .update = &updates[i] };
+		scratch_submit(s, &ops[i]);
 	}
-	for (int i = 0; i < UPDATES + 1; i++)
-		sem_wait(&sem);
+	scratch_wait(UPDATES + 1);
 	ck_assert(create.created);
 	for (int i = 0; i < UPDATES; i++) {
 		ck_assert_int_eq(ops[i].err.code, ERR_NONE);
@@ -114,7 +63,6 @@ START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 	layer_unref(layer);
 	store_op_fini(&create);
 	store_close(s);
-	sem_destroy(&sem);
 }
 END_TEST
 
@@ -122,45 +70,14 @@ END_TEST
 
 #define FEATURES 3
 
-static sem_t done;
-
-static struct store_op
-run(struct store *s, struct store_op op)
-{
-	struct err e = { 0 };
-
-	op.model = "m";
-	if (op.layer == NULL)
-		op.layer = "l";
-	op.done = post;
-	op.done_arg = &done;
-	ck_assert_msg(store_submit(s, &op, &e) == 0, "%s", e.detail);
-	sem_wait(&done);
-	return op;
-}
-
 static struct store *
 open_with_layers(void)
 {
-	struct store *s = open_store(1000);
-	const char *names[] = { "l", "other" };
+	struct store *s = scratch_open();
 
-	sem_init(&done, 0, 0);
-	for (int i = 0; i < 2; i++) {
-		struct store_op op =
-		    run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = names[i], .definition = "d" });
-
-		ck_assert(op.created);
-		store_op_fini(&op);
-	}
+	scratch_create(s, "l");
+	scratch_create(s, "other");
 	return s;
-}
-
-static void
-close_with_layers(struct store *s)
-{
-	store_close(s);
-	sem_destroy(&done);
 }
 
 #define SEVERAL 5
@@ -208,16 +125,16 @@ START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
 	for (int i = 0; i < SEVERAL; i++)
 		updates[i] = update_number(i, averaging);
 	for (int round = 1; round <= 3; round++) {
-		op = run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
+		op = scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
 		ck_assert_int_eq(op.err.code, ERR_NONE);
 		ck_assert_uint_eq(op.revision, (unsigned)round);
 		ck_assert_uint_eq(op.num_batches_tracked, (unsigned)(round * SEVERAL));
 		for (int i = 0; i < SEVERAL; i++)
-			op = run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &updates[i] });
+			op = scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &updates[i] });
 		ck_assert_uint_eq(op.revision, (unsigned)(round * SEVERAL));
 		assert_same_statistics(s, "l", "other");
 	}
-	close_with_layers(s);
+	store_close(s);
 }
 END_TEST
 
@@ -238,7 +155,8 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 				updates[bad].mean = huge;
 			else
 				updates[bad].features = FEATURES - 1;
-			op = run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
+			op = scratch_run(
+			    s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
 			ck_assert_int_eq(op.err.code, bad % 2 == 0 ? ERR_NON_FINITE_INPUT : ERR_SHAPE_MISMATCH);
 		}
 		layer = store_layer_cached(s, "m", "l");
@@ -247,11 +165,11 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 		ck_assert(trained || (layer->statistics.features == 0 && layer->statistics.mean == NULL));
 		layer_unref(layer);
 		updates[0] = update_number(0, AVERAGING_EXPONENTIAL);
-		(void)run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates });
-		(void)run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = updates });
+		(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates });
+		(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = updates });
 		assert_same_statistics(s, "l", "other");
 	}
-	close_with_layers(s);
+	store_close(s);
 }
 END_TEST
 
@@ -264,16 +182,16 @@ START_TEST(test_several_updates_under_a_key_are_made_once)
 	for (int i = 0; i < SEVERAL; i++)
 		updates[i] = update_number(i, AVERAGING_POOLED);
 	for (int i = 0; i < 3; i++) {
-		op = run(s, asked);
+		op = scratch_run(s, asked);
 		ck_assert_int_eq(op.err.code, ERR_NONE);
 		ck_assert_int_eq(op.repeated, i > 0);
 		ck_assert_uint_eq(op.revision, 1);
 		ck_assert_uint_eq(op.num_batches_tracked, SEVERAL);
 	}
 	asked.key_digest[0] = 1;
-	op = run(s, asked);
+	op = scratch_run(s, asked);
 	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
-	close_with_layers(s);
+	store_close(s);
 }
 END_TEST
 
@@ -287,23 +205,17 @@ START_TEST(test_several_updates_in_a_batch_with_others)
 	static struct store_op ops[CROWD];
 	struct update good[SEVERAL], bad[SEVERAL];
 	uint64_t tracked = 0, revision = 0;
-	struct err e = { 0 };
 
 	for (int i = 0; i < SEVERAL; i++)
 		good[i] = bad[i] = update_number(i, AVERAGING_CUMULATIVE);
 	bad[3].mean = huge;
 	for (int i = 0; i < CROWD; i++) {
-		ops[i] = (struct store_op){ .kind = STORE_UPDATE,
-			.model = "m",
-			.layer = "l",
-			.update = i % 4 == 1 ? bad : good,
-			.update_count = i % 4 == 2 ? 1 : SEVERAL,
-			.done = post,
-			.done_arg = &done };
-		ck_assert_int_eq(store_submit(s, &ops[i], &e), 0);
+		ops[i] = (struct store_op){
+			.kind = STORE_UPDATE, .update = i % 4 == 1 ? bad : good, .update_count = i % 4 == 2 ? 1 : SEVERAL
+		};
+		scratch_submit(s, &ops[i]);
 	}
-	for (int i = 0; i < CROWD; i++)
-		sem_wait(&done);
+	scratch_wait(CROWD);
 	for (int i = 0; i < CROWD; i++) {
 		if (i % 4 == 1) {
 			ck_assert_int_eq(ops[i].err.code, ERR_NON_FINITE_INPUT);
@@ -313,10 +225,10 @@ START_TEST(test_several_updates_in_a_batch_with_others)
 		ck_assert_uint_eq(ops[i].revision, ++revision);
 		ck_assert_uint_eq(ops[i].num_batches_tracked, tracked += ops[i].update_count);
 		for (size_t k = 0; k < ops[i].update_count; k++)
-			(void)run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &good[k] });
+			(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &good[k] });
 	}
 	assert_same_statistics(s, "l", "other");
-	close_with_layers(s);
+	store_close(s);
 }
 END_TEST
 
@@ -326,7 +238,7 @@ unit_suite(void)
 	Suite *s = suite_create("store");
 	TCase *t = tcase_create("store");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, test_a_full_queue_is_overloaded_and_a_stopped_store_says_so);
 	tcase_add_test(t, test_updates_are_applied_in_order_and_each_knows_its_number);
 	tcase_add_loop_test(t, test_several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);

@@ -126,6 +126,16 @@ end(struct rank *r)
 	pthread_cond_destroy(&r->wake);
 }
 
+/* All of them at once, each from its join to its end. */
+static void
+meet(struct rank *ranks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		start(&ranks[i]);
+	for (size_t i = 0; i < n; i++)
+		end(&ranks[i]);
+}
+
 /* Until the rank's call waits. Calls whose order matters are started so. */
 static void
 start_and_wait_until_it_waits(struct rank *r)
@@ -160,6 +170,17 @@ sync_end(struct sync *all)
 	sync_free(all);
 }
 
+/* Both come to a step of two; `leader` is this thread's, and is left with the lead. */
+static void
+fill_and_lead(struct sync *all, struct rank *other, struct rank *leader)
+{
+	rank_init(other, all, "1", 0, 2, 4, 1);
+	rank_init(leader, all, "1", 1, 2, 4, 3);
+	start_and_wait_until_it_waits(other);
+	ck_assert(!sync_join(all, LAYER, false, &leader->call, &leader->member));
+	ck_assert(leader->member.leads);
+}
+
 static void
 check_result(const struct rank *r, uint64_t count, double mean, uint64_t batches)
 {
@@ -191,10 +212,8 @@ START_TEST(shards_of_any_size)
 		r[i].batches = 3;
 		r[i].member.shard.padding = i;
 		r[i].member.shard.limit = 100 - i;
-		start(&r[i]);
 	}
-	for (unsigned i = 0; i < 4; i++)
-		end(&r[i]);
+	meet(r, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		check_result(&r[i], 8, (20 + 60) / 8.0, 3);
 		/* Within and between: (5 1 + 1 1 + 2 1 + 5 10^2 + 1 10^2 + 2 20^2) / 8 about the mean 10. */
@@ -218,10 +237,8 @@ START_TEST(gradients_are_summed)
 		r[i].product[0] = 5;
 		r[i].member.shard.sum = r[i].sum;
 		r[i].member.shard.product = r[i].product;
-		start(&r[i]);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		end(&r[i]);
+	meet(r, 2);
 	for (unsigned i = 0; i < 2; i++) {
 		check_result(&r[i], 8, 2, 0);
 		ck_assert(r[i].result_sum[0] == 3 && r[i].result_sum[1] == 20);
@@ -265,10 +282,8 @@ START_TEST(who_sends_again_later_has_the_result)
 	for (unsigned i = 0; i < 2; i++) {
 		rank_init(&r[i], all, "1", i, 2, 4, i == 0 ? 1 : 3);
 		r[i].batches = 5;
-		start(&r[i]);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		end(&r[i]);
+	meet(r, 2);
 	for (int times = 0; times < 3; times++) {
 		rank_init(&again, all, "1", 0, 2, 4, 1);
 		start(&again);
@@ -293,13 +308,9 @@ START_TEST(who_sends_again_while_it_is_led)
 	struct sync *all = sync_new();
 	struct rank other, leader, again, wrong;
 
-	rank_init(&other, all, "1", 0, 2, 4, 1);
-	rank_init(&leader, all, "1", 1, 2, 4, 3);
+	fill_and_lead(all, &other, &leader);
 	rank_init(&again, all, "1", 0, 2, 4, 1);
 	rank_init(&wrong, all, "1", 0, 2, 4, 9);
-	start_and_wait_until_it_waits(&other);
-	ck_assert(!sync_join(all, LAYER, false, &leader.call, &leader.member));
-	ck_assert(leader.member.leads);
 	start_and_wait_until_it_waits(&again);
 	start(&wrong);
 	end(&wrong);
@@ -456,10 +467,7 @@ START_TEST(stop_while_one_leads)
 	struct rank other, leader;
 	pthread_t thread;
 
-	rank_init(&other, all, "1", 0, 2, 4, 1);
-	rank_init(&leader, all, "1", 1, 2, 4, 3);
-	start_and_wait_until_it_waits(&other);
-	ck_assert(!sync_join(all, LAYER, false, &leader.call, &leader.member));
+	fill_and_lead(all, &other, &leader);
 	sync_stop(all);
 	ck_assert_int_eq(pthread_create(&thread, NULL, lead_soon, &leader), 0);
 	sync_settle(all);
@@ -485,10 +493,8 @@ START_TEST(the_leader_fails)
 			rank_init(&r[i], all, "1", i, 2, 4, 1);
 			if (round == 0)
 				(void)err_set(&r[i].says, ERR_STORAGE_FULL, "no room");
-			start(&r[i]);
 		}
-		for (unsigned i = 0; i < 2; i++)
-			end(&r[i]);
+		meet(r, 2);
 		ck_assert_uint_eq(leaders(r, 2), 1);
 		for (unsigned i = 0; i < 2; i++)
 			ck_assert_int_eq(r[i].led || round == 1 ? ERR_NONE : ERR_STORAGE_FULL, r[i].err.code);
@@ -503,10 +509,7 @@ START_TEST(the_leader_leaves)
 	struct sync *all = sync_new();
 	struct rank other, leader;
 
-	rank_init(&other, all, "1", 0, 2, 4, 1);
-	rank_init(&leader, all, "1", 1, 2, 4, 3);
-	start_and_wait_until_it_waits(&other);
-	ck_assert(!sync_join(all, LAYER, false, &leader.call, &leader.member));
+	fill_and_lead(all, &other, &leader);
 	sync_leave(&leader.member);
 	end(&other);
 	ck_assert_int_eq(other.err.code, ERR_SYNC_INCOMPLETE);
@@ -520,12 +523,9 @@ START_TEST(the_whole_batch_overflows)
 	struct sync *all = sync_new();
 	struct rank r[3];
 
-	for (unsigned i = 0; i < 3; i++) {
-		rank_init(&r[i], all, "1", i, 3, 4, i == 0 ? 1.7e308 : -1.7e308);
-		start(&r[i]);
-	}
 	for (unsigned i = 0; i < 3; i++)
-		end(&r[i]);
+		rank_init(&r[i], all, "1", i, 3, 4, i == 0 ? 1.7e308 : -1.7e308);
+	meet(r, 3);
 	for (unsigned i = 0; i < 3; i++)
 		ck_assert_int_eq(r[i].err.code, ERR_NON_FINITE_INPUT);
 	ck_assert_uint_eq(leaders(r, 3), 0);
@@ -539,12 +539,9 @@ START_TEST(all_shards_are_empty)
 	struct sync *all = sync_new();
 	struct rank r[3];
 
-	for (unsigned i = 0; i < 3; i++) {
-		rank_init(&r[i], all, "1", i, 3, 0, 1);
-		start(&r[i]);
-	}
 	for (unsigned i = 0; i < 3; i++)
-		end(&r[i]);
+		rank_init(&r[i], all, "1", i, 3, 0, 1);
+	meet(r, 3);
 	for (unsigned i = 0; i < 3; i++)
 		check_result(&r[i], 0, 0, 0);
 	sync_end(all);

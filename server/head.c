@@ -1,0 +1,158 @@
+#include "server/head.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/idempotency.h"
+#include "handlers/routes.h"
+#include "server/deadline.h"
+#include "server/guard.h"
+#include "server/negotiate.h"
+#include "server/server.h"
+#include "server/url.h"
+
+const char *
+head_header(struct MHD_Connection *connection, const char *name)
+{
+	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+uint64_t
+head_announced_length(struct MHD_Connection *connection)
+{
+	const char *text = head_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+int
+head_check_size(const struct server *server, uint64_t bytes, struct err *e)
+{
+	if (bytes <= server->max_body_bytes)
+		return 0;
+	return err_set(e, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes (--max-body)", server->max_body_bytes);
+}
+
+static int
+find_route(const struct head *h, struct request *rq, struct sending *s, struct err *e)
+{
+	struct url *url = arena_alloc(&rq->arena, sizeof(*url));
+
+	if (url == NULL)
+		return err_set_memory(e);
+	if (url_parse(&rq->arena, h->target, url, e) < 0)
+		return -1;
+	memcpy(rq->query, url->query, sizeof(rq->query));
+	rq->query_count = url->query_count;
+	if (url->segment_count > URL_SEGMENTS_MAX)
+		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
+	return routes_find(rq, h->method, url->segments, url->segment_count, &s->allow, e);
+}
+
+/* Every query parameter must be one that the route has, once. Probes of health may carry any. */
+static int
+check_query(const struct request *rq, struct err *e)
+{
+	bool known;
+
+	for (unsigned i = 0; i < rq->query_count; i++) {
+		known = strncmp(rq->route->path, "/v2", 3) == 0;
+		for (size_t k = 0; rq->route->query != NULL && rq->route->query[k] != NULL && !known; k++)
+			known = strcmp(rq->route->query[k], rq->query[i].name) == 0;
+		for (unsigned k = 0; k < i; k++)
+			if (known && strcmp(rq->query[k].name, rq->query[i].name) == 0)
+				return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" stands twice in the query", rq->query[i].name);
+		if (!known)
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"%.64s\" is not a query parameter that this call of this version takes", rq->query[i].name);
+	}
+	return 0;
+}
+
+/* Who comes when there are too many connections is refused. Probes are not: a server that is busy must not be restarted for it. */
+static int
+check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
+{
+	if (!deadline_is_beyond(h->deadline))
+		return 0;
+	s->close = true;
+	if (strncmp(rq->route->path, "/v2/health", strlen("/v2/health")) == 0)
+		return 0;
+	(void)err_set(e, ERR_OVERLOADED, "there are too many connections");
+	e->retry_after_s = 1;
+	return -1;
+}
+
+static int
+check_body_headers(const struct head *h, struct request *rq, struct err *e)
+{
+	const char *encoding = head_header(h->connection, MHD_HTTP_HEADER_CONTENT_ENCODING);
+	const char *type = head_header(h->connection, MHD_HTTP_HEADER_CONTENT_TYPE);
+
+	if (head_check_size(h->server, head_announced_length(h->connection), e) < 0)
+		return -1;
+	if (rq->route->body == BODY_NONE)
+		return 0;
+	if (negotiate_form(type, &rq->form) < 0 || (rq->form == FORM_NPY && rq->route->npy_files == 0))
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this call takes %s%s%s", type,
+		    form_media_type(FORM_JSON), rq->route->npy_files > 0 ? " and " : "",
+		    rq->route->npy_files > 0 ? form_media_type(FORM_NPY) : "");
+	if (negotiate_coding(encoding, &rq->coding) < 0)
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
+		    "the body's Content-Encoding is %.80s; gzip and deflate are taken", encoding);
+	return 0;
+}
+
+/* A file is sent as it is, in the type that it has. */
+static int
+check_file_wishes(const struct head *h, const struct request *rq, struct err *e)
+{
+	const char *type = rq->route->media_type;
+	enum coding coding;
+	bool must;
+
+	if (negotiate_answer_type(head_header(h->connection, MHD_HTTP_HEADER_ACCEPT), type) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
+	if (negotiate_answer_coding(head_header(h->connection, MHD_HTTP_HEADER_ACCEPT_ENCODING), &coding, &must) < 0 || must)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
+	return 0;
+}
+
+/* What the client will take; after the body's form is known, which is the default for the answer's. */
+static int
+check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
+{
+	bool npy = rq->route->npy_files > 0;
+
+	if (rq->route->media_type != NULL)
+		return check_file_wishes(h, rq, e);
+	if (negotiate_answer_form(head_header(h->connection, MHD_HTTP_HEADER_ACCEPT), npy, rq->form, &rq->answer_form) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
+		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
+	if (negotiate_answer_coding(
+		head_header(h->connection, MHD_HTTP_HEADER_ACCEPT_ENCODING), &wishes->coding, &wishes->coding_must) < 0)
+		return err_set(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
+	return 0;
+}
+
+int
+head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e)
+{
+	if (guard_headers(h->connection, h->version, e) < 0) {
+		s->close = true;
+		return -1;
+	}
+	if (atomic_load(&h->server->draining)) {
+		rq->draining = true;
+		s->close = true;
+		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+	}
+	if (find_route(h, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)
+		return -1;
+	rq->if_match = head_header(h->connection, MHD_HTTP_HEADER_IF_MATCH);
+	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 || request_admit(rq, e) < 0)
+		return -1;
+	/* Last: who is refused holds no key. */
+	return idempotency_begin(rq, head_header(h->connection, IDEMPOTENCY_HEADER), e);
+}

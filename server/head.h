@@ -1,0 +1,33 @@
+/*
+ * A request's head: its headers are guarded, its route is found, and the body's length, type and coding and what the client will
+ * take of an answer are checked, before a byte of the body is read.
+ */
+#ifndef SERVER_HEAD_H
+#define SERVER_HEAD_H
+
+#include <microhttpd.h>
+
+#include "server/sending.h"
+
+struct deadline;
+
+struct head {
+	const struct server *server;
+	struct MHD_Connection *connection;
+	const struct deadline *deadline; /* the connection's */
+	const char *target, *method, *version;
+};
+
+/* A header's value; NULL without one. */
+const char *head_header(struct MHD_Connection *connection, const char *name);
+
+/* The body's announced length; 0 without one, or when it is chunked. */
+uint64_t head_announced_length(struct MHD_Connection *connection);
+
+/* Reads it into the request, and into `s` what the answer must be like. -1 with `e`: the request is refused. */
+int head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e) MUST_CHECK;
+
+/* body_too_large, where `bytes` of a body, announced or come, are more than may be. */
+int head_check_size(const struct server *server, uint64_t bytes, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,78 @@
+#include "server/sending.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "server/server.h"
+
+void
+sending_init(struct sending *s, const char *target, const char *request_id)
+{
+	*s = (struct sending){ .wishes = { .target = target, .request_id = request_id } };
+	buf_init(&s->allow, 256);
+}
+
+void
+sending_fini(struct sending *s)
+{
+	answer_fini(&s->answer);
+	buf_fini(&s->allow);
+}
+
+int
+sending_reserve(struct sending *s, struct err *e)
+{
+	return answer_reserve(&s->answer, &s->wishes, e);
+}
+
+/* The response to the request as it stands; where there is no memory for it and nothing was stored, to that. NULL: for neither. */
+static struct MHD_Response *
+make_response(struct sending *s, struct request *rq)
+{
+	struct MHD_Response *response = answer_make(&s->answer, rq, &s->wishes, &s->status);
+
+	if (response != NULL || request_stored(rq))
+		return response;
+	(void)err_set_memory(&rq->err);
+	answer_fini(&s->answer);
+	return answer_make(&s->answer, rq, &s->wishes, &s->status);
+}
+
+/* No memory for any response of its own. Who is told to come again had nothing stored. */
+static enum MHD_Result
+queue_exhausted(struct sending *s, const struct server *server, struct MHD_Connection *connection, const struct request *rq)
+{
+	if (request_stored(rq)) {
+		s->status = 0;
+		log_event(LOG_WARN, "no memory to answer what was stored",
+		    (const struct log_field[]){ { .name = "request_id", .text = s->wishes.request_id } }, 1);
+		return MHD_NO;
+	}
+	return MHD_queue_response(connection, s->status, server->exhausted);
+}
+
+enum MHD_Result
+sending_queue(struct sending *s, const struct server *server, struct MHD_Connection *connection, struct request *rq)
+{
+	struct MHD_Response *response;
+	enum MHD_Result result;
+	bool close;
+
+	if (s->allow.len > 0)
+		buf_byte(&s->allow, '\0');
+	s->wishes.allow = s->allow.len == 0 || s->allow.failed ? "" : s->allow.bytes;
+	response = make_response(s, rq);
+	if (rq->err.code != ERR_NONE)
+		snprintf(s->code, sizeof(s->code), "%s", err_code_text(rq->err.code));
+	if (response == NULL)
+		return queue_exhausted(s, server, connection, rq);
+	/* While it drains that is a courtesy: who is told of the close sends nothing into it that could be lost. */
+	close = s->close || atomic_load(&server->draining);
+	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && s->close)
+		result = MHD_NO;
+	else
+		result = MHD_queue_response(connection, s->status, response);
+	MHD_destroy_response(response);
+	return result;
+}

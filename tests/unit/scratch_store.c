@@ -1,0 +1,101 @@
+#include "tests/unit/scratch_store.h"
+
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/opaque.h"
+#include "tests/unit/unit.h"
+
+#define TEMPLATE "/tmp/normd-unit-XXXXXX"
+
+char scratch_directory[] = TEMPLATE, scratch_path[sizeof(TEMPLATE "/s.db")], scratch_url[sizeof("sqlite:" TEMPLATE "/s.db")];
+
+static sem_t done;
+
+void
+scratch_setup(void)
+{
+	strcpy(scratch_directory, TEMPLATE);
+	ck_assert_ptr_nonnull(mkdtemp(scratch_directory));
+	snprintf(scratch_path, sizeof(scratch_path), "%s/s.db", scratch_directory);
+	snprintf(scratch_url, sizeof(scratch_url), "sqlite:%s", scratch_path);
+	sem_init(&done, 0, 0);
+}
+
+void
+scratch_teardown(void)
+{
+	unlink(scratch_path);
+	rmdir(scratch_directory);
+	sem_destroy(&done);
+}
+
+struct store *
+scratch_open(void)
+{
+	return scratch_open_with(SCRATCH_QUEUE_MAX, 0);
+}
+
+struct store *
+scratch_open_with(size_t queue_max, unsigned key_lifetime_s)
+{
+	const struct store_options options = { .url = scratch_url,
+		.queue_max = queue_max,
+		.cache_bytes_max = 1 << 20,
+		.key_lifetime_s = key_lifetime_s,
+		.definitions = opaque_definitions };
+	struct err e = { 0 };
+	struct store *s = store_open(&options, &e);
+
+	ck_assert_msg(s != NULL, "%s", e.detail);
+	return s;
+}
+
+static void
+post(struct store_op *op)
+{
+	(void)op;
+	sem_post(&done);
+}
+
+void
+scratch_submit(struct store *s, struct store_op *op)
+{
+	struct err e = { 0 };
+
+	if (op->model == NULL)
+		op->model = "m";
+	if (op->layer == NULL)
+		op->layer = "l";
+	if (op->done == NULL)
+		op->done = post;
+	ck_assert_msg(store_submit(s, op, &e) == 0, "%s", e.detail);
+}
+
+void
+scratch_wait(unsigned count)
+{
+	while (count-- > 0)
+		sem_wait(&done);
+}
+
+struct store_op
+scratch_run(struct store *s, struct store_op op)
+{
+	scratch_submit(s, &op);
+	scratch_wait(1);
+	return op;
+}
+
+void
+scratch_create(struct store *s, const char *layer)
+{
+	struct store_op op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = layer, .definition = "d" });
+
+	ck_assert_msg(op.err.code == ERR_NONE, "%s", op.err.detail);
+	ck_assert(op.created);
+	store_op_fini(&op);
+}

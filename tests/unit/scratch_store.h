@@ -1,0 +1,35 @@
+/*
+ * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after it. Operations
+ * are of model "m" and layer "l" where nothing else is said.
+ */
+#ifndef TESTS_UNIT_SCRATCH_STORE_H
+#define TESTS_UNIT_SCRATCH_STORE_H
+
+#include "storage/store.h"
+
+#define SCRATCH_QUEUE_MAX ((size_t)10000)
+
+/* The folder, and the database in it, as a path and as the store's URL. */
+extern char scratch_directory[], scratch_path[], scratch_url[];
+
+/* The fixture. The folder must hold nothing but the database and what the test has removed. */
+void scratch_setup(void);
+void scratch_teardown(void);
+
+/* Opens it; what is no argument is as SCRATCH_QUEUE_MAX and plain definitions (opaque.h) have it. It must be closed by store_close. */
+struct store *scratch_open(void);
+struct store *scratch_open_with(size_t queue_max, unsigned key_lifetime_s);
+
+/* Submits an operation, whose end scratch_wait waits for, unless it has a `done` of its own. */
+void scratch_submit(struct store *s, struct store_op *op);
+
+/* Until `count` operations more are done. */
+void scratch_wait(unsigned count);
+
+/* Submits it and waits; the operation as it is then. */
+struct store_op scratch_run(struct store *s, struct store_op op);
+
+/* Creates a layer that is not there. */
+void scratch_create(struct store *s, const char *layer);
+
+#endif

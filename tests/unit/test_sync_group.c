@@ -1,0 +1,166 @@
+/*
+ * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is remembered, and
+ * who is put on the list of those to be resumed. That threads find one another by it is test_sync.c's.
+ */
+#include "handlers/sync_group.h"
+
+#include <string.h>
+
+#include "tests/unit/unit.h"
+
+#define LAYER 7
+#define SECOND ((uint64_t)1000000)
+#define BEGIN (1000 * SECOND)
+
+static const double zeros[2];
+
+/* A rank's call, to come within a second, with a shard that `count` tells from others. */
+struct rank {
+	struct sync_call call;
+	struct sync_member member;
+};
+
+static void
+rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
+{
+	struct err e;
+
+	memset(r, 0, sizeof(*r));
+	r->call = (struct sync_call){ "1", rank, world, 1000 };
+	r->member.shard = (struct sync_shard){ .count = count, .features = 2, .mean = zeros, .var = zeros };
+	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
+}
+
+/* It comes; whether the group is full. */
+static bool
+come(struct sync_groups *all, struct rank *r, uint64_t now_us, struct sync_member **list)
+{
+	struct sync_group *g = sync_groups_get(all, LAYER, false, &r->call, &r->member, now_us);
+
+	ck_assert_ptr_nonnull(g);
+	return sync_group_join(g, &r->call, &r->member, list);
+}
+
+/* Both ranks of a world of two come, and the second leads. */
+static void
+fill(struct sync_groups *all, struct rank r[2])
+{
+	struct sync_member *list = NULL;
+
+	for (unsigned i = 0; i < 2; i++)
+		rank_init(&r[i], i, 2, 4 + i);
+	ck_assert(!come(all, &r[0], BEGIN, &list));
+	ck_assert(!sync_groups_any_is_led(all));
+	ck_assert(come(all, &r[1], BEGIN, &list));
+	ck_assert(sync_groups_any_is_led(all));
+	ck_assert(r[0].member.waits && !r[1].member.waits);
+	ck_assert_ptr_null(list);
+}
+
+START_TEST(in_time_and_late)
+{
+	struct sync_groups all = { 0 };
+	struct sync_member *list = NULL;
+	struct rank r;
+
+	rank_init(&r, 1, 2, 4);
+	ck_assert(!come(&all, &r, BEGIN, &list));
+	ck_assert_uint_eq(sync_groups_expire(&all, BEGIN + SECOND - 1, &list), BEGIN + SECOND);
+	ck_assert(r.member.waits);
+	ck_assert_ptr_null(list);
+	ck_assert_uint_gt(sync_groups_expire(&all, BEGIN + SECOND, &list), BEGIN + SECOND);
+	ck_assert_ptr_eq(list, &r.member);
+	ck_assert(!r.member.waits);
+	ck_assert_int_eq(r.member.err.code, ERR_SYNC_INCOMPLETE);
+	ck_assert_ptr_null(all.first);
+	sync_group_unref(r.member.group);
+}
+END_TEST
+
+/* However long the leader takes: it will tell, and is the only one who is not on the list. */
+START_TEST(no_deadline_while_it_is_led)
+{
+	struct sync_groups all = { 0 };
+	const struct err down = { .code = ERR_SHUTTING_DOWN };
+	struct sync_member *list = NULL;
+	struct rank r[2];
+
+	fill(&all, r);
+	(void)sync_groups_expire(&all, BEGIN + 100 * SECOND, &list);
+	sync_groups_fail_unled(&all, &down, &list);
+	ck_assert_ptr_null(list);
+	sync_groups_tell(&all, &r[1].member, 3, 103, BEGIN + 100 * SECOND, &list);
+	ck_assert_ptr_eq(list, &r[0].member);
+	ck_assert_ptr_null(list->next);
+	ck_assert_int_eq(r[0].member.err.code, ERR_NONE);
+	ck_assert_uint_eq(r[0].member.result->num_batches_tracked, 3);
+	ck_assert_uint_eq(r[0].member.result->revision, 103);
+	for (unsigned i = 0; i < 2; i++)
+		sync_group_unref(r[i].member.group);
+	sync_groups_fini(&all);
+}
+END_TEST
+
+/* For as long as it was given to fill, from when it was done. */
+START_TEST(how_long_it_is_remembered)
+{
+	struct sync_groups all = { 0 };
+	const uint64_t done_us = BEGIN + SECOND / 2;
+	struct sync_member *list = NULL;
+	struct rank r[2], again;
+
+	fill(&all, r);
+	sync_groups_tell(&all, &r[1].member, 3, 103, done_us, &list);
+	ck_assert_uint_eq(sync_groups_expire(&all, done_us + SECOND - 1, &list), done_us + SECOND);
+	rank_init(&again, 0, 2, 4);
+	ck_assert(!come(&all, &again, done_us + SECOND - 1, &list));
+	ck_assert_ptr_eq(again.member.result, r[0].member.result);
+	(void)sync_groups_expire(&all, done_us + SECOND, &list);
+	ck_assert_ptr_null(all.first);
+	ck_assert_uint_eq(all.done_count, 0);
+	ck_assert_uint_eq(all.done_bytes, 0);
+	ck_assert_uint_eq(again.member.result->revision, 103); /* while a member has it */
+	for (unsigned i = 0; i < 2; i++)
+		sync_group_unref(r[i].member.group);
+	sync_group_unref(again.member.group);
+}
+END_TEST
+
+/* All but the leader are told, the repeat that came late too, and nothing is remembered. */
+START_TEST(a_leader_fails)
+{
+	struct sync_groups all = { 0 };
+	const struct err full = { .code = ERR_STORAGE_FULL };
+	struct sync_member *list = NULL;
+	struct rank r[2], late;
+
+	fill(&all, r);
+	rank_init(&late, 0, 2, 4);
+	ck_assert(!come(&all, &late, BEGIN, &list));
+	ck_assert(late.member.waits);
+	sync_groups_fail(&all, &r[1].member, &full, &list);
+	ck_assert_int_eq(late.member.err.code, ERR_STORAGE_FULL);
+	ck_assert_int_eq(r[0].member.err.code, ERR_STORAGE_FULL);
+	ck_assert_int_eq(r[1].member.err.code, ERR_NONE);
+	ck_assert_ptr_nonnull(list->next);
+	ck_assert_ptr_null(list->next->next);
+	ck_assert_ptr_null(all.first);
+	for (unsigned i = 0; i < 2; i++)
+		sync_group_unref(r[i].member.group);
+	sync_group_unref(late.member.group);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("sync_group");
+	TCase *t = tcase_create("sync_group");
+
+	tcase_add_test(t, in_time_and_late);
+	tcase_add_test(t, no_deadline_while_it_is_led);
+	tcase_add_test(t, how_long_it_is_remembered);
+	tcase_add_test(t, a_leader_fails);
+	suite_add_tcase(s, t);
+	return s;
+}
