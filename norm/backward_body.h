@@ -113,9 +113,8 @@ NAME(run_gradients)(
 	moment_sums_step(s, 1);
 	if (whole > 0)
 		NAME(gradient_block_masked)
-		(x + n - BLOCK, g + n - BLOCK, weight != NULL ? weight + n - BLOCK : NULL, mask_last(rest), plain, mean, s);
-	else
-		NAME(gradient_short)(x, g, weight, n, plain, mean, s);
+	(x + n - BLOCK, g + n - BLOCK, weight != NULL ? weight + n - BLOCK : NULL, mask_last(rest), plain, mean, s);
+	else NAME(gradient_short)(x, g, weight, n, plain, mean, s);
 }
 
 /* The sums of one feature, whose first run is at x. */
@@ -528,8 +527,8 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 	}
 	for (r = 0, at = whole; r < rows; r++, at += size)
 		NAME(stretch_backward)
-		(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL, grad_weight + whole,
-		    grad_bias + whole, &noted);
+	(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL, grad_weight + whole, grad_bias + whole,
+	    &noted);
 	return NAME(noted_finite)(&noted);
 }
 

@@ -270,7 +270,7 @@ NAME(by_feature)(
 	for (o = 0; o < v.outer; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner)
 			NAME(run)
-			(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0, &noted);
+	(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0, &noted);
 	return NAME(noted_finite)(&noted);
 }
 
