@@ -21,6 +21,7 @@ struct crew_work {
 };
 
 struct crew {
+	unsigned threads; /* that there are, whatever they do: into many more parts than these it is no use to cut */
 	void (*run)(struct crew *crew, struct crew_work *work);
 };
 

@@ -7,12 +7,14 @@
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
-/* Elements of a part: so many that what it costs to begin one does not show, so few that nobody waits long for the last. */
-#define PART_ELEMENTS ((size_t)64 << 10)
+/* Elements of a part, at least: what it costs to begin one does not show. */
+#define PART_ELEMENTS ((size_t)32 << 10)
 /* Where a part may begin, of those that may begin anywhere: no two of them share a line of the cache. */
 #define ELEMENTS_STEP ((size_t)1024)
-/* Fewer parts than these are not shared out evenly by a few threads. */
-#define PARTS_EVEN ((size_t)8)
+/* Parts for each thread: so many that nobody waits long for the last one, so few that each is a good stretch of memory. */
+#define PARTS_EACH ((size_t)8)
+/* With fewer for each they are not shared out evenly. */
+#define PARTS_EVEN ((size_t)2)
 
 /* One pass: what norm's function takes, of which a pass uses some, and into what it may be cut. */
 struct pass {
@@ -39,21 +41,42 @@ struct pass {
 	double *scratch;
 };
 
-/* How many parts. */
-static size_t
-pass_parts(const struct pass *p)
+static bool
+is_shared(const struct crew *crew, size_t elements)
 {
-	const size_t most = cut_most(p->count, p->step), wanted = p->elements / PART_ELEMENTS;
+	return elements >= PARTS_FROM && crew != NULL && crew->threads > 1;
+}
 
-	return wanted < most ? wanted : most;
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many parts a pass that is shared has. */
+static size_t
+pass_parts(const struct crew *crew, const struct pass *p)
+{
+	return smaller(cut_most(p->count, p->step), smaller(p->elements / PART_ELEMENTS, PARTS_EACH * crew->threads));
 }
 
 /* A pass in parts, and whether what all of them wrote is finite. */
 struct shared_pass {
 	const struct pass *pass;
 	size_t parts;
+	size_t lanes;
 	atomic_bool infinite;
 };
+
+/*
+ * The place of the part that is begun as number `i`. Those that are begun one after another lie far apart: where two threads write what lies
+ * side by side, each asks ahead for what the other is about to write (measured: a feature each in turn gains a third, not all).
+ */
+static size_t
+part_place(const struct shared_pass *s, size_t i)
+{
+	return cut_part(s->parts, 1, s->lanes, i % s->lanes).first + i / s->lanes;
+}
 
 static void
 run_part(void *arg, size_t i)
@@ -61,7 +84,7 @@ run_part(void *arg, size_t i)
 	struct shared_pass *s = arg;
 	const struct pass *p = s->pass;
 
-	if (!p->part(p, cut_part(p->count, p->step, s->parts, i)))
+	if (!p->part(p, cut_part(p->count, p->step, s->parts, part_place(s, i))))
 		atomic_store_explicit(&s->infinite, true, memory_order_relaxed);
 }
 
@@ -71,9 +94,10 @@ run(struct crew *crew, const struct pass *p)
 {
 	struct shared_pass s = { .pass = p };
 
-	if (crew == NULL || p->elements < PARTS_FROM)
+	if (!is_shared(crew, p->elements))
 		return p->part(p, (struct norm_part){ 0, p->count });
-	s.parts = pass_parts(p);
+	s.parts = pass_parts(crew, p);
+	s.lanes = smaller(s.parts, crew->threads);
 	crew_run(crew, s.parts, run_part, &s);
 	return !atomic_load_explicit(&s.infinite, memory_order_relaxed);
 }
@@ -138,7 +162,7 @@ parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct no
 		.var = var,
 		.rstd = rstd };
 
-	if (crew == NULL || p.elements < PARTS_FROM || pass_parts(&p) >= PARTS_EVEN)
+	if (!is_shared(crew, p.elements) || pass_parts(crew, &p) >= PARTS_EVEN * crew->threads)
 		return run(crew, &p);
 	parts_moments(crew, real, x, view, mean, var);
 	normalize_rstd(var, eps, view.feature, rstd);
@@ -346,7 +370,7 @@ parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x,
 		.scratch = scratch };
 	bool finite;
 
-	if (crew == NULL || p.elements < PARTS_FROM || pass_parts(&p) >= PARTS_EVEN)
+	if (!is_shared(crew, p.elements) || pass_parts(crew, &p) >= PARTS_EVEN * crew->threads)
 		return run(crew, &p);
 	p.part = part_sums;
 	(void)run(crew, &p);

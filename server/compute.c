@@ -158,7 +158,7 @@ compute_start(unsigned thread_count, struct err *e)
 		(void)err_set_memory(e);
 		return NULL;
 	}
-	c->crew.run = run_work;
+	c->crew = (struct crew){ .threads = thread_count, .run = run_work };
 	c->last = &c->first;
 	c->last_work = &c->works;
 	pthread_mutex_init(&c->lock, NULL);

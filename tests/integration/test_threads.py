@@ -13,21 +13,21 @@ from normd import PATIENCE, Client, Daemon
 
 NPY = {"Content-Type": npy.TYPE}
 # More values than handlers/parts.h cuts (PARTS_FROM).
-SHAPE = (12, 32, 1600)
-LAST = (19200, 32)
+SHAPE = (12, 32, 3200)
+LAST = (38400, 32)
 
 # Name, definition, shape. Kinds, few and many features, channels last, pieces, passes after one another.
 LAYERS = (
     ("bn", {"kind": "batch_norm"}, SHAPE),
-    ("few", {"kind": "batch_norm", "clip": 1.5}, (4, 3, 51200)),
+    ("few", {"kind": "batch_norm", "clip": 1.5}, (4, 3, 102400)),
     ("last", {"kind": "batch_norm", "channel_axis": -1}, LAST),
     ("ghosts", {"kind": "batch_norm", "virtual_batch_size": 11, "shuffle": True}, SHAPE),
     ("renorm", {"kind": "batch_norm", "renorm": {"r_max": 2, "d_max": 3}}, SHAPE),
     ("instance", {"kind": "instance_norm"}, SHAPE),
     ("tracked", {"kind": "instance_norm", "track_running_stats": True, "affine": True}, SHAPE),
     ("group", {"kind": "group_norm", "num_groups": 4, "num_channels": 32, "clip": 2}, SHAPE),
-    ("layer", {"kind": "layer_norm", "normalized_shape": [1600]}, SHAPE),
-    ("rms", {"kind": "rms_norm", "normalized_shape": [32, 1600]}, SHAPE),
+    ("layer", {"kind": "layer_norm", "normalized_shape": [3200]}, SHAPE),
+    ("rms", {"kind": "rms_norm", "normalized_shape": [32, 3200]}, SHAPE),
 )
 
 
@@ -76,7 +76,7 @@ class AnyNumberOfThreads(unittest.TestCase):
                     self.check_layer(name, definition, shape, datatype)
 
     def test_the_same_bytes_for_padded_batches(self):
-        lengths = ",".join(str(1600 - 37 * i) for i in range(12))
+        lengths = ",".join(str(3200 - 37 * i) for i in range(12))
         x = npy.save(numpy.random.default_rng(7).standard_normal(SHAPE, dtype=numpy.float32))
         for definition in ({"kind": "batch_norm"}, {"kind": "group_norm", "num_groups": 4, "num_channels": 32}):
             self.same("POST", query("/v1/normalize", definition=json.dumps(definition), lengths=lengths), x, NPY)
@@ -85,7 +85,7 @@ class AnyNumberOfThreads(unittest.TestCase):
         """A value that is not finite, in the last part."""
         x = numpy.zeros(SHAPE, dtype=numpy.float32)
         x[-1, -1, -1] = numpy.inf
-        path = query("/v1/normalize", definition=json.dumps({"kind": "layer_norm", "normalized_shape": [1600]}))
+        path = query("/v1/normalize", definition=json.dumps({"kind": "layer_norm", "normalized_shape": [3200]}))
         for client in self.clients:
             answer = client.request("POST", path, npy.save(x), NPY)
             self.assertEqual((answer.status, answer.code), (422, "non_finite_input"))
