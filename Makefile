@@ -245,6 +245,13 @@ $(B)/packages-bench-kernels:
 	@scripts/setup bench-kernels
 	@mkdir -p $(@D) && touch $@
 
+.PHONY: bench-threads
+bench-threads: $(B)/bench/threads ## a large tensor by one thread, and with the help of those that are idle (ROUNDS=)
+	@$< $(ROUNDS)
+
+$(B)/bench/threads: $(B)/bench/threads.o $(link_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
+
 vectors: ## make the golden vectors anew (needs python3-torch)
 	@scripts/setup vectors
 	tests/make_vectors.py tests/vectors
