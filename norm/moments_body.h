@@ -98,7 +98,10 @@ NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *m
 	return d / n;
 }
 
-/* Adds `rows` steps of a block, `stride` elements apart; columns go side by side, so that a sum is read and written once for all rows. */
+/*
+ * Adds `rows` steps of a block, `stride` elements apart; columns go side by side, so that a sum is read and written once for all rows. Far
+ * apart, they are asked for before; where one step follows the other, the processor finds that by itself.
+ */
 static ALWAYS_INLINE void
 NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t width, const double *restrict shift,
     double *restrict sum, double *restrict square)
@@ -112,7 +115,8 @@ NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t wid
 		q = wide_load_double(square + i);
 		from = wide_load_double(shift + i);
 		for (r = 0; r < rows; r++) {
-			__builtin_prefetch(x + (rows + r) * stride + i);
+			if (rows > 1)
+				__builtin_prefetch(x + (rows + r) * stride + i);
 			d = NAME(wide_load)(x + r * stride + i) - from;
 			s += d;
 			q += d * d;
@@ -135,22 +139,18 @@ NAME(columns_sums)(const REAL *x, struct norm_view v, const struct columns *c, c
 	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner, steps = v.outer / c->rows;
 	double spread[COLUMNS_MAX] LINE_ALIGNED;
 	struct column_sums s, q;
-	size_t step;
+	size_t step, n;
 
 	columns_spread(c, shift, 0, spread);
 	column_sums_init(&s, full);
 	column_sums_init(&q, full);
-	for (step = 0; step < steps;) {
-		if (steps - step >= COLUMNS_TOGETHER) {
+	for (step = 0; step < steps; step += n, x += n * stride) {
+		n = stride > full && steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
+		if (n > 1)
 			NAME(columns_add)(x, COLUMNS_TOGETHER, stride, full, spread, s.recent, q.recent);
-			x += COLUMNS_TOGETHER * stride;
-			step += COLUMNS_TOGETHER;
-		} else {
+		else
 			NAME(columns_add)(x, 1, stride, full, spread, s.recent, q.recent);
-			x += stride;
-			step++;
-		}
-		if (step % FOLD_STEPS == 0) {
+		if ((step + n) % FOLD_STEPS == 0) {
 			column_sums_fold(&s, full);
 			column_sums_fold(&q, full);
 		}

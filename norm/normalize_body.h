@@ -220,7 +220,8 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 	columns_spread(c, bias != NULL ? bias + c->first : NULL, 0, b);
 	x += c->first * v.inner;
 	for (o = 0; o < v.outer; o += c->rows, x += stride) {
-		fetch(x + AHEAD * stride, columns_width(c, c->rows) * sizeof(*x));
+		if (stride > columns_width(c, c->rows))
+			fetch(x + AHEAD * stride, columns_width(c, c->rows) * sizeof(*x));
 		NAME(step)(x, columns_width(c, v.outer - o), m, s, w, b, &noted);
 	}
 	return NAME(noted_finite)(&noted);
