@@ -119,7 +119,9 @@ tensor_init(struct tensor *t, size_t offset)
 	t->copy = t->memory[1] + offset;
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		*arrays[i] = allocate(parameters * sizeof(double));
-	t->scratch = allocate(4 * (parameters + t->view.feature) * sizeof(double));
+	t->scratch = allocate(
+	    (BACKWARD_ROWS_SCRATCH * parameters * backward_rows_bands(t->view.outer, t->view.inner) + 4 * t->view.feature) *
+	    sizeof(double));
 	fill(t->real, t->x, t->size);
 	for (i = 0; i < parameters; i++)
 		t->rstd[i] = t->weight[i] = 1;

@@ -285,20 +285,22 @@ by_sample(struct request *rq, struct backward *w, struct err *e)
 	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : w->view.feature;
 	const double eps = forward_eps(d, w->x->datatype);
 	struct backward_padding padding = { 0 }, *padded = w->mask.keep != NULL ? &padding : NULL;
+	const size_t scratch_size = shaped ?
+	    BACKWARD_ROWS_SCRATCH * w->view.inner * backward_rows_bands(w->view.feature, w->view.inner) :
+	    BACKWARD_GROUPS_SCRATCH * w->view.feature * backward_groups_bands(w->view);
 	double *scratch;
 	bool finite;
 
-	if (forward_check_values(d, w->view, e) < 0 ||
-	    request_doubles(rq, shaped ? 4 * w->view.inner : 9 * w->view.feature, &scratch, e) < 0 ||
+	if (forward_check_values(d, w->view, e) < 0 || request_doubles(rq, scratch_size, &scratch, e) < 0 ||
 	    clip(rq, w, w->x, w->view, w->parameters, NULL, NULL, scratch, w->g, e) < 0 ||
 	    (padded != NULL && measure_padded(rq, w, padded, e) < 0))
 		return -1;
 	if (shaped)
-		finite = backward_rows(real, w->x->values, w->g->values, w->view.feature, w->view.inner,
+		finite = parts_backward_rows(rq->crew, real, w->x->values, w->g->values, w->view.feature, w->view.inner,
 		    d->kind == KIND_LAYER_NORM, eps, w->parameters.weight, padded, w->weight, w->bias, scratch);
 	else
-		finite = backward_groups(real, w->x->values, w->g->values, w->view, groups, eps, w->parameters.weight, padded,
-		    w->weight, w->bias, scratch);
+		finite = parts_backward_groups(rq->crew, real, w->x->values, w->g->values, w->view, groups, eps,
+		    w->parameters.weight, padded, w->weight, w->bias, scratch);
 	free(padding.scratch);
 	return finite ? 0 : refuse_result(e);
 }

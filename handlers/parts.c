@@ -38,6 +38,7 @@ struct pass {
 	/* Of the backward pass, which writes to y. */
 	size_t values;                   /* of each feature, as in norm/backward.h */
 	double *grad_weight, *grad_bias; /* or the sums, as they come before */
+	const struct backward_padding *padding;
 	double *scratch;
 };
 
@@ -414,4 +415,67 @@ parts_backward_by_sums(struct crew *crew, enum norm_real real, const void *x, vo
 		.by_mean = mean,
 		.by_rstd = rstd,
 		.scratch = scratch });
+}
+
+static bool
+part_backward_groups(const struct pass *p, struct norm_part part)
+{
+	return backward_groups_part(p->real, p->x, p->y, p->view, p->groups, part, p->eps, p->weight, p->padding, p->scratch);
+}
+
+/* Padding has room for one sample or row at a time only. */
+bool
+parts_backward_groups(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
+    double eps, const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias,
+    double *scratch)
+{
+	const bool finite = run(padding == NULL ? crew : NULL,
+	    &(struct pass){ .part = part_backward_groups,
+		.count = backward_groups_bands(view),
+		.step = 1,
+		.elements = view_elements(view),
+		.real = real,
+		.x = x,
+		.y = g,
+		.view = view,
+		.groups = groups,
+		.eps = eps,
+		.weight = weight,
+		.padding = padding,
+		.scratch = scratch });
+
+	backward_groups_join(view, scratch, grad_weight, grad_bias);
+	return finite;
+}
+
+/* The view is (1, rows, size). */
+static bool
+part_backward_rows(const struct pass *p, struct norm_part part)
+{
+	return backward_rows_part(
+	    p->real, p->x, p->y, p->view.feature, p->view.inner, part, p->centered, p->eps, p->weight, p->padding, p->scratch);
+}
+
+bool
+parts_backward_rows(struct crew *crew, enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered,
+    double eps, const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias,
+    double *scratch)
+{
+	const bool finite = run(padding == NULL ? crew : NULL,
+	    &(struct pass){ .part = part_backward_rows,
+		.count = backward_rows_bands(rows, size),
+		.step = 1,
+		.elements = rows * size,
+		.real = real,
+		.x = x,
+		.y = g,
+		.view = { 1, rows, size },
+		.centered = centered,
+		.eps = eps,
+		.weight = weight,
+		.padding = padding,
+		.scratch = scratch });
+
+	backward_rows_join(rows, size, scratch, grad_weight, grad_bias);
+	return finite;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/crew.h"
+#include "norm/backward.h"
 #include "norm/view.h"
 
 /*
@@ -40,6 +41,14 @@ void parts_normalize_clip(struct crew *crew, enum norm_real real, void *x, size_
 
 bool parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t n,
     const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
+
+bool parts_backward_groups(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
+    double eps, const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias,
+    double *scratch);
+
+bool parts_backward_rows(struct crew *crew, enum norm_real real, const void *x, void *g, size_t rows, size_t size,
+    bool centered, double eps, const double *weight, const struct backward_padding *padding, double *grad_weight,
+    double *grad_bias, double *scratch);
 
 /* Only reads g. */
 void parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,

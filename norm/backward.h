@@ -62,25 +62,43 @@ struct backward_padding {
 	void *scratch;             /* room for a sample of backward_groups, a row of backward_rows */
 };
 
+/* Doubles of scratch memory for each band of samples, times the channels, and of rows, times their size. */
+#define BACKWARD_GROUPS_SCRATCH ((size_t)11)
+#define BACKWARD_ROWS_SCRATCH ((size_t)6)
+
+/* How many bands samples or rows are cut into, for the sums over all of them; at least 1. */
+size_t backward_groups_bands(struct norm_view view);
+size_t backward_rows_bands(size_t rows, size_t size);
+
 /*
  * Group normalization, of which instance normalization is the case of as many groups as channels: the view is (samples, channels, positions),
  * as for normalize_groups.
  *
  *   in   padding   NULL, or what takes no part in the moments, which are then given
  *   out  grad_weight, grad_bias   view.feature doubles
- *   scratch      9 * view.feature doubles
+ *   scratch      BACKWARD_GROUPS_SCRATCH * view.feature doubles for each band
  */
 bool backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
     const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch);
+
+/* The same of some bands, without padding by several threads at once, and then the gradients by weight and bias from the scratch memory of all. */
+bool backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
+    struct norm_part bands, double eps, const double *weight, const struct backward_padding *padding, double *scratch);
+void backward_groups_join(struct norm_view view, const double *scratch, double *grad_weight, double *grad_bias);
 
 /*
  * Layer normalization, and without `centered` RMS normalization: `rows` rows of `size` elements, weight and bias per position.
  *
  *   out  grad_weight, grad_bias   `size` doubles
- *   scratch      4 * size doubles
+ *   scratch      BACKWARD_ROWS_SCRATCH * size doubles for each band
  */
 bool backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
     const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch);
+
+/* The same of some bands, likewise. */
+bool backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands,
+    bool centered, double eps, const double *weight, const struct backward_padding *padding, double *scratch);
+void backward_rows_join(size_t rows, size_t size, const double *scratch, double *grad_weight, double *grad_bias);
 
 /* Where |y| > limit the output was clipped, and nothing flows back: g becomes 0 there. `count` elements each. */
 void backward_clip(enum norm_real real, void *g, const void *y, size_t count, double limit);

@@ -6,6 +6,7 @@
  *   normalize_by_feature_part(), normalize_by_sample_part()     elements, anywhere
  *   backward_by_feature_part(), backward_sums_part()            features, likewise
  *   backward_by_coefficients()                                  at any index of outer: the parts are calls of their own
+ *   backward_groups_part(), backward_rows_part()                bands, whose number the view decides, since over them goes a sum
  *   normalize_groups_part()                                     groups of samples, anywhere
  *   normalize_rows(), normalize_rows_by(), normalize_clip()     at any row, at any element: the parts are calls of their own
  *

@@ -159,16 +159,23 @@ run_features(struct fixture *x, double *scratch)
 		x->finite = mask_scale_features(x->real, x->g, x->before, view_of(x), x->mask, scratch);
 }
 
+static size_t
+bands_of(const struct fixture *x)
+{
+	return is_rows(x->way) ? backward_rows_bands(x->shape.n, x->shape.c * x->shape.s) : backward_groups_bands(view_of(x));
+}
+
 static void
 run(struct fixture *x)
 {
 	const size_t longest = x->shape.c * x->shape.s;
-	double *scratch = reference_array(9 * longest, sizeof(double));
+	double *scratch = reference_array(BACKWARD_GROUPS_SCRATCH * bands_of(x) * longest, sizeof(double));
 	struct backward_padding padding = { x->mask, x->shape.c, x->shape.s, x->mean, x->rstd, x->count, NULL };
 	const struct backward_padding *padded = x->mask != NULL ? &padding : NULL;
 
 	padding.scratch = reference_array(longest, sizeof(double));
-	measure_slices(x);
+	if (is_features(x->way) || x->mask != NULL)
+		measure_slices(x);
 	if (is_features(x->way))
 		run_features(x, scratch);
 	else if (is_rows(x->way))
@@ -281,6 +288,55 @@ START_TEST(odd_sizes)
 	for (int way = 0; way < WAYS; way++)
 		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 			check_all(way, reals[_i], shapes[i], -2);
+}
+END_TEST
+
+/* One half of a large fixture, as a tensor of its own; the caller frees its gradients by weight and bias. */
+static struct fixture
+run_half(const struct fixture *whole, bool second)
+{
+	const size_t size = whole->size / 2, at = second ? size * norm_real_size(whole->real) : 0;
+	struct fixture half = *whole;
+
+	half.shape.n /= 2;
+	half.size = size;
+	half.slices /= 2;
+	half.x = (unsigned char *)whole->x + at;
+	half.g = (unsigned char *)whole->before + at;
+	half.grad_weight = reference_array(half.parameters, sizeof(double));
+	half.grad_bias = reference_array(half.parameters, sizeof(double));
+	run(&half);
+	return half;
+}
+
+/*
+ * So many elements that sums over samples and rows are made in bands, each with more rows than are added plainly: the gradients of
+ * either half by itself, which is one band, and by weight and bias the two halves' together.
+ */
+START_TEST(bands)
+{
+	for (enum way way = BY_GROUPS; way <= BY_ROWS; way++) {
+		struct fixture x = fixture_new(way, NORM_FLOAT, (struct shape){ 2000, 3, 180, 3 }, 0.5, 3), half[2];
+		const size_t bytes = x.size / 2 * norm_real_size(x.real);
+
+		ck_assert_uint_gt(bands_of(&x), 1);
+		run(&x);
+		for (int h = 0; h < 2; h++) {
+			half[h] = run_half(&x, h);
+			ck_assert_uint_eq(bands_of(&half[h]), 1);
+			ck_assert_mem_eq((unsigned char *)x.g + (size_t)h * bytes, half[h].g, bytes);
+		}
+		for (size_t i = 0; i < x.parameters; i++) {
+			check_near(
+			    &x, "grad_weight", i, x.grad_weight[i], half[0].grad_weight[i] + half[1].grad_weight[i], 1e-10);
+			check_near(&x, "grad_bias", i, x.grad_bias[i], half[0].grad_bias[i] + half[1].grad_bias[i], 1e-10);
+		}
+		for (int h = 0; h < 2; h++) {
+			free(half[h].grad_weight);
+			free(half[h].grad_bias);
+		}
+		fixture_free(&x);
+	}
 }
 END_TEST
 
@@ -472,6 +528,7 @@ unit_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, every_small_shape, 0, REALS);
 	tcase_add_loop_test(t, odd_sizes, 0, REALS);
+	tcase_add_test(t, bands);
 	tcase_add_test(t, large_mean);
 	tcase_add_test(t, constant_slices);
 	tcase_add_test(t, central_differences);

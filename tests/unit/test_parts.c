@@ -135,6 +135,29 @@ check_passes(struct crew *crew, struct fixture *f)
 	check_alike(f, "normalize_clip");
 }
 
+/* The sums over all samples and rows. Of rows of one size each, so that there are as many numbers as the fixture has. */
+static void
+check_bands(struct crew *crew, struct fixture *f, const void *x)
+{
+	const struct norm_view v = f->view;
+	const size_t n = v.feature, rows = v.outer * (n > v.inner ? v.inner : 1), size = f->size / rows;
+	const size_t doubles = size > n ? size : n;
+	double *scratch = allocate(8 * BACKWARD_GROUPS_SCRATCH * doubles, sizeof(*scratch));
+	double *a = allocate(2 * doubles, sizeof(*a)), *b = allocate(2 * doubles, sizeof(*b));
+
+	ck_assert(backward_groups(f->real, x, f->whole, v, n, 1, f->weight, NULL, a, a + n, scratch));
+	ck_assert(parts_backward_groups(crew, f->real, x, f->parts, v, n, 1, f->weight, NULL, b, b + n, scratch));
+	check_alike(f, "backward_groups");
+	ck_assert_mem_eq(a, b, 2 * n * sizeof(*a));
+	ck_assert(backward_rows(f->real, x, f->whole, rows, size, true, 1, NULL, NULL, a, a + size, scratch));
+	ck_assert(parts_backward_rows(crew, f->real, x, f->parts, rows, size, true, 1, NULL, NULL, b, b + size, scratch));
+	check_alike(f, "backward_rows");
+	ck_assert_mem_eq(a, b, 2 * size * sizeof(*a));
+	free(scratch);
+	free(a);
+	free(b);
+}
+
 /* Likewise backward; what is normalized stands for the gradient. The means are such that some are near 0 for the deviation, some are not. */
 static void
 check_backward(struct crew *crew, struct fixture *f)
@@ -158,6 +181,7 @@ check_backward(struct crew *crew, struct fixture *f)
 	ck_assert(parts_backward_by_sums(crew, f->real, x, f->parts, v, 2 * values, f->mean, f->rstd, NULL, b, b + n, scratch));
 	check_alike(f, "backward_by_sums");
 	free(scratch);
+	check_bands(crew, f, x);
 	free(x);
 }
 

@@ -1,0 +1,350 @@
+/*
+ * The backward pass of what has moments of its own: samples in groups, rows. Each sample or row is done by itself, but what it adds to the
+ * gradients by weight and bias is added up over all: in bands, whose number the view alone decides, so that bands may be done at
+ * the same time and the sums are the same.
+ */
+#include <string.h>
+
+#include "norm/backward.h"
+#include "norm/backward_terms.h"
+#include "norm/columns.h"
+#include "norm/kernels.h"
+#include "norm/mask.h"
+#include "norm/normalize.h"
+#include "norm/sum.h"
+
+/* Of a tensor of fewer elements there is one band: its sums would take longer to join than they take. */
+#define BANDS_FROM ((size_t)1 << 20)
+#define BANDS_MAX ((size_t)8)
+/* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of ROWS_TOGETHER. */
+#define ROWS_PLAIN ((size_t)64)
+
+static size_t
+bands_of(size_t elements, size_t most)
+{
+	return elements < BANDS_FROM ? 1 : columns_min(BANDS_MAX, most);
+}
+
+size_t
+backward_groups_bands(struct norm_view view)
+{
+	return bands_of(view.outer * view.feature * view.inner, view.outer);
+}
+
+/* Each has room for the sums of a band beside several times as many rows. */
+size_t
+backward_rows_bands(size_t rows, size_t size)
+{
+	return bands_of(rows * size, 1 + rows / (2 * ROWS_PLAIN));
+}
+
+/* The sums of a band, `n` numbers by weight and by bias, each in two parts as in struct sum. They stand at its scratch memory's start. */
+struct band {
+	double *weight, *weight_low, *bias, *bias_low;
+};
+
+/* Returns the next free place. */
+static double *
+band_init(struct band *b, double *scratch, size_t n)
+{
+	*b = (struct band){ scratch, scratch + n, scratch + 2 * n, scratch + 3 * n };
+	memset(scratch, 0, 4 * n * sizeof(*scratch));
+	return scratch + 4 * n;
+}
+
+/* Adds to sums whose two parts stand in two arrays. */
+static void
+add_each(double *high, double *low, const double *x, size_t n)
+{
+	struct sum s;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		s = (struct sum){ high[i], low[i] };
+		sum_add(&s, x[i]);
+		high[i] = s.high;
+		low[i] = s.low;
+	}
+}
+
+/* The totals of one of the two over all bands, `each` doubles apart. */
+static void
+join(const double *high, size_t bands, size_t each, size_t n, double *total)
+{
+	const double *low = high + n;
+	struct sum s;
+	size_t b, i;
+
+	for (i = 0; i < n; i++) {
+		s = (struct sum){ 0, 0 };
+		for (b = 0; b < bands; b++) {
+			sum_add(&s, high[b * each + i]);
+			s.low += low[b * each + i];
+		}
+		total[i] = sum_total(s);
+	}
+}
+
+/* One sample of backward_groups: arrays of a number for each channel, named as there. */
+struct sample {
+	double *mean, *rstd;   /* the group's, for each channel */
+	double *sum, *product; /* of g and g (x - mean) */
+	struct coefficients by;
+};
+
+/* From each channel's sums to its coefficients, by way of its group's; `count`: of how many values each group's moments are, NULL: of all. */
+static void
+group_terms(const struct sample *s, struct norm_view sample, size_t groups, const size_t *count, const double *weight)
+{
+	const size_t channels = sample.feature, in_group = channels / groups;
+
+	for (size_t group = 0; group < groups; group++) {
+		const size_t first = group * in_group;
+		struct sum sum = { 0, 0 }, product = { 0, 0 };
+		struct backward_terms t;
+
+		for (size_t c = first; c < first + in_group; c++) {
+			sum_add(&sum, s->sum[c] * (weight != NULL ? weight[c] : 1));
+			sum_add(&product, s->product[c] * (weight != NULL ? weight[c] : 1));
+		}
+		t = backward_terms_of(1, s->rstd[first], (double)(count != NULL ? count[group] : in_group * sample.inner),
+		    sum_total(sum), sum_total(product));
+		for (size_t c = first; c < first + in_group; c++) {
+			s->by.by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
+			s->by.by_x[c] = t.by_x;
+			s->by.constant[c] = t.constant;
+		}
+	}
+}
+
+/* Where the arrays of `s` begin in the scratch memory. */
+static void
+sample_init(struct sample *s, double *scratch, size_t channels)
+{
+	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x, &s->by.constant };
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++, scratch += channels)
+		*arrays[i] = scratch;
+}
+
+/* One sample: its own gradient in place; s->sum and s->product become what it adds to those by bias and weight. */
+static bool
+sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, struct norm_view sample, size_t groups,
+    const size_t *count, const double *weight, const struct sample *s)
+{
+	const size_t channels = sample.feature;
+	bool finite;
+
+	normalize_spread(s->mean, groups, channels);
+	normalize_spread(s->rstd, groups, channels);
+	kernels->gradients_part(x, g, sample, 0, channels, s->mean, s->rstd, s->sum, s->product);
+	group_terms(s, sample, groups, count, weight);
+	finite = kernels->backward(x, g, sample, s->mean, s->rstd, &s->by);
+	for (size_t c = 0; c < channels; c++)
+		s->product[c] *= s->rstd[c];
+	return finite;
+}
+
+/* The same with padding: its moments are given, and what is padding takes its share of the gradient by the output alone. */
+static bool
+padded_sample(const struct kernels_of_real *kernels, enum norm_real real, const void *x, void *g, struct norm_view sample,
+    size_t groups, size_t n, const double *weight, const struct backward_padding *padding, const struct sample *s)
+{
+	memcpy(s->mean, padding->mean + n * groups, groups * sizeof(*s->mean));
+	memcpy(s->rstd, padding->rstd + n * groups, groups * sizeof(*s->rstd));
+	memcpy(padding->scratch, g, sample.feature * sample.inner * norm_real_size(real));
+	(void)sample_backward(kernels, x, g, sample, groups, padding->count + n * groups, weight, s);
+	return mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by.by_g);
+}
+
+void
+backward_groups_join(struct norm_view view, const double *scratch, double *grad_weight, double *grad_bias)
+{
+	const size_t bands = backward_groups_bands(view), each = BACKWARD_GROUPS_SCRATCH * view.feature;
+
+	join(scratch, bands, each, view.feature, grad_weight);
+	join(scratch + 2 * view.feature, bands, each, view.feature, grad_bias);
+}
+
+/* What all samples share. */
+struct groups {
+	const struct kernels_of_real *kernels;
+	enum norm_real real;
+	struct norm_view grouped, sample;
+	size_t groups;
+	double eps;
+	const double *weight;
+	const struct backward_padding *padding;
+};
+
+/* The samples from `n` to before `end`. */
+static bool
+groups_band(const struct groups *all, const void *x, void *g, size_t n, size_t end, double *scratch)
+{
+	const size_t channels = all->sample.feature, bytes = channels * all->sample.inner * norm_real_size(all->real);
+	const unsigned char *at = (const unsigned char *)x + n * bytes;
+	unsigned char *g_at = (unsigned char *)g + n * bytes;
+	struct sample s;
+	struct band sums;
+	bool finite = true;
+
+	sample_init(&s, band_init(&sums, scratch, channels), channels);
+	for (; n < end; n++, at += bytes, g_at += bytes) {
+		if (all->padding != NULL) {
+			finite &= padded_sample(
+			    all->kernels, all->real, at, g_at, all->sample, all->groups, n, all->weight, all->padding, &s);
+		} else {
+			all->kernels->moments(at, all->grouped, s.mean, s.rstd);
+			normalize_rstd(s.rstd, all->eps, all->groups, s.rstd);
+			finite &= sample_backward(all->kernels, at, g_at, all->sample, all->groups, NULL, all->weight, &s);
+		}
+		add_each(sums.weight, sums.weight_low, s.product, channels);
+		add_each(sums.bias, sums.bias_low, s.sum, channels);
+	}
+	return finite;
+}
+
+bool
+backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, struct norm_part bands,
+    double eps, const double *weight, const struct backward_padding *padding, double *scratch)
+{
+	const struct groups all = { &kernels_best()->of[real], real, { 1, groups, view.feature / groups * view.inner },
+		{ 1, view.feature, view.inner }, groups, eps, weight, padding };
+	const size_t count = backward_groups_bands(view), each = BACKWARD_GROUPS_SCRATCH * view.feature;
+	bool finite = true;
+
+	for (; bands.first < bands.end; bands.first++) {
+		const struct norm_part samples = cut_part(view.outer, 1, count, bands.first);
+
+		finite &= groups_band(&all, x, g, samples.first, samples.end, scratch + bands.first * each);
+	}
+	return finite;
+}
+
+bool
+backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
+    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
+{
+	const struct norm_part all = { 0, backward_groups_bands(view) };
+	const bool finite = backward_groups_part(real, x, g, view, groups, all, eps, weight, padding, scratch);
+
+	backward_groups_join(view, scratch, grad_weight, grad_bias);
+	return finite;
+}
+
+/* What all rows share. */
+struct rows {
+	const struct kernels_of_real *kernels;
+	enum norm_real real;
+	size_t size;
+	bool centered;
+	double eps;
+	const double *weight;
+	const struct backward_padding *padding;
+};
+
+/* What rows of a band add to the gradients by weight and bias since the last fold. */
+struct recent {
+	double *weight, *bias;
+};
+
+/* Adds it to the band's sums. */
+static void
+fold(const struct recent *recent, const struct band *sums, size_t size)
+{
+	add_each(sums->weight, sums->weight_low, recent->weight, size);
+	add_each(sums->bias, sums->bias_low, recent->bias, size);
+	memset(recent->weight, 0, size * sizeof(*recent->weight));
+	memset(recent->bias, 0, size * sizeof(*recent->bias));
+}
+
+/* `n` rows, at most ROWS_TOGETHER, by their own moments, which are measured. */
+static bool
+rows_backward(const struct rows *all, const void *x, void *g, size_t n, const struct recent *recent)
+{
+	const struct norm_view v = { 1, n, all->size };
+	double mean[ROWS_TOGETHER] = { 0 }, rstd[ROWS_TOGETHER];
+
+	if (all->centered)
+		all->kernels->moments(x, v, mean, rstd);
+	else
+		all->kernels->squares(x, v, rstd);
+	normalize_rstd(rstd, all->eps, n, rstd);
+	return all->kernels->rows_backward(
+	    x, g, n, all->size, NULL, all->centered, mean, rstd, all->weight, recent->weight, recent->bias);
+}
+
+/* Row `r` with padding, as padded_sample. */
+static bool
+padded_row(const struct rows *all, const void *x, void *g, size_t r, const struct recent *recent)
+{
+	const struct backward_padding *padding = all->padding;
+
+	memcpy(padding->scratch, g, all->size * norm_real_size(all->real));
+	(void)all->kernels->rows_backward(x, g, 1, all->size, padding->count + r, all->centered, padding->mean + r,
+	    padding->rstd + r, all->weight, recent->weight, recent->bias);
+	return mask_scale_run(all->real, g, padding->scratch, r * all->size, all->size, padding->channels, padding->positions,
+	    padding->mask, padding->rstd[r], all->weight);
+}
+
+/* The rows from `r` to before `end`. */
+static bool
+rows_band(const struct rows *all, const void *x, void *g, size_t r, size_t end, double *scratch)
+{
+	const size_t bytes = all->size * norm_real_size(all->real), together = all->padding != NULL ? 1 : ROWS_TOGETHER;
+	const unsigned char *at = (const unsigned char *)x + r * bytes;
+	unsigned char *g_at = (unsigned char *)g + r * bytes;
+	struct band sums;
+	struct recent recent;
+	bool finite = true;
+	size_t n, done;
+
+	recent.weight = band_init(&sums, scratch, all->size);
+	recent.bias = recent.weight + all->size;
+	memset(recent.weight, 0, 2 * all->size * sizeof(*scratch));
+	for (done = 0; r < end; r += n, done += n, at += n * bytes, g_at += n * bytes) {
+		n = columns_min(together, end - r);
+		finite &=
+		    all->padding != NULL ? padded_row(all, at, g_at, r, &recent) : rows_backward(all, at, g_at, n, &recent);
+		if ((done + n) % ROWS_PLAIN == 0)
+			fold(&recent, &sums, all->size);
+	}
+	fold(&recent, &sums, all->size);
+	return finite;
+}
+
+void
+backward_rows_join(size_t rows, size_t size, const double *scratch, double *grad_weight, double *grad_bias)
+{
+	const size_t bands = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;
+
+	join(scratch, bands, each, size, grad_weight);
+	join(scratch + 2 * size, bands, each, size, grad_bias);
+}
+
+bool
+backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands, bool centered,
+    double eps, const double *weight, const struct backward_padding *padding, double *scratch)
+{
+	const struct rows all = { &kernels_best()->of[real], real, size, centered, eps, weight, padding };
+	const size_t count = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;
+	bool finite = true;
+
+	for (; bands.first < bands.end; bands.first++) {
+		const struct norm_part some = cut_part(rows, 1, count, bands.first);
+
+		finite &= rows_band(&all, x, g, some.first, some.end, scratch + bands.first * each);
+	}
+	return finite;
+}
+
+bool
+backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
+    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
+{
+	const struct norm_part all = { 0, backward_rows_bands(rows, size) };
+	const bool finite = backward_rows_part(real, x, g, rows, size, all, centered, eps, weight, padding, scratch);
+
+	backward_rows_join(rows, size, scratch, grad_weight, grad_bias);
+	return finite;
+}
