@@ -63,6 +63,9 @@ class AnyNumberOfThreads(unittest.TestCase):
         for call in (query("train", **seed), "infer", *(["infer?inverse=true"] if tracks else [])):
             answer = self.same("POST", f"{path}/{call}", npy.save(x), NPY)
             self.assertEqual(npy.load(answer.raw).shape, shape)
+        both = npy.save(x) + npy.save(x[::-1].copy())
+        for mode in ("train", "infer"):
+            self.same("POST", f"{path}/" + query("backward", mode=mode, **seed), both, NPY)
         if tracks:
             self.same("POST", f"{path}/" + query("train", output="false", **seed), npy.save(x), NPY)
             self.same("GET", f"{path}/statistics")
