@@ -23,7 +23,9 @@
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
 #undef NAME
@@ -38,7 +40,9 @@
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
 #undef NAME
@@ -53,7 +57,9 @@
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
 #undef NAME
@@ -68,7 +74,9 @@
 #include "norm/moments_blocks.h"
 #include "norm/moments_body.h"
 #include "norm/normalize_body.h"
+#include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
 #undef NAME
