@@ -132,38 +132,50 @@ all_finite(const double *var, size_t n)
 	return finite;
 }
 
-/* From the end, since both are the same array. */
-void
-normalize_spread(double *value, size_t groups, size_t channels)
+/* From the end, since both are the same array: each channel's number is that of its group of `each`. */
+static void
+spread(double *value, size_t each, size_t channels)
 {
-	const size_t in_group = channels / groups;
 	size_t c;
 
 	for (c = channels; c-- > 0;)
-		value[c] = value[c / in_group];
+		value[c] = value[c / each];
 }
 
+void
+normalize_spread(double *value, size_t groups, size_t channels)
+{
+	spread(value, channels / groups, channels);
+}
+
+/* Some groups of one sample. */
+struct some_groups {
+	size_t count;
+	size_t channels; /* of each */
+	size_t inner;
+};
+
 /*
- * `groups` groups of one sample, which begin at x, as a view of their channels; weight and bias are of the first channel. No group is in
- * pieces, unless there is one only, and then all of its channels have the same two numbers.
+ * They begin at x; weight and bias are of the first channel. No group is in pieces, unless there is one only, and then all of its
+ * channels have the same two numbers.
  */
 static bool
-normalize_some_groups(const struct kernels_of_real *kernels, unsigned char *x, size_t element, struct norm_view view,
-    size_t groups, double eps, const double *weight, const double *bias)
+normalize_some_groups(const struct kernels_of_real *kernels, unsigned char *x, size_t element, struct some_groups some,
+    double eps, const double *weight, const double *bias)
 {
-	const size_t block = columns_min(view.feature, COLUMNS_MAX);
+	const size_t channels = some.count * some.channels, block = columns_min(channels, COLUMNS_MAX);
 	double mean[COLUMNS_MAX], rstd[COLUMNS_MAX];
 	bool finite;
 	size_t c, n;
 
-	kernels->moments(x, (struct norm_view){ 1, groups, view.feature / groups * view.inner }, mean, rstd);
-	finite = all_finite(rstd, groups);
-	normalize_rstd(rstd, eps, groups, rstd);
-	normalize_spread(mean, groups, block);
-	normalize_spread(rstd, groups, block);
-	for (c = 0; c < view.feature; c += n) {
-		n = columns_min(block, view.feature - c);
-		finite &= kernels->by_feature(x + c * view.inner * element, (struct norm_view){ 1, n, view.inner }, mean, rstd,
+	kernels->moments(x, (struct norm_view){ 1, some.count, some.channels * some.inner }, mean, rstd);
+	finite = all_finite(rstd, some.count);
+	normalize_rstd(rstd, eps, some.count, rstd);
+	spread(mean, columns_min(some.channels, block), block);
+	spread(rstd, columns_min(some.channels, block), block);
+	for (c = 0; c < channels; c += n) {
+		n = columns_min(block, channels - c);
+		finite &= kernels->by_feature(x + c * some.inner * element, (struct norm_view){ 1, n, some.inner }, mean, rstd,
 		    from(weight, c), from(bias, c));
 	}
 	return finite;
@@ -191,7 +203,7 @@ normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_
 		first = part.first % groups;
 		n = columns_min(most, columns_min(groups - first, part.end - part.first));
 		finite &= normalize_some_groups(&kernels_best()->of[real], at, element,
-		    (struct norm_view){ 1, n * channels, view.inner }, n, eps, from(weight, first * channels),
+		    (struct some_groups){ n, channels, view.inner }, eps, from(weight, first * channels),
 		    from(bias, first * channels));
 	}
 	return finite;

@@ -111,11 +111,11 @@ wide_masked(wide w, wide_bits mask)
 #endif
 
 /*
- * Stores what is rounded to the element type, and notes in `excess` what is not finite: no lane of it is set while all are finite. Of
- * floats by adding up x times 0, which is NaN for what is no number: in one instruction, of a kind that loops have to spare.
+ * Stores what is rounded to the element type, and notes in `excess` what is not finite: no lane of it is set while all are finite, for it
+ * adds up x times 0, which is NaN for what is no number: in one instruction, of a kind that loops have to spare.
  */
 typedef wide_float wide_excess_float;
-typedef wide_bits wide_excess_double;
+typedef wide wide_excess_double;
 typedef wide_uint16 wide_excess_half;
 typedef wide_uint16 wide_excess_bfloat;
 
@@ -136,7 +136,7 @@ static inline void
 wide_put_double(double *x, wide w, wide_excess_double *excess)
 {
 	memcpy(x, &w, sizeof(w));
-	*excess |= (wide_bits)(w - w);
+	*excess = wide_add_exact_product(*excess, w, (wide){ 0 });
 }
 
 /* One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it (PUTS_WIDE). */
