@@ -63,9 +63,11 @@ class Store:
 
     def __init__(self, path):
         self.lock = open(path + ".lock", "w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)  # SQLite does not wait for who else changes the journal's mode just now
         self.reader = connect(path)
         self.writer = connect(path)
         self.writer.execute(SCHEMA)
+        fcntl.flock(self.lock, fcntl.LOCK_UN)
         self.cache = {}
         self.data_version = None
 
