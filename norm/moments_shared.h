@@ -1,5 +1,6 @@
 /*
- * What the loops of moments share whatever the element: the sums of a step's columns, and the moments from the sums. Private to norm/.
+ * What the loops over short runs share whatever the element, forward and backward: the sums of a step's columns; and the moments from the sums.
+ * Private to norm/.
  */
 #ifndef NORM_MOMENTS_SHARED_H
 #define NORM_MOMENTS_SHARED_H
@@ -9,12 +10,6 @@
 #include "norm/columns.h"
 #include "norm/sum.h"
 
-/*
- * A function of its own whose lanes leave through memory: where gcc sees only scalars use them, it does not find the vectors in
- * them (measured: half the speed).
- */
-#define LANES_APART __attribute__((noinline))
-
 /* Sums of a step's columns: what was added since the last fold, and the total so far, in two parts as in struct sum. */
 struct column_sums {
 	double recent[COLUMNS_MAX] LINE_ALIGNED;
@@ -22,8 +17,8 @@ struct column_sums {
 	double low[COLUMNS_MAX] LINE_ALIGNED;
 };
 
-/* Steps between folds: as few roundings in a row as in a chunk's lane. */
-#define FOLD_STEPS (CHUNK / LANES)
+/* Steps between folds: at most so many roundings in a row, as in the lanes of norm/moment_sums.h. */
+#define FOLD_STEPS ((size_t)64)
 
 static inline void
 column_sums_init(struct column_sums *s, size_t width)

@@ -1,19 +1,13 @@
 /*
- * Adding up in double so that the length of the sum does not show in its last digits: a chunk is added up in LANES partial sums
- * (which the compiler keeps in vector registers of whatever width the machine has: the lanes, not the registers, fix the
- * order), and the chunks' sums by Knuth's TwoSum, which keeps what each addition rounds away. Private to norm/.
+ * Adding up in double so that the length of the sum does not show in its last digits: by Knuth's TwoSum, which keeps what each addition
+ * rounds away. Loops over elements add up a few plainly first, in lanes (norm/moment_sums.h) or columns (norm/moments_shared.h), so
+ * that it is not paid for each. Private to norm/.
  *
  * D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B. It relies on every operation being rounded on its own:
  * no -ffast-math, no x87 registers.
  */
 #ifndef NORM_SUM_H
 #define NORM_SUM_H
-
-#include <stddef.h>
-
-#define LANES ((size_t)8)
-/* Elements of a run that are added up plainly: at most CHUNK / LANES roundings in a row. */
-#define CHUNK ((size_t)512)
 
 struct sum {
 	double high;
@@ -34,12 +28,6 @@ static inline double
 sum_total(struct sum s)
 {
 	return s.high + s.low;
-}
-
-static inline double
-sum_lanes(const double lane[LANES])
-{
-	return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
 #endif
