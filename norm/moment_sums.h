@@ -90,6 +90,17 @@ lanes_tree(const double lane[BLOCK])
 	return half[0];
 }
 
+/* The same of lanes that are in registers. */
+static ALWAYS_INLINE double
+wide_tree(const wide part[PARTS])
+{
+	double lane[BLOCK] __attribute__((aligned(64)));
+
+	EACH_PART(k)
+	wide_store(lane + k * KERNELS_WIDTH, part[k]);
+	return lanes_tree(lane);
+}
+
 static ALWAYS_INLINE void
 moment_sums_totals(struct moment_sums *s, double *d, double *squares)
 {

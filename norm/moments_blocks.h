@@ -68,3 +68,42 @@ NAME(block_masked)(const REAL *x, const int64_t *mask, double shift, double *kee
 		wide_store(s->squares.recent + k * KERNELS_WIDTH, square);
 	}
 }
+
+/*
+ * The sums about 0 of one run of at most FEW elements: no fold parts them, so they stay in registers from its start to its end. The lanes and
+ * their order are those of any run (norm/moments_body.h).
+ */
+static ALWAYS_INLINE void
+NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares)
+{
+	const size_t rest = n % BLOCK, whole = n - rest;
+	const int64_t *mask = whole > 0 ? mask_last(rest) : mask_first(rest);
+	const REAL *last = x + n - BLOCK;
+	REAL padded[BLOCK] = { 0 };
+	wide sum[PARTS] = { { 0 } }, square[PARTS] = { { 0 } }, v;
+	size_t i;
+
+	for (i = 0; i < whole; i += BLOCK)
+		EACH_PART(k)
+		{
+			v = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
+			if (keep != NULL)
+				wide_store(keep + i + k * KERNELS_WIDTH, v);
+			sum[k] = k % 2 == 0 ? sum[k] + v : wide_plus(v, sum[k]);
+			square[k] = wide_add_exact_product(square[k], v, v);
+		}
+	if (rest > 0 && whole == 0)
+		last = memcpy(padded, x, n * sizeof(*x));
+	if (rest > 0)
+		EACH_PART(k)
+		{
+			v = NAME(wide_load)(last + k * KERNELS_WIDTH);
+			if (keep != NULL)
+				wide_store(keep + (whole > 0 ? n - BLOCK : 0) + k * KERNELS_WIDTH, v);
+			v = wide_masked(v, mask_part(mask, k));
+			sum[k] += v;
+			square[k] = wide_add_exact_product(square[k], v, v);
+		}
+	*d = wide_tree(sum);
+	*squares = wide_tree(square);
+}

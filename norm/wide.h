@@ -100,6 +100,20 @@ wide_add_exact_product(wide sum, wide a, wide b)
 #endif
 }
 
+/*
+ * a + b where multiplications are made: some processors add and convert in one half of their arithmetic and multiply in the other, and the first
+ * has more to do. The product by one is a itself, so the sum is rounded as any.
+ */
+static inline wide
+wide_plus(wide a, wide b)
+{
+#ifdef KERNELS_FUSED
+	return KERNELS_FUSED(a, (wide){ 0 } + 1, b);
+#else
+	return a + b;
+#endif
+}
+
 static inline wide
 wide_masked(wide w, wide_bits mask)
 {
