@@ -258,31 +258,16 @@ fold(const struct recent *recent, const struct band *sums, size_t size)
 	memset(recent->bias, 0, size * sizeof(*recent->bias));
 }
 
-/* `n` rows, at most ROWS_TOGETHER, by their own moments, which are measured. */
-static bool
-rows_backward(const struct rows *all, const void *x, void *g, size_t n, const struct recent *recent)
-{
-	const struct norm_view v = { 1, n, all->size };
-	double mean[ROWS_TOGETHER] = { 0 }, rstd[ROWS_TOGETHER];
-
-	if (all->centered)
-		all->kernels->moments(x, v, mean, rstd);
-	else
-		all->kernels->squares(x, v, rstd);
-	normalize_rstd(rstd, all->eps, n, rstd);
-	return all->kernels->rows_backward(
-	    x, g, n, all->size, NULL, all->centered, mean, rstd, all->weight, recent->weight, recent->bias);
-}
-
 /* Row `r` with padding, as padded_sample. */
 static bool
 padded_row(const struct rows *all, const void *x, void *g, size_t r, const struct recent *recent)
 {
 	const struct backward_padding *padding = all->padding;
+	const struct given_moments given = { padding->count + r, padding->mean + r, padding->rstd + r };
 
 	memcpy(padding->scratch, g, all->size * norm_real_size(all->real));
-	(void)all->kernels->rows_backward(x, g, 1, all->size, padding->count + r, all->centered, padding->mean + r,
-	    padding->rstd + r, all->weight, recent->weight, recent->bias);
+	(void)all->kernels->rows_backward(
+	    x, g, 1, all->size, &given, all->centered, all->eps, all->weight, recent->weight, recent->bias);
 	return mask_scale_run(all->real, g, padding->scratch, r * all->size, all->size, padding->channels, padding->positions,
 	    padding->mask, padding->rstd[r], all->weight);
 }
@@ -304,8 +289,11 @@ rows_band(const struct rows *all, const void *x, void *g, size_t r, size_t end, 
 	memset(recent.weight, 0, 2 * all->size * sizeof(*scratch));
 	for (done = 0; r < end; r += n, done += n, at += n * bytes, g_at += n * bytes) {
 		n = columns_min(together, end - r);
-		finite &=
-		    all->padding != NULL ? padded_row(all, at, g_at, r, &recent) : rows_backward(all, at, g_at, n, &recent);
+		if (all->padding != NULL)
+			finite &= padded_row(all, at, g_at, r, &recent);
+		else
+			finite &= all->kernels->rows_backward(
+			    at, g_at, n, all->size, NULL, all->centered, all->eps, all->weight, recent.weight, recent.bias);
 		if ((done + n) % ROWS_PLAIN == 0)
 			fold(&recent, &sums, all->size);
 	}

@@ -24,24 +24,71 @@ static struct NAME(row_by) NAME(row_terms_by)(
 	return (struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)counted, centered ? sum : 0, product) };
 }
 
-/* A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. */
+/* What a row's sums come to. False: 0 is too far from its mean for them. */
+static inline bool
+NAME(row_by_sums)(const struct row_sums *s, size_t size, bool centered, double eps, struct NAME(row_by) * by)
+{
+	const double n = (double)size, d = centered ? s->d : 0;
+	double mean = 0, var, rstd;
+
+	moments_finish(n, d, s->squares, &mean, &var);
+	rstd = 1 / sqrt(var + eps);
+	*by = (struct NAME(row_by)){ mean, rstd,
+		backward_terms_of(1, rstd, n, centered ? s->sum : 0, s->product - mean * s->sum) };
+	return !moments_far(n, d, s->squares) && NAME(is_plain)(mean, rstd);
+}
+
+/* A row by its own moments, measured about a shift. */
+static struct NAME(row_by)
+    NAME(row_by_moments)(const REAL *x, const REAL *g, size_t size, bool centered, double eps, const double *weight)
+{
+	const struct norm_view v = { 1, 1, size };
+	double mean = 0, var;
+
+	if (centered)
+		(void)NAME(feature_moments)(x, v, NULL, &mean, &var);
+	else
+		NAME(squares)(x, v, &var);
+	return NAME(row_terms_by)(x, g, size, size, centered, mean, 1 / sqrt(var + eps), weight);
+}
+
+/* Rows, at most ROWS_TOGETHER, by their own moments: those that lie about 0 in one reading of both tensors. */
+static void
+NAME(rows_by_own)(const REAL *x, const REAL *g, size_t rows, size_t size, bool centered, double eps, const double *weight,
+    struct NAME(row_by) * by)
+{
+	struct row_sums sums[ROWS_TOGETHER];
+	size_t r;
+
+	for (r = 0; r < rows && NARROW; r++)
+		sums[r] = weight != NULL ? NAME(row_sums)(x + r * size, g + r * size, weight, size) :
+					   NAME(row_sums)(x + r * size, g + r * size, NULL, size);
+	for (r = 0; r < rows; r++)
+		if (!NARROW || !NAME(row_by_sums)(&sums[r], size, centered, eps, &by[r]))
+			by[r] = NAME(row_by_moments)(x + r * size, g + r * size, size, centered, eps, weight);
+}
+
+/*
+ * A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. Both are made of g times by_g, which is
+ * rstd; only of doubles that product may leave the range of double where d times rstd does not.
+ */
 static void
 NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct NAME(row_by) * by,
     const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias, struct NAME(noted) * noted)
 {
 	const double mean = by->mean, rstd = by->rstd;
 	const struct backward_terms t = by->t;
-	double gradient, d;
+	double gradient, scaled, d;
 	BITS excess = noted->one;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		gradient = NAME(load)(g[i]);
+		scaled = gradient * t.by_g;
 		d = NAME(load)(x[i]) - mean;
-		grad_weight[i] += gradient * (d * rstd);
+		grad_weight[i] += NARROW ? scaled * d : gradient * (d * rstd);
 		grad_bias[i] += gradient;
-		gradient *= weight != NULL ? weight[i] : 1;
-		g[i] = NAME(store)(t.by_g * gradient + t.by_x * d + t.constant);
+		g[i] = NAME(store)((weight != NULL ? scaled * weight[i] : scaled) + (t.by_x * d + t.constant));
 		excess |= NAME(excess)(g[i]);
 	}
 	noted->one = excess;
@@ -54,21 +101,24 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 {
 	const size_t whole = PUTS_WIDE ? size - size % KERNELS_WIDTH : 0;
 	struct NAME(noted) noted = { { 0 }, 0 };
-	wide h, dw, db, gradient, d;
+	wide h, dw, db, gradient, scaled, d;
 	size_t i, r, at;
 
 	for (i = 0; i < whole; i += KERNELS_WIDTH) {
 		dw = wide_load_double(grad_weight + i);
 		db = wide_load_double(grad_bias + i);
 		for (r = 0, at = i; r < rows; r++, at += size) {
-			__builtin_prefetch(x + at + rows * size); /* the next rows' */
-			__builtin_prefetch(g + at + rows * size);
+			if (i % (64 / sizeof(*x)) == 0) {
+				__builtin_prefetch(x + at + rows * size); /* the next rows' */
+				__builtin_prefetch(g + at + rows * size);
+			}
 			gradient = NAME(wide_load)(g + at);
+			scaled = gradient * by[r].t.by_g;
 			d = NAME(wide_load)(x + at) - by[r].mean;
-			dw += gradient * (d * by[r].rstd);
-			db += gradient;
-			h = weight != NULL ? gradient * wide_load_double(weight + i) : gradient;
-			NAME(wide_put)(g + at, by[r].t.by_g * h + by[r].t.by_x * d + by[r].t.constant, &noted.lanes);
+			dw += NARROW ? scaled * d : gradient * (d * by[r].rstd);
+			db = wide_plus(gradient, db);
+			h = weight != NULL ? scaled * wide_load_double(weight + i) : scaled;
+			NAME(wide_put)(g + at, h + wide_plus(by[r].t.by_x * d, (wide){ 0 } + by[r].t.constant), &noted.lanes);
 		}
 		wide_store(grad_weight + i, dw);
 		wide_store(grad_bias + i, db);
@@ -80,19 +130,22 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 	return NAME(noted_finite)(&noted);
 }
 
-/* At most ROWS_TOGETHER rows by given moments, see backward_rows(). `counted` NULL: all values count. */
+/* At most ROWS_TOGETHER rows, see backward_rows(), by the moments that are given or, where that is NULL, their own. */
 static bool
-NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, const size_t *counted, bool centered,
-    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias)
+NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, const struct given_moments *given,
+    bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias)
 {
 	struct NAME(row_by) by[ROWS_TOGETHER];
 	const REAL *x = tensor;
 	REAL *g = gradient;
 	size_t r;
 
-	for (r = 0; r < rows; r++)
-		by[r] = NAME(row_terms_by)(
-		    x + r * size, g + r * size, size, counted != NULL ? counted[r] : size, centered, mean[r], rstd[r], weight);
+	if (given == NULL)
+		NAME(rows_by_own)(x, g, rows, size, centered, eps, weight, by);
+	else
+		for (r = 0; r < rows; r++)
+			by[r] = NAME(row_terms_by)(x + r * size, g + r * size, size, given->counted[r], centered,
+			    given->mean[r], given->rstd[r], weight);
 	if (rows == ROWS_TOGETHER && weight != NULL)
 		return NAME(rows_apply_inline)(x, g, ROWS_TOGETHER, size, by, weight, grad_weight, grad_bias);
 	if (weight != NULL)

@@ -32,6 +32,11 @@ backward_terms_of(double weight, double rstd, double n, double sum, double produ
 	};
 }
 
+/* What a row's moments and terms come from: the sums of x, x^2, h and h x. */
+struct row_sums {
+	double d, squares, sum, product;
+};
+
 /* The same of many features, an array each. */
 struct coefficients {
 	double *by_g, *by_x, *constant;

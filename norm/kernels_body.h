@@ -26,6 +26,7 @@
 #include "norm/normalize_rows_body.h"
 #include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/rows_sums_body.h"
 #include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
@@ -44,6 +45,7 @@
 #include "norm/normalize_rows_body.h"
 #include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/rows_sums_body.h"
 #include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
@@ -62,6 +64,7 @@
 #include "norm/normalize_rows_body.h"
 #include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/rows_sums_body.h"
 #include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
@@ -80,6 +83,7 @@
 #include "norm/normalize_rows_body.h"
 #include "norm/gradients_body.h"
 #include "norm/backward_body.h"
+#include "norm/rows_sums_body.h"
 #include "norm/backward_rows_body.h"
 #undef NARROW
 #undef PUTS_WIDE
