@@ -2,8 +2,6 @@
 
 #include <stdatomic.h>
 
-#include "handlers/parts.h"
-
 /* Elements of a part, at least: what it costs to begin one does not show. */
 #define PART_ELEMENTS ((size_t)32 << 10)
 /* Parts for each thread: so many that nobody waits long for the last one, so few that each is a good stretch of memory. */
@@ -14,7 +12,7 @@
 static bool
 is_shared(const struct crew *crew, size_t elements)
 {
-	return elements >= PARTS_FROM && crew != NULL && crew->threads > 1;
+	return elements >= CUT_FROM && crew != NULL && crew->threads > 1;
 }
 
 static size_t
