@@ -55,15 +55,8 @@ band_init(struct band *b, double *scratch, size_t n)
 static void
 add_each(double *high, double *low, const double *x, size_t n)
 {
-	struct sum s;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		s = (struct sum){ high[i], low[i] };
-		sum_add(&s, x[i]);
-		high[i] = s.high;
-		low[i] = s.low;
-	}
+	for (size_t i = 0; i < n; i++)
+		sum_add_at(&high[i], &low[i], x[i]);
 }
 
 /* The totals of one of the two over all bands, `each` doubles apart. */
