@@ -16,9 +16,7 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 		return -1;
 	rq->sync_backward = true;
 	if (w->x->count > 0) {
-		count = norm_view_count(w->view);
-		if ((w->mask.keep != NULL ? mask_moments(rq, w->x, w->view, w->mask.keep, c->mean, c->rstd, &count, e) :
-					    forward_moments(rq->crew, w->x, w->view, c->mean, c->rstd, e)) < 0)
+		if (mask_moments(rq, w->x, w->view, w->mask.keep, c->mean, c->rstd, &count, e) < 0)
 			return -1;
 		normalize_rstd(c->rstd, rq->definition->eps, w->view.feature, c->scratch);
 		parts_backward_sums(rq->crew, forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean,

@@ -145,14 +145,11 @@ by_piece(struct request *rq, struct backward *w, const struct ghosts *ghosts, si
 {
 	struct norm_view view;
 	struct tensor x = ghosts_piece(ghosts, w->x, w->view, i, &view), g = ghosts_piece(ghosts, w->g, w->view, i, &view);
-	const unsigned char *keep = w->mask.keep;
 	size_t count;
 
 	if (ghosts_moments(rq, ghosts, i, &x, view, &w->mask, c->mean, c->rstd, &count, e) < 0)
 		return -1;
-	if (keep != NULL)
-		keep += i * ghosts->each * w->mask.positions;
-	return by_channels(rq, w, &x, &g, view, count, keep, c, e);
+	return by_channels(rq, w, &x, &g, view, count, ghosts_piece_keep(ghosts, &w->mask, i), c, e);
 }
 
 /* By the moments of each piece of the batch. */
