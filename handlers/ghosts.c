@@ -85,17 +85,20 @@ ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m)
 		shuffle_undo(m->keep, g->samples, m->positions, g->order, g->scratch);
 }
 
+/* Of a batch in one piece g->each is the whole, and `i` is 0. */
+const unsigned char *
+ghosts_piece_keep(const struct ghosts *g, const struct mask *m, size_t i)
+{
+	return m->keep != NULL ? m->keep + i * g->each * m->positions : NULL;
+}
+
 int
 ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
     const struct mask *m, double *mean, double *var, size_t *count, struct err *e)
 {
-	int result;
-
-	*count = norm_view_count(view);
-	/* Of a batch in one piece ghosts.each is the whole, and i is 0. */
-	result = m->keep == NULL ? forward_moments(rq->crew, piece, view, mean, var, e) :
-				   mask_moments(rq, piece, view, m->keep + i * g->each * m->positions, mean, var, count, e);
-	return result < 0 || forward_check_count(*count, e) < 0 ? -1 : 0;
+	if (mask_moments(rq, piece, view, ghosts_piece_keep(g, m, i), mean, var, count, e) < 0)
+		return -1;
+	return forward_check_count(*count, e);
 }
 
 int

@@ -40,6 +40,9 @@ ghosts_piece(const struct ghosts *g, const struct tensor *t, struct norm_view vi
 void ghosts_shuffle_mask(const struct ghosts *g, const struct mask *m);
 void ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m);
 
+/* What of piece `i` counts, as mask_moments takes it; NULL: all. */
+const unsigned char *ghosts_piece_keep(const struct ghosts *g, const struct mask *m, size_t i);
+
 /* The moments of piece `i`, seen as `view`, of what is no padding; *count: of so many values a feature. Errors as forward_moments. */
 int ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
     const struct mask *m, double *mean, double *var, size_t *count, struct err *e) MUST_CHECK;

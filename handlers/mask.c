@@ -181,15 +181,17 @@ int
 mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, const unsigned char *keep, double *mean,
     double *var, size_t *count, struct err *e)
 {
-	const size_t counted = mask_count(keep, view.outer * view.inner);
 	struct tensor packed = *t;
 	int result;
 
-	*count = counted;
-	if (packing_room(rq, t, counted * view.feature, &packed.values, e) < 0)
+	*count = norm_view_count(view);
+	if (keep == NULL)
+		return forward_moments(rq->crew, t, view, mean, var, e);
+	*count = mask_count(keep, *count);
+	if (packing_room(rq, t, *count * view.feature, &packed.values, e) < 0)
 		return -1;
 	mask_pack_features(forward_real(t->datatype), t->values, view, keep, packed.values);
-	result = forward_moments(rq->crew, &packed, (struct norm_view){ 1, view.feature, counted }, mean, var, e);
+	result = forward_moments(rq->crew, &packed, (struct norm_view){ 1, view.feature, *count }, mean, var, e);
 	free(packed.values);
 	return result;
 }

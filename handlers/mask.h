@@ -23,8 +23,8 @@ int mask_get(struct request *rq, const struct definition *d, const struct cJSON 
     struct mask *out, struct err *e) MUST_CHECK;
 
 /*
- * forward_moments of what counts: `keep` has view.outer * view.inner bytes, of which *count become the values of each feature. Errors as
- * there.
+ * forward_moments of what counts: `keep` has view.outer * view.inner bytes, or is NULL where all does; *count becomes how many values of each
+ * feature that is. Errors as there.
  */
 int mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, const unsigned char *keep, double *mean,
     double *var, size_t *count, struct err *e) MUST_CHECK;

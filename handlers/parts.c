@@ -4,8 +4,6 @@
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
-/* Where a part may begin, of those that may begin anywhere: no two of them share a line of the cache. */
-#define ELEMENTS_STEP ((size_t)1024)
 static bool
 part_moments(const struct pass *p, struct norm_part part)
 {
@@ -16,16 +14,11 @@ part_moments(const struct pass *p, struct norm_part part)
 void
 parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
 {
-	(void)pass_run(crew,
-	    &(struct pass){ .part = part_moments,
-		.count = view.feature,
-		.step = cut_step(view),
-		.elements = view_elements(view),
-		.real = real,
-		.x = x,
-		.view = view,
-		.mean = mean,
-		.var = var });
+	struct pass p = pass_cut_features(part_moments, real, x, NULL, view);
+
+	p.mean = mean;
+	p.var = var;
+	(void)pass_run(crew, &p);
 }
 
 static bool
@@ -39,25 +32,30 @@ bool
 parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps, const double *weight,
     const double *bias, double *mean, double *var, double *rstd)
 {
-	const struct pass p = { .part = part_batch,
-		.count = view.feature,
-		.step = cut_step(view),
-		.elements = view_elements(view),
-		.real = real,
-		.y = x,
-		.view = view,
-		.eps = eps,
-		.weight = weight,
-		.bias = bias,
-		.mean = mean,
-		.var = var,
-		.rstd = rstd };
+	struct pass p = pass_cut_features(part_batch, real, x, x, view);
 
+	p.eps = eps;
+	p.weight = weight;
+	p.bias = bias;
+	p.mean = mean;
+	p.var = var;
+	p.rstd = rstd;
 	if (!pass_is_uneven(crew, &p))
 		return pass_run(crew, &p);
 	parts_moments(crew, real, x, view, mean, var);
 	normalize_rstd(var, eps, view.feature, rstd);
 	return parts_normalize_by_feature(crew, real, x, view, mean, rstd, weight, bias);
+}
+
+/* Runs a pass that normalizes by moments that are given. */
+static bool
+run_given(struct crew *crew, struct pass p, const double *mean, const double *rstd, const double *weight, const double *bias)
+{
+	p.by_mean = mean;
+	p.by_rstd = rstd;
+	p.weight = weight;
+	p.bias = bias;
+	return pass_run(crew, &p);
 }
 
 static bool
@@ -70,18 +68,7 @@ bool
 parts_normalize_by_feature(struct crew *crew, enum norm_real real, void *x, struct norm_view view, const double *mean,
     const double *rstd, const double *weight, const double *bias)
 {
-	return pass_run(crew,
-	    &(struct pass){ .part = part_by_feature,
-		.count = view_elements(view),
-		.step = ELEMENTS_STEP,
-		.elements = view_elements(view),
-		.real = real,
-		.y = x,
-		.view = view,
-		.by_mean = mean,
-		.by_rstd = rstd,
-		.weight = weight,
-		.bias = bias });
+	return run_given(crew, pass_cut_elements(part_by_feature, real, x, x, view), mean, rstd, weight, bias);
 }
 
 static bool
@@ -94,18 +81,7 @@ bool
 parts_normalize_by_sample(struct crew *crew, enum norm_real real, void *x, struct norm_view view, const double *mean,
     const double *rstd, const double *weight, const double *bias)
 {
-	return pass_run(crew,
-	    &(struct pass){ .part = part_by_sample,
-		.count = view_elements(view),
-		.step = ELEMENTS_STEP,
-		.elements = view_elements(view),
-		.real = real,
-		.y = x,
-		.view = view,
-		.by_mean = mean,
-		.by_rstd = rstd,
-		.weight = weight,
-		.bias = bias });
+	return run_given(crew, pass_cut_elements(part_by_sample, real, x, x, view), mean, rstd, weight, bias);
 }
 
 static bool
@@ -118,18 +94,13 @@ bool
 parts_normalize_groups(struct crew *crew, enum norm_real real, void *x, struct norm_view view, size_t groups, double eps,
     const double *weight, const double *bias)
 {
-	return pass_run(crew,
-	    &(struct pass){ .part = part_groups,
-		.count = view.outer * groups,
-		.step = 1,
-		.elements = view_elements(view),
-		.real = real,
-		.y = x,
-		.view = view,
-		.groups = groups,
-		.eps = eps,
-		.weight = weight,
-		.bias = bias });
+	struct pass p = pass_cut_each(part_groups, view.outer * groups, real, x, x, view);
+
+	p.groups = groups;
+	p.eps = eps;
+	p.weight = weight;
+	p.bias = bias;
+	return pass_run(crew, &p);
 }
 
 /* The rows' size is the view's inner. */
@@ -144,18 +115,13 @@ bool
 parts_normalize_rows(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps,
     const double *weight, const double *bias)
 {
-	return pass_run(crew,
-	    &(struct pass){ .part = part_rows,
-		.count = rows,
-		.step = 1,
-		.elements = rows * size,
-		.real = real,
-		.y = x,
-		.view = { 1, rows, size },
-		.centered = centered,
-		.eps = eps,
-		.weight = weight,
-		.bias = bias });
+	struct pass p = pass_cut_each(part_rows, rows, real, x, x, rows_view(rows, size));
+
+	p.centered = centered;
+	p.eps = eps;
+	p.weight = weight;
+	p.bias = bias;
+	return pass_run(crew, &p);
 }
 
 static bool
@@ -169,18 +135,9 @@ bool
 parts_normalize_rows_by(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, const double *mean,
     const double *rstd, const double *weight, const double *bias)
 {
-	return pass_run(crew,
-	    &(struct pass){ .part = part_rows_by,
-		.count = rows,
-		.step = 1,
-		.elements = rows * size,
-		.real = real,
-		.y = x,
-		.view = { 1, rows, size },
-		.by_mean = mean,
-		.by_rstd = rstd,
-		.weight = weight,
-		.bias = bias });
+	const struct pass p = pass_cut_each(part_rows_by, rows, real, x, x, rows_view(rows, size));
+
+	return run_given(crew, p, mean, rstd, weight, bias);
 }
 
 static bool
@@ -193,12 +150,8 @@ part_clip(const struct pass *p, struct norm_part part)
 void
 parts_normalize_clip(struct crew *crew, enum norm_real real, void *x, size_t count, double limit)
 {
-	(void)pass_run(crew,
-	    &(struct pass){ .part = part_clip,
-		.count = count,
-		.step = ELEMENTS_STEP,
-		.elements = count,
-		.real = real,
-		.y = x,
-		.limit = limit });
+	struct pass p = pass_cut_elements(part_clip, real, x, x, rows_view(1, count));
+
+	p.limit = limit;
+	(void)pass_run(crew, &p);
 }

@@ -1,6 +1,7 @@
 /*
- * The passes over a whole tensor, as norm/moments.h, norm/normalize.h and norm/backward.h have them. One that is large is done in parts by whoever of the
- * crew is idle, with the same bits; the others, and all without a crew (NULL), by the caller alone, who pays nothing for this.
+ * The passes over a whole tensor, as norm/moments.h, norm/normalize.h and norm/backward.h have them. One that is large (CUT_FROM in norm/cut.h)
+ * is done in parts by whoever of the crew is idle, with the same bits; the others, and all without a crew (NULL), by the caller alone, who
+ * pays nothing for this.
  */
 #ifndef HANDLERS_PARTS_H
 #define HANDLERS_PARTS_H
@@ -10,12 +11,6 @@
 #include "base/crew.h"
 #include "norm/backward.h"
 #include "norm/view.h"
-
-/*
- * Elements from which on a tensor is large. To wake a thread takes 50 to 90 us on a virtual machine: of half a million elements, on which
- * inference spends 120 us, two threads spare nothing (measured), of a million a quarter.
- */
-#define PARTS_FROM ((size_t)1 << 20)
 
 void parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
 

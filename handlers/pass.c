@@ -2,8 +2,8 @@
 
 #include <stdatomic.h>
 
-#include "handlers/parts.h"
-
+/* Where a part may begin, of those that may begin anywhere: no two of them share a line of the cache. */
+#define ELEMENTS_STEP ((size_t)1024)
 /* Elements of a part, at least: what it costs to begin one does not show. */
 #define PART_ELEMENTS ((size_t)32 << 10)
 /* Parts for each thread: so many that nobody waits long for the last one, so few that each is a good stretch of memory. */
@@ -11,10 +11,40 @@
 /* With fewer for each they are not shared out evenly. */
 #define PARTS_EVEN ((size_t)2)
 
-static bool
-is_shared(const struct crew *crew, size_t elements)
+static size_t
+view_elements(struct norm_view v)
 {
-	return elements >= PARTS_FROM && crew != NULL && crew->threads > 1;
+	return v.outer * v.feature * v.inner;
+}
+
+struct pass
+pass_cut_each(pass_part *part, size_t count, enum norm_real real, const void *x, void *y, struct norm_view view)
+{
+	return (struct pass){ .part = part, .count = count, .step = 1, .real = real, .x = x, .y = y, .view = view };
+}
+
+struct pass
+pass_cut_features(pass_part *part, enum norm_real real, const void *x, void *y, struct norm_view view)
+{
+	struct pass p = pass_cut_each(part, view.feature, real, x, y, view);
+
+	p.step = cut_step(view);
+	return p;
+}
+
+struct pass
+pass_cut_elements(pass_part *part, enum norm_real real, const void *x, void *y, struct norm_view view)
+{
+	struct pass p = pass_cut_each(part, view_elements(view), real, x, y, view);
+
+	p.step = ELEMENTS_STEP;
+	return p;
+}
+
+static bool
+is_shared(const struct crew *crew, const struct pass *p)
+{
+	return view_elements(p->view) >= CUT_FROM && crew != NULL && crew->threads > 1;
 }
 
 static size_t
@@ -27,7 +57,8 @@ smaller(size_t a, size_t b)
 static size_t
 pass_parts(const struct crew *crew, const struct pass *p)
 {
-	return smaller(cut_most(p->count, p->step), smaller(p->elements / PART_ELEMENTS, PARTS_EACH * crew->threads));
+	return smaller(
+	    cut_most(p->count, p->step), smaller(view_elements(p->view) / PART_ELEMENTS, PARTS_EACH * crew->threads));
 }
 
 /* A pass in parts, and whether what all of them wrote is finite. */
@@ -63,7 +94,7 @@ pass_run(struct crew *crew, const struct pass *p)
 {
 	struct shared_pass s = { .pass = p };
 
-	if (!is_shared(crew, p->elements))
+	if (!is_shared(crew, p))
 		return p->part(p, (struct norm_part){ 0, p->count });
 	s.parts = pass_parts(crew, p);
 	s.lanes = smaller(s.parts, crew->threads);
@@ -74,5 +105,5 @@ pass_run(struct crew *crew, const struct pass *p)
 bool
 pass_is_uneven(const struct crew *crew, const struct pass *p)
 {
-	return is_shared(crew, p->elements) && pass_parts(crew, p) < PARTS_EVEN * crew->threads;
+	return is_shared(crew, p) && pass_parts(crew, p) < PARTS_EVEN * crew->threads;
 }

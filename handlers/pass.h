@@ -1,6 +1,7 @@
 /*
  * One pass over a tensor, whole or in parts by whoever of a crew is idle: what norm's function takes, of which a pass uses some, and into what
- * it may be cut. For handlers/parts.c and handlers/parts_backward.c.
+ * it may be cut. One of three functions makes it, by where it may be cut; then it gets what is its own. For handlers/parts.c and
+ * handlers/parts_backward.c.
  */
 #ifndef HANDLERS_PASS_H
 #define HANDLERS_PASS_H
@@ -12,16 +13,22 @@
 #include "norm/cut.h"
 #include "norm/view.h"
 
+struct pass;
+
+/* Does a part of a pass. Returns whether all that it wrote is finite. */
+typedef bool pass_part(const struct pass *p, struct norm_part part);
+
 struct pass {
-	bool (*part)(const struct pass *p, struct norm_part part);
+	pass_part *part;
 	size_t count; /* of what `part` counts */
 	size_t step;
-	size_t elements; /* of the tensor */
 
 	enum norm_real real;
 	const void *x;
-	void *y; /* x, where it is normalized */
+	void *y; /* x, where it is normalized; NULL, where it is only measured */
 	struct norm_view view;
+
+	/* Of the rest a pass has what its `part` reads. */
 	size_t groups;
 	bool centered;
 	double eps;
@@ -37,16 +44,26 @@ struct pass {
 	double *scratch;
 };
 
+/* A pass over the tensor x, or over x and y, that may be cut between features, but for those whose sums are taken together. */
+struct pass pass_cut_features(pass_part *part, enum norm_real real, const void *x, void *y, struct norm_view view);
+
+/* The same, between any two elements, but for those that lie in one line of the cache. */
+struct pass pass_cut_elements(pass_part *part, enum norm_real real, const void *x, void *y, struct norm_view view);
+
+/* The same, between any two of `count` things, such as rows. */
+struct pass pass_cut_each(pass_part *part, size_t count, enum norm_real real, const void *x, void *y, struct norm_view view);
+
 /* Does all of it. Returns whether all that it wrote is finite. */
 bool pass_run(struct crew *crew, const struct pass *p);
 
 /* Whether, done in parts, it is not shared out evenly: there are too few of what it is cut at. */
 bool pass_is_uneven(const struct crew *crew, const struct pass *p);
 
-static inline size_t
-view_elements(struct norm_view v)
+/* `rows` rows of `size` elements. */
+static inline struct norm_view
+rows_view(size_t rows, size_t size)
 {
-	return v.outer * v.feature * v.inner;
+	return (struct norm_view){ 1, rows, size };
 }
 
 /* Where row or element `i` of what is written lies. */

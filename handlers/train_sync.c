@@ -11,7 +11,7 @@ int
 train_shard(struct request *rq, struct training *t, struct err *e)
 {
 	struct sync_shard *s = &rq->member.shard;
-	size_t count = norm_view_count(t->view);
+	size_t count = 0;
 
 	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
 	if (t->updates == NULL)
@@ -19,10 +19,7 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->rstd, e) < 0)
 		return -1;
-	if (t->tensor->count == 0)
-		count = 0;
-	else if ((t->mask.keep != NULL ? mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) :
-					 forward_moments(rq->crew, t->tensor, t->view, t->mean, t->var, e)) < 0)
+	if (t->tensor->count > 0 && mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) < 0)
 		return -1;
 	*s = (struct sync_shard){ .count = count,
 		.features = t->view.feature,

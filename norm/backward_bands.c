@@ -13,16 +13,15 @@
 #include "norm/normalize.h"
 #include "norm/sum.h"
 
-/* Of a tensor of fewer elements there is one band: its sums would take longer to join than they take. */
-#define BANDS_FROM ((size_t)1 << 20)
 #define BANDS_MAX ((size_t)8)
 /* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of ROWS_TOGETHER. */
 #define ROWS_PLAIN ((size_t)64)
 
+/* Of a tensor that nobody cuts there is one band: its sums would take longer to join than they take. */
 static size_t
 bands_of(size_t elements, size_t most)
 {
-	return elements < BANDS_FROM ? 1 : columns_min(BANDS_MAX, most);
+	return elements < CUT_FROM ? 1 : columns_min(BANDS_MAX, most);
 }
 
 size_t
@@ -56,15 +55,8 @@ band_init(struct band *b, double *scratch, size_t n)
 static void
 add_each(double *high, double *low, const double *x, size_t n)
 {
-	struct sum s;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		s = (struct sum){ high[i], low[i] };
-		sum_add(&s, x[i]);
-		high[i] = s.high;
-		low[i] = s.low;
-	}
+	for (size_t i = 0; i < n; i++)
+		sum_add_at(&high[i], &low[i], x[i]);
 }
 
 /* The totals of one of the two over all bands, `each` doubles apart. */

@@ -32,14 +32,10 @@ column_sums_init(struct column_sums *s, size_t width)
 static inline void
 column_sums_fold(struct column_sums *s, size_t width)
 {
-	struct sum total;
 	size_t i;
 
 	for (i = 0; i < width; i++) {
-		total = (struct sum){ s->high[i], s->low[i] };
-		sum_add(&total, s->recent[i]);
-		s->high[i] = total.high;
-		s->low[i] = total.low;
+		sum_add_at(&s->high[i], &s->low[i], s->recent[i]);
 		s->recent[i] = 0;
 	}
 }
@@ -49,7 +45,6 @@ static inline void
 column_sums_features(const struct column_sums *s, const struct columns *c, double *restrict sum)
 {
 	double low[COLUMNS_MAX];
-	struct sum all;
 	size_t row, i, f, at;
 
 	for (f = 0; f < c->features; f++)
@@ -58,10 +53,8 @@ column_sums_features(const struct column_sums *s, const struct columns *c, doubl
 		for (i = 0; i < c->inner; i++)
 			for (f = 0; f < c->features; f++) {
 				at = (row * c->features + f) * c->inner + i;
-				all = (struct sum){ sum[f], low[f] };
-				sum_add(&all, s->high[at]);
-				sum[f] = all.high;
-				low[f] = all.low + s->low[at];
+				sum_add_at(&sum[f], &low[f], s->high[at]);
+				low[f] += s->low[at];
 			}
 	for (f = 0; f < c->features; f++)
 		sum[f] += low[f];

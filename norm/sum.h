@@ -24,6 +24,17 @@ sum_add(struct sum *s, double x)
 	s->high = high;
 }
 
+/* The same to one of many sums, whose two parts stand in two arrays, so that a loop over them is one over vectors. */
+static inline void
+sum_add_at(double *high, double *low, double x)
+{
+	struct sum s = { *high, *low };
+
+	sum_add(&s, x);
+	*high = s.high;
+	*low = s.low;
+}
+
 static inline double
 sum_total(struct sum s)
 {

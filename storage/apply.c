@@ -8,19 +8,6 @@
 #include "storage/batch.h"
 #include "storage/layer.h"
 
-/* no_such_model or no_such_layer, whichever is true. */
-static int
-refuse_missing(struct batch *b, const struct store_op *op, struct err *e)
-{
-	bool exists;
-
-	if (b->backend->ops->model_exists(b->backend, op->model, &exists, e) < 0)
-		return -1;
-	if (!exists)
-		return err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", op->model);
-	return err_set(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", op->model, op->layer);
-}
-
 /* The layer that a write means, its precondition checked. NULL with `e`. */
 static struct working *
 layer_to_write(struct batch *b, const struct store_op *op, struct err *e)
@@ -32,7 +19,7 @@ layer_to_write(struct batch *b, const struct store_op *op, struct err *e)
 	if (w == NULL)
 		return NULL;
 	if (!w->exists || (op->layer_id != 0 && w->base->identity->id != op->layer_id)) {
-		(void)refuse_missing(b, op, e);
+		(void)backend_refuse_layer(b->backend, op->model, op->layer, e);
 		return NULL;
 	}
 	match = !p->present || p->any;
@@ -115,12 +102,8 @@ apply_delete_layer(struct batch *b, struct store_op *op, struct err *e)
 static int
 apply_delete_model(struct batch *b, struct store_op *op, struct err *e)
 {
-	bool exists;
-
-	if (b->backend->ops->model_exists(b->backend, op->model, &exists, e) < 0)
+	if (backend_need_model(b->backend, op->model, e) < 0)
 		return -1;
-	if (!exists)
-		return refuse_missing(b, op, e);
 	if (b->backend->ops->delete_model(b->backend, op->model, e) < 0) {
 		b->broken = true;
 		return -1;

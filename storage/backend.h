@@ -69,6 +69,12 @@ struct backend {
 	const struct backend_ops *ops;
 };
 
+/* no_such_model where there is no such model. */
+int backend_need_model(struct backend *b, const char *model, struct err *e) MUST_CHECK;
+
+/* Of a layer that was not found: no_such_model or no_such_layer, whichever is true. Returns -1. */
+int backend_refuse_layer(struct backend *b, const char *model, const char *layer, struct err *e);
+
 /* Opens the SQLite file at `path`, creating it where there is none. NULL with `e`. `definitions` must outlive it. */
 struct backend *sqlite_backend_open(const char *path, const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
 

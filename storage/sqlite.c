@@ -1,68 +1,17 @@
 /*
- * The SQLite backend: prepared statements over one connection, used by the store's thread alone.
+ * The SQLite backend: what the store asks, over one connection, used by the store's thread alone.
  */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "storage/backend.h"
 #include "storage/layer.h"
 #include "storage/sqlite_copy.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_place.h"
-
-/* X(name, sql) */
-#define STATEMENTS(X) \
-	X(BEGIN, "BEGIN IMMEDIATE") \
-	X(COMMIT, "COMMIT") \
-	X(ROLLBACK, "ROLLBACK") \
-	X(LOAD, \
-	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
-	    "s.running_var," \
-	    " p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
-	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
-	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
-	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
-	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
-	X(INSERT_STATE, "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
-	X(SAVE_STATE, \
-	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
-	    " running_var = ?7 WHERE layer_id = ?1") \
-	X(SAVE_PARAMETERS, \
-	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
-	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
-	X(FIND_KEY, \
-	    "SELECT digest, revision, num_batches_tracked FROM idempotency WHERE layer_id = ?1 AND key = ?2 AND created_s >= " \
-	    "?3") \
-	X(ADD_KEY, \
-	    "INSERT OR REPLACE INTO idempotency(layer_id, key, digest, revision, num_batches_tracked, created_s)" \
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)") \
-	/* Looks at the oldest ones alone: where none is due, that is one row. */ \
-	X(OLDEST_KEY, "SELECT created_s FROM idempotency ORDER BY id LIMIT 1") \
-	X(PURGE_KEYS, \
-	    "DELETE FROM idempotency WHERE id IN" \
-	    " (SELECT id FROM (SELECT id, created_s FROM idempotency ORDER BY id LIMIT ?2) WHERE created_s < ?1)") \
-	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
-	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
-	X(LIST_LAYERS, \
-	    "SELECT l.name, l.definition, s.revision, s.features FROM model m JOIN layer l ON l.model_id = m.id" \
-	    " JOIN state s ON s.layer_id = l.id WHERE m.name = ?1 AND l.name > ?2 ORDER BY l.name LIMIT ?3") \
-	X(LIST_MODELS, "SELECT name FROM model WHERE name > ?2 ORDER BY name LIMIT ?3")
-
-enum statement {
-#define STATEMENT_ENUM(name, sql) STATEMENT_##name,
-	STATEMENTS(STATEMENT_ENUM)
-#undef STATEMENT_ENUM
-	    STATEMENT_COUNT
-};
-
-static const char *const statement_sql[STATEMENT_COUNT] = {
-#define STATEMENT_SQL(name, sql) [STATEMENT_##name] = sql,
-	STATEMENTS(STATEMENT_SQL)
-#undef STATEMENT_SQL
-};
+#include "storage/sqlite_statements.h"
 
 struct sqlite_backend {
 	struct backend backend; /* first */
@@ -80,72 +29,10 @@ self_of(struct backend *b)
 	return (struct sqlite_backend *)b;
 }
 
-static int
-failed(struct sqlite_backend *self, struct err *e)
+static sqlite3_stmt *
+statement_of(struct backend *b, enum statement which)
 {
-	return sqlite_failed(self->db, "the database", e);
-}
-
-/* Steps a statement that gives no row, and makes it ready for its next use. */
-static int
-run(struct sqlite_backend *self, enum statement which, struct err *e)
-{
-	sqlite3_stmt *stmt = self->statements[which];
-	int result = sqlite3_step(stmt) == SQLITE_DONE ? 0 : failed(self, e);
-
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
-	return result;
-}
-
-/* Ends a query: `rc` is its last step's result. */
-static int
-end_query(struct sqlite_backend *self, enum statement which, int rc, struct err *e)
-{
-	sqlite3_stmt *stmt = self->statements[which];
-	int result = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : failed(self, e);
-
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
-	return result;
-}
-
-static void
-bind_text(sqlite3_stmt *stmt, int i, const char *text)
-{
-	sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
-}
-
-/* NULL values bind SQL's NULL. The blob is SQLite's to free. */
-static int
-bind_doubles(struct sqlite_backend *self, sqlite3_stmt *stmt, int i, const double *values, size_t n, struct err *e)
-{
-	unsigned char *bytes;
-
-	if (values == NULL)
-		return 0;
-	bytes = sqlite3_malloc64(8 * n + 1);
-	if (bytes == NULL)
-		return err_set_memory(e);
-	bytes_put_doubles(bytes, values, n);
-	return sqlite3_bind_blob64(stmt, i, bytes, 8 * n, sqlite3_free) == SQLITE_OK ? 0 : failed(self, e);
-}
-
-/* Reads a blob column into a malloc'ed list; NULL stays NULL. */
-static int
-column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struct err *e)
-{
-	const void *blob = sqlite3_column_blob(stmt, column);
-
-	*n = (size_t)sqlite3_column_bytes(stmt, column) / 8;
-	*values = NULL;
-	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
-		return 0;
-	*values = malloc(*n * sizeof(**values) + 1);
-	if (*values == NULL)
-		return err_set_memory(e);
-	bytes_get_doubles(*values, blob, *n);
-	return 0;
+	return self_of(b)->statements[which];
 }
 
 static bool
@@ -158,9 +45,9 @@ static int
 sqlite_begin(struct backend *b, struct err *e)
 {
 	/* One that could not be rolled back when it failed must not become part of this one. */
-	if (sqlite_in_transaction(b) && run(self_of(b), STATEMENT_ROLLBACK, e) < 0)
+	if (sqlite_in_transaction(b) && statement_run(statement_of(b, STATEMENT_ROLLBACK), e) < 0)
 		return -1;
-	return sqlite_place_check(&self_of(b)->place, e) < 0 ? -1 : run(self_of(b), STATEMENT_BEGIN, e);
+	return sqlite_place_check(&self_of(b)->place, e) < 0 ? -1 : statement_run(statement_of(b, STATEMENT_BEGIN), e);
 }
 
 /* By a statement that is prepared, for which there is memory already. */
@@ -169,8 +56,8 @@ sqlite_rollback(struct backend *b)
 {
 	struct err ignored;
 
-	if (sqlite_in_transaction(b))
-		(void)run(self_of(b), STATEMENT_ROLLBACK, &ignored);
+	if (sqlite_in_transaction(b) && statement_run(statement_of(b, STATEMENT_ROLLBACK), &ignored) < 0)
+		return; /* the next begin tries again */
 }
 
 /*
@@ -186,7 +73,7 @@ sqlite_commit(struct backend *b, struct err *e)
 	struct err ignored;
 	size_t n;
 
-	if (run(self, STATEMENT_COMMIT, e) == 0)
+	if (statement_run(self->statements[STATEMENT_COMMIT], e) == 0)
 		return 0;
 	if (sqlite3_errcode(self->db) == SQLITE_FULL)
 		return -1;
@@ -199,8 +86,8 @@ sqlite_commit(struct backend *b, struct err *e)
 }
 
 static int
-layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model, const char *name, const struct layer **out,
-    struct err *e)
+layer_from_row(sqlite3_stmt *row, const char *model, const char *name, const struct store_definition_ops *definitions,
+    const struct layer **out, struct err *e)
 {
 	struct statistics s = {
 		.features = (size_t)sqlite3_column_int64(row, 3),
@@ -215,10 +102,11 @@ layer_from_row(struct sqlite_backend *self, sqlite3_stmt *row, const char *model
 
 	if (definition == NULL)
 		return err_set_memory(e);
-	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, self->definitions, e);
-	if (identity == NULL || column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
-	    column_doubles(row, 7, &s.var, &var_count, e) < 0 || column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
-	    column_doubles(row, 9, &bias, &bias_count, e) < 0)
+	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, definitions, e);
+	if (identity == NULL || statement_column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
+	    statement_column_doubles(row, 7, &s.var, &var_count, e) < 0 ||
+	    statement_column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
+	    statement_column_doubles(row, 9, &bias, &bias_count, e) < 0)
 		goto out;
 	if ((s.mean != NULL && mean_count != s.features) || (s.var != NULL && var_count != s.features) ||
 	    (s.mean == NULL) != (s.var == NULL)) {
@@ -241,68 +129,63 @@ out:
 static int
 sqlite_load(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
-	sqlite3_stmt *stmt = self->statements[STATEMENT_LOAD];
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_LOAD);
 	int rc, result = 0;
 
 	*out = NULL;
-	bind_text(stmt, 1, model);
-	bind_text(stmt, 2, layer);
+	statement_bind_text(stmt, 1, model);
+	statement_bind_text(stmt, 2, layer);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
-		result = layer_from_row(self, stmt, model, layer, out, e);
-	return result < 0 ? (end_query(self, STATEMENT_LOAD, SQLITE_DONE, e), -1) : end_query(self, STATEMENT_LOAD, rc, e);
+		result = layer_from_row(stmt, model, layer, self_of(b)->definitions, out, e);
+	return statement_end(stmt, rc, result, e);
 }
 
 static int
 sqlite_model_exists(struct backend *b, const char *model, bool *exists, struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
-	sqlite3_stmt *stmt = self->statements[STATEMENT_MODEL_EXISTS];
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_MODEL_EXISTS);
 	int rc;
 
-	bind_text(stmt, 1, model);
+	statement_bind_text(stmt, 1, model);
 	rc = sqlite3_step(stmt);
 	*exists = rc == SQLITE_ROW;
-	return end_query(self, STATEMENT_MODEL_EXISTS, rc, e);
+	return statement_end(stmt, rc, 0, e);
 }
 
 static int
 sqlite_insert(struct backend *b, const char *model, const char *layer, const char *definition, size_t features, int64_t *id,
     struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
-	sqlite3_stmt *stmt = self->statements[STATEMENT_INSERT_LAYER];
+	sqlite3_stmt *new_model = statement_of(b, STATEMENT_INSERT_MODEL), *new_layer = statement_of(b, STATEMENT_INSERT_LAYER);
+	sqlite3_stmt *new_state = statement_of(b, STATEMENT_INSERT_STATE);
 
-	bind_text(self->statements[STATEMENT_INSERT_MODEL], 1, model);
-	bind_text(stmt, 1, model);
-	bind_text(stmt, 2, layer);
-	bind_text(stmt, 3, definition);
-	if (run(self, STATEMENT_INSERT_MODEL, e) < 0 || run(self, STATEMENT_INSERT_LAYER, e) < 0)
+	statement_bind_text(new_model, 1, model);
+	statement_bind_text(new_layer, 1, model);
+	statement_bind_text(new_layer, 2, layer);
+	statement_bind_text(new_layer, 3, definition);
+	if (statement_run(new_model, e) < 0 || statement_run(new_layer, e) < 0)
 		return -1;
-	*id = sqlite3_last_insert_rowid(self->db);
-	sqlite3_bind_int64(self->statements[STATEMENT_INSERT_STATE], 1, *id);
-	sqlite3_bind_int64(self->statements[STATEMENT_INSERT_STATE], 2, (sqlite3_int64)features);
-	return run(self, STATEMENT_INSERT_STATE, e);
+	*id = sqlite3_last_insert_rowid(self_of(b)->db);
+	sqlite3_bind_int64(new_state, 1, *id);
+	sqlite3_bind_int64(new_state, 2, (sqlite3_int64)features);
+	return statement_run(new_state, e);
 }
 
 static int
-save_parameters(struct sqlite_backend *self, const struct layer *layer, struct err *e)
+save_parameters(sqlite3_stmt *stmt, const struct layer *layer, struct err *e)
 {
-	sqlite3_stmt *stmt = self->statements[STATEMENT_SAVE_PARAMETERS];
-
 	sqlite3_bind_int64(stmt, 1, layer->identity->id);
-	if (bind_doubles(self, stmt, 2, layer->weight.values, layer->weight.count, e) < 0 ||
-	    bind_doubles(self, stmt, 3, layer->bias.values, layer->bias.count, e) < 0)
+	if (statement_bind_doubles(stmt, 2, layer->weight.values, layer->weight.count, e) < 0 ||
+	    statement_bind_doubles(stmt, 3, layer->bias.values, layer->bias.count, e) < 0)
 		return -1;
-	return run(self, STATEMENT_SAVE_PARAMETERS, e);
+	return statement_run(stmt, e);
 }
 
 static int
 sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
-	sqlite3_stmt *stmt = self->statements[STATEMENT_SAVE_STATE];
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_SAVE_STATE);
 	const struct statistics *s = &layer->statistics;
 
 	sqlite3_bind_int64(stmt, 1, layer->identity->id);
@@ -310,84 +193,90 @@ sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struc
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)s->features);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)s->num_batches_tracked);
 	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)s->count);
-	if (bind_doubles(self, stmt, 6, s->mean, s->features, e) < 0 ||
-	    bind_doubles(self, stmt, 7, s->var, s->features, e) < 0 || run(self, STATEMENT_SAVE_STATE, e) < 0)
+	if (statement_bind_doubles(stmt, 6, s->mean, s->features, e) < 0 ||
+	    statement_bind_doubles(stmt, 7, s->var, s->features, e) < 0 || statement_run(stmt, e) < 0)
 		return -1;
-	return parameters ? save_parameters(self, layer, e) : 0;
+	return parameters ? save_parameters(statement_of(b, STATEMENT_SAVE_PARAMETERS), layer, e) : 0;
+}
+
+static int
+key_from_row(sqlite3_stmt *row, struct used_key *out, struct err *e)
+{
+	if (sqlite3_column_bytes(row, 0) != DIGEST_BYTES)
+		return err_set(e, ERR_STORAGE_UNAVAILABLE, "a stored idempotency key is damaged");
+	memcpy(out->digest, sqlite3_column_blob(row, 0), DIGEST_BYTES);
+	out->revision = (uint64_t)sqlite3_column_int64(row, 1);
+	out->num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 2);
+	return 0;
 }
 
 static int
 sqlite_find_key(
     struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out, bool *found, struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
-	sqlite3_stmt *stmt = self->statements[STATEMENT_FIND_KEY];
-	int rc, result;
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_FIND_KEY);
+	int rc, result = 0;
 
 	sqlite3_bind_int64(stmt, 1, layer_id);
-	bind_text(stmt, 2, key);
+	statement_bind_text(stmt, 2, key);
 	sqlite3_bind_int64(stmt, 3, since_s);
 	rc = sqlite3_step(stmt);
 	*found = rc == SQLITE_ROW;
-	if (*found && sqlite3_column_bytes(stmt, 0) == DIGEST_BYTES) {
-		memcpy(out->digest, sqlite3_column_blob(stmt, 0), DIGEST_BYTES);
-		out->revision = (uint64_t)sqlite3_column_int64(stmt, 1);
-		out->num_batches_tracked = (uint64_t)sqlite3_column_int64(stmt, 2);
-	} else if (*found) {
-		result = err_set(e, ERR_STORAGE_UNAVAILABLE, "a stored idempotency key is damaged");
-		(void)end_query(self, STATEMENT_FIND_KEY, rc, e);
-		return result;
-	}
-	return end_query(self, STATEMENT_FIND_KEY, rc, e);
+	if (*found)
+		result = key_from_row(stmt, out, e);
+	return statement_end(stmt, rc, result, e);
 }
 
 static int
 sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e)
 {
-	sqlite3_stmt *stmt = self_of(b)->statements[STATEMENT_ADD_KEY];
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_ADD_KEY);
 
 	sqlite3_bind_int64(stmt, 1, layer_id);
-	bind_text(stmt, 2, key);
+	statement_bind_text(stmt, 2, key);
 	sqlite3_bind_blob(stmt, 3, used->digest, DIGEST_BYTES, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)used->revision);
 	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)used->num_batches_tracked);
 	sqlite3_bind_int64(stmt, 6, now_s);
-	return run(self_of(b), STATEMENT_ADD_KEY, e);
+	return statement_run(stmt, e);
 }
 
 static int
 sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
-	sqlite3_stmt *oldest = self->statements[STATEMENT_OLDEST_KEY], *purge = self->statements[STATEMENT_PURGE_KEYS];
+	sqlite3_stmt *oldest = statement_of(b, STATEMENT_OLDEST_KEY), *purge = statement_of(b, STATEMENT_PURGE_KEYS);
 	int rc = sqlite3_step(oldest);
 	bool due = rc == SQLITE_ROW && sqlite3_column_int64(oldest, 0) < since_s;
 
 	*purged = 0;
-	if (end_query(self, STATEMENT_OLDEST_KEY, rc, e) < 0)
+	if (statement_end(oldest, rc, 0, e) < 0)
 		return -1;
 	if (!due)
 		return 0;
 	sqlite3_bind_int64(purge, 1, since_s);
 	sqlite3_bind_int64(purge, 2, (sqlite3_int64)limit);
-	if (run(self, STATEMENT_PURGE_KEYS, e) < 0)
+	if (statement_run(purge, e) < 0)
 		return -1;
-	*purged = (size_t)sqlite3_changes64(self->db);
+	*purged = (size_t)sqlite3_changes64(self_of(b)->db);
 	return 0;
 }
 
 static int
 sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 {
-	sqlite3_bind_int64(self_of(b)->statements[STATEMENT_DELETE_LAYER], 1, id);
-	return run(self_of(b), STATEMENT_DELETE_LAYER, e);
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_DELETE_LAYER);
+
+	sqlite3_bind_int64(stmt, 1, id);
+	return statement_run(stmt, e);
 }
 
 static int
 sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 {
-	bind_text(self_of(b)->statements[STATEMENT_DELETE_MODEL], 1, model);
-	return run(self_of(b), STATEMENT_DELETE_MODEL, e);
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_DELETE_MODEL);
+
+	statement_bind_text(stmt, 1, model);
+	return statement_run(stmt, e);
 }
 
 /* One row: name, and for layers definition, revision, features. */
@@ -410,34 +299,35 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 
 /* Asks for one row more than the limit, to know whether there are more. */
 static int
-list(struct sqlite_backend *self, enum statement which, struct store_op *op, struct err *e)
+list(sqlite3_stmt *stmt, struct store_op *op, struct err *e)
 {
-	sqlite3_stmt *stmt = self->statements[which];
 	int rc = SQLITE_DONE, result = 0;
 
 	op->entries = calloc(op->limit, sizeof(*op->entries));
 	if (op->entries == NULL)
 		return err_set_memory(e);
-	bind_text(stmt, 2, op->after != NULL ? op->after : "");
+	statement_bind_text(stmt, 2, op->after != NULL ? op->after : "");
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)op->limit + 1);
 	while (result == 0 && op->entry_count < op->limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
 		result = entry_from_row(stmt, &op->entries[op->entry_count++], e);
 	if (result == 0 && rc == SQLITE_ROW)
 		op->more = (rc = sqlite3_step(stmt)) == SQLITE_ROW;
-	return result < 0 ? (end_query(self, which, SQLITE_DONE, e), -1) : end_query(self, which, rc, e);
+	return statement_end(stmt, rc, result, e);
 }
 
 static int
 sqlite_list_layers(struct backend *b, struct store_op *op, struct err *e)
 {
-	bind_text(self_of(b)->statements[STATEMENT_LIST_LAYERS], 1, op->model);
-	return list(self_of(b), STATEMENT_LIST_LAYERS, op, e);
+	sqlite3_stmt *stmt = statement_of(b, STATEMENT_LIST_LAYERS);
+
+	statement_bind_text(stmt, 1, op->model);
+	return list(stmt, op, e);
 }
 
 static int
 sqlite_list_models(struct backend *b, struct store_op *op, struct err *e)
 {
-	return list(self_of(b), STATEMENT_LIST_MODELS, op, e);
+	return list(statement_of(b, STATEMENT_LIST_MODELS), op, e);
 }
 
 static int
@@ -464,8 +354,7 @@ sqlite_close(struct backend *b)
 	struct sqlite_backend *self = self_of(b);
 
 	sqlite_copy_drop(&self->copy);
-	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(self->statements[i]);
+	statements_finalize(self->statements);
 	sqlite3_close(self->db);
 	free(self->path);
 	free(self);
@@ -513,12 +402,8 @@ sqlite_backend_open(const char *path, const struct store_definition_ops *definit
 	if (self->db == NULL)
 		goto fail;
 	sqlite_place_init(&self->place, path);
-	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		if (sqlite3_prepare_v3(self->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &self->statements[i], NULL) !=
-		    SQLITE_OK) {
-			(void)failed(self, e);
-			goto fail;
-		}
+	if (statements_prepare(self->db, self->statements, e) < 0)
+		goto fail;
 	return &self->backend;
 fail:
 	sqlite_close(&self->backend);

@@ -52,8 +52,6 @@ struct store {
 static int
 read_layer(struct store *s, struct store_op *op, struct err *e)
 {
-	bool exists;
-
 	op->layer_state = cache_get(s->cache, op->model, op->layer);
 	if (op->layer_state != NULL)
 		return 0;
@@ -63,22 +61,14 @@ read_layer(struct store *s, struct store_op *op, struct err *e)
 		cache_put(s->cache, op->layer_state);
 		return 0;
 	}
-	if (s->backend->ops->model_exists(s->backend, op->model, &exists, e) < 0)
-		return -1;
-	if (!exists)
-		return err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", op->model);
-	return err_set(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", op->model, op->layer);
+	return backend_refuse_layer(s->backend, op->model, op->layer, e);
 }
 
 static int
 read_layer_list(struct store *s, struct store_op *op, struct err *e)
 {
-	bool exists;
-
-	if (s->backend->ops->model_exists(s->backend, op->model, &exists, e) < 0)
+	if (backend_need_model(s->backend, op->model, e) < 0)
 		return -1;
-	if (!exists)
-		return err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", op->model);
 	return s->backend->ops->list_layers(s->backend, op, e);
 }
 

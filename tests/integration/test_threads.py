@@ -12,7 +12,7 @@ import npy
 from normd import PATIENCE, Client, Daemon
 
 NPY = {"Content-Type": npy.TYPE}
-# More values than handlers/parts.h cuts (PARTS_FROM).
+# More values than go uncut (CUT_FROM, norm/cut.h).
 SHAPE = (12, 32, 3200)
 LAST = (38400, 32)
 

@@ -191,7 +191,7 @@ START_TEST(large_ones_in_parts)
 		struct fixture f = fixture_new(reals[_i], large[p]);
 		struct backwards b = { .crew = { .threads = 3, .run = run_backwards } };
 
-		ck_assert_uint_ge(f.size, PARTS_FROM);
+		ck_assert_uint_ge(f.size, CUT_FROM);
 		check_passes(&b.crew, &f);
 		ck_assert_uint_ge(b.calls, 8);
 		ck_assert_uint_ge(b.parts, 4 * 8); /* four of the passes can always be cut */
@@ -224,14 +224,14 @@ END_TEST
 /* Nobody is called, and nothing is counted, for fewer elements: one fewer will do. */
 START_TEST(small_ones_never)
 {
-	static const struct norm_view small[] = { { 1, 1, 1 }, { 8, 16, 1 }, { 32, 64, 196 }, { 1, 1, PARTS_FROM - 1 },
-		{ PARTS_FROM / 8 - 1, 8, 1 }, { 7, PARTS_FROM / 7, 1 } };
+	static const struct norm_view small[] = { { 1, 1, 1 }, { 8, 16, 1 }, { 32, 64, 196 }, { 1, 1, CUT_FROM - 1 },
+		{ CUT_FROM / 8 - 1, 8, 1 }, { 7, CUT_FROM / 7, 1 } };
 
 	for (size_t p = 0; p < sizeof(small) / sizeof(small[0]); p++) {
 		struct fixture f = fixture_new(NORM_FLOAT, small[p]);
 		struct backwards b = { .crew = { .threads = 3, .run = run_backwards } };
 
-		ck_assert_uint_lt(f.size, PARTS_FROM);
+		ck_assert_uint_lt(f.size, CUT_FROM);
 		check_passes(&b.crew, &f);
 		check_backward(&b.crew, &f);
 		ck_assert_uint_eq(b.calls, 0);

@@ -1,0 +1,57 @@
+/* One call of backward between its steps. Private to backward.c, gradients.c and backward_sync.c. */
+#ifndef HANDLERS_GRADIENTS_H
+#define HANDLERS_GRADIENTS_H
+
+#include "handlers/mask.h"
+
+/* Numbers for each channel, of one piece of the batch. */
+struct channels {
+	double *mean, *rstd;
+	double *weight, *bias;     /* gradients */
+	double *r, *d;             /* of renormalization, */
+	double *r_weight, *d_bias; /* and what they make of weight and bias */
+	double *scratch;           /* 3 for each channel */
+};
+
+struct backward {
+	struct tensor *x, *g; /* the input; the gradient by the output, in whose place the one by the input comes */
+	struct norm_view view;
+	struct scale_shift parameters;
+	bool train;
+	uint64_t seed;
+	struct mask mask;
+	double *weight, *bias;    /* the gradients by them, definition_parameter_count values each */
+	struct tensor tensors[2]; /* the same as tensors, for the answer */
+	struct channels channels; /* of a shard of a synchronized step */
+};
+
+/* The gradients of a whole batch that has values, from what the call says: w->g, w->weight and w->bias, which are 0 before. */
+int gradients_compute(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
+
+/*
+ * A shard of a synchronized step (backward_sync.c): its moments, and its sums about its own mean, for rq->member; then its gradients by the
+ * sums of the whole batch.
+ */
+int backward_shard(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
+int backward_shard_output(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
+
+/* ---- what the whole batch and a shard share */
+
+/* Zeros for `n` channels, the request's. */
+int gradients_channels_init(struct request *rq, size_t n, struct channels *c, struct err *e) MUST_CHECK;
+
+/*
+ * Where there is padding (`keep` is not NULL), its own share of the gradient depends on that by the output alone: before the kernel, which
+ * overwrites it, gradients_padding_save keeps a copy in *was (else NULL); after it, gradients_padding_scale puts the share in place, by
+ * the kernel's factors of the gradient for each channel, and frees the copy. `finite`: what the kernel returned; returns whether
+ * all is finite.
+ */
+int gradients_padding_save(
+    struct request *rq, const struct tensor *g, const unsigned char *keep, void **was, struct err *e) MUST_CHECK;
+bool gradients_padding_scale(
+    struct tensor *g, struct norm_view view, const unsigned char *keep, void *was, const double *by_g, bool finite);
+
+/* Returns -1: a gradient is not finite. */
+int gradients_refuse(struct err *e);
+
+#endif

@@ -1,0 +1,19 @@
+#include "storage/backend.h"
+
+int
+backend_need_model(struct backend *b, const char *model, struct err *e)
+{
+	bool exists;
+
+	if (b->ops->model_exists(b, model, &exists, e) < 0)
+		return -1;
+	return exists ? 0 : err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", model);
+}
+
+int
+backend_refuse_layer(struct backend *b, const char *model, const char *layer, struct err *e)
+{
+	if (backend_need_model(b, model, e) < 0)
+		return -1;
+	return err_set(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", model, layer);
+}

@@ -1,0 +1,97 @@
+#include "storage/sqlite_statements.h"
+
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "storage/sqlite_open.h"
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+#define STATEMENT_SQL(name, sql) [STATEMENT_##name] = sql,
+	STATEMENTS(STATEMENT_SQL)
+#undef STATEMENT_SQL
+};
+
+static int
+failed(sqlite3 *db, struct err *e)
+{
+	return sqlite_failed(db, "the database", e);
+}
+
+int
+statements_prepare(sqlite3 *db, sqlite3_stmt *statements[STATEMENT_COUNT], struct err *e)
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		if (sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) != SQLITE_OK)
+			return failed(db, e);
+	return 0;
+}
+
+void
+statements_finalize(sqlite3_stmt *statements[STATEMENT_COUNT])
+{
+	for (size_t i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(statements[i]);
+}
+
+static void
+make_ready(sqlite3_stmt *stmt)
+{
+	sqlite3_reset(stmt);
+	sqlite3_clear_bindings(stmt);
+}
+
+int
+statement_run(sqlite3_stmt *stmt, struct err *e)
+{
+	int result = sqlite3_step(stmt) == SQLITE_DONE ? 0 : failed(sqlite3_db_handle(stmt), e);
+
+	make_ready(stmt);
+	return result;
+}
+
+int
+statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e)
+{
+	if (result == 0 && rc != SQLITE_ROW && rc != SQLITE_DONE)
+		result = failed(sqlite3_db_handle(stmt), e);
+	make_ready(stmt);
+	return result;
+}
+
+void
+statement_bind_text(sqlite3_stmt *stmt, int i, const char *text)
+{
+	sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+}
+
+int
+statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n, struct err *e)
+{
+	unsigned char *bytes;
+
+	if (values == NULL)
+		return 0;
+	bytes = sqlite3_malloc64(8 * n + 1);
+	if (bytes == NULL)
+		return err_set_memory(e);
+	bytes_put_doubles(bytes, values, n);
+	if (sqlite3_bind_blob64(stmt, i, bytes, 8 * n, sqlite3_free) != SQLITE_OK)
+		return failed(sqlite3_db_handle(stmt), e);
+	return 0;
+}
+
+int
+statement_column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struct err *e)
+{
+	const void *blob = sqlite3_column_blob(stmt, column);
+
+	*n = (size_t)sqlite3_column_bytes(stmt, column) / 8;
+	*values = NULL;
+	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+		return 0;
+	*values = malloc(*n * sizeof(**values) + 1);
+	if (*values == NULL)
+		return err_set_memory(e);
+	bytes_get_doubles(*values, blob, *n);
+	return 0;
+}

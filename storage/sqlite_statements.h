@@ -1,0 +1,79 @@
+/*
+ * The SQLite backend's prepared statements: their SQL, and what binding, stepping and reading them takes. Parameters are bound by their number in
+ * the text; text that is bound must last until the statement is run or ended.
+ */
+#ifndef STORAGE_SQLITE_STATEMENTS_H
+#define STORAGE_SQLITE_STATEMENTS_H
+
+#include <sqlite3.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* X(name, sql) */
+#define STATEMENTS(X) \
+	X(BEGIN, "BEGIN IMMEDIATE") \
+	X(COMMIT, "COMMIT") \
+	X(ROLLBACK, "ROLLBACK") \
+	X(LOAD, \
+	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
+	    "s.running_var," \
+	    " p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
+	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
+	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
+	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
+	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
+	X(INSERT_STATE, "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
+	X(SAVE_STATE, \
+	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
+	    " running_var = ?7 WHERE layer_id = ?1") \
+	X(SAVE_PARAMETERS, \
+	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
+	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
+	X(FIND_KEY, \
+	    "SELECT digest, revision, num_batches_tracked FROM idempotency WHERE layer_id = ?1 AND key = ?2 AND created_s >= " \
+	    "?3") \
+	X(ADD_KEY, \
+	    "INSERT OR REPLACE INTO idempotency(layer_id, key, digest, revision, num_batches_tracked, created_s)" \
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)") \
+	/* Looks at the oldest ones alone: where none is due, that is one row. */ \
+	X(OLDEST_KEY, "SELECT created_s FROM idempotency ORDER BY id LIMIT 1") \
+	X(PURGE_KEYS, \
+	    "DELETE FROM idempotency WHERE id IN" \
+	    " (SELECT id FROM (SELECT id, created_s FROM idempotency ORDER BY id LIMIT ?2) WHERE created_s < ?1)") \
+	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
+	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
+	X(LIST_LAYERS, \
+	    "SELECT l.name, l.definition, s.revision, s.features FROM model m JOIN layer l ON l.model_id = m.id" \
+	    " JOIN state s ON s.layer_id = l.id WHERE m.name = ?1 AND l.name > ?2 ORDER BY l.name LIMIT ?3") \
+	X(LIST_MODELS, "SELECT name FROM model WHERE name > ?2 ORDER BY name LIMIT ?3")
+
+enum statement {
+#define STATEMENT_ENUM(name, sql) STATEMENT_##name,
+	STATEMENTS(STATEMENT_ENUM)
+#undef STATEMENT_ENUM
+	    STATEMENT_COUNT
+};
+
+/* Prepares all of them. Those that were prepared before one failed are there, the others as they were: zeroed, they can be finalized. */
+int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[STATEMENT_COUNT], struct err *e) MUST_CHECK;
+void statements_finalize(sqlite3_stmt *statements[STATEMENT_COUNT]);
+
+/* Steps a statement that gives no row, and makes it ready for its next use, whatever came of it. */
+int statement_run(sqlite3_stmt *stmt, struct err *e) MUST_CHECK;
+
+/*
+ * Ends a query, which is then ready for its next use. `rc` is what its last step gave; `result` is 0, or -1 with `e` where a row that it gave
+ * could not be read.
+ */
+int statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e) MUST_CHECK;
+
+void statement_bind_text(sqlite3_stmt *stmt, int i, const char *text);
+
+/* A copy of `n` doubles, as a blob. NULL values bind SQL's NULL. */
+int statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n, struct err *e) MUST_CHECK;
+
+/* Reads a blob column into a malloc'ed list of *n; NULL stays NULL. */
+int statement_column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struct err *e) MUST_CHECK;
+
+#endif
