@@ -51,14 +51,6 @@ band_init(struct band *b, double *scratch, size_t n)
 	return scratch + 4 * n;
 }
 
-/* Adds to sums whose two parts stand in two arrays. */
-static void
-add_each(double *high, double *low, const double *x, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		sum_add_at(&high[i], &low[i], x[i]);
-}
-
 /* The totals of one of the two over all bands, `each` doubles apart. */
 static void
 join(const double *high, size_t bands, size_t each, size_t n, double *total)
@@ -190,8 +182,8 @@ groups_band(const struct groups *all, const void *x, void *g, size_t n, size_t e
 			normalize_rstd(s.rstd, all->eps, all->groups, s.rstd);
 			finite &= sample_backward(all->kernels, at, g_at, all->sample, all->groups, NULL, all->weight, &s);
 		}
-		add_each(sums.weight, sums.weight_low, s.product, channels);
-		add_each(sums.bias, sums.bias_low, s.sum, channels);
+		kernels_best()->fold(s.product, sums.weight, sums.weight_low, channels);
+		kernels_best()->fold(s.sum, sums.bias, sums.bias_low, channels);
 	}
 	return finite;
 }
@@ -240,14 +232,12 @@ struct recent {
 	double *weight, *bias;
 };
 
-/* Adds it to the band's sums. */
+/* Adds it to the band's sums; then there is none. */
 static void
 fold(const struct recent *recent, const struct band *sums, size_t size)
 {
-	add_each(sums->weight, sums->weight_low, recent->weight, size);
-	add_each(sums->bias, sums->bias_low, recent->bias, size);
-	memset(recent->weight, 0, size * sizeof(*recent->weight));
-	memset(recent->bias, 0, size * sizeof(*recent->bias));
+	kernels_best()->fold(recent->weight, sums->weight, sums->weight_low, size);
+	kernels_best()->fold(recent->bias, sums->bias, sums->bias_low, size);
 }
 
 /* Row `r` with padding, as padded_sample. */

@@ -66,8 +66,10 @@ struct kernels_of_real {
 	void (*clip_backward)(void *g, const void *y, size_t count, double limit);
 };
 
+/* Of no type: to n sums in double, in two parts each as in struct sum, n numbers are added, which become 0. */
 struct kernels {
 	const char *name;
+	void (*fold)(double *recent, double *high, double *low, size_t n);
 	struct kernels_of_real of[NORM_REALS];
 };
 

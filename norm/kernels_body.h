@@ -100,6 +100,7 @@
 
 const struct kernels KERNELS = {
 	.name = KERNELS_NAME,
+	.fold = sums_fold,
 	.of = {
 		[NORM_FLOAT] = LOOPS_OF(float),
 		[NORM_DOUBLE] = LOOPS_OF(double),

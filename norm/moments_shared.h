@@ -29,15 +29,22 @@ column_sums_init(struct column_sums *s, size_t width)
 		s->recent[i] = s->high[i] = s->low[i] = 0;
 }
 
+/* Adds `n` numbers to as many sums, and makes them 0. */
 static inline void
-column_sums_fold(struct column_sums *s, size_t width)
+sums_fold(double *restrict recent, double *restrict high, double *restrict low, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < width; i++) {
-		sum_add_at(&s->high[i], &s->low[i], s->recent[i]);
-		s->recent[i] = 0;
+	for (i = 0; i < n; i++) {
+		sum_add_at(&high[i], &low[i], recent[i]);
+		recent[i] = 0;
 	}
+}
+
+static inline void
+column_sums_fold(struct column_sums *s, size_t width)
+{
+	sums_fold(s->recent, s->high, s->low, width);
 }
 
 /* Each feature's sum over all its columns. The features take turns, because the additions of one wait for each other. */
