@@ -1,5 +1,6 @@
 #include "handlers/ghosts.h"
 
+#include "norm/mask.h"
 #include "norm/shuffle.h"
 
 struct ghosts
@@ -89,13 +90,15 @@ int
 ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
     const struct mask *m, double *mean, double *var, size_t *count, struct err *e)
 {
-	int result;
-
-	*count = norm_view_count(view);
 	/* Of a batch in one piece ghosts.each is the whole, and i is 0. */
-	result = m->keep == NULL ? forward_moments(rq->crew, piece, view, mean, var, e) :
-				   mask_moments(rq, piece, view, m->keep + i * g->each * m->positions, mean, var, count, e);
-	return result < 0 || forward_check_count(*count, e) < 0 ? -1 : 0;
+	const unsigned char *keep = m->keep == NULL ? NULL : m->keep + i * g->each * m->positions;
+
+	*count = keep == NULL ? norm_view_count(view) : mask_count(keep, norm_view_count(view));
+	/* First: a piece that is all padding has nothing to measure. */
+	if (forward_check_count(*count, e) < 0)
+		return -1;
+	return keep == NULL ? forward_moments(rq->crew, piece, view, mean, var, e) :
+			      mask_moments(rq, piece, view, keep, mean, var, count, e);
 }
 
 int

@@ -177,6 +177,19 @@ class Statistics(PaddingTest):
         self.assertEqual(whole.tolist(), numpy.concatenate(pieces).tolist())
         self.assertEqual(self.statistics("ghosts"), self.statistics("pieces"))
 
+    def test_a_ghost_batch_of_padding_alone_is_refused(self):
+        """As one of a single value is: it has nothing to be normalized by."""
+        x = RANDOM.standard_normal((4, 3, 2))
+        self.put("ghosts", {"kind": "batch_norm", "virtual_batch_size": 2})
+        self.put("sh", {"kind": "batch_norm", "shuffle": True})
+        for name, lengths in (("ghosts", [2, 2, 0, 0]), ("ghosts", [2, 2, 0, 1]), ("sh", [2, 0, 0, 0])):
+            self.refused("too_few_values", 422, name, "train", tensor(x, lengths=lengths))
+            body = {"input": tensor(x), "grad_output": tensor(x), "lengths": lengths}
+            self.refused("too_few_values", 422, name, "backward", {**body, "seed": 1} if name == "sh" else body)
+        once = tensor(x, kind="batch_norm", virtual_batch_size=2, lengths=[2, 2, 0, 0])
+        self.assertEqual(self.ask("POST", "/v1/normalize", once, status=422).code, "too_few_values")
+        self.assertEqual(self.ask("GET", self.path("ghosts", "statistics")).json["num_batches_tracked"], 0)
+
     def test_shuffling_takes_the_padding_along(self):
         x = RANDOM.standard_normal((6, 3, 4))
         lengths = [4, 2, 3, 4, 1, 3]
