@@ -292,6 +292,15 @@ class Bodies(PaddingTest):
         self.refused("too_few_values", 422, "in", "train", tensor(self.x, lengths=[3, 1]))
         self.ask("POST", self.path("in", "train"), tensor(self.x, lengths=[3, 0]))
 
+    def test_a_mask_makes_no_more_of_one_value(self):
+        """Where a batch is too small without a mask it is with one, in each call."""
+        x = RANDOM.standard_normal((1, 2))
+        self.put("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})
+        for members in ({}, {"mask": [True]}):
+            for call in ("train", "infer"):
+                self.refused("too_few_values", 422, "gn", call, tensor(x, **members))
+            self.refused("too_few_values", 422, "gn", "backward", {"input": tensor(x), "grad_output": tensor(x), **members})
+
     def test_an_empty_batch(self):
         told = self.ask("POST", self.path("bn", "train"), {"shape": [0, 3, 4], "data": [], "lengths": []}).json
         self.assertEqual(told["num_batches_tracked"], 0)
