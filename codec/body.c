@@ -46,7 +46,10 @@ array_feed(struct body *b, const char *bytes, size_t len, struct err *e)
 	for (; b->file + 1 < b->file_count && len > 0; bytes += taken, len -= taken) {
 		if (npy_take(b->files[b->file], bytes, len, &taken, e) < 0)
 			return -1;
-		b->file += taken < len;
+		if (taken < len) {
+			b->file++;
+			npy_set_start(b->files[b->file], b->bytes - (len - taken));
+		}
 	}
 	return npy_feed(b->files[b->file], bytes, len, e);
 }
@@ -54,9 +57,12 @@ array_feed(struct body *b, const char *bytes, size_t len, struct err *e)
 static int
 array_finish(struct body *b, struct err *e)
 {
-	for (size_t i = 0; i < b->file_count; i++)
+	for (size_t i = 0; i < b->file_count; i++) {
+		if (i > b->file)
+			npy_set_start(b->files[i], b->bytes); /* nothing of it has come */
 		if (npy_finish(b->files[i], e) < 0)
 			return -1;
+	}
 	return 0;
 }
 

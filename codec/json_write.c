@@ -30,6 +30,9 @@ json_add_doubles_shaped(struct buf *b, const double *values, const size_t *shape
 	char *out;
 
 	json_list_init(&l, shape, rank, DATATYPE_FP64, values != NULL ? values : &fallback, values != NULL);
+	/* What cannot fit is not begun: a layer that a few bytes define may have 2^40 parameters. A number takes two bytes at least. */
+	if (l.items > (b->limit - b->len) / 2)
+		b->failed = true;
 	while (next < l.items) {
 		/* Some dozens of values at a time; the last few of them do not ask for room that they do not need. */
 		room = l.items - next < ITEMS_AT_ONCE ? l.items - next : ITEMS_AT_ONCE;

@@ -11,7 +11,8 @@
 struct npy {
 	size_t bytes_max;
 	struct budget_share *memory;
-	uint64_t fed; /* bytes of the file so far */
+	uint64_t start; /* of the file, in the body */
+	uint64_t fed;   /* bytes of the file so far */
 
 	/* The head: magic, version, length, dict. */
 	enum { NPY_VERSION, NPY_LENGTH, NPY_DICT, NPY_DATA } stage;
@@ -44,6 +45,12 @@ npy_new(size_t tensor_bytes_max, struct budget_share *memory)
 }
 
 void
+npy_set_start(struct npy *n, uint64_t start)
+{
+	n->start = start;
+}
+
+void
 npy_free(struct npy *n)
 {
 	if (n == NULL)
@@ -60,9 +67,9 @@ npy_tensor(struct npy *n)
 }
 
 static int
-refuse_magic(struct err *e)
+refuse_magic(const struct npy *n, struct err *e)
 {
-	return err_set_at(e, ERR_BAD_NPY, 0, "the body is no .npy file: it does not begin with \\x93NUMPY");
+	return err_set_at(e, ERR_BAD_NPY, n->start, "the body is no .npy file: it does not begin with \\x93NUMPY");
 }
 
 static int
@@ -72,10 +79,10 @@ npy_version(struct npy *n, struct err *e)
 		 minor = (unsigned char)n->head.bytes[NPY_MAGIC_BYTES + 1];
 
 	if (memcmp(n->head.bytes, NPY_MAGIC, NPY_MAGIC_BYTES) != 0)
-		return refuse_magic(e);
+		return refuse_magic(n, e);
 	if (major < 1 || major > 3 || minor != 0)
-		return err_set_at(
-		    e, ERR_BAD_NPY, NPY_MAGIC_BYTES, "format %u.%u is not known; known are 1.0, 2.0 and 3.0", major, minor);
+		return err_set_at(e, ERR_BAD_NPY, n->start + NPY_MAGIC_BYTES,
+		    "format %u.%u is not known; known are 1.0, 2.0 and 3.0", major, minor);
 	n->dict_at = n->needed + (major == 1 ? 2 : 4);
 	n->needed = n->dict_at;
 	n->stage = NPY_LENGTH;
@@ -91,8 +98,8 @@ npy_length(struct npy *n, struct err *e)
 	for (size_t i = n->dict_at; i-- > length_at;)
 		length = length << 8 | (unsigned char)n->head.bytes[i];
 	if (length > NPY_DICT_MAX)
-		return err_set_at(e, ERR_BAD_NPY, length_at, "the header is said to be %zu bytes long; at most %zu are read",
-		    length, NPY_DICT_MAX);
+		return err_set_at(e, ERR_BAD_NPY, n->start + length_at,
+		    "the header is said to be %zu bytes long; at most %zu are read", length, NPY_DICT_MAX);
 	n->needed += length;
 	n->stage = NPY_DICT;
 	return 0;
@@ -116,12 +123,12 @@ npy_dict(struct npy *n, struct err *e)
 	const struct npy_header *h = &n->header;
 	struct tensor *t = &n->tensor;
 
-	if (npy_header_parse(n->head.bytes + n->dict_at, n->needed - n->dict_at, n->dict_at, &n->header, e) < 0)
+	if (npy_header_parse(n->head.bytes + n->dict_at, n->needed - n->dict_at, n->start + n->dict_at, &n->header, e) < 0)
 		return -1;
 	n->size = h->count * datatype_size(h->datatype);
 	if (n->size > n->bytes_max)
-		return err_set_at(e, ERR_BODY_TOO_LARGE, n->dict_at, "the tensor would take %zu bytes; at most %zu are taken",
-		    n->size, n->bytes_max);
+		return err_set_at(e, ERR_BODY_TOO_LARGE, n->start + n->dict_at,
+		    "the tensor would take %zu bytes; at most %zu are taken", n->size, n->bytes_max);
 	t->datatype = h->datatype;
 	t->nested = true;
 	t->rank = h->rank;
@@ -223,7 +230,7 @@ npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e)
 
 	if (npy_take(n, bytes, len, &taken, e) < 0)
 		return -1;
-	return taken == len ? 0 : err_set_at(e, ERR_BAD_NPY, n->fed, "there are bytes after the values");
+	return taken == len ? 0 : err_set_at(e, ERR_BAD_NPY, n->start + n->fed, "there are bytes after the values");
 }
 
 /* Turns the bytes of every value about. */
@@ -255,12 +262,12 @@ npy_finish(struct npy *n, struct err *e)
 	size_t magic = n->head.len < NPY_MAGIC_BYTES ? n->head.len : NPY_MAGIC_BYTES;
 
 	if (n->stage == NPY_VERSION && magic > 0 && memcmp(n->head.bytes, NPY_MAGIC, magic) != 0)
-		return refuse_magic(e);
+		return refuse_magic(n, e);
 	if (n->stage != NPY_DATA)
-		return err_set_at(e, ERR_BAD_NPY, n->fed, "the file ends within its header");
+		return err_set_at(e, ERR_BAD_NPY, n->start + n->fed, "the file ends within its header");
 	if (n->taken < n->size)
-		return err_set_at(
-		    e, ERR_BAD_NPY, n->fed, "the file ends within its values: %zu of %zu bytes are there", n->taken, n->size);
+		return err_set_at(e, ERR_BAD_NPY, n->start + n->fed,
+		    "the file ends within its values: %zu of %zu bytes are there", n->taken, n->size);
 	if (n->header.swapped)
 		npy_swap(&n->tensor);
 	return 0;

@@ -20,11 +20,14 @@ struct npy;
  */
 struct npy *npy_new(size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 
+/* Where in the body its file begins, if not at 0; said before any of it is fed. */
+void npy_set_start(struct npy *n, uint64_t start);
+
 /* Frees it with its tensor. NULL is fine. */
 void npy_free(struct npy *n);
 
 /*
- * Feeds the next `len` bytes. Returns 0, or -1 with `e`: bad_npy (with the offset from the file's start), body_too_large (as
+ * Feeds the next `len` bytes. Returns 0, or -1 with `e`: bad_npy (with the offset in the body), body_too_large (as
  * soon as the shape is known), overloaded (memory). After an error only npy_free may be called.
  */
 int npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e) MUST_CHECK;

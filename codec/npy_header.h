@@ -31,7 +31,7 @@ struct npy_header {
 };
 
 /*
- * Reads the dict [text, text + len), which stands at byte `at` of the file. Returns -1 with bad_npy and the offset: another syntax,
+ * Reads the dict [text, text + len), which stands at byte `at` of the body. Returns -1 with bad_npy and the offset: another syntax,
  * a key that is missing, unknown or stands twice, a datatype that is no float, a shape that is negative, overflows, is empty or
  * has more than TENSOR_RANK_MAX extents.
  */

@@ -262,7 +262,7 @@ definition_judge(const void *parsed, size_t features, size_t weight_count, size_
 	const struct definition *d = parsed;
 	size_t count = definition_parameter_count(d, features);
 
-	if (features != d->num_features && (d->num_features != 0 || d->kind != KIND_BATCH_NORM))
+	if (features != d->num_features && (d->num_features != 0 || !definition_may_track(d)))
 		return err_set(e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
 	if ((weight_count != 0 && weight_count != count) || (bias_count != 0 && bias_count != count))
 		return err_set(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu", weight_count,

@@ -122,15 +122,16 @@ forward_view(const struct definition *d, size_t features, const struct tensor *t
 }
 
 static int
-refuse_few(const char *what, struct err *e)
+refuse_few(size_t count, const char *what, struct err *e)
 {
-	return err_set(e, ERR_TOO_FEW_VALUES, "the batch has one value per %s; its variance needs at least two", what);
+	return err_set(e, ERR_TOO_FEW_VALUES, "the batch has %s value per %s; its variance needs at least two",
+	    count == 0 ? "no" : "one", what);
 }
 
 int
 forward_check_count(size_t count, struct err *e)
 {
-	return count < 2 ? refuse_few("channel", e) : 0;
+	return count < 2 ? refuse_few(count, "channel", e) : 0;
 }
 
 static int
@@ -271,9 +272,9 @@ int
 forward_check_values(const struct definition *d, struct norm_view view, struct err *e)
 {
 	if (d->kind == KIND_INSTANCE_NORM && view.inner < 2)
-		return refuse_few("instance", e);
+		return refuse_few(1, "instance", e);
 	if (d->kind == KIND_GROUP_NORM && view.outer * (view.feature / d->num_groups) * view.inner < 2)
-		return refuse_few("group", e);
+		return refuse_few(1, "group", e);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 #include "handlers/ghosts.h"
 
+#include "norm/mask.h"
 #include "norm/shuffle.h"
 
 struct ghosts
@@ -96,9 +97,13 @@ int
 ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
     const struct mask *m, double *mean, double *var, size_t *count, struct err *e)
 {
-	if (mask_moments(rq, piece, view, ghosts_piece_keep(g, m, i), mean, var, count, e) < 0)
+	const unsigned char *keep = ghosts_piece_keep(g, m, i);
+
+	*count = keep == NULL ? norm_view_count(view) : mask_count(keep, norm_view_count(view));
+	/* First: a piece that is all padding has nothing to measure. */
+	if (forward_check_count(*count, e) < 0)
 		return -1;
-	return forward_check_count(*count, e);
+	return mask_moments(rq, piece, view, keep, mean, var, count, e);
 }
 
 int

@@ -73,7 +73,7 @@ by_unpadded_runs(struct request *rq, const struct definition *d, struct tensor *
 	size_t *count = request_array(rq, runs, sizeof(*count), e);
 	double *mean, *var;
 
-	if (count == NULL)
+	if (count == NULL || forward_check_values(d, view, e) < 0)
 		return -1;
 	if (request_doubles(rq, runs, &mean, e) < 0 || request_doubles(rq, runs, &var, e) < 0 ||
 	    mask_run_moments(rq, d, t, view, m, mean, var, count, e) < 0)

@@ -36,6 +36,8 @@ void
 request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
     size_t body_max_bytes)
 {
+	const size_t reply_max = memory->bytes_max < REPLY_MAX_BYTES ? memory->bytes_max : REPLY_MAX_BYTES;
+
 	memset(rq, 0, sizeof(*rq));
 	rq->store = store;
 	rq->claims = claims;
@@ -45,7 +47,7 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->body_max_bytes = body_max_bytes;
 	arena_init(&rq->arena, 8 * body_max_bytes + ARENA_SPARE_BYTES);
 	rq->reply.status = 200;
-	buf_init(&rq->reply.head, REPLY_MAX_BYTES);
+	buf_init(&rq->reply.head, reply_max);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
 	buf_init(&rq->reply.files, REPLY_MAX_BYTES);
 }

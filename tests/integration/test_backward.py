@@ -215,10 +215,12 @@ class Calls(BackwardTest):
     def test_files_that_do_not_fit(self):
         self.put("bn", {"kind": "batch_norm"})
         x, headers = npy.save(numpy.float32(self.X)), {"Content-Type": npy.TYPE}
-        self.refused_backward("bad_npy", 400, "bn", x, headers=headers)
-        self.refused_backward("bad_npy", 400, "bn", x + x[:-1], headers=headers)
-        self.refused_backward("bad_npy", 400, "bn", x + x + x, headers=headers)
-        self.refused_backward("bad_npy", 400, "bn", x + x + b"\0", headers=headers)
+        old = x.replace(b"NUMPY\x01", b"NUMPY\x09")
+        # The offset is in the body, not in the file.
+        for body, at in ((x[:-1], len(x) - 1), (x, len(x)), (x + x[:-1], 2 * len(x) - 1), (x + x + x, 2 * len(x)),
+                         (x + x + b"\0", 2 * len(x)), (x + b"none", len(x)), (x + old, len(x) + 6), (old, 6)):
+            problem = self.refused_backward("bad_npy", 400, "bn", body, headers=headers)
+            self.assertEqual(problem["offset"], at, problem)
         self.refused_backward("bad_tensor", 400, "bn", x + npy.save(numpy.float64(self.X)), headers=headers)
         self.refused_backward("shape_mismatch", 422, "bn", x + npy.save(numpy.float32(self.X[:2])), headers=headers)
 

@@ -107,6 +107,18 @@ class Full(unittest.TestCase):
         self.assertEqual(self.ask("/v1/models/m/layers/shuffling/train", npy(1_500_000, 1), "application/x-npy")[0], 200)
         self.assert_within()
 
+    def test_lists_that_no_memory_holds(self):
+        """A few bytes define a layer of 2^40 parameters: its lists are refused before the first number is written."""
+        for name, features in (("wide", 1 << 27), ("widest", 1 << 40)):
+            path = f"/v1/models/m/layers/{name}"
+            self.assertEqual(self.daemon.curl("PUT", path, {"kind": "batch_norm", "num_features": features}).status, 201)
+            for call in (("GET", "/statistics"), ("DELETE", "/statistics"), ("GET", "/parameters"), ("PUT", "/parameters", {})):
+                answer = self.daemon.curl(call[0], path + call[1], *call[2:])
+                self.assertEqual((answer.status, answer.code), (503, "overloaded"), (call, answer))
+            self.assertEqual(self.daemon.curl("GET", path).headers["normd-revision"], "0")
+        self.assertLess(max(line.get("duration_ms", 0) for line in self.daemon.log_lines()), 200 * PATIENCE)
+        self.assert_within()
+
     def test_many_wide_layers(self):
         """Statistics are doubles, copied by the store: they count as well."""
         rows = {"data": [[float(i) for i in range(20000)], [float(-i) for i in range(20000)]]}

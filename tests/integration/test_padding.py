@@ -177,6 +177,19 @@ class Statistics(PaddingTest):
         self.assertEqual(whole.tolist(), numpy.concatenate(pieces).tolist())
         self.assertEqual(self.statistics("ghosts"), self.statistics("pieces"))
 
+    def test_a_ghost_batch_of_padding_alone_is_refused(self):
+        """As one of a single value is: it has nothing to be normalized by."""
+        x = RANDOM.standard_normal((4, 3, 2))
+        self.put("ghosts", {"kind": "batch_norm", "virtual_batch_size": 2})
+        self.put("sh", {"kind": "batch_norm", "shuffle": True})
+        for name, lengths in (("ghosts", [2, 2, 0, 0]), ("ghosts", [2, 2, 0, 1]), ("sh", [2, 0, 0, 0])):
+            self.refused("too_few_values", 422, name, "train", tensor(x, lengths=lengths))
+            body = {"input": tensor(x), "grad_output": tensor(x), "lengths": lengths}
+            self.refused("too_few_values", 422, name, "backward", {**body, "seed": 1} if name == "sh" else body)
+        once = tensor(x, kind="batch_norm", virtual_batch_size=2, lengths=[2, 2, 0, 0])
+        self.assertEqual(self.ask("POST", "/v1/normalize", once, status=422).code, "too_few_values")
+        self.assertEqual(self.ask("GET", self.path("ghosts", "statistics")).json["num_batches_tracked"], 0)
+
     def test_shuffling_takes_the_padding_along(self):
         x = RANDOM.standard_normal((6, 3, 4))
         lengths = [4, 2, 3, 4, 1, 3]
@@ -278,6 +291,15 @@ class Bodies(PaddingTest):
         self.put("in", {"kind": "instance_norm"})
         self.refused("too_few_values", 422, "in", "train", tensor(self.x, lengths=[3, 1]))
         self.ask("POST", self.path("in", "train"), tensor(self.x, lengths=[3, 0]))
+
+    def test_a_mask_makes_no_more_of_one_value(self):
+        """Where a batch is too small without a mask it is with one, in each call."""
+        x = RANDOM.standard_normal((1, 2))
+        self.put("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})
+        for members in ({}, {"mask": [True]}):
+            for call in ("train", "infer"):
+                self.refused("too_few_values", 422, "gn", call, tensor(x, **members))
+            self.refused("too_few_values", 422, "gn", "backward", {"input": tensor(x), "grad_output": tensor(x), **members})
 
     def test_an_empty_batch(self):
         told = self.ask("POST", self.path("bn", "train"), {"shape": [0, 3, 4], "data": [], "lengths": []}).json

@@ -97,6 +97,21 @@ class Check(Upkeep):
         done = self.check(0, "is sound: 2 models, 5 layers")
         self.assertEqual((done.stderr, digest(self.store), os.listdir(self.folder)), ("", before, ["n.db"]))
 
+    def test_features_that_a_batch_has_fixed_are_sound(self):
+        """Of every kind that may leave them open, trained and with parameters."""
+        daemon = Daemon(store="sqlite:" + os.path.join(self.folder, "kinds.db"))
+        self.addCleanup(daemon.close)
+        for kind in ("batch_norm", "instance_norm"):
+            path = f"/v1/models/m/layers/{kind}"
+            definition = {"kind": kind, "affine": True, "track_running_stats": True}
+            for call in (("PUT", path, definition), ("POST", path + "/train", {"data": [[[1, 2], [3, 5]]]}),
+                         ("PUT", path + "/parameters", {"weight": [1, 2], "bias": [3, 4]})):
+                self.assertIn(daemon.curl(*call).status, (200, 201))
+        daemon.stop()
+        self.store = os.path.join(self.folder, "kinds.db")
+        self.check(0, "is sound")
+        self.restore(0)
+
     def test_what_cannot_be_checked(self):
         self.store = os.path.join(self.folder, "none.db")
         self.check(1, "none.db cannot be opened: No such file")

@@ -68,15 +68,18 @@ START_TEST(test_many_at_once)
 	struct budget b;
 	pthread_t threads[4];
 	void *granted;
+	size_t sum = 0;
 
 	budget_init(&b, 20);
 	for (int i = 0; i < 4; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, take_often, &b), 0);
 	for (int i = 0; i < 4; i++) {
 		pthread_join(threads[i], &granted);
-		ck_assert_uint_gt((size_t)granted, 0);
 		ck_assert_uint_le((size_t)granted, 100000);
+		sum += (size_t)granted;
 	}
+	/* Not each of them: one that is stopped with all of it in its hands may outlast another's whole loop. */
+	ck_assert_uint_gt(sum, 0);
 	ck_assert_uint_eq(atomic_load(&b.bytes), 0);
 }
 END_TEST
