@@ -1,6 +1,7 @@
 #include "handlers/parts.h"
 
 #include "handlers/pass.h"
+#include "norm/feature_bands.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
@@ -11,11 +12,33 @@ part_moments(const struct pass *p, struct norm_part part)
 	return true;
 }
 
+static bool
+part_moments_bands(const struct pass *p, struct norm_part part)
+{
+	feature_bands_moments(p->real, p->x, p->view, part, p->scratch);
+	return true;
+}
+
+static void
+moments_in_bands(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
+{
+	struct pass p = pass_cut_each(part_moments_bands, feature_bands(view), real, x, NULL, view);
+	double scratch[FEATURE_BANDS_SCRATCH];
+
+	p.scratch = scratch;
+	(void)pass_run(crew, &p);
+	feature_bands_join_moments(view, scratch, mean, var);
+}
+
 void
 parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
 {
 	struct pass p = pass_cut_features(part_moments, real, x, NULL, view);
 
+	if (feature_bands(view) > 1) {
+		moments_in_bands(crew, real, x, view, mean, var);
+		return;
+	}
 	p.mean = mean;
 	p.var = var;
 	(void)pass_run(crew, &p);
@@ -27,7 +50,7 @@ part_batch(const struct pass *p, struct norm_part part)
 	return normalize_batch_part(p->real, p->y, p->view, part, p->eps, p->weight, p->bias, p->mean, p->var, p->rstd);
 }
 
-/* Of few features the moments are what they are, and the elements are then cut evenly. */
+/* Of few features the elements are cut evenly, once there are the moments. */
 bool
 parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps, const double *weight,
     const double *bias, double *mean, double *var, double *rstd)
@@ -40,7 +63,7 @@ parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct no
 	p.mean = mean;
 	p.var = var;
 	p.rstd = rstd;
-	if (!pass_is_uneven(crew, &p))
+	if (feature_bands(view) == 1 && !pass_is_uneven(crew, &p))
 		return pass_run(crew, &p);
 	parts_moments(crew, real, x, view, mean, var);
 	normalize_rstd(var, eps, view.feature, rstd);

@@ -1,6 +1,7 @@
 /* The passes backward. */
 #include "handlers/parts.h"
 #include "handlers/pass.h"
+#include "norm/feature_bands.h"
 
 static bool
 part_backward(const struct pass *p, struct norm_part part)
@@ -9,7 +10,7 @@ part_backward(const struct pass *p, struct norm_part part)
 	    p->grad_weight, p->grad_bias, p->scratch);
 }
 
-/* As parts_normalize_batch: of few features the sums are what they are. */
+/* As parts_normalize_batch. */
 bool
 parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t n,
     const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
@@ -24,7 +25,7 @@ parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x,
 	p.grad_weight = grad_weight;
 	p.grad_bias = grad_bias;
 	p.scratch = scratch;
-	if (!pass_is_uneven(crew, &p))
+	if (feature_bands(view) == 1 && !pass_is_uneven(crew, &p))
 		return pass_run(crew, &p);
 	parts_backward_sums(crew, real, x, g, view, mean, rstd, grad_bias, grad_weight);
 	finite = parts_backward_by_sums(crew, real, x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, scratch);
@@ -40,6 +41,28 @@ part_sums(const struct pass *p, struct norm_part part)
 	return true;
 }
 
+static bool
+part_sums_bands(const struct pass *p, struct norm_part part)
+{
+	feature_bands_sums(p->real, p->x, p->y, p->view, part, p->by_mean, p->by_rstd, p->scratch);
+	return true;
+}
+
+/* The same in bands, of a pass that is otherwise ready. */
+static void
+sums_in_bands(struct crew *crew, const struct pass *ready, double *sum, double *product)
+{
+	double scratch[FEATURE_BANDS_SCRATCH];
+	struct pass p = *ready;
+
+	p.part = part_sums_bands;
+	p.count = feature_bands(p.view);
+	p.step = 1;
+	p.scratch = scratch;
+	(void)pass_run(crew, &p);
+	feature_bands_join_sums(p.view, scratch, sum, product);
+}
+
 void
 parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean,
     const double *rstd, double *sum, double *product)
@@ -50,7 +73,10 @@ parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void 
 	p.by_rstd = rstd;
 	p.grad_bias = sum;
 	p.grad_weight = product;
-	(void)pass_run(crew, &p);
+	if (feature_bands(view) > 1)
+		sums_in_bands(crew, &p, sum, product);
+	else
+		(void)pass_run(crew, &p);
 }
 
 static bool

@@ -1,13 +1,29 @@
 #include "norm/backward.h"
 
 #include "norm/backward_terms.h"
+#include "norm/feature_bands.h"
 #include "norm/kernels.h"
+
+static void
+sums_in_bands(enum norm_real real, const void *x, const void *g, struct norm_view view, size_t bands, const double *mean,
+    const double *rstd, double *sum, double *product)
+{
+	double scratch[FEATURE_BANDS_SCRATCH];
+
+	feature_bands_sums(real, x, g, view, (struct norm_part){ 0, bands }, mean, rstd, scratch);
+	feature_bands_join_sums(view, scratch, sum, product);
+}
 
 void
 backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, const double *rstd,
     double *sum, double *product)
 {
-	backward_sums_part(real, x, g, view, (struct norm_part){ 0, view.feature }, mean, rstd, sum, product);
+	const size_t bands = feature_bands(view);
+
+	if (bands > 1)
+		sums_in_bands(real, x, g, view, bands, mean, rstd, sum, product);
+	else
+		backward_sums_part(real, x, g, view, (struct norm_part){ 0, view.feature }, mean, rstd, sum, product);
 }
 
 void
@@ -54,8 +70,16 @@ bool
 backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
-	return backward_by_feature_part(
-	    real, x, g, view, (struct norm_part){ 0, view.feature }, n, mean, rstd, weight, grad_weight, grad_bias, scratch);
+	const struct norm_part all = { 0, view.feature };
+	bool finite;
+
+	if (feature_bands(view) == 1)
+		return backward_by_feature_part(real, x, g, view, all, n, mean, rstd, weight, grad_weight, grad_bias, scratch);
+	backward_sums(real, x, g, view, mean, rstd, grad_bias, grad_weight);
+	finite = backward_by_sums(real, x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, scratch);
+	for (size_t f = 0; f < view.feature; f++)
+		grad_weight[f] *= rstd[f];
+	return finite;
 }
 
 bool

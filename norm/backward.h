@@ -27,7 +27,7 @@
 bool backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_view view, size_t n, const double *mean,
     const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
-/* The same of some features, at multiples of cut_step(). */
+/* The same of some features, at multiples of cut_step(), where feature_bands() is 1. */
 bool backward_by_feature_part(enum norm_real real, const void *x, void *g, struct norm_view view, struct norm_part features,
     size_t n, const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias,
     double *scratch);
@@ -36,7 +36,7 @@ bool backward_by_feature_part(enum norm_real real, const void *x, void *g, struc
 void backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean,
     const double *rstd, double *sum, double *product);
 
-/* The same of some features, at multiples of cut_step(). */
+/* The same of some features, likewise. */
 void backward_sums_part(enum norm_real real, const void *x, const void *g, struct norm_view view, struct norm_part features,
     const double *mean, const double *rstd, double *sum, double *product);
 

@@ -46,7 +46,7 @@ static struct NAME(row_by)
 	double mean = 0, var;
 
 	if (centered)
-		(void)NAME(feature_moments)(x, v, NULL, &mean, &var);
+		(void)NAME(feature_moments)(x, v, NULL, &mean, NULL, &var);
 	else
 		NAME(squares)(x, v, &var);
 	return NAME(row_terms_by)(x, g, size, size, centered, mean, 1 / sqrt(var + eps), weight);

@@ -7,11 +7,12 @@
  *   backward_by_feature_part(), backward_sums_part()            features, likewise
  *   backward_by_coefficients()                                  at any index of outer: the parts are calls of their own
  *   backward_groups_part(), backward_rows_part()                bands, whose number the view decides, since over them goes a sum
+ *   feature_bands_moments(), feature_bands_sums()               bands likewise, of a view of few features
  *   normalize_groups_part()                                     groups of samples, anywhere
  *   normalize_rows(), normalize_rows_by(), normalize_clip()     at any row, at any element: the parts are calls of their own
  *
- * Parts that have nothing in common may run at the same time. What stays whole is the sum of a feature, a group or a row, and where few
- * features share each step through memory (channels last), the sums of all.
+ * Parts that have nothing in common may run at the same time. What stays whole is the sum of a group or a row, and of a feature, where there
+ * are many.
  */
 #ifndef NORM_CUT_H
 #define NORM_CUT_H

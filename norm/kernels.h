@@ -43,7 +43,9 @@ struct given_moments {
  */
 struct kernels_of_real {
 	void (*moments)(const void *x, struct norm_view view, double *mean, double *var);
-	void (*moments_part)(const void *x, struct norm_view view, size_t first, size_t end, double *mean, double *var);
+	/* `rest`, unless it is NULL: what rounding took from the means. */
+	void (*moments_part)(
+	    const void *x, struct norm_view view, size_t first, size_t end, double *mean, double *rest, double *var);
 	void (*squares)(const void *x, struct norm_view view, double *square);
 	bool (*by_feature)(
 	    void *x, struct norm_view view, const double *mean, const double *rstd, const double *weight, const double *bias);

@@ -1,18 +1,33 @@
 #include "norm/moments.h"
 
+#include "norm/feature_bands.h"
 #include "norm/kernels.h"
 #include "norm/sum.h"
+
+static void
+moments_in_bands(enum norm_real real, const void *x, struct norm_view view, size_t bands, double *mean, double *var)
+{
+	double scratch[FEATURE_BANDS_SCRATCH];
+
+	feature_bands_moments(real, x, view, (struct norm_part){ 0, bands }, scratch);
+	feature_bands_join_moments(view, scratch, mean, var);
+}
 
 void
 moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
 {
-	kernels_best()->of[real].moments(x, view, mean, var);
+	const size_t bands = feature_bands(view);
+
+	if (bands > 1)
+		moments_in_bands(real, x, view, bands, mean, var);
+	else
+		kernels_best()->of[real].moments(x, view, mean, var);
 }
 
 void
 moments_part(enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var)
 {
-	kernels_best()->of[real].moments_part(x, view, features.first, features.end, mean, var);
+	kernels_best()->of[real].moments_part(x, view, features.first, features.end, mean, NULL, var);
 }
 
 void

@@ -22,7 +22,7 @@
  */
 void moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
 
-/* The same of a part of the features (norm/cut.h); all arrays are the whole tensor's. */
+/* The same of a part of the features (norm/cut.h) where feature_bands() is 1; all arrays are the whole tensor's. */
 void
 moments_part(enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var);
 

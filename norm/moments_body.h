@@ -79,9 +79,9 @@ NAME(feature_sums)(const REAL *x, struct norm_view v, double shift, double *keep
 	moment_sums_totals(&s, d, squares);
 }
 
-/* Its moments, and how far the mean is from the shift of what was kept. */
+/* Its moments, what rounding takes from the mean unless `rest` is NULL, and how far that is from the shift of what was kept. */
 static ALWAYS_INLINE double
-NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *var)
+NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *rest, double *var)
 {
 	const double n = (double)norm_view_count(v);
 	/* Of few values it costs as much to find a good shift as to find out that 0 was none. */
@@ -95,6 +95,8 @@ NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *m
 	}
 	*mean = shift;
 	moments_finish(n, d, squares, mean, var);
+	if (rest != NULL)
+		*rest = mean_rest(shift, d / n);
 	return d / n;
 }
 
@@ -179,9 +181,9 @@ NAME(columns_shift)(const REAL *x, struct norm_view v, const struct columns *c, 
 	}
 }
 
-/* One block of features; x, mean and var are the whole tensor's. A feature whose shift was good gets the same sums once more. */
+/* One block of features; x, mean, rest (or NULL) and var are the whole tensor's. A feature whose shift was good gets the same sums once more. */
 static void
-NAME(columns_moments)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *var)
+NAME(columns_moments)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *rest, double *var)
 {
 	const double n = (double)norm_view_count(v);
 	double shift[COLUMNS_MAX] = { 0 }, d[COLUMNS_MAX], squares[COLUMNS_MAX];
@@ -201,6 +203,8 @@ NAME(columns_moments)(const REAL *x, struct norm_view v, const struct columns *c
 	for (f = 0; f < c->features; f++) {
 		mean[c->first + f] = shift[f];
 		moments_finish(n, d[f], squares[f], &mean[c->first + f], &var[c->first + f]);
+		if (rest != NULL)
+			rest[c->first + f] = mean_rest(shift[f], d[f] / n);
 	}
 }
 
@@ -228,7 +232,7 @@ NAME(squares)(const void *tensor, struct norm_view v, double *square)
 
 /* Of the features from `first` to before `end`: as cut_step() has it. */
 static void
-NAME(moments_part)(const void *tensor, struct norm_view v, size_t first, size_t end, double *mean, double *var)
+NAME(moments_part)(const void *tensor, struct norm_view v, size_t first, size_t end, double *mean, double *rest, double *var)
 {
 	const REAL *x = tensor;
 	struct columns c;
@@ -236,16 +240,17 @@ NAME(moments_part)(const void *tensor, struct norm_view v, size_t first, size_t 
 
 	if (view_is_long(v))
 		for (f = first; f < end; f++)
-			(void)NAME(feature_moments)(x + f * v.inner, v, NULL, &mean[f], &var[f]);
+			(void)NAME(feature_moments)(
+			    x + f * v.inner, v, NULL, &mean[f], rest != NULL ? &rest[f] : NULL, &var[f]);
 	else
 		for (f = first; f < end; f += c.features) {
 			c = columns_block(v, f);
-			NAME(columns_moments)(x, v, &c, mean, var);
+			NAME(columns_moments)(x, v, &c, mean, rest, var);
 		}
 }
 
 static void
 NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
 {
-	NAME(moments_part)(tensor, v, 0, v.feature, mean, var);
+	NAME(moments_part)(tensor, v, 0, v.feature, mean, NULL, var);
 }

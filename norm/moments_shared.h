@@ -67,6 +67,16 @@ column_sums_features(const struct column_sums *s, const struct columns *c, doubl
 		sum[f] += low[f];
 }
 
+/* What rounding takes from the mean, which is the sum of a shift and of how far it is from that. */
+static inline double
+mean_rest(double shift, double offset)
+{
+	struct sum mean = { shift, 0 };
+
+	sum_add(&mean, offset);
+	return mean.low;
+}
+
 /* The moments from the shift, which `mean` holds, and the sums about it (equation 2); a NaN stays one. */
 static inline void
 moments_finish(double n, double d, double squares, double *mean, double *var)

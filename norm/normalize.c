@@ -3,7 +3,9 @@
 #include <math.h>
 
 #include "norm/columns.h"
+#include "norm/feature_bands.h"
 #include "norm/kernels.h"
+#include "norm/moments.h"
 
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
@@ -79,7 +81,13 @@ bool
 normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight, const double *bias,
     double *mean, double *var, double *rstd)
 {
-	return normalize_batch_part(real, x, view, (struct norm_part){ 0, view.feature }, eps, weight, bias, mean, var, rstd);
+	const struct norm_part all = { 0, view.feature };
+
+	if (feature_bands(view) == 1)
+		return normalize_batch_part(real, x, view, all, eps, weight, bias, mean, var, rstd);
+	moments(real, x, view, mean, var);
+	normalize_rstd(var, eps, view.feature, rstd);
+	return normalize_by_feature(real, x, view, mean, rstd, weight, bias);
 }
 
 bool

@@ -140,14 +140,14 @@ NAME(batch_part)(void *tensor, struct norm_view v, size_t first, size_t end, dou
 	size_t f;
 
 	if (v.inner < SHORT_RUN) {
-		NAME(moments_part)(x, v, first, end, mean, var);
+		NAME(moments_part)(x, v, first, end, mean, NULL, var);
 		for (f = first; f < end; f++)
 			rstd[f] = 1 / sqrt(var[f] + eps);
 		return NAME(by_columns)(x, v, first, end, mean, rstd, weight, bias);
 	}
 	x += first * v.inner;
 	for (f = first; f < end; f++, x += v.inner) {
-		(void)NAME(feature_moments)(x, v, NULL, &mean[f], &var[f]);
+		(void)NAME(feature_moments)(x, v, NULL, &mean[f], NULL, &var[f]);
 		rstd[f] = 1 / sqrt(var[f] + eps);
 		finite &= NAME(feature)(x, v, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
 	}

@@ -91,7 +91,7 @@ NAME(rows_moments_each)(
 	for (r = 0; r < n; r++) {
 		keep = kept != NULL ? kept + r * kept_size : NULL;
 		if (centered) {
-			offset = NAME(feature_moments)(x + r * size, v, keep, &mean[r], &var[r]);
+			offset = NAME(feature_moments)(x + r * size, v, keep, &mean[r], NULL, &var[r]);
 			mean[r] = keep != NULL ? offset : mean[r];
 		} else {
 			mean[r] = 0;

@@ -165,7 +165,7 @@ check_kernels(const struct kernels_of_real *k, struct fixture *f)
 		for (size_t i = 0; i < parts; i++) {
 			const struct norm_part p = cut_part(n, step, parts, i);
 
-			k->moments_part(f->parts, v, p.first, p.end, b, b + n);
+			k->moments_part(f->parts, v, p.first, p.end, b, NULL, b + n);
 		}
 		check_alike(f, "moments_part", parts);
 		k->batch_part(f->whole, v, 0, n, EPS, f->weight, f->bias, a, a + n, a + 2 * n);
