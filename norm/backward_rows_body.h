@@ -76,7 +76,7 @@ static void
 NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct NAME(row_by) * by,
     const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias, struct NAME(noted) * noted)
 {
-	const double mean = by->mean, rstd = by->rstd;
+	const double mean = by->mean;
 	const struct backward_terms t = by->t;
 	double gradient, scaled, d;
 	BITS excess = noted->one;
@@ -86,7 +86,7 @@ NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const
 		gradient = NAME(load)(g[i]);
 		scaled = gradient * t.by_g;
 		d = NAME(load)(x[i]) - mean;
-		grad_weight[i] += NARROW ? scaled * d : gradient * (d * rstd);
+		grad_weight[i] += NARROW ? scaled * d : gradient * (d * by->rstd);
 		grad_bias[i] += gradient;
 		g[i] = NAME(store)((weight != NULL ? scaled * weight[i] : scaled) + (t.by_x * d + t.constant));
 		excess |= NAME(excess)(g[i]);
