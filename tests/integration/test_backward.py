@@ -7,7 +7,7 @@ import numpy
 
 import npy
 from reference import ulp32
-from test_kinds import KINDS, KindTest
+from kinds import KINDS, KindTest
 from test_vectors import load
 
 CASES = load("backward.json")

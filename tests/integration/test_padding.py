@@ -6,8 +6,8 @@ import urllib.parse
 import numpy
 
 import npy
+from kinds import KINDS, KindTest, parameters, slices, tensor
 from reference import moments, normalized
-from test_kinds import KINDS, KindTest, parameters, slices, tensor
 
 RANDOM = numpy.random.default_rng(23)
 LENGTHS = [4, 2, 0, 3, 4]
@@ -281,6 +281,14 @@ class Bodies(PaddingTest):
 
     def test_booleans_are_for_masks(self):
         self.refused("bad_tensor", 400, "bn", "train", {"data": [[True, 1], [2, 3]]})
+
+    def test_other_lengths_under_a_key_are_another_request(self):
+        self.put("plain", {"kind": "batch_norm"})
+        x, headers = npy.save(RANDOM.standard_normal((2, 3, 4))), {"Content-Type": npy.TYPE, "Idempotency-Key": "k"}
+        first = self.ask("POST", self.path("plain", "train") + "?lengths=4,2", x, headers)
+        self.assertEqual(self.ask("POST", self.path("plain", "train") + "?lengths=4,2", x, headers).raw, first.raw)
+        for query in ("?lengths=4,3", ""):
+            self.refused("idempotency_mismatch", 422, "plain", "train" + query, x, headers)
 
     def test_channels_in_front(self):
         self.put("front", {"kind": "batch_norm", "channel_axis": 0})

@@ -10,8 +10,8 @@ import urllib.parse
 import numpy
 
 import npy
+from kinds import KindTest, tensor
 from normd import PATIENCE, Daemon, at_once
-from test_kinds import KindTest, tensor
 
 RANDOM = numpy.random.default_rng(17)
 # A rank that a test does not want to wait for.
