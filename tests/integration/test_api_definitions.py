@@ -32,12 +32,13 @@ class DefinitionTest(DaemonTest):
             self.assertEqual(self.call("GET", self.path(f"l{i}")).json, given)
         self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {}}, "renorm")["renorm"], {"r_max": 3, "d_max": 5})
 
-    def test_conventions_set_every_kind_s_eps(self):
+    def test_conventions_set_every_kind_s_defaults(self):
         for kind, keras, flax in (("instance_norm", 1e-3, 1e-6), ("group_norm", 1e-3, 1e-6), ("rms_norm", 1e-6, 1e-6)):
             needed = {"instance_norm": {}, "group_norm": {"num_groups": 1, "num_channels": 2}, "rms_norm": {"normalized_shape": 2}}[kind]
-            for convention, eps in (("keras", keras), ("flax", flax), ("onnx", 1e-5)):
+            for convention, eps, momentum in (("keras", keras, 0.99), ("flax", flax, 0.99), ("onnx", 1e-5, 0.9)):
                 shown = self.resolved({"kind": kind, "convention": convention, **needed}, f"{kind}-{convention}")
                 self.assertEqual(shown["eps"], eps)
+                self.assertEqual(shown.get("momentum"), momentum if kind == "instance_norm" else None)
 
     def test_layer_norm_shape_as_a_number(self):
         self.assertEqual(self.resolved({"kind": "layer_norm", "normalized_shape": 3}), LAYER_NORM)

@@ -31,6 +31,18 @@ class Tracking(KindTest):
         self.assertNear(folded["scale"], 1 / numpy.sqrt(var + 1e-5))
         merged = self.ask("POST", self.path("in", "statistics", "merge"), {"count": 5, "mean": [1, 2, 3], "var": [1, 1, 1]}).json
         self.assertEqual(merged["num_batches_tracked"], 4)
+        statistics = self.ask("GET", self.path("in", "statistics")).json
+        self.assertNear(statistics["running_mean"]["data"], 0.75 * mean + 0.25 * numpy.array([1, 2, 3]), 1e-13)
+        self.assertNear(statistics["running_var"]["data"], 0.75 * var + 0.25 * 5 / 4, 1e-13)
+
+    def test_an_output_that_does_not_fit_the_datatype(self):
+        """Is refused, and nothing stored; where none is asked for the batch is one."""
+        self.put("in", KINDS["tracking_instance_norm"][0])
+        body = {"datatype": "FP16", "data": [[[1, 5, 3]]]}
+        self.ask("PUT", self.path("in", "parameters"), {"weight": [1e6]})
+        self.refused("non_finite_input", 422, "in", "train", body)
+        self.assertEqual(self.ask("POST", self.path("in", "train"), {**body, "output": False}).json["num_batches_tracked"], 1)
+        self.assertNear(self.ask("GET", self.path("in", "statistics")).json["running_mean"]["data"], [0.3], 1e-15)
 
     def test_a_tracking_instance_norm_needs_training_first(self):
         self.put("in", KINDS["tracking_instance_norm"][0])

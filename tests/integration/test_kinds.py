@@ -7,7 +7,7 @@ import unittest
 import numpy
 
 import npy
-from kinds import KINDS, TRACKING, KindTest, by_own_statistics, parameters
+from kinds import KINDS, TRACKING, KindTest, by_own_statistics, parameters, tensor
 
 RANDOM = numpy.random.default_rng(6)
 
@@ -82,6 +82,18 @@ class Kinds(KindTest):
         y = npy.bfloat16_values(npy.load(self.post_npy(self.path("rms", "infer"), bits).raw).view("<u2"))
         expected = npy.bfloat16_values(npy.bfloat16_from(numpy.array([[tiny, -tiny]]) / math.sqrt(tiny * tiny + 2.0**-7)))
         self.assertEqual(y.tolist(), expected.tolist())
+
+    def test_eps_null_of_rms_is_that_eps_in_every_call(self):
+        """With padding and without; of values so small that eps is most of what they are divided by."""
+        x, g = RANDOM.standard_normal((2, 3, 4)) * 2.0**-12, RANDOM.standard_normal((2, 3, 4))
+        for datatype, epsilon in (("FP64", 2.0**-52), ("FP32", 2.0**-23), ("FP16", 2.0**-10)):
+            for layer, eps in (("null", None), ("number", epsilon)):
+                self.put(f"{layer}.{datatype}", {"kind": "rms_norm", "normalized_shape": 4, "eps": eps})
+            for padding in ({}, {"lengths": [3, 1]}):
+                for call, body in (("train", tensor(x, datatype, **padding)), ("infer", tensor(x, datatype, **padding)),
+                                   ("backward", {"input": tensor(x, datatype), "grad_output": tensor(g, datatype), **padding})):
+                    answers = [self.ask("POST", self.path(f"{layer}.{datatype}", call), body).json for layer in ("null", "number")]
+                    self.assertEqual(*answers, (datatype, call, padding))
 
     def test_what_the_kinds_are_to_each_other(self):
         x = RANDOM.standard_normal((3, 4, 5))

@@ -15,8 +15,9 @@ START_TEST(shards_of_any_size)
 	for (unsigned i = 0; i < 4; i++) {
 		rank_init(&r[i], all, "1", i, 4, counts[i], 10.0 * i);
 		r[i].batches = 3;
-		r[i].member.shard.padding = i;
-		r[i].member.shard.limit = 100 - i;
+		/* Of the shard that is empty neither counts. */
+		r[i].member.shard.padding = i == 1 ? 5 : i;
+		r[i].member.shard.limit = i == 1 ? 10 : 100 - i;
 	}
 	meet(r, 4);
 	for (unsigned i = 0; i < 4; i++) {
