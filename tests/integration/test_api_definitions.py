@@ -44,8 +44,9 @@ class DefinitionTest(DaemonTest):
         self.assertEqual(self.resolved({"kind": "layer_norm", "normalized_shape": 3}), LAYER_NORM)
 
     def test_layer_norm_shape_of_several_dimensions(self):
-        definition = {**LAYER_NORM, "normalized_shape": [2, 1, 5]}
-        self.assertEqual(self.resolved(definition), definition)
+        for i, shape in enumerate(([2, 1, 5], [1] * 32, [2**20, 2**20])):
+            definition = {**LAYER_NORM, "normalized_shape": shape}
+            self.assertEqual(self.resolved(definition, f"l{i}"), definition)
 
     def test_every_batch_norm_field_as_given(self):
         given = {

@@ -6,8 +6,8 @@ import unittest
 import numpy
 
 import npy
+from kinds import KINDS, KindTest, tensor
 from reference import ulp32
-from kinds import KINDS, KindTest
 from test_vectors import load
 
 CASES = load("backward.json")
@@ -266,10 +266,20 @@ class Calls(BackwardTest):
                     bad[1, 2, 3] = wrong
                     self.refused_backward("non_finite_input", 422, name, npy.save(bad) + npy.save(good), headers=headers)
                     self.refused_backward("non_finite_input", 422, name, npy.save(good) + npy.save(bad), headers=headers)
-        self.put("large", {"kind": "batch_norm"})
-        self.ask("PUT", self.path("large", "parameters"), {"weight": [1e5, 1], "bias": [0, 0]})
-        huge = {"input": {"data": self.X}, "grad_output": {"data": [[3e38, 0]] + [[0, 0]] * 3}}
-        self.refused_backward("non_finite_input", 422, "large", huge)
+
+    def test_a_gradient_that_does_not_fit_the_datatype(self):
+        """Only that by the input: those by the parameters are double."""
+        for name, (definition, shape) in KINDS.items():
+            with self.subTest(name):
+                self.put(name, definition)
+                weight = numpy.full(definition.get("normalized_shape", [6]), 1e5)
+                self.ask("PUT", self.path(name, "parameters"), {"weight": weight.tolist()})
+                x, g = RANDOM.standard_normal(shape), numpy.zeros(shape)
+                g[1, 2, 3] = 3e38
+                body = lambda datatype: {"input": tensor(x, datatype), "grad_output": tensor(g, datatype)}
+                self.refused_backward("non_finite_input", 422, name, body("FP32"))
+                self.refused_backward("non_finite_input", 422, name, {**body("FP32"), "lengths": [4] * 5})
+                self.ask("POST", self.path(name, "backward"), body("FP64"))
 
     def test_a_gradient_by_a_parameter_that_is_not_finite(self):
         """Though that by the input is: a sum of large numbers that a large deviation divides."""

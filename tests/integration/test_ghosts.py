@@ -73,6 +73,16 @@ class Ghosts(KindTest):
         for layer in ("axis0", "axis-2"):
             self.assertIn("dimension 0", self.refused("shape_mismatch", 422, layer, "train", {"data": [[1, 2], [3, 4]]})["detail"])
 
+    def test_an_output_that_does_not_fit_stores_nothing(self):
+        """The update is on its way before the output is computed, but where that might fail."""
+        body = {"datatype": "FP16", "data": [[1], [2], [4], [3]]}
+        for name, values in (("weight", 1e6), ("bias", 1e5)):
+            self.put(name, {"kind": "batch_norm", "num_features": 1, "virtual_batch_size": 2})
+            self.ask("PUT", self.path(name, "parameters"), {name: [values]})
+            self.refused("non_finite_input", 422, name, "train", body)
+            told = self.ask("POST", self.path(name, "train"), {**body, "output": False}).json
+            self.assertEqual(told["num_batches_tracked"], 2)
+
     def test_the_stateless_call(self):
         """It cuts as training does; what needs a seed or running statistics needs a layer."""
         x = RANDOM.standard_normal((11, 3, 2))

@@ -127,9 +127,9 @@ class Kinds(KindTest):
 
     def test_shapes_that_do_not_fit(self):
         for name, shapes in {
-            "batch_norm": ([6], [1] * 6),
-            "instance_norm": ([6], [2, 6], [2, 5, 3], [1] * 6),
-            "tracking_instance_norm": ([6], [2, 6], [2, 5, 3], [1] * 6),
+            "batch_norm": ([6], [2, 5], [2, 6, 1, 1, 1, 1]),
+            "instance_norm": ([6], [2, 6], [2, 5, 3], [2, 6, 1, 1, 1, 2]),
+            "tracking_instance_norm": ([6], [2, 6], [2, 5, 3], [2, 6, 1, 1, 1, 2]),
             "group_norm": ([6], [2, 5], [2, 3, 6]),
             "layer_norm": ([24], [6], [6, 5], [2, 4, 6]),
             "rms_norm": ([24], [6], [6, 5], [2, 4, 6]),

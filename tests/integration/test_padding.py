@@ -178,6 +178,8 @@ class Statistics(PaddingTest):
         pieces = [self.trained("pieces", x[i : i + 2], lengths=lengths[i : i + 2]) for i in (0, 2, 4)]
         self.assertEqual(whole.tolist(), numpy.concatenate(pieces).tolist())
         self.assertEqual(self.statistics("ghosts"), self.statistics("pieces"))
+        once = self.normalize_once({"kind": "batch_norm", "virtual_batch_size": 2}, x, lengths=lengths)
+        self.assertEqual(once, whole.tolist())
 
     def test_a_ghost_batch_of_padding_alone_is_refused(self):
         """As one of a single value is: it has nothing to be normalized by."""
