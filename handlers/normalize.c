@@ -83,9 +83,11 @@ parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, 
 	if (values != NULL && !present)
 		return err_set(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
 	if (values != NULL && count != expected) {
-		snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
-		return err_set(
+		(void)err_set(
 		    e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values where the definition has %zu", name, count, expected);
+		snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
+		snprintf(e->actual, sizeof(e->actual), "[%zu]", count);
+		return -1;
 	}
 	*out = values;
 	return 0;

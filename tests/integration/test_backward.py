@@ -6,8 +6,8 @@ import unittest
 import numpy
 
 import npy
+from kinds import KINDS, KindTest, tensor
 from reference import ulp32
-from test_kinds import KINDS, KindTest
 from test_vectors import load
 
 CASES = load("backward.json")
@@ -113,7 +113,7 @@ class Vectors(BackwardTest):
     def test_vectors_cover_every_kind_in_both_modes(self):
         seen = {(case["definition"]["kind"], case["mode"]) for case in CASES}
         wanted = {(kind, mode) for kind in ("batch_norm", "instance_norm", "group_norm", "layer_norm") for mode in ("train", "infer")}
-        self.assertLessEqual(wanted, seen)
+        self.assertLessEqual(wanted | {("rms_norm", "train")}, seen)
 
 
 class Differences(BackwardTest):
@@ -185,8 +185,26 @@ class Calls(BackwardTest):
         told = self.backward("sh", self.X, self.G, seed=trained["seed"]).json
         by_query = self.ask("POST", self.path("sh", "backward") + f"?seed={trained['seed']}", self.tensors()).json
         self.assertEqual(told, by_query)
-        # Inference does not shuffle.
-        self.backward("sh", self.X, self.G, mode="infer")
+
+    def test_inference_neither_shuffles_nor_cuts(self):
+        """By running statistics, and by the batch's own where there are none: as of a layer without these options."""
+        for tracks in (True, False):
+            definition = {"kind": "batch_norm", "track_running_stats": tracks}
+            told = []
+            for layer, options in (("plain", {}), ("ghosts", {"virtual_batch_size": 2}), ("shuffled", {"shuffle": True})):
+                self.put(f"{layer}.{tracks}", {**definition, **options})
+                if tracks:
+                    self.ask("PUT", self.path(f"{layer}.{tracks}", "statistics"), {"running_mean": [1, 2], "running_var": [3, 4]})
+                told.append(self.backward(f"{layer}.{tracks}", self.X, self.G, mode="infer").json)
+            self.assertEqual(told[1:], told[:1] * 2)
+
+    def test_too_few_values(self):
+        """What training refuses has no gradient either."""
+        for layer, definition in (("in", {"kind": "instance_norm"}), ("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})):
+            self.put(layer, definition)
+            one = {"data": [[[1], [2]]]}
+            self.refused("too_few_values", 422, layer, "train", one)
+            self.refused_backward("too_few_values", 422, layer, {"input": one, "grad_output": one})
 
     def test_not_trained(self):
         self.put("bn", {"kind": "batch_norm"})
@@ -201,6 +219,7 @@ class Calls(BackwardTest):
         told = self.refused_backward("shape_mismatch", 422, "bn", {"input": good, "grad_output": {"data": self.X[:2]}})
         self.assertEqual((told["expected"], told["actual"]), ("[4,2]", "[2,2]"))
         self.refused_backward("shape_mismatch", 422, "bn", {"input": good, "grad_output": {"shape": [8], "data": [0] * 8}})
+        self.refused_backward("shape_mismatch", 422, "bn", {"input": good, "grad_output": {"shape": [2, 4], "data": [0] * 8}})
         self.refused_backward("shape_mismatch", 422, "bn", {"input": {"data": [[1], [2]]}, "grad_output": {"data": [[1], [2]]}})
         self.refused_backward("bad_tensor", 400, "bn", {"input": good, "grad_output": {"datatype": "FP64", "data": self.X}})
         self.refused_backward("bad_tensor", 400, "bn", {"input": good})
@@ -247,10 +266,29 @@ class Calls(BackwardTest):
                     bad[1, 2, 3] = wrong
                     self.refused_backward("non_finite_input", 422, name, npy.save(bad) + npy.save(good), headers=headers)
                     self.refused_backward("non_finite_input", 422, name, npy.save(good) + npy.save(bad), headers=headers)
-        self.put("large", {"kind": "batch_norm"})
-        self.ask("PUT", self.path("large", "parameters"), {"weight": [1e5, 1], "bias": [0, 0]})
-        huge = {"input": {"data": self.X}, "grad_output": {"data": [[3e38, 0]] + [[0, 0]] * 3}}
-        self.refused_backward("non_finite_input", 422, "large", huge)
+
+    def test_a_gradient_that_does_not_fit_the_datatype(self):
+        """Only that by the input: those by the parameters are double."""
+        for name, (definition, shape) in KINDS.items():
+            with self.subTest(name):
+                self.put(name, definition)
+                weight = numpy.full(definition.get("normalized_shape", [6]), 1e5)
+                self.ask("PUT", self.path(name, "parameters"), {"weight": weight.tolist()})
+                x, g = RANDOM.standard_normal(shape), numpy.zeros(shape)
+                g[1, 2, 3] = 3e38
+                body = lambda datatype: {"input": tensor(x, datatype), "grad_output": tensor(g, datatype)}
+                self.refused_backward("non_finite_input", 422, name, body("FP32"))
+                self.refused_backward("non_finite_input", 422, name, {**body("FP32"), "lengths": [4] * 5})
+                self.ask("POST", self.path(name, "backward"), body("FP64"))
+
+    def test_a_gradient_by_a_parameter_that_is_not_finite(self):
+        """Though that by the input is: a sum of large numbers that a large deviation divides."""
+        self.put("bn", {"kind": "batch_norm"})
+        self.ask("PUT", self.path("bn", "statistics"), {"running_mean": [0], "running_var": [1e10]})
+        large = lambda *gradient: {"input": {"datatype": "FP64", "data": [[1], [2]]}, "mode": "infer",
+                                   "grad_output": {"datatype": "FP64", "data": [[g] for g in gradient]}}
+        self.refused_backward("non_finite_input", 422, "bn", large(1.7e308, 1.7e308))
+        self.ask("POST", self.path("bn", "backward"), large(1.7e308, 0))
 
     def test_an_empty_batch(self):
         """Has a gradient of its shape, and adds nothing to those of the parameters."""

@@ -6,8 +6,8 @@ import urllib.parse
 import numpy
 
 import npy
+from kinds import KINDS, KindTest, parameters, slices, tensor
 from reference import moments, normalized
-from test_kinds import KINDS, KindTest, parameters, slices, tensor
 
 RANDOM = numpy.random.default_rng(23)
 LENGTHS = [4, 2, 0, 3, 4]
@@ -96,8 +96,7 @@ class Kinds(PaddingTest):
         first = self.trained("first", x, mask=keep.tolist())
         last = self.trained("last", x.transpose(0, 2, 1), mask=keep.tolist())
         self.assertNear(last.transpose(0, 2, 1), first, 1e-13)
-        by_lengths = self.ask("POST", self.path("last", "train"), {"data": x.transpose(0, 2, 1).tolist(), "lengths": LENGTHS})
-        self.assertEqual(by_lengths.status, 200)
+        self.assertEqual(self.trained("last", x.transpose(0, 2, 1), lengths=LENGTHS).tolist(), last.tolist())
 
     def test_running_statistics_need_no_padding(self):
         """Inference by them is the same with and without."""
@@ -152,13 +151,16 @@ class Statistics(PaddingTest):
         self.assertEqual(self.statistics("bn"), self.statistics("alone"))
 
     def test_instances_are_averaged_over_samples_that_have_any(self):
+        """Each with the divisor that the convention gives its own number of values."""
         x = RANDOM.standard_normal((5, 6, 4))
-        self.put("in", {"kind": "instance_norm", "track_running_stats": True, "momentum": 1})
-        self.train("in", x, lengths=LENGTHS)
         samples = [n for n in range(5) if LENGTHS[n] > 0]
         mean = [numpy.mean([x[n, c, : LENGTHS[n]].mean() for n in samples]) for c in range(6)]
-        var = [numpy.mean([x[n, c, : LENGTHS[n]].var(ddof=1) for n in samples]) for c in range(6)]
-        self.assertNear(self.statistics("in"), numpy.array([mean, var]), 1e-13)
+        for convention, momentum, ddof in (("pytorch", 1, 1), ("keras", 0, 0)):
+            definition = {"kind": "instance_norm", "track_running_stats": True, "convention": convention, "momentum": momentum}
+            self.put(convention, definition)
+            self.train(convention, x, lengths=LENGTHS)
+            var = [numpy.mean([x[n, c, : LENGTHS[n]].var(ddof=ddof) for n in samples]) for c in range(6)]
+            self.assertNear(self.statistics(convention), numpy.array([mean, var]), 1e-13)
 
     def test_pooled_counts_what_counts(self):
         self.put("bn", {"kind": "batch_norm", "averaging": "pooled"})
@@ -176,6 +178,8 @@ class Statistics(PaddingTest):
         pieces = [self.trained("pieces", x[i : i + 2], lengths=lengths[i : i + 2]) for i in (0, 2, 4)]
         self.assertEqual(whole.tolist(), numpy.concatenate(pieces).tolist())
         self.assertEqual(self.statistics("ghosts"), self.statistics("pieces"))
+        once = self.normalize_once({"kind": "batch_norm", "virtual_batch_size": 2}, x, lengths=lengths)
+        self.assertEqual(once, whole.tolist())
 
     def test_a_ghost_batch_of_padding_alone_is_refused(self):
         """As one of a single value is: it has nothing to be normalized by."""
@@ -282,6 +286,14 @@ class Bodies(PaddingTest):
     def test_booleans_are_for_masks(self):
         self.refused("bad_tensor", 400, "bn", "train", {"data": [[True, 1], [2, 3]]})
 
+    def test_other_lengths_under_a_key_are_another_request(self):
+        self.put("plain", {"kind": "batch_norm"})
+        x, headers = npy.save(RANDOM.standard_normal((2, 3, 4))), {"Content-Type": npy.TYPE, "Idempotency-Key": "k"}
+        first = self.ask("POST", self.path("plain", "train") + "?lengths=4,2", x, headers)
+        self.assertEqual(self.ask("POST", self.path("plain", "train") + "?lengths=4,2", x, headers).raw, first.raw)
+        for query in ("?lengths=4,3", ""):
+            self.refused("idempotency_mismatch", 422, "plain", "train" + query, x, headers)
+
     def test_channels_in_front(self):
         self.put("front", {"kind": "batch_norm", "channel_axis": 0})
         self.refused("shape_mismatch", 422, "front", "train", tensor(self.x, lengths=[3, 1]))
@@ -300,6 +312,15 @@ class Bodies(PaddingTest):
             for call in ("train", "infer"):
                 self.refused("too_few_values", 422, "gn", call, tensor(x, **members))
             self.refused("too_few_values", 422, "gn", "backward", {"input": tensor(x), "grad_output": tensor(x), **members})
+
+    def test_a_slice_of_one_value(self):
+        """Of the other kinds it deviates from its mean by nothing; RMS has no mean."""
+        x = self.x[1, 0, 0]
+        for name, definition, expected in (("gn", {"kind": "group_norm", "num_groups": 3, "num_channels": 3}, 0),
+                                           ("ln", {"kind": "layer_norm", "normalized_shape": 4}, 0),
+                                           ("rms", {"kind": "rms_norm", "normalized_shape": 4}, x / numpy.sqrt(x * x + 1e-5))):
+            self.put(name, definition)
+            self.assertNear(self.trained(name, self.x, lengths=[3, 1])[1, 0, 0], expected)
 
     def test_an_empty_batch(self):
         told = self.ask("POST", self.path("bn", "train"), {"shape": [0, 3, 4], "data": [], "lengths": []}).json

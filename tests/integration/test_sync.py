@@ -10,8 +10,8 @@ import urllib.parse
 import numpy
 
 import npy
+from kinds import KindTest, tensor
 from normd import PATIENCE, Daemon, at_once
-from test_kinds import KindTest, tensor
 
 RANDOM = numpy.random.default_rng(17)
 # A rank that a test does not want to wait for.
@@ -97,15 +97,17 @@ class OneBatch(SyncTest):
                     told = [(a.json["num_batches_tracked"], a.json["revision"], a.headers["etag"]) for a in answers]
                     self.assertEqual(told, [(step + 1, step + 2, f'"{step + 2}"')] * 4)
 
-    def test_backward(self):
-        """Each shard's part of the gradient by the input; those by weight and bias are what all shards' add up to."""
-        self.put_twins()
-        x, g = RANDOM.standard_normal((13, 4, 6)) * 3 + 5, RANDOM.standard_normal((13, 4, 6))
+    def check_backward(self, x, g, shards):
+        """
+        Each shard's part of the gradient by the input; those by weight and bias are what all shards' add up to. A shard is a body
+        without its step, x and g what one machine is given.
+        """
         before = self.state("shards")
-        shards = zip(numpy.split(x, self.CUTS), numpy.split(g, self.CUTS))
-        bodies = [{"input": tensor(a), "grad_output": tensor(b), **sync(i, 4)} for i, (a, b) in enumerate(shards)]
+        bodies = [{**shard, **sync(i, len(shards))} for i, shard in enumerate(shards)]
         answers = at_once([self.later("shards", "backward", body) for body in bodies])
-        one = self.ask("POST", self.path("one", "backward"), {"input": tensor(x), "grad_output": tensor(g)}).json
+        lengths = sum((shard.get("lengths", []) for shard in shards), [])
+        one = self.ask("POST", self.path("one", "backward"),
+                       {"input": tensor(x), "grad_output": tensor(g), **({"lengths": lengths} if lengths else {})}).json
         array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
         for answer in answers:
             self.assertEqual(answer.status, 200, answer)
@@ -114,7 +116,20 @@ class OneBatch(SyncTest):
             self.assertNear(sum(array(a.json[name]) for a in answers), array(one[name]), 1e-11)
         self.assertEqual(self.state("shards"), before)
         # A repeat has its gradient again.
-        self.assertEqual(self.send("shards", "backward", bodies[2]).json, answers[2].json)
+        self.assertEqual(self.send("shards", "backward", bodies[-1]).json, answers[-1].json)
+
+    def test_backward(self):
+        self.put_twins()
+        x, g = RANDOM.standard_normal((13, 4, 6)) * 3 + 5, RANDOM.standard_normal((13, 4, 6))
+        shards = zip(numpy.split(x, self.CUTS), numpy.split(g, self.CUTS))
+        self.check_backward(x, g, [{"input": tensor(a), "grad_output": tensor(b)} for a, b in shards])
+
+    def test_backward_of_padded_shards(self):
+        """Also a gradient by padding flows into the values of all shards."""
+        self.put_twins()
+        x, g, lengths = RANDOM.standard_normal((6, 4, 5)) * 3 + 5, RANDOM.standard_normal((6, 4, 5)), [5, 2, 0, 3, 1, 4]
+        self.check_backward(x, g, [{"input": tensor(x[part]), "grad_output": tensor(g[part]), "lengths": lengths[part]}
+                                   for part in (slice(0, 2), slice(2, 6))])
 
     def test_a_value_a_rank(self):
         """Together they have a variance; one value in all has none."""
@@ -125,6 +140,9 @@ class OneBatch(SyncTest):
         lone = [x[:1], x[:0]]
         answers = at_once([self.later("shards", "train", {**tensor(a), **sync(i, 2, "lone")}) for i, a in enumerate(lone)])
         self.assertEqual([(a.status, a.code) for a in answers], [(422, "too_few_values")] * 2)
+        answers = at_once([self.later("shards", "backward", {"input": tensor(a), "grad_output": tensor(a), **sync(i, 2, "lone")})
+                           for i, a in enumerate(lone)])
+        self.assertEqual((answers[0].status, answers[0].code), (422, "too_few_values"))
         empty = self.train_all("shards", [x[:0]] * 3, "empty")
         self.assertEqual([a.json["num_batches_tracked"] for a in empty], [1] * 3)
         self.assertEqual(self.state("shards"), before)
@@ -174,6 +192,22 @@ class OneBatch(SyncTest):
         self.assertEqual([sorted(a.json) for a in answers], [["num_batches_tracked", "revision"]] * 3)
         self.trained("one", x)
         self.assert_same_statistics("shards", "one")
+
+    def test_what_no_shard_asks_for_need_not_fit(self):
+        """Statistics of values whose output would be refused."""
+        self.put("bn", {"kind": "batch_norm", "num_features": 4})
+        self.ask("PUT", self.path("bn", "parameters"), {"weight": [1e5] * 4})
+        x = RANDOM.standard_normal((4, 4, 3))
+        bodies = [{**tensor(part, "FP16"), **sync(i, 2), "output": False} for i, part in enumerate(numpy.split(x, 2))]
+        answers = at_once([self.later("bn", "train", body) for body in bodies])
+        self.assertEqual([a.json["num_batches_tracked"] for a in answers], [1, 1])
+
+    def test_clip(self):
+        self.put_twins(clip=0.5)
+        x = RANDOM.standard_normal((6, 4, 5))
+        one = self.trained("one", x).reshape(x.shape)
+        self.assertEqual(numpy.abs(one).max(), 0.5)
+        self.assertNear(self.outputs(self.train_all("shards", numpy.split(x, 3))), one)
 
     def test_a_layer_that_tracks_nothing(self):
         self.put_twins(track_running_stats=False)
@@ -312,6 +346,13 @@ class Meeting(SyncTest):
             self.refused("bad_parameter", 400, "bn", call, self.shard(0))
         body = {"input": tensor(self.x), "grad_output": tensor(self.x), **sync(0, 2)}
         self.refused("bad_parameter", 400, "bn", "backward", {**body, "mode": "infer"})
+
+    def test_limits_are_included(self):
+        alone = self.send("bn", "train", self.shard(0, 1, step="x" * 128, timeout_ms=3600000))
+        self.assertEqual((alone.status, alone.json["num_batches_tracked"]), (200, 1))
+        last = self.send("bn", "train", self.shard(4095, 4096, timeout_ms=1))
+        self.assertEqual((last.status, last.code), (409, "sync_incomplete"))
+        self.assertIn("1 of 4096", last.json["detail"])
 
     def test_a_number_for_a_step(self):
         """1042 and "1042" are the same step."""

@@ -74,6 +74,11 @@ class Train(DaemonTest):
         self.assertEqual(self.call("POST", self.path("bn", "train?output=false"), {"data": [[1], [2]]}).json,
                          {"num_batches_tracked": 1, "revision": 1})
         self.assertEqual(self.train({"output": False, "data": [[1], [2]]}).json, {"num_batches_tracked": 2, "revision": 2})
+        both = self.call("POST", self.path("bn", "train?output=false"), {"output": True, "data": [[1], [2]]}).json
+        self.assertNotIn("data", both, "what either leaves out is left out")
+        for bad in (1, "false", None, []):
+            self.refused("bad_parameter", 400, "POST", self.path("bn", "train"), {"output": bad, "data": [[1], [2]]})
+        self.refused("bad_parameter", 400, "POST", self.path("bn", "train?output=no"), {"data": [[1], [2]]})
 
     def test_an_empty_batch_changes_nothing(self):
         self.put_layer()

@@ -1,6 +1,6 @@
 /*
  * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is remembered, and
- * who is put on the list of those to be resumed. That threads find one another by it is test_sync.c's.
+ * who is put on the list of those to be resumed. That threads find one another by it is test_sync_meeting.c's.
  */
 #include "handlers/sync_group.h"
 
@@ -12,7 +12,7 @@
 #define SECOND ((uint64_t)1000000)
 #define BEGIN (1000 * SECOND)
 
-static const double zeros[2];
+static const double zeros[2], ones[2] = { 1, 1 };
 
 /* A rank's call, to come within a second, with a shard that `count` tells from others. */
 struct rank {
@@ -27,7 +27,8 @@ rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
 
 	memset(r, 0, sizeof(*r));
 	r->call = (struct sync_call){ "1", rank, world, 1000 };
-	r->member.shard = (struct sync_shard){ .count = count, .features = 2, .mean = zeros, .var = zeros };
+	r->member.shard =
+	    (struct sync_shard){ .count = count, .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros };
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
 }
 
@@ -126,6 +127,51 @@ START_TEST(how_long_it_is_remembered)
 }
 END_TEST
 
+/* The nth of what makes a call another one than it was. */
+static bool
+change(struct rank *r, unsigned nth)
+{
+	struct sync_shard *s = &r->member.shard;
+	const double **const arrays[] = { &s->mean, &s->var, &s->sum, &s->product };
+	struct err e;
+
+	if (nth < 4)
+		*arrays[nth] = ones;
+	else if (nth == 4)
+		s->count++;
+	else if (nth == 5)
+		r->call.world_size++;
+	else
+		return false;
+	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
+	return true;
+}
+
+/* A shard that differs in anything, or another world: not answered by what is remembered, but the first of a new step. */
+START_TEST(what_is_no_repeat)
+{
+	const struct err down = { .code = ERR_SHUTTING_DOWN };
+	struct rank r[2], again;
+
+	for (unsigned nth = 0;; nth++) {
+		struct sync_groups all = { 0 };
+		struct sync_member *list = NULL;
+
+		rank_init(&again, 0, 2, 4);
+		if (!change(&again, nth))
+			break;
+		fill(&all, r);
+		sync_groups_tell(&all, &r[1].member, 3, 103, BEGIN, &list);
+		ck_assert(!come(&all, &again, BEGIN, &list));
+		ck_assert_msg(again.member.waits && again.member.result == NULL, "change %u is a repeat", nth);
+		sync_groups_fail_unled(&all, &down, &list);
+		for (unsigned i = 0; i < 2; i++)
+			sync_group_unref(r[i].member.group);
+		sync_group_unref(again.member.group);
+	}
+}
+END_TEST
+
 /* All but the leader are told, the repeat that came late too, and nothing is remembered. */
 START_TEST(a_leader_fails)
 {
@@ -160,6 +206,7 @@ unit_suite(void)
 	tcase_add_test(t, in_time_and_late);
 	tcase_add_test(t, no_deadline_while_it_is_led);
 	tcase_add_test(t, how_long_it_is_remembered);
+	tcase_add_test(t, what_is_no_repeat);
 	tcase_add_test(t, a_leader_fails);
 	suite_add_tcase(s, t);
 	return s;

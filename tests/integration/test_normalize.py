@@ -1,0 +1,59 @@
+"""POST /v1/normalize: where the definition and the tensor may stand, and what is refused."""
+
+import json
+import unittest
+import urllib.parse
+
+import numpy
+
+import npy
+from kinds import KindTest
+
+LAYER = {"kind": "layer_norm", "normalized_shape": [3]}
+X = [[1, 2, 4], [0, 3, 9]]
+
+
+class Normalize(KindTest):
+    def once(self, body, query="", headers=None, status=200):
+        return self.ask("POST", "/v1/normalize" + query, body, headers, status)
+
+    def wrong(self, code, status, body, query="", headers=None):
+        answer = self.once(body, query, headers, status)
+        self.assertEqual(answer.code, code, answer)
+        return answer.json
+
+    def test_where_the_definition_stands(self):
+        query = "?definition=" + urllib.parse.quote(json.dumps(LAYER))
+        told = self.once({**LAYER, "data": X}).json
+        self.assertEqual(self.once({"definition": LAYER, "data": X}).json, told)
+        self.assertEqual(self.once({"data": X}, query).json, told)
+        self.assertEqual(self.once({"input": {"data": X}}, query).json, told)
+        self.wrong("bad_parameter", 400, {"definition": LAYER, "data": X}, query)
+        self.wrong("bad_parameter", 400, {**LAYER, "data": X}, query)
+        self.wrong("bad_parameter", 400, {"data": X})
+        for bad in ("{", "[]", "5", "{}", '{"kind":"layer_norm"}'):
+            answer = self.wrong("bad_parameter", 400, {"data": X}, "?definition=" + urllib.parse.quote(bad))
+            self.assertNotIn("offset", answer)
+        self.wrong("bad_parameter", 400, npy.save(numpy.float32(X)), headers={"Content-Type": npy.TYPE})
+
+    def test_one_tensor(self):
+        self.wrong("bad_tensor", 400, LAYER)
+        for more in ({"tensor": {"data": X}}, {"input": {"data": X}}):
+            self.wrong("bad_tensor", 400, {**LAYER, "data": X, **more})
+        self.wrong("bad_tensor", 400, {**LAYER, "tensor": {"data": X}, "input": {"data": X}})
+        self.wrong("shape_mismatch", 422, {**LAYER, "data": [[1, 2]]})
+
+    def test_parameters(self):
+        told = self.once({**LAYER, "data": X, "weight": [1, 2, 3], "bias": [0, 0, 1]}).json["data"]
+        self.assertNotEqual(told, self.once({**LAYER, "data": X}).json["data"])
+        for name in ("weight", "bias"):
+            for values in ([1, 2], [1, 2, 3, 4], []):
+                answer = self.wrong("shape_mismatch", 422, {**LAYER, "data": X, name: values})
+                self.assertEqual((answer["expected"], answer["actual"]), ("[3]", f"[{len(values)}]"))
+            self.wrong("bad_parameter", 400, {**LAYER, "elementwise_affine": False, "data": X, name: [1, 2, 3]})
+        self.wrong("bad_parameter", 400, {"kind": "rms_norm", "normalized_shape": 3, "data": X, "bias": [1, 2, 3]})
+        self.wrong("bad_parameter", 400, {**LAYER, "data": X, "weights": [1, 2, 3]})
+
+
+if __name__ == "__main__":
+    unittest.main()
