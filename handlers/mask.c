@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handlers/parts.h"
 #include "norm/mask.h"
 #include "norm/moments.h"
 
@@ -190,8 +191,8 @@ mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, 
 	*count = mask_count(keep, *count);
 	if (packing_room(rq, t, *count * view.feature, &packed.values, e) < 0)
 		return -1;
-	mask_pack_features(forward_real(t->datatype), t->values, view, keep, packed.values);
-	result = forward_moments(rq->crew, &packed, (struct norm_view){ 1, view.feature, *count }, mean, var, e);
+	parts_pack(rq->crew, forward_real(t->datatype), t->values, view, keep, *count, packed.values);
+	result = forward_moments(rq->crew, &packed, mask_packed_view(view, *count), mean, var, e);
 	free(packed.values);
 	return result;
 }

@@ -2,6 +2,7 @@
 
 #include "handlers/pass.h"
 #include "norm/feature_bands.h"
+#include "norm/mask.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
@@ -41,6 +42,28 @@ parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm
 	}
 	p.mean = mean;
 	p.var = var;
+	(void)pass_run(crew, &p);
+}
+
+static bool
+part_pack(const struct pass *p, struct norm_part part)
+{
+	mask_pack_features(p->real, p->x, p->view, p->mask, part, p->values, p->y);
+	return true;
+}
+
+void
+parts_pack(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask,
+    size_t count, void *packed)
+{
+	struct pass p = pass_cut_each(part_pack, view.feature, real, x, packed, view);
+
+	if (view.inner == 1) {
+		mask_pack_steps(real, x, view, mask, packed);
+		return;
+	}
+	p.mask = mask;
+	p.values = count;
 	(void)pass_run(crew, &p);
 }
 

@@ -14,6 +14,10 @@
 
 void parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
 
+/* By mask_pack_features() or mask_pack_steps(), as mask_packed_view() has it. */
+void parts_pack(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask,
+    size_t count, void *packed);
+
 bool parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps,
     const double *weight, const double *bias, double *mean, double *var, double *rstd);
 

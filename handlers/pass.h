@@ -25,11 +25,13 @@ struct pass {
 
 	enum norm_real real;
 	const void *x;
-	void *y; /* x, where it is normalized; NULL, where it is only measured */
+	void *y; /* x, where it is normalized; NULL, where it is only measured; or what it is packed to */
 	struct norm_view view;
 
 	/* Of the rest a pass has what its `part` reads. */
 	size_t groups;
+	const unsigned char *mask;
+	size_t values; /* of each feature, that count */
 	bool centered;
 	double eps;
 	double limit;
@@ -38,7 +40,6 @@ struct pass {
 	double *mean, *var, *rstd; /* measured */
 
 	/* Of the backward pass, which writes to y. */
-	size_t values;                   /* of each feature, as in norm/backward.h */
 	double *grad_weight, *grad_bias; /* or the sums, as they come before */
 	const struct backward_padding *padding;
 	double *scratch;

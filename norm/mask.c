@@ -15,7 +15,7 @@ mask_count(const unsigned char *mask, size_t n)
 	return count;
 }
 
-/* The elements of a stretch that count; returns the end of what was written. */
+/* The elements, of `bytes` each, of a stretch that count; returns the end of what was written. */
 static unsigned char *
 pack(const unsigned char *x, size_t bytes, const unsigned char *mask, size_t n, unsigned char *out)
 {
@@ -33,17 +33,31 @@ pack(const unsigned char *x, size_t bytes, const unsigned char *mask, size_t n, 
 	return out;
 }
 
+struct norm_view
+mask_packed_view(struct norm_view view, size_t count)
+{
+	return view.inner == 1 ? (struct norm_view){ count, view.feature, 1 } : (struct norm_view){ 1, view.feature, count };
+}
+
 void
-mask_pack_features(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask, void *packed)
+mask_pack_features(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask,
+    struct norm_part features, size_t count, void *packed)
 {
 	const size_t bytes = norm_real_size(real);
 	const unsigned char *at = x;
-	unsigned char *out = packed;
+	unsigned char *out = (unsigned char *)packed + features.first * count * bytes;
 
-	for (size_t f = 0; f < view.feature; f++)
+	for (size_t f = features.first; f < features.end; f++)
 		for (size_t o = 0; o < view.outer; o++)
 			out = pack(
 			    at + (o * view.feature + f) * view.inner * bytes, bytes, mask + o * view.inner, view.inner, out);
+}
+
+/* A step is what the mask has a byte for. */
+void
+mask_pack_steps(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask, void *packed)
+{
+	(void)pack(x, view.feature * norm_real_size(real), mask, view.outer, packed);
 }
 
 size_t

@@ -8,18 +8,24 @@
 
 #include <stdbool.h>
 
+#include "norm/cut.h"
 #include "norm/view.h"
 
 /* How many of `n` positions count. */
 size_t mask_count(const unsigned char *mask, size_t n);
 
 /*
- * Packs a tensor by feature: out is (feature, counted), where position (outer o, inner i) counts by mask[o * view.inner + i].
+ * A tensor of which position (outer o, inner i) counts by mask[o * view.inner + i], packed: by feature, (1, feature, count), of which each
+ * part of the features may be packed at the same time; where inner is 1 step by step, (count, feature, 1).
  *
- *   in   x     view.outer * view.feature * view.inner elements
- *   out  packed   view.feature * mask_count elements
+ *   in   x      view.outer * view.feature * view.inner elements
+ *   in   count  mask_count
+ *   out  packed   view.feature * count elements
  */
-void mask_pack_features(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask, void *packed);
+struct norm_view mask_packed_view(struct norm_view view, size_t count);
+void mask_pack_features(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask,
+    struct norm_part features, size_t count, void *packed);
+void mask_pack_steps(enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask, void *packed);
 
 /*
  * Packs a run of `n` elements from element `first` of a tensor of samples of `channels` * `positions` elements. Returns how many count.

@@ -136,6 +136,18 @@ class Statistics(PaddingTest):
                 self.assertEqual(self.trained(name + ".mask", padded, mask=keep.tolist()).tolist(), y.tolist())
                 self.assertEqual(self.statistics(name + ".mask"), self.statistics("alone"))
 
+    def test_steps_with_channels_last_are_their_values(self):
+        x = RANDOM.standard_normal((5, 4, 6))
+        keep = keep_of(LENGTHS, 4)
+        definition = {"kind": "batch_norm", "channel_axis": -1}
+        self.put("alone", definition)
+        self.train("alone", x[keep])
+        for padding in (0, 1e300):
+            self.put("padded", definition)
+            self.train("padded", numpy.where(keep[:, :, None], x, padding), lengths=LENGTHS)
+            self.assertEqual(self.statistics("padded"), self.statistics("alone"))
+            self.ask("DELETE", self.path("padded"), status=204)
+
     def test_padding_that_is_no_number(self):
         """Nothing that counts: statistics are made; but its output would not be finite, and is refused."""
         x = RANDOM.standard_normal((5, 6, 4)).astype("<f4")

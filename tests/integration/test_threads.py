@@ -83,6 +83,10 @@ class AnyNumberOfThreads(unittest.TestCase):
         x = npy.save(numpy.random.default_rng(7).standard_normal(SHAPE, dtype=numpy.float32))
         for definition in ({"kind": "batch_norm"}, {"kind": "group_norm", "num_groups": 4, "num_channels": 32}):
             self.same("POST", query("/v1/normalize", definition=json.dumps(definition), lengths=lengths), x, NPY)
+        x = npy.save(numpy.random.default_rng(8).standard_normal((30, 1200, 32), dtype=numpy.float32))
+        lengths = ",".join(str(1200 - 37 * i) for i in range(30))
+        definition = {"kind": "batch_norm", "channel_axis": -1}
+        self.same("POST", query("/v1/normalize", definition=json.dumps(definition), lengths=lengths), x, NPY)
 
     def test_the_same_refusal(self):
         """A value that is not finite, in the last part."""

@@ -56,14 +56,31 @@ check_untouched(const struct fixture *f, size_t n)
 static void
 check_pack_features(struct fixture *f)
 {
+	const size_t count = mask_count(f->mask, f->view.outer * f->view.inner);
 	size_t n = 0;
 
-	mask_pack_features(f->real, f->x, f->view, f->mask, f->packed);
+	/* From the last feature to the first: each in its place. */
+	for (size_t c = f->view.feature; c-- > 0;)
+		mask_pack_features(f->real, f->x, f->view, f->mask, (struct norm_part){ c, c + 1 }, count, f->packed);
 	for (size_t c = 0; c < f->view.feature; c++)
 		for (size_t at = 0; at < f->size; at++)
 			if (at / f->view.inner % f->view.feature == c && counts(f, at))
 				ck_assert(element_get(f->real, f->packed, n++) == (double)(at + 1));
-	ck_assert_uint_eq(n, f->view.feature * mask_count(f->mask, f->view.outer * f->view.inner));
+	ck_assert_uint_eq(n, f->view.feature * count);
+	check_untouched(f, n);
+}
+
+/* Step by step they keep their order. */
+static void
+check_pack_steps(struct fixture *f)
+{
+	size_t n = 0;
+
+	memset(f->packed, 0xa5, sizeof(f->packed));
+	mask_pack_steps(f->real, f->x, f->view, f->mask, f->packed);
+	for (size_t at = 0; at < f->size; at++)
+		if (counts(f, at))
+			ck_assert(element_get(f->real, f->packed, n++) == (double)(at + 1));
 	check_untouched(f, n);
 }
 
@@ -100,6 +117,8 @@ START_TEST(every_mask_packs)
 			struct fixture f = fixture_of(reals[_i], views[v], bits);
 
 			check_pack_features(&f);
+			if (f.view.inner == 1)
+				check_pack_steps(&f);
 			check_pack_runs(&f);
 		}
 }

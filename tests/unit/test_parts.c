@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "norm/backward.h"
+#include "norm/mask.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 #include "server/compute.h"
@@ -101,6 +102,30 @@ check_alike(const struct fixture *f, const char *what)
 	    "%s of (%zu,%zu,%zu), type %d, differs", what, f->view.outer, f->view.feature, f->view.inner, (int)f->real);
 }
 
+/* Every third position is padding, or so. */
+static void
+check_packing(struct crew *crew, struct fixture *f)
+{
+	const struct norm_view v = f->view;
+	const size_t positions = norm_view_count(v), bytes = f->size * norm_real_size(f->real);
+	unsigned char *mask = allocate(positions, 1), *whole = allocate(bytes, 1), *parts = allocate(bytes, 1);
+	uint64_t seed = 17;
+	size_t count;
+
+	for (size_t i = 0; i < positions; i++)
+		mask[i] = random_unit(&seed) > 0.3;
+	count = mask_count(mask, positions);
+	if (v.inner == 1)
+		mask_pack_steps(f->real, f->whole, v, mask, whole);
+	else
+		mask_pack_features(f->real, f->whole, v, mask, (struct norm_part){ 0, v.feature }, count, whole);
+	parts_pack(crew, f->real, f->whole, v, mask, count, parts);
+	ck_assert_mem_eq(parts, whole, bytes);
+	free(mask);
+	free(whole);
+	free(parts);
+}
+
 /* Every pass, whole and with the crew, and that both return the same. */
 static void
 check_passes(struct crew *crew, struct fixture *f)
@@ -109,6 +134,7 @@ check_passes(struct crew *crew, struct fixture *f)
 	const size_t n = v.feature, runs = v.outer * v.feature, groups = n % 4 == 0 ? 4 : 1;
 	double *a = f->whole_numbers, *b = f->numbers;
 
+	check_packing(crew, f);
 	moments(f->real, f->whole, v, a, a + n);
 	parts_moments(crew, f->real, f->parts, v, b, b + n);
 	check_alike(f, "moments");
