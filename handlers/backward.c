@@ -8,6 +8,7 @@
 #include "handlers/ghosts.h"
 #include "handlers/gradients.h"
 #include "handlers/handlers.h"
+#include "handlers/mask_options.h"
 #include "handlers/reply.h"
 #include "handlers/sync_options.h"
 
@@ -116,7 +117,7 @@ backward(struct request *rq, struct err *e)
 	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
 	    request_tensor(rq, SLOT_GRADIENT, "grad_output", &w->g, e) < 0 || request_check_answer(rq, w->g, e) < 0 ||
 	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 || check_gradient(w, e) < 0 ||
-	    mask_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
+	    mask_options_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
 		return -1;
 	n = definition_parameter_count(rq->definition, w->view.feature);
 	if (request_doubles(rq, n, &w->weight, e) < 0 || request_doubles(rq, n, &w->bias, e) < 0)

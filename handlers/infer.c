@@ -3,6 +3,7 @@
  * ?inverse=true what was normalized comes back to its original scale.
  */
 #include "handlers/handlers.h"
+#include "handlers/mask_options.h"
 #include "handlers/own_statistics.h"
 #include "handlers/reply.h"
 
@@ -43,7 +44,8 @@ infer(struct request *rq, struct err *e)
 
 	if (request_query_bool(rq, "inverse", false, &inverse, e) < 0 || request_object(rq, members, &body, e) < 0 ||
 	    request_tensor(rq, SLOT_TENSOR, "data", &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
-	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0 || mask_get(rq, d, body, SLOT_MASK, t, &m, e) < 0)
+	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0 ||
+	    mask_options_get(rq, d, body, SLOT_MASK, t, &m, e) < 0)
 		return -1;
 	if (inverse && !definition_tracks(d))
 		return err_set(e, ERR_BAD_PARAMETER,

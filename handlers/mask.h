@@ -1,6 +1,4 @@
-/*
- * `lengths` and `mask`: padding, which takes no part in the statistics. It is normalized with the rest, by what the rest came to.
- */
+/* Padding, which takes no part in the statistics. It is normalized with the rest, by what the rest came to. */
 #ifndef HANDLERS_MASK_H
 #define HANDLERS_MASK_H
 
@@ -13,14 +11,6 @@ struct mask {
 	size_t samples;
 	size_t positions; /* of a sample */
 };
-
-/*
- * Reads `lengths` (query, or a member of `body`: as many as there are samples; of a tensor of three dimensions) or `mask` (the tensor in
- * `slot`: true and false, or 1 and 0, for the samples by the positions, which are all dimensions but the samples' and the channels') for a
- * tensor that fits the definition. bad_parameter, bad_tensor, shape_mismatch; too_few_values where all is padding.
- */
-int mask_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot, const struct tensor *t,
-    struct mask *out, struct err *e) MUST_CHECK;
 
 /*
  * forward_moments of what counts: `keep` has view.outer * view.inner bytes, or is NULL where all does; *count becomes how many values of each

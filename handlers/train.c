@@ -8,6 +8,7 @@
 
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
+#include "handlers/mask_options.h"
 #include "handlers/own_statistics.h"
 #include "handlers/reply.h"
 #include "handlers/sync_options.h"
@@ -191,7 +192,7 @@ train(struct request *rq, struct err *e)
 	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, SLOT_TENSOR, "data", &t->tensor, e) < 0 ||
 	    (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0 ||
-	    mask_get(rq, rq->definition, body, SLOT_MASK, t->tensor, &t->mask, e) < 0)
+	    mask_options_get(rq, rq->definition, body, SLOT_MASK, t->tensor, &t->mask, e) < 0)
 		return -1;
 	if (t->output)
 		reply_tensor(rq, t->tensor);

@@ -1,0 +1,163 @@
+#include "handlers/mask_options.h"
+
+#include <string.h>
+
+#include "norm/mask.h"
+
+/* The dimension of the channels; those of layers by shape stand where PyTorch has them, in (N, C, ...). */
+static unsigned
+channel_axis(const struct definition *d, const struct tensor *t)
+{
+	if (definition_is_shaped(d))
+		return 1;
+	return (unsigned)(d->channel_axis < 0 ? d->channel_axis + (int)t->rank : d->channel_axis);
+}
+
+/* Takes the memory for the mask of a tensor that is not empty; everything counts so far. */
+static int
+allocate(struct request *rq, const struct definition *d, const struct tensor *t, struct mask *m, struct err *e)
+{
+	const unsigned axis = channel_axis(d, t);
+
+	if (t->rank < 2 || axis == 0)
+		return err_set(e, ERR_SHAPE_MISMATCH, "padding needs samples in dimension 0 and channels in another");
+	m->samples = t->shape[0];
+	m->positions = 1;
+	for (unsigned i = 1; i < t->rank; i++)
+		if (i != axis)
+			m->positions *= t->shape[i];
+	m->keep = request_array(rq, m->samples, m->positions, e);
+	return m->keep == NULL ? -1 : 0;
+}
+
+static int
+set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
+{
+	if (sample >= m->samples)
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has more numbers than the %zu samples", m->samples);
+	if (length > m->positions)
+		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" has %llu for sample %zu, which has %zu positions",
+		    (unsigned long long)length, sample, m->positions);
+	memset(m->keep + sample * m->positions, 1, (size_t)length);
+	return 0;
+}
+
+static int
+check_lengths(const struct mask *m, const struct tensor *t, size_t given, struct err *e)
+{
+	if (t->rank != 3)
+		return err_set(
+		    e, ERR_SHAPE_MISMATCH, "\"lengths\" is for tensors of 3 dimensions, (N, C, L); this one has %u", t->rank);
+	return given == m->samples ?
+	    0 :
+	    err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
+}
+
+/* "3,5,2" */
+static int
+lengths_from_query(struct mask *m, const char *text, size_t *given, struct err *e)
+{
+	char number[24];
+	size_t len;
+	uint64_t length;
+
+	for (*given = 0;; ++*given) {
+		len = strcspn(text, ",");
+		memcpy(number, text, len < sizeof(number) ? len : 0);
+		number[len < sizeof(number) ? len : 0] = '\0';
+		if (request_parse_uint(number, &length) < 0)
+			return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" must be whole numbers with commas between them");
+		if (set_length(m, *given, length, e) < 0)
+			return -1;
+		text += len;
+		if (*text++ == '\0') {
+			++*given;
+			return 0;
+		}
+	}
+}
+
+static int
+lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struct err *e)
+{
+	uint64_t length;
+
+	*given = 0;
+	if (envelope_type(list) != ENVELOPE_ARRAY)
+		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" must be a list of whole numbers, one for each sample");
+	for (const struct cJSON *n = envelope_first(list); n != NULL; n = envelope_next(n), ++*given) {
+		if (envelope_type(n) != ENVELOPE_NUMBER || envelope_uint64(n, &length) < 0)
+			return err_set(
+			    e, ERR_BAD_PARAMETER, "\"lengths\" must be a list of whole numbers, one for each sample");
+		if (set_length(m, *given, length, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Whether a mask's shape is that of the samples and positions, or flat. */
+static bool
+mask_fits(const struct tensor *mask, const struct tensor *t, unsigned axis, size_t count)
+{
+	unsigned at = 0;
+
+	if (mask->count != count)
+		return false;
+	if (mask->rank == 1)
+		return true;
+	for (unsigned i = 0; i < t->rank; i++)
+		if (i != axis && (at == mask->rank || mask->shape[at++] != t->shape[i]))
+			return false;
+	return at == mask->rank;
+}
+
+static int
+keep_from_mask(struct mask *m, const struct tensor *mask, const struct tensor *t, unsigned axis, struct err *e)
+{
+	const size_t count = m->samples * m->positions;
+	const float *values = mask->values;
+
+	if (!mask_fits(mask, t, axis, count)) {
+		(void)err_set(e, ERR_SHAPE_MISMATCH,
+		    "\"mask\" must have the shape of the tensor without its channels, %zu values", count);
+		tensor_shape_text(mask->shape, mask->rank, e->actual, sizeof(e->actual));
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (values[i] != 0 && values[i] != 1)
+			return err_set(e, ERR_BAD_PARAMETER, "\"mask\" has %g at value %zu; it must be true or false, 1 or 0",
+			    (double)values[i], i);
+		m->keep[i] = values[i] != 0;
+	}
+	return 0;
+}
+
+int
+mask_options_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot, const struct tensor *t,
+    struct mask *out, struct err *e)
+{
+	const struct cJSON *list = envelope_get(body, "lengths");
+	const char *text = request_query(rq, "lengths");
+	const struct tensor *mask = body == NULL ? NULL : body_tensor(rq->body, slot);
+	size_t given;
+
+	*out = (struct mask){ 0 };
+	if (mask == NULL && envelope_get(body, "mask") != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"mask\" must be a list of true and false, or of 1 and 0");
+	if ((list != NULL) + (text != NULL) + (mask != NULL) > 1)
+		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" and \"mask\" say the same: only one of them, once");
+	if ((list == NULL && text == NULL && mask == NULL) || t->count == 0)
+		return 0;
+	if (allocate(rq, d, t, out, e) < 0)
+		return -1;
+	if (mask != NULL) {
+		if (keep_from_mask(out, mask, t, channel_axis(d, t), e) < 0)
+			return -1;
+	} else if ((list != NULL ? lengths_from_list(out, list, &given, e) : lengths_from_query(out, text, &given, e)) < 0 ||
+	    check_lengths(out, t, given, e) < 0) {
+		return -1;
+	}
+	if (mask_count(out->keep, out->samples * out->positions) > 0)
+		return 0;
+	return err_set(e, ERR_TOO_FEW_VALUES, "all of the batch is padding");
+}
