@@ -1,8 +1,12 @@
 #include "handlers/mask_options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "norm/mask.h"
+
+/* So many bytes of a word that is none are shown to whoever sent it. */
+#define WORD_SHOWN_MAX ((size_t)32)
 
 /* The dimension of the channels; those of layers by shape stand where PyTorch has them, in (N, C, ...). */
 static unsigned
@@ -112,7 +116,7 @@ mask_fits(const struct tensor *mask, const struct tensor *t, unsigned axis, size
 }
 
 static int
-keep_from_mask(struct mask *m, const struct tensor *mask, const struct tensor *t, unsigned axis, struct err *e)
+keep_from_tensor(struct mask *m, const struct tensor *mask, const struct tensor *t, unsigned axis, struct err *e)
 {
 	const size_t count = m->samples * m->positions;
 	const float *values = mask->values;
@@ -132,31 +136,107 @@ keep_from_mask(struct mask *m, const struct tensor *mask, const struct tensor *t
 	return 0;
 }
 
+/* "true" or "1", "false" or "0"; -1 when the `len` bytes are none of them. */
+static int
+parse_truth(const char *text, size_t len, unsigned char *out)
+{
+	static const struct {
+		const char *word;
+		unsigned char value;
+	} words[] = { { "true", 1 }, { "false", 0 }, { "1", 1 }, { "0", 0 } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i].word) == len && memcmp(words[i].word, text, len) == 0) {
+			*out = words[i].value;
+			return 0;
+		}
+	return -1;
+}
+
+/* "true,true,false", of all samples; what is too much is only counted. */
+static int
+keep_from_query(struct mask *m, const char *text, struct err *e)
+{
+	const size_t count = m->samples * m->positions;
+	size_t given = 0, len;
+
+	for (;; text += len + 1) {
+		len = strcspn(text, ",");
+		if (given < count && parse_truth(text, len, &m->keep[given]) < 0)
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"mask\" has \"%.*s\" at value %zu; it must be true or false, 1 or 0",
+			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, given);
+		given++;
+		if (text[len] == '\0')
+			break;
+	}
+	if (given == count)
+		return 0;
+	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples", count, m->positions,
+	    m->samples);
+	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
+	snprintf(e->actual, sizeof(e->actual), "[%zu]", given);
+	return -1;
+}
+
+/* Where a call may say it. */
+struct source {
+	const struct cJSON *lengths;
+	const char *lengths_text;
+	const struct tensor *mask;
+	const char *mask_text;
+};
+
+/* *given: whether it says it at all. */
+static int
+find_source(struct request *rq, const struct cJSON *body, size_t slot, struct source *s, bool *given, struct err *e)
+{
+	unsigned count;
+
+	*s = (struct source){
+		.lengths = envelope_get(body, "lengths"),
+		.lengths_text = request_query(rq, "lengths"),
+		.mask = body == NULL ? NULL : body_tensor(rq->body, slot),
+		.mask_text = request_query(rq, "mask"),
+	};
+	if (s->mask == NULL && envelope_get(body, "mask") != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "\"mask\" must be a list of true and false, or of 1 and 0");
+	count = (s->lengths != NULL) + (s->lengths_text != NULL) + (s->mask != NULL) + (s->mask_text != NULL);
+	if (count > 1)
+		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" and \"mask\" say the same: only one of them, once");
+	*given = count == 1;
+	return 0;
+}
+
+static int
+read_source(struct mask *m, const struct source *s, const struct tensor *t, unsigned axis, struct err *e)
+{
+	size_t given;
+
+	if (s->mask != NULL)
+		return keep_from_tensor(m, s->mask, t, axis, e);
+	if (s->mask_text != NULL)
+		return keep_from_query(m, s->mask_text, e);
+	if ((s->lengths != NULL ? lengths_from_list(m, s->lengths, &given, e) :
+				  lengths_from_query(m, s->lengths_text, &given, e)) < 0)
+		return -1;
+	return check_lengths(m, t, given, e);
+}
+
 int
 mask_options_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot, const struct tensor *t,
     struct mask *out, struct err *e)
 {
-	const struct cJSON *list = envelope_get(body, "lengths");
-	const char *text = request_query(rq, "lengths");
-	const struct tensor *mask = body == NULL ? NULL : body_tensor(rq->body, slot);
-	size_t given;
+	struct source source;
+	bool given;
 
 	*out = (struct mask){ 0 };
-	if (mask == NULL && envelope_get(body, "mask") != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mask\" must be a list of true and false, or of 1 and 0");
-	if ((list != NULL) + (text != NULL) + (mask != NULL) > 1)
-		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" and \"mask\" say the same: only one of them, once");
-	if ((list == NULL && text == NULL && mask == NULL) || t->count == 0)
+	if (find_source(rq, body, slot, &source, &given, e) < 0)
+		return -1;
+	if (!given || t->count == 0)
 		return 0;
-	if (allocate(rq, d, t, out, e) < 0)
+	if (allocate(rq, d, t, out, e) < 0 || read_source(out, &source, t, channel_axis(d, t), e) < 0)
 		return -1;
-	if (mask != NULL) {
-		if (keep_from_mask(out, mask, t, channel_axis(d, t), e) < 0)
-			return -1;
-	} else if ((list != NULL ? lengths_from_list(out, list, &given, e) : lengths_from_query(out, text, &given, e)) < 0 ||
-	    check_lengths(out, t, given, e) < 0) {
-		return -1;
-	}
 	if (mask_count(out->keep, out->samples * out->positions) > 0)
 		return 0;
 	return err_set(e, ERR_TOO_FEW_VALUES, "all of the batch is padding");

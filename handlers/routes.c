@@ -8,10 +8,10 @@
 #define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
 
 static const char *const page_query[] = { "limit", "after", NULL };
-static const char *const train_query[] = { "output", "seed", "lengths", "sync", NULL };
-static const char *const infer_query[] = { "inverse", "lengths", NULL };
-static const char *const backward_query[] = { "mode", "seed", "lengths", "sync", NULL };
-static const char *const normalize_query[] = { "definition", "lengths", NULL };
+static const char *const train_query[] = { "output", "seed", "lengths", "mask", "sync", NULL };
+static const char *const infer_query[] = { "inverse", "lengths", "mask", NULL };
+static const char *const backward_query[] = { "mode", "seed", "lengths", "mask", "sync", NULL };
+static const char *const normalize_query[] = { "definition", "lengths", "mask", NULL };
 
 #define MASK \
 	{ \

@@ -21,7 +21,7 @@ static const char *const members[] = { "shape", "datatype", "data", "output", "s
 enum { SLOT_TENSOR, SLOT_MASK };
 
 /* Query parameters that decide what is stored: under a key, others are another request. */
-static const char *const stored_query[] = { "lengths", "seed", NULL };
+static const char *const stored_query[] = { "lengths", "mask", "seed", NULL };
 
 /* What a client that reads numbers as doubles gets back unchanged. */
 #define SEED_OWN_BITS 53

@@ -1,5 +1,6 @@
 """Padding over HTTP: what `lengths` and `mask` name takes no part in statistics, in any kind and any call."""
 
+import json
 import unittest
 import urllib.parse
 
@@ -288,9 +289,66 @@ class Bodies(PaddingTest):
             self.wrong("shape_mismatch", 422, mask=bad)
         self.wrong("too_few_values", 422, mask=[[0] * 4] * 2)
         self.wrong("too_few_values", 422, mask=[[False] * 4, [True, False, False, False]])
-        self.wrong("bad_parameter", 400, query="?mask=1")
+
+    def test_mask_in_the_query(self):
+        """The bits of the mask in JSON, in each call that takes one, whatever the form of the body."""
+        x, keep = RANDOM.standard_normal((5, 6, 4)), numpy.arange(20).reshape(5, 4) % 3 != 1
+        flat = keep.ravel().tolist()
+        query = "mask=" + ",".join(("false", "true", "0", "1")[2 * (i % 2) + value] for i, value in enumerate(flat))
+        headers = {"Content-Type": npy.TYPE}
+        for name, (definition, _) in KINDS.items():
+            for how in ("member", "query", "npy"):
+                self.put(f"{name}.{how}", definition)
+            for call in ("train", "infer"):
+                with self.subTest(name, call=call):
+                    path = lambda how: self.path(f"{name}.{how}", call) + ("" if how == "member" else "?" + query)
+                    wanted = self.ask("POST", path("member"), tensor(x, mask=flat)).json
+                    self.assertEqual(self.ask("POST", path("query"), tensor(x)).json, wanted)
+                    told = self.ask("POST", path("npy"), npy.save(x), headers)
+                    self.assertEqual(npy.load(told.raw).ravel().tolist(), wanted["data"])
+            with self.subTest(name, call="normalize"):
+                wanted = self.ask("POST", "/v1/normalize", {"definition": definition, **tensor(x, mask=flat)}).json
+                self.assertEqual(self.ask("POST", "/v1/normalize?" + query, {"definition": definition, **tensor(x)}).json, wanted)
+                defined = "/v1/normalize?definition=" + urllib.parse.quote(json.dumps(definition)) + "&" + query
+                self.assertEqual(npy.load(self.post_npy(defined, x).raw).ravel().tolist(), wanted["data"])
+            with self.subTest(name, call="backward"):
+                g = RANDOM.standard_normal(x.shape)
+                path, body = self.path(f"{name}.member", "backward"), {"input": tensor(x), "grad_output": tensor(g)}
+                wanted = self.ask("POST", path, {**body, "mask": flat}).json
+                self.assertNotEqual(self.ask("POST", path, body).json, wanted)
+                self.assertEqual(self.ask("POST", path + "?" + query, body).json, wanted)
+                told = self.ask("POST", path + "?" + query, npy.save(x) + npy.save(g), headers)
+                self.assertEqual(npy.load(told.raw[: len(npy.save(x))]).ravel().tolist(), wanted["grad_input"]["data"])
+
+    def test_bad_masks_in_the_query(self):
+        for bad, at in (("", 0), (",", 0), ("1,1,1,0,1,0,0,", 7), (",1,1,0,1,0,0,0", 0), ("1,1,1,2,1,0,0,0", 3), ("1,1,yes,0,1,0,0,0", 2),
+                        ("True,1,1,0,1,0,0,0", 0), ("1,1,1,0,1,0,0,falsehood", 7), ("1, 1,1,0,1,0,0,0", 1), ("1,tru,1", 1),
+                        ("[[1,1,1,0],[1,0,0,0]]", 0), ("1;1;1;0;1;0;0;0", 0), ("1,1.0,1,0,1,0,0,0", 1), ("1,\u00e9,1", 1)):
+            detail = self.wrong("bad_parameter", 400, query="?mask=" + urllib.parse.quote(bad))["detail"]
+            self.assertIn(f"at value {at}", detail)
+            self.assertIn('"' + bad.split(",")[at] + '"', detail)
+        self.assertIn('"' + "x" * 32 + '"', self.wrong("bad_parameter", 400, query="?mask=" + "x" * 33)["detail"])
+        self.wrong("bad_parameter", 400, query="?mask=%FF%FE,1")
+        for bad in (["1"], ["1"] * 7, ["true"] * 9, ["1"] * 8 + ["2"], ["0"] * 24):
+            told = self.wrong("shape_mismatch", 422, query="?mask=" + ",".join(bad))
+            self.assertEqual((told["expected"], told["actual"]), ("[8]", f"[{len(bad)}]"))
+            self.assertIn("8 values", told["detail"])
+        self.wrong("too_few_values", 422, query="?mask=" + ",".join(["0"] * 8))
+        self.wrong("too_few_values", 422, query="?mask=" + ",".join(["1"] + ["false"] * 7))
+
+    def test_a_mask_that_fills_the_head(self):
+        """Of 7,500 values; of more it goes in JSON."""
+        x, keep = RANDOM.standard_normal((15, 2, 500)), RANDOM.integers(0, 2, 7500)
+        wanted = self.ask("POST", self.path("bn", "train"), tensor(x, mask=keep.tolist())).json["data"]
+        told = self.post_npy(self.path("bn", "train") + "?mask=" + ",".join(map(str, keep)), x)
+        self.assertEqual(npy.load(told.raw).ravel().tolist(), wanted)
 
     def test_only_one_of_them(self):
+        query = "?mask=1,1,1,0,1,0,0,0"
+        self.wrong("bad_parameter", 400, query=query, mask=self.keep)
+        self.wrong("bad_parameter", 400, query=query, lengths=[3, 1])
+        self.wrong("bad_parameter", 400, query=query + "&lengths=3,1")
+        self.wrong("bad_parameter", 400, query=query + "&mask=1,1,1,0,1,0,0,0")
         self.wrong("bad_parameter", 400, lengths=[3, 1], mask=self.keep)
         self.wrong("bad_parameter", 400, query="?lengths=3,1", mask=self.keep)
         self.wrong("bad_parameter", 400, query="?lengths=3,1", lengths=[3, 1])
@@ -335,8 +393,9 @@ class Bodies(PaddingTest):
             self.assertNear(self.trained(name, self.x, lengths=[3, 1])[1, 0, 0], expected)
 
     def test_an_empty_batch(self):
-        told = self.ask("POST", self.path("bn", "train"), {"shape": [0, 3, 4], "data": [], "lengths": []}).json
-        self.assertEqual(told["num_batches_tracked"], 0)
+        for query, members in (("", {"lengths": []}), ("", {"mask": []}), ("?mask=", {})):
+            told = self.ask("POST", self.path("bn", "train") + query, {"shape": [0, 3, 4], "data": [], **members}).json
+            self.assertEqual(told["num_batches_tracked"], 0)
 
     def test_a_padded_update_is_made_once_under_its_key(self):
         key = {"Idempotency-Key": '"k"'}
@@ -345,6 +404,14 @@ class Bodies(PaddingTest):
         self.assertEqual(self.ask("POST", self.path("bn", "train"), body, key).raw, first.raw)
         self.assertEqual(self.ask("POST", self.path("bn", "train"), tensor(self.x, lengths=[3, 2]), key, 422).code,
                          "idempotency_mismatch")
+
+    def test_a_mask_in_the_query_is_part_of_what_a_key_guards(self):
+        key = {"Idempotency-Key": '"k"'}
+        train = lambda mask, **more: self.ask("POST", self.path("bn", "train") + "?mask=" + mask, tensor(self.x), key, **more)
+        first = train("1,1,1,0,1,0,0,0")
+        self.assertEqual(train("1,1,1,0,1,0,0,0").raw, first.raw)
+        self.assertEqual(train("1,1,1,0,1,1,0,0", status=422).code, "idempotency_mismatch")
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), tensor(self.x), key, 422).code, "idempotency_mismatch")
 
 
 if __name__ == "__main__":

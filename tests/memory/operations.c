@@ -127,6 +127,8 @@ struct operation operations[] = {
 	{ "train, mask", untrained, { "POST", LAYER "/train", NULL, JSON_MASKED, 0 }, .status = 200 },
 	{ "train, lengths in the query", untrained,
 	    { "POST", LAYER "/train?lengths=3,2", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 200 },
+	{ "train, mask in the query", untrained,
+	    { "POST", LAYER "/train?mask=1,1,0,true,true,true", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 200 },
 	{ "train, lengths too long", untrained, { "POST", LAYER "/train?lengths=3,4", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 400 },
 	{ "train, layer norm, lengths", layer_norm_sample, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
 	{ "train, RMS norm, mask", rms_norm_sample, { "POST", LAYER "/train", NULL, JSON_MASKED, 0 }, .status = 200 },
