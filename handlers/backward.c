@@ -126,6 +126,8 @@ backward(struct request *rq, struct err *e)
 		return -1;
 	if (rq->sync_call != NULL)
 		return backward_shard(rq, w, e);
+	if (mask_check_counted(&w->mask, e) < 0)
+		return -1;
 	if (w->x->count > 0 && gradients_compute(rq, w, e) < 0)
 		return -1;
 	return answer(rq, w, n, e);

@@ -1,4 +1,7 @@
-/* Backward with a shard of a synchronized step. A shard may be empty, or have one value a channel: the whole batch counts. */
+/*
+ * Backward with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
+ * counts.
+ */
 #include "handlers/gradients.h"
 #include "handlers/parts.h"
 #include "norm/normalize.h"
@@ -23,6 +26,7 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 		    c->scratch, c->bias, c->weight);
 	}
 	*s = (struct sync_shard){ .count = count,
+		.empty = w->x->count == 0,
 		.features = w->view.feature,
 		.mean = c->mean,
 		.var = c->rstd,
@@ -44,9 +48,14 @@ backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 	void *was;
 	bool finite;
 
+	if (r->empty)
+		return 0;
+	/* Before a rank without values is done: what is refused is refused to all. */
+	if (forward_check_count(r->count, e) < 0)
+		return -1;
 	if (w->x->count == 0)
 		return 0;
-	if (forward_check_count(r->count, e) < 0 || gradients_padding_save(rq, w->g, keep, &was, e) < 0)
+	if (gradients_padding_save(rq, w->g, keep, &was, e) < 0)
 		return -1;
 	normalize_rstd(r->var, rq->definition->eps, w->view.feature, c->rstd);
 	for (size_t f = 0; f < w->view.feature; f++) {

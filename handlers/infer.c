@@ -45,7 +45,7 @@ infer(struct request *rq, struct err *e)
 	if (request_query_bool(rq, "inverse", false, &inverse, e) < 0 || request_object(rq, members, &body, e) < 0 ||
 	    request_tensor(rq, SLOT_TENSOR, "data", &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
 	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0 ||
-	    mask_options_get(rq, d, body, SLOT_MASK, t, &m, e) < 0)
+	    mask_options_get(rq, d, body, SLOT_MASK, t, &m, e) < 0 || mask_check_counted(&m, e) < 0)
 		return -1;
 	if (inverse && !definition_tracks(d))
 		return err_set(e, ERR_BAD_PARAMETER,

@@ -2,10 +2,19 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "handlers/parts.h"
 #include "norm/mask.h"
 #include "norm/moments.h"
+
+int
+mask_check_counted(const struct mask *m, struct err *e)
+{
+	if (m->keep == NULL || mask_count(m->keep, m->samples * m->positions) > 0)
+		return 0;
+	return err_set(e, ERR_TOO_FEW_VALUES, "all of the batch is padding");
+}
 
 /* Memory for packed elements, counted; the caller frees it. */
 static int
@@ -30,6 +39,11 @@ mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, 
 	if (keep == NULL)
 		return forward_moments(rq->crew, t, view, mean, var, e);
 	*count = mask_count(keep, *count);
+	if (*count == 0) {
+		memset(mean, 0, view.feature * sizeof(*mean));
+		memset(var, 0, view.feature * sizeof(*var));
+		return 0;
+	}
 	if (packing_room(rq, t, *count * view.feature, &packed.values, e) < 0)
 		return -1;
 	parts_pack(rq->crew, forward_real(t->datatype), t->values, view, keep, *count, packed.values);

@@ -12,9 +12,12 @@ struct mask {
 	size_t positions; /* of a sample */
 };
 
+/* Whether there is anything that counts, which a batch must have and a shard of one need not: too_few_values. */
+int mask_check_counted(const struct mask *m, struct err *e) MUST_CHECK;
+
 /*
  * forward_moments of what counts: `keep` has view.outer * view.inner bytes, or is NULL where all does; *count becomes how many values of each
- * feature that is. Errors as there.
+ * feature that is. Where none does, 0 and 0. Errors as there.
  */
 int mask_moments(struct request *rq, const struct tensor *t, struct norm_view view, const unsigned char *keep, double *mean,
     double *var, size_t *count, struct err *e) MUST_CHECK;

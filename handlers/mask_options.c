@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "norm/mask.h"
-
 /* So many bytes of a word that is none are shown to whoever sent it. */
 #define WORD_SHOWN_MAX ((size_t)32)
 
@@ -235,9 +233,5 @@ mask_options_get(struct request *rq, const struct definition *d, const struct cJ
 		return -1;
 	if (!given || t->count == 0)
 		return 0;
-	if (allocate(rq, d, t, out, e) < 0 || read_source(out, &source, t, channel_axis(d, t), e) < 0)
-		return -1;
-	if (mask_count(out->keep, out->samples * out->positions) > 0)
-		return 0;
-	return err_set(e, ERR_TOO_FEW_VALUES, "all of the batch is padding");
+	return allocate(rq, d, t, out, e) < 0 ? -1 : read_source(out, &source, t, channel_axis(d, t), e);
 }

@@ -113,7 +113,7 @@ normalize_once(struct request *rq, struct err *e)
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
 		return -1;
-	if (mask_options_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 ||
+	if (mask_options_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 || mask_check_counted(&m, e) < 0 ||
 	    own_statistics_normalize(rq, &d, t, view, p, true, &m, e) < 0)
 		return -1;
 	reply_tensor(rq, t);

@@ -33,12 +33,16 @@ struct sync_call {
 	unsigned timeout_ms;
 };
 
-/* A shard's moments. Arrays of `features` doubles, of the member's request; NULL where there is nothing (count 0; sums of training). */
+/*
+ * A shard's moments. Arrays of `features` doubles, of the member's request; NULL where there is nothing (an empty shard; sums of
+ * training).
+ */
 struct sync_shard {
-	uint64_t count;
+	uint64_t count; /* of values a channel that are no padding */
+	bool empty;     /* there is no padding either */
 	size_t features;
-	const double *mean, *var;
-	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean */
+	const double *mean, *var;    /* 0 of padding alone */
+	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean, of padding too */
 
 	/* What bounds its output, in training: forward_extent's; limit is infinite where none is wanted. */
 	double padding, limit;
@@ -47,6 +51,7 @@ struct sync_shard {
 /* What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled mean. */
 struct sync_result {
 	uint64_t count;
+	bool empty; /* all shards are */
 	const double *mean, *var;
 	const double *sum, *product;
 	double padding, limit; /* the largest, the smallest of all shards */

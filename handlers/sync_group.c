@@ -122,7 +122,7 @@ sync_shard_digest(struct sync_member *m, struct err *e)
 		return err_set_memory(e);
 	digest_add(d, &s->count, sizeof(s->count));
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
-		if (arrays[i] != NULL && s->count > 0)
+		if (arrays[i] != NULL)
 			digest_add(d, arrays[i], s->features * sizeof(double));
 	digest_get(d, m->digest);
 	digest_free(d);
@@ -299,7 +299,7 @@ pool_sums(struct sync_group *g)
 	for (unsigned r = 0; r < g->world_size; r++) {
 		const struct sync_shard *s = &g->members[r]->shard;
 
-		for (size_t f = 0; f < g->features && s->count > 0; f++) {
+		for (size_t f = 0; f < g->features && !s->empty; f++) {
 			sum[f] += s->sum[f];
 			product[f] += s->product[f] + (s->mean[f] - mean[f]) * s->sum[f];
 		}
@@ -310,14 +310,18 @@ pool_sums(struct sync_group *g)
 static void
 pool_extents(struct sync_group *g)
 {
+	g->result.empty = true;
 	g->result.padding = 0;
 	g->result.limit = HUGE_VAL;
 	for (unsigned r = 0; r < g->world_size; r++) {
 		const struct sync_shard *s = &g->members[r]->shard;
 
-		if (s->count > 0 && s->padding > g->result.padding)
+		if (s->empty)
+			continue;
+		g->result.empty = false;
+		if (s->padding > g->result.padding)
 			g->result.padding = s->padding;
-		if (s->count > 0 && s->limit < g->result.limit)
+		if (s->limit < g->result.limit)
 			g->result.limit = s->limit;
 	}
 }

@@ -200,6 +200,8 @@ train(struct request *rq, struct err *e)
 		return -1;
 	if (rq->sync_call != NULL)
 		return train_shard(rq, t, e);
+	if (mask_check_counted(&t->mask, e) < 0)
+		return -1;
 	if (t->tensor->count > 0 && train_kind(rq, t, e) < 0)
 		return -1;
 	return rq->wants_store ? 0 : answer_unchanged(rq);

@@ -1,6 +1,7 @@
 /*
- * Training with a shard of a synchronized step. A shard may be empty, or have one value a channel: the whole batch counts. Its output can
- * fail only where a value might not fit its datatype, which the leader sees of the whole batch before anything is stored.
+ * Training with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
+ * counts. Its output can fail only where a value might not fit its datatype, which the leader sees of the whole batch before anything is
+ * stored.
  */
 #include <math.h>
 
@@ -22,6 +23,7 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	if (t->tensor->count > 0 && mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) < 0)
 		return -1;
 	*s = (struct sync_shard){ .count = count,
+		.empty = t->tensor->count == 0,
 		.features = t->view.feature,
 		.mean = t->mean,
 		.var = t->var,
@@ -37,7 +39,7 @@ train_lead(struct request *rq, struct training *t, struct err *e)
 	const struct sync_result *r = rq->member.result;
 	const struct forward_extent extent = { r->count, r->padding, r->limit };
 
-	if (r->count == 0)
+	if (r->empty)
 		return 0;
 	if (forward_check_count(r->count, e) < 0)
 		return -1;

@@ -172,6 +172,64 @@ class OneBatch(SyncTest):
         self.assertNear(self.outputs(answers), one.reshape(x.shape))
         self.assert_same_statistics("shards", "one")
 
+    def check_padded(self, x, lengths, cuts):
+        """Train, then backward, of shards against the whole batch on one machine, with the same padding."""
+        g, world = RANDOM.standard_normal(x.shape), len(cuts) + 1
+        parts = list(zip(*(numpy.split(numpy.array(a), cuts) for a in (x, g, lengths))))
+        answers = at_once([self.later("shards", "train", {**tensor(a), "lengths": given.tolist(), **sync(i, world)})
+                           for i, (a, _, given) in enumerate(parts)])
+        self.assertEqual({a.status for a in answers}, {200}, answers)
+        self.assertNear(self.outputs(answers), self.trained("one", x, lengths=lengths).reshape(x.shape))
+        self.assert_same_statistics("shards", "one")
+        bodies = [{"input": tensor(a), "grad_output": tensor(b), "lengths": given.tolist(), **sync(i, world)}
+                  for i, (a, b, given) in enumerate(parts)]
+        answers = at_once([self.later("shards", "backward", body) for body in bodies])
+        self.assertEqual({a.status for a in answers}, {200}, answers)
+        array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
+        one = self.ask("POST", self.path("one", "backward"), {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
+        self.assertNear(numpy.concatenate([array(a.json["grad_input"]) for a in answers]), array(one["grad_input"]))
+        for name in ("grad_weight", "grad_bias"):
+            self.assertNear(sum(array(a.json[name]) for a in answers), array(one[name]), 1e-11)
+        # A repeat has its gradient again.
+        self.assertEqual([self.send("shards", "backward", body).json for body in bodies], [a.json for a in answers])
+
+    def test_a_shard_of_padding_alone(self):
+        """Takes part with no values, whichever rank has it and whoever leads."""
+        for cuts, lengths in (((2,), [0, 0, 5, 2, 1, 4]), ((4,), [5, 2, 1, 4, 0, 0]), ((2, 4), [5, 2, 0, 0, 1, 4]),
+                              ((2, 4), [0, 0, 1, 0, 0, 1]), ((0, 3), [0, 0, 0, 3, 2, 0])):
+            with self.subTest(cuts=cuts, lengths=lengths):
+                self.client.request("DELETE", f"/v1/models/{self.model}")
+                self.put_twins()
+                self.check_padded(RANDOM.standard_normal((6, 4, 5)) * 3 + 5, lengths, cuts)
+
+    def test_all_shards_of_padding_alone(self):
+        """Or with one value in all, or beside an empty one: too few, for every rank, and nothing changes."""
+        self.put_twins()
+        before = self.state("shards")
+        for step, lengths in enumerate(([[0, 0]], [[0, 0], [0, 0]], [[0, 0], [0, 0], [0, 0]], [[0, 0], [1, 0]], [[], [0, 0]], [[0, 0], []],
+                                        [[], [0, 1]])):
+            shards = [RANDOM.standard_normal((len(given), 4, 5)) for given in lengths]
+            padded = [{"lengths": given, **sync(i, len(lengths), f"{step}")} for i, given in enumerate(lengths)]
+            for call, bodies in (("train", [{**tensor(x), **more} for x, more in zip(shards, padded)]),
+                                 ("backward", [{"input": tensor(x), "grad_output": tensor(x), **more} for x, more in zip(shards, padded)])):
+                with self.subTest(call, lengths=lengths):
+                    answers = at_once([self.later("shards", call, body) for body in bodies])
+                    self.assertEqual([(a.status, a.code) for a in answers], [(422, "too_few_values")] * len(bodies))
+        self.assertEqual(self.state("shards"), before)
+
+    def test_padding_that_might_not_fit(self):
+        """Also of a shard that has nothing else it is seen before anything is stored."""
+        self.put_twins()
+        x = numpy.stack([RANDOM.standard_normal((4, 3)), numpy.full((4, 3), 3e38)])
+        bodies = [{**tensor(x[i : i + 1], "FP32"), "lengths": [3 * (1 - i)], **sync(i, 2)} for i in range(2)]
+        self.ask("PUT", self.path("shards", "parameters"), {"weight": [1e5] * 4, "bias": [0] * 4})
+        before = self.state("shards")
+        answers = at_once([self.later("shards", "train", body) for body in bodies])
+        self.assertEqual([(a.status, a.code) for a in answers], [(422, "non_finite_input")] * 2)
+        self.assertEqual(self.state("shards"), before)
+        answers = at_once([self.later("shards", "train", {**body, "output": False}) for body in bodies])
+        self.assertEqual([a.status for a in answers], [200] * 2)
+
     def test_npy(self):
         """The options stand in the query; the answers are the same bits."""
         self.put_twins()

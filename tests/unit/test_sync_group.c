@@ -197,6 +197,54 @@ START_TEST(a_leader_fails)
 }
 END_TEST
 
+/* It has no share in the moments, but its gradients flow, what its output may be counts, and another such shard is no repeat. */
+START_TEST(padding_alone)
+{
+	static const double mean[] = { 1, 2 }, var[] = { 1, 3 }, sum[] = { 3, 5 }, product[] = { 7, 11 };
+	static const double padding_sum[] = { 2, 1 }, padding_product[] = { 8, 4 };
+	const struct sync_shard shards[] = {
+		{ .count = 4, .features = 2, .mean = mean, .var = var, .sum = sum, .product = product, .limit = 6 },
+		{ .features = 2,
+		    .mean = zeros,
+		    .var = zeros,
+		    .sum = padding_sum,
+		    .product = padding_product,
+		    .padding = 9,
+		    .limit = 5 },
+		{ .features = 2, .empty = true, .limit = 1 },
+	};
+	struct sync_groups all = { 0 };
+	struct sync_member *list = NULL;
+	struct sync_group *g = NULL;
+	struct rank r[3], other;
+	const struct sync_result *result;
+	struct err e;
+
+	for (unsigned i = 0; i < 3; i++) {
+		rank_init(&r[i], i, 3, 0);
+		r[i].member.shard = shards[i];
+		ck_assert_int_eq(sync_shard_digest(&r[i].member, &e), 0);
+		g = sync_groups_get(&all, LAYER, true, &r[i].call, &r[i].member, BEGIN);
+		ck_assert_int_eq(sync_group_join(g, &r[i].call, &r[i].member, &list), i == 2);
+	}
+	result = sync_group_pool(g, &e);
+	ck_assert_ptr_nonnull(result);
+	ck_assert_uint_eq(result->count, 4);
+	ck_assert(!result->empty);
+	ck_assert(result->mean[0] == 1 && result->mean[1] == 2 && result->var[0] == 1 && result->var[1] == 3);
+	ck_assert(result->sum[0] == 5 && result->sum[1] == 6);
+	ck_assert(result->product[0] == 7 + 8 - 1 * 2 && result->product[1] == 11 + 4 - 2 * 1);
+	ck_assert(result->padding == 9 && result->limit == 5);
+	other = r[1];
+	other.member.shard.sum = sum;
+	ck_assert_int_eq(sync_shard_digest(&other.member, &e), 0);
+	ck_assert_int_ne(memcmp(other.member.digest, r[1].member.digest, DIGEST_BYTES), 0);
+	for (unsigned i = 0; i < 3; i++)
+		sync_group_unref(r[i].member.group);
+	sync_groups_fini(&all);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -208,6 +256,7 @@ unit_suite(void)
 	tcase_add_test(t, how_long_it_is_remembered);
 	tcase_add_test(t, what_is_no_repeat);
 	tcase_add_test(t, a_leader_fails);
+	tcase_add_test(t, padding_alone);
 	suite_add_tcase(s, t);
 	return s;
 }
