@@ -36,7 +36,7 @@ read_whole(const struct cJSON *object, const char *name, uint64_t min, uint64_t 
 	return 0;
 }
 
-/* A string, or a whole number for one. */
+/* A string, or a whole number in digits, which stand for themselves. */
 static int
 read_step(struct request *rq, const struct cJSON *object, struct sync_call *call, struct err *e)
 {
@@ -48,6 +48,9 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 
 	if (len == 0 || len > SYNC_STEP_MAX)
 		return err_set(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes", SYNC_STEP_MAX);
+	if (envelope_type(member) == ENVELOPE_NUMBER && strspn(text, "0123456789") != len)
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "\"sync.step\" is %.64s; it must be a string, or a whole number in digits alone", text);
 	call->step = arena_text(&rq->arena, text, len);
 	return call->step == NULL ? err_set_memory(e) : 0;
 }

@@ -381,7 +381,7 @@ class Meeting(SyncTest):
         good = {"step": "1", "rank": 0, "world_size": 2}
         wrong = {
             "sync": (5, [], "1", None, {}),
-            "sync.step": ("", None, "x" * 129, True, {}),
+            "sync.step": ("", None, "x" * 129, True, {}, 1.5, -1, 1e300, -0.0),
             "sync.rank": (-1, 2, 1.5, "0", None),
             "sync.world_size": (0, 4097, "2", None),
             "sync.timeout_ms": (0, 3600001, "1", 1.5, None),
@@ -396,6 +396,9 @@ class Meeting(SyncTest):
             told = self.refused("bad_parameter", 400, "bn", "train",
                                 {**tensor(self.x), "sync": {key: value for key, value in good.items() if key != name}})
             self.assertIn("sync." + name, told["detail"])
+        for number in ("1.0", "1e3", "1E3", "-0", "1.5e1", "9" * 129):
+            query = urllib.parse.quote('{"step":%s,"rank":0,"world_size":2}' % number)
+            self.assertIn("sync.step", self.refused("bad_parameter", 400, "bn", "train?sync=" + query, tensor(self.x))["detail"])
         self.refused("bad_parameter", 400, "bn", "train?sync=%7B", tensor(self.x))
         self.refused("bad_parameter", 400, "bn", "train?sync=5", tensor(self.x))
         self.refused("bad_parameter", 400, "bn", "train?sync=" + urllib.parse.quote(json.dumps(good)), self.shard(0))
