@@ -52,7 +52,7 @@ resume(void *arg)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* The rank's call with `count` values of two features about `mean`. */
+/* The rank's call with `count` values of two features about `mean`; without any the shard is empty. */
 static inline void
 rank_init(struct rank *r, struct sync *all, const char *step, unsigned rank, unsigned world, uint64_t count, double mean)
 {
@@ -66,7 +66,9 @@ rank_init(struct rank *r, struct sync *all, const char *step, unsigned rank, uns
 	r->var[1] = 2;
 	r->sum[0] = rank + 1;
 	r->sum[1] = 10;
-	r->member.shard = (struct sync_shard){ .count = count, .features = 2, .mean = r->mean, .var = r->var, .limit = 1e30 };
+	r->member.shard = (struct sync_shard){
+		.count = count, .empty = count == 0, .features = 2, .mean = r->mean, .var = r->var, .limit = 1e30
+	};
 	r->member.resume = resume;
 	r->member.arg = r;
 	pthread_mutex_init(&r->lock, NULL);

@@ -22,6 +22,7 @@ START_TEST(shards_of_any_size)
 	meet(r, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		check_result(&r[i], 8, (20 + 60) / 8.0, 3);
+		ck_assert(!r[i].result.empty);
 		/* Within and between: (5 1 + 1 1 + 2 1 + 5 10^2 + 1 10^2 + 2 20^2) / 8 about the mean 10. */
 		ck_assert(fabs(r[i].result_var[0] - (8 + 500 + 100 + 800) / 8.0) <= 1e-11);
 		ck_assert(r[i].result.padding == 3 && r[i].result.limit == 97);
@@ -105,8 +106,10 @@ START_TEST(all_shards_are_empty)
 	for (unsigned i = 0; i < 3; i++)
 		rank_init(&r[i], all, "1", i, 3, 0, 1);
 	meet(r, 3);
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 3; i++) {
 		check_result(&r[i], 0, 0, 0);
+		ck_assert(r[i].result.empty);
+	}
 	sync_end(all);
 }
 END_TEST
