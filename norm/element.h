@@ -53,6 +53,12 @@ double_is_finite(double x)
 	return x - x == 0;
 }
 
+static inline double
+double_magnitude(double x)
+{
+	return x < 0 ? -x : x;
+}
+
 static inline uint64_t
 excess_double(double x)
 {

@@ -11,7 +11,8 @@
 #define KERNELS kernels_avx2
 #define KERNELS_NAME "avx2"
 #define KERNELS_WIDTH 4
-#define KERNELS_FUSED_FLOAT(a, b, c) _mm_fmadd_ps(a, b, c)
+#define KERNELS_WIDEN(x) _mm256_cvtps_pd(x)
+#define KERNELS_NARROW(x) _mm256_cvtpd_ps(x)
 #define KERNELS_FUSED(a, b, c) _mm256_fmadd_pd(a, b, c)
 #include "norm/kernels_body.h"
 #ifdef __clang__

@@ -13,7 +13,7 @@
 #define KERNELS_WIDTH 8
 #define KERNELS_WIDEN(x) _mm512_cvtps_pd(x)
 #define KERNELS_NARROW(x) _mm512_cvtpd_ps(x)
-#define KERNELS_FUSED_FLOAT(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define KERNELS_FUSED_FLOAT(a, b, c) ((wide_float)_mm256_fmadd_ps(a, b, c))
 #define KERNELS_FUSED(a, b, c) _mm512_fmadd_pd(a, b, c)
 #include "norm/kernels_body.h"
 #ifdef __clang__

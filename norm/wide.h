@@ -32,7 +32,7 @@ typedef uint16_t wide_uint16 __attribute__((vector_size(KERNELS_WIDTH * sizeof(u
 /* Where a loop over the parts of a block must become straight code for its vectors to stay in registers. */
 #define EACH_PART(k) _Pragma("GCC unroll 8") for (size_t k = 0; k < PARTS; k++)
 
-/* gcc makes two halves of a conversion to the widest vectors: a set may name a better instruction, as it may for a fused addition. */
+/* gcc makes a conversion to wide vectors of two halves: a set may name a better instruction, as it may for a fused addition. */
 #ifndef KERNELS_WIDEN
 #define KERNELS_WIDEN(x) __builtin_convertvector(x, wide)
 #endif
@@ -125,11 +125,12 @@ wide_masked(wide w, wide_bits mask)
 #endif
 
 /*
- * Stores what is rounded to the element type, and notes in `excess` what is not finite: no lane of it is set while all are finite, for it
- * adds up x times 0, which is NaN for what is no number: in one instruction, of a kind that loops have to spare.
+ * Stores what is rounded to the element type, and notes in `excess` what is not finite: no bit of it is set while all are finite, for x - x is 0,
+ * but NaN for what is no number. By "or", for which no loop has to wait. Where vectors are so wide that it need not wait for a sum either, a set may
+ * add up x times 0, which is one instruction instead of two.
  */
-typedef wide_float wide_excess_float;
-typedef wide wide_excess_double;
+typedef wide_uint32 wide_excess_float;
+typedef wide_uint64 wide_excess_double;
 typedef wide_uint16 wide_excess_half;
 typedef wide_uint16 wide_excess_bfloat;
 
@@ -140,9 +141,9 @@ wide_put_float(float *x, wide w, wide_excess_float *excess)
 
 	memcpy(x, &f, sizeof(f));
 #ifdef KERNELS_FUSED_FLOAT
-	*excess = KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, *excess);
+	*excess = (wide_uint32)KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, (wide_float)*excess);
 #else
-	*excess += f * 0;
+	*excess |= (wide_uint32)(f - f);
 #endif
 }
 
@@ -150,7 +151,7 @@ static inline void
 wide_put_double(double *x, wide w, wide_excess_double *excess)
 {
 	memcpy(x, &w, sizeof(w));
-	*excess = wide_add_exact_product(*excess, w, (wide){ 0 });
+	*excess |= (wide_uint64)(w - w);
 }
 
 /* One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it (PUTS_WIDE). */

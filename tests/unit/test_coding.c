@@ -366,7 +366,7 @@ unit_suite(void)
 	Suite *suite = suite_create("coding");
 	TCase *codings = tcase_create("codings"), *bodies = tcase_create("bodies");
 
-	tcase_set_timeout(codings, 60);
+	tcase_set_timeout(codings, 300); /* byte by byte, instrumented, beside other work */
 	tcase_add_test(codings, test_names);
 	tcase_add_loop_test(codings, test_round_trip, 0, 14);
 	tcase_add_loop_test(codings, test_others_formats, 0, 5);
