@@ -134,24 +134,35 @@ typedef wide_uint64 wide_excess_double;
 typedef wide_uint16 wide_excess_half;
 typedef wide_uint16 wide_excess_bfloat;
 
+/* What is noted with those before. */
+static inline wide_excess_float
+wide_also_excess(wide_excess_float before, wide_float f)
+{
+#ifdef KERNELS_FUSED_FLOAT
+	return (wide_excess_float)KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, (wide_float)before);
+#else
+	wide_float less_itself = f;
+
+	less_itself -= f;
+	return before | (wide_excess_float)less_itself;
+#endif
+}
+
 static inline void
 wide_put_float(float *x, wide w, wide_excess_float *excess)
 {
 	const wide_float f = KERNELS_NARROW(w);
 
 	memcpy(x, &f, sizeof(f));
-#ifdef KERNELS_FUSED_FLOAT
-	*excess = (wide_uint32)KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, (wide_float)*excess);
-#else
-	*excess |= (wide_uint32)(f - f);
-#endif
+	*excess = wide_also_excess(*excess, f);
 }
 
 static inline void
 wide_put_double(double *x, wide w, wide_excess_double *excess)
 {
 	memcpy(x, &w, sizeof(w));
-	*excess |= (wide_uint64)(w - w);
+	w -= w;
+	*excess |= (wide_uint64)w;
 }
 
 /* One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it (PUTS_WIDE). */
