@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
@@ -80,4 +81,23 @@ memory_limit_bytes(void)
 	limit = smaller(limit, own_group_limit());
 	/* Version 1, where the root of the mount is the container's own group. */
 	return smaller(limit, read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+}
+
+/* From what size on memory is the tensor's alone, by malloc's threshold (server/main.c), and large pages pay. */
+#define LARGE_BYTES ((size_t)8 << 20)
+
+void
+memory_large_pages(void *memory, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t first = ((uintptr_t)memory + page - 1) / page * page, end = ((uintptr_t)memory + size) / page * page;
+
+	/* Advice alone: a system without them says so, and nothing is lost. */
+	if (size >= LARGE_BYTES)
+		(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+	(void)memory;
+	(void)size;
+#endif
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/memory.h"
 #include "codec/npy_place.h"
 
 #define VERSION_BYTES ((size_t)2)
@@ -138,6 +139,7 @@ npy_dict(struct npy *n, struct err *e)
 		return err_set_budget(e);
 	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
 		return err_set_memory(e);
+	memory_large_pages(t->values, n->size);
 	n->scattered = order_matters(h);
 	if (n->scattered)
 		npy_place_init(&n->place, t);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "handlers/ghosts.h"
 #include "handlers/own_statistics.h"
 #include "handlers/parts.h"
@@ -44,6 +45,7 @@ copy_values(struct request *rq, const struct tensor *t, void **out, struct err *
 	*out = malloc(bytes + 1);
 	if (*out == NULL)
 		return err_set_memory(e);
+	memory_large_pages(*out, bytes);
 	memcpy(*out, t->values, bytes);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "handlers/parts.h"
 #include "norm/mask.h"
 #include "norm/moments.h"
@@ -25,7 +26,10 @@ packing_room(struct request *rq, const struct tensor *t, size_t elements, void *
 	if (!budget_take(&rq->memory, bytes))
 		return err_set_budget(e);
 	*out = malloc(bytes + 1);
-	return *out == NULL ? err_set_memory(e) : 0;
+	if (*out == NULL)
+		return err_set_memory(e);
+	memory_large_pages(*out, bytes);
+	return 0;
 }
 
 int
