@@ -10,7 +10,8 @@ size_t memory_limit_bytes(void);
 /*
  * To be called of memory for a tensor before it is written: where that is large, it is asked for in large pages (2 MB on x86, instead of
  * 4 kB), if the system has any: fewer faults when it is first written, and addresses are found faster ever after. What is not used of the last
- * one costs nothing but memory, less than a page of it.
+ * one costs nothing but memory, less than a page of it. Not of memory that realloc grows: it would be two mappings, which the system does not
+ * move as one, and realloc would have to copy it.
  */
 void memory_large_pages(void *memory, size_t size);
 

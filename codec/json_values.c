@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 #define FIRST_VALUES ((size_t)128)
 
 static int
@@ -25,7 +23,6 @@ values_resize(struct json_values *v, size_t capacity, struct err *e)
 		budget_give(v->memory, more);
 		return err_set_memory(e);
 	}
-	memory_large_pages(bytes, capacity * datatype_size(v->datatype));
 	v->bytes = bytes;
 	v->capacity = capacity;
 	return 0;
