@@ -78,7 +78,8 @@ NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares
 {
 	const size_t rest = n % BLOCK, whole = n - rest;
 	const int64_t *mask = whole > 0 ? mask_last(rest) : mask_first(rest);
-	const REAL *last = x + n - BLOCK;
+	const size_t at = whole > 0 ? n - BLOCK : 0; /* of the block that has the rest */
+	const REAL *last = x + at;
 	REAL padded[BLOCK] = { 0 };
 	wide sum[PARTS] = { { 0 } }, square[PARTS] = { { 0 } }, v;
 	size_t i;
@@ -99,7 +100,7 @@ NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares
 		{
 			v = NAME(wide_load)(last + k * KERNELS_WIDTH);
 			if (keep != NULL)
-				wide_store(keep + (whole > 0 ? n - BLOCK : 0) + k * KERNELS_WIDTH, v);
+				wide_store(keep + at + k * KERNELS_WIDTH, v);
 			v = wide_masked(v, mask_part(mask, k));
 			sum[k] += v;
 			square[k] = wide_add_exact_product(square[k], v, v);
