@@ -80,19 +80,30 @@ NAME(gradient_block_masked)(
 	}
 }
 
-/* A run that is shorter than a block: its first lanes. */
+/* A run that is shorter than a block, as the first lanes of one. */
+struct NAME(padded) {
+	REAL x[BLOCK], g[BLOCK];
+	double weight[BLOCK];
+};
+
+static ALWAYS_INLINE void
+NAME(pad)(struct NAME(padded) * p, const REAL *x, const REAL *g, const double *weight, size_t n)
+{
+	*p = (struct NAME(padded)){ 0 };
+	memcpy(p->x, x, n * sizeof(*x));
+	memcpy(p->g, g, n * sizeof(*g));
+	if (weight != NULL)
+		memcpy(p->weight, weight, n * sizeof(*weight));
+}
+
 static ALWAYS_INLINE void
 NAME(gradient_short)(
     const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
 {
-	REAL x_padded[BLOCK] = { 0 }, g_padded[BLOCK] = { 0 };
-	double weight_padded[BLOCK] = { 0 };
+	struct NAME(padded) p;
 
-	memcpy(x_padded, x, n * sizeof(*x));
-	memcpy(g_padded, g, n * sizeof(*g));
-	if (weight != NULL)
-		memcpy(weight_padded, weight, n * sizeof(*weight));
-	NAME(gradient_block_masked)(x_padded, g_padded, weight != NULL ? weight_padded : NULL, mask_first(n), plain, mean, s);
+	NAME(pad)(&p, x, g, weight, n);
+	NAME(gradient_block_masked)(p.x, p.g, weight != NULL ? p.weight : NULL, mask_first(n), plain, mean, s);
 }
 
 /* Adds a run, in the lanes that the moments of norm/moments_body.h puts it in. */

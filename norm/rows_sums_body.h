@@ -61,14 +61,10 @@ static struct row_sums
 NAME(row_sums_short)(const REAL *x, const REAL *g, const double *weight, size_t n)
 {
 	struct NAME(row_lanes) s = { 0 };
-	REAL x_padded[BLOCK] = { 0 }, g_padded[BLOCK] = { 0 };
-	double weight_padded[BLOCK] = { 0 };
+	struct NAME(padded) p;
 
-	memcpy(x_padded, x, n * sizeof(*x));
-	memcpy(g_padded, g, n * sizeof(*g));
-	if (weight != NULL)
-		memcpy(weight_padded, weight, n * sizeof(*weight));
-	NAME(row_lanes_add_masked)(&s, x_padded, g_padded, weight != NULL ? weight_padded : NULL, mask_first(n));
+	NAME(pad)(&p, x, g, weight, n);
+	NAME(row_lanes_add_masked)(&s, p.x, p.g, weight != NULL ? p.weight : NULL, mask_first(n));
 	return NAME(row_lanes_totals)(&s);
 }
 
