@@ -22,15 +22,24 @@ character(const unsigned char *p)
 	return len;
 }
 
-static void
-quote_ascii(struct buf *b, unsigned char c)
+/* The letter that stands behind a backslash for this byte, or NUL. */
+static char
+escape_letter(unsigned char c)
 {
 	static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 	const char *at = strchr(escaped, c);
 
-	if (at != NULL && c != '\0') {
+	return at == NULL || c == '\0' ? '\0' : letters[at - escaped];
+}
+
+static void
+quote_byte(struct buf *b, unsigned char c)
+{
+	const char letter = escape_letter(c);
+
+	if (letter != '\0') {
 		buf_byte(b, '\\');
-		buf_byte(b, letters[at - escaped]);
+		buf_byte(b, letter);
 	} else if (c < 0x20 || c == 0x7f) {
 		buf_printf(b, "\\u%04x", c);
 	} else {
@@ -47,7 +56,7 @@ quote_json(struct buf *b, const char *text)
 	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p += len) {
 		len = character(p);
 		if (len == 1)
-			quote_ascii(b, *p);
+			quote_byte(b, *p);
 		else if (len > 1)
 			buf_add(b, p, len);
 		else
@@ -55,4 +64,68 @@ quote_json(struct buf *b, const char *text)
 		len = len == 0 ? 1 : len;
 	}
 	buf_byte(b, '"');
+}
+
+/* The code point of a character of `len` bytes, as found by `character`. */
+static unsigned
+code_point(const unsigned char *p, size_t len)
+{
+	unsigned code = len == 2 ? p[0] & 0x1fu : len == 3 ? p[0] & 0x0fu : len == 4 ? p[0] & 0x07u : p[0];
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | (p[i] & 0x3fu);
+	return code;
+}
+
+static size_t
+write_unit(char *out, unsigned unit)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char text[6] = { '\\', 'u', digits[unit >> 12], digits[unit >> 8 & 15], digits[unit >> 4 & 15],
+		digits[unit & 15] };
+
+	memcpy(out, text, sizeof(text));
+	return sizeof(text);
+}
+
+/* Any character that does not stand for itself: `len` bytes of UTF-8, or 0 for a byte that is none. */
+static size_t
+write_escape(char *out, const unsigned char *p, size_t len)
+{
+	const char letter = len == 1 ? escape_letter(*p) : '\0';
+	const unsigned code = len == 0 ? 0xfffd : code_point(p, len);
+
+	if (letter != '\0') {
+		out[0] = '\\';
+		out[1] = letter;
+		return 2;
+	}
+	if (code < 0x10000)
+		return write_unit(out, code);
+	return write_unit(out, 0xd800 + ((code - 0x10000) >> 10)) + write_unit(out + 6, 0xdc00 + (code & 0x3ff));
+}
+
+static bool
+is_itself(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+size_t
+quote_ascii(char *out, size_t room, const char *text, size_t *taken)
+{
+	const unsigned char *const begin = (const unsigned char *)text, *p = begin;
+	size_t n = 0, len;
+
+	while (*p != '\0' && room - n >= QUOTE_ASCII_MAX) {
+		if (is_itself(*p)) {
+			out[n++] = (char)*p++;
+			continue;
+		}
+		len = character(p);
+		n += write_escape(out + n, p, len);
+		p += len == 0 ? 1 : len;
+	}
+	*taken = (size_t)(p - begin);
+	return n;
 }
