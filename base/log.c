@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,66 +11,146 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/quote.h"
+#include "base/log_line.h"
 
-#define LINE_MAX_BYTES ((size_t)16 * 1024)
+/* How long the thread lets lines gather before it writes them: it then wakes hundreds of times a second, not once a line. */
+#define GATHER_US ((uint64_t)5000)
 
-static const char *const level_names[] = { "debug", "info", "warn", "error" };
-
-/* One log a process. `least` and `format` are set before any other thread logs; the rest is guarded by `lock`. */
+/* One log a process. `least` and `format` are set before any other thread logs; `rest` is the thread's; the others' guard is `lock`. */
 static struct {
 	enum log_level least;
 	enum log_format format;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct buf pending;
-	unsigned long dropped;
+	struct buf pending;    /* whole lines */
+	unsigned long dropped; /* lines for which there was no room, or that could not be written; not reported yet */
+	bool idle;             /* the thread waits for a first line */
 	bool running;
 	bool stopping;
 	pthread_t thread;
-} logger = { .least = LOG_INFO,
-	.format = LOG_TEXT,
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.wake = PTHREAD_COND_INITIALIZER,
-	.pending = { .limit = LOG_PENDING_MAX } };
+	struct log_line rest; /* of a line that was written in part only: no other may be written before it */
+} logger = {
+	.least = LOG_INFO, .format = LOG_TEXT, .lock = PTHREAD_MUTEX_INITIALIZER, .pending = { .limit = LOG_PENDING_MAX }
+};
 
-static void
-write_all(const char *bytes, size_t len)
+/* Returns how many bytes were written; fewer than `len` when nobody reads, or the disk is full. */
+static size_t
+write_some(const char *bytes, size_t len)
 {
+	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
+	size_t done = 0;
 	ssize_t n;
 
-	while (len > 0) {
-		n = write(STDERR_FILENO, bytes, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return; /* nobody reads: there is nobody to tell either */
-		bytes += n;
-		len -= (size_t)n;
+	while (done < len) {
+		n = write(STDERR_FILENO, bytes + done, len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && errno == EAGAIN)
+			(void)poll(&writable, 1, -1);
+		else if (n == 0 || errno != EINTR)
+			break;
 	}
+	return done;
+}
+
+static unsigned long
+count_lines(const char *bytes, size_t len)
+{
+	unsigned long count = 0;
+
+	for (const char *p = bytes, *end = bytes + len; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+		count++;
+	return count;
+}
+
+/* Whether no line is left begun. */
+static bool
+write_rest(void)
+{
+	size_t done = write_some(logger.rest.bytes, logger.rest.len);
+
+	logger.rest.len -= done;
+	memmove(logger.rest.bytes, logger.rest.bytes + done, logger.rest.len);
+	return logger.rest.len == 0;
+}
+
+/* Writes whole lines; returns how many of them are lost. One that was begun is ended when writing works again. */
+static unsigned long
+write_lines(const char *bytes, size_t len)
+{
+	size_t done, begun;
+	const char *end;
+
+	if (!write_rest())
+		return count_lines(bytes, len);
+	done = write_some(bytes, len);
+	if (done == len)
+		return 0;
+	if (done > 0 && bytes[done - 1] != '\n') {
+		end = memchr(bytes + done, '\n', len - done);
+		begun = (size_t)(end + 1 - (bytes + done));
+		memcpy(logger.rest.bytes, bytes + done, begun);
+		logger.rest.len = begun;
+		done += begun;
+	}
+	return count_lines(bytes + done, len - done);
+}
+
+/* Says how many lines are missing; returns how many are still to be reported. */
+static unsigned long
+report_dropped(unsigned long dropped)
+{
+	struct log_line line;
+	const struct log_field count = { .name = "count", .number = (double)dropped };
+
+	if (dropped == 0)
+		return 0;
+	log_line_make(&line, logger.format, LOG_WARN, "log lines dropped", &count, 1);
+	return write_lines(line.bytes, line.len) == 0 ? 0 : dropped;
+}
+
+/* Waits for a line, and then for more to come. */
+static void
+wait_for_lines_locked(void)
+{
+	struct timespec until;
+
+	logger.idle = true;
+	while (logger.pending.len == 0 && !logger.stopping)
+		pthread_cond_wait(&logger.wake, &logger.lock);
+	logger.idle = false;
+	until = clock_timespec(clock_monotonic_us() + GATHER_US);
+	while (logger.pending.len < LOG_PENDING_MAX / 2 && !logger.stopping)
+		if (pthread_cond_timedwait(&logger.wake, &logger.lock, &until) == ETIMEDOUT)
+			break;
 }
 
 static void *
 log_main(void *arg)
 {
-	struct buf writing;
-	bool stop = false;
+	struct buf writing, full;
+	unsigned long dropped;
+	bool stop;
 
 	(void)arg;
 	buf_init(&writing, LOG_PENDING_MAX);
-	while (!stop) {
+	do {
 		pthread_mutex_lock(&logger.lock);
-		while (logger.pending.len == 0 && !logger.stopping)
-			pthread_cond_wait(&logger.wake, &logger.lock);
-		struct buf swap = logger.pending;
-
+		wait_for_lines_locked();
+		full = logger.pending;
 		logger.pending = writing;
-		writing = swap;
+		writing = full;
+		dropped = logger.dropped;
+		logger.dropped = 0;
 		stop = logger.stopping;
 		pthread_mutex_unlock(&logger.lock);
-		write_all(writing.bytes, writing.len);
+		dropped += write_lines(writing.bytes, writing.len);
 		buf_clear(&writing);
-	}
+		dropped = report_dropped(dropped);
+		pthread_mutex_lock(&logger.lock);
+		logger.dropped += dropped;
+		pthread_mutex_unlock(&logger.lock);
+	} while (!stop);
 	buf_fini(&writing);
 	return NULL;
 }
@@ -80,6 +161,8 @@ log_start(enum log_level least, enum log_format format)
 	logger.least = least;
 	logger.format = format;
 	logger.stopping = false;
+	logger.idle = false;
+	clock_cond_init(&logger.wake);
 	logger.running = pthread_create(&logger.thread, NULL, log_main, NULL) == 0;
 	return logger.running ? 0 : -1;
 }
@@ -97,78 +180,24 @@ log_stop(void)
 	logger.running = false;
 	buf_fini(&logger.pending);
 	buf_init(&logger.pending, LOG_PENDING_MAX);
-}
-
-static void
-format_json(
-    struct buf *b, const char *stamp, enum log_level level, const char *message, const struct log_field *fields, size_t count)
-{
-	buf_printf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", stamp, level_names[level]);
-	quote_json(b, message);
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(b, ",\"%s\":", fields[i].name);
-		if (fields[i].text != NULL)
-			quote_json(b, fields[i].text);
-		else
-			buf_printf(b, "%.15g", fields[i].number);
-	}
-	buf_text(b, "}\n");
-}
-
-static bool
-is_plain(const char *text)
-{
-	return *text != '\0' && strpbrk(text, " \"=\\\t\n\r") == NULL;
-}
-
-static void
-format_text(
-    struct buf *b, const char *stamp, enum log_level level, const char *message, const struct log_field *fields, size_t count)
-{
-	buf_printf(b, "%s %-5s %s", stamp, level_names[level], message);
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(b, " %s=", fields[i].name);
-		if (fields[i].text == NULL)
-			buf_printf(b, "%.15g", fields[i].number);
-		else if (is_plain(fields[i].text))
-			buf_text(b, fields[i].text);
-		else
-			quote_json(b, fields[i].text);
-	}
-	buf_byte(b, '\n');
-}
-
-/* Whether so much more can wait for the thread. A failure is this line's alone: the next may find room. */
-static bool
-has_room_locked(size_t len)
-{
-	bool room = buf_reserve(&logger.pending, len) != NULL;
-
-	logger.pending.failed = false;
-	return room;
+	pthread_cond_destroy(&logger.wake);
 }
 
 /* Hands a line to the thread, or counts it as dropped. */
 static void
-enqueue_locked(const struct buf *line)
+enqueue_locked(const struct log_line *line)
 {
-	char note[96];
-	int len = 0;
+	const size_t before = logger.pending.len;
 
-	if (logger.dropped > 0)
-		len = snprintf(note, sizeof(note),
-		    logger.format == LOG_JSON ? "{\"level\":\"warn\",\"message\":\"log lines dropped\","
-						"\"count\":%lu}\n" :
-						"warn log lines dropped count=%lu\n",
-		    logger.dropped);
-	if (line->failed || !has_room_locked(line->len + (size_t)len)) {
-		logger.dropped++;
-		return;
-	}
-	buf_add(&logger.pending, note, (size_t)len);
 	buf_add(&logger.pending, line->bytes, line->len);
-	logger.dropped = 0;
-	pthread_cond_signal(&logger.wake);
+	if (logger.pending.failed) {
+		logger.pending.failed = false; /* this line's alone: the next may find room */
+		logger.dropped++;
+	}
+	if (logger.idle || (before < LOG_PENDING_MAX / 2 && logger.pending.len >= LOG_PENDING_MAX / 2)) {
+		logger.idle = false;
+		pthread_cond_signal(&logger.wake);
+	}
 }
 
 bool
@@ -180,22 +209,18 @@ log_enabled(enum log_level level)
 void
 log_event(enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
-	char stamp[CLOCK_STAMP_BYTES];
-	struct buf line;
+	struct log_line line;
 
 	if (!log_enabled(level))
 		return;
-	clock_stamp(stamp);
-	buf_init(&line, LINE_MAX_BYTES);
-	(logger.format == LOG_JSON ? format_json : format_text)(&line, stamp, level, message, fields, count);
+	log_line_make(&line, logger.format, level, message, fields, count);
 	if (logger.running) {
 		pthread_mutex_lock(&logger.lock);
 		enqueue_locked(&line);
 		pthread_mutex_unlock(&logger.lock);
-	} else if (!line.failed) {
-		write_all(line.bytes, line.len);
+	} else {
+		(void)write_some(line.bytes, line.len);
 	}
-	buf_fini(&line);
 }
 
 void

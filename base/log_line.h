@@ -1,0 +1,26 @@
+/*
+ * A line of the log as text, in JSON or as key=value pairs. Pure, and bounded by construction: a text that is too long is
+ * cut and says how long it was, so that no line is ever too long to be written. Every byte of a line is printable ASCII:
+ * texts come from clients, and the line may be shown on a terminal.
+ */
+#ifndef BASE_LOG_LINE_H
+#define BASE_LOG_LINE_H
+
+#include "base/log.h"
+
+/* The most fields of a line, and the most bytes of one text in it. */
+#define LOG_FIELDS_MAX ((size_t)14)
+#define LOG_TEXT_MAX ((size_t)1024)
+/* The stamp, the level and the message; then fields with their names, quotes and the note of what was cut. */
+#define LOG_LINE_BYTES ((LOG_TEXT_MAX + 128) * (LOG_FIELDS_MAX + 1))
+
+struct log_line {
+	size_t len;
+	char bytes[LOG_LINE_BYTES]; /* ends with a line feed; no NUL */
+};
+
+/* Makes the line, with the time of now. `fields`: at most LOG_FIELDS_MAX, with names of at most 32 bytes. */
+void log_line_make(struct log_line *line, enum log_format format, enum log_level level, const char *message,
+    const struct log_field *fields, size_t count);
+
+#endif
