@@ -98,34 +98,6 @@ class Options(unittest.TestCase):
         self.assertEqual(done.stdout, '{"live":true}')
 
 
-class Log(unittest.TestCase):
-    def test_levels(self):
-        daemon = Daemon("--log-level", "warn")
-        daemon.curl("GET", "/v1/models")
-        daemon.stop()
-        self.assertEqual(daemon.log(), "")
-        daemon.close()
-
-    def test_a_reader_of_the_log_that_does_not_read_holds_nobody_up(self):
-        daemon = Daemon(start=False)
-        self.addCleanup(daemon.close)
-        process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
-        try:
-            wait_for(lambda: os.path.exists(daemon.port_file), "it listens")
-            with open(daemon.port_file) as f:
-                client = Client(int(f.read()))
-            for _ in range(3000):  # many times what a pipe holds
-                self.assertEqual(client.request("GET", "/v2/health/live").status, 200)
-            process.send_signal(signal.SIGTERM)
-            log = process.stderr.read().decode()
-            self.assertEqual(process.wait(60), 0)
-            self.assertIn('"message":"stopped"', log)
-        finally:
-            process.kill()
-            process.wait()
-            process.stderr.close()
-
-
 class Stop(unittest.TestCase):
     def test_sigterm_and_sigint_exit_0(self):
         for number in (signal.SIGTERM, signal.SIGINT):

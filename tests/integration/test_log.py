@@ -1,0 +1,95 @@
+"""The log on standard error: its levels, what it shows of requests, and that a slow reader holds nobody up."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import unittest
+
+from normd import PATIENCE, Client, Daemon, wait_for
+
+
+class Log(unittest.TestCase):
+    def test_levels(self):
+        daemon = Daemon("--log-level", "warn")
+        daemon.curl("GET", "/v1/models")
+        daemon.stop()
+        self.assertEqual(daemon.log(), "")
+        daemon.close()
+
+    def test_a_reader_of_the_log_that_does_not_read_holds_nobody_up(self):
+        daemon = Daemon(start=False)
+        self.addCleanup(daemon.close)
+        process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
+        try:
+            wait_for(lambda: os.path.exists(daemon.port_file), "it listens")
+            with open(daemon.port_file) as f:
+                client = Client(int(f.read()))
+            for _ in range(3000):  # many times what a pipe holds
+                self.assertEqual(client.request("GET", "/v2/health/live").status, 200)
+            process.send_signal(signal.SIGTERM)
+            log = process.stderr.read().decode()
+            self.assertEqual(process.wait(60), 0)
+            self.assertIn('"message":"stopped"', log)
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+
+    def hostile_requests(self, daemon):
+        """Requests whose bytes would reach whoever reads the log, each on a connection of its own; returns how many were answered."""
+        escape = b"\x1b]0;owned\x07\x1b[2J\xc2\x9b2J"
+        requests = [
+            b"GET /v1/models?x=" + b"\x01" * 2900 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET /v1/models?x=" + b"%01" * 2900 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET /v1/models/" + b"%1b%5b2J" * 40 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET /v1/models?" + escape + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\ntraceparent: " + "\u202e\u009b2J".encode() * 300 + b"\r\n\r\n",
+            b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: " + escape + b"\r\n\r\n",
+            b'PUT /v1/models/m/layers/l HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n{"kind":"\xe2\x80\xae\xc2\x9b2J","\x7f":1}',
+        ]
+        for request in requests:
+            with socket.create_connection(("127.0.0.1", daemon.port), timeout=60 * PATIENCE) as client:
+                client.sendall(request)
+                self.assertTrue(client.recv(65536).startswith(b"HTTP/1."), request)
+        return len(requests)
+
+    def test_every_request_has_a_line_that_a_terminal_can_be_shown(self):
+        for form in ("text", "json"):
+            daemon = Daemon("--log-format", form)
+            self.addCleanup(daemon.close)
+            count = self.hostile_requests(daemon)
+            daemon.stop()
+            with open(daemon.log_path, "rb") as f:
+                log = f.read()
+            self.assertEqual({byte for byte in log if not 0x20 <= byte < 0x7f}, {ord("\n")})
+            lines = [line for line in log.split(b"\n") if b"target=" in line or b'"target":' in line]
+            self.assertEqual(len(lines), count, log)
+            self.assertLess(max(map(len, lines)), 16384)
+            if form == "json":
+                self.assertEqual(len([line for line in daemon.log_lines() if line["message"] == "request"]), count)
+
+    def test_what_a_slow_reader_misses_is_counted(self):
+        daemon = Daemon(start=False)
+        self.addCleanup(daemon.close)
+        process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
+        try:
+            wait_for(lambda: os.path.exists(daemon.port_file), "it listens")
+            with open(daemon.port_file) as f:
+                client = Client(int(f.read()))
+            path = "/v1/models?" + "x" * 1000
+            count = 4000  # lines that come to several times what may wait
+            for _ in range(count):
+                self.assertEqual(client.request("GET", path).status, 400)
+            process.send_signal(signal.SIGTERM)
+            lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+            self.assertEqual(process.wait(60 * PATIENCE), 0)
+        finally:
+            process.kill()
+            process.wait()
+            process.stderr.close()
+        written = sum(line["message"] == "request" for line in lines)
+        dropped = sum(line["count"] for line in lines if line["message"] == "log lines dropped")
+        self.assertGreater(dropped, 0)
+        self.assertIn(written + dropped, range(count, count + 3))  # "draining" and "stopped" may be among the dropped
