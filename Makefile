@@ -285,6 +285,11 @@ bench-fair: all ## how long small requests wait while others send 4 MB tensors (
 	@scripts/setup bench-http
 	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' SENDERS='$(SENDERS)' bench/fair $(B)
 
+.PHONY: bench-log
+bench-log: all ## what the log costs the smallest requests (ROUNDS=, SECONDS=)
+	@scripts/setup bench-http
+	@PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)' bench/log $(B)
+
 .PHONY: torture-drip
 torture-drip: all ## 2,000 clients that drip a byte a second for a minute (CLIENTS=, SECONDS=)
 	@scripts/setup test
