@@ -214,6 +214,7 @@ add_key(struct batch *b, const struct working *w, const struct store_op *op, str
 	struct used_key used = { .revision = op->revision, .num_batches_tracked = op->num_batches_tracked };
 
 	memcpy(used.digest, op->key_digest, DIGEST_BYTES);
+	b->keys_added++;
 	return b->backend->ops->add_key(b->backend, w->base->identity->id, op->key, &used, b->now_s, e);
 }
 

@@ -16,6 +16,13 @@ struct used_key {
 	uint64_t num_batches_tracked;
 };
 
+/* What forgetting the oldest keys came to. */
+struct trimmed_keys {
+	size_t forgotten;
+	int64_t youngest_s; /* when the youngest of them was used */
+	uint64_t kept;      /* at most so many are left */
+};
+
 struct backend_ops {
 	/*
 	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. Of
@@ -38,13 +45,15 @@ struct backend_ops {
 	int (*save)(struct backend *b, const struct layer *layer, bool parameters, struct err *e);
 	/*
 	 * The keys of updates. find_key looks for one that was used at `since_s` or later; add_key replaces an older one; purge_keys
-	 * forgets up to `limit` of those from before `since_s`, and says how many.
+	 * forgets up to `limit` of those from before `since_s`, and says how many; trim_keys forgets up to `limit` of the oldest while there
+	 * are more than `max`, and is cheap where there are not.
 	 */
 	int (*find_key)(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
 	    bool *found, struct err *e);
 	int (*add_key)(
 	    struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e);
 	int (*purge_keys)(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e);
+	int (*trim_keys)(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 

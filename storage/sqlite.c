@@ -6,48 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "storage/backend.h"
 #include "storage/layer.h"
-#include "storage/sqlite_copy.h"
+#include "storage/sqlite_backend.h"
+#include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
-#include "storage/sqlite_place.h"
-#include "storage/sqlite_statements.h"
-
-struct sqlite_backend {
-	struct backend backend; /* first */
-	const struct store_definition_ops *definitions;
-	sqlite3 *db;
-	struct sqlite_place place;
-	sqlite3_stmt *statements[STATEMENT_COUNT];
-	char *path;
-	struct sqlite_copy copy;
-};
-
-static struct sqlite_backend *
-self_of(struct backend *b)
-{
-	return (struct sqlite_backend *)b;
-}
-
-static sqlite3_stmt *
-statement_of(struct backend *b, enum statement which)
-{
-	return self_of(b)->statements[which];
-}
 
 static bool
 sqlite_in_transaction(struct backend *b)
 {
-	return !sqlite3_get_autocommit(self_of(b)->db);
+	return !sqlite3_get_autocommit(sqlite_self(b)->db);
 }
 
 static int
 sqlite_begin(struct backend *b, struct err *e)
 {
 	/* One that could not be rolled back when it failed must not become part of this one. */
-	if (sqlite_in_transaction(b) && statement_run(statement_of(b, STATEMENT_ROLLBACK), e) < 0)
+	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), e) < 0)
 		return -1;
-	return sqlite_place_check(&self_of(b)->place, e) < 0 ? -1 : statement_run(statement_of(b, STATEMENT_BEGIN), e);
+	return sqlite_place_check(&sqlite_self(b)->place, e) < 0 ? -1 : statement_run(sqlite_statement(b, STATEMENT_BEGIN), e);
 }
 
 /* By a statement that is prepared, for which there is memory already. */
@@ -56,7 +32,8 @@ sqlite_rollback(struct backend *b)
 {
 	struct err ignored;
 
-	if (sqlite_in_transaction(b) && statement_run(statement_of(b, STATEMENT_ROLLBACK), &ignored) < 0)
+	sqlite_keys_forget_range(&sqlite_self(b)->keys);
+	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), &ignored) < 0)
 		return; /* the next begin tries again */
 }
 
@@ -69,7 +46,7 @@ sqlite_rollback(struct backend *b)
 static int
 sqlite_commit(struct backend *b, struct err *e)
 {
-	struct sqlite_backend *self = self_of(b);
+	struct sqlite_backend *self = sqlite_self(b);
 	struct err ignored;
 	size_t n;
 
@@ -129,7 +106,7 @@ out:
 static int
 sqlite_load(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e)
 {
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_LOAD);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD);
 	int rc, result = 0;
 
 	*out = NULL;
@@ -137,14 +114,14 @@ sqlite_load(struct backend *b, const char *model, const char *layer, const struc
 	statement_bind_text(stmt, 2, layer);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
-		result = layer_from_row(stmt, model, layer, self_of(b)->definitions, out, e);
+		result = layer_from_row(stmt, model, layer, sqlite_self(b)->definitions, out, e);
 	return statement_end(stmt, rc, result, e);
 }
 
 static int
 sqlite_model_exists(struct backend *b, const char *model, bool *exists, struct err *e)
 {
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_MODEL_EXISTS);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_MODEL_EXISTS);
 	int rc;
 
 	statement_bind_text(stmt, 1, model);
@@ -157,8 +134,9 @@ static int
 sqlite_insert(struct backend *b, const char *model, const char *layer, const char *definition, size_t features, int64_t *id,
     struct err *e)
 {
-	sqlite3_stmt *new_model = statement_of(b, STATEMENT_INSERT_MODEL), *new_layer = statement_of(b, STATEMENT_INSERT_LAYER);
-	sqlite3_stmt *new_state = statement_of(b, STATEMENT_INSERT_STATE);
+	sqlite3_stmt *new_model = sqlite_statement(b, STATEMENT_INSERT_MODEL),
+		     *new_layer = sqlite_statement(b, STATEMENT_INSERT_LAYER);
+	sqlite3_stmt *new_state = sqlite_statement(b, STATEMENT_INSERT_STATE);
 
 	statement_bind_text(new_model, 1, model);
 	statement_bind_text(new_layer, 1, model);
@@ -166,7 +144,7 @@ sqlite_insert(struct backend *b, const char *model, const char *layer, const cha
 	statement_bind_text(new_layer, 3, definition);
 	if (statement_run(new_model, e) < 0 || statement_run(new_layer, e) < 0)
 		return -1;
-	*id = sqlite3_last_insert_rowid(self_of(b)->db);
+	*id = sqlite3_last_insert_rowid(sqlite_self(b)->db);
 	sqlite3_bind_int64(new_state, 1, *id);
 	sqlite3_bind_int64(new_state, 2, (sqlite3_int64)features);
 	return statement_run(new_state, e);
@@ -185,7 +163,7 @@ save_parameters(sqlite3_stmt *stmt, const struct layer *layer, struct err *e)
 static int
 sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struct err *e)
 {
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_SAVE_STATE);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_SAVE_STATE);
 	const struct statistics *s = &layer->statistics;
 
 	sqlite3_bind_int64(stmt, 1, layer->identity->id);
@@ -196,75 +174,13 @@ sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struc
 	if (statement_bind_doubles(stmt, 6, s->mean, s->features, e) < 0 ||
 	    statement_bind_doubles(stmt, 7, s->var, s->features, e) < 0 || statement_run(stmt, e) < 0)
 		return -1;
-	return parameters ? save_parameters(statement_of(b, STATEMENT_SAVE_PARAMETERS), layer, e) : 0;
-}
-
-static int
-key_from_row(sqlite3_stmt *row, struct used_key *out, struct err *e)
-{
-	if (sqlite3_column_bytes(row, 0) != DIGEST_BYTES)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "a stored idempotency key is damaged");
-	memcpy(out->digest, sqlite3_column_blob(row, 0), DIGEST_BYTES);
-	out->revision = (uint64_t)sqlite3_column_int64(row, 1);
-	out->num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 2);
-	return 0;
-}
-
-static int
-sqlite_find_key(
-    struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out, bool *found, struct err *e)
-{
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_FIND_KEY);
-	int rc, result = 0;
-
-	sqlite3_bind_int64(stmt, 1, layer_id);
-	statement_bind_text(stmt, 2, key);
-	sqlite3_bind_int64(stmt, 3, since_s);
-	rc = sqlite3_step(stmt);
-	*found = rc == SQLITE_ROW;
-	if (*found)
-		result = key_from_row(stmt, out, e);
-	return statement_end(stmt, rc, result, e);
-}
-
-static int
-sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e)
-{
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_ADD_KEY);
-
-	sqlite3_bind_int64(stmt, 1, layer_id);
-	statement_bind_text(stmt, 2, key);
-	sqlite3_bind_blob(stmt, 3, used->digest, DIGEST_BYTES, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)used->revision);
-	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)used->num_batches_tracked);
-	sqlite3_bind_int64(stmt, 6, now_s);
-	return statement_run(stmt, e);
-}
-
-static int
-sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e)
-{
-	sqlite3_stmt *oldest = statement_of(b, STATEMENT_OLDEST_KEY), *purge = statement_of(b, STATEMENT_PURGE_KEYS);
-	int rc = sqlite3_step(oldest);
-	bool due = rc == SQLITE_ROW && sqlite3_column_int64(oldest, 0) < since_s;
-
-	*purged = 0;
-	if (statement_end(oldest, rc, 0, e) < 0)
-		return -1;
-	if (!due)
-		return 0;
-	sqlite3_bind_int64(purge, 1, since_s);
-	sqlite3_bind_int64(purge, 2, (sqlite3_int64)limit);
-	if (statement_run(purge, e) < 0)
-		return -1;
-	*purged = (size_t)sqlite3_changes64(self_of(b)->db);
-	return 0;
+	return parameters ? save_parameters(sqlite_statement(b, STATEMENT_SAVE_PARAMETERS), layer, e) : 0;
 }
 
 static int
 sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 {
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_DELETE_LAYER);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_LAYER);
 
 	sqlite3_bind_int64(stmt, 1, id);
 	return statement_run(stmt, e);
@@ -273,7 +189,7 @@ sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 static int
 sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 {
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_DELETE_MODEL);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_MODEL);
 
 	statement_bind_text(stmt, 1, model);
 	return statement_run(stmt, e);
@@ -318,7 +234,7 @@ list(sqlite3_stmt *stmt, struct store_op *op, struct err *e)
 static int
 sqlite_list_layers(struct backend *b, struct store_op *op, struct err *e)
 {
-	sqlite3_stmt *stmt = statement_of(b, STATEMENT_LIST_LAYERS);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LIST_LAYERS);
 
 	statement_bind_text(stmt, 1, op->model);
 	return list(stmt, op, e);
@@ -327,31 +243,31 @@ sqlite_list_layers(struct backend *b, struct store_op *op, struct err *e)
 static int
 sqlite_list_models(struct backend *b, struct store_op *op, struct err *e)
 {
-	return list(statement_of(b, STATEMENT_LIST_MODELS), op, e);
+	return list(sqlite_statement(b, STATEMENT_LIST_MODELS), op, e);
 }
 
 static int
 sqlite_start_copy(struct backend *b, int *descriptor, struct err *e)
 {
-	return sqlite_copy_start(&self_of(b)->copy, self_of(b)->db, self_of(b)->path, descriptor, e);
+	return sqlite_copy_start(&sqlite_self(b)->copy, sqlite_self(b)->db, sqlite_self(b)->path, descriptor, e);
 }
 
 static int
 sqlite_step_copy(struct backend *b, uint64_t *bytes, struct err *e)
 {
-	return sqlite_copy_step(&self_of(b)->copy, bytes, e);
+	return sqlite_copy_step(&sqlite_self(b)->copy, bytes, e);
 }
 
 static void
 sqlite_drop_copy(struct backend *b)
 {
-	sqlite_copy_drop(&self_of(b)->copy);
+	sqlite_copy_drop(&sqlite_self(b)->copy);
 }
 
 static void
 sqlite_close(struct backend *b)
 {
-	struct sqlite_backend *self = self_of(b);
+	struct sqlite_backend *self = sqlite_self(b);
 
 	sqlite_copy_drop(&self->copy);
 	statements_finalize(self->statements);
@@ -372,6 +288,7 @@ static const struct backend_ops sqlite_ops = {
 	.find_key = sqlite_find_key,
 	.add_key = sqlite_add_key,
 	.purge_keys = sqlite_purge_keys,
+	.trim_keys = sqlite_trim_keys,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
 	.list_layers = sqlite_list_layers,

@@ -41,6 +41,11 @@
 	X(PURGE_KEYS, \
 	    "DELETE FROM idempotency WHERE id IN" \
 	    " (SELECT id FROM (SELECT id, created_s FROM idempotency ORDER BY id LIMIT ?2) WHERE created_s < ?1)") \
+	/* As two queries of one row each: min and max in one query read all. */ \
+	X(KEY_RANGE, \
+	    "SELECT coalesce((SELECT min(id) FROM idempotency), 0), coalesce((SELECT max(id) FROM idempotency) + 1, 0)") \
+	X(YOUNGEST_KEY_BELOW, "SELECT created_s FROM idempotency WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
+	X(DELETE_KEYS_BELOW, "DELETE FROM idempotency WHERE id < ?1") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
 	X(LIST_LAYERS, \

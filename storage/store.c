@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "storage/backup.h"
 #include "storage/batch.h"
 #include "storage/layer.h"
@@ -22,6 +23,9 @@
 /* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
 #define PURGE_SLICE ((size_t)1000)
 #define PURGE_PAUSE_US ((uint64_t)60 * 1000000)
+
+/* Keys live as long as promised again when so large a part of their number is free: the log must not flicker at the border. */
+#define KEYS_CALM_PART 8
 
 /* How long the thread waits for operations while there is a backup to be made. */
 #define BACKUP_PAUSE_US ((uint64_t)50)
@@ -32,11 +36,13 @@ struct store {
 	struct cache *cache; /* has a lock of its own */
 	size_t queue_max;
 	int64_t key_lifetime_s;
+	uint64_t keys_max;
 	pthread_t thread;
 
 	/* The store thread's. */
 	struct backend *backend;
 	uint64_t purge_at_us; /* when to forget old keys again */
+	bool keys_are_short;  /* keys were forgotten before their time, which the log has been told */
 	struct backup backup;
 
 	/* Guarded by `lock`. */
@@ -121,6 +127,7 @@ purge_is_due(const struct store *s)
 	return clock_monotonic_us() >= s->purge_at_us;
 }
 
+/* Forgets keys that are past their time. */
 static int
 purge_keys(struct store *s, const struct batch *b, struct err *e)
 {
@@ -131,6 +138,40 @@ purge_keys(struct store *s, const struct batch *b, struct err *e)
 	if (purged == PURGE_SLICE)
 		s->purge_at_us = 0;
 	return 0;
+}
+
+/* Forgets the oldest keys where there are too many: in every batch at least as many as it has added, so that no load outruns it. */
+static int
+trim_keys(struct store *s, struct batch *b, struct err *e)
+{
+	if (s->backend->ops->trim_keys(s->backend, s->keys_max, PURGE_SLICE + b->keys_added, &b->trimmed, e) < 0)
+		return -1;
+	if (b->trimmed.kept > s->keys_max)
+		s->purge_at_us = 0;
+	return 0;
+}
+
+/*
+ * Says once when keys begin to be forgotten before their time, and when that has ended. A store that begins with too many is first trimmed:
+ * only then is it known how short their time has become.
+ */
+static void
+note_trimmed(struct store *s, const struct batch *b)
+{
+	const bool early = b->trimmed.forgotten > 0 && b->trimmed.youngest_s >= b->keys_since_s;
+
+	if (!s->keys_are_short && early && b->trimmed.kept <= s->keys_max) {
+		s->keys_are_short = true;
+		log_event(LOG_WARN, "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime",
+		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)s->key_lifetime_s },
+			{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
+			{ .name = "max_keys", .number = (double)s->keys_max } },
+		    3);
+	} else if (s->keys_are_short && b->trimmed.kept + s->keys_max / KEYS_CALM_PART < s->keys_max) {
+		s->keys_are_short = false;
+		log_event(LOG_INFO, "idempotency keys are remembered for --key-lifetime again",
+		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)s->key_lifetime_s } }, 1);
+	}
 }
 
 /*
@@ -155,7 +196,7 @@ commit_batch(struct store *s, struct batch *b, struct store_op *ops, bool purge,
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		apply_one(s, b, op, e);
-	if (b->broken || batch_save(b, e) < 0 || (purge && purge_keys(s, b, e) < 0) ||
+	if (b->broken || batch_save(b, e) < 0 || (purge && purge_keys(s, b, e) < 0) || trim_keys(s, b, e) < 0 ||
 	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);
 		return -1;
@@ -208,6 +249,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	} else {
 		atomic_store(&s->healthy, true);
 		batch_publish(&b);
+		note_trimmed(s, &b);
 	}
 	tell_all(ops);
 	batch_fini(&b);
@@ -345,6 +387,7 @@ store_open(const struct store_options *options, struct err *e)
 	s->definitions = options->definitions;
 	s->queue_max = options->queue_max;
 	s->key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
+	s->keys_max = options->keys_max != 0 ? options->keys_max : STORE_KEYS_MAX;
 	s->last = &s->first;
 	atomic_init(&s->healthy, true);
 	s->cache = cache_new(options->cache_bytes_max);

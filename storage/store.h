@@ -36,8 +36,9 @@ struct store_definition_ops {
 	void (*free)(const void *parsed);
 };
 
-/* How long an update's key is remembered. */
+/* How long an update's key is remembered, and how many are. */
 #define STORE_KEY_LIFETIME_S 86400u
+#define STORE_KEYS_MAX ((uint64_t)16000000)
 
 /* A list of doubles. `values` is NULL for "the default" (weight 1, bias 0), whatever the count. */
 struct store_vector {
@@ -161,6 +162,7 @@ struct store_options {
 	const char *url;         /* "sqlite:PATH" */
 	size_t queue_max;        /* operations that may wait */
 	unsigned key_lifetime_s; /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
+	uint64_t keys_max;       /* how many are; beyond it the oldest are forgotten first; 0: STORE_KEYS_MAX */
 	size_t cache_bytes_max;  /* committed state kept in memory */
 	struct store_definition_ops definitions;
 };

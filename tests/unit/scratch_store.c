@@ -42,10 +42,17 @@ scratch_open(void)
 struct store *
 scratch_open_with(size_t queue_max, unsigned key_lifetime_s)
 {
+	return scratch_open_keys(queue_max, key_lifetime_s, 0);
+}
+
+struct store *
+scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max)
+{
 	const struct store_options options = { .url = scratch_url,
 		.queue_max = queue_max,
 		.cache_bytes_max = 1 << 20,
 		.key_lifetime_s = key_lifetime_s,
+		.keys_max = keys_max,
 		.definitions = opaque_definitions };
 	struct err e = { 0 };
 	struct store *s = store_open(&options, &e);

@@ -19,6 +19,7 @@ void scratch_teardown(void);
 /* Opens it; what is no argument is as SCRATCH_QUEUE_MAX and plain definitions (opaque.h) have it. It must be closed by store_close. */
 struct store *scratch_open(void);
 struct store *scratch_open_with(size_t queue_max, unsigned key_lifetime_s);
+struct store *scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max);
 
 /* Submits an operation, whose end scratch_wait waits for, unless it has a `done` of its own. */
 void scratch_submit(struct store *s, struct store_op *op);

@@ -185,6 +185,106 @@ START_TEST(test_old_keys_are_purged_slice_by_slice)
 }
 END_TEST
 
+/* Sends keys "first" to "last" - 1 at once, and waits. What was repeated of them is their number. */
+static unsigned
+send_keys(struct store *s, int first, int last)
+{
+	static struct store_op ops[SCRATCH_QUEUE_MAX];
+	static char keys[SCRATCH_QUEUE_MAX][8];
+	unsigned repeated = 0;
+
+	for (int i = first; i < last; i++) {
+		snprintf(keys[i - first], sizeof(keys[0]), "%d", i);
+		ops[i - first] = keyed(keys[i - first], 1);
+		scratch_submit(s, &ops[i - first]);
+	}
+	scratch_wait((unsigned)(last - first));
+	for (int i = 0; i < last - first; i++) {
+		ck_assert_msg(ops[i].err.code == ERR_NONE, "%s", ops[i].err.detail);
+		repeated += ops[i].repeated;
+	}
+	return repeated;
+}
+
+START_TEST(test_the_oldest_keys_are_forgotten_beyond_the_limit)
+{
+	struct store *s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 100);
+	struct store_op op;
+
+	scratch_create(s, "l");
+	/* However they come: many in a batch, or one by one. */
+	ck_assert_uint_eq(send_keys(s, 0, 3000), 0);
+	for (int i = 3000; i < 3050; i++)
+		ck_assert_uint_eq(send_keys(s, i, i + 1), 0);
+	ck_assert_uint_eq(send_keys(s, 2950, 3050), 100);
+	op = scratch_run(s, keyed("2949", 2)); /* a new request, so another body is no mismatch */
+	assert_made(&op, false, 3051);
+	op = scratch_run(s, keyed("2950", 1)); /* which that has pushed out */
+	assert_made(&op, false, 3052);
+	store_close(s);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 100);
+}
+END_TEST
+
+START_TEST(test_a_lower_limit_holds_for_keys_that_are_stored)
+{
+	struct store *s = scratch_open();
+	struct store_op op;
+
+	scratch_create(s, "l");
+	ck_assert_uint_eq(send_keys(s, 0, 2500), 0);
+	store_close(s);
+	s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 7);
+	/* Three slices, of which each of these takes one at least. */
+	for (int i = 0; i < 3; i++) {
+		op = scratch_run(s, keyed("2499", 1));
+		assert_made(&op, true, 2500);
+	}
+	store_close(s);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 7);
+	ck_assert_int_eq(ask("SELECT min(CAST(key AS INTEGER)) FROM idempotency"), 2493);
+}
+END_TEST
+
+START_TEST(test_a_store_that_is_only_read_trims_its_keys_too)
+{
+	struct store *s = scratch_open();
+	struct store_op op;
+
+	scratch_create(s, "l");
+	ck_assert_uint_eq(send_keys(s, 0, 5000), 0);
+	store_close(s);
+	s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 10);
+	/* The thread forgets a slice each time it has answered. */
+	for (int i = 0; i < 6; i++) {
+		op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET });
+		store_op_fini(&op);
+	}
+	store_close(s);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 10);
+}
+END_TEST
+
+START_TEST(test_the_file_does_not_grow_once_it_holds_all_keys)
+{
+	struct store *s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 3000);
+	int full, later;
+
+	scratch_create(s, "l");
+	for (int i = 0; i < 10000; i += 500)
+		ck_assert_uint_eq(send_keys(s, i * 7919 % 1000003, i * 7919 % 1000003 + 500), 0);
+	store_close(s);
+	full = ask("PRAGMA page_count");
+	s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 3000);
+	for (int i = 10000; i < 60000; i += 500)
+		ck_assert_uint_eq(send_keys(s, i * 7919 % 1000003, i * 7919 % 1000003 + 500), 0);
+	store_close(s);
+	later = ask("PRAGMA page_count");
+	ck_assert_msg(later <= full + full / 5, "%d pages have become %d", full, later);
+	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 3000);
+}
+END_TEST
+
 START_TEST(test_a_claim_is_held_by_one)
 {
 	struct claims *all = claims_new();
@@ -292,6 +392,10 @@ unit_suite(void)
 	tcase_add_test(t, test_a_new_layer_of_the_same_name_has_no_keys);
 	tcase_add_test(t, test_an_old_key_means_a_new_update_also_before_it_is_purged);
 	tcase_add_test(t, test_old_keys_are_purged_slice_by_slice);
+	tcase_add_test(t, test_the_oldest_keys_are_forgotten_beyond_the_limit);
+	tcase_add_test(t, test_a_lower_limit_holds_for_keys_that_are_stored);
+	tcase_add_test(t, test_a_store_that_is_only_read_trims_its_keys_too);
+	tcase_add_test(t, test_the_file_does_not_grow_once_it_holds_all_keys);
 	tcase_add_test(t, test_a_claim_is_held_by_one);
 	tcase_add_test(t, test_many_claims_share_the_buckets);
 	tcase_add_test(t, test_a_digest_is_of_the_bytes_not_of_the_pieces);

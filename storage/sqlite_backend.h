@@ -1,0 +1,36 @@
+/* What the files of the SQLite backend share: the backend itself. Its user is the store's thread alone. */
+#ifndef STORAGE_SQLITE_BACKEND_H
+#define STORAGE_SQLITE_BACKEND_H
+
+#include <sqlite3.h>
+
+#include "storage/backend.h"
+#include "storage/sqlite_copy.h"
+#include "storage/sqlite_keys.h"
+#include "storage/sqlite_place.h"
+#include "storage/sqlite_statements.h"
+
+struct sqlite_backend {
+	struct backend backend; /* first */
+	const struct store_definition_ops *definitions;
+	sqlite3 *db;
+	struct sqlite_place place;
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct sqlite_keys keys;
+	char *path;
+	struct sqlite_copy copy;
+};
+
+static inline struct sqlite_backend *
+sqlite_self(struct backend *b)
+{
+	return (struct sqlite_backend *)b;
+}
+
+static inline sqlite3_stmt *
+sqlite_statement(struct backend *b, enum statement which)
+{
+	return sqlite_self(b)->statements[which];
+}
+
+#endif
