@@ -8,6 +8,10 @@
 
 #include "base/memory.h"
 
+/* Ten years, and 400 GB of them: beyond that it is a mistake. */
+#define KEY_LIFETIME_MAX_S 315360000u
+#define KEYS_MAX 4000000000u
+
 struct option {
 	const char *flag, *env, *takes, *fallback, *help;
 	size_t offset; /* of the text in struct config */
@@ -74,6 +78,27 @@ parse_unsigned(const char *flag, const char *text, unsigned min, unsigned max, u
 	return 0;
 }
 
+/* Seconds, or a whole number with the unit s, m, h or d. */
+static int
+parse_time(const char *flag, const char *text, unsigned min_s, unsigned max_s, unsigned *out_s, struct err *e)
+{
+	static const struct {
+		const char *suffix;
+		unsigned long seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof(units) / sizeof(units[0]); i++)
+		if (strcmp(end, units[i].suffix) == 0 && n <= max_s / units[i].seconds && n * units[i].seconds >= min_s) {
+			*out_s = (unsigned)(n * units[i].seconds);
+			return 0;
+		}
+	return err_set(e, ERR_BAD_PARAMETER,
+	    "%s is \"%s\"; it must be a whole number of seconds from %u to %u, or a time such as 90s, 15m, 24h or 7d", flag,
+	    text, min_s, max_s);
+}
+
 static int
 parse_choice(const char *flag, const char *text, const char *const *names, unsigned count, unsigned *out, struct err *e)
 {
@@ -115,8 +140,10 @@ parse_values(struct config *c, struct err *e)
 	long cores;
 
 	if (parse_listen(c, e) < 0 || parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
-	    parse_unsigned("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
-	    parse_unsigned("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
+	    parse_time("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
+	    parse_time("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
+	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||
+	    parse_unsigned("--max-keys", c->max_keys, 1, KEYS_MAX, &c->keys_max, e) < 0 ||
 	    parse_choice("--log-level", c->log_level, levels, 4, &level, e) < 0 ||
 	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0)
 		return -1;

@@ -22,10 +22,13 @@
 	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest body, and largest tensor in it") \
 	X(max_memory, "--max-memory", "NORMD_MAX_MEMORY", "SIZE", "0", \
 	    "what the process stays within: more requests at once are overloaded; 0: half of what there is") \
-	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "SECONDS", "20", \
+	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "TIME", "20", \
 	    "how long a client may take for a request's head, and lag behind 1 KiB/s in body and answer") \
-	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "SECONDS", "30", \
+	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "TIME", "30", \
 	    "how long SIGTERM waits for requests that run") \
+	X(key_lifetime, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", "how long an Idempotency-Key is remembered") \
+	X(max_keys, "--max-keys", "NORMD_MAX_KEYS", "N", "16000000", \
+	    "how many are remembered: the oldest are forgotten first; 100 bytes on disk each") \
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
 	X(log_format, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", "json or text")
 
@@ -43,6 +46,8 @@ struct config {
 	struct memory_plan memory;
 	unsigned client_timeout_s;
 	unsigned drain_timeout_s;
+	unsigned key_lifetime_s;
+	unsigned keys_max;
 	enum log_level level;
 	enum log_format format;
 

@@ -113,6 +113,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		.url = config->store,
 		.queue_max = QUEUE_MAX,
 		.cache_bytes_max = config->memory.cache,
+		.key_lifetime_s = config->key_lifetime_s,
+		.keys_max = config->keys_max,
 		.definitions = definition_ops,
 	};
 	int listener;

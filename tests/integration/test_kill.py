@@ -1,5 +1,6 @@
 """SIGKILL at random moments under load, again and again on the same store: what was acknowledged is there, and what has a key, once."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -22,10 +23,11 @@ STATE = """SELECT l.name, s.num_batches_tracked, s.revision, s.count, s.running_
            FROM layer l JOIN state s ON s.layer_id = l.id JOIN model m ON m.id = l.model_id WHERE m.name = 'load'"""
 
 
-def read_store(path):
+@contextlib.contextmanager
+def open_copy(path):
     """
-    What the file and its WAL hold: {layer: (updates, revision, rows, mean of the first feature)}. Of a copy, because a reader would
-    write the WAL back, and recovering from it is the daemon's to do.
+    A connection to what the file and its WAL hold, once that is found sound. Of a copy, because a reader would write the WAL back, and
+    recovering from it is the daemon's to do.
     """
     with tempfile.TemporaryDirectory(prefix="normd-test-") as directory:
         copy = os.path.join(directory, "copy.db")
@@ -37,10 +39,15 @@ def read_store(path):
             problems = db.execute("PRAGMA integrity_check").fetchall() + db.execute("PRAGMA foreign_key_check").fetchall()
             if problems != [("ok",)]:
                 raise AssertionError(f"the file is damaged: {problems}")
-            return {name: (*numbers, struct.unpack("<d", mean[:8])[0] if mean else 0.0)
-                    for name, *numbers, mean in db.execute(STATE)}
+            yield db
         finally:
             db.close()
+
+
+def read_store(path):
+    """What a store holds: {layer: (updates, revision, rows, mean of the first feature)}."""
+    with open_copy(path) as db:
+        return {name: (*numbers, struct.unpack("<d", mean[:8])[0] if mean else 0.0) for name, *numbers, mean in db.execute(STATE)}
 
 
 class KillUnderLoad(unittest.TestCase):
