@@ -53,6 +53,8 @@ fuzz_replays := $(fuzz_names:%=$(B)/tests/fuzz/replay_%)
 fuzz_targets := $(fuzz_names:%=$(B)/tests/fuzz/fuzz_%)
 # The load generator of the integration tests.
 load := $(B)/tests/load/load
+# The daemon with something that happens late, each with the functions that its file replaces.
+late_daemons := $(B)/tests/daemons/late_resume
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
@@ -139,6 +141,10 @@ $(fuzz_targets): $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(fuzz_shared)
 $(B)/tests/fuzz/make_seeds: $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/seeds/*.c)) $(B)/tests/fuzz/fuzz.o
 	$(CC) $(all_ldflags) -o $@ $^ -lm
 
+$(B)/tests/daemons/late_resume: late_functions := MHD_resume_connection
+$(late_daemons): $(B)/tests/daemons/%: $(B)/tests/daemons/%.o $(B)/main/main.o $(link_archives)
+	$(CC) $(all_ldflags) $(late_functions:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
+
 $(load): $(patsubst %.c,$(B)/%.o,$(wildcard tests/load/*.c))
 	$(CC) $(all_ldflags) -o $@ $^
 
@@ -158,7 +164,7 @@ unit: $(unit_tests) ## the unit tests alone
 	@tests/run --build $(B) unit
 
 test: test-setup all ## all tests: unit, fuzz corpora, layering, memory that runs out, integration
-	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests) $(load)
+	@$(MAKE) --no-print-directory VARIANT=$(VARIANT) $(unit_tests) $(fuzz_replays) $(memory_tests) $(load) $(late_daemons)
 	@tests/run --build $(B)
 
 .PHONY: test-setup
@@ -214,7 +220,7 @@ lint: $(B)/packages ## clang-format, clang-tidy, cppcheck
 
 format: ## lay out the sources with clang-format
 	@scripts/setup lint
-	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/load tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
+	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/load tests/daemons tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a

@@ -26,6 +26,7 @@
 #include "server/peer.h"
 #include "server/request_id.h"
 #include "server/server.h"
+#include "server/suspension.h"
 
 #define SWALLOW_MAX ((uint64_t)256 << 20)
 
@@ -43,7 +44,6 @@ struct exchange {
 	struct compute_job job; /* what the computing threads do of it */
 	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
 	size_t rest_len;
-	atomic_bool taking_rest;
 	atomic_uint holders; /* of the suspended connection: the store, a thread that computes meanwhile */
 	bool stepped;        /* a computing thread found that the request is done */
 	struct request request;
@@ -84,7 +84,7 @@ static void
 let_go(struct exchange *x)
 {
 	if (atomic_fetch_sub(&x->holders, 1) == 1)
-		MHD_resume_connection(x->connection);
+		suspension_end(x->connection);
 }
 
 /* The store is done with the operation: on its thread. */
@@ -98,7 +98,7 @@ operation_done(struct store_op *op)
 static void
 step_joined(void *connection)
 {
-	MHD_resume_connection(connection);
+	suspension_end(connection);
 }
 
 /* Hands the operation to the store, which may be done with it at once, and computes what can be meanwhile. The connection is suspended. */
@@ -124,7 +124,7 @@ ask(struct exchange *x, enum request_next next)
 	if (next == REQUEST_STORE)
 		ask_store(x);
 	else if (!request_join(&x->request, step_joined, x->connection))
-		MHD_resume_connection(x->connection); /* to come back here and go on */
+		suspension_end(x->connection); /* to come back here and go on */
 }
 
 /* On a computing thread, with the connection suspended. */
@@ -139,7 +139,7 @@ step_apart(void *arg)
 		return;
 	}
 	x->stepped = true;
-	MHD_resume_connection(x->connection);
+	suspension_end(x->connection);
 }
 
 /* Suspends the connection and has `run` called by a computing thread, which resumes it. */
@@ -148,7 +148,7 @@ compute_apart(struct exchange *x, void (*run)(void *))
 {
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
 	x->job = (struct compute_job){ .run = run, .arg = x };
-	MHD_suspend_connection(x->connection);
+	suspension_begin(x->connection);
 	compute_run(x->server->compute, &x->job);
 }
 
@@ -167,7 +167,7 @@ advance(struct exchange *x)
 	if (next == REQUEST_LONG) {
 		compute_apart(x, step_apart);
 	} else {
-		MHD_suspend_connection(x->connection);
+		suspension_begin(x->connection);
 		ask(x, next);
 	}
 	return MHD_YES;
@@ -205,8 +205,7 @@ take_rest(void *arg)
 		at += taken;
 	free(x->rest);
 	x->rest = NULL;
-	atomic_store(&x->taking_rest, false);
-	MHD_resume_connection(x->connection);
+	suspension_end(x->connection);
 }
 
 /* Leaves the rest of a piece to a computing thread; as a copy, for libmicrohttpd may move its buffer. */
@@ -220,7 +219,6 @@ leave_rest(struct exchange *x, const char *bytes, size_t len)
 	}
 	memcpy(x->rest, bytes, len);
 	x->rest_len = len;
-	atomic_store(&x->taking_rest, true);
 	compute_apart(x, take_rest);
 }
 
@@ -252,7 +250,7 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 		return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
 	if (!x->has_headers)
 		return first_call(x, method, version);
-	if (atomic_load(&x->taking_rest))
+	if (suspension_holds(connection))
 		return MHD_YES; /* the next chunk, which had come with the one before; it will be there when the connection is resumed */
 	if (*upload_size > 0) {
 		result = take_body(x, upload, *upload_size);

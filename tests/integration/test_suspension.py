@@ -1,0 +1,66 @@
+"""A connection is suspended once and resumed once, whatever of the body libmicrohttpd holds already and however late the resume is."""
+
+import gzip
+import os
+import socket
+import unittest
+
+import normd
+from normd import BUILD, PATIENCE, Daemon, at_once
+
+LATE_RESUME = os.path.join(BUILD, "tests/daemons/late_resume")
+CLIENTS = 16
+CHUNK = 264
+
+
+class LateResume(unittest.TestCase):
+    """A daemon that resumes a moment after the work is done: the event loop may be about to do anything in between."""
+
+    def setUp(self):
+        command = normd.NORMD
+        self.addCleanup(setattr, normd, "NORMD", command)
+        normd.NORMD = LATE_RESUME
+        self.daemon = Daemon("--log-level", "warn")
+        self.addCleanup(self.daemon.close)
+        self.daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm", "num_features": 2})
+        self.daemon.curl("POST", "/v1/models/m/layers/bn/train", {"data": [[1, 2], [3, 4]]})
+
+    def converse(self, requests):
+        """Each on one connection, in turn; their status codes."""
+        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=60 * PATIENCE) as s:
+            answers = s.makefile("rb")
+            codes = []
+            for request in requests:
+                s.sendall(request)
+                codes.append(int(answers.readline().split()[1]))
+                length = 0
+                while (line := answers.readline()) != b"\r\n":
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                answers.read(length)
+            return codes
+
+    def chunked(self, body, headers=b""):
+        head = b"POST /v1/models/m/layers/bn/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n"
+        pieces = [body[i:i + CHUNK] for i in range(0, len(body), CHUNK)]
+        return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+    def test_packed_bodies_in_small_chunks(self):
+        """Each chunk comes to 270 kB, which a computing thread takes while the next chunks are in the buffer."""
+        body = gzip.compress(b'{"data":[[1,2],[3,4]]' + b" " * (40 << 20) + b"}")
+        request = self.chunked(body, b"Content-Encoding: gzip\r\n")
+        codes = at_once([lambda: self.converse([request]) for _ in range(CLIENTS)])
+        self.assertEqual(codes, [[200]] * CLIENTS)
+
+    def test_long_tensors_in_small_chunks(self):
+        """The computing threads do the steps of a tensor this long, before and after the store; more requests are in the buffer."""
+        body = b'{"data":[' + b",".join([b"[1,2]"] * 20000) + b"]}"
+        request = self.chunked(body).replace(b"infer", b"train?output=false")
+        codes = at_once([lambda: self.converse([request] * 2) for _ in range(CLIENTS)])
+        self.assertEqual(codes, [[200] * 2] * CLIENTS)
+
+    def test_training(self):
+        body = b'{"data":[[1,2],[3,4]]}'
+        request = b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        codes = at_once([lambda: self.converse([request] * 64) for _ in range(CLIENTS)])
+        self.assertEqual(codes, [[200] * 64] * CLIENTS)
