@@ -129,3 +129,11 @@ quote_ascii(char *out, size_t room, const char *text, size_t *taken)
 	*taken = (size_t)(p - begin);
 	return n;
 }
+
+void
+quote_mask(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
+			*text = '?';
+}

@@ -22,4 +22,7 @@ void quote_json(struct buf *b, const char *text);
  */
 size_t quote_ascii(char *out, size_t room, const char *text, size_t *taken);
 
+/* Replaces every byte that is not printable ASCII by '?', in place: for a text from a file that nobody vouches for. */
+void quote_mask(char *text);
+
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/quote.h"
 #include "storage/sqlite_open.h"
 
 /* More of the same helps nobody. */
@@ -31,6 +32,7 @@ static void PRINTF_LIKE(2, 3) found(struct check *c, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	quote_mask(text); /* names come from the file, and a terminal may be shown them */
 	c->report->damages++;
 	c->upkeep->found(c->upkeep->arg, text);
 }

@@ -203,6 +203,13 @@ class Check(Upkeep):
                 self.check(1, words, "is damaged")
                 self.refused(words, "nothing was restored")
 
+    def test_names_in_a_hostile_file_do_not_reach_the_terminal_raw(self):
+        self.sql('CREATE VIEW "\x1b]0;owned\x07\u009b2J" AS SELECT 1', "UPDATE layer SET name = char(27) || '[2J' WHERE name = 'l1'")
+        done = subprocess.run([NORMD, "check", "--store", "sqlite:" + self.store], capture_output=True, timeout=60 * PATIENCE)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(b"?]0;owned", done.stdout)
+        self.assertEqual({byte for byte in done.stdout + done.stderr if not 0x20 <= byte < 0x7f}, {ord("\n")})
+
     def test_what_an_operator_may_do(self):
         self.sql("ANALYZE")
         self.sql("PRAGMA page_size=8192", "PRAGMA user_version")
