@@ -21,6 +21,8 @@
 #define HIGH_EIGHTHS 7
 #define LOW_EIGHTHS 6
 
+#define RAISE_IT "ulimit -n, by LimitNOFILE= of a systemd unit, or by ulimits: nofile: of a compose file"
+
 static void
 warn_few(unsigned connections, const char *reason)
 {
@@ -44,20 +46,38 @@ raise_descriptors(void)
 	return limit.rlim_cur;
 }
 
+/* How many files are open beside the connections. */
+static rlim_t
+spare_descriptors(unsigned thread_count)
+{
+	return DESCRIPTORS_SPARE + DESCRIPTORS_PER_THREAD * thread_count;
+}
+
+int
+crowd_check_descriptors(unsigned thread_count, struct err *e)
+{
+	const rlim_t spare = spare_descriptors(thread_count), descriptors = raise_descriptors();
+
+	if (descriptors >= CONNECTIONS_MIN + spare)
+		return 0;
+	return err_set(e, ERR_OVERLOADED,
+	    "the limit of open files is %llu; with %u event loops normd needs at least %llu, and %llu for %u connections: "
+	    "raise it by " RAISE_IT,
+	    (unsigned long long)descriptors, thread_count, (unsigned long long)(CONNECTIONS_MIN + spare),
+	    (unsigned long long)(CONNECTIONS_WANTED + spare), CONNECTIONS_WANTED);
+}
+
 unsigned
 crowd_limit(unsigned thread_count, const struct budget *memory)
 {
-	const rlim_t spare = DESCRIPTORS_SPARE + DESCRIPTORS_PER_THREAD * thread_count, descriptors = raise_descriptors();
+	const rlim_t spare = spare_descriptors(thread_count), descriptors = raise_descriptors();
 	const size_t fit = memory->bytes_max / 2 / CONNECTION_BYTES;
 	unsigned max = CONNECTIONS_MAX;
 	char reason[320];
 
 	if (descriptors < CONNECTIONS_MAX + spare)
-		max = descriptors < CONNECTIONS_MIN + spare ? CONNECTIONS_MIN : (unsigned)(descriptors - spare);
-	snprintf(reason, sizeof(reason),
-	    "the limit of open files is %llu and should be %llu: raise it by ulimit -n, by LimitNOFILE= of a systemd unit, or "
-	    "by "
-	    "ulimits: nofile: of a compose file",
+		max = (unsigned)(descriptors - spare);
+	snprintf(reason, sizeof(reason), "the limit of open files is %llu and should be %llu: raise it by " RAISE_IT,
 	    (unsigned long long)descriptors, (unsigned long long)(CONNECTIONS_WANTED + spare));
 	if (fit < max) {
 		max = fit < CONNECTIONS_MIN ? CONNECTIONS_MIN : (unsigned)fit;

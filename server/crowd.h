@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/budget.h"
+#include "base/err.h"
 
 struct crowd {
 	/* Immutable. */
@@ -21,8 +22,14 @@ struct crowd {
 };
 
 /*
+ * Whether the process may have as many files open as it takes to serve at all; the soft limit is raised to the hard one. -1 with `e`, which
+ * says how many it takes: with fewer, a few idle connections would keep everybody else waiting for ever.
+ */
+int crowd_check_descriptors(unsigned thread_count, struct err *e) MUST_CHECK;
+
+/*
  * As many as the process may have descriptors for, beside those that it needs itself with so many event loops, and as half of the budget
- * has room for; up to a bound. The soft limit of descriptors is raised to the hard one. Warns when it is fewer than a server should hold.
+ * has room for; up to a bound. After crowd_check_descriptors. Warns when it is fewer than a server should hold.
  */
 unsigned crowd_limit(unsigned thread_count, const struct budget *memory);
 

@@ -122,6 +122,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	memset(s, 0, sizeof(*s));
 	s->max_body_bytes = config->max_body_bytes;
 	budget_init(&s->memory, config->memory.requests);
+	if (crowd_check_descriptors(config->thread_count, e) < 0)
+		return -1;
 	/* The listener first: a port that is taken is found out before a store's file is made. */
 	listener = listener_open(config->host, config->port, &s->port, e);
 	if (listener < 0)

@@ -24,12 +24,12 @@ HOLDERS = 4
 class Limited(Daemon):
     """A daemon that may have so many files open."""
 
-    def __init__(self, files, *args):
-        self.files = files
+    def __init__(self, files, *args, soft=None):
+        self.files, self.soft = files, soft or files
         super().__init__(*args)
 
     def command(self):
-        return ["sh", "-c", f'ulimit -n {self.files}; exec "$@"', "sh", *super().command()]
+        return ["sh", "-c", f'ulimit -n {self.files}; ulimit -S -n {self.soft}; exec "$@"', "sh", *super().command()]
 
 
 def request(body=SMALL):
@@ -61,6 +61,34 @@ def line_of(daemon, words):
     """The first line of the log that says this; it is written by a thread of its own."""
     return wait_for(lambda: next((line for line in daemon.log_lines() if words in line["message"]), None),
                     lambda: f"a line that says {words!r}: {daemon.log()}")
+
+
+class LeastDescriptors(unittest.TestCase):
+    """Below what serves at all normd does not start; at just that, whoever is idle keeps nobody waiting."""
+
+    LEAST = 64 + 2 * 2 + 64
+
+    def test_fewer_are_refused(self):
+        for files in (20, 64, self.LEAST - 1):
+            with self.assertRaises(AssertionError) as caught:
+                Limited(files, "--threads", "2").close()
+            for words in ("exited 1", f"open files is {files};", f"at least {self.LEAST},", "ulimit -n", "LimitNOFILE", "nofile"):
+                self.assertIn(words, str(caught.exception))
+
+    def test_the_soft_limit_is_raised(self):
+        daemon = Limited(self.LEAST + 100, "--threads", "2", soft=10)
+        self.addCleanup(daemon.close)
+        self.assertEqual(line_of(daemon, "listening")["connections"], 164)
+
+    def test_idle_ones_keep_nobody_waiting(self):
+        daemon = Limited(self.LEAST, "--threads", "2", "--client-timeout", "4")
+        self.addCleanup(daemon.close)
+        for _ in range(3):
+            idle = [socket.create_connection(("127.0.0.1", daemon.port)) for _ in range(100)]
+            for s in idle:
+                self.addCleanup(s.close)
+            wait_for(lambda: daemon.curl("GET", "/v2/health/live").status == 200, "it is served", 10 * PATIENCE)
+        wait_for(lambda: daemon.curl("POST", "/v1/normalize", SMALL).status == 200, "work is done", 10 * PATIENCE)
 
 
 class FewDescriptors(unittest.TestCase):
