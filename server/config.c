@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "storage/store.h"
 
 /* Ten years, and 400 GB of them: beyond that it is a mistake. */
 #define KEY_LIFETIME_MAX_S 315360000u
@@ -139,7 +140,8 @@ parse_values(struct config *c, struct err *e)
 	size_t max_memory_bytes = 0;
 	long cores;
 
-	if (parse_listen(c, e) < 0 || parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
+	if (parse_listen(c, e) < 0 || store_check_url(c->store, e) < 0 ||
+	    parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
 	    parse_time("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
 	    parse_time("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
 	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||

@@ -4,6 +4,7 @@
 #include "storage/sqlite_check.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_read.h"
+#include "storage/sqlite_url.h"
 
 /* Opens the store; one that may not be written to, a backup on another medium, is held by a descriptor. */
 static sqlite3 *
@@ -18,12 +19,12 @@ open_store(const char *path, int *held, struct err *e)
 int
 store_check(const char *url, const struct upkeep *u, struct upkeep_report *report, struct err *e)
 {
-	const char *path = sqlite_url_path(url);
+	const char *path = sqlite_url_path(url, e);
 	int held = -1, result = -1;
 	sqlite3 *db;
 
 	if (path == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that can be checked (sqlite:PATH)", url);
+		return -1;
 	db = open_store(path, &held, e);
 	if (db != NULL)
 		result = sqlite_check(db, u, report, e);

@@ -14,6 +14,7 @@
 #include "storage/sqlite_check.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_read.h"
+#include "storage/sqlite_url.h"
 
 #define BLOCK_BYTES ((size_t)1 << 20)
 
@@ -159,12 +160,12 @@ put_into_place(const struct restore *r, struct err *e)
 int
 store_restore(const char *from, const char *url, const struct upkeep *u, struct upkeep_report *report, struct err *e)
 {
-	struct restore r = { .from = from, .path = sqlite_url_path(url), .in = -1, .out = -1 };
+	struct restore r = { .from = from, .path = sqlite_url_path(url, e), .in = -1, .out = -1 };
 	int result = -1;
 
 	*report = (struct upkeep_report){ 0 };
 	if (r.path == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that can be restored (sqlite:PATH)", url);
+		return -1;
 	if (check_place(r.path, e) == 0 && open_source(&r, e) == 0 && check_source(&r, u, report, e) == 0 &&
 	    write_unfinished(&r, u, e) == 0)
 		result = put_into_place(&r, e);

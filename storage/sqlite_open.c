@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "storage/sqlite_url.h"
 
 #define APPLICATION_ID 0x6e726d64 /* "nrmd" */
 
@@ -352,6 +353,17 @@ check_journal(const char *path, struct err *e)
 	    "%s-journal is not of this store, and SQLite would change it by that: move it away", path);
 }
 
+/* A device or a pipe would take all that is written and keep nothing. (What folders are told is refuse_to_open's.) */
+static int
+check_kind(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return 0;
+	return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name one, or one that is to be made", path);
+}
+
 static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA synchronous=FULL;"
 			       "PRAGMA foreign_keys=ON;"
@@ -360,16 +372,6 @@ static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA mmap_size=0;"
 			       "PRAGMA journal_size_limit=67108864";
 
-const char *
-sqlite_url_path(const char *url)
-{
-	static const char scheme[] = "sqlite:";
-
-	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || url[sizeof(scheme) - 1] == '\0')
-		return NULL;
-	return url + sizeof(scheme) - 1;
-}
-
 sqlite3 *
 sqlite_open(const char *path, struct err *e)
 {
@@ -377,7 +379,7 @@ sqlite_open(const char *path, struct err *e)
 	int version;
 	sqlite3 *db = NULL;
 
-	if (check_journal(path, e) < 0)
+	if (check_kind(path, e) < 0 || check_journal(path, e) < 0)
 		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		(void)(db == NULL ? err_set_memory(e) : refuse(db, path, e));
@@ -387,6 +389,7 @@ sqlite_open(const char *path, struct err *e)
 	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 || run(db, path, settings, e) < 0 ||
 	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) || migrate(db, version, e) < 0)
 		goto fail;
+	sqlite_url_warn_volatile(path);
 	return db;
 fail:
 	/* A close would write the WAL back into a file that was just refused; and that WAL may be another file's. */

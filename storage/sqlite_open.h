@@ -6,9 +6,6 @@
 
 #include "base/err.h"
 
-/* What "sqlite:PATH" names; NULL where it is no such URL. */
-const char *sqlite_url_path(const char *url);
-
 /*
  * Opens `path`, creating it where there is none, locked against every other process, in WAL mode with synchronous=FULL, with
  * the newest schema. NULL with `e`.

@@ -18,7 +18,7 @@
 #include "storage/backup.h"
 #include "storage/batch.h"
 #include "storage/layer.h"
-#include "storage/sqlite_open.h"
+#include "storage/sqlite_url.h"
 
 /* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
 #define PURGE_SLICE ((size_t)1000)
@@ -364,15 +364,18 @@ store_op_fini(struct store_op *op)
 	op->entry_count = 0;
 }
 
+int
+store_check_url(const char *url, struct err *e)
+{
+	return sqlite_url_path(url, e) == NULL ? -1 : 0;
+}
+
 static struct backend *
 open_backend(const struct store_options *options, const struct store_definition_ops *definitions, struct err *e)
 {
-	const char *path = sqlite_url_path(options->url);
+	const char *path = sqlite_url_path(options->url, e);
 
-	if (path != NULL)
-		return sqlite_backend_open(path, definitions, e);
-	(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" names no store that this build has (sqlite:PATH)", options->url);
-	return NULL;
+	return path == NULL ? NULL : sqlite_backend_open(path, definitions, e);
 }
 
 struct store *

@@ -167,6 +167,9 @@ struct store_options {
 	struct store_definition_ops definitions;
 };
 
+/* Whether a URL can name a store that lasts; bad_parameter where not. Touches nothing. */
+int store_check_url(const char *url, struct err *e) MUST_CHECK;
+
 /*
  * Opens (creating it where it does not exist) and starts the store's thread. The options are copied. Returns NULL with `e`, whose
  * detail is for the operator: in use by another process, not a normd store, from a newer version, ...

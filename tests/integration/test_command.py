@@ -47,7 +47,9 @@ class Options(unittest.TestCase):
                             (["--client-timeout", "86401"], "from 1 to 86400"), (["--client-timeout", "2 m"], "such as 90s"),
                             (["--key-lifetime", "0"], "from 1 to"), (["--key-lifetime", "1w"], "such as 90s"),
                             (["--key-lifetime", "99999999999999999999d"], "--key-lifetime"), (["--key-lifetime", ""], "--key-lifetime"),
-                            (["--max-keys", "0"], "from 1 to"), (["--max-keys", "16M"], "--max-keys"), (["--drain-timeout", "25h"], "86400"), (["--log-level", "loud"], "loud"),
+                            (["--store", "sqlite::memory:"], "nothing would be left"),
+                            (["--store", "sqlite:file:x?mode=memory"], "not a URI"), (["--store", "sqlite:"], "without a path"),
+                            (["--store", "mysql://x"], "sqlite:PATH"), (["--max-keys", "0"], "from 1 to"), (["--max-keys", "16M"], "--max-keys"), (["--drain-timeout", "25h"], "86400"), (["--log-level", "loud"], "loud"),
                             (["--log-format", "xml"], "xml"), (["serve"], "serve")):
             with self.subTest(args=args):
                 done = run(*args)

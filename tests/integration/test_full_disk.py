@@ -3,12 +3,16 @@
 import os
 import unittest
 
+from normd import wait_for
 from small_disk import start_on_small_disk
 
 
 class FullDisk(unittest.TestCase):
     def setUp(self):
         start_on_small_disk(self, "1m")
+
+    def test_a_store_in_memory_is_said_so(self):
+        wait_for(lambda: "nothing of it is left when the machine restarts" in self.daemon.log(), "the log says so")
 
     def test_storage_full(self):
         ballast = os.path.join(self.disk, "ballast")

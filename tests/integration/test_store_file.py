@@ -112,6 +112,14 @@ class Refused(StoreFile):
             self.assertIn(word, done.stderr)
         self.assertEqual(contents(self.directory), before, "refused, and changed all the same")
 
+    def test_what_is_not_a_regular_file(self):
+        """It would take all that is written and keep nothing."""
+        os.mkfifo(self.path)
+        self.refused("is not a regular file")
+        self.assertEqual(os.listdir(self.directory), ["normd.db"])
+        self.refused("is not a regular file", path="/dev/null")
+        self.assertFalse(os.path.exists("/dev/null-journal"))
+
     def test_a_file_that_may_not_be_written(self):
         self.put("stopped")
         os.chmod(self.path, 0o444)

@@ -1,0 +1,43 @@
+#include "storage/sqlite_url.h"
+
+#include <linux/magic.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/statfs.h>
+
+#include "base/log.h"
+
+static const char scheme[] = "sqlite:";
+
+const char *
+sqlite_url_path(const char *url, struct err *e)
+{
+	const char *path = url + sizeof(scheme) - 1;
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+		(void)err_set(e, ERR_BAD_PARAMETER,
+		    "the store is \"%s\"; it must be sqlite:PATH, such as sqlite:normd.db: this build has no other kind", url);
+	else if (*path == '\0')
+		(void)err_set(e, ERR_BAD_PARAMETER, "the store is \"%s\", without a path; it must be sqlite:PATH", url);
+	else if (strcasecmp(path, ":memory:") == 0)
+		(void)err_set(e, ERR_BAD_PARAMETER,
+		    "the store is \"%s\", of which nothing would be left after a stop; name a file, for a trial in a temporary "
+		    "folder",
+		    url);
+	else if (strncasecmp(path, "file:", 5) == 0)
+		(void)err_set(e, ERR_BAD_PARAMETER,
+		    "the store is \"%s\"; after sqlite: there must be a plain path, not a URI: \"./%s\" is a file of that name",
+		    url, path);
+	else
+		return path;
+	return NULL;
+}
+
+void
+sqlite_url_warn_volatile(const char *path)
+{
+	struct statfs fs;
+
+	if (statfs(path, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+		log_printf(LOG_WARN, "%s is in memory (tmpfs): nothing of it is left when the machine restarts", path);
+}
