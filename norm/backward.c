@@ -30,7 +30,7 @@ void
 backward_sums_part(enum norm_real real, const void *x, const void *g, struct norm_view view, struct norm_part features,
     const double *mean, const double *rstd, double *sum, double *product)
 {
-	kernels_best()->of[real].gradients_part(x, g, view, features.first, features.end, mean, rstd, sum, product);
+	kernels_best()->of[real]->gradients_part(x, g, view, features.first, features.end, mean, rstd, sum, product);
 }
 
 static struct coefficients
@@ -55,7 +55,7 @@ backward_by_coefficients(
 {
 	const struct coefficients c = coefficients_in(scratch, view.feature);
 
-	return kernels_best()->of[real].backward(x, g, view, mean, rstd, &c);
+	return kernels_best()->of[real]->backward(x, g, view, mean, rstd, &c);
 }
 
 bool
@@ -88,7 +88,7 @@ backward_by_feature_part(enum norm_real real, const void *x, void *g, struct nor
     double *scratch)
 {
 	const struct coefficients c = coefficients_in(scratch, view.feature);
-	bool finite = kernels_best()->of[real].backward_part(
+	bool finite = kernels_best()->of[real]->backward_part(
 	    x, g, view, features.first, features.end, n, mean, rstd, weight, grad_bias, grad_weight, &c);
 
 	for (size_t f = features.first; f < features.end; f++)
@@ -99,5 +99,5 @@ backward_by_feature_part(enum norm_real real, const void *x, void *g, struct nor
 void
 backward_clip(enum norm_real real, void *g, const void *y, size_t count, double limit)
 {
-	kernels_best()->of[real].clip_backward(g, y, count, limit);
+	kernels_best()->of[real]->clip_backward(g, y, count, limit);
 }

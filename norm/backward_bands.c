@@ -192,7 +192,7 @@ bool
 backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, struct norm_part bands,
     double eps, const double *weight, const struct backward_padding *padding, double *scratch)
 {
-	const struct groups all = { &kernels_best()->of[real], real, { 1, groups, view.feature / groups * view.inner },
+	const struct groups all = { kernels_best()->of[real], real, { 1, groups, view.feature / groups * view.inner },
 		{ 1, view.feature, view.inner }, groups, eps, weight, padding };
 	const size_t count = backward_groups_bands(view), each = BACKWARD_GROUPS_SCRATCH * view.feature;
 	bool finite = true;
@@ -296,7 +296,7 @@ bool
 backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands, bool centered,
     double eps, const double *weight, const struct backward_padding *padding, double *scratch)
 {
-	const struct rows all = { &kernels_best()->of[real], real, size, centered, eps, weight, padding };
+	const struct rows all = { kernels_best()->of[real], real, size, centered, eps, weight, padding };
 	const size_t count = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;
 	bool finite = true;
 

@@ -46,7 +46,7 @@ feature_bands_moments(enum norm_real real, const void *x, struct norm_view view,
 
 	for (; bands.first < bands.end; bands.first++) {
 		b = band_of(real, view, bands.first, scratch);
-		kernels_best()->of[real].moments_part((const unsigned char *)x + b.at, b.view, 0, view.feature, b.numbers,
+		kernels_best()->of[real]->moments_part((const unsigned char *)x + b.at, b.view, 0, view.feature, b.numbers,
 		    b.numbers + view.feature, b.numbers + 2 * view.feature);
 	}
 }
@@ -110,7 +110,7 @@ feature_bands_sums(enum norm_real real, const void *x, const void *g, struct nor
 
 	for (; bands.first < bands.end; bands.first++) {
 		b = band_of(real, view, bands.first, scratch);
-		kernels_best()->of[real].gradients_part((const unsigned char *)x + b.at, (const unsigned char *)g + b.at,
+		kernels_best()->of[real]->gradients_part((const unsigned char *)x + b.at, (const unsigned char *)g + b.at,
 		    b.view, 0, view.feature, mean, rstd, b.numbers, b.numbers + view.feature);
 	}
 }

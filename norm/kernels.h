@@ -72,7 +72,7 @@ struct kernels_of_real {
 struct kernels {
 	const char *name;
 	void (*fold)(double *recent, double *high, double *low, size_t n);
-	struct kernels_of_real of[NORM_REALS];
+	const struct kernels_of_real *of[NORM_REALS];
 };
 
 /* The sets that this processor can run, from the one that any can to the widest; `at` counts from 0, NULL is after the last. */
@@ -88,10 +88,14 @@ const struct kernels *kernels_best(void);
 #define KERNELS_X86 0
 #endif
 
-extern const struct kernels kernels_portable;
+#define KERNELS_OF_SET(set) \
+	extern const struct kernels set; \
+	extern const struct kernels_of_real set##_float, set##_double, set##_half, set##_bfloat
+
+KERNELS_OF_SET(kernels_portable);
 #if KERNELS_X86
-extern const struct kernels kernels_avx2;
-extern const struct kernels kernels_avx512;
+KERNELS_OF_SET(kernels_avx2);
+KERNELS_OF_SET(kernels_avx512);
 #endif
 
 #endif

@@ -1,5 +1,7 @@
-/* What any processor of the architecture can run. */
-#define KERNELS kernels_portable
-#define KERNELS_NAME "portable"
-#define KERNELS_WIDTH 2
-#include "norm/kernels_body.h"
+/* The set for any processor. */
+#include "norm/kernels_portable.h"
+#include "norm/kernels_table.h"
+
+KERNELS_TABLE(kernels_portable, "portable")
+
+KERNELS_END

@@ -21,19 +21,19 @@ moments(enum norm_real real, const void *x, struct norm_view view, double *mean,
 	if (bands > 1)
 		moments_in_bands(real, x, view, bands, mean, var);
 	else
-		kernels_best()->of[real].moments(x, view, mean, var);
+		kernels_best()->of[real]->moments(x, view, mean, var);
 }
 
 void
 moments_part(enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var)
 {
-	kernels_best()->of[real].moments_part(x, view, features.first, features.end, mean, NULL, var);
+	kernels_best()->of[real]->moments_part(x, view, features.first, features.end, mean, NULL, var);
 }
 
 void
 mean_squares(enum norm_real real, const void *x, struct norm_view view, double *square)
 {
-	kernels_best()->of[real].squares(x, view, square);
+	kernels_best()->of[real]->squares(x, view, square);
 }
 
 static double

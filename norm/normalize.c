@@ -20,7 +20,7 @@ bool
 normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
     const double *weight, const double *bias)
 {
-	return kernels_best()->of[real].by_feature(x, view, mean, rstd, weight, bias);
+	return kernels_best()->of[real]->by_feature(x, view, mean, rstd, weight, bias);
 }
 
 /* Some elements of a view that lie one after another and are a view themselves, of which `feature` is the first. */
@@ -70,7 +70,7 @@ normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, s
 	for (; elements.first < elements.end; elements.first += n) {
 		s = stretch_first(view, elements);
 		n = s.view.outer * s.view.feature * s.view.inner;
-		finite &= kernels_best()->of[real].by_feature(
+		finite &= kernels_best()->of[real]->by_feature(
 		    at, s.view, mean + s.feature, rstd + s.feature, from(weight, s.feature), from(bias, s.feature));
 		at += n * norm_real_size(real);
 	}
@@ -94,7 +94,7 @@ bool
 normalize_batch_part(enum norm_real real, void *x, struct norm_view view, struct norm_part features, double eps,
     const double *weight, const double *bias, double *mean, double *var, double *rstd)
 {
-	return kernels_best()->of[real].batch_part(x, view, features.first, features.end, eps, weight, bias, mean, var, rstd);
+	return kernels_best()->of[real]->batch_part(x, view, features.first, features.end, eps, weight, bias, mean, var, rstd);
 }
 
 bool
@@ -121,7 +121,7 @@ normalize_by_sample_part(enum norm_real real, void *x, struct norm_view view, st
 		n = columns_min(elements.end - elements.first, sample - elements.first % sample);
 		s = stretch_first(view, (struct norm_part){ elements.first, elements.first + n });
 		n = s.view.feature * s.view.inner;
-		finite &= kernels_best()->of[real].by_feature(
+		finite &= kernels_best()->of[real]->by_feature(
 		    at, s.view, mean + s.run, rstd + s.run, from(weight, s.feature), from(bias, s.feature));
 		at += n * norm_real_size(real);
 	}
@@ -210,7 +210,7 @@ normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_
 	for (; part.first < part.end; part.first += n, at += n * size * element) {
 		first = part.first % groups;
 		n = columns_min(most, columns_min(groups - first, part.end - part.first));
-		finite &= normalize_some_groups(&kernels_best()->of[real], at, element,
+		finite &= normalize_some_groups(kernels_best()->of[real], at, element,
 		    (struct some_groups){ n, channels, view.inner }, eps, from(weight, first * channels),
 		    from(bias, first * channels));
 	}
@@ -224,7 +224,7 @@ normalize_rows(
 	struct identity id;
 
 	identity_init(&id);
-	return kernels_best()->of[real].rows(x, rows, size, centered, eps, weight, bias, &id);
+	return kernels_best()->of[real]->rows(x, rows, size, centered, eps, weight, bias, &id);
 }
 
 bool
@@ -234,11 +234,11 @@ normalize_rows_by(enum norm_real real, void *x, size_t rows, size_t size, const 
 	struct identity id;
 
 	identity_init(&id);
-	return kernels_best()->of[real].rows_by(x, rows, size, mean, rstd, weight, bias, &id);
+	return kernels_best()->of[real]->rows_by(x, rows, size, mean, rstd, weight, bias, &id);
 }
 
 void
 normalize_clip(enum norm_real real, void *x, size_t count, double limit)
 {
-	kernels_best()->of[real].clip(x, count, limit);
+	kernels_best()->of[real]->clip(x, count, limit);
 }

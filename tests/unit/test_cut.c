@@ -186,7 +186,7 @@ START_TEST(kernels_of_each_set)
 		for (size_t p = 0; p < VIEWS; p++) {
 			struct fixture f = fixture_new(reals[_i], views[p]);
 
-			check_kernels(&k->of[reals[_i]], &f);
+			check_kernels(k->of[reals[_i]], &f);
 			fixture_free(&f);
 		}
 }

@@ -49,7 +49,7 @@ outcome_free(struct outcome *o)
 static struct outcome
 outcome_of(const struct kernels *k, enum norm_real real, const void *x, struct norm_view v, const double *parameters)
 {
-	const struct kernels_of_real *of = &k->of[real];
+	const struct kernels_of_real *of = k->of[real];
 	struct outcome o = { .bytes = view_size(v) * norm_real_size(real) };
 	double *rstd = allocate(v.feature, sizeof(*rstd));
 	struct identity identity = { { 0 }, { 0 } };
@@ -169,7 +169,7 @@ static struct gradients
 gradients_of(const struct kernels *k, enum norm_real real, const void *x, const void *gradient, struct norm_view v,
     const double *parameters, bool with_weight)
 {
-	const struct kernels_of_real *of = &k->of[real];
+	const struct kernels_of_real *of = k->of[real];
 	const size_t size = view_size(v), bytes = size * norm_real_size(real);
 	struct gradients o = { .count = 2 * v.feature + 2 * size };
 	const double rstd = 0.5;

@@ -1,0 +1,20 @@
+/* x86-64 with AVX2: four doubles at a time. Functions between this header and KERNELS_END use its instructions. Private to norm/. */
+#ifndef NORM_KERNELS_AVX2_H
+#define NORM_KERNELS_AVX2_H
+
+#include <immintrin.h>
+
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define KERNELS_END _Pragma("clang attribute pop")
+#else
+#pragma GCC target("avx2,fma")
+#define KERNELS_END
+#endif
+
+#define KERNELS_WIDTH 4
+#define KERNELS_WIDEN(x) _mm256_cvtps_pd(x)
+#define KERNELS_NARROW(x) _mm256_cvtpd_ps(x)
+#define KERNELS_FUSED(a, b, c) _mm256_fmadd_pd(a, b, c)
+
+#endif
