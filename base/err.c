@@ -16,6 +16,7 @@ static const struct err_row rows[ERR_COUNT] = {
 #undef ERR_ROW
 };
 
+PRINTF_LIKE(3, 0)
 static void
 err_fill(struct err *e, enum err_code code, const char *format, va_list ap)
 {

@@ -46,6 +46,7 @@ server_leave(struct server *s)
 	atomic_fetch_sub(&s->active, 1);
 }
 
+PRINTF_LIKE(2, 0)
 static void
 log_library(void *arg, const char *format, va_list ap)
 {
