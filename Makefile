@@ -1,6 +1,6 @@
 # normd. `make help` lists the targets.
 #
-# One folder is one archive. Each variant (release, asan, tsan, coverage, fuzz) has a build folder of its own; a change of compiler or
+# One folder is one archive. Each variant (release, clang, asan, tsan, coverage, fuzz) has a build folder of its own; a change of compiler or
 # flags rebuilds that folder. CFLAGS, CPPFLAGS and LDFLAGS are yours: normd's own flags stand apart from them.
 
 VERSION  := 0.1.0
@@ -11,6 +11,15 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+
+# All processors, unless the user or a make above this one says how many jobs run at once. (The environment says so, where the variable
+# of GNU Make 4.3 does not yet while it reads this; and -j on the command line has the last word.)
+ifeq ($(filter -j% --jobserver-%,$(shell echo "$$MAKEFLAGS")),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+ifneq ($(filter clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL: # what is cleaned must not be built meanwhile
+endif
 
 ROOMS    := base norm codec storage handlers server
 
@@ -27,9 +36,13 @@ variant_coverage := --coverage -O0
 variant_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
                     -DARENA_EACH_APART -O1 -Wno-format-nonliteral
 variant_release  := -D_FORTIFY_SOURCE=2
+variant_clang    := $(variant_release)
 
 all_cflags  := $(std) $(warnings) $(numbers) $(harden) $(CPPFLAGS) $(CFLAGS) $(variant_$(VARIANT)) -pthread
 all_ldflags := -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(filter -f% --coverage,$(variant_$(VARIANT))) -pthread
+
+# Compared with what a build folder was built with. Expanded here, so that it has none of the flags that single targets add below.
+flags_text := $(CC) $(all_cflags) $(all_ldflags) $(VERSION)
 
 libs_base     :=
 libs_norm     := -lm
@@ -83,7 +96,7 @@ $(B)/main/main.o: server/main.c $(B)/flags | $(B)/packages
 $(B)/server/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
 $(B)/handlers/%.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'
 # The kernels, and the tight loops of the codec, are worth the compiler's best whatever CFLAGS says of the rest.
-ifeq ($(VARIANT),release)
+ifneq ($(filter release clang,$(VARIANT)),)
 $(B)/norm/%.o $(B)/codec/%.o $(B)/bench/%.o: all_cflags += -O3
 endif
 # The fuzzer follows what the codec does, not the tests that judge it.
@@ -97,24 +110,33 @@ $(B)/%.o: %.c $(B)/flags | $(B)/packages
 	@$(CC) $(all_cflags) -MMD -MP -c -o $@ $<
 
 # Written anew only when the flags change: what depends on it is then rebuilt.
+ifneq ($(file <$(B)/flags),$(flags_text))
 $(B)/flags: FORCE
+endif
+$(B)/flags:
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(all_cflags) $(all_ldflags) $(VERSION))' | cmp -s - $@ || \
-	    echo '$(subst ','\'',$(CC) $(all_cflags) $(all_ldflags) $(VERSION))' >$@
+	@printf '%s\n' '$(subst ','\'',$(flags_text))' >$@
 
 # The libraries that the build needs, installed when they are missing.
-$(B)/packages:
+$(B)/packages: scripts/setup
 	@mkdir -p $(@D)
 	@scripts/setup build
+	@touch $@
+
+# And those of the tests.
+$(B)/packages-test: scripts/setup
+	@mkdir -p $(@D)
+	@scripts/setup build test
 	@touch $@
 
 # What the tests of a disk that fails share.
 disk_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/disk/torture_%,$(wildcard tests/disk/*.c)))
 disk_archives := $(B)/libstorage.a $(B)/libnorm.a $(B)/libbase.a
 
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages-test
 	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
 unit_libs = $(shell pkg-config --libs check)
+$(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c)): | $(B)/packages-test
 $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
 $(B)/tests/unit/test_backup $(B)/tests/unit/test_keys $(B)/tests/unit/test_storage_faults $(B)/tests/unit/test_store: \
     $(B)/tests/unit/scratch_store.o
@@ -172,7 +194,11 @@ test-setup:
 	@scripts/setup build test
 
 .PHONY: torture torture-oom torture-power torture-kill
-torture: torture-oom torture-power torture-kill torture-drip ## the long runs: faults by the thousand
+torture: ## the long runs, one after the other: faults by the thousand
+	@$(MAKE) --no-print-directory torture-oom
+	@$(MAKE) --no-print-directory torture-power
+	@$(MAKE) --no-print-directory torture-kill
+	@$(MAKE) --no-print-directory torture-drip
 
 torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
 	@tests/run --build $(B) --full memory
@@ -185,6 +211,13 @@ torture-kill: test-setup all $(load) ## SIGKILL under load, 500 times on one sto
 
 layers: $(archives) ## prove with the linker who may call whom
 	@tests/layers $(B)
+
+# Warnings are errors, and the results have the same bits as gcc's: the unit tests compare them with the golden vectors.
+.PHONY: clang
+clang: ## build everything with clang, warnings as errors, and run the unit tests
+	@scripts/setup build test clang
+	@$(MAKE) --no-print-directory VARIANT=clang CC=clang CI=true all unit $(fuzz_names:%=build/clang/tests/fuzz/replay_%) \
+	    $(patsubst $(B)/%,build/clang/%,$(memory_tests) $(load)) build/clang/bench/echo build/clang/bench/commits
 
 asan: ## the whole suite under address and undefined-behaviour sanitizers
 	$(MAKE) VARIANT=asan test
@@ -202,7 +235,6 @@ coverage: ## line coverage of the whole suite, in build/coverage/report
 	$(MAKE) VARIANT=coverage test
 	@scripts/coverage build/coverage
 
-# The one build with clang.
 .PHONY: fuzz fuzz-merge fuzz-targets
 fuzz-targets:
 	@scripts/setup build fuzz
