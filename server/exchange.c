@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -174,9 +175,9 @@ advance(struct exchange *x)
 }
 
 static enum MHD_Result
-first_call(struct exchange *x, const char *method, const char *version)
+first_call(struct exchange *x, const char *url, const char *method, const char *version)
 {
-	const struct head head = { x->server, x->connection, x->deadline, x->target, x->method, version };
+	const struct head head = { x->server, x->connection, x->deadline, x->target, method, url, version };
 	uint64_t length;
 	const char *expect;
 
@@ -189,7 +190,8 @@ first_call(struct exchange *x, const char *method, const char *version)
 		return MHD_YES;
 	length = head_announced_length(x->connection);
 	expect = head_header(x->connection, MHD_HTTP_HEADER_EXPECT);
-	if (length > SWALLOW_MAX || (length > 0 && expect != NULL && strcasecmp(expect, "100-continue") == 0))
+	if (x->sending.at_once || length > SWALLOW_MAX ||
+	    (length > 0 && expect != NULL && strcasecmp(expect, "100-continue") == 0))
 		return send_answer(x);
 	return MHD_YES;
 }
@@ -245,11 +247,10 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 	struct exchange *x = *context;
 	enum MHD_Result result;
 
-	(void)url;
 	if (x == NULL) /* there was no memory for it */
 		return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
 	if (!x->has_headers)
-		return first_call(x, method, version);
+		return first_call(x, url, method, version);
 	if (suspension_holds(connection))
 		return MHD_YES; /* the next chunk, which had come with the one before; it will be there when the connection is resumed */
 	if (*upload_size > 0) {
@@ -258,6 +259,18 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 		return result;
 	}
 	return advance(x);
+}
+
+/* So that the close is no reset, in which the answer might be lost: as much of what came with the head as there is. */
+static void
+discard_unread(struct MHD_Connection *connection)
+{
+	enum { PIECE = 16 << 10, PIECES_MAX = 64 };
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char piece[PIECE];
+
+	for (int i = 0; i < PIECES_MAX && recv(info->connect_fd, piece, sizeof(piece), MSG_DONTWAIT) > 0; i++)
+		continue;
 }
 
 static void
@@ -310,11 +323,13 @@ exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum 
 	struct exchange *x = *context;
 	struct server *server;
 
-	(void)arg, (void)connection;
+	(void)arg;
 	if (x == NULL)
 		return;
 	*context = NULL;
 	server = x->server;
+	if (x->sending.at_once)
+		discard_unread(connection);
 	log_exchange(x, how);
 	deadline_enter(x->deadline, DEADLINE_IDLE);
 	if (request_is_long(&x->request)) {

@@ -1,13 +1,26 @@
+/*
+ * libmicrohttpd 0.9.75 appends a folded line to the *name* of the header before it, takes a NUL for the end of a text, and takes a line that
+ * begins with NUL or with a colon for the end of the head. None of that can be seen in the names and values that it hands out. But it cuts
+ * the head up where it was received. So each byte of it must be accounted for, from the method to the empty line:
+ *
+ *     method NUL target NUL version NUL NUL { name NUL blanks value NUL NUL } NUL NUL
+ *
+ * where NUL NUL stands for CR LF. What is left out (the rest of a line with a NUL, a folded line) makes a gap, and what was moved is elsewhere.
+ */
 #include "server/guard.h"
 
+#include <microhttpd.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "handlers/idempotency.h"
+#include "server/head.h"
 
 struct framing {
-	unsigned host_count, length_count, encoding_count, key_count;
+	unsigned host_count, origin_count, length_count, encoding_count, key_count;
+	struct guard_seen *seen;
+	const char *place;   /* where the next name must lie; NULL: libmicrohttpd looks at the lines itself */
 	const char *problem; /* the first thing that was wrong, or NULL */
 };
 
@@ -43,10 +56,62 @@ is_length(const char *text, size_t len)
 	return len > 0 && len < 19;
 }
 
+/* Visible ASCII alone (RFC 3986); which of it has a meaning where is url.c's. */
+static const char *
+check_target(const char *target)
+{
+	for (const char *p = target; *p != '\0'; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
+			return "the request's target holds a blank, a control character or a byte beyond ASCII: percent-encode "
+			       "it";
+	return NULL;
+}
+
 static bool
 named(const char *name, size_t len, const char *wanted)
 {
 	return strlen(wanted) == len && strncasecmp(name, wanted, len) == 0;
+}
+
+static bool
+ends_here(const char *p)
+{
+	return p[0] == '\0' && p[1] == '\0';
+}
+
+/* Where the line after this header's begins; NULL where name, blanks, value and CR LF do not lie side by side at `place`. */
+static const char *
+next_place(const char *place, const char *name, size_t name_len, const char *value, size_t value_len)
+{
+	const char *p = name + name_len;
+
+	if (name != place || *p++ != '\0')
+		return NULL;
+	while (p < value && (*p == ' ' || *p == '\t'))
+		p++;
+	return p == value && ends_here(value + value_len) ? value + value_len + 2 : NULL;
+}
+
+static void
+look_at_framing(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len)
+{
+	if (named(name, name_len, "Host")) {
+		f->host_count++;
+		f->seen->host = value;
+	} else if (named(name, name_len, "Origin")) {
+		f->origin_count++;
+		f->seen->origin = value;
+	} else if (named(name, name_len, IDEMPOTENCY_HEADER)) {
+		f->key_count++;
+	} else if (named(name, name_len, "Content-Length")) {
+		f->length_count++;
+		if (!is_length(value, value_len))
+			f->problem = "Content-Length is not a whole number in decimal digits";
+	} else if (named(name, name_len, "Transfer-Encoding")) {
+		f->encoding_count++;
+		if (!named(value, value_len, "chunked"))
+			f->problem = "the only Transfer-Encoding that is taken is chunked";
+	}
 }
 
 static enum MHD_Result
@@ -57,40 +122,78 @@ look(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len, cons
 	(void)kind;
 	if (value == NULL)
 		value = "";
-	if (!is_token(name, name_len))
+	if (f->place != NULL && (f->place = next_place(f->place, name, name_len, value, value_len)) == NULL)
+		f->problem = "a header's line is folded, holds a NUL, or does not end in CR LF";
+	else if (!is_token(name, name_len))
 		f->problem = "a header's name is not a token";
 	else if (!is_value(value, value_len))
 		f->problem = "a header's value holds a control character";
-	else if (named(name, name_len, "Host"))
-		f->host_count++;
-	else if (named(name, name_len, IDEMPOTENCY_HEADER))
-		f->key_count++;
-	else if (named(name, name_len, "Content-Length")) {
-		f->length_count++;
-		if (!is_length(value, value_len))
-			f->problem = "Content-Length is not a number";
-	} else if (named(name, name_len, "Transfer-Encoding")) {
-		f->encoding_count++;
-		if (!named(value, value_len, "chunked"))
-			f->problem = "the only Transfer-Encoding that is taken is chunked";
-	}
+	else
+		look_at_framing(f, name, name_len, value, value_len);
 	return f->problem == NULL ? MHD_YES : MHD_NO;
 }
 
 int
-guard_headers(struct MHD_Connection *connection, const char *version, struct err *e)
+guard_strictness(void)
 {
-	struct framing f = { 0 };
-	bool is_1_1 = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+	return MHD_get_version()[0] != '0';
+}
 
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, look, &f);
-	if (f.problem == NULL && (f.host_count > 1 || (is_1_1 && f.host_count == 0)))
-		f.problem = "there must be one Host header";
-	if (f.problem == NULL && f.key_count > 1)
-		f.problem = "there is more than one Idempotency-Key";
-	if (f.problem == NULL && f.length_count > 1)
-		f.problem = "there is more than one Content-Length";
-	if (f.problem == NULL && f.encoding_count > 0 && (f.encoding_count > 1 || f.length_count > 0 || !is_1_1))
-		f.problem = "Transfer-Encoding stands twice, beside Content-Length, or on HTTP/1.0";
+/* Where the first header must lie; NULL where the request line's pieces do not lie side by side. */
+static const char *
+first_place(const struct head *h)
+{
+	const char *end = h->version + strlen(h->version);
+
+	return h->url == h->method + strlen(h->method) + 1 && h->version == h->url + strlen(h->target) + 1 && ends_here(end) ?
+	    end + 2 :
+	    NULL;
+}
+
+/* Whether `place`, where the last header's line ended, has the empty line, and nothing else is left of the head. */
+static bool
+ends_head(const struct head *h, const char *place)
+{
+	const union MHD_ConnectionInfo *size = MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	return size != NULL && ends_here(place) && place + 2 == h->method + size->header_size;
+}
+
+static const char *
+check_counts(const struct framing *f, bool is_1_1)
+{
+	if (f->host_count > 1 || (is_1_1 && f->host_count == 0))
+		return "there must be one Host header";
+	if (f->origin_count > 1)
+		return "there is more than one Origin";
+	if (f->key_count > 1)
+		return "there is more than one Idempotency-Key";
+	if (f->length_count > 1)
+		return "there is more than one Content-Length";
+	if (f->encoding_count > 0 && (f->encoding_count > 1 || f->length_count > 0 || !is_1_1))
+		return "Transfer-Encoding stands twice, beside Content-Length, or on HTTP/1.0";
+	return NULL;
+}
+
+int
+guard_head(const struct head *h, struct guard_seen *seen, struct err *e)
+{
+	struct framing f = { .seen = seen };
+	const bool looks_at_lines = guard_strictness() == 0;
+
+	*seen = (struct guard_seen){ 0 };
+	if (looks_at_lines && (f.place = first_place(h)) == NULL)
+		f.problem =
+		    "the request line must be a method, a target and a version, with one blank between them, and end in CR LF";
+	else if (!is_token(h->method, strlen(h->method)))
+		f.problem = "the request's method is not a token";
+	else
+		f.problem = check_target(h->target);
+	if (f.problem == NULL)
+		MHD_get_connection_values_n(h->connection, MHD_HEADER_KIND, look, &f);
+	if (f.problem == NULL && looks_at_lines && !ends_head(h, f.place))
+		f.problem = "a line of the head has no name, is folded, begins with NUL, or does not end in CR LF";
+	if (f.problem == NULL) /* any minor version from 1 is read as 1.1 (RFC 9110, section 2.5) */
+		f.problem = check_counts(&f, strcmp(h->version, MHD_HTTP_VERSION_1_0) != 0);
 	return f.problem == NULL ? 0 : err_set(e, ERR_BAD_PARAMETER, "%s", f.problem);
 }

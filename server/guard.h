@@ -1,18 +1,27 @@
 /*
- * Headers that libmicrohttpd lets through and that must not be: request smuggling begins with framing that two parties read differently.
+ * Heads that libmicrohttpd lets through and that must not be: request smuggling begins with framing that two parties read differently.
  */
 #ifndef SERVER_GUARD_H
 #define SERVER_GUARD_H
 
-#include <microhttpd.h>
-
 #include "base/err.h"
 
+struct head;
+
+/* What the guard has seen, for those who decide by it. NULL: there is no such header. */
+struct guard_seen {
+	const char *host, *origin;
+};
+
+/* The value for MHD_OPTION_STRICT_FOR_CLIENT: since 1.0 libmicrohttpd itself refuses folded lines, bare CR and LF, and NUL. */
+int guard_strictness(void);
+
 /*
- * Looks over all headers of a request (RFC 9110, RFC 9112): names are tokens; values hold no control characters; on HTTP/1.1
- * exactly one Host; at most one Content-Length, all digits; at most one Transfer-Encoding, which is "chunked", on HTTP/1.1, and without
- * Content-Length. bad_parameter otherwise: answer it and close the connection.
+ * Looks over the request line and all headers (RFC 9110, RFC 9112). Names are tokens; values hold no control characters; the target holds
+ * neither blanks nor control characters nor bytes beyond ASCII; no line is folded or ends in anything but CR LF; on HTTP/1.1 there is
+ * exactly one Host; at most one Origin and one Idempotency-Key; at most one Content-Length, all digits; at most one Transfer-Encoding,
+ * which is "chunked", on HTTP/1.1, and without Content-Length. bad_parameter otherwise: answer it at once and close the connection.
  */
-int guard_headers(struct MHD_Connection *connection, const char *version, struct err *e) MUST_CHECK;
+int guard_head(const struct head *h, struct guard_seen *seen, struct err *e) MUST_CHECK;
 
 #endif

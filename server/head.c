@@ -139,8 +139,10 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 int
 head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e)
 {
-	if (guard_headers(h->connection, h->version, e) < 0) {
-		s->close = true;
+	struct guard_seen seen;
+
+	if (guard_head(h, &seen, e) < 0) {
+		s->close = s->at_once = true;
 		return -1;
 	}
 	if (atomic_load(&h->server->draining)) {

@@ -15,7 +15,8 @@ struct head {
 	const struct server *server;
 	struct MHD_Connection *connection;
 	const struct deadline *deadline; /* the connection's */
-	const char *target, *method, *version;
+	const char *target;                 /* as it was sent */
+	const char *method, *url, *version; /* in libmicrohttpd's memory */
 };
 
 /* A header's value; NULL without one. */

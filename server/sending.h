@@ -14,6 +14,7 @@ struct sending {
 	struct answer_wishes wishes; /* the codings are the caller's to fill in */
 	struct buf allow;            /* the methods of the route, where it has no such method */
 	bool close;                  /* the connection must be closed after the answer */
+	bool at_once;                /* nobody can say where the body ends, or whether there is one */
 	struct answer answer;
 
 	/* What came of it, for the log. */

@@ -19,6 +19,7 @@
 #include "server/deadline.h"
 #include "server/epoll.h"
 #include "server/exchange.h"
+#include "server/guard.h"
 #include "server/listener.h"
 
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
@@ -75,9 +76,9 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
 	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
 	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
-	    MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
-	    MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s, MHD_OPTION_NOTIFY_CONNECTION, deadline_notify, s->deadlines,
-	    MHD_OPTION_END);
+	    MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s,
+	    MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s,
+	    MHD_OPTION_NOTIFY_CONNECTION, deadline_notify, s->deadlines, MHD_OPTION_END);
 }
 
 /*

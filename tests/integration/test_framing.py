@@ -1,0 +1,163 @@
+"""Where a request ends: heads and bodies that two parties could read differently are refused, in one whole answer, and the connection ends."""
+
+import re
+import socket
+import unittest
+
+from normd import PATIENCE, DaemonTest
+
+BODY = b'{"kind":"layer_norm","normalized_shape":[1],"data":[[1]]}'
+LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+HOST = b"Host: localhost\r\n"
+DELETE = b"DELETE /v1/models/victim HTTP/1.1\r\nHost: localhost\r\n\r\n"
+GOES_ON, ENDS = False, True
+
+
+def post(headers, body=BODY, line=b"POST /v1/normalize HTTP/1.1"):
+    return line + b"\r\n" + HOST + headers + b"\r\n" + body
+
+
+def get(headers=b"", line=b"GET /v2/health/live HTTP/1.1", host=HOST):
+    return line + b"\r\n" + host + headers + b"\r\n"
+
+
+# (what it is, the bytes, the status, whether the connection then ends)
+HEADERS = [
+    ("a tab before the value", get(b"X-A:\tb\r\n"), 200, GOES_ON),
+    ("blanks around the value", get(b"X-A:  b \t\r\n"), 200, GOES_ON),
+    ("no value", get(b"X-A:\r\n"), 200, GOES_ON),
+    ("no value but blanks", get(b"X-A:  \r\n"), 200, GOES_ON),
+    ("a colon in the value", get(b"X-A: b:c\r\n"), 200, GOES_ON),
+    ("bytes beyond ASCII in the value", get(b"X-A: \xc3\xa9\r\n"), 200, GOES_ON),
+    ("the same twice", get(b"X-A: b\r\nX-A: c\r\n"), 200, GOES_ON),
+    ("an empty line before", b"\r\n" + get(), 200, GOES_ON),
+    ("folded", get(b"X-A: b\r\n c\r\n"), 400, ENDS),
+    ("folded with a tab", get(b"X-A: b\r\n\tc\r\n"), 400, ENDS),
+    ("folded, not the last", get(b"X-A: b\r\n c\r\nX-B: d\r\n"), 400, ENDS),
+    ("folded, the first", b"GET /v2/health/live HTTP/1.1\r\nX-A: b\r\n c\r\nHost: localhost\r\n\r\n", 400, ENDS),
+    ("folded twice", get(b"X-A: b\r\n c\r\n d\r\n"), 400, ENDS),
+    ("folded into nothing", get(b"X-A: b\r\n \r\n"), 400, ENDS),
+    ("folded into nothing, not the last", get(b"X-A: b\r\n\t\r\nX-B: c\r\n"), 400, ENDS),
+    ("folded after a bare LF", get(b"X-A: b\n c\r\n"), 400, ENDS),
+    ("folded before the value", get(b"X-A:\r\n b\r\n"), 400, ENDS),
+    ("folded in the name", get(b"X-A\r\n B: c\r\n"), 400, ENDS),
+    ("the first line begins with a blank", b"GET /v2/health/live HTTP/1.1\r\n Host: localhost\r\n\r\n", 400, ENDS),
+    ("the first line is blank", b"GET /v2/health/live HTTP/1.1\r\n \r\nHost: localhost\r\n\r\n", 400, ENDS),
+    ("a folded Host", b"GET /v2/health/live HTTP/1.1\r\nHost:\r\n localhost\r\n\r\n", 400, ENDS),
+    ("bare LF", get(b"X-A: b\n"), 400, ENDS),
+    ("bare LF, not the last", get(b"X-A: b\nX-B: c\r\n"), 400, ENDS),
+    ("bare LF ends the head", b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\n", 400, ENDS),
+    ("bare LF everywhere", b"GET /v2/health/live HTTP/1.1\nHost: localhost\n\n", 400, ENDS),
+    ("bare CR", get(b"X-A: b\rX-B: c\r\n"), 400, ENDS),
+    ("bare CR at the end", get(b"X-A: b\r\r\n"), 400, ENDS),
+    ("bare CR ends the head", get(b"\rX-A: b\r\n"), 400, ENDS),
+    ("bare CR everywhere", b"GET /v2/health/live HTTP/1.1\rHost: localhost\r\r" + b"\r\n\r\n", 400, ENDS),
+    ("NUL in a value", get(b"X-A: b\0c\r\n"), 400, ENDS),
+    ("NUL at a value's end", get(b"X-A: b\0\r\n"), 400, ENDS),
+    ("NULs like CR LF at a value's end", get(b"X-A: b\0\0\r\n"), 400, ENDS),
+    ("NULs like CR LF in a value", get(b"X-A: b\0\0X-B: c\r\n"), 400, ENDS),
+    ("NUL before a value", get(b"X-A:\0b\r\n"), 400, ENDS),
+    ("NUL in a name", get(b"X\0A: b\r\n"), 400, ENDS),
+    ("NUL at a name's end", get(b"X-A\0: b\r\n"), 400, ENDS),
+    ("NUL before a name", get(b"\0X-A: b\r\n"), 400, ENDS),
+    ("NUL for a line", get(b"\0\r\nX-A: b\r\n"), 400, ENDS),
+    ("control character in a value", get(b"X-A: b\x01\r\n"), 400, ENDS),
+    ("vertical tab in a value", get(b"X-A: b\x0b\r\n"), 400, ENDS),
+    ("DEL in a value", get(b"X-A: b\x7f\r\n"), 400, ENDS),
+    ("no name", get(b": b\r\n"), 400, ENDS),
+    ("no name, not the last", get(b": b\r\nX-A: c\r\n"), 400, ENDS),
+    ("no name and no value", get(b":\r\nX-A: c\r\n"), 400, ENDS),
+    ("no name, the first", b"GET /v2/health/live HTTP/1.1\r\n: b\r\nHost: localhost\r\n\r\n", 400, ENDS),
+    ("no colon", get(b"X-A\r\n"), 400, ENDS),
+    ("a blank before the colon", get(b"X-A : b\r\n"), 400, ENDS),
+    ("a tab before the colon", get(b"X-A\t: b\r\n"), 400, ENDS),
+    ("a name with brackets", get(b"X[A]: b\r\n"), 400, ENDS),
+    ("a name beyond ASCII", get(b"X-\xc3\xa9: b\r\n"), 400, ENDS),
+    ("no Host", get(host=b""), 400, ENDS),
+    ("two Hosts", get(b"Host: localhost\r\n"), 400, ENDS),
+    ("two Origins", get(b"Origin: http://localhost\r\nOrigin: http://localhost\r\n"), 400, ENDS),
+    ("two keys", get(b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400, ENDS),
+]
+
+LENGTHS = [
+    ("as it should be", post(LENGTH), 200, GOES_ON),
+    ("in small letters", post(LENGTH.lower()), 200, GOES_ON),
+    ("with zeros before", post(b"Content-Length: 000%d\r\n" % len(BODY)), 200, GOES_ON),
+    ("GET without a body", get(b"Content-Length: 0\r\n"), 200, GOES_ON),
+    ("GET with a body", get(b"Content-Length: %d\r\n" % len(BODY)) + BODY, 400, GOES_ON),
+    ("folded", post(b"Content-Length:\r\n %d\r\n" % len(BODY), DELETE), 400, ENDS),
+    ("folded with a tab", post(b"Content-Length:\r\n\t%d\r\n" % len(BODY), DELETE), 400, ENDS),
+    ("made by a fold", post(b"Content-Len: %d\r\n gth\r\n" % len(DELETE), DELETE), 400, ENDS),
+    ("made by a fold, filled up", post(b"Content-Len:%s%d\r\n gth\r\n" % (b" " * 40, len(DELETE)), DELETE), 400, ENDS),
+    ("cut by NUL", post(b"Content-Length: %d\x0099\r\n" % len(BODY)), 400, ENDS),
+    ("behind a line without a name", post(b": x\r\n" + LENGTH), 400, ENDS),
+    ("behind a line that begins with NUL", post(b"\0\r\n" + LENGTH), 400, ENDS),
+    ("twice", post(LENGTH + LENGTH), 400, ENDS),
+    ("twice and different", post(LENGTH + b"Content-Length: 5\r\n"), 400, ENDS),
+    ("a blank before the colon", post(b"Content-Length : %d\r\n" % len(BODY)), 400, ENDS),
+]
+
+
+def answers(raw):
+    """Each answer in what a server sent: (status, whole), and what is left over."""
+    found = []
+    while raw.startswith(b"HTTP/"):
+        head, blank, rest = raw.partition(b"\r\n\r\n")
+        status = int(head.split(b" ")[1])
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        n = int(length[1]) if length else 0
+        found.append((status, blank != b"" and len(rest) >= n and (length is not None or status in (100, 204))))
+        raw = rest[n:]
+    return [one for one in found if one[0] != 100], raw
+
+
+class Framing(DaemonTest):
+    def setUp(self):
+        self.daemon.curl("PUT", "/v1/models/victim/layers/bn", {"kind": "batch_norm"})
+
+    def exchange(self, data):
+        """What comes back for the bytes, until the connection ends or is quiet; and whether it has ended."""
+        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=10 * PATIENCE) as s:
+            s.sendall(data)
+            answer = b""
+            s.settimeout(0.3 * PATIENCE)
+            try:
+                while piece := s.recv(65536):
+                    answer += piece
+                return answer, True
+            except socket.timeout:
+                return answer, False
+
+    def row(self, what, data, status, ends):
+        """One whole answer; and where the connection then ends, nothing that follows is taken for a request."""
+        raw, ended = self.exchange(data)
+        found, rest = answers(raw)
+        if status is None and found == []:
+            self.assertTrue(ended)
+            return
+        self.assertEqual((len(found), rest), (1, b""), raw)
+        self.assertTrue(found[0][1], raw)
+        statuses = status if isinstance(status, tuple) else (400,) if status is None else (status,)
+        self.assertIn(found[0][0], statuses, raw)
+        if ends is not None:
+            self.assertEqual(ended, ends, raw)
+        if not ended:
+            return
+        raw, ended = self.exchange(data + DELETE)
+        self.assertEqual((len(answers(raw)[0]), ended), (1, True), raw)
+        self.assertEqual(self.daemon.curl("GET", "/v1/models/victim").status, 200)
+
+    def rows(self, table):
+        for what, data, status, ends in table:
+            with self.subTest(what):
+                self.row(what, data, status, ends)
+
+    def test_headers(self):
+        self.rows(HEADERS)
+
+    def test_lengths(self):
+        self.rows(LENGTHS)
+
+
+if __name__ == "__main__":
+    unittest.main()
