@@ -1,0 +1,226 @@
+#include "base/suggest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* No known name is longer without its separators; a longer word is cut. */
+#define FOLDED_MAX 32
+
+/* What lies further away is no suggestion. */
+#define NOT_NEAR 100u
+
+/* A word within a name ("features") is worse than any typing error that counts. */
+#define WITHIN 4u
+#define WITHIN_CHARS_MIN 4
+
+/* Words of other libraries, folded, and what they are called here. */
+static const struct alias {
+	const char *word;
+	const char *name;
+} aliases[] = {
+	{ "epsilon", "eps" },
+	{ "varianceepsilon", "eps" },
+	{ "axis", "channel_axis" },
+	{ "dim", "channel_axis" },
+	{ "decay", "momentum" },
+	{ "rho", "momentum" },
+	{ "type", "kind" },
+	{ "layer", "kind" },
+	{ "framework", "convention" },
+	{ "numchannels", "num_features" },
+	{ "channels", "num_features" },
+	{ "numfeatures", "num_channels" },
+	{ "numfeatures", "normalized_shape" },
+	{ "ghostbatchsize", "virtual_batch_size" },
+	{ "affine", "elementwise_affine" },
+	{ "elementwiseaffine", "affine" },
+	{ "bn", "batch_norm" },
+	{ "ln", "layer_norm" },
+	{ "in", "instance_norm" },
+	{ "gn", "group_norm" },
+	{ "rms", "rms_norm" },
+	{ "torch", "pytorch" },
+	{ "tensorflow", "keras" },
+	{ "tf", "keras" },
+	{ "jax", "flax" },
+	{ "ema", "exponential" },
+	{ "ewma", "exponential" },
+	{ "moving", "exponential" },
+	{ "cma", "cumulative" },
+	{ "average", "cumulative" },
+	{ "welford", "pooled" },
+	{ "exact", "pooled" },
+	{ "dtype", "datatype" },
+	{ "float", "FP32" },
+	{ "float32", "FP32" },
+	{ "f32", "FP32" },
+	{ "f4", "FP32" },
+	{ "single", "FP32" },
+	{ "double", "FP64" },
+	{ "float64", "FP64" },
+	{ "f64", "FP64" },
+	{ "f8", "FP64" },
+	{ "half", "FP16" },
+	{ "float16", "FP16" },
+	{ "f16", "FP16" },
+	{ "f2", "FP16" },
+	{ "input", "data" },
+	{ "inputs", "data" },
+	{ "tensor", "data" },
+	{ "values", "data" },
+	{ "x", "data" },
+	{ "x", "input" },
+	{ "data", "input" },
+	{ "grad", "grad_output" },
+	{ "gradient", "grad_output" },
+	{ "dy", "grad_output" },
+	{ "gamma", "weight" },
+	{ "scale", "weight" },
+	{ "beta", "bias" },
+	{ "shift", "bias" },
+	{ "mean", "running_mean" },
+	{ "variance", "running_var" },
+	{ "variance", "var" },
+	{ "runningmean", "mean" },
+	{ "runningvar", "var" },
+	{ "n", "count" },
+	{ "training", "mode" },
+	{ "training", "train" },
+	{ "eval", "infer" },
+	{ "predict", "infer" },
+	{ "port", "--listen" },
+	{ "host", "--listen" },
+	{ "bind", "--listen" },
+	{ "db", "--store" },
+	{ "database", "--store" },
+	{ "workers", "--threads" },
+	{ "fatal", "error" },
+	{ "plain", "text" },
+};
+
+struct folded {
+	size_t len;
+	char text[FOLDED_MAX];
+};
+
+static struct folded
+fold(const char *text)
+{
+	struct folded f = { 0 };
+
+	for (; *text != '\0' && f.len < FOLDED_MAX; text++)
+		if (strchr("_-. ", *text) == NULL)
+			f.text[f.len++] = (char)(*text >= 'A' && *text <= 'Z' ? *text - 'A' + 'a' : *text);
+	return f;
+}
+
+static unsigned
+least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* How many characters must be put in, left out, replaced, or exchanged with the next, to make `b` of `a`. */
+static unsigned
+edits(const struct folded *a, const struct folded *b)
+{
+	unsigned rows[3][FOLDED_MAX + 1], *before = rows[0], *last = rows[1], *row = rows[2], *free_row, cost;
+
+	for (size_t k = 0; k <= b->len; k++)
+		last[k] = before[k] = (unsigned)k;
+	for (size_t i = 1; i <= a->len; i++) {
+		row[0] = (unsigned)i;
+		for (size_t k = 1; k <= b->len; k++) {
+			cost = a->text[i - 1] != b->text[k - 1];
+			row[k] = least(least(last[k] + 1, row[k - 1] + 1), last[k - 1] + cost);
+			if (i > 1 && k > 1 && a->text[i - 1] == b->text[k - 2] && a->text[i - 2] == b->text[k - 1])
+				row[k] = least(row[k], before[k - 2] + 1);
+		}
+		free_row = before;
+		before = last;
+		last = row;
+		row = free_row;
+	}
+	return last[b->len];
+}
+
+/* Whether `part` stands in `whole`. */
+static bool
+is_within(const struct folded *part, const struct folded *whole)
+{
+	if (part->len < WITHIN_CHARS_MIN)
+		return false;
+	for (size_t i = 0; i + part->len <= whole->len; i++)
+		if (memcmp(whole->text + i, part->text, part->len) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_alias(const struct folded *word, const char *name)
+{
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (strcmp(aliases[i].name, name) == 0 && strlen(aliases[i].word) == word->len &&
+		    memcmp(aliases[i].word, word->text, word->len) == 0)
+			return true;
+	return false;
+}
+
+/* Errors of typing: one in four characters, and one at least. */
+static unsigned
+distance_of(const char *word, const char *name)
+{
+	const struct folded a = fold(word), b = fold(name);
+	const size_t shorter = a.len < b.len ? a.len : b.len;
+	unsigned n;
+
+	if (shorter == 0)
+		return NOT_NEAR;
+	n = edits(&a, &b);
+	if (n == 0)
+		return 0;
+	if (is_alias(&a, name))
+		return 1;
+	if (shorter >= 2 && n <= 1 + (shorter - 1) / 4 && n < WITHIN)
+		return n;
+	return is_within(&a, &b) || is_within(&b, &a) ? WITHIN : NOT_NEAR;
+}
+
+void
+suggest_begin(struct suggest *s, const char *word)
+{
+	*s = (struct suggest){ word, NULL, NOT_NEAR };
+}
+
+void
+suggest_try(struct suggest *s, const char *name)
+{
+	const unsigned n = distance_of(s->word, name);
+
+	if (n >= s->distance)
+		return;
+	s->best = name;
+	s->distance = n;
+}
+
+const char *
+suggest_text(const struct suggest *s, char out[SUGGEST_BYTES])
+{
+	out[0] = '\0';
+	if (s->best != NULL)
+		snprintf(out, SUGGEST_BYTES, "; did you mean \"%s\"?", s->best);
+	return out;
+}
+
+const char *
+suggest_among(const char *word, const char *const *names, char out[SUGGEST_BYTES])
+{
+	struct suggest s;
+
+	suggest_begin(&s, word);
+	for (; *names != NULL; names++)
+		suggest_try(&s, *names);
+	return suggest_text(&s, out);
+}
