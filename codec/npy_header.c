@@ -61,7 +61,7 @@ text_take_word(struct npy_text *t, const char *word)
 	return true;
 }
 
-/* A string in either quotes; *text and *len are what stands between them. */
+/* A string in either quotes, perhaps with Python 2's u before it; *text and *len are what stands between them. */
 static int
 text_string(struct npy_text *t, const char *what, const char **text, size_t *len)
 {
@@ -69,6 +69,7 @@ text_string(struct npy_text *t, const char *what, const char **text, size_t *len
 	const char *close;
 
 	text_skip_space(t);
+	t->p += t->end - t->p > 1 && *t->p == 'u' && (t->p[1] == '\'' || t->p[1] == '"');
 	quote = t->p < t->end ? *t->p : '\0';
 	if (quote != '\'' && quote != '"')
 		return text_expected(t, what);
@@ -82,32 +83,69 @@ text_string(struct npy_text *t, const char *what, const char **text, size_t *len
 	return 0;
 }
 
+/*
+ * What numpy.dtype() takes a name for: a byte order and a type ("<f4"), where '=', '|' or none is this machine's order; or a type's name
+ * alone. The first row of a datatype is the one that is written.
+ */
 struct npy_descr {
-	const char *descr;
+	const char *name; /* without the byte order */
 	enum datatype datatype;
-	char order; /* '<', '>', or '|': this datatype is always stored lowest byte first */
+	bool ordered; /* a byte order may stand before it */
 };
 
 static const struct npy_descr descrs[] = {
-	{ "<f4", DATATYPE_FP32, '<' },
-	{ ">f4", DATATYPE_FP32, '>' },
-	{ "<f8", DATATYPE_FP64, '<' },
-	{ ">f8", DATATYPE_FP64, '>' },
-	{ "<f2", DATATYPE_FP16, '<' },
-	{ ">f2", DATATYPE_FP16, '>' },
-	{ "<V2", DATATYPE_BF16, '<' },
-	{ "|V2", DATATYPE_BF16, '<' },
+	{ "f4", DATATYPE_FP32, true },
+	{ "f", DATATYPE_FP32, true },
+	{ "float32", DATATYPE_FP32, false },
+	{ "single", DATATYPE_FP32, false },
+	{ "f8", DATATYPE_FP64, true },
+	{ "d", DATATYPE_FP64, true },
+	{ "float64", DATATYPE_FP64, false },
+	{ "float", DATATYPE_FP64, false },
+	{ "double", DATATYPE_FP64, false },
+	{ "f2", DATATYPE_FP16, true },
+	{ "e", DATATYPE_FP16, true },
+	{ "float16", DATATYPE_FP16, false },
+	{ "half", DATATYPE_FP16, false },
+	{ "V2", DATATYPE_BF16, true },
 };
 
 static const char native_order = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
+
+static const struct npy_descr *
+find_descr(const char *name, size_t len, bool ordered)
+{
+	for (size_t i = 0; i < sizeof(descrs) / sizeof(descrs[0]); i++)
+		if ((descrs[i].ordered || !ordered) && strlen(descrs[i].name) == len && memcmp(descrs[i].name, name, len) == 0)
+			return &descrs[i];
+	return NULL;
+}
+
+/* The row of a descr, and the order of the values' bytes; NULL when it is none that is read. */
+static const struct npy_descr *
+parse_descr(const char *text, size_t len, char *order)
+{
+	const bool ordered = len > 0 && memchr("<>=|", text[0], 4) != NULL;
+	const struct npy_descr *d = find_descr(text + ordered, len - ordered, ordered);
+
+	*order = ordered && (text[0] == '<' || text[0] == '>') ? text[0] : native_order;
+	if (d == NULL || d->datatype != DATATYPE_BF16)
+		return d;
+	/* Bytes without a type have no order: numpy writes bfloat16 lowest byte first. */
+	if (ordered && text[0] == '>')
+		return NULL;
+	*order = '<';
+	return d;
+}
 
 static int
 read_descr(struct npy_text *t, struct npy_header *h)
 {
 	uint64_t at;
 	const char *text;
+	const struct npy_descr *d;
 	size_t len;
-	char quote[EXCERPT_BYTES];
+	char quote[EXCERPT_BYTES], order;
 
 	text_skip_space(t);
 	at = text_at(t);
@@ -115,12 +153,12 @@ read_descr(struct npy_text *t, struct npy_header *h)
 		return err_set_at(t->err, ERR_BAD_NPY, at, "arrays of records are not supported, only of floats");
 	if (text_string(t, "a datatype such as '<f4'", &text, &len) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(descrs) / sizeof(descrs[0]); i++)
-		if (strlen(descrs[i].descr) == len && memcmp(descrs[i].descr, text, len) == 0) {
-			h->datatype = descrs[i].datatype;
-			h->swapped = descrs[i].order != native_order;
-			return 0;
-		}
+	d = parse_descr(text, len, &order);
+	if (d != NULL) {
+		h->datatype = d->datatype;
+		h->swapped = order != native_order;
+		return 0;
+	}
 	return err_set_at(t->err, ERR_BAD_NPY, at,
 	    "the datatype %s is not supported; supported are f2, f4, f8 ('<' or '>'), and V2 for bfloat16: x.astype('<f4') "
 	    "converts",
@@ -268,9 +306,9 @@ descr_of(enum datatype datatype)
 {
 	size_t i = 0;
 
-	while (descrs[i].datatype != datatype || (descrs[i].order != native_order && datatype != DATATYPE_BF16))
+	while (descrs[i].datatype != datatype)
 		i++;
-	return descrs[i].descr;
+	return descrs[i].name;
 }
 
 size_t
@@ -279,8 +317,8 @@ npy_header_format(const struct tensor *t, char out[NPY_HEADER_MAX])
 	const size_t dict_at = NPY_MAGIC_BYTES + 4;
 	size_t len = dict_at, padded;
 
-	len += (size_t)snprintf(
-	    out + len, NPY_HEADER_MAX - len, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr_of(t->datatype));
+	len += (size_t)snprintf(out + len, NPY_HEADER_MAX - len, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+	    t->datatype == DATATYPE_BF16 ? '<' : native_order, descr_of(t->datatype));
 	for (unsigned i = 0; i < t->rank; i++)
 		len += (size_t)snprintf(out + len, NPY_HEADER_MAX - len,
 		    i == 0     ? "%zu," :

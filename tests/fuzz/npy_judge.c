@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
@@ -32,6 +33,9 @@ tokens_advance(struct tokens *t)
 	if (t->p == t->end)
 		return;
 	from = t->p++;
+	t->next.kind = *from;
+	if (*from == 'u' && t->p < t->end && (*t->p == '\'' || *t->p == '"'))
+		from = t->p++;
 	t->next.kind = *from;
 	if (isalnum((unsigned char)*from) || *from == '_') {
 		while (t->p < t->end && (isalnum((unsigned char)*t->p) || *t->p == '_'))
@@ -71,15 +75,24 @@ judge_descr(struct tokens *t, struct npy_judgement *j)
 		const char *text;
 		enum datatype datatype;
 		size_t size;
-	} known[] = { { "<f4", DATATYPE_FP32, 4 }, { ">f4", DATATYPE_FP32, 4 }, { "<f8", DATATYPE_FP64, 8 },
-		{ ">f8", DATATYPE_FP64, 8 }, { "<f2", DATATYPE_FP16, 2 }, { ">f2", DATATYPE_FP16, 2 },
-		{ "<V2", DATATYPE_BF16, 2 }, { "|V2", DATATYPE_BF16, 2 } };
+		bool ordered; /* one of the orders may stand before it */
+	} known[] = { { "f4", DATATYPE_FP32, 4, true }, { "f8", DATATYPE_FP64, 8, true }, { "f2", DATATYPE_FP16, 2, true },
+		{ "f", DATATYPE_FP32, 4, true }, { "d", DATATYPE_FP64, 8, true }, { "e", DATATYPE_FP16, 2, true },
+		{ "V2", DATATYPE_BF16, 2, true }, { "float32", DATATYPE_FP32, 4, false },
+		{ "float64", DATATYPE_FP64, 8, false }, { "float16", DATATYPE_FP16, 2, false },
+		{ "single", DATATYPE_FP32, 4, false }, { "double", DATATYPE_FP64, 8, false },
+		{ "float", DATATYPE_FP64, 8, false }, { "half", DATATYPE_FP16, 2, false } };
+	static const char *const orders[] = { "", "<", ">", "=", "|" };
+	char text[16];
 
 	for (size_t i = 0; i < COUNT(known); i++)
-		if (tokens_take_text(t, 's', known[i].text)) {
+		for (size_t k = 0; k < (known[i].ordered ? COUNT(orders) : 1); k++) {
+			snprintf(text, sizeof(text), "%s%s", orders[k], known[i].text);
+			if (strcmp(text, ">V2") == 0 || !tokens_take_text(t, 's', text))
+				continue;
 			j->datatype = known[i].datatype;
 			j->size = known[i].size;
-			j->big_endian = known[i].text[0] == '>';
+			j->big_endian = text[0] == '>';
 			return true;
 		}
 	return false;

@@ -99,6 +99,8 @@ static const unsigned char f4[] = { 0, 0, 0xc0, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0, 0 
 static const unsigned char f8[] = { 0, 0, 0, 0, 0, 0, 0xf8, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0 };
 static const unsigned char v2[] = { 0xc0, 0x3f, 0x00, 0xc0, 0x00, 0x00 };
 
+#define LITTLE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+
 struct type_case {
 	const char *descr;
 	enum datatype datatype;
@@ -116,6 +118,27 @@ static const struct type_case types[] = {
 	{ ">f8", DATATYPE_FP64, f8, 8, true },
 	{ "<V2", DATATYPE_BF16, v2, 2, false },
 	{ "|V2", DATATYPE_BF16, v2, 2, false },
+	/* As numpy.dtype() reads them: without a byte order, this machine's. */
+	{ "f4", DATATYPE_FP32, f4, 4, !LITTLE },
+	{ "=f4", DATATYPE_FP32, f4, 4, !LITTLE },
+	{ "|f4", DATATYPE_FP32, f4, 4, !LITTLE },
+	{ "f", DATATYPE_FP32, f4, 4, !LITTLE },
+	{ ">f", DATATYPE_FP32, f4, 4, true },
+	{ "float32", DATATYPE_FP32, f4, 4, !LITTLE },
+	{ "single", DATATYPE_FP32, f4, 4, !LITTLE },
+	{ "f8", DATATYPE_FP64, f8, 8, !LITTLE },
+	{ "=f8", DATATYPE_FP64, f8, 8, !LITTLE },
+	{ ">d", DATATYPE_FP64, f8, 8, true },
+	{ "float", DATATYPE_FP64, f8, 8, !LITTLE },
+	{ "float64", DATATYPE_FP64, f8, 8, !LITTLE },
+	{ "double", DATATYPE_FP64, f8, 8, !LITTLE },
+	{ "f2", DATATYPE_FP16, f2, 2, !LITTLE },
+	{ "=f2", DATATYPE_FP16, f2, 2, !LITTLE },
+	{ "<e", DATATYPE_FP16, f2, 2, false },
+	{ "half", DATATYPE_FP16, f2, 2, !LITTLE },
+	{ "float16", DATATYPE_FP16, f2, 2, !LITTLE },
+	{ "V2", DATATYPE_BF16, v2, 2, false },
+	{ "=V2", DATATYPE_BF16, v2, 2, false },
 };
 
 /* Bytes with the order within each value as it is (`same`), or turned about. */
@@ -126,8 +149,6 @@ order_bytes(unsigned char *out, const unsigned char *in, size_t size, size_t cou
 		for (size_t k = 0; k < size; k++)
 			out[i * size + k] = in[i * size + (same ? k : size - 1 - k)];
 }
-
-static const bool little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
 
 START_TEST(test_types)
 {
@@ -140,7 +161,7 @@ START_TEST(test_types)
 	struct err e;
 
 	order_bytes(data, c->lowest_first, c->size, 3, !c->big_endian);
-	order_bytes(expected, c->lowest_first, c->size, 3, little);
+	order_bytes(expected, c->lowest_first, c->size, 3, LITTLE);
 	snprintf(dict, sizeof(dict), "{'descr': '%s', 'fortran_order': False, 'shape': (3,), }", c->descr);
 	f = make_file(version, dict, true, data, size);
 	assert_tensor(read_whole(&f, &e), c->datatype, 1, shape, expected, size);
@@ -159,6 +180,7 @@ START_TEST(test_dicts)
 		"{\"descr\":\"<f4\",\"fortran_order\":False,\"shape\":(2,3)}",
 		"  {\t'descr' : '<f4' ,\n'fortran_order' : False , 'shape' : ( 2 , 3 , ) }  \n",
 		"{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }",
+		"{u'descr': u'<f4', u'fortran_order': False, u\"shape\": (2L, 3L), }",
 	};
 	const float values[] = { 1, 2, 3, 4, 5, 6 };
 	struct file f = make_file(1, dicts[_i], _i % 2 == 0, values, sizeof(values));
@@ -316,7 +338,7 @@ START_TEST(test_format)
 	struct err e;
 
 	ck_assert_uint_eq(npy_header_format(&t, header), 128);
-	if (little)
+	if (LITTLE)
 		ck_assert_mem_eq(header, saved, sizeof(saved) - 1);
 	ck_assert_int_eq(header[127], '\n');
 	f.len = 128 + sizeof(values);
