@@ -35,20 +35,30 @@ parse_q(const char *p, const char *end)
 	return q < Q_ONE ? q : Q_ONE;
 }
 
-/* The q among the parameters [p, end), which begin with a ';' or are none. */
-static int
-find_q(const char *p, const char *end)
+/* The value of the parameter `name` among the parameters [p, end), which begin with a ';' or are none; NULL: it is not there. */
+static const char *
+find_parameter(const char *p, const char *end, const char *name)
 {
+	const size_t len = strlen(name);
+
 	while (p < end) {
 		p++;
 		while (p < end && (*p == ' ' || *p == '\t'))
 			p++;
-		if (end - p >= 2 && (*p | 0x20) == 'q' && p[1] == '=')
-			return parse_q(p + 2, end);
+		if ((size_t)(end - p) > len && strncasecmp(p, name, len) == 0 && p[len] == '=')
+			return p + len + 1;
 		while (p < end && *p != ';')
 			p++;
 	}
-	return Q_ONE;
+	return NULL;
+}
+
+static int
+find_q(const char *p, const char *end)
+{
+	const char *q = find_parameter(p, end, "q");
+
+	return q == NULL ? Q_ONE : parse_q(q, end);
 }
 
 /* The next element at *p; moves *p behind it. Returns whether there was one. */
@@ -76,6 +86,27 @@ ends_in_json(const struct element *el)
 	return el->len > 5 && strncasecmp(el->name + el->len - 5, "+json", 5) == 0;
 }
 
+/* Text that is JSON, when its charset is one that JSON may have. What fetch() sends when it is given a string. */
+static bool
+is_json_text(const struct element *el)
+{
+	static const char *const good[] = { "utf-8", "utf8", "us-ascii" };
+	const char *p = el->name + el->len, *end = p + strcspn(p, ","),
+		   *charset = find_parameter(p + strspn(p, " \t"), end, "charset");
+	size_t len;
+
+	if (!equals(el, "text/plain"))
+		return false;
+	if (charset == NULL)
+		return true;
+	charset += *charset == '"';
+	len = strcspn(charset, "\"; \t,");
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (strlen(good[i]) == len && strncasecmp(charset, good[i], len) == 0)
+			return true;
+	return false;
+}
+
 int
 negotiate_form(const char *content_type, enum form *out)
 {
@@ -89,7 +120,8 @@ negotiate_form(const char *content_type, enum form *out)
 			*out = (enum form)form;
 			return 0;
 		}
-	return el.len == 0 || equals(&el, "application/x-www-form-urlencoded") || ends_in_json(&el) ? 0 : -1;
+	return el.len == 0 || equals(&el, "application/x-www-form-urlencoded") || ends_in_json(&el) || is_json_text(&el) ? 0 :
+															   -1;
 }
 
 int

@@ -6,8 +6,9 @@
 #include "codec/body.h"
 
 /*
- * The form that a Content-Type names. JSON is application/json, anything with +json, none at all (NULL), or what curl -d says when it is
- * not told (application/x-www-form-urlencoded). Parameters such as charset are passed over. Returns -1 when it is no form of ours.
+ * The form that a Content-Type names. JSON is application/json, anything with +json, none at all (NULL), or what curl -d and
+ * a browser's fetch say when they are not told (application/x-www-form-urlencoded, text/plain). The charset of text/plain
+ * must be UTF-8 or US-ASCII; other parameters are passed over. Returns -1 when it is no form of ours.
  */
 int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 
