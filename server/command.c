@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
+
 static const struct command *const commands[] = { &command_check, &command_restore };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
@@ -27,6 +29,33 @@ option_count(const struct command *c)
 	return n;
 }
 
+static int
+refuse_option(const struct command *c, const char *arg, size_t len, struct err *e)
+{
+	char word[64], near[SUGGEST_BYTES];
+	struct suggest s;
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), arg);
+	suggest_begin(&s, word);
+	for (size_t k = 0; k < option_count(c); k++)
+		suggest_try(&s, c->options[k].flag);
+	return err_set(e, ERR_BAD_PARAMETER, "normd %s has no option \"%.64s\" (see normd %s --help)%s", c->name, arg, c->name,
+	    suggest_text(&s, near));
+}
+
+static int
+refuse_command(const char *name, struct err *e)
+{
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		suggest_try(&s, commands[i]->name);
+	return err_set(
+	    e, ERR_BAD_PARAMETER, "there is no command \"%.64s\" (see normd --help)%s", name, suggest_text(&s, near));
+}
+
 /* "--flag value" or "--flag=value"; moves *i past the value. */
 static int
 parse_argument(const struct command *c, int argc, char *const *argv, int *i, const char **values, struct err *e)
@@ -37,8 +66,7 @@ parse_argument(const struct command *c, int argc, char *const *argv, int *i, con
 	while (k < n && (strlen(c->options[k].flag) != len || strncmp(c->options[k].flag, arg, len) != 0))
 		k++;
 	if (k == n)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "normd %s has no option \"%s\"; see normd %s --help", c->name, arg, c->name);
+		return refuse_option(c, arg, len, e);
 	if (equals == NULL && *i + 1 >= argc)
 		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", c->options[k].flag, c->options[k].takes);
 	values[k] = equals != NULL ? equals + 1 : argv[++*i];
@@ -95,7 +123,7 @@ command_run(int argc, char *const *argv)
 	bool help = false;
 
 	if (c == NULL)
-		(void)err_set(&e, ERR_BAD_PARAMETER, "there is no command \"%s\"; see normd --help", argv[1]);
+		(void)refuse_command(argv[1], &e);
 	else if (parse(c, argc, argv, values, &help, &e) == 0 && help)
 		print_help(c);
 	else if (e.code == ERR_NONE)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "storage/store.h"
 
 /* Ten years, and 400 GB of them: beyond that it is a mistake. */
@@ -103,10 +104,17 @@ parse_time(const char *flag, const char *text, unsigned min_s, unsigned max_s, u
 static int
 parse_choice(const char *flag, const char *text, const char *const *names, unsigned count, unsigned *out, struct err *e)
 {
-	for (*out = 0; *out < count; ++*out)
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+
+	suggest_begin(&s, text);
+	for (*out = 0; *out < count; ++*out) {
 		if (strcmp(names[*out], text) == 0)
 			return 0;
-	return err_set(e, ERR_BAD_PARAMETER, "%s is \"%s\"; see normd --help for what it may be", flag, text);
+		suggest_try(&s, names[*out]);
+	}
+	return err_set(e, ERR_BAD_PARAMETER, "%s is \"%.64s\" (see normd --help for what it may be)%s", flag, text,
+	    suggest_text(&s, near));
 }
 
 /* ADDR:PORT, where an IPv6 address stands in brackets. */
@@ -172,15 +180,31 @@ find_option(const char *flag, size_t len)
 	return NULL;
 }
 
+static int
+refuse_option(const char *arg, size_t len, struct err *e)
+{
+	char word[64], near[SUGGEST_BYTES];
+	struct suggest s;
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), arg);
+	suggest_begin(&s, word);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		suggest_try(&s, options[i].flag);
+	suggest_try(&s, "--version");
+	suggest_try(&s, "--help");
+	return err_set(e, ERR_BAD_PARAMETER, "there is no option \"%.64s\" (see normd --help)%s", arg, suggest_text(&s, near));
+}
+
 /* "--flag value" or "--flag=value"; moves *i past the value. */
 static int
 parse_argument(struct config *c, int argc, char *const *argv, int *i, struct err *e)
 {
 	const char *arg = argv[*i], *equals = strchr(arg, '=');
-	const struct option *o = find_option(arg, equals != NULL ? (size_t)(equals - arg) : strlen(arg));
+	const size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
+	const struct option *o = find_option(arg, len);
 
 	if (o == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "there is no option \"%s\"; see normd --help", arg);
+		return refuse_option(arg, len, e);
 	if (equals == NULL && *i + 1 >= argc)
 		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
 	*text_of(c, o) = equals != NULL ? equals + 1 : argv[++*i];

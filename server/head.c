@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "handlers/idempotency.h"
 #include "handlers/routes.h"
 #include "server/deadline.h"
@@ -54,18 +55,22 @@ find_route(const struct head *h, struct request *rq, struct sending *s, struct e
 static int
 check_query(const struct request *rq, struct err *e)
 {
+	static const char *const none[] = { NULL };
+	const char *const *names = rq->route->query != NULL ? rq->route->query : none;
+	char near[SUGGEST_BYTES];
 	bool known;
 
 	for (unsigned i = 0; i < rq->query_count; i++) {
 		known = strncmp(rq->route->path, "/v2", 3) == 0;
-		for (size_t k = 0; rq->route->query != NULL && rq->route->query[k] != NULL && !known; k++)
-			known = strcmp(rq->route->query[k], rq->query[i].name) == 0;
+		for (size_t k = 0; names[k] != NULL && !known; k++)
+			known = strcmp(names[k], rq->query[i].name) == 0;
 		for (unsigned k = 0; k < i; k++)
 			if (known && strcmp(rq->query[k].name, rq->query[i].name) == 0)
 				return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" stands twice in the query", rq->query[i].name);
 		if (!known)
 			return err_set(e, ERR_BAD_PARAMETER,
-			    "\"%.64s\" is not a query parameter that this call of this version takes", rq->query[i].name);
+			    "\"%.64s\" is not a query parameter that this call of this version takes%s", rq->query[i].name,
+			    suggest_among(rq->query[i].name, names, near));
 	}
 	return 0;
 }

@@ -57,6 +57,16 @@ class Options(unittest.TestCase):
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stdout, "")
 
+    def test_suggestions(self):
+        for args, meant in ((["--lisen", "x"], "--listen"), (["--max_body", "1"], "--max-body"), (["--thread=2"], "--threads"),
+                            (["--log-level", "warning"], "warn"), (["--log-format", "JSON"], "json"), (["chek"], "check"),
+                            (["check", "--stor", "x"], "--store"), (["restore", "--form", "x"], "--from")):
+            with self.subTest(args=args):
+                done = run(*args)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn(f'did you mean "{meant}"?', done.stderr)
+        self.assertNotIn("did you mean", run("--quiet").stderr)
+
     def test_a_flag_wins_over_its_variable(self):
         self.assertEqual(run(env={"NORMD_THREADS": "nonsense"}).returncode, 2)
         daemon = Daemon("--log-format", "text", env={"NORMD_LOG_FORMAT": "json", "NORMD_MAX_BODY": "1kB"})
