@@ -42,6 +42,16 @@ statistics_get(struct request *rq, struct err *e)
 	return 0;
 }
 
+/* Mean 0, variance 1: what GET shows of a layer that has seen nothing, and may be put again. */
+static bool
+is_initial(const struct statistics *s)
+{
+	for (size_t i = 0; i < s->features; i++)
+		if (s->mean[i] != 0 || s->var[i] != 1)
+			return false;
+	return true;
+}
+
 static int
 parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 {
@@ -60,8 +70,16 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 		return -1;
 	if (rq->definition->averaging != AVERAGING_POOLED)
 		return 0;
-	/* Pooled averaging weighs by values; who does not know their number gives each batch the weight of one. */
-	return doubles_count(body, "count", &s->num_batches_tracked, &s->count, e);
+	/* Pooled averaging weighs by values: an import without their number would be forgotten with the next batch. */
+	if (envelope_get(body, "count") == NULL)
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "a pooled layer's statistics need a \"count\": the number of values per feature that they come from");
+	if (doubles_count(body, "count", NULL, &s->count, e) < 0)
+		return -1;
+	if (s->count == 0 && !is_initial(s))
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "\"count\" is 0: a pooled layer's statistics of no values would be forgotten with the next batch");
+	return 0;
 }
 
 int

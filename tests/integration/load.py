@@ -30,7 +30,7 @@ class Load:
                 daemon.curl("PUT", path, {"kind": "batch_norm", "averaging": "pooled", "num_features": FEATURES})
                 if role.endswith("infer"):
                     daemon.curl("PUT", path + "/statistics",
-                                {"running_mean": [0, 0], "running_var": [1, 1], "num_batches_tracked": 1})
+                                {"running_mean": [0, 0], "running_var": [1, 1], "num_batches_tracked": 1, "count": 1})
 
     def say(self, word):
         self.process.stdin.write(word + "\n")
