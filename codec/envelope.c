@@ -47,7 +47,9 @@ envelope_type_name(enum envelope_type type)
 const struct cJSON *
 envelope_get(const struct cJSON *object, const char *key)
 {
-	return cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
+	const struct cJSON *member = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
+
+	return cJSON_IsNull(member) ? NULL : member;
 }
 
 const struct cJSON *

@@ -35,7 +35,10 @@ enum envelope_type envelope_type(const struct cJSON *value);
 /* "a number", for messages. */
 const char *envelope_type_name(enum envelope_type type);
 
-/* The member `key` of an object, or NULL (also where `object` is NULL or no object). */
+/*
+ * The member `key` of an object, or NULL (also where `object` is NULL or no object). A member that is null counts as absent: typed
+ * clients write unset members so. Code that gives null a meaning walks the members.
+ */
 const struct cJSON *envelope_get(const struct cJSON *object, const char *key);
 
 /* Walk an array's elements or an object's members: first child, next sibling; NULL at the end. The key of a member. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
 #include "codec/excerpt.h"
 #include "codec/json_integer.h"
 
@@ -80,6 +81,9 @@ json_slots_element(struct json_place parent)
 int
 json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e)
 {
+	/* Null counts as absent; that data must not be, json_slots_object_end and the handlers see to. */
+	if (c == 'n' && place.role != JSON_ROLE_EXTENT)
+		return 0;
 	if (place.role == JSON_ROLE_DATA && c != '[')
 		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers", slots_name(s, place.slot));
 	if (place.role == JSON_ROLE_SHAPE && c != '[')
@@ -156,14 +160,18 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 static int
 slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at, struct err *e)
 {
-	char known[64] = "", quote[EXCERPT_BYTES];
+	char known[64] = "", quote[EXCERPT_BYTES], near[SUGGEST_BYTES];
+	struct suggest s;
 
+	suggest_begin(&s, excerpt_text(name, len, quote));
 	for (unsigned i = 0; i < DATATYPE_COUNT; i++)
-		if (datatype_is_textual((enum datatype)i))
+		if (datatype_is_textual((enum datatype)i)) {
+			suggest_try(&s, datatype_name((enum datatype)i));
 			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
 			    datatype_name((enum datatype)i));
-	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s", of,
-	    excerpt_text(name, len, quote), known);
+		}
+	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s%s", of,
+	    quote, known, suggest_text(&s, near));
 }
 
 int

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "handlers/ghosts.h"
 #include "handlers/gradients.h"
 #include "handlers/handlers.h"
@@ -22,6 +23,7 @@ choose_mode(const struct request *rq, const struct cJSON *body, bool *train, str
 {
 	const struct cJSON *member = envelope_get(body, "mode");
 	const char *text = request_query(rq, "mode");
+	char near[SUGGEST_BYTES];
 
 	if (text != NULL && member != NULL)
 		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" stands in the query and in the body");
@@ -29,7 +31,8 @@ choose_mode(const struct request *rq, const struct cJSON *body, bool *train, str
 		text = envelope_type(member) == ENVELOPE_STRING ? envelope_string(member) : "";
 	*train = text == NULL || strcmp(text, "train") == 0;
 	if (!*train && strcmp(text, "infer") != 0)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\"");
+		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\"%s",
+		    suggest_among(text, (const char *const[]){ "train", "infer", NULL }, near));
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/suggest.h"
 #include "codec/json_scan.h"
 #include "handlers/definition_fields.h"
 
@@ -13,14 +14,15 @@ struct defaults {
 	double momentum;
 	bool momentum_weighs_new;
 	bool unbiased;
+	int channel_axis; /* of batch_norm; the other kinds have their channels in dimension 1 */
 };
 
 /* eps in the order of enum kind: batch, layer, instance, group, RMS. */
 static const struct defaults convention_defaults[CONVENTION_COUNT] = {
-	[CONVENTION_PYTORCH] = { { 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 }, 0.1, true, true },
-	[CONVENTION_KERAS] = { { 1e-3, 1e-3, 1e-3, 1e-3, 1e-6 }, 0.99, false, false },
-	[CONVENTION_FLAX] = { { 1e-5, 1e-6, 1e-6, 1e-6, 1e-6 }, 0.99, false, false },
-	[CONVENTION_ONNX] = { { 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 }, 0.9, false, false },
+	[CONVENTION_PYTORCH] = { { 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 }, 0.1, true, true, 1 },
+	[CONVENTION_KERAS] = { { 1e-3, 1e-3, 1e-3, 1e-3, 1e-6 }, 0.99, false, false, -1 },
+	[CONVENTION_FLAX] = { { 1e-5, 1e-6, 1e-6, 1e-6, 1e-6 }, 0.99, false, false, -1 },
+	[CONVENTION_ONNX] = { { 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 }, 0.9, false, false, 1 },
 };
 
 /* Batch Renormalization's limits at the end of its authors' schedule. */
@@ -37,7 +39,7 @@ set_defaults(struct definition *d)
 	d->affine = d->kind != KIND_INSTANCE_NORM;
 	d->bias = true;
 	d->track_running_stats = d->kind == KIND_BATCH_NORM;
-	d->channel_axis = 1;
+	d->channel_axis = d->kind == KIND_BATCH_NORM ? defaults->channel_axis : 1;
 	d->r_max = R_MAX;
 	d->d_max = D_MAX;
 }
@@ -68,18 +70,40 @@ read_frame(const struct cJSON *object, struct reading *r, struct err *e)
 	return 0;
 }
 
+static bool
+has_field(const struct definition *d, const struct definition_field *field)
+{
+	return (field->kinds & (1u << d->kind)) != 0;
+}
+
+static int
+refuse_field(const struct definition *d, const char *name, struct err *e)
+{
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	for (size_t i = 0; i < definition_field_count; i++)
+		if (has_field(d, &definition_fields[i]))
+			suggest_try(&s, definition_fields[i].name);
+	return err_set(
+	    e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind], suggest_text(&s, near));
+}
+
 static int
 read_field(struct reading *r, const struct cJSON *value, struct err *e)
 {
-	const char *name = envelope_key(value), *kind = kind_names[r->d->kind];
+	const bool null = envelope_type(value) == ENVELOPE_NULL;
+	const char *name = envelope_key(value);
+	const struct definition_field *field = definition_fields;
 
-	for (size_t i = 0; i < definition_field_count; i++)
-		if (strcmp(definition_fields[i].name, name) == 0) {
-			if ((definition_fields[i].kinds & (1u << r->d->kind)) == 0)
-				return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is not a field of %s", name, kind);
-			return definition_fields[i].read(r, name, value, e);
-		}
-	return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s that this version has", name, kind);
+	while (field < definition_fields + definition_field_count && strcmp(field->name, name) != 0)
+		field++;
+	if (field == definition_fields + definition_field_count)
+		return refuse_field(r->d, name, e);
+	if (null && !(field->takes_null && has_field(r->d, field)))
+		return 0;
+	return has_field(r->d, field) ? field->read(r, name, value, e) : refuse_field(r->d, name, e);
 }
 
 static int
@@ -150,7 +174,7 @@ definition_format(struct buf *b, const struct definition *d, size_t features)
 	char before = '{';
 
 	for (size_t i = 0; i < definition_field_count; i++) {
-		if ((definition_fields[i].kinds & (1u << d->kind)) == 0)
+		if (!has_field(d, &definition_fields[i]))
 			continue;
 		buf_printf(b, "%c\"%s\":", before, definition_fields[i].name);
 		definition_fields[i].write(b, d, features);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
 #include "codec/json_write.h"
 
 #define BN (1u << KIND_BATCH_NORM)
@@ -45,12 +46,32 @@ write_bool(struct buf *b, bool value)
 	buf_text(b, value ? "true" : "false");
 }
 
+static int
+refuse_choice(const char *field, const char *word, const char *const *names, int count, struct err *e)
+{
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+	struct buf list;
+
+	suggest_begin(&s, word);
+	buf_init(&list, 256);
+	for (int i = 0; i < count; i++) {
+		suggest_try(&s, names[i]);
+		buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
+	}
+	if (list.failed)
+		(void)err_set_memory(e);
+	else
+		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s%s", field, word, (int)list.len,
+		    list.bytes, suggest_text(&s, near));
+	buf_fini(&list);
+	return -1;
+}
+
 int
 definition_read_choice(
     const char *field, const struct cJSON *value, const char *const *names, int count, int *out, struct err *e)
 {
-	struct buf list;
-
 	if (envelope_type(value) != ENVELOPE_STRING)
 		return refuse_type(field, "a string", value, e);
 	for (int i = 0; i < count; i++)
@@ -58,16 +79,7 @@ definition_read_choice(
 			*out = i;
 			return 0;
 		}
-	buf_init(&list, 256);
-	for (int i = 0; i < count; i++)
-		buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-	if (list.failed)
-		(void)err_set_memory(e);
-	else
-		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s", field, envelope_string(value),
-		    (int)list.len, list.bytes);
-	buf_fini(&list);
-	return -1;
+	return refuse_choice(field, envelope_string(value), names, count, e);
 }
 
 static int
@@ -103,12 +115,6 @@ read_extent(const char *field, const struct cJSON *value, size_t *out, struct er
 		    envelope_number_text(value));
 	*out = (size_t)n;
 	return 0;
-}
-
-static int
-read_extent_or_null(const char *field, const struct cJSON *value, size_t *out, struct err *e)
-{
-	return envelope_type(value) == ENVELOPE_NULL ? 0 : read_extent(field, value, out, e);
 }
 
 static void
@@ -154,7 +160,7 @@ write_averaging(struct buf *b, const struct definition *d, size_t features)
 static int
 read_num_features(struct reading *r, const char *field, const struct cJSON *value, struct err *e)
 {
-	return read_extent_or_null(field, value, &r->d->num_features, e);
+	return read_extent(field, value, &r->d->num_features, e);
 }
 
 static void
@@ -219,8 +225,10 @@ write_normalized_shape(struct buf *b, const struct definition *d, size_t feature
 static int
 read_eps(struct reading *r, const char *field, const struct cJSON *value, struct err *e)
 {
-	r->d->eps_of_datatype = r->d->kind == KIND_RMS_NORM && envelope_type(value) == ENVELOPE_NULL;
-	return r->d->eps_of_datatype ? 0 : read_number(field, value, 0, 1e30, &r->d->eps, e);
+	if (envelope_type(value) != ENVELOPE_NULL)
+		return read_number(field, value, 0, 1e30, &r->d->eps, e);
+	r->d->eps_of_datatype = r->d->kind == KIND_RMS_NORM;
+	return 0;
 }
 
 static void
@@ -334,7 +342,7 @@ write_unbiased(struct buf *b, const struct definition *d, size_t features)
 static int
 read_virtual_batch_size(struct reading *r, const char *field, const struct cJSON *value, struct err *e)
 {
-	return read_extent_or_null(field, value, &r->d->virtual_batch_size, e);
+	return read_extent(field, value, &r->d->virtual_batch_size, e);
 }
 
 static void
@@ -357,28 +365,26 @@ write_shuffle(struct buf *b, const struct definition *d, size_t features)
 	write_bool(b, d->shuffle);
 }
 
-/* {"r_max": 3, "d_max": 5}, either of which may be left out; null: no renormalization. */
+/* {"r_max": 3, "d_max": 5}, either of which may be left out. */
 static int
 read_renorm(struct reading *r, const char *field, const struct cJSON *value, struct err *e)
 {
 	struct definition *d = r->d;
+	char near[SUGGEST_BYTES];
 
-	if (envelope_type(value) == ENVELOPE_NULL)
-		return 0;
 	if (envelope_type(value) != ENVELOPE_OBJECT)
 		return refuse_type(field, "an object with \"r_max\" and \"d_max\", or null", value, e);
 	d->renorm = true;
 	for (const struct cJSON *m = envelope_first(value); m != NULL; m = envelope_next(m)) {
-		const char *name = envelope_key(m);
-		int result;
+		const bool r_max = strcmp(envelope_key(m), "r_max") == 0;
 
-		if (strcmp(name, "r_max") == 0)
-			result = read_number("renorm.r_max", m, 1, 1e30, &d->r_max, e);
-		else if (strcmp(name, "d_max") == 0)
-			result = read_number("renorm.d_max", m, 0, 1e30, &d->d_max, e);
-		else
-			result = err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"%s\"", name, field);
-		if (result < 0)
+		if (!r_max && strcmp(envelope_key(m), "d_max") != 0)
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"%s\"%s", envelope_key(m), field,
+			    suggest_among(envelope_key(m), (const char *const[]){ "r_max", "d_max", NULL }, near));
+		if (envelope_type(m) == ENVELOPE_NULL)
+			continue;
+		if ((r_max ? read_number("renorm.r_max", m, 1, 1e30, &d->r_max, e) :
+			     read_number("renorm.d_max", m, 0, 1e30, &d->d_max, e)) < 0)
 			return -1;
 	}
 	return 0;
@@ -402,7 +408,7 @@ write_renorm(struct buf *b, const struct definition *d, size_t features)
 static int
 read_clip(struct reading *r, const char *field, const struct cJSON *value, struct err *e)
 {
-	return envelope_type(value) == ENVELOPE_NULL ? 0 : read_number(field, value, 1e-30, 1e30, &r->d->clip, e);
+	return read_number(field, value, 1e-30, 1e30, &r->d->clip, e);
 }
 
 static void
@@ -413,25 +419,25 @@ write_clip(struct buf *b, const struct definition *d, size_t features)
 }
 
 const struct definition_field definition_fields[] = {
-	{ "kind", ALL, true, read_before, write_kind },
-	{ "convention", ALL, false, read_before, write_convention },
-	{ "num_features", BN | IN, false, read_num_features, write_num_features },
-	{ "num_groups", GN, true, read_num_groups, write_num_groups },
-	{ "num_channels", GN, true, read_num_channels, write_num_features },
-	{ "normalized_shape", LN | RMS, true, read_normalized_shape, write_normalized_shape },
-	{ "eps", ALL, false, read_eps, write_eps },
-	{ "momentum", BN | IN, false, read_momentum, write_momentum },
-	{ "averaging", BN, false, read_before, write_averaging },
-	{ "affine", BN | IN | GN, false, read_affine, write_affine },
-	{ "elementwise_affine", LN | RMS, false, read_affine, write_affine },
-	{ "bias", LN, false, read_bias, write_bias },
-	{ "track_running_stats", BN | IN, false, read_track, write_track },
-	{ "channel_axis", BN, false, read_channel_axis, write_channel_axis },
-	{ "unbiased_running_var", BN, false, read_unbiased, write_unbiased },
-	{ "virtual_batch_size", BN, false, read_virtual_batch_size, write_virtual_batch_size },
-	{ "shuffle", BN, false, read_shuffle, write_shuffle },
-	{ "renorm", BN, false, read_renorm, write_renorm },
-	{ "clip", ALL, false, read_clip, write_clip },
+	{ "kind", ALL, true, false, read_before, write_kind },
+	{ "convention", ALL, false, false, read_before, write_convention },
+	{ "num_features", BN | IN, false, false, read_num_features, write_num_features },
+	{ "num_groups", GN, true, false, read_num_groups, write_num_groups },
+	{ "num_channels", GN, true, false, read_num_channels, write_num_features },
+	{ "normalized_shape", LN | RMS, true, false, read_normalized_shape, write_normalized_shape },
+	{ "eps", ALL, false, true, read_eps, write_eps },
+	{ "momentum", BN | IN, false, true, read_momentum, write_momentum },
+	{ "averaging", BN, false, false, read_before, write_averaging },
+	{ "affine", BN | IN | GN, false, false, read_affine, write_affine },
+	{ "elementwise_affine", LN | RMS, false, false, read_affine, write_affine },
+	{ "bias", LN, false, false, read_bias, write_bias },
+	{ "track_running_stats", BN | IN, false, false, read_track, write_track },
+	{ "channel_axis", BN, false, false, read_channel_axis, write_channel_axis },
+	{ "unbiased_running_var", BN, false, false, read_unbiased, write_unbiased },
+	{ "virtual_batch_size", BN, false, false, read_virtual_batch_size, write_virtual_batch_size },
+	{ "shuffle", BN, false, false, read_shuffle, write_shuffle },
+	{ "renorm", BN, false, false, read_renorm, write_renorm },
+	{ "clip", ALL, false, false, read_clip, write_clip },
 };
 
 const size_t definition_field_count = sizeof(definition_fields) / sizeof(definition_fields[0]);

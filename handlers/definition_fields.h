@@ -12,8 +12,9 @@ struct reading {
 
 struct definition_field {
 	const char *name;
-	unsigned kinds; /* bit 1 << kind: the kinds that have it */
-	bool needed;    /* there is no default */
+	unsigned kinds;  /* bit 1 << kind: the kinds that have it */
+	bool needed;     /* there is no default */
+	bool takes_null; /* `read` gives null a meaning; for the other fields null counts as absent */
 	/* Reads the field from the value of that name. */
 	int (*read)(struct reading *r, const char *field, const struct cJSON *value, struct err *e);
 	/* Writes the value; `features` stands in for num_features where that was left out. */

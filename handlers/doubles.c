@@ -30,8 +30,8 @@ doubles_get(
 
 	*values = NULL;
 	*count = 0;
-	if (wanted.optional && (type == ENVELOPE_ABSENT || type == ENVELOPE_NULL))
-		return 0;
+	if (type == ENVELOPE_ABSENT)
+		return wanted.optional ? 0 : err_set(e, ERR_BAD_PARAMETER, "the body has no \"%s\"", wanted.name);
 	if (t == NULL || (type != ENVELOPE_TENSOR && type != ENVELOPE_OBJECT))
 		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s", wanted.name,
 		    envelope_type_name(type));

@@ -134,36 +134,22 @@ keep_from_tensor(struct mask *m, const struct tensor *mask, const struct tensor 
 	return 0;
 }
 
-/* "true" or "1", "false" or "0"; -1 when the `len` bytes are none of them. */
-static int
-parse_truth(const char *text, size_t len, unsigned char *out)
-{
-	static const struct {
-		const char *word;
-		unsigned char value;
-	} words[] = { { "true", 1 }, { "false", 0 }, { "1", 1 }, { "0", 0 } };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strlen(words[i].word) == len && memcmp(words[i].word, text, len) == 0) {
-			*out = words[i].value;
-			return 0;
-		}
-	return -1;
-}
-
 /* "true,true,false", of all samples; what is too much is only counted. */
 static int
 keep_from_query(struct mask *m, const char *text, struct err *e)
 {
 	const size_t count = m->samples * m->positions;
 	size_t given = 0, len;
+	bool counts;
 
 	for (;; text += len + 1) {
 		len = strcspn(text, ",");
-		if (given < count && parse_truth(text, len, &m->keep[given]) < 0)
+		if (given < count && request_parse_bool(text, len, &counts) < 0)
 			return err_set(e, ERR_BAD_PARAMETER,
 			    "\"mask\" has \"%.*s\" at value %zu; it must be true or false, 1 or 0",
 			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, given);
+		if (given < count)
+			m->keep[given] = counts;
 		given++;
 		if (text[len] == '\0')
 			break;

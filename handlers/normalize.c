@@ -15,8 +15,8 @@
 /* The slots of this route, in routes.c's order. */
 enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS, SLOT_MASK };
 
-static const char *const others[] = { "shape", "datatype", "data", "tensor", "input", "weight", "bias", "lengths", "mask",
-	NULL };
+static const char *const others[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias", "lengths",
+	"mask", NULL };
 static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias",
 	"lengths", "mask", NULL };
 

@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/suggest.h"
 #include "handlers/definition.h"
 
 /* Beside the tensors a request needs some doubles per feature; features never outnumber a body's values by far. */
@@ -322,10 +324,27 @@ request_query_bool(const struct request *rq, const char *name, bool fallback, bo
 	*out = fallback;
 	if (value == NULL)
 		return 0;
-	*out = strcmp(value, "true") == 0 || strcmp(value, "1") == 0 || *value == '\0';
-	if (!*out && strcmp(value, "false") != 0 && strcmp(value, "0") != 0)
+	if (*value == '\0')
+		*out = true;
+	else if (request_parse_bool(value, strlen(value), out) < 0)
 		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be true or false", name, value);
 	return 0;
+}
+
+int
+request_parse_bool(const char *text, size_t len, bool *out)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = { { "true", true }, { "false", false }, { "1", true }, { "0", false } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strlen(words[i].word) == len && strncasecmp(words[i].word, text, len) == 0) {
+			*out = words[i].value;
+			return 0;
+		}
+	return -1;
 }
 
 int
@@ -396,6 +415,7 @@ int
 request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e)
 {
 	const struct cJSON *root = body_envelope(rq->body);
+	char near[SUGGEST_BYTES];
 	bool known;
 
 	*out = NULL;
@@ -409,8 +429,8 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 		for (size_t i = 0; allowed[i] != NULL && !known; i++)
 			known = strcmp(allowed[i], envelope_key(m)) == 0;
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member that this call of this version takes",
-			    envelope_key(m));
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member that this call of this version takes%s",
+			    envelope_key(m), suggest_among(envelope_key(m), allowed, near));
 	}
 	*out = root;
 	return 0;

@@ -158,7 +158,10 @@ bool request_is_long(const struct request *rq);
 /* The query parameter's value, or NULL. */
 const char *request_query(const struct request *rq, const char *name);
 
-/* The query parameter as true or false ("true", "1", "" / "false", "0"); `fallback` when it is not there. */
+/* "true", "1", "false" or "0", in any case of letters (Python writes True); -1 when the `len` bytes are none of them. */
+int request_parse_bool(const char *text, size_t len, bool *out) MUST_CHECK;
+
+/* The query parameter as true or false, where "" is true; `fallback` when it is not there. */
 int request_query_bool(const struct request *rq, const char *name, bool fallback, bool *out, struct err *e) MUST_CHECK;
 
 /* A whole number from 0 to 2^64 - 1 in decimal digits alone; -1 when the text is none. */

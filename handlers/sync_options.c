@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
 #include "codec/json_scan.h"
 #include "handlers/definition.h"
 
@@ -58,17 +59,19 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 static int
 read_call(struct request *rq, const struct cJSON *object, struct sync_call *call, struct err *e)
 {
-	static const char *const names[] = { "step", "rank", "world_size", "timeout_ms" };
+	static const char *const names[] = { "step", "rank", "world_size", "timeout_ms", NULL };
+	char near[SUGGEST_BYTES];
 	bool known;
 
 	if (envelope_type(object) != ENVELOPE_OBJECT)
 		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" must be an object with \"step\", \"rank\" and \"world_size\"");
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m)) {
 		known = false;
-		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (size_t i = 0; names[i] != NULL; i++)
 			known = known || strcmp(names[i], envelope_key(m)) == 0;
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"sync\"", envelope_key(m));
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"sync\"%s", envelope_key(m),
+			    suggest_among(envelope_key(m), names, near));
 	}
 	call->timeout_ms = TIMEOUT_MS_DEFAULT;
 	if (read_step(rq, object, call, e) < 0 ||

@@ -105,6 +105,54 @@ class DefinitionTest(DaemonTest):
         self.call("POST", self.path("bn", "train"), {"data": [[1], [5]]})
         self.assertEqual(self.call("GET", self.path("bn", "statistics")).json["running_var"]["data"], [2.75])
 
+    def test_keras_and_flax_have_their_channels_last(self):
+        """NHWC data of 2 channels: by dimension 1, as before, they would be trained along the height."""
+        x = [[[[1, 10], [2, 20], [3, 30]]] * 4]
+        for convention, axis in (("pytorch", 1), ("keras", -1), ("flax", -1), ("onnx", 1)):
+            shown = self.resolved({"kind": "batch_norm", "convention": convention}, convention)
+            self.assertEqual(shown["channel_axis"], axis)
+            self.call("POST", self.path(convention, "train?output=false"), {"data": x})
+            features = 2 if axis == -1 else 4
+            self.assertEqual(self.call("GET", self.path(convention)).json["num_features"], features)
+            said = self.resolved({"kind": "batch_norm", "convention": convention, "channel_axis": 2}, f"{convention}.2")
+            self.assertEqual(said["channel_axis"], 2)
+        for kind, needed in (("instance_norm", {}), ("group_norm", {"num_groups": 1, "num_channels": 2})):
+            body = {"kind": kind, "convention": "keras", **needed, "data": [[[1, 2, 3], [4, 5, 9]]], "lengths": [2]}
+            self.assertEqual(self.call("POST", "/v1/normalize", body).json["shape"], [1, 2, 3])
+
+    def test_null_counts_as_absent(self):
+        """What a typed client writes of members that were not set: the defaults, whatever kind they belong to."""
+        everything = {name for kind in (BATCH_NORM, LAYER_NORM, INSTANCE_NORM, GROUP_NORM, RMS_NORM) for name in kind}
+        for kind, needed in ((BATCH_NORM, ()), (LAYER_NORM, ("normalized_shape",)), (INSTANCE_NORM, ("num_features",)),
+                             (GROUP_NORM, ("num_groups", "num_channels")), (RMS_NORM, ("normalized_shape",))):
+            null = dict.fromkeys(everything - {"kind", *needed})
+            meant = {name: kind[name] for name in ("kind", *needed)}
+            if "momentum" in kind:
+                del null["momentum"]  # cumulative
+            if kind is RMS_NORM:
+                del null["eps"]  # the datatype's
+            self.assertEqual(self.resolved({**null, **meant}, kind["kind"]), kind)
+            self.put_layer(kind["kind"], meant, status=200)
+        self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {"r_max": None, "d_max": 2}}, "renorm")["renorm"], {"r_max": 3, "d_max": 2})
+
+    def test_suggestions(self):
+        for definition, meant in (
+            ({"kind": "batch_norm", "epsilon": 1e-3}, "eps"),
+            ({"kind": "batch_norm", "momentun": 0.1}, "momentum"),
+            ({"kind": "batch_norm", "axis": 1}, "channel_axis"),
+            ({"kind": "batch_norm", "num_channels": 4}, "num_features"),
+            ({"kind": "layer_norm", "normalized_shape": 3, "affine": True}, "elementwise_affine"),
+            ({"kind": "batchnorm"}, "batch_norm"),
+            ({"kind": "BatchNorm2d"}, "batch_norm"),
+            ({"kind": "LayerNorm"}, "layer_norm"),
+            ({"kind": "batch_norm", "averaging": "exponental"}, "exponential"),
+            ({"kind": "batch_norm", "convention": "torch"}, "pytorch"),
+            ({"kind": "batch_norm", "renorm": {"rmax": 2}}, "r_max"),
+        ):
+            for method, path, body in (("PUT", self.path(), definition), ("POST", "/v1/normalize", {"definition": definition, "data": [[1, 2]]})):
+                self.assertIn(f'did you mean "{meant}"?', self.refused("bad_parameter", 400, method, path, body).json["detail"])
+        self.assertNotIn("did you mean", self.refused("bad_parameter", 400, "PUT", self.path(), {"kind": "weight_norm"}).json["detail"])
+
     def test_momentum_null_is_cumulative(self):
         shown = self.resolved({"kind": "batch_norm", "momentum": None})
         self.assertEqual((shown["averaging"], shown["momentum"]), ("cumulative", None))
@@ -154,9 +202,7 @@ class DefinitionTest(DaemonTest):
         ({"kind": "instance_norm", "num_features": 0}, "num_features"),
         ({"kind": "instance_norm", "num_features": 2, "channel_axis": 1}, "channel_axis"),
         ({"kind": "instance_norm", "num_features": 2, "averaging": "pooled"}, "averaging"),
-        ({"kind": "instance_norm", "num_features": 2, "eps": None}, "eps"),
         ({"kind": "batch_norm", "convention": "tensorflow"}, "convention"),
-        ({"kind": "batch_norm", "convention": None}, "convention"),
         ({"kind": "batch_norm", "averaging": "median"}, "averaging"),
         ({"kind": "batch_norm", "averaging": True}, "averaging"),
         ({"kind": "batch_norm", "num_features": 0}, "num_features"),
@@ -169,20 +215,17 @@ class DefinitionTest(DaemonTest):
         ({"kind": "batch_norm", "eps": -1e-9}, "eps"),
         ({"kind": "batch_norm", "eps": 1.1e30}, "eps"),
         ({"kind": "batch_norm", "eps": "1e-5"}, "eps"),
-        ({"kind": "batch_norm", "eps": None}, "eps"),
         ({"kind": "batch_norm", "momentum": -0.1}, "momentum"),
         ({"kind": "batch_norm", "momentum": 1.0000001}, "momentum"),
         ({"kind": "batch_norm", "momentum": "0.1"}, "momentum"),
         ({"kind": "batch_norm", "momentum": True}, "momentum"),
         ({"kind": "batch_norm", "affine": 1}, "affine"),
         ({"kind": "batch_norm", "affine": "true"}, "affine"),
-        ({"kind": "batch_norm", "affine": None}, "affine"),
         ({"kind": "batch_norm", "track_running_stats": 0}, "track_running_stats"),
         ({"kind": "batch_norm", "unbiased_running_var": 0}, "unbiased_running_var"),
         ({"kind": "batch_norm", "channel_axis": 5}, "channel_axis"),
         ({"kind": "batch_norm", "channel_axis": -6}, "channel_axis"),
         ({"kind": "batch_norm", "channel_axis": 0.5}, "channel_axis"),
-        ({"kind": "batch_norm", "channel_axis": None}, "channel_axis"),
         ({"kind": "batch_norm", "virtual_batch_size": 0}, "virtual_batch_size"),
         ({"kind": "batch_norm", "virtual_batch_size": 1.5}, "virtual_batch_size"),
         ({"kind": "batch_norm", "shuffle": 1}, "shuffle"),
@@ -237,7 +280,6 @@ class DefinitionTest(DaemonTest):
             ({"kind": "batch_norm", "virtual_batch_size": -1}, ('"virtual_batch_size"', "1 to 2^40")),
             ({"kind": "batch_norm", "renorm": {"r_max": 0.99}}, ('"renorm.r_max"', "1 to 1e+30")),
             ({"kind": "batch_norm", "renorm": {"d_max": -0.1}}, ('"renorm.d_max"', "0 to 1e+30")),
-            ({"kind": "batch_norm", "renorm": {"r_max": None}}, ('"renorm.r_max"', "null")),
             ({"kind": "layer_norm", "normalized_shape": 2, "clip": 0}, ('"clip"', "1e-30 to 1e+30")),
             ({"kind": "rms_norm", "normalized_shape": 2, "clip": True}, ('"clip"', "number")),
         ):

@@ -32,13 +32,15 @@ class Stored(KindTest):
         """What was stored without them means what it meant: the defaults."""
         self.put("bn", {"kind": "batch_norm", "momentum": 0.25})
         self.put("ln", {"kind": "layer_norm", "normalized_shape": [3]})
+        # Stored when channels were in dimension 1 under every convention.
+        self.put("keras", {"kind": "batch_norm", "convention": "keras", "channel_axis": 1})
         self.client.close()
         self.daemon.stop()
         db = sqlite3.connect(self.daemon.store[len("sqlite:"):])
         with db:
             layers = db.execute("SELECT l.id, l.definition FROM layer l JOIN model m ON m.id = l.model_id WHERE m.name = ?",
                                 (self.model,)).fetchall()
-            self.assertEqual(len(layers), 2)
+            self.assertEqual(len(layers), 3)
             for layer, text in layers:
                 old = {key: value for key, value in json.loads(text).items() if key not in NEW}
                 self.assertLess(len(old), len(json.loads(text)))
@@ -49,6 +51,8 @@ class Stored(KindTest):
         self.ask("PUT", self.path("bn"), {"kind": "batch_norm", "momentum": 0.25})
         self.ask("PUT", self.path("ln"), {"kind": "layer_norm", "normalized_shape": [3], "clip": None})
         self.assertIs(self.ask("GET", self.path("bn")).json["shuffle"], False)
+        self.assertEqual(self.ask("GET", self.path("keras")).json["channel_axis"], 1)
+        self.ask("PUT", self.path("keras"), {"kind": "batch_norm", "convention": "keras"}, status=409)
         self.ask("PUT", self.path("bn"), {"kind": "batch_norm", "momentum": 0.25, "clip": 1}, status=409)
 
 

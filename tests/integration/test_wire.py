@@ -46,12 +46,76 @@ class Wire(DaemonTest):
         self.assertEqual(self.call("GET", "/v2/health/live?probe=1").json, {"live": True})
         self.assertEqual(self.call("GET", "/v2/health/ready/").json, {"ready": True})
 
+    def test_true_and_false_as_other_languages_write_them(self):
+        self.put_layer()
+        for text, output in (("false", False), ("False", False), ("FALSE", False), ("0", False), ("true", True), ("True", True), ("1", True), ("", True)):
+            answer = self.call("POST", self.path("bn", f"train?output={text}"), {"data": [[1], [3]]})
+            self.assertEqual("data" in answer.json, output, text)
+            answer = self.call("POST", self.path("bn", f"infer?inverse={text}"), {"data": [[1]]})
+            self.assertEqual(answer.status, 200)
+        for text in ("no", "f", "2", "null", "None", "truee"):
+            self.refused("bad_parameter", 400, "POST", self.path("bn", f"train?output={text}"), {"data": [[1], [3]]})
+        masked = [self.call("POST", "/v1/normalize", {"kind": "batch_norm", "data": [[[1, 3, 9]]], "mask": [[True, True, False]]}).json]
+        for text in ("true,true,false", "True,True,False", "1,1,0"):
+            masked.append(self.call("POST", f"/v1/normalize?mask={text}", {"kind": "batch_norm", "data": [[[1, 3, 9]]]}).json)
+        self.assertEqual(masked, masked[:1] * 4)
+
+    def test_null_counts_as_absent(self):
+        """What a typed client writes of members that were not set."""
+        self.put_layer()
+        data = {"data": [[1, 20], [3, 40]]}
+        null = dict.fromkeys(("lengths", "mask", "sync", "seed", "output", "shape", "datatype"))
+        train = self.path("bn", "train")
+        self.assertEqual(self.call("POST", train, {**null, **data}).json["data"], self.call("POST", train, data).json["data"])
+        self.assertEqual(self.call("POST", self.path("bn", "infer"), {"shape": None, "datatype": None, **data, "lengths": None, "mask": None}).body,
+                         self.call("POST", self.path("bn", "infer"), data).body)
+        both = {"input": [[1, 20], [3, 40]], "grad_output": [[1, 2], [3, 5]]}
+        null = dict.fromkeys(("mode", "seed", "lengths", "mask", "sync"))
+        self.assertEqual(self.call("POST", self.path("bn", "backward"), {**null, **both}).body, self.call("POST", self.path("bn", "backward"), both).body)
+        tensor = {"shape": None, "datatype": None, "data": [1, 2]}
+        put = self.call("PUT", self.path("bn", "statistics"), {"running_mean": tensor, "running_var": tensor, "num_batches_tracked": None,
+                                                               "count": None, "revision": None}).json
+        self.assertEqual((put["running_mean"]["data"], put["num_batches_tracked"]), ([1, 2], 0))
+        self.assertEqual(self.call("PUT", self.path("bn", "parameters"), {"weight": None, "bias": [1, 2]}).json, {"weight": [1, 1], "bias": [1, 2]})
+        sync = {"step": 1, "rank": 0, "world_size": 1}
+        self.call("POST", train, {**data, "sync": {**sync, "timeout_ms": None}})
+        self.refused("bad_parameter", 400, "POST", train, {**data, "sync": {**sync, "rank": None}})
+        once = {"kind": "layer_norm", "normalized_shape": 2, **data}
+        null = dict.fromkeys(("definition", "tensor", "input", "weight", "bias", "lengths", "mask", "shape", "datatype", "num_features", "momentum"))
+        self.assertEqual(self.call("POST", "/v1/normalize", {**null, **once}).body, self.call("POST", "/v1/normalize", once).body)
+        null = dict.fromkeys(("data", "shape", "datatype", "input"))
+        once = {"kind": "layer_norm", "normalized_shape": 2, "tensor": data["data"]}
+        self.assertEqual(self.call("POST", "/v1/normalize", {**null, **once}).body, self.call("POST", "/v1/normalize", once).body)
+        for path, body in ((train, {"data": None}), (self.path("bn", "backward"), {"input": None, "grad_output": [1]})):
+            self.refused("bad_tensor", 400, "POST", path, body)
+        self.refused("bad_parameter", 400, "POST", self.path("bn", "statistics/merge"), {"count": 2, "mean": None, "var": [1, 2]})
+
+    def test_suggestions(self):
+        self.put_layer()
+        data = {"data": [[1], [3]]}
+        for path, body, meant in (
+            ("train?ouput=false", data, "output"),
+            ("train?length=1", data, "lengths"),
+            ("train", {**data, "lenghts": [1, 1]}, "lengths"),
+            ("train", {"input": [[1], [3]]}, "data"),
+            ("train", {**data, "dtype": "FP64"}, "datatype"),
+            ("train", {**data, "sync": {"step": 1, "rank": 0, "worldsize": 1}}, "world_size"),
+            ("backward", {"input": [[1], [3]], "grad_output": [[1], [3]], "mode": "eval"}, "infer"),
+            ("backward", {"input": [[1], [3]], "grad": [[1], [3]]}, "grad_output"),
+            ("statistics/merge", {"n": 2, "mean": [1], "var": [1]}, "count"),
+            ("statistics/merge", {"count": 2, "running_mean": [1], "running_var": [1]}, "mean"),
+        ):
+            self.assertIn(f'did you mean "{meant}"?', self.refused("bad_parameter", 400, "POST", self.path("bn", path), body).json["detail"])
+        self.assertIn('did you mean "limit"?', self.refused("bad_parameter", 400, "GET", "/v1/models?limt=1").json["detail"])
+        answer = self.refused("bad_tensor", 400, "POST", self.path("bn", "train"), {"datatype": "float64", **data})
+        self.assertIn('did you mean "FP64"?', answer.json["detail"])
+
     def test_media_types(self):
         self.put_layer()
         body, path = '{"data":[[1],[2]]}', self.path("bn", "train")
-        for good in ("application/json", "application/json; charset=utf-8", "application/ld+json", ""):
+        for good in ("application/json", "application/json; charset=utf-8", "application/ld+json", "", "text/plain", "text/plain;charset=UTF-8"):
             self.call("POST", path, body, {"Content-Type": good}, status=200)
-        for bad in ("text/plain", "application/octet-stream", "application/x-npyz"):
+        for bad in ("text/plain; charset=utf-16", "text/html", "application/octet-stream", "application/x-npyz"):
             self.refused("unsupported_media_type", 415, "POST", path, body, {"Content-Type": bad})
         self.refused("unsupported_media_type", 415, "POST", path, body, {"Content-Encoding": "br"})
         for good in ("*/*", "application/json", "text/html, application/*;q=0.5", "application/json;q=0.1, */*;q=0"):
