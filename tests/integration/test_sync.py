@@ -380,11 +380,11 @@ class Meeting(SyncTest):
     def test_bad_options(self):
         good = {"step": "1", "rank": 0, "world_size": 2}
         wrong = {
-            "sync": (5, [], "1", None, {}),
+            "sync": (5, [], "1", {}),
             "sync.step": ("", None, "x" * 129, True, {}, 1.5, -1, 1e300, -0.0),
             "sync.rank": (-1, 2, 1.5, "0", None),
             "sync.world_size": (0, 4097, "2", None),
-            "sync.timeout_ms": (0, 3600001, "1", 1.5, None),
+            "sync.timeout_ms": (0, 3600001, "1", 1.5),
             "extra": (1,),
         }
         for name, values in wrong.items():
