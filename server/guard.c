@@ -11,11 +11,13 @@
 
 #include <microhttpd.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 #include "handlers/idempotency.h"
 #include "server/head.h"
+#include "server/lookup.h"
 
 struct framing {
 	unsigned host_count, origin_count, length_count, encoding_count, key_count;
@@ -45,15 +47,6 @@ is_value(const char *text, size_t len)
 		if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f)
 			return false;
 	return true;
-}
-
-static bool
-is_length(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-	return len > 0 && len < 19;
 }
 
 /* Visible ASCII alone (RFC 3986); which of it has a meaning where is url.c's. */
@@ -92,6 +85,20 @@ next_place(const char *place, const char *name, size_t name_len, const char *val
 	return p == value && ends_here(value + value_len) ? value + value_len + 2 : NULL;
 }
 
+/*
+ * Takes blanks off a value's end, where libmicrohttpd has left them, for all who read it from now on. It lies in the connection's memory, of
+ * which nobody else reads.
+ */
+static size_t
+trim(const char *value, size_t len)
+{
+	const size_t trimmed = lookup_trim(value, len);
+
+	if (trimmed < len)
+		((char *)(uintptr_t)value)[trimmed] = '\0';
+	return trimmed;
+}
+
 static void
 look_at_framing(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len)
 {
@@ -105,7 +112,7 @@ look_at_framing(struct framing *f, const char *name, size_t name_len, const char
 		f->key_count++;
 	} else if (named(name, name_len, "Content-Length")) {
 		f->length_count++;
-		if (!is_length(value, value_len))
+		if (!lookup_is_length(value, value_len))
 			f->problem = "Content-Length is not a whole number in decimal digits";
 	} else if (named(name, name_len, "Transfer-Encoding")) {
 		f->encoding_count++;
@@ -129,7 +136,7 @@ look(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len, cons
 	else if (!is_value(value, value_len))
 		f->problem = "a header's value holds a control character";
 	else
-		look_at_framing(f, name, name_len, value, value_len);
+		look_at_framing(f, name, name_len, value, trim(value, value_len));
 	return f->problem == NULL ? MHD_YES : MHD_NO;
 }
 

@@ -21,6 +21,7 @@
 #include "server/exchange.h"
 #include "server/guard.h"
 #include "server/listener.h"
+#include "server/lookup.h"
 
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 #define QUIET_US ((uint64_t)100000)
@@ -70,6 +71,9 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 static struct MHD_Daemon *
 start_daemon(struct server *s, int listener, unsigned thread_count)
 {
+	if (!lookup_is_ours())
+		log_printf(LOG_WARN,
+		    "libmicrohttpd reads framing headers itself: some bad heads are answered twice (server/lookup.c)");
 	if (!epoll_is_ours())
 		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,

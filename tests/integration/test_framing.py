@@ -8,6 +8,7 @@ from normd import PATIENCE, DaemonTest
 
 BODY = b'{"kind":"layer_norm","normalized_shape":[1],"data":[[1]]}'
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 HOST = b"Host: localhost\r\n"
 DELETE = b"DELETE /v1/models/victim HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GOES_ON, ENDS = False, True
@@ -20,6 +21,16 @@ def post(headers, body=BODY, line=b"POST /v1/normalize HTTP/1.1"):
 def get(headers=b"", line=b"GET /v2/health/live HTTP/1.1", host=HOST):
     return line + b"\r\n" + host + headers + b"\r\n"
 
+
+def chunks(*sizes_and_data, end=b"0\r\n\r\n"):
+    return b"".join(line + b"\r\n" + data + b"\r\n" for line, data in sizes_and_data) + end
+
+
+def chunked(line, headers=CHUNKED, end=b"0\r\n\r\n"):
+    return post(headers, chunks((line, BODY), end=end))
+
+
+HEX = b"%x" % len(BODY)
 
 # (what it is, the bytes, the status, whether the connection then ends)
 HEADERS = [
@@ -83,6 +94,7 @@ LENGTHS = [
     ("as it should be", post(LENGTH), 200, GOES_ON),
     ("in small letters", post(LENGTH.lower()), 200, GOES_ON),
     ("with zeros before", post(b"Content-Length: 000%d\r\n" % len(BODY)), 200, GOES_ON),
+    ("with blanks around", post(b"Content-Length:   %d \t\r\n" % len(BODY)), 200, GOES_ON),
     ("GET without a body", get(b"Content-Length: 0\r\n"), 200, GOES_ON),
     ("GET with a body", get(b"Content-Length: %d\r\n" % len(BODY)) + BODY, 400, GOES_ON),
     ("folded", post(b"Content-Length:\r\n %d\r\n" % len(BODY), DELETE), 400, ENDS),
@@ -95,6 +107,55 @@ LENGTHS = [
     ("twice", post(LENGTH + LENGTH), 400, ENDS),
     ("twice and different", post(LENGTH + b"Content-Length: 5\r\n"), 400, ENDS),
     ("a blank before the colon", post(b"Content-Length : %d\r\n" % len(BODY)), 400, ENDS),
+    ("negative", post(b"Content-Length: -5\r\n"), 400, ENDS),
+    ("hexadecimal", post(b"Content-Length: 0x39\r\n"), 400, ENDS),
+    ("a plus sign", post(b"Content-Length: +%d\r\n" % len(BODY)), 400, ENDS),
+    ("a list", post(b"Content-Length: %d, %d\r\n" % (len(BODY), len(BODY))), 400, ENDS),
+    ("a blank in it", post(b"Content-Length: 5 7\r\n"), 400, ENDS),
+    ("a fraction", post(b"Content-Length: 57.0\r\n"), 400, ENDS),
+    ("an underscore", post(b"Content-Length: 5_7\r\n"), 400, ENDS),
+    ("empty", post(b"Content-Length:\r\n"), 400, ENDS),
+    ("words", post(b"Content-Length: ten\r\n"), 400, ENDS),
+    ("2^64", post(b"Content-Length: 18446744073709551616\r\n"), 413, ENDS),
+    ("2^64 + its length", post(b"Content-Length: %d\r\n" % (2**64 + len(BODY))), 413, ENDS),
+    ("thirty zeros before", post(b"Content-Length: " + b"0" * 30 + b"%d\r\n" % len(BODY)), 200, GOES_ON),
+    ("forty nines", post(b"Content-Length: " + b"9" * 40 + b"\r\n"), 413, ENDS),
+]
+
+ENCODINGS = [
+    ("as it should be", chunked(HEX), 200, GOES_ON),
+    ("in capitals", chunked(HEX, b"TRANSFER-ENCODING: CHUNKED\r\n"), 200, GOES_ON),
+    ("a tab before", chunked(HEX, b"Transfer-Encoding:\tchunked\r\n"), 200, GOES_ON),
+    ("a blank after", chunked(HEX, b"Transfer-Encoding: chunked \r\n"), 200, GOES_ON),
+    ("a tab after", chunked(HEX, b"Transfer-Encoding: chunked\t\r\n"), 200, GOES_ON),
+    ("on GET", get(CHUNKED) + b"0\r\n\r\n", 200, GOES_ON),
+    ("identity", post(b"Transfer-Encoding: identity\r\n"), 400, ENDS),
+    ("identity and a length", post(b"Transfer-Encoding: identity\r\n" + LENGTH), 400, ENDS),
+    ("gzip", post(b"Transfer-Encoding: gzip\r\n"), 400, ENDS),
+    ("gzip, chunked", chunked(HEX, b"Transfer-Encoding: gzip, chunked\r\n"), 400, ENDS),
+    ("chunked, gzip", chunked(HEX, b"Transfer-Encoding: chunked, gzip\r\n"), 400, ENDS),
+    ("chunked, chunked", chunked(HEX, b"Transfer-Encoding: chunked, chunked\r\n"), 400, ENDS),
+    ("chunked twice", chunked(HEX, CHUNKED + CHUNKED), 400, ENDS),
+    ("chunked and identity", chunked(HEX, CHUNKED + b"Transfer-Encoding: identity\r\n"), 400, ENDS),
+    ("identity and chunked", chunked(HEX, b"Transfer-Encoding: identity\r\n" + CHUNKED), 400, ENDS),
+    ("empty", chunked(HEX, b"Transfer-Encoding:\r\n"), 400, ENDS),
+    ("a comma before", chunked(HEX, b"Transfer-Encoding: , chunked\r\n"), 400, ENDS),
+    ("a comma after", chunked(HEX, b"Transfer-Encoding: chunked,\r\n"), 400, ENDS),
+    ("a parameter", chunked(HEX, b"Transfer-Encoding: chunked;a=b\r\n"), 400, ENDS),
+    ("quoted", chunked(HEX, b'Transfer-Encoding: "chunked"\r\n'), 400, ENDS),
+    ("xchunked", chunked(HEX, b"Transfer-Encoding: xchunked\r\n"), 400, ENDS),
+    ("a vertical tab before", chunked(HEX, b"Transfer-Encoding: \x0bchunked\r\n"), 400, ENDS),
+    ("a form feed after", chunked(HEX, b"Transfer-Encoding: chunked\x0c\r\n"), 400, ENDS),
+    ("NUL after", chunked(HEX, b"Transfer-Encoding: chunked\0\r\n"), 400, ENDS),
+    ("NUL and more after", chunked(HEX, b"Transfer-Encoding: chunked\0, identity\r\n"), 400, ENDS),
+    ("folded", chunked(HEX, b"Transfer-Encoding:\r\n chunked\r\n"), 400, ENDS),
+    ("folded after", chunked(HEX, b"Transfer-Encoding: chunked\r\n , identity\r\n"), 400, ENDS),
+    ("made by a fold", chunked(HEX, b"Transfer-Enc: chunked\r\n oding\r\n"), 400, ENDS),
+    ("a blank before the colon", chunked(HEX, b"Transfer-Encoding : chunked\r\n"), 400, ENDS),
+    ("with a length", chunked(HEX, CHUNKED + LENGTH), 400, ENDS),
+    ("with a length before it", chunked(HEX, LENGTH + CHUNKED), 400, ENDS),
+    ("with a length of 0", chunked(HEX, b"Content-Length: 0\r\n" + CHUNKED), 400, ENDS),
+    ("on HTTP/1.0", post(CHUNKED, chunks((HEX, BODY)), b"POST /v1/normalize HTTP/1.0"), 400, ENDS),
 ]
 
 
@@ -157,6 +218,9 @@ class Framing(DaemonTest):
 
     def test_lengths(self):
         self.rows(LENGTHS)
+
+    def test_encodings(self):
+        self.rows(ENCODINGS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+/*
+ * Of some heads libmicrohttpd makes errors of its own before the handler is called. 0.9.75 sends their answer's head twice; it takes a
+ * blank after a value, which is legal, for a part of it; with a Transfer-Encoding that it does not know it waits for a body without end; and
+ * it copies cookies, of which normd has none, until there is no memory for the answer. So what is wrong is not shown to it here: it
+ * finds no body, calls the handler, and server/guard.c refuses the head. What is right is shown to it without blanks.
+ */
+#include "server/lookup.h"
+
+#include <dlfcn.h>
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <strings.h>
+
+/* More digits than a size has: shown as a size that no body has, for the handler to refuse by its own limit. */
+#define DIGITS_MAX 18
+static const char too_long[] = "999999999999999999";
+
+typedef enum MHD_Result
+lookup_function(struct MHD_Connection *, enum MHD_ValueKind, const char *, size_t, const char **, size_t *);
+
+/* libmicrohttpd's own. */
+static lookup_function *
+library_lookup(void)
+{
+	static _Atomic(lookup_function *) found;
+	lookup_function *lookup = atomic_load_explicit(&found, memory_order_relaxed);
+	void *symbol;
+
+	if (lookup == NULL) {
+		symbol = dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
+		memcpy(&lookup, &symbol, sizeof(lookup));
+		atomic_store_explicit(&found, lookup, memory_order_relaxed);
+	}
+	return lookup;
+}
+
+size_t
+lookup_trim(const char *value, size_t len)
+{
+	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	return len;
+}
+
+bool
+lookup_is_length(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (value[i] < '0' || value[i] > '9')
+			return false;
+	return len > 0;
+}
+
+static bool
+show_length(const char **value, size_t *len)
+{
+	*len = lookup_trim(*value, *len);
+	if (!lookup_is_length(*value, *len))
+		return false;
+	while (*len > 1 && **value == '0') {
+		++*value;
+		--*len;
+	}
+	if (*len > DIGITS_MAX) {
+		*value = too_long;
+		*len = sizeof(too_long) - 1;
+	}
+	return true;
+}
+
+static bool
+show_encoding(const char **value, size_t *len)
+{
+	static const char chunked[] = "chunked";
+
+	*len = lookup_trim(*value, *len);
+	if (*len != sizeof(chunked) - 1 || strncasecmp(*value, chunked, *len) != 0)
+		return false;
+	*value = chunked;
+	return true;
+}
+
+static bool
+show_nothing(const char **value, size_t *len)
+{
+	(void)value, (void)len;
+	return false;
+}
+
+/* How the headers are shown by which libmicrohttpd goes; the others are left as they are. */
+static const struct shown {
+	const char *name;
+	size_t len;
+	bool (*show)(const char **value, size_t *len); /* false: as if there were none */
+} table[] = {
+	{ "Content-Length", sizeof("Content-Length") - 1, show_length },
+	{ "Transfer-Encoding", sizeof("Transfer-Encoding") - 1, show_encoding },
+	{ "Cookie", sizeof("Cookie") - 1, show_nothing },
+};
+
+enum MHD_Result
+MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key, size_t key_size,
+    const char **value_ptr, size_t *value_size_ptr)
+{
+	const char *value = NULL;
+	size_t len = 0;
+
+	if (library_lookup()(connection, kind, key, key_size, &value, &len) != MHD_YES)
+		return MHD_NO;
+	for (size_t i = 0; key != NULL && i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].len == key_size && strncasecmp(table[i].name, key, key_size) == 0 && !table[i].show(&value, &len))
+			return MHD_NO;
+	if (value_ptr != NULL)
+		*value_ptr = value;
+	if (value_size_ptr != NULL)
+		*value_size_ptr = len;
+	return MHD_YES;
+}
+
+bool
+lookup_is_ours(void)
+{
+	lookup_function *ours = MHD_lookup_connection_value_n;
+	void *symbol;
+
+	memcpy(&symbol, &ours, sizeof(symbol));
+	return dlsym(RTLD_DEFAULT, "MHD_lookup_connection_value_n") == symbol && library_lookup() != NULL;
+}
