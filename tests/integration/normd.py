@@ -141,8 +141,8 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}"
 
     def curl(self, method, path, body=None, headers=None, args=()):
-        """One request by curl. A body that is no text or bytes is sent as JSON."""
-        command = ["curl", "-sS", "-D", "-", "-X", method, self.url + path, "--max-time", str(60 * PATIENCE), *args]
+        """One request by curl, whose path is sent as it stands. A body that is no text or bytes is sent as JSON."""
+        command = ["curl", "-sS", "--path-as-is", "-D", "-", "-X", method, self.url + path, "--max-time", str(60 * PATIENCE), *args]
         data = None
         if body is not None:
             data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()

@@ -126,7 +126,6 @@ class NameTest(DaemonTest):
             encoded = quote(name, safe="")
             for path in (f"/v1/models/{encoded}/layers/bn", f"/v1/models/{self.model}/layers/{encoded}"):
                 with self.subTest(path):
-                    # curl would walk up at ".."
                     answer = client.request("PUT", path, {"kind": "batch_norm"})
                     self.assertEqual((answer.status, answer.code), (400, "bad_name"), answer)
         client.close()
