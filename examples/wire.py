@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import threading
 import time
 import urllib.parse
@@ -57,7 +58,10 @@ def problem(request, status, raw):
 
 
 class Normd:
-    """A normd at `url`, by one kept connection in each thread (autograd runs backward in threads of its own)."""
+    """
+    A normd at `url`, by one kept connection in each thread (autograd runs backward in threads of its own) and each process. A copy, also
+    one by pickle, speaks to the same normd by connections of its own.
+    """
 
     def __init__(self, url, timeout_s=60):
         parts = urllib.parse.urlsplit(url)
@@ -67,6 +71,12 @@ class Normd:
         self.address = parts.hostname, parts.port or 80
         self.timeout_s = timeout_s
         self.local = threading.local()
+
+    def __getstate__(self):
+        return {name: value for name, value in self.__dict__.items() if name != "local"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state, local=threading.local())
 
     def request(self, method, path, body=None, headers=None):
         """
@@ -88,8 +98,10 @@ class Normd:
             time.sleep(pause_s)
 
     def attempt(self, method, path, body, headers):
-        if getattr(self.local, "connection", None) is None:
+        # A process that was forked must not write into its parent's connection.
+        if getattr(self.local, "connection", None) is None or self.local.process != os.getpid():
             self.local.connection = http.client.HTTPConnection(*self.address, timeout=self.timeout_s)
+            self.local.process = os.getpid()
         self.local.connection.request(method, path, body, headers)
         response = self.local.connection.getresponse()
         return response.status, response.headers, response.read()

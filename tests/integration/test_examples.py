@@ -1,7 +1,9 @@
 """examples/: its two modules beside PyTorch's own, and the penguins, trained to the end."""
 
+import copy
 import importlib.util
 import os
+import pickle
 import re
 import socket
 import subprocess
@@ -11,18 +13,21 @@ import unittest
 import unittest.mock
 from functools import partial
 
+import numpy
+
 from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest, at_once
+
+sys.path.insert(0, os.path.join(ROOT, "examples"))
+from wire import Layer, Normd, NormdError  # noqa: E402
 
 HAVE_TORCH = importlib.util.find_spec("torch") is not None
 if HAVE_TORCH:
     import torch
     from torch import nn
 
-    sys.path.insert(0, os.path.join(ROOT, "examples"))
     import own_normd
     import train_penguins
     from remote_norm import RemoteBatchNorm2d, RemoteLayerNorm, Shard
-    from wire import Layer, Normd, NormdError
 needs_torch = unittest.skipUnless(HAVE_TORCH, "python3-torch is not installed")
 
 
@@ -176,6 +181,19 @@ class RemoteBatchNorm(RemoteTest):
         net.load_state_dict({"0.weight": torch.full((3,), 2.0)}, strict=False)
         self.assertEqual(net[0].weight.tolist(), [2, 2, 2])
 
+    def test_a_copy_is_the_same_layer(self):
+        """After a step too, when there is a connection to copy; weight and bias are the copy's own."""
+        remote = RemoteBatchNorm2d(3, layer=self.layer())
+        remote(torch.randn(5, 3, 4, 2)).sum().backward()
+        for made in (copy.deepcopy(remote), copy.copy(remote), pickle.loads(pickle.dumps(remote))):
+            made(torch.randn(5, 3, 4, 2))
+        self.assertEqual(self.layer().statistics()["num_batches_tracked"], 4)
+        made.weight.data.fill_(2)
+        self.assertEqual(remote.weight.tolist(), [1, 1, 1])
+        network = nn.Sequential(nn.Conv2d(3, 3, 1), remote, nn.ReLU())
+        copy.deepcopy(network)(torch.randn(5, 3, 4, 2))
+        self.assertEqual(self.layer().statistics()["num_batches_tracked"], 5)
+
     def test_reset(self):
         remote = RemoteBatchNorm2d(3, layer=self.layer())
         remote(torch.randn(5, 3, 1, 1))
@@ -294,6 +312,40 @@ class Wire(RemoteTest):
         for url in ("127.0.0.1:8080", "https://127.0.0.1", "http://", "http://127.0.0.1/v1"):
             with self.assertRaisesRegex(ValueError, "not the address of a normd"):
                 Normd(url)
+
+
+class Copies(DaemonTest):
+    def setUp(self):
+        self.normd = Normd(self.daemon.url, timeout_s=60 * PATIENCE)
+        self.addCleanup(self.normd.close)
+        self.layer = Layer(self.normd, self.model, "bn")
+        self.layer.define({"kind": "batch_norm", "num_features": 2, "affine": False})
+        self.layer.train(numpy.float32([[1, 20], [3, 40]]))
+
+    def count(self):
+        return self.layer.statistics()["num_batches_tracked"]
+
+    def test_a_copy_has_connections_of_its_own(self):
+        for n, made in enumerate((copy.deepcopy(self.layer), copy.copy(self.normd), pickle.loads(pickle.dumps(self.layer))), 2):
+            layer = made if isinstance(made, Layer) else Layer(made, self.model, "bn")
+            self.assertIsNot(layer.normd, self.normd)
+            layer.train(numpy.float32([[1, 20], [3, 40]]))
+            layer.normd.close()
+            self.assertEqual(self.count(), n)
+
+    def test_a_forked_process_has_one_of_its_own(self):
+        connection = self.normd.local.connection
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                self.layer.train(numpy.float32([[1, 20], [3, 40]]))
+                status = int(self.normd.local.connection is connection)
+            finally:
+                os._exit(status)
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertEqual(self.count(), 2)
+        self.assertIs(self.normd.local.connection, connection)
 
 
 @needs_torch
