@@ -1,11 +1,16 @@
-"""The documents say what is there: every file has its line in ARCHITECTURE.md, every route its row in the README."""
+"""
+The documents say what is there: every file has its line in ARCHITECTURE.md, every route its row in the README, whose commands give what
+it says that they give.
+"""
 
 import os
 import re
 import subprocess
+import sys
+import tempfile
 import unittest
 
-from normd import ROOT
+from normd import NORMD, PATIENCE, ROOT, Daemon
 
 ROOMS = ("base", "norm", "codec", "storage", "handlers", "server")
 
@@ -75,6 +80,73 @@ class Api(unittest.TestCase):
                 if "://" not in link:
                     path = os.path.join(ROOT, os.path.dirname(document), link)
                     self.assertTrue(os.path.exists(path), f"{document} links to {link}")
+
+
+class Commands(unittest.TestCase):
+    """What a reader types."""
+
+    def shown(self):
+        """(command, what it prints) of the README's worked example."""
+        section = read("README.md").split("## A worked example")[1].split("\n## ")[0]
+        return re.findall(r"^    \$ (.+)\n((?:    (?!\$ ).+\n)*)", section, re.M)
+
+    def test_the_worked_example_gives_what_it_says(self):
+        (start, _), *commands = self.shown()
+        self.assertEqual(start, "build/normd --store sqlite:/tmp/normd.db &")
+        self.assertGreaterEqual(len(commands), 8)
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        with tempfile.TemporaryDirectory(prefix="normd-readme-") as directory:
+            files, checkout = os.path.join(directory, "tmp"), os.path.join(directory, "checkout")
+            os.mkdir(files)
+            os.mkdir(checkout)
+            for command, printed in commands:
+                with self.subTest(command):
+                    here = command.replace("localhost:8080", f"127.0.0.1:{daemon.port}").replace("/tmp/", files + "/")
+                    here = re.sub("^python3", sys.executable, here)
+                    done = subprocess.run(["sh", "-c", here], cwd=checkout, capture_output=True, text=True, timeout=60 * PATIENCE)
+                    self.assertEqual(done.returncode, 22 if '"status":4' in printed else 0, done.stderr)
+                    self.assertEqual(*(re.sub(r'"request_id":"\w+"', "", each.strip()) for each in (done.stdout, printed)))
+            self.assertEqual(os.listdir(checkout), [], "the example leaves files in the checkout")
+
+    def test_a_restore_by_the_deployment_guide(self):
+        """What it lets a shell in the container do: the store there is kept, a backup with mode 0600 takes its place."""
+        away, restore = re.findall(r"-c '(.*)'", read("deploy/README.md"))
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        self.assertEqual(daemon.curl("PUT", "/v1/models/m/layers/before", {"kind": "batch_norm"}).status, 201)
+        with tempfile.TemporaryDirectory(prefix="normd-deploy-") as data:
+            backup = os.path.join(daemon.directory, "backup")
+            with open(backup, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as f:
+                f.write(daemon.curl("GET", "/v1/backup").raw)
+            self.assertEqual(daemon.curl("PUT", "/v1/models/m/layers/after", {"kind": "batch_norm"}).status, 201)
+            daemon.stop()
+            os.rename(daemon.store.removeprefix("sqlite:"), os.path.join(data, "normd.db"))
+            for command in (away, restore):
+                with open(backup) as f:
+                    done = subprocess.run(["sh", "-c", command.replace("/data", data)], stdin=f, capture_output=True, text=True,
+                                          env={**os.environ, "PATH": os.path.dirname(os.path.abspath(NORMD)) + ":" + os.environ["PATH"]})
+                self.assertEqual(done.returncode, 0, done.stderr)
+            old = [name for name in os.listdir(data) if name.startswith("old-")]
+            self.assertEqual(sorted(os.listdir(data)), sorted(["normd.db", *old]))
+            for store, layers in (("normd.db", ["before"]), (old[0] + "/normd.db", ["after", "before"])):
+                opened = Daemon(store="sqlite:" + os.path.join(data, store))
+                self.addCleanup(opened.close)
+                self.assertEqual(sorted(layer["name"] for layer in opened.curl("GET", "/v1/models/m").json["layers"]), layers)
+
+    def test_curl_fails_where_normd_does(self):
+        """Without -f an error looks like an answer, and a backup that is none like one."""
+        for document in ("README.md", "deploy/README.md", "examples/README.md"):
+            for command in re.findall(r"^    (?:\$ )?(curl .*)", read(document), re.M):
+                self.assertRegex(command, r"^curl (-f|--fail-with-body)", document)
+
+    def test_every_target_is_one(self):
+        makefile = read("Makefile")
+        for document in ("README.md", "CONTRIBUTING.md", "docs/OPERATIONS.md", "docs/PERFORMANCE.md", "examples/README.md", "deploy/README.md"):
+            text = read(document)
+            code = "\n".join(re.findall(r"^    .*", text, re.M) + re.findall(r"`make[^`]*`", text))
+            for target in re.findall(r"\bmake ([a-z][a-z-]*)", code):
+                self.assertTrue(re.search(rf"(?m)^{target}:", makefile), f"{document}: there is no make {target}")
 
 
 class Operations(unittest.TestCase):
