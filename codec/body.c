@@ -153,6 +153,12 @@ body_bytes(const struct body *b)
 	return b->bytes;
 }
 
+size_t
+body_envelope_bytes(const struct body *b)
+{
+	return b->scan != NULL ? json_scan_envelope_bytes(b->scan) : 0;
+}
+
 int
 body_finish(struct body *b, struct err *e)
 {

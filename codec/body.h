@@ -55,6 +55,9 @@ int body_feed(struct body *b, const char *bytes, size_t len, size_t *taken, stru
 /* How many bytes have come so far, without their coding. */
 size_t body_bytes(const struct body *b);
 
+/* How many of them are not a tensor's, so that body_finish has to parse them. */
+size_t body_envelope_bytes(const struct body *b);
+
 /* The body has ended: checks that it is whole. Errors as above. */
 int body_finish(struct body *b, struct err *e) MUST_CHECK;
 

@@ -109,6 +109,12 @@ json_scan_finish(struct json_scan *s, struct err *e)
 	return s->envelope == NULL ? err_set_memory(e) : 0;
 }
 
+size_t
+json_scan_envelope_bytes(const struct json_scan *s)
+{
+	return s->text.len;
+}
+
 const struct cJSON *
 json_scan_envelope(const struct json_scan *s)
 {

@@ -57,6 +57,9 @@ int json_scan_feed(struct json_scan *s, const char *bytes, size_t len, struct er
  */
 int json_scan_finish(struct json_scan *s, struct err *e) MUST_CHECK;
 
+/* How large the envelope's text is so far: what json_scan_finish has to parse. */
+size_t json_scan_envelope_bytes(const struct json_scan *s);
+
 /* After json_scan_finish: the root (an object or whatever stood there). It lives as long as the scanner. */
 const struct cJSON *json_scan_envelope(const struct json_scan *s);
 

@@ -18,6 +18,7 @@ int models_list_finish(struct request *rq, struct err *e);
 int model_get(struct request *rq, struct err *e);
 int model_get_finish(struct request *rq, struct err *e);
 int model_delete(struct request *rq, struct err *e);
+size_t page_values(const struct request *rq);
 
 /* layers.c */
 int layer_put(struct request *rq, struct err *e);
@@ -56,6 +57,7 @@ int statistics_reset_finish(struct request *rq, struct err *e);
 int parameters_get(struct request *rq, struct err *e);
 int parameters_put(struct request *rq, struct err *e);
 int parameters_put_finish(struct request *rq, struct err *e);
+size_t parameters_values(const struct request *rq);
 
 /* affine.c */
 int affine_get(struct request *rq, struct err *e);

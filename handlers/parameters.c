@@ -35,6 +35,13 @@ format_parameters(struct request *rq, const double *weight, const double *bias, 
 	buf_byte(b, '}');
 }
 
+/* A layer of one value per feature has as many as features; others as many as their definition says, which are a few bytes for any number. */
+size_t
+parameters_values(const struct request *rq)
+{
+	return rq->state == NULL ? 0 : definition_parameter_count(rq->definition, rq->state->statistics.features);
+}
+
 int
 parameters_get(struct request *rq, struct err *e)
 {

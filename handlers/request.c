@@ -29,10 +29,11 @@
 
 /*
  * From here on a request is long. So large a body is 32,768 values in .npy, on which training spends some 50 us, as much as a
- * change of thread may cost; so many features take 0.2 ms to write as text.
+ * change of thread may cost; so large an envelope takes 0.4 ms to parse; so many numbers take 0.2 ms to write as text.
  */
 #define LONG_BODY_BYTES ((size_t)128 << 10)
-#define LONG_FEATURES ((size_t)4096)
+#define LONG_ENVELOPE_BYTES ((size_t)8 << 10)
+#define LONG_VALUES ((size_t)4096)
 
 void
 request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
@@ -216,11 +217,32 @@ decided(struct request *rq, int result)
 	return REQUEST_STORE;
 }
 
+static bool
+body_is_long(const struct request *rq)
+{
+	return rq->body != NULL &&
+	    (body_bytes(rq->body) >= LONG_BODY_BYTES || body_envelope_bytes(rq->body) >= LONG_ENVELOPE_BYTES);
+}
+
+/*
+ * Whether what comes next of the request takes so long that no event loop should do it. This is the one place that decides: by the body, by
+ * the layer's features (also those that an update has fixed meanwhile), and by what the answer lists.
+ */
 bool
 request_is_long(const struct request *rq)
 {
-	return (rq->body != NULL && body_bytes(rq->body) >= LONG_BODY_BYTES) ||
-	    (rq->state != NULL && rq->state->statistics.features >= LONG_FEATURES);
+	return rq->is_long || body_is_long(rq) || (rq->state != NULL && rq->state->statistics.features >= LONG_VALUES) ||
+	    rq->op.result_features >= LONG_VALUES ||
+	    (rq->route != NULL && rq->route->answer_values != NULL && rq->route->answer_values(rq) >= LONG_VALUES);
+}
+
+static bool
+goes_apart(struct request *rq, bool apart)
+{
+	if (apart || !request_is_long(rq))
+		return false;
+	rq->is_long = true;
+	return true;
 }
 
 static enum request_next
@@ -230,6 +252,9 @@ step(struct request *rq, bool apart)
 
 	if (rq->err.code != ERR_NONE)
 		return fail(rq);
+	/* Before the body's end is looked at, for its envelope is then parsed; and again when the layer, or a page of them, is known. */
+	if (goes_apart(rq, apart))
+		return REQUEST_LONG;
 	if (rq->phase == PHASE_LOAD) {
 		if (end_body(rq, &rq->err) < 0)
 			return fail(rq);
@@ -239,7 +264,7 @@ step(struct request *rq, bool apart)
 	}
 	if (rq->phase == PHASE_LOADED && take_loaded(rq) < 0)
 		return fail(rq);
-	if (!apart && request_is_long(rq))
+	if (goes_apart(rq, apart))
 		return REQUEST_LONG;
 	if (rq->phase == PHASE_START) {
 		result = rq->route->start(rq, &rq->err);

@@ -51,6 +51,8 @@ struct route {
 	void (*meanwhile)(struct request *rq);
 	/* Fills the reply once the operation has succeeded; NULL where `start` never asks the store. */
 	int (*finish)(struct request *rq, struct err *e);
+	/* How many numbers the answer lists, or what takes as long to write as so many; NULL: no more than the layer has features. */
+	size_t (*answer_values)(const struct request *rq);
 };
 
 /*
@@ -109,6 +111,7 @@ struct request {
 	struct arena arena;
 	enum request_phase phase;
 	bool wants_store;
+	bool is_long;                        /* a step of it was: its memory is large too */
 	bool sync_backward;                  /* the synchronized step is one of backward */
 	const struct layer *state;           /* the layer's, where the route needs it */
 	const struct definition *definition; /* state's */
@@ -152,7 +155,7 @@ void request_meanwhile(struct request *rq);
 /* Joins the step. Returns whether the request waits now: then `resume` is called, perhaps before this returns. */
 bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST_CHECK;
 
-/* Whether its steps, and giving back its memory, take long: it has many values. */
+/* Whether its next step, or giving back its memory, takes long: it has many values. */
 bool request_is_long(const struct request *rq);
 
 /* The query parameter's value, or NULL. */

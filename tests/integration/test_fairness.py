@@ -64,6 +64,43 @@ class Fairness(OneLoop):
         self.assertEqual(len(self.ask("GET", self.path("bn", "statistics")).json["running_mean"]["data"]), 5000)
         self.assertGreater(self.computing_ns(), before)
 
+    def ask_and_time(self, method, path, body=None, status=200):
+        """The answer, and the time that the computing threads spent meanwhile."""
+        before = self.computing_ns()
+        return self.ask(method, path, body, status=status), self.computing_ns() - before
+
+    def test_what_a_short_request_makes_long_is_done_apart(self):
+        """Whatever is asked for in a few bytes and takes long to write or to read; the same call of a small size is not."""
+        self.put_layer("small", {"kind": "layer_norm", "normalized_shape": [8]})
+        self.put_layer("wide", {"kind": "layer_norm", "normalized_shape": [200, 100]})
+        self.put_layer("bn", {"kind": "batch_norm", "num_features": 5000})
+        for i in range(60):
+            self.put_layer(f"l{i}")
+            self.call("PUT", f"/v1/models/{self.model}-{i}/layers/l", {"kind": "batch_norm"})
+        model = f"/v1/models/{self.model}"
+        long = json.dumps({"kind": "batch_norm", "x": [1] * 20000})
+        for method, path, body in (("GET", self.path("small", "parameters"), None), ("PUT", self.path("small", "parameters"), "{}"),
+                                   ("GET", model + "?limit=4", None), ("GET", "/v1/models?limit=50", None),
+                                   ("GET", self.path("wide"), None), ("DELETE", self.path("l0", "statistics"), None)):
+            with self.subTest(here=(method, path)):
+                self.assertEqual(self.ask_and_time(method, path, body)[1], 0)
+        for method, path, body, status in (("GET", self.path("wide", "parameters"), None, 200),
+                                           ("PUT", self.path("wide", "parameters"), "{}", 200), ("GET", model + "?limit=50", None, 200),
+                                           ("DELETE", self.path("bn", "statistics"), None, 200), ("PUT", self.path("x"), long, 400)):
+            with self.subTest(apart=(method, path)):
+                self.assertGreater(self.ask_and_time(method, path, body, status)[1], 0)
+
+    def test_a_page_of_layers_that_is_written_apart(self):
+        names = sorted(f"l{i}" for i in range(250))
+        for name in names:
+            self.put_layer(name)
+        page, spent = self.ask_and_time("GET", f"/v1/models/{self.model}?limit=200")
+        self.assertGreater(spent, 0)
+        self.assertEqual([layer["name"] for layer in page.json["layers"]], names[:200])
+        self.assertEqual(page.json["next"], names[199])
+        rest = self.ask("GET", f"/v1/models/{self.model}?limit=200&after={names[199]}").json
+        self.assertEqual(([layer["name"] for layer in rest["layers"]], rest["next"]), (names[200:], None))
+
     def test_the_same_bits(self):
         """A large batch in inference is what its pieces are, in either form; what training makes of it is what numpy makes of it."""
         self.trained()
