@@ -5,15 +5,19 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "handlers/sync_group.h"
+#include "handlers/sync_groups.h"
+
+#define LOOK_MAX_US ((uint64_t)60 * 1000000)
 
 struct sync {
 	pthread_t thread;
+	unsigned timeout_ms_max; /* immutable */
 
 	/* Guarded by `lock`; `wake` is signalled when the first deadline may have changed. */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct sync_groups groups;
+	uint64_t wake_us; /* when the thread wakes by itself */
 	unsigned telling; /* leaders that are resuming the others */
 	bool stopping;
 };
@@ -30,6 +34,16 @@ resume_all(struct sync_member *list)
 	}
 }
 
+/* Fails what is late; when to look again. */
+static uint64_t
+next_look(struct sync *all, struct sync_member **list)
+{
+	const uint64_t now_us = clock_monotonic_us(), longest_us = now_us + LOOK_MAX_US;
+	const uint64_t next_us = sync_groups_expire(&all->groups, now_us, list);
+
+	return next_us < longest_us ? next_us : longest_us;
+}
+
 static void *
 watch(void *arg)
 {
@@ -40,7 +54,8 @@ watch(void *arg)
 	pthread_mutex_lock(&all->lock);
 	while (!all->stopping) {
 		list = NULL;
-		at = clock_timespec(sync_groups_expire(&all->groups, clock_monotonic_us(), &list));
+		all->wake_us = next_look(all, &list);
+		at = clock_timespec(all->wake_us);
 		if (list != NULL) {
 			pthread_mutex_unlock(&all->lock);
 			resume_all(list);
@@ -54,7 +69,7 @@ watch(void *arg)
 }
 
 struct sync *
-sync_start(struct err *e)
+sync_start(const struct sync_limits *limits, struct err *e)
 {
 	struct sync *all = calloc(1, sizeof(*all));
 	int rc;
@@ -63,6 +78,8 @@ sync_start(struct err *e)
 		(void)err_set_memory(e);
 		return NULL;
 	}
+	all->timeout_ms_max = limits->timeout_ms_max;
+	sync_groups_init(&all->groups, limits->memory, limits->waiting_max);
 	pthread_mutex_init(&all->lock, NULL);
 	clock_cond_init(&all->wake);
 	rc = pthread_create(&all->thread, NULL, watch, all);
@@ -133,7 +150,7 @@ group_for_locked(struct sync *all, int64_t layer_id, bool backward, const struct
 		return NULL;
 	}
 	g = sync_groups_get(&all->groups, layer_id, backward, call, m, clock_monotonic_us());
-	if (g != NULL && sync_group_is_new(g))
+	if (sync_groups_next(&all->groups) < all->wake_us)
 		pthread_cond_signal(&all->wake);
 	return g;
 }
@@ -141,18 +158,21 @@ group_for_locked(struct sync *all, int64_t layer_id, bool backward, const struct
 bool
 sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m)
 {
+	struct sync_call bounded = *call;
 	struct sync_member *list = NULL;
 	struct sync_group *g;
 	bool full = false, waits;
 	struct err e = { 0 };
 
 	m->all = all;
+	if (bounded.timeout_ms > all->timeout_ms_max)
+		bounded.timeout_ms = all->timeout_ms_max;
 	if (sync_shard_digest(m, &m->err) < 0)
 		return false;
 	pthread_mutex_lock(&all->lock);
-	g = group_for_locked(all, layer_id, backward, call, m);
+	g = group_for_locked(all, layer_id, backward, &bounded, m);
 	if (g != NULL)
-		full = sync_group_join(g, call, m, &list);
+		full = sync_groups_join(&all->groups, g, &bounded, m, &list);
 	waits = m->waits; /* while the lock is held: afterwards it may be resumed, and gone */
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);
@@ -165,6 +185,18 @@ sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_c
 		sync_lead(m, &e, 0, 0);
 	}
 	return false;
+}
+
+void
+sync_abandon(struct sync *all, struct sync_member *m, const struct err *err)
+{
+	struct sync_member *list = NULL;
+
+	pthread_mutex_lock(&all->lock);
+	if (m->waits)
+		sync_groups_remove(&all->groups, m, err, &list);
+	pthread_mutex_unlock(&all->lock);
+	resume_all(list);
 }
 
 void

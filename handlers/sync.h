@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/digest.h"
 #include "base/err.h"
 
@@ -75,12 +76,20 @@ struct sync_member {
 	struct sync *all;
 	struct sync_group *group;
 	struct sync_member *next;
+	unsigned rank;
 	unsigned char digest[DIGEST_BYTES];
 	bool waits;
 };
 
+/* What is shared out between all synchronized calls. */
+struct sync_limits {
+	struct budget *memory;   /* that the steps take theirs from; NULL: it is not counted */
+	unsigned waiting_max;    /* calls that wait at once; whoever completes a step does not wait */
+	unsigned timeout_ms_max; /* a call that asks for more is given this much */
+};
+
 /* Starts the thread that watches the time. NULL with `e`. */
-struct sync *sync_start(struct err *e) MUST_CHECK;
+struct sync *sync_start(const struct sync_limits *limits, struct err *e) MUST_CHECK;
 
 /* Fails all that wait, with shutting_down, and all that come; again is fine. */
 void sync_stop(struct sync *all);
@@ -100,6 +109,13 @@ void sync_free(struct sync *all); /* after sync_stop, when no member is left; NU
  */
 bool
 sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
+
+/*
+ * The member's client is gone, or waits no longer: the member leaves its step, with `err`, and is resumed; another call of its rank may
+ * still come. Nothing happens to a member that does not wait (it may not have joined yet), or whose step has all its shards. From any
+ * thread, while the member's request lives.
+ */
+void sync_abandon(struct sync *all, struct sync_member *m, const struct err *err);
 
 /* The leader's word to the others: what the update came to, or why there is none. */
 void sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tracked, uint64_t revision);

@@ -1,38 +1,76 @@
 /*
- * The groups of ranks of synchronized steps: who has come, what they agree on, when a group is full, what its shards come to, and how
- * long a step that is done is remembered. Bookkeeping alone: no thread, no clock, nobody is woken. A group fills, is led once all ranks
- * have come, and is done once the leader has told.
+ * The group of ranks of one synchronized step: which ranks have come, what they agree on, and what their shards come to. It does the
+ * bookkeeping only: it has no thread and no clock, and wakes nobody. A group fills, is led once all ranks have come, and is done once
+ * the leader has told.
  *
- * All is called under one lock of the caller's, but for sync_shard_digest and sync_group_pool. A `list` takes members that wait no
- * more, linked by `next`, with their `err` or `result` set: the caller resumes them, without the lock. Times are of clock_monotonic_us.
+ * All functions are called under one lock of the caller's, except for sync_shard_digest and sync_group_pool. A `list` takes the members
+ * that wait no more, linked by `next`, with their `err` or `result` set: the caller resumes them, without the lock. Times are of
+ * clock_monotonic_us.
  */
 #ifndef HANDLERS_SYNC_GROUP_H
 #define HANDLERS_SYNC_GROUP_H
 
+#include "base/budget.h"
 #include "handlers/sync.h"
 
-/* All groups of a daemon. Zeroed, there are none. */
-struct sync_groups {
-	struct sync_group *first; /* newest first */
-	size_t done_count, done_bytes;
+enum group_state {
+	GROUP_FILLS, /* members come and wait */
+	GROUP_LED,   /* all have come; the leader is at work */
+	GROUP_DONE   /* it has told, and nobody waits any more */
 };
 
-/* Lets go of all of them. */
-void sync_groups_fini(struct sync_groups *all);
+/* sync_groups.c reads the fields; sync_group.c alone writes those of the second part. */
+struct sync_group {
+	/* The collection's (sync_groups.c). */
+	uint64_t hash;
+	struct sync_group *chain;         /* the next of its bucket */
+	struct sync_group *newer, *older; /* among those that are done */
+	size_t heap_at;                   /* its place in the heap of deadlines, from 1; 0: it is not there */
+	uint64_t deadline_us;             /* until it must be full; once it is done, until it is forgotten */
+
+	/* The group's own. */
+	unsigned references; /* members, and one of the collection */
+	enum group_state state;
+	int64_t layer_id;
+	bool backward;
+	char step[SYNC_STEP_MAX + 1];
+	size_t features;
+	unsigned world_size, arrived;
+	uint64_t timeout_us;
+	unsigned *waiting;                      /* the collection's count of members that wait */
+	struct sync_member **members;           /* of each rank, while it fills and is led; NULL: not here */
+	unsigned char (*digests)[DIGEST_BYTES]; /* of each rank's shard, to know a repeat by */
+	struct sync_member *late;               /* repeats that came while it was led */
+	struct sync_result result;
+	double *values; /* of the result */
+	struct budget_share memory;
+};
+
+/* What a group of this size takes of memory; SIZE_MAX where no machine has so much. */
+size_t sync_group_bytes(size_t features, unsigned world_size);
+
+/* An empty group with one reference, the collection's. It takes its memory from the budget. NULL without memory. */
+struct sync_group *sync_group_new(
+    int64_t layer_id, bool backward, const struct sync_call *call, size_t features, struct budget *memory, unsigned *waiting);
+
+/* A reference is given back; the last one frees the group. */
+void sync_group_unref(struct sync_group *g);
 
 /* m->digest, which a rank's repeat is known by, of m->shard. */
 int sync_shard_digest(struct sync_member *m, struct err *e) MUST_CHECK;
 
-/*
- * The group that the member belongs to now; a new one where there is none. A step that is done and comes again with another shard is
- * a new one. NULL with m->err: the step is being done with another shard of this rank, the call does not agree with the others', or no
- * memory.
- */
-struct sync_group *sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call,
-    struct sync_member *m, uint64_t now_us);
+/* Whether the shard is the one that this rank brought to a group that is full. */
+bool sync_group_is_repeat(const struct sync_group *g, const struct sync_call *call, const struct sync_member *m);
 
-/* Nobody has joined it yet. */
-bool sync_group_is_new(const struct sync_group *g);
+/* Whether the call agrees with those that came before; else an error. */
+int sync_group_check(
+    const struct sync_group *g, const struct sync_call *call, const struct sync_shard *s, struct err *e) MUST_CHECK;
+
+/* Whether one more member would wait if this call joined. */
+bool sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *call);
+
+/* Nobody has joined it yet, or all who had are gone. */
+bool sync_group_is_empty(const struct sync_group *g);
 
 /*
  * The member joins, by the group's state: it has the result, or waits (m->waits), in the place of its rank, from which a call that had
@@ -43,27 +81,19 @@ bool sync_group_join(
     struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list) MUST_CHECK;
 
 /*
+ * Takes a member that waits out of a group that fills, with `err`: its rank has not come. Returns false, and changes nothing, where
+ * the member does not wait, or waits for a leader, who will tell.
+ */
+bool sync_group_remove(struct sync_member *m, const struct err *err, struct sync_member **list);
+
+/* All members but `but`, and all that came late, wait no more: they have `err`, or the result where it is NULL. */
+void
+sync_group_release_all(struct sync_group *g, const struct sync_member *but, const struct err *err, struct sync_member **list);
+
+/*
  * What the shards of a group that is led come to (docs/MATH.md, equation 24). By the leader, without the lock: nobody else touches
  * them. The result lives as long as the group, and does not change but by sync_groups_tell. NULL with `e`.
  */
 const struct sync_result *sync_group_pool(struct sync_group *g, struct err *e) MUST_CHECK;
-
-/* The leader's word. Its group is done, and remembered for as long as it was given to fill; then, or of too many, it is forgotten. */
-void sync_groups_tell(struct sync_groups *all, struct sync_member *leader, uint64_t num_batches_tracked, uint64_t revision,
-    uint64_t now_us, struct sync_member **list);
-
-/* The leader has failed, and so have all others: the group is forgotten. */
-void sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const struct err *err, struct sync_member **list);
-
-/* Fails the groups that should have been full by now, and forgets them and those that are done for long. Returns when to look again. */
-uint64_t sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct sync_member **list);
-
-/* Fails all who wait, and forgets all groups, but those that are led: their leaders will tell. */
-void sync_groups_fail_unled(struct sync_groups *all, const struct err *err, struct sync_member **list);
-
-bool sync_groups_any_is_led(const struct sync_groups *all);
-
-/* A member has left the group. */
-void sync_group_unref(struct sync_group *g);
 
 #endif

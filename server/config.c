@@ -8,7 +8,10 @@
 
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "handlers/sync.h"
 #include "storage/store.h"
+
+#define SYNC_TIMEOUT_MAX_S (SYNC_TIMEOUT_MS_MAX / 1000)
 
 /* Ten years, and 400 GB of them: beyond that it is a mistake. */
 #define KEY_LIFETIME_MAX_S 315360000u
@@ -151,6 +154,7 @@ parse_values(struct config *c, struct err *e)
 	if (parse_listen(c, e) < 0 || store_check_url(c->store, e) < 0 ||
 	    parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
 	    parse_time("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
+	    parse_time("--sync-timeout-max", c->sync_timeout_max, 1, SYNC_TIMEOUT_MAX_S, &c->sync_timeout_max_s, e) < 0 ||
 	    parse_time("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
 	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||
 	    parse_unsigned("--max-keys", c->max_keys, 1, KEYS_MAX, &c->keys_max, e) < 0 ||

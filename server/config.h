@@ -24,6 +24,8 @@
 	    "what the process stays within: more requests at once are overloaded; 0: half of what there is") \
 	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "TIME", "20", \
 	    "how long a client may take for a request's head, and lag behind 1 KiB/s in body and answer") \
+	X(sync_timeout_max, "--sync-timeout-max", "NORMD_SYNC_TIMEOUT_MAX", "TIME", "10m", \
+	    "how long a synchronized call may wait for other ranks, whatever its timeout_ms") \
 	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "TIME", "30", \
 	    "how long SIGTERM waits for requests that run") \
 	X(key_lifetime, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", "how long an Idempotency-Key is remembered") \
@@ -48,6 +50,7 @@ struct config {
 	unsigned drain_timeout_s;
 	unsigned key_lifetime_s;
 	unsigned keys_max;
+	unsigned sync_timeout_max_s;
 	enum log_level level;
 	enum log_format format;
 

@@ -21,6 +21,9 @@
 #define HIGH_EIGHTHS 7
 #define LOW_EIGHTHS 6
 
+/* Below LOW, so that there is room for others however many wait. */
+#define WAITING_EIGHTHS 5
+
 #define RAISE_IT "ulimit -n, by LimitNOFILE= of a systemd unit, or by ulimits: nofile: of a compose file"
 
 static void
@@ -86,6 +89,12 @@ crowd_limit(unsigned thread_count, const struct budget *memory)
 	if (max < CONNECTIONS_WANTED)
 		warn_few(max, reason);
 	return max;
+}
+
+unsigned
+crowd_waiting_max(unsigned max)
+{
+	return max / 8 * WAITING_EIGHTHS;
 }
 
 void

@@ -33,6 +33,9 @@ int crowd_check_descriptors(unsigned thread_count, struct err *e) MUST_CHECK;
  */
 unsigned crowd_limit(unsigned thread_count, const struct budget *memory);
 
+/* How many of them may wait for other clients: the rest are for whoever comes. */
+unsigned crowd_waiting_max(unsigned max);
+
 void crowd_init(struct crowd *c, unsigned max, struct budget *memory);
 
 /*

@@ -140,7 +140,10 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		(void)err_set_memory(e);
 		goto fail;
 	}
-	s->sync = sync_start(e);
+	s->connections_max = crowd_limit(config->thread_count, &s->memory);
+	s->sync = sync_start(
+	    &(const struct sync_limits){ &s->memory, crowd_waiting_max(s->connections_max), 1000 * config->sync_timeout_max_s },
+	    e);
 	if (s->sync == NULL)
 		goto fail;
 	s->store = store_open(&options, e);
@@ -149,7 +152,6 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->compute = compute_start(config->thread_count, e);
 	if (s->compute == NULL)
 		goto fail;
-	s->connections_max = crowd_limit(config->thread_count, &s->memory);
 	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, &s->memory, e);
 	if (s->deadlines == NULL)
 		goto fail;

@@ -44,6 +44,7 @@ class Options(unittest.TestCase):
                             (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"), (["--max-memory", "-1"], "--max-memory"),
                             (["--max-memory", "64MiB"], "must be at least"),
                             (["--drain-timeout", "-5"], "--drain-timeout"), (["--client-timeout", "0"], "from 1 to 86400"),
+                            (["--sync-timeout-max", "0"], "from 1 to 3600"), (["--sync-timeout-max", "61m"], "from 1 to 3600"),
                             (["--client-timeout", "86401"], "from 1 to 86400"), (["--client-timeout", "2 m"], "such as 90s"),
                             (["--key-lifetime", "0"], "from 1 to"), (["--key-lifetime", "1w"], "such as 90s"),
                             (["--key-lifetime", "99999999999999999999d"], "--key-lifetime"), (["--key-lifetime", ""], "--key-lifetime"),

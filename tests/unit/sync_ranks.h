@@ -157,8 +157,9 @@ start_and_wait_until_it_waits(struct rank *r)
 static inline struct sync *
 sync_new(void)
 {
+	const struct sync_limits limits = { NULL, 1000, PATIENT_MS };
 	struct err e;
-	struct sync *all = sync_start(&e);
+	struct sync *all = sync_start(&limits, &e);
 
 	ck_assert_ptr_nonnull(all);
 	return all;

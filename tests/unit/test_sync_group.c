@@ -2,7 +2,7 @@
  * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is remembered, and
  * who is put on the list of those to be resumed. That threads find one another by it is test_sync_meeting.c's.
  */
-#include "handlers/sync_group.h"
+#include "handlers/sync_groups.h"
 
 #include <string.h>
 
@@ -39,7 +39,7 @@ come(struct sync_groups *all, struct rank *r, uint64_t now_us, struct sync_membe
 	struct sync_group *g = sync_groups_get(all, LAYER, false, &r->call, &r->member, now_us);
 
 	ck_assert_ptr_nonnull(g);
-	return sync_group_join(g, &r->call, &r->member, list);
+	return sync_groups_join(all, g, &r->call, &r->member, list);
 }
 
 /* Both ranks of a world of two come, and the second leads. */
@@ -60,7 +60,7 @@ fill(struct sync_groups *all, struct rank r[2])
 
 START_TEST(in_time_and_late)
 {
-	struct sync_groups all = { 0 };
+	struct sync_groups all = { .waiting_max = 1000 };
 	struct sync_member *list = NULL;
 	struct rank r;
 
@@ -73,15 +73,16 @@ START_TEST(in_time_and_late)
 	ck_assert_ptr_eq(list, &r.member);
 	ck_assert(!r.member.waits);
 	ck_assert_int_eq(r.member.err.code, ERR_SYNC_INCOMPLETE);
-	ck_assert_ptr_null(all.first);
+	ck_assert_uint_eq(all.count, 0);
 	sync_group_unref(r.member.group);
+	sync_groups_fini(&all);
 }
 END_TEST
 
 /* However long the leader takes: it will tell, and is the only one who is not on the list. */
 START_TEST(no_deadline_while_it_is_led)
 {
-	struct sync_groups all = { 0 };
+	struct sync_groups all = { .waiting_max = 1000 };
 	const struct err down = { .code = ERR_SHUTTING_DOWN };
 	struct sync_member *list = NULL;
 	struct rank r[2];
@@ -105,7 +106,7 @@ END_TEST
 /* For as long as it was given to fill, from when it was done. */
 START_TEST(how_long_it_is_remembered)
 {
-	struct sync_groups all = { 0 };
+	struct sync_groups all = { .waiting_max = 1000 };
 	const uint64_t done_us = BEGIN + SECOND / 2;
 	struct sync_member *list = NULL;
 	struct rank r[2], again;
@@ -117,13 +118,14 @@ START_TEST(how_long_it_is_remembered)
 	ck_assert(!come(&all, &again, done_us + SECOND - 1, &list));
 	ck_assert_ptr_eq(again.member.result, r[0].member.result);
 	(void)sync_groups_expire(&all, done_us + SECOND, &list);
-	ck_assert_ptr_null(all.first);
+	ck_assert_uint_eq(all.count, 0);
 	ck_assert_uint_eq(all.done_count, 0);
 	ck_assert_uint_eq(all.done_bytes, 0);
 	ck_assert_uint_eq(again.member.result->revision, 103); /* while a member has it */
 	for (unsigned i = 0; i < 2; i++)
 		sync_group_unref(r[i].member.group);
 	sync_group_unref(again.member.group);
+	sync_groups_fini(&all);
 }
 END_TEST
 
@@ -141,6 +143,12 @@ change(struct rank *r, unsigned nth)
 		s->count++;
 	else if (nth == 5)
 		r->call.world_size++;
+	else if (nth == 6)
+		s->empty = true;
+	else if (nth == 7)
+		s->padding = 1;
+	else if (nth == 8)
+		s->limit = 1;
 	else
 		return false;
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
@@ -154,7 +162,7 @@ START_TEST(what_is_no_repeat)
 	struct rank r[2], again;
 
 	for (unsigned nth = 0;; nth++) {
-		struct sync_groups all = { 0 };
+		struct sync_groups all = { .waiting_max = 1000 };
 		struct sync_member *list = NULL;
 
 		rank_init(&again, 0, 2, 4);
@@ -168,6 +176,7 @@ START_TEST(what_is_no_repeat)
 		for (unsigned i = 0; i < 2; i++)
 			sync_group_unref(r[i].member.group);
 		sync_group_unref(again.member.group);
+		sync_groups_fini(&all);
 	}
 }
 END_TEST
@@ -175,7 +184,7 @@ END_TEST
 /* All but the leader are told, the repeat that came late too, and nothing is remembered. */
 START_TEST(a_leader_fails)
 {
-	struct sync_groups all = { 0 };
+	struct sync_groups all = { .waiting_max = 1000 };
 	const struct err full = { .code = ERR_STORAGE_FULL };
 	struct sync_member *list = NULL;
 	struct rank r[2], late;
@@ -190,10 +199,11 @@ START_TEST(a_leader_fails)
 	ck_assert_int_eq(r[1].member.err.code, ERR_NONE);
 	ck_assert_ptr_nonnull(list->next);
 	ck_assert_ptr_null(list->next->next);
-	ck_assert_ptr_null(all.first);
+	ck_assert_uint_eq(all.count, 0);
 	for (unsigned i = 0; i < 2; i++)
 		sync_group_unref(r[i].member.group);
 	sync_group_unref(late.member.group);
+	sync_groups_fini(&all);
 }
 END_TEST
 
@@ -213,7 +223,7 @@ START_TEST(padding_alone)
 		    .limit = 5 },
 		{ .features = 2, .empty = true, .limit = 1 },
 	};
-	struct sync_groups all = { 0 };
+	struct sync_groups all = { .waiting_max = 1000 };
 	struct sync_member *list = NULL;
 	struct sync_group *g = NULL;
 	struct rank r[3], other;
@@ -225,7 +235,7 @@ START_TEST(padding_alone)
 		r[i].member.shard = shards[i];
 		ck_assert_int_eq(sync_shard_digest(&r[i].member, &e), 0);
 		g = sync_groups_get(&all, LAYER, true, &r[i].call, &r[i].member, BEGIN);
-		ck_assert_int_eq(sync_group_join(g, &r[i].call, &r[i].member, &list), i == 2);
+		ck_assert_int_eq(sync_groups_join(&all, g, &r[i].call, &r[i].member, &list), i == 2);
 	}
 	result = sync_group_pool(g, &e);
 	ck_assert_ptr_nonnull(result);
