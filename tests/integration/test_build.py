@@ -85,11 +85,11 @@ class Setup(unittest.TestCase):
     def test_two_at_once_install_once(self):
         """As `make -j2 test` does it on a fresh machine: apt-get refuses to run beside another."""
         with tempfile.TemporaryDirectory(prefix="normd-setup-") as bin:
-            for name, text in (("apt-get", APT_GET), ("sudo", '#!/bin/sh\nexec "$@"\n')):
+            for name, text in (("apt-get", APT_GET), ("apt-cache", "#!/bin/sh\n"), ("sudo", '#!/bin/sh\nexec "$@"\n')):
                 with open(os.path.join(bin, name), "w") as f:
                     f.write(text)
                 os.chmod(os.path.join(bin, name), 0o755)
-            for name in ("sh", "id", "env", "flock", "sleep", "cat", "touch", "rm", "chmod"):
+            for name in ("sh", "id", "env", "flock", "sleep", "cat", "touch", "rm", "chmod", "tr"):
                 os.symlink(shutil.which(name), os.path.join(bin, name))
             running = [subprocess.Popen([os.path.join(ROOT, "scripts/setup"), "valgrind"], env={"PATH": bin}, text=True,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
