@@ -14,7 +14,7 @@ struct deadline;
 struct head {
 	const struct server *server;
 	struct MHD_Connection *connection;
-	const struct deadline *deadline; /* the connection's */
+	const struct deadline *deadline;    /* the connection's */
 	const char *target;                 /* as it was sent */
 	const char *method, *url, *version; /* in libmicrohttpd's memory */
 };
