@@ -196,13 +196,25 @@ add_number(struct MHD_Response *response, const char *name, uint64_t number, boo
 	add_header(response, name, text);
 }
 
+/* Where the layer is, in the shortest form of its path: the client's own may be longer than an answer's head has room for. */
 static void
-add_reply_headers(struct MHD_Response *response, const struct reply *reply, const struct answer_wishes *wishes, bool coded)
+add_location(struct MHD_Response *response, const struct request *rq)
 {
+	char path[sizeof("/v1/models//layers/") + (size_t)2 * STORE_NAME_MAX];
+
+	snprintf(path, sizeof(path), "/v1/models/%s/layers/%s", rq->model, rq->layer);
+	add_header(response, MHD_HTTP_HEADER_LOCATION, path);
+}
+
+static void
+add_reply_headers(struct MHD_Response *response, const struct request *rq, bool coded)
+{
+	const struct reply *reply = &rq->reply;
+
 	if (coded)
 		add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	if (reply->has_location)
-		add_header(response, MHD_HTTP_HEADER_LOCATION, wishes->target);
+		add_location(response, rq);
 	if (reply->has_revision) {
 		add_number(response, MHD_HTTP_HEADER_ETAG, reply->revision, true);
 		add_number(response, "Normd-Revision", reply->revision, false);
@@ -331,7 +343,7 @@ make_reply(struct answer *a, const struct request *rq, const struct answer_wishe
 		response = describe_body(make_body(a, values, expected), form_media_type(rq->answer_form),
 		    coded ? coding_name(wishes->coding) : NULL);
 	if (response != NULL)
-		add_reply_headers(response, reply, wishes, coded);
+		add_reply_headers(response, rq, coded);
 	return response;
 }
 

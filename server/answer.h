@@ -37,7 +37,6 @@ struct answer {
 struct answer_wishes {
 	enum coding coding;
 	bool coding_must;       /* no coding is not acceptable */
-	const char *target;     /* the request's, for Location */
 	const char *allow;      /* the methods of the route, for Allow */
 	const char *request_id; /* for X-Request-Id and problems */
 };

@@ -7,9 +7,9 @@
 #include "server/server.h"
 
 void
-sending_init(struct sending *s, const char *target, const char *request_id)
+sending_init(struct sending *s, const char *request_id)
 {
-	*s = (struct sending){ .wishes = { .target = target, .request_id = request_id } };
+	*s = (struct sending){ .wishes = { .request_id = request_id } };
 	buf_init(&s->allow, 256);
 }
 
