@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024) /* as in server/server.c */
+#include "server/limits.h"
+
 #define CONNECTIONS_MAX 1024u
 
 struct exchange {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
+#include "server/limits.h"
 
 /* The most that are ever held, whatever the system allows, and what an operator should know of when it is not reached. */
 #define CONNECTIONS_MAX 16384u
@@ -13,9 +14,6 @@
 #define DESCRIPTORS_SPARE ((rlim_t)64)
 #define DESCRIPTORS_PER_THREAD ((rlim_t)2)
 #define CONNECTIONS_MIN 64u
-
-/* What one costs once it has been used: libmicrohttpd's memory for it, all of which it then has touched, and our records. */
-#define CONNECTION_BYTES ((size_t)18 << 10)
 
 /* Above HIGH of the limit clients are turned away; idle connections are then closed down to LOW. */
 #define HIGH_EIGHTHS 7

@@ -20,10 +20,10 @@
 #include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/guard.h"
+#include "server/limits.h"
 #include "server/listener.h"
 #include "server/lookup.h"
 
-#define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 #define QUIET_US ((uint64_t)100000)
 #define BACKLOG_US ((uint64_t)1000000)
 #define HANDSHAKE_US ((uint64_t)20000)
