@@ -31,11 +31,13 @@
 	X(SYNC_INCOMPLETE, "sync_incomplete", 409, "The synchronized step did not come together") \
 	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has moved on") \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
+	X(TARGET_TOO_LONG, "target_too_long", 414, "The request's target is too long") \
 	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's form is not supported") \
 	X(SHAPE_MISMATCH, "shape_mismatch", 422, "The shape does not fit the layer") \
 	X(TOO_FEW_VALUES, "too_few_values", 422, "Too few values per channel") \
 	X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, "The key was used with another body") \
 	X(NON_FINITE_INPUT, "non_finite_input", 422, "A value is not finite") \
+	X(HEAD_TOO_LARGE, "head_too_large", 431, "The request's head is too large") \
 	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
 	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage does not answer") \
 	X(SHUTTING_DOWN, "shutting_down", 503, "The server is shutting down") \

@@ -365,14 +365,24 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 }
 
 struct MHD_Response *
-answer_make_exhausted(void)
+answer_make_error(const struct err *e, const char *request_id)
 {
 	struct answer a = { 0 };
+	struct MHD_Response *response = make_problem(&a, e, "", request_id);
+
+	if (response != NULL && *request_id != '\0')
+		add_header(response, "X-Request-Id", request_id);
+	return response;
+}
+
+struct MHD_Response *
+answer_make_exhausted(void)
+{
 	struct MHD_Response *response;
 	struct err e = { 0 };
 
 	(void)err_set_memory(&e);
-	response = make_problem(&a, &e, "", "");
+	response = answer_make_error(&e, "");
 	if (response == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
 		return response;
 	MHD_destroy_response(response);

@@ -41,6 +41,9 @@ struct deadline {
 	struct shard *shard;
 	struct budget_share memory;
 
+	/* The event loop's. */
+	struct exchange *held;
+
 	/* The event loop's to write: how many requests have ended, and the phase in the lowest bits. */
 	_Atomic uint64_t state;
 
@@ -404,6 +407,18 @@ deadline_of(struct MHD_Connection *connection)
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info == NULL ? NULL : info->socket_context;
+}
+
+void
+deadline_hold(struct deadline *d, struct exchange *x)
+{
+	d->held = x;
+}
+
+struct exchange *
+deadline_held(const struct deadline *d)
+{
+	return d == NULL ? NULL : d->held;
 }
 
 void

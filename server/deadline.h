@@ -21,6 +21,8 @@
 /* All connections, and the thread that watches them. */
 struct deadlines;
 
+struct exchange;
+
 /* One connection. NULL stands for one that nobody watches. */
 struct deadline;
 
@@ -47,6 +49,13 @@ void deadline_notify(void *arg, struct MHD_Connection *connection, void **contex
 
 /* The record of a connection, valid until it is closed. */
 struct deadline *deadline_of(struct MHD_Connection *connection);
+
+/*
+ * The exchange that uses the connection now, or NULL: libmicrohttpd tells of each connection's end, but not of each request's. From the
+ * connection's event loop alone.
+ */
+void deadline_hold(struct deadline *d, struct exchange *x);
+struct exchange *deadline_held(const struct deadline *d);
 
 /* What the connection is at now. From the connection's event loop alone; never waits. */
 void deadline_enter(struct deadline *d, enum deadline_phase phase);

@@ -17,13 +17,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/compute.h"
 #include "server/deadline.h"
+#include "server/direct.h"
 #include "server/head.h"
+#include "server/intake.h"
+#include "server/library.h"
 #include "server/peer.h"
 #include "server/request_id.h"
 #include "server/server.h"
@@ -41,6 +43,8 @@ struct exchange {
 	char request_id[REQUEST_ID_BYTES];
 	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
 	bool has_headers;        /* the first call was made */
+	bool has_room;           /* for the answer's head, which is certain: the steps may begin */
+	bool refused;            /* by libmicrohttpd, or by us in its stead: an answer was made that no step has a part in */
 	uint64_t body_bytes;
 	struct compute_job job; /* what the computing threads do of it */
 	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
@@ -55,20 +59,25 @@ void *
 exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 {
 	struct server *server = arg;
-	struct exchange *x = calloc(1, sizeof(*x));
+	struct deadline *deadline = deadline_of(connection);
+	char *copy = strdup(target);
+	struct exchange *x = deadline == NULL || copy == NULL ? NULL : calloc(1, sizeof(*x));
 
-	if (x == NULL || (x->target = strdup(target)) == NULL) {
-		free(x);
+	library_hide_query(target);
+	if (x == NULL) {
+		free(copy);
 		return NULL;
 	}
+	x->target = copy;
 	x->server = server;
 	x->connection = connection;
-	x->deadline = deadline_of(connection);
+	x->deadline = deadline;
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	x->request.crew = compute_crew(server->compute);
 	server_enter(server);
+	deadline_hold(x->deadline, x);
 	deadline_enter(x->deadline, DEADLINE_HEAD);
 	return x;
 }
@@ -78,6 +87,24 @@ send_answer(struct exchange *x)
 {
 	deadline_enter(x->deadline, DEADLINE_ANSWER);
 	return sending_queue(&x->sending, x->server, x->connection, &x->request);
+}
+
+static void
+note_refusal(struct exchange *x, const struct err *e)
+{
+	x->refused = true;
+	x->sending.status = err_status(e->code);
+	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_code_text(e->code));
+	deadline_enter(x->deadline, DEADLINE_ANSWER);
+}
+
+/* Answers the request's error where the connection's memory may have no room for it, and ends the connection. */
+static enum MHD_Result
+refuse_directly(struct exchange *x)
+{
+	note_refusal(x, &x->request.err);
+	x->sending.answer.sent = direct_answer(x->connection, x->method, &x->request.err, x->request_id);
+	return MHD_NO;
 }
 
 /* Whoever is the last to let go resumes the connection; the exchange may then be in use on an event loop at once. */
@@ -159,6 +186,15 @@ advance(struct exchange *x)
 {
 	enum request_next next;
 
+	if (!x->has_room) { /* after the first step something may be stored: then it is too late to ask */
+		if (!intake_has_room(x->connection)) {
+			if (x->request.err.code == ERR_NONE)
+				(void)head_refuse(x->target, &x->request.err);
+			return refuse_directly(x);
+		}
+		x->has_room = true;
+		intake_stop_reading(x->connection);
+	}
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
 	if (!x->stepped && x->request.err.code == ERR_NONE)
 		(void)sending_reserve(&x->sending, &x->request.err); /* which is looked at by the step */
@@ -186,6 +222,9 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	snprintf(x->method, sizeof(x->method), "%s", method);
 	request_id_make(x->request_id, head_header(x->connection, "X-Request-Id"));
 	x->traceparent = head_header(x->connection, "traceparent");
+	intake_take_head(x->connection, method);
+	if (head_check_bounds(&head, &x->request.err) < 0)
+		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)
 		return MHD_YES;
 	length = head_announced_length(x->connection);
@@ -232,6 +271,10 @@ take_body(struct exchange *x, const char *piece, size_t size)
 
 	deadline_enter(x->deadline, DEADLINE_BODY);
 	x->body_bytes += size;
+	if (!intake_take_body(x->connection, piece, size)) {
+		(void)head_refuse(x->target, &rq->err);
+		return refuse_directly(x);
+	}
 	if (rq->err.code != ERR_NONE)
 		return x->body_bytes > SWALLOW_MAX ? MHD_NO : MHD_YES;
 	if (head_check_size(x->server, x->body_bytes, &rq->err) == 0 && request_body(rq, piece, size, &taken) == 0 &&
@@ -248,7 +291,8 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 	enum MHD_Result result;
 
 	if (x == NULL) /* there was no memory for it */
-		return MHD_queue_response(connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
+		return library_queue_response(
+		    connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
 	if (!x->has_headers)
 		return first_call(x, url, method, version);
 	if (suspension_holds(connection))
@@ -259,18 +303,6 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 		return result;
 	}
 	return advance(x);
-}
-
-/* So that the close is no reset, in which the answer might be lost: as much of what came with the head as there is. */
-static void
-discard_unread(struct MHD_Connection *connection)
-{
-	enum { PIECE = 16 << 10, PIECES_MAX = 64 };
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	char piece[PIECE];
-
-	for (int i = 0; i < PIECES_MAX && recv(info->connect_fd, piece, sizeof(piece), MSG_DONTWAIT) > 0; i++)
-		continue;
 }
 
 static void
@@ -298,7 +330,7 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 	fields[n++] = (struct log_field){ .name = "request_id", .text = x->request_id };
 	if (x->traceparent != NULL)
 		fields[n++] = (struct log_field){ .name = "traceparent", .text = x->traceparent };
-	if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+	if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK && !x->refused)
 		fields[n++] = (struct log_field){ .name = "aborted",
 			.text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || deadline_was_late(x->deadline) ? "timeout" :
 			    how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN                                       ? "shutdown" :
@@ -317,20 +349,17 @@ exchange_free(void *arg)
 	free(x);
 }
 
-void
-exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
+/* The end of an exchange, however it comes. */
+static void
+finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 {
-	struct exchange *x = *context;
-	struct server *server;
+	struct server *server = x->server;
 
-	(void)arg;
-	if (x == NULL)
-		return;
-	*context = NULL;
-	server = x->server;
 	if (x->sending.at_once)
-		discard_unread(connection);
+		library_discard_unread(x->connection);
 	log_exchange(x, how);
+	intake_end_request(x->connection);
+	deadline_hold(x->deadline, NULL);
 	deadline_enter(x->deadline, DEADLINE_IDLE);
 	if (request_is_long(&x->request)) {
 		x->job = (struct compute_job){ .run = exchange_free, .arg = x };
@@ -339,4 +368,72 @@ exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum 
 		exchange_free(x);
 	}
 	server_leave(server);
+}
+
+void
+exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
+{
+	struct exchange *x = *context;
+
+	(void)arg, (void)connection;
+	*context = NULL;
+	if (x != NULL)
+		finish(x, how);
+}
+
+void
+exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	const struct server *server = arg;
+	struct exchange *x;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		intake_begin(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+	} else if ((x = deadline_held(*context)) != NULL) {
+		x->traceparent = NULL; /* it lay in the connection's memory */
+		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
+	}
+	deadline_notify(server->deadlines, connection, context, what);
+}
+
+/* For the log: a request of which there is no exchange, as its first line never came to an end. */
+static void
+log_refusal(struct MHD_Connection *connection, const struct err *e, const char *request_id)
+{
+	char client[PEER_BYTES];
+
+	peer_address(connection, client, sizeof(client));
+	log_event(LOG_INFO, "request",
+	    (const struct log_field[]){ { .name = "status", .number = err_status(e->code) },
+		{ .name = "code", .text = err_code_text(e->code) }, { .name = "detail", .text = e->detail },
+		{ .name = "client", .text = client }, { .name = "request_id", .text = request_id } },
+	    5);
+}
+
+struct MHD_Response *
+exchange_refused(struct MHD_Connection *connection, unsigned *status)
+{
+	struct exchange *x = deadline_held(deadline_of(connection));
+	char made[REQUEST_ID_BYTES];
+	struct MHD_Response *response;
+	const char *request_id = made;
+	struct err e;
+
+	(void)head_refuse_as(*status, &e);
+	if (x != NULL && x->request_id[0] == '\0')
+		request_id_make(x->request_id, NULL);
+	if (x != NULL)
+		request_id = x->request_id;
+	else
+		request_id_make(made, NULL);
+	response = answer_make_error(&e, request_id);
+	if (response != NULL)
+		*status = err_status(e.code);
+	if (x == NULL) {
+		log_refusal(connection, &e, request_id);
+	} else {
+		note_refusal(x, &e);
+		x->traceparent = NULL; /* libmicrohttpd may now clear the memory that it lies in */
+	}
+	return response;
 }

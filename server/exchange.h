@@ -14,7 +14,19 @@ void *exchange_begin(void *arg, const char *target, struct MHD_Connection *conne
 enum MHD_Result exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, const char *method,
     const char *version, const char *upload, size_t *upload_size, void **context);
 
-/* MHD_OPTION_NOTIFY_COMPLETED: the only place where an exchange is freed. */
+/* MHD_OPTION_NOTIFY_COMPLETED: the exchange ends. */
 void exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how);
+
+/*
+ * MHD_OPTION_NOTIFY_CONNECTION: a connection begins or ends, and with it the exchange of which libmicrohttpd did not tell. `arg` is the struct
+ * server, and the context is the connection's record (server/deadline.h).
+ */
+void exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
+
+/*
+ * libmicrohttpd refuses a request by itself, with *status, and ends the connection. The answer to send instead, which the caller destroys,
+ * with its status; NULL: no memory. The connection may be suspended, and another thread at work for the request.
+ */
+struct MHD_Response *exchange_refused(struct MHD_Connection *connection, unsigned *status);
 
 #endif

@@ -9,6 +9,8 @@
 #include "handlers/routes.h"
 #include "server/deadline.h"
 #include "server/guard.h"
+#include "server/intake.h"
+#include "server/limits.h"
 #include "server/negotiate.h"
 #include "server/server.h"
 #include "server/url.h"
@@ -33,6 +35,48 @@ head_check_size(const struct server *server, uint64_t bytes, struct err *e)
 	if (bytes <= server->max_body_bytes)
 		return 0;
 	return err_set(e, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes (--max-body)", server->max_body_bytes);
+}
+
+int
+head_refuse(const char *target, struct err *e)
+{
+	if (strlen(target) > HEAD_BYTES_MAX / 2)
+		return err_set(e, ERR_TARGET_TOO_LONG,
+		    "the request's target is %zu bytes long; request line and headers may have %zu bytes together: send long "
+		    "options in "
+		    "the body",
+		    strlen(target), HEAD_BYTES_MAX);
+	return err_set(e, ERR_HEAD_TOO_LARGE,
+	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u headers, "
+	    "trailers "
+	    "and the extensions of a chunk %zu bytes",
+	    HEAD_BYTES_MAX, HEAD_FIELDS_MAX, ASIDE_BYTES_MAX);
+}
+
+int
+head_refuse_as(unsigned status, struct err *e)
+{
+	if (status == MHD_HTTP_URI_TOO_LONG)
+		return err_set(e, ERR_TARGET_TOO_LONG, "the request line is too long: with the headers it may have %zu bytes",
+		    HEAD_BYTES_MAX);
+	if (status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
+		return head_refuse("", e);
+	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
+		return err_set(e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
+	return err_set(e, ERR_BAD_PARAMETER,
+	    "the request is not HTTP/1.1: its request line, its version, a header or a chunk of its body is malformed");
+}
+
+int
+head_check_bounds(const struct head *h, struct err *e)
+{
+	const union MHD_ConnectionInfo *size = MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	if (size != NULL && size->header_size <= HEAD_BYTES_MAX &&
+	    MHD_get_connection_values(h->connection, MHD_HEADER_KIND, NULL, NULL) <= (int)HEAD_FIELDS_MAX &&
+	    intake_has_room(h->connection))
+		return 0;
+	return head_refuse(h->target, e);
 }
 
 static int

@@ -25,6 +25,18 @@ const char *head_header(struct MHD_Connection *connection, const char *name);
 /* The body's announced length; 0 without one, or when it is chunked. */
 uint64_t head_announced_length(struct MHD_Connection *connection);
 
+/*
+ * Whether the head is within its bounds and leaves room for an answer: else target_too_long or head_too_large, to be answered by
+ * direct_answer.
+ */
+int head_check_bounds(const struct head *h, struct err *e) MUST_CHECK;
+
+/* Fills `e` for a head that is too large, by what of it is the larger part. Gives -1, so that a function can end with it. */
+int head_refuse(const char *target, struct err *e);
+
+/* Fills `e` for a request that libmicrohttpd refuses with `status`. Likewise. */
+int head_refuse_as(unsigned status, struct err *e);
+
 /* Reads it into the request, and into `s` what the answer must be like. -1 with `e`: the request is refused. */
 int head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e) MUST_CHECK;
 

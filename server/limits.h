@@ -1,6 +1,10 @@
 /*
- * The memory of a connection. libmicrohttpd keeps one piece of it for each, and clears all of it after each request: more makes every
- * request slower.
+ * The memory of a connection, and what a request's head may take of it.
+ *
+ * libmicrohttpd keeps one piece of memory for each connection. The request's head, a record for each of its headers, what it has read of
+ * the body and of later requests, and the answer's head share it. Where the answer's head does not fit any more the connection is closed
+ * without an answer. So requests with larger heads are refused, and so are those of which too little memory is left (server/intake.h).
+ * libmicrohttpd clears all of this memory after each request: more of it makes every request slower.
  */
 #ifndef SERVER_LIMITS_H
 #define SERVER_LIMITS_H
@@ -11,5 +15,18 @@
 
 /* What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, and our records. */
 #define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + ((size_t)2 << 10))
+
+/* The request line and the headers, with the line ends. */
+#define HEAD_BYTES_MAX ((size_t)8000)
+#define HEAD_FIELDS_MAX 100u
+
+/* Trailers after a chunked body, and extensions of a chunk. */
+#define ASIDE_BYTES_MAX ((size_t)1024)
+
+/* A record of libmicrohttpd for a header or a trailer: struct MHD_HTTP_Header, rounded up. */
+#define HEADER_RECORD_BYTES ((size_t)64)
+
+/* The longest head of an answer: each header that answers have, with its longest value (a Location has two names of 128 characters). */
+#define ANSWER_HEAD_BYTES_MAX ((size_t)900)
 
 #endif

@@ -20,6 +20,8 @@
 #include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/guard.h"
+#include "server/intake.h"
+#include "server/library.h"
 #include "server/limits.h"
 #include "server/listener.h"
 #include "server/lookup.h"
@@ -76,13 +78,17 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 		    "libmicrohttpd reads framing headers itself: some bad heads are answered twice (server/lookup.c)");
 	if (!epoll_is_ours())
 		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
+	if (!intake_is_ours() || !library_is_ours())
+		log_printf(LOG_WARN,
+		    "libmicrohttpd does not call the program's recv, or functions of its own by name: large heads may be "
+		    "left without an answer (server/intake.h, server/library.h)");
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
 	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
 	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
 	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
 	    MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s,
 	    MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s,
-	    MHD_OPTION_NOTIFY_CONNECTION, deadline_notify, s->deadlines, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, exchange_notify, s, MHD_OPTION_END);
 }
 
 /*

@@ -1,0 +1,53 @@
+#include "server/direct.h"
+
+#include <microhttpd.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "server/library.h"
+#include "server/problem.h"
+
+#define ANSWER_BYTES_MAX ((size_t)16 << 10)
+
+static void
+write_date(struct buf *b)
+{
+	const time_t now = time(NULL);
+	char text[64];
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm) != NULL && strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0)
+		buf_printf(b, "Date: %s\r\n", text);
+}
+
+static void
+write_head(struct buf *b, const struct err *e, const char *request_id, size_t body_bytes)
+{
+	buf_printf(b, "HTTP/1.1 %u %s\r\n", err_status(e->code), MHD_get_reason_phrase_for(err_status(e->code)));
+	write_date(b);
+	buf_printf(b, "Connection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n", body_bytes);
+	buf_printf(b, "X-Request-Id: %s\r\n\r\n", request_id);
+}
+
+uint64_t
+direct_answer(struct MHD_Connection *connection, const char *method, const struct err *e, const char *request_id)
+{
+	const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	struct buf head, body;
+	uint64_t sent = 0;
+
+	buf_init(&head, ANSWER_BYTES_MAX);
+	buf_init(&body, ANSWER_BYTES_MAX);
+	problem_format(&body, e, request_id);
+	write_head(&head, e, request_id, body.len);
+	if (strcmp(method, "HEAD") != 0 && !body.failed)
+		buf_add(&head, body.bytes, body.len);
+	library_discard_unread(connection);
+	if (!head.failed && !body.failed && send(fd, head.bytes, head.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)head.len)
+		sent = body.len;
+	buf_fini(&body);
+	buf_fini(&head);
+	return sent;
+}

@@ -1,0 +1,169 @@
+#include "server/intake.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "server/limits.h"
+
+/* More than the process may have open: CONNECTIONS_MAX of crowd.c, and what else is open. Pages that are not used cost nothing. */
+#define DESCRIPTORS_MAX 32768
+
+/* A connection's, by its descriptor; in a cache line of its own, since the next descriptor may be another loop's. */
+struct intake {
+	_Alignas(64) uintptr_t start; /* of the memory; 0: nothing was read yet */
+	uintptr_t body;  /* where the head ends, and libmicrohttpd moves what it has not handed out yet of the body */
+	uintptr_t end;   /* of what was read: never too low */
+	uintptr_t taken; /* the end of the piece that was taken last, since the last read; 0: none was */
+	size_t aside;    /* bytes read since then in which there was no piece: trailers, chunk extensions */
+	bool stopped;    /* nothing is read */
+	bool overlong;   /* there was too much aside */
+};
+
+static struct intake intakes[DESCRIPTORS_MAX];
+
+static struct intake *
+intake_of(int fd)
+{
+	return fd >= 0 && fd < DESCRIPTORS_MAX ? &intakes[fd] : NULL;
+}
+
+static struct intake *
+intake_for(struct MHD_Connection *connection)
+{
+	return intake_of(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+}
+
+void
+intake_begin(int fd)
+{
+	struct intake *in = intake_of(fd);
+
+	if (in != NULL)
+		*in = (struct intake){ 0 };
+}
+
+/*
+ * Bytes of a body in which there was nothing to hand out. libmicrohttpd keeps trailers until the request ends, and where they fill the
+ * memory to the last byte it waits for ever, without reading. So beyond a bound they are cut off: what was read last becomes ends of lines, after
+ * which the handler is called, and refuses the request. A read that ends the request may be as large as it likes: more requests follow in it.
+ */
+static void
+count_aside(struct intake *in, char *bytes, size_t n)
+{
+	if (in->body == 0)
+		return;
+	in->overlong = in->overlong || in->aside > ASIDE_BYTES_MAX;
+	in->aside += n;
+	for (size_t i = 0; in->overlong && i < n; i++)
+		bytes[i] = i % 2 == 0 ? '\r' : '\n';
+}
+
+/*
+ * EINTR means to libmicrohttpd that it should try again later. (EAGAIN would mean that nothing is there: then it waits for epoll to say that
+ * something has come, which epoll has said already.)
+ */
+ssize_t
+recv(int fd, void *bytes, size_t room, int flags)
+{
+	struct intake *in = flags == 0 ? intake_of(fd) : NULL;
+	ssize_t n;
+
+	if (in != NULL && in->stopped) {
+		errno = EINTR;
+		return -1;
+	}
+	n = recvfrom(fd, bytes, room, flags, NULL, NULL);
+	if (in == NULL || n <= 0)
+		return n;
+	if (in->start == 0)
+		in->start = (uintptr_t)bytes; /* the first bytes of a connection */
+	in->end = (uintptr_t)bytes + (size_t)n;
+	in->taken = 0;
+	count_aside(in, bytes, (size_t)n);
+	return n;
+}
+
+void
+intake_take_head(struct MHD_Connection *connection, const char *method)
+{
+	const union MHD_ConnectionInfo *size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	struct intake *in = intake_for(connection);
+
+	if (in == NULL)
+		return;
+	in->body = size == NULL ? 0 : (uintptr_t)method + size->header_size;
+	in->taken = 0;
+}
+
+/* libmicrohttpd has moved what was left behind the last piece to where the body lies. */
+static void
+follow_move(struct intake *in)
+{
+	if (in->body != 0 && in->taken != 0 && in->end >= in->taken)
+		in->end = in->body + (in->end - in->taken);
+	in->taken = 0;
+}
+
+bool
+intake_take_body(struct MHD_Connection *connection, const char *piece, size_t len)
+{
+	struct intake *in = intake_for(connection);
+
+	if (in == NULL)
+		return true;
+	if ((uintptr_t)piece < in->taken)
+		follow_move(in);
+	in->taken = (uintptr_t)piece + len;
+	in->aside = 0;
+	return !in->overlong;
+}
+
+bool
+intake_has_room(struct MHD_Connection *connection)
+{
+	const enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_FOOTER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
+	struct intake *in = intake_for(connection);
+	size_t records;
+
+	if (in == NULL || in->start == 0 || in->overlong)
+		return false;
+	follow_move(in);
+	records = (size_t)MHD_get_connection_values(connection, kinds, NULL, NULL);
+	return in->end - in->start + records * HEADER_RECORD_BYTES + ANSWER_HEAD_BYTES_MAX <= CONNECTION_MEMORY_BYTES;
+}
+
+void
+intake_stop_reading(struct MHD_Connection *connection)
+{
+	struct intake *in = intake_for(connection);
+
+	if (in != NULL)
+		in->stopped = true;
+}
+
+void
+intake_end_request(struct MHD_Connection *connection)
+{
+	struct intake *in = intake_for(connection);
+
+	if (in == NULL)
+		return;
+	in->body = 0;
+	in->aside = 0;
+	in->stopped = false;
+	in->overlong = false;
+}
+
+bool
+intake_is_ours(void)
+{
+	ssize_t (*ours)(int, void *, size_t, int) = recv;
+	void *address;
+
+	memcpy(&address, &ours, sizeof(address));
+	return dlsym(RTLD_DEFAULT, "recv") == address;
+}

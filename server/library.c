@@ -1,0 +1,71 @@
+#include "server/library.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "server/exchange.h"
+
+#define DISCARD_BYTES_MAX ((size_t)1 << 20)
+
+typedef enum MHD_Result queue_function(struct MHD_Connection *, unsigned, struct MHD_Response *);
+
+/* Immutable once the program runs. */
+static queue_function *real_queue;
+
+__attribute__((constructor)) static void
+find_real_one(void)
+{
+	void *found = dlsym(RTLD_NEXT, "MHD_queue_response");
+
+	memcpy(&real_queue, &found, sizeof(real_queue));
+}
+
+enum MHD_Result
+library_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
+{
+	return real_queue(connection, status, response);
+}
+
+void
+library_discard_unread(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char piece[16 << 10];
+	ssize_t n = 1;
+
+	for (size_t sum = 0; sum < DISCARD_BYTES_MAX && n > 0; sum += (size_t)n)
+		n = recv(info->connect_fd, piece, sizeof(piece), MSG_DONTWAIT);
+}
+
+/* Called by libmicrohttpd alone, which ends the connection after the answer. */
+enum MHD_Result
+MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *theirs)
+{
+	struct MHD_Response *ours = exchange_refused(connection, &status);
+	enum MHD_Result result = real_queue(connection, status, ours != NULL ? ours : theirs);
+
+	if (ours != NULL)
+		MHD_destroy_response(ours);
+	library_discard_unread(connection);
+	return result;
+}
+
+void
+library_hide_query(const char *target)
+{
+	const char *query = strchr(target, '?');
+
+	if (query != NULL && query[1] != '\0')
+		*(char *)(uintptr_t)(query + 1) = '\0';
+}
+
+bool
+library_is_ours(void)
+{
+	queue_function *ours = MHD_queue_response;
+	void *address;
+
+	memcpy(&address, &ours, sizeof(address));
+	return real_queue != NULL && dlsym(RTLD_DEFAULT, "MHD_queue_response") == address;
+}
