@@ -13,47 +13,22 @@
  */
 #include "server/exchange.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "server/compute.h"
 #include "server/deadline.h"
 #include "server/direct.h"
+#include "server/exchange_state.h"
 #include "server/head.h"
 #include "server/intake.h"
 #include "server/library.h"
-#include "server/peer.h"
 #include "server/request_id.h"
 #include "server/server.h"
 #include "server/suspension.h"
 
 #define SWALLOW_MAX ((uint64_t)256 << 20)
-
-struct exchange {
-	struct server *server;
-	struct MHD_Connection *connection;
-	struct deadline *deadline; /* the connection's */
-	uint64_t started_us;
-	char *target;
-	char method[16];
-	char request_id[REQUEST_ID_BYTES];
-	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
-	bool has_headers;        /* the first call was made */
-	bool has_room;           /* for the answer's head, which is certain: the steps may begin */
-	bool refused;            /* by libmicrohttpd, or by us in its stead: an answer was made that no step has a part in */
-	uint64_t body_bytes;
-	struct compute_job job; /* what the computing threads do of it */
-	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
-	size_t rest_len;
-	atomic_uint holders; /* of the suspended connection: the store, a thread that computes meanwhile */
-	bool stepped;        /* a computing thread found that the request is done */
-	struct request request;
-	struct sending sending;
-};
 
 void *
 exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
@@ -89,20 +64,11 @@ send_answer(struct exchange *x)
 	return sending_queue(&x->sending, x->server, x->connection, &x->request);
 }
 
-static void
-note_refusal(struct exchange *x, const struct err *e)
-{
-	x->refused = true;
-	x->sending.status = err_status(e->code);
-	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_code_text(e->code));
-	deadline_enter(x->deadline, DEADLINE_ANSWER);
-}
-
 /* Answers the request's error where the connection's memory may have no room for it, and ends the connection. */
 static enum MHD_Result
 refuse_directly(struct exchange *x)
 {
-	note_refusal(x, &x->request.err);
+	exchange_note_refusal(x, &x->request.err);
 	x->sending.answer.sent = direct_answer(x->connection, x->method, &x->request.err, x->request_id);
 	return MHD_NO;
 }
@@ -303,137 +269,4 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 		return result;
 	}
 	return advance(x);
-}
-
-static void
-log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
-{
-	char client[PEER_BYTES];
-	struct log_field fields[12];
-	size_t n = 0;
-
-	if (!log_enabled(LOG_INFO))
-		return;
-	peer_address(x->connection, client, sizeof(client));
-	fields[n++] = (struct log_field){ .name = "method", .text = x->method };
-	fields[n++] = (struct log_field){ .name = "target", .text = x->target };
-	fields[n++] = (struct log_field){ .name = "status", .number = x->sending.status };
-	if (x->sending.code[0] != '\0')
-		fields[n++] = (struct log_field){ .name = "code", .text = x->sending.code };
-	if (x->request.err.code != ERR_NONE)
-		fields[n++] = (struct log_field){ .name = "detail", .text = x->request.err.detail };
-	fields[n++] =
-	    (struct log_field){ .name = "duration_ms", .number = (double)(clock_monotonic_us() - x->started_us) / 1000 };
-	fields[n++] = (struct log_field){ .name = "bytes_in", .number = (double)x->body_bytes };
-	fields[n++] = (struct log_field){ .name = "bytes_out", .number = (double)x->sending.answer.sent };
-	fields[n++] = (struct log_field){ .name = "client", .text = client };
-	fields[n++] = (struct log_field){ .name = "request_id", .text = x->request_id };
-	if (x->traceparent != NULL)
-		fields[n++] = (struct log_field){ .name = "traceparent", .text = x->traceparent };
-	if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK && !x->refused)
-		fields[n++] = (struct log_field){ .name = "aborted",
-			.text = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || deadline_was_late(x->deadline) ? "timeout" :
-			    how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN                                       ? "shutdown" :
-														  "client" };
-	log_event(LOG_INFO, "request", fields, n);
-}
-
-static void
-exchange_free(void *arg)
-{
-	struct exchange *x = arg;
-
-	sending_fini(&x->sending);
-	request_fini(&x->request);
-	free(x->target);
-	free(x);
-}
-
-/* The end of an exchange, however it comes. */
-static void
-finish(struct exchange *x, enum MHD_RequestTerminationCode how)
-{
-	struct server *server = x->server;
-
-	if (x->sending.at_once)
-		library_discard_unread(x->connection);
-	log_exchange(x, how);
-	intake_end_request(x->connection);
-	deadline_hold(x->deadline, NULL);
-	deadline_enter(x->deadline, DEADLINE_IDLE);
-	if (request_is_long(&x->request)) {
-		x->job = (struct compute_job){ .run = exchange_free, .arg = x };
-		compute_run(server->compute, &x->job);
-	} else {
-		exchange_free(x);
-	}
-	server_leave(server);
-}
-
-void
-exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
-{
-	struct exchange *x = *context;
-
-	(void)arg, (void)connection;
-	*context = NULL;
-	if (x != NULL)
-		finish(x, how);
-}
-
-void
-exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
-{
-	const struct server *server = arg;
-	struct exchange *x;
-
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		intake_begin(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-	} else if ((x = deadline_held(*context)) != NULL) {
-		x->traceparent = NULL; /* it lay in the connection's memory */
-		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
-	}
-	deadline_notify(server->deadlines, connection, context, what);
-}
-
-/* For the log: a request of which there is no exchange, as its first line never came to an end. */
-static void
-log_refusal(struct MHD_Connection *connection, const struct err *e, const char *request_id)
-{
-	char client[PEER_BYTES];
-
-	peer_address(connection, client, sizeof(client));
-	log_event(LOG_INFO, "request",
-	    (const struct log_field[]){ { .name = "status", .number = err_status(e->code) },
-		{ .name = "code", .text = err_code_text(e->code) }, { .name = "detail", .text = e->detail },
-		{ .name = "client", .text = client }, { .name = "request_id", .text = request_id } },
-	    5);
-}
-
-struct MHD_Response *
-exchange_refused(struct MHD_Connection *connection, unsigned *status)
-{
-	struct exchange *x = deadline_held(deadline_of(connection));
-	char made[REQUEST_ID_BYTES];
-	struct MHD_Response *response;
-	const char *request_id = made;
-	struct err e;
-
-	(void)head_refuse_as(*status, &e);
-	if (x != NULL && x->request_id[0] == '\0')
-		request_id_make(x->request_id, NULL);
-	if (x != NULL)
-		request_id = x->request_id;
-	else
-		request_id_make(made, NULL);
-	response = answer_make_error(&e, request_id);
-	if (response != NULL)
-		*status = err_status(e.code);
-	if (x == NULL) {
-		log_refusal(connection, &e, request_id);
-	} else {
-		note_refusal(x, &e);
-		x->traceparent = NULL; /* libmicrohttpd may now clear the memory that it lies in */
-	}
-	return response;
 }

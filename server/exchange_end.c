@@ -1,0 +1,153 @@
+/* How an exchange ends: its answer was sent, its client is gone, or libmicrohttpd refused it by itself. */
+#include "server/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "server/answer.h"
+#include "server/deadline.h"
+#include "server/exchange_state.h"
+#include "server/head.h"
+#include "server/intake.h"
+#include "server/library.h"
+#include "server/request_log.h"
+#include "server/server.h"
+
+void
+exchange_note_refusal(struct exchange *x, const struct err *e)
+{
+	x->refused = true;
+	x->sending.status = err_status(e->code);
+	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_code_text(e->code));
+	deadline_enter(x->deadline, DEADLINE_ANSWER);
+}
+
+/* Why the exchange has come to no good end; NULL: it has. */
+static const char *
+abort_reason(const struct exchange *x, enum MHD_RequestTerminationCode how)
+{
+	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK || x->refused)
+		return NULL;
+	if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || deadline_was_late(x->deadline))
+		return "timeout";
+	return how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN ? "shutdown" : "client";
+}
+
+static void
+log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
+{
+	const bool failed = x->request.err.code != ERR_NONE;
+
+	request_log(&(struct request_line){ .connection = x->connection,
+	    .method = x->method,
+	    .target = x->target,
+	    .status = x->sending.status,
+	    .code = x->sending.code,
+	    .detail = failed ? x->request.err.detail : NULL,
+	    .started_us = x->started_us,
+	    .bytes_in = x->body_bytes,
+	    .bytes_out = x->sending.answer.sent,
+	    .request_id = x->request_id,
+	    .traceparent = x->traceparent,
+	    .aborted = abort_reason(x, how) });
+}
+
+static void
+free_exchange(void *arg)
+{
+	struct exchange *x = arg;
+
+	sending_fini(&x->sending);
+	request_fini(&x->request);
+	free(x->target);
+	free(x);
+}
+
+/* The end of an exchange, however it comes. */
+static void
+finish(struct exchange *x, enum MHD_RequestTerminationCode how)
+{
+	struct server *server = x->server;
+
+	if (x->sending.at_once)
+		library_discard_unread(x->connection);
+	log_exchange(x, how);
+	intake_end_request(x->connection);
+	deadline_hold(x->deadline, NULL);
+	deadline_enter(x->deadline, DEADLINE_IDLE);
+	if (request_is_long(&x->request)) {
+		x->job = (struct compute_job){ .run = free_exchange, .arg = x };
+		compute_run(server->compute, &x->job);
+	} else {
+		free_exchange(x);
+	}
+	server_leave(server);
+}
+
+void
+exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
+{
+	struct exchange *x = *context;
+
+	(void)arg, (void)connection;
+	*context = NULL;
+	if (x != NULL)
+		finish(x, how);
+}
+
+void
+exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	const struct server *server = arg;
+	struct exchange *x;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		intake_begin(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+	} else if ((x = deadline_held(*context)) != NULL) {
+		x->traceparent = NULL; /* it lay in the connection's memory */
+		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
+	}
+	deadline_notify(server->deadlines, connection, context, what);
+}
+
+/* A request of which there is no exchange, for its request line never came to an end. */
+static struct MHD_Response *
+refuse_unknown(struct MHD_Connection *connection, const struct err *e)
+{
+	char request_id[REQUEST_ID_BYTES];
+
+	request_id_make(request_id, NULL);
+	request_log(&(struct request_line){ .connection = connection,
+	    .status = err_status(e->code),
+	    .code = err_code_text(e->code),
+	    .detail = e->detail,
+	    .started_us = clock_monotonic_us(),
+	    .request_id = request_id });
+	return answer_make_error(e, request_id);
+}
+
+static struct MHD_Response *
+refuse_known(struct exchange *x, const struct err *e)
+{
+	if (x->request_id[0] == '\0')
+		request_id_make(x->request_id, NULL);
+	exchange_note_refusal(x, e);
+	x->traceparent = NULL; /* libmicrohttpd may now clear the memory that it lies in */
+	return answer_make_error(e, x->request_id);
+}
+
+struct MHD_Response *
+exchange_refused(struct MHD_Connection *connection, unsigned *status)
+{
+	struct exchange *x = deadline_held(deadline_of(connection));
+	struct MHD_Response *response;
+	struct err e;
+
+	(void)head_refuse_as(*status, &e);
+	response = x == NULL ? refuse_unknown(connection, &e) : refuse_known(x, &e);
+	if (response != NULL)
+		*status = err_status(e.code);
+	return response;
+}

@@ -1,0 +1,50 @@
+#include "server/request_log.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/peer.h"
+
+#define FIELDS_MAX 12
+
+struct line {
+	struct log_field fields[FIELDS_MAX];
+	size_t count;
+};
+
+/* NULL and "" are left out. */
+static void
+add_text(struct line *l, const char *name, const char *text)
+{
+	if (text != NULL && *text != '\0')
+		l->fields[l->count++] = (struct log_field){ .name = name, .text = text };
+}
+
+static void
+add_number(struct line *l, const char *name, double number)
+{
+	l->fields[l->count++] = (struct log_field){ .name = name, .number = number };
+}
+
+void
+request_log(const struct request_line *r)
+{
+	struct line l = { .count = 0 };
+	char client[PEER_BYTES];
+
+	if (!log_enabled(LOG_INFO))
+		return;
+	peer_address(r->connection, client, sizeof(client));
+	add_text(&l, "method", r->method);
+	add_text(&l, "target", r->target);
+	add_number(&l, "status", r->status);
+	add_text(&l, "code", r->code);
+	add_text(&l, "detail", r->detail);
+	add_number(&l, "duration_ms", (double)(clock_monotonic_us() - r->started_us) / 1000);
+	add_number(&l, "bytes_in", (double)r->bytes_in);
+	add_number(&l, "bytes_out", (double)r->bytes_out);
+	add_text(&l, "client", client);
+	add_text(&l, "request_id", r->request_id);
+	add_text(&l, "traceparent", r->traceparent);
+	add_text(&l, "aborted", r->aborted);
+	log_event(LOG_INFO, "request", l.fields, l.count);
+}

@@ -1,0 +1,26 @@
+/* The log's line for each request, whoever answered it. */
+#ifndef SERVER_REQUEST_LOG_H
+#define SERVER_REQUEST_LOG_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct MHD_Connection;
+
+struct request_line {
+	struct MHD_Connection *connection;
+	const char *method, *target; /* NULL: the request line never came to an end */
+	unsigned status;             /* 0: nothing was answered */
+	const char *code;            /* of the error that was answered; "" for none */
+	const char *detail;          /* the error's; NULL: none */
+	uint64_t started_us;         /* by clock_monotonic_us */
+	uint64_t bytes_in, bytes_out;
+	const char *request_id;
+	const char *traceparent; /* NULL: none */
+	const char *aborted;     /* why it came to no good end; NULL: it did */
+};
+
+void request_log(const struct request_line *line);
+
+#endif
