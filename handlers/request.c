@@ -59,6 +59,9 @@ void
 request_fini(struct request *rq)
 {
 	claims_release(&rq->claim);
+	/* The other ranks are told what was stored for all, also when this one's client hung up meanwhile. */
+	if (rq->member.leads && rq->phase == PHASE_FINISH)
+		(void)request_step(rq, true);
 	sync_leave(&rq->member);
 	store_op_fini(&rq->op);
 	layer_unref(rq->state);
