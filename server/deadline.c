@@ -11,15 +11,10 @@
  */
 #include "server/deadline.h"
 
-#include <errno.h>
-#include <linux/sockios.h>
-#include <linux/tcp.h> /* glibc's netinet/tcp.h lacks the counts of bytes */
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -27,6 +22,8 @@
 #include "server/crowd.h"
 #include "server/pace.h"
 #include "server/peer.h"
+#include "server/stream.h"
+#include "server/traffic.h"
 
 /* So many lists, each with a lock: an event loop that opens or closes a connection waits for the look at a 64th of the others at most. */
 #define SHARD_COUNT 64
@@ -41,25 +38,30 @@ struct deadline {
 	struct shard *shard;
 	struct budget_share memory;
 
+	/* The request's owner's to write: how many requests have ended, and the phase in the lowest bits. */
+	_Atomic uint64_t state;
+	_Atomic uint64_t consumed; /* bytes that libmicrohttpd had read when the last one ended; 0: that is not known */
+
 	/* The event loop's. */
 	struct exchange *held;
-
-	/* The event loop's to write: how many requests have ended, and the phase in the lowest bits. */
-	_Atomic uint64_t state;
+	struct stream stream;
 
 	/* The watching thread's to write. */
 	atomic_bool late;
 
 	/* Guarded by the shard's lock. */
 	struct deadline *next, **link;
-	uint64_t request;            /* the one that was seen last */
-	struct pace pace;            /* since its phase was first seen */
-	enum deadline_phase seen;    /* that phase, as far as the kernel's counts tell */
-	bool was_ours;               /* it was the server's turn at the last look */
-	bool late_between_requests;  /* no exchange will log it */
-	uint64_t looked_us;          /* when it was last looked at */
-	uint64_t idle_since_us;      /* when that was first seen; the connection's start, before its first request */
-	uint64_t received_when_idle; /* bytes, before the request's first */
+	uint64_t request;           /* the one that was seen last */
+	struct pace pace;           /* since its phase was first seen */
+	enum deadline_phase seen;   /* that phase, as far as the kernel's counts tell */
+	void (*give_up)(void *arg); /* of a request that waits, else NULL */
+	void *give_up_arg;
+	uint64_t ended_us;          /* when its client was first seen to send no more; 0: it was not */
+	bool was_ours;              /* it was the server's turn at the last look */
+	bool late_between_requests; /* no exchange will log it */
+	uint64_t looked_us;         /* when it was last looked at */
+	uint64_t idle_since_us;     /* when that was first seen; the connection's start, before its first request */
+	uint64_t idle_bytes;        /* that had come by then; more of them are the next request's */
 };
 
 struct shard {
@@ -79,53 +81,22 @@ struct deadlines {
 	bool stopping;
 };
 
-/* What the kernel has counted on a connection. */
-struct traffic {
-	uint64_t received;     /* from the client, whether or not we have read it */
-	uint64_t acknowledged; /* by the client's kernel: what it has room for, which follows what the client reads */
-	bool unacknowledged;   /* the socket holds bytes that the client has not taken */
-};
-
-/* False while nothing was received: then nobody is late. So it stays where the kernel does not count, which a sandbox may not. */
-static bool
-traffic_read(int fd, struct traffic *t)
-{
-	struct tcp_info info = { 0 };
-	socklen_t len = sizeof(info);
-
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
-		return false;
-	t->received = info.tcpi_bytes_received;
-	t->acknowledged = info.tcpi_bytes_acked;
-	t->unacknowledged = info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0;
-	return t->received > 0;
-}
-
-/* Whether the socket holds bytes that our event loop has not read. */
-static bool
-has_unread(int fd)
-{
-	int bytes = 0;
-
-	return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
-}
-
 /* The phase in truth: libmicrohttpd calls nobody for a head's first bytes, and a request ends for it when the socket has the answer. */
 static enum deadline_phase
 phase_in_truth(const struct deadline *d, enum deadline_phase told, const struct traffic *t)
 {
-	if (told != DEADLINE_IDLE)
+	if (told != DEADLINE_IDLE && told != DEADLINE_BEGUN)
 		return told;
 	if (t->unacknowledged)
 		return DEADLINE_ANSWER;
-	return t->received > d->received_when_idle ? DEADLINE_HEAD : DEADLINE_IDLE;
+	return told == DEADLINE_BEGUN || t->received > d->idle_bytes ? DEADLINE_HEAD : DEADLINE_IDLE;
 }
 
 /* Reckons with what moved since the last look, in the same phase; true when the client has used up its time. */
 static bool
 reckon(struct deadline *d, const struct traffic *t, uint64_t now_us, uint64_t timeout_us)
 {
-	bool their_turn = d->seen == DEADLINE_ANSWER ? t->unacknowledged : !has_unread(d->fd);
+	bool their_turn = d->seen == DEADLINE_ANSWER ? t->unacknowledged : !traffic_has_unread(d->fd);
 	uint64_t bytes = d->seen == DEADLINE_ANSWER ? t->acknowledged : t->received;
 
 	if (d->seen == DEADLINE_HEAD) /* bytes earn nothing: it is complete in time, or late */
@@ -138,24 +109,54 @@ reckon(struct deadline *d, const struct traffic *t, uint64_t now_us, uint64_t ti
 	return pace_is_late(&d->pace, now_us);
 }
 
-/* Looks at one connection. The lock is held. */
+/* Whether the request waits in vain: its client is gone, or sends no more and has been waited for. Then it is given up, once. */
+static void
+look_at_waiting_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
+{
+	const enum traffic_end end = d->give_up == NULL ? TRAFFIC_GOES_ON : traffic_end_of(d->fd);
+	void (*give_up)(void *arg) = d->give_up;
+
+	d->seen = DEADLINE_WAITING;
+	if (end == TRAFFIC_GOES_ON)
+		return;
+	if (d->ended_us == 0)
+		d->ended_us = now_us;
+	if (end == TRAFFIC_HALF_CLOSED && now_us <= d->ended_us + timeout_us)
+		return;
+	d->give_up = NULL;
+	give_up(d->give_up_arg);
+}
+
+/* A request has ended since the last look. */
+static void
+begin_idle_locked(struct deadline *d, uint64_t request, const struct traffic *t, uint64_t now_us)
+{
+	const uint64_t consumed = atomic_load_explicit(&d->consumed, memory_order_relaxed);
+
+	d->request = request;
+	d->seen = DEADLINE_IDLE;
+	d->idle_since_us = now_us;
+	d->idle_bytes = consumed > 0 ? consumed : t->received;
+}
+
+/* Looks at one connection; true when its client is late. The lock is held. */
 static bool
 look_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
 {
-	uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
+	uint64_t state = atomic_load_explicit(&d->state, memory_order_acquire);
 	enum deadline_phase told = (enum deadline_phase)(state & PHASE_MASK), phase;
 	struct traffic t;
 
-	if (told == DEADLINE_COMPUTING || !traffic_read(d->fd, &t)) {
-		d->seen = DEADLINE_COMPUTING;
+	if (told == DEADLINE_WAITING) {
+		look_at_waiting_locked(d, now_us, timeout_us);
 		return false;
 	}
-	if (state >> PHASE_BITS != d->request) {
-		d->request = state >> PHASE_BITS;
-		d->seen = DEADLINE_IDLE;
-		d->idle_since_us = now_us;
-		d->received_when_idle = t.received;
+	if (told == DEADLINE_COMPUTING || !traffic_read(d->fd, &t)) {
+		d->seen = told == DEADLINE_COMPUTING ? told : DEADLINE_SILENT;
+		return false;
 	}
+	if (state >> PHASE_BITS != d->request)
+		begin_idle_locked(d, state >> PHASE_BITS, &t, now_us);
 	phase = phase_in_truth(d, told, &t);
 	if (phase != d->seen) {
 		d->seen = phase;
@@ -163,7 +164,7 @@ look_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
 		pace_start(&d->pace, now_us, phase == DEADLINE_ANSWER ? t.acknowledged : t.received, timeout_us);
 		return false;
 	}
-	d->late_between_requests = told == DEADLINE_IDLE;
+	d->late_between_requests = told == DEADLINE_IDLE || told == DEADLINE_BEGUN;
 	return phase != DEADLINE_IDLE && reckon(d, &t, now_us, timeout_us);
 }
 
@@ -210,7 +211,7 @@ deadlines_unread(struct deadlines *all, bool *any)
 		pthread_mutex_lock(&shard->lock);
 		*any = *any || shard->first != NULL;
 		for (struct deadline *d = shard->first; d != NULL && !unread; d = d->next)
-			unread = has_unread(d->fd);
+			unread = traffic_has_unread(d->fd);
 		pthread_mutex_unlock(&shard->lock);
 	}
 	return unread;
@@ -222,9 +223,8 @@ is_idle_locked(const struct deadline *d)
 {
 	uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
 
-	/* Who has never sent anything is seen as DEADLINE_COMPUTING: nothing was counted. */
 	return !atomic_load(&d->late) && (state & PHASE_MASK) == DEADLINE_IDLE && state >> PHASE_BITS == d->request &&
-	    (d->seen == DEADLINE_IDLE || d->seen == DEADLINE_COMPUTING);
+	    (d->seen == DEADLINE_IDLE || d->seen == DEADLINE_SILENT);
 }
 
 /* Closes up to `count` connections that have been idle for so long; returns how many were. */
@@ -345,6 +345,8 @@ deadline_new(struct deadlines *all, int fd)
 	d->fd = fd;
 	d->beyond = !crowd_enter(&all->crowd, &d->memory);
 	d->idle_since_us = clock_monotonic_us();
+	d->seen = DEADLINE_SILENT;
+	stream_assign(fd, &d->stream);
 	d->shard = &all->shards[(unsigned)fd % SHARD_COUNT];
 	pthread_mutex_lock(&d->shard->lock);
 	d->next = d->shard->first;
@@ -393,6 +395,7 @@ deadline_notify(void *arg, struct MHD_Connection *connection, void **context, en
 			(void)shutdown(info->connect_fd, SHUT_RDWR); /* rather than a client without a deadline */
 	} else if (d != NULL) {
 		deadline_unlink(d);
+		stream_assign(d->fd, NULL);
 		crowd_leave(&all->crowd, &d->memory);
 		if (d->late && d->late_between_requests)
 			log_late(d, connection);
@@ -407,6 +410,16 @@ deadline_of(struct MHD_Connection *connection)
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info == NULL ? NULL : info->socket_context;
+}
+
+static void
+set_give_up(struct deadline *d, void (*give_up)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&d->shard->lock);
+	d->give_up = give_up;
+	d->give_up_arg = arg;
+	d->ended_us = 0;
+	pthread_mutex_unlock(&d->shard->lock);
 }
 
 void
@@ -424,14 +437,40 @@ deadline_held(const struct deadline *d)
 void
 deadline_enter(struct deadline *d, enum deadline_phase phase)
 {
-	uint64_t request;
+	uint64_t state, request;
 
 	if (d == NULL)
 		return;
-	request = atomic_load_explicit(&d->state, memory_order_relaxed) >> PHASE_BITS;
-	if (phase == DEADLINE_IDLE)
+	state = atomic_load_explicit(&d->state, memory_order_relaxed);
+	request = state >> PHASE_BITS;
+	if ((state & PHASE_MASK) == DEADLINE_WAITING)
+		set_give_up(d, NULL, NULL);
+	if (phase == DEADLINE_IDLE) {
 		request++;
-	atomic_store_explicit(&d->state, request << PHASE_BITS | phase, memory_order_relaxed);
+		atomic_store_explicit(&d->consumed, d->stream.delivered, memory_order_relaxed);
+		if (stream_holds_more(&d->stream))
+			phase = DEADLINE_BEGUN;
+	}
+	atomic_store_explicit(&d->state, request << PHASE_BITS | phase, memory_order_release);
+}
+
+void
+deadline_wait(struct deadline *d, void (*give_up)(void *arg), void *arg)
+{
+	uint64_t state;
+
+	if (d == NULL)
+		return;
+	set_give_up(d, give_up, arg);
+	state = atomic_load_explicit(&d->state, memory_order_relaxed) & ~(uint64_t)PHASE_MASK;
+	atomic_store_explicit(&d->state, state | DEADLINE_WAITING, memory_order_release);
+}
+
+void
+deadline_body_ends(struct deadline *d, const char *end)
+{
+	if (d != NULL)
+		stream_body_ends(&d->stream, end);
 }
 
 bool

@@ -7,6 +7,8 @@
  *
  * A head must be complete within the timeout; a body and an answer must move at the rate of pace.h. While the server computes or
  * commits, and while a connection is idle between two requests, nobody is late (libmicrohttpd ends idle connections after ten minutes).
+ * While a request waits for other clients nobody is late either, but a client that has hung up is noticed here alone: the connection is
+ * suspended, and libmicrohttpd does not look at it.
  */
 #ifndef SERVER_DEADLINE_H
 #define SERVER_DEADLINE_H
@@ -28,10 +30,13 @@ struct deadline;
 
 enum deadline_phase {
 	DEADLINE_IDLE, /* between requests; also until a request's first line is there */
+	DEADLINE_BEGUN, /* likewise, but bytes of the next head came with the last request; nobody enters it, DEADLINE_IDLE finds out */
 	DEADLINE_HEAD,
 	DEADLINE_BODY,
 	DEADLINE_COMPUTING, /* the server's turn */
+	DEADLINE_WAITING,   /* other clients' turn */
 	DEADLINE_ANSWER,
+	DEADLINE_SILENT, /* nothing has ever come, as far as the kernel counts; nobody enters it */
 };
 
 /* Starts the thread, for as many as `connections_max` connections, whose memory is taken from the budget. NULL with `e`. */
@@ -57,8 +62,17 @@ struct deadline *deadline_of(struct MHD_Connection *connection);
 void deadline_hold(struct deadline *d, struct exchange *x);
 struct exchange *deadline_held(const struct deadline *d);
 
-/* What the connection is at now. From the connection's event loop alone; never waits. */
+/* What the connection is at now. From whoever owns the request, while the connection is not closed. */
 void deadline_enter(struct deadline *d, enum deadline_phase phase);
+
+/*
+ * Enters DEADLINE_WAITING. When the client has reset the connection, or ended its side of it a timeout ago, `give_up` is called, once,
+ * by the watching thread: it may resume the request. It is not called any more after the next phase was entered.
+ */
+void deadline_wait(struct deadline *d, void (*give_up)(void *arg), void *arg);
+
+/* A piece of a request's body ends at this place of libmicrohttpd's buffer. From the connection's event loop alone. */
+void deadline_body_ends(struct deadline *d, const char *end);
 
 /* Whether there were too many connections, or too little memory, when it was opened: its requests are to be refused. */
 bool deadline_is_beyond(const struct deadline *d);

@@ -90,9 +90,23 @@ operation_done(struct store_op *op)
 
 /* A synchronized step has come together, or never will: on whatever thread found out. */
 static void
-step_joined(void *connection)
+step_joined(void *arg)
 {
-	suspension_end(connection);
+	const struct exchange *x = arg;
+
+	suspension_end(x->connection);
+}
+
+/* The client of a call that waits is gone. Its step goes on: another call of its rank may come. On the thread that watches connections. */
+static void
+step_given_up(void *arg)
+{
+	struct exchange *x = arg;
+	struct err e;
+
+	(void)err_set(&e, ERR_SYNC_INCOMPLETE,
+	    "the client ended its side of the connection, and the step did not fill within the client timeout after that");
+	sync_abandon(x->request.sync, &x->request.member, &e);
 }
 
 /* Hands the operation to the store, which may be done with it at once, and computes what can be meanwhile. The connection is suspended. */
@@ -111,14 +125,38 @@ ask_store(struct exchange *x)
 	let_go(x);
 }
 
-/* Goes where the step leads, to the store or to the other shards of a synchronized step. The connection is suspended. */
+static void step_apart(void *exchange);
+
+/* Goes where the step leads, with the connection suspended: to the store, to a computing thread, or to the event loop with the answer. */
 static void
-ask(struct exchange *x, enum request_next next)
+go_on(struct exchange *x, enum request_next next)
 {
-	if (next == REQUEST_STORE)
+	if (next == REQUEST_STORE) {
 		ask_store(x);
-	else if (!request_join(&x->request, step_joined, x->connection))
-		suspension_end(x->connection); /* to come back here and go on */
+	} else if (next == REQUEST_LONG) {
+		x->job = (struct compute_job){ .run = step_apart, .arg = x };
+		compute_run(x->server->compute, &x->job);
+	} else {
+		x->stepped = true;
+		suspension_end(x->connection);
+	}
+}
+
+/*
+ * As go_on, or to the other shards of a synchronized step. Who leads that step goes on here at once: on its event loop it could find its
+ * client gone, and nobody would tell the other ranks.
+ */
+static void
+ask(struct exchange *x, enum request_next next, bool apart)
+{
+	if (next == REQUEST_SYNC) {
+		deadline_wait(x->deadline, step_given_up, x);
+		if (request_join(&x->request, step_joined, x))
+			return;
+		deadline_enter(x->deadline, DEADLINE_COMPUTING);
+		next = request_step(&x->request, apart);
+	}
+	go_on(x, next);
 }
 
 /* On a computing thread, with the connection suspended. */
@@ -126,14 +164,8 @@ static void
 step_apart(void *arg)
 {
 	struct exchange *x = arg;
-	enum request_next next = request_step(&x->request, true);
 
-	if (next != REQUEST_DONE) {
-		ask(x, next);
-		return;
-	}
-	x->stepped = true;
-	suspension_end(x->connection);
+	ask(x, request_step(&x->request, true), true);
 }
 
 /* Suspends the connection and has `run` called by a computing thread, which resumes it. */
@@ -171,7 +203,7 @@ advance(struct exchange *x)
 		compute_apart(x, step_apart);
 	} else {
 		suspension_begin(x->connection);
-		ask(x, next);
+		ask(x, next, false);
 	}
 	return MHD_YES;
 }
@@ -236,6 +268,7 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	size_t taken;
 
 	deadline_enter(x->deadline, DEADLINE_BODY);
+	deadline_body_ends(x->deadline, piece + size);
 	x->body_bytes += size;
 	if (!intake_take_body(x->connection, piece, size)) {
 		(void)head_refuse(x->target, &rq->err);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "server/limits.h"
+#include "server/stream.h"
 
 /* More than the process may have open: CONNECTIONS_MAX of crowd.c, and what else is open. Pages that are not used cost nothing. */
 #define DESCRIPTORS_MAX 32768
@@ -76,7 +77,7 @@ recv(int fd, void *bytes, size_t room, int flags)
 		errno = EINTR;
 		return -1;
 	}
-	n = recvfrom(fd, bytes, room, flags, NULL, NULL);
+	n = stream_read(fd, bytes, room, flags);
 	if (in == NULL || n <= 0)
 		return n;
 	if (in->start == 0)

@@ -1,0 +1,54 @@
+/*
+ * What libmicrohttpd reads of each connection, seen where it reads: its calls of epoll and recv pass through epoll.c and intake.c. Hence it is known
+ * whether bytes of the next request have come along with a request, and whether the client has ended its side.
+ *
+ * A connection's stream is its event loop's alone, but for what its record publishes (deadline.h).
+ */
+#ifndef SERVER_STREAM_H
+#define SERVER_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/types.h>
+
+struct stream {
+	/* How it stands in its loop's epoll set. */
+	int epfd;
+	struct epoll_event event;
+	bool in_set;
+	bool ended; /* epoll said that the client has ended its side: no byte comes after those that wait */
+
+	uint64_t delivered; /* bytes, to libmicrohttpd */
+	uint64_t body_end;  /* of these, up to the last byte of a body that was seen in its place */
+	const char *end;    /* of the last ones, in libmicrohttpd's buffer */
+	char tail[3];       /* the last ones */
+};
+
+/* From now on the descriptor is this connection's; with NULL, until it is closed, nobody's. */
+void stream_assign(int fd, struct stream *s);
+
+/* The stream of a connection; NULL for any other descriptor. */
+struct stream *stream_of(int fd);
+
+/*
+ * Reads as recv does, for libmicrohttpd's calls of it (intake.c). A connection's end that came with the bytes is reported by epoll once
+ * more; while the connection is not in the epoll set its end is not told: EAGAIN.
+ */
+ssize_t stream_read(int fd, void *bytes, size_t room, int flags);
+
+/* `len` bytes, more than none, were read to `bytes`. */
+void stream_deliver(struct stream *s, const char *bytes, size_t len);
+
+/* A piece of a body ends at `end`, in the buffer that the last bytes were read to. */
+void stream_body_ends(struct stream *s, const char *end);
+
+/*
+ * When a request has ended: whether bytes after it were delivered, which are of the next one. A request ends with an empty line, its
+ * head's or that after its chunks, or with the last byte of a body whose length was announced; bytes of another head end so only where it
+ * is complete.
+ */
+bool stream_holds_more(const struct stream *s);
+
+#endif
