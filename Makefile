@@ -1,10 +1,12 @@
 # normd. `make help` lists the targets.
 #
-# One folder is one archive. Each variant (release, clang, asan, tsan, coverage, fuzz) has a build folder of its own; a change of compiler or
+# One folder is one archive. Each variant (VARIANTS below) has a build folder of its own; a change of compiler or
 # flags rebuilds that folder. CFLAGS, CPPFLAGS and LDFLAGS are yours: normd's own flags stand apart from them.
 
 VERSION  := 0.1.0
 VARIANT  ?= release
+VARIANTS := release clang asan tsan coverage fuzz
+$(if $(filter $(VARIANT),$(VARIANTS)),,$(error VARIANT=$(VARIANT) is none of $(VARIANTS)))
 B        := $(if $(filter release,$(VARIANT)),build,build/$(VARIANT))
 
 CC       ?= cc
