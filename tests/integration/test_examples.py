@@ -12,6 +12,7 @@ import threading
 import unittest
 import unittest.mock
 from functools import partial
+from types import SimpleNamespace
 
 import numpy
 
@@ -312,6 +313,21 @@ class Wire(RemoteTest):
         for url in ("127.0.0.1:8080", "https://127.0.0.1", "http://", "http://127.0.0.1/v1"):
             with self.assertRaisesRegex(ValueError, "not the address of a normd"):
                 Normd(url)
+
+
+@needs_torch
+class Guide(DaemonTest):
+    def test_its_code_runs(self):
+        with open(os.path.join(ROOT, "examples/README.md")) as f:
+            section = f.read().split("## In a network of your own")[1]
+        code = "\n".join(re.findall(r"^    (.*)$", section, re.M)).replace("http://127.0.0.1:8080", self.daemon.url)
+        trained = nn.BatchNorm2d(64)
+        trained(torch.randn(2, 64, 3, 3))
+        known = {"trained": SimpleNamespace(layer1=[SimpleNamespace(bn1=trained)]), "rank": 0}
+        exec(code, known)
+        self.addCleanup(known["normd"].close)
+        self.assertTrue(torch.allclose(known["bn"].state_dict()["running_mean"].float(), trained.running_mean))
+        self.assertEqual(known["shard"].world_size, 4)
 
 
 class Copies(DaemonTest):
