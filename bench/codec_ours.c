@@ -76,7 +76,7 @@ feed_blocks(struct json_scan *scan, const char *text, size_t len)
 static size_t
 scan_document(const char *text, size_t len, enum datatype datatype)
 {
-	const struct json_slot slot = { "", datatype };
+	const struct json_slot slot = { .key = "", .datatype = datatype };
 	struct json_scan *scan = json_scan_new(&slot, 1, TENSOR_BYTES_MAX, NULL);
 	size_t count = 0;
 
