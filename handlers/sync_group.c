@@ -57,7 +57,7 @@ sync_group_new(
 	if (budget_take(&g->memory, sync_group_bytes(features, g->world_size)) &&
 	    (g->members = calloc(g->world_size, sizeof(struct sync_member *))) != NULL &&
 	    (g->digests = calloc(g->world_size, sizeof(*g->digests))) != NULL &&
-	    (g->values = calloc(features + 1, GROUP_ARRAYS * sizeof(double))) != NULL)
+	    (g->values = calloc(features > 0 ? features : 1, GROUP_ARRAYS * sizeof(double))) != NULL)
 		return g;
 	group_free(g);
 	return NULL;
