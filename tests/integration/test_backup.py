@@ -63,7 +63,7 @@ class Download:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(60 * PATIENCE)
         self.socket.connect(("127.0.0.1", daemon.port))
-        self.socket.sendall(b"GET /v1/backup HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.socket.sendall(b"GET /v1/backup HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
     def read_head(self):
         head = b""

@@ -130,7 +130,7 @@ class Stop(unittest.TestCase):
         daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm"})
         body = b'{"data":[[1],[2],[4]]}'
         with socket.create_connection(("127.0.0.1", daemon.port), timeout=30 * PATIENCE) as s:
-            s.sendall(b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:9])
+            s.sendall(b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:9])
             time.sleep(0.3)
             daemon.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)
@@ -151,7 +151,7 @@ class Stop(unittest.TestCase):
         idle = Client(daemon.port)
         self.assertEqual(idle.request("GET", "/v2/health/ready").status, 200)
         with socket.create_connection(("127.0.0.1", daemon.port)) as busy:
-            busy.sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+            busy.sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
             time.sleep(0.3)
             daemon.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)
@@ -163,7 +163,7 @@ class Stop(unittest.TestCase):
         daemon = Daemon("--drain-timeout", "1")
         self.addCleanup(daemon.close)
         with socket.create_connection(("127.0.0.1", daemon.port)) as s:
-            s.sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+            s.sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
             time.sleep(0.3)
             began = time.monotonic()
             process, daemon.process = daemon.process, None

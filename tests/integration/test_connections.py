@@ -33,7 +33,7 @@ class Limited(Daemon):
 
 
 def request(body=SMALL):
-    return b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    return b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 def ask(s, body=SMALL):

@@ -10,8 +10,8 @@ import unittest
 from load import Load
 from normd import PATIENCE, Daemon
 
-GET = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-UNFINISHED = b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{"
+GET = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+UNFINISHED = b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
 
 
 def read_to_end(s):

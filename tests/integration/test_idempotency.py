@@ -103,7 +103,7 @@ class Keys(DaemonTest):
     def test_while_the_first_is_running_the_second_is_told_so(self):
         self.put_layer()
         body = json.dumps(BATCH).encode()
-        head = f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        head = f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as first:
             first.sendall(head + body[:9])
             self.wait_until_in_flight()
@@ -127,7 +127,7 @@ class Keys(DaemonTest):
         self.put_layer()
         for stop in (b"", b'{"data"'):
             with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as first:
-                first.sendall(f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: 99\r\n\r\n".encode())
+                first.sendall(f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: 99\r\n\r\n".encode())
                 first.sendall(stop)
                 self.wait_until_in_flight()
             wait_for(lambda: self.probe() != "idempotency_in_flight", "it is in flight no more")

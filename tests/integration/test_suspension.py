@@ -41,7 +41,7 @@ class LateResume(unittest.TestCase):
             return codes
 
     def chunked(self, body, headers=b""):
-        head = b"POST /v1/models/m/layers/bn/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n"
+        head = b"POST /v1/models/m/layers/bn/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n"
         pieces = [body[i:i + CHUNK] for i in range(0, len(body), CHUNK)]
         return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
@@ -61,6 +61,6 @@ class LateResume(unittest.TestCase):
 
     def test_training(self):
         body = b'{"data":[[1,2],[3,4]]}'
-        request = b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        request = b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         codes = at_once([lambda: self.converse([request] * 64) for _ in range(CLIENTS)])
         self.assertEqual(codes, [[200] * 64] * CLIENTS)

@@ -67,7 +67,7 @@ request_make(struct client *c)
 	if (role->keyed)
 		snprintf(key, sizeof(key), "Idempotency-Key: \"%s-%u-%" PRIu64 "\"\r\n", c->load->name, c->index, c->number);
 	c->request_len = (size_t)snprintf(c->request, REQUEST_MAX,
-	    "POST /v1/models/load/layers/%s-%u/%s HTTP/1.1\r\nHost: load\r\n%sContent-Length: %zu\r\n\r\n%s", role->name,
+	    "POST /v1/models/load/layers/%s-%u/%s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n%s", role->name,
 	    c->layer, path, key, len, body);
 	c->sent = 0;
 }
