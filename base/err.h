@@ -20,6 +20,7 @@
 	X(BAD_NPY, "bad_npy", 400, "The .npy file is not valid") \
 	X(BAD_PARAMETER, "bad_parameter", 400, "A parameter is not valid") \
 	X(BAD_NAME, "bad_name", 400, "The name is not valid") \
+	X(FORBIDDEN, "forbidden", 403, "The request may not come from there") \
 	X(NO_SUCH_ROUTE, "no_such_route", 404, "There is no such route") \
 	X(NO_SUCH_MODEL, "no_such_model", 404, "There is no such model") \
 	X(NO_SUCH_LAYER, "no_such_layer", 404, "There is no such layer") \
@@ -41,6 +42,7 @@
 	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
 	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage does not answer") \
 	X(SHUTTING_DOWN, "shutting_down", 503, "The server is shutting down") \
+	X(HTTP_VERSION, "http_version_not_supported", 505, "The version of HTTP is not supported") \
 	X(STORAGE_FULL, "storage_full", 507, "The storage is full")
 
 enum err_code {

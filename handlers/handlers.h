@@ -4,6 +4,9 @@
 
 #include "handlers/request.h"
 
+/* root.c */
+int root(struct request *rq, struct err *e);
+
 /* health.c */
 int health_live(struct request *rq, struct err *e);
 int health_ready(struct request *rq, struct err *e);

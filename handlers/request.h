@@ -39,6 +39,7 @@ struct route {
 	size_t slot_count;
 	enum { BODY_NONE, BODY_NEEDED } body;
 	unsigned npy_files;     /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
+	bool any_query;         /* its query is passed over */
 	bool needs_layer;       /* the layer's state is there before `start` */
 	bool takes_key;         /* an Idempotency-Key guards what it changes */
 	const char *media_type; /* of its answer, where that is a file (reply.file); NULL: it has one of the forms of bodies */

@@ -32,8 +32,9 @@ static const struct json_slot normalize_slots[] = { { .key = "", .datatype = DAT
 	{ .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 }, MASK };
 
 const struct route routes[] = {
-	{ .method = "GET", .path = "/v2/health/live", .start = health_live },
-	{ .method = "GET", .path = "/v2/health/ready", .start = health_ready },
+	{ .method = "GET", .path = "/", .start = root },
+	{ .method = "GET", .path = "/v2/health/live", .any_query = true, .start = health_live },
+	{ .method = "GET", .path = "/v2/health/ready", .any_query = true, .start = health_ready },
 	{ .method = "GET",
 	    .path = "/v1/backup",
 	    .media_type = "application/vnd.sqlite3",
@@ -158,6 +159,8 @@ path_matches(const char *path, const char *const *segments, size_t count, const 
 	size_t i;
 
 	*model = *layer = NULL;
+	if (count == 0)
+		return strcmp(path, "/") == 0;
 	for (i = 0; i < count && *path == '/'; i++) {
 		path++;
 		if (*path == '{') {
@@ -185,6 +188,56 @@ check_name(const char *what, const char *name, struct err *e)
 	    name, what, STORE_NAME_MAX);
 }
 
+/* Says how a route may be called; all that is to be said is in Allow. */
+static int
+say_methods(struct request *rq, struct err *e)
+{
+	(void)rq, (void)e;
+	return 0;
+}
+
+static const struct route methods_route = { .path = "*", .method = "OPTIONS", .any_query = true, .start = say_methods };
+
+static bool
+is_options(const char *method)
+{
+	return strcmp(method, methods_route.method) == 0;
+}
+
+static void
+add_method(struct buf *allow, const char *method)
+{
+	buf_printf(allow, "%s%s", allow->len == 0 ? "" : ", ", method);
+	if (strcmp(method, "GET") == 0)
+		buf_text(allow, ", HEAD");
+}
+
+int
+routes_find_any(struct request *rq, const char *method, struct buf *allow, struct err *e)
+{
+	if (!is_options(method))
+		return err_set(e, ERR_BAD_PARAMETER, "the target * is for OPTIONS alone");
+	rq->route = &methods_route;
+	buf_text(allow, ROUTES_METHODS);
+	return allow->failed ? err_set_memory(e) : 0;
+}
+
+/* No route has both the path and the method: perhaps others have the path, whose methods are in `allow`. */
+static int
+find_no_method(struct request *rq, const char *method, struct buf *allow, struct err *e)
+{
+	if (allow->len == 0)
+		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
+	add_method(allow, methods_route.method);
+	if (allow->failed)
+		return err_set_memory(e);
+	if (!is_options(method))
+		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
+		    allow->bytes, method);
+	rq->route = &methods_route;
+	return 0;
+}
+
 int
 routes_find(struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow, struct err *e)
 {
@@ -198,17 +251,12 @@ routes_find(struct request *rq, const char *method, const char *const *segments,
 		if (method_matches(&routes[i], method))
 			rq->route = &routes[i];
 		else
-			buf_printf(allow, "%s%s", allow->len == 0 ? "" : ", ", routes[i].method);
-		if (rq->route == NULL && strcmp(routes[i].method, "GET") == 0)
-			buf_text(allow, ", HEAD");
+			add_method(allow, routes[i].method);
 	}
-	if (allow->failed)
-		return err_set_memory(e);
-	if (rq->route == NULL && allow->len > 0)
-		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
-		    allow->bytes, method);
-	if (rq->route == NULL)
-		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
+	if (rq->route == NULL && find_no_method(rq, method, allow, e) < 0)
+		return -1;
+	if (rq->route != &methods_route)
+		allow->len = 0;
 	if (check_name("model", rq->model, e) < 0 || check_name("layer", rq->layer, e) < 0)
 		return -1;
 	return 0;

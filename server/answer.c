@@ -226,7 +226,7 @@ add_reply_headers(struct MHD_Response *response, const struct request *rq, bool 
 }
 
 static struct MHD_Response *
-make_problem(struct answer *a, const struct err *e, const char *allow, const char *request_id)
+make_problem(struct answer *a, const struct err *e, const char *request_id)
 {
 	struct MHD_Response *response;
 	struct buf b;
@@ -238,8 +238,6 @@ make_problem(struct answer *a, const struct err *e, const char *allow, const cha
 	buf_fini(&b);
 	if (response == NULL)
 		return NULL;
-	if (e->code == ERR_METHOD_NOT_ALLOWED)
-		add_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 	if (e->retry_after_s > 0)
 		add_number(response, MHD_HTTP_HEADER_RETRY_AFTER, e->retry_after_s, false);
 	return response;
@@ -354,11 +352,13 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 
 	if (rq->err.code != ERR_NONE) {
 		*status = err_status(rq->err.code);
-		response = make_problem(a, &rq->err, wishes->allow, wishes->request_id);
+		response = make_problem(a, &rq->err, wishes->request_id);
 	} else {
 		response = rq->reply.file != NULL ? make_file(a, &rq->reply, rq->route->media_type, status) :
 						    make_reply(a, rq, wishes, status);
 	}
+	if (response != NULL && *wishes->allow != '\0')
+		add_header(response, MHD_HTTP_HEADER_ALLOW, wishes->allow);
 	if (response != NULL)
 		add_header(response, "X-Request-Id", wishes->request_id);
 	return response;
@@ -368,7 +368,7 @@ struct MHD_Response *
 answer_make_error(const struct err *e, const char *request_id)
 {
 	struct answer a = { 0 };
-	struct MHD_Response *response = make_problem(&a, e, "", request_id);
+	struct MHD_Response *response = make_problem(&a, e, request_id);
 
 	if (response != NULL && *request_id != '\0')
 		add_header(response, "X-Request-Id", request_id);

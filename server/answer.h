@@ -37,7 +37,7 @@ struct answer {
 struct answer_wishes {
 	enum coding coding;
 	bool coding_must;       /* no coding is not acceptable */
-	const char *allow;      /* the methods of the route, for Allow */
+	const char *allow;      /* the methods of the route, for Allow; "": it is not said */
 	const char *request_id; /* for X-Request-Id and problems */
 };
 

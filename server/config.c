@@ -159,7 +159,8 @@ parse_values(struct config *c, struct err *e)
 	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||
 	    parse_unsigned("--max-keys", c->max_keys, 1, KEYS_MAX, &c->keys_max, e) < 0 ||
 	    parse_choice("--log-level", c->log_level, levels, 4, &level, e) < 0 ||
-	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0)
+	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0 ||
+	    origins_parse(c->cors_origin, &c->origins, e) < 0)
 		return -1;
 	if (config_parse_size(c->max_body, &c->max_body_bytes) < 0)
 		return err_set(e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "server/memory_plan.h"
+#include "server/origins.h"
 
 /* X(member, flag, environment variable, what it takes, default, help) */
 #define CONFIG_TABLE(X) \
@@ -31,6 +32,8 @@
 	X(key_lifetime, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", "how long an Idempotency-Key is remembered") \
 	X(max_keys, "--max-keys", "NORMD_MAX_KEYS", "N", "16000000", \
 	    "how many are remembered: the oldest are forgotten first; 100 bytes on disk each") \
+	X(cors_origin, "--cors-origin", "NORMD_CORS_ORIGIN", "ORIGINS", "", \
+	    "other web pages that may call, such as https://app.example, with commas between them; *: all") \
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
 	X(log_format, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", "json or text")
 
@@ -51,6 +54,7 @@ struct config {
 	unsigned key_lifetime_s;
 	unsigned keys_max;
 	unsigned sync_timeout_max_s;
+	struct origins origins;
 	enum log_level level;
 	enum log_format format;
 

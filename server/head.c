@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "handlers/idempotency.h"
 #include "handlers/routes.h"
+#include "server/authority.h"
 #include "server/deadline.h"
 #include "server/guard.h"
 #include "server/intake.h"
@@ -63,6 +64,8 @@ head_refuse_as(unsigned status, struct err *e)
 		return head_refuse("", e);
 	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
 		return err_set(e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
+	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
+		return err_set(e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or 1.0, which alone are understood");
 	return err_set(e, ERR_BAD_PARAMETER,
 	    "the request is not HTTP/1.1: its request line, its version, a header or a chunk of its body is malformed");
 }
@@ -79,23 +82,57 @@ head_check_bounds(const struct head *h, struct err *e)
 	return head_refuse(h->target, e);
 }
 
+/* A tunnel: what follows would be another protocol's. */
 static int
-find_route(const struct head *h, struct request *rq, struct sending *s, struct err *e)
+refuse_connect(struct sending *s, struct err *e)
+{
+	s->close = s->at_once = true;
+	buf_text(&s->allow, ROUTES_METHODS);
+	return err_set(e, ERR_METHOD_NOT_ALLOWED, "normd is no proxy: there is no CONNECT");
+}
+
+/* Whether this host and this origin are served. The target's host counts before the header's (RFC 9112, section 3.2.2). */
+static int
+check_origin(
+    const struct head *h, const struct url_target *target, const struct guard_seen *seen, struct sending *s, struct err *e)
+{
+	const char *text = target->authority != NULL ? target->authority : seen->host;
+	size_t len = target->authority != NULL ? target->authority_len : text != NULL ? strlen(text) : 0;
+	struct authority host = { .host = "" };
+
+	if (text != NULL && authority_parse(text, len, &host) < 0)
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "the request's host is \"%.*s\"; it must be a name or an address, and perhaps a port",
+		    (int)(len < 100 ? len : 100), text);
+	if (origins_check(&h->server->origins, &host, seen->origin, &s->grant, e) < 0)
+		return -1;
+	s->grant.preflight = s->grant.origin != NULL && strcmp(h->method, MHD_HTTP_METHOD_OPTIONS) == 0 &&
+	    head_header(h->connection, "Access-Control-Request-Method") != NULL;
+	return 0;
+}
+
+static int
+find_route(const struct head *h, const char *path, struct request *rq, struct sending *s, struct err *e)
 {
 	struct url *url = arena_alloc(&rq->arena, sizeof(*url));
 
 	if (url == NULL)
 		return err_set_memory(e);
-	if (url_parse(&rq->arena, h->target, url, e) < 0)
+	if (strcmp(path, "*") == 0)
+		return routes_find_any(rq, h->method, &s->allow, e);
+	if (url_parse(&rq->arena, path, url, e) < 0)
 		return -1;
 	memcpy(rq->query, url->query, sizeof(rq->query));
 	rq->query_count = url->query_count;
-	if (url->segment_count > URL_SEGMENTS_MAX)
-		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
-	return routes_find(rq, h->method, url->segments, url->segment_count, &s->allow, e);
+	if (url->segment_count <= URL_SEGMENTS_MAX &&
+	    routes_find(rq, h->method, url->segments, url->segment_count, &s->allow, e) == 0)
+		return 0;
+	if (url->segment_count > URL_SEGMENTS_MAX || e->code == ERR_NO_SUCH_ROUTE)
+		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"", (int)strcspn(path, "?"), path);
+	return -1;
 }
 
-/* Every query parameter must be one that the route has, once. Probes of health may carry any. */
+/* Every query parameter must be one that the route has, once. */
 static int
 check_query(const struct request *rq, struct err *e)
 {
@@ -105,7 +142,7 @@ check_query(const struct request *rq, struct err *e)
 	bool known;
 
 	for (unsigned i = 0; i < rq->query_count; i++) {
-		known = strncmp(rq->route->path, "/v2", 3) == 0;
+		known = rq->route->any_query;
 		for (size_t k = 0; names[k] != NULL && !known; k++)
 			known = strcmp(names[k], rq->query[i].name) == 0;
 		for (unsigned k = 0; k < i; k++)
@@ -188,18 +225,22 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 int
 head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e)
 {
+	struct url_target target;
 	struct guard_seen seen;
 
 	if (guard_head(h, &seen, e) < 0) {
 		s->close = s->at_once = true;
 		return -1;
 	}
+	if (strcmp(h->method, MHD_HTTP_METHOD_CONNECT) == 0)
+		return refuse_connect(s, e);
 	if (atomic_load(&h->server->draining)) {
 		rq->draining = true;
 		s->close = true;
 		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	}
-	if (find_route(h, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)
+	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, &seen, s, e) < 0 ||
+	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = head_header(h->connection, MHD_HTTP_HEADER_IF_MATCH);
 	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 || request_admit(rq, e) < 0)

@@ -26,7 +26,13 @@
 /* A record of libmicrohttpd for a header or a trailer: struct MHD_HTTP_Header, rounded up. */
 #define HEADER_RECORD_BYTES ((size_t)64)
 
-/* The longest head of an answer: each header that answers have, with its longest value (a Location has two names of 128 characters). */
-#define ANSWER_HEAD_BYTES_MAX ((size_t)900)
+/* An origin that may be allowed, which answers repeat: a host of 253 characters, and room for scheme and port. */
+#define ORIGIN_BYTES_MAX ((size_t)300)
+
+/*
+ * The longest head of an answer: each header that answers have, with its longest value (a Location has two names of 128 characters; an answer
+ * to another origin's page names the origin, and the headers that the page may read).
+ */
+#define ANSWER_HEAD_BYTES_MAX ((size_t)900 + 240 + ORIGIN_BYTES_MAX)
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdint.h>
@@ -44,6 +45,23 @@ port_of(int fd)
 	    getnameinfo((struct sockaddr *)&address, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV) != 0)
 		return 0;
 	return (unsigned)strtoul(port, NULL, 10);
+}
+
+bool
+listener_is_loopback(int listener)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+	struct sockaddr_in four;
+	struct sockaddr_in6 six;
+
+	if (getsockname(listener, (struct sockaddr *)&address, &len) < 0)
+		return false;
+	memcpy(&four, &address, sizeof(four));
+	memcpy(&six, &address, sizeof(six));
+	if (address.ss_family == AF_INET)
+		return ntohl(four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
 }
 
 int

@@ -23,6 +23,9 @@ void listener_freeze(int listener);
 /* Whether a connection waits to be accepted. */
 bool listener_has_waiting(int listener);
 
+/* Whether nobody but this machine can connect to it. */
+bool listener_is_loopback(int listener);
+
 /* Writes the port to a file, whole or not at all. */
 int listener_write_port(const char *path, unsigned port, struct err *e) MUST_CHECK;
 

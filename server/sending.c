@@ -68,6 +68,7 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 		snprintf(s->code, sizeof(s->code), "%s", err_code_text(rq->err.code));
 	if (response == NULL)
 		return queue_exhausted(s, server, connection, rq);
+	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, response);
 	/* While it drains that is a courtesy: who is told of the close sends nothing into it that could be lost. */
 	close = s->close || atomic_load(&server->draining);
 	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && s->close)

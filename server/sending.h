@@ -6,15 +6,17 @@
 
 #include "base/buf.h"
 #include "server/answer.h"
+#include "server/origins.h"
 
 struct server;
 
 /* It belongs to its exchange, and must live as long. */
 struct sending {
 	struct answer_wishes wishes; /* the codings are the caller's to fill in */
-	struct buf allow;            /* the methods of the route, where it has no such method */
-	bool close;                  /* the connection must be closed after the answer */
-	bool at_once;                /* nobody can say where the body ends, or whether there is one */
+	struct buf allow;            /* the methods of the route, where they are to be said */
+	struct origins_grant grant;
+	bool close;   /* the connection must be closed after the answer */
+	bool at_once; /* nobody can say where the body ends, or whether there is one */
 	struct answer answer;
 
 	/* What came of it, for the log. */

@@ -140,6 +140,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	listener = listener_open(config->host, config->port, &s->port, e);
 	if (listener < 0)
 		return -1;
+	s->origins = config->origins;
+	s->origins.loopback_only = listener_is_loopback(listener);
 	s->claims = claims_new();
 	s->exhausted = answer_make_exhausted();
 	if (s->claims == NULL || s->exhausted == NULL) {

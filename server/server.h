@@ -23,6 +23,7 @@ struct server {
 	struct MHD_Response *exhausted; /* for whom there is no memory */
 	struct compute *compute;
 	size_t max_body_bytes;
+	struct origins origins;
 	unsigned port;
 	unsigned connections_max;
 

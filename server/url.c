@@ -1,6 +1,7 @@
 #include "server/url.h"
 
 #include <string.h>
+#include <strings.h>
 
 static int
 hex(char c)
@@ -63,15 +64,43 @@ parse_query(struct arena *a, const char *p, struct url *out, struct err *e)
 	return 0;
 }
 
-int
-url_parse(struct arena *a, const char *target, struct url *out, struct err *e)
+/* The length of "http://" or "https://" where the target begins with it, else 0. */
+static size_t
+scheme_length(const char *target)
 {
-	const char *p = target, *end = target + strcspn(target, "?");
+	static const char *const schemes[] = { "http://", "https://" };
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncasecmp(target, schemes[i], strlen(schemes[i])) == 0)
+			return strlen(schemes[i]);
+	return 0;
+}
+
+int
+url_split(const char *target, struct url_target *out, struct err *e)
+{
+	size_t len;
+
+	*out = (struct url_target){ .path = target };
+	if (*target == '/' || strcmp(target, "*") == 0)
+		return 0;
+	len = scheme_length(target);
+	if (len == 0)
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "the request's target is \"%.100s\"; it must begin with / or be an http URL", target);
+	out->authority = target + len;
+	out->authority_len = strcspn(out->authority, "/?");
+	out->path = out->authority + out->authority_len;
+	return 0;
+}
+
+int
+url_parse(struct arena *a, const char *path, struct url *out, struct err *e)
+{
+	const char *p = path, *end = path + strcspn(path, "?");
 	size_t len;
 
 	memset(out, 0, sizeof(*out));
-	if (*p != '/')
-		return err_set(e, ERR_BAD_PARAMETER, "the request's target does not begin with /");
 	while (p < end) {
 		p++; /* the slash */
 		len = strcspn(p, "/?");

@@ -7,6 +7,13 @@
 
 #define URL_SEGMENTS_MAX 8
 
+/* A target's parts (RFC 9112, section 3.2). They are its own text. */
+struct url_target {
+	const char *authority; /* of the absolute form; else NULL */
+	size_t authority_len;
+	const char *path; /* begins with '/' or '?', or is "" or "*" */
+};
+
 struct url {
 	const char *segments[URL_SEGMENTS_MAX];
 	size_t segment_count; /* URL_SEGMENTS_MAX + 1: more than that, which no route has */
@@ -14,10 +21,13 @@ struct url {
 	unsigned query_count;
 };
 
+/* bad_parameter: the target is none of "/path", "http://host/path", "https://host/path" and "*". */
+int url_split(const char *target, struct url_target *out, struct err *e) MUST_CHECK;
+
 /*
- * Splits at '/', '?', '&' and '=' first and percent-decodes each part then. A trailing slash is dropped. Errors (bad_parameter): a target
- * that does not begin with '/', a percent sign without two hex digits, a %00, too many query parameters. Memory is the arena's.
+ * Splits a path at '/', '?', '&' and '=' first and percent-decodes each part then. A trailing slash is dropped. Errors (bad_parameter): a
+ * percent sign without two hex digits, a %00, too many query parameters. Memory is the arena's.
  */
-int url_parse(struct arena *a, const char *target, struct url *out, struct err *e) MUST_CHECK;
+int url_parse(struct arena *a, const char *path, struct url *out, struct err *e) MUST_CHECK;
 
 #endif

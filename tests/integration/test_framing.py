@@ -33,6 +33,72 @@ def chunked(line, headers=CHUNKED, end=b"0\r\n\r\n"):
 HEX = b"%x" % len(BODY)
 
 # (what it is, the bytes, the status, whether the connection then ends)
+TARGETS = [
+    ("as it should be", get(), 200, GOES_ON),
+    ("absolute form", get(line=b"GET http://localhost/v2/health/live HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, port", get(line=b"GET http://localhost:8080/v2/health/live HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, https", get(line=b"GET https://localhost/v2/health/live HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, capitals", get(line=b"GET HTTP://LOCALHOST/v2/health/live HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, address", get(line=b"GET http://[::1]:80/v2/health/live HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, query", get(line=b"GET http://localhost/v2/health/live?a=b HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, empty path", get(line=b"GET http://localhost HTTP/1.1"), 200, GOES_ON),
+    ("absolute form, empty path and a query", get(line=b"GET http://localhost?limit=1 HTTP/1.1"), 400, GOES_ON),
+    ("absolute form, its host counts", get(line=b"GET http://localhost/v2/health/live HTTP/1.1", host=b"Host: elsewhere\r\n"), 200, GOES_ON),
+    ("absolute form, its host counts against it", get(line=b"GET http://elsewhere/v2/health/live HTTP/1.1"), 403, GOES_ON),
+    ("absolute form, no host", get(line=b"GET http:///v2/health/live HTTP/1.1"), 400, GOES_ON),
+    ("absolute form, a user", get(line=b"GET http://user@localhost/v2/health/live HTTP/1.1"), 400, GOES_ON),
+    ("absolute form, another scheme", get(line=b"GET ftp://localhost/v2/health/live HTTP/1.1"), 400, GOES_ON),
+    ("absolute form without Host", get(line=b"GET http://localhost/v2/health/live HTTP/1.1", host=b""), 400, ENDS),
+    ("authority form", get(line=b"GET localhost:80 HTTP/1.1"), 400, GOES_ON),
+    ("no slash", get(line=b"GET v2/health/live HTTP/1.1"), 400, GOES_ON),
+    ("asterisk", get(line=b"GET * HTTP/1.1"), 400, GOES_ON),
+    ("asterisk with OPTIONS", get(line=b"OPTIONS * HTTP/1.1"), 204, GOES_ON),
+    ("NUL", get(line=b"GET /v2/health/live\0x HTTP/1.1"), 400, ENDS),
+    ("NUL at the end", get(line=b"GET /v2/health/live\0 HTTP/1.1"), 400, ENDS),
+    ("%00", get(line=b"GET /v2/health/live%00 HTTP/1.1"), 400, GOES_ON),
+    ("control character", get(line=b"GET /v2/health/live\x01 HTTP/1.1"), 400, ENDS),
+    ("tab", get(line=b"GET /v2/health/live\t HTTP/1.1"), 400, ENDS),
+    ("DEL", get(line=b"GET /v2/health/live?\x7f HTTP/1.1"), 400, ENDS),
+    ("beyond ASCII", get(line=b"GET /v2/health/live?\xc3\xa9 HTTP/1.1"), 400, ENDS),
+    ("bare CR", get(line=b"GET /v2/health/live\r HTTP/1.1"), 400, ENDS),
+    ("a blank in it", get(line=b"GET /v2/health/live /x HTTP/1.1"), 400, ENDS),
+    ("two blanks before it", get(line=b"GET  /v2/health/live HTTP/1.1"), 400, ENDS),
+    ("two blanks after it", get(line=b"GET /v2/health/live  HTTP/1.1"), 400, ENDS),
+    ("a blank at the end", get(line=b"GET /v2/health/live HTTP/1.1 "), 400, ENDS),
+    ("tabs between", get(line=b"GET\t/v2/health/live\tHTTP/1.1"), None, ENDS),
+    ("none", get(line=b"GET HTTP/1.1"), 400, ENDS),
+    ("bare LF", b"GET /v2/health/live HTTP/1.1\nHost: localhost\r\n\r\n", 400, ENDS),
+    ("folded", get(line=b"GET /v2/health/live HTTP/1.1\r\n X: y"), 400, ENDS),
+]
+
+VERSIONS = [
+    ("0.9", b"GET /v2/health/live\r\n\r\n", 400, ENDS),
+    ("HTTP/0.9", get(line=b"GET /v2/health/live HTTP/0.9"), 505, ENDS),
+    ("HTTP/1.0", b"GET /v2/health/live HTTP/1.0\r\n\r\n", 200, ENDS),
+    ("HTTP/1.0 that stays", b"GET /v2/health/live HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 200, GOES_ON),
+    ("HTTP/1.2", get(line=b"GET /v2/health/live HTTP/1.2"), 200, GOES_ON),
+    ("HTTP/1.2 without Host", get(line=b"GET /v2/health/live HTTP/1.2", host=b""), 400, ENDS),
+    ("HTTP/2.0", get(line=b"GET /v2/health/live HTTP/2.0"), 505, ENDS),
+    ("HTTP/2's preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, ENDS),
+    ("HTTP/1", get(line=b"GET /v2/health/live HTTP/1"), 400, ENDS),
+    ("HTTP/01.1", get(line=b"GET /v2/health/live HTTP/01.1"), 400, ENDS),
+    ("http/1.1", get(line=b"GET /v2/health/live http/1.1"), 400, ENDS),
+    ("HTTP/1.1x", get(line=b"GET /v2/health/live HTTP/1.1x"), 400, ENDS),
+    ("another protocol", get(line=b"GET /v2/health/live XTTP/1.1"), 400, ENDS),
+]
+
+METHODS = [
+    ("in small letters", get(line=b"get /v2/health/live HTTP/1.1"), 405, GOES_ON),
+    ("unknown", get(line=b"BREW /v2/health/live HTTP/1.1"), 405, GOES_ON),
+    ("TRACE", get(line=b"TRACE /v2/health/live HTTP/1.1"), 405, GOES_ON),
+    ("very long", get(line=b"A" * 4000 + b" /v2/health/live HTTP/1.1"), 405, GOES_ON),
+    ("not a token", get(line=b"G(T /v2/health/live HTTP/1.1"), 400, ENDS),
+    ("a control character", get(line=b"GE\x01T /v2/health/live HTTP/1.1"), 400, ENDS),
+    ("CONNECT", get(line=b"CONNECT localhost:80 HTTP/1.1"), 405, ENDS),
+    ("CONNECT of a path", get(line=b"CONNECT /v2/health/live HTTP/1.1"), 405, ENDS),
+    ("OPTIONS", get(line=b"OPTIONS /v1/models HTTP/1.1"), 204, GOES_ON),
+]
+
 HEADERS = [
     ("a tab before the value", get(b"X-A:\tb\r\n"), 200, GOES_ON),
     ("blanks around the value", get(b"X-A:  b \t\r\n"), 200, GOES_ON),
@@ -86,6 +152,11 @@ HEADERS = [
     ("a name beyond ASCII", get(b"X-\xc3\xa9: b\r\n"), 400, ENDS),
     ("no Host", get(host=b""), 400, ENDS),
     ("two Hosts", get(b"Host: localhost\r\n"), 400, ENDS),
+    ("two Hosts in one", get(host=b"Host: localhost, localhost\r\n"), 400, GOES_ON),
+    ("an empty Host", get(host=b"Host:\r\n"), 400, GOES_ON),
+    ("a Host with a user", get(host=b"Host: user@localhost\r\n"), 400, GOES_ON),
+    ("a Host with a path", get(host=b"Host: localhost/x\r\n"), 400, GOES_ON),
+    ("a Host with a blank", get(host=b"Host: local host\r\n"), 400, GOES_ON),
     ("two Origins", get(b"Origin: http://localhost\r\nOrigin: http://localhost\r\n"), 400, ENDS),
     ("two keys", get(b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400, ENDS),
 ]
@@ -97,6 +168,7 @@ LENGTHS = [
     ("with blanks around", post(b"Content-Length:   %d \t\r\n" % len(BODY)), 200, GOES_ON),
     ("GET without a body", get(b"Content-Length: 0\r\n"), 200, GOES_ON),
     ("GET with a body", get(b"Content-Length: %d\r\n" % len(BODY)) + BODY, 400, GOES_ON),
+    ("OPTIONS with a body", get(b"Content-Length: %d\r\n" % len(BODY), line=b"OPTIONS /v1/normalize HTTP/1.1") + BODY, 400, GOES_ON),
     ("folded", post(b"Content-Length:\r\n %d\r\n" % len(BODY), DELETE), 400, ENDS),
     ("folded with a tab", post(b"Content-Length:\r\n\t%d\r\n" % len(BODY), DELETE), 400, ENDS),
     ("made by a fold", post(b"Content-Len: %d\r\n gth\r\n" % len(DELETE), DELETE), 400, ENDS),
@@ -158,6 +230,32 @@ ENCODINGS = [
     ("on HTTP/1.0", post(CHUNKED, chunks((HEX, BODY)), b"POST /v1/normalize HTTP/1.0"), 400, ENDS),
 ]
 
+CHUNKS = [
+    ("in two", post(CHUNKED, chunks((b"5", BODY[:5]), (b"%x" % (len(BODY) - 5), BODY[5:]))), 200, GOES_ON),
+    ("capitals", chunked(HEX.upper()), 200, GOES_ON),
+    ("zeros before", chunked(b"000" + HEX), 200, GOES_ON),
+    ("an extension", chunked(HEX + b";name=value"), 200, GOES_ON),
+    ("a trailer", chunked(HEX, end=b"0\r\nX-A: b\r\n\r\n"), 200, GOES_ON),
+    ("a trailer that names a length", chunked(HEX, end=b"0\r\nContent-Length: 5\r\n\r\n"), 200, GOES_ON),
+    ("an extension of 30 kB", chunked(HEX + b";" + b"a" * 30000), (400, 413, 431), ENDS),
+    ("an extension of 30 kB at the end", chunked(HEX, end=b"0;" + b"a" * 30000 + b"\r\n\r\n"), (400, 413, 431), ENDS),
+    ("negative", chunked(b"-" + HEX), 400, ENDS),
+    ("a plus sign", chunked(b"+" + HEX), 400, ENDS),
+    ("0x", chunked(b"0x" + HEX), 400, ENDS),
+    ("an underscore", chunked(b"3_9"), 400, ENDS),
+    ("a blank before", chunked(b" " + HEX), 400, ENDS),
+    ("a blank after", chunked(HEX + b" "), 400, ENDS),
+    ("a tab after", chunked(HEX + b"\t"), 400, ENDS),
+    ("none", chunked(b""), 400, ENDS),
+    ("an extension alone", chunked(b";a=b"), 400, ENDS),
+    ("no number", chunked(b"xyz"), 400, ENDS),
+    ("17 digits", chunked(b"1" + b"0" * 16), 413, ENDS),
+    ("2^64 + its size", chunked(b"1" + b"%016x" % len(BODY)), 413, ENDS),
+    ("too small", chunked(b"5"), 400, ENDS),
+    ("no CR LF after the data", post(CHUNKED, HEX + b"\r\n" + BODY + b"0\r\n\r\n"), 400, ENDS),
+    ("CR alone after the size", chunked(HEX + b"\rX"), 400, ENDS),
+]
+
 
 def answers(raw):
     """Each answer in what a server sent: (status, whole), and what is left over."""
@@ -202,6 +300,8 @@ class Framing(DaemonTest):
         self.assertIn(found[0][0], statuses, raw)
         if ends is not None:
             self.assertEqual(ended, ends, raw)
+        if found[0][0] >= 400:
+            self.assertRegex(raw, rb"(?i)content-type: application/problem\+json")
         if not ended:
             return
         raw, ended = self.exchange(data + DELETE)
@@ -213,6 +313,15 @@ class Framing(DaemonTest):
             with self.subTest(what):
                 self.row(what, data, status, ends)
 
+    def test_targets(self):
+        self.rows(TARGETS)
+
+    def test_versions(self):
+        self.rows(VERSIONS)
+
+    def test_methods(self):
+        self.rows(METHODS)
+
     def test_headers(self):
         self.rows(HEADERS)
 
@@ -221,6 +330,9 @@ class Framing(DaemonTest):
 
     def test_encodings(self):
         self.rows(ENCODINGS)
+
+    def test_chunks(self):
+        self.rows(CHUNKS)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,12 @@ class Wire(DaemonTest):
 
     def test_routes_and_methods(self):
         self.refused("no_such_route", 404, "GET", "/v1/nothing")
-        self.refused("no_such_route", 404, "GET", "/")
+        root = self.call("GET", "/").json
+        self.assertEqual((root["name"], [self.call("GET", root["links"][name]).status for name in ("models", "live", "ready")]), ("normd", [200] * 3))
+        self.assertIn('"/v1/no%22thing/x"', self.refused("no_such_route", 404, "GET", "/v1/no%22thing/x?a=b").json["detail"])
         self.refused("no_such_route", 404, "GET", "/a/b/c/d/e/f/g/h/i/j/k")
         answer = self.refused("method_not_allowed", 405, "POST", "/v1/models")
-        self.assertEqual(answer.headers["allow"], "GET, HEAD")
+        self.assertEqual(answer.headers["allow"], "GET, HEAD, OPTIONS")
         self.assertEqual(self.call("GET", "/v1/models/").json["next"], None)
 
     def test_names(self):
@@ -129,9 +131,9 @@ class Wire(DaemonTest):
         large = '{"data":[' + ",".join(["[1]"] * 80000) + "]}"
         self.refused("body_too_large", 413, "POST", path, large)
         self.refused("body_too_large", 413, "POST", path, large, {"Transfer-Encoding": "chunked"})
-        answer = self.raw(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\nExpect: 100-continue\r\n\r\n")
+        answer = self.raw(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000\r\nExpect: 100-continue\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
-        answer = self.raw(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999\r\n\r\n")
+        answer = self.raw(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
         self.refused("body_too_large", 413, "POST", path, '{"shape":[1000000,1000000],"data":[1]}')
         self.refused("bad_tensor", 400, "POST", path, '{"shape":[4294967296,4294967296,4294967296],"data":[1]}')
@@ -141,7 +143,7 @@ class Wire(DaemonTest):
     def test_pieces(self):
         self.put_layer()
         body = b'{"shape":[2,2],"data":[1.25e0,-2,3.5,4]}'
-        head = b"POST " + self.path("bn", "train").encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+        head = b"POST " + self.path("bn", "train").encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
         with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as s:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for byte in head + body:
@@ -186,15 +188,15 @@ class Wire(DaemonTest):
         chunk = b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n"
         length = b"Content-Length: %d\r\n" % len(body)
         for headers, payload in (
-            (b"Host: x\r\n" + length + b"Transfer-Encoding: chunked\r\n", chunk),
-            (b"Host: x\r\n" + length + b"Content-Length: 5\r\n", body),
-            (b"Host: x\r\nHost: y\r\n" + length, body),
+            (b"Host: localhost\r\n" + length + b"Transfer-Encoding: chunked\r\n", chunk),
+            (b"Host: localhost\r\n" + length + b"Content-Length: 5\r\n", body),
+            (b"Host: localhost\r\nHost: 127.0.0.1\r\n" + length, body),
             (length, body),
-            (b"Host: x\r\nContent-Length : %d\r\n" % len(body), body),
-            (b"Host: x\r\nContent-Length: +57\r\n", body),
-            (b"Host: x\r\nTransfer-Encoding: gzip, chunked\r\n", chunk),
-            (b"Host: x\r\nTransfer-Encoding: identity\r\n", body),
-            (b"Host: x\r\nX-Bad: a\x01b\r\n" + length, body),
+            (b"Host: localhost\r\nContent-Length : %d\r\n" % len(body), body),
+            (b"Host: localhost\r\nContent-Length: +57\r\n", body),
+            (b"Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n", chunk),
+            (b"Host: localhost\r\nTransfer-Encoding: identity\r\n", body),
+            (b"Host: localhost\r\nX-Bad: a\x01b\r\n" + length, body),
         ):
             with self.subTest(headers=headers):
                 answer = self.raw(b"POST /v1/normalize HTTP/1.1\r\n" + headers + b"\r\n" + payload)
@@ -202,12 +204,12 @@ class Wire(DaemonTest):
                 self.assertNotIn(b"HTTP/1.1 200", answer)
         answer = self.raw(b"POST /v1/normalize HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
         self.assertNotIn(b" 200 ", answer.split(b"\r\n")[0])
-        answer = self.raw(b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n" + body)
+        answer = self.raw(b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\n" + length + b"\r\n" + body)
         self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
 
     def test_pipelining_and_keep_alive_over_errors(self):
-        one = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-        none = b"GET /v1/none HTTP/1.1\r\nHost: x\r\n\r\n"
+        one = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        none = b"GET /v1/none HTTP/1.1\r\nHost: localhost\r\n\r\n"
         answer = self.raw(one + none + one)
         self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+) ", answer), [b"200", b"404", b"200"])
         client = Client(self.daemon.port)
@@ -217,7 +219,7 @@ class Wire(DaemonTest):
 
     def test_clients_that_stop_in_the_middle(self):
         self.put_layer()
-        head = b"POST " + self.path("bn", "train").encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        head = b"POST " + self.path("bn", "train").encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
         for part in (head[:10], head, head + b'{"data":[[1,2],[3,', head + b"x" * 999):
             with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
                 s.sendall(part)

@@ -1,0 +1,13 @@
+/* What this is, and where to begin: for who opens the address in a browser. */
+#include "handlers/handlers.h"
+
+int
+root(struct request *rq, struct err *e)
+{
+	(void)e;
+	buf_text(&rq->reply.head,
+	    "{\"name\":\"normd\",\"version\":\"" NORMD_VERSION
+	    "\",\"links\":{\"models\":\"/v1/models\",\"normalize\":\"/v1/normalize\","
+	    "\"backup\":\"/v1/backup\",\"live\":\"/v2/health/live\",\"ready\":\"/v2/health/ready\"}}\n");
+	return 0;
+}

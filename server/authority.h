@@ -1,0 +1,26 @@
+/* Authorities: what stands in Host and in a target of absolute form, "host[:port]" (RFC 3986, section 3.2). Pure. */
+#ifndef SERVER_AUTHORITY_H
+#define SERVER_AUTHORITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+/* The text is the caller's. */
+struct authority {
+	const char *host; /* an IPv6 address with its brackets; "" where there is none */
+	size_t host_len;
+	unsigned port; /* 0: none is given */
+};
+
+/* -1 where the text is none, or names a user. */
+int authority_parse(const char *text, size_t len, struct authority *out) MUST_CHECK;
+
+/* Whether both are the same host and port. A port that is not given is `default_port`. */
+bool authority_equal(const struct authority *a, const struct authority *b, unsigned default_port);
+
+/* Whether the host is this machine's to everybody: localhost, *.localhost (RFC 6761, section 6.3), 127.0.0.0/8 or [::1]. */
+bool authority_is_loopback(const struct authority *a);
+
+#endif

@@ -1,0 +1,121 @@
+#include "server/origins.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "server/limits.h"
+
+/* What a page may read of an answer, and send with a request, beyond what any may (the Fetch standard, "CORS-safelisted"). */
+#define EXPOSED "ETag, Location, Allow, Retry-After, Normd-Revision, Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
+#define SENDABLE "Content-Type, Content-Encoding, If-Match, Idempotency-Key, X-Request-Id, traceparent"
+#define PREFLIGHT_S "7200"
+
+static unsigned
+default_port(const struct origin *o)
+{
+	return o->scheme_len == 4 ? 80 : 443; /* http, https; of other schemes it is the same for both sides */
+}
+
+static int
+parse_origin(const char *text, size_t len, struct origin *out)
+{
+	const char *colon = memmem(text, len, "://", 3);
+
+	if (len > ORIGIN_BYTES_MAX || colon == NULL || colon == text)
+		return -1;
+	*out = (struct origin){ .scheme = text, .scheme_len = (size_t)(colon - text) };
+	return authority_parse(colon + 3, len - out->scheme_len - 3, &out->authority);
+}
+
+static bool
+same_origin(const struct origin *a, const struct origin *b)
+{
+	return a->scheme_len == b->scheme_len && strncasecmp(a->scheme, b->scheme, a->scheme_len) == 0 &&
+	    authority_equal(&a->authority, &b->authority, default_port(a));
+}
+
+int
+origins_parse(const char *text, struct origins *out, struct err *e)
+{
+	size_t len;
+
+	*out = (struct origins){ .any = strcmp(text, "*") == 0 };
+	for (const char *p = text + strspn(text, ", "); *p != '\0' && !out->any; p += len + strspn(p + len, ", ")) {
+		len = strcspn(p, ", ");
+		if (out->count == ORIGINS_MAX)
+			return err_set(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
+		if (parse_origin(p, len, &out->list[out->count++]) < 0)
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "--cors-origin has \"%.*s\"; an origin is a scheme, a host and perhaps a port, such as "
+			    "https://app.example or http://localhost:3000, without a path; * allows all",
+			    (int)(len < 80 ? len : 80), p);
+	}
+	return 0;
+}
+
+static bool
+is_allowed(const struct origins *allowed, const struct authority *host, const char *text, bool *own)
+{
+	static const char http[] = "http";
+	const struct origin ours = { .scheme = http, .scheme_len = sizeof(http) - 1, .authority = *host };
+	struct origin theirs;
+	bool parsed = parse_origin(text, strlen(text), &theirs) == 0;
+
+	*own = parsed && host->host_len > 0 && same_origin(&ours, &theirs);
+	if (*own || allowed->any)
+		return true;
+	for (unsigned i = 0; i < allowed->count && parsed; i++)
+		if (same_origin(&allowed->list[i], &theirs))
+			return true;
+	return false;
+}
+
+int
+origins_check(
+    const struct origins *allowed, const struct authority *host, const char *origin, struct origins_grant *grant, struct err *e)
+{
+	bool own;
+
+	if (allowed->loopback_only && host->host_len > 0 && !authority_is_loopback(host))
+		return err_set(e, ERR_FORBIDDEN,
+		    "the request's host is \"%.*s\"; while normd listens on a loopback address alone, it serves localhost and "
+		    "loopback "
+		    "addresses only (a proxy in front must send such a Host)",
+		    (int)(host->host_len < 100 ? host->host_len : 100), host->host);
+	if (origin == NULL)
+		return 0;
+	if (!is_allowed(allowed, host, origin, &own))
+		return err_set(e, ERR_FORBIDDEN,
+		    "pages of the origin \"%.100s\" may not call this server; whoever runs it may allow them with "
+		    "--cors-origin",
+		    origin);
+	if (!own)
+		grant->origin = origin;
+	return 0;
+}
+
+static void
+add(struct MHD_Response *response, const char *name, const char *value)
+{
+	/* Fails for want of memory only: then the page does not get the answer, and anybody else does. */
+	(void)MHD_add_response_header(response, name, value);
+}
+
+void
+origins_add_headers(
+    const struct origins *allowed, const struct origins_grant *grant, const char *methods, struct MHD_Response *response)
+{
+	/* What a cache keeps of an answer to one origin, or to none, is of no use to another. */
+	if (allowed->count > 0)
+		add(response, MHD_HTTP_HEADER_VARY, "Origin");
+	if (grant->origin == NULL)
+		return;
+	add(response, "Access-Control-Allow-Origin", allowed->any ? "*" : grant->origin);
+	if (!grant->preflight) {
+		add(response, "Access-Control-Expose-Headers", EXPOSED);
+		return;
+	}
+	add(response, "Access-Control-Allow-Methods", methods);
+	add(response, "Access-Control-Allow-Headers", SENDABLE);
+	add(response, "Access-Control-Max-Age", PREFLIGHT_S);
+}
