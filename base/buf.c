@@ -14,9 +14,16 @@ buf_init(struct buf *b, size_t limit)
 }
 
 void
+buf_count(struct buf *b, struct budget_share *memory)
+{
+	b->memory = memory;
+}
+
+void
 buf_fini(struct buf *b)
 {
 	free(b->bytes);
+	budget_give(b->memory, b->size);
 	buf_init(b, 0);
 }
 
@@ -24,32 +31,41 @@ void
 buf_clear(struct buf *b)
 {
 	b->len = 0;
-	b->failed = false;
+	b->failed = b->too_long = false;
+	b->refused = 0;
+}
+
+/* Makes room for `len` more bytes, by half as much again as there is. False: the budget or the system has no memory. */
+static bool
+grow(struct buf *b, size_t len)
+{
+	size_t size = b->size < FIRST_BYTES ? FIRST_BYTES : b->size;
+	char *bytes;
+
+	while (size - b->len < len)
+		size += size / 2;
+	if (!budget_take(b->memory, size - b->size)) {
+		b->refused = size - b->size;
+		return false;
+	}
+	bytes = realloc(b->bytes, size);
+	if (bytes == NULL) {
+		budget_give(b->memory, size - b->size);
+		return false;
+	}
+	b->bytes = bytes;
+	b->size = size;
+	return true;
 }
 
 char *
 buf_reserve(struct buf *b, size_t len)
 {
-	size_t size;
-	char *bytes;
-
-	if (b->failed || len > b->limit - b->len) {
-		b->failed = true;
+	if (b->failed)
 		return NULL;
-	}
-	if (b->size - b->len < len || b->bytes == NULL) {
-		size = b->size < FIRST_BYTES ? FIRST_BYTES : b->size;
-		while (size - b->len < len)
-			size += size / 2;
-		bytes = realloc(b->bytes, size);
-		if (bytes == NULL) {
-			b->failed = true;
-			return NULL;
-		}
-		b->bytes = bytes;
-		b->size = size;
-	}
-	return b->bytes + b->len;
+	b->too_long = len > b->limit - b->len;
+	b->failed = b->too_long || ((b->size - b->len < len || b->bytes == NULL) && !grow(b, len));
+	return b->failed ? NULL : b->bytes + b->len;
 }
 
 void

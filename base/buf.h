@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/compiler.h"
 
 struct buf {
@@ -17,10 +18,17 @@ struct buf {
 	size_t size;
 	size_t limit; /* `len` never passes it; set by buf_init */
 	bool failed;  /* an append did not fit; every later append is void */
+
+	struct budget_share *memory; /* where `size` is counted; NULL: nowhere */
+	size_t refused;              /* bytes that were not granted there, at the append that failed; 0: it failed otherwise */
+	bool too_long;               /* that append would have passed `limit` */
 };
 
 /* Makes `b` empty, to hold at most `limit` bytes. Allocates nothing. */
 void buf_init(struct buf *b, size_t limit);
+
+/* Counts the memory of `b`, which is empty, in `memory`, which must outlive it. */
+void buf_count(struct buf *b, struct budget_share *memory);
 
 /* Gives the memory back. */
 void buf_fini(struct buf *b);
