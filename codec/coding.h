@@ -15,6 +15,10 @@
 
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_DEFLATE, CODING_COUNT };
 
+/* What a coder takes, with zlib's own. */
+#define CODING_DECODER_BYTES ((size_t)64 << 10)
+#define CODING_ENCODER_BYTES ((size_t)288 << 10)
+
 /* The name in a header, "gzip". */
 const char *coding_name(enum coding coding);
 

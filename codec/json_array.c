@@ -19,7 +19,7 @@ json_array_begin(struct json_array *a, const char *name, bool booleans, const st
 	*a = (struct json_array){ .values = *values, .state = JSON_ARRAY_ELEMENT, .booleans = booleans };
 	json_nesting_begin(&a->nesting, name, given);
 	buf_init(&a->partial, 2 * JSON_PIECE_MAX + 1);
-	return given->rank > 0 ? json_values_reserve(&a->values, given->count, at, e) : 0;
+	return given->rank > 0 ? json_values_expect(&a->values, given->count, at, e) : 0;
 }
 
 void

@@ -15,8 +15,11 @@ static int
 keys_grow(struct json_keys *k, struct err *e)
 {
 	size_t size = k->size == 0 ? 32 : k->size * 2;
-	struct json_key *keys = realloc(k->keys, size * sizeof(*keys));
+	struct json_key *keys;
 
+	if (budget_ask(k->memory, (size - k->size) * sizeof(*keys), e) < 0)
+		return -1;
+	keys = realloc(k->keys, size * sizeof(*keys));
 	if (keys == NULL)
 		return err_set_memory(e);
 	k->keys = keys;

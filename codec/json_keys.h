@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "base/budget.h"
 
 /* A key: the hash of its decoded bytes, and where its text stands in the envelope's text. */
 struct json_key {
@@ -19,7 +19,8 @@ struct json_keys {
 	struct json_key *keys;
 	size_t count;
 	size_t size;
-	size_t total; /* of the whole document so far, those of closed objects too */
+	size_t total;                /* of the whole document so far, those of closed objects too */
+	struct budget_share *memory; /* where `size` of them are counted */
 };
 
 /*

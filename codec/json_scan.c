@@ -21,6 +21,8 @@ json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_m
 	s->place.role = JSON_ROLE_ROOT;
 	/* The limit is checked after each token; the memory must not run out before. */
 	buf_init(&s->text, JSON_ENVELOPE_MAX + 2 * JSON_PIECE_MAX);
+	buf_count(&s->text, memory);
+	s->keys.memory = memory;
 	json_slots_init(&s->slots, slots, count, tensor_bytes_max, memory);
 	return s;
 }
@@ -45,6 +47,8 @@ scan_check_text(const struct json_scan *s, struct err *e)
 	if (s->text.len > JSON_ENVELOPE_MAX)
 		return err_set_at(e, ERR_BAD_JSON, s->token_at, "a body may have at most %zu bytes that are not tensors' data",
 		    JSON_ENVELOPE_MAX);
+	if (s->text.refused > 0)
+		return budget_refuse(s->slots.memory, s->text.refused, e);
 	return s->text.failed ? err_set_memory(e) : 0;
 }
 
@@ -97,6 +101,24 @@ scan_cut(const struct json_scan *s, struct err *e)
 	    s->frames[s->depth - 1].object ? "object" : "list");
 }
 
+/* What cJSON takes for a node, and for a text beside its bytes, with malloc's heads. */
+#define NODE_BYTES ((size_t)80)
+#define TEXT_BYTES ((size_t)32)
+
+/* Makes the tree, whose memory is asked for before, of the text, which is needed no more. */
+static int
+scan_parse(struct json_scan *s, struct err *e)
+{
+	const size_t bytes = s->nodes * (NODE_BYTES + TEXT_BYTES) + s->keys.total * TEXT_BYTES + s->text.len;
+
+	if (budget_ask(s->slots.memory, bytes, e) < 0)
+		return -1;
+	s->envelope = cJSON_ParseWithLengthOpts(s->text.bytes, s->text.len, NULL, 0);
+	buf_fini(&s->text);
+	/* The text is of our own making, so that only memory can be the cause. */
+	return s->envelope == NULL ? err_set_memory(e) : 0;
+}
+
 int
 json_scan_finish(struct json_scan *s, struct err *e)
 {
@@ -104,9 +126,7 @@ json_scan_finish(struct json_scan *s, struct err *e)
 		return -1;
 	if (s->state != SCAN_DONE)
 		return scan_cut(s, e);
-	s->envelope = cJSON_ParseWithLengthOpts(s->text.bytes, s->text.len, NULL, 0);
-	/* The text is of our own making, so that only memory can be the cause. */
-	return s->envelope == NULL ? err_set_memory(e) : 0;
+	return scan_parse(s, e);
 }
 
 size_t

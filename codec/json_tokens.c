@@ -118,6 +118,7 @@ scan_value(struct json_scan *s, struct json_input *in, char c, struct err *e)
 		return scan_unexpected(s, c, e);
 	if (json_slots_check(&s->slots, s->place, c, s->token_at, e) < 0)
 		return -1;
+	s->nodes++;
 	if (c == '[' && (s->place.role == JSON_ROLE_DATA || s->place.role == JSON_ROLE_TENSOR))
 		return scan_tensor_begin(s, e);
 	if (json_starts_number(c)) {

@@ -46,6 +46,7 @@ struct json_scan {
 	struct json_array array;
 
 	struct json_keys keys;
+	size_t nodes; /* of the envelope so far: values, and those that are tensors */
 	struct cJSON *envelope;
 
 	/* Large, and written before they are read: the only members that a new scanner does not have zeroed. */

@@ -1,5 +1,6 @@
 /*
- * Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value
+ * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large tensor's memory for as long as
+ * the client likes. Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value
  * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does.
  */
 #include "codec/json_values.h"
@@ -10,14 +11,17 @@
 
 #define FIRST_VALUES ((size_t)128)
 
+/* So many that a shape announces get their room at once. */
+#define EXPECTED_AT_ONCE ((size_t)16 * 1024)
+
 static int
 values_resize(struct json_values *v, size_t capacity, struct err *e)
 {
 	const size_t more = (capacity - v->capacity) * datatype_size(v->datatype);
 	void *bytes;
 
-	if (!budget_take(v->memory, more))
-		return err_set_budget(e);
+	if (budget_ask(v->memory, more, e) < 0)
+		return -1;
 	bytes = realloc(v->bytes, capacity * datatype_size(v->datatype));
 	if (bytes == NULL) {
 		budget_give(v->memory, more);
@@ -42,15 +46,20 @@ json_values_grow(struct json_values *v, uint64_t at, struct err *e)
 	if (v->count == v->count_max)
 		return values_too_many(v, at, e);
 	capacity = capacity > v->count_max / 2 ? v->count_max : capacity * 2;
+	if (v->expected > v->count && capacity > v->expected)
+		capacity = v->expected;
 	return values_resize(v, capacity, e);
 }
 
 int
-json_values_reserve(struct json_values *v, size_t count, uint64_t at, struct err *e)
+json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err *e)
 {
 	if (count > v->count_max)
 		return values_too_many(v, at, e);
-	return count == 0 ? 0 : values_resize(v, count, e);
+	if (!budget_has_room(v->memory, count * datatype_size(v->datatype)))
+		return budget_refuse(v->memory, count * datatype_size(v->datatype), e);
+	v->expected = count;
+	return count == 0 ? 0 : values_resize(v, count < EXPECTED_AT_ONCE ? count : EXPECTED_AT_ONCE, e);
 }
 
 void

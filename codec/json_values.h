@@ -14,6 +14,7 @@ struct json_values {
 	size_t count;
 	size_t capacity;             /* in values, as the two others */
 	size_t count_max;            /* what the document's tensors may still take */
+	size_t expected;             /* what a shape has announced; 0: nothing */
 	size_t bytes_max;            /* of all of the document's tensors, for the message */
 	struct budget_share *memory; /* where the values' memory is asked for */
 };
@@ -21,8 +22,11 @@ struct json_values {
 /* Makes room for at least one value more. Returns -1 with body_too_large (`at`: the value's offset) or overloaded. */
 int json_values_grow(struct json_values *v, uint64_t at, struct err *e) MUST_CHECK;
 
-/* Makes room for exactly `count` values, when there are none yet. Errors as above. */
-int json_values_reserve(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
+/*
+ * `count` values are announced, and there are none yet. Makes room for them where they are few; many get room as they come, so that nobody has
+ * memory for what he does not send. Errors as above, if that many can never be taken.
+ */
+int json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
 
 /* Adds a value that every datatype holds exactly, where there is room. */
 void json_values_append(struct json_values *v, double value);

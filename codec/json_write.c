@@ -1,5 +1,6 @@
 #include "codec/json_write.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "codec/decimal.h"
@@ -30,8 +31,8 @@ json_add_doubles_shaped(struct buf *b, const double *values, const size_t *shape
 	char *out;
 
 	json_list_init(&l, shape, rank, DATATYPE_FP64, values != NULL ? values : &fallback, values != NULL);
-	/* What cannot fit is not begun: a layer that a few bytes define may have 2^40 parameters. A number takes two bytes at least. */
-	if (l.items > (b->limit - b->len) / 2)
+	/* Room for the shortest numbers, of two bytes, before the first is written: a layer that a few bytes define may have 2^40 parameters. */
+	if (l.items > SIZE_MAX / 2 || buf_reserve(b, 2 * l.items) == NULL)
 		b->failed = true;
 	while (next < l.items) {
 		/* Some dozens of values at a time; the last few of them do not ask for room that they do not need. */

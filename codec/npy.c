@@ -9,6 +9,14 @@
 
 #define VERSION_BYTES ((size_t)2)
 
+/* Of an array that is no larger all is counted at once; of others in steps, of a large page where memory_large_pages asks for those. */
+#define AT_ONCE_BYTES ((size_t)64 << 10)
+#define LARGE_STEP_BYTES ((size_t)2 << 20)
+#define LARGE_BYTES ((size_t)8 << 20)
+
+/* The part of a scattered array that is kept aside first. */
+#define EARLY_PART 8
+
 struct npy {
 	size_t bytes_max;
 	struct budget_share *memory;
@@ -26,9 +34,12 @@ struct npy {
 	struct tensor tensor;
 	size_t size; /* bytes of all of them */
 	size_t taken;
-	bool scattered; /* in Fortran order, where that makes a difference */
+	size_t counted;   /* of `size`, in `memory` */
+	bool scattered;   /* in Fortran order, where that makes a difference */
+	struct buf early; /* scattered: the first values, until there are so many that memory is taken for all */
 	struct npy_place place;
-	unsigned char cut[sizeof(double)]; /* scattered: a value of which only taken % place.size bytes have come */
+	size_t placed;                     /* scattered: bytes that have been put into their places */
+	unsigned char cut[sizeof(double)]; /* and a value of which only placed % place.size bytes have come */
 };
 
 struct npy *
@@ -57,6 +68,7 @@ npy_free(struct npy *n)
 	if (n == NULL)
 		return;
 	buf_fini(&n->head);
+	buf_fini(&n->early);
 	tensor_fini(&n->tensor);
 	free(n);
 }
@@ -117,7 +129,40 @@ order_matters(const struct npy_header *h)
 	return h->fortran && long_extents > 1 && h->count > 0;
 }
 
-/* The dict is there: takes the memory for the values. */
+/* Counts the memory of the first `bytes` bytes of the values, and some more. */
+static int
+npy_count(struct npy *n, size_t bytes, struct err *e)
+{
+	const size_t step = n->size >= LARGE_BYTES ? LARGE_STEP_BYTES : AT_ONCE_BYTES;
+	size_t more = bytes - n->counted;
+
+	if (bytes <= n->counted)
+		return 0;
+	more = more > step ? more : step;
+	more = more < n->size - n->counted ? more : n->size - n->counted;
+	if (budget_ask(n->memory, more, e) < 0)
+		return -1;
+	n->counted += more;
+	return 0;
+}
+
+/* The tensor's memory, of which what is not written to costs nothing; of a scattered one all is written to at once. */
+static int
+npy_allocate(struct npy *n, struct err *e)
+{
+	struct tensor *t = &n->tensor;
+
+	if (npy_count(n, n->scattered || n->size <= AT_ONCE_BYTES ? n->size : 0, e) < 0)
+		return -1;
+	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
+		return err_set_memory(e);
+	memory_large_pages(t->values, n->size);
+	if (n->scattered)
+		npy_place_init(&n->place, t);
+	return 0;
+}
+
+/* The dict is there: looks whether there is memory for the values. */
 static int
 npy_dict(struct npy *n, struct err *e)
 {
@@ -135,17 +180,14 @@ npy_dict(struct npy *n, struct err *e)
 	t->rank = h->rank;
 	memcpy(t->shape, h->shape, sizeof(t->shape));
 	t->count = h->count;
-	if (!budget_take(n->memory, n->size))
-		return err_set_budget(e);
-	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
-		return err_set_memory(e);
-	memory_large_pages(t->values, n->size);
+	if (!budget_has_room(n->memory, n->size))
+		return budget_refuse(n->memory, n->size, e);
 	n->scattered = order_matters(h);
-	if (n->scattered)
-		npy_place_init(&n->place, t);
+	buf_init(&n->early, n->scattered && n->size > AT_ONCE_BYTES ? n->size / EARLY_PART : 0);
+	buf_count(&n->early, n->memory);
 	n->stage = NPY_DATA;
 	buf_fini(&n->head);
-	return 0;
+	return n->early.limit > 0 ? 0 : npy_allocate(n, e);
 }
 
 /* Gathers what the head still needs. Returns the bytes taken, which are all there are unless the stage is complete. */
@@ -178,7 +220,7 @@ npy_advance(struct npy *n, struct err *e)
 static void
 npy_scatter(struct npy *n, const unsigned char *bytes, size_t len)
 {
-	const size_t size = n->place.size, begun = n->taken % size;
+	const size_t size = n->place.size, begun = n->placed % size;
 	size_t rest = begun > 0 ? size - begun : 0, whole, tail;
 
 	rest = rest < len ? rest : len;
@@ -190,20 +232,47 @@ npy_scatter(struct npy *n, const unsigned char *bytes, size_t len)
 	tail = len - rest - whole * size;
 	if (tail > 0)
 		memcpy(n->cut, bytes + len - tail, tail);
+	n->placed += len;
 }
 
-/* Bytes of values, all of which there is room for. */
-static void
-npy_data(struct npy *n, const char *bytes, size_t len)
+/* Keeps the first values of a scattered array aside, or, when there are enough of them, puts them into their places. */
+static int
+npy_keep_early(struct npy *n, const char *bytes, size_t len, size_t *kept, struct err *e)
 {
+	const size_t room = n->early.limit - n->early.len;
+
+	*kept = len < room ? len : room;
+	buf_add(&n->early, bytes, *kept);
+	if (n->early.failed)
+		return n->early.refused > 0 ? budget_refuse(n->memory, n->early.refused, e) : err_set_memory(e);
+	if (n->early.len < n->early.limit)
+		return 0;
+	if (npy_allocate(n, e) < 0)
+		return -1;
+	npy_scatter(n, (const unsigned char *)n->early.bytes, n->early.len);
+	buf_fini(&n->early);
+	return 0;
+}
+
+/* Bytes of values, no more than belong to the array. */
+static int
+npy_data(struct npy *n, const char *bytes, size_t len, struct err *e)
+{
+	size_t kept = 0;
+
 	if (len == 0)
-		return;
-	if (n->scattered)
-		npy_scatter(n, (const unsigned char *)bytes, len);
-	else
+		return 0;
+	if (n->early.limit > 0 && npy_keep_early(n, bytes, len, &kept, e) < 0)
+		return -1;
+	if (!n->scattered && npy_count(n, n->taken + len, e) < 0)
+		return -1;
+	if (!n->scattered)
 		memcpy((unsigned char *)n->tensor.values + n->taken, bytes, len);
+	else if (kept < len)
+		npy_scatter(n, (const unsigned char *)bytes + kept, len - kept);
 	n->taken += len;
 	n->fed += len;
+	return 0;
 }
 
 int
@@ -220,7 +289,8 @@ npy_take(struct npy *n, const char *bytes, size_t len, size_t *taken, struct err
 	if (n->stage != NPY_DATA)
 		return 0;
 	part = len - *taken < n->size - n->taken ? len - *taken : n->size - n->taken;
-	npy_data(n, bytes + *taken, part);
+	if (npy_data(n, bytes + *taken, part, e) < 0)
+		return -1;
 	*taken += part;
 	return 0;
 }

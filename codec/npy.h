@@ -1,8 +1,11 @@
 /*
  * The .npy decoder: takes one NumPy array (npy_header.h has the format) in any pieces, as they arrive. The header says how large the
- * tensor is before its values come, so the memory is taken once and every value is received where it stays: a file in C order and in this
+ * tensor is before its values come, so it is allocated once and every value is received where it stays: a file in C order and in this
  * machine's byte order is copied from the socket's buffer and that is all; bytes in the other order are turned about there at
  * the end; values in Fortran order are put into their row-major places one by one.
+ *
+ * Memory is counted as it is written to, for a client may announce much and send little. Values in Fortran order are spread over all of
+ * it: the first eighth of them is kept aside until it is there.
  *
  * A decoder belongs to one thread at a time. The encoder is npy_header_format: what follows the header are the tensor's bytes.
  */

@@ -12,7 +12,7 @@ as_doubles(struct request *rq, const struct tensor *t, double **values, struct e
 {
 	if (t->datatype == DATATYPE_FP64 && t->count > 0) {
 		*values = t->values;
-		return 0;
+		return request_count_copies(rq, t->count, e);
 	}
 	if (request_doubles(rq, t->count, values, e) < 0)
 		return -1;

@@ -40,8 +40,8 @@ copy_values(struct request *rq, const struct tensor *t, void **out, struct err *
 {
 	const size_t bytes = t->count * datatype_size(t->datatype);
 
-	if (!budget_take(&rq->memory, bytes))
-		return err_set_budget(e);
+	if (budget_ask(&rq->memory, bytes, e) < 0)
+		return -1;
 	*out = malloc(bytes + 1);
 	if (*out == NULL)
 		return err_set_memory(e);

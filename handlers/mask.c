@@ -23,8 +23,8 @@ packing_room(struct request *rq, const struct tensor *t, size_t elements, void *
 {
 	const size_t bytes = elements * datatype_size(t->datatype);
 
-	if (!budget_take(&rq->memory, bytes))
-		return err_set_budget(e);
+	if (budget_ask(&rq->memory, bytes, e) < 0)
+		return -1;
 	*out = malloc(bytes + 1);
 	if (*out == NULL)
 		return err_set_memory(e);

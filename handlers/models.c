@@ -12,6 +12,9 @@
 /* To read a layer's definition and write it anew takes as long as so many numbers: 45 us. */
 #define LAYER_VALUES ((size_t)900)
 
+/* What the store makes of one entry: its name, its definition, malloc's part. */
+#define ENTRY_BYTES ((size_t)1024)
+
 /* ?limit= and ?after= into the operation. */
 static int
 page_query(struct request *rq, struct err *e)
@@ -28,10 +31,10 @@ page_query(struct request *rq, struct err *e)
 	}
 	rq->op.limit = n;
 	rq->op.after = request_query(rq, "after");
-	return 0;
+	return budget_ask(&rq->memory, n * ENTRY_BYTES, e);
 }
 
-/* Ends a list, and with it the object: "next" is the `after` of the next page, null on the last. */
+/* Ends a list, and with it the object: "next" is the `after` of the next page, null on the last. The entries are given back. */
 static void
 end_page(struct request *rq)
 {
@@ -43,6 +46,8 @@ end_page(struct request *rq)
 	else
 		buf_text(b, "null");
 	buf_byte(b, '}');
+	store_op_fini(&rq->op);
+	budget_give(&rq->memory, rq->op.limit * ENTRY_BYTES);
 }
 
 size_t

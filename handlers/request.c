@@ -10,18 +10,13 @@
 
 /* Beside the tensors a request needs some doubles per feature; features never outnumber a body's values by far. */
 #define ARENA_SPARE_BYTES ((size_t)1 << 20)
-/* libmicrohttpd's buffers of a connection that is in use, the decoders, the handlers' own. */
-#define ADMITTED_BYTES ((size_t)64 * 1024)
+/* What a request with a body uses in any case: the decoder of its form, a piece of the body that waits, the handlers' own. */
+#define ADMITTED_BYTES ((size_t)48 * 1024)
+/* What most requests need beside that, paid in one go. */
+#define ADVANCE_BYTES ((size_t)16 * 1024)
+/* Of a request without a body that is answered in a few words: paid with its connection (server/crowd.c). */
+#define CREDIT_BYTES ((size_t)2 * 1024)
 
-/* The text of a tensor that is answered whole may be so many times its values: 25 characters for 4 bytes. */
-#define TEXT_FACTOR ((size_t)6)
-#define TEXT_VALUES_BYTES_MAX ((size_t)64 * 1024)
-
-/* For each list of doubles of a request the store may have others: two to apply updates in turn, a snapshot, the database's. */
-#define DOUBLES_COPIES ((size_t)4)
-
-/* A reply larger than this asks for its memory; smaller ones are in what was admitted. */
-#define REPLY_SMALL_BYTES ((size_t)32 * 1024)
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
 /* What an answer has to say of a change that was stored: counts, and what closes the object. */
@@ -46,13 +41,16 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->claims = claims;
 	rq->sync = sync;
 	rq->memory.budget = memory;
-	rq->body_memory.budget = memory;
+	budget_credit(&rq->memory, CREDIT_BYTES);
 	rq->body_max_bytes = body_max_bytes;
 	arena_init(&rq->arena, 8 * body_max_bytes + ARENA_SPARE_BYTES);
 	rq->reply.status = 200;
 	buf_init(&rq->reply.head, reply_max);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
 	buf_init(&rq->reply.files, REPLY_MAX_BYTES);
+	buf_count(&rq->reply.head, &rq->memory);
+	buf_count(&rq->reply.tail, &rq->memory);
+	buf_count(&rq->reply.files, &rq->memory);
 }
 
 void
@@ -67,20 +65,51 @@ request_fini(struct request *rq)
 	layer_unref(rq->state);
 	body_free(rq->body);
 	digest_free(rq->digest);
-	budget_give_all(&rq->body_memory);
-	budget_give_all(&rq->memory);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
 	buf_fini(&rq->reply.files);
 	arena_fini(&rq->arena);
+	budget_give_all(&rq->memory);
 }
 
 int
-request_admit(struct request *rq, struct err *e)
+request_admit(struct request *rq, size_t target_len, struct err *e)
 {
-	if (rq->route->body == BODY_NONE)
-		return 0;
-	return budget_take(&rq->memory, ADMITTED_BYTES) ? 0 : err_set_budget(e);
+	const bool has_body = rq->route->body != BODY_NONE;
+	/* Targets are short; a long one is paid for. */
+	const size_t bytes = (has_body ? ADMITTED_BYTES : 0) + (target_len > CREDIT_BYTES / 2 ? 2 * target_len : 0);
+
+	if (!budget_pay_ahead(&rq->memory, bytes + (has_body ? ADVANCE_BYTES : 0)))
+		return budget_refuse(&rq->memory, bytes + ADVANCE_BYTES, e);
+	return budget_ask(&rq->memory, bytes, e);
+}
+
+static int
+begin_body(struct request *rq)
+{
+	const struct route *route = rq->route;
+
+	rq->body_from = rq->memory.bytes;
+	if (rq->coding != CODING_IDENTITY && budget_ask(&rq->memory, CODING_DECODER_BYTES, &rq->err) < 0)
+		return -1;
+	rq->body = body_new(&(struct body_options){ .form = rq->form,
+	    .coding = rq->coding,
+	    .slots = route->slots,
+	    .slot_count = route->slot_count,
+	    .file_count = route->npy_files,
+	    .bytes_max = rq->body_max_bytes,
+	    .memory = &rq->memory,
+	    .digest = rq->digest });
+	return rq->body == NULL ? err_set_memory(&rq->err) : 0;
+}
+
+/* Gives back the body, and all memory that was taken since it began. */
+static void
+drop_body(struct request *rq)
+{
+	body_free(rq->body);
+	rq->body = NULL;
+	budget_give(&rq->memory, rq->memory.bytes - rq->body_from);
 }
 
 int
@@ -91,33 +120,13 @@ request_body(struct request *rq, const char *bytes, size_t len, size_t *taken)
 	*taken = len;
 	if (route->body == BODY_NONE)
 		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
-	if (rq->body == NULL)
-		rq->body = body_new(&(struct body_options){ .form = rq->form,
-		    .coding = rq->coding,
-		    .slots = route->slots,
-		    .slot_count = route->slot_count,
-		    .file_count = route->npy_files,
-		    .bytes_max = rq->body_max_bytes,
-		    .memory = &rq->body_memory,
-		    .digest = rq->digest });
-	if (rq->body == NULL)
-		return err_set_memory(&rq->err);
+	if (rq->body == NULL && begin_body(rq) < 0)
+		return -1;
 	if (body_feed(rq->body, bytes, len, taken, &rq->err) == 0)
 		return 0;
 	/* What is still to come of it may take a while; its memory is not needed meanwhile. */
-	body_free(rq->body);
-	rq->body = NULL;
-	budget_give_all(&rq->body_memory);
+	drop_body(rq);
 	return -1;
-}
-
-/* Asks for the memory of an answer as large as the body: afterwards, when something is stored, it could not be refused any more. */
-static int
-reserve_answer(struct request *rq, struct err *e)
-{
-	size_t bytes = rq->body_memory.bytes < TEXT_VALUES_BYTES_MAX ? rq->body_memory.bytes : TEXT_VALUES_BYTES_MAX;
-
-	return budget_take(&rq->memory, TEXT_FACTOR * bytes) ? 0 : err_set_budget(e);
 }
 
 /* The body is there: its end is checked, and a body that is missing is noticed. */
@@ -130,16 +139,16 @@ end_body(struct request *rq, struct err *e)
 		return -1;
 	if (rq->body == NULL)
 		return 0;
-	return body_finish(rq->body, e) < 0 ? -1 : reserve_answer(rq, e);
+	return body_finish(rq->body, e);
 }
 
 static enum request_next
 fail(struct request *rq)
 {
-	buf_clear(&rq->reply.head);
-	buf_clear(&rq->reply.tail);
+	buf_fini(&rq->reply.head);
+	buf_fini(&rq->reply.tail);
+	buf_fini(&rq->reply.files);
 	rq->reply.tensor = NULL;
-	buf_clear(&rq->reply.files);
 	return REQUEST_DONE;
 }
 
@@ -162,6 +171,8 @@ load(struct request *rq)
 		return REQUEST_DONE;
 	}
 	request_store(rq, STORE_LAYER_GET);
+	rq->op.memory = &rq->memory;
+	rq->state_bytes = rq->memory.bytes;
 	rq->wants_store = false;
 	rq->phase = PHASE_LOADED;
 	return REQUEST_STORE;
@@ -170,6 +181,7 @@ load(struct request *rq)
 static int
 take_loaded(struct request *rq)
 {
+	rq->state_bytes = rq->memory.bytes - rq->state_bytes;
 	if (rq->op.err.code != ERR_NONE) {
 		rq->err = rq->op.err;
 		return -1;
@@ -180,16 +192,30 @@ take_loaded(struct request *rq)
 	return 0;
 }
 
-/* A reply that could not be built for want of memory, or that would take more than there is for all; but what is stored is not refused any more. */
+/* Why there is no reply. */
+static int
+reply_refuse(struct request *rq, struct err *e)
+{
+	const struct buf *const parts[] = { &rq->reply.head, &rq->reply.tail, &rq->reply.files };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i]->too_long)
+			return err_set(e, ERR_BODY_TOO_LARGE,
+			    "the answer would be larger than %zu bytes, which is all that normd may use for requests "
+			    "(--max-memory)",
+			    parts[i]->limit);
+		if (parts[i]->refused > 0)
+			return budget_refuse(&rq->memory, parts[i]->refused, e);
+	}
+	return err_set_memory(e);
+}
+
+/* The reply is made, or could not be for want of memory; but what is stored is not refused any more. */
 static enum request_next
 done(struct request *rq, int result)
 {
-	const size_t len = rq->reply.head.len + rq->reply.tail.len;
-
-	if (result == 0 && len > REPLY_SMALL_BYTES && strcmp(rq->route->method, "GET") == 0 && !budget_take(&rq->memory, len))
-		result = err_set_budget(&rq->err);
 	if (result == 0 && reply_failed(&rq->reply) && !request_stored(rq))
-		result = err_set_memory(&rq->err);
+		result = reply_refuse(rq, &rq->err);
 	return result < 0 ? fail(rq) : REQUEST_DONE;
 }
 
@@ -198,7 +224,21 @@ static int
 reserve_tail(struct request *rq)
 {
 	(void)buf_reserve(&rq->reply.tail, REPLY_TAIL_BYTES);
-	return reply_failed(&rq->reply) ? err_set_memory(&rq->err) : 0;
+	return reply_failed(&rq->reply) ? reply_refuse(rq, &rq->err) : 0;
+}
+
+/* A write makes the layer's next snapshot from the one that stands: its lists are there twice, whatever the request brings. */
+static int
+reserve_snapshot(struct request *rq)
+{
+	const struct layer *l = rq->state;
+	size_t count = 0;
+
+	if (l == NULL || !store_op_writes(rq->op.kind))
+		return 0;
+	count += l->statistics.mean != NULL ? 2 * l->statistics.features : 0;
+	count += (l->weight.values != NULL ? l->weight.count : 0) + (l->bias.values != NULL ? l->bias.count : 0);
+	return budget_ask(&rq->memory, 2 * count * sizeof(double), &rq->err);
 }
 
 bool
@@ -213,7 +253,7 @@ static enum request_next
 decided(struct request *rq, int result)
 {
 	if (result == 0 && rq->wants_store)
-		result = reserve_tail(rq);
+		result = reserve_tail(rq) < 0 ? -1 : reserve_snapshot(rq);
 	if (result < 0 || !rq->wants_store)
 		return done(rq, result);
 	rq->phase = PHASE_FINISH;
@@ -298,6 +338,25 @@ tell_members(struct request *rq)
 	sync_lead(&rq->member, failed ? &rq->err : NULL, rq->reply.num_batches_tracked, rq->reply.revision);
 }
 
+/* Gives back what the answer, which the client may take long to read, does not need. */
+static void
+let_go(struct request *rq)
+{
+	const struct buf *head = &rq->reply.head, *tail = &rq->reply.tail, *files = &rq->reply.files;
+
+	layer_unref(rq->state);
+	rq->state = NULL;
+	rq->definition = NULL;
+	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */
+		budget_give(&rq->memory, rq->state_bytes);
+	if (rq->body == NULL || rq->reply.tensor != NULL || rq->reply.has_location) /* which the arena's names make */
+		return;
+	body_free(rq->body);
+	rq->body = NULL;
+	arena_fini(&rq->arena);
+	budget_give(&rq->memory, rq->memory.bytes - rq->body_from - head->size - tail->size - files->size);
+}
+
 enum request_next
 request_step(struct request *rq, bool apart)
 {
@@ -306,6 +365,7 @@ request_step(struct request *rq, bool apart)
 	if (next == REQUEST_DONE) {
 		claims_release(&rq->claim);
 		tell_members(rq);
+		let_go(rq);
 	}
 	return next;
 }
@@ -486,21 +546,43 @@ request_array(struct request *rq, size_t count, size_t size, struct err *e)
 	void *array;
 	size_t bytes;
 
-	if (__builtin_mul_overflow(count, size, &bytes) || !budget_take(&rq->memory, bytes)) {
-		(void)err_set_budget(e);
+	if (__builtin_mul_overflow(count, size, &bytes))
+		bytes = SIZE_MAX;
+	if (budget_ask(&rq->memory, bytes, e) < 0)
 		return NULL;
-	}
 	array = arena_alloc(&rq->arena, bytes);
 	if (array == NULL)
 		(void)err_set_memory(e);
 	return array;
 }
 
+/* Counts `copies` times `n` doubles. */
+static int
+count_doubles(struct request *rq, size_t n, size_t copies, struct err *e)
+{
+	const size_t most = SIZE_MAX / (STORE_DOUBLES_COPIES * sizeof(double));
+
+	return budget_ask(&rq->memory, n > most ? SIZE_MAX : n * copies * sizeof(double), e);
+}
+
+/* Whether the call may change something: then it has an end, after the store's. */
+static bool
+may_write(const struct request *rq)
+{
+	return rq->route->needs_layer && rq->route->finish != NULL;
+}
+
 int
 request_doubles(struct request *rq, size_t n, double **out, struct err *e)
 {
-	if (n > SIZE_MAX / (DOUBLES_COPIES * sizeof(double)) || !budget_take(&rq->memory, n * DOUBLES_COPIES * sizeof(double)))
-		return err_set_budget(e);
+	if (count_doubles(rq, n, may_write(rq) ? STORE_DOUBLES_COPIES : 1, e) < 0)
+		return -1;
 	*out = arena_array(&rq->arena, n, sizeof(double));
 	return *out != NULL ? 0 : err_set_memory(e);
+}
+
+int
+request_count_copies(struct request *rq, size_t n, struct err *e)
+{
+	return may_write(rq) ? count_doubles(rq, n, STORE_DOUBLES_COPIES - 1, e) : 0;
 }

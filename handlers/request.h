@@ -103,18 +103,19 @@ struct request {
 
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;
-	struct budget_share body_memory; /* its tensors' */
-	struct digest *digest;           /* of the body without its coding, where there is an Idempotency-Key; else NULL */
-	struct claim claim;              /* of that key */
+	size_t body_from;      /* memory.bytes before it came; what it takes is counted there */
+	struct digest *digest; /* of the body without its coding, where there is an Idempotency-Key; else NULL */
+	struct claim claim;    /* of that key */
 
 	/* The handlers' own. */
-	struct budget_share memory; /* all else that is large */
+	struct budget_share memory; /* all that it uses */
 	struct arena arena;
 	enum request_phase phase;
 	bool wants_store;
 	bool is_long;                        /* a step of it was: its memory is large too */
 	bool sync_backward;                  /* the synchronized step is one of backward */
 	const struct layer *state;           /* the layer's, where the route needs it */
+	size_t state_bytes;                  /* of `memory`, where it was loaded */
 	const struct definition *definition; /* state's */
 	struct store_op op;
 	const struct sync_call *sync_call; /* of a synchronized step, else NULL */
@@ -132,10 +133,10 @@ void request_init(struct request *rq, struct store *store, struct claims *claims
 void request_fini(struct request *rq);
 
 /*
- * Asks for the memory that any request with a body needs, before it comes; overloaded while the others have it. Bodies, and whatever else is large,
- * then ask for their own.
+ * Asks for the memory that a request needs in any case, before its body comes: overloaded while the others have it. `target_len`: the
+ * length of its target, which is kept twice. Bodies, answers, and whatever else is large then ask for their own.
  */
-int request_admit(struct request *rq, struct err *e) MUST_CHECK;
+int request_admit(struct request *rq, size_t target_len, struct err *e) MUST_CHECK;
 
 /*
  * Feeds the body; *taken is how many bytes were, at least one where there are any, and fewer than `len` when they come to so much without
@@ -192,7 +193,10 @@ int request_check_answer(const struct request *rq, const struct tensor *t, struc
 /* `count` elements of `size` bytes of the request's, zeroed and counted in the budget, or NULL and overloaded */
 void *request_array(struct request *rq, size_t count, size_t size, struct err *e) MUST_CHECK;
 
-/* `n` doubles likewise, counted with the copies that the store makes of them. */
+/* `n` doubles likewise, counted with the copies that the store makes of them where the call changes something. */
 int request_doubles(struct request *rq, size_t n, double **out, struct err *e) MUST_CHECK;
+
+/* Counts those copies of `n` doubles that lie in the body. */
+int request_count_copies(struct request *rq, size_t n, struct err *e) MUST_CHECK;
 
 #endif

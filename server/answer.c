@@ -12,7 +12,7 @@
 #define WHOLE_BYTES_MAX ((size_t)64 * 1024)
 #define WHOLE_VALUES_MAX ((size_t)16384)
 #define BLOCK_BYTES ((size_t)64 * 1024)
-#define BLOCK_BYTES_MIN ((size_t)1024) /* where there is no memory for that */
+#define BLOCK_BYTES_MIN ((size_t)2048) /* where there is no memory for that; in every answer's credit */
 
 /* The same of what is coded, which takes ten times as long: half a millisecond of the event loop's time. */
 #define WHOLE_CODED_VALUES_MAX ((size_t)4096)
@@ -59,21 +59,55 @@ answer_read(struct answer *a, char *out, size_t room)
 	return n;
 }
 
+void
+answer_init(struct answer *a, struct budget *memory)
+{
+	*a = (struct answer){ .memory.budget = memory };
+	budget_credit(&a->memory, ANSWER_CREDIT_BYTES);
+}
+
+/* An encoder, counted; NULL where there is no memory. */
+static struct coding_encoder *
+make_encoder(struct answer *a, enum coding coding)
+{
+	struct coding_encoder *encoder;
+
+	if (!budget_take(&a->memory, CODING_ENCODER_BYTES))
+		return NULL;
+	encoder = coding_encoder_new(coding, read_plain, a);
+	if (encoder == NULL)
+		budget_give(&a->memory, CODING_ENCODER_BYTES);
+	return encoder;
+}
+
+static void
+free_encoder(struct answer *a)
+{
+	if (a->encoder == NULL)
+		return;
+	coding_encoder_free(a->encoder);
+	a->encoder = NULL;
+	budget_give(&a->memory, CODING_ENCODER_BYTES);
+}
+
 int
 answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e)
 {
 	if (!wishes->coding_must || a->encoder != NULL)
 		return 0;
-	a->encoder = coding_encoder_new(wishes->coding, read_plain, a);
-	return a->encoder != NULL ? 0 : err_set_memory(e);
+	a->encoder = make_encoder(a, wishes->coding);
+	return a->encoder != NULL ? 0 : err_set_budget(e);
 }
 
 void
 answer_fini(struct answer *a)
 {
-	coding_encoder_free(a->encoder);
+	struct budget *memory = a->memory.budget;
+
+	free_encoder(a);
 	buf_fini(&a->begun);
-	*a = (struct answer){ 0 };
+	budget_give_all(&a->memory);
+	answer_init(a, memory);
 }
 
 /*
@@ -95,14 +129,15 @@ stream_read(void *arg, uint64_t position, char *out, size_t room)
 	return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : (ssize_t)n;
 }
 
+/* A response of `bytes` that `read` writes, in blocks as large as there is memory for. */
 static struct MHD_Response *
-make_stream(struct answer *a)
+make_blocks(struct answer *a, uint64_t bytes, MHD_ContentReaderCallback read)
 {
-	struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, stream_read, a, NULL);
+	struct MHD_Response *response = NULL;
 
-	if (response == NULL)
-		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES_MIN, stream_read, a, NULL);
-	return response;
+	if (budget_take(&a->memory, BLOCK_BYTES))
+		response = MHD_create_response_from_callback(bytes, BLOCK_BYTES, read, a, NULL);
+	return response != NULL ? response : MHD_create_response_from_callback(bytes, BLOCK_BYTES_MIN, read, a, NULL);
 }
 
 /*
@@ -114,12 +149,6 @@ pieces_read(void *arg, uint64_t position, char *out, size_t room)
 {
 	(void)position;
 	return (ssize_t)answer_read(arg, out, room);
-}
-
-static struct MHD_Response *
-make_pieces(struct answer *a)
-{
-	return MHD_create_response_from_callback(a->head.len + a->values.len + a->tail.len, BLOCK_BYTES, pieces_read, a, NULL);
 }
 
 static struct MHD_Response *
@@ -151,6 +180,7 @@ make_whole(struct answer *a, size_t expected)
 	size_t n = 1, more = expected > JSON_TENSOR_ROOM ? expected : JSON_TENSOR_ROOM;
 
 	buf_init(b, SIZE_MAX);
+	buf_count(b, &a->memory);
 	while (n > 0 && (room = buf_reserve(b, more)) != NULL) {
 		n = answer_read(a, room, b->size - b->len);
 		b->len += n;
@@ -266,11 +296,9 @@ choose_coding(struct answer *a, const struct answer_wishes *wishes, size_t expec
 	bool coded = wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
 
 	if (coded && a->encoder == NULL)
-		a->encoder = coding_encoder_new(wishes->coding, read_plain, a);
-	if (!coded) {
-		coding_encoder_free(a->encoder);
-		a->encoder = NULL;
-	}
+		a->encoder = make_encoder(a, wishes->coding);
+	if (!coded)
+		free_encoder(a);
 	return a->encoder != NULL;
 }
 
@@ -284,8 +312,8 @@ make_body(struct answer *a, size_t values, size_t expected)
 	if (a->text != NULL ? values <= whole_values_max : expected <= WHOLE_BYTES_MAX)
 		response = make_whole(a, expected);
 	else if (a->text == NULL && a->encoder == NULL)
-		response = make_pieces(a);
-	return response != NULL ? response : make_stream(a);
+		response = make_blocks(a, a->head.len + a->values.len + a->tail.len, pieces_read);
+	return response != NULL ? response : make_blocks(a, MHD_SIZE_UNKNOWN, stream_read);
 }
 
 static ssize_t
@@ -308,7 +336,7 @@ static struct MHD_Response *
 make_file(struct answer *a, const struct reply *reply, const char *media_type, unsigned *status)
 {
 	char disposition[sizeof("attachment; filename=\"\"") + sizeof(reply->file_name)];
-	struct MHD_Response *response = MHD_create_response_from_callback(reply->file->bytes, BLOCK_BYTES, read_file, a, NULL);
+	struct MHD_Response *response = make_blocks(a, reply->file->bytes, read_file);
 
 	if (response == NULL)
 		return NULL;

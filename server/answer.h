@@ -16,7 +16,7 @@ struct answer_piece {
 };
 
 /*
- * Where the writing of an answer stands. Zeroed, it is empty. It must live until the exchange ends. In any form it is a head, a tensor and a
+ * Where the writing of an answer stands. It must live until the exchange ends. In any form it is a head, a tensor and a
  * tail; a tensor whose bytes are sent as they are is a piece like the others.
  */
 struct answer {
@@ -31,7 +31,15 @@ struct answer {
 	struct answer_piece written;
 	struct buf begun; /* an answer that was to be made at once, as far as there was memory */
 	char number[JSON_TENSOR_ROOM + 64];
+
+	struct budget_share memory; /* of the encoder, what is written aside, and libmicrohttpd's block */
 };
+
+/* What the memory of every answer is: a few words, whole. Paid with the connection (server/crowd.c). */
+#define ANSWER_CREDIT_BYTES ((size_t)6 * 1024)
+
+/* Makes it empty. Its memory is asked for from `memory`. */
+void answer_init(struct answer *a, struct budget *memory);
 
 /* How the client wants the answer, and what is said beside it. */
 struct answer_wishes {
@@ -56,7 +64,7 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 /* The response for an error alone. NULL: no memory. */
 struct MHD_Response *answer_make_error(const struct err *e, const char *request_id) MUST_CHECK;
 
-/* Leaves it empty. */
+/* Gives its memory back and leaves it empty. */
 void answer_fini(struct answer *a);
 
 /*

@@ -48,7 +48,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->connection = connection;
 	x->deadline = deadline;
 	x->started_us = clock_monotonic_us();
-	sending_init(&x->sending, x->request_id);
+	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	x->request.crew = compute_crew(server->compute);
 	server_enter(server);

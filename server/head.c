@@ -243,7 +243,8 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = head_header(h->connection, MHD_HTTP_HEADER_IF_MATCH);
-	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 || request_admit(rq, e) < 0)
+	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 ||
+	    request_admit(rq, strlen(h->target), e) < 0)
 		return -1;
 	/* Last: who is refused holds no key. */
 	return idempotency_begin(rq, head_header(h->connection, IDEMPOTENCY_HEADER), e);

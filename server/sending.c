@@ -8,9 +8,10 @@
 #include "server/server.h"
 
 void
-sending_init(struct sending *s, const char *request_id)
+sending_init(struct sending *s, const char *request_id, struct budget *memory)
 {
 	*s = (struct sending){ .wishes = { .request_id = request_id } };
+	answer_init(&s->answer, memory);
 	buf_init(&s->allow, 256);
 }
 

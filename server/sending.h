@@ -24,8 +24,8 @@ struct sending {
 	char code[32];   /* of the error that was answered */
 };
 
-/* `request_id` is read when the answer is made. */
-void sending_init(struct sending *s, const char *request_id);
+/* `request_id` is read when the answer is made, whose memory is asked for from `memory`. */
+void sending_init(struct sending *s, const char *request_id, struct budget *memory);
 void sending_fini(struct sending *s);
 
 /* Takes memory that the answer cannot do without, while the request can still be refused for want of it: overloaded. */

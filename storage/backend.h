@@ -34,8 +34,9 @@ struct backend_ops {
 	/* Whether what was begun can still be committed: a read that fails may have ended the transaction too. */
 	bool (*in_transaction)(struct backend *b);
 
-	/* *out: a new snapshot, or NULL when there is no such layer. */
-	int (*load)(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e);
+	/* *out: a new snapshot, whose lists stay counted in `memory` (NULL: nowhere), or NULL when there is no such layer. */
+	int (*load)(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
+	    const struct layer **out, struct err *e);
 	int (*model_exists)(struct backend *b, const char *model, bool *exists, struct err *e);
 
 	/* A new layer, and its model where that is new; *id is the new layer's. */

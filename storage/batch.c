@@ -75,7 +75,7 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 	}
 	if (!model_dropped(b, model))
 		base = cache_get(b->cache, model, layer);
-	if (base == NULL && b->backend->ops->load(b->backend, model, layer, &base, e) < 0)
+	if (base == NULL && b->backend->ops->load(b->backend, model, layer, NULL, &base, e) < 0)
 		return NULL;
 	memcpy(w->model, model, strnlen(model, STORE_NAME_MAX));
 	memcpy(w->name, layer, strnlen(layer, STORE_NAME_MAX));

@@ -103,19 +103,42 @@ out:
 	return result;
 }
 
+/* The bytes of a layer's lists; 0 where there is none such. */
 static int
-sqlite_load(struct backend *b, const char *model, const char *layer, const struct layer **out, struct err *e)
+load_bytes(struct backend *b, const char *model, const char *layer, size_t *bytes, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD_BYTES);
+	int rc;
+
+	statement_bind_text(stmt, 1, model);
+	statement_bind_text(stmt, 2, layer);
+	rc = sqlite3_step(stmt);
+	*bytes = rc == SQLITE_ROW ? (size_t)sqlite3_column_int64(stmt, 0) : 0;
+	return statement_end(stmt, rc, 0, e);
+}
+
+/* While a layer is read its lists are there three times: in SQLite's row, as doubles, in the snapshot. */
+#define LOAD_COPIES ((size_t)3)
+
+static int
+sqlite_load(struct backend *b, const char *model, const char *layer, struct budget_share *memory, const struct layer **out,
+    struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD);
+	size_t bytes = 0;
 	int rc, result = 0;
 
 	*out = NULL;
+	if (memory != NULL && (load_bytes(b, model, layer, &bytes, e) < 0 || budget_ask(memory, LOAD_COPIES * bytes, e) < 0))
+		return -1;
 	statement_bind_text(stmt, 1, model);
 	statement_bind_text(stmt, 2, layer);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		result = layer_from_row(stmt, model, layer, sqlite_self(b)->definitions, out, e);
-	return statement_end(stmt, rc, result, e);
+	result = statement_end(stmt, rc, result, e);
+	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * bytes);
+	return result;
 }
 
 static int

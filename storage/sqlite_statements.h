@@ -20,6 +20,12 @@
 	    "s.running_var," \
 	    " p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
+	/* Lengths are in a row's head: the lists themselves are not read. */ \
+	X(LOAD_BYTES, \
+	    "SELECT coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0) + coalesce(length(p.weight), 0) " \
+	    "+ " \
+	    "coalesce(length(p.bias), 0) FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
+	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
 	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \

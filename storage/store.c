@@ -61,7 +61,7 @@ read_layer(struct store *s, struct store_op *op, struct err *e)
 	op->layer_state = cache_get(s->cache, op->model, op->layer);
 	if (op->layer_state != NULL)
 		return 0;
-	if (s->backend->ops->load(s->backend, op->model, op->layer, &op->layer_state, e) < 0)
+	if (s->backend->ops->load(s->backend, op->model, op->layer, op->memory, &op->layer_state, e) < 0)
 		return -1;
 	if (op->layer_state != NULL) {
 		cache_put(s->cache, op->layer_state);

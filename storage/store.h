@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/digest.h"
 #include "base/err.h"
 #include "norm/update.h"
@@ -39,6 +40,12 @@ struct store_definition_ops {
 /* How long an update's key is remembered, and how many are. */
 #define STORE_KEY_LIFETIME_S 86400u
 #define STORE_KEYS_MAX ((uint64_t)16000000)
+
+/*
+ * How many times at most a list of doubles that a write brings is in memory until it is committed: the caller's; the batch's, or what an
+ * update makes of it; the next snapshot's; what the database is given, and the row that it makes of that.
+ */
+#define STORE_DOUBLES_COPIES ((size_t)5)
 
 /* A list of doubles. `values` is NULL for "the default" (weight 1, bias 0), whatever the count. */
 struct store_vector {
@@ -131,7 +138,8 @@ struct store_op {
 	struct store_vector weight;
 	struct store_vector bias;
 	struct store_precondition precondition;
-	const char *after; /* list names above this one; NULL: from the first */
+	struct budget_share *memory; /* of a read: where a layer that is loaded is counted; NULL: nowhere */
+	const char *after;           /* list names above this one; NULL: from the first */
 	size_t limit;
 
 	/* Who is told, on the store's thread; must not block, and may free the operation. */
