@@ -4,11 +4,13 @@
  */
 #include "base/memory.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PATH_BYTES 4096
@@ -37,39 +39,78 @@ smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The least limit of the group at `group` ("/a/b") and of those above it, of version 2's single hierarchy. */
+/* The least limit in the files `name` of the group at `group` ("/a/b") and of those above it, below `root`. */
 static size_t
-group_limit(char *group)
+path_limit(const char *root, const char *group, const char *name)
 {
-	char path[PATH_BYTES + 64], *slash;
+	char path[2 * PATH_BYTES], above[PATH_BYTES], *slash;
 	size_t limit = SIZE_MAX;
 
+	snprintf(above, sizeof(above), "%s", group);
 	for (;;) {
-		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max", group);
+		snprintf(path, sizeof(path), "%s%s/%s", root, above, name);
 		limit = smaller(limit, read_limit(path));
-		slash = strrchr(group, '/');
+		slash = strrchr(above, '/');
 		if (slash == NULL)
 			return limit;
 		*slash = '\0';
 	}
 }
 
-static size_t
-own_group_limit(void)
+/* Whether a comma-separated list has the word. */
+static bool
+lists(const char *list, const char *word)
 {
-	char line[PATH_BYTES], *group = NULL;
-	FILE *f = fopen("/proc/self/cgroup", "re");
+	const size_t len = strlen(word);
+
+	for (const char *p = list; *p != '\0'; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+		if (strcspn(p, ",") == len && strncmp(p, word, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The limit of the group that a line "ID:CONTROLLERS:PATH" names. Version 2 has no controllers there, and one hierarchy. */
+static size_t
+line_limit(char *line, const char *mount)
+{
+	char *controllers = strchr(line, ':'), *group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
+	char root[PATH_BYTES];
+
+	if (group == NULL)
+		return SIZE_MAX;
+	*group++ = '\0';
+	group[strcspn(group, "\n")] = '\0';
+	if (*++controllers == '\0')
+		return smaller(path_limit(mount, group, "memory.max"), path_limit(mount, group, "memory.high"));
+	if (!lists(controllers, "memory"))
+		return SIZE_MAX;
+	snprintf(root, sizeof(root), "%s/memory", mount);
+	return path_limit(root, group, "memory.limit_in_bytes");
+}
+
+size_t
+memory_group_limit(const char *groups, const char *mount)
+{
+	char line[PATH_BYTES];
+	size_t limit = SIZE_MAX;
+	FILE *f = fopen(groups, "re");
 
 	if (f == NULL)
 		return SIZE_MAX;
-	while (group == NULL && fgets(line, sizeof(line), f) != NULL)
-		if (strncmp(line, "0::", 3) == 0)
-			group = line + 3;
+	while (fgets(line, sizeof(line), f) != NULL)
+		limit = smaller(limit, line_limit(line, mount));
 	fclose(f);
-	if (group == NULL)
-		return SIZE_MAX;
-	group[strcspn(group, "\n")] = '\0';
-	return group_limit(group);
+	return limit;
+}
+
+/* The limit on the address space (ulimit -v), which more than what is resident counts against. */
+static size_t
+address_space_limit(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : (size_t)limit.rlim_cur;
 }
 
 size_t
@@ -78,9 +119,8 @@ memory_limit_bytes(void)
 	long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
 	size_t limit = pages > 0 && page_bytes > 0 ? (size_t)pages * (size_t)page_bytes : SIZE_MAX;
 
-	limit = smaller(limit, own_group_limit());
-	/* Version 1, where the root of the mount is the container's own group. */
-	return smaller(limit, read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+	limit = smaller(limit, memory_group_limit("/proc/self/cgroup", "/sys/fs/cgroup"));
+	return smaller(limit, address_space_limit());
 }
 
 /* From what size on memory is the tensor's alone, by malloc's threshold (server/main.c), and large pages pay. */

@@ -4,8 +4,17 @@
 
 #include <stddef.h>
 
-/* The bytes that the machine has, or that the process's control group (a container's limit) lets it use, whichever is less. */
+/*
+ * The bytes that the machine has, or that the process's control groups (a container's limit) or its own limits let it use, whichever is
+ * the least.
+ */
 size_t memory_limit_bytes(void);
+
+/*
+ * The least limit of the control groups that the file `groups` (/proc/self/cgroup) names, under `mount` (/sys/fs/cgroup), of version 1 and
+ * 2, and of all groups above them. SIZE_MAX where there is none.
+ */
+size_t memory_group_limit(const char *groups, const char *mount);
 
 /*
  * To be called of memory for a tensor before it is written: where that is large, it is asked for in large pages (2 MB on x86, instead of

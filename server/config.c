@@ -143,6 +143,33 @@ parse_listen(struct config *c, struct err *e)
 	return 0;
 }
 
+static const struct option *
+find_option(const char *flag, size_t len)
+{
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (strlen(options[i].flag) == len && strncmp(options[i].flag, flag, len) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* Shares out the memory; what there is may ask for smaller bodies. */
+static int
+plan_memory(struct config *c, size_t max_memory_bytes, struct err *e)
+{
+	const struct memory_wishes wishes = {
+		.total = max_memory_bytes,
+		.available = memory_limit_bytes(),
+		.body_max = c->max_body_bytes,
+		.body_fixed = c->max_body != find_option("--max-body", strlen("--max-body"))->fallback,
+		.threads = c->thread_count,
+	};
+
+	if (memory_plan_make(&wishes, &c->memory, e) < 0)
+		return -1;
+	c->max_body_bytes = c->memory.body_max;
+	return 0;
+}
+
 static int
 parse_values(struct config *c, struct err *e)
 {
@@ -173,16 +200,7 @@ parse_values(struct config *c, struct err *e)
 		cores = sysconf(_SC_NPROCESSORS_ONLN);
 		c->thread_count = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
 	}
-	return memory_plan_make(max_memory_bytes, memory_limit_bytes(), c->max_body_bytes, c->thread_count, &c->memory, e);
-}
-
-static const struct option *
-find_option(const char *flag, size_t len)
-{
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (strlen(options[i].flag) == len && strncmp(options[i].flag, flag, len) == 0)
-			return &options[i];
-	return NULL;
+	return plan_memory(c, max_memory_bytes, e);
 }
 
 static int

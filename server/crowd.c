@@ -69,10 +69,10 @@ crowd_check_descriptors(unsigned thread_count, struct err *e)
 }
 
 unsigned
-crowd_limit(unsigned thread_count, const struct budget *memory)
+crowd_limit(unsigned thread_count, size_t memory)
 {
 	const rlim_t spare = spare_descriptors(thread_count), descriptors = raise_descriptors();
-	const size_t fit = memory->bytes_max / 2 / CONNECTION_BYTES;
+	const size_t fit = memory / CONNECTION_BYTES;
 	unsigned max = CONNECTIONS_MAX;
 	char reason[320];
 
@@ -82,7 +82,8 @@ crowd_limit(unsigned thread_count, const struct budget *memory)
 	    (unsigned long long)descriptors, (unsigned long long)(CONNECTIONS_WANTED + spare));
 	if (fit < max) {
 		max = fit < CONNECTIONS_MIN ? CONNECTIONS_MIN : (unsigned)fit;
-		snprintf(reason, sizeof(reason), "half of the memory for requests holds no more: raise --max-memory");
+		snprintf(
+		    reason, sizeof(reason), "the memory for connections, an eighth of --max-memory, holds no more: raise that");
 	}
 	if (max < CONNECTIONS_WANTED)
 		warn_few(max, reason);
@@ -96,10 +97,9 @@ crowd_waiting_max(unsigned max)
 }
 
 void
-crowd_init(struct crowd *c, unsigned max, struct budget *memory)
+crowd_init(struct crowd *c, unsigned max)
 {
 	c->max = max;
-	c->memory = memory;
 	atomic_init(&c->open, 0);
 }
 
@@ -110,18 +110,14 @@ mark(const struct crowd *c, unsigned eighths)
 }
 
 bool
-crowd_enter(struct crowd *c, struct budget_share *share)
+crowd_enter(struct crowd *c)
 {
-	bool has_room = atomic_fetch_add(&c->open, 1) < mark(c, HIGH_EIGHTHS);
-
-	share->budget = c->memory;
-	return budget_take(share, CONNECTION_BYTES) && has_room;
+	return atomic_fetch_add(&c->open, 1) < mark(c, HIGH_EIGHTHS);
 }
 
 void
-crowd_leave(struct crowd *c, struct budget_share *share)
+crowd_leave(struct crowd *c)
 {
-	budget_give_all(share);
 	atomic_fetch_sub(&c->open, 1);
 }
 

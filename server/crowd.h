@@ -9,14 +9,13 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "base/budget.h"
 #include "base/err.h"
 
 struct crowd {
 	/* Immutable. */
 	unsigned max;
-	struct budget *memory;
 
 	atomic_uint open;
 };
@@ -28,22 +27,19 @@ struct crowd {
 int crowd_check_descriptors(unsigned thread_count, struct err *e) MUST_CHECK;
 
 /*
- * As many as the process may have descriptors for, beside those that it needs itself with so many event loops, and as half of the budget
- * has room for; up to a bound. After crowd_check_descriptors. Warns when it is fewer than a server should hold.
+ * As many as the process may have descriptors for, beside those that it needs itself with so many event loops, and as
+ * `memory` bytes have room for; up to a bound. After crowd_check_descriptors. Warns when it is fewer than a server should hold.
  */
-unsigned crowd_limit(unsigned thread_count, const struct budget *memory);
+unsigned crowd_limit(unsigned thread_count, size_t memory);
 
 /* How many of them may wait for other clients: the rest are for whoever comes. */
 unsigned crowd_waiting_max(unsigned max);
 
-void crowd_init(struct crowd *c, unsigned max, struct budget *memory);
+void crowd_init(struct crowd *c, unsigned max);
 
-/*
- * A connection is opened, whose memory is taken from the budget by `share`. False when there are so many, or so little memory is left, that
- * it must be turned away; it counts until crowd_leave in any case.
- */
-bool crowd_enter(struct crowd *c, struct budget_share *share);
-void crowd_leave(struct crowd *c, struct budget_share *share);
+/* A connection is opened. False when there are so many that it must be turned away; it counts until crowd_leave in any case. */
+bool crowd_enter(struct crowd *c);
+void crowd_leave(struct crowd *c);
 
 /* How many connections should be closed so that there is room again; 0 while none must be turned away. */
 unsigned crowd_excess(const struct crowd *c);

@@ -36,7 +36,6 @@ struct deadline {
 	int fd;
 	bool beyond; /* deadline_is_beyond */
 	struct shard *shard;
-	struct budget_share memory;
 
 	/* The request's owner's to write: how many requests have ended, and the phase in the lowest bits. */
 	_Atomic uint64_t state;
@@ -297,7 +296,7 @@ free_all(struct deadlines *all)
 }
 
 struct deadlines *
-deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *memory, struct err *e)
+deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e)
 {
 	struct deadlines *all = calloc(1, sizeof(*all));
 	int rc;
@@ -306,7 +305,7 @@ deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *mem
 		(void)err_set_memory(e);
 		return NULL;
 	}
-	crowd_init(&all->crowd, connections_max, memory);
+	crowd_init(&all->crowd, connections_max);
 	all->timeout_us = (uint64_t)timeout_s * 1000000;
 	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
 	for (size_t i = 0; i < SHARD_COUNT; i++)
@@ -343,7 +342,7 @@ deadline_new(struct deadlines *all, int fd)
 	if (d == NULL)
 		return NULL;
 	d->fd = fd;
-	d->beyond = !crowd_enter(&all->crowd, &d->memory);
+	d->beyond = !crowd_enter(&all->crowd);
 	d->idle_since_us = clock_monotonic_us();
 	d->seen = DEADLINE_SILENT;
 	stream_assign(fd, &d->stream);
@@ -396,7 +395,7 @@ deadline_notify(void *arg, struct MHD_Connection *connection, void **context, en
 	} else if (d != NULL) {
 		deadline_unlink(d);
 		stream_assign(d->fd, NULL);
-		crowd_leave(&all->crowd, &d->memory);
+		crowd_leave(&all->crowd);
 		if (d->late && d->late_between_requests)
 			log_late(d, connection);
 		free(d);

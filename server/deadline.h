@@ -40,8 +40,7 @@ enum deadline_phase {
 };
 
 /* Starts the thread, for as many as `connections_max` connections, whose memory is taken from the budget. NULL with `e`. */
-struct deadlines *
-deadlines_start(unsigned timeout_s, unsigned connections_max, struct budget *memory, struct err *e) MUST_CHECK;
+struct deadlines *deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e) MUST_CHECK;
 
 /* After the last connection was closed. NULL is fine. */
 void deadlines_stop(struct deadlines *all);

@@ -13,8 +13,11 @@
 
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 
-/* What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, and our records. */
-#define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + ((size_t)2 << 10))
+/*
+ * What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, its records and ours, and the
+ * credit that a request has for what is small.
+ */
+#define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + ((size_t)18 << 10))
 
 /* The request line and the headers, with the line ends. */
 #define HEAD_BYTES_MAX ((size_t)8000)

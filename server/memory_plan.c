@@ -5,45 +5,117 @@
 #define MIB ((size_t)1 << 20)
 
 /* The program, its libraries, the database's pages, the log's lines. */
-#define FIXED_BYTES (24 * MIB)
+#define FIXED_BYTES (16 * MIB)
 
-/* What the allocator keeps at hand for a thread that has freed it: main.c's thresholds, and what lies between blocks. */
-#define THREAD_BYTES (14 * MIB)
+/* A thread's stack, and what lies between blocks. */
+#define THREAD_BYTES (MIB / 2)
+
+/* A thread's allocator keeps up to twice the largest block that it keeps (server/main.c). */
+#define KEPT_BYTES_MAX (6 * MIB)
+#define KEPT_BYTES_MIN ((size_t)128 << 10)
+#define KEPT_PART 8
+
+/* What is read again and again is small beside what passes through. */
+#define CACHE_PART 4
+#define CACHE_BYTES_MAX (256 * MIB)
+
+/* Enough for the most connections that are ever held (server/crowd.c). */
+#define CONNECTIONS_PART 8
+#define CONNECTIONS_BYTES_MAX (640 * MIB)
 
 /* A body needs a little more than its tensor: the answer's first block, its own bookkeeping. */
 #define BODY_SPARE_BYTES (2 * MIB)
 
-#define CACHE_BYTES_MAX (256 * MIB)
+/* No smaller body is worth a daemon. */
+#define BODY_BYTES_MIN MIB
 
-/* A quarter: what is read again and again is small beside what passes through. */
 static size_t
-cache_part(size_t total)
+less(size_t a, size_t b)
 {
-	return total / 4 < CACHE_BYTES_MAX ? total / 4 : CACHE_BYTES_MAX;
+	return a < b ? a : b;
 }
 
-/* The least total of which the requests' part holds a body. */
-static size_t
-least_total(size_t fixed, size_t body_max)
+/* The parts of a total; those of one that is too small leave nothing to the requests. */
+static void
+share_out(size_t total, unsigned threads, struct memory_plan *out)
 {
-	const size_t rest = fixed + body_max + BODY_SPARE_BYTES, with_quarter = rest + rest / 3 + 1;
+	const size_t thread_count = 2 * (size_t)threads;
+	size_t rest;
 
-	return with_quarter / 4 < CACHE_BYTES_MAX ? with_quarter : rest + CACHE_BYTES_MAX;
+	out->total = total;
+	out->kept = less(total / KEPT_PART / thread_count / 2, KEPT_BYTES_MAX);
+	out->kept = out->kept > KEPT_BYTES_MIN ? out->kept : KEPT_BYTES_MIN;
+	out->cache = less(total / CACHE_PART, CACHE_BYTES_MAX);
+	out->connections = less(total / CONNECTIONS_PART, CONNECTIONS_BYTES_MAX);
+	rest = FIXED_BYTES + thread_count * (THREAD_BYTES + 2 * out->kept) + out->cache + out->connections;
+	out->requests = total > rest ? total - rest : 0;
+}
+
+/* The least total, in whole MiB, of which the requests' part holds a body. */
+static size_t
+least_total(size_t body_max, unsigned threads)
+{
+	struct memory_plan plan;
+	size_t low = 0, high = (size_t)1 << 30, mid; /* in MiB; what is shared out grows with the total */
+
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		share_out(mid * MIB, threads, &plan);
+		if (plan.requests >= body_max + BODY_SPARE_BYTES)
+			high = mid;
+		else
+			low = mid;
+	}
+	return high * MIB;
+}
+
+static int
+refuse_total(const struct memory_wishes *w, size_t least, struct err *e)
+{
+	return err_set(e, ERR_BAD_PARAMETER,
+	    "--max-memory is %zu MiB; with %u threads and --max-body %zu MiB it must be at least %zuMiB", w->total / MIB,
+	    w->threads, w->body_max / MIB, least / MIB);
+}
+
+static int
+refuse_machine(const struct memory_wishes *w, size_t least, struct err *e)
+{
+	return err_set(e, ERR_BAD_PARAMETER,
+	    "there are %zu MiB of memory, the limit of the container included; normd needs %zu MiB of them with %u threads "
+	    "and --max-body %zu MiB: lower --threads or --max-body, or give it more memory",
+	    w->available / MIB, least / MIB, w->threads, w->body_max / MIB);
+}
+
+/* Nothing was asked for: half of what there is, or else a little more, or else smaller bodies. */
+static int
+plan_by_itself(const struct memory_wishes *w, struct memory_plan *out, struct err *e)
+{
+	const size_t half = w->available / 2, most = w->available / 4 * 3, least = least_total(w->body_max, w->threads);
+
+	share_out(least <= half || least > most ? half : least, w->threads, out);
+	if (least <= most)
+		return 0;
+	if (w->body_fixed)
+		return refuse_machine(w, least, e);
+	if (out->requests < BODY_BYTES_MIN + BODY_SPARE_BYTES)
+		share_out(most, w->threads, out);
+	if (out->requests < BODY_BYTES_MIN + BODY_SPARE_BYTES)
+		return refuse_machine(
+		    &(struct memory_wishes){ .available = w->available, .threads = w->threads, .body_max = BODY_BYTES_MIN },
+		    least_total(BODY_BYTES_MIN, w->threads) / 3 * 4, e);
+	out->body_max = (out->requests - BODY_SPARE_BYTES) / MIB * MIB;
+	out->body_lowered = true;
+	return 0;
 }
 
 int
-memory_plan_make(size_t asked, size_t available, size_t body_max, unsigned threads, struct memory_plan *out, struct err *e)
+memory_plan_make(const struct memory_wishes *w, struct memory_plan *out, struct err *e)
 {
-	const size_t fixed = FIXED_BYTES + (size_t)2 * threads * THREAD_BYTES, least = least_total(fixed, body_max);
-
-	if (asked != 0 && asked < least)
-		return err_set(e, ERR_BAD_PARAMETER,
-		    "--max-memory is %zu MiB; with %u threads and --max-body %zu MiB it must be at least %zuMiB", asked / MIB,
-		    threads, body_max / MIB, (least + MIB - 1) / MIB);
-	out->total = asked != 0 ? asked : available / 2;
-	if (out->total < least)
-		out->total = least;
-	out->cache = cache_part(out->total);
-	out->requests = out->total - out->cache - fixed;
-	return 0;
+	*out = (struct memory_plan){ .body_max = w->body_max, .available = w->available };
+	if (w->total == 0)
+		return plan_by_itself(w, out, e);
+	share_out(w->total, w->threads, out);
+	if (out->requests >= w->body_max + BODY_SPARE_BYTES)
+		return 0;
+	return refuse_total(w, least_total(w->body_max, w->threads), e);
 }

@@ -2,22 +2,36 @@
 #ifndef SERVER_MEMORY_PLAN_H
 #define SERVER_MEMORY_PLAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 
+/* What is asked for, and what there is. */
+struct memory_wishes {
+	size_t total;     /* --max-memory; 0: half of what there is */
+	size_t available; /* of the machine, or of the process's control group */
+	size_t body_max;  /* --max-body */
+	bool body_fixed;  /* it was given, so it is not to be lowered */
+	unsigned threads; /* event loops; there are as many computing threads */
+};
+
 struct memory_plan {
-	size_t total;    /* what the whole process is to stay within */
-	size_t cache;    /* of that, committed state kept for reading */
-	size_t requests; /* bodies, answers and what they are computed with, of all requests together */
+	size_t total;       /* what the whole process is to stay within */
+	size_t cache;       /* of that, committed state kept for reading */
+	size_t connections; /* what connections cost without what they ask for */
+	size_t requests;    /* bodies, answers and what they are computed with, of all requests together */
+	size_t kept;        /* the largest block that the allocator keeps for a thread (server/main.c) */
+	size_t body_max;    /* the largest body */
+	bool body_lowered;  /* it is less than was wished */
+	size_t available;
 };
 
 /*
- * Shares out `asked` bytes (0: half of the `available` ones) for this many event loops and as many computing threads. The requests' part must hold at least one
- * body of `body_max` bytes: bad_parameter, which names the least that will do, where what was asked for does not; where nothing was
- * asked for, that least is taken, be it more than half.
+ * Shares out the memory. The requests' part holds at least one body. Where the total was asked for and is too small, and where there is not
+ * enough for any plan: bad_parameter, which names the least that will do. Where no total was asked for and half of what there is does not
+ * do, three quarters may be taken; where that does not do either, the largest body is lowered, unless it was given.
  */
-int memory_plan_make(
-    size_t asked, size_t available, size_t body_max, unsigned threads, struct memory_plan *out, struct err *e) MUST_CHECK;
+int memory_plan_make(const struct memory_wishes *wishes, struct memory_plan *out, struct err *e) MUST_CHECK;
 
 #endif

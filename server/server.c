@@ -148,7 +148,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		(void)err_set_memory(e);
 		goto fail;
 	}
-	s->connections_max = crowd_limit(config->thread_count, &s->memory);
+	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
 	s->sync = sync_start(
 	    &(const struct sync_limits){ &s->memory, crowd_waiting_max(s->connections_max), 1000 * config->sync_timeout_max_s },
 	    e);
@@ -160,7 +160,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->compute = compute_start(config->thread_count, e);
 	if (s->compute == NULL)
 		goto fail;
-	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, &s->memory, e);
+	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, e);
 	if (s->deadlines == NULL)
 		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);

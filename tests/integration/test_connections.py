@@ -163,24 +163,22 @@ class FewDescriptors(unittest.TestCase):
 
 class LittleMemory(unittest.TestCase):
     def test_connections_are_within_it(self):
-        """Half of the requests' memory at most is connections'; that is said, and what they have taken they give back."""
+        """An eighth of the memory is the connections', and none of the requests' part; that is said."""
         daemon = Daemon("--threads", "1", "--max-memory", "200MiB", "--client-timeout", "300")
         self.addCleanup(daemon.close)
         warning = line_of(daemon, "few connections")
         self.assertIn("--max-memory", warning["reason"])
         most = warning["connections"]
-        self.assertTrue(1000 < most < 8000, most)
+        self.assertTrue(500 < most < 2000, most)
         connections = []
         for _ in range(most // 8 * 7 + 1):
             connections.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=20 * PATIENCE))
             self.addCleanup(connections[-1].close)
         self.assertTrue(ask(connections[-1]).startswith(b"HTTP/1.1 503 "))
-        # A body that needs nearly all of the memory is refused while so many hold a part of it, and taken when they are gone.
+        # A body that needs nearly all of the requests' memory is taken all the same.
         body = b'{"kind":"layer_norm","normalized_shape":[4],"data":[' + b",".join([b"[1,2,3,4]"] * 3_500_000) + b"]}"
-        self.assertEqual(ask(connections[0], body)[:12], b"HTTP/1.1 503")
-        for s in connections[1:]:
-            s.close()
-        wait_for(lambda: daemon.curl("POST", "/v1/normalize", body).status == 200, "memory is given back", pause_s=0.1)
+        connections[0].sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.assertEqual(connections[0].recv(12), b"HTTP/1.1 200")
 
 
 def hold(port, count, address):

@@ -4,7 +4,9 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/budget.h"
 #include "base/memory.h"
@@ -17,19 +19,19 @@ START_TEST(test_take_and_give)
 	struct budget b;
 	struct budget_share one = { .budget = &b }, two = { .budget = &b };
 
-	budget_init(&b, 100);
-	ck_assert(budget_take(&one, 60));
-	ck_assert(!budget_take(&two, 41));
-	ck_assert(budget_take(&two, 40));
+	budget_init(&b, 100 * MIB);
+	ck_assert(budget_take(&one, 60 * MIB));
+	ck_assert(!budget_take(&two, 41 * MIB));
+	ck_assert(budget_take(&two, 40 * MIB));
 	ck_assert(!budget_take(&one, 1));
 	ck_assert(budget_take(&one, 0));
-	budget_give(&one, 10);
-	ck_assert(budget_take(&two, 10));
+	budget_give(&one, 10 * MIB);
+	ck_assert(budget_take(&two, 9 * MIB));
 	budget_give_all(&one);
 	budget_give_all(&one);
-	ck_assert_uint_eq(two.bytes, 50);
+	ck_assert_uint_eq(two.bytes, 49 * MIB);
 	budget_give_all(&two);
-	ck_assert(budget_take(&one, 100));
+	ck_assert(budget_take(&one, 100 * MIB));
 	ck_assert(!budget_take(&two, SIZE_MAX));
 }
 END_TEST
@@ -84,47 +86,220 @@ START_TEST(test_many_at_once)
 }
 END_TEST
 
+START_TEST(test_what_is_paid_ahead_is_taken_without_the_budget)
+{
+	struct budget b;
+	struct budget_share s = { .budget = &b };
+
+	budget_init(&b, 100);
+	budget_credit(&s, 10);
+	ck_assert(budget_pay_ahead(&s, 50));
+	ck_assert_uint_eq(atomic_load(&b.bytes), 50);
+	ck_assert(budget_take(&s, 60));
+	ck_assert_uint_eq(atomic_load(&b.bytes), 50);
+	ck_assert(!budget_has_room(&s, 51));
+	ck_assert(budget_has_room(&s, 50));
+	ck_assert(budget_take(&s, 1));
+	ck_assert_uint_eq(atomic_load(&b.bytes), 51);
+	budget_give_all(&s);
+	ck_assert_uint_eq(atomic_load(&b.bytes), 0);
+	ck_assert(budget_take(&s, 10));
+	ck_assert_uint_eq(atomic_load(&b.bytes), 0);
+	budget_give(&s, 10);
+	ck_assert(!budget_pay_ahead(&s, 101));
+}
+END_TEST
+
+START_TEST(test_much_that_is_given_is_others_at_once)
+{
+	struct budget b;
+	struct budget_share s = { .budget = &b };
+
+	budget_init(&b, 100 * MIB);
+	ck_assert(budget_take(&s, 90 * MIB));
+	budget_give(&s, 89 * MIB);
+	ck_assert_uint_ge(atomic_load(&b.bytes), MIB);
+	ck_assert_uint_le(atomic_load(&b.bytes), MIB + MIB / 16);
+	budget_give_all(&s);
+	ck_assert_uint_eq(atomic_load(&b.bytes), 0);
+}
+END_TEST
+
+START_TEST(test_what_never_fits_is_told_from_what_does_not_fit_now)
+{
+	struct budget b;
+	struct budget_share s = { .budget = &b }, other = { .budget = &b };
+	struct err e = { 0 };
+
+	budget_init(&b, 100);
+	ck_assert(budget_take(&other, 50));
+	ck_assert_int_eq(budget_ask(&s, 60, &e), -1);
+	ck_assert_int_eq(e.code, ERR_OVERLOADED);
+	ck_assert_uint_gt(e.retry_after_s, 0);
+	ck_assert_int_eq(budget_ask(&s, 101, &e), -1);
+	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
+	ck_assert_int_eq(budget_ask(&s, 50, &e), 0);
+	ck_assert_int_eq(budget_ask(&s, 51, &e), -1); /* with what it has */
+	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
+	ck_assert_int_eq(budget_ask(&s, SIZE_MAX, &e), -1);
+	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
+}
+END_TEST
+
+static struct memory_wishes
+wish(size_t total, size_t available, size_t body_max, unsigned threads)
+{
+	return (struct memory_wishes){ total, available, body_max, true, threads };
+}
+
 START_TEST(test_the_parts_make_the_whole)
 {
 	static const size_t totals[] = { 200 * MIB, 256 * MIB, 1024 * MIB, 16384 * MIB };
+	struct memory_wishes w;
 	struct memory_plan p;
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++) {
-		ck_assert_int_eq(memory_plan_make(totals[i], 1, 64 * MIB, 2, &p, &e), 0);
+		w = wish(totals[i], MIB, 64 * MIB, 2);
+		ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
 		ck_assert_uint_eq(p.total, totals[i]);
-		ck_assert_uint_lt(p.cache + p.requests, p.total);
+		ck_assert_uint_lt(p.cache + p.connections + p.requests + 2 * 2 * 2 * p.kept, p.total);
 		ck_assert_uint_ge(p.requests, 64 * MIB);
 		ck_assert_uint_gt(p.cache, 0);
+		ck_assert_uint_gt(p.connections, 0);
+		ck_assert_uint_eq(p.body_max, 64 * MIB);
 	}
-	ck_assert_int_eq(memory_plan_make(0, 4096 * MIB, 64 * MIB, 2, &p, &e), 0);
+	w = wish(0, 4096 * MIB, 64 * MIB, 2);
+	ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
 	ck_assert_uint_eq(p.total, 2048 * MIB);
+	ck_assert(!p.body_lowered);
 }
 END_TEST
+
+/* The number of MiB after `words` in an error's detail. */
+static size_t
+named(const struct err *e, const char *words)
+{
+	const char *at = strstr(e->detail, words);
+	size_t mib = 0;
+
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(sscanf(at + strlen(words), " %zu", &mib), 1);
+	return mib;
+}
 
 START_TEST(test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do)
 {
 	static const size_t bodies[] = { MIB, 64 * MIB, 1024 * MIB, 4096 * MIB };
+	struct memory_wishes w;
 	struct memory_plan p;
 
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
 		for (unsigned threads = 1; threads <= 256; threads *= 4) {
 			struct err e = { 0 };
-			size_t least = 0;
-			const char *said;
+			size_t least;
 
-			ck_assert_int_eq(memory_plan_make(MIB, 0, bodies[i], threads, &p, &e), -1);
+			w = wish(MIB, 0, bodies[i], threads);
+			ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
 			ck_assert_int_eq(e.code, ERR_BAD_PARAMETER);
-			said = strstr(e.detail, "at least ");
-			ck_assert_ptr_nonnull(said);
-			ck_assert_int_eq(sscanf(said, "at least %zuMiB", &least), 1);
-			ck_assert_int_eq(memory_plan_make(least * MIB, 0, bodies[i], threads, &p, &e), 0);
+			least = named(&e, "at least");
+			w.total = least * MIB;
+			ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
 			ck_assert_uint_ge(p.requests, bodies[i]);
-			ck_assert_int_eq(memory_plan_make((least - 1) * MIB, 0, bodies[i], threads, &p, &e), -1);
-			/* Nothing asked for, and half of what there is too little: the least. */
-			ck_assert_int_eq(memory_plan_make(0, 64 * MIB, bodies[i], threads, &p, &e), 0);
-			ck_assert_uint_ge(p.requests, bodies[i]);
+			w.total -= MIB;
+			ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
+			/* Nothing asked for, and half of what there is too little: the least, while that leaves a quarter. */
+			w = wish(0, least * MIB / 3 * 4 + 4, bodies[i], threads);
+			ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
+			ck_assert_uint_eq(p.total, least * MIB);
 		}
+}
+END_TEST
+
+START_TEST(test_a_small_container_has_smaller_bodies)
+{
+	struct memory_wishes w = wish(0, 128 * MIB, 64 * MIB, 2);
+	struct memory_plan p;
+	struct err e = { 0 };
+
+	w.body_fixed = false;
+	ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
+	ck_assert_uint_le(p.total, 96 * MIB);
+	ck_assert(p.body_lowered);
+	ck_assert_uint_ge(p.body_max, MIB);
+	ck_assert_uint_lt(p.body_max, p.requests);
+	/* Who has said how large a body may be is told that it does not go. */
+	w.body_fixed = true;
+	ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
+	ck_assert_uint_eq(named(&e, "there are"), 128);
+	ck_assert_uint_gt(named(&e, "normd needs"), 128);
+	/* What is enough for nothing is refused, with what would be. */
+	w = (struct memory_wishes){ .available = 16 * MIB, .body_max = 64 * MIB, .threads = 2 };
+	ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
+	w.available = named(&e, "normd needs") * MIB;
+	ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
+	ck_assert_uint_ge(p.body_max, MIB);
+	ck_assert_uint_le(p.total, w.available / 4 * 3);
+}
+END_TEST
+
+/* A tree of control groups in a directory of its own. */
+static void
+write_file(const char *directory, const char *name, const char *text)
+{
+	char path[512];
+	FILE *f;
+
+	for (size_t i = 1; i < strlen(name); i++)
+		if (name[i] == '/') {
+			snprintf(path, sizeof(path), "%s/%.*s", directory, (int)i, name);
+			(void)mkdir(path, 0700);
+		}
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+static size_t
+group_limit(const char *directory, const char *groups)
+{
+	char path[512], mount[512];
+
+	write_file(directory, "groups", groups);
+	snprintf(path, sizeof(path), "%s/groups", directory);
+	snprintf(mount, sizeof(mount), "%s/mount", directory);
+	return memory_group_limit(path, mount);
+}
+
+START_TEST(test_control_groups)
+{
+	char directory[] = "/tmp/normd-groups-XXXXXX", command[128];
+
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	write_file(directory, "mount/a/b/memory.max", "max\n");
+	write_file(directory, "mount/a/memory.max", "104857600\n");
+	write_file(directory, "mount/c/memory.max", "104857600\n");
+	write_file(directory, "mount/c/memory.high", "52428800\n");
+	write_file(directory, "mount/memory/d/memory.limit_in_bytes", "209715200\n");
+	write_file(directory, "mount/memory/d/e/memory.limit_in_bytes", "9223372036854771712\n");
+	write_file(directory, "mount/memory/memory.limit_in_bytes", "9223372036854771712\n");
+	ck_assert_uint_eq(group_limit(directory, "0::/a/b\n"), 100 * MIB); /* a limit of the group above */
+	ck_assert_uint_eq(group_limit(directory, "0::/c\n"), 50 * MIB);
+	ck_assert_uint_eq(group_limit(directory, "0::/\n"), SIZE_MAX);
+	ck_assert_uint_eq(group_limit(directory, "5:cpu,memory:/d/e\n4:pids:/x\n"), 200 * MIB);
+	ck_assert_uint_eq(group_limit(directory, "5:cpu,hugememory:/d/e\n"), SIZE_MAX);
+	ck_assert_uint_eq(group_limit(directory, "5:memory:/d\n0::/c\n"), 50 * MIB);
+	/* In a container the group's path is the host's, and its own group is the root. */
+	write_file(directory, "mount/memory/memory.limit_in_bytes", "104857600\n");
+	ck_assert_uint_eq(group_limit(directory, "5:memory:/docker/0123\n"), 100 * MIB);
+	write_file(directory, "mount/memory.max", "73400320\n");
+	ck_assert_uint_eq(group_limit(directory, "0::/\n"), 70 * MIB);
+	ck_assert_uint_eq(group_limit(directory, "nonsense\n"), SIZE_MAX);
+	ck_assert_uint_eq(memory_group_limit("/nonexistent", "/nonexistent"), SIZE_MAX);
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	ck_assert_int_eq(system(command), 0);
 }
 END_TEST
 
@@ -143,8 +318,13 @@ unit_suite(void)
 	tcase_add_test(t, test_take_and_give);
 	tcase_add_test(t, test_without_a_budget_all_is_granted);
 	tcase_add_test(t, test_many_at_once);
+	tcase_add_test(t, test_what_is_paid_ahead_is_taken_without_the_budget);
+	tcase_add_test(t, test_much_that_is_given_is_others_at_once);
+	tcase_add_test(t, test_what_never_fits_is_told_from_what_does_not_fit_now);
 	tcase_add_test(t, test_the_parts_make_the_whole);
 	tcase_add_test(t, test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do);
+	tcase_add_test(t, test_a_small_container_has_smaller_bodies);
+	tcase_add_test(t, test_control_groups);
 	tcase_add_test(t, test_this_machine_has_memory);
 	suite_add_tcase(s, t);
 	return s;
