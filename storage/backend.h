@@ -23,6 +23,13 @@ struct trimmed_keys {
 	uint64_t kept;      /* at most so many are left */
 };
 
+/* How far a copy is. */
+struct copy_progress {
+	bool whole;
+	uint64_t
+	    bytes; /* of the file that are written, from its start; few of them will change. When it is whole: its length */
+};
+
 struct backend_ops {
 	/*
 	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` also after a failed commit. Of
@@ -64,11 +71,11 @@ struct backend_ops {
 
 	/*
 	 * A copy of all that is committed, made in short steps outside of transactions; one at a time. `copy_start` gives a file without a
-	 * name, which is the caller's to close, in any case after the copy has ended: by a step that says *bytes, its whole length (0: there
-	 * is more to do), and then has all in it that was committed until then; by a step that failed; or by `copy_drop`.
+	 * name, which is the caller's to close, in any case after the copy has ended: by a step that says it is whole, and then has all in it
+	 * that was committed until then; by a step that failed; or by `copy_drop`.
 	 */
 	int (*copy_start)(struct backend *b, int *descriptor, struct err *e);
-	int (*copy_step)(struct backend *b, uint64_t *bytes, struct err *e);
+	int (*copy_step)(struct backend *b, struct copy_progress *progress, struct err *e);
 	void (*copy_drop)(struct backend *b);
 
 	void (*close)(struct backend *b);

@@ -1,6 +1,7 @@
 /*
- * To free a file's space takes time: 50 ms for 200 MB on ext4, in which close() does not return and commits wait too. So that neither an event
- * loop nor the store's thread waits for it, a thread of its own shortens a copy piece by piece before it closes it.
+ * Two things of a copy take time, in which commits would wait too: to write it to the disk (write_back.h), and to free its space: 50 ms for
+ * 200 MB on ext4, in which close() does not return. So that neither an event loop nor the store's thread waits for them, a thread of its own
+ * writes it while it grows, and shortens it piece by piece before it closes it.
  */
 #include "storage/backup.h"
 
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "storage/write_back.h"
 
 /* Each takes the store's size on the disk until its last reader is done; more of them would be a mistake, or an attack. */
 #define COPIES_MAX 4
@@ -21,6 +23,20 @@
 
 /* What is freed at once. */
 #define FREED_BYTES ((off_t)4 << 20)
+
+/* A copy that is so far ahead of the disk waits for it. */
+#define AHEAD_BYTES_MAX (16 * WRITE_BACK_BYTES)
+
+/*
+ * The pause between two pieces leaves the processor to others, for a thread that always runs is made to wait for its turn when there is something
+ * to commit. It is longer where the disk is waited for.
+ */
+#define PAUSE_US ((uint64_t)50)
+#define AHEAD_PAUSE_US ((uint64_t)1000)
+
+/* So long after a batch, which takes WORK_US at least, the store counts as busy. */
+#define BUSY_US ((uint64_t)100000)
+#define WORK_US ((uint64_t)50)
 
 struct copy_block {
 	struct store_copy copy; /* first: the outside sees only this */
@@ -72,27 +88,76 @@ copy_free(struct copy_block *b)
 	free(b);
 }
 
+/* Whether there is a piece to be written: a whole one, for the last is not worth it. */
+static bool
+copy_is_ahead(const struct backup *b)
+{
+	return b->growing != NULL && b->grown_bytes >= b->on_disk_bytes + WRITE_BACK_BYTES;
+}
+
+/* With the lock, which is let go meanwhile. Only this thread closes a copy, so its descriptor stays what it is. */
+static void
+write_piece_locked(struct backup *b)
+{
+	const struct copy_block *growing = b->growing;
+	const uint64_t from = b->on_disk_bytes, to = b->grown_bytes;
+	const bool gently = b->gently;
+	uint64_t end;
+
+	pthread_mutex_unlock(&b->lock);
+	end = write_back_piece(growing->copy.descriptor, from, to, gently);
+	pthread_mutex_lock(&b->lock);
+	if (b->growing == growing)
+		b->on_disk_bytes = end;
+}
+
+static void
+free_unused_locked(struct backup *b)
+{
+	struct copy_block *unused = b->unused;
+
+	b->unused = unused->next;
+	pthread_mutex_unlock(&b->lock);
+	copy_free(unused);
+	pthread_mutex_lock(&b->lock);
+	b->copies--;
+}
+
 static void *
-free_copies(void *arg)
+tend_copies(void *arg)
 {
 	struct backup *b = arg;
-	struct copy_block *unused;
 
 	pthread_mutex_lock(&b->lock);
-	for (;;) {
-		while (b->unused == NULL && !b->stopping)
+	while (b->unused != NULL || copy_is_ahead(b) || !b->stopping) {
+		if (copy_is_ahead(b))
+			write_piece_locked(b);
+		else if (b->unused != NULL)
+			free_unused_locked(b);
+		else
 			pthread_cond_wait(&b->wake, &b->lock);
-		unused = b->unused;
-		if (unused == NULL)
-			break;
-		b->unused = unused->next;
-		pthread_mutex_unlock(&b->lock);
-		copy_free(unused);
-		pthread_mutex_lock(&b->lock);
-		b->copies--;
 	}
 	pthread_mutex_unlock(&b->lock);
 	return NULL;
+}
+
+/* Notes how far the copy is, for the thread; NULL: it is made no more. Returns whether it should wait for the disk. */
+static bool
+note_growth(struct backup *b, struct copy_block *growing, uint64_t bytes)
+{
+	bool far_ahead;
+
+	pthread_mutex_lock(&b->lock);
+	if (growing != b->growing)
+		b->on_disk_bytes = 0;
+	b->growing = growing;
+	b->grown_bytes = bytes;
+	b->gently = clock_monotonic_us() - b->busy_us < BUSY_US;
+	if (copy_is_ahead(b))
+		pthread_cond_signal(&b->wake);
+	far_ahead = growing != NULL && bytes > b->on_disk_bytes + AHEAD_BYTES_MAX;
+	pthread_mutex_unlock(&b->lock);
+	return far_ahead;
 }
 
 /* Begins a copy. NULL with `e`. */
@@ -126,7 +191,7 @@ backup_start(struct backup *b, struct backend *backend, struct err *e)
 	b->last = &b->first;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->wake, NULL);
-	rc = pthread_create(&b->thread, NULL, free_copies, b);
+	rc = pthread_create(&b->thread, NULL, tend_copies, b);
 	if (rc == 0)
 		return 0;
 	pthread_mutex_destroy(&b->lock);
@@ -150,6 +215,12 @@ bool
 backup_runs(const struct backup *b)
 {
 	return b->first != NULL;
+}
+
+uint64_t
+backup_pause_us(struct backup *b)
+{
+	return b->far_ahead ? AHEAD_PAUSE_US : PAUSE_US;
 }
 
 static unsigned
@@ -184,9 +255,11 @@ tell_all(struct backup *b, const struct err *e)
 	struct store_op *op = b->first, *next;
 	struct copy_block *copy = b->copy;
 
+	(void)note_growth(b, NULL, 0);
 	b->first = NULL;
 	b->last = &b->first;
 	b->copy = NULL;
+	b->far_ahead = false;
 	for (; op != NULL; op = next) {
 		next = op->next;
 		if (e->code == ERR_NONE)
@@ -202,6 +275,7 @@ void
 backup_work(struct backup *b, uint64_t spent_us)
 {
 	const uint64_t end_us = clock_monotonic_us() + spent_us / SHARE;
+	struct copy_progress progress = { 0 };
 	struct err e = { 0 };
 
 	if (!backup_runs(b))
@@ -210,12 +284,21 @@ backup_work(struct backup *b, uint64_t spent_us)
 		tell_all(b, &e);
 		return;
 	}
-	do {
-		if (b->backend->ops->copy_step(b->backend, &b->copy->copy.bytes, &e) < 0 || b->copy->copy.bytes > 0) {
+	if (spent_us >= WORK_US)
+		b->busy_us = clock_monotonic_us();
+	/* As far as the disk has come, to be asked for without a step. */
+	b->far_ahead = b->far_ahead && note_growth(b, b->copy, b->copied_bytes);
+	while (!b->far_ahead) {
+		if (b->backend->ops->copy_step(b->backend, &progress, &e) < 0 || progress.whole) {
+			b->copy->copy.bytes = progress.bytes;
 			tell_all(b, &e);
 			return;
 		}
-	} while (clock_monotonic_us() < end_us);
+		b->copied_bytes = progress.bytes;
+		b->far_ahead = note_growth(b, b->copy, progress.bytes);
+		if (clock_monotonic_us() >= end_us)
+			break;
+	}
 }
 
 void

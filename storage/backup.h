@@ -13,13 +13,20 @@ struct backup {
 	struct backend *backend;
 	struct store_op *first, **last; /* who waits; none: no copy is wanted */
 	struct copy_block *copy;        /* what they get, once it is whole; NULL: not begun yet */
+	uint64_t copied_bytes;          /* of its file, which are written */
+	bool far_ahead;                 /* of the disk: it waits */
+	uint64_t busy_us;               /* when the store was last seen to have other work */
 
-	/* The thread that gives back the disk's space. Guarded by `lock`: */
+	/* The thread that writes the growing copy to the disk, and gives back the disk's space. Guarded by `lock`: */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct copy_block *unused; /* copies that nobody refers to any more */
-	unsigned copies;           /* that are on the disk */
+	struct copy_block *growing; /* the copy, while it is made; NULL: none */
+	uint64_t grown_bytes;       /* of it, from its start */
+	uint64_t on_disk_bytes;     /* of those */
+	bool gently;                /* the store needs the disk as well */
+	struct copy_block *unused;  /* copies that nobody refers to any more */
+	unsigned copies;            /* that are on the disk */
 	bool stopping;
 };
 
@@ -33,6 +40,9 @@ void backup_ask(struct backup *b, struct store_op *op);
 
 /* Whether a copy is being made, so that there is something to do without operations. */
 bool backup_runs(const struct backup *b);
+
+/* How long to wait before its next piece is begun, while there are no operations. */
+uint64_t backup_pause_us(struct backup *b);
 
 /*
  * A short piece of the work, outside of transactions, after the store has spent `spent_us` on other work. Where it is the last, or fails,

@@ -276,9 +276,9 @@ sqlite_start_copy(struct backend *b, int *descriptor, struct err *e)
 }
 
 static int
-sqlite_step_copy(struct backend *b, uint64_t *bytes, struct err *e)
+sqlite_step_copy(struct backend *b, struct copy_progress *progress, struct err *e)
 {
-	return sqlite_copy_step(&sqlite_self(b)->copy, bytes, e);
+	return sqlite_copy_step(&sqlite_self(b)->copy, progress, e);
 }
 
 static void

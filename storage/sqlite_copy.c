@@ -27,6 +27,9 @@
 /* The copy is nobody's until it is whole, and gone with its descriptor: it needs neither a journal nor flushes, nor much of a cache. */
 static const char settings[] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256";
 
+/* What may still be in that cache of what was copied, with room to spare. */
+#define UNWRITTEN_BYTES ((uint64_t)512 << 10)
+
 static int
 disk_full(struct err *e)
 {
@@ -99,7 +102,7 @@ check_room(const struct sqlite_copy *c, struct err *e)
 
 /* The copy is whole: closes it for SQLite, and lets it say that it has no log. */
 static int
-finish(struct sqlite_copy *c, uint64_t *bytes, struct err *e)
+finish(struct sqlite_copy *c, struct copy_progress *progress, struct err *e)
 {
 	static const unsigned char no_log[2] = { 1, 1 };
 	int descriptor = c->descriptor;
@@ -109,22 +112,31 @@ finish(struct sqlite_copy *c, uint64_t *bytes, struct err *e)
 	if (pwrite(descriptor, no_log, sizeof(no_log), JOURNAL_VERSION_OFFSET) != (ssize_t)sizeof(no_log) ||
 	    fstat(descriptor, &st) < 0)
 		return system_failed(e);
-	*bytes = (uint64_t)st.st_size;
+	*progress = (struct copy_progress){ .whole = true, .bytes = (uint64_t)st.st_size };
 	return 0;
 }
 
+/* How much of the file is written while it is not whole. */
+static uint64_t
+written_bytes(const struct sqlite_copy *c)
+{
+	uint64_t copied =
+	    (uint64_t)(sqlite3_backup_pagecount(c->backup) - sqlite3_backup_remaining(c->backup)) * (uint64_t)c->page_bytes;
+
+	return copied > UNWRITTEN_BYTES ? copied - UNWRITTEN_BYTES : 0;
+}
+
 int
-sqlite_copy_step(struct sqlite_copy *c, uint64_t *bytes, struct err *e)
+sqlite_copy_step(struct sqlite_copy *c, struct copy_progress *progress, struct err *e)
 {
 	int rc, pages;
 
-	*bytes = 0;
 	if (check_room(c, e) < 0)
 		goto fail;
 	/* Two pages for each that the store has grown by: however fast it grows, the copy overtakes it. */
 	rc = sqlite3_backup_step(c->backup, STEP_PAGES + 2 * c->grown_pages);
 	if (rc == SQLITE_DONE)
-		return finish(c, bytes, e);
+		return finish(c, progress, e);
 	if (rc != SQLITE_OK) {
 		sqlite3_backup_finish(c->backup); /* moves the error to the connection */
 		c->backup = NULL;
@@ -134,6 +146,7 @@ sqlite_copy_step(struct sqlite_copy *c, uint64_t *bytes, struct err *e)
 	pages = sqlite3_backup_pagecount(c->backup);
 	c->grown_pages = c->source_pages > 0 && pages > c->source_pages ? pages - c->source_pages : 0;
 	c->source_pages = pages;
+	*progress = (struct copy_progress){ .bytes = written_bytes(c) };
 	return 0;
 fail:
 	sqlite_copy_drop(c);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "storage/backend.h"
 
 /* Zeroed: no copy is being made. */
 struct sqlite_copy {
@@ -28,10 +28,10 @@ struct sqlite_copy {
 int sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e) MUST_CHECK;
 
 /*
- * Copies some more pages, about 50 µs' worth; outside of a transaction of `db`. *bytes is 0 while there is more to do; at the end it is the
- * file's length: a whole SQLite file that needs no log beside it. -1 with `e`: the copy is dropped.
+ * Copies some more pages, about 50 µs' worth; outside of a transaction of `db`. When it is whole, it is an SQLite file that needs no log beside
+ * it. -1 with `e`: the copy is dropped.
  */
-int sqlite_copy_step(struct sqlite_copy *c, uint64_t *bytes, struct err *e) MUST_CHECK;
+int sqlite_copy_step(struct sqlite_copy *c, struct copy_progress *progress, struct err *e) MUST_CHECK;
 
 /* Gives up the copy that is being made; fine where none is. */
 void sqlite_copy_drop(struct sqlite_copy *c);

@@ -27,9 +27,6 @@
 /* Keys live as long as promised again when so large a part of their number is free: the log must not flicker at the border. */
 #define KEYS_CALM_PART 8
 
-/* How long the thread waits for operations while there is a backup to be made. */
-#define BACKUP_PAUSE_US ((uint64_t)50)
-
 struct store {
 	/* Immutable after open. */
 	struct store_definition_ops definitions;
@@ -255,14 +252,11 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	batch_fini(&b);
 }
 
-/*
- * How long to wait for operations: until old keys are to be forgotten; with a backup to be made only for a moment, which leaves the processor to
- * others, for a thread that always runs is made to wait for its turn when there is something to commit.
- */
+/* How long to wait for operations: until old keys are to be forgotten; with a backup to be made only for a moment. */
 static struct timespec
-wait_until(const struct store *s)
+wait_until(struct store *s)
 {
-	uint64_t soon_us = clock_monotonic_us() + BACKUP_PAUSE_US;
+	uint64_t soon_us = clock_monotonic_us() + backup_pause_us(&s->backup);
 
 	return clock_timespec(backup_runs(&s->backup) && soon_us < s->purge_at_us ? soon_us : s->purge_at_us);
 }

@@ -118,10 +118,10 @@ static uint64_t
 step_copy(struct sqlite_copy *copy)
 {
 	struct err e = { 0 };
-	uint64_t bytes = 0;
+	struct copy_progress progress;
 
-	ck_assert_msg(sqlite_copy_step(copy, &bytes, &e) == 0, "%s", e.detail);
-	return bytes;
+	ck_assert_msg(sqlite_copy_step(copy, &progress, &e) == 0, "%s", e.detail);
+	return progress.whole ? progress.bytes : 0;
 }
 
 /* Writes the nameless file under a name, and closes it. */
