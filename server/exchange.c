@@ -9,7 +9,7 @@
  *   end      the answer was sent, or the client is gone: the log line
  *
  * An answer queued while the client still sends would close the connection under it, and might be lost in the reset. So the rest
- * of a refused body is swallowed, up to SWALLOW_MAX; who announces more than that is told at once.
+ * of a refused body is swallowed, up to SWALLOW_MAX; who announces more than that is told at once, and who sends more, then.
  */
 #include "server/exchange.h"
 
@@ -275,7 +275,7 @@ take_body(struct exchange *x, const char *piece, size_t size)
 		return refuse_directly(x);
 	}
 	if (rq->err.code != ERR_NONE)
-		return x->body_bytes > SWALLOW_MAX ? MHD_NO : MHD_YES;
+		return x->body_bytes > SWALLOW_MAX ? refuse_directly(x) : MHD_YES;
 	if (head_check_size(x->server, x->body_bytes, &rq->err) == 0 && request_body(rq, piece, size, &taken) == 0 &&
 	    taken < size)
 		leave_rest(x, piece + taken, size - taken);
