@@ -178,12 +178,27 @@ compute_apart(struct exchange *x, void (*run)(void *))
 	compute_run(x->server->compute, &x->job);
 }
 
+/* Where the body was not as it should be, whatever the library has made of it: nothing is done. */
+static void
+refuse_broken(struct exchange *x)
+{
+	const char *problem = intake_problem(x->connection);
+
+	if (problem == NULL)
+		return;
+	x->sending.close = x->sending.at_once = true;
+	if (x->request.err.code == ERR_NONE)
+		(void)err_set(&x->request.err, ERR_BAD_PARAMETER, "%s", problem);
+}
+
 /* The request's next step. */
 static enum MHD_Result
 advance(struct exchange *x)
 {
 	enum request_next next;
 
+	if (!x->has_room)
+		refuse_broken(x);
 	if (!x->has_room) { /* after the first step something may be stored: then it is too late to ask */
 		if (!intake_has_room(x->connection)) {
 			if (x->request.err.code == ERR_NONE)

@@ -17,6 +17,7 @@
 
 #include "handlers/idempotency.h"
 #include "server/head.h"
+#include "server/intake.h"
 #include "server/lookup.h"
 
 struct framing {
@@ -189,6 +190,8 @@ guard_head(const struct head *h, struct guard_seen *seen, struct err *e)
 	const bool looks_at_lines = guard_strictness() == 0;
 
 	*seen = (struct guard_seen){ 0 };
+	if ((f.problem = intake_problem(h->connection)) != NULL)
+		return err_set(e, ERR_BAD_PARAMETER, "%s", f.problem);
 	if (looks_at_lines && (f.place = first_place(h)) == NULL)
 		f.problem =
 		    "the request line must be a method, a target and a version, with one blank between them, and end in CR LF";

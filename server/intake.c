@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "server/limits.h"
+#include "server/scan.h"
 #include "server/stream.h"
 
 /* More than the process may have open: CONNECTIONS_MAX of crowd.c, and what else is open. Pages that are not used cost nothing. */
@@ -16,12 +17,14 @@
 /* A connection's, by its descriptor; in a cache line of its own, since the next descriptor may be another loop's. */
 struct intake {
 	_Alignas(64) uintptr_t start; /* of the memory; 0: nothing was read yet */
-	uintptr_t body;  /* where the head ends, and libmicrohttpd moves what it has not handed out yet of the body */
-	uintptr_t end;   /* of what was read: never too low */
-	uintptr_t taken; /* the end of the piece that was taken last, since the last read; 0: none was */
-	size_t aside;    /* bytes read since then in which there was no piece: trailers, chunk extensions */
-	bool stopped;    /* nothing is read */
-	bool overlong;   /* there was too much aside */
+	uintptr_t body;   /* where the head ends, and libmicrohttpd moves what it has not handed out yet of the body */
+	uintptr_t end;    /* of what was read: never too low */
+	uintptr_t taken;  /* the end of the piece that was taken last, since the last read; 0: none was */
+	size_t aside;     /* bytes read since then in which there was no piece: trailers, chunk extensions */
+	bool stopped;     /* nothing is read */
+	bool overlong;    /* there was too much aside */
+	uint32_t request; /* that libmicrohttpd is at, from 1 */
+	struct scan scan;
 };
 
 static struct intake intakes[DESCRIPTORS_MAX];
@@ -84,6 +87,7 @@ recv(int fd, void *bytes, size_t room, int flags)
 		in->start = (uintptr_t)bytes; /* the first bytes of a connection */
 	in->end = (uintptr_t)bytes + (size_t)n;
 	in->taken = 0;
+	scan_bytes(&in->scan, bytes, (size_t)n);
 	count_aside(in, bytes, (size_t)n);
 	return n;
 }
@@ -96,6 +100,7 @@ intake_take_head(struct MHD_Connection *connection, const char *method)
 
 	if (in == NULL)
 		return;
+	in->request++;
 	in->body = size == NULL ? 0 : (uintptr_t)method + size->header_size;
 	in->taken = 0;
 }
@@ -135,6 +140,14 @@ intake_has_room(struct MHD_Connection *connection)
 	follow_move(in);
 	records = (size_t)MHD_get_connection_values(connection, kinds, NULL, NULL);
 	return in->end - in->start + records * HEADER_RECORD_BYTES + ANSWER_HEAD_BYTES_MAX <= CONNECTION_MEMORY_BYTES;
+}
+
+const char *
+intake_problem(struct MHD_Connection *connection)
+{
+	const struct intake *in = intake_for(connection);
+
+	return in != NULL && in->scan.broken != 0 && in->scan.broken == in->request ? in->scan.problem : NULL;
 }
 
 void

@@ -38,6 +38,12 @@ bool intake_take_body(struct MHD_Connection *connection, const char *piece, size
  */
 bool intake_has_room(struct MHD_Connection *connection);
 
+/*
+ * What is wrong with the lines of the request, as far as they have been received (server/scan.h); or NULL. It must be refused then, and the
+ * connection ends. Within the handler.
+ */
+const char *intake_problem(struct MHD_Connection *connection);
+
 /* The request's steps begin: nothing is read until it ends. */
 void intake_stop_reading(struct MHD_Connection *connection);
 

@@ -1,0 +1,40 @@
+/*
+ * What a client sends, line by line, as it arrives and before libmicrohttpd changes it: where lines end otherwise than in CR LF, and what
+ * stands between the data of chunks. libmicrohttpd 0.9.75 takes a bare LF for a line's end, also after a chunk's size, and a trailer that
+ * begins with NUL for the last; that leaves no trace in what it hands out. Pure.
+ */
+#ifndef SERVER_SCAN_H
+#define SERVER_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCAN_LINE_BYTES 64
+
+/* A connection's. Zeroed, it is at a connection's beginning. */
+struct scan {
+	enum {
+		SCAN_BEFORE, /* a request */
+		SCAN_HEAD,
+		SCAN_BODY,
+		SCAN_CHUNK_SIZE,
+		SCAN_CHUNK,
+		SCAN_CHUNK_END,
+		SCAN_TRAILERS,
+	} state;
+	bool chunked;               /* the head says so */
+	char last;                  /* byte of the line so far */
+	uint32_t request;           /* the one that is scanned, from 1 */
+	uint32_t broken;            /* the first whose framing is wrong: nothing is scanned any more; 0: none */
+	const char *problem;        /* with it */
+	uint64_t length;            /* that the head says */
+	uint64_t left;              /* of the body, or of the chunk */
+	size_t line_len;            /* of the line so far */
+	char line[SCAN_LINE_BYTES]; /* how it begins */
+};
+
+/* The next bytes that were received. */
+void scan_bytes(struct scan *s, const char *bytes, size_t len);
+
+#endif
