@@ -162,7 +162,8 @@ class Calls(BackwardTest):
         self.assertEqual(self.backward("bn", self.X, self.G, mode="train").json, train)
         asked = lambda query: self.ask("POST", self.path("bn", "backward") + query, self.tensors()).json
         self.assertEqual((asked("?mode=train"), asked("?mode=infer")), (train, infer))
-        for bad in ("Train", "eval", "", None, 1, True, ["train"]):
+        self.assertEqual(self.backward("bn", self.X, self.G, mode=None).json, train)
+        for bad in ("Train", "eval", "", 1, True, ["train"]):
             self.refused_backward("bad_parameter", 400, "bn", {**self.tensors(), "mode": bad})
         self.refused_backward("bad_parameter", 400, "bn", self.tensors(), "?mode=eval")
         self.refused_backward("bad_parameter", 400, "bn", {**self.tensors(), "mode": "train"}, "?mode=train")
