@@ -8,4 +8,9 @@
 /* Checked like printf: `f` is the format's position, `a` the first argument's. */
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
+/* For a function whose arguments are constants where it is called: each call gets a copy of its own. */
+#ifndef ALWAYS_INLINE
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#endif
+
 #endif

@@ -70,7 +70,7 @@ feed_blocks(struct json_scan *scan, const char *text, size_t len)
 		if (json_scan_feed(scan, text, block, &e) < 0)
 			return -1;
 	}
-	return json_scan_finish(scan, &e);
+	return json_scan_finish(scan, &e) < 0 ? -1 : json_scan_settle(scan, DATATYPE_FP32, &e);
 }
 
 static size_t

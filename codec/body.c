@@ -167,6 +167,12 @@ body_finish(struct body *b, struct err *e)
 	return b->form->finish(b, e);
 }
 
+int
+body_settle(struct body *b, enum datatype by_layer, struct err *e)
+{
+	return b->scan != NULL ? json_scan_settle(b->scan, by_layer, e) : 0;
+}
+
 const struct cJSON *
 body_envelope(const struct body *b)
 {

@@ -61,10 +61,16 @@ size_t body_envelope_bytes(const struct body *b);
 /* The body has ended: checks that it is whole. Errors as above. */
 int body_finish(struct body *b, struct err *e) MUST_CHECK;
 
+/*
+ * After body_finish, and before a tensor is looked at: JSON tensors whose datatype the body does not name get `by_layer` where their slot
+ * leaves it to the layer. Errors as of json_scan_settle. It takes time in proportion to the values.
+ */
+int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
+
 /* The envelope, after body_finish; NULL for a form that has none. */
 const struct cJSON *body_envelope(const struct body *b);
 
-/* The tensor of a slot, or NULL when it has none; it belongs to the body, and may be written to. */
+/* After body_settle: the tensor of a slot, or NULL when it has none; it belongs to the body, and may be written to. */
 struct tensor *body_tensor(struct body *b, size_t slot);
 
 #endif

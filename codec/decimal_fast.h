@@ -125,6 +125,35 @@ decimal_fast_read_f32(const char *floor, const char *p, const char *limit, const
 	return result;
 }
 
+/*
+ * For a number whose type is not known yet: reads an ordinary one to the double from which a further rounding, to float or to float16, gives
+ * what the text itself would give. Returns false for every other number, and for whatever is none.
+ *
+ * The second rounding goes wrong only where the double is a midpoint k·2^e of the narrower type and the text, m/10^f, is not. Then
+ * |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e + f < 0, and it is a
+ * multiple of 2^(e + f): so 2^53 <= k·5^f. Between
+ * float16 k has at most 12 bits, which needs f >= 18, and an ordinary number has f <= 14. Between floats, which are normal here, it has
+ * 25 bits, and f = 13 will do: those are left out, as above.
+ */
+static inline bool
+decimal_fast_read_open(const char *floor, const char *p, const char *limit, const char **end, double *value)
+{
+	struct decimal_ordinary n;
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
+	uint64_t bits;
+	double wide;
+
+	if (after == NULL)
+		return false;
+	wide = decimal_ordinary_f64(&n);
+	memcpy(&bits, &wide, sizeof(bits));
+	if ((bits & 0x1fffffff) == 0x10000000)
+		return false;
+	*value = wide;
+	*end = after;
+	return true;
+}
+
 /* As decimal_read_f64; `floor` as above. */
 static inline enum decimal_result
 decimal_fast_read_f64(const char *floor, const char *p, const char *limit, const char **end, double *value)

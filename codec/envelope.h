@@ -30,6 +30,9 @@ enum envelope_type {
 	ENVELOPE_TENSOR /* an array of numbers that a slot took */
 };
 
+/* For messages where a list is wanted: what JSON.stringify makes of a JavaScript typed array is an object, {"0":1,"1":2}. */
+#define JSON_TYPED_ARRAY_HINT " (a typed array of JavaScript is sent as a list by Array.from(array))"
+
 enum envelope_type envelope_type(const struct cJSON *value);
 
 /* "a number", for messages. */

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "codec/envelope.h"
+
 /* Room for either, with its NUL. */
 #define EXCERPT_BYTES 64
 

@@ -8,9 +8,12 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/compiler.h"
 #include "codec/decimal_fast.h"
 #include "codec/excerpt.h"
+#include "codec/json_doubts.h"
 
 int
 json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
@@ -26,6 +29,7 @@ void
 json_array_fini(struct json_array *a)
 {
 	free(a->values.bytes);
+	json_doubts_free(a->values.doubts);
 	buf_fini(&a->partial);
 	*a = (struct json_array){ 0 };
 }
@@ -62,14 +66,33 @@ array_read(enum datatype datatype, const char *floor, const char *p, const char 
 	return decimal_fast_read_f16(floor, p, limit, end, (uint16_t *)(void *)out);
 }
 
+/* The same for a number whose datatype is not known yet: the value `index`. */
+static ALWAYS_INLINE enum decimal_result
+array_read_open(struct json_array *a, size_t index, const char *floor, const char *p, const char *limit, const char **end,
+    unsigned char *out)
+{
+	const char *after = p;
+	enum decimal_result result;
+	double wide;
+
+	if (decimal_fast_read_open(floor, p, limit, end, (double *)(void *)out))
+		return DECIMAL_OK;
+	/* Locals of this call alone, so that the caller's `end` can stay in a register. */
+	result = json_doubts_read(&a->values, index, floor, p, limit, &after, &wide);
+	*end = after;
+	if (result == DECIMAL_OK)
+		memcpy(out, &wide, sizeof(wide));
+	return result;
+}
+
 /*
  * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next; unless the
  * result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set it. Nothing of the
  * state is touched within the loop, in which the next number's place is all that anything waits for.
- * `datatype`, a->values' own, is a constant wherever this is inlined.
+ * `datatype` and `open`, a->values' own, are constants wherever this is inlined.
  */
-static inline enum decimal_result
-array_run(struct json_array *a, enum datatype datatype, size_t room, struct json_input *in, const char **end)
+static ALWAYS_INLINE enum decimal_result
+array_run(struct json_array *a, enum datatype datatype, bool open, size_t room, struct json_input *in, const char **end)
 {
 	const size_t size = datatype_size(datatype);
 	unsigned char *start = a->values.bytes + a->values.count * size;
@@ -79,7 +102,9 @@ array_run(struct json_array *a, enum datatype datatype, size_t room, struct json
 	size_t values;
 	bool comma = true;
 
-	while ((r = array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
+	while (
+	    (r = open ? array_read_open(a, a->values.count + (size_t)(out - start) / size, in->start, p, limit, &after, out) :
+			array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
 		out += size;
 		p = after;
 		/* A number is only read when the byte after it is there too. */
@@ -125,12 +150,14 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 	list_room = json_nesting_room(&a->nesting);
 	if (list_room < room)
 		room = list_room;
-	if (a->values.datatype == DATATYPE_FP32)
-		r = array_run(a, DATATYPE_FP32, room, in, &end);
+	if (a->values.open)
+		r = array_run(a, DATATYPE_FP64, true, room, in, &end);
+	else if (a->values.datatype == DATATYPE_FP32)
+		r = array_run(a, DATATYPE_FP32, false, room, in, &end);
 	else if (a->values.datatype == DATATYPE_FP64)
-		r = array_run(a, DATATYPE_FP64, room, in, &end);
+		r = array_run(a, DATATYPE_FP64, false, room, in, &end);
 	else
-		r = array_run(a, DATATYPE_FP16, room, in, &end);
+		r = array_run(a, DATATYPE_FP16, false, room, in, &end);
 	if (r == DECIMAL_OK)
 		return 0;
 	if (r != DECIMAL_INCOMPLETE)
@@ -154,14 +181,18 @@ array_gathered(struct json_array *a, struct err *e)
 	buf_byte(&a->partial, ' ');
 	if (a->partial.failed)
 		return err_set_memory(e);
-	r = array_read(datatype, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+	if (a->values.open)
+		r = array_read_open(
+		    a, a->values.count, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+	else
+		r = array_read(datatype, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
 	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
 	if (r != DECIMAL_OK)
 		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);
 	a->values.count++;
 	json_nesting_add(&a->nesting, 1);
 	a->state = JSON_ARRAY_COMMA;
-	return 0;
+	return a->values.open ? json_doubts_note(&a->values, a->values.count - 1, a->partial.bytes, a->number_at, e) : 0;
 }
 
 /* Goes on with a number that an earlier piece of the input has cut. */
@@ -222,7 +253,10 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 
 	if (a->state == JSON_ARRAY_COMMA)
 		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
-	if (c == '"' || c == '{' || c == 't' || c == 'f' || c == 'n')
+	if (c == '{')
+		return err_set_at(e, ERR_BAD_TENSOR, at,
+		    "%s: only numbers and lists of numbers may stand here, not an object%s", name, JSON_TYPED_ARRAY_HINT);
+	if (c == '"' || c == 't' || c == 'f' || c == 'n')
 		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: only numbers and lists of numbers may stand here", name);
 	if (c == 'N' || c == 'I')
 		return err_set_at(e, ERR_BAD_JSON, at, "%s: NaN and Infinity are not JSON numbers", name);
@@ -259,8 +293,9 @@ array_step(struct json_array *a, struct json_input *in, struct err *e)
 	return array_unexpected(a, c, at, e);
 }
 
-int
-json_array_feed(struct json_array *a, struct json_input *in, struct err *e)
+/* Takes what is there of the list. */
+static int
+array_feed(struct json_array *a, struct json_input *in, struct err *e)
 {
 	do {
 		if (a->state == JSON_ARRAY_NUMBER) {
@@ -273,4 +308,33 @@ json_array_feed(struct json_array *a, struct json_input *in, struct err *e)
 			return -1;
 	} while (in->p < in->end && a->nesting.level > 0);
 	return a->nesting.level == 0;
+}
+
+/* The same for values whose datatype is not known yet: they are looked through once for a piece of the input. */
+static int
+array_feed_open(struct json_array *a, struct json_input *in, struct err *e)
+{
+	const bool cut = a->state == JSON_ARRAY_NUMBER;
+	const char *text = in->p;
+	size_t from = a->values.count;
+	int result;
+
+	if (cut) {
+		if (array_gather(a, in, e) < 0)
+			return -1;
+		if (a->state == JSON_ARRAY_NUMBER)
+			return 0;
+		text = in->p;
+		from = a->values.count;
+	}
+	result = array_feed(a, in, e);
+	if (result >= 0 && json_doubts_note(&a->values, from, text, json_input_at(in, text), e) < 0)
+		return -1;
+	return result;
+}
+
+int
+json_array_feed(struct json_array *a, struct json_input *in, struct err *e)
+{
+	return a->values.open ? array_feed_open(a, in, e) : array_feed(a, in, e);
 }

@@ -135,6 +135,12 @@ json_scan_envelope_bytes(const struct json_scan *s)
 	return s->text.len;
 }
 
+int
+json_scan_settle(struct json_scan *s, enum datatype by_layer, struct err *e)
+{
+	return json_slots_settle(&s->slots, by_layer, e);
+}
+
 const struct cJSON *
 json_scan_envelope(const struct json_scan *s)
 {
@@ -144,5 +150,8 @@ json_scan_envelope(const struct json_scan *s)
 struct tensor *
 json_scan_tensor(struct json_scan *s, size_t i)
 {
-	return i < s->slots.count && s->slots.found[i].has_data ? &s->slots.found[i].tensor : NULL;
+	if (i >= s->slots.count || !s->slots.found[i].has_data)
+		return NULL;
+	assert(!s->slots.found[i].open);
+	return &s->slots.found[i].tensor;
 }

@@ -9,6 +9,9 @@
  * holds numbers, nested arrays of numbers, or nothing; anything else in it is `bad_tensor`. An object in a slot's place must
  * have `data`; the root need not. Any other value of a slot's key goes to the envelope.
  *
+ * Members come in any order. Data that comes before its datatype is kept as doubles, with what these do not tell of the text
+ * (json_doubts.h), until json_scan_settle. A document that is a list is the tensor of the slot with key "", where there is one.
+ *
  * A scanner belongs to one thread at a time.
  */
 #ifndef CODEC_JSON_SCAN_H
@@ -27,6 +30,7 @@
 struct json_slot {
 	const char *key;
 	enum datatype datatype; /* where the text names none */
+	bool by_layer;          /* ... and json_scan_settle says which then */
 	bool booleans; /* a list of true and false, or of 1 and 0, which are those numbers; its datatype cannot be named */
 };
 
@@ -60,10 +64,17 @@ int json_scan_finish(struct json_scan *s, struct err *e) MUST_CHECK;
 /* How large the envelope's text is so far: what json_scan_finish has to parse. */
 size_t json_scan_envelope_bytes(const struct json_scan *s);
 
+/*
+ * After json_scan_finish: gives every tensor the datatype that the text names, or else its slot's, or, for a slot with `by_layer`, the
+ * given one, which has a form in JSON. It takes time in proportion to the values. Errors: bad_tensor for a value that does not fit,
+ * with its offset; body_too_large.
+ */
+int json_scan_settle(struct json_scan *s, enum datatype by_layer, struct err *e) MUST_CHECK;
+
 /* After json_scan_finish: the root (an object or whatever stood there). It lives as long as the scanner. */
 const struct cJSON *json_scan_envelope(const struct json_scan *s);
 
-/* After json_scan_finish: slot i's tensor, or NULL when the document had none in it. It lives as long as the scanner. */
+/* After json_scan_settle: slot i's tensor, or NULL when the document had none in it. It lives as long as the scanner. */
 struct tensor *json_scan_tensor(struct json_scan *s, size_t i);
 
 #endif

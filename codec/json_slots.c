@@ -1,12 +1,17 @@
 #include "codec/json_slots.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
 #include "codec/excerpt.h"
+#include "codec/json_doubts.h"
 #include "codec/json_integer.h"
 
 #define SHAPE_TEXT 160
+
+/* Less is not worth a call of realloc. */
+#define TRIM_BYTES_MIN ((size_t)4096)
 
 void
 json_slots_init(
@@ -24,8 +29,10 @@ json_slots_init(
 void
 json_slots_fini(struct json_slots *s)
 {
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; i < s->count; i++) {
 		tensor_fini(&s->found[i].tensor);
+		json_doubts_free(s->found[i].doubts);
+	}
 }
 
 /* What messages call the slot's tensor. */
@@ -72,6 +79,27 @@ json_slots_member(const struct json_slots *s, struct json_place parent, const ch
 }
 
 struct json_place
+json_slots_root_list(const struct json_slots *s, struct json_place root)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->slots[i].key[0] == '\0')
+			return (struct json_place){ JSON_ROLE_TENSOR, (unsigned)i };
+	return root;
+}
+
+int
+json_slots_check_key(
+    const struct json_slots *s, struct json_place parent, const char *key, size_t len, uint64_t at, struct err *e)
+{
+	const struct json_place place = parent.role == JSON_ROLE_ROOT ? json_slots_root_list(s, parent) : parent;
+
+	if (place.role != JSON_ROLE_TENSOR || !key_is(key, len, "0"))
+		return 0;
+	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: a tensor is a list, or an object with \"data\"; it has no \"0\"%s",
+	    slots_name(s, place.slot), JSON_TYPED_ARRAY_HINT);
+}
+
+struct json_place
 json_slots_element(struct json_place parent)
 {
 	parent.role = parent.role == JSON_ROLE_SHAPE ? JSON_ROLE_EXTENT : JSON_ROLE_PLAIN;
@@ -85,7 +113,8 @@ json_slots_check(const struct json_slots *s, struct json_place place, char c, ui
 	if (c == 'n' && place.role != JSON_ROLE_EXTENT)
 		return 0;
 	if (place.role == JSON_ROLE_DATA && c != '[')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers", slots_name(s, place.slot));
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers%s", slots_name(s, place.slot),
+		    c == '{' ? JSON_TYPED_ARRAY_HINT : "");
 	if (place.role == JSON_ROLE_SHAPE && c != '[')
 		return err_set_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: expected a list of whole numbers", slots_name(s, place.slot));
@@ -174,6 +203,26 @@ slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at
 	    quote, known, suggest_text(&s, near));
 }
 
+/* The datatype of data that is there already becomes known at `at`: whether the values fit it, and the limit. */
+static int
+slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64_t at, struct err *e)
+{
+	struct json_found *f = &s->found[slot];
+	const struct json_unfit *unfit = json_doubts_unfit(f->doubts, datatype);
+	const size_t limit = s->bytes_left + f->tensor.count * datatype_size(f->datatype);
+	const size_t bytes = f->tensor.count * datatype_size(datatype);
+
+	if (unfit != NULL)
+		return err_set_at(e, ERR_BAD_TENSOR, unfit->at, "%s: %s does not fit %s", slots_name(s, slot), unfit->text,
+		    datatype_name(datatype));
+	if (bytes > limit)
+		return err_set_at(
+		    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", s->bytes_max);
+	s->bytes_left = limit - bytes;
+	f->datatype = datatype;
+	return 0;
+}
+
 int
 json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e)
 {
@@ -184,10 +233,9 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
 	if (s->slots[slot].booleans && datatype != f->datatype)
 		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: it has none", slots_name(s, slot));
-	if (f->has_data && datatype != f->datatype)
-		return err_set_at(e, ERR_BAD_TENSOR, at,
-		    "datatype of %s: %s must stand before the data, which has been read as %s by now", slots_name(s, slot),
-		    datatype_name(datatype), datatype_name(f->datatype));
+	f->named = true;
+	if (f->open)
+		return slots_choose(s, slot, datatype, at, e);
 	f->datatype = datatype;
 	return 0;
 }
@@ -195,14 +243,17 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 int
 json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e)
 {
-	const struct json_found *f = &s->found[slot];
+	struct json_found *f = &s->found[slot];
+	const bool open = !f->named && !s->slots[slot].booleans;
 	struct json_values values = {
-		.datatype = f->datatype,
+		.datatype = open ? DATATYPE_FP64 : f->datatype,
+		.open = open,
 		.count_max = s->bytes_left / datatype_size(f->datatype),
 		.bytes_max = s->bytes_max,
 		.memory = s->memory,
 	};
 
+	f->data_at = at;
 	return json_array_begin(a, slots_name(s, slot), s->slots[slot].booleans, &f->shape, &values, at, e);
 }
 
@@ -214,7 +265,12 @@ json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a)
 	const struct json_nesting *n = &a->nesting;
 	bool given = f->shape.rank > 0;
 
-	json_values_trim(&a->values);
+	f->open = a->values.open;
+	if (!f->open)
+		json_values_trim(&a->values);
+	f->allocated = a->values.capacity * datatype_size(a->values.datatype);
+	f->doubts = a->values.doubts;
+	a->values.doubts = NULL;
 	t->datatype = f->datatype;
 	t->nested = !given || n->depth > 1;
 	t->rank = given ? f->shape.rank : n->depth;
@@ -225,6 +281,48 @@ json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a)
 	json_array_fini(a);
 	f->has_data = true;
 	s->bytes_left -= t->count * datatype_size(t->datatype);
+}
+
+/* Gives back what the values need no longer. */
+static void
+slots_trim(struct json_slots *s, struct json_found *f)
+{
+	const size_t bytes = f->tensor.count * datatype_size(f->datatype), excess = f->allocated - bytes;
+	void *values;
+
+	if (excess < TRIM_BYTES_MIN && bytes > 0)
+		return;
+	if (bytes == 0) {
+		free(f->tensor.values);
+		f->tensor.values = NULL;
+	} else {
+		values = realloc(f->tensor.values, bytes);
+		if (values == NULL)
+			return;
+		f->tensor.values = values;
+	}
+	f->allocated = bytes;
+	budget_give(s->memory, excess);
+}
+
+int
+json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *e)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		struct json_found *f = &s->found[i];
+
+		if (!f->open)
+			continue;
+		if (!f->named && slots_choose(s, i, s->slots[i].by_layer ? by_layer : f->datatype, f->data_at, e) < 0)
+			return -1;
+		json_doubts_narrow(f->doubts, f->datatype, f->tensor.values, f->tensor.count);
+		f->tensor.datatype = f->datatype;
+		slots_trim(s, f);
+		json_doubts_free(f->doubts);
+		f->doubts = NULL;
+		f->open = false;
+	}
+	return 0;
 }
 
 int

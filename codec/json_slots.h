@@ -27,9 +27,16 @@ struct json_place {
 /* What is known of one slot's tensor. */
 struct json_found {
 	struct json_shape shape;
-	enum datatype datatype;
+	enum datatype datatype; /* named, or the default */
+	bool named;
 	bool has_data;
 	struct tensor tensor; /* once its data has ended */
+
+	/* Data that came before its datatype: the values are doubles until they are settled. */
+	bool open;
+	uint64_t data_at;
+	size_t allocated; /* bytes of the values */
+	struct json_doubts *doubts;
 };
 
 struct json_slots {
@@ -49,6 +56,13 @@ void json_slots_fini(struct json_slots *s);
 struct json_place json_slots_member(const struct json_slots *s, struct json_place parent, const char *key, size_t len);
 struct json_place json_slots_element(struct json_place parent);
 
+/* The place of a document that is a list: the slot with key "", of which it is the tensor, or what it was. */
+struct json_place json_slots_root_list(const struct json_slots *s, struct json_place root);
+
+/* Whether the object at `parent` may have a member `key`, which means nothing: bad_tensor for a typed array's "0". */
+int json_slots_check_key(
+    const struct json_slots *s, struct json_place parent, const char *key, size_t len, uint64_t at, struct err *e) MUST_CHECK;
+
 /* Whether a value that begins with `c` may stand at `place`: bad_tensor. */
 int json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e) MUST_CHECK;
 
@@ -63,6 +77,9 @@ int json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array
 
 /* It has ended: its values move from `a` into the slot's tensor. */
 void json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a);
+
+/* Gives every tensor its datatype: `by_layer` where none was named in a slot that leaves it to the layer. Errors: bad_tensor, body_too_large. */
+int json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *e) MUST_CHECK;
 
 /* The object of a slot ends at `at`: it must have had data. */
 int json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;

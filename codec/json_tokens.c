@@ -114,6 +114,8 @@ scan_value(struct json_scan *s, struct json_input *in, char c, struct err *e)
 
 	if (f != NULL && !f->object)
 		s->place = json_slots_element(f->place);
+	else if (f == NULL && c == '[')
+		s->place = json_slots_root_list(&s->slots, s->place);
 	if (!json_starts_number(c) && c != '"' && c != '[' && c != '{' && scan_literal(c) == NULL)
 		return scan_unexpected(s, c, e);
 	if (json_slots_check(&s->slots, s->place, c, s->token_at, e) < 0)
@@ -200,6 +202,9 @@ scan_key_end(struct json_scan *s, struct err *e)
 	if (json_keys_add(&s->keys, f->keys_from, &key, s->text.bytes, s->token_at, e) < 0)
 		return -1;
 	s->place = json_slots_member(&s->slots, f->place, s->text.bytes + key.at, key.len);
+	if (s->place.role == JSON_ROLE_PLAIN &&
+	    json_slots_check_key(&s->slots, f->place, s->text.bytes + key.at, key.len, s->token_at, e) < 0)
+		return -1;
 	buf_byte(&s->text, '"');
 	s->state = SCAN_COLON;
 	return 0;

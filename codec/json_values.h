@@ -8,8 +8,12 @@
 #include "base/err.h"
 #include "codec/tensor.h"
 
+struct json_doubts; /* json_doubts.h */
+
 struct json_values {
 	enum datatype datatype;
+	bool open; /* the datatype is not known yet: they are kept as doubles, with `doubts` (NULL: none) */
+	struct json_doubts *doubts;
 	unsigned char *bytes;
 	size_t count;
 	size_t capacity;             /* in values, as the two others */

@@ -40,6 +40,7 @@ set_defaults(struct definition *d)
 	d->bias = true;
 	d->track_running_stats = d->kind == KIND_BATCH_NORM;
 	d->channel_axis = d->kind == KIND_BATCH_NORM ? defaults->channel_axis : 1;
+	d->datatype = DATATYPE_FP32;
 	d->r_max = R_MAX;
 	d->d_max = D_MAX;
 }

@@ -26,6 +26,8 @@ struct definition {
 	bool bias;            /* as affine, but where a kind has none (rms_norm) or has it apart (layer_norm) */
 	double clip;          /* outputs are limited to -clip..clip; 0: they are not */
 
+	enum datatype datatype; /* of tensors in JSON that name none */
+
 	/* batch_norm, instance_norm, group_norm (whose num_channels it is) */
 	size_t num_features; /* 0: left out, the first batch that is trained with fixes it */
 

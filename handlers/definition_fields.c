@@ -19,6 +19,9 @@ const char *const kind_names[KIND_COUNT] = { "batch_norm", "layer_norm", "instan
 const char *const convention_names[CONVENTION_COUNT] = { "pytorch", "keras", "flax", "onnx" };
 const char *const averaging_names[AVERAGINGS] = { "exponential", "cumulative", "pooled" };
 
+/* Those with a form in JSON, which are the first of enum datatype. */
+static const char *const datatype_names[DATATYPE_BF16] = { "FP32", "FP64", "FP16" };
+
 /* 2^40 features are more than any machine holds, and their bytes still fit a size_t. */
 #define EXTENT_MAX ((uint64_t)1 << 40)
 
@@ -200,7 +203,8 @@ read_normalized_shape(struct reading *r, const char *field, const struct cJSON *
 		return read_extent(field, value, &d->normalized_shape[0], e);
 	}
 	if (envelope_type(value) != ENVELOPE_ARRAY || (extent = envelope_first(value)) == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number or a list of at least one", field);
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number or a list of at least one%s", field,
+		    envelope_type(value) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (d->normalized_rank = 0; extent != NULL; extent = envelope_next(extent)) {
 		if (d->normalized_rank == TENSOR_RANK_MAX)
 			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" has more than %d extents", field, TENSOR_RANK_MAX);
@@ -418,6 +422,25 @@ write_clip(struct buf *b, const struct definition *d, size_t features)
 	write_number_or_null(b, d->clip);
 }
 
+/* The default for tensors in JSON; a datatype that JSON has no form for cannot be it. */
+static int
+read_datatype(struct reading *r, const char *field, const struct cJSON *value, struct err *e)
+{
+	int choice = DATATYPE_FP32;
+
+	if (definition_read_choice(field, value, datatype_names, DATATYPE_BF16, &choice, e) < 0)
+		return -1;
+	r->d->datatype = (enum datatype)choice;
+	return 0;
+}
+
+static void
+write_datatype(struct buf *b, const struct definition *d, size_t features)
+{
+	(void)features;
+	buf_printf(b, "\"%s\"", datatype_name(d->datatype));
+}
+
 const struct definition_field definition_fields[] = {
 	{ "kind", ALL, true, false, read_before, write_kind },
 	{ "convention", ALL, false, false, read_before, write_convention },
@@ -438,6 +461,7 @@ const struct definition_field definition_fields[] = {
 	{ "shuffle", BN, false, false, read_shuffle, write_shuffle },
 	{ "renorm", BN, false, false, read_renorm, write_renorm },
 	{ "clip", ALL, false, false, read_clip, write_clip },
+	{ "datatype", ALL, false, false, read_datatype, write_datatype },
 };
 
 const size_t definition_field_count = sizeof(definition_fields) / sizeof(definition_fields[0]);

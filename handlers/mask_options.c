@@ -86,7 +86,8 @@ lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struc
 
 	*given = 0;
 	if (envelope_type(list) != ENVELOPE_ARRAY)
-		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" must be a list of whole numbers, one for each sample");
+		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" must be a list of whole numbers, one for each sample%s",
+		    envelope_type(list) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (const struct cJSON *n = envelope_first(list); n != NULL; n = envelope_next(n), ++*given) {
 		if (envelope_type(n) != ENVELOPE_NUMBER || envelope_uint64(n, &length) < 0)
 			return err_set(

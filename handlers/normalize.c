@@ -15,8 +15,9 @@
 /* The slots of this route, in routes.c's order. */
 enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS, SLOT_MASK };
 
-static const char *const others[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias", "lengths",
-	"mask", NULL };
+/* Members beside a definition's fields. "datatype" is the tensor's and the definition's at once. */
+static const char *const others[] = { "definition", "shape", "data", "tensor", "input", "weight", "bias", "lengths", "mask",
+	NULL };
 static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias",
 	"lengths", "mask", NULL };
 
@@ -38,7 +39,7 @@ parse_definition(const struct request *rq, struct definition *d, struct err *e)
 	const struct cJSON *root = body_envelope(rq->body), *nested = envelope_get(root, "definition");
 	const char *query = request_query(rq, "definition");
 
-	if (query == NULL && rq->form != FORM_JSON)
+	if (query == NULL && (rq->form != FORM_JSON || envelope_type(root) == ENVELOPE_TENSOR))
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "a body that is a tensor alone needs the definition in the query: ?definition={\"kind\":...}");
 	if (query == NULL && nested == NULL)
@@ -104,8 +105,8 @@ normalize_once(struct request *rq, struct err *e)
 	struct scale_shift p;
 	size_t count;
 
-	if (parse_definition(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
-	    forward_view(&d, d.num_features, t, &view, e) < 0)
+	if (parse_definition(rq, &d, e) < 0 || request_settle(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 ||
+	    request_check_answer(rq, t, e) < 0 || forward_view(&d, d.num_features, t, &view, e) < 0)
 		return -1;
 	if (d.shuffle || d.renorm)
 		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");

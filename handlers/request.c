@@ -310,6 +310,8 @@ step(struct request *rq, bool apart)
 	if (goes_apart(rq, apart))
 		return REQUEST_LONG;
 	if (rq->phase == PHASE_START) {
+		if (rq->route->needs_layer && request_settle(rq, rq->definition, &rq->err) < 0)
+			return fail(rq);
 		result = rq->route->start(rq, &rq->err);
 		if (result < 0 || rq->sync_call == NULL)
 			return decided(rq, result);
@@ -509,6 +511,8 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 	*out = NULL;
 	if (rq->form != FORM_JSON)
 		return 0;
+	if (envelope_type(root) == ENVELOPE_TENSOR)
+		return 0;
 	if (envelope_type(root) != ENVELOPE_OBJECT)
 		return err_set(
 		    e, ERR_BAD_PARAMETER, "the body must be an object, not %s", envelope_type_name(envelope_type(root)));
@@ -522,6 +526,12 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 	}
 	*out = root;
 	return 0;
+}
+
+int
+request_settle(struct request *rq, const struct definition *d, struct err *e)
+{
+	return rq->body != NULL ? body_settle(rq->body, d->datatype, e) : 0;
 }
 
 int

@@ -184,6 +184,12 @@ void request_store(struct request *rq, enum store_op_kind kind);
  */
 int request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e) MUST_CHECK;
 
+/*
+ * Gives the body's JSON tensors that name no datatype the definition's. Where the route needs the layer it was called before `start`;
+ * another route that has tensors calls it once it knows the definition.
+ */
+int request_settle(struct request *rq, const struct definition *d, struct err *e) MUST_CHECK;
+
 /* The tensor in a slot, or bad_tensor saying that `name` is missing. */
 int request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e) MUST_CHECK;
 

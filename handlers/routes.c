@@ -18,17 +18,21 @@ static const char *const normalize_query[] = { "definition", "lengths", "mask", 
 		.key = "mask", .datatype = DATATYPE_FP32, .booleans = true \
 	}
 
-static const struct json_slot tensor_slots[] = { { .key = "", .datatype = DATATYPE_FP32 }, MASK };
-static const struct json_slot backward_slots[] = { { .key = "input", .datatype = DATATYPE_FP32 },
-	{ .key = "grad_output", .datatype = DATATYPE_FP32 }, MASK };
+/* A tensor whose datatype, where it names none, is the definition's. */
+#define LAYER_TENSOR(name) \
+	{ \
+		.key = (name), .datatype = DATATYPE_FP32, .by_layer = true \
+	}
+
+static const struct json_slot tensor_slots[] = { LAYER_TENSOR(""), MASK };
+static const struct json_slot backward_slots[] = { LAYER_TENSOR("input"), LAYER_TENSOR("grad_output"), MASK };
 static const struct json_slot statistics_slots[] = { { .key = "running_mean", .datatype = DATATYPE_FP64 },
 	{ .key = "running_var", .datatype = DATATYPE_FP64 } };
 static const struct json_slot moments_slots[] = { { .key = "mean", .datatype = DATATYPE_FP64 },
 	{ .key = "var", .datatype = DATATYPE_FP64 } };
 static const struct json_slot parameters_slots[] = { { .key = "weight", .datatype = DATATYPE_FP64 },
 	{ .key = "bias", .datatype = DATATYPE_FP64 } };
-static const struct json_slot normalize_slots[] = { { .key = "", .datatype = DATATYPE_FP32 },
-	{ .key = "tensor", .datatype = DATATYPE_FP32 }, { .key = "input", .datatype = DATATYPE_FP32 },
+static const struct json_slot normalize_slots[] = { LAYER_TENSOR(""), LAYER_TENSOR("tensor"), LAYER_TENSOR("input"),
 	{ .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 }, MASK };
 
 const struct route routes[] = {

@@ -34,6 +34,8 @@ static const struct slot_list slot_lists[] = {
 	    4 },
 	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } }, 2 },
 	{ { { .key = "", .datatype = DATATYPE_FP64 }, { .key = "input", .datatype = DATATYPE_FP16 } }, 2 },
+	{ { { .key = "", .datatype = DATATYPE_FP32, .by_layer = true }, { .key = "input", .datatype = DATATYPE_FP32, .by_layer = true } },
+	    2 },
 	{ { { .key = "", .datatype = DATATYPE_FP32 } }, 0 },
 };
 
@@ -42,6 +44,7 @@ static const size_t limits[] = { 4096, 0, 3, 4, 8, 31, 64, (size_t)1 << 20 };
 struct setup {
 	const struct slot_list *slots;
 	size_t bytes_max;
+	enum datatype by_layer;
 	struct fuzz_cuts cuts;
 };
 
@@ -51,6 +54,7 @@ setup_parse(const uint8_t bytes[SETUP_BYTES])
 	return (struct setup){
 		.slots = &slot_lists[bytes[0] % COUNT(slot_lists)],
 		.bytes_max = limits[bytes[1] % COUNT(limits)],
+		.by_layer = (enum datatype)(bytes[1] / COUNT(limits) % DATATYPE_BF16),
 		.cuts = { .first = bytes[2], .step = bytes[3] },
 	};
 }
@@ -77,7 +81,8 @@ scan_document(const struct setup *setup, const char *document, size_t len, const
 	struct json_scan *s = scan_new(setup);
 
 	*e = (struct err){ 0 };
-	if (fuzz_feed(feed, s, document, len, cuts, e) == 0 && json_scan_finish(s, e) == 0)
+	if (fuzz_feed(feed, s, document, len, cuts, e) == 0 && json_scan_finish(s, e) == 0 &&
+	    json_scan_settle(s, setup->by_layer, e) == 0)
 		return s;
 	json_scan_free(s);
 	return NULL;

@@ -15,6 +15,7 @@ BATCH_NORM = {
     "shuffle": False,
     "renorm": None,
     "clip": None,
+    "datatype": "FP32",
 }
 LAYER_NORM = {
     "kind": "layer_norm",
@@ -24,6 +25,7 @@ LAYER_NORM = {
     "elementwise_affine": True,
     "bias": True,
     "clip": None,
+    "datatype": "FP32",
 }
 INSTANCE_NORM = {
     "kind": "instance_norm",
@@ -34,6 +36,7 @@ INSTANCE_NORM = {
     "affine": False,
     "track_running_stats": False,
     "clip": None,
+    "datatype": "FP32",
 }
 GROUP_NORM = {
     "kind": "group_norm",
@@ -43,6 +46,7 @@ GROUP_NORM = {
     "eps": 1e-5,
     "affine": True,
     "clip": None,
+    "datatype": "FP32",
 }
 RMS_NORM = {
     "kind": "rms_norm",
@@ -51,4 +55,5 @@ RMS_NORM = {
     "eps": 1e-5,
     "elementwise_affine": True,
     "clip": None,
+    "datatype": "FP32",
 }

@@ -64,6 +64,7 @@ class DefinitionTest(DaemonTest):
             "shuffle": True,
             "renorm": None,
             "clip": 10,
+            "datatype": "FP64",
         }
         self.assertEqual(self.resolved(given), given)
         self.assertEqual(self.call("GET", self.path()).json, given)
@@ -147,6 +148,7 @@ class DefinitionTest(DaemonTest):
             ({"kind": "LayerNorm"}, "layer_norm"),
             ({"kind": "batch_norm", "averaging": "exponental"}, "exponential"),
             ({"kind": "batch_norm", "convention": "torch"}, "pytorch"),
+            ({"kind": "batch_norm", "datatype": "float64"}, "FP64"),
             ({"kind": "batch_norm", "renorm": {"rmax": 2}}, "r_max"),
         ):
             for method, path, body in (("PUT", self.path(), definition), ("POST", "/v1/normalize", {"definition": definition, "data": [[1, 2]]})):
@@ -235,6 +237,9 @@ class DefinitionTest(DaemonTest):
         ({"kind": "batch_norm", "renorm": {"t_max": 1}}, "t_max"),
         ({"kind": "batch_norm", "renorm": {}, "track_running_stats": False}, "renorm"),
         ({"kind": "batch_norm", "clip": 0}, "clip"),
+        ({"kind": "batch_norm", "datatype": "BF16"}, "datatype"),
+        ({"kind": "batch_norm", "datatype": "fp32"}, "datatype"),
+        ({"kind": "layer_norm", "normalized_shape": 3, "datatype": 32}, "datatype"),
         ({"kind": "batch_norm", "clip": -5}, "clip"),
         ({"kind": "layer_norm", "normalized_shape": 3, "clip": "5"}, "clip"),
         ({"kind": "batch_norm", "epsilon": 1e-5}, "epsilon"),

@@ -7,7 +7,7 @@ import unittest
 from kinds import KindTest
 
 # Fields that earlier versions did not have.
-NEW = ("virtual_batch_size", "shuffle", "renorm", "clip")
+NEW = ("virtual_batch_size", "shuffle", "renorm", "clip", "datatype")
 
 
 class Stored(KindTest):
@@ -51,6 +51,7 @@ class Stored(KindTest):
         self.ask("PUT", self.path("bn"), {"kind": "batch_norm", "momentum": 0.25})
         self.ask("PUT", self.path("ln"), {"kind": "layer_norm", "normalized_shape": [3], "clip": None})
         self.assertIs(self.ask("GET", self.path("bn")).json["shuffle"], False)
+        self.assertEqual(self.ask("GET", self.path("bn")).json["datatype"], "FP32")
         self.assertEqual(self.ask("GET", self.path("keras")).json["channel_axis"], 1)
         self.ask("PUT", self.path("keras"), {"kind": "batch_norm", "convention": "keras"}, status=409)
         self.ask("PUT", self.path("bn"), {"kind": "batch_norm", "momentum": 0.25, "clip": 1}, status=409)

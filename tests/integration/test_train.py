@@ -112,7 +112,6 @@ class Train(DaemonTest):
             ('{"data":[[1,2],[3]]}', "bad_tensor", 400),
             ('{"data":[[1,2],[3,4]],"data":1}', "bad_json", 400),
             ('{"data":[[1,2],[3,4]]} x', "bad_json", 400),
-            ('{"data":[[1,2],[3,4]],"datatype":"FP64"}', "bad_tensor", 400),
             ('{"data":[[1,2],[3,4]],"lengths":[1,1]}', "shape_mismatch", 422),
             ('{"data":[[1,2],[3,4]],"mask":[[true,false],[true,true]]}', "shape_mismatch", 422),
             ('{"data":[[1,2],[3,4]],"sync":{"step":"1","rank":0,"world_size":2,"timeout_ms":1}}', "sync_incomplete", 409),

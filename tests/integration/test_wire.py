@@ -137,7 +137,8 @@ class Wire(DaemonTest):
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
         self.refused("body_too_large", 413, "POST", path, '{"shape":[1000000,1000000],"data":[1]}')
         self.refused("bad_tensor", 400, "POST", path, '{"shape":[4294967296,4294967296,4294967296],"data":[1]}')
-        self.refused("bad_json", 400, "POST", path, "[" * 200)
+        self.refused("bad_tensor", 400, "POST", path, "[" * 200)
+        self.refused("bad_json", 400, "POST", path, '{"a":' + "[" * 200)
         self.refused("bad_parameter", 400, "DELETE", self.path(), '{"a":1}')
 
     def test_pieces(self):

@@ -15,7 +15,8 @@ static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32
 static struct json_scan *
 scan(const char *text)
 {
-	struct json_scan *s = json_scan_new(slots, COUNT(slots), 1000, NULL);
+	/* Without a slot a document that is a list is just that. */
+	struct json_scan *s = json_scan_new(slots, text[0] == '[' ? 0 : COUNT(slots), 1000, NULL);
 	struct err e;
 
 	ck_assert_ptr_nonnull(s);

@@ -214,6 +214,7 @@ START_TEST(test_round_trip)
 	ck_assert_int_eq(json_scan_feed(s, data, strlen(data), &e), 0);
 	ck_assert_int_eq(json_scan_feed(s, "}", 1, &e), 0);
 	ck_assert_int_eq(json_scan_finish(s, &e), 0);
+	ck_assert_int_eq(json_scan_settle(s, DATATYPE_FP32, &e), 0);
 	back = json_scan_tensor(s, 0);
 	ck_assert_uint_eq(back->count, t.count);
 	ck_assert(back->nested);

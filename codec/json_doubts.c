@@ -1,0 +1,256 @@
+#include "codec/json_doubts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec/decimal_long.h"
+#include "codec/json_number.h"
+
+/* From here on a double overflows when it is rounded to nearest, ties to even. */
+#define FP16_OVERFLOWS 65520.0
+#define FP32_OVERFLOWS 0x1.ffffffp127
+
+#define FIRST_CORRECTED ((size_t)16)
+
+/* Values that are turned at once. */
+#define BLOCK ((size_t)64)
+
+/* The double's nearest float16, as bits. */
+static uint16_t
+half_of(double value)
+{
+	const double size = fabs(value), smallest_normal = 0x1p-14;
+	const uint16_t sign = signbit(value) ? 0x8000 : 0;
+	double sum;
+	uint64_t bits;
+
+	if (size >= FP16_OVERFLOWS)
+		return sign | 0x7c00;
+	if (size < smallest_normal) {
+		/* A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on: the sum is rounded there. */
+		sum = size + 0x1p28;
+		memcpy(&bits, &sum, sizeof(bits));
+		return (uint16_t)(sign | (bits & 0x7ff));
+	}
+	memcpy(&bits, &size, sizeof(bits));
+	bits += 0x1ffffffffff + (bits >> 42 & 1);
+	return (uint16_t)(sign | ((bits >> 42) - ((1023 - 15) << 10)));
+}
+
+static float
+float_of(double value)
+{
+	if (fabs(value) >= FP32_OVERFLOWS)
+		return value < 0 ? -HUGE_VALF : HUGE_VALF;
+	return (float)value;
+}
+
+static struct json_doubts *
+doubts_of(struct json_values *v)
+{
+	if (v->doubts == NULL)
+		v->doubts = calloc(1, sizeof(*v->doubts));
+	return v->doubts;
+}
+
+static bool
+add_corrected(struct json_values *v, struct json_corrected one)
+{
+	struct json_doubts *d = doubts_of(v);
+	struct json_corrected *more;
+	size_t capacity;
+
+	if (d == NULL)
+		return false;
+	if (d->count == d->capacity) {
+		capacity = d->capacity == 0 ? FIRST_CORRECTED : 2 * d->capacity;
+		if (!budget_take(v->memory, (capacity - d->capacity) * sizeof(*more)))
+			return false;
+		more = realloc(d->corrected, capacity * sizeof(*more));
+		if (more == NULL) {
+			budget_give(v->memory, (capacity - d->capacity) * sizeof(*more));
+			return false;
+		}
+		d->corrected = more;
+		d->capacity = capacity;
+	}
+	d->corrected[d->count++] = one;
+	return true;
+}
+
+/*
+ * A double has 53 bits, a float at most 24 and a midpoint between two of them 25: the lower 28 bits of the double's fraction are 0.
+ * A float16's midpoint has fewer bits still.
+ */
+static bool
+may_be_midpoint(double value)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return (bits & 0xfffffff) == 0 && value != 0;
+}
+
+enum decimal_result
+json_doubts_read(
+    struct json_values *v, size_t index, const char *floor, const char *p, const char *limit, const char **end, double *out)
+{
+	struct json_corrected one = { .index = index };
+	enum decimal_result result = decimal_long_read_f64(floor, p, limit, end, out), result32, result16;
+	const char *unused;
+	float rounded;
+
+	if (result != DECIMAL_OK || !may_be_midpoint(*out))
+		return result;
+	result32 = decimal_long_read_f32(floor, p, limit, &unused, &one.fp32);
+	result16 = decimal_long_read_f16(floor, p, limit, &unused, &one.fp16);
+	if (result32 == DECIMAL_MEMORY || result16 == DECIMAL_MEMORY)
+		return DECIMAL_MEMORY;
+	if (result32 == DECIMAL_OVERFLOW)
+		one.fp32 = *out < 0 ? -HUGE_VALF : HUGE_VALF;
+	if (result16 == DECIMAL_OVERFLOW)
+		one.fp16 = *out < 0 ? 0xfc00 : 0x7c00;
+	rounded = float_of(*out);
+	if (memcmp(&rounded, &one.fp32, sizeof(rounded)) == 0 && half_of(*out) == one.fp16)
+		return DECIMAL_OK;
+	return add_corrected(v, one) ? DECIMAL_OK : DECIMAL_MEMORY;
+}
+
+/* What is known of a value otherwise than by its double, or NULL. */
+static const struct json_corrected *
+find_corrected(const struct json_doubts *d, size_t index)
+{
+	size_t from = 0, to = d->count, middle;
+
+	while (from < to) {
+		middle = from + (to - from) / 2;
+		if (d->corrected[middle].index < index)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < d->count && d->corrected[from].index == index ? &d->corrected[from] : NULL;
+}
+
+static bool
+overflows(const struct json_doubts *d, enum datatype datatype, size_t index, double value)
+{
+	const struct json_corrected *one = d->count > 0 ? find_corrected(d, index) : NULL;
+
+	if (datatype == DATATYPE_FP16)
+		return one != NULL ? (one->fp16 & 0x7fff) == 0x7c00 : fabs(value) >= FP16_OVERFLOWS;
+	return one != NULL ? isinf(one->fp32) : fabs(value) >= FP32_OVERFLOWS;
+}
+
+/* The number that has `before` others before it in the text. */
+static void
+note_text(struct json_unfit *u, size_t before, const char *text, uint64_t at)
+{
+	const char *p = text, *end;
+
+	for (;; p = end) {
+		enum json_number number = JSON_NUMBER_START, next;
+
+		while (!json_starts_number(*p))
+			p++;
+		for (end = p; (next = json_number_next(number, *end)) != JSON_NUMBER_STOP; end++)
+			number = next;
+		if (before-- == 0)
+			break;
+	}
+	*u = (struct json_unfit){ .found = true, .at = at + (uint64_t)(p - text) };
+	excerpt_text(p, (size_t)(end - p), u->text);
+}
+
+/* Whether any of the values is `limit` or more in size. As wide as a double, so that the compiler compares several at once. */
+static bool
+any_from(const double *values, size_t count, double limit)
+{
+	uint64_t any = 0;
+
+	for (size_t i = 0; i < count; i++)
+		any |= fabs(values[i]) >= limit ? UINT64_MAX : 0;
+	return any != 0;
+}
+
+int
+json_doubts_note(struct json_values *v, size_t from, const char *text, uint64_t at, struct err *e)
+{
+	static const enum datatype narrow[] = { DATATYPE_FP16, DATATYPE_FP32 };
+	const double *values = (const double *)(const void *)v->bytes;
+	struct json_doubts *d = v->doubts;
+
+	/* What fits float16 fits float. */
+	if (!any_from(
+		values + from, v->count - from, d != NULL && d->unfit[DATATYPE_FP16].found ? FP32_OVERFLOWS : FP16_OVERFLOWS))
+		return 0;
+	d = doubts_of(v);
+	if (d == NULL)
+		return err_set_memory(e);
+	for (size_t k = 0; k < sizeof(narrow) / sizeof(narrow[0]); k++)
+		for (size_t i = from; i < v->count && !d->unfit[narrow[k]].found; i++)
+			if (overflows(d, narrow[k], i, values[i]))
+				note_text(&d->unfit[narrow[k]], i - from, text, at);
+	return 0;
+}
+
+const struct json_unfit *
+json_doubts_unfit(const struct json_doubts *d, enum datatype datatype)
+{
+	return d != NULL && d->unfit[datatype].found ? &d->unfit[datatype] : NULL;
+}
+
+/* A block at a time, through memory of its own: what is written must not be read again. */
+static void
+narrow_to_floats(unsigned char *values, size_t count)
+{
+	double from[BLOCK];
+	float to[BLOCK];
+
+	for (size_t at = 0, n; at < count; at += n) {
+		n = count - at < BLOCK ? count - at : BLOCK;
+		memcpy(from, values + at * sizeof(*from), n * sizeof(*from));
+		for (size_t i = 0; i < n; i++)
+			to[i] = (float)from[i];
+		memcpy(values + at * sizeof(*to), to, n * sizeof(*to));
+	}
+}
+
+static void
+narrow_to_halves(unsigned char *values, size_t count)
+{
+	double from;
+	uint16_t to;
+
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&from, values + i * sizeof(from), sizeof(from));
+		to = half_of(from);
+		memcpy(values + i * sizeof(to), &to, sizeof(to));
+	}
+}
+
+void
+json_doubts_narrow(const struct json_doubts *d, enum datatype datatype, void *values, size_t count)
+{
+	const size_t corrected = d != NULL && datatype != DATATYPE_FP64 ? d->count : 0;
+
+	if (datatype == DATATYPE_FP32)
+		narrow_to_floats(values, count);
+	else if (datatype == DATATYPE_FP16)
+		narrow_to_halves(values, count);
+	for (size_t i = 0; i < corrected; i++)
+		if (datatype == DATATYPE_FP32)
+			((float *)values)[d->corrected[i].index] = d->corrected[i].fp32;
+		else
+			((uint16_t *)values)[d->corrected[i].index] = d->corrected[i].fp16;
+}
+
+void
+json_doubts_free(struct json_doubts *d)
+{
+	if (d == NULL)
+		return;
+	free(d->corrected);
+	free(d);
+}
