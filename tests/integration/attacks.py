@@ -61,7 +61,7 @@ def request(method, path, body=b"", headers=(), announced=None):
     """A request's bytes. `announced`: a Content-Length that is not the body's."""
     if not isinstance(body, bytes):
         body = json.dumps(body, separators=(",", ":")).encode()
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *headers]
     if method in ("POST", "PUT"):
         lines.append(f"Content-Length: {len(body) if announced is None else announced}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
