@@ -92,10 +92,10 @@ class File(unittest.TestCase):
         self.addCleanup(self.daemon.close)
         self.path = self.daemon.store[len("sqlite:"):]
 
-    def refused(self, *words, store=None):
+    def refused(self, *words, store=None, code=1):
         done = subprocess.run([NORMD, "--listen", "127.0.0.1:0", "--store", store or self.daemon.store], capture_output=True,
                               text=True, timeout=60)
-        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertEqual(done.returncode, code, done.stderr)
         for word in words:
             self.assertIn(word, done.stderr)
         self.assertTrue(done.stderr.startswith("normd: "))
@@ -146,8 +146,9 @@ class File(unittest.TestCase):
         self.refused("cannot be opened", store="sqlite:" + os.path.join(self.daemon.directory, "no", "such", "file.db"))
 
     def test_a_store_of_no_known_kind(self):
-        self.refused("mysql", store="mysql://localhost")
-        self.refused("postgresql", store="postgresql://localhost/normd")
+        """The option is wrong, not the file."""
+        self.refused("mysql", store="mysql://localhost", code=2)
+        self.refused("postgresql", store="postgresql://localhost/normd", code=2)
 
     def test_the_file_says_what_it_is(self):
         self.daemon.start()
