@@ -35,15 +35,16 @@ buf_clear(struct buf *b)
 	b->refused = 0;
 }
 
-/* Makes room for `len` more bytes, by half as much again as there is. False: the budget or the system has no memory. */
+/* Makes room for `len` more bytes, by half as much again as there is, or for just those where they are more. False: the budget or the system has no memory. */
 static bool
 grow(struct buf *b, size_t len)
 {
 	size_t size = b->size < FIRST_BYTES ? FIRST_BYTES : b->size;
 	char *bytes;
 
-	while (size - b->len < len)
-		size += size / 2;
+	size += size - b->len < len ? size / 2 : 0;
+	if (size - b->len < len)
+		size = b->len + len;
 	if (!budget_take(b->memory, size - b->size)) {
 		b->refused = size - b->size;
 		return false;

@@ -27,7 +27,9 @@ format_parameters(struct request *rq, const double *weight, const double *bias, 
 {
 	const struct definition *d = rq->definition;
 	struct buf *b = &rq->reply.head;
+	const size_t count = definition_parameter_count(d, features);
 
+	reply_expect_numbers(&rq->reply, (d->affine ? count : 0) + (d->bias ? count : 0));
 	buf_text(b, "{\"weight\":");
 	format_vector(b, d, d->affine, weight, features, 1);
 	buf_text(b, ",\"bias\":");

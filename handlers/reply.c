@@ -1,5 +1,7 @@
 #include "handlers/reply.h"
 
+#include <stdint.h>
+
 #include "codec/json_write.h"
 #include "codec/npy_header.h"
 
@@ -7,6 +9,21 @@ bool
 reply_failed(const struct reply *reply)
 {
 	return reply->head.failed || reply->tail.failed || reply->files.failed;
+}
+
+/* A digit and a comma; and what stands around the numbers. */
+#define NUMBER_BYTES_MIN ((size_t)2)
+#define AROUND_BYTES ((size_t)4096)
+
+/* So few are not worth a look. */
+#define FEW_NUMBERS ((size_t)4096)
+
+void
+reply_expect_numbers(struct reply *reply, size_t count)
+{
+	if (count > FEW_NUMBERS)
+		(void)buf_reserve(
+		    &reply->head, count > SIZE_MAX / NUMBER_BYTES_MIN / 2 ? SIZE_MAX : NUMBER_BYTES_MIN * count + AROUND_BYTES);
 }
 
 void

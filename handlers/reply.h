@@ -4,6 +4,12 @@
 
 #include "handlers/request.h"
 
+/*
+ * The head will have so many numbers: asks for the memory of the shortest, so that a reply for which there is none is refused before it is
+ * written, not after the first half.
+ */
+void reply_expect_numbers(struct reply *reply, size_t count);
+
 /* Sets ETag and Normd-Revision. */
 void reply_revision(struct reply *reply, uint64_t revision);
 

@@ -16,6 +16,7 @@ format_statistics(struct request *rq, const struct statistics *s)
 {
 	struct buf *b = &rq->reply.head;
 
+	reply_expect_numbers(&rq->reply, 2 * s->features);
 	buf_text(b, "{\"running_mean\":");
 	json_add_double_tensor(b, s->mean, s->features, 0);
 	buf_text(b, ",\"running_var\":");
