@@ -201,6 +201,7 @@ torture: ## the long runs, one after the other: faults by the thousand
 	@$(MAKE) --no-print-directory torture-power
 	@$(MAKE) --no-print-directory torture-kill
 	@$(MAKE) --no-print-directory torture-drip
+	@$(MAKE) --no-print-directory torture-memory
 
 torture-oom: test-setup $(memory_tests) ## memory runs out at every allocation of every operation, in every way (minutes)
 	@tests/run --build $(B) --full memory
@@ -334,6 +335,11 @@ bench-log: all ## what the log costs the smallest requests (ROUNDS=, SECONDS=)
 torture-drip: all ## 2,000 clients that drip a byte a second for a minute (CLIENTS=, SECONDS=)
 	@scripts/setup test
 	@CLIENTS='$(CLIENTS)' SECONDS='$(SECONDS)' tests/torture/drip $(B)
+
+.PHONY: torture-memory
+torture-memory: all ## attacks on the memory at full size: the peak beside --max-memory (minutes)
+	@scripts/setup test
+	@tests/torture/memory $(B)
 
 install: all ## install under DESTDIR and PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -10,6 +10,8 @@
 
 #include "base/budget.h"
 #include "base/memory.h"
+#include "codec/json_scan.h"
+#include "codec/npy.h"
 #include "server/memory_plan.h"
 
 #define MIB ((size_t)1 << 20)
@@ -143,6 +145,83 @@ START_TEST(test_what_never_fits_is_told_from_what_does_not_fit_now)
 	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
 	ck_assert_int_eq(budget_ask(&s, SIZE_MAX, &e), -1);
 	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
+}
+END_TEST
+
+/* What of an array's memory is counted when its head and `sent` bytes of its values have come. */
+static size_t
+counted_of_array(const char *head, size_t sent)
+{
+	struct budget b;
+	struct budget_share s = { .budget = &b };
+	struct npy *n;
+	struct err e = { 0 };
+	char file[256] = "\x93NUMPY\x01\x00", zeros[4096] = { 0 };
+	size_t bytes;
+
+	budget_init(&b, 100 * MIB);
+	file[8] = 118;
+	file[9] = 0;
+	memset(file + 10, ' ', 118);
+	memcpy(file + 10, head, strlen(head));
+	file[127] = '\n';
+	n = npy_new(64 * MIB, &s);
+	ck_assert_ptr_nonnull(n);
+	ck_assert_int_eq(npy_feed(n, file, 128, &e), 0);
+	for (size_t i = 0; i < sent; i += sizeof(zeros))
+		ck_assert_int_eq(npy_feed(n, zeros, sizeof(zeros), &e), 0);
+	bytes = atomic_load(&b.bytes);
+	npy_free(n);
+	budget_give_all(&s);
+	return bytes;
+}
+
+START_TEST(test_an_array_is_counted_as_it_arrives)
+{
+	static const char c[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (8000000, 2)}",
+			  fortran[] = "{'descr': '<f4', 'fortran_order': True, 'shape': (8000000, 2)}",
+			  small[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2048, 2)}";
+
+	ck_assert_uint_le(counted_of_array(c, 4096), 2 * MIB);
+	ck_assert_uint_le(counted_of_array(c, 10 * MIB), 12 * MIB);
+	ck_assert_uint_ge(counted_of_array(c, 10 * MIB), 10 * MIB);
+	ck_assert_uint_le(counted_of_array(fortran, 4096), 64 * 1024);
+	ck_assert_uint_ge(counted_of_array(fortran, 9 * MIB), 64000000);
+	ck_assert_uint_eq(counted_of_array(small, 4096), 16384);
+}
+END_TEST
+
+/* What a JSON document takes of the budget at its end. */
+static size_t
+counted_of_json(const char *text, size_t repeat, const char *end, bool finish)
+{
+	static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 } };
+	struct budget b;
+	struct budget_share s = { .budget = &b };
+	struct json_scan *scan;
+	struct err e = { 0 };
+	size_t bytes;
+
+	budget_init(&b, 100 * MIB);
+	scan = json_scan_new(slots, 1, 64 * MIB, &s);
+	ck_assert_ptr_nonnull(scan);
+	ck_assert_int_eq(json_scan_feed(scan, text, strlen(text), &e), 0);
+	for (size_t i = 0; i < repeat; i += 10)
+		ck_assert_int_eq(json_scan_feed(scan, "1,1,1,1,1,1,1,1,1,1,", 20, &e), 0);
+	ck_assert_int_eq(json_scan_feed(scan, end, strlen(end), &e), 0);
+	if (finish)
+		ck_assert_int_eq(json_scan_finish(scan, &e), 0);
+	bytes = s.bytes;
+	json_scan_free(scan);
+	return bytes;
+}
+
+START_TEST(test_json_is_counted_as_it_arrives)
+{
+	ck_assert_uint_le(counted_of_json("{\"shape\":[16000000],\"data\":[", 10, "", false), 128 * 1024);
+	ck_assert_uint_ge(counted_of_json("{\"shape\":[16000000],\"data\":[", 100000, "", false), 400000);
+	ck_assert_uint_ge(counted_of_json("{\"lengths\":[", 40000, "1]}", true), 40000 * 96);
+	ck_assert_uint_ge(counted_of_json("{\"lengths\":[", 40000, "", false), 40000 * 4);
 }
 END_TEST
 
@@ -321,6 +400,8 @@ unit_suite(void)
 	tcase_add_test(t, test_what_is_paid_ahead_is_taken_without_the_budget);
 	tcase_add_test(t, test_much_that_is_given_is_others_at_once);
 	tcase_add_test(t, test_what_never_fits_is_told_from_what_does_not_fit_now);
+	tcase_add_test(t, test_an_array_is_counted_as_it_arrives);
+	tcase_add_test(t, test_json_is_counted_as_it_arrives);
 	tcase_add_test(t, test_the_parts_make_the_whole);
 	tcase_add_test(t, test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do);
 	tcase_add_test(t, test_a_small_container_has_smaller_bodies);
