@@ -165,9 +165,20 @@ is_clean(const struct scan *s, const char *bytes, size_t len)
 	return true;
 }
 
+/* "1f;a=b" becomes "00001f". The line, without its end, has `len` bytes. */
+static void
+hide_extension(char *line, size_t len)
+{
+	const char *semicolon = memchr(line, ';', len);
+	const size_t digits = semicolon == NULL ? len : (size_t)(semicolon - line);
+
+	memmove(line + len - digits, line, digits);
+	memset(line, '0', len - digits);
+}
+
 /* Takes bytes up to the line's end, or all. Returns how many. */
 static size_t
-scan_line(struct scan *s, const char *bytes, size_t len)
+scan_line(struct scan *s, char *bytes, size_t len)
 {
 	const char *end = memchr(bytes, '\n', len);
 	const size_t n = end == NULL ? len : (size_t)(end - bytes) + 1;
@@ -184,6 +195,8 @@ scan_line(struct scan *s, const char *bytes, size_t len)
 	if (end == NULL)
 		return n;
 	s->line_len -= 2;
+	if (s->state == SCAN_CHUNK_SIZE && s->line_len + 2 == n)
+		hide_extension(bytes, n - 2);
 	take_line(s);
 	s->line_len = 0;
 	s->last = '\0';
@@ -203,7 +216,7 @@ scan_data(struct scan *s, size_t len)
 }
 
 void
-scan_bytes(struct scan *s, const char *bytes, size_t len)
+scan_bytes(struct scan *s, char *bytes, size_t len)
 {
 	size_t n;
 
