@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "handlers/ghosts.h"
 #include "handlers/gradients.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"

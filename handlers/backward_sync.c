@@ -11,21 +11,25 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 {
 	struct sync_shard *s = &rq->member.shard;
 	struct channels *c = &w->channels;
-	size_t count = 0;
+	struct piece x, g;
 
 	if (rq->definition->clip > 0 || !w->train)
 		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
-	if (gradients_channels_init(rq, w->view.feature, c, e) < 0)
+	if (gradients_channels_init(rq, w->view.feature, c, e) < 0 ||
+	    pieces_cut(rq, rq->definition, w->x, w->view, &w->mask, PIECES_WHOLE, 0, &w->pieces, e) < 0 ||
+	    pieces_take(rq, &w->pieces, w->x, &w->x_values, e) < 0 || pieces_take(rq, &w->pieces, w->g, &w->g_values, e) < 0)
 		return -1;
 	rq->sync_backward = true;
-	if (w->x->count > 0) {
-		if (mask_moments(rq, w->x, w->view, w->mask.keep, c->mean, c->rstd, &count, e) < 0)
+	x = pieces_get(&w->pieces, &w->x_values, 0);
+	g = pieces_get(&w->pieces, &w->g_values, 0);
+	if (x.tensor.count > 0) {
+		if (forward_moments(rq->crew, &x.tensor, x.view, c->mean, c->rstd, e) < 0)
 			return -1;
 		normalize_rstd(c->rstd, rq->definition->eps, w->view.feature, c->scratch);
-		parts_backward_sums(rq->crew, forward_real(w->x->datatype), w->x->values, w->g->values, w->view, c->mean,
-		    c->scratch, c->bias, c->weight);
+		parts_backward_sums(rq->crew, forward_real(x.tensor.datatype), x.tensor.values, g.tensor.values, x.view,
+		    c->mean, c->scratch, c->bias, c->weight);
 	}
-	*s = (struct sync_shard){ .count = count,
+	*s = (struct sync_shard){ .count = norm_view_count(x.view),
 		.empty = w->x->count == 0,
 		.features = w->view.feature,
 		.mean = c->mean,
@@ -44,9 +48,7 @@ backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 {
 	const struct sync_result *r = rq->member.result;
 	struct channels *c = &w->channels;
-	const unsigned char *keep = w->mask.keep;
-	void *was;
-	bool finite;
+	struct piece x, g;
 
 	if (r->empty)
 		return 0;
@@ -55,14 +57,17 @@ backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 		return -1;
 	if (w->x->count == 0)
 		return 0;
-	if (gradients_padding_save(rq, w->g, keep, &was, e) < 0)
-		return -1;
 	normalize_rstd(r->var, rq->definition->eps, w->view.feature, c->rstd);
 	for (size_t f = 0; f < w->view.feature; f++) {
 		w->bias[f] = c->bias[f];
 		w->weight[f] = (c->weight[f] + (c->mean[f] - r->mean[f]) * c->bias[f]) * c->rstd[f];
 	}
-	finite = parts_backward_by_sums(rq->crew, forward_real(w->x->datatype), w->x->values, w->g->values, w->view, r->count,
-	    r->mean, c->rstd, w->parameters.weight, r->sum, r->product, c->scratch);
-	return gradients_padding_scale(w->g, w->view, keep, was, c->scratch, finite) ? 0 : gradients_refuse(e);
+	x = pieces_get(&w->pieces, &w->x_values, 0);
+	g = pieces_get(&w->pieces, &w->g_values, 0);
+	if (x.tensor.count > 0 &&
+	    !parts_backward_by_sums(rq->crew, forward_real(x.tensor.datatype), x.tensor.values, g.tensor.values, x.view,
+		r->count, r->mean, c->rstd, w->parameters.weight, r->sum, r->product, c->scratch))
+		return gradients_refuse(e);
+	pieces_put(rq, &w->pieces, &w->g_values, w->g);
+	return 0;
 }

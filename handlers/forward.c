@@ -145,6 +145,19 @@ check_moments(const double *mean, const double *var, size_t features, struct err
 }
 
 int
+forward_instance_moments(
+    struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
+{
+	const struct norm_view instances = { 1, view.outer * view.feature, view.inner };
+
+	parts_moments(crew, real_of(t), t->values, instances, mean, var);
+	for (size_t first = 0; first < instances.feature; first += view.feature)
+		if (check_moments(mean + first, var + first, view.feature, e) < 0)
+			return -1;
+	return 0;
+}
+
+int
 forward_moments(struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
 {
 	parts_moments(crew, real_of(t), t->values, view, mean, var);
@@ -190,9 +203,12 @@ int
 forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
     double *mean, double *var, double *rstd, struct err *e)
 {
-	bool finite = parts_normalize_batch(crew, real_of(t), t->values, view, d->eps, p.weight, p.bias, mean, var, rstd);
+	bool finite;
 
-	if (check_moments(mean, var, view.feature, e) < 0 || forward_check_count(norm_view_count(view), e) < 0)
+	if (forward_check_count(norm_view_count(view), e) < 0)
+		return -1;
+	finite = parts_normalize_batch(crew, real_of(t), t->values, view, d->eps, p.weight, p.bias, mean, var, rstd);
+	if (check_moments(mean, var, view.feature, e) < 0)
 		return -1;
 	return finish(crew, d, t, finite, e);
 }
@@ -247,22 +263,17 @@ forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t,
 	return finite ? 0 : refuse_output(t, e);
 }
 
-/*
- * |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. Of padding only
- * its size is known.
- */
+/* |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. */
 bool
-forward_surely_finite(const struct definition *d, size_t features, const struct forward_extent *x, const double *mean,
-    const double *var, struct scale_shift p)
+forward_surely_finite(
+    const struct definition *d, size_t features, uint64_t count, double limit, const double *var, struct scale_shift p)
 {
-	const double root = sqrt((double)x->count);
+	const double root = sqrt((double)count);
 
 	for (size_t f = 0; f < features; f++) {
 		double weight = p.weight == NULL ? 1 : fabs(p.weight[f]), bias = p.bias == NULL ? 0 : fabs(p.bias[f]);
-		double padding = x->padding > 0 ? (x->padding + fabs(mean[f])) / sqrt(var[f] + d->eps) : 0;
-		double reach = root > padding ? root : padding;
 
-		if (!(var[f] + d->eps >= DBL_MIN) || !(weight * reach + bias < x->limit / 2))
+		if (!(var[f] + d->eps >= DBL_MIN) || !(weight * root + bias < limit / 2))
 			return false;
 	}
 	return true;
@@ -287,10 +298,6 @@ forward_by_sample(
 	const enum norm_real real = real_of(t);
 	bool finite;
 
-	if (t->count == 0)
-		return 0;
-	if (forward_check_values(d, view, e) < 0)
-		return -1;
 	if (definition_is_shaped(d))
 		finite = parts_normalize_rows(
 		    crew, real, t->values, view.feature, view.inner, d->kind == KIND_LAYER_NORM, eps, p.weight, p.bias);

@@ -43,6 +43,10 @@ int forward_check_count(size_t count, struct err *e) MUST_CHECK;
 int forward_moments(
     struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e) MUST_CHECK;
 
+/* The same of each sample's channels: view.outer * view.feature doubles. */
+int forward_instance_moments(
+    struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e) MUST_CHECK;
+
 /*
  * Normalizes in place by these statistics (batch_norm, instance_norm in inference), one per channel. `rstd` is scratch for view.feature
  * doubles. non_finite_input when a result does not fit the datatype; the tensor is then spoiled.
@@ -51,7 +55,7 @@ int forward_by_statistics(struct crew *crew, const struct definition *d, struct 
     const double *mean, const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
 
 /*
- * forward_moments(), forward_check_count() and forward_by_statistics() with those moments, in less time than one after the other. What was refused
+ * forward_check_count(), forward_moments() and forward_by_statistics() with those moments, in less time than one after the other. What was refused
  * leaves the tensor undefined.
  */
 int forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
@@ -70,19 +74,12 @@ int forward_by_rows(struct crew *crew, const struct definition *d, struct tensor
 int forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
     const double *var, struct scale_shift p, double *scratch, struct err *e) MUST_CHECK;
 
-/* What is known of the values that are to be normalized, in all tensors of a batch. */
-struct forward_extent {
-	uint64_t count; /* the moments are of so many of them, a channel */
-	double padding; /* no other is larger in size; 0: there are no others */
-	double limit;   /* forward_largest of the narrowest datatype */
-};
-
 /*
- * Whether forward_by_statistics with the batch's own moments, of `features` channels, cannot fail: then it may follow after the update was
- * submitted.
+ * Whether forward_by_statistics with the batch's own moments, of `count` values in each of `features` channels, cannot fail: then it may
+ * follow after the update was submitted. `limit` is forward_largest of the narrowest datatype.
  */
-bool forward_surely_finite(const struct definition *d, size_t features, const struct forward_extent *x, const double *mean,
-    const double *var, struct scale_shift p);
+bool forward_surely_finite(
+    const struct definition *d, size_t features, uint64_t count, double limit, const double *var, struct scale_shift p);
 
 /*
  * PyTorch's checks of a tensor that is not empty, for every kind but batch_norm: an instance must have two values; of groups it asks only that the
@@ -91,8 +88,7 @@ bool forward_surely_finite(const struct definition *d, size_t features, const st
 int forward_check_values(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
 
 /*
- * Normalizes in place each sample by its own statistics (every kind but batch_norm). too_few_values where PyTorch refuses too,
- * non_finite_input as above.
+ * Normalizes a tensor that is not empty in place, each sample by its own statistics (every kind but batch_norm). non_finite_input as above.
  */
 int forward_by_sample(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
     struct scale_shift p, struct err *e) MUST_CHECK;

@@ -1,6 +1,5 @@
 #include "handlers/ghosts.h"
 
-#include "norm/mask.h"
 #include "norm/shuffle.h"
 
 struct ghosts
@@ -58,52 +57,10 @@ ghosts_unshuffle(const struct ghosts *g, struct tensor *t)
 		shuffle_undo(t->values, g->samples, sample_bytes(g, t), g->order, g->scratch);
 }
 
-struct tensor
-ghosts_piece(const struct ghosts *g, const struct tensor *t, struct norm_view view, size_t i, struct norm_view *piece_view)
+struct norm_part
+ghosts_samples(const struct ghosts *g, size_t i)
 {
-	const size_t samples = i + 1 < g->count ? g->each : g->samples - i * g->each;
-	const size_t outer = view.outer / g->samples; /* of a sample */
-	const size_t values = view.feature * view.inner;
-	struct tensor piece = *t;
-
-	*piece_view = (struct norm_view){ samples * outer, view.feature, view.inner };
-	piece.values = (unsigned char *)t->values + i * g->each * outer * values * datatype_size(t->datatype);
-	piece.count = norm_view_count(*piece_view) * view.feature;
-	return piece;
-}
-
-void
-ghosts_shuffle_mask(const struct ghosts *g, const struct mask *m)
-{
-	if (g->order != NULL && m->keep != NULL)
-		shuffle_samples(m->keep, g->samples, m->positions, g->order, g->scratch);
-}
-
-void
-ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m)
-{
-	if (g->order != NULL && m->keep != NULL)
-		shuffle_undo(m->keep, g->samples, m->positions, g->order, g->scratch);
-}
-
-/* Of a batch in one piece g->each is the whole, and `i` is 0. */
-const unsigned char *
-ghosts_piece_keep(const struct ghosts *g, const struct mask *m, size_t i)
-{
-	return m->keep != NULL ? m->keep + i * g->each * m->positions : NULL;
-}
-
-int
-ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
-    const struct mask *m, double *mean, double *var, size_t *count, struct err *e)
-{
-	const unsigned char *keep = ghosts_piece_keep(g, m, i);
-
-	*count = keep == NULL ? norm_view_count(view) : mask_count(keep, norm_view_count(view));
-	/* First: a piece that is all padding has nothing to measure. */
-	if (forward_check_count(*count, e) < 0)
-		return -1;
-	return mask_moments(rq, piece, view, keep, mean, var, count, e);
+	return (struct norm_part){ i * g->each, i + 1 < g->count ? (i + 1) * g->each : g->samples };
 }
 
 int

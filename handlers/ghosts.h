@@ -1,12 +1,13 @@
 /*
- * The pieces of a batch that batch normalization normalizes each by its own moments: the whole batch is one, or it is cut into ghost
- * batches (Hoffer, Hubara, Soudry 2017), perhaps after its samples were shuffled by a seed.
+ * How a batch is cut into ghost batches (Hoffer, Hubara, Soudry 2017), which batch normalization normalizes each by its own moments, perhaps after
+ * its samples were shuffled by a seed. By default the whole batch is one piece.
  */
 #ifndef HANDLERS_GHOSTS_H
 #define HANDLERS_GHOSTS_H
 
-#include "handlers/mask.h"
+#include "handlers/forward.h"
 #include "handlers/request.h"
+#include "norm/cut.h"
 
 struct ghosts {
 	size_t samples;
@@ -32,20 +33,8 @@ int ghosts_init(struct request *rq, const struct definition *d, const struct ten
 void ghosts_shuffle(const struct ghosts *g, struct tensor *t);
 void ghosts_unshuffle(const struct ghosts *g, struct tensor *t);
 
-/* Piece `i` of a tensor seen as `view`, as a tensor and a view of its own; the values are the tensor's. */
-struct tensor
-ghosts_piece(const struct ghosts *g, const struct tensor *t, struct norm_view view, size_t i, struct norm_view *piece_view);
-
-/* The same orders for the padding that goes with the samples. */
-void ghosts_shuffle_mask(const struct ghosts *g, const struct mask *m);
-void ghosts_unshuffle_mask(const struct ghosts *g, const struct mask *m);
-
-/* What of piece `i` counts, as mask_moments takes it; NULL: all. */
-const unsigned char *ghosts_piece_keep(const struct ghosts *g, const struct mask *m, size_t i);
-
-/* The moments of piece `i`, seen as `view`, of what is no padding; *count: of so many values a feature. Errors as forward_moments. */
-int ghosts_moments(struct request *rq, const struct ghosts *g, size_t i, const struct tensor *piece, struct norm_view view,
-    const struct mask *m, double *mean, double *var, size_t *count, struct err *e) MUST_CHECK;
+/* The samples of piece `i`. */
+struct norm_part ghosts_samples(const struct ghosts *g, size_t i);
 
 /* `seed` in the query or the body, which a layer that does not shuffle refuses; *given tells whether it is there. */
 int ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;

@@ -8,11 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "handlers/ghosts.h"
-#include "handlers/own_statistics.h"
 #include "handlers/parts.h"
 #include "norm/backward.h"
-#include "norm/mask.h"
 #include "norm/normalize.h"
 #include "norm/renorm.h"
 
@@ -50,86 +47,74 @@ copy_values(struct request *rq, const struct tensor *t, void **out, struct err *
 	return 0;
 }
 
-int
-gradients_padding_save(struct request *rq, const struct tensor *g, const unsigned char *keep, void **was, struct err *e)
-{
-	*was = NULL;
-	return keep != NULL ? copy_values(rq, g, was, e) : 0;
-}
-
-bool
-gradients_padding_scale(
-    struct tensor *g, struct norm_view view, const unsigned char *keep, void *was, const double *by_g, bool finite)
-{
-	if (keep != NULL)
-		finite = mask_scale_features(forward_real(g->datatype), g->values, was, view, keep, by_g);
-	free(was);
-	return finite;
-}
-
 /* The gradient is 0 where the output was clipped, which a second forward pass, without clipping, tells. */
 static int
-clip(struct request *rq, struct backward *w, const struct tensor *x, struct norm_view view, struct scale_shift p,
-    const double *mean, const double *var, double *scratch, struct tensor *g, struct err *e)
+clip(struct request *rq, const struct piece *x, struct scale_shift p, const double *mean, const double *var, double *scratch,
+    struct piece *g, struct err *e)
 {
 	struct definition unclipped = *rq->definition;
-	struct tensor y = *x;
+	struct tensor y = x->tensor;
 	int result;
 
 	if (rq->definition->clip == 0)
 		return 0;
 	unclipped.clip = 0;
-	if (copy_values(rq, x, &y.values, e) < 0)
+	if (copy_values(rq, &x->tensor, &y.values, e) < 0)
 		return -1;
-	result = mean != NULL ? forward_by_statistics(rq->crew, &unclipped, &y, view, mean, var, p, scratch, e) :
-				own_statistics_normalize(rq, &unclipped, &y, view, p, false, &w->mask, e);
+	result = mean != NULL ? forward_by_statistics(rq->crew, &unclipped, &y, x->view, mean, var, p, scratch, e) :
+				forward_by_sample(rq->crew, &unclipped, &y, x->view, p, e);
 	if (result == 0)
-		backward_clip(forward_real(g->datatype), g->values, y.values, y.count, rq->definition->clip);
+		backward_clip(forward_real(y.datatype), g->tensor.values, y.values, y.count, rq->definition->clip);
 	free(y.values);
 	return result;
 }
 
+/* Adds a piece's gradients by `n` weights and biases to the batch's. */
+static void
+add(struct backward *w, const struct channels *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		w->weight[i] += c->weight[i];
+		w->bias[i] += c->bias[i];
+	}
+}
+
 /*
- * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, all or those that `keep` says, and the running statistics of
- * either kind (0). c->rstd comes as the variance. Adds to the gradients by weight and bias. To the gradient the r and d of
+ * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, and the running statistics of either kind (0). c->rstd comes as the variance. Adds to the gradients by weight and bias. To the gradient the r and d of
  * renormalization are constants.
  */
 static int
-by_channels(struct request *rq, struct backward *w, struct tensor *x, struct tensor *g, struct norm_view view, size_t n,
-    const unsigned char *keep, struct channels *c, struct err *e)
+by_channels(
+    struct request *rq, struct backward *w, const struct piece *x, struct piece *g, size_t n, struct channels *c, struct err *e)
 {
+	const size_t features = x->view.feature;
 	const struct definition *d = rq->definition;
 	const struct statistics *s = &rq->state->statistics;
 	const bool renorm = n > 0 && d->renorm;
 	struct scale_shift p = w->parameters;
-	void *was;
-	bool finite;
 
 	if (renorm) {
 		const struct renorm_limits limits = { .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max };
 
-		renorm_correct(&limits, view.feature, c->mean, c->rstd, s->mean, s->var, NULL, NULL, c->r, c->d);
-		renorm_correct(
-		    &limits, view.feature, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
+		renorm_correct(&limits, features, c->mean, c->rstd, s->mean, s->var, NULL, NULL, c->r, c->d);
+		renorm_correct(&limits, features, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
 		p = (struct scale_shift){ c->r_weight, c->d_bias };
 	}
-	if (clip(rq, w, x, view, p, c->mean, c->rstd, c->scratch, g, e) < 0 || gradients_padding_save(rq, g, keep, &was, e) < 0)
+	if (clip(rq, x, p, c->mean, c->rstd, c->scratch, g, e) < 0)
 		return -1;
-	normalize_rstd(c->rstd, d->eps, view.feature, c->rstd);
-	finite = parts_backward_by_feature(rq->crew, forward_real(x->datatype), x->values, g->values, view, n, c->mean, c->rstd,
-	    p.weight, c->weight, c->bias, c->scratch);
-	if (!gradients_padding_scale(g, view, keep, was, c->scratch, finite))
+	normalize_rstd(c->rstd, d->eps, features, c->rstd);
+	if (!parts_backward_by_feature(rq->crew, forward_real(x->tensor.datatype), x->tensor.values, g->tensor.values, x->view,
+		n, c->mean, c->rstd, p.weight, c->weight, c->bias, c->scratch))
 		return gradients_refuse(e);
-	for (size_t f = 0; f < view.feature; f++) {
-		w->weight[f] += renorm ? c->weight[f] * c->r[f] + c->bias[f] * c->d[f] : c->weight[f];
-		w->bias[f] += c->bias[f];
-	}
+	for (size_t f = 0; f < features && renorm; f++)
+		c->weight[f] = c->weight[f] * c->r[f] + c->bias[f] * c->d[f];
+	add(w, c, features);
 	return 0;
 }
 
 /* In inference: by the running statistics. */
 static int
-by_running(struct request *rq, struct backward *w, struct channels *c, struct err *e)
+by_running(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
 {
 	const struct statistics *s = &rq->state->statistics;
 
@@ -138,107 +123,96 @@ by_running(struct request *rq, struct backward *w, struct channels *c, struct er
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	memcpy(c->mean, s->mean, w->view.feature * sizeof(*c->mean));
 	memcpy(c->rstd, s->var, w->view.feature * sizeof(*c->rstd));
-	return by_channels(rq, w, w->x, w->g, w->view, 0, NULL, c, e);
-}
-
-/* One piece. */
-static int
-by_piece(struct request *rq, struct backward *w, const struct ghosts *ghosts, size_t i, struct channels *c, struct err *e)
-{
-	struct norm_view view;
-	struct tensor x = ghosts_piece(ghosts, w->x, w->view, i, &view), g = ghosts_piece(ghosts, w->g, w->view, i, &view);
-	size_t count;
-
-	if (ghosts_moments(rq, ghosts, i, &x, view, &w->mask, c->mean, c->rstd, &count, e) < 0)
-		return -1;
-	return by_channels(rq, w, &x, &g, view, count, ghosts_piece_keep(ghosts, &w->mask, i), c, e);
+	return by_channels(rq, w, x, g, 0, c, e);
 }
 
 /* By the moments of each piece of the batch. */
 static int
-by_batch(struct request *rq, struct backward *w, struct channels *c, struct err *e)
+by_batch(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
 {
-	struct ghosts ghosts = ghosts_cut(1, 0, 1);
-	int result = 0;
+	const size_t count = norm_view_count(x->view);
 
-	if (w->train && ghosts_init(rq, rq->definition, w->x, w->seed, &ghosts, e) < 0)
+	if (forward_check_count(count, e) < 0 || forward_moments(rq->crew, &x->tensor, x->view, c->mean, c->rstd, e) < 0)
 		return -1;
-	ghosts_shuffle(&ghosts, w->x);
-	ghosts_shuffle(&ghosts, w->g);
-	ghosts_shuffle_mask(&ghosts, &w->mask);
-	for (size_t i = 0; i < ghosts.count && result == 0; i++)
-		result = by_piece(rq, w, &ghosts, i, c, e);
-	ghosts_unshuffle(&ghosts, w->g);
-	return result;
-}
-
-/* Measures what is no padding, for the kernels. */
-static int
-measure_padded(struct request *rq, struct backward *w, struct backward_padding *out, struct err *e)
-{
-	const struct definition *d = rq->definition;
-	const size_t runs = mask_runs(d, w->view);
-	size_t *count = request_array(rq, runs, sizeof(*count), e);
-	double *mean, *rstd;
-
-	if (count == NULL)
-		return -1;
-	if (request_doubles(rq, runs, &mean, e) < 0 || request_doubles(rq, runs, &rstd, e) < 0 ||
-	    mask_run_moments(rq, d, w->x, w->view, &w->mask, mean, rstd, count, e) < 0 ||
-	    copy_values(rq, w->g, &out->scratch, e) < 0)
-		return -1;
-	normalize_rstd(rstd, forward_eps(d, w->x->datatype), runs, rstd);
-	for (size_t r = 0; r < runs; r++)
-		rstd[r] = count[r] == 0 ? 0 : rstd[r];
-	out->mask = w->mask.keep;
-	out->positions = w->mask.positions;
-	out->channels = w->x->count / w->mask.samples / w->mask.positions;
-	out->mean = mean;
-	out->rstd = rstd;
-	out->count = count;
-	return 0;
+	return by_channels(rq, w, x, g, count, c, e);
 }
 
 /* By each sample's own moments: every other kind. */
 static int
-by_sample(struct request *rq, struct backward *w, struct err *e)
+by_sample(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
 {
 	const struct definition *d = rq->definition;
-	const enum norm_real real = forward_real(w->x->datatype);
-	const bool shaped = definition_is_shaped(d);
-	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : w->view.feature;
-	const double eps = forward_eps(d, w->x->datatype);
-	struct backward_padding padding = { 0 }, *padded = w->mask.keep != NULL ? &padding : NULL;
-	const size_t scratch_size = shaped ?
-	    BACKWARD_ROWS_SCRATCH * w->view.inner * backward_rows_bands(w->view.feature, w->view.inner) :
-	    BACKWARD_GROUPS_SCRATCH * w->view.feature * backward_groups_bands(w->view);
-	double *scratch;
+	const enum norm_real real = forward_real(x->tensor.datatype);
+	const struct norm_view v = x->view;
+	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : v.feature;
+	const double eps = forward_eps(d, x->tensor.datatype);
 	bool finite;
 
-	if (forward_check_values(d, w->view, e) < 0 || request_doubles(rq, scratch_size, &scratch, e) < 0 ||
-	    clip(rq, w, w->x, w->view, w->parameters, NULL, NULL, scratch, w->g, e) < 0 ||
-	    (padded != NULL && measure_padded(rq, w, padded, e) < 0))
+	if (clip(rq, x, w->parameters, NULL, NULL, NULL, g, e) < 0)
 		return -1;
-	if (shaped)
-		finite = parts_backward_rows(rq->crew, real, w->x->values, w->g->values, w->view.feature, w->view.inner,
-		    d->kind == KIND_LAYER_NORM, eps, w->parameters.weight, padded, w->weight, w->bias, scratch);
+	if (definition_is_shaped(d))
+		finite = parts_backward_rows(rq->crew, real, x->tensor.values, g->tensor.values, v.feature, v.inner,
+		    d->kind == KIND_LAYER_NORM, eps, w->parameters.weight, c->weight, c->bias, c->scratch);
 	else
-		finite = parts_backward_groups(rq->crew, real, w->x->values, w->g->values, w->view, groups, eps,
-		    w->parameters.weight, padded, w->weight, w->bias, scratch);
-	free(padding.scratch);
-	return finite ? 0 : gradients_refuse(e);
+		finite = parts_backward_groups(rq->crew, real, x->tensor.values, g->tensor.values, v, groups, eps,
+		    w->parameters.weight, c->weight, c->bias, c->scratch);
+	if (!finite)
+		return gradients_refuse(e);
+	add(w, c, definition_parameter_count(d, v.feature));
+	return 0;
+}
+
+/* The memory of by_sample: for as many bands as the whole tensor has, which is as many as any piece. */
+static int
+init_samples(struct request *rq, const struct backward *w, struct channels *c, struct err *e)
+{
+	const struct norm_view v = w->view;
+	const size_t n = definition_parameter_count(rq->definition, v.feature);
+	const size_t scratch = definition_is_shaped(rq->definition) ?
+	    BACKWARD_ROWS_SCRATCH * v.inner * backward_rows_bands(v.feature, v.inner) :
+	    BACKWARD_GROUPS_SCRATCH * v.feature * backward_groups_bands(v);
+
+	*c = (struct channels){ 0 };
+	return request_doubles(rq, n, &c->weight, e) < 0 || request_doubles(rq, n, &c->bias, e) < 0 ||
+		request_doubles(rq, scratch, &c->scratch, e) < 0 ?
+	    -1 :
+	    0;
+}
+
+/* What of `x` and `g` is one piece. */
+typedef int piece_backward(
+    struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e);
+
+static int
+by_pieces(struct request *rq, struct backward *w, const struct pieces *pieces, piece_backward *backward, struct channels *c,
+    struct err *e)
+{
+	struct tensor x_values, g_values;
+	int result = 0;
+
+	if (pieces_take(rq, pieces, w->x, &x_values, e) < 0 || pieces_take(rq, pieces, w->g, &g_values, e) < 0)
+		return -1;
+	for (size_t i = 0; i < pieces->count && result == 0; i++) {
+		const struct piece x = pieces_get(pieces, &x_values, i);
+		struct piece g = pieces_get(pieces, &g_values, i);
+
+		result = backward(rq, w, &x, &g, c, e);
+	}
+	pieces_put(rq, pieces, &g_values, w->g);
+	return result;
 }
 
 int
 gradients_compute(struct request *rq, struct backward *w, struct err *e)
 {
 	const struct definition *d = rq->definition;
-	const bool running = !w->train && definition_tracks(d);
+	const bool running = !w->train && definition_tracks(d), channels = running || d->kind == KIND_BATCH_NORM;
+	struct pieces pieces;
 	struct channels c;
 
-	if (!running && d->kind != KIND_BATCH_NORM)
-		return by_sample(rq, w, e);
-	if (gradients_channels_init(rq, w->view.feature, &c, e) < 0)
+	if (pieces_cut(
+		rq, d, w->x, w->view, &w->mask, running ? PIECES_WHOLE : pieces_way_of(d, w->train), w->seed, &pieces, e) < 0 ||
+	    (channels ? gradients_channels_init(rq, w->view.feature, &c, e) : init_samples(rq, w, &c, e)) < 0)
 		return -1;
-	return running ? by_running(rq, w, &c, e) : by_batch(rq, w, &c, e);
+	return by_pieces(rq, w, &pieces, running ? by_running : channels ? by_batch : by_sample, &c, e);
 }

@@ -2,7 +2,7 @@
 #ifndef HANDLERS_GRADIENTS_H
 #define HANDLERS_GRADIENTS_H
 
-#include "handlers/mask.h"
+#include "handlers/pieces.h"
 
 /* Numbers for each channel, of one piece of the batch. */
 struct channels {
@@ -22,7 +22,11 @@ struct backward {
 	struct mask mask;
 	double *weight, *bias;    /* the gradients by them, definition_parameter_count values each */
 	struct tensor tensors[2]; /* the same as tensors, for the answer */
-	struct channels channels; /* of a shard of a synchronized step */
+
+	/* Of a shard of a synchronized step. */
+	struct channels channels;
+	struct pieces pieces;
+	struct tensor x_values, g_values; /* as the pieces have them */
 };
 
 /* The gradients of a whole batch that has values, from what the call says: w->g, w->weight and w->bias, which are 0 before. */
@@ -39,17 +43,6 @@ int backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 
 /* Zeros for `n` channels, the request's. */
 int gradients_channels_init(struct request *rq, size_t n, struct channels *c, struct err *e) MUST_CHECK;
-
-/*
- * Where there is padding (`keep` is not NULL), its own share of the gradient depends on that by the output alone: before the kernel, which
- * overwrites it, gradients_padding_save keeps a copy in *was (else NULL); after it, gradients_padding_scale puts the share in place, by
- * the kernel's factors of the gradient for each channel, and frees the copy. `finite`: what the kernel returned; returns whether
- * all is finite.
- */
-int gradients_padding_save(
-    struct request *rq, const struct tensor *g, const unsigned char *keep, void **was, struct err *e) MUST_CHECK;
-bool gradients_padding_scale(
-    struct tensor *g, struct norm_view view, const unsigned char *keep, void *was, const double *by_g, bool finite);
 
 /* Returns -1: a gradient is not finite. */
 int gradients_refuse(struct err *e);

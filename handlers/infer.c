@@ -13,21 +13,30 @@ static const char *const members[] = { "shape", "datatype", "data", "lengths", "
 enum { SLOT_TENSOR, SLOT_MASK };
 
 static int
-by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struct scale_shift p, bool inverse, struct err *e)
+by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struct scale_shift p, const struct mask *m,
+    bool inverse, struct err *e)
 {
 	const struct statistics *s = &rq->state->statistics;
+	struct pieces pieces;
+	struct tensor values;
+	struct piece all;
 	double *scratch;
+	int result;
 
 	if (t->count == 0)
 		return 0;
 	if (s->mean == NULL)
 		return err_set(e, ERR_NOT_TRAINED,
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
-	if (request_doubles(rq, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0)
+	if (request_doubles(rq, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0 ||
+	    pieces_cut(rq, rq->definition, t, view, m, PIECES_WHOLE, 0, &pieces, e) < 0 ||
+	    pieces_take(rq, &pieces, t, &values, e) < 0)
 		return -1;
-	if (inverse)
-		return forward_inverse(rq->crew, rq->definition, t, view, s->mean, s->var, p, scratch, e);
-	return forward_by_statistics(rq->crew, rq->definition, t, view, s->mean, s->var, p, scratch, e);
+	all = pieces_get(&pieces, &values, 0);
+	result = (inverse ? forward_inverse : forward_by_statistics)(
+	    rq->crew, rq->definition, &all.tensor, all.view, s->mean, s->var, p, scratch, e);
+	pieces_put(rq, &pieces, &values, t);
+	return result;
 }
 
 int
@@ -51,7 +60,7 @@ infer(struct request *rq, struct err *e)
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", rq->layer,
 		    definition_kind_name(d));
-	result = definition_tracks(d) ? by_statistics(rq, t, view, p, inverse, e) :
+	result = definition_tracks(d) ? by_statistics(rq, t, view, p, &m, inverse, e) :
 					own_statistics_normalize(rq, d, t, view, p, false, &m, e);
 	if (result < 0)
 		return -1;

@@ -6,28 +6,41 @@
 /* So many bytes of a word that is none are shown to whoever sent it. */
 #define WORD_SHOWN_MAX ((size_t)32)
 
-/* The dimension of the channels; those of layers by shape stand where PyTorch has them, in (N, C, ...). */
-static unsigned
-channel_axis(const struct definition *d, const struct tensor *t)
+/* Whether dimension `i` of a tensor is one of a mask's: the samples', or a sample's positions. */
+static bool
+is_in_mask(const struct definition *d, const struct tensor *t, unsigned i)
 {
 	if (definition_is_shaped(d))
-		return 1;
-	return (unsigned)(d->channel_axis < 0 ? d->channel_axis + (int)t->rank : d->channel_axis);
+		return i < t->rank - d->normalized_rank;
+	return i != (unsigned)(d->channel_axis < 0 ? d->channel_axis + (int)t->rank : d->channel_axis);
 }
 
-/* Takes the memory for the mask of a tensor that is not empty; everything counts so far. */
+/* The shape of a tensor's mask: samples, then positions. Returns its rank. */
+static unsigned
+mask_shape(const struct definition *d, const struct tensor *t, size_t *shape)
+{
+	unsigned rank = 0;
+
+	for (unsigned i = 0; i < t->rank; i++)
+		if (is_in_mask(d, t, i))
+			shape[rank++] = t->shape[i];
+	return rank;
+}
+
+/* Takes the memory for the mask of a tensor that is not empty; all is padding so far. */
 static int
 allocate(struct request *rq, const struct definition *d, const struct tensor *t, struct mask *m, struct err *e)
 {
-	const unsigned axis = channel_axis(d, t);
+	size_t shape[TENSOR_RANK_MAX];
+	const unsigned rank = mask_shape(d, t, shape);
 
-	if (t->rank < 2 || axis == 0)
-		return err_set(e, ERR_SHAPE_MISMATCH, "padding needs samples in dimension 0 and channels in another");
+	if (rank == 0 || !is_in_mask(d, t, 0))
+		return err_set(e, ERR_SHAPE_MISMATCH, "padding needs samples in dimension 0; here it belongs to the %s",
+		    definition_is_shaped(d) ? "normalized_shape" : "channels");
 	m->samples = t->shape[0];
 	m->positions = 1;
-	for (unsigned i = 1; i < t->rank; i++)
-		if (i != axis)
-			m->positions *= t->shape[i];
+	for (unsigned i = 1; i < rank; i++)
+		m->positions *= shape[i];
 	m->keep = request_array(rq, m->samples, m->positions, e);
 	return m->keep == NULL ? -1 : 0;
 }
@@ -44,15 +57,19 @@ set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
 	return 0;
 }
 
+/* A length is a number of steps: they are one dimension of a sample. Returns how many dimensions of positions it has, 1 is right. */
 static int
-check_lengths(const struct mask *m, const struct tensor *t, size_t given, struct err *e)
+check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 {
-	if (t->rank != 3)
-		return err_set(
-		    e, ERR_SHAPE_MISMATCH, "\"lengths\" is for tensors of 3 dimensions, (N, C, L); this one has %u", t->rank);
-	return given == m->samples ?
-	    0 :
-	    err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
+	size_t shape[TENSOR_RANK_MAX];
+	const unsigned dimensions = mask_shape(d, t, shape) - 1;
+
+	if (dimensions == 1)
+		return 0;
+	return err_set(e, ERR_SHAPE_MISMATCH,
+	    "\"lengths\" counts the steps of each sample, in one dimension, as of (N, %s); the positions of this tensor are %u "
+	    "dimensions: use \"mask\"",
+	    definition_is_shaped(d) ? "T, D" : "C, L", dimensions);
 }
 
 /* "3,5,2" */
@@ -98,34 +115,32 @@ lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struc
 	return 0;
 }
 
-/* Whether a mask's shape is that of the samples and positions, or flat. */
-static bool
-mask_fits(const struct tensor *mask, const struct tensor *t, unsigned axis, size_t count)
+/* A mask's shape is that of samples and positions, or it is flat. */
+static int
+check_shape(const struct definition *d, const struct tensor *mask, const struct tensor *t, size_t count, struct err *e)
 {
-	unsigned at = 0;
+	size_t shape[TENSOR_RANK_MAX];
+	const unsigned rank = mask_shape(d, t, shape);
 
-	if (mask->count != count)
-		return false;
-	if (mask->rank == 1)
-		return true;
-	for (unsigned i = 0; i < t->rank; i++)
-		if (i != axis && (at == mask->rank || mask->shape[at++] != t->shape[i]))
-			return false;
-	return at == mask->rank;
+	if (mask->count == count &&
+	    (mask->rank == 1 || (mask->rank == rank && memcmp(mask->shape, shape, rank * sizeof(shape[0])) == 0)))
+		return 0;
+	(void)err_set(e, ERR_SHAPE_MISMATCH,
+	    "\"mask\" must have the shape of the tensor without %s, or %zu values in a flat list",
+	    definition_is_shaped(d) ? "normalized_shape" : "its channels", count);
+	tensor_shape_text(shape, rank, e->expected, sizeof(e->expected));
+	tensor_shape_text(mask->shape, mask->rank, e->actual, sizeof(e->actual));
+	return -1;
 }
 
 static int
-keep_from_tensor(struct mask *m, const struct tensor *mask, const struct tensor *t, unsigned axis, struct err *e)
+keep_from_tensor(struct mask *m, const struct definition *d, const struct tensor *mask, const struct tensor *t, struct err *e)
 {
 	const size_t count = m->samples * m->positions;
 	const float *values = mask->values;
 
-	if (!mask_fits(mask, t, axis, count)) {
-		(void)err_set(e, ERR_SHAPE_MISMATCH,
-		    "\"mask\" must have the shape of the tensor without its channels, %zu values", count);
-		tensor_shape_text(mask->shape, mask->rank, e->actual, sizeof(e->actual));
+	if (check_shape(d, mask, t, count, e) < 0)
 		return -1;
-	}
 	for (size_t i = 0; i < count; i++) {
 		if (values[i] != 0 && values[i] != 1)
 			return err_set(e, ERR_BAD_PARAMETER, "\"mask\" has %g at value %zu; it must be true or false, 1 or 0",
@@ -194,18 +209,22 @@ find_source(struct request *rq, const struct cJSON *body, size_t slot, struct so
 }
 
 static int
-read_source(struct mask *m, const struct source *s, const struct tensor *t, unsigned axis, struct err *e)
+read_source(struct mask *m, const struct source *s, const struct definition *d, const struct tensor *t, struct err *e)
 {
 	size_t given;
 
 	if (s->mask != NULL)
-		return keep_from_tensor(m, s->mask, t, axis, e);
+		return keep_from_tensor(m, d, s->mask, t, e);
 	if (s->mask_text != NULL)
 		return keep_from_query(m, s->mask_text, e);
+	if (check_steps(d, t, e) < 0)
+		return -1;
 	if ((s->lengths != NULL ? lengths_from_list(m, s->lengths, &given, e) :
 				  lengths_from_query(m, s->lengths_text, &given, e)) < 0)
 		return -1;
-	return check_lengths(m, t, given, e);
+	if (given == m->samples)
+		return 0;
+	return err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
 }
 
 int
@@ -220,5 +239,13 @@ mask_options_get(struct request *rq, const struct definition *d, const struct cJ
 		return -1;
 	if (!given || t->count == 0)
 		return 0;
-	return allocate(rq, d, t, out, e) < 0 ? -1 : read_source(out, &source, t, channel_axis(d, t), e);
+	return allocate(rq, d, t, out, e) < 0 ? -1 : read_source(out, &source, d, t, e);
+}
+
+int
+mask_check_counted(const struct mask *m, struct err *e)
+{
+	if (m->keep == NULL || memchr(m->keep, 1, m->samples * m->positions) != NULL)
+		return 0;
+	return err_set(e, ERR_TOO_FEW_VALUES, "all of the batch is padding");
 }

@@ -2,7 +2,6 @@
 
 #include "handlers/pass.h"
 #include "norm/feature_bands.h"
-#include "norm/mask.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 
@@ -48,23 +47,36 @@ parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm
 static bool
 part_pack(const struct pass *p, struct norm_part part)
 {
-	mask_pack_features(p->real, p->x, p->view, p->mask, part, p->values, p->y);
+	padding_pack(p->real, p->padding, part, p->x, p->y);
 	return true;
 }
 
-void
-parts_pack(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask,
-    size_t count, void *packed)
+static bool
+part_unpack(const struct pass *p, struct norm_part part)
 {
-	struct pass p = pass_cut_each(part_pack, view.feature, real, x, packed, view);
+	padding_unpack(p->real, p->padding, part, p->x, p->y);
+	return true;
+}
 
-	if (view.inner == 1) {
-		mask_pack_steps(real, x, view, mask, packed);
-		return;
-	}
-	p.mask = mask;
-	p.values = count;
+static void
+run_padding(struct crew *crew, pass_part *part, enum norm_real real, const struct padding *padding, const void *in, void *out)
+{
+	struct pass p = pass_cut_each(part, padding_parts(padding), real, in, out, padding->view);
+
+	p.padding = padding;
 	(void)pass_run(crew, &p);
+}
+
+void
+parts_pack(struct crew *crew, enum norm_real real, const struct padding *padding, const void *x, void *packed)
+{
+	run_padding(crew, part_pack, real, padding, x, packed);
+}
+
+void
+parts_unpack(struct crew *crew, enum norm_real real, const struct padding *padding, const void *packed, void *x)
+{
+	run_padding(crew, part_unpack, real, padding, packed, x);
 }
 
 static bool

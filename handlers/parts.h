@@ -10,13 +10,14 @@
 
 #include "base/crew.h"
 #include "norm/backward.h"
+#include "norm/padding.h"
 #include "norm/view.h"
 
 void parts_moments(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var);
 
-/* By mask_pack_features() or mask_pack_steps(), as mask_packed_view() has it. */
-void parts_pack(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, const unsigned char *mask,
-    size_t count, void *packed);
+/* norm/padding.h */
+void parts_pack(struct crew *crew, enum norm_real real, const struct padding *padding, const void *x, void *packed);
+void parts_unpack(struct crew *crew, enum norm_real real, const struct padding *padding, const void *packed, void *x);
 
 bool parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps,
     const double *weight, const double *bias, double *mean, double *var, double *rstd);
@@ -42,12 +43,10 @@ bool parts_backward_by_feature(struct crew *crew, enum norm_real real, const voi
     const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
 bool parts_backward_groups(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
-    double eps, const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias,
-    double *scratch);
+    double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
 bool parts_backward_rows(struct crew *crew, enum norm_real real, const void *x, void *g, size_t rows, size_t size,
-    bool centered, double eps, const double *weight, const struct backward_padding *padding, double *grad_weight,
-    double *grad_bias, double *scratch);
+    bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
 /* Only reads g. */
 void parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,

@@ -102,34 +102,31 @@ parts_backward_by_sums(struct crew *crew, enum norm_real real, const void *x, vo
 	return pass_run(crew, &p);
 }
 
-/* A pass over samples or rows by moments of their own; padding has room for one of them at a time only. */
+/* A pass over samples or rows by moments of their own. */
 static bool
-run_bands(
-    struct crew *crew, struct pass p, double eps, const double *weight, const struct backward_padding *padding, double *scratch)
+run_bands(struct crew *crew, struct pass p, double eps, const double *weight, double *scratch)
 {
 	p.eps = eps;
 	p.weight = weight;
-	p.padding = padding;
 	p.scratch = scratch;
-	return pass_run(padding == NULL ? crew : NULL, &p);
+	return pass_run(crew, &p);
 }
 
 static bool
 part_backward_groups(const struct pass *p, struct norm_part part)
 {
-	return backward_groups_part(p->real, p->x, p->y, p->view, p->groups, part, p->eps, p->weight, p->padding, p->scratch);
+	return backward_groups_part(p->real, p->x, p->y, p->view, p->groups, part, p->eps, p->weight, p->scratch);
 }
 
 bool
 parts_backward_groups(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
-    double eps, const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias,
-    double *scratch)
+    double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
 	struct pass p = pass_cut_each(part_backward_groups, backward_groups_bands(view), real, x, g, view);
 	bool finite;
 
 	p.groups = groups;
-	finite = run_bands(crew, p, eps, weight, padding, scratch);
+	finite = run_bands(crew, p, eps, weight, scratch);
 	backward_groups_join(view, scratch, grad_weight, grad_bias);
 	return finite;
 }
@@ -139,19 +136,18 @@ static bool
 part_backward_rows(const struct pass *p, struct norm_part part)
 {
 	return backward_rows_part(
-	    p->real, p->x, p->y, p->view.feature, p->view.inner, part, p->centered, p->eps, p->weight, p->padding, p->scratch);
+	    p->real, p->x, p->y, p->view.feature, p->view.inner, part, p->centered, p->eps, p->weight, p->scratch);
 }
 
 bool
 parts_backward_rows(struct crew *crew, enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered,
-    double eps, const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias,
-    double *scratch)
+    double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
 	struct pass p = pass_cut_each(part_backward_rows, backward_rows_bands(rows, size), real, x, g, rows_view(rows, size));
 	bool finite;
 
 	p.centered = centered;
-	finite = run_bands(crew, p, eps, weight, padding, scratch);
+	finite = run_bands(crew, p, eps, weight, scratch);
 	backward_rows_join(rows, size, scratch, grad_weight, grad_bias);
 	return finite;
 }

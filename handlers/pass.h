@@ -11,6 +11,7 @@
 #include "base/crew.h"
 #include "norm/backward.h"
 #include "norm/cut.h"
+#include "norm/padding.h"
 #include "norm/view.h"
 
 struct pass;
@@ -30,8 +31,8 @@ struct pass {
 
 	/* Of the rest a pass has what its `part` reads. */
 	size_t groups;
-	const unsigned char *mask;
-	size_t values; /* of each feature, that count */
+	const struct padding *padding;
+	size_t values; /* of each feature */
 	bool centered;
 	double eps;
 	double limit;
@@ -41,7 +42,6 @@ struct pass {
 
 	/* Of the backward pass, which writes to y. */
 	double *grad_weight, *grad_bias; /* or the sums, as they come before */
-	const struct backward_padding *padding;
 	double *scratch;
 };
 

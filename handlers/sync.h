@@ -39,14 +39,13 @@ struct sync_call {
  * training).
  */
 struct sync_shard {
-	uint64_t count; /* of values a channel that are no padding */
-	bool empty;     /* there is no padding either */
+	uint64_t count; /* of values a channel, without padding */
+	bool empty;     /* the tensor is, there is not even padding */
 	size_t features;
 	const double *mean, *var;    /* 0 of padding alone */
-	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean, of padding too */
+	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean */
 
-	/* What bounds its output, in training: forward_extent's; limit is infinite where none is wanted. */
-	double padding, limit;
+	double limit; /* in training: the largest number that its output can hold; infinite where none is wanted */
 };
 
 /* What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled mean. */
@@ -55,7 +54,7 @@ struct sync_result {
 	bool empty; /* all shards are */
 	const double *mean, *var;
 	const double *sum, *product;
-	double padding, limit; /* the largest, the smallest of all shards */
+	double limit; /* the smallest of all shards */
 
 	/* Of training, once the leader has told. */
 	uint64_t num_batches_tracked, revision;

@@ -75,7 +75,6 @@ sync_shard_digest(struct sync_member *m, struct err *e)
 	digest_add(d, &s->count, sizeof(s->count));
 	digest_add(d, &s->empty, sizeof(s->empty));
 	digest_add(d, &s->features, sizeof(s->features));
-	digest_add(d, &s->padding, sizeof(s->padding));
 	digest_add(d, &s->limit, sizeof(s->limit));
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		if (arrays[i] != NULL)
@@ -248,12 +247,11 @@ pool_sums(struct sync_group *g)
 	}
 }
 
-/* What is known of all the shards' values. */
+/* Whether there is anything, and what the narrowest output can hold. */
 static void
-pool_extents(struct sync_group *g)
+pool_limits(struct sync_group *g)
 {
 	g->result.empty = true;
-	g->result.padding = 0;
 	g->result.limit = HUGE_VAL;
 	for (unsigned r = 0; r < g->world_size; r++) {
 		const struct sync_shard *s = &g->members[r]->shard;
@@ -261,8 +259,6 @@ pool_extents(struct sync_group *g)
 		if (s->empty)
 			continue;
 		g->result.empty = false;
-		if (s->padding > g->result.padding)
-			g->result.padding = s->padding;
 		if (s->limit < g->result.limit)
 			g->result.limit = s->limit;
 	}
@@ -275,6 +271,6 @@ sync_group_pool(struct sync_group *g, struct err *e)
 		return NULL;
 	if (g->backward)
 		pool_sums(g);
-	pool_extents(g);
+	pool_limits(g);
 	return &g->result;
 }

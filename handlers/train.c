@@ -13,7 +13,6 @@
 #include "handlers/reply.h"
 #include "handlers/sync_options.h"
 #include "handlers/training.h"
-#include "norm/moments.h"
 
 static const char *const members[] = { "shape", "datatype", "data", "output", "seed", "lengths", "mask", "sync", NULL };
 
@@ -109,61 +108,6 @@ training_submit(struct request *rq, const struct update *updates, size_t count)
 	rq->op.update_count = count;
 	request_store(rq, STORE_UPDATE);
 	idempotency_guard(rq);
-}
-
-/* The averages of the instances' moments over the samples that have any; with padding each has a number of values of its own. */
-static void
-average_unpadded(struct training *t, const double *means, const double *vars, const size_t *count, unsigned ddof)
-{
-	const size_t channels = t->view.feature;
-
-	for (size_t c = 0; c < channels; c++) {
-		double samples = 0;
-
-		for (size_t r = c; r < t->view.outer * channels; r += channels) {
-			if (count[r] == 0)
-				continue;
-			samples++;
-			t->mean[c] += (means[r] - t->mean[c]) / samples;
-			t->var[c] += (vars[r] * (double)count[r] / (double)(count[r] - ddof) - t->var[c]) / samples;
-		}
-	}
-}
-
-/* Each sample is normalized by its own moments; the running statistics move by their averages, as PyTorch's do. */
-static int
-train_instance_norm(struct request *rq, struct training *t, struct err *e)
-{
-	const struct definition *d = rq->definition;
-	const struct norm_view instances = { 1, t->view.outer * t->view.feature, t->view.inner };
-	const bool padded = t->mask.keep != NULL;
-	size_t *count = request_array(rq, instances.feature, sizeof(*count), e);
-	double *means, *vars;
-
-	if (count == NULL || (t->updates = request_array(rq, 1, sizeof(*t->updates), e)) == NULL)
-		return -1;
-	if (request_doubles(rq, instances.feature, &means, e) < 0 || request_doubles(rq, instances.feature, &vars, e) < 0 ||
-	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0)
-		return -1;
-	for (size_t r = 0; r < instances.feature; r++)
-		count[r] = t->view.inner;
-	if (forward_check_values(d, t->view, e) < 0)
-		return -1;
-	if ((padded ? mask_run_moments(rq, d, t->tensor, t->view, &t->mask, means, vars, count, e) :
-		      forward_moments(rq->crew, t->tensor, instances, means, vars, e)) < 0)
-		return -1;
-	t->updates[0] = training_update(rq, t->view.feature, t->view.inner, t->mean, t->var);
-	if (padded) {
-		average_unpadded(t, means, vars, count, t->updates[0].ddof);
-		t->updates[0].ddof = 0;
-	} else {
-		moments_average(means, vars, t->view.outer, t->view.feature, t->mean, t->var);
-	}
-	t->normalized = true;
-	if (t->output && own_statistics_by_runs(rq, d, t->tensor, t->view, t->parameters, means, vars, count, e) < 0)
-		return -1;
-	training_submit(rq, t->updates, 1);
-	return 0;
 }
 
 /* By the kind. Whether there is something to store, rq->wants_store tells. */

@@ -1,5 +1,5 @@
 /*
- * Training by batch normalization. Each piece of the batch (handlers/ghosts.h) is normalized by its own moments and makes an update of its
+ * Training by batch normalization. Each piece of the batch (handlers/pieces.h) is normalized by its own moments and makes an update of its
  * own, in their order. Batch Renormalization puts others in the place of weight and bias.
  */
 #include "handlers/training.h"
@@ -8,7 +8,7 @@
 static int
 allocate(struct request *rq, struct training *t, struct err *e)
 {
-	const size_t features = t->view.feature, count = t->ghosts.count;
+	const size_t features = t->view.feature, count = t->pieces.count;
 
 	t->updates = request_array(rq, count, sizeof(*t->updates), e);
 	if (t->updates == NULL || request_doubles(rq, count * features, &t->mean, e) < 0 ||
@@ -39,15 +39,14 @@ train_batch_norm_output(const struct request *rq, struct training *t, struct err
 	int result = 0;
 
 	t->normalized = true;
-	for (size_t i = 0; i < t->ghosts.count && result == 0; i++) {
+	for (size_t i = 0; i < t->pieces.count && result == 0; i++) {
 		const double *mean = t->mean + i * t->view.feature, *var = t->var + i * t->view.feature;
-		struct norm_view view;
-		struct tensor piece = ghosts_piece(&t->ghosts, t->tensor, t->view, i, &view);
+		struct piece piece = pieces_get(&t->pieces, &t->values, i);
 
-		result = forward_by_statistics(
-		    rq->crew, rq->definition, &piece, view, mean, var, parameters_of(rq, t, mean, var), t->rstd, e);
+		result = forward_by_statistics(rq->crew, rq->definition, &piece.tensor, piece.view, mean, var,
+		    parameters_of(rq, t, mean, var), t->rstd, e);
 	}
-	ghosts_unshuffle(&t->ghosts, t->tensor);
+	pieces_put(rq, &t->pieces, &t->values, t->tensor);
 	return result;
 }
 
@@ -55,21 +54,21 @@ train_batch_norm_output(const struct request *rq, struct training *t, struct err
 static int
 measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 {
-	*sure = true;
-	for (size_t i = 0; i < t->ghosts.count; i++) {
-		double *mean = t->mean + i * t->view.feature, *var = t->var + i * t->view.feature;
-		struct norm_view view;
-		struct tensor piece = ghosts_piece(&t->ghosts, t->tensor, t->view, i, &view);
-		struct forward_extent extent = { .limit = forward_largest(piece.datatype) };
-		size_t count;
+	const size_t features = t->view.feature;
 
-		if (ghosts_moments(rq, &t->ghosts, i, &piece, view, &t->mask, mean, var, &count, e) < 0)
+	*sure = true;
+	for (size_t i = 0; i < t->pieces.count; i++) {
+		double *mean = t->mean + i * features, *var = t->var + i * features;
+		const struct piece piece = pieces_get(&t->pieces, &t->values, i);
+		const size_t count = norm_view_count(piece.view);
+
+		/* First: a piece that is all padding has nothing to measure. */
+		if (forward_check_count(count, e) < 0 || forward_moments(rq->crew, &piece.tensor, piece.view, mean, var, e) < 0)
 			return -1;
-		extent.count = count;
-		t->updates[i] = training_update(rq, view.feature, count, mean, var);
-		/* Of padding nothing is sure. */
-		*sure = *sure && t->mask.keep == NULL &&
-		    forward_surely_finite(rq->definition, view.feature, &extent, mean, var, parameters_of(rq, t, mean, var));
+		t->updates[i] = training_update(rq, features, count, mean, var);
+		*sure = *sure &&
+		    forward_surely_finite(rq->definition, features, count, forward_largest(piece.tensor.datatype), var,
+			parameters_of(rq, t, mean, var));
 	}
 	return 0;
 }
@@ -78,16 +77,19 @@ measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 static bool
 at_once(const struct request *rq, const struct training *t)
 {
-	return t->output && t->ghosts.count == 1 && t->mask.keep == NULL && !rq->definition->renorm;
+	return t->output && t->pieces.count == 1 && !rq->definition->renorm;
 }
 
 static int
 measure_and_normalize(struct request *rq, struct training *t, struct err *e)
 {
+	struct piece all = pieces_get(&t->pieces, &t->values, 0);
+
 	t->normalized = true;
-	if (forward_batch(rq->crew, rq->definition, t->tensor, t->view, t->parameters, t->mean, t->var, t->rstd, e) < 0)
+	if (forward_batch(rq->crew, rq->definition, &all.tensor, all.view, t->parameters, t->mean, t->var, t->rstd, e) < 0)
 		return -1;
-	t->updates[0] = training_update(rq, t->view.feature, norm_view_count(t->view), t->mean, t->var);
+	pieces_put(rq, &t->pieces, &t->values, t->tensor);
+	t->updates[0] = training_update(rq, t->view.feature, norm_view_count(all.view), t->mean, t->var);
 	return 0;
 }
 
@@ -107,14 +109,11 @@ prepare(struct request *rq, struct training *t, struct err *e)
 int
 train_batch_norm(struct request *rq, struct training *t, struct err *e)
 {
-	if (ghosts_init(rq, rq->definition, t->tensor, t->seed, &t->ghosts, e) < 0 || allocate(rq, t, e) < 0)
-		return -1;
-	ghosts_shuffle(&t->ghosts, t->tensor);
-	ghosts_shuffle_mask(&t->ghosts, &t->mask);
-	if (prepare(rq, t, e) < 0)
+	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_GHOSTS, t->seed, &t->pieces, e) < 0 ||
+	    allocate(rq, t, e) < 0 || pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0 || prepare(rq, t, e) < 0)
 		return -1;
 	if (definition_tracks(rq->definition)) {
-		training_submit(rq, t->updates, t->ghosts.count);
+		training_submit(rq, t->updates, t->pieces.count);
 		return 0;
 	}
 	return t->output && !t->normalized ? train_batch_norm_output(rq, t, e) : 0;

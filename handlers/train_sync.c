@@ -6,13 +6,12 @@
 #include <math.h>
 
 #include "handlers/training.h"
-#include "norm/mask.h"
 
 int
 train_shard(struct request *rq, struct training *t, struct err *e)
 {
 	struct sync_shard *s = &rq->member.shard;
-	size_t count = 0;
+	struct piece all;
 
 	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
 	if (t->updates == NULL)
@@ -20,16 +19,18 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->rstd, e) < 0)
 		return -1;
-	if (t->tensor->count > 0 && mask_moments(rq, t->tensor, t->view, t->mask.keep, t->mean, t->var, &count, e) < 0)
+	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_WHOLE, 0, &t->pieces, e) < 0 ||
+	    pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0)
 		return -1;
-	*s = (struct sync_shard){ .count = count,
+	all = pieces_get(&t->pieces, &t->values, 0);
+	if (all.tensor.count > 0 && forward_moments(rq->crew, &all.tensor, all.view, t->mean, t->var, e) < 0)
+		return -1;
+	*s = (struct sync_shard){ .count = norm_view_count(all.view),
 		.empty = t->tensor->count == 0,
 		.features = t->view.feature,
 		.mean = t->mean,
 		.var = t->var,
-		.limit = t->output ? forward_largest(t->tensor->datatype) : HUGE_VAL };
-	if (t->mask.keep != NULL && t->output)
-		s->padding = mask_padding_largest(forward_real(t->tensor->datatype), t->tensor->values, t->view, t->mask.keep);
+		.limit = t->output && all.tensor.count > 0 ? forward_largest(t->tensor->datatype) : HUGE_VAL };
 	return 0;
 }
 
@@ -37,14 +38,13 @@ int
 train_lead(struct request *rq, struct training *t, struct err *e)
 {
 	const struct sync_result *r = rq->member.result;
-	const struct forward_extent extent = { r->count, r->padding, r->limit };
 
 	if (r->empty)
 		return 0;
 	if (forward_check_count(r->count, e) < 0)
 		return -1;
 	if (isfinite(r->limit) &&
-	    !forward_surely_finite(rq->definition, t->view.feature, &extent, r->mean, r->var, t->parameters))
+	    !forward_surely_finite(rq->definition, t->view.feature, r->count, r->limit, r->var, t->parameters))
 		return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
 	if (!definition_tracks(rq->definition))
 		return 0;
@@ -58,7 +58,14 @@ train_shard_output(struct request *rq, struct training *t, struct err *e)
 {
 	const struct sync_result *r = rq->member.result;
 
+	struct piece all;
+
 	if (!t->output || t->tensor->count == 0)
 		return 0;
-	return forward_by_statistics(rq->crew, rq->definition, t->tensor, t->view, r->mean, r->var, t->parameters, t->rstd, e);
+	all = pieces_get(&t->pieces, &t->values, 0);
+	if (forward_by_statistics(rq->crew, rq->definition, &all.tensor, all.view, r->mean, r->var, t->parameters, t->rstd, e) <
+	    0)
+		return -1;
+	pieces_put(rq, &t->pieces, &t->values, t->tensor);
+	return 0;
 }

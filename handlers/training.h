@@ -1,9 +1,8 @@
-/* One call of train between its steps. Private to train.c, train_batch_norm.c and train_sync.c. */
+/* One call of train between its steps. Private to train.c, train_batch_norm.c, train_instance_norm.c and train_sync.c. */
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H
 
-#include "handlers/ghosts.h"
-#include "handlers/mask.h"
+#include "handlers/pieces.h"
 
 struct training {
 	struct tensor *tensor;
@@ -16,9 +15,10 @@ struct training {
 	uint64_t seed;   /* of the shuffle */
 
 	/* Of every piece: its update, its moments. */
-	struct ghosts ghosts;
+	struct pieces pieces;
+	struct tensor values; /* as the pieces have them */
 	struct update *updates;
-	double *mean, *var; /* ghosts.count * view.feature doubles each */
+	double *mean, *var; /* pieces.count * view.feature doubles each */
 
 	double *rstd;          /* scratch for view.feature doubles */
 	double *weight, *bias; /* scratch for what renormalization makes of the parameters; NULL without it */
@@ -33,6 +33,9 @@ void training_submit(struct request *rq, const struct update *updates, size_t co
 /* Batch normalization: measures, and normalizes at once where that might fail; else train_batch_norm_output does it later. */
 int train_batch_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 int train_batch_norm_output(const struct request *rq, struct training *t, struct err *e) MUST_CHECK;
+
+/* Instance normalization that tracks (train_instance_norm.c). */
+int train_instance_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 
 /*
  * A shard of a synchronized step (train_sync.c): measured, for rq->member; then, for the leader, the update by the whole batch; then the

@@ -19,8 +19,7 @@
  * y = (x - mean[f]) * rstd[f] * weight[f] + bias[f], of a view (outer, feature, inner).
  *
  *   in   n      of how many values of each feature mean and rstd are the moments, so that the gradient flows through them (training); 0:
- *               they are constants (inference). Where it is not all values, the gradient by those that do not count is wrong
- *               afterwards: it is by_g of each feature, which is left in the first view.feature of `scratch`, times g
+ *               they are constants (inference)
  *   out  grad_weight, grad_bias   view.feature doubles: sum g (x - mean) rstd, sum g
  *   scratch      3 * view.feature doubles
  */
@@ -52,16 +51,6 @@ bool backward_by_coefficients(enum norm_real real, const void *x, void *g, struc
 bool backward_by_sums(enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n, const double *mean,
     const double *rstd, const double *weight, const double *sum, const double *product, double *scratch);
 
-/* Padding, and the moments of each run (group, row) by what is none. */
-struct backward_padding {
-	const unsigned char *mask; /* norm/mask.h */
-	size_t channels;           /* of a sample */
-	size_t positions;
-	const double *mean, *rstd; /* of each run; rstd 0 where it is all padding */
-	const size_t *count;       /* how many values of it count */
-	void *scratch;             /* room for a sample of backward_groups, a row of backward_rows */
-};
-
 /* Doubles of scratch memory for each band of samples, times the channels, and of rows, times their size. */
 #define BACKWARD_GROUPS_SCRATCH ((size_t)11)
 #define BACKWARD_ROWS_SCRATCH ((size_t)6)
@@ -74,16 +63,15 @@ size_t backward_rows_bands(size_t rows, size_t size);
  * Group normalization, of which instance normalization is the case of as many groups as channels: the view is (samples, channels, positions),
  * as for normalize_groups.
  *
- *   in   padding   NULL, or what takes no part in the moments, which are then given
  *   out  grad_weight, grad_bias   view.feature doubles
  *   scratch      BACKWARD_GROUPS_SCRATCH * view.feature doubles for each band
  */
 bool backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
-    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch);
+    const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
-/* The same of some bands, without padding by several threads at once, and then the gradients by weight and bias from the scratch memory of all. */
+/* The same of some bands, by several threads at once, and then the gradients by weight and bias from the scratch memory of all. */
 bool backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
-    struct norm_part bands, double eps, const double *weight, const struct backward_padding *padding, double *scratch);
+    struct norm_part bands, double eps, const double *weight, double *scratch);
 void backward_groups_join(struct norm_view view, const double *scratch, double *grad_weight, double *grad_bias);
 
 /*
@@ -93,11 +81,11 @@ void backward_groups_join(struct norm_view view, const double *scratch, double *
  *   scratch      BACKWARD_ROWS_SCRATCH * size doubles for each band
  */
 bool backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch);
+    const double *weight, double *grad_weight, double *grad_bias, double *scratch);
 
 /* The same of some bands, likewise. */
 bool backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands,
-    bool centered, double eps, const double *weight, const struct backward_padding *padding, double *scratch);
+    bool centered, double eps, const double *weight, double *scratch);
 void backward_rows_join(size_t rows, size_t size, const double *scratch, double *grad_weight, double *grad_bias);
 
 /* Where |y| > limit the output was clipped, and nothing flows back: g becomes 0 there. `count` elements each. */

@@ -9,7 +9,6 @@
 #include "norm/backward_terms.h"
 #include "norm/columns.h"
 #include "norm/kernels.h"
-#include "norm/mask.h"
 #include "norm/normalize.h"
 #include "norm/sum.h"
 
@@ -76,9 +75,9 @@ struct sample {
 	struct coefficients by;
 };
 
-/* From each channel's sums to its coefficients, by way of its group's; `count`: of how many values each group's moments are, NULL: of all. */
+/* From each channel's sums to its coefficients, by way of its group's. */
 static void
-group_terms(const struct sample *s, struct norm_view sample, size_t groups, const size_t *count, const double *weight)
+group_terms(const struct sample *s, struct norm_view sample, size_t groups, const double *weight)
 {
 	const size_t channels = sample.feature, in_group = channels / groups;
 
@@ -91,8 +90,7 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 			sum_add(&sum, s->sum[c] * (weight != NULL ? weight[c] : 1));
 			sum_add(&product, s->product[c] * (weight != NULL ? weight[c] : 1));
 		}
-		t = backward_terms_of(1, s->rstd[first], (double)(count != NULL ? count[group] : in_group * sample.inner),
-		    sum_total(sum), sum_total(product));
+		t = backward_terms_of(1, s->rstd[first], (double)(in_group * sample.inner), sum_total(sum), sum_total(product));
 		for (size_t c = first; c < first + in_group; c++) {
 			s->by.by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
 			s->by.by_x[c] = t.by_x;
@@ -114,7 +112,7 @@ sample_init(struct sample *s, double *scratch, size_t channels)
 /* One sample: its own gradient in place; s->sum and s->product become what it adds to those by bias and weight. */
 static bool
 sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, struct norm_view sample, size_t groups,
-    const size_t *count, const double *weight, const struct sample *s)
+    const double *weight, const struct sample *s)
 {
 	const size_t channels = sample.feature;
 	bool finite;
@@ -122,23 +120,11 @@ sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, s
 	normalize_spread(s->mean, groups, channels);
 	normalize_spread(s->rstd, groups, channels);
 	kernels->gradients_part(x, g, sample, 0, channels, s->mean, s->rstd, s->sum, s->product);
-	group_terms(s, sample, groups, count, weight);
+	group_terms(s, sample, groups, weight);
 	finite = kernels->backward(x, g, sample, s->mean, s->rstd, &s->by);
 	for (size_t c = 0; c < channels; c++)
 		s->product[c] *= s->rstd[c];
 	return finite;
-}
-
-/* The same with padding: its moments are given, and what is padding takes its share of the gradient by the output alone. */
-static bool
-padded_sample(const struct kernels_of_real *kernels, enum norm_real real, const void *x, void *g, struct norm_view sample,
-    size_t groups, size_t n, const double *weight, const struct backward_padding *padding, const struct sample *s)
-{
-	memcpy(s->mean, padding->mean + n * groups, groups * sizeof(*s->mean));
-	memcpy(s->rstd, padding->rstd + n * groups, groups * sizeof(*s->rstd));
-	memcpy(padding->scratch, g, sample.feature * sample.inner * norm_real_size(real));
-	(void)sample_backward(kernels, x, g, sample, groups, padding->count + n * groups, weight, s);
-	return mask_scale_features(real, g, padding->scratch, sample, padding->mask + n * padding->positions, s->by.by_g);
 }
 
 void
@@ -158,7 +144,6 @@ struct groups {
 	size_t groups;
 	double eps;
 	const double *weight;
-	const struct backward_padding *padding;
 };
 
 /* The samples from `n` to before `end`. */
@@ -174,14 +159,9 @@ groups_band(const struct groups *all, const void *x, void *g, size_t n, size_t e
 
 	sample_init(&s, band_init(&sums, scratch, channels), channels);
 	for (; n < end; n++, at += bytes, g_at += bytes) {
-		if (all->padding != NULL) {
-			finite &= padded_sample(
-			    all->kernels, all->real, at, g_at, all->sample, all->groups, n, all->weight, all->padding, &s);
-		} else {
-			all->kernels->moments(at, all->grouped, s.mean, s.rstd);
-			normalize_rstd(s.rstd, all->eps, all->groups, s.rstd);
-			finite &= sample_backward(all->kernels, at, g_at, all->sample, all->groups, NULL, all->weight, &s);
-		}
+		all->kernels->moments(at, all->grouped, s.mean, s.rstd);
+		normalize_rstd(s.rstd, all->eps, all->groups, s.rstd);
+		finite &= sample_backward(all->kernels, at, g_at, all->sample, all->groups, all->weight, &s);
 		kernels_best()->fold(s.product, sums.weight, sums.weight_low, channels);
 		kernels_best()->fold(s.sum, sums.bias, sums.bias_low, channels);
 	}
@@ -190,10 +170,10 @@ groups_band(const struct groups *all, const void *x, void *g, size_t n, size_t e
 
 bool
 backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, struct norm_part bands,
-    double eps, const double *weight, const struct backward_padding *padding, double *scratch)
+    double eps, const double *weight, double *scratch)
 {
 	const struct groups all = { kernels_best()->of[real], real, { 1, groups, view.feature / groups * view.inner },
-		{ 1, view.feature, view.inner }, groups, eps, weight, padding };
+		{ 1, view.feature, view.inner }, groups, eps, weight };
 	const size_t count = backward_groups_bands(view), each = BACKWARD_GROUPS_SCRATCH * view.feature;
 	bool finite = true;
 
@@ -207,10 +187,10 @@ backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_vi
 
 bool
 backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
-    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
+    const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
 	const struct norm_part all = { 0, backward_groups_bands(view) };
-	const bool finite = backward_groups_part(real, x, g, view, groups, all, eps, weight, padding, scratch);
+	const bool finite = backward_groups_part(real, x, g, view, groups, all, eps, weight, scratch);
 
 	backward_groups_join(view, scratch, grad_weight, grad_bias);
 	return finite;
@@ -224,7 +204,6 @@ struct rows {
 	bool centered;
 	double eps;
 	const double *weight;
-	const struct backward_padding *padding;
 };
 
 /* What rows of a band add to the gradients by weight and bias since the last fold. */
@@ -240,25 +219,11 @@ fold(const struct recent *recent, const struct band *sums, size_t size)
 	kernels_best()->fold(recent->bias, sums->bias, sums->bias_low, size);
 }
 
-/* Row `r` with padding, as padded_sample. */
-static bool
-padded_row(const struct rows *all, const void *x, void *g, size_t r, const struct recent *recent)
-{
-	const struct backward_padding *padding = all->padding;
-	const struct given_moments given = { padding->count + r, padding->mean + r, padding->rstd + r };
-
-	memcpy(padding->scratch, g, all->size * norm_real_size(all->real));
-	(void)all->kernels->rows_backward(
-	    x, g, 1, all->size, &given, all->centered, all->eps, all->weight, recent->weight, recent->bias);
-	return mask_scale_run(all->real, g, padding->scratch, r * all->size, all->size, padding->channels, padding->positions,
-	    padding->mask, padding->rstd[r], all->weight);
-}
-
 /* The rows from `r` to before `end`. */
 static bool
 rows_band(const struct rows *all, const void *x, void *g, size_t r, size_t end, double *scratch)
 {
-	const size_t bytes = all->size * norm_real_size(all->real), together = all->padding != NULL ? 1 : ROWS_TOGETHER;
+	const size_t bytes = all->size * norm_real_size(all->real);
 	const unsigned char *at = (const unsigned char *)x + r * bytes;
 	unsigned char *g_at = (unsigned char *)g + r * bytes;
 	struct band sums;
@@ -270,12 +235,9 @@ rows_band(const struct rows *all, const void *x, void *g, size_t r, size_t end, 
 	recent.bias = recent.weight + all->size;
 	memset(recent.weight, 0, 2 * all->size * sizeof(*scratch));
 	for (done = 0; r < end; r += n, done += n, at += n * bytes, g_at += n * bytes) {
-		n = columns_min(together, end - r);
-		if (all->padding != NULL)
-			finite &= padded_row(all, at, g_at, r, &recent);
-		else
-			finite &= all->kernels->rows_backward(
-			    at, g_at, n, all->size, NULL, all->centered, all->eps, all->weight, recent.weight, recent.bias);
+		n = columns_min(ROWS_TOGETHER, end - r);
+		finite &= all->kernels->rows_backward(
+		    at, g_at, n, all->size, all->centered, all->eps, all->weight, recent.weight, recent.bias);
 		if ((done + n) % ROWS_PLAIN == 0)
 			fold(&recent, &sums, all->size);
 	}
@@ -294,9 +256,9 @@ backward_rows_join(size_t rows, size_t size, const double *scratch, double *grad
 
 bool
 backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands, bool centered,
-    double eps, const double *weight, const struct backward_padding *padding, double *scratch)
+    double eps, const double *weight, double *scratch)
 {
-	const struct rows all = { kernels_best()->of[real], real, size, centered, eps, weight, padding };
+	const struct rows all = { kernels_best()->of[real], real, size, centered, eps, weight };
 	const size_t count = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;
 	bool finite = true;
 
@@ -310,10 +272,10 @@ backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, siz
 
 bool
 backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, const struct backward_padding *padding, double *grad_weight, double *grad_bias, double *scratch)
+    const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
 	const struct norm_part all = { 0, backward_rows_bands(rows, size) };
-	const bool finite = backward_rows_part(real, x, g, rows, size, all, centered, eps, weight, padding, scratch);
+	const bool finite = backward_rows_part(real, x, g, rows, size, all, centered, eps, weight, scratch);
 
 	backward_rows_join(rows, size, scratch, grad_weight, grad_bias);
 	return finite;

@@ -9,9 +9,9 @@ struct NAME(row_by) {
 	struct backward_terms t;
 };
 
-/* The sums of one row, whose moments are of `counted` of its values; `centered`: the mean depends on x. */
+/* The sums of one row by its moments; `centered`: the mean depends on x. */
 static struct NAME(row_by) NAME(row_terms_by)(
-    const REAL *x, const REAL *g, size_t size, size_t counted, bool centered, double mean, double rstd, const double *weight)
+    const REAL *x, const REAL *g, size_t size, bool centered, double mean, double rstd, const double *weight)
 {
 	const bool plain = NAME(is_plain)(mean, rstd);
 	struct moment_sums s;
@@ -21,7 +21,7 @@ static struct NAME(row_by) NAME(row_terms_by)(
 	NAME(run_gradients)(x, g, weight, size, plain, mean, &s);
 	moment_sums_totals(&s, &sum, &product);
 	product -= plain ? mean * sum : 0;
-	return (struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)counted, centered ? sum : 0, product) };
+	return (struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)size, centered ? sum : 0, product) };
 }
 
 /* What a row's sums come to. False: 0 is too far from its mean for them. */
@@ -49,7 +49,7 @@ static struct NAME(row_by)
 		(void)NAME(feature_moments)(x, v, NULL, &mean, NULL, &var);
 	else
 		NAME(squares)(x, v, &var);
-	return NAME(row_terms_by)(x, g, size, size, centered, mean, 1 / sqrt(var + eps), weight);
+	return NAME(row_terms_by)(x, g, size, centered, mean, 1 / sqrt(var + eps), weight);
 }
 
 /* Rows, at most ROWS_TOGETHER, by their own moments: those that lie about 0 in one reading of both tensors. */
@@ -118,7 +118,7 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 			dw += NARROW ? scaled * d : gradient * (d * by[r].rstd);
 			db = wide_plus(gradient, db);
 			h = weight != NULL ? scaled * wide_load_double(weight + i) : scaled;
-			NAME(wide_put)(g + at, h + wide_plus(by[r].t.by_x * d, (wide){ 0 } + by[r].t.constant), &noted.lanes);
+			NAME(wide_put)(g + at, h + wide_plus(by[r].t.by_x * d, by[r].t.constant - (wide){ 0 }), &noted.lanes);
 		}
 		wide_store(grad_weight + i, dw);
 		wide_store(grad_bias + i, db);
@@ -130,22 +130,15 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 	return NAME(noted_finite)(&noted);
 }
 
-/* At most ROWS_TOGETHER rows, see backward_rows(), by the moments that are given or, where that is NULL, their own. */
+/* At most ROWS_TOGETHER rows, see backward_rows(). */
 static bool
-NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, const struct given_moments *given,
-    bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias)
+NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias)
 {
 	struct NAME(row_by) by[ROWS_TOGETHER];
 	const REAL *x = tensor;
 	REAL *g = gradient;
-	size_t r;
 
-	if (given == NULL)
-		NAME(rows_by_own)(x, g, rows, size, centered, eps, weight, by);
-	else
-		for (r = 0; r < rows; r++)
-			by[r] = NAME(row_terms_by)(x + r * size, g + r * size, size, given->counted[r], centered,
-			    given->mean[r], given->rstd[r], weight);
+	NAME(rows_by_own)(x, g, rows, size, centered, eps, weight, by);
 	if (rows == ROWS_TOGETHER && weight != NULL)
 		return NAME(rows_apply_inline)(x, g, ROWS_TOGETHER, size, by, weight, grad_weight, grad_bias);
 	if (weight != NULL)

@@ -23,7 +23,7 @@ backward_terms_of(double weight, double rstd, double n, double sum, double produ
 {
 	const double scale = weight * rstd;
 
-	if (n == 0) /* constants, or nothing but padding: no gradient flows through the moments */
+	if (n == 0) /* constants: no gradient flows through the moments */
 		return (struct backward_terms){ .by_g = scale };
 	return (struct backward_terms){
 		.by_g = scale,

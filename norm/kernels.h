@@ -30,12 +30,6 @@ identity_init(struct identity *id)
 	}
 }
 
-/* Moments that are not measured from the rows that are at hand, for each: they are of `counted` values of it. */
-struct given_moments {
-	const size_t *counted;
-	const double *mean, *rstd;
-};
-
 /*
  * The loops for one type of element: of moments(), moments_part(), mean_squares(), normalize_by_feature(), normalize_batch_part(), normalize_rows(),
  * normalize_rows_by(), normalize_clip(); and of the backward pass: the sums, the gradients from them, both at once, a few rows of
@@ -63,8 +57,8 @@ struct kernels_of_real {
 	bool (*backward_part)(const void *x, void *g, struct norm_view view, size_t first, size_t end, size_t count,
 	    const double *mean, const double *rstd, const double *weight, double *sum, double *product,
 	    const struct coefficients *by);
-	bool (*rows_backward)(const void *x, void *g, size_t rows, size_t size, const struct given_moments *given,
-	    bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias);
+	bool (*rows_backward)(const void *x, void *g, size_t rows, size_t size, bool centered, double eps, const double *weight,
+	    double *grad_weight, double *grad_bias);
 	void (*clip_backward)(void *g, const void *y, size_t count, double limit);
 };
 

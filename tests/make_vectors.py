@@ -351,11 +351,11 @@ def too_few_values_cases():
 
 
 def padded_moments(x, keep, axes, centered=True):
-    """Mean and biased variance over `axes` of what `keep` says, for autograd; an all-padding slice has 0 and an rstd of 0."""
+    """Mean and biased variance over `axes` of what `keep` says, for autograd; 0 and 0 of an all-padding slice."""
     keep = torch.ones_like(x) if keep is None else keep.unsqueeze(1).expand_as(x)
-    n = keep.sum(axes, keepdim=True)
-    mean = (x * keep).sum(axes, keepdim=True) / n.clamp(min=1) if centered else torch.zeros_like(n)
-    return mean, (((x - mean) * keep) ** 2).sum(axes, keepdim=True) / n.clamp(min=1), (n > 0).to(x.dtype)
+    n = keep.sum(axes, keepdim=True).clamp(min=1)
+    mean = (x * keep).sum(axes, keepdim=True) / n if centered else torch.zeros_like(n)
+    return mean, (((x - mean) * keep) ** 2).sum(axes, keepdim=True) / n
 
 
 def forward_of(definition, x, weight, bias, mode, statistics, keep, seed):
@@ -383,8 +383,8 @@ def forward_of(definition, x, weight, bias, mode, statistics, keep, seed):
             return nn.functional.layer_norm(x, definition["normalized_shape"], weight, bias, eps)
     if "normalized_shape" in definition:
         axes = list(range(rank - len(definition["normalized_shape"]), rank))
-        mean, var, some = padded_moments(x, keep, axes, kind == "layer_norm")
-        y = (x - mean) / (var + eps).sqrt() * some
+        mean, var = padded_moments(x, keep, axes, kind == "layer_norm")
+        y = (x - mean) / (var + eps).sqrt()
         return y * weight + (bias if bias is not None else 0) if weight is not None else y
     if kind == "group_norm":
         cut = (len(x), definition["num_groups"], -1, *x.shape[2:])
@@ -392,14 +392,14 @@ def forward_of(definition, x, weight, bias, mode, statistics, keep, seed):
         grouped = x.reshape(cut)
         keep = torch.ones_like(grouped) if kept is None else kept
         axes = list(range(2, grouped.dim()))
-        n = keep.sum(axes, keepdim=True)
-        mean = (grouped * keep).sum(axes, keepdim=True) / n.clamp(min=1)
-        var = (((grouped - mean) * keep) ** 2).sum(axes, keepdim=True) / n.clamp(min=1)
-        y = ((grouped - mean) / (var + eps).sqrt() * (n > 0)).reshape(x.shape)
+        n = keep.sum(axes, keepdim=True).clamp(min=1)
+        mean = (grouped * keep).sum(axes, keepdim=True) / n
+        var = (((grouped - mean) * keep) ** 2).sum(axes, keepdim=True) / n
+        y = ((grouped - mean) / (var + eps).sqrt()).reshape(x.shape)
     else:
         axes = [0] * (kind == "batch_norm") + list(range(2, rank))
-        mean, var, some = padded_moments(x, keep, axes)
-        y = (x - mean) / (var + eps).sqrt() * some
+        mean, var = padded_moments(x, keep, axes)
+        y = (x - mean) / (var + eps).sqrt()
         if "renorm" in definition:
             running = (column(statistics[1]) + eps).sqrt()
             r_max, d_max = definition["renorm"]["r_max"], definition["renorm"]["d_max"]
@@ -420,12 +420,16 @@ def backward(name, definition, shape, mode="train", statistics=False, lengths=No
     running = (random_parameter((shape[1],)), random_parameter((shape[1],)).abs() + 0.25) if statistics else None
     x = (torch.round(torch.randn(shape, dtype=torch.float64) * 64 * deviation) / 64 + mean).requires_grad_()
     g = torch.round(torch.randn(shape, dtype=torch.float64) * 64) / 64
+    # A mask is of samples by positions; a row that counts is normalized as ever.
+    positions = shape[1:len(shape) - len(definition["normalized_shape"])] if shaped else shape[2:]
     keep = None
     if lengths is not None:
-        keep = (torch.arange(shape[2]) < torch.tensor(lengths).unsqueeze(1)).double()
+        keep = (torch.arange(positions[0]) < torch.tensor(lengths).unsqueeze(1)).double()
     elif mask is not None:
-        keep = (torch.rand((shape[0], *shape[2:])) < mask).double()
-    y = forward_of(definition, x, weight, bias, mode, running, keep, seed)
+        keep = (torch.rand((shape[0], *positions)) < mask).double()
+    y = forward_of(definition, x, weight, bias, mode, running, None if shaped else keep, seed)
+    if keep is not None:
+        y = y * (keep.reshape(*keep.shape, *(1,) * (len(shape) - keep.dim())) if shaped else keep.unsqueeze(1))
     if "clip" in definition:
         y = y.clamp(-definition["clip"], definition["clip"])
     y.backward(g)
@@ -485,11 +489,13 @@ def backward_cases():
     yield backward("renorm_clip", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}, "clip": 0.75}, (6, 3, 4), statistics=True)
     yield backward("batch_norm_infer_clip", {**batch, "clip": 0.75}, (3, 4, 5), mode="infer", statistics=True)
     for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups), ("layer_norm", row),
-                             ("layer_norm_rank_2", sample), ("rms_norm", rms)):
-        yield backward(kind + "_lengths", definition, (4, 4, 7), lengths=[7, 2, 0, 4])
-        yield backward(kind + "_lengths_clip", {**definition, "clip": 0.75}, (4, 4, 7), lengths=[7, 2, 0, 4])
-    for kind, definition in (("batch_norm", batch), ("group_norm", groups)):
-        yield backward(kind + "_mask", definition, (3, 4, 4, 5), mask=0.6)
+                             ("rms_norm", rms)):
+        lengths = [4, 2, 0, 3] if "normalized_shape" in definition else [7, 2, 0, 4]
+        yield backward(kind + "_lengths", definition, (4, 4, 7), lengths=lengths)
+        yield backward(kind + "_lengths_clip", {**definition, "clip": 0.75}, (4, 4, 7), lengths=lengths)
+    for kind, definition in (("batch_norm", batch), ("group_norm", groups), ("layer_norm", row)):
+        yield backward(kind + "_mask", definition, (3, 4, 4, 7), mask=0.6)
+    yield backward("layer_norm_mask_of_samples", sample, (4, 4, 7), mask=0.6)
     yield backward("ghost_batches_lengths", {**batch, "virtual_batch_size": 2}, (4, 3, 5), lengths=[5, 1, 0, 3])
     yield backward("shuffled_lengths", {**batch, "shuffle": True}, (6, 3, 5), lengths=[5, 2, 3, 4, 3, 2], seed=7)
     yield backward("renorm_lengths_clip", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}, "clip": 0.75}, (4, 3, 5),

@@ -279,7 +279,8 @@ class Calls(BackwardTest):
                 g[1, 2, 3] = 3e38
                 body = lambda datatype: {"input": tensor(x, datatype), "grad_output": tensor(g, datatype)}
                 self.refused_backward("non_finite_input", 422, name, body("FP32"))
-                self.refused_backward("non_finite_input", 422, name, {**body("FP32"), "lengths": [4] * 5})
+                everything = {"mask": numpy.ones(5 if "normalized_shape" in definition else (5, 4)).tolist()}
+                self.refused_backward("non_finite_input", 422, name, {**body("FP32"), **everything})
                 self.ask("POST", self.path(name, "backward"), body("FP64"))
 
     def test_a_gradient_by_a_parameter_that_is_not_finite(self):

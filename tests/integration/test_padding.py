@@ -1,4 +1,7 @@
-"""Padding over HTTP: what `lengths` and `mask` name takes no part in statistics, in any kind and any call."""
+"""
+Padding over HTTP: what `lengths` and `mask` name as padding never matters, in any kind, call, form and datatype. It comes back as 0, and so does
+its gradient.
+"""
 
 import json
 import unittest
@@ -7,64 +10,221 @@ import urllib.parse
 import numpy
 
 import npy
-from kinds import KINDS, KindTest, parameters, slices, tensor
-from reference import moments, normalized
+from kinds import KINDS, KindTest, by_own_statistics, tensor
 
 RANDOM = numpy.random.default_rng(23)
 LENGTHS = [4, 2, 0, 3, 4]
 
+# A definition of each kind and layout, a shape that it takes, and which dimensions a mask has, after that of the samples.
+PADDED = {
+    "batch_norm": ({"kind": "batch_norm"}, (5, 6, 4), (2,)),
+    "batch_norm_last": ({"kind": "batch_norm", "channel_axis": -1}, (5, 4, 6), (1,)),
+    "batch_norm_middle": ({"kind": "batch_norm", "channel_axis": 2}, (5, 3, 6, 4), (1, 3)),
+    "batch_norm_planes": ({"kind": "batch_norm"}, (5, 6, 3, 4), (2, 3)),
+    "batch_norm_samples": ({"kind": "batch_norm"}, (9, 6), ()),
+    "batch_norm_untracked": ({"kind": "batch_norm", "track_running_stats": False}, (5, 6, 4), (2,)),
+    "pooled": ({"kind": "batch_norm", "averaging": "pooled"}, (5, 6, 20), (2,)),
+    "clip": ({"kind": "batch_norm", "clip": 0.5}, (5, 6, 4), (2,)),
+    "ghosts": ({"kind": "batch_norm", "virtual_batch_size": 2}, (5, 6, 4), (2,)),
+    "ghosts_last": ({"kind": "batch_norm", "virtual_batch_size": 2, "channel_axis": -1}, (5, 4, 6), (1,)),
+    "shuffle": ({"kind": "batch_norm", "shuffle": True, "virtual_batch_size": 3}, (6, 3, 5), (2,)),
+    "renorm": ({"kind": "batch_norm", "renorm": {"r_max": 2, "d_max": 1}}, (5, 6, 4), (2,)),
+    "instance_norm": ({"kind": "instance_norm", "affine": True}, (5, 6, 4), (2,)),
+    "instance_norm_planes": ({"kind": "instance_norm"}, (5, 6, 3, 4), (2, 3)),
+    "tracking_instance_norm": ({"kind": "instance_norm", "affine": True, "track_running_stats": True}, (5, 6, 4), (2,)),
+    "group_norm": ({"kind": "group_norm", "num_groups": 3, "num_channels": 6}, (5, 6, 4), (2,)),
+    "group_norm_samples": ({"kind": "group_norm", "num_groups": 3, "num_channels": 6}, (5, 6), ()),
+    "layer_norm": ({"kind": "layer_norm", "normalized_shape": [6]}, (5, 4, 6), (1,)),
+    "layer_norm_square": ({"kind": "layer_norm", "normalized_shape": [5]}, (5, 5, 5), (1,)),
+    "layer_norm_planes": ({"kind": "layer_norm", "normalized_shape": [3, 6]}, (5, 2, 4, 3, 6), (1, 2)),
+    "layer_norm_samples": ({"kind": "layer_norm", "normalized_shape": [4, 6]}, (5, 4, 6), ()),
+    "rms_norm": ({"kind": "rms_norm", "normalized_shape": [6], "clip": 0.75}, (5, 4, 6), (1,)),
+}
 
 def keep_of(lengths, positions):
     return numpy.arange(positions) < numpy.array(lengths)[:, None]
 
 
-def by_unpadded(kind, x, keep, weight, bias, eps=1e-5):
-    """Each slice by the exact moments of what counts of it; a slice of padding alone has no deviation to divide by: y is the bias."""
-    flat, y = x.ravel().tolist(), [0.0] * x.size
-    counts = numpy.broadcast_to(keep[:, None], x.shape).ravel()
-    for places in slices(kind, x):
-        values = [flat[i] for i in places if counts[i]]
-        mean, var = moments(values) if values else (0, 0)
-        if kind == "rms_norm":
-            mean, var = 0, var + mean * mean
-        for i in places:
-            y[i] = normalized(flat[i], mean, var, eps, float(weight[i]), float(bias[i])) if values else float(bias[i])
-    return numpy.array(y).reshape(x.shape)
+def random_keep(definition, shape, positions):
+    """A mask of which every ghost batch and every instance has enough: some samples are padding alone, some have none."""
+    keep = RANDOM.random((shape[0], *(shape[i] for i in positions))) < 0.6
+    flat = keep.reshape(shape[0], -1)
+    flat[0] = True
+    flat[1, :2] = True
+    flat[-1, :2] = True
+    if "instance" in definition["kind"]:
+        flat[flat.sum(1) == 1] = False
+    if "virtual_batch_size" not in definition:
+        flat[2] = False
+    elif definition.get("shuffle"):
+        flat[:, :2] = True
+    return keep
+
+
+def spread(keep, shape, positions):
+    """The mask over the tensor."""
+    return numpy.broadcast_to(keep.reshape([n if i == 0 or i in positions else 1 for i, n in enumerate(shape)]), shape)
+
+
+def parameters_of(definition, shape):
+    """A weight that hides nothing and a bias, where the layer has them."""
+    if definition["kind"] == "instance_norm" and "affine" not in definition:
+        return {}
+    count = definition.get("normalized_shape", [shape[definition.get("channel_axis", 1)]])
+    given = {"weight": (RANDOM.integers(8, 64, count) / 16).tolist(), "bias": (RANDOM.integers(-64, 64, count) / 16).tolist()}
+    return {"weight": given["weight"]} if definition["kind"] == "rms_norm" else given
 
 
 class PaddingTest(KindTest):
-    def put_with_parameters(self, name, definition, x):
-        weight, bias, spread_weight, spread_bias = parameters(name, x)
+    def put_with_parameters(self, name, definition, given):
         self.put(name, definition)
-        given = {"weight": weight.tolist()} if name == "rms_norm" else {"weight": weight.tolist(), "bias": bias.tolist()}
-        self.ask("PUT", self.path(name, "parameters"), given)
-        return given, spread_weight, spread_bias
+        if given:
+            self.ask("PUT", self.path(name, "parameters"), given)
 
     def statistics(self, layer):
         told = self.ask("GET", self.path(layer, "statistics")).json
         return [told[name]["data"] for name in ("running_mean", "running_var")]
 
 
-class Kinds(PaddingTest):
-    def check(self, keep, shape_more=(), **members):
-        """Every kind in train, infer and normalize against exact arithmetic; RANDOM's padding is as large as the rest."""
-        for name, (definition, shape) in KINDS.items():
+class NeverMatters(PaddingTest):
+    """The same bits of outputs, statistics and gradients whatever padding holds, and zeros there."""
+
+    # What padding holds: nothing; what is as the rest; what no call may see.
+    CONTENTS = {"zero": 0, "random": None, "nan": numpy.nan, "inf": numpy.inf, "-inf": -numpy.inf,
+                "huge": {"<f2": 65504, "<f4": 3e38, "<f8": 1.7e308}}
+
+    def fill(self, x, kept, content, dtype):
+        content = content[dtype] if isinstance(content, dict) else content
+        noise = RANDOM.standard_normal(x.shape).astype(dtype) if content is None else numpy.full(x.shape, content, dtype)
+        return numpy.where(kept, x, noise)
+
+    def answers(self, name, definition, x, g, query):
+        """What every call that takes padding says of a layer that is new: raw bytes."""
+        headers, path = {"Content-Type": npy.TYPE}, lambda call, more="": self.path(name, call) + "?" + query + more
+        seed = "&seed=7" if definition.get("shuffle") else ""
+        told = {"train": self.ask("POST", path("train", seed), npy.save(x), headers).raw,
+                "output=false": self.ask("POST", path("train", seed + "&output=false"), npy.save(x), headers, 204).raw,
+                "infer": self.ask("POST", path("infer"), npy.save(x), headers).raw,
+                "backward": self.ask("POST", path("backward", seed), npy.save(x) + npy.save(g), headers).raw}
+        if definition.get("track_running_stats", definition["kind"] == "batch_norm"):
+            told["statistics"] = self.ask("GET", self.path(name, "statistics")).json
+            told["inverse"] = self.ask("POST", path("infer", "&inverse=true"), npy.save(x), headers).raw
+            told["backward, running"] = self.ask("POST", path("backward", "&mode=infer"), npy.save(x) + npy.save(g), headers).raw
+        if not definition.get("shuffle") and not definition.get("renorm"):
+            once = "/v1/normalize?definition=" + urllib.parse.quote(json.dumps(definition)) + "&" + query
+            told["normalize"] = self.ask("POST", once, npy.save(x), headers).raw
+        return told
+
+    def check_zeros(self, told, kept, dtype):
+        for call in ("train", "infer", "inverse", "normalize", "backward", "backward, running"):
+            if call in told:
+                y = npy.load(told[call][: len(npy.save(numpy.zeros(kept.shape, dtype)))])
+                self.assertTrue((y[~kept] == 0).all() and not numpy.signbit(y[~kept]).any(), call)
+                self.assertTrue((y[kept] != 0).any(), call)
+
+    def test_in_every_kind_and_datatype(self):
+        for name, (definition, shape, positions) in PADDED.items():
+            for dtype in ("<f2", "<f4", "<f8"):
+                with self.subTest(name, dtype=dtype):
+                    keep = random_keep(definition, shape, positions)
+                    kept = spread(keep, shape, positions)
+                    query = "mask=" + ",".join(map(str, keep.ravel().astype(int)))
+                    x, g = (RANDOM.standard_normal(shape).astype(dtype) for _ in range(2))
+                    given, told = parameters_of(definition, shape), {}
+                    for content, value in self.CONTENTS.items():
+                        layer = f"{name}{dtype[1:]}{content.strip('-')}{content[0] == '-'}"
+                        self.put_with_parameters(layer, definition, given)
+                        told[content] = self.answers(layer, definition, *(self.fill(a, kept, value, dtype) for a in (x, g)), query)
+                        self.assertEqual(told[content], told["zero"], content)
+                    self.check_zeros(told["zero"], kept, dtype)
+
+    def test_in_json(self):
+        """Where it can be said: infinities and NaN cannot."""
+        for name, (definition, shape, positions) in PADDED.items():
+            if definition.get("shuffle"):
+                continue
+            for datatype, huge in (("FP16", 65504), ("FP32", 3e38), ("FP64", 1.7e308)):
+                with self.subTest(name, datatype=datatype):
+                    keep = random_keep(definition, shape, positions)
+                    kept = spread(keep, shape, positions)
+                    x, g = RANDOM.standard_normal(shape), RANDOM.standard_normal(shape)
+                    answers = []
+                    for layer, value in ((f"{name}{datatype}0", 0), (f"{name}{datatype}1", huge), (f"{name}{datatype}2", -huge)):
+                        self.put(layer, definition)
+                        filled = [tensor(numpy.where(kept, a, value), datatype) for a in (x, g)]
+                        mask = {"mask": keep.tolist()}
+                        answers.append([self.ask("POST", self.path(layer, call), {**body, **mask}).json for call, body in (
+                            ("train", filled[0]), ("infer", filled[0]), ("backward", {"input": filled[0], "grad_output": filled[1]}))])
+                    self.assertEqual(answers[1], answers[0])
+                    self.assertEqual(answers[2], answers[0])
+                    self.assertTrue((numpy.array(answers[0][0]["data"]).reshape(shape)[~kept] == 0).all())
+
+    def test_a_value_that_counts_and_is_not_finite(self):
+        """Is refused as ever, and its channel is named as the tensor has it, though it is not the first NaN there."""
+        x = RANDOM.standard_normal((5, 6, 4)).astype("<f4")
+        x[~spread(keep_of(LENGTHS, 4), x.shape, (2,))] = numpy.nan
+        x[3, 4, 1] = numpy.inf
+        headers, query = {"Content-Type": npy.TYPE}, "?lengths=" + ",".join(map(str, LENGTHS))
+        for name in ("batch_norm", "tracking_instance_norm"):
+            self.put(name, KINDS[name][0])
+            told = self.refused("non_finite_input", 422, name, "train" + query, npy.save(x), headers)
+            self.assertIn("channel 4 ", told["detail"])
+        for name in ("instance_norm", "group_norm"):
+            self.put(name, KINDS[name][0])
+            self.refused("non_finite_input", 422, name, "train" + query, npy.save(x), headers)
+
+    def test_a_repeat_under_a_key(self):
+        """Answers with zeros at padding again."""
+        self.put("bn", {"kind": "batch_norm"})
+        x = RANDOM.standard_normal((5, 6, 4)).astype("<f4")
+        x[~spread(keep_of(LENGTHS, 4), x.shape, (2,))] = numpy.nan
+        headers, query = {"Content-Type": npy.TYPE, "Idempotency-Key": "k"}, "?lengths=4,2,0,3,4"
+        first, again = (self.ask("POST", self.path("bn", "train") + query, npy.save(x), headers) for _ in range(2))
+        self.assertEqual(again.raw, first.raw)
+        self.assertEqual(self.ask("GET", self.path("bn", "statistics")).json["num_batches_tracked"], 1)
+
+
+class AsTheValuesAlone(PaddingTest):
+    """Against the reference, which never sees padding."""
+
+    def expected(self, name, x, keep, weight, bias):
+        """Exact arithmetic: batch norm over all that counts, the others a sample at a time, or a row."""
+        y = numpy.zeros(x.shape)
+        if name == "batch_norm":
+            values = numpy.concatenate([x[n][:, keep[n]] for n in range(len(x))], axis=1)[None]
+            of = by_own_statistics(name, values, *(numpy.repeat(v, values.shape[2]) for v in (weight, bias)))[0]
+            for n, end in enumerate(numpy.cumsum(keep.reshape(len(x), -1).sum(1))):
+                y[n][:, keep[n]] = of[:, end - keep[n].sum() : end]
+            return y
+        for n in range(len(x)):
+            if name in ("layer_norm", "rms_norm"):
+                for t in numpy.flatnonzero(keep[n]):
+                    y[n, t] = by_own_statistics(name, x[n, t][None], weight, bias)[0]
+            elif keep[n].any():
+                values = x[n][:, keep[n]][None]
+                y[n][:, keep[n]] = by_own_statistics(name, values, *(numpy.repeat(v, values.shape[2]) for v in (weight, bias)))[0]
+        return y
+
+    def check(self, keep, shape=(5, 6, 4), **members):
+        for name in KINDS:
             with self.subTest(name):
-                layer_shape = shape[:2] + shape_more if shape_more else shape
-                definition = dict(definition)
-                if "normalized_shape" in definition:
-                    definition["normalized_shape"] = list(layer_shape[1:])
-                x = RANDOM.standard_normal(layer_shape) * 3 + 1
-                given, weight, bias = self.put_with_parameters(name, definition, x)
-                expected = by_unpadded(name, x, keep, weight, bias)
+                rows = name in ("layer_norm", "rms_norm")
+                definition = {**KINDS[name][0], **({"normalized_shape": [6]} if rows else {})}
+                x = RANDOM.standard_normal((*keep.shape, 6) if rows else shape) * 3 + 1
+                given = parameters_of(definition, x.shape)
+                self.put_with_parameters(name, definition, given)
+                weight = numpy.array(given["weight"])
+                bias = numpy.array(given.get("bias", [0] * 6))
+                expected = self.expected(name, x.reshape(len(x), -1, 6) if rows else x, keep.reshape(len(x), -1) if rows else keep,
+                                         weight, bias).reshape(x.shape)
                 got = self.ask("POST", self.path(name, "train"), tensor(x, **members)).json
                 self.assertNear(numpy.array(got["data"]).reshape(x.shape), expected)
+                once = self.ask("POST", "/v1/normalize", {"definition": definition, "tensor": tensor(x), **members, **given}).json
+                self.assertNear(numpy.array(once["data"]).reshape(x.shape), expected)
                 if name in ("batch_norm", "tracking_instance_norm"):
                     continue
                 got = self.ask("POST", self.path(name, "infer"), tensor(x, **members)).json
                 self.assertNear(numpy.array(got["data"]).reshape(x.shape), expected)
-                once = self.ask("POST", "/v1/normalize", {"definition": definition, "tensor": tensor(x), **members, **given}).json
-                self.assertNear(numpy.array(once["data"]).reshape(x.shape), expected)
 
     def test_lengths(self):
         self.check(keep_of(LENGTHS, 4), lengths=LENGTHS)
@@ -77,7 +237,7 @@ class Kinds(PaddingTest):
     def test_mask_of_planes(self):
         keep = RANDOM.random((5, 3, 4)) < 0.6
         keep[:, 0, :2] = True
-        self.check(keep, (3, 4), mask=keep.tolist())
+        self.check(keep, (5, 6, 3, 4), mask=keep.tolist())
 
     def test_mask_of_samples(self):
         """Of (N, C) a sample counts or not."""
@@ -85,8 +245,9 @@ class Kinds(PaddingTest):
         x = RANDOM.standard_normal((5, 3))
         padded = self.trained("bn", x, mask=[True, False, True, True, False])
         self.put("alone", {"kind": "batch_norm"})
-        alone = self.trained("alone", x[[0, 2, 3]].T[None])
-        self.assertEqual(padded[[0, 2, 3]].T[None].tolist(), alone.tolist())
+        alone = self.trained("alone", x[[0, 2, 3]])
+        self.assertEqual(padded[[0, 2, 3]].tolist(), alone.tolist())
+        self.assertEqual(padded[[1, 4]].tolist(), [[0] * 3] * 2)
         self.assertEqual(self.statistics("bn"), self.statistics("alone"))
 
     def test_channels_last(self):
@@ -99,24 +260,47 @@ class Kinds(PaddingTest):
         self.assertNear(last.transpose(0, 2, 1), first, 1e-13)
         self.assertEqual(self.trained("last", x.transpose(0, 2, 1), lengths=LENGTHS).tolist(), last.tolist())
 
-    def test_running_statistics_need_no_padding(self):
-        """Inference by them is the same with and without."""
-        self.put("bn", {"kind": "batch_norm"})
+    def test_by_running_statistics(self):
+        """What counts is as without padding; padding is 0."""
+        kept = spread(keep_of(LENGTHS, 4), (5, 6, 4), (2,))
         x = RANDOM.standard_normal((5, 6, 4))
-        self.train("bn", x)
-        plain = self.ask("POST", self.path("bn", "infer"), tensor(x)).json
-        self.assertEqual(self.ask("POST", self.path("bn", "infer"), tensor(x, lengths=LENGTHS)).json, plain)
+        for name in ("batch_norm", "tracking_instance_norm"):
+            self.put(name, KINDS[name][0])
+            self.train(name, x)
+            plain = self.infer(name, x)
+            told = self.ask("POST", self.path(name, "infer"), tensor(x, lengths=LENGTHS)).json
+            self.assertEqual(numpy.array(told["data"]).reshape(x.shape).tolist(), numpy.where(kept, plain, 0).tolist())
+            back = self.ask("POST", self.path(name, "infer") + "?inverse=true", tensor(plain, lengths=LENGTHS)).json
+            self.assertNear(numpy.array(back["data"]).reshape(x.shape), numpy.where(kept, x, 0))
+
+    def test_rows_that_count_have_the_bits_they_have_alone(self):
+        x = RANDOM.standard_normal((5, 4, 6))
+        for name in ("layer_norm", "rms_norm"):
+            self.put(name, {"kind": name, "normalized_shape": 6})
+            plain = self.trained(name, x)
+            padded = self.trained(name, x, lengths=LENGTHS)
+            self.assertEqual(padded.tolist(), numpy.where(keep_of(LENGTHS, 4)[:, :, None], plain, 0).tolist())
 
     def test_nothing_is_padding(self):
         """The same bits as without."""
-        for name, (definition, shape) in KINDS.items():
+        for name, (definition, shape, positions) in PADDED.items():
+            if name in ("shuffle", "batch_norm_planes"):
+                continue
             with self.subTest(name):
                 x = RANDOM.standard_normal(shape)
                 for layer in ("with", "without"):
                     self.put(f"{name}.{layer}", definition)
-                told = self.trained(f"{name}.with", x, lengths=[shape[2]] * shape[0])
-                plain = self.trained(f"{name}.without", x)
-                self.assertNear(told, plain, 1e-14)
+                told = self.trained(f"{name}.with", x, mask=numpy.ones([shape[0], *(shape[i] for i in positions)]).tolist())
+                self.assertNear(told, self.trained(f"{name}.without", x), 1e-14)
+
+    def test_all_is_padding(self):
+        for name, (definition, shape, positions) in PADDED.items():
+            self.put(name, definition)
+            none = {"mask": numpy.zeros([shape[0], *(shape[i] for i in positions)]).tolist()}
+            x = tensor(RANDOM.standard_normal(shape))
+            self.refused("too_few_values", 422, name, "train", {**x, **none})
+            body = {"input": x, "grad_output": x, **none, **({"seed": 1} if "shuffle" in definition else {})}
+            self.refused("too_few_values", 422, name, "backward", body)
 
 
 class Statistics(PaddingTest):
@@ -148,20 +332,6 @@ class Statistics(PaddingTest):
             self.train("padded", numpy.where(keep[:, :, None], x, padding), lengths=LENGTHS)
             self.assertEqual(self.statistics("padded"), self.statistics("alone"))
             self.ask("DELETE", self.path("padded"), status=204)
-
-    def test_padding_that_is_no_number(self):
-        """Nothing that counts: statistics are made; but its output would not be finite, and is refused."""
-        x = RANDOM.standard_normal((5, 6, 4)).astype("<f4")
-        for n, length in enumerate(LENGTHS):
-            x[n, :, length:] = numpy.nan
-        self.put("bn", {"kind": "batch_norm"})
-        headers, query = {"Content-Type": npy.TYPE}, "?lengths=" + ",".join(map(str, LENGTHS))
-        self.refused("non_finite_input", 422, "bn", "train" + query, npy.save(x), headers)
-        self.ask("POST", self.path("bn", "train") + query + "&output=false", npy.save(x), headers, 204)
-        self.put("alone", {"kind": "batch_norm"})
-        values = numpy.concatenate([x[n, :, : LENGTHS[n]] for n in range(5)], axis=1)
-        self.post_npy(self.path("alone", "train"), values[None])
-        self.assertEqual(self.statistics("bn"), self.statistics("alone"))
 
     def test_instances_are_averaged_over_samples_that_have_any(self):
         """Each with the divisor that the convention gives its own number of values."""
@@ -210,28 +380,46 @@ class Statistics(PaddingTest):
     def test_shuffling_takes_the_padding_along(self):
         x = RANDOM.standard_normal((6, 3, 4))
         lengths = [4, 2, 3, 4, 1, 3]
-        padded = numpy.where(keep_of(lengths, 4)[:, None], x, 1e6)
+        kept = keep_of(lengths, 4)[:, None]
         self.put("sh", {"kind": "batch_norm", "shuffle": True})
-        a, b = (self.trained("sh", values, lengths=lengths, seed=3) for values in (x, padded))
-        for n, length in enumerate(lengths):
-            self.assertEqual(a[n, :, :length].tolist(), b[n, :, :length].tolist())
+        a, b = (self.trained("sh", values, lengths=lengths, seed=3) for values in (x, numpy.where(kept, x, 1e6)))
+        self.assertEqual(a.tolist(), b.tolist())
+        self.assertTrue((a[~numpy.broadcast_to(kept, x.shape)] == 0).all())
 
 
 class Gradients(PaddingTest):
-    def test_padding_without_a_gradient_does_not_matter(self):
-        """Whatever x it holds, in every kind; and its own gradient is 0."""
+    def test_are_those_of_the_values_alone(self):
+        """Layer norm's rows and batch norm's values, each as a tensor of its own: those by weight and bias add up."""
+        x, g = RANDOM.standard_normal((2, 5, 6, 4))
         keep = keep_of(LENGTHS, 4)
-        for name, (definition, shape) in KINDS.items():
-            with self.subTest(name):
-                self.put(name, definition)
-                x, g = RANDOM.standard_normal(shape), RANDOM.standard_normal(shape) * keep[:, None]
-                huge = numpy.where(keep[:, None], x, 1e30)
-                backward = lambda x: self.ask("POST", self.path(name, "backward"), {"input": {"datatype": "FP32", "data": x.tolist()},
-                                              "grad_output": {"datatype": "FP32", "data": g.tolist()}, "lengths": LENGTHS}).json
-                told, of_huge = backward(x), backward(huge)
-                self.assertEqual(told, of_huge)
-                gradient = numpy.array(told["grad_input"]["data"])
-                self.assertTrue((gradient[~numpy.broadcast_to(keep[:, None], shape)] == 0).all())
+        array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
+        for name, padded, alone in (("batch_norm", lambda a: a, lambda a: a.transpose(0, 2, 1)[keep].T[None]),
+                                    ("layer_norm", lambda a: a.transpose(0, 2, 1), lambda a: a.transpose(0, 2, 1)[keep])):
+            self.put(name, {"kind": name, **({"normalized_shape": 6} if name == "layer_norm" else {})})
+            ask = lambda shape, **more: self.ask("POST", self.path(name, "backward"), {
+                "input": tensor(shape(x)), "grad_output": tensor(shape(g)), **more}).json
+            told, wanted = ask(padded, lengths=LENGTHS), ask(alone)
+            gradient = array(told["grad_input"])
+            self.assertEqual(alone(gradient if name == "batch_norm" else gradient.transpose(0, 2, 1)).tolist(),
+                             array(wanted["grad_input"]).tolist())
+            self.assertEqual([told["grad_weight"], told["grad_bias"]], [wanted["grad_weight"], wanted["grad_bias"]])
+
+    def test_many_samples_of_one_length_each(self):
+        """Each its own piece; the sums over all keep their digits."""
+        n, c, most = 300, 3, 40
+        lengths = [2 + i * 7 % (most - 2) for i in range(n)]
+        x, g = RANDOM.standard_normal((2, n, c, most)) + 1e3
+        for definition in ({"kind": "group_norm", "num_groups": 1, "num_channels": c}, {"kind": "instance_norm", "affine": True}):
+            name = definition["kind"]
+            self.put(name, definition)
+            told = self.ask("POST", self.path(name, "backward"), {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
+            kept = keep_of(lengths, most)
+            self.assertNear(told["grad_bias"]["data"], (g.transpose(1, 0, 2)[:, kept]).sum(1), 1e-7)
+            for i in (0, 7, n - 1):
+                body = {key: tensor(a[i : i + 1, :, : lengths[i]]) for key, a in (("input", x), ("grad_output", g))}
+                one = self.ask("POST", self.path(name, "backward"), body).json["grad_input"]
+                gradient = numpy.array(told["grad_input"]["data"]).reshape(x.shape)[i : i + 1, :, : lengths[i]]
+                self.assertEqual(gradient.ravel().tolist(), one["data"])
 
 
 class Bodies(PaddingTest):
@@ -293,10 +481,12 @@ class Bodies(PaddingTest):
     def test_mask_in_the_query(self):
         """The bits of the mask in JSON, in each call that takes one, whatever the form of the body."""
         x, keep = RANDOM.standard_normal((5, 6, 4)), numpy.arange(20).reshape(5, 4) % 3 != 1
-        flat = keep.ravel().tolist()
-        query = "mask=" + ",".join(("false", "true", "0", "1")[2 * (i % 2) + value] for i, value in enumerate(flat))
+        kinds = {**{name: definition for name, (definition, _) in KINDS.items()}, "layer_norm": {"kind": "layer_norm", "normalized_shape": 4},
+                 "rms_norm": {"kind": "rms_norm", "normalized_shape": 4}}
         headers = {"Content-Type": npy.TYPE}
-        for name, (definition, _) in KINDS.items():
+        for name, definition in kinds.items():
+            flat = (RANDOM.random(30) < 0.6 if "normalized_shape" in definition else keep.ravel()).tolist()
+            query = "mask=" + ",".join(("false", "true", "0", "1")[2 * (i % 2) + value] for i, value in enumerate(flat))
             for how in ("member", "query", "npy"):
                 self.put(f"{name}.{how}", definition)
             for call in ("train", "infer"):
@@ -337,8 +527,8 @@ class Bodies(PaddingTest):
         self.wrong("too_few_values", 422, query="?mask=" + ",".join(["1"] + ["false"] * 7))
 
     def test_a_mask_that_fills_the_head(self):
-        """Of 7,500 values; of more it goes in JSON."""
-        x, keep = RANDOM.standard_normal((15, 2, 500)), RANDOM.integers(0, 2, 7500)
+        """Of 3,800 values; of more it goes in JSON."""
+        x, keep = RANDOM.standard_normal((8, 2, 475)), RANDOM.integers(0, 2, 3800)
         wanted = self.ask("POST", self.path("bn", "train"), tensor(x, mask=keep.tolist())).json["data"]
         told = self.post_npy(self.path("bn", "train") + "?mask=" + ",".join(map(str, keep)), x)
         self.assertEqual(npy.load(told.raw).ravel().tolist(), wanted)
@@ -384,13 +574,11 @@ class Bodies(PaddingTest):
             self.refused("too_few_values", 422, "gn", "backward", {"input": tensor(x), "grad_output": tensor(x), **members})
 
     def test_a_slice_of_one_value(self):
-        """Of the other kinds it deviates from its mean by nothing; RMS has no mean."""
-        x = self.x[1, 0, 0]
-        for name, definition, expected in (("gn", {"kind": "group_norm", "num_groups": 3, "num_channels": 3}, 0),
-                                           ("ln", {"kind": "layer_norm", "normalized_shape": 4}, 0),
-                                           ("rms", {"kind": "rms_norm", "normalized_shape": 4}, x / numpy.sqrt(x * x + 1e-5))):
-            self.put(name, definition)
-            self.assertNear(self.trained(name, self.x, lengths=[3, 1])[1, 0, 0], expected)
+        """It deviates from its mean by nothing, which PyTorch allows unless the whole batch has one value a group."""
+        self.put("gn", {"kind": "group_norm", "num_groups": 3, "num_channels": 3})
+        self.assertEqual(self.trained("gn", self.x, lengths=[3, 1])[1, :, 0].tolist(), [0] * 3)
+        self.put("one", {"kind": "group_norm", "num_groups": 3, "num_channels": 3})
+        self.refused("too_few_values", 422, "one", "train", tensor(self.x, lengths=[0, 1]))
 
     def test_an_empty_batch(self):
         for query, members in (("", {"lengths": []}), ("", {"mask": []}), ("?mask=", {})):

@@ -10,9 +10,11 @@
 #define JSON_DATA "{\"data\":[[1,20],[3,40],[5,60]]}"
 #define JSON_3D "[[[1,2,9],[3,4,7]],[[5,6,1],[2,8,3]]]"
 #define JSON_PADDED "{\"data\":" JSON_3D ",\"lengths\":[3,2]}"
+#define JSON_ROWS "{\"data\":" JSON_3D ",\"mask\":[[true,false],[true,true]]}"
 #define JSON_MASKED "{\"data\":" JSON_3D ",\"mask\":[[true,true,false],[true,true,true]]}"
 #define BACKWARD(more) "{\"input\":{\"data\":" JSON_3D "},\"grad_output\":{\"data\":" JSON_3D "}" more "}"
 #define BACKWARD_PADDED BACKWARD(",\"lengths\":[3,2]")
+#define BACKWARD_ROWS BACKWARD(",\"lengths\":[2,1]")
 #define SYNC(step) "\"sync\":{\"step\":\"" step "\",\"rank\":0,\"world_size\":1}"
 #define KEY "Idempotency-Key: \"k\"\r\n"
 #define NPY_TYPE "Content-Type: application/x-npy\r\n"
@@ -54,8 +56,8 @@ static const struct message layer_norm[] = { { "PUT", LAYER, NULL, "{\"kind\":\"
 /* A layer of another kind, or with other fields, for batches of two channels. */
 #define LAYER_OF(name, definition) static const struct message name[] = { { "PUT", LAYER, NULL, definition, 0 }, { 0 } }
 
-LAYER_OF(layer_norm_sample, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2,3]}");
-LAYER_OF(rms_norm_sample, "{\"kind\":\"rms_norm\",\"normalized_shape\":[2,3],\"clip\":1}");
+LAYER_OF(layer_norm_rows, "{\"kind\":\"layer_norm\",\"normalized_shape\":[3]}");
+LAYER_OF(rms_norm_rows, "{\"kind\":\"rms_norm\",\"normalized_shape\":[3],\"clip\":1}");
 LAYER_OF(instance_norm, "{\"kind\":\"instance_norm\",\"affine\":true,\"track_running_stats\":true}");
 LAYER_OF(group_norm, "{\"kind\":\"group_norm\",\"num_groups\":1,\"num_channels\":2,\"clip\":1}");
 LAYER_OF(ghost_batches, "{\"kind\":\"batch_norm\",\"virtual_batch_size\":1}");
@@ -130,8 +132,8 @@ struct operation operations[] = {
 	{ "train, mask in the query", untrained,
 	    { "POST", LAYER "/train?mask=1,1,0,true,true,true", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 200 },
 	{ "train, lengths too long", untrained, { "POST", LAYER "/train?lengths=3,4", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 400 },
-	{ "train, layer norm, lengths", layer_norm_sample, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
-	{ "train, RMS norm, mask", rms_norm_sample, { "POST", LAYER "/train", NULL, JSON_MASKED, 0 }, .status = 200 },
+	{ "train, layer norm, mask", layer_norm_rows, { "POST", LAYER "/train", NULL, JSON_ROWS, 0 }, .status = 200 },
+	{ "train, RMS norm, mask", rms_norm_rows, { "POST", LAYER "/train", NULL, JSON_ROWS, 0 }, .status = 200 },
 	{ "train, group norm, lengths", group_norm, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
 	{ "train, instance norm", instance_norm, { "POST", LAYER "/train", NULL, "{\"data\":" JSON_3D "}", 0 }, .status = 200 },
 	{ "train, instance norm, lengths", instance_norm, { "POST", LAYER "/train", NULL, JSON_PADDED, 0 }, .status = 200 },
@@ -149,9 +151,9 @@ struct operation operations[] = {
 	{ "backward, to .npy", with_parameters, { "POST", LAYER "/backward", "Accept: application/x-npy\r\n", BACKWARD(""), 0 }, .status = 200 },
 	{ "backward, .npy", trained, { "POST", LAYER "/backward", NPY_TYPE, NULL, 0 }, .status = 200, .body = BODY_NPY_TWICE },
 	{ "backward, wide .npy", untrained, { "POST", LAYER "/backward", NPY_TYPE GZIP_ONLY, NULL, 0 }, .status = 200, .body = BODY_WIDE_NPY_TWICE },
-	{ "backward, layer norm", layer_norm_sample, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200 },
-	{ "backward, layer norm, lengths", layer_norm_sample, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
-	{ "backward, RMS norm, lengths", rms_norm_sample, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
+	{ "backward, layer norm", layer_norm_rows, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200 },
+	{ "backward, layer norm, lengths", layer_norm_rows, { "POST", LAYER "/backward", NULL, BACKWARD_ROWS, 0 }, .status = 200 },
+	{ "backward, RMS norm, lengths", rms_norm_rows, { "POST", LAYER "/backward", NULL, BACKWARD_ROWS, 0 }, .status = 200 },
 	{ "backward, instance norm, lengths", instance_norm, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },
 	{ "backward, group norm, clipped", group_norm, { "POST", LAYER "/backward", NULL, BACKWARD(""), 0 }, .status = 200 },
 	{ "backward, ghost batches", ghost_batches, { "POST", LAYER "/backward", NULL, BACKWARD_PADDED, 0 }, .status = 200 },

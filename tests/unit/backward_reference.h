@@ -1,7 +1,6 @@
 /*
  * The backward pass written down plainly, for any kind: each element has a slice, with which it shares its mean and variance, and a parameter,
- * which is its weight and bias; an element that is padding is normalized by its slice's moments and has no part in them. In a type
- * wide enough to be exact beside double.
+ * which is its weight and bias. In a type wide enough to be exact beside double.
  */
 #ifndef TESTS_UNIT_BACKWARD_REFERENCE_H
 #define TESTS_UNIT_BACKWARD_REFERENCE_H
@@ -15,7 +14,6 @@
 struct reference {
 	size_t size, slices, parameters;
 	size_t *slice, *parameter; /* of each element */
-	bool *counts;              /* it is no padding */
 	bool centered;             /* false: RMS */
 	bool constant;             /* mean and rstd are given, and do not depend on x */
 	double eps;
@@ -50,7 +48,6 @@ reference_new(size_t size, size_t slices, size_t parameters)
 
 	r.slice = reference_array(size, sizeof(*r.slice));
 	r.parameter = reference_array(size, sizeof(*r.parameter));
-	r.counts = reference_array(size, sizeof(*r.counts));
 	r.mean = reference_array(slices, sizeof(WIDE));
 	r.rstd = reference_array(slices, sizeof(WIDE));
 	r.count = reference_array(slices, sizeof(*r.count));
@@ -58,8 +55,6 @@ reference_new(size_t size, size_t slices, size_t parameters)
 		*by_element[i] = reference_array(size, sizeof(WIDE));
 	for (size_t i = 0; i < sizeof(by_parameter) / sizeof(by_parameter[0]); i++)
 		*by_parameter[i] = reference_array(parameters, sizeof(WIDE));
-	for (size_t i = 0; i < size; i++)
-		r.counts[i] = true;
 	for (size_t i = 0; i < parameters; i++)
 		r.weight[i] = 1;
 	return r;
@@ -68,14 +63,14 @@ reference_new(size_t size, size_t slices, size_t parameters)
 static inline void
 reference_free(struct reference *r)
 {
-	void *const arrays[] = { r->slice, r->parameter, r->counts, r->x, r->g, r->weight, r->mean, r->rstd, r->count,
-		r->grad_x, r->grad_weight, r->grad_bias, r->size_x, r->size_weight, r->size_bias };
+	void *const arrays[] = { r->slice, r->parameter, r->x, r->g, r->weight, r->mean, r->rstd, r->count, r->grad_x,
+		r->grad_weight, r->grad_bias, r->size_x, r->size_weight, r->size_bias };
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
 }
 
-/* Equations 1 to 3 and 10: each slice's mean and rstd by what counts of it; 0 and 0 where nothing does. */
+/* Equations 1 to 3 and 10: each slice's mean and rstd. */
 static inline void
 reference_moments_of_slices(struct reference *r)
 {
@@ -86,19 +81,13 @@ reference_moments_of_slices(struct reference *r)
 	for (size_t s = 0; s < r->slices; s++)
 		r->count[s] = 0, r->mean[s] = r->rstd[s] = 0;
 	for (size_t i = 0; i < r->size; i++)
-		if (r->counts[i]) {
-			r->count[r->slice[i]]++;
-			r->mean[r->slice[i]] += r->x[i];
-		}
+		r->count[r->slice[i]]++, r->mean[r->slice[i]] += r->x[i];
 	for (size_t s = 0; s < r->slices; s++)
-		r->mean[s] = r->centered && r->count[s] > 0 ? r->mean[s] / r->count[s] : 0;
+		r->mean[s] = r->centered ? r->mean[s] / r->count[s] : 0;
 	for (size_t i = 0; i < r->size; i++)
-		if (r->counts[i]) {
-			d = r->x[i] - r->mean[r->slice[i]];
-			r->rstd[r->slice[i]] += d * d;
-		}
+		d = r->x[i] - r->mean[r->slice[i]], r->rstd[r->slice[i]] += d * d;
 	for (size_t s = 0; s < r->slices; s++)
-		r->rstd[s] = r->count[s] > 0 ? 1 / wide_sqrt(r->rstd[s] / r->count[s] + r->eps) : 0;
+		r->rstd[s] = 1 / wide_sqrt(r->rstd[s] / r->count[s] + r->eps);
 }
 
 /* What the backward pass differentiates: the sum of g y, with a bias of 0. */
@@ -113,7 +102,7 @@ reference_loss(struct reference *r)
 	return loss;
 }
 
-/* Equations 20 to 23 and 30, as they stand. */
+/* Equations 20 to 23, as they stand. */
 static inline void
 reference_backward(struct reference *r)
 {
@@ -146,7 +135,7 @@ reference_backward(struct reference *r)
 		off = wide_abs(hat) + wide_abs(r->mean[s] * rstd);
 		r->grad_x[i] = rstd * h;
 		r->size_x[i] = rstd * wide_abs(h);
-		if (r->constant || !r->counts[i])
+		if (r->constant)
 			continue;
 		r->grad_x[i] -= rstd * (sum[s] + hat * product[s]) / r->count[s];
 		r->size_x[i] += rstd * (sum_size[s] + off * product_size[s]) / r->count[s];

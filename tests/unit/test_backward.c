@@ -1,12 +1,11 @@
 /*
  * The backward pass of every kind against the plain reference, which is itself held against central differences: all small shapes, odd sizes,
- * the edges of blocks, every type of element, with padding and without.
+ * the edges of blocks, every type of element.
  */
 #include "norm/backward.h"
 
 #include <string.h>
 
-#include "norm/mask.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 #include "tests/unit/backward_reference.h"
@@ -30,9 +29,8 @@ struct fixture {
 	size_t size, slices, parameters;
 	void *x, *g, *before; /* g comes back as the gradient by x; what it was */
 	double *weight;       /* NULL: ones */
-	unsigned char *mask;  /* a byte a sample's position; NULL: no padding */
 	double *mean, *rstd;  /* of each slice */
-	size_t *count;        /* likewise, what is no padding */
+	size_t *count;        /* likewise, its values */
 	double *grad_weight, *grad_bias;
 	bool finite;
 };
@@ -70,14 +68,6 @@ parameter_of(const struct fixture *x, size_t at)
 	return is_rows(x->way) ? at % (x->shape.c * x->shape.s) : at / x->shape.s % x->shape.c;
 }
 
-static bool
-counts(const struct fixture *x, size_t at)
-{
-	const struct shape *s = &x->shape;
-
-	return x->mask == NULL || x->mask[at / (s->c * s->s) * s->s + at % s->s] != 0;
-}
-
 static struct fixture
 fixture_new(enum way way, enum norm_real real, struct shape s, double mean, uint64_t seed)
 {
@@ -107,24 +97,13 @@ fixture_new(enum way way, enum norm_real real, struct shape s, double mean, uint
 static void
 fixture_free(struct fixture *x)
 {
-	void *const arrays[] = { x->x, x->g, x->before, x->weight, x->mask, x->mean, x->rstd, x->count, x->grad_weight,
-		x->grad_bias };
+	void *const arrays[] = { x->x, x->g, x->before, x->weight, x->mean, x->rstd, x->count, x->grad_weight, x->grad_bias };
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
 }
 
-/* Something of each sample is padding, or nothing, or all. */
-static void
-add_mask(struct fixture *x, uint64_t seed)
-{
-	x->mask = reference_array(x->shape.n * x->shape.s, 1);
-	for (size_t i = 0; i < x->shape.n * x->shape.s; i++)
-		x->mask[i] = random_next(&seed) % 3 != 0;
-	x->mask[0] = 1;
-}
-
-/* Without padding the kernels measure by themselves, but by feature. */
+/* The kernels measure by themselves, but by feature. */
 static void
 measure_slices(struct fixture *x)
 {
@@ -135,15 +114,11 @@ measure_slices(struct fixture *x)
 	for (size_t s = 0; s < x->slices; s++) {
 		n = 0;
 		for (size_t i = 0; i < x->size; i++)
-			if (slice_of(x, i) == s && counts(x, i))
+			if (slice_of(x, i) == s)
 				memcpy(packed + n++ * bytes, (unsigned char *)x->x + i * bytes, bytes);
 		x->count[s] = n;
-		if (n > 0 && x->way != BY_ROWS_RMS)
-			moments(x->real, packed, (struct norm_view){ 1, 1, n }, &x->mean[s], &x->rstd[s]);
-		else if (n > 0)
-			mean_squares(x->real, packed, (struct norm_view){ 1, 1, n }, &x->rstd[s]);
+		moments(x->real, packed, (struct norm_view){ 1, 1, n }, &x->mean[s], &x->rstd[s]);
 		normalize_rstd(&x->rstd[s], EPS, 1, &x->rstd[s]);
-		x->rstd[s] = n == 0 ? 0 : x->rstd[s];
 	}
 	free(packed);
 }
@@ -155,8 +130,6 @@ run_features(struct fixture *x, double *scratch)
 
 	x->finite = backward_by_feature(
 	    x->real, x->x, x->g, view_of(x), n, x->mean, x->rstd, x->weight, x->grad_weight, x->grad_bias, scratch);
-	if (x->mask != NULL)
-		x->finite = mask_scale_features(x->real, x->g, x->before, view_of(x), x->mask, scratch);
 }
 
 static size_t
@@ -170,21 +143,17 @@ run(struct fixture *x)
 {
 	const size_t longest = x->shape.c * x->shape.s;
 	double *scratch = reference_array(BACKWARD_GROUPS_SCRATCH * bands_of(x) * longest, sizeof(double));
-	struct backward_padding padding = { x->mask, x->shape.c, x->shape.s, x->mean, x->rstd, x->count, NULL };
-	const struct backward_padding *padded = x->mask != NULL ? &padding : NULL;
 
-	padding.scratch = reference_array(longest, sizeof(double));
-	if (is_features(x->way) || x->mask != NULL)
+	if (is_features(x->way))
 		measure_slices(x);
 	if (is_features(x->way))
 		run_features(x, scratch);
 	else if (is_rows(x->way))
-		x->finite = backward_rows(x->real, x->x, x->g, x->shape.n, longest, x->way == BY_ROWS, EPS, x->weight, padded,
+		x->finite = backward_rows(x->real, x->x, x->g, x->shape.n, longest, x->way == BY_ROWS, EPS, x->weight,
 		    x->grad_weight, x->grad_bias, scratch);
 	else
-		x->finite = backward_groups(x->real, x->x, x->g, view_of(x), x->shape.groups, EPS, x->weight, padded,
-		    x->grad_weight, x->grad_bias, scratch);
-	free(padding.scratch);
+		x->finite = backward_groups(
+		    x->real, x->x, x->g, view_of(x), x->shape.groups, EPS, x->weight, x->grad_weight, x->grad_bias, scratch);
 	free(scratch);
 }
 
@@ -201,7 +170,6 @@ reference_of(const struct fixture *x)
 		r.g[i] = element_get(x->real, x->before, i);
 		r.slice[i] = slice_of(x, i);
 		r.parameter[i] = parameter_of(x, i);
-		r.counts[i] = counts(x, i);
 	}
 	for (size_t i = 0; i < x->parameters; i++)
 		r.weight[i] = x->weight != NULL ? x->weight[i] : 1;
@@ -243,7 +211,7 @@ check(const struct fixture *x)
 }
 
 static void
-check_shape(enum way way, enum norm_real real, struct shape s, double mean, bool with_weight, bool with_mask)
+check_shape(enum way way, enum norm_real real, struct shape s, double mean, bool with_weight)
 {
 	struct fixture x = fixture_new(way, real, s, mean, s.n * 1000 + s.c * 100 + s.s * 10 + s.groups);
 
@@ -251,19 +219,17 @@ check_shape(enum way way, enum norm_real real, struct shape s, double mean, bool
 		free(x.weight);
 		x.weight = NULL;
 	}
-	if (with_mask)
-		add_mask(&x, x.size);
 	run(&x);
 	check(&x);
 	fixture_free(&x);
 }
 
-/* With a weight and without, padded and not. */
+/* With a weight and without. */
 static void
 check_all(enum way way, enum norm_real real, struct shape s, double mean)
 {
-	for (int with = 0; with < 4; with++)
-		check_shape(way, real, s, mean, with & 1, (with & 2) != 0);
+	check_shape(way, real, s, mean, true);
+	check_shape(way, real, s, mean, false);
 }
 
 START_TEST(every_small_shape)
@@ -388,12 +354,10 @@ START_TEST(central_differences)
 	const WIDE near = sizeof(WIDE) > 10 && DBL_DIG + 15 < 33 ? (WIDE)1e-12 : (WIDE)1e-6;
 
 	for (int way = 0; way < WAYS; way++)
-		for (int with = 0; with < 8; with++) {
-			struct fixture x = fixture_new(way, NORM_DOUBLE, shapes[with / 2], 0.5, (uint64_t)with);
+		for (size_t k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++) {
+			struct fixture x = fixture_new(way, NORM_DOUBLE, shapes[k], 0.5, k);
 			struct reference r;
 
-			if (with % 2 == 1)
-				add_mask(&x, (uint64_t)with);
 			run(&x);
 			r = reference_of(&x);
 			reference_backward(&r);
@@ -478,31 +442,6 @@ START_TEST(what_overflows_shows)
 }
 END_TEST
 
-/* A padding's own x is nothing to its gradient; what the kernel makes of it on the way may overflow, and does not count. */
-START_TEST(huge_padding_is_no_overflow)
-{
-	for (int way = 0; way < WAYS; way++) {
-		struct fixture x;
-
-		if (way == BY_CONSTANTS)
-			continue;
-		x = fixture_new(way, NORM_FLOAT, (struct shape){ 3, 2, 4, 2 }, 0, 6);
-		add_mask(&x, 6);
-		for (size_t i = 0; i < x.size; i++)
-			if (!counts(&x, i)) {
-				element_set(x.real, x.x, i, 3e38);
-				element_set(x.real, x.g, i, 0);
-			}
-		memcpy(x.before, x.g, x.size * norm_real_size(x.real));
-		run(&x);
-		check(&x);
-		for (size_t i = 0; i < x.size; i++)
-			ck_assert(counts(&x, i) || element_get(x.real, x.g, i) == 0);
-		fixture_free(&x);
-	}
-}
-END_TEST
-
 START_TEST(nothing_flows_back_from_what_was_clipped)
 {
 	static const double y[] = { 0, 1, -1, 1.5, -1.5, 2, -2, 1.25, -1.25, INFINITY };
@@ -535,7 +474,6 @@ unit_suite(void)
 	tcase_add_test(t, shards_by_the_sums_of_all);
 	tcase_add_loop_test(t, what_is_not_finite_shows, 0, REALS);
 	tcase_add_loop_test(t, what_overflows_shows, 0, REALS);
-	tcase_add_test(t, huge_padding_is_no_overflow);
 	tcase_add_loop_test(t, nothing_flows_back_from_what_was_clipped, 0, REALS);
 	suite_add_tcase(s, t);
 	return s;

@@ -172,8 +172,6 @@ gradients_of(const struct kernels *k, enum norm_real real, const void *x, const 
 	const struct kernels_of_real *of = k->of[real];
 	const size_t size = view_size(v), bytes = size * norm_real_size(real);
 	struct gradients o = { .count = 2 * v.feature + 2 * size };
-	const double rstd = 0.5;
-	const struct given_moments given = { &size, parameters, &rstd };
 	double *row_weight;
 
 	o.numbers = allocate(o.count, sizeof(double));
@@ -185,9 +183,7 @@ gradients_of(const struct kernels *k, enum norm_real real, const void *x, const 
 	of->gradients_part(x, gradient, v, 0, v.feature, parameters, parameters + 1, o.numbers, o.numbers + v.feature);
 	batch_of(&o, of, x, v, parameters, with_weight);
 	o.finite_row = of->rows_backward(
-	    x, o.row, 1, size, &given, !with_weight, 0, with_weight ? parameters : NULL, row_weight, row_weight + size);
-	o.finite_row &= of->rows_backward(
-	    x, o.row, 1, size, NULL, !with_weight, 1e-5, with_weight ? parameters : NULL, row_weight, row_weight + size);
+	    x, o.row, 1, size, !with_weight, 1e-5, with_weight ? parameters : NULL, row_weight, row_weight + size);
 	of->clip_backward(o.clipped, x, size, 3.1);
 	nans_alike(NORM_DOUBLE, o.numbers, o.count);
 	nans_alike(real, o.by_feature, size);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "norm/backward.h"
-#include "norm/mask.h"
+#include "norm/padding.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 #include "server/compute.h"
@@ -108,22 +108,27 @@ check_packing(struct crew *crew, struct fixture *f)
 {
 	const struct norm_view v = f->view;
 	const size_t positions = norm_view_count(v), bytes = f->size * norm_real_size(f->real);
-	unsigned char *mask = allocate(positions, 1), *whole = allocate(bytes, 1), *parts = allocate(bytes, 1);
+	unsigned char *keep = allocate(positions, 1), *whole = allocate(bytes, 1), *parts = allocate(bytes, 1);
+	unsigned char *unpacked = allocate(bytes, 1), *in_parts = allocate(bytes, 1);
+	size_t *start = allocate(v.outer + 1, sizeof(*start));
+	struct padding p = { v, keep, v.outer, v.outer / 2 + 1, start };
 	uint64_t seed = 17;
-	size_t count;
 
 	for (size_t i = 0; i < positions; i++)
-		mask[i] = random_unit(&seed) > 0.3;
-	count = mask_count(mask, positions);
-	if (v.inner == 1)
-		mask_pack_steps(f->real, f->whole, v, mask, whole);
-	else
-		mask_pack_features(f->real, f->whole, v, mask, (struct norm_part){ 0, v.feature }, count, whole);
-	parts_pack(crew, f->real, f->whole, v, mask, count, parts);
+		keep[i] = random_unit(&seed) > 0.3;
+	padding_starts(keep, v.outer, v.inner, start);
+	padding_pack(f->real, &p, (struct norm_part){ 0, padding_parts(&p) }, f->whole, whole);
+	parts_pack(crew, f->real, &p, f->whole, parts);
 	ck_assert_mem_eq(parts, whole, bytes);
-	free(mask);
+	padding_unpack(f->real, &p, (struct norm_part){ 0, padding_parts(&p) }, whole, unpacked);
+	parts_unpack(crew, f->real, &p, whole, in_parts);
+	ck_assert_mem_eq(in_parts, unpacked, bytes);
+	free(keep);
+	free(start);
 	free(whole);
 	free(parts);
+	free(unpacked);
+	free(in_parts);
 }
 
 /* Every pass, whole and with the crew, and that both return the same. */
@@ -171,12 +176,12 @@ check_bands(struct crew *crew, struct fixture *f, const void *x)
 	double *scratch = allocate(8 * BACKWARD_GROUPS_SCRATCH * doubles, sizeof(*scratch));
 	double *a = allocate(2 * doubles, sizeof(*a)), *b = allocate(2 * doubles, sizeof(*b));
 
-	ck_assert(backward_groups(f->real, x, f->whole, v, n, 1, f->weight, NULL, a, a + n, scratch));
-	ck_assert(parts_backward_groups(crew, f->real, x, f->parts, v, n, 1, f->weight, NULL, b, b + n, scratch));
+	ck_assert(backward_groups(f->real, x, f->whole, v, n, 1, f->weight, a, a + n, scratch));
+	ck_assert(parts_backward_groups(crew, f->real, x, f->parts, v, n, 1, f->weight, b, b + n, scratch));
 	check_alike(f, "backward_groups");
 	ck_assert_mem_eq(a, b, 2 * n * sizeof(*a));
-	ck_assert(backward_rows(f->real, x, f->whole, rows, size, true, 1, NULL, NULL, a, a + size, scratch));
-	ck_assert(parts_backward_rows(crew, f->real, x, f->parts, rows, size, true, 1, NULL, NULL, b, b + size, scratch));
+	ck_assert(backward_rows(f->real, x, f->whole, rows, size, true, 1, NULL, a, a + size, scratch));
+	ck_assert(parts_backward_rows(crew, f->real, x, f->parts, rows, size, true, 1, NULL, b, b + size, scratch));
 	check_alike(f, "backward_rows");
 	ck_assert_mem_eq(a, b, 2 * size * sizeof(*a));
 	free(scratch);

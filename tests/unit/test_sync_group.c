@@ -146,8 +146,6 @@ change(struct rank *r, unsigned nth)
 	else if (nth == 6)
 		s->empty = true;
 	else if (nth == 7)
-		s->padding = 1;
-	else if (nth == 8)
 		s->limit = 1;
 	else
 		return false;
@@ -207,20 +205,13 @@ START_TEST(a_leader_fails)
 }
 END_TEST
 
-/* It has no share in the moments, but its gradients flow, what its output may be counts, and another such shard is no repeat. */
+/* It has no share in moments and sums; the batch is not empty; and another such shard is no repeat. */
 START_TEST(padding_alone)
 {
 	static const double mean[] = { 1, 2 }, var[] = { 1, 3 }, sum[] = { 3, 5 }, product[] = { 7, 11 };
-	static const double padding_sum[] = { 2, 1 }, padding_product[] = { 8, 4 };
 	const struct sync_shard shards[] = {
 		{ .count = 4, .features = 2, .mean = mean, .var = var, .sum = sum, .product = product, .limit = 6 },
-		{ .features = 2,
-		    .mean = zeros,
-		    .var = zeros,
-		    .sum = padding_sum,
-		    .product = padding_product,
-		    .padding = 9,
-		    .limit = 5 },
+		{ .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros, .limit = 5 },
 		{ .features = 2, .empty = true, .limit = 1 },
 	};
 	struct sync_groups all = { .waiting_max = 1000 };
@@ -242,9 +233,9 @@ START_TEST(padding_alone)
 	ck_assert_uint_eq(result->count, 4);
 	ck_assert(!result->empty);
 	ck_assert(result->mean[0] == 1 && result->mean[1] == 2 && result->var[0] == 1 && result->var[1] == 3);
-	ck_assert(result->sum[0] == 5 && result->sum[1] == 6);
-	ck_assert(result->product[0] == 7 + 8 - 1 * 2 && result->product[1] == 11 + 4 - 2 * 1);
-	ck_assert(result->padding == 9 && result->limit == 5);
+	ck_assert(result->sum[0] == 3 && result->sum[1] == 5);
+	ck_assert(result->product[0] == 7 && result->product[1] == 11);
+	ck_assert(result->limit == 5);
 	other = r[1];
 	other.member.shard.sum = sum;
 	ck_assert_int_eq(sync_shard_digest(&other.member, &e), 0);
