@@ -101,11 +101,9 @@ void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
 	const struct server *server = arg;
-	struct exchange *x;
+	struct exchange *x = what == MHD_CONNECTION_NOTIFY_STARTED ? NULL : deadline_held(*context);
 
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		intake_begin(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-	} else if ((x = deadline_held(*context)) != NULL) {
+	if (x != NULL) {
 		x->traceparent = NULL; /* it lay in the connection's memory */
 		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
 	}

@@ -8,46 +8,20 @@
 #include <sys/socket.h>
 
 #include "server/limits.h"
-#include "server/scan.h"
 #include "server/stream.h"
-
-/* More than the process may have open: CONNECTIONS_MAX of crowd.c, and what else is open. Pages that are not used cost nothing. */
-#define DESCRIPTORS_MAX 32768
-
-/* A connection's, by its descriptor; in a cache line of its own, since the next descriptor may be another loop's. */
-struct intake {
-	_Alignas(64) uintptr_t start; /* of the memory; 0: nothing was read yet */
-	uintptr_t body;   /* where the head ends, and libmicrohttpd moves what it has not handed out yet of the body */
-	uintptr_t end;    /* of what was read: never too low */
-	uintptr_t taken;  /* the end of the piece that was taken last, since the last read; 0: none was */
-	size_t aside;     /* bytes read since then in which there was no piece: trailers, chunk extensions */
-	bool stopped;     /* nothing is read */
-	bool overlong;    /* there was too much aside */
-	uint32_t request; /* that libmicrohttpd is at, from 1 */
-	struct scan scan;
-};
-
-static struct intake intakes[DESCRIPTORS_MAX];
 
 static struct intake *
 intake_of(int fd)
 {
-	return fd >= 0 && fd < DESCRIPTORS_MAX ? &intakes[fd] : NULL;
+	struct stream *s = stream_of(fd);
+
+	return s == NULL ? NULL : &s->intake;
 }
 
 static struct intake *
 intake_for(struct MHD_Connection *connection)
 {
 	return intake_of(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-}
-
-void
-intake_begin(int fd)
-{
-	struct intake *in = intake_of(fd);
-
-	if (in != NULL)
-		*in = (struct intake){ 0 };
 }
 
 /*

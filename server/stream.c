@@ -53,7 +53,7 @@ stream_read(int fd, void *bytes, size_t room, int flags)
 	struct stream *s = stream_of(fd);
 	ssize_t n = recvfrom(fd, bytes, room, flags, NULL, NULL);
 
-	if (s == NULL || n < 0 || room == 0)
+	if (s == NULL || n < 0 || room == 0 || (flags & MSG_PEEK) != 0)
 		return n;
 	if (n == 0 && !s->in_set) {
 		errno = EAGAIN;

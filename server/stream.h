@@ -13,12 +13,16 @@
 #include <sys/epoll.h>
 #include <sys/types.h>
 
+#include "server/intake.h"
+
 struct stream {
 	/* How it stands in its loop's epoll set. */
 	int epfd;
 	struct epoll_event event;
 	bool in_set;
 	bool ended; /* epoll said that the client has ended its side: no byte comes after those that wait */
+
+	struct intake intake;
 
 	uint64_t delivered; /* bytes, to libmicrohttpd */
 	uint64_t body_end;  /* of these, up to the last byte of a body that was seen in its place */

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/intake.h"
+#include "server/stream.h"
 #include "server/library.h"
 #include "server/lookup.h"
 #include "tests/unit/unit.h"
@@ -20,19 +20,21 @@ END_TEST
 /* A recv that is not libmicrohttpd's, which has no flags, is as any other. */
 START_TEST(recv_is_still_recv)
 {
+	struct stream stream = { .in_set = true };
 	char bytes[8] = "";
 	int pair[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	ck_assert_int_eq(recv(pair[0], bytes, sizeof(bytes), MSG_DONTWAIT), -1);
 	ck_assert_int_eq(errno, EAGAIN);
-	intake_begin(pair[0]);
+	stream_assign(pair[0], &stream);
 	ck_assert_int_eq(send(pair[1], "abcd", 4, 0), 4);
 	ck_assert_int_eq(recv(pair[0], bytes, 2, MSG_PEEK), 2);
 	ck_assert_int_eq(recv(pair[0], bytes, sizeof(bytes), 0), 4);
 	ck_assert_str_eq(bytes, "abcd");
 	close(pair[1]);
 	ck_assert_int_eq(recv(pair[0], bytes, sizeof(bytes), 0), 0);
+	stream_assign(pair[0], NULL);
 	close(pair[0]);
 	ck_assert_int_eq(recv(pair[0], bytes, sizeof(bytes), 0), -1);
 	ck_assert_int_eq(errno, EBADF);

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/epoll.h"
 #include "tests/unit/unit.h"
 
 /* Pieces as they are read, each into the same buffer, of which the last `body` bytes of the last but `after` are a body. */
@@ -78,6 +79,7 @@ pair_open(struct pair *p)
 	p->epfd = epoll_create1(0);
 	stream_assign(p->ours, &p->stream);
 	ck_assert_int_eq(epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->ours, &event), 0);
+	ck_assert(epoll_is_ours());
 	ck_assert(p->stream.in_set && (p->stream.event.events & EPOLLRDHUP) != 0);
 }
 
