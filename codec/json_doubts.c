@@ -181,6 +181,8 @@ json_doubts_note(struct json_values *v, size_t from, const char *text, uint64_t 
 	const double *values = (const double *)(const void *)v->bytes;
 	struct json_doubts *d = v->doubts;
 
+	if (v->count == from)
+		return 0; /* of an empty list there is no array either */
 	/* What fits float16 fits float. */
 	if (!any_from(
 		values + from, v->count - from, d != NULL && d->unfit[DATATYPE_FP16].found ? FP32_OVERFLOWS : FP16_OVERFLOWS))
