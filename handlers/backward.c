@@ -66,11 +66,14 @@ check_gradient(const struct backward *w, struct err *e)
 }
 
 static int
-check_finite(const double *gradient, size_t n, struct err *e)
+check_finite(const char *name, const double *gradient, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(gradient[i]))
-			return gradients_refuse(e);
+			return err_set(e, ERR_NON_FINITE_INPUT,
+			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, or it "
+			    "overflows",
+			    name, i);
 	return 0;
 }
 
@@ -92,7 +95,7 @@ answer(struct request *rq, struct backward *w, size_t n, struct err *e)
 {
 	const struct definition *d = rq->definition;
 
-	if ((d->affine && check_finite(w->weight, n, e) < 0) || (d->bias && check_finite(w->bias, n, e) < 0))
+	if ((d->affine && check_finite("weight", w->weight, n, e) < 0) || (d->bias && check_finite("bias", w->bias, n, e) < 0))
 		return -1;
 	as_tensor(rq, w->weight, n, &w->tensors[0]);
 	as_tensor(rq, w->bias, n, &w->tensors[1]);

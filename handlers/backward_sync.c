@@ -67,7 +67,7 @@ backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 	if (x.tensor.count > 0 &&
 	    !parts_backward_by_sums(rq->crew, forward_real(x.tensor.datatype), x.tensor.values, g.tensor.values, x.view,
 		r->count, r->mean, c->rstd, w->parameters.weight, r->sum, r->product, c->scratch))
-		return gradients_refuse(e);
+		return gradients_refuse(rq->definition, &g, e);
 	pieces_put(rq, &w->pieces, &w->g_values, w->g);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "handlers/parts.h"
 #include "norm/normalize.h"
+#include "norm/widen.h"
 
 /* What a datatype is to the kernels, and its numbers. */
 struct real_row {
@@ -164,19 +165,72 @@ forward_moments(struct crew *crew, const struct tensor *t, struct norm_view view
 	return check_moments(mean, var, view.feature, e);
 }
 
-static int
-refuse_output(const struct tensor *t, struct err *e)
+/* The first value that is not finite; t->count when there is none. */
+static size_t
+first_non_finite(const struct tensor *t)
 {
-	return err_set(
-	    e, ERR_NON_FINITE_INPUT, "a normalized value does not fit %s, or is not a number", datatype_name(t->datatype));
+	const size_t size = datatype_size(t->datatype);
+	double value;
+
+	for (size_t i = 0; i < t->count; i++) {
+		widen(real_of(t), (const unsigned char *)t->values + i * size, 1, &value);
+		if (!isfinite(value))
+			return i;
+	}
+	return t->count;
 }
 
-/* The end of every forward pass: `finite` says whether all results fit the datatype. */
+const char *
+forward_where(const struct definition *d, const struct tensor *t, struct norm_view view, char out[FORWARD_WHERE_BYTES])
+{
+	const size_t i = first_non_finite(t), inner = view.inner > 0 ? view.inner : 1, run = i / inner;
+
+	if (i == t->count)
+		snprintf(out, FORWARD_WHERE_BYTES, "some value");
+	else if (definition_is_shaped(d))
+		snprintf(out, FORWARD_WHERE_BYTES, "row %zu (of those that are not padding)", run);
+	else if (d->kind == KIND_BATCH_NORM)
+		snprintf(out, FORWARD_WHERE_BYTES, "channel %zu", run % view.feature);
+	else
+		snprintf(out, FORWARD_WHERE_BYTES, "channel %zu of a sample", run % view.feature);
+	return out;
+}
+
+int
+forward_check_variance(const struct definition *d, const double *var, size_t features, struct err *e)
+{
+	for (size_t f = 0; f < features; f++)
+		if (!(var[f] + d->eps > 0))
+			return err_set(e, ERR_NON_FINITE_INPUT,
+			    "channel %zu is constant: its variance is 0, and so is \"eps\", so that it cannot be normalized",
+			    f);
+	return 0;
+}
+
+/* `var`, where the view's features have variances, else NULL. */
 static int
-finish(struct crew *crew, const struct definition *d, struct tensor *t, bool finite, struct err *e)
+refuse_output(const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct err *e)
+{
+	char where[FORWARD_WHERE_BYTES];
+
+	if (var != NULL && forward_check_variance(d, var, view.feature, e) < 0)
+		return -1;
+	forward_where(d, t, view, where);
+	if (var == NULL && forward_eps(d, t->datatype) == 0)
+		return err_set(e, ERR_NON_FINITE_INPUT,
+		    "%s cannot be normalized: it is constant and \"eps\" is 0, or it holds a NaN or an infinity, or overflows",
+		    where);
+	return err_set(e, ERR_NON_FINITE_INPUT, "%s: a normalized value does not fit %s, or is not a number", where,
+	    datatype_name(t->datatype));
+}
+
+/* The end of every forward pass: `finite` says whether all results fit the datatype; `var` as in refuse_output. */
+static int
+finish(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *var, bool finite,
+    struct err *e)
 {
 	if (!finite)
-		return refuse_output(t, e);
+		return refuse_output(d, t, view, var, e);
 	if (d->clip > 0)
 		parts_normalize_clip(crew, real_of(t), t->values, t->count, d->clip);
 	return 0;
@@ -196,7 +250,7 @@ forward_by_statistics(struct crew *crew, const struct definition *d, struct tens
 
 	normalize_rstd(var, d->eps, view.feature, rstd);
 	finite = parts_normalize_by_feature(crew, real_of(t), t->values, view, mean, rstd, p.weight, p.bias);
-	return finish(crew, d, t, finite, e);
+	return finish(crew, d, t, view, var, finite, e);
 }
 
 int
@@ -210,7 +264,7 @@ forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, s
 	finite = parts_normalize_batch(crew, real_of(t), t->values, view, d->eps, p.weight, p.bias, mean, var, rstd);
 	if (check_moments(mean, var, view.feature, e) < 0)
 		return -1;
-	return finish(crew, d, t, finite, e);
+	return finish(crew, d, t, view, var, finite, e);
 }
 
 int
@@ -219,7 +273,7 @@ forward_by_instances(struct crew *crew, const struct definition *d, struct tenso
 {
 	bool finite = parts_normalize_by_sample(crew, real_of(t), t->values, view, mean, rstd, p.weight, p.bias);
 
-	return finish(crew, d, t, finite, e);
+	return finish(crew, d, t, view, NULL, finite, e);
 }
 
 int
@@ -229,7 +283,7 @@ forward_by_rows(struct crew *crew, const struct definition *d, struct tensor *t,
 	bool finite =
 	    parts_normalize_rows_by(crew, real_of(t), t->values, view.feature, view.inner, mean, rstd, p.weight, p.bias);
 
-	return finish(crew, d, t, finite, e);
+	return finish(crew, d, t, view, NULL, finite, e);
 }
 
 /* The weight of each channel undoes itself only where it is not 0. */
@@ -260,7 +314,7 @@ forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t,
 	}
 	finite = parts_normalize_by_feature(
 	    crew, real_of(t), t->values, view, p.bias != NULL ? p.bias : zero, inverse, deviation, mean);
-	return finite ? 0 : refuse_output(t, e);
+	return finite ? 0 : refuse_output(d, t, view, NULL, e);
 }
 
 /* |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. */
@@ -303,5 +357,5 @@ forward_by_sample(
 		    crew, real, t->values, view.feature, view.inner, d->kind == KIND_LAYER_NORM, eps, p.weight, p.bias);
 	else
 		finite = parts_normalize_groups(crew, real, t->values, view, groups, eps, p.weight, p.bias);
-	return finish(crew, d, t, finite, e);
+	return finish(crew, d, t, view, NULL, finite, e);
 }

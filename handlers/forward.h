@@ -93,4 +93,12 @@ int forward_check_values(const struct definition *d, struct norm_view view, stru
 int forward_by_sample(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
     struct scale_shift p, struct err *e) MUST_CHECK;
 
+/* Where a tensor has its first value that is not finite: "channel 3", "channel 3 of a sample", "row 5 (...)". Returns `out`. */
+#define FORWARD_WHERE_BYTES 80
+const char *
+forward_where(const struct definition *d, const struct tensor *t, struct norm_view view, char out[FORWARD_WHERE_BYTES]);
+
+/* Refuses a channel whose variance is 0 where eps is 0 as well: non_finite_input, which names it. */
+int forward_check_variance(const struct definition *d, const double *var, size_t features, struct err *e) MUST_CHECK;
+
 #endif

@@ -14,10 +14,14 @@
 #include "norm/renorm.h"
 
 int
-gradients_refuse(struct err *e)
+gradients_refuse(const struct definition *d, const struct piece *g, struct err *e)
 {
-	return err_set(
-	    e, ERR_NON_FINITE_INPUT, "a gradient is not finite: the input or \"grad_output\" is not, or it overflows");
+	char where[FORWARD_WHERE_BYTES];
+
+	return err_set(e, ERR_NON_FINITE_INPUT,
+	    "%s: a gradient is not finite: the input or \"grad_output\" is not, or it overflows%s",
+	    forward_where(d, &g->tensor, g->view, where),
+	    forward_eps(d, g->tensor.datatype) == 0 ? ", or the input is constant while \"eps\" is 0" : "");
 }
 
 int
@@ -105,7 +109,7 @@ by_channels(
 	normalize_rstd(c->rstd, d->eps, features, c->rstd);
 	if (!parts_backward_by_feature(rq->crew, forward_real(x->tensor.datatype), x->tensor.values, g->tensor.values, x->view,
 		n, c->mean, c->rstd, p.weight, c->weight, c->bias, c->scratch))
-		return gradients_refuse(e);
+		return gradients_refuse(d, g, e);
 	for (size_t f = 0; f < features && renorm; f++)
 		c->weight[f] = c->weight[f] * c->r[f] + c->bias[f] * c->d[f];
 	add(w, c, features);
@@ -157,7 +161,7 @@ by_sample(struct request *rq, struct backward *w, const struct piece *x, struct 
 		finite = parts_backward_groups(rq->crew, real, x->tensor.values, g->tensor.values, v, groups, eps,
 		    w->parameters.weight, c->weight, c->bias, c->scratch);
 	if (!finite)
-		return gradients_refuse(e);
+		return gradients_refuse(d, g, e);
 	add(w, c, definition_parameter_count(d, v.feature));
 	return 0;
 }

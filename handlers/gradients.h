@@ -44,7 +44,7 @@ int backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 /* Zeros for `n` channels, the request's. */
 int gradients_channels_init(struct request *rq, size_t n, struct channels *c, struct err *e) MUST_CHECK;
 
-/* Returns -1: a gradient is not finite. */
-int gradients_refuse(struct err *e);
+/* Returns -1: a gradient is not finite; the message says where in `g`. */
+int gradients_refuse(const struct definition *d, const struct piece *g, struct err *e);
 
 #endif

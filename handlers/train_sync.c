@@ -43,6 +43,8 @@ train_lead(struct request *rq, struct training *t, struct err *e)
 		return 0;
 	if (forward_check_count(r->count, e) < 0)
 		return -1;
+	if (isfinite(r->limit) && forward_check_variance(rq->definition, r->var, t->view.feature, e) < 0)
+		return -1;
 	if (isfinite(r->limit) &&
 	    !forward_surely_finite(rq->definition, t->view.feature, r->count, r->limit, r->var, t->parameters))
 		return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
