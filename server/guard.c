@@ -35,7 +35,8 @@ is_token(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i], lower = (char)(c | 0x20);
 
-		if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') && (c == '\0' || strchr(marks, c) == NULL))
+		if (!(lower >= 'a' && lower <= 'z') && c != '-' && !(c >= '0' && c <= '9') &&
+		    (c == '\0' || strchr(marks, c) == NULL))
 			return false;
 	}
 	return len > 0;

@@ -30,8 +30,12 @@ value_of(const struct scan *s, const char *name)
 static void
 take_header(struct scan *s)
 {
-	const char *length = value_of(s, "Content-Length"), *encoding = value_of(s, "Transfer-Encoding");
+	const char first = (char)(s->line[0] | 0x20), *length, *encoding;
 
+	if (first != 'c' && first != 't') /* most headers */
+		return;
+	length = value_of(s, "Content-Length");
+	encoding = value_of(s, "Transfer-Encoding");
 	if (length == NULL && encoding == NULL)
 		return;
 	if (s->line_len >= SCAN_LINE_BYTES) {
