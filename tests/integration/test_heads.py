@@ -149,7 +149,8 @@ class Heads(unittest.TestCase):
         for _ in range(8):
             for n in range(16200, 16400, 4):
                 self.talk(train(query=b"?" + b"&a" * (n // 2)))
-        self.assertLess(self.daemon.memory("VmRSS") - before, 4 << 20)
+        if PATIENCE == 1:  # a sanitizer's memory says nothing, but it finds leaks at the end
+            self.assertLess(self.daemon.memory("VmRSS") - before, 4 << 20)
         # Nor where the client leaves in the middle of the head.
         for n in range(1, 16400, 400):
             with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
