@@ -92,7 +92,7 @@ class Forms(KindTest):
 
     def test_typed_arrays_get_a_hint(self):
         for body in ({"data": {"0": 1, "1": 2}}, {"data": [{"0": 1, "1": 2}]}, {"0": 1, "1": 2}, {"data": [[1, 2]], "mask": {"0": 1}},
-                     {"data": [[1, 2]], "lengths": {"0": 1}}):
+                     {"data": [[[1, 2], [3, 4]]], "lengths": {"0": 1}}):
             answer = self.ask("POST", self.path("none", "infer"), body, status=400)
             self.assertIn("Array.from", answer.json["detail"])
         answer = self.ask("PUT", self.path("ln"), {"kind": "layer_norm", "normalized_shape": {"0": 3}}, status=400)
