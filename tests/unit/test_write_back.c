@@ -42,7 +42,8 @@ static int
 copy_start(struct backend *b, int *descriptor, struct err *e)
 {
 	(void)b, (void)e;
-	grown = on_disk = 0;
+	grown = 0;
+	on_disk = 0;
 	*descriptor = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	ck_assert_int_ge(*descriptor, 0);
 	return 0;
