@@ -10,8 +10,8 @@ struct NAME(row_by) {
 };
 
 /* The sums of one row by its moments; `centered`: the mean depends on x. */
-static struct NAME(row_by) NAME(row_terms_by)(
-    const REAL *x, const REAL *g, size_t size, bool centered, double mean, double rstd, const double *weight)
+static struct NAME(row_by)
+    NAME(row_terms_by)(const REAL *x, const REAL *g, size_t size, bool centered, double mean, double rstd, const double *weight)
 {
 	const bool plain = NAME(is_plain)(mean, rstd);
 	struct moment_sums s;
@@ -132,7 +132,8 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 
 /* At most ROWS_TOGETHER rows, see backward_rows(). */
 static bool
-NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias)
+NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, bool centered, double eps,
+    const double *weight, double *grad_weight, double *grad_bias)
 {
 	struct NAME(row_by) by[ROWS_TOGETHER];
 	const REAL *x = tensor;

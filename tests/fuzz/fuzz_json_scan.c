@@ -34,7 +34,8 @@ static const struct slot_list slot_lists[] = {
 	    4 },
 	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } }, 2 },
 	{ { { .key = "", .datatype = DATATYPE_FP64 }, { .key = "input", .datatype = DATATYPE_FP16 } }, 2 },
-	{ { { .key = "", .datatype = DATATYPE_FP32, .by_layer = true }, { .key = "input", .datatype = DATATYPE_FP32, .by_layer = true } },
+	{ { { .key = "", .datatype = DATATYPE_FP32, .by_layer = true },
+	      { .key = "input", .datatype = DATATYPE_FP32, .by_layer = true } },
 	    2 },
 	{ { { .key = "", .datatype = DATATYPE_FP32 } }, 0 },
 };
