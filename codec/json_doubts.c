@@ -99,7 +99,6 @@ json_doubts_read(
 	struct json_corrected one = { .index = index };
 	enum decimal_result result = decimal_long_read_f64(floor, p, limit, end, out), result32, result16;
 	const char *unused;
-	float rounded;
 
 	if (result != DECIMAL_OK || !may_be_midpoint(*out))
 		return result;
@@ -111,8 +110,8 @@ json_doubts_read(
 		one.fp32 = *out < 0 ? -HUGE_VALF : HUGE_VALF;
 	if (result16 == DECIMAL_OVERFLOW)
 		one.fp16 = *out < 0 ? 0xfc00 : 0x7c00;
-	rounded = float_of(*out);
-	if (memcmp(&rounded, &one.fp32, sizeof(rounded)) == 0 && half_of(*out) == one.fp16)
+	/* The value is not 0, so that equal values have equal bits, but for what underflows: that keeps the sign of the text. */
+	if (float_of(*out) == one.fp32 && half_of(*out) == one.fp16)
 		return DECIMAL_OK;
 	return add_corrected(v, one) ? DECIMAL_OK : DECIMAL_MEMORY;
 }
@@ -208,7 +207,7 @@ static void
 narrow_to_floats(unsigned char *values, size_t count)
 {
 	double from[BLOCK];
-	float to[BLOCK];
+	float to[BLOCK] = { 0 };
 
 	for (size_t at = 0, n; at < count; at += n) {
 		n = count - at < BLOCK ? count - at : BLOCK;

@@ -90,7 +90,7 @@ START_TEST(test_every_single_error)
 			ck_assert_str_eq(suggest_among(word, fields, out), expected);
 		snprintf(word, sizeof(word), "%.*s%s", (int)i + 1, name, name + i);
 		ck_assert_str_eq(suggest_among(word, fields, out), expected);
-		strcpy(word, name);
+		snprintf(word, sizeof(word), "%s", name);
 		word[i] = name[i + 1] != '\0' ? name[i + 1] : word[i];
 		if (name[i + 1] != '\0')
 			word[i + 1] = name[i];
