@@ -35,15 +35,17 @@ fail(enum exit_code code, const struct err *e)
  * that send such tensors are served 244 times a second instead of 150, and the small ones' 99th percentile beside them falls
  * from 2.4 to 1.0 ms. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what was
  * freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these settings (2 threads, at most
- * twice `kept` each). No more arenas than threads of ours that use much: each keeps as much.
+ * twice `kept` each). No more arenas than threads: each keeps as much.
  */
 static void
 tune_allocator(const struct config *config)
 {
 #ifdef M_MMAP_THRESHOLD
+	enum { FEW_THREADS = 6 }; /* main's, the store's, the log's, ...: the event loops share no arena with them */
+
 	(void)mallopt(M_MMAP_THRESHOLD, (int)config->memory.kept);
 	(void)mallopt(M_TRIM_THRESHOLD, (int)(2 * config->memory.kept));
-	(void)mallopt(M_ARENA_MAX, (int)(2 * config->thread_count));
+	(void)mallopt(M_ARENA_MAX, (int)(2 * config->thread_count + FEW_THREADS));
 #else
 	(void)config;
 #endif
