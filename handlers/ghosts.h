@@ -1,6 +1,6 @@
 /*
- * How a batch is cut into ghost batches (Hoffer, Hubara, Soudry 2017), which batch normalization normalizes each by its own moments, perhaps after
- * its samples were shuffled by a seed. By default the whole batch is one piece.
+ * How a batch is cut into ghost batches (Hoffer, Hubara, Soudry 2017), which batch normalization normalizes each by its
+ * own moments, perhaps after its samples were shuffled by a seed. By default the whole batch is one piece.
  */
 #ifndef HANDLERS_GHOSTS_H
 #define HANDLERS_GHOSTS_H
@@ -19,12 +19,15 @@ struct ghosts {
 	void *scratch;
 };
 
-/* How `samples` are cut: as torch.chunk does, into as many pieces of at most `each` (0: all) as it takes, at least `count_min`. */
+/*
+ * How `samples` are cut: as torch.chunk does, into as many pieces of at most `each` (0: all) as it takes, at least
+ * `count_min`.
+ */
 struct ghosts ghosts_cut(size_t samples, size_t each, size_t count_min);
 
 /*
- * Cuts a tensor that is not empty as its layer's definition says; `seed` is that of the shuffle, where there is one. shape_mismatch where its samples
- * are not its first dimension, overloaded.
+ * Cuts a tensor that is not empty as its layer's definition says; `seed` is that of the shuffle, where there is one.
+ * shape_mismatch where its samples are not its first dimension, overloaded.
  */
 int ghosts_init(struct request *rq, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g,
     struct err *e) MUST_CHECK;

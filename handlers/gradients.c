@@ -1,6 +1,6 @@
 /*
- * The gradients by input, weight and bias. Where the moments are for each channel, of a batch or running, they come from sums over its values;
- * where each sample has its own, the kernels measure them again.
+ * The gradients by input, weight and bias. Where the moments are for each channel, of a batch or running, they come
+ * from sums over its values; where each sample has its own, the kernels measure them again.
  */
 #include "handlers/gradients.h"
 
@@ -84,8 +84,9 @@ add(struct backward *w, const struct channels *c, size_t n)
 }
 
 /*
- * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, and the running statistics of either kind (0). c->rstd comes as the variance. Adds to the gradients by weight and bias. To the gradient the r and d of
- * renormalization are constants.
+ * By numbers for each channel: batch_norm, whose moments are of `n` values a channel, and the running statistics of
+ * either kind (0). c->rstd comes as the variance. Adds to the gradients by weight and bias. To the gradient the r and d
+ * of renormalization are constants.
  */
 static int
 by_channels(

@@ -57,7 +57,7 @@ set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
 	return 0;
 }
 
-/* A length is a number of steps: they are one dimension of a sample. Returns how many dimensions of positions it has, 1 is right. */
+/* A length is a number of steps, so a sample's positions must be one dimension. */
 static int
 check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 {

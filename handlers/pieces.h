@@ -1,7 +1,7 @@
 /*
- * What of a batch is normalized together: each piece of it is a tensor without padding, like any other, and so is everything that is
- * computed of it. Where there is padding, this is the stage before: the values that count are packed once, and the results are put back,
- * with zeros at padding.
+ * What of a batch is normalized together: each piece of it is a tensor without padding, like any other, and so is
+ * everything that is computed of it. Where there is padding, this is the stage before: the values that count are packed
+ * once, and the results are put back, with zeros at padding.
  */
 #ifndef HANDLERS_PIECES_H
 #define HANDLERS_PIECES_H
@@ -36,16 +36,16 @@ struct piece {
 enum pieces_way pieces_way_of(const struct definition *d, bool train);
 
 /*
- * Cuts a tensor that is not empty, and whose view is `view`; `seed` is that of the shuffle, where there is one. The mask is put into the
- * shuffle's order. The memory is the request's. too_few_values where an instance or, of groups, the batch has one value; shape_mismatch,
- * overloaded.
+ * Cuts a tensor that is not empty, and whose view is `view`; `seed` is that of the shuffle, where there is one. The
+ * mask is put into the shuffle's order. The memory is the request's. too_few_values where an instance or, of groups,
+ * the batch has one value; shape_mismatch, overloaded.
  */
 int pieces_cut(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view,
     const struct mask *m, enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e) MUST_CHECK;
 
 /*
- * The tensor's values as pieces: shuffled in place and, where there is padding, packed into memory of the request; else `values` is the
- * tensor. May be asked of any tensor of that shape.
+ * The tensor's values as pieces: shuffled in place and, where there is padding, packed into memory of the request; else
+ * `values` is the tensor. May be asked of any tensor of that shape.
  */
 int pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
 

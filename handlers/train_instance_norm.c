@@ -1,6 +1,6 @@
 /*
- * Training by instance normalization that tracks: each sample is normalized by its own moments; the running statistics move by their
- * averages over the samples, as PyTorch's do.
+ * Training by instance normalization that tracks: each sample is normalized by its own moments; the running statistics
+ * move by their averages over the samples, as PyTorch's do.
  */
 #include "handlers/training.h"
 #include "norm/moments.h"
@@ -33,7 +33,10 @@ measure(struct request *rq, struct training *t, struct instances *all, struct er
 	return 0;
 }
 
-/* Where the pieces' numbers of values differ, each variance takes the divisor of its own number; else the update does it for all. */
+/*
+ * Where the pieces' numbers of values differ, each variance takes the divisor of its own number; else the update does
+ * it for all.
+ */
 static void
 average(const struct request *rq, struct training *t, struct instances *all)
 {

@@ -46,8 +46,8 @@ stretch_end(const unsigned char *keep, size_t from, size_t n)
 }
 
 /*
- * Packs or unpacks `n` elements of `bytes` each, of which those count that `keep` says. Whole stretches at a time: padding mostly stands
- * at the end. Returns how many count.
+ * Packs or unpacks `n` elements of `bytes` each, of which those count that `keep` says. Whole stretches at a time:
+ * padding mostly stands at the end. Returns how many count.
  */
 static ALWAYS_INLINE size_t
 move_run(bool unpack, const unsigned char *in, unsigned char *out, size_t bytes, const unsigned char *keep, size_t n)

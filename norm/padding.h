@@ -1,7 +1,7 @@
 /*
- * Padding is left out before anything is measured (docs/MATH.md, equation 30): the values that count are packed densely, all kernels see
- * the packed tensor alone, and its results are unpacked. So nothing depends on what padding holds. A mask has a byte for each
- * sample's position, the same for all channels: 1 counts, 0 is padding.
+ * Padding is left out before anything is measured (docs/MATH.md, equation 30): the values that count are packed
+ * densely, all kernels see the packed tensor alone, and its results are unpacked. So nothing depends on what padding
+ * holds. A mask has a byte for each sample's position, the same for all channels: 1 counts, 0 is padding.
  */
 #ifndef NORM_PADDING_H
 #define NORM_PADDING_H
@@ -12,8 +12,8 @@
 /*
  * A tensor with padding, as a view. Position (outer o, inner i) of it counts where keep[o * view.inner + i] is 1.
  *
- * Where view.inner is 1, the steps that count are packed in their order: (count, feature, 1). Otherwise each `together` samples are packed
- * by themselves, feature by feature: (1, feature, count), one such block after the other.
+ * Where view.inner is 1, the steps that count are packed in their order: (count, feature, 1). Otherwise each `together`
+ * samples are packed by themselves, feature by feature: (1, feature, count), one such block after the other.
  */
 struct padding {
 	struct norm_view view;

@@ -119,12 +119,12 @@ END_TEST
 /* All parts at once are the parts one by one; stretches longer than a word, that end anywhere in one. */
 START_TEST(long_stretches)
 {
-	enum { POSITIONS = 67 };
+	enum { POSITIONS = 67, SIZE = 4 * POSITIONS };
 	unsigned char keep[2 * POSITIONS];
-	float x[2 * POSITIONS * 2], packed[2 * POSITIONS * 2], y[2 * POSITIONS * 2];
+	float x[SIZE], packed[SIZE], y[SIZE];
 	size_t start[3], n;
 
-	for (size_t i = 0; i < 2 * POSITIONS * 2; i++)
+	for (size_t i = 0; i < SIZE; i++)
 		x[i] = (float)(i + 1);
 	for (size_t from = 0; from < POSITIONS; from++)
 		for (size_t to = from; to <= POSITIONS; to++) {
