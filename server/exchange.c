@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "server/deadline.h"
 #include "server/direct.h"
+#include "server/guard.h"
 #include "server/exchange_state.h"
 #include "server/head.h"
 #include "server/intake.h"
@@ -226,22 +227,24 @@ advance(struct exchange *x)
 static enum MHD_Result
 first_call(struct exchange *x, const char *url, const char *method, const char *version)
 {
-	const struct head head = { x->server, x->connection, x->deadline, x->target, method, url, version };
+	struct head head = { x->server, x->connection, x->deadline, x->target, method, url, version, { { 0 }, { 0 } }, { 0 } };
 	uint64_t length;
 	const char *expect;
 
 	x->has_headers = true;
 	deadline_enter(x->deadline, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);
-	request_id_make(x->request_id, head_header(x->connection, "X-Request-Id"));
-	x->traceparent = head_header(x->connection, "traceparent");
 	intake_take_head(x->connection, method);
+	if (guard_head(&head, &head.headers, &head.framing) < 0)
+		x->sending.close = x->sending.at_once = true;
+	request_id_make(x->request_id, head.headers.value[HEADER_REQUEST_ID]);
+	x->traceparent = head.headers.value[HEADER_TRACEPARENT];
 	if (head_check_bounds(&head, &x->request.err) < 0)
 		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)
 		return MHD_YES;
-	length = head_announced_length(x->connection);
-	expect = head_header(x->connection, MHD_HTTP_HEADER_EXPECT);
+	length = head_announced_length(&head.headers);
+	expect = head.headers.value[HEADER_EXPECT];
 	if (x->sending.at_once || length > SWALLOW_MAX ||
 	    (length > 0 && expect != NULL && strcasecmp(expect, "100-continue") == 0))
 		return send_answer(x);

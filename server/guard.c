@@ -15,14 +15,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include "handlers/idempotency.h"
 #include "server/head.h"
+#include "server/headers.h"
 #include "server/intake.h"
 #include "server/lookup.h"
 
 struct framing {
-	unsigned host_count, origin_count, length_count, encoding_count, key_count;
-	struct guard_seen *seen;
+	struct headers *headers;
 	const char *place;   /* where the next name must lie; NULL: libmicrohttpd looks at the lines itself */
 	const char *problem; /* the first thing that was wrong, or NULL */
 };
@@ -63,12 +62,6 @@ check_target(const char *target)
 }
 
 static bool
-named(const char *name, size_t len, const char *wanted)
-{
-	return strlen(wanted) == len && strncasecmp(name, wanted, len) == 0;
-}
-
-static bool
 ends_here(const char *p)
 {
 	return p[0] == '\0' && p[1] == '\0';
@@ -102,44 +95,42 @@ trim(const char *value, size_t len)
 }
 
 static void
-look_at_framing(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len)
+check_value(struct framing *f, enum header header, const char *value, size_t len)
 {
-	if (named(name, name_len, "Host")) {
-		f->host_count++;
-		f->seen->host = value;
-	} else if (named(name, name_len, "Origin")) {
-		f->origin_count++;
-		f->seen->origin = value;
-	} else if (named(name, name_len, IDEMPOTENCY_HEADER)) {
-		f->key_count++;
-	} else if (named(name, name_len, "Content-Length")) {
-		f->length_count++;
-		if (!lookup_is_length(value, value_len))
-			f->problem = "Content-Length is not a whole number in decimal digits";
-	} else if (named(name, name_len, "Transfer-Encoding")) {
-		f->encoding_count++;
-		if (!named(value, value_len, "chunked"))
-			f->problem = "the only Transfer-Encoding that is taken is chunked";
-	}
+	if (header == HEADER_CONTENT_LENGTH && !lookup_is_length(value, len))
+		f->problem = "Content-Length is not a whole number in decimal digits";
+	else if (header == HEADER_TRANSFER_ENCODING && strcasecmp(value, "chunked") != 0)
+		f->problem = "the only Transfer-Encoding that is taken is chunked";
 }
 
-static enum MHD_Result
-look(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
+static void
+check_line(struct framing *f, const char *name, size_t name_len, const char *value, size_t value_len)
 {
-	struct framing *f = arg;
-
-	(void)kind;
-	if (value == NULL)
-		value = "";
 	if (f->place != NULL && (f->place = next_place(f->place, name, name_len, value, value_len)) == NULL)
 		f->problem = "a header's line is folded, holds a NUL, or does not end in CR LF";
 	else if (!is_token(name, name_len))
 		f->problem = "a header's name is not a token";
 	else if (!is_value(value, value_len))
 		f->problem = "a header's value holds a control character";
-	else
-		look_at_framing(f, name, name_len, value, trim(value, value_len));
-	return f->problem == NULL ? MHD_YES : MHD_NO;
+}
+
+/* Goes through all headers, also behind a problem: its answer carries the request's id. */
+static enum MHD_Result
+look(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
+{
+	struct framing *f = arg;
+	enum header header;
+
+	(void)kind;
+	if (value == NULL)
+		value = "";
+	if (f->problem == NULL)
+		check_line(f, name, name_len, value, value_len);
+	value_len = trim(value, value_len);
+	header = headers_add(f->headers, name, name_len, value);
+	if (f->problem == NULL)
+		check_value(f, header, value, value_len);
+	return MHD_YES;
 }
 
 int
@@ -169,42 +160,40 @@ ends_head(const struct head *h, const char *place)
 }
 
 static const char *
-check_counts(const struct framing *f, bool is_1_1)
+check_counts(const unsigned count[HEADER_COUNT], bool is_1_1)
 {
-	if (f->host_count > 1 || (is_1_1 && f->host_count == 0))
+	if (count[HEADER_HOST] > 1 || (is_1_1 && count[HEADER_HOST] == 0))
 		return "there must be one Host header";
-	if (f->origin_count > 1)
+	if (count[HEADER_ORIGIN] > 1)
 		return "there is more than one Origin";
-	if (f->key_count > 1)
+	if (count[HEADER_IDEMPOTENCY_KEY] > 1)
 		return "there is more than one Idempotency-Key";
-	if (f->length_count > 1)
+	if (count[HEADER_CONTENT_LENGTH] > 1)
 		return "there is more than one Content-Length";
-	if (f->encoding_count > 0 && (f->encoding_count > 1 || f->length_count > 0 || !is_1_1))
+	if (count[HEADER_TRANSFER_ENCODING] > 0 &&
+	    (count[HEADER_TRANSFER_ENCODING] > 1 || count[HEADER_CONTENT_LENGTH] > 0 || !is_1_1))
 		return "Transfer-Encoding stands twice, beside Content-Length, or on HTTP/1.0";
 	return NULL;
 }
 
 int
-guard_head(const struct head *h, struct guard_seen *seen, struct err *e)
+guard_head(const struct head *h, struct headers *headers, struct err *e)
 {
-	struct framing f = { .seen = seen };
-	const bool looks_at_lines = guard_strictness() == 0;
+	struct framing f = { .headers = headers, .problem = intake_problem(h->connection) };
+	const bool looks_at_lines = guard_strictness() == 0 && f.problem == NULL;
 
-	*seen = (struct guard_seen){ 0 };
-	if ((f.problem = intake_problem(h->connection)) != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "%s", f.problem);
+	*headers = (struct headers){ 0 };
 	if (looks_at_lines && (f.place = first_place(h)) == NULL)
 		f.problem =
 		    "the request line must be a method, a target and a version, with one blank between them, and end in CR LF";
-	else if (!is_token(h->method, strlen(h->method)))
+	else if (f.problem == NULL && !is_token(h->method, strlen(h->method)))
 		f.problem = "the request's method is not a token";
-	else
+	else if (f.problem == NULL)
 		f.problem = check_target(h->target);
-	if (f.problem == NULL)
-		MHD_get_connection_values_n(h->connection, MHD_HEADER_KIND, look, &f);
+	MHD_get_connection_values_n(h->connection, MHD_HEADER_KIND, look, &f);
 	if (f.problem == NULL && looks_at_lines && !ends_head(h, f.place))
 		f.problem = "a line of the head has no name, is folded, begins with NUL, or does not end in CR LF";
 	if (f.problem == NULL) /* any minor version from 1 is read as 1.1 (RFC 9110, section 2.5) */
-		f.problem = check_counts(&f, strcmp(h->version, MHD_HTTP_VERSION_1_0) != 0);
+		f.problem = check_counts(headers->count, strcmp(h->version, MHD_HTTP_VERSION_1_0) != 0);
 	return f.problem == NULL ? 0 : err_set(e, ERR_BAD_PARAMETER, "%s", f.problem);
 }

@@ -7,11 +7,7 @@
 #include "base/err.h"
 
 struct head;
-
-/* What the guard has seen, for those who decide by it. NULL: there is no such header. */
-struct guard_seen {
-	const char *host, *origin;
-};
+struct headers;
 
 /* The value for MHD_OPTION_STRICT_FOR_CLIENT: since 1.0 libmicrohttpd itself refuses folded lines, bare CR and LF, and NUL. */
 int guard_strictness(void);
@@ -21,7 +17,8 @@ int guard_strictness(void);
  * neither blanks nor control characters nor bytes beyond ASCII; no line is folded or ends in anything but CR LF; on HTTP/1.1 there is
  * exactly one Host; at most one Origin and one Idempotency-Key; at most one Content-Length, all digits; at most one Transfer-Encoding,
  * which is "chunked", on HTTP/1.1, and without Content-Length. bad_parameter otherwise: answer it at once and close the connection.
+ * `headers` has what normd reads of them, in either case.
  */
-int guard_head(const struct head *h, struct guard_seen *seen, struct err *e) MUST_CHECK;
+int guard_head(const struct head *h, struct headers *headers, struct err *e) MUST_CHECK;
 
 #endif

@@ -9,23 +9,16 @@
 #include "handlers/routes.h"
 #include "server/authority.h"
 #include "server/deadline.h"
-#include "server/guard.h"
 #include "server/intake.h"
 #include "server/limits.h"
 #include "server/negotiate.h"
 #include "server/server.h"
 #include "server/url.h"
 
-const char *
-head_header(struct MHD_Connection *connection, const char *name)
-{
-	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
-}
-
 uint64_t
-head_announced_length(struct MHD_Connection *connection)
+head_announced_length(const struct headers *headers)
 {
-	const char *text = head_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const char *text = headers->value[HEADER_CONTENT_LENGTH];
 
 	return text == NULL ? 0 : strtoull(text, NULL, 10);
 }
@@ -93,10 +86,9 @@ refuse_connect(struct sending *s, struct err *e)
 
 /* Whether this host and this origin are served. The target's host counts before the header's (RFC 9112, section 3.2.2). */
 static int
-check_origin(
-    const struct head *h, const struct url_target *target, const struct guard_seen *seen, struct sending *s, struct err *e)
+check_origin(const struct head *h, const struct url_target *target, struct sending *s, struct err *e)
 {
-	const char *text = target->authority != NULL ? target->authority : seen->host;
+	const char *text = target->authority != NULL ? target->authority : h->headers.value[HEADER_HOST];
 	size_t len = target->authority != NULL ? target->authority_len : text != NULL ? strlen(text) : 0;
 	struct authority host = { .host = "" };
 
@@ -104,10 +96,10 @@ check_origin(
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "the request's host is \"%.*s\"; it must be a name or an address, and perhaps a port",
 		    (int)(len < 100 ? len : 100), text);
-	if (origins_check(&h->server->origins, &host, seen->origin, &s->grant, e) < 0)
+	if (origins_check(&h->server->origins, &host, h->headers.value[HEADER_ORIGIN], &s->grant, e) < 0)
 		return -1;
 	s->grant.preflight = s->grant.origin != NULL && strcmp(h->method, MHD_HTTP_METHOD_OPTIONS) == 0 &&
-	    head_header(h->connection, "Access-Control-Request-Method") != NULL;
+	    h->headers.value[HEADER_PREFLIGHT_METHOD] != NULL;
 	return 0;
 }
 
@@ -173,10 +165,10 @@ check_crowd(const struct head *h, const struct request *rq, struct sending *s, s
 static int
 check_body_headers(const struct head *h, struct request *rq, struct err *e)
 {
-	const char *encoding = head_header(h->connection, MHD_HTTP_HEADER_CONTENT_ENCODING);
-	const char *type = head_header(h->connection, MHD_HTTP_HEADER_CONTENT_TYPE);
+	const char *encoding = h->headers.value[HEADER_CONTENT_ENCODING];
+	const char *type = h->headers.value[HEADER_CONTENT_TYPE];
 
-	if (head_check_size(h->server, head_announced_length(h->connection), e) < 0)
+	if (head_check_size(h->server, head_announced_length(&h->headers), e) < 0)
 		return -1;
 	if (rq->route->body == BODY_NONE)
 		return 0;
@@ -198,9 +190,9 @@ check_file_wishes(const struct head *h, const struct request *rq, struct err *e)
 	enum coding coding;
 	bool must;
 
-	if (negotiate_answer_type(head_header(h->connection, MHD_HTTP_HEADER_ACCEPT), type) < 0)
+	if (negotiate_answer_type(h->headers.value[HEADER_ACCEPT], type) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
-	if (negotiate_answer_coding(head_header(h->connection, MHD_HTTP_HEADER_ACCEPT_ENCODING), &coding, &must) < 0 || must)
+	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &coding, &must) < 0 || must)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
 	return 0;
 }
@@ -213,11 +205,10 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 
 	if (rq->route->media_type != NULL)
 		return check_file_wishes(h, rq, e);
-	if (negotiate_answer_form(head_header(h->connection, MHD_HTTP_HEADER_ACCEPT), npy, rq->form, &rq->answer_form) < 0)
+	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], npy, rq->form, &rq->answer_form) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
 		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
-	if (negotiate_answer_coding(
-		head_header(h->connection, MHD_HTTP_HEADER_ACCEPT_ENCODING), &wishes->coding, &wishes->coding_must) < 0)
+	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
 	return 0;
 }
@@ -226,10 +217,9 @@ int
 head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e)
 {
 	struct url_target target;
-	struct guard_seen seen;
 
-	if (guard_head(h, &seen, e) < 0) {
-		s->close = s->at_once = true;
+	if (h->framing.code != ERR_NONE) {
+		*e = h->framing;
 		return -1;
 	}
 	if (strcmp(h->method, MHD_HTTP_METHOD_CONNECT) == 0)
@@ -239,13 +229,13 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 		s->close = true;
 		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	}
-	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, &seen, s, e) < 0 ||
+	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, s, e) < 0 ||
 	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)
 		return -1;
-	rq->if_match = head_header(h->connection, MHD_HTTP_HEADER_IF_MATCH);
+	rq->if_match = h->headers.value[HEADER_IF_MATCH];
 	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 ||
 	    request_admit(rq, strlen(h->target), e) < 0)
 		return -1;
 	/* Last: who is refused holds no key. */
-	return idempotency_begin(rq, head_header(h->connection, IDEMPOTENCY_HEADER), e);
+	return idempotency_begin(rq, h->headers.value[HEADER_IDEMPOTENCY_KEY], e);
 }

@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 
+#include "server/headers.h"
 #include "server/sending.h"
 
 struct deadline;
@@ -17,13 +18,12 @@ struct head {
 	const struct deadline *deadline;    /* the connection's */
 	const char *target;                 /* as it was sent */
 	const char *method, *url, *version; /* in libmicrohttpd's memory */
+	struct headers headers;             /* guard_head's */
+	struct err framing;                 /* likewise: the head must be refused */
 };
 
-/* A header's value; NULL without one. */
-const char *head_header(struct MHD_Connection *connection, const char *name);
-
 /* The body's announced length; 0 without one, or when it is chunked. */
-uint64_t head_announced_length(struct MHD_Connection *connection);
+uint64_t head_announced_length(const struct headers *headers);
 
 /*
  * Whether the head is within its bounds and leaves room for an answer: else target_too_long or head_too_large, to be answered by

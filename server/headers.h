@@ -1,0 +1,44 @@
+/*
+ * The headers of a request that normd reads. They are collected in the one pass that guards them (guard.h): looking each of them up
+ * by its name would go through all headers again, a dozen times a request.
+ */
+#ifndef SERVER_HEADERS_H
+#define SERVER_HEADERS_H
+
+#include <stddef.h>
+
+#include "handlers/idempotency.h"
+
+/* X(name, text) */
+#define HEADERS(X) \
+	X(HOST, "Host") \
+	X(ORIGIN, "Origin") \
+	X(CONTENT_LENGTH, "Content-Length") \
+	X(TRANSFER_ENCODING, "Transfer-Encoding") \
+	X(CONTENT_TYPE, "Content-Type") \
+	X(CONTENT_ENCODING, "Content-Encoding") \
+	X(EXPECT, "Expect") \
+	X(ACCEPT, "Accept") \
+	X(ACCEPT_ENCODING, "Accept-Encoding") \
+	X(IF_MATCH, "If-Match") \
+	X(IDEMPOTENCY_KEY, IDEMPOTENCY_HEADER) \
+	X(REQUEST_ID, "X-Request-Id") \
+	X(TRACEPARENT, "traceparent") \
+	X(PREFLIGHT_METHOD, "Access-Control-Request-Method")
+
+enum header {
+#define HEADER_ENUM(name, text) HEADER_##name,
+	HEADERS(HEADER_ENUM)
+#undef HEADER_ENUM
+	    HEADER_COUNT
+};
+
+struct headers {
+	const char *value[HEADER_COUNT]; /* the first of each, in the connection's memory; NULL: there is none */
+	unsigned count[HEADER_COUNT];
+};
+
+/* Adds a header; returns which it is, HEADER_COUNT for one that normd does not read. `value` ends with a NUL and is kept. */
+enum header headers_add(struct headers *h, const char *name, size_t name_len, const char *value);
+
+#endif
