@@ -162,15 +162,21 @@ note_text(struct json_unfit *u, size_t before, const char *text, uint64_t at)
 	excerpt_text(p, (size_t)(end - p), u->text);
 }
 
-/* Whether any of the values is `limit` or more in size. As wide as a double, so that the compiler compares several at once. */
+/*
+ * Whether any of the values is `limit` or more in size. The bits of doubles without their signs are ordered as the doubles are; a
+ * difference of whole numbers is below 0 where one is too large, and its sign is collected without a branch, several values at once.
+ */
 static bool
 any_from(const double *values, size_t count, double limit)
 {
-	uint64_t any = 0;
+	int64_t below, bits, signs = 0;
 
-	for (size_t i = 0; i < count; i++)
-		any |= fabs(values[i]) >= limit ? UINT64_MAX : 0;
-	return any != 0;
+	memcpy(&below, &limit, sizeof(below));
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&bits, &values[i], sizeof(bits));
+		signs |= below - 1 - (bits & INT64_MAX);
+	}
+	return signs < 0;
 }
 
 int

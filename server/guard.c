@@ -26,18 +26,34 @@ struct framing {
 	const char *problem; /* the first thing that was wrong, or NULL */
 };
 
+/* A token's characters (RFC 9110, section 5.6.2). */
+static const bool token_characters[256] = {
+	['!'] = true,
+	['#'] = true,
+	['$'] = true,
+	['%'] = true,
+	['&'] = true,
+	['\''] = true,
+	['*'] = true,
+	['+'] = true,
+	['-'] = true,
+	['.'] = true,
+	['^'] = true,
+	['_'] = true,
+	['`'] = true,
+	['|'] = true,
+	['~'] = true,
+	['0' ... '9'] = true,
+	['A' ... 'Z'] = true,
+	['a' ... 'z'] = true,
+};
+
 static bool
 is_token(const char *text, size_t len)
 {
-	static const char marks[] = "!#$%&'*+-.^_`|~";
-
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i], lower = (char)(c | 0x20);
-
-		if (!(lower >= 'a' && lower <= 'z') && c != '-' && !(c >= '0' && c <= '9') &&
-		    (c == '\0' || strchr(marks, c) == NULL))
+	for (size_t i = 0; i < len; i++)
+		if (!token_characters[(unsigned char)text[i]])
 			return false;
-	}
 	return len > 0;
 }
 
