@@ -230,6 +230,8 @@ routes_find_any(struct request *rq, const char *method, struct buf *allow, struc
 static int
 find_no_method(struct request *rq, const char *method, struct buf *allow, struct err *e)
 {
+	if (allow->failed)
+		return err_set_memory(e);
 	if (allow->len == 0)
 		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
 	add_method(allow, methods_route.method);
