@@ -176,7 +176,7 @@ class LittleMemory(unittest.TestCase):
             self.addCleanup(connections[-1].close)
         self.assertTrue(ask(connections[-1]).startswith(b"HTTP/1.1 503 "))
         # A body that needs nearly all of the requests' memory is taken all the same.
-        body = b'{"kind":"layer_norm","normalized_shape":[4],"data":[' + b",".join([b"[1,2,3,4]"] * 3_500_000) + b"]}"
+        body = b'{"kind":"layer_norm","normalized_shape":[4],"datatype":"FP32","data":[' + b",".join([b"[1,2,3,4]"] * 3_500_000) + b"]}"
         connections[0].sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         self.assertEqual(connections[0].recv(12), b"HTTP/1.1 200")
 
