@@ -228,8 +228,6 @@ static enum MHD_Result
 first_call(struct exchange *x, const char *url, const char *method, const char *version)
 {
 	struct head head = { x->server, x->connection, x->deadline, x->target, method, url, version, { { 0 }, { 0 } }, { 0 } };
-	uint64_t length;
-	const char *expect;
 
 	x->has_headers = true;
 	deadline_enter(x->deadline, DEADLINE_BODY);
@@ -243,12 +241,9 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)
 		return MHD_YES;
-	length = head_announced_length(&head.headers);
-	expect = head.headers.value[HEADER_EXPECT];
-	if (x->sending.at_once || length > SWALLOW_MAX ||
-	    (length > 0 && expect != NULL && strcasecmp(expect, "100-continue") == 0))
-		return send_answer(x);
-	return MHD_YES;
+	if (head_announced_length(&head.headers) > SWALLOW_MAX || head_waits_with_body(&head.headers))
+		x->sending.at_once = true;
+	return x->sending.at_once ? send_answer(x) : MHD_YES;
 }
 
 /* On a computing thread, with the connection suspended: the rest of a piece that comes to very much when its coding is undone. */

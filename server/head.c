@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/suggest.h"
 #include "handlers/idempotency.h"
@@ -21,6 +22,15 @@ head_announced_length(const struct headers *headers)
 	const char *text = headers->value[HEADER_CONTENT_LENGTH];
 
 	return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+bool
+head_waits_with_body(const struct headers *headers)
+{
+	const char *expect = headers->value[HEADER_EXPECT];
+
+	return expect != NULL && strcasecmp(expect, "100-continue") == 0 &&
+	    (headers->value[HEADER_TRANSFER_ENCODING] != NULL || head_announced_length(headers) > 0);
 }
 
 int

@@ -25,6 +25,9 @@ struct head {
 /* The body's announced length; 0 without one, or when it is chunked. */
 uint64_t head_announced_length(const struct headers *headers);
 
+/* Whether there is a body, with which the client waits until it is told to go on. */
+bool head_waits_with_body(const struct headers *headers);
+
 /*
  * Whether the head is within its bounds and leaves room for an answer: else target_too_long or head_too_large, to be answered by
  * direct_answer.

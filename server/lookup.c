@@ -3,6 +3,9 @@
  * blank after a value, which is legal, for a part of it; with a Transfer-Encoding that it does not know it waits for a body without end; and
  * it copies cookies, of which normd has none, until there is no memory for the answer. So what is wrong is not shown to it here: it
  * finds no body, calls the handler, and server/guard.c refuses the head. What is right is shown to it without blanks.
+ *
+ * To "Expect: 100-continue" on a request without a body it says 100 Continue and then, where the client has sent more requests already, takes
+ * these for the body: an answer to the first is refused, and the connection ends without it. So Expect is shown only where a body comes.
  */
 #include "server/lookup.h"
 
@@ -82,6 +85,18 @@ show_encoding(const char **value, size_t *len)
 }
 
 static bool
+show_expect(const char **value, size_t *len)
+{
+	static const char only[] = "100-continue";
+
+	*len = lookup_trim(*value, *len);
+	if (*len != sizeof(only) - 1 || strncasecmp(*value, only, *len) != 0)
+		return false;
+	*value = only;
+	return true;
+}
+
+static bool
 show_nothing(const char **value, size_t *len)
 {
 	(void)value, (void)len;
@@ -93,11 +108,28 @@ static const struct shown {
 	const char *name;
 	size_t len;
 	bool (*show)(const char **value, size_t *len); /* false: as if there were none */
+	bool with_body;                                /* only where a body comes */
 } table[] = {
-	{ "Content-Length", sizeof("Content-Length") - 1, show_length },
-	{ "Transfer-Encoding", sizeof("Transfer-Encoding") - 1, show_encoding },
-	{ "Cookie", sizeof("Cookie") - 1, show_nothing },
+	{ "Content-Length", sizeof("Content-Length") - 1, show_length, false },
+	{ "Transfer-Encoding", sizeof("Transfer-Encoding") - 1, show_encoding, false },
+	{ "Expect", sizeof("Expect") - 1, show_expect, true },
+	{ "Cookie", sizeof("Cookie") - 1, show_nothing, false },
 };
+
+static bool
+has_body(struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return (length != NULL && strcmp(length, "0") != 0) ||
+	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != NULL;
+}
+
+static bool
+is_shown(struct MHD_Connection *connection, const struct shown *row, const char **value, size_t *len)
+{
+	return row->show(value, len) && (!row->with_body || has_body(connection));
+}
 
 enum MHD_Result
 MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key, size_t key_size,
@@ -108,8 +140,12 @@ MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueK
 
 	if (library_lookup()(connection, kind, key, key_size, &value, &len) != MHD_YES)
 		return MHD_NO;
+	if (value != NULL)
+		len =
+		    strnlen(value, len); /* blanks at its end may have been taken off since it was received (server/guard.c) */
 	for (size_t i = 0; key != NULL && i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].len == key_size && strncasecmp(table[i].name, key, key_size) == 0 && !table[i].show(&value, &len))
+		if (table[i].len == key_size && strncasecmp(table[i].name, key, key_size) == 0 &&
+		    !is_shown(connection, &table[i], &value, &len))
 			return MHD_NO;
 	if (value_ptr != NULL)
 		*value_ptr = value;

@@ -1,6 +1,6 @@
 /*
- * Where libmicrohttpd looks for the headers that it reads itself, before the handler sees the head: Content-Length, Transfer-Encoding, Host
- * and Cookie. Its calls come here instead (MHD_lookup_connection_value_n is defined here).
+ * Where libmicrohttpd looks for the headers that it reads itself, before the handler sees the head: Content-Length, Transfer-Encoding, Host,
+ * Cookie and Expect. Its calls come here instead (MHD_lookup_connection_value_n is defined here).
  */
 #ifndef SERVER_LOOKUP_H
 #define SERVER_LOOKUP_H

@@ -16,7 +16,7 @@ struct sending {
 	struct buf allow;            /* the methods of the route, where they are to be said */
 	struct origins_grant grant;
 	bool close;   /* the connection must be closed after the answer */
-	bool at_once; /* nobody can say where the body ends, or whether there is one */
+	bool at_once; /* the body is not read: nobody can say where it ends, it is too large, or the client waits with it */
 	struct answer answer;
 
 	/* What came of it, for the log. */

@@ -197,6 +197,7 @@ LENGTHS = [
     ("2^64", post(b"Content-Length: 18446744073709551616\r\n"), 413, ENDS),
     ("2^64 + its length", post(b"Content-Length: %d\r\n" % (2**64 + len(BODY))), 413, ENDS),
     ("thirty zeros before", post(b"Content-Length: " + b"0" * 30 + b"%d\r\n" % len(BODY)), 200, GOES_ON),
+    ("more than any body, blanks after", post(b"Content-Length: 999999999999 \t\r\n"), 413, ENDS),
     ("forty nines", post(b"Content-Length: " + b"9" * 40 + b"\r\n"), 413, ENDS),
 ]
 
@@ -279,6 +280,20 @@ CHUNKS = [
     ("CR alone after the size", chunked(HEX + b"\rX"), 400, ENDS),
 ]
 
+EXPECT = b"Expect: 100-continue\r\n"
+# (what it is, the head, whether the client is told to go on, the status where it is not)
+EXPECTATIONS = [
+    ("a length", post(LENGTH + EXPECT, b""), True, None),
+    ("chunks", post(CHUNKED + EXPECT, b""), True, None),
+    ("in capitals, with blanks", post(CHUNKED + b"EXPECT: 100-CONTINUE \r\n", b""), True, None),
+    ("another method without a body", get(EXPECT), False, 200),
+    ("no length", post(EXPECT, b""), False, 400),
+    ("a length of 0", post(b"Content-Length: 0\r\n" + EXPECT, b""), False, 400),
+    ("no route, a length", post(LENGTH + EXPECT, b"", b"POST /v1/none HTTP/1.1"), False, 404),
+    ("no route, chunks", post(CHUNKED + EXPECT, b"", b"POST /v1/none HTTP/1.1"), False, 404),
+    ("no route, no body", post(EXPECT, b"", b"POST /v1/none HTTP/1.1"), False, 404),
+]
+
 
 def answers(raw):
     """Each answer in what a server sent: (status, whole), and what is left over."""
@@ -354,6 +369,17 @@ class Framing(DaemonTest):
 
     def test_chunks(self):
         self.rows(CHUNKS)
+
+    def test_expectations(self):
+        """Who waits with a body is told to go on, or refused; who has none gets the answer, and so does what was sent after it."""
+        for what, head, goes_on, status in EXPECTATIONS:
+            with self.subTest(what):
+                raw, ended = self.exchange(head)
+                self.assertEqual(raw.startswith(b"HTTP/1.1 100 Continue\r\n\r\n"), goes_on, raw)
+                self.assertEqual([one[0] for one in answers(raw)[0]], [] if goes_on else [status], raw)
+                if not goes_on and not ended:
+                    raw, _ = self.exchange(head + get())
+                    self.assertEqual(answers(raw), ([(status, True), (200, True)], b""), raw)
 
 
 if __name__ == "__main__":
