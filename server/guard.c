@@ -10,7 +10,6 @@
 #include "server/guard.h"
 
 #include <microhttpd.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
@@ -48,8 +47,8 @@ static const bool token_characters[256] = {
 	['a' ... 'z'] = true,
 };
 
-static bool
-is_token(const char *text, size_t len)
+bool
+guard_is_token(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
 		if (!token_characters[(unsigned char)text[i]])
@@ -124,7 +123,7 @@ check_line(struct framing *f, const char *name, size_t name_len, const char *val
 {
 	if (f->place != NULL && (f->place = next_place(f->place, name, name_len, value, value_len)) == NULL)
 		f->problem = "a header's line is folded, holds a NUL, or does not end in CR LF";
-	else if (!is_token(name, name_len))
+	else if (!guard_is_token(name, name_len))
 		f->problem = "a header's name is not a token";
 	else if (!is_value(value, value_len))
 		f->problem = "a header's value holds a control character";
@@ -202,7 +201,7 @@ guard_head(const struct head *h, struct headers *headers, struct err *e)
 	if (looks_at_lines && (f.place = first_place(h)) == NULL)
 		f.problem =
 		    "the request line must be a method, a target and a version, with one blank between them, and end in CR LF";
-	else if (f.problem == NULL && !is_token(h->method, strlen(h->method)))
+	else if (f.problem == NULL && !guard_is_token(h->method, strlen(h->method)))
 		f.problem = "the request's method is not a token";
 	else if (f.problem == NULL)
 		f.problem = check_target(h->target);

@@ -4,6 +4,9 @@
 #ifndef SERVER_GUARD_H
 #define SERVER_GUARD_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/err.h"
 
 struct head;
@@ -11,6 +14,9 @@ struct headers;
 
 /* The value for MHD_OPTION_STRICT_FOR_CLIENT: since 1.0 libmicrohttpd itself refuses folded lines, bare CR and LF, and NUL. */
 int guard_strictness(void);
+
+/* Whether a text is a token, as names of headers and methods are (RFC 9110, section 5.6.2). */
+bool guard_is_token(const char *text, size_t len);
 
 /*
  * Looks over the request line and all headers (RFC 9110, RFC 9112). Names are tokens; values hold no control characters; the target holds

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/guard.h"
+
 /* Beyond that a chunk's size is none that is served. */
 #define SIZE_DIGITS_MAX 16
 
@@ -105,16 +107,15 @@ begin_request(struct scan *s)
 	s->state = SCAN_HEAD;
 }
 
-/* Whether the line begins with a name, as far as is kept of it. libmicrohttpd looks for the colon. */
+/* Whether the line begins with a name and a colon, as far as is kept of it. */
 static bool
 has_name(const struct scan *s)
 {
 	const size_t len = s->line_len < SCAN_LINE_BYTES ? s->line_len : SCAN_LINE_BYTES;
-	size_t i = 0;
+	const char *colon = memchr(s->line, ':', len);
 
-	while (i < len && s->line[i] != ' ' && s->line[i] != '\t' && s->line[i] != ':')
-		i++;
-	return i > 0 && (i == len || s->line[i] == ':');
+	return guard_is_token(s->line, colon == NULL ? len : (size_t)(colon - s->line)) &&
+	    (colon != NULL || s->line_len > SCAN_LINE_BYTES);
 }
 
 static void

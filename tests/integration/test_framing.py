@@ -259,6 +259,8 @@ CHUNKS = [
     ("NUL in a trailer", chunked(HEX, end=b"0\r\nX-A: b\0\r\n\r\n"), 400, ENDS),
     ("a trailer without a name", chunked(HEX, end=b"0\r\n: b\r\n\r\n"), 400, ENDS),
     ("a trailer that begins with NUL", chunked(HEX, end=b"0\r\n\0\r\n"), 400, ENDS),
+    ("a trailer whose name is no token", chunked(HEX, end=b'0\r\n{"a": 1}\r\n\r\n'), 400, ENDS),
+    ("a trailer with a long name", chunked(HEX, end=b"0\r\n" + b"a" * 200 + b": b\r\n\r\n"), 200, GOES_ON),
     ("a trailer without a colon", chunked(HEX, end=b"0\r\nX-A\r\n\r\n"), 400, ENDS),
     ("a blank before a trailer's colon", chunked(HEX, end=b"0\r\nX-A : b\r\n\r\n"), 400, ENDS),
     ("an extension of 30 kB", chunked(HEX + b";" + b"a" * 30000), (400, 413, 431), ENDS),
