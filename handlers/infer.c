@@ -29,7 +29,7 @@ by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struc
 		return err_set(e, ERR_NOT_TRAINED,
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	if (request_doubles(rq, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0 ||
-	    pieces_cut(rq, rq->definition, t, view, m, PIECES_WHOLE, 0, &pieces, e) < 0 ||
+	    pieces_cut(rq, rq->definition, t, view, m, PIECES_IN_PLACE, 0, &pieces, e) < 0 ||
 	    pieces_take(rq, &pieces, t, &values, e) < 0)
 		return -1;
 	all = pieces_get(&pieces, &values, 0);

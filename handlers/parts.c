@@ -80,6 +80,32 @@ parts_unpack(struct crew *crew, enum norm_real real, const struct padding *paddi
 }
 
 static bool
+part_fill(const struct pass *p, struct norm_part part)
+{
+	padding_fill(p->real, p->padding, part, p->y);
+	return true;
+}
+
+void
+parts_fill(struct crew *crew, enum norm_real real, const struct padding *padding, void *x)
+{
+	run_padding(crew, part_fill, real, padding, x, x);
+}
+
+static bool
+part_clear(const struct pass *p, struct norm_part part)
+{
+	padding_clear(p->real, p->padding, part, p->y);
+	return true;
+}
+
+void
+parts_clear(struct crew *crew, enum norm_real real, const struct padding *padding, void *x)
+{
+	run_padding(crew, part_clear, real, padding, x, x);
+}
+
+static bool
 part_batch(const struct pass *p, struct norm_part part)
 {
 	return normalize_batch_part(p->real, p->y, p->view, part, p->eps, p->weight, p->bias, p->mean, p->var, p->rstd);

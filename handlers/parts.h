@@ -18,6 +18,8 @@ void parts_moments(struct crew *crew, enum norm_real real, const void *x, struct
 /* norm/padding.h */
 void parts_pack(struct crew *crew, enum norm_real real, const struct padding *padding, const void *x, void *packed);
 void parts_unpack(struct crew *crew, enum norm_real real, const struct padding *padding, const void *packed, void *x);
+void parts_fill(struct crew *crew, enum norm_real real, const struct padding *padding, void *x);
+void parts_clear(struct crew *crew, enum norm_real real, const struct padding *padding, void *x);
 
 bool parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps,
     const double *weight, const double *bias, double *mean, double *var, double *rstd);

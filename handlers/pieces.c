@@ -72,7 +72,7 @@ pieces_cut(struct request *rq, const struct definition *d, const struct tensor *
 {
 	const bool rows = definition_is_shaped(d), by_sample = way == PIECES_SAMPLES && !rows;
 
-	*out = (struct pieces){ .view = view, .rows = rows, .ghosts = ghosts_cut(1, 0, 1) };
+	*out = (struct pieces){ .view = view, .rows = rows, .in_place = way == PIECES_IN_PLACE, .ghosts = ghosts_cut(1, 0, 1) };
 	if (way == PIECES_GHOSTS && ghosts_init(rq, d, t, seed, &out->ghosts, e) < 0)
 		return -1;
 	out->count = out->ghosts.count;
@@ -92,6 +92,10 @@ pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct
 	*values = *t;
 	if (padding->keep == NULL)
 		return 0;
+	if (p->in_place) {
+		parts_fill(rq->crew, forward_real(t->datatype), padding, t->values);
+		return 0;
+	}
 	values->count = padding->start[padding->samples] * padding->view.feature;
 	values->values = request_array(rq, values->count, datatype_size(t->datatype), e);
 	if (values->values == NULL)
@@ -129,7 +133,7 @@ pieces_get(const struct pieces *p, const struct tensor *values, size_t i)
 	struct piece piece = { *values, { (s.end - s.first) * outer, p->view.feature, p->view.inner } };
 	size_t first = s.first * outer * p->view.feature * p->view.inner;
 
-	if (p->padding.keep != NULL) {
+	if (p->padding.keep != NULL && !p->in_place) {
 		piece.view = packed_view(p, s.end - s.first, start[s.end] - start[s.first]);
 		first = start[s.first] * p->padding.view.feature;
 	}
@@ -141,7 +145,9 @@ pieces_get(const struct pieces *p, const struct tensor *values, size_t i)
 void
 pieces_put(const struct request *rq, const struct pieces *p, const struct tensor *values, struct tensor *t)
 {
-	if (p->padding.keep != NULL)
+	if (p->padding.keep != NULL && p->in_place)
+		parts_clear(rq->crew, forward_real(t->datatype), &p->padding, t->values);
+	else if (p->padding.keep != NULL)
 		parts_unpack(rq->crew, forward_real(t->datatype), &p->padding, values->values, t->values);
 	ghosts_unshuffle(&p->ghosts, t);
 }

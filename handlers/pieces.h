@@ -12,8 +12,9 @@
 
 /* How a batch is cut. Rows (layer_norm, rms_norm) are one piece in any case: a row counts, or it is padding. */
 enum pieces_way {
-	PIECES_WHOLE,  /* one piece: numbers for each channel, of the batch or running */
-	PIECES_GHOSTS, /* training by batch_norm: ghost batches (handlers/ghosts.h), where the definition has them */
+	PIECES_WHOLE,    /* one piece: numbers for each channel, of the batch or running */
+	PIECES_IN_PLACE, /* the same, where each value is computed by itself: padding stays, as values that count */
+	PIECES_GHOSTS,   /* training by batch_norm: ghost batches (handlers/ghosts.h), where the definition has them */
 	PIECES_SAMPLES /* moments of their own: without padding one piece, else stretches of samples of which equally many positions count */
 };
 
@@ -21,6 +22,7 @@ struct pieces {
 	size_t count;          /* 0 where the tensor has no samples */
 	struct norm_view view; /* of the tensor */
 	bool rows;             /* it is rows: (1, rows, size) */
+	bool in_place;         /* nothing is packed */
 	struct ghosts ghosts;
 	struct norm_part *samples; /* of each piece; NULL: as the ghosts are cut */
 	struct padding padding;    /* keep is NULL where there is none */
@@ -45,7 +47,7 @@ int pieces_cut(struct request *rq, const struct definition *d, const struct tens
 
 /*
  * The tensor's values as pieces: shuffled in place and, where there is padding, packed into memory of the request; else
- * `values` is the tensor. May be asked of any tensor of that shape.
+ * `values` is the tensor, as it is for PIECES_IN_PLACE. May be asked of any tensor of that shape.
  */
 int pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
 

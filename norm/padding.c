@@ -67,6 +67,76 @@ move_run(bool unpack, const unsigned char *in, unsigned char *out, size_t bytes,
 	return counted;
 }
 
+/* Writes `n` elements, all of them as the one at `value`; NULL: zeros. */
+static inline void
+repeat(unsigned char *out, const unsigned char *value, size_t bytes, size_t n)
+{
+	size_t done = bytes;
+
+	if (value == NULL) {
+		memset(out, 0, n * bytes);
+		return;
+	}
+	memcpy(out, value, bytes);
+	for (size_t more; done < n * bytes; done += more) {
+		more = columns_min(done, n * bytes - done);
+		memcpy(out + done, out, more);
+	}
+}
+
+/* The padding among `n` elements becomes as `value` is. */
+static void
+fill_run(unsigned char *x, const unsigned char *value, size_t bytes, const unsigned char *keep, size_t n)
+{
+	for (size_t from = 0, to; from < n; from = to) {
+		to = stretch_end(keep, from, n);
+		if (keep[from] == 0)
+			repeat(x + from * bytes, value, bytes, to - from);
+	}
+}
+
+/* Feature by feature; `first`, where there are values to be repeated, is the position that has them. */
+static void
+fill_feature(const struct padding *p, size_t i, size_t bytes, const size_t *first, unsigned char *x)
+{
+	const size_t feature = i % p->view.feature, runs = p->view.outer / p->samples, inner = p->view.inner;
+	const size_t begin = i / p->view.feature * p->together, end = columns_min(begin + p->together, p->samples);
+	const unsigned char *value = NULL;
+
+	if (first != NULL)
+		value = x + ((*first / inner * p->view.feature + feature) * inner + *first % inner) * bytes;
+	for (size_t o = begin * runs; o < end * runs; o++)
+		fill_run(x + (o * p->view.feature + feature) * inner * bytes, value, bytes, p->keep + o * inner, inner);
+}
+
+static void
+fill_part(enum norm_real real, const struct padding *p, struct norm_part part, const size_t *first, unsigned char *x)
+{
+	const size_t bytes = norm_real_size(real), step = p->view.feature * bytes, positions = p->view.outer / p->samples;
+
+	if (p->view.inner == 1)
+		fill_run(x + part.first * positions * step, first == NULL ? NULL : x + *first * step, step,
+		    p->keep + part.first * positions, (part.end - part.first) * positions);
+	else
+		for (; part.first < part.end; part.first++)
+			fill_feature(p, part.first, bytes, first, x);
+}
+
+void
+padding_fill(enum norm_real real, const struct padding *p, struct norm_part part, void *x)
+{
+	const size_t positions = norm_view_count(p->view);
+	const size_t first = positions > 0 && p->keep[0] == 0 ? stretch_end(p->keep, 0, positions) : 0;
+
+	fill_part(real, p, part, first == positions ? NULL : &first, x);
+}
+
+void
+padding_clear(enum norm_real real, const struct padding *p, struct norm_part part, void *x)
+{
+	fill_part(real, p, part, NULL, x);
+}
+
 /* Steps of whole samples, each step as one element. */
 static ALWAYS_INLINE void
 move_steps(

@@ -38,4 +38,12 @@ size_t padding_parts(const struct padding *p);
 void padding_pack(enum norm_real real, const struct padding *p, struct norm_part part, const void *x, void *packed);
 void padding_unpack(enum norm_real real, const struct padding *p, struct norm_part part, const void *packed, void *x);
 
+/*
+ * Where each value is computed by itself nothing needs to be packed: padding_fill replaces padding by the values of the
+ * first position that counts (zeros where none does), feature by feature, so that it fails only where they do;
+ * padding_clear writes zeros there in the end. The parts are the same, and may run at the same time.
+ */
+void padding_fill(enum norm_real real, const struct padding *p, struct norm_part part, void *x);
+void padding_clear(enum norm_real real, const struct padding *p, struct norm_part part, void *x);
+
 #endif

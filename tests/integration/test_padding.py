@@ -173,6 +173,20 @@ class NeverMatters(PaddingTest):
             self.put(name, KINDS[name][0])
             self.refused("non_finite_input", 422, name, "train" + query, npy.save(x), headers)
 
+    def test_where_only_values_near_the_mean_fit(self):
+        """By running statistics under which not even 0 comes out as a float16: the first value that counts does not fit either, or all do."""
+        headers, one = {"Content-Type": npy.TYPE}, numpy.array([[[0, 60000, 60000]], [[60000, 0, 0]]], "<f2")
+        for axis, x in ((1, one), (-1, one.transpose(0, 2, 1))):
+            for content in (0, -65504, numpy.nan):
+                name = f"bn{axis}{content}"
+                self.put(name, {"kind": "batch_norm", "channel_axis": axis, "num_features": 1, "eps": 1e-9})
+                self.ask("PUT", self.path(name, "statistics"), {"running_mean": [60000], "running_var": [0], "num_batches_tracked": 1})
+                given = numpy.ascontiguousarray(numpy.where(x == 0, content, x).astype("<f2"))
+                told = self.ask("POST", self.path(name, "infer") + "?mask=0,1,1,1,0,0", npy.save(given), headers)
+                self.assertFalse(npy.load(told.raw).any())
+                bad = self.refused("non_finite_input", 422, name, "infer?mask=1,1,1,1,0,0", npy.save(given), headers)
+                self.assertIn("channel 0", bad["detail"])
+
     def test_a_repeat_under_a_key(self):
         """Answers with zeros at padding again."""
         self.put("bn", {"kind": "batch_norm"})

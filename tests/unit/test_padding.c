@@ -95,6 +95,33 @@ check_unpacked(const struct fixture *f)
 	check_untouched(f, y, f->size);
 }
 
+/* The first value of the channel of element `at` that counts; 0 where none does. */
+static double
+first_of_channel(const struct fixture *f, size_t at)
+{
+	const struct norm_view v = f->padding.view;
+	const size_t channel = at / v.inner % v.feature;
+
+	for (size_t i = 0; i < f->size; i++)
+		if (i / v.inner % v.feature == channel && counts(f, i))
+			return (double)(i + 1);
+	return 0;
+}
+
+/* In place: padding is replaced by a value of its channel, and in the end by 0; what counts stays. */
+static void
+check_filled(struct fixture *f)
+{
+	for (size_t i = padding_parts(&f->padding); i-- > 0;)
+		padding_fill(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x);
+	for (size_t at = 0; at < f->size; at++)
+		ck_assert(element_get(f->real, f->x, at) == (counts(f, at) ? (double)(at + 1) : first_of_channel(f, at)));
+	for (size_t i = padding_parts(&f->padding); i-- > 0;)
+		padding_clear(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x);
+	for (size_t at = 0; at < f->size; at++)
+		ck_assert(element_get(f->real, f->x, at) == (counts(f, at) ? (double)(at + 1) : 0));
+}
+
 START_TEST(every_mask)
 {
 	static const struct {
@@ -112,6 +139,7 @@ START_TEST(every_mask)
 				pack(&f);
 				check_packed(&f);
 				check_unpacked(&f);
+				check_filled(&f);
 			}
 }
 END_TEST
