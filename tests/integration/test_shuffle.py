@@ -102,7 +102,7 @@ class Shuffling(KindTest):
         self.shuffling("bn")
         for bad in ("-1", "1.5", "", "x", str(2**64), "0x10", "+1"):
             self.refused("bad_parameter", 400, "bn", "train?seed=" + bad, {"data": [[1], [2], [3], [4]]})
-        for bad in (-1, 1.5, "1", None, True, 2**64, [1]):
+        for bad in (-1, 1.5, "1", True, 2**64, [1]):
             self.refused("bad_parameter", 400, "bn", "train", {"data": [[1], [2], [3], [4]], "seed": bad})
         self.refused("bad_parameter", 400, "bn", "train?seed=1", {"data": [[1], [2], [3], [4]], "seed": 1})
         for name, (definition, shape) in KINDS.items():
