@@ -133,7 +133,9 @@ take_line(struct scan *s)
 {
 	switch (s->state) {
 	case SCAN_BEFORE:
-		if (s->line_len > 0)
+		if (s->line_len > 0 && s->line[0] == '\0') /* libmicrohttpd takes the line for an empty one */
+			give_up(s);
+		else if (s->line_len > 0)
 			begin_request(s);
 		break;
 	case SCAN_HEAD:

@@ -111,6 +111,8 @@ HEADERS = [
     ("bytes beyond ASCII in the value", get(b"X-A: \xc3\xa9\r\n"), 200, GOES_ON),
     ("the same twice", get(b"X-A: b\r\nX-A: c\r\n"), 200, GOES_ON),
     ("an empty line before", b"\r\n" + get(), 200, GOES_ON),
+    ("a line that begins with NUL before", b"\0\r\n" + get(), 400, ENDS),
+    ("a header behind NUL before", b"\0Content-Length: 5\r\n" + get(), 400, ENDS),
     ("folded", get(b"X-A: b\r\n c\r\n"), 400, ENDS),
     ("folded with a tab", get(b"X-A: b\r\n\tc\r\n"), 400, ENDS),
     ("folded, not the last", get(b"X-A: b\r\n c\r\nX-B: d\r\n"), 400, ENDS),
