@@ -56,6 +56,12 @@ authority_equal(const struct authority *a, const struct authority *b, unsigned d
 	    (a->port == 0 ? default_port : a->port) == (b->port == 0 ? default_port : b->port);
 }
 
+bool
+authority_is_loopback_six(const struct in6_addr *six)
+{
+	return IN6_IS_ADDR_LOOPBACK(six) || (IN6_IS_ADDR_V4MAPPED(six) && six->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 static bool
 is_loopback_address(const char *text)
 {
@@ -63,8 +69,8 @@ is_loopback_address(const char *text)
 	struct in_addr four;
 
 	if (*text != '[')
-		return inet_pton(AF_INET, text, &four) == 1 && ntohl(four.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, text + 1, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+		return inet_pton(AF_INET, text, &four) == 1 && ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+	return inet_pton(AF_INET6, text + 1, &six) == 1 && authority_is_loopback_six(&six);
 }
 
 static bool

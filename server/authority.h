@@ -2,6 +2,7 @@
 #ifndef SERVER_AUTHORITY_H
 #define SERVER_AUTHORITY_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,5 +23,8 @@ bool authority_equal(const struct authority *a, const struct authority *b, unsig
 
 /* Whether the host is this machine's to everybody: localhost, *.localhost (RFC 6761, section 6.3), 127.0.0.0/8 or [::1]. */
 bool authority_is_loopback(const struct authority *a);
+
+/* Whether an IPv6 address is this machine's: ::1, or ::ffff:127.0.0.0/104, which is IPv4's. */
+bool authority_is_loopback_six(const struct in6_addr *six);
 
 #endif

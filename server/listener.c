@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/authority.h"
+
 #define BACKLOG 4096
 #define TCP_FLAGS_OFFSET 13
 
@@ -61,7 +63,7 @@ listener_is_loopback(int listener)
 	memcpy(&six, &address, sizeof(six));
 	if (address.ss_family == AF_INET)
 		return ntohl(four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six.sin6_addr);
+	return address.ss_family == AF_INET6 && authority_is_loopback_six(&six.sin6_addr);
 }
 
 int
