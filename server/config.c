@@ -230,6 +230,11 @@ parse_argument(struct config *c, int argc, char *const *argv, int *i, struct err
 		return refuse_option(arg, len, e);
 	if (equals == NULL && *i + 1 >= argc)
 		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
+	/* Of other options the last one counts; of these, one alone would be half of what was meant. */
+	if (o->offset == offsetof(struct config, cors_origin) && c->origins_given)
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "%s is given twice: name all origins in one, with commas between them", o->flag);
+	c->origins_given = c->origins_given || o->offset == offsetof(struct config, cors_origin);
 	*text_of(c, o) = equals != NULL ? equals + 1 : argv[++*i];
 	return 0;
 }

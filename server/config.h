@@ -55,6 +55,7 @@ struct config {
 	unsigned keys_max;
 	unsigned sync_timeout_max_s;
 	struct origins origins;
+	bool origins_given; /* on the command line */
 	enum log_level level;
 	enum log_format format;
 

@@ -44,6 +44,11 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 		len = strcspn(p, ", ");
 		if (out->count == ORIGINS_MAX)
 			return err_set(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
+		if (memchr(p, '*', len) != NULL)
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "--cors-origin has \"%.*s\"; each origin must be named in full, and * stands alone, for all of "
+			    "them",
+			    (int)(len < 80 ? len : 80), p);
 		if (parse_origin(p, len, &out->list[out->count++]) < 0)
 			return err_set(e, ERR_BAD_PARAMETER,
 			    "--cors-origin has \"%.*s\"; an origin is a scheme, a host and perhaps a port, such as "

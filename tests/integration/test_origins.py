@@ -47,13 +47,13 @@ class Pages(DaemonTest):
 class Loopback(Pages):
     def test_hosts_of_this_machine(self):
         for host in ("localhost", "LOCALHOST:9", "localhost.", "app.localhost", "a.b.localhost:8080", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:8080",
-                     "localhost:"):
+                     "localhost:", "[::ffff:127.0.0.1]", "[::ffff:7f01:203]:80"):
             with self.subTest(host):
                 self.call("GET", "/v2/health/live", headers={"Host": host}, status=200)
 
     def test_other_hosts(self):
         for host in ("attacker.example:8080", "localhost.attacker.example", "127.0.0.1.attacker.example", "notlocalhost", ".example", "128.0.0.1",
-                     "10.0.0.1", "0.0.0.0", "127.1", "[::2]", "[::]", "[::ffff:8.8.8.8]", "xn--localhost"):
+                     "10.0.0.1", "0.0.0.0", "127.1", "[::2]", "[::]", "[::ffff:8.8.8.8]", "[::127.0.0.1]", "[::fffe:127.0.0.1]", "xn--localhost"):
             with self.subTest(host):
                 self.refused("forbidden", 403, "GET", "/v2/health/live", headers={"Host": host})
 
@@ -82,6 +82,16 @@ class Loopback(Pages):
         self.call("GET", "/", headers={"Host": "LocalHost", "Origin": "http://localhost:80"}, status=200)
         for origin in (f"https://127.0.0.1:{port}", f"http://localhost:{port}"):
             self.refused("forbidden", 403, "GET", "/", headers={"Origin": origin})
+
+
+class MappedLoopback(Pages):
+    """An IPv4 address in IPv6's clothes is no other machine's."""
+
+    daemon_args = ("--listen", "[::ffff:127.0.0.1]:0")
+
+    def test_other_hosts(self):
+        self.call("GET", "/v2/health/live", headers={"Host": "localhost"}, status=200)
+        self.refused("forbidden", 403, "GET", "/v2/health/live", headers={"Host": "attacker.example"})
 
 
 class AnyAddress(Pages):
@@ -159,7 +169,12 @@ class Options(DaemonTest):
 
     def test_origins_that_are_none(self):
         for bad in ("app.example", "https://", "https://app.example/", "https://app.example/path", "https://user@app.example",
-                    "https://app.example:70000", "https://" + "a" * 300, "null", "https://app.example,*"):
+                    "https://app.example:70000", "https://" + "a" * 300, "null", "https://app.example,*", "*,https://app.example", "https://*.example", "https://app.example:*"):
             done = subprocess.run([NORMD, "--cors-origin", bad], capture_output=True, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stdout), (2, ""), bad)
             self.assertIn("--cors-origin", done.stderr)
+
+    def test_origins_that_are_given_twice(self):
+        done = subprocess.run([NORMD, "--cors-origin", "https://a.example", "--cors-origin=https://b.example"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--cors-origin is given twice: name all origins in one", done.stderr)
