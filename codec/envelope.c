@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codec/decimal.h"
+#include "codec/excerpt.h"
 #include "codec/json_integer.h"
 
 static enum envelope_type
@@ -42,6 +43,24 @@ envelope_type_name(enum envelope_type type)
 	};
 
 	return names[type];
+}
+
+const char *
+envelope_shown(const struct cJSON *value, char out[ENVELOPE_SHOWN_BYTES])
+{
+	const enum envelope_type type = envelope_type(value);
+	char text[EXCERPT_BYTES];
+
+	if (type == ENVELOPE_STRING)
+		snprintf(out, ENVELOPE_SHOWN_BYTES, "\"%s\"",
+		    excerpt_text(envelope_string(value), strlen(envelope_string(value)), text));
+	else if (type == ENVELOPE_NUMBER)
+		excerpt_text(envelope_number_text(value), strlen(envelope_number_text(value)), out);
+	else if (type == ENVELOPE_BOOL)
+		snprintf(out, ENVELOPE_SHOWN_BYTES, "%s", envelope_bool(value) ? "true" : "false");
+	else
+		snprintf(out, ENVELOPE_SHOWN_BYTES, "%s", type == ENVELOPE_ABSENT ? "absent" : envelope_type_name(type));
+	return out;
 }
 
 const struct cJSON *

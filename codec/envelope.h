@@ -19,6 +19,8 @@
 
 struct cJSON; /* a node */
 
+#define ENVELOPE_SHOWN_BYTES 72
+
 enum envelope_type {
 	ENVELOPE_ABSENT, /* of NULL: the member is not there */
 	ENVELOPE_NULL,
@@ -37,6 +39,9 @@ enum envelope_type envelope_type(const struct cJSON *value);
 
 /* "a number", for messages. */
 const char *envelope_type_name(enum envelope_type type);
+
+/* What a message shows of a value: -1, true, "abc" (cut when it is long), "a list", or "absent". Returns `out`. */
+const char *envelope_shown(const struct cJSON *value, char out[ENVELOPE_SHOWN_BYTES]);
 
 /*
  * The member `key` of an object, or NULL (also where `object` is NULL or no object). A member that is null counts as absent: typed

@@ -14,6 +14,7 @@
 #include "codec/decimal_fast.h"
 #include "codec/excerpt.h"
 #include "codec/json_doubts.h"
+#include "codec/json_hint.h"
 
 int
 json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
@@ -254,13 +255,15 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 	if (a->state == JSON_ARRAY_COMMA)
 		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
 	if (c == '{')
-		return err_set_at(e, ERR_BAD_TENSOR, at,
-		    "%s: only numbers and lists of numbers may stand here, not an object%s", name, JSON_TYPED_ARRAY_HINT);
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s", name,
+		    JSON_TYPED_ARRAY_HINT);
 	if (c == '"' || c == 't' || c == 'f' || c == 'n')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: only numbers and lists of numbers may stand here", name);
-	if (c == 'N' || c == 'I')
-		return err_set_at(e, ERR_BAD_JSON, at, "%s: NaN and Infinity are not JSON numbers", name);
-	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected a number or a list, not %s", name, excerpt_byte(c, text));
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not %s", name,
+		    c == '"'     ? "a string" :
+			c == 'n' ? "null (nor NaN, which JSON does not have)" :
+				   "true or false");
+	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected a number or a list of numbers, not %s%s", name,
+	    excerpt_byte(c, text), json_hint(c));
 }
 
 /* Takes one bracket or comma, or a run of numbers. */

@@ -36,7 +36,7 @@ json_keys_add(struct json_keys *k, size_t from, const struct json_key *key, cons
 	for (size_t i = from; i < k->count; i++)
 		if (k->keys[i].hash == key->hash && k->keys[i].len == key->len &&
 		    memcmp(text + k->keys[i].at, name, key->len) == 0)
-			return err_set_at(e, ERR_BAD_JSON, at, "the key \"%s\" stands twice in one object",
+			return err_set_at(e, ERR_BAD_JSON, at, "the key \"%s\" is given twice in one object",
 			    excerpt_text(name, key->len, quote));
 	if (k->total == JSON_KEYS_MAX)
 		return err_set_at(e, ERR_BAD_JSON, at, "a body may have at most %d keys", JSON_KEYS_MAX);

@@ -97,8 +97,8 @@ scan_cut(const struct json_scan *s, struct err *e)
 		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s", within[s->state]);
 	if (s->depth == 0)
 		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document is empty");
-	return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends before the last %s that is open in it",
-	    s->frames[s->depth - 1].object ? "object" : "list");
+	return err_set_at(
+	    e, ERR_BAD_JSON, s->fed, "the document ends within %s", s->frames[s->depth - 1].object ? "an object" : "a list");
 }
 
 /* What cJSON takes for a node, and for a text beside its bytes, with malloc's heads. */

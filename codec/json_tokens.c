@@ -6,6 +6,7 @@
 #include "codec/json_tokens.h"
 
 #include "codec/excerpt.h"
+#include "codec/json_hint.h"
 
 static struct scan_frame *
 scan_top(struct json_scan *s)
@@ -38,9 +39,8 @@ scan_unexpected(struct json_scan *s, char c, struct err *e)
 
 	if (s->token_at == 0 && c == '\xef')
 		return err_set_at(e, ERR_BAD_JSON, 0, "a JSON document must not begin with a byte order mark");
-	if ((c == 'N' || c == 'I') && (s->state == SCAN_VALUE || s->state == SCAN_VALUE_OR_END))
-		return err_set_at(e, ERR_BAD_JSON, s->token_at, "NaN and Infinity are not JSON numbers");
-	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s", scan_expected(s), excerpt_byte(c, text));
+	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s%s", scan_expected(s), excerpt_byte(c, text),
+	    s->state == SCAN_DONE || s->state == SCAN_COMMA ? "" : json_hint(c));
 }
 
 static void

@@ -268,7 +268,7 @@ read_member(struct npy_text *t, struct npy_header *h, unsigned *seen)
 		i++;
 	if (i == KEY_COUNT || (*seen & 1u << i) != 0)
 		return err_set_at(t->err, ERR_BAD_NPY, at, "the header's key %s %s", excerpt_text(text, len, quote),
-		    i == KEY_COUNT ? "is not known" : "stands twice");
+		    i == KEY_COUNT ? "is not known" : "is given twice");
 	*seen |= 1u << i;
 	if (!text_take(t, ':'))
 		return text_expected(t, "':' after the key");

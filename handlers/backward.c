@@ -22,15 +22,16 @@ choose_mode(const struct request *rq, const struct cJSON *body, bool *train, str
 {
 	const struct cJSON *member = envelope_get(body, "mode");
 	const char *text = request_query(rq, "mode");
-	char near[SUGGEST_BYTES];
+	char near[SUGGEST_BYTES], shown[ENVELOPE_SHOWN_BYTES];
 
 	if (text != NULL && member != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" stands in the query and in the body");
+		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" is given both in the query and in the body");
 	if (member != NULL)
 		text = envelope_type(member) == ENVELOPE_STRING ? envelope_string(member) : "";
 	*train = text == NULL || strcmp(text, "train") == 0;
 	if (!*train && strcmp(text, "infer") != 0)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\"%s",
+		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\", not %s%s",
+		    member != NULL ? envelope_shown(member, shown) : text,
 		    suggest_among(text, (const char *const[]){ "train", "infer", NULL }, near));
 	return 0;
 }

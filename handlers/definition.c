@@ -45,6 +45,20 @@ set_defaults(struct definition *d)
 	d->d_max = D_MAX;
 }
 
+/* There is no kind; perhaps it is there under another name. */
+static int
+refuse_kind(const struct cJSON *object, struct err *e)
+{
+	static const char *const kind[] = { "kind", NULL };
+	char near[SUGGEST_BYTES];
+
+	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
+		if (suggest_among(envelope_key(m), kind, near)[0] != '\0' && envelope_type(m) == ENVELOPE_STRING)
+			return err_set(
+			    e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"; it has \"%.64s\" instead", envelope_key(m));
+	return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
+}
+
 /* Kind, convention and averaging, which decide what the rest may be. */
 static int
 read_frame(const struct cJSON *object, struct reading *r, struct err *e)
@@ -54,7 +68,7 @@ read_frame(const struct cJSON *object, struct reading *r, struct err *e)
 	int choice = 0;
 
 	if (kind == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"");
+		return refuse_kind(object, e);
 	if (definition_read_choice("kind", kind, kind_names, KIND_COUNT, &choice, e) < 0)
 		return -1;
 	r->d->kind = (enum kind)choice;
@@ -78,7 +92,7 @@ has_field(const struct definition *d, const struct definition_field *field)
 }
 
 static int
-refuse_field(const struct definition *d, const char *name, struct err *e)
+refuse_field(const struct definition *d, const char *const *others, const char *name, struct err *e)
 {
 	char near[SUGGEST_BYTES];
 	struct suggest s;
@@ -87,12 +101,14 @@ refuse_field(const struct definition *d, const char *name, struct err *e)
 	for (size_t i = 0; i < definition_field_count; i++)
 		if (has_field(d, &definition_fields[i]))
 			suggest_try(&s, definition_fields[i].name);
+	for (; others != NULL && *others != NULL; others++)
+		suggest_try(&s, *others);
 	return err_set(
 	    e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind], suggest_text(&s, near));
 }
 
 static int
-read_field(struct reading *r, const struct cJSON *value, struct err *e)
+read_field(struct reading *r, const char *const *others, const struct cJSON *value, struct err *e)
 {
 	const bool null = envelope_type(value) == ENVELOPE_NULL;
 	const char *name = envelope_key(value);
@@ -101,10 +117,10 @@ read_field(struct reading *r, const struct cJSON *value, struct err *e)
 	while (field < definition_fields + definition_field_count && strcmp(field->name, name) != 0)
 		field++;
 	if (field == definition_fields + definition_field_count)
-		return refuse_field(r->d, name, e);
+		return refuse_field(r->d, others, name, e);
 	if (null && !(field->takes_null && has_field(r->d, field)))
 		return 0;
-	return has_field(r->d, field) ? field->read(r, name, value, e) : refuse_field(r->d, name, e);
+	return has_field(r->d, field) ? field->read(r, name, value, e) : refuse_field(r->d, others, name, e);
 }
 
 static int
@@ -160,13 +176,14 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 	if (envelope_type(object) != ENVELOPE_OBJECT)
 		return err_set(
 		    e, ERR_BAD_PARAMETER, "a definition is an object, not %s", envelope_type_name(envelope_type(object)));
-	if (read_frame(object, &r, e) < 0 || check_needed(object, out->kind, e) < 0)
+	if (read_frame(object, &r, e) < 0)
 		return -1;
 	set_defaults(out);
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
-		if (!is_other(m, others) && read_field(&r, m, e) < 0)
+		if (!is_other(m, others) && read_field(&r, others, m, e) < 0)
 			return -1;
-	return resolve(&r, e);
+	/* After the names: a needed field that is missing may be there under a wrong one. */
+	return check_needed(object, out->kind, e) < 0 ? -1 : resolve(&r, e);
 }
 
 void

@@ -65,7 +65,7 @@ refuse_choice(const char *field, const char *word, const char *const *names, int
 	if (list.failed)
 		(void)err_set_memory(e);
 	else
-		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; this version has %.*s%s", field, word, (int)list.len,
+		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be one of %.*s%s", field, word, (int)list.len,
 		    list.bytes, suggest_text(&s, near));
 	buf_fini(&list);
 	return -1;
@@ -203,8 +203,8 @@ read_normalized_shape(struct reading *r, const char *field, const struct cJSON *
 		return read_extent(field, value, &d->normalized_shape[0], e);
 	}
 	if (envelope_type(value) != ENVELOPE_ARRAY || (extent = envelope_first(value)) == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number or a list of at least one%s", field,
-		    envelope_type(value) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number, or a list of at least one whole number%s",
+		    field, envelope_type(value) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (d->normalized_rank = 0; extent != NULL; extent = envelope_next(extent)) {
 		if (d->normalized_rank == TENSOR_RANK_MAX)
 			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" has more than %d extents", field, TENSOR_RANK_MAX);

@@ -77,12 +77,14 @@ int
 doubles_count(const struct cJSON *body, const char *name, const uint64_t *fallback, uint64_t *out, struct err *e)
 {
 	const struct cJSON *member = envelope_get(body, name);
+	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (member == NULL && fallback != NULL) {
 		*out = *fallback;
 		return 0;
 	}
 	if (envelope_uint64(member, out) < 0 || *out > STATISTICS_COUNT_MAX)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number from 0 to 2^63 - 1", name);
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number from 0 to 2^63 - 1; it is %s", name,
+		    envelope_shown(member, shown));
 	return 0;
 }

@@ -71,10 +71,11 @@ ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, 
 	bool good = true;
 
 	if (text != NULL && member != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" stands in the query and in the body");
+		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" is given both in the query and in the body");
 	*given = text != NULL || member != NULL;
 	if (*given && !rq->definition->shuffle)
-		return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" does not shuffle: a \"seed\" says nothing to it", rq->layer);
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "layer \"%s\" does not shuffle, so that \"seed\" has no meaning for it", rq->layer);
 	if (text != NULL)
 		good = request_parse_uint(text, seed) == 0;
 	else if (member != NULL)

@@ -49,7 +49,7 @@ static int
 set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
 {
 	if (sample >= m->samples)
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has more numbers than the %zu samples", m->samples);
+		return err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has more than %zu numbers, one for each sample", m->samples);
 	if (length > m->positions)
 		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" has %llu for sample %zu, which has %zu positions",
 		    (unsigned long long)length, sample, m->positions);
@@ -67,8 +67,8 @@ check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 	if (dimensions == 1)
 		return 0;
 	return err_set(e, ERR_SHAPE_MISMATCH,
-	    "\"lengths\" counts the steps of each sample, in one dimension, as of (N, %s); the positions of this tensor are %u "
-	    "dimensions: use \"mask\"",
+	    "\"lengths\" needs a tensor with one dimension of steps, such as (N, %s); this one has %u such dimensions: use "
+	    "\"mask\"",
 	    definition_is_shaped(d) ? "T, D" : "C, L", dimensions);
 }
 
@@ -85,7 +85,9 @@ lengths_from_query(struct mask *m, const char *text, size_t *given, struct err *
 		memcpy(number, text, len < sizeof(number) ? len : 0);
 		number[len < sizeof(number) ? len : 0] = '\0';
 		if (request_parse_uint(number, &length) < 0)
-			return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" must be whole numbers with commas between them");
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"lengths\" has \"%.*s\" for sample %zu; it must be whole numbers with commas between them",
+			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, *given);
 		if (set_length(m, *given, length, e) < 0)
 			return -1;
 		text += len;
@@ -100,15 +102,17 @@ static int
 lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struct err *e)
 {
 	uint64_t length;
+	char shown[ENVELOPE_SHOWN_BYTES];
 
 	*given = 0;
 	if (envelope_type(list) != ENVELOPE_ARRAY)
-		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" must be a list of whole numbers, one for each sample%s",
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "\"lengths\" must be a list of whole numbers, one for each sample, not %s%s", envelope_shown(list, shown),
 		    envelope_type(list) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (const struct cJSON *n = envelope_first(list); n != NULL; n = envelope_next(n), ++*given) {
-		if (envelope_type(n) != ENVELOPE_NUMBER || envelope_uint64(n, &length) < 0)
-			return err_set(
-			    e, ERR_BAD_PARAMETER, "\"lengths\" must be a list of whole numbers, one for each sample");
+		if (envelope_uint64(n, &length) < 0)
+			return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" has %s for sample %zu; it must be a whole number",
+			    envelope_shown(n, shown), *given);
 		if (set_length(m, *given, length, e) < 0)
 			return -1;
 	}
@@ -192,6 +196,7 @@ static int
 find_source(struct request *rq, const struct cJSON *body, size_t slot, struct source *s, bool *given, struct err *e)
 {
 	unsigned count;
+	char shown[ENVELOPE_SHOWN_BYTES];
 
 	*s = (struct source){
 		.lengths = envelope_get(body, "lengths"),
@@ -200,10 +205,12 @@ find_source(struct request *rq, const struct cJSON *body, size_t slot, struct so
 		.mask_text = request_query(rq, "mask"),
 	};
 	if (s->mask == NULL && envelope_get(body, "mask") != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mask\" must be a list of true and false, or of 1 and 0");
+		return err_set(e, ERR_BAD_PARAMETER, "\"mask\" must be a list of true and false, or of 1 and 0, not %s",
+		    envelope_shown(envelope_get(body, "mask"), shown));
 	count = (s->lengths != NULL) + (s->lengths_text != NULL) + (s->mask != NULL) + (s->mask_text != NULL);
 	if (count > 1)
-		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" and \"mask\" say the same: only one of them, once");
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "padding is given more than once; give either \"lengths\" or \"mask\", in the body or in the query");
 	*given = count == 1;
 	return 0;
 }
@@ -247,5 +254,5 @@ mask_check_counted(const struct mask *m, struct err *e)
 {
 	if (m->keep == NULL || memchr(m->keep, 1, m->samples * m->positions) != NULL)
 		return 0;
-	return err_set(e, ERR_TOO_FEW_VALUES, "all of the batch is padding");
+	return err_set(e, ERR_TOO_FEW_VALUES, "all positions of the batch are padding; at least one must count");
 }

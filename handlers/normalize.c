@@ -47,7 +47,7 @@ parse_definition(const struct request *rq, struct definition *d, struct err *e)
 	if (request_object(rq, members, &root, e) < 0)
 		return -1;
 	if (query != NULL && nested != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"definition\" stands in the query and in the body");
+		return err_set(e, ERR_BAD_PARAMETER, "\"definition\" is given both in the query and in the body");
 	return query != NULL ? parse_query_definition(query, d, e) : definition_parse(nested, NULL, d, e);
 }
 

@@ -514,14 +514,14 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 	if (envelope_type(root) == ENVELOPE_TENSOR)
 		return 0;
 	if (envelope_type(root) != ENVELOPE_OBJECT)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "the body must be an object, not %s", envelope_type_name(envelope_type(root)));
+		return err_set(e, ERR_BAD_PARAMETER, "the body of this call must be an object, not %s",
+		    envelope_type_name(envelope_type(root)));
 	for (const struct cJSON *m = envelope_first(root); m != NULL; m = envelope_next(m)) {
 		known = false;
 		for (size_t i = 0; allowed[i] != NULL && !known; i++)
 			known = strcmp(allowed[i], envelope_key(m)) == 0;
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member that this call of this version takes%s",
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of the body of this call%s",
 			    envelope_key(m), suggest_among(envelope_key(m), allowed, near));
 	}
 	*out = root;

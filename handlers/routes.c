@@ -188,7 +188,8 @@ check_name(const char *what, const char *name, struct err *e)
 {
 	if (name == NULL || name_is_valid(name))
 		return 0;
-	return err_set(e, ERR_BAD_NAME, "\"%.140s\" is no %s name: 1 to %d of A-Z a-z 0-9 . _ -, the first a letter or digit",
+	return err_set(e, ERR_BAD_NAME,
+	    "\"%.140s\" is not a valid %s name: a name has 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter or a digit",
 	    name, what, STORE_NAME_MAX);
 }
 

@@ -29,10 +29,11 @@ read_whole(const struct cJSON *object, const char *name, uint64_t min, uint64_t 
 {
 	const struct cJSON *member = envelope_get(object, name);
 	uint64_t n;
+	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (envelope_type(member) != ENVELOPE_NUMBER || envelope_uint64(member, &n) < 0 || n < min || n > max)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu", name,
-		    (unsigned long long)min, (unsigned long long)max);
+		return err_set(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu; it is %s", name,
+		    (unsigned long long)min, (unsigned long long)max, envelope_shown(member, shown));
 	*out = (unsigned)n;
 	return 0;
 }
@@ -46,9 +47,11 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 	    envelope_type(member) == ENVELOPE_NUMBER                ? envelope_number_text(member) :
 								      "";
 	const size_t len = strlen(text);
+	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (len == 0 || len > SYNC_STEP_MAX)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes", SYNC_STEP_MAX);
+		return err_set(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes; it is %s", SYNC_STEP_MAX,
+		    envelope_shown(member, shown));
 	if (envelope_type(member) == ENVELOPE_NUMBER && strspn(text, "0123456789") != len)
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "\"sync.step\" is %.64s; it must be a string, or a whole number in digits alone", text);
@@ -112,7 +115,7 @@ sync_options_get(struct request *rq, const struct cJSON *body, struct err *e)
 	if (member == NULL && text == NULL)
 		return 0;
 	if (member != NULL && text != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" stands in the query and in the body");
+		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is given both in the query and in the body");
 	call = arena_alloc(&rq->arena, sizeof(*call));
 	if (call == NULL)
 		return err_set_memory(e);

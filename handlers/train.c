@@ -30,13 +30,14 @@ static int
 want_output(const struct request *rq, const struct cJSON *body, bool *out, struct err *e)
 {
 	const struct cJSON *member = envelope_get(body, "output");
+	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (request_query_bool(rq, "output", true, out, e) < 0)
 		return -1;
 	if (member == NULL)
 		return 0;
 	if (envelope_type(member) != ENVELOPE_BOOL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"output\" must be true or false");
+		return err_set(e, ERR_BAD_PARAMETER, "\"output\" must be true or false, not %s", envelope_shown(member, shown));
 	*out = *out && envelope_bool(member);
 	return 0;
 }

@@ -265,7 +265,7 @@ config_help(FILE *out)
 {
 	char flag[64];
 
-	fputs("normd: batch and layer normalization over HTTP, with durable running statistics\n\n"
+	fputs("normd: batch, layer, instance, group and RMS normalization over HTTP, with durable running statistics\n\n"
 	      "usage: normd [OPTION VALUE]...\n"
 	      "       normd COMMAND [OPTION VALUE]...\n\n",
 	    out);

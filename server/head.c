@@ -149,11 +149,11 @@ check_query(const struct request *rq, struct err *e)
 			known = strcmp(names[k], rq->query[i].name) == 0;
 		for (unsigned k = 0; k < i; k++)
 			if (known && strcmp(rq->query[k].name, rq->query[i].name) == 0)
-				return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" stands twice in the query", rq->query[i].name);
+				return err_set(
+				    e, ERR_BAD_PARAMETER, "\"%.64s\" is given twice in the query", rq->query[i].name);
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER,
-			    "\"%.64s\" is not a query parameter that this call of this version takes%s", rq->query[i].name,
-			    suggest_among(rq->query[i].name, names, near));
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a query parameter of this call%s",
+			    rq->query[i].name, suggest_among(rq->query[i].name, names, near));
 	}
 	return 0;
 }

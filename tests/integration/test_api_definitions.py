@@ -150,10 +150,21 @@ class DefinitionTest(DaemonTest):
             ({"kind": "batch_norm", "convention": "torch"}, "pytorch"),
             ({"kind": "batch_norm", "datatype": "float64"}, "FP64"),
             ({"kind": "batch_norm", "renorm": {"rmax": 2}}, "r_max"),
+            ({"kind": "batch_norm", "center": False}, "affine"),
+            ({"kind": "layer_norm", "normalised_shape": 3}, "normalized_shape"),
+            ({"kind": "group_norm", "groups": 2, "num_channels": 4}, "num_groups"),
         ):
             for method, path, body in (("PUT", self.path(), definition), ("POST", "/v1/normalize", {"definition": definition, "data": [[1, 2]]})):
                 self.assertIn(f'did you mean "{meant}"?', self.refused("bad_parameter", 400, method, path, body).json["detail"])
         self.assertNotIn("did you mean", self.refused("bad_parameter", 400, "PUT", self.path(), {"kind": "weight_norm"}).json["detail"])
+
+    def test_suggestions_beside_a_definition(self):
+        data = {"kind": "batch_norm", "data": [[1], [2]]}
+        for member, meant in (("gamma", "weight"), ("lenghts", "lengths"), ("dtype", "datatype")):
+            told = self.refused("bad_parameter", 400, "POST", "/v1/normalize", {**data, member: [1]})
+            self.assertIn(f'did you mean "{meant}"?', told.json["detail"])
+        told = self.refused("bad_parameter", 400, "PUT", self.path(), {"type": "batch_norm"})
+        self.assertEqual(told.json["detail"], 'a definition needs a "kind"; it has "type" instead')
 
     def test_momentum_null_is_cumulative(self):
         shown = self.resolved({"kind": "batch_norm", "momentum": None})

@@ -112,6 +112,45 @@ class Wire(DaemonTest):
         answer = self.refused("bad_tensor", 400, "POST", self.path("bn", "train"), {"datatype": "float64", **data})
         self.assertIn('did you mean "FP64"?', answer.json["detail"])
 
+    def test_words_of_other_languages(self):
+        """The message says what JSON has instead, in a tensor and beside it."""
+        self.put_layer()
+        for word, code, hint in (
+            ("None", "bad_json", "null for None"),
+            ("NaN", "bad_json", "no NaN"),
+            ("nan", "bad_tensor", "nor NaN"),
+            ("null", "bad_tensor", "not null"),
+            ("Infinity", "bad_json", "no infinity"),
+            ("inf", "bad_json", "no infinity"),
+            ("True", "bad_json", "writes true"),
+            ("undefined", "bad_json", "null for undefined"),
+            ("'1'", "bad_json", "double quotes"),
+            ('"1"', "bad_tensor", "not a string"),
+            (".5", "bad_json", "digit before the point"),
+            ("+1", "bad_json", "no +"),
+        ):
+            told = self.refused(code, 400, "POST", self.path("bn", "train"), '{"data":[[1],[%s]]}' % word)
+            self.assertIn(hint, told.json["detail"])
+            if code == "bad_json":
+                self.assertIn(hint, self.refused(code, 400, "POST", self.path("bn", "train"), '{"output":%s}' % word).json["detail"])
+
+    def test_what_was_found(self):
+        """The message shows the value that is wrong."""
+        self.put_layer()
+        data = {"data": [[[1, 2]], [[3, 4]]]}
+        for call, body, shown in (
+            ("train", {**data, "output": "no"}, 'not "no"'),
+            ("train", {**data, "lengths": 2}, "not 2"),
+            ("train", {**data, "lengths": [1, -1]}, "-1 for sample 1"),
+            ("train", {**data, "mask": True}, "not true"),
+            ("train", {**data, "sync": {"step": "1", "rank": 2, "world_size": 2}}, "it is 2"),
+            ("train", {**data, "sync": {"rank": 0, "world_size": 2}}, "it is absent"),
+            ("backward", {"input": data, "grad_output": data, "mode": "Train"}, 'not "Train"'),
+            ("statistics/merge", {"mean": [1], "var": [1]}, "it is absent"),
+            ("statistics/merge", {"count": [1], "mean": [1], "var": [1]}, "it is a list"),
+        ):
+            self.assertIn(shown, self.refused("bad_parameter", 400, "POST", self.path("bn", call), body).json["detail"])
+
     def test_media_types(self):
         self.put_layer()
         body, path = '{"data":[[1],[2]]}', self.path("bn", "train")

@@ -440,7 +440,7 @@ START_TEST(test_messages)
 		{ "{\"shape\":[2,2],\"data\":[1,2,3,4,5]}",
 		    "bad_tensor at 31: data: the list here goes on, where shape [2,2] asks for 4 elements (at byte 31)" },
 		{ "{\"data\":[1e39]}", "bad_tensor at 9: data: 1e39 does not fit FP32 (at byte 9)" },
-		{ "{\"a\":1,\"a\":2}", "bad_json at 7: the key \"a\" stands twice in one object (at byte 7)" },
+		{ "{\"a\":1,\"a\":2}", "bad_json at 7: the key \"a\" is given twice in one object (at byte 7)" },
 		{ "{\"datatype\":\"INT8\"}",
 		    "bad_tensor at 12: datatype of data: \"INT8\" is not supported in JSON; supported are FP32, FP64, FP16 (at "
 		    "byte 12)" },
