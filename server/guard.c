@@ -174,17 +174,26 @@ ends_head(const struct head *h, const char *place)
 	return size != NULL && ends_here(place) && place + 2 == h->method + size->header_size;
 }
 
+/* Headers of which one party would read the first, and another the last. */
+static const struct {
+	enum header header;
+	const char *problem; /* where there are two */
+} single[] = {
+	{ HEADER_ORIGIN, "there is more than one Origin" },
+	{ HEADER_IDEMPOTENCY_KEY, "there is more than one Idempotency-Key" },
+	{ HEADER_CONTENT_LENGTH, "there is more than one Content-Length" },
+	{ HEADER_CONTENT_TYPE, "there is more than one Content-Type" },
+	{ HEADER_CONTENT_ENCODING, "there is more than one Content-Encoding" },
+};
+
 static const char *
 check_counts(const unsigned count[HEADER_COUNT], bool is_1_1)
 {
 	if (count[HEADER_HOST] > 1 || (is_1_1 && count[HEADER_HOST] == 0))
 		return "there must be one Host header";
-	if (count[HEADER_ORIGIN] > 1)
-		return "there is more than one Origin";
-	if (count[HEADER_IDEMPOTENCY_KEY] > 1)
-		return "there is more than one Idempotency-Key";
-	if (count[HEADER_CONTENT_LENGTH] > 1)
-		return "there is more than one Content-Length";
+	for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++)
+		if (count[single[i].header] > 1)
+			return single[i].problem;
 	if (count[HEADER_TRANSFER_ENCODING] > 0 &&
 	    (count[HEADER_TRANSFER_ENCODING] > 1 || count[HEADER_CONTENT_LENGTH] > 0 || !is_1_1))
 		return "Transfer-Encoding stands twice, beside Content-Length, or on HTTP/1.0";

@@ -21,8 +21,8 @@ bool guard_is_token(const char *text, size_t len);
 /*
  * Looks over the request line and all headers (RFC 9110, RFC 9112). Names are tokens; values hold no control characters; the target holds
  * neither blanks nor control characters nor bytes beyond ASCII; no line is folded or ends in anything but CR LF; on HTTP/1.1 there is
- * exactly one Host; at most one Origin and one Idempotency-Key; at most one Content-Length, all digits; at most one Transfer-Encoding,
- * which is "chunked", on HTTP/1.1, and without Content-Length. bad_parameter otherwise: answer it at once and close the connection.
+ * exactly one Host; at most one Origin, Idempotency-Key, Content-Type and Content-Encoding; at most one Content-Length, all digits; at most
+ * one Transfer-Encoding, which is "chunked", on HTTP/1.1, and without Content-Length. bad_parameter otherwise: answer it at once and close the connection.
  * `headers` has what normd reads of them, in either case.
  */
 int guard_head(const struct head *h, struct headers *headers, struct err *e) MUST_CHECK;

@@ -166,6 +166,8 @@ HEADERS = [
     ("a Host with a path", get(host=b"Host: localhost/x\r\n"), 400, GOES_ON),
     ("a Host with a blank", get(host=b"Host: local host\r\n"), 400, GOES_ON),
     ("two Origins", get(b"Origin: http://localhost\r\nOrigin: http://localhost\r\n"), 400, ENDS),
+    ("two Content-Types", post(LENGTH + b"Content-Type: application/json\r\nContent-Type: application/x-npy\r\n"), 400, ENDS),
+    ("two Content-Encodings", post(LENGTH + b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"), 400, ENDS),
     ("two keys", get(b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400, ENDS),
 ]
 
