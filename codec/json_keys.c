@@ -1,55 +1,105 @@
 /*
- * Duplicate keys. A plain list for each open object is enough: a document has at most JSON_KEYS_MAX keys, so that even with all
- * of them in one object a few million comparisons of hashes, some milliseconds, are the worst that a body can cause.
+ * Duplicate keys. The open objects' keys are one stack, and each hash has a chain through it from the top: in a chain the keys of the innermost object
+ * come first, so a search ends where an outer object's begin, and closing an object takes its keys off the chains' beginnings.
  */
 #include "codec/json_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "codec/excerpt.h"
 #include "codec/json_input.h"
 #include "codec/json_scan.h"
 
+#define FIRST_KEYS ((size_t)32)
+#define CHAINS_PER_KEY ((size_t)2)
+
+/* Where the chain of a hash begins. */
+static uint32_t *
+chain_of(const struct json_keys *k, uint64_t hash)
+{
+	return &k->chains[hash_fold(hash) & (CHAINS_PER_KEY * k->size - 1)];
+}
+
+static void
+chain_push(struct json_keys *k, size_t index)
+{
+	uint32_t *top = chain_of(k, k->keys[index].hash);
+
+	k->keys[index].below = *top;
+	*top = (uint32_t)index + 1;
+}
+
+/* Makes room for twice as many; on failure nothing has changed. */
 static int
 keys_grow(struct json_keys *k, struct err *e)
 {
-	size_t size = k->size == 0 ? 32 : k->size * 2;
+	const size_t size = k->size == 0 ? FIRST_KEYS : k->size * 2;
+	uint32_t *chains;
 	struct json_key *keys;
 
-	if (budget_ask(k->memory, (size - k->size) * sizeof(*keys), e) < 0)
+	if (budget_ask(k->memory, (size - k->size) * (sizeof(*keys) + CHAINS_PER_KEY * sizeof(*chains)), e) < 0)
 		return -1;
-	keys = realloc(k->keys, size * sizeof(*keys));
-	if (keys == NULL)
+	chains = calloc(CHAINS_PER_KEY * size, sizeof(*chains));
+	keys = chains == NULL ? NULL : realloc(k->keys, size * sizeof(*keys));
+	if (keys == NULL) {
+		free(chains);
 		return err_set_memory(e);
+	}
+	free(k->chains);
+	k->chains = chains;
 	k->keys = keys;
 	k->size = size;
+	for (size_t i = 0; i < k->count; i++)
+		chain_push(k, i);
 	return 0;
+}
+
+/* Whether the innermost object, whose keys start at index `from`, has this key. */
+static bool
+keys_have(const struct json_keys *k, size_t from, const struct json_key *key, const char *text)
+{
+	const struct json_key *other;
+
+	for (size_t i = *chain_of(k, key->hash); i > from; i = other->below) {
+		other = &k->keys[i - 1];
+		if (other->hash == key->hash && other->len == key->len &&
+		    memcmp(text + other->at, text + key->at, key->len) == 0)
+			return true;
+	}
+	return false;
 }
 
 int
 json_keys_add(struct json_keys *k, size_t from, const struct json_key *key, const char *text, uint64_t at, struct err *e)
 {
-	const char *name = text + key->at;
 	char quote[EXCERPT_BYTES];
 
-	for (size_t i = from; i < k->count; i++)
-		if (k->keys[i].hash == key->hash && k->keys[i].len == key->len &&
-		    memcmp(text + k->keys[i].at, name, key->len) == 0)
-			return err_set_at(e, ERR_BAD_JSON, at, "the key \"%s\" is given twice in one object",
-			    excerpt_text(name, key->len, quote));
+	if (k->size > 0 && keys_have(k, from, key, text))
+		return err_set_at(e, ERR_BAD_JSON, at, "the key \"%s\" is given twice in one object",
+		    excerpt_text(text + key->at, key->len, quote));
 	if (k->total == JSON_KEYS_MAX)
 		return err_set_at(e, ERR_BAD_JSON, at, "a body may have at most %d keys", JSON_KEYS_MAX);
 	if (k->count == k->size && keys_grow(k, e) < 0)
 		return -1;
-	k->keys[k->count++] = *key;
+	k->keys[k->count] = *key;
+	chain_push(k, k->count++);
 	k->total++;
 	return 0;
+}
+
+void
+json_keys_close(struct json_keys *k, size_t from)
+{
+	for (; k->count > from; k->count--)
+		*chain_of(k, k->keys[k->count - 1].hash) = k->keys[k->count - 1].below;
 }
 
 void
 json_keys_fini(struct json_keys *k)
 {
 	free(k->keys);
+	free(k->chains);
 	*k = (struct json_keys){ 0 };
 }

@@ -69,7 +69,7 @@ scan_close(struct json_scan *s, struct err *e)
 	const struct scan_frame *f = scan_top(s);
 
 	if (f->object)
-		s->keys.count = f->keys_from;
+		json_keys_close(&s->keys, f->keys_from);
 	buf_byte(&s->text, f->object ? '}' : ']');
 	s->depth--;
 	scan_value_end(s);
@@ -195,7 +195,9 @@ static int
 scan_key_end(struct json_scan *s, struct err *e)
 {
 	const struct scan_frame *f = scan_top(s);
-	struct json_key key = { s->string.hash, s->token_text + 1, s->text.len - s->token_text - 1 };
+	const struct json_key key = {
+		.hash = s->string.hash, .at = (uint32_t)(s->token_text + 1), .len = (uint32_t)(s->text.len - s->token_text - 1)
+	};
 
 	if (s->text.failed)
 		return err_set_memory(e);

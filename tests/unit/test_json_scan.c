@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "codec/json_keys.h"
 #include "codec/json_scan.h"
 #include "tests/unit/json_corpus.h"
 
@@ -332,6 +334,83 @@ START_TEST(test_key_limit_closed)
 }
 END_TEST
 
+/* An outer object's keys, among them as many of an inner one; `last` is the outer's last key, at *at. To be freed. */
+static char *
+keys_around_keys(size_t n, const char *last, uint64_t *at)
+{
+	size_t unused, len;
+	char *inner = many_keys(n, &unused), *outer = many_keys(n, &unused), *text = NULL;
+	FILE *out = open_memstream(&text, &len);
+
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, "%.*s,\"inner\":%s,", (int)strlen(outer) - 1, outer, inner);
+	*at = (uint64_t)ftell(out);
+	fprintf(out, "\"%s\":0}", last);
+	fclose(out);
+	free(inner);
+	free(outer);
+	return text;
+}
+
+/* However many there are, and whatever objects with the same ones stand between. */
+START_TEST(test_one_of_many_keys_stands_twice)
+{
+	static const size_t counts[] = { 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000 };
+	uint64_t at;
+	char last[32], *text, *got;
+
+	used_slots = no_root_slots;
+	for (size_t c = 0; c < COUNT(counts); c++) {
+		for (size_t i = 0; i < counts[c]; i += 1 + counts[c] / 5) {
+			snprintf(last, sizeof(last), "k%zu", i);
+			text = keys_around_keys(counts[c], last, &at);
+			check_refused(text, strlen(text), false, ERR_BAD_JSON, at);
+			free(text);
+		}
+		text = keys_around_keys(counts[c], "another", &at);
+		got = outcome_of_cuts(text, strlen(text), false);
+		ck_assert_int_eq(got[0], '{');
+		free(got);
+		free(text);
+	}
+}
+END_TEST
+
+/* The processor time of adding JSON_KEYS_MAX keys, in objects of `n`, in seconds: the least of several attempts. */
+static double
+seconds_of_keys(size_t n)
+{
+	double least = 1e9, spent;
+	struct json_keys keys;
+	struct err e = { 0 };
+	clock_t began;
+
+	for (unsigned attempt = 0; attempt < 7; attempt++) {
+		keys = (struct json_keys){ 0 };
+		began = clock();
+		for (size_t i = 0; i < JSON_KEYS_MAX; i++) {
+			const struct json_key key = { .hash = (i % n) * UINT64_C(0x9e3779b97f4a7c15), .len = 1 };
+
+			if (i % n == 0)
+				json_keys_close(&keys, 0);
+			ck_assert_int_eq(json_keys_add(&keys, 0, &key, "k", i, &e), 0);
+		}
+		spent = (double)(clock() - began) / CLOCKS_PER_SEC;
+		least = spent < least ? spent : least;
+		json_keys_fini(&keys);
+	}
+	return least;
+}
+
+/* Many keys in one object cost no more each than few: else one body could hold an event loop. */
+START_TEST(test_many_keys_cost_no_more_each)
+{
+	double apart = seconds_of_keys(16), together = seconds_of_keys(JSON_KEYS_MAX);
+
+	ck_assert_msg(together < 8 * apart, "%g s instead of %g s", together, apart);
+}
+END_TEST
+
 /* The envelope's text may have JSON_ENVELOPE_MAX bytes: a string of so many characters, two quotes and its mark. */
 START_TEST(test_envelope_limit)
 {
@@ -536,6 +615,8 @@ unit_suite(void)
 	tcase_add_test(limits, test_depth);
 	tcase_add_test(limits, test_key_limit);
 	tcase_add_test(limits, test_key_limit_closed);
+	tcase_add_test(limits, test_one_of_many_keys_stands_twice);
+	tcase_add_test(limits, test_many_keys_cost_no_more_each);
 	tcase_add_test(limits, test_envelope_limit);
 	tcase_add_test(limits, test_tensor_limit);
 	tcase_add_test(limits, test_long_numbers);
