@@ -227,18 +227,56 @@ reserve_tail(struct request *rq)
 	return reply_failed(&rq->reply) ? reply_refuse(rq, &rq->err) : 0;
 }
 
-/* A write makes the layer's next snapshot from the one that stands: its lists are there twice, whatever the request brings. */
+/* How many doubles a snapshot's statistics, and its parameters, are. */
+static size_t
+statistics_values(const struct layer *l)
+{
+	return l->statistics.mean != NULL ? 2 * l->statistics.features : 0;
+}
+
+static size_t
+parameters_values(const struct layer *l)
+{
+	return (l->weight.values != NULL ? l->weight.count : 0) + (l->bias.values != NULL ? l->bias.count : 0);
+}
+
+/*
+ * How often a batch makes statistics for an update, besides the next snapshot's: what the update comes to, what the one before came to where
+ * there are several, and where the layer has none yet, those that it begins with.
+ */
+static size_t
+update_copies(const struct request *rq)
+{
+	return 1 + (rq->op.update_count > 1) + (rq->state->statistics.mean == NULL);
+}
+
+/*
+ * What a write makes whatever the request brings: the layer's next snapshot, beside the one that stands, which the cache may have let go
+ * meanwhile.
+ */
 static int
 reserve_snapshot(struct request *rq)
 {
 	const struct layer *l = rq->state;
-	size_t count = 0;
+	size_t after, copies = 0;
 
 	if (l == NULL || !store_op_writes(rq->op.kind))
 		return 0;
-	count += l->statistics.mean != NULL ? 2 * l->statistics.features : 0;
-	count += (l->weight.values != NULL ? l->weight.count : 0) + (l->bias.values != NULL ? l->bias.count : 0);
-	return budget_ask(&rq->memory, 2 * count * sizeof(double), &rq->err);
+	after = statistics_values(l);
+	if (rq->op.kind == STORE_UPDATE) {
+		after = 2 * rq->op.update->features;
+		copies = update_copies(rq);
+	}
+	return budget_ask(
+	    &rq->memory, (statistics_values(l) + (copies + 1) * after + 2 * parameters_values(l)) * sizeof(double), &rq->err);
+}
+
+/* A call that waits for the other ranks keeps the snapshot that it began with, whatever becomes of it in the cache. */
+static int
+reserve_waiting(struct request *rq)
+{
+	return budget_ask(
+	    &rq->memory, (statistics_values(rq->state) + parameters_values(rq->state)) * sizeof(double), &rq->err);
 }
 
 bool
@@ -315,6 +353,8 @@ step(struct request *rq, bool apart)
 		result = rq->route->start(rq, &rq->err);
 		if (result < 0 || rq->sync_call == NULL)
 			return decided(rq, result);
+		if (reserve_waiting(rq) < 0)
+			return fail(rq);
 		rq->phase = PHASE_JOINED;
 		return REQUEST_SYNC;
 	}
