@@ -248,8 +248,8 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 		batch_publish(&b);
 		note_trimmed(s, &b);
 	}
+	batch_fini(&b); /* before anybody is told: what was taken for it is given back then */
 	tell_all(ops);
-	batch_fini(&b);
 }
 
 /* How long to wait for operations: until old keys are to be forgotten; with a backup to be made only for a moment. */
