@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#include "base/spare_memory.h"
+
 /* What a share keeps of what is given back, for the next take. */
 #define KEPT_BYTES ((size_t)32 << 10)
 
@@ -35,6 +37,7 @@ budget_pay_ahead(struct budget_share *s, size_t bytes)
 	} while (
 	    !atomic_compare_exchange_weak_explicit(&b->bytes, &used, used + bytes, memory_order_relaxed, memory_order_relaxed));
 	s->paid += bytes;
+	spare_memory_look(bytes);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "base/spare_memory.h"
 #include "codec/npy_place.h"
 
 #define VERSION_BYTES ((size_t)2)
@@ -156,6 +157,8 @@ npy_allocate(struct npy *n, struct err *e)
 		return -1;
 	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
 		return err_set_memory(e);
+	if (n->counted < n->size)
+		spare_memory_untouched(t->values, n->size);
 	memory_large_pages(t->values, n->size);
 	if (n->scattered)
 		npy_place_init(&n->place, t);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/spare_memory.h"
 #include "server/command.h"
 #include "server/config.h"
 #include "server/server.h"
@@ -35,7 +36,7 @@ fail(enum exit_code code, const struct err *e)
  * that send such tensors are served 244 times a second instead of 150, and the small ones' 99th percentile beside them falls
  * from 2.4 to 1.0 ms. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what was
  * freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these settings (2 threads, at most
- * twice `kept` each). No more arenas than threads: each keeps as much.
+ * twice `kept` each). No more arenas than threads: each keeps as much, and its gaps (base/spare_memory.h).
  */
 static void
 tune_allocator(const struct config *config)
@@ -49,6 +50,7 @@ tune_allocator(const struct config *config)
 #else
 	(void)config;
 #endif
+	spare_memory_bound(config->memory.total);
 }
 
 /* What an operator should know of the memory before it runs out. */

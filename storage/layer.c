@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/spare_memory.h"
+
 struct identity_block {
 	struct layer_identity identity; /* first: the outside sees only this */
 	atomic_uint references;
@@ -98,9 +100,11 @@ layer_new(const struct layer_identity *identity, uint64_t revision, const struct
 	size_t count = (statistics->mean != NULL ? 2 * statistics->features : 0) + (weight.values != NULL ? weight.count : 0) +
 	    (bias.values != NULL ? bias.count : 0);
 	size_t bytes = sizeof(struct layer_block) + count * sizeof(double);
-	struct layer_block *b = malloc(bytes);
+	struct layer_block *b;
 	double *next;
 
+	spare_memory_look(bytes);
+	b = malloc(bytes);
 	if (b == NULL)
 		return NULL;
 	next = b->values;

@@ -591,3 +591,39 @@ def numbers_without_a_shape(daemon, scale):
     n = scale.max_body // 4
     body = b'{"kind":"layer_norm","normalized_shape":2,"data":[' + b",".join([b"[0,1]"] * (n // 4)) + b"]}"
     return many(scale, "POST", "/v1/normalize", body)
+
+
+# Blocks that the allocator keeps apart: what is taken by some threads now and by others later, all just small enough not to be mapped alone.
+
+
+def middling(daemon, scale, layers):
+    """Layers whose statistics are lists of such a size; their features."""
+    features = scale.max_memory // 640
+    for i in range(layers):
+        put(daemon, f"middling{i}", {"kind": "batch_norm", "num_features": features, "averaging": "pooled"})
+    return features
+
+
+@attack(spared=False)
+def trainings_of_middling_layers(daemon, scale):
+    features = middling(daemon, scale, 10)
+    body = npy((2, features), struct.pack("<2f", 1, 2) * features)
+    return [request("POST", f"{LAYER}middling{i % 10}/train?output=false", body, ["Content-Type: application/x-npy"]) * 10
+            for i in range(150 + 10 * scale.clients)]
+
+
+@attack(spared=False)
+def moments_of_middling_layers(daemon, scale):
+    features = middling(daemon, scale, 10)
+    body = b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}"
+    return [request("POST", f"{LAYER}middling{i % 10}/statistics/merge", body) * 10 for i in range(60 * scale.clients)]
+
+
+@attack(spared=False)
+def synchronized_calls_of_old_states(daemon, scale):
+    """Each waits with the snapshot that it began with, and each of them is another one."""
+    features = scale.max_body // 600
+    put(daemon, "old", {"kind": "batch_norm", "num_features": features, "averaging": "pooled"})
+    merge = request("POST", LAYER + "old/statistics/merge", b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}")
+    body = b'{"shape":[1,%d],"data":' % features + zeros(features) + b',"sync":{"step":"%d","rank":0,"world_size":2,"timeout_ms":3600000}}'
+    return [merge + request("POST", LAYER + "old/train?output=false", body % i) for i in range(120 * scale.clients)]
