@@ -69,7 +69,7 @@ fuzz_targets := $(fuzz_names:%=$(B)/tests/fuzz/fuzz_%)
 # The load generator of the integration tests.
 load := $(B)/tests/load/load
 # The daemon with something that happens late, each with the functions that its file replaces.
-late_daemons := $(B)/tests/daemons/late_resume
+late_daemons := $(B)/tests/daemons/late_resume $(B)/tests/daemons/late_store
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
@@ -166,6 +166,7 @@ $(B)/tests/fuzz/make_seeds: $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/seeds/
 	$(CC) $(all_ldflags) -o $@ $^ -lm
 
 $(B)/tests/daemons/late_resume: late_functions := MHD_resume_connection
+$(B)/tests/daemons/late_store: late_functions := store_submit
 $(late_daemons): $(B)/tests/daemons/%: $(B)/tests/daemons/%.o $(B)/main/main.o $(link_archives)
 	$(CC) $(all_ldflags) $(late_functions:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
 

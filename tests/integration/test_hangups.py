@@ -6,15 +6,21 @@ of it. In each case the client has the answers that it is owed, and the connecti
 import http.client
 import io
 import json
+import os
+import select
+import shutil
 import socket
 import struct
+import tempfile
 import time
 import unittest
 from functools import partial
 
-from normd import PATIENCE, Daemon, DaemonTest, at_once, wait_for
+import normd
+from normd import BUILD, PATIENCE, Daemon, DaemonTest, at_once, wait_for
 from test_connections import Limited
 
+LATE_STORE = os.path.join(BUILD, "tests/daemons/late_store")
 TIMEOUT_S = 1
 # The timeout, two looks of the watching thread (a quarter of it each), and room for a machine that is busy.
 GONE_WITHIN_S = 2.5 * PATIENCE
@@ -388,6 +394,49 @@ class MostWait(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - began, 1)
         self.assertEqual((told.status, told.code), (409, "sync_incomplete"))
         self.assertIn("within its 1000 ms: 1 of 2", told.json["detail"])
+
+
+class LateStore(unittest.TestCase):
+    """A daemon whose updates wait until a file is there: what happens while the store is at work."""
+
+    def setUp(self):
+        command = normd.NORMD
+        self.addCleanup(setattr, normd, "NORMD", command)
+        normd.NORMD = LATE_STORE
+        self.addCleanup(shutil.rmtree, directory := tempfile.mkdtemp(prefix="normd-test-"))
+        self.go = os.path.join(directory, "go")
+        self.daemon = Daemon(env={"LATE_STORE": self.go})
+        self.addCleanup(self.daemon.close)
+        self.layer = "/v1/models/m/layers/bn"
+        self.daemon.curl("PUT", self.layer, {"kind": "batch_norm", "num_features": 2})
+
+    def send(self, rank):
+        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE)
+        self.addCleanup(s.close)
+        body = b'{"data":[[%d,2],[3,4]],"sync":{"step":"1","rank":%d,"world_size":2,"timeout_ms":60000}}' % (rank, rank)
+        s.sendall(post(self.layer + "/train", body, b"Connection: close\r\n"))
+        return s
+
+    def waiting(self, rank):
+        """A connection whose call is known to wait: another call of its rank has been told that this one has taken its place."""
+        both = [self.send(rank), self.send(rank)]
+        replaced = select.select(both, [], [], 30 * PATIENCE)[0]
+        self.assertEqual(len(replaced), 1)
+        self.assertEqual(statuses(read_to_end(replaced[0])[0]), [409])
+        both.remove(replaced[0])
+        return both[0]
+
+    def test_the_other_ranks_are_told_what_was_stored_for_a_leader_that_is_gone(self):
+        """Whoever comes last leads; its client resets the connection while its update is on its way, and the update is stored."""
+        other = self.waiting(0)
+        leader = self.send(1)
+        wait_for(lambda: "an update was asked for" in self.daemon.log(), "the last rank leads")
+        reset(leader)
+        open(self.go, "w").close()
+        told, ended = read_to_end(other)
+        self.assertEqual((statuses(told), ended), ([200], True), told)
+        self.assertIn(b'"num_batches_tracked":1', told)
+        self.assertEqual(self.daemon.curl("GET", self.layer + "/statistics").json["num_batches_tracked"], 1)
 
 
 if __name__ == "__main__":
