@@ -126,18 +126,33 @@ memory_limit_bytes(void)
 /* From what size on memory is the tensor's alone, by malloc's threshold (server/main.c), and large pages pay. */
 #define LARGE_BYTES ((size_t)8 << 20)
 
-void
-memory_large_pages(void *memory, size_t size)
+/* All pages that lie in the memory; with `whole`, also the first and the last, which may lie in it only in part. */
+static void
+advise(void *memory, size_t size, bool whole)
 {
 #ifdef MADV_HUGEPAGE
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	const uintptr_t first = ((uintptr_t)memory + page - 1) / page * page, end = ((uintptr_t)memory + size) / page * page;
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)memory, before = whole ? 0 : page - 1;
+	const uintptr_t first = (at + before) / page * page, end = (at + size + (page - 1 - before)) / page * page;
 
 	/* Advice alone: a system without them says so, and nothing is lost. */
-	if (size >= LARGE_BYTES)
-		(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+	(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
 #else
 	(void)memory;
 	(void)size;
+	(void)whole;
 #endif
+}
+
+void
+memory_large_pages(void *memory, size_t size)
+{
+	if (size >= LARGE_BYTES)
+		advise(memory, size, false);
+}
+
+void
+memory_large_pages_of_block(void *block, size_t size)
+{
+	if (size >= LARGE_BYTES)
+		advise(block, size, true);
 }

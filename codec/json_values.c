@@ -1,13 +1,16 @@
 /*
  * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large tensor's memory for as long as
  * the client likes. Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value
- * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does.
+ * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does. Large blocks are of large pages: else there
+ * is a page fault for every 512 values that are kept as doubles (json_doubts.h), and for every 1024 floats.
  */
 #include "codec/json_values.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 #define FIRST_VALUES ((size_t)128)
 
@@ -27,6 +30,7 @@ values_resize(struct json_values *v, size_t capacity, struct err *e)
 		budget_give(v->memory, more);
 		return err_set_memory(e);
 	}
+	memory_large_pages_of_block(bytes, capacity * datatype_size(v->datatype));
 	v->bytes = bytes;
 	v->capacity = capacity;
 	return 0;

@@ -52,6 +52,47 @@ START_TEST(large_memory_alone)
 }
 END_TEST
 
+/* The bytes of the mapping that `at` lies in; 0 where the system does not say. */
+static size_t
+mapping_bytes(const void *at)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long long from, to;
+	char line[4096];
+	size_t bytes = 0;
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "%llx-%llx ", &from, &to) == 2 && from <= (uintptr_t)at && (uintptr_t)at < to)
+			bytes = (size_t)(to - from);
+	if (f != NULL)
+		fclose(f);
+	return bytes;
+}
+
+/* It stays one mapping, marked as a whole, also when it grows; what is in it stays. */
+START_TEST(a_block_that_grows)
+{
+	size_t size = ((size_t)9 << 20) + 24;
+	unsigned char *block = NULL;
+
+	for (int i = 0; i < 4; i++, size *= 2) {
+		block = realloc(block, size);
+		ck_assert_ptr_nonnull(block);
+		memory_large_pages_of_block(block, size);
+		if (i > 0)
+			ck_assert(block[0] == 0xa5 && block[size / 2 - 1] == 0xa5);
+		memset(block, 0xa5, size);
+		if (is_marked(block) < 0)
+			continue;
+		ck_assert_int_eq(is_marked(block), 1);
+		ck_assert_int_eq(is_marked(block + size - 1), 1);
+		ck_assert_uint_ge(mapping_bytes(block), size);
+	}
+	memory_large_pages_of_block(NULL, 0);
+	free(block);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -59,6 +100,7 @@ unit_suite(void)
 	TCase *c = tcase_create("memory_pages");
 
 	tcase_add_test(c, large_memory_alone);
+	tcase_add_test(c, a_block_that_grows);
 	suite_add_tcase(s, c);
 	return s;
 }
