@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "codec/decimal_long.h"
 #include "codec/json_number.h"
 
@@ -13,8 +14,8 @@
 
 #define FIRST_CORRECTED ((size_t)16)
 
-/* Values that are turned at once. */
-#define BLOCK ((size_t)64)
+/* Values that are turned at once: as many as fit the registers. */
+#define BLOCK ((size_t)16)
 
 /* The double's nearest float16, as bits. */
 static uint16_t
@@ -208,20 +209,28 @@ json_doubts_unfit(const struct json_doubts *d, enum datatype datatype)
 	return d != NULL && d->unfit[datatype].found ? &d->unfit[datatype] : NULL;
 }
 
-/* A block at a time, through memory of its own: what is written must not be read again. */
+/* Turns `n` doubles, at most BLOCK: all are read before any is written, in registers where `n` is a constant. */
+static ALWAYS_INLINE void
+narrow_block(const unsigned char *in, unsigned char *out, size_t n)
+{
+	double from[BLOCK];
+	float to[BLOCK];
+
+	memcpy(from, in, n * sizeof(*from));
+	for (size_t i = 0; i < n; i++)
+		to[i] = (float)from[i];
+	memcpy(out, to, n * sizeof(*to));
+}
+
 static void
 narrow_to_floats(unsigned char *values, size_t count)
 {
-	double from[BLOCK];
-	float to[BLOCK] = { 0 };
+	size_t at = 0;
 
-	for (size_t at = 0, n; at < count; at += n) {
-		n = count - at < BLOCK ? count - at : BLOCK;
-		memcpy(from, values + at * sizeof(*from), n * sizeof(*from));
-		for (size_t i = 0; i < n; i++)
-			to[i] = (float)from[i];
-		memcpy(values + at * sizeof(*to), to, n * sizeof(*to));
-	}
+	for (; count - at >= BLOCK; at += BLOCK)
+		narrow_block(values + at * sizeof(double), values + at * sizeof(float), BLOCK);
+	for (; at < count; at++)
+		narrow_block(values + at * sizeof(double), values + at * sizeof(float), 1);
 }
 
 static void
