@@ -8,6 +8,7 @@
 #include "base/suggest.h"
 #include "handlers/idempotency.h"
 #include "handlers/routes.h"
+#include "handlers/routes_near.h"
 #include "server/authority.h"
 #include "server/deadline.h"
 #include "server/intake.h"
@@ -117,6 +118,7 @@ static int
 find_route(const struct head *h, const char *path, struct request *rq, struct sending *s, struct err *e)
 {
 	struct url *url = arena_alloc(&rq->arena, sizeof(*url));
+	char near[SUGGEST_BYTES];
 
 	if (url == NULL)
 		return err_set_memory(e);
@@ -129,9 +131,10 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 	if (url->segment_count <= URL_SEGMENTS_MAX &&
 	    routes_find(rq, h->method, url->segments, url->segment_count, &s->allow, e) == 0)
 		return 0;
-	if (url->segment_count > URL_SEGMENTS_MAX || e->code == ERR_NO_SUCH_ROUTE)
-		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"", (int)strcspn(path, "?"), path);
-	return -1;
+	if (url->segment_count <= URL_SEGMENTS_MAX && e->code != ERR_NO_SUCH_ROUTE)
+		return -1;
+	return err_set(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"%s", (int)strcspn(path, "?"), path,
+	    url->segment_count <= URL_SEGMENTS_MAX ? routes_near(url->segments, url->segment_count, near) : "");
 }
 
 /* Every query parameter must be one that the route has, once. */

@@ -151,6 +151,22 @@ class Wire(DaemonTest):
         ):
             self.assertIn(shown, self.refused("bad_parameter", 400, "POST", self.path("bn", call), body).json["detail"])
 
+    def test_suggestions_of_routes(self):
+        for path, meant in (
+            ("/v1/models/m/layers/bn/trian", "train"),
+            ("/v1/models/m/layers/bn/predict", "infer"),
+            ("/v1/models/m/layers/bn/statistic", "statistics"),
+            ("/v1/models/m/layers/bn/statistics/merged", "merge"),
+            ("/v1/models/m/layer/bn", "layers"),
+            ("/v1/model", "models"),
+            ("/V1/models", "v1"),
+            ("/v2/health/life", "live"),
+        ):
+            told = self.refused("no_such_route", 404, "POST", path, "[[1]]").json["detail"]
+            self.assertEqual(told, f'there is no route "{path}"; did you mean "{meant}"?')
+        for path in ("/v1/models/m/layers/bn/x", "/models", "/v1", "/" + "a" * 300, "/v1/models/m/layers/bn/train/train/train"):
+            self.assertNotIn("did you mean", self.refused("no_such_route", 404, "POST", path, "[[1]]").json["detail"])
+
     def test_media_types(self):
         self.put_layer()
         body, path = '{"data":[[1],[2]]}', self.path("bn", "train")
