@@ -160,7 +160,7 @@ START_TEST(test_old_keys_are_purged_slice_by_slice)
 {
 	struct store *s = scratch_open();
 	static struct store_op ops[2500];
-	static char keys[2500][8];
+	static char keys[2500][12];
 	struct store_op op;
 
 	scratch_create(s, "l");
@@ -190,7 +190,7 @@ static unsigned
 send_keys(struct store *s, int first, int last)
 {
 	static struct store_op ops[SCRATCH_QUEUE_MAX];
-	static char keys[SCRATCH_QUEUE_MAX][8];
+	static char keys[SCRATCH_QUEUE_MAX][12];
 	unsigned repeated = 0;
 
 	for (int i = first; i < last; i++) {
@@ -314,7 +314,7 @@ START_TEST(test_many_claims_share_the_buckets)
 	enum { COUNT = 20000 };
 	struct claims *all = claims_new();
 	struct claim *claims = calloc(COUNT, sizeof(*claims));
-	char(*keys)[8] = calloc(COUNT, sizeof(*keys));
+	char(*keys)[12] = calloc(COUNT, sizeof(*keys));
 
 	ck_assert(all != NULL && claims != NULL && keys != NULL);
 	for (int i = 0; i < COUNT; i++) {
