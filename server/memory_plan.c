@@ -73,8 +73,10 @@ static int
 refuse_total(const struct memory_wishes *w, size_t least, struct err *e)
 {
 	return err_set(e, ERR_BAD_PARAMETER,
-	    "--max-memory is %zu MiB; with %u threads and --max-body %zu MiB it must be at least %zuMiB", w->total / MIB,
-	    w->threads, w->body_max / MIB, least / MIB);
+	    "--max-memory is %zu bytes (%zu MiB); with %u threads and --max-body %zu MiB it must be at least %zuMiB: raise it, "
+	    "or lower "
+	    "--threads or --max-body",
+	    w->total, w->total / MIB, w->threads, w->body_max / MIB, least / MIB);
 }
 
 static int

@@ -42,7 +42,7 @@ class Options(unittest.TestCase):
                             (["--listen", "127.0.0.1:99999"], "99999"), (["--threads", "many"], "many"),
                             (["--threads", "257"], "257"), (["--max-body", "0"], "--max-body"), (["--max-body", "-1"], "--max-body"),
                             (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"), (["--max-memory", "-1"], "--max-memory"),
-                            (["--max-memory", "64MiB"], "must be at least"),
+                            (["--max-memory", "64MiB"], "raise it, or lower --threads or --max-body"), (["--max-memory", "1"], "is 1 bytes"),
                             (["--drain-timeout", "-5"], "--drain-timeout"), (["--client-timeout", "0"], "from 1 to 86400"),
                             (["--sync-timeout-max", "0"], "from 1 to 3600"), (["--sync-timeout-max", "61m"], "from 1 to 3600"),
                             (["--client-timeout", "86401"], "from 1 to 86400"), (["--client-timeout", "2 m"], "such as 90s"),
