@@ -249,7 +249,7 @@ array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 {
-	const char *name = a->nesting.name;
+	const char *name = a->nesting.name, *wanted = a->booleans ? "true, false, 1, 0" : "a number";
 	char text[EXCERPT_BYTES];
 
 	if (a->state == JSON_ARRAY_COMMA)
@@ -258,11 +258,11 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s", name,
 		    JSON_TYPED_ARRAY_HINT);
 	if (c == '"' || c == 't' || c == 'f' || c == 'n')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not %s", name,
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected %s or a list of such, not %s", name, wanted,
 		    c == '"'     ? "a string" :
 			c == 'n' ? "null (nor NaN, which JSON does not have)" :
 				   "true or false");
-	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected a number or a list of numbers, not %s%s", name,
+	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected %s or a list of such, not %s%s", name, wanted,
 	    excerpt_byte(c, text), json_hint(c));
 }
 

@@ -116,8 +116,8 @@ json_slots_check(const struct json_slots *s, struct json_place place, char c, ui
 		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers%s", slots_name(s, place.slot),
 		    c == '{' ? JSON_TYPED_ARRAY_HINT : "");
 	if (place.role == JSON_ROLE_SHAPE && c != '[')
-		return err_set_at(
-		    e, ERR_BAD_TENSOR, at, "shape of %s: expected a list of whole numbers", slots_name(s, place.slot));
+		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: expected a list of whole numbers%s",
+		    slots_name(s, place.slot), c == '{' ? JSON_TYPED_ARRAY_HINT : "");
 	if (place.role == JSON_ROLE_EXTENT && !json_starts_number(c))
 		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more",
 		    slots_name(s, place.slot));
@@ -228,11 +228,13 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 {
 	struct json_found *f = &s->found[slot];
 	enum datatype datatype;
+	const bool known = datatype_parse(name, len, &datatype) == 0 && datatype_is_textual(datatype);
 
-	if (datatype_parse(name, len, &datatype) < 0 || !datatype_is_textual(datatype))
+	if (s->slots[slot].booleans && !(known && datatype == f->datatype))
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out", slots_name(s, slot));
+	if (!known)
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
-	if (s->slots[slot].booleans && datatype != f->datatype)
-		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: it has none", slots_name(s, slot));
 	f->named = true;
 	if (f->open)
 		return slots_choose(s, slot, datatype, at, e);

@@ -134,6 +134,17 @@ class Wire(DaemonTest):
             if code == "bad_json":
                 self.assertIn(hint, self.refused(code, 400, "POST", self.path("bn", "train"), '{"output":%s}' % word).json["detail"])
 
+    def test_masks_and_shapes_that_are_none(self):
+        self.put_layer()
+        for members, said in (
+            ('"mask":["true"]', "expected true, false, 1, 0 or a list of such, not a string"),
+            ('"mask":[True]', "expected true, false, 1, 0 or a list of such, not 'T' (JSON writes true)"),
+            ('"mask":{"datatype":"BOOL","data":[true,true]}', "true and false have none; leave it out"),
+            ('"shape":{"0":2,"1":1}', "Array.from(array)"),
+        ):
+            told = self.call("POST", self.path("bn", "train"), '{"data":[[1],[2]],%s}' % members, status=400).json["detail"]
+            self.assertIn(said, told)
+
     def test_what_was_found(self):
         """The message shows the value that is wrong."""
         self.put_layer()
