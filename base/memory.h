@@ -25,8 +25,8 @@ size_t memory_group_limit(const char *groups, const char *mount);
 void memory_large_pages(void *memory, size_t size);
 
 /*
- * The same of a block that malloc or realloc has just given, and that realloc may grow: all of its mapping is asked for in large pages, the
- * allocator's own bytes before the block with it, so that it stays one mapping.
+ * The same of a block that malloc or realloc has just given, and that realloc may grow. All of its mapping is asked for
+ * in large pages, with the allocator's own bytes before the block, so that it stays one mapping.
  */
 void memory_large_pages_of_block(void *block, size_t size);
 

@@ -1,8 +1,9 @@
 /*
  * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large tensor's memory for as long as
  * the client likes. Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value
- * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does. Large blocks are of large pages: else there
- * is a page fault for every 512 values that are kept as doubles (json_doubts.h), and for every 1024 floats.
+ * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does.
+ * Large blocks are of large pages: else there is a page fault for every 512 values that are kept as doubles
+ * (json_doubts.h), and for every 1024 floats.
  */
 #include "codec/json_values.h"
 

@@ -8,7 +8,7 @@
 
 #define WORD_MAX 32
 
-/* The words of a route's path, one after the other. Returns whether there is one more: what stands between '/' and '/'. */
+/* The next word of a route's path, up to '/' or the end. Returns false when there is none. */
 static bool
 next_word(const char **path, char word[WORD_MAX])
 {

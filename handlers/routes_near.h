@@ -7,8 +7,8 @@
 #include "base/suggest.h"
 
 /*
- * Of the paths that differ from `segments`, which are `count`, in one word alone, the one whose word is nearest: the end of a message,
- * `; did you mean "train"?`, or "" when none is near. Returns `out`.
+ * Looks at the routes' paths that differ from the `count` segments in one word alone, and takes the nearest word: the end of
+ * a message, `; did you mean "train"?`, or "" when none is near. Returns `out`.
  */
 const char *routes_near(const char *const *segments, size_t count, char out[SUGGEST_BYTES]);
 
