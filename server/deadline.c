@@ -216,39 +216,63 @@ deadlines_unread(struct deadlines *all, bool *any)
 	return unread;
 }
 
-/* Whether it waits for a request, of which nothing has come. The lock is held. */
-static bool
-is_idle_locked(const struct deadline *d)
+/* Since when it waits for a request, of which nothing has come; 0: it does not. The lock is held. */
+static uint64_t
+idle_since_locked(const struct deadlines *all, const struct deadline *d)
 {
 	uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
 
-	return !atomic_load(&d->late) && (state & PHASE_MASK) == DEADLINE_IDLE && state >> PHASE_BITS == d->request &&
-	    (d->seen == DEADLINE_IDLE || d->seen == DEADLINE_SILENT);
+	(void)all;
+	return (state & PHASE_MASK) == DEADLINE_IDLE && state >> PHASE_BITS == d->request &&
+		(d->seen == DEADLINE_IDLE || d->seen == DEADLINE_SILENT) ?
+	    d->idle_since_us :
+	    0;
 }
 
-/* Closes up to `count` connections that have been idle for so long; returns how many were. */
+/* Since when it waits for the rest of a request's head; 0: it does not. The lock is held. */
+static uint64_t
+half_head_since_locked(const struct deadlines *all, const struct deadline *d)
+{
+	uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
+	enum deadline_phase told = (enum deadline_phase)(state & PHASE_MASK);
+
+	return (told == DEADLINE_IDLE || told == DEADLINE_BEGUN || told == DEADLINE_HEAD) &&
+		state >> PHASE_BITS == d->request && d->seen == DEADLINE_HEAD && !traffic_has_unread(d->fd) ?
+	    d->pace.due_us - all->timeout_us :
+	    0;
+}
+
+typedef uint64_t since_function(const struct deadlines *, const struct deadline *);
+
+/* Closes up to `count` connections that have waited for their client for so long; returns how many were. */
 static unsigned
-close_idle(struct deadlines *all, uint64_t idle_us, unsigned count)
+close_waiting(struct deadlines *all, since_function *since_locked, uint64_t least_us, unsigned count)
 {
 	const uint64_t now_us = clock_monotonic_us();
 	unsigned closed = 0;
+	uint64_t since_us;
 
 	for (size_t i = 0; i < SHARD_COUNT; i++) {
 		struct shard *shard = &all->shards[i];
 
 		pthread_mutex_lock(&shard->lock);
-		for (struct deadline *d = shard->first; d != NULL && closed < count; d = d->next)
-			if (is_idle_locked(d) && now_us > d->idle_since_us + idle_us) {
-				d->late_between_requests = false;
-				shut_locked(d);
-				closed++;
-			}
+		for (struct deadline *d = shard->first; d != NULL && closed < count; d = d->next) {
+			since_us = atomic_load(&d->late) ? 0 : since_locked(all, d);
+			if (since_us == 0 || now_us <= since_us + least_us)
+				continue;
+			d->late_between_requests = false;
+			shut_locked(d);
+			closed++;
+		}
 		pthread_mutex_unlock(&shard->lock);
 	}
 	return closed;
 }
 
-/* Where clients are turned away, idle connections are closed: about the longest idle first, none that was idle for a moment only. */
+/*
+ * Where clients are turned away, idle connections are closed: about the longest idle first, none that was idle for a moment only. If that is
+ * not enough, those go whose request's head stays incomplete: many of them would keep everybody else out until the timeout.
+ */
 static void
 make_room(struct deadlines *all)
 {
@@ -257,7 +281,9 @@ make_room(struct deadlines *all)
 	unsigned closed = 0;
 
 	for (uint64_t idle_us = 16 * least_us; idle_us >= least_us && closed < excess; idle_us /= 2)
-		closed += close_idle(all, idle_us, excess - closed);
+		closed += close_waiting(all, idle_since_locked, idle_us, excess - closed);
+	if (closed < excess)
+		closed += close_waiting(all, half_head_since_locked, least_us, excess - closed);
 	if (closed > 0)
 		log_event(LOG_WARN, "idle connections were closed to make room",
 		    (const struct log_field[]){

@@ -154,6 +154,19 @@ class FewDescriptors(unittest.TestCase):
         for s in busy:
             self.assertTrue(ask(s).startswith(b"HTTP/1.1 200 "))
 
+    def test_half_heads_make_room(self):
+        """Connections whose head stays incomplete keep nobody out for as long as a head may take."""
+        self.daemon.close()
+        self.daemon = Limited(self.FILES, "--threads", "2", "--client-timeout", "40")
+        self.addCleanup(self.daemon.close)
+        halves = [self.connect() for _ in range(self.FILES + 50)]
+        for s in halves:
+            s.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n")
+        began = time.monotonic()
+        while not ask(self.connect()).startswith(b"HTTP/1.1 200 "):
+            self.assertLess(time.monotonic() - began, 25 * PATIENCE)
+            time.sleep(0.2)
+
     def test_nobody_hangs_beyond_the_limit(self):
         """More clients than there can be connections: each is answered in the end, as those before it are closed."""
         clients = [self.connect() for _ in range(self.FILES + 100)]
