@@ -1,13 +1,17 @@
 #include "server/direct.h"
 
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "server/library.h"
 #include "server/problem.h"
+#include "server/request_id.h"
+#include "server/request_log.h"
 
 #define ANSWER_BYTES_MAX ((size_t)16 << 10)
 
@@ -31,10 +35,10 @@ write_head(struct buf *b, const struct err *e, const char *request_id, size_t bo
 	buf_printf(b, "X-Request-Id: %s\r\n\r\n", request_id);
 }
 
-uint64_t
-direct_answer(struct MHD_Connection *connection, const char *method, const struct err *e, const char *request_id)
+/* Returns the bytes of the problem document. */
+static uint64_t
+send_error(int fd, const struct err *e, const char *request_id, bool with_body)
 {
-	const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	struct buf head, body;
 	uint64_t sent = 0;
 
@@ -42,12 +46,36 @@ direct_answer(struct MHD_Connection *connection, const char *method, const struc
 	buf_init(&body, ANSWER_BYTES_MAX);
 	problem_format(&body, e, request_id);
 	write_head(&head, e, request_id, body.len);
-	if (strcmp(method, "HEAD") != 0 && !body.failed)
+	if (with_body && !body.failed)
 		buf_add(&head, body.bytes, body.len);
-	library_discard_unread(connection);
+	library_discard_unread_of(fd);
 	if (!head.failed && !body.failed && send(fd, head.bytes, head.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)head.len)
 		sent = body.len;
 	buf_fini(&body);
 	buf_fini(&head);
 	return sent;
+}
+
+uint64_t
+direct_answer(struct MHD_Connection *connection, const char *method, const struct err *e, const char *request_id)
+{
+	const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+
+	return send_error(fd, e, request_id, strcmp(method, "HEAD") != 0);
+}
+
+void
+direct_refuse_line(int fd, const char *problem)
+{
+	char request_id[REQUEST_ID_BYTES];
+	struct request_line line = { .fd = fd, .started_us = clock_monotonic_us(), .request_id = request_id };
+	struct err e = { 0 };
+
+	(void)err_set(&e, ERR_BAD_PARAMETER, "%s", problem);
+	request_id_make(request_id, NULL);
+	line.status = err_status(e.code);
+	line.code = err_code_text(e.code);
+	line.detail = e.detail;
+	line.bytes_out = send_error(fd, &e, request_id, true);
+	request_log(&line);
 }

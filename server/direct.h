@@ -15,4 +15,10 @@ struct MHD_Connection;
  */
 uint64_t direct_answer(struct MHD_Connection *connection, const char *method, const struct err *e, const char *request_id);
 
+/*
+ * Likewise for what a client sends in a request's place and libmicrohttpd would drop without an answer; with its line in the log. The
+ * connection must then be ended: its bytes are read and dropped. Nothing else may be waiting for an answer there.
+ */
+void direct_refuse_line(int fd, const char *problem);
+
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "server/direct.h"
 #include "server/limits.h"
 #include "server/stream.h"
 
@@ -40,6 +41,13 @@ count_aside(struct intake *in, char *bytes, size_t n)
 		bytes[i] = i % 2 == 0 ? '\r' : '\n';
 }
 
+/* Whether what was read last is no request, of which libmicrohttpd would say nothing, and no request before it is still to be answered. */
+static bool
+holds_no_request(const struct intake *in)
+{
+	return in->scan.broken != 0 && in->scan.state == SCAN_BEFORE && in->scan.broken == in->request + 1 && in->body == 0;
+}
+
 /*
  * EINTR means to libmicrohttpd that it should try again later. (EAGAIN would mean that nothing is there: then it waits for epoll to say that
  * something has come, which epoll has said already.)
@@ -62,6 +70,10 @@ recv(int fd, void *bytes, size_t room, int flags)
 	in->end = (uintptr_t)bytes + (size_t)n;
 	in->taken = 0;
 	scan_bytes(&in->scan, bytes, (size_t)n);
+	if (holds_no_request(in)) {
+		direct_refuse_line(fd, in->scan.problem);
+		return 0; /* as if the client had gone: libmicrohttpd ends the connection */
+	}
 	count_aside(in, bytes, (size_t)n);
 	return n;
 }

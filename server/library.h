@@ -22,6 +22,7 @@ void library_hide_query(const char *target);
 
 /* Reads and drops what the client has sent, up to a bound: a close with unread bytes is a reset, in which the answer may be lost. */
 void library_discard_unread(struct MHD_Connection *connection);
+void library_discard_unread_of(int fd);
 
 /* Whether libmicrohttpd calls the MHD_queue_response of library.c. */
 bool library_is_ours(void);

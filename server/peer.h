@@ -9,7 +9,8 @@
 /* Room for an address with its scope. */
 #define PEER_BYTES (INET6_ADDRSTRLEN + 16)
 
-/* The client's address as text; "" when it is not known. */
+/* The client's address as text; "" when it is not known. By the connection, or by its socket. */
 void peer_address(struct MHD_Connection *connection, char *out, size_t size);
+void peer_address_of(int fd, char *out, size_t size);
 
 #endif

@@ -33,7 +33,10 @@ request_log(const struct request_line *r)
 
 	if (!log_enabled(LOG_INFO))
 		return;
-	peer_address(r->connection, client, sizeof(client));
+	if (r->connection != NULL)
+		peer_address(r->connection, client, sizeof(client));
+	else
+		peer_address_of(r->fd, client, sizeof(client));
 	add_text(&l, "method", r->method);
 	add_text(&l, "target", r->target);
 	add_number(&l, "status", r->status);

@@ -9,7 +9,8 @@
 struct MHD_Connection;
 
 struct request_line {
-	struct MHD_Connection *connection;
+	struct MHD_Connection *connection; /* NULL: `fd` is its socket */
+	int fd;
 	const char *method, *target; /* NULL: the request line never came to an end */
 	unsigned status;             /* 0: nothing was answered */
 	const char *code;            /* of the error that was answered; "" for none */

@@ -98,9 +98,30 @@ end_head(struct scan *s)
 	s->state = s->chunked ? SCAN_CHUNK_SIZE : s->left > 0 ? SCAN_BODY : SCAN_BEFORE;
 }
 
+/*
+ * Whether the line is a request's, as far as is kept of it: it begins with a method and a blank, and has no NUL. libmicrohttpd drops the
+ * connection for any other, or skips the line.
+ */
+static bool
+is_request_line(const struct scan *s)
+{
+	const size_t len = s->line_len < SCAN_LINE_BYTES ? s->line_len : SCAN_LINE_BYTES;
+	const char *blank = memchr(s->line, ' ', len);
+	const size_t method = blank == NULL ? len : (size_t)(blank - s->line);
+
+	return (blank != NULL || s->line_len > SCAN_LINE_BYTES) && guard_is_token(s->line, method) &&
+	    memchr(s->line, '\0', len) == NULL;
+}
+
 static void
 begin_request(struct scan *s)
 {
+	if (!is_request_line(s)) {
+		give_up(s);
+		s->problem =
+		    "the first line is not a request line: a method, a target and a version, with one blank between them";
+		return;
+	}
 	s->request++;
 	s->chunked = false;
 	s->length = 0;
@@ -133,9 +154,7 @@ take_line(struct scan *s)
 {
 	switch (s->state) {
 	case SCAN_BEFORE:
-		if (s->line_len > 0 && s->line[0] == '\0') /* libmicrohttpd takes the line for an empty one */
-			give_up(s);
-		else if (s->line_len > 0)
+		if (s->line_len > 0)
 			begin_request(s);
 		break;
 	case SCAN_HEAD:

@@ -65,13 +65,13 @@ TARGETS = [
     ("two blanks before it", get(line=b"GET  /v2/health/live HTTP/1.1"), 400, ENDS),
     ("two blanks after it", get(line=b"GET /v2/health/live  HTTP/1.1"), 400, ENDS),
     ("a blank at the end", get(line=b"GET /v2/health/live HTTP/1.1 "), 400, ENDS),
-    ("tabs between", get(line=b"GET\t/v2/health/live\tHTTP/1.1"), None, ENDS),
+    ("tabs between", get(line=b"GET\t/v2/health/live\tHTTP/1.1"), 400, ENDS),
     ("none", get(line=b"GET HTTP/1.1"), 400, ENDS),
     ("bare LF", b"GET /v2/health/live HTTP/1.1\nHost: localhost\r\n\r\n", 400, ENDS),
     ("folded", get(line=b"GET /v2/health/live HTTP/1.1\r\n X: y"), 400, ENDS),
-    ("no request at all", b"GARBAGE\r\n\r\n", None, ENDS),
-    ("no method", b" / HTTP/1.1\r\n\r\n", None, ENDS),
-    ("another protocol", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 50 + b"\r\n", None, ENDS),
+    ("no request at all", b"GARBAGE\r\n\r\n", 400, ENDS),
+    ("no method", b" / HTTP/1.1\r\n\r\n", 400, ENDS),
+    ("another protocol", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 50 + b"\r\n", 400, ENDS),
 ]
 
 VERSIONS = [
