@@ -18,24 +18,43 @@ class Log(unittest.TestCase):
         self.assertEqual(daemon.log(), "")
         daemon.close()
 
-    def test_a_reader_of_the_log_that_does_not_read_holds_nobody_up(self):
+    def log_read_late(self, ask):
+        """Asks a daemon whose log nobody reads, stops it, and only then reads: the log's lines, parsed."""
         daemon = Daemon(start=False)
         self.addCleanup(daemon.close)
         process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
         try:
             wait_for(lambda: os.path.exists(daemon.port_file), "it listens")
             with open(daemon.port_file) as f:
-                client = Client(int(f.read()))
-            for _ in range(3000):  # many times what a pipe holds
-                self.assertEqual(client.request("GET", "/v2/health/live").status, 200)
+                ask(Client(int(f.read())))
             process.send_signal(signal.SIGTERM)
-            log = process.stderr.read().decode()
-            self.assertEqual(process.wait(60), 0)
-            self.assertIn('"message":"stopped"', log)
+            lines = [json.loads(line) for line in process.stderr.read().splitlines()]
+            self.assertEqual(process.wait(60 * PATIENCE), 0)
+            return lines
         finally:
             process.kill()
             process.wait()
             process.stderr.close()
+
+    def test_a_reader_of_the_log_that_does_not_read_holds_nobody_up(self):
+        def ask(client):
+            for _ in range(3000):  # many times what a pipe holds
+                self.assertEqual(client.request("GET", "/v2/health/live").status, 200)
+
+        self.assertEqual(self.log_read_late(ask)[-1]["message"], "stopped")
+
+    def test_what_a_slow_reader_misses_is_counted(self):
+        count = 4000  # lines that come to several times what may wait
+
+        def ask(client):
+            for _ in range(count):
+                self.assertEqual(client.request("GET", "/v1/models?" + "x" * 1000).status, 400)
+
+        lines = self.log_read_late(ask)
+        written = sum(line["message"] == "request" for line in lines)
+        dropped = sum(line["count"] for line in lines if line["message"] == "log lines dropped")
+        self.assertGreater(dropped, 0)
+        self.assertIn(written + dropped, range(count, count + 3))  # "draining" and "stopped" may be among the dropped
 
     def hostile_requests(self, daemon):
         """Requests whose bytes would reach whoever reads the log, each on a connection of its own; returns how many were answered."""
@@ -69,27 +88,3 @@ class Log(unittest.TestCase):
             self.assertLess(max(map(len, lines)), 16384)
             if form == "json":
                 self.assertEqual(len([line for line in daemon.log_lines() if line["message"] == "request"]), count)
-
-    def test_what_a_slow_reader_misses_is_counted(self):
-        daemon = Daemon(start=False)
-        self.addCleanup(daemon.close)
-        process = subprocess.Popen(daemon.command(), stderr=subprocess.PIPE)
-        try:
-            wait_for(lambda: os.path.exists(daemon.port_file), "it listens")
-            with open(daemon.port_file) as f:
-                client = Client(int(f.read()))
-            path = "/v1/models?" + "x" * 1000
-            count = 4000  # lines that come to several times what may wait
-            for _ in range(count):
-                self.assertEqual(client.request("GET", path).status, 400)
-            process.send_signal(signal.SIGTERM)
-            lines = [json.loads(line) for line in process.stderr.read().splitlines()]
-            self.assertEqual(process.wait(60 * PATIENCE), 0)
-        finally:
-            process.kill()
-            process.wait()
-            process.stderr.close()
-        written = sum(line["message"] == "request" for line in lines)
-        dropped = sum(line["count"] for line in lines if line["message"] == "log lines dropped")
-        self.assertGreater(dropped, 0)
-        self.assertIn(written + dropped, range(count, count + 3))  # "draining" and "stopped" may be among the dropped
