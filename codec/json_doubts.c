@@ -209,28 +209,33 @@ json_doubts_unfit(const struct json_doubts *d, enum datatype datatype)
 	return d != NULL && d->unfit[datatype].found ? &d->unfit[datatype] : NULL;
 }
 
-/* Turns `n` doubles, at most BLOCK: all are read before any is written, in registers where `n` is a constant. */
+/* Turns BLOCK doubles: all are read before any is written, in registers. */
 static ALWAYS_INLINE void
-narrow_block(const unsigned char *in, unsigned char *out, size_t n)
+narrow_block(const unsigned char *in, unsigned char *out)
 {
 	double from[BLOCK];
 	float to[BLOCK];
 
-	memcpy(from, in, n * sizeof(*from));
-	for (size_t i = 0; i < n; i++)
+	memcpy(from, in, sizeof(from));
+	for (size_t i = 0; i < BLOCK; i++)
 		to[i] = (float)from[i];
-	memcpy(out, to, n * sizeof(*to));
+	memcpy(out, to, sizeof(to));
 }
 
 static void
 narrow_to_floats(unsigned char *values, size_t count)
 {
 	size_t at = 0;
+	double from;
+	float to;
 
 	for (; count - at >= BLOCK; at += BLOCK)
-		narrow_block(values + at * sizeof(double), values + at * sizeof(float), BLOCK);
-	for (; at < count; at++)
-		narrow_block(values + at * sizeof(double), values + at * sizeof(float), 1);
+		narrow_block(values + at * sizeof(from), values + at * sizeof(to));
+	for (; at < count; at++) {
+		memcpy(&from, values + at * sizeof(from), sizeof(from));
+		to = (float)from;
+		memcpy(values + at * sizeof(to), &to, sizeof(to));
+	}
 }
 
 static void

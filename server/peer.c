@@ -35,7 +35,7 @@ peer_address_of(int fd, char *out, size_t size)
 	union {
 		struct sockaddr any;
 		struct sockaddr_in6 in6;
-	} peer;
+	} peer = { .in6 = { 0 } };
 	socklen_t len = sizeof(peer);
 
 	*out = '\0';
