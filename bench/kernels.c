@@ -202,8 +202,8 @@ train_backward(struct tensor *t)
 static void
 layer_backward(struct tensor *t)
 {
-	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, NULL, t->grad_weight,
-	    t->grad_bias, t->scratch);
+	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, t->grad_weight, t->grad_bias,
+	    t->scratch);
 }
 
 /* oneDNN may work in place, too, and is the faster for it. */
