@@ -99,3 +99,21 @@ authority_is_loopback(const struct authority *a)
 	text[len] = '\0';
 	return is_loopback_address(text);
 }
+
+bool
+authority_is_usual_loopback(const char *host)
+{
+	static const char address[] = "127.0.0.1", name[] = "localhost";
+	size_t at = sizeof(address) - 1, digits = 0;
+
+	_Static_assert(sizeof(address) == sizeof(name), "both are of one length");
+	if (strncmp(host, address, at) != 0 && strncmp(host, name, at) != 0)
+		return false;
+	if (host[at] == '\0')
+		return true;
+	while (host[at + 1 + digits] >= '0' && host[at + 1 + digits] <= '9')
+		digits++;
+	/* Ports from 60000 on are left to authority_parse, which knows how far they go. */
+	return host[at] == ':' && digits > 0 && host[at + 1 + digits] == '\0' &&
+	    (digits < 5 || (digits == 5 && host[at + 1] < '6'));
+}

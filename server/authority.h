@@ -27,4 +27,7 @@ bool authority_is_loopback(const struct authority *a);
 /* Whether an IPv6 address is this machine's: ::1, or ::ffff:127.0.0.0/104, which is IPv4's. */
 bool authority_is_loopback_six(const struct in6_addr *six);
 
+/* Whether a Host is one of those that most clients of this machine send, "127.0.0.1" or "localhost", perhaps with a port. Cheaper than to parse. */
+bool authority_is_usual_loopback(const char *host);
+
 #endif

@@ -227,8 +227,18 @@ advance(struct exchange *x)
 static enum MHD_Result
 first_call(struct exchange *x, const char *url, const char *method, const char *version)
 {
-	struct head head = { x->server, x->connection, x->deadline, x->target, method, url, version, { { 0 }, { 0 } }, { 0 } };
+	struct head head;
 
+	/* Not cleared as a whole: the error's text alone is larger than all else, and guard_head fills it where there is one. */
+	head.server = x->server;
+	head.connection = x->connection;
+	head.deadline = x->deadline;
+	head.target = x->target;
+	head.method = method;
+	head.url = url;
+	head.version = version;
+	head.headers = (struct headers){ 0 };
+	head.framing.code = ERR_NONE;
 	x->has_headers = true;
 	deadline_enter(x->deadline, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);

@@ -206,7 +206,6 @@ guard_head(const struct head *h, struct headers *headers, struct err *e)
 	struct framing f = { .headers = headers, .problem = intake_problem(h->connection) };
 	const bool looks_at_lines = guard_strictness() == 0 && f.problem == NULL;
 
-	*headers = (struct headers){ 0 };
 	if (looks_at_lines && (f.place = first_place(h)) == NULL)
 		f.problem =
 		    "the request line must be a method, a target and a version, with one blank between them, and end in CR LF";

@@ -23,7 +23,7 @@ bool guard_is_token(const char *text, size_t len);
  * neither blanks nor control characters nor bytes beyond ASCII; no line is folded or ends in anything but CR LF; on HTTP/1.1 there is
  * exactly one Host; at most one Origin, Idempotency-Key, Content-Type and Content-Encoding; at most one Content-Length, all digits; at most
  * one Transfer-Encoding, which is "chunked", on HTTP/1.1, and without Content-Length. bad_parameter otherwise: answer it at once and close the connection.
- * `headers` has what normd reads of them, in either case.
+ * `headers`, zeroed before, gets what normd reads of them, in either case.
  */
 int guard_head(const struct head *h, struct headers *headers, struct err *e) MUST_CHECK;
 

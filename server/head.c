@@ -103,6 +103,9 @@ check_origin(const struct head *h, const struct url_target *target, struct sendi
 	size_t len = target->authority != NULL ? target->authority_len : text != NULL ? strlen(text) : 0;
 	struct authority host = { .host = "" };
 
+	if (target->authority == NULL && text != NULL && h->headers.value[HEADER_ORIGIN] == NULL &&
+	    authority_is_usual_loopback(text))
+		return 0;
 	if (text != NULL && authority_parse(text, len, &host) < 0)
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "the request's host is \"%.*s\"; it must be a name or an address, and perhaps a port",
