@@ -285,7 +285,7 @@ make_room(struct deadlines *all)
 	if (closed < excess)
 		closed += close_waiting(all, half_head_since_locked, least_us, excess - closed);
 	if (closed > 0)
-		log_event(LOG_WARN, "idle connections were closed to make room",
+		log_event(LOG_WARN, "waiting connections were closed to make room",
 		    (const struct log_field[]){
 			{ .name = "count", .number = closed }, { .name = "connections_max", .number = all->crowd.max } },
 		    2);
