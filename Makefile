@@ -23,7 +23,8 @@ ifneq ($(filter clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL: # what is cleaned must not be built meanwhile
 endif
 
-ROOMS    := base norm codec storage handlers server
+# Each may use those before it, as tests/layers proves.
+ROOMS    := base norm/kernels norm codec/decimal codec layer sync storage handlers server
 
 std      := -std=c11 -D_GNU_SOURCE -I.
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
@@ -56,9 +57,13 @@ libs_all      := -lmicrohttpd -lsqlite3 -lcjson -lz -lm
 
 sources  = $(wildcard $(1)/*.c)
 objects  = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
-archives := $(foreach r,$(ROOMS),$(B)/lib$(r).a)
+archive  = $(B)/lib$(subst /,_,$(1)).a
+archives := $(foreach r,$(ROOMS),$(call archive,$(r)))
 # Most dependent first, as a linker wants them.
-link_archives := $(B)/libserver.a $(B)/libhandlers.a $(B)/libstorage.a $(B)/libcodec.a $(B)/libnorm.a $(B)/libbase.a
+reversed = $(if $(1),$(call reversed,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+link_archives := $(call reversed,$(archives))
+norm_archives  := $(call archive,norm) $(call archive,norm/kernels)
+codec_archives := $(call archive,codec) $(call archive,codec/decimal) $(call archive,base)
 
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 # A fuzz target is linked with libFuzzer (VARIANT=fuzz), or with replay.c to run its committed corpus.
@@ -84,7 +89,7 @@ $(B)/normd: $(B)/main/main.o $(link_archives)
 
 # One archive a room; main() stands apart so that tests can link the server's other parts.
 define room_rules
-$(B)/lib$(1).a: $(filter-out $(B)/server/main.o,$(call objects,$(1)))
+$(call archive,$(1)): $(filter-out $(B)/server/main.o,$(call objects,$(1)))
 	@rm -f $$@
 	@$(AR) rcs $$@ $$^
 endef
@@ -133,7 +138,7 @@ $(B)/packages-test: scripts/setup
 
 # What the tests of a disk that fails share.
 disk_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/disk/torture_%,$(wildcard tests/disk/*.c)))
-disk_archives := $(B)/libstorage.a $(B)/libnorm.a $(B)/libbase.a
+disk_archives := $(call archive,storage) $(norm_archives) $(call archive,base)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages-test
 	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(unit_libs) $(libs_all)
@@ -157,7 +162,7 @@ $(B)/tests/memory/test_memory: $(B)/tests/memory/wrap.o $(memory_shared) $(link_
 $(B)/tests/memory/test_memory_process: $(B)/tests/memory/interpose.o $(memory_shared) $(link_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
 
-fuzz_archives := $(B)/libcodec.a $(B)/libbase.a
+fuzz_archives := $(codec_archives)
 $(fuzz_replays): $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(fuzz_shared) $(fuzz_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_codec)
 $(fuzz_targets): $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(fuzz_archives)
@@ -259,14 +264,14 @@ format: ## lay out the sources with clang-format
 	clang-format -i $(foreach r,$(ROOMS) tests/unit tests/load tests/daemons tests/disk tests/memory tests/fuzz tests/fuzz/seeds,$(wildcard $(r)/*.[ch]))
 
 # The codec as it ships against its peers in C++. (-march=native changes nothing for them: simdjson chooses its code at run time.)
-$(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(B)/libcodec.a $(B)/libbase.a
+$(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(codec_archives)
 	@scripts/setup bench-codec
 	$(CXX) -std=c++17 -O3 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ -lsimdjson $(libs_codec)
 
 bench-codec: $(B)/bench/codec ## the codec's speed beside simdjson, cJSON and the libraries of C and C++
 	@$<
 
-$(B)/tests/verify_floats: tests/verify_floats.cc $(B)/tests/verify_floats_codec.o $(B)/libcodec.a $(B)/libbase.a
+$(B)/tests/verify_floats: tests/verify_floats.cc $(B)/tests/verify_floats_codec.o $(codec_archives)
 	@mkdir -p $(@D)
 	@scripts/setup verify-floats
 	$(CXX) -std=c++17 -O2 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ $(libs_codec)
@@ -279,7 +284,7 @@ verify-floats: $(B)/tests/verify_floats ## write and read all 2^32 float32, agai
 bench-kernels: $(B)/bench/kernels ## the kernels' speed beside PyTorch, oneDNN and a plain copy (ROUNDS=)
 	@ROUNDS='$(ROUNDS)' bench/kernels.py $<
 
-$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/bench/kernels_dnnl.o $(B)/libnorm.a
+$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/bench/kernels_dnnl.o $(norm_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_norm) -ldnnl
 
 $(B)/bench/kernels_dnnl.o: | $(B)/packages-bench-kernels

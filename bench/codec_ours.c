@@ -1,6 +1,6 @@
 #include "bench/codec_ours.h"
 
-#include "codec/decimal_fast.h"
+#include "codec/decimal/fast.h"
 #include "codec/json_scan.h"
 #include "codec/json_write.h"
 

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "handlers/parts.h"
+#include "layer/parts.h"
 #include "server/compute.h"
 
 #define EPS 1e-5

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "codec/decimal_fast.h"
+#include "codec/decimal/fast.h"
 #include "codec/excerpt.h"
 #include "codec/json_doubts.h"
 #include "codec/json_hint.h"

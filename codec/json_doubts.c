@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "codec/decimal_long.h"
+#include "codec/decimal/long.h"
 #include "codec/json_number.h"
 
 /* From here on a double overflows when it is rounded to nearest, ties to even. */

@@ -1,6 +1,6 @@
 /* GET .../affine: inference folded to y = x * scale + shift, for clients that apply it themselves (docs/MATH.md, equation 9). */
 #include "codec/json_write.h"
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "handlers/gradients.h"
+#include "layer/gradients.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"

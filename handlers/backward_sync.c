@@ -2,8 +2,8 @@
  * Backward with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
  * counts.
  */
-#include "handlers/gradients.h"
-#include "handlers/parts.h"
+#include "layer/gradients.h"
+#include "layer/parts.h"
 #include "norm/normalize.h"
 
 int

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "handlers/definition.h"
-#include "handlers/forward.h"
+#include "layer/definition.h"
+#include "layer/forward.h"
 #include "norm/widen.h"
 
 /* A tensor of doubles is used where it lies; another is widened. */

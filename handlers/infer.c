@@ -4,7 +4,7 @@
  */
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"
-#include "handlers/own_statistics.h"
+#include "layer/own_statistics.h"
 #include "handlers/reply.h"
 
 static const char *const members[] = { "shape", "datatype", "data", "lengths", "mask", NULL };

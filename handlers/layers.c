@@ -1,5 +1,5 @@
 /* Layers: a definition is put once and then stands. */
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"
 

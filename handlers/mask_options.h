@@ -2,7 +2,7 @@
 #ifndef HANDLERS_MASK_OPTIONS_H
 #define HANDLERS_MASK_OPTIONS_H
 
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/request.h"
 
 /*

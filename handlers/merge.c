@@ -1,5 +1,5 @@
 /* POST .../statistics/merge: the moments of a batch that the client measured itself, taken as one training batch. */
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/quote.h"
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/handlers.h"
 
 #define PAGE_DEFAULT 100

@@ -9,7 +9,7 @@
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"
-#include "handlers/own_statistics.h"
+#include "layer/own_statistics.h"
 #include "handlers/reply.h"
 
 /* The slots of this route, in routes.c's order. */

@@ -6,7 +6,7 @@
 #include <strings.h>
 
 #include "base/suggest.h"
-#include "handlers/definition.h"
+#include "layer/definition.h"
 
 /* Beside the tensors a request needs some doubles per feature; features never outnumber a body's values by far. */
 #define ARENA_SPARE_BYTES ((size_t)1 << 20)

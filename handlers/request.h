@@ -18,7 +18,7 @@
 #include "base/digest.h"
 #include "codec/body.h"
 #include "handlers/claims.h"
-#include "handlers/sync.h"
+#include "sync/sync.h"
 #include "storage/store.h"
 
 #define REQUEST_QUERY_MAX 16

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "codec/json_write.h"
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"

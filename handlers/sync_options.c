@@ -4,7 +4,7 @@
 
 #include "base/suggest.h"
 #include "codec/json_scan.h"
-#include "handlers/definition.h"
+#include "layer/definition.h"
 
 #define TIMEOUT_MS_DEFAULT 10000
 

@@ -9,7 +9,7 @@
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "handlers/mask_options.h"
-#include "handlers/own_statistics.h"
+#include "layer/own_statistics.h"
 #include "handlers/reply.h"
 #include "handlers/sync_options.h"
 #include "handlers/training.h"

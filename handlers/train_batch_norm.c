@@ -1,5 +1,5 @@
 /*
- * Training by batch normalization. Each piece of the batch (handlers/pieces.h) is normalized by its own moments and makes an update of its
+ * Training by batch normalization. Each piece of the batch (layer/pieces.h) is normalized by its own moments and makes an update of its
  * own, in their order. Batch Renormalization puts others in the place of weight and bias.
  */
 #include "handlers/training.h"

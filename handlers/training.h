@@ -2,7 +2,7 @@
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H
 
-#include "handlers/pieces.h"
+#include "layer/pieces.h"
 
 struct training {
 	struct tensor *tensor;

@@ -1,8 +1,8 @@
 #include "norm/backward.h"
 
-#include "norm/backward_terms.h"
+#include "norm/kernels/backward_terms.h"
 #include "norm/feature_bands.h"
-#include "norm/kernels.h"
+#include "norm/kernels/kernels.h"
 
 static void
 sums_in_bands(enum norm_real real, const void *x, const void *g, struct norm_view view, size_t bands, const double *mean,

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "norm/backward.h"
-#include "norm/backward_terms.h"
-#include "norm/columns.h"
-#include "norm/kernels.h"
+#include "norm/kernels/backward_terms.h"
+#include "norm/kernels/columns.h"
+#include "norm/kernels/kernels.h"
 #include "norm/normalize.h"
-#include "norm/sum.h"
+#include "norm/kernels/sum.h"
 
 #define BANDS_MAX ((size_t)8)
 /* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of ROWS_TOGETHER. */

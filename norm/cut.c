@@ -1,6 +1,6 @@
 #include "norm/cut.h"
 
-#include "norm/columns.h"
+#include "norm/kernels/columns.h"
 
 size_t
 cut_step(struct norm_view view)

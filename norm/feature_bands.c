@@ -1,8 +1,8 @@
 #include "norm/feature_bands.h"
 
-#include "norm/columns.h"
-#include "norm/kernels.h"
-#include "norm/sum.h"
+#include "norm/kernels/columns.h"
+#include "norm/kernels/kernels.h"
+#include "norm/kernels/sum.h"
 
 size_t
 feature_bands(struct norm_view view)

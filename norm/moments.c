@@ -1,8 +1,8 @@
 #include "norm/moments.h"
 
 #include "norm/feature_bands.h"
-#include "norm/kernels.h"
-#include "norm/sum.h"
+#include "norm/kernels/kernels.h"
+#include "norm/kernels/sum.h"
 
 static void
 moments_in_bands(enum norm_real real, const void *x, struct norm_view view, size_t bands, double *mean, double *var)

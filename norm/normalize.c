@@ -2,9 +2,9 @@
 
 #include <math.h>
 
-#include "norm/columns.h"
+#include "norm/kernels/columns.h"
 #include "norm/feature_bands.h"
-#include "norm/kernels.h"
+#include "norm/kernels/kernels.h"
 #include "norm/moments.h"
 
 void

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "norm/columns.h"
+#include "norm/kernels/columns.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 

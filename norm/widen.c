@@ -1,6 +1,6 @@
 #include "norm/widen.h"
 
-#include "norm/element.h"
+#include "norm/kernels/element.h"
 
 void
 widen(enum norm_real real, const void *x, size_t n, double *out)

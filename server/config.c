@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "base/suggest.h"
-#include "handlers/sync.h"
+#include "sync/sync.h"
 #include "storage/store.h"
 
 #define SYNC_TIMEOUT_MAX_S (SYNC_TIMEOUT_MS_MAX / 1000)

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "handlers/definition.h"
+#include "layer/definition.h"
 
 static void
 print_found(void *arg, const char *damage)

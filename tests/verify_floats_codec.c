@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "codec/decimal_block.h"
-#include "codec/decimal_fast.h"
+#include "codec/decimal/block.h"
+#include "codec/decimal/fast.h"
 
 static bool
 has_bits(float value, uint32_t bits)

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/decimal_block.h"
-#include "codec/decimal_fast.h"
+#include "codec/decimal/block.h"
+#include "codec/decimal/fast.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/bits.h"
 

@@ -12,7 +12,7 @@ import unittest
 
 from normd import NORMD, PATIENCE, ROOT, Daemon
 
-ROOMS = ("base", "norm", "codec", "storage", "handlers", "server")
+ROOMS = ("base", "norm/kernels", "norm", "codec/decimal", "codec", "layer", "sync", "storage", "handlers", "server")
 
 
 def read(path):

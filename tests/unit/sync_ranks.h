@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "handlers/sync.h"
+#include "sync/sync.h"
 
 #define LAYER 7
 #define PATIENT_MS 60000

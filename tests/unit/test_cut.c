@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "norm/backward.h"
-#include "norm/kernels.h"
+#include "norm/kernels/kernels.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
 #include "tests/unit/norm_reference.h"

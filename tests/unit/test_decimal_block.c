@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "codec/decimal.h"
-#include "codec/decimal_block.h"
+#include "codec/decimal/block.h"
 #include "tests/unit/bits.h"
 
 #define MANY 4096

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/decimal_fast.h"
+#include "codec/decimal/fast.h"
 #include "tests/unit/bits.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,5 +1,5 @@
 /* How a batch is cut into ghost batches: as torch.chunk cuts. */
-#include "handlers/ghosts.h"
+#include "layer/ghosts.h"
 #include "tests/unit/unit.h"
 
 /*

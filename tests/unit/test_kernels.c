@@ -2,7 +2,7 @@
  * Every set of kernels that this processor can run against the portable one: the same bits, for each type of element, on shapes
  * that take every way through the loops and leave every remainder of their vectors, with numbers of every size.
  */
-#include "norm/kernels.h"
+#include "norm/kernels/kernels.h"
 
 #include <stdlib.h>
 #include <string.h>

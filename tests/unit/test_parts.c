@@ -1,8 +1,8 @@
 /*
- * Passes over large tensors in parts (handlers/parts.h): the bits and the answer of the whole, whoever does the parts, in whatever
+ * Passes over large tensors in parts (layer/parts.h): the bits and the answer of the whole, whoever does the parts, in whatever
  * order; a crew is called for large tensors, and for no others.
  */
-#include "handlers/parts.h"
+#include "layer/parts.h"
 
 #include <stdlib.h>
 #include <string.h>

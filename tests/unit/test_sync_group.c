@@ -2,7 +2,7 @@
  * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is remembered, and
  * who is put on the list of those to be resumed. That threads find one another by it is test_sync_meeting.c's.
  */
-#include "handlers/sync_groups.h"
+#include "sync/groups.h"
 
 #include <string.h>
 

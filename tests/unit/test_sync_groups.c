@@ -2,7 +2,7 @@
  * All groups of synchronized steps together: they are found and they end in the order of their deadlines however many there are, members
  * leave, and the limits of those that wait and of memory are kept.
  */
-#include "handlers/sync_groups.h"
+#include "sync/groups.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "handlers/claims.h"
-#include "handlers/definition.h"
+#include "layer/definition.h"
 #include "handlers/request.h"
 #include "handlers/routes.h"
-#include "handlers/sync.h"
+#include "sync/sync.h"
 #include "storage/store.h"
 #include "tests/unit/unit.h"
 

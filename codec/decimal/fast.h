@@ -1,0 +1,219 @@
+/*
+ * Reading for a loop over millions of numbers: the ordinary number of a list is read here, in line, and all others by a call. In line,
+ * because `end` is where the next number starts: through memory it would hold up every number by a store and a load.
+ *
+ * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for first and by
+ * itself, so that the next number can be begun while this one is still being worked out; only then it is seen whether
+ * what stands before it is a number, and one of those: a wrong guess is a call (decimal_long.h). The number's digits are loaded
+ * from its end backwards, so that they stand in their places whatever their count is, and no branch depends on that or on the sign,
+ * for these are what nobody can predict. So up to 17 bytes before the number are read too, and must be there.
+ */
+#ifndef CODEC_DECIMAL_FAST_H
+#define CODEC_DECIMAL_FAST_H
+
+#include <float.h>
+#include <stdbool.h>
+
+#include "codec/decimal/lanes.h"
+#include "codec/decimal/long.h"
+
+_Static_assert(FLT_EVAL_METHOD == 0, "a double operation must round to double, once");
+
+#define DECIMAL_WINDOW 16
+
+/* (-1)^negative · mantissa / 10^fraction, mantissa < 10^15, fraction <= 14. */
+struct decimal_ordinary {
+	uint64_t mantissa;
+	unsigned fraction;
+	bool negative;
+};
+
+/* The last 16 characters before `end` without the point, which has `fraction` digits behind it. */
+static inline decimal_lanes
+decimal_without_point(const char *end, unsigned fraction)
+{
+	decimal_lanes behind = decimal_lanes_last(fraction);
+
+	return (decimal_lanes_load(end - DECIMAL_WINDOW) & behind) | (decimal_lanes_load(end - DECIMAL_WINDOW - 1) & ~behind);
+}
+
+/*
+ * Returns the byte after the number at `p`, or NULL when it is not an ordinary one; then it may be any other, cut or wrong. Reads
+ * within [floor, limit) only.
+ */
+static inline const char *
+decimal_read_ordinary(const char *floor, const char *p, const char *limit, struct decimal_ordinary *n)
+{
+	const decimal_lanes zeros = decimal_lanes_all('0');
+	decimal_lanes text, digits;
+	unsigned stops, others, count, point, sign;
+	const char *end;
+
+	if (limit - p < DECIMAL_WINDOW || p - floor <= DECIMAL_WINDOW || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
+		return NULL;
+	text = decimal_lanes_load(p);
+	stops = decimal_lanes_bits((decimal_lanes)(text == ',') | (decimal_lanes)(text == ']'));
+	if (stops == 0)
+		return NULL;
+	count = (unsigned)__builtin_ctz(stops);
+	end = p + count;
+	sign = *p == '-';
+	/* What stands before the stop and is neither the sign nor a digit: nothing, or the point. */
+	others = (stops - 1) & ~(stops | sign | decimal_lanes_bits((decimal_lanes)((text ^ zeros) <= 9)));
+	point = count;
+	n->fraction = 0;
+	if (others != 0) {
+		point = (unsigned)__builtin_ctz(others);
+		n->fraction = count - point - 1;
+		if ((others & (others - 1)) != 0 || p[point] != '.' || n->fraction == 0)
+			return NULL;
+		digits = decimal_without_point(end, n->fraction);
+	} else {
+		digits = decimal_lanes_load(end - DECIMAL_WINDOW);
+	}
+	/* Digits before the point: at least one, and just one where the first is 0; of none, one less is the largest unsigned. */
+	if (point - sign - 1 >= (p[sign] == '0' ? 1u : DECIMAL_WINDOW))
+		return NULL;
+	n->mantissa = decimal_lanes_join((digits ^ zeros) & decimal_lanes_last(count - sign - (others != 0)));
+	n->negative = sign;
+	return end;
+}
+
+/* The number rounded to double: both operands are exact, so the division rounds once (Clinger 1990). */
+static inline double
+decimal_ordinary_f64(const struct decimal_ordinary *n)
+{
+	static const double ten[2][DECIMAL_WINDOW] = {
+		{ 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 },
+		{ -1e0, -1e1, -1e2, -1e3, -1e4, -1e5, -1e6, -1e7, -1e8, -1e9, -1e10, -1e11, -1e12, -1e13, -1e14 },
+	};
+
+	return (double)(int64_t)n->mantissa / ten[n->negative][n->fraction];
+}
+
+/*
+ * By way of a double, which is as good as straight to float: rounding to double keeps the order, and all midpoints between
+ * floats are doubles, so a number can end on the wrong side of one only by becoming one. Those are left to the exact reader.
+ * From 10^-14 to 10^15 a float is normal: its midpoints are the doubles with one 1 and 28 zeros below the float's bits.
+ *
+ * As decimal_read_f32; `floor` <= p is the first byte that may be looked at.
+ */
+static inline enum decimal_result
+decimal_fast_read_f32(const char *floor, const char *p, const char *limit, const char **end, float *value)
+{
+	struct decimal_ordinary n;
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
+	enum decimal_result result;
+	uint64_t wide_bits;
+	double wide;
+	float narrow;
+
+	if (after != NULL) {
+		wide = decimal_ordinary_f64(&n);
+		memcpy(&wide_bits, &wide, sizeof(wide_bits));
+		if ((wide_bits & 0x1fffffff) != 0x10000000) {
+			*value = (float)wide;
+			*end = after;
+			return DECIMAL_OK;
+		}
+	}
+	/* Locals of this call alone, so that the caller's `end` can stay in a register. */
+	result = decimal_long_read_f32(floor, p, limit, &after, &narrow);
+	*end = after;
+	if (result == DECIMAL_OK)
+		*value = narrow;
+	return result;
+}
+
+/*
+ * For a number whose type is not known yet: reads an ordinary one to the double from which a further rounding, to float or to float16, gives
+ * what the text itself would give. Returns false for every other number, and for whatever is none.
+ *
+ * The second rounding goes wrong only where the double is a midpoint k·2^e of the narrower type and the text, m/10^f, is not. Then
+ * |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e + f < 0, and it is a
+ * multiple of 2^(e + f): so 2^53 <= k·5^f. Between
+ * float16 k has at most 12 bits, which needs f >= 18, and an ordinary number has f <= 14. Between floats, which are normal here, it has
+ * 25 bits, and f = 13 will do: those are left out, as above.
+ */
+static inline bool
+decimal_fast_read_open(const char *floor, const char *p, const char *limit, const char **end, double *value)
+{
+	struct decimal_ordinary n;
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
+	uint64_t bits;
+	double wide;
+
+	if (after == NULL)
+		return false;
+	wide = decimal_ordinary_f64(&n);
+	memcpy(&bits, &wide, sizeof(bits));
+	if ((bits & 0x1fffffff) == 0x10000000)
+		return false;
+	*value = wide;
+	*end = after;
+	return true;
+}
+
+/* As decimal_read_f64; `floor` as above. */
+static inline enum decimal_result
+decimal_fast_read_f64(const char *floor, const char *p, const char *limit, const char **end, double *value)
+{
+	struct decimal_ordinary n;
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
+	enum decimal_result result;
+	double wide;
+
+	if (after != NULL) {
+		*value = decimal_ordinary_f64(&n);
+		*end = after;
+		return DECIMAL_OK;
+	}
+	result = decimal_long_read_f64(floor, p, limit, &after, &wide);
+	*end = after;
+	if (result == DECIMAL_OK)
+		*value = wide;
+	return result;
+}
+
+/*
+ * Straight from the double's bits, which are rounded where float16 is normal; zero is zero. All else, also what may be a midpoint
+ * as above, is left to the exact reader. Returns whether it was not.
+ */
+static inline bool
+decimal_ordinary_f16(double wide, uint16_t *bits)
+{
+	const double smallest_normal = 0x1p-14, overflows = 65520;
+	const double size = wide < 0 ? -wide : wide;
+	uint64_t wide_bits;
+
+	memcpy(&wide_bits, &size, sizeof(wide_bits));
+	if (!(size >= smallest_normal && size < overflows) || (wide_bits & 0x3ffffffffff) == 0x20000000000) {
+		*bits = 0;
+		return wide_bits == 0;
+	}
+	*bits = (uint16_t)(((wide_bits + 0x20000000000) >> 42) - ((1023 - 15) << 10));
+	return true;
+}
+
+/* As decimal_read_f16; `floor` as above. */
+static inline enum decimal_result
+decimal_fast_read_f16(const char *floor, const char *p, const char *limit, const char **end, uint16_t *value)
+{
+	struct decimal_ordinary n;
+	const char *after = decimal_read_ordinary(floor, p, limit, &n);
+	enum decimal_result result;
+	uint16_t bits;
+
+	if (after != NULL && decimal_ordinary_f16(decimal_ordinary_f64(&n), &bits)) {
+		*value = (uint16_t)(bits | n.negative << 15);
+		*end = after;
+		return DECIMAL_OK;
+	}
+	result = decimal_long_read_f16(floor, p, limit, &after, &bits);
+	*end = after;
+	if (result == DECIMAL_OK)
+		*value = bits;
+	return result;
+}
+
+#endif

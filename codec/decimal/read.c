@@ -1,0 +1,193 @@
+/*
+ * Reading: the grammar is checked in the same pass that gathers the digits, eight at a time; decimal_round.h turns nearly every
+ * text into a number at once. A text of more than 19 significant digits lies between two numbers that it can round; only when
+ * these differ are all its digits looked at (decimal_slow.c).
+ */
+#include "codec/decimal.h"
+
+#include <stdbool.h>
+
+#include "codec/decimal/round.h"
+#include "codec/decimal/swar.h"
+#include "codec/decimal/text.h"
+
+/* Exponents stop growing here, far beyond what any number of digits can make up for. */
+#define EXPONENT_MAX INT64_C(100000000000000000)
+
+static inline bool
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Appends the digits at `p` to *mantissa, modulo 2^64. Returns the byte after them. */
+static inline const char *
+gather_digits(const char *p, const char *limit, uint64_t *mantissa)
+{
+	uint64_t values, marks;
+	unsigned count;
+
+	for (; limit - p >= 8; p += 8) {
+		values = decimal_values8(decimal_load8(p));
+		marks = decimal_strangers8(values);
+		if (marks != 0) {
+			count = decimal_first8(marks);
+			*mantissa = *mantissa * decimal_ten[count] + decimal_join(values, count);
+			return p + count;
+		}
+		*mantissa = *mantissa * 100000000 + decimal_join8(values);
+	}
+	for (; p < limit && is_digit(*p); p++)
+		*mantissa = *mantissa * 10 + (uint64_t)(*p - '0');
+	return p;
+}
+
+/* [+-]digits, after the 'e'. */
+static enum decimal_result
+scan_exponent(const char *p, const char *limit, const char **end, int64_t *exponent)
+{
+	bool negative = p < limit && *p == '-';
+	int64_t e = 0;
+
+	if (p < limit && (*p == '-' || *p == '+'))
+		p++;
+	*end = p;
+	if (p == limit)
+		return DECIMAL_INCOMPLETE;
+	if (!is_digit(*p))
+		return DECIMAL_INVALID;
+	for (; p < limit && is_digit(*p); p++) {
+		if (e < EXPONENT_MAX)
+			e = e * 10 + (*p - '0');
+	}
+	*end = p;
+	*exponent = negative ? -e : e;
+	return DECIMAL_OK;
+}
+
+/* More digits than fit: leaves out the zeros before them and, when there still are too many, those after the 19th. */
+static void
+truncate_digits(struct decimal_text *t, int64_t count)
+{
+	const char *p = t->digits;
+
+	for (; p < t->digits_end && (*p == '0' || *p == '.'); p++)
+		count -= *p == '0';
+	if (count <= DECIMAL_MANTISSA_DIGITS)
+		return;
+	t->truncated = true;
+	t->exponent += count - DECIMAL_MANTISSA_DIGITS;
+	t->mantissa = 0;
+	for (int n = 0; n < DECIMAL_MANTISSA_DIGITS; p++) {
+		if (*p == '.')
+			continue;
+		t->mantissa = t->mantissa * 10 + (uint64_t)(*p - '0');
+		n++;
+	}
+}
+
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?, and something after it. */
+static inline enum decimal_result
+scan_number(const char *p, const char *limit, const char **end, struct decimal_text *t)
+{
+	const char *fraction;
+	enum decimal_result result = DECIMAL_OK;
+	int64_t count, written = 0;
+
+	*t = (struct decimal_text){ .negative = p < limit && *p == '-' };
+	p += t->negative;
+	t->digits = p;
+	p = gather_digits(p, limit, &t->mantissa);
+	count = p - t->digits;
+	*end = count > 1 && *t->digits == '0' ? t->digits + 1 : p;
+	if (*end != p || (count == 0 && p < limit))
+		return DECIMAL_INVALID;
+	if (p < limit && *p == '.') {
+		fraction = p + 1;
+		p = gather_digits(fraction, limit, &t->mantissa);
+		*end = p;
+		t->exponent = fraction - p;
+		count += p - fraction;
+		if (p == fraction && p < limit)
+			return DECIMAL_INVALID;
+	}
+	t->digits_end = p;
+	if (p < limit && (*p | 0x20) == 'e')
+		result = scan_exponent(p + 1, limit, end, &written);
+	if (*end == limit)
+		return DECIMAL_INCOMPLETE;
+	t->exponent += written;
+	if (count > DECIMAL_MANTISSA_DIGITS)
+		truncate_digits(t, count);
+	return result;
+}
+
+/* The bits of the number of format `f` nearest to the text, without a sign. */
+static inline uint64_t
+round_text(const struct decimal_text *t, const struct decimal_format *f)
+{
+	const uint64_t one = UINT64_C(1) << f->fraction_bits;
+	uint64_t bits = decimal_round(t->mantissa, t->exponent, f), field, half;
+	int order;
+
+	if (!t->truncated || decimal_round(t->mantissa + 1, t->exponent, f) == bits)
+		return bits;
+	/* The digits left out decide between `bits` and the next: on which side of their midpoint does the text lie? */
+	field = bits >> f->fraction_bits;
+	half = 2 * (bits & (one - 1)) + 1 + (field > 0 ? 2 * one : 0);
+	order = decimal_compare(t, half, (int)(field > 0 ? field : 1) - f->exponent_bias - f->fraction_bits - 1);
+	return bits + (order > 0 || (order == 0 && (bits & 1) != 0));
+}
+
+/* Reads any number into the bits of format `f`, without a sign. */
+static inline enum decimal_result
+read_bits(const char *p, const char *limit, const char **end, const struct decimal_format *f, uint64_t *bits)
+{
+	struct decimal_text t;
+	enum decimal_result result = scan_number(p, limit, end, &t);
+
+	if (result != DECIMAL_OK)
+		return result;
+	*bits = round_text(&t, f);
+	if (*bits == decimal_infinity(f))
+		return DECIMAL_OVERFLOW;
+	return DECIMAL_OK;
+}
+
+enum decimal_result
+decimal_read_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
+{
+	uint64_t wide;
+	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f16, &wide);
+
+	if (result == DECIMAL_OK)
+		*bits = (uint16_t)(wide | (uint64_t)(*p == '-') << 15);
+	return result;
+}
+
+enum decimal_result
+decimal_read_f32(const char *p, const char *limit, const char **end, float *value)
+{
+	uint64_t wide;
+	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f32, &wide);
+	uint32_t bits;
+
+	if (result != DECIMAL_OK)
+		return result;
+	bits = (uint32_t)wide | (uint32_t)(*p == '-') << 31;
+	memcpy(value, &bits, sizeof(bits));
+	return DECIMAL_OK;
+}
+
+enum decimal_result
+decimal_read_f64(const char *p, const char *limit, const char **end, double *value)
+{
+	uint64_t bits;
+	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f64, &bits);
+
+	if (result != DECIMAL_OK)
+		return result;
+	bits |= (uint64_t)(*p == '-') << 63;
+	memcpy(value, &bits, sizeof(bits));
+	return DECIMAL_OK;
+}

@@ -1,0 +1,315 @@
+#include "layer/definition.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "codec/json_scan.h"
+#include "layer/definition_fields.h"
+
+/* What a convention sets when a definition does not say. Sources in docs/MATH.md. */
+struct defaults {
+	double eps[KIND_COUNT];
+	double momentum;
+	bool momentum_weighs_new;
+	bool unbiased;
+	int channel_axis; /* of batch_norm; the other kinds have their channels in dimension 1 */
+};
+
+/* eps in the order of enum kind: batch, layer, instance, group, RMS. */
+static const struct defaults convention_defaults[CONVENTION_COUNT] = {
+	[CONVENTION_PYTORCH] = { { 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 }, 0.1, true, true, 1 },
+	[CONVENTION_KERAS] = { { 1e-3, 1e-3, 1e-3, 1e-3, 1e-6 }, 0.99, false, false, -1 },
+	[CONVENTION_FLAX] = { { 1e-5, 1e-6, 1e-6, 1e-6, 1e-6 }, 0.99, false, false, -1 },
+	[CONVENTION_ONNX] = { { 1e-5, 1e-5, 1e-5, 1e-5, 1e-5 }, 0.9, false, false, 1 },
+};
+
+/* Batch Renormalization's limits at the end of its authors' schedule. */
+#define R_MAX 3.0
+#define D_MAX 5.0
+
+static void
+set_defaults(struct definition *d)
+{
+	const struct defaults *defaults = &convention_defaults[d->convention];
+
+	d->eps = defaults->eps[d->kind];
+	d->momentum = defaults->momentum;
+	d->affine = d->kind != KIND_INSTANCE_NORM;
+	d->bias = true;
+	d->track_running_stats = d->kind == KIND_BATCH_NORM;
+	d->channel_axis = d->kind == KIND_BATCH_NORM ? defaults->channel_axis : 1;
+	d->datatype = DATATYPE_FP32;
+	d->r_max = R_MAX;
+	d->d_max = D_MAX;
+}
+
+/* There is no kind; perhaps it is there under another name. */
+static int
+refuse_kind(const struct cJSON *object, struct err *e)
+{
+	static const char *const kind[] = { "kind", NULL };
+	char near[SUGGEST_BYTES];
+
+	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
+		if (suggest_among(envelope_key(m), kind, near)[0] != '\0' && envelope_type(m) == ENVELOPE_STRING)
+			return err_set(
+			    e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"; it has \"%.64s\" instead", envelope_key(m));
+	return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
+}
+
+/* Kind, convention and averaging, which decide what the rest may be. */
+static int
+read_frame(const struct cJSON *object, struct reading *r, struct err *e)
+{
+	const struct cJSON *kind = envelope_get(object, "kind"), *convention = envelope_get(object, "convention");
+	const struct cJSON *averaging = envelope_get(object, "averaging");
+	int choice = 0;
+
+	if (kind == NULL)
+		return refuse_kind(object, e);
+	if (definition_read_choice("kind", kind, kind_names, KIND_COUNT, &choice, e) < 0)
+		return -1;
+	r->d->kind = (enum kind)choice;
+	choice = CONVENTION_PYTORCH;
+	if (convention != NULL &&
+	    definition_read_choice("convention", convention, convention_names, CONVENTION_COUNT, &choice, e) < 0)
+		return -1;
+	r->d->convention = (enum convention)choice;
+	choice = AVERAGING_EXPONENTIAL;
+	r->has_averaging = averaging != NULL;
+	if (averaging != NULL && definition_read_choice("averaging", averaging, averaging_names, AVERAGINGS, &choice, e) < 0)
+		return -1;
+	r->d->averaging = (enum averaging)choice;
+	return 0;
+}
+
+static bool
+has_field(const struct definition *d, const struct definition_field *field)
+{
+	return (field->kinds & (1u << d->kind)) != 0;
+}
+
+static int
+refuse_field(const struct definition *d, const char *const *others, const char *name, struct err *e)
+{
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	for (size_t i = 0; i < definition_field_count; i++)
+		if (has_field(d, &definition_fields[i]))
+			suggest_try(&s, definition_fields[i].name);
+	for (; others != NULL && *others != NULL; others++)
+		suggest_try(&s, *others);
+	return err_set(
+	    e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind], suggest_text(&s, near));
+}
+
+static int
+read_field(struct reading *r, const char *const *others, const struct cJSON *value, struct err *e)
+{
+	const bool null = envelope_type(value) == ENVELOPE_NULL;
+	const char *name = envelope_key(value);
+	const struct definition_field *field = definition_fields;
+
+	while (field < definition_fields + definition_field_count && strcmp(field->name, name) != 0)
+		field++;
+	if (field == definition_fields + definition_field_count)
+		return refuse_field(r->d, others, name, e);
+	if (null && !(field->takes_null && has_field(r->d, field)))
+		return 0;
+	return has_field(r->d, field) ? field->read(r, name, value, e) : refuse_field(r->d, others, name, e);
+}
+
+static int
+check_needed(const struct cJSON *object, enum kind kind, struct err *e)
+{
+	for (size_t i = 0; i < definition_field_count; i++)
+		if (definition_fields[i].needed && (definition_fields[i].kinds & (1u << kind)) != 0 &&
+		    envelope_get(object, definition_fields[i].name) == NULL)
+			return err_set(e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[kind], definition_fields[i].name);
+	return 0;
+}
+
+/* What follows from several fields together. */
+static int
+resolve(const struct reading *r, struct err *e)
+{
+	struct definition *d = r->d;
+
+	if (d->kind == KIND_LAYER_NORM)
+		d->bias = d->bias && d->affine;
+	else
+		d->bias = d->affine && d->kind != KIND_RMS_NORM;
+	if (d->kind == KIND_GROUP_NORM && (d->num_groups == 0 || d->num_features % d->num_groups != 0))
+		return err_set(e, ERR_BAD_PARAMETER, "\"num_channels\" (%zu) must be a multiple of \"num_groups\" (%zu)",
+		    d->num_features, d->num_groups);
+	if (!definition_may_track(d))
+		return 0;
+	if (d->averaging != AVERAGING_EXPONENTIAL)
+		d->momentum = 0;
+	/* Pooled averaging keeps the variance of all values seen; the convention's correction is for one batch's estimate. */
+	if (!r->has_unbiased)
+		d->unbiased_running_var = convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
+	if (d->renorm && !d->track_running_stats)
+		return err_set(e, ERR_BAD_PARAMETER, "\"renorm\" needs \"track_running_stats\": it corrects towards them");
+	return 0;
+}
+
+static bool
+is_other(const struct cJSON *member, const char *const *others)
+{
+	for (size_t i = 0; others != NULL && others[i] != NULL; i++)
+		if (strcmp(others[i], envelope_key(member)) == 0)
+			return envelope_type(member) != ENVELOPE_BOOL;
+	return false;
+}
+
+int
+definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e)
+{
+	struct reading r = { .d = out };
+
+	memset(out, 0, sizeof(*out));
+	if (envelope_type(object) != ENVELOPE_OBJECT)
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "a definition is an object, not %s", envelope_type_name(envelope_type(object)));
+	if (read_frame(object, &r, e) < 0)
+		return -1;
+	set_defaults(out);
+	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
+		if (!is_other(m, others) && read_field(&r, others, m, e) < 0)
+			return -1;
+	/* After the names: a needed field that is missing may be there under a wrong one. */
+	return check_needed(object, out->kind, e) < 0 ? -1 : resolve(&r, e);
+}
+
+void
+definition_format(struct buf *b, const struct definition *d, size_t features)
+{
+	char before = '{';
+
+	for (size_t i = 0; i < definition_field_count; i++) {
+		if (!has_field(d, &definition_fields[i]))
+			continue;
+		buf_printf(b, "%c\"%s\":", before, definition_fields[i].name);
+		definition_fields[i].write(b, d, features);
+		before = ',';
+	}
+	buf_byte(b, '}');
+}
+
+int
+definition_same(const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e)
+{
+	const size_t open = stands->num_features == 0 ? features : 0;
+	struct buf one, other;
+	bool failed;
+
+	buf_init(&one, SIZE_MAX);
+	buf_init(&other, SIZE_MAX);
+	definition_format(&one, stands, open);
+	definition_format(&other, asked, open);
+	failed = one.failed || other.failed;
+	*same = !failed && one.len == other.len && memcmp(one.bytes, other.bytes, one.len) == 0;
+	buf_fini(&one);
+	buf_fini(&other);
+	return failed ? err_set_memory(e) : 0;
+}
+
+const char *
+definition_kind_name(const struct definition *d)
+{
+	return kind_names[d->kind];
+}
+
+double
+definition_new_weight(const struct definition *d)
+{
+	return convention_defaults[d->convention].momentum_weighs_new ? d->momentum : 1 - d->momentum;
+}
+
+bool
+definition_may_track(const struct definition *d)
+{
+	return d->kind == KIND_BATCH_NORM || d->kind == KIND_INSTANCE_NORM;
+}
+
+bool
+definition_tracks(const struct definition *d)
+{
+	return d->track_running_stats;
+}
+
+bool
+definition_is_shaped(const struct definition *d)
+{
+	return d->kind == KIND_LAYER_NORM || d->kind == KIND_RMS_NORM;
+}
+
+size_t
+definition_parameter_count(const struct definition *d, size_t features)
+{
+	size_t count = 1;
+
+	if (!definition_is_shaped(d))
+		return features;
+	for (unsigned i = 0; i < d->normalized_rank; i++)
+		count *= d->normalized_shape[i];
+	return count;
+}
+
+int
+definition_parse_text(const char *text, struct definition *out, struct err *e)
+{
+	struct json_scan *scan = json_scan_new(NULL, 0, 0, NULL);
+	int result = -1;
+
+	if (scan == NULL)
+		return err_set_memory(e);
+	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
+		result = definition_parse(json_scan_envelope(scan), NULL, out, e);
+	json_scan_free(scan);
+	return result;
+}
+
+static const void *
+parse_stored(const char *text, struct err *e)
+{
+	struct definition *d = malloc(sizeof(*d));
+
+	if (d == NULL) {
+		(void)err_set_memory(e);
+		return NULL;
+	}
+	if (definition_parse_text(text, d, e) == 0)
+		return d;
+	if (e->code != ERR_OVERLOADED)
+		e->code = ERR_STORAGE_UNAVAILABLE; /* the file is at fault, not the request */
+	free(d);
+	return NULL;
+}
+
+static void
+free_stored(const void *parsed)
+{
+	free((void *)(uintptr_t)parsed);
+}
+
+int
+definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e)
+{
+	const struct definition *d = parsed;
+	size_t count = definition_parameter_count(d, features);
+
+	if (features != d->num_features && (d->num_features != 0 || !definition_may_track(d)))
+		return err_set(e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
+	if ((weight_count != 0 && weight_count != count) || (bias_count != 0 && bias_count != count))
+		return err_set(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu", weight_count,
+		    bias_count, count);
+	return 0;
+}
+
+const struct store_definition_ops definition_ops = { parse_stored, free_stored };

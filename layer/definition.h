@@ -1,0 +1,100 @@
+/*
+ * A layer's definition: its kind and hyperparameters, immutable. Parsed from JSON against a table of fields, resolved (every default
+ * filled in by the convention), written back as canonical JSON, which is what is stored and shown. Pure functions.
+ */
+#ifndef LAYER_DEFINITION_H
+#define LAYER_DEFINITION_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "codec/envelope.h"
+#include "codec/tensor.h"
+#include "norm/update.h"
+#include "storage/store.h"
+
+enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_INSTANCE_NORM, KIND_GROUP_NORM, KIND_RMS_NORM, KIND_COUNT };
+
+/* Whose words a definition speaks: sets defaults, and what momentum weighs. */
+enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENTION_ONNX, CONVENTION_COUNT };
+
+struct definition {
+	enum kind kind;
+	enum convention convention;
+	double eps;           /* >= 0 */
+	bool eps_of_datatype; /* rms_norm: the datatype's machine epsilon instead */
+	bool affine;          /* affine, elementwise_affine: has a weight, and a bias where `bias` */
+	bool bias;            /* as affine, but where a kind has none (rms_norm) or has it apart (layer_norm) */
+	double clip;          /* outputs are limited to -clip..clip; 0: they are not */
+
+	enum datatype datatype; /* of tensors in JSON that name none */
+
+	/* batch_norm, instance_norm, group_norm (whose num_channels it is) */
+	size_t num_features; /* 0: left out, the first batch that is trained with fixes it */
+
+	/* batch_norm, instance_norm */
+	bool track_running_stats;
+	enum averaging averaging;
+	double momentum; /* exponential: 0..1, in the convention's own meaning */
+	bool unbiased_running_var;
+
+	/* batch_norm */
+	int channel_axis;          /* negative counts from the end */
+	size_t virtual_batch_size; /* samples of a ghost batch; 0: the whole batch is one */
+	bool shuffle;              /* samples are permuted before they are cut into ghost batches */
+	bool renorm;               /* Batch Renormalization, with: */
+	double r_max, d_max;       /* >= 1, >= 0 */
+
+	/* group_norm */
+	size_t num_groups; /* divides num_features */
+
+	/* layer_norm, rms_norm */
+	unsigned normalized_rank;
+	size_t normalized_shape[TENSOR_RANK_MAX];
+};
+
+/*
+ * Reads a definition from the members of `object`. Members named in `others` (a NULL-terminated list, or NULL) are not a definition's and
+ * are passed over, but for a `bias` that is true or false. bad_parameter names the field that is missing, unknown, of the
+ * wrong type or out of range.
+ */
+int definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
+
+/* The same from a JSON text; bad_json too, whose offset is in that text. */
+int definition_parse_text(const char *text, struct definition *out, struct err *e) MUST_CHECK;
+
+/* Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0: null. */
+void definition_format(struct buf *b, const struct definition *d, size_t features);
+
+/*
+ * Whether `asked` is the definition that stands: equal in every field, where a num_features that was left out equals
+ * what the layer's first batch fixed (`features`; 0: nothing yet). -1 with `e`: no memory.
+ */
+int definition_same(
+    const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e) MUST_CHECK;
+
+/* The name of the kind, "batch_norm". */
+const char *definition_kind_name(const struct definition *d);
+
+/* The weight of the new value in exponential averaging (PyTorch's momentum), whatever the convention. */
+double definition_new_weight(const struct definition *d);
+
+/* Whether layers of its kind can keep running statistics; whether this one does. */
+bool definition_may_track(const struct definition *d);
+bool definition_tracks(const struct definition *d);
+
+/* Whether weight and bias are one per position of a normalized shape (layer_norm, rms_norm), not one per channel. */
+bool definition_is_shaped(const struct definition *d);
+
+/* The number of values of weight and of bias: the normalized shape's product, or `features`. */
+size_t definition_parameter_count(const struct definition *d, size_t features);
+
+/*
+ * Whether a stored layer fits its definition (a struct definition): its number of features (0: not fixed yet), and the lengths of weight
+ * and bias (0: the default). -1 with `e`, whose detail is for the operator.
+ */
+int definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e) MUST_CHECK;
+
+/* For storage: a definition as it was stored, parsed again (a struct definition of its own). */
+extern const struct store_definition_ops definition_ops;
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * What of a batch is normalized together: each piece of it is a tensor without padding, like any other, and so is
+ * everything that is computed of it. Where there is padding, this is the stage before: the values that count are packed
+ * once, and the results are put back, with zeros at padding.
+ */
+#ifndef LAYER_PIECES_H
+#define LAYER_PIECES_H
+
+#include "layer/ghosts.h"
+#include "handlers/mask_options.h"
+#include "norm/padding.h"
+
+/* How a batch is cut. Rows (layer_norm, rms_norm) are one piece in any case: a row counts, or it is padding. */
+enum pieces_way {
+	PIECES_WHOLE,    /* one piece: numbers for each channel, of the batch or running */
+	PIECES_IN_PLACE, /* the same, where each value is computed by itself: padding stays, as values that count */
+	PIECES_GHOSTS,   /* training by batch_norm: ghost batches (layer/ghosts.h), where the definition has them */
+	PIECES_SAMPLES /* moments of their own: without padding one piece, else stretches of samples of which equally many positions count */
+};
+
+struct pieces {
+	size_t count;          /* 0 where the tensor has no samples */
+	struct norm_view view; /* of the tensor */
+	bool rows;             /* it is rows: (1, rows, size) */
+	bool in_place;         /* nothing is packed */
+	struct ghosts ghosts;
+	struct norm_part *samples; /* of each piece; NULL: as the ghosts are cut */
+	struct padding padding;    /* keep is NULL where there is none */
+};
+
+/* A piece as a tensor of its own, of which only the values, their number and datatype say anything, and its view. */
+struct piece {
+	struct tensor tensor;
+	struct norm_view view;
+};
+
+/* The way of a kind's own moments. */
+enum pieces_way pieces_way_of(const struct definition *d, bool train);
+
+/*
+ * Cuts a tensor that is not empty, and whose view is `view`; `seed` is that of the shuffle, where there is one. The
+ * mask is put into the shuffle's order. The memory is the request's. too_few_values where an instance or, of groups,
+ * the batch has one value; shape_mismatch, overloaded.
+ */
+int pieces_cut(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view,
+    const struct mask *m, enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e) MUST_CHECK;
+
+/*
+ * The tensor's values as pieces: shuffled in place and, where there is padding, packed into memory of the request; else
+ * `values` is the tensor, as it is for PIECES_IN_PLACE. May be asked of any tensor of that shape.
+ */
+int pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
+
+/* Piece `i` of what pieces_take gave; its values are in place. */
+struct piece pieces_get(const struct pieces *p, const struct tensor *values, size_t i);
+
+/* Puts what the pieces have become back into the tensor: unpacked, 0 at padding, in the samples' own order. */
+void pieces_put(const struct request *rq, const struct pieces *p, const struct tensor *values, struct tensor *t);
+
+#endif

@@ -1,0 +1,11 @@
+/* The set for AVX2. */
+#include "norm/kernels/kernels.h"
+
+#if KERNELS_X86
+#include "norm/kernels/avx2.h"
+#include "norm/kernels/kernels_table.h"
+
+KERNELS_TABLE(kernels_avx2, "avx2")
+
+KERNELS_END
+#endif

@@ -1,0 +1,8 @@
+/* The loops for doubles, for AVX2. */
+#include "norm/kernels/kernels.h"
+
+#if KERNELS_X86
+#include "norm/kernels/avx2.h"
+#define KERNELS kernels_avx2_double
+#include "norm/kernels/kernels_double.h"
+#endif

@@ -1,0 +1,11 @@
+/* The set for AVX-512. */
+#include "norm/kernels/kernels.h"
+
+#if KERNELS_X86
+#include "norm/kernels/avx512.h"
+#include "norm/kernels/kernels_table.h"
+
+KERNELS_TABLE(kernels_avx512, "avx512")
+
+KERNELS_END
+#endif

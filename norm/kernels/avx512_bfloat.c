@@ -1,0 +1,8 @@
+/* The loops for bfloats, for AVX-512. */
+#include "norm/kernels/kernels.h"
+
+#if KERNELS_X86
+#include "norm/kernels/avx512.h"
+#define KERNELS kernels_avx512_bfloat
+#include "norm/kernels/kernels_bfloat.h"
+#endif

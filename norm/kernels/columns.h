@@ -1,0 +1,89 @@
+/*
+ * Where the runs of a view are short (inner below SHORT_RUN), a loop along one run would be all overhead, and one along outer
+ * would jump through memory. The kernels then walk such a view as a matrix: a step is a stretch of memory that holds the
+ * block's features at one index of outer, or at several where the features are few (an RGB image, channels last), and a
+ * column is one place in that stretch. Each column belongs to one feature; its sums are added up at the end.
+ * Private to norm/.
+ */
+#ifndef NORM_KERNELS_COLUMNS_H
+#define NORM_KERNELS_COLUMNS_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "norm/view.h"
+
+/* So that a vector never lies in two lines of the cache. */
+#define LINE_ALIGNED __attribute__((aligned(64)))
+
+/* The width of a step, which is the length of the kernels' arrays on the stack. */
+#define COLUMNS_MAX ((size_t)256)
+#define SHORT_RUN ((size_t)16)
+/* Steps that are added to the columns' sums together; FOLD_STEPS is a multiple. */
+#define COLUMNS_TOGETHER ((size_t)8)
+/* How many steps ahead memory is asked for: far apart, they are not found by the processor itself. */
+#define AHEAD ((size_t)4)
+
+/* Rows that go backward side by side, so that the sums by position are read and written once for all of them. */
+#define ROWS_TOGETHER ((size_t)4)
+
+/* Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache. */
+#define ROWS_MAX ((size_t)64)
+#define ROWS_KEPT ((size_t)2048)
+/* Elements of several groups of one sample, or of one group, that are normalized while they are in the second-level cache. */
+#define GROUPS_KEPT ((size_t)16384)
+
+/* Whether a view is walked along inner, not by columns, for sums. */
+static inline bool
+view_is_long(struct norm_view v)
+{
+	return v.inner >= SHORT_RUN || v.outer == 1;
+}
+
+struct columns {
+	size_t first;    /* the block's first feature */
+	size_t features; /* how many the block holds */
+	size_t inner;
+	size_t rows; /* indices of outer in one step; 1 unless the block holds all features */
+};
+
+static inline size_t
+columns_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The block that begins with feature `first` of `v`, whose inner is below SHORT_RUN. */
+static inline struct columns
+columns_block(struct norm_view v, size_t first)
+{
+	struct columns c = { .first = first, .inner = v.inner, .rows = 1 };
+
+	c.features = columns_min(v.feature - first, COLUMNS_MAX / v.inner);
+	if (c.features == v.feature)
+		c.rows = columns_min(v.outer, COLUMNS_MAX / (v.feature * v.inner));
+	return c;
+}
+
+/* The columns of a step that begins `left` indices of outer before the end: the last step may be narrower. */
+static inline size_t
+columns_width(const struct columns *c, size_t left)
+{
+	return columns_min(c->rows, left) * c->features * c->inner;
+}
+
+/* out[column] = value[feature of that column] for a whole step; `other` stands for all values where `value` is NULL. */
+static inline void
+columns_spread(const struct columns *c, const double *value, double other, double *restrict out)
+{
+	const size_t width = c->features * c->inner;
+	size_t row, f, i;
+
+	for (f = 0; f < c->features; f++)
+		for (i = 0; i < c->inner; i++)
+			out[f * c->inner + i] = value != NULL ? value[f] : other;
+	for (row = 1; row < c->rows; row++)
+		memcpy(out + row * width, out, width * sizeof(*out));
+}
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * One element of each type of tensor: read as a double, which is exact; stored as the nearest number of its type, rounded once. The
+ * kernels' bodies are included once a type and name these by it. Private to norm/.
+ *
+ * excess_ is 0 where x is finite, else not, in an integer as wide as x: loops "or" it together and look at it once, at the end.
+ * For x - x is 0, but NaN for an infinity or NaN; and the largest exponent plus 1 carries into the sign.
+ */
+#ifndef NORM_KERNELS_ELEMENT_H
+#define NORM_KERNELS_ELEMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "norm/kernels/half.h"
+
+/* The largest number of each type. */
+static const double largest_float = 0x1.fffffep127, largest_double = 0x1.fffffffffffffp1023, largest_half = 65504,
+		    largest_bfloat = 0x1.fep127;
+
+static inline double
+load_float(float x)
+{
+	return (double)x;
+}
+
+static inline float
+store_float(double x)
+{
+	return (float)x;
+}
+
+static inline uint32_t
+excess_float(float x)
+{
+	return float_bits(x - x);
+}
+
+static inline double
+load_double(double x)
+{
+	return x;
+}
+
+static inline double
+store_double(double x)
+{
+	return x;
+}
+
+static inline bool
+double_is_finite(double x)
+{
+	return x - x == 0;
+}
+
+static inline double
+double_magnitude(double x)
+{
+	return x < 0 ? -x : x;
+}
+
+static inline uint64_t
+excess_double(double x)
+{
+	return double_bits(x - x);
+}
+
+static inline double
+load_half(uint16_t x)
+{
+	return half_to_double(x);
+}
+
+static inline uint16_t
+store_half(double x)
+{
+	return half_from_double(x);
+}
+
+static inline uint16_t
+excess_half(uint16_t x)
+{
+	return (uint16_t)((x & 0x7fff) + 0x0400) & 0x8000;
+}
+
+static inline double
+load_bfloat(uint16_t x)
+{
+	return bfloat_to_double(x);
+}
+
+static inline uint16_t
+store_bfloat(double x)
+{
+	return bfloat_from_double(x);
+}
+
+static inline uint16_t
+excess_bfloat(uint16_t x)
+{
+	return (uint16_t)((x & 0x7fff) + 0x0080) & 0x8000;
+}
+
+/* The largest magnitude of n numbers, `other` where `value` is NULL: found among their bits, which are in the same order. A NaN is beyond all. */
+static inline double
+largest_magnitude(const double *value, size_t n, double other)
+{
+	uint64_t largest = 0, bits;
+	double magnitude;
+	size_t i;
+
+	if (value == NULL)
+		return other;
+	for (i = 0; i < n; i++) {
+		bits = double_bits(value[i]) & 0x7fffffffffffffff;
+		largest = bits > largest ? bits : largest;
+	}
+	memcpy(&magnitude, &largest, sizeof(magnitude));
+	return magnitude;
+}
+
+#endif

@@ -1,0 +1,49 @@
+#include "norm/kernels/kernels.h"
+
+/* Whether the processor, and the operating system, which must save the wider registers, can run the set. */
+static bool
+usable(const struct kernels *k)
+{
+#if KERNELS_X86
+	if (k == &kernels_avx2)
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (k == &kernels_avx512)
+		return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
+		    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+		    __builtin_cpu_supports("avx512vl");
+#endif
+	return k == &kernels_portable;
+}
+
+/* From the one that any processor can run to the widest. */
+static const struct kernels *const sets[] = {
+	&kernels_portable,
+#if KERNELS_X86
+	&kernels_avx2,
+	&kernels_avx512,
+#endif
+};
+
+#define SETS (sizeof(sets) / sizeof(sets[0]))
+
+const struct kernels *
+kernels_usable(size_t at)
+{
+	size_t i;
+
+	for (i = 0; i < SETS; i++)
+		if (usable(sets[i]) && at-- == 0)
+			return sets[i];
+	return NULL;
+}
+
+const struct kernels *
+kernels_best(void)
+{
+	size_t i;
+
+	for (i = SETS - 1; i > 0; i--)
+		if (usable(sets[i]))
+			break;
+	return sets[i];
+}

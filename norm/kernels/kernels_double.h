@@ -1,0 +1,7 @@
+/* The loops for doubles; norm/kernels/kernels_body.h says what the macros mean. Without a guard, as that. */
+#define REAL double
+#define BITS uint64_t
+#define NAME(name) name##_double
+#define PUTS_WIDE true
+#define NARROW false
+#include "norm/kernels/kernels_body.h"

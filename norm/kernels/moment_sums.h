@@ -1,0 +1,154 @@
+/*
+ * The sums from which moments come, of d = x - shift and of d^2: in BLOCK lanes, which are added up plainly for STEPS additions and then
+ * folded into totals by TwoSum (norm/kernels/sum.h), lane by lane. Private to norm/.
+ */
+#ifndef NORM_KERNELS_MOMENT_SUMS_H
+#define NORM_KERNELS_MOMENT_SUMS_H
+
+#include <stdbool.h>
+
+#include "norm/kernels/columns.h"
+#include "norm/kernels/sum.h"
+#include "norm/kernels/wide.h"
+
+/* At most so many roundings in a row. */
+#define STEPS ((size_t)64)
+/* So few values of a type whose squares are exact are first summed up about 0. */
+#define FEW ((size_t)1024)
+
+/* The totals mean nothing before the first fold. */
+struct lanes {
+	double recent[BLOCK] __attribute__((aligned(64)));
+	double high[BLOCK];
+	double low[BLOCK];
+};
+
+struct moment_sums {
+	struct lanes d;
+	struct lanes squares;
+	size_t steps; /* since the last fold */
+	bool folded;  /* ever */
+};
+
+static ALWAYS_INLINE void
+moment_sums_init(struct moment_sums *s)
+{
+	memset(s->d.recent, 0, sizeof(s->d.recent));
+	memset(s->squares.recent, 0, sizeof(s->squares.recent));
+	s->steps = 0;
+	s->folded = false;
+}
+
+/* sum_add(), for all lanes. */
+static inline void
+lanes_fold(struct lanes *l, bool folded)
+{
+	wide recent, old, high, part, low;
+
+	EACH_PART(k)
+	{
+		recent = wide_load_double(l->recent + k * KERNELS_WIDTH);
+		old = folded ? wide_load_double(l->high + k * KERNELS_WIDTH) : (wide){ 0 };
+		low = folded ? wide_load_double(l->low + k * KERNELS_WIDTH) : (wide){ 0 };
+		high = old + recent;
+		part = high - old;
+		low += (old - (high - part)) + (recent - part);
+		wide_store(l->high + k * KERNELS_WIDTH, high);
+		wide_store(l->low + k * KERNELS_WIDTH, low);
+	}
+	memset(l->recent, 0, sizeof(l->recent));
+}
+
+static inline void
+moment_sums_fold(struct moment_sums *s)
+{
+	lanes_fold(&s->d, s->folded);
+	lanes_fold(&s->squares, s->folded);
+	s->folded = true;
+	s->steps = 0;
+}
+
+/* Makes room for `steps` more additions to each lane. */
+static ALWAYS_INLINE void
+moment_sums_step(struct moment_sums *s, size_t steps)
+{
+	if (s->steps + steps > STEPS)
+		moment_sums_fold(s);
+	s->steps += steps;
+}
+
+/* In a tree, halves onto halves. */
+static ALWAYS_INLINE double
+lanes_tree(const double lane[BLOCK])
+{
+	double half[BLOCK / 2];
+	size_t n, k;
+
+	for (k = 0; k < BLOCK / 2; k++)
+		half[k] = lane[k] + lane[k + BLOCK / 2];
+	_Pragma("GCC unroll 4") for (n = BLOCK / 4; n > 0; n /= 2) for (k = 0; k < n; k++) half[k] += half[k + n];
+	return half[0];
+}
+
+/* The same of lanes that are in registers. */
+static ALWAYS_INLINE double
+wide_tree(const wide part[PARTS])
+{
+	double lane[BLOCK] __attribute__((aligned(64)));
+
+	EACH_PART(k)
+	wide_store(lane + k * KERNELS_WIDTH, part[k]);
+	return lanes_tree(lane);
+}
+
+static ALWAYS_INLINE void
+moment_sums_totals(struct moment_sums *s, double *d, double *squares)
+{
+	if (s->folded) {
+		moment_sums_fold(s);
+		*d = lanes_tree(s->d.high) + lanes_tree(s->d.low);
+		*squares = lanes_tree(s->squares.high) + lanes_tree(s->squares.low);
+		return;
+	}
+	*d = lanes_tree(s->d.recent);
+	*squares = lanes_tree(s->squares.recent);
+}
+
+/* A mask for each lane of a block: of the last `n` ones, of the first `n` ones. 0 <= n <= BLOCK. */
+static const int64_t lane_masks[3 * BLOCK] = { [BLOCK] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+
+static inline const int64_t *
+mask_last(size_t n)
+{
+	return lane_masks + n;
+}
+
+static inline const int64_t *
+mask_first(size_t n)
+{
+	return lane_masks + 2 * BLOCK - n;
+}
+
+static inline wide_bits
+mask_part(const int64_t *mask, size_t part)
+{
+	wide_bits bits;
+
+	memcpy(&bits, mask + part * KERNELS_WIDTH, sizeof(bits));
+	return bits;
+}
+
+/*
+ * Whether a shift is so far from the mean, for the deviation, that what the subtraction of the mean's square takes away costs digits that
+ * the promise needs: `squares` is the deviation's square and twice that beside what remains (docs/MATH.md, rule 2). Not where a
+ * number is not finite: nothing would mend that.
+ */
+static inline bool
+moments_far(double n, double d, double squares)
+{
+	const double delta = d / n;
+
+	return delta * delta > 2 * ((squares - d * delta) / n);
+}
+
+#endif

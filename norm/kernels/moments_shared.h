@@ -1,0 +1,91 @@
+/*
+ * What the loops over short runs share whatever the element, forward and backward: the sums of a step's columns; and the moments from the sums.
+ * Private to norm/.
+ */
+#ifndef NORM_KERNELS_MOMENTS_SHARED_H
+#define NORM_KERNELS_MOMENTS_SHARED_H
+
+#include <string.h>
+
+#include "norm/kernels/columns.h"
+#include "norm/kernels/sum.h"
+
+/* Sums of a step's columns: what was added since the last fold, and the total so far, in two parts as in struct sum. */
+struct column_sums {
+	double recent[COLUMNS_MAX] LINE_ALIGNED;
+	double high[COLUMNS_MAX] LINE_ALIGNED;
+	double low[COLUMNS_MAX] LINE_ALIGNED;
+};
+
+/* Steps between folds: at most so many roundings in a row, as in the lanes of norm/kernels/moment_sums.h. */
+#define FOLD_STEPS ((size_t)64)
+
+static inline void
+column_sums_init(struct column_sums *s, size_t width)
+{
+	size_t i;
+
+	for (i = 0; i < width; i++)
+		s->recent[i] = s->high[i] = s->low[i] = 0;
+}
+
+/* Adds `n` numbers to as many sums, and makes them 0. */
+static inline void
+sums_fold(double *restrict recent, double *restrict high, double *restrict low, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		sum_add_at(&high[i], &low[i], recent[i]);
+		recent[i] = 0;
+	}
+}
+
+static inline void
+column_sums_fold(struct column_sums *s, size_t width)
+{
+	sums_fold(s->recent, s->high, s->low, width);
+}
+
+/* Each feature's sum over all its columns. The features take turns, because the additions of one wait for each other. */
+static inline void
+column_sums_features(const struct column_sums *s, const struct columns *c, double *restrict sum)
+{
+	double low[COLUMNS_MAX];
+	size_t row, i, f, at;
+
+	for (f = 0; f < c->features; f++)
+		sum[f] = low[f] = 0;
+	for (row = 0; row < c->rows; row++)
+		for (i = 0; i < c->inner; i++)
+			for (f = 0; f < c->features; f++) {
+				at = (row * c->features + f) * c->inner + i;
+				sum_add_at(&sum[f], &low[f], s->high[at]);
+				low[f] += s->low[at];
+			}
+	for (f = 0; f < c->features; f++)
+		sum[f] += low[f];
+}
+
+/* What rounding takes from the mean, which is the sum of a shift and of how far it is from that. */
+static inline double
+mean_rest(double shift, double offset)
+{
+	struct sum mean = { shift, 0 };
+
+	sum_add(&mean, offset);
+	return mean.low;
+}
+
+/* The moments from the shift, which `mean` holds, and the sums about it (equation 2); a NaN stays one. */
+static inline void
+moments_finish(double n, double d, double squares, double *mean, double *var)
+{
+	double shift = d / n;
+	double v = (squares - d * shift) / n;
+
+	*mean += shift;
+	*var = v < 0 ? 0 : v;
+}
+
+#endif

@@ -1,0 +1,4 @@
+/* The loops for bfloats, for any processor. */
+#include "norm/kernels/portable.h"
+#define KERNELS kernels_portable_bfloat
+#include "norm/kernels/kernels_bfloat.h"

@@ -1,0 +1,4 @@
+/* The loops for halves, for any processor. */
+#include "norm/kernels/portable.h"
+#define KERNELS kernels_portable_half
+#include "norm/kernels/kernels_half.h"

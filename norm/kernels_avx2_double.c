@@ -1,8 +1,0 @@
-/* The loops for doubles, for AVX2. */
-#include "norm/kernels.h"
-
-#if KERNELS_X86
-#include "norm/kernels_avx2.h"
-#define KERNELS kernels_avx2_double
-#include "norm/kernels_double.h"
-#endif

@@ -1,7 +1,0 @@
-/* The loops for halves; norm/kernels_body.h says what the macros mean. Without a guard, as that. */
-#define REAL uint16_t
-#define BITS uint16_t
-#define NAME(name) name##_half
-#define PUTS_WIDE false
-#define NARROW true
-#include "norm/kernels_body.h"

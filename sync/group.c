@@ -1,0 +1,276 @@
+#include "sync/group.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "norm/pool.h"
+
+/* mean, var, sum, product; scratch for two while they are pooled. */
+#define GROUP_ARRAYS 6
+
+size_t
+sync_group_bytes(size_t features, unsigned world_size)
+{
+	size_t values;
+
+	if (features == SIZE_MAX || __builtin_mul_overflow(features + 1, GROUP_ARRAYS * sizeof(double), &values) ||
+	    values > SIZE_MAX / 2)
+		return SIZE_MAX;
+	return values + world_size * (sizeof(struct sync_member *) + DIGEST_BYTES) + sizeof(struct sync_group);
+}
+
+static void
+group_free(struct sync_group *g)
+{
+	budget_give_all(&g->memory);
+	free(g->members);
+	free(g->digests);
+	free(g->values);
+	free(g);
+}
+
+void
+sync_group_unref(struct sync_group *g)
+{
+	if (--g->references == 0)
+		group_free(g);
+}
+
+struct sync_group *
+sync_group_new(
+    int64_t layer_id, bool backward, const struct sync_call *call, size_t features, struct budget *memory, unsigned *waiting)
+{
+	struct sync_group *g = calloc(1, sizeof(*g));
+
+	if (g == NULL)
+		return NULL;
+	g->memory.budget = memory;
+	g->layer_id = layer_id;
+	g->backward = backward;
+	memcpy(g->step, call->step, strnlen(call->step, SYNC_STEP_MAX));
+	g->features = features;
+	g->world_size = call->world_size;
+	g->timeout_us = (uint64_t)call->timeout_ms * 1000;
+	g->waiting = waiting;
+	g->references = 1;
+	if (budget_take(&g->memory, sync_group_bytes(features, g->world_size)) &&
+	    (g->members = calloc(g->world_size, sizeof(struct sync_member *))) != NULL &&
+	    (g->digests = calloc(g->world_size, sizeof(*g->digests))) != NULL &&
+	    (g->values = calloc(features > 0 ? features : 1, GROUP_ARRAYS * sizeof(double))) != NULL)
+		return g;
+	group_free(g);
+	return NULL;
+}
+
+int
+sync_shard_digest(struct sync_member *m, struct err *e)
+{
+	const struct sync_shard *s = &m->shard;
+	const double *const arrays[] = { s->mean, s->var, s->sum, s->product };
+	struct digest *d = digest_new();
+
+	if (d == NULL)
+		return err_set_memory(e);
+	digest_add(d, &s->count, sizeof(s->count));
+	digest_add(d, &s->empty, sizeof(s->empty));
+	digest_add(d, &s->features, sizeof(s->features));
+	digest_add(d, &s->limit, sizeof(s->limit));
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		if (arrays[i] != NULL)
+			digest_add(d, arrays[i], s->features * sizeof(double));
+	digest_get(d, m->digest);
+	digest_free(d);
+	return 0;
+}
+
+/* Puts a waiting member onto the list of those to be resumed. */
+static void
+release(const struct sync_group *g, struct sync_member *m, const struct err *err, struct sync_member **list)
+{
+	m->waits = false;
+	--*g->waiting;
+	if (err != NULL)
+		m->err = *err;
+	else
+		m->result = &g->result;
+	m->next = *list;
+	*list = m;
+}
+
+void
+sync_group_release_all(struct sync_group *g, const struct sync_member *but, const struct err *err, struct sync_member **list)
+{
+	struct sync_member *m, *next;
+
+	for (unsigned r = 0; r < g->world_size; r++)
+		if (g->members[r] != NULL && g->members[r] != but)
+			release(g, g->members[r], err, list);
+	memset(g->members, 0, g->world_size * sizeof(struct sync_member *));
+	for (m = g->late; m != NULL; m = next) {
+		next = m->next;
+		release(g, m, err, list);
+	}
+	g->late = NULL;
+}
+
+bool
+sync_group_is_repeat(const struct sync_group *g, const struct sync_call *call, const struct sync_member *m)
+{
+	return call->world_size == g->world_size && memcmp(g->digests[call->rank], m->digest, DIGEST_BYTES) == 0;
+}
+
+int
+sync_group_check(const struct sync_group *g, const struct sync_call *call, const struct sync_shard *s, struct err *e)
+{
+	if (call->world_size != g->world_size)
+		return err_set(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step, g->world_size,
+		    call->world_size);
+	if (s->features != g->features)
+		return err_set(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu features, not %zu", g->step,
+		    g->features, s->features);
+	return 0;
+}
+
+bool
+sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *call)
+{
+	if (g->state != GROUP_FILLS)
+		return g->state == GROUP_LED;
+	return g->members[call->rank] == NULL && g->arrived + 1 < g->world_size;
+}
+
+bool
+sync_group_is_empty(const struct sync_group *g)
+{
+	return g->arrived == 0;
+}
+
+/* Takes the member's place in a group that fills; whoever had it before is told. */
+static void
+enter(struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list)
+{
+	struct sync_member **place = &g->members[call->rank];
+	struct err e = { 0 };
+
+	if (*place != NULL) {
+		(void)err_set(&e, ERR_SYNC_INCOMPLETE,
+		    "rank %u has sent step \"%s\" again, and that call takes this one's place", call->rank, g->step);
+		release(g, *place, &e, list);
+	} else {
+		g->arrived++;
+	}
+	*place = m;
+	m->rank = call->rank;
+	memcpy(g->digests[call->rank], m->digest, DIGEST_BYTES);
+}
+
+bool
+sync_group_join(struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list)
+{
+	m->group = g;
+	g->references++;
+	if (g->state == GROUP_DONE) {
+		m->result = &g->result;
+		return false;
+	}
+	m->waits = true;
+	++*g->waiting;
+	if (g->state == GROUP_LED) {
+		m->next = g->late;
+		g->late = m;
+		return false;
+	}
+	enter(g, call, m, list);
+	if (g->arrived < g->world_size)
+		return false;
+	m->waits = false;
+	--*g->waiting;
+	g->state = GROUP_LED;
+	return true;
+}
+
+bool
+sync_group_remove(struct sync_member *m, const struct err *err, struct sync_member **list)
+{
+	struct sync_group *g = m->group;
+
+	if (!m->waits || g->state != GROUP_FILLS)
+		return false;
+	g->members[m->rank] = NULL;
+	g->arrived--;
+	release(g, m, err, list);
+	return true;
+}
+
+/* The moments of all shards together, in the order of their ranks. */
+static int
+pool_shards(struct sync_group *g, struct err *e)
+{
+	const size_t features = g->features;
+	double *mean = g->values, *var = mean + features, *sum = var + features, *product = sum + features;
+	struct moments_part *parts = calloc(g->world_size, sizeof(*parts));
+	int result;
+
+	if (parts == NULL)
+		return err_set_memory(e);
+	for (unsigned r = 0; r < g->world_size; r++) {
+		const struct sync_shard *s = &g->members[r]->shard;
+
+		parts[r] = (struct moments_part){ s->count, s->mean, s->var };
+	}
+	result = pool_moments(parts, g->world_size, features, mean, var, product + features, &g->result.count);
+	free(parts);
+	if (result < 0)
+		return err_set(e, ERR_NON_FINITE_INPUT, "the moments of the whole batch overflow");
+	g->result.mean = mean;
+	g->result.var = var;
+	g->result.sum = sum;
+	g->result.product = product;
+	return 0;
+}
+
+/* Those of the gradients, about the pooled mean. */
+static void
+pool_sums(struct sync_group *g)
+{
+	const double *mean = g->values;
+	double *sum = g->values + 2 * g->features, *product = sum + g->features;
+
+	for (unsigned r = 0; r < g->world_size; r++) {
+		const struct sync_shard *s = &g->members[r]->shard;
+
+		for (size_t f = 0; f < g->features && !s->empty; f++) {
+			sum[f] += s->sum[f];
+			product[f] += s->product[f] + (s->mean[f] - mean[f]) * s->sum[f];
+		}
+	}
+}
+
+/* Whether there is anything, and what the narrowest output can hold. */
+static void
+pool_limits(struct sync_group *g)
+{
+	g->result.empty = true;
+	g->result.limit = HUGE_VAL;
+	for (unsigned r = 0; r < g->world_size; r++) {
+		const struct sync_shard *s = &g->members[r]->shard;
+
+		if (s->empty)
+			continue;
+		g->result.empty = false;
+		if (s->limit < g->result.limit)
+			g->result.limit = s->limit;
+	}
+}
+
+const struct sync_result *
+sync_group_pool(struct sync_group *g, struct err *e)
+{
+	if (pool_shards(g, e) < 0)
+		return NULL;
+	if (g->backward)
+		pool_sums(g);
+	pool_limits(g);
+	return &g->result;
+}

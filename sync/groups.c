@@ -1,0 +1,279 @@
+#include "sync/groups.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/hash.h"
+#include "sync/heap.h"
+
+/*
+ * Steps that are remembered after they were done, and their memory, which no request has any more; beyond, the oldest is forgotten
+ * before its time.
+ */
+#define DONE_MAX ((size_t)1024)
+#define DONE_BYTES_MAX ((size_t)16 << 20)
+
+#define BUCKETS_FIRST ((size_t)256)
+
+void
+sync_groups_init(struct sync_groups *all, struct budget *memory, unsigned waiting_max)
+{
+	*all = (struct sync_groups){ .memory = memory, .waiting_max = waiting_max };
+	/* Without entropy this early in the boot the seed is 0: the table still works. */
+	if (getrandom(&all->seed, sizeof(all->seed), GRND_NONBLOCK) < 0)
+		all->seed = 0;
+}
+
+static uint64_t
+hash_of(const struct sync_groups *all, int64_t layer_id, bool backward, const char *step)
+{
+	const uint64_t start = HASH_START ^ all->seed ^ ((uint64_t)layer_id << 1 | backward) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return hash_fold(hash_text(start, step));
+}
+
+static struct sync_group **
+bucket_of(const struct sync_groups *all, uint64_t hash)
+{
+	return &all->buckets[hash & (all->bucket_count - 1)];
+}
+
+static struct sync_group *
+find(const struct sync_groups *all, int64_t layer_id, bool backward, const char *step)
+{
+	const uint64_t hash = hash_of(all, layer_id, backward, step);
+	struct sync_group *g = all->bucket_count == 0 ? NULL : *bucket_of(all, hash);
+
+	while (
+	    g != NULL && (g->hash != hash || g->layer_id != layer_id || g->backward != backward || strcmp(g->step, step) != 0))
+		g = g->chain;
+	return g;
+}
+
+/* Doubles the table once it holds as many groups as buckets. -1 where there is no memory for the first one; later it is only slower. */
+static int
+grow(struct sync_groups *all)
+{
+	const size_t count = all->bucket_count == 0 ? BUCKETS_FIRST : 2 * all->bucket_count;
+	struct sync_group **old = all->buckets, **buckets, *g, *next;
+	const size_t old_count = all->bucket_count;
+
+	if (all->count < all->bucket_count)
+		return 0;
+	buckets = calloc(count, sizeof(struct sync_group *));
+	if (buckets == NULL)
+		return old == NULL ? -1 : 0;
+	all->buckets = buckets;
+	all->bucket_count = count;
+	for (size_t i = 0; i < old_count; i++)
+		for (g = old[i]; g != NULL; g = next) {
+			next = g->chain;
+			g->chain = *bucket_of(all, g->hash);
+			*bucket_of(all, g->hash) = g;
+		}
+	free(old);
+	return 0;
+}
+
+static void
+link_done(struct sync_groups *all, struct sync_group *g)
+{
+	g->older = all->newest;
+	g->newer = NULL;
+	*(all->newest != NULL ? &all->newest->newer : &all->oldest) = g;
+	all->newest = g;
+	all->done_count++;
+	all->done_bytes += sync_group_bytes(g->features, g->world_size);
+}
+
+static void
+unlink_done(struct sync_groups *all, struct sync_group *g)
+{
+	*(g->newer != NULL ? &g->newer->older : &all->newest) = g->older;
+	*(g->older != NULL ? &g->older->newer : &all->oldest) = g->newer;
+	all->done_count--;
+	all->done_bytes -= sync_group_bytes(g->features, g->world_size);
+}
+
+/* Takes it out of all lists. */
+static void
+forget(struct sync_groups *all, struct sync_group *g)
+{
+	struct sync_group **link = bucket_of(all, g->hash);
+
+	while (*link != g)
+		link = &(*link)->chain;
+	*link = g->chain;
+	all->count--;
+	sync_heap_remove(all, g);
+	if (g->state == GROUP_DONE)
+		unlink_done(all, g);
+	if (g->state == GROUP_LED)
+		all->led_count--;
+	sync_group_unref(g);
+}
+
+void
+sync_groups_fini(struct sync_groups *all)
+{
+	for (size_t i = 0; i < all->bucket_count; i++)
+		while (all->buckets[i] != NULL)
+			forget(all, all->buckets[i]);
+	free(all->buckets);
+	free(all->heap);
+	all->buckets = all->heap = NULL;
+	all->bucket_count = all->heap_room = 0;
+}
+
+/* Where the budget has nothing left, the steps that are only remembered make room, oldest first. */
+static struct sync_group *
+new_group(
+    struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call, size_t features, uint64_t now_us)
+{
+	struct sync_group *g;
+
+	if (grow(all) < 0 || sync_heap_reserve(all) < 0)
+		return NULL;
+	while (
+	    (g = sync_group_new(layer_id, backward, call, features, all->memory, &all->waiting)) == NULL && all->oldest != NULL)
+		forget(all, all->oldest);
+	if (g == NULL)
+		return NULL;
+	g->hash = hash_of(all, layer_id, backward, call->step);
+	g->chain = *bucket_of(all, g->hash);
+	*bucket_of(all, g->hash) = g;
+	all->count++;
+	g->deadline_us = now_us + g->timeout_us;
+	sync_heap_add(all, g);
+	return g;
+}
+
+/* Whoever completes a step, or takes its own place again, is welcome however many wait. */
+static int
+check_room(const struct sync_groups *all, const struct sync_group *g, const struct sync_call *call, struct err *e)
+{
+	const bool adds = g != NULL ? sync_group_adds_waiter(g, call) : call->world_size > 1;
+
+	if (!adds || all->waiting < all->waiting_max)
+		return 0;
+	(void)err_set(e, ERR_OVERLOADED,
+	    "%u synchronized calls wait for other ranks already, as many as this server lets wait at once; try again later",
+	    all->waiting);
+	e->retry_after_s = 1;
+	return -1;
+}
+
+struct sync_group *
+sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m,
+    uint64_t now_us)
+{
+	struct sync_group *g = find(all, layer_id, backward, call->step);
+
+	if (g != NULL && g->state == GROUP_LED && !sync_group_is_repeat(g, call, m)) {
+		(void)err_set(&m->err, ERR_SYNC_INCOMPLETE, "step \"%s\" is full and being done, with another shard of rank %u",
+		    call->step, call->rank);
+		return NULL;
+	}
+	if (g != NULL && g->state == GROUP_DONE && !sync_group_is_repeat(g, call, m)) {
+		forget(all, g);
+		g = NULL;
+	}
+	if (g != NULL && sync_group_check(g, call, &m->shard, &m->err) < 0)
+		return NULL;
+	if (check_room(all, g, call, &m->err) < 0)
+		return NULL;
+	if (g != NULL)
+		return g;
+	g = new_group(all, layer_id, backward, call, m->shard.features, now_us);
+	if (g == NULL)
+		(void)err_set_budget(&m->err);
+	return g;
+}
+
+bool
+sync_groups_join(struct sync_groups *all, struct sync_group *g, const struct sync_call *call, struct sync_member *m,
+    struct sync_member **list)
+{
+	if (!sync_group_join(g, call, m, list))
+		return false;
+	all->led_count++;
+	sync_heap_remove(all, g);
+	return true;
+}
+
+void
+sync_groups_tell(struct sync_groups *all, struct sync_member *leader, uint64_t num_batches_tracked, uint64_t revision,
+    uint64_t now_us, struct sync_member **list)
+{
+	struct sync_group *g = leader->group;
+
+	g->result.num_batches_tracked = num_batches_tracked;
+	g->result.revision = revision;
+	sync_group_release_all(g, leader, NULL, list);
+	g->state = GROUP_DONE;
+	g->deadline_us = now_us + g->timeout_us;
+	all->led_count--;
+	sync_heap_add(all, g);
+	link_done(all, g);
+	while (all->done_count > DONE_MAX || all->done_bytes > DONE_BYTES_MAX)
+		forget(all, all->oldest);
+}
+
+void
+sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const struct err *err, struct sync_member **list)
+{
+	struct sync_group *g = leader->group;
+
+	assert(g->references > 1); /* the collection's and the leader's */
+	sync_group_release_all(g, leader, err, list);
+	forget(all, g);
+}
+
+void
+sync_groups_remove(struct sync_groups *all, struct sync_member *m, const struct err *err, struct sync_member **list)
+{
+	if (sync_group_remove(m, err, list) && sync_group_is_empty(m->group))
+		forget(all, m->group);
+}
+
+uint64_t
+sync_groups_next(const struct sync_groups *all)
+{
+	return all->heap_count == 0 ? UINT64_MAX : all->heap[1]->deadline_us;
+}
+
+uint64_t
+sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct sync_member **list)
+{
+	struct sync_group *g;
+	struct err e = { 0 };
+
+	while (all->heap_count > 0 && all->heap[1]->deadline_us <= now_us) {
+		g = all->heap[1];
+		if (g->state == GROUP_FILLS) {
+			(void)err_set(&e, ERR_SYNC_INCOMPLETE,
+			    "step \"%s\" did not fill within its %llu ms: %u of %u ranks came", g->step,
+			    (unsigned long long)(g->timeout_us / 1000), g->arrived, g->world_size);
+			sync_group_release_all(g, NULL, &e, list);
+		}
+		forget(all, g);
+	}
+	return sync_groups_next(all);
+}
+
+void
+sync_groups_fail_unled(struct sync_groups *all, const struct err *err, struct sync_member **list)
+{
+	while (all->heap_count > 0) {
+		sync_group_release_all(all->heap[1], NULL, err, list);
+		forget(all, all->heap[1]);
+	}
+}
+
+bool
+sync_groups_any_is_led(const struct sync_groups *all)
+{
+	return all->led_count > 0;
+}
