@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # normd. `make help` lists the targets.
 #
 # One folder is one archive. Each variant (VARIANTS below) has a build folder of its own; a change of compiler or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An arena: memory with one lifetime (a request's), given back in one place, within a budget.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A budget of memory that many share. Whoever needs memory asks here before allocating it, so that too much at once is refused instead of
  * being found out by the kernel's out-of-memory killer. It counts what was asked for, not what the allocator makes of it.

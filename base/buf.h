@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A growable run of bytes with a sticky failure mark: append without looking, ask once at the end.
  * A buffer belongs to one thread at a time.

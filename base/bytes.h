@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Byte order: numbers to and from bytes at fixed, little-endian places, whatever the machine. Pure functions.
  */

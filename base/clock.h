@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Time: one clock that never jumps, for durations; one for people, for stamps. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

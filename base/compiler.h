@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Attributes that every room uses, named once. */
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The one error type. It is filled where a failure is found, passed up unchanged, and turned into an answer
  * (application/problem+json) and a log line in one place, the server. A zeroed struct err is "no error".

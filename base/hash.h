@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hashing of names for tables in memory. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The log: one structured line per event, on standard error, as JSON or as key=value text (log_line.h). A thread writes
  * the lines some milliseconds after they were made, many at a time, so that nobody waits for whoever reads the log. When

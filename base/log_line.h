@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A line of the log as text, in JSON or as key=value pairs. Pure, and bounded by construction: a text that is too long is
  * cut and says how long it was, so that no line is ever too long to be written. Every byte of a line is printable ASCII:

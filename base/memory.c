@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A container's limit is its control group's. In a container the group is mounted as the root; outside, /proc/self/cgroup names it. A
  * group's limit holds for those below it, so all on the way to the root are looked at.

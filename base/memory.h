@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How much memory there is for this process, and in what pages. */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* JSON strings: the one place that quotes. */
 #ifndef BASE_QUOTE_H
 #define BASE_QUOTE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the allocator holds although nobody uses it. Each thread's arena keeps the gaps between blocks in use: where large blocks are taken
  * by some threads now and by others later, the gaps of all come to several times what is in use.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How fast the codec's numbers are beside others'. All contestants run in one process and in turn, round after round, so that
  * whatever else the machine does falls on all alike; a figure is the median round, in the processor's time. The first row of a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "bench/codec_ours.h"
 
 #include "codec/decimal/fast.h"

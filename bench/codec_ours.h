@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The codec's side of bench/codec.cc, in C like the codec itself, which is linked as the archive that the daemon is made of. */
 #ifndef BENCH_CODEC_OURS_H
 #define BENCH_CODEC_OURS_H

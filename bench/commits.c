@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Raw SQLite, for `make bench-train`: one durable commit after another, as a service does that writes every update when it comes.
  *

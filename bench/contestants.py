@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What competes in the benchmarks over HTTP: normd, the peer, the echo. Each is a process group of its own on a free port."""
 
 import http.client

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The ceiling of `make bench-http`: libmicrohttpd answering every body with the same bytes, set up as normd sets it up (epoll, as many
  * event loops, the same memory a connection), and doing nothing else. No daemon on this library can be faster than this.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One of the two processes of `make bench-kernels`: it measures normd's kernels, oneDNN's, and a plain copy, each when bench/kernels.py
  * asks, which takes turns with PyTorch in its own process, so that whatever else the machine does falls on all alike.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """The kernels' speed beside PyTorch, oneDNN and a plain copy of the same tensor, one thread, nanoseconds per element.
 
     make bench-kernels

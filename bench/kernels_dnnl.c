@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "bench/kernels_dnnl.h"
 
 #include <oneapi/dnnl/dnnl.h>

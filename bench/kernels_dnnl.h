@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * oneDNN's primitives beside which the kernels are measured: batch normalization over (N, C, spatial) float32 or channels last, and
  * layer normalization over rows. Each is made once for a shape and then run as often as is asked; no threads but one when

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the races over HTTP share: their settings, a turn of wrk, how a report is worded, and that nothing is left behind."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Bodies for the end-to-end benchmark: float32 tensors as JSON and .npy, and how answers are read and compared."""
 
 import array

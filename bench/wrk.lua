@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- wrk's script: one question over and over. `wrk -s wrk.lua URL -- METHOD CONTENT-TYPE BODY-FILE [OPTION=VALUE...]`; the last line is
 -- the result in JSON.
 --

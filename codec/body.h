@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The body of a request as it arrives: its content coding is undone, and what comes out goes to the decoder of its form. Nothing is kept
  * but the tensors and the envelope.

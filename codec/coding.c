@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/coding.h"
 
 #define ZLIB_CONST /* its input is const */

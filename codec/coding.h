@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * HTTP's content codings (RFC 9110, section 8.4.1) by zlib, both ways, block by block: gzip (RFC 1952; members one after another
  * are one body) and deflate, which is zlib's format (RFC 1950) and, since some clients understand the name so, bare deflate data

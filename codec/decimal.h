@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Numbers and their decimal text, both ways, exactly: reading rounds correctly straight to the target type (never through a
  * wider one); writing gives the shortest text that reads back to the same bits, and the closest of the shortest. No locale, no

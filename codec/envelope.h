@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The envelope: all of a JSON body but its tensors, as a tree to look members up in. The scanner (json_scan.h) has checked the
  * syntax, the depth and the keys before; what it passes on to cJSON is a text in which

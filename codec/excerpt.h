@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a message shows of the bytes that were sent. Private to codec/. */
 #ifndef CODEC_EXCERPT_H
 #define CODEC_EXCERPT_H

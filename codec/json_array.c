@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The hot path of the whole decoder. Numbers are read where they lie, by array_run, which goes from value to value as long as
  * they follow one another with nothing but a comma and perhaps spaces between them; it stops at everything else, which the

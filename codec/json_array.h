@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A tensor's list of numbers, fed in any pieces: brackets and values. Private to codec/. */
 #ifndef CODEC_JSON_ARRAY_H
 #define CODEC_JSON_ARRAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Numbers of a list whose datatype is not known yet, because it may be named after the data, or follows from a layer that is looked
  * up later. They are kept as doubles. Rounding a double again gives what the text itself rounds to, but for a text that lies so close

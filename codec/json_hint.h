@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What other languages write where JSON has something else: the end of a message. Private to codec/. */
 #ifndef CODEC_JSON_HINT_H
 #define CODEC_JSON_HINT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The bytes that are being fed, and where in the document they stand. Private to codec/. */
 #ifndef CODEC_JSON_INPUT_H
 #define CODEC_JSON_INPUT_H

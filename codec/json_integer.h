@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whole numbers from JSON text, exactly. Private to codec/. */
 #ifndef CODEC_JSON_INTEGER_H
 #define CODEC_JSON_INTEGER_H

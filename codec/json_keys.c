@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Duplicate keys. The open objects' keys are one stack, and each hash has a chain through it from the top: in a chain the keys of the innermost object
  * come first, so a search ends where an outer object's begin, and closing an object takes its keys off the chains' beginnings.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The keys of the objects that are open, to find one that stands twice. Private to codec/. */
 #ifndef CODEC_JSON_KEYS_H
 #define CODEC_JSON_KEYS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/json_list.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Nested lists of numbers as text, written block by block. Private to codec/. */
 #ifndef CODEC_JSON_LIST_H
 #define CODEC_JSON_LIST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The nesting of a tensor's lists: finds its shape as the brackets come, and that every list has the length of its siblings.
  * Private to codec/.

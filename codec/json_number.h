@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The grammar of a JSON number (RFC 8259, section 6) as a machine that takes a byte at a time, for numbers that arrive in
  * pieces and for those that are kept as text. Private to codec/.

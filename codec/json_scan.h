@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The JSON decoder: an incremental, strict RFC 8259 scanner with two outputs. Arrays of numbers that stand where the caller
  * expects a tensor go straight into tensors, 2, 4 or 8 bytes a number and nothing else kept; all the rest is the envelope

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which parts of a document are tensors: places, told by the keys on the way to them, and what a tensor's shape, datatype and
  * data say to each other, in whatever order they come. Private to codec/.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/json_string.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The inside of a JSON string, fed in any pieces. Private to codec/. */
 #ifndef CODEC_JSON_STRING_H
 #define CODEC_JSON_STRING_H

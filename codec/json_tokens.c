@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The scanner proper: a state machine over the document's structure. What it takes it writes into `text`, which is the envelope
  * as cJSON will parse it; strings and numbers that the scanner itself needs (keys, shapes, datatypes) are looked at there, once

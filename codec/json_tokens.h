@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The scanner's state and its step from token to token; json_scan.c has the rest. Private to codec/. */
 #ifndef CODEC_JSON_TOKENS_H
 #define CODEC_JSON_TOKENS_H

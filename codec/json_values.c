@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large tensor's memory for as long as
  * the client likes. Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The growing array of a tensor's values. Private to codec/. */
 #ifndef CODEC_JSON_VALUES_H
 #define CODEC_JSON_VALUES_H

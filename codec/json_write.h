@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The JSON encoder. An answer is a short list of pieces, texts and tensors, and is written block by block as the socket drains:
  * there is never a second copy of a tensor as text.

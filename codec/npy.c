@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/npy.h"
 
 #include <stdlib.h>

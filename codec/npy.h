@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The .npy decoder: takes one NumPy array (npy_header.h has the format) in any pieces, as they arrive. The header says how large the
  * tensor is before its values come, so it is allocated once and every value is received where it stays: a file in C order and in this

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The dict is Python, but only what numpy.save and its like write of it is read: strings without escapes, True, False, tuples
  * of whole numbers (with the L that Python 2 put after them). A general literal is never needed, and never evaluated.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The header of a NumPy .npy file, format 1.0 to 3.0 (numpy.lib.format; NEP 1):
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/npy_place.h"
 
 #include <string.h>

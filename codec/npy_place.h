@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Puts values that come in Fortran order, first index fastest, where they stand in row-major order: as they come, so that
  * there is never a second copy of the tensor. Private to codec/.

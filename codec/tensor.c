@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/tensor.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A tensor: a shape and dense row-major values of one datatype. The values belong to the tensor (malloc) until tensor_fini.
  */

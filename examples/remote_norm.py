@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """
 PyTorch modules whose normalization is normd's: RemoteBatchNorm2d and RemoteLayerNorm stand where nn.BatchNorm2d and nn.LayerNorm do.
 

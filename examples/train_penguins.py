@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Trains one little network on the penguins (data/penguins.csv), and lets it normalize in four ways:
 
     none          not at all

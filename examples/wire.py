@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """normd's HTTP, as far as a layer of a network needs it: arrays go and come as .npy. The standard library and NumPy alone."""
 
 import http.client

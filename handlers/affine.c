@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET .../affine: inference folded to y = x * scale + shift, for clients that apply it themselves (docs/MATH.md, equation 9). */
 #include "codec/json_write.h"
 #include "layer/definition.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A copy of all that the store holds, as a file. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode "train" they flow
  * through the moments of the input, as after train; in mode "infer" the running statistics are constants. Changes nothing.

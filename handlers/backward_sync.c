@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Backward with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
  * counts.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "handlers/doubles.h"
 
 #include <stdio.h>

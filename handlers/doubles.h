@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Statistics, parameters and moments in a body: plain lists or tensor objects, float64 throughout. */
 #ifndef HANDLERS_DOUBLES_H
 #define HANDLERS_DOUBLES_H

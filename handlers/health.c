@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Health, as the Open Inference Protocol asks for it: alive is that we answer; ready is that work can be done. */
 #include "handlers/handlers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Idempotency-Key: a change is made once, however often it is asked for. */
 #ifndef HANDLERS_IDEMPOTENCY_H
 #define HANDLERS_IDEMPOTENCY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Layers: a definition is put once and then stands. */
 #include "layer/definition.h"
 #include "handlers/handlers.h"

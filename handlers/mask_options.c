@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "handlers/mask_options.h"
 
 #include <stdio.h>

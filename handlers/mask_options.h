@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* `lengths` and `mask` in a body or the query: what of a batch is padding. */
 #ifndef HANDLERS_MASK_OPTIONS_H
 #define HANDLERS_MASK_OPTIONS_H

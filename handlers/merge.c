@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* POST .../statistics/merge: the moments of a batch that the client measured itself, taken as one training batch. */
 #include "layer/definition.h"
 #include "handlers/doubles.h"

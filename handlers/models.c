@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Models: lists, and what a model holds. Lists come in pages, in the byte order of names. */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * POST /v1/normalize: a definition and a tensor, nothing stored; always by the input's own statistics. The definition's fields are
  * members of the body, or an object "definition", or stand in the query as ?definition={...}, as they must where the body is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET and PUT .../parameters: the learned scale and shift. PUT replaces both; what it leaves out is the default, 1 and 0. */
 #include <stdio.h>
 #include <string.h>

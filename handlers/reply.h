@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What several handlers answer in the same form. */
 #ifndef HANDLERS_REPLY_H
 #define HANDLERS_REPLY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A request as handlers see it: no sockets, no SQL. The server fills in who asks what, feeds the body, and drives the steps:
  *

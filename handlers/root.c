@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What this is, and where to begin: for who opens the address in a browser. */
 #include "handlers/handlers.h"
 

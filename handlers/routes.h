@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of routes, and how a path finds its row. */
 #ifndef HANDLERS_ROUTES_H
 #define HANDLERS_ROUTES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "handlers/routes_near.h"
 
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a path that no route has might have meant, for the message. */
 #ifndef HANDLERS_ROUTES_NEAR_H
 #define HANDLERS_ROUTES_NEAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET, PUT and DELETE .../statistics: read, import and reset a layer's running statistics. */
 #include <inttypes.h>
 

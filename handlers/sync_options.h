@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* `sync` in a body or the query: {"step": "1042", "rank": 0, "world_size": 4, "timeout_ms": 10000}. */
 #ifndef HANDLERS_SYNC_OPTIONS_H
 #define HANDLERS_SYNC_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * POST .../train. Batch normalization normalizes by the batch's own moments, so the answer depends on the batch alone: it is computed
  * while the update waits for its commit. Where a result might not fit its datatype, it is computed before, because nothing may be

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Training by batch normalization. Each piece of the batch (layer/pieces.h) is normalized by its own moments and makes an update of its
  * own, in their order. Batch Renormalization puts others in the place of weight and bias.

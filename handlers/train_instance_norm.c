@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Training by instance normalization that tracks: each sample is normalized by its own moments; the running statistics
  * move by their averages over the samples, as PyTorch's do.

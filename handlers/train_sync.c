@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Training with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
  * counts. Its output can fail only where a value might not fit its datatype, which the leader sees of the whole batch before anything is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One call of train between its steps. Private to train.c, train_batch_norm.c, train_instance_norm.c and train_sync.c. */
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/definition.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A layer's definition: its kind and hyperparameters, immutable. Parsed from JSON against a table of fields, resolved (every default
  * filled in by the convention), written back as canonical JSON, which is what is stored and shown. Pure functions.

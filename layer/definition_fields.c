@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The fields: a row of the table each, with a function that reads it and one that writes it. A new field is two functions and a row.
  */

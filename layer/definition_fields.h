@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of a definition's fields. Private to definition.c. */
 #ifndef LAYER_DEFINITION_FIELDS_H
 #define LAYER_DEFINITION_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/forward.h"
 
 #include <float.h>

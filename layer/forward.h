@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * From a definition and a tensor to the kernels' view of it, and the forward pass itself. Between codec's tensors and norm's arrays.
  * What looks at a whole tensor takes a crew that helps with large ones (layer/parts.h), or NULL.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/ghosts.h"
 
 #include "norm/shuffle.h"

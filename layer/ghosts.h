@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How a batch is cut into ghost batches (Hoffer, Hubara, Soudry 2017), which batch normalization normalizes each by its
  * own moments, perhaps after its samples were shuffled by a seed. By default the whole batch is one piece.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The gradients by input, weight and bias. Where the moments are for each channel, of a batch or running, they come
  * from sums over its values; where each sample has its own, the kernels measure them again.

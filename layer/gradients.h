@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One call of backward between its steps. Private to backward.c, gradients.c and backward_sync.c. */
 #ifndef LAYER_GRADIENTS_H
 #define LAYER_GRADIENTS_H

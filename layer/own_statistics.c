@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/own_statistics.h"
 
 /* The batch's pieces; only batch_norm's moments are kept anywhere. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Normalizing by the input's own statistics: training, and inference where none are tracked. */
 #ifndef LAYER_OWN_STATISTICS_H
 #define LAYER_OWN_STATISTICS_H

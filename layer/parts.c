@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/parts.h"
 
 #include "layer/pass.h"

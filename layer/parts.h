@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The passes over a whole tensor, as norm/moments.h, norm/normalize.h and norm/backward.h have them. One that is large (CUT_FROM in norm/cut.h)
  * is done in parts by whoever of the crew is idle, with the same bits; the others, and all without a crew (NULL), by the caller alone, who

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The passes backward. */
 #include "layer/parts.h"
 #include "layer/pass.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/pass.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One pass over a tensor, whole or in parts by whoever of a crew is idle: what norm's function takes, of which a pass uses some, and into what
  * it may be cut. One of three functions makes it, by where it may be cut; then it gets what is its own. For layer/parts.c and

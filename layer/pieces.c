@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "layer/pieces.h"
 
 #include "base/memory.h"

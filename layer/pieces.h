@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What of a batch is normalized together: each piece of it is a tensor without padding, like any other, and so is
  * everything that is computed of it. Where there is padding, this is the stage before: the values that count are packed

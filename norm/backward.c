@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/backward.h"
 
 #include "norm/kernels/backward_terms.h"

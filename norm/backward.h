@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The backward pass: from the gradient of the loss by y to those by x, weight and bias (docs/MATH.md, equations 20 to 23). Moments are
  * measured again from x: nothing is kept between the passes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The backward pass of what has moments of its own: samples in groups, rows. Each sample or row is done by itself, but what it adds to the
  * gradients by weight and bias is added up over all: in bands, whose number the view alone decides, so that bands may be done at

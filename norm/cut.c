@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/cut.h"
 
 #include "norm/kernels/columns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How work is cut into parts, for as many threads of the caller's as there are. The parts give the same bits as the whole, however it is
  * cut, because a sum never is: a part runs the whole's loops over some of what they run over, and the whole is the part of all.

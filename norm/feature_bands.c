@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/feature_bands.h"
 
 #include "norm/kernels/columns.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where a large tensor has few features (channels last, an image of three colours) there is nothing to share out among threads but
  * the samples: its sums are made in bands of outer, and joined. In how many the view alone decides, and moments(), backward_sums() and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/moments.h"
 
 #include "norm/feature_bands.h"

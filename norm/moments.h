@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Mean and variance of each feature of a tensor (docs/MATH.md, equations 1 and 2).
  */

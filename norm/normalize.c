@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/normalize.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The forward pass: from moments to the normalized tensor (docs/MATH.md, equations 3 and 4).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/padding.h"
 
 #include <string.h>

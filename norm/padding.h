@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Padding is left out before anything is measured (docs/MATH.md, equation 30): the values that count are packed
  * densely, all kernels see the packed tensor alone, and its results are unpacked. So nothing depends on what padding

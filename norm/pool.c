@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/pool.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Moments of a batch from those of its parts (docs/MATH.md, equation 7): Chan, Golub and LeVeque's merge, part after part. A part of no values
  * counts for nothing.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/renorm.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Batch Renormalization (Ioffe 2017, arXiv:1702.03275; docs/MATH.md, equation 11): training normalizes by the batch's moments and then
  * corrects towards the running ones, within limits, so that training and inference see the same activations.

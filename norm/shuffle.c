@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/shuffle.h"
 
 #include <string.h>

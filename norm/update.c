@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Applying an update. Variances are combined by weights, never through M2 itself: count * var would overflow long before the
  * variance does, and the weights (ratios of two counts) stay right above 2^53, where a count is no longer exact in double.

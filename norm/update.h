@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * An update is a value: what one training batch (or a client's own moments of one) does to a layer's running statistics.
  * Training never writes "the new running mean"; it makes an update, and statistics move only by applying updates in order.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How a kernel sees a tensor: as a dense row-major block (outer, feature, inner). One reduction, over outer and inner for
  * each feature, then serves every kind:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/widen.h"
 
 #include "norm/kernels/element.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Elements of any type as doubles. */
 #ifndef NORM_WIDEN_H
 #define NORM_WIDEN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From a reply, or an error, to libmicrohttpd's response. */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H

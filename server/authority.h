@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Authorities: what stands in Host and in a target of absolute form, "host[:port]" (RFC 3986, section 3.2). Pure. */
 #ifndef SERVER_AUTHORITY_H
 #define SERVER_AUTHORITY_H

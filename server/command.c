@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/command.h"
 
 #include <stdbool.h>

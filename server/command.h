@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Commands other than serving: `normd NAME [OPTION VALUE]...`. One table of them, each with its options, from which the parser and the help
  * texts come. A flag wins over its environment variable, as in config.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* normd check: is a store sound? */
 #include <inttypes.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* normd restore: a backup becomes a store. */
 #include "server/command.h"
 #include "server/upkeep.h"

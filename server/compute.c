@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/compute.h"
 
 #include <pthread.h>

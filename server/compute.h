@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Threads for work that takes long. An event loop serves many connections: what keeps it for a millisecond keeps them all. So the long
  * steps of a request are done here, with its connection suspended, and the short ones where they are.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The configuration: one table of options, from which the parser, the environment variables and the help text all come. A flag wins over
  * its environment variable (--listen over NORMD_LISTEN).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/crowd.h"
 
 #include <stdio.h>

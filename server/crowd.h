@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How many connections there are, and how many there may be. libmicrohttpd leaves clients beyond its limit in the backlog without an
  * answer; so from a mark well below it on, who comes is told that the server is overloaded, and idle connections must make room.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How far a client has come is asked of the kernel (TCP_INFO: bytes received, bytes acknowledged), not counted by us: it sees a head's
  * bytes before libmicrohttpd has a whole line of it, and an answer's bytes after they were handed to the socket, whether the

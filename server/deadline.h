@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which connections are late. libmicrohttpd's timeout is for silence: a client that sends a byte a second would live for ever, and so
  * would one that reads its answer so. Here a thread looks at every connection about once a second and shuts down the socket of a late

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/direct.h"
 
 #include <microhttpd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An error's answer written to the socket by the program itself, for a connection whose memory has no room for an answer's head. */
 #ifndef SERVER_DIRECT_H
 #define SERVER_DIRECT_H

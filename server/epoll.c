@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Cures for libmicrohttpd (0.9.75 and 1.0.1), at the one place where the program can reach into its loops: the system calls that they make.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The calls of epoll that libmicrohttpd's event loops make: they come here instead of to libc. */
 #ifndef SERVER_EPOLL_H
 #define SERVER_EPOLL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One HTTP request on libmicrohttpd's side: from its first byte to the log line. It feeds the request its body, suspends the connection
  * while the store works, and writes the answer as the socket drains. The functions are libmicrohttpd's callbacks.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How an exchange ends: its answer was sent, its client is gone, or libmicrohttpd refused it by itself. */
 #include "server/exchange.h"
 

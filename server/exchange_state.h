@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An exchange, for exchange.c and exchange_end.c alone. */
 #ifndef SERVER_EXCHANGE_STATE_H
 #define SERVER_EXCHANGE_STATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * libmicrohttpd 0.9.75 appends a folded line to the *name* of the header before it, takes a NUL for the end of a text, and takes a line that
  * begins with NUL or with a colon for the end of the head. None of that can be seen in the names and values that it hands out. But it cuts

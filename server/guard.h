@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Heads that libmicrohttpd lets through and that must not be: request smuggling begins with framing that two parties read differently.
  */

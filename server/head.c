@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/head.h"
 
 #include <stdatomic.h>

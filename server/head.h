@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A request's head: its headers are guarded, its route is found, and the body's length, type and coding and what the client will
  * take of an answer are checked, before a byte of the body is read.

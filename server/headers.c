@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/headers.h"
 
 #include <strings.h>

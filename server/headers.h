@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The headers of a request that normd reads. They are collected in the one pass that guards them (guard.h): looking each of them up
  * by its name would go through all headers again, a dozen times a request.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/intake.h"
 
 #include <dlfcn.h>

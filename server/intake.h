@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What libmicrohttpd holds in a connection's memory, and so whether an answer's head will fit there too.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where libmicrohttpd would answer a request by itself, or not at all.
  *

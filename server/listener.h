@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The listening socket. */
 #ifndef SERVER_LISTENER_H
 #define SERVER_LISTENER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Of some heads libmicrohttpd makes errors of its own before the handler is called. 0.9.75 sends their answer's head twice; it takes a
  * blank after a value, which is legal, for a part of it; with a Transfer-Encoding that it does not know it waits for a body without end; and

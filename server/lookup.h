@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where libmicrohttpd looks for the headers that it reads itself, before the handler sees the head: Content-Length, Transfer-Encoding, Host,
  * Cookie and Expect. Its calls come here instead (MHD_lookup_connection_value_n is defined here).

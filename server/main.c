@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* normd: reads its configuration, serves until it is told to stop, drains, exits. Other commands are in command.h. */
 #include <malloc.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/memory_plan.h"
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who may have how much of the memory (--max-memory). */
 #ifndef SERVER_MEMORY_PLAN_H
 #define SERVER_MEMORY_PLAN_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Media types and codings: what a body claims to be, and what a client will take (RFC 9110, section 12.5). Pure. */
 #ifndef SERVER_NEGOTIATE_H
 #define SERVER_NEGOTIATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/origins.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Which web pages may call. A browser sends a page's request wherever the page says, also to a daemon on the user's own machine, and says in
  * Origin whose page it is (RFC 6454; the Fetch standard). Without this, any page that a developer opens could train or delete, by a form,

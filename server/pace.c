@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/pace.h"
 
 /* More bytes than this fill any allowance that can be configured; and a product of it does not overflow. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * How fast a client must be while it is its turn. It has an allowance of time, the timeout; the allowance runs down with the clock and is
  * refilled by the bytes that move, a second for each PACE_BYTES_PER_S, never above the timeout. So whoever keeps that rate lives for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/peer.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who is at the other end of a connection. */
 #ifndef SERVER_PEER_H
 #define SERVER_PEER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/problem.h"
 
 #include <inttypes.h>

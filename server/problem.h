@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Errors as application/problem+json (RFC 9457): the one place where an error becomes an answer. */
 #ifndef SERVER_PROBLEM_H
 #define SERVER_PROBLEM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/progress.h"
 
 #include <stdio.h>

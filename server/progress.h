@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How far a long command is: one line on standard error that is drawn again and again, and nothing at all where that is no terminal. */
 #ifndef SERVER_PROGRESS_H
 #define SERVER_PROGRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A name for each request, in its answer and its log line. */
 #ifndef SERVER_REQUEST_ID_H
 #define SERVER_REQUEST_ID_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log's line for each request, whoever answered it. */
 #ifndef SERVER_REQUEST_LOG_H
 #define SERVER_REQUEST_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a client sends, line by line, as it arrives and before libmicrohttpd changes it: where lines end otherwise than in CR LF, and what
  * stands between the data of chunks. libmicrohttpd 0.9.75 takes a bare LF for a line's end, also after a chunk's size, and a trailer that

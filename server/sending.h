@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The answer of an exchange on its way: what is known of it before it is made, and how it is given to libmicrohttpd. */
 #ifndef SERVER_SENDING_H
 #define SERVER_SENDING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The running daemon: the listener, the event loops, the store. Started and stopped by main's thread. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H

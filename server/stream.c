@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/stream.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What libmicrohttpd reads of each connection, seen where it reads: its calls of epoll and recv pass through epoll.c and intake.c. Hence it is known
  * whether bytes of the next request have come along with a request, and whether the client has ended its side.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/suspension.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Suspending and resuming connections: all calls of MHD_suspend_connection and MHD_resume_connection are here.
  *

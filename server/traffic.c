@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/traffic.h"
 
 #include <linux/sockios.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/upkeep.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What check and restore share: how they speak to whoever runs them. */
 #ifndef SERVER_UPKEEP_H
 #define SERVER_UPKEEP_H

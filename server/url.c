@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "server/url.h"
 
 #include <string.h>

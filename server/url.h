@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* From a raw request target to path segments and query parameters. Pure. */
 #ifndef SERVER_URL_H
 #define SERVER_URL_H

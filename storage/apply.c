@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What each operation means, on the batch's copies. An operation first looks whether it can be done and changes something only
  * then, so that one that is refused leaves no trace and fails alone.

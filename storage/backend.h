@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What a database must do for the store. One backend is used by one thread at a time. Every function returns 0, or -1 with `e`
  * (storage_unavailable, storage_full, overloaded). A write that fails leaves the transaction to be rolled back.

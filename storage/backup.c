@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Two things of a copy take time, in which commits would wait too: to write it to the disk (write_back.h), and to free its space: 50 ms for
  * 200 MB on ext4, in which close() does not return. So that neither an event loop nor the store's thread waits for them, a thread of its own

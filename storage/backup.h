@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Backups: who waits for a copy of the store. One copy is made at a time, and all who ask meanwhile get the same: it has what is committed when it
  * ends, so also all that they could know of. The store's thread calls all of this but start and stop; copies are given back on any.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "storage/batch.h"
 
 #include <string.h>

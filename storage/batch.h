@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A batch: all the writes that waited, applied in order to copies in memory, and then written and committed at once. What each
  * operation means is in apply.c; this is the overlay of changed layers that it works on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A store's file, checked while no daemon has it. */
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A snapshot is one block of memory: the struct, then its arrays. It is shared between the event loops and the store's thread, and
  * nobody writes to it after it was made, so a count of references is all the synchronization there is.

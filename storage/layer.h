@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Snapshots of layers: how they are made. What they are is in store.h. */
 #ifndef STORAGE_LAYER_H
 #define STORAGE_LAYER_H

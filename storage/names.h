@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hashing of (model, layer), which both tables of this room are keyed by. */
 #ifndef STORAGE_NAMES_H
 #define STORAGE_NAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A backup put into a store's place. The new file gets the store's name only when it is whole and flushed, and by link(2), which never takes the
  * place of another file. It is linked by its descriptor: whoever removes PATH-restore meanwhile, a second restore that takes it for a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The SQLite backend: what the store asks, over one connection, used by the store's thread alone.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of the SQLite backend share: the backend itself. Its user is the store's thread alone. */
 #ifndef STORAGE_SQLITE_BACKEND_H
 #define STORAGE_SQLITE_BACKEND_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Rows come first, for they can tell how far they are; SQLite's own check, a single call, then finds most of the file in memory. What cannot be
  * read for damage is a finding like others.

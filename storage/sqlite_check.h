@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether an opened database is a sound store: the file's structure, and what normd requires of each row. */
 #ifndef STORAGE_SQLITE_CHECK_H
 #define STORAGE_SQLITE_CHECK_H

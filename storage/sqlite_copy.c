@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * sqlite3_backup holds no lock between its steps, and pages that its own source connection writes are written to the copy too (backup.c:
  * sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is rolled back after a part of it was

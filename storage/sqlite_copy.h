@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A copy of an SQLite database while it is in use, made by the connection that uses it: a few pages at a time, between transactions. What is
  * committed meanwhile is written to the copy too, so it ends as the state that is committed when its last page is done.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "storage/sqlite_keys.h"
 
 #include <string.h>

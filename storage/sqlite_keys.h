@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The idempotency keys in SQLite: functions of struct backend_ops (backend.h has their contracts).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One connection, exclusive: SQLite before 3.51.3 can corrupt a WAL database when one connection checkpoints while another commits
  * and resets the WAL. With locking_mode=EXCLUSIVE set before the file is first touched there is no second connection, no shared-memory

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening an SQLite file as a store: locking, durability, schema. Apart from the statements, which are in sqlite_statements.h. */
 #ifndef STORAGE_SQLITE_OPEN_H
 #define STORAGE_SQLITE_OPEN_H

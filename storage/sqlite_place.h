@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether an open database's files are still where they were opened: what is written to a deleted file is gone when it is closed. */
 #ifndef STORAGE_SQLITE_PLACE_H
 #define STORAGE_SQLITE_PLACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening a store's file to read it while no daemon has it, without changing anything. */
 #ifndef STORAGE_SQLITE_READ_H
 #define STORAGE_SQLITE_READ_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "storage/sqlite_statements.h"
 
 #include <stdlib.h>

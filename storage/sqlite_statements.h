@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The SQLite backend's prepared statements: their SQL, and what binding, stepping and reading them takes. Parameters are bound by their number in
  * the text; text that is bound must last until the statement is run or ended.

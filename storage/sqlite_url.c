@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "storage/sqlite_url.h"
 
 #include <linux/magic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which file a store's URL names. */
 #ifndef STORAGE_SQLITE_URL_H
 #define STORAGE_SQLITE_URL_H

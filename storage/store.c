@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The commit engine: a bounded queue in front of one thread.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The store: the state of models and layers and its durability. The only door to this room.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Work on a store's file while no daemon has it: checking it, and putting a backup into its place. For the command line; a daemon never calls
  * this. One thread.

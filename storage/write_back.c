@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "storage/write_back.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Writing a file's pages to the disk while it grows. Left to itself the kernel lets them gather, by the gigabyte, and then writes them all at
  * once: whoever flushes another file meanwhile, as the store does at each commit, waits behind them. So they are written little by little. It

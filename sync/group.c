@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "sync/group.h"
 
 #include <math.h>

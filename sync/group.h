@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The group of ranks of one synchronized step: which ranks have come, what they agree on, and what their shards come to. It does the
  * bookkeeping only: it has no thread and no clock, and wakes nobody. A group fills, is led once all ranks have come, and is done once

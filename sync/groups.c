@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "sync/groups.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * All groups of synchronized steps of a daemon (sync_group.h): found by their step, failed when they do not fill in time, remembered for
  * a while after they are done. Everything but the end of the daemon takes the same time however many groups there are: they are in a

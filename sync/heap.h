@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The groups of synchronized steps that have a deadline, as a binary heap: the first to end is at 1. */
 #ifndef SYNC_HEAP_H
 #define SYNC_HEAP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Synchronized batch normalization: the shards of one step meet here. Each rank's call leaves its shard's moments and waits; the last one to
  * come pools them, in the order of the ranks, and leads: it makes the update, if there is one, and tells the others. A step that does

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT
 """Make the golden vectors: make_vectors.py FOLDER. Their format and their meaning: tests/vectors/README.md.
 
 Needs PyTorch (Debian: python3-torch). Seeded, so that the same PyTorch writes the same files.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every finite float32 there is, written and read by the codec (by both of its readers, and in lists): the same bits come back, and the text is the shortest, and of the
  * shortest the closest, as std::to_chars has it. That is libstdc++'s Ryu (U. Adams, "Ryu: fast float-to-string conversion", 2018),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/verify_floats_codec.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What verify_floats asks of the codec's inner parts, which are C. */
 #ifndef TESTS_VERIFY_FLOATS_CODEC_H
 #define TESTS_VERIFY_FLOATS_CODEC_H

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The peer: batch norm over HTTP with durable running statistics, in FastAPI, PyTorch and SQLite.
 
 What a good engineer would put into production today; README.md says why each choice, and how it is run. PEER_STORE names the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Layers in SQLite, and each process's cache of them. Several workers share the file."""
 
 import dataclasses

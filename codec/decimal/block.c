@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "codec/decimal/block.h"
 
 #include <string.h>

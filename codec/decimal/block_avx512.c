@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* x86-64 with AVX-512: eight lanes. */
 #include "codec/decimal/block.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A set's function `digits`; included once for each with SET, SET_NAME and LANES (64-bit lanes in a vector), without a guard. The steps
  * are shortest_f32's and decimal_split8's, and so are the comments; what differs is that a product of 64 by 24 bits is put together

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reading for a loop over millions of numbers: the ordinary number of a list is read here, in line, and all others by a call. In line,
  * because `end` is where the next number starts: through memory it would hold up every number by a store and a load.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Sixteen characters at a time, by the compiler's vectors: which of them are of a kind, as bits, and the number that they spell. On a
  * machine without vectors of 16 bytes the compiler makes them of words. Private to the decimal codec.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The same steps as in decimal_fast.h over twice the characters, and what that has no place for: the exponent, and a mantissa that
  * only the algorithm of Eisel and Lemire can round.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Reading what decimal_fast.h does not read itself: first the long number of a list, one of up to 19 digits, or with an exponent, that
  * ends in a ',' or a ']' within 32 characters, at once; then any. `floor` <= p is the first byte that may be looked at; all else is as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The powers of ten 10^-342 to 10^324 as 128-bit significands: 10^q = (hi·2^64 + lo)·2^(floor(log2(10^q)) − 127), rounded down;
  * up for −27 <= q < 0; exact for 0 <= q <= 55. Reading wants them as they are, writing wants them rounded up.

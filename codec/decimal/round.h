@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * mantissa·10^exponent to the nearest number of a binary format, ties to even, by one multiplication, seldom two: the algorithm of Eisel and
  * Lemire, D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Experience 51 (2021), in the form of N.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The exact comparison behind the reader, for a text whose first 19 digits do not tell between which two numbers of the type it
  * lies: with whole numbers of as many bits as that takes. A midpoint between doubles has at most 767 significant digits, so 800

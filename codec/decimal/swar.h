@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Eight decimal digits at a time in a 64-bit word ("SIMD within a register"). The first byte in memory is the word's lowest
  * whatever the machine, so that the first digit is the one that a carry reaches last. Private to the decimal codec.

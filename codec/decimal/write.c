@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Writing any number: the shortest digits, and of those the closest, then their layout. The digits always start as 17, and the
  * zeros at their end are counted instead of divided off.

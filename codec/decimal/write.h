@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the parts of writing share: decimal_write.c takes any number, decimal_write_f32.c a float, decimal_block.h many. Private to the decimal codec. */
 #ifndef CODEC_DECIMAL_WRITE_H
 #define CODEC_DECIMAL_WRITE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Writing a float, but for subnormals and powers of two, which go to decimal_write.c. The usual one has a digit behind the point and
  * none further than 13 places behind it; the others differ from it in their layout alone.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The set for AVX2. */
 #include "norm/kernels/kernels.h"
 

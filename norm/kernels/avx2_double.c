@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops for doubles, for AVX2. */
 #include "norm/kernels/kernels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops for halves, for AVX2. */
 #include "norm/kernels/kernels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops for floats, for AVX-512. */
 #include "norm/kernels/kernels.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The backward pass by features, over tensors of REAL whose bits are BITS (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h,
  * without a guard, after norm/kernels/gradients_body.h. Loops are as those of norm/kernels/normalize_body.h.

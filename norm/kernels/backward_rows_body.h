@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The backward pass by rows, likewise: where mean and rstd are the row's, and weight and bias the position's, by which there are gradients
  * over all rows.

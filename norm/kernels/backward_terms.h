@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The gradient by x is linear in that by y and in x itself, with the same three numbers for all values that share their moments
  * (docs/MATH.md, equation 21). Private to norm/.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where the runs of a view are short (inner below SHORT_RUN), a loop along one run would be all overhead, and one along outer
  * would jump through memory. The kernels then walk such a view as a matrix: a step is a stretch of memory that holds the

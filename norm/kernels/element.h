@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * One element of each type of tensor: read as a double, which is exact; stored as the nearest number of its type, rounded once. The
  * kernels' bodies are included once a type and name these by it. Private to norm/.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The sums that the backward pass needs of tensors of REAL, over g and over its products with x; included once for each by norm/kernels/kernels_body.h,
  * without a guard. They are made as those of moments are: along long runs in the same lanes (`d` of struct moment_sums has the sums of g,

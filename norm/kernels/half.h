@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The two 16-bit floats, as bits in a uint16_t: half (IEEE 754 binary16: 5 bits of exponent, 10 of fraction) and bfloat (the upper
  * half of a binary32: 8 and 7). Plain C without a branch, so that a loop over it becomes vectors on any machine, and the bits

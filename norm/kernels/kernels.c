@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "norm/kernels/kernels.h"
 
 /* Whether the processor, and the operating system, which must save the wider registers, can run the set. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The loops over elements, compiled once for each set of vector instructions that is worth it, from the same source. Every
  * set gives the same bits (docs/MATH.md, rule 3: the lanes of a sum are fixed by the view, not by the registers), so which one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops for bfloats; norm/kernels/kernels_body.h says what the macros mean. Without a guard, as that. */
 #define REAL uint16_t
 #define BITS uint16_t

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * All loops for one type of element, as KERNELS. Each file that includes this is one set of instructions and one type of element, so
  * that the compiler works on several of them at the same time. Before this header come the header of the set (norm/kernels/avx2.h)

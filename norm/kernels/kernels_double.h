@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops for doubles; norm/kernels/kernels_body.h says what the macros mean. Without a guard, as that. */
 #define REAL double
 #define BITS uint64_t

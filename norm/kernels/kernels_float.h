@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The loops for floats; norm/kernels/kernels_body.h says what the macros mean. Without a guard, as that. */
 #define REAL float
 #define BITS uint32_t

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A set as one table, from the files for each type of element. Private to norm/. */
 #ifndef NORM_KERNELS_KERNELS_TABLE_H
 #define NORM_KERNELS_KERNELS_TABLE_H

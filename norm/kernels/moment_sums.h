@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The sums from which moments come, of d = x - shift and of d^2: in BLOCK lanes, which are added up plainly for STEPS additions and then
  * folded into totals by TwoSum (norm/kernels/sum.h), lane by lane. Private to norm/.

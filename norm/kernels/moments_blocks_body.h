@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The sums of blocks of REAL, from which moments come; included once for each by norm/kernels/kernels_body.h, without a guard.
  *

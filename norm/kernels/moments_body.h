@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Moments of a tensor of REAL (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h, without a guard, after
  * norm/kernels/moments_blocks_body.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the loops over short runs share whatever the element, forward and backward: the sums of a step's columns; and the moments from the sums.
  * Private to norm/.

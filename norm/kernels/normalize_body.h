@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The forward pass by features over a tensor of REAL, whose bits are BITS (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h,
  * without a guard.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The forward pass by rows, likewise: where mean and rstd are the row's but weight and bias the position's; included after
  * norm/kernels/normalize_body.h.

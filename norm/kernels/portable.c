@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The set for any processor. */
 #include "norm/kernels/portable.h"
 #include "norm/kernels/kernels_table.h"

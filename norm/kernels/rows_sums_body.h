@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the backward pass of a row needs of it and of its gradient, of REAL, in one reading of both; included once for each type by
  * norm/kernels/kernels_body.h, without a guard. All sums are about 0, which serves while the mean is no farther from 0 than the values are from one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Adding up in double so that the length of the sum does not show in its last digits: by Knuth's TwoSum, which keeps what each addition
  * rounds away. Loops over elements add up a few plainly first, in lanes (norm/kernels/moment_sums.h) or columns (norm/kernels/moments_shared.h), so

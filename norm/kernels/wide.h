@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Vectors of doubles as wide as the registers of the set that is being compiled (KERNELS_WIDTH, norm/kernels/kernels_body.h), and blocks of
  * them. A block has the same number of elements in every set, and each of its lanes a partial sum of its own: the view fixes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/disk/disk.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A disk in memory that can lose its power, and a kernel before it that can fail: what the fault tests put below SQLite (vfs.h).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/disk/power.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Power cuts, one after the other, while the store works, opens, recovers and closes: what must be there afterwards, and what is.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/disk/rig.h"
 #include "tests/unit/gate.h"
 #include "tests/unit/opaque.h"

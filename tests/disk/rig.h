@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A store on the faulty disk, driven through its own door: batches are submitted so that each is one transaction, and what
  * comes of it is held against what it should (world.h).

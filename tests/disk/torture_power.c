@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * torture_power [SEED]: ten thousand power cuts under the store's own setting, a thousand of them within the recovery of another, with nothing
  * lost and nothing corrupt; then fewer under synchronous=NORMAL, which must lose something, or else the cuts are none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * As SQLite's own file system for Unix does it: a journal or log that is opened to be created has its directory synced with its
  * first sync; a deletion syncs the directory where it is asked to; a device of 4096-byte sectors on which a write never harms the

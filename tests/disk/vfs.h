@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The file system that SQLite sees in the fault tests: a disk of disk.h, with the habits of SQLite's own for Unix. */
 #ifndef TESTS_DISK_VFS_H
 #define TESTS_DISK_VFS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/disk/world.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the store should hold, kept beside it in plain arrays: a few layers, batches of operations by chance, and what each of them must
  * come to. Statistics move by norm/update.h, as the store's do, so that equal means the same bits.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the fuzz targets share. A target is one file, fuzz_*.c, that gives LLVMFuzzerTestOneInput; it is linked with libFuzzer
  * (make fuzz), or with replay.c, which runs it over its committed corpus (make test). A property that does not hold aborts: so

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The number reader and writer. The input is one byte that chooses a cut and how much stands before the text, and bytes that
  * are read as a number's text, and as the bits of numbers.

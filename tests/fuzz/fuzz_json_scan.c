@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The JSON scanner. The input is four bytes of setup (which slots, how much memory, how the document is cut) and a document.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The .npy decoder. The input is three bytes of setup (how much memory, how the file is cut) and a file.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/fuzz/json_judge.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A second opinion on whether a text is JSON: RFC 8259 written down as it stands, recursive and slow, sharing nothing with the
  * scanner that it judges.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/fuzz/json_meaning.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Whether the scanner has understood a document as another reader, cJSON, does: value by value, the envelope and the tensors
  * against cJSON's tree of the document as it was sent.

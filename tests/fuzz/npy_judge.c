@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/fuzz/npy_judge.h"
 
 #include <ctype.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A second reading of a .npy file, from the format's description alone (numpy.lib.format): its header by way of tokens, each
  * value where its index says. It shares nothing with the decoder that it judges.

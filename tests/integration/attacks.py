@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Attacks on the daemon's memory: a table of them, a row each, and what runs one.
 
 A row opens many connections, sends what it has as fast as the daemon takes it, reads little or nothing of the answers, and holds all that.

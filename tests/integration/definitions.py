@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A definition of each kind as the daemon shows it when nothing was said but what must be."""
 
 BATCH_NORM = {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the tests of the kinds of layer share: a definition of each, its formula written down a second time, and short calls."""
 
 import numpy

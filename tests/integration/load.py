@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The load generator (tests/load) as a test's helper: clients of all sorts, which know what they were acknowledged."""
 
 import json

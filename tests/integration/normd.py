@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the integration tests share: a daemon of one's own on a port that the kernel picks, curl, and a quick client for load."""
 
 import concurrent.futures

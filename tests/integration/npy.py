@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """NumPy arrays as the bytes of .npy files, and the 16-bit floats that NumPy does not round or know by itself."""
 
 import io

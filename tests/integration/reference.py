@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The normalizations written down a second time, in exact rational arithmetic as far as it goes: what the daemon is held against."""
 
 import itertools

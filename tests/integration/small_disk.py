@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A daemon whose store is on a small file system of its own, so that a disk can be full."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Definitions: what they may say, what they are resolved to, and what is refused by name."""
 
 import unittest

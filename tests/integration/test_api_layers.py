@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Models and layers: how they come, what they are called, how they are listed, and how they go."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Each attack on the memory (attacks.py): the daemon stays within --max-memory, and somebody else is answered meanwhile."""
 
 import unittest

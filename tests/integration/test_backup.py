@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """GET /v1/backup: a copy that is taken under load is an acknowledged state, and whatever becomes of a backup, nothing else is harmed."""
 
 import os

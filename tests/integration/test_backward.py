@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The backward pass over HTTP: every kind in both modes against PyTorch's autograd, in JSON and as .npy; what is refused; that nothing changes."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """
 The parts of the benchmarks over HTTP that need no wrk and no peer: bodies are what they should be, processes go, raw SQLite commits
 what normd would, figures are judged.

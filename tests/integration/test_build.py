@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The build itself: it uses all processors, builds nothing twice, lists its targets; packages are installed one set at a time."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The option clip: the answer within its limit, and nothing else changed."""
 
 import unittest

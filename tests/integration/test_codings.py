@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """gzip and deflate, on requests and on answers; what is damaged, and what is too large once it is unpacked."""
 
 import gzip

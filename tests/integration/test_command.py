@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line: options, environment, help, and how the daemon ends."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many clients at once: nothing is lost, nothing is done twice, and the statistics are those of all the data together."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Many connections: how many are held and what one costs, and what is done when there are too many."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A constant feature where eps is 0 cannot be normalized; the error says which feature it is, in every kind and call."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The worked example of `make run`, run to its end: it checks each answer itself and fails when one is not what it must be."""
 
 import os

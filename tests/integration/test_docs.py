@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """
 The documents say what is there: every file has its line in ARCHITECTURE.md, every route its row in the README, whose commands give what
 it says that they give.

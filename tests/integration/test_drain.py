@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SIGTERM: who has sent a request gets an answer, whatever the load; nobody is waited for longer than was said."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What was acknowledged is there: after a restart, after a kill, and the file is nobody else's meanwhile."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """examples/: its two modules beside PyTorch's own, and the penguins, trained to the end."""
 
 import copy

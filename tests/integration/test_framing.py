@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where a request ends: heads and bodies that two parties could read differently are refused, in one whole answer, and the connection ends."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A disk that is full: writes are refused as such and change nothing, reads go on, and with space again writes do too."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Ghost batches: pieces of a batch, each normalized by itself, and one update for each in one change."""
 
 import math

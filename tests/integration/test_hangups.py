@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """
 What a connection is at, times what its client does then: hang up, reset, end its own side, stop, send a part of the next request, or all
 of it. In each case the client has the answers that it is owed, and the connection is gone within the client timeout.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """
 Heads of every size: each request gets exactly one whole answer, and what is refused has stored nothing. A head and its answer's
 head share a connection's memory, so room for the answer is certain before anything is stored.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Idempotency-Key: an update is made once, however often it is asked for, and the answer stays the same."""
 
 import gzip

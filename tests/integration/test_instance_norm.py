@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Instance normalization with running statistics: what an update is, and inference by them."""
 
 import math

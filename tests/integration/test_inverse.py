@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """infer?inverse=true: back from what a layer that tracks made of its input."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """--key-lifetime and --max-keys: how long and how many idempotency keys are remembered, and what is said when that is less than promised."""
 
 import random

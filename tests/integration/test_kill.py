@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SIGKILL at random moments under load, again and again on the same store: what was acknowledged is there, and what has a key, once."""
 
 import contextlib

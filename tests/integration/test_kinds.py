@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What all kinds answer over HTTP, in JSON and as .npy: their formulas, parameters, shapes, and what each refuses."""
 
 import json

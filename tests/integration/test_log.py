@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The log on standard error: its levels, what it shows of requests, and that a slow reader holds nobody up."""
 
 import json

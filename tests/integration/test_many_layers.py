@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A store of a million layers: it starts at once, also after a kill, serves any of them, and memory stays in its bounds."""
 
 import os

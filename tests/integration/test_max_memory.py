@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """--max-memory: more at once than it holds is told to come later, and the process stays within it."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a large body costs in memory: its tensor, and not its text; on the way in and on the way out, in any form."""
 
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """POST /v1/normalize: where the definition and the tensor may stand, and what is refused."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tensors as .npy files: numpy.save, curl, numpy.load; every type, order and version; the 16-bit types; and files that are refused."""
 
 import subprocess

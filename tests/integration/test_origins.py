@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Web pages: those of others change nothing and read nothing, unless the operator allows them; and no name leads one to a loopback daemon."""
 
 import re

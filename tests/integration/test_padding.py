@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """
 Padding over HTTP: what `lengths` and `mask` name as padding never matters, in any kind, call, form and datatype. It comes back as 0, and so does
 its gradient.

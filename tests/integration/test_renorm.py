@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Batch Renormalization: training's output corrected towards the running statistics."""
 
 import unittest

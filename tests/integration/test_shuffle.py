@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Shuffling before the ghost batches are cut: seeds given and told, answers in the order of the question."""
 
 import unittest

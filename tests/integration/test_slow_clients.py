@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that are slow, stop, or never read: each is cut within its time, gives back what it held, and holds up nobody else."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whatever is wrong with the store's file: it is said clearly, with exit code 1, and the file stays as it was; or only what is damaged fails."""
 
 import os

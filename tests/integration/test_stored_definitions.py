@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Definitions that the store has: after a restart, and from versions that had fewer fields."""
 
 import json

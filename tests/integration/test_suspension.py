@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A connection is suspended once and resumed once, whatever of the body libmicrohttpd holds already and however late the resume is."""
 
 import gzip

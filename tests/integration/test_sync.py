@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Synchronized batch normalization: shards of one step, sent by several at once, are one batch."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How a tensor may be written in JSON: its members in any order, a bare list, the datatype that its layer says."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Large tensors, which several threads do in parts: the same bytes whatever their number, and that those who are idle do help."""
 
 import json

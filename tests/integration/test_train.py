@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Training, inference, statistics, parameters and the stateless call: what they mean, and what they leave alone."""
 
 import math

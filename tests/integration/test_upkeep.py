@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """normd check and normd restore: what they find, what they refuse, that they change nothing they should not, and how they show progress."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The golden vectors of tests/vectors/ through the HTTP API, as a client would use them."""
 
 import json

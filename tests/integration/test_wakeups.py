@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No request is forgotten by the event loops, however many are ready at once, suspended, resumed, cut into pieces or given up."""
 
 import os

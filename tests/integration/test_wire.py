@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTP itself: methods, media types, sizes, framing, identification, and clients that misbehave."""
 
 import json

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The load generator: many clients of one daemon in one thread, each with a script of its own by its role, which know what they were
  * acknowledged, go on through every kind of failure, and are counted. main.c says how it is called and what it answers.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * load: makes load on a daemon and counts what comes of it, through kills and restarts.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/memory/client.h"
 
 #include <arpa/inet.h>

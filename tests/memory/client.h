@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A client of HTTP/1.1 that takes no memory: what it sends and receives lies in the caller's arrays. */
 #ifndef TESTS_MEMORY_CLIENT_H
 #define TESTS_MEMORY_CLIENT_H

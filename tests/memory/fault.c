@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/memory/fault.h"
 
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Memory that runs out when a test says so. Armed, every allocation that is asked for is counted, on all threads, and the n-th fails, or
  * the n-th and all later ones. Where allocations come from is wrap.c's matter.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/memory/operations.h"
 
 #include <stdio.h>

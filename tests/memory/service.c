@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/memory/service.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Several operations in one transaction: the store is held up until all of them wait. Whichever allocation of theirs fails, each is done if
  * that is what was answered, and none of the others is. Among them a reset that overtakes the update which fixes its layer's

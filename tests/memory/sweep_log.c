@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A line that there was no memory for is missing; those after it are not. */
 #include <stdio.h>
 #include <string.h>

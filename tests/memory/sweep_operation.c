@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Each operation, for n = 1, 2, 3, ... until n is more than it asks for: the n-th allocation fails, or it and all later ones, and then
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Starting, for n = 1, 2, 3, ...: it fails with a message and leaves nothing open, or it serves; and the next start, with memory, finds the
  * store as it was.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What memory runs out in, each for every n. */
 #ifndef TESTS_MEMORY_SWEEPS_H
 #define TESTS_MEMORY_SWEEPS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Memory that runs out at every place: at the n-th allocation of each operation, of a start, of a log line, for every n. The server runs in
  * this process; the clients are its threads' neighbours. In the end no memory is left over, and the log still writes.

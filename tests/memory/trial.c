@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/memory/trial.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is tried now, and what came of it. */
 #ifndef TESTS_MEMORY_TRIAL_H
 #define TESTS_MEMORY_TRIAL_H

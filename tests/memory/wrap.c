@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Where allocations come from: the linker turns our calls of malloc and its like into calls of what is here (--wrap, which works beside the
  * sanitizers, as taking malloc's place would not). SQLite, cJSON and zlib are shared libraries, which are told by their own hooks.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The backward pass written down plainly, for any kind: each element has a slice, with which it shares its mean and variance, and a parameter,
  * which is its weight and bias. In a type wide enough to be exact beside double.

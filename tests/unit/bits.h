@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Numbers as bits, and random bits that are the same in every run. */
 #ifndef TESTS_UNIT_BITS_H
 #define TESTS_UNIT_BITS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Holds the store's thread in an operation's callback until it is let go, so that what is submitted meanwhile waits behind it. */
 #ifndef TESTS_UNIT_GATE_H
 #define TESTS_UNIT_GATE_H

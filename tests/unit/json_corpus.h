@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Documents for the JSON decoder. They are read with the slots that test_json_scan.c names: "" and "input" (FP32), "weight" and
  * "bias" (FP64), "mask" (FP32, booleans).

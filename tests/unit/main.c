@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The main program of every unit test: each test_*.c gives one suite. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the tests of norm/ share: seeded numbers without libm (so the same everywhere), and the plain reference, one loop a
  * formula, in a type wide enough to be exact beside double.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * .npy files that must be refused, and why: their dict, and the version, length and data around it where these are what is
  * wrong. `offset` is the byte that the error must name.

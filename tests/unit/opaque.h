@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Definitions for tests of the store, to which they are a text: here any text will do. */
 #ifndef TESTS_UNIT_OPAQUE_H
 #define TESTS_UNIT_OPAQUE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "tests/unit/scratch_store.h"
 
 #include <semaphore.h>

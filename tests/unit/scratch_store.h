@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after it. Operations
  * are of model "m" and layer "l" where nothing else is said.

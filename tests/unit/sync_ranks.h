@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the tests of synchronized steps share: a rank's call with a thread of its own, from its join to its end, as a request does it,
  * and what it was told.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The arena: zeroed and aligned memory of any size, no two pieces of which overlap, within the budget. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Backups below HTTP: that a copy which is made while its source changes is the source as it is at the end, and who gets which copy.
  */

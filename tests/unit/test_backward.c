@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The backward pass of every kind against the plain reference, which is itself held against central differences: all small shapes, odd sizes,
  * the edges of blocks, every type of element.

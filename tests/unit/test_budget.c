@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The memory budget: what is taken is never more than there is, whoever asks at once; and how --max-memory is shared out. */
 #include "tests/unit/unit.h"
 

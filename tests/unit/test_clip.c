@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Outputs limited to -limit..limit. */
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Content codings: what is encoded decodes to the same whatever the pieces; what is damaged or cut is refused; and a bomb. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* server/compute.c: every job is run once, in turn; none is lost when it stops; afterwards the caller runs them. */
 #include "server/compute.h"
 

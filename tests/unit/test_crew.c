@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The computing threads as a crew (base/crew.h): each part is done once, whoever is idle joins, nobody is waited for who has not begun,
  * and nobody looks at a piece of work that is over.

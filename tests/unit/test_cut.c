@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Work in parts (norm/cut.h): however it is cut, the bits of the whole, for each function that may be cut, each type of element, and
  * where the loops see the part, each set of vector instructions.

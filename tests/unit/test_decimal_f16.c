@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * float16 and its text. There are so few of them that all are tried, against whole-number arithmetic: every float16, and every
  * midpoint between two, is a multiple of 2^-25, and no shortest text has a digit further than 12 places behind the point. So all

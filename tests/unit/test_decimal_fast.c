@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The in-line reader says what the exact reader says, of any text, whatever stands before and behind it: all short texts, numbers of
  * every size, and texts made of numbers' characters. Every text lies in a block of its own, so that a sanitizer sees a byte

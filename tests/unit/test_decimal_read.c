@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading numbers, against the C library's exact conversions. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Writing numbers: that they survive, tried on some millions with every exponent among them (make verify-floats tries every
  * float), and on a part of these that no shorter or closer text would do, against printf and strtod of the C library. Check writes to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The envelope: what the scanner passes on, looked up; numbers to their last digit. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The epoll that libmicrohttpd's loops call: never a full batch, and nothing is lost; what is gone can be removed. */
 #include <errno.h>
 #include <sys/epoll.h>

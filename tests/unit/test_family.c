@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every kind's forward pass against one plain reference, and what the kinds are to each other: instance normalization is group
  * normalization with a group per channel, and so on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a batch is cut into ghost batches: as torch.chunk cuts. */
 #include "layer/ghosts.h"
 #include "tests/unit/unit.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The 16-bit floats, all of them: every value is read exactly, and everything a double can be rounded to is tried on both sides of
  * where it becomes another. The reference is their definition; it shares nothing with norm/kernels/half.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * A tensor's members in any order: the same bits, or the same refusal of the same number, as with the datatype and the shape first. And
  * numbers right between two neighbours of each type, and a hair beside that, read before and after their datatype is known.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The JSON decoder. Whatever is fed is fed in pieces that are allocated exactly (so that a sanitizer sees a byte read beyond
  * one), and in several cuts, which must all come to the same.

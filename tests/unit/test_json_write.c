@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The JSON encoder: texts, and tensors block by block, which must come out the same whatever the blocks. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Every set of kernels that this processor can run against the portable one: the same bits, for each type of element, on shapes
  * that take every way through the loops and leave every remainder of their vectors, with numbers of every size.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Idempotency keys: a request holds its key alone, an update is made once under it, and it is forgotten after its time. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What stands between libmicrohttpd and the system, or itself: it is called, and reading stops and goes on. */
 #include <errno.h>
 #include <string.h>

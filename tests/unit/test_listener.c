@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The listening socket while the daemon drains: nobody new, but who had begun to connect comes in. */
 #include <arpa/inet.h>
 #include <linux/filter.h>

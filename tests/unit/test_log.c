@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The log: lines that a terminal can be shown, of bounded length, and none that is missing without being counted. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Large pages (base/memory.h): asked for of large memory alone, whatever is in it stays, and nothing beyond it is touched. */
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mean and variance against the plain reference, over every small shape, the kernels' block edges and hard numbers. */
 #include "norm/moments.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Media types and codings in headers, as clients really send them and as they might. */
 #include "tests/unit/unit.h"
 

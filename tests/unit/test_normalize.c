@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The forward pass against the plain reference: within one unit in the last place of the slice's largest |y|, or exact. */
 #include "norm/normalize.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* .npy: every form of header and of values, any cut of the file, and a corpus of files that must be refused. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The rule of how fast a client must be. */
 #include "tests/unit/unit.h"
 

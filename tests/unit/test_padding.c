@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Padding: what counts is packed, in its order, and unpacked again with zeros between; for every mask of small tensors. */
 #include "norm/padding.h"
 

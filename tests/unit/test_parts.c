@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Passes over large tensors in parts (layer/parts.h): the bits and the answer of the whole, whoever does the parts, in whatever
  * order; a crew is called for large tensors, and for no others.

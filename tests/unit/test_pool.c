@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Moments of parts, pooled: those of the whole batch, however it is cut. */
 #include "norm/pool.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Some hundred power cuts, from fixed seeds; `make torture-power` makes ten thousand from others. What is held here too is that the cuts are
  * some: where flushes are left out, they lose what was acknowledged.

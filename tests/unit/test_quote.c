@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Quoting: what is a JSON string's to escape, and bytes that are no UTF-8. */
 #include "tests/unit/unit.h"
 

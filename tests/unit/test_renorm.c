@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Batch Renormalization's correction against its equation. */
 #include <math.h>
 

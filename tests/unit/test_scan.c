@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Lines as they are received: the same is found however the bytes are cut, and it is laid to the request that it is in. */
 #include <string.h>
 

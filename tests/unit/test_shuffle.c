@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The permutation of samples: it is one, it comes back, it favours nobody, and it never changes. */
 #include <stdbool.h>
 #include <stdlib.h>

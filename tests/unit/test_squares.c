@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mean squares per feature, and plain means of many samples' moments, against quadruple precision. */
 #include <stdlib.h>
 #include <string.h>

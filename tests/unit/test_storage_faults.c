@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Calls of the file system that fail, one after the other, while the store works, opens and closes: what was acknowledged is
  * there; what was answered with an error is not, neither now nor after a close, a kill or a power cut (but where the answer said that this is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The store's door: what it answers when it is full, when it stops; that updates in one batch are applied in order, and that
  * several updates of one operation are one change.

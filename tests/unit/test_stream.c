@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What is known of a connection from the bytes that are read of it: whether a request was followed by a part of the next; and that an end
  * which came with the bytes is reported by epoll, and not told to who reads while the descriptor is not in epoll's set.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Suggestions: what typing errors and other libraries' words lead to, and what leads to nothing. */
 #include "tests/unit/unit.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * Ranks that send again: before the step is full, while it is led, and after it; and for how many steps that are over there is an answer.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is remembered, and
  * who is put on the list of those to be resumed. That threads find one another by it is test_sync_meeting.c's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A synchronized step whose leader's request ends, for its client is gone, when its update is stored: the other rank is told of it. */
 #include <semaphore.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * What the shards of a synchronized step come to, whoever meets: pooled moments, sums of gradients, and what is none. How moments are
  * pooled is test_pool.c's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The laws of norm/update.h, with seeded random batches against the moments of all values taken together. */
 #include "norm/update.h"
 

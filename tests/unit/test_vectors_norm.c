@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * The golden vectors (tests/vectors/README.md) straight through norm/: float32 inputs, expected results from PyTorch in
  * float64. Run from the top of the repository.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Seeds of the number reader: texts by hand, and exact midpoints between neighbours, which need all their digits. */
 #include <float.h>
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Seeds of the JSON scanner: the documents of the unit tests, and some that are made of repetitions. */
 #include <stdio.h>
 #include <stdlib.h>

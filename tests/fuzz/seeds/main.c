@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Writes the seeds of every target: seeds FOLDER makes FOLDER/TARGET/NUMBER. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Seeds of the .npy decoder: every version, datatype and order with several shapes, and the unit tests' bad files. */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where the fuzzer starts from: inputs that are made, not kept. One function a target adds its own. */
 #ifndef TESTS_FUZZ_SEEDS_SEEDS_H
 #define TESTS_FUZZ_SEEDS_SEEDS_H
