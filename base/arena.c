@@ -40,8 +40,8 @@ arena_fini(struct arena *a)
 }
 
 /*
- * A block with room for `size`, at the head of the list. Whatever is larger than a usual block has one of its own, by calloc: large
- * ones come zeroed from the kernel, untouched. What a usual one hands out is zeroed then.
+ * A block with room for `size`, at the head of the list. Whatever is larger than a usual block has one of its own, by
+ * calloc: large ones come zeroed from the kernel, untouched. What a usual one hands out is zeroed then.
  */
 static struct arena_block *
 arena_grow(struct arena *a, size_t size)

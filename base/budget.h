@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A budget of memory that many share. Whoever needs memory asks here before allocating it, so that too much at once is refused instead of
- * being found out by the kernel's out-of-memory killer. It counts what was asked for, not what the allocator makes of it.
+ * A budget of memory that many share. Whoever needs memory asks here before allocating it, so that too much at once is
+ * refused instead of being found out by the kernel's out-of-memory killer. It counts what was asked for, not what the
+ * allocator makes of it.
  *
- * A holder may pay in advance, or get credit from what somebody else has paid: small takes then cost no atomic operation.
+ * A holder may pay in advance, or get credit from what somebody else has paid: small takes then cost no atomic
+ * operation.
  *
  * A budget is any thread's; a share belongs to one thread at a time.
  */
@@ -47,7 +49,10 @@ void budget_credit(struct budget_share *s, size_t bytes);
 /* Whether `bytes` more could be taken now. */
 bool budget_has_room(const struct budget_share *s, size_t bytes);
 
-/* The error of `bytes` that were not granted: body_too_large when the share can never have them, else overloaded. Gives -1. */
+/*
+ * The error of `bytes` that were not granted: body_too_large when the share can never have them, else overloaded. Gives
+ * -1.
+ */
 int budget_refuse(const struct budget_share *s, size_t bytes, struct err *e);
 
 /* Gives back `bytes` of what the share uses; all of it, and all that was paid in advance. */

@@ -36,7 +36,10 @@ buf_clear(struct buf *b)
 	b->refused = 0;
 }
 
-/* Makes room for `len` more bytes, by half as much again as there is, or for just those where they are more. False: the budget or the system has no memory. */
+/*
+ * Makes room for `len` more bytes, by half as much again as there is, or for just those where they are more. False: the
+ * budget or the system has no memory.
+ */
 static bool
 grow(struct buf *b, size_t len)
 {

@@ -21,8 +21,8 @@ struct buf {
 	bool failed;  /* an append did not fit; every later append is void */
 
 	struct budget_share *memory; /* where `size` is counted; NULL: nowhere */
-	size_t refused;              /* bytes that were not granted there, at the append that failed; 0: it failed otherwise */
-	bool too_long;               /* that append would have passed `limit` */
+	size_t refused; /* bytes that were not granted there, at the append that failed; 0: it failed otherwise */
+	bool too_long;  /* that append would have passed `limit` */
 };
 
 /* Makes `b` empty, to hold at most `limit` bytes. Allocates nothing. */

@@ -15,8 +15,8 @@ clock_monotonic_us(void)
 struct timespec
 clock_timespec(uint64_t monotonic_us)
 {
-	return (
-	    struct timespec){ .tv_sec = (time_t)(monotonic_us / 1000000), .tv_nsec = (long)(monotonic_us % 1000000) * 1000 };
+	return (struct timespec){ .tv_sec = (time_t)(monotonic_us / 1000000),
+		.tv_nsec = (long)(monotonic_us % 1000000) * 1000 };
 }
 
 void
@@ -36,7 +36,9 @@ clock_realtime_s(void)
 	return (int64_t)time(NULL);
 }
 
-/* The date and the second, which a thread formats once a second at the most: a busy log has thousands of lines in it. */
+/*
+ * The date and the second, which a thread formats once a second at the most: a busy log has thousands of lines in it.
+ */
 static const char *
 date_of(time_t second)
 {
@@ -65,6 +67,6 @@ clock_stamp(char out[CLOCK_STAMP_BYTES])
 	ms = (unsigned)(t.tv_nsec / 1000000);
 	len = strlen(date);
 	memcpy(out, date, len);
-	memcpy(out + len, (char[]){ '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0' },
-	    6);
+	memcpy(out + len,
+	    (char[]){ '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0' }, 6);
 }

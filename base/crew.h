@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that lend a hand: a piece of work in parts that do not wait for one another, done by whoever calls and by those of a crew who
- * have nothing else to do just then. Who the crew is, and how it is told, is its maker's (server/compute.h).
+ * Threads that lend a hand: a piece of work in parts that do not wait for one another, done by whoever calls and by
+ * those of a crew who have nothing else to do just then. Who the crew is, and how it is told, is its maker's
+ * (server/compute.h).
  */
 #ifndef BASE_CREW_H
 #define BASE_CREW_H
@@ -27,8 +28,9 @@ struct crew {
 };
 
 /*
- * Has part(arg, i) called once for each i below `count`, in any order and on any thread, and returns when all have returned. Never
- * waits for a thread to become idle: what nobody else has begun the caller does, without a crew (NULL) all. Takes no memory. Any thread.
+ * Has part(arg, i) called once for each i below `count`, in any order and on any thread, and returns when all have
+ * returned. Never waits for a thread to become idle: what nobody else has begun the caller does, without a crew (NULL)
+ * all. Takes no memory. Any thread.
  */
 static inline void
 crew_run(struct crew *crew, size_t count, void (*part)(void *arg, size_t i), void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A fingerprint of bytes that come in pieces: XXH3, 128 bits. Two different bodies have the same one by chance alone, once in 2^128; who
- * wants a collision can make one, so it guards against mistakes, not against an enemy.
+ * A fingerprint of bytes that come in pieces: XXH3, 128 bits. Two different bodies have the same one by chance alone,
+ * once in 2^128; who wants a collision can make one, so it guards against mistakes, not against an enemy.
  */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H

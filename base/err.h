@@ -77,8 +77,8 @@ void(err_set_memory)(struct err *e);
 void(err_set_budget)(struct err *e);
 
 /*
- * The same functions, with their result in sight of compilers and analyzers: a caller that returns err_set(...) is seen to fail, so nobody
- * is warned of results that are not there then.
+ * The same functions, with their result in sight of compilers and analyzers: a caller that returns err_set(...) is seen
+ * to fail, so nobody is warned of results that are not there then.
  */
 #define err_set(...) ((err_set)(__VA_ARGS__), -1)
 #define err_set_at(...) ((err_set_at)(__VA_ARGS__), -1)

@@ -8,9 +8,9 @@
 #define HASH_START UINT64_C(14695981039346656037)
 
 /*
- * FNV-1a over a text and an end mark, on top of `h`, so that two texts after each other are not one long one. Start from HASH_START mixed
- * with a seed that clients do not know, where it is they who choose the texts. Fold the result once before taking its low bits:
- * hash_fold.
+ * FNV-1a over a text and an end mark, on top of `h`, so that two texts after each other are not one long one. Start
+ * from HASH_START mixed with a seed that clients do not know, where it is they who choose the texts. Fold the result
+ * once before taking its low bits: hash_fold.
  */
 static inline uint64_t
 hash_text(uint64_t h, const char *text)

@@ -14,10 +14,16 @@
 #include "base/clock.h"
 #include "base/log_line.h"
 
-/* How long the thread lets lines gather before it writes them: it then wakes hundreds of times a second, not once a line. */
+/*
+ * How long the thread lets lines gather before it writes them: it then wakes hundreds of times a second, not once a
+ * line.
+ */
 #define GATHER_US ((uint64_t)5000)
 
-/* One log a process. `least` and `format` are set before any other thread logs; `rest` is the thread's; the others' guard is `lock`. */
+/*
+ * One log a process. `least` and `format` are set before any other thread logs; `rest` is the thread's; the others'
+ * guard is `lock`.
+ */
 static struct {
 	enum log_level least;
 	enum log_format format;
@@ -30,9 +36,10 @@ static struct {
 	bool stopping;
 	pthread_t thread;
 	struct log_line rest; /* of a line that was written in part only: no other may be written before it */
-} logger = {
-	.least = LOG_INFO, .format = LOG_TEXT, .lock = PTHREAD_MUTEX_INITIALIZER, .pending = { .limit = LOG_PENDING_MAX }
-};
+} logger = { .least = LOG_INFO,
+	.format = LOG_TEXT,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.pending = { .limit = LOG_PENDING_MAX } };
 
 /* Returns how many bytes were written; fewer than `len` when nobody reads, or the disk is full. */
 static size_t
@@ -59,7 +66,8 @@ count_lines(const char *bytes, size_t len)
 {
 	unsigned long count = 0;
 
-	for (const char *p = bytes, *end = bytes + len; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+	for (const char *p = bytes, *end = bytes + len; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL;
+	     p++)
 		count++;
 	return count;
 }

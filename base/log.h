@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The log: one structured line per event, on standard error, as JSON or as key=value text (log_line.h). A thread writes
- * the lines some milliseconds after they were made, many at a time, so that nobody waits for whoever reads the log. When
- * the reader is so slow that LOG_PENDING_MAX bytes wait, or a line cannot be written, lines are dropped; a line then says how many.
+ * the lines some milliseconds after they were made, many at a time, so that nobody waits for whoever reads the log.
+ * When the reader is so slow that LOG_PENDING_MAX bytes wait, or a line cannot be written, lines are dropped; a line
+ * then says how many.
  *
  * Any thread may log. Before log_start and after log_stop lines are written directly.
  */

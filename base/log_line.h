@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line of the log as text, in JSON or as key=value pairs. Pure, and bounded by construction: a text that is too long is
- * cut and says how long it was, so that no line is ever too long to be written. Every byte of a line is printable ASCII:
- * texts come from clients, and the line may be shown on a terminal.
+ * A line of the log as text, in JSON or as key=value pairs. Pure, and bounded by construction: a text that is too long
+ * is cut and says how long it was, so that no line is ever too long to be written. Every byte of a line is printable
+ * ASCII: texts come from clients, and the line may be shown on a terminal.
  */
 #ifndef BASE_LOG_LINE_H
 #define BASE_LOG_LINE_H

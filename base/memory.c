@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A container's limit is its control group's. In a container the group is mounted as the root; outside, /proc/self/cgroup names it. A
- * group's limit holds for those below it, so all on the way to the root are looked at.
+ * A container's limit is its control group's. In a container the group is mounted as the root; outside,
+ * /proc/self/cgroup names it. A group's limit holds for those below it, so all on the way to the root are looked at.
  */
 #include "base/memory.h"
 
@@ -71,7 +71,10 @@ lists(const char *list, const char *word)
 	return false;
 }
 
-/* The limit of the group that a line "ID:CONTROLLERS:PATH" names. Version 2 has no controllers there, and one hierarchy. */
+/*
+ * The limit of the group that a line "ID:CONTROLLERS:PATH" names. Version 2 has no controllers there, and one
+ * hierarchy.
+ */
 static size_t
 line_limit(char *line, const char *mount)
 {

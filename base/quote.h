@@ -8,8 +8,8 @@
 #include "base/buf.h"
 
 /*
- * Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 (a message cut in the middle of a character, a client's
- * percent-encoded rubbish) become U+FFFD, so that the result is always valid.
+ * Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 (a message cut in the middle of a
+ * character, a client's percent-encoded rubbish) become U+FFFD, so that the result is always valid.
  */
 void quote_json(struct buf *b, const char *text);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a wrong name might have meant, for messages: "epsilon" where "eps" is known. Names are compared without their case and
- * their separators, by the edits that lead from one to the other; words that other libraries use are in a table. Pure functions.
+ * What a wrong name might have meant, for messages: "epsilon" where "eps" is known. Names are compared without their
+ * case and their separators, by the edits that lead from one to the other; words that other libraries use are in a
+ * table. Pure functions.
  */
 #ifndef BASE_SUGGEST_H
 #define BASE_SUGGEST_H

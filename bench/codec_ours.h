@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The codec's side of bench/codec.cc, in C like the codec itself, which is linked as the archive that the daemon is made of. */
+/*
+ * The codec's side of bench/codec.cc, in C like the codec itself, which is linked as the archive that the daemon is
+ * made of.
+ */
 #ifndef BENCH_CODEC_OURS_H
 #define BENCH_CODEC_OURS_H
 
@@ -14,13 +17,15 @@ size_t ours_write_f32(const float *values, size_t n, char *out);
 size_t ours_write_f64(const double *values, size_t n, char *out);
 
 /*
- * The way of a request's body: {"data":[...]} through the scanner in blocks of 64 KiB, into a tensor of its own. Returns how many
- * values it has, or 0 on an error.
+ * The way of a request's body: {"data":[...]} through the scanner in blocks of 64 KiB, into a tensor of its own.
+ * Returns how many values it has, or 0 on an error.
  */
 size_t ours_scan_f32(const char *text, size_t len);
 size_t ours_scan_f64(const char *text, size_t len);
 
-/* The way of an answer: a tensor's data as JSON, one block of 64 KiB over the other. Returns the bytes written in all. */
+/*
+ * The way of an answer: a tensor's data as JSON, one block of 64 KiB over the other. Returns the bytes written in all.
+ */
 size_t ours_answer_f32(float *values, size_t n);
 size_t ours_answer_f64(double *values, size_t n);
 

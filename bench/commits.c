@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Raw SQLite, for `make bench-train`: one durable commit after another, as a service does that writes every update when it comes.
+ * Raw SQLite, for `make bench-train`: one durable commit after another, as a service does that writes every update when
+ * it comes.
  *
  *   commits STORE SECONDS
  *
- * STORE is a file that normd made and closed again, with one layer that was trained. Schema, page size and row are thus normd's own,
- * and the statement is the one by which normd writes an update, alone in its transaction; there is no other work, no request, no
- * thread. The first commits are not counted: until a checkpoint has come the log grows, for which a flush takes longer. Prints one
- * line as wrk.lua does.
+ * STORE is a file that normd made and closed again, with one layer that was trained. Schema, page size and row are thus
+ * normd's own, and the statement is the one by which normd writes an update, alone in its transaction; there is no
+ * other work, no request, no thread. The first commits are not counted: until a checkpoint has come the log grows, for
+ * which a flush takes longer. Prints one line as wrk.lua does.
  */
 #include <sqlite3.h>
 #include <stdint.h>
@@ -111,7 +112,10 @@ percentile(const uint64_t *commits_by_us, uint64_t commits, double share)
 	return us;
 }
 
-/* Commits for as long as said, each one's time counted in commits_by_us; returns how many they were, and how long they took. */
+/*
+ * Commits for as long as said, each one's time counted in commits_by_us; returns how many they were, and how long they
+ * took.
+ */
 static uint64_t
 race(sqlite3 *db, sqlite3_stmt *update, uint64_t *duration_us, uint64_t *commits_by_us)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ceiling of `make bench-http`: libmicrohttpd answering every body with the same bytes, set up as normd sets it up (epoll, as many
- * event loops, the same memory a connection), and doing nothing else. No daemon on this library can be faster than this.
+ * The ceiling of `make bench-http`: libmicrohttpd answering every body with the same bytes, set up as normd sets it up
+ * (epoll, as many event loops, the same memory a connection), and doing nothing else. No daemon on this library can be
+ * faster than this.
  *
  *   echo THREADS
  *

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One of the two processes of `make bench-kernels`: it measures normd's kernels, oneDNN's, and a plain copy, each when bench/kernels.py
- * asks, which takes turns with PyTorch in its own process, so that whatever else the machine does falls on all alike.
+ * One of the two processes of `make bench-kernels`: it measures normd's kernels, oneDNN's, and a plain copy, each when
+ * bench/kernels.py asks, which takes turns with PyTorch in its own process, so that whatever else the machine does
+ * falls on all alike.
  *
  * On standard input, line by line:
  *
- *   tensor FORM TYPE OUTER FEATURE INNER OFFSET   from now on this tensor, OFFSET bytes off a 64 byte boundary; answered by "ready"
- *   WORK                                          one measurement of a row of `works` below; answered by nanoseconds per element
+ *   tensor FORM TYPE OUTER FEATURE INNER OFFSET   from now on this tensor, OFFSET bytes off a 64 byte boundary;
+ *   answered by "ready"
+ *   WORK                                          one measurement of a row of `works` below; answered by nanoseconds
+ *                                                 per element
  *
- * FORM is nchw or nhwc (then INNER is 1 and OUTER counts the positions) or rows (FEATURE is 1). Ours work in place, as the daemon does.
+ * FORM is nchw or nhwc (then INNER is 1 and OUTER counts the positions) or rows (FEATURE is 1). Ours work in place, as
+ * the daemon does.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +26,10 @@
 #include "norm/normalize.h"
 
 #define EPS 1e-5
-/* One measurement repeats its work until it has seen so many elements: the clock then costs nothing, and few are interrupted. */
+/*
+ * One measurement repeats its work until it has seen so many elements: the clock then costs nothing, and few are
+ * interrupted.
+ */
 #define ELEMENTS_MIN ((size_t)1 << 17)
 #define GROUPS ((size_t)8)
 
@@ -31,7 +38,10 @@ static const struct {
 	enum norm_real real;
 } types[] = { { "float", NORM_FLOAT }, { "double", NORM_DOUBLE }, { "half", NORM_HALF }, { "bfloat", NORM_BFLOAT } };
 
-/* A tensor and what belongs to it: statistics that change nothing, so that its numbers stay usual ones, and a batch's own. */
+/*
+ * A tensor and what belongs to it: statistics that change nothing, so that its numbers stay usual ones, and a batch's
+ * own.
+ */
 struct tensor {
 	char form[8];
 	enum norm_real real;
@@ -50,7 +60,8 @@ struct tensor {
 	double *scratch;
 	double *grad_weight;
 	double *grad_bias;
-	struct dnnl_race *dnnl[DNNL_RACE_BACKWARD + 1]; /* of float32: by the pass; of rows there is no DNNL_RACE_INFER */
+	/* of float32: by the pass; of rows there is no DNNL_RACE_INFER */
+	struct dnnl_race *dnnl[DNNL_RACE_BACKWARD + 1];
 };
 
 static void *
@@ -66,7 +77,10 @@ allocate(size_t bytes)
 	return p;
 }
 
-/* Numbers between -2 and 2 whose bits are those of any type's: its sign, an exponent just below the bias, a random fraction. */
+/*
+ * Numbers between -2 and 2 whose bits are those of any type's: its sign, an exponent just below the bias, a random
+ * fraction.
+ */
 static void
 fill(enum norm_real real, void *x, size_t n)
 {

@@ -9,7 +9,10 @@
 
 #define ARGUMENTS_MAX 9
 
-/* What a primitive is run with. The first arguments are the caller's arrays: x, then y in one role or two; the others are its own. */
+/*
+ * What a primitive is run with. The first arguments are the caller's arrays: x, then y in one role or two; the others
+ * are its own.
+ */
 struct dnnl_race {
 	dnnl_engine_t engine;
 	dnnl_stream_t stream;
@@ -77,7 +80,9 @@ add_filled(struct dnnl_race *r, int role, const dnnl_memory_desc_t *md, float va
 	add_argument(r, role, md, array);
 }
 
-/* The description of the primitive of an operation; `forward` is that of the pass before, for one backward. Frees that. */
+/*
+ * The description of the primitive of an operation; `forward` is that of the pass before, for one backward. Frees that.
+ */
 static dnnl_primitive_desc_t
 describe(struct dnnl_race *r, const void *operation, dnnl_primitive_desc_t forward)
 {

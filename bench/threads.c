@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `make bench-threads`: how long a pass over a large tensor takes its thread alone, and with the help of another that is idle, as the daemon
- * has them (server/compute.h): the thread that helps must be woken each time. By turns; medians of wall-clock time.
+ * `make bench-threads`: how long a pass over a large tensor takes its thread alone, and with the help of another that
+ * is idle, as the daemon has them (server/compute.h): the thread that helps must be woken each time. By turns; medians
+ * of wall-clock time.
  *
  *   threads [ROUNDS [THREADS]]
  */

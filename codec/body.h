@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The body of a request as it arrives: its content coding is undone, and what comes out goes to the decoder of its form. Nothing is kept
- * but the tensors and the envelope.
+ * The body of a request as it arrives: its content coding is undone, and what comes out goes to the decoder of its
+ * form. Nothing is kept but the tensors and the envelope.
  *
  * A body belongs to one thread at a time.
  */
@@ -35,7 +35,7 @@ struct body_options {
 	size_t file_count; /* of .npy: so many files, one after another, for the first slots; 0 stands for 1 */
 	size_t bytes_max;  /* that it may have when its coding is undone, and that its tensors may take */
 	struct budget_share
-	    *memory;           /* where the tensors' memory is asked for; the caller gives it back. NULL: it is not counted */
+	    *memory; /* where the tensors' memory is asked for; the caller gives it back. NULL: it is not counted */
 	struct digest *digest; /* the bytes without the coding go there too; or NULL */
 };
 
@@ -46,10 +46,11 @@ struct body *body_new(const struct body_options *options) MUST_CHECK;
 void body_free(struct body *b);
 
 /*
- * Feeds the next `len` bytes as they were sent. *taken is how many were: fewer than `len`, but at least one, when they come to much more
- * without their coding (coding_decode); the others are to be fed again. Returns 0, or -1 with `e`: body_too_large, overloaded, the decoder's errors
- * (bad_json, bad_tensor, bad_npy), whose offsets count the bytes without the coding, and bad_json or bad_npy, by the form, for
- * a coding that is damaged. After an error only body_free may be called.
+ * Feeds the next `len` bytes as they were sent. *taken is how many were: fewer than `len`, but at least one, when they
+ * come to much more without their coding (coding_decode); the others are to be fed again. Returns 0, or -1 with `e`:
+ * body_too_large, overloaded, the decoder's errors (bad_json, bad_tensor, bad_npy), whose offsets count the bytes
+ * without the coding, and bad_json or bad_npy, by the form, for a coding that is damaged. After an error only body_free
+ * may be called.
  */
 int body_feed(struct body *b, const char *bytes, size_t len, size_t *taken, struct err *e) MUST_CHECK;
 
@@ -63,8 +64,9 @@ size_t body_envelope_bytes(const struct body *b);
 int body_finish(struct body *b, struct err *e) MUST_CHECK;
 
 /*
- * After body_finish, and before a tensor is looked at: JSON tensors whose datatype the body does not name get `by_layer` where their slot
- * leaves it to the layer. Errors as of json_scan_settle. It takes time in proportion to the values.
+ * After body_finish, and before a tensor is looked at: JSON tensors whose datatype the body does not name get
+ * `by_layer` where their slot leaves it to the layer. Errors as of json_scan_settle. It takes time in proportion to the
+ * values.
  */
 int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
 

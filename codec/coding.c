@@ -49,7 +49,7 @@ struct coding_decoder {
 	z_stream z;
 	enum coding coding;
 	enum { DECODER_NEW, DECODER_WITHIN, DECODER_ENDED } state; /* of the current member */
-	unsigned char first[2];                                    /* deflate: what tells zlib's format from bare data */
+	unsigned char first[2]; /* deflate: what tells zlib's format from bare data */
 	unsigned first_len;
 	char block[BLOCK_BYTES];
 };
@@ -76,7 +76,8 @@ coding_decoder_free(struct coding_decoder *d)
 static int
 refuse(const struct coding_decoder *d, const char *what, enum err_code damaged, struct err *e)
 {
-	return err_set(e, damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
+	return err_set(
+	    e, damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
 }
 
 /* Whether two bytes begin zlib's format: method 8 and a check sum over both. */
@@ -127,10 +128,12 @@ decoder_run(struct coding_decoder *d, size_t *made, coding_sink *sink, void *arg
 	return 0;
 }
 
-/* Decodes the input, through as many members as it has, until the call has made enough. *taken grows by what was used. */
+/*
+ * Decodes the input, through as many members as it has, until the call has made enough. *taken grows by what was used.
+ */
 static int
-decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
-    enum err_code damaged, struct err *e)
+decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, size_t *taken, coding_sink *sink,
+    void *arg, enum err_code damaged, struct err *e)
 {
 	const size_t piece = len < INT_MAX ? len : INT_MAX;
 	size_t made = 0;
@@ -158,7 +161,8 @@ coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *t
 
 	*taken = 0;
 	/* Deflate: the first two bytes are held back until both are there. They make nothing yet. */
-	while (d->state == DECODER_NEW && d->coding == CODING_DEFLATE && *taken < len && d->first_len < sizeof(d->first)) {
+	while (
+	    d->state == DECODER_NEW && d->coding == CODING_DEFLATE && *taken < len && d->first_len < sizeof(d->first)) {
 		d->first[d->first_len++] = p[(*taken)++];
 		if (d->first_len == sizeof(d->first) &&
 		    decoder_take(d, d->first, sizeof(d->first), &first_taken, sink, arg, damaged, e) < 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * HTTP's content codings (RFC 9110, section 8.4.1) by zlib, both ways, block by block: gzip (RFC 1952; members one after another
- * are one body) and deflate, which is zlib's format (RFC 1950) and, since some clients understand the name so, bare deflate data
- * (RFC 1951) on the way in. Fixed memory, whatever the body's size: about 40 KiB to decode, 270 KiB to encode.
+ * HTTP's content codings (RFC 9110, section 8.4.1) by zlib, both ways, block by block: gzip (RFC 1952; members one
+ * after another are one body) and deflate, which is zlib's format (RFC 1950) and, since some clients understand the
+ * name so, bare deflate data (RFC 1951) on the way in. Fixed memory, whatever the body's size: about 40 KiB to decode,
+ * 270 KiB to encode.
  *
  * A coder belongs to one thread at a time.
  */
@@ -39,9 +40,10 @@ void coding_decoder_free(struct coding_decoder *d);
 #define CODING_STRETCH_BYTES ((size_t)256 << 10)
 
 /*
- * Feeds the next `len` bytes; what they decode to goes to `sink` in blocks, at once. It stops when that comes to CODING_STRETCH_BYTES: *taken
- * is how many bytes it took, at least one where there are any; the others are to be fed again. Returns 0, or -1 with the sink's error, or
- * with `damaged` (the code that the caller gives to a body of this kind) when the bytes are no such coding.
+ * Feeds the next `len` bytes; what they decode to goes to `sink` in blocks, at once. It stops when that comes to
+ * CODING_STRETCH_BYTES: *taken is how many bytes it took, at least one where there are any; the others are to be fed
+ * again. Returns 0, or -1 with the sink's error, or with `damaged` (the code that the caller gives to a body of this
+ * kind) when the bytes are no such coding.
  */
 int coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
     enum err_code damaged, struct err *e) MUST_CHECK;
@@ -54,7 +56,9 @@ typedef size_t coding_source(void *arg, char *out, size_t room);
 
 struct coding_encoder;
 
-/* An encoder for `coding`, which is not CODING_IDENTITY, of what `source` gives. Returns NULL when there is no memory. */
+/*
+ * An encoder for `coding`, which is not CODING_IDENTITY, of what `source` gives. Returns NULL when there is no memory.
+ */
 struct coding_encoder *coding_encoder_new(enum coding coding, coding_source *source, void *arg) MUST_CHECK;
 void coding_encoder_free(struct coding_encoder *c);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers and their decimal text, both ways, exactly: reading rounds correctly straight to the target type (never through a
- * wider one); writing gives the shortest text that reads back to the same bits, and the closest of the shortest. No locale, no
- * allocation on the common path, no global state; any thread may call.
+ * Numbers and their decimal text, both ways, exactly: reading rounds correctly straight to the target type (never
+ * through a wider one); writing gives the shortest text that reads back to the same bits, and the closest of the
+ * shortest. No locale, no allocation on the common path, no global state; any thread may call.
  */
 #ifndef CODEC_DECIMAL_H
 #define CODEC_DECIMAL_H
@@ -21,8 +21,8 @@ enum decimal_result {
 };
 
 /*
- * Reads the JSON number (RFC 8259, section 6) that starts at `p`, looking no further than `limit`. Underflow gives a subnormal
- * or a zero of the number's sign.
+ * Reads the JSON number (RFC 8259, section 6) that starts at `p`, looking no further than `limit`. Underflow gives a
+ * subnormal or a zero of the number's sign.
  *
  *   out  end    see above; set on every result but DECIMAL_INCOMPLETE
  *   out  value  set on DECIMAL_OK only
@@ -44,8 +44,8 @@ size_t decimal_write_f32(float value, char *out);
 size_t decimal_write_f64(double value, char *out);
 
 /*
- * Writes `n` finite floats as decimal_write_f32 does, a comma after each, many at a time where the processor can. It may use all of
- * n · (DECIMAL_F32_BYTES + 1) bytes. Returns what is after the last comma.
+ * Writes `n` finite floats as decimal_write_f32 does, a comma after each, many at a time where the processor can. It
+ * may use all of n · (DECIMAL_F32_BYTES + 1) bytes. Returns what is after the last comma.
  */
 char *decimal_write_list_f32(const float *values, size_t n, char *out);
 

@@ -60,7 +60,8 @@ envelope_shown(const struct cJSON *value, char out[ENVELOPE_SHOWN_BYTES])
 	else if (type == ENVELOPE_BOOL)
 		snprintf(out, ENVELOPE_SHOWN_BYTES, "%s", envelope_bool(value) ? "true" : "false");
 	else
-		snprintf(out, ENVELOPE_SHOWN_BYTES, "%s", type == ENVELOPE_ABSENT ? "absent" : envelope_type_name(type));
+		snprintf(
+		    out, ENVELOPE_SHOWN_BYTES, "%s", type == ENVELOPE_ABSENT ? "absent" : envelope_type_name(type));
 	return out;
 }
 

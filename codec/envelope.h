@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The envelope: all of a JSON body but its tensors, as a tree to look members up in. The scanner (json_scan.h) has checked the
- * syntax, the depth and the keys before; what it passes on to cJSON is a text in which
+ * The envelope: all of a JSON body but its tensors, as a tree to look members up in. The scanner (json_scan.h) has
+ * checked the syntax, the depth and the keys before; what it passes on to cJSON is a text in which
  *
- *   a number is the string "n" + its text as sent      (cJSON would read it as a double: 2^53 + 1 would lose its last digit)
- *   a string is the string "s" + its contents
- *   a tensor is the string "t" + its slot's index      (the values themselves never pass through here)
+ *   a number is the string "n" + its text as sent      (cJSON would read it as a double: 2^53 + 1 would lose its last
+ *   digit) a string is the string "s" + its contents a tensor is the string "t" + its slot's index      (the values
+ *   themselves never pass through here)
  *
  * so that nothing is lost. The functions here undo that. Values belong to the envelope, which belongs to its scanner.
  */
@@ -33,7 +33,10 @@ enum envelope_type {
 	ENVELOPE_TENSOR /* an array of numbers that a slot took */
 };
 
-/* For messages where a list is wanted: what JSON.stringify makes of a JavaScript typed array is an object, {"0":1,"1":2}. */
+/*
+ * For messages where a list is wanted: what JSON.stringify makes of a JavaScript typed array is an object,
+ * {"0":1,"1":2}.
+ */
 #define JSON_TYPED_ARRAY_HINT " (a typed array of JavaScript is sent as a list by Array.from(array))"
 
 enum envelope_type envelope_type(const struct cJSON *value);
@@ -45,8 +48,8 @@ const char *envelope_type_name(enum envelope_type type);
 const char *envelope_shown(const struct cJSON *value, char out[ENVELOPE_SHOWN_BYTES]);
 
 /*
- * The member `key` of an object, or NULL (also where `object` is NULL or no object). A member that is null counts as absent: typed
- * clients write unset members so. Code that gives null a meaning walks the members.
+ * The member `key` of an object, or NULL (also where `object` is NULL or no object). A member that is null counts as
+ * absent: typed clients write unset members so. Code that gives null a meaning walks the members.
  */
 const struct cJSON *envelope_get(const struct cJSON *object, const char *key);
 

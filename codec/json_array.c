@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hot path of the whole decoder. Numbers are read where they lie, by array_run, which goes from value to value as long as
- * they follow one another with nothing but a comma and perhaps spaces between them; it stops at everything else, which the
- * slower loop around it takes: brackets, other white space, the end of the list's or the memory's room, the end of the input.
- * Only a number that the input's end may have cut is copied, and read when the byte after it has come.
+ * The hot path of the whole decoder. Numbers are read where they lie, by array_run, which goes from value to value as
+ * long as they follow one another with nothing but a comma and perhaps spaces between them; it stops at everything
+ * else, which the slower loop around it takes: brackets, other white space, the end of the list's or the memory's room,
+ * the end of the input. Only a number that the input's end may have cut is copied, and read when the byte after it has
+ * come.
  */
 #include "codec/json_array.h"
 
@@ -59,7 +60,8 @@ array_number_error(
 
 /* `datatype` is a constant wherever this is inlined. */
 static inline enum decimal_result
-array_read(enum datatype datatype, const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
+array_read(
+    enum datatype datatype, const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
 {
 	if (datatype == DATATYPE_FP32)
 		return decimal_fast_read_f32(floor, p, limit, end, (float *)(void *)out);
@@ -70,8 +72,8 @@ array_read(enum datatype datatype, const char *floor, const char *p, const char 
 
 /* The same for a number whose datatype is not known yet: the value `index`. */
 static ALWAYS_INLINE enum decimal_result
-array_read_open(struct json_array *a, size_t index, const char *floor, const char *p, const char *limit, const char **end,
-    unsigned char *out)
+array_read_open(struct json_array *a, size_t index, const char *floor, const char *p, const char *limit,
+    const char **end, unsigned char *out)
 {
 	const char *after = p;
 	enum decimal_result result;
@@ -88,9 +90,9 @@ array_read_open(struct json_array *a, size_t index, const char *floor, const cha
 }
 
 /*
- * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next; unless the
- * result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set it. Nothing of the
- * state is touched within the loop, in which the next number's place is all that anything waits for.
+ * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next;
+ * unless the result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set
+ * it. Nothing of the state is touched within the loop, in which the next number's place is all that anything waits for.
  * `datatype` and `open`, a->values' own, are constants wherever this is inlined.
  */
 static ALWAYS_INLINE enum decimal_result
@@ -104,9 +106,9 @@ array_run(struct json_array *a, enum datatype datatype, bool open, size_t room, 
 	size_t values;
 	bool comma = true;
 
-	while (
-	    (r = open ? array_read_open(a, a->values.count + (size_t)(out - start) / size, in->start, p, limit, &after, out) :
-			array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
+	while ((r = open ? array_read_open(
+			       a, a->values.count + (size_t)(out - start) / size, in->start, p, limit, &after, out) :
+			   array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
 		out += size;
 		p = after;
 		/* A number is only read when the byte after it is there too. */
@@ -184,17 +186,19 @@ array_gathered(struct json_array *a, struct err *e)
 	if (a->partial.failed)
 		return err_set_memory(e);
 	if (a->values.open)
-		r = array_read_open(
-		    a, a->values.count, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+		r = array_read_open(a, a->values.count, a->partial.bytes, a->partial.bytes,
+		    a->partial.bytes + a->partial.len, &end, out);
 	else
-		r = array_read(datatype, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+		r = array_read(
+		    datatype, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
 	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
 	if (r != DECIMAL_OK)
 		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);
 	a->values.count++;
 	json_nesting_add(&a->nesting, 1);
 	a->state = JSON_ARRAY_COMMA;
-	return a->values.open ? json_doubts_note(&a->values, a->values.count - 1, a->partial.bytes, a->number_at, e) : 0;
+	return a->values.open ? json_doubts_note(&a->values, a->values.count - 1, a->partial.bytes, a->number_at, e) :
+				0;
 }
 
 /* Goes on with a number that an earlier piece of the input has cut. */
@@ -226,7 +230,8 @@ array_word(struct json_array *a, struct json_input *in, struct err *e)
 	for (; *a->word != '\0' && in->p < in->end; a->word++, in->p++)
 		if (*in->p != *a->word)
 			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
-			    "%s: expected the rest of true or false, not %s", a->nesting.name, excerpt_byte(*in->p, text));
+			    "%s: expected the rest of true or false, not %s", a->nesting.name,
+			    excerpt_byte(*in->p, text));
 	if (*a->word != '\0')
 		return 0;
 	json_values_append(&a->values, a->word_value);
@@ -246,7 +251,9 @@ array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
 	return 0;
 }
 
-/* A byte that cannot stand where it does. What could begin another JSON value is a wrong tensor; the rest is no JSON. */
+/*
+ * A byte that cannot stand where it does. What could begin another JSON value is a wrong tensor; the rest is no JSON.
+ */
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 {
@@ -256,8 +263,8 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 	if (a->state == JSON_ARRAY_COMMA)
 		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
 	if (c == '{')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s", name,
-		    JSON_TYPED_ARRAY_HINT);
+		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s",
+		    name, JSON_TYPED_ARRAY_HINT);
 	if (c == '"' || c == 't' || c == 'f' || c == 'n')
 		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected %s or a list of such, not %s", name, wanted,
 		    c == '"'     ? "a string" :

@@ -28,8 +28,9 @@ struct json_array {
 };
 
 /*
- * Begins before the outermost '['. `values`: empty, with its datatype and limits. With `booleans`, true and false are taken for 1 and 0. `name` is for messages; it and `given` must
- * outlive the array. Looks whether what `given` says can be had (`at`: the '[', for the error: body_too_large, overloaded).
+ * Begins before the outermost '['. `values`: empty, with its datatype and limits. With `booleans`, true and false are
+ * taken for 1 and 0. `name` is for messages; it and `given` must outlive the array. Looks whether what `given` says can
+ * be had (`at`: the '[', for the error: body_too_large, overloaded).
  */
 int json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
     const struct json_values *values, uint64_t at, struct err *e) MUST_CHECK;

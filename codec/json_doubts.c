@@ -30,7 +30,10 @@ half_of(double value)
 	if (size >= FP16_OVERFLOWS)
 		return sign | 0x7c00;
 	if (size < smallest_normal) {
-		/* A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on: the sum is rounded there. */
+		/*
+		 * A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on: the sum is rounded
+		 * there.
+		 */
 		sum = size + 0x1p28;
 		memcpy(&bits, &sum, sizeof(bits));
 		return (uint16_t)(sign | (bits & 0x7ff));
@@ -82,8 +85,8 @@ add_corrected(struct json_values *v, struct json_corrected one)
 }
 
 /*
- * A double has 53 bits, a float at most 24 and a midpoint between two of them 25: the lower 28 bits of the double's fraction are 0.
- * A float16's midpoint has fewer bits still.
+ * A double has 53 bits, a float at most 24 and a midpoint between two of them 25: the lower 28 bits of the double's
+ * fraction are 0. A float16's midpoint has fewer bits still.
  */
 static bool
 may_be_midpoint(double value)
@@ -95,8 +98,8 @@ may_be_midpoint(double value)
 }
 
 enum decimal_result
-json_doubts_read(
-    struct json_values *v, size_t index, const char *floor, const char *p, const char *limit, const char **end, double *out)
+json_doubts_read(struct json_values *v, size_t index, const char *floor, const char *p, const char *limit,
+    const char **end, double *out)
 {
 	struct json_corrected one = { .index = index };
 	enum decimal_result result = decimal_long_read_f64(floor, p, limit, end, out), result32, result16;
@@ -112,7 +115,10 @@ json_doubts_read(
 		one.fp32 = *out < 0 ? -HUGE_VALF : HUGE_VALF;
 	if (result16 == DECIMAL_OVERFLOW)
 		one.fp16 = *out < 0 ? 0xfc00 : 0x7c00;
-	/* The value is not 0, so that equal values have equal bits, but for what underflows: that keeps the sign of the text. */
+	/*
+	 * The value is not 0, so that equal values have equal bits, but for what underflows: that keeps the sign of the
+	 * text.
+	 */
 	if (float_of(*out) == one.fp32 && half_of(*out) == one.fp16)
 		return DECIMAL_OK;
 	return add_corrected(v, one) ? DECIMAL_OK : DECIMAL_MEMORY;
@@ -165,8 +171,9 @@ note_text(struct json_unfit *u, size_t before, const char *text, uint64_t at)
 }
 
 /*
- * Whether any of the values is `limit` or more in size. The bits of doubles without their signs are ordered as the doubles are; a
- * difference of whole numbers is below 0 where one is too large, and its sign is collected without a branch, several values at once.
+ * Whether any of the values is `limit` or more in size. The bits of doubles without their signs are ordered as the
+ * doubles are; a difference of whole numbers is below 0 where one is too large, and its sign is collected without a
+ * branch, several values at once.
  */
 static bool
 any_from(const double *values, size_t count, double limit)
@@ -191,8 +198,8 @@ json_doubts_note(struct json_values *v, size_t from, const char *text, uint64_t 
 	if (v->count == from)
 		return 0; /* of an empty list there is no array either */
 	/* What fits float16 fits float. */
-	if (!any_from(
-		values + from, v->count - from, d != NULL && d->unfit[DATATYPE_FP16].found ? FP32_OVERFLOWS : FP16_OVERFLOWS))
+	if (!any_from(values + from, v->count - from,
+		d != NULL && d->unfit[DATATYPE_FP16].found ? FP32_OVERFLOWS : FP16_OVERFLOWS))
 		return 0;
 	d = doubts_of(v);
 	if (d == NULL)

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* No piece is longer than this, and no number may be: so a number that lies in one piece needs no check of its length. */
+/*
+ * No piece is longer than this, and no number may be: so a number that lies in one piece needs no check of its length.
+ */
 #define JSON_PIECE_MAX ((size_t)64 * 1024)
 
 struct json_input {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole numbers from JSON text without a double in between: 2^53 + 1 and 2^64 - 1 keep their last digit. The text is taken as
- * digits times a power of ten; the digits' trailing zeros go into the power, which must then not be negative.
+ * Whole numbers from JSON text without a double in between: 2^53 + 1 and 2^64 - 1 keep their last digit. The text is
+ * taken as digits times a power of ten; the digits' trailing zeros go into the power, which must then not be negative.
  */
 #include "codec/json_integer.h"
 

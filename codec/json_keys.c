@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Duplicate keys. The open objects' keys are one stack, and each hash has a chain through it from the top: in a chain the keys of the innermost object
- * come first, so a search ends where an outer object's begin, and closing an object takes its keys off the chains' beginnings.
+ * Duplicate keys. The open objects' keys are one stack, and each hash has a chain through it from the top: in a chain
+ * the keys of the innermost object come first, so a search ends where an outer object's begin, and closing an object
+ * takes its keys off the chains' beginnings.
  */
 #include "codec/json_keys.h"
 
@@ -73,7 +74,8 @@ keys_have(const struct json_keys *k, size_t from, const struct json_key *key, co
 }
 
 int
-json_keys_add(struct json_keys *k, size_t from, const struct json_key *key, const char *text, uint64_t at, struct err *e)
+json_keys_add(
+    struct json_keys *k, size_t from, const struct json_key *key, const char *text, uint64_t at, struct err *e)
 {
 	char quote[EXCERPT_BYTES];
 

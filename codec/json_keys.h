@@ -12,7 +12,8 @@
 struct json_key {
 	uint64_t hash;
 	uint32_t at, len; /* an envelope is far smaller (JSON_ENVELOPE_MAX) */
-	uint32_t below;   /* the module's own: one more than the index of the key before it in its chain; 0: there is none */
+	uint32_t
+	    below; /* the module's own: one more than the index of the key before it in its chain; 0: there is none */
 };
 
 /* A stack: the innermost open object's keys are on top. Zeroed, it is empty. */
@@ -26,11 +27,11 @@ struct json_keys {
 };
 
 /*
- * Adds a key of the innermost object, whose keys start at index `from`. `text` is the envelope's text; `at`, the key's offset
- * in the document, is for the error: bad_json (it stands there already, or there are too many), overloaded.
+ * Adds a key of the innermost object, whose keys start at index `from`. `text` is the envelope's text; `at`, the key's
+ * offset in the document, is for the error: bad_json (it stands there already, or there are too many), overloaded.
  */
-int json_keys_add(
-    struct json_keys *k, size_t from, const struct json_key *key, const char *text, uint64_t at, struct err *e) MUST_CHECK;
+int json_keys_add(struct json_keys *k, size_t from, const struct json_key *key, const char *text, uint64_t at,
+    struct err *e) MUST_CHECK;
 
 /* The innermost object, whose keys start at index `from`, is closed: they are forgotten. */
 void json_keys_close(struct json_keys *k, size_t from);

@@ -66,7 +66,10 @@ list_item(const struct json_list *l, size_t i, char *out)
 	return out;
 }
 
-/* Writes items up to `stop` that all have one comma after them and no bracket. `datatype` is a constant where this is inlined. */
+/*
+ * Writes items up to `stop` that all have one comma after them and no bracket. `datatype` is a constant where this is
+ * inlined.
+ */
 static inline char *
 list_run_of(const struct json_list *l, enum datatype datatype, size_t *next, size_t stop, char *out, const char *limit)
 {

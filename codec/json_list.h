@@ -9,8 +9,8 @@
 #include "codec/tensor.h"
 
 /*
- * A list is a row of items, values or (where an extent is 0) empty lists, with brackets between them that follow from an item's
- * index alone. So the index is all there is to know of where the writing stands.
+ * A list is a row of items, values or (where an extent is 0) empty lists, with brackets between them that follow from
+ * an item's index alone. So the index is all there is to know of where the writing stands.
  */
 struct json_list {
 	const void *values; /* NULL: the items are empty lists */
@@ -26,8 +26,8 @@ void json_list_init(
     struct json_list *l, const size_t *shape, unsigned rank, enum datatype datatype, const void *values, size_t stride);
 
 /*
- * Writes from item *next on what fits into out[0..size), and moves *next; it is done when *next is l->items. With at least
- * JSON_TENSOR_ROOM of `size`, one item fits. Returns the bytes written.
+ * Writes from item *next on what fits into out[0..size), and moves *next; it is done when *next is l->items. With at
+ * least JSON_TENSOR_ROOM of `size`, one item fits. Returns the bytes written.
  */
 size_t json_list_read(const struct json_list *l, size_t *next, char *out, size_t size);
 

@@ -69,8 +69,9 @@ nesting_check_room(const struct json_nesting *n, uint64_t at, struct err *e)
 		return err_set_at(e, ERR_BAD_TENSOR, at,
 		    "%s: the list here goes on, where the ones before it have %zu element%s", n->name, extent,
 		    extent == 1 ? "" : "s");
-	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the list here goes on, where shape %s asks for %zu element%s", n->name,
-	    tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent, extent == 1 ? "" : "s");
+	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the list here goes on, where shape %s asks for %zu element%s",
+	    n->name, tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent,
+	    extent == 1 ? "" : "s");
 }
 
 /* A list or a value comes at a depth where the other comes elsewhere. */
@@ -90,7 +91,8 @@ int
 json_nesting_open(struct json_nesting *n, uint64_t at, struct err *e)
 {
 	if (n->level == TENSOR_RANK_MAX)
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: lists may be nested at most %d deep", n->name, TENSOR_RANK_MAX);
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "%s: lists may be nested at most %d deep", n->name, TENSOR_RANK_MAX);
 	if (n->level == 1 && n->depth == 0)
 		nesting_fix_nested(n);
 	if (n->depth != 0 && n->level >= n->depth)
@@ -127,9 +129,9 @@ nesting_short(const struct json_nesting *n, size_t seen, size_t extent, uint64_t
 		return err_set_at(e, ERR_BAD_TENSOR, at,
 		    "%s: the list that ends here has %zu element%s where the ones before it have %zu", n->name, seen,
 		    seen == 1 ? "" : "s", extent);
-	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the list that ends here has %zu element%s where shape %s asks for %zu",
-	    n->name, seen, seen == 1 ? "" : "s", tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)),
-	    extent);
+	return err_set_at(e, ERR_BAD_TENSOR, at,
+	    "%s: the list that ends here has %zu element%s where shape %s asks for %zu", n->name, seen,
+	    seen == 1 ? "" : "s", tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nesting of a tensor's lists: finds its shape as the brackets come, and that every list has the length of its siblings.
- * Private to codec/.
+ * The nesting of a tensor's lists: finds its shape as the brackets come, and that every list has the length of its
+ * siblings. Private to codec/.
  */
 #ifndef CODEC_JSON_NESTING_H
 #define CODEC_JSON_NESTING_H
@@ -17,12 +17,13 @@ struct json_shape {
 };
 
 struct json_nesting {
-	const char *name;                /* for messages */
-	const struct json_shape *given;  /* before the data; rank 0 where there was none */
-	unsigned level;                  /* lists that are open; 0 once the outermost has ended */
-	unsigned depth;                  /* levels of lists, the lowest of which hold the values; 0 while unknown */
-	size_t extents[TENSOR_RANK_MAX]; /* the lengths of the lists of each level; JSON_EXTENT_UNKNOWN until one has ended */
-	size_t seen[TENSOR_RANK_MAX];    /* elements of the open list of each level so far */
+	const char *name;               /* for messages */
+	const struct json_shape *given; /* before the data; rank 0 where there was none */
+	unsigned level;                 /* lists that are open; 0 once the outermost has ended */
+	unsigned depth;                 /* levels of lists, the lowest of which hold the values; 0 while unknown */
+	size_t extents
+	    [TENSOR_RANK_MAX]; /* the lengths of the lists of each level; JSON_EXTENT_UNKNOWN until one has ended */
+	size_t seen[TENSOR_RANK_MAX]; /* elements of the open list of each level so far */
 };
 
 #define JSON_EXTENT_UNKNOWN SIZE_MAX
@@ -30,7 +31,10 @@ struct json_nesting {
 /* Starts with no list open. `name` and `given` must outlive the nesting. */
 void json_nesting_begin(struct json_nesting *n, const char *name, const struct json_shape *given);
 
-/* A list opens, or ends; a value comes. Each checks that it may here: `at` is the byte's offset for the error, bad_tensor. */
+/*
+ * A list opens, or ends; a value comes. Each checks that it may here: `at` is the byte's offset for the error,
+ * bad_tensor.
+ */
 int json_nesting_open(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
 int json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
 int json_nesting_value(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
@@ -49,7 +53,10 @@ json_nesting_add(struct json_nesting *n, size_t values)
 	n->seen[n->level - 1] += values;
 }
 
-/* The levels of lists that a nested tensor of this shape has: brackets end at the first extent of zero, [[],[]] is (2,0,3). */
+/*
+ * The levels of lists that a nested tensor of this shape has: brackets end at the first extent of zero, [[],[]] is
+ * (2,0,3).
+ */
 unsigned json_nesting_depth(const size_t *shape, unsigned rank);
 
 /* Whether data with these list lengths can have the given shape: nested exactly so, or flat with as many values. */

@@ -46,8 +46,8 @@ static int
 scan_check_text(const struct json_scan *s, struct err *e)
 {
 	if (s->text.len > JSON_ENVELOPE_MAX)
-		return err_set_at(e, ERR_BAD_JSON, s->token_at, "a body may have at most %zu bytes that are not tensors' data",
-		    JSON_ENVELOPE_MAX);
+		return err_set_at(e, ERR_BAD_JSON, s->token_at,
+		    "a body may have at most %zu bytes that are not tensors' data", JSON_ENVELOPE_MAX);
 	if (s->text.refused > 0)
 		return budget_refuse(s->slots.memory, s->text.refused, e);
 	return s->text.failed ? err_set_memory(e) : 0;
@@ -98,8 +98,8 @@ scan_cut(const struct json_scan *s, struct err *e)
 		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s", within[s->state]);
 	if (s->depth == 0)
 		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document is empty");
-	return err_set_at(
-	    e, ERR_BAD_JSON, s->fed, "the document ends within %s", s->frames[s->depth - 1].object ? "an object" : "a list");
+	return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s",
+	    s->frames[s->depth - 1].object ? "an object" : "a list");
 }
 
 /* What cJSON takes for a node, and for a text beside its bytes, with malloc's heads. */

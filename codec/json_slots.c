@@ -96,8 +96,9 @@ json_slots_check_key(
 
 	if (place.role != JSON_ROLE_TENSOR || !key_is(key, len, "0"))
 		return 0;
-	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: a tensor is a list, or an object with \"data\"; it has no \"0\"%s",
-	    slots_name(s, place.slot), JSON_TYPED_ARRAY_HINT);
+	return err_set_at(e, ERR_BAD_TENSOR, at,
+	    "%s: a tensor is a list, or an object with \"data\"; it has no \"0\"%s", slots_name(s, place.slot),
+	    JSON_TYPED_ARRAY_HINT);
 }
 
 struct json_place
@@ -123,8 +124,8 @@ json_slots_check(const struct json_slots *s, struct json_place place, char c, ui
 		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more",
 		    slots_name(s, place.slot));
 	if (place.role == JSON_ROLE_DATATYPE && c != '"')
-		return err_set_at(
-		    e, ERR_BAD_TENSOR, at, "datatype of %s: expected a string, like \"FP32\"", slots_name(s, place.slot));
+		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: expected a string, like \"FP32\"",
+		    slots_name(s, place.slot));
 	return 0;
 }
 
@@ -138,15 +139,17 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 	char quote[EXCERPT_BYTES];
 
 	if (json_integer_parse(text, len, &negative, &extent) < 0 || (negative && extent != 0) || extent > SIZE_MAX)
-		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more, not %s",
-		    name, excerpt_text(text, len, quote));
+		return err_set_at(e, ERR_BAD_TENSOR, at,
+		    "shape of %s: an extent must be a whole number, 0 or more, not %s", name,
+		    excerpt_text(text, len, quote));
 	if (shape->rank == TENSOR_RANK_MAX)
 		return err_set_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor may have at most %d extents", name, TENSOR_RANK_MAX);
 	shape->extents[shape->rank++] = (size_t)extent;
 	/* An extent of 0 is left out, so that no product of the others overflows either. */
 	if (extent != 0 &&
-	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) || shape->count > SIZE_MAX / sizeof(double)))
+	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) ||
+		shape->count > SIZE_MAX / sizeof(double)))
 		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values overflows", name);
 	return 0;
 }
@@ -162,8 +165,9 @@ slots_reshape(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 	if (!json_nesting_fits(t->shape, t->rank, shape)) {
 		tensor_shape_text(shape->extents, shape->rank, given, sizeof(given));
 		tensor_shape_text(t->shape, t->rank, nested, sizeof(nested));
-		(void)err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the data, whose lists are %s, does not have the shape %s",
-		    slots_name(s, slot), nested, given);
+		(void)err_set_at(e, ERR_BAD_TENSOR, at,
+		    "shape of %s: the data, whose lists are %s, does not have the shape %s", slots_name(s, slot),
+		    nested, given);
 		memcpy(e->expected, given, sizeof(given));
 		memcpy(e->actual, nested, sizeof(nested));
 		return -1;
@@ -180,7 +184,8 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 	struct json_shape *shape = &s->found[slot].shape;
 
 	if (shape->rank == 0)
-		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: a tensor has at least one extent", slots_name(s, slot));
+		return err_set_at(
+		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor has at least one extent", slots_name(s, slot));
 	for (unsigned i = 0; i < shape->rank; i++)
 		if (shape->extents[i] == 0)
 			shape->count = 0;
@@ -200,8 +205,8 @@ slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at
 			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
 			    datatype_name((enum datatype)i));
 		}
-	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s%s", of,
-	    quote, known, suggest_text(&s, near));
+	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s%s",
+	    of, quote, known, suggest_text(&s, near));
 }
 
 /* The datatype of data that is there already becomes known at `at`: whether the values fit it, and the limit. */
@@ -214,8 +219,8 @@ slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64
 	const size_t bytes = f->tensor.count * datatype_size(datatype);
 
 	if (unfit != NULL)
-		return err_set_at(e, ERR_BAD_TENSOR, unfit->at, "%s: %s does not fit %s", slots_name(s, slot), unfit->text,
-		    datatype_name(datatype));
+		return err_set_at(e, ERR_BAD_TENSOR, unfit->at, "%s: %s does not fit %s", slots_name(s, slot),
+		    unfit->text, datatype_name(datatype));
 	if (bytes > limit)
 		return err_set_at(
 		    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", s->bytes_max);
@@ -232,8 +237,8 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	const bool known = datatype_parse(name, len, &datatype) == 0 && datatype_is_textual(datatype);
 
 	if (s->slots[slot].booleans && !(known && datatype == f->datatype))
-		return err_set_at(
-		    e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out", slots_name(s, slot));
+		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out",
+		    slots_name(s, slot));
 	if (!known)
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
 	f->named = true;
@@ -333,5 +338,6 @@ json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, st
 {
 	if (s->found[slot].has_data)
 		return 0;
-	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the tensor object that ends here has no data", slots_name(s, slot));
+	return err_set_at(
+	    e, ERR_BAD_TENSOR, at, "%s: the tensor object that ends here has no data", slots_name(s, slot));
 }

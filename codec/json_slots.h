@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which parts of a document are tensors: places, told by the keys on the way to them, and what a tensor's shape, datatype and
- * data say to each other, in whatever order they come. Private to codec/.
+ * Which parts of a document are tensors: places, told by the keys on the way to them, and what a tensor's shape,
+ * datatype and data say to each other, in whatever order they come. Private to codec/.
  */
 #ifndef CODEC_JSON_SLOTS_H
 #define CODEC_JSON_SLOTS_H
@@ -61,25 +61,31 @@ struct json_place json_slots_element(struct json_place parent);
 struct json_place json_slots_root_list(const struct json_slots *s, struct json_place root);
 
 /* Whether the object at `parent` may have a member `key`, which means nothing: bad_tensor for a typed array's "0". */
-int json_slots_check_key(
-    const struct json_slots *s, struct json_place parent, const char *key, size_t len, uint64_t at, struct err *e) MUST_CHECK;
+int json_slots_check_key(const struct json_slots *s, struct json_place parent, const char *key, size_t len, uint64_t at,
+    struct err *e) MUST_CHECK;
 
 /* Whether a value that begins with `c` may stand at `place`: bad_tensor. */
-int json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e) MUST_CHECK;
+int
+json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e) MUST_CHECK;
 
 /* The next extent of a slot's shape, a JSON number; the shape's end; the datatype's name. Errors: bad_tensor. */
-int json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t len, uint64_t at, struct err *e) MUST_CHECK;
+int json_slots_extent(
+    struct json_slots *s, unsigned slot, const char *text, size_t len, uint64_t at, struct err *e) MUST_CHECK;
 int json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;
-int
-json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e) MUST_CHECK;
+int json_slots_datatype(
+    struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e) MUST_CHECK;
 
 /* The slot's data begins with a '[' at `at`: prepares `a` for it. Errors: body_too_large, overloaded. */
-int json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e) MUST_CHECK;
+int
+json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e) MUST_CHECK;
 
 /* It has ended: its values move from `a` into the slot's tensor. */
 void json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a);
 
-/* Gives every tensor its datatype: `by_layer` where none was named in a slot that leaves it to the layer. Errors: bad_tensor, body_too_large. */
+/*
+ * Gives every tensor its datatype: `by_layer` where none was named in a slot that leaves it to the layer. Errors:
+ * bad_tensor, body_too_large.
+ */
 int json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *e) MUST_CHECK;
 
 /* The object of a slot ends at `at`: it must have had data. */

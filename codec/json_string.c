@@ -150,7 +150,8 @@ string_plain(struct json_string *g, struct json_input *in, struct buf *out, stru
 	if (g->utf8.left > 0 || c >= 0x80)
 		return err_set_at(e, ERR_BAD_JSON, at, "byte 0x%02x is not valid UTF-8 here", (unsigned)c);
 	if (c < 0x20)
-		return err_set_at(e, ERR_BAD_JSON, at, "the control character 0x%02x must be escaped in a string", (unsigned)c);
+		return err_set_at(
+		    e, ERR_BAD_JSON, at, "the control character 0x%02x must be escaped in a string", (unsigned)c);
 	in->p++;
 	if (c == '"')
 		return 1;

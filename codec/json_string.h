@@ -22,9 +22,9 @@ struct json_string {
 void json_string_begin(struct json_string *g);
 
 /*
- * Takes bytes up to the closing quote, and that too, appending the contents to `out` in one canonical spelling: equal strings
- * become equal text, however they were escaped. U+0000 becomes the six characters \u0000 (their backslash escaped), for it
- * would end a C string. Returns 1 when the string has ended, 0 when the input has, or -1 (bad_json).
+ * Takes bytes up to the closing quote, and that too, appending the contents to `out` in one canonical spelling: equal
+ * strings become equal text, however they were escaped. U+0000 becomes the six characters \u0000 (their backslash
+ * escaped), for it would end a C string. Returns 1 when the string has ended, 0 when the input has, or -1 (bad_json).
  */
 int json_string_feed(struct json_string *g, struct json_input *in, struct buf *out, struct err *e) MUST_CHECK;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scanner proper: a state machine over the document's structure. What it takes it writes into `text`, which is the envelope
- * as cJSON will parse it; strings and numbers that the scanner itself needs (keys, shapes, datatypes) are looked at there, once
- * they are whole. So the only state that outlives a piece of the input is a few words, and any cut of the input is the same.
+ * The scanner proper: a state machine over the document's structure. What it takes it writes into `text`, which is the
+ * envelope as cJSON will parse it; strings and numbers that the scanner itself needs (keys, shapes, datatypes) are
+ * looked at there, once they are whole. So the only state that outlives a piece of the input is a few words, and any
+ * cut of the input is the same.
  */
 #include "codec/json_tokens.h"
 
@@ -40,8 +41,8 @@ scan_unexpected(struct json_scan *s, char c, struct err *e)
 
 	if (s->token_at == 0 && c == '\xef')
 		return err_set_at(e, ERR_BAD_JSON, 0, "a JSON document must not begin with a byte order mark");
-	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s%s", scan_expected(s), excerpt_byte(c, text),
-	    s->state == SCAN_DONE || s->state == SCAN_COMMA ? "" : json_hint(c));
+	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s%s", scan_expected(s),
+	    excerpt_byte(c, text), s->state == SCAN_DONE || s->state == SCAN_COMMA ? "" : json_hint(c));
 }
 
 static void
@@ -196,9 +197,9 @@ static int
 scan_key_end(struct json_scan *s, struct err *e)
 {
 	const struct scan_frame *f = scan_top(s);
-	const struct json_key key = {
-		.hash = s->string.hash, .at = (uint32_t)(s->token_text + 1), .len = (uint32_t)(s->text.len - s->token_text - 1)
-	};
+	const struct json_key key = { .hash = s->string.hash,
+		.at = (uint32_t)(s->token_text + 1),
+		.len = (uint32_t)(s->text.len - s->token_text - 1) };
 
 	if (s->text.failed)
 		return err_set_memory(e);
@@ -243,7 +244,8 @@ scan_number(struct json_scan *s, struct json_input *in, struct err *e)
 		return 0;
 	if (json_number_ends(s->number, *end))
 		return scan_text_end(s, e);
-	return err_set_at(e, ERR_BAD_JSON, json_input_at(in, end), "a number cannot go on with %s", excerpt_byte(*end, text));
+	return err_set_at(
+	    e, ERR_BAD_JSON, json_input_at(in, end), "a number cannot go on with %s", excerpt_byte(*end, text));
 }
 
 static int

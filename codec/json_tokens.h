@@ -56,8 +56,8 @@ struct json_scan {
 };
 
 /*
- * Takes one token, or what the input (not at its end) has of it. Returns a negative number on errors, of which those of the
- * envelope's text (s->text) are not looked for here.
+ * Takes one token, or what the input (not at its end) has of it. Returns a negative number on errors, of which those of
+ * the envelope's text (s->text) are not looked for here.
  */
 int json_tokens_step(struct json_scan *s, struct json_input *in, struct err *e) MUST_CHECK;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large tensor's memory for as long as
- * the client likes. Growth is by doubling: a large block is not copied by realloc but mapped elsewhere (mremap in glibc), and pages that no value
- * has reached yet cost nothing. So a tensor without a shape costs about what one with a shape does.
- * Large blocks are of large pages: else there is a page fault for every 512 values that are kept as doubles
- * (json_doubts.h), and for every 1024 floats.
+ * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large
+ * tensor's memory for as long as the client likes. Growth is by doubling: a large block is not copied by realloc but
+ * mapped elsewhere (mremap in glibc), and pages that no value has reached yet cost nothing. So a tensor without a shape
+ * costs about what one with a shape does. Large blocks are of large pages: else there is a page fault for every 512
+ * values that are kept as doubles (json_doubts.h), and for every 1024 floats.
  */
 #include "codec/json_values.h"
 
@@ -41,7 +41,8 @@ values_resize(struct json_values *v, size_t capacity, struct err *e)
 static int
 values_too_many(const struct json_values *v, uint64_t at, struct err *e)
 {
-	return err_set_at(e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", v->bytes_max);
+	return err_set_at(
+	    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", v->bytes_max);
 }
 
 int

@@ -28,8 +28,8 @@ struct json_values {
 int json_values_grow(struct json_values *v, uint64_t at, struct err *e) MUST_CHECK;
 
 /*
- * `count` values are announced, and there are none yet. Makes room for them where they are few; many get room as they come, so that nobody has
- * memory for what he does not send. Errors as above, if that many can never be taken.
+ * `count` values are announced, and there are none yet. Makes room for them where they are few; many get room as they
+ * come, so that nobody has memory for what he does not send. Errors as above, if that many can never be taken.
  */
 int json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
 

@@ -32,7 +32,10 @@ json_add_doubles_shaped(struct buf *b, const double *values, const size_t *shape
 	char *out;
 
 	json_list_init(&l, shape, rank, DATATYPE_FP64, values != NULL ? values : &fallback, values != NULL);
-	/* Room for the shortest numbers, of two bytes, before the first is written: a layer that a few bytes define may have 2^40 parameters. */
+	/*
+	 * Room for the shortest numbers, of two bytes, before the first is written: a layer that a few bytes define may
+	 * have 2^40 parameters.
+	 */
 	if (l.items > SIZE_MAX / 2 || buf_reserve(b, 2 * l.items) == NULL)
 		b->failed = true;
 	while (next < l.items) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON encoder. An answer is a short list of pieces, texts and tensors, and is written block by block as the socket drains:
- * there is never a second copy of a tensor as text.
+ * The JSON encoder. An answer is a short list of pieces, texts and tensors, and is written block by block as the socket
+ * drains: there is never a second copy of a tensor as text.
  */
 #ifndef CODEC_JSON_WRITE_H
 #define CODEC_JSON_WRITE_H
@@ -33,8 +33,8 @@ struct json_tensor_cursor {
 
 /*
  * Writes the next part of the tensor's `data` list, nested or flat as t->nested says, into out[0..size), and moves the
- * cursor. Returns the bytes written, which is 0 only when `cursor->done` was set before or size < JSON_TENSOR_ROOM. Values must
- * be finite.
+ * cursor. Returns the bytes written, which is 0 only when `cursor->done` was set before or size < JSON_TENSOR_ROOM.
+ * Values must be finite.
  */
 size_t json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size);
 

@@ -11,7 +11,10 @@
 
 #define VERSION_BYTES ((size_t)2)
 
-/* Of an array that is no larger all is counted at once; of others in steps, of a large page where memory_large_pages asks for those. */
+/*
+ * Of an array that is no larger all is counted at once; of others in steps, of a large page where memory_large_pages
+ * asks for those.
+ */
 #define AT_ONCE_BYTES ((size_t)64 << 10)
 #define LARGE_STEP_BYTES ((size_t)2 << 20)
 #define LARGE_BYTES ((size_t)8 << 20)
@@ -173,7 +176,8 @@ npy_dict(struct npy *n, struct err *e)
 	const struct npy_header *h = &n->header;
 	struct tensor *t = &n->tensor;
 
-	if (npy_header_parse(n->head.bytes + n->dict_at, n->needed - n->dict_at, n->start + n->dict_at, &n->header, e) < 0)
+	if (npy_header_parse(n->head.bytes + n->dict_at, n->needed - n->dict_at, n->start + n->dict_at, &n->header, e) <
+	    0)
 		return -1;
 	n->size = h->count * datatype_size(h->datatype);
 	if (n->size > n->bytes_max)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The .npy decoder: takes one NumPy array (npy_header.h has the format) in any pieces, as they arrive. The header says how large the
- * tensor is before its values come, so it is allocated once and every value is received where it stays: a file in C order and in this
- * machine's byte order is copied from the socket's buffer and that is all; bytes in the other order are turned about there at
- * the end; values in Fortran order are put into their row-major places one by one.
+ * The .npy decoder: takes one NumPy array (npy_header.h has the format) in any pieces, as they arrive. The header says
+ * how large the tensor is before its values come, so it is allocated once and every value is received where it stays: a
+ * file in C order and in this machine's byte order is copied from the socket's buffer and that is all; bytes in the
+ * other order are turned about there at the end; values in Fortran order are put into their row-major places one by
+ * one.
  *
- * Memory is counted as it is written to, for a client may announce much and send little. Values in Fortran order are spread over all of
- * it: the first eighth of them is kept aside until it is there.
+ * Memory is counted as it is written to, for a client may announce much and send little. Values in Fortran order are
+ * spread over all of it: the first eighth of them is kept aside until it is there.
  *
- * A decoder belongs to one thread at a time. The encoder is npy_header_format: what follows the header are the tensor's bytes.
+ * A decoder belongs to one thread at a time. The encoder is npy_header_format: what follows the header are the tensor's
+ * bytes.
  */
 #ifndef CODEC_NPY_H
 #define CODEC_NPY_H
@@ -19,8 +21,9 @@
 struct npy;
 
 /*
- * A decoder for one file whose values may take at most `tensor_bytes_max` bytes, which are asked for from `memory` (NULL: they are not
- * counted) and are the caller's to give back when the decoder is freed. Returns NULL when there is no memory.
+ * A decoder for one file whose values may take at most `tensor_bytes_max` bytes, which are asked for from `memory`
+ * (NULL: they are not counted) and are the caller's to give back when the decoder is freed. Returns NULL when there is
+ * no memory.
  */
 struct npy *npy_new(size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 

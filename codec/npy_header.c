@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The dict is Python, but only what numpy.save and its like write of it is read: strings without escapes, True, False, tuples
- * of whole numbers (with the L that Python 2 put after them). A general literal is never needed, and never evaluated.
+ * The dict is Python, but only what numpy.save and its like write of it is read: strings without escapes, True, False,
+ * tuples of whole numbers (with the L that Python 2 put after them). A general literal is never needed, and never
+ * evaluated.
  */
 #include "codec/npy_header.h"
 
@@ -85,8 +86,8 @@ text_string(struct npy_text *t, const char *what, const char **text, size_t *len
 }
 
 /*
- * What numpy.dtype() takes a name for: a byte order and a type ("<f4"), where '=', '|' or none is this machine's order; or a type's name
- * alone. The first row of a datatype is the one that is written.
+ * What numpy.dtype() takes a name for: a byte order and a type ("<f4"), where '=', '|' or none is this machine's order;
+ * or a type's name alone. The first row of a datatype is the one that is written.
  */
 struct npy_descr {
 	const char *name; /* without the byte order */
@@ -117,7 +118,8 @@ static const struct npy_descr *
 find_descr(const char *name, size_t len, bool ordered)
 {
 	for (size_t i = 0; i < sizeof(descrs) / sizeof(descrs[0]); i++)
-		if ((descrs[i].ordered || !ordered) && strlen(descrs[i].name) == len && memcmp(descrs[i].name, name, len) == 0)
+		if ((descrs[i].ordered || !ordered) && strlen(descrs[i].name) == len &&
+		    memcmp(descrs[i].name, name, len) == 0)
 			return &descrs[i];
 	return NULL;
 }
@@ -161,7 +163,8 @@ read_descr(struct npy_text *t, struct npy_header *h)
 		return 0;
 	}
 	return err_set_at(t->err, ERR_BAD_NPY, at,
-	    "the datatype %s is not supported; supported are f2, f4, f8 ('<' or '>'), and V2 for bfloat16: x.astype('<f4') "
+	    "the datatype %s is not supported; supported are f2, f4, f8 ('<' or '>'), and V2 for bfloat16: "
+	    "x.astype('<f4') "
 	    "converts",
 	    excerpt_text(text, len, quote));
 }
@@ -193,7 +196,8 @@ read_extent(struct npy_text *t, struct npy_header *h)
 	if (t->p < t->end && *t->p == 'L')
 		t->p++;
 	if (h->rank == TENSOR_RANK_MAX)
-		return err_set_at(t->err, ERR_BAD_NPY, text_at(t), "the shape has more than %d extents", TENSOR_RANK_MAX);
+		return err_set_at(
+		    t->err, ERR_BAD_NPY, text_at(t), "the shape has more than %d extents", TENSOR_RANK_MAX);
 	h->shape[h->rank++] = extent;
 	return 0;
 }
@@ -235,7 +239,8 @@ read_shape(struct npy_text *t, struct npy_header *h)
 			return text_expected(t, "',' in a tuple of one");
 	}
 	if (h->rank == 0)
-		return err_set_at(t->err, ERR_BAD_NPY, text_at(t), "a tensor has at least one extent; this array has none");
+		return err_set_at(
+		    t->err, ERR_BAD_NPY, text_at(t), "a tensor has at least one extent; this array has none");
 	return count_values(t, h);
 }
 

@@ -5,8 +5,9 @@
  *     0        6       8         10 or 12               10 or 12 + length
  *     \x93NUMPY  major minor  length  { Python dict, ASCII }  data ...
  *
- * length is little-endian, of 2 bytes in 1.0 and 4 in 2.0 and 3.0. The dict has the keys descr (the datatype), fortran_order and
- * shape, and is padded with spaces and a newline so that the data is aligned to 64 bytes. Pure functions.
+ * length is little-endian, of 2 bytes in 1.0 and 4 in 2.0 and 3.0. The dict has the keys descr (the datatype),
+ * fortran_order and shape, and is padded with spaces and a newline so that the data is aligned to 64 bytes. Pure
+ * functions.
  */
 #ifndef CODEC_NPY_HEADER_H
 #define CODEC_NPY_HEADER_H
@@ -32,16 +33,16 @@ struct npy_header {
 };
 
 /*
- * Reads the dict [text, text + len), which stands at byte `at` of the body. Returns -1 with bad_npy and the offset: another syntax,
- * a key that is missing, unknown or stands twice, a datatype that is no float, a shape that is negative, overflows, is empty or
- * has more than TENSOR_RANK_MAX extents.
+ * Reads the dict [text, text + len), which stands at byte `at` of the body. Returns -1 with bad_npy and the offset:
+ * another syntax, a key that is missing, unknown or stands twice, a datatype that is no float, a shape that is
+ * negative, overflows, is empty or has more than TENSOR_RANK_MAX extents.
  */
 int npy_header_parse(const char *text, size_t len, uint64_t at, struct npy_header *out, struct err *e) MUST_CHECK;
 
 /*
- * Writes the header (1.0, C order, this machine's byte order), from the magic to the newline before the data. Returns its
- * length, a multiple of 64. BF16 is written as '<V2', two bytes of no type: what numpy.save makes of an array of bfloat16
- * (ml_dtypes, JAX), and what .view(bfloat16) takes back.
+ * Writes the header (1.0, C order, this machine's byte order), from the magic to the newline before the data. Returns
+ * its length, a multiple of 64. BF16 is written as '<V2', two bytes of no type: what numpy.save makes of an array of
+ * bfloat16 (ml_dtypes, JAX), and what .view(bfloat16) takes back.
  */
 size_t npy_header_format(const struct tensor *t, char out[NPY_HEADER_MAX]);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Puts values that come in Fortran order, first index fastest, where they stand in row-major order: as they come, so that
- * there is never a second copy of the tensor. Private to codec/.
+ * Puts values that come in Fortran order, first index fastest, where they stand in row-major order: as they come, so
+ * that there is never a second copy of the tensor. Private to codec/.
  */
 #ifndef CODEC_NPY_PLACE_H
 #define CODEC_NPY_PLACE_H

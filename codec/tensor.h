@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tensor: a shape and dense row-major values of one datatype. The values belong to the tensor (malloc) until tensor_fini.
+ * A tensor: a shape and dense row-major values of one datatype. The values belong to the tensor (malloc) until
+ * tensor_fini.
  */
 #ifndef CODEC_TENSOR_H
 #define CODEC_TENSOR_H
@@ -21,7 +22,9 @@ struct tensor {
 	unsigned rank; /* 1..TENSOR_RANK_MAX once decoded */
 	size_t shape[TENSOR_RANK_MAX];
 	size_t count; /* product of shape; the product and its bytes fit size_t */
-	void *values; /* `count` floats, doubles, or uint16_t that hold the bits of FP16 or BF16; NULL when there are none */
+	void *
+	    /* `count` floats, doubles, or uint16_t that hold the bits of FP16 or BF16; NULL when there are none */
+	    values;
 };
 
 /* The wire name, "FP32"; the bytes of one value. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode "train" they flow
- * through the moments of the input, as after train; in mode "infer" the running statistics are constants. Changes nothing.
+ * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode
+ * "train" they flow through the moments of the input, as after train; in mode "infer" the running statistics are
+ * constants. Changes nothing.
  */
 #include <math.h>
 #include <string.h>
@@ -57,7 +58,8 @@ check_gradient(const struct backward *w, struct err *e)
 	const struct tensor *x = w->x, *g = w->g;
 
 	if (g->datatype != x->datatype)
-		return err_set(e, ERR_BAD_TENSOR, "\"grad_output\" is %s and \"input\" is %s: they must be of one datatype",
+		return err_set(e, ERR_BAD_TENSOR,
+		    "\"grad_output\" is %s and \"input\" is %s: they must be of one datatype",
 		    datatype_name(g->datatype), datatype_name(x->datatype));
 	if (g->rank == x->rank && memcmp(g->shape, x->shape, x->rank * sizeof(x->shape[0])) == 0)
 		return 0;
@@ -73,7 +75,8 @@ check_finite(const char *name, const double *gradient, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(gradient[i]))
 			return err_set(e, ERR_NON_FINITE_INPUT,
-			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, or it "
+			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, "
+			    "or it "
 			    "overflows",
 			    name, i);
 	return 0;
@@ -97,7 +100,8 @@ answer(struct request *rq, struct backward *w, size_t n, struct err *e)
 {
 	const struct definition *d = rq->definition;
 
-	if ((d->affine && check_finite("weight", w->weight, n, e) < 0) || (d->bias && check_finite("bias", w->bias, n, e) < 0))
+	if ((d->affine && check_finite("weight", w->weight, n, e) < 0) ||
+	    (d->bias && check_finite("bias", w->bias, n, e) < 0))
 		return -1;
 	as_tensor(rq, w->weight, n, &w->tensors[0]);
 	as_tensor(rq, w->bias, n, &w->tensors[1]);
@@ -123,8 +127,8 @@ backward(struct request *rq, struct err *e)
 	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||
 	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
 	    request_tensor(rq, SLOT_GRADIENT, "grad_output", &w->g, e) < 0 || request_check_answer(rq, w->g, e) < 0 ||
-	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 || check_gradient(w, e) < 0 ||
-	    mask_options_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
+	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 ||
+	    check_gradient(w, e) < 0 || mask_options_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
 		return -1;
 	n = definition_parameter_count(rq->definition, w->view.feature);
 	if (request_doubles(rq, n, &w->weight, e) < 0 || request_doubles(rq, n, &w->bias, e) < 0)

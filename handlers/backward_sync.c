@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backward with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
- * counts.
+ * Backward with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding:
+ * the whole batch counts.
  */
 #include "layer/gradients.h"
 #include "layer/parts.h"
@@ -18,7 +18,8 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
 	if (gradients_channels_init(rq, w->view.feature, c, e) < 0 ||
 	    pieces_cut(rq, rq->definition, w->x, w->view, &w->mask, PIECES_WHOLE, 0, &w->pieces, e) < 0 ||
-	    pieces_take(rq, &w->pieces, w->x, &w->x_values, e) < 0 || pieces_take(rq, &w->pieces, w->g, &w->g_values, e) < 0)
+	    pieces_take(rq, &w->pieces, w->x, &w->x_values, e) < 0 ||
+	    pieces_take(rq, &w->pieces, w->g, &w->g_values, e) < 0)
 		return -1;
 	rq->sync_backward = true;
 	x = pieces_get(&w->pieces, &w->x_values, 0);
@@ -41,8 +42,8 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 }
 
 /*
- * The shard's gradient by the sums of the whole batch. Those by weight and bias are the shard's own part, as PyTorch's SyncBatchNorm gives
- * them: who trains adds them up.
+ * The shard's gradient by the sums of the whole batch. Those by weight and bias are the shard's own part, as PyTorch's
+ * SyncBatchNorm gives them: who trains adds them up.
  */
 int
 backward_shard_output(struct request *rq, struct backward *w, struct err *e)

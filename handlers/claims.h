@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The idempotency keys of requests that run now. A request claims its key before its body is read and holds it until its answer is made; who
- * comes with a claimed key is told that the first is still running. What has been done under a key is the store's to know.
+ * The idempotency keys of requests that run now. A request claims its key before its body is read and holds it until
+ * its answer is made; who comes with a claimed key is told that the first is still running. What has been done under a
+ * key is the store's to know.
  *
  * Thread-safe, but for claims_new and claims_free.
  */

@@ -22,8 +22,8 @@ as_doubles(struct request *rq, const struct tensor *t, double **values, struct e
 }
 
 int
-doubles_get(
-    struct request *rq, const struct cJSON *body, struct doubles_wanted wanted, double **values, size_t *count, struct err *e)
+doubles_get(struct request *rq, const struct cJSON *body, struct doubles_wanted wanted, double **values, size_t *count,
+    struct err *e)
 {
 	const struct cJSON *member = envelope_get(body, wanted.name);
 	enum envelope_type type = envelope_type(member);
@@ -34,8 +34,8 @@ doubles_get(
 	if (type == ENVELOPE_ABSENT)
 		return wanted.optional ? 0 : err_set(e, ERR_BAD_PARAMETER, "the body has no \"%s\"", wanted.name);
 	if (t == NULL || (type != ENVELOPE_TENSOR && type != ENVELOPE_OBJECT))
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s", wanted.name,
-		    envelope_type_name(type));
+		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s",
+		    wanted.name, envelope_type_name(type));
 	if (t->rank != 1 && !wanted.any_rank)
 		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
 		    wanted.name, t->rank);
@@ -58,7 +58,8 @@ doubles_check_tracks(const struct request *rq, struct err *e)
 	if (definition_tracks(rq->definition))
 		return 0;
 	return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" (%s%s) keeps no running statistics", rq->layer,
-	    definition_kind_name(rq->definition), definition_may_track(rq->definition) ? ", track_running_stats false" : "");
+	    definition_kind_name(rq->definition),
+	    definition_may_track(rq->definition) ? ", track_running_stats false" : "");
 }
 
 int

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The handlers' functions, one file per resource; routes.c ties them to methods and paths. Their contract is struct route's. */
+/*
+ * The handlers' functions, one file per resource; routes.c ties them to methods and paths. Their contract is struct
+ * route's.
+ */
 #ifndef HANDLERS_HANDLERS_H
 #define HANDLERS_HANDLERS_H
 

@@ -11,12 +11,15 @@
 #define IDEMPOTENCY_KEY_MAX 255
 
 /*
- * Takes the header's value (a quoted string, or the same without quotes; NULL: there is none) for a request whose route takes a key, and
- * claims it. bad_parameter, or idempotency_in_flight while another request holds it.
+ * Takes the header's value (a quoted string, or the same without quotes; NULL: there is none) for a request whose route
+ * takes a key, and claims it. bad_parameter, or idempotency_in_flight while another request holds it.
  */
 int idempotency_begin(struct request *rq, const char *header, struct err *e) MUST_CHECK;
 
-/* Makes query parameters (a NULL-terminated list of names) part of what the key is used for, where they stand, after the body. */
+/*
+ * Makes query parameters (a NULL-terminated list of names) part of what the key is used for, where they stand, after
+ * the body.
+ */
 void idempotency_add_query(struct request *rq, const char *const *names);
 
 /* Names the key, and what it was used for, in the operation. */

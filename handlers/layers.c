@@ -50,7 +50,8 @@ layer_put_finish(struct request *rq, struct err *e)
 	if (definition_same(stands, rq->op.result_features, &put->asked, &same, e) < 0)
 		return -1;
 	if (!same)
-		return err_set(e, ERR_LAYER_DIFFERS, "layer \"%s\" exists as %.*s", rq->layer, (int)head->len, head->bytes);
+		return err_set(
+		    e, ERR_LAYER_DIFFERS, "layer \"%s\" exists as %.*s", rq->layer, (int)head->len, head->bytes);
 	return 0;
 }
 

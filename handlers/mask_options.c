@@ -50,7 +50,8 @@ static int
 set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
 {
 	if (sample >= m->samples)
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has more than %zu numbers, one for each sample", m->samples);
+		return err_set(
+		    e, ERR_SHAPE_MISMATCH, "\"lengths\" has more than %zu numbers, one for each sample", m->samples);
 	if (length > m->positions)
 		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" has %llu for sample %zu, which has %zu positions",
 		    (unsigned long long)length, sample, m->positions);
@@ -68,7 +69,8 @@ check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 	if (dimensions == 1)
 		return 0;
 	return err_set(e, ERR_SHAPE_MISMATCH,
-	    "\"lengths\" needs a tensor with one dimension of steps, such as (N, %s); this one has %u such dimensions: use "
+	    "\"lengths\" needs a tensor with one dimension of steps, such as (N, %s); this one has %u such dimensions: "
+	    "use "
 	    "\"mask\"",
 	    definition_is_shaped(d) ? "T, D" : "C, L", dimensions);
 }
@@ -87,7 +89,8 @@ lengths_from_query(struct mask *m, const char *text, size_t *given, struct err *
 		number[len < sizeof(number) ? len : 0] = '\0';
 		if (request_parse_uint(number, &length) < 0)
 			return err_set(e, ERR_BAD_PARAMETER,
-			    "\"lengths\" has \"%.*s\" for sample %zu; it must be whole numbers with commas between them",
+			    "\"lengths\" has \"%.*s\" for sample %zu; it must be whole numbers with commas between "
+			    "them",
 			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, *given);
 		if (set_length(m, *given, length, e) < 0)
 			return -1;
@@ -108,12 +111,13 @@ lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struc
 	*given = 0;
 	if (envelope_type(list) != ENVELOPE_ARRAY)
 		return err_set(e, ERR_BAD_PARAMETER,
-		    "\"lengths\" must be a list of whole numbers, one for each sample, not %s%s", envelope_shown(list, shown),
-		    envelope_type(list) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
+		    "\"lengths\" must be a list of whole numbers, one for each sample, not %s%s",
+		    envelope_shown(list, shown), envelope_type(list) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (const struct cJSON *n = envelope_first(list); n != NULL; n = envelope_next(n), ++*given) {
 		if (envelope_uint64(n, &length) < 0)
-			return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" has %s for sample %zu; it must be a whole number",
-			    envelope_shown(n, shown), *given);
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"lengths\" has %s for sample %zu; it must be a whole number", envelope_shown(n, shown),
+			    *given);
 		if (set_length(m, *given, length, e) < 0)
 			return -1;
 	}
@@ -139,7 +143,8 @@ check_shape(const struct definition *d, const struct tensor *mask, const struct 
 }
 
 static int
-keep_from_tensor(struct mask *m, const struct definition *d, const struct tensor *mask, const struct tensor *t, struct err *e)
+keep_from_tensor(
+    struct mask *m, const struct definition *d, const struct tensor *mask, const struct tensor *t, struct err *e)
 {
 	const size_t count = m->samples * m->positions;
 	const float *values = mask->values;
@@ -148,8 +153,8 @@ keep_from_tensor(struct mask *m, const struct definition *d, const struct tensor
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		if (values[i] != 0 && values[i] != 1)
-			return err_set(e, ERR_BAD_PARAMETER, "\"mask\" has %g at value %zu; it must be true or false, 1 or 0",
-			    (double)values[i], i);
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"mask\" has %g at value %zu; it must be true or false, 1 or 0", (double)values[i], i);
 		m->keep[i] = values[i] != 0;
 	}
 	return 0;
@@ -177,8 +182,8 @@ keep_from_query(struct mask *m, const char *text, struct err *e)
 	}
 	if (given == count)
 		return 0;
-	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples", count, m->positions,
-	    m->samples);
+	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples", count,
+	    m->positions, m->samples);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", given);
 	return -1;
@@ -211,7 +216,8 @@ find_source(struct request *rq, const struct cJSON *body, size_t slot, struct so
 	count = (s->lengths != NULL) + (s->lengths_text != NULL) + (s->mask != NULL) + (s->mask_text != NULL);
 	if (count > 1)
 		return err_set(e, ERR_BAD_PARAMETER,
-		    "padding is given more than once; give either \"lengths\" or \"mask\", in the body or in the query");
+		    "padding is given more than once; give either \"lengths\" or \"mask\", in the body or in the "
+		    "query");
 	*given = count == 1;
 	return 0;
 }
@@ -236,8 +242,8 @@ read_source(struct mask *m, const struct source *s, const struct definition *d, 
 }
 
 int
-mask_options_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot, const struct tensor *t,
-    struct mask *out, struct err *e)
+mask_options_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot,
+    const struct tensor *t, struct mask *out, struct err *e)
 {
 	struct source source;
 	bool given;

@@ -49,7 +49,8 @@ statistics_merge(struct request *rq, struct err *e)
 	if (u->count == 0)
 		return answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 	if (u->count == 1)
-		return err_set(e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch has at least two values per channel");
+		return err_set(
+		    e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch has at least two values per channel");
 	u->averaging = d->averaging;
 	u->momentum = definition_new_weight(d);
 	u->ddof = d->unbiased_running_var ? 1 : 0;

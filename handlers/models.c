@@ -27,15 +27,18 @@ page_query(struct request *rq, struct err *e)
 	if (limit != NULL) {
 		n = strtoul(limit, &end, 10);
 		if (*limit < '0' || *limit > '9' || *end != '\0' || n < 1 || n > PAGE_MAX)
-			return err_set(e, ERR_BAD_PARAMETER, "\"limit\" is \"%.32s\"; it must be a whole number from 1 to %d",
-			    limit, PAGE_MAX);
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "\"limit\" is \"%.32s\"; it must be a whole number from 1 to %d", limit, PAGE_MAX);
 	}
 	rq->op.limit = n;
 	rq->op.after = request_query(rq, "after");
 	return budget_ask(&rq->memory, n * ENTRY_BYTES, e);
 }
 
-/* Ends a list, and with it the object: "next" is the `after` of the next page, null on the last. The entries are given back. */
+/*
+ * Ends a list, and with it the object: "next" is the `after` of the next page, null on the last. The entries are given
+ * back.
+ */
 static void
 end_page(struct request *rq)
 {

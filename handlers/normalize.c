@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /v1/normalize: a definition and a tensor, nothing stored; always by the input's own statistics. The definition's fields are
- * members of the body, or an object "definition", or stand in the query as ?definition={...}, as they must where the body is
- * the tensor alone; the tensor's are members too, or an object "tensor" (or "input").
+ * POST /v1/normalize: a definition and a tensor, nothing stored; always by the input's own statistics. The definition's
+ * fields are members of the body, or an object "definition", or stand in the query as ?definition={...}, as they must
+ * where the body is the tensor alone; the tensor's are members too, or an object "tensor" (or "input").
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +17,8 @@
 enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS, SLOT_MASK };
 
 /* Members beside a definition's fields. "datatype" is the tensor's and the definition's at once. */
-static const char *const others[] = { "definition", "shape", "data", "tensor", "input", "weight", "bias", "lengths", "mask",
-	NULL };
+static const char *const others[] = { "definition", "shape", "data", "tensor", "input", "weight", "bias", "lengths",
+	"mask", NULL };
 static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias",
 	"lengths", "mask", NULL };
 
@@ -115,8 +115,8 @@ normalize_once(struct request *rq, struct err *e)
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
 		return -1;
-	if (mask_options_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 || mask_check_counted(&m, e) < 0 ||
-	    own_statistics_normalize(rq, &d, t, view, p, true, &m, e) < 0)
+	if (mask_options_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 ||
+	    mask_check_counted(&m, e) < 0 || own_statistics_normalize(rq, &d, t, view, p, true, &m, e) < 0)
 		return -1;
 	reply_tensor(rq, t);
 	reply_end(&rq->reply);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* GET and PUT .../parameters: the learned scale and shift. PUT replaces both; what it leaves out is the default, 1 and 0. */
+/*
+ * GET and PUT .../parameters: the learned scale and shift. PUT replaces both; what it leaves out is the default, 1 and
+ * 0.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -13,7 +16,8 @@ static const char *const members[] = { "weight", "bias", NULL };
 
 /* One of the two, in the layer's own shape; null where the layer has none. */
 static void
-format_vector(struct buf *b, const struct definition *d, bool present, const double *values, size_t features, double fallback)
+format_vector(
+    struct buf *b, const struct definition *d, bool present, const double *values, size_t features, double fallback)
 {
 	if (!present)
 		buf_text(b, "null");
@@ -38,7 +42,10 @@ format_parameters(struct request *rq, const double *weight, const double *bias, 
 	buf_byte(b, '}');
 }
 
-/* A layer of one value per feature has as many as features; others as many as their definition says, which are a few bytes for any number. */
+/*
+ * A layer of one value per feature has as many as features; others as many as their definition says, which are a few
+ * bytes for any number.
+ */
 size_t
 parameters_values(const struct request *rq)
 {
@@ -73,15 +80,16 @@ check_shape(const struct definition *d, const struct tensor *t, const char *name
 }
 
 static int
-parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool present, size_t *count, struct store_vector *out,
-    struct err *e)
+parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool present, size_t *count,
+    struct store_vector *out, struct err *e)
 {
 	const char *name = members[slot];
 	double *values;
 	size_t n;
 
-	if (doubles_get(rq, body, (struct doubles_wanted){ .slot = slot, .name = name, .any_rank = true, .optional = true },
-		&values, &n, e) < 0)
+	if (doubles_get(rq, body,
+		(struct doubles_wanted){ .slot = slot, .name = name, .any_rank = true, .optional = true }, &values, &n,
+		e) < 0)
 		return -1;
 	*out = (struct store_vector){ values, n };
 	if (values == NULL)

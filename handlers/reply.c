@@ -23,8 +23,8 @@ void
 reply_expect_numbers(struct reply *reply, size_t count)
 {
 	if (count > FEW_NUMBERS)
-		(void)buf_reserve(
-		    &reply->head, count > SIZE_MAX / NUMBER_BYTES_MIN / 2 ? SIZE_MAX : NUMBER_BYTES_MIN * count + AROUND_BYTES);
+		(void)buf_reserve(&reply->head,
+		    count > SIZE_MAX / NUMBER_BYTES_MIN / 2 ? SIZE_MAX : NUMBER_BYTES_MIN * count + AROUND_BYTES);
 }
 
 void

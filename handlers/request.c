@@ -11,7 +11,10 @@
 
 /* Beside the tensors a request needs some doubles per feature; features never outnumber a body's values by far. */
 #define ARENA_SPARE_BYTES ((size_t)1 << 20)
-/* What a request with a body uses in any case: the decoder of its form, a piece of the body that waits, the handlers' own. */
+/*
+ * What a request with a body uses in any case: the decoder of its form, a piece of the body that waits, the handlers'
+ * own.
+ */
 #define ADMITTED_BYTES ((size_t)48 * 1024)
 /* What most requests need beside that, paid in one go. */
 #define ADVANCE_BYTES ((size_t)16 * 1024)
@@ -24,8 +27,9 @@
 #define REPLY_TAIL_BYTES ((size_t)128)
 
 /*
- * From here on a request is long. So large a body is 32,768 values in .npy, on which training spends some 50 us, as much as a
- * change of thread may cost; so large an envelope takes 0.4 ms to parse; so many numbers take 0.2 ms to write as text.
+ * From here on a request is long. So large a body is 32,768 values in .npy, on which training spends some 50 us, as
+ * much as a change of thread may cost; so large an envelope takes 0.4 ms to parse; so many numbers take 0.2 ms to write
+ * as text.
  */
 #define LONG_BODY_BYTES ((size_t)128 << 10)
 #define LONG_ENVELOPE_BYTES ((size_t)8 << 10)
@@ -120,7 +124,9 @@ request_body(struct request *rq, const char *bytes, size_t len, size_t *taken)
 
 	*taken = len;
 	if (route->body == BODY_NONE)
-		return len == 0 ? 0 : err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
+		return len == 0 ?
+		    0 :
+		    err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
 	if (rq->body == NULL && begin_body(rq) < 0)
 		return -1;
 	if (body_feed(rq->body, bytes, len, taken, &rq->err) == 0)
@@ -242,8 +248,8 @@ parameters_values(const struct layer *l)
 }
 
 /*
- * How often a batch makes statistics for an update, besides the next snapshot's: what the update comes to, what the one before came to where
- * there are several, and where the layer has none yet, those that it begins with.
+ * How often a batch makes statistics for an update, besides the next snapshot's: what the update comes to, what the one
+ * before came to where there are several, and where the layer has none yet, those that it begins with.
  */
 static size_t
 update_copies(const struct request *rq)
@@ -252,8 +258,8 @@ update_copies(const struct request *rq)
 }
 
 /*
- * What a write makes whatever the request brings: the layer's next snapshot, beside the one that stands, which the cache may have let go
- * meanwhile.
+ * What a write makes whatever the request brings: the layer's next snapshot, beside the one that stands, which the
+ * cache may have let go meanwhile.
  */
 static int
 reserve_snapshot(struct request *rq)
@@ -268,8 +274,8 @@ reserve_snapshot(struct request *rq)
 		after = 2 * rq->op.update->features;
 		copies = update_copies(rq);
 	}
-	return budget_ask(
-	    &rq->memory, (statistics_values(l) + (copies + 1) * after + 2 * parameters_values(l)) * sizeof(double), &rq->err);
+	return budget_ask(&rq->memory,
+	    (statistics_values(l) + (copies + 1) * after + 2 * parameters_values(l)) * sizeof(double), &rq->err);
 }
 
 /* A call that waits for the other ranks keeps the snapshot that it began with, whatever becomes of it in the cache. */
@@ -307,13 +313,15 @@ body_is_long(const struct request *rq)
 }
 
 /*
- * Whether what comes next of the request takes so long that no event loop should do it. This is the one place that decides: by the body, by
- * the layer's features (also those that an update has fixed meanwhile), and by what the answer lists.
+ * Whether what comes next of the request takes so long that no event loop should do it. This is the one place that
+ * decides: by the body, by the layer's features (also those that an update has fixed meanwhile), and by what the answer
+ * lists.
  */
 bool
 request_is_long(const struct request *rq)
 {
-	return rq->is_long || body_is_long(rq) || (rq->state != NULL && rq->state->statistics.features >= LONG_VALUES) ||
+	return rq->is_long || body_is_long(rq) ||
+	    (rq->state != NULL && rq->state->statistics.features >= LONG_VALUES) ||
 	    rq->op.result_features >= LONG_VALUES ||
 	    (rq->route != NULL && rq->route->answer_values != NULL && rq->route->answer_values(rq) >= LONG_VALUES);
 }
@@ -334,7 +342,10 @@ step(struct request *rq, bool apart)
 
 	if (rq->err.code != ERR_NONE)
 		return fail(rq);
-	/* Before the body's end is looked at, for its envelope is then parsed; and again when the layer, or a page of them, is known. */
+	/*
+	 * Before the body's end is looked at, for its envelope is then parsed; and again when the layer, or a page of
+	 * them, is known.
+	 */
 	if (goes_apart(rq, apart))
 		return REQUEST_LONG;
 	if (rq->phase == PHASE_LOAD) {
@@ -587,8 +598,8 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 {
 	if (rq->answer_form != FORM_JSON || datatype_is_textual(t->datatype))
 		return 0;
-	return err_set(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept", datatype_name(t->datatype),
-	    form_media_type(FORM_NPY));
+	return err_set(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept",
+	    datatype_name(t->datatype), form_media_type(FORM_NPY));
 }
 
 void *

@@ -190,7 +190,8 @@ check_name(const char *what, const char *name, struct err *e)
 	if (name == NULL || name_is_valid(name))
 		return 0;
 	return err_set(e, ERR_BAD_NAME,
-	    "\"%.140s\" is not a valid %s name: a name has 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter or a digit",
+	    "\"%.140s\" is not a valid %s name: a name has 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter or a "
+	    "digit",
 	    name, what, STORE_NAME_MAX);
 }
 
@@ -247,7 +248,8 @@ find_no_method(struct request *rq, const char *method, struct buf *allow, struct
 }
 
 int
-routes_find(struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow, struct err *e)
+routes_find(
+    struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow, struct err *e)
 {
 	const char *model, *layer;
 

@@ -7,8 +7,8 @@
 
 /*
  * Finds what `method` on `path` means. `path` is made of `count` segments, already percent-decoded.
- * Sets rq->route, rq->model and rq->layer. Errors: no_such_route, method_not_allowed (then `allow` holds the methods that
- * there are, for the Allow header), bad_name. OPTIONS is found on every route, and `allow` is filled.
+ * Sets rq->route, rq->model and rq->layer. Errors: no_such_route, method_not_allowed (then `allow` holds the methods
+ * that there are, for the Allow header), bad_name. OPTIONS is found on every route, and `allow` is filled.
  */
 int routes_find(struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow,
     struct err *e) MUST_CHECK;

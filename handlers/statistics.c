@@ -9,7 +9,8 @@
 #include "handlers/reply.h"
 
 /* `revision` is in what GET answers, so that what was read can be put; If-Match is what guards. */
-static const char *const members[] = { "running_mean", "running_var", "num_batches_tracked", "count", "revision", NULL };
+static const char *const members[] = { "running_mean", "running_var", "num_batches_tracked", "count", "revision",
+	NULL };
 
 /* A statistics object up to its revision; `mean` and `var` NULL stand for the initial 0 and 1. */
 static void
@@ -62,9 +63,10 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 	size_t var_count;
 
 	if (request_object(rq, members, &body, e) < 0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "running_mean" }, &s->mean, &s->features, e) <
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "running_mean" }, &s->mean, &s->features,
+		e) < 0 ||
+	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "running_var" }, &s->var, &var_count, e) <
 		0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "running_var" }, &s->var, &var_count, e) < 0 ||
 	    doubles_check_features("running_mean", s->features, rq->state->statistics.features, e) < 0 ||
 	    doubles_check_features("running_var", var_count, s->features, e) < 0 ||
 	    doubles_check_variance("running_var", s->var, var_count, e) < 0 ||
@@ -75,7 +77,8 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 	/* Pooled averaging weighs by values: an import without their number would be forgotten with the next batch. */
 	if (envelope_get(body, "count") == NULL)
 		return err_set(e, ERR_BAD_PARAMETER,
-		    "a pooled layer's statistics need a \"count\": the number of values per feature that they come from");
+		    "a pooled layer's statistics need a \"count\": the number of values per feature that they come "
+		    "from");
 	if (doubles_count(body, "count", NULL, &s->count, e) < 0)
 		return -1;
 	if (s->count == 0 && !is_initial(s))

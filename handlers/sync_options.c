@@ -15,13 +15,14 @@ check_layer(const struct request *rq, struct err *e)
 	const struct definition *d = rq->definition;
 
 	if (rq->digest != NULL)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "a synchronized step is named by \"sync\": there is no Idempotency-Key beside it");
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "a synchronized step is named by \"sync\": there is no Idempotency-Key beside it");
 	if (d->kind != KIND_BATCH_NORM)
 		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is for batch_norm: %s normalizes each sample by itself",
 		    definition_kind_name(d));
 	if (d->virtual_batch_size != 0 || d->shuffle || d->renorm)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is not for a layer with virtual_batch_size, shuffle or renorm");
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "\"sync\" is not for a layer with virtual_batch_size, shuffle or renorm");
 	return 0;
 }
 
@@ -33,8 +34,8 @@ read_whole(const struct cJSON *object, const char *name, uint64_t min, uint64_t 
 	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (envelope_type(member) != ENVELOPE_NUMBER || envelope_uint64(member, &n) < 0 || n < min || n > max)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu; it is %s", name,
-		    (unsigned long long)min, (unsigned long long)max, envelope_shown(member, shown));
+		return err_set(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu; it is %s",
+		    name, (unsigned long long)min, (unsigned long long)max, envelope_shown(member, shown));
 	*out = (unsigned)n;
 	return 0;
 }
@@ -51,8 +52,8 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (len == 0 || len > SYNC_STEP_MAX)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes; it is %s", SYNC_STEP_MAX,
-		    envelope_shown(member, shown));
+		return err_set(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes; it is %s",
+		    SYNC_STEP_MAX, envelope_shown(member, shown));
 	if (envelope_type(member) == ENVELOPE_NUMBER && strspn(text, "0123456789") != len)
 		return err_set(e, ERR_BAD_PARAMETER,
 		    "\"sync.step\" is %.64s; it must be a string, or a whole number in digits alone", text);
@@ -68,7 +69,8 @@ read_call(struct request *rq, const struct cJSON *object, struct sync_call *call
 	bool known;
 
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" must be an object with \"step\", \"rank\" and \"world_size\"");
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "\"sync\" must be an object with \"step\", \"rank\" and \"world_size\"");
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m)) {
 		known = false;
 		for (size_t i = 0; names[i] != NULL; i++)
@@ -120,7 +122,8 @@ sync_options_get(struct request *rq, const struct cJSON *body, struct err *e)
 	call = arena_alloc(&rq->arena, sizeof(*call));
 	if (call == NULL)
 		return err_set_memory(e);
-	if ((member != NULL ? read_call(rq, member, call, e) : read_query(rq, text, call, e)) < 0 || check_layer(rq, e) < 0)
+	if ((member != NULL ? read_call(rq, member, call, e) : read_query(rq, text, call, e)) < 0 ||
+	    check_layer(rq, e) < 0)
 		return -1;
 	rq->sync_call = call;
 	return 0;

@@ -6,8 +6,9 @@
 #include "handlers/request.h"
 
 /*
- * Reads it into the request's memory, where there is one: rq->sync_call is then what it says. bad_parameter for what is out of range, for a layer that
- * cannot be synchronized (batch_norm can, whole batches of it), and beside an Idempotency-Key.
+ * Reads it into the request's memory, where there is one: rq->sync_call is then what it says. bad_parameter for what is
+ * out of range, for a layer that cannot be synchronized (batch_norm can, whole batches of it), and beside an
+ * Idempotency-Key.
  */
 int sync_options_get(struct request *rq, const struct cJSON *body, struct err *e) MUST_CHECK;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST .../train. Batch normalization normalizes by the batch's own moments, so the answer depends on the batch alone: it is computed
- * while the update waits for its commit. Where a result might not fit its datatype, it is computed before, because nothing may be
- * stored when an error is answered.
+ * POST .../train. Batch normalization normalizes by the batch's own moments, so the answer depends on the batch alone:
+ * it is computed while the update waits for its commit. Where a result might not fit its datatype, it is computed
+ * before, because nothing may be stored when an error is answered.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -38,13 +38,15 @@ want_output(const struct request *rq, const struct cJSON *body, bool *out, struc
 	if (member == NULL)
 		return 0;
 	if (envelope_type(member) != ENVELOPE_BOOL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"output\" must be true or false, not %s", envelope_shown(member, shown));
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "\"output\" must be true or false, not %s", envelope_shown(member, shown));
 	*out = *out && envelope_bool(member);
 	return 0;
 }
 
 /*
- * A seed of our own: a repeat under the same Idempotency-Key must be shuffled as the first was, so there it follows from the body.
+ * A seed of our own: a repeat under the same Idempotency-Key must be shuffled as the first was, so there it follows
+ * from the body.
  */
 static int
 own_seed(struct request *rq, uint64_t *seed, struct err *e)

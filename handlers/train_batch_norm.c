@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Training by batch normalization. Each piece of the batch (layer/pieces.h) is normalized by its own moments and makes an update of its
- * own, in their order. Batch Renormalization puts others in the place of weight and bias.
+ * Training by batch normalization. Each piece of the batch (layer/pieces.h) is normalized by its own moments and makes
+ * an update of its own, in their order. Batch Renormalization puts others in the place of weight and bias.
  */
 #include "handlers/training.h"
 #include "norm/renorm.h"
@@ -17,7 +17,8 @@ allocate(struct request *rq, struct training *t, struct err *e)
 		return -1;
 	if (!rq->definition->renorm)
 		return 0;
-	return request_doubles(rq, features, &t->weight, e) < 0 || request_doubles(rq, features, &t->bias, e) < 0 ? -1 : 0;
+	return request_doubles(rq, features, &t->weight, e) < 0 || request_doubles(rq, features, &t->bias, e) < 0 ? -1 :
+														    0;
 }
 
 /* Weight and bias for the piece with these moments. */
@@ -29,8 +30,8 @@ parameters_of(const struct request *rq, const struct training *t, const double *
 
 	if (!d->renorm)
 		return t->parameters;
-	renorm_correct(&(struct renorm_limits){ .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max }, t->view.feature, mean,
-	    var, s->mean, s->var, t->parameters.weight, t->parameters.bias, t->weight, t->bias);
+	renorm_correct(&(struct renorm_limits){ .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max }, t->view.feature,
+	    mean, var, s->mean, s->var, t->parameters.weight, t->parameters.bias, t->weight, t->bias);
 	return (struct scale_shift){ t->weight, t->bias };
 }
 
@@ -64,7 +65,8 @@ measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 		const size_t count = norm_view_count(piece.view);
 
 		/* First: a piece that is all padding has nothing to measure. */
-		if (forward_check_count(count, e) < 0 || forward_moments(rq->crew, &piece.tensor, piece.view, mean, var, e) < 0)
+		if (forward_check_count(count, e) < 0 ||
+		    forward_moments(rq->crew, &piece.tensor, piece.view, mean, var, e) < 0)
 			return -1;
 		t->updates[i] = training_update(rq, features, count, mean, var);
 		*sure = *sure &&
@@ -87,7 +89,8 @@ measure_and_normalize(struct request *rq, struct training *t, struct err *e)
 	struct piece all = pieces_get(&t->pieces, &t->values, 0);
 
 	t->normalized = true;
-	if (forward_batch(rq->crew, rq->definition, &all.tensor, all.view, t->parameters, t->mean, t->var, t->rstd, e) < 0)
+	if (forward_batch(rq->crew, rq->definition, &all.tensor, all.view, t->parameters, t->mean, t->var, t->rstd, e) <
+	    0)
 		return -1;
 	pieces_put(rq, &t->pieces, &t->values, t->tensor);
 	t->updates[0] = training_update(rq, t->view.feature, norm_view_count(all.view), t->mean, t->var);
@@ -111,7 +114,8 @@ int
 train_batch_norm(struct request *rq, struct training *t, struct err *e)
 {
 	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_GHOSTS, t->seed, &t->pieces, e) < 0 ||
-	    allocate(rq, t, e) < 0 || pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0 || prepare(rq, t, e) < 0)
+	    allocate(rq, t, e) < 0 || pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0 ||
+	    prepare(rq, t, e) < 0)
 		return -1;
 	if (definition_tracks(rq->definition)) {
 		training_submit(rq, t->updates, t->pieces.count);

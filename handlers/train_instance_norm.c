@@ -65,8 +65,8 @@ output(struct request *rq, struct training *t, const struct instances *all, stru
 	for (size_t i = 0; i < t->pieces.count; i++) {
 		struct piece piece = pieces_get(&t->pieces, &t->values, i);
 
-		if (forward_by_instances(rq->crew, rq->definition, &piece.tensor, piece.view, all->mean + at, all->rstd + at,
-			t->parameters, e) < 0)
+		if (forward_by_instances(rq->crew, rq->definition, &piece.tensor, piece.view, all->mean + at,
+			all->rstd + at, t->parameters, e) < 0)
 			return -1;
 		at += piece.view.outer * t->view.feature;
 	}
@@ -82,7 +82,8 @@ train_instance_norm(struct request *rq, struct training *t, struct err *e)
 	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_SAMPLES, 0, &t->pieces, e) < 0 ||
 	    pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0 || measure(rq, t, &all, e) < 0 ||
 	    (t->updates = request_array(rq, 1, sizeof(*t->updates), e)) == NULL ||
-	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0)
+	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 ||
+	    request_doubles(rq, t->view.feature, &t->var, e) < 0)
 		return -1;
 	average(rq, t, &all);
 	t->normalized = true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Training with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding: the whole batch
- * counts. Its output can fail only where a value might not fit its datatype, which the leader sees of the whole batch before anything is
- * stored.
+ * Training with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding:
+ * the whole batch counts. Its output can fail only where a value might not fit its datatype, which the leader sees of
+ * the whole batch before anything is stored.
  */
 #include <math.h>
 
@@ -17,7 +17,8 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
 	if (t->updates == NULL)
 		return err_set_memory(e);
-	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 || request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
+	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 ||
+	    request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->rstd, e) < 0)
 		return -1;
 	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_WHOLE, 0, &t->pieces, e) < 0 ||
@@ -48,7 +49,8 @@ train_lead(struct request *rq, struct training *t, struct err *e)
 		return -1;
 	if (isfinite(r->limit) &&
 	    !forward_surely_finite(rq->definition, t->view.feature, r->count, r->limit, r->var, t->parameters))
-		return err_set(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
+		return err_set(
+		    e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
 	if (!definition_tracks(rq->definition))
 		return 0;
 	t->updates[0] = training_update(rq, t->view.feature, r->count, r->mean, r->var);
@@ -66,8 +68,8 @@ train_shard_output(struct request *rq, struct training *t, struct err *e)
 	if (!t->output || t->tensor->count == 0)
 		return 0;
 	all = pieces_get(&t->pieces, &t->values, 0);
-	if (forward_by_statistics(rq->crew, rq->definition, &all.tensor, all.view, r->mean, r->var, t->parameters, t->rstd, e) <
-	    0)
+	if (forward_by_statistics(
+		rq->crew, rq->definition, &all.tensor, all.view, r->mean, r->var, t->parameters, t->rstd, e) < 0)
 		return -1;
 	pieces_put(rq, &t->pieces, &t->values, t->tensor);
 	return 0;

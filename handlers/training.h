@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One call of train between its steps. Private to train.c, train_batch_norm.c, train_instance_norm.c and train_sync.c. */
+/*
+ * One call of train between its steps. Private to train.c, train_batch_norm.c, train_instance_norm.c and train_sync.c.
+ */
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H
 
@@ -26,12 +28,16 @@ struct training {
 };
 
 /* An update of this layer by moments of `count` values each. */
-struct update training_update(const struct request *rq, size_t features, size_t count, const double *mean, const double *var);
+struct update
+training_update(const struct request *rq, size_t features, size_t count, const double *mean, const double *var);
 
 /* Asks the store for the `count` updates, in order, as one change. */
 void training_submit(struct request *rq, const struct update *updates, size_t count);
 
-/* Batch normalization: measures, and normalizes at once where that might fail; else train_batch_norm_output does it later. */
+/*
+ * Batch normalization: measures, and normalizes at once where that might fail; else train_batch_norm_output does it
+ * later.
+ */
 int train_batch_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 int train_batch_norm_output(const struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 
@@ -39,8 +45,8 @@ int train_batch_norm_output(const struct request *rq, struct training *t, struct
 int train_instance_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 
 /*
- * A shard of a synchronized step (train_sync.c): measured, for rq->member; then, for the leader, the update by the whole batch; then the
- * shard normalized by that.
+ * A shard of a synchronized step (train_sync.c): measured, for rq->member; then, for the leader, the update by the
+ * whole batch; then the shard normalized by that.
  */
 int train_shard(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 int train_lead(struct request *rq, struct training *t, struct err *e) MUST_CHECK;

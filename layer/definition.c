@@ -55,8 +55,8 @@ refuse_kind(const struct cJSON *object, struct err *e)
 
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
 		if (suggest_among(envelope_key(m), kind, near)[0] != '\0' && envelope_type(m) == ENVELOPE_STRING)
-			return err_set(
-			    e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"; it has \"%.64s\" instead", envelope_key(m));
+			return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"; it has \"%.64s\" instead",
+			    envelope_key(m));
 	return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
 }
 
@@ -80,7 +80,8 @@ read_frame(const struct cJSON *object, struct reading *r, struct err *e)
 	r->d->convention = (enum convention)choice;
 	choice = AVERAGING_EXPONENTIAL;
 	r->has_averaging = averaging != NULL;
-	if (averaging != NULL && definition_read_choice("averaging", averaging, averaging_names, AVERAGINGS, &choice, e) < 0)
+	if (averaging != NULL &&
+	    definition_read_choice("averaging", averaging, averaging_names, AVERAGINGS, &choice, e) < 0)
 		return -1;
 	r->d->averaging = (enum averaging)choice;
 	return 0;
@@ -104,8 +105,8 @@ refuse_field(const struct definition *d, const char *const *others, const char *
 			suggest_try(&s, definition_fields[i].name);
 	for (; others != NULL && *others != NULL; others++)
 		suggest_try(&s, *others);
-	return err_set(
-	    e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind], suggest_text(&s, near));
+	return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind],
+	    suggest_text(&s, near));
 }
 
 static int
@@ -130,7 +131,8 @@ check_needed(const struct cJSON *object, enum kind kind, struct err *e)
 	for (size_t i = 0; i < definition_field_count; i++)
 		if (definition_fields[i].needed && (definition_fields[i].kinds & (1u << kind)) != 0 &&
 		    envelope_get(object, definition_fields[i].name) == NULL)
-			return err_set(e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[kind], definition_fields[i].name);
+			return err_set(
+			    e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[kind], definition_fields[i].name);
 	return 0;
 }
 
@@ -145,17 +147,23 @@ resolve(const struct reading *r, struct err *e)
 	else
 		d->bias = d->affine && d->kind != KIND_RMS_NORM;
 	if (d->kind == KIND_GROUP_NORM && (d->num_groups == 0 || d->num_features % d->num_groups != 0))
-		return err_set(e, ERR_BAD_PARAMETER, "\"num_channels\" (%zu) must be a multiple of \"num_groups\" (%zu)",
-		    d->num_features, d->num_groups);
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "\"num_channels\" (%zu) must be a multiple of \"num_groups\" (%zu)", d->num_features,
+		    d->num_groups);
 	if (!definition_may_track(d))
 		return 0;
 	if (d->averaging != AVERAGING_EXPONENTIAL)
 		d->momentum = 0;
-	/* Pooled averaging keeps the variance of all values seen; the convention's correction is for one batch's estimate. */
+	/*
+	 * Pooled averaging keeps the variance of all values seen; the convention's correction is for one batch's
+	 * estimate.
+	 */
 	if (!r->has_unbiased)
-		d->unbiased_running_var = convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
+		d->unbiased_running_var =
+		    convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
 	if (d->renorm && !d->track_running_stats)
-		return err_set(e, ERR_BAD_PARAMETER, "\"renorm\" needs \"track_running_stats\": it corrects towards them");
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "\"renorm\" needs \"track_running_stats\": it corrects towards them");
 	return 0;
 }
 
@@ -175,8 +183,8 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 
 	memset(out, 0, sizeof(*out));
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "a definition is an object, not %s", envelope_type_name(envelope_type(object)));
+		return err_set(e, ERR_BAD_PARAMETER, "a definition is an object, not %s",
+		    envelope_type_name(envelope_type(object)));
 	if (read_frame(object, &r, e) < 0)
 		return -1;
 	set_defaults(out);
@@ -203,7 +211,8 @@ definition_format(struct buf *b, const struct definition *d, size_t features)
 }
 
 int
-definition_same(const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e)
+definition_same(
+    const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e)
 {
 	const size_t open = stands->num_features == 0 ? features : 0;
 	struct buf one, other;
@@ -306,10 +315,11 @@ definition_judge(const void *parsed, size_t features, size_t weight_count, size_
 	size_t count = definition_parameter_count(d, features);
 
 	if (features != d->num_features && (d->num_features != 0 || !definition_may_track(d)))
-		return err_set(e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
+		return err_set(
+		    e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
 	if ((weight_count != 0 && weight_count != count) || (bias_count != 0 && bias_count != count))
-		return err_set(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu", weight_count,
-		    bias_count, count);
+		return err_set(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu",
+		    weight_count, bias_count, count);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer's definition: its kind and hyperparameters, immutable. Parsed from JSON against a table of fields, resolved (every default
- * filled in by the convention), written back as canonical JSON, which is what is stored and shown. Pure functions.
+ * A layer's definition: its kind and hyperparameters, immutable. Parsed from JSON against a table of fields, resolved
+ * (every default filled in by the convention), written back as canonical JSON, which is what is stored and shown. Pure
+ * functions.
  */
 #ifndef LAYER_DEFINITION_H
 #define LAYER_DEFINITION_H
@@ -54,24 +55,28 @@ struct definition {
 };
 
 /*
- * Reads a definition from the members of `object`. Members named in `others` (a NULL-terminated list, or NULL) are not a definition's and
- * are passed over, but for a `bias` that is true or false. bad_parameter names the field that is missing, unknown, of the
- * wrong type or out of range.
+ * Reads a definition from the members of `object`. Members named in `others` (a NULL-terminated list, or NULL) are not
+ * a definition's and are passed over, but for a `bias` that is true or false. bad_parameter names the field that is
+ * missing, unknown, of the wrong type or out of range.
  */
-int definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
+int definition_parse(
+    const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
 
 /* The same from a JSON text; bad_json too, whose offset is in that text. */
 int definition_parse_text(const char *text, struct definition *out, struct err *e) MUST_CHECK;
 
-/* Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0: null. */
+/*
+ * Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0:
+ * null.
+ */
 void definition_format(struct buf *b, const struct definition *d, size_t features);
 
 /*
  * Whether `asked` is the definition that stands: equal in every field, where a num_features that was left out equals
  * what the layer's first batch fixed (`features`; 0: nothing yet). -1 with `e`: no memory.
  */
-int definition_same(
-    const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e) MUST_CHECK;
+int definition_same(const struct definition *stands, size_t features, const struct definition *asked, bool *same,
+    struct err *e) MUST_CHECK;
 
 /* The name of the kind, "batch_norm". */
 const char *definition_kind_name(const struct definition *d);
@@ -90,10 +95,11 @@ bool definition_is_shaped(const struct definition *d);
 size_t definition_parameter_count(const struct definition *d, size_t features);
 
 /*
- * Whether a stored layer fits its definition (a struct definition): its number of features (0: not fixed yet), and the lengths of weight
- * and bias (0: the default). -1 with `e`, whose detail is for the operator.
+ * Whether a stored layer fits its definition (a struct definition): its number of features (0: not fixed yet), and the
+ * lengths of weight and bias (0: the default). -1 with `e`, whose detail is for the operator.
  */
-int definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e) MUST_CHECK;
+int
+definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e) MUST_CHECK;
 
 /* For storage: a definition as it was stored, parsed again (a struct definition of its own). */
 extern const struct store_definition_ops definition_ops;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fields: a row of the table each, with a function that reads it and one that writes it. A new field is two functions and a row.
+ * The fields: a row of the table each, with a function that reads it and one that writes it. A new field is two
+ * functions and a row.
  */
 #include "layer/definition_fields.h"
 
@@ -66,8 +67,8 @@ refuse_choice(const char *field, const char *word, const char *const *names, int
 	if (list.failed)
 		(void)err_set_memory(e);
 	else
-		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be one of %.*s%s", field, word, (int)list.len,
-		    list.bytes, suggest_text(&s, near));
+		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be one of %.*s%s", field, word,
+		    (int)list.len, list.bytes, suggest_text(&s, near));
 	buf_fini(&list);
 	return -1;
 }
@@ -204,8 +205,9 @@ read_normalized_shape(struct reading *r, const char *field, const struct cJSON *
 		return read_extent(field, value, &d->normalized_shape[0], e);
 	}
 	if (envelope_type(value) != ENVELOPE_ARRAY || (extent = envelope_first(value)) == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number, or a list of at least one whole number%s",
-		    field, envelope_type(value) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "\"%s\" must be a whole number, or a list of at least one whole number%s", field,
+		    envelope_type(value) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (d->normalized_rank = 0; extent != NULL; extent = envelope_next(extent)) {
 		if (d->normalized_rank == TENSOR_RANK_MAX)
 			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" has more than %d extents", field, TENSOR_RANK_MAX);
@@ -251,7 +253,8 @@ read_momentum(struct reading *r, const char *field, const struct cJSON *value, s
 {
 	if (envelope_type(value) == ENVELOPE_NULL) {
 		if (r->has_averaging && r->d->averaging == AVERAGING_EXPONENTIAL)
-			return err_set(e, ERR_BAD_PARAMETER, "\"averaging\" exponential needs a \"momentum\", which is null");
+			return err_set(
+			    e, ERR_BAD_PARAMETER, "\"averaging\" exponential needs a \"momentum\", which is null");
 		if (!r->has_averaging)
 			r->d->averaging = AVERAGING_CUMULATIVE;
 		return 0;
@@ -384,7 +387,8 @@ read_renorm(struct reading *r, const char *field, const struct cJSON *value, str
 		const bool r_max = strcmp(envelope_key(m), "r_max") == 0;
 
 		if (!r_max && strcmp(envelope_key(m), "d_max") != 0)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"%s\"%s", envelope_key(m), field,
+			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"%s\"%s", envelope_key(m),
+			    field,
 			    suggest_among(envelope_key(m), (const char *const[]){ "r_max", "d_max", NULL }, near));
 		if (envelope_type(m) == ENVELOPE_NULL)
 			continue;

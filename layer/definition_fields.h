@@ -32,7 +32,7 @@ extern const char *const convention_names[CONVENTION_COUNT];
 extern const char *const averaging_names[AVERAGINGS];
 
 /* A string that is one of `names`; *out is its place. */
-int definition_read_choice(
-    const char *field, const struct cJSON *value, const char *const *names, int count, int *out, struct err *e) MUST_CHECK;
+int definition_read_choice(const char *field, const struct cJSON *value, const char *const *names, int count, int *out,
+    struct err *e) MUST_CHECK;
 
 #endif

@@ -74,7 +74,8 @@ static const struct rank_row {
 };
 
 static int
-channels_view(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
+channels_view(
+    const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
 {
 	const struct rank_row *rank = &ranks[d->kind];
 	int axis = d->channel_axis < 0 ? d->channel_axis + (int)t->rank : d->channel_axis;
@@ -141,8 +142,8 @@ check_moments(const double *mean, const double *var, size_t features, struct err
 {
 	for (size_t f = 0; f < features; f++)
 		if (!isfinite(mean[f]) || !isfinite(var[f]))
-			return err_set(
-			    e, ERR_NON_FINITE_INPUT, "channel %zu holds a NaN or an infinity, or its variance overflows", f);
+			return err_set(e, ERR_NON_FINITE_INPUT,
+			    "channel %zu holds a NaN or an infinity, or its variance overflows", f);
 	return 0;
 }
 
@@ -160,7 +161,8 @@ forward_instance_moments(
 }
 
 int
-forward_moments(struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
+forward_moments(
+    struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var, struct err *e)
 {
 	parts_moments(crew, real_of(t), t->values, view, mean, var);
 	return check_moments(mean, var, view.feature, e);
@@ -203,14 +205,16 @@ forward_check_variance(const struct definition *d, const double *var, size_t fea
 	for (size_t f = 0; f < features; f++)
 		if (!(var[f] + d->eps > 0))
 			return err_set(e, ERR_NON_FINITE_INPUT,
-			    "channel %zu is constant: its variance is 0, and so is \"eps\", so that it cannot be normalized",
+			    "channel %zu is constant: its variance is 0, and so is \"eps\", so that it cannot be "
+			    "normalized",
 			    f);
 	return 0;
 }
 
 /* `var`, where the view's features have variances, else NULL. */
 static int
-refuse_output(const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct err *e)
+refuse_output(
+    const struct definition *d, const struct tensor *t, struct norm_view view, const double *var, struct err *e)
 {
 	char where[FORWARD_WHERE_BYTES];
 
@@ -219,7 +223,8 @@ refuse_output(const struct definition *d, const struct tensor *t, struct norm_vi
 	forward_where(d, t, view, where);
 	if (var == NULL && forward_eps(d, t->datatype) == 0)
 		return err_set(e, ERR_NON_FINITE_INPUT,
-		    "%s cannot be normalized: it is constant and \"eps\" is 0, or it holds a NaN or an infinity, or overflows",
+		    "%s cannot be normalized: it is constant and \"eps\" is 0, or it holds a NaN or an infinity, or "
+		    "overflows",
 		    where);
 	return err_set(e, ERR_NON_FINITE_INPUT, "%s: a normalized value does not fit %s, or is not a number", where,
 	    datatype_name(t->datatype));
@@ -227,8 +232,8 @@ refuse_output(const struct definition *d, const struct tensor *t, struct norm_vi
 
 /* The end of every forward pass: `finite` says whether all results fit the datatype; `var` as in refuse_output. */
 static int
-finish(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *var, bool finite,
-    struct err *e)
+finish(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *var,
+    bool finite, struct err *e)
 {
 	if (!finite)
 		return refuse_output(d, t, view, var, e);
@@ -255,8 +260,8 @@ forward_by_statistics(struct crew *crew, const struct definition *d, struct tens
 }
 
 int
-forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p,
-    double *mean, double *var, double *rstd, struct err *e)
+forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    struct scale_shift p, double *mean, double *var, double *rstd, struct err *e)
 {
 	bool finite;
 
@@ -269,8 +274,8 @@ forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, s
 }
 
 int
-forward_by_instances(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
-    const double *rstd, struct scale_shift p, struct err *e)
+forward_by_instances(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    const double *mean, const double *rstd, struct scale_shift p, struct err *e)
 {
 	bool finite = parts_normalize_by_sample(crew, real_of(t), t->values, view, mean, rstd, p.weight, p.bias);
 
@@ -278,11 +283,11 @@ forward_by_instances(struct crew *crew, const struct definition *d, struct tenso
 }
 
 int
-forward_by_rows(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
-    const double *rstd, struct scale_shift p, struct err *e)
+forward_by_rows(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    const double *mean, const double *rstd, struct scale_shift p, struct err *e)
 {
-	bool finite =
-	    parts_normalize_rows_by(crew, real_of(t), t->values, view.feature, view.inner, mean, rstd, p.weight, p.bias);
+	bool finite = parts_normalize_rows_by(
+	    crew, real_of(t), t->values, view.feature, view.inner, mean, rstd, p.weight, p.bias);
 
 	return finish(crew, d, t, view, NULL, finite, e);
 }
@@ -294,15 +299,15 @@ invert_weight(const double *weight, size_t features, double *inverse, struct err
 	for (size_t f = 0; f < features; f++) {
 		inverse[f] = weight == NULL ? 1 : 1 / weight[f];
 		if (weight != NULL && !isfinite(inverse[f]))
-			return err_set(e, ERR_BAD_PARAMETER, "the weight of channel %zu is %g: what it did cannot be undone", f,
-			    weight[f]);
+			return err_set(e, ERR_BAD_PARAMETER,
+			    "the weight of channel %zu is %g: what it did cannot be undone", f, weight[f]);
 	}
 	return 0;
 }
 
 int
-forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, const double *mean,
-    const double *var, struct scale_shift p, double *scratch, struct err *e)
+forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    const double *mean, const double *var, struct scale_shift p, double *scratch, struct err *e)
 {
 	double *inverse = scratch, *deviation = scratch + view.feature, *zero = deviation + view.feature;
 	bool finite;
@@ -318,7 +323,10 @@ forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t,
 	return finite ? 0 : refuse_output(d, t, view, NULL, e);
 }
 
-/* |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for rounding. */
+/*
+ * |x - mean| is at most sqrt(n var), so |y| is at most |weight| sqrt(n) + |bias|; half the range leaves room for
+ * rounding.
+ */
 bool
 forward_surely_finite(
     const struct definition *d, size_t features, uint64_t count, double limit, const double *var, struct scale_shift p)
@@ -345,8 +353,8 @@ forward_check_values(const struct definition *d, struct norm_view view, struct e
 }
 
 int
-forward_by_sample(
-    struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view, struct scale_shift p, struct err *e)
+forward_by_sample(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
+    struct scale_shift p, struct err *e)
 {
 	const double eps = forward_eps(d, t->datatype);
 	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : view.feature;

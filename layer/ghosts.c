@@ -25,8 +25,8 @@ sample_bytes(const struct ghosts *g, const struct tensor *t)
 }
 
 int
-ghosts_init(
-    struct request *rq, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g, struct err *e)
+ghosts_init(struct request *rq, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g,
+    struct err *e)
 {
 	const bool whole = d->virtual_batch_size == 0 && !d->shuffle;
 
@@ -75,8 +75,8 @@ ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, 
 		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" is given both in the query and in the body");
 	*given = text != NULL || member != NULL;
 	if (*given && !rq->definition->shuffle)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "layer \"%s\" does not shuffle, so that \"seed\" has no meaning for it", rq->layer);
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "layer \"%s\" does not shuffle, so that \"seed\" has no meaning for it", rq->layer);
 	if (text != NULL)
 		good = request_parse_uint(text, seed) == 0;
 	else if (member != NULL)

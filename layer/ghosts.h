@@ -41,6 +41,7 @@ void ghosts_unshuffle(const struct ghosts *g, struct tensor *t);
 struct norm_part ghosts_samples(const struct ghosts *g, size_t i);
 
 /* `seed` in the query or the body, which a layer that does not shuffle refuses; *given tells whether it is there. */
-int ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;
+int
+ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;
 
 #endif

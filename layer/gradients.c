@@ -54,8 +54,8 @@ copy_values(struct request *rq, const struct tensor *t, void **out, struct err *
 
 /* The gradient is 0 where the output was clipped, which a second forward pass, without clipping, tells. */
 static int
-clip(struct request *rq, const struct piece *x, struct scale_shift p, const double *mean, const double *var, double *scratch,
-    struct piece *g, struct err *e)
+clip(struct request *rq, const struct piece *x, struct scale_shift p, const double *mean, const double *var,
+    double *scratch, struct piece *g, struct err *e)
 {
 	struct definition unclipped = *rq->definition;
 	struct tensor y = x->tensor;
@@ -90,8 +90,8 @@ add(struct backward *w, const struct channels *c, size_t n)
  * of renormalization are constants.
  */
 static int
-by_channels(
-    struct request *rq, struct backward *w, const struct piece *x, struct piece *g, size_t n, struct channels *c, struct err *e)
+by_channels(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, size_t n,
+    struct channels *c, struct err *e)
 {
 	const size_t features = x->view.feature;
 	const struct definition *d = rq->definition;
@@ -103,14 +103,15 @@ by_channels(
 		const struct renorm_limits limits = { .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max };
 
 		renorm_correct(&limits, features, c->mean, c->rstd, s->mean, s->var, NULL, NULL, c->r, c->d);
-		renorm_correct(&limits, features, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
+		renorm_correct(
+		    &limits, features, c->mean, c->rstd, s->mean, s->var, p.weight, p.bias, c->r_weight, c->d_bias);
 		p = (struct scale_shift){ c->r_weight, c->d_bias };
 	}
 	if (clip(rq, x, p, c->mean, c->rstd, c->scratch, g, e) < 0)
 		return -1;
 	normalize_rstd(c->rstd, d->eps, features, c->rstd);
-	if (!parts_backward_by_feature(rq->crew, forward_real(x->tensor.datatype), x->tensor.values, g->tensor.values, x->view,
-		n, c->mean, c->rstd, p.weight, c->weight, c->bias, c->scratch))
+	if (!parts_backward_by_feature(rq->crew, forward_real(x->tensor.datatype), x->tensor.values, g->tensor.values,
+		x->view, n, c->mean, c->rstd, p.weight, c->weight, c->bias, c->scratch))
 		return gradients_refuse(d, g, e);
 	for (size_t f = 0; f < features && renorm; f++)
 		c->weight[f] = c->weight[f] * c->r[f] + c->bias[f] * c->d[f];
@@ -120,7 +121,8 @@ by_channels(
 
 /* In inference: by the running statistics. */
 static int
-by_running(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
+by_running(
+    struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
 {
 	const struct statistics *s = &rq->state->statistics;
 
@@ -134,18 +136,21 @@ by_running(struct request *rq, struct backward *w, const struct piece *x, struct
 
 /* By the moments of each piece of the batch. */
 static int
-by_batch(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
+by_batch(
+    struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
 {
 	const size_t count = norm_view_count(x->view);
 
-	if (forward_check_count(count, e) < 0 || forward_moments(rq->crew, &x->tensor, x->view, c->mean, c->rstd, e) < 0)
+	if (forward_check_count(count, e) < 0 ||
+	    forward_moments(rq->crew, &x->tensor, x->view, c->mean, c->rstd, e) < 0)
 		return -1;
 	return by_channels(rq, w, x, g, count, c, e);
 }
 
 /* By each sample's own moments: every other kind. */
 static int
-by_sample(struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
+by_sample(
+    struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e)
 {
 	const struct definition *d = rq->definition;
 	const enum norm_real real = forward_real(x->tensor.datatype);
@@ -190,8 +195,8 @@ typedef int piece_backward(
     struct request *rq, struct backward *w, const struct piece *x, struct piece *g, struct channels *c, struct err *e);
 
 static int
-by_pieces(struct request *rq, struct backward *w, const struct pieces *pieces, piece_backward *backward, struct channels *c,
-    struct err *e)
+by_pieces(struct request *rq, struct backward *w, const struct pieces *pieces, piece_backward *backward,
+    struct channels *c, struct err *e)
 {
 	struct tensor x_values, g_values;
 	int result = 0;
@@ -216,8 +221,8 @@ gradients_compute(struct request *rq, struct backward *w, struct err *e)
 	struct pieces pieces;
 	struct channels c;
 
-	if (pieces_cut(
-		rq, d, w->x, w->view, &w->mask, running ? PIECES_WHOLE : pieces_way_of(d, w->train), w->seed, &pieces, e) < 0 ||
+	if (pieces_cut(rq, d, w->x, w->view, &w->mask, running ? PIECES_WHOLE : pieces_way_of(d, w->train), w->seed,
+		&pieces, e) < 0 ||
 	    (channels ? gradients_channels_init(rq, w->view.feature, &c, e) : init_samples(rq, w, &c, e)) < 0)
 		return -1;
 	return by_pieces(rq, w, &pieces, running ? by_running : channels ? by_batch : by_sample, &c, e);

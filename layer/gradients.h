@@ -30,12 +30,15 @@ struct backward {
 	struct tensor x_values, g_values; /* as the pieces have them */
 };
 
-/* The gradients of a whole batch that has values, from what the call says: w->g, w->weight and w->bias, which are 0 before. */
+/*
+ * The gradients of a whole batch that has values, from what the call says: w->g, w->weight and w->bias, which are 0
+ * before.
+ */
 int gradients_compute(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
 
 /*
- * A shard of a synchronized step (backward_sync.c): its moments, and its sums about its own mean, for rq->member; then its gradients by the
- * sums of the whole batch.
+ * A shard of a synchronized step (backward_sync.c): its moments, and its sums about its own mean, for rq->member; then
+ * its gradients by the sums of the whole batch.
  */
 int backward_shard(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
 int backward_shard_output(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;

@@ -3,8 +3,8 @@
 
 /* The batch's pieces; only batch_norm's moments are kept anywhere. */
 static int
-normalize_pieces(struct request *rq, const struct definition *d, const struct pieces *pieces, const struct tensor *values,
-    struct scale_shift p, struct err *e)
+normalize_pieces(struct request *rq, const struct definition *d, const struct pieces *pieces,
+    const struct tensor *values, struct scale_shift p, struct err *e)
 {
 	const size_t features = pieces->view.feature;
 	double *mean = NULL, *var = NULL, *rstd = NULL;

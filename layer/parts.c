@@ -21,7 +21,8 @@ part_moments_bands(const struct pass *p, struct norm_part part)
 }
 
 static void
-moments_in_bands(struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
+moments_in_bands(
+    struct crew *crew, enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
 {
 	struct pass p = pass_cut_each(part_moments_bands, feature_bands(view), real, x, NULL, view);
 	double scratch[FEATURE_BANDS_SCRATCH];
@@ -60,7 +61,8 @@ part_unpack(const struct pass *p, struct norm_part part)
 }
 
 static void
-run_padding(struct crew *crew, pass_part *part, enum norm_real real, const struct padding *padding, const void *in, void *out)
+run_padding(
+    struct crew *crew, pass_part *part, enum norm_real real, const struct padding *padding, const void *in, void *out)
 {
 	struct pass p = pass_cut_each(part, padding_parts(padding), real, in, out, padding->view);
 
@@ -114,8 +116,8 @@ part_batch(const struct pass *p, struct norm_part part)
 
 /* Of few features the elements are cut evenly, once there are the moments. */
 bool
-parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps, const double *weight,
-    const double *bias, double *mean, double *var, double *rstd)
+parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct norm_view view, double eps,
+    const double *weight, const double *bias, double *mean, double *var, double *rstd)
 {
 	struct pass p = pass_cut_features(part_batch, real, x, x, view);
 
@@ -134,7 +136,8 @@ parts_normalize_batch(struct crew *crew, enum norm_real real, void *x, struct no
 
 /* Runs a pass that normalizes by moments that are given. */
 static bool
-run_given(struct crew *crew, struct pass p, const double *mean, const double *rstd, const double *weight, const double *bias)
+run_given(
+    struct crew *crew, struct pass p, const double *mean, const double *rstd, const double *weight, const double *bias)
 {
 	p.by_mean = mean;
 	p.by_rstd = rstd;
@@ -176,8 +179,8 @@ part_groups(const struct pass *p, struct norm_part part)
 }
 
 bool
-parts_normalize_groups(struct crew *crew, enum norm_real real, void *x, struct norm_view view, size_t groups, double eps,
-    const double *weight, const double *bias)
+parts_normalize_groups(struct crew *crew, enum norm_real real, void *x, struct norm_view view, size_t groups,
+    double eps, const double *weight, const double *bias)
 {
 	struct pass p = pass_cut_each(part_groups, view.outer * groups, real, x, x, view);
 
@@ -192,13 +195,13 @@ parts_normalize_groups(struct crew *crew, enum norm_real real, void *x, struct n
 static bool
 part_rows(const struct pass *p, struct norm_part part)
 {
-	return normalize_rows(p->real, pass_element(p, part.first * p->view.inner), part.end - part.first, p->view.inner,
-	    p->centered, p->eps, p->weight, p->bias);
+	return normalize_rows(p->real, pass_element(p, part.first * p->view.inner), part.end - part.first,
+	    p->view.inner, p->centered, p->eps, p->weight, p->bias);
 }
 
 bool
-parts_normalize_rows(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, const double *bias)
+parts_normalize_rows(struct crew *crew, enum norm_real real, void *x, size_t rows, size_t size, bool centered,
+    double eps, const double *weight, const double *bias)
 {
 	struct pass p = pass_cut_each(part_rows, rows, real, x, x, rows_view(rows, size));
 
@@ -212,8 +215,8 @@ parts_normalize_rows(struct crew *crew, enum norm_real real, void *x, size_t row
 static bool
 part_rows_by(const struct pass *p, struct norm_part part)
 {
-	return normalize_rows_by(p->real, pass_element(p, part.first * p->view.inner), part.end - part.first, p->view.inner,
-	    p->by_mean + part.first, p->by_rstd + part.first, p->weight, p->bias);
+	return normalize_rows_by(p->real, pass_element(p, part.first * p->view.inner), part.end - part.first,
+	    p->view.inner, p->by_mean + part.first, p->by_rstd + part.first, p->weight, p->bias);
 }
 
 bool

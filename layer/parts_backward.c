@@ -7,14 +7,15 @@
 static bool
 part_backward(const struct pass *p, struct norm_part part)
 {
-	return backward_by_feature_part(p->real, p->x, p->y, p->view, part, p->values, p->by_mean, p->by_rstd, p->weight,
-	    p->grad_weight, p->grad_bias, p->scratch);
+	return backward_by_feature_part(p->real, p->x, p->y, p->view, part, p->values, p->by_mean, p->by_rstd,
+	    p->weight, p->grad_weight, p->grad_bias, p->scratch);
 }
 
 /* As parts_normalize_batch. */
 bool
-parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t n,
-    const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+parts_backward_by_feature(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,
+    size_t n, const double *mean, const double *rstd, const double *weight, double *grad_weight, double *grad_bias,
+    double *scratch)
 {
 	struct pass p = pass_cut_features(part_backward, real, x, g, view);
 	bool finite;
@@ -65,8 +66,8 @@ sums_in_bands(struct crew *crew, const struct pass *ready, double *sum, double *
 }
 
 void
-parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean,
-    const double *rstd, double *sum, double *product)
+parts_backward_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,
+    const double *mean, const double *rstd, double *sum, double *product)
 {
 	struct pass p = pass_cut_features(part_sums, real, x, g, view);
 
@@ -91,8 +92,9 @@ part_coefficients(const struct pass *p, struct norm_part part)
 }
 
 bool
-parts_backward_by_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, uint64_t n,
-    const double *mean, const double *rstd, const double *weight, const double *sum, const double *product, double *scratch)
+parts_backward_by_sums(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,
+    uint64_t n, const double *mean, const double *rstd, const double *weight, const double *sum, const double *product,
+    double *scratch)
 {
 	struct pass p = pass_cut_each(part_coefficients, view.outer, real, x, g, view);
 
@@ -120,8 +122,8 @@ part_backward_groups(const struct pass *p, struct norm_part part)
 }
 
 bool
-parts_backward_groups(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
-    double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+parts_backward_groups(struct crew *crew, enum norm_real real, const void *x, void *g, struct norm_view view,
+    size_t groups, double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
 	struct pass p = pass_cut_each(part_backward_groups, backward_groups_bands(view), real, x, g, view);
 	bool finite;
@@ -141,10 +143,11 @@ part_backward_rows(const struct pass *p, struct norm_part part)
 }
 
 bool
-parts_backward_rows(struct crew *crew, enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered,
-    double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+parts_backward_rows(struct crew *crew, enum norm_real real, const void *x, void *g, size_t rows, size_t size,
+    bool centered, double eps, const double *weight, double *grad_weight, double *grad_bias, double *scratch)
 {
-	struct pass p = pass_cut_each(part_backward_rows, backward_rows_bands(rows, size), real, x, g, rows_view(rows, size));
+	struct pass p =
+	    pass_cut_each(part_backward_rows, backward_rows_bands(rows, size), real, x, g, rows_view(rows, size));
 	bool finite;
 
 	p.centered = centered;

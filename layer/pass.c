@@ -7,7 +7,9 @@
 #define ELEMENTS_STEP ((size_t)1024)
 /* Elements of a part, at least: what it costs to begin one does not show. */
 #define PART_ELEMENTS ((size_t)32 << 10)
-/* Parts for each thread: so many that nobody waits long for the last one, so few that each is a good stretch of memory. */
+/*
+ * Parts for each thread: so many that nobody waits long for the last one, so few that each is a good stretch of memory.
+ */
 #define PARTS_EACH ((size_t)8)
 /* With fewer for each they are not shared out evenly. */
 #define PARTS_EVEN ((size_t)2)
@@ -71,8 +73,9 @@ struct shared_pass {
 };
 
 /*
- * The place of the part that is begun as number `i`. Those that are begun one after another lie far apart: where two threads write what lies
- * side by side, each asks ahead for what the other is about to write (measured: a feature each in turn gains a third, not all).
+ * The place of the part that is begun as number `i`. Those that are begun one after another lie far apart: where two
+ * threads write what lies side by side, each asks ahead for what the other is about to write (measured: a feature each
+ * in turn gains a third, not all).
  */
 static size_t
 part_place(const struct shared_pass *s, size_t i)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pass over a tensor, whole or in parts by whoever of a crew is idle: what norm's function takes, of which a pass uses some, and into what
- * it may be cut. One of three functions makes it, by where it may be cut; then it gets what is its own. For layer/parts.c and
- * layer/parts_backward.c.
+ * One pass over a tensor, whole or in parts by whoever of a crew is idle: what norm's function takes, of which a pass
+ * uses some, and into what it may be cut. One of three functions makes it, by where it may be cut; then it gets what is
+ * its own. For layer/parts.c and layer/parts_backward.c.
  */
 #ifndef LAYER_PASS_H
 #define LAYER_PASS_H
@@ -46,14 +46,18 @@ struct pass {
 	double *scratch;
 };
 
-/* A pass over the tensor x, or over x and y, that may be cut between features, but for those whose sums are taken together. */
+/*
+ * A pass over the tensor x, or over x and y, that may be cut between features, but for those whose sums are taken
+ * together.
+ */
 struct pass pass_cut_features(pass_part *part, enum norm_real real, const void *x, void *y, struct norm_view view);
 
 /* The same, between any two elements, but for those that lie in one line of the cache. */
 struct pass pass_cut_elements(pass_part *part, enum norm_real real, const void *x, void *y, struct norm_view view);
 
 /* The same, between any two of `count` things, such as rows. */
-struct pass pass_cut_each(pass_part *part, size_t count, enum norm_real real, const void *x, void *y, struct norm_view view);
+struct pass
+pass_cut_each(pass_part *part, size_t count, enum norm_real real, const void *x, void *y, struct norm_view view);
 
 /* Does all of it. Returns whether all that it wrote is finite. */
 bool pass_run(struct crew *crew, const struct pass *p);

@@ -35,7 +35,9 @@ cut_samples(struct request *rq, const struct definition *d, struct pieces *p, st
 		piece = p->samples + p->count;
 		if (counted(padding, s) == 1 && d->kind == KIND_INSTANCE_NORM)
 			return err_set(e, ERR_TOO_FEW_VALUES,
-			    "sample %zu has one position that is not padding; the variance of an instance needs two values", s);
+			    "sample %zu has one position that is not padding; the variance of an instance needs two "
+			    "values",
+			    s);
 		if (p->count > 0 && piece[-1].end == s && counted(padding, s) == counted(padding, s - 1))
 			piece[-1].end++;
 		else if (counted(padding, s) > 0)
@@ -46,8 +48,8 @@ cut_samples(struct request *rq, const struct definition *d, struct pieces *p, st
 
 /* Where each sample's values will be packed. */
 static int
-init_padding(
-    struct request *rq, const struct definition *d, const struct mask *m, bool by_sample, struct pieces *p, struct err *e)
+init_padding(struct request *rq, const struct definition *d, const struct mask *m, bool by_sample, struct pieces *p,
+    struct err *e)
 {
 	size_t *start;
 
@@ -59,21 +61,24 @@ init_padding(
 	if (start == NULL)
 		return -1;
 	padding_starts(m->keep, m->samples, m->positions, start);
-	p->padding = (struct padding){ .view = p->rows ? (struct norm_view){ p->view.feature, p->view.inner, 1 } : p->view,
-		.keep = m->keep,
-		.samples = m->samples,
-		.together = by_sample ? 1 : p->ghosts.each,
-		.start = start };
+	p->padding =
+	    (struct padding){ .view = p->rows ? (struct norm_view){ p->view.feature, p->view.inner, 1 } : p->view,
+		    .keep = m->keep,
+		    .samples = m->samples,
+		    .together = by_sample ? 1 : p->ghosts.each,
+		    .start = start };
 	return by_sample ? cut_samples(rq, d, p, e) : 0;
 }
 
 int
-pieces_cut(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view, const struct mask *m,
-    enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e)
+pieces_cut(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view,
+    const struct mask *m, enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e)
 {
 	const bool rows = definition_is_shaped(d), by_sample = way == PIECES_SAMPLES && !rows;
 
-	*out = (struct pieces){ .view = view, .rows = rows, .in_place = way == PIECES_IN_PLACE, .ghosts = ghosts_cut(1, 0, 1) };
+	*out = (struct pieces){
+		.view = view, .rows = rows, .in_place = way == PIECES_IN_PLACE, .ghosts = ghosts_cut(1, 0, 1)
+	};
 	if (way == PIECES_GHOSTS && ghosts_init(rq, d, t, seed, &out->ghosts, e) < 0)
 		return -1;
 	out->count = out->ghosts.count;

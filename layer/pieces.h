@@ -16,7 +16,11 @@ enum pieces_way {
 	PIECES_WHOLE,    /* one piece: numbers for each channel, of the batch or running */
 	PIECES_IN_PLACE, /* the same, where each value is computed by itself: padding stays, as values that count */
 	PIECES_GHOSTS,   /* training by batch_norm: ghost batches (layer/ghosts.h), where the definition has them */
-	PIECES_SAMPLES /* moments of their own: without padding one piece, else stretches of samples of which equally many positions count */
+	/*
+	 * moments of their own: without padding one piece, else stretches of samples of which equally many positions
+	 * count
+	 */
+	PIECES_SAMPLES
 };
 
 struct pieces {
@@ -50,7 +54,8 @@ int pieces_cut(struct request *rq, const struct definition *d, const struct tens
  * The tensor's values as pieces: shuffled in place and, where there is padding, packed into memory of the request; else
  * `values` is the tensor, as it is for PIECES_IN_PLACE. May be asked of any tensor of that shape.
  */
-int pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
+int pieces_take(
+    struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
 
 /* Piece `i` of what pieces_take gave; its values are in place. */
 struct piece pieces_get(const struct pieces *p, const struct tensor *values, size_t i);

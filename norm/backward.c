@@ -6,8 +6,8 @@
 #include "norm/kernels/kernels.h"
 
 static void
-sums_in_bands(enum norm_real real, const void *x, const void *g, struct norm_view view, size_t bands, const double *mean,
-    const double *rstd, double *sum, double *product)
+sums_in_bands(enum norm_real real, const void *x, const void *g, struct norm_view view, size_t bands,
+    const double *mean, const double *rstd, double *sum, double *product)
 {
 	double scratch[FEATURE_BANDS_SCRATCH];
 
@@ -16,8 +16,8 @@ sums_in_bands(enum norm_real real, const void *x, const void *g, struct norm_vie
 }
 
 void
-backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean, const double *rstd,
-    double *sum, double *product)
+backward_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, const double *mean,
+    const double *rstd, double *sum, double *product)
 {
 	const size_t bands = feature_bands(view);
 
@@ -51,8 +51,8 @@ backward_coefficients(uint64_t n, size_t features, const double *rstd, const dou
 }
 
 bool
-backward_by_coefficients(
-    enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean, const double *rstd, double *scratch)
+backward_by_coefficients(enum norm_real real, const void *x, void *g, struct norm_view view, const double *mean,
+    const double *rstd, double *scratch)
 {
 	const struct coefficients c = coefficients_in(scratch, view.feature);
 
@@ -75,7 +75,8 @@ backward_by_feature(enum norm_real real, const void *x, void *g, struct norm_vie
 	bool finite;
 
 	if (feature_bands(view) == 1)
-		return backward_by_feature_part(real, x, g, view, all, n, mean, rstd, weight, grad_weight, grad_bias, scratch);
+		return backward_by_feature_part(
+		    real, x, g, view, all, n, mean, rstd, weight, grad_weight, grad_bias, scratch);
 	backward_sums(real, x, g, view, mean, rstd, grad_bias, grad_weight);
 	finite = backward_by_sums(real, x, g, view, n, mean, rstd, weight, grad_bias, grad_weight, scratch);
 	for (size_t f = 0; f < view.feature; f++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass of what has moments of its own: samples in groups, rows. Each sample or row is done by itself, but what it adds to the
- * gradients by weight and bias is added up over all: in bands, whose number the view alone decides, so that bands may be done at
- * the same time and the sums are the same.
+ * The backward pass of what has moments of its own: samples in groups, rows. Each sample or row is done by itself, but
+ * what it adds to the gradients by weight and bias is added up over all: in bands, whose number the view alone decides,
+ * so that bands may be done at the same time and the sums are the same.
  */
 #include <string.h>
 
@@ -14,7 +14,10 @@
 #include "norm/kernels/sum.h"
 
 #define BANDS_MAX ((size_t)8)
-/* Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of ROWS_TOGETHER. */
+/*
+ * Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of
+ * ROWS_TOGETHER.
+ */
 #define ROWS_PLAIN ((size_t)64)
 
 /* Of a tensor that nobody cuts there is one band: its sums would take longer to join than they take. */
@@ -37,7 +40,10 @@ backward_rows_bands(size_t rows, size_t size)
 	return bands_of(rows * size, 1 + rows / (2 * ROWS_PLAIN));
 }
 
-/* The sums of a band, `n` numbers by weight and by bias, each in two parts as in struct sum. They stand at its scratch memory's start. */
+/*
+ * The sums of a band, `n` numbers by weight and by bias, each in two parts as in struct sum. They stand at its scratch
+ * memory's start.
+ */
 struct band {
 	double *weight, *weight_low, *bias, *bias_low;
 };
@@ -91,7 +97,8 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 			sum_add(&sum, s->sum[c] * (weight != NULL ? weight[c] : 1));
 			sum_add(&product, s->product[c] * (weight != NULL ? weight[c] : 1));
 		}
-		t = backward_terms_of(1, s->rstd[first], (double)(in_group * sample.inner), sum_total(sum), sum_total(product));
+		t = backward_terms_of(
+		    1, s->rstd[first], (double)(in_group * sample.inner), sum_total(sum), sum_total(product));
 		for (size_t c = first; c < first + in_group; c++) {
 			s->by.by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
 			s->by.by_x[c] = t.by_x;
@@ -104,7 +111,8 @@ group_terms(const struct sample *s, struct norm_view sample, size_t groups, cons
 static void
 sample_init(struct sample *s, double *scratch, size_t channels)
 {
-	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x, &s->by.constant };
+	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x,
+		&s->by.constant };
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++, scratch += channels)
 		*arrays[i] = scratch;
@@ -170,8 +178,8 @@ groups_band(const struct groups *all, const void *x, void *g, size_t n, size_t e
 }
 
 bool
-backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, struct norm_part bands,
-    double eps, const double *weight, double *scratch)
+backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
+    struct norm_part bands, double eps, const double *weight, double *scratch)
 {
 	const struct groups all = { kernels_best()->of[real], real, { 1, groups, view.feature / groups * view.inner },
 		{ 1, view.feature, view.inner }, groups, eps, weight };
@@ -256,8 +264,8 @@ backward_rows_join(size_t rows, size_t size, const double *scratch, double *grad
 }
 
 bool
-backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands, bool centered,
-    double eps, const double *weight, double *scratch)
+backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands,
+    bool centered, double eps, const double *weight, double *scratch)
 {
 	const struct rows all = { kernels_best()->of[real], real, size, centered, eps, weight };
 	const size_t count = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;

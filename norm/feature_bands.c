@@ -9,7 +9,8 @@ size_t
 feature_bands(struct norm_view view)
 {
 	const bool large = view.outer * view.feature * view.inner >= CUT_FROM;
-	const bool few = view.feature <= FEATURE_BANDS_FEATURES && cut_most(view.feature, cut_step(view)) < FEATURE_BANDS_MAX;
+	const bool few =
+	    view.feature <= FEATURE_BANDS_FEATURES && cut_most(view.feature, cut_step(view)) < FEATURE_BANDS_MAX;
 
 	return large && few ? columns_min(view.outer, FEATURE_BANDS_MAX) : 1;
 }
@@ -41,14 +42,15 @@ band_of(enum norm_real real, struct norm_view view, size_t i, double *scratch)
 }
 
 void
-feature_bands_moments(enum norm_real real, const void *x, struct norm_view view, struct norm_part bands, double *scratch)
+feature_bands_moments(
+    enum norm_real real, const void *x, struct norm_view view, struct norm_part bands, double *scratch)
 {
 	struct band b;
 
 	for (; bands.first < bands.end; bands.first++) {
 		b = band_of(real, view, bands.first, scratch);
-		kernels_best()->of[real]->moments_part((const unsigned char *)x + b.at, b.view, 0, view.feature, b.numbers,
-		    b.numbers + view.feature, b.numbers + 2 * view.feature);
+		kernels_best()->of[real]->moments_part((const unsigned char *)x + b.at, b.view, 0, view.feature,
+		    b.numbers, b.numbers + view.feature, b.numbers + 2 * view.feature);
 	}
 }
 
@@ -111,8 +113,9 @@ feature_bands_sums(enum norm_real real, const void *x, const void *g, struct nor
 
 	for (; bands.first < bands.end; bands.first++) {
 		b = band_of(real, view, bands.first, scratch);
-		kernels_best()->of[real]->gradients_part((const unsigned char *)x + b.at, (const unsigned char *)g + b.at,
-		    b.view, 0, view.feature, mean, rstd, b.numbers, b.numbers + view.feature);
+		kernels_best()->of[real]->gradients_part((const unsigned char *)x + b.at,
+		    (const unsigned char *)g + b.at, b.view, 0, view.feature, mean, rstd, b.numbers,
+		    b.numbers + view.feature);
 	}
 }
 

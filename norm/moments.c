@@ -26,7 +26,8 @@ moments(enum norm_real real, const void *x, struct norm_view view, double *mean,
 }
 
 void
-moments_part(enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var)
+moments_part(
+    enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var)
 {
 	kernels_best()->of[real]->moments_part(x, view, features.first, features.end, mean, NULL, var);
 }

@@ -31,7 +31,10 @@ struct stretch {
 	size_t feature;
 };
 
-/* The longest stretch that begins with the part: what is left of a run, whole runs up to the last feature, or whole indices of outer. */
+/*
+ * The longest stretch that begins with the part: what is left of a run, whole runs up to the last feature, or whole
+ * indices of outer.
+ */
 static struct stretch
 stretch_first(struct norm_view v, struct norm_part elements)
 {
@@ -60,8 +63,8 @@ from(const double *parameter, size_t feature)
 }
 
 bool
-normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements, const double *mean,
-    const double *rstd, const double *weight, const double *bias)
+normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements,
+    const double *mean, const double *rstd, const double *weight, const double *bias)
 {
 	unsigned char *at = (unsigned char *)x + elements.first * norm_real_size(real);
 	bool finite = true;
@@ -79,8 +82,8 @@ normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, s
 }
 
 bool
-normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight, const double *bias,
-    double *mean, double *var, double *rstd)
+normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight,
+    const double *bias, double *mean, double *var, double *rstd)
 {
 	const struct norm_part all = { 0, view.feature };
 
@@ -95,7 +98,8 @@ bool
 normalize_batch_part(enum norm_real real, void *x, struct norm_view view, struct norm_part features, double eps,
     const double *weight, const double *bias, double *mean, double *var, double *rstd)
 {
-	return kernels_best()->of[real]->batch_part(x, view, features.first, features.end, eps, weight, bias, mean, var, rstd);
+	return kernels_best()->of[real]->batch_part(
+	    x, view, features.first, features.end, eps, weight, bias, mean, var, rstd);
 }
 
 bool
@@ -109,8 +113,8 @@ normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const d
 
 /* A stretch ends with its sample, after which weight and bias begin anew. */
 bool
-normalize_by_sample_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements, const double *mean,
-    const double *rstd, const double *weight, const double *bias)
+normalize_by_sample_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements,
+    const double *mean, const double *rstd, const double *weight, const double *bias)
 {
 	const size_t sample = view.feature * view.inner;
 	unsigned char *at = (unsigned char *)x + elements.first * norm_real_size(real);
@@ -165,8 +169,8 @@ struct some_groups {
 };
 
 /*
- * They begin at x; weight and bias are of the first channel. No group is in pieces, unless there is one only, and then all of its
- * channels have the same two numbers.
+ * They begin at x; weight and bias are of the first channel. No group is in pieces, unless there is one only, and then
+ * all of its channels have the same two numbers.
  */
 static bool
 normalize_some_groups(const struct kernels_of_real *kernels, unsigned char *x, size_t element, struct some_groups some,
@@ -184,23 +188,27 @@ normalize_some_groups(const struct kernels_of_real *kernels, unsigned char *x, s
 	spread(rstd, columns_min(some.channels, block), block);
 	for (c = 0; c < channels; c += n) {
 		n = columns_min(block, channels - c);
-		finite &= kernels->by_feature(x + c * some.inner * element, (struct norm_view){ 1, n, some.inner }, mean, rstd,
-		    from(weight, c), from(bias, c));
+		finite &= kernels->by_feature(x + c * some.inner * element, (struct norm_view){ 1, n, some.inner },
+		    mean, rstd, from(weight, c), from(bias, c));
 	}
 	return finite;
 }
 
 bool
-normalize_groups(
-    enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight, const double *bias)
+normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
+    const double *bias)
 {
-	return normalize_groups_part(real, x, view, groups, (struct norm_part){ 0, view.outer * groups }, eps, weight, bias);
+	return normalize_groups_part(
+	    real, x, view, groups, (struct norm_part){ 0, view.outer * groups }, eps, weight, bias);
 }
 
-/* As many groups at a time as have their numbers on the stack, and few enough that their values are read again from the cache. */
+/*
+ * As many groups at a time as have their numbers on the stack, and few enough that their values are read again from the
+ * cache.
+ */
 bool
-normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_t groups, struct norm_part part, double eps,
-    const double *weight, const double *bias)
+normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_t groups, struct norm_part part,
+    double eps, const double *weight, const double *bias)
 {
 	const size_t channels = view.feature / groups, size = channels * view.inner, element = norm_real_size(real);
 	const size_t most = columns_min(COLUMNS_MAX / columns_min(channels, COLUMNS_MAX), 1 + GROUPS_KEPT / size);
@@ -219,8 +227,8 @@ normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_
 }
 
 bool
-normalize_rows(
-    enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight, const double *bias)
+normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight,
+    const double *bias)
 {
 	struct identity id;
 

@@ -113,7 +113,8 @@ fill_feature(const struct padding *p, size_t i, size_t bytes, const size_t *firs
 static void
 fill_part(enum norm_real real, const struct padding *p, struct norm_part part, const size_t *first, unsigned char *x)
 {
-	const size_t bytes = norm_real_size(real), step = p->view.feature * bytes, positions = p->view.outer / p->samples;
+	const size_t bytes = norm_real_size(real), step = p->view.feature * bytes,
+		     positions = p->view.outer / p->samples;
 
 	if (p->view.inner == 1)
 		fill_run(x + part.first * positions * step, first == NULL ? NULL : x + *first * step, step,
@@ -140,8 +141,8 @@ padding_clear(enum norm_real real, const struct padding *p, struct norm_part par
 
 /* Steps of whole samples, each step as one element. */
 static ALWAYS_INLINE void
-move_steps(
-    bool unpack, const struct padding *p, struct norm_part samples, size_t bytes, const unsigned char *in, unsigned char *out)
+move_steps(bool unpack, const struct padding *p, struct norm_part samples, size_t bytes, const unsigned char *in,
+    unsigned char *out)
 {
 	const size_t positions = p->view.outer / p->samples, first = samples.first * positions;
 	const size_t packed = p->start[samples.first];
@@ -161,8 +162,8 @@ move_feature(bool unpack, const struct padding *p, size_t i, size_t bytes, const
 	for (size_t o = first * runs; o < end * runs; o++) {
 		const size_t at = (o * p->view.feature + feature) * p->view.inner;
 
-		packed += move_run(unpack, in + (unpack ? packed : at) * bytes, out + (unpack ? at : packed) * bytes, bytes,
-		    p->keep + o * p->view.inner, p->view.inner);
+		packed += move_run(unpack, in + (unpack ? packed : at) * bytes, out + (unpack ? at : packed) * bytes,
+		    bytes, p->keep + o * p->view.inner, p->view.inner);
 	}
 }
 

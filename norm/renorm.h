@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Batch Renormalization (Ioffe 2017, arXiv:1702.03275; docs/MATH.md, equation 11): training normalizes by the batch's moments and then
- * corrects towards the running ones, within limits, so that training and inference see the same activations.
+ * Batch Renormalization (Ioffe 2017, arXiv:1702.03275; docs/MATH.md, equation 11): training normalizes by the batch's
+ * moments and then corrects towards the running ones, within limits, so that training and inference see the same
+ * activations.
  */
 #ifndef NORM_RENORM_H
 #define NORM_RENORM_H
@@ -15,9 +16,11 @@ struct renorm_limits {
 };
 
 /*
- * r = clip(sqrt(var + eps) / sqrt(running_var + eps), 1/r_max, r_max),  d = clip((mean - running_mean) / sqrt(running_var + eps), -d_max, d_max)
+ * r = clip(sqrt(var + eps) / sqrt(running_var + eps), 1/r_max, r_max),  d = clip((mean - running_mean) /
+ * sqrt(running_var + eps), -d_max, d_max)
  *
- * and from them what takes the place of weight and bias in y = (x - mean) * rstd * weight + bias, where rstd is the batch's:
+ * and from them what takes the place of weight and bias in y = (x - mean) * rstd * weight + bias, where rstd is the
+ * batch's:
  *
  *   in   mean, var                   the batch's, `features` doubles each
  *   in   running_mean, running_var   likewise; NULL for what they are before the first update, 0 and 1

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A permutation of a batch's samples by a seed, and back (Shuffling BN: He et al. 2020, arXiv:1911.05722). The same seed gives the same
- * permutation everywhere: Fisher and Yates' shuffle, by Steele, Lea and Flood's SplitMix64, without bias.
+ * A permutation of a batch's samples by a seed, and back (Shuffling BN: He et al. 2020, arXiv:1911.05722). The same
+ * seed gives the same permutation everywhere: Fisher and Yates' shuffle, by Steele, Lea and Flood's SplitMix64, without
+ * bias.
  */
 #ifndef NORM_SHUFFLE_H
 #define NORM_SHUFFLE_H
@@ -13,8 +14,8 @@
 void shuffle_order(uint64_t seed, size_t n, size_t *order);
 
 /*
- * Moves the samples, in place: to the shuffled order; back. Sample i takes `bytes` bytes from x + i * bytes; `scratch` has room for one. `order` is
- * what shuffle_order made, below 2^63 samples; it is used for marks and restored.
+ * Moves the samples, in place: to the shuffled order; back. Sample i takes `bytes` bytes from x + i * bytes; `scratch`
+ * has room for one. `order` is what shuffle_order made, below 2^63 samples; it is used for marks and restored.
  */
 void shuffle_samples(void *x, size_t n, size_t bytes, size_t *order, void *scratch);
 void shuffle_undo(void *x, size_t n, size_t bytes, size_t *order, void *scratch);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Applying an update. Variances are combined by weights, never through M2 itself: count * var would overflow long before the
- * variance does, and the weights (ratios of two counts) stay right above 2^53, where a count is no longer exact in double.
+ * Applying an update. Variances are combined by weights, never through M2 itself: count * var would overflow long
+ * before the variance does, and the weights (ratios of two counts) stay right above 2^53, where a count is no longer
+ * exact in double.
  */
 #include "norm/update.h"
 
@@ -97,5 +98,6 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 		apply_pooled(in, u, out);
 		break;
 	}
-	return all_finite(out->mean, out->features) && all_finite(out->var, out->features) ? UPDATE_APPLIED : UPDATE_NOT_FINITE;
+	return all_finite(out->mean, out->features) && all_finite(out->var, out->features) ? UPDATE_APPLIED :
+											     UPDATE_NOT_FINITE;
 }

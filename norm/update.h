@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An update is a value: what one training batch (or a client's own moments of one) does to a layer's running statistics.
- * Training never writes "the new running mean"; it makes an update, and statistics move only by applying updates in order.
- * Hence a group commit, a replay and a retry give the same bits as one update at a time (docs/MATH.md, equations 5 to 7).
+ * An update is a value: what one training batch (or a client's own moments of one) does to a layer's running
+ * statistics. Training never writes "the new running mean"; it makes an update, and statistics move only by applying
+ * updates in order. Hence a group commit, a replay and a retry give the same bits as one update at a time
+ * (docs/MATH.md, equations 5 to 7).
  *
- * Laws, held by tests/unit/test_update.c: applying is deterministic; exponential with momentum 1 gives the batch, with 0
- * changes nothing but the counts; cumulative gives the mean of the batches' moments; pooled gives the moments of all
+ * Laws, held by tests/unit/test_update.c: applying is deterministic; exponential with momentum 1 gives the batch, with
+ * 0 changes nothing but the counts; cumulative gives the mean of the batches' moments; pooled gives the moments of all
  * values, whatever the batching and, up to rounding, the order.
  */
 #ifndef NORM_UPDATE_H
@@ -52,11 +53,11 @@ enum update_result {
 };
 
 /*
- * out = u applied to in. `out->mean` and `out->var` are arrays of in->features doubles, which must not overlap those of `in`
- * or `u`. On any result but UPDATE_APPLIED, `out` is undefined and nothing else has changed.
+ * out = u applied to in. `out->mean` and `out->var` are arrays of in->features doubles, which must not overlap those of
+ * `in` or `u`. On any result but UPDATE_APPLIED, `out` is undefined and nothing else has changed.
  *
- * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging keeps
- * var = M2 / (count - ddof), and 0 where count = ddof.
+ * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging
+ * keeps var = M2 / (count - ddof), and 0 where count = ddof.
  */
 enum update_result update_apply(const struct statistics *in, const struct update *u, struct statistics *out);
 

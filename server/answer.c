@@ -9,7 +9,10 @@
 
 #include "server/problem.h"
 
-/* An answer of up to so many bytes, or values as text, is made at once: it then carries a Content-Length and costs one system call. */
+/*
+ * An answer of up to so many bytes, or values as text, is made at once: it then carries a Content-Length and costs one
+ * system call.
+ */
 #define WHOLE_BYTES_MAX ((size_t)64 * 1024)
 #define WHOLE_VALUES_MAX ((size_t)16384)
 #define BLOCK_BYTES ((size_t)64 * 1024)
@@ -112,8 +115,8 @@ answer_fini(struct answer *a)
 }
 
 /*
- * libmicrohttpd asks for as much as its buffer has room for, which may be less than one number needs: then the number is
- * written aside and handed out in pieces.
+ * libmicrohttpd asks for as much as its buffer has room for, which may be less than one number needs: then the number
+ * is written aside and handed out in pieces.
  */
 static ssize_t
 stream_read(void *arg, uint64_t position, char *out, size_t room)
@@ -142,8 +145,9 @@ make_blocks(struct answer *a, uint64_t bytes, MHD_ContentReaderCallback read)
 }
 
 /*
- * The pieces, as they are. They could be sent from where they lie, but then libmicrohttpd hands all that is left to one sendmsg, which for
- * 4 MB holds the event loop for a millisecond; a copy costs less than a tenth of that, and lets others be served between the blocks.
+ * The pieces, as they are. They could be sent from where they lie, but then libmicrohttpd hands all that is left to one
+ * sendmsg, which for 4 MB holds the event loop for a millisecond; a copy costs less than a tenth of that, and lets
+ * others be served between the blocks.
  */
 static ssize_t
 pieces_read(void *arg, uint64_t position, char *out, size_t room)
@@ -227,7 +231,10 @@ add_number(struct MHD_Response *response, const char *name, uint64_t number, boo
 	add_header(response, name, text);
 }
 
-/* Where the layer is, in the shortest form of its path: the client's own may be longer than an answer's head has room for. */
+/*
+ * Where the layer is, in the shortest form of its path: the client's own may be longer than an answer's head has room
+ * for.
+ */
 static void
 add_location(struct MHD_Response *response, const struct request *rq)
 {
@@ -294,7 +301,8 @@ lay_out(struct answer *a, const struct reply *reply, enum form form)
 static bool
 choose_coding(struct answer *a, const struct answer_wishes *wishes, size_t expected)
 {
-	bool coded = wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
+	bool coded =
+	    wishes->coding != CODING_IDENTITY && expected > 0 && (expected >= CODED_BYTES_MIN || wishes->coding_must);
 
 	if (coded && a->encoder == NULL)
 		a->encoder = make_encoder(a, wishes->coding);
@@ -330,8 +338,8 @@ read_file(void *arg, uint64_t position, char *out, size_t room)
 }
 
 /*
- * Read block by block, not sent by sendfile(2): what waits in the socket would be the file's own pages, and those are shortened away when
- * the request has ended, which may be before the client has them.
+ * Read block by block, not sent by sendfile(2): what waits in the socket would be the file's own pages, and those are
+ * shortened away when the request has ended, which may be before the client has them.
  */
 static struct MHD_Response *
 make_file(struct answer *a, const struct reply *reply, const char *media_type, unsigned *status)

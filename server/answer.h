@@ -50,17 +50,20 @@ struct answer_wishes {
 	const char *request_id; /* for X-Request-Id and problems */
 };
 
-/* Takes the memory for a coding that the client insists on, while its request can still be refused for want of it: overloaded. */
+/*
+ * Takes the memory for a coding that the client insists on, while its request can still be refused for want of it:
+ * overloaded.
+ */
 int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e);
 
 /*
- * The response for the request as it stands: its error, or its reply. Small answers are made at once; large ones, and where there is no
- * memory for that, are written block by block as the socket drains, by `a`. A Content-Length has what is known beforehand: small
- * answers, a tensor's own bytes, files. *status is set. NULL: no memory, which for a reply that is complete is libmicrohttpd's alone. `a` must be
- * given back by answer_fini in any case.
+ * The response for the request as it stands: its error, or its reply. Small answers are made at once; large ones, and
+ * where there is no memory for that, are written block by block as the socket drains, by `a`. A Content-Length has what
+ * is known beforehand: small answers, a tensor's own bytes, files. *status is set. NULL: no memory, which for a reply
+ * that is complete is libmicrohttpd's alone. `a` must be given back by answer_fini in any case.
  */
-struct MHD_Response *
-answer_make(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
+struct MHD_Response *answer_make(
+    struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
 
 /* The response for an error alone. NULL: no memory. */
 struct MHD_Response *answer_make_error(const struct err *e, const char *request_id) MUST_CHECK;
@@ -69,8 +72,8 @@ struct MHD_Response *answer_make_error(const struct err *e, const char *request_
 void answer_fini(struct answer *a);
 
 /*
- * A response that says `overloaded` to anybody and ends the connection, which gives its memory back: made in good time for when there is
- * none for another. NULL: no memory.
+ * A response that says `overloaded` to anybody and ends the connection, which gives its memory back: made in good time
+ * for when there is none for another. NULL: no memory.
  */
 struct MHD_Response *answer_make_exhausted(void) MUST_CHECK;
 

@@ -14,7 +14,10 @@ is_alphanumeric(char c)
 	return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
 }
 
-/* The length of the host that the text begins with: a registered name or an IPv4 address; or an IPv6 address in brackets. */
+/*
+ * The length of the host that the text begins with: a registered name or an IPv4 address; or an IPv6 address in
+ * brackets.
+ */
 static size_t
 host_length(const char *text, size_t len)
 {

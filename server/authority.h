@@ -22,13 +22,19 @@ int authority_parse(const char *text, size_t len, struct authority *out) MUST_CH
 /* Whether both are the same host and port. A port that is not given is `default_port`. */
 bool authority_equal(const struct authority *a, const struct authority *b, unsigned default_port);
 
-/* Whether the host is this machine's to everybody: localhost, *.localhost (RFC 6761, section 6.3), 127.0.0.0/8 or [::1]. */
+/*
+ * Whether the host is this machine's to everybody: localhost, *.localhost (RFC 6761, section 6.3), 127.0.0.0/8 or
+ * [::1].
+ */
 bool authority_is_loopback(const struct authority *a);
 
 /* Whether an IPv6 address is this machine's: ::1, or ::ffff:127.0.0.0/104, which is IPv4's. */
 bool authority_is_loopback_six(const struct in6_addr *six);
 
-/* Whether a Host is one of those that most clients of this machine send, "127.0.0.1" or "localhost", perhaps with a port. Cheaper than to parse. */
+/*
+ * Whether a Host is one of those that most clients of this machine send, "127.0.0.1" or "localhost", perhaps with a
+ * port. Cheaper than to parse.
+ */
 bool authority_is_usual_loopback(const char *host);
 
 #endif

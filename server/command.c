@@ -40,8 +40,8 @@ refuse_option(const struct command *c, const char *arg, size_t len, struct err *
 	suggest_begin(&s, word);
 	for (size_t k = 0; k < option_count(c); k++)
 		suggest_try(&s, c->options[k].flag);
-	return err_set(e, ERR_BAD_PARAMETER, "normd %s has no option \"%.64s\" (see normd %s --help)%s", c->name, arg, c->name,
-	    suggest_text(&s, near));
+	return err_set(e, ERR_BAD_PARAMETER, "normd %s has no option \"%.64s\" (see normd %s --help)%s", c->name, arg,
+	    c->name, suggest_text(&s, near));
 }
 
 static int
@@ -90,8 +90,8 @@ parse(const struct command *c, int argc, char *const *argv, const char **values,
 	}
 	for (size_t k = 0; !*help && k < option_count(c); k++)
 		if (values[k] == NULL)
-			return err_set(
-			    e, ERR_BAD_PARAMETER, "normd %s needs %s %s", c->name, c->options[k].flag, c->options[k].takes);
+			return err_set(e, ERR_BAD_PARAMETER, "normd %s needs %s %s", c->name, c->options[k].flag,
+			    c->options[k].takes);
 	return 0;
 }
 
@@ -111,7 +111,8 @@ print_help(const struct command *c)
 			    o->fallback != NULL ? o->fallback : "");
 	}
 	printf("  --help                    print this\n\n"
-	       "Exits 0 when all is well, 1 when not, 2 when it was called wrongly. On a terminal it shows how far it is.\n");
+	       "Exits 0 when all is well, 1 when not, 2 when it was called wrongly. On a terminal it shows how far it "
+	       "is.\n");
 }
 
 enum exit_code

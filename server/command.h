@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands other than serving: `normd NAME [OPTION VALUE]...`. One table of them, each with its options, from which the parser and the help
- * texts come. A flag wins over its environment variable, as in config.h.
+ * Commands other than serving: `normd NAME [OPTION VALUE]...`. One table of them, each with its options, from which the
+ * parser and the help texts come. A flag wins over its environment variable, as in config.h.
  */
 #ifndef SERVER_COMMAND_H
 #define SERVER_COMMAND_H
@@ -28,7 +28,10 @@ struct command {
 	const char *name;
 	const char *help;
 	struct command_option options[COMMAND_OPTIONS_MAX]; /* up to the first without a flag */
-	/* Does it; `values` are the options', in their order. EXIT_FAILED with `e`, or when it has said itself what is wrong. */
+	/*
+	 * Does it; `values` are the options', in their order. EXIT_FAILED with `e`, or when it has said itself what is
+	 * wrong.
+	 */
 	enum exit_code (*run)(const char *const *values, struct err *e);
 };
 

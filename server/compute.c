@@ -9,7 +9,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Against an event loop on the same core such a thread gets a quarter of the time: enough that large requests never starve. */
+/*
+ * Against an event loop on the same core such a thread gets a quarter of the time: enough that large requests never
+ * starve.
+ */
 #define NICENESS 5
 
 struct compute {
@@ -19,7 +22,10 @@ struct compute {
 	/* The starter's. */
 	unsigned thread_count;
 
-	/* Guarded by `lock`; `wake` is signalled for each job, for parts that nobody has begun, and for all when it stops. */
+	/*
+	 * Guarded by `lock`; `wake` is signalled for each job, for parts that nobody has begun, and for all when it
+	 * stops.
+	 */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct compute_job *first, **last;
@@ -57,7 +63,10 @@ unlist_work_locked(struct compute *c, const struct crew_work *work)
 		c->last_work = at;
 }
 
-/* Begins the next part of a piece of work that has one. Whoever begins wakes one more, so that nobody spends his time waking many. */
+/*
+ * Begins the next part of a piece of work that has one. Whoever begins wakes one more, so that nobody spends his time
+ * waking many.
+ */
 static size_t
 begin_part_locked(struct compute *c, struct crew_work *work)
 {
@@ -71,8 +80,8 @@ begin_part_locked(struct compute *c, struct crew_work *work)
 }
 
 /*
- * Does part `i`, with no lock held. Then whoever waits for this core gets it: with all cores taken by parts, an event loop that wakes up would
- * otherwise wait for the end of somebody's turn, a few milliseconds.
+ * Does part `i`, with no lock held. Then whoever waits for this core gets it: with all cores taken by parts, an event
+ * loop that wakes up would otherwise wait for the end of somebody's turn, a few milliseconds.
  */
 static void
 do_part(const struct crew_work *work, size_t i)
@@ -81,7 +90,10 @@ do_part(const struct crew_work *work, size_t i)
 	(void)sched_yield();
 }
 
-/* On a thread of the crew: one part of the work that waits the longest. The lock is held before and after, and not meanwhile. */
+/*
+ * On a thread of the crew: one part of the work that waits the longest. The lock is held before and after, and not
+ * meanwhile.
+ */
 static void
 lend_hand_locked(struct compute *c)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads for work that takes long. An event loop serves many connections: what keeps it for a millisecond keeps them all. So the long
- * steps of a request are done here, with its connection suspended, and the short ones where they are.
+ * Threads for work that takes long. An event loop serves many connections: what keeps it for a millisecond keeps them
+ * all. So the long steps of a request are done here, with its connection suspended, and the short ones where they are.
  *
- * The threads give way to the event loops: they run at a lower priority, so that where both want a core it is the large requests that
- * wait. They never block. The queue needs no bound of its own: a job is part of what it is for, and an exchange has one at most.
+ * The threads give way to the event loops: they run at a lower priority, so that where both want a core it is the large
+ * requests that wait. They never block. The queue needs no bound of its own: a job is part of what it is for, and an
+ * exchange has one at most.
  *
- * A thread that has no job lends a hand: as a crew (base/crew.h) they do parts of a job's work, one part at a time, for a job that waits
- * comes before the next part.
+ * A thread that has no job lends a hand: as a crew (base/crew.h) they do parts of a job's work, one part at a time, for
+ * a job that waits comes before the next part.
  */
 #ifndef SERVER_COMPUTE_H
 #define SERVER_COMPUTE_H

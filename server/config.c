@@ -78,8 +78,8 @@ parse_unsigned(const char *flag, const char *text, unsigned min, unsigned max, u
 	unsigned long n = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end != '\0' || n < min || n > max)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from %u to %u", flag, text, min, max);
+		return err_set(e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from %u to %u", flag,
+		    text, min, max);
 	*out = (unsigned)n;
 	return 0;
 }
@@ -96,13 +96,14 @@ parse_time(const char *flag, const char *text, unsigned min_s, unsigned max_s, u
 	unsigned long n = strtoul(text, &end, 10);
 
 	for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(end, units[i].suffix) == 0 && n <= max_s / units[i].seconds && n * units[i].seconds >= min_s) {
+		if (strcmp(end, units[i].suffix) == 0 && n <= max_s / units[i].seconds &&
+		    n * units[i].seconds >= min_s) {
 			*out_s = (unsigned)(n * units[i].seconds);
 			return 0;
 		}
 	return err_set(e, ERR_BAD_PARAMETER,
-	    "%s is \"%s\"; it must be a whole number of seconds from %u to %u, or a time such as 90s, 15m, 24h or 7d", flag,
-	    text, min_s, max_s);
+	    "%s is \"%s\"; it must be a whole number of seconds from %u to %u, or a time such as 90s, 15m, 24h or 7d",
+	    flag, text, min_s, max_s);
 }
 
 static int
@@ -182,7 +183,8 @@ parse_values(struct config *c, struct err *e)
 	if (parse_listen(c, e) < 0 || store_check_url(c->store, e) < 0 ||
 	    parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
 	    parse_time("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
-	    parse_time("--sync-timeout-max", c->sync_timeout_max, 1, SYNC_TIMEOUT_MAX_S, &c->sync_timeout_max_s, e) < 0 ||
+	    parse_time("--sync-timeout-max", c->sync_timeout_max, 1, SYNC_TIMEOUT_MAX_S, &c->sync_timeout_max_s, e) <
+		0 ||
 	    parse_time("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
 	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||
 	    parse_unsigned("--max-keys", c->max_keys, 1, KEYS_MAX, &c->keys_max, e) < 0 ||
@@ -191,10 +193,11 @@ parse_values(struct config *c, struct err *e)
 	    origins_parse(c->cors_origin, &c->origins, e) < 0)
 		return -1;
 	if (config_parse_size(c->max_body, &c->max_body_bytes) < 0)
-		return err_set(e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
-	if (strcmp(c->max_memory, "0") != 0 && config_parse_size(c->max_memory, &max_memory_bytes) < 0)
 		return err_set(
-		    e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0", c->max_memory);
+		    e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
+	if (strcmp(c->max_memory, "0") != 0 && config_parse_size(c->max_memory, &max_memory_bytes) < 0)
+		return err_set(e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0",
+		    c->max_memory);
 	c->level = (enum log_level)level;
 	c->format = (enum log_format)format;
 	if (c->thread_count == 0) {
@@ -216,7 +219,8 @@ refuse_option(const char *arg, size_t len, struct err *e)
 		suggest_try(&s, options[i].flag);
 	suggest_try(&s, "--version");
 	suggest_try(&s, "--help");
-	return err_set(e, ERR_BAD_PARAMETER, "there is no option \"%.64s\" (see normd --help)%s", arg, suggest_text(&s, near));
+	return err_set(
+	    e, ERR_BAD_PARAMETER, "there is no option \"%.64s\" (see normd --help)%s", arg, suggest_text(&s, near));
 }
 
 /* "--flag value" or "--flag=value"; moves *i past the value. */
@@ -233,8 +237,8 @@ parse_argument(struct config *c, int argc, char *const *argv, int *i, struct err
 		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
 	/* Of other options the last one counts; of these, one alone would be half of what was meant. */
 	if (o->offset == offsetof(struct config, cors_origin) && c->origins_given)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "%s is given twice: name all origins in one, with commas between them", o->flag);
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "%s is given twice: name all origins in one, with commas between them", o->flag);
 	c->origins_given = c->origins_given || o->offset == offsetof(struct config, cors_origin);
 	*text_of(c, o) = equals != NULL ? equals + 1 : argv[++*i];
 	return 0;
@@ -266,9 +270,10 @@ config_help(FILE *out)
 {
 	char flag[64];
 
-	fputs("normd: batch, layer, instance, group and RMS normalization over HTTP, with durable running statistics\n\n"
-	      "usage: normd [OPTION VALUE]...\n"
-	      "       normd COMMAND [OPTION VALUE]...\n\n",
+	fputs(
+	    "normd: batch, layer, instance, group and RMS normalization over HTTP, with durable running statistics\n\n"
+	    "usage: normd [OPTION VALUE]...\n"
+	    "       normd COMMAND [OPTION VALUE]...\n\n",
 	    out);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		snprintf(flag, sizeof(flag), "%s %s", options[i].flag, options[i].takes);

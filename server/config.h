@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration: one table of options, from which the parser, the environment variables and the help text all come. A flag wins over
- * its environment variable (--listen over NORMD_LISTEN).
+ * The configuration: one table of options, from which the parser, the environment variables and the help text all come.
+ * A flag wins over its environment variable (--listen over NORMD_LISTEN).
  */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
@@ -17,7 +17,8 @@
 
 /* X(member, flag, environment variable, what it takes, default, help) */
 #define CONFIG_TABLE(X) \
-	X(listen, "--listen", "NORMD_LISTEN", "ADDR:PORT", "127.0.0.1:8080", "where to listen; port 0 picks a free one") \
+	X(listen, "--listen", "NORMD_LISTEN", "ADDR:PORT", "127.0.0.1:8080", \
+	    "where to listen; port 0 picks a free one") \
 	X(port_file, "--port-file", "NORMD_PORT_FILE", "FILE", "", "write the port there once it listens") \
 	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "where the state is kept: sqlite:PATH") \
 	X(threads, "--threads", "NORMD_THREADS", "N", "0", "event loop threads, 1 to 256; 0: one per core") \
@@ -30,7 +31,8 @@
 	    "how long a synchronized call may wait for other ranks, whatever its timeout_ms") \
 	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "TIME", "30", \
 	    "how long SIGTERM waits for requests that run") \
-	X(key_lifetime, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", "how long an Idempotency-Key is remembered") \
+	X(key_lifetime, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", \
+	    "how long an Idempotency-Key is remembered") \
 	X(max_keys, "--max-keys", "NORMD_MAX_KEYS", "N", "16000000", \
 	    "how many are remembered: the oldest are forgotten first; 100 bytes on disk each") \
 	X(cors_origin, "--cors-origin", "NORMD_CORS_ORIGIN", "ORIGINS", "", \

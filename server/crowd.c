@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "server/limits.h"
 
-/* The most that are ever held, whatever the system allows, and what an operator should know of when it is not reached. */
+/*
+ * The most that are ever held, whatever the system allows, and what an operator should know of when it is not reached.
+ */
 #define CONNECTIONS_MAX 16384u
 #define CONNECTIONS_WANTED 10000u
 
@@ -63,7 +65,8 @@ crowd_check_descriptors(unsigned thread_count, struct err *e)
 	if (descriptors >= CONNECTIONS_MIN + spare)
 		return 0;
 	return err_set(e, ERR_OVERLOADED,
-	    "the limit of open files is %llu; with %u event loops normd needs at least %llu, and %llu for %u connections: "
+	    "the limit of open files is %llu; with %u event loops normd needs at least %llu, and %llu for %u "
+	    "connections: "
 	    "raise it by " RAISE_IT,
 	    (unsigned long long)descriptors, thread_count, (unsigned long long)(CONNECTIONS_MIN + spare),
 	    (unsigned long long)(CONNECTIONS_WANTED + spare), CONNECTIONS_WANTED);
@@ -83,8 +86,8 @@ crowd_limit(unsigned thread_count, size_t memory)
 	    (unsigned long long)descriptors, (unsigned long long)(CONNECTIONS_WANTED + spare));
 	if (fit < max) {
 		max = fit < CONNECTIONS_MIN ? CONNECTIONS_MIN : (unsigned)fit;
-		snprintf(
-		    reason, sizeof(reason), "the memory for connections, an eighth of --max-memory, holds no more: raise that");
+		snprintf(reason, sizeof(reason),
+		    "the memory for connections, an eighth of --max-memory, holds no more: raise that");
 	}
 	if (max < CONNECTIONS_WANTED)
 		warn_few(max, reason);

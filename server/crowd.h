@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many connections there are, and how many there may be. libmicrohttpd leaves clients beyond its limit in the backlog without an
- * answer; so from a mark well below it on, who comes is told that the server is overloaded, and idle connections must make room.
+ * How many connections there are, and how many there may be. libmicrohttpd leaves clients beyond its limit in the
+ * backlog without an answer; so from a mark well below it on, who comes is told that the server is overloaded, and idle
+ * connections must make room.
  *
  * Any thread.
  */
@@ -22,14 +23,16 @@ struct crowd {
 };
 
 /*
- * Whether the process may have as many files open as it takes to serve at all; the soft limit is raised to the hard one. -1 with `e`, which
- * says how many it takes: with fewer, a few idle connections would keep everybody else waiting for ever.
+ * Whether the process may have as many files open as it takes to serve at all; the soft limit is raised to the hard
+ * one. -1 with `e`, which says how many it takes: with fewer, a few idle connections would keep everybody else waiting
+ * for ever.
  */
 int crowd_check_descriptors(unsigned thread_count, struct err *e) MUST_CHECK;
 
 /*
  * As many as the process may have descriptors for, beside those that it needs itself with so many event loops, and as
- * `memory` bytes have room for; up to a bound. After crowd_check_descriptors. Warns when it is fewer than a server should hold.
+ * `memory` bytes have room for; up to a bound. After crowd_check_descriptors. Warns when it is fewer than a server
+ * should hold.
  */
 unsigned crowd_limit(unsigned thread_count, size_t memory);
 
@@ -38,7 +41,10 @@ unsigned crowd_waiting_max(unsigned max);
 
 void crowd_init(struct crowd *c, unsigned max);
 
-/* A connection is opened. False when there are so many that it must be turned away; it counts until crowd_leave in any case. */
+/*
+ * A connection is opened. False when there are so many that it must be turned away; it counts until crowd_leave in any
+ * case.
+ */
 bool crowd_enter(struct crowd *c);
 void crowd_leave(struct crowd *c);
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far a client has come is asked of the kernel (TCP_INFO: bytes received, bytes acknowledged), not counted by us: it sees a head's
- * bytes before libmicrohttpd has a whole line of it, and an answer's bytes after they were handed to the socket, whether the
- * answer was handed over whole or is streamed. And the event loops have nothing to count: a change of phase is one store.
+ * How far a client has come is asked of the kernel (TCP_INFO: bytes received, bytes acknowledged), not counted by us:
+ * it sees a head's bytes before libmicrohttpd has a whole line of it, and an answer's bytes after they were handed to
+ * the socket, whether the answer was handed over whole or is streamed. And the event loops have nothing to count: a
+ * change of phase is one store.
  *
- * A client's kernel acknowledges what it has room for, and after it was full it makes room in steps, on Linux of a sixteenth of its buffer or a
- * segment. Who had read fast and then reads slower than such a step in the timeout (20 kB/s at 6 MB and 20 s) looks as if it had stopped.
+ * A client's kernel acknowledges what it has room for, and after it was full it makes room in steps, on Linux of a
+ * sixteenth of its buffer or a segment. Who had read fast and then reads slower than such a step in the timeout (20
+ * kB/s at 6 MB and 20 s) looks as if it had stopped.
  *
- * The wrong socket is never shut down: libmicrohttpd notifies of a closed connection before it closes the descriptor, so under the
- * lock of the list that a record is in, the record's descriptor is still the connection's.
+ * The wrong socket is never shut down: libmicrohttpd notifies of a closed connection before it closes the descriptor,
+ * so under the lock of the list that a record is in, the record's descriptor is still the connection's.
  */
 #include "server/deadline.h"
 
@@ -26,7 +28,10 @@
 #include "server/stream.h"
 #include "server/traffic.h"
 
-/* So many lists, each with a lock: an event loop that opens or closes a connection waits for the look at a 64th of the others at most. */
+/*
+ * So many lists, each with a lock: an event loop that opens or closes a connection waits for the look at a 64th of the
+ * others at most.
+ */
 #define SHARD_COUNT 64
 #define PHASE_BITS 3
 #define PHASE_MASK ((1u << PHASE_BITS) - 1)
@@ -81,7 +86,10 @@ struct deadlines {
 	bool stopping;
 };
 
-/* The phase in truth: libmicrohttpd calls nobody for a head's first bytes, and a request ends for it when the socket has the answer. */
+/*
+ * The phase in truth: libmicrohttpd calls nobody for a head's first bytes, and a request ends for it when the socket
+ * has the answer.
+ */
 static enum deadline_phase
 phase_in_truth(const struct deadline *d, enum deadline_phase told, const struct traffic *t)
 {
@@ -109,7 +117,10 @@ reckon(struct deadline *d, const struct traffic *t, uint64_t now_us, uint64_t ti
 	return pace_is_late(&d->pace, now_us);
 }
 
-/* Whether the request waits in vain: its client is gone, or sends no more and has been waited for. Then it is given up, once. */
+/*
+ * Whether the request waits in vain: its client is gone, or sends no more and has been waited for. Then it is given up,
+ * once.
+ */
 static void
 look_at_waiting_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
 {
@@ -169,8 +180,8 @@ look_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
 }
 
 /*
- * The event loop sees the socket hung up. An answer that nobody reads is dropped with it: else the kernel would hold it for minutes
- * after the close.
+ * The event loop sees the socket hung up. An answer that nobody reads is dropped with it: else the kernel would hold it
+ * for minutes after the close.
  */
 static void
 shut_locked(struct deadline *d)
@@ -271,8 +282,9 @@ close_waiting(struct deadlines *all, since_function *since_locked, uint64_t leas
 }
 
 /*
- * Where clients are turned away, idle connections are closed: about the longest idle first, none that was idle for a moment only. If that is
- * not enough, those go whose request's head stays incomplete: many of them would keep everybody else out until the timeout.
+ * Where clients are turned away, idle connections are closed: about the longest idle first, none that was idle for a
+ * moment only. If that is not enough, those go whose request's head stays incomplete: many of them would keep everybody
+ * else out until the timeout.
  */
 static void
 make_room(struct deadlines *all)
@@ -287,8 +299,8 @@ make_room(struct deadlines *all)
 		closed += close_waiting(all, half_head_since_locked, least_us, excess - closed);
 	if (closed > 0)
 		log_event(LOG_WARN, "waiting connections were closed to make room",
-		    (const struct log_field[]){
-			{ .name = "count", .number = closed }, { .name = "connections_max", .number = all->crowd.max } },
+		    (const struct log_field[]){ { .name = "count", .number = closed },
+			{ .name = "connections_max", .number = all->crowd.max } },
 		    2);
 }
 

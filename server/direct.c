@@ -32,7 +32,8 @@ write_head(struct buf *b, const struct err *e, const char *request_id, size_t bo
 {
 	buf_printf(b, "HTTP/1.1 %u %s\r\n", err_status(e->code), MHD_get_reason_phrase_for(err_status(e->code)));
 	write_date(b);
-	buf_printf(b, "Connection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n", body_bytes);
+	buf_printf(
+	    b, "Connection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n", body_bytes);
 	buf_printf(b, "X-Request-Id: %s\r\n\r\n", request_id);
 }
 
@@ -50,7 +51,8 @@ send_error(int fd, const struct err *e, const char *request_id, bool with_body)
 	if (with_body && !body.failed)
 		buf_add(&head, body.bytes, body.len);
 	library_discard_unread_of(fd);
-	if (!head.failed && !body.failed && send(fd, head.bytes, head.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)head.len)
+	if (!head.failed && !body.failed &&
+	    send(fd, head.bytes, head.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)head.len)
 		sent = body.len;
 	buf_fini(&body);
 	buf_fini(&head);

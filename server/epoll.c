@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cures for libmicrohttpd (0.9.75 and 1.0.1), at the one place where the program can reach into its loops: the system calls that they make.
+ * Cures for libmicrohttpd (0.9.75 and 1.0.1), at the one place where the program can reach into its loops: the system
+ * calls that they make.
  *
- * MHD_epoll takes events 128 at a time and, when it got as many as it asked for, asks for more before it handles any, and with the
- * timeout of its first call. Where exactly 128 were ready it so sleeps, up to a minute, on 128 connections with unread requests. A batch
- * that is never full is always handled at once, and what was left in the kernel comes with the next.
+ * MHD_epoll takes events 128 at a time and, when it got as many as it asked for, asks for more before it handles any,
+ * and with the timeout of its first call. Where exactly 128 were ready it so sleeps, up to a minute, on 128 connections
+ * with unread requests. A batch that is never full is always handled at once, and what was left in the kernel comes
+ * with the next.
  *
- * MHD_quiesce_daemon and a loop that just turns both remove the listening socket from the loop's set, and whoever comes second aborts
- * the process. Here what is gone already counts as removed.
+ * MHD_quiesce_daemon and a loop that just turns both remove the listening socket from the loop's set, and whoever comes
+ * second aborts the process. Here what is gone already counts as removed.
  *
- * It waits for edges, and takes a read of fewer bytes than it asked for as the end of what was there. An end of the client's side that came
- * with those bytes makes no further edge: the connection would stay, until its idle timeout. So epoll is asked for such ends too
- * (EPOLLRDHUP), and after a short read of a connection that has ended the descriptor is armed anew, which reports the end once more.
+ * It waits for edges, and takes a read of fewer bytes than it asked for as the end of what was there. An end of the
+ * client's side that came with those bytes makes no further edge: the connection would stay, until its idle timeout. So
+ * epoll is asked for such ends too (EPOLLRDHUP), and after a short read of a connection that has ended the descriptor
+ * is armed anew, which reports the end once more.
  *
- * It reads first from a connection that is resumed, and closes it when it finds the end of the client's side, also if the client waits for
- * the answer to a whole request. A connection that is suspended is not in the epoll set, and is put back only when it is read from and there is
- * nothing. So until then an end is not told; epoll will report it as soon as the connection is back, when all requests before the
- * end have their answers.
+ * It reads first from a connection that is resumed, and closes it when it finds the end of the client's side, also if
+ * the client waits for the answer to a whole request. A connection that is suspended is not in the epoll set, and is
+ * put back only when it is read from and there is nothing. So until then an end is not told; epoll will report it as
+ * soon as the connection is back, when all requests before the end have their answers.
  */
 #include "server/epoll.h"
 

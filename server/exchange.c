@@ -5,12 +5,13 @@
  *   begin    the target is known; the headers are not
  *   handle   once with the headers: they are guarded, the route found, the body's length and type checked
  *            then with pieces of the body: fed to the request, or swallowed when the answer is an error already
- *            then with none left: the request's steps; while the store works the connection is suspended, and so it is while
- *            computing threads do a step that takes long
+ *            then with none left: the request's steps; while the store works the connection is suspended, and so it is
+ *            while computing threads do a step that takes long
  *   end      the answer was sent, or the client is gone: the log line
  *
- * An answer queued while the client still sends would close the connection under it, and might be lost in the reset. So the rest
- * of a refused body is swallowed, up to SWALLOW_MAX; who announces more than that is told at once, and who sends more, then.
+ * An answer queued while the client still sends would close the connection under it, and might be lost in the reset. So
+ * the rest of a refused body is swallowed, up to SWALLOW_MAX; who announces more than that is told at once, and who
+ * sends more, then.
  */
 #include "server/exchange.h"
 
@@ -99,7 +100,10 @@ step_joined(void *arg)
 	suspension_end(x->connection);
 }
 
-/* The client of a call that waits is gone. Its step goes on: another call of its rank may come. On the thread that watches connections. */
+/*
+ * The client of a call that waits is gone. Its step goes on: another call of its rank may come. On the thread that
+ * watches connections.
+ */
 static void
 step_given_up(void *arg)
 {
@@ -107,11 +111,15 @@ step_given_up(void *arg)
 	struct err e;
 
 	(void)err_set(&e, ERR_SYNC_INCOMPLETE,
-	    "the client ended its side of the connection, and the step did not fill within the client timeout after that");
+	    "the client ended its side of the connection, and the step did not fill within the client timeout after "
+	    "that");
 	sync_abandon(x->request.sync, &x->request.member, &e);
 }
 
-/* Hands the operation to the store, which may be done with it at once, and computes what can be meanwhile. The connection is suspended. */
+/*
+ * Hands the operation to the store, which may be done with it at once, and computes what can be meanwhile. The
+ * connection is suspended.
+ */
 static void
 ask_store(struct exchange *x)
 {
@@ -129,7 +137,10 @@ ask_store(struct exchange *x)
 
 static void step_apart(void *exchange);
 
-/* Goes where the step leads, with the connection suspended: to the store, to a computing thread, or to the event loop with the answer. */
+/*
+ * Goes where the step leads, with the connection suspended: to the store, to a computing thread, or to the event loop
+ * with the answer.
+ */
 static void
 go_on(struct exchange *x, enum request_next next)
 {
@@ -145,8 +156,8 @@ go_on(struct exchange *x, enum request_next next)
 }
 
 /*
- * As go_on, or to the other shards of a synchronized step. Who leads that step goes on here at once: on its event loop it could find its
- * client gone, and nobody would tell the other ranks.
+ * As go_on, or to the other shards of a synchronized step. Who leads that step goes on here at once: on its event loop
+ * it could find its client gone, and nobody would tell the other ranks.
  */
 static void
 ask(struct exchange *x, enum request_next next, bool apart)
@@ -230,7 +241,10 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 {
 	struct head head;
 
-	/* Not cleared as a whole: the error's text alone is larger than all else, and guard_head fills it where there is one. */
+	/*
+	 * Not cleared as a whole: the error's text alone is larger than all else, and guard_head fills it where there
+	 * is one.
+	 */
 	head.server = x->server;
 	head.connection = x->connection;
 	head.deadline = x->deadline;
@@ -257,7 +271,10 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	return x->sending.at_once ? send_answer(x) : MHD_YES;
 }
 
-/* On a computing thread, with the connection suspended: the rest of a piece that comes to very much when its coding is undone. */
+/*
+ * On a computing thread, with the connection suspended: the rest of a piece that comes to very much when its coding is
+ * undone.
+ */
 static void
 take_rest(void *arg)
 {
@@ -319,7 +336,10 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 	if (!x->has_headers)
 		return first_call(x, url, method, version);
 	if (suspension_holds(connection))
-		return MHD_YES; /* the next chunk, which had come with the one before; it will be there when the connection is resumed */
+		/*
+		 * the next chunk, which had come with the one before; it will be there when the connection is resumed
+		 */
+		return MHD_YES;
 	if (*upload_size > 0) {
 		result = take_body(x, upload, *upload_size);
 		*upload_size = 0;

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One HTTP request on libmicrohttpd's side: from its first byte to the log line. It feeds the request its body, suspends the connection
- * while the store works, and writes the answer as the socket drains. The functions are libmicrohttpd's callbacks.
+ * One HTTP request on libmicrohttpd's side: from its first byte to the log line. It feeds the request its body,
+ * suspends the connection while the store works, and writes the answer as the socket drains. The functions are
+ * libmicrohttpd's callbacks.
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
 
 #include <microhttpd.h>
 
-/* MHD_OPTION_URI_LOG_CALLBACK: makes the exchange, with the request's target as it was sent. `arg` is the struct server. */
+/*
+ * MHD_OPTION_URI_LOG_CALLBACK: makes the exchange, with the request's target as it was sent. `arg` is the struct
+ * server.
+ */
 void *exchange_begin(void *arg, const char *target, struct MHD_Connection *connection);
 
 /* The access handler. */
@@ -19,14 +23,16 @@ enum MHD_Result exchange_handle(void *arg, struct MHD_Connection *connection, co
 void exchange_end(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how);
 
 /*
- * MHD_OPTION_NOTIFY_CONNECTION: a connection begins or ends, and with it the exchange of which libmicrohttpd did not tell. `arg` is the struct
- * server, and the context is the connection's record (server/deadline.h).
+ * MHD_OPTION_NOTIFY_CONNECTION: a connection begins or ends, and with it the exchange of which libmicrohttpd did not
+ * tell. `arg` is the struct server, and the context is the connection's record (server/deadline.h).
  */
-void exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
+void
+exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
 
 /*
- * libmicrohttpd refuses a request by itself, with *status, and ends the connection. The answer to send instead, which the caller destroys,
- * with its status; NULL: no memory. The connection may be suspended, and another thread at work for the request.
+ * libmicrohttpd refuses a request by itself, with *status, and ends the connection. The answer to send instead, which
+ * the caller destroys, with its status; NULL: no memory. The connection may be suspended, and another thread at work
+ * for the request.
  */
 struct MHD_Response *exchange_refused(struct MHD_Connection *connection, unsigned *status);
 

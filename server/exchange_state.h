@@ -24,7 +24,7 @@ struct exchange {
 	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
 	bool has_headers;        /* the first call was made */
 	bool has_room;           /* for the answer's head, which is certain: the steps may begin */
-	bool refused;            /* by libmicrohttpd, or by us in its stead: an answer was made that no step has a part in */
+	bool refused; /* by libmicrohttpd, or by us in its stead: an answer was made that no step has a part in */
 	uint64_t body_bytes;
 	struct compute_job job; /* what the computing threads do of it */
 	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
@@ -35,7 +35,9 @@ struct exchange {
 	struct sending sending;
 };
 
-/* For the log: the request is answered with `e`, and no step of it has a part in that. On the connection's event loop. */
+/*
+ * For the log: the request is answered with `e`, and no step of it has a part in that. On the connection's event loop.
+ */
 void exchange_note_refusal(struct exchange *x, const struct err *e);
 
 #endif

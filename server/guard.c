@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libmicrohttpd 0.9.75 appends a folded line to the *name* of the header before it, takes a NUL for the end of a text, and takes a line that
- * begins with NUL or with a colon for the end of the head. None of that can be seen in the names and values that it hands out. But it cuts
- * the head up where it was received. So each byte of it must be accounted for, from the method to the empty line:
+ * libmicrohttpd 0.9.75 appends a folded line to the *name* of the header before it, takes a NUL for the end of a text,
+ * and takes a line that begins with NUL or with a colon for the end of the head. None of that can be seen in the names
+ * and values that it hands out. But it cuts the head up where it was received. So each byte of it must be accounted
+ * for, from the method to the empty line:
  *
  *     method NUL target NUL version NUL NUL { name NUL blanks value NUL NUL } NUL NUL
  *
- * where NUL NUL stands for CR LF. What is left out (the rest of a line with a NUL, a folded line) makes a gap, and what was moved is elsewhere.
+ * where NUL NUL stands for CR LF. What is left out (the rest of a line with a NUL, a folded line) makes a gap, and what
+ * was moved is elsewhere.
  */
 #include "server/guard.h"
 
@@ -72,7 +74,8 @@ check_target(const char *target)
 {
 	for (const char *p = target; *p != '\0'; p++)
 		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
-			return "the request's target holds a blank, a control character or a byte beyond ASCII: percent-encode "
+			return "the request's target holds a blank, a control character or a byte beyond ASCII: "
+			       "percent-encode "
 			       "it";
 	return NULL;
 }
@@ -83,7 +86,10 @@ ends_here(const char *p)
 	return p[0] == '\0' && p[1] == '\0';
 }
 
-/* Where the line after this header's begins; NULL where name, blanks, value and CR LF do not lie side by side at `place`. */
+/*
+ * Where the line after this header's begins; NULL where name, blanks, value and CR LF do not lie side by side at
+ * `place`.
+ */
 static const char *
 next_place(const char *place, const char *name, size_t name_len, const char *value, size_t value_len)
 {
@@ -97,8 +103,8 @@ next_place(const char *place, const char *name, size_t name_len, const char *val
 }
 
 /*
- * Takes blanks off a value's end, where libmicrohttpd has left them, for all who read it from now on. It lies in the connection's memory, of
- * which nobody else reads.
+ * Takes blanks off a value's end, where libmicrohttpd has left them, for all who read it from now on. It lies in the
+ * connection's memory, of which nobody else reads.
  */
 static size_t
 trim(const char *value, size_t len)
@@ -161,7 +167,8 @@ first_place(const struct head *h)
 {
 	const char *end = h->version + strlen(h->version);
 
-	return h->url == h->method + strlen(h->method) + 1 && h->version == h->url + strlen(h->target) + 1 && ends_here(end) ?
+	return h->url == h->method + strlen(h->method) + 1 && h->version == h->url + strlen(h->target) + 1 &&
+		ends_here(end) ?
 	    end + 2 :
 	    NULL;
 }
@@ -170,7 +177,8 @@ first_place(const struct head *h)
 static bool
 ends_head(const struct head *h, const char *place)
 {
-	const union MHD_ConnectionInfo *size = MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const union MHD_ConnectionInfo *size =
+	    MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
 	return size != NULL && ends_here(place) && place + 2 == h->method + size->header_size;
 }
@@ -208,8 +216,8 @@ guard_head(const struct head *h, struct headers *headers, struct err *e)
 	const bool looks_at_lines = guard_strictness() == 0 && f.problem == NULL;
 
 	if (looks_at_lines && (f.place = first_place(h)) == NULL)
-		f.problem =
-		    "the request line must be a method, a target and a version, with one blank between them, and end in CR LF";
+		f.problem = "the request line must be a method, a target and a version, with one blank between them, "
+			    "and end in CR LF";
 	else if (f.problem == NULL && !guard_is_token(h->method, strlen(h->method)))
 		f.problem = "the request's method is not a token";
 	else if (f.problem == NULL)

@@ -48,12 +48,14 @@ head_refuse(const char *target, struct err *e)
 {
 	if (strlen(target) > HEAD_BYTES_MAX / 2)
 		return err_set(e, ERR_TARGET_TOO_LONG,
-		    "the request's target is %zu bytes long; request line and headers may have %zu bytes together: send long "
+		    "the request's target is %zu bytes long; request line and headers may have %zu bytes together: "
+		    "send long "
 		    "options in "
 		    "the body",
 		    strlen(target), HEAD_BYTES_MAX);
 	return err_set(e, ERR_HEAD_TOO_LARGE,
-	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u headers, "
+	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u "
+	    "headers, "
 	    "trailers "
 	    "and the extensions of a chunk %zu bytes",
 	    HEAD_BYTES_MAX, HEAD_FIELDS_MAX, ASIDE_BYTES_MAX);
@@ -63,14 +65,16 @@ int
 head_refuse_as(unsigned status, struct err *e)
 {
 	if (status == MHD_HTTP_URI_TOO_LONG)
-		return err_set(e, ERR_TARGET_TOO_LONG, "the request line is too long: with the headers it may have %zu bytes",
-		    HEAD_BYTES_MAX);
+		return err_set(e, ERR_TARGET_TOO_LONG,
+		    "the request line is too long: with the headers it may have %zu bytes", HEAD_BYTES_MAX);
 	if (status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
 		return head_refuse("", e);
 	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
-		return err_set(e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
+		return err_set(
+		    e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
 	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
-		return err_set(e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or 1.0, which alone are understood");
+		return err_set(
+		    e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or 1.0, which alone are understood");
 	return err_set(e, ERR_BAD_PARAMETER,
 	    "the request is not HTTP/1.1: its request line, its version, a header or a chunk of its body is malformed");
 }
@@ -78,7 +82,8 @@ head_refuse_as(unsigned status, struct err *e)
 int
 head_check_bounds(const struct head *h, struct err *e)
 {
-	const union MHD_ConnectionInfo *size = MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const union MHD_ConnectionInfo *size =
+	    MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
 	if (size != NULL && size->header_size <= HEAD_BYTES_MAX &&
 	    MHD_get_connection_values(h->connection, MHD_HEADER_KIND, NULL, NULL) <= (int)HEAD_FIELDS_MAX &&
@@ -96,7 +101,9 @@ refuse_connect(struct sending *s, struct err *e)
 	return err_set(e, ERR_METHOD_NOT_ALLOWED, "normd is no proxy: there is no CONNECT");
 }
 
-/* Whether this host and this origin are served. The target's host counts before the header's (RFC 9112, section 3.2.2). */
+/*
+ * Whether this host and this origin are served. The target's host counts before the header's (RFC 9112, section 3.2.2).
+ */
 static int
 check_origin(const struct head *h, const struct url_target *target, struct sending *s, struct err *e)
 {
@@ -165,7 +172,10 @@ check_query(const struct request *rq, struct err *e)
 	return 0;
 }
 
-/* Who comes when there are too many connections is refused. Probes are not: a server that is busy must not be restarted for it. */
+/*
+ * Who comes when there are too many connections is refused. Probes are not: a server that is busy must not be restarted
+ * for it.
+ */
 static int
 check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
 {
@@ -225,7 +235,8 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], npy, rq->form, &rq->answer_form) < 0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
 		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
-	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) < 0)
+	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <
+	    0)
 		return err_set(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
 	return 0;
 }

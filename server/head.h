@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request's head: its headers are guarded, its route is found, and the body's length, type and coding and what the client will
- * take of an answer are checked, before a byte of the body is read.
+ * A request's head: its headers are guarded, its route is found, and the body's length, type and coding and what the
+ * client will take of an answer are checked, before a byte of the body is read.
  */
 #ifndef SERVER_HEAD_H
 #define SERVER_HEAD_H
@@ -30,12 +30,15 @@ uint64_t head_announced_length(const struct headers *headers);
 bool head_waits_with_body(const struct headers *headers);
 
 /*
- * Whether the head is within its bounds and leaves room for an answer: else target_too_long or head_too_large, to be answered by
- * direct_answer.
+ * Whether the head is within its bounds and leaves room for an answer: else target_too_long or head_too_large, to be
+ * answered by direct_answer.
  */
 int head_check_bounds(const struct head *h, struct err *e) MUST_CHECK;
 
-/* Fills `e` for a head that is too large, by what of it is the larger part. Gives -1, so that a function can end with it. */
+/*
+ * Fills `e` for a head that is too large, by what of it is the larger part. Gives -1, so that a function can end with
+ * it.
+ */
 int head_refuse(const char *target, struct err *e);
 
 /* Fills `e` for a request that libmicrohttpd refuses with `status`. Likewise. */

@@ -19,7 +19,8 @@ find(const char *name, size_t len)
 
 	/* The first letter, but for its case, tells most names of one length apart. */
 	while (i < HEADER_COUNT &&
-	    (names[i].len != len || ((names[i].text[0] ^ name[0]) & ~0x20) != 0 || strncasecmp(names[i].text, name, len) != 0))
+	    (names[i].len != len || ((names[i].text[0] ^ name[0]) & ~0x20) != 0 ||
+		strncasecmp(names[i].text, name, len) != 0))
 		i++;
 	return (enum header)i;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The headers of a request that normd reads. They are collected in the one pass that guards them (guard.h): looking each of them up
- * by its name would go through all headers again, a dozen times a request.
+ * The headers of a request that normd reads. They are collected in the one pass that guards them (guard.h): looking
+ * each of them up by its name would go through all headers again, a dozen times a request.
  */
 #ifndef SERVER_HEADERS_H
 #define SERVER_HEADERS_H
@@ -39,7 +39,10 @@ struct headers {
 	unsigned count[HEADER_COUNT];
 };
 
-/* Adds a header; returns which it is, HEADER_COUNT for one that normd does not read. `value` ends with a NUL and is kept. */
+/*
+ * Adds a header; returns which it is, HEADER_COUNT for one that normd does not read. `value` ends with a NUL and is
+ * kept.
+ */
 enum header headers_add(struct headers *h, const char *name, size_t name_len, const char *value);
 
 #endif

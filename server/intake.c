@@ -27,9 +27,10 @@ intake_for(struct MHD_Connection *connection)
 }
 
 /*
- * Bytes of a body in which there was nothing to hand out. libmicrohttpd keeps trailers until the request ends, and where they fill the
- * memory to the last byte it waits for ever, without reading. So beyond a bound they are cut off: what was read last becomes ends of lines, after
- * which the handler is called, and refuses the request. A read that ends the request may be as large as it likes: more requests follow in it.
+ * Bytes of a body in which there was nothing to hand out. libmicrohttpd keeps trailers until the request ends, and
+ * where they fill the memory to the last byte it waits for ever, without reading. So beyond a bound they are cut off:
+ * what was read last becomes ends of lines, after which the handler is called, and refuses the request. A read that
+ * ends the request may be as large as it likes: more requests follow in it.
  */
 static void
 count_aside(struct intake *in, char *bytes, size_t n)
@@ -42,16 +43,20 @@ count_aside(struct intake *in, char *bytes, size_t n)
 		bytes[i] = i % 2 == 0 ? '\r' : '\n';
 }
 
-/* Whether what was read last is no request, of which libmicrohttpd would say nothing, and no request before it is still to be answered. */
+/*
+ * Whether what was read last is no request, of which libmicrohttpd would say nothing, and no request before it is still
+ * to be answered.
+ */
 static bool
 holds_no_request(const struct intake *in)
 {
-	return in->scan.broken != 0 && in->scan.state == SCAN_BEFORE && in->scan.broken == in->request + 1 && in->body == 0;
+	return in->scan.broken != 0 && in->scan.state == SCAN_BEFORE && in->scan.broken == in->request + 1 &&
+	    in->body == 0;
 }
 
 /*
- * EINTR means to libmicrohttpd that it should try again later. (EAGAIN would mean that nothing is there: then it waits for epoll to say that
- * something has come, which epoll has said already.)
+ * EINTR means to libmicrohttpd that it should try again later. (EAGAIN would mean that nothing is there: then it waits
+ * for epoll to say that something has come, which epoll has said already.)
  */
 ssize_t
 recv(int fd, void *bytes, size_t room, int flags)
@@ -82,7 +87,8 @@ recv(int fd, void *bytes, size_t room, int flags)
 void
 intake_take_head(struct MHD_Connection *connection, const char *method)
 {
-	const union MHD_ConnectionInfo *size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	const union MHD_ConnectionInfo *size =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	struct intake *in = intake_for(connection);
 
 	if (in == NULL)

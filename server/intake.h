@@ -2,12 +2,13 @@
 /*
  * What libmicrohttpd holds in a connection's memory, and so whether an answer's head will fit there too.
  *
- * libmicrohttpd does not tell. But all that it reads passes through recv, which the program defines itself (server/intake.c): each call shows
- * where in the memory the bytes go. The head lies at the memory's start, then trailers, then what is not taken yet of the body and of
- * requests that the client has sent ahead. Records of headers are made from the memory's end.
+ * libmicrohttpd does not tell. But all that it reads passes through recv, which the program defines itself
+ * (server/intake.c): each call shows where in the memory the bytes go. The head lies at the memory's start, then
+ * trailers, then what is not taken yet of the body and of requests that the client has sent ahead. Records of headers
+ * are made from the memory's end.
  *
- * When a request's steps begin, reading stops until its answer has ended: the room that was found stays. And a client that closes its
- * half of the connection after its request is not taken for one that is gone.
+ * When a request's steps begin, reading stops until its answer has ended: the room that was found stays. And a client
+ * that closes its half of the connection after its request is not taken for one that is gone.
  *
  * All functions are for the connection's event loop.
  */
@@ -40,20 +41,20 @@ struct intake {
 void intake_take_head(struct MHD_Connection *connection, const char *method);
 
 /*
- * A piece of the body is taken, all of it, from where libmicrohttpd has it. False: what came before it, between pieces, was too long, and the
- * request must be refused.
+ * A piece of the body is taken, all of it, from where libmicrohttpd has it. False: what came before it, between pieces,
+ * was too long, and the request must be refused.
  */
 bool intake_take_body(struct MHD_Connection *connection, const char *piece, size_t len) MUST_CHECK;
 
 /*
- * Whether the head of any answer to this request fits in the connection's memory, and trailers and chunk extensions were within their bound.
- * Within the handler.
+ * Whether the head of any answer to this request fits in the connection's memory, and trailers and chunk extensions
+ * were within their bound. Within the handler.
  */
 bool intake_has_room(struct MHD_Connection *connection);
 
 /*
- * What is wrong with the lines of the request, as far as they have been received (server/scan.h); or NULL. It must be refused then, and the
- * connection ends. Within the handler.
+ * What is wrong with the lines of the request, as far as they have been received (server/scan.h); or NULL. It must be
+ * refused then, and the connection ends. Within the handler.
  */
 const char *intake_problem(struct MHD_Connection *connection);
 

@@ -2,10 +2,11 @@
 /*
  * The memory of a connection, and what a request's head may take of it.
  *
- * libmicrohttpd keeps one piece of memory for each connection. The request's head, a record for each of its headers, what it has read of
- * the body and of later requests, and the answer's head share it. Where the answer's head does not fit any more the connection is closed
- * without an answer. So requests with larger heads are refused, and so are those of which too little memory is left (server/intake.h).
- * libmicrohttpd clears all of this memory after each request: more of it makes every request slower.
+ * libmicrohttpd keeps one piece of memory for each connection. The request's head, a record for each of its headers,
+ * what it has read of the body and of later requests, and the answer's head share it. Where the answer's head does not
+ * fit any more the connection is closed without an answer. So requests with larger heads are refused, and so are those
+ * of which too little memory is left (server/intake.h). libmicrohttpd clears all of this memory after each request:
+ * more of it makes every request slower.
  */
 #ifndef SERVER_LIMITS_H
 #define SERVER_LIMITS_H
@@ -15,8 +16,8 @@
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 
 /*
- * What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, its records and ours, and the
- * credit that a request has for what is small.
+ * What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, its records
+ * and ours, and the credit that a request has for what is small.
  */
 #define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + ((size_t)18 << 10))
 
@@ -34,8 +35,8 @@
 #define ORIGIN_BYTES_MAX ((size_t)300)
 
 /*
- * The longest head of an answer: each header that answers have, with its longest value (a Location has two names of 128 characters; an answer
- * to another origin's page names the origin, and the headers that the page may read).
+ * The longest head of an answer: each header that answers have, with its longest value (a Location has two names of 128
+ * characters; an answer to another origin's page names the origin, and the headers that the page may read).
  */
 #define ANSWER_HEAD_BYTES_MAX ((size_t)900 + 240 + ORIGIN_BYTES_MAX)
 

@@ -90,7 +90,10 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 void
 listener_freeze(int listener)
 {
-	/* A packet begins with its TCP header here. The first of a connection has SYN, the one that completes it has not. */
+	/*
+	 * A packet begins with its TCP header here. The first of a connection has SYN, the one that completes it has
+	 * not.
+	 */
 	struct sock_filter drop_syn[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_OFFSET),
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Of some heads libmicrohttpd makes errors of its own before the handler is called. 0.9.75 sends their answer's head twice; it takes a
- * blank after a value, which is legal, for a part of it; with a Transfer-Encoding that it does not know it waits for a body without end; and
- * it copies cookies, of which normd has none, until there is no memory for the answer. So what is wrong is not shown to it here: it
- * finds no body, calls the handler, and server/guard.c refuses the head. What is right is shown to it without blanks.
+ * Of some heads libmicrohttpd makes errors of its own before the handler is called. 0.9.75 sends their answer's head
+ * twice; it takes a blank after a value, which is legal, for a part of it; with a Transfer-Encoding that it does not
+ * know it waits for a body without end; and it copies cookies, of which normd has none, until there is no memory for
+ * the answer. So what is wrong is not shown to it here: it finds no body, calls the handler, and server/guard.c refuses
+ * the head. What is right is shown to it without blanks.
  *
- * To "Expect: 100-continue" on a request without a body it says 100 Continue and then, where the client has sent more requests already, takes
- * these for the body: an answer to the first is refused, and the connection ends without it. So Expect is shown only where a body comes.
+ * To "Expect: 100-continue" on a request without a body it says 100 Continue and then, where the client has sent more
+ * requests already, takes these for the body: an answer to the first is refused, and the connection ends without it. So
+ * Expect is shown only where a body comes.
  */
 #include "server/lookup.h"
 
@@ -133,8 +135,8 @@ is_shown(struct MHD_Connection *connection, const struct shown *row, const char 
 }
 
 enum MHD_Result
-MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key, size_t key_size,
-    const char **value_ptr, size_t *value_size_ptr)
+MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueKind kind, const char *key,
+    size_t key_size, const char **value_ptr, size_t *value_size_ptr)
 {
 	const char *value = NULL;
 	size_t len = 0;
@@ -142,8 +144,8 @@ MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueK
 	if (library_lookup()(connection, kind, key, key_size, &value, &len) != MHD_YES)
 		return MHD_NO;
 	if (value != NULL)
-		len =
-		    strnlen(value, len); /* blanks at its end may have been taken off since it was received (server/guard.c) */
+		len = strnlen(
+		    value, len); /* blanks at its end may have been taken off since it was received (server/guard.c) */
 	for (size_t i = 0; key != NULL && i < sizeof(table) / sizeof(table[0]); i++)
 		if (table[i].len == key_size && strncasecmp(table[i].name, key, key_size) == 0 &&
 		    !is_shown(connection, &table[i], &value, &len))

@@ -13,7 +13,10 @@
 #include "server/config.h"
 #include "server/server.h"
 
-/* Every thread inherits this: signals are taken by sigwait in main alone. A client that hangs up is an error of write(2). */
+/*
+ * Every thread inherits this: signals are taken by sigwait in main alone. A client that hangs up is an error of
+ * write(2).
+ */
 static void
 block_signals(sigset_t *set)
 {
@@ -32,12 +35,14 @@ fail(enum exit_code code, const struct err *e)
 }
 
 /*
- * Blocks up to `kept` bytes (6 MiB where there is enough memory), which is most tensors, stay with the thread that freed them: mapped anew, a tensor of 1.6 MB costs 391 page faults
- * a request, and one of 4 MiB holds the lock of the address space for so long that small requests wait for it: with it among those kept, four clients
- * that send such tensors are served 244 times a second instead of 150, and the small ones' 99th percentile beside them falls
- * from 2.4 to 1.0 ms. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what was
- * freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these settings (2 threads, at most
- * twice `kept` each). No more arenas than threads: each keeps as much, and its gaps (base/spare_memory.h).
+ * Blocks up to `kept` bytes (6 MiB where there is enough memory), which is most tensors, stay with the thread that
+ * freed them: mapped anew, a tensor of 1.6 MB costs 391 page faults a request, and one of 4 MiB holds the lock of the
+ * address space for so long that small requests wait for it: with it among those kept, four clients that send such
+ * tensors are served 244 times a second instead of 150, and the small ones' 99th percentile beside them falls from 2.4
+ * to 1.0 ms. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what
+ * was freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these
+ * settings (2 threads, at most twice `kept` each). No more arenas than threads: each keeps as much, and its gaps
+ * (base/spare_memory.h).
  */
 static void
 tune_allocator(const struct config *config)
@@ -64,7 +69,8 @@ warn_of_memory(const struct memory_plan *plan)
 			{ .name = "available_mib", .number = (double)(plan->available >> 20) } },
 		    2);
 	if (plan->body_lowered)
-		log_event(LOG_WARN, "--max-body is lowered to what the memory holds: give normd more, or set --max-body",
+		log_event(LOG_WARN,
+		    "--max-body is lowered to what the memory holds: give normd more, or set --max-body",
 		    (const struct log_field[]){ { .name = "max_body_mib", .number = (double)(plan->body_max >> 20) },
 			{ .name = "max_memory_mib", .number = (double)(plan->total >> 20) },
 			{ .name = "available_mib", .number = (double)(plan->available >> 20) } },
@@ -99,15 +105,18 @@ serve(const struct config *config, const sigset_t *signals)
 	if (server_start(&server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
 	log_event(LOG_INFO, "listening",
-	    (const struct log_field[]){ { .name = "address", .text = config->host }, { .name = "port", .number = server.port },
-		{ .name = "store", .text = config->store }, { .name = "threads", .number = config->thread_count },
+	    (const struct log_field[]){ { .name = "address", .text = config->host },
+		{ .name = "port", .number = server.port }, { .name = "store", .text = config->store },
+		{ .name = "threads", .number = config->thread_count },
 		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
-		{ .name = "connections", .number = server.connections_max }, { .name = "version", .text = NORMD_VERSION } },
+		{ .name = "connections", .number = server.connections_max },
+		{ .name = "version", .text = NORMD_VERSION } },
 	    7);
 	sigwait(signals, &signal_number);
 	drain(&server, config->drain_timeout_s, signals);
 	cut = server_stop(&server);
-	log_event(LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
+	log_event(
+	    LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
 	return EXIT_DONE;
 }
 

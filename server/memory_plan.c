@@ -74,7 +74,8 @@ static int
 refuse_total(const struct memory_wishes *w, size_t least, struct err *e)
 {
 	return err_set(e, ERR_BAD_PARAMETER,
-	    "--max-memory is %zu bytes (%zu MiB); with %u threads and --max-body %zu MiB it must be at least %zuMiB: raise it, "
+	    "--max-memory is %zu bytes (%zu MiB); with %u threads and --max-body %zu MiB it must be at least %zuMiB: "
+	    "raise it, "
 	    "or lower "
 	    "--threads or --max-body",
 	    w->total, w->total / MIB, w->threads, w->body_max / MIB, least / MIB);
@@ -84,7 +85,8 @@ static int
 refuse_machine(const struct memory_wishes *w, size_t least, struct err *e)
 {
 	return err_set(e, ERR_BAD_PARAMETER,
-	    "there are %zu MiB of memory, the limit of the container included; normd needs %zu MiB of them with %u threads "
+	    "there are %zu MiB of memory, the limit of the container included; normd needs %zu MiB of them with %u "
+	    "threads "
 	    "and --max-body %zu MiB: lower --threads or --max-body, or give it more memory",
 	    w->available / MIB, least / MIB, w->threads, w->body_max / MIB);
 }
@@ -104,7 +106,8 @@ plan_by_itself(const struct memory_wishes *w, struct memory_plan *out, struct er
 		share_out(most, w->threads, out);
 	if (out->requests < BODY_BYTES_MIN + BODY_SPARE_BYTES)
 		return refuse_machine(
-		    &(struct memory_wishes){ .available = w->available, .threads = w->threads, .body_max = BODY_BYTES_MIN },
+		    &(struct memory_wishes){
+			.available = w->available, .threads = w->threads, .body_max = BODY_BYTES_MIN },
 		    least_total(BODY_BYTES_MIN, w->threads) / 3 * 4, e);
 	out->body_max = (out->requests - BODY_SPARE_BYTES) / MIB * MIB;
 	out->body_lowered = true;

@@ -29,9 +29,10 @@ struct memory_plan {
 };
 
 /*
- * Shares out the memory. The requests' part holds at least one body. Where the total was asked for and is too small, and where there is not
- * enough for any plan: bad_parameter, which names the least that will do. Where no total was asked for and half of what there is does not
- * do, three quarters may be taken; where that does not do either, the largest body is lowered, unless it was given.
+ * Shares out the memory. The requests' part holds at least one body. Where the total was asked for and is too small,
+ * and where there is not enough for any plan: bad_parameter, which names the least that will do. Where no total was
+ * asked for and half of what there is does not do, three quarters may be taken; where that does not do either, the
+ * largest body is lowered, unless it was given.
  */
 int memory_plan_make(const struct memory_wishes *wishes, struct memory_plan *out, struct err *e) MUST_CHECK;
 

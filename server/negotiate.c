@@ -36,7 +36,10 @@ parse_q(const char *p, const char *end)
 	return q < Q_ONE ? q : Q_ONE;
 }
 
-/* The value of the parameter `name` among the parameters [p, end), which begin with a ';' or are none; NULL: it is not there. */
+/*
+ * The value of the parameter `name` among the parameters [p, end), which begin with a ';' or are none; NULL: it is not
+ * there.
+ */
 static const char *
 find_parameter(const char *p, const char *end, const char *name)
 {
@@ -121,8 +124,10 @@ negotiate_form(const char *content_type, enum form *out)
 			*out = (enum form)form;
 			return 0;
 		}
-	return el.len == 0 || equals(&el, "application/x-www-form-urlencoded") || ends_in_json(&el) || is_json_text(&el) ? 0 :
-															   -1;
+	return el.len == 0 || equals(&el, "application/x-www-form-urlencoded") || ends_in_json(&el) ||
+		is_json_text(&el) ?
+	    0 :
+	    -1;
 }
 
 int

@@ -7,9 +7,9 @@
 #include "codec/body.h"
 
 /*
- * The form that a Content-Type names. JSON is application/json, anything with +json, none at all (NULL), or what curl -d and
- * a browser's fetch say when they are not told (application/x-www-form-urlencoded, text/plain). The charset of text/plain
- * must be UTF-8 or US-ASCII; other parameters are passed over. Returns -1 when it is no form of ours.
+ * The form that a Content-Type names. JSON is application/json, anything with +json, none at all (NULL), or what curl
+ * -d and a browser's fetch say when they are not told (application/x-www-form-urlencoded, text/plain). The charset of
+ * text/plain must be UTF-8 or US-ASCII; other parameters are passed over. Returns -1 when it is no form of ours.
  */
 int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 
@@ -17,17 +17,20 @@ int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
 
 /*
- * The form of the answer by an Accept header (NULL: there is none): of FORM_JSON and, where `npy`, FORM_NPY, the one that it takes with
- * the highest q, and where that leaves a choice `preferred`. Returns -1 when it takes none.
+ * The form of the answer by an Accept header (NULL: there is none): of FORM_JSON and, where `npy`, FORM_NPY, the one
+ * that it takes with the highest q, and where that leaves a choice `preferred`. Returns -1 when it takes none.
  */
 int negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out) MUST_CHECK;
 
-/* Whether an Accept header (NULL: there is none) takes an answer of this media type, which is none of the forms. Returns -1 when not. */
+/*
+ * Whether an Accept header (NULL: there is none) takes an answer of this media type, which is none of the forms.
+ * Returns -1 when not.
+ */
 int negotiate_answer_type(const char *accept, const char *media_type) MUST_CHECK;
 
 /*
- * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip, or deflate, where it is wanted at least as much as
- * no coding. *must: identity is not acceptable. Returns -1 when nothing is.
+ * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip, or deflate, where it is wanted at
+ * least as much as no coding. *must: identity is not acceptable. Returns -1 when nothing is.
  */
 int negotiate_answer_coding(const char *accept_encoding, enum coding *out, bool *must) MUST_CHECK;
 

@@ -6,8 +6,12 @@
 
 #include "server/limits.h"
 
-/* What a page may read of an answer, and send with a request, beyond what any may (the Fetch standard, "CORS-safelisted"). */
-#define EXPOSED "ETag, Location, Allow, Retry-After, Normd-Revision, Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
+/*
+ * What a page may read of an answer, and send with a request, beyond what any may (the Fetch standard,
+ * "CORS-safelisted").
+ */
+#define EXPOSED \
+	"ETag, Location, Allow, Retry-After, Normd-Revision, Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
 #define SENDABLE "Content-Type, Content-Encoding, If-Match, Idempotency-Key, X-Request-Id, traceparent"
 #define PREFLIGHT_S "7200"
 
@@ -47,7 +51,8 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 			return err_set(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
 		if (memchr(p, '*', len) != NULL)
 			return err_set(e, ERR_BAD_PARAMETER,
-			    "--cors-origin has \"%.*s\"; each origin must be named in full, and * stands alone, for all of "
+			    "--cors-origin has \"%.*s\"; each origin must be named in full, and * stands alone, for "
+			    "all of "
 			    "them",
 			    (int)(len < 80 ? len : 80), p);
 		if (parse_origin(p, len, &out->list[out->count++]) < 0)
@@ -77,14 +82,15 @@ is_allowed(const struct origins *allowed, const struct authority *host, const ch
 }
 
 int
-origins_check(
-    const struct origins *allowed, const struct authority *host, const char *origin, struct origins_grant *grant, struct err *e)
+origins_check(const struct origins *allowed, const struct authority *host, const char *origin,
+    struct origins_grant *grant, struct err *e)
 {
 	bool own;
 
 	if (allowed->loopback_only && host->host_len > 0 && !authority_is_loopback(host))
 		return err_set(e, ERR_FORBIDDEN,
-		    "the request's host is \"%.*s\"; while normd listens on a loopback address alone, it serves localhost and "
+		    "the request's host is \"%.*s\"; while normd listens on a loopback address alone, it serves "
+		    "localhost and "
 		    "loopback "
 		    "addresses only (a proxy in front must send such a Host)",
 		    (int)(host->host_len < 100 ? host->host_len : 100), host->host);
@@ -108,8 +114,8 @@ add(struct MHD_Response *response, const char *name, const char *value)
 }
 
 void
-origins_add_headers(
-    const struct origins *allowed, const struct origins_grant *grant, const char *methods, struct MHD_Response *response)
+origins_add_headers(const struct origins *allowed, const struct origins_grant *grant, const char *methods,
+    struct MHD_Response *response)
 {
 	/* What a cache keeps of an answer to one origin, or to none, is of no use to another. */
 	if (allowed->count > 0)

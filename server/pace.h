@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast a client must be while it is its turn. It has an allowance of time, the timeout; the allowance runs down with the clock and is
- * refilled by the bytes that move, a second for each PACE_BYTES_PER_S, never above the timeout. So whoever keeps that rate lives for
- * ever, whoever falls below it is late at most one timeout later, and a quick start buys no long stall, with all its
- * memory held, afterwards. Pure.
+ * How fast a client must be while it is its turn. It has an allowance of time, the timeout; the allowance runs down
+ * with the clock and is refilled by the bytes that move, a second for each PACE_BYTES_PER_S, never above the timeout.
+ * So whoever keeps that rate lives for ever, whoever falls below it is late at most one timeout later, and a quick
+ * start buys no long stall, with all its memory held, afterwards. Pure.
  */
 #ifndef SERVER_PACE_H
 #define SERVER_PACE_H

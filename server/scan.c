@@ -100,8 +100,8 @@ end_head(struct scan *s)
 }
 
 /*
- * Whether the line is a request's, as far as is kept of it: it begins with a method and a blank, and has no NUL. libmicrohttpd drops the
- * connection for any other, or skips the line.
+ * Whether the line is a request's, as far as is kept of it: it begins with a method and a blank, and has no NUL.
+ * libmicrohttpd drops the connection for any other, or skips the line.
  */
 static bool
 is_request_line(const struct scan *s)
@@ -119,8 +119,8 @@ begin_request(struct scan *s)
 {
 	if (!is_request_line(s)) {
 		give_up(s);
-		s->problem =
-		    "the first line is not a request line: a method, a target and a version, with one blank between them";
+		s->problem = "the first line is not a request line: a method, a target and a version, with one blank "
+			     "between them";
 		return;
 	}
 	s->request++;

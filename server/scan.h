@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client sends, line by line, as it arrives and before libmicrohttpd changes it: where lines end otherwise than in CR LF, and what
- * stands between the data of chunks. libmicrohttpd 0.9.75 takes a bare LF for a line's end, also after a chunk's size, and a trailer that
- * begins with NUL for the last; that leaves no trace in what it hands out.
+ * What a client sends, line by line, as it arrives and before libmicrohttpd changes it: where lines end otherwise than
+ * in CR LF, and what stands between the data of chunks. libmicrohttpd 0.9.75 takes a bare LF for a line's end, also
+ * after a chunk's size, and a trailer that begins with NUL for the last; that leaves no trace in what it hands out.
  */
 #ifndef SERVER_SCAN_H
 #define SERVER_SCAN_H
@@ -36,8 +36,9 @@ struct scan {
 };
 
 /*
- * The next bytes that were received. Extensions of chunks, which nobody here understands, are overwritten by zeros before the size, where the
- * line is there as a whole: libmicrohttpd 1.0.1 takes the end of a line with an extension for the chunk's first byte.
+ * The next bytes that were received. Extensions of chunks, which nobody here understands, are overwritten by zeros
+ * before the size, where the line is there as a whole: libmicrohttpd 1.0.1 takes the end of a line with an extension
+ * for the chunk's first byte.
  */
 void scan_bytes(struct scan *s, char *bytes, size_t len);
 

@@ -29,7 +29,10 @@ sending_reserve(struct sending *s, struct err *e)
 	return answer_reserve(&s->answer, &s->wishes, e);
 }
 
-/* The response to the request as it stands; where there is no memory for it and nothing was stored, to that. NULL: for neither. */
+/*
+ * The response to the request as it stands; where there is no memory for it and nothing was stored, to that. NULL: for
+ * neither.
+ */
 static struct MHD_Response *
 make_response(struct sending *s, struct request *rq)
 {
@@ -44,7 +47,8 @@ make_response(struct sending *s, struct request *rq)
 
 /* No memory for any response of its own. Who is told to come again had nothing stored. */
 static enum MHD_Result
-queue_exhausted(struct sending *s, const struct server *server, struct MHD_Connection *connection, const struct request *rq)
+queue_exhausted(
+    struct sending *s, const struct server *server, struct MHD_Connection *connection, const struct request *rq)
 {
 	if (request_stored(rq)) {
 		s->status = 0;

@@ -16,8 +16,10 @@ struct sending {
 	struct answer_wishes wishes; /* the codings are the caller's to fill in */
 	struct buf allow;            /* the methods of the route, where they are to be said */
 	struct origins_grant grant;
-	bool close;   /* the connection must be closed after the answer */
-	bool at_once; /* the body is not read: nobody can say where it ends, it is too large, or the client waits with it */
+	bool close; /* the connection must be closed after the answer */
+	bool
+	    /* the body is not read: nobody can say where it ends, it is too large, or the client waits with it */
+	    at_once;
 	struct answer answer;
 
 	/* What came of it, for the log. */
@@ -33,10 +35,11 @@ void sending_fini(struct sending *s);
 int sending_reserve(struct sending *s, struct err *e);
 
 /*
- * Answers the request as it stands: with its error, or its reply; where there is no memory for that, and nothing was stored, overloaded.
- * MHD_NO: the connection ends without an answer, for of an update that stands nothing else is true that could be said.
+ * Answers the request as it stands: with its error, or its reply; where there is no memory for that, and nothing was
+ * stored, overloaded. MHD_NO: the connection ends without an answer, for of an update that stands nothing else is true
+ * that could be said.
  */
-enum MHD_Result
-sending_queue(struct sending *s, const struct server *server, struct MHD_Connection *connection, struct request *rq) MUST_CHECK;
+enum MHD_Result sending_queue(
+    struct sending *s, const struct server *server, struct MHD_Connection *connection, struct request *rq) MUST_CHECK;
 
 #endif

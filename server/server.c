@@ -32,8 +32,9 @@
 #define HANDSHAKE_US ((uint64_t)20000)
 
 /*
- * Longer than load balancers keep theirs idle (60 s to 600 s), so that it is they who close first: else they would send a request into a
- * connection that is just being closed. An idle connection costs little, and makes room when there are many.
+ * Longer than load balancers keep theirs idle (60 s to 600 s), so that it is they who close first: else they would send
+ * a request into a connection that is just being closed. An idle connection costs little, and makes room when there are
+ * many.
  */
 #define CONNECTION_IDLE_S 620u
 
@@ -81,20 +82,21 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
 	if (!intake_is_ours() || !library_is_ours())
 		log_printf(LOG_WARN,
-		    "libmicrohttpd does not call the program's recv, or functions of its own by name: large heads may be "
+		    "libmicrohttpd does not call the program's recv, or functions of its own by name: large heads may "
+		    "be "
 		    "left without an answer (server/intake.h, server/library.h)");
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-	    exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
+	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
+	    NULL, exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
 	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
-	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
-	    MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, s,
-	    MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, s,
-	    MHD_OPTION_NOTIFY_CONNECTION, exchange_notify, s, MHD_OPTION_END);
+	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    CONNECTION_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), MHD_OPTION_URI_LOG_CALLBACK,
+	    exchange_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+	    exchange_end, s, MHD_OPTION_NOTIFY_CONNECTION, exchange_notify, s, MHD_OPTION_END);
 }
 
 /*
- * libmicrohttpd must have no suspended connection when it stops: first the store, the pool and the leaders of synchronized steps finish all that
- * they hold.
+ * libmicrohttpd must have no suspended connection when it stops: first the store, the pool and the leaders of
+ * synchronized steps finish all that they hold.
  */
 static void
 stop_loops(struct server *s)
@@ -150,8 +152,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		goto fail;
 	}
 	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
-	s->sync = sync_start(
-	    &(const struct sync_limits){ &s->memory, crowd_waiting_max(s->connections_max), 1000 * config->sync_timeout_max_s },
+	s->sync = sync_start(&(const struct sync_limits){ &s->memory, crowd_waiting_max(s->connections_max),
+				 1000 * config->sync_timeout_max_s },
 	    e);
 	if (s->sync == NULL)
 		goto fail;
@@ -195,8 +197,8 @@ server_drain(struct server *s)
 }
 
 /*
- * Handshakes that had begun get a while to end: a round trip within a data centre. At the limit of connections none will be accepted, for
- * as long as the others are idle.
+ * Handshakes that had begun get a while to end: a round trip within a data centre. At the limit of connections none
+ * will be accepted, for as long as the others are idle.
  */
 static bool
 backlog_waits(const struct server *s, uint64_t now_us)
@@ -206,7 +208,9 @@ backlog_waits(const struct server *s, uint64_t now_us)
 	return past_us < HANDSHAKE_US || (past_us < BACKLOG_US && listener_has_waiting(s->listener));
 }
 
-/* From now on who connects is refused. The descriptor is closed when no loop is left that might be accepting just now. */
+/*
+ * From now on who connects is refused. The descriptor is closed when no loop is left that might be accepting just now.
+ */
 static void
 close_listener(struct server *s)
 {
@@ -216,9 +220,9 @@ close_listener(struct server *s)
 }
 
 /*
- * A request is not seen between the moment when a loop reads its first bytes and the moment when it has its first line, nor a connection
- * between being accepted and being watched: hence the while that it must have been quiet, but where nobody
- * was there when it began.
+ * A request is not seen between the moment when a loop reads its first bytes and the moment when it has its first line,
+ * nor a connection between being accepted and being watched: hence the while that it must have been quiet, but where
+ * nobody was there when it began.
  */
 bool
 server_is_drained(struct server *s)

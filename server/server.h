@@ -50,14 +50,14 @@ struct server {
 int server_start(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
 
 /*
- * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections that have been made already and wait
- * to be accepted are still taken, new ones are not.
+ * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections that have been made
+ * already and wait to be accepted are still taken, new ones are not.
  */
 void server_drain(struct server *s);
 
 /*
- * Whether everybody has an answer: for a while no request has run, and no connection has held unread bytes. To be asked every few
- * milliseconds.
+ * Whether everybody has an answer: for a while no request has run, and no connection has held unread bytes. To be asked
+ * every few milliseconds.
  */
 bool server_is_drained(struct server *s);
 

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Descriptors are given out from the lowest: these are more than the connections that are ever held (crowd.c) and all other files. */
+/*
+ * Descriptors are given out from the lowest: these are more than the connections that are ever held (crowd.c) and all
+ * other files.
+ */
 #define DESCRIPTORS_MAX 65536
 
 /* A pointer goes from one loop to another with its descriptor, which the kernel closes and gives out again. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libmicrohttpd reads of each connection, seen where it reads: its calls of epoll and recv pass through epoll.c and intake.c. Hence it is known
- * whether bytes of the next request have come along with a request, and whether the client has ended its side.
+ * What libmicrohttpd reads of each connection, seen where it reads: its calls of epoll and recv pass through epoll.c
+ * and intake.c. Hence it is known whether bytes of the next request have come along with a request, and whether the
+ * client has ended its side.
  *
  * A connection's stream is its event loop's alone, but for what its record publishes (deadline.h).
  */
@@ -38,8 +39,8 @@ void stream_assign(int fd, struct stream *s);
 struct stream *stream_of(int fd);
 
 /*
- * Reads as recv does, for libmicrohttpd's calls of it (intake.c). A connection's end that came with the bytes is reported by epoll once
- * more; while the connection is not in the epoll set its end is not told: EAGAIN.
+ * Reads as recv does, for libmicrohttpd's calls of it (intake.c). A connection's end that came with the bytes is
+ * reported by epoll once more; while the connection is not in the epoll set its end is not told: EAGAIN.
  */
 ssize_t stream_read(int fd, void *bytes, size_t room, int flags);
 
@@ -50,9 +51,9 @@ void stream_deliver(struct stream *s, const char *bytes, size_t len);
 void stream_body_ends(struct stream *s, const char *end);
 
 /*
- * When a request has ended: whether bytes after it were delivered, which are of the next one. A request ends with an empty line, its
- * head's or that after its chunks, or with the last byte of a body whose length was announced; bytes of another head end so only where it
- * is complete.
+ * When a request has ended: whether bytes after it were delivered, which are of the next one. A request ends with an
+ * empty line, its head's or that after its chunks, or with the last byte of a body whose length was announced; bytes of
+ * another head end so only where it is complete.
  */
 bool stream_holds_more(const struct stream *s);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel knows of a connection: how far its bytes have come, and whether the client is still there. From any thread. */
+/*
+ * What the kernel knows of a connection: how far its bytes have come, and whether the client is still there. From any
+ * thread.
+ */
 #ifndef SERVER_TRAFFIC_H
 #define SERVER_TRAFFIC_H
 

@@ -23,9 +23,11 @@ void
 upkeep_init(struct upkeep *u, struct progress *p)
 {
 	*p = (struct progress){ 0 };
-	*u = (struct upkeep){
-		.definitions = definition_ops, .judge = definition_judge, .found = print_found, .progress = draw, .arg = p
-	};
+	*u = (struct upkeep){ .definitions = definition_ops,
+		.judge = definition_judge,
+		.found = print_found,
+		.progress = draw,
+		.arg = p };
 }
 
 void

@@ -30,8 +30,8 @@ decode(struct arena *a, const char *text, size_t len, bool plus, const char **ou
 			    0 :
 			    hex(text[i + 1]) * 16 + hex(text[i + 2]);
 			if (byte == 0)
-				return err_set(
-				    e, ERR_BAD_PARAMETER, "the URL holds a %% that two hex digits (not 00) must follow");
+				return err_set(e, ERR_BAD_PARAMETER,
+				    "the URL holds a %% that two hex digits (not 00) must follow");
 			i += 2;
 		} else if (byte == '+' && plus) {
 			byte = ' ';
@@ -54,7 +54,8 @@ parse_query(struct arena *a, const char *p, struct url *out, struct err *e)
 		if (len == 0)
 			continue;
 		if (out->query_count == REQUEST_QUERY_MAX)
-			return err_set(e, ERR_BAD_PARAMETER, "the URL has more than %d query parameters", REQUEST_QUERY_MAX);
+			return err_set(
+			    e, ERR_BAD_PARAMETER, "the URL has more than %d query parameters", REQUEST_QUERY_MAX);
 		name_len = strcspn(p, "&=");
 		item = &out->query[out->query_count++];
 		item->value = "";
@@ -87,8 +88,8 @@ url_split(const char *target, struct url_target *out, struct err *e)
 		return 0;
 	len = scheme_length(target);
 	if (len == 0)
-		return err_set(
-		    e, ERR_BAD_PARAMETER, "the request's target is \"%.100s\"; it must begin with / or be an http URL", target);
+		return err_set(e, ERR_BAD_PARAMETER,
+		    "the request's target is \"%.100s\"; it must begin with / or be an http URL", target);
 	out->authority = target + len;
 	out->authority_len = strcspn(out->authority, "/?");
 	out->path = out->authority + out->authority_len;

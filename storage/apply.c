@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each operation means, on the batch's copies. An operation first looks whether it can be done and changes something only
- * then, so that one that is refused leaves no trace and fails alone.
+ * What each operation means, on the batch's copies. An operation first looks whether it can be done and changes
+ * something only then, so that one that is refused leaves no trace and fails alone.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -27,8 +27,8 @@ layer_to_write(struct batch *b, const struct store_op *op, struct err *e)
 	for (unsigned i = 0; i < p->count && !match; i++)
 		match = p->revisions[i] == w->revision;
 	if (!match) {
-		(void)err_set(e, ERR_REVISION_MISMATCH, "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"",
-		    w->revision);
+		(void)err_set(e, ERR_REVISION_MISMATCH,
+		    "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"", w->revision);
 		return NULL;
 	}
 	return w;
@@ -62,7 +62,8 @@ apply_create(struct batch *b, struct store_op *op, struct err *e)
 	if (w == NULL)
 		return -1;
 	if (!w->exists) {
-		if (b->backend->ops->insert(b->backend, op->model, op->layer, op->definition, op->features, &id, e) < 0) {
+		if (b->backend->ops->insert(b->backend, op->model, op->layer, op->definition, op->features, &id, e) <
+		    0) {
 			b->broken = true;
 			return -1;
 		}
@@ -154,7 +155,8 @@ move_statistics(struct batch *b, struct working *w, const struct update *u, stru
 	struct statistics before = w->statistics, after;
 	enum update_result result;
 
-	if (before.mean == NULL && initial_statistics(b, before.features != 0 ? before.features : u->features, &before, e) < 0)
+	if (before.mean == NULL &&
+	    initial_statistics(b, before.features != 0 ? before.features : u->features, &before, e) < 0)
 		return -1;
 	after = w->spare;
 	if ((after.mean == NULL || after.features != before.features) && new_arrays(b, before.features, &after, e) < 0)
@@ -197,12 +199,14 @@ find_key(struct batch *b, const struct working *w, struct store_op *op, struct e
 {
 	struct used_key used;
 
-	if (b->backend->ops->find_key(b->backend, w->base->identity->id, op->key, b->keys_since_s, &used, &op->repeated, e) < 0)
+	if (b->backend->ops->find_key(
+		b->backend, w->base->identity->id, op->key, b->keys_since_s, &used, &op->repeated, e) < 0)
 		return -1;
 	if (!op->repeated)
 		return 0;
 	if (memcmp(used.digest, op->key_digest, DIGEST_BYTES) != 0)
-		return err_set(e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
+		return err_set(
+		    e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
 	op->revision = used.revision;
 	op->num_batches_tracked = used.num_batches_tracked;
 	op->result_features = w->statistics.features;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two things of a copy take time, in which commits would wait too: to write it to the disk (write_back.h), and to free its space: 50 ms for
- * 200 MB on ext4, in which close() does not return. So that neither an event loop nor the store's thread waits for them, a thread of its own
- * writes it while it grows, and shortens it piece by piece before it closes it.
+ * Two things of a copy take time, in which commits would wait too: to write it to the disk (write_back.h), and to free
+ * its space: 50 ms for 200 MB on ext4, in which close() does not return. So that neither an event loop nor the store's
+ * thread waits for them, a thread of its own writes it while it grows, and shortens it piece by piece before it closes
+ * it.
  */
 #include "storage/backup.h"
 
@@ -15,7 +16,9 @@
 #include "base/clock.h"
 #include "storage/write_back.h"
 
-/* Each takes the store's size on the disk until its last reader is done; more of them would be a mistake, or an attack. */
+/*
+ * Each takes the store's size on the disk until its last reader is done; more of them would be a mistake, or an attack.
+ */
 #define COPIES_MAX 4
 #define RETRY_AFTER_S 10
 
@@ -29,8 +32,8 @@
 #define AHEAD_BYTES_MAX (16 * WRITE_BACK_BYTES)
 
 /*
- * The pause between two pieces leaves the processor to others, for a thread that always runs is made to wait for its turn when there is something
- * to commit. It is longer where the disk is waited for.
+ * The pause between two pieces leaves the processor to others, for a thread that always runs is made to wait for its
+ * turn when there is something to commit. It is longer where the disk is waited for.
  */
 #define PAUSE_US ((uint64_t)50)
 #define AHEAD_PAUSE_US ((uint64_t)1000)

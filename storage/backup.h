@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backups: who waits for a copy of the store. One copy is made at a time, and all who ask meanwhile get the same: it has what is committed when it
- * ends, so also all that they could know of. The store's thread calls all of this but start and stop; copies are given back on any.
+ * Backups: who waits for a copy of the store. One copy is made at a time, and all who ask meanwhile get the same: it
+ * has what is committed when it ends, so also all that they could know of. The store's thread calls all of this but
+ * start and stop; copies are given back on any.
  */
 #ifndef STORAGE_BACKUP_H
 #define STORAGE_BACKUP_H
@@ -36,7 +37,9 @@ int backup_start(struct backup *b, struct backend *backend, struct err *e) MUST_
 /* After the last copy was given back. */
 void backup_stop(struct backup *b);
 
-/* Takes over the operation until it is done. Refused (overloaded) while too many earlier copies are still being read. */
+/*
+ * Takes over the operation until it is done. Refused (overloaded) while too many earlier copies are still being read.
+ */
 void backup_ask(struct backup *b, struct store_op *op);
 
 /* Whether a copy is being made, so that there is something to do without operations. */
@@ -46,8 +49,8 @@ bool backup_runs(const struct backup *b);
 uint64_t backup_pause_us(struct backup *b);
 
 /*
- * A short piece of the work, outside of transactions, after the store has spent `spent_us` on other work. Where it is the last, or fails,
- * all who wait are told.
+ * A short piece of the work, outside of transactions, after the store has spent `spent_us` on other work. Where it is
+ * the last, or fails, all who wait are told.
  */
 void backup_work(struct backup *b, uint64_t spent_us);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch: all the writes that waited, applied in order to copies in memory, and then written and committed at once. What each
- * operation means is in apply.c; this is the overlay of changed layers that it works on.
+ * A batch: all the writes that waited, applied in order to copies in memory, and then written and committed at once.
+ * What each operation means is in apply.c; this is the overlay of changed layers that it works on.
  */
 #ifndef STORAGE_BATCH_H
 #define STORAGE_BATCH_H
@@ -15,7 +15,8 @@ struct working {
 	char model[STORE_NAME_MAX + 1];
 	char name[STORE_NAME_MAX + 1];
 	bool exists;
-	const struct layer *base; /* a reference: what was committed, or was created empty in this batch; NULL when !exists */
+	const struct layer
+	    *base; /* a reference: what was committed, or was created empty in this batch; NULL when !exists */
 	uint64_t revision;
 	struct statistics statistics;
 	struct statistics spare; /* arrays to apply the next update into; mean NULL until there are some */
@@ -51,8 +52,8 @@ int batch_init(struct batch *b, size_t op_count, struct backend *backend, struct
 void batch_fini(struct batch *b);
 
 /*
- * The working copy of a layer, made when the batch has none. It stands also for a layer that does not exist (exists false). NULL with
- * `e` when it cannot be read.
+ * The working copy of a layer, made when the batch has none. It stands also for a layer that does not exist (exists
+ * false). NULL with `e` when it cannot be read.
  */
 struct working *batch_layer(struct batch *b, const char *model, const char *layer, struct err *e) MUST_CHECK;
 

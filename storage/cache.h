@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Committed state in memory: a hash table of layer snapshots by name, bounded in bytes, the least recently used out first. Only the
- * store's thread puts and drops, after its commit; any thread reads. A lock guards it, held for a few instructions.
+ * Committed state in memory: a hash table of layer snapshots by name, bounded in bytes, the least recently used out
+ * first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards it, held for a few
+ * instructions.
  */
 #ifndef STORAGE_CACHE_H
 #define STORAGE_CACHE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A snapshot is one block of memory: the struct, then its arrays. It is shared between the event loops and the store's thread, and
- * nobody writes to it after it was made, so a count of references is all the synchronization there is.
+ * A snapshot is one block of memory: the struct, then its arrays. It is shared between the event loops and the store's
+ * thread, and nobody writes to it after it was made, so a count of references is all the synchronization there is.
  */
 #include "storage/layer.h"
 
@@ -98,8 +98,8 @@ const struct layer *
 layer_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
     struct store_vector weight, struct store_vector bias)
 {
-	size_t count = (statistics->mean != NULL ? 2 * statistics->features : 0) + (weight.values != NULL ? weight.count : 0) +
-	    (bias.values != NULL ? bias.count : 0);
+	size_t count = (statistics->mean != NULL ? 2 * statistics->features : 0) +
+	    (weight.values != NULL ? weight.count : 0) + (bias.values != NULL ? bias.count : 0);
 	size_t bytes = sizeof(struct layer_block) + count * sizeof(double);
 	struct layer_block *b;
 	double *next;

@@ -6,7 +6,8 @@
 #include "storage/store.h"
 
 /*
- * An identity with one reference; copies everything and parses the definition. NULL with `e`. Names must fit STORE_NAME_MAX.
+ * An identity with one reference; copies everything and parses the definition. NULL with `e`. Names must fit
+ * STORE_NAME_MAX.
  */
 struct layer_identity *layer_identity_new(int64_t id, const char *model, const char *name, const char *definition,
     const struct store_definition_ops *ops, struct err *e) MUST_CHECK;
@@ -14,8 +15,8 @@ const struct layer_identity *layer_identity_ref(const struct layer_identity *ide
 void layer_identity_unref(const struct layer_identity *identity); /* NULL is fine */
 
 /* A snapshot with one reference: all values are copied, the identity gets a reference. NULL when there is no memory. */
-const struct layer *layer_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
-    struct store_vector weight, struct store_vector bias) MUST_CHECK;
+const struct layer *layer_new(const struct layer_identity *identity, uint64_t revision,
+    const struct statistics *statistics, struct store_vector weight, struct store_vector bias) MUST_CHECK;
 
 /* The memory that a snapshot takes, about. */
 size_t layer_bytes(const struct layer *layer);

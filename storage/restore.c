@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A backup put into a store's place. The new file gets the store's name only when it is whole and flushed, and by link(2), which never takes the
- * place of another file. It is linked by its descriptor: whoever removes PATH-restore meanwhile, a second restore that takes it for a
- * leftover, makes this one fail, and nothing worse.
+ * A backup put into a store's place. The new file gets the store's name only when it is whole and flushed, and by
+ * link(2), which never takes the place of another file. It is linked by its descriptor: whoever removes PATH-restore
+ * meanwhile, a second restore that takes it for a leftover, makes this one fail, and nothing worse.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,7 +45,8 @@ check_place(const char *path, struct err *e)
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if ((size_t)snprintf(name, sizeof(name), "%s%s", path, ends[i]) < sizeof(name) && lstat(name, &st) == 0)
-			return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s%s exists already; move it away first", path, ends[i]);
+			return err_set(
+			    e, ERR_STORAGE_UNAVAILABLE, "%s%s exists already; move it away first", path, ends[i]);
 	return 0;
 }
 

@@ -24,7 +24,9 @@ sqlite_begin(struct backend *b, struct err *e)
 	/* One that could not be rolled back when it failed must not become part of this one. */
 	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), e) < 0)
 		return -1;
-	return sqlite_place_check(&sqlite_self(b)->place, e) < 0 ? -1 : statement_run(sqlite_statement(b, STATEMENT_BEGIN), e);
+	return sqlite_place_check(&sqlite_self(b)->place, e) < 0 ?
+	    -1 :
+	    statement_run(sqlite_statement(b, STATEMENT_BEGIN), e);
 }
 
 /* By a statement that is prepared, for which there is memory already. */
@@ -39,10 +41,10 @@ sqlite_rollback(struct backend *b)
 }
 
 /*
- * When the flush fails the whole transaction is in the log already, the mark of its commit too. SQLite forgets it, and the next commit
- * takes its place; but if the process ended before that, recovery would find it and take it for committed, after its callers were told
- * that it failed. So its place is taken at once, before anybody is told. A disk that was full while the log was written has no
- * such mark, for that comes last.
+ * When the flush fails the whole transaction is in the log already, the mark of its commit too. SQLite forgets it, and
+ * the next commit takes its place; but if the process ended before that, recovery would find it and take it for
+ * committed, after its callers were told that it failed. So its place is taken at once, before anybody is told. A disk
+ * that was full while the log was written has no such mark, for that comes last.
  */
 static int
 sqlite_commit(struct backend *b, struct err *e)
@@ -58,7 +60,8 @@ sqlite_commit(struct backend *b, struct err *e)
 	sqlite_rollback(b);
 	if (sqlite_overwrite_failed(self->db, &ignored) < 0) {
 		n = strlen(e->detail);
-		snprintf(e->detail + n, sizeof(e->detail) - n, "; whether it will be there after a restart is not known");
+		snprintf(
+		    e->detail + n, sizeof(e->detail) - n, "; whether it will be there after a restart is not known");
 	}
 	return -1;
 }
@@ -88,12 +91,12 @@ layer_from_row(sqlite3_stmt *row, const char *model, const char *name, const str
 		goto out;
 	if ((s.mean != NULL && mean_count != s.features) || (s.var != NULL && var_count != s.features) ||
 	    (s.mean == NULL) != (s.var == NULL)) {
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
-		    name, model);
+		(void)err_set(e, ERR_STORAGE_UNAVAILABLE,
+		    "the stored statistics of layer \"%s\" of model \"%s\" are damaged", name, model);
 		goto out;
 	}
-	*out = layer_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s, (struct store_vector){ weight, weight_count },
-	    (struct store_vector){ bias, bias_count });
+	*out = layer_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s,
+	    (struct store_vector){ weight, weight_count }, (struct store_vector){ bias, bias_count });
 	result = *out == NULL ? err_set_memory(e) : 0;
 out:
 	layer_identity_unref(identity);
@@ -122,15 +125,16 @@ load_bytes(struct backend *b, const char *model, const char *layer, size_t *byte
 #define LOAD_COPIES ((size_t)3)
 
 static int
-sqlite_load(struct backend *b, const char *model, const char *layer, struct budget_share *memory, const struct layer **out,
-    struct err *e)
+sqlite_load(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
+    const struct layer **out, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD);
 	size_t bytes = 0;
 	int rc, result = 0;
 
 	*out = NULL;
-	if (memory != NULL && (load_bytes(b, model, layer, &bytes, e) < 0 || budget_ask(memory, LOAD_COPIES * bytes, e) < 0))
+	if (memory != NULL &&
+	    (load_bytes(b, model, layer, &bytes, e) < 0 || budget_ask(memory, LOAD_COPIES * bytes, e) < 0))
 		return -1;
 	statement_bind_text(stmt, 1, model);
 	statement_bind_text(stmt, 2, layer);
@@ -155,8 +159,8 @@ sqlite_model_exists(struct backend *b, const char *model, bool *exists, struct e
 }
 
 static int
-sqlite_insert(struct backend *b, const char *model, const char *layer, const char *definition, size_t features, int64_t *id,
-    struct err *e)
+sqlite_insert(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
+    int64_t *id, struct err *e)
 {
 	sqlite3_stmt *new_model = sqlite_statement(b, STATEMENT_INSERT_MODEL),
 		     *new_layer = sqlite_statement(b, STATEMENT_INSERT_LAYER);

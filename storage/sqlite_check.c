@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows come first, for they can tell how far they are; SQLite's own check, a single call, then finds most of the file in memory. What cannot be
- * read for damage is a finding like others.
+ * Rows come first, for they can tell how far they are; SQLite's own check, a single call, then finds most of the file
+ * in memory. What cannot be read for damage is a finding like others.
  */
 #include "storage/sqlite_check.h"
 
@@ -52,7 +52,8 @@ end_query(struct check *c, sqlite3_stmt *stmt, int rc, const char *what, struct 
 
 /* Calls `each` for every row. */
 static int
-query(struct check *c, const char *sql, const char *what, void (*each)(struct check *c, sqlite3_stmt *row), struct err *e)
+query(
+    struct check *c, const char *sql, const char *what, void (*each)(struct check *c, sqlite3_stmt *row), struct err *e)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL);
@@ -96,7 +97,9 @@ open_model(int version, struct err *e)
 	return NULL;
 }
 
-/* Holds the schema against the one that this version makes for the file's. (sqlite_stat: who ran ANALYZE did no harm.) */
+/*
+ * Holds the schema against the one that this version makes for the file's. (sqlite_stat: who ran ANALYZE did no harm.)
+ */
 static int
 check_schema(struct check *c, struct err *e)
 {
@@ -120,7 +123,8 @@ check_schema(struct check *c, struct err *e)
 		if ((rc == SQLITE_ROW || rc == SQLITE_DONE) &&
 		    (rc != rc_expected || (rc == SQLITE_ROW && !rows_equal(actual, expected)))) {
 			found(c, "the schema is not that of a store: at %s \"%s\"",
-			    text(rc == SQLITE_ROW ? actual : expected, 0), text(rc == SQLITE_ROW ? actual : expected, 1));
+			    text(rc == SQLITE_ROW ? actual : expected, 0),
+			    text(rc == SQLITE_ROW ? actual : expected, 1));
 			rc = SQLITE_DONE;
 		}
 	}
@@ -177,8 +181,8 @@ at(enum column column)
 static void
 damaged(struct layer_row *r, const char *what)
 {
-	found(
-	    r->check, "layer \"%s\" of model \"%s\": %s", text(r->row, at(COLUMN_LAYER)), text(r->row, at(COLUMN_MODEL)), what);
+	found(r->check, "layer \"%s\" of model \"%s\": %s", text(r->row, at(COLUMN_LAYER)),
+	    text(r->row, at(COLUMN_MODEL)), what);
 }
 
 static void
@@ -319,7 +323,8 @@ sqlite_check(sqlite3 *db, const struct upkeep *u, struct upkeep_report *report, 
 		query(&c, layers_sql, "the layers", check_layer, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
-	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0 ||
+	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) <
+		0 ||
 	    query(&c, "PRAGMA foreign_key_check", "the references", take_orphan, e) < 0)
 		return -1;
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sqlite3_backup holds no lock between its steps, and pages that its own source connection writes are written to the copy too (backup.c:
- * sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is rolled back after a part of it was
- * written to the log does; that is rare.
+ * sqlite3_backup holds no lock between its steps, and pages that its own source connection writes are written to the
+ * copy too (backup.c: sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is
+ * rolled back after a part of it was written to the log does; that is rare.
  */
 #include "storage/sqlite_copy.h"
 
@@ -22,10 +22,16 @@
 /* What a copy leaves free on the disk: the log of the store that goes on has to grow there. */
 #define RESERVED_BYTES ((uint64_t)16 << 20)
 
-/* Where a database file says whether its transactions are in a log: two bytes, 1 for no, 2 for yes (sqlite.org/fileformat2.html). */
+/*
+ * Where a database file says whether its transactions are in a log: two bytes, 1 for no, 2 for yes
+ * (sqlite.org/fileformat2.html).
+ */
 #define JOURNAL_VERSION_OFFSET 18
 
-/* The copy is nobody's until it is whole, and gone with its descriptor: it needs neither a journal nor flushes, nor much of a cache. */
+/*
+ * The copy is nobody's until it is whole, and gone with its descriptor: it needs neither a journal nor flushes, nor
+ * much of a cache.
+ */
 static const char settings[] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256";
 
 /* What may still be in that cache of what was copied, with room to spare. */
@@ -48,8 +54,8 @@ system_failed(struct err *e)
 }
 
 /*
- * Opens the copy's file, once for SQLite and once for whoever reads the copy, and takes away its name. The name is always the same: what a kill
- * between two of these lines leaves, an empty file, is overwritten the next time.
+ * Opens the copy's file, once for SQLite and once for whoever reads the copy, and takes away its name. The name is
+ * always the same: what a kill between two of these lines leaves, an empty file, is overwritten the next time.
  */
 static int
 open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
@@ -89,7 +95,10 @@ fail:
 	return -1;
 }
 
-/* Room for the rest of the copy, and for the store beside it: it is refused before it takes from training what that needs. */
+/*
+ * Room for the rest of the copy, and for the store beside it: it is refused before it takes from training what that
+ * needs.
+ */
 static int
 check_room(const struct sqlite_copy *c, struct err *e)
 {
@@ -121,8 +130,8 @@ finish(struct sqlite_copy *c, struct copy_progress *progress, struct err *e)
 static uint64_t
 written_bytes(const struct sqlite_copy *c)
 {
-	uint64_t copied =
-	    (uint64_t)(sqlite3_backup_pagecount(c->backup) - sqlite3_backup_remaining(c->backup)) * (uint64_t)c->page_bytes;
+	uint64_t copied = (uint64_t)(sqlite3_backup_pagecount(c->backup) - sqlite3_backup_remaining(c->backup)) *
+	    (uint64_t)c->page_bytes;
 
 	return copied > UNWRITTEN_BYTES ? copied - UNWRITTEN_BYTES : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A copy of an SQLite database while it is in use, made by the connection that uses it: a few pages at a time, between transactions. What is
- * committed meanwhile is written to the copy too, so it ends as the state that is committed when its last page is done.
+ * A copy of an SQLite database while it is in use, made by the connection that uses it: a few pages at a time, between
+ * transactions. What is committed meanwhile is written to the copy too, so it ends as the state that is committed when
+ * its last page is done.
  */
 #ifndef STORAGE_SQLITE_COPY_H
 #define STORAGE_SQLITE_COPY_H
@@ -23,14 +24,16 @@ struct sqlite_copy {
 };
 
 /*
- * Begins a copy of `db`, whose file is `path`, in the same folder, in a file without a name: whatever happens, nothing is left of it.
- * *descriptor is the caller's to close, after the copy has ended. -1 with `e` (storage_full, storage_unavailable): there is none.
+ * Begins a copy of `db`, whose file is `path`, in the same folder, in a file without a name: whatever happens, nothing
+ * is left of it.
+ * *descriptor is the caller's to close, after the copy has ended. -1 with `e` (storage_full, storage_unavailable):
+ * there is none.
  */
 int sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e) MUST_CHECK;
 
 /*
- * Copies some more pages, about 50 µs' worth; outside of a transaction of `db`. When it is whole, it is an SQLite file that needs no log beside
- * it. -1 with `e`: the copy is dropped.
+ * Copies some more pages, about 50 µs' worth; outside of a transaction of `db`. When it is whole, it is an SQLite file
+ * that needs no log beside it. -1 with `e`: the copy is dropped.
  */
 int sqlite_copy_step(struct sqlite_copy *c, struct copy_progress *progress, struct err *e) MUST_CHECK;
 

@@ -17,8 +17,8 @@ key_from_row(sqlite3_stmt *row, struct used_key *out, struct err *e)
 }
 
 int
-sqlite_find_key(
-    struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out, bool *found, struct err *e)
+sqlite_find_key(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
+    bool *found, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_FIND_KEY);
 	int rc, result = 0;
@@ -42,7 +42,8 @@ note_added(struct sqlite_keys *k, int64_t id)
 }
 
 int
-sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e)
+sqlite_add_key(
+    struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_ADD_KEY);
 
@@ -61,7 +62,8 @@ sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struc
 int
 sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e)
 {
-	sqlite3_stmt *oldest = sqlite_statement(b, STATEMENT_OLDEST_KEY), *purge = sqlite_statement(b, STATEMENT_PURGE_KEYS);
+	sqlite3_stmt *oldest = sqlite_statement(b, STATEMENT_OLDEST_KEY),
+		     *purge = sqlite_statement(b, STATEMENT_PURGE_KEYS);
 	int rc = sqlite3_step(oldest);
 	bool due = rc == SQLITE_ROW && sqlite3_column_int64(oldest, 0) < since_s;
 

@@ -2,8 +2,9 @@
 /*
  * The idempotency keys in SQLite: functions of struct backend_ops (backend.h has their contracts).
  *
- * A key's id is above all earlier ones, so the oldest keys are those with the lowest ids. The range of ids is an upper bound of how many keys
- * there are, known without counting millions of rows: ids inside the range are missing only where an expired key was used again.
+ * A key's id is above all earlier ones, so the oldest keys are those with the lowest ids. The range of ids is an upper
+ * bound of how many keys there are, known without counting millions of rows: ids inside the range are missing only
+ * where an expired key was used again.
  */
 #ifndef STORAGE_SQLITE_KEYS_H
 #define STORAGE_SQLITE_KEYS_H
@@ -17,10 +18,10 @@ struct sqlite_keys {
 	int64_t end;   /* above the highest id; `first` where there are no keys */
 };
 
-int sqlite_find_key(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out, bool *found,
+int sqlite_find_key(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
+    bool *found, struct err *e) MUST_CHECK;
+int sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s,
     struct err *e) MUST_CHECK;
-int sqlite_add_key(
-    struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e) MUST_CHECK;
 int sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e) MUST_CHECK;
 int sqlite_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e) MUST_CHECK;
 

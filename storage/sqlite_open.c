@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection, exclusive: SQLite before 3.51.3 can corrupt a WAL database when one connection checkpoints while another commits
- * and resets the WAL. With locking_mode=EXCLUSIVE set before the file is first touched there is no second connection, no shared-memory
- * file, and a second daemon on the same file is refused.
+ * One connection, exclusive: SQLite before 3.51.3 can corrupt a WAL database when one connection checkpoints while
+ * another commits and resets the WAL. With locking_mode=EXCLUSIVE set before the file is first touched there is no
+ * second connection, no shared-memory file, and a second daemon on the same file is refused.
  *
  * synchronous=FULL: the WAL is flushed at every commit. NORMAL would lose acknowledged commits at a power cut.
  */
@@ -29,7 +29,10 @@ static const char *const migrations[] = {
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  name TEXT NOT NULL UNIQUE"
 	") STRICT;"
-	/* AUTOINCREMENT: an id never comes back, so that an update in flight cannot reach a later layer of the same name. */
+	/*
+	 * AUTOINCREMENT: an id never comes back, so that an update in flight cannot reach a later layer of the same
+	 * name.
+	 */
 	"CREATE TABLE layer("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
@@ -37,7 +40,10 @@ static const char *const migrations[] = {
 	"  definition TEXT NOT NULL,"
 	"  UNIQUE(model_id, name)"
 	") STRICT;"
-	/* What every update rewrites. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0: not fixed yet. */
+	/*
+	 * What every update rewrites. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0:
+	 * not fixed yet.
+	 */
 	"CREATE TABLE state("
 	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
 	"  revision INTEGER NOT NULL,"
@@ -54,9 +60,9 @@ static const char *const migrations[] = {
 	"  bias BLOB"
 	") STRICT;",
 	/*
-	 * What was done under an Idempotency-Key, beside the update itself. The ids are in the order of time, so that forgetting the oldest
-	 * takes them from one end. No foreign key: a deleted layer's keys can mean nothing any more, since its id never comes
-	 * back, and deleting it must not take as long as it has keys.
+	 * What was done under an Idempotency-Key, beside the update itself. The ids are in the order of time, so that
+	 * forgetting the oldest takes them from one end. No foreign key: a deleted layer's keys can mean nothing any
+	 * more, since its id never comes back, and deleting it must not take as long as it has keys.
 	 */
 	"CREATE TABLE idempotency("
 	"  id INTEGER PRIMARY KEY,"
@@ -130,13 +136,16 @@ refuse_to_open(sqlite3 *db, const char *path, struct err *e)
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: it is a folder; --store takes a file", path);
+		return err_set(
+		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: it is a folder; --store takes a file", path);
 	if (!has_folder(path))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: its folder is not there; make it first", path);
+		return err_set(
+		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: its folder is not there; make it first", path);
 	if (os == ENOENT) /* SQLite's second try, to read what it may not make */
 		return refuse_readonly(path, e);
 	return err_set(e, ERR_STORAGE_UNAVAILABLE,
-	    "%s cannot be opened: %s; the daemon's user must be able to read and write it, the -wal beside it, and the folder",
+	    "%s cannot be opened: %s; the daemon's user must be able to read and write it, the -wal beside it, and the "
+	    "folder",
 	    path, os == 0 ? sqlite3_errmsg(db) : strerror(os));
 }
 
@@ -155,7 +164,8 @@ refuse(sqlite3 *db, const char *path, struct err *e)
 		return err_set(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s is not an SQLite database: name another file, or restore a backup where it was one", path);
 	case SQLITE_CORRUPT:
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, sqlite3_errmsg(db));
+		return err_set(
+		    e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, sqlite3_errmsg(db));
 	default:
 		return sqlite_failed(db, path, e);
 	}
@@ -201,11 +211,12 @@ sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
 		return -1;
 	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
-		return err_set(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s is an SQLite database, but not one of normd: name another file", path);
+		return err_set(e, ERR_STORAGE_UNAVAILABLE,
+		    "%s is an SQLite database, but not one of normd: name another file", path);
 	if (*version > SCHEMA_VERSION)
 		return err_set(e, ERR_STORAGE_UNAVAILABLE,
-		    "%s is of a newer normd (schema %d; this one knows %d): install that one", path, *version, SCHEMA_VERSION);
+		    "%s is of a newer normd (schema %d; this one knows %d): install that one", path, *version,
+		    SCHEMA_VERSION);
 	return 0;
 }
 
@@ -226,7 +237,8 @@ migrate(sqlite3 *db, int version, struct err *e)
 
 	if (version == SCHEMA_VERSION)
 		return 0;
-	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
+	snprintf(
+	    stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
 	if (sqlite_run(db, "BEGIN IMMEDIATE", e) < 0)
 		return -1;
 	if (sqlite_make_schema(db, version, SCHEMA_VERSION, e) < 0 || sqlite_run(db, stamp, e) < 0)
@@ -244,9 +256,9 @@ size_of(const char *path)
 }
 
 /*
- * A WAL with contents before we first read: the last owner did not close it. If its last flush failed, the kernel may hold pages of
- * it that count as clean and are not on the disk, and no later flush would write them: they are dropped, so that recovery finds what
- * the disk has. (Pages that wait to be written stay.)
+ * A WAL with contents before we first read: the last owner did not close it. If its last flush failed, the kernel may
+ * hold pages of it that count as clean and are not on the disk, and no later flush would write them: they are dropped,
+ * so that recovery finds what the disk has. (Pages that wait to be written stay.)
  */
 static bool
 was_left_open(sqlite3 *db)
@@ -267,9 +279,9 @@ was_left_open(sqlite3 *db)
 }
 
 /*
- * What recovery found may wait in the kernel's memory still. A checkpoint flushes it, before anybody reads it, so that no power cut
- * takes back what was read; and the log does not grow from kill to kill. Where the database has no room for it, the flush is done all
- * the same, and the rest can wait.
+ * What recovery found may wait in the kernel's memory still. A checkpoint flushes it, before anybody reads it, so that
+ * no power cut takes back what was read; and the log does not grow from kill to kill. Where the database has no room
+ * for it, the flush is done all the same, and the rest can wait.
  */
 static int
 settle_recovered(sqlite3 *db, const char *path, struct err *e)
@@ -299,7 +311,8 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 	const char *found;
 	int result;
 
-	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+	if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW) {
 		found = (const char *)sqlite3_column_text(stmt, 0);
 		result = found != NULL && strcmp(found, "ok") == 0 ? 0 : refuse_damage(path, found, e);
 	} else {
@@ -310,8 +323,9 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 }
 
 /*
- * After an unclean end the whole file is looked at before anybody is served from it, unless that would take too long: a large one
- * starts at once, for what is committed is safe by the WAL's checksums, and a page that is damaged all the same is refused when it is read.
+ * After an unclean end the whole file is looked at before anybody is served from it, unless that would take too long: a
+ * large one starts at once, for what is committed is safe by the WAL's checksums, and a page that is damaged all the
+ * same is refused when it is read.
  */
 static int
 check_unclean(sqlite3 *db, const char *path, struct err *e)
@@ -322,7 +336,10 @@ check_unclean(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
-/* Whether the file's head says that it is a normd store in WAL mode, as all are but for the first moment. False when there is none. */
+/*
+ * Whether the file's head says that it is a normd store in WAL mode, as all are but for the first moment. False when
+ * there is none.
+ */
 static bool
 is_ours_with_wal(const char *path)
 {
@@ -335,20 +352,21 @@ is_ours_with_wal(const char *path)
 	whole = fread(head, sizeof(head), 1, file) == 1;
 	fclose(file);
 	return whole && head[18] == 2 &&
-	    ((uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71]) == APPLICATION_ID;
+	    ((uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71]) ==
+	    APPLICATION_ID;
 }
 
 /*
- * SQLite rolls back a journal that it finds beside a file, whose-ever it is. A store in WAL mode never has one. (Before the connection
- * is opened: closing a descriptor of the file later would drop its locks.)
+ * SQLite rolls back a journal that it finds beside a file, whose-ever it is. A store in WAL mode never has one. (Before
+ * the connection is opened: closing a descriptor of the file later would drop its locks.)
  */
 static int
 check_journal(const char *path, struct err *e)
 {
 	char journal[4096];
 
-	if ((size_t)snprintf(journal, sizeof(journal), "%s-journal", path) >= sizeof(journal) || size_of(journal) <= 0 ||
-	    !is_ours_with_wal(path))
+	if ((size_t)snprintf(journal, sizeof(journal), "%s-journal", path) >= sizeof(journal) ||
+	    size_of(journal) <= 0 || !is_ours_with_wal(path))
 		return 0;
 	return err_set(e, ERR_STORAGE_UNAVAILABLE,
 	    "%s-journal is not of this store, and SQLite would change it by that: move it away", path);
@@ -362,7 +380,8 @@ check_kind(const char *path, struct err *e)
 
 	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		return 0;
-	return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name one, or one that is to be made", path);
+	return err_set(
+	    e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name one, or one that is to be made", path);
 }
 
 static const char settings[] = "PRAGMA journal_mode=WAL;"
@@ -382,13 +401,16 @@ sqlite_open(const char *path, struct err *e)
 
 	if (check_kind(path, e) < 0 || check_journal(path, e) < 0)
 		return NULL;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+	    SQLITE_OK) {
 		(void)(db == NULL ? err_set_memory(e) : refuse(db, path, e));
 		goto fail;
 	}
 	left_open = was_left_open(db);
-	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 || run(db, path, settings, e) < 0 ||
-	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) || migrate(db, version, e) < 0)
+	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 ||
+	    run(db, path, settings, e) < 0 ||
+	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) ||
+	    migrate(db, version, e) < 0)
 		goto fail;
 	sqlite_url_warn_volatile(path);
 	return db;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening an SQLite file as a store: locking, durability, schema. Apart from the statements, which are in sqlite_statements.h. */
+/*
+ * Opening an SQLite file as a store: locking, durability, schema. Apart from the statements, which are in
+ * sqlite_statements.h.
+ */
 #ifndef STORAGE_SQLITE_OPEN_H
 #define STORAGE_SQLITE_OPEN_H
 
@@ -8,8 +11,8 @@
 #include "base/err.h"
 
 /*
- * Opens `path`, creating it where there is none, locked against every other process, in WAL mode with synchronous=FULL, with
- * the newest schema. NULL with `e`.
+ * Opens `path`, creating it where there is none, locked against every other process, in WAL mode with synchronous=FULL,
+ * with the newest schema. NULL with `e`.
  */
 sqlite3 *sqlite_open(const char *path, struct err *e) MUST_CHECK;
 
@@ -30,8 +33,8 @@ int sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e) MUST_CHECK;
 int sqlite_failed(sqlite3 *db, const char *what, struct err *e);
 
 /*
- * Overwrites what a commit that failed may have left in the log, with a transaction that changes nothing, and flushes that. -1: what is in
- * the log is not known. No transaction may be open.
+ * Overwrites what a commit that failed may have left in the log, with a transaction that changes nothing, and flushes
+ * that. -1: what is in the log is not known. No transaction may be open.
  */
 int sqlite_overwrite_failed(sqlite3 *db, struct err *e) MUST_CHECK;
 

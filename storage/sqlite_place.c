@@ -9,8 +9,8 @@ note(struct sqlite_place_file *f, const char *path, const char *suffix)
 {
 	struct stat st;
 
-	f->known =
-	    (size_t)snprintf(f->path, sizeof(f->path), "%s%s", path, suffix) < sizeof(f->path) && stat(f->path, &st) == 0;
+	f->known = (size_t)snprintf(f->path, sizeof(f->path), "%s%s", path, suffix) < sizeof(f->path) &&
+	    stat(f->path, &st) == 0;
 	if (!f->known)
 		return;
 	f->dev = st.st_dev;

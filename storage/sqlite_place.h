@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether an open database's files are still where they were opened: what is written to a deleted file is gone when it is closed. */
+/*
+ * Whether an open database's files are still where they were opened: what is written to a deleted file is gone when it
+ * is closed.
+ */
 #ifndef STORAGE_SQLITE_PLACE_H
 #define STORAGE_SQLITE_PLACE_H
 
@@ -20,7 +23,10 @@ struct sqlite_place {
 	struct sqlite_place_file database, wal;
 };
 
-/* Notes which files are at `path` and `path`-wal. One that is not there, as it may be with another VFS, is not asked for later. */
+/*
+ * Notes which files are at `path` and `path`-wal. One that is not there, as it may be with another VFS, is not asked
+ * for later.
+ */
 void sqlite_place_init(struct sqlite_place *p, const char *path);
 
 /* 0 while these very files are there; else -1 with `e` (storage_unavailable). Two calls of stat(2). */

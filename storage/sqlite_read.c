@@ -62,8 +62,8 @@ has_log(const char *path)
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if ((size_t)snprintf(name, sizeof(name), "%s%s", path, ends[i]) < sizeof(name) && stat(name, &st) == 0 &&
-		    st.st_size > 0)
+		if ((size_t)snprintf(name, sizeof(name), "%s%s", path, ends[i]) < sizeof(name) &&
+		    stat(name, &st) == 0 && st.st_size > 0)
 			return true;
 	return false;
 }
@@ -85,7 +85,8 @@ sqlite_read_hold(const char *path, struct err *e)
 		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process", path);
 	else if (has_log(path))
 		(void)err_set(e, ERR_STORAGE_UNAVAILABLE,
-		    "%s has a log beside it (-wal or -journal), whose changes would be missing: start normd on it and stop it, "
+		    "%s has a log beside it (-wal or -journal), whose changes would be missing: start normd on it and "
+		    "stop it, "
 		    "then "
 		    "there is one file",
 		    path);

@@ -22,7 +22,8 @@ int
 statements_prepare(sqlite3 *db, sqlite3_stmt *statements[STATEMENT_COUNT], struct err *e)
 {
 	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		if (sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &statements[i], NULL) !=
+		    SQLITE_OK)
 			return failed(db, e);
 	return 0;
 }

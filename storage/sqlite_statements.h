@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SQLite backend's prepared statements: their SQL, and what binding, stepping and reading them takes. Parameters are bound by their number in
- * the text; text that is bound must last until the statement is run or ended.
+ * The SQLite backend's prepared statements: their SQL, and what binding, stepping and reading them takes. Parameters
+ * are bound by their number in the text; text that is bound must last until the statement is run or ended.
  */
 #ifndef STORAGE_SQLITE_STATEMENTS_H
 #define STORAGE_SQLITE_STATEMENTS_H
@@ -23,14 +23,17 @@
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	/* Lengths are in a row's head: the lists themselves are not read. */ \
 	X(LOAD_BYTES, \
-	    "SELECT coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0) + coalesce(length(p.weight), 0) " \
+	    "SELECT coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0) + " \
+	    "coalesce(length(p.weight), 0) " \
 	    "+ " \
-	    "coalesce(length(p.bias), 0) FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
+	    "coalesce(length(p.bias), 0) FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = " \
+	    "l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
 	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
-	X(INSERT_STATE, "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
+	X(INSERT_STATE, \
+	    "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
 	X(SAVE_STATE, \
 	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
 	    " running_var = ?7 WHERE layer_id = ?1") \
@@ -38,7 +41,8 @@
 	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
 	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
 	X(FIND_KEY, \
-	    "SELECT digest, revision, num_batches_tracked FROM idempotency WHERE layer_id = ?1 AND key = ?2 AND created_s >= " \
+	    "SELECT digest, revision, num_batches_tracked FROM idempotency WHERE layer_id = ?1 AND key = ?2 AND " \
+	    "created_s >= " \
 	    "?3") \
 	X(ADD_KEY, \
 	    "INSERT OR REPLACE INTO idempotency(layer_id, key, digest, revision, num_batches_tracked, created_s)" \
@@ -50,7 +54,8 @@
 	    " (SELECT id FROM (SELECT id, created_s FROM idempotency ORDER BY id LIMIT ?2) WHERE created_s < ?1)") \
 	/* As two queries of one row each: min and max in one query read all. */ \
 	X(KEY_RANGE, \
-	    "SELECT coalesce((SELECT min(id) FROM idempotency), 0), coalesce((SELECT max(id) FROM idempotency) + 1, 0)") \
+	    "SELECT coalesce((SELECT min(id) FROM idempotency), 0), coalesce((SELECT max(id) FROM idempotency) + 1, " \
+	    "0)") \
 	X(YOUNGEST_KEY_BELOW, "SELECT created_s FROM idempotency WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
 	X(DELETE_KEYS_BELOW, "DELETE FROM idempotency WHERE id < ?1") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
@@ -67,7 +72,10 @@ enum statement {
 	    STATEMENT_COUNT
 };
 
-/* Prepares all of them. Those that were prepared before one failed are there, the others as they were: zeroed, they can be finalized. */
+/*
+ * Prepares all of them. Those that were prepared before one failed are there, the others as they were: zeroed, they can
+ * be finalized.
+ */
 int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[STATEMENT_COUNT], struct err *e) MUST_CHECK;
 void statements_finalize(sqlite3_stmt *statements[STATEMENT_COUNT]);
 
@@ -75,8 +83,8 @@ void statements_finalize(sqlite3_stmt *statements[STATEMENT_COUNT]);
 int statement_run(sqlite3_stmt *stmt, struct err *e) MUST_CHECK;
 
 /*
- * Ends a query, which is then ready for its next use. `rc` is what its last step gave; `result` is 0, or -1 with `e` where a row that it gave
- * could not be read.
+ * Ends a query, which is then ready for its next use. `rc` is what its last step gave; `result` is 0, or -1 with `e`
+ * where a row that it gave could not be read.
  */
 int statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e) MUST_CHECK;
 

@@ -6,8 +6,8 @@
 #include "base/err.h"
 
 /*
- * What "sqlite:PATH" names, as a part of `url`. NULL with `e` (bad_parameter) where it names no file: SQLite would keep it in memory, or take it
- * for a URI whose options turn off what durability needs.
+ * What "sqlite:PATH" names, as a part of `url`. NULL with `e` (bad_parameter) where it names no file: SQLite would keep
+ * it in memory, or take it for a URI whose options turn off what durability needs.
  */
 const char *sqlite_url_path(const char *url, struct err *e) MUST_CHECK;
 

@@ -2,10 +2,10 @@
 /*
  * The commit engine: a bounded queue in front of one thread.
  *
- * The thread takes all that waits. Reads are answered first, from committed state. Writes are applied in order to a batch's copies,
- * written once a layer, committed in one transaction, published to the cache, and only then is anybody told. While it commits,
- * the next batch gathers: under load batches grow by themselves, and a lone client waits for nobody. Between two batches, and while there is
- * none, a backup that is being made comes on by a little.
+ * The thread takes all that waits. Reads are answered first, from committed state. Writes are applied in order to a
+ * batch's copies, written once a layer, committed in one transaction, published to the cache, and only then is anybody
+ * told. While it commits, the next batch gathers: under load batches grow by themselves, and a lone client waits for
+ * nobody. Between two batches, and while there is none, a backup that is being made comes on by a little.
  */
 #include "storage/store.h"
 
@@ -25,7 +25,10 @@
 #define PURGE_SLICE ((size_t)1000)
 #define PURGE_PAUSE_US ((uint64_t)60 * 1000000)
 
-/* Keys live as long as promised again when so large a part of their number is free: the log must not flicker at the border. */
+/*
+ * Keys live as long as promised again when so large a part of their number is free: the log must not flicker at the
+ * border.
+ */
 #define KEYS_CALM_PART 8
 
 struct store {
@@ -95,7 +98,10 @@ store_op_writes(enum store_op_kind kind)
 	return read_table[kind] == NULL && kind != STORE_BACKUP;
 }
 
-/* Answers the reads, lets backups wait for their copy, and gives back the list of the others, in their order, with their number. */
+/*
+ * Answers the reads, lets backups wait for their copy, and gives back the list of the others, in their order, with
+ * their number.
+ */
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 {
@@ -138,7 +144,10 @@ purge_keys(struct store *s, const struct batch *b, struct err *e)
 	return 0;
 }
 
-/* Forgets the oldest keys where there are too many: in every batch at least as many as it has added, so that no load outruns it. */
+/*
+ * Forgets the oldest keys where there are too many: in every batch at least as many as it has added, so that no load
+ * outruns it.
+ */
 static int
 trim_keys(struct store *s, struct batch *b, struct err *e)
 {
@@ -150,8 +159,8 @@ trim_keys(struct store *s, struct batch *b, struct err *e)
 }
 
 /*
- * Says once when keys begin to be forgotten before their time, and when that has ended. A store that begins with too many is first trimmed:
- * only then is it known how short their time has become.
+ * Says once when keys begin to be forgotten before their time, and when that has ended. A store that begins with too
+ * many is first trimmed: only then is it known how short their time has become.
  */
 static void
 note_trimmed(struct store *s, const struct batch *b)
@@ -160,7 +169,8 @@ note_trimmed(struct store *s, const struct batch *b)
 
 	if (!s->keys_are_short && early && b->trimmed.kept <= s->keys_max) {
 		s->keys_are_short = true;
-		log_event(LOG_WARN, "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime",
+		log_event(LOG_WARN,
+		    "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime",
 		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)s->key_lifetime_s },
 			{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
 			{ .name = "max_keys", .number = (double)s->keys_max } },
@@ -173,8 +183,8 @@ note_trimmed(struct store *s, const struct batch *b)
 }
 
 /*
- * Applies one operation. One that is refused, or cannot be read for, fails alone, unless the database has given up the whole
- * transaction at that: what is written after this would stand although all are told that it failed.
+ * Applies one operation. One that is refused, or cannot be read for, fails alone, unless the database has given up the
+ * whole transaction at that: what is written after this would stand although all are told that it failed.
  */
 static void
 apply_one(struct store *s, struct batch *b, struct store_op *op, struct err *e)
@@ -231,7 +241,10 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	struct err e = { 0 };
 	const bool purge = purge_is_due(s);
 
-	/* Also when it fails, or nothing can be begun: then it is the next pause's business, not every batch's, nor an idle store's. */
+	/*
+	 * Also when it fails, or nothing can be begun: then it is the next pause's business, not every batch's, nor an
+	 * idle store's.
+	 */
 	if (purge)
 		s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
 	if (batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) < 0) {

@@ -2,13 +2,13 @@
 /*
  * The store: the state of models and layers and its durability. The only door to this room.
  *
- * Asynchronous: fill a struct store_op, store_submit it, get called back on the store's own thread when the result is there,
- * which for anything that writes means: when it is durable. What committed state the cache holds is also had at once, with
- * store_layer_cached. Reads see committed state only, so nothing read can be taken back by a crash.
+ * Asynchronous: fill a struct store_op, store_submit it, get called back on the store's own thread when the result is
+ * there, which for anything that writes means: when it is durable. What committed state the cache holds is also had at
+ * once, with store_layer_cached. Reads see committed state only, so nothing read can be taken back by a crash.
  *
- * Writes wait in a bounded queue. One thread takes all that waits, applies each in order to copies in memory, and commits them in one
- * transaction; while that runs, the next batch gathers. An operation that is refused fails alone; when the transaction fails, all
- * of its operations fail and nothing has changed.
+ * Writes wait in a bounded queue. One thread takes all that waits, applies each in order to copies in memory, and
+ * commits them in one transaction; while that runs, the next batch gathers. An operation that is refused fails alone;
+ * when the transaction fails, all of its operations fail and nothing has changed.
  *
  * Thread-safe throughout, but for store_open, store_stop and store_close.
  */
@@ -30,8 +30,8 @@ struct store;
 #define STORE_NAME_MAX 128
 
 /*
- * What the store's user makes of a definition, which for the store is a text. `parse` gives an immutable value of its own, or
- * NULL with `e`; `free` is called for it when no layer refers to it any more, on any thread.
+ * What the store's user makes of a definition, which for the store is a text. `parse` gives an immutable value of its
+ * own, or NULL with `e`; `free` is called for it when no layer refers to it any more, on any thread.
  */
 struct store_definition_ops {
 	const void *(*parse)(const char *text, struct err *e);
@@ -43,8 +43,9 @@ struct store_definition_ops {
 #define STORE_KEYS_MAX ((uint64_t)16000000)
 
 /*
- * How many times at most a list of doubles that a write brings is in memory until it is committed: the caller's; the batch's, or what an
- * update makes of it; the next snapshot's; what the database is given, and the row that it makes of that.
+ * How many times at most a list of doubles that a write brings is in memory until it is committed: the caller's; the
+ * batch's, or what an update makes of it; the next snapshot's; what the database is given, and the row that it makes of
+ * that.
  */
 #define STORE_DOUBLES_COPIES ((size_t)5)
 
@@ -76,8 +77,8 @@ const struct layer *layer_ref(const struct layer *layer);
 void layer_unref(const struct layer *layer); /* NULL is fine */
 
 /*
- * A copy of all that the store holds, in a file that has no name: it is gone with the last reference. Immutable; shared and counted, by
- * store_copy_ref and store_copy_unref.
+ * A copy of all that the store holds, in a file that has no name: it is gone with the last reference. Immutable; shared
+ * and counted, by store_copy_ref and store_copy_unref.
  */
 struct store_copy {
 	int descriptor; /* to be read by offset; not for the reader to close */
@@ -96,8 +97,9 @@ struct store_precondition {
 };
 
 enum store_op_kind {
-	STORE_LAYER_GET,        /* -> layer */
-	STORE_LAYER_CREATE,     /* definition, features (0: open) -> created, layer (the one that stands, when not created) */
+	STORE_LAYER_GET, /* -> layer */
+	/* definition, features (0: open) -> created, layer (the one that stands, when not created) */
+	STORE_LAYER_CREATE,
 	STORE_LAYER_DELETE,     /* */
 	STORE_LAYER_LIST,       /* after, limit -> page (with layers) */
 	STORE_MODEL_LIST,       /* after, limit -> page */
@@ -106,7 +108,7 @@ enum store_op_kind {
 	STORE_STATISTICS_PUT,   /* statistics, precondition; fixes the features that were open */
 	STORE_STATISTICS_RESET, /* precondition -> features */
 	STORE_PARAMETERS_PUT,   /* weight, bias (NULL: default), features (0: none to fix), precondition */
-	STORE_BACKUP,           /* -> copy: of all that was committed at some moment after the operation was submitted */
+	STORE_BACKUP, /* -> copy: of all that was committed at some moment after the operation was submitted */
 	STORE_OP_COUNT
 };
 
@@ -119,8 +121,8 @@ struct store_entry {
 };
 
 /*
- * An operation. The caller owns it and all that it points to, and leaves them alone from store_submit until `done`; afterwards
- * store_op_fini. Zero it first, then fill what the kind names above.
+ * An operation. The caller owns it and all that it points to, and leaves them alone from store_submit until `done`;
+ * afterwards store_op_fini. Zero it first, then fill what the kind names above.
  */
 struct store_op {
 	/* What is asked. */
@@ -128,7 +130,8 @@ struct store_op {
 	const char *model;
 	const char *layer;
 	int64_t
-	    layer_id; /* of writes: refuse (no_such_layer) when the name has come to mean another layer; 0: whichever it is */
+	    /* of writes: refuse (no_such_layer) when the name has come to mean another layer; 0: whichever it is */
+	    layer_id;
 	const char *definition;
 	size_t features;
 	const struct update *update;
@@ -180,8 +183,8 @@ struct store_options {
 int store_check_url(const char *url, struct err *e) MUST_CHECK;
 
 /*
- * Opens (creating it where it does not exist) and starts the store's thread. The options are copied. Returns NULL with `e`, whose
- * detail is for the operator: in use by another process, not a normd store, from a newer version, ...
+ * Opens (creating it where it does not exist) and starts the store's thread. The options are copied. Returns NULL with
+ * `e`, whose detail is for the operator: in use by another process, not a normd store, from a newer version, ...
  */
 struct store *store_open(const struct store_options *options, struct err *e) MUST_CHECK;
 
@@ -192,15 +195,18 @@ void store_stop(struct store *s);
 void store_close(struct store *s);
 
 /*
- * Hands the operation over. Returns 0, or -1 with `e` when the queue is full (overloaded) or the store stops (shutting_down): then
- * `done` is not called.
+ * Hands the operation over. Returns 0, or -1 with `e` when the queue is full (overloaded) or the store stops
+ * (shutting_down): then `done` is not called.
  */
 int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK;
 
 /* Whether an operation of this kind changes what is stored. */
 bool store_op_writes(enum store_op_kind kind);
 
-/* The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks for long. */
+/*
+ * The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks
+ * for long.
+ */
 const struct layer *store_layer_cached(struct store *s, const char *model, const char *layer);
 
 /* Whether the last transaction went well (true before the first). */

@@ -39,8 +39,8 @@ sync_group_unref(struct sync_group *g)
 }
 
 struct sync_group *
-sync_group_new(
-    int64_t layer_id, bool backward, const struct sync_call *call, size_t features, struct budget *memory, unsigned *waiting)
+sync_group_new(int64_t layer_id, bool backward, const struct sync_call *call, size_t features, struct budget *memory,
+    unsigned *waiting)
 {
 	struct sync_group *g = calloc(1, sizeof(*g));
 
@@ -100,7 +100,8 @@ release(const struct sync_group *g, struct sync_member *m, const struct err *err
 }
 
 void
-sync_group_release_all(struct sync_group *g, const struct sync_member *but, const struct err *err, struct sync_member **list)
+sync_group_release_all(
+    struct sync_group *g, const struct sync_member *but, const struct err *err, struct sync_member **list)
 {
 	struct sync_member *m, *next;
 
@@ -125,11 +126,11 @@ int
 sync_group_check(const struct sync_group *g, const struct sync_call *call, const struct sync_shard *s, struct err *e)
 {
 	if (call->world_size != g->world_size)
-		return err_set(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step, g->world_size,
-		    call->world_size);
+		return err_set(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step,
+		    g->world_size, call->world_size);
 	if (s->features != g->features)
-		return err_set(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu features, not %zu", g->step,
-		    g->features, s->features);
+		return err_set(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu features, not %zu",
+		    g->step, g->features, s->features);
 	return 0;
 }
 

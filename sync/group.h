@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The group of ranks of one synchronized step: which ranks have come, what they agree on, and what their shards come to. It does the
- * bookkeeping only: it has no thread and no clock, and wakes nobody. A group fills, is led once all ranks have come, and is done once
- * the leader has told.
+ * The group of ranks of one synchronized step: which ranks have come, what they agree on, and what their shards come
+ * to. It does the bookkeeping only: it has no thread and no clock, and wakes nobody. A group fills, is led once all
+ * ranks have come, and is done once the leader has told.
  *
- * All functions are called under one lock of the caller's, except for sync_shard_digest and sync_group_pool. A `list` takes the members
- * that wait no more, linked by `next`, with their `err` or `result` set: the caller resumes them, without the lock. Times are of
- * clock_monotonic_us.
+ * All functions are called under one lock of the caller's, except for sync_shard_digest and sync_group_pool. A `list`
+ * takes the members that wait no more, linked by `next`, with their `err` or `result` set: the caller resumes them,
+ * without the lock. Times are of clock_monotonic_us.
  */
 #ifndef SYNC_GROUP_H
 #define SYNC_GROUP_H
@@ -51,8 +51,8 @@ struct sync_group {
 size_t sync_group_bytes(size_t features, unsigned world_size);
 
 /* An empty group with one reference, the collection's. It takes its memory from the budget. NULL without memory. */
-struct sync_group *sync_group_new(
-    int64_t layer_id, bool backward, const struct sync_call *call, size_t features, struct budget *memory, unsigned *waiting);
+struct sync_group *sync_group_new(int64_t layer_id, bool backward, const struct sync_call *call, size_t features,
+    struct budget *memory, unsigned *waiting);
 
 /* A reference is given back; the last one frees the group. */
 void sync_group_unref(struct sync_group *g);
@@ -74,26 +74,26 @@ bool sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *
 bool sync_group_is_empty(const struct sync_group *g);
 
 /*
- * The member joins, by the group's state: it has the result, or waits (m->waits), in the place of its rank, from which a call that had
- * it before is released. Returns whether the group is full now: then it is led by this member, which does not wait. m->group must be
- * given back by sync_group_unref.
+ * The member joins, by the group's state: it has the result, or waits (m->waits), in the place of its rank, from which
+ * a call that had it before is released. Returns whether the group is full now: then it is led by this member, which
+ * does not wait. m->group must be given back by sync_group_unref.
  */
 bool sync_group_join(
     struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list) MUST_CHECK;
 
 /*
- * Takes a member that waits out of a group that fills, with `err`: its rank has not come. Returns false, and changes nothing, where
- * the member does not wait, or waits for a leader, who will tell.
+ * Takes a member that waits out of a group that fills, with `err`: its rank has not come. Returns false, and changes
+ * nothing, where the member does not wait, or waits for a leader, who will tell.
  */
 bool sync_group_remove(struct sync_member *m, const struct err *err, struct sync_member **list);
 
 /* All members but `but`, and all that came late, wait no more: they have `err`, or the result where it is NULL. */
-void
-sync_group_release_all(struct sync_group *g, const struct sync_member *but, const struct err *err, struct sync_member **list);
+void sync_group_release_all(
+    struct sync_group *g, const struct sync_member *but, const struct err *err, struct sync_member **list);
 
 /*
- * What the shards of a group that is led come to (docs/MATH.md, equation 24). By the leader, without the lock: nobody else touches
- * them. The result lives as long as the group, and does not change but by sync_groups_tell. NULL with `e`.
+ * What the shards of a group that is led come to (docs/MATH.md, equation 24). By the leader, without the lock: nobody
+ * else touches them. The result lives as long as the group, and does not change but by sync_groups_tell. NULL with `e`.
  */
 const struct sync_result *sync_group_pool(struct sync_group *g, struct err *e) MUST_CHECK;
 

@@ -10,8 +10,8 @@
 #include "sync/heap.h"
 
 /*
- * Steps that are remembered after they were done, and their memory, which no request has any more; beyond, the oldest is forgotten
- * before its time.
+ * Steps that are remembered after they were done, and their memory, which no request has any more; beyond, the oldest
+ * is forgotten before its time.
  */
 #define DONE_MAX ((size_t)1024)
 #define DONE_BYTES_MAX ((size_t)16 << 20)
@@ -30,7 +30,8 @@ sync_groups_init(struct sync_groups *all, struct budget *memory, unsigned waitin
 static uint64_t
 hash_of(const struct sync_groups *all, int64_t layer_id, bool backward, const char *step)
 {
-	const uint64_t start = HASH_START ^ all->seed ^ ((uint64_t)layer_id << 1 | backward) * UINT64_C(0x9e3779b97f4a7c15);
+	const uint64_t start =
+	    HASH_START ^ all->seed ^ ((uint64_t)layer_id << 1 | backward) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return hash_fold(hash_text(start, step));
 }
@@ -47,13 +48,16 @@ find(const struct sync_groups *all, int64_t layer_id, bool backward, const char 
 	const uint64_t hash = hash_of(all, layer_id, backward, step);
 	struct sync_group *g = all->bucket_count == 0 ? NULL : *bucket_of(all, hash);
 
-	while (
-	    g != NULL && (g->hash != hash || g->layer_id != layer_id || g->backward != backward || strcmp(g->step, step) != 0))
+	while (g != NULL &&
+	    (g->hash != hash || g->layer_id != layer_id || g->backward != backward || strcmp(g->step, step) != 0))
 		g = g->chain;
 	return g;
 }
 
-/* Doubles the table once it holds as many groups as buckets. -1 where there is no memory for the first one; later it is only slower. */
+/*
+ * Doubles the table once it holds as many groups as buckets. -1 where there is no memory for the first one; later it is
+ * only slower.
+ */
 static int
 grow(struct sync_groups *all)
 {
@@ -130,15 +134,15 @@ sync_groups_fini(struct sync_groups *all)
 
 /* Where the budget has nothing left, the steps that are only remembered make room, oldest first. */
 static struct sync_group *
-new_group(
-    struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call, size_t features, uint64_t now_us)
+new_group(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call, size_t features,
+    uint64_t now_us)
 {
 	struct sync_group *g;
 
 	if (grow(all) < 0 || sync_heap_reserve(all) < 0)
 		return NULL;
-	while (
-	    (g = sync_group_new(layer_id, backward, call, features, all->memory, &all->waiting)) == NULL && all->oldest != NULL)
+	while ((g = sync_group_new(layer_id, backward, call, features, all->memory, &all->waiting)) == NULL &&
+	    all->oldest != NULL)
 		forget(all, all->oldest);
 	if (g == NULL)
 		return NULL;
@@ -160,21 +164,22 @@ check_room(const struct sync_groups *all, const struct sync_group *g, const stru
 	if (!adds || all->waiting < all->waiting_max)
 		return 0;
 	(void)err_set(e, ERR_OVERLOADED,
-	    "%u synchronized calls wait for other ranks already, as many as this server lets wait at once; try again later",
+	    "%u synchronized calls wait for other ranks already, as many as this server lets wait at once; try again "
+	    "later",
 	    all->waiting);
 	e->retry_after_s = 1;
 	return -1;
 }
 
 struct sync_group *
-sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m,
-    uint64_t now_us)
+sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call,
+    struct sync_member *m, uint64_t now_us)
 {
 	struct sync_group *g = find(all, layer_id, backward, call->step);
 
 	if (g != NULL && g->state == GROUP_LED && !sync_group_is_repeat(g, call, m)) {
-		(void)err_set(&m->err, ERR_SYNC_INCOMPLETE, "step \"%s\" is full and being done, with another shard of rank %u",
-		    call->step, call->rank);
+		(void)err_set(&m->err, ERR_SYNC_INCOMPLETE,
+		    "step \"%s\" is full and being done, with another shard of rank %u", call->step, call->rank);
 		return NULL;
 	}
 	if (g != NULL && g->state == GROUP_DONE && !sync_group_is_repeat(g, call, m)) {

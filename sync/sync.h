@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Synchronized batch normalization: the shards of one step meet here. Each rank's call leaves its shard's moments and waits; the last one to
- * come pools them, in the order of the ranks, and leads: it makes the update, if there is one, and tells the others. A step that does
- * not fill in time fails for all.
+ * Synchronized batch normalization: the shards of one step meet here. Each rank's call leaves its shard's moments and
+ * waits; the last one to come pools them, in the order of the ranks, and leads: it makes the update, if there is one,
+ * and tells the others. A step that does not fill in time fails for all.
  *
- * A step that is done is remembered for as long as it was given to fill, as one of the last 1024 and of the last 16 MiB of them: a rank that did not
- * get its answer, and sends the same shard again, gets it without another update.
+ * A step that is done is remembered for as long as it was given to fill, as one of the last 1024 and of the last 16 MiB
+ * of them: a rank that did not get its answer, and sends the same shard again, gets it without another update.
  *
- * Thread-safe, but for sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only this module
- * touches it.
+ * Thread-safe, but for sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only
+ * this module touches it.
  */
 #ifndef SYNC_SYNC_H
 #define SYNC_SYNC_H
@@ -36,8 +36,8 @@ struct sync_call {
 };
 
 /*
- * A shard's moments. Arrays of `features` doubles, of the member's request; NULL where there is nothing (an empty shard; sums of
- * training).
+ * A shard's moments. Arrays of `features` doubles, of the member's request; NULL where there is nothing (an empty
+ * shard; sums of training).
  */
 struct sync_shard {
 	uint64_t count; /* of values a channel, without padding */
@@ -49,7 +49,10 @@ struct sync_shard {
 	double limit; /* in training: the largest number that its output can hold; infinite where none is wanted */
 };
 
-/* What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled mean. */
+/*
+ * What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled
+ * mean.
+ */
 struct sync_result {
 	uint64_t count;
 	bool empty; /* all shards are */
@@ -95,8 +98,8 @@ struct sync *sync_start(const struct sync_limits *limits, struct err *e) MUST_CH
 void sync_stop(struct sync *all);
 
 /*
- * After sync_stop: waits until each leader that was at work has told, and so nobody waits any more. What the leaders wait for, the store and the
- * event loops, must still turn; gives up after SYNC_SETTLE_S.
+ * After sync_stop: waits until each leader that was at work has told, and so nobody waits any more. What the leaders
+ * wait for, the store and the event loops, must still turn; gives up after SYNC_SETTLE_S.
  */
 #define SYNC_SETTLE_S 10
 void sync_settle(struct sync *all);
@@ -104,16 +107,16 @@ void sync_settle(struct sync *all);
 void sync_free(struct sync *all); /* after sync_stop, when no member is left; NULL is fine */
 
 /*
- * Joins the step `call` of the layer with this id, of a kind of call (`backward`). Returns whether the member waits: then `resume` will be called, perhaps
- * before this returns. If not, the outcome is there: m->err, m->leads, m->result.
+ * Joins the step `call` of the layer with this id, of a kind of call (`backward`). Returns whether the member waits:
+ * then `resume` will be called, perhaps before this returns. If not, the outcome is there: m->err, m->leads, m->result.
  */
-bool
-sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
+bool sync_join(
+    struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
 
 /*
- * The member's client is gone, or waits no longer: the member leaves its step, with `err`, and is resumed; another call of its rank may
- * still come. Nothing happens to a member that does not wait (it may not have joined yet), or whose step has all its shards. From any
- * thread, while the member's request lives.
+ * The member's client is gone, or waits no longer: the member leaves its step, with `err`, and is resumed; another call
+ * of its rank may still come. Nothing happens to a member that does not wait (it may not have joined yet), or whose
+ * step has all its shards. From any thread, while the member's request lives.
  */
 void sync_abandon(struct sync *all, struct sync_member *m, const struct err *err);
 

@@ -15,7 +15,9 @@ has_bits(float value, uint32_t bits)
 bool
 verify_read_f32(const char *text, size_t len, uint32_t bits)
 {
-	/* Before the number what a list has before it, behind it as many characters as the in-line reader wants to see. */
+	/*
+	 * Before the number what a list has before it, behind it as many characters as the in-line reader wants to see.
+	 */
 	static const char before[] = "12345678,987654321,", behind[] = ",1.5,2.5,3.5,4.5";
 	char list[sizeof(before) + 40 + sizeof(behind)], *number = list + sizeof(before) - 1,
 							 *limit = number + len + sizeof(behind) - 1;

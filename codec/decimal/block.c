@@ -52,7 +52,8 @@ write_one(const struct decimal_block *b, size_t i, float value, char *out)
 		memcpy(&bits, &value, sizeof(bits));
 		*out = '-';
 		out += bits >> 31;
-		out += decimal_layout_usual(b->values[i], b->last[i], (int32_t)b->exponent[i], (int64_t)b->missing[i], out);
+		out += decimal_layout_usual(
+		    b->values[i], b->last[i], (int32_t)b->exponent[i], (int64_t)b->missing[i], out);
 	}
 	*out = ',';
 	return out + 1;

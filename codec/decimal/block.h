@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The digits of sixteen floats at once, by vectors of 64-bit lanes: decimal_write_f32.c's steps side by side. Compiled once for each
- * set of instructions that has them; on other machines there is none, and floats are written one by one. Private to the decimal
- * codec.
+ * The digits of sixteen floats at once, by vectors of 64-bit lanes: decimal_write_f32.c's steps side by side. Compiled
+ * once for each set of instructions that has them; on other machines there is none, and floats are written one by one.
+ * Private to the decimal codec.
  */
 #ifndef CODEC_DECIMAL_BLOCK_H
 #define CODEC_DECIMAL_BLOCK_H
@@ -13,8 +13,8 @@
 #define DECIMAL_BLOCK 16
 
 /*
- * For each float what decimal_layout_usual takes. `usual` is 0 where the float is zero, subnormal, a power of two or one of another
- * layout, or not finite: then the rest means nothing.
+ * For each float what decimal_layout_usual takes. `usual` is 0 where the float is zero, subnormal, a power of two or
+ * one of another layout, or not finite: then the rest means nothing.
  */
 struct decimal_block {
 	uint64_t values[DECIMAL_BLOCK];
@@ -45,8 +45,8 @@ extern const struct decimal_block_set decimal_block_avx512;
 #endif
 
 /*
- * Writes `n` finite floats, a comma after each, by this set (NULL: one by one). Returns what is after the last comma. It needs room
- * for n · (DECIMAL_F32_BYTES + 1) bytes. decimal_write_list_f32 is this with the widest set.
+ * Writes `n` finite floats, a comma after each, by this set (NULL: one by one). Returns what is after the last comma.
+ * It needs room for n · (DECIMAL_F32_BYTES + 1) bytes. decimal_write_list_f32 is this with the widest set.
  */
 char *decimal_block_write_f32(const struct decimal_block_set *set, const float *values, size_t n, char *out);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set's function `digits`; included once for each with SET, SET_NAME and LANES (64-bit lanes in a vector), without a guard. The steps
- * are shortest_f32's and decimal_split8's, and so are the comments; what differs is that a product of 64 by 24 bits is put together
- * from two of 32 by 24, which fit a lane.
+ * A set's function `digits`; included once for each with SET, SET_NAME and LANES (64-bit lanes in a vector), without a
+ * guard. The steps are shortest_f32's and decimal_split8's, and so are the comments; what differs is that a product of
+ * 64 by 24 bits is put together from two of 32 by 24, which fit a lane.
  */
 #include <string.h>
 
@@ -28,7 +28,10 @@ lanes_store(uint64_t *p, lanes v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* decimal_split8 of every lane. The first division by way of 3518437209 = ceil(2^45 / 10000), exact below 2^27 and more. */
+/*
+ * decimal_split8 of every lane. The first division by way of 3518437209 = ceil(2^45 / 10000), exact below 2^27 and
+ * more.
+ */
 static inline lanes
 split8(lanes number)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading for a loop over millions of numbers: the ordinary number of a list is read here, in line, and all others by a call. In line,
- * because `end` is where the next number starts: through memory it would hold up every number by a store and a load.
+ * Reading for a loop over millions of numbers: the ordinary number of a list is read here, in line, and all others by a
+ * call. In line, because `end` is where the next number starts: through memory it would hold up every number by a store
+ * and a load.
  *
- * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for first and by
- * itself, so that the next number can be begun while this one is still being worked out; only then it is seen whether
- * what stands before it is a number, and one of those: a wrong guess is a call (decimal_long.h). The number's digits are loaded
- * from its end backwards, so that they stand in their places whatever their count is, and no branch depends on that or on the sign,
- * for these are what nobody can predict. So up to 17 bytes before the number are read too, and must be there.
+ * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for
+ * first and by itself, so that the next number can be begun while this one is still being worked out; only then it is
+ * seen whether what stands before it is a number, and one of those: a wrong guess is a call (decimal_long.h). The
+ * number's digits are loaded from its end backwards, so that they stand in their places whatever their count is, and no
+ * branch depends on that or on the sign, for these are what nobody can predict. So up to 17 bytes before the number are
+ * read too, and must be there.
  */
 #ifndef CODEC_DECIMAL_FAST_H
 #define CODEC_DECIMAL_FAST_H
@@ -35,12 +37,13 @@ decimal_without_point(const char *end, unsigned fraction)
 {
 	decimal_lanes behind = decimal_lanes_last(fraction);
 
-	return (decimal_lanes_load(end - DECIMAL_WINDOW) & behind) | (decimal_lanes_load(end - DECIMAL_WINDOW - 1) & ~behind);
+	return (decimal_lanes_load(end - DECIMAL_WINDOW) & behind) |
+	    (decimal_lanes_load(end - DECIMAL_WINDOW - 1) & ~behind);
 }
 
 /*
- * Returns the byte after the number at `p`, or NULL when it is not an ordinary one; then it may be any other, cut or wrong. Reads
- * within [floor, limit) only.
+ * Returns the byte after the number at `p`, or NULL when it is not an ordinary one; then it may be any other, cut or
+ * wrong. Reads within [floor, limit) only.
  */
 static inline const char *
 decimal_read_ordinary(const char *floor, const char *p, const char *limit, struct decimal_ordinary *n)
@@ -72,7 +75,10 @@ decimal_read_ordinary(const char *floor, const char *p, const char *limit, struc
 	} else {
 		digits = decimal_lanes_load(end - DECIMAL_WINDOW);
 	}
-	/* Digits before the point: at least one, and just one where the first is 0; of none, one less is the largest unsigned. */
+	/*
+	 * Digits before the point: at least one, and just one where the first is 0; of none, one less is the largest
+	 * unsigned.
+	 */
 	if (point - sign - 1 >= (p[sign] == '0' ? 1u : DECIMAL_WINDOW))
 		return NULL;
 	n->mantissa = decimal_lanes_join((digits ^ zeros) & decimal_lanes_last(count - sign - (others != 0)));
@@ -93,9 +99,10 @@ decimal_ordinary_f64(const struct decimal_ordinary *n)
 }
 
 /*
- * By way of a double, which is as good as straight to float: rounding to double keeps the order, and all midpoints between
- * floats are doubles, so a number can end on the wrong side of one only by becoming one. Those are left to the exact reader.
- * From 10^-14 to 10^15 a float is normal: its midpoints are the doubles with one 1 and 28 zeros below the float's bits.
+ * By way of a double, which is as good as straight to float: rounding to double keeps the order, and all midpoints
+ * between floats are doubles, so a number can end on the wrong side of one only by becoming one. Those are left to the
+ * exact reader. From 10^-14 to 10^15 a float is normal: its midpoints are the doubles with one 1 and 28 zeros below the
+ * float's bits.
  *
  * As decimal_read_f32; `floor` <= p is the first byte that may be looked at.
  */
@@ -127,14 +134,14 @@ decimal_fast_read_f32(const char *floor, const char *p, const char *limit, const
 }
 
 /*
- * For a number whose type is not known yet: reads an ordinary one to the double from which a further rounding, to float or to float16, gives
- * what the text itself would give. Returns false for every other number, and for whatever is none.
+ * For a number whose type is not known yet: reads an ordinary one to the double from which a further rounding, to float
+ * or to float16, gives what the text itself would give. Returns false for every other number, and for whatever is none.
  *
- * The second rounding goes wrong only where the double is a midpoint k·2^e of the narrower type and the text, m/10^f, is not. Then
- * |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e + f < 0, and it is a
- * multiple of 2^(e + f): so 2^53 <= k·5^f. Between
- * float16 k has at most 12 bits, which needs f >= 18, and an ordinary number has f <= 14. Between floats, which are normal here, it has
- * 25 bits, and f = 13 will do: those are left out, as above.
+ * The second rounding goes wrong only where the double is a midpoint k·2^e of the narrower type and the text, m/10^f,
+ * is not. Then |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e
+ * + f < 0, and it is a multiple of 2^(e + f): so 2^53 <= k·5^f. Between float16 k has at most 12 bits, which needs f >=
+ * 18, and an ordinary number has f <= 14. Between floats, which are normal here, it has 25 bits, and f = 13 will do:
+ * those are left out, as above.
  */
 static inline bool
 decimal_fast_read_open(const char *floor, const char *p, const char *limit, const char **end, double *value)
@@ -177,8 +184,8 @@ decimal_fast_read_f64(const char *floor, const char *p, const char *limit, const
 }
 
 /*
- * Straight from the double's bits, which are rounded where float16 is normal; zero is zero. All else, also what may be a midpoint
- * as above, is left to the exact reader. Returns whether it was not.
+ * Straight from the double's bits, which are rounded where float16 is normal; zero is zero. All else, also what may be
+ * a midpoint as above, is left to the exact reader. Returns whether it was not.
  */
 static inline bool
 decimal_ordinary_f16(double wide, uint16_t *bits)

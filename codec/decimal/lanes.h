@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sixteen characters at a time, by the compiler's vectors: which of them are of a kind, as bits, and the number that they spell. On a
- * machine without vectors of 16 bytes the compiler makes them of words. Private to the decimal codec.
+ * Sixteen characters at a time, by the compiler's vectors: which of them are of a kind, as bits, and the number that
+ * they spell. On a machine without vectors of 16 bytes the compiler makes them of words. Private to the decimal codec.
  */
 #ifndef CODEC_DECIMAL_LANES_H
 #define CODEC_DECIMAL_LANES_H
@@ -59,7 +59,10 @@ decimal_lanes_bits(decimal_lanes v)
 #endif
 }
 
-/* The number of sixteen digits' values, the first in lane 0: pairs, fours, and the rest in words. On little-endian machines. */
+/*
+ * The number of sixteen digits' values, the first in lane 0: pairs, fours, and the rest in words. On little-endian
+ * machines.
+ */
 static inline uint64_t
 decimal_lanes_join(decimal_lanes values)
 {

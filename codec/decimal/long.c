@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same steps as in decimal_fast.h over twice the characters, and what that has no place for: the exponent, and a mantissa that
- * only the algorithm of Eisel and Lemire can round.
+ * The same steps as in decimal_fast.h over twice the characters, and what that has no place for: the exponent, and a
+ * mantissa that only the algorithm of Eisel and Lemire can round.
  */
 #include "codec/decimal/long.h"
 
@@ -143,7 +143,8 @@ read_long(const char *floor, const char *p, const char *limit, struct long_numbe
 
 /* Reads a long number into the bits of format `f`. Returns the byte after it, or NULL: it is for the exact reader. */
 static inline const char *
-read_bits(const char *floor, const char *p, const char *limit, const struct decimal_format *f, int sign_bit, uint64_t *bits)
+read_bits(
+    const char *floor, const char *p, const char *limit, const struct decimal_format *f, int sign_bit, uint64_t *bits)
 {
 	struct long_number n;
 	const char *end = read_long(floor, p, limit, &n);

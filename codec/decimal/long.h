@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading what decimal_fast.h does not read itself: first the long number of a list, one of up to 19 digits, or with an exponent, that
- * ends in a ',' or a ']' within 32 characters, at once; then any. `floor` <= p is the first byte that may be looked at; all else is as
- * in decimal.h. Private to the decimal codec.
+ * Reading what decimal_fast.h does not read itself: first the long number of a list, one of up to 19 digits, or with an
+ * exponent, that ends in a ',' or a ']' within 32 characters, at once; then any. `floor` <= p is the first byte that
+ * may be looked at; all else is as in decimal.h. Private to the decimal codec.
  */
 #ifndef CODEC_DECIMAL_LONG_H
 #define CODEC_DECIMAL_LONG_H

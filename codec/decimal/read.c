@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading: the grammar is checked in the same pass that gathers the digits, eight at a time; decimal_round.h turns nearly every
- * text into a number at once. A text of more than 19 significant digits lies between two numbers that it can round; only when
- * these differ are all its digits looked at (decimal_slow.c).
+ * Reading: the grammar is checked in the same pass that gathers the digits, eight at a time; decimal_round.h turns
+ * nearly every text into a number at once. A text of more than 19 significant digits lies between two numbers that it
+ * can round; only when these differ are all its digits looked at (decimal_slow.c).
  */
 #include "codec/decimal.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mantissa·10^exponent to the nearest number of a binary format, ties to even, by one multiplication, seldom two: the algorithm of Eisel and
- * Lemire, D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Experience 51 (2021), in the form of N.
- * Mushtak and D. Lemire, "Fast number parsing without fallback", 53 (2023), who prove that it needs no fallback for a mantissa
- * of 64 bits. Private to the decimal codec.
+ * mantissa·10^exponent to the nearest number of a binary format, ties to even, by one multiplication, seldom two: the
+ * algorithm of Eisel and Lemire, D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and
+ * Experience 51 (2021), in the form of N. Mushtak and D. Lemire, "Fast number parsing without fallback", 53 (2023), who
+ * prove that it needs no fallback for a mantissa of 64 bits. Private to the decimal codec.
  */
 #ifndef CODEC_DECIMAL_ROUND_H
 #define CODEC_DECIMAL_ROUND_H
@@ -24,17 +24,17 @@ struct decimal_format {
 };
 
 /*
- * Where ties can be: a number right between two neighbours is m·2^p with m odd, and where these are normal m has fraction_bits + 2
- * bits. As mantissa·10^e, mantissa < 2^64, it can be written only when
+ * Where ties can be: a number right between two neighbours is m·2^p with m odd, and where these are normal m has
+ * fraction_bits + 2 bits. As mantissa·10^e, mantissa < 2^64, it can be written only when
  *
  *   e >= 0: 5^e divides m, so that 5^e < 2^(fraction_bits + 2);
  *   e < 0:  m·5^-e divides the mantissa, so that 5^-e < 2^(64 - fraction_bits - 1).
  *
- * Between subnormals m may be as small as 1, but p is -25, -150 or -1075, and e no larger: that leaves a mantissa that fits to
- * float16 alone, for which 2^-25 is 298023223876953125·10^-25 and 2980232238769531250·10^-26.
+ * Between subnormals m may be as small as 1, but p is -25, -150 or -1075, and e no larger: that leaves a mantissa that
+ * fits to float16 alone, for which 2^-25 is 298023223876953125·10^-25 and 2980232238769531250·10^-26.
  *
- * For these e the product that is looked at is exact: the powers of ten are, or they are rounded up (decimal_pow10.h) and the error
- * of the product is less than the mantissa, 64 bits further down.
+ * For these e the product that is looked at is exact: the powers of ten are, or they are rounded up (decimal_pow10.h)
+ * and the error of the product is less than the mantissa, 64 bits further down.
  */
 static const struct decimal_format decimal_format_f16 = { 10, 15, 0x1f, -26, 4, -26, 5 };
 static const struct decimal_format decimal_format_f32 = { 23, 127, 0xff, -64, 38, -17, 10 };
@@ -52,7 +52,10 @@ struct decimal_product {
 	uint64_t lo;
 };
 
-/* The top 128 bits of w·10^q, the lower 64 of the power taken into account only where they can matter to the top `bits`. */
+/*
+ * The top 128 bits of w·10^q, the lower 64 of the power taken into account only where they can matter to the top
+ * `bits`.
+ */
 static inline struct decimal_product
 decimal_multiply(uint64_t w, int q, int bits)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exact comparison behind the reader, for a text whose first 19 digits do not tell between which two numbers of the type it
- * lies: with whole numbers of as many bits as that takes. A midpoint between doubles has at most 767 significant digits, so 800
- * digits and the knowledge whether anything but zeros follows decide as well as all of them would, and the memory is bounded.
+ * The exact comparison behind the reader, for a text whose first 19 digits do not tell between which two numbers of the
+ * type it lies: with whole numbers of as many bits as that takes. A midpoint between doubles has at most 767
+ * significant digits, so 800 digits and the knowledge whether anything but zeros follows decide as well as all of them
+ * would, and the memory is bounded.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -12,9 +13,9 @@
 #define DIGITS_MAX 800
 
 /*
- * Both sides are about equal, so both are as long as the one that is not shifted. With a negative power of ten that is at most
- * 801 digits (2661 bits) on one side, or 5^1125 and a significand of 54 bits (2667) on the other; with a positive one no
- * more than the bits of 2^1025. Multiplying and shifting take up to one limb more for a moment.
+ * Both sides are about equal, so both are as long as the one that is not shifted. With a negative power of ten that is
+ * at most 801 digits (2661 bits) on one side, or 5^1125 and a significand of 54 bits (2667) on the other; with a
+ * positive one no more than the bits of 2^1025. Multiplying and shifting take up to one limb more for a moment.
  */
 #define LIMBS_MAX 48
 

@@ -19,8 +19,9 @@ struct decimal_text {
 };
 
 /*
- * The sign of |text| − half·2^exponent, exactly. Only for a truncated text within a relative distance of 10^-18 of that number,
- * which is the midpoint of two neighbours of a format, a double at most: that bounds the memory, all of it on the stack.
+ * The sign of |text| − half·2^exponent, exactly. Only for a truncated text within a relative distance of 10^-18 of that
+ * number, which is the midpoint of two neighbours of a format, a double at most: that bounds the memory, all of it on
+ * the stack.
  */
 int decimal_compare(const struct decimal_text *text, uint64_t half, int exponent);
 

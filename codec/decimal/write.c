@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing any number: the shortest digits, and of those the closest, then their layout. The digits always start as 17, and the
- * zeros at their end are counted instead of divided off.
+ * Writing any number: the shortest digits, and of those the closest, then their layout. The digits always start as 17,
+ * and the zeros at their end are counted instead of divided off.
  */
 #include "codec/decimal.h"
 
@@ -26,8 +26,8 @@ struct decimal {
 };
 
 /*
- * cp·10^k·2^-128, rounded to odd: cut to a whole number, and its lowest bit set when anything was cut off, so that no comparison
- * with a whole number is ever wrong. What is left of the error in the power of ten makes 1, not more.
+ * cp·10^k·2^-128, rounded to odd: cut to a whole number, and its lowest bit set when anything was cut off, so that no
+ * comparison with a whole number is ever wrong. What is left of the error in the power of ten makes 1, not more.
  */
 static inline uint64_t
 scale(uint64_t cp, int k)
@@ -40,10 +40,11 @@ scale(uint64_t cp, int k)
 }
 
 /*
- * The shortest decimal in the interval that reads back as `b`, which is not 0; the closest when there are several. It may end in
- * zeros. This is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020, in the arithmetic of A. Bolz's C++
- * version, Drachennest), figure 4: the interval and the number times 4 in units of 10^k, and its candidates there, s =
- * floor(number) and s + 1, and the two multiples of ten about it; at most one of the latter lies in the interval.
+ * The shortest decimal in the interval that reads back as `b`, which is not 0; the closest when there are several. It
+ * may end in zeros. This is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020, in the arithmetic of
+ * A. Bolz's C++ version, Drachennest), figure 4: the interval and the number times 4 in units of 10^k, and its
+ * candidates there, s = floor(number) and s + 1, and the two multiples of ten about it; at most one of the latter lies
+ * in the interval.
  */
 static inline struct decimal
 shortest(struct binary b)
@@ -113,8 +114,8 @@ digits_from_decimal(struct decimal d)
 }
 
 /*
- * ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7, without a branch on which. What is stored behind the point is, for a number
- * below 1, the same bytes at the same place once more.
+ * ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7, without a branch on which. What is stored behind the point is,
+ * for a number below 1, the same bytes at the same place once more.
  */
 static inline size_t
 layout_usual(const struct digits *d, char *out)

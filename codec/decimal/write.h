@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of writing share: decimal_write.c takes any number, decimal_write_f32.c a float, decimal_block.h many. Private to the decimal codec. */
+/*
+ * What the parts of writing share: decimal_write.c takes any number, decimal_write_f32.c a float, decimal_block.h many.
+ * Private to the decimal codec.
+ */
 #ifndef CODEC_DECIMAL_WRITE_H
 #define CODEC_DECIMAL_WRITE_H
 
@@ -8,12 +11,15 @@
 
 #include "codec/decimal/swar.h"
 
-/* Writes any finite float, by its bits without the sign. Returns the text's length plus `before`, the bytes before `out`. */
+/*
+ * Writes any finite float, by its bits without the sign. Returns the text's length plus `before`, the bytes before
+ * `out`.
+ */
 size_t decimal_write_any_f32(uint32_t bits, char *out, size_t before);
 
 /*
- * Writes e5, e-45 or e-310, of up to three digits, without a branch on how many. It may use 5 bytes whatever the length. Returns what
- * is after it.
+ * Writes e5, e-45 or e-310, of up to three digits, without a branch on how many. It may use 5 bytes whatever the
+ * length. Returns what is after it.
  */
 static inline char *
 decimal_write_exponent(char *p, int exponent)
@@ -33,14 +39,18 @@ decimal_write_exponent(char *p, int exponent)
 }
 
 /*
- * d.ddd, ddd.ddd or 0.00ddd, of a float's digits: `values`, eight less those that are `missing`, the first lowest and zeros after them;
- * then `last`, the digit after the eighth less the missing, or 0. The first digit's exponent is -5 to 7. What is stored behind the
- * point is, for a number below 1, the same bytes at the same place once more. Returns the text's length.
+ * d.ddd, ddd.ddd or 0.00ddd, of a float's digits: `values`, eight less those that are `missing`, the first lowest and
+ * zeros after them; then `last`, the digit after the eighth less the missing, or 0. The first digit's exponent is -5 to
+ * 7. What is stored behind the point is, for a number below 1, the same bytes at the same place once more. Returns the
+ * text's length.
  */
 static inline size_t
 decimal_layout_usual(uint64_t values, uint64_t last, int64_t exponent, int64_t missing, char *out)
 {
-	/* cppcheck-suppress shiftTooManyBitsSigned; arithmetic with gcc and clang, and a comparison costs a nanosecond more */
+	/*
+	 * cppcheck-suppress shiftTooManyBitsSigned; arithmetic with gcc and clang, and a comparison costs a nanosecond
+	 * more
+	 */
 	const int64_t small = exponent >> 63; /* all ones or none */
 	const int64_t zeros = -exponent & small, before = exponent & ~small;
 	const uint64_t text = values | DECIMAL_EIGHT('0');

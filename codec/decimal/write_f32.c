@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing a float, but for subnormals and powers of two, which go to decimal_write.c. The usual one has a digit behind the point and
- * none further than 13 places behind it; the others differ from it in their layout alone.
+ * Writing a float, but for subnormals and powers of two, which go to decimal_write.c. The usual one has a digit behind
+ * the point and none further than 13 places behind it; the others differ from it in their layout alone.
  *
- * The digits are found in a third of Schubfach's steps: one product gives the number in units of 10^(k+1), 10^k <= 2^q <
- * 10^(k+1), with 36 bits after the point. Half the interval that reads back as the same float is added to it. When that leaves
- * it less than a whole interval above a whole, then that whole lies inside and ends the digits; else the shortest has one digit
- * more. Either way the whole is the same, so that its eight digits are made while it is not yet known. The constants
- * are good for every float: tests/verify_floats.cc tries them all. (There are too many doubles for that.)
+ * The digits are found in a third of Schubfach's steps: one product gives the number in units of 10^(k+1), 10^k <= 2^q
+ * < 10^(k+1), with 36 bits after the point. Half the interval that reads back as the same float is added to it. When
+ * that leaves it less than a whole interval above a whole, then that whole lies inside and ends the digits; else the
+ * shortest has one digit more. Either way the whole is the same, so that its eight digits are made while it is not yet
+ * known. The constants are good for every float: tests/verify_floats.cc tries them all. (There are too many doubles for
+ * that.)
  *
- * And then numbers come in no order, so whatever depends on a number's sign, its count of digits or its size is computed, not branched
- * upon; zeros at the end are counted, not divided off; bytes are stored eight at a time, the later over the earlier.
+ * And then numbers come in no order, so whatever depends on a number's sign, its count of digits or its size is
+ * computed, not branched upon; zeros at the end are counted, not divided off; bytes are stored eight at a time, the
+ * later over the earlier.
  */
 #include "codec/decimal.h"
 
@@ -94,8 +96,9 @@ layout_usual(struct usual u, char *out)
 }
 
 /*
- * The same rules as in decimal_write.c: from 10^16 on an exponent is shorter than the zeros, for a float has at most nine digits.
- * Not in line with the usual layout, which would have fewer registers then; and called with its parts in registers.
+ * The same rules as in decimal_write.c: from 10^16 on an exponent is shorter than the zeros, for a float has at most
+ * nine digits. Not in line with the usual layout, which would have fewer registers then; and called with its parts in
+ * registers.
  */
 static __attribute__((noinline)) size_t
 layout_other(uint64_t whole, uint64_t last, int64_t missing, int64_t k, char *out)

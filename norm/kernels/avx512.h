@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* x86-64 with AVX-512: eight doubles at a time. Functions between this header and KERNELS_END use its instructions. Private to norm/. */
+/*
+ * x86-64 with AVX-512: eight doubles at a time. Functions between this header and KERNELS_END use its instructions.
+ * Private to norm/.
+ */
 #ifndef NORM_KERNELS_AVX512_H
 #define NORM_KERNELS_AVX512_H
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass by features, over tensors of REAL whose bits are BITS (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h,
- * without a guard, after norm/kernels/gradients_body.h. Loops are as those of norm/kernels/normalize_body.h.
+ * The backward pass by features, over tensors of REAL whose bits are BITS (norm/kernels/element.h); included once for
+ * each by norm/kernels/kernels_body.h, without a guard, after norm/kernels/gradients_body.h. Loops are as those of
+ * norm/kernels/normalize_body.h.
  */
 
 /* A run whose coefficients are all the same; where it is plain, they are about 0 and not about the mean. */
 static ALWAYS_INLINE void
-NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, bool plain, double mean, double by_g, double by_x,
-    double constant, struct NAME(noted) * noted)
+NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, bool plain, double mean, double by_g,
+    double by_x, double constant, struct NAME(noted) * noted)
 {
 	struct NAME(noted) seen = *noted;
 	wide d;
@@ -27,8 +28,8 @@ NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, bo
 }
 
 static void
-NAME(run_backward)(
-    const REAL *x, REAL *g, size_t n, bool plain, double mean, const struct backward_terms *t, struct NAME(noted) * noted)
+NAME(run_backward)(const REAL *x, REAL *g, size_t n, bool plain, double mean, const struct backward_terms *t,
+    struct NAME(noted) * noted)
 {
 	if (plain)
 		NAME(run_backward_inline)(x, g, n, true, 0, t->by_g, t->by_x, t->constant - t->by_x * mean, noted);
@@ -38,7 +39,8 @@ NAME(run_backward)(
 
 /* A feature's runs; x is at its first. Beside each lies one of the next feature, which is read next. */
 static bool
-NAME(feature_backward)(const REAL *x, REAL *g, struct norm_view v, double mean, double rstd, const struct backward_terms *t)
+NAME(feature_backward)(
+    const REAL *x, REAL *g, struct norm_view v, double mean, double rstd, const struct backward_terms *t)
 {
 	const size_t stride = v.feature * v.inner;
 	const bool plain = NAME(is_plain)(mean, rstd);
@@ -57,8 +59,8 @@ NAME(feature_backward)(const REAL *x, REAL *g, struct norm_view v, double mean, 
 
 /* A step of columns, each with coefficients of its own. */
 static ALWAYS_INLINE void
-NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t width, bool plain, const double *restrict mean,
-    const struct coefficients *by, struct NAME(noted) * noted)
+NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t width, bool plain,
+    const double *restrict mean, const struct coefficients *by, struct NAME(noted) * noted)
 {
 	const double *by_g = by->by_g, *by_x = by->by_x, *constant = by->constant;
 	struct NAME(noted) seen = *noted;
@@ -122,10 +124,12 @@ NAME(block_backward)(const REAL *x, REAL *g, struct norm_view v, const struct co
 	return NAME(noted_finite)(&noted);
 }
 
-/* Many features of one value each in a row: each row from its start to its end, for the processor finds that by itself. */
+/*
+ * Many features of one value each in a row: each row from its start to its end, for the processor finds that by itself.
+ */
 static bool
-NAME(positions_backward)(
-    const REAL *x, REAL *g, struct norm_view v, size_t first, size_t end, const double *mean, const struct coefficients *by)
+NAME(positions_backward)(const REAL *x, REAL *g, struct norm_view v, size_t first, size_t end, const double *mean,
+    const struct coefficients *by)
 {
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, f, width;
@@ -179,12 +183,13 @@ NAME(backward)(const void *tensor, void *gradient, struct norm_view v, const dou
 }
 
 /*
- * The sums and then the gradients by them, as backward_by_feature() says: feature by feature, so that the second reading comes from the
- * cache, where each has runs of its own. Of the features from `first` to before `end`.
+ * The sums and then the gradients by them, as backward_by_feature() says: feature by feature, so that the second
+ * reading comes from the cache, where each has runs of its own. Of the features from `first` to before `end`.
  */
 static bool
 NAME(backward_part)(const void *tensor, void *gradient, struct norm_view v, size_t first, size_t end, size_t count,
-    const double *mean, const double *rstd, const double *weight, double *sum, double *product, const struct coefficients *by)
+    const double *mean, const double *rstd, const double *weight, double *sum, double *product,
+    const struct coefficients *by)
 {
 	const REAL *x = tensor;
 	REAL *g = gradient;

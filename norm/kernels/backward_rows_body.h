@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass by rows, likewise: where mean and rstd are the row's, and weight and bias the position's, by which there are gradients
- * over all rows.
+ * The backward pass by rows, likewise: where mean and rstd are the row's, and weight and bias the position's, by which
+ * there are gradients over all rows.
  */
 
 /* What the gradient of a row is made of. */
@@ -11,8 +11,8 @@ struct NAME(row_by) {
 };
 
 /* The sums of one row by its moments; `centered`: the mean depends on x. */
-static struct NAME(row_by)
-    NAME(row_terms_by)(const REAL *x, const REAL *g, size_t size, bool centered, double mean, double rstd, const double *weight)
+static struct NAME(row_by) NAME(row_terms_by)(
+    const REAL *x, const REAL *g, size_t size, bool centered, double mean, double rstd, const double *weight)
 {
 	const bool plain = NAME(is_plain)(mean, rstd);
 	struct moment_sums s;
@@ -22,7 +22,8 @@ static struct NAME(row_by)
 	NAME(run_gradients)(x, g, weight, size, plain, mean, &s);
 	moment_sums_totals(&s, &sum, &product);
 	product -= plain ? mean * sum : 0;
-	return (struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)size, centered ? sum : 0, product) };
+	return (
+	    struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)size, centered ? sum : 0, product) };
 }
 
 /* What a row's sums come to. False: 0 is too far from its mean for them. */
@@ -55,8 +56,8 @@ static struct NAME(row_by)
 
 /* Rows, at most ROWS_TOGETHER, by their own moments: those that lie about 0 in one reading of both tensors. */
 static void
-NAME(rows_by_own)(const REAL *x, const REAL *g, size_t rows, size_t size, bool centered, double eps, const double *weight,
-    struct NAME(row_by) * by)
+NAME(rows_by_own)(const REAL *x, const REAL *g, size_t rows, size_t size, bool centered, double eps,
+    const double *weight, struct NAME(row_by) * by)
 {
 	struct row_sums sums[ROWS_TOGETHER];
 	size_t r;
@@ -70,8 +71,9 @@ NAME(rows_by_own)(const REAL *x, const REAL *g, size_t rows, size_t size, bool c
 }
 
 /*
- * A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. Both are made of g times by_g, which is
- * rstd; only of doubles that product may leave the range of double where d times rstd does not.
+ * A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. Both are
+ * made of g times by_g, which is rstd; only of doubles that product may leave the range of double where d times rstd
+ * does not.
  */
 static void
 NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct NAME(row_by) * by,
@@ -97,8 +99,9 @@ NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const
 
 /* Rows, the same side by side, as far as vectors go: the sums are read and written once for all of them. */
 static ALWAYS_INLINE bool
-NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, size_t size, const struct NAME(row_by) * by,
-    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
+NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, size_t size,
+    const struct NAME(row_by) * by, const double *restrict weight, double *restrict grad_weight,
+    double *restrict grad_bias)
 {
 	const size_t whole = PUTS_WIDE ? size - size % KERNELS_WIDTH : 0;
 	struct NAME(noted) noted = { { 0 }, 0 };
@@ -119,15 +122,16 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 			dw += NARROW ? scaled * d : gradient * (d * by[r].rstd);
 			db = wide_plus(gradient, db);
 			h = weight != NULL ? scaled * wide_load_double(weight + i) : scaled;
-			NAME(wide_put)(g + at, h + wide_plus(by[r].t.by_x * d, by[r].t.constant - (wide){ 0 }), &noted.lanes);
+			NAME(wide_put)
+			(g + at, h + wide_plus(by[r].t.by_x * d, by[r].t.constant - (wide){ 0 }), &noted.lanes);
 		}
 		wide_store(grad_weight + i, dw);
 		wide_store(grad_bias + i, db);
 	}
 	for (r = 0, at = whole; r < rows; r++, at += size)
 		NAME(stretch_backward)
-	(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL, grad_weight + whole, grad_bias + whole,
-	    &noted);
+	(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL, grad_weight + whole,
+	    grad_bias + whole, &noted);
 	return NAME(noted_finite)(&noted);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient by x is linear in that by y and in x itself, with the same three numbers for all values that share their moments
- * (docs/MATH.md, equation 21). Private to norm/.
+ * The gradient by x is linear in that by y and in x itself, with the same three numbers for all values that share their
+ * moments (docs/MATH.md, equation 21). Private to norm/.
  */
 #ifndef NORM_KERNELS_BACKWARD_TERMS_H
 #define NORM_KERNELS_BACKWARD_TERMS_H
@@ -16,8 +16,9 @@ struct backward_terms {
 };
 
 /*
- * For `n` values that share mean and rstd: `sum` is the sum of h, `product` that of h (x - mean), where h is g times its weight as far as the
- * weights differ among them; `weight` is what they share of it. 0 for `n`: mean and rstd do not depend on them.
+ * For `n` values that share mean and rstd: `sum` is the sum of h, `product` that of h (x - mean), where h is g times
+ * its weight as far as the weights differ among them; `weight` is what they share of it. 0 for `n`: mean and rstd do
+ * not depend on them.
  */
 static inline struct backward_terms
 backward_terms_of(double weight, double rstd, double n, double sum, double product)
@@ -51,10 +52,11 @@ coefficients_get(const struct coefficients *c, size_t f)
 
 /* Sets those of feature f, from its own number in each of the arrays; `weight` NULL: ones. */
 static inline struct backward_terms
-coefficients_set(const struct coefficients *c, size_t f, const double *weight, const double *rstd, double n, const double *sum,
-    const double *product)
+coefficients_set(const struct coefficients *c, size_t f, const double *weight, const double *rstd, double n,
+    const double *sum, const double *product)
 {
-	const struct backward_terms t = backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], n, sum[f], product[f]);
+	const struct backward_terms t =
+	    backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], n, sum[f], product[f]);
 
 	c->by_g[f] = t.by_g;
 	c->by_x[f] = t.by_x;

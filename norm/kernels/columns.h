@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the runs of a view are short (inner below SHORT_RUN), a loop along one run would be all overhead, and one along outer
- * would jump through memory. The kernels then walk such a view as a matrix: a step is a stretch of memory that holds the
- * block's features at one index of outer, or at several where the features are few (an RGB image, channels last), and a
- * column is one place in that stretch. Each column belongs to one feature; its sums are added up at the end.
- * Private to norm/.
+ * Where the runs of a view are short (inner below SHORT_RUN), a loop along one run would be all overhead, and one along
+ * outer would jump through memory. The kernels then walk such a view as a matrix: a step is a stretch of memory that
+ * holds the block's features at one index of outer, or at several where the features are few (an RGB image, channels
+ * last), and a column is one place in that stretch. Each column belongs to one feature; its sums are added up at the
+ * end. Private to norm/.
  */
 #ifndef NORM_KERNELS_COLUMNS_H
 #define NORM_KERNELS_COLUMNS_H
@@ -28,10 +28,15 @@
 /* Rows that go backward side by side, so that the sums by position are read and written once for all of them. */
 #define ROWS_TOGETHER ((size_t)4)
 
-/* Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache. */
+/*
+ * Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache.
+ */
 #define ROWS_MAX ((size_t)64)
 #define ROWS_KEPT ((size_t)2048)
-/* Elements of several groups of one sample, or of one group, that are normalized while they are in the second-level cache. */
+/*
+ * Elements of several groups of one sample, or of one group, that are normalized while they are in the second-level
+ * cache.
+ */
 #define GROUPS_KEPT ((size_t)16384)
 
 /* Whether a view is walked along inner, not by columns, for sums. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sums that the backward pass needs of tensors of REAL, over g and over its products with x; included once for each by norm/kernels/kernels_body.h,
- * without a guard. They are made as those of moments are: along long runs in the same lanes (`d` of struct moment_sums has the sums of g,
- * `squares` those of the products), across short ones column by column.
+ * The sums that the backward pass needs of tensors of REAL, over g and over its products with x; included once for each
+ * by norm/kernels/kernels_body.h, without a guard. They are made as those of moments are: along long runs in the same
+ * lanes (`d` of struct moment_sums has the sums of g, `squares` those of the products), across short ones column by
+ * column.
  */
 
 /*
- * Whether sums of g x serve for those of g (x - mean), with the mean's part taken away at the end: they are faster, since the products are exact in
- * double, and lose nothing while the mean is no farther from 0 than the values are from one another.
+ * Whether sums of g x serve for those of g (x - mean), with the mean's part taken away at the end: they are faster,
+ * since the products are exact in double, and lose nothing while the mean is no farther from 0 than the values are from
+ * one another.
  */
 static inline bool
 NAME(is_plain)(double mean, double rstd)
@@ -15,7 +17,10 @@ NAME(is_plain)(double mean, double rstd)
 	return NARROW && mean * mean * rstd * rstd <= 1;
 }
 
-/* Adds h and h (x - mean) of n elements, a multiple of BLOCK, for which there is room in s; h is g, times its weight unless that is NULL. */
+/*
+ * Adds h and h (x - mean) of n elements, a multiple of BLOCK, for which there is room in s; h is g, times its weight
+ * unless that is NULL.
+ */
 static ALWAYS_INLINE void
 NAME(gradient_blocks_inline)(
     const REAL *x, const REAL *g, const double *weight, size_t n, bool plain, double mean, struct moment_sums *s)
@@ -38,7 +43,8 @@ NAME(gradient_blocks_inline)(
 			if (weight != NULL)
 				h *= wide_load_double(weight + i + k * KERNELS_WIDTH);
 			sum[k] += h;
-			product[k] = plain && weight == NULL ? wide_add_exact_product(product[k], h, d) : product[k] + h * d;
+			product[k] =
+			    plain && weight == NULL ? wide_add_exact_product(product[k], h, d) : product[k] + h * d;
 		}
 	EACH_PART(k)
 	{
@@ -63,8 +69,8 @@ NAME(gradient_blocks)(
 
 /* Adds those lanes of one block that the mask has. */
 static void
-NAME(gradient_block_masked)(
-    const REAL *x, const REAL *g, const double *weight, const int64_t *mask, bool plain, double mean, struct moment_sums *s)
+NAME(gradient_block_masked)(const REAL *x, const REAL *g, const double *weight, const int64_t *mask, bool plain,
+    double mean, struct moment_sums *s)
 {
 	wide d, h, sum, product;
 
@@ -75,7 +81,8 @@ NAME(gradient_block_masked)(
 		if (weight != NULL)
 			h *= wide_load_double(weight + k * KERNELS_WIDTH);
 		sum = wide_load_double(s->d.recent + k * KERNELS_WIDTH) + wide_masked(h, mask_part(mask, k));
-		product = wide_load_double(s->squares.recent + k * KERNELS_WIDTH) + wide_masked(h * d, mask_part(mask, k));
+		product =
+		    wide_load_double(s->squares.recent + k * KERNELS_WIDTH) + wide_masked(h * d, mask_part(mask, k));
 		wide_store(s->d.recent + k * KERNELS_WIDTH, sum);
 		wide_store(s->squares.recent + k * KERNELS_WIDTH, product);
 	}
@@ -152,8 +159,8 @@ NAME(feature_gradients)(
 }
 
 /*
- * Adds `rows` steps of a block, `stride` elements apart, to its columns' sums. Where several go side by side memory is asked for as
- * norm/kernels/moments_body.h does; where they follow one another the processor finds them.
+ * Adds `rows` steps of a block, `stride` elements apart, to its columns' sums. Where several go side by side memory is
+ * asked for as norm/kernels/moments_body.h does; where they follow one another the processor finds them.
  */
 static ALWAYS_INLINE void
 NAME(columns_gradients_inline)(const REAL *restrict x, const REAL *restrict g, size_t rows, size_t stride, size_t width,
@@ -188,8 +195,8 @@ NAME(columns_gradients_inline)(const REAL *restrict x, const REAL *restrict g, s
 }
 
 static void
-NAME(columns_gradients)(const REAL *x, const REAL *g, size_t rows, size_t stride, size_t width, bool plain, const double *shift,
-    double *sum, double *product)
+NAME(columns_gradients)(const REAL *x, const REAL *g, size_t rows, size_t stride, size_t width, bool plain,
+    const double *shift, double *sum, double *product)
 {
 	if (plain && rows == COLUMNS_TOGETHER)
 		NAME(columns_gradients_inline)(x, g, COLUMNS_TOGETHER, stride, width, true, shift, sum, product);
@@ -216,7 +223,8 @@ static void
 NAME(block_gradients)(const REAL *x, const REAL *g, struct norm_view v, const struct columns *c, const double *mean,
     const double *rstd, double *sum, double *product)
 {
-	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner, steps = v.outer / c->rows;
+	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
+		     steps = v.outer / c->rows;
 	const bool plain = NAME(columns_plain)(c, mean, rstd);
 	double shift[COLUMNS_MAX] LINE_ALIGNED;
 	struct column_sums s, p;
@@ -244,10 +252,12 @@ NAME(block_gradients)(const REAL *x, const REAL *g, struct norm_view v, const st
 		product[f] -= plain ? mean[f] * sum[f] : 0;
 }
 
-/* sum[f] = sum g, product[f] = sum g (x - mean[f]), of the features from `first` to before `end`, as cut_step() has it. */
+/*
+ * sum[f] = sum g, product[f] = sum g (x - mean[f]), of the features from `first` to before `end`, as cut_step() has it.
+ */
 static void
-NAME(gradients_part)(const void *tensor, const void *gradient, struct norm_view v, size_t first, size_t end, const double *mean,
-    const double *rstd, double *sum, double *product)
+NAME(gradients_part)(const void *tensor, const void *gradient, struct norm_view v, size_t first, size_t end,
+    const double *mean, const double *rstd, double *sum, double *product)
 {
 	const REAL *x = tensor, *g = gradient;
 	struct columns c;
@@ -255,10 +265,11 @@ NAME(gradients_part)(const void *tensor, const void *gradient, struct norm_view 
 
 	if (view_is_long(v))
 		for (f = first; f < end; f++)
-			NAME(feature_gradients)(x + f * v.inner, g + f * v.inner, v, mean[f], rstd[f], &sum[f], &product[f]);
-	else
-		for (f = first; f < end; f += c.features) {
-			c = columns_block(v, f);
-			NAME(block_gradients)(x, g, v, &c, mean, rstd, sum, product);
-		}
+			NAME(feature_gradients)
+	(x + f * v.inner, g + f * v.inner, v, mean[f], rstd[f], &sum[f], &product[f]);
+	else for (f = first; f < end; f += c.features)
+	{
+		c = columns_block(v, f);
+		NAME(block_gradients)(x, g, v, &c, mean, rstd, sum, product);
+	}
 }

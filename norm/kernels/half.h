@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two 16-bit floats, as bits in a uint16_t: half (IEEE 754 binary16: 5 bits of exponent, 10 of fraction) and bfloat (the upper
- * half of a binary32: 8 and 7). Plain C without a branch, so that a loop over it becomes vectors on any machine, and the bits
- * are the same on all: no use is made of the processor's own conversions, which only some have. Private to norm/.
+ * The two 16-bit floats, as bits in a uint16_t: half (IEEE 754 binary16: 5 bits of exponent, 10 of fraction) and bfloat
+ * (the upper half of a binary32: 8 and 7). Plain C without a branch, so that a loop over it becomes vectors on any
+ * machine, and the bits are the same on all: no use is made of the processor's own conversions, which only some have.
+ * Private to norm/.
  *
  * They rely on every operation being rounded on its own, to nearest, as all of norm/ does (docs/MATH.md, rule 4).
  */
@@ -43,10 +44,10 @@ double_bits(double x)
  * The value of a half; exact, a NaN stays one.
  *
  * A float with the half's exponent moved from bias 15 to bias 127 (by 112) and its fraction in the upper bits is that
- * value, but for the two ends of the exponent. 31 (infinity, NaN) is moved by 112 again, to 255. 0 (a subnormal, f * 2^-24)
- * is moved by 113 and so read as 2^-14 + f * 2^-24, and 2^-14 taken off again: exact, since both are multiples of 2^-24
- * below 2^-13. No float on the way is subnormal, which some processors take a hundred cycles over. The two choices are masks
- * and not conditions, which gcc would take apart into more of them.
+ * value, but for the two ends of the exponent. 31 (infinity, NaN) is moved by 112 again, to 255. 0 (a subnormal, f *
+ * 2^-24) is moved by 113 and so read as 2^-14 + f * 2^-24, and 2^-14 taken off again: exact, since both are multiples
+ * of 2^-24 below 2^-13. No float on the way is subnormal, which some processors take a hundred cycles over. The two
+ * choices are masks and not conditions, which gcc would take apart into more of them.
  */
 static inline double
 half_to_double(uint16_t half)
@@ -67,23 +68,25 @@ bfloat_to_double(uint16_t bfloat)
 }
 
 /*
- * The 16-bit float nearest to x, of two equally near ones the even one; beyond the largest by half its last place or more,
- * infinity. NaN gives a quiet NaN. The format is given by the bits of its fraction and by two exponents: of its smallest
- * normal number, and of the power of two that would follow its largest number.
+ * The 16-bit float nearest to x, of two equally near ones the even one; beyond the largest by half its last place or
+ * more, infinity. NaN gives a quiet NaN. The format is given by the bits of its fraction and by two exponents: of its
+ * smallest normal number, and of the power of two that would follow its largest number.
  *
- * Rounded once, though in two steps. First x loses the lower half of its bits, for which the last bit kept is set if any of
- * them was: with 20 bits of fraction left, and at most 10 wanted, that bit lies below the middle between any two numbers of the
- * format. So x is never moved to a middle, off one, or across one, and what is rounded next is as good as x itself (rounding
- * to odd: Boldo, Melquiond 2008).
+ * Rounded once, though in two steps. First x loses the lower half of its bits, for which the last bit kept is set if
+ * any of them was: with 20 bits of fraction left, and at most 10 wanted, that bit lies below the middle between any two
+ * numbers of the format. So x is never moved to a middle, off one, or across one, and what is rounded next is as good
+ * as x itself (rounding to odd: Boldo, Melquiond 2008).
  *
- * `wide` is |x| then in the format's own bias: its exponent is 1 for the smallest normal numbers, below 1 for subnormals. What
- * exceeds the format counts as the power of two after its largest number, whose bits are infinity's; NaN as 1.5 times that,
- * whose bits are a quiet NaN's; what is far below the smallest subnormal as another number that rounds to 0.
+ * `wide` is |x| then in the format's own bias: its exponent is 1 for the smallest normal numbers, below 1 for
+ * subnormals. What exceeds the format counts as the power of two after its largest number, whose bits are infinity's;
+ * NaN as 1.5 times that, whose bits are a quiet NaN's; what is far below the smallest subnormal as another number that
+ * rounds to 0.
  *
- * With `power` the power of two at or below that, but not below the smallest normal number, wide / power < 2 is added, as a
- * float, to 2^(23 - fraction). The sum's last place is worth 2^-fraction: the addition rounds to a multiple k of that, ties
- * to even k, and k stands in its last bits. Since k counts from 2^fraction (from 0 for subnormals), the result's bits are k
- * plus 2^fraction for each step of `power` above the smallest; k = 2^(fraction + 1) carries to the next power of two.
+ * With `power` the power of two at or below that, but not below the smallest normal number, wide / power < 2 is added,
+ * as a float, to 2^(23 - fraction). The sum's last place is worth 2^-fraction: the addition rounds to a multiple k of
+ * that, ties to even k, and k stands in its last bits. Since k counts from 2^fraction (from 0 for subnormals), the
+ * result's bits are k plus 2^fraction for each step of `power` above the smallest; k = 2^(fraction + 1) carries to the
+ * next power of two.
  */
 static inline uint16_t
 double_to_16_bits(double x, int fraction, int smallest, int limit)

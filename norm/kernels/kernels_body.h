@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All loops for one type of element, as KERNELS. Each file that includes this is one set of instructions and one type of element, so
- * that the compiler works on several of them at the same time. Before this header come the header of the set (norm/kernels/avx2.h)
- * and, from the header of the type (norm/kernels/kernels_float.h):
+ * All loops for one type of element, as KERNELS. Each file that includes this is one set of instructions and one type
+ * of element, so that the compiler works on several of them at the same time. Before this header come the header of the
+ * set (norm/kernels/avx2.h) and, from the header of the type (norm/kernels/kernels_float.h):
  *
  *     REAL, BITS   the C type of an element, and of its bits
  *     NAME(name)   the name of a loop for this type
  *     PUTS_WIDE    whether loops that store elements are written out in vectors
  *     NARROW       whether products of two elements are exact in double
  *
- * Everything that is included here is `static`, so that nothing compiled for one machine is linked into what runs on another.
+ * Everything that is included here is `static`, so that nothing compiled for one machine is linked into what runs on
+ * another.
  */
 #include <math.h>
 #include <string.h>

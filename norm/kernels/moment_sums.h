@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sums from which moments come, of d = x - shift and of d^2: in BLOCK lanes, which are added up plainly for STEPS additions and then
- * folded into totals by TwoSum (norm/kernels/sum.h), lane by lane. Private to norm/.
+ * The sums from which moments come, of d = x - shift and of d^2: in BLOCK lanes, which are added up plainly for STEPS
+ * additions and then folded into totals by TwoSum (norm/kernels/sum.h), lane by lane. Private to norm/.
  */
 #ifndef NORM_KERNELS_MOMENT_SUMS_H
 #define NORM_KERNELS_MOMENT_SUMS_H
@@ -116,7 +116,9 @@ moment_sums_totals(struct moment_sums *s, double *d, double *squares)
 }
 
 /* A mask for each lane of a block: of the last `n` ones, of the first `n` ones. 0 <= n <= BLOCK. */
-static const int64_t lane_masks[3 * BLOCK] = { [BLOCK] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+static const int64_t lane_masks[3 * BLOCK] = {
+	[BLOCK] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
+};
 
 static inline const int64_t *
 mask_last(size_t n)
@@ -140,9 +142,9 @@ mask_part(const int64_t *mask, size_t part)
 }
 
 /*
- * Whether a shift is so far from the mean, for the deviation, that what the subtraction of the mean's square takes away costs digits that
- * the promise needs: `squares` is the deviation's square and twice that beside what remains (docs/MATH.md, rule 2). Not where a
- * number is not finite: nothing would mend that.
+ * Whether a shift is so far from the mean, for the deviation, that what the subtraction of the mean's square takes away
+ * costs digits that the promise needs: `squares` is the deviation's square and twice that beside what remains
+ * (docs/MATH.md, rule 2). Not where a number is not finite: nothing would mend that.
  */
 static inline bool
 moments_far(double n, double d, double squares)

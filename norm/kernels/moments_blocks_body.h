@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sums of blocks of REAL, from which moments come; included once for each by norm/kernels/kernels_body.h, without a guard.
+ * The sums of blocks of REAL, from which moments come; included once for each by norm/kernels/kernels_body.h, without a
+ * guard.
  *
- * `plain` says that the shift is 0 and that squares are exact in double, as those of every type but double itself are: then
- * wide_add_exact_product() may fuse.
+ * `plain` says that the shift is 0 and that squares are exact in double, as those of every type but double itself are:
+ * then wide_add_exact_product() may fuse.
  */
 
 static ALWAYS_INLINE void
@@ -71,8 +72,8 @@ NAME(block_masked)(const REAL *x, const int64_t *mask, double shift, double *kee
 }
 
 /*
- * The sums about 0 of one run of at most FEW elements: no fold parts them, so they stay in registers from its start to its end. The lanes and
- * their order are those of any run (norm/kernels/moments_body.h).
+ * The sums about 0 of one run of at most FEW elements: no fold parts them, so they stay in registers from its start to
+ * its end. The lanes and their order are those of any run (norm/kernels/moments_body.h).
  */
 static ALWAYS_INLINE void
 NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares)

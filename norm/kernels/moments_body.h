@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moments of a tensor of REAL (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h, without a guard, after
- * norm/kernels/moments_blocks_body.h.
+ * Moments of a tensor of REAL (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h, without
+ * a guard, after norm/kernels/moments_blocks_body.h.
  *
- * Long runs, and those of one row each, are summed along inner; other short ones column by column (norm/kernels/columns.h).
+ * Long runs, and those of one row each, are summed along inner; other short ones column by column
+ * (norm/kernels/columns.h).
  *
- * One pass adds up d = x - shift and d^2, for a shift that is near the mean as far as the first values tell. Where they misled,
- * another pass follows about the mean that the first has found (docs/MATH.md, rule 2). What is subtracted shows in neither result
- * but for rounding: the sum of d corrects both.
+ * One pass adds up d = x - shift and d^2, for a shift that is near the mean as far as the first values tell. Where they
+ * misled, another pass follows about the mean that the first has found (docs/MATH.md, rule 2). What is subtracted shows
+ * in neither result but for rounding: the sum of d corrects both.
  */
 
 /*
- * The shift for a feature of which some values have a mean and a variance: 0, with which sums are the fastest, unless the mean is
- * farther from it than the values are from one another.
+ * The shift for a feature of which some values have a mean and a variance: 0, with which sums are the fastest, unless
+ * the mean is farther from it than the values are from one another.
  */
 static inline double
 NAME(shift_of)(double mean, double var)
@@ -39,7 +40,8 @@ NAME(first_shift)(const REAL *x, size_t n)
 }
 
 /*
- * Adds a run. Written into who calls it, as the two that follow: of a short run the calls would be the most. The elements that are left when the blocks are done are the last lanes of the block that ends with the run, or the first
+ * Adds a run. Written into who calls it, as the two that follow: of a short run the calls would be the most. The
+ * elements that are left when the blocks are done are the last lanes of the block that ends with the run, or the first
  * of a block, if the run is shorter. `keep` takes every d, with room for a block at least, unless it is NULL.
  */
 static ALWAYS_INLINE void
@@ -80,7 +82,10 @@ NAME(feature_sums)(const REAL *x, struct norm_view v, double shift, double *keep
 	moment_sums_totals(&s, d, squares);
 }
 
-/* Its moments, what rounding takes from the mean unless `rest` is NULL, and how far that is from the shift of what was kept. */
+/*
+ * Its moments, what rounding takes from the mean unless `rest` is NULL, and how far that is from the shift of what was
+ * kept.
+ */
 static ALWAYS_INLINE double
 NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *rest, double *var)
 {
@@ -102,8 +107,9 @@ NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *m
 }
 
 /*
- * Adds `rows` steps of a block, `stride` elements apart; columns go side by side, so that a sum is read and written once for all rows. Far
- * apart, they are asked for before; where one step follows the other, the processor finds that by itself.
+ * Adds `rows` steps of a block, `stride` elements apart; columns go side by side, so that a sum is read and written
+ * once for all rows. Far apart, they are asked for before; where one step follows the other, the processor finds that
+ * by itself.
  */
 static ALWAYS_INLINE void
 NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t width, const double *restrict shift,
@@ -137,9 +143,11 @@ NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t wid
 
 /* The sums of each feature of a block, whose first is at x, about a shift of its own. */
 static void
-NAME(columns_sums)(const REAL *x, struct norm_view v, const struct columns *c, const double *shift, double *d, double *squares)
+NAME(columns_sums)(
+    const REAL *x, struct norm_view v, const struct columns *c, const double *shift, double *d, double *squares)
 {
-	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner, steps = v.outer / c->rows;
+	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
+		     steps = v.outer / c->rows;
 	double spread[COLUMNS_MAX] LINE_ALIGNED;
 	struct column_sums s, q;
 	size_t step, n;
@@ -182,9 +190,13 @@ NAME(columns_shift)(const REAL *x, struct norm_view v, const struct columns *c, 
 	}
 }
 
-/* One block of features; x, mean, rest (or NULL) and var are the whole tensor's. A feature whose shift was good gets the same sums once more. */
+/*
+ * One block of features; x, mean, rest (or NULL) and var are the whole tensor's. A feature whose shift was good gets
+ * the same sums once more.
+ */
 static void
-NAME(columns_moments)(const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *rest, double *var)
+NAME(columns_moments)(
+    const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *rest, double *var)
 {
 	const double n = (double)norm_view_count(v);
 	double shift[COLUMNS_MAX] = { 0 }, d[COLUMNS_MAX], squares[COLUMNS_MAX];
@@ -233,7 +245,8 @@ NAME(squares)(const void *tensor, struct norm_view v, double *square)
 
 /* Of the features from `first` to before `end`: as cut_step() has it. */
 static void
-NAME(moments_part)(const void *tensor, struct norm_view v, size_t first, size_t end, double *mean, double *rest, double *var)
+NAME(moments_part)(
+    const void *tensor, struct norm_view v, size_t first, size_t end, double *mean, double *rest, double *var)
 {
 	const REAL *x = tensor;
 	struct columns c;

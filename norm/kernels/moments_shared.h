@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loops over short runs share whatever the element, forward and backward: the sums of a step's columns; and the moments from the sums.
- * Private to norm/.
+ * What the loops over short runs share whatever the element, forward and backward: the sums of a step's columns; and
+ * the moments from the sums. Private to norm/.
  */
 #ifndef NORM_KERNELS_MOMENTS_SHARED_H
 #define NORM_KERNELS_MOMENTS_SHARED_H
@@ -48,7 +48,9 @@ column_sums_fold(struct column_sums *s, size_t width)
 	sums_fold(s->recent, s->high, s->low, width);
 }
 
-/* Each feature's sum over all its columns. The features take turns, because the additions of one wait for each other. */
+/*
+ * Each feature's sum over all its columns. The features take turns, because the additions of one wait for each other.
+ */
 static inline void
 column_sums_features(const struct column_sums *s, const struct columns *c, double *restrict sum)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The forward pass by features over a tensor of REAL, whose bits are BITS (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h,
- * without a guard.
+ * The forward pass by features over a tensor of REAL, whose bits are BITS (norm/kernels/element.h); included once for
+ * each by norm/kernels/kernels_body.h, without a guard.
  *
- * One loop for values that share all four numbers (a long run of a feature), one where each column has its own; those by rows are in
- * norm/kernels/normalize_rows_body.h. Each computes in double, from left to right as the equation stands, rounds once, and notes whether what
- * it wrote is finite.
+ * One loop for values that share all four numbers (a long run of a feature), one where each column has its own; those
+ * by rows are in norm/kernels/normalize_rows_body.h. Each computes in double, from left to right as the equation
+ * stands, rounds once, and notes whether what it wrote is finite.
  */
 
 /* What was noted of elements as they were stored, in vectors and one by one: 0 while all are finite. */
@@ -38,8 +38,8 @@ NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bia
 
 /* A step of columns, each with numbers of its own. */
 static void
-NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double *restrict rstd, const double *restrict weight,
-    const double *restrict bias, struct NAME(noted) * noted)
+NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double *restrict rstd,
+    const double *restrict weight, const double *restrict bias, struct NAME(noted) * noted)
 {
 	struct NAME(noted) seen = *noted;
 	wide y;
@@ -58,8 +58,8 @@ NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double
 
 /* One block of features of a view with short runs; the arguments are the whole tensor's. */
 static bool
-NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *mean, const double *rstd, const double *weight,
-    const double *bias)
+NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *mean, const double *rstd,
+    const double *weight, const double *bias)
 {
 	const size_t stride = c->rows * v.feature * v.inner;
 	double m[COLUMNS_MAX] LINE_ALIGNED, s[COLUMNS_MAX] LINE_ALIGNED, w[COLUMNS_MAX] LINE_ALIGNED,
@@ -81,8 +81,9 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 }
 
 /*
- * A feature's runs, by its own moments; x is at its first. Beside each lies one of the next feature, which is read next. No value is farther from the
- * mean than the root of their number, in deviations: where the result of that is a usual number, nobody needs to look at each.
+ * A feature's runs, by its own moments; x is at its first. Beside each lies one of the next feature, which is read
+ * next. No value is farther from the mean than the root of their number, in deviations: where the result of that is a
+ * usual number, nobody needs to look at each.
  */
 static bool
 NAME(feature)(REAL *x, struct norm_view v, double mean, double var, double rstd, double weight, double bias)
@@ -137,8 +138,8 @@ NAME(by_feature)(
 }
 
 /*
- * Moments, then the forward pass by them: feature by feature, so that the second reading comes from the cache, where each has
- * runs of its own. Of the features from `first` to before `end`, as cut_step() has it.
+ * Moments, then the forward pass by them: feature by feature, so that the second reading comes from the cache, where
+ * each has runs of its own. Of the features from `first` to before `end`, as cut_step() has it.
  */
 static bool
 NAME(batch_part)(void *tensor, struct norm_view v, size_t first, size_t end, double eps, const double *weight,
@@ -158,8 +159,8 @@ NAME(batch_part)(void *tensor, struct norm_view v, size_t first, size_t end, dou
 	for (f = first; f < end; f++, x += v.inner) {
 		(void)NAME(feature_moments)(x, v, NULL, &mean[f], NULL, &var[f]);
 		rstd[f] = 1 / sqrt(var[f] + eps);
-		finite &=
-		    NAME(feature)(x, v, mean[f], var[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
+		finite &= NAME(feature)(
+		    x, v, mean[f], var[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
 	}
 	return finite;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The forward pass by rows, likewise: where mean and rstd are the row's but weight and bias the position's; included after
- * norm/kernels/normalize_body.h.
+ * The forward pass by rows, likewise: where mean and rstd are the row's but weight and bias the position's; included
+ * after norm/kernels/normalize_body.h.
  */
 
 /* A stretch of one row. */
 static void
-NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double *restrict weight, const double *restrict bias,
-    struct NAME(noted) * noted)
+NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double *restrict weight,
+    const double *restrict bias, struct NAME(noted) * noted)
 {
 	struct NAME(noted) seen = *noted;
 	wide y;
@@ -25,7 +25,8 @@ NAME(stretch)(REAL *restrict x, size_t n, double mean, double rstd, const double
 }
 
 /*
- * The same from what is left of a row's elements when a shift was subtracted from them; `offset` is how far the mean is from that.
+ * The same from what is left of a row's elements when a shift was subtracted from them; `offset` is how far the mean is
+ * from that.
  */
 static ALWAYS_INLINE void
 NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, double offset, double rstd,
@@ -46,7 +47,10 @@ NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, double 
 	*noted = seen;
 }
 
-/* What all rows share: `id` stands in for a weight or bias that is NULL, `reach` bounds |y| where the variance is a usual number. */
+/*
+ * What all rows share: `id` stands in for a weight or bias that is NULL, `reach` bounds |y| where the variance is a
+ * usual number.
+ */
 struct NAME(row_terms) {
 	size_t size;
 	const double *weight;
@@ -80,7 +84,10 @@ NAME(row)(REAL *x, const double *kept, const struct NAME(row_terms) * t, size_t 
 	return NAME(noted_finite)(&noted);
 }
 
-/* The moments of `n` rows. Of each row either d is kept, which is x less a shift, and `mean` is how far the mean is from that, or it is the mean. */
+/*
+ * The moments of `n` rows. Of each row either d is kept, which is x less a shift, and `mean` is how far the mean is
+ * from that, or it is the mean.
+ */
 static void
 NAME(rows_moments_each)(
     const REAL *x, size_t n, size_t size, bool centered, double *kept, size_t kept_size, double *mean, double *var)
@@ -102,7 +109,10 @@ NAME(rows_moments_each)(
 	}
 }
 
-/* The same of rows of few values, about 0: the sums of all, then what follows from them for all at once. False: about 0 was wrong for one of them. */
+/*
+ * The same of rows of few values, about 0: the sums of all, then what follows from them for all at once. False: about 0
+ * was wrong for one of them.
+ */
 static bool
 NAME(rows_moments_few)(
     const REAL *x, size_t n, size_t size, bool centered, double *kept, size_t kept_size, double *mean, double *var)
@@ -124,8 +134,8 @@ NAME(rows_moments_few)(
 
 /* What `n` rows are normalized by; see normalize_rows(). Whether it is finite. */
 static bool
-NAME(rows_moments)(const REAL *x, size_t n, const struct NAME(row_terms) * t, bool centered, double *kept, size_t kept_size,
-    double *mean, double *rstd)
+NAME(rows_moments)(const REAL *x, size_t n, const struct NAME(row_terms) * t, bool centered, double *kept,
+    size_t kept_size, double *mean, double *rstd)
 {
 	uint64_t excess = 0;
 	size_t r;
@@ -142,12 +152,13 @@ NAME(rows_moments)(const REAL *x, size_t n, const struct NAME(row_terms) * t, bo
 }
 
 /*
- * As many rows at a time as leave what was read of them in the first-level cache: the moments of all, so that the end of one's sums
- * overlaps with the next one's, then each row. Short ones are kept as doubles between the two; there is nothing to gain for double.
+ * As many rows at a time as leave what was read of them in the first-level cache: the moments of all, so that the end
+ * of one's sums overlaps with the next one's, then each row. Short ones are kept as doubles between the two; there is
+ * nothing to gain for double.
  */
 static bool
-NAME(rows)(void *elements, size_t rows, size_t size, bool centered, double eps, const double *weight, const double *bias,
-    const struct identity *id)
+NAME(rows)(void *elements, size_t rows, size_t size, bool centered, double eps, const double *weight,
+    const double *bias, const struct identity *id)
 {
 	const size_t kept_size = (size + BLOCK - 1) / BLOCK * BLOCK;
 	const bool keep = NARROW && kept_size <= ROWS_KEPT / 2;
@@ -164,8 +175,8 @@ NAME(rows)(void *elements, size_t rows, size_t size, bool centered, double eps, 
 		n = columns_min(block, rows - r);
 		finite &= NAME(rows_moments)(x, n, &t, centered, at_hand, kept_size, mean, rstd);
 		for (i = 0; i < n; i++, x += size)
-			finite &=
-			    NAME(row)(x, keep ? kept + i * kept_size : NULL, &t, r + n < rows ? n * size : 0, mean[i], rstd[i]);
+			finite &= NAME(row)(
+			    x, keep ? kept + i * kept_size : NULL, &t, r + n < rows ? n * size : 0, mean[i], rstd[i]);
 	}
 	return finite;
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the backward pass of a row needs of it and of its gradient, of REAL, in one reading of both; included once for each type by
- * norm/kernels/kernels_body.h, without a guard. All sums are about 0, which serves while the mean is no farther from 0 than the values are from one
- * another; the sums of other rows are norm/kernels/moments_body.h's and norm/kernels/gradients_body.h's. At most STEPS additions in a row, as there.
+ * What the backward pass of a row needs of it and of its gradient, of REAL, in one reading of both; included once for
+ * each type by norm/kernels/kernels_body.h, without a guard. All sums are about 0, which serves while the mean is no
+ * farther from 0 than the values are from one another; the sums of other rows are norm/kernels/moments_body.h's and
+ * norm/kernels/gradients_body.h's. At most STEPS additions in a row, as there.
  */
 
-/* The four sums of a row in the lanes of a block: of x and x^2, from which its moments come, and of h and h x, as norm/kernels/gradients_body.h has them; all about 0. */
+/*
+ * The four sums of a row in the lanes of a block: of x and x^2, from which its moments come, and of h and h x, as
+ * norm/kernels/gradients_body.h has them; all about 0.
+ */
 struct NAME(row_lanes) {
 	wide d[PARTS], squares[PARTS], sum[PARTS], product[PARTS];
 };
@@ -27,13 +31,15 @@ NAME(row_lanes_add)(struct NAME(row_lanes) * s, const REAL *x, const REAL *g, co
 			if (weight != NULL)
 				h *= wide_load_double(weight + i + k * KERNELS_WIDTH);
 			s->sum[k] = wide_plus(h, s->sum[k]);
-			s->product[k] = weight == NULL ? wide_add_exact_product(s->product[k], h, d) : s->product[k] + h * d;
+			s->product[k] =
+			    weight == NULL ? wide_add_exact_product(s->product[k], h, d) : s->product[k] + h * d;
 		}
 }
 
 /* Adds those lanes of one block that the mask has. */
 static ALWAYS_INLINE void
-NAME(row_lanes_add_masked)(struct NAME(row_lanes) * s, const REAL *x, const REAL *g, const double *weight, const int64_t *mask)
+NAME(row_lanes_add_masked)(
+    struct NAME(row_lanes) * s, const REAL *x, const REAL *g, const double *weight, const int64_t *mask)
 {
 	wide d, h;
 
@@ -69,7 +75,10 @@ NAME(row_sums_short)(const REAL *x, const REAL *g, const double *weight, size_t 
 	return NAME(row_lanes_totals)(&s);
 }
 
-/* Of a row of at most FEW elements. What is left behind its whole blocks is the last lanes of the block that ends with it. */
+/*
+ * Of a row of at most FEW elements. What is left behind its whole blocks is the last lanes of the block that ends with
+ * it.
+ */
 static ALWAYS_INLINE struct row_sums
 NAME(row_sums_few)(const REAL *x, const REAL *g, const double *weight, size_t n)
 {
@@ -80,7 +89,8 @@ NAME(row_sums_few)(const REAL *x, const REAL *g, const double *weight, size_t n)
 		return NAME(row_sums_short)(x, g, weight, n);
 	NAME(row_lanes_add)(&s, x, g, weight, n - rest);
 	if (rest > 0)
-		NAME(row_lanes_add_masked)(&s, x + last, g + last, weight != NULL ? weight + last : NULL, mask_last(rest));
+		NAME(row_lanes_add_masked)
+	(&s, x + last, g + last, weight != NULL ? weight + last : NULL, mask_last(rest));
 	return NAME(row_lanes_totals)(&s);
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Adding up in double so that the length of the sum does not show in its last digits: by Knuth's TwoSum, which keeps what each addition
- * rounds away. Loops over elements add up a few plainly first, in lanes (norm/kernels/moment_sums.h) or columns (norm/kernels/moments_shared.h), so
- * that it is not paid for each. Private to norm/.
+ * Adding up in double so that the length of the sum does not show in its last digits: by Knuth's TwoSum, which keeps
+ * what each addition rounds away. Loops over elements add up a few plainly first, in lanes (norm/kernels/moment_sums.h)
+ * or columns (norm/kernels/moments_shared.h), so that it is not paid for each. Private to norm/.
  *
- * D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B. It relies on every operation being rounded on its own:
- * no -ffast-math, no x87 registers.
+ * D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B. It relies on every operation being rounded on its
+ * own: no -ffast-math, no x87 registers.
  */
 #ifndef NORM_KERNELS_SUM_H
 #define NORM_KERNELS_SUM_H

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of doubles as wide as the registers of the set that is being compiled (KERNELS_WIDTH, norm/kernels/kernels_body.h), and blocks of
- * them. A block has the same number of elements in every set, and each of its lanes a partial sum of its own: the view fixes
- * the order of a sum, the set only how many lanes go at once. Private to norm/.
+ * Vectors of doubles as wide as the registers of the set that is being compiled (KERNELS_WIDTH,
+ * norm/kernels/kernels_body.h), and blocks of them. A block has the same number of elements in every set, and each of
+ * its lanes a partial sum of its own: the view fixes the order of a sum, the set only how many lanes go at once.
+ * Private to norm/.
  *
- * Written out where gcc does not find the vectors by itself, or not all of them. Through memcpy, so that a tensor need lie no
- * better than its elements do.
+ * Written out where gcc does not find the vectors by itself, or not all of them. Through memcpy, so that a tensor need
+ * lie no better than its elements do.
  */
 #ifndef NORM_KERNELS_WIDE_H
 #define NORM_KERNELS_WIDE_H
@@ -33,7 +34,10 @@ typedef uint16_t wide_uint16 __attribute__((vector_size(KERNELS_WIDTH * sizeof(u
 /* Where a loop over the parts of a block must become straight code for its vectors to stay in registers. */
 #define EACH_PART(k) _Pragma("GCC unroll 8") for (size_t k = 0; k < PARTS; k++)
 
-/* gcc makes a conversion to wide vectors of two halves: a set may name a better instruction, as it may for a fused addition. */
+/*
+ * gcc makes a conversion to wide vectors of two halves: a set may name a better instruction, as it may for a fused
+ * addition.
+ */
 #ifndef KERNELS_WIDEN
 #define KERNELS_WIDEN(x) __builtin_convertvector(x, wide)
 #endif
@@ -79,8 +83,8 @@ wide_load_half(const uint16_t *x)
 	rest = (half & 0x7fff) << 13;
 	infinite = rest >= 0x7c00 << 13;
 	subnormal = rest < 0x0400 << 13;
-	magnitude =
-	    (wide_float)(rest + 112 * one + (infinite & 112 * one) + (subnormal & one)) - (wide_float)(subnormal & 113 * one);
+	magnitude = (wide_float)(rest + 112 * one + (infinite & 112 * one) + (subnormal & one)) -
+	    (wide_float)(subnormal & 113 * one);
 	return KERNELS_WIDEN((wide_float)((wide_int32)magnitude | (wide_int32)((wide_uint32)(half & 0x8000) << 16)));
 }
 
@@ -90,7 +94,10 @@ wide_store(double *x, wide w)
 	memcpy(x, &w, sizeof(w));
 }
 
-/* For a product that is exact in double: the multiplication rounds nothing, so it does not matter whether it is fused with the addition. */
+/*
+ * For a product that is exact in double: the multiplication rounds nothing, so it does not matter whether it is fused
+ * with the addition.
+ */
 static inline wide
 wide_add_exact_product(wide sum, wide a, wide b)
 {
@@ -102,8 +109,8 @@ wide_add_exact_product(wide sum, wide a, wide b)
 }
 
 /*
- * a + b where multiplications are made: some processors add and convert in one half of their arithmetic and multiply in the other, and the first
- * has more to do. The product by one is a itself, so the sum is rounded as any.
+ * a + b where multiplications are made: some processors add and convert in one half of their arithmetic and multiply in
+ * the other, and the first has more to do. The product by one is a itself, so the sum is rounded as any.
  */
 static inline wide
 wide_plus(wide a, wide b)
@@ -126,9 +133,9 @@ wide_masked(wide w, wide_bits mask)
 #endif
 
 /*
- * Stores what is rounded to the element type, and notes in `excess` what is not finite: no bit of it is set while all are finite, for x - x is 0,
- * but NaN for what is no number. By "or", for which no loop has to wait. Where vectors are so wide that it need not wait for a sum either, a set may
- * add up x times 0, which is one instruction instead of two.
+ * Stores what is rounded to the element type, and notes in `excess` what is not finite: no bit of it is set while all
+ * are finite, for x - x is 0, but NaN for what is no number. By "or", for which no loop has to wait. Where vectors are
+ * so wide that it need not wait for a sum either, a set may add up x times 0, which is one instruction instead of two.
  */
 typedef wide_uint32 wide_excess_float;
 typedef wide_uint64 wide_excess_double;
@@ -166,7 +173,10 @@ wide_put_double(double *x, wide w, wide_excess_double *excess)
 	*excess |= (wide_uint64)w;
 }
 
-/* One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it (PUTS_WIDE). */
+/*
+ * One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it
+ * (PUTS_WIDE).
+ */
 static inline void
 wide_put_half(uint16_t *x, wide w, wide_excess_half *excess)
 {
@@ -201,8 +211,8 @@ wide_is_zero(const void *vector, size_t bytes)
 }
 
 /*
- * Asks for memory that is read soon, into the second-level cache; at most a kilobyte of it, after which the processor has found out by itself
- * what follows. It may lie anywhere.
+ * Asks for memory that is read soon, into the second-level cache; at most a kilobyte of it, after which the processor
+ * has found out by itself what follows. It may lie anywhere.
  */
 static inline void
 fetch(const void *memory, size_t bytes)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * normd whose resumes are late: linked with --wrap=MHD_resume_connection. Between the end of a thread's work for a suspended connection and
- * the resume, the connection's event loop gets time to do whatever it does too early.
+ * normd whose resumes are late: linked with --wrap=MHD_resume_connection. Between the end of a thread's work for a
+ * suspended connection and the resume, the connection's event loop gets time to do whatever it does too early.
  */
 #include <microhttpd.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * normd whose updates are late: linked with --wrap=store_submit. Once LATE_STORE names a file, an update says on standard error that it was
- * asked for, and goes to the store when there is such a file: a test can act in between.
+ * normd whose updates are late: linked with --wrap=store_submit. Once LATE_STORE names a file, an update says on
+ * standard error that it was asked for, and goes to the store when there is such a file: a test can act in between.
  */
 #include <stdio.h>
 #include <stdlib.h>

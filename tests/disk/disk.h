@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A disk in memory that can lose its power, and a kernel before it that can fail: what the fault tests put below SQLite (vfs.h).
+ * A disk in memory that can lose its power, and a kernel before it that can fail: what the fault tests put below SQLite
+ * (vfs.h).
  *
- * Each file has what is on the disk for certain (durable), the changes since its last sync in their order, and what a reader sees (the
- * page cache: both together). Names are apart from files: a file that was made or deleted is so for certain only when the
- * directory has been synced. At a cut each change that was not synced is by itself kept, dropped, halved, or torn at 512-byte
- * sectors, in any subset; a file may have grown to what was written to it without the bytes having come along. What was synced stays.
+ * Each file has what is on the disk for certain (durable), the changes since its last sync in their order, and what a
+ * reader sees (the page cache: both together). Names are apart from files: a file that was made or deleted is so for
+ * certain only when the directory has been synced. At a cut each change that was not synced is by itself kept, dropped,
+ * halved, or torn at 512-byte sectors, in any subset; a file may have grown to what was written to it without the bytes
+ * having come along. What was synced stays.
  *
- * A sync that fails may have lost what it should have written, as on Linux: the pages count as clean, readers see them, no later
- * sync writes them, and they are gone when the cache is dropped.
+ * A sync that fails may have lost what it should have written, as on Linux: the pages count as clean, readers see them,
+ * no later sync writes them, and they are gone when the cache is dropped.
  *
  * Used by one thread at a time. All chance comes from the seed.
  */
@@ -49,7 +51,10 @@ void disk_restore(struct disk *d, uint64_t seed);
 void disk_fail(struct disk *d, struct disk_fault fault);
 unsigned disk_failures(const struct disk *d); /* how often the fault struck since it was armed */
 
-/* Arms a cut at the nth change or sync from now on (0: none): it is under way when the power goes, and fails, as all that follows does. */
+/*
+ * Arms a cut at the nth change or sync from now on (0: none): it is under way when the power goes, and fails, as all
+ * that follows does.
+ */
 void disk_cut_at(struct disk *d, unsigned nth);
 void disk_cut(struct disk *d); /* now */
 bool disk_is_off(const struct disk *d);
@@ -58,8 +63,9 @@ bool disk_is_off(const struct disk *d);
 void disk_power_on(struct disk *d);
 
 /*
- * The process has ended, and the next one drops the cache's clean pages, as the store does with the log that was left to it (how it does
- * that, posix_fadvise, is below no SQLite): what was written and not lost is there. Files that were open are dead.
+ * The process has ended, and the next one drops the cache's clean pages, as the store does with the log that was left
+ * to it (how it does that, posix_fadvise, is below no SQLite): what was written and not lost is there. Files that were
+ * open are dead.
  */
 void disk_kill(struct disk *d);
 
@@ -69,7 +75,10 @@ void disk_lie(struct disk *d, bool lies);
 /* Bytes of the seed's sequence. */
 uint64_t disk_random(struct disk *d);
 
-/* The calls of a file system. `name` NULL: a file without a name. A file is dead when its generation is not the disk's any more. */
+/*
+ * The calls of a file system. `name` NULL: a file without a name. A file is dead when its generation is not the disk's
+ * any more.
+ */
 enum disk_result disk_open(struct disk *d, const char *name, bool create, struct inode **file, unsigned *generation);
 void disk_close(struct disk *d, struct inode *file);
 bool disk_alive(const struct disk *d, unsigned generation);

@@ -21,7 +21,10 @@ struct life {
 	bool was_cut; /* the disk has seen a cut */
 	struct rig rig;
 
-	/* What the store held at the start of the round and after each batch of it; the last is of the batch that the cut struck. */
+	/*
+	 * What the store held at the start of the round and after each batch of it; the last is of the batch that the
+	 * cut struck.
+	 */
 	struct world states[BATCHES_MAX + 1];
 	struct world_batch last;              /* the batch that led to the last state */
 	unsigned operations[BATCHES_MAX + 1]; /* acknowledged since the start of the round */
@@ -54,8 +57,8 @@ corrupt(struct life *life, const char *what)
 }
 
 /*
- * In some rounds checkpoints come often, so that cuts meet them, or SQLite has so little memory that it reads again, and writes before it
- * commits; in others both are as the store has them.
+ * In some rounds checkpoints come often, so that cuts meet them, or SQLite has so little memory that it reads again,
+ * and writes before it commits; in others both are as the store has them.
  */
 static void
 configure(struct life *life)
@@ -75,7 +78,8 @@ configure(struct life *life)
 static void
 arm_fault(struct life *life)
 {
-	static const enum disk_op ops[] = { DISK_SYNC, DISK_SYNC, DISK_SYNC, DISK_WRITE, DISK_WRITE, DISK_READ, DISK_TRUNCATE };
+	static const enum disk_op ops[] = { DISK_SYNC, DISK_SYNC, DISK_SYNC, DISK_WRITE, DISK_WRITE, DISK_READ,
+		DISK_TRUNCATE };
 	struct disk_fault fault = { .op = ops[pick(life, 7)], .nth = 1 + pick(life, 12) };
 
 	fault.loses = pick(life, 2) == 0;
@@ -204,7 +208,10 @@ enough(const struct life *life)
 	return life->counts->cuts >= life->plan->cuts && life->counts->in_recovery >= life->plan->in_recovery;
 }
 
-/* From an empty disk until it has seen its rounds, or something went wrong. The first cuts may meet the making of the file. */
+/*
+ * From an empty disk until it has seen its rounds, or something went wrong. The first cuts may meet the making of the
+ * file.
+ */
 static void
 live(struct life *life)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Power cuts, one after the other, while the store works, opens, recovers and closes: what must be there afterwards, and what is.
+ * Power cuts, one after the other, while the store works, opens, recovers and closes: what must be there afterwards,
+ * and what is.
  */
 #ifndef TESTS_DISK_POWER_H
 #define TESTS_DISK_POWER_H
@@ -29,7 +30,9 @@ struct power_counts {
 	unsigned failed;       /* operations that a fault made fail before the cut: none of them may be there */
 };
 
-/* The disks are formatted anew now and then, each time with a seed of its own, which is printed with what goes wrong. */
+/*
+ * The disks are formatted anew now and then, each time with a seed of its own, which is printed with what goes wrong.
+ */
 void power_run(const struct power_plan *plan, struct power_counts *counts);
 
 #endif

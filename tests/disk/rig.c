@@ -86,7 +86,10 @@ ask(struct rig *rig, struct store_op *op)
 	sem_wait(&rig->told);
 }
 
-/* The store begins with work of its own, which it does before or after the first operation that comes: after two it is idle. */
+/*
+ * The store begins with work of its own, which it does before or after the first operation that comes: after two it is
+ * idle.
+ */
 static void
 settle(struct rig *rig)
 {
@@ -101,9 +104,10 @@ settle(struct rig *rig)
 int
 rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 {
-	struct store_options options = {
-		.url = "sqlite:" RIG_FILE, .queue_max = 1000, .cache_bytes_max = cache_bytes, .definitions = opaque_definitions
-	};
+	struct store_options options = { .url = "sqlite:" RIG_FILE,
+		.queue_max = 1000,
+		.cache_bytes_max = cache_bytes,
+		.definitions = opaque_definitions };
 
 	sqlite3_auto_extension((void (*)(void))remember_connection);
 	rig->store = store_open(&options, e);
@@ -214,7 +218,9 @@ rig_repeat(struct rig *rig, const struct world *before, const struct world_batch
 static bool
 layer_matches(struct rig *rig, const struct world *w, unsigned layer)
 {
-	struct store_op op = { .kind = STORE_LAYER_GET, .model = world_model_name(layer), .layer = world_layer_name(layer) };
+	struct store_op op = {
+		.kind = STORE_LAYER_GET, .model = world_model_name(layer), .layer = world_layer_name(layer)
+	};
 	bool matches;
 
 	ask(rig, &op);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store on the faulty disk, driven through its own door: batches are submitted so that each is one transaction, and what
- * comes of it is held against what it should (world.h).
+ * A store on the faulty disk, driven through its own door: batches are submitted so that each is one transaction, and
+ * what comes of it is held against what it should (world.h).
  */
 #ifndef TESTS_DISK_RIG_H
 #define TESTS_DISK_RIG_H
@@ -45,8 +45,8 @@ int rig_synchronous(struct rig *rig);
 enum rig_outcome rig_run(struct rig *rig, const struct world *now, const struct world_batch *batch, struct world *next);
 
 /*
- * Sends the batch's first operation again, as a client does who does not know what became of it. True: the store had it (`had`) or
- * had it not, and answers either as it did or should have the first time.
+ * Sends the batch's first operation again, as a client does who does not know what became of it. True: the store had it
+ * (`had`) or had it not, and answers either as it did or should have the first time.
  */
 bool rig_repeat(struct rig *rig, const struct world *before, const struct world_batch *batch, bool had);
 

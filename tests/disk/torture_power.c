@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * torture_power [SEED]: ten thousand power cuts under the store's own setting, a thousand of them within the recovery of another, with nothing
- * lost and nothing corrupt; then fewer under synchronous=NORMAL, which must lose something, or else the cuts are none.
+ * torture_power [SEED]: ten thousand power cuts under the store's own setting, a thousand of them within the recovery
+ * of another, with nothing lost and nothing corrupt; then fewer under synchronous=NORMAL, which must lose something, or
+ * else the cuts are none.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 static void
 print(const char *mode, const struct power_counts *c)
 {
-	printf("%s: %u cuts, %u of them in recovery: %u corrupt; %u acknowledged operations, %u of them lost in %u cuts; "
-	       "%u transactions that were cut are there whole\n",
+	printf(
+	    "%s: %u cuts, %u of them in recovery: %u corrupt; %u acknowledged operations, %u of them lost in %u cuts; "
+	    "%u transactions that were cut are there whole\n",
 	    mode, c->cuts, c->in_recovery, c->corrupt, c->acknowledged, c->lost, c->losing, c->kept);
 	if (c->failed > 0)
 		printf("  and %u operations were told to have failed, none of which is there\n", c->failed);

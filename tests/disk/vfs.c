@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * As SQLite's own file system for Unix does it: a journal or log that is opened to be created has its directory synced with its
- * first sync; a deletion syncs the directory where it is asked to; a device of 4096-byte sectors on which a write never harms the
- * bytes beside it (SQLITE_IOCAP_POWERSAFE_OVERWRITE). Without shared memory, which only an exclusive connection can do without.
+ * As SQLite's own file system for Unix does it: a journal or log that is opened to be created has its directory synced
+ * with its first sync; a deletion syncs the directory where it is asked to; a device of 4096-byte sectors on which a
+ * write never harms the bytes beside it (SQLITE_IOCAP_POWERSAFE_OVERWRITE). Without shared memory, which only an
+ * exclusive connection can do without.
  */
 #include "tests/disk/vfs.h"
 
@@ -177,7 +178,8 @@ vfs_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
 {
 	const int journals = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL;
 	struct vfs_file *self = self_of(file);
-	enum disk_result result = disk_open(disk, name, (flags & SQLITE_OPEN_CREATE) != 0, &self->inode, &self->generation);
+	enum disk_result result =
+	    disk_open(disk, name, (flags & SQLITE_OPEN_CREATE) != 0, &self->inode, &self->generation);
 
 	(void)vfs;
 	file->pMethods = result == DISK_OK ? &methods : NULL;

@@ -48,10 +48,10 @@ void
 world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random)
 {
 	/* Updates are what the store is for; the rest comes now and then. */
-	static const enum store_op_kind kinds[] = { STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE,
-		STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_PARAMETERS_PUT, STORE_LAYER_CREATE,
-		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE, STORE_MODEL_DELETE,
-		STORE_STATISTICS_RESET };
+	static const enum store_op_kind kinds[] = { STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE,
+		STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_PARAMETERS_PUT,
+		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE,
+		STORE_MODEL_DELETE, STORE_STATISTICS_RESET };
 	unsigned certain = (unsigned)(next_random(random) % WORLD_LAYERS);
 
 	batch->count = 1 + (unsigned)(next_random(random) % (next_random(random) % 4 == 0 ? WORLD_STEPS_MAX : 5));
@@ -79,7 +79,8 @@ world_update(const struct world_step *step, double *mean, double *var)
 static void
 train(struct world_layer *layer, const struct world_step *step)
 {
-	double mean[WORLD_FEATURES_MAX], var[WORLD_FEATURES_MAX], new_mean[WORLD_FEATURES_MAX], new_var[WORLD_FEATURES_MAX];
+	double mean[WORLD_FEATURES_MAX], var[WORLD_FEATURES_MAX], new_mean[WORLD_FEATURES_MAX],
+	    new_var[WORLD_FEATURES_MAX];
 	struct update u = world_update(step, mean, var);
 	struct statistics before = { u.features, layer->num_batches_tracked, 0, layer->mean, layer->var };
 	struct statistics after = { u.features, 0, 0, new_mean, new_var };
@@ -181,12 +182,13 @@ world_layer_equals(const struct world *w, unsigned layer, const struct layer *st
 
 	if (state == NULL || !expected->exists)
 		return state == NULL && !expected->exists;
-	if (state->revision != expected->revision || state->statistics.num_batches_tracked != expected->num_batches_tracked ||
-	    state->statistics.features != n)
+	if (state->revision != expected->revision ||
+	    state->statistics.num_batches_tracked != expected->num_batches_tracked || state->statistics.features != n)
 		return false;
 	if (expected->trained ? !same_doubles(expected->mean, state->statistics.mean, n) ||
 		    !same_doubles(expected->var, state->statistics.var, n) :
 				state->statistics.mean != NULL)
 		return false;
-	return expected->has_weight ? same_doubles(expected->weight, state->weight.values, n) : state->weight.values == NULL;
+	return expected->has_weight ? same_doubles(expected->weight, state->weight.values, n) :
+				      state->weight.values == NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the store should hold, kept beside it in plain arrays: a few layers, batches of operations by chance, and what each of them must
- * come to. Statistics move by norm/update.h, as the store's do, so that equal means the same bits.
+ * What the store should hold, kept beside it in plain arrays: a few layers, batches of operations by chance, and what
+ * each of them must come to. Statistics move by norm/update.h, as the store's do, so that equal means the same bits.
  */
 #ifndef TESTS_DISK_WORLD_H
 #define TESTS_DISK_WORLD_H
@@ -33,7 +33,10 @@ struct world {
 	struct world_layer layers[WORLD_LAYERS];
 };
 
-/* An operation: its kind, the layer that it is about, and the number from which its values come; where that is odd, it is a key too. */
+/*
+ * An operation: its kind, the layer that it is about, and the number from which its values come; where that is odd, it
+ * is a key too.
+ */
 struct world_step {
 	enum store_op_kind kind;
 	unsigned layer;
@@ -60,7 +63,10 @@ size_t world_features(unsigned layer);
 /* `count` values of a step: finite; all above 0 where they are variances. */
 void world_values(uint64_t number, double *values, size_t count);
 
-/* A batch out of a sequence of random numbers (its state is *random). Its first operation can be done, and is an update where it can. */
+/*
+ * A batch out of a sequence of random numbers (its state is *random). Its first operation can be done, and is an update
+ * where it can.
+ */
 void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
 
 /* The update that a step of kind STORE_UPDATE means; mean and var have room for WORLD_FEATURES_MAX. */
@@ -70,7 +76,10 @@ struct update world_update(const struct world_step *step, double *mean, double *
 struct world_answer world_apply(struct world *w, const struct world_step *step);
 void world_apply_batch(struct world *w, const struct world_batch *batch, struct world_answer *answers);
 
-/* Whether a batch is such that its first operation can be repeated after all of it: an update with a key, of a layer that stays. */
+/*
+ * Whether a batch is such that its first operation can be repeated after all of it: an update with a key, of a layer
+ * that stays.
+ */
 bool world_batch_can_be_repeated(const struct world_batch *batch);
 
 /* Whether a layer of the store (NULL: there is none) is as expected, to the bit. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the fuzz targets share. A target is one file, fuzz_*.c, that gives LLVMFuzzerTestOneInput; it is linked with libFuzzer
- * (make fuzz), or with replay.c, which runs it over its committed corpus (make test). A property that does not hold aborts: so
- * a target finds wrong answers, not only crashes.
+ * What the fuzz targets share. A target is one file, fuzz_*.c, that gives LLVMFuzzerTestOneInput; it is linked with
+ * libFuzzer (make fuzz), or with replay.c, which runs it over its committed corpus (make test). A property that does
+ * not hold aborts: so a target finds wrong answers, not only crashes.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
@@ -37,9 +37,11 @@ struct fuzz_cuts {
 };
 
 /*
- * Feeds `decoder` the input in pieces, each a block of exactly its size, until `feed` refuses one. Returns what it said last.
+ * Feeds `decoder` the input in pieces, each a block of exactly its size, until `feed` refuses one. Returns what it said
+ * last.
  */
 typedef int fuzz_feeder(void *decoder, const char *bytes, size_t len, struct err *e);
-int fuzz_feed(fuzz_feeder *feed, void *decoder, const char *bytes, size_t len, const struct fuzz_cuts *cuts, struct err *e);
+int
+fuzz_feed(fuzz_feeder *feed, void *decoder, const char *bytes, size_t len, const struct fuzz_cuts *cuts, struct err *e);
 
 #endif

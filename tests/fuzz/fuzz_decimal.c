@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The number reader and writer. The input is one byte that chooses a cut and how much stands before the text, and bytes that
- * are read as a number's text, and as the bits of numbers.
+ * The number reader and writer. The input is one byte that chooses a cut and how much stands before the text, and bytes
+ * that are read as a number's text, and as the bits of numbers.
  *
  *   - The result, and the byte that it names, are those of RFC 8259's grammar, however the text is cut.
  *   - The in-line reader, which looks at many bytes before and after a number at once, comes to the same.
- *   - The value has the bits that the C library gives, which rounds correctly; where that is infinite, it is an overflow.
- *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be. Many
- *     floats written at once are the same text, by every set of instructions that is here.
+ *   - The value has the bits that the C library gives, which rounds correctly; where that is infinite, it is an
+ *   overflow.
+ *   - What is written is a JSON number, fits its room, reads back to the same bits, and is not longer than it must be.
+ *     Many floats written at once are the same text, by every set of instructions that is here.
  */
 #include <fenv.h>
 #include <math.h>
@@ -29,7 +30,8 @@ struct type {
 	const char *name;
 	size_t bytes;
 	enum decimal_result (*read)(const char *p, const char *limit, const char **end, uint64_t *bits);
-	enum decimal_result (*fast)(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits);
+	enum decimal_result (*fast)(
+	    const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits);
 	uint64_t (*reference)(const char *text); /* the nearest number's bits, by the C library */
 	double (*widen)(uint64_t bits);
 	size_t (*write)(uint64_t bits, char *out);
@@ -111,8 +113,9 @@ strtod_rounded(const char *text, int direction)
 }
 
 /*
- * The C library has no function for halves. Its double, cut off, with its last bit set when anything was cut off (rounding to
- * odd), lies on the same side of every midpoint between halves as the text does, so that it can be rounded again.
+ * The C library has no function for halves. Its double, cut off, with its last bit set when anything was cut off
+ * (rounding to odd), lies on the same side of every midpoint between halves as the text does, so that it can be rounded
+ * again.
  */
 static enum decimal_result
 fast_f16(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
@@ -138,7 +141,10 @@ reference_f16(const char *text)
 	e = d < 0x1p-14 ? -14 : ilogb(d);
 	if (e > 15)
 		return (uint64_t)negative << 15 | 0x7c00;
-	/* d in units of the last place, to the nearest, ties to even: a sum, because 2^10 of them are the next exponent. */
+	/*
+	 * d in units of the last place, to the nearest, ties to even: a sum, because 2^10 of them are the next
+	 * exponent.
+	 */
 	bits = (uint64_t)(e + 14) << 10;
 	bits += (uint64_t)nearbyint(ldexp(d, 10 - e));
 	return (uint64_t)negative << 15 | bits;
@@ -267,7 +273,10 @@ check_write(const struct type *type, uint64_t bits)
 	fuzz_check(type->read(text, text + len + 1, &end, &again) == DECIMAL_OK && again == bits, "%s %a is written %s",
 	    type->name, value, text);
 	fuzz_check(type->reference(text) == bits, "%s %a is written %s", type->name, value, text);
-	/* If any text of fewer digits will do, the nearest does (but for powers of two, whose neighbours are not equally far). */
+	/*
+	 * If any text of fewer digits will do, the nearest does (but for powers of two, whose neighbours are not
+	 * equally far).
+	 */
 	digits = count_digits(text);
 	if (digits > 1) {
 		snprintf(shorter, sizeof(shorter), "%.*e", digits - 2, value);
@@ -301,8 +310,8 @@ check_fast(const struct type *type, const struct text *t, enum decimal_result wa
 	result = type->fast(block, p, p + t->len, &end, &bits);
 	fuzz_check(result == want, "%s: in line, %d, not %d", type->name, (int)want, (int)result);
 	fuzz_check(want == DECIMAL_INCOMPLETE || end == p + want_end, "%s: in line, ends at %zu", type->name, want_end);
-	fuzz_check(want != DECIMAL_OK || bits == want_bits, "%s: in line, %a, not %a", type->name, type->widen(want_bits),
-	    type->widen(bits));
+	fuzz_check(want != DECIMAL_OK || bits == want_bits, "%s: in line, %a, not %a", type->name,
+	    type->widen(want_bits), type->widen(bits));
 	free(block);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON scanner. The input is four bytes of setup (which slots, how much memory, how the document is cut) and a document.
+ * The JSON scanner. The input is four bytes of setup (which slots, how much memory, how the document is cut) and a
+ * document.
  *
  *   - In pieces it comes to the same as whole: the same error, or the same envelope and tensors, bit for bit.
  *   - What is accepted is JSON to an independent judge, and means what it means to cJSON.
- *   - What is refused as bad_json is no JSON to the judge, too deep, or has a key twice; and what stands before the error's
- *     offset is not to blame: fed alone it is taken.
+ *   - What is refused as bad_json is no JSON to the judge, too deep, or has a key twice; and what stands before the
+ *     error's offset is not to blame: fed alone it is taken.
  *   - The tensors keep the memory limit; written by the encoder and read again they have the same bits.
  *   - Any text that is quoted is JSON, and what the scanner reads of it is written the same again.
  */
@@ -33,7 +34,8 @@ static const struct slot_list slot_lists[] = {
 	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "input", .datatype = DATATYPE_FP32 },
 	      { .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 } },
 	    4 },
-	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } }, 2 },
+	{ { { .key = "", .datatype = DATATYPE_FP32 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } },
+	    2 },
 	{ { { .key = "", .datatype = DATATYPE_FP64 }, { .key = "input", .datatype = DATATYPE_FP16 } }, 2 },
 	{ { { .key = "", .datatype = DATATYPE_FP32, .by_layer = true },
 	      { .key = "input", .datatype = DATATYPE_FP32, .by_layer = true } },
@@ -133,7 +135,8 @@ static void
 check_same_error(const struct err *a, const struct err *b)
 {
 	fuzz_check(a->code == b->code && a->has_offset == b->has_offset && a->offset == b->offset &&
-		strcmp(a->detail, b->detail) == 0 && strcmp(a->expected, b->expected) == 0 && strcmp(a->actual, b->actual) == 0,
+		strcmp(a->detail, b->detail) == 0 && strcmp(a->expected, b->expected) == 0 &&
+		strcmp(a->actual, b->actual) == 0,
 	    "the errors differ: %s | %s", a->detail, b->detail);
 }
 
@@ -221,14 +224,17 @@ check_refused(const struct setup *setup, const struct err *e, const char *docume
 	struct json_scan *s;
 	struct err unused;
 
-	fuzz_check(e->code == ERR_BAD_JSON || e->code == ERR_BAD_TENSOR || e->code == ERR_BODY_TOO_LARGE, "%s", e->detail);
+	fuzz_check(
+	    e->code == ERR_BAD_JSON || e->code == ERR_BAD_TENSOR || e->code == ERR_BODY_TOO_LARGE, "%s", e->detail);
 	fuzz_check(e->has_offset && e->offset <= len, "the offset lies beyond the document: %s", e->detail);
 	if (e->code == ERR_BAD_JSON) {
 		judged = json_judge(document, len);
-		fuzz_check(!judged.valid || judged.duplicate || judged.depth > JSON_DEPTH_MAX, "refused: %s", e->detail);
+		fuzz_check(
+		    !judged.valid || judged.duplicate || judged.depth > JSON_DEPTH_MAX, "refused: %s", e->detail);
 	}
 	s = scan_new(setup);
-	fuzz_check(fuzz_feed(feed, s, document, (size_t)e->offset, &setup->cuts, &unused) == 0, "wrong before: %s", e->detail);
+	fuzz_check(
+	    fuzz_feed(feed, s, document, (size_t)e->offset, &setup->cuts, &unused) == 0, "wrong before: %s", e->detail);
 	json_scan_free(s);
 }
 
@@ -260,7 +266,8 @@ check_string(const char *document, size_t len)
 
 	write_string(text, &written, &again);
 	fuzz_check(json_judge(written.bytes, written.len).valid, "a string was written wrong");
-	fuzz_check(written.len == again.len && memcmp(written.bytes, again.bytes, written.len) == 0, "another string was read");
+	fuzz_check(written.len == again.len && memcmp(written.bytes, again.bytes, written.len) == 0,
+	    "another string was read");
 	buf_fini(&written);
 	buf_fini(&again);
 	free(text);

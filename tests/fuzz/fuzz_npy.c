@@ -3,8 +3,8 @@
  * The .npy decoder. The input is three bytes of setup (how much memory, how the file is cut) and a file.
  *
  *   - In pieces it comes to the same as whole: the same error, or the same tensor, bit for bit.
- *   - What is accepted is a file of floats to an independent judge, who finds every value where the tensor has it; and what the
- *     judge understands is accepted when it fits.
+ *   - What is accepted is a file of floats to an independent judge, who finds every value where the tensor has it; and
+ *     what the judge understands is accepted when it fits.
  *   - What stands before an error's offset is not to blame: fed alone it is taken, or lacks the same at its end.
  *   - The tensor keeps the memory limit; written by the encoder and read again it is the same.
  */
@@ -72,10 +72,11 @@ check_tensor(const struct tensor *t, const char *file, size_t len)
 	const struct npy_judgement j = npy_judge(file, len);
 
 	fuzz_check(j.valid && !j.overflow && j.rank >= 1 && j.rank <= TENSOR_RANK_MAX, "accepted, but not valid");
-	fuzz_check(
-	    len - j.data_at == j.count * j.size, "%zu bytes of values where %zu must be", len - j.data_at, j.count * j.size);
+	fuzz_check(len - j.data_at == j.count * j.size, "%zu bytes of values where %zu must be", len - j.data_at,
+	    j.count * j.size);
 	fuzz_check(t->datatype == j.datatype && datatype_size(t->datatype) == j.size, "another datatype");
-	fuzz_check(t->rank == j.rank && memcmp(t->shape, j.shape, j.rank * sizeof(*j.shape)) == 0 && t->count == j.count,
+	fuzz_check(
+	    t->rank == j.rank && memcmp(t->shape, j.shape, j.rank * sizeof(*j.shape)) == 0 && t->count == j.count,
 	    "another shape");
 	fuzz_check((t->values == NULL) == (t->count == 0), "values that are not there");
 	check_values(t, &j, file + j.data_at);
@@ -122,8 +123,8 @@ check_same_tensor(const struct tensor *a, const struct tensor *b)
 static void
 check_same_error(const struct err *a, const struct err *b)
 {
-	fuzz_check(
-	    a->code == b->code && a->has_offset == b->has_offset && a->offset == b->offset && strcmp(a->detail, b->detail) == 0,
+	fuzz_check(a->code == b->code && a->has_offset == b->has_offset && a->offset == b->offset &&
+		strcmp(a->detail, b->detail) == 0,
 	    "the errors differ: %s | %s", a->detail, b->detail);
 }
 

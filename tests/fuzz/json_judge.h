@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A second opinion on whether a text is JSON: RFC 8259 written down as it stands, recursive and slow, sharing nothing with the
- * scanner that it judges.
+ * A second opinion on whether a text is JSON: RFC 8259 written down as it stands, recursive and slow, sharing nothing
+ * with the scanner that it judges.
  */
 #ifndef TESTS_FUZZ_JSON_JUDGE_H
 #define TESTS_FUZZ_JSON_JUDGE_H

@@ -51,8 +51,8 @@ value_of_bits(enum datatype datatype, uint64_t bits)
 }
 
 /*
- * One value of a tensor: there is none nearer to `want`, to which cJSON has rounded the text. Where the tensor's type is
- * narrower, the text lay within half a unit of the double's last place of `want`.
+ * One value of a tensor: there is none nearer to `want`, to which cJSON has rounded the text. Where the tensor's type
+ * is narrower, the text lay within half a unit of the double's last place of `want`.
  */
 static void
 check_value(const struct tensor *t, size_t i, double want)
@@ -71,7 +71,8 @@ check_value(const struct tensor *t, size_t i, double want)
 	want = fabs(want);
 	above = value_of_bits(t->datatype, bits + 1);
 	below = bits == 0 ? -above : value_of_bits(t->datatype, bits - 1);
-	fuzz_check(fabs(got - want) <= fmin(above - want, want - below) + tolerance, "value %zu is %a, not %a", i, want, got);
+	fuzz_check(
+	    fabs(got - want) <= fmin(above - want, want - below) + tolerance, "value %zu is %a, not %a", i, want, got);
 }
 
 /* A list of a tensor's data, at nesting `level`; moves *next over its values. */
@@ -119,11 +120,13 @@ check_declared(const struct tensor *t, const cJSON *object)
 
 	fuzz_check(shape != NULL || t->nested, "no shape, but not nested");
 	for (unsigned i = 0; shape != NULL && i < t->rank; i++, extent = envelope_next(extent)) {
-		fuzz_check(extent != NULL && envelope_uint64(extent, &want) == 0, "the tensor has another rank than its shape");
+		fuzz_check(extent != NULL && envelope_uint64(extent, &want) == 0,
+		    "the tensor has another rank than its shape");
 		fuzz_check(t->shape[i] == want, "the tensor has another shape");
 	}
 	fuzz_check(shape == NULL || extent == NULL, "the tensor has another rank than its shape");
-	fuzz_check(datatype == NULL || strcmp(datatype_name(t->datatype), envelope_string(datatype)) == 0, "another datatype");
+	fuzz_check(
+	    datatype == NULL || strcmp(datatype_name(t->datatype), envelope_string(datatype)) == 0, "another datatype");
 }
 
 static void
@@ -136,7 +139,8 @@ check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 	fuzz_check((type == ENVELOPE_BOOL) == cJSON_IsBool(theirs), "bool");
 	fuzz_check(type != ENVELOPE_BOOL || envelope_bool(ours) == cJSON_IsTrue(theirs), "true, false");
 	fuzz_check((type == ENVELOPE_STRING) == cJSON_IsString(theirs), "string");
-	fuzz_check(type != ENVELOPE_STRING || same_text(envelope_string(ours), theirs->valuestring), "a string's contents");
+	fuzz_check(
+	    type != ENVELOPE_STRING || same_text(envelope_string(ours), theirs->valuestring), "a string's contents");
 	fuzz_check((type == ENVELOPE_NUMBER) == cJSON_IsNumber(theirs), "number");
 	if (type == ENVELOPE_NUMBER)
 		check_number(ours, theirs->valuedouble);
@@ -147,7 +151,8 @@ check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 	if (type != ENVELOPE_OBJECT && type != ENVELOPE_ARRAY)
 		return;
 	ours = envelope_first(ours);
-	for (theirs = theirs->child; theirs != NULL && ours != NULL; theirs = theirs->next, ours = envelope_next(ours)) {
+	for (theirs = theirs->child; theirs != NULL && ours != NULL;
+	     theirs = theirs->next, ours = envelope_next(ours)) {
 		fuzz_check(type == ENVELOPE_ARRAY || same_text(envelope_key(ours), theirs->string), "a key");
 		check_node(s, ours, theirs);
 		if (type == ENVELOPE_OBJECT && envelope_type(ours) == ENVELOPE_TENSOR &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether the scanner has understood a document as another reader, cJSON, does: value by value, the envelope and the tensors
- * against cJSON's tree of the document as it was sent.
+ * Whether the scanner has understood a document as another reader, cJSON, does: value by value, the envelope and the
+ * tensors against cJSON's tree of the document as it was sent.
  */
 #ifndef TESTS_FUZZ_JSON_MEANING_H
 #define TESTS_FUZZ_JSON_MEANING_H

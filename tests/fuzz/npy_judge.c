@@ -10,7 +10,9 @@
 
 #define DICT_MAX 16384 /* the longest that the decoder reads */
 
-/* A token of the dict: 's' a string (without its quotes), 'w' a word or number, or the character itself; 0 at the end. */
+/*
+ * A token of the dict: 's' a string (without its quotes), 'w' a word or number, or the character itself; 0 at the end.
+ */
 struct token {
 	char kind;
 	const char *text;
@@ -77,12 +79,13 @@ judge_descr(struct tokens *t, struct npy_judgement *j)
 		enum datatype datatype;
 		size_t size;
 		bool ordered; /* one of the orders may stand before it */
-	} known[] = { { "f4", DATATYPE_FP32, 4, true }, { "f8", DATATYPE_FP64, 8, true }, { "f2", DATATYPE_FP16, 2, true },
-		{ "f", DATATYPE_FP32, 4, true }, { "d", DATATYPE_FP64, 8, true }, { "e", DATATYPE_FP16, 2, true },
-		{ "V2", DATATYPE_BF16, 2, true }, { "float32", DATATYPE_FP32, 4, false },
-		{ "float64", DATATYPE_FP64, 8, false }, { "float16", DATATYPE_FP16, 2, false },
-		{ "single", DATATYPE_FP32, 4, false }, { "double", DATATYPE_FP64, 8, false },
-		{ "float", DATATYPE_FP64, 8, false }, { "half", DATATYPE_FP16, 2, false } };
+	} known[] = { { "f4", DATATYPE_FP32, 4, true }, { "f8", DATATYPE_FP64, 8, true },
+		{ "f2", DATATYPE_FP16, 2, true }, { "f", DATATYPE_FP32, 4, true }, { "d", DATATYPE_FP64, 8, true },
+		{ "e", DATATYPE_FP16, 2, true }, { "V2", DATATYPE_BF16, 2, true },
+		{ "float32", DATATYPE_FP32, 4, false }, { "float64", DATATYPE_FP64, 8, false },
+		{ "float16", DATATYPE_FP16, 2, false }, { "single", DATATYPE_FP32, 4, false },
+		{ "double", DATATYPE_FP64, 8, false }, { "float", DATATYPE_FP64, 8, false },
+		{ "half", DATATYPE_FP16, 2, false } };
 	static const char *const orders[] = { "", "<", ">", "=", "|" };
 	char text[16];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A second reading of a .npy file, from the format's description alone (numpy.lib.format): its header by way of tokens, each
- * value where its index says. It shares nothing with the decoder that it judges.
+ * A second reading of a .npy file, from the format's description alone (numpy.lib.format): its header by way of tokens,
+ * each value where its index says. It shares nothing with the decoder that it judges.
  */
 #ifndef TESTS_FUZZ_NPY_JUDGE_H
 #define TESTS_FUZZ_NPY_JUDGE_H

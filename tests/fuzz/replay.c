@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a fuzz target over files, without libFuzzer: replay FILE... Each file is a test, in a process of its own, so that one
- * that fails does not hide the others. The last line counts.
+ * Runs a fuzz target over files, without libFuzzer: replay FILE... Each file is a test, in a process of its own, so
+ * that one that fails does not hide the others. The last line counts.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -179,7 +179,10 @@ begin(struct client *c, uint64_t now_us)
 	send_some(c, now_us);
 }
 
-/* After an answer: on with the next request, unless the server or the role wants another connection for it, or it was refused. */
+/*
+ * After an answer: on with the next request, unless the server or the role wants another connection for it, or it was
+ * refused.
+ */
 static void
 go_on(struct client *c, bool usable, uint64_t now_us)
 {

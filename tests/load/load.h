@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The load generator: many clients of one daemon in one thread, each with a script of its own by its role, which know what they were
- * acknowledged, go on through every kind of failure, and are counted. main.c says how it is called and what it answers.
+ * The load generator: many clients of one daemon in one thread, each with a script of its own by its role, which know
+ * what they were acknowledged, go on through every kind of failure, and are counted. main.c says how it is called and
+ * what it answers.
  */
 #ifndef LOAD_LOAD_H
 #define LOAD_LOAD_H
@@ -16,10 +17,14 @@
 #define REQUEST_MAX ((size_t)16 * 1024)
 #define ANSWER_MAX ((size_t)32 * 1024)
 
-/* What the clients of a kind do. A role's clients are spread over the layers ROLE-0, ROLE-1, ... of the model "load". */
+/*
+ * What the clients of a kind do. A role's clients are spread over the layers ROLE-0, ROLE-1, ... of the model "load".
+ */
 struct role {
 	const char *name;
-	bool keyed; /* updates have Idempotency-Keys and are sent again until they are acknowledged; train and merge in turns */
+	bool
+	    /* updates have Idempotency-Keys and are sent again until they are acknowledged; train and merge in turns */
+	    keyed;
 	bool infers;    /* else it trains */
 	bool in_pieces; /* a request comes in several pieces */
 	bool brief;     /* a connection for each request */
@@ -80,7 +85,10 @@ struct client {
 	uint64_t due_us;
 	unsigned answers; /* on this connection */
 
-	/* The update that is under way, and whether it is not over yet; one that was acknowledged may be sent once more. */
+	/*
+	 * The update that is under way, and whether it is not over yet; one that was acknowledged may be sent once
+	 * more.
+	 */
 	uint64_t number;
 	bool pending;
 	bool repeating;

@@ -4,13 +4,14 @@
  *
  *   load [--layers N] [--rows N] [--bound-ms N] [--name NAME] [--bursts] PORT_FILE ROLE=CLIENTS...
  *
- * The roles are those of request.c. The port is read anew for every connection. With --bursts all clients send at once, and again when
- * each has its answer, so that between bursts nothing happens that could wake a server that sleeps with a request unanswered. A request
- * that waits longer than the bound is counted as stalled.
+ * The roles are those of request.c. The port is read anew for every connection. With --bursts all clients send at once,
+ * and again when each has its answer, so that between bursts nothing happens that could wake a server that sleeps with
+ * a request unanswered. A request that waits longer than the bound is counted as stalled.
  *
  * It begins at once, and obeys lines on its standard input:
  *
- *   hold     sends nothing new; once nothing is under way any more (answered, or its connection lost) prints a line of JSON
+ *   hold     sends nothing new; once nothing is under way any more (answered, or its connection lost) prints a line of
+ *            JSON
  *   go       goes on
  *   finish   begins no new update, sends the pending ones until each is acknowledged, prints the same line, exits
  *
@@ -42,8 +43,8 @@ now(void)
 static void
 usage(void)
 {
-	fprintf(
-	    stderr, "usage: load [--layers N] [--rows N] [--bound-ms N] [--name NAME] [--bursts] PORT_FILE ROLE=CLIENTS...\n");
+	fprintf(stderr,
+	    "usage: load [--layers N] [--rows N] [--bound-ms N] [--name NAME] [--bursts] PORT_FILE ROLE=CLIENTS...\n");
 	exit(2);
 }
 
@@ -204,7 +205,9 @@ run(struct load *load)
 int
 main(int argc, char **argv)
 {
-	struct load load = { .name = "load", .layer_count = 1, .rows = 2, .bound_us = 2000000, .turn = 1, .reported = true };
+	struct load load = {
+		.name = "load", .layer_count = 1, .rows = 2, .bound_us = 2000000, .turn = 1, .reported = true
+	};
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

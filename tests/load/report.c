@@ -11,7 +11,8 @@ report_counts(const struct counts *n)
 	       ",\"shutting_down\":%" PRIu64 ",\"unexpected\":%" PRIu64,
 	    n->ok, n->repeated, n->differing, n->in_flight, n->shutting_down, n->unexpected);
 	printf(",\"dropped\":%" PRIu64 ",\"dropped_first\":%" PRIu64 ",\"cut\":%" PRIu64 ",\"hung_up\":%" PRIu64
-	       ",\"connections\":%" PRIu64 ",\"refused_connections\":%" PRIu64 ",\"stalled\":%" PRIu64 ",\"slowest_ms\":%.3f",
+	       ",\"connections\":%" PRIu64 ",\"refused_connections\":%" PRIu64 ",\"stalled\":%" PRIu64
+	       ",\"slowest_ms\":%.3f",
 	    n->dropped, n->dropped_first, n->cut, n->hung_up, n->connections, n->refused_connections, n->stalled,
 	    (double)n->slowest_us / 1000);
 }

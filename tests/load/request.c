@@ -43,7 +43,8 @@ make_train(const struct client *c, char *out, size_t size)
 	size_t len = (size_t)snprintf(out, size, "{\"data\":[");
 
 	for (unsigned i = 0; i < c->load->rows; i++)
-		len += (size_t)snprintf(out + len, size - len, "%s[%" PRIu64 ",-%" PRIu64 "]", i == 0 ? "" : ",", value, value);
+		len += (size_t)snprintf(
+		    out + len, size - len, "%s[%" PRIu64 ",-%" PRIu64 "]", i == 0 ? "" : ",", value, value);
 	return len + (size_t)snprintf(out + len, size - len, "]}");
 }
 
@@ -66,10 +67,11 @@ request_make(struct client *c)
 	size_t len = merge ? make_merge(c, body, sizeof(body)) : make_train(c, body, sizeof(body));
 
 	if (role->keyed)
-		snprintf(key, sizeof(key), "Idempotency-Key: \"%s-%u-%" PRIu64 "\"\r\n", c->load->name, c->index, c->number);
+		snprintf(
+		    key, sizeof(key), "Idempotency-Key: \"%s-%u-%" PRIu64 "\"\r\n", c->load->name, c->index, c->number);
 	c->request_len = (size_t)snprintf(c->request, REQUEST_MAX,
-	    "POST /v1/models/load/layers/%s-%u/%s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n%s", role->name,
-	    c->layer, path, key, len, body);
+	    "POST /v1/models/load/layers/%s-%u/%s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n%s",
+	    role->name, c->layer, path, key, len, body);
 	c->sent = 0;
 }
 
@@ -145,8 +147,8 @@ answer_judge(struct client *c, uint64_t now_us)
 	else if (strncmp(c->answer + 9, "503", 3) == 0 && strstr(body, "\"shutting_down\"") != NULL)
 		counts->shutting_down++;
 	else if (counts->unexpected++ == 0)
-		fprintf(
-		    stderr, "load: %s-%u was answered: %.*s\n", c->group->role->name, c->index, (int)c->answer_len, c->answer);
+		fprintf(stderr, "load: %s-%u was answered: %.*s\n", c->group->role->name, c->index, (int)c->answer_len,
+		    c->answer);
 	if (!c->group->role->keyed)
 		c->pending = false; /* whatever it was told, it asks for something else next */
 	return !close;

@@ -153,8 +153,8 @@ client_send(int fd, const struct message *m)
 {
 	const char *headers = m->headers != NULL ? m->headers : "";
 	char head[2048];
-	int len = snprintf(
-	    head, sizeof(head), "%s %s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: t\r\n%s", m->method, m->target, headers);
+	int len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: t\r\n%s", m->method,
+	    m->target, headers);
 
 	if (strstr(headers, "Content-Length") == NULL)
 		len += snprintf(head + len, sizeof(head) - (size_t)len, "Content-Length: %zu\r\n", m->body_len);

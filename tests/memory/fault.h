@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that runs out when a test says so. Armed, every allocation that is asked for is counted, on all threads, and the n-th fails, or
- * the n-th and all later ones. Where allocations come from is wrap.c's matter.
+ * Memory that runs out when a test says so. Armed, every allocation that is asked for is counted, on all threads, and
+ * the n-th fails, or the n-th and all later ones. Where allocations come from is wrap.c's matter.
  */
 #ifndef TESTS_MEMORY_FAULT_H
 #define TESTS_MEMORY_FAULT_H
@@ -10,7 +10,10 @@
 
 enum fault_mode { FAULT_ONCE, FAULT_FROM_THEN_ON };
 
-/* Whose allocations fail: our own and those that SQLite, cJSON and zlib make for us; or libmicrohttpd's for an answer too. */
+/*
+ * Whose allocations fail: our own and those that SQLite, cJSON and zlib make for us; or libmicrohttpd's for an answer
+ * too.
+ */
 enum fault_scope { FAULT_OURS, FAULT_HTTP_TOO };
 
 /* Lets SQLite and cJSON take their memory from here. First of all, and once. */

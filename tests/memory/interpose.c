@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole process's memory: the program's own malloc, by which the dynamic linker replaces libc's everywhere. So libmicrohttpd's and libc's
- * own allocations fail too, wherever they are made. (The sanitizers have a malloc of their own: there wrap.c alone is used.)
+ * The whole process's memory: the program's own malloc, by which the dynamic linker replaces libc's everywhere. So
+ * libmicrohttpd's and libc's own allocations fail too, wherever they are made. (The sanitizers have a malloc of their
+ * own: there wrap.c alone is used.)
  */
 #include <errno.h>
 #include <stddef.h>

@@ -34,14 +34,16 @@ static const struct message untrained[] = { { "PUT", LAYER, NULL, "{\"kind\":\"b
 static const struct message trained[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\"}", 0 },
 	{ "POST", LAYER "/train?output=false", NULL, "{\"data\":[[2,10],[3,40],[7,30]]}", 0 }, { 0 } };
 
-static const struct message with_parameters[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\",\"num_features\":2}", 0 },
+static const struct message with_parameters[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\",\"num_features\":2}",
+						      0 },
 	{ "PUT", LAYER "/parameters", NULL, "{\"weight\":[2,3],\"bias\":[0.1,0.7]}", 0 },
 	{ "POST", LAYER "/train?output=false", NULL, "{\"data\":[[2,10],[3,40],[7,30]]}", 0 }, { 0 } };
 
 static const struct message used_key[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\"}", 0 },
 	{ "POST", LAYER "/train", KEY, JSON_DATA, 0 }, { 0 } };
 
-static const struct message pooled[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\",\"averaging\":\"pooled\"}", 0 },
+static const struct message pooled[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\",\"averaging\":\"pooled\"}",
+					     0 },
 	{ "POST", LAYER "/train?output=false", NULL, "{\"data\":[[2,10],[3,40],[7,30]]}", 0 }, { 0 } };
 
 static const struct message cumulative[] = { { "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\",\"momentum\":null}", 0 },
@@ -51,8 +53,9 @@ static const struct message untracked[] = {
 	{ "PUT", LAYER, NULL, "{\"kind\":\"batch_norm\",\"track_running_stats\":false}", 0 }, { 0 }
 };
 
-static const struct message layer_norm[] = { { "PUT", LAYER, NULL, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}", 0 },
-	{ 0 } };
+static const struct message layer_norm[] = {
+	{ "PUT", LAYER, NULL, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}", 0 }, { 0 }
+};
 
 /* A layer of another kind, or with other fields, for batches of two channels. */
 #define LAYER_OF(name, definition) static const struct message name[] = { { "PUT", LAYER, NULL, definition, 0 }, { 0 } }
@@ -267,7 +270,9 @@ static struct bytes
 make_npy(size_t rows, size_t features)
 {
 	struct bytes b = room(NPY_HEADER_MAX + rows * features * sizeof(float));
-	struct tensor t = { .rank = 2, .shape = { rows, features }, .datatype = DATATYPE_FP32, .count = rows * features };
+	struct tensor t = {
+		.rank = 2, .shape = { rows, features }, .datatype = DATATYPE_FP32, .count = rows * features
+	};
 	float value;
 
 	b.len = npy_header_format(&t, b.bytes);
@@ -294,7 +299,8 @@ static void
 add_list(struct bytes *b, unsigned from, unsigned count)
 {
 	for (unsigned i = from; i < from + count; i++)
-		b->len += (size_t)sprintf(b->bytes + b->len, "%c%.6g", i == from ? '[' : ',', (double)(wide_value(i) + 20));
+		b->len +=
+		    (size_t)sprintf(b->bytes + b->len, "%c%.6g", i == from ? '[' : ',', (double)(wide_value(i) + 20));
 	b->bytes[b->len++] = ']';
 }
 

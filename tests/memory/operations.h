@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations that memory runs out in: each with the state that it begins from and the answer that it has when nothing fails. */
+/*
+ * The operations that memory runs out in: each with the state that it begins from and the answer that it has when
+ * nothing fails.
+ */
 #ifndef TESTS_MEMORY_OPERATIONS_H
 #define TESTS_MEMORY_OPERATIONS_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The server that is tested, in this process, and its state as clients see it. Nothing here is called while memory fails. */
+/*
+ * The server that is tested, in this process, and its state as clients see it. Nothing here is called while memory
+ * fails.
+ */
 #ifndef TESTS_MEMORY_SERVICE_H
 #define TESTS_MEMORY_SERVICE_H
 

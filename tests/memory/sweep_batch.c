@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several operations in one transaction: the store is held up until all of them wait. Whichever allocation of theirs fails, each is done if
- * that is what was answered, and none of the others is. Among them a reset that overtakes the update which fixes its layer's
- * features: alone of all it may end without an answer though it is done, for it learns only then how large its answer is.
+ * Several operations in one transaction: the store is held up until all of them wait. Whichever allocation of theirs
+ * fails, each is done if that is what was answered, and none of the others is. Among them a reset that overtakes the
+ * update which fixes its layer's features: alone of all it may end without an answer though it is done, for it learns
+ * only then how large its answer is.
  */
 #include <semaphore.h>
 #include <stdio.h>

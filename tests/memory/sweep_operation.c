@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each operation, for n = 1, 2, 3, ... until n is more than it asks for: the n-th allocation fails, or it and all later ones, and then
+ * Each operation, for n = 1, 2, 3, ... until n is more than it asks for: the n-th allocation fails, or it and all later
+ * ones, and then
  *
- *   the answer is what it is with memory, and so is the state; or it is `overloaded` with Retry-After, and the state is as it was;
- *   and the same request once more, with memory, is done.
+ *   the answer is what it is with memory, and so is the state; or it is `overloaded` with Retry-After, and the state is
+ *   as it was; and the same request once more, with memory, is done.
  *
- * Only where an allocation of libmicrohttpd's fails, or the client is a new one, may the connection be closed without an answer; the state
- * is then one of the two. And only where libmicrohttpd's fails may headers be missing that others than HTTP parsers read.
+ * Only where an allocation of libmicrohttpd's fails, or the client is a new one, may the connection be closed without
+ * an answer; the state is then one of the two. And only where libmicrohttpd's fails may headers be missing that others
+ * than HTTP parsers read.
  */
 #include <string.h>
 #include <unistd.h>
@@ -60,8 +62,9 @@ static bool
 same_headers(const struct operation *o, bool may_miss)
 {
 	/* The first two are never missing. */
-	static const char *const names[] = { "\r\nContent-Type: ", "\r\nConnection: ", "\r\nETag: ", "\r\nNormd-Revision: ",
-		"\r\nNormd-Num-Batches-Tracked: ", "\r\nLocation: ", "\r\nAllow: ", "\r\nX-Request-Id: " };
+	static const char *const names[] = { "\r\nContent-Type: ", "\r\nConnection: ", "\r\nETag: ",
+		"\r\nNormd-Revision: ", "\r\nNormd-Num-Batches-Tracked: ", "\r\nLocation: ", "\r\nAllow: ",
+		"\r\nX-Request-Id: " };
 	const char *x, *y;
 
 	/* Who asked for gzip alone gets nothing else; else an answer may be unpacked for want of memory. */
@@ -83,7 +86,8 @@ static bool
 is_wanted(const struct operation *o, bool may_miss)
 {
 	return got.complete && got.status == wanted.status && got.body_len == wanted.body_len &&
-	    memcmp(got.bytes + got.head_len, wanted.bytes + wanted.head_len, got.body_len) == 0 && same_headers(o, may_miss);
+	    memcmp(got.bytes + got.head_len, wanted.bytes + wanted.head_len, got.body_len) == 0 &&
+	    same_headers(o, may_miss);
 }
 
 static bool
@@ -128,7 +132,10 @@ judge(const struct operation *o)
 
 	state_look(&now);
 	if (!done && !refused && !closed)
-		trial_complain(got.timed_out ? "no answer" : got.complete ? "another answer" : "a cut answer", got.bytes);
+		trial_complain(got.timed_out ? "no answer" :
+			got.complete         ? "another answer" :
+					       "a cut answer",
+		    got.bytes);
 	else if (done && !state_same(&now, &after))
 		trial_complain("success is answered, and the state is not the new one", now.text);
 	else if (refused && !state_same(&now, &before))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Starting, for n = 1, 2, 3, ...: it fails with a message and leaves nothing open, or it serves; and the next start, with memory, finds the
- * store as it was.
+ * Starting, for n = 1, 2, 3, ...: it fails with a message and leaves nothing open, or it serves; and the next start,
+ * with memory, finds the store as it was.
  */
 #include <dirent.h>
 #include <string.h>
@@ -86,7 +86,10 @@ start_again(const struct state *before)
 	service_stop();
 }
 
-/* `before` is the store's state; NULL: there is no store. The start that must succeed is tried after every so many that may fail. */
+/*
+ * `before` is the store's state; NULL: there is no store. The start that must succeed is tried after every so many that
+ * may fail.
+ */
 static void
 sweep(const struct state *before, enum fault_mode mode, unsigned every)
 {

@@ -8,12 +8,15 @@
 #include "tests/memory/operations.h"
 
 /*
- * One operation, the server running. `full`: also with libmicrohttpd's allocations failing from the n-th on, where hardly more is seen than
- * closed connections.
+ * One operation, the server running. `full`: also with libmicrohttpd's allocations failing from the n-th on, where
+ * hardly more is seen than closed connections.
  */
 void sweep_operation(const struct operation *o, bool full);
 
-/* Starts on a new store and on one that exists; the server is stopped. `full`: also with no memory from the n-th allocation on. */
+/*
+ * Starts on a new store and on one that exists; the server is stopped. `full`: also with no memory from the n-th
+ * allocation on.
+ */
 void sweep_starts(bool full);
 
 /* Several operations in one transaction, the server running. */

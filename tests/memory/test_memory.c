@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that runs out at every place: at the n-th allocation of each operation, of a start, of a log line, for every n. The server runs in
- * this process; the clients are its threads' neighbours. In the end no memory is left over, and the log still writes.
+ * Memory that runs out at every place: at the n-th allocation of each operation, of a start, of a log line, for every
+ * n. The server runs in this process; the clients are its threads' neighbours. In the end no memory is left over, and
+ * the log still writes.
  *
  *     test_memory [--full] [--operations] [-k TEXT]
  *
- * --full: more ways to fail, and without the reserve that SQLite keeps for small allocations; --operations: these alone; -k: what has
- * TEXT in its name.
+ * --full: more ways to fail, and without the reserve that SQLite keeps for small allocations; --operations: these
+ * alone; -k: what has TEXT in its name.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -118,7 +119,7 @@ main(int argc, char **argv)
 		trial_complain("the log writes no more", "");
 	restore_log(file, console);
 	trial_end();
-	printf(
-	    "%lu allocations failed\n%lu passed, %lu failed\n", trial.injected_total, trial.passed_total, trial.failed_total);
+	printf("%lu allocations failed\n%lu passed, %lu failed\n", trial.injected_total, trial.passed_total,
+	    trial.failed_total);
 	return trial.failed_total > 0;
 }

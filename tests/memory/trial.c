@@ -49,8 +49,8 @@ trial_complain(const char *what, const char *detail)
 {
 	trial.failed = true;
 	printf("not ok %s: allocation %lu fails%s%s: %s%s%.600s\n", trial.name, trial.n,
-	    trial.mode == FAULT_ONCE ? "" : ", and all later ones", trial.scope == FAULT_OURS ? "" : ", libmicrohttpd's too",
-	    what, *detail == '\0' ? "" : ": ", detail);
+	    trial.mode == FAULT_ONCE ? "" : ", and all later ones",
+	    trial.scope == FAULT_OURS ? "" : ", libmicrohttpd's too", what, *detail == '\0' ? "" : ": ", detail);
 }
 
 void

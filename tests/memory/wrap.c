@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where allocations come from: the linker turns our calls of malloc and its like into calls of what is here (--wrap, which works beside the
- * sanitizers, as taking malloc's place would not). SQLite, cJSON and zlib are shared libraries, which are told by their own hooks.
- * Of libmicrohttpd the calls that take memory fail as a whole.
+ * Where allocations come from: the linker turns our calls of malloc and its like into calls of what is here (--wrap,
+ * which works beside the sanitizers, as taking malloc's place would not). SQLite, cJSON and zlib are shared libraries,
+ * which are told by their own hooks. Of libmicrohttpd the calls that take memory fail as a whole.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -191,10 +191,10 @@ zlib_free(void *arg, void *block)
 
 int __real_inflateInit2_(z_streamp z, int window, const char *version, int size);
 int __wrap_inflateInit2_(z_streamp z, int window, const char *version, int size);
-int
-__real_deflateInit2_(z_streamp z, int level, int method, int window, int memory, int strategy, const char *version, int size);
-int
-__wrap_deflateInit2_(z_streamp z, int level, int method, int window, int memory, int strategy, const char *version, int size);
+int __real_deflateInit2_(
+    z_streamp z, int level, int method, int window, int memory, int strategy, const char *version, int size);
+int __wrap_deflateInit2_(
+    z_streamp z, int level, int method, int window, int memory, int strategy, const char *version, int size);
 
 int
 __wrap_inflateInit2_(z_streamp z, int window, const char *version, int size)
@@ -205,7 +205,8 @@ __wrap_inflateInit2_(z_streamp z, int window, const char *version, int size)
 }
 
 int
-__wrap_deflateInit2_(z_streamp z, int level, int method, int window, int memory, int strategy, const char *version, int size)
+__wrap_deflateInit2_(
+    z_streamp z, int level, int method, int window, int memory, int strategy, const char *version, int size)
 {
 	z->zalloc = zlib_alloc;
 	z->zfree = zlib_free;
@@ -215,8 +216,8 @@ __wrap_deflateInit2_(z_streamp z, int level, int method, int window, int memory,
 /* libmicrohttpd. A buffer that it is to free comes back to be counted. */
 typedef struct MHD_Response response_t;
 
-struct MHD_Daemon *__wrap_MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPolicyCallback policy, void *policy_arg,
-    MHD_AccessHandlerCallback handler, void *handler_arg, ...);
+struct MHD_Daemon *__wrap_MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPolicyCallback policy,
+    void *policy_arg, MHD_AccessHandlerCallback handler, void *handler_arg, ...);
 
 struct MHD_Daemon *
 __wrap_MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPolicyCallback policy, void *policy_arg,

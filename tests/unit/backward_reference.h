@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass written down plainly, for any kind: each element has a slice, with which it shares its mean and variance, and a parameter,
- * which is its weight and bias. In a type wide enough to be exact beside double.
+ * The backward pass written down plainly, for any kind: each element has a slice, with which it shares its mean and
+ * variance, and a parameter, which is its weight and bias. In a type wide enough to be exact beside double.
  */
 #ifndef TESTS_UNIT_BACKWARD_REFERENCE_H
 #define TESTS_UNIT_BACKWARD_REFERENCE_H
@@ -43,7 +43,9 @@ reference_array(size_t n, size_t size)
 static inline struct reference
 reference_new(size_t size, size_t slices, size_t parameters)
 {
-	struct reference r = { .size = size, .slices = slices, .parameters = parameters, .centered = true, .eps = 1e-5 };
+	struct reference r = {
+		.size = size, .slices = slices, .parameters = parameters, .centered = true, .eps = 1e-5
+	};
 	WIDE **const by_element[] = { &r.x, &r.g, &r.grad_x, &r.size_x };
 	WIDE **const by_parameter[] = { &r.weight, &r.grad_weight, &r.grad_bias, &r.size_weight, &r.size_bias };
 
@@ -108,7 +110,8 @@ static inline void
 reference_backward(struct reference *r)
 {
 	WIDE *sum = reference_array(r->slices, sizeof(WIDE)), *product = reference_array(r->slices, sizeof(WIDE));
-	WIDE *sum_size = reference_array(r->slices, sizeof(WIDE)), *product_size = reference_array(r->slices, sizeof(WIDE));
+	WIDE *sum_size = reference_array(r->slices, sizeof(WIDE)),
+	     *product_size = reference_array(r->slices, sizeof(WIDE));
 	WIDE h, hat, rstd, off;
 
 	reference_moments_of_slices(r);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Holds the store's thread in an operation's callback until it is let go, so that what is submitted meanwhile waits behind it. */
+/*
+ * Holds the store's thread in an operation's callback until it is let go, so that what is submitted meanwhile waits
+ * behind it.
+ */
 #ifndef TESTS_UNIT_GATE_H
 #define TESTS_UNIT_GATE_H
 
@@ -20,14 +23,18 @@ gate_stop(struct store_op *op)
 	sem_wait(&gate->open);
 }
 
-/* An operation that stops at the gate: the thread is held once it is submitted and `reached` was waited for, until `open` is posted. */
+/*
+ * An operation that stops at the gate: the thread is held once it is submitted and `reached` was waited for, until
+ * `open` is posted.
+ */
 static struct store_op
 gate_init(struct gate *gate)
 {
 	sem_init(&gate->reached, 0, 0);
 	sem_init(&gate->open, 0, 0);
-	return (
-	    struct store_op){ .kind = STORE_LAYER_GET, .model = "gate", .layer = "gate", .done = gate_stop, .done_arg = gate };
+	return (struct store_op){
+		.kind = STORE_LAYER_GET, .model = "gate", .layer = "gate", .done = gate_stop, .done_arg = gate
+	};
 }
 
 /* After the store's thread has been let go and has told of something later. */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Documents for the JSON decoder. They are read with the slots that test_json_scan.c names: "" and "input" (FP32), "weight" and
- * "bias" (FP64), "mask" (FP32, booleans).
+ * Documents for the JSON decoder. They are read with the slots that test_json_scan.c names: "" and "input" (FP32),
+ * "weight" and "bias" (FP64), "mask" (FP32, booleans).
  */
 #ifndef TESTS_UNIT_JSON_CORPUS_H
 #define TESTS_UNIT_JSON_CORPUS_H
 
 #include "base/err.h"
 
-/* A valid document and what becomes of it: the envelope, then each tensor as t<slot>=datatype shape (flat|nested) values. */
+/*
+ * A valid document and what becomes of it: the envelope, then each tensor as t<slot>=datatype shape (flat|nested)
+ * values.
+ */
 struct json_valid {
 	const char *text;
 	const char *want;
@@ -85,7 +88,8 @@ static const struct json_valid json_valid[] = {
 	{ "{\"data\":[[],[]],\"shape\":[2,0,3]}", "{data:t0,shape:[n2,n0,n3]} t0=FP32[2,0,3]nested:" },
 	{ "{\"shape\":[0,3],\"data\":[]}", "{shape:[n0,n3],data:t0} t0=FP32[0,3]flat:" },
 	{ "{\"data\":[],\"shape\":[2,0]}", "{data:t0,shape:[n2,n0]} t0=FP32[2,0]flat:" },
-	{ "{\"shape\":[0,1099511627776],\"data\":[]}", "{shape:[n0,n1099511627776],data:t0} t0=FP32[0,1099511627776]flat:" },
+	{ "{\"shape\":[0,1099511627776],\"data\":[]}",
+	    "{shape:[n0,n1099511627776],data:t0} t0=FP32[0,1099511627776]flat:" },
 	{ "{\"datatype\":\"FP64\",\"data\":[1e300,0.1]}",
 	    "{datatype:'sFP64',data:t0} t0=FP64[2]nested:1.0000000000000001e+300 0.10000000000000001" },
 	{ "{\"datatype\":\"FP16\",\"data\":[[1,-2],[0.1,65519.9]]}",
@@ -103,7 +107,8 @@ static const struct json_valid json_valid[] = {
 	{ "{\"input\":{\"shape\":[1,2],\"name\":\"x\",\"data\":[1,2]},\"data\":[5]}",
 	    "{input:{shape:[n1,n2],name:'sx',data:t1},data:t0} t0=FP32[1]nested:5 t1=FP32[1,2]flat:1 2" },
 	{ "{\"input\":{\"datatype\":\"FP64\",\"data\":[1]},\"weight\":{\"data\":[2],\"datatype\":\"FP64\"}}",
-	    "{input:{datatype:'sFP64',data:t1},weight:{data:t2,datatype:'sFP64'}} t1=FP64[1]nested:1 t2=FP64[1]nested:2" },
+	    "{input:{datatype:'sFP64',data:t1},weight:{data:t2,datatype:'sFP64'}} t1=FP64[1]nested:1 "
+	    "t2=FP64[1]nested:2" },
 	{ "{\"weight\":{\"datatype\":\"FP32\",\"data\":[0.1]}}",
 	    "{weight:{datatype:'sFP32',data:t2}} t2=FP32[1]nested:0.10000000149011612" },
 	{ "{\"bias\":true,\"weight\":null,\"input\":\"x\"}", "{bias:true,weight:null,input:'sx'}" },
@@ -115,7 +120,8 @@ static const struct json_valid json_valid[] = {
 	    "{data:t0,datatype:'sFP64',shape:[n2,n1]} t0=FP64[2,1]flat:0.10000000000000001 1700000001" },
 	{ "{\"data\":[[1,-2],[0.1,65519.9]],\"datatype\":\"FP16\"}",
 	    "{data:t0,datatype:'sFP16'} t0=FP16[2,2]nested:0x3c00 0xc000 0x2e66 0x7bff" },
-	{ "{\"data\":[2049,2049.0000000000001,2048.9999999999999999999,-2051.000000000000000000001],\"datatype\":\"FP16\"}",
+	{ "{\"data\":[2049,2049.0000000000001,2048.9999999999999999999,-2051.000000000000000000001],\"datatype\":"
+	  "\"FP16\"}",
 	    "{data:t0,datatype:'sFP16'} t0=FP16[4]nested:0x6800 0x6801 0x6800 0xe802" },
 	{ "{\"data\":[16777217,16777217.00000000000001,16777216.9999999999999999,1.0000000596046448]}",
 	    "{data:t0} t0=FP32[4]nested:16777216 16777218 16777216 1.0000001192092896" },
@@ -133,7 +139,8 @@ static const struct json_valid json_valid[] = {
 	/* null counts as absent */
 	{ "{\"data\":null}", "{data:null}" },
 	{ "{\"shape\":null,\"datatype\":null,\"data\":null}", "{shape:null,datatype:null,data:null}" },
-	{ "{\"shape\":null,\"datatype\":null,\"data\":[1,2]}", "{shape:null,datatype:null,data:t0} t0=FP32[2]nested:1 2" },
+	{ "{\"shape\":null,\"datatype\":null,\"data\":[1,2]}",
+	    "{shape:null,datatype:null,data:t0} t0=FP32[2]nested:1 2" },
 	{ "{\"data\":[[1],[2]],\"shape\":null,\"datatype\":null}",
 	    "{data:t0,shape:null,datatype:null} t0=FP32[2,1]nested:1 2" },
 	{ "{\"input\":null,\"bias\":{\"shape\":null,\"datatype\":null,\"data\":[3]}}",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of norm/ share: seeded numbers without libm (so the same everywhere), and the plain reference, one loop a
- * formula, in a type wide enough to be exact beside double.
+ * What the tests of norm/ share: seeded numbers without libm (so the same everywhere), and the plain reference, one
+ * loop a formula, in a type wide enough to be exact beside double.
  */
 #ifndef TESTS_UNIT_NORM_REFERENCE_H
 #define TESTS_UNIT_NORM_REFERENCE_H
@@ -87,7 +87,10 @@ view_size(struct norm_view v)
 	return v.outer * v.feature * v.inner;
 }
 
-/* What the two 16-bit types are made of: the bits of the fraction, and the exponents of the smallest normal and of infinity. */
+/*
+ * What the two 16-bit types are made of: the bits of the fraction, and the exponents of the smallest normal and of
+ * infinity.
+ */
 struct format16 {
 	int fraction;
 	int smallest;
@@ -254,7 +257,10 @@ family_size(struct family_shape f)
 	return f.n * f.c * f.s;
 }
 
-/* How many slices share a mean and a variance, and which of them element `at` belongs to (docs/MATH.md, the table of the kinds). */
+/*
+ * How many slices share a mean and a variance, and which of them element `at` belongs to (docs/MATH.md, the table of
+ * the kinds).
+ */
 static inline size_t
 family_slices(enum family kind, struct family_shape f)
 {
@@ -302,7 +308,8 @@ family_parameter(enum family kind, struct family_shape f, size_t at)
 
 /* A slice's mean and biased variance, or 0 and the mean square: equations 1 and 2, or 10, as they stand. */
 static inline void
-family_moments(enum family kind, struct family_shape f, enum norm_real real, const void *x, size_t slice, WIDE *mean, WIDE *var)
+family_moments(
+    enum family kind, struct family_shape f, enum norm_real real, const void *x, size_t slice, WIDE *mean, WIDE *var)
 {
 	WIDE n = 0, d;
 	size_t at;

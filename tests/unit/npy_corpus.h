@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * .npy files that must be refused, and why: their dict, and the version, length and data around it where these are what is
- * wrong. `offset` is the byte that the error must name.
+ * .npy files that must be refused, and why: their dict, and the version, length and data around it where these are what
+ * is wrong. `offset` is the byte that the error must name.
  */
 #ifndef TESTS_UNIT_NPY_CORPUS_H
 #define TESTS_UNIT_NPY_CORPUS_H
@@ -92,12 +92,13 @@ static const struct npy_dict_case npy_bad_dicts[] = {
 	{ F4 "'fortran_order': False, 'shape': (02,), }", AT(53), "a whole number" },
 	{ F4 "'fortran_order': False, 'shape': (None,), }", AT(51), "a whole number" },
 	{ F4 "'fortran_order': False, 'shape': (18446744073709551616,), }", AT(71), "extent of the shape overflows" },
-	{ F4 "'fortran_order': False, 'shape': (99999999999999999999999999,), }", AT(77), "extent of the shape overflows" },
+	{ F4 "'fortran_order': False, 'shape': (99999999999999999999999999,), }", AT(77),
+	    "extent of the shape overflows" },
 	{ F4 "'fortran_order': False, 'shape': (4294967296, 4294967296), }", AT(74), "number of values overflows" },
 	{ F4 "'fortran_order': False, 'shape': (4611686018427387904,), }", AT(72), "number of values overflows" },
 	{ F4 "'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }", AT(77), "number of values overflows" },
-	{ F4 "'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}", AT(116),
-	    "more than 32 extents" },
+	{ F4 "'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}",
+	    AT(116), "more than 32 extents" },
 };
 
 /* Whole files, from the first byte on. */

@@ -12,7 +12,8 @@
 
 #define TEMPLATE "/tmp/normd-unit-XXXXXX"
 
-char scratch_directory[] = TEMPLATE, scratch_path[sizeof(TEMPLATE "/s.db")], scratch_url[sizeof("sqlite:" TEMPLATE "/s.db")];
+char scratch_directory[] = TEMPLATE, scratch_path[sizeof(TEMPLATE "/s.db")],
+     scratch_url[sizeof("sqlite:" TEMPLATE "/s.db")];
 
 static sem_t done;
 
@@ -101,7 +102,8 @@ scratch_run(struct store *s, struct store_op op)
 void
 scratch_create(struct store *s, const char *layer)
 {
-	struct store_op op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = layer, .definition = "d" });
+	struct store_op op =
+	    scratch_run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = layer, .definition = "d" });
 
 	ck_assert_msg(op.err.code == ERR_NONE, "%s", op.err.detail);
 	ck_assert(op.created);

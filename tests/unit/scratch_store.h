@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after it. Operations
- * are of model "m" and layer "l" where nothing else is said.
+ * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after
+ * it. Operations are of model "m" and layer "l" where nothing else is said.
  */
 #ifndef TESTS_UNIT_SCRATCH_STORE_H
 #define TESTS_UNIT_SCRATCH_STORE_H
@@ -17,7 +17,10 @@ extern char scratch_directory[], scratch_path[], scratch_url[];
 void scratch_setup(void);
 void scratch_teardown(void);
 
-/* Opens it; what is no argument is as SCRATCH_QUEUE_MAX and plain definitions (opaque.h) have it. It must be closed by store_close. */
+/*
+ * Opens it; what is no argument is as SCRATCH_QUEUE_MAX and plain definitions (opaque.h) have it. It must be closed by
+ * store_close.
+ */
 struct store *scratch_open(void);
 struct store *scratch_open_with(size_t queue_max, unsigned key_lifetime_s);
 struct store *scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max);

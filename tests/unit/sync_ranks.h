@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests of synchronized steps share: a rank's call with a thread of its own, from its join to its end, as a request does it,
- * and what it was told.
+ * What the tests of synchronized steps share: a rank's call with a thread of its own, from its join to its end, as a
+ * request does it, and what it was told.
  */
 #ifndef TESTS_UNIT_SYNC_RANKS_H
 #define TESTS_UNIT_SYNC_RANKS_H
@@ -55,7 +55,8 @@ resume(void *arg)
 
 /* The rank's call with `count` values of two features about `mean`; without any the shard is empty. */
 static inline void
-rank_init(struct rank *r, struct sync *all, const char *step, unsigned rank, unsigned world, uint64_t count, double mean)
+rank_init(
+    struct rank *r, struct sync *all, const char *step, unsigned rank, unsigned world, uint64_t count, double mean)
 {
 	memset(r, 0, sizeof(*r));
 	r->all = all;

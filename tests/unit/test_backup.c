@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Backups below HTTP: that a copy which is made while its source changes is the source as it is at the end, and who gets which copy.
+ * Backups below HTTP: that a copy which is made while its source changes is the source as it is at the end, and who
+ * gets which copy.
  */
 #include "tests/unit/unit.h"
 

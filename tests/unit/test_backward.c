@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass of every kind against the plain reference, which is itself held against central differences: all small shapes, odd sizes,
- * the edges of blocks, every type of element.
+ * The backward pass of every kind against the plain reference, which is itself held against central differences: all
+ * small shapes, odd sizes, the edges of blocks, every type of element.
  */
 #include "norm/backward.h"
 
@@ -98,7 +98,8 @@ fixture_new(enum way way, enum norm_real real, struct shape s, double mean, uint
 static void
 fixture_free(struct fixture *x)
 {
-	void *const arrays[] = { x->x, x->g, x->before, x->weight, x->mean, x->rstd, x->count, x->grad_weight, x->grad_bias };
+	void *const arrays[] = { x->x, x->g, x->before, x->weight, x->mean, x->rstd, x->count, x->grad_weight,
+		x->grad_bias };
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		free(arrays[i]);
@@ -136,7 +137,8 @@ run_features(struct fixture *x, double *scratch)
 static size_t
 bands_of(const struct fixture *x)
 {
-	return is_rows(x->way) ? backward_rows_bands(x->shape.n, x->shape.c * x->shape.s) : backward_groups_bands(view_of(x));
+	return is_rows(x->way) ? backward_rows_bands(x->shape.n, x->shape.c * x->shape.s) :
+				 backward_groups_bands(view_of(x));
 }
 
 static void
@@ -153,8 +155,8 @@ run(struct fixture *x)
 		x->finite = backward_rows(x->real, x->x, x->g, x->shape.n, longest, x->way == BY_ROWS, EPS, x->weight,
 		    x->grad_weight, x->grad_bias, scratch);
 	else
-		x->finite = backward_groups(
-		    x->real, x->x, x->g, view_of(x), x->shape.groups, EPS, x->weight, x->grad_weight, x->grad_bias, scratch);
+		x->finite = backward_groups(x->real, x->x, x->g, view_of(x), x->shape.groups, EPS, x->weight,
+		    x->grad_weight, x->grad_bias, scratch);
 	free(scratch);
 }
 
@@ -188,11 +190,14 @@ check_near(const struct fixture *x, const char *what, size_t at, WIDE actual, WI
 
 	if (wide_abs(actual - expected) <= allowed)
 		return; /* an assertion writes to a file, even one that holds */
-	ck_abort_msg("way %d, type %d, (%zu,%zu,%zu) in %zu: %s %zu is %.17g, not %.17g", (int)x->way, (int)x->real, s->n, s->c,
-	    s->s, s->groups, what, at, (double)actual, (double)expected);
+	ck_abort_msg("way %d, type %d, (%zu,%zu,%zu) in %zu: %s %zu is %.17g, not %.17g", (int)x->way, (int)x->real,
+	    s->n, s->c, s->s, s->groups, what, at, (double)actual, (double)expected);
 }
 
-/* Half a unit of the element's type for its one rounding; a few dozen roundings of double, of the size of what was added up. */
+/*
+ * Half a unit of the element's type for its one rounding; a few dozen roundings of double, of the size of what was
+ * added up.
+ */
 static void
 check(const struct fixture *x)
 {
@@ -241,7 +246,8 @@ START_TEST(every_small_shape)
 				for (size_t s = 1; s <= 4; s++)
 					for (size_t groups = 1; groups <= (way == BY_GROUPS ? c : 1); groups++)
 						if (c % groups == 0)
-							check_all(way, reals[_i], (struct shape){ n, c, s, groups }, 0.5);
+							check_all(
+							    way, reals[_i], (struct shape){ n, c, s, groups }, 0.5);
 }
 END_TEST
 
@@ -249,8 +255,8 @@ START_TEST(odd_sizes)
 {
 	/* Around vectors, short runs, blocks of columns, chunks; more rows than are added plainly. */
 	static const struct shape shapes[] = { { 2, 2, 7, 1 }, { 3, 2, 15, 2 }, { 2, 4, 16, 2 }, { 2, 3, 17, 3 },
-		{ 1, 2, 511, 1 }, { 2, 2, 513, 2 }, { 1, 3, 1031, 1 }, { 40, 300, 1, 10 }, { 3, 257, 3, 1 }, { 130, 5, 2, 5 },
-		{ 65, 3, 9, 1 } };
+		{ 1, 2, 511, 1 }, { 2, 2, 513, 2 }, { 1, 3, 1031, 1 }, { 40, 300, 1, 10 }, { 3, 257, 3, 1 },
+		{ 130, 5, 2, 5 }, { 65, 3, 9, 1 } };
 
 	for (int way = 0; way < WAYS; way++)
 		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
@@ -277,8 +283,8 @@ run_half(const struct fixture *whole, bool second)
 }
 
 /*
- * So many elements that sums over samples and rows are made in bands, each with more rows than are added plainly: the gradients of
- * either half by itself, which is one band, and by weight and bias the two halves' together.
+ * So many elements that sums over samples and rows are made in bands, each with more rows than are added plainly: the
+ * gradients of either half by itself, which is one band, and by weight and bias the two halves' together.
  */
 START_TEST(bands)
 {
@@ -294,9 +300,10 @@ START_TEST(bands)
 			ck_assert_mem_eq((unsigned char *)x.g + (size_t)h * bytes, half[h].g, bytes);
 		}
 		for (size_t i = 0; i < x.parameters; i++) {
+			check_near(&x, "grad_weight", i, x.grad_weight[i],
+			    half[0].grad_weight[i] + half[1].grad_weight[i], 1e-10);
 			check_near(
-			    &x, "grad_weight", i, x.grad_weight[i], half[0].grad_weight[i] + half[1].grad_weight[i], 1e-10);
-			check_near(&x, "grad_bias", i, x.grad_bias[i], half[0].grad_bias[i] + half[1].grad_bias[i], 1e-10);
+			    &x, "grad_bias", i, x.grad_bias[i], half[0].grad_bias[i] + half[1].grad_bias[i], 1e-10);
 		}
 		for (int h = 0; h < 2; h++) {
 			free(half[h].grad_weight);
@@ -363,11 +370,11 @@ START_TEST(central_differences)
 			r = reference_of(&x);
 			reference_backward(&r);
 			for (size_t i = 0; i < x.size; i++)
-				check_near(
-				    &x, "difference by x", i, r.grad_x[i], difference(&r, &r.x[i]), near * (1 + r.size_x[i]));
+				check_near(&x, "difference by x", i, r.grad_x[i], difference(&r, &r.x[i]),
+				    near * (1 + r.size_x[i]));
 			for (size_t i = 0; i < x.parameters; i++)
-				check_near(&x, "difference by weight", i, r.grad_weight[i], difference(&r, &r.weight[i]),
-				    near * (1 + r.size_weight[i]));
+				check_near(&x, "difference by weight", i, r.grad_weight[i],
+				    difference(&r, &r.weight[i]), near * (1 + r.size_weight[i]));
 			reference_free(&r);
 			fixture_free(&x);
 		}
@@ -389,10 +396,10 @@ START_TEST(shards_by_the_sums_of_all)
 		x.grad_bias[f] = sum[0][f] + sum[1][f];
 		x.grad_weight[f] = product[0][f] + product[1][f];
 	}
-	x.finite =
-	    backward_by_sums(NORM_DOUBLE, x_of, g_of, first, 20, x.mean, x.rstd, x.weight, x.grad_bias, x.grad_weight, scratch);
-	x.finite &= backward_by_sums(
-	    NORM_DOUBLE, x_of + half, g_of + half, second, 20, x.mean, x.rstd, x.weight, x.grad_bias, x.grad_weight, scratch);
+	x.finite = backward_by_sums(
+	    NORM_DOUBLE, x_of, g_of, first, 20, x.mean, x.rstd, x.weight, x.grad_bias, x.grad_weight, scratch);
+	x.finite &= backward_by_sums(NORM_DOUBLE, x_of + half, g_of + half, second, 20, x.mean, x.rstd, x.weight,
+	    x.grad_bias, x.grad_weight, scratch);
 	for (size_t f = 0; f < 3; f++)
 		x.grad_weight[f] *= x.rstd[f];
 	check(&x);

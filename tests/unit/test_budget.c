@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory budget: what is taken is never more than there is, whoever asks at once; and how --max-memory is shared out. */
+/*
+ * The memory budget: what is taken is never more than there is, whoever asks at once; and how --max-memory is shared
+ * out.
+ */
 #include "tests/unit/unit.h"
 
 #include <pthread.h>
@@ -219,8 +222,10 @@ counted_of_json(const char *text, size_t repeat, const char *end, bool finish)
 
 START_TEST(test_json_is_counted_as_it_arrives)
 {
-	ck_assert_uint_le(counted_of_json("{\"datatype\":\"FP32\",\"shape\":[16000000],\"data\":[", 10, "", false), 128 * 1024);
-	ck_assert_uint_ge(counted_of_json("{\"datatype\":\"FP32\",\"shape\":[16000000],\"data\":[", 100000, "", false), 400000);
+	ck_assert_uint_le(
+	    counted_of_json("{\"datatype\":\"FP32\",\"shape\":[16000000],\"data\":[", 10, "", false), 128 * 1024);
+	ck_assert_uint_ge(
+	    counted_of_json("{\"datatype\":\"FP32\",\"shape\":[16000000],\"data\":[", 100000, "", false), 400000);
 	ck_assert_uint_ge(counted_of_json("{\"lengths\":[", 40000, "1]}", true), 40000 * 96);
 	ck_assert_uint_ge(counted_of_json("{\"lengths\":[", 40000, "", false), 40000 * 4);
 }
@@ -288,7 +293,10 @@ START_TEST(test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do
 			ck_assert_uint_ge(p.requests, bodies[i]);
 			w.total -= MIB;
 			ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
-			/* Nothing asked for, and half of what there is too little: the least, while that leaves a quarter. */
+			/*
+			 * Nothing asked for, and half of what there is too little: the least, while that leaves a
+			 * quarter.
+			 */
 			w = wish(0, least * MIB / 3 * 4 + 4, bodies[i], threads);
 			ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
 			ck_assert_uint_eq(p.total, least * MIB);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Content codings: what is encoded decodes to the same whatever the pieces; what is damaged or cut is refused; and a bomb. */
+/*
+ * Content codings: what is encoded decodes to the same whatever the pieces; what is damaged or cut is refused; and a
+ * bomb.
+ */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -136,7 +139,8 @@ START_TEST(test_names)
 		int coding; /* -1: none of ours */
 	} cases[] = { { "identity", CODING_IDENTITY }, { "gzip", CODING_GZIP }, { "GZip", CODING_GZIP },
 		{ "x-gzip", CODING_GZIP }, { "deflate", CODING_DEFLATE }, { "x-deflate", -1 }, { "x-identity", -1 },
-		{ "br", -1 }, { "zstd", -1 }, { "", -1 }, { "gzi", -1 }, { "gzipp", -1 }, { "x-", -1 }, { "compress", -1 } };
+		{ "br", -1 }, { "zstd", -1 }, { "", -1 }, { "gzi", -1 }, { "gzipp", -1 }, { "x-", -1 },
+		{ "compress", -1 } };
 	enum coding coding;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -205,7 +209,10 @@ START_TEST(test_others_formats)
 }
 END_TEST
 
-/* A bit changed anywhere is refused, or was one that says nothing of the text (a time in gzip's header, what fills the last byte). */
+/*
+ * A bit changed anywhere is refused, or was one that says nothing of the text (a time in gzip's header, what fills the
+ * last byte).
+ */
 START_TEST(test_damage)
 {
 	const enum coding coding = _i == 0 ? CODING_GZIP : CODING_DEFLATE;

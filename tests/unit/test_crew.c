@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The computing threads as a crew (base/crew.h): each part is done once, whoever is idle joins, nobody is waited for who has not begun,
- * and nobody looks at a piece of work that is over.
+ * The computing threads as a crew (base/crew.h): each part is done once, whoever is idle joins, nobody is waited for
+ * who has not begun, and nobody looks at a piece of work that is over.
  */
 #include "base/crew.h"
 
@@ -169,7 +169,10 @@ submit_in_part(void *arg, size_t i)
 		compute_run(u->compute, &u->job);
 }
 
-/* A job comes before the next part: it is done by the one thread, which lends a hand, while the caller waits for it in a part. */
+/*
+ * A job comes before the next part: it is done by the one thread, which lends a hand, while the caller waits for it in
+ * a part.
+ */
 START_TEST(test_jobs_come_first)
 {
 	struct compute *c = started(1);

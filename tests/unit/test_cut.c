@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work in parts (norm/cut.h): however it is cut, the bits of the whole, for each function that may be cut, each type of element, and
- * where the loops see the part, each set of vector instructions.
+ * Work in parts (norm/cut.h): however it is cut, the bits of the whole, for each function that may be cut, each type of
+ * element, and where the loops see the part, each set of vector instructions.
  */
 #include "norm/cut.h"
 
@@ -18,11 +18,11 @@
 #define EPS 1e-5
 
 /*
- * Long runs and short ones; one block of columns whose steps hold one or several indices of outer, several blocks, a last one that is
- * narrower; one sample, one feature, one element.
+ * Long runs and short ones; one block of columns whose steps hold one or several indices of outer, several blocks, a
+ * last one that is narrower; one sample, one feature, one element.
  */
-static const struct norm_view views[] = { { 7, 5, 40 }, { 2, 3, 257 }, { 1, 8, 16 }, { 3, 1, 700 }, { 1, 1, 1 }, { 1, 600, 3 },
-	{ 70, 600, 1 }, { 9, 90, 4 }, { 300, 3, 1 }, { 40, 64, 1 }, { 20, 24, 15 }, { 5, 12, 2 } };
+static const struct norm_view views[] = { { 7, 5, 40 }, { 2, 3, 257 }, { 1, 8, 16 }, { 3, 1, 700 }, { 1, 1, 1 },
+	{ 1, 600, 3 }, { 70, 600, 1 }, { 9, 90, 4 }, { 300, 3, 1 }, { 40, 64, 1 }, { 20, 24, 15 }, { 5, 12, 2 } };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
 
 static void *
@@ -83,8 +83,8 @@ fixture_new(enum norm_real real, struct norm_view view)
 static void
 fixture_free(const struct fixture *f)
 {
-	void *const all[] = { f->x, f->whole, f->parts, f->weight, f->bias, f->mean, f->rstd, f->whole_numbers, f->numbers,
-		f->scratch };
+	void *const all[] = { f->x, f->whole, f->parts, f->weight, f->bias, f->mean, f->rstd, f->whole_numbers,
+		f->numbers, f->scratch };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		free(all[i]);
@@ -101,7 +101,8 @@ check_alike(const struct fixture *f, const char *what, size_t parts)
 
 /* Has `part` called for all parts of `count` things, the last ones first. */
 static void
-each_part(struct fixture *f, size_t count, size_t step, size_t parts, void (*part)(struct fixture *f, struct norm_part part))
+each_part(
+    struct fixture *f, size_t count, size_t step, size_t parts, void (*part)(struct fixture *f, struct norm_part part))
 {
 	for (size_t i = parts; i-- > 0;)
 		part(f, cut_part(count, step, parts, i));
@@ -113,7 +114,9 @@ at(const struct fixture *f, size_t element)
 	return (unsigned char *)f->parts + element * norm_real_size(f->real);
 }
 
-/* The parts cover all, in order, each begins at a multiple of the step, none is empty, none much larger than another. */
+/*
+ * The parts cover all, in order, each begins at a multiple of the step, none is empty, none much larger than another.
+ */
 START_TEST(parts_cover_all)
 {
 	static const size_t steps[] = { 1, 2, 7, 64, 1000 };
@@ -173,7 +176,8 @@ check_kernels(const struct kernels_of_real *k, struct fixture *f)
 		for (size_t i = 0; i < parts; i++) {
 			const struct norm_part p = cut_part(n, step, parts, i);
 
-			ck_assert(k->batch_part(f->parts, v, p.first, p.end, EPS, f->weight, f->bias, b, b + n, b + 2 * n));
+			ck_assert(
+			    k->batch_part(f->parts, v, p.first, p.end, EPS, f->weight, f->bias, b, b + n, b + 2 * n));
 		}
 		check_alike(f, "batch_part", parts);
 	}
@@ -219,8 +223,8 @@ START_TEST(by_features)
 			moments(f.real, f.whole, f.view, whole, whole + n);
 			each_part(&f, n, step, parts, part_moments);
 			check_alike(&f, "moments", parts);
-			ck_assert(
-			    normalize_batch(f.real, f.whole, f.view, EPS, f.weight, NULL, whole, whole + n, whole + 2 * n));
+			ck_assert(normalize_batch(
+			    f.real, f.whole, f.view, EPS, f.weight, NULL, whole, whole + n, whole + 2 * n));
 			each_part(&f, n, step, parts, part_batch);
 			check_alike(&f, "normalize_batch", parts);
 		}
@@ -235,8 +239,8 @@ part_backward(struct fixture *f, struct norm_part part)
 {
 	double *numbers = f->numbers;
 
-	ck_assert(backward_by_feature_part(f->real, f->x, f->parts, f->view, part, norm_view_count(f->view), f->bias, f->rstd,
-	    f->weight, numbers, numbers + f->view.feature, f->scratch));
+	ck_assert(backward_by_feature_part(f->real, f->x, f->parts, f->view, part, norm_view_count(f->view), f->bias,
+	    f->rstd, f->weight, numbers, numbers + f->view.feature, f->scratch));
 }
 
 static void
@@ -245,8 +249,8 @@ part_coefficients(struct fixture *f, struct norm_part part)
 	const struct norm_view some = { part.end - part.first, f->view.feature, f->view.inner };
 	const size_t first = part.first * f->view.feature * f->view.inner;
 
-	ck_assert(backward_by_coefficients(f->real, (unsigned char *)f->x + first * norm_real_size(f->real), at(f, first), some,
-	    f->bias, f->rstd, f->scratch));
+	ck_assert(backward_by_coefficients(f->real, (unsigned char *)f->x + first * norm_real_size(f->real),
+	    at(f, first), some, f->bias, f->rstd, f->scratch));
 }
 
 /* Again and again backward it would overflow. */
@@ -267,15 +271,15 @@ START_TEST(backward_by_features_and_outer)
 
 		for (size_t parts = 1; parts <= cut_most(n, step); parts++) {
 			gradient_anew(&f);
-			ck_assert(backward_by_feature(
-			    f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight, whole, whole + n, f.scratch));
+			ck_assert(backward_by_feature(f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight,
+			    whole, whole + n, f.scratch));
 			each_part(&f, n, step, parts, part_backward);
 			check_alike(&f, "backward_by_feature", parts);
 		}
 		for (size_t parts = 1; parts <= columns_min(f.view.outer, 9); parts++) {
 			gradient_anew(&f);
-			ck_assert(backward_by_sums(
-			    f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight, whole, whole + n, f.scratch));
+			ck_assert(backward_by_sums(f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight,
+			    whole, whole + n, f.scratch));
 			each_part(&f, f.view.outer, 1, parts, part_coefficients);
 			check_alike(&f, "backward_by_coefficients", parts);
 		}
@@ -330,8 +334,8 @@ part_rows(struct fixture *f, struct norm_part part)
 {
 	const size_t size = f->view.inner;
 
-	ck_assert(
-	    normalize_rows(f->real, at(f, part.first * size), part.end - part.first, size, true, EPS, f->weight, f->bias));
+	ck_assert(normalize_rows(
+	    f->real, at(f, part.first * size), part.end - part.first, size, true, EPS, f->weight, f->bias));
 }
 
 static void
@@ -339,7 +343,8 @@ part_rms(struct fixture *f, struct norm_part part)
 {
 	const size_t size = f->view.inner;
 
-	ck_assert(normalize_rows(f->real, at(f, part.first * size), part.end - part.first, size, false, EPS, f->weight, NULL));
+	ck_assert(normalize_rows(
+	    f->real, at(f, part.first * size), part.end - part.first, size, false, EPS, f->weight, NULL));
 }
 
 static void
@@ -347,13 +352,14 @@ part_rows_by(struct fixture *f, struct norm_part part)
 {
 	const size_t size = f->view.inner;
 
-	ck_assert(normalize_rows_by(f->real, at(f, part.first * size), part.end - part.first, size, f->mean + part.first,
-	    f->rstd + part.first, f->weight, f->bias));
+	ck_assert(normalize_rows_by(f->real, at(f, part.first * size), part.end - part.first, size,
+	    f->mean + part.first, f->rstd + part.first, f->weight, f->bias));
 }
 
 START_TEST(by_rows)
 {
-	static const struct norm_view rows[] = { { 1, 1, 5 }, { 1, 200, 48 }, { 1, 35, 40 }, { 1, 150, 1 }, { 1, 5, 5000 } };
+	static const struct norm_view rows[] = { { 1, 1, 5 }, { 1, 200, 48 }, { 1, 35, 40 }, { 1, 150, 1 },
+		{ 1, 5, 5000 } };
 
 	for (size_t p = 0; p < sizeof(rows) / sizeof(rows[0]); p++)
 		for (size_t parts = 1; parts <= rows[p].feature; parts += 1 + parts / 2) {
@@ -378,8 +384,8 @@ END_TEST
 static const struct grouped {
 	struct norm_view view;
 	size_t groups;
-} grouped[] = { { { 3, 6, 40 }, 6 }, { { 3, 6, 40 }, 2 }, { { 2, 600, 1 }, 2 }, { { 2, 600, 3 }, 600 }, { { 5, 12, 7 }, 1 },
-	{ { 2, 4, 9000 }, 4 }, { { 1, 520, 30 }, 1 } };
+} grouped[] = { { { 3, 6, 40 }, 6 }, { { 3, 6, 40 }, 2 }, { { 2, 600, 1 }, 2 }, { { 2, 600, 3 }, 600 },
+	{ { 5, 12, 7 }, 1 }, { { 2, 4, 9000 }, 4 }, { { 1, 520, 30 }, 1 } };
 
 /* normalize_groups() by its definition: the moments of each group, given to its channels. */
 static void
@@ -394,8 +400,8 @@ groups_one_by_one(struct fixture *f, size_t groups)
 		normalize_rstd(&rstd, EPS, 1, &rstd);
 		for (size_t c = 0; c < in_group; c++)
 			ck_assert(normalize_by_feature(f->real, x + c * f->view.inner * norm_real_size(f->real),
-			    (struct norm_view){ 1, 1, f->view.inner }, &mean, &rstd, f->weight + g % groups * in_group + c,
-			    f->bias + g % groups * in_group + c));
+			    (struct norm_view){ 1, 1, f->view.inner }, &mean, &rstd,
+			    f->weight + g % groups * in_group + c, f->bias + g % groups * in_group + c));
 	}
 }
 
@@ -430,12 +436,17 @@ START_TEST(infinite_where_it_is)
 	double *n = f.numbers;
 
 	element_set(f.real, f.parts, 2 * 20 + 3, INFINITY); /* sample 0, feature 2 */
-	ck_assert(normalize_by_feature_part(f.real, f.parts, v, (struct norm_part){ 0, 43 }, f.mean, f.rstd, NULL, NULL));
-	ck_assert(!normalize_by_feature_part(f.real, f.parts, v, (struct norm_part){ 43, 44 }, f.mean, f.rstd, NULL, NULL));
-	ck_assert(normalize_by_sample_part(f.real, f.parts, v, (struct norm_part){ 44, 480 }, f.mean, f.rstd, NULL, NULL));
+	ck_assert(
+	    normalize_by_feature_part(f.real, f.parts, v, (struct norm_part){ 0, 43 }, f.mean, f.rstd, NULL, NULL));
+	ck_assert(
+	    !normalize_by_feature_part(f.real, f.parts, v, (struct norm_part){ 43, 44 }, f.mean, f.rstd, NULL, NULL));
+	ck_assert(
+	    normalize_by_sample_part(f.real, f.parts, v, (struct norm_part){ 44, 480 }, f.mean, f.rstd, NULL, NULL));
 	ck_assert(normalize_groups_part(f.real, f.parts, v, 6, (struct norm_part){ 3, 24 }, EPS, NULL, NULL));
-	ck_assert(normalize_batch_part(f.real, f.parts, v, (struct norm_part){ 3, 6 }, EPS, NULL, NULL, n, n + 6, n + 12));
-	ck_assert(!normalize_batch_part(f.real, f.parts, v, (struct norm_part){ 2, 3 }, EPS, NULL, NULL, n, n + 6, n + 12));
+	ck_assert(
+	    normalize_batch_part(f.real, f.parts, v, (struct norm_part){ 3, 6 }, EPS, NULL, NULL, n, n + 6, n + 12));
+	ck_assert(
+	    !normalize_batch_part(f.real, f.parts, v, (struct norm_part){ 2, 3 }, EPS, NULL, NULL, n, n + 6, n + 12));
 	fixture_free(&f);
 }
 END_TEST

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Many floats at once are the same text as one by one: by every set of instructions that this machine has, and by none. */
+/*
+ * Many floats at once are the same text as one by one: by every set of instructions that this machine has, and by none.
+ */
 #include "tests/unit/unit.h"
 
 #include <math.h>

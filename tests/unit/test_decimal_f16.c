@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * float16 and its text. There are so few of them that all are tried, against whole-number arithmetic: every float16, and every
- * midpoint between two, is a multiple of 2^-25, and no shortest text has a digit further than 12 places behind the point. So all
- * is counted in units of 2^-25·10^-12.
+ * float16 and its text. There are so few of them that all are tried, against whole-number arithmetic: every float16,
+ * and every midpoint between two, is a multiple of 2^-25, and no shortest text has a digit further than 12 places
+ * behind the point. So all is counted in units of 2^-25·10^-12.
  */
 #include "tests/unit/unit.h"
 
@@ -50,7 +50,10 @@ struct shortest {
 	int exponent;
 };
 
-/* By trying: the multiples of the largest power of ten of which one reads back as `bits` (not 0), and of two the closest. */
+/*
+ * By trying: the multiples of the largest power of ten of which one reads back as `bits` (not 0), and of two the
+ * closest.
+ */
 static struct shortest
 find_shortest(uint32_t bits)
 {
@@ -93,7 +96,10 @@ parse(const char *text)
 	return s;
 }
 
-/* Reads text[0..len) with a comma after it. Check writes to a file at every assertion, so only what is wrong comes to one. */
+/*
+ * Reads text[0..len) with a comma after it. Check writes to a file at every assertion, so only what is wrong comes to
+ * one.
+ */
 static enum decimal_result
 read_text(const char *text, size_t len, uint16_t *bits)
 {
@@ -138,8 +144,8 @@ START_TEST(test_every_float16_is_written_shortest_and_survives)
 			want.digits /= 10;
 			want.exponent++;
 		}
-		ck_assert_msg(got.digits == want.digits && got.exponent == want.exponent, "%#x is %s, not %llde%d", bits, text,
-		    (long long)want.digits, want.exponent);
+		ck_assert_msg(got.digits == want.digits && got.exponent == want.exponent, "%#x is %s, not %llde%d",
+		    bits, text, (long long)want.digits, want.exponent);
 		check_reads(text, bits);
 	}
 }
@@ -167,8 +173,9 @@ START_TEST(test_layout_is_that_of_the_other_types)
 		uint16_t bits;
 		const char *text;
 	} cases[] = { { 0x0000, "0" }, { 0x8000, "-0" }, { 0x3c00, "1" }, { 0xc000, "-2" }, { 0x7bff, "65500" },
-		{ 0x3555, "0.3333" }, { 0x0001, "6e-8" }, { 0x8001, "-6e-8" }, { 0x03ff, "0.000061" }, { 0x0400, "0.00006104" },
-		{ 0x2e66, "0.1" }, { 0x5640, "100" }, { 0x00a8, "0.00001" }, { 0x00a7, "9.95e-6" } };
+		{ 0x3555, "0.3333" }, { 0x0001, "6e-8" }, { 0x8001, "-6e-8" }, { 0x03ff, "0.000061" },
+		{ 0x0400, "0.00006104" }, { 0x2e66, "0.1" }, { 0x5640, "100" }, { 0x00a8, "0.00001" },
+		{ 0x00a7, "9.95e-6" } };
 	char text[DECIMAL_F16_BYTES + 1];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -212,16 +219,19 @@ START_TEST(test_midpoints_by_exponent)
 		{ "298023223876953126e-25", 0x0001 }, { "894069671630859375e-25", 0x0002 },
 		{ "8940696716308593750e-26", 0x0002 }, { "14901161193847656250e-26", 0x0002 },
 		{ "17881393432617187500e-26", 0x0003 }, { "1490116119384765625e-25", 0x0002 }, { "2049", 0x6800 },
-		{ "2051", 0x6802 }, { "0.2051e4", 0x6802 }, { "205100e-2", 0x6802 }, { "2049000000000000000e-15", 0x6800 },
-		{ "20510000000000000000e-16", 0x6802 }, { "65520", INFINITE }, { "6.552e4", INFINITE },
-		{ "65519.99", 0x7bff } };
+		{ "2051", 0x6802 }, { "0.2051e4", 0x6802 }, { "205100e-2", 0x6802 },
+		{ "2049000000000000000e-15", 0x6800 }, { "20510000000000000000e-16", 0x6802 }, { "65520", INFINITE },
+		{ "6.552e4", INFINITE }, { "65519.99", 0x7bff } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		check_reads(cases[i].text, cases[i].want);
 }
 END_TEST
 
-/* Usual numbers, with every count of digits on both sides of the point: each lies between the midpoints about what was read. */
+/*
+ * Usual numbers, with every count of digits on both sides of the point: each lies between the midpoints about what was
+ * read.
+ */
 START_TEST(test_usual_numbers_are_read_right)
 {
 	char text[64];
@@ -245,8 +255,9 @@ START_TEST(test_beyond_its_range)
 {
 	static const char *const zeros[] = { "0", "0.0", "0e5", "2.9802322387695312e-8", "1e-8", "1e-27",
 		"99999999999999999e-27", "1e-5000", "0.000000000000000000000000000001", "0e99999999999999999999" };
-	static const char *const infinities[] = { "65520.0", "65536", "1e5", "1e39", "1e5000", "123456789012345678901234567890",
-		"65520.000000000000000000000000000000000001", "1e99999999999999999999" };
+	static const char *const infinities[] = { "65520.0", "65536", "1e5", "1e39", "1e5000",
+		"123456789012345678901234567890", "65520.000000000000000000000000000000000001",
+		"1e99999999999999999999" };
 	char text[64];
 
 	for (size_t i = 0; i < sizeof(zeros) / sizeof(zeros[0]); i++) {

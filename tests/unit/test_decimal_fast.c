@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The in-line reader says what the exact reader says, of any text, whatever stands before and behind it: all short texts, numbers of
- * every size, and texts made of numbers' characters. Every text lies in a block of its own, so that a sanitizer sees a byte
- * that is read beyond it.
+ * The in-line reader says what the exact reader says, of any text, whatever stands before and behind it: all short
+ * texts, numbers of every size, and texts made of numbers' characters. Every text lies in a block of its own, so that a
+ * sanitizer sees a byte that is read beyond it.
  */
 #include "tests/unit/unit.h"
 
@@ -82,8 +82,9 @@ assert_same(const char *text, size_t len, size_t before)
 		/* Check notes every assertion in a file, and there are millions. */
 		if (exact.result != fast.result || exact.bits != fast.bits ||
 		    (exact.result != DECIMAL_INCOMPLETE && exact.end != fast.end))
-			ck_abort_msg("%.*s: result %d, bits %#jx, end %td; not %d, %#jx, %td", (int)len, text, fast.result,
-			    (uintmax_t)fast.bits, fast.end - p, exact.result, (uintmax_t)exact.bits, exact.end - p);
+			ck_abort_msg("%.*s: result %d, bits %#jx, end %td; not %d, %#jx, %td", (int)len, text,
+			    fast.result, (uintmax_t)fast.bits, fast.end - p, exact.result, (uintmax_t)exact.bits,
+			    exact.end - p);
 	}
 	free(block);
 }
@@ -122,18 +123,19 @@ START_TEST(test_short_texts)
 END_TEST
 
 static const char *const numbers[] = { "0", "-0", "1", "-1", "7", "10", "0.5", "-0.5", "0.1", "123456789012345",
-	"-12345678901234", "1234567890123456", "0.1234567890123", "-0.123456789012", "12345.67890123", "0.00000000000001",
-	"0.0000000000001", "99999999999999", "999999999999999", "9999999999.9999", "0.30000001192092", "16777217", "16777219",
-	"16777216.5", "16777217.0", "-16777217", "33554434.000", "0.000061035156", "65504", "65519", "65519.99", "65520",
-	"-65520", "0.00006103515625", "0.00000005960464", "00", "01", "-01", "-", ".5", "-.5", "5.", "-5.", "1.2.3", "1..2",
-	"--1", "1-1", "+1", "1e5", "1E5", "1.5e-5", "0x10", "1_0", "1/2", "1:2", "\xb1", "1\xb1", "1.\xb1", "1.5\xff",
-	"1.2345678e-12", "-1.2345678E+12", "1e", "1e-", "1e+", "1.e5", "1e-400", "1e400", "-1e400", "1e0400", "1e1000", "1e 5",
-	"1ee5", "1e5.5", "1e5e5", "0e0", "-0e5", "0.0e-3", "3.4028235e38", "3.4028236e38", "1.7976931348623157e308",
-	"1.7976931348623159e308", "5e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "1e-45", "7e-46",
-	"0.12345678901234567", "-0.12345678901234567", "1234567890123456789", "-1234567890123456789", "9999999999999999999",
+	"-12345678901234", "1234567890123456", "0.1234567890123", "-0.123456789012", "12345.67890123",
+	"0.00000000000001", "0.0000000000001", "99999999999999", "999999999999999", "9999999999.9999",
+	"0.30000001192092", "16777217", "16777219", "16777216.5", "16777217.0", "-16777217", "33554434.000",
+	"0.000061035156", "65504", "65519", "65519.99", "65520", "-65520", "0.00006103515625", "0.00000005960464", "00",
+	"01", "-01", "-", ".5", "-.5", "5.", "-5.", "1.2.3", "1..2", "--1", "1-1", "+1", "1e5", "1E5", "1.5e-5", "0x10",
+	"1_0", "1/2", "1:2", "\xb1", "1\xb1", "1.\xb1", "1.5\xff", "1.2345678e-12", "-1.2345678E+12", "1e", "1e-",
+	"1e+", "1.e5", "1e-400", "1e400", "-1e400", "1e0400", "1e1000", "1e 5", "1ee5", "1e5.5", "1e5e5", "0e0", "-0e5",
+	"0.0e-3", "3.4028235e38", "3.4028236e38", "1.7976931348623157e308", "1.7976931348623159e308", "5e-324",
+	"2.4703282292062327e-324", "2.4703282292062328e-324", "1e-45", "7e-46", "0.12345678901234567",
+	"-0.12345678901234567", "1234567890123456789", "-1234567890123456789", "9999999999999999999",
 	"12345678901234567890", "123456789.0123456789", "0.00012345678901234567", "0.0000000000001234567890123",
-	"1234567890123456.5", "12345678901234567.5", "123456789012345678.9e-3", "00.5e1", "-01e1", "-.5e1", "9007199254740993",
-	"9007199254740992.5", "1.00000005960464477539062", "NaN", "Infinity", "" };
+	"1234567890123456.5", "12345678901234567.5", "123456789012345678.9e-3", "00.5e1", "-01e1", "-.5e1",
+	"9007199254740993", "9007199254740992.5", "1.00000005960464477539062", "NaN", "Infinity", "" };
 
 START_TEST(test_numbers)
 {
@@ -152,7 +154,8 @@ START_TEST(test_random_numbers)
 	for (int n = 0; n < 60000; n++) {
 		before = 1 + (int)(random_bits(&state) % 8);
 		behind = (int)(random_bits(&state) % 14);
-		snprintf(text, sizeof(text), "%s%.*f,1,2,3,4,5,6,7,8,9", random_bits(&state) % 2 == 0 ? "-" : "", behind,
+		snprintf(text, sizeof(text), "%s%.*f,1,2,3,4,5,6,7,8,9", random_bits(&state) % 2 == 0 ? "-" : "",
+		    behind,
 		    (double)(uint32_t)random_bits(&state) / 4294967296.0 *
 			(before == 1       ? 1 :
 				before < 5 ? 1000 :

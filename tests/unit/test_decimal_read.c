@@ -15,8 +15,8 @@
 static uint64_t random_state = 20260124;
 
 /*
- * Reads `text`, a comma after it, out of a block of exactly its size: both types must give the C library's bits. Check writes to a
- * file at every assertion, which so many calls cannot afford: it only hears of what is wrong.
+ * Reads `text`, a comma after it, out of a block of exactly its size: both types must give the C library's bits. Check
+ * writes to a file at every assertion, which so many calls cannot afford: it only hears of what is wrong.
  */
 static void
 check_read(const char *text)
@@ -34,7 +34,8 @@ check_read(const char *text)
 	block[len] = ',';
 	rf = decimal_read_f32(block, block + len + 1, &end_f, &f);
 	rd = decimal_read_f64(block, block + len + 1, &end_d, &d);
-	if (rf != (isinf(want_f) ? DECIMAL_OVERFLOW : DECIMAL_OK) || rd != (isinf(want_d) ? DECIMAL_OVERFLOW : DECIMAL_OK))
+	if (rf != (isinf(want_f) ? DECIMAL_OVERFLOW : DECIMAL_OK) ||
+	    rd != (isinf(want_d) ? DECIMAL_OVERFLOW : DECIMAL_OK))
 		ck_abort_msg("%.60s: %d as float, %d as double", text, (int)rf, (int)rd);
 	if (end_f != block + len || end_d != block + len)
 		ck_abort_msg("%.60s: does not end where it ends", text);
@@ -47,16 +48,17 @@ check_read(const char *text)
 
 START_TEST(test_hard_numbers_are_read_right)
 {
-	static const char *const hard[] = { "0", "-0", "0.0", "-0e99999", "1", "16777217", "16777216.99999999999999999999999",
-		"9007199254740993", "9007199254740992.99999999999999999999", "1.00000005960464477539062500",
-		"1.000000059604644775390625000000000000001", "1.00000005960464477539062499999999999999",
-		"7.006492321624085e-46", "7.006492321624086e-46", "1.4e-45", "1e-46", "5e-324", "2.4703282292062327e-324",
-		"2.4703282292062328e-324", "2.2250738585072011e-308", "2.2250738585072014e-308", "3.4028234663852886e38",
-		"3.4028235677973366e38", "3.4028235677973365e38", "1.7976931348623157e308", "1.7976931348623158e308",
-		"1.7976931348623159e308", "1e5000", "1e-5000", "1e99999999999999999999", "1e-99999999999999999999", "1e23",
-		"8.41e21", "2.0e-308", "8589973504", "8589934592.5", "0.1", "123456789012345678901234567890",
-		"0.000000000000000000000000000000000000000000001401298464324817", "1.17549428e-38", "1.1754943508222875e-38",
-		"100000000000000016777215", "100000000000000016777216", "3.5028234666e+38" };
+	static const char *const hard[] = { "0", "-0", "0.0", "-0e99999", "1", "16777217",
+		"16777216.99999999999999999999999", "9007199254740993", "9007199254740992.99999999999999999999",
+		"1.00000005960464477539062500", "1.000000059604644775390625000000000000001",
+		"1.00000005960464477539062499999999999999", "7.006492321624085e-46", "7.006492321624086e-46", "1.4e-45",
+		"1e-46", "5e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "2.2250738585072011e-308",
+		"2.2250738585072014e-308", "3.4028234663852886e38", "3.4028235677973366e38", "3.4028235677973365e38",
+		"1.7976931348623157e308", "1.7976931348623158e308", "1.7976931348623159e308", "1e5000", "1e-5000",
+		"1e99999999999999999999", "1e-99999999999999999999", "1e23", "8.41e21", "2.0e-308", "8589973504",
+		"8589934592.5", "0.1", "123456789012345678901234567890",
+		"0.000000000000000000000000000000000000000000001401298464324817", "1.17549428e-38",
+		"1.1754943508222875e-38", "100000000000000016777215", "100000000000000016777216", "3.5028234666e+38" };
 
 	for (size_t i = 0; i < sizeof(hard) / sizeof(hard[0]); i++)
 		check_read(hard[i]);
@@ -78,7 +80,9 @@ check_digits(const char *digits, int len, int exponent)
 	check_read(text);
 }
 
-/* A number: as it is, and as little above and below it as its last digit tells, and one that stands 800 places further. */
+/*
+ * A number: as it is, and as little above and below it as its last digit tells, and one that stands 800 places further.
+ */
 static void
 check_around(long double number)
 {
@@ -165,8 +169,8 @@ START_TEST(test_grammar)
 	static const struct {
 		const char *text;
 		int wrong_at; /* -1: fine, ends at the comma */
-	} cases[] = { { "1,", -1 }, { "-1.5e+3,", -1 }, { "+1,", 0 }, { ".5,", 0 }, { "1.,", 2 }, { "1.e3,", 2 }, { "-,", 1 },
-		{ "-x,", 1 }, { "1e,", 2 }, { "1e+,", 3 }, { "x,", 0 }, { "NaN,", 0 }, { "Infinity,", 0 },
+	} cases[] = { { "1,", -1 }, { "-1.5e+3,", -1 }, { "+1,", 0 }, { ".5,", 0 }, { "1.,", 2 }, { "1.e3,", 2 },
+		{ "-,", 1 }, { "-x,", 1 }, { "1e,", 2 }, { "1e+,", 3 }, { "x,", 0 }, { "NaN,", 0 }, { "Infinity,", 0 },
 		{ "-Infinity,", 1 } };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -175,8 +179,8 @@ START_TEST(test_grammar)
 		enum decimal_result r = decimal_read_f32(text, text + strlen(text), &end, &f);
 
 		ck_assert_msg(r == (cases[i].wrong_at < 0 ? DECIMAL_OK : DECIMAL_INVALID), "%s: %d", text, (int)r);
-		ck_assert_msg(end - text == (cases[i].wrong_at < 0 ? (long)strlen(text) - 1 : cases[i].wrong_at), "%s: %ld",
-		    text, (long)(end - text));
+		ck_assert_msg(end - text == (cases[i].wrong_at < 0 ? (long)strlen(text) - 1 : cases[i].wrong_at),
+		    "%s: %ld", text, (long)(end - text));
 	}
 }
 END_TEST
@@ -185,8 +189,10 @@ END_TEST
 START_TEST(test_ends_of_the_ranges)
 {
 	static char text[2500];
-	/* Smallest subnormal and half of it, largest subnormal, smallest normal, largest, and where infinity begins: that, and then
-	 * the same for double. */
+	/*
+	 * Smallest subnormal and half of it, largest subnormal, smallest normal, largest, and where infinity begins:
+	 * that, and then the same for double.
+	 */
 	const long double ends[] = { 0x1p-149L, 0x1p-150L, 0x1.8p-149L, 0x1.fffffcp-127L, 0x1p-126L, 0x1.fffffep127L,
 		0x1.ffffffp127L, 0x1p128L, 0x1p-1074L, 0x1p-1075L, 0x1.8p-1074L, 0x0.fffffffffffffp-1022L, 0x1p-1022L,
 		0x1.fffffffffffffp1023L, 0x1.fffffffffffff8p1023L, 0x1p1024L };
@@ -203,11 +209,11 @@ END_TEST
 
 START_TEST(test_signs_and_zeros)
 {
-	static const char *const texts[] = { "0", "0.0", "0e0", "0.000e5", "0E-5000", "0e99999999999999999999999", "1e-46",
-		"1e-400", "1e-5000", "1e-99999999999999999999999", "0.1", "0.10", "0.100000000000000000000000000000", "1.0",
-		"1.50", "100", "100.0", "1e0", "1e00", "1e+00", "1E-00", "0.00000000000000000000000000000000000001",
-		"1000000000000000000000000000000", "12345678901234567890000000000000000000",
-		"0.00000000000000000000123456789012345678901234567890" };
+	static const char *const texts[] = { "0", "0.0", "0e0", "0.000e5", "0E-5000", "0e99999999999999999999999",
+		"1e-46", "1e-400", "1e-5000", "1e-99999999999999999999999", "0.1", "0.10",
+		"0.100000000000000000000000000000", "1.0", "1.50", "100", "100.0", "1e0", "1e00", "1e+00", "1E-00",
+		"0.00000000000000000000000000000000000001", "1000000000000000000000000000000",
+		"12345678901234567890000000000000000000", "0.00000000000000000000123456789012345678901234567890" };
 	char text[128];
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -222,7 +228,8 @@ END_TEST
 START_TEST(test_exponents_of_thousands)
 {
 	static char text[6000];
-	static const char *const digits[] = { "1", "17", "340282356779733661637539395458142568448", "1797693134862315807" };
+	static const char *const digits[] = { "1", "17", "340282356779733661637539395458142568448",
+		"1797693134862315807" };
 
 	for (size_t i = 0; i < sizeof(digits) / sizeof(digits[0]); i++) {
 		for (int zeros = 1; zeros <= 5000; zeros = zeros * 3 + 1) {
@@ -263,7 +270,8 @@ END_TEST
 START_TEST(test_every_cut)
 {
 	static const char *const texts[] = { "-12345678.90123456789e-12", "0", "-0", "1.5", "1e5", "-0.0e+0",
-		"123456789012345678901234567890.123456789012345678901234567890E+123", "0.00000000000000000000000000001e-5" };
+		"123456789012345678901234567890.123456789012345678901234567890E+123",
+		"0.00000000000000000000000000001e-5" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		for (size_t cut = 0; cut <= strlen(texts[i]); cut++) {

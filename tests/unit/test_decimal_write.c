@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing numbers: that they survive, tried on some millions with every exponent among them (make verify-floats tries every
- * float), and on a part of these that no shorter or closer text would do, against printf and strtod of the C library. Check writes to
- * a file at every assertion, so only what is wrong comes to one.
+ * Writing numbers: that they survive, tried on some millions with every exponent among them (make verify-floats tries
+ * every float), and on a part of these that no shorter or closer text would do, against printf and strtod of the C
+ * library. Check writes to a file at every assertion, so only what is wrong comes to one.
  */
 #include "tests/unit/unit.h"
 
@@ -99,7 +99,10 @@ any_reads_as(bool wide, double value, int digits)
 	struct plain d = closest(value, digits);
 	char text[64];
 
-	/* Without zeros at its end there may be fewer digits than asked for: its neighbours are as far as one unit of the last. */
+	/*
+	 * Without zeros at its end there may be fewer digits than asked for: its neighbours are as far as one unit of
+	 * the last.
+	 */
 	for (int n = snprintf(NULL, 0, "%lld", d.digits); n < digits; n++) {
 		d.digits *= 10;
 		d.exponent--;
@@ -152,8 +155,8 @@ START_TEST(test_doubles_of_every_exponent_survive)
 
 	for (uint64_t field = 0; field < 2047; field++) {
 		for (int i = 0; i < 500; i++)
-			check_survives(
-			    true, random_bits(&random_state) << 63 | field << 52 | random_bits(&random_state) >> 12, text);
+			check_survives(true,
+			    random_bits(&random_state) << 63 | field << 52 | random_bits(&random_state) >> 12, text);
 	}
 }
 END_TEST
@@ -232,8 +235,9 @@ START_TEST(test_layout)
 	static const struct {
 		double value;
 		const char *f32, *f64;
-	} cases[] = { { 0, "0", "0" }, { -0.0, "-0", "-0" }, { 1, "1", "1" }, { -2.5, "-2.5", "-2.5" }, { 100, "100", "100" },
-		{ 16777216, "16777216", "16777216" }, { 0.5, "0.5", "0.5" }, { 0x1p-149, "1e-45", "1.401298464324817e-45" },
+	} cases[] = { { 0, "0", "0" }, { -0.0, "-0", "-0" }, { 1, "1", "1" }, { -2.5, "-2.5", "-2.5" },
+		{ 100, "100", "100" }, { 16777216, "16777216", "16777216" }, { 0.5, "0.5", "0.5" },
+		{ 0x1p-149, "1e-45", "1.401298464324817e-45" },
 		{ 0x1.fffffep127, "3.4028235e38", "3.4028234663852886e38" }, { 0.1f, "0.1", "0.10000000149011612" },
 		{ 1e-5, "0.00001", "0.00001" }, { 9.5e-6, "9.5e-6", "9.5e-6" }, { 123456, "123456", "123456" },
 		{ 1e10, "10000000000", "10000000000" }, { 9007199254740992, "9007199000000000", "9007199254740992" } };
@@ -254,9 +258,10 @@ START_TEST(test_known_shortest_doubles)
 		double value;
 		const char *text;
 	} known[] = { { 5e-324, "5e-324" }, { 0x1p-44, "5.684341886080802e-14" },
-		{ 1.7976931348623157e308, "1.7976931348623157e308" }, { 2.2250738585072014e-308, "2.2250738585072014e-308" },
-		{ 1e23, "1e23" }, { 8.41e21, "8.41e21" }, { 9.5367431640625e-7, "9.5367431640625e-7" }, { 2e-308, "2e-308" },
-		{ 0.3, "0.3" }, { 1.0 / 3, "0.3333333333333333" }, { 9007199254740993.0, "9007199254740992" },
+		{ 1.7976931348623157e308, "1.7976931348623157e308" },
+		{ 2.2250738585072014e-308, "2.2250738585072014e-308" }, { 1e23, "1e23" }, { 8.41e21, "8.41e21" },
+		{ 9.5367431640625e-7, "9.5367431640625e-7" }, { 2e-308, "2e-308" }, { 0.3, "0.3" },
+		{ 1.0 / 3, "0.3333333333333333" }, { 9007199254740993.0, "9007199254740992" },
 		{ 123456789012345680000.0, "123456789012345680000" } };
 	char text[DECIMAL_F64_BYTES + 1];
 

@@ -47,7 +47,8 @@ END_TEST
 
 START_TEST(test_members)
 {
-	struct json_scan *s = scan("{\"a\":{\"b\":\"x\\ny\"},\"A\":true,\"\":\"\",\"data\":[[1]],\"bias\":[2],\"n\":7}");
+	struct json_scan *s =
+	    scan("{\"a\":{\"b\":\"x\\ny\"},\"A\":true,\"\":\"\",\"data\":[[1]],\"bias\":[2],\"n\":7}");
 	const struct cJSON *root = json_scan_envelope(s);
 
 	ck_assert_str_eq(envelope_string(envelope_get(envelope_get(root, "a"), "b")), "x\ny");

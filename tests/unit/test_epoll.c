@@ -10,7 +10,10 @@
 
 enum { BATCH = 128, FDS_MAX = 2 * BATCH };
 
-/* How many events come of `ready` descriptors (edge-triggered, as the library has them) in each call with room for a batch. */
+/*
+ * How many events come of `ready` descriptors (edge-triggered, as the library has them) in each call with room for a
+ * batch.
+ */
 static void
 wait_twice(int ready, int *first, int *second)
 {

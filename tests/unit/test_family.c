@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every kind's forward pass against one plain reference, and what the kinds are to each other: instance normalization is group
- * normalization with a group per channel, and so on.
+ * Every kind's forward pass against one plain reference, and what the kinds are to each other: instance normalization
+ * is group normalization with a group per channel, and so on.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -92,7 +92,10 @@ forward(enum family kind, struct fixture *f, void *x, double eps, const double *
 	}
 }
 
-/* What a slice's error is measured by: its largest |y|, the largest sum of what y is made of, the factor that x - mean takes. */
+/*
+ * What a slice's error is measured by: its largest |y|, the largest sum of what y is made of, the factor that x - mean
+ * takes.
+ */
 struct sizes {
 	WIDE largest;
 	WIDE reach;
@@ -100,8 +103,8 @@ struct sizes {
 };
 
 /*
- * Off by at most one unit in the last place of the slice's largest |y|. Double has no wider type to be computed in: a few
- * roundings of its own terms, and the mean's. Of the 16-bit types only the correctly rounded result will do.
+ * Off by at most one unit in the last place of the slice's largest |y|. Double has no wider type to be computed in: a
+ * few roundings of its own terms, and the mean's. Of the 16-bit types only the correctly rounded result will do.
  */
 static double
 bound(enum norm_real real, const struct sizes *s, double mean)
@@ -113,7 +116,8 @@ bound(enum norm_real real, const struct sizes *s, double mean)
 }
 
 static void
-check_slice(enum family kind, const struct fixture *f, size_t slice, double eps, const double *weight, const double *bias)
+check_slice(
+    enum family kind, const struct fixture *f, size_t slice, double eps, const double *weight, const double *bias)
 {
 	struct sizes sizes = { 0 };
 	WIDE mean, var, y, error = 0;
@@ -135,12 +139,14 @@ check_slice(enum family kind, const struct fixture *f, size_t slice, double eps,
 		error = wide_max(error, wide_abs((WIDE)element_get(f->real, f->x, at) - rounded(f->real, y)));
 	}
 	limit = bound(f->real, &sizes, (double)mean);
-	ck_assert_msg(error <= limit, "kind %d, type %d, shape (%zu,%zu,%zu), %zu groups: off by %g where %g is allowed",
-	    (int)kind, (int)f->real, f->shape.n, f->shape.c, f->shape.s, f->shape.groups, (double)error, limit);
+	ck_assert_msg(error <= limit,
+	    "kind %d, type %d, shape (%zu,%zu,%zu), %zu groups: off by %g where %g is allowed", (int)kind, (int)f->real,
+	    f->shape.n, f->shape.c, f->shape.s, f->shape.groups, (double)error, limit);
 }
 
 static void
-check(enum family kind, enum norm_real real, struct family_shape shape, double mean, double deviation, double eps, int with)
+check(enum family kind, enum norm_real real, struct family_shape shape, double mean, double deviation, double eps,
+    int with)
 {
 	struct fixture f = fixture_new(real, shape, mean, deviation);
 	const double *weight = with & 1 ? f.weight : NULL, *bias = with & 2 ? f.bias : NULL;
@@ -164,7 +170,8 @@ START_TEST(every_small_shape)
 					for (s.groups = 1; s.groups <= s.c; s.groups++)
 						for (with = 0; with < 4; with++)
 							if (s.c % s.groups == 0)
-								check((enum family)kind, reals[_i], s, 0.5, 1, EPS, with);
+								check(
+								    (enum family)kind, reals[_i], s, 0.5, 1, EPS, with);
 }
 END_TEST
 
@@ -172,8 +179,9 @@ END_TEST
 START_TEST(edges_of_blocks)
 {
 	static const struct family_shape shapes[] = { { 3, 6, 15, 3 }, { 3, 6, 16, 2 }, { 2, 6, 17, 3 }, { 5, 9, 1, 3 },
-		{ 2, 256, 1, 4 }, { 2, 257, 1, 257 }, { 2, 258, 1, 2 }, { 1, 130, 3, 13 }, { 2, 4, 255, 2 }, { 2, 2, 257, 1 },
-		{ 1, 3, 511, 3 }, { 2, 2, 513, 1 }, { 70, 4, 7, 2 }, { 1, 2, 2049, 1 }, { 65, 5, 1, 5 } };
+		{ 2, 256, 1, 4 }, { 2, 257, 1, 257 }, { 2, 258, 1, 2 }, { 1, 130, 3, 13 }, { 2, 4, 255, 2 },
+		{ 2, 2, 257, 1 }, { 1, 3, 511, 3 }, { 2, 2, 513, 1 }, { 70, 4, 7, 2 }, { 1, 2, 2049, 1 },
+		{ 65, 5, 1, 5 } };
 	size_t i;
 	int kind, with;
 
@@ -226,7 +234,10 @@ START_TEST(tiny_and_huge)
 }
 END_TEST
 
-/* A slice of one value all over gives the bias, exactly; about 0, where the value is not taken out, it gives about its sign. */
+/*
+ * A slice of one value all over gives the bias, exactly; about 0, where the value is not taken out, it gives about its
+ * sign.
+ */
 START_TEST(constant_slices)
 {
 	static const double values[] = { 0, 1, 0.1, 3e38, -65504, 1e-30 };
@@ -289,7 +300,8 @@ START_TEST(not_finite_stays_in_its_slice)
 			ck_assert(forward((enum family)kind, &f, f.x, EPS, f.weight, f.bias));
 			ck_assert(!forward((enum family)kind, &f, f.before, EPS, f.weight, f.bias));
 			for (at = 0; at < family_size(shape); at++)
-				if (family_slice((enum family)kind, shape, at) != family_slice((enum family)kind, shape, place))
+				if (family_slice((enum family)kind, shape, at) !=
+				    family_slice((enum family)kind, shape, place))
 					ck_assert_mem_eq(f.x + at * width, f.before + at * width, width);
 			fixture_free(&f);
 		}
@@ -413,7 +425,10 @@ START_TEST(rms_is_layer_where_the_mean_is_0)
 }
 END_TEST
 
-/* Without eps, a x + b is normalized as x is where a > 0, and mirrored where a < 0; in small whole numbers nothing is rounded. */
+/*
+ * Without eps, a x + b is normalized as x is where a > 0, and mirrored where a < 0; in small whole numbers nothing is
+ * rounded.
+ */
 START_TEST(batch_does_not_see_scale_and_shift)
 {
 	static const double map[][2] = { { 4, 0 }, { 1, 100 }, { 3, -7 }, { -1, 0 }, { -5, 20 } };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of few features in bands (norm/feature_bands.h): which views have them, that the sums are right however the values lie, that they
- * are the same in whatever order the bands are done, and that moments() and backward_sums() are those.
+ * Sums of few features in bands (norm/feature_bands.h): which views have them, that the sums are right however the
+ * values lie, that they are the same in whatever order the bands are done, and that moments() and backward_sums() are
+ * those.
  */
 #include "norm/feature_bands.h"
 

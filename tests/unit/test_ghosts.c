@@ -4,8 +4,8 @@
 #include "tests/unit/unit.h"
 
 /*
- * torch.chunk(x, k) gives pieces of ceil(n / k) samples, the last of which may be smaller, so perhaps fewer than k of them. Ghost
- * batches of at most `each` samples ask for k = ceil(n / each), and shuffling for at least two.
+ * torch.chunk(x, k) gives pieces of ceil(n / k) samples, the last of which may be smaller, so perhaps fewer than k of
+ * them. Ghost batches of at most `each` samples ask for k = ceil(n / each), and shuffling for at least two.
  */
 static void
 check(size_t n, size_t each, size_t least)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The 16-bit floats, all of them: every value is read exactly, and everything a double can be rounded to is tried on both sides of
- * where it becomes another. The reference is their definition; it shares nothing with norm/kernels/half.h.
+ * The 16-bit floats, all of them: every value is read exactly, and everything a double can be rounded to is tried on
+ * both sides of where it becomes another. The reference is their definition; it shares nothing with
+ * norm/kernels/half.h.
  */
 #include "norm/kernels/half.h"
 
@@ -51,7 +52,8 @@ START_TEST(every_value_is_read)
 		if (isnan(expected))
 			ck_assert_msg(isnan(x), "0x%04x gives %a, not NaN", bits, x);
 		else
-			ck_assert_msg(double_bits(x) == double_bits(expected), "0x%04x gives %a, not %a", bits, x, expected);
+			ck_assert_msg(
+			    double_bits(x) == double_bits(expected), "0x%04x gives %a, not %a", bits, x, expected);
 	}
 }
 END_TEST
@@ -65,7 +67,10 @@ START_TEST(every_value_comes_back)
 }
 END_TEST
 
-/* Around each value and each middle of two neighbours; "after" the largest stands the power of two that infinity begins at. */
+/*
+ * Around each value and each middle of two neighbours; "after" the largest stands the power of two that infinity begins
+ * at.
+ */
 START_TEST(rounded_once_ties_to_even)
 {
 	const unsigned infinity = infinity_bits(types[_i]);
@@ -74,7 +79,8 @@ START_TEST(rounded_once_ties_to_even)
 
 	for (bits = 0; bits < infinity; bits++) {
 		here = reference_value16(types[_i], bits);
-		after = bits + 1 < infinity ? reference_value16(types[_i], bits + 1) : ldexp(1, format16_of(types[_i]).limit);
+		after = bits + 1 < infinity ? reference_value16(types[_i], bits + 1) :
+					      ldexp(1, format16_of(types[_i]).limit);
 		middle = here + (after - here) / 2;
 		check_store(types[_i], middle, bits + bits % 2);
 		check_store(types[_i], nextafter(middle, 0), bits);
@@ -134,8 +140,8 @@ END_TEST
 /* Its payload does not matter, not even where all that would be left of it is 0; nor does its sign. */
 START_TEST(nan_stays_one)
 {
-	static const uint64_t nans[] = { 0x7ff8000000000000u, 0x7ff0000000000001u, 0x7fffffffffffffffu, 0xfff8000000000000u,
-		0xfff0000000000001u };
+	static const uint64_t nans[] = { 0x7ff8000000000000u, 0x7ff0000000000001u, 0x7fffffffffffffffu,
+		0xfff8000000000000u, 0xfff0000000000001u };
 	const unsigned infinity = infinity_bits(types[_i]);
 	size_t i;
 
@@ -156,7 +162,8 @@ START_TEST(random_doubles)
 		x = double_of(random_next(&seed) & ~((uint64_t)1 << 63));
 		if (!isnan(x))
 			check_store(types[_i], x, reference_bits16(types[_i], x));
-		e = f.smallest - f.fraction - 4 + (int)(random_next(&seed) % (unsigned)(f.limit - f.smallest + f.fraction + 8));
+		e = f.smallest - f.fraction - 4 +
+		    (int)(random_next(&seed) % (unsigned)(f.limit - f.smallest + f.fraction + 8));
 		x = ldexp(1 + random_unit(&seed), e);
 		check_store(types[_i], x, reference_bits16(types[_i], x));
 	}

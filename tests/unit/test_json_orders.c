@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A tensor's members in any order: the same bits, or the same refusal of the same number, as with the datatype and the shape first. And
- * numbers right between two neighbours of each type, and a hair beside that, read before and after their datatype is known.
+ * A tensor's members in any order: the same bits, or the same refusal of the same number, as with the datatype and the
+ * shape first. And numbers right between two neighbours of each type, and a hair beside that, read before and after
+ * their datatype is known.
  */
 #include "tests/unit/unit.h"
 
@@ -66,8 +67,8 @@ tensor_of(struct json_scan *s)
 static void
 assert_same(const struct tensor *a, const struct tensor *b, const char *text)
 {
-	ck_assert_msg(a->datatype == b->datatype && a->rank == b->rank && a->count == b->count && a->nested == b->nested &&
-		memcmp(a->shape, b->shape, a->rank * sizeof(a->shape[0])) == 0,
+	ck_assert_msg(a->datatype == b->datatype && a->rank == b->rank && a->count == b->count &&
+		a->nested == b->nested && memcmp(a->shape, b->shape, a->rank * sizeof(a->shape[0])) == 0,
 	    "%s", text);
 	ck_assert_msg(
 	    a->count == 0 || memcmp(a->values, b->values, a->count * datatype_size(a->datatype)) == 0, "%.200s", text);
@@ -95,8 +96,9 @@ write_members(const char *order, const char *const members[4], const char *befor
 	return text;
 }
 
-static const char *const orders[] = { "0123", "0132", "0213", "0231", "0312", "0321", "1023", "1032", "1203", "1230", "1302",
-	"1320", "2013", "2031", "2103", "2130", "2301", "2310", "3012", "3021", "3102", "3120", "3201", "3210" };
+static const char *const orders[] = { "0123", "0132", "0213", "0231", "0312", "0321", "1023", "1032", "1203", "1230",
+	"1302", "1320", "2013", "2031", "2103", "2130", "2301", "2310", "3012", "3021", "3102", "3120", "3201",
+	"3210" };
 
 static const struct {
 	const char *shape;
@@ -136,7 +138,8 @@ check_order(size_t i, enum datatype datatype, const char *order, bool named, con
 			assert_same(tensor_of(got), tensor_of(want), text);
 		} else {
 			ck_assert_msg(got_e.code == e.code && got_e.has_offset, "%s", text);
-			ck_assert_msg(strncmp(text + got_e.offset, first + e.offset, 5) == 0, "%s: %s", text, got_e.detail);
+			ck_assert_msg(
+			    strncmp(text + got_e.offset, first + e.offset, 5) == 0, "%s: %s", text, got_e.detail);
 			ck_assert_ptr_nonnull(strstr(got_e.detail, "does not fit"));
 		}
 		json_scan_free(got);
@@ -244,11 +247,13 @@ write_number(FILE *out, enum datatype datatype, uint64_t *state)
 		fputc('-', out);
 	switch (r % 8) {
 	case 0:
-		write_beside(out, middle(random_next(state) % 0x7bff, 10, 15), (int)(r / 8 % 3) - 1, (unsigned)(r / 32 % 30));
+		write_beside(
+		    out, middle(random_next(state) % 0x7bff, 10, 15), (int)(r / 8 % 3) - 1, (unsigned)(r / 32 % 30));
 		break;
 	case 1:
 	case 2:
-		write_beside(out, middle(random_next(state) % (datatype == DATATYPE_FP16 ? 0x47000000 : 0x7f7fffff), 23, 127),
+		write_beside(out,
+		    middle(random_next(state) % (datatype == DATATYPE_FP16 ? 0x47000000 : 0x7f7fffff), 23, 127),
 		    (int)(r / 8 % 3) - 1, (unsigned)(r / 32 % 30));
 		break;
 	case 3:
@@ -265,7 +270,8 @@ write_number(FILE *out, enum datatype datatype, uint64_t *state)
 		break;
 	default:
 		/* 15 digits near the midpoints of floats between 1 and 2: the ordinary number's worst case. */
-		fprintf(out, "%.*f", 13 + (int)(r / 8 % 2), middle(0x3f800000 + (random_next(state) & 0x7fffff), 23, 127));
+		fprintf(
+		    out, "%.*f", 13 + (int)(r / 8 % 2), middle(0x3f800000 + (random_next(state) & 0x7fffff), 23, 127));
 	}
 }
 

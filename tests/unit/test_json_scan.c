@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON decoder. Whatever is fed is fed in pieces that are allocated exactly (so that a sanitizer sees a byte read beyond
- * one), and in several cuts, which must all come to the same.
+ * The JSON decoder. Whatever is fed is fed in pieces that are allocated exactly (so that a sanitizer sees a byte read
+ * beyond one), and in several cuts, which must all come to the same.
  */
 #include "tests/unit/unit.h"
 
@@ -107,7 +107,8 @@ print_number(FILE *out, const struct tensor *t, size_t i)
 		fprintf(out, "0x%04x", ((const uint16_t *)t->values)[i]);
 	else
 		fprintf(out, "%.17g",
-		    t->datatype == DATATYPE_FP32 ? (double)((const float *)t->values)[i] : ((const double *)t->values)[i]);
+		    t->datatype == DATATYPE_FP32 ? (double)((const float *)t->values)[i] :
+						   ((const double *)t->values)[i]);
 }
 
 static void
@@ -138,7 +139,8 @@ outcome(const struct document *d)
 
 	ck_assert(s != NULL && out != NULL);
 	if (feed_pieces(s, d, &e) < 0)
-		fprintf(out, "%s at %lld: %s", err_code_text(e.code), e.has_offset ? (long long)e.offset : -1, e.detail);
+		fprintf(
+		    out, "%s at %lld: %s", err_code_text(e.code), e.has_offset ? (long long)e.offset : -1, e.detail);
 	else {
 		print_value(out, json_scan_envelope(s));
 		for (size_t i = 0; i < COUNT(slots); i++)
@@ -218,7 +220,10 @@ START_TEST(test_invalid)
 }
 END_TEST
 
-/* Every beginning of a valid document is either incomplete, refused at its end, or (white space cut off) the same document. */
+/*
+ * Every beginning of a valid document is either incomplete, refused at its end, or (white space cut off) the same
+ * document.
+ */
 START_TEST(test_truncated)
 {
 	const char *text = json_valid[_i].text;
@@ -516,20 +521,24 @@ START_TEST(test_messages)
 		    "bad_tensor at 33: input: the list that ends here has 1 element where shape [2,3] asks for 6 "
 		    "(at byte 33)" },
 		{ "{\"data\":[[1],[2,3]]}",
-		    "bad_tensor at 16: data: the list here goes on, where the ones before it have 1 element (at byte 16)" },
+		    "bad_tensor at 16: data: the list here goes on, where the ones before it have 1 element (at byte "
+		    "16)" },
 		{ "{\"shape\":[2,2],\"data\":[1,2,3,4,5]}",
-		    "bad_tensor at 31: data: the list here goes on, where shape [2,2] asks for 4 elements (at byte 31)" },
+		    "bad_tensor at 31: data: the list here goes on, where shape [2,2] asks for 4 elements (at byte "
+		    "31)" },
 		{ "{\"data\":[1e39]}", "bad_tensor at 9: data: 1e39 does not fit FP32 (at byte 9)" },
 		{ "{\"a\":1,\"a\":2}", "bad_json at 7: the key \"a\" is given twice in one object (at byte 7)" },
 		{ "{\"datatype\":\"INT8\"}",
-		    "bad_tensor at 12: datatype of data: \"INT8\" is not supported in JSON; supported are FP32, FP64, FP16 (at "
+		    "bad_tensor at 12: datatype of data: \"INT8\" is not supported in JSON; supported are FP32, FP64, "
+		    "FP16 (at "
 		    "byte 12)" },
 		{ "{\"data\":[1,-1e39],\"datatype\":\"FP32\"}",
 		    "bad_tensor at 11: data: -1e39 does not fit FP32 (at byte 11)" },
 		{ "{\"input\":{\"data\":[1, 65520 ],\"datatype\":\"FP16\"}}",
 		    "bad_tensor at 21: input: 65520 does not fit FP16 (at byte 21)" },
 		{ "{\"data\":{\"0\":1,\"1\":2}}",
-		    "bad_tensor at 8: data: expected a list of numbers (a typed array of JavaScript is sent as a list by "
+		    "bad_tensor at 8: data: expected a list of numbers (a typed array of JavaScript is sent as a list "
+		    "by "
 		    "Array.from(array)) (at byte 8)" },
 		{ "{\"a\":[1 2]}", "bad_json at 8: expected ',' or ']', not '2' (at byte 8)" },
 		{ "{\"shape\":[2000],\"data\":[]}",
@@ -587,12 +596,14 @@ START_TEST(test_mutations)
 	size_t len;
 
 	for (size_t i = 0; i < MUTATIONS; i++) {
-		from = i % 2 == 0 ? json_valid[i / 2 % COUNT(json_valid)].text : json_invalid[i / 2 % COUNT(json_invalid)].text;
+		from = i % 2 == 0 ? json_valid[i / 2 % COUNT(json_valid)].text :
+				    json_invalid[i / 2 % COUNT(json_invalid)].text;
 		len = strlen(from);
 		memcpy(text, from, len);
 		len = mutate(text, len, sizeof(text), &state);
 		whole = outcome(&(struct document){ text, len, len, 0 });
-		cut = outcome(&(struct document){ text, len, 1 + random_next(&state) % 7, random_next(&state) % (len + 1) });
+		cut = outcome(
+		    &(struct document){ text, len, 1 + random_next(&state) % 7, random_next(&state) % (len + 1) });
 		ck_assert_str_eq(whole, cut);
 		free(whole);
 		free(cut);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every set of kernels that this processor can run against the portable one: the same bits, for each type of element, on shapes
- * that take every way through the loops and leave every remainder of their vectors, with numbers of every size.
+ * Every set of kernels that this processor can run against the portable one: the same bits, for each type of element,
+ * on shapes that take every way through the loops and leave every remainder of their vectors, with numbers of every
+ * size.
  */
 #include "norm/kernels/kernels.h"
 
@@ -13,9 +14,9 @@
 #include "tests/unit/unit.h"
 
 /* Long runs of all lengths around the vectors' and the chunks', short runs, columns with and without folding. */
-static const struct norm_view views[] = { { 3, 2, 16 }, { 2, 2, 17 }, { 2, 1, 31 }, { 1, 3, 33 }, { 2, 2, 63 }, { 1, 2, 65 },
-	{ 3, 2, 196 }, { 2, 2, 511 }, { 1, 2, 513 }, { 2, 1, 1031 }, { 7, 5, 9 }, { 40, 300, 1 }, { 3000, 3, 1 },
-	{ 500, 70, 4 }, { 1, 9, 3 }, { 8, 16, 1 }, { 5, 7, 1 } };
+static const struct norm_view views[] = { { 3, 2, 16 }, { 2, 2, 17 }, { 2, 1, 31 }, { 1, 3, 33 }, { 2, 2, 63 },
+	{ 1, 2, 65 }, { 3, 2, 196 }, { 2, 2, 511 }, { 1, 2, 513 }, { 2, 1, 1031 }, { 7, 5, 9 }, { 40, 300, 1 },
+	{ 3000, 3, 1 }, { 500, 70, 4 }, { 1, 9, 3 }, { 8, 16, 1 }, { 5, 7, 1 } };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
 
 static void *
@@ -66,7 +67,8 @@ outcome_of(const struct kernels *k, enum norm_real real, const void *x, struct n
 	of->squares(x, v, o.moments + 2 * v.feature);
 	normalize_rstd(o.moments + v.feature, 1e-5, v.feature, rstd);
 	o.finite_by_feature = of->by_feature(o.by_feature, v, o.moments, rstd, parameters, parameters + 1);
-	o.finite_rows = of->rows(o.rows, v.outer * v.feature, v.inner, true, 1e-5, parameters, parameters + 1, &identity);
+	o.finite_rows =
+	    of->rows(o.rows, v.outer * v.feature, v.inner, true, 1e-5, parameters, parameters + 1, &identity);
 	of->clip(o.clipped, view_size(v), 3.1);
 	free(rstd);
 	return o;
@@ -112,7 +114,8 @@ check_same(enum norm_real real, void *x, struct norm_view v)
 			memcmp(portable.by_feature, other.by_feature, portable.bytes) == 0 &&
 			memcmp(portable.rows, other.rows, portable.bytes) == 0 &&
 			memcmp(portable.clipped, other.clipped, portable.bytes) == 0 &&
-			portable.finite_by_feature == other.finite_by_feature && portable.finite_rows == other.finite_rows,
+			portable.finite_by_feature == other.finite_by_feature &&
+			portable.finite_rows == other.finite_rows,
 		    "%s differs on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner, (int)real);
 		outcome_free(&other);
 	}
@@ -120,7 +123,10 @@ check_same(enum norm_real real, void *x, struct norm_view v)
 	free(parameters);
 }
 
-/* What one set makes of a gradient: the sums and those of a row, and the gradients by feature, by row, and where the output was clipped. */
+/*
+ * What one set makes of a gradient: the sums and those of a row, and the gradients by feature, by row, and where the
+ * output was clipped.
+ */
 struct gradients {
 	double *numbers; /* sums and products of features; the positions' two of the row */
 	size_t count;
@@ -149,15 +155,15 @@ copy_of(const void *x, size_t bytes)
 
 /* Sums and gradients at once, and the gradients by the sums: the same. */
 static void
-batch_of(struct gradients *o, const struct kernels_of_real *of, const void *x, struct norm_view v, const double *parameters,
-    bool with_weight)
+batch_of(struct gradients *o, const struct kernels_of_real *of, const void *x, struct norm_view v,
+    const double *parameters, bool with_weight)
 {
 	double *arrays = allocate(5 * v.feature, sizeof(*arrays));
 	const struct coefficients by = { arrays, arrays + v.feature, arrays + 2 * v.feature };
 	double *sums = arrays + 3 * v.feature;
 
-	o->finite_batch = of->backward_part(x, o->batch, v, 0, v.feature, norm_view_count(v), parameters, parameters + 1,
-	    with_weight ? parameters : NULL, sums, sums + v.feature, &by);
+	o->finite_batch = of->backward_part(x, o->batch, v, 0, v.feature, norm_view_count(v), parameters,
+	    parameters + 1, with_weight ? parameters : NULL, sums, sums + v.feature, &by);
 	nans_alike(NORM_DOUBLE, sums, 2 * v.feature);
 	nans_alike(NORM_DOUBLE, o->numbers, 2 * v.feature);
 	ck_assert_mem_eq(sums, o->numbers, 2 * v.feature * sizeof(*sums));
@@ -230,7 +236,8 @@ check_same_gradients(enum norm_real real, const void *x, struct norm_view v)
 				memcmp(portable.clipped, other.clipped, bytes) == 0 &&
 				portable.finite_by_feature == other.finite_by_feature &&
 				portable.finite_batch == other.finite_batch && portable.finite_row == other.finite_row,
-			    "%s differs backward on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner, (int)real);
+			    "%s differs backward on (%zu,%zu,%zu) of type %d", k->name, v.outer, v.feature, v.inner,
+			    (int)real);
 			gradients_free(&other);
 		}
 		gradients_free(&portable);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Idempotency keys: a request holds its key alone, an update is made once under it, and it is forgotten after its time. */
+/*
+ * Idempotency keys: a request holds its key alone, an update is made once under it, and it is forgotten after its time.
+ */
 #include "tests/unit/unit.h"
 
 #include <sqlite3.h>
@@ -15,7 +17,9 @@
 #include "tests/unit/scratch_store.h"
 
 static const double mean = 3, var = 1;
-static const struct update update = { .averaging = AVERAGING_POOLED, .count = 2, .features = 1, .mean = &mean, .var = &var };
+static const struct update update = {
+	.averaging = AVERAGING_POOLED, .count = 2, .features = 1, .mean = &mean, .var = &var
+};
 
 static struct store_op
 keyed(const char *key, int digest)
@@ -103,7 +107,9 @@ END_TEST
 START_TEST(test_a_refused_update_leaves_its_key_free)
 {
 	static const double two[2] = { 1, 2 };
-	static const struct update wide = { .averaging = AVERAGING_POOLED, .count = 2, .features = 2, .mean = two, .var = two };
+	static const struct update wide = {
+		.averaging = AVERAGING_POOLED, .count = 2, .features = 2, .mean = two, .var = two
+	};
 	struct store *s = scratch_open();
 	struct store_op op;
 
@@ -368,9 +374,12 @@ END_TEST
 
 START_TEST(test_a_digest_is_the_published_one)
 {
-	/* XXH3, 128 bits, of nothing, in its canonical order of bytes: what xxhsum -H2 prints. A stored one must never change. */
-	static const unsigned char expected[DIGEST_BYTES] = { 0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8, 0x60, 0x01, 0xc3,
-		0x24, 0x46, 0x8d, 0x49, 0x7f };
+	/*
+	 * XXH3, 128 bits, of nothing, in its canonical order of bytes: what xxhsum -H2 prints. A stored one must never
+	 * change.
+	 */
+	static const unsigned char expected[DIGEST_BYTES] = { 0x99, 0xaa, 0x06, 0xd3, 0x01, 0x47, 0x98, 0xd8, 0x60,
+		0x01, 0xc3, 0x24, 0x46, 0x8d, 0x49, 0x7f };
 	unsigned char out[DIGEST_BYTES];
 	struct digest *d = digest_new();
 

@@ -48,8 +48,8 @@ START_TEST(numbers_have_up_to_three_decimals)
 	static const struct {
 		double number;
 		const char *text;
-	} cases[] = { { 0, "0" }, { 0.0004, "0" }, { 0.0005, "0.001" }, { 0.01, "0.01" }, { 0.1, "0.1" }, { 0.999, "0.999" },
-		{ 0.9996, "1" }, { 12.34, "12.34" }, { 4294967296.0, "4294967296" },
+	} cases[] = { { 0, "0" }, { 0.0004, "0" }, { 0.0005, "0.001" }, { 0.01, "0.01" }, { 0.1, "0.1" },
+		{ 0.999, "0.999" }, { 0.9996, "1" }, { 12.34, "12.34" }, { 4294967296.0, "4294967296" },
 		{ 9007199254740992.0, "9.00719925474099e+15" }, { -2.5, "-2.5" } };
 	char wanted[64];
 
@@ -85,8 +85,8 @@ START_TEST(only_printable_ascii_is_written)
 
 		snprintf(wanted, sizeof(wanted), " info  \"%s\" t=\"%s\"", cases[i][1], cases[i][1]);
 		ck_assert_str_eq(line_of(LOG_TEXT, cases[i][0], &field, 1), wanted);
-		snprintf(
-		    wanted, sizeof(wanted), "\"level\":\"info\",\"message\":\"%s\",\"t\":\"%s\"}", cases[i][1], cases[i][1]);
+		snprintf(wanted, sizeof(wanted), "\"level\":\"info\",\"message\":\"%s\",\"t\":\"%s\"}", cases[i][1],
+		    cases[i][1]);
 		ck_assert_str_eq(line_of(LOG_JSON, cases[i][0], &field, 1), wanted);
 	}
 }
@@ -127,7 +127,10 @@ begin_log(void)
 	ck_assert_int_eq(log_start(LOG_INFO, LOG_TEXT), 0);
 }
 
-/* What was written to the pipe until every writer has closed it; counts lines, and what the notes of dropped lines add up to. */
+/*
+ * What was written to the pipe until every writer has closed it; counts lines, and what the notes of dropped lines add
+ * up to.
+ */
 static struct {
 	unsigned long lines, reported, torn;
 } seen;
@@ -212,7 +215,10 @@ START_TEST(a_pipe_that_does_not_block_tears_no_line)
 }
 END_TEST
 
-/* A file that is full in the middle of a line, as on a full disk: when there is room again the line is ended, and the others are counted. */
+/*
+ * A file that is full in the middle of a line, as on a full disk: when there is room again the line is ended, and the
+ * others are counted.
+ */
 START_TEST(a_full_file_tears_no_line)
 {
 	const struct rlimit full = { 1000, RLIM_INFINITY }, roomy = { RLIM_INFINITY, RLIM_INFINITY };

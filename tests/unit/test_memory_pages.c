@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Large pages (base/memory.h): asked for of large memory alone, whatever is in it stays, and nothing beyond it is touched. */
+/*
+ * Large pages (base/memory.h): asked for of large memory alone, whatever is in it stays, and nothing beyond it is
+ * touched.
+ */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +13,10 @@
 #include "base/memory.h"
 #include "tests/unit/unit.h"
 
-/* Whether the mapping that `at` lies in is marked for large pages: "hg" among its flags. -1 where the system does not say. */
+/*
+ * Whether the mapping that `at` lies in is marked for large pages: "hg" among its flags. -1 where the system does not
+ * say.
+ */
 static int
 is_marked(const void *at)
 {

@@ -120,8 +120,9 @@ END_TEST
 
 START_TEST(hard_numbers)
 {
-	static const struct numbers hard[] = { { 0, 1 }, { 1e5, 1 }, { -1e8, 1 }, { 1e30, 1e28 }, { 0, 1e30 }, { 1e-30, 1e-30 },
-		{ 0, 1e-41 }, { 1e-39, 1e-42 }, { -3e4, 100 }, { 0, 1e4 }, { 6e-5, 1e-5 }, { 0, 2e-7 } };
+	static const struct numbers hard[] = { { 0, 1 }, { 1e5, 1 }, { -1e8, 1 }, { 1e30, 1e28 }, { 0, 1e30 },
+		{ 1e-30, 1e-30 }, { 0, 1e-41 }, { 1e-39, 1e-42 }, { -3e4, 100 }, { 0, 1e4 }, { 6e-5, 1e-5 },
+		{ 0, 2e-7 } };
 	size_t p, h;
 
 	for (p = 0; p < PATHS; p++)
@@ -169,7 +170,9 @@ START_TEST(first_value_far_from_the_rest)
 }
 END_TEST
 
-/* So many first values a thousand deviations off the rest, that a shift by their mean would cost both results digits. */
+/*
+ * So many first values a thousand deviations off the rest, that a shift by their mean would cost both results digits.
+ */
 static void
 check_misleading_start(enum norm_real real, struct norm_view v, size_t first)
 {
@@ -179,7 +182,8 @@ check_misleading_start(enum norm_real real, struct norm_view v, size_t first)
 
 	for (f = 0; f < v.feature; f += 2)
 		for (i = 0; i < first; i++)
-			element_set(real, x, v.inner > 1 ? f * v.inner + i : i * v.feature + f, 1000 + random_deviate(&seed));
+			element_set(
+			    real, x, v.inner > 1 ? f * v.inner + i : i * v.feature + f, 1000 + random_deviate(&seed));
 	check_tensor(real, x, v);
 	free(x);
 }
@@ -193,8 +197,8 @@ START_TEST(first_values_that_mislead)
 END_TEST
 
 /*
- * Values one unit in the last place apart: their mean is no double, so without the correction of pass 2 the variance would be
- * twice what it is.
+ * Values one unit in the last place apart: their mean is no double, so without the correction of pass 2 the variance
+ * would be twice what it is.
  */
 START_TEST(deviation_below_the_mean_s_last_place)
 {
@@ -229,8 +233,8 @@ check_constant(enum norm_real real, struct norm_view v, double value)
 
 	moments(real, x, v, mean, var);
 	for (f = 0; f < v.feature; f++)
-		ck_assert_msg(mean[f] == expected && var[f] == 0, "mean %.17g, var %.17g of the constant %.17g", mean[f],
-		    var[f], expected);
+		ck_assert_msg(mean[f] == expected && var[f] == 0, "mean %.17g, var %.17g of the constant %.17g",
+		    mean[f], var[f], expected);
 	free(x);
 	free(mean);
 	free(var);
@@ -238,7 +242,8 @@ check_constant(enum norm_real real, struct norm_view v, double value)
 
 START_TEST(constants_are_exact)
 {
-	static const double values[] = { 0, 1, -1, 0.1, 6e4, 1e5 + 0.1, 1e30, -1e30, 3e38, FLT_MAX, 1e-45, FLT_MIN, 6e-8 };
+	static const double values[] = { 0, 1, -1, 0.1, 6e4, 1e5 + 0.1, 1e30, -1e30, 3e38, FLT_MAX, 1e-45, FLT_MIN,
+		6e-8 };
 	size_t p, i;
 
 	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -330,8 +335,9 @@ START_TEST(any_element_alignment)
 END_TEST
 
 /*
- * The order of every sum is fixed by the view: these bits were written down once and hold for any compiler, optimization,
- * register width and sanitizer. The hash (FNV-1a over the values, not their bytes) is of all means and variances.
+ * The order of every sum is fixed by the view: these bits were written down once and hold for any compiler,
+ * optimization, register width and sanitizer. The hash (FNV-1a over the values, not their bytes) is of all means and
+ * variances.
  */
 START_TEST(same_bits_everywhere)
 {
@@ -340,14 +346,14 @@ START_TEST(same_bits_everywhere)
 		uint64_t hash[PATHS];
 	} expected[] = {
 		{ NORM_FLOAT,
-		    { 0x30431ed148f56c02u, 0x03424f849317a0ecu, 0x2383199245f55a51u, 0x0c4b79d1e91005aau, 0xca942de35b1b498bu,
-			0x217c1353574f9806u, 0x1ae3df02bb7a8280u, 0xa65feb79ba22a74du } },
+		    { 0x30431ed148f56c02u, 0x03424f849317a0ecu, 0x2383199245f55a51u, 0x0c4b79d1e91005aau,
+			0xca942de35b1b498bu, 0x217c1353574f9806u, 0x1ae3df02bb7a8280u, 0xa65feb79ba22a74du } },
 		{ NORM_HALF,
-		    { 0x4917c9505683efe3u, 0xf626c5585ef8237fu, 0xe633d1bef4efccc1u, 0x38111807bb61f048u, 0x8a19b8ae9fe9bb56u,
-			0x718bff16093bb23eu, 0xf4f819e7b18a0c79u, 0xe1c501d1516be919u } },
+		    { 0x4917c9505683efe3u, 0xf626c5585ef8237fu, 0xe633d1bef4efccc1u, 0x38111807bb61f048u,
+			0x8a19b8ae9fe9bb56u, 0x718bff16093bb23eu, 0xf4f819e7b18a0c79u, 0xe1c501d1516be919u } },
 		{ NORM_BFLOAT,
-		    { 0x5949e81472a2aa9eu, 0x1c9b470d1f013676u, 0x7f56a5c5ab08ec4du, 0x55e1fa2b74724cfau, 0x4526e9a7a22d779cu,
-			0x61597f3e947dc243u, 0x2a6ecb69049afc5au, 0x68c542833219c0dcu } },
+		    { 0x5949e81472a2aa9eu, 0x1c9b470d1f013676u, 0x7f56a5c5ab08ec4du, 0x55e1fa2b74724cfau,
+			0x4526e9a7a22d779cu, 0x61597f3e947dc243u, 0x2a6ecb69049afc5au, 0x68c542833219c0dcu } },
 	};
 	const enum norm_real real = expected[_i].real;
 	uint64_t hash, bits;

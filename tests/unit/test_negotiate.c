@@ -118,11 +118,13 @@ START_TEST(test_accept)
 		const char *h = cases[i].header;
 
 		ck_assert_msg(
-		    (negotiate_answer_form(h, true, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].json, "%s", h);
+		    (negotiate_answer_form(h, true, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].json, "%s",
+		    h);
 		ck_assert_msg(
 		    (negotiate_answer_form(h, true, FORM_NPY, &form) == 0 ? (int)form : NONE) == cases[i].npy, "%s", h);
 		ck_assert_msg(
-		    (negotiate_answer_form(h, false, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].only_json, "%s", h);
+		    (negotiate_answer_form(h, false, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].only_json,
+		    "%s", h);
 	}
 }
 END_TEST
@@ -186,8 +188,8 @@ START_TEST(test_accept_of_a_file)
 	};
 
 	for (size_t i = 0; i < COUNT(cases); i++)
-		ck_assert_msg(negotiate_answer_type(cases[i].header, "application/vnd.sqlite3") == cases[i].result, "%s",
-		    cases[i].header);
+		ck_assert_msg(negotiate_answer_type(cases[i].header, "application/vnd.sqlite3") == cases[i].result,
+		    "%s", cases[i].header);
 }
 END_TEST
 

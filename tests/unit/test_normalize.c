@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The forward pass against the plain reference: within one unit in the last place of the slice's largest |y|, or exact. */
+/*
+ * The forward pass against the plain reference: within one unit in the last place of the slice's largest |y|, or exact.
+ */
 #include "norm/normalize.h"
 
 #include <float.h>
@@ -83,8 +85,8 @@ slice_add(struct slice *s, const struct fixture *x, size_t at, WIDE y)
 }
 
 /*
- * Double has no wider type to be computed in: a few roundings of its own, and the mean's. The 16-bit types are so coarse that
- * the double that is rounded to them is as good as exact: only the correctly rounded result will do.
+ * Double has no wider type to be computed in: a few roundings of its own, and the mean's. The 16-bit types are so
+ * coarse that the double that is rounded to them is as good as exact: only the correctly rounded result will do.
  */
 static void
 slice_check(const struct slice *s, enum norm_real real, double mean, double rstd)
@@ -405,7 +407,10 @@ START_TEST(results_that_are_not_finite)
 }
 END_TEST
 
-/* In the loops that are vectors, too, every finite value of 16 bits is read and stored as it is, also the subnormal ones. */
+/*
+ * In the loops that are vectors, too, every finite value of 16 bits is read and stored as it is, also the subnormal
+ * ones.
+ */
 START_TEST(identity_keeps_every_16_bits)
 {
 	const enum norm_real real = _i == 0 ? NORM_HALF : NORM_BFLOAT;
@@ -418,8 +423,8 @@ START_TEST(identity_keeps_every_16_bits)
 			x[n++] = (uint16_t)i;
 	ck_assert(normalize_by_feature(real, x, (struct norm_view){ 1, 1, n }, &zero, &one, &one, NULL));
 	for (i = 0; i < n; i++)
-		ck_assert(
-		    reference_value16(real, x[i]) == reference_value16(real, (unsigned)(i + (i < n / 2 ? 0 : 0x8000 - n / 2))));
+		ck_assert(reference_value16(real, x[i]) ==
+		    reference_value16(real, (unsigned)(i + (i < n / 2 ? 0 : 0x8000 - n / 2))));
 	element_set(real, infinite, 0, INFINITY);
 	ck_assert(!normalize_by_feature(real, infinite, (struct norm_view){ 1, 1, 1 }, &zero, &one, &one, NULL));
 	free(x);

@@ -41,7 +41,10 @@ make_file(int version, const char *dict, bool padded, const void *data, size_t d
 	return f;
 }
 
-/* Reads a file that is fed in two pieces, or `piece` bytes at a time; NULL when it is refused. Each piece is a block of its own. */
+/*
+ * Reads a file that is fed in two pieces, or `piece` bytes at a time; NULL when it is refused. Each piece is a block of
+ * its own.
+ */
 static struct npy *
 read_cut(const struct file *f, size_t first, size_t piece, size_t limit, struct err *e)
 {
@@ -77,7 +80,8 @@ read_whole(const struct file *f, struct err *e)
 }
 
 static void
-assert_tensor(struct npy *n, enum datatype datatype, unsigned rank, const size_t *shape, const void *values, size_t size)
+assert_tensor(
+    struct npy *n, enum datatype datatype, unsigned rank, const size_t *shape, const void *values, size_t size)
 {
 	const struct tensor *t;
 
@@ -249,10 +253,11 @@ END_TEST
 
 START_TEST(test_fortran_big_endian)
 {
-	static const unsigned char data[] = { 0x3f, 0x80, 0, 0, 0x40, 0, 0, 0, 0x40, 0x40, 0, 0, 0x40, 0x80, 0, 0, 0x40, 0xa0,
-		0, 0, 0x40, 0xc0, 0, 0 };
+	static const unsigned char data[] = { 0x3f, 0x80, 0, 0, 0x40, 0, 0, 0, 0x40, 0x40, 0, 0, 0x40, 0x80, 0, 0, 0x40,
+		0xa0, 0, 0, 0x40, 0xc0, 0, 0 };
 	const float expected[] = { 1, 3, 5, 2, 4, 6 };
-	struct file f = make_file(1, "{'descr': '>f4', 'fortran_order': True, 'shape': (2, 3), }", true, data, sizeof(data));
+	struct file f =
+	    make_file(1, "{'descr': '>f4', 'fortran_order': True, 'shape': (2, 3), }", true, data, sizeof(data));
 	struct err e;
 
 	assert_tensor(read_cut(&f, 0, 3, UNLIMITED, &e), DATATYPE_FP32, 2, two_three, expected, sizeof(expected));
@@ -300,7 +305,8 @@ assert_refused(const struct file *f, uint64_t offset, const char *detail)
 	for (size_t cut = 0; cut < f->len; cut++) {
 		ck_assert_ptr_null(read_cut(f, cut, f->len + 1, UNLIMITED, &e));
 		ck_assert_msg(e.code == ERR_BAD_NPY, "cut at %zu: %s: %s", cut, err_code_text(e.code), e.detail);
-		ck_assert_msg(strstr(e.detail, detail) != NULL, "cut at %zu: \"%s\" is not in: %s", cut, detail, e.detail);
+		ck_assert_msg(
+		    strstr(e.detail, detail) != NULL, "cut at %zu: \"%s\" is not in: %s", cut, detail, e.detail);
 		ck_assert_msg(e.has_offset && e.offset == offset, "cut at %zu: offset %ju, not %ju: %s", cut,
 		    (uintmax_t)e.offset, (uintmax_t)offset, e.detail);
 	}
@@ -334,7 +340,8 @@ START_TEST(test_format)
 	char header[NPY_HEADER_MAX];
 	float values[] = { 1, 2, 3, 4, 5, 6 };
 	struct tensor t = { .datatype = DATATYPE_FP32, .rank = 2, .shape = { 2, 3 }, .count = 6, .values = values };
-	static const char saved[] = "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+	static const char saved[] =
+	    "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
 	struct file f;
 	struct err e;
 

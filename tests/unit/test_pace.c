@@ -53,7 +53,10 @@ START_TEST(below_the_rate_is_late)
 }
 END_TEST
 
-/* The server's time is not the client's, and no more than that: whoever is seen now and then with a byte just come is late all the same. */
+/*
+ * The server's time is not the client's, and no more than that: whoever is seen now and then with a byte just come is
+ * late all the same.
+ */
 START_TEST(a_pause_is_worth_its_own_time)
 {
 	struct pace p;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Padding: what counts is packed, in its order, and unpacked again with zeros between; for every mask of small tensors. */
+/*
+ * Padding: what counts is packed, in its order, and unpacked again with zeros between; for every mask of small tensors.
+ */
 #include "norm/padding.h"
 
 #include <string.h>
@@ -10,7 +12,10 @@
 #define POSITIONS_MAX 12
 #define SIZE_MOST 256
 
-/* A tensor (samples, channels, positions) whose element i is i + 1, as any type has it exactly; padding is not a number. */
+/*
+ * A tensor (samples, channels, positions) whose element i is i + 1, as any type has it exactly; padding is not a
+ * number.
+ */
 struct fixture {
 	enum norm_real real;
 	size_t size;
@@ -29,7 +34,8 @@ counts(const struct fixture *f, size_t at)
 }
 
 static void
-fixture_init(struct fixture *f, enum norm_real real, struct norm_view view, size_t samples, size_t together, unsigned bits)
+fixture_init(
+    struct fixture *f, enum norm_real real, struct norm_view view, size_t samples, size_t together, unsigned bits)
 {
 	*f = (struct fixture){ .real = real, .size = view_size(view) };
 	ck_assert_uint_le(2 * f->size, SIZE_MOST);
@@ -116,7 +122,8 @@ check_filled(struct fixture *f)
 	for (size_t i = padding_parts(&f->padding); i-- > 0;)
 		padding_fill(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x);
 	for (size_t at = 0; at < f->size; at++)
-		ck_assert(element_get(f->real, f->x, at) == (counts(f, at) ? (double)(at + 1) : first_of_channel(f, at)));
+		ck_assert(
+		    element_get(f->real, f->x, at) == (counts(f, at) ? (double)(at + 1) : first_of_channel(f, at)));
 	for (size_t i = padding_parts(&f->padding); i-- > 0;)
 		padding_clear(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x);
 	for (size_t at = 0; at < f->size; at++)
@@ -128,8 +135,8 @@ START_TEST(every_mask)
 	static const struct {
 		struct norm_view view;
 		size_t samples;
-	} cases[] = { { { 1, 1, 1 }, 1 }, { { 2, 3, 3 }, 2 }, { { 3, 2, 2 }, 3 }, { { 1, 2, 10 }, 1 }, { { 4, 2, 2 }, 2 },
-		{ { 4, 3, 1 }, 4 }, { { 6, 3, 1 }, 2 } };
+	} cases[] = { { { 1, 1, 1 }, 1 }, { { 2, 3, 3 }, 2 }, { { 3, 2, 2 }, 3 }, { { 1, 2, 10 }, 1 },
+		{ { 4, 2, 2 }, 2 }, { { 4, 3, 1 }, 4 }, { { 6, 3, 1 }, 2 } };
 
 	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
 		for (size_t together = 1; together <= cases[c].samples; together++)

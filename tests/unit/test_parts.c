@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Passes over large tensors in parts (layer/parts.h): the bits and the answer of the whole, whoever does the parts, in whatever
- * order; a crew is called for large tensors, and for no others.
+ * Passes over large tensors in parts (layer/parts.h): the bits and the answer of the whole, whoever does the parts, in
+ * whatever order; a crew is called for large tensors, and for no others.
  */
 #include "layer/parts.h"
 
@@ -35,7 +35,10 @@ run_backwards(struct crew *crew, struct crew_work *work)
 		work->part(work->arg, i);
 }
 
-/* Large views: long runs; many features or few; columns in one block and in several; one sample; and so few of all that nothing can be cut. */
+/*
+ * Large views: long runs; many features or few; columns in one block and in several; one sample; and so few of all that
+ * nothing can be cut.
+ */
 static const struct norm_view large[] = { { 4, 64, 4200 }, { 60, 3, 6000 }, { 1, 3, 360000 }, { 1, 1, 1100000 },
 	{ 18000, 64, 1 }, { 1800, 600, 1 }, { 1400, 70, 11 }, { 1, 280000, 4 } };
 #define LARGE (sizeof(large) / sizeof(large[0]))
@@ -160,14 +163,17 @@ check_passes(struct crew *crew, struct fixture *f)
 	ck_assert(parts_normalize_rows(crew, f->real, f->parts, runs, v.inner, true, EPS, f->weight, f->bias));
 	check_alike(f, "normalize_rows");
 	ck_assert(normalize_rows_by(f->real, f->whole, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
-	ck_assert(parts_normalize_rows_by(crew, f->real, f->parts, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
+	ck_assert(
+	    parts_normalize_rows_by(crew, f->real, f->parts, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
 	check_alike(f, "normalize_rows_by");
 	normalize_clip(f->real, f->whole, f->size, 0.5);
 	parts_normalize_clip(crew, f->real, f->parts, f->size, 0.5);
 	check_alike(f, "normalize_clip");
 }
 
-/* The sums over all samples and rows. Of rows of one size each, so that there are as many numbers as the fixture has. */
+/*
+ * The sums over all samples and rows. Of rows of one size each, so that there are as many numbers as the fixture has.
+ */
 static void
 check_bands(struct crew *crew, struct fixture *f, const void *x)
 {
@@ -190,7 +196,10 @@ check_bands(struct crew *crew, struct fixture *f, const void *x)
 	free(b);
 }
 
-/* Likewise backward; what is normalized stands for the gradient. The means are such that some are near 0 for the deviation, some are not. */
+/*
+ * Likewise backward; what is normalized stands for the gradient. The means are such that some are near 0 for the
+ * deviation, some are not.
+ */
 static void
 check_backward(struct crew *crew, struct fixture *f)
 {
@@ -203,14 +212,15 @@ check_backward(struct crew *crew, struct fixture *f)
 	for (size_t i = 0; i < n; i++)
 		f->mean[i] = 3 * f->bias[i];
 	ck_assert(backward_by_feature(f->real, x, f->whole, v, values, f->mean, f->rstd, f->weight, a, a + n, scratch));
-	ck_assert(
-	    parts_backward_by_feature(crew, f->real, x, f->parts, v, values, f->mean, f->rstd, f->weight, b, b + n, scratch));
+	ck_assert(parts_backward_by_feature(
+	    crew, f->real, x, f->parts, v, values, f->mean, f->rstd, f->weight, b, b + n, scratch));
 	check_alike(f, "backward_by_feature");
 	backward_sums(f->real, x, f->whole, v, f->mean, f->rstd, a, a + n);
 	parts_backward_sums(crew, f->real, x, f->parts, v, f->mean, f->rstd, b, b + n);
 	check_alike(f, "backward_sums");
 	ck_assert(backward_by_sums(f->real, x, f->whole, v, 2 * values, f->mean, f->rstd, NULL, a, a + n, scratch));
-	ck_assert(parts_backward_by_sums(crew, f->real, x, f->parts, v, 2 * values, f->mean, f->rstd, NULL, b, b + n, scratch));
+	ck_assert(parts_backward_by_sums(
+	    crew, f->real, x, f->parts, v, 2 * values, f->mean, f->rstd, NULL, b, b + n, scratch));
 	check_alike(f, "backward_by_sums");
 	free(scratch);
 	check_bands(crew, f, x);
@@ -283,7 +293,9 @@ START_TEST(one_thread_alone_never)
 }
 END_TEST
 
-/* One value that is not finite, in the first part, in the last, is told of whatever part it is in; and without a crew. */
+/*
+ * One value that is not finite, in the first part, in the last, is told of whatever part it is in; and without a crew.
+ */
 START_TEST(what_is_not_finite_is_told)
 {
 	const struct norm_view v = { 16, 32, 2100 };
@@ -298,7 +310,8 @@ START_TEST(what_is_not_finite_is_told)
 			element_set(f.real, f.parts, last ? f.size - 1 : 0, INFINITY);
 			ck_assert(!parts_normalize_by_feature(crew, f.real, f.parts, v, f.mean, f.rstd, NULL, NULL));
 			ck_assert(!parts_normalize_by_sample(crew, f.real, f.parts, v, f.mean, f.rstd, NULL, NULL));
-			ck_assert(!parts_normalize_rows_by(crew, f.real, f.parts, 512, 2100, f.mean, f.rstd, NULL, NULL));
+			ck_assert(
+			    !parts_normalize_rows_by(crew, f.real, f.parts, 512, 2100, f.mean, f.rstd, NULL, NULL));
 			ck_assert(!parts_normalize_groups(crew, f.real, f.parts, v, 4, EPS, NULL, NULL));
 			memcpy(f.parts, f.whole, f.size * sizeof(float));
 			element_set(f.real, f.parts, last ? f.size - 1 : 0, INFINITY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Some hundred power cuts, from fixed seeds; `make torture-power` makes ten thousand from others. What is held here too is that the cuts are
- * some: where flushes are left out, they lose what was acknowledged.
+ * Some hundred power cuts, from fixed seeds; `make torture-power` makes ten thousand from others. What is held here too
+ * is that the cuts are some: where flushes are left out, they lose what was acknowledged.
  */
 #include "tests/unit/unit.h"
 
@@ -48,7 +48,9 @@ END_TEST
 START_TEST(test_power_cuts_corrupt_what_is_never_flushed)
 {
 	const struct power_plan off = { .seed = 4000, .cuts = 100, .synchronous = 0, .quiet = true };
-	const struct power_plan lies = { .seed = 5000, .cuts = 100, .synchronous = 2, .lying_disk = true, .quiet = true };
+	const struct power_plan lies = {
+		.seed = 5000, .cuts = 100, .synchronous = 2, .lying_disk = true, .quiet = true
+	};
 	struct power_counts counts;
 
 	power_run(&off, &counts);

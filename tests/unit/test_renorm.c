@@ -18,7 +18,8 @@ limited(WIDE x, WIDE least, WIDE most)
 static void
 check(struct renorm_limits limits, bool with_running, bool with_weight, bool with_bias)
 {
-	double mean[FEATURES], var[FEATURES], running_mean[FEATURES], running_var[FEATURES], weight[FEATURES], bias[FEATURES];
+	double mean[FEATURES], var[FEATURES], running_mean[FEATURES], running_var[FEATURES], weight[FEATURES],
+	    bias[FEATURES];
 	double new_weight[FEATURES], new_bias[FEATURES];
 	uint64_t seed = 9;
 	size_t f;
@@ -31,13 +32,15 @@ check(struct renorm_limits limits, bool with_running, bool with_weight, bool wit
 		weight[f] = random_deviate(&seed);
 		bias[f] = random_deviate(&seed);
 	}
-	renorm_correct(&limits, FEATURES, mean, var, with_running ? running_mean : NULL, with_running ? running_var : NULL,
-	    with_weight ? weight : NULL, with_bias ? bias : NULL, new_weight, new_bias);
+	renorm_correct(&limits, FEATURES, mean, var, with_running ? running_mean : NULL,
+	    with_running ? running_var : NULL, with_weight ? weight : NULL, with_bias ? bias : NULL, new_weight,
+	    new_bias);
 	for (f = 0; f < FEATURES; f++) {
 		const WIDE center = with_running ? running_mean[f] : 0, spread = with_running ? running_var[f] : 1;
 		const WIDE deviation = wide_sqrt(spread + limits.eps), w = with_weight ? weight[f] : 1,
 			   b = with_bias ? bias[f] : 0;
-		const WIDE r = limited(wide_sqrt((WIDE)var[f] + limits.eps) / deviation, 1 / (WIDE)limits.r_max, limits.r_max);
+		const WIDE r =
+		    limited(wide_sqrt((WIDE)var[f] + limits.eps) / deviation, 1 / (WIDE)limits.r_max, limits.r_max);
 		const WIDE d = limited(((WIDE)mean[f] - center) / deviation, -(WIDE)limits.d_max, limits.d_max);
 
 		ck_assert(wide_abs(new_weight[f] - r * w) <= 4 * DBL_EPSILON * wide_abs(r * w));
@@ -58,18 +61,23 @@ START_TEST(as_the_equation_says)
 }
 END_TEST
 
-/* With r_max 1 and d_max 0, and where the batch is as the running statistics, it is plain batch normalization, to the bit. */
+/*
+ * With r_max 1 and d_max 0, and where the batch is as the running statistics, it is plain batch normalization, to the
+ * bit.
+ */
 START_TEST(nothing_to_correct)
 {
-	const double mean[] = { 3, -1e8, 0.1 }, var[] = { 4, 1, 1e-9 }, weight[] = { 0.3, -7, 1e30 }, bias[] = { 5, 0.1, -3 };
+	const double mean[] = { 3, -1e8, 0.1 }, var[] = { 4, 1, 1e-9 }, weight[] = { 0.3, -7, 1e30 },
+		     bias[] = { 5, 0.1, -3 };
 	const double other_mean[] = { 0, 5, 7 }, other_var[] = { 9, 2, 0 };
 	double new_weight[3], new_bias[3];
 
-	renorm_correct(&(struct renorm_limits){ 1e-5, 3, 5 }, 3, mean, var, mean, var, weight, bias, new_weight, new_bias);
+	renorm_correct(
+	    &(struct renorm_limits){ 1e-5, 3, 5 }, 3, mean, var, mean, var, weight, bias, new_weight, new_bias);
 	ck_assert_mem_eq(new_weight, weight, sizeof(weight));
 	ck_assert_mem_eq(new_bias, bias, sizeof(bias));
-	renorm_correct(
-	    &(struct renorm_limits){ 1e-5, 1, 0 }, 3, mean, var, other_mean, other_var, weight, bias, new_weight, new_bias);
+	renorm_correct(&(struct renorm_limits){ 1e-5, 1, 0 }, 3, mean, var, other_mean, other_var, weight, bias,
+	    new_weight, new_bias);
 	ck_assert_mem_eq(new_weight, weight, sizeof(weight));
 	ck_assert_mem_eq(new_bias, bias, sizeof(bias));
 }
@@ -81,8 +89,8 @@ START_TEST(a_running_variance_of_0)
 	const double mean[] = { 3, -3 }, var[] = { 4, 4 }, running_mean[] = { 0, 0 }, running_var[] = { 0, 0 };
 	double new_weight[2], new_bias[2];
 
-	renorm_correct(
-	    &(struct renorm_limits){ 0, 3, 5 }, 2, mean, var, running_mean, running_var, NULL, NULL, new_weight, new_bias);
+	renorm_correct(&(struct renorm_limits){ 0, 3, 5 }, 2, mean, var, running_mean, running_var, NULL, NULL,
+	    new_weight, new_bias);
 	ck_assert(new_weight[0] == 3 && new_weight[1] == 3);
 	ck_assert(new_bias[0] == 5 && new_bias[1] == -5);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines as they are received: the same is found however the bytes are cut, and it is laid to the request that it is in. */
+/*
+ * Lines as they are received: the same is found however the bytes are cut, and it is laid to the request that it is in.
+ */
 #include <string.h>
 
 #include "server/scan.h"
@@ -94,8 +96,8 @@ END_TEST
 /* The library sees sizes alone. */
 START_TEST(extensions_are_hidden)
 {
-	char bytes[] = CHUNKED "4;a=\"b;c\"\r\nabcd\r\n0;x\r\n\r\n", plain[] = CHUNKED "4\r\na;cd\r\n0\r\nX: a;b\r\n\r\n",
-	     same[sizeof(plain)];
+	char bytes[] = CHUNKED "4;a=\"b;c\"\r\nabcd\r\n0;x\r\n\r\n",
+	     plain[] = CHUNKED "4\r\na;cd\r\n0\r\nX: a;b\r\n\r\n", same[sizeof(plain)];
 	struct scan s = { 0 };
 
 	scan_bytes(&s, bytes, sizeof(bytes) - 1);

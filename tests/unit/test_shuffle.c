@@ -44,7 +44,10 @@ START_TEST(the_order_of_a_seed_never_changes)
 }
 END_TEST
 
-/* Samples of every size and number: each place has the sample that the order names, the order is as it was, and back again. */
+/*
+ * Samples of every size and number: each place has the sample that the order names, the order is as it was, and back
+ * again.
+ */
 START_TEST(samples_move_and_come_back)
 {
 	static const size_t sizes[] = { 1, 2, 3, 8, 24, 129 };
@@ -89,8 +92,8 @@ rank_of(const size_t *order, size_t n)
 }
 
 /*
- * Over many seeds every order comes about as often as any other. Chi squared with f degrees of freedom has mean f and variance
- * 2 f; the seeds are fixed, so that this holds or does not, for ever.
+ * Over many seeds every order comes about as often as any other. Chi squared with f degrees of freedom has mean f and
+ * variance 2 f; the seeds are fixed, so that this holds or does not, for ever.
  */
 START_TEST(no_order_is_favoured)
 {
@@ -110,8 +113,8 @@ START_TEST(no_order_is_favoured)
 		}
 		for (i = 0; i < orders[n]; i++)
 			chi_squared += ((double)count[i] - expected) * ((double)count[i] - expected) / expected;
-		ck_assert_msg(
-		    (chi_squared - freedom) * (chi_squared - freedom) < 16 * 2 * freedom, "%zu samples: %g", n, chi_squared);
+		ck_assert_msg((chi_squared - freedom) * (chi_squared - freedom) < 16 * 2 * freedom, "%zu samples: %g",
+		    n, chi_squared);
 	}
 }
 END_TEST

@@ -56,8 +56,8 @@ check(enum norm_real real, struct norm_view v, double mean, double deviation)
 	for (f = 0; f < v.feature; f++) {
 		const WIDE expected = reference_square(real, x, v, f);
 
-		ck_assert_msg(wide_abs(square[f] - expected) <= BOUND * expected, "(%zu,%zu,%zu): %.17g, not %.17g", v.outer,
-		    v.feature, v.inner, square[f], (double)expected);
+		ck_assert_msg(wide_abs(square[f] - expected) <= BOUND * expected, "(%zu,%zu,%zu): %.17g, not %.17g",
+		    v.outer, v.feature, v.inner, square[f], (double)expected);
 	}
 	free(x);
 	free(square);
@@ -76,9 +76,9 @@ END_TEST
 
 START_TEST(squares_at_the_edges_of_blocks)
 {
-	static const struct norm_view views[] = { { 3, 5, 15 }, { 3, 5, 16 }, { 3, 5, 17 }, { 2, 2, 511 }, { 1, 3, 512 },
-		{ 2, 1, 513 }, { 7, 255, 1 }, { 7, 256, 1 }, { 7, 257, 1 }, { 7, 90, 4 }, { 1000, 3, 1 }, { 1, 300, 1 },
-		{ 1, 1, 100000 } };
+	static const struct norm_view views[] = { { 3, 5, 15 }, { 3, 5, 16 }, { 3, 5, 17 }, { 2, 2, 511 },
+		{ 1, 3, 512 }, { 2, 1, 513 }, { 7, 255, 1 }, { 7, 256, 1 }, { 7, 257, 1 }, { 7, 90, 4 }, { 1000, 3, 1 },
+		{ 1, 300, 1 }, { 1, 1, 100000 } };
 	size_t i;
 
 	for (i = 0; i < sizeof(views) / sizeof(views[0]); i++) {

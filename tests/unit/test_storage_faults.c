@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of the file system that fail, one after the other, while the store works, opens and closes: what was acknowledged is
- * there; what was answered with an error is not, neither now nor after a close, a kill or a power cut (but where the answer said that this is
- * not known); and when the fault has passed the store goes on.
+ * Calls of the file system that fail, one after the other, while the store works, opens and closes: what was
+ * acknowledged is there; what was answered with an error is not, neither now nor after a close, a kill or a power cut
+ * (but where the answer said that this is not known); and when the fault has passed the store goes on.
  */
 #include "tests/unit/unit.h"
 
@@ -38,7 +38,10 @@ must_open(size_t cache_bytes)
 	ck_assert_msg(rig_open(&rig, cache_bytes, &e) == 0, "%s: %s", what, e.detail);
 }
 
-/* Checkpoints come soon; and now and then SQLite has so little memory that it reads again, and writes before it commits. */
+/*
+ * Checkpoints come soon; and now and then SQLite has so little memory that it reads again, and writes before it
+ * commits.
+ */
 static void
 tighten(unsigned nth)
 {
@@ -100,8 +103,8 @@ start_case(const struct disk_fault *fault, const char *when, enum ending ending)
 	static const char *const endings[] = { "close", "kill", "cut" };
 
 	snprintf(what, sizeof(what), "%s %u%s fails%s%s %s, then %s", ops[fault->op], fault->nth,
-	    fault->lasting ? " and all after it" : "", fault->full ? " (full)" : "", fault->loses ? " (loses)" : "", when,
-	    endings[ending]);
+	    fault->lasting ? " and all after it" : "", fault->full ? " (full)" : "", fault->loses ? " (loses)" : "",
+	    when, endings[ending]);
 	disk_restore(disk, fault->nth);
 	random_state = ~(uint64_t)fault->nth;
 	now = base;
@@ -141,11 +144,15 @@ check_after_restart(void)
 	must_store();
 	end(ENDS_BY_CUT);
 	must_open(1 << 20);
-	ck_assert_msg(rig_is_sound(&rig) && rig_matches(&rig, &now), "%s: after a cut the store holds something else", what);
+	ck_assert_msg(
+	    rig_is_sound(&rig) && rig_matches(&rig, &now), "%s: after a cut the store holds something else", what);
 	rig_close(&rig);
 }
 
-/* How many calls failed. `leave`: the process ends at the first batch that fails, before the store could do anything more. */
+/*
+ * How many calls failed. `leave`: the process ends at the first batch that fails, before the store could do anything
+ * more.
+ */
 static unsigned
 fail_at_work(struct disk_fault fault, enum ending ending, bool leave)
 {
@@ -191,7 +198,8 @@ fail_at_open(struct disk_fault fault, enum ending ending)
 	start_case(&fault, "while opening", ending);
 	disk_fail(disk, fault);
 	if (rig_open(&rig, 1 << 20, &e) < 0) {
-		ck_assert_msg(e.code == ERR_STORAGE_UNAVAILABLE || e.code == ERR_STORAGE_FULL, "%s: %s", what, e.detail);
+		ck_assert_msg(
+		    e.code == ERR_STORAGE_UNAVAILABLE || e.code == ERR_STORAGE_FULL, "%s: %s", what, e.detail);
 		ck_assert_msg(e.detail[0] != '\0', "%s: without a word", what);
 	}
 	failures = disk_failures(disk);
@@ -230,7 +238,8 @@ fail_each(struct disk_fault fault)
 {
 	for (int lasting = 0; lasting < 2; lasting++) {
 		fault.lasting = lasting != 0;
-		for (fault.nth = 1; fail_at_work(fault, fault.nth % ENDING_COUNT, fault.nth / ENDING_COUNT % 2 != 0) > 0;
+		for (fault.nth = 1;
+		     fail_at_work(fault, fault.nth % ENDING_COUNT, fault.nth / ENDING_COUNT % 2 != 0) > 0;
 		     fault.nth = next_nth(fault.nth))
 			;
 		for (fault.nth = 1; fail_at_open(fault, fault.nth % ENDING_COUNT) > 0; fault.nth = next_nth(fault.nth))
@@ -261,7 +270,9 @@ START_TEST(test_a_flush_that_fails_acknowledges_nothing_that_is_not_there)
 {
 	for (int way = 0; way < 2 * 2 * ENDING_COUNT; way++) {
 		const enum ending ending = way / 4;
-		struct disk_fault fault = { .op = DISK_SYNC, .nth = 1, .lasting = way % 2 != 0, .loses = way / 2 % 2 != 0 };
+		struct disk_fault fault = {
+			.op = DISK_SYNC, .nth = 1, .lasting = way % 2 != 0, .loses = way / 2 % 2 != 0
+		};
 
 		for (; fail_at_work(fault, ending, false) > 0; fault.nth++)
 			(void)fail_at_work(fault, ending, true);

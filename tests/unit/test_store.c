@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The store's door: what it answers when it is full, when it stops; that updates in one batch are applied in order, and that
- * several updates of one operation are one change.
+ * The store's door: what it answers when it is full, when it stops; that updates in one batch are applied in order, and
+ * that several updates of one operation are one change.
  */
 #include "tests/unit/unit.h"
 
@@ -126,12 +126,14 @@ START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
 	for (int i = 0; i < SEVERAL; i++)
 		updates[i] = update_number(i, averaging);
 	for (int round = 1; round <= 3; round++) {
-		op = scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
+		op = scratch_run(
+		    s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
 		ck_assert_int_eq(op.err.code, ERR_NONE);
 		ck_assert_uint_eq(op.revision, (unsigned)round);
 		ck_assert_uint_eq(op.num_batches_tracked, (unsigned)(round * SEVERAL));
 		for (int i = 0; i < SEVERAL; i++)
-			op = scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &updates[i] });
+			op = scratch_run(
+			    s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &updates[i] });
 		ck_assert_uint_eq(op.revision, (unsigned)(round * SEVERAL));
 		assert_same_statistics(s, "l", "other");
 	}
@@ -139,7 +141,10 @@ START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
 }
 END_TEST
 
-/* Refused at each place, before anything was trained and after: what stood stands, to the bit, and the next one is fine. */
+/*
+ * Refused at each place, before anything was trained and after: what stood stands, to the bit, and the next one is
+ * fine.
+ */
 START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 {
 	static const double huge[FEATURES] = { 1, INFINITY, 1 };
@@ -211,9 +216,9 @@ START_TEST(test_several_updates_in_a_batch_with_others)
 		good[i] = bad[i] = update_number(i, AVERAGING_CUMULATIVE);
 	bad[3].mean = huge;
 	for (int i = 0; i < CROWD; i++) {
-		ops[i] = (struct store_op){
-			.kind = STORE_UPDATE, .update = i % 4 == 1 ? bad : good, .update_count = i % 4 == 2 ? 1 : SEVERAL
-		};
+		ops[i] = (struct store_op){ .kind = STORE_UPDATE,
+			.update = i % 4 == 1 ? bad : good,
+			.update_count = i % 4 == 2 ? 1 : SEVERAL };
 		scratch_submit(s, &ops[i]);
 	}
 	scratch_wait(CROWD);
@@ -226,7 +231,8 @@ START_TEST(test_several_updates_in_a_batch_with_others)
 		ck_assert_uint_eq(ops[i].revision, ++revision);
 		ck_assert_uint_eq(ops[i].num_batches_tracked, tracked += ops[i].update_count);
 		for (size_t k = 0; k < ops[i].update_count; k++)
-			(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &good[k] });
+			(void)scratch_run(
+			    s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &good[k] });
 	}
 	assert_same_statistics(s, "l", "other");
 	store_close(s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of a connection from the bytes that are read of it: whether a request was followed by a part of the next; and that an end
- * which came with the bytes is reported by epoll, and not told to who reads while the descriptor is not in epoll's set.
+ * What is known of a connection from the bytes that are read of it: whether a request was followed by a part of the
+ * next; and that an end which came with the bytes is reported by epoll, and not told to who reads while the descriptor
+ * is not in epoll's set.
  */
 #include "server/stream.h"
 
@@ -13,7 +14,10 @@
 #include "server/epoll.h"
 #include "tests/unit/unit.h"
 
-/* Pieces as they are read, each into the same buffer, of which the last `body` bytes of the last but `after` are a body. */
+/*
+ * Pieces as they are read, each into the same buffer, of which the last `body` bytes of the last but `after` are a
+ * body.
+ */
 static bool
 holds_more(const char *const pieces[], size_t body, size_t after)
 {
@@ -57,7 +61,8 @@ START_TEST(what_follows_a_request)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ck_assert_msg(holds_more(cases[i].pieces, cases[i].body, cases[i].after) == cases[i].more, "case %zu", i);
+		ck_assert_msg(
+		    holds_more(cases[i].pieces, cases[i].body, cases[i].after) == cases[i].more, "case %zu", i);
 }
 END_TEST
 
@@ -93,7 +98,9 @@ pair_close(struct pair *p)
 	close(p->epfd);
 }
 
-/* epoll_pwait rather than epoll_wait, which would look for libmicrohttpd's connection: what was seen there is set here. */
+/*
+ * epoll_pwait rather than epoll_wait, which would look for libmicrohttpd's connection: what was seen there is set here.
+ */
 static int
 wait_once(struct pair *p)
 {

@@ -10,12 +10,14 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const fields[] = { "kind", "convention", "num_features", "eps", "momentum", "averaging", "affine",
-	"track_running_stats", "channel_axis", "unbiased_running_var", "virtual_batch_size", "shuffle", "renorm", "clip",
-	"datatype", NULL };
-static const char *const shaped[] = { "kind", "convention", "normalized_shape", "eps", "elementwise_affine", "bias", NULL };
+	"track_running_stats", "channel_axis", "unbiased_running_var", "virtual_batch_size", "shuffle", "renorm",
+	"clip", "datatype", NULL };
+static const char *const shaped[] = { "kind", "convention", "normalized_shape", "eps", "elementwise_affine", "bias",
+	NULL };
 static const char *const kinds[] = { "batch_norm", "layer_norm", "instance_norm", "group_norm", "rms_norm", NULL };
 static const char *const datatypes[] = { "FP32", "FP64", "FP16", NULL };
-static const char *const options[] = { "--listen", "--store", "--threads", "--max-body", "--max-memory", "--log-level", NULL };
+static const char *const options[] = { "--listen", "--store", "--threads", "--max-body", "--max-memory", "--log-level",
+	NULL };
 static const char *const body[] = { "shape", "datatype", "data", "output", "seed", "lengths", "mask", "sync", NULL };
 
 static const struct {
@@ -72,12 +74,15 @@ START_TEST(test_cases)
 	expected[0] = '\0';
 	if (cases[_i].meant != NULL)
 		snprintf(expected, sizeof(expected), "; did you mean \"%s\"?", cases[_i].meant);
-	ck_assert_msg(strcmp(suggest_among(cases[_i].word, cases[_i].names, out), expected) == 0, "%s%s, not%s", cases[_i].word,
-	    out, expected);
+	ck_assert_msg(strcmp(suggest_among(cases[_i].word, cases[_i].names, out), expected) == 0, "%s%s, not%s",
+	    cases[_i].word, out, expected);
 }
 END_TEST
 
-/* Each name with any one character left out, doubled or exchanged with the next is a typing error of that name, or of a nearer one. */
+/*
+ * Each name with any one character left out, doubled or exchanged with the next is a typing error of that name, or of a
+ * nearer one.
+ */
 START_TEST(test_every_single_error)
 {
 	char word[64], out[SUGGEST_BYTES], expected[SUGGEST_BYTES];

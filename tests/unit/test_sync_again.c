@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Ranks that send again: before the step is full, while it is led, and after it; and for how many steps that are over there is an answer.
+ * Ranks that send again: before the step is full, while it is led, and after it; and for how many steps that are over
+ * there is an answer.
  */
 #include "tests/unit/sync_ranks.h"
 
@@ -126,7 +127,10 @@ START_TEST(wide_steps)
 
 		ck_assert_ptr_nonnull(zeros);
 		for (unsigned i = 0; i < 10; i++) {
-			/* The first five steps, then whether each is made anew: only the last of the narrower ones are remembered. */
+			/*
+			 * The first five steps, then whether each is made anew: only the last of the narrower ones are
+			 * remembered.
+			 */
 			(void)snprintf(step, sizeof(step), "%u", 4 - (i < 5 ? 4 - i : i - 5));
 			rank_init(&r, all, step, 0, 1, 4, 1);
 			r.member.shard.features = widths[w];

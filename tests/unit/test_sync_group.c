@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is remembered, and
- * who is put on the list of those to be resumed. That threads find one another by it is test_sync_meeting.c's.
+ * The groups of synchronized steps at times that are given, without a thread: what is in time, for how long a step is
+ * remembered, and who is put on the list of those to be resumed. That threads find one another by it is
+ * test_sync_meeting.c's.
  */
 #include "sync/groups.h"
 
@@ -28,8 +29,9 @@ rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
 
 	memset(r, 0, sizeof(*r));
 	r->call = (struct sync_call){ "1", rank, world, 1000 };
-	r->member.shard =
-	    (struct sync_shard){ .count = count, .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros };
+	r->member.shard = (struct sync_shard){
+		.count = count, .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros
+	};
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
 }
 
@@ -154,7 +156,9 @@ change(struct rank *r, unsigned nth)
 	return true;
 }
 
-/* A shard that differs in anything, or another world: not answered by what is remembered, but the first of a new step. */
+/*
+ * A shard that differs in anything, or another world: not answered by what is remembered, but the first of a new step.
+ */
 START_TEST(what_is_no_repeat)
 {
 	const struct err down = { .code = ERR_SHUTTING_DOWN };

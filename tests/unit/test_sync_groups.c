@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All groups of synchronized steps together: they are found and they end in the order of their deadlines however many there are, members
- * leave, and the limits of those that wait and of memory are kept.
+ * All groups of synchronized steps together: they are found and they end in the order of their deadlines however many
+ * there are, members leave, and the limits of those that wait and of memory are kept.
  */
 #include "sync/groups.h"
 

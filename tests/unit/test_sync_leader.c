@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A synchronized step whose leader's request ends, for its client is gone, when its update is stored: the other rank is told of it. */
+/*
+ * A synchronized step whose leader's request ends, for its client is gone, when its update is stored: the other rank is
+ * told of it.
+ */
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,8 +127,8 @@ begin_rank(struct call *c, unsigned rank)
 	static const char *const path[] = { "v1", "models", "m", "layers", "bn", "train" };
 	char body[200];
 
-	snprintf(
-	    body, sizeof(body), "{\"data\":[[%u],[2]],\"sync\":{\"step\":\"1\",\"rank\":%u,\"world_size\":2}}", rank, rank);
+	snprintf(body, sizeof(body), "{\"data\":[[%u],[2]],\"sync\":{\"step\":\"1\",\"rank\":%u,\"world_size\":2}}",
+	    rank, rank);
 	begin(c, "POST", path, 6, body);
 	ck_assert_int_eq(run(c), REQUEST_SYNC);
 }

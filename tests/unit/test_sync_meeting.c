@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the ranks of a synchronized step meet, with a thread for each: which steps are apart, who never comes, who leads and fails, and
- * that nobody is forgotten.
+ * Where the ranks of a synchronized step meet, with a thread for each: which steps are apart, who never comes, who
+ * leads and fails, and that nobody is forgotten.
  */
 #include "tests/unit/sync_ranks.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the shards of a synchronized step come to, whoever meets: pooled moments, sums of gradients, and what is none. How moments are
- * pooled is test_pool.c's.
+ * What the shards of a synchronized step come to, whoever meets: pooled moments, sums of gradients, and what is none.
+ * How moments are pooled is test_pool.c's.
  */
 #include "tests/unit/sync_ranks.h"
 
@@ -73,7 +73,8 @@ START_TEST(sixty_four_ranks)
 		/* The parts are pooled in the order of their ranks, whoever came first: both steps to the bit. */
 		for (unsigned i = 0; i < 64; i++) {
 			check_result(&r[step][i], 63, 1995.0 / 63, 0);
-			ck_assert(memcmp(r[step][i].result_mean, r[0][0].result_mean, sizeof(r[0][0].result_mean)) == 0);
+			ck_assert(
+			    memcmp(r[step][i].result_mean, r[0][0].result_mean, sizeof(r[0][0].result_mean)) == 0);
 			ck_assert(memcmp(r[step][i].result_var, r[0][0].result_var, sizeof(r[0][0].result_var)) == 0);
 		}
 	}

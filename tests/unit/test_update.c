@@ -397,7 +397,8 @@ END_TEST
 
 START_TEST(pooled_count_ends_at_int64_max)
 {
-	static const uint64_t refused[] = { 3, STATISTICS_COUNT_MAX, STATISTICS_COUNT_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
+	static const uint64_t refused[] = { 3, STATISTICS_COUNT_MAX, STATISTICS_COUNT_MAX + 1, UINT64_MAX - 1,
+		UINT64_MAX };
 	double mean[FEATURES] = { 0 }, var[FEATURES] = { 0 };
 	struct update u = { AVERAGING_POOLED, 0, 0, 2, FEATURES, mean, var };
 	struct state t;

@@ -293,8 +293,8 @@ normalize_shaped(const cJSON *definition, struct tensor *x, const double *weight
 	size_t size = 1;
 
 	cJSON_ArrayForEach(item, json_get(definition, "normalized_shape")) size *= (size_t)item->valueint;
-	ck_assert(normalize_rows(
-	    NORM_FLOAT, x->data, x->size / size, size, is_kind(definition, "layer_norm"), eps_of(definition), weight, bias));
+	ck_assert(normalize_rows(NORM_FLOAT, x->data, x->size / size, size, is_kind(definition, "layer_norm"),
+	    eps_of(definition), weight, bias));
 	return (struct norm_view){ 1, x->size / size, size };
 }
 
@@ -389,7 +389,8 @@ check_exported(const cJSON *json)
 {
 	struct tensor x = tensor_from(json_get(json, "input"));
 	double *weight = json_doubles(json_get(json, "weight")), *bias = json_doubles(json_get(json, "bias"));
-	double *mean = json_doubles(json_get(json, "running_mean")), *rstd = json_doubles(json_get(json, "running_var"));
+	double *mean = json_doubles(json_get(json, "running_mean")),
+	       *rstd = json_doubles(json_get(json, "running_var"));
 	double *expected = json_doubles(json_get(json_get(json, "output"), "data"));
 	size_t i;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A copy that grows is written to the disk meanwhile: little by little, by a thread of its own, never far behind. The store is a made-up one, and
- * so is the disk: its write_back_piece takes the place of the real one when this is linked.
+ * A copy that grows is written to the disk meanwhile: little by little, by a thread of its own, never far behind. The
+ * store is a made-up one, and so is the disk: its write_back_piece takes the place of the real one when this is linked.
  */
 #include "tests/unit/unit.h"
 

@@ -26,7 +26,9 @@ static void PRINTF_LIKE(2, 3) add_text(struct seeds *s, const char *format, ...)
 	seeds_add(s, bytes, 1 + strlen(bytes + 1));
 }
 
-/* The number and its two neighbours' sides: the text itself, one with a 1 far behind it, and one that is a little less. */
+/*
+ * The number and its two neighbours' sides: the text itself, one with a 1 far behind it, and one that is a little less.
+ */
 static void
 add_around(struct seeds *s, long double exact)
 {
@@ -66,8 +68,8 @@ add_midpoints(struct seeds *s)
 }
 
 /*
- * Decimals of 16 characters next to a midpoint between floats, which come out wrong by way of a double. (Shorter ones without an
- * exponent never do: none is near enough on the side that the tie does not go to.)
+ * Decimals of 16 characters next to a midpoint between floats, which come out wrong by way of a double. (Shorter ones
+ * without an exponent never do: none is near enough on the side that the tie does not go to.)
  */
 static void
 add_near_midpoints(struct seeds *s)
@@ -101,15 +103,16 @@ add_floats(struct seeds *s)
 void
 seeds_add_decimal(struct seeds *s)
 {
-	static const char *const texts[] = { "0,", "-0,", "-0.0e0]", "1 ", "12345678,", "0.1,", "1.5e3,", "3.4028235e38,",
-		"1e39,", "1.7976931348623157e308,", "1e309,", "5e-324,", "2.4703282292062327e-324,", "1e-46,", "1.1754944e-38,",
-		"2.2250738585072011e-308,", "16777217,", "9007199254740993,", "18446744073709551616,", "1e23,", "8.41e21,",
-		"1e99999999999999999999,", "1e-99999999999999999999,", "0e99999,", "1E+05,", "0.00000000000000000000001e22,",
-		"1234567890123456789012345678901234567890,", "0.12345678901234567890123456789012345678,",
-		"-12345678.87654321e-8,", "", "-", "-,", "+1,", ".5,", "1.,", "1.e5,", "1e,", "1e+,", "01,", "-01,", "00,",
-		"1.5.5,", "0x1f,", "1_000,", "NaN", "Infinity", "-Infinity", "1e5.5,", "--1,", "1-", "1e5e5", "\xef\xbc\x91",
-		"99999999", "1.00000000", "1.0000000:", "1.0000000/", "65504,", "65519.99,", "65520,", "5.96e-8,", "2.98e-8,",
-		"2049,", "6.1035156e-5,", "0.33325195," };
+	static const char *const texts[] = { "0,", "-0,", "-0.0e0]", "1 ", "12345678,", "0.1,", "1.5e3,",
+		"3.4028235e38,", "1e39,", "1.7976931348623157e308,", "1e309,", "5e-324,", "2.4703282292062327e-324,",
+		"1e-46,", "1.1754944e-38,", "2.2250738585072011e-308,", "16777217,", "9007199254740993,",
+		"18446744073709551616,", "1e23,", "8.41e21,", "1e99999999999999999999,", "1e-99999999999999999999,",
+		"0e99999,", "1E+05,", "0.00000000000000000000001e22,", "1234567890123456789012345678901234567890,",
+		"0.12345678901234567890123456789012345678,", "-12345678.87654321e-8,", "", "-", "-,", "+1,", ".5,",
+		"1.,", "1.e5,", "1e,", "1e+,", "01,", "-01,", "00,", "1.5.5,", "0x1f,", "1_000,", "NaN", "Infinity",
+		"-Infinity", "1e5.5,", "--1,", "1-", "1e5e5", "\xef\xbc\x91", "99999999", "1.00000000",
+		"1.0000000:", "1.0000000/", "65504,", "65519.99,", "65520,", "5.96e-8,", "2.98e-8,", "2049,",
+		"6.1035156e-5,", "0.33325195," };
 	static const int lengths[] = { 19, 20, 40, 800, 1500 };
 
 	for (size_t i = 0; i < COUNT(texts); i++)

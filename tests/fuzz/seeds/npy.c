@@ -62,7 +62,8 @@ seeds_add_npy(struct seeds *s)
 		snprintf(dict, sizeof(dict), "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }   \n",
 		    descrs[i % COUNT(descrs)], i % 2 == i / COUNT(descrs) % 2 ? "True" : "False",
 		    shapes[i / COUNT(descrs) % COUNT(shapes)].text);
-		add_dict(s, 1 + (int)(i % 3), dict, sizes[i % COUNT(descrs)] * shapes[i / COUNT(descrs) % COUNT(shapes)].count);
+		add_dict(s, 1 + (int)(i % 3), dict,
+		    sizes[i % COUNT(descrs)] * shapes[i / COUNT(descrs) % COUNT(shapes)].count);
 	}
 	for (size_t i = 0; i < COUNT(npy_bad_dicts); i++)
 		add_dict(s, 1, npy_bad_dicts[i].dict, 8);
