@@ -21,6 +21,20 @@ def read(path):
         return f.read()
 
 
+def first_lines(path, count):
+    with open(os.path.join(ROOT, path), "rb") as f:
+        return b"".join(f.readline(200) for _ in range(count)).decode("latin-1")
+
+
+def tracked():
+    """The paths of the repository's files; a test that needs them is skipped outside a git checkout."""
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True,
+                            text=True).stdout.split("\n")
+    if not any(listed):
+        raise unittest.SkipTest("not a git checkout")
+    return [path for path in listed if path and os.path.exists(os.path.join(ROOT, path))]
+
+
 def routes():
     """(method, path) of every row of the table in handlers/routes.c."""
     text = read("handlers/routes.c").replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
@@ -31,15 +45,9 @@ def routes():
 class Architecture(unittest.TestCase):
     def test_every_file_has_a_line_and_every_line_a_file(self):
         listed = set(re.findall(r"^\| `([^`]+)` \|", read("docs/ARCHITECTURE.md"), re.M))
-        tracked = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True,
-                                 text=True).stdout.split("\n")
-        if not any(tracked):
-            self.skipTest("this is no git checkout")
         # A module is named by its header where it has one; data and corpora by their folder.
         present = set()
-        for path in filter(None, tracked):
-            if not os.path.exists(os.path.join(ROOT, path)):
-                continue
+        for path in tracked():
             if path.split("/")[0] in ROOMS and path.endswith(".c") and os.path.exists(os.path.join(ROOT, path[:-2] + ".h")):
                 continue
             present.add(path)
@@ -48,6 +56,21 @@ class Architecture(unittest.TestCase):
         self.assertEqual(sorted(uncovered), [], "files without a line in docs/ARCHITECTURE.md")
         absent = {entry for entry in listed if not os.path.exists(os.path.join(ROOT, entry))}
         self.assertEqual(sorted(absent), [], "lines in docs/ARCHITECTURE.md without a file")
+
+
+class Licence(unittest.TestCase):
+    def test_every_source_names_its_licence(self):
+        """In its first three lines, where a tool looks: also what programs write, and what a #! line precedes."""
+        sources = re.compile(r"\.(c|h|cc|py|mk|lua|ya?ml)$|(^|/)(Makefile|Dockerfile)$")
+        scripts = [path for path in tracked() if sources.search(path) or first_lines(path, 1).startswith("#!")]
+        self.assertGreater(len(scripts), 400)
+        without = [path for path in scripts if "SPDX-License-Identifier: MIT" not in first_lines(path, 3)]
+        self.assertEqual(without, [])
+
+
+    def test_the_generated_table_is_what_its_script_writes(self):
+        written = subprocess.run([os.path.join(ROOT, "scripts/make_pow10.py")], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(written, read("codec/decimal/pow10.c"))
 
 
 class Api(unittest.TestCase):
@@ -75,8 +98,7 @@ class Api(unittest.TestCase):
         self.assertEqual(re.findall(r"^    \| `(\w+)` \| (\d+) \| (.+) \|$", page, re.M), errors)
 
     def test_links_lead_somewhere(self):
-        for document in ("README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/MATH.md", "docs/PERFORMANCE.md", "docs/OPERATIONS.md",
-                         "bench/peer/README.md", "deploy/README.md", "examples/README.md"):
+        for document in filter(lambda path: path.endswith(".md"), tracked()):
             for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(document)):
                 if "://" not in link:
                     path = os.path.join(ROOT, os.path.dirname(document), link)
