@@ -80,8 +80,8 @@ budget_refuse(const struct budget_share *s, size_t bytes, struct err *e)
 	const size_t had = s->paid - s->credit;
 
 	if (had <= s->budget->bytes_max && bytes <= s->budget->bytes_max - had)
-		return err_set_budget(e);
-	return err_set(e, ERR_BODY_TOO_LARGE,
+		return err_fail_budget(e);
+	return err_fail(e, ERR_BODY_TOO_LARGE,
 	    "the request needs at least %zu bytes of memory; all requests together may use %zu (--max-memory)",
 	    bytes > SIZE_MAX - had ? SIZE_MAX : had + bytes, s->budget->bytes_max);
 }

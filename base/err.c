@@ -26,7 +26,8 @@ err_fill(struct err *e, enum err_code code, const char *format, va_list ap)
 	vsnprintf(e->detail, sizeof(e->detail), format, ap);
 }
 
-void(err_set)(struct err *e, enum err_code code, const char *format, ...)
+void
+err_set(struct err *e, enum err_code code, const char *format, ...)
 {
 	va_list ap;
 
@@ -35,7 +36,8 @@ void(err_set)(struct err *e, enum err_code code, const char *format, ...)
 	va_end(ap);
 }
 
-void(err_set_at)(struct err *e, enum err_code code, uint64_t offset, const char *format, ...)
+void
+err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...)
 {
 	va_list ap;
 	size_t len;
@@ -49,15 +51,17 @@ void(err_set_at)(struct err *e, enum err_code code, uint64_t offset, const char 
 	snprintf(e->detail + len, sizeof(e->detail) - len, " (at byte %llu)", (unsigned long long)offset);
 }
 
-void(err_set_memory)(struct err *e)
+void
+err_set_memory(struct err *e)
 {
-	(err_set)(e, ERR_OVERLOADED, "there is not enough memory for this request now");
+	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now");
 	e->retry_after_s = 1;
 }
 
-void(err_set_budget)(struct err *e)
+void
+err_set_budget(struct err *e)
 {
-	(err_set)(e, ERR_OVERLOADED, "the requests that run use all the memory that they may (--max-memory)");
+	err_set(e, ERR_OVERLOADED, "the requests that run use all the memory that they may (--max-memory)");
 	e->retry_after_s = 1;
 }
 

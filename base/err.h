@@ -64,26 +64,26 @@ struct err {
 	char actual[160];
 };
 
-/* Fills `e` (all of it) and gives -1, so that a function can end with `return err_set(...)`. Thread-safe. */
-void(err_set)(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Fills `e` (all of it). Thread-safe, as all functions here. */
+void err_set(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* The same with the offending byte's offset, which the detail names too: " (at byte N)" is appended. */
-void(err_set_at)(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
+void err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* Out of memory for this request: `overloaded`, to be tried again. Gives -1. */
-void(err_set_memory)(struct err *e);
+/* Out of memory for this request: `overloaded`, to be tried again. */
+void err_set_memory(struct err *e);
 
-/* The memory of all requests together is used up (--max-memory): `overloaded`, to be tried again. Gives -1. */
-void(err_set_budget)(struct err *e);
+/* The memory of all requests together is used up (--max-memory): `overloaded`, to be tried again. */
+void err_set_budget(struct err *e);
 
 /*
- * The same functions, with their result in sight of compilers and analyzers: a caller that returns err_set(...) is seen
- * to fail, so nobody is warned of results that are not there then.
+ * The same, with -1 as their value: a function that fails ends with `return err_fail(e, ...)`. They are macros so that
+ * compilers and analyzers see the -1, and do not warn of outputs that are unset after a failure.
  */
-#define err_set(...) ((err_set)(__VA_ARGS__), -1)
-#define err_set_at(...) ((err_set_at)(__VA_ARGS__), -1)
-#define err_set_memory(e) ((err_set_memory)(e), -1)
-#define err_set_budget(e) ((err_set_budget)(e), -1)
+#define err_fail(...) (err_set(__VA_ARGS__), -1)
+#define err_fail_at(...) (err_set_at(__VA_ARGS__), -1)
+#define err_fail_memory(e) (err_set_memory(e), -1)
+#define err_fail_budget(e) (err_set_budget(e), -1)
 
 /* The table's columns. `code` must not be ERR_NONE. */
 const char *err_code_text(enum err_code code);

@@ -131,7 +131,7 @@ body_take(void *arg, const char *bytes, size_t len, struct err *e)
 	struct body *b = arg;
 
 	if (len > b->bytes_max - b->bytes)
-		return err_set(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
+		return err_fail(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
 		    b->decoder != NULL ? ", its Content-Encoding undone," : "", b->bytes_max);
 	b->bytes += len;
 	if (b->digest != NULL)

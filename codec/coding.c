@@ -76,7 +76,7 @@ coding_decoder_free(struct coding_decoder *d)
 static int
 refuse(const struct coding_decoder *d, const char *what, enum err_code damaged, struct err *e)
 {
-	return err_set(
+	return err_fail(
 	    e, damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
 }
 
@@ -97,7 +97,7 @@ decoder_begin(struct coding_decoder *d, struct err *e)
 		window = begins_zlib(d->first) ? WINDOW_ZLIB : WINDOW_RAW;
 	result = d->state == DECODER_NEW ? inflateInit2(&d->z, window) : inflateReset(&d->z);
 	d->state = DECODER_WITHIN;
-	return result == Z_OK ? 0 : err_set_memory(e);
+	return result == Z_OK ? 0 : err_fail_memory(e);
 }
 
 /* Decodes from d->z's input until it is used up, the member ends, or the call has made enough. */
@@ -112,7 +112,7 @@ decoder_run(struct coding_decoder *d, size_t *made, coding_sink *sink, void *arg
 		d->z.avail_out = BLOCK_BYTES;
 		result = inflate(&d->z, Z_NO_FLUSH);
 		if (result == Z_MEM_ERROR)
-			return err_set_memory(e);
+			return err_fail_memory(e);
 		if (result == Z_NEED_DICT)
 			return refuse(d, "it needs a dictionary", damaged, e);
 		if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)

@@ -48,13 +48,13 @@ array_number_error(
 
 	switch (r) {
 	case DECIMAL_OVERFLOW:
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: %s does not fit %s", name, excerpt_text(p, len, quote),
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: %s does not fit %s", name, excerpt_text(p, len, quote),
 		    datatype_name(a->values.datatype));
 	case DECIMAL_INVALID:
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_JSON, at + len, "%s: a number cannot go on with %s", name, excerpt_byte(*end, text));
 	default:
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	}
 }
 
@@ -184,7 +184,7 @@ array_gathered(struct json_array *a, struct err *e)
 
 	buf_byte(&a->partial, ' ');
 	if (a->partial.failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (a->values.open)
 		r = array_read_open(a, a->values.count, a->partial.bytes, a->partial.bytes,
 		    a->partial.bytes + a->partial.len, &end, out);
@@ -210,9 +210,9 @@ array_gather(struct json_array *a, struct json_input *in, struct err *e)
 	buf_add(&a->partial, in->p, (size_t)(end - in->p));
 	in->p = end;
 	if (a->partial.failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (a->partial.len > JSON_PIECE_MAX)
-		return err_set_at(e, ERR_BAD_TENSOR, a->number_at, "%s: a number may have at most %zu characters",
+		return err_fail_at(e, ERR_BAD_TENSOR, a->number_at, "%s: a number may have at most %zu characters",
 		    a->nesting.name, JSON_PIECE_MAX);
 	if (end == in->end)
 		return 0;
@@ -229,7 +229,7 @@ array_word(struct json_array *a, struct json_input *in, struct err *e)
 
 	for (; *a->word != '\0' && in->p < in->end; a->word++, in->p++)
 		if (*in->p != *a->word)
-			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
+			return err_fail_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
 			    "%s: expected the rest of true or false, not %s", a->nesting.name,
 			    excerpt_byte(*in->p, text));
 	if (*a->word != '\0')
@@ -261,16 +261,16 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 	char text[EXCERPT_BYTES];
 
 	if (a->state == JSON_ARRAY_COMMA)
-		return err_set_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
+		return err_fail_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
 	if (c == '{')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s",
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s",
 		    name, JSON_TYPED_ARRAY_HINT);
 	if (c == '"' || c == 't' || c == 'f' || c == 'n')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected %s or a list of such, not %s", name, wanted,
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected %s or a list of such, not %s", name, wanted,
 		    c == '"'     ? "a string" :
 			c == 'n' ? "null (nor NaN, which JSON does not have)" :
 				   "true or false");
-	return err_set_at(e, ERR_BAD_JSON, at, "%s: expected %s or a list of such, not %s%s", name, wanted,
+	return err_fail_at(e, ERR_BAD_JSON, at, "%s: expected %s or a list of such, not %s%s", name, wanted,
 	    excerpt_byte(c, text), json_hint(c));
 }
 

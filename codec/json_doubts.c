@@ -203,7 +203,7 @@ json_doubts_note(struct json_values *v, size_t from, const char *text, uint64_t 
 		return 0;
 	d = doubts_of(v);
 	if (d == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	for (size_t k = 0; k < sizeof(narrow) / sizeof(narrow[0]); k++)
 		for (size_t i = from; i < v->count && !d->unfit[narrow[k]].found; i++)
 			if (overflows(d, narrow[k], i, values[i]))

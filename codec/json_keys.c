@@ -47,7 +47,7 @@ keys_grow(struct json_keys *k, struct err *e)
 	keys = chains == NULL ? NULL : realloc(k->keys, size * sizeof(*keys));
 	if (keys == NULL) {
 		free(chains);
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	}
 	free(k->chains);
 	k->chains = chains;
@@ -80,10 +80,10 @@ json_keys_add(
 	char quote[EXCERPT_BYTES];
 
 	if (k->size > 0 && keys_have(k, from, key, text))
-		return err_set_at(e, ERR_BAD_JSON, at, "the key \"%s\" is given twice in one object",
+		return err_fail_at(e, ERR_BAD_JSON, at, "the key \"%s\" is given twice in one object",
 		    excerpt_text(text + key->at, key->len, quote));
 	if (k->total == JSON_KEYS_MAX)
-		return err_set_at(e, ERR_BAD_JSON, at, "a body may have at most %d keys", JSON_KEYS_MAX);
+		return err_fail_at(e, ERR_BAD_JSON, at, "a body may have at most %d keys", JSON_KEYS_MAX);
 	if (k->count == k->size && keys_grow(k, e) < 0)
 		return -1;
 	k->keys[k->count] = *key;

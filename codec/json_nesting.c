@@ -66,10 +66,10 @@ nesting_check_room(const struct json_nesting *n, uint64_t at, struct err *e)
 	if (n->seen[n->level - 1] < extent)
 		return 0;
 	if (n->given->rank == 0)
-		return err_set_at(e, ERR_BAD_TENSOR, at,
+		return err_fail_at(e, ERR_BAD_TENSOR, at,
 		    "%s: the list here goes on, where the ones before it have %zu element%s", n->name, extent,
 		    extent == 1 ? "" : "s");
-	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: the list here goes on, where shape %s asks for %zu element%s",
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: the list here goes on, where shape %s asks for %zu element%s",
 	    n->name, tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent,
 	    extent == 1 ? "" : "s");
 }
@@ -81,9 +81,9 @@ nesting_mixed(const struct json_nesting *n, const char *found, const char *expec
 	char shape[SHAPE_TEXT];
 
 	if (n->given->rank == 0)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "%s: %s stands here where the ones before are %s", n->name, found, expected);
-	return err_set_at(e, ERR_BAD_TENSOR, at, "%s: %s stands here where shape %s asks for %s", n->name, found,
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: %s stands here where shape %s asks for %s", n->name, found,
 	    tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), expected);
 }
 
@@ -91,7 +91,7 @@ int
 json_nesting_open(struct json_nesting *n, uint64_t at, struct err *e)
 {
 	if (n->level == TENSOR_RANK_MAX)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "%s: lists may be nested at most %d deep", n->name, TENSOR_RANK_MAX);
 	if (n->level == 1 && n->depth == 0)
 		nesting_fix_nested(n);
@@ -126,10 +126,10 @@ nesting_short(const struct json_nesting *n, size_t seen, size_t extent, uint64_t
 	char shape[SHAPE_TEXT];
 
 	if (n->given->rank == 0)
-		return err_set_at(e, ERR_BAD_TENSOR, at,
+		return err_fail_at(e, ERR_BAD_TENSOR, at,
 		    "%s: the list that ends here has %zu element%s where the ones before it have %zu", n->name, seen,
 		    seen == 1 ? "" : "s", extent);
-	return err_set_at(e, ERR_BAD_TENSOR, at,
+	return err_fail_at(e, ERR_BAD_TENSOR, at,
 	    "%s: the list that ends here has %zu element%s where shape %s asks for %zu", n->name, seen,
 	    seen == 1 ? "" : "s", tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent);
 }

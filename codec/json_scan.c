@@ -46,11 +46,11 @@ static int
 scan_check_text(const struct json_scan *s, struct err *e)
 {
 	if (s->text.len > JSON_ENVELOPE_MAX)
-		return err_set_at(e, ERR_BAD_JSON, s->token_at,
+		return err_fail_at(e, ERR_BAD_JSON, s->token_at,
 		    "a body may have at most %zu bytes that are not tensors' data", JSON_ENVELOPE_MAX);
 	if (s->text.refused > 0)
 		return budget_refuse(s->slots.memory, s->text.refused, e);
-	return s->text.failed ? err_set_memory(e) : 0;
+	return s->text.failed ? err_fail_memory(e) : 0;
 }
 
 /* Feeds at most JSON_PIECE_MAX bytes. */
@@ -95,10 +95,10 @@ scan_cut(const struct json_scan *s, struct err *e)
 	};
 
 	if (s->state >= SCAN_IN_KEY)
-		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s", within[s->state]);
+		return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s", within[s->state]);
 	if (s->depth == 0)
-		return err_set_at(e, ERR_BAD_JSON, s->fed, "the document is empty");
-	return err_set_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s",
+		return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document is empty");
+	return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s",
 	    s->frames[s->depth - 1].object ? "an object" : "a list");
 }
 
@@ -117,7 +117,7 @@ scan_parse(struct json_scan *s, struct err *e)
 	s->envelope = cJSON_ParseWithLengthOpts(s->text.bytes, s->text.len, NULL, 0);
 	buf_fini(&s->text);
 	/* The text is of our own making, so that only memory can be the cause. */
-	return s->envelope == NULL ? err_set_memory(e) : 0;
+	return s->envelope == NULL ? err_fail_memory(e) : 0;
 }
 
 int

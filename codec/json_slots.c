@@ -96,7 +96,7 @@ json_slots_check_key(
 
 	if (place.role != JSON_ROLE_TENSOR || !key_is(key, len, "0"))
 		return 0;
-	return err_set_at(e, ERR_BAD_TENSOR, at,
+	return err_fail_at(e, ERR_BAD_TENSOR, at,
 	    "%s: a tensor is a list, or an object with \"data\"; it has no \"0\"%s", slots_name(s, place.slot),
 	    JSON_TYPED_ARRAY_HINT);
 }
@@ -115,16 +115,16 @@ json_slots_check(const struct json_slots *s, struct json_place place, char c, ui
 	if (c == 'n' && place.role != JSON_ROLE_EXTENT)
 		return 0;
 	if (place.role == JSON_ROLE_DATA && c != '[')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers%s", slots_name(s, place.slot),
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers%s", slots_name(s, place.slot),
 		    c == '{' ? JSON_TYPED_ARRAY_HINT : "");
 	if (place.role == JSON_ROLE_SHAPE && c != '[')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: expected a list of whole numbers%s",
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "shape of %s: expected a list of whole numbers%s",
 		    slots_name(s, place.slot), c == '{' ? JSON_TYPED_ARRAY_HINT : "");
 	if (place.role == JSON_ROLE_EXTENT && !json_starts_number(c))
-		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more",
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "shape of %s: an extent must be a whole number, 0 or more",
 		    slots_name(s, place.slot));
 	if (place.role == JSON_ROLE_DATATYPE && c != '"')
-		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: expected a string, like \"FP32\"",
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: expected a string, like \"FP32\"",
 		    slots_name(s, place.slot));
 	return 0;
 }
@@ -139,18 +139,18 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 	char quote[EXCERPT_BYTES];
 
 	if (json_integer_parse(text, len, &negative, &extent) < 0 || (negative && extent != 0) || extent > SIZE_MAX)
-		return err_set_at(e, ERR_BAD_TENSOR, at,
+		return err_fail_at(e, ERR_BAD_TENSOR, at,
 		    "shape of %s: an extent must be a whole number, 0 or more, not %s", name,
 		    excerpt_text(text, len, quote));
 	if (shape->rank == TENSOR_RANK_MAX)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor may have at most %d extents", name, TENSOR_RANK_MAX);
 	shape->extents[shape->rank++] = (size_t)extent;
 	/* An extent of 0 is left out, so that no product of the others overflows either. */
 	if (extent != 0 &&
 	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) ||
 		shape->count > SIZE_MAX / sizeof(double)))
-		return err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values overflows", name);
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values overflows", name);
 	return 0;
 }
 
@@ -165,7 +165,7 @@ slots_reshape(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 	if (!json_nesting_fits(t->shape, t->rank, shape)) {
 		tensor_shape_text(shape->extents, shape->rank, given, sizeof(given));
 		tensor_shape_text(t->shape, t->rank, nested, sizeof(nested));
-		(void)err_set_at(e, ERR_BAD_TENSOR, at,
+		err_set_at(e, ERR_BAD_TENSOR, at,
 		    "shape of %s: the data, whose lists are %s, does not have the shape %s", slots_name(s, slot),
 		    nested, given);
 		memcpy(e->expected, given, sizeof(given));
@@ -184,7 +184,7 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 	struct json_shape *shape = &s->found[slot].shape;
 
 	if (shape->rank == 0)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor has at least one extent", slots_name(s, slot));
 	for (unsigned i = 0; i < shape->rank; i++)
 		if (shape->extents[i] == 0)
@@ -205,7 +205,7 @@ slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at
 			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
 			    datatype_name((enum datatype)i));
 		}
-	return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s%s",
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s%s",
 	    of, quote, known, suggest_text(&s, near));
 }
 
@@ -219,10 +219,10 @@ slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64
 	const size_t bytes = f->tensor.count * datatype_size(datatype);
 
 	if (unfit != NULL)
-		return err_set_at(e, ERR_BAD_TENSOR, unfit->at, "%s: %s does not fit %s", slots_name(s, slot),
+		return err_fail_at(e, ERR_BAD_TENSOR, unfit->at, "%s: %s does not fit %s", slots_name(s, slot),
 		    unfit->text, datatype_name(datatype));
 	if (bytes > limit)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", s->bytes_max);
 	s->bytes_left = limit - bytes;
 	f->datatype = datatype;
@@ -237,7 +237,7 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	const bool known = datatype_parse(name, len, &datatype) == 0 && datatype_is_textual(datatype);
 
 	if (s->slots[slot].booleans && !(known && datatype == f->datatype))
-		return err_set_at(e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out",
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out",
 		    slots_name(s, slot));
 	if (!known)
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
@@ -338,6 +338,6 @@ json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, st
 {
 	if (s->found[slot].has_data)
 		return 0;
-	return err_set_at(
+	return err_fail_at(
 	    e, ERR_BAD_TENSOR, at, "%s: the tensor object that ends here has no data", slots_name(s, slot));
 }

@@ -25,7 +25,7 @@ string_hash(struct json_string *g, const char *bytes, size_t len)
 static int
 string_half_pair(const struct json_string *g, struct err *e)
 {
-	return err_set_at(e, ERR_BAD_JSON, g->escape_at, "half of a surrogate pair stands alone in a string");
+	return err_fail_at(e, ERR_BAD_JSON, g->escape_at, "half of a surrogate pair stands alone in a string");
 }
 
 /* Appends a character that came as an escape. */
@@ -78,7 +78,7 @@ string_hex(struct json_string *g, struct json_input *in, struct buf *out, struct
 	else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
 		digit = (unsigned)((c | 0x20) - 'a') + 10;
 	else
-		return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
+		return err_fail_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
 		    "expected four hexadecimal digits after \\u, not %s", excerpt_byte(c, text));
 	in->p++;
 	g->code = g->code << 4 | digit;
@@ -105,7 +105,7 @@ string_escape(struct json_string *g, struct json_input *in, struct buf *out, str
 		return string_half_pair(g, e);
 	name = memchr(names, c, sizeof(names) - 1);
 	if (name == NULL)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_JSON, json_input_at(in, in->p), "there is no escape \\ with %s", excerpt_byte(c, text));
 	in->p++;
 	g->state = JSON_STRING_PLAIN;
@@ -148,9 +148,9 @@ string_plain(struct json_string *g, struct json_input *in, struct buf *out, stru
 	if (g->high != 0 && c != '\\')
 		return string_half_pair(g, e);
 	if (g->utf8.left > 0 || c >= 0x80)
-		return err_set_at(e, ERR_BAD_JSON, at, "byte 0x%02x is not valid UTF-8 here", (unsigned)c);
+		return err_fail_at(e, ERR_BAD_JSON, at, "byte 0x%02x is not valid UTF-8 here", (unsigned)c);
 	if (c < 0x20)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_JSON, at, "the control character 0x%02x must be escaped in a string", (unsigned)c);
 	in->p++;
 	if (c == '"')

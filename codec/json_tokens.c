@@ -40,8 +40,8 @@ scan_unexpected(struct json_scan *s, char c, struct err *e)
 	char text[EXCERPT_BYTES];
 
 	if (s->token_at == 0 && c == '\xef')
-		return err_set_at(e, ERR_BAD_JSON, 0, "a JSON document must not begin with a byte order mark");
-	return err_set_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s%s", scan_expected(s),
+		return err_fail_at(e, ERR_BAD_JSON, 0, "a JSON document must not begin with a byte order mark");
+	return err_fail_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s%s", scan_expected(s),
 	    excerpt_byte(c, text), s->state == SCAN_DONE || s->state == SCAN_COMMA ? "" : json_hint(c));
 }
 
@@ -56,7 +56,7 @@ static int
 scan_open(struct json_scan *s, bool object, struct err *e)
 {
 	if (s->depth == JSON_DEPTH_MAX)
-		return err_set_at(
+		return err_fail_at(
 		    e, ERR_BAD_JSON, s->token_at, "lists and objects may be nested at most %d deep", JSON_DEPTH_MAX);
 	s->frames[s->depth++] = (struct scan_frame){ object, s->place, s->keys.count };
 	buf_byte(&s->text, object ? '{' : '[');
@@ -202,7 +202,7 @@ scan_key_end(struct json_scan *s, struct err *e)
 		.len = (uint32_t)(s->text.len - s->token_text - 1) };
 
 	if (s->text.failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (json_keys_add(&s->keys, f->keys_from, &key, s->text.bytes, s->token_at, e) < 0)
 		return -1;
 	s->place = json_slots_member(&s->slots, f->place, s->text.bytes + key.at, key.len);
@@ -222,7 +222,7 @@ scan_text_end(struct json_scan *s, struct err *e)
 	int result = 0;
 
 	if (s->text.failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (s->place.role == JSON_ROLE_DATATYPE)
 		result = json_slots_datatype(&s->slots, s->place.slot, s->text.bytes + at, len, s->token_at, e);
 	else if (s->place.role == JSON_ROLE_EXTENT)
@@ -244,7 +244,7 @@ scan_number(struct json_scan *s, struct json_input *in, struct err *e)
 		return 0;
 	if (json_number_ends(s->number, *end))
 		return scan_text_end(s, e);
-	return err_set_at(
+	return err_fail_at(
 	    e, ERR_BAD_JSON, json_input_at(in, end), "a number cannot go on with %s", excerpt_byte(*end, text));
 }
 
@@ -255,7 +255,7 @@ scan_literal_rest(struct json_scan *s, struct json_input *in, struct err *e)
 
 	for (; *s->literal != '\0' && in->p < in->end; s->literal++, in->p++)
 		if (*in->p != *s->literal)
-			return err_set_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
+			return err_fail_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
 			    "expected the rest of true, false or null, not %s", excerpt_byte(*in->p, text));
 	if (*s->literal == '\0')
 		scan_value_end(s);

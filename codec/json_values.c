@@ -30,7 +30,7 @@ values_resize(struct json_values *v, size_t capacity, struct err *e)
 	bytes = realloc(v->bytes, capacity * datatype_size(v->datatype));
 	if (bytes == NULL) {
 		budget_give(v->memory, more);
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	}
 	memory_large_pages_of_block(bytes, capacity * datatype_size(v->datatype));
 	v->bytes = bytes;
@@ -41,7 +41,7 @@ values_resize(struct json_values *v, size_t capacity, struct err *e)
 static int
 values_too_many(const struct json_values *v, uint64_t at, struct err *e)
 {
-	return err_set_at(
+	return err_fail_at(
 	    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", v->bytes_max);
 }
 

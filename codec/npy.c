@@ -87,7 +87,7 @@ npy_tensor(struct npy *n)
 static int
 refuse_magic(const struct npy *n, struct err *e)
 {
-	return err_set_at(e, ERR_BAD_NPY, n->start, "the body is no .npy file: it does not begin with \\x93NUMPY");
+	return err_fail_at(e, ERR_BAD_NPY, n->start, "the body is no .npy file: it does not begin with \\x93NUMPY");
 }
 
 static int
@@ -99,7 +99,7 @@ npy_version(struct npy *n, struct err *e)
 	if (memcmp(n->head.bytes, NPY_MAGIC, NPY_MAGIC_BYTES) != 0)
 		return refuse_magic(n, e);
 	if (major < 1 || major > 3 || minor != 0)
-		return err_set_at(e, ERR_BAD_NPY, n->start + NPY_MAGIC_BYTES,
+		return err_fail_at(e, ERR_BAD_NPY, n->start + NPY_MAGIC_BYTES,
 		    "format %u.%u is not known; known are 1.0, 2.0 and 3.0", major, minor);
 	n->dict_at = n->needed + (major == 1 ? 2 : 4);
 	n->needed = n->dict_at;
@@ -116,7 +116,7 @@ npy_length(struct npy *n, struct err *e)
 	for (size_t i = n->dict_at; i-- > length_at;)
 		length = length << 8 | (unsigned char)n->head.bytes[i];
 	if (length > NPY_DICT_MAX)
-		return err_set_at(e, ERR_BAD_NPY, n->start + length_at,
+		return err_fail_at(e, ERR_BAD_NPY, n->start + length_at,
 		    "the header is said to be %zu bytes long; at most %zu are read", length, NPY_DICT_MAX);
 	n->needed += length;
 	n->stage = NPY_DICT;
@@ -160,7 +160,7 @@ npy_allocate(struct npy *n, struct err *e)
 	if (npy_count(n, n->scattered || n->size <= AT_ONCE_BYTES ? n->size : 0, e) < 0)
 		return -1;
 	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (n->counted < n->size)
 		spare_memory_untouched(t->values, n->size);
 	memory_large_pages(t->values, n->size);
@@ -181,7 +181,7 @@ npy_dict(struct npy *n, struct err *e)
 		return -1;
 	n->size = h->count * datatype_size(h->datatype);
 	if (n->size > n->bytes_max)
-		return err_set_at(e, ERR_BODY_TOO_LARGE, n->start + n->dict_at,
+		return err_fail_at(e, ERR_BODY_TOO_LARGE, n->start + n->dict_at,
 		    "the tensor would take %zu bytes; at most %zu are taken", n->size, n->bytes_max);
 	t->datatype = h->datatype;
 	t->nested = true;
@@ -216,7 +216,7 @@ npy_advance(struct npy *n, struct err *e)
 	int result = 0;
 
 	if (n->head.failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	while (result == 0 && n->stage != NPY_DATA && n->head.len == n->needed)
 		result = n->stage == NPY_VERSION ? npy_version(n, e) :
 		    n->stage == NPY_LENGTH       ? npy_length(n, e) :
@@ -252,7 +252,7 @@ npy_keep_early(struct npy *n, const char *bytes, size_t len, size_t *kept, struc
 	*kept = len < room ? len : room;
 	buf_add(&n->early, bytes, *kept);
 	if (n->early.failed)
-		return n->early.refused > 0 ? budget_refuse(n->memory, n->early.refused, e) : err_set_memory(e);
+		return n->early.refused > 0 ? budget_refuse(n->memory, n->early.refused, e) : err_fail_memory(e);
 	if (n->early.len < n->early.limit)
 		return 0;
 	if (npy_allocate(n, e) < 0)
@@ -310,7 +310,7 @@ npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e)
 
 	if (npy_take(n, bytes, len, &taken, e) < 0)
 		return -1;
-	return taken == len ? 0 : err_set_at(e, ERR_BAD_NPY, n->start + n->fed, "there are bytes after the values");
+	return taken == len ? 0 : err_fail_at(e, ERR_BAD_NPY, n->start + n->fed, "there are bytes after the values");
 }
 
 /* Turns the bytes of every value about. */
@@ -344,9 +344,9 @@ npy_finish(struct npy *n, struct err *e)
 	if (n->stage == NPY_VERSION && magic > 0 && memcmp(n->head.bytes, NPY_MAGIC, magic) != 0)
 		return refuse_magic(n, e);
 	if (n->stage != NPY_DATA)
-		return err_set_at(e, ERR_BAD_NPY, n->start + n->fed, "the file ends within its header");
+		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed, "the file ends within its header");
 	if (n->taken < n->size)
-		return err_set_at(e, ERR_BAD_NPY, n->start + n->fed,
+		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed,
 		    "the file ends within its values: %zu of %zu bytes are there", n->taken, n->size);
 	if (n->header.swapped)
 		npy_swap(&n->tensor);

@@ -29,7 +29,7 @@ text_at(const struct npy_text *t)
 static int
 text_expected(const struct npy_text *t, const char *what)
 {
-	return err_set_at(t->err, ERR_BAD_NPY, text_at(t), "the header must have %s here", what);
+	return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the header must have %s here", what);
 }
 
 static void
@@ -153,7 +153,7 @@ read_descr(struct npy_text *t, struct npy_header *h)
 	text_skip_space(t);
 	at = text_at(t);
 	if (t->p < t->end && (*t->p == '[' || *t->p == '('))
-		return err_set_at(t->err, ERR_BAD_NPY, at, "arrays of records are not supported, only of floats");
+		return err_fail_at(t->err, ERR_BAD_NPY, at, "arrays of records are not supported, only of floats");
 	if (text_string(t, "a datatype such as '<f4'", &text, &len) < 0)
 		return -1;
 	d = parse_descr(text, len, &order);
@@ -162,7 +162,7 @@ read_descr(struct npy_text *t, struct npy_header *h)
 		h->swapped = order != native_order;
 		return 0;
 	}
-	return err_set_at(t->err, ERR_BAD_NPY, at,
+	return err_fail_at(t->err, ERR_BAD_NPY, at,
 	    "the datatype %s is not supported; supported are f2, f4, f8 ('<' or '>'), and V2 for bfloat16: "
 	    "x.astype('<f4') "
 	    "converts",
@@ -185,18 +185,18 @@ read_extent(struct npy_text *t, struct npy_header *h)
 
 	text_skip_space(t);
 	if (t->p < t->end && *t->p == '-')
-		return err_set_at(t->err, ERR_BAD_NPY, text_at(t), "the shape has a negative extent");
+		return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the shape has a negative extent");
 	for (first = t->p; t->p < t->end && *t->p >= '0' && *t->p <= '9'; t->p++)
 		overflow |= __builtin_mul_overflow(extent, (size_t)10, &extent) ||
 		    __builtin_add_overflow(extent, (size_t)(*t->p - '0'), &extent);
 	if (t->p == first || (t->p - first > 1 && *first == '0'))
 		return text_expected(t, "a whole number");
 	if (overflow)
-		return err_set_at(t->err, ERR_BAD_NPY, text_at(t), "an extent of the shape overflows");
+		return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "an extent of the shape overflows");
 	if (t->p < t->end && *t->p == 'L')
 		t->p++;
 	if (h->rank == TENSOR_RANK_MAX)
-		return err_set_at(
+		return err_fail_at(
 		    t->err, ERR_BAD_NPY, text_at(t), "the shape has more than %d extents", TENSOR_RANK_MAX);
 	h->shape[h->rank++] = extent;
 	return 0;
@@ -213,7 +213,7 @@ count_values(struct npy_text *t, struct npy_header *h)
 		empty |= h->shape[i] == 0;
 		if (h->shape[i] != 0 &&
 		    (__builtin_mul_overflow(h->count, h->shape[i], &h->count) || h->count > SIZE_MAX / sizeof(double)))
-			return err_set_at(t->err, ERR_BAD_NPY, text_at(t), "the shape's number of values overflows");
+			return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the shape's number of values overflows");
 	}
 	if (empty)
 		h->count = 0;
@@ -239,7 +239,7 @@ read_shape(struct npy_text *t, struct npy_header *h)
 			return text_expected(t, "',' in a tuple of one");
 	}
 	if (h->rank == 0)
-		return err_set_at(
+		return err_fail_at(
 		    t->err, ERR_BAD_NPY, text_at(t), "a tensor has at least one extent; this array has none");
 	return count_values(t, h);
 }
@@ -273,7 +273,7 @@ read_member(struct npy_text *t, struct npy_header *h, unsigned *seen)
 	while (i < KEY_COUNT && (strlen(keys[i].name) != len || memcmp(keys[i].name, text, len) != 0))
 		i++;
 	if (i == KEY_COUNT || (*seen & 1u << i) != 0)
-		return err_set_at(t->err, ERR_BAD_NPY, at, "the header's key %s %s", excerpt_text(text, len, quote),
+		return err_fail_at(t->err, ERR_BAD_NPY, at, "the header's key %s %s", excerpt_text(text, len, quote),
 		    i == KEY_COUNT ? "is not known" : "is given twice");
 	*seen |= 1u << i;
 	if (!text_take(t, ':'))
@@ -303,7 +303,7 @@ npy_header_parse(const char *text, size_t len, uint64_t at, struct npy_header *o
 		return text_expected(&t, "nothing but spaces");
 	for (size_t i = 0; i < KEY_COUNT; i++)
 		if ((seen & 1u << i) == 0)
-			return err_set_at(e, ERR_BAD_NPY, at, "the header has no '%s'", keys[i].name);
+			return err_fail_at(e, ERR_BAD_NPY, at, "the header has no '%s'", keys[i].name);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ fold(const struct request *rq, double *scale, double *shift, struct err *e)
 		scale[f] *= weight != NULL ? weight[f] : 1;
 		shift[f] = (bias != NULL ? bias[f] : 0) - s->mean[f] * scale[f];
 		if (!isfinite(scale[f]) || !isfinite(shift[f]))
-			return err_set(
+			return err_fail(
 			    e, ERR_NON_FINITE_INPUT, "the scale or the shift of feature %zu is not finite", f);
 	}
 	return 0;
@@ -39,7 +39,7 @@ affine_get(struct request *rq, struct err *e)
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
 	if (s->mean == NULL)
-		return err_set(
+		return err_fail(
 		    e, ERR_NOT_TRAINED, "layer \"%s\" was never trained and no statistics were put", rq->layer);
 	if (request_doubles(rq, s->features, &scale, e) < 0 || request_doubles(rq, s->features, &shift, e) < 0 ||
 	    fold(rq, scale, shift, e) < 0)

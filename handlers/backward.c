@@ -27,12 +27,12 @@ choose_mode(const struct request *rq, const struct cJSON *body, bool *train, str
 	char near[SUGGEST_BYTES], shown[ENVELOPE_SHOWN_BYTES];
 
 	if (text != NULL && member != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" is given both in the query and in the body");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"mode\" is given both in the query and in the body");
 	if (member != NULL)
 		text = envelope_type(member) == ENVELOPE_STRING ? envelope_string(member) : "";
 	*train = text == NULL || strcmp(text, "train") == 0;
 	if (!*train && strcmp(text, "infer") != 0)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\", not %s%s",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\", not %s%s",
 		    member != NULL ? envelope_shown(member, shown) : text,
 		    suggest_among(text, (const char *const[]){ "train", "infer", NULL }, near));
 	return 0;
@@ -47,7 +47,7 @@ choose_seed(const struct request *rq, const struct cJSON *body, struct backward 
 	if (ghosts_seed(rq, body, &w->seed, &given, e) < 0)
 		return -1;
 	if (!given && rq->definition->shuffle && w->train)
-		return err_set(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
+		return err_fail(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
 	return 0;
 }
 
@@ -58,12 +58,12 @@ check_gradient(const struct backward *w, struct err *e)
 	const struct tensor *x = w->x, *g = w->g;
 
 	if (g->datatype != x->datatype)
-		return err_set(e, ERR_BAD_TENSOR,
+		return err_fail(e, ERR_BAD_TENSOR,
 		    "\"grad_output\" is %s and \"input\" is %s: they must be of one datatype",
 		    datatype_name(g->datatype), datatype_name(x->datatype));
 	if (g->rank == x->rank && memcmp(g->shape, x->shape, x->rank * sizeof(x->shape[0])) == 0)
 		return 0;
-	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"grad_output\" must have the shape of \"input\"");
+	err_set(e, ERR_SHAPE_MISMATCH, "\"grad_output\" must have the shape of \"input\"");
 	tensor_shape_text(x->shape, x->rank, e->expected, sizeof(e->expected));
 	tensor_shape_text(g->shape, g->rank, e->actual, sizeof(e->actual));
 	return -1;
@@ -74,7 +74,7 @@ check_finite(const char *name, const double *gradient, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(gradient[i]))
-			return err_set(e, ERR_NON_FINITE_INPUT,
+			return err_fail(e, ERR_NON_FINITE_INPUT,
 			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, "
 			    "or it "
 			    "overflows",
@@ -121,7 +121,7 @@ backward(struct request *rq, struct err *e)
 	size_t n;
 
 	if (w == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	rq->scratch = w;
 	w->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||

@@ -15,7 +15,7 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 	struct piece x, g;
 
 	if (rq->definition->clip > 0 || !w->train)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
 	if (gradients_channels_init(rq, w->view.feature, c, e) < 0 ||
 	    pieces_cut(rq, rq->definition, w->x, w->view, &w->mask, PIECES_WHOLE, 0, &w->pieces, e) < 0 ||
 	    pieces_take(rq, &w->pieces, w->x, &w->x_values, e) < 0 ||

@@ -32,12 +32,12 @@ doubles_get(struct request *rq, const struct cJSON *body, struct doubles_wanted 
 	*values = NULL;
 	*count = 0;
 	if (type == ENVELOPE_ABSENT)
-		return wanted.optional ? 0 : err_set(e, ERR_BAD_PARAMETER, "the body has no \"%s\"", wanted.name);
+		return wanted.optional ? 0 : err_fail(e, ERR_BAD_PARAMETER, "the body has no \"%s\"", wanted.name);
 	if (t == NULL || (type != ENVELOPE_TENSOR && type != ENVELOPE_OBJECT))
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s",
 		    wanted.name, envelope_type_name(type));
 	if (t->rank != 1 && !wanted.any_rank)
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
 		    wanted.name, t->rank);
 	*count = t->count;
 	return as_doubles(rq, t, values, e);
@@ -48,7 +48,7 @@ doubles_check_variance(const char *name, const double *var, size_t n, struct err
 {
 	for (size_t i = 0; i < n; i++)
 		if (!(var[i] >= 0))
-			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" holds a variance below 0, at index %zu", name, i);
+			return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" holds a variance below 0, at index %zu", name, i);
 	return 0;
 }
 
@@ -57,7 +57,7 @@ doubles_check_tracks(const struct request *rq, struct err *e)
 {
 	if (definition_tracks(rq->definition))
 		return 0;
-	return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" (%s%s) keeps no running statistics", rq->layer,
+	return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" (%s%s) keeps no running statistics", rq->layer,
 	    definition_kind_name(rq->definition),
 	    definition_may_track(rq->definition) ? ", track_running_stats false" : "");
 }
@@ -68,8 +68,8 @@ doubles_check_features(const char *name, size_t n, size_t features, struct err *
 	if (features != 0 ? n == features : n != 0)
 		return 0;
 	if (features == 0)
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
-	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values; the layer has %zu features", name, n, features);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
+	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values; the layer has %zu features", name, n, features);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", features);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", n);
 	return -1;
@@ -86,7 +86,7 @@ doubles_count(const struct cJSON *body, const char *name, const uint64_t *fallba
 		return 0;
 	}
 	if (envelope_uint64(member, out) < 0 || *out > STATISTICS_COUNT_MAX)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number from 0 to 2^63 - 1; it is %s", name,
-		    envelope_shown(member, shown));
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number from 0 to 2^63 - 1; it is %s",
+		    name, envelope_shown(member, shown));
 	return 0;
 }

@@ -14,9 +14,9 @@ int
 health_ready(struct request *rq, struct err *e)
 {
 	if (rq->draining)
-		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+		return err_fail(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	if (!store_healthy(rq->store))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "the last write to the storage failed");
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the last write to the storage failed");
 	buf_text(&rq->reply.head, "{\"ready\":true}");
 	return 0;
 }

@@ -30,12 +30,12 @@ parse_key(struct request *rq, const char *text, char **key, struct err *e)
 		good = good && text[i] >= ' ' && text[i] <= '~';
 	*key = arena_text(&rq->arena, text, good ? len : 0);
 	if (*key == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (good && text[0] == '"')
 		good = len >= 2 && text[len - 1] == '"' && unquote(text, len, *key, &key_len) == 0;
 	(*key)[good ? key_len : 0] = '\0';
 	if (!good || key_len == 0 || key_len > IDEMPOTENCY_KEY_MAX)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "Idempotency-Key must be 1 to %d printable ASCII characters, in double quotes or without",
 		    IDEMPOTENCY_KEY_MAX);
 	return 0;
@@ -52,13 +52,13 @@ idempotency_begin(struct request *rq, const char *header, struct err *e)
 		return -1;
 	rq->digest = digest_new();
 	if (rq->digest == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	/* The same key and body mean something else on another route. */
 	digest_add(rq->digest, rq->route->path, strlen(rq->route->path));
 	rq->claim = (struct claim){ .model = rq->model, .layer = rq->layer, .key = key };
 	if (claims_take(rq->claims, &rq->claim))
 		return 0;
-	(void)err_set(e, ERR_IDEMPOTENCY_IN_FLIGHT, "a request with this Idempotency-Key is still running");
+	err_set(e, ERR_IDEMPOTENCY_IN_FLIGHT, "a request with this Idempotency-Key is still running");
 	e->retry_after_s = 1;
 	return -1;
 }

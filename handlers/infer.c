@@ -27,7 +27,7 @@ by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struc
 	if (t->count == 0)
 		return 0;
 	if (s->mean == NULL)
-		return err_set(e, ERR_NOT_TRAINED,
+		return err_fail(e, ERR_NOT_TRAINED,
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	if (request_doubles(rq, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0 ||
 	    pieces_cut(rq, rq->definition, t, view, m, PIECES_IN_PLACE, 0, &pieces, e) < 0 ||
@@ -58,7 +58,7 @@ infer(struct request *rq, struct err *e)
 	    mask_options_get(rq, d, body, SLOT_MASK, t, &m, e) < 0 || mask_check_counted(&m, e) < 0)
 		return -1;
 	if (inverse && !definition_tracks(d))
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", rq->layer,
 		    definition_kind_name(d));
 	result = definition_tracks(d) ? by_statistics(rq, t, view, p, &m, inverse, e) :

@@ -16,14 +16,14 @@ layer_put(struct request *rq, struct err *e)
 	struct buf *head = &rq->reply.head; /* what is answered when it is created */
 
 	if (put == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	rq->scratch = put;
 	if (definition_parse(body_envelope(rq->body), NULL, &put->asked, e) < 0)
 		return -1;
 	definition_format(head, &put->asked, 0);
 	rq->op.definition = head->failed ? NULL : arena_text(&rq->arena, head->bytes, head->len);
 	if (rq->op.definition == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	rq->op.features = put->asked.num_features;
 	request_store(rq, STORE_LAYER_CREATE);
 	return 0;
@@ -46,11 +46,11 @@ layer_put_finish(struct request *rq, struct err *e)
 	buf_clear(head);
 	definition_format(head, stands, rq->op.result_features);
 	if (head->failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (definition_same(stands, rq->op.result_features, &put->asked, &same, e) < 0)
 		return -1;
 	if (!same)
-		return err_set(
+		return err_fail(
 		    e, ERR_LAYER_DIFFERS, "layer \"%s\" exists as %.*s", rq->layer, (int)head->len, head->bytes);
 	return 0;
 }

@@ -36,7 +36,8 @@ allocate(struct request *rq, const struct definition *d, const struct tensor *t,
 	const unsigned rank = mask_shape(d, t, shape);
 
 	if (rank == 0 || !is_in_mask(d, t, 0))
-		return err_set(e, ERR_SHAPE_MISMATCH, "padding needs samples in dimension 0; here it belongs to the %s",
+		return err_fail(e, ERR_SHAPE_MISMATCH,
+		    "padding needs samples in dimension 0; here it belongs to the %s",
 		    definition_is_shaped(d) ? "normalized_shape" : "channels");
 	m->samples = t->shape[0];
 	m->positions = 1;
@@ -50,10 +51,10 @@ static int
 set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
 {
 	if (sample >= m->samples)
-		return err_set(
+		return err_fail(
 		    e, ERR_SHAPE_MISMATCH, "\"lengths\" has more than %zu numbers, one for each sample", m->samples);
 	if (length > m->positions)
-		return err_set(e, ERR_BAD_PARAMETER, "\"lengths\" has %llu for sample %zu, which has %zu positions",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"lengths\" has %llu for sample %zu, which has %zu positions",
 		    (unsigned long long)length, sample, m->positions);
 	memset(m->keep + sample * m->positions, 1, (size_t)length);
 	return 0;
@@ -68,7 +69,7 @@ check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 
 	if (dimensions == 1)
 		return 0;
-	return err_set(e, ERR_SHAPE_MISMATCH,
+	return err_fail(e, ERR_SHAPE_MISMATCH,
 	    "\"lengths\" needs a tensor with one dimension of steps, such as (N, %s); this one has %u such dimensions: "
 	    "use "
 	    "\"mask\"",
@@ -88,7 +89,7 @@ lengths_from_query(struct mask *m, const char *text, size_t *given, struct err *
 		memcpy(number, text, len < sizeof(number) ? len : 0);
 		number[len < sizeof(number) ? len : 0] = '\0';
 		if (request_parse_uint(number, &length) < 0)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"lengths\" has \"%.*s\" for sample %zu; it must be whole numbers with commas between "
 			    "them",
 			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, *given);
@@ -110,12 +111,12 @@ lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struc
 
 	*given = 0;
 	if (envelope_type(list) != ENVELOPE_ARRAY)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"lengths\" must be a list of whole numbers, one for each sample, not %s%s",
 		    envelope_shown(list, shown), envelope_type(list) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (const struct cJSON *n = envelope_first(list); n != NULL; n = envelope_next(n), ++*given) {
 		if (envelope_uint64(n, &length) < 0)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"lengths\" has %s for sample %zu; it must be a whole number", envelope_shown(n, shown),
 			    *given);
 		if (set_length(m, *given, length, e) < 0)
@@ -134,7 +135,7 @@ check_shape(const struct definition *d, const struct tensor *mask, const struct 
 	if (mask->count == count &&
 	    (mask->rank == 1 || (mask->rank == rank && memcmp(mask->shape, shape, rank * sizeof(shape[0])) == 0)))
 		return 0;
-	(void)err_set(e, ERR_SHAPE_MISMATCH,
+	err_set(e, ERR_SHAPE_MISMATCH,
 	    "\"mask\" must have the shape of the tensor without %s, or %zu values in a flat list",
 	    definition_is_shaped(d) ? "normalized_shape" : "its channels", count);
 	tensor_shape_text(shape, rank, e->expected, sizeof(e->expected));
@@ -153,7 +154,7 @@ keep_from_tensor(
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		if (values[i] != 0 && values[i] != 1)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"mask\" has %g at value %zu; it must be true or false, 1 or 0", (double)values[i], i);
 		m->keep[i] = values[i] != 0;
 	}
@@ -171,7 +172,7 @@ keep_from_query(struct mask *m, const char *text, struct err *e)
 	for (;; text += len + 1) {
 		len = strcspn(text, ",");
 		if (given < count && request_parse_bool(text, len, &counts) < 0)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"mask\" has \"%.*s\" at value %zu; it must be true or false, 1 or 0",
 			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, given);
 		if (given < count)
@@ -182,7 +183,7 @@ keep_from_query(struct mask *m, const char *text, struct err *e)
 	}
 	if (given == count)
 		return 0;
-	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples", count,
+	err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples", count,
 	    m->positions, m->samples);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", given);
@@ -211,11 +212,12 @@ find_source(struct request *rq, const struct cJSON *body, size_t slot, struct so
 		.mask_text = request_query(rq, "mask"),
 	};
 	if (s->mask == NULL && envelope_get(body, "mask") != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"mask\" must be a list of true and false, or of 1 and 0, not %s",
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "\"mask\" must be a list of true and false, or of 1 and 0, not %s",
 		    envelope_shown(envelope_get(body, "mask"), shown));
 	count = (s->lengths != NULL) + (s->lengths_text != NULL) + (s->mask != NULL) + (s->mask_text != NULL);
 	if (count > 1)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "padding is given more than once; give either \"lengths\" or \"mask\", in the body or in the "
 		    "query");
 	*given = count == 1;
@@ -238,7 +240,7 @@ read_source(struct mask *m, const struct source *s, const struct definition *d, 
 		return -1;
 	if (given == m->samples)
 		return 0;
-	return err_set(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
+	return err_fail(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
 }
 
 int
@@ -261,5 +263,5 @@ mask_check_counted(const struct mask *m, struct err *e)
 {
 	if (m->keep == NULL || memchr(m->keep, 1, m->samples * m->positions) != NULL)
 		return 0;
-	return err_set(e, ERR_TOO_FEW_VALUES, "all positions of the batch are padding; at least one must count");
+	return err_fail(e, ERR_TOO_FEW_VALUES, "all positions of the batch are padding; at least one must count");
 }

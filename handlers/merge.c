@@ -43,13 +43,13 @@ statistics_merge(struct request *rq, struct err *e)
 	struct update *u = arena_alloc(&rq->arena, sizeof(*u));
 
 	if (u == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (doubles_check_tracks(rq, e) < 0 || parse_moments(rq, u, e) < 0)
 		return -1;
 	if (u->count == 0)
 		return answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 	if (u->count == 1)
-		return err_set(
+		return err_fail(
 		    e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch has at least two values per channel");
 	u->averaging = d->averaging;
 	u->momentum = definition_new_weight(d);

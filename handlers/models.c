@@ -27,7 +27,7 @@ page_query(struct request *rq, struct err *e)
 	if (limit != NULL) {
 		n = strtoul(limit, &end, 10);
 		if (*limit < '0' || *limit > '9' || *end != '\0' || n < 1 || n > PAGE_MAX)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"limit\" is \"%.32s\"; it must be a whole number from 1 to %d", limit, PAGE_MAX);
 	}
 	rq->op.limit = n;

@@ -41,14 +41,14 @@ parse_definition(const struct request *rq, struct definition *d, struct err *e)
 	const char *query = request_query(rq, "definition");
 
 	if (query == NULL && (rq->form != FORM_JSON || envelope_type(root) == ENVELOPE_TENSOR))
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "a body that is a tensor alone needs the definition in the query: ?definition={\"kind\":...}");
 	if (query == NULL && nested == NULL)
 		return definition_parse(root, others, d, e);
 	if (request_object(rq, members, &root, e) < 0)
 		return -1;
 	if (query != NULL && nested != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"definition\" is given both in the query and in the body");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"definition\" is given both in the query and in the body");
 	return query != NULL ? parse_query_definition(query, d, e) : definition_parse(nested, NULL, d, e);
 }
 
@@ -65,8 +65,8 @@ find_tensor(const struct request *rq, struct tensor **out, struct err *e)
 			found++;
 		}
 	if (found == 0)
-		return err_set(e, ERR_BAD_TENSOR, "the body has no \"data\"");
-	return found == 1 ? 0 : err_set(e, ERR_BAD_TENSOR, "the body has more than one tensor");
+		return err_fail(e, ERR_BAD_TENSOR, "the body has no \"data\"");
+	return found == 1 ? 0 : err_fail(e, ERR_BAD_TENSOR, "the body has more than one tensor");
 }
 
 static int
@@ -84,9 +84,9 @@ parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, 
 	if (doubles_get(rq, root, wanted, &values, &count, e) < 0)
 		return -1;
 	if (values != NULL && !present)
-		return err_set(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
+		return err_fail(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
 	if (values != NULL && count != expected) {
-		(void)err_set(
+		err_set(
 		    e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values where the definition has %zu", name, count, expected);
 		snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
 		snprintf(e->actual, sizeof(e->actual), "[%zu]", count);
@@ -110,7 +110,8 @@ normalize_once(struct request *rq, struct err *e)
 	    request_check_answer(rq, t, e) < 0 || forward_view(&d, d.num_features, t, &view, e) < 0)
 		return -1;
 	if (d.shuffle || d.renorm)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");
 	count = definition_parameter_count(&d, view.feature);
 	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)

@@ -73,7 +73,7 @@ check_shape(const struct definition *d, const struct tensor *t, const char *name
 	if (flat || shaped)
 		return 0;
 	tensor_shape_text(t->shape, t->rank, shape, sizeof(shape));
-	(void)err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has the shape %s; the layer's has %zu values", name, shape, count);
+	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has the shape %s; the layer's has %zu values", name, shape, count);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
 	snprintf(e->actual, sizeof(e->actual), "%s", shape);
 	return -1;
@@ -95,11 +95,11 @@ parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool pre
 	if (values == NULL)
 		return 0;
 	if (!present)
-		return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" has no \"%s\"", rq->layer, name);
+		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no \"%s\"", rq->layer, name);
 	if (*count == 0)
 		*count = n;
 	if (*count == 0)
-		return err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
 	return check_shape(rq->definition, body_tensor(rq->body, slot), name, *count, e);
 }
 
@@ -113,7 +113,7 @@ parameters_put(struct request *rq, struct err *e)
 	if (request_object(rq, members, &body, e) < 0)
 		return -1;
 	if (!d->affine)
-		return err_set(e, ERR_BAD_PARAMETER, "layer \"%s\" has no parameters: it is not affine", rq->layer);
+		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no parameters: it is not affine", rq->layer);
 	if (parse_vector(rq, body, 0, d->affine, &count, &rq->op.weight, e) < 0 ||
 	    parse_vector(rq, body, 1, d->bias, &count, &rq->op.bias, e) < 0)
 		return -1;

@@ -105,7 +105,7 @@ begin_body(struct request *rq)
 	    .bytes_max = rq->body_max_bytes,
 	    .memory = &rq->memory,
 	    .digest = rq->digest });
-	return rq->body == NULL ? err_set_memory(&rq->err) : 0;
+	return rq->body == NULL ? err_fail_memory(&rq->err) : 0;
 }
 
 /* Gives back the body, and all memory that was taken since it began. */
@@ -126,7 +126,7 @@ request_body(struct request *rq, const char *bytes, size_t len, size_t *taken)
 	if (route->body == BODY_NONE)
 		return len == 0 ?
 		    0 :
-		    err_set(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
+		    err_fail(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
 	if (rq->body == NULL && begin_body(rq) < 0)
 		return -1;
 	if (body_feed(rq->body, bytes, len, taken, &rq->err) == 0)
@@ -207,14 +207,14 @@ reply_refuse(struct request *rq, struct err *e)
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (parts[i]->too_long)
-			return err_set(e, ERR_BODY_TOO_LARGE,
+			return err_fail(e, ERR_BODY_TOO_LARGE,
 			    "the answer would be larger than %zu bytes, which is all that normd may use for requests "
 			    "(--max-memory)",
 			    parts[i]->limit);
 		if (parts[i]->refused > 0)
 			return budget_refuse(&rq->memory, parts[i]->refused, e);
 	}
-	return err_set_memory(e);
+	return err_fail_memory(e);
 }
 
 /* The reply is made, or could not be for want of memory; but what is stored is not refused any more. */
@@ -469,7 +469,7 @@ request_query_bool(const struct request *rq, const char *name, bool fallback, bo
 	if (*value == '\0')
 		*out = true;
 	else if (request_parse_bool(value, strlen(value), out) < 0)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be true or false", name, value);
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be true or false", name, value);
 	return 0;
 }
 
@@ -542,13 +542,13 @@ request_precondition(struct request *rq, struct err *e)
 	for (;;) {
 		p = parse_tag(p + strspn(p, " \t"), out);
 		if (p == NULL)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
 		p += strspn(p, " \t");
 		if (*p == '\0')
 			return 0;
 		if (*p++ != ',')
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
 	}
 }
@@ -566,14 +566,14 @@ request_object(const struct request *rq, const char *const *allowed, const struc
 	if (envelope_type(root) == ENVELOPE_TENSOR)
 		return 0;
 	if (envelope_type(root) != ENVELOPE_OBJECT)
-		return err_set(e, ERR_BAD_PARAMETER, "the body of this call must be an object, not %s",
+		return err_fail(e, ERR_BAD_PARAMETER, "the body of this call must be an object, not %s",
 		    envelope_type_name(envelope_type(root)));
 	for (const struct cJSON *m = envelope_first(root); m != NULL; m = envelope_next(m)) {
 		known = false;
 		for (size_t i = 0; allowed[i] != NULL && !known; i++)
 			known = strcmp(allowed[i], envelope_key(m)) == 0;
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of the body of this call%s",
+			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of the body of this call%s",
 			    envelope_key(m), suggest_among(envelope_key(m), allowed, near));
 	}
 	*out = root;
@@ -590,7 +590,7 @@ int
 request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e)
 {
 	*out = body_tensor(rq->body, slot);
-	return *out != NULL ? 0 : err_set(e, ERR_BAD_TENSOR, "the body has no \"%s\"", name);
+	return *out != NULL ? 0 : err_fail(e, ERR_BAD_TENSOR, "the body has no \"%s\"", name);
 }
 
 int
@@ -598,7 +598,7 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 {
 	if (rq->answer_form != FORM_JSON || datatype_is_textual(t->datatype))
 		return 0;
-	return err_set(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept",
+	return err_fail(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept",
 	    datatype_name(t->datatype), form_media_type(FORM_NPY));
 }
 
@@ -614,7 +614,7 @@ request_array(struct request *rq, size_t count, size_t size, struct err *e)
 		return NULL;
 	array = arena_alloc(&rq->arena, bytes);
 	if (array == NULL)
-		(void)err_set_memory(e);
+		err_set_memory(e);
 	return array;
 }
 
@@ -640,7 +640,7 @@ request_doubles(struct request *rq, size_t n, double **out, struct err *e)
 	if (count_doubles(rq, n, may_write(rq) ? STORE_DOUBLES_COPIES : 1, e) < 0)
 		return -1;
 	*out = arena_array(&rq->arena, n, sizeof(double));
-	return *out != NULL ? 0 : err_set_memory(e);
+	return *out != NULL ? 0 : err_fail_memory(e);
 }
 
 int

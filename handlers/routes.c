@@ -189,7 +189,7 @@ check_name(const char *what, const char *name, struct err *e)
 {
 	if (name == NULL || name_is_valid(name))
 		return 0;
-	return err_set(e, ERR_BAD_NAME,
+	return err_fail(e, ERR_BAD_NAME,
 	    "\"%.140s\" is not a valid %s name: a name has 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter or a "
 	    "digit",
 	    name, what, STORE_NAME_MAX);
@@ -223,10 +223,10 @@ int
 routes_find_any(struct request *rq, const char *method, struct buf *allow, struct err *e)
 {
 	if (!is_options(method))
-		return err_set(e, ERR_BAD_PARAMETER, "the target * is for OPTIONS alone");
+		return err_fail(e, ERR_BAD_PARAMETER, "the target * is for OPTIONS alone");
 	rq->route = &methods_route;
 	buf_text(allow, ROUTES_METHODS);
-	return allow->failed ? err_set_memory(e) : 0;
+	return allow->failed ? err_fail_memory(e) : 0;
 }
 
 /* No route has both the path and the method: perhaps others have the path, whose methods are in `allow`. */
@@ -234,14 +234,14 @@ static int
 find_no_method(struct request *rq, const char *method, struct buf *allow, struct err *e)
 {
 	if (allow->failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (allow->len == 0)
-		return err_set(e, ERR_NO_SUCH_ROUTE, "there is no such route");
+		return err_fail(e, ERR_NO_SUCH_ROUTE, "there is no such route");
 	add_method(allow, methods_route.method);
 	if (allow->failed)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (!is_options(method))
-		return err_set(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
+		return err_fail(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
 		    allow->bytes, method);
 	rq->route = &methods_route;
 	return 0;

@@ -76,13 +76,13 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 		return 0;
 	/* Pooled averaging weighs by values: an import without their number would be forgotten with the next batch. */
 	if (envelope_get(body, "count") == NULL)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "a pooled layer's statistics need a \"count\": the number of values per feature that they come "
 		    "from");
 	if (doubles_count(body, "count", NULL, &s->count, e) < 0)
 		return -1;
 	if (s->count == 0 && !is_initial(s))
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"count\" is 0: a pooled layer's statistics of no values would be forgotten with the next batch");
 	return 0;
 }
@@ -93,7 +93,7 @@ statistics_put(struct request *rq, struct err *e)
 	struct statistics *s = arena_alloc(&rq->arena, sizeof(*s));
 
 	if (s == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (doubles_check_tracks(rq, e) < 0 || parse_statistics(rq, s, e) < 0)
 		return -1;
 	format_statistics(rq, s);

@@ -15,13 +15,13 @@ check_layer(const struct request *rq, struct err *e)
 	const struct definition *d = rq->definition;
 
 	if (rq->digest != NULL)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "a synchronized step is named by \"sync\": there is no Idempotency-Key beside it");
 	if (d->kind != KIND_BATCH_NORM)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is for batch_norm: %s normalizes each sample by itself",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for batch_norm: %s normalizes each sample by itself",
 		    definition_kind_name(d));
 	if (d->virtual_batch_size != 0 || d->shuffle || d->renorm)
-		return err_set(
+		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"sync\" is not for a layer with virtual_batch_size, shuffle or renorm");
 	return 0;
 }
@@ -34,7 +34,7 @@ read_whole(const struct cJSON *object, const char *name, uint64_t min, uint64_t 
 	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (envelope_type(member) != ENVELOPE_NUMBER || envelope_uint64(member, &n) < 0 || n < min || n > max)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu; it is %s",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu; it is %s",
 		    name, (unsigned long long)min, (unsigned long long)max, envelope_shown(member, shown));
 	*out = (unsigned)n;
 	return 0;
@@ -52,13 +52,13 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 	char shown[ENVELOPE_SHOWN_BYTES];
 
 	if (len == 0 || len > SYNC_STEP_MAX)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes; it is %s",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes; it is %s",
 		    SYNC_STEP_MAX, envelope_shown(member, shown));
 	if (envelope_type(member) == ENVELOPE_NUMBER && strspn(text, "0123456789") != len)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"sync.step\" is %.64s; it must be a string, or a whole number in digits alone", text);
 	call->step = arena_text(&rq->arena, text, len);
-	return call->step == NULL ? err_set_memory(e) : 0;
+	return call->step == NULL ? err_fail_memory(e) : 0;
 }
 
 static int
@@ -69,15 +69,15 @@ read_call(struct request *rq, const struct cJSON *object, struct sync_call *call
 	bool known;
 
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_set(
+		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"sync\" must be an object with \"step\", \"rank\" and \"world_size\"");
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m)) {
 		known = false;
 		for (size_t i = 0; names[i] != NULL; i++)
 			known = known || strcmp(names[i], envelope_key(m)) == 0;
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"sync\"%s", envelope_key(m),
-			    suggest_among(envelope_key(m), names, near));
+			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"sync\"%s",
+			    envelope_key(m), suggest_among(envelope_key(m), names, near));
 	}
 	call->timeout_ms = TIMEOUT_MS_DEFAULT;
 	if (read_step(rq, object, call, e) < 0 ||
@@ -97,13 +97,13 @@ read_query(struct request *rq, const char *text, struct sync_call *call, struct 
 	int result;
 
 	if (scan == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
 		result = read_call(rq, json_scan_envelope(scan), call, e);
 	else if (e->code == ERR_OVERLOADED) /* no memory to read it */
 		result = -1;
 	else
-		result = err_set(e, ERR_BAD_PARAMETER, "\"sync\" in the query is not valid JSON");
+		result = err_fail(e, ERR_BAD_PARAMETER, "\"sync\" in the query is not valid JSON");
 	json_scan_free(scan);
 	return result;
 }
@@ -118,10 +118,10 @@ sync_options_get(struct request *rq, const struct cJSON *body, struct err *e)
 	if (member == NULL && text == NULL)
 		return 0;
 	if (member != NULL && text != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"sync\" is given both in the query and in the body");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is given both in the query and in the body");
 	call = arena_alloc(&rq->arena, sizeof(*call));
 	if (call == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if ((member != NULL ? read_call(rq, member, call, e) : read_query(rq, text, call, e)) < 0 ||
 	    check_layer(rq, e) < 0)
 		return -1;

@@ -38,7 +38,7 @@ want_output(const struct request *rq, const struct cJSON *body, bool *out, struc
 	if (member == NULL)
 		return 0;
 	if (envelope_type(member) != ENVELOPE_BOOL)
-		return err_set(
+		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"output\" must be true or false, not %s", envelope_shown(member, shown));
 	*out = *out && envelope_bool(member);
 	return 0;
@@ -55,7 +55,7 @@ own_seed(struct request *rq, uint64_t *seed, struct err *e)
 		idempotency_guard(rq);
 		memcpy(seed, rq->op.key_digest, sizeof(*seed));
 	} else if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed)) {
-		return err_set(e, ERR_OVERLOADED, "there are no random numbers to be had; name a \"seed\"");
+		return err_fail(e, ERR_OVERLOADED, "there are no random numbers to be had; name a \"seed\"");
 	}
 	*seed >>= 64 - SEED_OWN_BITS;
 	return 0;
@@ -132,7 +132,7 @@ train(struct request *rq, struct err *e)
 	const struct cJSON *body;
 
 	if (t == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	rq->scratch = t;
 	idempotency_add_query(rq, stored_query);
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };

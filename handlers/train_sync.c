@@ -16,7 +16,7 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 
 	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
 	if (t->updates == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
 	    request_doubles(rq, t->view.feature, &t->rstd, e) < 0)
@@ -49,7 +49,7 @@ train_lead(struct request *rq, struct training *t, struct err *e)
 		return -1;
 	if (isfinite(r->limit) &&
 	    !forward_surely_finite(rq->definition, t->view.feature, r->count, r->limit, r->var, t->parameters))
-		return err_set(
+		return err_fail(
 		    e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
 	if (!definition_tracks(rq->definition))
 		return 0;

@@ -55,9 +55,9 @@ refuse_kind(const struct cJSON *object, struct err *e)
 
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
 		if (suggest_among(envelope_key(m), kind, near)[0] != '\0' && envelope_type(m) == ENVELOPE_STRING)
-			return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"; it has \"%.64s\" instead",
+			return err_fail(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\"; it has \"%.64s\" instead",
 			    envelope_key(m));
-	return err_set(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
+	return err_fail(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
 }
 
 /* Kind, convention and averaging, which decide what the rest may be. */
@@ -105,7 +105,7 @@ refuse_field(const struct definition *d, const char *const *others, const char *
 			suggest_try(&s, definition_fields[i].name);
 	for (; others != NULL && *others != NULL; others++)
 		suggest_try(&s, *others);
-	return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind],
+	return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind],
 	    suggest_text(&s, near));
 }
 
@@ -131,7 +131,7 @@ check_needed(const struct cJSON *object, enum kind kind, struct err *e)
 	for (size_t i = 0; i < definition_field_count; i++)
 		if (definition_fields[i].needed && (definition_fields[i].kinds & (1u << kind)) != 0 &&
 		    envelope_get(object, definition_fields[i].name) == NULL)
-			return err_set(
+			return err_fail(
 			    e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[kind], definition_fields[i].name);
 	return 0;
 }
@@ -147,7 +147,7 @@ resolve(const struct reading *r, struct err *e)
 	else
 		d->bias = d->affine && d->kind != KIND_RMS_NORM;
 	if (d->kind == KIND_GROUP_NORM && (d->num_groups == 0 || d->num_features % d->num_groups != 0))
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"num_channels\" (%zu) must be a multiple of \"num_groups\" (%zu)", d->num_features,
 		    d->num_groups);
 	if (!definition_may_track(d))
@@ -162,7 +162,7 @@ resolve(const struct reading *r, struct err *e)
 		d->unbiased_running_var =
 		    convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
 	if (d->renorm && !d->track_running_stats)
-		return err_set(
+		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"renorm\" needs \"track_running_stats\": it corrects towards them");
 	return 0;
 }
@@ -183,7 +183,7 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 
 	memset(out, 0, sizeof(*out));
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_set(e, ERR_BAD_PARAMETER, "a definition is an object, not %s",
+		return err_fail(e, ERR_BAD_PARAMETER, "a definition is an object, not %s",
 		    envelope_type_name(envelope_type(object)));
 	if (read_frame(object, &r, e) < 0)
 		return -1;
@@ -226,7 +226,7 @@ definition_same(
 	*same = !failed && one.len == other.len && memcmp(one.bytes, other.bytes, one.len) == 0;
 	buf_fini(&one);
 	buf_fini(&other);
-	return failed ? err_set_memory(e) : 0;
+	return failed ? err_fail_memory(e) : 0;
 }
 
 const char *
@@ -278,7 +278,7 @@ definition_parse_text(const char *text, struct definition *out, struct err *e)
 	int result = -1;
 
 	if (scan == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
 		result = definition_parse(json_scan_envelope(scan), NULL, out, e);
 	json_scan_free(scan);
@@ -291,7 +291,7 @@ parse_stored(const char *text, struct err *e)
 	struct definition *d = malloc(sizeof(*d));
 
 	if (d == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	if (definition_parse_text(text, d, e) == 0)
@@ -315,10 +315,10 @@ definition_judge(const void *parsed, size_t features, size_t weight_count, size_
 	size_t count = definition_parameter_count(d, features);
 
 	if (features != d->num_features && (d->num_features != 0 || !definition_may_track(d)))
-		return err_set(
+		return err_fail(
 		    e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
 	if ((weight_count != 0 && weight_count != count) || (bias_count != 0 && bias_count != count))
-		return err_set(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu",
+		return err_fail(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu",
 		    weight_count, bias_count, count);
 	return 0;
 }

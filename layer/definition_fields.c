@@ -32,7 +32,7 @@ static const char *const datatype_names[DATATYPE_BF16] = { "FP32", "FP64", "FP16
 static int
 refuse_type(const char *field, const char *wanted, const struct cJSON *value, struct err *e)
 {
-	return err_set(
+	return err_fail(
 	    e, ERR_BAD_PARAMETER, "\"%s\" must be %s, not %s", field, wanted, envelope_type_name(envelope_type(value)));
 }
 
@@ -65,9 +65,9 @@ refuse_choice(const char *field, const char *word, const char *const *names, int
 		buf_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
 	}
 	if (list.failed)
-		(void)err_set_memory(e);
+		err_set_memory(e);
 	else
-		(void)err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be one of %.*s%s", field, word,
+		err_set(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be one of %.*s%s", field, word,
 		    (int)list.len, list.bytes, suggest_text(&s, near));
 	buf_fini(&list);
 	return -1;
@@ -93,7 +93,7 @@ read_number(const char *field, const struct cJSON *value, double min, double max
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return refuse_type(field, "a number", value, e);
 	if (envelope_double(value, out) < 0 || !(*out >= min && *out <= max))
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be from %g to %g", field,
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be from %g to %g", field,
 		    envelope_number_text(value), min, max);
 	return 0;
 }
@@ -116,8 +116,8 @@ read_extent(const char *field, const struct cJSON *value, size_t *out, struct er
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return refuse_type(field, "a whole number", value, e);
 	if (envelope_uint64(value, &n) < 0 || n == 0 || n > EXTENT_MAX)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a whole number from 1 to 2^40", field,
-		    envelope_number_text(value));
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a whole number from 1 to 2^40",
+		    field, envelope_number_text(value));
 	*out = (size_t)n;
 	return 0;
 }
@@ -205,17 +205,18 @@ read_normalized_shape(struct reading *r, const char *field, const struct cJSON *
 		return read_extent(field, value, &d->normalized_shape[0], e);
 	}
 	if (envelope_type(value) != ENVELOPE_ARRAY || (extent = envelope_first(value)) == NULL)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"%s\" must be a whole number, or a list of at least one whole number%s", field,
 		    envelope_type(value) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 	for (d->normalized_rank = 0; extent != NULL; extent = envelope_next(extent)) {
 		if (d->normalized_rank == TENSOR_RANK_MAX)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%s\" has more than %d extents", field, TENSOR_RANK_MAX);
+			return err_fail(
+			    e, ERR_BAD_PARAMETER, "\"%s\" has more than %d extents", field, TENSOR_RANK_MAX);
 		if (read_extent(field, extent, &d->normalized_shape[d->normalized_rank], e) < 0)
 			return -1;
 		if (__builtin_mul_overflow(product, d->normalized_shape[d->normalized_rank++], &product) ||
 		    product > EXTENT_MAX)
-			return err_set(e, ERR_BAD_PARAMETER, "the product of \"%s\" is above 2^40", field);
+			return err_fail(e, ERR_BAD_PARAMETER, "the product of \"%s\" is above 2^40", field);
 	}
 	return 0;
 }
@@ -253,7 +254,7 @@ read_momentum(struct reading *r, const char *field, const struct cJSON *value, s
 {
 	if (envelope_type(value) == ENVELOPE_NULL) {
 		if (r->has_averaging && r->d->averaging == AVERAGING_EXPONENTIAL)
-			return err_set(
+			return err_fail(
 			    e, ERR_BAD_PARAMETER, "\"averaging\" exponential needs a \"momentum\", which is null");
 		if (!r->has_averaging)
 			r->d->averaging = AVERAGING_CUMULATIVE;
@@ -320,7 +321,7 @@ read_channel_axis(struct reading *r, const char *field, const struct cJSON *valu
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return refuse_type(field, "a whole number", value, e);
 	if (envelope_int64(value, &axis) < 0 || axis < -5 || axis > 4)
-		return err_set(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a whole number from -5 to 4", field,
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a whole number from -5 to 4", field,
 		    envelope_number_text(value));
 	r->d->channel_axis = (int)axis;
 	return 0;
@@ -387,7 +388,7 @@ read_renorm(struct reading *r, const char *field, const struct cJSON *value, str
 		const bool r_max = strcmp(envelope_key(m), "r_max") == 0;
 
 		if (!r_max && strcmp(envelope_key(m), "d_max") != 0)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"%s\"%s", envelope_key(m),
+			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"%s\"%s", envelope_key(m),
 			    field,
 			    suggest_among(envelope_key(m), (const char *const[]){ "r_max", "d_max", NULL }, near));
 		if (envelope_type(m) == ENVELOPE_NULL)

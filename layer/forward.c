@@ -57,7 +57,7 @@ refuse_shape(const struct tensor *t, const char *expected, struct err *e)
 	char actual[sizeof(e->actual)];
 
 	tensor_shape_text(t->shape, t->rank, actual, sizeof(actual));
-	(void)err_set(e, ERR_SHAPE_MISMATCH, "the layer takes %s, not %s", expected, actual);
+	err_set(e, ERR_SHAPE_MISMATCH, "the layer takes %s, not %s", expected, actual);
 	snprintf(e->expected, sizeof(e->expected), "%s", expected);
 	snprintf(e->actual, sizeof(e->actual), "%s", actual);
 	return -1;
@@ -127,7 +127,7 @@ forward_view(const struct definition *d, size_t features, const struct tensor *t
 static int
 refuse_few(size_t count, const char *what, struct err *e)
 {
-	return err_set(e, ERR_TOO_FEW_VALUES, "the batch has %s value per %s; its variance needs at least two",
+	return err_fail(e, ERR_TOO_FEW_VALUES, "the batch has %s value per %s; its variance needs at least two",
 	    count == 0 ? "no" : "one", what);
 }
 
@@ -142,7 +142,7 @@ check_moments(const double *mean, const double *var, size_t features, struct err
 {
 	for (size_t f = 0; f < features; f++)
 		if (!isfinite(mean[f]) || !isfinite(var[f]))
-			return err_set(e, ERR_NON_FINITE_INPUT,
+			return err_fail(e, ERR_NON_FINITE_INPUT,
 			    "channel %zu holds a NaN or an infinity, or its variance overflows", f);
 	return 0;
 }
@@ -204,7 +204,7 @@ forward_check_variance(const struct definition *d, const double *var, size_t fea
 {
 	for (size_t f = 0; f < features; f++)
 		if (!(var[f] + d->eps > 0))
-			return err_set(e, ERR_NON_FINITE_INPUT,
+			return err_fail(e, ERR_NON_FINITE_INPUT,
 			    "channel %zu is constant: its variance is 0, and so is \"eps\", so that it cannot be "
 			    "normalized",
 			    f);
@@ -222,11 +222,11 @@ refuse_output(
 		return -1;
 	forward_where(d, t, view, where);
 	if (var == NULL && forward_eps(d, t->datatype) == 0)
-		return err_set(e, ERR_NON_FINITE_INPUT,
+		return err_fail(e, ERR_NON_FINITE_INPUT,
 		    "%s cannot be normalized: it is constant and \"eps\" is 0, or it holds a NaN or an infinity, or "
 		    "overflows",
 		    where);
-	return err_set(e, ERR_NON_FINITE_INPUT, "%s: a normalized value does not fit %s, or is not a number", where,
+	return err_fail(e, ERR_NON_FINITE_INPUT, "%s: a normalized value does not fit %s, or is not a number", where,
 	    datatype_name(t->datatype));
 }
 
@@ -299,7 +299,7 @@ invert_weight(const double *weight, size_t features, double *inverse, struct err
 	for (size_t f = 0; f < features; f++) {
 		inverse[f] = weight == NULL ? 1 : 1 / weight[f];
 		if (weight != NULL && !isfinite(inverse[f]))
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "the weight of channel %zu is %g: what it did cannot be undone", f, weight[f]);
 	}
 	return 0;

@@ -31,7 +31,7 @@ ghosts_init(struct request *rq, const struct definition *d, const struct tensor 
 	const bool whole = d->virtual_batch_size == 0 && !d->shuffle;
 
 	if (!whole && (d->channel_axis == 0 || d->channel_axis + (int)t->rank == 0))
-		return err_set(e, ERR_SHAPE_MISMATCH,
+		return err_fail(e, ERR_SHAPE_MISMATCH,
 		    "ghost batches are cut along dimension 0, which holds the channels here (channel_axis %d)",
 		    d->channel_axis);
 	*g = ghosts_cut(whole ? 1 : t->shape[0], d->virtual_batch_size, d->shuffle ? 2 : 1);
@@ -72,14 +72,14 @@ ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, 
 	bool good = true;
 
 	if (text != NULL && member != NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "\"seed\" is given both in the query and in the body");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"seed\" is given both in the query and in the body");
 	*given = text != NULL || member != NULL;
 	if (*given && !rq->definition->shuffle)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "layer \"%s\" does not shuffle, so that \"seed\" has no meaning for it", rq->layer);
 	if (text != NULL)
 		good = request_parse_uint(text, seed) == 0;
 	else if (member != NULL)
 		good = envelope_type(member) == ENVELOPE_NUMBER && envelope_uint64(member, seed) == 0;
-	return good ? 0 : err_set(e, ERR_BAD_PARAMETER, "\"seed\" must be a whole number from 0 to 2^64 - 1");
+	return good ? 0 : err_fail(e, ERR_BAD_PARAMETER, "\"seed\" must be a whole number from 0 to 2^64 - 1");
 }

@@ -19,7 +19,7 @@ gradients_refuse(const struct definition *d, const struct piece *g, struct err *
 {
 	char where[FORWARD_WHERE_BYTES];
 
-	return err_set(e, ERR_NON_FINITE_INPUT,
+	return err_fail(e, ERR_NON_FINITE_INPUT,
 	    "%s: a gradient is not finite: the input or \"grad_output\" is not, or it overflows%s",
 	    forward_where(d, &g->tensor, g->view, where),
 	    forward_eps(d, g->tensor.datatype) == 0 ? ", or the input is constant while \"eps\" is 0" : "");
@@ -46,7 +46,7 @@ copy_values(struct request *rq, const struct tensor *t, void **out, struct err *
 		return -1;
 	*out = malloc(bytes + 1);
 	if (*out == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	memory_large_pages(*out, bytes);
 	memcpy(*out, t->values, bytes);
 	return 0;
@@ -127,7 +127,7 @@ by_running(
 	const struct statistics *s = &rq->state->statistics;
 
 	if (s->mean == NULL)
-		return err_set(e, ERR_NOT_TRAINED,
+		return err_fail(e, ERR_NOT_TRAINED,
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
 	memcpy(c->mean, s->mean, w->view.feature * sizeof(*c->mean));
 	memcpy(c->rstd, s->var, w->view.feature * sizeof(*c->rstd));

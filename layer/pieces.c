@@ -34,7 +34,7 @@ cut_samples(struct request *rq, const struct definition *d, struct pieces *p, st
 	for (size_t s = 0; s < padding->samples; s++) {
 		piece = p->samples + p->count;
 		if (counted(padding, s) == 1 && d->kind == KIND_INSTANCE_NORM)
-			return err_set(e, ERR_TOO_FEW_VALUES,
+			return err_fail(e, ERR_TOO_FEW_VALUES,
 			    "sample %zu has one position that is not padding; the variance of an instance needs two "
 			    "values",
 			    s);

@@ -100,7 +100,7 @@ answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err 
 	if (!wishes->coding_must || a->encoder != NULL)
 		return 0;
 	a->encoder = make_encoder(a, wishes->coding);
-	return a->encoder != NULL ? 0 : err_set_budget(e);
+	return a->encoder != NULL ? 0 : err_fail_budget(e);
 }
 
 void
@@ -418,7 +418,7 @@ answer_make_exhausted(void)
 	struct MHD_Response *response;
 	struct err e = { 0 };
 
-	(void)err_set_memory(&e);
+	err_set_memory(&e);
 	response = answer_make_error(&e, "");
 	if (response == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
 		return response;

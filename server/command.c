@@ -40,7 +40,7 @@ refuse_option(const struct command *c, const char *arg, size_t len, struct err *
 	suggest_begin(&s, word);
 	for (size_t k = 0; k < option_count(c); k++)
 		suggest_try(&s, c->options[k].flag);
-	return err_set(e, ERR_BAD_PARAMETER, "normd %s has no option \"%.64s\" (see normd %s --help)%s", c->name, arg,
+	return err_fail(e, ERR_BAD_PARAMETER, "normd %s has no option \"%.64s\" (see normd %s --help)%s", c->name, arg,
 	    c->name, suggest_text(&s, near));
 }
 
@@ -53,7 +53,7 @@ refuse_command(const char *name, struct err *e)
 	suggest_begin(&s, name);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		suggest_try(&s, commands[i]->name);
-	return err_set(
+	return err_fail(
 	    e, ERR_BAD_PARAMETER, "there is no command \"%.64s\" (see normd --help)%s", name, suggest_text(&s, near));
 }
 
@@ -69,7 +69,7 @@ parse_argument(const struct command *c, int argc, char *const *argv, int *i, con
 	if (k == n)
 		return refuse_option(c, arg, len, e);
 	if (equals == NULL && *i + 1 >= argc)
-		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", c->options[k].flag, c->options[k].takes);
+		return err_fail(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", c->options[k].flag, c->options[k].takes);
 	values[k] = equals != NULL ? equals + 1 : argv[++*i];
 	return 0;
 }
@@ -90,7 +90,7 @@ parse(const struct command *c, int argc, char *const *argv, const char **values,
 	}
 	for (size_t k = 0; !*help && k < option_count(c); k++)
 		if (values[k] == NULL)
-			return err_set(e, ERR_BAD_PARAMETER, "normd %s needs %s %s", c->name, c->options[k].flag,
+			return err_fail(e, ERR_BAD_PARAMETER, "normd %s needs %s %s", c->name, c->options[k].flag,
 			    c->options[k].takes);
 	return 0;
 }

@@ -180,7 +180,7 @@ compute_start(unsigned thread_count, struct err *e)
 	int rc = 0;
 
 	if (c == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	c->crew = (struct crew){ .threads = thread_count, .run = run_work };
@@ -195,7 +195,7 @@ compute_start(unsigned thread_count, struct err *e)
 	}
 	if (rc == 0)
 		return c;
-	(void)err_set(e, ERR_OVERLOADED, "the computing threads cannot be started: %s", strerror(rc));
+	err_set(e, ERR_OVERLOADED, "the computing threads cannot be started: %s", strerror(rc));
 	compute_free(c);
 	return NULL;
 }

@@ -78,7 +78,7 @@ parse_unsigned(const char *flag, const char *text, unsigned min, unsigned max, u
 	unsigned long n = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end != '\0' || n < min || n > max)
-		return err_set(e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from %u to %u", flag,
+		return err_fail(e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from %u to %u", flag,
 		    text, min, max);
 	*out = (unsigned)n;
 	return 0;
@@ -101,7 +101,7 @@ parse_time(const char *flag, const char *text, unsigned min_s, unsigned max_s, u
 			*out_s = (unsigned)(n * units[i].seconds);
 			return 0;
 		}
-	return err_set(e, ERR_BAD_PARAMETER,
+	return err_fail(e, ERR_BAD_PARAMETER,
 	    "%s is \"%s\"; it must be a whole number of seconds from %u to %u, or a time such as 90s, 15m, 24h or 7d",
 	    flag, text, min_s, max_s);
 }
@@ -118,7 +118,7 @@ parse_choice(const char *flag, const char *text, const char *const *names, unsig
 			return 0;
 		suggest_try(&s, names[*out]);
 	}
-	return err_set(e, ERR_BAD_PARAMETER, "%s is \"%.64s\" (see normd --help for what it may be)%s", flag, text,
+	return err_fail(e, ERR_BAD_PARAMETER, "%s is \"%.64s\" (see normd --help for what it may be)%s", flag, text,
 	    suggest_text(&s, near));
 }
 
@@ -135,7 +135,7 @@ parse_listen(struct config *c, struct err *e)
 		len -= 2;
 	}
 	if (len == 0 || len >= sizeof(c->host) || colon[1] == '\0')
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "--listen is \"%s\"; it must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080", c->listen);
 	memcpy(c->host, host, len);
 	c->host[len] = '\0';
@@ -193,10 +193,10 @@ parse_values(struct config *c, struct err *e)
 	    origins_parse(c->cors_origin, &c->origins, e) < 0)
 		return -1;
 	if (config_parse_size(c->max_body, &c->max_body_bytes) < 0)
-		return err_set(
+		return err_fail(
 		    e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
 	if (strcmp(c->max_memory, "0") != 0 && config_parse_size(c->max_memory, &max_memory_bytes) < 0)
-		return err_set(e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0",
+		return err_fail(e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0",
 		    c->max_memory);
 	c->level = (enum log_level)level;
 	c->format = (enum log_format)format;
@@ -219,7 +219,7 @@ refuse_option(const char *arg, size_t len, struct err *e)
 		suggest_try(&s, options[i].flag);
 	suggest_try(&s, "--version");
 	suggest_try(&s, "--help");
-	return err_set(
+	return err_fail(
 	    e, ERR_BAD_PARAMETER, "there is no option \"%.64s\" (see normd --help)%s", arg, suggest_text(&s, near));
 }
 
@@ -234,10 +234,10 @@ parse_argument(struct config *c, int argc, char *const *argv, int *i, struct err
 	if (o == NULL)
 		return refuse_option(arg, len, e);
 	if (equals == NULL && *i + 1 >= argc)
-		return err_set(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
+		return err_fail(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
 	/* Of other options the last one counts; of these, one alone would be half of what was meant. */
 	if (o->offset == offsetof(struct config, cors_origin) && c->origins_given)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "%s is given twice: name all origins in one, with commas between them", o->flag);
 	c->origins_given = c->origins_given || o->offset == offsetof(struct config, cors_origin);
 	*text_of(c, o) = equals != NULL ? equals + 1 : argv[++*i];

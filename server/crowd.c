@@ -64,7 +64,7 @@ crowd_check_descriptors(unsigned thread_count, struct err *e)
 
 	if (descriptors >= CONNECTIONS_MIN + spare)
 		return 0;
-	return err_set(e, ERR_OVERLOADED,
+	return err_fail(e, ERR_OVERLOADED,
 	    "the limit of open files is %llu; with %u event loops normd needs at least %llu, and %llu for %u "
 	    "connections: "
 	    "raise it by " RAISE_IT,

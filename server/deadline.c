@@ -341,7 +341,7 @@ deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e)
 	int rc;
 
 	if (all == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	crowd_init(&all->crowd, connections_max);
@@ -354,7 +354,7 @@ deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e)
 	rc = pthread_create(&all->thread, NULL, watch, all);
 	if (rc == 0)
 		return all;
-	(void)err_set(e, ERR_OVERLOADED, "the thread that watches the clients cannot be started: %s", strerror(rc));
+	err_set(e, ERR_OVERLOADED, "the thread that watches the clients cannot be started: %s", strerror(rc));
 	free_all(all);
 	return NULL;
 }

@@ -74,7 +74,7 @@ direct_refuse_line(int fd, const char *problem)
 	struct request_line line = { .fd = fd, .started_us = clock_monotonic_us(), .request_id = request_id };
 	struct err e = { 0 };
 
-	(void)err_set(&e, ERR_BAD_PARAMETER, "%s", problem);
+	err_set(&e, ERR_BAD_PARAMETER, "%s", problem);
 	request_id_make(request_id, NULL);
 	line.status = err_status(e.code);
 	line.code = err_code_text(e.code);

@@ -110,7 +110,7 @@ step_given_up(void *arg)
 	struct exchange *x = arg;
 	struct err e;
 
-	(void)err_set(&e, ERR_SYNC_INCOMPLETE,
+	err_set(&e, ERR_SYNC_INCOMPLETE,
 	    "the client ended its side of the connection, and the step did not fill within the client timeout after "
 	    "that");
 	sync_abandon(x->request.sync, &x->request.member, &e);
@@ -201,7 +201,7 @@ refuse_broken(struct exchange *x)
 		return;
 	x->sending.close = x->sending.at_once = true;
 	if (x->request.err.code == ERR_NONE)
-		(void)err_set(&x->request.err, ERR_BAD_PARAMETER, "%s", problem);
+		err_set(&x->request.err, ERR_BAD_PARAMETER, "%s", problem);
 }
 
 /* The request's next step. */
@@ -294,7 +294,7 @@ leave_rest(struct exchange *x, const char *bytes, size_t len)
 {
 	x->rest = malloc(len);
 	if (x->rest == NULL) {
-		(void)err_set_memory(&x->request.err);
+		err_set_memory(&x->request.err);
 		return;
 	}
 	memcpy(x->rest, bytes, len);

@@ -227,5 +227,5 @@ guard_head(const struct head *h, struct headers *headers, struct err *e)
 		f.problem = "a line of the head has no name, is folded, begins with NUL, or does not end in CR LF";
 	if (f.problem == NULL) /* any minor version from 1 is read as 1.1 (RFC 9110, section 2.5) */
 		f.problem = check_counts(headers->count, strcmp(h->version, MHD_HTTP_VERSION_1_0) != 0);
-	return f.problem == NULL ? 0 : err_set(e, ERR_BAD_PARAMETER, "%s", f.problem);
+	return f.problem == NULL ? 0 : err_fail(e, ERR_BAD_PARAMETER, "%s", f.problem);
 }

@@ -40,20 +40,21 @@ head_check_size(const struct server *server, uint64_t bytes, struct err *e)
 {
 	if (bytes <= server->max_body_bytes)
 		return 0;
-	return err_set(e, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes (--max-body)", server->max_body_bytes);
+	return err_fail(
+	    e, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes (--max-body)", server->max_body_bytes);
 }
 
 int
 head_refuse(const char *target, struct err *e)
 {
 	if (strlen(target) > HEAD_BYTES_MAX / 2)
-		return err_set(e, ERR_TARGET_TOO_LONG,
+		return err_fail(e, ERR_TARGET_TOO_LONG,
 		    "the request's target is %zu bytes long; request line and headers may have %zu bytes together: "
 		    "send long "
 		    "options in "
 		    "the body",
 		    strlen(target), HEAD_BYTES_MAX);
-	return err_set(e, ERR_HEAD_TOO_LARGE,
+	return err_fail(e, ERR_HEAD_TOO_LARGE,
 	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u "
 	    "headers, "
 	    "trailers "
@@ -65,17 +66,17 @@ int
 head_refuse_as(unsigned status, struct err *e)
 {
 	if (status == MHD_HTTP_URI_TOO_LONG)
-		return err_set(e, ERR_TARGET_TOO_LONG,
+		return err_fail(e, ERR_TARGET_TOO_LONG,
 		    "the request line is too long: with the headers it may have %zu bytes", HEAD_BYTES_MAX);
 	if (status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
 		return head_refuse("", e);
 	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
-		return err_set(
+		return err_fail(
 		    e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
 	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
-		return err_set(
+		return err_fail(
 		    e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or 1.0, which alone are understood");
-	return err_set(e, ERR_BAD_PARAMETER,
+	return err_fail(e, ERR_BAD_PARAMETER,
 	    "the request is not HTTP/1.1: its request line, its version, a header or a chunk of its body is malformed");
 }
 
@@ -98,7 +99,7 @@ refuse_connect(struct sending *s, struct err *e)
 {
 	s->close = s->at_once = true;
 	buf_text(&s->allow, ROUTES_METHODS);
-	return err_set(e, ERR_METHOD_NOT_ALLOWED, "normd is no proxy: there is no CONNECT");
+	return err_fail(e, ERR_METHOD_NOT_ALLOWED, "normd is no proxy: there is no CONNECT");
 }
 
 /*
@@ -115,7 +116,7 @@ check_origin(const struct head *h, const struct url_target *target, struct sendi
 	    authority_is_usual_loopback(text))
 		return 0;
 	if (text != NULL && authority_parse(text, len, &host) < 0)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "the request's host is \"%.*s\"; it must be a name or an address, and perhaps a port",
 		    (int)(len < 100 ? len : 100), text);
 	if (origins_check(&h->server->origins, &host, h->headers.value[HEADER_ORIGIN], &s->grant, e) < 0)
@@ -132,7 +133,7 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 	char near[SUGGEST_BYTES];
 
 	if (url == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (strcmp(path, "*") == 0)
 		return routes_find_any(rq, h->method, &s->allow, e);
 	if (url_parse(&rq->arena, path, url, e) < 0)
@@ -144,7 +145,7 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 		return 0;
 	if (url->segment_count <= URL_SEGMENTS_MAX && e->code != ERR_NO_SUCH_ROUTE)
 		return -1;
-	return err_set(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"%s", (int)strcspn(path, "?"), path,
+	return err_fail(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"%s", (int)strcspn(path, "?"), path,
 	    url->segment_count <= URL_SEGMENTS_MAX ? routes_near(url->segments, url->segment_count, near) : "");
 }
 
@@ -163,10 +164,10 @@ check_query(const struct request *rq, struct err *e)
 			known = strcmp(names[k], rq->query[i].name) == 0;
 		for (unsigned k = 0; k < i; k++)
 			if (known && strcmp(rq->query[k].name, rq->query[i].name) == 0)
-				return err_set(
+				return err_fail(
 				    e, ERR_BAD_PARAMETER, "\"%.64s\" is given twice in the query", rq->query[i].name);
 		if (!known)
-			return err_set(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a query parameter of this call%s",
+			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a query parameter of this call%s",
 			    rq->query[i].name, suggest_among(rq->query[i].name, names, near));
 	}
 	return 0;
@@ -184,7 +185,7 @@ check_crowd(const struct head *h, const struct request *rq, struct sending *s, s
 	s->close = true;
 	if (strncmp(rq->route->path, "/v2/health", strlen("/v2/health")) == 0)
 		return 0;
-	(void)err_set(e, ERR_OVERLOADED, "there are too many connections");
+	err_set(e, ERR_OVERLOADED, "there are too many connections");
 	e->retry_after_s = 1;
 	return -1;
 }
@@ -200,11 +201,11 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 	if (rq->route->body == BODY_NONE)
 		return 0;
 	if (negotiate_form(type, &rq->form) < 0 || (rq->form == FORM_NPY && rq->route->npy_files == 0))
-		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this call takes %s%s%s", type,
+		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this call takes %s%s%s", type,
 		    form_media_type(FORM_JSON), rq->route->npy_files > 0 ? " and " : "",
 		    rq->route->npy_files > 0 ? form_media_type(FORM_NPY) : "");
 	if (negotiate_coding(encoding, &rq->coding) < 0)
-		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE,
+		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
 		    "the body's Content-Encoding is %.80s; gzip and deflate are taken", encoding);
 	return 0;
 }
@@ -218,9 +219,9 @@ check_file_wishes(const struct head *h, const struct request *rq, struct err *e)
 	bool must;
 
 	if (negotiate_answer_type(h->headers.value[HEADER_ACCEPT], type) < 0)
-		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &coding, &must) < 0 || must)
-		return err_set(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
 	return 0;
 }
 
@@ -233,11 +234,11 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 	if (rq->route->media_type != NULL)
 		return check_file_wishes(h, rq, e);
 	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], npy, rq->form, &rq->answer_form) < 0)
-		return err_set(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
 		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <
 	    0)
-		return err_set(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
 	return 0;
 }
 
@@ -255,7 +256,7 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 	if (atomic_load(&h->server->draining)) {
 		rq->draining = true;
 		s->close = true;
-		return err_set(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+		return err_fail(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	}
 	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, s, e) < 0 ||
 	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)

@@ -74,15 +74,15 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 	int rc = getaddrinfo(host, port, &hints, &found), fd = -1;
 
 	if (rc != 0)
-		return err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
+		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
 	for (const struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next)
 		fd = listen_on(a);
 	freeaddrinfo(found);
 	if (fd < 0 && errno == EADDRINUSE)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "port %s of %s is taken: is another normd running? Choose another with --listen", port, host);
 	if (fd < 0)
-		return err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
+		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
 	*bound_port = port_of(fd);
 	return fd;
 }
@@ -121,15 +121,15 @@ listener_write_port(const char *path, unsigned port, struct err *e)
 	bool written;
 
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >= sizeof(temporary))
-		return err_set(e, ERR_BAD_PARAMETER, "the path of --port-file is too long");
+		return err_fail(e, ERR_BAD_PARAMETER, "the path of --port-file is too long");
 	file = fopen(temporary, "w");
 	if (file == NULL)
-		return err_set(e, ERR_BAD_PARAMETER, "cannot write %s: %s", temporary, strerror(errno));
+		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: %s", temporary, strerror(errno));
 	written = fprintf(file, "%u\n", port) > 0;
 	written = fclose(file) == 0 && written;
 	if (written && rename(temporary, path) == 0)
 		return 0;
-	(void)err_set(e, ERR_BAD_PARAMETER, "cannot write %s: %s", path, strerror(errno));
+	err_set(e, ERR_BAD_PARAMETER, "cannot write %s: %s", path, strerror(errno));
 	unlink(temporary);
 	return -1;
 }

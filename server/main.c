@@ -144,7 +144,7 @@ main(int argc, char **argv)
 	tune_allocator(&config);
 	block_signals(&signals);
 	if (log_start(config.level, config.format) < 0) {
-		(void)err_set(&e, ERR_OVERLOADED, "the log's thread cannot be started");
+		err_set(&e, ERR_OVERLOADED, "the log's thread cannot be started");
 		return fail(EXIT_FAILED, &e);
 	}
 	warn_of_memory(&config.memory);

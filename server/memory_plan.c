@@ -73,7 +73,7 @@ least_total(size_t body_max, unsigned threads)
 static int
 refuse_total(const struct memory_wishes *w, size_t least, struct err *e)
 {
-	return err_set(e, ERR_BAD_PARAMETER,
+	return err_fail(e, ERR_BAD_PARAMETER,
 	    "--max-memory is %zu bytes (%zu MiB); with %u threads and --max-body %zu MiB it must be at least %zuMiB: "
 	    "raise it, "
 	    "or lower "
@@ -84,7 +84,7 @@ refuse_total(const struct memory_wishes *w, size_t least, struct err *e)
 static int
 refuse_machine(const struct memory_wishes *w, size_t least, struct err *e)
 {
-	return err_set(e, ERR_BAD_PARAMETER,
+	return err_fail(e, ERR_BAD_PARAMETER,
 	    "there are %zu MiB of memory, the limit of the container included; normd needs %zu MiB of them with %u "
 	    "threads "
 	    "and --max-body %zu MiB: lower --threads or --max-body, or give it more memory",

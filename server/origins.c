@@ -48,15 +48,15 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 	for (const char *p = text + strspn(text, ", "); *p != '\0' && !out->any; p += len + strspn(p + len, ", ")) {
 		len = strcspn(p, ", ");
 		if (out->count == ORIGINS_MAX)
-			return err_set(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
+			return err_fail(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
 		if (memchr(p, '*', len) != NULL)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "--cors-origin has \"%.*s\"; each origin must be named in full, and * stands alone, for "
 			    "all of "
 			    "them",
 			    (int)(len < 80 ? len : 80), p);
 		if (parse_origin(p, len, &out->list[out->count++]) < 0)
-			return err_set(e, ERR_BAD_PARAMETER,
+			return err_fail(e, ERR_BAD_PARAMETER,
 			    "--cors-origin has \"%.*s\"; an origin is a scheme, a host and perhaps a port, such as "
 			    "https://app.example or http://localhost:3000, without a path; * allows all",
 			    (int)(len < 80 ? len : 80), p);
@@ -88,7 +88,7 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 	bool own;
 
 	if (allowed->loopback_only && host->host_len > 0 && !authority_is_loopback(host))
-		return err_set(e, ERR_FORBIDDEN,
+		return err_fail(e, ERR_FORBIDDEN,
 		    "the request's host is \"%.*s\"; while normd listens on a loopback address alone, it serves "
 		    "localhost and "
 		    "loopback "
@@ -97,7 +97,7 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 	if (origin == NULL)
 		return 0;
 	if (!is_allowed(allowed, host, origin, &own))
-		return err_set(e, ERR_FORBIDDEN,
+		return err_fail(e, ERR_FORBIDDEN,
 		    "pages of the origin \"%.100s\" may not call this server; whoever runs it may allow them with "
 		    "--cors-origin",
 		    origin);

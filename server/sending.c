@@ -40,7 +40,7 @@ make_response(struct sending *s, struct request *rq)
 
 	if (response != NULL || request_stored(rq))
 		return response;
-	(void)err_set_memory(&rq->err);
+	err_set_memory(&rq->err);
 	answer_fini(&s->answer);
 	return answer_make(&s->answer, rq, &s->wishes, &s->status);
 }

@@ -148,7 +148,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->claims = claims_new();
 	s->exhausted = answer_make_exhausted();
 	if (s->claims == NULL || s->exhausted == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		goto fail;
 	}
 	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
@@ -168,7 +168,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);
 	if (s->daemon == NULL) {
-		(void)err_set(e, ERR_OVERLOADED, "the event loops cannot be started: %s", strerror(errno));
+		err_set(e, ERR_OVERLOADED, "the event loops cannot be started: %s", strerror(errno));
 		goto fail;
 	}
 	if (*config->port_file == '\0' || listener_write_port(config->port_file, s->port, e) == 0)

@@ -22,7 +22,7 @@ decode(struct arena *a, const char *text, size_t len, bool plus, const char **ou
 	int byte;
 
 	if (copy == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	for (size_t i = 0; i < len; i++) {
 		byte = (unsigned char)text[i];
 		if (byte == '%') {
@@ -30,7 +30,7 @@ decode(struct arena *a, const char *text, size_t len, bool plus, const char **ou
 			    0 :
 			    hex(text[i + 1]) * 16 + hex(text[i + 2]);
 			if (byte == 0)
-				return err_set(e, ERR_BAD_PARAMETER,
+				return err_fail(e, ERR_BAD_PARAMETER,
 				    "the URL holds a %% that two hex digits (not 00) must follow");
 			i += 2;
 		} else if (byte == '+' && plus) {
@@ -54,7 +54,7 @@ parse_query(struct arena *a, const char *p, struct url *out, struct err *e)
 		if (len == 0)
 			continue;
 		if (out->query_count == REQUEST_QUERY_MAX)
-			return err_set(
+			return err_fail(
 			    e, ERR_BAD_PARAMETER, "the URL has more than %d query parameters", REQUEST_QUERY_MAX);
 		name_len = strcspn(p, "&=");
 		item = &out->query[out->query_count++];
@@ -88,7 +88,7 @@ url_split(const char *target, struct url_target *out, struct err *e)
 		return 0;
 	len = scheme_length(target);
 	if (len == 0)
-		return err_set(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_BAD_PARAMETER,
 		    "the request's target is \"%.100s\"; it must begin with / or be an http URL", target);
 	out->authority = target + len;
 	out->authority_len = strcspn(out->authority, "/?");

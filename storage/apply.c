@@ -27,7 +27,7 @@ layer_to_write(struct batch *b, const struct store_op *op, struct err *e)
 	for (unsigned i = 0; i < p->count && !match; i++)
 		match = p->revisions[i] == w->revision;
 	if (!match) {
-		(void)err_set(e, ERR_REVISION_MISMATCH,
+		err_set(e, ERR_REVISION_MISMATCH,
 		    "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"", w->revision);
 		return NULL;
 	}
@@ -47,7 +47,7 @@ mark_dirty(struct working *w, struct store_op *op)
 static int
 refuse_features(const struct working *w, size_t features, struct err *e)
 {
-	return err_set(
+	return err_fail(
 	    e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name, w->statistics.features, features);
 }
 
@@ -74,7 +74,7 @@ apply_create(struct batch *b, struct store_op *op, struct err *e)
 		layer_identity_unref(identity);
 		if (op->layer_state == NULL) {
 			b->broken = true;
-			return err_set_memory(e);
+			return err_fail_memory(e);
 		}
 		working_created(w, layer_ref(op->layer_state));
 		op->created = true;
@@ -120,7 +120,7 @@ new_arrays(struct batch *b, size_t features, struct statistics *out, struct err 
 {
 	out->mean = arena_array(&b->arena, features, sizeof(double));
 	out->var = arena_array(&b->arena, features, sizeof(double));
-	return out->mean == NULL || out->var == NULL ? err_set_memory(e) : 0;
+	return out->mean == NULL || out->var == NULL ? err_fail_memory(e) : 0;
 }
 
 /* What statistics are before the first update: 0, 1, 0. */
@@ -142,9 +142,9 @@ refuse_update(enum update_result result, const struct working *w, const struct u
 	case UPDATE_FEATURES_DIFFER:
 		return refuse_features(w, u->features, e);
 	case UPDATE_COUNT_OVERFLOWS:
-		return err_set(e, ERR_BAD_PARAMETER, "the layer's counts would pass 2^63 - 1");
+		return err_fail(e, ERR_BAD_PARAMETER, "the layer's counts would pass 2^63 - 1");
 	default:
-		return err_set(e, ERR_NON_FINITE_INPUT, "the layer's running statistics would overflow");
+		return err_fail(e, ERR_NON_FINITE_INPUT, "the layer's running statistics would overflow");
 	}
 }
 
@@ -205,7 +205,7 @@ find_key(struct batch *b, const struct working *w, struct store_op *op, struct e
 	if (!op->repeated)
 		return 0;
 	if (memcmp(used.digest, op->key_digest, DIGEST_BYTES) != 0)
-		return err_set(
+		return err_fail(
 		    e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
 	op->revision = used.revision;
 	op->num_batches_tracked = used.num_batches_tracked;
@@ -266,7 +266,7 @@ apply_statistics_put(struct batch *b, struct store_op *op, struct err *e)
 	copy.mean = copy_doubles(b, given->mean, given->features);
 	copy.var = copy_doubles(b, given->var, given->features);
 	if (copy.mean == NULL || copy.var == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	w->statistics = copy;
 	w->spare = (struct statistics){ 0 };
 	mark_dirty(w, op);
@@ -291,7 +291,7 @@ copy_vector(struct batch *b, const struct store_vector *in, struct store_vector 
 {
 	*out = *in;
 	if (in->values != NULL && (out->values = copy_doubles(b, in->values, in->count)) == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	return 0;
 }
 

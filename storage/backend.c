@@ -8,7 +8,7 @@ backend_need_model(struct backend *b, const char *model, struct err *e)
 
 	if (b->ops->model_exists(b, model, &exists, e) < 0)
 		return -1;
-	return exists ? 0 : err_set(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", model);
+	return exists ? 0 : err_fail(e, ERR_NO_SUCH_MODEL, "there is no model \"%s\"", model);
 }
 
 int
@@ -16,5 +16,5 @@ backend_refuse_layer(struct backend *b, const char *model, const char *layer, st
 {
 	if (backend_need_model(b, model, e) < 0)
 		return -1;
-	return err_set(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", model, layer);
+	return err_fail(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", model, layer);
 }

@@ -171,7 +171,7 @@ copy_start(struct backup *b, struct err *e)
 	struct copy_block *block = calloc(1, sizeof(*block));
 
 	if (block == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	if (b->backend->ops->copy_start(b->backend, &block->copy.descriptor, e) < 0) {
@@ -200,7 +200,7 @@ backup_start(struct backup *b, struct backend *backend, struct err *e)
 		return 0;
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->wake);
-	return err_set(e, ERR_STORAGE_UNAVAILABLE, "the backups' thread cannot be started: %s", strerror(rc));
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the backups' thread cannot be started: %s", strerror(rc));
 }
 
 void
@@ -242,7 +242,7 @@ void
 backup_ask(struct backup *b, struct store_op *op)
 {
 	if (!backup_runs(b) && copies_now(b) >= COPIES_MAX) {
-		(void)err_set(&op->err, ERR_OVERLOADED, "%d backups are being read already", COPIES_MAX);
+		err_set(&op->err, ERR_OVERLOADED, "%d backups are being read already", COPIES_MAX);
 		op->err.retry_after_s = RETRY_AFTER_S;
 		op->done(op);
 		return;
@@ -314,6 +314,6 @@ backup_abandon(struct backup *b)
 		return;
 	if (b->copy != NULL)
 		b->backend->ops->copy_drop(b->backend);
-	(void)err_set(&e, ERR_SHUTTING_DOWN, "the storage is closing");
+	err_set(&e, ERR_SHUTTING_DOWN, "the storage is closing");
 	tell_all(b, &e);
 }

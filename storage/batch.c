@@ -22,7 +22,7 @@ batch_init(struct batch *b, size_t op_count, struct backend *backend, struct cac
 	b->dropped_models = arena_array(&b->arena, op_count, sizeof(char *));
 	if (b->buckets == NULL || b->dropped_models == NULL) {
 		arena_fini(&b->arena);
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	}
 	return 0;
 }
@@ -71,7 +71,7 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 			return w;
 	w = arena_alloc(&b->arena, sizeof(*w));
 	if (w == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	if (!model_dropped(b, model))
@@ -123,7 +123,7 @@ batch_save(struct batch *b, struct err *e)
 			continue;
 		w->next_layer = layer_new(w->base->identity, w->revision, &w->statistics, w->weight, w->bias);
 		if (w->next_layer == NULL)
-			return err_set_memory(e);
+			return err_fail_memory(e);
 		if (b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)
 			return -1;
 	}

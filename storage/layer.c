@@ -45,7 +45,7 @@ layer_identity_new(int64_t id, const char *model, const char *name, const char *
 	struct identity_block *b = calloc(1, sizeof(*b) + len + 1);
 
 	if (b == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	memcpy(b->definition, definition, len + 1);

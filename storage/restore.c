@@ -31,8 +31,8 @@ static int
 failed(const char *path, const char *what, struct err *e)
 {
 	if (errno == ENOSPC || errno == EDQUOT)
-		return err_set(e, ERR_STORAGE_FULL, "%s cannot be %s: the disk is full", path, what);
-	return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be %s: %s", path, what, strerror(errno));
+		return err_fail(e, ERR_STORAGE_FULL, "%s cannot be %s: the disk is full", path, what);
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be %s: %s", path, what, strerror(errno));
 }
 
 /* Also a log alone is refused: a new store beside it would be taken for its owner. */
@@ -45,7 +45,7 @@ check_place(const char *path, struct err *e)
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if ((size_t)snprintf(name, sizeof(name), "%s%s", path, ends[i]) < sizeof(name) && lstat(name, &st) == 0)
-			return err_set(
+			return err_fail(
 			    e, ERR_STORAGE_UNAVAILABLE, "%s%s exists already; move it away first", path, ends[i]);
 	return 0;
 }
@@ -75,7 +75,7 @@ check_source(const struct restore *r, const struct upkeep *u, struct upkeep_repo
 	result = sqlite_check(db, u, report, e);
 	sqlite3_close(db);
 	if (result == 0 && report->damages > 0)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: nothing was restored", r->from);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: nothing was restored", r->from);
 	return result;
 }
 
@@ -107,7 +107,7 @@ copy_blocks(const struct restore *r, const struct upkeep *u, char *block, struct
 	if (n < 0)
 		return failed(r->from, "read", e);
 	if (done != r->bytes)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s has changed while it was read", r->from);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s has changed while it was read", r->from);
 	return fsync(r->out) < 0 ? failed(r->path, "flushed", e) : 0;
 }
 
@@ -118,13 +118,13 @@ write_unfinished(struct restore *r, const struct upkeep *u, struct err *e)
 	int result;
 
 	if ((size_t)snprintf(r->unfinished, sizeof(r->unfinished), "%s-restore", r->path) >= sizeof(r->unfinished))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: the path is too long", r->path);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s: the path is too long", r->path);
 	(void)unlink(r->unfinished);
 	r->out = open(r->unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (r->out < 0)
 		return failed(r->path, "made", e);
 	block = malloc(BLOCK_BYTES);
-	result = block == NULL ? err_set_memory(e) : copy_blocks(r, u, block, e);
+	result = block == NULL ? err_fail_memory(e) : copy_blocks(r, u, block, e);
 	free(block);
 	return result;
 }
@@ -154,7 +154,7 @@ put_into_place(const struct restore *r, struct err *e)
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", r->out);
 	if (linkat(AT_FDCWD, name, AT_FDCWD, r->path, AT_SYMLINK_FOLLOW) < 0)
 		return errno == ENOENT ?
-		    err_set(e, ERR_STORAGE_UNAVAILABLE, "%s was removed, by another restore?", r->unfinished) :
+		    err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s was removed, by another restore?", r->unfinished) :
 		    failed(r->path, "put into place", e);
 	return flush_folder(r->path, e);
 }

@@ -82,7 +82,7 @@ layer_from_row(sqlite3_stmt *row, const char *model, const char *name, const str
 	int result = -1;
 
 	if (definition == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, definitions, e);
 	if (identity == NULL || statement_column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
 	    statement_column_doubles(row, 7, &s.var, &var_count, e) < 0 ||
@@ -91,13 +91,13 @@ layer_from_row(sqlite3_stmt *row, const char *model, const char *name, const str
 		goto out;
 	if ((s.mean != NULL && mean_count != s.features) || (s.var != NULL && var_count != s.features) ||
 	    (s.mean == NULL) != (s.var == NULL)) {
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE,
-		    "the stored statistics of layer \"%s\" of model \"%s\" are damaged", name, model);
+		err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
+		    name, model);
 		goto out;
 	}
 	*out = layer_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s,
 	    (struct store_vector){ weight, weight_count }, (struct store_vector){ bias, bias_count });
-	result = *out == NULL ? err_set_memory(e) : 0;
+	result = *out == NULL ? err_fail_memory(e) : 0;
 out:
 	layer_identity_unref(identity);
 	free(s.mean);
@@ -230,7 +230,7 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 	const char *name = (const char *)sqlite3_column_text(row, 0), *definition;
 
 	if (name == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	memcpy(entry->name, name, strnlen(name, STORE_NAME_MAX));
 	if (sqlite3_column_count(row) == 1)
 		return 0;
@@ -238,7 +238,7 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 	entry->definition = definition == NULL ? NULL : strdup(definition);
 	entry->revision = (uint64_t)sqlite3_column_int64(row, 2);
 	entry->features = (uint64_t)sqlite3_column_int64(row, 3);
-	return entry->definition == NULL ? err_set_memory(e) : 0;
+	return entry->definition == NULL ? err_fail_memory(e) : 0;
 }
 
 /* Asks for one row more than the limit, to know whether there are more. */
@@ -249,7 +249,7 @@ list(sqlite3_stmt *stmt, struct store_op *op, struct err *e)
 
 	op->entries = calloc(op->limit, sizeof(*op->entries));
 	if (op->entries == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	statement_bind_text(stmt, 2, op->after != NULL ? op->after : "");
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)op->limit + 1);
 	while (result == 0 && op->entry_count < op->limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
@@ -333,14 +333,14 @@ sqlite_backend_open(const char *path, const struct store_definition_ops *definit
 	struct sqlite_backend *self = calloc(1, sizeof(*self));
 
 	if (self == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	self->backend.ops = &sqlite_ops;
 	self->definitions = definitions;
 	self->path = strdup(path);
 	if (self->path == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		goto fail;
 	}
 	self->db = sqlite_open(path, e);

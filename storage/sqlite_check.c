@@ -43,7 +43,7 @@ static int
 end_query(struct check *c, sqlite3_stmt *stmt, int rc, const char *what, struct err *e)
 {
 	if (rc == SQLITE_NOMEM)
-		(void)err_set_memory(e);
+		err_set_memory(e);
 	else if (rc != SQLITE_DONE && rc != SQLITE_ROW)
 		found(c, "%s: %s", what, sqlite3_errmsg(c->db));
 	sqlite3_finalize(stmt);
@@ -90,7 +90,7 @@ open_model(int version, struct err *e)
 	sqlite3 *db = NULL;
 
 	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		(void)err_set_memory(e);
+		err_set_memory(e);
 	else if (sqlite_make_schema(db, 0, version, e) == 0)
 		return db;
 	sqlite3_close(db);
@@ -113,7 +113,7 @@ check_schema(struct check *c, struct err *e)
 	    (model = open_model(version, e)) == NULL)
 		return -1;
 	if (sqlite3_prepare_v2(model, sql, -1, &expected, NULL) != SQLITE_OK) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		goto out;
 	}
 	rc = sqlite3_prepare_v2(c->db, sql, -1, &actual, NULL);

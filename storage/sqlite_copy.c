@@ -40,7 +40,7 @@ static const char settings[] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
 static int
 disk_full(struct err *e)
 {
-	return err_set(e, ERR_STORAGE_FULL, "the disk has no room for a copy of the store");
+	return err_fail(e, ERR_STORAGE_FULL, "the disk has no room for a copy of the store");
 }
 
 static int
@@ -48,7 +48,7 @@ system_failed(struct err *e)
 {
 	if (errno == ENOSPC || errno == EDQUOT)
 		return disk_full(e);
-	(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the store cannot be copied: %s", strerror(errno));
+	err_set(e, ERR_STORAGE_UNAVAILABLE, "the store cannot be copied: %s", strerror(errno));
 	e->retry_after_s = 1;
 	return -1;
 }
@@ -64,7 +64,7 @@ open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
 	int rc;
 
 	if ((size_t)snprintf(name, sizeof(name), "%s-backup", path) >= sizeof(name))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's path is too long for a copy beside it");
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the store's path is too long for a copy beside it");
 	(void)unlink(name);
 	c->descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (c->descriptor < 0)
@@ -72,7 +72,7 @@ open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
 	rc = sqlite3_open_v2(name, &c->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	(void)unlink(name);
 	if (c->to == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	return rc == SQLITE_OK ? 0 : sqlite_failed(c->to, "the store's copy", e);
 }
 

@@ -85,10 +85,10 @@ sqlite_failed(sqlite3 *db, const char *what, struct err *e)
 	int os = sqlite3_system_errno(db);
 
 	if (rc == SQLITE_NOMEM || sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
-		return err_set(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
-	(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: %s", what, sqlite3_errmsg(db));
+		return err_fail(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
+	err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: %s", what, sqlite3_errmsg(db));
 	e->retry_after_s = 1;
 	return -1;
 }
@@ -112,7 +112,7 @@ sqlite_overwrite_failed(sqlite3 *db, struct err *e)
 static int
 refuse_readonly(const char *path, struct err *e)
 {
-	return err_set(e, ERR_STORAGE_UNAVAILABLE,
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 	    "%s cannot be written to: the daemon's user must be able to write it, and in its folder", path);
 }
 
@@ -136,14 +136,14 @@ refuse_to_open(sqlite3 *db, const char *path, struct err *e)
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_set(
+		return err_fail(
 		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: it is a folder; --store takes a file", path);
 	if (!has_folder(path))
-		return err_set(
+		return err_fail(
 		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: its folder is not there; make it first", path);
 	if (os == ENOENT) /* SQLite's second try, to read what it may not make */
 		return refuse_readonly(path, e);
-	return err_set(e, ERR_STORAGE_UNAVAILABLE,
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 	    "%s cannot be opened: %s; the daemon's user must be able to read and write it, the -wal beside it, and the "
 	    "folder",
 	    path, os == 0 ? sqlite3_errmsg(db) : strerror(os));
@@ -157,14 +157,14 @@ refuse(sqlite3 *db, const char *path, struct err *e)
 	case SQLITE_CANTOPEN:
 		return refuse_to_open(db, path, e);
 	case SQLITE_BUSY:
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process: stop that first", path);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process: stop that first", path);
 	case SQLITE_READONLY:
 		return refuse_readonly(path, e);
 	case SQLITE_NOTADB:
-		return err_set(e, ERR_STORAGE_UNAVAILABLE,
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s is not an SQLite database: name another file, or restore a backup where it was one", path);
 	case SQLITE_CORRUPT:
-		return err_set(
+		return err_fail(
 		    e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, sqlite3_errmsg(db));
 	default:
 		return sqlite_failed(db, path, e);
@@ -211,10 +211,10 @@ sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
 		return -1;
 	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
-		return err_set(e, ERR_STORAGE_UNAVAILABLE,
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s is an SQLite database, but not one of normd: name another file", path);
 	if (*version > SCHEMA_VERSION)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE,
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s is of a newer normd (schema %d; this one knows %d): install that one", path, *version,
 		    SCHEMA_VERSION);
 	return 0;
@@ -298,9 +298,9 @@ refuse_damage(const char *path, const char *found, struct err *e)
 	const char *last;
 
 	if (found == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	last = strrchr(found, '\n');
-	return err_set(
+	return err_fail(
 	    e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, last == NULL ? found : last + 1);
 }
 
@@ -368,7 +368,7 @@ check_journal(const char *path, struct err *e)
 	if ((size_t)snprintf(journal, sizeof(journal), "%s-journal", path) >= sizeof(journal) ||
 	    size_of(journal) <= 0 || !is_ours_with_wal(path))
 		return 0;
-	return err_set(e, ERR_STORAGE_UNAVAILABLE,
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 	    "%s-journal is not of this store, and SQLite would change it by that: move it away", path);
 }
 
@@ -380,7 +380,7 @@ check_kind(const char *path, struct err *e)
 
 	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		return 0;
-	return err_set(
+	return err_fail(
 	    e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name one, or one that is to be made", path);
 }
 
@@ -403,7 +403,7 @@ sqlite_open(const char *path, struct err *e)
 		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK) {
-		(void)(db == NULL ? err_set_memory(e) : refuse(db, path, e));
+		(void)(db == NULL ? err_fail_memory(e) : refuse(db, path, e));
 		goto fail;
 	}
 	left_open = was_left_open(db);

@@ -31,7 +31,7 @@ check(const struct sqlite_place_file *f, struct err *e)
 
 	if (!f->known || (stat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino))
 		return 0;
-	(void)err_set(e, ERR_STORAGE_UNAVAILABLE,
+	err_set(e, ERR_STORAGE_UNAVAILABLE,
 	    "%.300s was deleted, moved or replaced while it was open: put it back, or restart", f->path);
 	e->retry_after_s = 1;
 	return -1;

@@ -26,7 +26,7 @@ open_file(const char *name, const char *path, int flags, struct err *e)
 
 	if (sqlite3_open_v2(name, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK)
 		return db;
-	(void)err_set(
+	err_set(
 	    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, db == NULL ? "no memory" : sqlite3_errmsg(db));
 	sqlite3_close(db);
 	return NULL;
@@ -40,7 +40,7 @@ check_made(sqlite3 *db, const char *path, struct err *e)
 
 	if (sqlite_check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0)
 		return -1;
-	return version > 0 ? 0 : err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is empty: no store was made in it yet", path);
+	return version > 0 ? 0 : err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is empty: no store was made in it yet", path);
 }
 
 static int
@@ -49,8 +49,8 @@ check_is_file(const char *path, struct err *e)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, strerror(errno));
-	return S_ISREG(st.st_mode) ? 0 : err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is not a file", path);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, strerror(errno));
+	return S_ISREG(st.st_mode) ? 0 : err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is not a file", path);
 }
 
 /* Whether there is a file PATH-wal, or -journal, with something in it. */
@@ -80,11 +80,11 @@ sqlite_read_hold(const char *path, struct err *e)
 		return -1;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, strerror(errno));
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: %s", path, strerror(errno));
 	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process", path);
+		err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process", path);
 	else if (has_log(path))
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE,
+		err_set(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s has a log beside it (-wal or -journal), whose changes would be missing: start normd on it and "
 		    "stop it, "
 		    "then "
@@ -119,7 +119,7 @@ check_is_database(sqlite3 *db, const char *path, struct err *e)
 	int rc = sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL) & 0xff;
 
 	if (rc == SQLITE_NOTADB)
-		return err_set(e, ERR_STORAGE_UNAVAILABLE, "%s is not an SQLite database", path);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is not an SQLite database", path);
 	return rc == SQLITE_OK ? 0 : sqlite_failed(db, path, e);
 }
 
@@ -143,7 +143,7 @@ sqlite_read_open_frozen(const char *path, struct err *e)
 	buf_init(&uri, 65536);
 	format_uri(&uri, path);
 	if (uri.failed)
-		(void)err_set_memory(e);
+		err_set_memory(e);
 	else if (check_is_file(path, e) == 0)
 		db = open_file(uri.bytes, path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, e);
 	buf_fini(&uri);

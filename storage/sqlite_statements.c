@@ -75,7 +75,7 @@ statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n
 		return 0;
 	bytes = sqlite3_malloc64(8 * n + 1);
 	if (bytes == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	bytes_put_doubles(bytes, values, n);
 	if (sqlite3_bind_blob64(stmt, i, bytes, 8 * n, sqlite3_free) != SQLITE_OK)
 		return failed(sqlite3_db_handle(stmt), e);
@@ -93,7 +93,7 @@ statement_column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t
 		return 0;
 	*values = malloc(*n * sizeof(**values) + 1);
 	if (*values == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	bytes_get_doubles(*values, blob, *n);
 	return 0;
 }

@@ -16,20 +16,20 @@ sqlite_url_path(const char *url, struct err *e)
 	const char *path = url + sizeof(scheme) - 1;
 
 	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-		(void)err_set(e, ERR_BAD_PARAMETER,
+		err_set(e, ERR_BAD_PARAMETER,
 		    "the store is \"%s\"; it must be sqlite:PATH, such as sqlite:normd.db: this build has no other "
 		    "kind",
 		    url);
 	else if (*path == '\0')
-		(void)err_set(e, ERR_BAD_PARAMETER, "the store is \"%s\", without a path; it must be sqlite:PATH", url);
+		err_set(e, ERR_BAD_PARAMETER, "the store is \"%s\", without a path; it must be sqlite:PATH", url);
 	else if (strcasecmp(path, ":memory:") == 0)
-		(void)err_set(e, ERR_BAD_PARAMETER,
+		err_set(e, ERR_BAD_PARAMETER,
 		    "the store is \"%s\", of which nothing would be left after a stop; name a file, for a trial in a "
 		    "temporary "
 		    "folder",
 		    url);
 	else if (strncasecmp(path, "file:", 5) == 0)
-		(void)err_set(e, ERR_BAD_PARAMETER,
+		err_set(e, ERR_BAD_PARAMETER,
 		    "the store is \"%s\"; after sqlite: there must be a plain path, not a URI: \"./%s\" is a file of "
 		    "that name",
 		    url, path);

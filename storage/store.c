@@ -318,8 +318,8 @@ static int
 refuse_submit(const struct store *s, bool closing, struct err *e)
 {
 	if (closing)
-		return err_set(e, ERR_SHUTTING_DOWN, "the storage is closing");
-	(void)err_set(e, ERR_OVERLOADED, "%zu operations are waiting for the storage already", s->queue_max);
+		return err_fail(e, ERR_SHUTTING_DOWN, "the storage is closing");
+	err_set(e, ERR_OVERLOADED, "%zu operations are waiting for the storage already", s->queue_max);
 	e->retry_after_s = 1;
 	return -1;
 }
@@ -392,7 +392,7 @@ store_open(const struct store_options *options, struct err *e)
 	struct store *s = calloc(1, sizeof(*s));
 
 	if (s == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	s->definitions = options->definitions;
@@ -403,7 +403,7 @@ store_open(const struct store_options *options, struct err *e)
 	atomic_init(&s->healthy, true);
 	s->cache = cache_new(options->cache_bytes_max);
 	if (s->cache == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		goto fail;
 	}
 	s->backend = open_backend(options, &s->definitions, e);
@@ -414,7 +414,7 @@ store_open(const struct store_options *options, struct err *e)
 	pthread_mutex_init(&s->lock, NULL);
 	clock_cond_init(&s->wake);
 	if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
-		(void)err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
+		err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
 		backup_stop(&s->backup);
 		goto fail;
 	}

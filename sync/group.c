@@ -72,7 +72,7 @@ sync_shard_digest(struct sync_member *m, struct err *e)
 	struct digest *d = digest_new();
 
 	if (d == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	digest_add(d, &s->count, sizeof(s->count));
 	digest_add(d, &s->empty, sizeof(s->empty));
 	digest_add(d, &s->features, sizeof(s->features));
@@ -126,10 +126,10 @@ int
 sync_group_check(const struct sync_group *g, const struct sync_call *call, const struct sync_shard *s, struct err *e)
 {
 	if (call->world_size != g->world_size)
-		return err_set(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step,
+		return err_fail(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step,
 		    g->world_size, call->world_size);
 	if (s->features != g->features)
-		return err_set(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu features, not %zu",
+		return err_fail(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu features, not %zu",
 		    g->step, g->features, s->features);
 	return 0;
 }
@@ -156,7 +156,7 @@ enter(struct sync_group *g, const struct sync_call *call, struct sync_member *m,
 	struct err e = { 0 };
 
 	if (*place != NULL) {
-		(void)err_set(&e, ERR_SYNC_INCOMPLETE,
+		err_set(&e, ERR_SYNC_INCOMPLETE,
 		    "rank %u has sent step \"%s\" again, and that call takes this one's place", call->rank, g->step);
 		release(g, *place, &e, list);
 	} else {
@@ -215,7 +215,7 @@ pool_shards(struct sync_group *g, struct err *e)
 	int result;
 
 	if (parts == NULL)
-		return err_set_memory(e);
+		return err_fail_memory(e);
 	for (unsigned r = 0; r < g->world_size; r++) {
 		const struct sync_shard *s = &g->members[r]->shard;
 
@@ -224,7 +224,7 @@ pool_shards(struct sync_group *g, struct err *e)
 	result = pool_moments(parts, g->world_size, features, mean, var, product + features, &g->result.count);
 	free(parts);
 	if (result < 0)
-		return err_set(e, ERR_NON_FINITE_INPUT, "the moments of the whole batch overflow");
+		return err_fail(e, ERR_NON_FINITE_INPUT, "the moments of the whole batch overflow");
 	g->result.mean = mean;
 	g->result.var = var;
 	g->result.sum = sum;

@@ -163,7 +163,7 @@ check_room(const struct sync_groups *all, const struct sync_group *g, const stru
 
 	if (!adds || all->waiting < all->waiting_max)
 		return 0;
-	(void)err_set(e, ERR_OVERLOADED,
+	err_set(e, ERR_OVERLOADED,
 	    "%u synchronized calls wait for other ranks already, as many as this server lets wait at once; try again "
 	    "later",
 	    all->waiting);
@@ -178,7 +178,7 @@ sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const 
 	struct sync_group *g = find(all, layer_id, backward, call->step);
 
 	if (g != NULL && g->state == GROUP_LED && !sync_group_is_repeat(g, call, m)) {
-		(void)err_set(&m->err, ERR_SYNC_INCOMPLETE,
+		err_set(&m->err, ERR_SYNC_INCOMPLETE,
 		    "step \"%s\" is full and being done, with another shard of rank %u", call->step, call->rank);
 		return NULL;
 	}
@@ -194,7 +194,7 @@ sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const 
 		return g;
 	g = new_group(all, layer_id, backward, call, m->shard.features, now_us);
 	if (g == NULL)
-		(void)err_set_budget(&m->err);
+		err_set_budget(&m->err);
 	return g;
 }
 
@@ -259,7 +259,7 @@ sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct sync_member 
 	while (all->heap_count > 0 && all->heap[1]->deadline_us <= now_us) {
 		g = all->heap[1];
 		if (g->state == GROUP_FILLS) {
-			(void)err_set(&e, ERR_SYNC_INCOMPLETE,
+			err_set(&e, ERR_SYNC_INCOMPLETE,
 			    "step \"%s\" did not fill within its %llu ms: %u of %u ranks came", g->step,
 			    (unsigned long long)(g->timeout_us / 1000), g->arrived, g->world_size);
 			sync_group_release_all(g, NULL, &e, list);

@@ -76,7 +76,7 @@ sync_start(const struct sync_limits *limits, struct err *e)
 	int rc;
 
 	if (all == NULL) {
-		(void)err_set_memory(e);
+		err_set_memory(e);
 		return NULL;
 	}
 	all->timeout_ms_max = limits->timeout_ms_max;
@@ -86,7 +86,7 @@ sync_start(const struct sync_limits *limits, struct err *e)
 	rc = pthread_create(&all->thread, NULL, watch, all);
 	if (rc == 0)
 		return all;
-	(void)err_set(e, ERR_OVERLOADED, "the thread of synchronized steps cannot be started: %s", strerror(rc));
+	err_set(e, ERR_OVERLOADED, "the thread of synchronized steps cannot be started: %s", strerror(rc));
 	pthread_mutex_destroy(&all->lock);
 	pthread_cond_destroy(&all->wake);
 	free(all);
@@ -100,7 +100,7 @@ sync_stop(struct sync *all)
 	struct err e = { 0 };
 	bool stopped;
 
-	(void)err_set(&e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+	err_set(&e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	pthread_mutex_lock(&all->lock);
 	stopped = all->stopping;
 	all->stopping = true;
@@ -147,7 +147,7 @@ group_for_locked(struct sync *all, int64_t layer_id, bool backward, const struct
 	struct sync_group *g;
 
 	if (all->stopping) {
-		(void)err_set(&m->err, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+		err_set(&m->err, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 		return NULL;
 	}
 	g = sync_groups_get(&all->groups, layer_id, backward, call, m, clock_monotonic_us());
@@ -229,7 +229,7 @@ sync_leave(struct sync_member *m)
 	if (m->group == NULL)
 		return;
 	if (m->leads) {
-		(void)err_set(&e, ERR_SYNC_INCOMPLETE, "the call that was to finish the step has failed");
+		err_set(&e, ERR_SYNC_INCOMPLETE, "the call that was to finish the step has failed");
 		sync_lead(m, &e, 0, 0);
 	}
 	pthread_mutex_lock(&m->all->lock);

@@ -268,7 +268,7 @@ count_up_to(void *arg, const char *bytes, size_t len, struct err *e)
 
 	(void)bytes;
 	if (len > *left)
-		return err_set(e, ERR_BODY_TOO_LARGE, "enough");
+		return err_fail(e, ERR_BODY_TOO_LARGE, "enough");
 	*left -= len;
 	return 0;
 }

@@ -149,7 +149,7 @@ START_TEST(the_leader_fails)
 		for (unsigned i = 0; i < 2; i++) {
 			rank_init(&r[i], all, "1", i, 2, 4, 1);
 			if (round == 0)
-				(void)err_set(&r[i].says, ERR_STORAGE_FULL, "no room");
+				err_set(&r[i].says, ERR_STORAGE_FULL, "no room");
 		}
 		meet(r, 2);
 		ck_assert_uint_eq(leaders(r, 2), 1);
