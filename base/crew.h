@@ -2,7 +2,7 @@
 /*
  * Threads that lend a hand: a piece of work in parts that do not wait for one another, done by whoever calls and by
  * those of a crew who have nothing else to do just then. Who the crew is, and how it is told, is its maker's
- * (server/compute.h).
+ * (server/workers.h).
  */
 #ifndef BASE_CREW_H
 #define BASE_CREW_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `make bench-threads`: how long a pass over a large tensor takes its thread alone, and with the help of another that
- * is idle, as the daemon has them (server/compute.h): the thread that helps must be woken each time. By turns; medians
+ * is idle, as the daemon has them (server/workers.h): the thread that helps must be woken each time. By turns; medians
  * of wall-clock time.
  *
  *   threads [ROUNDS [THREADS]]
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "layer/parts.h"
-#include "server/compute.h"
+#include "server/workers.h"
 
 #define EPS 1e-5
 /* Between two measurements, so that who has nothing to do sleeps. */
@@ -112,7 +112,7 @@ static const struct row {
 
 /* One measurement, by a job on a computing thread, where the daemon's are. */
 struct measurement {
-	struct compute_job job;
+	struct workers_job job;
 	const struct row *row;
 	const struct tensor *tensor;
 	struct crew *crew; /* or NULL */
@@ -142,13 +142,13 @@ measure(void *arg)
 }
 
 static double
-measured(struct compute *c, struct measurement *m, struct crew *crew)
+measured(struct workers *w, struct measurement *m, struct crew *crew)
 {
 	char byte;
 
 	usleep(PAUSE_US);
 	m->crew = crew;
-	compute_run(c, &m->job);
+	workers_run(w, &m->job);
 	if (read(m->done[0], &byte, 1) != 1)
 		perror("threads");
 	return m->us;
@@ -170,20 +170,20 @@ lower_quartile(double *values, size_t n)
 }
 
 static void
-race(struct compute *c, const struct row *row, size_t rounds)
+race(struct workers *w, const struct row *row, size_t rounds)
 {
 	struct tensor t = tensor_new(row->view);
 	struct measurement m = { .row = row, .tensor = &t };
 	double *alone = allocate(rounds * sizeof(double)), *helped = allocate(rounds * sizeof(double)), one, all;
 
-	m.job = (struct compute_job){ .run = measure, .arg = &m };
+	m.job = (struct workers_job){ .run = measure, .arg = &m };
 	if (pipe(m.done) != 0) {
 		perror("threads");
 		exit(1);
 	}
 	for (size_t i = 0; i < rounds; i++) {
-		alone[i] = measured(c, &m, NULL);
-		helped[i] = measured(c, &m, compute_crew(c));
+		alone[i] = measured(w, &m, NULL);
+		helped[i] = measured(w, &m, workers_crew(w));
 	}
 	one = lower_quartile(alone, rounds);
 	all = lower_quartile(helped, rounds);
@@ -203,15 +203,15 @@ main(int argc, char **argv)
 	const unsigned threads =
 	    argc > 2 && atoi(argv[2]) > 0 ? (unsigned)atoi(argv[2]) : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	struct err e = { 0 };
-	struct compute *c = compute_start(threads, &e);
+	struct workers *w = workers_start(threads, &e);
 
-	if (c == NULL) {
+	if (w == NULL) {
 		fprintf(stderr, "threads: %s\n", e.detail);
 		return 1;
 	}
 	printf("| | alone, us | %u threads, us | times |\n|---|--:|--:|--:|\n", threads);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		race(c, &rows[i], rounds);
-	compute_free(c);
+		race(w, &rows[i], rounds);
+	workers_free(w);
 	return 0;
 }

@@ -53,7 +53,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
-	x->request.crew = compute_crew(server->compute);
+	x->request.crew = workers_crew(server->workers);
 	server_enter(server);
 	deadline_hold(x->deadline, x);
 	deadline_enter(x->deadline, DEADLINE_HEAD);
@@ -147,8 +147,8 @@ go_on(struct exchange *x, enum request_next next)
 	if (next == REQUEST_STORE) {
 		ask_store(x);
 	} else if (next == REQUEST_LONG) {
-		x->job = (struct compute_job){ .run = step_apart, .arg = x };
-		compute_run(x->server->compute, &x->job);
+		x->job = (struct workers_job){ .run = step_apart, .arg = x };
+		workers_run(x->server->workers, &x->job);
 	} else {
 		x->stepped = true;
 		suspension_end(x->connection);
@@ -186,9 +186,9 @@ static void
 compute_apart(struct exchange *x, void (*run)(void *))
 {
 	deadline_enter(x->deadline, DEADLINE_COMPUTING);
-	x->job = (struct compute_job){ .run = run, .arg = x };
+	x->job = (struct workers_job){ .run = run, .arg = x };
 	suspension_begin(x->connection);
-	compute_run(x->server->compute, &x->job);
+	workers_run(x->server->workers, &x->job);
 }
 
 /* Where the body was not as it should be, whatever the library has made of it: nothing is done. */

@@ -79,8 +79,8 @@ finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 	deadline_hold(x->deadline, NULL);
 	deadline_enter(x->deadline, DEADLINE_IDLE);
 	if (request_is_long(&x->request)) {
-		x->job = (struct compute_job){ .run = free_exchange, .arg = x };
-		compute_run(server->compute, &x->job);
+		x->job = (struct workers_job){ .run = free_exchange, .arg = x };
+		workers_run(server->workers, &x->job);
 	} else {
 		free_exchange(x);
 	}

@@ -7,7 +7,7 @@
 #include <stdatomic.h>
 
 #include "handlers/request.h"
-#include "server/compute.h"
+#include "server/workers.h"
 #include "server/request_id.h"
 #include "server/sending.h"
 
@@ -26,7 +26,7 @@ struct exchange {
 	bool has_room;           /* for the answer's head, which is certain: the steps may begin */
 	bool refused; /* by libmicrohttpd, or by us in its stead: an answer was made that no step has a part in */
 	uint64_t body_bytes;
-	struct compute_job job; /* what the computing threads do of it */
+	struct workers_job job; /* what the computing threads do of it */
 	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
 	size_t rest_len;
 	atomic_uint holders; /* of the suspended connection: the store, a thread that computes meanwhile */

@@ -15,7 +15,7 @@
 #include "layer/definition.h"
 #include "sync/sync.h"
 #include "server/answer.h"
-#include "server/compute.h"
+#include "server/workers.h"
 #include "server/crowd.h"
 #include "server/deadline.h"
 #include "server/epoll.h"
@@ -103,7 +103,7 @@ stop_loops(struct server *s)
 {
 	sync_stop(s->sync);
 	store_stop(s->store);
-	compute_stop(s->compute);
+	workers_stop(s->workers);
 	sync_settle(s->sync);
 	MHD_stop_daemon(s->daemon);
 }
@@ -113,7 +113,7 @@ static void
 free_parts(struct server *s)
 {
 	deadlines_stop(s->deadlines);
-	compute_free(s->compute);
+	workers_free(s->workers);
 	store_close(s->store);
 	if (s->exhausted != NULL)
 		MHD_destroy_response(s->exhausted);
@@ -160,8 +160,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->store = store_open(&options, e);
 	if (s->store == NULL)
 		goto fail;
-	s->compute = compute_start(config->thread_count, e);
-	if (s->compute == NULL)
+	s->workers = workers_start(config->thread_count, e);
+	if (s->workers == NULL)
 		goto fail;
 	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, e);
 	if (s->deadlines == NULL)

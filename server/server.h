@@ -12,7 +12,7 @@
 struct MHD_Daemon;
 struct MHD_Response;
 struct claims;
-struct compute;
+struct workers;
 struct sync;
 struct deadlines;
 
@@ -22,7 +22,7 @@ struct server {
 	struct claims *claims;
 	struct sync *sync;
 	struct MHD_Response *exhausted; /* for whom there is no memory */
-	struct compute *compute;
+	struct workers *workers;
 	size_t max_body_bytes;
 	struct origins origins;
 	unsigned port;

@@ -11,19 +11,19 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "server/compute.h"
+#include "server/workers.h"
 #include "unit.h"
 
 enum { PARTS = 500, ROUNDS = 300, CALLERS = 3 };
 
-static struct compute *
+static struct workers *
 started(unsigned thread_count)
 {
 	struct err e = { 0 };
-	struct compute *c = compute_start(thread_count, &e);
+	struct workers *w = workers_start(thread_count, &e);
 
-	ck_assert_msg(c != NULL, "%s", e.detail);
-	return c;
+	ck_assert_msg(w != NULL, "%s", e.detail);
+	return w;
 }
 
 /* How often each part was done. */
@@ -63,12 +63,12 @@ END_TEST
 /* With 0 to 4 threads that are idle, or were a moment ago. */
 START_TEST(test_each_part_once)
 {
-	struct compute *c = started((unsigned)_i);
+	struct workers *w = started((unsigned)_i);
 
 	for (unsigned i = 0; i < ROUNDS; i++)
 		for (size_t count = 0; count <= PARTS; count = 3 * count + 1)
-			check_once_each(compute_crew(c), count);
-	compute_free(c);
+			check_once_each(workers_crew(w), count);
+	workers_free(w);
 }
 END_TEST
 
@@ -91,22 +91,22 @@ meet(void *arg, size_t i)
 
 START_TEST(test_idle_ones_join)
 {
-	struct compute *c = started(1);
+	struct workers *w = started(1);
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct meeting m = { 0 };
 
-		crew_run(compute_crew(c), 2, meet, &m);
+		crew_run(workers_crew(w), 2, meet, &m);
 		ck_assert(!pthread_equal(m.threads[0], m.threads[1]));
 		ck_assert(pthread_equal(m.threads[0], pthread_self()) || pthread_equal(m.threads[1], pthread_self()));
 	}
-	compute_free(c);
+	workers_free(w);
 }
 END_TEST
 
 /* A job that keeps its thread until it is let go. */
 struct busy {
-	struct compute_job job;
+	struct workers_job job;
 	atomic_bool begun, let_go;
 };
 
@@ -123,22 +123,22 @@ keep_busy(void *arg)
 /* The only thread has a job that does not end before the work does: the caller does all, and waits for nobody. */
 START_TEST(test_busy_ones_are_not_waited_for)
 {
-	struct compute *c = started(1);
+	struct workers *w = started(1);
 	struct busy b = { .job = { .run = keep_busy, .arg = &b } };
 
-	compute_run(c, &b.job);
+	workers_run(w, &b.job);
 	while (!atomic_load(&b.begun))
 		sched_yield();
-	check_once_each(compute_crew(c), PARTS);
+	check_once_each(workers_crew(w), PARTS);
 	atomic_store(&b.let_go, true);
-	compute_free(c);
+	workers_free(w);
 }
 END_TEST
 
 /* A part that is done when a job has been. The job is submitted when a thread of the crew has begun a part. */
 struct urgent {
-	struct compute *compute;
-	struct compute_job job;
+	struct workers *workers;
+	struct workers_job job;
 	pthread_t caller;
 	atomic_bool submitted, done;
 	atomic_uint parts_between; /* begun by the crew after the job was there, and before it was done */
@@ -166,7 +166,7 @@ submit_in_part(void *arg, size_t i)
 	if (atomic_load(&u->submitted) && !atomic_load(&u->done))
 		atomic_fetch_add(&u->parts_between, 1);
 	if (!atomic_exchange(&u->submitted, true))
-		compute_run(u->compute, &u->job);
+		workers_run(u->workers, &u->job);
 }
 
 /*
@@ -175,13 +175,13 @@ submit_in_part(void *arg, size_t i)
  */
 START_TEST(test_jobs_come_first)
 {
-	struct compute *c = started(1);
-	struct urgent u = { .compute = c, .job = { .run = be_done, .arg = &u }, .caller = pthread_self() };
+	struct workers *w = started(1);
+	struct urgent u = { .workers = w, .job = { .run = be_done, .arg = &u }, .caller = pthread_self() };
 
-	crew_run(compute_crew(c), PARTS, submit_in_part, &u);
+	crew_run(workers_crew(w), PARTS, submit_in_part, &u);
 	ck_assert(atomic_load(&u.done));
 	ck_assert_uint_eq(atomic_load(&u.parts_between), 0);
-	compute_free(c);
+	workers_free(w);
 }
 END_TEST
 
@@ -204,10 +204,10 @@ call_many(void *arg)
 }
 
 static void
-start_callers(struct caller *callers, struct compute *c, atomic_uint *rounds)
+start_callers(struct caller *callers, struct workers *w, atomic_uint *rounds)
 {
 	for (unsigned i = 0; i < CALLERS; i++) {
-		callers[i] = (struct caller){ .crew = compute_crew(c), .rounds = rounds };
+		callers[i] = (struct caller){ .crew = workers_crew(w), .rounds = rounds };
 		ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, call_many, &callers[i]), 0);
 	}
 }
@@ -215,24 +215,24 @@ start_callers(struct caller *callers, struct compute *c, atomic_uint *rounds)
 /* Several at once share whoever is idle; in the middle of it the threads stop, and the callers go on alone. */
 START_TEST(test_callers_at_once_and_a_stop)
 {
-	struct compute *c = started(2);
+	struct workers *w = started(2);
 	struct caller callers[CALLERS];
 	atomic_uint rounds = 0;
 
-	start_callers(callers, c, &rounds);
+	start_callers(callers, w, &rounds);
 	while (atomic_load(&rounds) < ROUNDS / 2)
 		sched_yield();
-	compute_stop(c);
+	workers_stop(w);
 	for (unsigned i = 0; i < CALLERS; i++)
 		pthread_join(callers[i].thread, NULL);
 	ck_assert_uint_eq(atomic_load(&rounds), CALLERS * ROUNDS);
-	compute_free(c);
+	workers_free(w);
 }
 END_TEST
 
 /* As the daemon has it: who calls is a job on one of the threads. */
 struct calling_job {
-	struct compute_job job;
+	struct workers_job job;
 	struct crew *crew;
 	atomic_uint *left;
 };
@@ -248,17 +248,17 @@ call_in_job(void *arg)
 
 START_TEST(test_jobs_call_one_another)
 {
-	struct compute *c = started(3);
+	struct workers *w = started(3);
 	struct calling_job jobs[50];
 	atomic_uint left = 50;
 
 	for (unsigned i = 0; i < 50; i++) {
 		jobs[i] = (struct calling_job){
-			.job = { .run = call_in_job, .arg = &jobs[i] }, .crew = compute_crew(c), .left = &left
+			.job = { .run = call_in_job, .arg = &jobs[i] }, .crew = workers_crew(w), .left = &left
 		};
-		compute_run(c, &jobs[i].job);
+		workers_run(w, &jobs[i].job);
 	}
-	compute_free(c);
+	workers_free(w);
 	ck_assert_uint_eq(atomic_load(&left), 0);
 }
 END_TEST

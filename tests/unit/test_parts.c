@@ -12,7 +12,7 @@
 #include "norm/padding.h"
 #include "norm/moments.h"
 #include "norm/normalize.h"
-#include "server/compute.h"
+#include "server/workers.h"
 #include "tests/unit/norm_reference.h"
 #include "tests/unit/unit.h"
 
@@ -249,17 +249,17 @@ END_TEST
 START_TEST(large_ones_by_threads)
 {
 	struct err e = { 0 };
-	struct compute *c = compute_start(3, &e);
+	struct workers *w = workers_start(3, &e);
 
-	ck_assert_ptr_nonnull(c);
+	ck_assert_ptr_nonnull(w);
 	for (size_t p = 0; p < LARGE; p++) {
 		struct fixture f = fixture_new(NORM_FLOAT, large[p]);
 
-		check_passes(compute_crew(c), &f);
-		check_backward(compute_crew(c), &f);
+		check_passes(workers_crew(w), &f);
+		check_backward(workers_crew(w), &f);
 		fixture_free(&f);
 	}
-	compute_free(c);
+	workers_free(w);
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* server/compute.c: every job is run once, in turn; none is lost when it stops; afterwards the caller runs them. */
-#include "server/compute.h"
+/* server/workers.c: each job is run once, in order; no job is lost when the pool stops; later the caller runs them. */
+#include "server/workers.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@
 enum { JOBS = 2000, SUBMITTERS = 4 };
 
 struct counted {
-	struct compute_job job;
+	struct workers_job job;
 	struct tally *tally;
 	unsigned number;
 	pthread_t ran_on;
@@ -26,14 +26,14 @@ struct tally {
 	unsigned order[JOBS]; /* the numbers, as they were run */
 };
 
-static struct compute *
+static struct workers *
 started(unsigned thread_count)
 {
 	struct err e = { 0 };
-	struct compute *c = compute_start(thread_count, &e);
+	struct workers *w = workers_start(thread_count, &e);
 
-	ck_assert_msg(c != NULL, "%s", e.detail);
-	return c;
+	ck_assert_msg(w != NULL, "%s", e.detail);
+	return w;
 }
 
 static void
@@ -60,17 +60,17 @@ START_TEST(test_in_turn)
 {
 	struct tally tally = { 0 };
 	struct counted *jobs = counted_jobs(&tally);
-	struct compute *c = started(1);
+	struct workers *w = started(1);
 
 	for (unsigned i = 0; i < JOBS; i++)
-		compute_run(c, &jobs[i].job);
-	compute_stop(c);
+		workers_run(w, &jobs[i].job);
+	workers_stop(w);
 	ck_assert_uint_eq(tally.count, JOBS);
 	for (unsigned i = 0; i < JOBS; i++) {
 		ck_assert_uint_eq(tally.order[i], i);
 		ck_assert(!pthread_equal(jobs[i].ran_on, pthread_self()));
 	}
-	compute_free(c);
+	workers_free(w);
 	free(jobs);
 }
 END_TEST
@@ -79,13 +79,13 @@ START_TEST(test_after_stop)
 {
 	struct tally tally = { 0 };
 	struct counted *jobs = counted_jobs(&tally);
-	struct compute *c = started(2);
+	struct workers *w = started(2);
 
-	compute_stop(c);
-	compute_run(c, &jobs[7].job);
+	workers_stop(w);
+	workers_run(w, &jobs[7].job);
 	ck_assert_uint_eq(tally.count, 1);
 	ck_assert(pthread_equal(jobs[7].ran_on, pthread_self()));
-	compute_free(c);
+	workers_free(w);
 	free(jobs);
 }
 END_TEST
@@ -101,7 +101,7 @@ count_and_free(void *arg)
 }
 
 struct submitter {
-	struct compute *compute;
+	struct workers *workers;
 	struct tally *tally;
 	pthread_t thread;
 };
@@ -115,7 +115,7 @@ submit_many(void *arg)
 	for (unsigned i = 0; i < JOBS; i++) {
 		one = calloc(1, sizeof(*one));
 		*one = (struct counted){ .job = { .run = count_and_free, .arg = one }, .tally = s->tally };
-		compute_run(s->compute, &one->job);
+		workers_run(s->workers, &one->job);
 	}
 	return NULL;
 }
@@ -124,20 +124,20 @@ submit_many(void *arg)
 START_TEST(test_stop_amid_jobs)
 {
 	struct tally tally = { 0 };
-	struct compute *c = started(3);
+	struct workers *w = started(3);
 	struct submitter submitters[SUBMITTERS];
 
 	for (unsigned i = 0; i < SUBMITTERS; i++) {
-		submitters[i] = (struct submitter){ .compute = c, .tally = &tally };
+		submitters[i] = (struct submitter){ .workers = w, .tally = &tally };
 		ck_assert_int_eq(pthread_create(&submitters[i].thread, NULL, submit_many, &submitters[i]), 0);
 	}
 	while (atomic_load(&tally.count) < JOBS)
 		sched_yield();
-	compute_stop(c);
+	workers_stop(w);
 	for (unsigned i = 0; i < SUBMITTERS; i++)
 		pthread_join(submitters[i].thread, NULL);
 	ck_assert_uint_eq(tally.count, SUBMITTERS * JOBS);
-	compute_free(c);
+	workers_free(w);
 }
 END_TEST
 
@@ -152,11 +152,11 @@ START_TEST(test_priority)
 {
 	const int own = getpriority(PRIO_PROCESS, (id_t)gettid());
 	int theirs = own;
-	struct compute_job job = { .run = note_priority, .arg = &theirs };
-	struct compute *c = started(1);
+	struct workers_job job = { .run = note_priority, .arg = &theirs };
+	struct workers *w = started(1);
 
-	compute_run(c, &job);
-	compute_free(c);
+	workers_run(w, &job);
+	workers_free(w);
 	ck_assert(theirs > own || own >= 19);
 	ck_assert_int_eq(getpriority(PRIO_PROCESS, (id_t)gettid()), own);
 }
@@ -165,8 +165,8 @@ END_TEST
 Suite *
 unit_suite(void)
 {
-	Suite *suite = suite_create("compute");
-	TCase *all = tcase_create("compute");
+	Suite *suite = suite_create("workers");
+	TCase *all = tcase_create("workers");
 
 	tcase_add_test(all, test_in_turn);
 	tcase_add_test(all, test_after_stop);
