@@ -67,7 +67,7 @@ request_fini(struct request *rq)
 		(void)request_step(rq, true);
 	sync_leave(&rq->member);
 	store_op_fini(&rq->op);
-	layer_unref(rq->state);
+	snapshot_unref(rq->state);
 	body_free(rq->body);
 	digest_free(rq->digest);
 	buf_fini(&rq->reply.head);
@@ -160,7 +160,7 @@ fail(struct request *rq)
 }
 
 static void
-adopt_layer(struct request *rq, const struct layer *state)
+adopt_layer(struct request *rq, const struct snapshot *state)
 {
 	rq->state = state;
 	rq->definition = state->identity->parsed;
@@ -171,7 +171,7 @@ adopt_layer(struct request *rq, const struct layer *state)
 static enum request_next
 load(struct request *rq)
 {
-	const struct layer *cached = store_layer_cached(rq->store, rq->model, rq->layer);
+	const struct snapshot *cached = store_layer_cached(rq->store, rq->model, rq->layer);
 
 	if (cached != NULL) {
 		adopt_layer(rq, cached);
@@ -193,7 +193,7 @@ take_loaded(struct request *rq)
 		rq->err = rq->op.err;
 		return -1;
 	}
-	adopt_layer(rq, layer_ref(rq->op.layer_state));
+	adopt_layer(rq, snapshot_ref(rq->op.layer_state));
 	store_op_fini(&rq->op);
 	memset(&rq->op, 0, sizeof(rq->op));
 	return 0;
@@ -236,13 +236,13 @@ reserve_tail(struct request *rq)
 
 /* How many doubles a snapshot's statistics, and its parameters, are. */
 static size_t
-statistics_values(const struct layer *l)
+statistics_values(const struct snapshot *l)
 {
 	return l->statistics.mean != NULL ? 2 * l->statistics.features : 0;
 }
 
 static size_t
-parameters_values(const struct layer *l)
+parameters_values(const struct snapshot *l)
 {
 	return (l->weight.values != NULL ? l->weight.count : 0) + (l->bias.values != NULL ? l->bias.count : 0);
 }
@@ -264,7 +264,7 @@ update_copies(const struct request *rq)
 static int
 reserve_snapshot(struct request *rq)
 {
-	const struct layer *l = rq->state;
+	const struct snapshot *l = rq->state;
 	size_t after, copies = 0;
 
 	if (l == NULL || !store_op_writes(rq->op.kind))
@@ -398,7 +398,7 @@ let_go(struct request *rq)
 {
 	const struct buf *head = &rq->reply.head, *tail = &rq->reply.tail, *files = &rq->reply.files;
 
-	layer_unref(rq->state);
+	snapshot_unref(rq->state);
 	rq->state = NULL;
 	rq->definition = NULL;
 	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */

@@ -122,7 +122,7 @@ struct request {
 	bool wants_store;
 	bool is_long;                        /* a step of it was: its memory is large too */
 	bool sync_backward;                  /* the synchronized step is one of backward */
-	const struct layer *state;           /* the layer's, where the route needs it */
+	const struct snapshot *state;        /* the layer's, where the route needs it */
 	size_t state_bytes;                  /* of `memory`, where it was loaded */
 	const struct definition *definition; /* state's */
 	struct store_op op;

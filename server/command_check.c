@@ -9,9 +9,9 @@ static enum exit_code
 check(const char *const *values, struct err *e)
 {
 	char size[UPKEEP_SIZE_BYTES];
-	struct upkeep_report report = { 0 };
+	struct offline_report report = { 0 };
 	struct progress progress;
-	struct upkeep u;
+	struct offline_work u;
 	int result;
 
 	upkeep_init(&u, &progress);

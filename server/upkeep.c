@@ -20,10 +20,10 @@ draw(void *arg, const char *what, uint64_t done, uint64_t total)
 }
 
 void
-upkeep_init(struct upkeep *u, struct progress *p)
+upkeep_init(struct offline_work *u, struct progress *p)
 {
 	*p = (struct progress){ 0 };
-	*u = (struct upkeep){ .definitions = definition_ops,
+	*u = (struct offline_work){ .definitions = definition_ops,
 		.judge = definition_judge,
 		.found = print_found,
 		.progress = draw,
@@ -31,7 +31,7 @@ upkeep_init(struct upkeep *u, struct progress *p)
 }
 
 void
-upkeep_format_size(char out[UPKEEP_SIZE_BYTES], const struct upkeep_report *report)
+upkeep_format_size(char out[UPKEEP_SIZE_BYTES], const struct offline_report *report)
 {
 	snprintf(out, UPKEEP_SIZE_BYTES, "%" PRIu64 " model%s, %" PRIu64 " layer%s", report->models,
 	    report->models == 1 ? "" : "s", report->layers, report->layers == 1 ? "" : "s");

@@ -4,13 +4,13 @@
 #define SERVER_UPKEEP_H
 
 #include "server/progress.h"
-#include "storage/upkeep.h"
+#include "storage/offline.h"
 
 /* Fills *u: findings go to standard output, how far it is to standard error by *p, which must live as long. */
-void upkeep_init(struct upkeep *u, struct progress *p);
+void upkeep_init(struct offline_work *u, struct progress *p);
 
 /* "1 model, 2 layers" */
 #define UPKEEP_SIZE_BYTES 64
-void upkeep_format_size(char out[UPKEEP_SIZE_BYTES], const struct upkeep_report *report);
+void upkeep_format_size(char out[UPKEEP_SIZE_BYTES], const struct offline_report *report);
 
 #endif

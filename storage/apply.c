@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "storage/batch.h"
-#include "storage/layer.h"
+#include "storage/snapshot.h"
 
 /* The layer that a write means, its precondition checked. NULL with `e`. */
 static struct working *
@@ -70,16 +70,16 @@ apply_create(struct batch *b, struct store_op *op, struct err *e)
 		identity = layer_identity_new(id, op->model, op->layer, op->definition, b->definitions, e);
 		op->layer_state = identity == NULL ?
 		    NULL :
-		    layer_new(identity, 0, &none, (struct store_vector){ 0 }, (struct store_vector){ 0 });
+		    snapshot_new(identity, 0, &none, (struct store_vector){ 0 }, (struct store_vector){ 0 });
 		layer_identity_unref(identity);
 		if (op->layer_state == NULL) {
 			b->broken = true;
 			return err_fail_memory(e);
 		}
-		working_created(w, layer_ref(op->layer_state));
+		working_created(w, snapshot_ref(op->layer_state));
 		op->created = true;
 	} else {
-		op->layer_state = layer_ref(w->base);
+		op->layer_state = snapshot_ref(w->base);
 	}
 	op->revision = w->revision;
 	op->result_features = w->statistics.features;

@@ -49,14 +49,14 @@ struct backend_ops {
 	 * layer.
 	 */
 	int (*load)(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
-	    const struct layer **out, struct err *e);
+	    const struct snapshot **out, struct err *e);
 	int (*model_exists)(struct backend *b, const char *model, bool *exists, struct err *e);
 
 	/* A new layer, and its model where that is new; *id is the new layer's. */
 	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
 	    int64_t *id, struct err *e);
 	/* Writes the revision and the statistics, and the parameters where asked. */
-	int (*save)(struct backend *b, const struct layer *layer, bool parameters, struct err *e);
+	int (*save)(struct backend *b, const struct snapshot *layer, bool parameters, struct err *e);
 	/*
 	 * The keys of updates. find_key looks for one that was used at `since_s` or later; add_key replaces an older
 	 * one; purge_keys forgets up to `limit` of those from before `since_s`, and says how many; trim_keys forgets up

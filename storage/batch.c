@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "storage/layer.h"
+#include "storage/snapshot.h"
 #include "storage/names.h"
 
 int
@@ -31,8 +31,8 @@ void
 batch_fini(struct batch *b)
 {
 	for (struct working *w = b->first; w != NULL; w = w->next) {
-		layer_unref(w->base);
-		layer_unref(w->next_layer);
+		snapshot_unref(w->base);
+		snapshot_unref(w->next_layer);
 	}
 	arena_fini(&b->arena);
 }
@@ -47,7 +47,7 @@ model_dropped(const struct batch *b, const char *model)
 }
 
 static void
-working_load(struct working *w, const struct layer *base)
+working_load(struct working *w, const struct snapshot *base)
 {
 	w->base = base;
 	w->exists = base != NULL;
@@ -63,7 +63,7 @@ struct working *
 batch_layer(struct batch *b, const char *model, const char *layer, struct err *e)
 {
 	struct working **bucket = &b->buckets[names_hash(0, model, layer) & (b->bucket_count - 1)];
-	const struct layer *base = NULL;
+	const struct snapshot *base = NULL;
 	struct working *w;
 
 	for (w = *bucket; w != NULL; w = w->chain)
@@ -89,9 +89,9 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 }
 
 void
-working_created(struct working *w, const struct layer *base)
+working_created(struct working *w, const struct snapshot *base)
 {
-	layer_unref(w->base);
+	snapshot_unref(w->base);
 	working_load(w, base);
 	w->spare = (struct statistics){ 0 };
 }
@@ -99,7 +99,7 @@ working_created(struct working *w, const struct layer *base)
 void
 working_deleted(struct working *w)
 {
-	layer_unref(w->base);
+	snapshot_unref(w->base);
 	w->base = NULL;
 	w->exists = false;
 	w->dirty = false;
@@ -121,7 +121,7 @@ batch_save(struct batch *b, struct err *e)
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (!w->dirty)
 			continue;
-		w->next_layer = layer_new(w->base->identity, w->revision, &w->statistics, w->weight, w->bias);
+		w->next_layer = snapshot_new(w->base->identity, w->revision, &w->statistics, w->weight, w->bias);
 		if (w->next_layer == NULL)
 			return err_fail_memory(e);
 		if (b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)

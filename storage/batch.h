@@ -15,7 +15,7 @@ struct working {
 	char model[STORE_NAME_MAX + 1];
 	char name[STORE_NAME_MAX + 1];
 	bool exists;
-	const struct layer
+	const struct snapshot
 	    *base; /* a reference: what was committed, or was created empty in this batch; NULL when !exists */
 	uint64_t revision;
 	struct statistics statistics;
@@ -24,9 +24,9 @@ struct working {
 	struct store_vector bias;
 	bool dirty; /* to be saved */
 	bool parameters_dirty;
-	const struct layer *next_layer; /* the snapshot to save and publish, once batch_save has made it */
-	struct working *chain;          /* the next of its bucket */
-	struct working *next;           /* in order of first use */
+	const struct snapshot *next_layer; /* the snapshot to save and publish, once batch_save has made it */
+	struct working *chain;             /* the next of its bucket */
+	struct working *next;              /* in order of first use */
 };
 
 struct batch {
@@ -58,7 +58,7 @@ void batch_fini(struct batch *b);
 struct working *batch_layer(struct batch *b, const char *model, const char *layer, struct err *e) MUST_CHECK;
 
 /* Takes over a layer that was just created. `base` gives its reference away. */
-void working_created(struct working *w, const struct layer *base);
+void working_created(struct working *w, const struct snapshot *base);
 void working_deleted(struct working *w);
 
 /* Marks all layers of a model as gone. */

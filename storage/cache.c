@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "storage/layer.h"
+#include "storage/snapshot.h"
 #include "storage/names.h"
 
 #define BUCKETS_FIRST ((size_t)1024)
 
 struct entry {
-	const struct layer *layer;
+	const struct snapshot *layer;
 	uint64_t hash;
 	struct entry *chain;         /* the next of its bucket */
 	struct entry *newer, *older; /* by use */
@@ -53,7 +53,7 @@ cache_new(size_t bytes_max)
 static size_t
 entry_bytes(const struct entry *n)
 {
-	return sizeof(*n) + layer_bytes(n->layer);
+	return sizeof(*n) + snapshot_bytes(n->layer);
 }
 
 static struct entry **
@@ -101,7 +101,7 @@ remove_locked(struct cache *c, struct entry **link)
 	unlink_use_locked(c, n);
 	c->bytes -= entry_bytes(n);
 	c->entry_count--;
-	layer_unref(n->layer);
+	snapshot_unref(n->layer);
 	free(n);
 }
 
@@ -134,17 +134,17 @@ evict_locked(struct cache *c)
 	}
 }
 
-const struct layer *
+const struct snapshot *
 cache_get(struct cache *c, const char *model, const char *layer)
 {
 	uint64_t hash = names_hash(c->seed, model, layer);
-	const struct layer *found = NULL;
+	const struct snapshot *found = NULL;
 	struct entry *n;
 
 	pthread_mutex_lock(&c->lock);
 	n = *find_link_locked(c, hash, model, layer);
 	if (n != NULL) {
-		found = layer_ref(n->layer);
+		found = snapshot_ref(n->layer);
 		unlink_use_locked(c, n);
 		link_newest_locked(c, n);
 	}
@@ -153,7 +153,7 @@ cache_get(struct cache *c, const char *model, const char *layer)
 }
 
 void
-cache_put(struct cache *c, const struct layer *layer)
+cache_put(struct cache *c, const struct snapshot *layer)
 {
 	const struct layer_identity *identity = layer->identity;
 	uint64_t hash = names_hash(c->seed, identity->model, identity->name);
@@ -164,7 +164,7 @@ cache_put(struct cache *c, const struct layer *layer)
 	if (*link != NULL)
 		remove_locked(c, link);
 	if (n != NULL) {
-		*n = (struct entry){ .layer = layer_ref(layer), .hash = hash };
+		*n = (struct entry){ .layer = snapshot_ref(layer), .hash = hash };
 		grow_locked(c);
 		n->chain = *bucket_of(c, hash);
 		*bucket_of(c, hash) = n;

@@ -15,13 +15,13 @@ struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
 void cache_free(struct cache *c);                     /* NULL is fine */
 
 /* The snapshot with a reference for the caller, or NULL. */
-const struct layer *cache_get(struct cache *c, const char *model, const char *layer);
+const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer);
 
 /*
  * Keeps `layer` (a reference of its own) in place of what it had under that name. Without memory for the entry it just
  * keeps nothing under that name: the store reads it again when it is asked for.
  */
-void cache_put(struct cache *c, const struct layer *layer);
+void cache_put(struct cache *c, const struct snapshot *layer);
 
 /* Forgets a layer; forgets all layers of a model. */
 void cache_drop(struct cache *c, const char *model, const char *layer);

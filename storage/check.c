@@ -18,7 +18,7 @@ open_store(const char *path, int *held, struct err *e)
 }
 
 int
-store_check(const char *url, const struct upkeep *u, struct upkeep_report *report, struct err *e)
+store_check(const char *url, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
 	const char *path = sqlite_url_path(url, e);
 	int held = -1, result = -1;

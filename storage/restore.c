@@ -65,7 +65,7 @@ open_source(struct restore *r, struct err *e)
 }
 
 static int
-check_source(const struct restore *r, const struct upkeep *u, struct upkeep_report *report, struct err *e)
+check_source(const struct restore *r, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
 	sqlite3 *db = sqlite_read_open_frozen(r->from, e);
 	int result;
@@ -93,7 +93,7 @@ write_all(int fd, const char *bytes, size_t n)
 }
 
 static int
-copy_blocks(const struct restore *r, const struct upkeep *u, char *block, struct err *e)
+copy_blocks(const struct restore *r, const struct offline_work *u, char *block, struct err *e)
 {
 	uint64_t done = 0;
 	ssize_t n;
@@ -112,7 +112,7 @@ copy_blocks(const struct restore *r, const struct upkeep *u, char *block, struct
 }
 
 static int
-write_unfinished(struct restore *r, const struct upkeep *u, struct err *e)
+write_unfinished(struct restore *r, const struct offline_work *u, struct err *e)
 {
 	char *block;
 	int result;
@@ -160,12 +160,13 @@ put_into_place(const struct restore *r, struct err *e)
 }
 
 int
-store_restore(const char *from, const char *url, const struct upkeep *u, struct upkeep_report *report, struct err *e)
+store_restore(
+    const char *from, const char *url, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
 	struct restore r = { .from = from, .path = sqlite_url_path(url, e), .in = -1, .out = -1 };
 	int result = -1;
 
-	*report = (struct upkeep_report){ 0 };
+	*report = (struct offline_report){ 0 };
 	if (r.path == NULL)
 		return -1;
 	if (check_place(r.path, e) == 0 && open_source(&r, e) == 0 && check_source(&r, u, report, e) == 0 &&

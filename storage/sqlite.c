@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "storage/layer.h"
+#include "storage/snapshot.h"
 #include "storage/sqlite_backend.h"
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
@@ -67,8 +67,8 @@ sqlite_commit(struct backend *b, struct err *e)
 }
 
 static int
-layer_from_row(sqlite3_stmt *row, const char *model, const char *name, const struct store_definition_ops *definitions,
-    const struct layer **out, struct err *e)
+snapshot_from_row(sqlite3_stmt *row, const char *model, const char *name,
+    const struct store_definition_ops *definitions, const struct snapshot **out, struct err *e)
 {
 	struct statistics s = {
 		.features = (size_t)sqlite3_column_int64(row, 3),
@@ -95,7 +95,7 @@ layer_from_row(sqlite3_stmt *row, const char *model, const char *name, const str
 		    name, model);
 		goto out;
 	}
-	*out = layer_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s,
+	*out = snapshot_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s,
 	    (struct store_vector){ weight, weight_count }, (struct store_vector){ bias, bias_count });
 	result = *out == NULL ? err_fail_memory(e) : 0;
 out:
@@ -126,7 +126,7 @@ load_bytes(struct backend *b, const char *model, const char *layer, size_t *byte
 
 static int
 sqlite_load(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
-    const struct layer **out, struct err *e)
+    const struct snapshot **out, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD);
 	size_t bytes = 0;
@@ -140,7 +140,7 @@ sqlite_load(struct backend *b, const char *model, const char *layer, struct budg
 	statement_bind_text(stmt, 2, layer);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
-		result = layer_from_row(stmt, model, layer, sqlite_self(b)->definitions, out, e);
+		result = snapshot_from_row(stmt, model, layer, sqlite_self(b)->definitions, out, e);
 	result = statement_end(stmt, rc, result, e);
 	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * bytes);
 	return result;
@@ -179,7 +179,7 @@ sqlite_insert(struct backend *b, const char *model, const char *layer, const cha
 }
 
 static int
-save_parameters(sqlite3_stmt *stmt, const struct layer *layer, struct err *e)
+save_parameters(sqlite3_stmt *stmt, const struct snapshot *layer, struct err *e)
 {
 	sqlite3_bind_int64(stmt, 1, layer->identity->id);
 	if (statement_bind_doubles(stmt, 2, layer->weight.values, layer->weight.count, e) < 0 ||
@@ -189,7 +189,7 @@ save_parameters(sqlite3_stmt *stmt, const struct layer *layer, struct err *e)
 }
 
 static int
-sqlite_save(struct backend *b, const struct layer *layer, bool parameters, struct err *e)
+sqlite_save(struct backend *b, const struct snapshot *layer, bool parameters, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_SAVE_STATE);
 	const struct statistics *s = &layer->statistics;

@@ -20,8 +20,8 @@
 
 struct check {
 	sqlite3 *db;
-	const struct upkeep *upkeep;
-	struct upkeep_report *report;
+	const struct offline_work *upkeep;
+	struct offline_report *report;
 	uint64_t layer_count;
 };
 
@@ -247,7 +247,7 @@ check_statistics(struct layer_row *r, uint64_t features)
 static void
 check_definition(struct layer_row *r, uint64_t features, size_t weight_count, size_t bias_count)
 {
-	const struct upkeep *u = r->check->upkeep;
+	const struct offline_work *u = r->check->upkeep;
 	struct err e = { 0 };
 	const void *parsed = u->definitions.parse(text(r->row, at(COLUMN_DEFINITION)), &e);
 
@@ -310,11 +310,11 @@ take_model_count(struct check *c, sqlite3_stmt *row)
 }
 
 int
-sqlite_check(sqlite3 *db, const struct upkeep *u, struct upkeep_report *report, struct err *e)
+sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
 	struct check c = { .db = db, .upkeep = u, .report = report };
 
-	*report = (struct upkeep_report){ 0 };
+	*report = (struct offline_report){ 0 };
 	if (check_schema(&c, e) < 0)
 		return -1;
 	if (report->damages == 0 &&

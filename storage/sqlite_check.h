@@ -5,9 +5,9 @@
 
 #include <sqlite3.h>
 
-#include "storage/upkeep.h"
+#include "storage/offline.h"
 
 /* Tells u->found of every damage and counts it. -1 with `e` when it could not go on for another reason (no memory). */
-int sqlite_check(sqlite3 *db, const struct upkeep *u, struct upkeep_report *report, struct err *e) MUST_CHECK;
+int sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sqlite3_backup holds no lock between its steps, and pages that its own source connection writes are written to the
- * copy too (backup.c: sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is
+ * copy too (its sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is
  * rolled back after a part of it was written to the log does; that is rare.
  */
 #include "storage/sqlite_copy.h"

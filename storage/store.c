@@ -16,9 +16,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "storage/backup.h"
+#include "storage/copies.h"
 #include "storage/batch.h"
-#include "storage/layer.h"
+#include "storage/snapshot.h"
 #include "storage/sqlite_url.h"
 
 /* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
@@ -44,7 +44,7 @@ struct store {
 	struct backend *backend;
 	uint64_t purge_at_us; /* when to forget old keys again */
 	bool keys_are_short;  /* keys were forgotten before their time, which the log has been told */
-	struct backup backup;
+	struct copies copies;
 
 	/* Guarded by `lock`. */
 	pthread_mutex_t lock;
@@ -111,7 +111,7 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	for (struct store_op *op = ops; op != NULL; op = next) {
 		next = op->next;
 		if (op->kind == STORE_BACKUP) {
-			backup_ask(&s->backup, op);
+			copies_ask(&s->copies, op);
 		} else if (!store_op_writes(op->kind)) {
 			(void)read_table[op->kind](s, op, &op->err);
 			op->done(op);
@@ -216,7 +216,7 @@ static void
 fail_all(struct store_op *ops, const struct err *e)
 {
 	for (struct store_op *op = ops; op != NULL; op = op->next) {
-		layer_unref(op->layer_state);
+		snapshot_unref(op->layer_state);
 		op->layer_state = NULL;
 		op->created = false;
 		op->err = *e;
@@ -270,9 +270,9 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 static struct timespec
 wait_until(struct store *s)
 {
-	uint64_t soon_us = clock_monotonic_us() + backup_pause_us(&s->backup);
+	uint64_t soon_us = clock_monotonic_us() + copies_pause_us(&s->copies);
 
-	return clock_timespec(backup_runs(&s->backup) && soon_us < s->purge_at_us ? soon_us : s->purge_at_us);
+	return clock_timespec(copies_runs(&s->copies) && soon_us < s->purge_at_us ? soon_us : s->purge_at_us);
 }
 
 /* All that waits, in order; waits while there is nothing, but not for ever. False: closing, and all is done. */
@@ -308,9 +308,9 @@ store_main(void *arg)
 		ops = answer_reads(s, ops, &count);
 		if (ops != NULL || purge_is_due(s))
 			run_writes(s, ops, count);
-		backup_work(&s->backup, clock_monotonic_us() - began_us);
+		copies_work(&s->copies, clock_monotonic_us() - began_us);
 	}
-	backup_abandon(&s->backup);
+	copies_abandon(&s->copies);
 	return NULL;
 }
 
@@ -346,7 +346,7 @@ store_submit(struct store *s, struct store_op *op, struct err *e)
 	return taken ? 0 : refuse_submit(s, closing, e);
 }
 
-const struct layer *
+const struct snapshot *
 store_layer_cached(struct store *s, const char *model, const char *layer)
 {
 	return cache_get(s->cache, model, layer);
@@ -361,7 +361,7 @@ store_healthy(const struct store *s)
 void
 store_op_fini(struct store_op *op)
 {
-	layer_unref(op->layer_state);
+	snapshot_unref(op->layer_state);
 	for (size_t i = 0; op->entries != NULL && i < op->limit; i++)
 		free(op->entries[i].definition);
 	free(op->entries);
@@ -409,13 +409,13 @@ store_open(const struct store_options *options, struct err *e)
 	s->backend = open_backend(options, &s->definitions, e);
 	if (s->backend == NULL)
 		goto fail;
-	if (backup_start(&s->backup, s->backend, e) < 0)
+	if (copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
 	pthread_mutex_init(&s->lock, NULL);
 	clock_cond_init(&s->wake);
 	if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
 		err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
-		backup_stop(&s->backup);
+		copies_stop(&s->copies);
 		goto fail;
 	}
 	return s;
@@ -447,7 +447,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	store_stop(s);
-	backup_stop(&s->backup);
+	copies_stop(&s->copies);
 	s->backend->ops->close(s->backend);
 	cache_free(s->cache);
 	pthread_mutex_destroy(&s->lock);

@@ -64,8 +64,8 @@ struct layer_identity {
 	const void *parsed;     /* what store_definition_ops.parse made of it */
 };
 
-/* A committed state of a layer, immutable; shared, and counted by layer_ref and layer_unref. */
-struct layer {
+/* A committed state of a layer, immutable; shared, and counted by snapshot_ref and snapshot_unref. */
+struct snapshot {
 	const struct layer_identity *identity;
 	uint64_t revision;
 	struct statistics statistics; /* features 0: not fixed yet; mean and var NULL: never trained, nothing put */
@@ -73,8 +73,8 @@ struct layer {
 	struct store_vector bias;
 };
 
-const struct layer *layer_ref(const struct layer *layer);
-void layer_unref(const struct layer *layer); /* NULL is fine */
+const struct snapshot *snapshot_ref(const struct snapshot *layer);
+void snapshot_unref(const struct snapshot *layer); /* NULL is fine */
 
 /*
  * A copy of all that the store holds, in a file that has no name: it is gone with the last reference. Immutable; shared
@@ -151,8 +151,8 @@ struct store_op {
 	void *done_arg;
 
 	/* What came of it. */
-	struct err err;                  /* err.code ERR_NONE: it succeeded */
-	const struct layer *layer_state; /* a reference of the operation's own */
+	struct err err;                     /* err.code ERR_NONE: it succeeded */
+	const struct snapshot *layer_state; /* a reference of the operation's own */
 	bool created;
 	uint64_t revision; /* of writes to a layer: the revision that this very operation made */
 	uint64_t num_batches_tracked;
@@ -207,7 +207,7 @@ bool store_op_writes(enum store_op_kind kind);
  * The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks
  * for long.
  */
-const struct layer *store_layer_cached(struct store *s, const char *model, const char *layer);
+const struct snapshot *store_layer_cached(struct store *s, const char *model, const char *layer);
 
 /* Whether the last transaction went well (true before the first). */
 bool store_healthy(const struct store *s);

@@ -175,7 +175,7 @@ same_doubles(const double *expected, const double *values, size_t n)
 }
 
 bool
-world_layer_equals(const struct world *w, unsigned layer, const struct layer *state)
+world_layer_equals(const struct world *w, unsigned layer, const struct snapshot *state)
 {
 	const struct world_layer *expected = &w->layers[layer];
 	const size_t n = features[layer];

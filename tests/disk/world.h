@@ -83,6 +83,6 @@ void world_apply_batch(struct world *w, const struct world_batch *batch, struct 
 bool world_batch_can_be_repeated(const struct world_batch *batch);
 
 /* Whether a layer of the store (NULL: there is none) is as expected, to the bit. */
-bool world_layer_equals(const struct world *w, unsigned layer, const struct layer *state);
+bool world_layer_equals(const struct world *w, unsigned layer, const struct snapshot *state);
 
 #endif

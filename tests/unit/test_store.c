@@ -36,7 +36,7 @@ START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 	const double var = 1;
 	double mean = 0;
 	struct store_op create = { .kind = STORE_LAYER_CREATE, .definition = "d" };
-	const struct layer *layer;
+	const struct snapshot *layer;
 
 	scratch_submit(s, &create);
 	for (int i = 0; i < UPDATES; i++) {
@@ -61,7 +61,7 @@ START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 	layer = store_layer_cached(s, "m", "l");
 	ck_assert_ptr_nonnull(layer);
 	ck_assert(layer->statistics.mean[0] == mean);
-	layer_unref(layer);
+	snapshot_unref(layer);
 	store_op_fini(&create);
 	store_close(s);
 }
@@ -104,7 +104,7 @@ update_number(int i, enum averaging averaging)
 static void
 assert_same_statistics(struct store *s, const char *one, const char *other)
 {
-	const struct layer *a = store_layer_cached(s, "m", one), *b = store_layer_cached(s, "m", other);
+	const struct snapshot *a = store_layer_cached(s, "m", one), *b = store_layer_cached(s, "m", other);
 
 	ck_assert(a != NULL && b != NULL);
 	ck_assert_uint_eq(a->statistics.features, FEATURES);
@@ -112,8 +112,8 @@ assert_same_statistics(struct store *s, const char *one, const char *other)
 	ck_assert_uint_eq(a->statistics.count, b->statistics.count);
 	ck_assert_mem_eq(a->statistics.mean, b->statistics.mean, FEATURES * sizeof(double));
 	ck_assert_mem_eq(a->statistics.var, b->statistics.var, FEATURES * sizeof(double));
-	layer_unref(a);
-	layer_unref(b);
+	snapshot_unref(a);
+	snapshot_unref(b);
 }
 
 START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
@@ -150,7 +150,7 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 	static const double huge[FEATURES] = { 1, INFINITY, 1 };
 	struct store *s = open_with_layers();
 	struct update updates[SEVERAL];
-	const struct layer *layer;
+	const struct snapshot *layer;
 	struct store_op op;
 
 	for (int trained = 0; trained < 2; trained++) {
@@ -169,7 +169,7 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 		ck_assert_uint_eq(layer->revision, (unsigned)trained);
 		ck_assert_uint_eq(layer->statistics.num_batches_tracked, (unsigned)trained);
 		ck_assert(trained || (layer->statistics.features == 0 && layer->statistics.mean == NULL));
-		layer_unref(layer);
+		snapshot_unref(layer);
 		updates[0] = update_number(0, AVERAGING_EXPONENTIAL);
 		(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates });
 		(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = updates });

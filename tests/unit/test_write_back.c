@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "storage/backup.h"
+#include "storage/copies.h"
 #include "storage/write_back.h"
 
 #define COPY_BYTES ((uint64_t)40 << 20)
@@ -77,7 +77,7 @@ done(struct store_op *op)
 }
 
 static void
-start(struct backup *b, struct store_op *op)
+start(struct copies *b, struct store_op *op)
 {
 	struct err e = { 0 };
 
@@ -86,14 +86,14 @@ start(struct backup *b, struct store_op *op)
 	sem_init(&begun, 0, 0);
 	sem_init(&may_end, 0, 0);
 	*op = (struct store_op){ .kind = STORE_BACKUP, .done = done };
-	ck_assert_int_eq(backup_start(b, &backend, &e), 0);
-	backup_ask(b, op);
+	ck_assert_int_eq(copies_start(b, &backend, &e), 0);
+	copies_ask(b, op);
 }
 
 static void
-stop(struct backup *b)
+stop(struct copies *b)
 {
-	backup_stop(b);
+	copies_stop(b);
 	sem_destroy(&begun);
 	sem_destroy(&may_end);
 }
@@ -101,22 +101,22 @@ stop(struct backup *b)
 START_TEST(test_a_copy_is_never_far_ahead_of_the_disk)
 {
 	struct store_op op;
-	struct backup b;
+	struct copies b;
 	uint64_t busy_us;
 
 	start(&b, &op);
-	busy_us = backup_pause_us(&b);
+	busy_us = copies_pause_us(&b);
 	while (grown < WRITE_BACK_BYTES)
-		backup_work(&b, 1000);
+		copies_work(&b, 1000);
 	sem_wait(&begun);
 	for (;;) {
 		for (int i = 0; i < 200 && !told; i++)
-			backup_work(&b, 1000);
+			copies_work(&b, 1000);
 		ck_assert_uint_le(grown, on_disk + AHEAD_MOST);
 		if (told)
 			break;
 		ck_assert_uint_gt(grown, on_disk + 16 * WRITE_BACK_BYTES);
-		ck_assert_uint_gt(backup_pause_us(&b), busy_us);
+		ck_assert_uint_gt(copies_pause_us(&b), busy_us);
 		sem_post(&may_end);
 		sem_wait(&begun); /* the next piece; so this one counts */
 	}
@@ -132,13 +132,13 @@ END_TEST
 START_TEST(test_a_copy_can_be_given_up_while_it_is_written)
 {
 	struct store_op op;
-	struct backup b;
+	struct copies b;
 
 	start(&b, &op);
 	while (grown < 2 * WRITE_BACK_BYTES)
-		backup_work(&b, 0);
+		copies_work(&b, 0);
 	sem_wait(&begun);
-	backup_abandon(&b); /* waits for nobody */
+	copies_abandon(&b); /* waits for nobody */
 	ck_assert(told);
 	ck_assert_int_eq(op.err.code, ERR_SHUTTING_DOWN);
 	sem_post(&may_end);
@@ -151,15 +151,15 @@ END_TEST
 START_TEST(test_only_a_busy_store_is_spared)
 {
 	struct store_op op;
-	struct backup b;
+	struct copies b;
 
 	for (int busy = 0; busy < 2; busy++) {
 		start(&b, &op);
 		while (grown < 2 * WRITE_BACK_BYTES)
-			backup_work(&b, busy ? 1000 : 0);
+			copies_work(&b, busy ? 1000 : 0);
 		sem_wait(&begun);
 		ck_assert_int_eq(was_gentle, busy);
-		backup_abandon(&b);
+		copies_abandon(&b);
 		sem_post(&may_end);
 		store_op_fini(&op);
 		stop(&b);

@@ -5,7 +5,7 @@
  * thread waits for them, a thread of its own writes it while it grows, and shortens it piece by piece before it closes
  * it.
  */
-#include "storage/backup.h"
+#include "storage/copies.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@
 struct copy_block {
 	struct store_copy copy; /* first: the outside sees only this */
 	atomic_uint references;
-	struct backup *backup;
+	struct copies *home;
 	struct copy_block *next;
 };
 
@@ -69,11 +69,11 @@ store_copy_unref(const struct store_copy *copy)
 
 	if (b == NULL || atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) != 1)
 		return;
-	pthread_mutex_lock(&b->backup->lock);
-	b->next = b->backup->unused;
-	b->backup->unused = b;
-	pthread_cond_signal(&b->backup->wake);
-	pthread_mutex_unlock(&b->backup->lock);
+	pthread_mutex_lock(&b->home->lock);
+	b->next = b->home->unused;
+	b->home->unused = b;
+	pthread_cond_signal(&b->home->wake);
+	pthread_mutex_unlock(&b->home->lock);
 }
 
 /* A copy whose bytes nobody reads any more. */
@@ -94,14 +94,14 @@ copy_free(struct copy_block *b)
 
 /* Whether there is a piece to be written: a whole one, for the last is not worth it. */
 static bool
-copy_is_ahead(const struct backup *b)
+copy_is_ahead(const struct copies *b)
 {
 	return b->growing != NULL && b->grown_bytes >= b->on_disk_bytes + WRITE_BACK_BYTES;
 }
 
 /* With the lock, which is let go meanwhile. Only this thread closes a copy, so its descriptor stays what it is. */
 static void
-write_piece_locked(struct backup *b)
+write_piece_locked(struct copies *b)
 {
 	const struct copy_block *growing = b->growing;
 	const uint64_t from = b->on_disk_bytes, to = b->grown_bytes;
@@ -116,7 +116,7 @@ write_piece_locked(struct backup *b)
 }
 
 static void
-free_unused_locked(struct backup *b)
+free_unused_locked(struct copies *b)
 {
 	struct copy_block *unused = b->unused;
 
@@ -130,7 +130,7 @@ free_unused_locked(struct backup *b)
 static void *
 tend_copies(void *arg)
 {
-	struct backup *b = arg;
+	struct copies *b = arg;
 
 	pthread_mutex_lock(&b->lock);
 	while (b->unused != NULL || copy_is_ahead(b) || !b->stopping) {
@@ -147,7 +147,7 @@ tend_copies(void *arg)
 
 /* Notes how far the copy is, for the thread; NULL: it is made no more. Returns whether it should wait for the disk. */
 static bool
-note_growth(struct backup *b, struct copy_block *growing, uint64_t bytes)
+note_growth(struct copies *b, struct copy_block *growing, uint64_t bytes)
 {
 	bool far_ahead;
 
@@ -166,7 +166,7 @@ note_growth(struct backup *b, struct copy_block *growing, uint64_t bytes)
 
 /* Begins a copy. NULL with `e`. */
 static struct copy_block *
-copy_start(struct backup *b, struct err *e)
+copy_start(struct copies *b, struct err *e)
 {
 	struct copy_block *block = calloc(1, sizeof(*block));
 
@@ -179,7 +179,7 @@ copy_start(struct backup *b, struct err *e)
 		return NULL;
 	}
 	atomic_init(&block->references, 1);
-	block->backup = b;
+	block->home = b;
 	pthread_mutex_lock(&b->lock);
 	b->copies++;
 	pthread_mutex_unlock(&b->lock);
@@ -187,11 +187,11 @@ copy_start(struct backup *b, struct err *e)
 }
 
 int
-backup_start(struct backup *b, struct backend *backend, struct err *e)
+copies_start(struct copies *b, struct backend *backend, struct err *e)
 {
 	int rc;
 
-	*b = (struct backup){ .backend = backend };
+	*b = (struct copies){ .backend = backend };
 	b->last = &b->first;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->wake, NULL);
@@ -204,7 +204,7 @@ backup_start(struct backup *b, struct backend *backend, struct err *e)
 }
 
 void
-backup_stop(struct backup *b)
+copies_stop(struct copies *b)
 {
 	pthread_mutex_lock(&b->lock);
 	b->stopping = true;
@@ -216,19 +216,19 @@ backup_stop(struct backup *b)
 }
 
 bool
-backup_runs(const struct backup *b)
+copies_runs(const struct copies *b)
 {
 	return b->first != NULL;
 }
 
 uint64_t
-backup_pause_us(struct backup *b)
+copies_pause_us(struct copies *b)
 {
 	return b->far_ahead ? AHEAD_PAUSE_US : PAUSE_US;
 }
 
 static unsigned
-copies_now(struct backup *b)
+copies_now(struct copies *b)
 {
 	unsigned copies;
 
@@ -239,9 +239,9 @@ copies_now(struct backup *b)
 }
 
 void
-backup_ask(struct backup *b, struct store_op *op)
+copies_ask(struct copies *b, struct store_op *op)
 {
-	if (!backup_runs(b) && copies_now(b) >= COPIES_MAX) {
+	if (!copies_runs(b) && copies_now(b) >= COPIES_MAX) {
 		err_set(&op->err, ERR_OVERLOADED, "%d backups are being read already", COPIES_MAX);
 		op->err.retry_after_s = RETRY_AFTER_S;
 		op->done(op);
@@ -254,7 +254,7 @@ backup_ask(struct backup *b, struct store_op *op)
 
 /* Tells all who wait: of the copy, of which each gets a reference, or of the error. */
 static void
-tell_all(struct backup *b, const struct err *e)
+tell_all(struct copies *b, const struct err *e)
 {
 	struct store_op *op = b->first, *next;
 	struct copy_block *copy = b->copy;
@@ -276,13 +276,13 @@ tell_all(struct backup *b, const struct err *e)
 }
 
 void
-backup_work(struct backup *b, uint64_t spent_us)
+copies_work(struct copies *b, uint64_t spent_us)
 {
 	const uint64_t end_us = clock_monotonic_us() + spent_us / SHARE;
 	struct copy_progress progress = { 0 };
 	struct err e = { 0 };
 
-	if (!backup_runs(b))
+	if (!copies_runs(b))
 		return;
 	if (b->copy == NULL && (b->copy = copy_start(b, &e)) == NULL) {
 		tell_all(b, &e);
@@ -306,11 +306,11 @@ backup_work(struct backup *b, uint64_t spent_us)
 }
 
 void
-backup_abandon(struct backup *b)
+copies_abandon(struct copies *b)
 {
 	struct err e;
 
-	if (!backup_runs(b))
+	if (!copies_runs(b))
 		return;
 	if (b->copy != NULL)
 		b->backend->ops->copy_drop(b->backend);

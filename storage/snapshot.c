@@ -3,7 +3,7 @@
  * A snapshot is one block of memory: the struct, then its arrays. It is shared between the event loops and the store's
  * thread, and nobody writes to it after it was made, so a count of references is all the synchronization there is.
  */
-#include "storage/layer.h"
+#include "storage/snapshot.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ struct identity_block {
 	char definition[];
 };
 
-struct layer_block {
-	struct layer layer; /* first, as above */
+struct snapshot_block {
+	struct snapshot layer; /* first, as above */
 	atomic_uint references;
 	size_t bytes;
 	double values[];
@@ -31,10 +31,10 @@ identity_block(const struct layer_identity *identity)
 	return (struct identity_block *)(uintptr_t)identity;
 }
 
-static struct layer_block *
-layer_block(const struct layer *layer)
+static struct snapshot_block *
+snapshot_block(const struct snapshot *layer)
 {
-	return (struct layer_block *)(uintptr_t)layer;
+	return (struct snapshot_block *)(uintptr_t)layer;
 }
 
 struct layer_identity *
@@ -94,14 +94,14 @@ copy_values(double **next, const double *values, size_t n)
 	return copy;
 }
 
-const struct layer *
-layer_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
+const struct snapshot *
+snapshot_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
     struct store_vector weight, struct store_vector bias)
 {
 	size_t count = (statistics->mean != NULL ? 2 * statistics->features : 0) +
 	    (weight.values != NULL ? weight.count : 0) + (bias.values != NULL ? bias.count : 0);
-	size_t bytes = sizeof(struct layer_block) + count * sizeof(double);
-	struct layer_block *b;
+	size_t bytes = sizeof(struct snapshot_block) + count * sizeof(double);
+	struct snapshot_block *b;
 	double *next;
 
 	spare_memory_look(bytes);
@@ -121,17 +121,17 @@ layer_new(const struct layer_identity *identity, uint64_t revision, const struct
 	return &b->layer;
 }
 
-const struct layer *
-layer_ref(const struct layer *layer)
+const struct snapshot *
+snapshot_ref(const struct snapshot *layer)
 {
-	atomic_fetch_add_explicit(&layer_block(layer)->references, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&snapshot_block(layer)->references, 1, memory_order_relaxed);
 	return layer;
 }
 
 void
-layer_unref(const struct layer *layer)
+snapshot_unref(const struct snapshot *layer)
 {
-	struct layer_block *b = layer_block(layer);
+	struct snapshot_block *b = snapshot_block(layer);
 
 	if (b == NULL || atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) != 1)
 		return;
@@ -140,7 +140,7 @@ layer_unref(const struct layer *layer)
 }
 
 size_t
-layer_bytes(const struct layer *layer)
+snapshot_bytes(const struct snapshot *layer)
 {
-	return layer_block(layer)->bytes + sizeof(struct identity_block) + strlen(layer->identity->definition);
+	return snapshot_block(layer)->bytes + sizeof(struct identity_block) + strlen(layer->identity->definition);
 }

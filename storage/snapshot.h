@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Snapshots of layers: how they are made. What they are is in store.h. */
-#ifndef STORAGE_LAYER_H
-#define STORAGE_LAYER_H
+#ifndef STORAGE_SNAPSHOT_H
+#define STORAGE_SNAPSHOT_H
 
 #include "storage/store.h"
 
@@ -15,10 +15,10 @@ const struct layer_identity *layer_identity_ref(const struct layer_identity *ide
 void layer_identity_unref(const struct layer_identity *identity); /* NULL is fine */
 
 /* A snapshot with one reference: all values are copied, the identity gets a reference. NULL when there is no memory. */
-const struct layer *layer_new(const struct layer_identity *identity, uint64_t revision,
+const struct snapshot *snapshot_new(const struct layer_identity *identity, uint64_t revision,
     const struct statistics *statistics, struct store_vector weight, struct store_vector bias) MUST_CHECK;
 
 /* The memory that a snapshot takes, about. */
-size_t layer_bytes(const struct layer *layer);
+size_t snapshot_bytes(const struct snapshot *layer);
 
 #endif

@@ -4,14 +4,14 @@
  * has what is committed when it ends, so also all that they could know of. The store's thread calls all of this but
  * start and stop; copies are given back on any.
  */
-#ifndef STORAGE_BACKUP_H
-#define STORAGE_BACKUP_H
+#ifndef STORAGE_COPIES_H
+#define STORAGE_COPIES_H
 
 #include <pthread.h>
 
 #include "storage/backend.h"
 
-struct backup {
+struct copies {
 	struct backend *backend;
 	struct store_op *first, **last; /* who waits; none: no copy is wanted */
 	struct copy_block *copy;        /* what they get, once it is whole; NULL: not begun yet */
@@ -32,29 +32,29 @@ struct backup {
 	bool stopping;
 };
 
-int backup_start(struct backup *b, struct backend *backend, struct err *e) MUST_CHECK;
+int copies_start(struct copies *b, struct backend *backend, struct err *e) MUST_CHECK;
 
 /* After the last copy was given back. */
-void backup_stop(struct backup *b);
+void copies_stop(struct copies *b);
 
 /*
  * Takes over the operation until it is done. Refused (overloaded) while too many earlier copies are still being read.
  */
-void backup_ask(struct backup *b, struct store_op *op);
+void copies_ask(struct copies *b, struct store_op *op);
 
 /* Whether a copy is being made, so that there is something to do without operations. */
-bool backup_runs(const struct backup *b);
+bool copies_runs(const struct copies *b);
 
 /* How long to wait before its next piece is begun, while there are no operations. */
-uint64_t backup_pause_us(struct backup *b);
+uint64_t copies_pause_us(struct copies *b);
 
 /*
  * A short piece of the work, outside of transactions, after the store has spent `spent_us` on other work. Where it is
  * the last, or fails, all who wait are told.
  */
-void backup_work(struct backup *b, uint64_t spent_us);
+void copies_work(struct copies *b, uint64_t spent_us);
 
 /* Gives up the copy that is being made: shutting_down to all who wait for it. */
-void backup_abandon(struct backup *b);
+void copies_abandon(struct copies *b);
 
 #endif
