@@ -41,8 +41,8 @@ affine_get(struct request *rq, struct err *e)
 	if (s->mean == NULL)
 		return err_fail(
 		    e, ERR_NOT_TRAINED, "layer \"%s\" was never trained and no statistics were put", rq->layer);
-	if (request_doubles(rq, s->features, &scale, e) < 0 || request_doubles(rq, s->features, &shift, e) < 0 ||
-	    fold(rq, scale, shift, e) < 0)
+	if (workspace_doubles(&rq->workspace, s->features, &scale, e) < 0 ||
+	    workspace_doubles(&rq->workspace, s->features, &shift, e) < 0 || fold(rq, scale, shift, e) < 0)
 		return -1;
 	buf_text(b, "{\"scale\":");
 	json_add_doubles(b, scale, s->features, 0);

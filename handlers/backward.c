@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "layer/gradients.h"
+#include "handlers/backward.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"
+#include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
 static const char *const members[] = { "input", "grad_output", "mode", "seed", "lengths", "mask", "sync", NULL };
@@ -44,7 +45,7 @@ choose_seed(const struct request *rq, const struct cJSON *body, struct backward 
 {
 	bool given;
 
-	if (ghosts_seed(rq, body, &w->seed, &given, e) < 0)
+	if (seed_options_get(rq, body, &w->seed, &given, e) < 0)
 		return -1;
 	if (!given && rq->definition->shuffle && w->train)
 		return err_fail(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
@@ -116,13 +117,17 @@ answer(struct request *rq, struct backward *w, size_t n, struct err *e)
 int
 backward(struct request *rq, struct err *e)
 {
-	struct backward *w = arena_alloc(&rq->arena, sizeof(*w));
+	struct backward *w = arena_alloc(&rq->workspace.arena, sizeof(*w));
 	const struct cJSON *body;
 	size_t n;
 
 	if (w == NULL)
 		return err_fail_memory(e);
 	rq->scratch = w;
+	w->workspace = &rq->workspace;
+	w->definition = rq->definition;
+	w->statistics = &rq->state->statistics;
+	w->layer = rq->layer;
 	w->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
 	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||
 	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
@@ -131,7 +136,8 @@ backward(struct request *rq, struct err *e)
 	    check_gradient(w, e) < 0 || mask_options_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
 		return -1;
 	n = definition_parameter_count(rq->definition, w->view.feature);
-	if (request_doubles(rq, n, &w->weight, e) < 0 || request_doubles(rq, n, &w->bias, e) < 0)
+	if (workspace_doubles(&rq->workspace, n, &w->weight, e) < 0 ||
+	    workspace_doubles(&rq->workspace, n, &w->bias, e) < 0)
 		return -1;
 	if (sync_options_get(rq, body, e) < 0)
 		return -1;
@@ -139,7 +145,7 @@ backward(struct request *rq, struct err *e)
 		return backward_shard(rq, w, e);
 	if (mask_check_counted(&w->mask, e) < 0)
 		return -1;
-	if (w->x->count > 0 && gradients_compute(rq, w, e) < 0)
+	if (w->x->count > 0 && gradients_compute(w, e) < 0)
 		return -1;
 	return answer(rq, w, n, e);
 }

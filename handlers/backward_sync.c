@@ -3,7 +3,7 @@
  * Backward with a shard of a synchronized step. A shard may be empty, have one value a channel, or none but padding:
  * the whole batch counts.
  */
-#include "layer/gradients.h"
+#include "handlers/backward.h"
 #include "layer/parts.h"
 #include "norm/normalize.h"
 
@@ -16,20 +16,20 @@ backward_shard(struct request *rq, struct backward *w, struct err *e)
 
 	if (rq->definition->clip > 0 || !w->train)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
-	if (gradients_channels_init(rq, w->view.feature, c, e) < 0 ||
-	    pieces_cut(rq, rq->definition, w->x, w->view, &w->mask, PIECES_WHOLE, 0, &w->pieces, e) < 0 ||
-	    pieces_take(rq, &w->pieces, w->x, &w->x_values, e) < 0 ||
-	    pieces_take(rq, &w->pieces, w->g, &w->g_values, e) < 0)
+	if (gradients_channels_init(&rq->workspace, w->view.feature, c, e) < 0 ||
+	    pieces_cut(&rq->workspace, rq->definition, w->x, w->view, &w->mask, PIECES_WHOLE, 0, &w->pieces, e) < 0 ||
+	    pieces_take(&rq->workspace, &w->pieces, w->x, &w->x_values, e) < 0 ||
+	    pieces_take(&rq->workspace, &w->pieces, w->g, &w->g_values, e) < 0)
 		return -1;
 	rq->sync_backward = true;
 	x = pieces_get(&w->pieces, &w->x_values, 0);
 	g = pieces_get(&w->pieces, &w->g_values, 0);
 	if (x.tensor.count > 0) {
-		if (forward_moments(rq->crew, &x.tensor, x.view, c->mean, c->rstd, e) < 0)
+		if (forward_moments(rq->workspace.crew, &x.tensor, x.view, c->mean, c->rstd, e) < 0)
 			return -1;
 		normalize_rstd(c->rstd, rq->definition->eps, w->view.feature, c->scratch);
-		parts_backward_sums(rq->crew, forward_real(x.tensor.datatype), x.tensor.values, g.tensor.values, x.view,
-		    c->mean, c->scratch, c->bias, c->weight);
+		parts_backward_sums(rq->workspace.crew, forward_real(x.tensor.datatype), x.tensor.values,
+		    g.tensor.values, x.view, c->mean, c->scratch, c->bias, c->weight);
 	}
 	*s = (struct sync_shard){ .count = norm_view_count(x.view),
 		.empty = w->x->count == 0,
@@ -67,9 +67,10 @@ backward_shard_output(struct request *rq, struct backward *w, struct err *e)
 	x = pieces_get(&w->pieces, &w->x_values, 0);
 	g = pieces_get(&w->pieces, &w->g_values, 0);
 	if (x.tensor.count > 0 &&
-	    !parts_backward_by_sums(rq->crew, forward_real(x.tensor.datatype), x.tensor.values, g.tensor.values, x.view,
-		r->count, r->mean, c->rstd, w->parameters.weight, r->sum, r->product, c->scratch))
+	    !parts_backward_by_sums(rq->workspace.crew, forward_real(x.tensor.datatype), x.tensor.values,
+		g.tensor.values, x.view, r->count, r->mean, c->rstd, w->parameters.weight, r->sum, r->product,
+		c->scratch))
 		return gradients_refuse(rq->definition, &g, e);
-	pieces_put(rq, &w->pieces, &w->g_values, w->g);
+	pieces_put(&rq->workspace, &w->pieces, &w->g_values, w->g);
 	return 0;
 }

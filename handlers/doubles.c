@@ -13,9 +13,9 @@ as_doubles(struct request *rq, const struct tensor *t, double **values, struct e
 {
 	if (t->datatype == DATATYPE_FP64 && t->count > 0) {
 		*values = t->values;
-		return request_count_copies(rq, t->count, e);
+		return workspace_count_copies(&rq->workspace, t->count, e);
 	}
-	if (request_doubles(rq, t->count, values, e) < 0)
+	if (workspace_doubles(&rq->workspace, t->count, values, e) < 0)
 		return -1;
 	widen(forward_real(t->datatype), t->values, t->count, *values);
 	return 0;

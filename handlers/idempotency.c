@@ -28,7 +28,7 @@ parse_key(struct request *rq, const char *text, char **key, struct err *e)
 
 	for (size_t i = 0; i < len; i++)
 		good = good && text[i] >= ' ' && text[i] <= '~';
-	*key = arena_text(&rq->arena, text, good ? len : 0);
+	*key = arena_text(&rq->workspace.arena, text, good ? len : 0);
 	if (*key == NULL)
 		return err_fail_memory(e);
 	if (good && text[0] == '"')

@@ -29,14 +29,14 @@ by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struc
 	if (s->mean == NULL)
 		return err_fail(e, ERR_NOT_TRAINED,
 		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", rq->layer);
-	if (request_doubles(rq, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0 ||
-	    pieces_cut(rq, rq->definition, t, view, m, PIECES_IN_PLACE, 0, &pieces, e) < 0 ||
-	    pieces_take(rq, &pieces, t, &values, e) < 0)
+	if (workspace_doubles(&rq->workspace, inverse ? 3 * view.feature : view.feature, &scratch, e) < 0 ||
+	    pieces_cut(&rq->workspace, rq->definition, t, view, m, PIECES_IN_PLACE, 0, &pieces, e) < 0 ||
+	    pieces_take(&rq->workspace, &pieces, t, &values, e) < 0)
 		return -1;
 	all = pieces_get(&pieces, &values, 0);
 	result = (inverse ? forward_inverse : forward_by_statistics)(
-	    rq->crew, rq->definition, &all.tensor, all.view, s->mean, s->var, p, scratch, e);
-	pieces_put(rq, &pieces, &values, t);
+	    rq->workspace.crew, rq->definition, &all.tensor, all.view, s->mean, s->var, p, scratch, e);
+	pieces_put(&rq->workspace, &pieces, &values, t);
 	return result;
 }
 
@@ -62,7 +62,7 @@ infer(struct request *rq, struct err *e)
 		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", rq->layer,
 		    definition_kind_name(d));
 	result = definition_tracks(d) ? by_statistics(rq, t, view, p, &m, inverse, e) :
-					own_statistics_normalize(rq, d, t, view, p, false, &m, e);
+					own_statistics_normalize(&rq->workspace, d, t, view, p, false, &m, e);
 	if (result < 0)
 		return -1;
 	reply_tensor(rq, t);

@@ -12,7 +12,7 @@ struct layer_put {
 int
 layer_put(struct request *rq, struct err *e)
 {
-	struct layer_put *put = arena_alloc(&rq->arena, sizeof(*put));
+	struct layer_put *put = arena_alloc(&rq->workspace.arena, sizeof(*put));
 	struct buf *head = &rq->reply.head; /* what is answered when it is created */
 
 	if (put == NULL)
@@ -21,7 +21,7 @@ layer_put(struct request *rq, struct err *e)
 	if (definition_parse(body_envelope(rq->body), NULL, &put->asked, e) < 0)
 		return -1;
 	definition_format(head, &put->asked, 0);
-	rq->op.definition = head->failed ? NULL : arena_text(&rq->arena, head->bytes, head->len);
+	rq->op.definition = head->failed ? NULL : arena_text(&rq->workspace.arena, head->bytes, head->len);
 	if (rq->op.definition == NULL)
 		return err_fail_memory(e);
 	rq->op.features = put->asked.num_features;

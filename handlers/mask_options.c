@@ -43,7 +43,7 @@ allocate(struct request *rq, const struct definition *d, const struct tensor *t,
 	m->positions = 1;
 	for (unsigned i = 1; i < rank; i++)
 		m->positions *= shape[i];
-	m->keep = request_array(rq, m->samples, m->positions, e);
+	m->keep = workspace_array(&rq->workspace, m->samples, m->positions, e);
 	return m->keep == NULL ? -1 : 0;
 }
 
@@ -256,12 +256,4 @@ mask_options_get(struct request *rq, const struct definition *d, const struct cJ
 	if (!given || t->count == 0)
 		return 0;
 	return allocate(rq, d, t, out, e) < 0 ? -1 : read_source(out, &source, d, t, e);
-}
-
-int
-mask_check_counted(const struct mask *m, struct err *e)
-{
-	if (m->keep == NULL || memchr(m->keep, 1, m->samples * m->positions) != NULL)
-		return 0;
-	return err_fail(e, ERR_TOO_FEW_VALUES, "all positions of the batch are padding; at least one must count");
 }

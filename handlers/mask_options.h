@@ -3,18 +3,8 @@
 #ifndef HANDLERS_MASK_OPTIONS_H
 #define HANDLERS_MASK_OPTIONS_H
 
-#include "layer/definition.h"
 #include "handlers/request.h"
-
-/*
- * A byte for each sample's position: 1 counts, 0 is padding. In the request's memory; `keep` is NULL where there is no
- * padding.
- */
-struct mask {
-	unsigned char *keep;
-	size_t samples;
-	size_t positions; /* of a sample */
-};
+#include "layer/pieces.h"
 
 /*
  * Reads how much of a tensor, which fits the definition, counts. A sample's positions are the dimensions after the
@@ -25,8 +15,5 @@ struct mask {
  */
 int mask_options_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot,
     const struct tensor *t, struct mask *out, struct err *e) MUST_CHECK;
-
-/* Fails with too_few_values if every position is padding. Not for shards of a batch, which may be all padding. */
-int mask_check_counted(const struct mask *m, struct err *e) MUST_CHECK;
 
 #endif

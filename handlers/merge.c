@@ -40,7 +40,7 @@ int
 statistics_merge(struct request *rq, struct err *e)
 {
 	const struct definition *d = rq->definition;
-	struct update *u = arena_alloc(&rq->arena, sizeof(*u));
+	struct update *u = arena_alloc(&rq->workspace.arena, sizeof(*u));
 
 	if (u == NULL)
 		return err_fail_memory(e);

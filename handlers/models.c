@@ -32,7 +32,7 @@ page_query(struct request *rq, struct err *e)
 	}
 	rq->op.limit = n;
 	rq->op.after = request_query(rq, "after");
-	return budget_ask(&rq->memory, n * ENTRY_BYTES, e);
+	return budget_ask(&rq->workspace.memory, n * ENTRY_BYTES, e);
 }
 
 /*
@@ -51,7 +51,7 @@ end_page(struct request *rq)
 		buf_text(b, "null");
 	buf_byte(b, '}');
 	store_op_fini(&rq->op);
-	budget_give(&rq->memory, rq->op.limit * ENTRY_BYTES);
+	budget_give(&rq->workspace.memory, rq->op.limit * ENTRY_BYTES);
 }
 
 size_t

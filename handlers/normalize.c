@@ -117,7 +117,7 @@ normalize_once(struct request *rq, struct err *e)
 	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
 		return -1;
 	if (mask_options_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 ||
-	    mask_check_counted(&m, e) < 0 || own_statistics_normalize(rq, &d, t, view, p, true, &m, e) < 0)
+	    mask_check_counted(&m, e) < 0 || own_statistics_normalize(&rq->workspace, &d, t, view, p, true, &m, e) < 0)
 		return -1;
 	reply_tensor(rq, t);
 	reply_end(&rq->reply);

@@ -45,17 +45,16 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->store = store;
 	rq->claims = claims;
 	rq->sync = sync;
-	rq->memory.budget = memory;
-	budget_credit(&rq->memory, CREDIT_BYTES);
+	workspace_init(&rq->workspace, memory, 8 * body_max_bytes + ARENA_SPARE_BYTES);
+	budget_credit(&rq->workspace.memory, CREDIT_BYTES);
 	rq->body_max_bytes = body_max_bytes;
-	arena_init(&rq->arena, 8 * body_max_bytes + ARENA_SPARE_BYTES);
 	rq->reply.status = 200;
 	buf_init(&rq->reply.head, reply_max);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
 	buf_init(&rq->reply.files, REPLY_MAX_BYTES);
-	buf_count(&rq->reply.head, &rq->memory);
-	buf_count(&rq->reply.tail, &rq->memory);
-	buf_count(&rq->reply.files, &rq->memory);
+	buf_count(&rq->reply.head, &rq->workspace.memory);
+	buf_count(&rq->reply.tail, &rq->workspace.memory);
+	buf_count(&rq->reply.files, &rq->workspace.memory);
 }
 
 void
@@ -73,8 +72,14 @@ request_fini(struct request *rq)
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
 	buf_fini(&rq->reply.files);
-	arena_fini(&rq->arena);
-	budget_give_all(&rq->memory);
+	workspace_fini(&rq->workspace);
+}
+
+/* Whether the call may change something: then it has an end, after the store's. */
+static bool
+may_write(const struct request *rq)
+{
+	return rq->route->needs_layer && rq->route->finish != NULL;
 }
 
 int
@@ -84,9 +89,10 @@ request_admit(struct request *rq, size_t target_len, struct err *e)
 	/* Targets are short; a long one is paid for. */
 	const size_t bytes = (has_body ? ADMITTED_BYTES : 0) + (target_len > CREDIT_BYTES / 2 ? 2 * target_len : 0);
 
-	if (!budget_pay_ahead(&rq->memory, bytes + (has_body ? ADVANCE_BYTES : 0)))
-		return budget_refuse(&rq->memory, bytes + ADVANCE_BYTES, e);
-	return budget_ask(&rq->memory, bytes, e);
+	rq->workspace.copies = may_write(rq) ? STORE_DOUBLES_COPIES : 1;
+	if (!budget_pay_ahead(&rq->workspace.memory, bytes + (has_body ? ADVANCE_BYTES : 0)))
+		return budget_refuse(&rq->workspace.memory, bytes + ADVANCE_BYTES, e);
+	return budget_ask(&rq->workspace.memory, bytes, e);
 }
 
 static int
@@ -94,8 +100,8 @@ begin_body(struct request *rq)
 {
 	const struct route *route = rq->route;
 
-	rq->body_from = rq->memory.bytes;
-	if (rq->coding != CODING_IDENTITY && budget_ask(&rq->memory, CODING_DECODER_BYTES, &rq->err) < 0)
+	rq->body_from = rq->workspace.memory.bytes;
+	if (rq->coding != CODING_IDENTITY && budget_ask(&rq->workspace.memory, CODING_DECODER_BYTES, &rq->err) < 0)
 		return -1;
 	rq->body = body_new(&(struct body_options){ .form = rq->form,
 	    .coding = rq->coding,
@@ -103,7 +109,7 @@ begin_body(struct request *rq)
 	    .slot_count = route->slot_count,
 	    .file_count = route->npy_files,
 	    .bytes_max = rq->body_max_bytes,
-	    .memory = &rq->memory,
+	    .memory = &rq->workspace.memory,
 	    .digest = rq->digest });
 	return rq->body == NULL ? err_fail_memory(&rq->err) : 0;
 }
@@ -114,7 +120,7 @@ drop_body(struct request *rq)
 {
 	body_free(rq->body);
 	rq->body = NULL;
-	budget_give(&rq->memory, rq->memory.bytes - rq->body_from);
+	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from);
 }
 
 int
@@ -178,8 +184,8 @@ load(struct request *rq)
 		return REQUEST_DONE;
 	}
 	request_store(rq, STORE_LAYER_GET);
-	rq->op.memory = &rq->memory;
-	rq->state_bytes = rq->memory.bytes;
+	rq->op.memory = &rq->workspace.memory;
+	rq->state_bytes = rq->workspace.memory.bytes;
 	rq->wants_store = false;
 	rq->phase = PHASE_LOADED;
 	return REQUEST_STORE;
@@ -188,7 +194,7 @@ load(struct request *rq)
 static int
 take_loaded(struct request *rq)
 {
-	rq->state_bytes = rq->memory.bytes - rq->state_bytes;
+	rq->state_bytes = rq->workspace.memory.bytes - rq->state_bytes;
 	if (rq->op.err.code != ERR_NONE) {
 		rq->err = rq->op.err;
 		return -1;
@@ -212,7 +218,7 @@ reply_refuse(struct request *rq, struct err *e)
 			    "(--max-memory)",
 			    parts[i]->limit);
 		if (parts[i]->refused > 0)
-			return budget_refuse(&rq->memory, parts[i]->refused, e);
+			return budget_refuse(&rq->workspace.memory, parts[i]->refused, e);
 	}
 	return err_fail_memory(e);
 }
@@ -274,7 +280,7 @@ reserve_snapshot(struct request *rq)
 		after = 2 * rq->op.update->features;
 		copies = update_copies(rq);
 	}
-	return budget_ask(&rq->memory,
+	return budget_ask(&rq->workspace.memory,
 	    (statistics_values(l) + (copies + 1) * after + 2 * parameters_values(l)) * sizeof(double), &rq->err);
 }
 
@@ -282,8 +288,8 @@ reserve_snapshot(struct request *rq)
 static int
 reserve_waiting(struct request *rq)
 {
-	return budget_ask(
-	    &rq->memory, (statistics_values(rq->state) + parameters_values(rq->state)) * sizeof(double), &rq->err);
+	return budget_ask(&rq->workspace.memory,
+	    (statistics_values(rq->state) + parameters_values(rq->state)) * sizeof(double), &rq->err);
 }
 
 bool
@@ -402,13 +408,14 @@ let_go(struct request *rq)
 	rq->state = NULL;
 	rq->definition = NULL;
 	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */
-		budget_give(&rq->memory, rq->state_bytes);
+		budget_give(&rq->workspace.memory, rq->state_bytes);
 	if (rq->body == NULL || rq->reply.tensor != NULL || rq->reply.has_location) /* which the arena's names make */
 		return;
 	body_free(rq->body);
 	rq->body = NULL;
-	arena_fini(&rq->arena);
-	budget_give(&rq->memory, rq->memory.bytes - rq->body_from - head->size - tail->size - files->size);
+	arena_fini(&rq->workspace.arena);
+	budget_give(
+	    &rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from - head->size - tail->size - files->size);
 }
 
 enum request_next
@@ -600,51 +607,4 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 		return 0;
 	return err_fail(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept",
 	    datatype_name(t->datatype), form_media_type(FORM_NPY));
-}
-
-void *
-request_array(struct request *rq, size_t count, size_t size, struct err *e)
-{
-	void *array;
-	size_t bytes;
-
-	if (__builtin_mul_overflow(count, size, &bytes))
-		bytes = SIZE_MAX;
-	if (budget_ask(&rq->memory, bytes, e) < 0)
-		return NULL;
-	array = arena_alloc(&rq->arena, bytes);
-	if (array == NULL)
-		err_set_memory(e);
-	return array;
-}
-
-/* Counts `copies` times `n` doubles. */
-static int
-count_doubles(struct request *rq, size_t n, size_t copies, struct err *e)
-{
-	const size_t most = SIZE_MAX / (STORE_DOUBLES_COPIES * sizeof(double));
-
-	return budget_ask(&rq->memory, n > most ? SIZE_MAX : n * copies * sizeof(double), e);
-}
-
-/* Whether the call may change something: then it has an end, after the store's. */
-static bool
-may_write(const struct request *rq)
-{
-	return rq->route->needs_layer && rq->route->finish != NULL;
-}
-
-int
-request_doubles(struct request *rq, size_t n, double **out, struct err *e)
-{
-	if (count_doubles(rq, n, may_write(rq) ? STORE_DOUBLES_COPIES : 1, e) < 0)
-		return -1;
-	*out = arena_array(&rq->arena, n, sizeof(double));
-	return *out != NULL ? 0 : err_fail_memory(e);
-}
-
-int
-request_count_copies(struct request *rq, size_t n, struct err *e)
-{
-	return may_write(rq) ? count_doubles(rq, n, STORE_DOUBLES_COPIES - 1, e) : 0;
 }

@@ -13,11 +13,9 @@
 #ifndef HANDLERS_REQUEST_H
 #define HANDLERS_REQUEST_H
 
-#include "base/arena.h"
-#include "base/budget.h"
 #include "base/buf.h"
-#include "base/crew.h"
 #include "base/digest.h"
+#include "base/workspace.h"
 #include "codec/body.h"
 #include "handlers/claims.h"
 #include "sync/sync.h"
@@ -97,7 +95,6 @@ struct request {
 	struct store *store;
 	struct claims *claims;
 	struct sync *sync;
-	struct crew *crew; /* that helps with large tensors, or NULL */
 	const char *model; /* NULL where the path has none */
 	const char *layer;
 	struct query_item query[REQUEST_QUERY_MAX];
@@ -116,8 +113,7 @@ struct request {
 	struct claim claim;    /* of that key */
 
 	/* The handlers' own. */
-	struct budget_share memory; /* all that it uses */
-	struct arena arena;
+	struct workspace workspace; /* all its memory; the server fills in the crew */
 	enum request_phase phase;
 	bool wants_store;
 	bool is_long;                        /* a step of it was: its memory is large too */
@@ -210,14 +206,5 @@ request_tensor(const struct request *rq, size_t slot, const char *name, struct t
 
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
-
-/* `count` elements of `size` bytes of the request's, zeroed and counted in the budget, or NULL and overloaded */
-void *request_array(struct request *rq, size_t count, size_t size, struct err *e) MUST_CHECK;
-
-/* `n` doubles likewise, counted with the copies that the store makes of them where the call changes something. */
-int request_doubles(struct request *rq, size_t n, double **out, struct err *e) MUST_CHECK;
-
-/* Counts those copies of `n` doubles that lie in the body. */
-int request_count_copies(struct request *rq, size_t n, struct err *e) MUST_CHECK;
 
 #endif

@@ -90,7 +90,7 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 int
 statistics_put(struct request *rq, struct err *e)
 {
-	struct statistics *s = arena_alloc(&rq->arena, sizeof(*s));
+	struct statistics *s = arena_alloc(&rq->workspace.arena, sizeof(*s));
 
 	if (s == NULL)
 		return err_fail_memory(e);

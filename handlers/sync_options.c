@@ -57,7 +57,7 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 	if (envelope_type(member) == ENVELOPE_NUMBER && strspn(text, "0123456789") != len)
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"sync.step\" is %.64s; it must be a string, or a whole number in digits alone", text);
-	call->step = arena_text(&rq->arena, text, len);
+	call->step = arena_text(&rq->workspace.arena, text, len);
 	return call->step == NULL ? err_fail_memory(e) : 0;
 }
 
@@ -119,7 +119,7 @@ sync_options_get(struct request *rq, const struct cJSON *body, struct err *e)
 		return 0;
 	if (member != NULL && text != NULL)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is given both in the query and in the body");
-	call = arena_alloc(&rq->arena, sizeof(*call));
+	call = arena_alloc(&rq->workspace.arena, sizeof(*call));
 	if (call == NULL)
 		return err_fail_memory(e);
 	if ((member != NULL ? read_call(rq, member, call, e) : read_query(rq, text, call, e)) < 0 ||

@@ -12,6 +12,7 @@
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"
+#include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 #include "handlers/training.h"
 
@@ -66,7 +67,7 @@ choose_seed(struct request *rq, const struct cJSON *body, struct training *t, st
 {
 	bool given;
 
-	if (ghosts_seed(rq, body, &t->seed, &given, e) < 0)
+	if (seed_options_get(rq, body, &t->seed, &given, e) < 0)
 		return -1;
 	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
 }
@@ -122,13 +123,14 @@ train_kind(struct request *rq, struct training *t, struct err *e)
 		return train_batch_norm(rq, t, e);
 	if (definition_tracks(rq->definition))
 		return train_instance_norm(rq, t, e);
-	return own_statistics_normalize(rq, rq->definition, t->tensor, t->view, t->parameters, true, &t->mask, e);
+	return own_statistics_normalize(
+	    &rq->workspace, rq->definition, t->tensor, t->view, t->parameters, true, &t->mask, e);
 }
 
 int
 train(struct request *rq, struct err *e)
 {
-	struct training *t = arena_alloc(&rq->arena, sizeof(*t));
+	struct training *t = arena_alloc(&rq->workspace.arena, sizeof(*t));
 	const struct cJSON *body;
 
 	if (t == NULL)

@@ -11,14 +11,17 @@ allocate(struct request *rq, struct training *t, struct err *e)
 {
 	const size_t features = t->view.feature, count = t->pieces.count;
 
-	t->updates = request_array(rq, count, sizeof(*t->updates), e);
-	if (t->updates == NULL || request_doubles(rq, count * features, &t->mean, e) < 0 ||
-	    request_doubles(rq, count * features, &t->var, e) < 0 || request_doubles(rq, features, &t->rstd, e) < 0)
+	t->updates = workspace_array(&rq->workspace, count, sizeof(*t->updates), e);
+	if (t->updates == NULL || workspace_doubles(&rq->workspace, count * features, &t->mean, e) < 0 ||
+	    workspace_doubles(&rq->workspace, count * features, &t->var, e) < 0 ||
+	    workspace_doubles(&rq->workspace, features, &t->rstd, e) < 0)
 		return -1;
 	if (!rq->definition->renorm)
 		return 0;
-	return request_doubles(rq, features, &t->weight, e) < 0 || request_doubles(rq, features, &t->bias, e) < 0 ? -1 :
-														    0;
+	return workspace_doubles(&rq->workspace, features, &t->weight, e) < 0 ||
+		workspace_doubles(&rq->workspace, features, &t->bias, e) < 0 ?
+	    -1 :
+	    0;
 }
 
 /* Weight and bias for the piece with these moments. */
@@ -36,7 +39,7 @@ parameters_of(const struct request *rq, const struct training *t, const double *
 }
 
 int
-train_batch_norm_output(const struct request *rq, struct training *t, struct err *e)
+train_batch_norm_output(struct request *rq, struct training *t, struct err *e)
 {
 	int result = 0;
 
@@ -45,10 +48,10 @@ train_batch_norm_output(const struct request *rq, struct training *t, struct err
 		const double *mean = t->mean + i * t->view.feature, *var = t->var + i * t->view.feature;
 		struct piece piece = pieces_get(&t->pieces, &t->values, i);
 
-		result = forward_by_statistics(rq->crew, rq->definition, &piece.tensor, piece.view, mean, var,
+		result = forward_by_statistics(rq->workspace.crew, rq->definition, &piece.tensor, piece.view, mean, var,
 		    parameters_of(rq, t, mean, var), t->rstd, e);
 	}
-	pieces_put(rq, &t->pieces, &t->values, t->tensor);
+	pieces_put(&rq->workspace, &t->pieces, &t->values, t->tensor);
 	return result;
 }
 
@@ -66,7 +69,7 @@ measure(struct request *rq, struct training *t, bool *sure, struct err *e)
 
 		/* First: a piece that is all padding has nothing to measure. */
 		if (forward_check_count(count, e) < 0 ||
-		    forward_moments(rq->crew, &piece.tensor, piece.view, mean, var, e) < 0)
+		    forward_moments(rq->workspace.crew, &piece.tensor, piece.view, mean, var, e) < 0)
 			return -1;
 		t->updates[i] = training_update(rq, features, count, mean, var);
 		*sure = *sure &&
@@ -89,10 +92,10 @@ measure_and_normalize(struct request *rq, struct training *t, struct err *e)
 	struct piece all = pieces_get(&t->pieces, &t->values, 0);
 
 	t->normalized = true;
-	if (forward_batch(rq->crew, rq->definition, &all.tensor, all.view, t->parameters, t->mean, t->var, t->rstd, e) <
-	    0)
+	if (forward_batch(rq->workspace.crew, rq->definition, &all.tensor, all.view, t->parameters, t->mean, t->var,
+		t->rstd, e) < 0)
 		return -1;
-	pieces_put(rq, &t->pieces, &t->values, t->tensor);
+	pieces_put(&rq->workspace, &t->pieces, &t->values, t->tensor);
 	t->updates[0] = training_update(rq, t->view.feature, norm_view_count(all.view), t->mean, t->var);
 	return 0;
 }
@@ -113,8 +116,9 @@ prepare(struct request *rq, struct training *t, struct err *e)
 int
 train_batch_norm(struct request *rq, struct training *t, struct err *e)
 {
-	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_GHOSTS, t->seed, &t->pieces, e) < 0 ||
-	    allocate(rq, t, e) < 0 || pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0 ||
+	if (pieces_cut(&rq->workspace, rq->definition, t->tensor, t->view, &t->mask, PIECES_GHOSTS, t->seed, &t->pieces,
+		e) < 0 ||
+	    allocate(rq, t, e) < 0 || pieces_take(&rq->workspace, &t->pieces, t->tensor, &t->values, e) < 0 ||
 	    prepare(rq, t, e) < 0)
 		return -1;
 	if (definition_tracks(rq->definition)) {

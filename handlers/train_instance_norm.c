@@ -18,15 +18,17 @@ measure(struct request *rq, struct training *t, struct instances *all, struct er
 {
 	const size_t channels = t->view.feature, most = t->view.outer * channels;
 
-	if (request_doubles(rq, most, &all->mean, e) < 0 || request_doubles(rq, most, &all->var, e) < 0 ||
-	    request_doubles(rq, most, &all->rstd, e) < 0)
+	if (workspace_doubles(&rq->workspace, most, &all->mean, e) < 0 ||
+	    workspace_doubles(&rq->workspace, most, &all->var, e) < 0 ||
+	    workspace_doubles(&rq->workspace, most, &all->rstd, e) < 0)
 		return -1;
 	all->samples = 0;
 	for (size_t i = 0; i < t->pieces.count; i++) {
 		const struct piece piece = pieces_get(&t->pieces, &t->values, i);
 		const size_t at = all->samples * channels;
 
-		if (forward_instance_moments(rq->crew, &piece.tensor, piece.view, all->mean + at, all->var + at, e) < 0)
+		if (forward_instance_moments(
+			rq->workspace.crew, &piece.tensor, piece.view, all->mean + at, all->var + at, e) < 0)
 			return -1;
 		all->samples += piece.view.outer;
 	}
@@ -65,12 +67,12 @@ output(struct request *rq, struct training *t, const struct instances *all, stru
 	for (size_t i = 0; i < t->pieces.count; i++) {
 		struct piece piece = pieces_get(&t->pieces, &t->values, i);
 
-		if (forward_by_instances(rq->crew, rq->definition, &piece.tensor, piece.view, all->mean + at,
+		if (forward_by_instances(rq->workspace.crew, rq->definition, &piece.tensor, piece.view, all->mean + at,
 			all->rstd + at, t->parameters, e) < 0)
 			return -1;
 		at += piece.view.outer * t->view.feature;
 	}
-	pieces_put(rq, &t->pieces, &t->values, t->tensor);
+	pieces_put(&rq->workspace, &t->pieces, &t->values, t->tensor);
 	return 0;
 }
 
@@ -79,11 +81,12 @@ train_instance_norm(struct request *rq, struct training *t, struct err *e)
 {
 	struct instances all;
 
-	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_SAMPLES, 0, &t->pieces, e) < 0 ||
-	    pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0 || measure(rq, t, &all, e) < 0 ||
-	    (t->updates = request_array(rq, 1, sizeof(*t->updates), e)) == NULL ||
-	    request_doubles(rq, t->view.feature, &t->mean, e) < 0 ||
-	    request_doubles(rq, t->view.feature, &t->var, e) < 0)
+	if (pieces_cut(&rq->workspace, rq->definition, t->tensor, t->view, &t->mask, PIECES_SAMPLES, 0, &t->pieces, e) <
+		0 ||
+	    pieces_take(&rq->workspace, &t->pieces, t->tensor, &t->values, e) < 0 || measure(rq, t, &all, e) < 0 ||
+	    (t->updates = workspace_array(&rq->workspace, 1, sizeof(*t->updates), e)) == NULL ||
+	    workspace_doubles(&rq->workspace, t->view.feature, &t->mean, e) < 0 ||
+	    workspace_doubles(&rq->workspace, t->view.feature, &t->var, e) < 0)
 		return -1;
 	average(rq, t, &all);
 	t->normalized = true;

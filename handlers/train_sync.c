@@ -14,18 +14,19 @@ train_shard(struct request *rq, struct training *t, struct err *e)
 	struct sync_shard *s = &rq->member.shard;
 	struct piece all;
 
-	t->updates = arena_alloc(&rq->arena, sizeof(*t->updates));
+	t->updates = arena_alloc(&rq->workspace.arena, sizeof(*t->updates));
 	if (t->updates == NULL)
 		return err_fail_memory(e);
-	if (request_doubles(rq, t->view.feature, &t->mean, e) < 0 ||
-	    request_doubles(rq, t->view.feature, &t->var, e) < 0 ||
-	    request_doubles(rq, t->view.feature, &t->rstd, e) < 0)
+	if (workspace_doubles(&rq->workspace, t->view.feature, &t->mean, e) < 0 ||
+	    workspace_doubles(&rq->workspace, t->view.feature, &t->var, e) < 0 ||
+	    workspace_doubles(&rq->workspace, t->view.feature, &t->rstd, e) < 0)
 		return -1;
-	if (pieces_cut(rq, rq->definition, t->tensor, t->view, &t->mask, PIECES_WHOLE, 0, &t->pieces, e) < 0 ||
-	    pieces_take(rq, &t->pieces, t->tensor, &t->values, e) < 0)
+	if (pieces_cut(&rq->workspace, rq->definition, t->tensor, t->view, &t->mask, PIECES_WHOLE, 0, &t->pieces, e) <
+		0 ||
+	    pieces_take(&rq->workspace, &t->pieces, t->tensor, &t->values, e) < 0)
 		return -1;
 	all = pieces_get(&t->pieces, &t->values, 0);
-	if (all.tensor.count > 0 && forward_moments(rq->crew, &all.tensor, all.view, t->mean, t->var, e) < 0)
+	if (all.tensor.count > 0 && forward_moments(rq->workspace.crew, &all.tensor, all.view, t->mean, t->var, e) < 0)
 		return -1;
 	*s = (struct sync_shard){ .count = norm_view_count(all.view),
 		.empty = t->tensor->count == 0,
@@ -68,9 +69,9 @@ train_shard_output(struct request *rq, struct training *t, struct err *e)
 	if (!t->output || t->tensor->count == 0)
 		return 0;
 	all = pieces_get(&t->pieces, &t->values, 0);
-	if (forward_by_statistics(
-		rq->crew, rq->definition, &all.tensor, all.view, r->mean, r->var, t->parameters, t->rstd, e) < 0)
+	if (forward_by_statistics(rq->workspace.crew, rq->definition, &all.tensor, all.view, r->mean, r->var,
+		t->parameters, t->rstd, e) < 0)
 		return -1;
-	pieces_put(rq, &t->pieces, &t->values, t->tensor);
+	pieces_put(&rq->workspace, &t->pieces, &t->values, t->tensor);
 	return 0;
 }

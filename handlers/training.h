@@ -5,6 +5,7 @@
 #ifndef HANDLERS_TRAINING_H
 #define HANDLERS_TRAINING_H
 
+#include "handlers/request.h"
 #include "layer/pieces.h"
 
 struct training {
@@ -39,7 +40,7 @@ void training_submit(struct request *rq, const struct update *updates, size_t co
  * later.
  */
 int train_batch_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
-int train_batch_norm_output(const struct request *rq, struct training *t, struct err *e) MUST_CHECK;
+int train_batch_norm_output(struct request *rq, struct training *t, struct err *e) MUST_CHECK;
 
 /* Instance normalization that tracks (train_instance_norm.c). */
 int train_instance_norm(struct request *rq, struct training *t, struct err *e) MUST_CHECK;

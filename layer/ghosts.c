@@ -25,7 +25,7 @@ sample_bytes(const struct ghosts *g, const struct tensor *t)
 }
 
 int
-ghosts_init(struct request *rq, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g,
+ghosts_init(struct workspace *ws, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g,
     struct err *e)
 {
 	const bool whole = d->virtual_batch_size == 0 && !d->shuffle;
@@ -37,8 +37,8 @@ ghosts_init(struct request *rq, const struct definition *d, const struct tensor 
 	*g = ghosts_cut(whole ? 1 : t->shape[0], d->virtual_batch_size, d->shuffle ? 2 : 1);
 	if (!d->shuffle)
 		return 0;
-	g->order = request_array(rq, g->samples, sizeof(*g->order), e);
-	if (g->order == NULL || (g->scratch = request_array(rq, sample_bytes(g, t), 1, e)) == NULL)
+	g->order = workspace_array(ws, g->samples, sizeof(*g->order), e);
+	if (g->order == NULL || (g->scratch = workspace_array(ws, sample_bytes(g, t), 1, e)) == NULL)
 		return -1;
 	shuffle_order(seed, g->samples, g->order);
 	return 0;
@@ -62,24 +62,4 @@ struct norm_part
 ghosts_samples(const struct ghosts *g, size_t i)
 {
 	return (struct norm_part){ i * g->each, i + 1 < g->count ? (i + 1) * g->each : g->samples };
-}
-
-int
-ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e)
-{
-	const struct cJSON *member = envelope_get(body, "seed");
-	const char *text = request_query(rq, "seed");
-	bool good = true;
-
-	if (text != NULL && member != NULL)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"seed\" is given both in the query and in the body");
-	*given = text != NULL || member != NULL;
-	if (*given && !rq->definition->shuffle)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "layer \"%s\" does not shuffle, so that \"seed\" has no meaning for it", rq->layer);
-	if (text != NULL)
-		good = request_parse_uint(text, seed) == 0;
-	else if (member != NULL)
-		good = envelope_type(member) == ENVELOPE_NUMBER && envelope_uint64(member, seed) == 0;
-	return good ? 0 : err_fail(e, ERR_BAD_PARAMETER, "\"seed\" must be a whole number from 0 to 2^64 - 1");
 }

@@ -6,8 +6,8 @@
 #ifndef LAYER_GHOSTS_H
 #define LAYER_GHOSTS_H
 
+#include "base/workspace.h"
 #include "layer/forward.h"
-#include "handlers/request.h"
 #include "norm/cut.h"
 
 struct ghosts {
@@ -15,7 +15,7 @@ struct ghosts {
 	size_t each;  /* samples of every piece but the last, which may be smaller */
 	size_t count; /* pieces; 0 where there are no samples */
 
-	/* Where they are shuffled; else NULL. In the request's memory. */
+	/* Where they are shuffled; else NULL. In the workspace. */
 	size_t *order;
 	void *scratch;
 };
@@ -30,8 +30,8 @@ struct ghosts ghosts_cut(size_t samples, size_t each, size_t count_min);
  * Cuts a tensor that is not empty as its layer's definition says; `seed` is that of the shuffle, where there is one.
  * shape_mismatch where its samples are not its first dimension, overloaded.
  */
-int ghosts_init(struct request *rq, const struct definition *d, const struct tensor *t, uint64_t seed, struct ghosts *g,
-    struct err *e) MUST_CHECK;
+int ghosts_init(struct workspace *ws, const struct definition *d, const struct tensor *t, uint64_t seed,
+    struct ghosts *g, struct err *e) MUST_CHECK;
 
 /* The samples in their shuffled order, and back. Nothing where they are not shuffled. */
 void ghosts_shuffle(const struct ghosts *g, struct tensor *t);
@@ -39,9 +39,5 @@ void ghosts_unshuffle(const struct ghosts *g, struct tensor *t);
 
 /* The samples of piece `i`. */
 struct norm_part ghosts_samples(const struct ghosts *g, size_t i);
-
-/* `seed` in the query or the body, which a layer that does not shuffle refuses; *given tells whether it is there. */
-int
-ghosts_seed(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;
 
 #endif

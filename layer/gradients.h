@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One call of backward between its steps. Private to backward.c, gradients.c and backward_sync.c. */
+/* The gradients by input, weight and bias: of a whole batch, or of a shard of a synchronized step. */
 #ifndef LAYER_GRADIENTS_H
 #define LAYER_GRADIENTS_H
 
@@ -14,7 +14,12 @@ struct channels {
 	double *scratch;           /* 3 for each channel */
 };
 
+/* What the gradients are of, and what they come to. */
 struct backward {
+	struct workspace *workspace;
+	const struct definition *definition;
+	const struct statistics *statistics; /* running; mean NULL: never trained */
+	const char *layer;                   /* its name, for messages */
 	struct tensor *x, *g; /* the input; the gradient by the output, in whose place the one by the input comes */
 	struct norm_view view;
 	struct scale_shift parameters;
@@ -23,6 +28,8 @@ struct backward {
 	struct mask mask;
 	double *weight, *bias;    /* the gradients by them, definition_parameter_count values each */
 	struct tensor tensors[2]; /* the same as tensors, for the answer */
+
+	void *output; /* room for the output, where it clips; NULL: not taken yet */
 
 	/* Of a shard of a synchronized step. */
 	struct channels channels;
@@ -34,19 +41,12 @@ struct backward {
  * The gradients of a whole batch that has values, from what the call says: w->g, w->weight and w->bias, which are 0
  * before.
  */
-int gradients_compute(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
-
-/*
- * A shard of a synchronized step (backward_sync.c): its moments, and its sums about its own mean, for rq->member; then
- * its gradients by the sums of the whole batch.
- */
-int backward_shard(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
-int backward_shard_output(struct request *rq, struct backward *w, struct err *e) MUST_CHECK;
+int gradients_compute(struct backward *w, struct err *e) MUST_CHECK;
 
 /* ---- what the whole batch and a shard share */
 
-/* Zeros for `n` channels, the request's. */
-int gradients_channels_init(struct request *rq, size_t n, struct channels *c, struct err *e) MUST_CHECK;
+/* Zeros for `n` channels. */
+int gradients_channels_init(struct workspace *ws, size_t n, struct channels *c, struct err *e) MUST_CHECK;
 
 /* Returns -1: a gradient is not finite; the message says where in `g`. */
 int gradients_refuse(const struct definition *d, const struct piece *g, struct err *e);

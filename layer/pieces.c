@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/pieces.h"
 
-#include "base/memory.h"
+#include <string.h>
+
 #include "layer/parts.h"
 #include "norm/shuffle.h"
+
+int
+mask_check_counted(const struct mask *m, struct err *e)
+{
+	if (m->keep == NULL || memchr(m->keep, 1, m->samples * m->positions) != NULL)
+		return 0;
+	return err_fail(e, ERR_TOO_FEW_VALUES, "all positions of the batch are padding; at least one must count");
+}
 
 enum pieces_way
 pieces_way_of(const struct definition *d, bool train)
@@ -22,12 +31,12 @@ counted(const struct padding *p, size_t s)
 
 /* Stretches of samples of which equally many positions count; samples of padding alone are in none. */
 static int
-cut_samples(struct request *rq, const struct definition *d, struct pieces *p, struct err *e)
+cut_samples(struct workspace *ws, const struct definition *d, struct pieces *p, struct err *e)
 {
 	const struct padding *padding = &p->padding;
 	struct norm_part *piece;
 
-	p->samples = request_array(rq, padding->samples, sizeof(*p->samples), e);
+	p->samples = workspace_array(ws, padding->samples, sizeof(*p->samples), e);
 	if (p->samples == NULL)
 		return -1;
 	p->count = 0;
@@ -48,7 +57,7 @@ cut_samples(struct request *rq, const struct definition *d, struct pieces *p, st
 
 /* Where each sample's values will be packed. */
 static int
-init_padding(struct request *rq, const struct definition *d, const struct mask *m, bool by_sample, struct pieces *p,
+init_padding(struct workspace *ws, const struct definition *d, const struct mask *m, bool by_sample, struct pieces *p,
     struct err *e)
 {
 	size_t *start;
@@ -57,7 +66,7 @@ init_padding(struct request *rq, const struct definition *d, const struct mask *
 		p->ghosts.samples = p->ghosts.each = m->samples;
 	if (p->ghosts.order != NULL)
 		shuffle_samples(m->keep, m->samples, m->positions, p->ghosts.order, p->ghosts.scratch);
-	start = m->samples == SIZE_MAX ? NULL : request_array(rq, m->samples + 1, sizeof(*start), e);
+	start = m->samples == SIZE_MAX ? NULL : workspace_array(ws, m->samples + 1, sizeof(*start), e);
 	if (start == NULL)
 		return -1;
 	padding_starts(m->keep, m->samples, m->positions, start);
@@ -67,11 +76,11 @@ init_padding(struct request *rq, const struct definition *d, const struct mask *
 		    .samples = m->samples,
 		    .together = by_sample ? 1 : p->ghosts.each,
 		    .start = start };
-	return by_sample ? cut_samples(rq, d, p, e) : 0;
+	return by_sample ? cut_samples(ws, d, p, e) : 0;
 }
 
 int
-pieces_cut(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view,
+pieces_cut(struct workspace *ws, const struct definition *d, const struct tensor *t, struct norm_view view,
     const struct mask *m, enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e)
 {
 	const bool rows = definition_is_shaped(d), by_sample = way == PIECES_SAMPLES && !rows;
@@ -79,10 +88,10 @@ pieces_cut(struct request *rq, const struct definition *d, const struct tensor *
 	*out = (struct pieces){
 		.view = view, .rows = rows, .in_place = way == PIECES_IN_PLACE, .ghosts = ghosts_cut(1, 0, 1)
 	};
-	if (way == PIECES_GHOSTS && ghosts_init(rq, d, t, seed, &out->ghosts, e) < 0)
+	if (way == PIECES_GHOSTS && ghosts_init(ws, d, t, seed, &out->ghosts, e) < 0)
 		return -1;
 	out->count = out->ghosts.count;
-	if (m->keep != NULL && init_padding(rq, d, m, by_sample, out, e) < 0)
+	if (m->keep != NULL && init_padding(ws, d, m, by_sample, out, e) < 0)
 		return -1;
 	if (m->keep != NULL && by_sample)
 		view = (struct norm_view){ 1, view.feature, out->padding.start[m->samples] };
@@ -90,7 +99,7 @@ pieces_cut(struct request *rq, const struct definition *d, const struct tensor *
 }
 
 int
-pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e)
+pieces_take(struct workspace *ws, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e)
 {
 	const struct padding *padding = &p->padding;
 
@@ -99,15 +108,14 @@ pieces_take(struct request *rq, const struct pieces *p, struct tensor *t, struct
 	if (padding->keep == NULL)
 		return 0;
 	if (p->in_place) {
-		parts_fill(rq->crew, forward_real(t->datatype), padding, t->values);
+		parts_fill(ws->crew, forward_real(t->datatype), padding, t->values);
 		return 0;
 	}
 	values->count = padding->start[padding->samples] * padding->view.feature;
-	values->values = request_array(rq, values->count, datatype_size(t->datatype), e);
+	values->values = workspace_values(ws, values->count, datatype_size(t->datatype), e);
 	if (values->values == NULL)
 		return -1;
-	memory_large_pages(values->values, values->count * datatype_size(t->datatype));
-	parts_pack(rq->crew, forward_real(t->datatype), padding, t->values, values->values);
+	parts_pack(ws->crew, forward_real(t->datatype), padding, t->values, values->values);
 	return 0;
 }
 
@@ -149,11 +157,11 @@ pieces_get(const struct pieces *p, const struct tensor *values, size_t i)
 }
 
 void
-pieces_put(const struct request *rq, const struct pieces *p, const struct tensor *values, struct tensor *t)
+pieces_put(struct workspace *ws, const struct pieces *p, const struct tensor *values, struct tensor *t)
 {
 	if (p->padding.keep != NULL && p->in_place)
-		parts_clear(rq->crew, forward_real(t->datatype), &p->padding, t->values);
+		parts_clear(ws->crew, forward_real(t->datatype), &p->padding, t->values);
 	else if (p->padding.keep != NULL)
-		parts_unpack(rq->crew, forward_real(t->datatype), &p->padding, values->values, t->values);
+		parts_unpack(ws->crew, forward_real(t->datatype), &p->padding, values->values, t->values);
 	ghosts_unshuffle(&p->ghosts, t);
 }

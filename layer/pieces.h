@@ -8,8 +8,19 @@
 #define LAYER_PIECES_H
 
 #include "layer/ghosts.h"
-#include "handlers/mask_options.h"
 #include "norm/padding.h"
+
+/*
+ * A byte for each sample's position: 1 counts, 0 is padding. `keep` is NULL where there is no padding.
+ */
+struct mask {
+	unsigned char *keep;
+	size_t samples;
+	size_t positions; /* of a sample */
+};
+
+/* Fails with too_few_values if every position is padding. Not for shards of a batch, which may be all padding. */
+int mask_check_counted(const struct mask *m, struct err *e) MUST_CHECK;
 
 /* How a batch is cut. Rows (layer_norm, rms_norm) are one piece in any case: a row counts, or it is padding. */
 enum pieces_way {
@@ -44,23 +55,23 @@ enum pieces_way pieces_way_of(const struct definition *d, bool train);
 
 /*
  * Cuts a tensor that is not empty, and whose view is `view`; `seed` is that of the shuffle, where there is one. The
- * mask is put into the shuffle's order. The memory is the request's. too_few_values where an instance or, of groups,
+ * mask is put into the shuffle's order. The memory is the workspace's. too_few_values where an instance or, of groups,
  * the batch has one value; shape_mismatch, overloaded.
  */
-int pieces_cut(struct request *rq, const struct definition *d, const struct tensor *t, struct norm_view view,
+int pieces_cut(struct workspace *ws, const struct definition *d, const struct tensor *t, struct norm_view view,
     const struct mask *m, enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e) MUST_CHECK;
 
 /*
- * The tensor's values as pieces: shuffled in place and, where there is padding, packed into memory of the request; else
+ * The tensor's values as pieces: shuffled in place and, where there is padding, packed into the workspace; else
  * `values` is the tensor, as it is for PIECES_IN_PLACE. May be asked of any tensor of that shape.
  */
 int pieces_take(
-    struct request *rq, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
+    struct workspace *ws, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
 
 /* Piece `i` of what pieces_take gave; its values are in place. */
 struct piece pieces_get(const struct pieces *p, const struct tensor *values, size_t i);
 
 /* Puts what the pieces have become back into the tensor: unpacked, 0 at padding, in the samples' own order. */
-void pieces_put(const struct request *rq, const struct pieces *p, const struct tensor *values, struct tensor *t);
+void pieces_put(struct workspace *ws, const struct pieces *p, const struct tensor *values, struct tensor *t);
 
 #endif

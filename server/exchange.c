@@ -53,7 +53,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
-	x->request.crew = workers_crew(server->workers);
+	x->request.workspace.crew = workers_crew(server->workers);
 	server_enter(server);
 	deadline_hold(x->deadline, x);
 	deadline_enter(x->deadline, DEADLINE_HEAD);

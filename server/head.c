@@ -129,14 +129,14 @@ check_origin(const struct head *h, const struct url_target *target, struct sendi
 static int
 find_route(const struct head *h, const char *path, struct request *rq, struct sending *s, struct err *e)
 {
-	struct url *url = arena_alloc(&rq->arena, sizeof(*url));
+	struct url *url = arena_alloc(&rq->workspace.arena, sizeof(*url));
 	char near[SUGGEST_BYTES];
 
 	if (url == NULL)
 		return err_fail_memory(e);
 	if (strcmp(path, "*") == 0)
 		return routes_find_any(rq, h->method, &s->allow, e);
-	if (url_parse(&rq->arena, path, url, e) < 0)
+	if (url_parse(&rq->workspace.arena, path, url, e) < 0)
 		return -1;
 	memcpy(rq->query, url->query, sizeof(rq->query));
 	rq->query_count = url->query_count;
