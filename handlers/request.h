@@ -33,7 +33,7 @@ struct query_item {
 /* What a method on a path means. The table is in routes.c. */
 struct route {
 	const char *method;            /* HEAD goes where GET goes */
-	const char *path;              /* "{model}" and "{layer}" stand for one segment that is a name */
+	const char *path;              /* a placeholder (placeholders.h) stands for one segment */
 	const char *const *query;      /* the names of its query parameters, NULL-terminated; NULL: none */
 	const struct json_slot *slots; /* where tensors stand in its body */
 	size_t slot_count;
@@ -41,6 +41,7 @@ struct route {
 	unsigned
 	    npy_files;    /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
 	bool any_query;   /* its query is passed over */
+	bool probe;       /* it is answered even where there are too many connections */
 	bool needs_layer; /* the layer's state is there before `start` */
 	bool takes_key;   /* an Idempotency-Key guards what it changes */
 	const char

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "handlers/handlers.h"
+#include "handlers/placeholders.h"
 
 #define LAYER "/v1/models/{model}/layers/{layer}"
 #define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
@@ -38,8 +39,8 @@ static const struct json_slot normalize_slots[] = { LAYER_TENSOR(""), LAYER_TENS
 
 const struct route routes[] = {
 	{ .method = "GET", .path = "/", .start = root },
-	{ .method = "GET", .path = "/v2/health/live", .any_query = true, .start = health_live },
-	{ .method = "GET", .path = "/v2/health/ready", .any_query = true, .start = health_ready },
+	{ .method = "GET", .path = "/v2/health/live", .any_query = true, .probe = true, .start = health_live },
+	{ .method = "GET", .path = "/v2/health/ready", .any_query = true, .probe = true, .start = health_ready },
 	{ .method = "GET",
 	    .path = "/v1/backup",
 	    .media_type = "application/vnd.sqlite3",
@@ -136,44 +137,18 @@ const struct route routes[] = {
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
 
+/* Whether the segments have the form of a route's path. A placeholder takes any segment. */
 static bool
-name_is_valid(const char *name)
+path_matches(const char *path, const char *const *segments, size_t count)
 {
-	static const char first[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-	static const char rest[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len, i;
 
-	return name[0] != '\0' && strchr(first, name[0]) != NULL && strlen(name) <= STORE_NAME_MAX &&
-	    strspn(name, rest) == strlen(name);
-}
-
-/* The rest of a path after `text`, where a segment of it is just that; else NULL. */
-static const char *
-skip_segment(const char *path, const char *text)
-{
-	while (*path == *text && *text != '\0') {
-		path++;
-		text++;
-	}
-	return *text == '\0' && (*path == '/' || *path == '\0') ? path : NULL;
-}
-
-/* Whether the segments have the form of the route's path; *model and *layer are what stands at its names. */
-static bool
-path_matches(const char *path, const char *const *segments, size_t count, const char **model, const char **layer)
-{
-	size_t i;
-
-	*model = *layer = NULL;
 	if (count == 0)
 		return strcmp(path, "/") == 0;
-	for (i = 0; i < count && *path == '/'; i++) {
-		path++;
-		if (*path == '{') {
-			*(path[1] == 'm' ? model : layer) = segments[i];
-			path += sizeof("{model}") - 1; /* as long as "{layer}" */
-		} else if ((path = skip_segment(path, segments[i])) == NULL) {
+	for (i = 0; i < count && *path == '/'; i++, path += len) {
+		len = strcspn(++path, "/");
+		if (*path != '{' && (strncmp(path, segments[i], len) != 0 || segments[i][len] != '\0'))
 			return false;
-		}
 	}
 	return i == count && *path == '\0';
 }
@@ -182,17 +157,6 @@ static bool
 method_matches(const struct route *route, const char *method)
 {
 	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
-}
-
-static int
-check_name(const char *what, const char *name, struct err *e)
-{
-	if (name == NULL || name_is_valid(name))
-		return 0;
-	return err_fail(e, ERR_BAD_NAME,
-	    "\"%.140s\" is not a valid %s name: a name has 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter or a "
-	    "digit",
-	    name, what, STORE_NAME_MAX);
 }
 
 /* Says how a route may be called; all that is to be said is in Allow. */
@@ -251,13 +215,10 @@ int
 routes_find(
     struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow, struct err *e)
 {
-	const char *model, *layer;
-
 	for (size_t i = 0; i < routes_count && rq->route == NULL; i++) {
-		if (!path_matches(routes[i].path, segments, count, &model, &layer))
+		if (!path_matches(routes[i].path, segments, count))
 			continue;
-		rq->model = model;
-		rq->layer = layer;
+		placeholders_take(rq, routes[i].path, segments);
 		if (method_matches(&routes[i], method))
 			rq->route = &routes[i];
 		else
@@ -267,7 +228,5 @@ routes_find(
 		return -1;
 	if (rq->route != &methods_route)
 		allow->len = 0;
-	if (check_name("model", rq->model, e) < 0 || check_name("layer", rq->layer, e) < 0)
-		return -1;
-	return 0;
+	return placeholders_check(rq, e);
 }

@@ -173,17 +173,14 @@ check_query(const struct request *rq, struct err *e)
 	return 0;
 }
 
-/*
- * Who comes when there are too many connections is refused. Probes are not: a server that is busy must not be restarted
- * for it.
- */
+/* Refuses a request where there are too many connections, but no probe: a busy server must not be restarted. */
 static int
 check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
 {
 	if (!deadline_is_beyond(h->deadline))
 		return 0;
 	s->close = true;
-	if (strncmp(rq->route->path, "/v2/health", strlen("/v2/health")) == 0)
+	if (rq->route->probe)
 		return 0;
 	err_set(e, ERR_OVERLOADED, "there are too many connections");
 	e->retry_after_s = 1;
