@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/quote.h"
-#include "layer/definition.h"
+#include "handlers/definition_stored.h"
 #include "handlers/handlers.h"
 
 #define PAGE_DEFAULT 100

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "handlers/definition_stored.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/definition.h"
 
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
-#include "codec/json_scan.h"
 #include "layer/definition_fields.h"
 
 /* What a convention sets when a definition does not say. Sources in docs/MATH.md. */
@@ -270,57 +267,3 @@ definition_parameter_count(const struct definition *d, size_t features)
 		count *= d->normalized_shape[i];
 	return count;
 }
-
-int
-definition_parse_text(const char *text, struct definition *out, struct err *e)
-{
-	struct json_scan *scan = json_scan_new(NULL, 0, 0, NULL);
-	int result = -1;
-
-	if (scan == NULL)
-		return err_fail_memory(e);
-	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
-		result = definition_parse(json_scan_envelope(scan), NULL, out, e);
-	json_scan_free(scan);
-	return result;
-}
-
-static const void *
-parse_stored(const char *text, struct err *e)
-{
-	struct definition *d = malloc(sizeof(*d));
-
-	if (d == NULL) {
-		err_set_memory(e);
-		return NULL;
-	}
-	if (definition_parse_text(text, d, e) == 0)
-		return d;
-	if (e->code != ERR_OVERLOADED)
-		e->code = ERR_STORAGE_UNAVAILABLE; /* the file is at fault, not the request */
-	free(d);
-	return NULL;
-}
-
-static void
-free_stored(const void *parsed)
-{
-	free((void *)(uintptr_t)parsed);
-}
-
-int
-definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e)
-{
-	const struct definition *d = parsed;
-	size_t count = definition_parameter_count(d, features);
-
-	if (features != d->num_features && (d->num_features != 0 || !definition_may_track(d)))
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
-	if ((weight_count != 0 && weight_count != count) || (bias_count != 0 && bias_count != count))
-		return err_fail(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu",
-		    weight_count, bias_count, count);
-	return 0;
-}
-
-const struct store_definition_ops definition_ops = { parse_stored, free_stored };

@@ -12,7 +12,6 @@
 #include "codec/envelope.h"
 #include "codec/tensor.h"
 #include "norm/update.h"
-#include "storage/store.h"
 
 enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_INSTANCE_NORM, KIND_GROUP_NORM, KIND_RMS_NORM, KIND_COUNT };
 
@@ -62,9 +61,6 @@ struct definition {
 int definition_parse(
     const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
 
-/* The same from a JSON text; bad_json too, whose offset is in that text. */
-int definition_parse_text(const char *text, struct definition *out, struct err *e) MUST_CHECK;
-
 /*
  * Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0:
  * null.
@@ -93,15 +89,5 @@ bool definition_is_shaped(const struct definition *d);
 
 /* The number of values of weight and of bias: the normalized shape's product, or `features`. */
 size_t definition_parameter_count(const struct definition *d, size_t features);
-
-/*
- * Whether a stored layer fits its definition (a struct definition): its number of features (0: not fixed yet), and the
- * lengths of weight and bias (0: the default). -1 with `e`, whose detail is for the operator.
- */
-int
-definition_judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e) MUST_CHECK;
-
-/* For storage: a definition as it was stored, parsed again (a struct definition of its own). */
-extern const struct store_definition_ops definition_ops;
 
 #endif

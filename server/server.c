@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/claims.h"
-#include "layer/definition.h"
+#include "handlers/definition_stored.h"
 #include "sync/sync.h"
 #include "server/answer.h"
 #include "server/workers.h"

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "layer/definition.h"
+#include "handlers/definition_stored.h"
 
 static void
 print_found(void *arg, const char *damage)

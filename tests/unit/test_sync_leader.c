@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "handlers/claims.h"
-#include "layer/definition.h"
+#include "handlers/definition_stored.h"
 #include "handlers/request.h"
 #include "handlers/routes.h"
 #include "sync/sync.h"
