@@ -7,7 +7,7 @@
 
 /* A part is a pooled update, and the state begins with nothing seen. The two pairs of arrays take turns. */
 int
-pool_moments(const struct moments_part *parts, size_t part_count, size_t features, double *mean, double *var,
+pool_moments(const struct moments *parts, size_t part_count, size_t features, double *mean, double *var,
     double *scratch, uint64_t *count)
 {
 	struct statistics state = { .features = features, .mean = mean, .var = var };

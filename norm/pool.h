@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What was measured of one part. */
-struct moments_part {
+/* What was measured of a batch, or of a part of one. */
+struct moments {
 	uint64_t count;     /* values of each feature */
 	const double *mean; /* of `features` doubles; not looked at where count is 0 */
 	const double *var;  /* biased */
@@ -21,7 +21,7 @@ struct moments_part {
  * values of each feature; scratch for 2 * features doubles. Returns -1 when a count would pass 2^63 - 1 or a result
  * would overflow; then the outputs are undefined.
  */
-int pool_moments(const struct moments_part *parts, size_t part_count, size_t features, double *mean, double *var,
+int pool_moments(const struct moments *parts, size_t part_count, size_t features, double *mean, double *var,
     double *scratch, uint64_t *count);
 
 #endif

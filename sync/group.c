@@ -211,7 +211,7 @@ pool_shards(struct sync_group *g, struct err *e)
 {
 	const size_t features = g->features;
 	double *mean = g->values, *var = mean + features, *sum = var + features, *product = sum + features;
-	struct moments_part *parts = calloc(g->world_size, sizeof(*parts));
+	struct moments *parts = calloc(g->world_size, sizeof(*parts));
 	int result;
 
 	if (parts == NULL)
@@ -219,7 +219,7 @@ pool_shards(struct sync_group *g, struct err *e)
 	for (unsigned r = 0; r < g->world_size; r++) {
 		const struct sync_shard *s = &g->members[r]->shard;
 
-		parts[r] = (struct moments_part){ s->count, s->mean, s->var };
+		parts[r] = (struct moments){ s->count, s->mean, s->var };
 	}
 	result = pool_moments(parts, g->world_size, features, mean, var, product + features, &g->result.count);
 	free(parts);

@@ -18,7 +18,7 @@ struct fixture {
 	size_t cut[PARTS_MAX + 1];
 	double x[VALUES_MAX * FEATURES];
 	double mean[PARTS_MAX][FEATURES], var[PARTS_MAX][FEATURES];
-	struct moments_part part[PARTS_MAX];
+	struct moments part[PARTS_MAX];
 	double pooled_mean[FEATURES], pooled_var[FEATURES];
 	uint64_t pooled_count;
 };
@@ -57,7 +57,7 @@ measure(void)
 		const struct norm_view view = { f.cut[i + 1] - f.cut[i], FEATURES, 1 };
 
 		/* A part of no values is not looked at. */
-		f.part[i] = (struct moments_part){ view.outer, NULL, NULL };
+		f.part[i] = (struct moments){ view.outer, NULL, NULL };
 		if (view.outer == 0)
 			continue;
 		moments(NORM_DOUBLE, f.x + f.cut[i] * FEATURES, view, f.mean[i], f.var[i]);
@@ -171,7 +171,7 @@ END_TEST
 START_TEST(any_order)
 {
 	double mean[FEATURES], var[FEATURES];
-	struct moments_part swap;
+	struct moments swap;
 
 	fill(1000, 5, 2);
 	cut(9, 3);
@@ -195,14 +195,14 @@ START_TEST(overflow_is_refused)
 	const double mean[FEATURES] = { 1, 2, 3 }, var[FEATURES] = { 1, 1, 1 }, far[FEATURES] = { 1, -1.7e308, 3 };
 
 	f.parts = 2;
-	f.part[0] = (struct moments_part){ INT64_MAX, mean, var };
-	f.part[1] = (struct moments_part){ 1, mean, var };
+	f.part[0] = (struct moments){ INT64_MAX, mean, var };
+	f.part[1] = (struct moments){ 1, mean, var };
 	ck_assert_int_eq(pool(), -1);
-	f.part[0] = (struct moments_part){ INT64_MAX - 1, mean, var };
+	f.part[0] = (struct moments){ INT64_MAX - 1, mean, var };
 	ck_assert_int_eq(pool(), 0);
 	ck_assert_uint_eq(f.pooled_count, INT64_MAX);
-	f.part[0] = (struct moments_part){ 10, mean, var };
-	f.part[1] = (struct moments_part){ 10, far, var };
+	f.part[0] = (struct moments){ 10, mean, var };
+	f.part[1] = (struct moments){ 10, far, var };
 	ck_assert_int_eq(pool(), -1);
 }
 END_TEST
