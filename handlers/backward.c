@@ -10,6 +10,7 @@
 #include "base/suggest.h"
 #include "handlers/backward.h"
 #include "handlers/handlers.h"
+#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"
 #include "handlers/seed_options.h"

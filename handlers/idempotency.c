@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/idempotency.h"
+#include "handlers/input.h"
+#include "handlers/routes.h"
 
 #include <string.h>
 

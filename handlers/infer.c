@@ -4,6 +4,7 @@
  * nothing. With ?inverse=true what was normalized comes back to its original scale.
  */
 #include "handlers/handlers.h"
+#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"

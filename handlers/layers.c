@@ -2,6 +2,7 @@
 /* Layers: a definition is put once and then stands. */
 #include "layer/definition.h"
 #include "handlers/handlers.h"
+#include "handlers/precondition.h"
 #include "handlers/reply.h"
 
 /* The definition that the body asks for. */
@@ -68,5 +69,5 @@ int
 layer_delete(struct request *rq, struct err *e)
 {
 	request_store(rq, STORE_LAYER_DELETE);
-	return request_precondition(rq, e);
+	return precondition_get(rq, e);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/mask_options.h"
+#include "handlers/input.h"
 
 #include <stdio.h>
 #include <string.h>

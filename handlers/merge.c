@@ -4,6 +4,7 @@
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
+#include "handlers/input.h"
 #include "handlers/reply.h"
 
 static const char *const members[] = { "count", "mean", "var", NULL };

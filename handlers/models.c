@@ -6,6 +6,7 @@
 #include "base/quote.h"
 #include "handlers/definition_stored.h"
 #include "handlers/handlers.h"
+#include "handlers/input.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000

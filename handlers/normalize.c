@@ -10,6 +10,7 @@
 #include "handlers/definition_stored.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
+#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"

@@ -10,6 +10,8 @@
 #include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
+#include "handlers/input.h"
+#include "handlers/precondition.h"
 #include "handlers/reply.h"
 
 static const char *const members[] = { "weight", "bias", NULL };
@@ -120,7 +122,7 @@ parameters_put(struct request *rq, struct err *e)
 	rq->op.features = definition_is_shaped(d) ? 0 : count;
 	format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.features);
 	request_store(rq, STORE_PARAMETERS_PUT);
-	return request_precondition(rq, e);
+	return precondition_get(rq, e);
 }
 
 int

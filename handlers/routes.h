@@ -5,6 +5,39 @@
 
 #include "handlers/request.h"
 
+/* What a method on a path means. */
+struct route {
+	const char *method;            /* HEAD goes where GET goes */
+	const char *path;              /* a placeholder (placeholders.h) stands for one segment */
+	const char *const *query;      /* the names of its query parameters, NULL-terminated; NULL: none */
+	const struct json_slot *slots; /* where tensors stand in its body */
+	size_t slot_count;
+	enum { BODY_NONE, BODY_NEEDED } body;
+	unsigned
+	    npy_files;    /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
+	bool any_query;   /* its query is passed over */
+	bool probe;       /* it is answered even where there are too many connections */
+	bool needs_layer; /* the layer's state is there before `start` */
+	bool takes_key;   /* an Idempotency-Key guards what it changes */
+	bool stores_values; /* numbers of its body: the store makes copies of them, for which there must be memory */
+	const char
+	    *media_type; /* of its answer, where that is a file (reply.file); NULL: it has one of the forms of bodies */
+
+	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
+	int (*start)(struct request *rq, struct err *e);
+	/* After a synchronized step has come together, where `start` has set rq->sync_call; decides as `start` does. */
+	int (*joined)(struct request *rq, struct err *e);
+	/* Computes while the operation is in the store; NULL: nothing. Must not touch rq->op. */
+	void (*meanwhile)(struct request *rq);
+	/* Fills the reply once the operation has succeeded; NULL where `start` never asks the store. */
+	int (*finish)(struct request *rq, struct err *e);
+	/*
+	 * How many numbers the answer lists, or what takes as long to write as so many; NULL: no more than the layer
+	 * has features.
+	 */
+	size_t (*answer_values)(const struct request *rq);
+};
+
 /*
  * Finds what `method` on `path` means. `path` is made of `count` segments, already percent-decoded.
  * Sets rq->route, rq->model and rq->layer. Errors: no_such_route, method_not_allowed (then `allow` holds the methods

@@ -2,6 +2,7 @@
 #include "handlers/seed_options.h"
 
 #include "layer/definition.h"
+#include "handlers/input.h"
 
 int
 seed_options_get(const struct request *rq, const struct cJSON *body, uint64_t *seed, bool *given, struct err *e)

@@ -6,6 +6,8 @@
 #include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
+#include "handlers/input.h"
+#include "handlers/precondition.h"
 #include "handlers/reply.h"
 
 /* `revision` is in what GET answers, so that what was read can be put; If-Match is what guards. */
@@ -99,7 +101,7 @@ statistics_put(struct request *rq, struct err *e)
 	format_statistics(rq, s);
 	rq->op.statistics = s;
 	request_store(rq, STORE_STATISTICS_PUT);
-	return request_precondition(rq, e);
+	return precondition_get(rq, e);
 }
 
 int
@@ -117,7 +119,7 @@ statistics_reset(struct request *rq, struct err *e)
 		return -1;
 	format_statistics(rq, &(struct statistics){ .features = rq->state->statistics.features });
 	request_store(rq, STORE_STATISTICS_RESET);
-	return request_precondition(rq, e);
+	return precondition_get(rq, e);
 }
 
 int

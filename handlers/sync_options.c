@@ -6,6 +6,7 @@
 #include "base/suggest.h"
 #include "codec/json_scan.h"
 #include "layer/definition.h"
+#include "handlers/input.h"
 
 #define TIMEOUT_MS_DEFAULT 10000
 

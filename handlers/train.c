@@ -9,6 +9,7 @@
 
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
+#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"

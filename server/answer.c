@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "server/problem.h"
+#include "handlers/routes.h"
 
 /*
  * An answer of up to so many bytes, or values as text, is made at once: it then carries a Content-Length and costs one

@@ -8,6 +8,7 @@
 
 #include "base/suggest.h"
 #include "handlers/idempotency.h"
+#include "handlers/request_memory.h"
 #include "handlers/routes.h"
 #include "handlers/routes_near.h"
 #include "server/authority.h"

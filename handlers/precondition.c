@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/precondition.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One entity tag of a list, `"12"` (a weak one, W/"12", never matches); returns the text after it, or NULL. */
+static const char *
+parse_tag(const char *p, struct store_precondition *out)
+{
+	bool weak = strncmp(p, "W/", 2) == 0, digits = true;
+	const char *open = p + (weak ? 2 : 0), *close;
+	uint64_t revision;
+	char *end;
+
+	if (*open != '"' || (close = strchr(open + 1, '"')) == NULL)
+		return NULL;
+	for (const char *c = open + 1; c < close; c++)
+		digits = digits && *c >= '0' && *c <= '9';
+	if (!weak && digits && close - open > 1 && close - open <= 20) {
+		revision = strtoull(open + 1, &end, 10);
+		if (out->count == sizeof(out->revisions) / sizeof(out->revisions[0]))
+			return NULL;
+		out->revisions[out->count++] = revision;
+	}
+	return close + 1;
+}
+
+static int
+refuse(struct err *e)
+{
+	return err_fail(
+	    e, ERR_BAD_PARAMETER, "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
+}
+
+int
+precondition_get(struct request *rq, struct err *e)
+{
+	struct store_precondition *out = &rq->op.precondition;
+	const char *p = rq->if_match;
+
+	if (p == NULL)
+		return 0;
+	out->present = true;
+	if (strcmp(p, "*") == 0) {
+		out->any = true;
+		return 0;
+	}
+	for (;;) {
+		p = parse_tag(p + strspn(p, " \t"), out);
+		if (p == NULL)
+			return refuse(e);
+		p += strspn(p, " \t");
+		if (*p == '\0')
+			return 0;
+		if (*p++ != ',')
+			return refuse(e);
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/request_body.h"
+
+#include "handlers/routes.h"
+
+static int
+begin(struct request *rq)
+{
+	const struct route *route = rq->route;
+
+	rq->body_from = rq->workspace.memory.bytes;
+	if (rq->coding != CODING_IDENTITY && budget_ask(&rq->workspace.memory, CODING_DECODER_BYTES, &rq->err) < 0)
+		return -1;
+	rq->body = body_new(&(struct body_options){ .form = rq->form,
+	    .coding = rq->coding,
+	    .slots = route->slots,
+	    .slot_count = route->slot_count,
+	    .file_count = route->npy_files,
+	    .bytes_max = rq->body_max_bytes,
+	    .memory = &rq->workspace.memory,
+	    .digest = rq->digest });
+	return rq->body == NULL ? err_fail_memory(&rq->err) : 0;
+}
+
+/* Gives back the body, and all memory that was taken since it began. */
+static void
+drop(struct request *rq)
+{
+	body_free(rq->body);
+	rq->body = NULL;
+	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from);
+}
+
+int
+request_body(struct request *rq, const char *bytes, size_t len, size_t *taken)
+{
+	const struct route *route = rq->route;
+
+	*taken = len;
+	if (route->body == BODY_NONE)
+		return len == 0 ?
+		    0 :
+		    err_fail(&rq->err, ERR_BAD_PARAMETER, "%s %s takes no body", route->method, route->path);
+	if (rq->body == NULL && begin(rq) < 0)
+		return -1;
+	if (body_feed(rq->body, bytes, len, taken, &rq->err) == 0)
+		return 0;
+	/* What is still to come of it may take a while; its memory is not needed meanwhile. */
+	drop(rq);
+	return -1;
+}
+
+int
+request_body_end(struct request *rq)
+{
+	size_t taken;
+
+	if (rq->route->body == BODY_NEEDED && rq->body == NULL && request_body(rq, "", 0, &taken) < 0)
+		return -1;
+	return rq->body != NULL ? body_finish(rq->body, &rq->err) : 0;
+}

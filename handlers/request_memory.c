@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "handlers/request_memory.h"
+
+#include "handlers/routes.h"
+
+/*
+ * What a request with a body uses in any case: the decoder of its form, a piece of the body that waits, the handlers'
+ * own.
+ */
+#define ADMITTED_BYTES ((size_t)48 * 1024)
+/* What most requests need beside that, paid in one go. */
+#define ADVANCE_BYTES ((size_t)16 * 1024)
+
+/* What an answer has to say of a change that was stored: counts, and what closes the object. */
+#define REPLY_TAIL_BYTES ((size_t)128)
+
+int
+request_admit(struct request *rq, size_t target_len, struct err *e)
+{
+	const bool has_body = rq->route->body != BODY_NONE;
+	/* Targets are short; a long one is paid for. */
+	const size_t bytes =
+	    (has_body ? ADMITTED_BYTES : 0) + (target_len > REQUEST_CREDIT_BYTES / 2 ? 2 * target_len : 0);
+
+	rq->workspace.copies = rq->route->stores_values ? STORE_DOUBLES_COPIES : 1;
+	if (!budget_pay_ahead(&rq->workspace.memory, bytes + (has_body ? ADVANCE_BYTES : 0)))
+		return budget_refuse(&rq->workspace.memory, bytes + ADVANCE_BYTES, e);
+	return budget_ask(&rq->workspace.memory, bytes, e);
+}
+
+int
+request_refuse_reply(struct request *rq)
+{
+	const struct buf *const parts[] = { &rq->reply.head, &rq->reply.tail, &rq->reply.files };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i]->too_long)
+			return err_fail(&rq->err, ERR_BODY_TOO_LARGE,
+			    "the answer would be larger than %zu bytes, which is all that normd may use for requests "
+			    "(--max-memory)",
+			    parts[i]->limit);
+		if (parts[i]->refused > 0)
+			return budget_refuse(&rq->workspace.memory, parts[i]->refused, &rq->err);
+	}
+	return err_fail_memory(&rq->err);
+}
+
+int
+request_reserve_answer(struct request *rq)
+{
+	(void)buf_reserve(&rq->reply.tail, REPLY_TAIL_BYTES);
+	return reply_failed(&rq->reply) ? request_refuse_reply(rq) : 0;
+}
+
+/* How many doubles a snapshot's statistics, and its parameters, are. */
+static size_t
+statistics_values(const struct snapshot *l)
+{
+	return l->statistics.mean != NULL ? 2 * l->statistics.features : 0;
+}
+
+static size_t
+parameters_values(const struct snapshot *l)
+{
+	return (l->weight.values != NULL ? l->weight.count : 0) + (l->bias.values != NULL ? l->bias.count : 0);
+}
+
+/*
+ * How often a batch makes statistics for an update, besides the next snapshot's: what the update comes to, what the one
+ * before came to where there are several, and where the layer has none yet, those that it begins with.
+ */
+static size_t
+update_copies(const struct request *rq)
+{
+	return 1 + (rq->op.update_count > 1) + (rq->state->statistics.mean == NULL);
+}
+
+int
+request_reserve_snapshot(struct request *rq)
+{
+	const struct snapshot *l = rq->state;
+	size_t after, copies = 0;
+
+	if (l == NULL || !store_op_writes(rq->op.kind))
+		return 0;
+	after = statistics_values(l);
+	if (rq->op.kind == STORE_UPDATE) {
+		after = 2 * rq->op.update->features;
+		copies = update_copies(rq);
+	}
+	return budget_ask(&rq->workspace.memory,
+	    (statistics_values(l) + (copies + 1) * after + 2 * parameters_values(l)) * sizeof(double), &rq->err);
+}
+
+int
+request_reserve_waiting(struct request *rq)
+{
+	return budget_ask(&rq->workspace.memory,
+	    (statistics_values(rq->state) + parameters_values(rq->state)) * sizeof(double), &rq->err);
+}
+
+void
+request_let_go(struct request *rq)
+{
+	const struct buf *head = &rq->reply.head, *tail = &rq->reply.tail, *files = &rq->reply.files;
+
+	snapshot_unref(rq->state);
+	rq->state = NULL;
+	rq->definition = NULL;
+	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */
+		budget_give(&rq->workspace.memory, rq->state_bytes);
+	if (rq->body == NULL || rq->reply.tensor != NULL || rq->reply.has_location) /* which the arena's names make */
+		return;
+	body_free(rq->body);
+	rq->body = NULL;
+	arena_fini(&rq->workspace.arena);
+	budget_give(
+	    &rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from - head->size - tail->size - files->size);
+}
