@@ -33,14 +33,14 @@ ELEMENTS_MIN = 1 << 17  # as in bench/kernels.c
 
 @dataclass(frozen=True)
 class Case:
-    """A call on a tensor. `form` is how bench/kernels.c names the layout, `asks` what must be reached: contestant and factor."""
+    """A call on a tensor. `form` is how bench/kernels.c names the layout, `targets` the goals: contestant and factor."""
 
     call: str
     shape: tuple
     form: str = "nchw"
     type: str = "float"
     offset: int = 0
-    asks: tuple = ()
+    targets: tuple = ()
 
     @property
     def name(self):
@@ -73,39 +73,39 @@ ODD, SEVEN, TWO, ONE = (31, 63, 55, 57), (64, 512, 7, 7), (2048, 512, 2), (4096,
 TOKENS = (4096, 768)
 
 CASES = [
-    Case("train", IMAGES, asks=TRAIN),
-    Case("train", SMALL, asks=TRAIN),
-    Case("train", ODD, asks=TRAIN),
-    Case("train", IMAGES, offset=4, asks=TRAIN),
-    Case("train", SEVEN, asks=TRAIN),
-    Case("train", TWO, asks=NONE_SLOWER),
-    Case("train", ONE, asks=NONE_SLOWER),
-    Case("train", IMAGES, form="nhwc", asks=NONE_SLOWER),
-    Case("infer", IMAGES, asks=INFER),
-    Case("infer", SMALL, asks=INFER),
-    Case("infer", ODD, asks=INFER),
-    Case("infer", IMAGES, offset=4, asks=INFER),
-    Case("infer", SEVEN, asks=INFER),
-    Case("infer", TWO, asks=NONE_SLOWER),
-    Case("infer", ONE, asks=NONE_SLOWER),
-    Case("infer", IMAGES, form="nhwc", asks=INFER),
-    Case("layer", TOKENS, form="rows", asks=ROWS),
-    Case("layer", TOKENS, form="rows", offset=4, asks=ROWS),
-    Case("layer", (4095, 771), form="rows", asks=ROWS),
-    Case("layer", (65536, 48), form="rows", asks=NONE_SLOWER),
-    Case("rms", TOKENS, form="rows", asks=(("torch", 1.8),)),
-    Case("train_backward", IMAGES, asks=BACKWARD),
-    Case("train_backward", SMALL, asks=BACKWARD),
-    Case("train_backward", ODD, asks=BACKWARD),
-    Case("train_backward", IMAGES, offset=4, asks=BACKWARD),
-    Case("train_backward", SEVEN, asks=BACKWARD),
-    Case("train_backward", TWO, asks=BACKWARD),
-    Case("train_backward", ONE, asks=BACKWARD),
-    Case("train_backward", IMAGES, form="nhwc", asks=BACKWARD),
-    Case("layer_backward", TOKENS, form="rows", asks=BACKWARD),
-    Case("layer_backward", TOKENS, form="rows", offset=4, asks=BACKWARD),
-    Case("layer_backward", (4095, 771), form="rows", asks=BACKWARD),
-    Case("layer_backward", (65536, 48), form="rows", asks=BACKWARD),
+    Case("train", IMAGES, targets=TRAIN),
+    Case("train", SMALL, targets=TRAIN),
+    Case("train", ODD, targets=TRAIN),
+    Case("train", IMAGES, offset=4, targets=TRAIN),
+    Case("train", SEVEN, targets=TRAIN),
+    Case("train", TWO, targets=NONE_SLOWER),
+    Case("train", ONE, targets=NONE_SLOWER),
+    Case("train", IMAGES, form="nhwc", targets=NONE_SLOWER),
+    Case("infer", IMAGES, targets=INFER),
+    Case("infer", SMALL, targets=INFER),
+    Case("infer", ODD, targets=INFER),
+    Case("infer", IMAGES, offset=4, targets=INFER),
+    Case("infer", SEVEN, targets=INFER),
+    Case("infer", TWO, targets=NONE_SLOWER),
+    Case("infer", ONE, targets=NONE_SLOWER),
+    Case("infer", IMAGES, form="nhwc", targets=INFER),
+    Case("layer", TOKENS, form="rows", targets=ROWS),
+    Case("layer", TOKENS, form="rows", offset=4, targets=ROWS),
+    Case("layer", (4095, 771), form="rows", targets=ROWS),
+    Case("layer", (65536, 48), form="rows", targets=NONE_SLOWER),
+    Case("rms", TOKENS, form="rows", targets=(("torch", 1.8),)),
+    Case("train_backward", IMAGES, targets=BACKWARD),
+    Case("train_backward", SMALL, targets=BACKWARD),
+    Case("train_backward", ODD, targets=BACKWARD),
+    Case("train_backward", IMAGES, offset=4, targets=BACKWARD),
+    Case("train_backward", SEVEN, targets=BACKWARD),
+    Case("train_backward", TWO, targets=BACKWARD),
+    Case("train_backward", ONE, targets=BACKWARD),
+    Case("train_backward", IMAGES, form="nhwc", targets=BACKWARD),
+    Case("layer_backward", TOKENS, form="rows", targets=BACKWARD),
+    Case("layer_backward", TOKENS, form="rows", offset=4, targets=BACKWARD),
+    Case("layer_backward", (4095, 771), form="rows", targets=BACKWARD),
+    Case("layer_backward", (65536, 48), form="rows", targets=BACKWARD),
     Case("instance", IMAGES),
     Case("group", IMAGES),
     *(Case(call, IMAGES, type=kind) for kind in ("double", "half", "bfloat") for call in ("train", "infer")),
@@ -203,12 +203,12 @@ def race(case, ours, rounds):
 
 
 def verdict(case, figures):
-    """Each ask with what was reached of it."""
+    """Each target and whether it is reached."""
     words = []
-    for name, factor in case.asks:
+    for name, factor in case.targets:
         reached = figures[name] / figures["ours"]
         goal = f"{factor:g} x" if factor >= 1 else f"1/{1 / factor:g} x"
-        words.append(f"{goal} {name}: {reached:.2f} {'met' if reached >= factor else 'MISSED'}")
+        words.append(f"{goal} {name}: {reached:.2f} {'reached' if reached >= factor else 'not reached'}")
     return "; ".join(words)
 
 
@@ -222,7 +222,7 @@ def main():
     torch.set_num_threads(1)
     keep_pages()
     print(f"PyTorch {torch.__version__}, one thread, medians of {options.rounds} rounds, ns per element; in brackets how many times ours\n")
-    print("| | ours | copy | PyTorch | oneDNN | asked |")
+    print("| | ours | copy | PyTorch | oneDNN | target |")
     print("|---|--:|--:|--:|--:|---|")
     ours = Ours(options.program)
     with torch.no_grad():
