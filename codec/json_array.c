@@ -19,10 +19,10 @@
 #include "codec/json_hint.h"
 
 int
-json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
+json_array_begin(struct json_array *a, const char *name, const struct json_shape *given,
     const struct json_values *values, uint64_t at, struct err *e)
 {
-	*a = (struct json_array){ .values = *values, .state = JSON_ARRAY_ELEMENT, .booleans = booleans };
+	*a = (struct json_array){ .values = *values, .state = JSON_ARRAY_ELEMENT };
 	json_nesting_begin(&a->nesting, name, given);
 	buf_init(&a->partial, 2 * JSON_PIECE_MAX + 1);
 	return given->rank > 0 ? json_values_expect(&a->values, given->count, at, e) : 0;
@@ -37,6 +37,12 @@ json_array_fini(struct json_array *a)
 	*a = (struct json_array){ 0 };
 }
 
+static bool
+array_of_booleans(const struct json_array *a)
+{
+	return a->values.datatype == DATATYPE_BOOL;
+}
+
 /* What went wrong with the number at [p, end), `at` in the document; for DECIMAL_INVALID `end` is the wrong byte. */
 static int
 array_number_error(
@@ -48,6 +54,9 @@ array_number_error(
 
 	switch (r) {
 	case DECIMAL_OVERFLOW:
+		if (array_of_booleans(a))
+			return err_fail_at(e, ERR_BAD_PARAMETER, at, "\"%s\" has %s; it must be true or false, 1 or 0",
+			    name, excerpt_text(p, len, quote));
 		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: %s does not fit %s", name, excerpt_text(p, len, quote),
 		    datatype_name(a->values.datatype));
 	case DECIMAL_INVALID:
@@ -56,6 +65,19 @@ array_number_error(
 	default:
 		return err_fail_memory(e);
 	}
+}
+
+/* A number as a boolean: 1 or 0, in any spelling. Any other overflows. */
+static inline enum decimal_result
+array_read_bool(const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
+{
+	float value;
+	const enum decimal_result result = decimal_fast_read_f32(floor, p, limit, end, &value);
+
+	if (result != DECIMAL_OK)
+		return result;
+	*out = value == 1;
+	return value == 1 || value == 0 ? DECIMAL_OK : DECIMAL_OVERFLOW;
 }
 
 /* `datatype` is a constant wherever this is inlined. */
@@ -67,6 +89,8 @@ array_read(
 		return decimal_fast_read_f32(floor, p, limit, end, (float *)(void *)out);
 	if (datatype == DATATYPE_FP64)
 		return decimal_fast_read_f64(floor, p, limit, end, (double *)(void *)out);
+	if (datatype == DATATYPE_BOOL)
+		return array_read_bool(floor, p, limit, end, out);
 	return decimal_fast_read_f16(floor, p, limit, end, (uint16_t *)(void *)out);
 }
 
@@ -160,6 +184,8 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 		r = array_run(a, DATATYPE_FP32, false, room, in, &end);
 	else if (a->values.datatype == DATATYPE_FP64)
 		r = array_run(a, DATATYPE_FP64, false, room, in, &end);
+	else if (a->values.datatype == DATATYPE_BOOL)
+		r = array_run(a, DATATYPE_BOOL, false, room, in, &end);
 	else
 		r = array_run(a, DATATYPE_FP16, false, room, in, &end);
 	if (r == DECIMAL_OK)
@@ -234,7 +260,7 @@ array_word(struct json_array *a, struct json_input *in, struct err *e)
 			    excerpt_byte(*in->p, text));
 	if (*a->word != '\0')
 		return 0;
-	json_values_append(&a->values, a->word_value);
+	a->values.bytes[a->values.count++] = a->word_value;
 	json_nesting_add(&a->nesting, 1);
 	a->state = JSON_ARRAY_COMMA;
 	return 0;
@@ -257,7 +283,7 @@ array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 {
-	const char *name = a->nesting.name, *wanted = a->booleans ? "true, false, 1, 0" : "a number";
+	const char *name = a->nesting.name, *wanted = array_of_booleans(a) ? "true, false, 1, 0" : "a number";
 	char text[EXCERPT_BYTES];
 
 	if (a->state == JSON_ARRAY_COMMA)
@@ -289,7 +315,7 @@ array_step(struct json_array *a, struct json_input *in, struct err *e)
 		in->p++;
 		return json_nesting_open(&a->nesting, at, e);
 	}
-	if (element && a->booleans && (c == 't' || c == 'f'))
+	if (element && array_of_booleans(a) && (c == 't' || c == 'f'))
 		return array_word_begin(a, c, at, e);
 	if (c == ']' && a->state != JSON_ARRAY_ELEMENT) {
 		a->state = JSON_ARRAY_COMMA;

@@ -22,17 +22,16 @@ struct json_array {
 	struct buf partial; /* that number so far */
 	enum json_number number;
 	uint64_t number_at;
-	bool booleans;    /* true and false may stand for 1 and 0 */
 	const char *word; /* what is to come of true or false */
-	double word_value;
+	bool word_value;
 };
 
 /*
- * Begins before the outermost '['. `values`: empty, with its datatype and limits. With `booleans`, true and false are
- * taken for 1 and 0. `name` is for messages; it and `given` must outlive the array. Looks whether what `given` says can
- * be had (`at`: the '[', for the error: body_too_large, overloaded).
+ * Begins before the outermost '['. `values`: empty, with its datatype and limits. `name` is for messages; it and
+ * `given` must outlive the array. Looks whether what `given` says can be had (`at`: the '[', for the error:
+ * body_too_large, overloaded).
  */
-int json_array_begin(struct json_array *a, const char *name, bool booleans, const struct json_shape *given,
+int json_array_begin(struct json_array *a, const char *name, const struct json_shape *given,
     const struct json_values *values, uint64_t at, struct err *e) MUST_CHECK;
 
 /* A zeroed array is fine. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The JSON decoder: an incremental, strict RFC 8259 scanner with two outputs. Arrays of numbers that stand where the
- * caller expects a tensor go straight into tensors, 2, 4 or 8 bytes a number and nothing else kept; all the rest is the
- * envelope (envelope.h), bounded to JSON_ENVELOPE_MAX bytes. It takes the bytes in any pieces, as they arrive.
+ * caller expects a tensor go straight into tensors, 1, 2, 4 or 8 bytes a value, and nothing else is kept; the rest is
+ * the envelope (envelope.h), bounded to JSON_ENVELOPE_MAX bytes. It takes the bytes in any pieces, as they arrive.
  *
  * Where tensors stand is told by slots. A slot with key "" takes the `data` of the root object (then `shape`,
  * `datatype` and `data` are members of the root); a slot with another key takes that member of the root where it is an
@@ -32,11 +32,8 @@
 
 struct json_slot {
 	const char *key;
-	enum datatype datatype; /* where the text names none */
+	enum datatype datatype; /* where the text names none; BOOL takes true, false, 1 and 0, and no name */
 	bool by_layer;          /* ... and json_scan_settle says which then */
-	bool
-	    /* a list of true and false, or of 1 and 0, which are those numbers; its datatype cannot be named */
-	    booleans;
 };
 
 struct json_scan;

@@ -236,7 +236,10 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	enum datatype datatype;
 	const bool known = datatype_parse(name, len, &datatype) == 0 && datatype_is_textual(datatype);
 
-	if (s->slots[slot].booleans && !(known && datatype == f->datatype))
+	/* A mask of 1 and 0 may be called FP32. */
+	if (f->datatype == DATATYPE_BOOL && known && datatype == DATATYPE_FP32)
+		return 0;
+	if (f->datatype == DATATYPE_BOOL)
 		return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out",
 		    slots_name(s, slot));
 	if (!known)
@@ -252,7 +255,7 @@ int
 json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e)
 {
 	struct json_found *f = &s->found[slot];
-	const bool open = !f->named && !s->slots[slot].booleans;
+	const bool open = !f->named && f->datatype != DATATYPE_BOOL;
 	struct json_values values = {
 		.datatype = open ? DATATYPE_FP64 : f->datatype,
 		.open = open,
@@ -262,7 +265,7 @@ json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a,
 	};
 
 	f->data_at = at;
-	return json_array_begin(a, slots_name(s, slot), s->slots[slot].booleans, &f->shape, &values, at, e);
+	return json_array_begin(a, slots_name(s, slot), &f->shape, &values, at, e);
 }
 
 void

@@ -8,9 +8,7 @@
  */
 #include "codec/json_values.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 
@@ -84,17 +82,4 @@ json_values_trim(struct json_values *v)
 	v->bytes = bytes;
 	v->capacity = v->count;
 	budget_give(v->memory, excess * datatype_size(v->datatype));
-}
-
-void
-json_values_append(struct json_values *v, double value)
-{
-	unsigned char *out = v->bytes + v->count++ * datatype_size(v->datatype);
-	const float value32 = (float)value;
-
-	assert(v->datatype == DATATYPE_FP32 || v->datatype == DATATYPE_FP64);
-	if (v->datatype == DATATYPE_FP32)
-		memcpy(out, &value32, sizeof(value32));
-	else
-		memcpy(out, &value, sizeof(value));
 }

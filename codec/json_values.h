@@ -33,9 +33,6 @@ int json_values_grow(struct json_values *v, uint64_t at, struct err *e) MUST_CHE
  */
 int json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
 
-/* Adds a value that every datatype holds exactly, where there is room. */
-void json_values_append(struct json_values *v, double value);
-
 /* Gives back what was allocated in excess. */
 void json_values_trim(struct json_values *v);
 

@@ -17,6 +17,7 @@ static const struct datatype_row rows[DATATYPE_COUNT] = {
 	[DATATYPE_FP64] = { "FP64", sizeof(double), true },
 	[DATATYPE_FP16] = { "FP16", sizeof(uint16_t), true },
 	[DATATYPE_BF16] = { "BF16", sizeof(uint16_t), false },
+	[DATATYPE_BOOL] = { "BOOL", sizeof(unsigned char), false },
 };
 
 const char *

@@ -13,8 +13,11 @@
 
 #define TENSOR_RANK_MAX 32
 
-/* FP16 is IEEE 754's binary16; BF16 is bfloat16, a float's upper half. BF16 has no form in JSON. */
-enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_FP16, DATATYPE_BF16, DATATYPE_COUNT };
+/*
+ * FP16 is IEEE 754's binary16; BF16 is bfloat16, the upper half of a float, and has no form in JSON. BOOL, a byte that
+ * is 1 or 0, is a mask's; no request can name it.
+ */
+enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_FP16, DATATYPE_BF16, DATATYPE_BOOL, DATATYPE_COUNT };
 
 struct tensor {
 	enum datatype datatype;
@@ -22,16 +25,14 @@ struct tensor {
 	unsigned rank; /* 1..TENSOR_RANK_MAX once decoded */
 	size_t shape[TENSOR_RANK_MAX];
 	size_t count; /* product of shape; the product and its bytes fit size_t */
-	void *
-	    /* `count` floats, doubles, or uint16_t that hold the bits of FP16 or BF16; NULL when there are none */
-	    values;
+	void *values; /* `count` floats, doubles, bytes, or uint16_t (the bits of FP16, BF16); NULL if count is 0 */
 };
 
 /* The wire name, "FP32"; the bytes of one value. */
 const char *datatype_name(enum datatype datatype);
 size_t datatype_size(enum datatype datatype);
 
-/* Whether JSON has a form for it. */
+/* Whether a JSON tensor may name it. */
 bool datatype_is_textual(enum datatype datatype);
 
 /* Finds the datatype of this name; returns -1 when there is none such. */

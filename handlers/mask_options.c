@@ -29,9 +29,9 @@ mask_shape(const struct definition *d, const struct tensor *t, size_t *shape)
 	return rank;
 }
 
-/* Takes the memory for the mask of a tensor that is not empty; all is padding so far. */
+/* The extents of the mask of a tensor that is not empty. */
 static int
-allocate(struct request *rq, const struct definition *d, const struct tensor *t, struct mask *m, struct err *e)
+set_extents(const struct definition *d, const struct tensor *t, struct mask *m, struct err *e)
 {
 	size_t shape[TENSOR_RANK_MAX];
 	const unsigned rank = mask_shape(d, t, shape);
@@ -44,8 +44,7 @@ allocate(struct request *rq, const struct definition *d, const struct tensor *t,
 	m->positions = 1;
 	for (unsigned i = 1; i < rank; i++)
 		m->positions *= shape[i];
-	m->keep = workspace_array(&rq->workspace, m->samples, m->positions, e);
-	return m->keep == NULL ? -1 : 0;
+	return 0;
 }
 
 static int
@@ -144,22 +143,13 @@ check_shape(const struct definition *d, const struct tensor *mask, const struct 
 	return -1;
 }
 
+/* The tensor's bytes are the mask. */
 static int
-keep_from_tensor(
+keep_tensor(
     struct mask *m, const struct definition *d, const struct tensor *mask, const struct tensor *t, struct err *e)
 {
-	const size_t count = m->samples * m->positions;
-	const float *values = mask->values;
-
-	if (check_shape(d, mask, t, count, e) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (values[i] != 0 && values[i] != 1)
-			return err_fail(e, ERR_BAD_PARAMETER,
-			    "\"mask\" has %g at value %zu; it must be true or false, 1 or 0", (double)values[i], i);
-		m->keep[i] = values[i] != 0;
-	}
-	return 0;
+	m->keep = mask->values;
+	return check_shape(d, mask, t, m->samples * m->positions, e);
 }
 
 /* "true,true,false", of all samples; what is too much is only counted. */
@@ -226,12 +216,16 @@ find_source(struct request *rq, const struct cJSON *body, size_t slot, struct so
 }
 
 static int
-read_source(struct mask *m, const struct source *s, const struct definition *d, const struct tensor *t, struct err *e)
+read_source(struct request *rq, const struct source *s, const struct definition *d, const struct tensor *t,
+    struct mask *m, struct err *e)
 {
 	size_t given;
 
 	if (s->mask != NULL)
-		return keep_from_tensor(m, d, s->mask, t, e);
+		return keep_tensor(m, d, s->mask, t, e);
+	m->keep = workspace_array(&rq->workspace, m->samples, m->positions, e);
+	if (m->keep == NULL)
+		return -1;
 	if (s->mask_text != NULL)
 		return keep_from_query(m, s->mask_text, e);
 	if (check_steps(d, t, e) < 0)
@@ -256,5 +250,5 @@ mask_options_get(struct request *rq, const struct definition *d, const struct cJ
 		return -1;
 	if (!given || t->count == 0)
 		return 0;
-	return allocate(rq, d, t, out, e) < 0 ? -1 : read_source(out, &source, d, t, e);
+	return set_extents(d, t, out, e) < 0 ? -1 : read_source(rq, &source, d, t, out, e);
 }

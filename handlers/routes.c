@@ -17,7 +17,7 @@ static const char *const normalize_query[] = { "definition", "lengths", "mask", 
 
 #define MASK \
 	{ \
-		.key = "mask", .datatype = DATATYPE_FP32, .booleans = true \
+		.key = "mask", .datatype = DATATYPE_BOOL \
 	}
 
 /* A tensor whose datatype, where it names none, is the definition's. */

@@ -141,5 +141,21 @@ class Full(unittest.TestCase):
         self.assert_within()
 
 
+class Mask(unittest.TestCase):
+    def test_takes_a_byte_a_value(self):
+        """A mask that would not fit as numbers of four bytes, beside its tensor, is read and used where it lies."""
+        daemon = Daemon("--max-body", "5MiB")
+        self.addCleanup(daemon.close)
+        layer = "/v1/models/m/layers/bn"
+        daemon.curl("PUT", layer, {"kind": "batch_norm", "datatype": "FP16", "averaging": "pooled"})
+        n = 1_200_000
+        data, keep = ",".join(["1,9"] * (n // 2)), ",".join(["1,0"] * (n // 2))
+        body = '{"datatype":"FP16","shape":[%d,1],"data":[%s],"mask":[%s]}' % (n, data, keep)
+        told = daemon.curl("POST", layer + "/train?output=false", body)
+        self.assertEqual((told.status, told.json.get("num_batches_tracked")), (200, 1), told)
+        statistics = daemon.curl("GET", layer + "/statistics").json
+        self.assertEqual((statistics["running_mean"]["data"], statistics["count"]), ([1], n // 2), statistics)
+
+
 if __name__ == "__main__":
     unittest.main()

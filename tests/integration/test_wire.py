@@ -155,6 +155,7 @@ class Wire(DaemonTest):
             ("train", {**data, "lengths": 2}, "not 2"),
             ("train", {**data, "lengths": [1, -1]}, "-1 for sample 1"),
             ("train", {**data, "mask": True}, "not true"),
+            ("train", {**data, "mask": [[1, 2], [0, 1]]}, '"mask" has 2; it must be true or false, 1 or 0 (at byte'),
             ("train", {**data, "sync": {"step": "1", "rank": 2, "world_size": 2}}, "it is 2"),
             ("train", {**data, "sync": {"rank": 0, "world_size": 2}}, "it is absent"),
             ("backward", {"input": data, "grad_output": data, "mode": "Train"}, 'not "Train"'),

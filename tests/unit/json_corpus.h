@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Documents for the JSON decoder. They are read with the slots that test_json_scan.c names: "" and "input" (FP32),
- * "weight" and "bias" (FP64), "mask" (FP32, booleans).
+ * "weight" and "bias" (FP64), "mask" (BOOL).
  */
 #ifndef TESTS_UNIT_JSON_CORPUS_H
 #define TESTS_UNIT_JSON_CORPUS_H
@@ -59,9 +59,12 @@ static const struct json_valid json_valid[] = {
 	{ "{\"a\":1,\"A\":2,\"a \":3,\"\":4}", "{a:n1,A:n2,a :n3,:n4}" },
 	{ "{\"\\u0000\":1,\"\\\\u0000\":2}", "{\\u0000:n1,\\u0000:n2}" },
 	/* tensors of the root */
-	{ "{\"mask\":[true,false,true]}", "{mask:t4} t4=FP32[3]nested:1 0 1" },
-	{ "{\"mask\":[[ true , 0 ],\n[1,false]]}", "{mask:t4} t4=FP32[2,2]nested:1 0 1 0" },
-	{ "{\"mask\":{\"shape\":[2],\"data\":[false,true]}}", "{mask:{shape:[n2],data:t4}} t4=FP32[2]flat:0 1" },
+	{ "{\"mask\":[true,false,true]}", "{mask:t4} t4=BOOL[3]nested:1 0 1" },
+	{ "{\"mask\":[[ true , 0 ],\n[1,false]]}", "{mask:t4} t4=BOOL[2,2]nested:1 0 1 0" },
+	{ "{\"mask\":[1.0,-0,0e9,10E-1]}", "{mask:t4} t4=BOOL[4]nested:1 0 0 1" },
+	{ "{\"mask\":[]}", "{mask:t4} t4=BOOL[0]nested:" },
+	{ "{\"mask\":{\"datatype\":\"FP32\",\"data\":[1]}}", "{mask:{datatype:'sFP32',data:t4}} t4=BOOL[1]nested:1" },
+	{ "{\"mask\":{\"shape\":[2],\"data\":[false,true]}}", "{mask:{shape:[n2],data:t4}} t4=BOOL[2]flat:0 1" },
 	{ "{\"data\":[1,2,3]}", "{data:t0} t0=FP32[3]nested:1 2 3" },
 	{ "{\"data\":[1,-2.5,3e2,0.125]}", "{data:t0} t0=FP32[4]nested:1 -2.5 300 0.125" },
 	{ "{ \"data\" : [ 1 , 2 ,\n3 ] }", "{data:t0} t0=FP32[3]nested:1 2 3" },
@@ -440,6 +443,13 @@ static const struct json_invalid json_invalid[] = {
 	{ ERR_BAD_JSON, "{\"mask\":[false@e]}" },
 	{ ERR_BAD_JSON, "{\"mask\":[true@true]}" },
 	{ ERR_BAD_JSON, "{\"mask\":[true,@]}" },
+	{ ERR_BAD_PARAMETER, "{\"mask\":[1,@2]}" },
+	{ ERR_BAD_PARAMETER, "{\"mask\":[true,@-1,0]}" },
+	{ ERR_BAD_PARAMETER, "{\"mask\":[@0.5]}" },
+	{ ERR_BAD_PARAMETER, "{\"mask\":[@1e39]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":[[true,false],[true@]]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":[[1],@true]}" },
+	{ ERR_BAD_TENSOR, "{\"mask\":{\"datatype\":@\"BOOL\",\"data\":[true]}}" },
 	{ ERR_BAD_TENSOR, "{\"mask\":[true,@null]}" },
 	{ ERR_BAD_TENSOR, "{\"mask\":[true,@[false]]}" },
 	{ ERR_BAD_TENSOR, "{\"mask\":[true,@\"true\"]}" },

@@ -199,7 +199,8 @@ END_TEST
 static size_t
 counted_of_json(const char *text, size_t repeat, const char *end, bool finish)
 {
-	static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 } };
+	static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 },
+		{ .key = "mask", .datatype = DATATYPE_BOOL } };
 	struct budget b;
 	struct budget_share s = { .budget = &b };
 	struct json_scan *scan;
@@ -207,7 +208,7 @@ counted_of_json(const char *text, size_t repeat, const char *end, bool finish)
 	size_t bytes;
 
 	budget_init(&b, 100 * MIB);
-	scan = json_scan_new(slots, 1, 64 * MIB, &s);
+	scan = json_scan_new(slots, 2, 64 * MIB, &s);
 	ck_assert_ptr_nonnull(scan);
 	ck_assert_int_eq(json_scan_feed(scan, text, strlen(text), &e), 0);
 	for (size_t i = 0; i < repeat; i += 10)
@@ -228,6 +229,18 @@ START_TEST(test_json_is_counted_as_it_arrives)
 	    counted_of_json("{\"datatype\":\"FP32\",\"shape\":[16000000],\"data\":[", 100000, "", false), 400000);
 	ck_assert_uint_ge(counted_of_json("{\"lengths\":[", 40000, "1]}", true), 40000 * 96);
 	ck_assert_uint_ge(counted_of_json("{\"lengths\":[", 40000, "", false), 40000 * 4);
+}
+END_TEST
+
+START_TEST(test_a_mask_takes_a_byte_a_value)
+{
+	const size_t envelope = 8192;
+
+	ck_assert_uint_le(
+	    counted_of_json("{\"mask\":{\"shape\":[1000001],\"data\":[", 1000000, "true]}}", true), 1000001 + envelope);
+	/* Without a shape the memory doubles as values come, and what is left over is given back. */
+	ck_assert_uint_le(counted_of_json("{\"mask\":[", 1100000, "", false), (size_t)1 << 21 | envelope);
+	ck_assert_uint_le(counted_of_json("{\"mask\":[", 1100000, "false]}", true), 1100001 + envelope);
 }
 END_TEST
 
@@ -411,6 +424,7 @@ unit_suite(void)
 	tcase_add_test(t, test_what_never_fits_is_told_from_what_does_not_fit_now);
 	tcase_add_test(t, test_an_array_is_counted_as_it_arrives);
 	tcase_add_test(t, test_json_is_counted_as_it_arrives);
+	tcase_add_test(t, test_a_mask_takes_a_byte_a_value);
 	tcase_add_test(t, test_the_parts_make_the_whole);
 	tcase_add_test(t, test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do);
 	tcase_add_test(t, test_a_small_container_has_smaller_bodies);

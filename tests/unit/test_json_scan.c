@@ -20,7 +20,7 @@
 
 static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 },
 	{ .key = "input", .datatype = DATATYPE_FP32 }, { .key = "weight", .datatype = DATATYPE_FP64 },
-	{ .key = "bias", .datatype = DATATYPE_FP64 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } };
+	{ .key = "bias", .datatype = DATATYPE_FP64 }, { .key = "mask", .datatype = DATATYPE_BOOL } };
 
 /* A document as it is fed: cut every `step` bytes, and at `cut`. */
 struct document {
@@ -42,7 +42,7 @@ piece_length(const struct document *d, size_t at)
 /* The same where a document that is a list is just that. */
 static const struct json_slot no_root_slots[] = { { .key = "no such key", .datatype = DATATYPE_FP32 },
 	{ .key = "input", .datatype = DATATYPE_FP32 }, { .key = "weight", .datatype = DATATYPE_FP64 },
-	{ .key = "bias", .datatype = DATATYPE_FP64 }, { .key = "mask", .datatype = DATATYPE_FP32, .booleans = true } };
+	{ .key = "bias", .datatype = DATATYPE_FP64 }, { .key = "mask", .datatype = DATATYPE_BOOL } };
 
 static const struct json_slot *used_slots = slots;
 
@@ -97,13 +97,15 @@ print_value(FILE *out, const struct cJSON *v)
 	}
 }
 
-/* A 16-bit value by its bits. */
+/* A float16 by its bits. */
 static void
 print_number(FILE *out, const struct tensor *t, size_t i)
 {
 	if (i > 0)
 		fprintf(out, " ");
-	if (t->datatype == DATATYPE_FP16)
+	if (t->datatype == DATATYPE_BOOL)
+		fprintf(out, "%d", ((const unsigned char *)t->values)[i]);
+	else if (t->datatype == DATATYPE_FP16)
 		fprintf(out, "0x%04x", ((const uint16_t *)t->values)[i]);
 	else
 		fprintf(out, "%.17g",
@@ -530,16 +532,16 @@ START_TEST(test_messages)
 		{ "{\"a\":1,\"a\":2}", "bad_json at 7: the key \"a\" is given twice in one object (at byte 7)" },
 		{ "{\"datatype\":\"INT8\"}",
 		    "bad_tensor at 12: datatype of data: \"INT8\" is not supported in JSON; supported are FP32, FP64, "
-		    "FP16 (at "
-		    "byte 12)" },
+		    "FP16 (at byte 12)" },
 		{ "{\"data\":[1,-1e39],\"datatype\":\"FP32\"}",
 		    "bad_tensor at 11: data: -1e39 does not fit FP32 (at byte 11)" },
 		{ "{\"input\":{\"data\":[1, 65520 ],\"datatype\":\"FP16\"}}",
 		    "bad_tensor at 21: input: 65520 does not fit FP16 (at byte 21)" },
 		{ "{\"data\":{\"0\":1,\"1\":2}}",
 		    "bad_tensor at 8: data: expected a list of numbers (a typed array of JavaScript is sent as a list "
-		    "by "
-		    "Array.from(array)) (at byte 8)" },
+		    "by Array.from(array)) (at byte 8)" },
+		{ "{\"mask\":[1, 2 ]}",
+		    "bad_parameter at 12: \"mask\" has 2; it must be true or false, 1 or 0 (at byte 12)" },
 		{ "{\"a\":[1 2]}", "bad_json at 8: expected ',' or ']', not '2' (at byte 8)" },
 		{ "{\"shape\":[2000],\"data\":[]}",
 		    "body_too_large at 23: the tensors of one body may take at most 4096 bytes (at byte 23)" },
