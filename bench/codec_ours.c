@@ -114,11 +114,13 @@ answer(const struct tensor *t)
 size_t
 ours_answer_f32(float *values, size_t n)
 {
-	return answer(&(struct tensor){ .datatype = DATATYPE_FP32, .rank = 1, .shape = { n }, .count = n, .values = values });
+	return answer(
+	    &(struct tensor){ .datatype = DATATYPE_FP32, .rank = 1, .shape = { n }, .count = n, .values = values });
 }
 
 size_t
 ours_answer_f64(double *values, size_t n)
 {
-	return answer(&(struct tensor){ .datatype = DATATYPE_FP64, .rank = 1, .shape = { n }, .count = n, .values = values });
+	return answer(
+	    &(struct tensor){ .datatype = DATATYPE_FP64, .rank = 1, .shape = { n }, .count = n, .values = values });
 }

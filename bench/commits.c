@@ -22,7 +22,8 @@
 
 static const char settings[] = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 			       "PRAGMA foreign_keys=ON";
-static const char select_sql[] = "SELECT layer_id, features, length(running_mean) FROM state WHERE running_mean IS NOT NULL";
+static const char select_sql[] =
+    "SELECT layer_id, features, length(running_mean) FROM state WHERE running_mean IS NOT NULL";
 static const char update_sql[] =
     "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6,"
     " running_var = ?7 WHERE layer_id = ?1";
@@ -158,7 +159,8 @@ main(int argc, char **argv)
 	update = prepare(db, update_sql);
 	commits = race(db, update, &duration_us, commits_by_us);
 	printf("{\"requests\":%llu,\"duration_us\":%llu,\"p50_us\":%zu,\"p99_us\":%zu}\n", (unsigned long long)commits,
-	    (unsigned long long)duration_us, percentile(commits_by_us, commits, 0.5), percentile(commits_by_us, commits, 0.99));
+	    (unsigned long long)duration_us, percentile(commits_by_us, commits, 0.5),
+	    percentile(commits_by_us, commits, 0.99));
 	free(commits_by_us);
 	sqlite3_finalize(update);
 	if (sqlite3_close(db) != SQLITE_OK)

@@ -123,8 +123,8 @@ tensor_init(struct tensor *t, size_t offset)
 {
 	const bool rows = strcmp(t->form, "rows") == 0, last = strcmp(t->form, "nhwc") == 0;
 	const size_t parameters = rows ? t->view.inner : t->view.feature;
-	double **const arrays[] = { &t->mean, &t->rstd, &t->batch_mean, &t->batch_var, &t->batch_rstd, &t->weight, &t->bias,
-		&t->grad_weight, &t->grad_bias };
+	double **const arrays[] = { &t->mean, &t->rstd, &t->batch_mean, &t->batch_var, &t->batch_rstd, &t->weight,
+		&t->bias, &t->grad_weight, &t->grad_bias };
 	size_t i;
 
 	t->size = t->view.outer * t->view.feature * t->view.inner;
@@ -134,8 +134,8 @@ tensor_init(struct tensor *t, size_t offset)
 	t->copy = t->memory[1] + offset;
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		*arrays[i] = allocate(parameters * sizeof(double));
-	t->scratch = allocate(
-	    (BACKWARD_ROWS_SCRATCH * parameters * backward_rows_bands(t->view.outer, t->view.inner) + 4 * t->view.feature) *
+	t->scratch = allocate((BACKWARD_ROWS_SCRATCH * parameters * backward_rows_bands(t->view.outer, t->view.inner) +
+				  4 * t->view.feature) *
 	    sizeof(double));
 	fill(t->real, t->x, t->size);
 	for (i = 0; i < parameters; i++)
@@ -147,8 +147,8 @@ tensor_init(struct tensor *t, size_t offset)
 static void
 tensor_fini(struct tensor *t)
 {
-	void *const arrays[] = { t->memory[0], t->memory[1], t->mean, t->rstd, t->batch_mean, t->batch_var, t->batch_rstd,
-		t->weight, t->bias, t->scratch, t->grad_weight, t->grad_bias };
+	void *const arrays[] = { t->memory[0], t->memory[1], t->mean, t->rstd, t->batch_mean, t->batch_var,
+		t->batch_rstd, t->weight, t->bias, t->scratch, t->grad_weight, t->grad_bias };
 	size_t i;
 
 	for (i = 0; i < sizeof(t->dnnl) / sizeof(t->dnnl[0]); i++)
@@ -217,8 +217,8 @@ train_backward(struct tensor *t)
 static void
 layer_backward(struct tensor *t)
 {
-	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, t->grad_weight, t->grad_bias,
-	    t->scratch);
+	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, t->grad_weight,
+	    t->grad_bias, t->scratch);
 }
 
 /* oneDNN may work in place, too, and is the faster for it. */
@@ -243,10 +243,11 @@ dnnl_backward(struct tensor *t)
 static const struct work {
 	const char *name;
 	void (*run)(struct tensor *);
-} works[] = { { "copy", copy }, { "infer", infer }, { "train", train }, { "statistics", statistics }, { "instance", instances },
-	{ "group", groups }, { "layer", layer }, { "rms", rms }, { "train_backward", train_backward },
-	{ "layer_backward", layer_backward }, { "dnnl_infer", dnnl_infer }, { "dnnl_train", dnnl_train },
-	{ "dnnl_layer", dnnl_train }, { "dnnl_train_backward", dnnl_backward }, { "dnnl_layer_backward", dnnl_backward } };
+} works[] = { { "copy", copy }, { "infer", infer }, { "train", train }, { "statistics", statistics },
+	{ "instance", instances }, { "group", groups }, { "layer", layer }, { "rms", rms },
+	{ "train_backward", train_backward }, { "layer_backward", layer_backward }, { "dnnl_infer", dnnl_infer },
+	{ "dnnl_train", dnnl_train }, { "dnnl_layer", dnnl_train }, { "dnnl_train_backward", dnnl_backward },
+	{ "dnnl_layer_backward", dnnl_backward } };
 
 /* Nanoseconds per element of one measurement. */
 static double

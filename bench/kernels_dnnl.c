@@ -54,7 +54,8 @@ add_argument(struct dnnl_race *r, int role, const dnnl_memory_desc_t *md, float 
 {
 	r->own[r->count] = array;
 	r->arguments[r->count].arg = role;
-	check(dnnl_memory_create(&r->arguments[r->count].memory, md, r->engine, array != NULL ? array : DNNL_MEMORY_NONE),
+	check(
+	    dnnl_memory_create(&r->arguments[r->count].memory, md, r->engine, array != NULL ? array : DNNL_MEMORY_NONE),
 	    "hold an array");
 	r->count++;
 }
@@ -135,8 +136,8 @@ dnnl_race_batch_norm(size_t n, size_t channels, size_t positions, bool channels_
 	dnnl_primitive_desc_t pd;
 	struct layout layout;
 
-	check(
-	    dnnl_memory_desc_init_by_tag(&layout.data, 4, dims, dnnl_f32, channels_last ? dnnl_nhwc : dnnl_nchw), "describe x");
+	check(dnnl_memory_desc_init_by_tag(&layout.data, 4, dims, dnnl_f32, channels_last ? dnnl_nhwc : dnnl_nchw),
+	    "describe x");
 	describe_list(&layout.statistics, channels);
 	describe_list(&layout.parameters, channels);
 	check(dnnl_batch_normalization_forward_desc_init(&operation, kind, &layout.data, EPS, flags),
