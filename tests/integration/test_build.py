@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The build itself: it uses all processors, builds nothing twice, lists its targets; packages are installed one set at a time."""
+"""
+The build: it uses all processors, builds nothing twice, lists its targets, installs only what it was asked to install.
+"""
 
+import glob
 import os
 import re
 import shutil
@@ -11,11 +14,16 @@ import unittest
 from normd import PATIENCE, ROOT
 
 
-def make(*arguments, **env):
-    """Runs make as a user would, not as a part of the make that runs this test; returns what it printed."""
+def run_make(*arguments, **env):
+    """Runs make as a user would, not as a part of the make that runs this test."""
     clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, text=True, capture_output=True,
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, text=True, capture_output=True,
                           timeout=300 * PATIENCE, env={**clean, **env})
+
+
+def make(*arguments, **env):
+    """What a make that succeeds prints."""
+    done = run_make(*arguments, **env)
     if done.returncode != 0:
         raise AssertionError(f"make {arguments}: {done.stdout}{done.stderr}")
     return done.stdout + done.stderr
@@ -62,16 +70,20 @@ class NothingTwice(unittest.TestCase):
 
 
 class Help(unittest.TestCase):
-    def test_it_lists_every_target(self):
-        with open(os.path.join(ROOT, "Makefile")) as f:
-            text = f.read()
-        phony = set(" ".join(re.findall(r"(?m)^\.PHONY: (.*)$", text)).split())
-        listed = set(re.findall(r"(?m)^  make ([a-z-]+)", make("help")))
-        self.assertEqual(phony - {"FORCE", "test-setup", "fuzz-targets"}, listed)
+    def test_it_lists_every_command(self):
+        """Every target that is a plain word is one, with or without a help text."""
+        commands = set()
+        for path in ("Makefile", "tests/tests.mk", "bench/bench.mk"):
+            with open(os.path.join(ROOT, path)) as f:
+                for targets in re.findall(r"(?m)^([a-z][a-z -]*):(?!=)", f.read()):
+                    commands.update(targets.split())
+        listed = re.findall(r"(?m)^  make ([a-z-]+) +\S", make("help"))
+        self.assertGreater(len(listed), 30)
+        self.assertEqual(sorted(commands), sorted(listed))
 
 
 # Stands for apt-get: it notes each call, takes its time, and installs a program.
-APT_GET = """#!/bin/sh
+APT_GET = """
 bin=${0%/*}
 [ ! -e "$bin/busy" ] || echo overlap >>"$bin/calls"
 touch "$bin/busy"
@@ -82,14 +94,73 @@ rm "$bin/busy"
 """
 
 
+def programs(directory, **texts):
+    """Writes programs into a directory; _ in a name stands for -."""
+    for name, text in texts.items():
+        path = os.path.join(directory, name.replace("_", "-"))
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\n" + text)
+        os.chmod(path, 0o755)
+
+
+class Packages(unittest.TestCase):
+    """On a machine that has a compiler and no headers."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="normd-packages-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.calls = os.path.join(self.directory, "calls")
+        programs(self.directory, apt_get=f'echo "$*" >>{self.calls}\n[ "$1" = update ]\n', apt_cache="", sudo='exec "$@"\n')
+
+    def make(self, *arguments):
+        """Returns what make printed before it failed, and how apt-get was called."""
+        done = run_make(f"B={self.directory}/build", "CC=cc -nostdinc", *arguments, CPPFLAGS="",
+                        PATH=f"{self.directory}:{os.environ['PATH']}")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        if not os.path.exists(self.calls):
+            return done.stderr, ""
+        with open(self.calls) as f:
+            return done.stderr, f.read()
+
+    def test_building_says_what_is_missing(self):
+        for arguments in ((), ("all",), ("install", f"DESTDIR={self.directory}/out"), (f"{self.directory}/build/base/arena.o",)):
+            with self.subTest(arguments):
+                said, called = self.make(*arguments)
+                self.assertEqual(called, "")
+                for package in ("libc6-dev", "libmicrohttpd-dev", "libsqlite3-dev", "libcjson-dev", "zlib1g-dev", "libxxhash-dev"):
+                    self.assertRegex(said, rf"(?m)^setup: missing: {package} \(")
+                self.assertIn("'make setup' installs them", said)
+                self.assertNotIn("missing: gcc", said)
+
+    def test_other_commands_install_it(self):
+        for command in ("setup", "run", "test", "unit", "lint", "example", "bench-http", "fuzz-targets", "torture-kill"):
+            with self.subTest(command):
+                _, called = self.make(command)
+                self.assertRegex(called, r"(?m)^install .*libsqlite3-dev")
+                os.remove(self.calls)
+
+
+class Install(unittest.TestCase):
+    def test_uninstall_removes_what_install_installed(self):
+        with tempfile.TemporaryDirectory(prefix="normd-install-") as directory:
+            built, out = os.path.join(directory, "build"), os.path.join(directory, "out")
+            os.mkdir(built)
+            programs(built, normd="")
+            where = (f"B={built}", "-o", f"{built}/normd", f"DESTDIR={out}", "PREFIX=/usr")
+            make(*where, "install")
+            self.assertTrue(os.access(f"{out}/usr/bin/normd", os.X_OK))
+            with open(f"{out}/usr/share/doc/normd/LICENSE") as installed, open(os.path.join(ROOT, "LICENSE")) as licence:
+                self.assertEqual(installed.read(), licence.read())
+            make(*where, "uninstall")
+            self.assertEqual([path for path in glob.glob(f"{out}/**", recursive=True) if os.path.isfile(path)], [])
+            make(*where, "uninstall")
+
+
 class Setup(unittest.TestCase):
     def test_two_at_once_install_once(self):
         """As `make -j2 test` does it on a fresh machine: apt-get refuses to run beside another."""
         with tempfile.TemporaryDirectory(prefix="normd-setup-") as bin:
-            for name, text in (("apt-get", APT_GET), ("apt-cache", "#!/bin/sh\n"), ("sudo", '#!/bin/sh\nexec "$@"\n')):
-                with open(os.path.join(bin, name), "w") as f:
-                    f.write(text)
-                os.chmod(os.path.join(bin, name), 0o755)
+            programs(bin, apt_get=APT_GET, apt_cache="", sudo='exec "$@"\n')
             for name in ("sh", "id", "env", "flock", "sleep", "cat", "touch", "rm", "chmod", "tr"):
                 os.symlink(shutil.which(name), os.path.join(bin, name))
             running = [subprocess.Popen([os.path.join(ROOT, "scripts/setup"), "valgrind"], env={"PATH": bin}, text=True,
