@@ -77,6 +77,21 @@ class Licence(unittest.TestCase):
         self.assertEqual(done.stdout, read("codec/decimal/pow10.c"))
 
 
+class Version(unittest.TestCase):
+    def test_everything_says_the_makefile_s_version(self):
+        version = re.search(r"(?m)^VERSION *:= (\d+\.\d+\.\d+)$", read("Makefile"))[1]
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        said = subprocess.run([NORMD, "--version"], capture_output=True, text=True).stdout
+        page = read("docs/openapi.yaml")
+        self.assertEqual(said, f"normd {version}\n")
+        self.assertEqual(daemon.curl("GET", "/").json["version"], version)
+        self.assertEqual(re.findall(r"^ARG VERSION=(.*)", read("deploy/Dockerfile"), re.M), [version])
+        self.assertEqual(re.search(r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$", page)[1], version)
+        self.assertEqual(re.findall(r'"name": ?"normd", ?"version": ?"([^"]*)"', page), [version])
+        self.assertRegex(read("CHANGELOG.md"), rf"(?m)^## \[(Unreleased|{re.escape(version)})\]")
+
+
 class Api(unittest.TestCase):
     def test_the_readme_names_every_route(self):
         readme = read("README.md")
