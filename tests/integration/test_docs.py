@@ -35,10 +35,6 @@ def tracked():
     return [path for path in listed if path and os.path.exists(os.path.join(ROOT, path))]
 
 
-def makefiles():
-    return "".join(read(path) for path in ("Makefile", "tests/tests.mk", "bench/bench.mk"))
-
-
 def routes():
     """(method, path) of every row of the table in handlers/routes.c."""
     text = read("handlers/routes.c").replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
