@@ -234,7 +234,12 @@ class Commands(unittest.TestCase):
 
 class Operations(unittest.TestCase):
     def test_every_promise_names_tests_that_there_are(self):
-        text, makefile = read("docs/OPERATIONS.md"), makefiles()
+        page, makefile = read("docs/OPERATIONS.md"), makefiles()
+        promises = [" ".join(each.split()) for each in re.findall(r"^- (.+(?:\n  .+)*)", page, re.M)]
+        self.assertGreater(len(promises), 60)
+        for promise in promises:
+            self.assertRegex(promise, r"\*Tests:\* .*`", "no test is named")
+        text = "\n".join(promises)
         named = re.findall(r"`([IU]):(test_\w+\.\w+)`((?:: `[^|]*?`(?:, `[^|]*?`)*)?)", text)
         self.assertGreater(len(named), 30)
         for kind, name, inside in named:
@@ -244,8 +249,6 @@ class Operations(unittest.TestCase):
                 self.assertTrue(test.rstrip("…") in read(path), f"{path} has no {test}")
         for target in re.findall(r"make ([a-z-]+-[a-z]+)", text):
             self.assertTrue(re.search(rf"(?m)^{target}:", makefile), f"there is no make {target}")
-        for row in re.findall(r"^\| ([^|]+) \| ([^|]*) \|$", text, re.M):
-            self.assertTrue(row[1].strip(), f"nothing holds: {row[0]}")
 
 
 if __name__ == "__main__":
