@@ -251,5 +251,30 @@ class Operations(unittest.TestCase):
             self.assertTrue(re.search(rf"(?m)^{target}:", makefile), f"there is no make {target}")
 
 
+class Mathematics(unittest.TestCase):
+    def test_every_test_that_holds_a_bound_exists(self):
+        text = " ".join(read("docs/MATH.md").split("## What the tests check")[1].split())
+        files = [f"tests/unit/{each}" for each in re.findall(r"`(test_\w+\.c)`", text)]
+        files += [f"tests/integration/{each}" for each in re.findall(r"`I:(test_\w+\.py)`", text)]
+        self.assertGreater(len(files), 15)
+        sources = "".join(read(path) for path in set(files))
+        for name in re.findall(r"`([a-z]\w*_\w+|[A-Z][a-z]+[A-Z]?[a-z]+)`", text):
+            self.assertIn(name, sources, f"MATH.md names the test {name}")
+
+    def test_equations_that_are_cited_exist(self):
+        page = read("docs/MATH.md")
+        cited = set()
+        for path in tracked():
+            if path.endswith((".c", ".h")):
+                source = re.sub(r"\n\s*\*", "", read(path))
+                for numbers in re.findall(r"MATH\.md, equations? (\d+(?: (?:to|and) \d+)?)", source):
+                    cited |= set(re.findall(r"\d+", numbers))
+                for rule in re.findall(r"MATH\.md, rule (\d)", source):
+                    self.assertIn(f"### Rule {rule}:", page, path)
+        self.assertGreater(len(cited), 8)
+        for number in cited:
+            self.assertIn(f"({number}) |", page, f"equation {number} is cited")
+
+
 if __name__ == "__main__":
     unittest.main()
