@@ -94,6 +94,21 @@ make_decoders(struct body *b, const struct body_options *options)
 	return true;
 }
 
+/* Takes bytes without the coding: a bomb goes off here, at the first byte beyond the limit. */
+static int
+body_take(void *arg, const char *bytes, size_t len, struct err *e)
+{
+	struct body *b = arg;
+
+	if (len > b->bytes_max - b->bytes)
+		return err_fail(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
+		    b->decoder != NULL ? ", its Content-Encoding undone," : "", b->bytes_max);
+	b->bytes += len;
+	if (b->digest != NULL)
+		digest_add(b->digest, bytes, len);
+	return b->form->feed(b, bytes, len, e);
+}
+
 struct body *
 body_new(const struct body_options *options)
 {
@@ -105,7 +120,7 @@ body_new(const struct body_options *options)
 	b->bytes_max = options->bytes_max;
 	b->digest = options->digest;
 	if (options->coding != CODING_IDENTITY)
-		b->decoder = coding_decoder_new(options->coding);
+		b->decoder = coding_decoder_new(options->coding, body_take, b, b->form->damaged);
 	if (make_decoders(b, options) && (b->decoder != NULL || options->coding == CODING_IDENTITY))
 		return b;
 	body_free(b);
@@ -124,28 +139,13 @@ body_free(struct body *b)
 	free(b);
 }
 
-/* Takes bytes without the coding: a bomb goes off here, at the first byte beyond the limit. */
-static int
-body_take(void *arg, const char *bytes, size_t len, struct err *e)
-{
-	struct body *b = arg;
-
-	if (len > b->bytes_max - b->bytes)
-		return err_fail(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
-		    b->decoder != NULL ? ", its Content-Encoding undone," : "", b->bytes_max);
-	b->bytes += len;
-	if (b->digest != NULL)
-		digest_add(b->digest, bytes, len);
-	return b->form->feed(b, bytes, len, e);
-}
-
 int
 body_feed(struct body *b, const char *bytes, size_t len, size_t *taken, struct err *e)
 {
 	*taken = len;
 	if (b->decoder == NULL)
 		return body_take(b, bytes, len, e);
-	return coding_decode(b->decoder, bytes, len, taken, body_take, b, b->form->damaged, e);
+	return coding_decode(b->decoder, bytes, len, taken, e);
 }
 
 size_t
@@ -163,7 +163,7 @@ body_envelope_bytes(const struct body *b)
 int
 body_finish(struct body *b, struct err *e)
 {
-	if (b->decoder != NULL && coding_decoder_finish(b->decoder, b->form->damaged, e) < 0)
+	if (b->decoder != NULL && coding_decoder_finish(b->decoder, e) < 0)
 		return -1;
 	return b->form->finish(b, e);
 }

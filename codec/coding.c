@@ -48,6 +48,9 @@ coding_parse(const char *name, size_t len, enum coding *coding)
 struct coding_decoder {
 	z_stream z;
 	enum coding coding;
+	coding_sink *sink;
+	void *arg;
+	enum err_code damaged;
 	enum { DECODER_NEW, DECODER_WITHIN, DECODER_ENDED } state; /* of the current member */
 	unsigned char first[2]; /* deflate: what tells zlib's format from bare data */
 	unsigned first_len;
@@ -55,12 +58,16 @@ struct coding_decoder {
 };
 
 struct coding_decoder *
-coding_decoder_new(enum coding coding)
+coding_decoder_new(enum coding coding, coding_sink *sink, void *arg, enum err_code damaged)
 {
 	struct coding_decoder *d = calloc(1, sizeof(*d));
 
-	if (d != NULL)
-		d->coding = coding;
+	if (d == NULL)
+		return NULL;
+	d->coding = coding;
+	d->sink = sink;
+	d->arg = arg;
+	d->damaged = damaged;
 	return d;
 }
 
@@ -74,10 +81,10 @@ coding_decoder_free(struct coding_decoder *d)
 }
 
 static int
-refuse(const struct coding_decoder *d, const char *what, enum err_code damaged, struct err *e)
+refuse(const struct coding_decoder *d, const char *what, struct err *e)
 {
 	return err_fail(
-	    e, damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
+	    e, d->damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
 }
 
 /* Whether two bytes begin zlib's format: method 8 and a check sum over both. */
@@ -102,7 +109,7 @@ decoder_begin(struct coding_decoder *d, struct err *e)
 
 /* Decodes from d->z's input until it is used up, the member ends, or the call has made enough. */
 static int
-decoder_run(struct coding_decoder *d, size_t *made, coding_sink *sink, void *arg, enum err_code damaged, struct err *e)
+decoder_run(struct coding_decoder *d, size_t *made, struct err *e)
 {
 	size_t n;
 	int result;
@@ -114,12 +121,12 @@ decoder_run(struct coding_decoder *d, size_t *made, coding_sink *sink, void *arg
 		if (result == Z_MEM_ERROR)
 			return err_fail_memory(e);
 		if (result == Z_NEED_DICT)
-			return refuse(d, "it needs a dictionary", damaged, e);
+			return refuse(d, "it needs a dictionary", e);
 		if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-			return refuse(d, d->z.msg != NULL ? d->z.msg : "damaged data", damaged, e);
+			return refuse(d, d->z.msg != NULL ? d->z.msg : "damaged data", e);
 		n = BLOCK_BYTES - d->z.avail_out;
 		*made += n;
-		if (n > 0 && sink(arg, d->block, n, e) < 0)
+		if (n > 0 && d->sink(d->arg, d->block, n, e) < 0)
 			return -1;
 		/* With its input used up, zlib may still hold a block of output: nobody would ask for it. */
 	} while (result == Z_OK && (d->z.avail_in > 0 ? *made < CODING_STRETCH_BYTES : d->z.avail_out == 0));
@@ -132,8 +139,7 @@ decoder_run(struct coding_decoder *d, size_t *made, coding_sink *sink, void *arg
  * Decodes the input, through as many members as it has, until the call has made enough. *taken grows by what was used.
  */
 static int
-decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, size_t *taken, coding_sink *sink,
-    void *arg, enum err_code damaged, struct err *e)
+decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, size_t *taken, struct err *e)
 {
 	const size_t piece = len < INT_MAX ? len : INT_MAX;
 	size_t made = 0;
@@ -142,10 +148,10 @@ decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, s
 	d->z.avail_in = (uInt)piece;
 	while (d->z.avail_in > 0 && made < CODING_STRETCH_BYTES) {
 		if (d->state == DECODER_ENDED && d->coding != CODING_GZIP)
-			return refuse(d, "there are bytes after its end", damaged, e);
+			return refuse(d, "there are bytes after its end", e);
 		if (d->state != DECODER_WITHIN && decoder_begin(d, e) < 0)
 			return -1;
-		if (decoder_run(d, &made, sink, arg, damaged, e) < 0)
+		if (decoder_run(d, &made, e) < 0)
 			return -1;
 	}
 	*taken += piece - d->z.avail_in;
@@ -153,8 +159,7 @@ decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, s
 }
 
 int
-coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
-    enum err_code damaged, struct err *e)
+coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, struct err *e)
 {
 	const unsigned char *p = (const unsigned char *)bytes;
 	size_t first_taken = 0;
@@ -165,16 +170,16 @@ coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *t
 	    d->state == DECODER_NEW && d->coding == CODING_DEFLATE && *taken < len && d->first_len < sizeof(d->first)) {
 		d->first[d->first_len++] = p[(*taken)++];
 		if (d->first_len == sizeof(d->first) &&
-		    decoder_take(d, d->first, sizeof(d->first), &first_taken, sink, arg, damaged, e) < 0)
+		    decoder_take(d, d->first, sizeof(d->first), &first_taken, e) < 0)
 			return -1;
 	}
-	return decoder_take(d, p + *taken, len - *taken, taken, sink, arg, damaged, e);
+	return decoder_take(d, p + *taken, len - *taken, taken, e);
 }
 
 int
-coding_decoder_finish(const struct coding_decoder *d, enum err_code damaged, struct err *e)
+coding_decoder_finish(const struct coding_decoder *d, struct err *e)
 {
-	return d->state == DECODER_ENDED ? 0 : refuse(d, "they end too early", damaged, e);
+	return d->state == DECODER_ENDED ? 0 : refuse(d, "they end too early", e);
 }
 
 struct coding_encoder {

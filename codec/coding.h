@@ -32,24 +32,25 @@ typedef int coding_sink(void *arg, const char *bytes, size_t len, struct err *e)
 
 struct coding_decoder;
 
-/* A decoder for `coding`, which is not CODING_IDENTITY. Returns NULL when there is no memory. */
-struct coding_decoder *coding_decoder_new(enum coding coding) MUST_CHECK;
+/*
+ * A decoder for `coding`, which is not CODING_IDENTITY. What it decodes goes to `sink`; `damaged` is the error code of
+ * bytes that are not encoded so.
+ */
+struct coding_decoder *
+coding_decoder_new(enum coding coding, coding_sink *sink, void *arg, enum err_code damaged) MUST_CHECK;
 void coding_decoder_free(struct coding_decoder *d);
 
 /* About how much a call of coding_decode decodes at most: a body may be a thousand times larger than what was sent. */
 #define CODING_STRETCH_BYTES ((size_t)256 << 10)
 
 /*
- * Feeds the next `len` bytes; what they decode to goes to `sink` in blocks, at once. It stops when that comes to
- * CODING_STRETCH_BYTES: *taken is how many bytes it took, at least one where there are any; the others are to be fed
- * again. Returns 0, or -1 with the sink's error, or with `damaged` (the code that the caller gives to a body of this
- * kind) when the bytes are no such coding.
+ * Decodes the next `len` bytes, until they have made about CODING_STRETCH_BYTES. *taken is how many bytes were decoded,
+ * at least one where there are any; the caller feeds the others again. Errors: the sink's; `damaged`.
  */
-int coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, coding_sink *sink, void *arg,
-    enum err_code damaged, struct err *e) MUST_CHECK;
+int coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *taken, struct err *e) MUST_CHECK;
 
 /* The body has ended: -1 with `damaged` when the coding has not. */
-int coding_decoder_finish(const struct coding_decoder *d, enum err_code damaged, struct err *e) MUST_CHECK;
+int coding_decoder_finish(const struct coding_decoder *d, struct err *e) MUST_CHECK;
 
 /* Writes the next bytes of what is to be encoded into out[0..room); returns how many, 0 only at the end. */
 typedef size_t coding_source(void *arg, char *out, size_t room);

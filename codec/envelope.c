@@ -2,7 +2,6 @@
 #include "codec/envelope.h"
 
 #include <cjson/cJSON.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "codec/decimal.h"
@@ -101,12 +100,6 @@ const char *
 envelope_string(const struct cJSON *value)
 {
 	return value->valuestring + 1;
-}
-
-unsigned
-envelope_slot(const struct cJSON *value)
-{
-	return (unsigned)strtoul(value->valuestring + 1, NULL, 10);
 }
 
 const char *

@@ -60,7 +60,6 @@ const char *envelope_key(const struct cJSON *value);
 
 bool envelope_bool(const struct cJSON *value);               /* of ENVELOPE_BOOL */
 const char *envelope_string(const struct cJSON *value);      /* of ENVELOPE_STRING; NUL-terminated UTF-8 */
-unsigned envelope_slot(const struct cJSON *value);           /* of ENVELOPE_TENSOR: the slot's index */
 const char *envelope_number_text(const struct cJSON *value); /* of ENVELOPE_NUMBER: as sent */
 
 /* A number as double. Returns -1 when it is no number or overflows. */

@@ -67,13 +67,19 @@ array_number_error(
 	}
 }
 
-/* A number as a boolean: 1 or 0, in any spelling. Any other overflows. */
+/* A number as a boolean: 1 or 0, nearly always as one digit, but in any spelling. Any other number overflows. */
 static inline enum decimal_result
 array_read_bool(const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
 {
+	enum decimal_result result;
 	float value;
-	const enum decimal_result result = decimal_fast_read_f32(floor, p, limit, end, &value);
 
+	if (limit - p >= 2 && (*p | 1) == '1' && (p[1] == ',' || p[1] == ']')) {
+		*out = *p == '1';
+		*end = p + 1;
+		return DECIMAL_OK;
+	}
+	result = decimal_fast_read_f32(floor, p, limit, end, &value);
 	if (result != DECIMAL_OK)
 		return result;
 	*out = value == 1;

@@ -112,10 +112,17 @@ check_data(const struct tensor *t, const cJSON *list, unsigned level, size_t *ne
 	fuzz_check(count == want, "a list has %zu elements, not %zu", count, want);
 }
 
+/* The slot of a tensor, whose text is the slot's index. */
+static size_t
+slot_of(const cJSON *tensor)
+{
+	return strtoul(envelope_string(tensor), NULL, 10);
+}
+
 static void
 check_tensor(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 {
-	const struct tensor *t = json_scan_tensor(s, envelope_slot(ours));
+	const struct tensor *t = json_scan_tensor(s, slot_of(ours));
 	size_t next = 0;
 
 	fuzz_check(t != NULL, "the envelope names a tensor that is not there");
@@ -171,7 +178,7 @@ check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 		check_node(s, ours, theirs);
 		if (type == ENVELOPE_OBJECT && envelope_type(ours) == ENVELOPE_TENSOR &&
 		    strcmp(envelope_key(ours), "data") == 0)
-			check_declared(json_scan_tensor(s, envelope_slot(ours)), object);
+			check_declared(json_scan_tensor(s, slot_of(ours)), object);
 	}
 	fuzz_check(ours == NULL && theirs == NULL, "the number of members");
 }

@@ -96,7 +96,7 @@ encoded_by_zlib(int window, const char *text, size_t len)
 static int
 decode(enum coding coding, const struct bytes *from, size_t first, size_t piece, struct bytes *to, struct err *e)
 {
-	struct coding_decoder *d = coding_decoder_new(coding);
+	struct coding_decoder *d = coding_decoder_new(coding, collect, to, ERR_BAD_JSON);
 	int result = 0;
 	size_t len, taken, before;
 
@@ -106,13 +106,13 @@ decode(enum coding coding, const struct bytes *from, size_t first, size_t piece,
 		len = at == 0 && first > 0 ? first : piece;
 		len = len < from->len - at ? len : from->len - at;
 		before = to->len;
-		result = coding_decode(d, from->at + at, len, &taken, collect, to, ERR_BAD_JSON, e);
+		result = coding_decode(d, from->at + at, len, &taken, e);
 		ck_assert(result < 0 || (taken > 0 && taken <= len));
 		ck_assert(result < 0 || taken == len || to->len - before >= CODING_STRETCH_BYTES);
 		ck_assert_uint_le(to->len - before, CODING_STRETCH_BYTES + STRETCH_BEYOND);
 	}
 	if (result == 0)
-		result = coding_decoder_finish(d, ERR_BAD_JSON, e);
+		result = coding_decoder_finish(d, e);
 	coding_decoder_free(d);
 	return result;
 }
@@ -296,12 +296,12 @@ START_TEST(test_bomb)
 {
 	char *zeros = calloc(1, 100000000);
 	struct bytes bomb = encoded_by_zlib(MAX_WBITS + 16, zeros, 100000000);
-	struct coding_decoder *d = coding_decoder_new(CODING_GZIP);
 	size_t left = 1000000, taken, at = 0;
+	struct coding_decoder *d = coding_decoder_new(CODING_GZIP, count_up_to, &left, ERR_BAD_JSON);
 	struct err e;
 
 	ck_assert_uint_lt(bomb.len, 100000);
-	while (coding_decode(d, bomb.at + at, bomb.len - at, &taken, count_up_to, &left, ERR_BAD_JSON, &e) == 0)
+	while (coding_decode(d, bomb.at + at, bomb.len - at, &taken, &e) == 0)
 		at += taken;
 	ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
 	ck_assert_uint_lt(left, 20000);

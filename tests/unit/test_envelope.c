@@ -59,8 +59,8 @@ START_TEST(test_members)
 	ck_assert_ptr_null(envelope_get(envelope_get(root, "A"), "a"));
 	ck_assert_str_eq(envelope_key(envelope_first(root)), "a");
 	ck_assert_int_eq(envelope_type(envelope_get(root, "data")), ENVELOPE_TENSOR);
-	ck_assert_uint_eq(envelope_slot(envelope_get(root, "data")), 0);
-	ck_assert_uint_eq(envelope_slot(envelope_get(root, "bias")), 1);
+	ck_assert_str_eq(envelope_string(envelope_get(root, "data")), "0");
+	ck_assert_str_eq(envelope_string(envelope_get(root, "bias")), "1");
 	ck_assert_str_eq(envelope_number_text(envelope_get(root, "n")), "7");
 	ck_assert_ptr_null(envelope_first(envelope_get(root, "n")));
 	ck_assert_ptr_null(envelope_first(NULL));

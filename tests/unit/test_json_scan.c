@@ -84,7 +84,7 @@ print_value(FILE *out, const struct cJSON *v)
 	else if (type == ENVELOPE_STRING)
 		fprintf(out, "'s%s'", envelope_string(v));
 	else if (type == ENVELOPE_TENSOR)
-		fprintf(out, "t%u", envelope_slot(v));
+		fprintf(out, "t%s", envelope_string(v));
 	else {
 		fprintf(out, object ? "{" : "[");
 		for (const struct cJSON *c = envelope_first(v); c != NULL; c = envelope_next(c)) {
