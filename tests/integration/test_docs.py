@@ -192,7 +192,7 @@ class Commands(unittest.TestCase):
 
     def test_a_restore_by_the_deployment_guide(self):
         """What it lets a shell in the container do: it keeps the old store and restores a 0600 backup."""
-        away, restore = re.findall(r"-c '(.*)'", read("deploy/README.md"))
+        away, restore = re.findall(r"-c '([^']*)'", read("deploy/README.md"))
         daemon = Daemon()
         self.addCleanup(daemon.close)
         self.assertEqual(daemon.curl("PUT", "/v1/models/m/layers/before", {"kind": "batch_norm"}).status, 201)
