@@ -320,7 +320,7 @@ class Wire(RemoteTest):
 class Guide(DaemonTest):
     def test_its_code_runs(self):
         with open(os.path.join(ROOT, "examples/README.md")) as f:
-            section = f.read().split("## In a network of your own")[1]
+            section = f.read().split("## In your own network")[1]
         code = "\n".join(re.findall(r"^    (.*)$", section, re.M)).replace("http://127.0.0.1:8080", self.daemon.url)
         trained = nn.BatchNorm2d(64)
         trained(torch.randn(2, 64, 3, 3))
