@@ -83,6 +83,6 @@ idempotency_guard(struct request *rq)
 {
 	if (rq->digest == NULL)
 		return;
-	rq->op.key = rq->claim.key;
-	digest_get(rq->digest, rq->op.key_digest);
+	rq->op.change.key = rq->claim.key;
+	digest_get(rq->digest, rq->op.change.key_digest);
 }

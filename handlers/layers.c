@@ -22,11 +22,11 @@ layer_put(struct request *rq, struct err *e)
 	if (definition_parse(body_envelope(rq->body), NULL, &put->asked, e) < 0)
 		return -1;
 	definition_format(head, &put->asked, 0);
-	rq->op.definition = head->failed ? NULL : arena_text(&rq->workspace.arena, head->bytes, head->len);
-	if (rq->op.definition == NULL)
+	rq->write.create.definition = head->failed ? NULL : arena_text(&rq->workspace.arena, head->bytes, head->len);
+	if (rq->write.create.definition == NULL)
 		return err_fail_memory(e);
-	rq->op.features = put->asked.num_features;
-	request_store(rq, STORE_LAYER_CREATE);
+	rq->write.create.features = put->asked.num_features;
+	request_write(rq, STORE_LAYER_CREATE);
 	return 0;
 }
 
@@ -34,21 +34,21 @@ int
 layer_put_finish(struct request *rq, struct err *e)
 {
 	const struct layer_put *put = rq->scratch;
-	const struct definition *stands = rq->op.layer_state->identity->parsed;
+	const struct definition *stands = rq->write.result.snapshot->identity->parsed;
 	struct buf *head = &rq->reply.head;
 	bool same;
 
-	reply_revision(&rq->reply, rq->op.revision);
-	if (rq->op.created) {
+	reply_revision(&rq->reply, rq->write.result.revision);
+	if (rq->write.result.created) {
 		rq->reply.status = 201;
 		rq->reply.has_location = true;
 		return 0;
 	}
 	buf_clear(head);
-	definition_format(head, stands, rq->op.result_features);
+	definition_format(head, stands, rq->write.result.features);
 	if (head->failed)
 		return err_fail_memory(e);
-	if (definition_same(stands, rq->op.result_features, &put->asked, &same, e) < 0)
+	if (definition_same(stands, rq->write.result.features, &put->asked, &same, e) < 0)
 		return -1;
 	if (!same)
 		return err_fail(
@@ -68,6 +68,6 @@ layer_get(struct request *rq, struct err *e)
 int
 layer_delete(struct request *rq, struct err *e)
 {
-	request_store(rq, STORE_LAYER_DELETE);
+	request_write(rq, STORE_LAYER_DELETE);
 	return precondition_get(rq, e);
 }

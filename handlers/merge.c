@@ -55,8 +55,9 @@ statistics_merge(struct request *rq, struct err *e)
 	u->averaging = d->averaging;
 	u->momentum = definition_new_weight(d);
 	u->ddof = d->unbiased_running_var ? 1 : 0;
-	rq->op.update = u;
-	request_store(rq, STORE_UPDATE);
+	rq->write.updates.list = u;
+	rq->write.updates.count = 1;
+	request_write(rq, STORE_UPDATE);
 	idempotency_guard(rq);
 	return 0;
 }
@@ -65,5 +66,5 @@ int
 statistics_merge_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	return answer(rq, rq->op.num_batches_tracked, rq->op.revision);
+	return answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
 }

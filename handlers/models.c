@@ -31,8 +31,7 @@ page_query(struct request *rq, struct err *e)
 			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"limit\" is \"%.32s\"; it must be a whole number from 1 to %d", limit, PAGE_MAX);
 	}
-	rq->op.limit = n;
-	rq->op.after = request_query(rq, "after");
+	rq->op.list = (struct store_list){ .model = rq->model, .after = request_query(rq, "after"), .limit = n };
 	return budget_ask(&rq->workspace.memory, n * ENTRY_BYTES, e);
 }
 
@@ -46,19 +45,19 @@ end_page(struct request *rq)
 	struct buf *b = &rq->reply.head;
 
 	buf_text(b, "],\"next\":");
-	if (rq->op.more)
-		quote_json(b, rq->op.entries[rq->op.entry_count - 1].name);
+	if (rq->op.list.more)
+		quote_json(b, rq->op.list.entries[rq->op.list.count - 1].name);
 	else
 		buf_text(b, "null");
 	buf_byte(b, '}');
 	store_op_fini(&rq->op);
-	budget_give(&rq->workspace.memory, rq->op.limit * ENTRY_BYTES);
+	budget_give(&rq->workspace.memory, rq->op.list.limit * ENTRY_BYTES);
 }
 
 size_t
 page_values(const struct request *rq)
 {
-	return rq->op.entry_count * (rq->op.kind == STORE_LAYER_LIST ? LAYER_VALUES : 1);
+	return rq->op.list.count * (rq->op.kind == STORE_LAYER_LIST ? LAYER_VALUES : 1);
 }
 
 int
@@ -75,9 +74,9 @@ models_list_finish(struct request *rq, struct err *e)
 
 	(void)e;
 	buf_text(b, "{\"models\":[");
-	for (size_t i = 0; i < rq->op.entry_count; i++) {
+	for (size_t i = 0; i < rq->op.list.count; i++) {
 		buf_text(b, i == 0 ? "" : ",");
-		quote_json(b, rq->op.entries[i].name);
+		quote_json(b, rq->op.list.entries[i].name);
 	}
 	end_page(rq);
 	return 0;
@@ -114,9 +113,9 @@ model_get_finish(struct request *rq, struct err *e)
 	buf_text(b, "{\"name\":");
 	quote_json(b, rq->model);
 	buf_text(b, ",\"layers\":[");
-	for (size_t i = 0; i < rq->op.entry_count; i++) {
+	for (size_t i = 0; i < rq->op.list.count; i++) {
 		buf_text(b, i == 0 ? "" : ",");
-		if (add_layer(b, &rq->op.entries[i], e) < 0)
+		if (add_layer(b, &rq->op.list.entries[i], e) < 0)
 			return -1;
 	}
 	end_page(rq);
@@ -127,7 +126,7 @@ int
 model_delete(struct request *rq, struct err *e)
 {
 	(void)e;
-	request_store(rq, STORE_MODEL_DELETE);
+	request_write(rq, STORE_MODEL_DELETE);
 	return 0;
 }
 

@@ -116,12 +116,13 @@ parameters_put(struct request *rq, struct err *e)
 		return -1;
 	if (!d->affine)
 		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no parameters: it is not affine", rq->layer);
-	if (parse_vector(rq, body, 0, d->affine, &count, &rq->op.weight, e) < 0 ||
-	    parse_vector(rq, body, 1, d->bias, &count, &rq->op.bias, e) < 0)
+	if (parse_vector(rq, body, 0, d->affine, &count, &rq->write.parameters.weight, e) < 0 ||
+	    parse_vector(rq, body, 1, d->bias, &count, &rq->write.parameters.bias, e) < 0)
 		return -1;
-	rq->op.features = definition_is_shaped(d) ? 0 : count;
-	format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.features);
-	request_store(rq, STORE_PARAMETERS_PUT);
+	rq->write.parameters.features = definition_is_shaped(d) ? 0 : count;
+	format_parameters(
+	    rq, rq->write.parameters.weight.values, rq->write.parameters.bias.values, rq->write.parameters.features);
+	request_write(rq, STORE_PARAMETERS_PUT);
 	return precondition_get(rq, e);
 }
 
@@ -130,10 +131,11 @@ parameters_put_finish(struct request *rq, struct err *e)
 {
 	(void)e;
 	/* An update that fixed the features came between. */
-	if (rq->op.result_features != rq->op.features) {
+	if (rq->write.result.features != rq->write.parameters.features) {
 		buf_clear(&rq->reply.head);
-		format_parameters(rq, rq->op.weight.values, rq->op.bias.values, rq->op.result_features);
+		format_parameters(rq, rq->write.parameters.weight.values, rq->write.parameters.bias.values,
+		    rq->write.result.features);
 	}
-	reply_revision(&rq->reply, rq->op.revision);
+	reply_revision(&rq->reply, rq->write.result.revision);
 	return 0;
 }

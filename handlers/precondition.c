@@ -36,7 +36,7 @@ refuse(struct err *e)
 int
 precondition_get(struct request *rq, struct err *e)
 {
-	struct store_precondition *out = &rq->op.precondition;
+	struct store_precondition *out = &rq->write.precondition;
 	const char *p = rq->if_match;
 
 	if (p == NULL)

@@ -5,7 +5,7 @@
 
 #include "handlers/request.h"
 
-/* Reads the header, where there is one, into rq->op.precondition. Error: bad_parameter. */
+/* Reads the header, where there is one, into rq->write.precondition. Error: bad_parameter. */
 int precondition_get(struct request *rq, struct err *e) MUST_CHECK;
 
 #endif

@@ -90,7 +90,7 @@ load(struct request *rq)
 		return REQUEST_DONE;
 	}
 	request_store(rq, STORE_LAYER_GET);
-	rq->op.memory = &rq->workspace.memory;
+	rq->op.get = (struct store_get){ .model = rq->model, .layer = rq->layer, .memory = &rq->workspace.memory };
 	rq->state_bytes = rq->workspace.memory.bytes;
 	rq->wants_store = false;
 	rq->phase = PHASE_LOADED;
@@ -105,7 +105,7 @@ take_loaded(struct request *rq)
 		rq->err = rq->op.err;
 		return -1;
 	}
-	adopt_layer(rq, snapshot_ref(rq->op.layer_state));
+	adopt_layer(rq, snapshot_ref(rq->op.get.snapshot));
 	store_op_fini(&rq->op);
 	memset(&rq->op, 0, sizeof(rq->op));
 	return 0;
@@ -124,7 +124,7 @@ bool
 request_stored(const struct request *rq)
 {
 	return rq->phase == PHASE_FINISH && rq->op.err.code == ERR_NONE && rq->err.code == ERR_NONE &&
-	    store_op_writes(rq->op.kind);
+	    rq->op.kind == STORE_CHANGE;
 }
 
 /* What `start`, or `joined`, came to. */
@@ -156,7 +156,7 @@ request_is_long(const struct request *rq)
 {
 	return rq->is_long || body_is_long(rq) ||
 	    (rq->state != NULL && rq->state->statistics.features >= LONG_VALUES) ||
-	    rq->op.result_features >= LONG_VALUES ||
+	    rq->write.result.features >= LONG_VALUES ||
 	    (rq->route != NULL && rq->route->answer_values != NULL && rq->route->answer_values(rq) >= LONG_VALUES);
 }
 
@@ -258,8 +258,17 @@ void
 request_store(struct request *rq, enum store_op_kind kind)
 {
 	rq->op.kind = kind;
-	rq->op.model = rq->model;
-	rq->op.layer = rq->layer;
-	rq->op.layer_id = rq->state != NULL ? rq->state->identity->id : 0;
 	rq->wants_store = true;
+}
+
+void
+request_write(struct request *rq, enum store_write_kind kind)
+{
+	rq->write.kind = kind;
+	rq->write.model = rq->model;
+	rq->write.layer = rq->layer;
+	rq->write.layer_id = rq->state != NULL ? rq->state->identity->id : 0;
+	rq->op.change.writes = &rq->write;
+	rq->op.change.count = 1;
+	request_store(rq, STORE_CHANGE);
 }

@@ -9,7 +9,7 @@
  *     REQUEST_LONG   nothing was done: step again on a thread that holds up nobody
  *     REQUEST_DONE   `reply` is the answer, or `err` says why there is none
  *
- * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` alone.
+ * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` and `write`.
  */
 #ifndef HANDLERS_REQUEST_H
 #define HANDLERS_REQUEST_H
@@ -92,6 +92,7 @@ struct request {
 	size_t state_bytes;                  /* of `memory`, where it was loaded */
 	const struct definition *definition; /* state's */
 	struct store_op op;
+	struct store_write write;          /* of op.change */
 	const struct sync_call *sync_call; /* of a synchronized step, else NULL */
 	struct sync_member member;         /* in it */
 	void *scratch;                     /* of a handler between its steps, from the arena */
@@ -123,7 +124,10 @@ bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST
 /* Whether its next step, or giving back its memory, takes long: it has many values. */
 bool request_is_long(const struct request *rq);
 
-/* Names the operation's kind and the path's model and layer in rq->op and asks for the store. */
+/* Asks for the store, with an operation of this kind: rq->op. */
 void request_store(struct request *rq, enum store_op_kind kind);
+
+/* Asks the store for a change of one write, rq->write, to the path's model and layer. */
+void request_write(struct request *rq, enum store_write_kind kind);
 
 #endif

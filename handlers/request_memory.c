@@ -72,7 +72,7 @@ parameters_values(const struct snapshot *l)
 static size_t
 update_copies(const struct request *rq)
 {
-	return 1 + (rq->op.update_count > 1) + (rq->state->statistics.mean == NULL);
+	return 1 + (rq->write.updates.count > 1) + (rq->state->statistics.mean == NULL);
 }
 
 int
@@ -81,11 +81,11 @@ request_reserve_snapshot(struct request *rq)
 	const struct snapshot *l = rq->state;
 	size_t after, copies = 0;
 
-	if (l == NULL || !store_op_writes(rq->op.kind))
+	if (l == NULL || rq->op.kind != STORE_CHANGE)
 		return 0;
 	after = statistics_values(l);
-	if (rq->op.kind == STORE_UPDATE) {
-		after = 2 * rq->op.update->features;
+	if (rq->write.kind == STORE_UPDATE) {
+		after = 2 * rq->write.updates.list->features;
 		copies = update_copies(rq);
 	}
 	return budget_ask(&rq->workspace.memory,

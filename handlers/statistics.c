@@ -99,8 +99,8 @@ statistics_put(struct request *rq, struct err *e)
 	if (doubles_check_tracks(rq, e) < 0 || parse_statistics(rq, s, e) < 0)
 		return -1;
 	format_statistics(rq, s);
-	rq->op.statistics = s;
-	request_store(rq, STORE_STATISTICS_PUT);
+	rq->write.statistics = s;
+	request_write(rq, STORE_STATISTICS_PUT);
 	return precondition_get(rq, e);
 }
 
@@ -108,7 +108,7 @@ int
 statistics_put_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	end_statistics(rq, rq->op.revision);
+	end_statistics(rq, rq->write.result.revision);
 	return 0;
 }
 
@@ -118,7 +118,7 @@ statistics_reset(struct request *rq, struct err *e)
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
 	format_statistics(rq, &(struct statistics){ .features = rq->state->statistics.features });
-	request_store(rq, STORE_STATISTICS_RESET);
+	request_write(rq, STORE_STATISTICS_RESET);
 	return precondition_get(rq, e);
 }
 
@@ -127,10 +127,10 @@ statistics_reset_finish(struct request *rq, struct err *e)
 {
 	(void)e;
 	/* An update that fixed the features came between. */
-	if (rq->op.result_features != rq->state->statistics.features) {
+	if (rq->write.result.features != rq->state->statistics.features) {
 		buf_clear(&rq->reply.head);
-		format_statistics(rq, &(struct statistics){ .features = rq->op.result_features });
+		format_statistics(rq, &(struct statistics){ .features = rq->write.result.features });
 	}
-	end_statistics(rq, rq->op.revision);
+	end_statistics(rq, rq->write.result.revision);
 	return 0;
 }

@@ -55,7 +55,7 @@ own_seed(struct request *rq, uint64_t *seed, struct err *e)
 {
 	if (rq->digest != NULL) {
 		idempotency_guard(rq);
-		memcpy(seed, rq->op.key_digest, sizeof(*seed));
+		memcpy(seed, rq->op.change.key_digest, sizeof(*seed));
 	} else if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed)) {
 		return err_fail(e, ERR_OVERLOADED, "there are no random numbers to be had; name a \"seed\"");
 	}
@@ -110,9 +110,9 @@ training_update(const struct request *rq, size_t features, size_t count, const d
 void
 training_submit(struct request *rq, const struct update *updates, size_t count)
 {
-	rq->op.update = updates;
-	rq->op.update_count = count;
-	request_store(rq, STORE_UPDATE);
+	rq->write.updates.list = updates;
+	rq->write.updates.count = count;
+	request_write(rq, STORE_UPDATE);
 	idempotency_guard(rq);
 }
 
@@ -198,6 +198,6 @@ train_finish(struct request *rq, struct err *e)
 	}
 	if (rq->sync_call != NULL && train_shard_output(rq, t, e) < 0)
 		return -1;
-	answer(rq, rq->op.num_batches_tracked, rq->op.revision);
+	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
 	return 0;
 }

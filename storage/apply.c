@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What each operation means, on the batch's copies. An operation first looks whether it can be done and changes
- * something only then, so that one that is refused leaves no trace and fails alone.
+ * What each write means, on the batch's copies. A write first checks whether it can be done and changes a layer only
+ * then; batch_keep lets a change of several writes go back.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -9,21 +9,18 @@
 #include "storage/batch.h"
 #include "storage/snapshot.h"
 
-/* The layer that a write means, its precondition checked. NULL with `e`. */
+/* The layer that a write may change now, its precondition checked. NULL with `e`. */
 static struct working *
-layer_to_write(struct batch *b, const struct store_op *op, struct err *e)
+layer_to_write(struct batch *b, const struct store_write *write, struct err *e)
 {
-	const struct store_precondition *p = &op->precondition;
-	struct working *w = batch_layer(b, op->model, op->layer, e);
-	bool match;
+	const struct store_precondition *p = &write->precondition;
+	struct working *w = write->working;
+	bool match = !p->present || p->any;
 
-	if (w == NULL)
-		return NULL;
-	if (!w->exists || (op->layer_id != 0 && w->base->identity->id != op->layer_id)) {
-		(void)backend_refuse_layer(b->backend, op->model, op->layer, e);
+	if (!batch_has_layer(w, write)) {
+		(void)backend_refuse_layer(b->backend, write->model, write->layer, e);
 		return NULL;
 	}
-	match = !p->present || p->any;
 	for (unsigned i = 0; i < p->count && !match; i++)
 		match = p->revisions[i] == w->revision;
 	if (!match) {
@@ -31,17 +28,14 @@ layer_to_write(struct batch *b, const struct store_op *op, struct err *e)
 		    "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"", w->revision);
 		return NULL;
 	}
-	return w;
+	return batch_keep(b, w, e) < 0 ? NULL : w;
 }
 
 static void
-mark_dirty(struct working *w, struct store_op *op)
+mark_dirty(struct working *w)
 {
 	w->dirty = true;
 	w->revision++;
-	op->revision = w->revision;
-	op->num_batches_tracked = w->statistics.num_batches_tracked;
-	op->result_features = w->statistics.features;
 }
 
 static int
@@ -51,45 +45,54 @@ refuse_features(const struct working *w, size_t features, struct err *e)
 	    e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name, w->statistics.features, features);
 }
 
-static int
-apply_create(struct batch *b, struct store_op *op, struct err *e)
+/* A layer with an id of its own and nothing in it. NULL with `e`. */
+static const struct snapshot *
+insert(struct batch *b, const struct store_write *write, struct err *e)
 {
-	struct working *w = batch_layer(b, op->model, op->layer, e);
-	struct statistics none = { .features = op->features };
+	const struct statistics none = { .features = write->create.features };
+	const struct store_vector absent = { 0 };
 	struct layer_identity *identity;
+	const struct snapshot *made;
 	int64_t id;
 
-	if (w == NULL)
-		return -1;
+	if (b->backend->ops->insert(
+		b->backend, write->model, write->layer, write->create.definition, write->create.features, &id, e) < 0)
+		return NULL;
+	identity = layer_identity_new(id, write->model, write->layer, write->create.definition, b->definitions, e);
+	if (identity == NULL)
+		return NULL;
+	made = snapshot_new(identity, 0, &none, absent, absent);
+	layer_identity_unref(identity);
+	if (made == NULL)
+		err_set_memory(e);
+	return made;
+}
+
+static int
+apply_create(struct batch *b, struct store_write *write, struct err *e)
+{
+	struct working *w = write->working;
+	const struct snapshot *made;
+
 	if (!w->exists) {
-		if (b->backend->ops->insert(b->backend, op->model, op->layer, op->definition, op->features, &id, e) <
-		    0) {
+		if (batch_keep(b, w, e) < 0)
+			return -1;
+		made = insert(b, write, e);
+		if (made == NULL) {
 			b->broken = true;
 			return -1;
 		}
-		identity = layer_identity_new(id, op->model, op->layer, op->definition, b->definitions, e);
-		op->layer_state = identity == NULL ?
-		    NULL :
-		    snapshot_new(identity, 0, &none, (struct store_vector){ 0 }, (struct store_vector){ 0 });
-		layer_identity_unref(identity);
-		if (op->layer_state == NULL) {
-			b->broken = true;
-			return err_fail_memory(e);
-		}
-		working_created(w, snapshot_ref(op->layer_state));
-		op->created = true;
-	} else {
-		op->layer_state = snapshot_ref(w->base);
+		working_created(w, made);
+		write->result.created = true;
 	}
-	op->revision = w->revision;
-	op->result_features = w->statistics.features;
+	write->result.snapshot = snapshot_ref(w->base);
 	return 0;
 }
 
 static int
-apply_delete_layer(struct batch *b, struct store_op *op, struct err *e)
+apply_delete_layer(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, op, e);
+	struct working *w = layer_to_write(b, write, e);
 
 	if (w == NULL)
 		return -1;
@@ -102,15 +105,15 @@ apply_delete_layer(struct batch *b, struct store_op *op, struct err *e)
 }
 
 static int
-apply_delete_model(struct batch *b, struct store_op *op, struct err *e)
+apply_delete_model(struct batch *b, struct store_write *write, struct err *e)
 {
-	if (backend_need_model(b->backend, op->model, e) < 0)
+	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0)
 		return -1;
-	if (b->backend->ops->delete_model(b->backend, op->model, e) < 0) {
+	if (b->backend->ops->delete_model(b->backend, write->model, e) < 0) {
 		b->broken = true;
 		return -1;
 	}
-	batch_drop_model(b, op->model);
+	batch_drop_model(b, write->model);
 	return 0;
 }
 
@@ -164,81 +167,24 @@ move_statistics(struct batch *b, struct working *w, const struct update *u, stru
 	result = update_apply(&before, u, &after);
 	if (result != UPDATE_APPLIED)
 		return refuse_update(result, w, u, e);
-	/* What was current is spare now, unless it is the committed snapshot's, which nobody writes to. */
 	w->spare = before;
-	if (before.mean == w->base->statistics.mean)
-		w->spare.mean = NULL;
+	if (before.mean == w->base->statistics.mean || (w->kept != NULL && before.mean == w->kept->statistics.mean))
+		w->spare.mean = NULL; /* the committed snapshot's, or what this change may go back to */
 	w->statistics = after;
 	return 0;
 }
 
-/* Moves them by several, or not at all: arrays that might be needed to go back are not reused. */
 static int
-move_by_all(struct batch *b, struct working *w, const struct update *updates, size_t count, struct err *e)
+apply_update(struct batch *b, struct store_write *write, struct err *e)
 {
-	const struct statistics before = w->statistics;
+	struct working *w = layer_to_write(b, write, e);
 
-	if (count <= 1)
-		return move_statistics(b, w, updates, e);
-	w->spare = (struct statistics){ 0 };
-	for (size_t i = 0; i < count; i++) {
-		if (move_statistics(b, w, &updates[i], e) < 0) {
-			w->statistics = before;
-			w->spare = (struct statistics){ 0 };
+	if (w == NULL)
+		return -1;
+	for (size_t i = 0; i < write->updates.count; i++)
+		if (move_statistics(b, w, &write->updates.list[i], e) < 0)
 			return -1;
-		}
-		if (i == 0)
-			w->spare = (struct statistics){ 0 };
-	}
-	return 0;
-}
-
-/* Whether the update's key has been used already; then the results are the first update's, or it is refused. */
-static int
-find_key(struct batch *b, const struct working *w, struct store_op *op, struct err *e)
-{
-	struct used_key used;
-
-	if (b->backend->ops->find_key(
-		b->backend, w->base->identity->id, op->key, b->keys_since_s, &used, &op->repeated, e) < 0)
-		return -1;
-	if (!op->repeated)
-		return 0;
-	if (memcmp(used.digest, op->key_digest, DIGEST_BYTES) != 0)
-		return err_fail(
-		    e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
-	op->revision = used.revision;
-	op->num_batches_tracked = used.num_batches_tracked;
-	op->result_features = w->statistics.features;
-	return 0;
-}
-
-static int
-add_key(struct batch *b, const struct working *w, const struct store_op *op, struct err *e)
-{
-	struct used_key used = { .revision = op->revision, .num_batches_tracked = op->num_batches_tracked };
-
-	memcpy(used.digest, op->key_digest, DIGEST_BYTES);
-	b->keys_added++;
-	return b->backend->ops->add_key(b->backend, w->base->identity->id, op->key, &used, b->now_s, e);
-}
-
-static int
-apply_update(struct batch *b, struct store_op *op, struct err *e)
-{
-	struct working *w = layer_to_write(b, op, e);
-
-	if (w == NULL || (op->key != NULL && find_key(b, w, op, e) < 0))
-		return -1;
-	if (op->repeated)
-		return 0;
-	if (move_by_all(b, w, op->update, op->update_count, e) < 0)
-		return -1;
-	mark_dirty(w, op);
-	if (op->key != NULL && add_key(b, w, op, e) < 0) {
-		b->broken = true;
-		return -1;
-	}
+	mark_dirty(w);
 	return 0;
 }
 
@@ -253,10 +199,10 @@ copy_doubles(struct batch *b, const double *values, size_t n)
 }
 
 static int
-apply_statistics_put(struct batch *b, struct store_op *op, struct err *e)
+apply_statistics_put(struct batch *b, struct store_write *write, struct err *e)
 {
-	const struct statistics *given = op->statistics;
-	struct working *w = layer_to_write(b, op, e);
+	const struct statistics *given = write->statistics;
+	struct working *w = layer_to_write(b, write, e);
 	struct statistics copy = *given;
 
 	if (w == NULL)
@@ -269,20 +215,20 @@ apply_statistics_put(struct batch *b, struct store_op *op, struct err *e)
 		return err_fail_memory(e);
 	w->statistics = copy;
 	w->spare = (struct statistics){ 0 };
-	mark_dirty(w, op);
+	mark_dirty(w);
 	return 0;
 }
 
 static int
-apply_statistics_reset(struct batch *b, struct store_op *op, struct err *e)
+apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, op, e);
+	struct working *w = layer_to_write(b, write, e);
 
 	if (w == NULL)
 		return -1;
 	w->statistics = (struct statistics){ .features = w->statistics.features };
 	w->spare = (struct statistics){ 0 };
-	mark_dirty(w, op);
+	mark_dirty(w);
 	return 0;
 }
 
@@ -296,27 +242,29 @@ copy_vector(struct batch *b, const struct store_vector *in, struct store_vector 
 }
 
 static int
-apply_parameters_put(struct batch *b, struct store_op *op, struct err *e)
+apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, op, e);
+	struct working *w = layer_to_write(b, write, e);
+	const size_t features = write->parameters.features;
 	struct store_vector weight, bias;
 
 	if (w == NULL)
 		return -1;
-	if (op->features != 0 && w->statistics.features != 0 && w->statistics.features != op->features)
-		return refuse_features(w, op->features, e);
-	if (copy_vector(b, &op->weight, &weight, e) < 0 || copy_vector(b, &op->bias, &bias, e) < 0)
+	if (features != 0 && w->statistics.features != 0 && w->statistics.features != features)
+		return refuse_features(w, features, e);
+	if (copy_vector(b, &write->parameters.weight, &weight, e) < 0 ||
+	    copy_vector(b, &write->parameters.bias, &bias, e) < 0)
 		return -1;
 	w->weight = weight;
 	w->bias = bias;
 	w->parameters_dirty = true;
-	if (op->features != 0)
-		w->statistics.features = op->features;
-	mark_dirty(w, op);
+	if (features != 0)
+		w->statistics.features = features;
+	mark_dirty(w);
 	return 0;
 }
 
-static int (*const apply_table[STORE_OP_COUNT])(struct batch *b, struct store_op *op, struct err *e) = {
+static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write *write, struct err *e) = {
 	[STORE_LAYER_CREATE] = apply_create,
 	[STORE_LAYER_DELETE] = apply_delete_layer,
 	[STORE_MODEL_DELETE] = apply_delete_model,
@@ -327,7 +275,7 @@ static int (*const apply_table[STORE_OP_COUNT])(struct batch *b, struct store_op
 };
 
 int
-batch_apply(struct batch *b, struct store_op *op, struct err *e)
+write_apply(struct batch *b, struct store_write *write, struct err *e)
 {
-	return apply_table[op->kind](b, op, e);
+	return table[write->kind](b, write, e);
 }

@@ -41,6 +41,12 @@ struct backend_ops {
 	int (*begin)(struct backend *b, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);
+	/*
+	 * A nested transaction: `unmark` ends it, and where `back` takes back what was written since `mark`. One at a
+	 * time.
+	 */
+	int (*mark)(struct backend *b, struct err *e);
+	int (*unmark)(struct backend *b, bool back, struct err *e);
 	/* Whether what was begun can still be committed: a read that fails may have ended the transaction too. */
 	bool (*in_transaction)(struct backend *b);
 
@@ -71,9 +77,9 @@ struct backend_ops {
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 
-	/* Fill op->entries, op->entry_count and op->more: up to op->limit names above op->after, in byte order. */
-	int (*list_layers)(struct backend *b, struct store_op *op, struct err *e);
-	int (*list_models)(struct backend *b, struct store_op *op, struct err *e);
+	/* Fill entries, count and more. */
+	int (*list_layers)(struct backend *b, struct store_list *list, struct err *e);
+	int (*list_models)(struct backend *b, struct store_list *list, struct err *e);
 
 	/*
 	 * A copy of all that is committed, made in short steps outside of transactions; one at a time. `copy_start`

@@ -7,7 +7,7 @@
 #include "storage/names.h"
 
 int
-batch_init(struct batch *b, size_t op_count, struct backend *backend, struct cache *cache,
+batch_init(struct batch *b, size_t write_count, struct backend *backend, struct cache *cache,
     const struct store_definition_ops *definitions, struct err *e)
 {
 	memset(b, 0, sizeof(*b));
@@ -16,10 +16,10 @@ batch_init(struct batch *b, size_t op_count, struct backend *backend, struct cac
 	b->definitions = definitions;
 	b->last = &b->first;
 	arena_init(&b->arena, SIZE_MAX);
-	for (b->bucket_count = 8; b->bucket_count < op_count; b->bucket_count *= 2)
+	for (b->bucket_count = 8; b->bucket_count < write_count; b->bucket_count *= 2)
 		;
 	b->buckets = arena_array(&b->arena, b->bucket_count, sizeof(struct working *));
-	b->dropped_models = arena_array(&b->arena, op_count, sizeof(char *));
+	b->dropped_models = arena_array(&b->arena, write_count, sizeof(char *));
 	if (b->buckets == NULL || b->dropped_models == NULL) {
 		arena_fini(&b->arena);
 		return err_fail_memory(e);
@@ -113,6 +113,67 @@ batch_drop_model(struct batch *b, const char *model)
 		if (strcmp(w->model, model) == 0)
 			working_deleted(w);
 	b->dropped_models[b->dropped_count++] = model;
+}
+
+bool
+batch_has_layer(const struct working *w, const struct store_write *write)
+{
+	return w->exists && (write->layer_id == 0 || write->layer_id == w->base->identity->id);
+}
+
+void
+batch_begin_change(struct batch *b, bool may_go_back)
+{
+	b->may_go_back = may_go_back;
+	b->dropped_before = b->dropped_count;
+}
+
+int
+batch_keep(struct batch *b, struct working *w, struct err *e)
+{
+	struct working *kept;
+
+	if (!b->may_go_back || w->kept != NULL)
+		return 0;
+	kept = arena_alloc(&b->arena, sizeof(*kept));
+	if (kept == NULL)
+		return err_fail_memory(e);
+	*kept = *w;
+	if (kept->base != NULL)
+		(void)snapshot_ref(kept->base);
+	w->kept = kept;
+	w->next_kept = b->kept;
+	b->kept = w;
+	w->spare = (struct statistics){ 0 }; /* the arrays stay as they are */
+	return 0;
+}
+
+int
+batch_keep_model(struct batch *b, const char *model, struct err *e)
+{
+	for (struct working *w = b->first; w != NULL; w = w->next)
+		if (strcmp(w->model, model) == 0 && batch_keep(b, w, e) < 0)
+			return -1;
+	return 0;
+}
+
+void
+batch_end_change(struct batch *b, bool go_back)
+{
+	struct working *w, *kept;
+
+	for (w = b->kept; w != NULL; w = w->next_kept) {
+		kept = w->kept;
+		w->kept = NULL;
+		snapshot_unref(go_back ? w->base : kept->base);
+		if (go_back) {
+			kept->next_kept = w->next_kept;
+			*w = *kept;
+		}
+	}
+	b->kept = NULL;
+	if (go_back)
+		b->dropped_count = b->dropped_before;
 }
 
 int

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A batch: all the writes that waited, applied in order to copies in memory, and then written and committed at once.
- * What each operation means is in apply.c; this is the overlay of changed layers that it works on.
+ * A batch: all the changes that waited, applied in order to copies of the layers in memory, then written and committed
+ * at once. This is the overlay of layers that the batch has changed; change.c applies a change to it, all or none, and
+ * apply.c says what each write means. The store's thread alone uses it.
  */
 #ifndef STORAGE_BATCH_H
 #define STORAGE_BATCH_H
@@ -24,9 +25,12 @@ struct working {
 	struct store_vector bias;
 	bool dirty; /* to be saved */
 	bool parameters_dirty;
-	const struct snapshot *next_layer; /* the snapshot to save and publish, once batch_save has made it */
-	struct working *chain;             /* the next of its bucket */
-	struct working *next;              /* in order of first use */
+	struct working *kept;      /* as it was before the change at hand, which may go back; NULL: not touched by it */
+	struct working *next_kept; /* the next that the change has touched */
+	const struct store_change *keyed_by; /* the last change that stored its key with the layer */
+	const struct snapshot *next_layer;   /* the snapshot to save and publish, once batch_save has made it */
+	struct working *chain;               /* the next of its bucket */
+	struct working *next;                /* in order of first use */
 };
 
 struct batch {
@@ -43,11 +47,14 @@ struct batch {
 	struct working *first, **last;
 	const char **dropped_models; /* deleted in this batch: what the cache has of them does not count */
 	size_t dropped_count;
+	bool may_go_back;      /* the change at hand: what it touches is kept */
+	struct working *kept;  /* what it has touched */
+	size_t dropped_before; /* of dropped_models */
 	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 
-/* An empty batch for at most `op_count` operations. -1: no memory. */
-int batch_init(struct batch *b, size_t op_count, struct backend *backend, struct cache *cache,
+/* An empty batch for changes of at most `write_count` writes in all. -1: no memory. */
+int batch_init(struct batch *b, size_t write_count, struct backend *backend, struct cache *cache,
     const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
 void batch_fini(struct batch *b);
 
@@ -64,8 +71,29 @@ void working_deleted(struct working *w);
 /* Marks all layers of a model as gone. */
 void batch_drop_model(struct batch *b, const char *model);
 
-/* Applies one operation (apply.c). -1 with `e` when it is refused or fails; b->broken tells which of the two. */
-int batch_apply(struct batch *b, struct store_op *op, struct err *e) MUST_CHECK;
+/* Whether the layer exists and is the one that the write means. */
+bool batch_has_layer(const struct working *w, const struct store_write *write);
+
+/*
+ * Around a change. Where it may go back, batch_keep is called before a layer's copy is changed, and batch_keep_model
+ * before a model is dropped; batch_end_change with `go_back` then restores them all. In between no copy is made anew.
+ */
+void batch_begin_change(struct batch *b, bool may_go_back);
+int batch_keep(struct batch *b, struct working *w, struct err *e) MUST_CHECK;
+int batch_keep_model(struct batch *b, const char *model, struct err *e) MUST_CHECK;
+void batch_end_change(struct batch *b, bool go_back);
+
+/* Applies one write (apply.c). -1 with `e` when it is refused, or b->broken. */
+int write_apply(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+
+/*
+ * Applies a change (change.c). -1 with `e`: it is refused and has left no trace, or b->broken, and the whole batch must
+ * be rolled back.
+ */
+int batch_apply(struct batch *b, struct store_change *change, struct err *e) MUST_CHECK;
+
+/* Releases what the results hold, and zeroes them. */
+void change_forget(struct store_change *change);
 
 /* Writes every dirty layer once. */
 int batch_save(struct batch *b, struct err *e) MUST_CHECK;

@@ -40,6 +40,20 @@ sqlite_rollback(struct backend *b)
 		return; /* the next begin tries again */
 }
 
+static int
+sqlite_mark(struct backend *b, struct err *e)
+{
+	return statement_run(sqlite_statement(b, STATEMENT_MARK), e);
+}
+
+static int
+sqlite_unmark(struct backend *b, bool back, struct err *e)
+{
+	if (back && statement_run(sqlite_statement(b, STATEMENT_BACK_TO_MARK), e) < 0)
+		return -1;
+	return statement_run(sqlite_statement(b, STATEMENT_UNMARK), e);
+}
+
 /*
  * When the flush fails the whole transaction is in the log already, the mark of its commit too. SQLite forgets it, and
  * the next commit takes its place; but if the process ended before that, recovery would find it and take it for
@@ -243,35 +257,35 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 
 /* Asks for one row more than the limit, to know whether there are more. */
 static int
-list(sqlite3_stmt *stmt, struct store_op *op, struct err *e)
+read_list(sqlite3_stmt *stmt, struct store_list *list, struct err *e)
 {
 	int rc = SQLITE_DONE, result = 0;
 
-	op->entries = calloc(op->limit, sizeof(*op->entries));
-	if (op->entries == NULL)
+	list->entries = calloc(list->limit, sizeof(*list->entries));
+	if (list->entries == NULL)
 		return err_fail_memory(e);
-	statement_bind_text(stmt, 2, op->after != NULL ? op->after : "");
-	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)op->limit + 1);
-	while (result == 0 && op->entry_count < op->limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-		result = entry_from_row(stmt, &op->entries[op->entry_count++], e);
+	statement_bind_text(stmt, 2, list->after != NULL ? list->after : "");
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)list->limit + 1);
+	while (result == 0 && list->count < list->limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		result = entry_from_row(stmt, &list->entries[list->count++], e);
 	if (result == 0 && rc == SQLITE_ROW)
-		op->more = (rc = sqlite3_step(stmt)) == SQLITE_ROW;
+		list->more = (rc = sqlite3_step(stmt)) == SQLITE_ROW;
 	return statement_end(stmt, rc, result, e);
 }
 
 static int
-sqlite_list_layers(struct backend *b, struct store_op *op, struct err *e)
+sqlite_list_layers(struct backend *b, struct store_list *list, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LIST_LAYERS);
 
-	statement_bind_text(stmt, 1, op->model);
-	return list(stmt, op, e);
+	statement_bind_text(stmt, 1, list->model);
+	return read_list(stmt, list, e);
 }
 
 static int
-sqlite_list_models(struct backend *b, struct store_op *op, struct err *e)
+sqlite_list_models(struct backend *b, struct store_list *list, struct err *e)
 {
-	return list(sqlite_statement(b, STATEMENT_LIST_MODELS), op, e);
+	return read_list(sqlite_statement(b, STATEMENT_LIST_MODELS), list, e);
 }
 
 static int
@@ -308,6 +322,8 @@ static const struct backend_ops sqlite_ops = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
 	.rollback = sqlite_rollback,
+	.mark = sqlite_mark,
+	.unmark = sqlite_unmark,
 	.in_transaction = sqlite_in_transaction,
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,

@@ -16,6 +16,9 @@
 	X(BEGIN, "BEGIN IMMEDIATE") \
 	X(COMMIT, "COMMIT") \
 	X(ROLLBACK, "ROLLBACK") \
+	X(MARK, "SAVEPOINT mark") \
+	X(BACK_TO_MARK, "ROLLBACK TO mark") \
+	X(UNMARK, "RELEASE mark") \
 	X(LOAD, \
 	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
 	    "s.running_var," \

@@ -59,70 +59,64 @@ struct store {
 static int
 read_layer(struct store *s, struct store_op *op, struct err *e)
 {
-	op->layer_state = cache_get(s->cache, op->model, op->layer);
-	if (op->layer_state != NULL)
+	struct store_get *get = &op->get;
+
+	get->snapshot = cache_get(s->cache, get->model, get->layer);
+	if (get->snapshot != NULL)
 		return 0;
-	if (s->backend->ops->load(s->backend, op->model, op->layer, op->memory, &op->layer_state, e) < 0)
+	if (s->backend->ops->load(s->backend, get->model, get->layer, get->memory, &get->snapshot, e) < 0)
 		return -1;
-	if (op->layer_state != NULL) {
-		cache_put(s->cache, op->layer_state);
-		return 0;
-	}
-	return backend_refuse_layer(s->backend, op->model, op->layer, e);
+	if (get->snapshot == NULL)
+		return backend_refuse_layer(s->backend, get->model, get->layer, e);
+	cache_put(s->cache, get->snapshot);
+	return 0;
 }
 
 static int
 read_layer_list(struct store *s, struct store_op *op, struct err *e)
 {
-	if (backend_need_model(s->backend, op->model, e) < 0)
+	if (backend_need_model(s->backend, op->list.model, e) < 0)
 		return -1;
-	return s->backend->ops->list_layers(s->backend, op, e);
+	return s->backend->ops->list_layers(s->backend, &op->list, e);
 }
 
 static int
 read_model_list(struct store *s, struct store_op *op, struct err *e)
 {
-	return s->backend->ops->list_models(s->backend, op, e);
+	return s->backend->ops->list_models(s->backend, &op->list, e);
 }
 
-/* The operations that only read; all others go through a batch. */
 static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op *op, struct err *e) = {
 	[STORE_LAYER_GET] = read_layer,
 	[STORE_LAYER_LIST] = read_layer_list,
 	[STORE_MODEL_LIST] = read_model_list,
 };
 
-bool
-store_op_writes(enum store_op_kind kind)
-{
-	return read_table[kind] == NULL && kind != STORE_BACKUP;
-}
-
 /*
- * Answers the reads, lets backups wait for their copy, and gives back the list of the others, in their order, with
- * their number.
+ * Answers the reads, lets backups wait for their copy, and returns the changes, in their order, with the number of
+ * their writes.
  */
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 {
-	struct store_op *writes = NULL, **last = &writes, *next;
+	struct store_op *changes = NULL, **last = &changes, *next;
 
 	*write_count = 0;
 	for (struct store_op *op = ops; op != NULL; op = next) {
 		next = op->next;
 		if (op->kind == STORE_BACKUP) {
 			copies_ask(&s->copies, op);
-		} else if (!store_op_writes(op->kind)) {
-			(void)read_table[op->kind](s, op, &op->err);
-			op->done(op);
-		} else {
+		} else if (op->kind == STORE_CHANGE) {
 			op->next = NULL;
 			*last = op;
 			last = &op->next;
-			++*write_count;
+			*write_count += op->change.count;
+		} else {
+			(void)read_table[op->kind](s, op, &op->err);
+			op->done(op);
 		}
 	}
-	return writes;
+	return changes;
 }
 
 static bool
@@ -182,20 +176,6 @@ note_trimmed(struct store *s, const struct batch *b)
 	}
 }
 
-/*
- * Applies one operation. One that is refused, or cannot be read for, fails alone, unless the database has given up the
- * whole transaction at that: what is written after this would stand although all are told that it failed.
- */
-static void
-apply_one(struct store *s, struct batch *b, struct store_op *op, struct err *e)
-{
-	if (batch_apply(b, op, &op->err) == 0)
-		return;
-	b->broken = b->broken || !s->backend->ops->in_transaction(s->backend);
-	if (b->broken)
-		*e = op->err;
-}
-
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, bool purge, struct err *e)
@@ -203,7 +183,8 @@ commit_batch(struct store *s, struct batch *b, struct store_op *ops, bool purge,
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
-		apply_one(s, b, op, e);
+		if (batch_apply(b, &op->change, &op->err) < 0 && b->broken)
+			*e = op->err;
 	if (b->broken || batch_save(b, e) < 0 || (purge && purge_keys(s, b, e) < 0) || trim_keys(s, b, e) < 0 ||
 	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);
@@ -216,9 +197,8 @@ static void
 fail_all(struct store_op *ops, const struct err *e)
 {
 	for (struct store_op *op = ops; op != NULL; op = op->next) {
-		snapshot_unref(op->layer_state);
-		op->layer_state = NULL;
-		op->created = false;
+		change_forget(&op->change);
+		op->change.repeated = false;
 		op->err = *e;
 	}
 }
@@ -358,18 +338,34 @@ store_healthy(const struct store *s)
 	return atomic_load(&s->healthy);
 }
 
+static void
+list_fini(struct store_list *list)
+{
+	for (size_t i = 0; list->entries != NULL && i < list->limit; i++)
+		free(list->entries[i].definition);
+	free(list->entries);
+	list->entries = NULL;
+	list->count = 0;
+}
+
 void
 store_op_fini(struct store_op *op)
 {
-	snapshot_unref(op->layer_state);
-	for (size_t i = 0; op->entries != NULL && i < op->limit; i++)
-		free(op->entries[i].definition);
-	free(op->entries);
-	store_copy_unref(op->copy);
-	op->copy = NULL;
-	op->layer_state = NULL;
-	op->entries = NULL;
-	op->entry_count = 0;
+	switch (op->kind) {
+	case STORE_LAYER_GET:
+		snapshot_unref(op->get.snapshot);
+		op->get.snapshot = NULL;
+		break;
+	case STORE_CHANGE:
+		change_forget(&op->change);
+		break;
+	case STORE_BACKUP:
+		store_copy_unref(op->copy);
+		op->copy = NULL;
+		break;
+	default:
+		list_fini(&op->list);
+	}
 }
 
 int

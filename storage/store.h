@@ -96,23 +96,7 @@ struct store_precondition {
 	uint64_t revisions[8];
 };
 
-enum store_op_kind {
-	STORE_LAYER_GET, /* -> layer */
-	/* definition, features (0: open) -> created, layer (the one that stands, when not created) */
-	STORE_LAYER_CREATE,
-	STORE_LAYER_DELETE,     /* */
-	STORE_LAYER_LIST,       /* after, limit -> page (with layers) */
-	STORE_MODEL_LIST,       /* after, limit -> page */
-	STORE_MODEL_DELETE,     /* model */
-	STORE_UPDATE,           /* update, key -> num_batches_tracked; fixes the features that were open */
-	STORE_STATISTICS_PUT,   /* statistics, precondition; fixes the features that were open */
-	STORE_STATISTICS_RESET, /* precondition -> features */
-	STORE_PARAMETERS_PUT,   /* weight, bias (NULL: default), features (0: none to fix), precondition */
-	STORE_BACKUP, /* -> copy: of all that was committed at some moment after the operation was submitted */
-	STORE_OP_COUNT
-};
-
-/* One entry of a page. */
+/* One entry of a list. */
 struct store_entry {
 	char name[STORE_NAME_MAX + 1];
 	char *definition; /* of layers; else NULL */
@@ -120,51 +104,116 @@ struct store_entry {
 	uint64_t features;
 };
 
-/*
- * An operation. The caller owns it and all that it points to, and leaves them alone from store_submit until `done`;
- * afterwards store_op_fini. Zero it first, then fill what the kind names above.
- */
-struct store_op {
-	/* What is asked. */
-	enum store_op_kind kind;
-	const char *model;
-	const char *layer;
-	int64_t
-	    /* of writes: refuse (no_such_layer) when the name has come to mean another layer; 0: whichever it is */
-	    layer_id;
-	const char *definition;
-	size_t features;
-	const struct update *update;
-	size_t update_count; /* updates at `update`, applied in order as one change; 0 stands for 1 */
-	const char *key;     /* of an update: apply it once, however often it comes with this key; NULL: none */
-	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
-	const struct statistics *statistics;
-	struct store_vector weight;
-	struct store_vector bias;
-	struct store_precondition precondition;
-	struct budget_share *memory; /* of a read: where a layer that is loaded is counted; NULL: nowhere */
-	const char *after;           /* list names above this one; NULL: from the first */
+/* A layer is read: its committed state, or no_such_layer, no_such_model. */
+struct store_get {
+	const char *model, *layer;
+	struct budget_share *memory; /* counts the snapshot where it has to be loaded; NULL: not counted */
+
+	const struct snapshot *snapshot; /* a reference of the operation's own */
+};
+
+/* Names in byte order, at most `limit` of those above `after` (NULL: from the first). */
+struct store_list {
+	const char *model; /* of a list of layers */
+	const char *after;
 	size_t limit;
 
-	/* Who is told, on the store's thread; must not block, and may free the operation. */
+	struct store_entry *entries;
+	size_t count;
+	bool more; /* there are names after the last entry */
+};
+
+enum store_write_kind {
+	STORE_LAYER_CREATE,     /* create; where the layer exists, nothing is changed */
+	STORE_LAYER_DELETE,     /* */
+	STORE_MODEL_DELETE,     /* all its layers; `layer` and the precondition do not count */
+	STORE_UPDATE,           /* updates; fixes the number of features where it is open */
+	STORE_STATISTICS_PUT,   /* statistics; likewise */
+	STORE_STATISTICS_RESET, /* */
+	STORE_PARAMETERS_PUT,   /* parameters; likewise */
+	STORE_WRITE_COUNT
+};
+
+/* What a write came to: the layer as its change left it. Zero for a layer or model that was deleted. */
+struct store_written {
+	uint64_t revision;
+	uint64_t num_batches_tracked;
+	uint64_t features;
+	bool created;                    /* the layer did not exist before */
+	const struct snapshot *snapshot; /* of STORE_LAYER_CREATE: a reference to the layer, new or as it was before */
+};
+
+/* One write of a change: zero it, then set what its kind needs. */
+struct store_write {
+	enum store_write_kind kind;
+	const char *model, *layer;
+	int64_t layer_id; /* refuse (no_such_layer) where the name means another layer by now; 0: any */
+	struct store_precondition precondition;
+	union { /* by kind */
+		struct {
+			const char *definition;
+			size_t features; /* 0: open */
+		} create;
+		struct {
+			const struct update *list; /* applied in order */
+			size_t count;              /* from 1 */
+		} updates;
+		const struct statistics *statistics;
+		struct {
+			struct store_vector weight, bias;
+			size_t features; /* 0: none to fix */
+		} parameters;
+	};
+
+	struct store_written result;
+	struct working *working; /* the store's own */
+};
+
+/*
+ * Writes to one layer or several, applied in order, all or none: each sees what those before it did. A change that is
+ * refused leaves no trace; its error names the write.
+ *
+ * With a key it is applied once, however often it is submitted: the key is remembered with each layer that the change
+ * writes to and does not delete. The same key with another digest on any of these layers is refused
+ * (idempotency_mismatch).
+ */
+struct store_change {
+	struct store_write *writes;
+	size_t count;                           /* from 1 */
+	const char *key;                        /* NULL: none */
+	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
+
+	bool repeated; /* the key was used before: nothing was changed, the results are those of the first time */
+};
+
+enum store_op_kind {
+	STORE_LAYER_GET,  /* get */
+	STORE_LAYER_LIST, /* list */
+	STORE_MODEL_LIST, /* list */
+	STORE_CHANGE,     /* change */
+	STORE_BACKUP,     /* -> copy: it holds at least what was committed when the operation was submitted */
+	STORE_OP_COUNT
+};
+
+/*
+ * An operation. Zero it, then set the kind and the kind's member. The caller owns it and all that it points to, and
+ * leaves them alone from store_submit until `done`; afterwards store_op_fini.
+ */
+struct store_op {
+	enum store_op_kind kind;
+	union { /* by kind */
+		struct store_get get;
+		struct store_list list;
+		struct store_change change;
+		const struct store_copy *copy; /* a reference of the operation's own */
+	};
+
+	/* Called on the store's thread when the operation has ended. It must not block, and may free the operation. */
 	void (*done)(struct store_op *op);
 	void *done_arg;
 
-	/* What came of it. */
-	struct err err;                     /* err.code ERR_NONE: it succeeded */
-	const struct snapshot *layer_state; /* a reference of the operation's own */
-	bool created;
-	uint64_t revision; /* of writes to a layer: the revision that this very operation made */
-	uint64_t num_batches_tracked;
-	bool repeated; /* an update whose key had been used: nothing was changed, the results are the first one's */
-	uint64_t result_features;
-	struct store_entry *entries;
-	size_t entry_count;
-	bool more;                     /* there are entries after the last */
-	const struct store_copy *copy; /* a reference of the operation's own */
-
-	/* The store's own. */
-	struct store_op *next;
+	struct err err;        /* err.code ERR_NONE: it succeeded */
+	struct store_op *next; /* the store's own */
 };
 
 /* Releases what the results hold (not the operation itself). A zeroed operation is fine. */
@@ -199,9 +248,6 @@ void store_close(struct store *s);
  * (shutting_down): then `done` is not called.
  */
 int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK;
-
-/* Whether an operation of this kind changes what is stored. */
-bool store_op_writes(enum store_op_kind kind);
 
 /*
  * The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks

@@ -20,7 +20,7 @@ __wrap_store_submit(struct store *s, struct store_op *op, struct err *e)
 {
 	const char *file = getenv("LATE_STORE");
 
-	if (op->kind == STORE_UPDATE && file != NULL) {
+	if (op->kind == STORE_CHANGE && op->change.writes->kind == STORE_UPDATE && file != NULL) {
 		fputs("an update was asked for\n", stderr);
 		for (unsigned looks = 0; access(file, F_OK) != 0 && looks < LOOKS_MAX; looks++)
 			usleep(LOOK_US);

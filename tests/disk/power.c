@@ -159,18 +159,20 @@ recover(struct life *life)
 	return false;
 }
 
-/* The client of the last operations sends the first of them again, with its key: it counts once. */
+/* The client of the last changes sends the first of them again, with its key: it counts once. */
 static void
 retry(struct life *life, unsigned found)
 {
 	bool had = found == life->submitted;
+	struct world before;
 
 	if (life->submitted == 0 || found + 1 < life->submitted || !world_batch_can_be_repeated(&life->last))
 		return;
-	if (!rig_repeat(&life->rig, &life->states[life->submitted - 1], &life->last, had))
-		corrupt(life, "an update that was sent again was not taken once");
+	before = life->states[life->submitted - 1];
+	if (!rig_repeat(&life->rig, &before, &life->last, had))
+		corrupt(life, "a change that was sent again was not taken once");
 	if (!had)
-		(void)world_apply(&life->states[found], &life->last.steps[0]);
+		life->states[found] = before;
 }
 
 /* Finds out which state the store holds, and makes it the start of the next round. False: none that may be. */

@@ -94,7 +94,7 @@ static void
 settle(struct rig *rig)
 {
 	for (int i = 0; i < 2; i++) {
-		struct store_op op = { .kind = STORE_LAYER_GET, .model = "none", .layer = "none" };
+		struct store_op op = { .kind = STORE_LAYER_GET, .get = { .model = "none", .layer = "none" } };
 
 		ask(rig, &op);
 		store_op_fini(&op);
@@ -119,41 +119,62 @@ rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 	return 0;
 }
 
-static void
-fill_op(struct rig *rig, unsigned i, const struct world_step *step)
+static struct store_write
+make_write(struct rig *rig, unsigned i, const struct world_step *step)
 {
 	const size_t n = world_features(step->layer);
+	struct store_write write = {
+		.kind = step->kind, .model = world_model_name(step->layer), .layer = world_layer_name(step->layer)
+	};
+
+	if (step->kind == STORE_LAYER_CREATE) {
+		write.create.definition = "definition";
+		write.create.features = n;
+	} else if (step->kind == STORE_PARAMETERS_PUT) {
+		world_values(step->number, rig->mean[i], n);
+		write.parameters.weight = (struct store_vector){ rig->mean[i], n };
+		write.parameters.features = n;
+	} else if (step->kind == STORE_UPDATE) {
+		rig->updates[i] = world_update(step, rig->mean[i], rig->var[i]);
+		write.updates.list = &rig->updates[i];
+		write.updates.count = 1;
+	}
+	return write;
+}
+
+/* The change that begins with step i. */
+static void
+fill_op(struct rig *rig, const struct world_batch *batch, unsigned i)
+{
+	const uint64_t number = batch->steps[i].number;
 	struct store_op *op = &rig->ops[i];
 
-	*op = (struct store_op){ .kind = step->kind,
-		.model = world_model_name(step->layer),
-		.layer = world_layer_name(step->layer),
-		.definition = "definition",
-		.features = n,
-		.update = &rig->updates[i],
-		.key = step->number % 2 != 0 ? rig->keys[i] : NULL,
-		.weight = { rig->mean[i], n },
+	*op = (struct store_op){ .kind = STORE_CHANGE,
+		.change = { .writes = &rig->writes[i],
+		    .count = world_change_count(batch, i),
+		    .key = number % 2 != 0 ? rig->keys[i] : NULL },
 		.done = tell,
 		.done_arg = rig };
-	snprintf(rig->keys[i], sizeof(rig->keys[i]), "%016" PRIx64, step->number);
-	if (step->kind == STORE_PARAMETERS_PUT)
-		world_values(step->number, rig->mean[i], n);
-	else
-		rig->updates[i] = world_update(step, rig->mean[i], rig->var[i]);
+	snprintf(rig->keys[i], sizeof(rig->keys[i]), "%016" PRIx64, number);
+	for (unsigned k = 0; k < op->change.count; k++)
+		rig->writes[i + k] = make_write(rig, i + k, &batch->steps[i + k]);
 }
 
 /* Everything of a batch waits behind a gate, so that it is taken at once. */
 static void
-submit_at_once(struct rig *rig, unsigned count)
+submit_at_once(struct rig *rig, const struct world_batch *batch)
 {
 	struct gate gate;
 	struct store_op stop = gate_init(&gate);
 
 	must_submit(rig, &stop);
 	sem_wait(&gate.reached);
-	rig->untold = count;
-	for (unsigned i = 0; i < count; i++)
+	rig->untold = 0;
+	for (unsigned i = 0; i < batch->count; i += world_change_count(batch, i)) {
+		fill_op(rig, batch, i);
+		rig->untold++;
 		must_submit(rig, &rig->ops[i]);
+	}
 	sem_post(&gate.open);
 	sem_wait(&rig->told);
 	store_op_fini(&stop);
@@ -166,18 +187,24 @@ is_storage_error(const struct err *e)
 	return e->code == ERR_STORAGE_UNAVAILABLE || e->code == ERR_STORAGE_FULL || e->code == ERR_OVERLOADED;
 }
 
-/* One operation's outcome beside what it should answer. */
-static enum rig_outcome
-judge(const struct store_op *op, const struct world_answer *answer)
+static bool
+is_answered(const struct store_write *write, const struct world_answer *answer)
 {
+	return write->result.revision == answer->revision &&
+	    write->result.num_batches_tracked == answer->num_batches_tracked;
+}
+
+/* One change's outcome beside what it should answer. */
+static enum rig_outcome
+judge(const struct store_op *op, const struct world_answer *answers)
+{
+	bool as_expected = op->err.code == answers->code && !op->change.repeated;
+
 	if (is_storage_error(&op->err))
 		return strstr(op->err.detail, "not known") != NULL ? RIG_DOUBTFUL : RIG_FAILED;
-	if (op->err.code != answer->code || op->repeated)
-		return RIG_WRONG;
-	if (op->err.code != ERR_NONE || op->kind == STORE_LAYER_DELETE || op->kind == STORE_MODEL_DELETE)
-		return RIG_STORED;
-	return op->revision == answer->revision && op->num_batches_tracked == answer->num_batches_tracked ? RIG_STORED :
-													    RIG_WRONG;
+	for (size_t i = 0; i < op->change.count; i++)
+		as_expected = as_expected && is_answered(&op->change.writes[i], &answers[i]);
+	return as_expected ? RIG_STORED : RIG_WRONG;
 }
 
 enum rig_outcome
@@ -188,11 +215,9 @@ rig_run(struct rig *rig, const struct world *now, const struct world_batch *batc
 
 	*next = *now;
 	world_apply_batch(next, batch, answers);
-	for (unsigned i = 0; i < batch->count; i++)
-		fill_op(rig, i, &batch->steps[i]);
-	submit_at_once(rig, batch->count);
+	submit_at_once(rig, batch);
 	outcome = judge(&rig->ops[0], &answers[0]);
-	for (unsigned i = 0; i < batch->count; i++) {
+	for (unsigned i = 0; i < batch->count; i += world_change_count(batch, i)) {
 		if (judge(&rig->ops[i], &answers[i]) != outcome)
 			outcome = RIG_WRONG;
 		store_op_fini(&rig->ops[i]);
@@ -201,30 +226,32 @@ rig_run(struct rig *rig, const struct world *now, const struct world_batch *batc
 }
 
 bool
-rig_repeat(struct rig *rig, const struct world *before, const struct world_batch *batch, bool had)
+rig_repeat(struct rig *rig, struct world *before, const struct world_batch *batch, bool had)
 {
-	struct world after = *before;
-	struct world_answer answer = world_apply(&after, &batch->steps[0]);
+	struct world_answer answers[WORLD_STEPS_MAX];
 	struct store_op *op = &rig->ops[0];
+	enum rig_outcome outcome;
 	bool repeated;
 
-	fill_op(rig, 0, &batch->steps[0]);
+	world_apply_change(before, batch, 0, answers);
+	fill_op(rig, batch, 0);
 	ask(rig, op);
-	repeated = op->repeated;
-	op->repeated = false;
-	return repeated == had && judge(op, &answer) == RIG_STORED;
+	repeated = op->change.repeated;
+	op->change.repeated = false;
+	outcome = judge(op, answers);
+	store_op_fini(op);
+	return repeated == had && outcome == RIG_STORED;
 }
 
 static bool
 layer_matches(struct rig *rig, const struct world *w, unsigned layer)
 {
-	struct store_op op = {
-		.kind = STORE_LAYER_GET, .model = world_model_name(layer), .layer = world_layer_name(layer)
-	};
+	struct store_op op = { .kind = STORE_LAYER_GET,
+		.get = { .model = world_model_name(layer), .layer = world_layer_name(layer) } };
 	bool matches;
 
 	ask(rig, &op);
-	matches = !is_storage_error(&op.err) && world_layer_equals(w, layer, op.layer_state);
+	matches = !is_storage_error(&op.err) && world_layer_equals(w, layer, op.get.snapshot);
 	store_op_fini(&op);
 	return matches;
 }
@@ -232,14 +259,14 @@ layer_matches(struct rig *rig, const struct world *w, unsigned layer)
 static bool
 models_match(struct rig *rig, const struct world *w)
 {
-	struct store_op op = { .kind = STORE_MODEL_LIST, .limit = WORLD_MODELS + 1 };
+	struct store_op op = { .kind = STORE_MODEL_LIST, .list.limit = WORLD_MODELS + 1 };
 	size_t expected = 0;
 	bool matches;
 
 	for (unsigned i = 0; i < WORLD_MODELS; i++)
 		expected += w->models[i];
 	ask(rig, &op);
-	matches = op.err.code == ERR_NONE && op.entry_count == expected;
+	matches = op.err.code == ERR_NONE && op.list.count == expected;
 	store_op_fini(&op);
 	return matches;
 }

@@ -19,7 +19,8 @@ struct rig {
 	sqlite3 *db;     /* the store's connection: only while the store is idle */
 	unsigned untold; /* operations of which the store has not told yet: its thread's, until it posts */
 	sem_t told;
-	struct store_op ops[WORLD_STEPS_MAX];
+	struct store_op ops[WORLD_STEPS_MAX]; /* each where its change begins */
+	struct store_write writes[WORLD_STEPS_MAX];
 	struct update updates[WORLD_STEPS_MAX];
 	char keys[WORLD_STEPS_MAX][20];
 	double mean[WORLD_STEPS_MAX][WORLD_FEATURES_MAX]; /* of updates; weights too */
@@ -45,10 +46,10 @@ int rig_synchronous(struct rig *rig);
 enum rig_outcome rig_run(struct rig *rig, const struct world *now, const struct world_batch *batch, struct world *next);
 
 /*
- * Sends the batch's first operation again, as a client does who does not know what became of it. True: the store had it
- * (`had`) or had it not, and answers either as it did or should have the first time.
+ * Sends the batch's first change again, as a client does who does not know what became of it. True: the store had it
+ * (`had`) or had it not, and answers either as it did or should have the first time. Moves `before` on by it.
  */
-bool rig_repeat(struct rig *rig, const struct world *before, const struct world_batch *batch, bool had);
+bool rig_repeat(struct rig *rig, struct world *before, const struct world_batch *batch, bool had);
 
 /* Whether every layer and every list of the store is as the world has it. False also when it cannot be read. */
 bool rig_matches(struct rig *rig, const struct world *w);

@@ -44,34 +44,51 @@ world_values(uint64_t number, double *values, size_t count)
 		values[i] = (double)(next_random(&number) >> 11) * 0x1p-52 + 0x1p-53;
 }
 
-void
-world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random)
+static struct world_step
+make_step(uint64_t *random)
 {
 	/* Updates are what the store is for; the rest comes now and then. */
-	static const enum store_op_kind kinds[] = { STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE,
+	static const enum store_write_kind kinds[] = { STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE,
 		STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_PARAMETERS_PUT,
 		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE,
 		STORE_MODEL_DELETE, STORE_STATISTICS_RESET };
-	unsigned certain = (unsigned)(next_random(random) % WORLD_LAYERS);
+
+	return (struct world_step){ .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
+		.layer = (unsigned)(next_random(random) % WORLD_LAYERS),
+		.number = next_random(random),
+		.joins = next_random(random) % 2 == 0,
+		.misshapen = next_random(random) % 16 == 0 };
+}
+
+void
+world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random)
+{
+	struct world_step *step = batch->steps;
 
 	batch->count = 1 + (unsigned)(next_random(random) % (next_random(random) % 4 == 0 ? WORLD_STEPS_MAX : 5));
 	for (unsigned i = 0; i < batch->count; i++)
-		batch->steps[i] = (struct world_step){ kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
-			(unsigned)(next_random(random) % WORLD_LAYERS), next_random(random) };
-	batch->steps[0].layer = certain;
-	batch->steps[0].number |= 1;
-	batch->steps[0].kind = w->layers[certain].exists ? STORE_UPDATE : STORE_LAYER_CREATE;
+		batch->steps[i] = make_step(random);
+	step->number |= 1;
+	step->joins = false;
+	do {
+		step->kind = w->layers[step->layer].exists ? STORE_UPDATE : STORE_LAYER_CREATE;
+		step->misshapen = false;
+	} while (++step < batch->steps + batch->count && step->joins);
 }
 
 struct update
 world_update(const struct world_step *step, double *mean, double *var)
 {
-	world_values(step->number, mean, features[step->layer]);
-	world_values(~step->number, var, features[step->layer]);
+	const size_t n = features[step->layer];
+
+	world_values(step->number, mean, n);
+	world_values(~step->number, var, n);
 	return (struct update){ .averaging = AVERAGING_EXPONENTIAL,
 		.momentum = 0.25,
 		.count = 4,
-		.features = features[step->layer],
+		.features = !step->misshapen ? n :
+		    n > 1                    ? n - 1 :
+					       2,
 		.mean = mean,
 		.var = var };
 }
@@ -95,22 +112,22 @@ train(struct world_layer *layer, const struct world_step *step)
 	memcpy(layer->var, new_var, u.features * sizeof(double));
 }
 
-static struct world_answer
+static enum err_code
 refuse(const struct world *w, unsigned layer)
 {
-	return (struct world_answer){ w->models[layer % WORLD_MODELS] ? ERR_NO_SUCH_LAYER : ERR_NO_SUCH_MODEL, 0, 0 };
+	return w->models[layer % WORLD_MODELS] ? ERR_NO_SUCH_LAYER : ERR_NO_SUCH_MODEL;
 }
 
-static struct world_answer
+static enum err_code
 create(struct world *w, unsigned layer)
 {
 	w->models[layer % WORLD_MODELS] = true;
 	if (!w->layers[layer].exists)
 		w->layers[layer] = (struct world_layer){ .exists = true };
-	return (struct world_answer){ ERR_NONE, w->layers[layer].revision, 0 };
+	return ERR_NONE;
 }
 
-static struct world_answer
+static enum err_code
 delete_model(struct world *w, unsigned model)
 {
 	if (!w->models[model])
@@ -118,11 +135,11 @@ delete_model(struct world *w, unsigned model)
 	w->models[model] = false;
 	for (unsigned i = model; i < WORLD_LAYERS; i += WORLD_MODELS)
 		w->layers[i].exists = false;
-	return (struct world_answer){ ERR_NONE, 0, 0 };
+	return ERR_NONE;
 }
 
-struct world_answer
-world_apply(struct world *w, const struct world_step *step)
+static enum err_code
+apply(struct world *w, const struct world_step *step)
 {
 	struct world_layer *layer = &w->layers[step->layer];
 
@@ -135,8 +152,10 @@ world_apply(struct world *w, const struct world_step *step)
 	switch (step->kind) {
 	case STORE_LAYER_DELETE:
 		layer->exists = false;
-		return (struct world_answer){ ERR_NONE, 0, 0 };
+		return ERR_NONE;
 	case STORE_UPDATE:
+		if (step->misshapen)
+			return ERR_SHAPE_MISMATCH;
 		train(layer, step);
 		break;
 	case STORE_STATISTICS_RESET:
@@ -148,20 +167,50 @@ world_apply(struct world *w, const struct world_step *step)
 		world_values(step->number, layer->weight, features[step->layer]);
 	}
 	layer->revision++;
-	return (struct world_answer){ ERR_NONE, layer->revision, layer->num_batches_tracked };
+	return ERR_NONE;
+}
+
+unsigned
+world_change_count(const struct world_batch *batch, unsigned i)
+{
+	unsigned end = i + 1;
+
+	while (end < batch->count && batch->steps[end].joins)
+		end++;
+	return end - i;
+}
+
+void
+world_apply_change(struct world *w, const struct world_batch *batch, unsigned first, struct world_answer *answers)
+{
+	const unsigned end = first + world_change_count(batch, first);
+	const struct world before = *w;
+	enum err_code code = ERR_NONE;
+
+	for (unsigned i = first; i < end && code == ERR_NONE; i++)
+		code = apply(w, &batch->steps[i]);
+	if (code != ERR_NONE)
+		*w = before;
+	for (unsigned i = first; i < end; i++) {
+		const struct world_layer *layer = &w->layers[batch->steps[i].layer];
+		const bool stays = code == ERR_NONE && layer->exists && batch->steps[i].kind != STORE_MODEL_DELETE;
+
+		answers[i] =
+		    (struct world_answer){ code, stays ? layer->revision : 0, stays ? layer->num_batches_tracked : 0 };
+	}
 }
 
 void
 world_apply_batch(struct world *w, const struct world_batch *batch, struct world_answer *answers)
 {
-	for (unsigned i = 0; i < batch->count; i++)
-		answers[i] = world_apply(w, &batch->steps[i]);
+	for (unsigned i = 0; i < batch->count; i += world_change_count(batch, i))
+		world_apply_change(w, batch, i, answers);
 }
 
 bool
 world_batch_can_be_repeated(const struct world_batch *batch)
 {
-	bool can = batch->steps[0].kind == STORE_UPDATE;
+	bool can = true;
 
 	for (unsigned i = 1; i < batch->count; i++)
 		can = can && batch->steps[i].kind != STORE_LAYER_DELETE && batch->steps[i].kind != STORE_MODEL_DELETE;

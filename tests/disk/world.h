@@ -34,13 +34,15 @@ struct world {
 };
 
 /*
- * An operation: its kind, the layer that it is about, and the number from which its values come; where that is odd, it
- * is a key too.
+ * A write: its kind, the layer that it is about, and the number from which its values come. Where the number of a
+ * change's first write is odd, it is the change's key too.
  */
 struct world_step {
-	enum store_op_kind kind;
+	enum store_write_kind kind;
 	unsigned layer;
 	uint64_t number;
+	bool joins;     /* it is of the same change as the step before it */
+	bool misshapen; /* an update with another number of features, which must be refused */
 };
 
 /* What is submitted at once, and so stored in one transaction. */
@@ -49,7 +51,7 @@ struct world_batch {
 	struct world_step steps[WORLD_STEPS_MAX];
 };
 
-/* What an operation must answer when the storage is well. */
+/* What a write's change must answer when the storage is well, and what the write comes to. */
 struct world_answer {
 	enum err_code code;
 	uint64_t revision;
@@ -64,22 +66,22 @@ size_t world_features(unsigned layer);
 void world_values(uint64_t number, double *values, size_t count);
 
 /*
- * A batch out of a sequence of random numbers (its state is *random). Its first operation can be done, and is an update
- * where it can.
+ * A batch out of a sequence of random numbers (its state is *random). Its first change can be done, and consists of
+ * updates where it can.
  */
 void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
 
 /* The update that a step of kind STORE_UPDATE means; mean and var have room for WORLD_FEATURES_MAX. */
 struct update world_update(const struct world_step *step, double *mean, double *var);
 
-/* Moves the world on by one step, or by all steps of a batch with `answers` for each. */
-struct world_answer world_apply(struct world *w, const struct world_step *step);
+/* How many steps the change has that begins with step i. */
+unsigned world_change_count(const struct world_batch *batch, unsigned i);
+
+/* Moves the world on by the change that begins with step i, or by all of a batch, with `answers` for each step. */
+void world_apply_change(struct world *w, const struct world_batch *batch, unsigned i, struct world_answer *answers);
 void world_apply_batch(struct world *w, const struct world_batch *batch, struct world_answer *answers);
 
-/*
- * Whether a batch is such that its first operation can be repeated after all of it: an update with a key, of a layer
- * that stays.
- */
+/* Whether a batch's first change can be repeated after all of it: the layers stay. */
 bool world_batch_can_be_repeated(const struct world_batch *batch);
 
 /* Whether a layer of the store (NULL: there is none) is as expected, to the bit. */

@@ -104,7 +104,7 @@ check(const char *target, long least, long most)
 static void
 try_batch(void)
 {
-	struct store_op holding = { .kind = STORE_MODEL_LIST, .limit = 1, .done = hold };
+	struct store_op holding = { .kind = STORE_MODEL_LIST, .list.limit = 1, .done = hold };
 	bool done[ASK_COUNT], reset_unknown = false;
 	int fds[ASK_COUNT];
 	struct err e;

@@ -32,9 +32,10 @@ gate_init(struct gate *gate)
 {
 	sem_init(&gate->reached, 0, 0);
 	sem_init(&gate->open, 0, 0);
-	return (struct store_op){
-		.kind = STORE_LAYER_GET, .model = "gate", .layer = "gate", .done = gate_stop, .done_arg = gate
-	};
+	return (struct store_op){ .kind = STORE_LAYER_GET,
+		.get = { .model = "gate", .layer = "gate" },
+		.done = gate_stop,
+		.done_arg = gate };
 }
 
 /* After the store's thread has been let go and has told of something later. */

@@ -75,13 +75,22 @@ scratch_submit(struct store *s, struct store_op *op)
 {
 	struct err e = { 0 };
 
-	if (op->model == NULL)
-		op->model = "m";
-	if (op->layer == NULL)
-		op->layer = "l";
 	if (op->done == NULL)
 		op->done = post;
 	ck_assert_msg(store_submit(s, op, &e) == 0, "%s", e.detail);
+}
+
+void
+scratch_submit_change(struct store *s, struct scratch_change *c)
+{
+	if (c->write.model == NULL)
+		c->write.model = "m";
+	if (c->write.layer == NULL)
+		c->write.layer = "l";
+	c->op.kind = STORE_CHANGE;
+	c->op.change.writes = &c->write;
+	c->op.change.count = 1;
+	scratch_submit(s, &c->op);
 }
 
 void
@@ -99,13 +108,35 @@ scratch_run(struct store *s, struct store_op op)
 	return op;
 }
 
+struct scratch_change
+scratch_run_change(struct store *s, struct scratch_change c)
+{
+	scratch_submit_change(s, &c);
+	scratch_wait(1);
+	return c;
+}
+
+struct store_written
+scratch_write(struct store *s, struct store_write write)
+{
+	struct scratch_change c = scratch_run_change(s, (struct scratch_change){ .write = write });
+
+	ck_assert_msg(c.op.err.code == ERR_NONE, "%s", c.op.err.detail);
+	snapshot_unref(c.write.result.snapshot);
+	return c.write.result;
+}
+
 void
 scratch_create(struct store *s, const char *layer)
 {
-	struct store_op op =
-	    scratch_run(s, (struct store_op){ .kind = STORE_LAYER_CREATE, .layer = layer, .definition = "d" });
+	ck_assert(scratch_write(
+	    s, (struct store_write){ .kind = STORE_LAYER_CREATE, .layer = layer, .create.definition = "d" })
+		      .created);
+}
 
-	ck_assert_msg(op.err.code == ERR_NONE, "%s", op.err.detail);
-	ck_assert(op.created);
-	store_op_fini(&op);
+const struct snapshot *
+scratch_layer(struct store *s, const char *layer)
+{
+	return scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "m", .layer = layer } })
+	    .get.snapshot;
 }

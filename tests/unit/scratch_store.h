@@ -28,13 +28,29 @@ struct store *scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint6
 /* Submits an operation, whose end scratch_wait waits for, unless it has a `done` of its own. */
 void scratch_submit(struct store *s, struct store_op *op);
 
+/* A change of one write. */
+struct scratch_change {
+	struct store_op op;
+	struct store_write write;
+};
+
+/* Submits it likewise: its kind, and that it is one write, need not be set. */
+void scratch_submit_change(struct store *s, struct scratch_change *c);
+
 /* Until `count` operations more are done. */
 void scratch_wait(unsigned count);
 
 /* Submits it and waits; the operation as it is then. */
 struct store_op scratch_run(struct store *s, struct store_op op);
+struct scratch_change scratch_run_change(struct store *s, struct scratch_change c);
+
+/* Runs a write, which must succeed; what it came to. */
+struct store_written scratch_write(struct store *s, struct store_write write);
 
 /* Creates a layer that is not there. */
 void scratch_create(struct store *s, const char *layer);
+
+/* The layer's committed state, with a reference for the caller; NULL where there is none. */
+const struct snapshot *scratch_layer(struct store *s, const char *layer);
 
 #endif

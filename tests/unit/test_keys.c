@@ -21,13 +21,14 @@ static const struct update update = {
 	.averaging = AVERAGING_POOLED, .count = 2, .features = 1, .mean = &mean, .var = &var
 };
 
-static struct store_op
+static struct scratch_change
 keyed(const char *key, int digest)
 {
-	struct store_op op = { .kind = STORE_UPDATE, .update = &update, .key = key };
+	struct scratch_change c = { .op.change.key = key,
+		.write = { .kind = STORE_UPDATE, .updates = { &update, 1 } } };
 
-	memset(op.key_digest, digest, sizeof(op.key_digest));
-	return op;
+	memset(c.op.change.key_digest, digest, sizeof(c.op.change.key_digest));
+	return c;
 }
 
 /* What one column of one row says, of a store that is closed. */
@@ -45,40 +46,41 @@ ask(const char *sql)
 }
 
 static void
-assert_made(const struct store_op *op, bool repeated, uint64_t number)
+assert_made(const struct scratch_change *c, bool repeated, uint64_t number)
 {
-	ck_assert_msg(op->err.code == ERR_NONE, "%s", op->err.detail);
-	ck_assert_int_eq(op->repeated, repeated);
-	ck_assert_uint_eq(op->num_batches_tracked, number);
-	ck_assert_uint_eq(op->revision, number);
+	ck_assert_msg(c->op.err.code == ERR_NONE, "%s", c->op.err.detail);
+	ck_assert_int_eq(c->op.change.repeated, repeated);
+	ck_assert_uint_eq(c->write.result.num_batches_tracked, number);
+	ck_assert_uint_eq(c->write.result.revision, number);
 }
 
 START_TEST(test_a_repeat_changes_nothing_and_says_what_the_first_said)
 {
 	struct store *s = scratch_open();
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
 	scratch_create(s, "other");
-	op = scratch_run(s, keyed("a", 1));
-	assert_made(&op, false, 1);
-	op = scratch_run(s, keyed("b", 1));
-	assert_made(&op, false, 2);
-	op = scratch_run(s, keyed("a", 1));
-	assert_made(&op, true, 1);
-	op = scratch_run(s, keyed("a", 2));
-	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
-	op = keyed("a", 2);
-	op.layer = "other";
-	op = scratch_run(s, op);
-	assert_made(&op, false, 1);
+	c = scratch_run_change(s, keyed("a", 1));
+	assert_made(&c, false, 1);
+	c = scratch_run_change(s, keyed("b", 1));
+	assert_made(&c, false, 2);
+	c = scratch_run_change(s, keyed("a", 1));
+	assert_made(&c, true, 1);
+	c = scratch_run_change(s, keyed("a", 2));
+	ck_assert_int_eq(c.op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	c = keyed("a", 2);
+	c.write.layer = "other";
+	c = scratch_run_change(s, c);
+	assert_made(&c, false, 1);
 	store_close(s);
 
 	s = scratch_open();
-	op = scratch_run(s, keyed("b", 1));
-	assert_made(&op, true, 2);
-	op = scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = &update });
-	assert_made(&op, false, 3);
+	c = scratch_run_change(s, keyed("b", 1));
+	assert_made(&c, true, 2);
+	c = scratch_run_change(
+	    s, (struct scratch_change){ .write = { .kind = STORE_UPDATE, .updates = { &update, 1 } } });
+	assert_made(&c, false, 3);
 	store_close(s);
 }
 END_TEST
@@ -86,18 +88,18 @@ END_TEST
 START_TEST(test_repeats_in_one_batch_are_one_update)
 {
 	struct store *s = scratch_open();
-	static struct store_op ops[100];
+	static struct scratch_change ops[100];
 	unsigned first = 0;
 
 	scratch_create(s, "l");
 	for (int i = 0; i < 100; i++) {
 		ops[i] = keyed("k", 1);
-		scratch_submit(s, &ops[i]);
+		scratch_submit_change(s, &ops[i]);
 	}
 	scratch_wait(100);
 	for (int i = 0; i < 100; i++) {
-		assert_made(&ops[i], ops[i].repeated, 1);
-		first += !ops[i].repeated;
+		assert_made(&ops[i], ops[i].op.change.repeated, 1);
+		first += !ops[i].op.change.repeated;
 	}
 	ck_assert_uint_eq(first, 1);
 	store_close(s);
@@ -111,17 +113,17 @@ START_TEST(test_a_refused_update_leaves_its_key_free)
 		.averaging = AVERAGING_POOLED, .count = 2, .features = 2, .mean = two, .var = two
 	};
 	struct store *s = scratch_open();
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
-	op = scratch_run(s, keyed("a", 1));
-	assert_made(&op, false, 1);
-	op = keyed("b", 1);
-	op.update = &wide;
-	op = scratch_run(s, op);
-	ck_assert_int_eq(op.err.code, ERR_SHAPE_MISMATCH);
-	op = scratch_run(s, keyed("b", 2));
-	assert_made(&op, false, 2);
+	c = scratch_run_change(s, keyed("a", 1));
+	assert_made(&c, false, 1);
+	c = keyed("b", 1);
+	c.write.updates.list = &wide;
+	c = scratch_run_change(s, c);
+	ck_assert_int_eq(c.op.err.code, ERR_SHAPE_MISMATCH);
+	c = scratch_run_change(s, keyed("b", 2));
+	assert_made(&c, false, 2);
 	store_close(s);
 }
 END_TEST
@@ -129,16 +131,15 @@ END_TEST
 START_TEST(test_a_new_layer_of_the_same_name_has_no_keys)
 {
 	struct store *s = scratch_open();
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
-	op = scratch_run(s, keyed("a", 1));
-	assert_made(&op, false, 1);
-	op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_DELETE });
-	ck_assert_int_eq(op.err.code, ERR_NONE);
+	c = scratch_run_change(s, keyed("a", 1));
+	assert_made(&c, false, 1);
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_LAYER_DELETE });
 	scratch_create(s, "l");
-	op = scratch_run(s, keyed("a", 2));
-	assert_made(&op, false, 1);
+	c = scratch_run_change(s, keyed("a", 2));
+	assert_made(&c, false, 1);
 	store_close(s);
 }
 END_TEST
@@ -146,18 +147,18 @@ END_TEST
 START_TEST(test_an_old_key_means_a_new_update_also_before_it_is_purged)
 {
 	struct store *s = scratch_open_with(SCRATCH_QUEUE_MAX, 1);
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
-	op = scratch_run(s, keyed("a", 1));
-	assert_made(&op, false, 1);
-	while (op.num_batches_tracked == 1) {
+	c = scratch_run_change(s, keyed("a", 1));
+	assert_made(&c, false, 1);
+	while (c.write.result.num_batches_tracked == 1) {
 		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
-		op = scratch_run(s, keyed("a", 1));
+		c = scratch_run_change(s, keyed("a", 1));
 	}
-	assert_made(&op, false, 2);
-	op = scratch_run(s, keyed("a", 1));
-	assert_made(&op, true, 2);
+	assert_made(&c, false, 2);
+	c = scratch_run_change(s, keyed("a", 1));
+	assert_made(&c, true, 2);
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
 }
@@ -166,15 +167,15 @@ END_TEST
 START_TEST(test_old_keys_are_purged_slice_by_slice)
 {
 	struct store *s = scratch_open();
-	static struct store_op ops[2500];
+	static struct scratch_change ops[2500];
 	static char keys[2500][12];
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
 	for (int i = 0; i < 2500; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "%d", i);
 		ops[i] = keyed(keys[i], 1);
-		scratch_submit(s, &ops[i]);
+		scratch_submit_change(s, &ops[i]);
 	}
 	scratch_wait(2500);
 	store_close(s);
@@ -184,8 +185,8 @@ START_TEST(test_old_keys_are_purged_slice_by_slice)
 	sleep(2);
 	s = scratch_open_with(SCRATCH_QUEUE_MAX, 1);
 	for (int i = 0; i < 3; i++) {
-		op = scratch_run(s, keyed("new", 1));
-		assert_made(&op, op.repeated, 2501);
+		c = scratch_run_change(s, keyed("new", 1));
+		assert_made(&c, c.op.change.repeated, 2501);
 	}
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
@@ -196,19 +197,19 @@ END_TEST
 static unsigned
 send_keys(struct store *s, int first, int last)
 {
-	static struct store_op ops[SCRATCH_QUEUE_MAX];
+	static struct scratch_change ops[SCRATCH_QUEUE_MAX];
 	static char keys[SCRATCH_QUEUE_MAX][12];
 	unsigned repeated = 0;
 
 	for (int i = first; i < last; i++) {
 		snprintf(keys[i - first], sizeof(keys[0]), "%d", i);
 		ops[i - first] = keyed(keys[i - first], 1);
-		scratch_submit(s, &ops[i - first]);
+		scratch_submit_change(s, &ops[i - first]);
 	}
 	scratch_wait((unsigned)(last - first));
 	for (int i = 0; i < last - first; i++) {
-		ck_assert_msg(ops[i].err.code == ERR_NONE, "%s", ops[i].err.detail);
-		repeated += ops[i].repeated;
+		ck_assert_msg(ops[i].op.err.code == ERR_NONE, "%s", ops[i].op.err.detail);
+		repeated += ops[i].op.change.repeated;
 	}
 	return repeated;
 }
@@ -216,7 +217,7 @@ send_keys(struct store *s, int first, int last)
 START_TEST(test_the_oldest_keys_are_forgotten_beyond_the_limit)
 {
 	struct store *s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 100);
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
 	/* However they come: many in a batch, or one by one. */
@@ -224,10 +225,10 @@ START_TEST(test_the_oldest_keys_are_forgotten_beyond_the_limit)
 	for (int i = 3000; i < 3050; i++)
 		ck_assert_uint_eq(send_keys(s, i, i + 1), 0);
 	ck_assert_uint_eq(send_keys(s, 2950, 3050), 100);
-	op = scratch_run(s, keyed("2949", 2)); /* a new request, so another body is no mismatch */
-	assert_made(&op, false, 3051);
-	op = scratch_run(s, keyed("2950", 1)); /* which that has pushed out */
-	assert_made(&op, false, 3052);
+	c = scratch_run_change(s, keyed("2949", 2)); /* a new request, so another body is no mismatch */
+	assert_made(&c, false, 3051);
+	c = scratch_run_change(s, keyed("2950", 1)); /* which that has pushed out */
+	assert_made(&c, false, 3052);
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 100);
 }
@@ -236,7 +237,7 @@ END_TEST
 START_TEST(test_a_lower_limit_holds_for_keys_that_are_stored)
 {
 	struct store *s = scratch_open();
-	struct store_op op;
+	struct scratch_change c;
 
 	scratch_create(s, "l");
 	ck_assert_uint_eq(send_keys(s, 0, 2500), 0);
@@ -244,8 +245,8 @@ START_TEST(test_a_lower_limit_holds_for_keys_that_are_stored)
 	s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 7);
 	/* Three slices, of which each of these takes one at least. */
 	for (int i = 0; i < 3; i++) {
-		op = scratch_run(s, keyed("2499", 1));
-		assert_made(&op, true, 2500);
+		c = scratch_run_change(s, keyed("2499", 1));
+		assert_made(&c, true, 2500);
 	}
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 7);
@@ -256,7 +257,6 @@ END_TEST
 START_TEST(test_a_store_that_is_only_read_trims_its_keys_too)
 {
 	struct store *s = scratch_open();
-	struct store_op op;
 
 	scratch_create(s, "l");
 	ck_assert_uint_eq(send_keys(s, 0, 5000), 0);
@@ -264,8 +264,7 @@ START_TEST(test_a_store_that_is_only_read_trims_its_keys_too)
 	s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 10);
 	/* The thread forgets a slice each time it has answered. */
 	for (int i = 0; i < 6; i++) {
-		op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET });
-		store_op_fini(&op);
+		snapshot_unref(scratch_layer(s, "l"));
 	}
 	store_close(s);
 	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 10);

@@ -12,7 +12,7 @@
 START_TEST(test_a_full_queue_is_overloaded_and_a_stopped_store_says_so)
 {
 	struct store *s = scratch_open_with(0, 0);
-	struct store_op op = { .kind = STORE_MODEL_LIST, .limit = 1 };
+	struct store_op op = { .kind = STORE_MODEL_LIST, .list.limit = 1 };
 	struct err e = { 0 };
 
 	ck_assert_int_eq(store_submit(s, &op, &e), -1);
@@ -30,15 +30,15 @@ END_TEST
 START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 {
 	struct store *s = scratch_open();
-	static struct store_op ops[UPDATES];
+	static struct scratch_change ops[UPDATES];
 	static struct update updates[UPDATES];
 	static double means[UPDATES];
 	const double var = 1;
 	double mean = 0;
-	struct store_op create = { .kind = STORE_LAYER_CREATE, .definition = "d" };
+	struct scratch_change create = { .write = { .kind = STORE_LAYER_CREATE, .create.definition = "d" } };
 	const struct snapshot *layer;
 
-	scratch_submit(s, &create);
+	scratch_submit_change(s, &create);
 	for (int i = 0; i < UPDATES; i++) {
 		means[i] = i * 0.1;
 		mean = 0.75 * mean + 0.25 * means[i];
@@ -48,21 +48,21 @@ START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
 			.features = 1,
 			.mean = &means[i],
 			.var = &var };
-		ops[i] = (struct store_op){ .kind = STORE_UPDATE, .update = &updates[i] };
-		scratch_submit(s, &ops[i]);
+		ops[i].write = (struct store_write){ .kind = STORE_UPDATE, .updates = { &updates[i], 1 } };
+		scratch_submit_change(s, &ops[i]);
 	}
 	scratch_wait(UPDATES + 1);
-	ck_assert(create.created);
+	ck_assert(create.write.result.created);
 	for (int i = 0; i < UPDATES; i++) {
-		ck_assert_int_eq(ops[i].err.code, ERR_NONE);
-		ck_assert_uint_eq(ops[i].num_batches_tracked, (unsigned)i + 1);
-		ck_assert_uint_eq(ops[i].revision, (unsigned)i + 1);
+		ck_assert_int_eq(ops[i].op.err.code, ERR_NONE);
+		ck_assert_uint_eq(ops[i].write.result.num_batches_tracked, (unsigned)i + 1);
+		ck_assert_uint_eq(ops[i].write.result.revision, (unsigned)i + 1);
 	}
 	layer = store_layer_cached(s, "m", "l");
 	ck_assert_ptr_nonnull(layer);
 	ck_assert(layer->statistics.mean[0] == mean);
 	snapshot_unref(layer);
-	store_op_fini(&create);
+	store_op_fini(&create.op);
 	store_close(s);
 }
 END_TEST
@@ -116,25 +116,28 @@ assert_same_statistics(struct store *s, const char *one, const char *other)
 	snapshot_unref(b);
 }
 
+static struct store_write
+several(const char *layer, const struct update *updates, size_t count)
+{
+	return (struct store_write){ .kind = STORE_UPDATE, .layer = layer, .updates = { updates, count } };
+}
+
 START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
 {
 	const enum averaging averaging = (enum averaging)_i;
 	struct store *s = open_with_layers();
 	struct update updates[SEVERAL];
-	struct store_op op;
+	struct store_written result;
 
 	for (int i = 0; i < SEVERAL; i++)
 		updates[i] = update_number(i, averaging);
 	for (int round = 1; round <= 3; round++) {
-		op = scratch_run(
-		    s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
-		ck_assert_int_eq(op.err.code, ERR_NONE);
-		ck_assert_uint_eq(op.revision, (unsigned)round);
-		ck_assert_uint_eq(op.num_batches_tracked, (unsigned)(round * SEVERAL));
+		result = scratch_write(s, several("l", updates, SEVERAL));
+		ck_assert_uint_eq(result.revision, (unsigned)round);
+		ck_assert_uint_eq(result.num_batches_tracked, (unsigned)(round * SEVERAL));
 		for (int i = 0; i < SEVERAL; i++)
-			op = scratch_run(
-			    s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &updates[i] });
-		ck_assert_uint_eq(op.revision, (unsigned)(round * SEVERAL));
+			result = scratch_write(s, several("other", &updates[i], 1));
+		ck_assert_uint_eq(result.revision, (unsigned)(round * SEVERAL));
 		assert_same_statistics(s, "l", "other");
 	}
 	store_close(s);
@@ -151,7 +154,7 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 	struct store *s = open_with_layers();
 	struct update updates[SEVERAL];
 	const struct snapshot *layer;
-	struct store_op op;
+	struct scratch_change c;
 
 	for (int trained = 0; trained < 2; trained++) {
 		for (int bad = 0; bad < SEVERAL; bad++) {
@@ -161,9 +164,8 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 				updates[bad].mean = huge;
 			else
 				updates[bad].features = FEATURES - 1;
-			op = scratch_run(
-			    s, (struct store_op){ .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL });
-			ck_assert_int_eq(op.err.code, bad % 2 == 0 ? ERR_NON_FINITE_INPUT : ERR_SHAPE_MISMATCH);
+			c = scratch_run_change(s, (struct scratch_change){ .write = several("l", updates, SEVERAL) });
+			ck_assert_int_eq(c.op.err.code, bad % 2 == 0 ? ERR_NON_FINITE_INPUT : ERR_SHAPE_MISMATCH);
 		}
 		layer = store_layer_cached(s, "m", "l");
 		ck_assert_uint_eq(layer->revision, (unsigned)trained);
@@ -171,8 +173,8 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 		ck_assert(trained || (layer->statistics.features == 0 && layer->statistics.mean == NULL));
 		snapshot_unref(layer);
 		updates[0] = update_number(0, AVERAGING_EXPONENTIAL);
-		(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .update = updates });
-		(void)scratch_run(s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = updates });
+		(void)scratch_write(s, several("l", updates, 1));
+		(void)scratch_write(s, several("other", updates, 1));
 		assert_same_statistics(s, "l", "other");
 	}
 	store_close(s);
@@ -183,20 +185,20 @@ START_TEST(test_several_updates_under_a_key_are_made_once)
 {
 	struct store *s = open_with_layers();
 	struct update updates[SEVERAL];
-	struct store_op asked = { .kind = STORE_UPDATE, .update = updates, .update_count = SEVERAL, .key = "k" }, op;
+	struct scratch_change asked = { .op.change.key = "k", .write = several("l", updates, SEVERAL) }, c;
 
 	for (int i = 0; i < SEVERAL; i++)
 		updates[i] = update_number(i, AVERAGING_POOLED);
 	for (int i = 0; i < 3; i++) {
-		op = scratch_run(s, asked);
-		ck_assert_int_eq(op.err.code, ERR_NONE);
-		ck_assert_int_eq(op.repeated, i > 0);
-		ck_assert_uint_eq(op.revision, 1);
-		ck_assert_uint_eq(op.num_batches_tracked, SEVERAL);
+		c = scratch_run_change(s, asked);
+		ck_assert_int_eq(c.op.err.code, ERR_NONE);
+		ck_assert_int_eq(c.op.change.repeated, i > 0);
+		ck_assert_uint_eq(c.write.result.revision, 1);
+		ck_assert_uint_eq(c.write.result.num_batches_tracked, SEVERAL);
 	}
-	asked.key_digest[0] = 1;
-	op = scratch_run(s, asked);
-	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	asked.op.change.key_digest[0] = 1;
+	c = scratch_run_change(s, asked);
+	ck_assert_int_eq(c.op.err.code, ERR_IDEMPOTENCY_MISMATCH);
 	store_close(s);
 }
 END_TEST
@@ -208,7 +210,7 @@ START_TEST(test_several_updates_in_a_batch_with_others)
 {
 	static const double huge[FEATURES] = { 1, INFINITY, 1 };
 	struct store *s = open_with_layers();
-	static struct store_op ops[CROWD];
+	static struct scratch_change ops[CROWD];
 	struct update good[SEVERAL], bad[SEVERAL];
 	uint64_t tracked = 0, revision = 0;
 
@@ -216,23 +218,20 @@ START_TEST(test_several_updates_in_a_batch_with_others)
 		good[i] = bad[i] = update_number(i, AVERAGING_CUMULATIVE);
 	bad[3].mean = huge;
 	for (int i = 0; i < CROWD; i++) {
-		ops[i] = (struct store_op){ .kind = STORE_UPDATE,
-			.update = i % 4 == 1 ? bad : good,
-			.update_count = i % 4 == 2 ? 1 : SEVERAL };
-		scratch_submit(s, &ops[i]);
+		ops[i].write = several("l", i % 4 == 1 ? bad : good, i % 4 == 2 ? 1 : SEVERAL);
+		scratch_submit_change(s, &ops[i]);
 	}
 	scratch_wait(CROWD);
 	for (int i = 0; i < CROWD; i++) {
 		if (i % 4 == 1) {
-			ck_assert_int_eq(ops[i].err.code, ERR_NON_FINITE_INPUT);
+			ck_assert_int_eq(ops[i].op.err.code, ERR_NON_FINITE_INPUT);
 			continue;
 		}
-		ck_assert_int_eq(ops[i].err.code, ERR_NONE);
-		ck_assert_uint_eq(ops[i].revision, ++revision);
-		ck_assert_uint_eq(ops[i].num_batches_tracked, tracked += ops[i].update_count);
-		for (size_t k = 0; k < ops[i].update_count; k++)
-			(void)scratch_run(
-			    s, (struct store_op){ .kind = STORE_UPDATE, .layer = "other", .update = &good[k] });
+		ck_assert_int_eq(ops[i].op.err.code, ERR_NONE);
+		ck_assert_uint_eq(ops[i].write.result.revision, ++revision);
+		ck_assert_uint_eq(ops[i].write.result.num_batches_tracked, tracked += ops[i].write.updates.count);
+		for (size_t k = 0; k < ops[i].write.updates.count; k++)
+			(void)scratch_write(s, several("other", &good[k], 1));
 	}
 	assert_same_statistics(s, "l", "other");
 	store_close(s);

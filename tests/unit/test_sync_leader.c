@@ -118,7 +118,7 @@ run(struct call *c)
 {
 	enum request_next next;
 
-	while ((next = request_step(&c->rq, true)) == REQUEST_STORE && !store_op_writes(c->rq.op.kind))
+	while ((next = request_step(&c->rq, true)) == REQUEST_STORE && c->rq.op.kind != STORE_CHANGE)
 		ask_store(c);
 	return next;
 }

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A change, applied to a batch: all its writes or none, and once under its key.
+ *
+ * All layers that it names are read first, and its key is looked up with each of them. Then the writes are applied in
+ * order. Where one of several is refused the batch's copies go back to what they were (batch_keep), and so does the
+ * database, which creations and deletions have reached already (a mark: a nested transaction). The key is stored last.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "storage/batch.h"
+#include "storage/snapshot.h"
+
+static bool
+deletes(const struct store_write *write)
+{
+	return write->kind == STORE_LAYER_DELETE || write->kind == STORE_MODEL_DELETE;
+}
+
+/* Puts the write that an error is about before its detail, where there are several. */
+static int
+name_write(const struct store_change *change, size_t i, struct err *e)
+{
+	const struct store_write *write = &change->writes[i];
+	char where[2 * STORE_NAME_MAX + 80];
+	size_t n, kept;
+
+	if (change->count == 1)
+		return -1;
+	if (write->kind == STORE_MODEL_DELETE)
+		snprintf(where, sizeof(where), "write %zu of %zu, model \"%s\": ", i + 1, change->count, write->model);
+	else
+		snprintf(where, sizeof(where), "write %zu of %zu, layer \"%s\" of model \"%s\": ", i + 1, change->count,
+		    write->layer, write->model);
+	n = strlen(where);
+	kept = strnlen(e->detail, sizeof(e->detail) - 1 - n);
+	memmove(e->detail + n, e->detail, kept);
+	memcpy(e->detail, where, n);
+	e->detail[n + kept] = '\0';
+	return -1;
+}
+
+static int
+load_layers(struct batch *b, struct store_change *change, struct err *e)
+{
+	for (size_t i = 0; i < change->count; i++) {
+		struct store_write *write = &change->writes[i];
+
+		if (write->kind == STORE_MODEL_DELETE)
+			continue;
+		write->working = batch_layer(b, write->model, write->layer, e);
+		if (write->working == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+/* Whether the key was used on the layer of one write, and what that came to. */
+static int
+find_key(struct batch *b, const struct store_change *change, struct store_write *write, bool *found, struct err *e)
+{
+	const struct working *w = write->working;
+	struct used_key used;
+
+	*found = false;
+	if (!batch_has_layer(w, write))
+		return 0;
+	if (b->backend->ops->find_key(
+		b->backend, w->base->identity->id, change->key, b->keys_since_s, &used, found, e) < 0)
+		return -1;
+	if (!*found)
+		return 0;
+	if (memcmp(used.digest, change->key_digest, DIGEST_BYTES) != 0)
+		return err_fail(
+		    e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
+	write->result.revision = used.revision;
+	write->result.num_batches_tracked = used.num_batches_tracked;
+	write->result.features = w->statistics.features;
+	return 0;
+}
+
+/* A key that is known of some of the layers only was used for another change, or is forgotten in part. */
+static int
+find_keys(struct batch *b, struct store_change *change, struct err *e)
+{
+	bool some = false, all = true, found;
+	size_t missing = 0;
+
+	for (size_t i = 0; i < change->count; i++) {
+		if (deletes(&change->writes[i]))
+			continue;
+		if (find_key(b, change, &change->writes[i], &found, e) < 0)
+			return name_write(change, i, e);
+		some = some || found;
+		all = all && found;
+		if (!found)
+			missing = i;
+	}
+	change->repeated = some && all;
+	if (!some || all)
+		return 0;
+	err_set(e, ERR_IDEMPOTENCY_MISMATCH,
+	    "the Idempotency-Key was used on other layers of this change, not on this one");
+	return name_write(change, missing, e);
+}
+
+static int
+add_keys(struct batch *b, const struct store_change *change, struct err *e)
+{
+	for (size_t i = 0; i < change->count; i++) {
+		const struct store_write *write = &change->writes[i];
+		struct working *w = write->working;
+		struct used_key used = { .revision = write->result.revision,
+			.num_batches_tracked = write->result.num_batches_tracked };
+
+		if (deletes(write) || !w->exists || w->keyed_by == change)
+			continue;
+		w->keyed_by = change;
+		memcpy(used.digest, change->key_digest, DIGEST_BYTES);
+		b->keys_added++;
+		if (b->backend->ops->add_key(b->backend, w->base->identity->id, change->key, &used, b->now_s, e) < 0) {
+			b->broken = true;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Whether a write that is refused may leave others to be undone. */
+static bool
+may_go_back(const struct store_change *change)
+{
+	return change->count > 1 || (change->writes->kind == STORE_UPDATE && change->writes->updates.count > 1);
+}
+
+/* Whether any of several writes changes the database at once, and not only when the batch is saved. */
+static bool
+needs_mark(const struct store_change *change)
+{
+	bool needs = false;
+
+	for (size_t i = 0; i < change->count && change->count > 1; i++)
+		needs = needs || change->writes[i].kind == STORE_LAYER_CREATE || deletes(&change->writes[i]);
+	return needs;
+}
+
+static int
+apply_in_order(struct batch *b, struct store_change *change, struct err *e)
+{
+	for (size_t i = 0; i < change->count; i++)
+		if (write_apply(b, &change->writes[i], e) < 0)
+			return b->broken ? -1 : name_write(change, i, e);
+	return 0;
+}
+
+static int
+apply_all_or_none(struct batch *b, struct store_change *change, struct err *e)
+{
+	const bool marks = needs_mark(change);
+	int result;
+
+	if (marks && b->backend->ops->mark(b->backend, e) < 0)
+		return -1;
+	batch_begin_change(b, may_go_back(change));
+	result = apply_in_order(b, change, e);
+	batch_end_change(b, result < 0);
+	b->broken = b->broken || !b->backend->ops->in_transaction(b->backend);
+	if (marks && !b->broken && b->backend->ops->unmark(b->backend, result < 0, e) < 0) {
+		b->broken = true;
+		return -1;
+	}
+	return result;
+}
+
+static void
+take_results(struct store_change *change)
+{
+	for (size_t i = 0; i < change->count; i++) {
+		struct store_written *result = &change->writes[i].result;
+		const struct working *w = change->writes[i].working;
+
+		if (w == NULL || !w->exists)
+			continue;
+		result->revision = w->revision;
+		result->num_batches_tracked = w->statistics.num_batches_tracked;
+		result->features = w->statistics.features;
+	}
+}
+
+static int
+apply(struct batch *b, struct store_change *change, struct err *e)
+{
+	if (load_layers(b, change, e) < 0 || (change->key != NULL && find_keys(b, change, e) < 0))
+		return -1;
+	if (change->repeated)
+		return 0;
+	if (apply_all_or_none(b, change, e) < 0)
+		return -1;
+	take_results(change);
+	return change->key != NULL ? add_keys(b, change, e) : 0;
+}
+
+int
+batch_apply(struct batch *b, struct store_change *change, struct err *e)
+{
+	if (apply(b, change, e) == 0)
+		return 0;
+	change_forget(change);
+	/* A read that fails may end the transaction; what is written after that would stand although it was refused. */
+	b->broken = b->broken || !b->backend->ops->in_transaction(b->backend);
+	return -1;
+}
+
+void
+change_forget(struct store_change *change)
+{
+	for (size_t i = 0; i < change->count; i++) {
+		snapshot_unref(change->writes[i].result.snapshot);
+		change->writes[i].result = (struct store_written){ 0 };
+	}
+}
