@@ -7,46 +7,47 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/suggest.h"
 #include "handlers/backward.h"
 #include "handlers/handlers.h"
-#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
-static const char *const members[] = { "input", "grad_output", "mode", "seed", "lengths", "mask", "sync", NULL };
+static const struct input input_input = {
+	.name = "input", .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP32, .by_layer = true
+};
+static const struct input gradient_input = {
+	.name = "grad_output", .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP32, .by_layer = true
+};
 
-/* The slots of this route, in routes.c's order. */
-enum { SLOT_INPUT, SLOT_GRADIENT, SLOT_MASK };
+enum mode { MODE_TRAIN, MODE_INFER };
+static const struct input mode_input = { .name = "mode",
+	.type = INPUT_CHOICE,
+	.places = INPUT_ANYWHERE,
+	.choices = (const char *const[]){ [MODE_TRAIN] = "train", [MODE_INFER] = "infer", NULL } };
+
+const struct input *const backward_inputs[] = { &input_input, &gradient_input, &lengths_input, &mask_input, &mode_input,
+	&seed_input, &sync_input, NULL };
 
 static int
-choose_mode(const struct request *rq, const struct cJSON *body, bool *train, struct err *e)
+choose_mode(const struct request *rq, bool *train, struct err *e)
 {
-	const struct cJSON *member = envelope_get(body, "mode");
-	const char *text = request_query(rq, "mode");
-	char near[SUGGEST_BYTES], shown[ENVELOPE_SHOWN_BYTES];
+	uint64_t mode = MODE_TRAIN;
 
-	if (text != NULL && member != NULL)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"mode\" is given both in the query and in the body");
-	if (member != NULL)
-		text = envelope_type(member) == ENVELOPE_STRING ? envelope_string(member) : "";
-	*train = text == NULL || strcmp(text, "train") == 0;
-	if (!*train && strcmp(text, "infer") != 0)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"mode\" must be \"train\" or \"infer\", not %s%s",
-		    member != NULL ? envelope_shown(member, shown) : text,
-		    suggest_among(text, (const char *const[]){ "train", "infer", NULL }, near));
+	if (option_get(rq, &mode_input, &mode, e) < 0)
+		return -1;
+	*train = mode == MODE_TRAIN;
 	return 0;
 }
 
 /* What was shuffled by a seed in training goes back by the same. */
 static int
-choose_seed(const struct request *rq, const struct cJSON *body, struct backward *w, struct err *e)
+choose_seed(const struct request *rq, struct backward *w, struct err *e)
 {
 	bool given;
 
-	if (seed_options_get(rq, body, &w->seed, &given, e) < 0)
+	if (seed_options_get(rq, &w->seed, &given, e) < 0)
 		return -1;
 	if (!given && rq->definition->shuffle && w->train)
 		return err_fail(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
@@ -119,7 +120,6 @@ int
 backward(struct request *rq, struct err *e)
 {
 	struct backward *w = arena_alloc(&rq->workspace.arena, sizeof(*w));
-	const struct cJSON *body;
 	size_t n;
 
 	if (w == NULL)
@@ -130,17 +130,17 @@ backward(struct request *rq, struct err *e)
 	w->statistics = &rq->state->statistics;
 	w->layer = rq->layer;
 	w->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
-	if (request_object(rq, members, &body, e) < 0 || choose_mode(rq, body, &w->train, e) < 0 ||
-	    choose_seed(rq, body, w, e) < 0 || request_tensor(rq, SLOT_INPUT, "input", &w->x, e) < 0 ||
-	    request_tensor(rq, SLOT_GRADIENT, "grad_output", &w->g, e) < 0 || request_check_answer(rq, w->g, e) < 0 ||
+	if (inputs_check_body(rq, e) < 0 || choose_mode(rq, &w->train, e) < 0 || choose_seed(rq, w, e) < 0 ||
+	    input_need_tensor(rq, &input_input, &w->x, e) < 0 || input_need_tensor(rq, &gradient_input, &w->g, e) < 0 ||
+	    request_check_answer(rq, w->g, e) < 0 ||
 	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 ||
-	    check_gradient(w, e) < 0 || mask_options_get(rq, rq->definition, body, SLOT_MASK, w->x, &w->mask, e) < 0)
+	    check_gradient(w, e) < 0 || mask_options_get(rq, rq->definition, w->x, &w->mask, e) < 0)
 		return -1;
 	n = definition_parameter_count(rq->definition, w->view.feature);
 	if (workspace_doubles(&rq->workspace, n, &w->weight, e) < 0 ||
 	    workspace_doubles(&rq->workspace, n, &w->bias, e) < 0)
 		return -1;
-	if (sync_options_get(rq, body, e) < 0)
+	if (sync_options_get(rq, e) < 0)
 		return -1;
 	if (rq->sync_call != NULL)
 		return backward_shard(rq, w, e);

@@ -7,6 +7,13 @@
 #include "layer/forward.h"
 #include "norm/widen.h"
 
+#define PARAMETER(name_) \
+	{ \
+		.name = (name_), .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP64 \
+	}
+const struct input weight_input = PARAMETER("weight");
+const struct input bias_input = PARAMETER("bias");
+
 /* A tensor of doubles is used where it lies; another is widened. */
 static int
 as_doubles(struct request *rq, const struct tensor *t, double **values, struct err *e)
@@ -22,23 +29,21 @@ as_doubles(struct request *rq, const struct tensor *t, double **values, struct e
 }
 
 int
-doubles_get(struct request *rq, const struct cJSON *body, struct doubles_wanted wanted, double **values, size_t *count,
-    struct err *e)
+doubles_get(struct request *rq, const struct input *in, double **values, size_t *count, struct err *e)
 {
-	const struct cJSON *member = envelope_get(body, wanted.name);
-	enum envelope_type type = envelope_type(member);
-	struct tensor *t = body_tensor(rq->body, wanted.slot);
+	const struct cJSON *member = envelope_get(body_envelope(rq->body), in->name);
+	const enum envelope_type type = envelope_type(member);
+	const struct tensor *t = input_tensor(rq, in);
 
 	*values = NULL;
 	*count = 0;
-	if (type == ENVELOPE_ABSENT)
-		return wanted.optional ? 0 : err_fail(e, ERR_BAD_PARAMETER, "the body has no \"%s\"", wanted.name);
+	if (type == ENVELOPE_ABSENT && !in->needed)
+		return 0;
 	if (t == NULL || (type != ENVELOPE_TENSOR && type != ENVELOPE_OBJECT))
-		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" must be a list of numbers or a tensor, not %s",
-		    wanted.name, envelope_type_name(type));
-	if (t->rank != 1 && !wanted.any_rank)
+		return option_refuse(in, &(struct option){ .member = member }, "a list of numbers or a tensor", e);
+	if (t->rank != 1 && in->one_extent)
 		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
-		    wanted.name, t->rank);
+		    in->name, t->rank);
 	*count = t->count;
 	return as_doubles(rq, t, values, e);
 }
@@ -73,20 +78,4 @@ doubles_check_features(const char *name, size_t n, size_t features, struct err *
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", features);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", n);
 	return -1;
-}
-
-int
-doubles_count(const struct cJSON *body, const char *name, const uint64_t *fallback, uint64_t *out, struct err *e)
-{
-	const struct cJSON *member = envelope_get(body, name);
-	char shown[ENVELOPE_SHOWN_BYTES];
-
-	if (member == NULL && fallback != NULL) {
-		*out = *fallback;
-		return 0;
-	}
-	if (envelope_uint64(member, out) < 0 || *out > STATISTICS_COUNT_MAX)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" must be a whole number from 0 to 2^63 - 1; it is %s",
-		    name, envelope_shown(member, shown));
-	return 0;
 }

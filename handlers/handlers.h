@@ -6,7 +6,7 @@
 #ifndef HANDLERS_HANDLERS_H
 #define HANDLERS_HANDLERS_H
 
-#include "handlers/request.h"
+#include "handlers/input.h"
 
 /* root.c */
 int root(struct request *rq, struct err *e);
@@ -25,7 +25,9 @@ int models_list_finish(struct request *rq, struct err *e);
 int model_get(struct request *rq, struct err *e);
 int model_get_finish(struct request *rq, struct err *e);
 int model_delete(struct request *rq, struct err *e);
-size_t page_values(const struct request *rq);
+extern const struct input *const page_inputs[];
+size_t models_values(const struct request *rq);
+size_t layers_values(const struct request *rq);
 
 /* layers.c */
 int layer_put(struct request *rq, struct err *e);
@@ -37,24 +39,29 @@ int layer_delete(struct request *rq, struct err *e);
 int deleted_finish(struct request *rq, struct err *e);
 
 /* train.c */
+extern const struct input *const train_inputs[];
 int train(struct request *rq, struct err *e);
 int train_joined(struct request *rq, struct err *e);
 void train_meanwhile(struct request *rq);
 int train_finish(struct request *rq, struct err *e);
 
 /* merge.c */
+extern const struct input *const statistics_merge_inputs[];
 int statistics_merge(struct request *rq, struct err *e);
 int statistics_merge_finish(struct request *rq, struct err *e);
 
 /* infer.c */
+extern const struct input *const infer_inputs[];
 int infer(struct request *rq, struct err *e);
 
 /* backward.c */
+extern const struct input *const backward_inputs[];
 int backward(struct request *rq, struct err *e);
 int backward_joined(struct request *rq, struct err *e);
 
 /* statistics.c */
 int statistics_get(struct request *rq, struct err *e);
+extern const struct input *const statistics_put_inputs[];
 int statistics_put(struct request *rq, struct err *e);
 int statistics_put_finish(struct request *rq, struct err *e);
 int statistics_reset(struct request *rq, struct err *e);
@@ -62,6 +69,7 @@ int statistics_reset_finish(struct request *rq, struct err *e);
 
 /* parameters.c */
 int parameters_get(struct request *rq, struct err *e);
+extern const struct input *const parameters_put_inputs[];
 int parameters_put(struct request *rq, struct err *e);
 int parameters_put_finish(struct request *rq, struct err *e);
 size_t parameters_values(const struct request *rq);
@@ -70,6 +78,7 @@ size_t parameters_values(const struct request *rq);
 int affine_get(struct request *rq, struct err *e);
 
 /* normalize.c */
+extern const struct input *const normalize_inputs[];
 int normalize_once(struct request *rq, struct err *e);
 
 #endif

@@ -66,14 +66,16 @@ idempotency_begin(struct request *rq, const char *header, struct err *e)
 }
 
 void
-idempotency_add_query(struct request *rq, const char *const *names)
+idempotency_add_query(struct request *rq)
 {
-	for (; rq->digest != NULL && *names != NULL; names++) {
-		const char *value = request_query(rq, *names);
+	const struct input *const *inputs = rq->route->inputs;
+	const char *value;
 
+	for (; rq->digest != NULL && *inputs != NULL; inputs++) {
+		value = (*inputs)->stored ? input_query(rq, *inputs) : NULL;
 		if (value == NULL)
 			continue;
-		digest_add(rq->digest, *names, strlen(*names) + 1);
+		digest_add(rq->digest, (*inputs)->name, strlen((*inputs)->name) + 1);
 		digest_add(rq->digest, value, strlen(value) + 1);
 	}
 }

@@ -16,11 +16,8 @@
  */
 int idempotency_begin(struct request *rq, const char *header, struct err *e) MUST_CHECK;
 
-/*
- * Makes query parameters (a NULL-terminated list of names) part of what the key is used for, where they stand, after
- * the body.
- */
-void idempotency_add_query(struct request *rq, const char *const *names);
+/* Makes the query parameters that decide what is stored part of what the key is used for, after the body. */
+void idempotency_add_query(struct request *rq);
 
 /* Names the key, and what it was used for, in the operation. */
 void idempotency_guard(struct request *rq);

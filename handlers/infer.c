@@ -4,15 +4,13 @@
  * nothing. With ?inverse=true what was normalized comes back to its original scale.
  */
 #include "handlers/handlers.h"
-#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"
 
-static const char *const members[] = { "shape", "datatype", "data", "lengths", "mask", NULL };
+static const struct input inverse_input = { .name = "inverse", .type = INPUT_BOOL, .places = INPUT_QUERY };
 
-/* The slots of this route, in routes.c's order. */
-enum { SLOT_TENSOR, SLOT_MASK };
+const struct input *const infer_inputs[] = { &tensor_input, &lengths_input, &mask_input, &inverse_input, NULL };
 
 static int
 by_statistics(struct request *rq, struct tensor *t, struct norm_view view, struct scale_shift p, const struct mask *m,
@@ -49,14 +47,13 @@ infer(struct request *rq, struct err *e)
 	struct tensor *t;
 	struct norm_view view;
 	struct mask m;
-	const struct cJSON *body;
-	bool inverse;
+	bool inverse = false;
 	int result;
 
-	if (request_query_bool(rq, "inverse", false, &inverse, e) < 0 || request_object(rq, members, &body, e) < 0 ||
-	    request_tensor(rq, SLOT_TENSOR, "data", &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
-	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0 ||
-	    mask_options_get(rq, d, body, SLOT_MASK, t, &m, e) < 0 || mask_check_counted(&m, e) < 0)
+	if (option_get_bool(rq, &inverse_input, &inverse, e) < 0 || inputs_check_body(rq, e) < 0 ||
+	    input_need_tensor(rq, &tensor_input, &t, e) < 0 || request_check_answer(rq, t, e) < 0 ||
+	    forward_view(d, rq->state->statistics.features, t, &view, e) < 0 || mask_options_get(rq, d, t, &m, e) < 0 ||
+	    mask_check_counted(&m, e) < 0)
 		return -1;
 	if (inverse && !definition_tracks(d))
 		return err_fail(e, ERR_BAD_PARAMETER,

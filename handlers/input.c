@@ -1,105 +1,160 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/input.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/suggest.h"
+#include "handlers/routes.h"
 #include "layer/definition.h"
 
+const struct input tensor_input = { .name = "data",
+	.type = INPUT_BODY_TENSOR,
+	.places = INPUT_BODY,
+	.datatype = DATATYPE_FP32,
+	.by_layer = true,
+	.needed = true };
+
+/* The members of a tensor beside its data. */
+static const char *const beside_data[] = { "shape", "datatype" };
+#define BESIDE_DATA (sizeof(beside_data) / sizeof(beside_data[0]))
+
 const char *
-request_query(const struct request *rq, const char *name)
+input_query(const struct request *rq, const struct input *in)
 {
 	for (unsigned i = 0; i < rq->query_count; i++)
-		if (strcmp(rq->query[i].name, name) == 0)
+		if (strcmp(rq->query[i].name, in->name) == 0)
 			return rq->query[i].value;
 	return NULL;
 }
 
-int
-request_query_bool(const struct request *rq, const char *name, bool fallback, bool *out, struct err *e)
+/* Whether one of the inputs has the name, in that place. */
+static bool
+is_known(const struct input *const *inputs, enum input_places place, const char *name)
 {
-	const char *value = request_query(rq, name);
+	for (; inputs != NULL && *inputs != NULL; inputs++) {
+		const struct input *in = *inputs;
 
-	*out = fallback;
-	if (value == NULL)
+		if ((in->places & place) == 0)
+			continue;
+		if (strcmp(in->name, name) == 0)
+			return true;
+		for (size_t i = 0; in->type == INPUT_BODY_TENSOR && i < BESIDE_DATA; i++)
+			if (strcmp(beside_data[i], name) == 0)
+				return true;
+	}
+	return false;
+}
+
+static int
+refuse_name(
+    const struct input *const *inputs, enum input_places place, const char *name, const char *what, struct err *e)
+{
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	for (; inputs != NULL && *inputs != NULL; inputs++) {
+		if (((*inputs)->places & place) == 0)
+			continue;
+		suggest_try(&s, (*inputs)->name);
+		for (size_t i = 0; (*inputs)->type == INPUT_BODY_TENSOR && i < BESIDE_DATA; i++)
+			suggest_try(&s, beside_data[i]);
+	}
+	return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a %s%s", name, what, suggest_text(&s, near));
+}
+
+int
+inputs_check_query(const struct request *rq, struct err *e)
+{
+	if (rq->route->any_query)
 		return 0;
-	if (*value == '\0')
-		*out = true;
-	else if (request_parse_bool(value, strlen(value), out) < 0)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is \"%.64s\"; it must be true or false", name, value);
+	for (unsigned i = 0; i < rq->query_count; i++) {
+		const char *name = rq->query[i].name;
+
+		if (!is_known(rq->route->inputs, INPUT_QUERY, name))
+			return refuse_name(rq->route->inputs, INPUT_QUERY, name, "query parameter of this call", e);
+		for (unsigned k = 0; k < i; k++)
+			if (strcmp(rq->query[k].name, name) == 0)
+				return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is given twice in the query", name);
+	}
 	return 0;
 }
 
 int
-request_parse_bool(const char *text, size_t len, bool *out)
+inputs_check_members(const struct cJSON *object, const struct input *const *inputs, const char *of, struct err *e)
 {
-	static const struct {
-		const char *word;
-		bool value;
-	} words[] = { { "true", true }, { "false", false }, { "1", true }, { "0", false } };
+	char what[64];
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strlen(words[i].word) == len && strncasecmp(words[i].word, text, len) == 0) {
-			*out = words[i].value;
-			return 0;
+	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
+		if (!is_known(inputs, INPUT_BODY, envelope_key(m))) {
+			snprintf(what, sizeof(what), "member of %s", of);
+			return refuse_name(inputs, INPUT_BODY, envelope_key(m), what, e);
 		}
-	return -1;
-}
-
-int
-request_parse_uint(const char *text, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	if (*text == '\0')
-		return -1;
-	for (; *text != '\0'; text++)
-		if (*text < '0' || *text > '9' || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(*text - '0'), &n))
-			return -1;
-	*out = n;
 	return 0;
 }
 
 int
-request_object(const struct request *rq, const char *const *allowed, const struct cJSON **out, struct err *e)
+inputs_check_body(const struct request *rq, struct err *e)
 {
 	const struct cJSON *root = body_envelope(rq->body);
-	char near[SUGGEST_BYTES];
-	bool known;
+	const enum envelope_type type = envelope_type(root);
 
-	*out = NULL;
-	if (rq->form != FORM_JSON)
+	if (root == NULL || type == ENVELOPE_TENSOR)
 		return 0;
-	if (envelope_type(root) == ENVELOPE_TENSOR)
-		return 0;
-	if (envelope_type(root) != ENVELOPE_OBJECT)
-		return err_fail(e, ERR_BAD_PARAMETER, "the body of this call must be an object, not %s",
-		    envelope_type_name(envelope_type(root)));
-	for (const struct cJSON *m = envelope_first(root); m != NULL; m = envelope_next(m)) {
-		known = false;
-		for (size_t i = 0; allowed[i] != NULL && !known; i++)
-			known = strcmp(allowed[i], envelope_key(m)) == 0;
-		if (!known)
-			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of the body of this call%s",
-			    envelope_key(m), suggest_among(envelope_key(m), allowed, near));
+	if (type != ENVELOPE_OBJECT)
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "the body of this call must be an object, not %s", envelope_type_name(type));
+	return inputs_check_members(root, rq->route->inputs, "the body of this call", e);
+}
+
+static bool
+is_tensor(const struct input *in)
+{
+	return in->type == INPUT_TENSOR || in->type == INPUT_BODY_TENSOR;
+}
+
+size_t
+inputs_slots(const struct input *const *inputs, struct json_slot slots[JSON_SLOTS_MAX])
+{
+	size_t count = 0;
+
+	for (; inputs != NULL && *inputs != NULL; inputs++) {
+		if (!is_tensor(*inputs))
+			continue;
+		assert(count < JSON_SLOTS_MAX);
+		slots[count++] = (struct json_slot){ .key = (*inputs)->type == INPUT_BODY_TENSOR ? "" : (*inputs)->name,
+			.datatype = (*inputs)->datatype,
+			.by_layer = (*inputs)->by_layer };
 	}
-	*out = root;
-	return 0;
+	return count;
+}
+
+struct tensor *
+input_tensor(const struct request *rq, const struct input *in)
+{
+	const struct input *const *inputs = rq->route->inputs;
+	size_t slot = 0;
+
+	for (; *inputs != in; inputs++) {
+		assert(*inputs != NULL);
+		slot += is_tensor(*inputs);
+	}
+	return body_tensor(rq->body, slot);
+}
+
+int
+input_need_tensor(const struct request *rq, const struct input *in, struct tensor **out, struct err *e)
+{
+	*out = input_tensor(rq, in);
+	return *out != NULL ? 0 : err_fail(e, ERR_BAD_TENSOR, "the body has no \"%s\"", in->name);
 }
 
 int
 request_settle(struct request *rq, const struct definition *d, struct err *e)
 {
 	return rq->body != NULL ? body_settle(rq->body, d->datatype, e) : 0;
-}
-
-int
-request_tensor(const struct request *rq, size_t slot, const char *name, struct tensor **out, struct err *e)
-{
-	*out = body_tensor(rq->body, slot);
-	return *out != NULL ? 0 : err_fail(e, ERR_BAD_TENSOR, "the body has no \"%s\"", name);
 }
 
 int

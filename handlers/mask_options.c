@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/mask_options.h"
-#include "handlers/input.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* So many bytes of a word that is none are shown to whoever sent it. */
-#define WORD_SHOWN_MAX ((size_t)32)
+const struct input lengths_input = {
+	.name = "lengths", .type = INPUT_UINTS, .places = INPUT_ANYWHERE, .max = UINT64_MAX, .stored = true
+};
+const struct input mask_input = {
+	.name = "mask", .type = INPUT_TENSOR, .places = INPUT_ANYWHERE, .datatype = DATATYPE_BOOL, .stored = true
+};
 
 /* Whether dimension `i` of a tensor is one of a mask's: the samples', or a sample's positions. */
 static bool
@@ -48,8 +51,10 @@ set_extents(const struct definition *d, const struct tensor *t, struct mask *m, 
 }
 
 static int
-set_length(struct mask *m, size_t sample, uint64_t length, struct err *e)
+take_length(void *arg, size_t sample, uint64_t length, struct err *e)
 {
+	struct mask *m = arg;
+
 	if (sample >= m->samples)
 		return err_fail(
 		    e, ERR_SHAPE_MISMATCH, "\"lengths\" has more than %zu numbers, one for each sample", m->samples);
@@ -74,55 +79,6 @@ check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 	    "use "
 	    "\"mask\"",
 	    definition_is_shaped(d) ? "T, D" : "C, L", dimensions);
-}
-
-/* "3,5,2" */
-static int
-lengths_from_query(struct mask *m, const char *text, size_t *given, struct err *e)
-{
-	char number[24];
-	size_t len;
-	uint64_t length;
-
-	for (*given = 0;; ++*given) {
-		len = strcspn(text, ",");
-		memcpy(number, text, len < sizeof(number) ? len : 0);
-		number[len < sizeof(number) ? len : 0] = '\0';
-		if (request_parse_uint(number, &length) < 0)
-			return err_fail(e, ERR_BAD_PARAMETER,
-			    "\"lengths\" has \"%.*s\" for sample %zu; it must be whole numbers with commas between "
-			    "them",
-			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, *given);
-		if (set_length(m, *given, length, e) < 0)
-			return -1;
-		text += len;
-		if (*text++ == '\0') {
-			++*given;
-			return 0;
-		}
-	}
-}
-
-static int
-lengths_from_list(struct mask *m, const struct cJSON *list, size_t *given, struct err *e)
-{
-	uint64_t length;
-	char shown[ENVELOPE_SHOWN_BYTES];
-
-	*given = 0;
-	if (envelope_type(list) != ENVELOPE_ARRAY)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"lengths\" must be a list of whole numbers, one for each sample, not %s%s",
-		    envelope_shown(list, shown), envelope_type(list) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
-	for (const struct cJSON *n = envelope_first(list); n != NULL; n = envelope_next(n), ++*given) {
-		if (envelope_uint64(n, &length) < 0)
-			return err_fail(e, ERR_BAD_PARAMETER,
-			    "\"lengths\" has %s for sample %zu; it must be a whole number", envelope_shown(n, shown),
-			    *given);
-		if (set_length(m, *given, length, e) < 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* A mask's shape is that of samples and positions, or it is flat. */
@@ -152,66 +108,74 @@ keep_tensor(
 	return check_shape(d, mask, t, m->samples * m->positions, e);
 }
 
-/* "true,true,false", of all samples; what is too much is only counted. */
 static int
-keep_from_query(struct mask *m, const char *text, struct err *e)
+take_keep(void *arg, size_t at, uint64_t value, struct err *e)
+{
+	struct mask *m = arg;
+
+	(void)e;
+	m->keep[at] = (unsigned char)value;
+	return 0;
+}
+
+static int
+refuse_count(const struct mask *m, size_t given, struct err *e)
 {
 	const size_t count = m->samples * m->positions;
-	size_t given = 0, len;
-	bool counts;
 
-	for (;; text += len + 1) {
-		len = strcspn(text, ",");
-		if (given < count && request_parse_bool(text, len, &counts) < 0)
-			return err_fail(e, ERR_BAD_PARAMETER,
-			    "\"mask\" has \"%.*s\" at value %zu; it must be true or false, 1 or 0",
-			    (int)(len < WORD_SHOWN_MAX ? len : WORD_SHOWN_MAX), text, given);
-		if (given < count)
-			m->keep[given] = counts;
-		given++;
-		if (text[len] == '\0')
-			break;
-	}
-	if (given == count)
-		return 0;
-	err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples", count,
-	    m->positions, m->samples);
+	err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples; it has %zu", count,
+	    m->positions, m->samples, given);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", given);
 	return -1;
 }
 
-/* Where a call may say it. */
+/* The query's values, of all samples. */
+static int
+keep_from_query(struct mask *m, const struct option *o, struct err *e)
+{
+	const size_t count = m->samples * m->positions;
+	size_t given = 1;
+
+	for (const char *c = o->text; (c = strchr(c, ',')) != NULL; c++)
+		given++;
+	if (given > count)
+		return refuse_count(m, given, e);
+	if (option_read_list(&mask_input, o, take_keep, m, &given, e) < 0)
+		return -1;
+	return given == count ? 0 : refuse_count(m, given, e);
+}
+
+static int
+keep_from_lengths(
+    struct mask *m, const struct definition *d, const struct tensor *t, const struct option *o, struct err *e)
+{
+	size_t given;
+
+	if (check_steps(d, t, e) < 0 || option_read_list(&lengths_input, o, take_length, m, &given, e) < 0)
+		return -1;
+	if (given == m->samples)
+		return 0;
+	return err_fail(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
+}
+
+/* Where the padding is given; in one way at most. */
 struct source {
-	const struct cJSON *lengths;
-	const char *lengths_text;
-	const struct tensor *mask;
-	const char *mask_text;
+	struct option lengths, mask;
+	const struct tensor *tensor; /* of a mask in the body */
 };
 
-/* *given: whether it says it at all. */
 static int
-find_source(struct request *rq, const struct cJSON *body, size_t slot, struct source *s, bool *given, struct err *e)
+find_source(const struct request *rq, struct source *s, struct err *e)
 {
-	unsigned count;
-	char shown[ENVELOPE_SHOWN_BYTES];
-
-	*s = (struct source){
-		.lengths = envelope_get(body, "lengths"),
-		.lengths_text = request_query(rq, "lengths"),
-		.mask = body == NULL ? NULL : body_tensor(rq->body, slot),
-		.mask_text = request_query(rq, "mask"),
-	};
-	if (s->mask == NULL && envelope_get(body, "mask") != NULL)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"mask\" must be a list of true and false, or of 1 and 0, not %s",
-		    envelope_shown(envelope_get(body, "mask"), shown));
-	count = (s->lengths != NULL) + (s->lengths_text != NULL) + (s->mask != NULL) + (s->mask_text != NULL);
-	if (count > 1)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "padding is given more than once; give either \"lengths\" or \"mask\", in the body or in the "
-		    "query");
-	*given = count == 1;
+	if (option_find(rq, &lengths_input, &s->lengths, e) < 0 || option_find(rq, &mask_input, &s->mask, e) < 0)
+		return -1;
+	s->tensor = s->mask.member != NULL ? input_tensor(rq, &mask_input) : NULL;
+	if (s->mask.member != NULL && s->tensor == NULL)
+		return option_refuse(&mask_input, &s->mask, "a list of true and false, or of 1 and 0", e);
+	if (option_given(&s->lengths) && option_given(&s->mask))
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "padding is given twice, by \"lengths\" and by \"mask\"; give one of them");
 	return 0;
 }
 
@@ -219,36 +183,24 @@ static int
 read_source(struct request *rq, const struct source *s, const struct definition *d, const struct tensor *t,
     struct mask *m, struct err *e)
 {
-	size_t given;
-
-	if (s->mask != NULL)
-		return keep_tensor(m, d, s->mask, t, e);
+	if (s->tensor != NULL)
+		return keep_tensor(m, d, s->tensor, t, e);
 	m->keep = workspace_array(&rq->workspace, m->samples, m->positions, e);
 	if (m->keep == NULL)
 		return -1;
-	if (s->mask_text != NULL)
-		return keep_from_query(m, s->mask_text, e);
-	if (check_steps(d, t, e) < 0)
-		return -1;
-	if ((s->lengths != NULL ? lengths_from_list(m, s->lengths, &given, e) :
-				  lengths_from_query(m, s->lengths_text, &given, e)) < 0)
-		return -1;
-	if (given == m->samples)
-		return 0;
-	return err_fail(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
+	return option_given(&s->mask) ? keep_from_query(m, &s->mask, e) : keep_from_lengths(m, d, t, &s->lengths, e);
 }
 
 int
-mask_options_get(struct request *rq, const struct definition *d, const struct cJSON *body, size_t slot,
-    const struct tensor *t, struct mask *out, struct err *e)
+mask_options_get(
+    struct request *rq, const struct definition *d, const struct tensor *t, struct mask *out, struct err *e)
 {
-	struct source source;
-	bool given;
+	struct source s;
 
 	*out = (struct mask){ 0 };
-	if (find_source(rq, body, slot, &source, &given, e) < 0)
+	if (find_source(rq, &s, e) < 0)
 		return -1;
-	if (!given || t->count == 0)
+	if ((!option_given(&s.lengths) && !option_given(&s.mask)) || t->count == 0)
 		return 0;
-	return set_extents(d, t, out, e) < 0 ? -1 : read_source(rq, &source, d, t, out, e);
+	return set_extents(d, t, out, e) < 0 ? -1 : read_source(rq, &s, d, t, out, e);
 }

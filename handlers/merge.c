@@ -4,10 +4,13 @@
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
-#include "handlers/input.h"
 #include "handlers/reply.h"
 
-static const char *const members[] = { "count", "mean", "var", NULL };
+static const struct input mean_input = DOUBLES_PER_FEATURE("mean");
+static const struct input var_input = DOUBLES_PER_FEATURE("var");
+static const struct input count_input = DOUBLES_COUNT("count", true);
+
+const struct input *const statistics_merge_inputs[] = { &mean_input, &var_input, &count_input, NULL };
 
 static int
 answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
@@ -20,14 +23,11 @@ answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 static int
 parse_moments(struct request *rq, struct update *u, struct err *e)
 {
-	const struct cJSON *body;
 	double *mean, *var;
 	size_t var_count;
 
-	if (request_object(rq, members, &body, e) < 0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "mean" }, &mean, &u->features, e) < 0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "var" }, &var, &var_count, e) < 0 ||
-	    doubles_count(body, "count", NULL, &u->count, e) < 0 ||
+	if (inputs_check_body(rq, e) < 0 || doubles_get(rq, &mean_input, &mean, &u->features, e) < 0 ||
+	    doubles_get(rq, &var_input, &var, &var_count, e) < 0 || option_get(rq, &count_input, &u->count, e) < 0 ||
 	    doubles_check_features("mean", u->features, rq->state->statistics.features, e) < 0 ||
 	    doubles_check_features("var", var_count, u->features, e) < 0 ||
 	    doubles_check_variance("var", var, var_count, e) < 0)

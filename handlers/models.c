@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Models: lists, and what a model holds. Lists come in pages, in the byte order of names. */
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/quote.h"
 #include "handlers/definition_stored.h"
 #include "handlers/handlers.h"
-#include "handlers/input.h"
+#include "handlers/option.h"
 
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
@@ -17,22 +16,23 @@
 /* What the store makes of one entry: its name, its definition, malloc's part. */
 #define ENTRY_BYTES ((size_t)1024)
 
-/* ?limit= and ?after= into the operation. */
+static const struct input limit_input = {
+	.name = "limit", .type = INPUT_UINT, .places = INPUT_QUERY, .min = 1, .max = PAGE_MAX
+};
+static const struct input after_input = { .name = "after", .type = INPUT_TEXT, .places = INPUT_QUERY };
+
+const struct input *const page_inputs[] = { &limit_input, &after_input, NULL };
+
+/* Which page is asked for, into the operation. */
 static int
 page_query(struct request *rq, struct err *e)
 {
-	const char *limit = request_query(rq, "limit");
-	char *end;
-	unsigned long n = PAGE_DEFAULT;
+	uint64_t limit = PAGE_DEFAULT;
 
-	if (limit != NULL) {
-		n = strtoul(limit, &end, 10);
-		if (*limit < '0' || *limit > '9' || *end != '\0' || n < 1 || n > PAGE_MAX)
-			return err_fail(e, ERR_BAD_PARAMETER,
-			    "\"limit\" is \"%.32s\"; it must be a whole number from 1 to %d", limit, PAGE_MAX);
-	}
-	rq->op.list = (struct store_list){ .model = rq->model, .after = request_query(rq, "after"), .limit = n };
-	return budget_ask(&rq->workspace.memory, n * ENTRY_BYTES, e);
+	if (option_get(rq, &limit_input, &limit, e) < 0)
+		return -1;
+	rq->op.list = (struct store_list){ .model = rq->model, .after = input_query(rq, &after_input), .limit = limit };
+	return budget_ask(&rq->workspace.memory, limit * ENTRY_BYTES, e);
 }
 
 /*
@@ -55,9 +55,15 @@ end_page(struct request *rq)
 }
 
 size_t
-page_values(const struct request *rq)
+models_values(const struct request *rq)
 {
-	return rq->op.list.count * (rq->op.kind == STORE_LAYER_LIST ? LAYER_VALUES : 1);
+	return rq->op.list.count;
+}
+
+size_t
+layers_values(const struct request *rq)
+{
+	return rq->op.list.count * LAYER_VALUES;
 }
 
 int

@@ -10,80 +10,93 @@
 #include "handlers/definition_stored.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"
 
-/* The slots of this route, in routes.c's order. */
-enum { SLOT_ROOT, SLOT_TENSOR, SLOT_INPUT, SLOT_WEIGHT, SLOT_BIAS, SLOT_MASK };
+/* The tensor as a member, under either name. */
+#define NESTED(name_) \
+	{ \
+		.name = (name_), .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP32, \
+		.by_layer = true \
+	}
+static const struct input nested_input = NESTED("tensor");
+static const struct input input_input = NESTED("input");
+static const struct input definition_input = { .name = "definition", .type = INPUT_OBJECT, .places = INPUT_ANYWHERE };
 
-/* Members beside a definition's fields. "datatype" is the tensor's and the definition's at once. */
-static const char *const others[] = { "definition", "shape", "data", "tensor", "input", "weight", "bias", "lengths",
-	"mask", NULL };
-static const char *const members[] = { "definition", "shape", "datatype", "data", "tensor", "input", "weight", "bias",
-	"lengths", "mask", NULL };
+const struct input *const normalize_inputs[] = { &tensor_input, &nested_input, &input_input, &weight_input, &bias_input,
+	&lengths_input, &mask_input, &definition_input, NULL };
 
-/* ?definition={...}; what is wrong with it has no place in the body. */
-static int
-parse_query_definition(const char *text, struct definition *d, struct err *e)
+/* More than the inputs and "shape" together. */
+#define OTHERS_MAX 16
+_Static_assert(sizeof(normalize_inputs) / sizeof(normalize_inputs[0]) < OTHERS_MAX, "others have room");
+
+/* The members beside a definition's fields. "datatype" is the tensor's and the definition's at once. */
+static void
+list_others(const char *others[OTHERS_MAX])
 {
-	if (definition_parse_text(text, d, e) == 0)
-		return 0;
-	e->has_offset = false;
-	if (e->code == ERR_BAD_JSON)
-		e->code = ERR_BAD_PARAMETER;
-	return -1;
+	size_t n = 0;
+
+	for (const struct input *const *in = normalize_inputs; *in != NULL; in++)
+		others[n++] = (*in)->name;
+	others[n++] = "shape";
+	others[n] = NULL;
+}
+
+static int
+read_definition(void *arg, const struct cJSON *object, struct err *e)
+{
+	return definition_parse(object, NULL, arg, e);
 }
 
 static int
 parse_definition(const struct request *rq, struct definition *d, struct err *e)
 {
-	const struct cJSON *root = body_envelope(rq->body), *nested = envelope_get(root, "definition");
-	const char *query = request_query(rq, "definition");
+	const struct cJSON *root = body_envelope(rq->body);
+	const char *others[OTHERS_MAX];
+	struct option o;
 
-	if (query == NULL && (rq->form != FORM_JSON || envelope_type(root) == ENVELOPE_TENSOR))
+	if (option_find(rq, &definition_input, &o, e) < 0)
+		return -1;
+	if (!option_given(&o) && (root == NULL || envelope_type(root) == ENVELOPE_TENSOR))
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "a body that is a tensor alone needs the definition in the query: ?definition={\"kind\":...}");
-	if (query == NULL && nested == NULL)
+	list_others(others);
+	if (!option_given(&o))
 		return definition_parse(root, others, d, e);
-	if (request_object(rq, members, &root, e) < 0)
-		return -1;
-	if (query != NULL && nested != NULL)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"definition\" is given both in the query and in the body");
-	return query != NULL ? parse_query_definition(query, d, e) : definition_parse(nested, NULL, d, e);
+	return inputs_check_body(rq, e) < 0 ? -1 : option_read_object(&definition_input, &o, read_definition, d, e);
 }
 
 /* The one tensor of the body. */
 static int
 find_tensor(const struct request *rq, struct tensor **out, struct err *e)
 {
+	const struct input *const ways[] = { &tensor_input, &nested_input, &input_input };
 	unsigned found = 0;
 
 	*out = NULL;
-	for (size_t slot = SLOT_ROOT; slot <= SLOT_INPUT; slot++)
-		if (body_tensor(rq->body, slot) != NULL) {
-			*out = body_tensor(rq->body, slot);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (input_tensor(rq, ways[i]) != NULL) {
+			*out = input_tensor(rq, ways[i]);
 			found++;
 		}
-	if (found == 0)
-		return err_fail(e, ERR_BAD_TENSOR, "the body has no \"data\"");
-	return found == 1 ? 0 : err_fail(e, ERR_BAD_TENSOR, "the body has more than one tensor");
+	if (found > 1)
+		return err_fail(e, ERR_BAD_TENSOR, "the body has more than one tensor");
+	return found == 1 ? 0 : input_need_tensor(rq, &tensor_input, out, e);
 }
 
 static int
-parse_parameter(struct request *rq, size_t slot, bool present, size_t expected, const double **out, struct err *e)
+parse_parameter(
+    struct request *rq, const struct input *in, bool present, size_t expected, const double **out, struct err *e)
 {
-	const char *name = slot == SLOT_WEIGHT ? "weight" : "bias";
-	const struct cJSON *root = body_envelope(rq->body);
-	struct doubles_wanted wanted = { .slot = slot, .name = name, .any_rank = true, .optional = true };
+	const char *name = in->name;
 	double *values;
 	size_t count;
 
 	*out = NULL;
-	if (slot == SLOT_BIAS && envelope_type(envelope_get(root, name)) == ENVELOPE_BOOL)
+	if (in == &bias_input && envelope_type(envelope_get(body_envelope(rq->body), name)) == ENVELOPE_BOOL)
 		return 0; /* layer_norm's field */
-	if (doubles_get(rq, root, wanted, &values, &count, e) < 0)
+	if (doubles_get(rq, in, &values, &count, e) < 0)
 		return -1;
 	if (values != NULL && !present)
 		return err_fail(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
@@ -115,11 +128,11 @@ normalize_once(struct request *rq, struct err *e)
 		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");
 	count = definition_parameter_count(&d, view.feature);
-	if (parse_parameter(rq, SLOT_WEIGHT, d.affine, count, &p.weight, e) < 0 ||
-	    parse_parameter(rq, SLOT_BIAS, d.bias, count, &p.bias, e) < 0)
+	if (parse_parameter(rq, &weight_input, d.affine, count, &p.weight, e) < 0 ||
+	    parse_parameter(rq, &bias_input, d.bias, count, &p.bias, e) < 0)
 		return -1;
-	if (mask_options_get(rq, &d, body_envelope(rq->body), SLOT_MASK, t, &m, e) < 0 ||
-	    mask_check_counted(&m, e) < 0 || own_statistics_normalize(&rq->workspace, &d, t, view, p, true, &m, e) < 0)
+	if (mask_options_get(rq, &d, t, &m, e) < 0 || mask_check_counted(&m, e) < 0 ||
+	    own_statistics_normalize(&rq->workspace, &d, t, view, p, true, &m, e) < 0)
 		return -1;
 	reply_tensor(rq, t);
 	reply_end(&rq->reply);

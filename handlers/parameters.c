@@ -10,11 +10,10 @@
 #include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/input.h"
 #include "handlers/precondition.h"
 #include "handlers/reply.h"
 
-static const char *const members[] = { "weight", "bias", NULL };
+const struct input *const parameters_put_inputs[] = { &weight_input, &bias_input, NULL };
 
 /* One of the two, in the layer's own shape; null where the layer has none. */
 static void
@@ -82,27 +81,24 @@ check_shape(const struct definition *d, const struct tensor *t, const char *name
 }
 
 static int
-parse_vector(struct request *rq, const struct cJSON *body, size_t slot, bool present, size_t *count,
-    struct store_vector *out, struct err *e)
+parse_vector(
+    struct request *rq, const struct input *in, bool present, size_t *count, struct store_vector *out, struct err *e)
 {
-	const char *name = members[slot];
 	double *values;
 	size_t n;
 
-	if (doubles_get(rq, body,
-		(struct doubles_wanted){ .slot = slot, .name = name, .any_rank = true, .optional = true }, &values, &n,
-		e) < 0)
+	if (doubles_get(rq, in, &values, &n, e) < 0)
 		return -1;
 	*out = (struct store_vector){ values, n };
 	if (values == NULL)
 		return 0;
 	if (!present)
-		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no \"%s\"", rq->layer, name);
+		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no \"%s\"", rq->layer, in->name);
 	if (*count == 0)
 		*count = n;
 	if (*count == 0)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
-	return check_shape(rq->definition, body_tensor(rq->body, slot), name, *count, e);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", in->name);
+	return check_shape(rq->definition, input_tensor(rq, in), in->name, *count, e);
 }
 
 int
@@ -110,14 +106,13 @@ parameters_put(struct request *rq, struct err *e)
 {
 	const struct definition *d = rq->definition;
 	size_t count = definition_parameter_count(d, rq->state->statistics.features);
-	const struct cJSON *body;
 
-	if (request_object(rq, members, &body, e) < 0)
+	if (inputs_check_body(rq, e) < 0)
 		return -1;
 	if (!d->affine)
 		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no parameters: it is not affine", rq->layer);
-	if (parse_vector(rq, body, 0, d->affine, &count, &rq->write.parameters.weight, e) < 0 ||
-	    parse_vector(rq, body, 1, d->bias, &count, &rq->write.parameters.bias, e) < 0)
+	if (parse_vector(rq, &weight_input, d->affine, &count, &rq->write.parameters.weight, e) < 0 ||
+	    parse_vector(rq, &bias_input, d->bias, &count, &rq->write.parameters.bias, e) < 0)
 		return -1;
 	rq->write.parameters.features = definition_is_shaped(d) ? 0 : count;
 	format_parameters(

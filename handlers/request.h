@@ -78,7 +78,8 @@ struct request {
 
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;
-	size_t body_from;      /* memory.bytes before it came; what it takes is counted there */
+	struct json_slot slots[JSON_SLOTS_MAX]; /* the body's tensors */
+	size_t body_from;                       /* memory.bytes before it came; what it takes is counted there */
 	struct digest *digest; /* of the body without its coding, where there is an Idempotency-Key; else NULL */
 	struct claim claim;    /* of that key */
 

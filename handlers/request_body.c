@@ -13,8 +13,8 @@ begin(struct request *rq)
 		return -1;
 	rq->body = body_new(&(struct body_options){ .form = rq->form,
 	    .coding = rq->coding,
-	    .slots = route->slots,
-	    .slot_count = route->slot_count,
+	    .slots = rq->slots,
+	    .slot_count = inputs_slots(route->inputs, rq->slots),
 	    .file_count = route->npy_files,
 	    .bytes_max = rq->body_max_bytes,
 	    .memory = &rq->workspace.memory,

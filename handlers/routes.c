@@ -7,35 +7,6 @@
 #include "handlers/placeholders.h"
 
 #define LAYER "/v1/models/{model}/layers/{layer}"
-#define SLOTS(array) .slots = (array), .slot_count = sizeof(array) / sizeof((array)[0])
-
-static const char *const page_query[] = { "limit", "after", NULL };
-static const char *const train_query[] = { "output", "seed", "lengths", "mask", "sync", NULL };
-static const char *const infer_query[] = { "inverse", "lengths", "mask", NULL };
-static const char *const backward_query[] = { "mode", "seed", "lengths", "mask", "sync", NULL };
-static const char *const normalize_query[] = { "definition", "lengths", "mask", NULL };
-
-#define MASK \
-	{ \
-		.key = "mask", .datatype = DATATYPE_BOOL \
-	}
-
-/* A tensor whose datatype, where it names none, is the definition's. */
-#define LAYER_TENSOR(name) \
-	{ \
-		.key = (name), .datatype = DATATYPE_FP32, .by_layer = true \
-	}
-
-static const struct json_slot tensor_slots[] = { LAYER_TENSOR(""), MASK };
-static const struct json_slot backward_slots[] = { LAYER_TENSOR("input"), LAYER_TENSOR("grad_output"), MASK };
-static const struct json_slot statistics_slots[] = { { .key = "running_mean", .datatype = DATATYPE_FP64 },
-	{ .key = "running_var", .datatype = DATATYPE_FP64 } };
-static const struct json_slot moments_slots[] = { { .key = "mean", .datatype = DATATYPE_FP64 },
-	{ .key = "var", .datatype = DATATYPE_FP64 } };
-static const struct json_slot parameters_slots[] = { { .key = "weight", .datatype = DATATYPE_FP64 },
-	{ .key = "bias", .datatype = DATATYPE_FP64 } };
-static const struct json_slot normalize_slots[] = { LAYER_TENSOR(""), LAYER_TENSOR("tensor"), LAYER_TENSOR("input"),
-	{ .key = "weight", .datatype = DATATYPE_FP64 }, { .key = "bias", .datatype = DATATYPE_FP64 }, MASK };
 
 const struct route routes[] = {
 	{ .method = "GET", .path = "/", .start = root },
@@ -48,26 +19,25 @@ const struct route routes[] = {
 	    .finish = backup_finish },
 	{ .method = "GET",
 	    .path = "/v1/models",
-	    .query = page_query,
+	    .inputs = page_inputs,
 	    .start = models_list,
 	    .finish = models_list_finish,
-	    .answer_values = page_values },
+	    .answer_values = models_values },
 	{ .method = "GET",
 	    .path = "/v1/models/{model}",
-	    .query = page_query,
+	    .inputs = page_inputs,
 	    .start = model_get,
 	    .finish = model_get_finish,
-	    .answer_values = page_values },
+	    .answer_values = layers_values },
 	{ .method = "DELETE", .path = "/v1/models/{model}", .start = model_delete, .finish = deleted_finish },
 	{ .method = "PUT", .path = LAYER, .body = BODY_NEEDED, .start = layer_put, .finish = layer_put_finish },
 	{ .method = "GET", .path = LAYER, .needs_layer = true, .start = layer_get },
 	{ .method = "DELETE", .path = LAYER, .start = layer_delete, .finish = deleted_finish },
 	{ .method = "POST",
 	    .path = LAYER "/train",
-	    .query = train_query,
+	    .inputs = train_inputs,
 	    .body = BODY_NEEDED,
 	    .npy_files = 1,
-	    SLOTS(tensor_slots),
 	    .needs_layer = true,
 	    .takes_key = true,
 	    .stores_values = true,
@@ -77,18 +47,16 @@ const struct route routes[] = {
 	    .finish = train_finish },
 	{ .method = "POST",
 	    .path = LAYER "/infer",
-	    .query = infer_query,
+	    .inputs = infer_inputs,
 	    .body = BODY_NEEDED,
 	    .npy_files = 1,
-	    SLOTS(tensor_slots),
 	    .needs_layer = true,
 	    .start = infer },
 	{ .method = "POST",
 	    .path = LAYER "/backward",
-	    .query = backward_query,
+	    .inputs = backward_inputs,
 	    .body = BODY_NEEDED,
 	    .npy_files = 2,
-	    SLOTS(backward_slots),
 	    .needs_layer = true,
 	    .start = backward,
 	    .joined = backward_joined },
@@ -96,7 +64,7 @@ const struct route routes[] = {
 	{ .method = "PUT",
 	    .path = LAYER "/statistics",
 	    .body = BODY_NEEDED,
-	    SLOTS(statistics_slots),
+	    .inputs = statistics_put_inputs,
 	    .needs_layer = true,
 	    .stores_values = true,
 	    .start = statistics_put,
@@ -109,7 +77,7 @@ const struct route routes[] = {
 	{ .method = "POST",
 	    .path = LAYER "/statistics/merge",
 	    .body = BODY_NEEDED,
-	    SLOTS(moments_slots),
+	    .inputs = statistics_merge_inputs,
 	    .needs_layer = true,
 	    .takes_key = true,
 	    .stores_values = true,
@@ -123,7 +91,7 @@ const struct route routes[] = {
 	{ .method = "PUT",
 	    .path = LAYER "/parameters",
 	    .body = BODY_NEEDED,
-	    SLOTS(parameters_slots),
+	    .inputs = parameters_put_inputs,
 	    .needs_layer = true,
 	    .stores_values = true,
 	    .start = parameters_put,
@@ -132,10 +100,9 @@ const struct route routes[] = {
 	{ .method = "GET", .path = LAYER "/affine", .needs_layer = true, .start = affine_get },
 	{ .method = "POST",
 	    .path = "/v1/normalize",
-	    .query = normalize_query,
+	    .inputs = normalize_inputs,
 	    .body = BODY_NEEDED,
 	    .npy_files = 1,
-	    SLOTS(normalize_slots),
 	    .start = normalize_once },
 };
 

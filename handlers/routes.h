@@ -3,15 +3,13 @@
 #ifndef HANDLERS_ROUTES_H
 #define HANDLERS_ROUTES_H
 
-#include "handlers/request.h"
+#include "handlers/input.h"
 
 /* What a method on a path means. */
 struct route {
-	const char *method;            /* HEAD goes where GET goes */
-	const char *path;              /* a placeholder (placeholders.h) stands for one segment */
-	const char *const *query;      /* the names of its query parameters, NULL-terminated; NULL: none */
-	const struct json_slot *slots; /* where tensors stand in its body */
-	size_t slot_count;
+	const char *method;                /* HEAD goes where GET goes */
+	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
+	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
 	enum { BODY_NONE, BODY_NEEDED } body;
 	unsigned
 	    npy_files;    /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */

@@ -6,13 +6,18 @@
 #include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/input.h"
 #include "handlers/precondition.h"
 #include "handlers/reply.h"
 
-/* `revision` is in what GET answers, so that what was read can be put; If-Match is what guards. */
-static const char *const members[] = { "running_mean", "running_var", "num_batches_tracked", "count", "revision",
-	NULL };
+static const struct input mean_input = DOUBLES_PER_FEATURE("running_mean");
+static const struct input var_input = DOUBLES_PER_FEATURE("running_var");
+static const struct input batches_input = DOUBLES_COUNT("num_batches_tracked", false);
+static const struct input count_input = DOUBLES_COUNT("count", false);
+/* GET answers it, so what was read can be put. It is passed over: If-Match is what guards. */
+static const struct input revision_input = { .name = "revision", .type = INPUT_TEXT, .places = INPUT_BODY };
+
+const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
+	&revision_input, NULL };
 
 /* A statistics object up to its revision; `mean` and `var` NULL stand for the initial 0 and 1. */
 static void
@@ -60,28 +65,27 @@ is_initial(const struct statistics *s)
 static int
 parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 {
-	static const uint64_t zero;
-	const struct cJSON *body;
+	struct option count;
 	size_t var_count;
 
-	if (request_object(rq, members, &body, e) < 0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 0, .name = "running_mean" }, &s->mean, &s->features,
-		e) < 0 ||
-	    doubles_get(rq, body, (struct doubles_wanted){ .slot = 1, .name = "running_var" }, &s->var, &var_count, e) <
-		0 ||
+	if (inputs_check_body(rq, e) < 0 || doubles_get(rq, &mean_input, &s->mean, &s->features, e) < 0 ||
+	    doubles_get(rq, &var_input, &s->var, &var_count, e) < 0 ||
 	    doubles_check_features("running_mean", s->features, rq->state->statistics.features, e) < 0 ||
 	    doubles_check_features("running_var", var_count, s->features, e) < 0 ||
 	    doubles_check_variance("running_var", s->var, var_count, e) < 0 ||
-	    doubles_count(body, "num_batches_tracked", &zero, &s->num_batches_tracked, e) < 0)
+	    option_get(rq, &batches_input, &s->num_batches_tracked, e) < 0)
 		return -1;
 	if (rq->definition->averaging != AVERAGING_POOLED)
 		return 0;
 	/* Pooled averaging weighs by values: an import without their number would be forgotten with the next batch. */
-	if (envelope_get(body, "count") == NULL)
+	if (option_find(rq, &count_input, &count, e) < 0)
+		return -1;
+	if (!option_given(&count))
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "a pooled layer's statistics need a \"count\": the number of values per feature that they come "
+		    "the statistics of a pooled layer need a \"count\": the number of values per feature that they "
+		    "come "
 		    "from");
-	if (doubles_count(body, "count", NULL, &s->count, e) < 0)
+	if (option_read(&count_input, &count, &s->count, e) < 0)
 		return -1;
 	if (s->count == 0 && !is_initial(s))
 		return err_fail(e, ERR_BAD_PARAMETER,

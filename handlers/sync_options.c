@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/sync_options.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#include "base/suggest.h"
-#include "codec/json_scan.h"
 #include "layer/definition.h"
-#include "handlers/input.h"
 
 #define TIMEOUT_MS_DEFAULT 10000
+
+const struct input sync_input = { .name = "sync", .type = INPUT_OBJECT, .places = INPUT_ANYWHERE };
+
+#define MEMBER(...) \
+	{ \
+		.parent = "sync", .places = INPUT_BODY, __VA_ARGS__ \
+	}
+static const struct input step_input = MEMBER(.name = "step", .type = INPUT_TEXT, .needed = true);
+static const struct input world_size_input =
+    MEMBER(.name = "world_size", .type = INPUT_UINT, .min = 1, .max = SYNC_WORLD_MAX, .needed = true);
+static const struct input rank_input =
+    MEMBER(.name = "rank", .type = INPUT_UINT, .max = SYNC_WORLD_MAX - 1, .needed = true); /* below world_size */
+static const struct input timeout_input =
+    MEMBER(.name = "timeout_ms", .type = INPUT_UINT, .min = 1, .max = SYNC_TIMEOUT_MS_MAX);
+static const struct input *const members[] = { &step_input, &world_size_input, &rank_input, &timeout_input, NULL };
 
 static int
 check_layer(const struct request *rq, struct err *e)
@@ -27,105 +40,69 @@ check_layer(const struct request *rq, struct err *e)
 	return 0;
 }
 
-static int
-read_whole(const struct cJSON *object, const char *name, uint64_t min, uint64_t max, unsigned *out, struct err *e)
-{
-	const struct cJSON *member = envelope_get(object, name);
-	uint64_t n;
-	char shown[ENVELOPE_SHOWN_BYTES];
-
-	if (envelope_type(member) != ENVELOPE_NUMBER || envelope_uint64(member, &n) < 0 || n < min || n > max)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"sync.%s\" must be a whole number from %llu to %llu; it is %s",
-		    name, (unsigned long long)min, (unsigned long long)max, envelope_shown(member, shown));
-	*out = (unsigned)n;
-	return 0;
-}
-
 /* A string, or a whole number in digits, which stand for themselves. */
 static int
 read_step(struct request *rq, const struct cJSON *object, struct sync_call *call, struct err *e)
 {
-	const struct cJSON *member = envelope_get(object, "step");
-	const char *text = envelope_type(member) == ENVELOPE_STRING ? envelope_string(member) :
-	    envelope_type(member) == ENVELOPE_NUMBER                ? envelope_number_text(member) :
-								      "";
+	const struct option o = { .member = envelope_get(object, step_input.name) };
+	const bool number = envelope_type(o.member) == ENVELOPE_NUMBER;
+	const char *text = envelope_type(o.member) == ENVELOPE_STRING ? envelope_string(o.member) :
+	    number                                                    ? envelope_number_text(o.member) :
+									"";
 	const size_t len = strlen(text);
-	char shown[ENVELOPE_SHOWN_BYTES];
+	char wanted[80];
 
-	if (len == 0 || len > SYNC_STEP_MAX)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"sync.step\" must be a string of 1 to %d bytes; it is %s",
-		    SYNC_STEP_MAX, envelope_shown(member, shown));
-	if (envelope_type(member) == ENVELOPE_NUMBER && strspn(text, "0123456789") != len)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"sync.step\" is %.64s; it must be a string, or a whole number in digits alone", text);
+	if (len == 0 || len > SYNC_STEP_MAX || (number && strspn(text, "0123456789") != len)) {
+		snprintf(wanted, sizeof(wanted), "a string of 1 to %d bytes, or a whole number in digits alone",
+		    SYNC_STEP_MAX);
+		return option_refuse(&step_input, &o, wanted, e);
+	}
 	call->step = arena_text(&rq->workspace.arena, text, len);
 	return call->step == NULL ? err_fail_memory(e) : 0;
 }
 
+/* What reading a call needs. */
+struct reading {
+	struct request *rq;
+	struct sync_call *call;
+};
+
 static int
-read_call(struct request *rq, const struct cJSON *object, struct sync_call *call, struct err *e)
+read_call(void *arg, const struct cJSON *object, struct err *e)
 {
-	static const char *const names[] = { "step", "rank", "world_size", "timeout_ms", NULL };
-	char near[SUGGEST_BYTES];
-	bool known;
+	struct reading *r = arg;
+	struct input rank = rank_input;
+	uint64_t n = 0, world_size = 0, timeout_ms = TIMEOUT_MS_DEFAULT;
 
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "\"sync\" must be an object with \"step\", \"rank\" and \"world_size\"");
-	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m)) {
-		known = false;
-		for (size_t i = 0; names[i] != NULL; i++)
-			known = known || strcmp(names[i], envelope_key(m)) == 0;
-		if (!known)
-			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a member of \"sync\"%s",
-			    envelope_key(m), suggest_among(envelope_key(m), names, near));
-	}
-	call->timeout_ms = TIMEOUT_MS_DEFAULT;
-	if (read_step(rq, object, call, e) < 0 ||
-	    read_whole(object, "world_size", 1, SYNC_WORLD_MAX, &call->world_size, e) < 0 ||
-	    read_whole(object, "rank", 0, call->world_size - 1, &call->rank, e) < 0)
+		return option_refuse(&sync_input, &(struct option){ .member = object },
+		    "an object with \"step\", \"rank\" and \"world_size\"", e);
+	if (inputs_check_members(object, members, "\"sync\"", e) < 0 || read_step(r->rq, object, r->call, e) < 0 ||
+	    option_get_member(object, &world_size_input, &world_size, e) < 0)
 		return -1;
-	if (envelope_get(object, "timeout_ms") == NULL)
-		return 0;
-	return read_whole(object, "timeout_ms", 1, SYNC_TIMEOUT_MS_MAX, &call->timeout_ms, e);
-}
-
-/* ?sync={...}; what is wrong with it has no place in the body. */
-static int
-read_query(struct request *rq, const char *text, struct sync_call *call, struct err *e)
-{
-	struct json_scan *scan = json_scan_new(NULL, 0, 0, NULL);
-	int result;
-
-	if (scan == NULL)
-		return err_fail_memory(e);
-	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
-		result = read_call(rq, json_scan_envelope(scan), call, e);
-	else if (e->code == ERR_OVERLOADED) /* no memory to read it */
-		result = -1;
-	else
-		result = err_fail(e, ERR_BAD_PARAMETER, "\"sync\" in the query is not valid JSON");
-	json_scan_free(scan);
-	return result;
+	rank.max = world_size - 1;
+	if (option_get_member(object, &rank, &n, e) < 0 ||
+	    option_get_member(object, &timeout_input, &timeout_ms, e) < 0)
+		return -1;
+	r->call->world_size = (unsigned)world_size;
+	r->call->rank = (unsigned)n;
+	r->call->timeout_ms = (unsigned)timeout_ms;
+	return 0;
 }
 
 int
-sync_options_get(struct request *rq, const struct cJSON *body, struct err *e)
+sync_options_get(struct request *rq, struct err *e)
 {
-	const struct cJSON *member = envelope_get(body, "sync");
-	const char *text = request_query(rq, "sync");
-	struct sync_call *call;
+	struct reading r = { .rq = rq };
+	struct option o;
 
-	if (member == NULL && text == NULL)
-		return 0;
-	if (member != NULL && text != NULL)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is given both in the query and in the body");
-	call = arena_alloc(&rq->workspace.arena, sizeof(*call));
-	if (call == NULL)
-		return err_fail_memory(e);
-	if ((member != NULL ? read_call(rq, member, call, e) : read_query(rq, text, call, e)) < 0 ||
-	    check_layer(rq, e) < 0)
+	if (option_find(rq, &sync_input, &o, e) < 0)
 		return -1;
-	rq->sync_call = call;
+	if (!option_given(&o))
+		return 0;
+	r.call = workspace_alloc(&rq->workspace, sizeof(*r.call), e);
+	if (r.call == NULL || option_read_object(&sync_input, &o, read_call, &r, e) < 0 || check_layer(rq, e) < 0)
+		return -1;
+	rq->sync_call = r.call;
 	return 0;
 }

@@ -3,13 +3,15 @@
 #ifndef HANDLERS_SYNC_OPTIONS_H
 #define HANDLERS_SYNC_OPTIONS_H
 
-#include "handlers/request.h"
+#include "handlers/option.h"
+
+extern const struct input sync_input;
 
 /*
  * Reads it into the request's memory, where there is one: rq->sync_call is then what it says. bad_parameter for what is
  * out of range, for a layer that cannot be synchronized (batch_norm can, whole batches of it), and beside an
  * Idempotency-Key.
  */
-int sync_options_get(struct request *rq, const struct cJSON *body, struct err *e) MUST_CHECK;
+int sync_options_get(struct request *rq, struct err *e) MUST_CHECK;
 
 #endif

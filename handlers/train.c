@@ -9,7 +9,6 @@
 
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
-#include "handlers/input.h"
 #include "handlers/mask_options.h"
 #include "layer/own_statistics.h"
 #include "handlers/reply.h"
@@ -17,34 +16,17 @@
 #include "handlers/sync_options.h"
 #include "handlers/training.h"
 
-static const char *const members[] = { "shape", "datatype", "data", "output", "seed", "lengths", "mask", "sync", NULL };
+/* A client may say in either place that it wants no tensor back. */
+static const struct input output_input = {
+	.name = "output", .type = INPUT_BOOL, .places = INPUT_ANYWHERE, .both = true
+};
 
-/* The slots of this route, in routes.c's order. */
-enum { SLOT_TENSOR, SLOT_MASK };
-
-/* Query parameters that decide what is stored: under a key, others are another request. */
-static const char *const stored_query[] = { "lengths", "mask", "seed", NULL };
+/* Under a key, those that are `stored` are fingerprinted in this order. */
+const struct input *const train_inputs[] = { &tensor_input, &lengths_input, &mask_input, &seed_input, &output_input,
+	&sync_input, NULL };
 
 /* What a client that reads numbers as doubles gets back unchanged. */
 #define SEED_OWN_BITS 53
-
-/* `output` in the query or the body. */
-static int
-want_output(const struct request *rq, const struct cJSON *body, bool *out, struct err *e)
-{
-	const struct cJSON *member = envelope_get(body, "output");
-	char shown[ENVELOPE_SHOWN_BYTES];
-
-	if (request_query_bool(rq, "output", true, out, e) < 0)
-		return -1;
-	if (member == NULL)
-		return 0;
-	if (envelope_type(member) != ENVELOPE_BOOL)
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "\"output\" must be true or false, not %s", envelope_shown(member, shown));
-	*out = *out && envelope_bool(member);
-	return 0;
-}
 
 /*
  * A seed of our own: a repeat under the same Idempotency-Key must be shuffled as the first was, so there it follows
@@ -64,11 +46,11 @@ own_seed(struct request *rq, uint64_t *seed, struct err *e)
 }
 
 static int
-choose_seed(struct request *rq, const struct cJSON *body, struct training *t, struct err *e)
+choose_seed(struct request *rq, struct training *t, struct err *e)
 {
 	bool given;
 
-	if (seed_options_get(rq, body, &t->seed, &given, e) < 0)
+	if (seed_options_get(rq, &t->seed, &given, e) < 0)
 		return -1;
 	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
 }
@@ -132,22 +114,22 @@ int
 train(struct request *rq, struct err *e)
 {
 	struct training *t = arena_alloc(&rq->workspace.arena, sizeof(*t));
-	const struct cJSON *body;
 
 	if (t == NULL)
 		return err_fail_memory(e);
 	rq->scratch = t;
-	idempotency_add_query(rq, stored_query);
+	idempotency_add_query(rq);
+	t->output = true;
 	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
-	if (request_object(rq, members, &body, e) < 0 || want_output(rq, body, &t->output, e) < 0 ||
-	    choose_seed(rq, body, t, e) < 0 || request_tensor(rq, SLOT_TENSOR, "data", &t->tensor, e) < 0 ||
+	if (inputs_check_body(rq, e) < 0 || option_get_bool(rq, &output_input, &t->output, e) < 0 ||
+	    choose_seed(rq, t, e) < 0 || input_need_tensor(rq, &tensor_input, &t->tensor, e) < 0 ||
 	    (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
 	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0 ||
-	    mask_options_get(rq, rq->definition, body, SLOT_MASK, t->tensor, &t->mask, e) < 0)
+	    mask_options_get(rq, rq->definition, t->tensor, &t->mask, e) < 0)
 		return -1;
 	if (t->output)
 		reply_tensor(rq, t->tensor);
-	if (sync_options_get(rq, body, e) < 0)
+	if (sync_options_get(rq, e) < 0)
 		return -1;
 	if (rq->sync_call != NULL)
 		return train_shard(rq, t, e);

@@ -150,30 +150,6 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 	    url->segment_count <= URL_SEGMENTS_MAX ? routes_near(url->segments, url->segment_count, near) : "");
 }
 
-/* Every query parameter must be one that the route has, once. */
-static int
-check_query(const struct request *rq, struct err *e)
-{
-	static const char *const none[] = { NULL };
-	const char *const *names = rq->route->query != NULL ? rq->route->query : none;
-	char near[SUGGEST_BYTES];
-	bool known;
-
-	for (unsigned i = 0; i < rq->query_count; i++) {
-		known = rq->route->any_query;
-		for (size_t k = 0; names[k] != NULL && !known; k++)
-			known = strcmp(names[k], rq->query[i].name) == 0;
-		for (unsigned k = 0; k < i; k++)
-			if (known && strcmp(rq->query[k].name, rq->query[i].name) == 0)
-				return err_fail(
-				    e, ERR_BAD_PARAMETER, "\"%.64s\" is given twice in the query", rq->query[i].name);
-		if (!known)
-			return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a query parameter of this call%s",
-			    rq->query[i].name, suggest_among(rq->query[i].name, names, near));
-	}
-	return 0;
-}
-
 /* Refuses a request where there are too many connections, but no probe: a busy server must not be restarted. */
 static int
 check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
@@ -257,7 +233,7 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 		return err_fail(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	}
 	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, s, e) < 0 ||
-	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || check_query(rq, e) < 0)
+	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || inputs_check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = h->headers.value[HEADER_IF_MATCH];
 	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 ||

@@ -35,11 +35,34 @@ def tracked():
     return [path for path in listed if path and os.path.exists(os.path.join(ROOT, path))]
 
 
-def routes():
-    """(method, path) of every row of the table in handlers/routes.c."""
-    text = read("handlers/routes.c").replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
+def routes(text=None):
+    """(method, path) of every row of the table in handlers/routes.c, or of one row's text."""
+    text = (text or read("handlers/routes.c")).replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
     text = re.sub(r"\.path = LAYER\b", '.path = "/v1/models/{model}/layers/{layer}"', text)
     return re.findall(r'\.method = "(\w+)",\s*\.path = "([^"]+)"', text)
+
+
+def inputs():
+    """What each route takes, as declared: {(method, path): ({query parameters}, {members of the body})}."""
+    sources = [read(path) for path in tracked() if re.fullmatch(r"handlers/\w+\.c", path)]
+    everywhere, lists = {}, {}
+    for text in sources:
+        declared = {}
+        for shared, symbol, said in re.findall(r"^(static )?const struct input (\w+) =\s*(.*?);\n", text, re.M | re.S):
+            name, places = re.search(r'"(\w+)"', said)[1], re.search(r"INPUT_(?:BODY|QUERY|ANYWHERE)\b", said)
+            declared[symbol] = name, places[0] if places else "INPUT_BODY"
+            if not shared:
+                everywhere[symbol] = declared[symbol]
+        for symbol, members in re.findall(r"^const struct input \*const (\w+)\[\] = \{(.*?)\}", text, re.M | re.S):
+            lists[symbol] = declared, re.findall(r"&(\w+)", members)
+    taken = {}
+    for row in re.findall(r"\{ \.method = .*?\},?\n", read("handlers/routes.c"), re.S):
+        (route,), symbol = routes(row), re.search(r"\.inputs = (\w+)", row)
+        declared, members = lists[symbol[1]] if symbol else ({}, [])
+        found = [declared.get(member) or everywhere[member] for member in members]
+        taken[route] = ({name for name, places in found if places != "INPUT_BODY"},
+                        {name for name, places in found if places != "INPUT_QUERY"})
+    return taken
 
 
 class Architecture(unittest.TestCase):
@@ -102,6 +125,34 @@ class Api(unittest.TestCase):
             operations = re.search(rf"^  {re.escape(path)}:\n((?:    .*\n|\n)+)", page, re.M)
             self.assertTrue(operations, f"{path} is not in openapi.yaml")
             self.assertRegex(operations[1], rf"(?m)^    {method.lower()}:$", f"{method} {path} is not in openapi.yaml")
+
+    def test_the_page_has_every_input(self):
+        """The query parameters that it names are those that the route takes; it names every member of the body."""
+        page = read("docs/openapi.yaml")
+        blocks = {}
+        for part, text in re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", page[page.index("\ncomponents:"):], re.M):
+            for name, block in re.findall(r"^    (\w+):(.*\n(?:      .*\n|\n)*)", text, re.M):
+                blocks[f"{part}/{name}"] = block
+        for (method, path), (query, members) in inputs().items():
+            operations = re.search(rf"^  {re.escape(path)}:\n((?:    .*\n|\n)+)", page, re.M)[1]
+            text = re.search(rf"^    {method.lower()}:\n((?:      .*\n|\n)+)", operations, re.M)[1]
+            seen, request = {}, text.split("      responses:\n")[0]
+            while unseen := [name for name in re.findall(r"#/components/(\w+/\w+)", request) if name not in seen]:
+                seen.update((name, blocks[name]) for name in unseen)
+                request += "".join(blocks[name] for name in set(unseen))
+            named = set(re.findall(r"name: (\w+)\n +in: query", request))
+            self.assertEqual(named, query, f"query parameters of {method} {path}")
+            for member in members:
+                self.assertRegex(request, rf"(?m)^ +{member}:|[{{,] ?{member}:", f"a member of {method} {path}")
+
+    def test_the_inputs_are_read_from_the_source(self):
+        """What the test above knows of a few routes is what a client can send."""
+        taken, layer = inputs(), "/v1/models/{model}/layers/{layer}"
+        self.assertEqual(set(taken), set(routes()))
+        self.assertEqual(taken["GET", "/v1/models"], ({"limit", "after"}, set()))
+        self.assertEqual(taken["POST", layer + "/infer"],
+                         ({"inverse", "lengths", "mask"}, {"data", "lengths", "mask"}))
+        self.assertEqual(taken["POST", layer + "/statistics/merge"], (set(), {"mean", "var", "count"}))
 
     def test_the_page_has_every_error(self):
         """In its table, as base/err.h has it, and as a value of `code`."""

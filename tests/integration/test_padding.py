@@ -530,9 +530,9 @@ class Bodies(PaddingTest):
                         ("Truee,1,1,0,1,0,0,0", 0), ("1,1,1,0,1,0,0,falsehood", 7), ("1, 1,1,0,1,0,0,0", 1), ("1,tru,1", 1),
                         ("[[1,1,1,0],[1,0,0,0]]", 0), ("1;1;1;0;1;0;0;0", 0), ("1,1.0,1,0,1,0,0,0", 1), ("1,\u00e9,1", 1)):
             detail = self.wrong("bad_parameter", 400, query="?mask=" + urllib.parse.quote(bad))["detail"]
-            self.assertIn(f"at value {at}", detail)
+            self.assertIn(f'value {at} of "mask"', detail)
             self.assertIn('"' + bad.split(",")[at] + '"', detail)
-        self.assertIn('"' + "x" * 32 + '"', self.wrong("bad_parameter", 400, query="?mask=" + "x" * 33)["detail"])
+        self.assertIn('"' + "x" * 64 + '"', self.wrong("bad_parameter", 400, query="?mask=" + "x" * 65)["detail"])
         self.wrong("bad_parameter", 400, query="?mask=%FF%FE,1")
         for bad in (["1"], ["1"] * 7, ["true"] * 9, ["1"] * 8 + ["2"], ["0"] * 24):
             told = self.wrong("shape_mismatch", 422, query="?mask=" + ",".join(bad))

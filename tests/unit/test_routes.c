@@ -160,7 +160,8 @@ END_TEST
 
 START_TEST(test_columns)
 {
-	size_t probes = 0;
+	struct json_slot slots[JSON_SLOTS_MAX];
+	size_t probes = 0, tensors;
 
 	for (size_t i = 0; i < routes_count; i++) {
 		const struct route *r = &routes[i];
@@ -172,8 +173,9 @@ START_TEST(test_columns)
 		ck_assert_msg(!r->needs_layer || strstr(r->path, "{layer}") != NULL, "%s", r->path);
 		/* A key belongs to a layer. */
 		ck_assert_msg(!r->takes_key || (r->needs_layer && r->finish != NULL), "%s", r->path);
-		ck_assert_msg(r->body == BODY_NEEDED || (r->slot_count == 0 && r->npy_files == 0), "%s", r->path);
-		ck_assert_msg(r->npy_files <= r->slot_count, "%s", r->path);
+		tensors = inputs_slots(r->inputs, slots);
+		ck_assert_msg(r->body == BODY_NEEDED || (tensors == 0 && r->npy_files == 0), "%s", r->path);
+		ck_assert_msg(r->npy_files <= tensors, "%s", r->path);
 		ck_assert_msg(r->start != NULL, "%s", r->path);
 	}
 	ck_assert_uint_eq(probes, 2);
