@@ -14,7 +14,7 @@ ours_read_f32(const char *p, const char *limit, float *out)
 	const char *floor = p, *end = NULL;
 	size_t n = 0;
 
-	for (; decimal_fast_read_f32(floor, p, limit, &end, out + n) == DECIMAL_OK; p = end + 1) {
+	for (; decimal_fast_read(floor, p, limit, &end, DECIMAL_F32, out + n) == DECIMAL_OK; p = end + 1) {
 		n++;
 		if (*end != ',')
 			break;
@@ -28,7 +28,7 @@ ours_read_f64(const char *p, const char *limit, double *out)
 	const char *floor = p, *end = NULL;
 	size_t n = 0;
 
-	for (; decimal_fast_read_f64(floor, p, limit, &end, out + n) == DECIMAL_OK; p = end + 1) {
+	for (; decimal_fast_read(floor, p, limit, &end, DECIMAL_F64, out + n) == DECIMAL_OK; p = end + 1) {
 		n++;
 		if (*end != ',')
 			break;

@@ -117,7 +117,7 @@ envelope_double(const struct cJSON *value, double *out)
 		return -1;
 	text = envelope_number_text(value);
 	/* The NUL is within the limit: it is the byte that ends the number. */
-	return decimal_read_f64(text, text + strlen(text) + 1, &end, out) == DECIMAL_OK ? 0 : -1;
+	return decimal_read(text, text + strlen(text) + 1, &end, DECIMAL_F64, out) == DECIMAL_OK ? 0 : -1;
 }
 
 static int

@@ -79,7 +79,7 @@ array_read_bool(const char *floor, const char *p, const char *limit, const char 
 		*end = p + 1;
 		return DECIMAL_OK;
 	}
-	result = decimal_fast_read_f32(floor, p, limit, end, &value);
+	result = decimal_fast_read(floor, p, limit, end, DECIMAL_F32, &value);
 	if (result != DECIMAL_OK)
 		return result;
 	*out = value == 1;
@@ -91,13 +91,13 @@ static inline enum decimal_result
 array_read(
     enum datatype datatype, const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
 {
-	if (datatype == DATATYPE_FP32)
-		return decimal_fast_read_f32(floor, p, limit, end, (float *)(void *)out);
-	if (datatype == DATATYPE_FP64)
-		return decimal_fast_read_f64(floor, p, limit, end, (double *)(void *)out);
 	if (datatype == DATATYPE_BOOL)
 		return array_read_bool(floor, p, limit, end, out);
-	return decimal_fast_read_f16(floor, p, limit, end, (uint16_t *)(void *)out);
+	return decimal_fast_read(floor, p, limit, end,
+	    datatype == DATATYPE_FP32     ? DECIMAL_F32 :
+		datatype == DATATYPE_FP64 ? DECIMAL_F64 :
+					    DECIMAL_F16,
+	    out);
 }
 
 /* The same for a number whose datatype is not known yet: the value `index`. */
@@ -121,7 +121,7 @@ array_read_open(struct json_array *a, size_t index, const char *floor, const cha
 
 /*
  * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next;
- * unless the result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read_* has set
+ * unless the result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read has set
  * it. Nothing of the state is touched within the loop, in which the next number's place is all that anything waits for.
  * `datatype` and `open`, a->values' own, are constants wherever this is inlined.
  */

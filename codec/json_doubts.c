@@ -102,13 +102,13 @@ json_doubts_read(struct json_values *v, size_t index, const char *floor, const c
     const char **end, double *out)
 {
 	struct json_corrected one = { .index = index };
-	enum decimal_result result = decimal_long_read_f64(floor, p, limit, end, out), result32, result16;
+	enum decimal_result result = decimal_long_read(floor, p, limit, end, DECIMAL_F64, out), result32, result16;
 	const char *unused;
 
 	if (result != DECIMAL_OK || !may_be_midpoint(*out))
 		return result;
-	result32 = decimal_long_read_f32(floor, p, limit, &unused, &one.fp32);
-	result16 = decimal_long_read_f16(floor, p, limit, &unused, &one.fp16);
+	result32 = decimal_long_read(floor, p, limit, &unused, DECIMAL_F32, &one.fp32);
+	result16 = decimal_long_read(floor, p, limit, &unused, DECIMAL_F16, &one.fp16);
 	if (result32 == DECIMAL_MEMORY || result16 == DECIMAL_MEMORY)
 		return DECIMAL_MEMORY;
 	if (result32 == DECIMAL_OVERFLOW)

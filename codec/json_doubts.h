@@ -36,7 +36,7 @@ struct json_doubts {
 
 /*
  * Reads any number into `out`, the place of the value that comes next in `v`; `index` is its index. Arguments and
- * results as those of decimal_long_read_f64. What is to be known of it is added to v->doubts, which is allocated when
+ * results as those of decimal_long_read. What is to be known of it is added to v->doubts, which is allocated when
  * there is something.
  */
 enum decimal_result json_doubts_read(struct json_values *v, size_t index, const char *floor, const char *p,

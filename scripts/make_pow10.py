@@ -51,7 +51,7 @@ def main():
         top, exact = entry(q)
         hi, lo = top >> 64, top & (2 ** 64 - 1)
         assert hi >> 63 == 1 and hi < 2 ** 64
-        # What decimal_pow10.h relies on to round an entry up without looking at it closely.
+        # What pow10.h relies on to round an entry up without looking at it closely.
         assert exact == (0 <= q <= 55)
         assert exact or 0 < lo < 2 ** 64 - 1
         print("\t{ UINT64_C(0x%016x), UINT64_C(0x%016x) }, /* %d */" % (hi, lo, q))

@@ -27,11 +27,11 @@ verify_read_f32(const char *text, size_t len, uint32_t bits)
 	memcpy(list, before, sizeof(before) - 1);
 	memcpy(number, text, len);
 	memcpy(number + len, behind, sizeof(behind) - 1);
-	if (decimal_read_f32(number, limit, &end, &value) != DECIMAL_OK || end != number + len ||
+	if (decimal_read(number, limit, &end, DECIMAL_F32, &value) != DECIMAL_OK || end != number + len ||
 	    !has_bits(value, bits))
 		return false;
 	value = 0;
-	return decimal_fast_read_f32(list, number, limit, &end, &value) == DECIMAL_OK && end == number + len &&
+	return decimal_fast_read(list, number, limit, &end, DECIMAL_F32, &value) == DECIMAL_OK && end == number + len &&
 	    has_bits(value, bits);
 }
 

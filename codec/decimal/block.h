@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The digits of sixteen floats at once, by vectors of 64-bit lanes: decimal_write_f32.c's steps side by side. Compiled
+ * The digits of sixteen floats at once, by vectors of 64-bit lanes: write_f32.c's steps side by side. Compiled
  * once for each set of instructions that has them; on other machines there is none, and floats are written one by one.
- * Private to the decimal codec.
+ *
  */
 #ifndef CODEC_DECIMAL_BLOCK_H
 #define CODEC_DECIMAL_BLOCK_H

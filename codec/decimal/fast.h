@@ -6,7 +6,7 @@
  *
  * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for
  * first and by itself, so that the next number can be begun while this one is still being worked out; only then it is
- * seen whether what stands before it is a number, and one of those: a wrong guess is a call (decimal_long.h). The
+ * seen whether what stands before it is a number, and one of those: a wrong guess is a call (long.h). The
  * number's digits are loaded from its end backwards, so that they stand in their places whatever their count is, and no
  * branch depends on that or on the sign, for these are what nobody can predict. So up to 17 bytes before the number are
  * read too, and must be there.
@@ -99,43 +99,82 @@ decimal_ordinary_f64(const struct decimal_ordinary *n)
 }
 
 /*
- * By way of a double, which is as good as straight to float: rounding to double keeps the order, and all midpoints
- * between floats are doubles, so a number can end on the wrong side of one only by becoming one. Those are left to the
- * exact reader. From 10^-14 to 10^15 a float is normal: its midpoints are the doubles with one 1 and 28 zeros below the
- * float's bits.
- *
- * As decimal_read_f32; `floor` <= p is the first byte that may be looked at.
+ * A float is rounded from the double, which is as good as from the text: rounding to double keeps the order, and all
+ * midpoints between floats are doubles, so a number can end on the wrong side of one only by becoming one. Those are
+ * left to the exact reader. From 10^-14 to 10^15 a float is normal: its midpoints are the doubles with one 1 and 28
+ * zeros below the float's bits.
  */
-static inline enum decimal_result
-decimal_fast_read_f32(const char *floor, const char *p, const char *limit, const char **end, float *value)
+static inline bool
+decimal_may_be_midpoint_f32(double wide)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &wide, sizeof(bits));
+	return (bits & 0x1fffffff) == 0x10000000;
+}
+
+/*
+ * A float16 likewise, from the double's bits, where it is normal; zero is zero. All else, and what may be a midpoint,
+ * is left to the exact reader: false.
+ */
+static inline bool
+decimal_ordinary_f16(double wide, bool negative, uint16_t *value)
+{
+	const double smallest_normal = 0x1p-14, overflows = 65520;
+	const double size = wide < 0 ? -wide : wide;
+	uint16_t bits = 0;
+	uint64_t wide_bits;
+
+	memcpy(&wide_bits, &size, sizeof(wide_bits));
+	if (size >= smallest_normal && size < overflows && (wide_bits & 0x3ffffffffff) != 0x20000000000)
+		bits = (uint16_t)(((wide_bits + 0x20000000000) >> 42) - ((1023 - 15) << 10));
+	else if (wide_bits != 0)
+		return false;
+	*value = (uint16_t)(bits | negative << 15);
+	return true;
+}
+
+/* The number in its type; false where the exact reader must decide. */
+static ALWAYS_INLINE bool
+decimal_ordinary_round(const struct decimal_ordinary *n, enum decimal_type type, void *value)
+{
+	const double wide = decimal_ordinary_f64(n);
+	const float narrow = (float)wide;
+
+	if (type == DECIMAL_F16)
+		return decimal_ordinary_f16(wide, n->negative, value);
+	if (type == DECIMAL_F64) {
+		memcpy(value, &wide, sizeof(wide));
+		return true;
+	}
+	if (decimal_may_be_midpoint_f32(wide))
+		return false;
+	memcpy(value, &narrow, sizeof(narrow));
+	return true;
+}
+
+/* As decimal_read; `floor` <= p is the first byte that may be looked at, `type` a constant. */
+static ALWAYS_INLINE enum decimal_result
+decimal_fast_read(
+    const char *floor, const char *p, const char *limit, const char **end, enum decimal_type type, void *value)
 {
 	struct decimal_ordinary n;
 	const char *after = decimal_read_ordinary(floor, p, limit, &n);
 	enum decimal_result result;
-	uint64_t wide_bits;
-	double wide;
-	float narrow;
 
-	if (after != NULL) {
-		wide = decimal_ordinary_f64(&n);
-		memcpy(&wide_bits, &wide, sizeof(wide_bits));
-		if ((wide_bits & 0x1fffffff) != 0x10000000) {
-			*value = (float)wide;
-			*end = after;
-			return DECIMAL_OK;
-		}
+	if (after != NULL && decimal_ordinary_round(&n, type, value)) {
+		*end = after;
+		return DECIMAL_OK;
 	}
-	/* Locals of this call alone, so that the caller's `end` can stay in a register. */
-	result = decimal_long_read_f32(floor, p, limit, &after, &narrow);
+	/* `after` is of this call alone, so that the caller's `end` can stay in a register. */
+	result = decimal_long_read(floor, p, limit, &after, type, value);
 	*end = after;
-	if (result == DECIMAL_OK)
-		*value = narrow;
 	return result;
 }
 
 /*
  * For a number whose type is not known yet: reads an ordinary one to the double from which a further rounding, to float
- * or to float16, gives what the text itself would give. Returns false for every other number, and for whatever is none.
+ * or to float16, gives what the text itself would give. Returns false for every other number, and for anything else.
  *
  * The second rounding goes wrong only where the double is a midpoint k·2^e of the narrower type and the text, m/10^f,
  * is not. Then |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e
@@ -148,80 +187,16 @@ decimal_fast_read_open(const char *floor, const char *p, const char *limit, cons
 {
 	struct decimal_ordinary n;
 	const char *after = decimal_read_ordinary(floor, p, limit, &n);
-	uint64_t bits;
 	double wide;
 
 	if (after == NULL)
 		return false;
 	wide = decimal_ordinary_f64(&n);
-	memcpy(&bits, &wide, sizeof(bits));
-	if ((bits & 0x1fffffff) == 0x10000000)
+	if (decimal_may_be_midpoint_f32(wide))
 		return false;
 	*value = wide;
 	*end = after;
 	return true;
-}
-
-/* As decimal_read_f64; `floor` as above. */
-static inline enum decimal_result
-decimal_fast_read_f64(const char *floor, const char *p, const char *limit, const char **end, double *value)
-{
-	struct decimal_ordinary n;
-	const char *after = decimal_read_ordinary(floor, p, limit, &n);
-	enum decimal_result result;
-	double wide;
-
-	if (after != NULL) {
-		*value = decimal_ordinary_f64(&n);
-		*end = after;
-		return DECIMAL_OK;
-	}
-	result = decimal_long_read_f64(floor, p, limit, &after, &wide);
-	*end = after;
-	if (result == DECIMAL_OK)
-		*value = wide;
-	return result;
-}
-
-/*
- * Straight from the double's bits, which are rounded where float16 is normal; zero is zero. All else, also what may be
- * a midpoint as above, is left to the exact reader. Returns whether it was not.
- */
-static inline bool
-decimal_ordinary_f16(double wide, uint16_t *bits)
-{
-	const double smallest_normal = 0x1p-14, overflows = 65520;
-	const double size = wide < 0 ? -wide : wide;
-	uint64_t wide_bits;
-
-	memcpy(&wide_bits, &size, sizeof(wide_bits));
-	if (!(size >= smallest_normal && size < overflows) || (wide_bits & 0x3ffffffffff) == 0x20000000000) {
-		*bits = 0;
-		return wide_bits == 0;
-	}
-	*bits = (uint16_t)(((wide_bits + 0x20000000000) >> 42) - ((1023 - 15) << 10));
-	return true;
-}
-
-/* As decimal_read_f16; `floor` as above. */
-static inline enum decimal_result
-decimal_fast_read_f16(const char *floor, const char *p, const char *limit, const char **end, uint16_t *value)
-{
-	struct decimal_ordinary n;
-	const char *after = decimal_read_ordinary(floor, p, limit, &n);
-	enum decimal_result result;
-	uint16_t bits;
-
-	if (after != NULL && decimal_ordinary_f16(decimal_ordinary_f64(&n), &bits)) {
-		*value = (uint16_t)(bits | n.negative << 15);
-		*end = after;
-		return DECIMAL_OK;
-	}
-	result = decimal_long_read_f16(floor, p, limit, &after, &bits);
-	*end = after;
-	if (result == DECIMAL_OK)
-		*value = bits;
-	return result;
 }
 
 #endif

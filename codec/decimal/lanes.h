@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sixteen characters at a time, by the compiler's vectors: which of them are of a kind, as bits, and the number that
- * they spell. On a machine without vectors of 16 bytes the compiler makes them of words. Private to the decimal codec.
+ * they spell. On a machine without vectors of 16 bytes the compiler makes them of words.
  */
 #ifndef CODEC_DECIMAL_LANES_H
 #define CODEC_DECIMAL_LANES_H

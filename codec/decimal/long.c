@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The same steps as in decimal_fast.h over twice the characters, and what that has no place for: the exponent, and a
+ * The same steps as in fast.h over twice the characters, and what that has no place for: the exponent, and a
  * mantissa that only the algorithm of Eisel and Lemire can round.
  */
 #include "codec/decimal/long.h"
@@ -141,60 +141,28 @@ read_long(const char *floor, const char *p, const char *limit, struct long_numbe
 	return end;
 }
 
-/* Reads a long number into the bits of format `f`. Returns the byte after it, or NULL: it is for the exact reader. */
-static inline const char *
-read_bits(
-    const char *floor, const char *p, const char *limit, const struct decimal_format *f, int sign_bit, uint64_t *bits)
+/* `type` as a constant, of which decimal_round makes three functions. */
+static inline uint64_t
+round_long(const struct long_number *n, enum decimal_type type)
+{
+	if (type == DECIMAL_F64)
+		return decimal_round(n->mantissa, n->exponent, &decimal_formats[DECIMAL_F64]);
+	if (type == DECIMAL_F32)
+		return decimal_round(n->mantissa, n->exponent, &decimal_formats[DECIMAL_F32]);
+	return decimal_round(n->mantissa, n->exponent, &decimal_formats[DECIMAL_F16]);
+}
+
+enum decimal_result
+decimal_long_read(
+    const char *floor, const char *p, const char *limit, const char **end, enum decimal_type type, void *value)
 {
 	struct long_number n;
-	const char *end = read_long(floor, p, limit, &n);
-
-	if (end == NULL)
-		return NULL;
-	*bits = decimal_round(n.mantissa, n.exponent, f);
-	if (*bits == decimal_infinity(f))
-		return NULL;
-	*bits |= (uint64_t)n.negative << sign_bit;
-	return end;
-}
-
-enum decimal_result
-decimal_long_read_f16(const char *floor, const char *p, const char *limit, const char **end, uint16_t *bits)
-{
-	uint64_t wide;
-	const char *after = read_bits(floor, p, limit, &decimal_format_f16, 15, &wide);
-
-	if (after == NULL)
-		return decimal_read_f16(p, limit, end, bits);
-	*bits = (uint16_t)wide;
-	*end = after;
-	return DECIMAL_OK;
-}
-
-enum decimal_result
-decimal_long_read_f32(const char *floor, const char *p, const char *limit, const char **end, float *value)
-{
-	uint64_t wide;
-	uint32_t bits;
-	const char *after = read_bits(floor, p, limit, &decimal_format_f32, 31, &wide);
-
-	if (after == NULL)
-		return decimal_read_f32(p, limit, end, value);
-	bits = (uint32_t)wide;
-	memcpy(value, &bits, sizeof(bits));
-	*end = after;
-	return DECIMAL_OK;
-}
-
-enum decimal_result
-decimal_long_read_f64(const char *floor, const char *p, const char *limit, const char **end, double *value)
-{
+	const char *after = read_long(floor, p, limit, &n);
 	uint64_t bits;
-	const char *after = read_bits(floor, p, limit, &decimal_format_f64, 63, &bits);
 
-	if (after == NULL)
-		return decimal_read_f64(p, limit, end, value);
-	memcpy(value, &bits, sizeof(bits));
+	if (after == NULL || (bits = round_long(&n, type)) == decimal_infinity(&decimal_formats[type]))
+		return decimal_read(p, limit, end, type, value);
+	decimal_store(type, bits, n.negative, value);
 	*end = after;
 	return DECIMAL_OK;
 }

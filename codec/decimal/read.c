@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading: the grammar is checked in the same pass that gathers the digits, eight at a time; decimal_round.h turns
+ * Reading: the grammar is checked in the same pass that gathers the digits, eight at a time; round.h turns
  * nearly every text into a number at once. A text of more than 19 significant digits lies between two numbers that it
- * can round; only when these differ are all its digits looked at (decimal_slow.c).
+ * can round; only when these differ are all its digits looked at (slow.c).
  */
 #include "codec/decimal.h"
 
@@ -88,7 +88,7 @@ truncate_digits(struct decimal_text *t, int64_t count)
 }
 
 /* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?, and something after it. */
-static inline enum decimal_result
+static enum decimal_result
 scan_number(const char *p, const char *limit, const char **end, struct decimal_text *t)
 {
 	const char *fraction;
@@ -124,7 +124,7 @@ scan_number(const char *p, const char *limit, const char **end, struct decimal_t
 }
 
 /* The bits of the number of format `f` nearest to the text, without a sign. */
-static inline uint64_t
+static uint64_t
 round_text(const struct decimal_text *t, const struct decimal_format *f)
 {
 	const uint64_t one = UINT64_C(1) << f->fraction_bits;
@@ -140,55 +140,19 @@ round_text(const struct decimal_text *t, const struct decimal_format *f)
 	return bits + (order > 0 || (order == 0 && (bits & 1) != 0));
 }
 
-/* Reads any number into the bits of format `f`, without a sign. */
-static inline enum decimal_result
-read_bits(const char *p, const char *limit, const char **end, const struct decimal_format *f, uint64_t *bits)
+enum decimal_result
+decimal_read(const char *p, const char *limit, const char **end, enum decimal_type type, void *value)
 {
+	const struct decimal_format *f = &decimal_formats[type];
 	struct decimal_text t;
-	enum decimal_result result = scan_number(p, limit, end, &t);
-
-	if (result != DECIMAL_OK)
-		return result;
-	*bits = round_text(&t, f);
-	if (*bits == decimal_infinity(f))
-		return DECIMAL_OVERFLOW;
-	return DECIMAL_OK;
-}
-
-enum decimal_result
-decimal_read_f16(const char *p, const char *limit, const char **end, uint16_t *bits)
-{
-	uint64_t wide;
-	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f16, &wide);
-
-	if (result == DECIMAL_OK)
-		*bits = (uint16_t)(wide | (uint64_t)(*p == '-') << 15);
-	return result;
-}
-
-enum decimal_result
-decimal_read_f32(const char *p, const char *limit, const char **end, float *value)
-{
-	uint64_t wide;
-	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f32, &wide);
-	uint32_t bits;
-
-	if (result != DECIMAL_OK)
-		return result;
-	bits = (uint32_t)wide | (uint32_t)(*p == '-') << 31;
-	memcpy(value, &bits, sizeof(bits));
-	return DECIMAL_OK;
-}
-
-enum decimal_result
-decimal_read_f64(const char *p, const char *limit, const char **end, double *value)
-{
 	uint64_t bits;
-	enum decimal_result result = read_bits(p, limit, end, &decimal_format_f64, &bits);
+	const enum decimal_result result = scan_number(p, limit, end, &t);
 
 	if (result != DECIMAL_OK)
 		return result;
-	bits |= (uint64_t)(*p == '-') << 63;
-	memcpy(value, &bits, sizeof(bits));
+	bits = round_text(&t, f);
+	if (bits == decimal_infinity(f))
+		return DECIMAL_OVERFLOW;
+	decimal_store(type, bits, t.negative, value);
 	return DECIMAL_OK;
 }

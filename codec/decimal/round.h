@@ -3,13 +3,15 @@
  * mantissa·10^exponent to the nearest number of a binary format, ties to even, by one multiplication, seldom two: the
  * algorithm of Eisel and Lemire, D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and
  * Experience 51 (2021), in the form of N. Mushtak and D. Lemire, "Fast number parsing without fallback", 53 (2023), who
- * prove that it needs no fallback for a mantissa of 64 bits. Private to the decimal codec.
+ * prove that it needs no fallback for a mantissa of 64 bits.
  */
 #ifndef CODEC_DECIMAL_ROUND_H
 #define CODEC_DECIMAL_ROUND_H
 
 #include <stdbool.h>
+#include <string.h>
 
+#include "codec/decimal.h"
 #include "codec/decimal/pow10.h"
 
 /* A binary interchange format of IEEE 754, and what of the decimal exponents matters for it. */
@@ -17,10 +19,11 @@ struct decimal_format {
 	int fraction_bits;
 	int exponent_bias;
 	int exponent_infinite; /* the exponent field of infinity */
-	int ten_first;         /* below it, any mantissa gives zero */
-	int ten_last;          /* above it, any mantissa but 0 overflows */
-	int tie_first;         /* only from here ... */
-	int tie_last;          /* ... to here can a number lie right between two neighbours */
+	int sign_bit;
+	int ten_first; /* below it, any mantissa gives zero */
+	int ten_last;  /* above it, any mantissa but 0 overflows */
+	int tie_first; /* only from here ... */
+	int tie_last;  /* ... to here can a number lie right between two neighbours */
 };
 
 /*
@@ -33,12 +36,14 @@ struct decimal_format {
  * Between subnormals m may be as small as 1, but p is -25, -150 or -1075, and e no larger: that leaves a mantissa that
  * fits to float16 alone, for which 2^-25 is 298023223876953125·10^-25 and 2980232238769531250·10^-26.
  *
- * For these e the product that is looked at is exact: the powers of ten are, or they are rounded up (decimal_pow10.h)
+ * For these e the product that is looked at is exact: the powers of ten are, or they are rounded up (pow10.h)
  * and the error of the product is less than the mantissa, 64 bits further down.
  */
-static const struct decimal_format decimal_format_f16 = { 10, 15, 0x1f, -26, 4, -26, 5 };
-static const struct decimal_format decimal_format_f32 = { 23, 127, 0xff, -64, 38, -17, 10 };
-static const struct decimal_format decimal_format_f64 = { 52, 1023, 0x7ff, -342, 308, -4, 23 };
+static const struct decimal_format decimal_formats[] = {
+	[DECIMAL_F16] = { 10, 15, 0x1f, 15, -26, 4, -26, 5 },
+	[DECIMAL_F32] = { 23, 127, 0xff, 31, -64, 38, -17, 10 },
+	[DECIMAL_F64] = { 52, 1023, 0x7ff, 63, -342, 308, -4, 23 },
+};
 
 /* The bits of infinity, which is what a number too large is rounded to. */
 static inline uint64_t
@@ -89,7 +94,7 @@ decimal_round_subnormal(uint64_t m, int exponent, bool exact)
 }
 
 /* The bits of the nearest number of format `f`, without a sign; those of infinity when it overflows. */
-static inline uint64_t
+static ALWAYS_INLINE uint64_t
 decimal_round(uint64_t mantissa, int64_t exponent10, const struct decimal_format *f)
 {
 	const uint64_t infinity = decimal_infinity(f);
@@ -117,6 +122,22 @@ decimal_round(uint64_t mantissa, int64_t exponent10, const struct decimal_format
 	/* Added, not or'ed: a significand rounded up to 2 is the next exponent's 1. */
 	m += (uint64_t)(exponent - 1) << f->fraction_bits;
 	return m < infinity ? m : infinity;
+}
+
+/* Stores a number of the type by its bits. */
+static inline void
+decimal_store(enum decimal_type type, uint64_t bits, bool negative, void *value)
+{
+	const uint64_t bits64 = bits | (uint64_t)negative << decimal_formats[type].sign_bit;
+	const uint32_t bits32 = (uint32_t)bits64;
+	const uint16_t bits16 = (uint16_t)bits64;
+
+	if (type == DECIMAL_F64)
+		memcpy(value, &bits64, sizeof(bits64));
+	else if (type == DECIMAL_F32)
+		memcpy(value, &bits32, sizeof(bits32));
+	else
+		memcpy(value, &bits16, sizeof(bits16));
 }
 
 #endif

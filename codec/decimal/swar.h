@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Eight decimal digits at a time in a 64-bit word ("SIMD within a register"). The first byte in memory is the word's
- * lowest whatever the machine, so that the first digit is the one that a carry reaches last. Private to the decimal
- * codec.
+ * lowest whatever the machine, so that the first digit is the one that a carry reaches last.
  */
 #ifndef CODEC_DECIMAL_SWAR_H
 #define CODEC_DECIMAL_SWAR_H

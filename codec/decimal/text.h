@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A decimal number as its text was understood, before it is rounded to a type. Private to the decimal codec. */
+/* A decimal number as its text was understood, before it is rounded to a type. */
 #ifndef CODEC_DECIMAL_TEXT_H
 #define CODEC_DECIMAL_TEXT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the parts of writing share: decimal_write.c takes any number, decimal_write_f32.c a float, decimal_block.h many.
- * Private to the decimal codec.
+ * What the parts of writing share: write.c takes any number, write_f32.c a float, block.h many.
+ *
  */
 #ifndef CODEC_DECIMAL_WRITE_H
 #define CODEC_DECIMAL_WRITE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing a float, but for subnormals and powers of two, which go to decimal_write.c. The usual one has a digit behind
+ * Writing a float, but for subnormals and powers of two, which go to write.c. The usual one has a digit behind
  * the point and none further than 13 places behind it; the others differ from it in their layout alone.
  *
  * The digits are found in a third of Schubfach's steps: one product gives the number in units of 10^(k+1), 10^k <= 2^q
@@ -96,7 +96,7 @@ layout_usual(struct usual u, char *out)
 }
 
 /*
- * The same rules as in decimal_write.c: from 10^16 on an exponent is shorter than the zeros, for a float has at most
+ * The same rules as in write.c: from 10^16 on an exponent is shorter than the zeros, for a float has at most
  * nine digits. Not in line with the usual layout, which would have fewer registers then; and called with its parts in
  * registers.
  */

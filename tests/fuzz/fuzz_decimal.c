@@ -29,69 +29,17 @@
 struct type {
 	const char *name;
 	size_t bytes;
-	enum decimal_result (*read)(const char *p, const char *limit, const char **end, uint64_t *bits);
-	enum decimal_result (*fast)(
-	    const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits);
+	enum decimal_type type;
 	uint64_t (*reference)(const char *text); /* the nearest number's bits, by the C library */
 	double (*widen)(uint64_t bits);
 	size_t (*write)(uint64_t bits, char *out);
 	size_t room;
 };
 
-static enum decimal_result
-read_f32(const char *p, const char *limit, const char **end, uint64_t *bits)
-{
-	float f = 0;
-	enum decimal_result result = decimal_read_f32(p, limit, end, &f);
-
-	*bits = bits_of_float(f);
-	return result;
-}
-
-static enum decimal_result
-read_f64(const char *p, const char *limit, const char **end, uint64_t *bits)
-{
-	double d = 0;
-	enum decimal_result result = decimal_read_f64(p, limit, end, &d);
-
-	*bits = bits_of_double(d);
-	return result;
-}
-
-static enum decimal_result
-read_f16(const char *p, const char *limit, const char **end, uint64_t *bits)
-{
-	uint16_t half = 0;
-	enum decimal_result result = decimal_read_f16(p, limit, end, &half);
-
-	*bits = half;
-	return result;
-}
-
-static enum decimal_result
-fast_f32(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
-{
-	float f = 0;
-	enum decimal_result result = decimal_fast_read_f32(floor, p, limit, end, &f);
-
-	*bits = bits_of_float(f);
-	return result;
-}
-
 static uint64_t
 reference_f32(const char *text)
 {
 	return bits_of_float(strtof(text, NULL));
-}
-
-static enum decimal_result
-fast_f64(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
-{
-	double d = 0;
-	enum decimal_result result = decimal_fast_read_f64(floor, p, limit, end, &d);
-
-	*bits = bits_of_double(d);
-	return result;
 }
 
 static uint64_t
@@ -117,16 +65,6 @@ strtod_rounded(const char *text, int direction)
  * (rounding to odd), lies on the same side of every midpoint between halves as the text does, so that it can be rounded
  * again.
  */
-static enum decimal_result
-fast_f16(const char *floor, const char *p, const char *limit, const char **end, uint64_t *bits)
-{
-	uint16_t half = 0;
-	enum decimal_result result = decimal_fast_read_f16(floor, p, limit, end, &half);
-
-	*bits = half;
-	return result;
-}
-
 static uint64_t
 reference_f16(const char *text)
 {
@@ -181,9 +119,9 @@ write_f16(uint64_t bits, char *out)
 }
 
 static const struct type types[] = {
-	{ "half", 2, read_f16, fast_f16, reference_f16, widen_f16, write_f16, DECIMAL_F16_BYTES },
-	{ "float", 4, read_f32, fast_f32, reference_f32, widen_f32, write_f32, DECIMAL_F32_BYTES },
-	{ "double", 8, read_f64, fast_f64, reference_f64, double_of, write_f64, DECIMAL_F64_BYTES },
+	{ "half", 2, DECIMAL_F16, reference_f16, widen_f16, write_f16, DECIMAL_F16_BYTES },
+	{ "float", 4, DECIMAL_F32, reference_f32, widen_f32, write_f32, DECIMAL_F32_BYTES },
+	{ "double", 8, DECIMAL_F64, reference_f64, double_of, write_f64, DECIMAL_F64_BYTES },
 };
 
 /* What a reader must say of a text, and the byte that it must name (not of DECIMAL_INCOMPLETE). */
@@ -260,7 +198,7 @@ check_write(const struct type *type, uint64_t bits)
 	const double value = type->widen(bits);
 	struct verdict v;
 	const char *end;
-	uint64_t again;
+	uint64_t again = 0;
 	size_t len;
 	int digits;
 
@@ -270,8 +208,8 @@ check_write(const struct type *type, uint64_t bits)
 	text = fuzz_text(out, len);
 	v = judge(text, len + 1);
 	fuzz_check(v.result == DECIMAL_OK && v.end == len, "%s %a is written %s", type->name, value, text);
-	fuzz_check(type->read(text, text + len + 1, &end, &again) == DECIMAL_OK && again == bits, "%s %a is written %s",
-	    type->name, value, text);
+	fuzz_check(decimal_read(text, text + len + 1, &end, type->type, &again) == DECIMAL_OK && again == bits,
+	    "%s %a is written %s", type->name, value, text);
 	fuzz_check(type->reference(text) == bits, "%s %a is written %s", type->name, value, text);
 	/*
 	 * If any text of fewer digits will do, the nearest does (but for powers of two, whose neighbours are not
@@ -307,7 +245,7 @@ check_fast(const struct type *type, const struct text *t, enum decimal_result wa
 		block[i] = i < t->len ? t->bytes[t->len - 1 - i] : '9';
 	if (t->len > 0)
 		memcpy(p, t->bytes, t->len);
-	result = type->fast(block, p, p + t->len, &end, &bits);
+	result = decimal_fast_read(block, p, p + t->len, &end, type->type, &bits);
 	fuzz_check(result == want, "%s: in line, %d, not %d", type->name, (int)want, (int)result);
 	fuzz_check(want == DECIMAL_INCOMPLETE || end == p + want_end, "%s: in line, ends at %zu", type->name, want_end);
 	fuzz_check(want != DECIMAL_OK || bits == want_bits, "%s: in line, %a, not %a", type->name,
@@ -323,7 +261,7 @@ check_read(const struct type *type, const struct text *t)
 	struct verdict want = judge(t->bytes, t->len);
 	const char *end = NULL;
 	uint64_t bits = 0, reference;
-	enum decimal_result result = type->read(block, block + t->len, &end, &bits);
+	enum decimal_result result = decimal_read(block, block + t->len, &end, type->type, &bits);
 
 	if (want.result == DECIMAL_OK) {
 		number = fuzz_text(t->bytes, want.end);

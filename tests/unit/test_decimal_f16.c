@@ -111,7 +111,7 @@ read_text(const char *text, size_t len, uint16_t *bits)
 		ck_abort_msg("a text of %zu bytes", len);
 	memcpy(block, text, len);
 	block[len] = ',';
-	r = decimal_read_f16(block, block + len + 1, &end, bits);
+	r = decimal_read(block, block + len + 1, &end, DECIMAL_F16, bits);
 	if (end != block + len)
 		ck_abort_msg("%.60s: does not end where it ends", text);
 	return r;
@@ -277,9 +277,9 @@ START_TEST(test_a_float16_that_touches_the_limit_may_go_on)
 	uint16_t bits;
 
 	for (size_t cut = 0; cut < sizeof(text); cut++)
-		ck_assert_int_eq(decimal_read_f16(text, text + cut, &end, &bits), DECIMAL_INCOMPLETE);
-	ck_assert_int_eq(decimal_read_f16(stray, stray + 3, &end, &bits), DECIMAL_OK);
-	ck_assert_int_eq(decimal_read_f16(leading, leading + 3, &end, &bits), DECIMAL_INVALID);
+		ck_assert_int_eq(decimal_read(text, text + cut, &end, DECIMAL_F16, &bits), DECIMAL_INCOMPLETE);
+	ck_assert_int_eq(decimal_read(stray, stray + 3, &end, DECIMAL_F16, &bits), DECIMAL_OK);
+	ck_assert_int_eq(decimal_read(leading, leading + 3, &end, DECIMAL_F16, &bits), DECIMAL_INVALID);
 }
 END_TEST
 

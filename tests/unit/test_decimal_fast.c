@@ -16,53 +16,28 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BEFORE_MAX ((size_t)36)
 
-/* The bits of what was read, and where; `bits` 0 unless it is a number. */
+/* The bits of what was read, and where; `bits` is 0 unless it is a number. */
 struct read {
 	enum decimal_result result;
 	const char *end;
 	uint64_t bits;
 };
 
-static uint64_t
-bits_of(const void *value, size_t size)
-{
-	uint64_t bits = 0;
-
-	memcpy(&bits, value, size);
-	return bits;
-}
-
-enum type { HALF, FLOAT, DOUBLE };
-
 static struct read
-read_exactly(enum type type, const char *p, const char *limit)
+read_exactly(enum decimal_type type, const char *p, const char *limit)
 {
 	struct read r = { .end = NULL };
-	uint16_t half = 0;
-	float single = 0;
-	double wide = 0;
 
-	r.result = type == HALF ? decimal_read_f16(p, limit, &r.end, &half) :
-	    type == FLOAT       ? decimal_read_f32(p, limit, &r.end, &single) :
-				  decimal_read_f64(p, limit, &r.end, &wide);
-	if (r.result == DECIMAL_OK)
-		r.bits = type == HALF ? half : type == FLOAT ? bits_of(&single, 4) : bits_of(&wide, 8);
+	r.result = decimal_read(p, limit, &r.end, type, &r.bits);
 	return r;
 }
 
 static struct read
-read_fast(enum type type, const char *floor, const char *p, const char *limit)
+read_fast(enum decimal_type type, const char *floor, const char *p, const char *limit)
 {
 	struct read r = { .end = NULL };
-	uint16_t half = 0;
-	float single = 0;
-	double wide = 0;
 
-	r.result = type == HALF ? decimal_fast_read_f16(floor, p, limit, &r.end, &half) :
-	    type == FLOAT       ? decimal_fast_read_f32(floor, p, limit, &r.end, &single) :
-				  decimal_fast_read_f64(floor, p, limit, &r.end, &wide);
-	if (r.result == DECIMAL_OK)
-		r.bits = type == HALF ? half : type == FLOAT ? bits_of(&single, 4) : bits_of(&wide, 8);
+	r.result = decimal_fast_read(floor, p, limit, &r.end, type, &r.bits);
 	return r;
 }
 
@@ -76,7 +51,7 @@ assert_same(const char *text, size_t len, size_t before)
 
 	memcpy(block, filler + BEFORE_MAX - before, before);
 	memcpy(block + before, text, len);
-	for (enum type t = HALF; t <= DOUBLE; t++) {
+	for (enum decimal_type t = DECIMAL_F16; t <= DECIMAL_F64; t++) {
 		struct read exact = read_exactly(t, p, limit), fast = read_fast(t, block, p, limit);
 
 		/* Check notes every assertion in a file, and there are millions. */

@@ -32,8 +32,8 @@ check_read(const char *text)
 		ck_abort_msg("no memory");
 	memcpy(block, text, len);
 	block[len] = ',';
-	rf = decimal_read_f32(block, block + len + 1, &end_f, &f);
-	rd = decimal_read_f64(block, block + len + 1, &end_d, &d);
+	rf = decimal_read(block, block + len + 1, &end_f, DECIMAL_F32, &f);
+	rd = decimal_read(block, block + len + 1, &end_d, DECIMAL_F64, &d);
 	if (rf != (isinf(want_f) ? DECIMAL_OVERFLOW : DECIMAL_OK) ||
 	    rd != (isinf(want_d) ? DECIMAL_OVERFLOW : DECIMAL_OK))
 		ck_abort_msg("%.60s: %d as float, %d as double", text, (int)rf, (int)rd);
@@ -176,7 +176,7 @@ START_TEST(test_grammar)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const char *text = cases[i].text, *end = NULL;
 		float f;
-		enum decimal_result r = decimal_read_f32(text, text + strlen(text), &end, &f);
+		enum decimal_result r = decimal_read(text, text + strlen(text), &end, DECIMAL_F32, &f);
 
 		ck_assert_msg(r == (cases[i].wrong_at < 0 ? DECIMAL_OK : DECIMAL_INVALID), "%s: %d", text, (int)r);
 		ck_assert_msg(end - text == (cases[i].wrong_at < 0 ? (long)strlen(text) - 1 : cases[i].wrong_at),
@@ -283,9 +283,10 @@ START_TEST(test_every_cut)
 
 			ck_assert_ptr_nonnull(block);
 			memcpy(block, texts[i], cut);
-			ck_assert_int_eq(decimal_read_f16(block, block + cut, &end, &half), DECIMAL_INCOMPLETE);
-			ck_assert_int_eq(decimal_read_f32(block, block + cut, &end, &f), DECIMAL_INCOMPLETE);
-			ck_assert_int_eq(decimal_read_f64(block, block + cut, &end, &d), DECIMAL_INCOMPLETE);
+			ck_assert_int_eq(
+			    decimal_read(block, block + cut, &end, DECIMAL_F16, &half), DECIMAL_INCOMPLETE);
+			ck_assert_int_eq(decimal_read(block, block + cut, &end, DECIMAL_F32, &f), DECIMAL_INCOMPLETE);
+			ck_assert_int_eq(decimal_read(block, block + cut, &end, DECIMAL_F64, &d), DECIMAL_INCOMPLETE);
 			free(block);
 		}
 	}

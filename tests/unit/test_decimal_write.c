@@ -32,12 +32,12 @@ check_survives(bool wide, uint64_t bits, char text[DECIMAL_F64_BYTES + 1])
 	if (wide) {
 		len = decimal_write_f64(double_of(bits), text);
 		text[len] = ',';
-		r = decimal_read_f64(text, text + len + 1, &end, &d);
+		r = decimal_read(text, text + len + 1, &end, DECIMAL_F64, &d);
 		back = bits_of_double(d);
 	} else {
 		len = decimal_write_f32(float_of((uint32_t)bits), text);
 		text[len] = ',';
-		r = decimal_read_f32(text, text + len + 1, &end, &f);
+		r = decimal_read(text, text + len + 1, &end, DECIMAL_F32, &f);
 		back = bits_of_float(f);
 	}
 	text[len] = '\0';

@@ -157,7 +157,7 @@ half_of(double value)
 	uint16_t bits = 0;
 
 	snprintf(text, sizeof(text), "%g ", value);
-	ck_assert_int_eq(decimal_read_f16(text, text + strlen(text), &end, &bits), DECIMAL_OK);
+	ck_assert_int_eq(decimal_read(text, text + strlen(text), &end, DECIMAL_F16, &bits), DECIMAL_OK);
 	return bits;
 }
 
