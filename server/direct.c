@@ -27,14 +27,21 @@ write_date(struct buf *b)
 		buf_printf(b, "Date: %s\r\n", text);
 }
 
+static bool
+write_header(void *head, const char *name, const char *value)
+{
+	buf_printf(head, "%s: %s\r\n", name, value);
+	return true;
+}
+
 static void
 write_head(struct buf *b, const struct err *e, const char *request_id, size_t body_bytes)
 {
 	buf_printf(b, "HTTP/1.1 %u %s\r\n", err_status(e->code), MHD_get_reason_phrase_for(err_status(e->code)));
 	write_date(b);
-	buf_printf(
-	    b, "Connection: close\r\nContent-Type: application/problem+json\r\nContent-Length: %zu\r\n", body_bytes);
-	buf_printf(b, "X-Request-Id: %s\r\n\r\n", request_id);
+	buf_printf(b, "Connection: close\r\nContent-Length: %zu\r\n", body_bytes);
+	(void)problem_headers(e, request_id, write_header, b);
+	buf_text(b, "\r\n");
 }
 
 /* Returns the bytes of the problem document. */

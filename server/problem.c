@@ -28,3 +28,14 @@ problem_format(struct buf *b, const struct err *e, const char *request_id)
 	member(b, "request_id", request_id);
 	buf_byte(b, '}');
 }
+
+bool
+problem_headers(const struct err *e, const char *request_id, problem_add *add, void *arg)
+{
+	char seconds[BUF_UINT_BYTES + 1];
+
+	seconds[buf_format_uint(seconds, e->retry_after_s)] = '\0';
+	return add(arg, "Content-Type", "application/problem+json") &&
+	    (e->retry_after_s == 0 || add(arg, "Retry-After", seconds)) &&
+	    (*request_id == '\0' || add(arg, "X-Request-Id", request_id));
+}
