@@ -11,31 +11,22 @@
 #include "base/budget.h"
 #include "base/digest.h"
 #include "codec/coding.h"
+#include "codec/form.h"
 #include "codec/json_scan.h"
-
-/* How a body, or an answer, holds a tensor. */
-enum form {
-	FORM_JSON, /* json_scan.h, json_write.h */
-	FORM_NPY,  /* npy.h: one tensor, no envelope */
-	FORM_COUNT
-};
-
-/* Its media type, "application/json". */
-const char *form_media_type(enum form form);
 
 struct body;
 
-/* What is known of a body before it comes. What is pointed to must outlive it. */
+/* What is known of a body before it comes. What is pointed to must outlive the body. */
 struct body_options {
 	enum form form;
 	enum coding coding;
-	const struct json_slot
-	    *slots; /* where tensors stand in JSON (json_scan.h); .npy is the first slot's, of whatever datatype */
+	const struct json_slot *slots; /* the tensors that a document may hold (json_scan.h) */
 	size_t slot_count;
-	size_t file_count; /* of .npy: so many files, one after another, for the first slots; 0 stands for 1 */
-	size_t bytes_max;  /* that it may have when its coding is undone, and that its tensors may take */
-	struct budget_share
-	    *memory; /* where the tensors' memory is asked for; the caller gives it back. NULL: it is not counted */
+	size_t tensors;   /* how many a body without a document holds, for the first slots, of whatever datatype */
+	size_t bytes_max; /* of the body when its coding is undone, and of its tensors */
+
+	/* Where the tensors' memory is asked for; the caller gives it back. NULL: it is not counted. */
+	struct budget_share *memory;
 	struct digest *digest; /* the bytes without the coding go there too; or NULL */
 };
 

@@ -108,9 +108,9 @@ answer(struct request *rq, struct backward *w, size_t n, struct err *e)
 		return -1;
 	as_tensor(rq, w->weight, n, &w->tensors[0]);
 	as_tensor(rq, w->bias, n, &w->tensors[1]);
-	reply_named_tensor(rq, "grad_input", w->g);
-	reply_more(rq, "grad_weight", d->affine ? &w->tensors[0] : NULL);
-	reply_more(rq, "grad_bias", d->bias ? &w->tensors[1] : NULL);
+	reply_tensor(&rq->reply, "grad_input", w->g);
+	reply_more(&rq->reply, "grad_weight", d->affine ? &w->tensors[0] : NULL);
+	reply_more(&rq->reply, "grad_bias", d->bias ? &w->tensors[1] : NULL);
 	reply_end(&rq->reply);
 	reply_revision(&rq->reply, rq->state->revision);
 	return 0;

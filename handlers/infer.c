@@ -63,7 +63,7 @@ infer(struct request *rq, struct err *e)
 					own_statistics_normalize(&rq->workspace, d, t, view, p, false, &m, e);
 	if (result < 0)
 		return -1;
-	reply_tensor(rq, t);
+	reply_tensor(&rq->reply, NULL, t);
 	reply_end(&rq->reply);
 	reply_revision(&rq->reply, rq->state->revision);
 	return 0;

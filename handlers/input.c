@@ -160,8 +160,12 @@ request_settle(struct request *rq, const struct definition *d, struct err *e)
 int
 request_check_answer(const struct request *rq, const struct tensor *t, struct err *e)
 {
-	if (rq->answer_form != FORM_JSON || datatype_is_textual(t->datatype))
+	const unsigned holding = form_holding(t->datatype);
+	char others[FORM_LIST_BYTES];
+
+	if (form_in(holding, rq->reply.form))
 		return 0;
-	return err_fail(e, ERR_NOT_ACCEPTABLE, "%s has no form in JSON; ask for %s by Accept",
-	    datatype_name(t->datatype), form_media_type(FORM_NPY));
+	return err_fail(e, ERR_NOT_ACCEPTABLE, "%s cannot be written in %s; ask for %s with Accept",
+	    datatype_name(t->datatype), form_media_type(rq->reply.form),
+	    form_list(holding & form_answers(rq->route->tensors_out), others));
 }

@@ -134,7 +134,7 @@ normalize_once(struct request *rq, struct err *e)
 	if (mask_options_get(rq, &d, t, &m, e) < 0 || mask_check_counted(&m, e) < 0 ||
 	    own_statistics_normalize(&rq->workspace, &d, t, view, p, true, &m, e) < 0)
 		return -1;
-	reply_tensor(rq, t);
+	reply_tensor(&rq->reply, NULL, t);
 	reply_end(&rq->reply);
 	return 0;
 }

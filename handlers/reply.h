@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What several handlers answer in the same form. */
+/* How handlers write answers, in the form that the client takes. From the thread that has the request. */
 #ifndef HANDLERS_REPLY_H
 #define HANDLERS_REPLY_H
 
 #include "handlers/request.h"
 
 /*
- * The head will have so many numbers: asks for the memory of the shortest, so that a reply for which there is none is
- * refused before it is written, not after the first half.
+ * The head will have so many numbers: asks for the memory of the shortest, so that a reply without memory is refused
+ * before it is written, not after the first half.
  */
 void reply_expect_numbers(struct reply *reply, size_t count);
 
@@ -15,18 +15,13 @@ void reply_expect_numbers(struct reply *reply, size_t count);
 void reply_revision(struct reply *reply, uint64_t revision);
 
 /*
- * A tensor, in the form that the client takes: its head; the values, which stay the tensor's; then the caller's further
- * members go to reply->tail. Ends by reply_end.
+ * Begins an answer with a tensor, which must live as long: as the document itself (`name` NULL), or as its first member.
+ * Further tensors (NULL: null) and counts may follow, then reply_end. A form that has nothing beside tensors leaves the
+ * rest to the headers.
  */
-void reply_tensor(struct request *rq, const struct tensor *t);
+void reply_tensor(struct reply *reply, const char *name, const struct tensor *t);
+void reply_more(struct reply *reply, const char *name, const struct tensor *t);
 void reply_end(struct reply *reply);
-
-/*
- * The same as the first member `name` of an object; then further members that are tensors, written in full (NULL:
- * null).
- */
-void reply_named_tensor(struct request *rq, const char *name, const struct tensor *t);
-void reply_more(struct request *rq, const char *name, const struct tensor *t);
 
 /*
  * {"num_batches_tracked":n,"revision":r}, or these members after a tensor's. Begins the object where nothing was

@@ -37,10 +37,8 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->reply.status = 200;
 	buf_init(&rq->reply.head, reply_max);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
-	buf_init(&rq->reply.files, REPLY_MAX_BYTES);
 	buf_count(&rq->reply.head, &rq->workspace.memory);
 	buf_count(&rq->reply.tail, &rq->workspace.memory);
-	buf_count(&rq->reply.files, &rq->workspace.memory);
 }
 
 void
@@ -57,7 +55,6 @@ request_fini(struct request *rq)
 	digest_free(rq->digest);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
-	buf_fini(&rq->reply.files);
 	workspace_fini(&rq->workspace);
 }
 
@@ -66,7 +63,6 @@ fail(struct request *rq)
 {
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
-	buf_fini(&rq->reply.files);
 	rq->reply.tensor = NULL;
 	return REQUEST_DONE;
 }

@@ -14,6 +14,8 @@
 #ifndef HANDLERS_REQUEST_H
 #define HANDLERS_REQUEST_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/workspace.h"
@@ -32,26 +34,37 @@ struct query_item {
 };
 
 /*
- * An answer. In JSON it is a head, perhaps a tensor's data, and a tail. In another form it is the tensor alone, the
- * head being that form's, and what the tail says beside it is in the fields that become headers. The tensor is the
- * request's.
+ * An answer's bytes, read as the client takes them. They are the request's: nothing frees them before request_fini.
+ * `read` gives up to `room` bytes from `offset` on, at least one, or -1; it must not wait.
+ */
+struct reply_source {
+	ssize_t (*read)(const void *arg, uint64_t offset, char *out, size_t room);
+	const void *arg;
+	uint64_t bytes;
+	char file_name[64]; /* what the client may call them; "": nothing */
+};
+
+/*
+ * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place for
+ * is in the fields that become headers. A document: head and tail alone. A byte stream: `source`.
  *
  * Where something is stored, all that takes memory is made by `start`: for the tail there is room then. What is stored
  * can be answered with success only.
+ *
+ * A reply belongs to the thread that has the request.
  */
 struct reply {
 	unsigned status;   /* 200 unless a handler says otherwise; 204 has no body */
+	enum form form;    /* that the client takes; FORM_JSON where the route has no other. The server's to set */
 	bool has_location; /* the request's own path */
 	bool has_count, has_seed, has_revision;
 	struct buf head;
-	const struct tensor *tensor;
+	const struct tensor *tensor; /* the request's, or NULL */
 	struct buf tail;
-	struct buf files;              /* in another form than JSON: further tensors, after the first */
-	uint64_t num_batches_tracked;  /* Normd-Num-Batches-Tracked */
-	uint64_t seed;                 /* Normd-Seed */
-	uint64_t revision;             /* ETag and Normd-Revision */
-	const struct store_copy *file; /* the operation's; the answer is its bytes, and nothing else */
-	char file_name[64];            /* what the client may call it */
+	struct reply_source source;   /* with `read` NULL: none */
+	uint64_t num_batches_tracked; /* Normd-Num-Batches-Tracked */
+	uint64_t seed;                /* Normd-Seed */
+	uint64_t revision;            /* ETag and Normd-Revision */
 };
 
 /* Whether there was no memory for it. */
@@ -71,10 +84,9 @@ struct request {
 	const char *if_match; /* the header, or NULL */
 	size_t body_max_bytes;
 	unsigned query_count;
-	bool draining;         /* the server is about to stop */
-	enum form form;        /* of the body */
-	enum coding coding;    /* of the body */
-	enum form answer_form; /* that the client takes; FORM_JSON where the route has no other */
+	bool draining;      /* the server is about to stop */
+	enum form form;     /* of the body */
+	enum coding coding; /* of the body */
 
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;

@@ -15,7 +15,7 @@ begin(struct request *rq)
 	    .coding = rq->coding,
 	    .slots = rq->slots,
 	    .slot_count = inputs_slots(route->inputs, rq->slots),
-	    .file_count = route->npy_files,
+	    .tensors = route->tensors_in,
 	    .bytes_max = rq->body_max_bytes,
 	    .memory = &rq->workspace.memory,
 	    .digest = rq->digest });

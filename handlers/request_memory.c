@@ -31,7 +31,7 @@ request_admit(struct request *rq, size_t target_len, struct err *e)
 int
 request_refuse_reply(struct request *rq)
 {
-	const struct buf *const parts[] = { &rq->reply.head, &rq->reply.tail, &rq->reply.files };
+	const struct buf *const parts[] = { &rq->reply.head, &rq->reply.tail };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (parts[i]->too_long)
@@ -102,7 +102,7 @@ request_reserve_waiting(struct request *rq)
 void
 request_let_go(struct request *rq)
 {
-	const struct buf *head = &rq->reply.head, *tail = &rq->reply.tail, *files = &rq->reply.files;
+	const struct buf *head = &rq->reply.head, *tail = &rq->reply.tail;
 
 	snapshot_unref(rq->state);
 	rq->state = NULL;
@@ -114,6 +114,5 @@ request_let_go(struct request *rq)
 	body_free(rq->body);
 	rq->body = NULL;
 	arena_fini(&rq->workspace.arena);
-	budget_give(
-	    &rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from - head->size - tail->size - files->size);
+	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from - head->size - tail->size);
 }

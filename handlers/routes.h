@@ -11,15 +11,14 @@ struct route {
 	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
 	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
 	enum { BODY_NONE, BODY_NEEDED } body;
-	unsigned
-	    npy_files;    /* its body may be so many .npy files, one after another, and its answer too; 0: it may not */
-	bool any_query;   /* its query is passed over */
-	bool probe;       /* it is answered even where there are too many connections */
-	bool needs_layer; /* the layer's state is there before `start` */
-	bool takes_key;   /* an Idempotency-Key guards what it changes */
+	/* How many tensors its body, and its answer, may consist of, in a form that has nothing beside tensors; 0: none. */
+	unsigned tensors_in, tensors_out;
+	bool any_query;     /* its query is passed over */
+	bool probe;         /* it is answered even where there are too many connections */
+	bool needs_layer;   /* the layer's state is there before `start` */
+	bool takes_key;     /* an Idempotency-Key guards what it changes */
 	bool stores_values; /* numbers of its body: the store makes copies of them, for which there must be memory */
-	const char
-	    *media_type; /* of its answer, where that is a file (reply.file); NULL: it has one of the forms of bodies */
+	const char *stream_type; /* of an answer that is a byte stream (reply.source), never coded; NULL: it is none */
 
 	/* Decides: fills the reply, or the operation (then sets rq->wants_store). -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);

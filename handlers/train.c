@@ -128,7 +128,7 @@ train(struct request *rq, struct err *e)
 	    mask_options_get(rq, rq->definition, t->tensor, &t->mask, e) < 0)
 		return -1;
 	if (t->output)
-		reply_tensor(rq, t->tensor);
+		reply_tensor(&rq->reply, NULL, t->tensor);
 	if (sync_options_get(rq, e) < 0)
 		return -1;
 	if (rq->sync_call != NULL)

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* From a reply, or an error, to libmicrohttpd's response. */
+/*
+ * From a reply, or an error, to libmicrohttpd's response. An answer belongs to its exchange: the event loop of the
+ * connection uses it, and reads it after the response was queued.
+ */
 #ifndef SERVER_ANSWER_H
 #define SERVER_ANSWER_H
 
 #include <microhttpd.h>
 
 #include "codec/coding.h"
-#include "codec/json_write.h"
+#include "codec/form.h"
 #include "handlers/request.h"
 
 /* Bytes that stand somewhere, and how many of them were taken. */
@@ -17,16 +20,18 @@ struct answer_piece {
 };
 
 /*
- * Where the writing of an answer stands. It must live until the exchange ends. In any form it is a head, a tensor and a
- * tail; a tensor whose bytes are sent as they are is a piece like the others.
+ * Where the writing of an answer stands; it must live until the exchange ends. In any form an answer is a head, a
+ * tensor and a tail; a tensor whose bytes are sent as they are is a piece like the others.
  */
 struct answer {
 	struct answer_piece head, values, tail;
-	const struct tensor *text; /* the tensor that is written as JSON, or NULL */
+	const struct tensor *tensor; /* or NULL */
+	/* Writes the tensor's values, with its cursor; NULL: they are the piece `values`. */
+	size_t (*written_by)(const struct tensor *, struct json_tensor_cursor *, char *out, size_t room);
 	struct json_tensor_cursor cursor;
-	struct coding_encoder *encoder; /* NULL: no coding */
-	const struct store_copy *file;  /* the answer, where it is one; the request's */
-	uint64_t sent;                  /* bytes of body */
+	struct coding_encoder *encoder;    /* NULL: no coding */
+	const struct reply_source *source; /* the answer, where it is a byte stream; the request's */
+	uint64_t sent;                     /* bytes of body */
 
 	/* What was written aside and is handed out first; it lies in one of the two. */
 	struct answer_piece written;
@@ -39,7 +44,7 @@ struct answer {
 /* What the memory of every answer is: a few words, whole. Paid with the connection (server/crowd.c). */
 #define ANSWER_CREDIT_BYTES ((size_t)6 * 1024)
 
-/* Makes it empty. Its memory is asked for from `memory`. */
+/* Makes the answer empty. Its memory is asked for from `memory`. */
 void answer_init(struct answer *a, struct budget *memory);
 
 /* How the client wants the answer, and what is said beside it. */
@@ -57,23 +62,22 @@ struct answer_wishes {
 int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e);
 
 /*
- * The response for the request as it stands: its error, or its reply. Small answers are made at once; large ones, and
- * where there is no memory for that, are written block by block as the socket drains, by `a`. A Content-Length has what
- * is known beforehand: small answers, a tensor's own bytes, files. *status is set. NULL: no memory, which for a reply
- * that is complete is libmicrohttpd's alone. `a` must be given back by answer_fini in any case.
+ * The response for the request as it stands: its error, or its reply, with Content-Length where the length is known
+ * beforehand. Sets *status. NULL: no memory; for a reply that is complete, libmicrohttpd alone has none. `a` must be
+ * given back by answer_fini in any case.
  */
 struct MHD_Response *answer_make(
     struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
 
-/* The response for an error alone. NULL: no memory. */
+/* The response for an error alone. NULL: no memory. Any thread. */
 struct MHD_Response *answer_make_error(const struct err *e, const char *request_id) MUST_CHECK;
 
-/* Gives its memory back and leaves it empty. */
+/* Gives the answer's memory back and leaves it empty. */
 void answer_fini(struct answer *a);
 
 /*
- * A response that says `overloaded` to anybody and ends the connection, which gives its memory back: made in good time
- * for when there is none for another. NULL: no memory.
+ * A response that says `overloaded` to anybody and ends the connection, which gives its memory back. It is made at the
+ * start, for when there is no memory for another. NULL: no memory.
  */
 struct MHD_Response *answer_make_exhausted(void) MUST_CHECK;
 

@@ -169,26 +169,27 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 {
 	const char *encoding = h->headers.value[HEADER_CONTENT_ENCODING];
 	const char *type = h->headers.value[HEADER_CONTENT_TYPE];
+	const unsigned taken = form_bodies(rq->route->tensors_in);
+	char list[FORM_LIST_BYTES];
 
 	if (head_check_size(h->server, head_announced_length(&h->headers), e) < 0)
 		return -1;
 	if (rq->route->body == BODY_NONE)
 		return 0;
-	if (negotiate_form(type, &rq->form) < 0 || (rq->form == FORM_NPY && rq->route->npy_files == 0))
-		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body is %.80s; this call takes %s%s%s", type,
-		    form_media_type(FORM_JSON), rq->route->npy_files > 0 ? " and " : "",
-		    rq->route->npy_files > 0 ? form_media_type(FORM_NPY) : "");
+	if (negotiate_form(type, &rq->form) < 0 || !form_in(taken, rq->form))
+		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Type is %.80s; this call takes %s",
+		    type, form_list(taken, list));
 	if (negotiate_coding(encoding, &rq->coding) < 0)
 		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
 		    "the body's Content-Encoding is %.80s; gzip and deflate are taken", encoding);
 	return 0;
 }
 
-/* A file is sent as it is, in the type that it has. */
+/* A byte stream is sent as it is, in the type that it has. */
 static int
-check_file_wishes(const struct head *h, const struct request *rq, struct err *e)
+check_stream_wishes(const struct head *h, const struct request *rq, struct err *e)
 {
-	const char *type = rq->route->media_type;
+	const char *type = rq->route->stream_type;
 	enum coding coding;
 	bool must;
 
@@ -203,13 +204,13 @@ check_file_wishes(const struct head *h, const struct request *rq, struct err *e)
 static int
 check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
 {
-	bool npy = rq->route->npy_files > 0;
+	const unsigned given = form_answers(rq->route->tensors_out);
+	char list[FORM_LIST_BYTES];
 
-	if (rq->route->media_type != NULL)
-		return check_file_wishes(h, rq, e);
-	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], npy, rq->form, &rq->answer_form) < 0)
-		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s%s%s", form_media_type(FORM_JSON),
-		    npy ? " and " : "", npy ? form_media_type(FORM_NPY) : "");
+	if (rq->route->stream_type != NULL)
+		return check_stream_wishes(h, rq, e);
+	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], given, rq->form, &rq->reply.form) < 0)
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", form_list(given, list));
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <
 	    0)
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");

@@ -184,19 +184,20 @@ negotiate_answer_type(const char *accept, const char *media_type)
 }
 
 int
-negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out)
+negotiate_answer_form(const char *accept, unsigned set, enum form preferred, enum form *out)
 {
-	enum form other = preferred == FORM_JSON ? FORM_NPY : FORM_JSON;
-	int q_preferred, q_other;
+	int q, best;
 
-	*out = preferred;
+	*out = form_in(set, preferred) ? preferred : FORM_JSON;
 	if (says_nothing(accept))
 		return 0;
-	q_preferred = form_q(accept, preferred);
-	q_other = npy || other == FORM_JSON ? form_q(accept, other) : 0;
-	if (q_other > q_preferred)
-		*out = other;
-	return q_preferred > 0 || q_other > 0 ? 0 : -1;
+	best = form_q(accept, *out);
+	for (unsigned form = 0; form < FORM_COUNT; form++)
+		if (form_in(set, form) && (q = form_q(accept, form)) > best) {
+			best = q;
+			*out = form;
+		}
+	return best > 0 ? 0 : -1;
 }
 
 int

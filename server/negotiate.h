@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Media types and codings: what a body claims to be, and what a client will take (RFC 9110, section 12.5). Pure. */
+/* Media types and codings: what a body claims to be, and what a client accepts (RFC 9110, section 12.5). Pure. */
 #ifndef SERVER_NEGOTIATE_H
 #define SERVER_NEGOTIATE_H
 
@@ -17,10 +17,11 @@ int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
 
 /*
- * The form of the answer by an Accept header (NULL: there is none): of FORM_JSON and, where `npy`, FORM_NPY, the one
- * that it takes with the highest q, and where that leaves a choice `preferred`. Returns -1 when it takes none.
+ * The form of the answer by an Accept header (NULL: there is none): of a set (form_answers, which has FORM_JSON) the one
+ * that it takes with the highest q; of several, `preferred` if it is among them, else the first. Returns -1 when it
+ * takes none.
  */
-int negotiate_answer_form(const char *accept, bool npy, enum form preferred, enum form *out) MUST_CHECK;
+int negotiate_answer_form(const char *accept, unsigned set, enum form preferred, enum form *out) MUST_CHECK;
 
 /*
  * Whether an Accept header (NULL: there is none) takes an answer of this media type, which is none of the forms.

@@ -42,6 +42,22 @@ def routes(text=None):
     return re.findall(r'\.method = "(\w+)",\s*\.path = "([^"]+)"', text)
 
 
+def route_rows():
+    """The text of every row of that table."""
+    return re.findall(r"\{ \.method = .*?\},?\n", read("handlers/routes.c"), re.S)
+
+
+def tensor_forms():
+    """The media type of every form that has nothing beside tensors (codec/form.h)."""
+    rows = [read(path) for path in tracked() if re.fullmatch(r"codec/form_\w+\.c", path)]
+    return [re.search(r'\.media_type = "([^"]+)"', row)[1] for row in rows if ".document = true" not in row]
+
+
+def indented(heading, depth, text):
+    """What stands under a heading of a YAML file, by its indentation."""
+    return re.search(rf"^ {{{depth}}}{re.escape(heading)}:\n((?: {{{depth + 1},}}.*\n|\n)+)", text, re.M)[1]
+
+
 def inputs():
     """What each route takes, as declared: {(method, path): ({query parameters}, {members of the body})}."""
     sources = [read(path) for path in tracked() if re.fullmatch(r"handlers/\w+\.c", path)]
@@ -56,7 +72,7 @@ def inputs():
         for symbol, members in re.findall(r"^const struct input \*const (\w+)\[\] = \{(.*?)\}", text, re.M | re.S):
             lists[symbol] = declared, re.findall(r"&(\w+)", members)
     taken = {}
-    for row in re.findall(r"\{ \.method = .*?\},?\n", read("handlers/routes.c"), re.S):
+    for row in route_rows():
         (route,), symbol = routes(row), re.search(r"\.inputs = (\w+)", row)
         declared, members = lists[symbol[1]] if symbol else ({}, [])
         found = [declared.get(member) or everywhere[member] for member in members]
@@ -153,6 +169,22 @@ class Api(unittest.TestCase):
         self.assertEqual(taken["POST", layer + "/infer"],
                          ({"inverse", "lengths", "mask"}, {"data", "lengths", "mask"}))
         self.assertEqual(taken["POST", layer + "/statistics/merge"], (set(), {"mean", "var", "count"}))
+
+    def test_the_page_has_the_forms_of_every_route(self):
+        """Where a route takes tensors, or answers with them, the page has each form of tensors; else it has none."""
+        page = read("docs/openapi.yaml")
+        self.assertIn("application/x-npy", tensor_forms())
+        takers = 0
+        for row in route_rows():
+            ((method, path),) = routes(row)
+            operation = indented(method.lower(), 4, indented(path, 2, page))
+            taken = indented("requestBody", 6, operation) if "requestBody:" in operation else ""
+            given = re.sub(r"^      requestBody:\n(?: {7,}.*\n|\n)+", "", operation, flags=re.M)
+            for form in tensor_forms():
+                self.assertEqual(form in taken, ".tensors_in = " in row, f"the body of {method} {path}")
+                self.assertEqual(form in given, ".tensors_out = " in row, f"the answer of {method} {path}")
+            takers += ".tensors_in = " in row
+        self.assertGreaterEqual(takers, 4)
 
     def test_the_page_has_every_error(self):
         """In its table, as base/err.h has it, and as a value of `code`."""

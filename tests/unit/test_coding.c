@@ -356,8 +356,8 @@ START_TEST(test_body_codes)
 		{ FORM_NPY, CODING_IDENTITY, "{\"data\":[1]}", ERR_BAD_NPY },
 		{ FORM_JSON, CODING_IDENTITY, "\x93NUMPY", ERR_BAD_JSON },
 	};
-	struct body *b =
-	    body_new(&(struct body_options){ .form = cases[_i].form, .coding = cases[_i].coding, .bytes_max = 1000 });
+	struct body *b = body_new(&(struct body_options){
+	    .form = cases[_i].form, .coding = cases[_i].coding, .tensors = 1, .bytes_max = 1000 });
 	struct err e = { 0 };
 	size_t taken;
 

@@ -117,13 +117,14 @@ START_TEST(test_accept)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const char *h = cases[i].header;
 
-		ck_assert_msg(
-		    (negotiate_answer_form(h, true, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].json, "%s",
-		    h);
-		ck_assert_msg(
-		    (negotiate_answer_form(h, true, FORM_NPY, &form) == 0 ? (int)form : NONE) == cases[i].npy, "%s", h);
-		ck_assert_msg(
-		    (negotiate_answer_form(h, false, FORM_JSON, &form) == 0 ? (int)form : NONE) == cases[i].only_json,
+		ck_assert_msg((negotiate_answer_form(h, form_answers(1), FORM_JSON, &form) == 0 ? (int)form : NONE) ==
+			cases[i].json,
+		    "%s", h);
+		ck_assert_msg((negotiate_answer_form(h, form_answers(1), FORM_NPY, &form) == 0 ? (int)form : NONE) ==
+			cases[i].npy,
+		    "%s", h);
+		ck_assert_msg((negotiate_answer_form(h, form_answers(0), FORM_JSON, &form) == 0 ? (int)form : NONE) ==
+			cases[i].only_json,
 		    "%s", h);
 	}
 }

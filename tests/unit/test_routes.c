@@ -174,8 +174,8 @@ START_TEST(test_columns)
 		/* A key belongs to a layer. */
 		ck_assert_msg(!r->takes_key || (r->needs_layer && r->finish != NULL), "%s", r->path);
 		tensors = inputs_slots(r->inputs, slots);
-		ck_assert_msg(r->body == BODY_NEEDED || (tensors == 0 && r->npy_files == 0), "%s", r->path);
-		ck_assert_msg(r->npy_files <= tensors, "%s", r->path);
+		ck_assert_msg(r->body == BODY_NEEDED || (tensors == 0 && r->tensors_in == 0), "%s", r->path);
+		ck_assert_msg(r->tensors_in <= tensors, "%s", r->path);
 		ck_assert_msg(r->start != NULL, "%s", r->path);
 	}
 	ck_assert_uint_eq(probes, 2);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The forms that tensors have in a body and in an answer. A form is a row of a table: its media type, functions that
+ * read a body of it, and functions that write an answer in it. A new form is a name here, a row in form.c, and a file
+ * with its functions (form_json.c, form_npy.c); Content-Type, Accept and the messages of 415 and 406 follow.
+ *
+ * The rows are immutable; a reader belongs to one thread at a time.
+ */
+#ifndef CODEC_FORM_H
+#define CODEC_FORM_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "codec/json_write.h"
+#include "codec/tensor.h"
+
+struct body_options;
+struct cJSON;
+
+enum form {
+	FORM_JSON, /* also the form of a body without a Content-Type, and of a document without a tensor */
+	FORM_NPY,
+	FORM_COUNT
+};
+
+struct form_ops {
+	const char *media_type;
+	bool
+	    document; /* tensors are members of a document, which has others beside them; else there are only tensors */
+
+	/* Reading a body; `open` is NULL where no body has this form. The contracts are those of body.h. */
+	enum err_code damaged; /* the error of a body that is not of this form */
+	void *(*open)(const struct body_options *options);
+	void (*close)(void *reader); /* NULL is fine */
+	int (*feed)(void *reader, const char *bytes, size_t len, struct err *e);
+	int (*finish)(void *reader, struct err *e);
+	struct tensor *(*tensor)(void *reader, size_t slot);
+	/* A document's alone; else NULL. */
+	int (*settle)(void *reader, enum datatype by_layer, struct err *e);
+	const struct cJSON *(*envelope)(const void *reader);
+	size_t (*envelope_bytes)(const void *reader);
+
+	/*
+	 * Writing an answer; `begin` is NULL where no answer has this form. `begin` writes what stands before the values
+	 * of the first tensor, and what follows them; `more` appends another tensor. `name` is the member's; NULL: the
+	 * tensor is the answer itself.
+	 */
+	bool (*holds)(enum datatype datatype);
+	void (*begin)(struct buf *head, struct buf *tail, const char *name, const struct tensor *t);
+	void (*more)(struct buf *tail, const char *name, const struct tensor *t);
+	/* Writes values block by block (json_tensor_read); NULL: they are sent as they lie in memory. */
+	size_t (*values)(const struct tensor *t, struct json_tensor_cursor *at, char *out, size_t room);
+};
+
+const struct form_ops *form_ops(enum form form);
+const char *form_media_type(enum form form);
+
+/* Sets of forms, a bit for each: those of a body, or of an answer, that holds so many tensors and may be nothing else. */
+unsigned form_bodies(unsigned tensors);
+unsigned form_answers(unsigned tensors);
+bool form_in(unsigned set, enum form form);
+
+/* The forms in which values of the datatype can be written. */
+unsigned form_holding(enum datatype datatype);
+
+/* The media types of a set, "application/json and application/x-npy", for messages. Returns `out`. */
+#define FORM_LIST_BYTES 160
+const char *form_list(unsigned set, char out[FORM_LIST_BYTES]);
+
+/* The rows; for form.c. */
+extern const struct form_ops form_json, form_npy;
+
+#endif
