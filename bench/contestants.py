@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What competes in the benchmarks over HTTP: normd, the peer, the echo. Each is a process group of its own on a free port."""
+"""What competes in the benchmarks over HTTP: normd, the peer, the echo.
+Each is a process group of its own on a free port."""
 
 import http.client
 import os
@@ -76,7 +77,8 @@ class Contestant:
         return ticks * TICK_S
 
     def settle(self):
-        """Waits until no processor time is used any more: requests that wrk left behind would run into the next one's turn."""
+        """Waits until no processor time is used any more:
+        requests that wrk left behind would run into the next one's turn."""
         deadline = time.monotonic() + START_S
         used, quiet = -1, 0
         while quiet < 2 and time.monotonic() < deadline:
@@ -110,8 +112,8 @@ class Normd(Contestant):
 
     def start(self, build):
         port_file = os.path.join(self.directory, "port")
-        self.spawn([os.path.join(build, "normd"), "--listen", "127.0.0.1:0", "--port-file", port_file, "--threads", str(THREADS),
-                    "--store", "sqlite:" + self.store_path, "--log-level", self.log_level])
+        self.spawn([os.path.join(build, "normd"), "--listen", "127.0.0.1:0", "--port-file", port_file, "--threads",
+                    str(THREADS), "--store", "sqlite:" + self.store_path, "--log-level", self.log_level])
         self.wait_for(lambda: os.path.exists(port_file))
         with open(port_file) as f:
             self.port = int(f.read())
@@ -123,9 +125,10 @@ class Peer(Contestant):
     def start(self, build):
         del build
         self.port = free_port()
-        environment = {**os.environ, "PEER_STORE": os.path.join(self.directory, "store.db"), "PYTHONDONTWRITEBYTECODE": "1"}
-        self.spawn(["/usr/bin/python3", "-m", "uvicorn", "service:app", "--host", "127.0.0.1", "--port", str(self.port), "--workers",
-                    str(THREADS), "--loop", "uvloop", "--http", "httptools", "--no-access-log"],
+        environment = {**os.environ, "PEER_STORE": os.path.join(self.directory, "store.db"),
+                       "PYTHONDONTWRITEBYTECODE": "1"}
+        self.spawn(["/usr/bin/python3", "-m", "uvicorn", "service:app", "--host", "127.0.0.1", "--port", str(self.port),
+                    "--workers", str(THREADS), "--loop", "uvloop", "--http", "httptools", "--no-access-log"],
                    cwd=os.path.join(HERE, "peer"), env=environment)
         self.wait_for(lambda: self.log().count("Application startup complete") == THREADS)
 

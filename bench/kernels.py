@@ -5,10 +5,11 @@
     make bench-kernels
     bench/kernels.py build/bench/kernels [-r ROUNDS] [-k PART_OF_A_NAME]
 
-build/bench/kernels (bench/kernels.c) measures normd, oneDNN and memcpy, this process PyTorch; they take turns, round after round, and
-a figure is the median of its rounds. normd and oneDNN work in place. PyTorch is asked as a program asks it, by
-torch.nn.functional under no_grad, into a new tensor: in place it has no such function. It allocates that from glibc, which is told to
-keep the pages of the one before: left to itself it gives large ones back at times, and new pages cost PyTorch as much as the work.
+build/bench/kernels (bench/kernels.c) measures normd, oneDNN and memcpy, this process PyTorch; they take turns, round
+after round, and a figure is the median of its rounds. normd and oneDNN work in place. PyTorch is asked as a program
+asks it, by torch.nn.functional under no_grad, into a new tensor: in place it has no such function. It allocates that
+from glibc, which is told to keep the pages of the one before: left to itself it gives large ones back at times, and new
+pages cost PyTorch as much as the work.
 """
 
 import argparse
@@ -33,7 +34,8 @@ ELEMENTS_MIN = 1 << 17  # as in bench/kernels.c
 
 @dataclass(frozen=True)
 class Case:
-    """A call on a tensor. `form` is how bench/kernels.c names the layout, `targets` the goals: contestant and factor."""
+    """A call on a tensor. `form` is how bench/kernels.c names the layout, `targets` the goals:
+    contestant and factor."""
 
     call: str
     shape: tuple
@@ -45,9 +47,9 @@ class Case:
     @property
     def name(self):
         text = f"{self.call} ({','.join(map(str, self.shape))})"
-        notes = [note for note, says in (("channels last", self.form == "nhwc"), ("4 bytes off", self.offset), (self.type, self.type != "float"))
-                 if says]
-        return " ".join([text, *notes])
+        notes = (("channels last", self.form == "nhwc"), ("4 bytes off", self.offset),
+                 (self.type, self.type != "float"))
+        return " ".join([text, *(note for note, said in notes if said)])
 
     @property
     def view(self):
@@ -221,7 +223,8 @@ def main():
 
     torch.set_num_threads(1)
     keep_pages()
-    print(f"PyTorch {torch.__version__}, one thread, medians of {options.rounds} rounds, ns per element; in brackets how many times ours\n")
+    print(f"PyTorch {torch.__version__}, one thread, medians of {options.rounds} rounds, ns per element; in brackets "
+          f"how many times ours\n")
     print("| | ours | copy | PyTorch | oneDNN | target |")
     print("|---|--:|--:|--:|--:|---|")
     ours = Ours(options.program)
@@ -231,7 +234,8 @@ def main():
                 continue
             figures = race(case, ours, options.rounds)
             cells = [f"{figures['ours']:.3f}"]
-            cells += [f"{figures[c]:.3f} ({figures[c] / figures['ours']:.2f})" if c in figures else "" for c in ("copy", "torch", "dnnl")]
+            cells += [f"{figures[c]:.3f} ({figures[c] / figures['ours']:.2f})" if c in figures else ""
+                      for c in ("copy", "torch", "dnnl")]
             print(f"| {case.name} | {' | '.join(cells)} | {verdict(case, figures)} |", flush=True)
     ours.close()
 

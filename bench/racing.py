@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the races over HTTP share: their settings, a turn of wrk, how a report is worded, and that nothing is left behind."""
+"""What the races over HTTP share: their settings, a turn of wrk, how a report is worded,
+and that nothing is left behind."""
 
 import json
 import os
@@ -23,11 +24,12 @@ def say(text=""):
 
 def run_wrk(contestant, name, path, form, body_path, seconds, connections, *options):
     """
-    One turn: what wrk.lua's done() says, with requests per second and the contestant's own processor time a request. `name` is
-    the case's, for messages; `options` are wrk.lua's.
+    One turn: what wrk.lua's done() says, with requests per second and the contestant's own processor time a request.
+    `name` is the case's, for messages; `options` are wrk.lua's.
     """
-    command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", str(seconds), "--timeout", "60s", "-s",
-               os.path.join(HERE, "wrk.lua"), f"http://127.0.0.1:{contestant.port}{path}", "--", "POST", form, body_path, *options]
+    command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", str(seconds), "--timeout", "60s",
+               "-s", os.path.join(HERE, "wrk.lua"), f"http://127.0.0.1:{contestant.port}{path}", "--", "POST", form,
+               body_path, *options]
     before = contestant.processor_s()
     done = subprocess.run(command, capture_output=True, text=True)
     used = contestant.processor_s() - before  # what settling uses is for requests that are not counted
@@ -60,8 +62,8 @@ def interrupted(signal_number, frame):
 
 def run(name, kinds, compete):
     """
-    Calls compete(directory, contestants) with a contestant of each of `kinds`, and returns the program's exit code. The contestants
-    are stopped and the directory is removed whatever happens.
+    Calls compete(directory, contestants) with a contestant of each of `kinds`, and returns the program's exit code. The
+    contestants are stopped and the directory is removed whatever happens.
     """
     signal.signal(signal.SIGTERM, interrupted)
     directory = tempfile.mkdtemp(prefix="normd-bench-")

@@ -33,7 +33,8 @@ def encode_json(shape, values):
 
 
 def encode_npy(shape, values):
-    """Format 1.0, as numpy.save writes it: magic, version, header padded so that the data starts at a multiple of 64."""
+    """Format 1.0, as numpy.save writes it: magic, version,
+    header padded so that the data starts at a multiple of 64."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({', '.join(map(str, shape))}), }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + values.tobytes()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A normd of one's own, for as long as an example runs: on a port that the kernel picks, with a store that goes with it."""
+"""A normd of one's own, for as long as an example runs: on a port that the kernel picks,
+with a store that goes with it."""
 
 import contextlib
 import os

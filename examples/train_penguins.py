@@ -5,10 +5,11 @@
     none          not at all
     local         by PyTorch's nn.BatchNorm2d and nn.LayerNorm
     normd         by a normd, over HTTP
-    normd, sync   by a normd, from two worker processes, each with a part of every batch: synchronized batch normalization
+    normd, sync   by a normd, from two worker processes, each with a part of every batch:
+    synchronized batch normalization
 
-All start from the same seed and see the same batches. Exits 1 when a network that normalizes in normd knows the species of fewer
-penguins than the local one does, by more than MARGIN of them.
+All start from the same seed and see the same batches. Exits 1 when a network that normalizes in normd knows the species
+of fewer penguins than the local one does, by more than MARGIN of them.
 """
 
 import argparse
@@ -44,7 +45,8 @@ MARGIN = 2  # penguins
 
 
 def penguins():
-    """(measurements, species) to learn from, and the same to test with. Each measurement is a channel of an image of one pixel."""
+    """(measurements, species) to learn from, and the same to test with.
+    Each measurement is a channel of an image of one pixel."""
     with open(os.path.join(ROOT, "data/penguins.csv"), newline="") as f:
         rows = [row for row in csv.DictReader(f) if all(row[name] for name in MEASUREMENTS)]
     x = torch.tensor([[float(row[name]) for name in MEASUREMENTS] for row in rows]).view(-1, len(MEASUREMENTS), 1, 1)
@@ -96,7 +98,8 @@ def add_gradients(net):
 
 
 def train(net, x, y, rank=0, world_size=1):
-    """With a part of every batch. A batch's loss is the mean over the whole of it, so the parts' gradients are added up, not averaged."""
+    """With a part of every batch. A batch's loss is the mean over the whole of it,
+    so the parts' gradients are added up, not averaged."""
     optimizer = torch.optim.SGD(net.parameters(), RATE, momentum=MOMENTUM)
     chance = torch.Generator().manual_seed(SEED)
     net.train()
@@ -157,7 +160,8 @@ def report(name, run, reference=None):
     began = time.monotonic()
     right, state = run()
     line = f"{name:<14}{right:>3} of {TEST} ({right / TEST:6.1%}) in {time.monotonic() - began:4.1f} s"
-    print(line + (f"   running statistics differ by {largest_difference(state, reference):.1e}" if reference else ""), flush=True)
+    print(line + (f"   running statistics differ by {largest_difference(state, reference):.1e}" if reference else ""),
+          flush=True)
     return right, state
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""normd's HTTP, as far as a layer of a network needs it: arrays go and come as .npy. The standard library and NumPy alone."""
+"""normd's HTTP, as far as a layer of a network needs it: arrays go and come as .npy.
+The standard library and NumPy alone."""
 
 import http.client
 import io
@@ -60,8 +61,8 @@ def problem(request, status, raw):
 
 class Normd:
     """
-    A normd at `url`, by one kept connection in each thread (autograd runs backward in threads of its own) and each process. A copy, also
-    one by pickle, speaks to the same normd by connections of its own.
+    A normd at `url`, by one kept connection in each thread (autograd runs backward in threads of its own) and each
+    process. A copy, also one by pickle, speaks to the same normd by connections of its own.
     """
 
     def __init__(self, url, timeout_s=60):
@@ -81,8 +82,9 @@ class Normd:
 
     def request(self, method, path, body=None, headers=None):
         """
-        The (headers, body) of an answer that is no error; else NormdError. What had no answer is sent again, so the request must be one
-        that may be: train by its Idempotency-Key or its step, the others because twice is as good as once.
+        The (headers, body) of an answer that is no error; else NormdError. What had no answer is sent again, so the
+        request must be one that may be: train by its Idempotency-Key or its step, the others because twice is as good
+        as once.
         """
         for pause_s in (*PAUSES_S, None):
             try:
@@ -156,7 +158,8 @@ class Layer:
         self.normd.request("DELETE", self.path + "/statistics")
 
     def post(self, call, arrays, options=None, headers=None):
-        query = {name: value if isinstance(value, str) else json.dumps(value) for name, value in (options or {}).items() if value}
+        query = {name: value if isinstance(value, str) else json.dumps(value)
+                 for name, value in (options or {}).items() if value}
         path = f"{self.path}/{call}" + ("?" + urllib.parse.urlencode(query) if query else "")
         answer_headers, raw = self.normd.request("POST", path, pack(*arrays), {"Content-Type": NPY, **(headers or {})})
         return unpack(raw), answer_headers["Normd-Revision"]

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 """make_pow10.py >codec/decimal/pow10.c: the 128-bit powers of ten of the decimal codec.
 
-Entry q is the top 128 bits of 10^q, normalized: 2^127 <= entry < 2^128. It is rounded down, except where -27 <= q < 0, where
-it is rounded up: just what the proof of Mushtak and Lemire, "Fast number parsing without fallback" (2023), supposes.
+Entry q is the top 128 bits of 10^q, normalized: 2^127 <= entry < 2^128. It is rounded down, except where -27 <= q < 0,
+where it is rounded up: just what the proof of Mushtak and Lemire, "Fast number parsing without fallback" (2023),
+supposes.
 
 The second table holds, for every exponent field of a float, what writing multiplies its significand by.
 """

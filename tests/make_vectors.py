@@ -17,7 +17,8 @@ MODULES = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchN
 
 
 def shortest(x):
-    """The number whose shortest decimal is also the shortest that reads back to this float32; json prints that decimal."""
+    """The number whose shortest decimal is also the shortest that reads back to this float32;
+    json prints that decimal."""
     number = float(str(numpy.float32(x)))
     assert numpy.float32(number) == numpy.float32(x)
     return number
@@ -116,10 +117,12 @@ def batch_norm_cases():
     yield batch_norm("n_c_l_no_affine", [(4, 3, 6), (4, 3, 6), (2, 3, 6)], momentum=0.3, affine=False)
     yield batch_norm("n_c_l_one_sample", [(1, 2, 33), (1, 2, 17), (1, 2, 1)], eps=1e-2)
     yield batch_norm("n_c_h_w", [(4, 3, 5, 4), (2, 3, 5, 4), (4, 3, 3, 3), (1, 3, 4, 4)])
-    yield batch_norm("n_c_h_w_cumulative", [(2, 3, 6, 6), (3, 3, 4, 4), (2, 3, 2, 2), (1, 3, 3, 3)], momentum=None, eps=1e-3)
+    yield batch_norm("n_c_h_w_cumulative", [(2, 3, 6, 6), (3, 3, 4, 4), (2, 3, 2, 2), (1, 3, 3, 3)], momentum=None,
+                     eps=1e-3)
     yield batch_norm("n_c_h_w_momentum_0.3", [(2, 4, 5, 5), (2, 4, 5, 5), (1, 4, 2, 2)], momentum=0.3)
     yield batch_norm("n_c_d_h_w", [(2, 3, 3, 4, 3), (2, 3, 2, 2, 2), (3, 3, 3, 2, 3), (1, 3, 2, 2, 2)])
-    yield batch_norm("n_c_d_h_w_cumulative", [(2, 2, 2, 3, 4), (1, 2, 3, 3, 3), (1, 2, 2, 2, 2)], momentum=None, affine=False)
+    yield batch_norm("n_c_d_h_w_cumulative", [(2, 2, 2, 3, 4), (1, 2, 3, 3, 3), (1, 2, 2, 2, 2)], momentum=None,
+                     affine=False)
     yield batch_norm("small_numbers", [(4, 3, 6), (4, 3, 6), (2, 3, 6)], mean=0.0, deviation=1e-20, eps=1e-5)
     yield batch_norm("large_numbers", [(4, 3, 6), (4, 3, 6), (2, 3, 6)], mean=0.0, deviation=1e15, eps=1e-5)
 
@@ -146,13 +149,13 @@ INSTANCE_MODULES = {3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNo
 
 
 def case_of(name, definition, weight, bias, steps, x, output):
-    return {"name": name, "definition": definition, "weight": parameter_list(weight), "bias": parameter_list(bias), "steps": steps,
-            "infer": {"input": tensor32(x), "output": tensor64(output)}}
+    return {"name": name, "definition": definition, "weight": parameter_list(weight), "bias": parameter_list(bias),
+            "steps": steps, "infer": {"input": tensor32(x), "output": tensor64(output)}}
 
 
 def step_of(x, output, mean, var, tracked):
-    return {"train": tensor32(x), "output": tensor64(output), "running_mean": mean.tolist(), "running_var": var.tolist(),
-            "num_batches_tracked": tracked}
+    return {"train": tensor32(x), "output": tensor64(output), "running_mean": mean.tolist(),
+            "running_var": var.tolist(), "num_batches_tracked": tracked}
 
 
 def set_parameters(module, weight, bias):
@@ -169,7 +172,8 @@ def instance_norm(name, shapes, affine=False, track=False, momentum=0.1, eps=1e-
     definition = {"kind": "instance_norm", "num_features": features, "eps": eps, "momentum": momentum, "affine": affine,
                   "track_running_stats": track}
     weight, bias = (random_parameter((features,)), random_parameter((features,))) if affine else (None, None)
-    module = INSTANCE_MODULES[len(shapes[0])](features, eps=eps, momentum=momentum, affine=affine, track_running_stats=track)
+    module = INSTANCE_MODULES[len(shapes[0])](features, eps=eps, momentum=momentum, affine=affine,
+                                              track_running_stats=track)
     set_parameters(module.double(), weight, bias)
     steps = []
     for shape in shapes[:-1]:
@@ -182,7 +186,8 @@ def instance_norm(name, shapes, affine=False, track=False, momentum=0.1, eps=1e-
 
 def group_norm(name, shape, groups, affine=True, eps=1e-5, clip=None, mean=0.5, deviation=2.0):
     channels = shape[1]
-    definition = {"kind": "group_norm", "num_groups": groups, "num_channels": channels, "eps": eps, "affine": affine, "clip": clip}
+    definition = {"kind": "group_norm", "num_groups": groups, "num_channels": channels, "eps": eps, "affine": affine,
+                  "clip": clip}
     weight, bias = (random_parameter((channels,)), random_parameter((channels,))) if affine else (None, None)
     module = set_parameters(nn.GroupNorm(groups, channels, eps=eps, affine=affine).double(), weight, bias)
     x = random_input(shape, mean, deviation)
@@ -191,7 +196,8 @@ def group_norm(name, shape, groups, affine=True, eps=1e-5, clip=None, mean=0.5, 
 
 
 def rms_norm(name, shape, rank, affine=True, eps=1e-5, mean=0.5, deviation=2.0):
-    """PyTorch 1.13 has no RMSNorm: later ones' formula. Their eps None is the machine epsilon of the input's datatype."""
+    """PyTorch 1.13 has no RMSNorm: later ones' formula. Their eps None
+    is the machine epsilon of the input's datatype."""
     normalized = list(shape[len(shape) - rank:])
     definition = {"kind": "rms_norm", "normalized_shape": normalized, "eps": eps, "elementwise_affine": affine}
     weight = random_parameter(normalized) if affine else None
@@ -221,7 +227,8 @@ def permutation(seed, n):
 
 
 def ghost_batches(name, shapes, size, shuffle=False, momentum=0.1, affine=True, eps=1e-5, mean=0.5, deviation=2.0):
-    """Each batch through torch.chunk and a batch norm layer, chunk by chunk; shuffled before, and put back into order after."""
+    """Each batch through torch.chunk and a batch norm layer, chunk by chunk;
+    shuffled before, and put back into order after."""
     features = shapes[0][1]
     definition = {"kind": "batch_norm", "num_features": features, "eps": eps, "momentum": momentum, "affine": affine,
                   "virtual_batch_size": size, "shuffle": shuffle}
@@ -243,7 +250,8 @@ def ghost_batches(name, shapes, size, shuffle=False, momentum=0.1, affine=True, 
 
 
 def renorm(name, shapes, r_max, d_max, momentum=0.1, affine=True, eps=1e-5, mean=0.5, deviation=2.0):
-    """Batch Renormalization (Ioffe 2017, algorithm 1) in torch; the running statistics are an ordinary batch norm layer's."""
+    """Batch Renormalization (Ioffe 2017, algorithm 1) in torch;
+    the running statistics are an ordinary batch norm layer's."""
     features = shapes[0][1]
     definition = {"kind": "batch_norm", "num_features": features, "eps": eps, "momentum": momentum, "affine": affine,
                   "renorm": {"r_max": r_max, "d_max": d_max}}
@@ -275,7 +283,8 @@ def instance_norm_cases():
     yield instance_norm("n_c_l_two_positions", [(4, 5, 2)])
     yield instance_norm("n_c_l_large_mean", [(3, 4, 40)], mean=1e5, deviation=1.0)
     yield instance_norm("n_c_l_tracking", [(3, 4, 9), (1, 4, 5), (5, 4, 2), (2, 4, 1)], track=True)
-    yield instance_norm("n_c_h_w_tracking_affine", [(2, 3, 4, 4), (4, 3, 3, 2), (1, 3, 2, 2)], affine=True, track=True, momentum=0.3)
+    yield instance_norm("n_c_h_w_tracking_affine", [(2, 3, 4, 4), (4, 3, 3, 2), (1, 3, 2, 2)], affine=True, track=True,
+                        momentum=0.3)
     yield instance_norm("n_c_d_h_w_tracking", [(2, 2, 2, 3, 2), (2, 2, 3, 3, 3), (2, 2, 1, 2, 2)], track=True, eps=1e-3)
 
 
@@ -340,7 +349,8 @@ def too_few_values_cases():
         rank = len(shape)
         kinds = [({"kind": "batch_norm", "track_running_stats": track},
                   MODULES[rank](4, track_running_stats=track)) for track in (True, False)]
-        kinds += [({"kind": "group_norm", "num_groups": groups, "num_channels": 4}, nn.GroupNorm(groups, 4)) for groups in (1, 2, 4)]
+        kinds += [({"kind": "group_norm", "num_groups": groups, "num_channels": 4}, nn.GroupNorm(groups, 4))
+                  for groups in (1, 2, 4)]
         kinds.append(({"kind": "layer_norm", "normalized_shape": list(shape[-1:])}, nn.LayerNorm(shape[-1:])))
         if rank > 2:
             kinds += [({"kind": "instance_norm", "track_running_stats": track},
@@ -409,9 +419,10 @@ def forward_of(definition, x, weight, bias, mode, statistics, keep, seed):
     return y * column(weight) + column(bias) if weight is not None else y
 
 
-def backward(name, definition, shape, mode="train", statistics=False, lengths=None, mask=None, seed=None, mean=0.5, deviation=2.0,
-             affine=True):
-    """Autograd's gradients of a random input and a random gradient of the output, all multiples of 1/64: exact in float32."""
+def backward(name, definition, shape, mode="train", statistics=False, lengths=None, mask=None, seed=None, mean=0.5,
+             deviation=2.0, affine=True):
+    """Autograd's gradients of a random input and a random gradient of the output, all multiples of 1/64:
+    exact in float32."""
     definition = {"eps": 1e-5, **definition}
     shaped = definition["kind"] in ("layer_norm", "rms_norm")
     parameter_shape = definition["normalized_shape"] if shaped else (shape[1],)
@@ -435,8 +446,8 @@ def backward(name, definition, shape, mode="train", statistics=False, lengths=No
         y = y.clamp(-definition["clip"], definition["clip"])
     y.backward(g)
     gradient = lambda parameter: None if parameter is None else tensor64(parameter.grad)
-    case = {"name": name, "definition": definition, "weight": parameter_list(weight), "bias": parameter_list(bias), "mode": mode,
-            "input": tensor32(x.detach()), "grad_output": tensor32(g), "grad_input": tensor64(x.grad),
+    case = {"name": name, "definition": definition, "weight": parameter_list(weight), "bias": parameter_list(bias),
+            "mode": mode, "input": tensor32(x.detach()), "grad_output": tensor32(g), "grad_input": tensor64(x.grad),
             "grad_weight": gradient(weight), "grad_bias": gradient(bias)}
     if statistics:
         case["running_mean"], case["running_var"] = running[0].tolist(), running[1].tolist()
@@ -466,9 +477,11 @@ def backward_cases():
     yield backward("ghost_batches", {**batch, "virtual_batch_size": 3}, (8, 4, 2))
     yield backward("ghost_batches_infer", {**batch, "virtual_batch_size": 3}, (8, 4, 2), mode="infer", statistics=True)
     yield backward("shuffled", {**batch, "shuffle": True}, (7, 3, 2), seed=12)
-    yield backward("shuffled_ghost_batches", {**batch, "shuffle": True, "virtual_batch_size": 4}, (11, 3), seed=2**63 + 1)
+    yield backward("shuffled_ghost_batches", {**batch, "shuffle": True, "virtual_batch_size": 4}, (11, 3),
+                   seed=2**63 + 1)
     yield backward("renorm", {**batch, "renorm": {"r_max": 3.0, "d_max": 5.0}}, (6, 3, 4), statistics=True)
-    yield backward("renorm_held_by_its_limits", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}}, (6, 3, 4), statistics=True)
+    yield backward("renorm_held_by_its_limits", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}}, (6, 3, 4),
+                   statistics=True)
     yield backward("instance_norm_n_c_l", instance, (3, 4, 7))
     yield backward("instance_norm_n_c_h_w_no_affine", instance, (2, 3, 4, 5), affine=False)
     yield backward("instance_norm_tracking", tracking, (3, 4, 7), statistics=True)
@@ -484,13 +497,14 @@ def backward_cases():
     yield backward("rms_norm_rank_1", rms, (5, 7))
     yield backward("rms_norm_rank_2", {**rms, "normalized_shape": [4, 7]}, (3, 4, 7))
     yield backward("rms_norm_no_affine", rms, (2, 4, 7), affine=False)
-    for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups), ("layer_norm", row),
-                             ("rms_norm", rms)):
+    for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups),
+                             ("layer_norm", row), ("rms_norm", rms)):
         yield backward(kind + "_clip", {**definition, "clip": 0.75}, (3, 4, 7))
-    yield backward("renorm_clip", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}, "clip": 0.75}, (6, 3, 4), statistics=True)
+    yield backward("renorm_clip", {**batch, "renorm": {"r_max": 1.25, "d_max": 0.25}, "clip": 0.75}, (6, 3, 4),
+                   statistics=True)
     yield backward("batch_norm_infer_clip", {**batch, "clip": 0.75}, (3, 4, 5), mode="infer", statistics=True)
-    for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups), ("layer_norm", row),
-                             ("rms_norm", rms)):
+    for kind, definition in (("batch_norm", batch), ("instance_norm", instance), ("group_norm", groups),
+                             ("layer_norm", row), ("rms_norm", rms)):
         lengths = [4, 2, 0, 3] if "normalized_shape" in definition else [7, 2, 0, 4]
         yield backward(kind + "_lengths", definition, (4, 4, 7), lengths=lengths)
         yield backward(kind + "_lengths_clip", {**definition, "clip": 0.75}, (4, 4, 7), lengths=lengths)
@@ -519,8 +533,8 @@ def main():
     write(sys.argv[1], "batch_norm.json", batch_norm_cases())
     write(sys.argv[1], "layer_norm.json", layer_norm_cases())
     write(sys.argv[1], "large_mean.json", large_mean_cases())
-    for name, cases in (("instance_norm", instance_norm_cases), ("group_norm", group_norm_cases), ("rms_norm", rms_norm_cases),
-                        ("ghost_batches", ghost_batch_cases), ("renorm", renorm_cases)):
+    for name, cases in (("instance_norm", instance_norm_cases), ("group_norm", group_norm_cases),
+                        ("rms_norm", rms_norm_cases), ("ghost_batches", ghost_batch_cases), ("renorm", renorm_cases)):
         torch.manual_seed(20180613)
         write(sys.argv[1], name + ".json", cases())
     write(sys.argv[1], "too_few_values.json", too_few_values_cases())

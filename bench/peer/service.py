@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The peer: batch norm over HTTP with durable running statistics, in FastAPI, PyTorch and SQLite.
 
-What a good engineer would put into production today; README.md says why each choice, and how it is run. PEER_STORE names the
-database, PEER_JSON the JSON library: ujson, or Python's own json.
+What a good engineer would put into production today; README.md says why each choice, and how it is run. PEER_STORE
+names the database, PEER_JSON the JSON library: ujson, or Python's own json.
 """
 
 import asyncio
@@ -108,7 +108,8 @@ async def train(model: str, layer: str, request: Request):
     x, write = await read_tensor(request, s.features)
     if x.numel() <= s.features or not bool(torch.isfinite(x).all()):
         raise HTTPException(422, "a batch needs two values a feature, all finite")
-    # With momentum 1 the "running" buffers receive the batch's own moments, so that the lock is held for the update alone.
+    # With momentum 1 the "running" buffers receive the batch's own moments,
+    # so that the lock is held for the update alone.
     mean, var = torch.zeros(s.features), torch.ones(s.features)
     y = torch.nn.functional.batch_norm(x, mean, var, s.weight, s.bias, training=True, momentum=1.0, eps=s.eps)
     loop = asyncio.get_running_loop()

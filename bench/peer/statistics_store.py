@@ -47,7 +47,8 @@ def from_blob(blob):
 
 
 def connect(path):
-    """A connection by which a commit is on disk when it returns. It is made by one thread and may be used by another."""
+    """A connection by which a commit is on disk when it returns.
+    It is made by one thread and may be used by another."""
     db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=FULL")
@@ -73,7 +74,8 @@ class Store:
         self.data_version = None
 
     def get(self, name):
-        """The committed statistics, or None. Whatever any other connection commits moves data_version: the cache is void then."""
+        """The committed statistics, or None. Whatever any other connection commits moves data_version:
+        the cache is void then."""
         version = self.reader.execute("PRAGMA data_version").fetchone()[0]
         if version != self.data_version:
             self.data_version = version
@@ -88,11 +90,13 @@ class Store:
     def create(self, name, s):
         self.writer.execute(
             f"INSERT INTO layers (name, {COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, s.revision, s.num_batches_tracked, s.eps, s.momentum, *map(to_blob, (s.mean, s.var, s.weight, s.bias))))
+            (name, s.revision, s.num_batches_tracked, s.eps, s.momentum,
+             *map(to_blob, (s.mean, s.var, s.weight, s.bias))))
 
     def update(self, name, mean, var):
         """Moves the running statistics by a batch's moments, durably; returns the count of batches and the revision."""
-        # The workers queue here, in the kernel: SQLite's own busy handler sleeps in steps of milliseconds and starves the loser.
+        # The workers queue here, in the kernel: SQLite's own busy handler
+        # sleeps in steps of milliseconds and starves the loser.
         fcntl.flock(self.lock, fcntl.LOCK_EX)
         try:
             self.writer.execute("BEGIN IMMEDIATE")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Attacks on the daemon's memory: a table of them, a row each, and what runs one.
 
-A row opens many connections, sends what it has as fast as the daemon takes it, reads little or nothing of the answers, and holds all that.
-Meanwhile a bystander asks small questions. The run ends when nothing moves any more; then the daemon's peak of resident memory must be
-within --max-memory. A new attack is a function with @attack above it.
+A row opens many connections, sends what it has as fast as the daemon takes it, reads little or nothing of the answers,
+and holds all that. Meanwhile a bystander asks small questions. The run ends when nothing moves any more; then the
+daemon's peak of resident memory must be within --max-memory. A new attack is a function with @attack above it.
 """
 
 import gzip
@@ -50,7 +50,8 @@ class Attack:
 
 
 def attack(spared):
-    """`spared`: the bystander must get a 200 while it lasts. Else the attack may take all there is, and 503 is an answer too."""
+    """`spared`: the bystander must get a 200 while it lasts. Else the attack may take all there is,
+    and 503 is an answer too."""
 
     def add(run):
         ATTACKS.append(Attack(run, spared))
@@ -304,13 +305,15 @@ def readers_of_backups(daemon, scale):
 
 @attack(spared=False)
 def readers_of_normalized_values(daemon, scale):
-    rows = json.dumps({"kind": "layer_norm", "normalized_shape": [10], "data": [[i + j / 7 for j in range(10)] for i in range(1500)]})
+    rows = json.dumps({"kind": "layer_norm", "normalized_shape": [10],
+                       "data": [[i + j / 7 for j in range(10)] for i in range(1500)]})
     return [request("POST", "/v1/normalize", rows.encode())] * (250 * scale.clients)
 
 
 def packed_answers(coding, count):
     r = random.Random(1)
-    rows = {"kind": "layer_norm", "normalized_shape": [10], "data": [[round(r.gauss(0, 1), 6) for _ in range(10)] for _ in range(4000)]}
+    rows = {"kind": "layer_norm", "normalized_shape": [10],
+            "data": [[round(r.gauss(0, 1), 6) for _ in range(10)] for _ in range(4000)]}
     return [request("POST", "/v1/normalize", rows, [f"Accept-Encoding: {coding}"])] * count
 
 
@@ -344,14 +347,16 @@ def arrays_that_are_announced(daemon, scale):
     head = npy((scale.max_body // 8, 2))
     announced = len(head) + scale.max_body // 8 * 8
     headers = ["Content-Type: application/x-npy"]
-    return [request("POST", LAYER + "bystander/infer", head[:128] + bytes(8192), headers, min(announced, scale.max_body))] * (20 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer", head[:128] + bytes(8192), headers,
+                    min(announced, scale.max_body))] * (20 * scale.clients)
 
 
 @attack(spared=True)
 def arrays_in_the_other_order_that_are_announced(daemon, scale):
     rows = (scale.max_body - 128) // 8
     body = npy((rows, 2), bytes(65536), fortran=True)
-    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"], rows * 8 + 128)] * (20 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"],
+                    rows * 8 + 128)] * (20 * scale.clients)
 
 
 @attack(spared=True)
@@ -364,14 +369,16 @@ def shapes_that_are_announced(daemon, scale):
 def arrays_that_are_half_sent(daemon, scale):
     rows = (scale.max_body - 128) // 8
     body = npy((rows, 2), bytes(rows * 6))
-    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"], rows * 8 + 128)] * (30 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"],
+                    rows * 8 + 128)] * (30 * scale.clients)
 
 
 @attack(spared=False)
 def arrays_in_the_other_order_that_are_half_sent(daemon, scale):
     rows = (scale.max_body - 128) // 8
     body = npy((rows, 2), bytes(rows * 6), fortran=True)
-    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"], rows * 8 + 128)] * (30 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"],
+                    rows * 8 + 128)] * (30 * scale.clients)
 
 
 @attack(spared=False)
@@ -382,7 +389,8 @@ def numbers_that_are_half_sent(daemon, scale):
 
 @attack(spared=False)
 def strings_that_are_half_sent(daemon, scale):
-    return [request("POST", LAYER + "bystander/infer", b'{"x":"' + b"y" * 250_000, announced=1 << 20)] * (250 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer", b'{"x":"' + b"y" * 250_000,
+                    announced=1 << 20)] * (250 * scale.clients)
 
 
 @attack(spared=False)
@@ -393,7 +401,8 @@ def keys_that_are_half_sent(daemon, scale):
 
 @attack(spared=False)
 def lists_that_are_half_sent(daemon, scale):
-    return [request("POST", LAYER + "bystander/infer", b'{"lengths":[' + b"1," * 50_000, announced=1 << 20)] * (250 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer", b'{"lengths":[' + b"1," * 50_000,
+                    announced=1 << 20)] * (250 * scale.clients)
 
 
 def packed_bodies(packed, coding, count):
@@ -416,7 +425,8 @@ def deflate_that_is_half_sent(daemon, scale):
 @attack(spared=False)
 def keyed_requests_that_are_half_sent(daemon, scale):
     put(daemon, "keyed", {"kind": "batch_norm"})
-    return [request("POST", LAYER + "keyed/train", b'{"data":[', [f'Idempotency-Key: "{"k" * 200}{i}"'], announced=1 << 20)
+    return [request("POST", LAYER + "keyed/train", b'{"data":[', [f'Idempotency-Key: "{"k" * 200}{i}"'],
+                    announced=1 << 20)
             for i in range(300 * scale.clients)]
 
 
@@ -439,7 +449,8 @@ def heads_that_are_half_sent(daemon, scale):
 @attack(spared=False)
 def synchronized_calls_with_lengths(daemon, scale):
     put(daemon, "synchronized", {"kind": "batch_norm", "num_features": 1})
-    body = b'{"shape":[50000,1,1],"data":' + zeros(50_000) + b',"lengths":' + zeros(50_000) + b',"sync":{"step":"%d","rank":0,"world_size":2}}'
+    body = (b'{"shape":[50000,1,1],"data":' + zeros(50_000) + b',"lengths":' + zeros(50_000) +
+            b',"sync":{"step":"%d","rank":0,"world_size":2}}')
     return [request("POST", LAYER + "synchronized/train", body % i) for i in range(250 * scale.clients)]
 
 
@@ -458,7 +469,8 @@ def synchronized_calls_of_many_features(daemon, scale):
 
 
 def envelopes(scale, member):
-    return [request("POST", LAYER + "bystander/infer", b'{"data":[[1,2]],"other":' + member + b"}") * 2] * (30 * scale.clients)
+    return [request("POST", LAYER + "bystander/infer",
+                    b'{"data":[[1,2]],"other":' + member + b"}") * 2] * (30 * scale.clients)
 
 
 @attack(spared=False)
@@ -568,7 +580,8 @@ def gradients_with_a_mask(daemon, scale):
     put(daemon, "masked", {"kind": "batch_norm", "clip": 5.0})
     n = scale.max_body // 16
     tensor = b'{"shape":[%d,2],"data":' % (n // 2) + zeros(n) + b"}"
-    body = b'{"mode":"train","input":' + tensor + b',"grad_output":' + tensor + b',"mask":' + b"[" + b",".join([b"1"] * (n // 2)) + b"]}"
+    body = (b'{"mode":"train","input":' + tensor + b',"grad_output":' + tensor + b',"mask":' + b"[" +
+            b",".join([b"1"] * (n // 2)) + b"]}")
     return many(scale, "POST", LAYER + "masked/backward", body)
 
 
@@ -576,13 +589,15 @@ def gradients_with_a_mask(daemon, scale):
 def inverses_of_wide_arrays(daemon, scale):
     features = trained(daemon, scale)
     body = npy((2, features), bytes(8 * features))
-    return many(scale, "POST", LAYER + "trained/infer?inverse=true", body[:scale.max_body], ["Content-Type: application/x-npy"])
+    return many(scale, "POST", LAYER + "trained/infer?inverse=true", body[:scale.max_body],
+                ["Content-Type: application/x-npy"])
 
 
 @attack(spared=False)
 def parameters_to_normalize_by(daemon, scale):
     n = scale.max_body // 21
-    body = b'{"kind":"layer_norm","normalized_shape":[%d],"weight":' % n + zeros(n) + b',"bias":' + zeros(n) + b',"shape":[1,%d],"data":' % n
+    body = (b'{"kind":"layer_norm","normalized_shape":[%d],"weight":' % n + zeros(n) + b',"bias":' + zeros(n) +
+            b',"shape":[1,%d],"data":' % n)
     body += zeros(n) + b"}"
     return many(scale, "POST", "/v1/normalize", body)
 
@@ -594,7 +609,8 @@ def numbers_without_a_shape(daemon, scale):
     return many(scale, "POST", "/v1/normalize", body)
 
 
-# Blocks that the allocator keeps apart: what is taken by some threads now and by others later, all just small enough not to be mapped alone.
+# Blocks that the allocator keeps apart: what is taken by some threads now and by others later,
+# all just small enough not to be mapped alone.
 
 
 def middling(daemon, scale, layers):
@@ -609,7 +625,8 @@ def middling(daemon, scale, layers):
 def trainings_of_middling_layers(daemon, scale):
     features = middling(daemon, scale, 10)
     body = npy((2, features), struct.pack("<2f", 1, 2) * features)
-    return [request("POST", f"{LAYER}middling{i % 10}/train?output=false", body, ["Content-Type: application/x-npy"]) * 10
+    return [request("POST", f"{LAYER}middling{i % 10}/train?output=false", body,
+                    ["Content-Type: application/x-npy"]) * 10
             for i in range(150 + 10 * scale.clients)]
 
 
@@ -625,6 +642,8 @@ def synchronized_calls_of_old_states(daemon, scale):
     """Each waits with the snapshot that it began with, and each of them is another one."""
     features = scale.max_body // 600
     put(daemon, "old", {"kind": "batch_norm", "num_features": features, "averaging": "pooled"})
-    merge = request("POST", LAYER + "old/statistics/merge", b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}")
-    body = b'{"shape":[1,%d],"data":' % features + zeros(features) + b',"sync":{"step":"%d","rank":0,"world_size":2,"timeout_ms":3600000}}'
+    merge = request("POST", LAYER + "old/statistics/merge",
+                    b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}")
+    body = (b'{"shape":[1,%d],"data":' % features + zeros(features) +
+            b',"sync":{"step":"%d","rank":0,"world_size":2,"timeout_ms":3600000}}')
     return [merge + request("POST", LAYER + "old/train?output=false", body % i) for i in range(120 * scale.clients)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the kinds of layer share: a definition of each, its formula written down a second time, and short calls."""
+"""What the tests of the kinds of layer share: a definition of each, its formula written down a second time,
+and short calls."""
 
 import numpy
 
@@ -65,7 +66,8 @@ class KindTest(ClientTest):
         return self.ask("PUT", self.path(layer), definition, status=201).json
 
     def train(self, layer, x, query="", headers=None, **members):
-        return self.ask("POST", self.path(layer, "train") + query, {"datatype": "FP64", "data": x.tolist(), **members}, headers)
+        return self.ask("POST", self.path(layer, "train") + query, {"datatype": "FP64", "data": x.tolist(), **members},
+                        headers)
 
     def infer(self, layer, x, query="", datatype="FP64"):
         answer = self.ask("POST", self.path(layer, "infer") + query, {"datatype": datatype, "data": x.tolist()})
@@ -83,7 +85,8 @@ class KindTest(ClientTest):
 
     def state(self, layer):
         """All that a refused request must leave alone."""
-        answers = [self.client.request("GET", self.path(layer, *call)) for call in ((), ("statistics",), ("parameters",))]
+        answers = [self.client.request("GET", self.path(layer, *call))
+                   for call in ((), ("statistics",), ("parameters",))]
         return [(a.status, a.headers.get("etag"), a.raw if a.status == 200 else a.code) for a in answers]
 
     def refused(self, code, status, layer, call, body, headers=None):

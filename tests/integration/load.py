@@ -13,11 +13,13 @@ FEATURES = 2
 
 
 class Load:
-    """Clients by role, e.g. {"keyed": 16, "infer": 4}; they begin at once, and go through the daemon's kills and restarts."""
+    """Clients by role, e.g. {"keyed": 16, "infer": 4}; they begin at once,
+    and go through the daemon's kills and restarts."""
 
     def __init__(self, daemon, roles, layers=1, rows=2, bound_s=2.0, bursts=False):
         self.roles, self.layers, self.rows = roles, layers, rows
-        command = [LOAD, "--layers", str(layers), "--rows", str(rows), "--bound-ms", str(int(bound_s * 1000 * PATIENCE))]
+        command = [LOAD, "--layers", str(layers), "--rows", str(rows), "--bound-ms",
+                   str(int(bound_s * 1000 * PATIENCE))]
         command += ["--bursts"] if bursts else []
         command += [daemon.port_file, *(f"{role}={clients}" for role, clients in roles.items())]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the integration tests share: a daemon of one's own on a port that the kernel picks, curl, and a quick client for load."""
+"""What the integration tests share: a daemon of one's own on a port that the kernel picks, curl,
+and a quick client for load."""
 
 import concurrent.futures
 import http.client
@@ -31,7 +32,8 @@ def wait_for(condition, what, within_s=30 * PATIENCE, pause_s=0.02):
 
 
 def at_once(calls):
-    """Each in a thread of its own, from the same moment; their results in order. What one of them raises is raised when all are done."""
+    """Each in a thread of its own, from the same moment; their results in order.
+    What one of them raises is raised when all are done."""
     start = threading.Barrier(len(calls))
 
     def run(call):
@@ -81,7 +83,8 @@ class Daemon:
 
     def command(self):
         prefix = os.environ.get("NORMD_PREFIX", "").split()
-        return [*prefix, NORMD, "--listen", "127.0.0.1:0", "--port-file", self.port_file, "--store", self.store, *self.args]
+        return [*prefix, NORMD, "--listen", "127.0.0.1:0", "--port-file", self.port_file, "--store", self.store,
+                *self.args]
 
     @property
     def port_file(self):
@@ -143,10 +146,12 @@ class Daemon:
 
     def curl(self, method, path, body=None, headers=None, args=()):
         """One request by curl, whose path is sent as it stands. A body that is no text or bytes is sent as JSON."""
-        command = ["curl", "-sS", "--path-as-is", "-D", "-", "-X", method, self.url + path, "--max-time", str(60 * PATIENCE), *args]
+        command = ["curl", "-sS", "--path-as-is", "-D", "-", "-X", method, self.url + path, "--max-time",
+                   str(60 * PATIENCE), *args]
         data = None
         if body is not None:
-            data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+            data = body if isinstance(body,
+                                      bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
             command += ["--data-binary", "@-"]
         if method == "HEAD":
             command.append("--head")

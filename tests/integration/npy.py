@@ -25,7 +25,8 @@ def load(raw):
 
 
 def bfloat16_from(array):
-    """The bits, as uint16, of the bfloat16 values nearest to an array of float64: ties to even, rounded once. For normal results."""
+    """The bits, as uint16, of the bfloat16 values nearest to an array of float64: ties to even, rounded once.
+    For normal results."""
     bits = numpy.ascontiguousarray(array, "<f8").view("<u8")
     sign = (bits >> numpy.uint64(63)).astype("<u2") << 15
     exponent = ((bits >> numpy.uint64(52)) & numpy.uint64(0x7FF)).astype("<i8") - 1023 + 127

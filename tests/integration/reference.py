@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The normalizations written down a second time, in exact rational arithmetic as far as it goes: what the daemon is held against."""
+"""The normalizations written down a second time, in exact rational arithmetic as far as it goes:
+what the daemon is held against."""
 
 import itertools
 import math

@@ -18,7 +18,8 @@ class DefinitionTest(DaemonTest):
         self.assertEqual(self.resolved({"kind": "layer_norm", "normalized_shape": [3]}), LAYER_NORM)
 
     def test_the_other_kinds_defaults(self):
-        for wanted, needed in ((INSTANCE_NORM, ("num_features",)), (GROUP_NORM, ("num_groups", "num_channels")), (RMS_NORM, ("normalized_shape",))):
+        for wanted, needed in ((INSTANCE_NORM, ("num_features",)), (GROUP_NORM, ("num_groups", "num_channels")),
+                               (RMS_NORM, ("normalized_shape",))):
             asked = {name: wanted[name] for name in ("kind", *needed)}
             self.assertEqual(self.resolved(asked, wanted["kind"]), wanted)
 
@@ -31,11 +32,13 @@ class DefinitionTest(DaemonTest):
         )):
             self.assertEqual(self.resolved(given, f"l{i}"), given)
             self.assertEqual(self.call("GET", self.path(f"l{i}")).json, given)
-        self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {}}, "renorm")["renorm"], {"r_max": 3, "d_max": 5})
+        self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {}}, "renorm")["renorm"],
+                         {"r_max": 3, "d_max": 5})
 
     def test_conventions_set_every_kind_s_defaults(self):
         for kind, keras, flax in (("instance_norm", 1e-3, 1e-6), ("group_norm", 1e-3, 1e-6), ("rms_norm", 1e-6, 1e-6)):
-            needed = {"instance_norm": {}, "group_norm": {"num_groups": 1, "num_channels": 2}, "rms_norm": {"normalized_shape": 2}}[kind]
+            needed = {"instance_norm": {}, "group_norm": {"num_groups": 1, "num_channels": 2},
+                      "rms_norm": {"normalized_shape": 2}}[kind]
             for convention, eps, momentum in (("keras", keras, 0.99), ("flax", flax, 0.99), ("onnx", 1e-5, 0.9)):
                 shown = self.resolved({"kind": kind, "convention": convention, **needed}, f"{kind}-{convention}")
                 self.assertEqual(shown["eps"], eps)
@@ -89,13 +92,15 @@ class DefinitionTest(DaemonTest):
         for name, (eps, momentum, unbiased, layer_eps) in wanted.items():
             with self.subTest(name):
                 bn = self.resolved({"kind": "batch_norm", "convention": name}, f"bn.{name}")
-                self.assertEqual((bn["convention"], bn["eps"], bn["momentum"], bn["unbiased_running_var"]), (name, eps, momentum, unbiased))
+                self.assertEqual((bn["convention"], bn["eps"], bn["momentum"], bn["unbiased_running_var"]),
+                                 (name, eps, momentum, unbiased))
                 ln = self.resolved({"kind": "layer_norm", "normalized_shape": [3], "convention": name}, f"ln.{name}")
                 self.assertEqual((ln["convention"], ln["eps"]), (name, layer_eps))
 
     def test_conventions_set_what_momentum_weighs(self):
         """The batch 1, 5 has mean 3, variance 4 (biased) or 8; all the numbers are exact in binary."""
-        for name, mean, var in (("pytorch", 2.25, 6.25), ("keras", 0.75, 1.75), ("flax", 0.75, 1.75), ("onnx", 0.75, 1.75)):
+        for name, mean, var in (("pytorch", 2.25, 6.25), ("keras", 0.75, 1.75), ("flax", 0.75, 1.75),
+                                ("onnx", 0.75, 1.75)):
             with self.subTest(name):
                 self.put_layer(name, {"kind": "batch_norm", "convention": name, "momentum": 0.75})
                 self.call("POST", self.path(name, "train"), {"data": [[1], [5]]})
@@ -103,7 +108,8 @@ class DefinitionTest(DaemonTest):
                 self.assertEqual((stats["running_mean"]["data"], stats["running_var"]["data"]), ([mean], [var]))
 
     def test_convention_does_not_override_what_is_said(self):
-        self.put_layer("bn", {"kind": "batch_norm", "convention": "keras", "momentum": 0.75, "unbiased_running_var": True})
+        self.put_layer("bn",
+                       {"kind": "batch_norm", "convention": "keras", "momentum": 0.75, "unbiased_running_var": True})
         self.call("POST", self.path("bn", "train"), {"data": [[1], [5]]})
         self.assertEqual(self.call("GET", self.path("bn", "statistics")).json["running_var"]["data"], [2.75])
 
@@ -135,7 +141,8 @@ class DefinitionTest(DaemonTest):
                 del null["eps"]  # the datatype's
             self.assertEqual(self.resolved({**null, **meant}, kind["kind"]), kind)
             self.put_layer(kind["kind"], meant, status=200)
-        self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {"r_max": None, "d_max": 2}}, "renorm")["renorm"], {"r_max": 3, "d_max": 2})
+        self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {"r_max": None, "d_max": 2}},
+                                       "renorm")["renorm"], {"r_max": 3, "d_max": 2})
 
     def test_suggestions(self):
         for definition, meant in (
@@ -155,9 +162,12 @@ class DefinitionTest(DaemonTest):
             ({"kind": "layer_norm", "normalised_shape": 3}, "normalized_shape"),
             ({"kind": "group_norm", "groups": 2, "num_channels": 4}, "num_groups"),
         ):
-            for method, path, body in (("PUT", self.path(), definition), ("POST", "/v1/normalize", {"definition": definition, "data": [[1, 2]]})):
-                self.assertIn(f'did you mean "{meant}"?', self.refused("bad_parameter", 400, method, path, body).json["detail"])
-        self.assertNotIn("did you mean", self.refused("bad_parameter", 400, "PUT", self.path(), {"kind": "weight_norm"}).json["detail"])
+            for method, path, body in (("PUT", self.path(), definition),
+                                       ("POST", "/v1/normalize", {"definition": definition, "data": [[1, 2]]})):
+                self.assertIn(f'did you mean "{meant}"?',
+                              self.refused("bad_parameter", 400, method, path, body).json["detail"])
+        self.assertNotIn("did you mean",
+                         self.refused("bad_parameter", 400, "PUT", self.path(), {"kind": "weight_norm"}).json["detail"])
 
     def test_suggestions_beside_a_definition(self):
         data = {"kind": "batch_norm", "data": [[1], [2]]}
@@ -174,8 +184,10 @@ class DefinitionTest(DaemonTest):
 
     def test_pooled_is_biased_unless_said(self):
         shown = self.resolved({"kind": "batch_norm", "averaging": "pooled"})
-        self.assertEqual((shown["averaging"], shown["momentum"], shown["unbiased_running_var"]), ("pooled", None, False))
-        shown = self.resolved({"kind": "batch_norm", "averaging": "pooled", "momentum": None, "unbiased_running_var": True}, "b")
+        self.assertEqual((shown["averaging"], shown["momentum"], shown["unbiased_running_var"]),
+                         ("pooled", None, False))
+        shown = self.resolved({"kind": "batch_norm", "averaging": "pooled", "momentum": None,
+                               "unbiased_running_var": True}, "b")
         self.assertEqual((shown["averaging"], shown["unbiased_running_var"]), ("pooled", True))
 
     def test_exponential_needs_a_momentum(self):
@@ -185,13 +197,15 @@ class DefinitionTest(DaemonTest):
             self.assertIn("momentum", self.refused("bad_parameter", 400, "PUT", self.path(), body).json["detail"])
 
     def test_fields_in_any_order(self):
-        fields = list({**BATCH_NORM, "num_features": 4, "convention": "onnx", "momentum": None, "averaging": "pooled"}.items())
+        fields = list({**BATCH_NORM, "num_features": 4, "convention": "onnx", "momentum": None,
+                       "averaging": "pooled"}.items())
         first = self.resolved(dict(fields), "forward")
         self.assertEqual(self.resolved(dict(reversed(fields)), "backward"), first)
 
     def test_limits_are_included(self):
         for i, (field, value) in enumerate(
-            [("eps", 0), ("eps", 1e30), ("momentum", 0), ("momentum", 1), ("momentum", 1.0), ("num_features", 1), ("num_features", 2**40)]
+            [("eps", 0), ("eps", 1e30), ("momentum", 0), ("momentum", 1), ("momentum", 1.0), ("num_features", 1),
+             ("num_features", 2**40)]
             + [("channel_axis", axis) for axis in range(-5, 5)]
         ):
             with self.subTest(field=field, value=value):
@@ -308,7 +322,8 @@ class DefinitionTest(DaemonTest):
         self.refused("no_such_model", 404, "GET", self.path("bad"))
 
     def test_numbers_beyond_double_are_refused(self):
-        for text, field in (('"eps":1e999', "eps"), ('"momentum":-1e999', "momentum"), ('"num_features":1e999', "num_features")):
+        for text, field in (('"eps":1e999', "eps"), ('"momentum":-1e999', "momentum"),
+                            ('"num_features":1e999', "num_features")):
             answer = self.refused("bad_parameter", 400, "PUT", self.path(), '{"kind":"batch_norm",' + text + "}")
             self.assertIn(f'"{field}"', answer.json["detail"])
 

@@ -18,7 +18,8 @@ class PutTest(DaemonTest):
 
     def test_the_same_definition_again(self):
         first = self.put_layer("bn", {"kind": "batch_norm", "num_features": 3})
-        again = self.put_layer("bn", {"kind": "batch_norm", "eps": 0.00001, "num_features": 3, "momentum": 1e-1}, status=200)
+        again = self.put_layer("bn", {"kind": "batch_norm", "eps": 0.00001, "num_features": 3, "momentum": 1e-1},
+                               status=200)
         self.assertEqual(again.json, first.json)
         self.assertEqual(again.headers["etag"], first.headers["etag"])
 
@@ -69,7 +70,8 @@ class PutTest(DaemonTest):
     def test_another_layer_norm_is_refused(self):
         given = {**LAYER_NORM, "normalized_shape": [2, 3]}
         self.put_layer("ln", given)
-        for field, value in {"normalized_shape": [3, 2], "eps": 1e-4, "elementwise_affine": False, "bias": False, "convention": "flax"}.items():
+        for field, value in {"normalized_shape": [3, 2], "eps": 1e-4, "elementwise_affine": False, "bias": False,
+                             "convention": "flax"}.items():
             with self.subTest(field):
                 self.refused("layer_differs", 409, "PUT", self.path("ln"), {**given, field: value})
         self.refused("layer_differs", 409, "PUT", self.path("ln"), {**given, "normalized_shape": [6]})
@@ -274,7 +276,8 @@ class DeleteTest(DaemonTest):
         self.call("DELETE", self.path(), status=204)
         self.assertEqual(self.put_layer("bn", {"kind": "batch_norm", "num_features": 2}).headers["etag"], '"0"')
         stats = self.call("GET", self.path("bn", "statistics")).json
-        self.assertEqual((stats["running_mean"]["data"], stats["num_batches_tracked"], stats["revision"]), ([0, 0], 0, 0))
+        self.assertEqual((stats["running_mean"]["data"], stats["num_batches_tracked"], stats["revision"]),
+                         ([0, 0], 0, 0))
         self.assertEqual(self.call("GET", self.path("bn", "parameters")).json, {"weight": [1, 1], "bias": [0, 0]})
         self.refused("not_trained", 409, "POST", self.path("bn", "infer"), {"data": [[1, 2]]})
 

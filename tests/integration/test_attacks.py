@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Each attack on the memory (attacks.py): the daemon stays within --max-memory, and somebody else is answered meanwhile."""
+"""Each attack on the memory (attacks.py): the daemon stays within --max-memory,
+and somebody else is answered meanwhile."""
 
 import unittest
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""GET /v1/backup: a copy that is taken under load is an acknowledged state, and whatever becomes of a backup, nothing else is harmed."""
+"""GET /v1/backup: a copy that is taken under load is an acknowledged state, and whatever becomes of a backup,
+nothing else is harmed."""
 
 import os
 import shutil
@@ -98,7 +99,8 @@ class Download:
 
 
 class Load(threading.Thread):
-    """A client that trains its layers in turn, each with numbered batches, and knows what was sent and what was acknowledged."""
+    """A client that trains its layers in turn, each with numbered batches,
+    and knows what was sent and what was acknowledged."""
 
     def __init__(self, port, layers, batch):
         super().__init__()
@@ -112,7 +114,8 @@ class Load(threading.Thread):
         while not self.stopping and self.failed is None:
             for layer in self.layers:
                 self.sent[layer] += 1
-                answer = self.client.request("POST", f"/v1/models/m/layers/{layer}/train?output=false", self.batch(layer, self.sent[layer]))
+                answer = self.client.request("POST", f"/v1/models/m/layers/{layer}/train?output=false",
+                                             self.batch(layer, self.sent[layer]))
                 if answer.status != 200:
                     self.failed = answer
                     return
@@ -121,8 +124,9 @@ class Load(threading.Thread):
 
 class UnderLoad(unittest.TestCase):
     """
-    Sixteen clients. Eight have two layers of their own each, trained in turn by numbered batches: what a state of the first allows for
-    the second is known. Eight train one layer together, all with the same batch, so that their order does not matter.
+    Sixteen clients. Eight have two layers of their own each, trained in turn by numbered batches: what a state of the
+    first allows for the second is known. Eight train one layer together, all with the same batch, so that their order
+    does not matter.
     """
 
     @staticmethod
@@ -139,7 +143,8 @@ class UnderLoad(unittest.TestCase):
         own = [(f"a{i}", f"b{i}") for i in range(8)]
         self.layers = [layer for pair in own for layer in pair] + ["shared"]
         for layer in self.layers:
-            self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}", {"kind": "batch_norm", "averaging": "pooled" if layer < "b" else "exponential"})
+            self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}",
+                             {"kind": "batch_norm", "averaging": "pooled" if layer < "b" else "exponential"})
         self.loads = [Load(self.daemon.port, pair, self.batch) for pair in own]
         self.loads += [Load(self.daemon.port, ("shared",), self.batch) for _ in range(8)]
 
@@ -164,12 +169,14 @@ class UnderLoad(unittest.TestCase):
     def statistics(self, daemon):
         client = daemon.client()
         try:
-            return {layer: client.request("GET", f"/v1/models/m/layers/{layer}/statistics").json for layer in self.layers}
+            return {layer: client.request("GET", f"/v1/models/m/layers/{layer}/statistics").json
+                    for layer in self.layers}
         finally:
             client.close()
 
     def replay(self, wanted):
-        """The statistics of each layer after each number of updates that is wanted, by training a new store one batch at a time."""
+        """The statistics of each layer after each number of updates that is wanted,
+        by training a new store one batch at a time."""
         daemon = Daemon("--log-level", "warn")
         self.addCleanup(daemon.close)
         client = daemon.client()
@@ -198,7 +205,8 @@ class UnderLoad(unittest.TestCase):
         for (before, _, after), count in zip(taken, counts):
             for layer in self.layers:
                 self.assertGreater(count[layer], 0)
-                self.assertGreaterEqual(count[layer], before[layer], f"{layer}: an update is missing that was acknowledged before")
+                self.assertGreaterEqual(count[layer], before[layer],
+                                        f"{layer}: an update is missing that was acknowledged before")
                 self.assertLessEqual(count[layer], after[layer], f"{layer}: an update that nobody sent")
             for i in range(8):
                 self.assertIn(count[f"a{i}"] - count[f"b{i}"], (0, 1), "the layers are of different moments")
@@ -239,7 +247,8 @@ class Answers(DaemonTest):
         self.refused("not_acceptable", 406, "GET", "/v1/backup", headers={"Accept-Encoding": "gzip, identity;q=0"})
 
     def test_it_is_not_packed(self):
-        answer = self.call("GET", "/v1/backup", headers={"Accept": "application/vnd.sqlite3", "Accept-Encoding": "gzip"})
+        answer = self.call("GET", "/v1/backup",
+                           headers={"Accept": "application/vnd.sqlite3", "Accept-Encoding": "gzip"})
         self.assertNotIn("content-encoding", answer.headers)
         self.assertTrue(answer.raw.startswith(b"SQLite format 3\0"))
 
@@ -278,7 +287,8 @@ class Clients(unittest.TestCase):
         return d
 
     def assert_trains(self):
-        self.assertEqual(self.daemon.curl("POST", "/v1/models/m/layers/l/train", {"data": [[1, 2], [3, 5]]}).status, 200)
+        self.assertEqual(self.daemon.curl("POST", "/v1/models/m/layers/l/train", {"data": [[1, 2], [3, 5]]}).status,
+                         200)
 
     def assert_nothing_is_left(self):
         wait_for(lambda: nameless(self.daemon) == [], "the copy's space is given back")
@@ -318,7 +328,8 @@ class Clients(unittest.TestCase):
         while time.monotonic() < until:
             self.assertTrue(slow.read(8192), "cut although it read on")
             time.sleep(0.05)
-        wait_for(lambda: any(line.get("aborted") == "timeout" and line.get("target") == "/v1/backup" for line in self.daemon.log_lines()),
+        wait_for(lambda: any(line.get("aborted") == "timeout" and line.get("target") == "/v1/backup"
+                             for line in self.daemon.log_lines()),
                  "the one that stopped is cut")
         slow.close()
         stopped.close()
@@ -356,7 +367,8 @@ class Clients(unittest.TestCase):
             else:
                 time.sleep(0.01)  # while the copy is made
             self.daemon.kill()
-            self.assertEqual({name for name in os.listdir(self.daemon.directory) if name.startswith("normd.db")} - {"normd.db", "normd.db-wal"}, set())
+            self.assertEqual({name for name in os.listdir(self.daemon.directory)
+                              if name.startswith("normd.db")} - {"normd.db", "normd.db-wal"}, set())
             self.daemon.start()
             self.assert_trains()
 

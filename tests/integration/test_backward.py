@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The backward pass over HTTP: every kind in both modes against PyTorch's autograd, in JSON and as .npy; what is refused; that nothing changes."""
+"""The backward pass over HTTP: every kind in both modes against PyTorch's autograd, in JSON and as .npy;
+what is refused; that nothing changes."""
 
 import io
 import unittest
@@ -21,7 +22,8 @@ def array(tensor, dtype="<f8"):
 
 
 def given(case):
-    """The input and the gradient of the output. Their decimals are float32's: read as such, they are exact in float64."""
+    """The input and the gradient of the output. Their decimals are float32's:
+    read as such, they are exact in float64."""
     return array(case["input"], "<f4").astype("<f8"), array(case["grad_output"], "<f4").astype("<f8")
 
 
@@ -53,7 +55,8 @@ class BackwardTest(KindTest):
         return self.ask("POST", self.path(layer, "backward"), {"input": tensor(x), "grad_output": tensor(g), **members})
 
     def backward_npy(self, layer, x, g, query=""):
-        return self.ask("POST", self.path(layer, "backward") + query, npy.save(x) + npy.save(g), {"Content-Type": npy.TYPE})
+        return self.ask("POST", self.path(layer, "backward") + query, npy.save(x) + npy.save(g),
+                        {"Content-Type": npy.TYPE})
 
     def refused_backward(self, code, status, layer, body, query="", headers=None):
         return self.refused(code, status, layer, "backward" + query, body, headers)
@@ -88,7 +91,8 @@ class Vectors(BackwardTest):
                 for name in GRADIENTS[1:]:
                     if case[name] is not None:
                         self.assertEqual(answer[name]["datatype"], "FP64")
-                        self.assertNear(array(answer[name]), array(case[name]), 2e-12 * max(1, numpy.abs(array(case[name])).max()))
+                        self.assertNear(array(answer[name]), array(case[name]),
+                                        2e-12 * max(1, numpy.abs(array(case[name])).max()))
 
     def test_npy_has_the_bits_of_json(self):
         """Two files in; out come as many as the layer has gradients."""
@@ -113,7 +117,8 @@ class Vectors(BackwardTest):
 
     def test_vectors_cover_every_kind_in_both_modes(self):
         seen = {(case["definition"]["kind"], case["mode"]) for case in CASES}
-        wanted = {(kind, mode) for kind in ("batch_norm", "instance_norm", "group_norm", "layer_norm") for mode in ("train", "infer")}
+        wanted = {(kind, mode) for kind in ("batch_norm", "instance_norm", "group_norm", "layer_norm")
+                  for mode in ("train", "infer")}
         self.assertLessEqual(wanted | {("rms_norm", "train")}, seen)
 
 
@@ -142,7 +147,8 @@ class Differences(BackwardTest):
         self.assertEqual(array(told, "<f2").tolist(), exact.astype("<f2").tolist())
         half = load_files(self.backward_npy("bn", x.astype("<f2"), g.astype("<f2")).raw)
         self.assertEqual(half[0].tolist(), exact.astype("<f2").tolist())
-        bfloat = load_files(self.backward_npy("bn", npy.bfloat16_from(x).view("V2"), npy.bfloat16_from(g).view("V2")).raw)
+        bfloat = load_files(self.backward_npy("bn", npy.bfloat16_from(x).view("V2"),
+                                              npy.bfloat16_from(g).view("V2")).raw)
         self.assertEqual(bfloat[0].view("<u2").tolist(), npy.bfloat16_from(exact).tolist())
 
 
@@ -193,16 +199,19 @@ class Calls(BackwardTest):
         for tracks in (True, False):
             definition = {"kind": "batch_norm", "track_running_stats": tracks}
             told = []
-            for layer, options in (("plain", {}), ("ghosts", {"virtual_batch_size": 2}), ("shuffled", {"shuffle": True})):
+            for layer, options in (("plain", {}), ("ghosts", {"virtual_batch_size": 2}),
+                                   ("shuffled", {"shuffle": True})):
                 self.put(f"{layer}.{tracks}", {**definition, **options})
                 if tracks:
-                    self.ask("PUT", self.path(f"{layer}.{tracks}", "statistics"), {"running_mean": [1, 2], "running_var": [3, 4]})
+                    self.ask("PUT", self.path(f"{layer}.{tracks}", "statistics"),
+                             {"running_mean": [1, 2], "running_var": [3, 4]})
                 told.append(self.backward(f"{layer}.{tracks}", self.X, self.G, mode="infer").json)
             self.assertEqual(told[1:], told[:1] * 2)
 
     def test_too_few_values(self):
         """What training refuses has no gradient either."""
-        for layer, definition in (("in", {"kind": "instance_norm"}), ("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})):
+        for layer, definition in (("in", {"kind": "instance_norm"}),
+                                  ("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})):
             self.put(layer, definition)
             one = {"data": [[[1], [2]]]}
             self.refused("too_few_values", 422, layer, "train", one)
@@ -220,17 +229,22 @@ class Calls(BackwardTest):
         good = {"data": self.X}
         told = self.refused_backward("shape_mismatch", 422, "bn", {"input": good, "grad_output": {"data": self.X[:2]}})
         self.assertEqual((told["expected"], told["actual"]), ("[4,2]", "[2,2]"))
-        self.refused_backward("shape_mismatch", 422, "bn", {"input": good, "grad_output": {"shape": [8], "data": [0] * 8}})
-        self.refused_backward("shape_mismatch", 422, "bn", {"input": good, "grad_output": {"shape": [2, 4], "data": [0] * 8}})
-        self.refused_backward("shape_mismatch", 422, "bn", {"input": {"data": [[1], [2]]}, "grad_output": {"data": [[1], [2]]}})
-        self.refused_backward("bad_tensor", 400, "bn", {"input": good, "grad_output": {"datatype": "FP64", "data": self.X}})
+        self.refused_backward("shape_mismatch", 422, "bn",
+                              {"input": good, "grad_output": {"shape": [8], "data": [0] * 8}})
+        self.refused_backward("shape_mismatch", 422, "bn",
+                              {"input": good, "grad_output": {"shape": [2, 4], "data": [0] * 8}})
+        self.refused_backward("shape_mismatch", 422, "bn",
+                              {"input": {"data": [[1], [2]]}, "grad_output": {"data": [[1], [2]]}})
+        self.refused_backward("bad_tensor", 400, "bn",
+                              {"input": good, "grad_output": {"datatype": "FP64", "data": self.X}})
         self.refused_backward("bad_tensor", 400, "bn", {"input": good})
         self.refused_backward("bad_tensor", 400, "bn", {"grad_output": good})
         self.refused_backward("bad_tensor", 400, "bn", {})
         self.refused_backward("bad_tensor", 400, "bn", {"input": good, "grad_output": {"data": [[1, 2], [3]]}})
         self.refused_backward("bad_parameter", 400, "bn", {"input": good, "grad_output": good, "output": False})
         self.refused_backward("bad_parameter", 400, "bn", {"input": good, "grad_output": good}, "?output=false")
-        self.refused_backward("too_few_values", 422, "bn", {"input": {"data": [[1, 2]]}, "grad_output": {"data": [[1, 2]]}})
+        self.refused_backward("too_few_values", 422, "bn",
+                              {"input": {"data": [[1, 2]]}, "grad_output": {"data": [[1, 2]]}})
         self.ask("POST", self.path("no", "backward"), {"input": good, "grad_output": good}, status=404)
 
     def test_files_that_do_not_fit(self):
@@ -252,7 +266,8 @@ class Calls(BackwardTest):
         for name, actual in zip(GRADIENTS, load_files(as_files.raw), strict=True):
             self.assertEqual(actual.tolist(), array(told[name]).tolist())
         files = npy.save(numpy.float64(self.X)) + npy.save(numpy.float64(self.G))
-        as_json = self.ask("POST", self.path("bn", "backward"), files, {"Content-Type": npy.TYPE, "Accept": "application/json"})
+        as_json = self.ask("POST", self.path("bn", "backward"), files,
+                           {"Content-Type": npy.TYPE, "Accept": "application/json"})
         self.assertEqual(as_json.json, told)
         bfloat = npy.save(npy.bfloat16_from(numpy.float64(self.X)).view("V2"))
         self.refused_backward("not_acceptable", 406, "bn", bfloat + bfloat,
@@ -266,8 +281,10 @@ class Calls(BackwardTest):
                 good, bad = RANDOM.standard_normal(shape), RANDOM.standard_normal(shape)
                 for wrong in (numpy.nan, numpy.inf):
                     bad[1, 2, 3] = wrong
-                    self.refused_backward("non_finite_input", 422, name, npy.save(bad) + npy.save(good), headers=headers)
-                    self.refused_backward("non_finite_input", 422, name, npy.save(good) + npy.save(bad), headers=headers)
+                    self.refused_backward("non_finite_input", 422, name, npy.save(bad) + npy.save(good),
+                                          headers=headers)
+                    self.refused_backward("non_finite_input", 422, name, npy.save(good) + npy.save(bad),
+                                          headers=headers)
 
     def test_a_gradient_that_does_not_fit_the_datatype(self):
         """Only that by the input: those by the parameters are double."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-The parts of the benchmarks over HTTP that need no wrk and no peer: bodies are what they should be, processes go, raw SQLite commits
-what normd would, targets are judged.
+The parts of the benchmarks over HTTP that need no wrk and no peer: bodies are what they should be, processes go,
+raw SQLite commits what normd would, targets are judged.
 """
 
 import contextlib
@@ -49,7 +49,8 @@ class Bodies(unittest.TestCase):
             self.assertEqual(struct.pack("60f", *values), self.values.tobytes())
 
     def test_decimals_are_the_shortest(self):
-        self.assertEqual([tensors.shortest(struct.unpack("f", struct.pack("f", v))[0]) for v in (0.1, 16777216, 0.3333333432674408)],
+        self.assertEqual([tensors.shortest(struct.unpack("f", struct.pack("f", v))[0])
+                          for v in (0.1, 16777216, 0.3333333432674408)],
                          ["0.1", "16777216", "0.33333334"])
 
     def test_npy_data_is_aligned(self):
@@ -59,7 +60,8 @@ class Bodies(unittest.TestCase):
 
     def test_unlike_answers_are_told_apart(self):
         same = tensors.encode_json([2, 2], [1, 2, 3, 4])
-        for other, words in (([1, 2, 3, 4.01], "value 3"), ([1, 2, 3, float("nan")], "value 3"), ([1, 2, 3], "3 values")):
+        for other, words in (([1, 2, 3, 4.01], "value 3"), ([1, 2, 3, float("nan")], "value 3"),
+                             ([1, 2, 3], "3 values")):
             answer = json.dumps({"shape": [2, 2], "data": other}).encode()
             self.assertIn(words, tensors.difference(tensors.JSON, same, answer))
         self.assertIsNone(tensors.difference(tensors.JSON, same, tensors.encode_json([2, 2], [1, 2, 3, 4.0001])))
@@ -69,7 +71,8 @@ class Backup(unittest.TestCase):
     @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
     def test_the_cost_of_backups_is_measured(self):
         done = subprocess.run([os.path.join(ROOT, "bench/backup"), BUILD], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1", "SECONDS": "1", "STORE_MB": "1"})
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1", "SECONDS": "1",
+                                   "STORE_MB": "1"})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(done.stdout, r"(?m)^\| 64 \| [\d,]+ \| [\d,]+ \| \d\.\d\d \|")
         self.assertRegex(done.stdout, r"A backup costs normd \d+\.\d\d s of processor time\.")
@@ -99,8 +102,8 @@ class Processes(unittest.TestCase):
             normd.stop()
 
     def test_a_case_that_there_is_not_is_said(self):
-        done = subprocess.run([os.path.join(ROOT, "bench/http"), BUILD, "-k", "no such case"], capture_output=True, text=True,
-                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+        done = subprocess.run([os.path.join(ROOT, "bench/http"), BUILD, "-k", "no such case"], capture_output=True,
+                              text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
         self.assertEqual((done.returncode, done.stderr), (1, "bench-http: no case's name contains 'no such case'\n"))
 
 
@@ -120,7 +123,9 @@ class Training(unittest.TestCase):
             self.assertGreater(result["rate"], 0)
             self.assertLessEqual(result["p50_us"], result["p99_us"])
             with contextlib.closing(sqlite3.connect(path)) as db:
-                rows = db.execute("SELECT revision, num_batches_tracked, length(running_mean), length(running_var) FROM state").fetchall()
+                rows = db.execute(
+                    "SELECT revision, num_batches_tracked, length(running_mean), length(running_var) "
+                    "FROM state").fetchall()
             self.assertEqual(len(rows), 1)
             revision, batches, *lengths = rows[0]
             self.assertEqual(lengths, [128, 128])

@@ -94,7 +94,8 @@ class Codings(DaemonTest):
         self.assertEqual(self.call("GET", self.path("bn", "statistics")).json, before)
 
     def test_offsets_count_what_was_unpacked(self):
-        answer = self.refused("bad_json", 400, "POST", self.path("bn", "train"), gzip.compress(b'{"data":[[1,2],[3,x]]}'),
+        answer = self.refused("bad_json", 400, "POST", self.path("bn", "train"),
+                              gzip.compress(b'{"data":[[1,2],[3,x]]}'),
                               {"Content-Encoding": "gzip"})
         self.assertEqual(answer.json["offset"], 18)
 
@@ -103,11 +104,13 @@ class Codings(DaemonTest):
         bomb = gzip.compress(b'{"data":' + b" " * (200 << 20), 9)
         self.assertLess(len(bomb), 1 << 20)
         numbers = gzip.compress(b'{"data":[' + b"0," * (50 << 20), 9)
-        values = gzip.compress(b"\x93NUMPY\x01\x00\x76\x00" + b"{'descr': '<f4', 'fortran_order': False, 'shape': (262144, 1), }"
+        values = gzip.compress(b"\x93NUMPY\x01\x00\x76\x00" +
+                               b"{'descr': '<f4', 'fortran_order': False, 'shape': (262144, 1), }"
                                .ljust(117) + b"\n" + bytes(1 << 20))
         before = self.daemon.memory("VmHWM")
         for body in (bomb, numbers):
-            answer = self.refused("body_too_large", 413, "POST", self.path("bn", "infer"), body, {"Content-Encoding": "gzip"})
+            answer = self.refused("body_too_large", 413, "POST", self.path("bn", "infer"), body,
+                                  {"Content-Encoding": "gzip"})
         answer = self.refused("body_too_large", 413, "POST", self.path("bn", "infer"), values,
                               {"Content-Encoding": "gzip", "Content-Type": "application/x-npy"})
         self.assertIn("--max-body", answer.json["detail"])

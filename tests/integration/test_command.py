@@ -15,7 +15,8 @@ CONFIG = os.path.join(ROOT, "server/config.h")
 
 
 def run(*args, env=None):
-    return subprocess.run([NORMD, *args], capture_output=True, text=True, timeout=60 * PATIENCE, env={**os.environ, **(env or {})})
+    return subprocess.run([NORMD, *args], capture_output=True, text=True, timeout=60 * PATIENCE,
+                          env={**os.environ, **(env or {})})
 
 
 def options():
@@ -39,20 +40,30 @@ class Options(unittest.TestCase):
         self.assertRegex(done.stdout, r"^normd \d+\.\d+\.\d+\n$")
 
     def test_what_is_wrong_is_named_and_exits_2(self):
-        for args, words in ((["--lisen", "x"], "--lisen"), (["--listen"], "--listen needs"), (["--listen", "8080"], "ADDR:PORT"),
+        for args, words in ((["--lisen", "x"], "--lisen"), (["--listen"], "--listen needs"),
+                            (["--listen", "8080"], "ADDR:PORT"),
                             (["--listen", "127.0.0.1:99999"], "99999"), (["--threads", "many"], "many"),
-                            (["--threads", "257"], "257"), (["--max-body", "0"], "--max-body"), (["--max-body", "-1"], "--max-body"),
-                            (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"), (["--max-memory", "-1"], "--max-memory"),
-                            (["--max-memory", "64MiB"], "raise it, or lower --threads or --max-body"), (["--max-memory", "1"], "is 1 bytes"),
-                            (["--drain-timeout", "-5"], "--drain-timeout"), (["--client-timeout", "0"], "from 1 to 86400"),
-                            (["--sync-timeout-max", "0"], "from 1 to 3600"), (["--sync-timeout-max", "61m"], "from 1 to 3600"),
-                            (["--client-timeout", "86401"], "from 1 to 86400"), (["--client-timeout", "2 m"], "such as 90s"),
+                            (["--threads", "257"], "257"), (["--max-body", "0"], "--max-body"),
+                            (["--max-body", "-1"], "--max-body"),
+                            (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"),
+                            (["--max-memory", "-1"], "--max-memory"),
+                            (["--max-memory", "64MiB"], "raise it, or lower --threads or --max-body"),
+                            (["--max-memory", "1"], "is 1 bytes"),
+                            (["--drain-timeout", "-5"], "--drain-timeout"),
+                            (["--client-timeout", "0"], "from 1 to 86400"),
+                            (["--sync-timeout-max", "0"], "from 1 to 3600"),
+                            (["--sync-timeout-max", "61m"], "from 1 to 3600"),
+                            (["--client-timeout", "86401"], "from 1 to 86400"),
+                            (["--client-timeout", "2 m"], "such as 90s"),
                             (["--key-lifetime", "0"], "from 1 to"), (["--key-lifetime", "1w"], "such as 90s"),
-                            (["--key-lifetime", "99999999999999999999d"], "--key-lifetime"), (["--key-lifetime", ""], "--key-lifetime"),
+                            (["--key-lifetime", "99999999999999999999d"], "--key-lifetime"),
+                            (["--key-lifetime", ""], "--key-lifetime"),
                             (["--store", "sqlite::memory:"], "nothing would be left"),
-                            (["--store", "sqlite:file:x?mode=memory"], "not a URI"), (["--store", "sqlite:"], "without a path"),
-                            (["--store", "mysql://x"], "sqlite:PATH"), (["--max-keys", "0"], "from 1 to"), (["--max-keys", "16M"], "--max-keys"), (["--drain-timeout", "25h"], "86400"), (["--log-level", "loud"], "loud"),
-                            (["--log-format", "xml"], "xml"), (["serve"], "serve")):
+                            (["--store", "sqlite:file:x?mode=memory"], "not a URI"),
+                            (["--store", "sqlite:"], "without a path"),
+                            (["--store", "mysql://x"], "sqlite:PATH"), (["--max-keys", "0"], "from 1 to"),
+                            (["--max-keys", "16M"], "--max-keys"), (["--drain-timeout", "25h"], "86400"),
+                            (["--log-level", "loud"], "loud"), (["--log-format", "xml"], "xml"), (["serve"], "serve")):
             with self.subTest(args=args):
                 done = run(*args)
                 self.assertEqual(done.returncode, 2, done)
@@ -60,8 +71,9 @@ class Options(unittest.TestCase):
                 self.assertEqual(done.stdout, "")
 
     def test_suggestions(self):
-        for args, meant in ((["--lisen", "x"], "--listen"), (["--max_body", "1"], "--max-body"), (["--thread=2"], "--threads"),
-                            (["--log-level", "warning"], "warn"), (["--log-format", "JSON"], "json"), (["chek"], "check"),
+        for args, meant in ((["--lisen", "x"], "--listen"), (["--max_body", "1"], "--max-body"),
+                            (["--thread=2"], "--threads"), (["--log-level", "warning"], "warn"),
+                            (["--log-format", "JSON"], "json"), (["chek"], "check"),
                             (["check", "--stor", "x"], "--store"), (["restore", "--form", "x"], "--from")):
             with self.subTest(args=args):
                 done = run(*args)
@@ -111,7 +123,8 @@ class Options(unittest.TestCase):
             self.skipTest("this machine has no IPv6 loopback")
         daemon = Daemon("--listen", "[::1]:0")
         self.addCleanup(daemon.close)
-        done = subprocess.run(["curl", "-sS", f"http://[::1]:{daemon.port}/v2/health/live"], capture_output=True, text=True)
+        done = subprocess.run(["curl", "-sS", f"http://[::1]:{daemon.port}/v2/health/live"], capture_output=True,
+                              text=True)
         self.assertEqual(done.stdout, '{"live":true}')
 
 
@@ -131,7 +144,8 @@ class Stop(unittest.TestCase):
         daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm"})
         body = b'{"data":[[1],[2],[4]]}'
         with socket.create_connection(("127.0.0.1", daemon.port), timeout=30 * PATIENCE) as s:
-            s.sendall(b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:9])
+            s.sendall(b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Content-Length: %d\r\n\r\n" % len(body) + body[:9])
             time.sleep(0.3)
             daemon.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)

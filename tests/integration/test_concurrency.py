@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Many clients at once: nothing is lost, nothing is done twice, and the statistics are those of all the data together."""
+"""Many clients at once: nothing is lost, nothing is done twice,
+and the statistics are those of all the data together."""
 
 import http.client
 import json
@@ -42,7 +43,8 @@ class Concurrency(unittest.TestCase):
 
         at_once([partial(work, i) for i in range(self.CLIENTS)])
         statistics = self.daemon.curl("GET", path + "/statistics").json
-        self.assertEqual(sorted(acknowledged), list(range(1, self.CLIENTS * batches + 1)), "each update has its own number")
+        self.assertEqual(sorted(acknowledged), list(range(1, self.CLIENTS * batches + 1)),
+                         "each update has its own number")
         self.assertEqual(statistics["num_batches_tracked"], self.CLIENTS * batches)
         rows = [row for client in data for batch in client for row in batch]
         self.assertEqual(statistics["count"], len(rows))
@@ -50,7 +52,8 @@ class Concurrency(unittest.TestCase):
             column = [Fraction(row[f]) for row in rows]
             mean = sum(column) / len(column)
             var = sum((x - mean) ** 2 for x in column) / len(column)
-            self.assertLessEqual(abs(statistics["running_mean"]["data"][f] - mean), 1e-12 * max(abs(mean), Fraction(math.sqrt(var))))
+            self.assertLessEqual(abs(statistics["running_mean"]["data"][f] - mean),
+                                 1e-12 * max(abs(mean), Fraction(math.sqrt(var))))
             self.assertLessEqual(abs(statistics["running_var"]["data"][f] - var), 1e-12 * var)
 
     def test_64_clients_on_one_exponential_layer_count_exactly(self):
@@ -96,7 +99,8 @@ class Concurrency(unittest.TestCase):
             def work(i):
                 client = Client(self.daemon.port)
                 width = 2 + i % 2
-                statuses[i] = (width, client.request("POST", path + "/train", {"data": [[1.0] * width, [2.0] * width]}).status)
+                statuses[i] = (width,
+                               client.request("POST", path + "/train", {"data": [[1.0] * width, [2.0] * width]}).status)
                 client.close()
 
             at_once([partial(work, i) for i in range(6)])

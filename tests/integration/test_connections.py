@@ -18,7 +18,8 @@ SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 
 # The idle connections of the large test, and what each may cost. A sanitizer's memory says nothing.
 IDLE = 10_000 if PATIENCE == 1 else 500
 RESIDENT_MAX = 20_000 if PATIENCE == 1 else None
-# Held by processes of their own, as a process may not have so many descriptors; each from an address of its own, which has the ports.
+# Held by processes of their own, as a process may not have so many descriptors; each from an address of its own,
+# which has the ports.
 HOLDERS = 4
 
 
@@ -73,7 +74,8 @@ class LeastDescriptors(unittest.TestCase):
         for files in (20, 64, self.LEAST - 1):
             with self.assertRaises(AssertionError) as caught:
                 Limited(files, "--threads", "2").close()
-            for words in ("exited 1", f"open files is {files};", f"at least {self.LEAST},", "ulimit -n", "LimitNOFILE", "nofile"):
+            for words in ("exited 1", f"open files is {files};", f"at least {self.LEAST},", "ulimit -n", "LimitNOFILE",
+                          "nofile"):
                 self.assertIn(words, str(caught.exception))
 
     def test_the_soft_limit_is_raised(self):
@@ -114,7 +116,8 @@ class FewDescriptors(unittest.TestCase):
         self.assertEqual(line_of(self.daemon, "listening")["connections"], self.MOST)
 
     def test_who_comes_too_late_is_told(self):
-        """Those that are there are served on; the others get a 503 and the connection's end, but for probes; and then room is made."""
+        """Those that are there are served on; the others get a 503 and the connection's end, but for probes;
+        and then room is made."""
         there = [self.connect() for _ in range(self.TURNED_AWAY_FROM)]
         for s in there:
             self.assertTrue(ask(s).startswith(b"HTTP/1.1 200 "))
@@ -190,13 +193,16 @@ class LittleMemory(unittest.TestCase):
             self.addCleanup(connections[-1].close)
         self.assertTrue(ask(connections[-1]).startswith(b"HTTP/1.1 503 "))
         # A body that needs nearly all of the requests' memory is taken all the same.
-        body = b'{"kind":"layer_norm","normalized_shape":[4],"datatype":"FP32","data":[' + b",".join([b"[1,2,3,4]"] * 3_500_000) + b"]}"
-        connections[0].sendall(b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        body = (b'{"kind":"layer_norm","normalized_shape":[4],"datatype":"FP32","data":[' +
+                b",".join([b"[1,2,3,4]"] * 3_500_000) + b"]}")
+        connections[0].sendall(
+            b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
         self.assertEqual(connections[0].recv(12), b"HTTP/1.1 200")
 
 
 def hold(port, count, address):
-    """Holds idle connections, each of which has been served once, until standard input ends; then says how many were still open."""
+    """Holds idle connections, each of which has been served once, until standard input ends;
+    then says how many were still open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 100), hard))
     held = []
@@ -215,7 +221,8 @@ class ManyIdle(DaemonTest):
     daemon_args = ("--threads", "2", "--log-level", "warn")
 
     def setUp(self):
-        # Both this process and the daemon are bound by the hard limit; it cannot be seen what containers allow beside it.
+        # Both this process and the daemon are bound by the hard limit;
+        # it cannot be seen what containers allow beside it.
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         if hard < IDLE * 8 // 7 + 200:
             self.skipTest(f"the hard limit of open files is {hard}")
@@ -228,7 +235,8 @@ class ManyIdle(DaemonTest):
     def hold(self):
         """Processes that hold IDLE connections between them."""
         command = [sys.executable, os.path.abspath(__file__), "hold", str(self.daemon.port), str(IDLE // HOLDERS)]
-        holders = [subprocess.Popen([*command, f"127.0.0.{10 + i}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        holders = [subprocess.Popen([*command, f"127.0.0.{10 + i}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    text=True)
                    for i in range(HOLDERS)]
         for holder in holders:
             self.addCleanup(holder.stdout.close)
@@ -247,7 +255,8 @@ class ManyIdle(DaemonTest):
         used = self.processor_s()
         time.sleep(3)
         idle_share = (self.processor_s() - used) / 3
-        print(f"{each:.0f} bytes of resident memory for an idle connection, {1000 * idle_share:.0f} ms/s of a core for {IDLE} ... ", end="", flush=True)
+        print(f"{each:.0f} bytes of resident memory for an idle connection, {1000 * idle_share:.0f} ms/s of a core for "
+              f"{IDLE} ... ", end="", flush=True)
         if RESIDENT_MAX is not None:
             self.assertLess(each, RESIDENT_MAX)
             self.assertLess(idle_share, 0.2)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A constant feature where eps is 0 cannot be normalized; the error says which feature it is, in every kind and call."""
+"""A constant feature where eps is 0 cannot be normalized; the error says which feature it is,
+in every kind and call."""
 
 import unittest
 
@@ -19,8 +20,11 @@ class Constant(KindTest):
         self.assertIn("channel 1 is constant", self.told("bn", "train", {"data": CHANNEL}))
         self.assertIn('"eps"', self.told("bn", "train", {"data": CHANNEL}))
         self.assertIn("channel 1", self.told("bn", "backward", {"input": CHANNEL, "grad_output": CHANNEL}))
-        self.assertIn("channel 1 is constant", self.told("bn", "train", {"data": CHANNEL, "sync": {"step": 1, "rank": 0, "world_size": 1}}))
-        self.assertIn("channel 2", self.told("bn", "train", {"data": [[[1, 2], [3, 1], [5, 5]], [[4, 1], [2, 3], [5, 9]]], "lengths": [2, 1]}))
+        self.assertIn("channel 1 is constant",
+                      self.told("bn", "train", {"data": CHANNEL, "sync": {"step": 1, "rank": 0, "world_size": 1}}))
+        self.assertIn("channel 2",
+                      self.told("bn", "train",
+                                {"data": [[[1, 2], [3, 1], [5, 5]], [[4, 1], [2, 3], [5, 9]]], "lengths": [2, 1]}))
         self.ask("PUT", self.path("bn", "statistics"), {"running_mean": [1, 2, 3], "running_var": [1, 1, 0]})
         self.assertIn("channel 2 is constant", self.told("bn", "infer", {"data": CHANNEL}))
         self.assertIn("feature 2", self.ask("GET", self.path("bn", "affine"), status=422).json["detail"])

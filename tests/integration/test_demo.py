@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The worked example of `make run`, run to its end: it checks each answer itself and fails when one is not what it must be."""
+"""The worked example of `make run`, run to its end: it checks each answer
+itself and fails when one is not what it must be."""
 
 import os
 import signal
@@ -16,13 +17,15 @@ DEMO = os.path.join(ROOT, "scripts/demo")
 
 class Demo(unittest.TestCase):
     def run_demo(self, store=None, port="0", **env):
-        return subprocess.run([DEMO, NORMD], capture_output=True, text=True, timeout=300 * PATIENCE, stdin=subprocess.DEVNULL,
+        return subprocess.run([DEMO, NORMD], capture_output=True, text=True, timeout=300 * PATIENCE,
+                              stdin=subprocess.DEVNULL,
                               env={**os.environ, "PORT": port, "STORE": store or "", "DEMO_ONCE": "1", **env})
 
     def test_it_runs_to_its_end(self):
         done = self.run_demo()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        for words in ("Adelie", "Gentoo", "kill -KILL", "covariate shift", "I am a student", "curl ", "num_batches_tracked"):
+        for words in ("Adelie", "Gentoo", "kill -KILL", "covariate shift", "I am a student", "curl ",
+                      "num_batches_tracked"):
             self.assertIn(words, done.stdout)
 
     def test_it_runs_twice_on_one_store(self):
@@ -45,8 +48,9 @@ class Demo(unittest.TestCase):
 
     def test_it_serves_until_it_is_interrupted(self):
         with tempfile.NamedTemporaryFile("r") as output:
-            demo = subprocess.Popen([DEMO, NORMD], stdout=open(output.name, "w"), stderr=subprocess.STDOUT, start_new_session=True,
-                                    stdin=subprocess.DEVNULL, env={**os.environ, "PORT": "0", "STORE": "", "DEMO_ONCE": ""})
+            demo = subprocess.Popen([DEMO, NORMD], stdout=open(output.name, "w"), stderr=subprocess.STDOUT,
+                                    start_new_session=True, stdin=subprocess.DEVNULL,
+                                    env={**os.environ, "PORT": "0", "STORE": "", "DEMO_ONCE": ""})
             try:
                 deadline = time.monotonic() + 120 * PATIENCE
                 while "Ctrl-C" not in output.read():

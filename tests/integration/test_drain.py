@@ -29,7 +29,8 @@ class Drain(unittest.TestCase):
         self.addCleanup(self.daemon.close)
 
     def connect(self, count):
-        connections = [socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) for _ in range(count)]
+        connections = [socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE)
+                       for _ in range(count)]
         for s in connections:
             self.addCleanup(s.close)
         return connections
@@ -103,7 +104,8 @@ class Drain(unittest.TestCase):
             self.signal(second)
             self.exits(5)
             self.assertEqual(self.daemon.log_lines()[-1]["requests_cut"], 1)
-            self.assertFalse(os.path.exists(self.daemon.store[len("sqlite:"):] + "-wal"), "it is a clean stop all the same")
+            self.assertFalse(os.path.exists(self.daemon.store[len("sqlite:"):] + "-wal"),
+                             "it is a clean stop all the same")
 
 
 class DrainUnderLoad(unittest.TestCase):
@@ -133,7 +135,8 @@ class DrainUnderLoad(unittest.TestCase):
         for role in ("plain", "pieces", "brief", "keyed"):
             for layer in counts[role]["layers"]:
                 path = f"/v1/models/load/layers/{layer['layer']}/statistics"
-                self.assertEqual(daemon.curl("GET", path).json["num_batches_tracked"], layer["acknowledged"], counts[role])
+                self.assertEqual(daemon.curl("GET", path).json["num_batches_tracked"], layer["acknowledged"],
+                                 counts[role])
 
     def check_answers(self, counts):
         for role in self.ROLES:

@@ -94,8 +94,8 @@ class File(unittest.TestCase):
         self.path = self.daemon.store[len("sqlite:"):]
 
     def refused(self, *words, store=None, code=1):
-        done = subprocess.run([NORMD, "--listen", "127.0.0.1:0", "--store", store or self.daemon.store], capture_output=True,
-                              text=True, timeout=60)
+        done = subprocess.run([NORMD, "--listen", "127.0.0.1:0", "--store", store or self.daemon.store],
+                              capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, code, done.stderr)
         for word in words:
             self.assertIn(word, done.stderr)
@@ -159,8 +159,10 @@ class File(unittest.TestCase):
             self.assertEqual(db.execute("PRAGMA application_id").fetchone(), (0x6E726D64,))
             self.assertEqual(db.execute("PRAGMA user_version").fetchone(), (2,))
             self.assertEqual(db.execute("PRAGMA journal_mode").fetchone(), ("wal",))
-            tables = db.execute("SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite%'")
-            self.assertEqual(sorted(tables), [("idempotency", 1), ("layer", 1), ("model", 1), ("parameters", 1), ("state", 1)])
+            tables = db.execute(
+                "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite%'")
+            self.assertEqual(sorted(tables),
+                             [("idempotency", 1), ("layer", 1), ("model", 1), ("parameters", 1), ("state", 1)])
 
 
 if __name__ == "__main__":

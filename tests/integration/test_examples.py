@@ -34,7 +34,8 @@ needs_torch = unittest.skipUnless(HAVE_TORCH, "python3-torch is not installed")
 
 
 class Proxy:
-    """Passes connections on to a port. Of the first one it takes the request and keeps the answer, as a network that breaks would."""
+    """Passes connections on to a port. Of the first one it takes the request and keeps the answer,
+    as a network that breaks would."""
 
     def __init__(self, port):
         self.port = port
@@ -88,7 +89,8 @@ class RemoteTest(DaemonTest):
         self.assertLessEqual((actual - expected).abs().max().item(), tolerance)
 
     def compare(self, remote, local, x, tolerance):
-        """Both modules, with the same weight and bias: their outputs, and their gradients of a sum with random weights."""
+        """Both modules, with the same weight and bias: their outputs,
+        and their gradients of a sum with random weights."""
         inputs = [x.clone().requires_grad_() for _ in range(2)]
         outputs = [module(i) for module, i in zip((remote, local), inputs)]
         self.assertNear(*outputs, tolerance)
@@ -142,7 +144,8 @@ class RemoteBatchNorm(RemoteTest):
 
     def test_without_running_statistics(self):
         self.check_training_then_eval(torch.float64, 1e-12, track_running_stats=False)
-        self.assertEqual(list(RemoteBatchNorm2d(3, track_running_stats=False, layer=self.layer()).state_dict()), ["weight", "bias"])
+        self.assertEqual(list(RemoteBatchNorm2d(3, track_running_stats=False, layer=self.layer()).state_dict()),
+                         ["weight", "bias"])
 
     def test_gradients_by_central_differences(self):
         remote = RemoteBatchNorm2d(2, layer=self.layer()).double()
@@ -152,7 +155,8 @@ class RemoteBatchNorm(RemoteTest):
 
     def test_memory_formats(self):
         remote, local = self.pair(torch.float64)
-        self.compare(remote, local, torch.randn(5, 3, 4, 2, dtype=torch.float64).to(memory_format=torch.channels_last), 1e-12)
+        self.compare(remote, local, torch.randn(5, 3, 4, 2, dtype=torch.float64).to(memory_format=torch.channels_last),
+                     1e-12)
         self.compare(remote, local, torch.randn(4, 3, 2, 5, dtype=torch.float64).permute(3, 1, 0, 2), 1e-12)
 
     def test_a_state_dict_goes_both_ways(self):
@@ -174,7 +178,8 @@ class RemoteBatchNorm(RemoteTest):
         net = nn.Sequential(RemoteBatchNorm2d(3, layer=self.layer()))
         whole = nn.Sequential(nn.BatchNorm2d(3)).state_dict()
         before = self.layer().statistics()
-        for change, words in (({"0.running_var": None}, 'Missing key.*"0.running_var"'), ({"0.more": torch.ones(1)}, "Unexpected"),
+        for change, words in (({"0.running_var": None}, 'Missing key.*"0.running_var"'),
+                              ({"0.more": torch.ones(1)}, "Unexpected"),
                               ({"0.running_mean": torch.ones(4)}, r"statistics of 0 must be of 3 features.*\(4,\)")):
             state = {name: value for name, value in {**whole, **change}.items() if value is not None}
             with self.assertRaisesRegex(RuntimeError, words):
@@ -247,7 +252,8 @@ class RemoteBatchNorm(RemoteTest):
         parts = [part.clone().requires_grad_() for part in x.split((4, 0, 5))]
 
         def work(rank):
-            workers[rank].load_state_dict({k: v for k, v in local.state_dict().items() if k in ("weight", "bias")}, strict=False)
+            workers[rank].load_state_dict({k: v for k, v in local.state_dict().items() if k in ("weight", "bias")},
+                                          strict=False)
             output = workers[rank](parts[rank])
             output.backward(gradient.split((4, 0, 5))[rank])
             self.normd.close()  # this thread's connection
@@ -273,12 +279,14 @@ class RemoteBatchNorm(RemoteTest):
 @needs_torch
 class RemoteLayer(RemoteTest):
     def test_as_layer_norm(self):
-        for i, (shape, options) in enumerate(((4, {}), ((3, 4), {"eps": 0.5}), ([2, 3, 4], {"elementwise_affine": False}))):
+        cases = ((4, {}), ((3, 4), {"eps": 0.5}), ([2, 3, 4], {"elementwise_affine": False}))
+        for i, (shape, options) in enumerate(cases):
             for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
                 remote = RemoteLayerNorm(shape, **options, layer=self.layer(f"ln{i}")).to(dtype)
                 remote, local = self.with_same_parameters(remote, nn.LayerNorm(shape, **options).to(dtype))
                 for mode in (True, False):
-                    self.compare(remote.train(mode), local.train(mode), torch.randn(5, 2, 3, 4, dtype=dtype) + 3, tolerance)
+                    self.compare(remote.train(mode), local.train(mode), torch.randn(5, 2, 3, 4, dtype=dtype) + 3,
+                                 tolerance)
                 self.assertEqual(list(remote.state_dict()), list(local.state_dict()))
 
     def test_a_shape_that_does_not_fit(self):
@@ -343,7 +351,8 @@ class Copies(DaemonTest):
         return self.layer.statistics()["num_batches_tracked"]
 
     def test_a_copy_has_connections_of_its_own(self):
-        for n, made in enumerate((copy.deepcopy(self.layer), copy.copy(self.normd), pickle.loads(pickle.dumps(self.layer))), 2):
+        for n, made in enumerate((copy.deepcopy(self.layer), copy.copy(self.normd),
+                                  pickle.loads(pickle.dumps(self.layer))), 2):
             layer = made if isinstance(made, Layer) else Layer(made, self.model, "bn")
             self.assertIsNot(layer.normd, self.normd)
             layer.train(numpy.float32([[1, 20], [3, 40]]))
@@ -378,7 +387,8 @@ class Penguins(unittest.TestCase):
         self.addCleanup(daemon.close)
         done = self.run_example("--url", daemon.url)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        right = {name.strip(): int(count) for name, count in re.findall(r"^(\w+(?:, sync)?) +(\d+) of 68 ", done.stdout, re.M)}
+        right = {name.strip(): int(count)
+                 for name, count in re.findall(r"^(\w+(?:, sync)?) +(\d+) of 68 ", done.stdout, re.M)}
         self.assertEqual(list(right), ["none", "local", "normd", "normd, sync"], done.stdout)
         self.assertGreater(right["local"], 60)
         self.assertLess(right["none"], right["local"] - 5)
@@ -396,7 +406,8 @@ class Penguins(unittest.TestCase):
     def test_worse_by_more_than_the_margin_is_said(self):
         for alone, sync, good in ((58, 60, True), (60, 58, True), (57, 60, False), (60, 57, False), (61, 61, True)):
             outcomes = [(0, {}), (60, {}), (alone, {}), (sync, {})]
-            with unittest.mock.patch.multiple(train_penguins, report=unittest.mock.Mock(side_effect=outcomes), delete=lambda *_: None):
+            with unittest.mock.patch.multiple(train_penguins, report=unittest.mock.Mock(side_effect=outcomes),
+                                              delete=lambda *_: None):
                 self.assertIs(train_penguins.compare("http://127.0.0.1:1"), good)
 
     def test_a_normd_of_its_own_comes_and_goes(self):
@@ -410,7 +421,8 @@ class Penguins(unittest.TestCase):
     def test_without_a_normd_it_says_what_to_do(self):
         done = self.run_example("--normd", "/nonexistent/normd")
         self.assertEqual((done.returncode, done.stderr),
-                         (1, "there is no /nonexistent/normd: build it with make, or name a running normd with --url\n"))
+                         (1, "there is no /nonexistent/normd: build it with make, or name a running normd with "
+                             "--url\n"))
 
     def test_a_normd_that_cannot_be_reached_or_started_is_said(self):
         done = self.run_example("--url", "http://127.0.0.1:1")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Large requests beside small ones: who does their work, that it is the same work, and what becomes of it at the edges."""
+"""Large requests beside small ones: who does their work, that it is the same work,
+and what becomes of it at the edges."""
 
 import gzip
 import io
@@ -51,7 +52,8 @@ class Fairness(OneLoop):
             self.ask("POST", self.path("bn", "train"), npy.save(self.batch(300)), NPY)
             self.ask("POST", self.path("bn", "infer"), npy.save(self.batch(300)), NPY)
         self.assertEqual(self.computing_ns(), before)
-        for call, body, headers in (("infer", npy.save(self.batch(8000)), NPY), ("train", npy.save(self.batch(8000)), NPY),
+        for call, body, headers in (("infer", npy.save(self.batch(8000)), NPY),
+                                    ("train", npy.save(self.batch(8000)), NPY),
                                     ("infer", json.dumps({"data": self.batch(1000).tolist()}), {})):
             before = self.computing_ns()
             self.ask("POST", self.path("bn", call), body, headers)
@@ -59,8 +61,9 @@ class Fairness(OneLoop):
 
     def test_many_features_are_written_apart(self):
         self.put_layer()
-        self.ask("PUT", self.path("bn", "statistics"), json.dumps({"running_mean": [0.1] * 5000, "running_var": [1.1] * 5000,
-                                                                   "num_batches_tracked": 1}))
+        self.ask("PUT", self.path("bn", "statistics"),
+                 json.dumps({"running_mean": [0.1] * 5000, "running_var": [1.1] * 5000,
+                             "num_batches_tracked": 1}))
         before = self.computing_ns()
         self.assertEqual(len(self.ask("GET", self.path("bn", "statistics")).json["running_mean"]["data"]), 5000)
         self.assertGreater(self.computing_ns(), before)
@@ -71,7 +74,8 @@ class Fairness(OneLoop):
         return self.ask(method, path, body, status=status), self.computing_ns() - before
 
     def test_what_a_short_request_makes_long_is_done_apart(self):
-        """Whatever is asked for in a few bytes and takes long to write or to read; the same call of a small size is not."""
+        """Whatever is asked for in a few bytes and takes long to write or to read;
+        the same call of a small size is not."""
         self.put_layer("small", {"kind": "layer_norm", "normalized_shape": [8]})
         self.put_layer("wide", {"kind": "layer_norm", "normalized_shape": [200, 100]})
         self.put_layer("bn", {"kind": "batch_norm", "num_features": 5000})
@@ -80,14 +84,17 @@ class Fairness(OneLoop):
             self.call("PUT", f"/v1/models/{self.model}-{i}/layers/l", {"kind": "batch_norm"})
         model = f"/v1/models/{self.model}"
         long = json.dumps({"kind": "batch_norm", "x": [1] * 20000})
-        for method, path, body in (("GET", self.path("small", "parameters"), None), ("PUT", self.path("small", "parameters"), "{}"),
+        for method, path, body in (("GET", self.path("small", "parameters"), None),
+                                   ("PUT", self.path("small", "parameters"), "{}"),
                                    ("GET", model + "?limit=4", None), ("GET", "/v1/models?limit=50", None),
                                    ("GET", self.path("wide"), None), ("DELETE", self.path("l0", "statistics"), None)):
             with self.subTest(here=(method, path)):
                 self.assertEqual(self.ask_and_time(method, path, body)[1], 0)
         for method, path, body, status in (("GET", self.path("wide", "parameters"), None, 200),
-                                           ("PUT", self.path("wide", "parameters"), "{}", 200), ("GET", model + "?limit=50", None, 200),
-                                           ("DELETE", self.path("bn", "statistics"), None, 200), ("PUT", self.path("x"), long, 400)):
+                                           ("PUT", self.path("wide", "parameters"), "{}", 200),
+                                           ("GET", model + "?limit=50", None, 200),
+                                           ("DELETE", self.path("bn", "statistics"), None, 200),
+                                           ("PUT", self.path("x"), long, 400)):
             with self.subTest(apart=(method, path)):
                 self.assertGreater(self.ask_and_time(method, path, body, status)[1], 0)
 
@@ -103,11 +110,13 @@ class Fairness(OneLoop):
         self.assertEqual(([layer["name"] for layer in rest["layers"]], rest["next"]), (names[200:], None))
 
     def test_the_same_bits(self):
-        """A large batch in inference is what its pieces are, in either form; what training makes of it is what numpy makes of it."""
+        """A large batch in inference is what its pieces are, in either form;
+        what training makes of it is what numpy makes of it."""
         self.trained()
         batch = self.batch(4096)
         whole = self.ask("POST", self.path("bn", "infer"), npy.save(batch), NPY).raw
-        pieces = [numpy.load(io.BytesIO(self.ask("POST", self.path("bn", "infer"), npy.save(batch[i:i + 256]), NPY).raw))
+        pieces = [numpy.load(io.BytesIO(self.ask("POST", self.path("bn", "infer"), npy.save(batch[i:i + 256]),
+                                                 NPY).raw))
                   for i in range(0, 4096, 256)]
         self.assertEqual(whole, npy.save(numpy.concatenate(pieces)))
         text = self.ask("POST", self.path("bn", "infer"), json.dumps({"data": batch.tolist()})).json["data"]
@@ -127,8 +136,10 @@ class Fairness(OneLoop):
         before = self.ask("GET", self.path("bn", "statistics")).raw
         poisoned = self.batch(4096)
         poisoned[4000, 63] = numpy.nan
-        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy.save(poisoned), NPY, 422).code, "non_finite_input")
-        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy.save(self.batch(4096).reshape(-1, 32)), NPY, 422).code,
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy.save(poisoned), NPY, 422).code,
+                         "non_finite_input")
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), npy.save(self.batch(4096).reshape(-1, 32)), NPY,
+                                  422).code,
                          "shape_mismatch")
         self.assertEqual(self.ask("GET", self.path("bn", "statistics")).raw, before)
 
@@ -153,7 +164,8 @@ class Fairness(OneLoop):
                 for _ in range(count):
                     answer = client.request("POST", self.path("train", "train"), npy.save(self.batch(size)), NPY)
                     self.assertEqual((answer.status, len(answer.raw)), (200, len(expected[size])))
-                    self.assertEqual(client.request("POST", self.path("bn", "infer"), npy.save(self.batch(size)), NPY).raw, expected[size])
+                    self.assertEqual(client.request("POST", self.path("bn", "infer"), npy.save(self.batch(size)),
+                                                    NPY).raw, expected[size])
             finally:
                 client.close()
 
@@ -167,7 +179,8 @@ class Fairness(OneLoop):
         before = self.daemon.descriptors()
         for call in ("train", "infer") * 10:
             with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
-                s.sendall(head(len(body), b"Content-Type: application/x-npy\r\n", self.path("bn", call).encode()) + body)
+                s.sendall(head(len(body), b"Content-Type: application/x-npy\r\n", self.path("bn", call).encode()) +
+                          body)
         wait_for(lambda: self.daemon.descriptors() <= before, "their connections are closed")
         self.ask("POST", self.path("bn", "train"), body, NPY)
 
@@ -190,8 +203,10 @@ class PackedSmall(OneLoop):
         self.ask("POST", "/v1/normalize", SMALL)
 
     def test_in_pieces_of_any_size(self):
-        """The rest of a piece is still there when more has come after it, chunked or not, and none of it is taken twice."""
-        body = gzip.compress(json.dumps({"kind": "layer_norm", "normalized_shape": [2], "data": [[1, 2]] * 300_000}).encode())
+        """The rest of a piece is still there when more has come after it, chunked or not,
+        and none of it is taken twice."""
+        body = gzip.compress(json.dumps({"kind": "layer_norm", "normalized_shape": [2],
+                                         "data": [[1, 2]] * 300_000}).encode())
         expected = self.ask("POST", "/v1/normalize", body, self.HEADERS).raw
         self.assertGreater(len(expected), 300_000 * 5)
         for size in (1000, 9000, 40_000):
@@ -248,7 +263,8 @@ class Draining(unittest.TestCase):
 
         def train():
             with socket.create_connection(("127.0.0.1", daemon.port)) as s:
-                s.sendall(head(len(body), b"Content-Type: application/x-npy\r\nConnection: close\r\n", b"/v1/models/m/layers/bn/train"))
+                s.sendall(head(len(body), b"Content-Type: application/x-npy\r\nConnection: close\r\n",
+                               b"/v1/models/m/layers/bn/train"))
                 s.sendall(body)
                 sent.release()
                 answers.append(b"".join(iter(lambda: s.recv(1 << 20), b"")))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where a request ends: heads and bodies that two parties could read differently are refused, in one whole answer, and the connection ends."""
+"""Where a request ends: heads and bodies that two parties could read differently are refused, in one whole answer,
+and the connection ends."""
 
 import re
 import socket
@@ -33,7 +34,8 @@ def chunked(line, headers=CHUNKED, end=b"0\r\n\r\n"):
 
 HEX = b"%x" % len(BODY)
 
-# (what it is, the bytes, the status, whether the connection then ends). None: 400, or the end without an answer, which is the library's
+# (what it is, the bytes, the status, whether the connection then ends). None: 400, or the end without an answer,
+# which is the library's
 TARGETS = [
     ("as it should be", get(), 200, GOES_ON),
     ("absolute form", get(line=b"GET http://localhost/v2/health/live HTTP/1.1"), 200, GOES_ON),
@@ -44,8 +46,10 @@ TARGETS = [
     ("absolute form, query", get(line=b"GET http://localhost/v2/health/live?a=b HTTP/1.1"), 200, GOES_ON),
     ("absolute form, empty path", get(line=b"GET http://localhost HTTP/1.1"), 200, GOES_ON),
     ("absolute form, empty path and a query", get(line=b"GET http://localhost?limit=1 HTTP/1.1"), 400, GOES_ON),
-    ("absolute form, its host counts", get(line=b"GET http://localhost/v2/health/live HTTP/1.1", host=b"Host: elsewhere\r\n"), 200, GOES_ON),
-    ("absolute form, its host counts against it", get(line=b"GET http://elsewhere/v2/health/live HTTP/1.1"), 403, GOES_ON),
+    ("absolute form, its host counts",
+     get(line=b"GET http://localhost/v2/health/live HTTP/1.1", host=b"Host: elsewhere\r\n"), 200, GOES_ON),
+    ("absolute form, its host counts against it", get(line=b"GET http://elsewhere/v2/health/live HTTP/1.1"), 403,
+     GOES_ON),
     ("absolute form, no host", get(line=b"GET http:///v2/health/live HTTP/1.1"), 400, GOES_ON),
     ("absolute form, a user", get(line=b"GET http://user@localhost/v2/health/live HTTP/1.1"), 400, GOES_ON),
     ("absolute form, another scheme", get(line=b"GET ftp://localhost/v2/health/live HTTP/1.1"), 400, GOES_ON),
@@ -167,7 +171,8 @@ HEADERS = [
     ("a Host with a path", get(host=b"Host: localhost/x\r\n"), 400, GOES_ON),
     ("a Host with a blank", get(host=b"Host: local host\r\n"), 400, GOES_ON),
     ("two Origins", get(b"Origin: http://localhost\r\nOrigin: http://localhost\r\n"), 400, ENDS),
-    ("two Content-Types", post(LENGTH + b"Content-Type: application/json\r\nContent-Type: application/x-npy\r\n"), 400, ENDS),
+    ("two Content-Types", post(LENGTH + b"Content-Type: application/json\r\nContent-Type: application/x-npy\r\n"), 400,
+     ENDS),
     ("two Content-Encodings", post(LENGTH + b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"), 400, ENDS),
     ("two keys", get(b"Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400, ENDS),
 ]
@@ -179,7 +184,8 @@ LENGTHS = [
     ("with blanks around", post(b"Content-Length:   %d \t\r\n" % len(BODY)), 200, GOES_ON),
     ("GET without a body", get(b"Content-Length: 0\r\n"), 200, GOES_ON),
     ("GET with a body", get(b"Content-Length: %d\r\n" % len(BODY)) + BODY, 400, GOES_ON),
-    ("OPTIONS with a body", get(b"Content-Length: %d\r\n" % len(BODY), line=b"OPTIONS /v1/normalize HTTP/1.1") + BODY, 400, GOES_ON),
+    ("OPTIONS with a body", get(b"Content-Length: %d\r\n" % len(BODY), line=b"OPTIONS /v1/normalize HTTP/1.1") + BODY,
+     400, GOES_ON),
     ("folded", post(b"Content-Length:\r\n %d\r\n" % len(BODY), DELETE), 400, ENDS),
     ("folded with a tab", post(b"Content-Length:\r\n\t%d\r\n" % len(BODY), DELETE), 400, ENDS),
     ("made by a fold", post(b"Content-Len: %d\r\n gth\r\n" % len(DELETE), DELETE), 400, ENDS),
@@ -378,7 +384,8 @@ class Framing(DaemonTest):
         self.rows(CHUNKS)
 
     def test_expectations(self):
-        """Who waits with a body is told to go on, or refused; who has none gets the answer, and so does what was sent after it."""
+        """Who waits with a body is told to go on, or refused; who has none gets the answer,
+        and so does what was sent after it."""
         for what, head, goes_on, status in EXPECTATIONS:
             with self.subTest(what):
                 raw, ended = self.exchange(head)

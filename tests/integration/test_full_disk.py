@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A disk that is full: writes are refused as such and change nothing, reads go on, and with space again writes do too."""
+"""A disk that is full: writes are refused as such and change nothing, reads go on,
+and with space again writes do too."""
 
 import os
 import unittest
@@ -45,7 +46,8 @@ class FullDisk(unittest.TestCase):
         self.assertEqual(self.daemon.curl("POST", base + "wide/train?output=false", {"data": rows}).status, 200)
         self.daemon.kill()
         self.daemon.start()
-        self.assertEqual(self.daemon.curl("GET", base + "first/statistics").json["num_batches_tracked"], acknowledged + 1)
+        self.assertEqual(self.daemon.curl("GET", base + "first/statistics").json["num_batches_tracked"],
+                         acknowledged + 1)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class Ghosts(KindTest):
         self.assertNear(numpy.moveaxis(first, 1, -1), self.trained("last", x), 1e-13)
         self.put("only", {"kind": "batch_norm", "virtual_batch_size": 3, "channel_axis": -1})
         self.assertEqual(self.train("only", x, output=False).json, {"num_batches_tracked": 3, "revision": 1})
-        self.assertEqual(self.ask("GET", self.path("only", "statistics")).raw, self.ask("GET", self.path("last", "statistics")).raw)
+        self.assertEqual(self.ask("GET", self.path("only", "statistics")).raw,
+                         self.ask("GET", self.path("last", "statistics")).raw)
 
     def test_a_layer_that_does_not_track(self):
         x = RANDOM.standard_normal((8, 3))
@@ -59,7 +60,8 @@ class Ghosts(KindTest):
         answer = self.train("ghosts", x).json
         self.assertEqual((answer["num_batches_tracked"], answer["revision"]), (0, 0))
         self.assertEqual(answer["data"], self.in_pieces(x, 4).tolist())
-        self.assertEqual(self.infer("ghosts", x).tolist(), self.infer("one", x).tolist(), "inference knows no ghost batches")
+        self.assertEqual(self.infer("ghosts", x).tolist(), self.infer("one", x).tolist(),
+                         "inference knows no ghost batches")
 
     def test_what_is_refused_of_one_ghost_batch_is_refused_of_all(self):
         self.put("bn", {"kind": "batch_norm", "virtual_batch_size": 4})
@@ -72,7 +74,8 @@ class Ghosts(KindTest):
         self.put("axis0", {"kind": "batch_norm", "virtual_batch_size": 2, "channel_axis": 0})
         self.put("axis-2", {"kind": "batch_norm", "shuffle": True, "channel_axis": -2})
         for layer in ("axis0", "axis-2"):
-            self.assertIn("dimension 0", self.refused("shape_mismatch", 422, layer, "train", {"data": [[1, 2], [3, 4]]})["detail"])
+            self.assertIn("dimension 0",
+                          self.refused("shape_mismatch", 422, layer, "train", {"data": [[1, 2], [3, 4]]})["detail"])
 
     def test_an_output_that_does_not_fit_stores_nothing(self):
         """The update is on its way before the output is computed, but where that might fail."""

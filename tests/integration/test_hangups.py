@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """
-What a connection is at, times what its client does then: hang up, reset, end its own side, stop, send a part of the next request, or all
-of it. In each case the client has the answers that it is owed, and the connection is gone within the client timeout.
+What a connection is at, times what its client does then: hang up, reset, end its own side, stop, send a part of the
+next request, or all of it. In each case the client has the answers that it is owed, and the connection is gone within
+the client timeout.
 """
 
 import http.client
@@ -34,11 +35,13 @@ PART = b"GET /v2/health/li"
 
 
 def post(path, body, extra=b""):
-    return b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n%s" % (path.encode(), len(body), extra, body)
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % (path.encode(), len(body))
+    return head + extra + b"\r\n" + body
 
 
 def chunked(path, body):
-    return b"POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (path.encode(), len(body), body)
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" % path.encode()
+    return head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
 
 
 GET = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -142,7 +145,8 @@ class HangUps(Watched):
         }
 
     def each(self, act):
-        """`act` on clients at each of these states, on new connections and on such as have had an answer; all states at once."""
+        """`act` on clients at each of these states, on new connections and on such as have had an answer;
+        all states at once."""
         def run(name, sent, owed, used):
             clients = [self.connect() for _ in range(CLIENTS)]
             for s in clients:
@@ -419,7 +423,8 @@ class LateStore(unittest.TestCase):
         return s
 
     def waiting(self, rank):
-        """A connection whose call is known to wait: another call of its rank has been told that this one has taken its place."""
+        """A connection whose call is known to wait: another call of its
+        rank has been told that this one has taken its place."""
         both = [self.send(rank), self.send(rank)]
         replaced = select.select(both, [], [], 30 * PATIENCE)[0]
         self.assertEqual(len(replaced), 1)
@@ -428,7 +433,8 @@ class LateStore(unittest.TestCase):
         return both[0]
 
     def test_the_other_ranks_are_told_what_was_stored_for_a_leader_that_is_gone(self):
-        """Whoever comes last leads; its client resets the connection while its update is on its way, and the update is stored."""
+        """Whoever comes last leads; its client resets the connection while its update is on its way,
+        and the update is stored."""
         other = self.waiting(0)
         leader = self.send(1)
         wait_for(lambda: "an update was asked for" in self.daemon.log(), "the last rank leads")

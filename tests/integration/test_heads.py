@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Heads of every size: each request gets exactly one whole answer, and what is refused has stored nothing. A head and its answer's
-head share a connection's memory, so room for the answer is certain before anything is stored.
+Heads of every size: each request gets exactly one whole answer, and what is refused has stored nothing. A head and its
+answer's head share a connection's memory, so room for the answer is certain before anything is stored.
 """
 
 import json
@@ -47,7 +47,8 @@ GROWING = {
     "a trailer": lambda n: train_chunked(trailers=header(b"X", n)),
     "a chunk's extension": lambda n: train_chunked(extension=b";" + b"a" * n),
     **{name: (lambda name: lambda n: train(header(name.encode(), n)))(name) for name in
-       ("X-Request-Id", "traceparent", "If-Match", "Idempotency-Key", "Accept", "Accept-Encoding", "Content-Type", "Authorization")},
+       ("X-Request-Id", "traceparent", "If-Match", "Idempotency-Key", "Accept", "Accept-Encoding", "Content-Type",
+        "Authorization")},
 }
 
 
@@ -112,7 +113,8 @@ class Heads(unittest.TestCase):
         self.assertEqual((long[0], json.loads(long[2])["code"]), (414, "target_too_long"))
 
     def test_cookies(self):
-        for cookie in (b"session=" + b"x" * 3000, b"; ".join(b"name%d=value%d" % (i, i) for i in range(100)), b"a;" * 1500):
+        for cookie in (b"session=" + b"x" * 3000, b"; ".join(b"name%d=value%d" % (i, i) for i in range(100)),
+                       b"a;" * 1500):
             self.assertEqual(self.talk(train(b"Cookie: " + cookie + b"\r\n"))[0][0], 200)
 
     def test_one_after_another(self):
@@ -145,7 +147,8 @@ class Heads(unittest.TestCase):
         self.assertEqual((answer.status, answer.headers["location"]), (201, "/v1/models/batch/layers/bn"))
 
     def test_nothing_is_left(self):
-        """Of requests that never got an answer there was something left for ever: a stop waited for them until its timeout."""
+        """Of requests that never got an answer there was something left for ever:
+        a stop waited for them until its timeout."""
         before = self.daemon.memory("VmRSS")
         for _ in range(8):
             for n in range(16200, 16400, 4):

@@ -42,7 +42,8 @@ class Keys(DaemonTest):
     def test_another_body_is_a_mismatch(self):
         self.put_layer()
         self.train(BATCH, key("a"))
-        self.refused("idempotency_mismatch", 422, "POST", self.path("bn", "train"), {"data": [[1, 20], [3, 41]]}, key("a"))
+        self.refused("idempotency_mismatch", 422, "POST", self.path("bn", "train"), {"data": [[1, 20], [3, 41]]},
+                     key("a"))
         self.refused("idempotency_mismatch", 422, "POST", self.path("bn", "train"), json.dumps(BATCH) + " ", key("a"))
         self.refused("idempotency_mismatch", 422, "POST", self.path("bn", "statistics", "merge"), MOMENTS, key("a"))
         self.assertEqual(self.count(), 1)
@@ -71,7 +72,8 @@ class Keys(DaemonTest):
         for level in (1, 9):
             packed = gzip.compress(json.dumps(BATCH).encode(), level)
             self.assertEqual(self.train(packed, {**key("a"), "Content-Encoding": "gzip"}).raw, first.raw)
-        self.assertEqual(self.train(BATCH, key("a"), query="?output=false").json, {"num_batches_tracked": 1, "revision": 1})
+        self.assertEqual(self.train(BATCH, key("a"), query="?output=false").json,
+                         {"num_batches_tracked": 1, "revision": 1})
         self.assertEqual(self.count(), 1)
 
     def test_what_was_refused_leaves_the_key_free(self):
@@ -89,7 +91,8 @@ class Keys(DaemonTest):
         path = self.path("bn", "train")
         for bad in ("", '""', '"a', 'tab\tx', '"a"b"', r'"a\x"', '"a\\"', "k" * 256, '"' + "k" * 256 + '"', "é"):
             self.refused("bad_parameter", 400, "POST", path, BATCH, key(bad))
-        self.refused("bad_parameter", 400, "POST", path, BATCH, args=("-H", "Idempotency-Key: a", "-H", "Idempotency-Key: a"))
+        self.refused("bad_parameter", 400, "POST", path, BATCH,
+                     args=("-H", "Idempotency-Key: a", "-H", "Idempotency-Key: a"))
         self.train(BATCH, key("k" * 255))
         self.assertEqual(self.count(), 1)
 
@@ -104,7 +107,8 @@ class Keys(DaemonTest):
     def test_while_the_first_is_running_the_second_is_told_so(self):
         self.put_layer()
         body = json.dumps(BATCH).encode()
-        head = f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        head = (f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: "
+                f"{len(body)}\r\n\r\n".encode())
         with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as first:
             first.sendall(head + body[:9])
             self.wait_until_in_flight()
@@ -128,7 +132,8 @@ class Keys(DaemonTest):
         self.put_layer()
         for stop in (b"", b'{"data"'):
             with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as first:
-                first.sendall(f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\nContent-Length: 99\r\n\r\n".encode())
+                first.sendall(f"POST {self.path('bn', 'train')} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: k\r\n"
+                              "Content-Length: 99\r\n\r\n".encode())
                 first.sendall(stop)
                 self.wait_until_in_flight()
             wait_for(lambda: self.probe() != "idempotency_in_flight", "it is in flight no more")
@@ -216,7 +221,8 @@ class Kept(unittest.TestCase):
         self.database("DROP TABLE idempotency")
         self.database("PRAGMA user_version = 1")
         self.daemon.start()
-        self.assertEqual(self.daemon.curl("GET", "/v1/models/m/layers/bn/statistics").json["revision"], before["revision"])
+        self.assertEqual(self.daemon.curl("GET", "/v1/models/m/layers/bn/statistics").json["revision"],
+                         before["revision"])
         self.assertEqual(self.train(BATCH, "k").json["num_batches_tracked"], 2)
         self.assertEqual(self.train(BATCH, "k").json["num_batches_tracked"], 2)
         self.daemon.stop()

@@ -30,7 +30,8 @@ class Tracking(KindTest):
         self.assertNear(self.infer("in", x), (x - mean.reshape(3, 1)) / numpy.sqrt(var.reshape(3, 1) + 1e-5))
         folded = self.ask("GET", self.path("in", "affine")).json
         self.assertNear(folded["scale"], 1 / numpy.sqrt(var + 1e-5))
-        merged = self.ask("POST", self.path("in", "statistics", "merge"), {"count": 5, "mean": [1, 2, 3], "var": [1, 1, 1]}).json
+        merged = self.ask("POST", self.path("in", "statistics", "merge"),
+                          {"count": 5, "mean": [1, 2, 3], "var": [1, 1, 1]}).json
         self.assertEqual(merged["num_batches_tracked"], 4)
         statistics = self.ask("GET", self.path("in", "statistics")).json
         self.assertNear(statistics["running_mean"]["data"], 0.75 * mean + 0.25 * numpy.array([1, 2, 3]), 1e-13)
@@ -42,7 +43,8 @@ class Tracking(KindTest):
         body = {"datatype": "FP16", "data": [[[1, 5, 3]]]}
         self.ask("PUT", self.path("in", "parameters"), {"weight": [1e6]})
         self.refused("non_finite_input", 422, "in", "train", body)
-        self.assertEqual(self.ask("POST", self.path("in", "train"), {**body, "output": False}).json["num_batches_tracked"], 1)
+        self.assertEqual(self.ask("POST", self.path("in", "train"),
+                                  {**body, "output": False}).json["num_batches_tracked"], 1)
         self.assertNear(self.ask("GET", self.path("in", "statistics")).json["running_mean"]["data"], [0.3], 1e-15)
 
     def test_a_tracking_instance_norm_needs_training_first(self):
@@ -52,7 +54,9 @@ class Tracking(KindTest):
         self.assertNear(self.infer("in", numpy.array([[[1.0, 3.0]]])), [[[0, 2 / math.sqrt(4 + 1e-5)]]])
 
     def test_instance_momentum_null_is_cumulative(self):
-        self.assertIsNone(self.put("in", {"kind": "instance_norm", "track_running_stats": True, "momentum": None})["momentum"])
+        self.assertIsNone(self.put("in",
+                                   {"kind": "instance_norm", "track_running_stats": True,
+                                    "momentum": None})["momentum"])
         batches = [RANDOM.standard_normal((2, 2, 4)) for _ in range(3)]
         for x in batches:
             self.train("in", x)
@@ -61,8 +65,10 @@ class Tracking(KindTest):
 
     def test_conventions_of_a_tracking_instance_norm(self):
         """The batch 1, 5 has mean 3, variance 4 (biased) or 8; all the numbers are exact in binary."""
-        for convention, mean, var in (("pytorch", 2.25, 6.25), ("keras", 0.75, 1.75), ("flax", 0.75, 1.75), ("onnx", 0.75, 1.75)):
-            self.put(convention, {"kind": "instance_norm", "track_running_stats": True, "convention": convention, "momentum": 0.75})
+        for convention, mean, var in (("pytorch", 2.25, 6.25), ("keras", 0.75, 1.75), ("flax", 0.75, 1.75),
+                                      ("onnx", 0.75, 1.75)):
+            self.put(convention,
+                     {"kind": "instance_norm", "track_running_stats": True, "convention": convention, "momentum": 0.75})
             self.train(convention, numpy.array([[[1.0, 5.0]]]))
             statistics = self.ask("GET", self.path(convention, "statistics")).json
             self.assertEqual((statistics["running_mean"]["data"], statistics["running_var"]["data"]), ([mean], [var]))

@@ -18,7 +18,8 @@ class Inverse(KindTest):
             self.put(name, {**definition, "clip": 0.01})
             x = RANDOM.standard_normal(shape) * 5 + 7
             self.train(name, x)
-            self.ask("PUT", self.path(name, "parameters"), {"weight": [1, -2, 0.5, 3, 1e-3, 7], "bias": [0, 1, 2, -3, 4, 5]})
+            self.ask("PUT", self.path(name, "parameters"),
+                     {"weight": [1, -2, 0.5, 3, 1e-3, 7], "bias": [0, 1, 2, -3, 4, 5]})
             before = self.state(name)
             s, p = (self.ask("GET", self.path(name, call)).json for call in ("statistics", "parameters"))
             column = lambda v: numpy.array(v).reshape(6, 1)
@@ -41,7 +42,8 @@ class Inverse(KindTest):
         self.refused("not_trained", 409, "bn", "infer?inverse=true", {"data": [[1, 2]]})
         self.train("bn", RANDOM.standard_normal((7, 2)))
         self.ask("PUT", self.path("bn", "parameters"), {"weight": [1, 0]})
-        self.assertIn("channel 1", self.refused("bad_parameter", 400, "bn", "infer?inverse=true", {"data": [[1, 2]]})["detail"])
+        self.assertIn("channel 1",
+                      self.refused("bad_parameter", 400, "bn", "infer?inverse=true", {"data": [[1, 2]]})["detail"])
         for bad in ("yes", "2", "TRUE"):
             self.refused("bad_parameter", 400, "bn", "infer?inverse=" + bad, {"data": [[1, 2]]})
         self.refused("bad_parameter", 400, "bn", "train?inverse=true", {"data": [[1, 2], [3, 4]]})

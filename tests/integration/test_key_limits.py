@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--key-lifetime and --max-keys: how long and how many idempotency keys are remembered, and what is said when that is less than promised."""
+"""--key-lifetime and --max-keys: how long and how many idempotency keys are remembered,
+and what is said when that is less than promised."""
 
 import random
 import threading
@@ -92,7 +93,8 @@ class Limits(unittest.TestCase):
         self.assertEqual(self.train(54), [61])
 
     def test_kills_while_keys_are_forgotten(self):
-        """What was acknowledged is there, its key among the last is a repeat, and there are never more keys than allowed."""
+        """What was acknowledged is there, its key among the last is a repeat,
+        and there are never more keys than allowed."""
         self.start("--max-keys", "40", "--log-level", "error")
         acknowledged, lock = {}, threading.Lock()
 

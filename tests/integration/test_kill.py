@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""SIGKILL at random moments under load, again and again on the same store: what was acknowledged is there, and what has a key, once."""
+"""SIGKILL at random moments under load, again and again on the same store: what was acknowledged is there,
+and what has a key, once."""
 
 import contextlib
 import os
@@ -27,8 +28,8 @@ STATE = """SELECT l.name, s.num_batches_tracked, s.revision, s.count, s.running_
 @contextlib.contextmanager
 def open_copy(path):
     """
-    A connection to what the file and its WAL hold, once that is found sound. Of a copy, because a reader would write the WAL back, and
-    recovering from it is the daemon's to do.
+    A connection to what the file and its WAL hold, once that is found sound.
+    Of a copy, because a reader would write the WAL back, and recovering from it is the daemon's to do.
     """
     with tempfile.TemporaryDirectory(prefix="normd-test-") as directory:
         copy = os.path.join(directory, "copy.db")
@@ -37,7 +38,8 @@ def open_copy(path):
             shutil.copyfile(path + "-wal", copy + "-wal")
         db = sqlite3.connect(copy)
         try:
-            problems = db.execute("PRAGMA integrity_check").fetchall() + db.execute("PRAGMA foreign_key_check").fetchall()
+            problems = db.execute("PRAGMA integrity_check").fetchall() + db.execute(
+                "PRAGMA foreign_key_check").fetchall()
             if problems != [("ok",)]:
                 raise AssertionError(f"the file is damaged: {problems}")
             yield db
@@ -48,7 +50,8 @@ def open_copy(path):
 def read_store(path):
     """What a store holds: {layer: (updates, revision, rows, mean of the first feature)}."""
     with open_copy(path) as db:
-        return {name: (*numbers, struct.unpack("<d", mean[:8])[0] if mean else 0.0) for name, *numbers, mean in db.execute(STATE)}
+        return {name: (*numbers, struct.unpack("<d", mean[:8])[0] if mean else 0.0)
+                for name, *numbers, mean in db.execute(STATE)}
 
 
 class KillUnderLoad(unittest.TestCase):
@@ -72,7 +75,8 @@ class KillUnderLoad(unittest.TestCase):
                 known, maybe = layer["acknowledged"], layer["pending"] + layer["unknown"]
                 self.assertGreaterEqual(updates, known, f"an acknowledged update is missing: {layer}")
                 self.assertLessEqual(updates, known + maybe, f"an update was made twice: {layer}")
-                self.assertEqual((revision, rows), (updates, self.load.rows * updates), "an update is there wholly or not at all")
+                self.assertEqual((revision, rows), (updates, self.load.rows * updates),
+                                 "an update is there wholly or not at all")
                 if maybe == 0:
                     self.assertEqual(round(mean * rows), layer["sum"], f"it is other updates that are there: {layer}")
 
@@ -92,8 +96,8 @@ class KillUnderLoad(unittest.TestCase):
         if ROUNDS > 20 and done % PROGRESS_EVERY == 0:
             acknowledged = sum(layer["acknowledged"] for role in self.ROLES for layer in counts[role]["layers"])
             repeated = sum(counts[role]["repeated"] for role in self.ROLES)
-            print(f"\n{done} kills, {acknowledged} updates acknowledged, {repeated} asked for again and answered alike", end="",
-                  flush=True)
+            print(f"\n{done} kills, {acknowledged} updates acknowledged, {repeated} asked for again and answered alike",
+                  end="", flush=True)
 
     def test_every_acknowledged_update_is_there_and_none_with_a_key_twice(self):
         interrupted = 0

@@ -20,12 +20,13 @@ class Kinds(KindTest):
             with self.subTest(name):
                 x = RANDOM.standard_normal(shape) * 3 + 1
                 weight, bias, spread_weight, spread_bias = parameters(name, x)
-                given = {"weight": weight.tolist()} if name == "rms_norm" else {"weight": weight.tolist(), "bias": bias.tolist()}
+                given = {"weight": weight.tolist(), **({} if name == "rms_norm" else {"bias": bias.tolist()})}
                 expected = by_own_statistics(name, x, spread_weight, spread_bias)
                 self.put(name, definition)
                 self.ask("PUT", self.path(name, "parameters"), given)
                 self.assertNear(self.trained(name, x), expected)
-                self.assertEqual(npy.load(self.post_npy(self.path(name, "train"), x).raw).tolist(), self.trained(name, x).tolist())
+                self.assertEqual(npy.load(self.post_npy(self.path(name, "train"), x).raw).tolist(),
+                                 self.trained(name, x).tolist())
                 once = self.normalize_once(definition, x, **given)
                 self.assertNear(once, expected)
                 if name not in TRACKING:
@@ -60,14 +61,18 @@ class Kinds(KindTest):
 
     def test_parameters_of_every_kind(self):
         for name, (definition, shape) in KINDS.items():
-            self.put(name, {**definition, **({"num_features": 6} if "instance" in name or name == "batch_norm" else {})})
+            self.put(name,
+                     {**definition, **({"num_features": 6} if "instance" in name or name == "batch_norm" else {})})
             shown = self.ask("GET", self.path(name, "parameters")).json
             ones = numpy.ones(shape[1:] if name in ("layer_norm", "rms_norm") else 6)
-            self.assertEqual(shown, {"weight": ones.tolist(), "bias": None if name == "rms_norm" else (ones * 0).tolist()})
-        self.assertEqual(self.client.request("PUT", self.path("rms_norm", "parameters"), {"bias": [0] * 24}).code, "bad_parameter")
+            self.assertEqual(shown,
+                             {"weight": ones.tolist(), "bias": None if name == "rms_norm" else (ones * 0).tolist()})
+        self.assertEqual(self.client.request("PUT", self.path("rms_norm", "parameters"), {"bias": [0] * 24}).code,
+                         "bad_parameter")
         self.put("plain", {"kind": "instance_norm", "num_features": 6})
         self.assertEqual(self.ask("GET", self.path("plain", "parameters")).json, {"weight": None, "bias": None})
-        self.assertEqual(self.client.request("PUT", self.path("plain", "parameters"), {"weight": [1] * 6}).code, "bad_parameter")
+        self.assertEqual(self.client.request("PUT", self.path("plain", "parameters"), {"weight": [1] * 6}).code,
+                         "bad_parameter")
         for count in (5, 7):
             answer = self.client.request("PUT", self.path("group_norm", "parameters"), {"weight": [1] * count})
             self.assertEqual((answer.status, answer.code), (422, "shape_mismatch"))
@@ -81,7 +86,8 @@ class Kinds(KindTest):
             self.assertEqual(y.tolist(), (x.astype("<f8") / math.sqrt(tiny * tiny + epsilon)).astype(dtype).tolist())
         bits = npy.bfloat16_from(numpy.array([[tiny, -tiny]])).view("V2")
         y = npy.bfloat16_values(npy.load(self.post_npy(self.path("rms", "infer"), bits).raw).view("<u2"))
-        expected = npy.bfloat16_values(npy.bfloat16_from(numpy.array([[tiny, -tiny]]) / math.sqrt(tiny * tiny + 2.0**-7)))
+        exact = numpy.array([[tiny, -tiny]]) / math.sqrt(tiny * tiny + 2.0**-7)
+        expected = npy.bfloat16_values(npy.bfloat16_from(exact))
         self.assertEqual(y.tolist(), expected.tolist())
 
     def test_eps_null_of_rms_is_that_eps_in_every_call(self):
@@ -92,8 +98,10 @@ class Kinds(KindTest):
                 self.put(f"{layer}.{datatype}", {"kind": "rms_norm", "normalized_shape": 4, "eps": eps})
             for padding in ({}, {"lengths": [3, 1]}):
                 for call, body in (("train", tensor(x, datatype, **padding)), ("infer", tensor(x, datatype, **padding)),
-                                   ("backward", {"input": tensor(x, datatype), "grad_output": tensor(g, datatype), **padding})):
-                    answers = [self.ask("POST", self.path(f"{layer}.{datatype}", call), body).json for layer in ("null", "number")]
+                                   ("backward", {"input": tensor(x, datatype), "grad_output": tensor(g, datatype),
+                                                 **padding})):
+                    answers = [self.ask("POST", self.path(f"{layer}.{datatype}", call), body).json
+                               for layer in ("null", "number")]
                     self.assertEqual(*answers, (datatype, call, padding))
 
     def test_what_the_kinds_are_to_each_other(self):
@@ -111,7 +119,8 @@ class Kinds(KindTest):
             self.put(name, definition)
             before = self.state(name)
             for empty in ((0, *shape[1:]),) if "layer" in name or "rms" in name else ((0, *shape[1:]), (*shape[:2], 0)):
-                for path in (self.path(name, "train"), self.path(name, "infer"), self.path(name, "train") + "?output=true"):
+                for path in (self.path(name, "train"), self.path(name, "infer"),
+                             self.path(name, "train") + "?output=true"):
                     answer = self.ask("POST", path, {"shape": empty, "data": []}).json
                     self.assertEqual((answer["shape"], answer["data"]), (list(empty), []))
                 once = self.ask("POST", "/v1/normalize", {"definition": definition, "shape": empty, "data": []}).json
@@ -135,7 +144,8 @@ class Kinds(KindTest):
             "layer_norm": ([24], [6], [6, 5], [2, 4, 6]),
             "rms_norm": ([24], [6], [6, 5], [2, 4, 6]),
         }.items():
-            self.put(name, {**KINDS[name][0], **({"num_features": 6} if "instance" in name or name == "batch_norm" else {})})
+            self.put(name,
+                     {**KINDS[name][0], **({"num_features": 6} if "instance" in name or name == "batch_norm" else {})})
             for shape in shapes:
                 body = {"shape": shape, "data": list(range(math.prod(shape)))}
                 for call in ("train", "infer"):
@@ -152,7 +162,8 @@ class Kinds(KindTest):
                 x = good.copy()
                 x[1, 2, 3] = bad
                 for dtype in ("<f2", "<f4", "<f8"):
-                    self.refused("non_finite_input", 422, name, "train", npy.save(x.astype(dtype)), {"Content-Type": npy.TYPE})
+                    self.refused("non_finite_input", 422, name, "train", npy.save(x.astype(dtype)),
+                                 {"Content-Type": npy.TYPE})
             x[1, 2, 3] = 1e200  # whose square overflows
             self.refused("non_finite_input", 422, name, "train", npy.save(x), {"Content-Type": npy.TYPE})
             self.refused("bad_json", 400, name, "train", json.dumps({"data": [[[1, math.nan]]]}))

@@ -58,16 +58,18 @@ class Log(unittest.TestCase):
         self.assertIn(written + dropped, range(count, count + 3))  # "draining" and "stopped" may be among the dropped
 
     def hostile_requests(self, daemon):
-        """Requests whose bytes would reach whoever reads the log, each on a connection of its own; returns how many were answered."""
+        """Requests whose bytes would reach whoever reads the log, each on a connection of its own;
+        returns how many were answered."""
         escape = b"\x1b]0;owned\x07\x1b[2J\xc2\x9b2J"
         requests = [
             b"GET /v1/models?x=" + b"\x01" * 2900 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"GET /v1/models?x=" + b"%01" * 2900 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"GET /v1/models/" + b"%1b%5b2J" * 40 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
             b"GET /v1/models?" + escape + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\ntraceparent: " + "\u202e\u009b2J".encode() * 300 + b"\r\n\r\n",
-            b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: " + escape + b"\r\n\r\n",
-            b'PUT /v1/models/m/layers/l HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n{"kind":"\xe2\x80\xae\xc2\x9b2J","\x7f":1}',
+            b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\ntraceparent: " + "\u202e\u009b2J".encode() * 300 +
+            b"\r\n\r\n", b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: " + escape + b"\r\n\r\n",
+            b'PUT /v1/models/m/layers/l HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n'
+            b'{"kind":"\xe2\x80\xae\xc2\x9b2J","\x7f":1}',
         ]
         for request in requests:
             with socket.create_connection(("127.0.0.1", daemon.port), timeout=60 * PATIENCE) as client:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A store of a million layers: it starts at once, also after a kill, serves any of them, and memory stays in its bounds."""
+"""A store of a million layers: it starts at once, also after a kill, serves any of them,
+and memory stays in its bounds."""
 
 import os
 import random
@@ -26,7 +27,8 @@ def mean(layer):
 class Million(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon("--max-memory", f"{MAX_MEMORY_MIB}MiB", "--threads", "2", "--log-level", "warn", start=False)
+        cls.daemon = Daemon("--max-memory", f"{MAX_MEMORY_MIB}MiB", "--threads", "2", "--log-level", "warn",
+                            start=False)
         cls.daemon.start()
         cls.daemon.curl("PUT", "/v1/models/seed/layers/bn", {"kind": "batch_norm", "num_features": FEATURES})
         cls.daemon.stop()
@@ -46,12 +48,14 @@ class Million(unittest.TestCase):
         definition, = db.execute("SELECT definition FROM layer").fetchone()
         var = struct.pack("<16d", *[1.0] * FEATURES)
         with db:
-            db.executemany("INSERT INTO model(id, name) VALUES(?, ?)", ((10 + m, f"m{m}") for m in range(LAYERS // A_MODEL)))
+            db.executemany("INSERT INTO model(id, name) VALUES(?, ?)",
+                           ((10 + m, f"m{m}") for m in range(LAYERS // A_MODEL)))
             db.executemany("INSERT INTO layer(id, model_id, name, definition) VALUES(?, ?, ?, ?)",
                            ((10 + i, 10 + i // A_MODEL, f"l{i:07d}", definition) for i in range(LAYERS)))
-            db.executemany("INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, running_mean, running_var) "
-                           "VALUES(?, 1, 16, 1, 0, ?, ?)",
-                           ((10 + i, struct.pack("<16d", *[mean(i)] * FEATURES), var) for i in range(LAYERS)))
+            db.executemany(
+                "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, running_mean, running_var)"
+                " VALUES(?, 1, 16, 1, 0, ?, ?)",
+                ((10 + i, struct.pack("<16d", *[mean(i)] * FEATURES), var) for i in range(LAYERS)))
         db.execute("PRAGMA journal_mode=WAL")
         db.close()
 
@@ -59,7 +63,8 @@ class Million(unittest.TestCase):
         return f"/v1/models/m{layer // A_MODEL}/layers/l{layer:07d}/{call}"
 
     def ask(self, client, layer, call="infer", value=0.25):
-        answer = client.request("POST", self.path(layer, call), {"datatype": "FP64", "data": [[mean(layer) + value] * FEATURES] * 2})
+        answer = client.request("POST", self.path(layer, call),
+                                {"datatype": "FP64", "data": [[mean(layer) + value] * FEATURES] * 2})
         self.assertEqual(answer.status, 200, answer)
         return answer.json
 
@@ -75,7 +80,8 @@ class Million(unittest.TestCase):
     def test_it_starts_at_once_after_a_kill(self):
         client = Client(self.daemon.port)
         for _ in range(100):
-            answer = client.request("POST", "/v1/models/seed/layers/bn/train", {"data": [[1] * FEATURES, [2] * FEATURES]})
+            answer = client.request("POST", "/v1/models/seed/layers/bn/train",
+                                    {"data": [[1] * FEATURES, [2] * FEATURES]})
             self.assertEqual(answer.status, 200, answer)
         self.daemon.kill()
         self.assertGreater(os.path.getsize(self.daemon.store[len("sqlite:"):] + "-wal"), 0)
@@ -95,7 +101,8 @@ class Million(unittest.TestCase):
         page = self.daemon.curl("GET", f"/v1/models?limit=1000&after=m{LAYERS // A_MODEL - 2}").json
         self.assertLessEqual(len(page["models"]), 1000)
         page = self.daemon.curl("GET", "/v1/models/m7?limit=1000").json
-        self.assertEqual([layer["name"] for layer in page["layers"]], [f"l{7 * A_MODEL + i:07d}" for i in range(A_MODEL)])
+        self.assertEqual([layer["name"] for layer in page["layers"]],
+                         [f"l{7 * A_MODEL + i:07d}" for i in range(A_MODEL)])
 
 
 if __name__ == "__main__":

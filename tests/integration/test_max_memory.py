@@ -20,7 +20,8 @@ def npy(count, features=FEATURES):
     """A float32 file of `count` values in rows of `features`."""
     head = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }" % (count // features, features)
     head += " " * (-(len(head) + 11) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack("<2f", 1.5, -2.5) * (count // 2)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H",
+                                              len(head)) + head.encode() + struct.pack("<2f", 1.5, -2.5) * (count // 2)
 
 
 class Full(unittest.TestCase):
@@ -59,11 +60,13 @@ class Full(unittest.TestCase):
             self.assertLessEqual(self.daemon.memory("VmHWM"), MAX_MEMORY)
 
     def storm(self, body, kind, clients):
-        refused = at_once([partial(self.keep_asking, f"/v1/models/m/layers/{'ab'[i % 2]}/train", body, kind) for i in range(clients)])
+        refused = at_once([partial(self.keep_asking, f"/v1/models/m/layers/{'ab'[i % 2]}/train", body, kind)
+                           for i in range(clients)])
         self.assertTrue(all(isinstance(times, int) for times in refused), refused)
         self.assertGreater(sum(refused), 0, "there was never too much")
         self.assert_within()
-        counts = [self.daemon.curl("GET", f"/v1/models/m/layers/{layer}/statistics").json["num_batches_tracked"] for layer in "ab"]
+        counts = [self.daemon.curl("GET", f"/v1/models/m/layers/{layer}/statistics").json["num_batches_tracked"]
+                  for layer in "ab"]
         self.assertEqual(counts, [clients // 2] * 2)
         # All was given back: again there is room for the largest.
         for _ in range(3):
@@ -74,7 +77,8 @@ class Full(unittest.TestCase):
 
     def test_large_json(self):
         row = ",".join(["1.5,-2.5"] * (FEATURES // 2))
-        self.storm(('{"data":[' + ",".join([f"[{row}]"] * (VALUES // FEATURES)) + "]}").encode(), "application/json", 16)
+        self.storm(('{"data":[' + ",".join([f"[{row}]"] * (VALUES // FEATURES)) + "]}").encode(), "application/json",
+                   16)
 
     def test_small_requests_go_on_beside_large_ones(self):
         large = npy(VALUES)
@@ -100,21 +104,27 @@ class Full(unittest.TestCase):
         """A number a sample: where samples are small that is more than the tensor, and it counts."""
         body = npy(15_000_000, 1)
         for layer, shuffle in (("plain", False), ("shuffling", True)):
-            self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}", {"kind": "batch_norm", "num_features": 1, "shuffle": shuffle})
+            self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}",
+                             {"kind": "batch_norm", "num_features": 1, "shuffle": shuffle})
         self.assertEqual(self.ask("/v1/models/m/layers/plain/train", body, "application/x-npy")[0], 200)
         # The memory of the request before may be given back just now: 503 until it is.
         status, said, later = self.keep_asking("/v1/models/m/layers/shuffling/train", body, "application/x-npy")
         self.assertEqual((status, '"body_too_large"' in str(said), later), (413, True, None), "it would never fit")
-        self.assertEqual(self.daemon.curl("GET", "/v1/models/m/layers/shuffling/statistics").json["num_batches_tracked"], 0)
-        self.assertIsInstance(self.keep_asking("/v1/models/m/layers/shuffling/train", npy(1_500_000, 1), "application/x-npy"), int)
+        self.assertEqual(self.daemon.curl("GET",
+                                          "/v1/models/m/layers/shuffling/statistics").json["num_batches_tracked"], 0)
+        self.assertIsInstance(self.keep_asking("/v1/models/m/layers/shuffling/train", npy(1_500_000, 1),
+                                               "application/x-npy"), int)
         self.assert_within()
 
     def test_lists_that_no_memory_holds(self):
-        """A few bytes define a layer of 2^40 parameters: its lists are refused before the first number is written, and for good."""
+        """A few bytes define a layer of 2^40 parameters: its lists are refused before the first number is written,
+        and for good."""
         for name, features in (("wide", 1 << 27), ("widest", 1 << 40)):
             path = f"/v1/models/m/layers/{name}"
-            self.assertEqual(self.daemon.curl("PUT", path, {"kind": "batch_norm", "num_features": features}).status, 201)
-            for call in (("GET", "/statistics"), ("DELETE", "/statistics"), ("GET", "/parameters"), ("PUT", "/parameters", {})):
+            self.assertEqual(self.daemon.curl("PUT", path, {"kind": "batch_norm", "num_features": features}).status,
+                             201)
+            for call in (("GET", "/statistics"), ("DELETE", "/statistics"), ("GET", "/parameters"),
+                         ("PUT", "/parameters", {})):
                 answer = self.daemon.curl(call[0], path + call[1], *call[2:])
                 self.assertEqual((answer.status, answer.code), (413, "body_too_large"), (call, answer))
             self.assertEqual(self.daemon.curl("GET", path).headers["normd-revision"], "0")

@@ -34,12 +34,14 @@ class Memory(unittest.TestCase):
         self.addCleanup(self.daemon.close)
         path = "/v1/models/m/layers/bn"
         self.daemon.curl("PUT", path, {"kind": "batch_norm", "num_features": ROW})
-        self.daemon.curl("PUT", path + "/statistics", {"running_mean": [0] * ROW, "running_var": [1] * ROW, "num_batches_tracked": 1})
+        self.daemon.curl("PUT", path + "/statistics",
+                         {"running_mean": [0] * ROW, "running_var": [1] * ROW, "num_batches_tracked": 1})
         self.infer(b'{"data":[[' + self.rows[0] + b"]]}")
         self.idle = self.daemon.memory("VmRSS")
 
     def infer(self, body, headers=None, length=None):
-        """Posts bytes, or pieces of them that come to `length`; returns the answer's headers and its size, of which nothing is kept."""
+        """Posts bytes, or pieces of them that come to `length`; returns the answer's headers and its size,
+        of which nothing is kept."""
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=120 * PATIENCE)
         headers = dict(headers or {})
         if length is not None:
@@ -59,7 +61,8 @@ class Memory(unittest.TestCase):
         self.assertLessEqual(used, limit, f"{used / TENSOR_BYTES:.2f} times the tensor")
         self.assertGreater(used, TENSOR_BYTES / 2, "the tensor was not even there: is the right process measured?")
         # The exchange ends after its last byte was sent, so the client may be here first.
-        wait_for(lambda: self.daemon.memory("VmRSS") - self.idle <= TENSOR_BYTES / 4, "its memory is given back", 10 * PATIENCE)
+        wait_for(lambda: self.daemon.memory("VmRSS") - self.idle <= TENSOR_BYTES / 4, "its memory is given back",
+                 10 * PATIENCE)
 
     def json_pieces(self, first, between, last):
         """A document of VALUES numbers, about 100 MB, in pieces of a thousand rows."""
@@ -69,7 +72,8 @@ class Memory(unittest.TestCase):
         return pieces, sum(map(len, pieces))
 
     def test_flat_json(self):
-        pieces, length = self.json_pieces(b'{"shape":[%d,%d],"datatype":"FP32","data":[' % (VALUES // ROW, ROW), b",", b"]}")
+        pieces, length = self.json_pieces(b'{"shape":[%d,%d],"datatype":"FP32","data":[' % (VALUES // ROW, ROW), b",",
+                                          b"]}")
         self.assertGreater(length, 99_000_000)
         _, size = self.infer(iter(pieces), length=length)
         self.assertGreater(size, 80_000_000)
@@ -100,7 +104,8 @@ class Memory(unittest.TestCase):
         head = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + head.ljust(117) + b"\n"
         block = struct.pack(">250000f", *(i / 1000 for i in range(250000)))
         pieces = [head] + [block] * (VALUES // 250000)
-        _, size = self.infer(iter(pieces), {"Content-Type": "application/x-npy", "Accept": "application/json"}, sum(map(len, pieces)))
+        _, size = self.infer(iter(pieces), {"Content-Type": "application/x-npy", "Accept": "application/json"},
+                             sum(map(len, pieces)))
         self.assertGreater(size, 40_000_000)
         self.assert_peak()
 

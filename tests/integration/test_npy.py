@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tensors as .npy files: numpy.save, curl, numpy.load; every type, order and version; the 16-bit types; and files that are refused."""
+"""Tensors as .npy files: numpy.save, curl, numpy.load; every type, order and version; the 16-bit types;
+and files that are refused."""
 
 import subprocess
 import unittest
@@ -91,7 +92,8 @@ class Npy(DaemonTest):
         answer = self.call("POST", self.path("ln", "infer"), '{"datatype":"FP16","data":[[0,1]]}')
         # The shortest decimals that read back to the same float16: not 0.0999755859375.
         self.assertEqual(answer.body, '{"shape":[1,2],"datatype":"FP16","data":[[-0.1,0.3333]]}')
-        answer = self.refused("bad_tensor", 400, "POST", self.path("ln", "infer"), '{"datatype":"FP16","data":[[1,65520]]}')
+        answer = self.refused("bad_tensor", 400, "POST", self.path("ln", "infer"),
+                              '{"datatype":"FP16","data":[[1,65520]]}')
         self.assertEqual(answer.json["offset"], 30)
         self.call("POST", self.path("ln", "infer"), '{"datatype":"FP16","data":[[1,65519.99]]}')
         answer = self.refused("bad_tensor", 400, "POST", self.path("ln", "infer"), '{"datatype":"BF16","data":[[1,2]]}')
@@ -128,7 +130,8 @@ class Npy(DaemonTest):
         self.call("PUT", self.path("bn", "parameters"), {"weight": [1e6], "bias": [0]})
         before = self.call("GET", self.path("bn", "statistics")).json
         for what in ("train", "infer"):
-            self.refused("non_finite_input", 422, "POST", self.path("bn", what), npy.save(x[:2]), {"Content-Type": npy.TYPE})
+            self.refused("non_finite_input", 422, "POST", self.path("bn", what), npy.save(x[:2]),
+                         {"Content-Type": npy.TYPE})
         self.assertEqual(self.call("GET", self.path("bn", "statistics")).json, before)
 
     def test_forms_of_question_and_answer(self):
@@ -146,7 +149,8 @@ class Npy(DaemonTest):
         self.assertEqual(npy.load(answer.raw).tobytes(), y.tobytes())
         self.refused("not_acceptable", 406, "POST", path, npy.save(x), {"Content-Type": npy.TYPE, "Accept": "text/csv"})
         # An error is a problem document whatever the form.
-        self.refused("shape_mismatch", 422, "POST", path, npy.save(x[:, :2]), {"Content-Type": npy.TYPE, "Accept": npy.TYPE})
+        self.refused("shape_mismatch", 422, "POST", path, npy.save(x[:, :2]),
+                     {"Content-Type": npy.TYPE, "Accept": npy.TYPE})
 
     def test_output_false(self):
         x = self.trained().astype("<f4")
@@ -156,9 +160,11 @@ class Npy(DaemonTest):
 
     def test_normalize(self):
         x = RANDOM.standard_normal((6, 4)).astype("<f4")
-        expected = self.call("POST", "/v1/normalize", {"kind": "layer_norm", "normalized_shape": [4], "data": x.tolist()}).json
+        expected = self.call("POST", "/v1/normalize",
+                             {"kind": "layer_norm", "normalized_shape": [4], "data": x.tolist()}).json
         query = "definition=" + '{"kind":"layer_norm","normalized_shape":[4]}'
-        answer = self.daemon.curl("POST", "/v1/normalize", npy.save(x), {"Content-Type": npy.TYPE}, ("--url-query", query))
+        answer = self.daemon.curl("POST", "/v1/normalize", npy.save(x), {"Content-Type": npy.TYPE},
+                                  ("--url-query", query))
         self.assertEqual(npy.load(answer.raw).tobytes(), numpy.array(expected["data"], "<f4").tobytes())
         answer = self.daemon.curl("POST", "/v1/normalize", {"data": x.tolist()}, None, ("--url-query", query))
         self.assertEqual(answer.json, expected)
@@ -168,7 +174,8 @@ class Npy(DaemonTest):
             return self.refused("bad_parameter", 400, "POST", "/v1/normalize", body, headers, args)
 
         refused(npy.save(x), headers={"Content-Type": npy.TYPE})
-        for bad in ("", "x", "[]", "{", '{"kind":"layer_norm"}', '{"kind":"layer_norm","normalized_shape":[4],"data":[1]}'):
+        for bad in ("", "x", "[]", "{", '{"kind":"layer_norm"}',
+                    '{"kind":"layer_norm","normalized_shape":[4],"data":[1]}'):
             answer = refused(npy.save(x), bad, headers={"Content-Type": npy.TYPE})
             self.assertNotIn("offset", answer.json)
         refused({"definition": {"kind": "batch_norm"}, "data": x.tolist()}, '{"kind":"batch_norm"}')
@@ -240,7 +247,8 @@ class Npy(DaemonTest):
         self.trained()
         raw = npy.save(numpy.ones(3, "<f8"))
         for method, what in (("PUT", "statistics"), ("PUT", "parameters"), ("POST", "statistics/merge")):
-            answer = self.refused("unsupported_media_type", 415, method, self.path("bn", what), raw, {"Content-Type": npy.TYPE})
+            answer = self.refused("unsupported_media_type", 415, method, self.path("bn", what), raw,
+                                  {"Content-Type": npy.TYPE})
             self.assertNotIn("x-npy", answer.json["detail"].split(";")[1])
         self.refused("not_acceptable", 406, "GET", self.path("bn", "statistics"), None, {"Accept": npy.TYPE})
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Web pages: those of others change nothing and read nothing, unless the operator allows them; and no name leads one to a loopback daemon."""
+"""Web pages: those of others change nothing and read nothing, unless the operator allows them;
+and no name leads one to a loopback daemon."""
 
 import re
 import subprocess
@@ -7,7 +8,8 @@ import subprocess
 from normd import NORMD, DaemonTest
 
 BATCH = '{"data":[[1],[2]]}'
-FOREIGN = ("http://attacker.example", "https://attacker.example", "null", "file://", "", "http://localhost.attacker.example", "localhost",
+FOREIGN = ("http://attacker.example", "https://attacker.example", "null", "file://", "",
+           "http://localhost.attacker.example", "localhost",
            "http://127.0.0.1", "http://127.0.0.1:1", "http://user@127.0.0.1", "chrome-extension://abcdefgh")
 READABLE = ("ETag", "Normd-Revision", "Normd-Num-Batches-Tracked", "X-Request-Id", "Location", "Retry-After")
 NEEDED = ("Content-Type", "Content-Encoding", "If-Match", "Idempotency-Key")
@@ -47,14 +49,17 @@ class Pages(DaemonTest):
 
 class Loopback(Pages):
     def test_hosts_of_this_machine(self):
-        for host in ("localhost", "LOCALHOST:9", "localhost.", "app.localhost", "a.b.localhost:8080", "127.0.0.1", "127.8.9.10:80", "[::1]", "[::1]:8080",
+        for host in ("localhost", "LOCALHOST:9", "localhost.", "app.localhost", "a.b.localhost:8080", "127.0.0.1",
+                     "127.8.9.10:80", "[::1]", "[::1]:8080",
                      "localhost:", "[::ffff:127.0.0.1]", "[::ffff:7f01:203]:80"):
             with self.subTest(host):
                 self.call("GET", "/v2/health/live", headers={"Host": host}, status=200)
 
     def test_other_hosts(self):
-        for host in ("attacker.example:8080", "localhost.attacker.example", "127.0.0.1.attacker.example", "notlocalhost", ".example", "128.0.0.1",
-                     "10.0.0.1", "0.0.0.0", "127.1", "[::2]", "[::]", "[::ffff:8.8.8.8]", "[::127.0.0.1]", "[::fffe:127.0.0.1]", "xn--localhost"):
+        for host in ("attacker.example:8080", "localhost.attacker.example", "127.0.0.1.attacker.example",
+                     "notlocalhost", ".example", "128.0.0.1",
+                     "10.0.0.1", "0.0.0.0", "127.1", "[::2]", "[::]", "[::ffff:8.8.8.8]", "[::127.0.0.1]",
+                     "[::fffe:127.0.0.1]", "xn--localhost"):
             with self.subTest(host):
                 self.refused("forbidden", 403, "GET", "/v2/health/live", headers={"Host": host})
 
@@ -62,7 +67,8 @@ class Loopback(Pages):
         self.all_are_forbidden("Host", "attacker.example")
 
     def test_its_page_has_the_same_origin_and_reaches_nothing(self):
-        self.refused("forbidden", 403, "DELETE", self.path(), headers={"Host": "attacker.example", "Origin": "http://attacker.example"})
+        self.refused("forbidden", 403, "DELETE", self.path(),
+                     headers={"Host": "attacker.example", "Origin": "http://attacker.example"})
 
     def test_a_target_names_the_host(self):
         target = ("--request-target", "http://attacker.example/v1/models")
@@ -78,7 +84,8 @@ class Loopback(Pages):
     def test_its_own_pages(self):
         port = self.daemon.port
         for host in (f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"):
-            answer = self.call("POST", self.path("bn", "train"), BATCH, {"Host": host, "Origin": f"http://{host}"}, status=200)
+            answer = self.call("POST", self.path("bn", "train"), BATCH, {"Host": host, "Origin": f"http://{host}"},
+                               status=200)
             self.assertNotIn("access-control-allow-origin", answer.headers)
         self.call("GET", "/", headers={"Host": "LocalHost", "Origin": "http://localhost:80"}, status=200)
         for origin in (f"https://127.0.0.1:{port}", f"http://localhost:{port}"):
@@ -113,7 +120,8 @@ class AnyAddress(Pages):
 
 class Allowed(Pages):
     daemon_args = ("--cors-origin", "https://app.example, http://localhost:3000,chrome-extension://abcdefgh")
-    allowed = ("https://app.example", "https://app.example:443", "HTTPS://APP.EXAMPLE", "http://localhost:3000", "chrome-extension://abcdefgh")
+    allowed = ("https://app.example", "https://app.example:443", "HTTPS://APP.EXAMPLE", "http://localhost:3000",
+               "chrome-extension://abcdefgh")
 
     def test_allowed_pages_get_their_answers(self):
         for origin in self.allowed:
@@ -131,7 +139,8 @@ class Allowed(Pages):
         self.assertNotIn("access-control-allow-origin", answer.headers)
 
     def test_preflights(self):
-        asks = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key"}
+        asks = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "idempotency-key"}
         answer = self.call("OPTIONS", self.path("bn", "train?output=false"), headers=asks, status=204)
         self.assertEqual(answer.headers["access-control-allow-origin"], "https://app.example")
         self.assertEqual(answer.headers["access-control-allow-methods"], "POST, OPTIONS")
@@ -139,7 +148,8 @@ class Allowed(Pages):
         self.assertGreater(int(answer.headers["access-control-max-age"]), 0)
 
     def test_other_pages_are_foreign(self):
-        for origin in ("http://app.example", "https://app.example:444", "https://app.example.attacker.example", "https://app.example:" + "0" * 4000 + "443", "http://localhost:3001", "null"):
+        for origin in ("http://app.example", "https://app.example:444", "https://app.example.attacker.example",
+                       "https://app.example:" + "0" * 4000 + "443", "http://localhost:3001", "null"):
             self.all_are_forbidden("Origin", origin)
 
 
@@ -152,13 +162,16 @@ class All(Pages):
             self.assertEqual(answer.headers["access-control-allow-origin"], "*")
 
     def test_hosts_count_all_the_same(self):
-        self.refused("forbidden", 403, "GET", "/", headers={"Host": "attacker.example", "Origin": "http://attacker.example"})
+        self.refused("forbidden", 403, "GET", "/",
+                     headers={"Host": "attacker.example", "Origin": "http://attacker.example"})
 
 
 class Options(DaemonTest):
     def test_every_route_says_how_it_may_be_called(self):
-        for path, methods in (("/", "GET, HEAD, OPTIONS"), ("/v1/models", "GET, HEAD, OPTIONS"), (self.path("bn", "train"), "POST, OPTIONS"),
-                              ("/v1/models/m", "GET, HEAD, DELETE, OPTIONS"), (self.path("bn"), "PUT, GET, HEAD, DELETE, OPTIONS"),
+        for path, methods in (("/", "GET, HEAD, OPTIONS"), ("/v1/models", "GET, HEAD, OPTIONS"),
+                              (self.path("bn", "train"), "POST, OPTIONS"),
+                              ("/v1/models/m", "GET, HEAD, DELETE, OPTIONS"),
+                              (self.path("bn"), "PUT, GET, HEAD, DELETE, OPTIONS"),
                               ("/v2/health/live?probe=1", "GET, HEAD, OPTIONS")):
             answer = self.call("OPTIONS", path, status=204)
             self.assertEqual((answer.headers["allow"], answer.raw), (methods, b""))
@@ -169,13 +182,15 @@ class Options(DaemonTest):
         self.refused("bad_name", 400, "OPTIONS", "/v1/models/-m")
 
     def test_origins_that_are_none(self):
-        for bad in ("app.example", "https://", "https://app.example/", "https://app.example/path", "https://user@app.example",
-                    "https://app.example:70000", "https://" + "a" * 300, "null", "https://app.example,*", "*,https://app.example", "https://*.example", "https://app.example:*"):
+        for bad in ("app.example", "https://", "https://app.example/", "https://app.example/path",
+                    "https://user@app.example", "https://app.example:70000", "https://" + "a" * 300, "null",
+                    "https://app.example,*", "*,https://app.example", "https://*.example", "https://app.example:*"):
             done = subprocess.run([NORMD, "--cors-origin", bad], capture_output=True, text=True, timeout=60)
             self.assertEqual((done.returncode, done.stdout), (2, ""), bad)
             self.assertIn("--cors-origin", done.stderr)
 
     def test_origins_that_are_given_twice(self):
-        done = subprocess.run([NORMD, "--cors-origin", "https://a.example", "--cors-origin=https://b.example"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([NORMD, "--cors-origin", "https://a.example", "--cors-origin=https://b.example"],
+                              capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--cors-origin is given twice: name all origins in one", done.stderr)

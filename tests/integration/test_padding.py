@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-Padding over HTTP: what `lengths` and `mask` name as padding never matters, in any kind, call, form and datatype. It comes back as 0, and so does
-its gradient.
+Padding over HTTP: what `lengths` and `mask` name as padding never matters, in any kind, call, form and datatype.
+It comes back as 0, and so does its gradient.
 """
 
 import json
@@ -16,7 +16,8 @@ from kinds import KINDS, KindTest, by_own_statistics, tensor
 RANDOM = numpy.random.default_rng(23)
 LENGTHS = [4, 2, 0, 3, 4]
 
-# A definition of each kind and layout, a shape that it takes, and which dimensions a mask has, after that of the samples.
+# A definition of each kind and layout, a shape that it takes, and which dimensions a mask has,
+# after that of the samples.
 PADDED = {
     "batch_norm": ({"kind": "batch_norm"}, (5, 6, 4), (2,)),
     "batch_norm_last": ({"kind": "batch_norm", "channel_axis": -1}, (5, 4, 6), (1,)),
@@ -47,7 +48,8 @@ def keep_of(lengths, positions):
 
 
 def random_keep(definition, shape, positions):
-    """A mask of which every ghost batch and every instance has enough: some samples are padding alone, some have none."""
+    """A mask of which every ghost batch and every instance has enough: some samples are padding alone,
+    some have none."""
     keep = RANDOM.random((shape[0], *(shape[i] for i in positions))) < 0.6
     flat = keep.reshape(shape[0], -1)
     flat[0] = True
@@ -72,7 +74,8 @@ def parameters_of(definition, shape):
     if definition["kind"] == "instance_norm" and "affine" not in definition:
         return {}
     count = definition.get("normalized_shape", [shape[definition.get("channel_axis", 1)]])
-    given = {"weight": (RANDOM.integers(8, 64, count) / 16).tolist(), "bias": (RANDOM.integers(-64, 64, count) / 16).tolist()}
+    given = {"weight": (RANDOM.integers(8, 64, count) / 16).tolist(),
+             "bias": (RANDOM.integers(-64, 64, count) / 16).tolist()}
     return {"weight": given["weight"]} if definition["kind"] == "rms_norm" else given
 
 
@@ -96,7 +99,10 @@ class NeverMatters(PaddingTest):
 
     def fill(self, x, kept, content, dtype):
         content = content[dtype] if isinstance(content, dict) else content
-        noise = RANDOM.standard_normal(x.shape).astype(dtype) if content is None else numpy.full(x.shape, content, dtype)
+        if content is None:
+            noise = RANDOM.standard_normal(x.shape).astype(dtype)
+        else:
+            noise = numpy.full(x.shape, content, dtype)
         return numpy.where(kept, x, noise)
 
     def answers(self, name, definition, x, g, query):
@@ -110,7 +116,8 @@ class NeverMatters(PaddingTest):
         if definition.get("track_running_stats", definition["kind"] == "batch_norm"):
             told["statistics"] = self.ask("GET", self.path(name, "statistics")).json
             told["inverse"] = self.ask("POST", path("infer", "&inverse=true"), npy.save(x), headers).raw
-            told["backward, running"] = self.ask("POST", path("backward", "&mode=infer"), npy.save(x) + npy.save(g), headers).raw
+            told["backward, running"] = self.ask("POST", path("backward", "&mode=infer"), npy.save(x) + npy.save(g),
+                                                 headers).raw
         if not definition.get("shuffle") and not definition.get("renorm"):
             once = "/v1/normalize?definition=" + urllib.parse.quote(json.dumps(definition)) + "&" + query
             told["normalize"] = self.ask("POST", once, npy.save(x), headers).raw
@@ -135,7 +142,8 @@ class NeverMatters(PaddingTest):
                     for content, value in self.CONTENTS.items():
                         layer = f"{name}{dtype[1:]}{content.strip('-')}{content[0] == '-'}"
                         self.put_with_parameters(layer, definition, given)
-                        told[content] = self.answers(layer, definition, *(self.fill(a, kept, value, dtype) for a in (x, g)), query)
+                        told[content] = self.answers(layer, definition,
+                                                     *(self.fill(a, kept, value, dtype) for a in (x, g)), query)
                         self.assertEqual(told[content], told["zero"], content)
                     self.check_zeros(told["zero"], kept, dtype)
 
@@ -150,12 +158,15 @@ class NeverMatters(PaddingTest):
                     kept = spread(keep, shape, positions)
                     x, g = RANDOM.standard_normal(shape), RANDOM.standard_normal(shape)
                     answers = []
-                    for layer, value in ((f"{name}{datatype}0", 0), (f"{name}{datatype}1", huge), (f"{name}{datatype}2", -huge)):
+                    for layer, value in ((f"{name}{datatype}0", 0), (f"{name}{datatype}1", huge),
+                                         (f"{name}{datatype}2", -huge)):
                         self.put(layer, definition)
                         filled = [tensor(numpy.where(kept, a, value), datatype) for a in (x, g)]
                         mask = {"mask": keep.tolist()}
-                        answers.append([self.ask("POST", self.path(layer, call), {**body, **mask}).json for call, body in (
-                            ("train", filled[0]), ("infer", filled[0]), ("backward", {"input": filled[0], "grad_output": filled[1]}))])
+                        answers.append([self.ask("POST", self.path(layer, call), {**body, **mask}).json
+                                        for call, body in (
+                            ("train", filled[0]), ("infer", filled[0]),
+                            ("backward", {"input": filled[0], "grad_output": filled[1]}))])
                     self.assertEqual(answers[1], answers[0])
                     self.assertEqual(answers[2], answers[0])
                     self.assertTrue((numpy.array(answers[0][0]["data"]).reshape(shape)[~kept] == 0).all())
@@ -181,7 +192,8 @@ class NeverMatters(PaddingTest):
             for content in (0, -65504, numpy.nan):
                 name = f"bn{axis}{content}"
                 self.put(name, {"kind": "batch_norm", "channel_axis": axis, "num_features": 1, "eps": 1e-9})
-                self.ask("PUT", self.path(name, "statistics"), {"running_mean": [60000], "running_var": [0], "num_batches_tracked": 1})
+                self.ask("PUT", self.path(name, "statistics"),
+                         {"running_mean": [60000], "running_var": [0], "num_batches_tracked": 1})
                 given = numpy.ascontiguousarray(numpy.where(x == 0, content, x).astype("<f2"))
                 told = self.ask("POST", self.path(name, "infer") + "?mask=0,1,1,1,0,0", npy.save(given), headers)
                 self.assertFalse(npy.load(told.raw).any())
@@ -217,7 +229,8 @@ class AsTheValuesAlone(PaddingTest):
                     y[n, t] = by_own_statistics(name, x[n, t][None], weight, bias)[0]
             elif keep[n].any():
                 values = x[n][:, keep[n]][None]
-                y[n][:, keep[n]] = by_own_statistics(name, values, *(numpy.repeat(v, values.shape[2]) for v in (weight, bias)))[0]
+                y[n][:, keep[n]] = by_own_statistics(name, values,
+                                                     *(numpy.repeat(v, values.shape[2]) for v in (weight, bias)))[0]
         return y
 
     def check(self, keep, shape=(5, 6, 4), **members):
@@ -230,11 +243,13 @@ class AsTheValuesAlone(PaddingTest):
                 self.put_with_parameters(name, definition, given)
                 weight = numpy.array(given["weight"])
                 bias = numpy.array(given.get("bias", [0] * 6))
-                expected = self.expected(name, x.reshape(len(x), -1, 6) if rows else x, keep.reshape(len(x), -1) if rows else keep,
+                expected = self.expected(name, x.reshape(len(x), -1, 6) if rows else x,
+                                         keep.reshape(len(x), -1) if rows else keep,
                                          weight, bias).reshape(x.shape)
                 got = self.ask("POST", self.path(name, "train"), tensor(x, **members)).json
                 self.assertNear(numpy.array(got["data"]).reshape(x.shape), expected)
-                once = self.ask("POST", "/v1/normalize", {"definition": definition, "tensor": tensor(x), **members, **given}).json
+                once = self.ask("POST", "/v1/normalize",
+                                {"definition": definition, "tensor": tensor(x), **members, **given}).json
                 self.assertNear(numpy.array(once["data"]).reshape(x.shape), expected)
                 if name in ("batch_norm", "tracking_instance_norm"):
                     continue
@@ -305,7 +320,8 @@ class AsTheValuesAlone(PaddingTest):
                 x = RANDOM.standard_normal(shape)
                 for layer in ("with", "without"):
                     self.put(f"{name}.{layer}", definition)
-                told = self.trained(f"{name}.with", x, mask=numpy.ones([shape[0], *(shape[i] for i in positions)]).tolist())
+                told = self.trained(f"{name}.with", x,
+                                    mask=numpy.ones([shape[0], *(shape[i] for i in positions)]).tolist())
                 self.assertNear(told, self.trained(f"{name}.without", x), 1e-14)
 
     def test_all_is_padding(self):
@@ -354,7 +370,8 @@ class Statistics(PaddingTest):
         samples = [n for n in range(5) if LENGTHS[n] > 0]
         mean = [numpy.mean([x[n, c, : LENGTHS[n]].mean() for n in samples]) for c in range(6)]
         for convention, momentum, ddof in (("pytorch", 1, 1), ("keras", 0, 0)):
-            definition = {"kind": "instance_norm", "track_running_stats": True, "convention": convention, "momentum": momentum}
+            definition = {"kind": "instance_norm", "track_running_stats": True, "convention": convention,
+                          "momentum": momentum}
             self.put(convention, definition)
             self.train(convention, x, lengths=LENGTHS)
             var = [numpy.mean([x[n, c, : LENGTHS[n]].var(ddof=ddof) for n in samples]) for c in range(6)]
@@ -409,7 +426,8 @@ class Gradients(PaddingTest):
         keep = keep_of(LENGTHS, 4)
         array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
         for name, padded, alone in (("batch_norm", lambda a: a, lambda a: a.transpose(0, 2, 1)[keep].T[None]),
-                                    ("layer_norm", lambda a: a.transpose(0, 2, 1), lambda a: a.transpose(0, 2, 1)[keep])):
+                                    ("layer_norm", lambda a: a.transpose(0, 2, 1),
+                                     lambda a: a.transpose(0, 2, 1)[keep])):
             self.put(name, {"kind": name, **({"normalized_shape": 6} if name == "layer_norm" else {})})
             ask = lambda shape, **more: self.ask("POST", self.path(name, "backward"), {
                 "input": tensor(shape(x)), "grad_output": tensor(shape(g)), **more}).json
@@ -424,10 +442,12 @@ class Gradients(PaddingTest):
         n, c, most = 300, 3, 40
         lengths = [2 + i * 7 % (most - 2) for i in range(n)]
         x, g = RANDOM.standard_normal((2, n, c, most)) + 1e3
-        for definition in ({"kind": "group_norm", "num_groups": 1, "num_channels": c}, {"kind": "instance_norm", "affine": True}):
+        for definition in ({"kind": "group_norm", "num_groups": 1, "num_channels": c},
+                           {"kind": "instance_norm", "affine": True}):
             name = definition["kind"]
             self.put(name, definition)
-            told = self.ask("POST", self.path(name, "backward"), {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
+            told = self.ask("POST", self.path(name, "backward"),
+                            {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
             kept = keep_of(lengths, most)
             self.assertNear(told["grad_bias"]["data"], (g.transpose(1, 0, 2)[:, kept]).sum(1), 1e-7)
             for i in (0, 7, n - 1):
@@ -457,8 +477,8 @@ class Bodies(PaddingTest):
         wanted = self.once(lengths=[3, 1])
         flat = sum(self.keep, [])
         booleans = [[bool(v) for v in row] for row in self.keep]
-        for form in (self.keep, flat, booleans, [bool(v) for v in flat], {"data": self.keep}, {"shape": [2, 4], "data": flat},
-                     {"data": booleans}, {"data": booleans, "shape": [2, 4]}):
+        for form in (self.keep, flat, booleans, [bool(v) for v in flat], {"data": self.keep},
+                     {"shape": [2, 4], "data": flat}, {"data": booleans}, {"data": booleans, "shape": [2, 4]}):
             self.assertEqual(self.once(mask=form), wanted, form)
         self.assertNotEqual(self.once(), wanted)
 
@@ -483,12 +503,14 @@ class Bodies(PaddingTest):
         self.wrong("too_few_values", 422, lengths=[1, 0])
 
     def test_bad_masks(self):
-        for bad in (3, True, "1", [[1, 1, 1, 2], [1, 0, 0, 0]], [[1, 1, 1, 0.5], [1, 0, 0, 0]], [[1, 1, 1, -1], [1, 0, 0, 0]]):
+        for bad in (3, True, "1", [[1, 1, 1, 2], [1, 0, 0, 0]], [[1, 1, 1, 0.5], [1, 0, 0, 0]],
+                    [[1, 1, 1, -1], [1, 0, 0, 0]]):
             self.wrong("bad_parameter", 400, mask=bad)
-        for bad in ({}, {"shape": [2, 4]}, {"datatype": "FP64", "data": self.keep}, [[1, 1], [1]], [[1, "1", 1, 0], [1, 0, 0, 0]],
-                    [[True, None, True, False], [True] * 4]):
+        for bad in ({}, {"shape": [2, 4]}, {"datatype": "FP64", "data": self.keep}, [[1, 1], [1]],
+                    [[1, "1", 1, 0], [1, 0, 0, 0]], [[True, None, True, False], [True] * 4]):
             self.wrong("bad_tensor", 400, mask=bad)
-        for bad in ([], [1, 1, 1], [[1, 1, 1], [1, 1, 1]], [[[1], [1], [1], [1]]] * 2, [[1, 1]] * 4, {"shape": [4, 2], "data": [1] * 8}):
+        for bad in ([], [1, 1, 1], [[1, 1, 1], [1, 1, 1]], [[[1], [1], [1], [1]]] * 2, [[1, 1]] * 4,
+                    {"shape": [4, 2], "data": [1] * 8}):
             self.wrong("shape_mismatch", 422, mask=bad)
         self.wrong("too_few_values", 422, mask=[[0] * 4] * 2)
         self.wrong("too_few_values", 422, mask=[[False] * 4, [True, False, False, False]])
@@ -496,7 +518,8 @@ class Bodies(PaddingTest):
     def test_mask_in_the_query(self):
         """The bits of the mask in JSON, in each call that takes one, whatever the form of the body."""
         x, keep = RANDOM.standard_normal((5, 6, 4)), numpy.arange(20).reshape(5, 4) % 3 != 1
-        kinds = {**{name: definition for name, (definition, _) in KINDS.items()}, "layer_norm": {"kind": "layer_norm", "normalized_shape": 4},
+        kinds = {**{name: definition for name, (definition, _) in KINDS.items()},
+                 "layer_norm": {"kind": "layer_norm", "normalized_shape": 4},
                  "rms_norm": {"kind": "rms_norm", "normalized_shape": 4}}
         headers = {"Content-Type": npy.TYPE}
         for name, definition in kinds.items():
@@ -513,7 +536,8 @@ class Bodies(PaddingTest):
                     self.assertEqual(npy.load(told.raw).ravel().tolist(), wanted["data"])
             with self.subTest(name, call="normalize"):
                 wanted = self.ask("POST", "/v1/normalize", {"definition": definition, **tensor(x, mask=flat)}).json
-                self.assertEqual(self.ask("POST", "/v1/normalize?" + query, {"definition": definition, **tensor(x)}).json, wanted)
+                self.assertEqual(self.ask("POST", "/v1/normalize?" + query,
+                                          {"definition": definition, **tensor(x)}).json, wanted)
                 defined = "/v1/normalize?definition=" + urllib.parse.quote(json.dumps(definition)) + "&" + query
                 self.assertEqual(npy.load(self.post_npy(defined, x).raw).ravel().tolist(), wanted["data"])
             with self.subTest(name, call="backward"):
@@ -526,9 +550,11 @@ class Bodies(PaddingTest):
                 self.assertEqual(npy.load(told.raw[: len(npy.save(x))]).ravel().tolist(), wanted["grad_input"]["data"])
 
     def test_bad_masks_in_the_query(self):
-        for bad, at in (("", 0), (",", 0), ("1,1,1,0,1,0,0,", 7), (",1,1,0,1,0,0,0", 0), ("1,1,1,2,1,0,0,0", 3), ("1,1,yes,0,1,0,0,0", 2),
-                        ("Truee,1,1,0,1,0,0,0", 0), ("1,1,1,0,1,0,0,falsehood", 7), ("1, 1,1,0,1,0,0,0", 1), ("1,tru,1", 1),
-                        ("[[1,1,1,0],[1,0,0,0]]", 0), ("1;1;1;0;1;0;0;0", 0), ("1,1.0,1,0,1,0,0,0", 1), ("1,\u00e9,1", 1)):
+        for bad, at in (("", 0), (",", 0), ("1,1,1,0,1,0,0,", 7), (",1,1,0,1,0,0,0", 0), ("1,1,1,2,1,0,0,0", 3),
+                        ("1,1,yes,0,1,0,0,0", 2), ("Truee,1,1,0,1,0,0,0", 0), ("1,1,1,0,1,0,0,falsehood", 7),
+                        ("1, 1,1,0,1,0,0,0", 1), ("1,tru,1", 1),
+                        ("[[1,1,1,0],[1,0,0,0]]", 0), ("1;1;1;0;1;0;0;0", 0), ("1,1.0,1,0,1,0,0,0", 1),
+                        ("1,\u00e9,1", 1)):
             detail = self.wrong("bad_parameter", 400, query="?mask=" + urllib.parse.quote(bad))["detail"]
             self.assertIn(f'value {at} of "mask"', detail)
             self.assertIn('"' + bad.split(",")[at] + '"', detail)
@@ -586,7 +612,8 @@ class Bodies(PaddingTest):
         for members in ({}, {"mask": [True]}):
             for call in ("train", "infer"):
                 self.refused("too_few_values", 422, "gn", call, tensor(x, **members))
-            self.refused("too_few_values", 422, "gn", "backward", {"input": tensor(x), "grad_output": tensor(x), **members})
+            self.refused("too_few_values", 422, "gn", "backward",
+                         {"input": tensor(x), "grad_output": tensor(x), **members})
 
     def test_a_slice_of_one_value(self):
         """It deviates from its mean by nothing, which PyTorch allows unless the whole batch has one value a group."""
@@ -610,11 +637,13 @@ class Bodies(PaddingTest):
 
     def test_a_mask_in_the_query_is_part_of_what_a_key_guards(self):
         key = {"Idempotency-Key": '"k"'}
-        train = lambda mask, **more: self.ask("POST", self.path("bn", "train") + "?mask=" + mask, tensor(self.x), key, **more)
+        train = lambda mask, **more: self.ask("POST", self.path("bn", "train") + "?mask=" + mask, tensor(self.x), key,
+                                              **more)
         first = train("1,1,1,0,1,0,0,0")
         self.assertEqual(train("1,1,1,0,1,0,0,0").raw, first.raw)
         self.assertEqual(train("1,1,1,0,1,1,0,0", status=422).code, "idempotency_mismatch")
-        self.assertEqual(self.ask("POST", self.path("bn", "train"), tensor(self.x), key, 422).code, "idempotency_mismatch")
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), tensor(self.x), key, 422).code,
+                         "idempotency_mismatch")
 
 
 if __name__ == "__main__":

@@ -45,8 +45,8 @@ class Shuffling(KindTest):
 
     def test_the_answer_is_in_the_order_of_the_question(self):
         """
-        Samples of one ghost batch differ in each feature by the same factor, 1 / deviation, before and after: that finds the two
-        halves from the answer alone. Each sample's answer is then its own, by the moments of its half.
+        Samples of one ghost batch differ in each feature by the same factor, 1 / deviation, before and after: that
+        finds the two halves from the answer alone. Each sample's answer is then its own, by the moments of its half.
         """
         self.shuffling("bn")
         found = set()
@@ -89,7 +89,8 @@ class Shuffling(KindTest):
         self.shuffling("bn")
         headers = {"Content-Type": npy.TYPE, "Idempotency-Key": "k"}
         first = self.ask("POST", self.path("bn", "train") + "?seed=1", npy.save(self.x), headers)
-        self.assertEqual(self.ask("POST", self.path("bn", "train") + "?seed=1", npy.save(self.x), headers).raw, first.raw)
+        self.assertEqual(self.ask("POST", self.path("bn", "train") + "?seed=1", npy.save(self.x), headers).raw,
+                         first.raw)
         for query in ("?seed=2", ""):
             self.refused("idempotency_mismatch", 422, "bn", "train" + query, npy.save(self.x), headers)
 
@@ -109,7 +110,8 @@ class Shuffling(KindTest):
         for name, (definition, shape) in KINDS.items():
             self.put(name, definition)
             for query, member in (("?seed=1", {}), ("", {"seed": 1})):
-                answer = self.refused("bad_parameter", 400, name, "train" + query, {"data": numpy.ones(shape).tolist(), **member})
+                answer = self.refused("bad_parameter", 400, name, "train" + query,
+                                      {"data": numpy.ones(shape).tolist(), **member})
                 self.assertIn('"seed"', answer["detail"])
         self.refused("bad_parameter", 400, "bn", "infer?seed=1", {"data": [[1]]})
         self.put("plain", {"kind": "batch_norm"})

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Clients that are slow, stop, or never read: each is cut within its time, gives back what it held, and holds up nobody else."""
+"""Clients that are slow, stop, or never read: each is cut within its time, gives back what it held,
+and holds up nobody else."""
 
 import json
 import select
@@ -28,7 +29,8 @@ def head(length=None, extra=b"", path=b"/v1/normalize"):
 def numbers(count):
     """A body of `count` numbers, of which the answer is about as large."""
     row = ",".join(["1.25", "-2.5", "3.75", "0.5"] * 25)
-    return ('{"kind":"layer_norm","normalized_shape":[100],"data":[' + ",".join(["[" + row + "]"] * (count // 100)) + "]}").encode()
+    return ('{"kind":"layer_norm","normalized_shape":[100],"data":[' + ",".join(["[" + row + "]"] * (count // 100)) +
+            "]}").encode()
 
 
 def is_closed(s):
@@ -67,7 +69,8 @@ class Slow(DaemonTest):
         return s
 
     def drip(self, s, start, piece, interval_s=0.2, for_s=30 * PATIENCE):
-        """Sends `start`, then `piece` again and again until the server hangs up; after how many seconds it did, or None."""
+        """Sends `start`, then `piece` again and again until the server hangs up; after how many seconds it did,
+        or None."""
         began = time.monotonic()
         s.sendall(start)
         while time.monotonic() - began < for_s:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Whatever is wrong with the store's file: it is said clearly, with exit code 1, and the file stays as it was; or only what is damaged fails."""
+"""Whatever is wrong with the store's file: it is said clearly, with exit code 1, and the file stays as it was;
+or only what is damaged fails."""
 
 import os
 import shutil
@@ -44,7 +45,8 @@ def contents(directory):
 
 
 class StoreFile(unittest.TestCase):
-    """Two stores to begin with: one that was stopped, and one that was killed, with nearly everything still in its WAL."""
+    """Two stores to begin with: one that was stopped, and one that was killed,
+    with nearly everything still in its WAL."""
 
     @classmethod
     def setUpClass(cls):
@@ -102,7 +104,8 @@ class Refused(StoreFile):
         if unprivileged and os.geteuid() == 0:
             shutil.copy(NORMD, self.stores)
             os.chmod(self.stores, 0o755)
-            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", os.path.join(self.stores, "normd")]
+            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                       os.path.join(self.stores, "normd")]
         before = contents(self.directory)
         done = subprocess.run([*command, "--listen", "127.0.0.1:0", "--store", "sqlite:" + (path or self.path)],
                               capture_output=True, text=True, timeout=60 * PATIENCE)
@@ -224,7 +227,8 @@ class Refused(StoreFile):
         for how in ("BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
             with self.subTest(how):
                 self.put("stopped")
-                holder = subprocess.Popen([sys.executable, "-c", hold, self.path, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                holder = subprocess.Popen([sys.executable, "-c", hold, self.path, how], stdin=subprocess.PIPE,
+                                          stdout=subprocess.PIPE)
                 try:
                     holder.stdout.readline()
                     done = subprocess.run([NORMD, "--listen", "127.0.0.1:0", "--store", "sqlite:" + self.path],
@@ -243,7 +247,8 @@ class DamagedLater(StoreFile):
     def damage_a_leaf(self):
         """One of the pages in which the table of statistics keeps its rows."""
         db = sqlite3.connect(os.path.join(self.stores, "stopped"))
-        pages = db.execute("SELECT pageno FROM dbstat WHERE name = 'state' AND pagetype = 'leaf' ORDER BY pageno").fetchall()
+        pages = db.execute(
+            "SELECT pageno FROM dbstat WHERE name = 'state' AND pagetype = 'leaf' ORDER BY pageno").fetchall()
         db.close()
         damage(self.path, (pages[len(pages) // 2][0] - 1) * PAGE)
 

@@ -14,7 +14,8 @@ NEW = ("virtual_batch_size", "shuffle", "renorm", "clip", "datatype")
 class Stored(KindTest):
     def test_every_definition_stands_after_a_restart(self):
         definitions = {f"l{i}": definition for i, definition in enumerate((
-            {"kind": "batch_norm", "virtual_batch_size": 3, "shuffle": True, "renorm": {"r_max": 1.5, "d_max": 0.1}, "clip": 2.5},
+            {"kind": "batch_norm", "virtual_batch_size": 3, "shuffle": True, "renorm": {"r_max": 1.5, "d_max": 0.1},
+             "clip": 2.5},
             {"kind": "instance_norm", "track_running_stats": True, "momentum": None, "clip": 1e-30},
             {"kind": "group_norm", "num_groups": 2, "num_channels": 6, "convention": "keras"},
             {"kind": "rms_norm", "normalized_shape": [2, 3], "eps": None}))}
@@ -39,8 +40,9 @@ class Stored(KindTest):
         self.daemon.stop()
         db = sqlite3.connect(self.daemon.store[len("sqlite:"):])
         with db:
-            layers = db.execute("SELECT l.id, l.definition FROM layer l JOIN model m ON m.id = l.model_id WHERE m.name = ?",
-                                (self.model,)).fetchall()
+            layers = db.execute(
+                "SELECT l.id, l.definition FROM layer l JOIN model m ON m.id = l.model_id WHERE m.name = ?",
+                (self.model,)).fetchall()
             self.assertEqual(len(layers), 3)
             for layer, text in layers:
                 old = {key: value for key, value in json.loads(text).items() if key not in NEW}

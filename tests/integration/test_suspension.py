@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A connection is suspended once and resumed once, whatever of the body libmicrohttpd holds already and however late the resume is."""
+"""A connection is suspended once and resumed once, whatever of the body
+libmicrohttpd holds already and however late the resume is."""
 
 import gzip
 import os
@@ -42,7 +43,8 @@ class LateResume(unittest.TestCase):
             return codes
 
     def chunked(self, body, headers=b""):
-        head = b"POST /v1/models/m/layers/bn/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n"
+        head = (b"POST /v1/models/m/layers/bn/infer HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n" +
+                headers + b"\r\n")
         pieces = [body[i:i + CHUNK] for i in range(0, len(body), CHUNK)]
         return head + b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
 
@@ -54,7 +56,8 @@ class LateResume(unittest.TestCase):
         self.assertEqual(codes, [[200]] * CLIENTS)
 
     def test_long_tensors_in_small_chunks(self):
-        """The computing threads do the steps of a tensor this long, before and after the store; more requests are in the buffer."""
+        """The computing threads do the steps of a tensor this long, before and after the store;
+        more requests are in the buffer."""
         body = b'{"data":[' + b",".join([b"[1,2]"] * 20000) + b"]}"
         request = self.chunked(body).replace(b"infer", b"train?output=false")
         codes = at_once([lambda: self.converse([request] * 2) for _ in range(CLIENTS)])
@@ -62,6 +65,7 @@ class LateResume(unittest.TestCase):
 
     def test_training(self):
         body = b'{"data":[[1,2],[3,4]]}'
-        request = b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        request = (b"POST /v1/models/m/layers/bn/train HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         codes = at_once([lambda: self.converse([request] * 64) for _ in range(CLIENTS)])
         self.assertEqual(codes, [[200] * 64] * CLIENTS)

@@ -55,14 +55,16 @@ class SyncTest(KindTest):
 
     def train_all(self, layer, shards, step="1", **more):
         world_size = len(shards)
-        answers = at_once([self.later(layer, "train", {**tensor(x), **sync(i, world_size, step), **more}) for i, x in enumerate(shards)])
+        answers = at_once([self.later(layer, "train", {**tensor(x), **sync(i, world_size, step), **more})
+                           for i, x in enumerate(shards)])
         for answer in answers:
             self.assertEqual(answer.status, 200, answer)
         return answers
 
     def statistics(self, layer):
         told = self.ask("GET", self.path(layer, "statistics")).json
-        return numpy.array(told["running_mean"]["data"]), numpy.array(told["running_var"]["data"]), told["num_batches_tracked"]
+        return numpy.array(told["running_mean"]["data"]), numpy.array(told["running_var"]["data"]), told[
+            "num_batches_tracked"]
 
     def assert_same_statistics(self, layer, other, near=1e-12):
         mean, var, count = self.statistics(layer)
@@ -100,8 +102,8 @@ class OneBatch(SyncTest):
 
     def check_backward(self, x, g, shards):
         """
-        Each shard's part of the gradient by the input; those by weight and bias are what all shards' add up to. A shard is a body
-        without its step, x and g what one machine is given.
+        Each shard's part of the gradient by the input; those by weight and bias are what all shards' add up to. A shard
+        is a body without its step, x and g what one machine is given.
         """
         before = self.state("shards")
         bodies = [{**shard, **sync(i, len(shards))} for i, shard in enumerate(shards)]
@@ -139,9 +141,11 @@ class OneBatch(SyncTest):
         self.assertNear(self.outputs(self.train_all("shards", [x[:1], x[1:]])), self.trained("one", x))
         before = self.state("shards")
         lone = [x[:1], x[:0]]
-        answers = at_once([self.later("shards", "train", {**tensor(a), **sync(i, 2, "lone")}) for i, a in enumerate(lone)])
+        answers = at_once([self.later("shards", "train", {**tensor(a), **sync(i, 2, "lone")})
+                           for i, a in enumerate(lone)])
         self.assertEqual([(a.status, a.code) for a in answers], [(422, "too_few_values")] * 2)
-        answers = at_once([self.later("shards", "backward", {"input": tensor(a), "grad_output": tensor(a), **sync(i, 2, "lone")})
+        answers = at_once([self.later("shards", "backward",
+                                      {"input": tensor(a), "grad_output": tensor(a), **sync(i, 2, "lone")})
                            for i, a in enumerate(lone)])
         self.assertEqual((answers[0].status, answers[0].code), (422, "too_few_values"))
         empty = self.train_all("shards", [x[:0]] * 3, "empty")
@@ -155,7 +159,8 @@ class OneBatch(SyncTest):
             one = self.trained("one", x)
         shards = numpy.split(x, 64)
         names = [(step, i) for i in range(64) for step in ("a", "b")]
-        answers = at_once([self.later("shards", "train", {**tensor(shards[i]), **sync(i, 64, step)}) for step, i in names])
+        answers = at_once([self.later("shards", "train", {**tensor(shards[i]), **sync(i, 64, step)})
+                           for step, i in names])
         self.assertEqual({a.status for a in answers}, {200})
         for wanted in ("a", "b"):
             of_step = [a for a, (step, _) in zip(answers, names) if step == wanted]
@@ -168,7 +173,8 @@ class OneBatch(SyncTest):
         self.put_twins()
         x, lengths = RANDOM.standard_normal((6, 4, 5)), [5, 2, 0, 3, 1, 4]
         one = self.trained("one", x, lengths=lengths)
-        bodies = [{**tensor(x[:2]), "lengths": lengths[:2], **sync(0, 2)}, {**tensor(x[2:]), "lengths": lengths[2:], **sync(1, 2)}]
+        bodies = [{**tensor(x[:2]), "lengths": lengths[:2], **sync(0, 2)},
+                  {**tensor(x[2:]), "lengths": lengths[2:], **sync(1, 2)}]
         answers = at_once([self.later("shards", "train", body) for body in bodies])
         self.assertNear(self.outputs(answers), one.reshape(x.shape))
         self.assert_same_statistics("shards", "one")
@@ -187,7 +193,8 @@ class OneBatch(SyncTest):
         answers = at_once([self.later("shards", "backward", body) for body in bodies])
         self.assertEqual({a.status for a in answers}, {200}, answers)
         array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
-        one = self.ask("POST", self.path("one", "backward"), {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
+        one = self.ask("POST", self.path("one", "backward"),
+                       {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
         self.assertNear(numpy.concatenate([array(a.json["grad_input"]) for a in answers]), array(one["grad_input"]))
         for name in ("grad_weight", "grad_bias"):
             self.assertNear(sum(array(a.json[name]) for a in answers), array(one[name]), 1e-11)
@@ -207,12 +214,13 @@ class OneBatch(SyncTest):
         """Or with one value in all, or beside an empty one: too few, for every rank, and nothing changes."""
         self.put_twins()
         before = self.state("shards")
-        for step, lengths in enumerate(([[0, 0]], [[0, 0], [0, 0]], [[0, 0], [0, 0], [0, 0]], [[0, 0], [1, 0]], [[], [0, 0]], [[0, 0], []],
-                                        [[], [0, 1]])):
+        for step, lengths in enumerate(([[0, 0]], [[0, 0], [0, 0]], [[0, 0], [0, 0], [0, 0]], [[0, 0], [1, 0]],
+                                        [[], [0, 0]], [[0, 0], []], [[], [0, 1]])):
             shards = [RANDOM.standard_normal((len(given), 4, 5)) for given in lengths]
             padded = [{"lengths": given, **sync(i, len(lengths), f"{step}")} for i, given in enumerate(lengths)]
             for call, bodies in (("train", [{**tensor(x), **more} for x, more in zip(shards, padded)]),
-                                 ("backward", [{"input": tensor(x), "grad_output": tensor(x), **more} for x, more in zip(shards, padded)])):
+                                 ("backward", [{"input": tensor(x), "grad_output": tensor(x), **more}
+                                               for x, more in zip(shards, padded)])):
                 with self.subTest(call, lengths=lengths):
                     answers = at_once([self.later("shards", call, body) for body in bodies])
                     self.assertEqual([(a.status, a.code) for a in answers], [(422, "too_few_values")] * len(bodies))
@@ -223,8 +231,11 @@ class OneBatch(SyncTest):
         lengths, cuts, shape = [5, 2, 1, 4, 0, 0], (1, 4), (6, 4, 5)
         kept = numpy.broadcast_to((numpy.arange(5) < numpy.array(lengths)[:, None])[:, None], shape)
         headers = {"Content-Type": npy.TYPE}
-        query = lambda i, step: "?" + urllib.parse.urlencode({"lengths": ",".join(map(str, numpy.split(lengths, cuts)[i])),
-                                                              "sync": json.dumps(sync(i, 3, step)["sync"])})
+
+        def query(i, step):
+            own = ",".join(map(str, numpy.split(lengths, cuts)[i]))
+            return "?" + urllib.parse.urlencode({"lengths": own, "sync": json.dumps(sync(i, 3, step)["sync"])})
+
         for dtype in ("<f2", "<f4", "<f8"):
             x, g = (RANDOM.standard_normal(shape).astype(dtype) for _ in range(2))
             told = []
@@ -233,8 +244,10 @@ class OneBatch(SyncTest):
                 self.put(layer, {"kind": "batch_norm", "num_features": 4})
                 self.ask("PUT", self.path(layer, "parameters"), {"weight": [3] * 4, "bias": [1] * 4})
                 shards = list(zip(*(numpy.split(numpy.where(kept, a, value).astype(dtype), cuts) for a in (x, g))))
-                y = at_once([self.later(layer, "train", npy.save(a), headers=headers, query=query(i, "x")) for i, (a, _) in enumerate(shards)])
-                grads = at_once([self.later(layer, "backward", npy.save(a) + npy.save(b), headers=headers, query=query(i, "x"))
+                y = at_once([self.later(layer, "train", npy.save(a), headers=headers, query=query(i, "x"))
+                             for i, (a, _) in enumerate(shards)])
+                grads = at_once([self.later(layer, "backward", npy.save(a) + npy.save(b), headers=headers,
+                                            query=query(i, "x"))
                                  for i, (a, b) in enumerate(shards)])
                 self.assertEqual([a.status for a in y + grads], [200] * 6)
                 told.append([a.raw for a in y + grads] + [self.ask("GET", self.path(layer, "statistics")).json])
@@ -250,7 +263,8 @@ class OneBatch(SyncTest):
         told = at_once([self.later("shards", "train", {**tensor(part, "FP32"), **sync(i, 2, "json")})
                         for i, part in enumerate((x[:2], x[2:]))])
         query = lambda i: "?" + urllib.parse.urlencode({"sync": json.dumps(sync(i, 2, "npy")["sync"])})
-        files = at_once([self.later("shards", "train", npy.save(part), headers={"Content-Type": npy.TYPE}, query=query(i))
+        files = at_once([self.later("shards", "train", npy.save(part), headers={"Content-Type": npy.TYPE},
+                                    query=query(i))
                          for i, part in enumerate((x[:2], x[2:]))])
         for a, b in zip(told, files):
             self.assertEqual(npy.load(b.raw).ravel().tolist(), numpy.array(a.json["data"], "<f4").tolist())
@@ -340,7 +354,8 @@ class Meeting(SyncTest):
             self.assertIn("2 of 3", answer.json["detail"])
         self.assertEqual(self.state("bn"), before)
         # The step may be made anew.
-        self.assertEqual({a.status for a in at_once([self.later("bn", "train", self.shard(i, 3)) for i in range(3)])}, {200})
+        self.assertEqual({a.status for a in at_once([self.later("bn", "train", self.shard(i, 3)) for i in range(3)])},
+                         {200})
 
     def test_a_client_that_hangs_up_while_it_waits(self):
         """Its shard stays: the step is made, and whoever asks again has the answer."""
@@ -407,7 +422,8 @@ class Meeting(SyncTest):
             self.assertIn("sync." + name, told["detail"])
         for number in ("1.0", "1e3", "1E3", "-0", "1.5e1", "9" * 129):
             query = urllib.parse.quote('{"step":%s,"rank":0,"world_size":2}' % number)
-            self.assertIn("sync.step", self.refused("bad_parameter", 400, "bn", "train?sync=" + query, tensor(self.x))["detail"])
+            self.assertIn("sync.step",
+                          self.refused("bad_parameter", 400, "bn", "train?sync=" + query, tensor(self.x))["detail"])
         self.refused("bad_parameter", 400, "bn", "train?sync=%7B", tensor(self.x))
         self.refused("bad_parameter", 400, "bn", "train?sync=5", tensor(self.x))
         self.refused("bad_parameter", 400, "bn", "train?sync=" + urllib.parse.quote(json.dumps(good)), self.shard(0))
@@ -426,13 +442,15 @@ class Meeting(SyncTest):
 
     def test_a_number_for_a_step(self):
         """1042 and "1042" are the same step."""
-        answers = at_once([self.later("bn", "train", self.shard(0, step=1042)), self.later("bn", "train", self.shard(1, step="1042"))])
+        answers = at_once([self.later("bn", "train", self.shard(0, step=1042)),
+                           self.later("bn", "train", self.shard(1, step="1042"))])
         self.assertEqual([a.status for a in answers], [200, 200])
 
     def test_layers_that_cannot(self):
         x = RANDOM.standard_normal((4, 2, 3))
         definitions = [{"kind": "layer_norm", "normalized_shape": 3}, {"kind": "rms_norm", "normalized_shape": 3},
-                       {"kind": "instance_norm", "track_running_stats": True}, {"kind": "group_norm", "num_groups": 1, "num_channels": 2},
+                       {"kind": "instance_norm", "track_running_stats": True},
+                       {"kind": "group_norm", "num_groups": 1, "num_channels": 2},
                        {"kind": "batch_norm", "virtual_batch_size": 2}, {"kind": "batch_norm", "shuffle": True},
                        {"kind": "batch_norm", "renorm": {}}]
         for i, definition in enumerate(definitions):
@@ -442,7 +460,8 @@ class Meeting(SyncTest):
             self.refused("bad_parameter", 400, f"l{i}", "backward",
                          {"input": tensor(x), "grad_output": tensor(x), **sync(0, 2), **seed})
         self.put("clip", {"kind": "batch_norm", "clip": 1})
-        self.refused("bad_parameter", 400, "clip", "backward", {"input": tensor(x), "grad_output": tensor(x), **sync(0, 2)})
+        self.refused("bad_parameter", 400, "clip", "backward",
+                     {"input": tensor(x), "grad_output": tensor(x), **sync(0, 2)})
 
 
 class Daemons(SyncTest):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Large tensors, which several threads do in parts: the same bytes whatever their number, and that those who are idle do help."""
+"""Large tensors, which several threads do in parts: the same bytes whatever their number,
+and that those who are idle do help."""
 
 import json
 import os
@@ -122,7 +123,8 @@ class IdleThreadsHelp(unittest.TestCase):
         return least / most
 
     def test_a_large_tensor_is_shared(self):
-        """In half precision, where computing takes many times what giving the memory back does, which is a job of its own."""
+        """In half precision, where computing takes many times what giving the memory back does,
+        which is a job of its own."""
         self.daemon = Daemon("--threads", "2")
         self.addCleanup(self.daemon.close)
         client = Client(self.daemon.port)
@@ -132,7 +134,8 @@ class IdleThreadsHelp(unittest.TestCase):
         shares, deadline = [], time.monotonic() + 30 * PATIENCE
         while (not shares or max(shares) < 0.5) and len(shares) < self.ATTEMPTS and time.monotonic() < deadline:
             shares.append(self.share_of_the_second(
-                lambda: self.assertEqual(client.request("POST", query("/v1/normalize", definition=definition), x, NPY).status, 200)))
+                lambda: self.assertEqual(client.request("POST", query("/v1/normalize", definition=definition), x,
+                                                        NPY).status, 200)))
         self.assertGreaterEqual(max(shares), 0.5, shares)
 
 

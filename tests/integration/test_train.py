@@ -67,14 +67,16 @@ class Train(DaemonTest):
         self.train({"shape": [2, 2, 2], "data": [1, 10, 2, 20, 3, 30, 6, 60]}, "last")
         self.assertEqual(self.statistics("last")[0], [3, 30])
         for shape in ([4], [1, 1, 1, 1, 1, 2]):
-            answer = self.refused("shape_mismatch", 422, "POST", self.path("r2", "train"), {"shape": shape, "data": [1] * math.prod(shape)})
+            answer = self.refused("shape_mismatch", 422, "POST", self.path("r2", "train"),
+                                  {"shape": shape, "data": [1] * math.prod(shape)})
             self.assertTrue(answer.json["expected"] and answer.json["actual"])
 
     def test_output_false_updates_only(self):
         self.put_layer()
         self.assertEqual(self.call("POST", self.path("bn", "train?output=false"), {"data": [[1], [2]]}).json,
                          {"num_batches_tracked": 1, "revision": 1})
-        self.assertEqual(self.train({"output": False, "data": [[1], [2]]}).json, {"num_batches_tracked": 2, "revision": 2})
+        self.assertEqual(self.train({"output": False, "data": [[1], [2]]}).json,
+                         {"num_batches_tracked": 2, "revision": 2})
         both = self.call("POST", self.path("bn", "train?output=false"), {"output": True, "data": [[1], [2]]}).json
         self.assertNotIn("data", both, "what either leaves out is left out")
         for bad in (1, "false", []):
@@ -115,7 +117,8 @@ class Train(DaemonTest):
             ('{"data":[[1,2],[3,4]]} x', "bad_json", 400),
             ('{"data":[[1,2],[3,4]],"lengths":[1,1]}', "shape_mismatch", 422),
             ('{"data":[[1,2],[3,4]],"mask":[[true,false],[true,true]]}', "shape_mismatch", 422),
-            ('{"data":[[1,2],[3,4]],"sync":{"step":"1","rank":0,"world_size":2,"timeout_ms":1}}', "sync_incomplete", 409),
+            ('{"data":[[1,2],[3,4]],"sync":{"step":"1","rank":0,"world_size":2,"timeout_ms":1}}', "sync_incomplete",
+             409),
             ('{"data":[[1,2],[3,4]],"seed":1}', "bad_parameter", 400),
             ('{}', "bad_tensor", 400),
             ('', "bad_json", 400),
@@ -134,13 +137,15 @@ class Train(DaemonTest):
         self.put_layer()
         self.refused("not_trained", 409, "POST", self.path("bn", "infer"), {"data": [[1, 2]]})
         self.refused("not_trained", 409, "GET", self.path("bn", "affine"))
-        self.call("PUT", self.path("bn", "statistics"), {"running_mean": [1, 2], "running_var": [4, 0.25], "num_batches_tracked": 0})
+        self.call("PUT", self.path("bn", "statistics"),
+                  {"running_mean": [1, 2], "running_var": [4, 0.25], "num_batches_tracked": 0})
         answer = self.call("POST", self.path("bn", "infer"), {"datatype": "FP64", "data": [[3, 2.5]]})
         expected = [2 / math.sqrt(4 + 1e-5), 0.5 / math.sqrt(0.25 + 1e-5)]
         self.assertClose(answer.json["data"][0], expected, rtol=1e-15)
         self.assertEqual(answer.headers["normd-revision"], "1")
         folded = self.call("GET", self.path("bn", "affine")).json
-        self.assertClose([x * a + b for x, a, b in zip((3, 2.5), folded["scale"], folded["shift"])], expected, rtol=1e-14)
+        self.assertClose([x * a + b for x, a, b in zip((3, 2.5), folded["scale"], folded["shift"])], expected,
+                         rtol=1e-14)
         self.call("DELETE", self.path("bn", "statistics"), status=200)
         self.assertEqual(self.statistics()[:3], ([0, 0], [1, 1], 0))
         self.refused("not_trained", 409, "POST", self.path("bn", "infer"), {"data": [[1, 2]]})
@@ -149,13 +154,15 @@ class Train(DaemonTest):
         self.put_layer("bn", {"kind": "batch_norm", "track_running_stats": False})
         trained = self.train({"data": [[1], [3]]}).json
         self.assertEqual((trained["num_batches_tracked"], trained["revision"]), (0, 0))
-        self.assertEqual(self.call("POST", self.path("bn", "infer"), {"data": [[1], [3]]}).json["data"], trained["data"])
+        self.assertEqual(self.call("POST", self.path("bn", "infer"), {"data": [[1], [3]]}).json["data"],
+                         trained["data"])
         for method, call in (("GET", "statistics"), ("DELETE", "statistics"), ("GET", "affine")):
             self.refused("bad_parameter", 400, method, self.path("bn", call))
 
     def test_counts_are_exact_beyond_2_to_the_53(self):
         self.put_layer("bn", {"kind": "batch_norm", "num_features": 1, "averaging": "pooled"})
-        put = {"running_mean": [1], "running_var": [2], "num_batches_tracked": 9007199254740993, "count": 9007199254740995}
+        put = {"running_mean": [1], "running_var": [2], "num_batches_tracked": 9007199254740993,
+               "count": 9007199254740995}
         path = self.path("bn", "statistics")
         self.call("PUT", path, put)
         self.assertEqual(self.train({"data": [[1], [3]]}).json["num_batches_tracked"], 9007199254740994)
@@ -178,7 +185,8 @@ class Train(DaemonTest):
         # 6 values of mean 1 and variance 2, and 4 and 6: mean 2, M2 of 12 + 2 + 6 * 2 / 8 * (5 - 1) ** 2
         self.assertEqual(self.statistics()[:2], ([2], [38 / 8]))
         for layer in ("bn", "new"):
-            self.put_layer("new", {"kind": "batch_norm", "averaging": "pooled", "num_features": 1}, status=201 if layer == "bn" else 200)
+            self.put_layer("new", {"kind": "batch_norm", "averaging": "pooled", "num_features": 1},
+                           status=201 if layer == "bn" else 200)
             shown = self.call("GET", self.path(layer, "statistics")).json
             self.assertEqual(self.call("PUT", self.path(layer, "statistics"), shown).json["count"], shown["count"])
         self.put_layer("exponential", {"kind": "batch_norm"})
@@ -193,7 +201,8 @@ class Train(DaemonTest):
             self.put_layer(layer + "m", {"kind": "batch_norm", **definition})
             for _ in range(2):
                 self.train({"datatype": "FP64", "data": [[x] for x in batch]}, layer)
-                merged = self.call("POST", self.path(layer + "m", "statistics/merge"), {"count": 4, "mean": [mean], "var": [var]})
+                merged = self.call("POST", self.path(layer + "m", "statistics/merge"),
+                                   {"count": 4, "mean": [mean], "var": [var]})
             self.assertEqual(merged.json, {"num_batches_tracked": 2, "revision": 2})
             self.assertEqual(self.statistics(layer), self.statistics(layer + "m"))
         merge = self.path("em", "statistics/merge")
@@ -211,7 +220,8 @@ class Train(DaemonTest):
         self.assertEqual((put.json["bias"], put.headers["etag"]), ([[0.5, 0], [0, 0]], '"1"'))
         self.refused("revision_mismatch", 412, "PUT", path, {"weight": [1, 1, 1, 1]}, {"If-Match": '"0"'})
         self.refused("shape_mismatch", 422, "PUT", path, {"weight": [1, 2, 3]})
-        y = self.call("POST", self.path("ln", "infer"), {"datatype": "FP64", "data": [[[1, 2], [3, 4]]]}).json["data"][0]
+        y = self.call("POST", self.path("ln", "infer"),
+                      {"datatype": "FP64", "data": [[[1, 2], [3, 4]]]}).json["data"][0]
         r = 1 / math.sqrt(1.25 + 1e-5)
         self.assertClose(y[0] + y[1], [-1.5 * r + 0.5, -0.5 * r * 2, 0.5 * r * 3, 1.5 * r * 4], rtol=1e-14)
         self.put_layer("plain", {"kind": "batch_norm", "affine": False})
@@ -219,14 +229,18 @@ class Train(DaemonTest):
 
     def test_normalize_stores_nothing(self):
         data = {"datatype": "FP64", "data": [[1.0, 2.0, 4.0]]}
-        flat = self.call("POST", "/v1/normalize", {"kind": "layer_norm", "normalized_shape": [3], **data, "weight": [1, 1, 2]}).json
-        apart = self.call("POST", "/v1/normalize", {"definition": {"kind": "layer_norm", "normalized_shape": [3]}, "tensor": data,
-                                                    "weight": [1, 1, 2]}).json
+        flat = self.call("POST", "/v1/normalize",
+                         {"kind": "layer_norm", "normalized_shape": [3], **data, "weight": [1, 1, 2]}).json
+        apart = self.call("POST", "/v1/normalize",
+                          {"definition": {"kind": "layer_norm", "normalized_shape": [3]}, "tensor": data,
+                           "weight": [1, 1, 2]}).json
         self.assertEqual(flat, apart)
         var = 14 / 9
-        self.assertClose(flat["data"][0], [(x - 7 / 3) / math.sqrt(var + 1e-5) * w for x, w in ((1, 1), (2, 1), (4, 2))], rtol=1e-14)
+        self.assertClose(flat["data"][0],
+                         [(x - 7 / 3) / math.sqrt(var + 1e-5) * w for x, w in ((1, 1), (2, 1), (4, 2))], rtol=1e-14)
         batch = self.call("POST", "/v1/normalize", {"kind": "batch_norm", "data": [[1], [3]]}).json
-        self.assertEqual([f32(row[0]) for row in batch["data"]], [f32(-1 / math.sqrt(1 + 1e-5)), f32(1 / math.sqrt(1 + 1e-5))])
+        self.assertEqual([f32(row[0]) for row in batch["data"]],
+                         [f32(-1 / math.sqrt(1 + 1e-5)), f32(1 / math.sqrt(1 + 1e-5))])
         no_bias = {"kind": "layer_norm", "normalized_shape": [3], "bias": False, **data}
         self.call("POST", "/v1/normalize", no_bias)
         self.refused("bad_parameter", 400, "POST", "/v1/normalize", {"kind": "rms_norm", **data})
@@ -235,7 +249,8 @@ class Train(DaemonTest):
     def test_numbers_are_the_shortest_that_read_back(self):
         values = [0.1, 1 / 3, 5e-324, 1.7976931348623157e308, 123456789.125, 2.0**-44, 1e23]
         self.put_layer("bn", {"kind": "batch_norm", "num_features": len(values)})
-        put = self.call("PUT", self.path("bn", "statistics"), {"running_mean": values, "running_var": [1] * len(values)})
+        put = self.call("PUT", self.path("bn", "statistics"),
+                        {"running_mean": values, "running_var": [1] * len(values)})
         got = put.json["running_mean"]["data"]
         self.assertEqual([struct.pack("<d", x) for x in got], [struct.pack("<d", x) for x in values])
         text = put.body[put.body.index('"data":[') + 8:].split("]")[0].split(",")

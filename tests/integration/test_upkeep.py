@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""normd check and normd restore: what they find, what they refuse, that they change nothing they should not, and how they show progress."""
+"""normd check and normd restore: what they find, what they refuse, that they change nothing they should not,
+and how they show progress."""
 
 import fcntl
 import hashlib
@@ -21,7 +22,8 @@ PAGE = 4096
 
 
 def normd(*args, **options):
-    return subprocess.run([os.path.abspath(NORMD), *args], capture_output=True, text=True, timeout=60 * PATIENCE, **options)
+    return subprocess.run([os.path.abspath(NORMD), *args], capture_output=True, text=True, timeout=60 * PATIENCE,
+                          **options)
 
 
 def digest(path):
@@ -34,9 +36,11 @@ def fill(daemon, layers=3, features=2):
     for i in range(layers):
         path = f"/v1/models/m{i % 2}/layers/l{i}"
         assert daemon.curl("PUT", path, {"kind": "batch_norm"}).status == 201
-        assert daemon.curl("PUT", path + "/statistics", '{"running_mean":[%s],"running_var":[%s]}' % (row, row)).status == 200
+        assert daemon.curl("PUT", path + "/statistics",
+                           '{"running_mean":[%s],"running_var":[%s]}' % (row, row)).status == 200
         assert daemon.curl("PUT", path + "/parameters", '{"weight":[%s],"bias":[%s]}' % (row, row)).status == 200
-    assert daemon.curl("PUT", "/v1/models/m0/layers/ln", {"kind": "layer_norm", "normalized_shape": [2, 3]}).status == 201
+    assert daemon.curl("PUT", "/v1/models/m0/layers/ln",
+                       {"kind": "layer_norm", "normalized_shape": [2, 3]}).status == 201
     assert daemon.curl("PUT", "/v1/models/m0/layers/open", {"kind": "batch_norm"}).status == 201
 
 
@@ -180,11 +184,14 @@ class Check(Upkeep):
             ("UPDATE state SET features = 3 WHERE layer_id = 1", "another length than it has features"),
             ("UPDATE state SET features = 3 WHERE layer_id = 4", "3 features, its definition says 0"),
             ("UPDATE state SET running_var = NULL WHERE layer_id = 1", "but not the other"),
-            ("UPDATE state SET running_mean = CAST(x'00' || running_mean AS BLOB) WHERE layer_id = 1", "cut off: 17 bytes"),
-            (f"UPDATE state SET running_mean = x'{NAN.hex() * 2}' WHERE layer_id = 1", "running mean has a value that cannot be: nan at 0"),
+            ("UPDATE state SET running_mean = CAST(x'00' || running_mean AS BLOB) WHERE layer_id = 1",
+             "cut off: 17 bytes"),
+            (f"UPDATE state SET running_mean = x'{NAN.hex() * 2}' WHERE layer_id = 1",
+             "running mean has a value that cannot be: nan at 0"),
             (f"UPDATE state SET running_var = x'{struct.pack('<2d', 1, -0.5).hex()}' WHERE layer_id = 1", "-0.5 at 1"),
             (f"UPDATE parameters SET weight = x'{NAN.hex() * 2}' WHERE layer_id = 1", "its weight has a value"),
-            (f"UPDATE parameters SET bias = x'{struct.pack('<d', 1).hex()}' WHERE layer_id = 1", "2 and 1 values instead of 2"),
+            (f"UPDATE parameters SET bias = x'{struct.pack('<d', 1).hex()}' WHERE layer_id = 1",
+             "2 and 1 values instead of 2"),
             ("INSERT INTO parameters(layer_id, weight) VALUES(4, zeroblob(8))", "1 and 0 values instead of 6"),
             ("UPDATE layer SET definition = '{' WHERE id = 1", 'layer "l0" of model "m0"'),
             ("UPDATE layer SET definition = '{\"kind\":\"none\"}' WHERE id = 1", 'layer "l0" of model "m0"'),
@@ -205,8 +212,10 @@ class Check(Upkeep):
                 self.refused(words, "nothing was restored")
 
     def test_names_in_a_hostile_file_do_not_reach_the_terminal_raw(self):
-        self.sql('CREATE VIEW "\x1b]0;owned\x07\u009b2J" AS SELECT 1', "UPDATE layer SET name = char(27) || '[2J' WHERE name = 'l1'")
-        done = subprocess.run([NORMD, "check", "--store", "sqlite:" + self.store], capture_output=True, timeout=60 * PATIENCE)
+        self.sql('CREATE VIEW "\x1b]0;owned\x07\u009b2J" AS SELECT 1',
+                 "UPDATE layer SET name = char(27) || '[2J' WHERE name = 'l1'")
+        done = subprocess.run([NORMD, "check", "--store", "sqlite:" + self.store], capture_output=True,
+                              timeout=60 * PATIENCE)
         self.assertEqual(done.returncode, 1, done)
         self.assertIn(b"?]0;owned", done.stdout)
         self.assertEqual({byte for byte in done.stdout + done.stderr if not 0x20 <= byte < 0x7f}, {ord("\n")})
@@ -217,7 +226,8 @@ class Check(Upkeep):
         self.check(0, "is sound")
 
     def test_a_damaged_file(self):
-        """Every page in turn is overwritten, cut off, or loses a bit: an error or a finding, never a crash, and nothing is written."""
+        """Every page in turn is overwritten, cut off, or loses a bit: an error or a finding, never a crash,
+        and nothing is written."""
         size = os.path.getsize(self.sound)
         found = 0
         for page in range(size // PAGE):
@@ -301,7 +311,8 @@ class Restore(Upkeep):
             self.refused("is in use by another process")
 
     def test_wrong_usage(self):
-        for args in ((), ("--store", "sqlite:x"), ("--from",), ("--form", "x"), ("--from", self.store, "--store", "postgresql://x")):
+        for args in ((), ("--store", "sqlite:x"), ("--from",), ("--form", "x"),
+                     ("--from", self.store, "--store", "postgresql://x")):
             done = normd("restore", *args, cwd=self.folder)
             self.assertEqual(done.returncode, 2, done)
         self.assertEqual(normd("check", "--store", "x").returncode, 2)
@@ -320,7 +331,8 @@ class Restore(Upkeep):
         disk = os.path.join(self.folder, "disk")
         os.mkdir(disk)
         size = os.path.getsize(self.store) // 2
-        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True, text=True)
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], capture_output=True,
+                               text=True)
         if mount.returncode != 0:
             self.skipTest("a small file system cannot be mounted here: " + mount.stderr.strip())
         self.addCleanup(subprocess.run, ["umount", disk])
@@ -345,7 +357,8 @@ class Large(unittest.TestCase):
         with db:
             values = struct.pack("<4096d", *range(4096))
             for i in range(100, 1000):
-                db.execute("INSERT INTO layer(id, model_id, name, definition) VALUES(?, 1, ?, '{\"kind\":\"batch_norm\"}')", (i, f"x{i}"))
+                db.execute("INSERT INTO layer(id, model_id, name, definition) VALUES(?, 1, ?, "
+                           "'{\"kind\":\"batch_norm\"}')", (i, f"x{i}"))
                 db.execute("INSERT INTO state VALUES(?, 1, 4096, 1, 0, ?, ?)", (i, values, values))
         db.close()
 
@@ -371,7 +384,8 @@ class Large(unittest.TestCase):
 
     def test_progress_is_one_line_of_a_terminal(self):
         for args, steps in ((("check", "--store", "sqlite:" + self.store), ("layers",)),
-                            (("restore", "--from", self.store, "--store", "sqlite:" + self.restored), ("layers", "copying"))):
+                            (("restore", "--from", self.store, "--store", "sqlite:" + self.restored),
+                             ("layers", "copying"))):
             out, shown = self.on_a_terminal(*args)
             self.assertEqual(out.count("\n"), 1)
             self.assertNotIn("\n", shown)

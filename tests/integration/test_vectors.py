@@ -87,7 +87,8 @@ class Vectors(DaemonTest):
                 trained = self.call("POST", f"/v1/models/{self.model}/layers/c{i}/train", case["infer"]["input"]).json
                 inferred = self.call("POST", f"/v1/models/{self.model}/layers/c{i}/infer", case["infer"]["input"]).json
                 self.assertEqual(trained["data"], inferred["data"])
-                self.assertEqual((trained["num_batches_tracked"], trained["revision"] > 0), (0, case.get("weight") is not None))
+                self.assertEqual((trained["num_batches_tracked"], trained["revision"] > 0),
+                                 (0, case.get("weight") is not None))
                 given = {key: case[key] for key in ("weight", "bias") if case.get(key) is not None}
                 body = {"definition": case["definition"], "tensor": case["infer"]["input"], **given}
                 once = self.call("POST", "/v1/normalize", body)
@@ -154,10 +155,12 @@ class Vectors(DaemonTest):
         for i, case in enumerate(cases):
             with self.subTest(case["name"]):
                 base = f"/v1/models/{self.model}/layers/c{i}"
-                self.call("PUT", base, {"kind": "batch_norm", "eps": case["eps"], "num_features": len(case["weight"])}, status=201)
+                self.call("PUT", base, {"kind": "batch_norm", "eps": case["eps"], "num_features": len(case["weight"])},
+                          status=201)
                 self.call("PUT", base + "/parameters", {"weight": case["weight"], "bias": case["bias"]})
-                self.call("PUT", base + "/statistics", {"running_mean": case["running_mean"], "running_var": case["running_var"],
-                                                        "num_batches_tracked": 1})
+                self.call("PUT", base + "/statistics",
+                          {"running_mean": case["running_mean"], "running_var": case["running_var"],
+                           "num_batches_tracked": 1})
                 answer = self.call("POST", base + "/infer", case["input"]).json
                 self.assertEqual(answer["shape"], case["output"]["shape"])
                 self.assertClose(answer["data"], case["output"]["data"], rtol=1e-3, atol=1e-7)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""No request is forgotten by the event loops, however many are ready at once, suspended, resumed, cut into pieces or given up."""
+"""No request is forgotten by the event loops, however many are ready at once, suspended, resumed,
+cut into pieces or given up."""
 
 import os
 import shutil
@@ -17,7 +18,8 @@ LAYERS = 4
 
 
 class ReadyAtOnce(unittest.TestCase):
-    """libmicrohttpd 0.9.75 takes events from the kernel 128 at a time, and having got exactly so many it would wait for more first."""
+    """libmicrohttpd 0.9.75 takes events from the kernel 128 at a time,
+    and having got exactly so many it would wait for more first."""
 
     REQUEST = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -46,8 +48,9 @@ class ReadyAtOnce(unittest.TestCase):
 
 class SuspendAndResume(unittest.TestCase):
     """
-    Hundreds of clients train, which suspends their connections, infer, which does not, send in pieces, come and go, and hang up in
-    the middle of a commit. In bursts, so that nothing else wakes a loop that forgot someone; and each at its own pace.
+    Hundreds of clients train, which suspends their connections, infer, which does not, send in pieces, come and go, and
+    hang up in the middle of a commit. In bursts, so that nothing else wakes a loop that forgot someone; and each at its
+    own pace.
     """
 
     CROWD = {"plain": 128, "infer": 96, "pieces": 96, "brief": 32, "brief-infer": 16, "vanish": 16}

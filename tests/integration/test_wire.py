@@ -29,8 +29,11 @@ class Wire(DaemonTest):
     def test_routes_and_methods(self):
         self.refused("no_such_route", 404, "GET", "/v1/nothing")
         root = self.call("GET", "/").json
-        self.assertEqual((root["name"], [self.call("GET", root["links"][name]).status for name in ("models", "live", "ready")]), ("normd", [200] * 3))
-        self.assertIn('"/v1/no%22thing/x"', self.refused("no_such_route", 404, "GET", "/v1/no%22thing/x?a=b").json["detail"])
+        self.assertEqual((root["name"],
+                          [self.call("GET", root["links"][name]).status for name in ("models", "live", "ready")]),
+                         ("normd", [200] * 3))
+        self.assertIn('"/v1/no%22thing/x"',
+                      self.refused("no_such_route", 404, "GET", "/v1/no%22thing/x?a=b").json["detail"])
         self.refused("no_such_route", 404, "GET", "/a/b/c/d/e/f/g/h/i/j/k")
         answer = self.refused("method_not_allowed", 405, "POST", "/v1/models")
         self.assertEqual(answer.headers["allow"], "GET, HEAD, OPTIONS")
@@ -51,16 +54,19 @@ class Wire(DaemonTest):
 
     def test_true_and_false_as_other_languages_write_them(self):
         self.put_layer()
-        for text, output in (("false", False), ("False", False), ("FALSE", False), ("0", False), ("true", True), ("True", True), ("1", True), ("", True)):
+        for text, output in (("false", False), ("False", False), ("FALSE", False), ("0", False), ("true", True),
+                             ("True", True), ("1", True), ("", True)):
             answer = self.call("POST", self.path("bn", f"train?output={text}"), {"data": [[1], [3]]})
             self.assertEqual("data" in answer.json, output, text)
             answer = self.call("POST", self.path("bn", f"infer?inverse={text}"), {"data": [[1]]})
             self.assertEqual(answer.status, 200)
         for text in ("no", "f", "2", "null", "None", "truee"):
             self.refused("bad_parameter", 400, "POST", self.path("bn", f"train?output={text}"), {"data": [[1], [3]]})
-        masked = [self.call("POST", "/v1/normalize", {"kind": "batch_norm", "data": [[[1, 3, 9]]], "mask": [[True, True, False]]}).json]
+        masked = [self.call("POST", "/v1/normalize",
+                            {"kind": "batch_norm", "data": [[[1, 3, 9]]], "mask": [[True, True, False]]}).json]
         for text in ("true,true,false", "True,True,False", "1,1,0"):
-            masked.append(self.call("POST", f"/v1/normalize?mask={text}", {"kind": "batch_norm", "data": [[[1, 3, 9]]]}).json)
+            masked.append(self.call("POST", f"/v1/normalize?mask={text}",
+                                    {"kind": "batch_norm", "data": [[[1, 3, 9]]]}).json)
         self.assertEqual(masked, masked[:1] * 4)
 
     def test_null_counts_as_absent(self):
@@ -69,29 +75,38 @@ class Wire(DaemonTest):
         data = {"data": [[1, 20], [3, 40]]}
         null = dict.fromkeys(("lengths", "mask", "sync", "seed", "output", "shape", "datatype"))
         train = self.path("bn", "train")
-        self.assertEqual(self.call("POST", train, {**null, **data}).json["data"], self.call("POST", train, data).json["data"])
-        self.assertEqual(self.call("POST", self.path("bn", "infer"), {"shape": None, "datatype": None, **data, "lengths": None, "mask": None}).body,
+        self.assertEqual(self.call("POST", train, {**null, **data}).json["data"],
+                         self.call("POST", train, data).json["data"])
+        self.assertEqual(self.call("POST", self.path("bn", "infer"),
+                                   {"shape": None, "datatype": None, **data, "lengths": None, "mask": None}).body,
                          self.call("POST", self.path("bn", "infer"), data).body)
         both = {"input": [[1, 20], [3, 40]], "grad_output": [[1, 2], [3, 5]]}
         null = dict.fromkeys(("mode", "seed", "lengths", "mask", "sync"))
-        self.assertEqual(self.call("POST", self.path("bn", "backward"), {**null, **both}).body, self.call("POST", self.path("bn", "backward"), both).body)
+        self.assertEqual(self.call("POST", self.path("bn", "backward"), {**null, **both}).body,
+                         self.call("POST", self.path("bn", "backward"), both).body)
         tensor = {"shape": None, "datatype": None, "data": [1, 2]}
-        put = self.call("PUT", self.path("bn", "statistics"), {"running_mean": tensor, "running_var": tensor, "num_batches_tracked": None,
-                                                               "count": None, "revision": None}).json
+        put = self.call("PUT", self.path("bn", "statistics"),
+                        {"running_mean": tensor, "running_var": tensor, "num_batches_tracked": None,
+                         "count": None, "revision": None}).json
         self.assertEqual((put["running_mean"]["data"], put["num_batches_tracked"]), ([1, 2], 0))
-        self.assertEqual(self.call("PUT", self.path("bn", "parameters"), {"weight": None, "bias": [1, 2]}).json, {"weight": [1, 1], "bias": [1, 2]})
+        self.assertEqual(self.call("PUT", self.path("bn", "parameters"), {"weight": None, "bias": [1, 2]}).json,
+                         {"weight": [1, 1], "bias": [1, 2]})
         sync = {"step": 1, "rank": 0, "world_size": 1}
         self.call("POST", train, {**data, "sync": {**sync, "timeout_ms": None}})
         self.refused("bad_parameter", 400, "POST", train, {**data, "sync": {**sync, "rank": None}})
         once = {"kind": "layer_norm", "normalized_shape": 2, **data}
-        null = dict.fromkeys(("definition", "tensor", "input", "weight", "bias", "lengths", "mask", "shape", "datatype", "num_features", "momentum"))
-        self.assertEqual(self.call("POST", "/v1/normalize", {**null, **once}).body, self.call("POST", "/v1/normalize", once).body)
+        null = dict.fromkeys(("definition", "tensor", "input", "weight", "bias", "lengths", "mask", "shape", "datatype",
+                              "num_features", "momentum"))
+        self.assertEqual(self.call("POST", "/v1/normalize", {**null, **once}).body,
+                         self.call("POST", "/v1/normalize", once).body)
         null = dict.fromkeys(("data", "shape", "datatype", "input"))
         once = {"kind": "layer_norm", "normalized_shape": 2, "tensor": data["data"]}
-        self.assertEqual(self.call("POST", "/v1/normalize", {**null, **once}).body, self.call("POST", "/v1/normalize", once).body)
+        self.assertEqual(self.call("POST", "/v1/normalize", {**null, **once}).body,
+                         self.call("POST", "/v1/normalize", once).body)
         for path, body in ((train, {"data": None}), (self.path("bn", "backward"), {"input": None, "grad_output": [1]})):
             self.refused("bad_tensor", 400, "POST", path, body)
-        self.refused("bad_parameter", 400, "POST", self.path("bn", "statistics/merge"), {"count": 2, "mean": None, "var": [1, 2]})
+        self.refused("bad_parameter", 400, "POST", self.path("bn", "statistics/merge"),
+                     {"count": 2, "mean": None, "var": [1, 2]})
 
     def test_suggestions(self):
         self.put_layer()
@@ -108,8 +123,10 @@ class Wire(DaemonTest):
             ("statistics/merge", {"n": 2, "mean": [1], "var": [1]}, "count"),
             ("statistics/merge", {"count": 2, "running_mean": [1], "running_var": [1]}, "mean"),
         ):
-            self.assertIn(f'did you mean "{meant}"?', self.refused("bad_parameter", 400, "POST", self.path("bn", path), body).json["detail"])
-        self.assertIn('did you mean "limit"?', self.refused("bad_parameter", 400, "GET", "/v1/models?limt=1").json["detail"])
+            self.assertIn(f'did you mean "{meant}"?',
+                          self.refused("bad_parameter", 400, "POST", self.path("bn", path), body).json["detail"])
+        self.assertIn('did you mean "limit"?',
+                      self.refused("bad_parameter", 400, "GET", "/v1/models?limt=1").json["detail"])
         answer = self.refused("bad_tensor", 400, "POST", self.path("bn", "train"), {"datatype": "float64", **data})
         self.assertIn('did you mean "FP64"?', answer.json["detail"])
 
@@ -133,7 +150,9 @@ class Wire(DaemonTest):
             told = self.refused(code, 400, "POST", self.path("bn", "train"), '{"data":[[1],[%s]]}' % word)
             self.assertIn(hint, told.json["detail"])
             if code == "bad_json":
-                self.assertIn(hint, self.refused(code, 400, "POST", self.path("bn", "train"), '{"output":%s}' % word).json["detail"])
+                self.assertIn(hint,
+                              self.refused(code, 400, "POST", self.path("bn", "train"),
+                                           '{"output":%s}' % word).json["detail"])
 
     def test_masks_and_shapes_that_are_none(self):
         self.put_layer()
@@ -143,7 +162,8 @@ class Wire(DaemonTest):
             ('"mask":{"datatype":"BOOL","data":[true,true]}', "true and false have none; leave it out"),
             ('"shape":{"0":2,"1":1}', "Array.from(array)"),
         ):
-            told = self.call("POST", self.path("bn", "train"), '{"data":[[1],[2]],%s}' % members, status=400).json["detail"]
+            told = self.call("POST", self.path("bn", "train"), '{"data":[[1],[2]],%s}' % members,
+                             status=400).json["detail"]
             self.assertIn(said, told)
 
     def test_what_was_found(self):
@@ -177,13 +197,15 @@ class Wire(DaemonTest):
         ):
             told = self.refused("no_such_route", 404, "POST", path, "[[1]]").json["detail"]
             self.assertEqual(told, f'there is no route "{path}"; did you mean "{meant}"?')
-        for path in ("/v1/models/m/layers/bn/x", "/models", "/v1", "/" + "a" * 300, "/v1/models/m/layers/bn/train/train/train"):
+        for path in ("/v1/models/m/layers/bn/x", "/models", "/v1", "/" + "a" * 300,
+                     "/v1/models/m/layers/bn/train/train/train"):
             self.assertNotIn("did you mean", self.refused("no_such_route", 404, "POST", path, "[[1]]").json["detail"])
 
     def test_media_types(self):
         self.put_layer()
         body, path = '{"data":[[1],[2]]}', self.path("bn", "train")
-        for good in ("application/json", "application/json; charset=utf-8", "application/ld+json", "", "text/plain", "text/plain;charset=UTF-8"):
+        for good in ("application/json", "application/json; charset=utf-8", "application/ld+json", "", "text/plain",
+                     "text/plain;charset=UTF-8"):
             self.call("POST", path, body, {"Content-Type": good}, status=200)
         for bad in ("text/plain; charset=utf-16", "text/html", "application/octet-stream", "application/x-npyz"):
             self.refused("unsupported_media_type", 415, "POST", path, body, {"Content-Type": bad})
@@ -199,9 +221,11 @@ class Wire(DaemonTest):
         large = '{"data":[' + ",".join(["[1]"] * 80000) + "]}"
         self.refused("body_too_large", 413, "POST", path, large)
         self.refused("body_too_large", 413, "POST", path, large, {"Transfer-Encoding": "chunked"})
-        answer = self.raw(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000\r\nExpect: 100-continue\r\n\r\n")
+        answer = self.raw(b"POST " + path.encode() +
+                          b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000\r\nExpect: 100-continue\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
-        answer = self.raw(b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n")
+        answer = self.raw(b"POST " + path.encode() +
+                          b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 413 "), answer)
         self.refused("body_too_large", 413, "POST", path, '{"shape":[1000000,1000000],"data":[1]}')
         self.refused("bad_tensor", 400, "POST", path, '{"shape":[4294967296,4294967296,4294967296],"data":[1]}')
@@ -212,7 +236,8 @@ class Wire(DaemonTest):
     def test_pieces(self):
         self.put_layer()
         body = b'{"shape":[2,2],"data":[1.25e0,-2,3.5,4]}'
-        head = b"POST " + self.path("bn", "train").encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+        head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (
+            self.path("bn", "train").encode(), len(body))
         with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as s:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for byte in head + body:
@@ -236,8 +261,11 @@ class Wire(DaemonTest):
 
     def test_request_ids_and_the_log(self):
         mine = "trace-1.2:3/4=5+6@7"
-        self.assertEqual(self.call("GET", "/v1/models", headers={"X-Request-Id": mine, "traceparent": "00-ab-cd-01"}).headers["x-request-id"], mine)
-        made = {self.call("GET", "/v1/models", headers={"X-Request-Id": bad}).headers["x-request-id"] for bad in ("sp ace", "x" * 129, '"')}
+        self.assertEqual(self.call("GET", "/v1/models",
+                                   headers={"X-Request-Id": mine,
+                                            "traceparent": "00-ab-cd-01"}).headers["x-request-id"], mine)
+        made = {self.call("GET", "/v1/models", headers={"X-Request-Id": bad}).headers["x-request-id"]
+                for bad in ("sp ace", "x" * 129, '"')}
         self.assertEqual(len(made), 3)
         self.assertTrue(all(re.fullmatch(r"[0-9a-f]{16}", one) for one in made))
         refused = self.refused("no_such_model", 404, "GET", "/v1/models/none")
@@ -288,7 +316,8 @@ class Wire(DaemonTest):
 
     def test_clients_that_stop_in_the_middle(self):
         self.put_layer()
-        head = b"POST " + self.path("bn", "train").encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
+        head = b"POST " + self.path("bn",
+                                    "train").encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
         for part in (head[:10], head, head + b'{"data":[[1,2],[3,', head + b"x" * 999):
             with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
                 s.sendall(part)
