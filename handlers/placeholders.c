@@ -30,14 +30,23 @@ static const struct placeholder {
 
 #define PLACEHOLDERS (sizeof(placeholders) / sizeof(placeholders[0]))
 
-/* The placeholder that `word`, up to its brace, names. A route's path names no other. */
+/* Whether `word`, up to its brace, is the name. */
+static bool
+is_named(const char *word, const char *name)
+{
+	while (*word == *name) {
+		word++;
+		name++;
+	}
+	return *word == '}' && *name == '\0';
+}
+
+/* The placeholder that `word` names. A route's path names no other. */
 static const struct placeholder *
 find_placeholder(const char *word)
 {
-	const size_t len = strcspn(word, "}");
-
 	for (size_t i = 0; i < PLACEHOLDERS; i++)
-		if (strncmp(placeholders[i].name, word, len) == 0 && placeholders[i].name[len] == '\0')
+		if (is_named(word, placeholders[i].name))
 			return &placeholders[i];
 	assert(false);
 	return NULL;
@@ -46,9 +55,14 @@ find_placeholder(const char *word)
 void
 placeholders_take(struct request *rq, const char *path, const char *const *segments)
 {
-	for (; *path == '/'; path += strcspn(path, "/"), segments++)
-		if (*++path == '{')
-			memcpy((char *)rq + find_placeholder(path + 1)->member, segments, sizeof(*segments));
+	size_t begun = 0;
+
+	for (; *path != '\0'; path++) {
+		begun += *path == '/';
+		if (*path == '{')
+			memcpy(
+			    (char *)rq + find_placeholder(path + 1)->member, &segments[begun - 1], sizeof(*segments));
+	}
 }
 
 int

@@ -112,17 +112,33 @@ const struct route routes[] = {
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
 
-/* Whether the segments have the form of a route's path. A placeholder takes any segment. */
+/* The rest of a path after `segment`, which is its next word, or any word in a placeholder's place; else NULL. */
+static const char *
+skip_segment(const char *path, const char *segment)
+{
+	if (*path == '{') {
+		while (*path != '/' && *path != '\0')
+			path++;
+		return path;
+	}
+	while (*path == *segment && *segment != '\0') {
+		path++;
+		segment++;
+	}
+	return *segment == '\0' && (*path == '/' || *path == '\0') ? path : NULL;
+}
+
+/* Whether the segments have the form of a route's path. */
 static bool
 path_matches(const char *path, const char *const *segments, size_t count)
 {
-	size_t len, i;
+	size_t i;
 
 	if (count == 0)
 		return strcmp(path, "/") == 0;
-	for (i = 0; i < count && *path == '/'; i++, path += len) {
-		len = strcspn(++path, "/");
-		if (*path != '{' && (strncmp(path, segments[i], len) != 0 || segments[i][len] != '\0'))
+	for (i = 0; i < count && *path == '/'; i++) {
+		path = skip_segment(path + 1, segments[i]);
+		if (path == NULL)
 			return false;
 	}
 	return i == count && *path == '\0';
