@@ -7,10 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "handlers/backward.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"
+#include "handlers/request_call.h"
+#include "handlers/request_shard.h"
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
@@ -43,22 +44,22 @@ choose_mode(const struct request *rq, bool *train, struct err *e)
 
 /* What was shuffled by a seed in training goes back by the same. */
 static int
-choose_seed(const struct request *rq, struct backward *w, struct err *e)
+choose_seed(const struct request *rq, struct call *c, struct err *e)
 {
 	bool given;
 
-	if (seed_options_get(rq, &w->seed, &given, e) < 0)
+	if (seed_options_get(rq, &c->seed, &given, e) < 0)
 		return -1;
-	if (!given && rq->definition->shuffle && w->train)
+	if (!given && rq->definition->shuffle && c->train)
 		return err_fail(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
 	return 0;
 }
 
 /* The gradient is of the output, which has the input's shape and datatype. */
 static int
-check_gradient(const struct backward *w, struct err *e)
+check_gradient(const struct call *c, struct err *e)
 {
-	const struct tensor *x = w->x, *g = w->g;
+	const struct tensor *x = c->tensor, *g = c->gradient;
 
 	if (g->datatype != x->datatype)
 		return err_fail(e, ERR_BAD_TENSOR,
@@ -98,63 +99,73 @@ as_tensor(const struct request *rq, double *values, size_t n, struct tensor *out
 	}
 }
 
+/* What is kept between the steps of the request. */
+struct backward {
+	struct call call;
+	struct shard own;           /* of a synchronized step */
+	struct tensor weight, bias; /* the gradients by them */
+};
+
 static int
-answer(struct request *rq, struct backward *w, size_t n, struct err *e)
+answer(struct request *rq, struct backward *w, struct err *e)
 {
 	const struct definition *d = rq->definition;
+	const size_t n = definition_parameter_count(d, w->call.view.feature);
 
-	if ((d->affine && check_finite("weight", w->weight, n, e) < 0) ||
-	    (d->bias && check_finite("bias", w->bias, n, e) < 0))
+	if ((d->affine && check_finite("weight", w->call.grad_weight, n, e) < 0) ||
+	    (d->bias && check_finite("bias", w->call.grad_bias, n, e) < 0))
 		return -1;
-	as_tensor(rq, w->weight, n, &w->tensors[0]);
-	as_tensor(rq, w->bias, n, &w->tensors[1]);
-	reply_tensor(&rq->reply, "grad_input", w->g);
-	reply_more(&rq->reply, "grad_weight", d->affine ? &w->tensors[0] : NULL);
-	reply_more(&rq->reply, "grad_bias", d->bias ? &w->tensors[1] : NULL);
+	as_tensor(rq, w->call.grad_weight, n, &w->weight);
+	as_tensor(rq, w->call.grad_bias, n, &w->bias);
+	reply_tensor(&rq->reply, "grad_input", w->call.gradient);
+	reply_more(&rq->reply, "grad_weight", d->affine ? &w->weight : NULL);
+	reply_more(&rq->reply, "grad_bias", d->bias ? &w->bias : NULL);
 	reply_end(&rq->reply);
 	reply_revision(&rq->reply, rq->state->revision);
+	return 0;
+}
+
+static int
+start_shard(struct request *rq, struct backward *w, struct err *e)
+{
+	if (rq->definition->clip > 0 || !w->call.train)
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
+	if (call_backward_shard(&w->call, &w->own, e) < 0)
+		return -1;
+	request_shard(rq, &w->call, &w->own);
+	rq->sync_backward = true;
 	return 0;
 }
 
 int
 backward(struct request *rq, struct err *e)
 {
-	struct backward *w = arena_alloc(&rq->workspace.arena, sizeof(*w));
-	size_t n;
+	struct backward *w = workspace_alloc(&rq->workspace, sizeof(*w), e);
+	struct call *c;
 
 	if (w == NULL)
-		return err_fail_memory(e);
+		return -1;
 	rq->scratch = w;
-	w->workspace = &rq->workspace;
-	w->definition = rq->definition;
-	w->statistics = &rq->state->statistics;
-	w->layer = rq->layer;
-	w->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
-	if (inputs_check_body(rq, e) < 0 || choose_mode(rq, &w->train, e) < 0 || choose_seed(rq, w, e) < 0 ||
-	    input_need_tensor(rq, &input_input, &w->x, e) < 0 || input_need_tensor(rq, &gradient_input, &w->g, e) < 0 ||
-	    request_check_answer(rq, w->g, e) < 0 ||
-	    forward_view(rq->definition, rq->state->statistics.features, w->x, &w->view, e) < 0 ||
-	    check_gradient(w, e) < 0 || mask_options_get(rq, rq->definition, w->x, &w->mask, e) < 0)
-		return -1;
-	n = definition_parameter_count(rq->definition, w->view.feature);
-	if (workspace_doubles(&rq->workspace, n, &w->weight, e) < 0 ||
-	    workspace_doubles(&rq->workspace, n, &w->bias, e) < 0)
-		return -1;
-	if (sync_options_get(rq, e) < 0)
+	c = &w->call;
+	request_call(rq, c);
+	if (inputs_check_body(rq, e) < 0 || choose_mode(rq, &c->train, e) < 0 || choose_seed(rq, c, e) < 0 ||
+	    input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
+	    input_need_tensor(rq, &gradient_input, &c->gradient, e) < 0 ||
+	    request_check_answer(rq, c->gradient, e) < 0 || call_fit(c, e) < 0 || check_gradient(c, e) < 0 ||
+	    mask_options_get(rq, rq->definition, c->tensor, &c->mask, e) < 0 || sync_options_get(rq, e) < 0)
 		return -1;
 	if (rq->sync_call != NULL)
-		return backward_shard(rq, w, e);
-	if (mask_check_counted(&w->mask, e) < 0)
-		return -1;
-	if (w->x->count > 0 && gradients_compute(w, e) < 0)
-		return -1;
-	return answer(rq, w, n, e);
+		return start_shard(rq, w, e);
+	return call_backward(c, e) < 0 ? -1 : answer(rq, w, e);
 }
 
 int
 backward_joined(struct request *rq, struct err *e)
 {
 	struct backward *w = rq->scratch;
+	const struct shard whole = request_shard_whole(rq);
 
-	return backward_shard_output(rq, w, e) < 0 ? -1 : answer(rq, w, w->view.feature, e);
+	if (!rq->member.result->empty && call_backward_shard_output(&w->call, &whole, e) < 0)
+		return -1;
+	return answer(rq, w, e);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "layer/definition.h"
-#include "layer/forward.h"
+#include "layer/reals.h"
 #include "norm/widen.h"
 
 #define PARAMETER(name_) \
@@ -24,7 +24,7 @@ as_doubles(struct request *rq, const struct tensor *t, double **values, struct e
 	}
 	if (workspace_doubles(&rq->workspace, t->count, values, e) < 0)
 		return -1;
-	widen(forward_real(t->datatype), t->values, t->count, *values);
+	widen(real_of(t->datatype), t->values, t->count, *values);
 	return 0;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* POST .../statistics/merge: the moments of a batch that the client measured itself, taken as one training batch. */
-#include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/idempotency.h"
 #include "handlers/reply.h"
+#include "handlers/request_call.h"
 
 static const struct input mean_input = DOUBLES_PER_FEATURE("mean");
 static const struct input var_input = DOUBLES_PER_FEATURE("var");
@@ -21,44 +20,38 @@ answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 }
 
 static int
-parse_moments(struct request *rq, struct update *u, struct err *e)
+parse_moments(struct request *rq, struct moments *m, size_t *features, struct err *e)
 {
 	double *mean, *var;
 	size_t var_count;
 
-	if (inputs_check_body(rq, e) < 0 || doubles_get(rq, &mean_input, &mean, &u->features, e) < 0 ||
-	    doubles_get(rq, &var_input, &var, &var_count, e) < 0 || option_get(rq, &count_input, &u->count, e) < 0 ||
-	    doubles_check_features("mean", u->features, rq->state->statistics.features, e) < 0 ||
-	    doubles_check_features("var", var_count, u->features, e) < 0 ||
+	if (inputs_check_body(rq, e) < 0 || doubles_get(rq, &mean_input, &mean, features, e) < 0 ||
+	    doubles_get(rq, &var_input, &var, &var_count, e) < 0 || option_get(rq, &count_input, &m->count, e) < 0 ||
+	    doubles_check_features("mean", *features, rq->state->statistics.features, e) < 0 ||
+	    doubles_check_features("var", var_count, *features, e) < 0 ||
 	    doubles_check_variance("var", var, var_count, e) < 0)
 		return -1;
-	u->mean = mean;
-	u->var = var;
+	m->mean = mean;
+	m->var = var;
 	return 0;
 }
 
 int
 statistics_merge(struct request *rq, struct err *e)
 {
-	const struct definition *d = rq->definition;
-	struct update *u = arena_alloc(&rq->workspace.arena, sizeof(*u));
+	struct update *u = workspace_alloc(&rq->workspace, sizeof(*u), e);
+	struct moments m;
+	size_t features;
 
-	if (u == NULL)
-		return err_fail_memory(e);
-	if (doubles_check_tracks(rq, e) < 0 || parse_moments(rq, u, e) < 0)
+	if (u == NULL || doubles_check_tracks(rq, e) < 0 || parse_moments(rq, &m, &features, e) < 0)
 		return -1;
-	if (u->count == 0)
+	if (m.count == 0)
 		return answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
-	if (u->count == 1)
+	if (m.count == 1)
 		return err_fail(
 		    e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch has at least two values per channel");
-	u->averaging = d->averaging;
-	u->momentum = definition_new_weight(d);
-	u->ddof = d->unbiased_running_var ? 1 : 0;
-	rq->write.updates.list = u;
-	rq->write.updates.count = 1;
-	request_write(rq, STORE_UPDATE);
-	idempotency_guard(rq);
+	*u = definition_update(rq->definition, features, &m);
+	request_update(rq, u, 1);
 	return 0;
 }
 

@@ -11,8 +11,8 @@
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"
-#include "layer/own_statistics.h"
 #include "handlers/reply.h"
+#include "layer/call.h"
 
 /* The tensor as a member, under either name. */
 #define NESTED(name_) \
@@ -115,26 +115,23 @@ int
 normalize_once(struct request *rq, struct err *e)
 {
 	struct definition d;
-	struct tensor *t;
-	struct norm_view view;
-	struct mask m;
-	struct scale_shift p;
+	struct call c = { .definition = &d, .workspace = &rq->workspace };
 	size_t count;
 
-	if (parse_definition(rq, &d, e) < 0 || request_settle(rq, &d, e) < 0 || find_tensor(rq, &t, e) < 0 ||
-	    request_check_answer(rq, t, e) < 0 || forward_view(&d, d.num_features, t, &view, e) < 0)
+	if (parse_definition(rq, &d, e) < 0 || request_settle(rq, &d, e) < 0 || find_tensor(rq, &c.tensor, e) < 0)
+		return -1;
+	c.statistics.features = d.num_features;
+	if (request_check_answer(rq, c.tensor, e) < 0 || call_fit(&c, e) < 0)
 		return -1;
 	if (d.shuffle || d.renorm)
 		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");
-	count = definition_parameter_count(&d, view.feature);
-	if (parse_parameter(rq, &weight_input, d.affine, count, &p.weight, e) < 0 ||
-	    parse_parameter(rq, &bias_input, d.bias, count, &p.bias, e) < 0)
+	count = definition_parameter_count(&d, c.view.feature);
+	if (parse_parameter(rq, &weight_input, d.affine, count, &c.parameters.weight, e) < 0 ||
+	    parse_parameter(rq, &bias_input, d.bias, count, &c.parameters.bias, e) < 0 ||
+	    mask_options_get(rq, &d, c.tensor, &c.mask, e) < 0 || call_normalize(&c, e) < 0)
 		return -1;
-	if (mask_options_get(rq, &d, t, &m, e) < 0 || mask_check_counted(&m, e) < 0 ||
-	    own_statistics_normalize(&rq->workspace, &d, t, view, p, true, &m, e) < 0)
-		return -1;
-	reply_tensor(&rq->reply, NULL, t);
+	reply_tensor(&rq->reply, NULL, c.tensor);
 	reply_end(&rq->reply);
 	return 0;
 }

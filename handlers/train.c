@@ -10,11 +10,11 @@
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "handlers/mask_options.h"
-#include "layer/own_statistics.h"
 #include "handlers/reply.h"
+#include "handlers/request_call.h"
+#include "handlers/request_shard.h"
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
-#include "handlers/training.h"
 
 /* A client may say in either place that it wants no tensor back. */
 static const struct input output_input = {
@@ -46,14 +46,21 @@ own_seed(struct request *rq, uint64_t *seed, struct err *e)
 }
 
 static int
-choose_seed(struct request *rq, struct training *t, struct err *e)
+choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 {
 	bool given;
 
-	if (seed_options_get(rq, &t->seed, &given, e) < 0)
+	if (seed_options_get(rq, seed, &given, e) < 0)
 		return -1;
-	return given || !rq->definition->shuffle ? 0 : own_seed(rq, &t->seed, e);
+	return given || !rq->definition->shuffle ? 0 : own_seed(rq, seed, e);
 }
+
+/* What is kept between the steps of the request. */
+struct training {
+	struct call call;
+	struct shard own; /* of a synchronized step */
+	struct err err;   /* of the output while the store is at work; never by the batch's values */
+};
 
 /* The rest of the answer, whose head was made before anything was stored. */
 static void
@@ -61,100 +68,81 @@ answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 {
 	reply_counts(&rq->reply, num_batches_tracked, revision);
 	if (rq->definition->shuffle)
-		reply_seed(&rq->reply, ((const struct training *)rq->scratch)->seed);
+		reply_seed(&rq->reply, ((const struct training *)rq->scratch)->call.seed);
 	reply_end(&rq->reply);
 }
 
 /* Nothing to store: the state as it stands. */
-static int
+static void
 answer_unchanged(struct request *rq)
 {
 	answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
+}
+
+static int
+start_shard(struct request *rq, struct training *t, struct err *e)
+{
+	if (call_train_shard(&t->call, &t->own, e) < 0)
+		return -1;
+	request_shard(rq, &t->call, &t->own);
 	return 0;
 }
 
-struct update
-training_update(const struct request *rq, size_t features, size_t count, const double *mean, const double *var)
-{
-	const struct definition *d = rq->definition;
-
-	return (struct update){
-		.averaging = d->averaging,
-		.momentum = definition_new_weight(d),
-		.ddof = d->unbiased_running_var ? 1 : 0,
-		.count = count,
-		.features = features,
-		.mean = mean,
-		.var = var,
-	};
-}
-
-void
-training_submit(struct request *rq, const struct update *updates, size_t count)
-{
-	rq->write.updates.list = updates;
-	rq->write.updates.count = count;
-	request_write(rq, STORE_UPDATE);
-	idempotency_guard(rq);
-}
-
-/* By the kind. Whether there is something to store, rq->wants_store tells. */
 static int
-train_kind(struct request *rq, struct training *t, struct err *e)
+start_batch(struct request *rq, struct call *c, struct err *e)
 {
-	if (rq->definition->kind == KIND_BATCH_NORM)
-		return train_batch_norm(rq, t, e);
-	if (definition_tracks(rq->definition))
-		return train_instance_norm(rq, t, e);
-	return own_statistics_normalize(
-	    &rq->workspace, rq->definition, t->tensor, t->view, t->parameters, true, &t->mask, e);
+	if (call_train(c, e) < 0)
+		return -1;
+	if (c->update_count > 0)
+		request_update(rq, c->updates, c->update_count);
+	else
+		answer_unchanged(rq);
+	return 0;
 }
 
 int
 train(struct request *rq, struct err *e)
 {
-	struct training *t = arena_alloc(&rq->workspace.arena, sizeof(*t));
+	struct training *t = workspace_alloc(&rq->workspace, sizeof(*t), e);
+	struct call *c;
 
 	if (t == NULL)
-		return err_fail_memory(e);
-	rq->scratch = t;
-	idempotency_add_query(rq);
-	t->output = true;
-	t->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
-	if (inputs_check_body(rq, e) < 0 || option_get_bool(rq, &output_input, &t->output, e) < 0 ||
-	    choose_seed(rq, t, e) < 0 || input_need_tensor(rq, &tensor_input, &t->tensor, e) < 0 ||
-	    (t->output && request_check_answer(rq, t->tensor, e) < 0) ||
-	    forward_view(rq->definition, rq->state->statistics.features, t->tensor, &t->view, e) < 0 ||
-	    mask_options_get(rq, rq->definition, t->tensor, &t->mask, e) < 0)
 		return -1;
-	if (t->output)
-		reply_tensor(&rq->reply, NULL, t->tensor);
+	rq->scratch = t;
+	c = &t->call;
+	request_call(rq, c);
+	c->output = true;
+	idempotency_add_query(rq);
+	if (inputs_check_body(rq, e) < 0 || option_get_bool(rq, &output_input, &c->output, e) < 0 ||
+	    choose_seed(rq, &c->seed, e) < 0 || input_need_tensor(rq, &tensor_input, &c->tensor, e) < 0 ||
+	    (c->output && request_check_answer(rq, c->tensor, e) < 0) || call_fit(c, e) < 0 ||
+	    mask_options_get(rq, rq->definition, c->tensor, &c->mask, e) < 0)
+		return -1;
+	if (c->output)
+		reply_tensor(&rq->reply, NULL, c->tensor);
 	if (sync_options_get(rq, e) < 0)
 		return -1;
-	if (rq->sync_call != NULL)
-		return train_shard(rq, t, e);
-	if (mask_check_counted(&t->mask, e) < 0)
-		return -1;
-	if (t->tensor->count > 0 && train_kind(rq, t, e) < 0)
-		return -1;
-	return rq->wants_store ? 0 : answer_unchanged(rq);
+	return rq->sync_call != NULL ? start_shard(rq, t, e) : start_batch(rq, c, e);
 }
 
 int
 train_joined(struct request *rq, struct err *e)
 {
-	struct training *t = rq->scratch;
+	struct call *c = &((struct training *)rq->scratch)->call;
 	const struct sync_result *r = rq->member.result;
+	const struct shard whole = request_shard_whole(rq);
 
-	if (rq->member.leads && train_lead(rq, t, e) < 0)
+	if (rq->member.leads && !r->empty && call_train_whole(c, &whole, e) < 0)
 		return -1;
-	if (rq->wants_store)
+	if (c->update_count > 0) {
+		request_update(rq, c->updates, c->update_count);
 		return 0;
-	if (train_shard_output(rq, t, e) < 0)
+	}
+	if (call_train_shard_output(c, &whole, e) < 0)
 		return -1;
 	/* The leader of a step that changes nothing tells of the state as it stands. */
 	if (rq->member.leads)
-		answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
+		answer_unchanged(rq);
 	else
 		answer(rq, r->num_batches_tracked, r->revision);
 	return 0;
@@ -165,7 +153,7 @@ train_meanwhile(struct request *rq)
 {
 	struct training *t = rq->scratch;
 
-	if (rq->sync_call == NULL && t->output && !t->normalized && train_batch_norm_output(rq, t, &t->err) < 0)
+	if (t->call.pending && call_train_output(&t->call, &t->err) < 0)
 		return; /* t->err has it */
 }
 
@@ -173,13 +161,17 @@ int
 train_finish(struct request *rq, struct err *e)
 {
 	struct training *t = rq->scratch;
+	struct shard whole;
 
 	if (t->err.code != ERR_NONE) {
 		*e = t->err;
 		return -1;
 	}
-	if (rq->sync_call != NULL && train_shard_output(rq, t, e) < 0)
-		return -1;
+	if (rq->sync_call != NULL) {
+		whole = request_shard_whole(rq);
+		if (call_train_shard_output(&t->call, &whole, e) < 0)
+			return -1;
+	}
 	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
 	return 0;
 }

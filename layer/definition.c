@@ -238,6 +238,20 @@ definition_new_weight(const struct definition *d)
 	return convention_defaults[d->convention].momentum_weighs_new ? d->momentum : 1 - d->momentum;
 }
 
+struct update
+definition_update(const struct definition *d, size_t features, const struct moments *batch)
+{
+	return (struct update){
+		.averaging = d->averaging,
+		.momentum = definition_new_weight(d),
+		.ddof = d->unbiased_running_var ? 1 : 0,
+		.count = batch->count,
+		.features = features,
+		.mean = batch->mean,
+		.var = batch->var,
+	};
+}
+
 bool
 definition_may_track(const struct definition *d)
 {

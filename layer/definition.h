@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "codec/envelope.h"
 #include "codec/tensor.h"
+#include "norm/pool.h"
 #include "norm/update.h"
 
 enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_INSTANCE_NORM, KIND_GROUP_NORM, KIND_RMS_NORM, KIND_COUNT };
@@ -79,6 +80,9 @@ const char *definition_kind_name(const struct definition *d);
 
 /* The weight of the new value in exponential averaging (PyTorch's momentum), whatever the convention. */
 double definition_new_weight(const struct definition *d);
+
+/* The update of a layer's running statistics by a batch with these moments of `features` channels. */
+struct update definition_update(const struct definition *d, size_t features, const struct moments *batch);
 
 /* Whether layers of its kind can keep running statistics; whether this one does. */
 bool definition_may_track(const struct definition *d);

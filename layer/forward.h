@@ -1,113 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From a definition and a tensor to the kernels' view of it, and the forward pass itself. Between codec's tensors and
- * norm's arrays. What looks at a whole tensor takes a crew that helps with large ones (layer/parts.h), or NULL.
+ * Normalizing a piece of a call's tensor in place. non_finite_input where a result does not fit the datatype; the piece
+ * is then undefined. Functions that use c->scratch need as many doubles there as they say, for each channel.
  */
 #ifndef LAYER_FORWARD_H
 #define LAYER_FORWARD_H
 
-#include "base/crew.h"
-#include "codec/tensor.h"
-#include "layer/definition.h"
-#include "norm/view.h"
+#include "layer/call.h"
 
-/* Scale and shift: as many values as definition_parameter_count, or NULL for ones and zeros. */
-struct scale_shift {
-	const double *weight;
-	const double *bias;
-};
-
-/* What the kernels call a datatype. */
-enum norm_real forward_real(enum datatype datatype);
-
-/* The largest number of a datatype. */
-double forward_largest(enum datatype datatype);
-
-/* The definition's eps for a tensor of this datatype. */
-double forward_eps(const struct definition *d, enum datatype datatype);
-
-/*
- * Fits a tensor to a layer. Where weight and bias are a channel's, the view is (samples, channels, positions):
- * batch_norm takes 2 to 5 dimensions with its channels on its axis, instance_norm 3 to 5, group_norm 2 or more;
- * `features` is their number (0: any but 0). layer_norm and rms_norm take any shape that ends in their normalized
- * shape, and the view is (1, rows, size). shape_mismatch with what was expected.
- */
-int forward_view(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view,
+/* By moments of each channel. Scratch: 1. */
+int forward_by_moments(const struct call *c, const struct piece *p, const struct moments *m, struct scale_shift by,
     struct err *e) MUST_CHECK;
 
-/* Whether so many values a channel have a variance: too_few_values. */
-int forward_check_count(size_t count, struct err *e) MUST_CHECK;
+/*
+ * By the piece's own moments, which are measured into `room` (2 doubles for each channel): measure_moments and
+ * forward_by_moments in less time than one after the other. Scratch: 1.
+ */
+int
+forward_batch(const struct call *c, const struct piece *p, double *room, struct moments *out, struct err *e) MUST_CHECK;
+
+/* Each sample's channels by their own `mean` and `rstd`. */
+int forward_by_instances(
+    const struct call *c, const struct piece *p, const double *mean, const double *rstd, struct err *e) MUST_CHECK;
+
+/* Each sample, group or row by its own moments: every kind but batch_norm. */
+int forward_by_sample(const struct call *c, const struct piece *p, struct err *e) MUST_CHECK;
+
+/* The inverse of forward_by_moments, by the call's parameters. Scratch: 3. */
+int forward_inverse(const struct call *c, const struct piece *p, const struct moments *m, struct err *e) MUST_CHECK;
+
+/* Clips what the pieces have become, and puts it back into the call's tensor. */
+void forward_finish(struct call *c);
 
 /*
- * The moments of a tensor that is not empty: `mean` and the biased `var`, view.feature doubles each. non_finite_input
- * where there is a NaN, an infinity or an overflow.
+ * Whether forward_by_moments, with moments that were measured of the values themselves, cannot fail: then the output
+ * may follow after the update was submitted. `limit` is real_largest of the narrowest datatype.
  */
-int forward_moments(struct crew *crew, const struct tensor *t, struct norm_view view, double *mean, double *var,
-    struct err *e) MUST_CHECK;
+bool forward_surely_finite(const struct call *c, const struct moments *m, double limit, struct scale_shift by);
 
-/* The same of each sample's channels: view.outer * view.feature doubles. */
-int forward_instance_moments(struct crew *crew, const struct tensor *t, struct norm_view view, double *mean,
-    double *var, struct err *e) MUST_CHECK;
+/* The definition's eps for the call's tensor. */
+double forward_eps(const struct call *c);
 
-/*
- * Normalizes in place by these statistics (batch_norm, instance_norm in inference), one per channel. `rstd` is scratch
- * for view.feature doubles. non_finite_input when a result does not fit the datatype; the tensor is then spoiled.
- */
-int forward_by_statistics(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
-    const double *mean, const double *var, struct scale_shift p, double *rstd, struct err *e) MUST_CHECK;
-
-/*
- * forward_check_count(), forward_moments() and forward_by_statistics() with those moments, in less time than one after
- * the other. What was refused leaves the tensor undefined.
- */
-int forward_batch(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
-    struct scale_shift p, double *mean, double *var, double *rstd, struct err *e) MUST_CHECK;
-
-/*
- * The same by numbers of each sample's channels, view.outer * view.feature of them; by numbers of each row,
- * view.feature.
- */
-int forward_by_instances(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
-    const double *mean, const double *rstd, struct scale_shift p, struct err *e) MUST_CHECK;
-int forward_by_rows(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
-    const double *mean, const double *rstd, struct scale_shift p, struct err *e) MUST_CHECK;
-
-/*
- * What forward_by_statistics did (but for its clipping), undone: x = (y - bias) / weight * sqrt(var + eps) + mean.
- * `scratch` has 3 * view.feature doubles. bad_parameter where a weight is 0.
- */
-int forward_inverse(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
-    const double *mean, const double *var, struct scale_shift p, double *scratch, struct err *e) MUST_CHECK;
-
-/*
- * Whether forward_by_statistics with the batch's own moments, of `count` values in each of `features` channels, cannot
- * fail: then it may follow after the update was submitted. `limit` is forward_largest of the narrowest datatype.
- */
-bool forward_surely_finite(
-    const struct definition *d, size_t features, uint64_t count, double limit, const double *var, struct scale_shift p);
-
-/*
- * PyTorch's checks of a tensor that is not empty, for every kind but batch_norm: an instance must have two values; of
- * groups it asks only that the whole batch has not one value each. too_few_values.
- */
-int forward_check_values(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
-
-/*
- * Normalizes a tensor that is not empty in place, each sample by its own statistics (every kind but batch_norm).
- * non_finite_input as above.
- */
-int forward_by_sample(struct crew *crew, const struct definition *d, struct tensor *t, struct norm_view view,
-    struct scale_shift p, struct err *e) MUST_CHECK;
-
-/*
- * Where a tensor has its first value that is not finite: "channel 3", "channel 3 of a sample", "row 5 (...)". Returns
- * `out`.
- */
+/* Where a piece has its first value that is not finite: "channel 3", "row 5 (...)". Returns `out`. */
 #define FORWARD_WHERE_BYTES 80
-const char *
-forward_where(const struct definition *d, const struct tensor *t, struct norm_view view, char out[FORWARD_WHERE_BYTES]);
-
-/* Refuses a channel whose variance is 0 where eps is 0 as well: non_finite_input, which names it. */
-int forward_check_variance(const struct definition *d, const double *var, size_t features, struct err *e) MUST_CHECK;
+const char *forward_where(const struct call *c, const struct piece *p, char out[FORWARD_WHERE_BYTES]);
 
 #endif

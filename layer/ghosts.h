@@ -7,7 +7,8 @@
 #define LAYER_GHOSTS_H
 
 #include "base/workspace.h"
-#include "layer/forward.h"
+#include "codec/tensor.h"
+#include "layer/definition.h"
 #include "norm/cut.h"
 
 struct ghosts {

@@ -9,6 +9,7 @@
 
 #include "layer/ghosts.h"
 #include "norm/padding.h"
+#include "norm/view.h"
 
 /*
  * A byte for each sample's position: 1 counts, 0 is padding. `keep` is NULL where there is no padding.
@@ -18,9 +19,6 @@ struct mask {
 	size_t samples;
 	size_t positions; /* of a sample */
 };
-
-/* Fails with too_few_values if every position is padding. Not for shards of a batch, which may be all padding. */
-int mask_check_counted(const struct mask *m, struct err *e) MUST_CHECK;
 
 /* How a batch is cut. Rows (layer_norm, rms_norm) are one piece in any case: a row counts, or it is padding. */
 enum pieces_way {
@@ -37,41 +35,44 @@ enum pieces_way {
 struct pieces {
 	size_t count;          /* 0 where the tensor has no samples */
 	struct norm_view view; /* of the tensor */
-	bool rows;             /* it is rows: (1, rows, size) */
-	bool in_place;         /* nothing is packed */
+	enum norm_real real;
+	size_t elements; /* of all pieces */
+	bool rows;       /* it is rows: (1, rows, size) */
+	bool in_place;   /* nothing is packed */
 	struct ghosts ghosts;
 	struct norm_part *samples; /* of each piece; NULL: as the ghosts are cut */
 	struct padding padding;    /* keep is NULL where there is none */
 };
 
-/* A piece as a tensor of its own, of which only the values, their number and datatype say anything, and its view. */
+/* A piece: values without padding, in place, and their view. */
 struct piece {
-	struct tensor tensor;
+	void *values;
+	size_t count;
+	enum norm_real real;
 	struct norm_view view;
 };
+
+struct call;
 
 /* The way of a kind's own moments. */
 enum pieces_way pieces_way_of(const struct definition *d, bool train);
 
 /*
- * Cuts a tensor that is not empty, and whose view is `view`; `seed` is that of the shuffle, where there is one. The
- * mask is put into the shuffle's order. The memory is the workspace's. too_few_values where an instance or, of groups,
- * the batch has one value; shape_mismatch, overloaded.
+ * Cuts the call's tensor, which must not be empty, into c->pieces. The mask is put into the order of the shuffle.
+ * too_few_values where an instance, or of groups the batch, has one value; shape_mismatch, overloaded.
  */
-int pieces_cut(struct workspace *ws, const struct definition *d, const struct tensor *t, struct norm_view view,
-    const struct mask *m, enum pieces_way way, uint64_t seed, struct pieces *out, struct err *e) MUST_CHECK;
+int pieces_cut(struct call *c, enum pieces_way way, struct err *e) MUST_CHECK;
 
 /*
- * The tensor's values as pieces: shuffled in place and, where there is padding, packed into the workspace; else
- * `values` is the tensor, as it is for PIECES_IN_PLACE. May be asked of any tensor of that shape.
+ * The values of the call's tensor, or of another of its shape and datatype, as pieces: shuffled in place and, where
+ * there is padding, packed into the workspace. Without padding, and for PIECES_IN_PLACE, *values are the tensor's.
  */
-int pieces_take(
-    struct workspace *ws, const struct pieces *p, struct tensor *t, struct tensor *values, struct err *e) MUST_CHECK;
+int pieces_take(struct call *c, struct tensor *t, void **values, struct err *e) MUST_CHECK;
 
-/* Piece `i` of what pieces_take gave; its values are in place. */
-struct piece pieces_get(const struct pieces *p, const struct tensor *values, size_t i);
+/* Piece `i` of what pieces_take gave. */
+struct piece pieces_get(const struct pieces *p, void *values, size_t i);
 
 /* Puts what the pieces have become back into the tensor: unpacked, 0 at padding, in the samples' own order. */
-void pieces_put(struct workspace *ws, const struct pieces *p, const struct tensor *values, struct tensor *t);
+void pieces_put(struct call *c, void *values, struct tensor *t);
 
 #endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls (layer/call.h) of the layer that a request names, and what they change. */
+#ifndef HANDLERS_REQUEST_CALL_H
+#define HANDLERS_REQUEST_CALL_H
+
+#include "handlers/request.h"
+#include "layer/call.h"
+
+/* Fills in the layer, its state and the request's workspace, in a zeroed call. */
+void request_call(struct request *rq, struct call *c);
+
+/* Asks the store for `count` updates, in order, as one change. They must live as long as the request. */
+void request_update(struct request *rq, const struct update *updates, size_t count);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "layer/call.h"
+
+#include "layer/fit.h"
+#include "layer/forward.h"
+#include "layer/measure.h"
+
+int
+call_fit(struct call *c, struct err *e)
+{
+	return fit_tensor(c->definition, c->statistics.features, c->tensor, &c->view, e);
+}
+
+/* The whole tensor as one piece, and the running statistics. `scratch`: doubles a channel, as forward.h says. */
+static int
+begin_running(struct call *c, size_t scratch, struct piece *all, struct moments *running, struct err *e)
+{
+	if (measure_running(c, running, e) < 0 ||
+	    workspace_doubles(c->workspace, scratch * c->view.feature, &c->scratch, e) < 0 ||
+	    pieces_cut(c, PIECES_IN_PLACE, e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0)
+		return -1;
+	*all = pieces_get(&c->pieces, c->values, 0);
+	return 0;
+}
+
+static int
+normalize_running(struct call *c, struct err *e)
+{
+	struct moments running;
+	struct piece all;
+
+	if (begin_running(c, 1, &all, &running, e) < 0 || forward_by_moments(c, &all, &running, c->parameters, e) < 0)
+		return -1;
+	forward_finish(c);
+	return 0;
+}
+
+int
+call_invert(struct call *c, struct err *e)
+{
+	struct moments running;
+	struct piece all;
+
+	if (measure_check_counted(c, e) < 0)
+		return -1;
+	if (c->tensor->count == 0)
+		return 0;
+	if (begin_running(c, 3, &all, &running, e) < 0 || forward_inverse(c, &all, &running, e) < 0)
+		return -1;
+	pieces_put(c, c->values, c->tensor);
+	return 0;
+}
+
+/* By the moments of each piece, which only batch_norm's kernels put anywhere. */
+static int
+normalize_pieces(struct call *c, struct err *e)
+{
+	const size_t features = c->view.feature;
+	double *room = NULL;
+	struct moments moments;
+
+	if (c->definition->kind == KIND_BATCH_NORM &&
+	    (workspace_doubles(c->workspace, 2 * features, &room, e) < 0 ||
+		workspace_doubles(c->workspace, features, &c->scratch, e) < 0))
+		return -1;
+	for (size_t i = 0; i < c->pieces.count; i++) {
+		const struct piece piece = pieces_get(&c->pieces, c->values, i);
+
+		if ((room != NULL ? forward_batch(c, &piece, room, &moments, e) : forward_by_sample(c, &piece, e)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+normalize_own(struct call *c, bool train, struct err *e)
+{
+	if (pieces_cut(c, pieces_way_of(c->definition, train), e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0 ||
+	    normalize_pieces(c, e) < 0)
+		return -1;
+	forward_finish(c);
+	return 0;
+}
+
+int
+call_infer(struct call *c, struct err *e)
+{
+	if (measure_check_counted(c, e) < 0)
+		return -1;
+	if (c->tensor->count == 0)
+		return 0;
+	return definition_tracks(c->definition) ? normalize_running(c, e) : normalize_own(c, false, e);
+}
+
+int
+call_normalize(struct call *c, struct err *e)
+{
+	if (measure_check_counted(c, e) < 0)
+		return -1;
+	return c->tensor->count == 0 ? 0 : normalize_own(c, true, e);
+}

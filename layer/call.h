@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call: one layer, in one state, applied to one tensor. It knows neither requests nor the store: it changes nothing
+ * but its tensors, takes memory from its workspace alone, and what training comes to is a list of updates for the
+ * caller to apply.
+ *
+ * Zero a call, fill in the layer and the tensor, and call call_fit. Then fill in the options and call one of the
+ * functions below; after a failure the tensors are undefined. Everything that a call points to must outlive it. A call
+ * belongs to one thread at a time.
+ */
+#ifndef LAYER_CALL_H
+#define LAYER_CALL_H
+
+#include "base/workspace.h"
+#include "codec/tensor.h"
+#include "layer/definition.h"
+#include "layer/pieces.h"
+#include "norm/pool.h"
+#include "norm/update.h"
+#include "norm/view.h"
+
+/* As many values as definition_parameter_count, or NULL for ones and zeros. */
+struct scale_shift {
+	const double *weight;
+	const double *bias;
+};
+
+struct channels;
+
+struct call {
+	/* The layer and its state. */
+	const char *name; /* for messages; NULL where the layer cannot lack statistics */
+	const struct definition *definition;
+	struct statistics statistics; /* features 0: not fixed yet; mean NULL: never trained */
+	struct scale_shift parameters;
+
+	/* The tensor. */
+	struct workspace *workspace;
+	struct tensor *tensor; /* normalized in place; backward only reads it, but for its order */
+	struct norm_view view; /* call_fit's */
+	struct mask mask;      /* which positions are padding */
+
+	/* Options. */
+	bool output;             /* train: the tensor is wanted, not only the updates */
+	bool train;              /* backward: through the moments of the tensor; false: by the running statistics */
+	uint64_t seed;           /* train, backward: of the shuffle, where the definition shuffles */
+	struct tensor *gradient; /* backward: by the output, like `tensor`; becomes that by the input, in place */
+
+	/* Results. */
+	struct update *updates; /* train: to be applied in order, as one change */
+	size_t update_count;    /* 0: nothing changes */
+	bool pending;           /* train: call_train_output will make the output */
+	double *grad_weight;    /* backward: definition_parameter_count values each */
+	double *grad_bias;
+
+	/* For layer/ alone. */
+	struct pieces pieces;
+	void *values, *gradients; /* those of the tensors, as the pieces have them */
+	double *scratch;
+	struct channels *channels;
+};
+
+/* Fits the tensor to the layer: shape_mismatch. */
+int call_fit(struct call *c, struct err *e) MUST_CHECK;
+
+/* Normalizes by the running statistics where the layer tracks them (not_trained), else by the tensor's own. */
+int call_infer(struct call *c, struct err *e) MUST_CHECK;
+
+/*
+ * Undoes call_infer (but for clipping) for a layer that tracks: x = (y - bias) / weight * sqrt(var + eps) + mean.
+ * bad_parameter where a weight is 0.
+ */
+int call_invert(struct call *c, struct err *e) MUST_CHECK;
+
+/* Normalizes by the tensor's own statistics, in ghost batches where the definition has them. */
+int call_normalize(struct call *c, struct err *e) MUST_CHECK;
+
+/*
+ * Measures the tensor and makes the updates. Unless `pending`, the tensor is normalized if `output`. A pending output
+ * cannot fail by its values: the updates may be stored before call_train_output makes it.
+ */
+int call_train(struct call *c, struct err *e) MUST_CHECK;
+int call_train_output(struct call *c, struct err *e) MUST_CHECK;
+
+/* The gradients by input, weight and bias. */
+int call_backward(struct call *c, struct err *e) MUST_CHECK;
+
+/*
+ * A shard of a batch that is normalized as one, by the moments of all its shards (batch_norm without ghost batches). A
+ * shard may be empty, have one value a channel, or nothing but padding. The arrays of a shard belong to its call.
+ */
+struct shard {
+	struct moments moments;
+	const double *sum, *product; /* backward: sum dy, sum dy (x - mean), by the mean of `moments`; else NULL */
+	double limit;                /* train: the largest number that an output can hold; infinite: no output */
+};
+
+/* Measures the call's shard. */
+int call_train_shard(struct call *c, struct shard *own, struct err *e) MUST_CHECK;
+int call_backward_shard(struct call *c, struct shard *own, struct err *e) MUST_CHECK;
+
+/*
+ * Makes the update by the whole batch, for one of its calls. If call_train_shard_output might fail for any of them,
+ * fails.
+ */
+int call_train_whole(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
+
+/*
+ * The output, or the gradients, of the call's shard. The gradients by weight and bias are the shard's part: those of
+ * the whole batch are the sums over all shards, as with PyTorch's SyncBatchNorm.
+ */
+int call_train_shard_output(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
+int call_backward_shard_output(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Shards of a batch. The output of training can fail only where a value might not fit its datatype. call_train_whole
+ * finds that out of the whole batch, before anything is stored.
+ */
+#include <math.h>
+
+#include "layer/channels.h"
+#include "layer/forward.h"
+#include "layer/measure.h"
+#include "layer/parts.h"
+#include "layer/reals.h"
+#include "norm/normalize.h"
+
+/* Of a shard of padding alone the moments stay 0. */
+static int
+measure(struct call *c, double *room, struct piece *all, struct moments *out, struct err *e)
+{
+	if (pieces_cut(c, PIECES_WHOLE, e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0)
+		return -1;
+	*all = pieces_get(&c->pieces, c->values, 0);
+	*out = (struct moments){ norm_view_count(all->view), room, room + c->view.feature };
+	return all->count == 0 ? 0 : measure_moments(c, all, room, out, e);
+}
+
+int
+call_train_shard(struct call *c, struct shard *own, struct err *e)
+{
+	const size_t features = c->view.feature;
+	struct piece all;
+	double *room;
+
+	*own = (struct shard){ .limit = HUGE_VAL };
+	c->updates = workspace_alloc(c->workspace, sizeof(*c->updates), e);
+	if (c->updates == NULL || workspace_doubles(c->workspace, 2 * features, &room, e) < 0 ||
+	    workspace_doubles(c->workspace, features, &c->scratch, e) < 0 ||
+	    measure(c, room, &all, &own->moments, e) < 0)
+		return -1;
+	if (c->output && all.count > 0)
+		own->limit = real_largest(c->tensor->datatype);
+	return 0;
+}
+
+int
+call_train_whole(struct call *c, const struct shard *whole, struct err *e)
+{
+	const struct moments *m = &whole->moments;
+
+	if (measure_check_count(m->count, e) < 0)
+		return -1;
+	if (isfinite(whole->limit) && measure_check_variance(c, m, e) < 0)
+		return -1;
+	if (isfinite(whole->limit) && !forward_surely_finite(c, m, whole->limit, c->parameters))
+		return err_fail(
+		    e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
+	if (!definition_tracks(c->definition))
+		return 0;
+	c->updates[0] = definition_update(c->definition, c->view.feature, m);
+	c->update_count = 1;
+	return 0;
+}
+
+int
+call_train_shard_output(struct call *c, const struct shard *whole, struct err *e)
+{
+	struct piece all;
+
+	if (!c->output || c->tensor->count == 0)
+		return 0;
+	all = pieces_get(&c->pieces, c->values, 0);
+	if (forward_by_moments(c, &all, &whole->moments, c->parameters, e) < 0)
+		return -1;
+	forward_finish(c);
+	return 0;
+}
+
+int
+call_backward_shard(struct call *c, struct shard *own, struct err *e)
+{
+	struct channels *ch;
+	struct piece x, g;
+
+	*own = (struct shard){ .limit = HUGE_VAL };
+	if (workspace_doubles(c->workspace, c->view.feature, &c->grad_weight, e) < 0 ||
+	    workspace_doubles(c->workspace, c->view.feature, &c->grad_bias, e) < 0 || channels_init(c, e) < 0)
+		return -1;
+	ch = c->channels;
+	if (measure(c, ch->room, &x, &own->moments, e) < 0 || pieces_take(c, c->gradient, &c->gradients, e) < 0)
+		return -1;
+	g = pieces_get(&c->pieces, c->gradients, 0);
+	if (x.count > 0) {
+		normalize_rstd(own->moments.var, c->definition->eps, c->view.feature, ch->rstd);
+		parts_backward_sums(c->workspace->crew, x.real, x.values, g.values, x.view, own->moments.mean, ch->rstd,
+		    ch->bias, ch->weight);
+	}
+	own->sum = ch->bias;
+	own->product = ch->weight;
+	return 0;
+}
+
+int
+call_backward_shard_output(struct call *c, const struct shard *whole, struct err *e)
+{
+	const struct moments *m = &whole->moments;
+	struct channels *ch = c->channels;
+	struct piece x, g;
+
+	/* Before a shard without values is done: what is refused is refused to all. */
+	if (measure_check_count(m->count, e) < 0)
+		return -1;
+	if (c->tensor->count == 0)
+		return 0;
+	normalize_rstd(m->var, c->definition->eps, c->view.feature, ch->rstd);
+	for (size_t f = 0; f < c->view.feature; f++) {
+		c->grad_bias[f] = ch->bias[f];
+		c->grad_weight[f] = (ch->weight[f] + (ch->room[f] - m->mean[f]) * ch->bias[f]) * ch->rstd[f];
+	}
+	x = pieces_get(&c->pieces, c->values, 0);
+	g = pieces_get(&c->pieces, c->gradients, 0);
+	if (x.count > 0 &&
+	    !parts_backward_by_sums(c->workspace->crew, x.real, x.values, g.values, x.view, m->count, m->mean, ch->rstd,
+		c->parameters.weight, whole->sum, whole->product, c->scratch))
+		return channels_refuse(c, &g, e);
+	pieces_put(c, c->gradients, c->gradient);
+	return 0;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Training. Each piece of the batch (layer/pieces.h) is normalized by its own moments and makes an update, in their
+ * order. By batch normalization the output depends on the batch alone, so it may be computed while the updates wait for
+ * their commit; where a result might not fit its datatype it is computed at once, because nothing may be stored when an
+ * error is answered. Batch Renormalization replaces weight and bias.
+ */
+#include "layer/call.h"
+#include "layer/forward.h"
+#include "layer/measure.h"
+#include "layer/reals.h"
+#include "layer/train_instances.h"
+#include "norm/renorm.h"
+
+/* In c->scratch: 1 / sqrt(var + eps), for forward.h, then weight and bias by renormalization. */
+static int
+allocate(struct call *c, double **room, struct err *e)
+{
+	const size_t features = c->view.feature, count = c->pieces.count;
+
+	c->updates = workspace_array(c->workspace, count, sizeof(*c->updates), e);
+	if (c->updates == NULL || workspace_doubles(c->workspace, 2 * count * features, room, e) < 0)
+		return -1;
+	return workspace_doubles(c->workspace, (c->definition->renorm ? 3 : 1) * features, &c->scratch, e);
+}
+
+/* Weight and bias for the piece with these moments. */
+static struct scale_shift
+parameters_of(const struct call *c, const struct moments *m)
+{
+	const struct definition *d = c->definition;
+	const size_t features = c->view.feature;
+	double *weight = c->scratch + features, *bias = weight + features;
+
+	if (!d->renorm)
+		return c->parameters;
+	renorm_correct(&(struct renorm_limits){ .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max }, features,
+	    m->mean, m->var, c->statistics.mean, c->statistics.var, c->parameters.weight, c->parameters.bias, weight,
+	    bias);
+	return (struct scale_shift){ weight, bias };
+}
+
+int
+call_train_output(struct call *c, struct err *e)
+{
+	c->pending = false;
+	for (size_t i = 0; i < c->pieces.count; i++) {
+		const struct update *u = &c->updates[i];
+		const struct moments m = { u->count, u->mean, u->var };
+		const struct piece piece = pieces_get(&c->pieces, c->values, i);
+
+		if (forward_by_moments(c, &piece, &m, parameters_of(c, &m), e) < 0)
+			return -1;
+	}
+	forward_finish(c);
+	return 0;
+}
+
+/* Measures every piece; *sure: its output cannot fail. */
+static int
+measure(struct call *c, double *room, bool *sure, struct err *e)
+{
+	const double limit = real_largest(c->tensor->datatype);
+	const size_t features = c->view.feature;
+	struct moments m;
+
+	*sure = true;
+	for (size_t i = 0; i < c->pieces.count; i++) {
+		const struct piece piece = pieces_get(&c->pieces, c->values, i);
+
+		/* First: a piece that is all padding has nothing to measure. */
+		if (measure_check_count(norm_view_count(piece.view), e) < 0 ||
+		    measure_moments(c, &piece, room + 2 * i * features, &m, e) < 0)
+			return -1;
+		c->updates[i] = definition_update(c->definition, features, &m);
+		*sure = *sure && forward_surely_finite(c, &m, limit, parameters_of(c, &m));
+	}
+	return 0;
+}
+
+/* A batch whose output needs nothing but its own moments is normalized as it is measured. */
+static int
+measure_and_normalize(struct call *c, double *room, struct err *e)
+{
+	const struct piece all = pieces_get(&c->pieces, c->values, 0);
+	struct moments m;
+
+	if (forward_batch(c, &all, room, &m, e) < 0)
+		return -1;
+	c->updates[0] = definition_update(c->definition, c->view.feature, &m);
+	forward_finish(c);
+	return 0;
+}
+
+static int
+train_batch(struct call *c, struct err *e)
+{
+	double *room;
+	bool sure;
+
+	if (pieces_cut(c, PIECES_GHOSTS, e) < 0 || allocate(c, &room, e) < 0 ||
+	    pieces_take(c, c->tensor, &c->values, e) < 0)
+		return -1;
+	if (c->output && c->pieces.count == 1 && !c->definition->renorm)
+		return measure_and_normalize(c, room, e);
+	if (measure(c, room, &sure, e) < 0)
+		return -1;
+	c->pending = c->output;
+	return c->pending && !sure ? call_train_output(c, e) : 0;
+}
+
+int
+call_train(struct call *c, struct err *e)
+{
+	const bool tracks = definition_tracks(c->definition);
+	int result;
+
+	if (measure_check_counted(c, e) < 0)
+		return -1;
+	if (c->tensor->count == 0)
+		return 0;
+	if (c->definition->kind == KIND_BATCH_NORM && (tracks || !c->output)) {
+		result = train_batch(c, e);
+		c->update_count = tracks ? c->pieces.count : 0;
+		return result;
+	}
+	return tracks ? train_instances(c, e) : call_normalize(c, e);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "layer/measure.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "layer/parts.h"
+#include "layer/reals.h"
+
+static int
+refuse_few(uint64_t count, const char *what, struct err *e)
+{
+	return err_fail(e, ERR_TOO_FEW_VALUES, "the batch has %s value per %s; its variance needs at least two",
+	    count == 0 ? "no" : "one", what);
+}
+
+int
+measure_check_counted(const struct call *c, struct err *e)
+{
+	const struct mask *m = &c->mask;
+
+	if (m->keep == NULL || memchr(m->keep, 1, m->samples * m->positions) != NULL)
+		return 0;
+	return err_fail(e, ERR_TOO_FEW_VALUES, "all positions of the batch are padding; at least one must count");
+}
+
+int
+measure_check_count(uint64_t count, struct err *e)
+{
+	return count < 2 ? refuse_few(count, "channel", e) : 0;
+}
+
+int
+measure_check_samples(const struct definition *d, struct norm_view view, struct err *e)
+{
+	if (d->kind == KIND_INSTANCE_NORM && view.inner < 2)
+		return refuse_few(1, "instance", e);
+	if (d->kind == KIND_GROUP_NORM && view.outer * (view.feature / d->num_groups) * view.inner < 2)
+		return refuse_few(1, "group", e);
+	return 0;
+}
+
+int
+measure_check_finite(const struct moments *m, size_t features, struct err *e)
+{
+	for (size_t f = 0; f < features; f++)
+		if (!isfinite(m->mean[f]) || !isfinite(m->var[f]))
+			return err_fail(e, ERR_NON_FINITE_INPUT,
+			    "channel %zu holds a NaN or an infinity, or its variance overflows", f);
+	return 0;
+}
+
+int
+measure_check_variance(const struct call *c, const struct moments *m, struct err *e)
+{
+	for (size_t f = 0; f < c->view.feature; f++)
+		if (!(m->var[f] + c->definition->eps > 0))
+			return err_fail(e, ERR_NON_FINITE_INPUT,
+			    "channel %zu is constant: its variance is 0, and so is \"eps\", so that it cannot be "
+			    "normalized",
+			    f);
+	return 0;
+}
+
+int
+measure_running(const struct call *c, struct moments *out, struct err *e)
+{
+	*out = (struct moments){ 0, c->statistics.mean, c->statistics.var };
+	if (out->mean != NULL)
+		return 0;
+	return err_fail(e, ERR_NOT_TRAINED,
+	    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", c->name);
+}
+
+int
+measure_moments(const struct call *c, const struct piece *p, double *room, struct moments *out, struct err *e)
+{
+	double *var = room + p->view.feature;
+
+	parts_moments(c->workspace->crew, p->real, p->values, p->view, room, var);
+	*out = (struct moments){ norm_view_count(p->view), room, var };
+	return measure_check_finite(out, p->view.feature, e);
+}
+
+int
+measure_instances(const struct call *c, const struct piece *p, double *mean, double *var, struct err *e)
+{
+	const struct norm_view instances = { 1, p->view.outer * p->view.feature, p->view.inner };
+
+	parts_moments(c->workspace->crew, p->real, p->values, instances, mean, var);
+	for (size_t first = 0; first < instances.feature; first += p->view.feature)
+		if (measure_check_finite(
+			&(struct moments){ p->view.inner, mean + first, var + first }, p->view.feature, e) < 0)
+			return -1;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* The moments of a piece of a call's tensor, and what they must be to normalize by. */
+#ifndef LAYER_MEASURE_H
+#define LAYER_MEASURE_H
+
+#include "layer/call.h"
+
+/*
+ * The moments of each channel of a piece that is not empty, into `room` (2 doubles for each channel).
+ * non_finite_input where there is a NaN, an infinity or an overflow.
+ */
+int measure_moments(
+    const struct call *c, const struct piece *p, double *room, struct moments *out, struct err *e) MUST_CHECK;
+
+/* The same of each sample's channels: `mean` and `var` have view.outer * view.feature doubles. */
+int measure_instances(const struct call *c, const struct piece *p, double *mean, double *var, struct err *e) MUST_CHECK;
+
+/* The running statistics as moments, for which `count` is 0; not_trained. */
+int measure_running(const struct call *c, struct moments *out, struct err *e) MUST_CHECK;
+
+/* too_few_values if all positions of a tensor are padding. Not for shards, which may be all padding. */
+int measure_check_counted(const struct call *c, struct err *e) MUST_CHECK;
+
+/* non_finite_input unless the moments of all channels are finite. */
+int measure_check_finite(const struct moments *m, size_t features, struct err *e) MUST_CHECK;
+
+/* too_few_values unless `count` values a channel have a variance. */
+int measure_check_count(uint64_t count, struct err *e) MUST_CHECK;
+
+/* non_finite_input for a channel whose variance is 0 where eps is 0 as well. */
+int measure_check_variance(const struct call *c, const struct moments *m, struct err *e) MUST_CHECK;
+
+/*
+ * PyTorch's checks of a tensor that is not empty, for every kind but batch_norm: an instance must have two values; of
+ * groups only the whole batch must have more than one value each. too_few_values.
+ */
+int measure_check_samples(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
+
+#endif

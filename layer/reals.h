@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kernels know of codec's datatypes. */
+#ifndef LAYER_REALS_H
+#define LAYER_REALS_H
+
+#include "codec/tensor.h"
+#include "norm/view.h"
+
+/* The kernels' name of a datatype. */
+enum norm_real real_of(enum datatype datatype);
+
+/* Its largest number; the gap between 1 and its next number. */
+double real_largest(enum datatype datatype);
+double real_epsilon(enum datatype datatype);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls without a request or a store: what a layer makes of a tensor, for each function of layer/call.h. The numbers are
+ * small enough to be computed by hand.
+ */
+#include "tests/unit/unit.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "layer/call.h"
+
+#define N 4
+#define C 2
+
+static const double samples[N * C] = { 1, 10, 2, 20, 3, 30, 6, 60 }; /* by channel: mean 3, 30; var 3.5, 350 */
+
+/* A layer, a tensor of it, and a call of both. */
+struct fixture {
+	struct budget budget;
+	struct workspace ws;
+	struct definition definition;
+	double running_mean[C], running_var[C];
+	double x[N * C], g[N * C];
+	struct tensor tensor, gradient;
+	struct call call;
+	struct err e;
+};
+
+static void
+begin(struct fixture *f, struct definition d)
+{
+	memset(f, 0, sizeof(*f));
+	f->definition = d;
+	memcpy(f->x, samples, sizeof(f->x));
+	budget_init(&f->budget, (size_t)1 << 20);
+	workspace_init(&f->ws, &f->budget, (size_t)1 << 20);
+	f->tensor =
+	    (struct tensor){ .datatype = DATATYPE_FP64, .rank = 2, .shape = { N, C }, .count = N * C, .values = f->x };
+	f->gradient = f->tensor;
+	f->gradient.values = f->g;
+	f->call = (struct call){ .name = "l", .definition = &f->definition, .workspace = &f->ws, .tensor = &f->tensor };
+	f->call.statistics.features = C;
+}
+
+/* Running statistics: mean 1, 10; var 4, 100. */
+static void
+track(struct fixture *f)
+{
+	static const double mean[C] = { 1, 10 }, var[C] = { 4, 100 };
+
+	memcpy(f->running_mean, mean, sizeof(mean));
+	memcpy(f->running_var, var, sizeof(var));
+	f->call.statistics.mean = f->running_mean;
+	f->call.statistics.var = f->running_var;
+}
+
+static void
+end(struct fixture *f)
+{
+	workspace_fini(&f->ws);
+	ck_assert_uint_eq(atomic_load(&f->budget.bytes), 0);
+}
+
+static struct definition
+batch_norm(void)
+{
+	return (struct definition){ .kind = KIND_BATCH_NORM,
+		.affine = true,
+		.bias = true,
+		.track_running_stats = true,
+		.momentum = 0.1,
+		.unbiased_running_var = true,
+		.channel_axis = 1 };
+}
+
+/* Whether `x` is (samples - mean) / sqrt(var) in each channel. */
+static void
+check_normalized(const double *x, const double *mean, const double *var)
+{
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(x[i], (samples[i] - mean[i % C]) / sqrt(var[i % C]), 1e-12);
+}
+
+static const double batch_mean[C] = { 3, 30 }, batch_var[C] = { 3.5, 350 };
+
+static void
+check_batch_update(const struct call *c)
+{
+	ck_assert_uint_eq(c->update_count, 1);
+	ck_assert_uint_eq(c->updates[0].count, N);
+	ck_assert_uint_eq(c->updates[0].features, C);
+	ck_assert_uint_eq(c->updates[0].ddof, 1);
+	ck_assert_double_eq(c->updates[0].momentum, 0.1);
+	for (size_t i = 0; i < C; i++) {
+		ck_assert_double_eq_tol(c->updates[0].mean[i], batch_mean[i], 1e-12);
+		ck_assert_double_eq_tol(c->updates[0].var[i], batch_var[i], 1e-12);
+	}
+}
+
+START_TEST(train_normalizes_and_gives_an_update)
+{
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	f.call.output = true;
+	ck_assert_msg(call_fit(&f.call, &f.e) == 0 && call_train(&f.call, &f.e) == 0, "%s", f.e.detail);
+	ck_assert(!f.call.pending);
+	check_batch_update(&f.call);
+	check_normalized(f.x, batch_mean, batch_var);
+	end(&f);
+}
+END_TEST
+
+START_TEST(train_without_output_leaves_the_tensor)
+{
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train(&f.call, &f.e), 0);
+	ck_assert(!f.call.pending);
+	check_batch_update(&f.call);
+	ck_assert_mem_eq(f.x, samples, sizeof(samples));
+	end(&f);
+}
+END_TEST
+
+/* Two samples each: an update of each ghost batch, and an output that may follow after they are stored. */
+START_TEST(train_by_ghost_batches_gives_an_update_of_each)
+{
+	static const double mean[2][C] = { { 1.5, 15 }, { 4.5, 45 } };
+	struct definition d = batch_norm();
+	struct fixture f;
+
+	d.virtual_batch_size = 2;
+	begin(&f, d);
+	f.call.output = true;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train(&f.call, &f.e), 0);
+	ck_assert(f.call.pending);
+	ck_assert_uint_eq(f.call.update_count, 2);
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = 0; k < C; k++)
+			ck_assert_double_eq_tol(f.call.updates[i].mean[k], mean[i][k], 1e-12);
+	ck_assert_mem_eq(f.x, samples, sizeof(samples));
+	ck_assert_int_eq(call_train_output(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.x[i], i / C % 2 == 0 ? -1 : 1, 1e-12);
+	end(&f);
+}
+END_TEST
+
+/* The last sample is padding: what it holds does not matter, and its output is 0. */
+START_TEST(padding_is_left_out_of_everything)
+{
+	unsigned char keep[N] = { 1, 1, 1, 0 };
+	const double r = sqrt(1.5);
+	const double expected[N * C] = { -r, -r, 0, 0, r, r, 0, 0 };
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	f.x[N * C - 1] = NAN;
+	f.call.output = true;
+	f.call.mask = (struct mask){ keep, N, 1 };
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_msg(call_train(&f.call, &f.e) == 0, "%s", f.e.detail);
+	ck_assert_uint_eq(f.call.updates[0].count, 3);
+	ck_assert_double_eq_tol(f.call.updates[0].mean[1], 20, 1e-12);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.x[i], expected[i], 1e-12);
+	end(&f);
+
+	memset(keep, 0, sizeof(keep));
+	begin(&f, batch_norm());
+	f.call.mask = (struct mask){ keep, N, 1 };
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train(&f.call, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_TOO_FEW_VALUES);
+	end(&f);
+}
+END_TEST
+
+START_TEST(infer_is_by_the_running_statistics_and_can_be_undone)
+{
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_infer(&f.call, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_NOT_TRAINED);
+	track(&f);
+	ck_assert_msg(call_infer(&f.call, &f.e) == 0, "%s", f.e.detail);
+	check_normalized(f.x, f.running_mean, f.running_var);
+	ck_assert_uint_eq(f.call.update_count, 0);
+	ck_assert_int_eq(call_invert(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.x[i], samples[i], 1e-12);
+	end(&f);
+}
+END_TEST
+
+START_TEST(normalize_is_by_the_own_statistics)
+{
+	struct definition rows = { .kind = KIND_LAYER_NORM, .normalized_rank = 1, .normalized_shape = { C } };
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	track(&f);
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_normalize(&f.call, &f.e), 0);
+	check_normalized(f.x, batch_mean, batch_var);
+	ck_assert_uint_eq(f.call.update_count, 0);
+	end(&f);
+
+	begin(&f, rows);
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_normalize(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.x[i], i % C == 0 ? -1 : 1, 1e-12);
+	end(&f);
+}
+END_TEST
+
+static const double output_gradient[N * C] = { 1, 0, 0, 1, 2, -1, 1, 2 };
+
+/* Equations 20 and 21 of docs/MATH.md, in their plain form. */
+static void
+check_gradients(const struct fixture *f)
+{
+	for (size_t k = 0; k < C; k++) {
+		double sum = 0, product = 0, rstd = 1 / sqrt(batch_var[k]);
+
+		for (size_t i = 0; i < N; i++) {
+			sum += output_gradient[i * C + k];
+			product += output_gradient[i * C + k] * (samples[i * C + k] - batch_mean[k]) * rstd;
+		}
+		ck_assert_double_eq_tol(f->call.grad_bias[k], sum, 1e-12);
+		ck_assert_double_eq_tol(f->call.grad_weight[k], product, 1e-12);
+		for (size_t i = 0; i < N; i++)
+			ck_assert_double_eq_tol(f->g[i * C + k],
+			    rstd *
+				(output_gradient[i * C + k] - sum / N -
+				    (samples[i * C + k] - batch_mean[k]) * rstd * product / N),
+			    1e-12);
+	}
+}
+
+START_TEST(backward_gives_three_gradients)
+{
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	track(&f);
+	f.call.gradient = &f.gradient;
+	f.call.train = true;
+	memcpy(f.g, output_gradient, sizeof(f.g));
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_msg(call_backward(&f.call, &f.e) == 0, "%s", f.e.detail);
+	check_gradients(&f);
+	ck_assert_mem_eq(f.x, samples, sizeof(samples));
+	end(&f);
+
+	/* By the running statistics, which are constants: dx = dy / sqrt(var). */
+	begin(&f, batch_norm());
+	track(&f);
+	f.call.gradient = &f.gradient;
+	memcpy(f.g, output_gradient, sizeof(f.g));
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_backward(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.g[i], output_gradient[i] / (i % C == 0 ? 2 : 10), 1e-12);
+	end(&f);
+}
+END_TEST
+
+/* Fits the call to some of the samples. */
+static void
+cut(struct fixture *f, size_t first, size_t count)
+{
+	f->tensor.shape[0] = count;
+	f->tensor.count = count * C;
+	memmove(f->x, f->x + first * C, count * C * sizeof(double));
+	f->gradient.shape[0] = count;
+	f->gradient.count = count * C;
+	memcpy(f->g, output_gradient + first * C, count * C * sizeof(double));
+	ck_assert_int_eq(call_fit(&f->call, &f->e), 0);
+}
+
+/* One sample, the other three: each is normalized by the moments of all four. */
+START_TEST(shards_are_normalized_by_the_whole_batch)
+{
+	static const struct moments whole = { N, batch_mean, batch_var };
+	struct fixture f, g;
+	struct shard own, all = { .moments = whole, .limit = DBL_MAX };
+
+	begin(&f, batch_norm());
+	begin(&g, batch_norm());
+	f.call.output = g.call.output = true;
+	cut(&f, 0, 1);
+	cut(&g, 1, 3);
+	ck_assert_int_eq(call_train_shard(&f.call, &own, &f.e), 0);
+	ck_assert_uint_eq(own.moments.count, 1);
+	ck_assert_double_eq(own.moments.mean[1], 10);
+	ck_assert_double_eq(own.limit, DBL_MAX);
+	ck_assert_int_eq(call_train_shard(&g.call, &own, &g.e), 0);
+	ck_assert_uint_eq(own.moments.count, 3);
+	ck_assert_int_eq(call_train_whole(&f.call, &all, &f.e), 0);
+	check_batch_update(&f.call);
+	ck_assert_int_eq(call_train_shard_output(&f.call, &all, &f.e), 0);
+	ck_assert_int_eq(call_train_shard_output(&g.call, &all, &g.e), 0);
+	memmove(f.x + C, g.x, 3 * C * sizeof(double));
+	check_normalized(f.x, batch_mean, batch_var);
+	end(&f);
+	end(&g);
+}
+END_TEST
+
+START_TEST(the_gradients_of_shards_add_up)
+{
+	struct fixture f, g;
+	struct shard one, other, all = { .moments = { N, batch_mean, batch_var }, .limit = HUGE_VAL };
+	double sum[C], product[C];
+
+	begin(&f, batch_norm());
+	begin(&g, batch_norm());
+	f.call.gradient = &f.gradient;
+	g.call.gradient = &g.gradient;
+	f.call.train = g.call.train = true;
+	cut(&f, 0, 1);
+	cut(&g, 1, 3);
+	ck_assert_int_eq(call_backward_shard(&f.call, &one, &f.e), 0);
+	ck_assert_int_eq(call_backward_shard(&g.call, &other, &g.e), 0);
+	for (size_t k = 0; k < C; k++) {
+		sum[k] = one.sum[k] + other.sum[k];
+		product[k] = one.product[k] + (one.moments.mean[k] - batch_mean[k]) * one.sum[k] + other.product[k] +
+		    (other.moments.mean[k] - batch_mean[k]) * other.sum[k];
+	}
+	all.sum = sum;
+	all.product = product;
+	ck_assert_int_eq(call_backward_shard_output(&f.call, &all, &f.e), 0);
+	ck_assert_int_eq(call_backward_shard_output(&g.call, &all, &g.e), 0);
+	for (size_t k = 0; k < C; k++) {
+		f.call.grad_weight[k] += g.call.grad_weight[k];
+		f.call.grad_bias[k] += g.call.grad_bias[k];
+	}
+	memcpy(f.g + C, g.g, 3 * C * sizeof(double));
+	check_gradients(&f);
+	end(&f);
+	end(&g);
+}
+END_TEST
+
+/* A call that is refused for want of memory leaves nothing taken. */
+START_TEST(a_call_takes_memory_from_its_workspace_alone)
+{
+	struct fixture f;
+
+	for (size_t bytes = 0;; bytes += 8) {
+		begin(&f, batch_norm());
+		f.budget.bytes_max = bytes;
+		ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+		if (call_train(&f.call, &f.e) == 0)
+			break;
+		ck_assert_int_eq(f.e.code, ERR_BODY_TOO_LARGE);
+		end(&f);
+	}
+	ck_assert_uint_gt(f.ws.memory.bytes, 0);
+	end(&f);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("call");
+	TCase *c = tcase_create("call");
+
+	tcase_add_test(c, train_normalizes_and_gives_an_update);
+	tcase_add_test(c, train_without_output_leaves_the_tensor);
+	tcase_add_test(c, train_by_ghost_batches_gives_an_update_of_each);
+	tcase_add_test(c, padding_is_left_out_of_everything);
+	tcase_add_test(c, infer_is_by_the_running_statistics_and_can_be_undone);
+	tcase_add_test(c, normalize_is_by_the_own_statistics);
+	tcase_add_test(c, backward_gives_three_gradients);
+	tcase_add_test(c, shards_are_normalized_by_the_whole_batch);
+	tcase_add_test(c, the_gradients_of_shards_add_up);
+	tcase_add_test(c, a_call_takes_memory_from_its_workspace_alone);
+	suite_add_tcase(s, c);
+	return s;
+}
