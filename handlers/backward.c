@@ -138,7 +138,7 @@ start_shard(struct request *rq, struct backward *w, struct err *e)
 }
 
 int
-backward(struct request *rq, struct err *e)
+backward_start(struct request *rq, struct err *e)
 {
 	struct backward *w = workspace_alloc(&rq->workspace, sizeof(*w), e);
 	struct call *c;

@@ -40,7 +40,7 @@ int deleted_finish(struct request *rq, struct err *e);
 
 /* train.c */
 extern const struct input *const train_inputs[];
-int train(struct request *rq, struct err *e);
+int train_start(struct request *rq, struct err *e);
 int train_joined(struct request *rq, struct err *e);
 void train_meanwhile(struct request *rq);
 int train_finish(struct request *rq, struct err *e);
@@ -52,11 +52,11 @@ int statistics_merge_finish(struct request *rq, struct err *e);
 
 /* infer.c */
 extern const struct input *const infer_inputs[];
-int infer(struct request *rq, struct err *e);
+int infer_start(struct request *rq, struct err *e);
 
 /* backward.c */
 extern const struct input *const backward_inputs[];
-int backward(struct request *rq, struct err *e);
+int backward_start(struct request *rq, struct err *e);
 int backward_joined(struct request *rq, struct err *e);
 
 /* statistics.c */

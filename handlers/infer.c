@@ -13,7 +13,7 @@ static const struct input inverse_input = { .name = "inverse", .type = INPUT_BOO
 const struct input *const infer_inputs[] = { &tensor_input, &lengths_input, &mask_input, &inverse_input, NULL };
 
 int
-infer(struct request *rq, struct err *e)
+infer_start(struct request *rq, struct err *e)
 {
 	struct call c = { 0 };
 	bool inverse = false;

@@ -101,7 +101,7 @@ start_batch(struct request *rq, struct call *c, struct err *e)
 }
 
 int
-train(struct request *rq, struct err *e)
+train_start(struct request *rq, struct err *e)
 {
 	struct training *t = workspace_alloc(&rq->workspace, sizeof(*t), e);
 	struct call *c;
