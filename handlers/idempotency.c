@@ -85,6 +85,7 @@ idempotency_guard(struct request *rq)
 {
 	if (rq->digest == NULL)
 		return;
+	rq->op.kind = STORE_CHANGE;
 	rq->op.change.key = rq->claim.key;
 	digest_get(rq->digest, rq->op.change.key_digest);
 }
