@@ -65,6 +65,12 @@ err_set_budget(struct err *e)
 	e->retry_after_s = 1;
 }
 
+void
+err_set_shutting_down(struct err *e)
+{
+	err_set(e, ERR_SHUTTING_DOWN, "the server is shutting down and takes no new requests");
+}
+
 const char *
 err_code_text(enum err_code code)
 {

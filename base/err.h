@@ -76,6 +76,9 @@ void err_set_memory(struct err *e);
 /* The memory of all requests together is used up (--max-memory): `overloaded`, to be tried again. */
 void err_set_budget(struct err *e);
 
+/* The server takes no new requests: `shutting_down`. */
+void err_set_shutting_down(struct err *e);
+
 /*
  * The same, with -1 as their value: a function that fails ends with `return err_fail(e, ...)`. They are macros so that
  * compilers and analyzers see the -1, and do not warn of outputs that are unset after a failure.
@@ -84,6 +87,7 @@ void err_set_budget(struct err *e);
 #define err_fail_at(...) (err_set_at(__VA_ARGS__), -1)
 #define err_fail_memory(e) (err_set_memory(e), -1)
 #define err_fail_budget(e) (err_set_budget(e), -1)
+#define err_fail_shutting_down(e) (err_set_shutting_down(e), -1)
 
 /* The table's columns. `code` must not be ERR_NONE. */
 const char *err_code_text(enum err_code code);

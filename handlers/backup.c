@@ -8,7 +8,7 @@
 #include "handlers/handlers.h"
 
 int
-backup(struct request *rq, struct err *e)
+backup_get(struct request *rq, struct err *e)
 {
 	(void)e;
 	request_store(rq, STORE_BACKUP);
@@ -24,7 +24,7 @@ read_copy(const void *arg, uint64_t offset, char *out, size_t room)
 }
 
 int
-backup_finish(struct request *rq, struct err *e)
+backup_get_finish(struct request *rq, struct err *e)
 {
 	struct reply_source *source = &rq->reply.source;
 	time_t now = time(NULL);

@@ -9,15 +9,15 @@
 #include "handlers/input.h"
 
 /* root.c */
-int root(struct request *rq, struct err *e);
+int root_get(struct request *rq, struct err *e);
 
 /* health.c */
-int health_live(struct request *rq, struct err *e);
-int health_ready(struct request *rq, struct err *e);
+int health_get_live(struct request *rq, struct err *e);
+int health_get_ready(struct request *rq, struct err *e);
 
 /* backup.c */
-int backup(struct request *rq, struct err *e);
-int backup_finish(struct request *rq, struct err *e);
+int backup_get(struct request *rq, struct err *e);
+int backup_get_finish(struct request *rq, struct err *e);
 
 /* models.c */
 int models_list(struct request *rq, struct err *e);
@@ -35,8 +35,8 @@ int layer_put_finish(struct request *rq, struct err *e);
 int layer_get(struct request *rq, struct err *e);
 int layer_delete(struct request *rq, struct err *e);
 
-/* models.c: the answer of a deletion */
-int deleted_finish(struct request *rq, struct err *e);
+/* models.c: the answer of every deletion */
+int no_content_finish(struct request *rq, struct err *e);
 
 /* train.c */
 extern const struct input *const train_inputs[];

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Health, as the Open Inference Protocol asks for it: alive is that we answer; ready is that work can be done. */
+/*
+ * Health, as the Open Inference Protocol defines it. Live: the server answers. Ready: it can do work. While it shuts
+ * down it refuses every request, probes too (server/head.c).
+ */
 #include "handlers/handlers.h"
 
 int
-health_live(struct request *rq, struct err *e)
+health_get_live(struct request *rq, struct err *e)
 {
 	(void)e;
 	buf_text(&rq->reply.head, "{\"live\":true}");
@@ -11,12 +14,10 @@ health_live(struct request *rq, struct err *e)
 }
 
 int
-health_ready(struct request *rq, struct err *e)
+health_get_ready(struct request *rq, struct err *e)
 {
-	if (rq->draining)
-		return err_fail(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
 	if (!store_healthy(rq->store))
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the last write to the storage failed");
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the last write to the store failed");
 	buf_text(&rq->reply.head, "{\"ready\":true}");
 	return 0;
 }

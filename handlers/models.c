@@ -137,7 +137,7 @@ model_delete(struct request *rq, struct err *e)
 }
 
 int
-deleted_finish(struct request *rq, struct err *e)
+no_content_finish(struct request *rq, struct err *e)
 {
 	(void)e;
 	rq->reply.status = 204;

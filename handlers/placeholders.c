@@ -55,13 +55,12 @@ find_placeholder(const char *word)
 void
 placeholders_take(struct request *rq, const char *path, const char *const *segments)
 {
-	size_t begun = 0;
-
-	for (; *path != '\0'; path++) {
-		begun += *path == '/';
+	while (*path != '\0') {
+		if (*path++ != '/')
+			continue;
 		if (*path == '{')
-			memcpy(
-			    (char *)rq + find_placeholder(path + 1)->member, &segments[begun - 1], sizeof(*segments));
+			memcpy((char *)rq + find_placeholder(path + 1)->member, segments, sizeof(*segments));
+		segments++;
 	}
 }
 

@@ -84,7 +84,6 @@ struct request {
 	const char *if_match; /* the header, or NULL */
 	size_t body_max_bytes;
 	unsigned query_count;
-	bool draining;      /* the server is about to stop */
 	enum form form;     /* of the body */
 	enum coding coding; /* of the body */
 

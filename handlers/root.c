@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What this is, and where to begin: for who opens the address in a browser. */
+/* The name, the version and the first links, for a person who opens the address in a browser. */
 #include "handlers/handlers.h"
 
 int
-root(struct request *rq, struct err *e)
+root_get(struct request *rq, struct err *e)
 {
 	(void)e;
 	buf_text(&rq->reply.head,

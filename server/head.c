@@ -229,9 +229,8 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 	if (strcmp(h->method, MHD_HTTP_METHOD_CONNECT) == 0)
 		return refuse_connect(s, e);
 	if (atomic_load(&h->server->draining)) {
-		rq->draining = true;
 		s->close = true;
-		return err_fail(e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+		return err_fail_shutting_down(e);
 	}
 	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, s, e) < 0 ||
 	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || inputs_check_query(rq, e) < 0)

@@ -100,7 +100,7 @@ sync_stop(struct sync *all)
 	struct err e = { 0 };
 	bool stopped;
 
-	err_set(&e, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+	err_set_shutting_down(&e);
 	pthread_mutex_lock(&all->lock);
 	stopped = all->stopping;
 	all->stopping = true;
@@ -147,7 +147,7 @@ group_for_locked(struct sync *all, int64_t layer_id, bool backward, const struct
 	struct sync_group *g;
 
 	if (all->stopping) {
-		err_set(&m->err, ERR_SHUTTING_DOWN, "the server is finishing its last requests");
+		err_set_shutting_down(&m->err);
 		return NULL;
 	}
 	g = sync_groups_get(&all->groups, layer_id, backward, call, m, clock_monotonic_us());
