@@ -22,6 +22,9 @@ void sweep_starts(bool full);
 /* Several operations in one transaction, the server running. */
 void sweep_batch(void);
 
+/* A change of several layers, the server running. */
+void sweep_change(void);
+
 /* The log, which is stopped and writes to `fd`. */
 void sweep_log(int fd);
 

@@ -54,6 +54,8 @@ run_sweeps(int log_fd)
 			sweep_operation(&operations[i], full);
 	if (is_asked_for("a batch"))
 		sweep_batch();
+	if (is_asked_for("a change"))
+		sweep_change();
 	service_stop();
 	log_printf(LOG_ERROR, "the last line");
 	log_stop();

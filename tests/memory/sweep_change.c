@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A change of several layers, given to the store. Whichever allocation fails, all of it is stored or nothing, as was
+ * answered; and its key is known if it is.
+ */
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/memory/service.h"
+#include "tests/memory/sweeps.h"
+#include "tests/memory/trial.h"
+
+#define DEFINITION "{\"kind\":\"batch_norm\"}"
+
+static double mean[] = { 1, 2 }, var[] = { 3, 4 };
+static const struct statistics put = { 2, 5, 0, mean, var };
+static const struct update update = {
+	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 2, .mean = mean, .var = var
+};
+
+static struct store_write made[] = {
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "old", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "open", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "gone", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+};
+
+static struct store_write asked[] = {
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "new", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_STATISTICS_PUT, .model = "m", .layer = "new", .statistics = &put },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
+	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(array[0]))
+
+static sem_t done;
+
+static void
+post(struct store_op *op)
+{
+	(void)op;
+	sem_post(&done);
+}
+
+static struct store_op
+run(struct store_op op)
+{
+	struct err e;
+
+	op.done = post;
+	must(store_submit(service.store, &op, &e) == 0, "store_submit");
+	sem_wait(&done);
+	return op;
+}
+
+static struct store_op
+run_change(struct store_write *writes, size_t count, const char *key)
+{
+	struct store_op op =
+	    run((struct store_op){ .kind = STORE_CHANGE, .change = { .writes = writes, .count = count, .key = key } });
+
+	store_op_fini(&op);
+	return op;
+}
+
+/* -1 where there is no such layer. */
+static void
+check(const char *layer, long expected)
+{
+	struct store_op op = run((struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "m", .layer = layer } });
+	long revision = op.get.snapshot == NULL ? -1 : (long)op.get.snapshot->revision;
+	char text[64];
+
+	snprintf(text, sizeof(text), "revision %ld, not %ld", revision, expected);
+	if (revision != expected)
+		trial_complain(layer, text);
+	store_op_fini(&op);
+}
+
+static void
+try_change(void)
+{
+	struct store_write drop = { .kind = STORE_MODEL_DELETE, .model = "m" };
+	struct store_op op;
+	bool stored;
+
+	(void)run_change(&drop, 1, NULL);
+	must(run_change(made, COUNT(made), NULL).err.code == ERR_NONE, "the layers");
+	trial_arm();
+	op = run_change(asked, COUNT(asked), "k");
+	trial_disarm();
+	stored = op.err.code == ERR_NONE;
+	if (!stored && op.err.code != ERR_OVERLOADED)
+		trial_complain("the change", op.err.detail);
+	check("old", stored ? 2 : 1);
+	check("new", stored ? 1 : -1);
+	check("open", stored ? 1 : 0);
+	check("gone", stored ? -1 : 0);
+	op = run_change(asked, COUNT(asked), "k");
+	if (op.err.code != ERR_NONE || op.change.repeated != stored)
+		trial_complain("the same again", op.err.detail);
+}
+
+void
+sweep_change(void)
+{
+	sem_init(&done, 0, 0);
+	trial_begin("a change of several layers");
+	trial_sweep(FAULT_ONCE, FAULT_OURS);
+	while (trial_next())
+		try_change();
+	trial_sweep(FAULT_FROM_THEN_ON, FAULT_OURS);
+	while (trial_next())
+		try_change();
+	trial_end();
+	sem_destroy(&done);
+}
