@@ -144,7 +144,6 @@ batch_keep(struct batch *b, struct working *w, struct err *e)
 	w->kept = kept;
 	w->next_kept = b->kept;
 	b->kept = w;
-	w->spare = (struct statistics){ 0 }; /* the arrays stay as they are */
 	return 0;
 }
 

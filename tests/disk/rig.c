@@ -30,8 +30,9 @@ rig_close(struct rig *rig)
 	sem_destroy(&rig->told);
 }
 
+/* What SQL answers in its first column. Only while the store is idle. */
 static int
-pragma_int(struct rig *rig, const char *sql)
+ask_int(struct rig *rig, const char *sql)
 {
 	sqlite3_stmt *stmt = NULL;
 	int value = -1;
@@ -53,7 +54,7 @@ rig_set_synchronous(struct rig *rig, int level)
 int
 rig_synchronous(struct rig *rig)
 {
-	return pragma_int(rig, "PRAGMA synchronous");
+	return ask_int(rig, "PRAGMA synchronous");
 }
 
 /* One wake-up for all that was asked at once. */
@@ -122,22 +123,35 @@ rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 static struct store_write
 make_write(struct rig *rig, unsigned i, const struct world_step *step)
 {
-	const size_t n = world_features(step->layer);
+	const size_t n = world_step_features(step);
 	struct store_write write = {
 		.kind = step->kind, .model = world_model_name(step->layer), .layer = world_layer_name(step->layer)
 	};
 
-	if (step->kind == STORE_LAYER_CREATE) {
+	write.layer_id = step->refusal == WORLD_OTHER_LAYER ? INT64_MAX : 0;
+	write.precondition = (struct store_precondition){
+		.present = step->refusal == WORLD_OTHER_REVISION, .count = 1, .revisions = { UINT64_MAX }
+	};
+	rig->updates[i] = world_update(step, rig->mean[i], rig->var[i]);
+	switch (step->kind) {
+	case STORE_LAYER_CREATE:
 		write.create.definition = "definition";
-		write.create.features = n;
-	} else if (step->kind == STORE_PARAMETERS_PUT) {
-		world_values(step->number, rig->mean[i], n);
-		write.parameters.weight = (struct store_vector){ rig->mean[i], n };
-		write.parameters.features = n;
-	} else if (step->kind == STORE_UPDATE) {
-		rig->updates[i] = world_update(step, rig->mean[i], rig->var[i]);
+		write.create.features = world_features(step->layer);
+		break;
+	case STORE_UPDATE:
 		write.updates.list = &rig->updates[i];
 		write.updates.count = 1;
+		break;
+	case STORE_STATISTICS_PUT:
+		rig->statistics[i] = (struct statistics){ n, step->number % 1000, 0, rig->mean[i], rig->var[i] };
+		write.statistics = &rig->statistics[i];
+		break;
+	case STORE_PARAMETERS_PUT:
+		world_values(step->number, rig->mean[i], world_features(step->layer));
+		write.parameters.weight = (struct store_vector){ rig->mean[i], world_features(step->layer) };
+		break;
+	default:
+		break;
 	}
 	return write;
 }
@@ -281,6 +295,15 @@ rig_matches(struct rig *rig, const struct world *w)
 	return matches;
 }
 
+int
+rig_keys(struct rig *rig, uint64_t number)
+{
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM idempotency WHERE key = '%016" PRIx64 "'", number);
+	return ask_int(rig, sql);
+}
+
 bool
 rig_is_sound(struct rig *rig)
 {
@@ -291,5 +314,5 @@ rig_is_sound(struct rig *rig)
 	    sqlite3_step(stmt) == SQLITE_ROW)
 		sound = strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
 	sqlite3_finalize(stmt);
-	return sound && pragma_int(rig, "SELECT count(*) FROM pragma_foreign_key_check") == 0;
+	return sound && ask_int(rig, "SELECT count(*) FROM pragma_foreign_key_check") == 0;
 }

@@ -22,6 +22,7 @@ struct rig {
 	struct store_op ops[WORLD_STEPS_MAX]; /* each where its change begins */
 	struct store_write writes[WORLD_STEPS_MAX];
 	struct update updates[WORLD_STEPS_MAX];
+	struct statistics statistics[WORLD_STEPS_MAX];
 	char keys[WORLD_STEPS_MAX][20];
 	double mean[WORLD_STEPS_MAX][WORLD_FEATURES_MAX]; /* of updates; weights too */
 	double var[WORLD_STEPS_MAX][WORLD_FEATURES_MAX];
@@ -53,6 +54,9 @@ bool rig_repeat(struct rig *rig, struct world *before, const struct world_batch 
 
 /* Whether every layer and every list of the store is as the world has it. False also when it cannot be read. */
 bool rig_matches(struct rig *rig, const struct world *w);
+
+/* How many layers the store remembers this key with, which a step's number makes. */
+int rig_keys(struct rig *rig, uint64_t number);
 
 /* PRAGMA integrity_check. */
 bool rig_is_sound(struct rig *rig);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/disk/world.h"
 
+#include <math.h>
 #include <string.h>
 
 /* From one value to some that take a page of the database for themselves, and more. */
@@ -51,13 +52,13 @@ make_step(uint64_t *random)
 	static const enum store_write_kind kinds[] = { STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE,
 		STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_PARAMETERS_PUT,
 		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE,
-		STORE_MODEL_DELETE, STORE_STATISTICS_RESET };
+		STORE_MODEL_DELETE, STORE_STATISTICS_RESET, STORE_STATISTICS_PUT };
 
 	return (struct world_step){ .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
 		.layer = (unsigned)(next_random(random) % WORLD_LAYERS),
 		.number = next_random(random),
 		.joins = next_random(random) % 2 == 0,
-		.misshapen = next_random(random) % 16 == 0 };
+		.refusal = next_random(random) % 10 == 0 ? next_random(random) % WORLD_REFUSALS : WORLD_FINE };
 }
 
 void
@@ -72,23 +73,31 @@ world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *ran
 	step->joins = false;
 	do {
 		step->kind = w->layers[step->layer].exists ? STORE_UPDATE : STORE_LAYER_CREATE;
-		step->misshapen = false;
+		step->refusal = WORLD_FINE;
 	} while (++step < batch->steps + batch->count && step->joins);
+}
+
+size_t
+world_step_features(const struct world_step *step)
+{
+	const size_t n = features[step->layer];
+
+	return step->refusal != WORLD_MISSHAPEN ? n : n > 1 ? n - 1 : 2;
 }
 
 struct update
 world_update(const struct world_step *step, double *mean, double *var)
 {
-	const size_t n = features[step->layer];
+	const size_t n = world_step_features(step);
 
 	world_values(step->number, mean, n);
 	world_values(~step->number, var, n);
+	if (step->refusal == WORLD_NON_FINITE && step->kind == STORE_UPDATE)
+		mean[step->number % n] = INFINITY;
 	return (struct update){ .averaging = AVERAGING_EXPONENTIAL,
 		.momentum = 0.25,
 		.count = 4,
-		.features = !step->misshapen ? n :
-		    n > 1                    ? n - 1 :
-					       2,
+		.features = n,
 		.mean = mean,
 		.var = var };
 }
@@ -138,10 +147,54 @@ delete_model(struct world *w, unsigned model)
 	return ERR_NONE;
 }
 
+/* Why a write to a layer that exists must be refused. */
+static enum err_code
+refusal(const struct world_step *step)
+{
+	if (step->refusal == WORLD_OTHER_LAYER)
+		return ERR_NO_SUCH_LAYER;
+	if (step->refusal == WORLD_OTHER_REVISION)
+		return ERR_REVISION_MISMATCH;
+	if (step->refusal == WORLD_MISSHAPEN && (step->kind == STORE_UPDATE || step->kind == STORE_STATISTICS_PUT))
+		return ERR_SHAPE_MISMATCH;
+	return step->refusal == WORLD_NON_FINITE && step->kind == STORE_UPDATE ? ERR_NON_FINITE_INPUT : ERR_NONE;
+}
+
+/* Of a write that is not refused, to a layer that exists. */
+static void
+write_layer(struct world_layer *layer, const struct world_step *step)
+{
+	const size_t n = features[step->layer];
+
+	layer->revision++;
+	switch (step->kind) {
+	case STORE_LAYER_DELETE:
+		layer->exists = false;
+		break;
+	case STORE_UPDATE:
+		train(layer, step);
+		break;
+	case STORE_STATISTICS_RESET:
+		layer->trained = false;
+		layer->num_batches_tracked = 0;
+		break;
+	case STORE_STATISTICS_PUT:
+		layer->trained = true;
+		layer->num_batches_tracked = step->number % 1000;
+		world_values(step->number, layer->mean, n);
+		world_values(~step->number, layer->var, n);
+		break;
+	default:
+		layer->has_weight = true;
+		world_values(step->number, layer->weight, n);
+	}
+}
+
 static enum err_code
 apply(struct world *w, const struct world_step *step)
 {
 	struct world_layer *layer = &w->layers[step->layer];
+	enum err_code code;
 
 	if (step->kind == STORE_LAYER_CREATE)
 		return create(w, step->layer);
@@ -149,25 +202,10 @@ apply(struct world *w, const struct world_step *step)
 		return delete_model(w, step->layer % WORLD_MODELS);
 	if (!layer->exists)
 		return refuse(w, step->layer);
-	switch (step->kind) {
-	case STORE_LAYER_DELETE:
-		layer->exists = false;
-		return ERR_NONE;
-	case STORE_UPDATE:
-		if (step->misshapen)
-			return ERR_SHAPE_MISMATCH;
-		train(layer, step);
-		break;
-	case STORE_STATISTICS_RESET:
-		layer->trained = false;
-		layer->num_batches_tracked = 0;
-		break;
-	default:
-		layer->has_weight = true;
-		world_values(step->number, layer->weight, features[step->layer]);
-	}
-	layer->revision++;
-	return ERR_NONE;
+	code = refusal(step);
+	if (code == ERR_NONE)
+		write_layer(layer, step);
+	return code;
 }
 
 unsigned
@@ -208,12 +246,18 @@ world_apply_batch(struct world *w, const struct world_batch *batch, struct world
 }
 
 bool
+world_deletes(const struct world_step *step)
+{
+	return step->kind == STORE_LAYER_DELETE || step->kind == STORE_MODEL_DELETE;
+}
+
+bool
 world_batch_can_be_repeated(const struct world_batch *batch)
 {
 	bool can = true;
 
-	for (unsigned i = 1; i < batch->count; i++)
-		can = can && batch->steps[i].kind != STORE_LAYER_DELETE && batch->steps[i].kind != STORE_MODEL_DELETE;
+	for (unsigned i = 0; i < batch->count; i++)
+		can = can && !world_deletes(&batch->steps[i]);
 	return can;
 }
 

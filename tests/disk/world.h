@@ -33,6 +33,16 @@ struct world {
 	struct world_layer layers[WORLD_LAYERS];
 };
 
+/* Why a write must be refused, beside that its layer or model is not there; for kinds that cannot be, it is nothing. */
+enum world_refusal {
+	WORLD_FINE,
+	WORLD_MISSHAPEN,      /* an update, or statistics, with another number of features */
+	WORLD_NON_FINITE,     /* an update that is not finite */
+	WORLD_OTHER_REVISION, /* a precondition that does not hold */
+	WORLD_OTHER_LAYER,    /* another layer is meant by the name */
+	WORLD_REFUSALS
+};
+
 /*
  * A write: its kind, the layer that it is about, and the number from which its values come. Where the number of a
  * change's first write is odd, it is the change's key too.
@@ -41,8 +51,8 @@ struct world_step {
 	enum store_write_kind kind;
 	unsigned layer;
 	uint64_t number;
-	bool joins;     /* it is of the same change as the step before it */
-	bool misshapen; /* an update with another number of features, which must be refused */
+	bool joins; /* it is of the same change as the step before it */
+	enum world_refusal refusal;
 };
 
 /* What is submitted at once, and so stored in one transaction. */
@@ -71,6 +81,9 @@ void world_values(uint64_t number, double *values, size_t count);
  */
 void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
 
+/* How many features a step speaks of. */
+size_t world_step_features(const struct world_step *step);
+
 /* The update that a step of kind STORE_UPDATE means; mean and var have room for WORLD_FEATURES_MAX. */
 struct update world_update(const struct world_step *step, double *mean, double *var);
 
@@ -80,6 +93,9 @@ unsigned world_change_count(const struct world_batch *batch, unsigned i);
 /* Moves the world on by the change that begins with step i, or by all of a batch, with `answers` for each step. */
 void world_apply_change(struct world *w, const struct world_batch *batch, unsigned i, struct world_answer *answers);
 void world_apply_batch(struct world *w, const struct world_batch *batch, struct world_answer *answers);
+
+/* Whether a step deletes its layer, or the model. */
+bool world_deletes(const struct world_step *step);
 
 /* Whether a batch's first change can be repeated after all of it: the layers stay. */
 bool world_batch_can_be_repeated(const struct world_batch *batch);

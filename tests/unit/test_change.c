@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changes of several writes: whatever they are, and whatever shares their batch, a change is applied whole or leaves no
+ * trace. By chance against a simple model (tests/disk/world.h), and each refusal at each place by hand.
+ */
+#include "tests/unit/unit.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/disk/rig.h"
+#include "tests/disk/vfs.h"
+#include "tests/unit/scratch_store.h"
+
+#define BATCHES 400
+
+/* What has happened by chance, so that the test is known to have tested it. */
+struct seen {
+	unsigned refused[STORE_WRITE_COUNT]; /* changes of several writes, by the kind of the first */
+	unsigned by_code[ERR_COUNT];
+	unsigned repeated;
+};
+
+/* With how many layers the key of the change that begins with step i is remembered: all that it left, once each. */
+static int
+expected_keys(const struct world_batch *batch, unsigned first, const struct world_answer *answers, const bool *exists)
+{
+	const unsigned end = first + world_change_count(batch, first);
+	int count = 0;
+
+	if (batch->steps[first].number % 2 == 0 || answers[first].code != ERR_NONE)
+		return 0;
+	for (unsigned i = first; i < end; i++) {
+		bool counts = !world_deletes(&batch->steps[i]) && exists[i];
+
+		for (unsigned k = first; k < i; k++)
+			counts = counts &&
+			    (world_deletes(&batch->steps[k]) || batch->steps[k].layer != batch->steps[i].layer);
+		count += counts;
+	}
+	return count;
+}
+
+static void
+check_keys(struct rig *rig, const struct world *before, const struct world_batch *batch, struct seen *seen)
+{
+	struct world_answer answers[WORLD_STEPS_MAX];
+	bool exists[WORLD_STEPS_MAX];
+	struct world w = *before;
+
+	for (unsigned i = 0; i < batch->count; i += world_change_count(batch, i)) {
+		world_apply_change(&w, batch, i, answers);
+		for (unsigned k = i; k < i + world_change_count(batch, i); k++)
+			exists[k] = w.layers[batch->steps[k].layer].exists;
+		ck_assert_int_eq(rig_keys(rig, batch->steps[i].number), expected_keys(batch, i, answers, exists));
+		seen->by_code[answers[i].code]++;
+		if (answers[i].code != ERR_NONE && world_change_count(batch, i) > 1)
+			seen->refused[batch->steps[i].kind]++;
+	}
+}
+
+START_TEST(test_changes_by_chance_are_whole_or_leave_no_trace)
+{
+	struct disk *disk = disk_new((uint64_t)_i);
+	uint64_t random = 77 + (uint64_t)_i;
+	static struct world now, next, before;
+	static struct rig rig;
+	struct seen seen = { 0 };
+	struct world_batch batch;
+	struct err e = { 0 };
+
+	vfs_register(disk);
+	now = (struct world){ 0 };
+	ck_assert_int_eq(rig_open(&rig, _i % 2 == 0 ? 1 << 20 : 1, &e), 0);
+	for (int i = 0; i < BATCHES; i++) {
+		world_make_batch(&batch, &now, &random);
+		ck_assert_msg(rig_run(&rig, &now, &batch, &next) == RIG_STORED, "batch %d", i);
+		ck_assert_msg(rig_matches(&rig, &next), "batch %d: the store holds something else", i);
+		check_keys(&rig, &now, &batch, &seen);
+		before = now;
+		if (world_batch_can_be_repeated(&batch)) {
+			ck_assert_msg(rig_repeat(&rig, &before, &batch, true), "batch %d: taken twice", i);
+			seen.repeated++;
+		}
+		now = next;
+		if (i % 10 == 9) {
+			rig_close(&rig);
+			ck_assert_int_eq(rig_open(&rig, _i % 2 == 0 ? 1 << 20 : 1, &e), 0);
+			ck_assert_msg(rig_matches(&rig, &now), "batch %d: another state after reopening", i);
+		}
+	}
+	ck_assert(rig_is_sound(&rig));
+	rig_close(&rig);
+	vfs_unregister();
+	disk_free(disk);
+	ck_assert_uint_gt(seen.repeated, 0);
+	ck_assert(seen.by_code[ERR_NO_SUCH_LAYER] > 0 && seen.by_code[ERR_SHAPE_MISMATCH] > 0 &&
+	    seen.by_code[ERR_NON_FINITE_INPUT] > 0 && seen.by_code[ERR_REVISION_MISMATCH] > 0);
+	ck_assert(seen.refused[STORE_UPDATE] > 0 && seen.refused[STORE_LAYER_CREATE] > 0);
+}
+END_TEST
+
+/* By hand. */
+
+#define FEATURES 2
+
+static double two[FEATURES] = { 3, 4 }, ones[FEATURES] = { 1, 1 }, infinite[FEATURES] = { 1, INFINITY };
+static const struct statistics put = { FEATURES, 5, 0, two, ones }, narrow = { 1, 5, 0, two, ones };
+static const struct update update = {
+	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = FEATURES, .mean = two, .var = ones
+};
+static const struct update non_finite = { .averaging = AVERAGING_EXPONENTIAL,
+	.momentum = 0.5,
+	.count = 4,
+	.features = FEATURES,
+	.mean = infinite,
+	.var = ones };
+static const struct update misshapen = {
+	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 1, .mean = two, .var = ones
+};
+
+/* A write of every kind, to layers that there are ("old" is trained, "open" has nothing) and one that is new. */
+#define WRITES 8
+static const struct store_write fine[WRITES] = {
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "n", .layer = "new", .create = { "d", 0 } },
+	{ .kind = STORE_STATISTICS_PUT, .model = "n", .layer = "new", .statistics = &put },
+	{ .kind = STORE_PARAMETERS_PUT, .model = "m", .layer = "old", .parameters = { .weight = { two, FEATURES } } },
+	{ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "old" },
+	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },
+	{ .kind = STORE_MODEL_DELETE, .model = "other" },
+};
+
+struct bad_write {
+	struct store_write write;
+	enum err_code code;
+};
+
+#define BAD_WRITES 9
+static const struct bad_write bad[BAD_WRITES] = {
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "none", .updates = { &update, 1 } }, ERR_NO_SUCH_LAYER },
+	{ { .kind = STORE_LAYER_DELETE, .model = "none", .layer = "old" }, ERR_NO_SUCH_MODEL },
+	{ { .kind = STORE_MODEL_DELETE, .model = "none" }, ERR_NO_SUCH_MODEL },
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &misshapen, 1 } }, ERR_SHAPE_MISMATCH },
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &non_finite, 1 } }, ERR_NON_FINITE_INPUT },
+	{ { .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "old", .layer_id = INT64_MAX }, ERR_NO_SUCH_LAYER },
+	{ { .kind = STORE_LAYER_DELETE,
+	      .model = "m",
+	      .layer = "old",
+	      .precondition = { .present = true, .count = 1, .revisions = { 99 } } },
+	    ERR_REVISION_MISMATCH },
+	{ { .kind = STORE_STATISTICS_PUT, .model = "m", .layer = "old", .statistics = &narrow }, ERR_SHAPE_MISMATCH },
+	{ { .kind = STORE_PARAMETERS_PUT,
+	      .model = "m",
+	      .layer = "old",
+	      .parameters = { .weight = { two, 1 }, .features = 1 } },
+	    ERR_SHAPE_MISMATCH },
+};
+
+static void
+create(struct store *s, const char *model, const char *layer)
+{
+	(void)scratch_write(s,
+	    (struct store_write){
+		.kind = STORE_LAYER_CREATE, .model = model, .layer = layer, .create.definition = "d" });
+}
+
+static void
+make_layers(struct store *s)
+{
+	create(s, "m", "old");
+	create(s, "m", "open");
+	create(s, "m", "gone");
+	create(s, "other", "l");
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { &update, 1 } });
+}
+
+static struct store_op
+run(struct store *s, struct store_write *writes, size_t count, const char *key)
+{
+	return scratch_run(
+	    s, (struct store_op){ .kind = STORE_CHANGE, .change = { .writes = writes, .count = count, .key = key } });
+}
+
+/* Revision -1: there is no such layer. */
+static void
+assert_layer(struct store *s, const char *model, const char *layer, int64_t revision, uint64_t tracked, size_t features)
+{
+	struct store_op op =
+	    scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = model, .layer = layer } });
+	const struct snapshot *found = op.get.snapshot;
+
+	ck_assert_int_eq(found == NULL, revision < 0);
+	if (found != NULL) {
+		ck_assert_int_eq((int64_t)found->revision, revision);
+		ck_assert_uint_eq(found->statistics.num_batches_tracked, tracked);
+		ck_assert_uint_eq(found->statistics.features, features);
+	}
+	store_op_fini(&op);
+}
+
+static void
+assert_cached(struct store *s, const char *model, const char *layer)
+{
+	const struct snapshot *found = store_layer_cached(s, model, layer);
+
+	ck_assert_ptr_nonnull(found);
+	snapshot_unref(found);
+}
+
+static void
+assert_as_made(struct store *s)
+{
+	assert_layer(s, "m", "old", 1, 1, FEATURES);
+	assert_layer(s, "m", "open", 0, 0, 0);
+	assert_layer(s, "m", "gone", 0, 0, 0);
+	assert_layer(s, "other", "l", 0, 0, 0);
+	assert_layer(s, "n", "new", -1, 0, 0);
+}
+
+START_TEST(test_a_change_of_writes_of_every_kind)
+{
+	struct store *s = scratch_open();
+	struct store_write writes[WRITES];
+	struct store_op op;
+
+	make_layers(s);
+	memcpy(writes, fine, sizeof(writes));
+	op = run(s, writes, WRITES, NULL);
+	ck_assert_msg(op.err.code == ERR_NONE, "%s", op.err.detail);
+	ck_assert(writes[2].result.created && writes[2].result.snapshot != NULL);
+	/* Results are the layers' as the change leaves them. */
+	ck_assert_uint_eq(writes[1].result.revision, 4);
+	ck_assert_uint_eq(writes[1].result.num_batches_tracked, 0);
+	ck_assert_uint_eq(writes[2].result.num_batches_tracked, 5);
+	store_op_fini(&op);
+	for (int reopened = 0; reopened < 2; reopened++) {
+		assert_layer(s, "m", "old", 4, 0, FEATURES);
+		assert_layer(s, "m", "open", 1, 1, FEATURES);
+		assert_layer(s, "m", "gone", -1, 0, 0);
+		assert_layer(s, "other", "l", -1, 0, 0);
+		assert_layer(s, "n", "new", 1, 5, FEATURES);
+		store_close(s);
+		s = scratch_open();
+	}
+	store_close(s);
+}
+END_TEST
+
+/* Each bad write before, between and after all the good ones. */
+START_TEST(test_one_refused_write_refuses_its_change_wherever_it_is)
+{
+	struct store *s = scratch_open();
+	struct store_write writes[WRITES + 1];
+	struct store_op op;
+	char place[32];
+
+	make_layers(s);
+	for (size_t at = 0; at <= WRITES; at++) {
+		memcpy(writes, fine, at * sizeof(fine[0]));
+		writes[at] = bad[_i].write;
+		memcpy(writes + at + 1, fine + at, (WRITES - at) * sizeof(fine[0]));
+		op = run(s, writes, WRITES + 1, "k");
+		ck_assert_int_eq(op.err.code, bad[_i].code);
+		snprintf(place, sizeof(place), "write %zu of %d, ", at + 1, WRITES + 1);
+		ck_assert_msg(strncmp(op.err.detail, place, strlen(place)) == 0, "%s", op.err.detail);
+		for (size_t i = 0; i <= WRITES; i++)
+			ck_assert(writes[i].result.snapshot == NULL && writes[i].result.revision == 0);
+		assert_cached(s, "other", "l");
+		assert_as_made(s);
+	}
+	store_close(s);
+	s = scratch_open();
+	assert_as_made(s);
+	/* The key is free. */
+	memcpy(writes, fine, sizeof(fine));
+	op = run(s, writes, WRITES, "k");
+	ck_assert(op.err.code == ERR_NONE && !op.change.repeated);
+	store_op_fini(&op);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(test_a_key_holds_for_all_layers_of_its_change)
+{
+	struct store *s = scratch_open();
+	struct store_write writes[3], alone = fine[1];
+	struct store_op op;
+
+	make_layers(s);
+	for (int i = 0; i < 3; i++) {
+		memcpy(writes, fine, sizeof(writes));
+		op = run(s, writes, 3, "k");
+		ck_assert_int_eq(op.err.code, ERR_NONE);
+		ck_assert_int_eq(op.change.repeated, i > 0);
+		ck_assert_uint_eq(writes[0].result.num_batches_tracked, 1);
+		ck_assert_uint_eq(writes[1].result.num_batches_tracked, 2);
+		ck_assert_uint_eq(writes[1].result.revision, 2);
+		store_op_fini(&op);
+	}
+	assert_layer(s, "m", "old", 2, 2, FEATURES);
+	/* On a layer that it was not used on before, together with one that it was. */
+	memcpy(writes, fine, sizeof(writes));
+	writes[2] =
+	    (struct store_write){ .kind = STORE_UPDATE, .model = "m", .layer = "gone", .updates = { &update, 1 } };
+	op = run(s, writes, 3, "k");
+	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	ck_assert_msg(strstr(op.err.detail, "\"gone\"") != NULL, "%s", op.err.detail);
+	assert_layer(s, "m", "gone", 0, 0, 0);
+	/* Alone, with another digest. */
+	op = (struct store_op){ .kind = STORE_CHANGE, .change = { .writes = &alone, .count = 1, .key = "k" } };
+	op.change.key_digest[0] = 1;
+	op = scratch_run(s, op);
+	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	assert_layer(s, "m", "old", 2, 2, FEATURES);
+	store_close(s);
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("change");
+	TCase *t = tcase_create("change");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
+	tcase_add_loop_test(t, test_changes_by_chance_are_whole_or_leave_no_trace, 0, 8);
+	tcase_add_test(t, test_a_change_of_writes_of_every_kind);
+	tcase_add_loop_test(t, test_one_refused_write_refuses_its_change_wherever_it_is, 0, BAD_WRITES);
+	tcase_add_test(t, test_a_key_holds_for_all_layers_of_its_change);
+	suite_add_tcase(s, t);
+	return s;
+}
