@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A process that submits changes of several layers is killed again and again: what is found afterwards is the state
+ * after some number of its changes, at least all that were acknowledged, each whole; and a key is known if and only if
+ * its change is there.
+ */
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/scratch_store.h"
+
+#define KILLS 25
+#define LAYERS 6
+#define WRITES_MAX (LAYERS + 2)
+#define IN_FLIGHT 64
+
+/*
+ * Change number i: an update of layer 0 and of some others, whose mean becomes i + 1. In some a layer "new" is made, or
+ * deleted again, in a model of its own; the last write of some is refused.
+ */
+struct numbered {
+	struct store_op op;
+	struct store_write writes[WRITES_MAX];
+	struct update update;
+	double mean, var;
+	char key[24];
+	uint64_t number;
+};
+
+static const char *const names[LAYERS] = { "a", "b", "c", "d", "e", "f" };
+
+/* How far the process that is killed has come. Shared with it. */
+static struct {
+	atomic_ullong acknowledged;
+} * progress;
+
+static bool
+touches(uint64_t number, unsigned layer)
+{
+	return layer == 0 || (number * 0x9e3779b97f4a7c15u >> (20 + layer)) % 2 == 0;
+}
+
+static bool
+is_refused(uint64_t number)
+{
+	return number % 7 == 3;
+}
+
+/* "new" is there after the changes whose number is 1 to 3 beyond a multiple of 4. */
+static bool
+new_exists(uint64_t number)
+{
+	return number % 4 != 0;
+}
+
+static void
+add_write(struct numbered *c, struct store_write write)
+{
+	c->writes[c->op.change.count++] = write;
+}
+
+static void
+make_change(struct numbered *c, uint64_t number)
+{
+	*c = (struct numbered){ .number = number, .mean = (double)number + 1, .var = 1 };
+	c->update = (struct update){ .averaging = AVERAGING_EXPONENTIAL,
+		.momentum = 1,
+		.count = 2,
+		.features = 1,
+		.mean = &c->mean,
+		.var = &c->var };
+	c->op.kind = STORE_CHANGE;
+	c->op.change.writes = c->writes;
+	snprintf(c->key, sizeof(c->key), "%llu", (unsigned long long)number);
+	c->op.change.key = number % 3 == 0 ? c->key : NULL;
+	for (unsigned i = 0; i < LAYERS; i++)
+		if (touches(number, i))
+			add_write(c,
+			    (struct store_write){
+				.kind = STORE_UPDATE, .model = "m", .layer = names[i], .updates = { &c->update, 1 } });
+	if (is_refused(number))
+		add_write(c, (struct store_write){ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "none" });
+	else if (new_exists(number + 1))
+		add_write(c,
+		    (struct store_write){
+			.kind = STORE_LAYER_CREATE, .model = "n", .layer = "new", .create = { "d", 1 } });
+	else
+		add_write(c, (struct store_write){ .kind = STORE_MODEL_DELETE, .model = "n" });
+}
+
+/* The process that is killed. */
+
+static void
+acknowledge(struct store_op *op)
+{
+	struct numbered *c = op->done_arg;
+
+	store_op_fini(op);
+	atomic_store(&progress->acknowledged, c->number + 1);
+}
+
+static void
+submit_for_ever(uint64_t number)
+{
+	struct store *s = scratch_open();
+	static struct numbered changes[IN_FLIGHT];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;; number++) {
+		struct numbered *c = &changes[number % IN_FLIGHT];
+
+		while (number >= atomic_load(&progress->acknowledged) + IN_FLIGHT)
+			usleep(10);
+		make_change(c, number);
+		c->op.done = acknowledge;
+		c->op.done_arg = c;
+		scratch_submit(s, &c->op);
+	}
+}
+
+static void
+run_and_kill(uint64_t number, unsigned round)
+{
+	const struct timespec pause = { .tv_nsec = (long)(1 + round * 7 % 30) * 1000000 };
+	pid_t pid;
+
+	atomic_store(&progress->acknowledged, number);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		submit_for_ever(number);
+		_exit(1);
+	}
+	while (atomic_load(&progress->acknowledged) == number && waitpid(pid, NULL, WNOHANG) == 0)
+		usleep(100);
+	nanosleep(&pause, NULL);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+/* The one that looks afterwards. */
+
+/* The number of the first change that is not there: the last one has left its number in layer 0. */
+static uint64_t
+find_end(struct store *s)
+{
+	const struct snapshot *first = scratch_layer(s, names[0]);
+	uint64_t number = first->statistics.mean == NULL ? 0 : (uint64_t)first->statistics.mean[0];
+
+	snapshot_unref(first);
+	return number;
+}
+
+static void
+check_layer(struct store *s, unsigned layer, uint64_t end)
+{
+	const struct snapshot *found = scratch_layer(s, names[layer]);
+	uint64_t updates = 0, last = 0;
+
+	for (uint64_t i = 0; i < end; i++)
+		if (touches(i, layer) && !is_refused(i)) {
+			updates++;
+			last = i + 1;
+		}
+	ck_assert_uint_eq(found->revision, updates);
+	ck_assert_uint_eq(found->statistics.num_batches_tracked, updates);
+	ck_assert(updates == 0 || found->statistics.mean[0] == (double)last);
+	snapshot_unref(found);
+}
+
+/* Of `number`, which was not refused. */
+static bool
+is_repeat(struct store *s, uint64_t number)
+{
+	static struct numbered c;
+
+	make_change(&c, number);
+	c.op.change.key = c.key;
+	c.op = scratch_run(s, c.op);
+	ck_assert_msg(c.op.err.code == ERR_NONE, "%s", c.op.err.detail);
+	store_op_fini(&c.op);
+	return c.op.change.repeated;
+}
+
+/* Whether a change had a key, and "new" is still what it left of it: with a layer its keys go. */
+static bool
+can_be_repeated(uint64_t number, uint64_t end)
+{
+	if (number % 3 != 0 || is_refused(number))
+		return false;
+	for (uint64_t i = number + 1; i < end && new_exists(number + 1); i++)
+		if (!is_refused(i) && !new_exists(i + 1))
+			return false;
+	return true;
+}
+
+/* The last changes again, those that had a key: they are known. Returns the number of changes that are there then. */
+static uint64_t
+check_keys(struct store *s, uint64_t end)
+{
+	for (uint64_t i = end > IN_FLIGHT ? end - IN_FLIGHT : 0; i < end; i++)
+		if (can_be_repeated(i, end))
+			ck_assert_msg(is_repeat(s, i), "change %llu was taken twice", (unsigned long long)i);
+	if (!is_refused(end) && end % 3 == 0) {
+		ck_assert_msg(!is_repeat(s, end), "change %llu is not there, but its key", (unsigned long long)end);
+		end++;
+	}
+	return end;
+}
+
+static uint64_t
+check_all(uint64_t acknowledged)
+{
+	struct store *s = scratch_open();
+	struct store_op op;
+	uint64_t end = find_end(s);
+
+	while (end < acknowledged && is_refused(end))
+		end++;
+	ck_assert_uint_ge(end, acknowledged);
+	for (unsigned i = 0; i < LAYERS; i++)
+		check_layer(s, i, end);
+	op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "n", .layer = "new" } });
+	if (end > 0 && !is_refused(end - 1))
+		ck_assert_int_eq(op.get.snapshot != NULL, new_exists(end));
+	store_op_fini(&op);
+	end = check_keys(s, end);
+	store_close(s);
+	return end;
+}
+
+START_TEST(test_a_kill_leaves_changes_whole)
+{
+	struct store *s = scratch_open();
+	uint64_t end = 0, before;
+
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(progress, MAP_FAILED);
+	for (unsigned i = 0; i < LAYERS; i++)
+		scratch_create(s, names[i]);
+	store_close(s);
+	for (unsigned round = 0; round < KILLS; round++) {
+		before = end;
+		run_and_kill(end, round);
+		end = check_all(atomic_load(&progress->acknowledged));
+		ck_assert_uint_gt(end, before);
+	}
+	munmap(progress, sizeof(*progress));
+}
+END_TEST
+
+Suite *
+unit_suite(void)
+{
+	Suite *s = suite_create("change_kill");
+	TCase *t = tcase_create("change_kill");
+
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
+	tcase_add_test(t, test_a_kill_leaves_changes_whole);
+	suite_add_tcase(s, t);
+	return s;
+}
