@@ -170,6 +170,25 @@ array_expect_value(struct json_array *a, uint64_t at, struct err *e)
 	return a->values.count == a->values.capacity ? json_values_grow(&a->values, at, e) : 0;
 }
 
+static enum decimal_result
+array_run_any(struct json_array *a, size_t room, struct json_input *in, const char **end)
+{
+	const enum datatype datatype = a->values.datatype;
+
+	if (a->values.open)
+		return array_run(a, DATATYPE_FP64, true, room, in, end);
+	switch (datatype) {
+	case DATATYPE_FP32:
+		return array_run(a, DATATYPE_FP32, false, room, in, end);
+	case DATATYPE_FP64:
+		return array_run(a, DATATYPE_FP64, false, room, in, end);
+	case DATATYPE_BOOL:
+		return array_run(a, DATATYPE_BOOL, false, room, in, end);
+	default:
+		return array_run(a, DATATYPE_FP16, false, room, in, end);
+	}
+}
+
 /* Takes numbers, of which one starts at in->p. */
 static int
 array_numbers(struct json_array *a, struct json_input *in, struct err *e)
@@ -182,18 +201,7 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 		return -1;
 	room = a->values.capacity - a->values.count;
 	list_room = json_nesting_room(&a->nesting);
-	if (list_room < room)
-		room = list_room;
-	if (a->values.open)
-		r = array_run(a, DATATYPE_FP64, true, room, in, &end);
-	else if (a->values.datatype == DATATYPE_FP32)
-		r = array_run(a, DATATYPE_FP32, false, room, in, &end);
-	else if (a->values.datatype == DATATYPE_FP64)
-		r = array_run(a, DATATYPE_FP64, false, room, in, &end);
-	else if (a->values.datatype == DATATYPE_BOOL)
-		r = array_run(a, DATATYPE_BOOL, false, room, in, &end);
-	else
-		r = array_run(a, DATATYPE_FP16, false, room, in, &end);
+	r = array_run_any(a, list_room < room ? list_room : room, in, &end);
 	if (r == DECIMAL_OK)
 		return 0;
 	if (r != DECIMAL_INCOMPLETE)
@@ -209,26 +217,19 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 static int
 array_gathered(struct json_array *a, struct err *e)
 {
-	const enum datatype datatype = a->values.datatype;
-	unsigned char *out = a->values.bytes + a->values.count * datatype_size(datatype);
+	struct json_input in = { .start_at = a->number_at };
 	const char *end = NULL;
 	enum decimal_result r;
 
 	buf_byte(&a->partial, ' ');
 	if (a->partial.failed)
 		return err_fail_memory(e);
-	if (a->values.open)
-		r = array_read_open(a, a->values.count, a->partial.bytes, a->partial.bytes,
-		    a->partial.bytes + a->partial.len, &end, out);
-	else
-		r = array_read(
-		    datatype, a->partial.bytes, a->partial.bytes, a->partial.bytes + a->partial.len, &end, out);
+	in.p = in.start = a->partial.bytes;
+	in.end = in.start + a->partial.len;
+	r = array_run_any(a, 1, &in, &end);
 	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
 	if (r != DECIMAL_OK)
 		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);
-	a->values.count++;
-	json_nesting_add(&a->nesting, 1);
-	a->state = JSON_ARRAY_COMMA;
 	return a->values.open ? json_doubts_note(&a->values, a->values.count - 1, a->partial.bytes, a->number_at, e) :
 				0;
 }

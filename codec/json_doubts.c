@@ -260,19 +260,26 @@ narrow_to_halves(unsigned char *values, size_t count)
 }
 
 void
-json_doubts_narrow(const struct json_doubts *d, enum datatype datatype, void *values, size_t count)
+json_doubts_settle(struct json_values *v, enum datatype datatype)
 {
+	const struct json_doubts *d = v->doubts;
 	const size_t corrected = d != NULL && datatype != DATATYPE_FP64 ? d->count : 0;
 
 	if (datatype == DATATYPE_FP32)
-		narrow_to_floats(values, count);
+		narrow_to_floats(v->bytes, v->count);
 	else if (datatype == DATATYPE_FP16)
-		narrow_to_halves(values, count);
+		narrow_to_halves(v->bytes, v->count);
 	for (size_t i = 0; i < corrected; i++)
 		if (datatype == DATATYPE_FP32)
-			((float *)values)[d->corrected[i].index] = d->corrected[i].fp32;
+			((float *)(void *)v->bytes)[d->corrected[i].index] = d->corrected[i].fp32;
 		else
-			((uint16_t *)values)[d->corrected[i].index] = d->corrected[i].fp16;
+			((uint16_t *)(void *)v->bytes)[d->corrected[i].index] = d->corrected[i].fp16;
+	json_doubts_free(v->doubts);
+	v->doubts = NULL;
+	v->open = false;
+	v->capacity *= sizeof(double) / datatype_size(datatype);
+	v->datatype = datatype;
+	json_values_trim(v);
 }
 
 void

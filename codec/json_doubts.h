@@ -52,8 +52,8 @@ int json_doubts_note(struct json_values *v, size_t from, const char *text, uint6
 /* The first number that does not fit `datatype`, or NULL. `d` may be NULL. */
 const struct json_unfit *json_doubts_unfit(const struct json_doubts *d, enum datatype datatype);
 
-/* Turns `count` doubles at `values` in place into values of `datatype`, which all of them fit. `d` may be NULL. */
-void json_doubts_narrow(const struct json_doubts *d, enum datatype datatype, void *values, size_t count);
+/* Turns the doubles in place into values of `datatype`, which all of them fit, and frees what is left over. */
+void json_doubts_settle(struct json_values *v, enum datatype datatype);
 
 /* NULL is fine. */
 void json_doubts_free(struct json_doubts *d);

@@ -153,6 +153,6 @@ json_scan_tensor(struct json_scan *s, size_t i)
 {
 	if (i >= s->slots.count || !s->slots.found[i].has_data)
 		return NULL;
-	assert(!s->slots.found[i].open);
+	assert(!s->slots.found[i].values.open);
 	return &s->slots.found[i].tensor;
 }

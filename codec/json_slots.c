@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec/json_slots.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -10,9 +9,6 @@
 #include "codec/json_integer.h"
 
 #define SHAPE_TEXT 160
-
-/* Less is not worth a call of realloc. */
-#define TRIM_BYTES_MIN ((size_t)4096)
 
 void
 json_slots_init(
@@ -32,7 +28,7 @@ json_slots_fini(struct json_slots *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		tensor_fini(&s->found[i].tensor);
-		json_doubts_free(s->found[i].doubts);
+		json_doubts_free(s->found[i].values.doubts);
 	}
 }
 
@@ -214,7 +210,7 @@ static int
 slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64_t at, struct err *e)
 {
 	struct json_found *f = &s->found[slot];
-	const struct json_unfit *unfit = json_doubts_unfit(f->doubts, datatype);
+	const struct json_unfit *unfit = json_doubts_unfit(f->values.doubts, datatype);
 	const size_t limit = s->bytes_left + f->tensor.count * datatype_size(f->datatype);
 	const size_t bytes = f->tensor.count * datatype_size(datatype);
 
@@ -245,7 +241,7 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	if (!known)
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
 	f->named = true;
-	if (f->open)
+	if (f->values.open)
 		return slots_choose(s, slot, datatype, at, e);
 	f->datatype = datatype;
 	return 0;
@@ -276,44 +272,19 @@ json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a)
 	const struct json_nesting *n = &a->nesting;
 	bool given = f->shape.rank > 0;
 
-	f->open = a->values.open;
-	if (!f->open)
-		json_values_trim(&a->values);
-	f->allocated = a->values.capacity * datatype_size(a->values.datatype);
-	f->doubts = a->values.doubts;
-	a->values.doubts = NULL;
+	f->values = a->values;
+	a->values = (struct json_values){ 0 };
+	if (!f->values.open)
+		json_values_trim(&f->values);
 	t->datatype = f->datatype;
 	t->nested = !given || n->depth > 1;
 	t->rank = given ? f->shape.rank : n->depth;
 	memcpy(t->shape, given ? f->shape.extents : n->extents, t->rank * sizeof(*t->shape));
-	t->count = a->values.count;
-	t->values = a->values.bytes;
-	a->values.bytes = NULL;
+	t->count = f->values.count;
+	t->values = f->values.bytes;
 	json_array_fini(a);
 	f->has_data = true;
 	s->bytes_left -= t->count * datatype_size(t->datatype);
-}
-
-/* Gives back what the values need no longer. */
-static void
-slots_trim(struct json_slots *s, struct json_found *f)
-{
-	const size_t bytes = f->tensor.count * datatype_size(f->datatype), excess = f->allocated - bytes;
-	void *values;
-
-	if (excess < TRIM_BYTES_MIN && bytes > 0)
-		return;
-	if (bytes == 0) {
-		free(f->tensor.values);
-		f->tensor.values = NULL;
-	} else {
-		values = realloc(f->tensor.values, bytes);
-		if (values == NULL)
-			return;
-		f->tensor.values = values;
-	}
-	f->allocated = bytes;
-	budget_give(s->memory, excess);
 }
 
 int
@@ -322,16 +293,13 @@ json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *e)
 	for (unsigned i = 0; i < s->count; i++) {
 		struct json_found *f = &s->found[i];
 
-		if (!f->open)
+		if (!f->values.open)
 			continue;
 		if (!f->named && slots_choose(s, i, s->slots[i].by_layer ? by_layer : f->datatype, f->data_at, e) < 0)
 			return -1;
-		json_doubts_narrow(f->doubts, f->datatype, f->tensor.values, f->tensor.count);
+		json_doubts_settle(&f->values, f->datatype);
 		f->tensor.datatype = f->datatype;
-		slots_trim(s, f);
-		json_doubts_free(f->doubts);
-		f->doubts = NULL;
-		f->open = false;
+		f->tensor.values = f->values.bytes;
 	}
 	return 0;
 }

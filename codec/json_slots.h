@@ -33,11 +33,9 @@ struct json_found {
 	bool has_data;
 	struct tensor tensor; /* once its data has ended */
 
-	/* Data that came before its datatype: the values are doubles until they are settled. */
-	bool open;
+	/* The tensor's values as they came: doubles, where their datatype is not known yet, until they are settled. */
+	struct json_values values;
 	uint64_t data_at;
-	size_t allocated; /* bytes of the values */
-	struct json_doubts *doubts;
 };
 
 struct json_slots {

@@ -12,6 +12,9 @@
 
 #include "base/memory.h"
 
+/* Less is not worth a call of realloc. */
+#define TRIM_BYTES_MIN ((size_t)4096)
+
 #define FIRST_VALUES ((size_t)128)
 
 /* So many that a shape announces get their room at once. */
@@ -70,10 +73,10 @@ json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err 
 void
 json_values_trim(struct json_values *v)
 {
-	const size_t excess = v->capacity - v->count;
+	const size_t excess = v->capacity - v->count, excess_bytes = excess * datatype_size(v->datatype);
 	void *bytes = NULL;
 
-	if (excess <= v->count / 8)
+	if (v->count > 0 && (excess <= v->count / 8 || excess_bytes < TRIM_BYTES_MIN))
 		return;
 	if (v->count == 0)
 		free(v->bytes);
@@ -81,5 +84,5 @@ json_values_trim(struct json_values *v)
 		return;
 	v->bytes = bytes;
 	v->capacity = v->count;
-	budget_give(v->memory, excess * datatype_size(v->datatype));
+	budget_give(v->memory, excess_bytes);
 }

@@ -141,15 +141,17 @@ read_long(const char *floor, const char *p, const char *limit, struct long_numbe
 	return end;
 }
 
-/* `type` as a constant, of which decimal_round makes three functions. */
-static inline uint64_t
-round_long(const struct long_number *n, enum decimal_type type)
+/* Rounds and stores it; false: it overflows. `type` is a constant. */
+static ALWAYS_INLINE bool
+store_long(const struct long_number *n, enum decimal_type type, void *value)
 {
-	if (type == DECIMAL_F64)
-		return decimal_round(n->mantissa, n->exponent, &decimal_formats[DECIMAL_F64]);
-	if (type == DECIMAL_F32)
-		return decimal_round(n->mantissa, n->exponent, &decimal_formats[DECIMAL_F32]);
-	return decimal_round(n->mantissa, n->exponent, &decimal_formats[DECIMAL_F16]);
+	const struct decimal_format *f = &decimal_formats[type];
+	const uint64_t bits = decimal_round(n->mantissa, n->exponent, f);
+
+	if (bits == decimal_infinity(f))
+		return false;
+	decimal_store(type, bits, n->negative, value);
+	return true;
 }
 
 enum decimal_result
@@ -158,11 +160,12 @@ decimal_long_read(
 {
 	struct long_number n;
 	const char *after = read_long(floor, p, limit, &n);
-	uint64_t bits;
 
-	if (after == NULL || (bits = round_long(&n, type)) == decimal_infinity(&decimal_formats[type]))
+	if (after == NULL ||
+	    !(type == DECIMAL_F64       ? store_long(&n, DECIMAL_F64, value) :
+		    type == DECIMAL_F32 ? store_long(&n, DECIMAL_F32, value) :
+					  store_long(&n, DECIMAL_F16, value)))
 		return decimal_read(p, limit, end, type, value);
-	decimal_store(type, bits, n.negative, value);
 	*end = after;
 	return DECIMAL_OK;
 }
