@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct err_row {
-	const char *code;
-	unsigned status;
-	const char *title;
-};
-
 static const struct err_row rows[ERR_COUNT] = {
 #define ERR_ROW(name, code, status, title) [ERR_##name] = { code, status, title },
 	ERR_TABLE(ERR_ROW)
@@ -71,23 +65,9 @@ err_set_shutting_down(struct err *e)
 	err_set(e, ERR_SHUTTING_DOWN, "the server is shutting down and takes no new requests");
 }
 
-const char *
-err_code_text(enum err_code code)
+const struct err_row *
+err_row(enum err_code code)
 {
 	assert(code > ERR_NONE && code < ERR_COUNT);
-	return rows[code].code;
-}
-
-unsigned
-err_status(enum err_code code)
-{
-	assert(code > ERR_NONE && code < ERR_COUNT);
-	return rows[code].status;
-}
-
-const char *
-err_title(enum err_code code)
-{
-	assert(code > ERR_NONE && code < ERR_COUNT);
-	return rows[code].title;
+	return &rows[code];
 }

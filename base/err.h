@@ -89,9 +89,14 @@ void err_set_shutting_down(struct err *e);
 #define err_fail_budget(e) (err_set_budget(e), -1)
 #define err_fail_shutting_down(e) (err_set_shutting_down(e), -1)
 
-/* The table's columns. `code` must not be ERR_NONE. */
-const char *err_code_text(enum err_code code);
-unsigned err_status(enum err_code code);
-const char *err_title(enum err_code code);
+/* A row of the table. */
+struct err_row {
+	const char *code;
+	unsigned status;
+	const char *title;
+};
+
+/* The row of an error, which must not be ERR_NONE. */
+const struct err_row *err_row(enum err_code code);
 
 #endif

@@ -7,19 +7,26 @@
 
 #define HASH_START UINT64_C(14695981039346656037)
 
+/* FNV-1a, 64 bits (Fowler, Noll, Vo): one more byte. */
+static inline uint64_t
+hash_byte(uint64_t h, unsigned char c)
+{
+	return (h ^ c) * 1099511628211u;
+}
+
 /*
- * FNV-1a over a text and an end mark, on top of `h`, so that two texts after each other are not one long one. Start
- * from HASH_START mixed with a seed that clients do not know, where it is they who choose the texts. Fold the result
- * once before taking its low bits: hash_fold.
+ * A text and an end mark, so that two texts after each other are not one long text. Where clients choose the texts,
+ * start from HASH_START mixed with a seed that they do not know.
  */
 static inline uint64_t
 hash_text(uint64_t h, const char *text)
 {
 	for (const char *p = text; *p != '\0'; p++)
-		h = (h ^ (unsigned char)*p) * 1099511628211u;
-	return (h ^ 0xff) * 1099511628211u;
+		h = hash_byte(h, (unsigned char)*p);
+	return hash_byte(h, 0xff);
 }
 
+/* To be done once, before the low bits are used. */
 static inline uint64_t
 hash_fold(uint64_t h)
 {

@@ -4,22 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The length of the UTF-8 character at `p` (NUL-terminated), or 0 when there is none. RFC 3629, section 4. */
+#include "base/utf8.h"
+
+/* The length of the UTF-8 character at `p` (NUL-terminated), or 0 when there is none. */
 static size_t
 character(const unsigned char *p)
 {
-	size_t len = p[0] < 0x80        ? 1 :
-	    p[0] >= 0xc2 && p[0] < 0xe0 ? 2 :
-	    (p[0] & 0xf0) == 0xe0       ? 3 :
-	    p[0] >= 0xf0 && p[0] < 0xf5 ? 4 :
-					  0;
+	struct utf8 u = { 0 };
+	size_t len = 0;
 
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
+	do
+		if (!utf8_next(&u, p[len++]))
 			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
+	while (u.left > 0);
 	return len;
 }
 

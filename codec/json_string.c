@@ -3,11 +3,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "codec/excerpt.h"
-
-/* FNV-1a, 64 bits (Fowler, Noll, Vo). */
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-#define HASH_PRIME UINT64_C(0x100000001b3)
 
 void
 json_string_begin(struct json_string *g)
@@ -19,7 +16,7 @@ static void
 string_hash(struct json_string *g, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		g->hash = (g->hash ^ (unsigned char)bytes[i]) * HASH_PRIME;
+		g->hash = hash_byte(g->hash, (unsigned char)bytes[i]);
 }
 
 static int

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "codec/json_input.h"
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 struct json_string {
 	struct utf8 utf8;

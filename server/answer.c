@@ -132,7 +132,7 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 	struct MHD_Response *response;
 
 	if (rq->err.code != ERR_NONE) {
-		*status = err_status(rq->err.code);
+		*status = err_row(rq->err.code)->status;
 		response = make_problem(&rq->err, wishes->request_id, &a->sent);
 	} else {
 		response = make_reply(a, rq, wishes, status);

@@ -37,7 +37,8 @@ write_header(void *head, const char *name, const char *value)
 static void
 write_head(struct buf *b, const struct err *e, const char *request_id, size_t body_bytes)
 {
-	buf_printf(b, "HTTP/1.1 %u %s\r\n", err_status(e->code), MHD_get_reason_phrase_for(err_status(e->code)));
+	buf_printf(
+	    b, "HTTP/1.1 %u %s\r\n", err_row(e->code)->status, MHD_get_reason_phrase_for(err_row(e->code)->status));
 	write_date(b);
 	buf_printf(b, "Connection: close\r\nContent-Length: %zu\r\n", body_bytes);
 	(void)problem_headers(e, request_id, write_header, b);
@@ -83,8 +84,8 @@ direct_refuse_line(int fd, const char *problem)
 
 	err_set(&e, ERR_BAD_PARAMETER, "%s", problem);
 	request_id_make(request_id, NULL);
-	line.status = err_status(e.code);
-	line.code = err_code_text(e.code);
+	line.status = err_row(e.code)->status;
+	line.code = err_row(e.code)->code;
 	line.detail = e.detail;
 	line.bytes_out = send_error(fd, &e, request_id, true);
 	request_log(&line);

@@ -20,8 +20,8 @@ void
 exchange_note_refusal(struct exchange *x, const struct err *e)
 {
 	x->refused = true;
-	x->sending.status = err_status(e->code);
-	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_code_text(e->code));
+	x->sending.status = err_row(e->code)->status;
+	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_row(e->code)->code);
 	deadline_enter(x->deadline, DEADLINE_ANSWER);
 }
 
@@ -119,8 +119,8 @@ refuse_unknown(struct MHD_Connection *connection, const struct err *e)
 
 	request_id_make(request_id, NULL);
 	request_log(&(struct request_line){ .connection = connection,
-	    .status = err_status(e->code),
-	    .code = err_code_text(e->code),
+	    .status = err_row(e->code)->status,
+	    .code = err_row(e->code)->code,
 	    .detail = e->detail,
 	    .started_us = clock_monotonic_us(),
 	    .request_id = request_id });
@@ -147,6 +147,6 @@ exchange_refused(struct MHD_Connection *connection, unsigned *status)
 	(void)head_refuse_as(*status, &e);
 	response = x == NULL ? refuse_unknown(connection, &e) : refuse_known(x, &e);
 	if (response != NULL)
-		*status = err_status(e.code);
+		*status = err_row(e.code)->status;
 	return response;
 }

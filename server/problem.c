@@ -17,10 +17,12 @@ member(struct buf *b, const char *name, const char *text)
 void
 problem_format(struct buf *b, const struct err *e, const char *request_id)
 {
-	buf_printf(b, "{\"type\":\"urn:normd:error:%s\",\"title\":\"%s\",\"status\":%u", err_code_text(e->code),
-	    err_title(e->code), err_status(e->code));
+	const struct err_row *row = err_row(e->code);
+
+	buf_printf(
+	    b, "{\"type\":\"urn:normd:error:%s\",\"title\":\"%s\",\"status\":%u", row->code, row->title, row->status);
 	member(b, "detail", e->detail);
-	member(b, "code", err_code_text(e->code));
+	member(b, "code", row->code);
 	if (e->has_offset)
 		buf_printf(b, ",\"offset\":%" PRIu64, e->offset);
 	member(b, "expected", e->expected);

@@ -142,7 +142,7 @@ outcome(const struct document *d)
 	ck_assert(s != NULL && out != NULL);
 	if (feed_pieces(s, d, &e) < 0)
 		fprintf(
-		    out, "%s at %lld: %s", err_code_text(e.code), e.has_offset ? (long long)e.offset : -1, e.detail);
+		    out, "%s at %lld: %s", err_row(e.code)->code, e.has_offset ? (long long)e.offset : -1, e.detail);
 	else {
 		print_value(out, json_scan_envelope(s));
 		for (size_t i = 0; i < COUNT(slots); i++)
@@ -186,7 +186,7 @@ check_refused(const char *bytes, size_t len, bool all, enum err_code code, size_
 {
 	char *got = outcome_of_cuts(bytes, len, all), want[64];
 
-	snprintf(want, sizeof(want), "%s at %zu:", err_code_text(code), offset);
+	snprintf(want, sizeof(want), "%s at %zu:", err_row(code)->code, offset);
 	if (strncmp(got, want, strlen(want)) != 0)
 		ck_abort_msg("%.200s: wanted %s got %s", bytes, want, got);
 	free(got);

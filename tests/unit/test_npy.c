@@ -304,7 +304,7 @@ assert_refused(const struct file *f, uint64_t offset, const char *detail)
 
 	for (size_t cut = 0; cut < f->len; cut++) {
 		ck_assert_ptr_null(read_cut(f, cut, f->len + 1, UNLIMITED, &e));
-		ck_assert_msg(e.code == ERR_BAD_NPY, "cut at %zu: %s: %s", cut, err_code_text(e.code), e.detail);
+		ck_assert_msg(e.code == ERR_BAD_NPY, "cut at %zu: %s: %s", cut, err_row(e.code)->code, e.detail);
 		ck_assert_msg(
 		    strstr(e.detail, detail) != NULL, "cut at %zu: \"%s\" is not in: %s", cut, detail, e.detail);
 		ck_assert_msg(e.has_offset && e.offset == offset, "cut at %zu: offset %ju, not %ju: %s", cut,

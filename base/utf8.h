@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * UTF-8 checked byte by byte (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). Private to codec/.
- */
-#ifndef CODEC_UTF8_H
-#define CODEC_UTF8_H
+/* UTF-8, checked byte by byte (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 
