@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast the codec's numbers are beside others'. All contestants run in one process and in turn, round after round, so that
- * whatever else the machine does falls on all alike; a figure is the median round, in the processor's time. The first row of a
- * table is the yardstick: a ratio of 2 is twice its time.
+ * The speed of the codec's numbers beside that of other libraries. All contestants run in one process, in turn, round
+ * after round, so that other work of the machine slows all of them alike. A figure is the processor time of the median
+ * round. Ratios are to the first row of a table: 2 is twice its time.
  *
- * The first row is the number codec in the scanner's loop; the row below it is the whole way of a body or an answer, memory for the
- * tensor included. The text is each number's shortest. Only the first rows and from_chars and strtof read floats
- * correctly rounded: simdjson and cJSON read doubles, which are cut to float here. cJSON writes doubles only.
+ * The first row is the number codec in the scanner's loop. The row below it reads a whole body or writes a whole
+ * answer, memory for the tensor included. Texts are the shortest of each number. The first rows, from_chars and strtof
+ * read floats correctly rounded; simdjson and cJSON read doubles, which are converted to float here. cJSON writes only
+ * doubles.
  *
- * Usage: bench/codec [ROUNDS]; the C++ is here for the peers.
+ * Usage: bench/codec [ROUNDS]. It is C++ because its peers are.
  */
 #include <algorithm>
 #include <charconv>
@@ -80,7 +81,8 @@ compete(const std::string &title, std::vector<contestant> all, int rounds)
 	}
 	std::printf("\n%-36s ns a number  ratio\n", title.c_str());
 	for (auto &c : all)
-		std::printf("  %-34s %9.2f %7.2fx\n", c.name, median(c.rounds), median(c.rounds) / median(all[0].rounds));
+		std::printf("  %-34s %9.2f %7.2fx\n", c.name, median(c.rounds),
+		    median(c.rounds) / median(all[0].rounds));
 	std::fflush(stdout);
 }
 
@@ -146,7 +148,7 @@ read_simdjson(sheet<number> &s, simdjson::ondemand::parser &parser)
 	return n;
 }
 
-// The pieces that a tree was freed in are put together by the next large malloc: now, not at the expense of who comes next.
+// Lets a large malloc merge the pieces of a freed tree now, so that the next contestant does not pay for it.
 void
 tidy_heap()
 {
@@ -227,7 +229,8 @@ bench_read(const std::string &title, sheet<number> &s, int rounds)
 	compete("read " + title + characters,
 	    {
 	        { "normd", [&] { return ours<number>::read(s.begin(), s.end(), s.read.data()); }, {} },
-	        { "normd, the whole body", [&] { return ours<number>::scan(s.document.data(), s.document.size()); }, {} },
+	        { "normd, the whole body",
+	            [&] { return ours<number>::scan(s.document.data(), s.document.size()); }, {} },
 	        { "simdjson on demand", [&] { return read_simdjson(s, parser); }, {} },
 	        { "std::from_chars", [&] { return read_each(s, from_chars); }, {} },
 	        { narrow ? "strtof" : "strtod", [&] { return read_each(s, strto); }, {} },
@@ -243,7 +246,9 @@ bench_write(const std::string &title, sheet<number> &s, int rounds)
 	constexpr bool narrow = std::is_same_v<number, float>;
 	cJSON *list = cJSON_CreateArray();
 	auto to_chars = [](char *p, number v) { return std::to_chars(p, p + TEXT_MAX - 1, v).ptr; };
-	auto print = [](char *p, number v) { return p + std::sprintf(p, narrow ? "%.9g" : "%.17g", static_cast<double>(v)); };
+	auto print = [](char *p, number v) {
+		return p + std::sprintf(p, narrow ? "%.9g" : "%.17g", static_cast<double>(v));
+	};
 
 	for (number v : s.values)
 		cJSON_AddItemToArray(list, cJSON_CreateNumber(static_cast<double>(v)));
@@ -279,14 +284,15 @@ main(int argc, char **argv)
 	std::normal_distribution<double> normal;
 	std::uniform_int_distribution<int> pixel(0, 255), magnitude(-100, 99);
 
-	// Memory is used again, as in a daemon: cJSON's trees would have the heap cut after every round, to everybody's cost.
+	// Keeps freed memory, as in a daemon: else malloc would shrink the heap after each of cJSON's trees.
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	mallopt(M_MMAP_THRESHOLD, 1 << 25);
 	std::printf("%zu numbers, medians of %d rounds in turn\n", COUNT, rounds);
 	bench<float>("float32 normal", [&] { return static_cast<float>(normal(random)); }, rounds);
 	bench<float>("float32 0 to 255", [&] { return static_cast<float>(pixel(random)); }, rounds);
 	bench<float>(
-	    "float32 any size", [&] { return static_cast<float>(std::ldexp(normal(random), magnitude(random))); }, rounds);
+	    "float32 any size", [&] { return static_cast<float>(std::ldexp(normal(random), magnitude(random))); },
+	    rounds);
 	bench<double>("float64 normal", [&] { return normal(random); }, rounds);
 	return 0;
 }

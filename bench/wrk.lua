@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- wrk's script: one question over and over. `wrk -s wrk.lua URL -- METHOD CONTENT-TYPE BODY-FILE [OPTION=VALUE...]`; the last line is
--- the result in JSON.
+-- wrk's script, which repeats one request: wrk -s wrk.lua URL -- METHOD CONTENT-TYPE BODY-FILE [OPTION=VALUE...]
+-- The last line of its output is the result in JSON.
 --
---   layers=N   the URL's path has {} where a layer's number, 0 to N - 1, is put: requests walk through all layers in a shuffled order,
---              since neighbours would share pages of a database
---   keys=TEXT  every request carries an Idempotency-Key of its own, TEXT and a number that counts up
---   pause=MS   a connection asks again so long after its answer, on average: they must not march in step
+--   layers=N   a layer's number, 0 to N - 1, replaces {} in the URL's path. Requests go through all layers in a
+--              shuffled order, because neighbours would share pages of the database
+--   keys=TEXT  each request has its own Idempotency-Key: TEXT and a number that counts up
+--   pause=MS   a connection waits this long after an answer, on average, so that connections do not march in step
 --
--- Without these there is no request() on purpose: wrk then formats the request once and sends the same bytes each time.
+-- Without options there is deliberately no request(): wrk then formats the request once and sends the same bytes each
+-- time.
 
 local threads = 0
 
@@ -85,7 +86,8 @@ end
 function done(summary, latency, requests)
 	local e = summary.errors
 
-	io.write(string.format('{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"socket_errors":%d,"timeouts":%d,"refused":%d}\n',
-	    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write,
+	io.write(string.format('{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,', summary.requests,
+	    summary.duration, latency:percentile(50), latency:percentile(99)))
+	io.write(string.format('"socket_errors":%d,"timeouts":%d,"refused":%d}\n', e.connect + e.read + e.write,
 	    e.timeout, e.status))
 end

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every finite float32 there is, written and read by the codec (by both of its readers, and in lists): the same bits come back, and the text is the shortest, and of the
- * shortest the closest, as std::to_chars has it. That is libstdc++'s Ryu (U. Adams, "Ryu: fast float-to-string conversion", 2018),
- * which shares nothing with what is tested here. C++ for its sake only.
+ * Writes and reads every finite float32 with the codec: by both of its readers, and in lists. The same bits must come
+ * back, and the text must be the shortest, and of the shortest the closest, as std::to_chars writes it. That is
+ * libstdc++'s Ryu (U. Adams, "Ryu: fast float-to-string conversion", 2018), which has no code in common with what is
+ * tested here and is the only reason for C++.
  *
- * Usage: tests/verify_floats [STEP]: every STEPth of them; all in a few minutes.
+ * Usage: tests/verify_floats [STEP]: every STEPth float; all of them take a few minutes.
  */
 #include <atomic>
 #include <charconv>
@@ -123,9 +124,10 @@ work(std::atomic<uint32_t> &next, uint32_t step)
 
 		for (uint32_t fraction = field % step; fraction < FRACTIONS; fraction += step, pairs++) {
 			verify(field << 23 | fraction);
-			// Every float comes by in some list; the last few of them in one that is not full.
+			// Every float is in some list; the last list may not be full.
+			bool last = pairs % VERIFY_LIST == VERIFY_LIST - 1 || fraction + step >= FRACTIONS;
 			list[pairs % VERIFY_LIST] = (pairs & 1) << 31 | field << 23 | fraction;
-			if ((pairs % VERIFY_LIST == VERIFY_LIST - 1 || fraction + step >= FRACTIONS) && !verify_list_f32(list))
+			if (last && !verify_list_f32(list))
 				complain("not the same in a list", list[0], "otherwise");
 		}
 		tried += 2 * pairs;

@@ -163,6 +163,29 @@ class Install(unittest.TestCase):
             make(*where, "uninstall")
 
 
+class LongLines(unittest.TestCase):
+    def test_it_finds_them_in_text_and_nothing_else(self):
+        """In a repository of its own: also a comment, a tab's width, a file that is not added yet."""
+        url = "https://example.org/" + "x" * 120
+        texts = {"a.c": "\t/* " + "x" * 110 + " */\n", "b.md": "x" * 120 + "\n" + "é" * 121 + "\n",
+                 "c.py": f"# {url}\n", "d.md": f"see {url}\n", "e.bin": "\0" + "x" * 200, "codec/decimal/pow10.c": "x" * 200,
+                 "tests/vectors/v.json": "x" * 200, "ignored": "x" * 200, ".gitignore": "ignored\n"}
+        with tempfile.TemporaryDirectory(prefix="normd-lines-") as directory:
+            for path, text in texts.items():
+                os.makedirs(os.path.dirname(os.path.join(directory, path)), exist_ok=True)
+                with open(os.path.join(directory, path), "w") as f:
+                    f.write(text)
+            os.mkdir(os.path.join(directory, "scripts"))
+            script = shutil.copy(os.path.join(ROOT, "scripts/long_lines"), os.path.join(directory, "scripts"))
+            subprocess.run(["git", "init", "-q", directory], check=True)
+            done = subprocess.run([script], capture_output=True, text=True)
+            self.assertEqual((done.returncode, re.findall(r"(?m)^(\S+:\d+): (\d+) ", done.stdout)),
+                             (1, [("a.c:1", "124"), ("b.md:2", "121"), ("d.md:1", "144")]), done.stderr)
+            for path in ("a.c", "b.md", "d.md"):
+                os.remove(os.path.join(directory, path))
+            self.assertEqual(subprocess.run([script]).returncode, 0)
+
+
 class Setup(unittest.TestCase):
     def test_two_at_once_install_once(self):
         """As `make -j2 test` does it on a fresh machine: apt-get refuses to run beside another."""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls without a request or a store: what a layer makes of a tensor, for each function of layer/call.h. The numbers are
- * small enough to be computed by hand.
+ * Calls without a request or a store: what a layer makes of a tensor, for each function of layer/call.h. The numbers
+ * are small enough to be computed by hand.
  */
 #include "tests/unit/unit.h"
 
