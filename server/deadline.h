@@ -1,94 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which connections are late. libmicrohttpd's timeout is for silence: a client that sends a byte a second would live
- * for ever, and so would one that reads its answer so. Here a thread looks at every connection about once a second and
- * shuts down the socket of a late one; libmicrohttpd notices, and all that the request holds is freed where it always
- * is.
+ * When the client of a connection is late. libmicrohttpd's own timeout counts silence only: a client that sends one byte
+ * a second would live for ever. Here a head must be complete within the timeout, and a body and an answer must move at
+ * the rate of pace.h. While normd computes or commits, and while a connection is idle, nobody is late (libmicrohttpd
+ * ends idle connections after ten minutes). While a request waits for other clients nobody is late either, but only a
+ * look here notices that its client hung up: libmicrohttpd does not watch suspended connections.
  *
- * It also closes idle connections where there are so many that new ones are turned away (crowd.h): who has been idle
- * for long, first.
- *
- * A head must be complete within the timeout; a body and an answer must move at the rate of pace.h. While the server
- * computes or commits, and while a connection is idle between two requests, nobody is late (libmicrohttpd ends idle
- * connections after ten minutes). While a request waits for other clients nobody is late either, but a client that has
- * hung up is noticed here alone: the connection is suspended, and libmicrohttpd does not look at it.
+ * Progress is asked of the kernel (TCP_INFO: bytes received and acknowledged), which sees a head's bytes before
+ * libmicrohttpd has a whole line, and an answer's bytes after they were handed to the socket. The event loops count
+ * nothing: a change of phase is one store. A client's kernel acknowledges what it has room for, and once its buffer was
+ * full it makes room in steps, on Linux of a sixteenth of the buffer or a segment. A client that first read fast and then
+ * reads less than such a step in the timeout (20 kB/s at 6 MB and 20 s) looks as if it had stopped.
  */
 #ifndef SERVER_DEADLINE_H
 #define SERVER_DEADLINE_H
 
-#include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "base/budget.h"
-#include "base/compiler.h"
-#include "base/err.h"
-
-/* All connections, and the thread that watches them. */
-struct deadlines;
-
-struct exchange;
-
-/* One connection. NULL stands for one that nobody watches. */
-struct deadline;
+#include "server/pace.h"
 
 enum deadline_phase {
-	DEADLINE_IDLE, /* between requests; also until a request's first line is there */
-	/* likewise, but bytes of the next head came with the last request; nobody enters it, DEADLINE_IDLE finds out */
-	DEADLINE_BEGUN,
+	DEADLINE_IDLE, /* between two requests, and until a request's first line is complete */
 	DEADLINE_HEAD,
 	DEADLINE_BODY,
 	DEADLINE_COMPUTING, /* the server's turn */
 	DEADLINE_WAITING,   /* other clients' turn */
 	DEADLINE_ANSWER,
-	DEADLINE_SILENT, /* nothing has ever come, as far as the kernel counts; nobody enters it */
+	/* Found out by a look, not entered by deadline_enter's callers: */
+	DEADLINE_BEGUN,  /* idle, but bytes of the next head came with the last request */
+	DEADLINE_SILENT, /* the client has never sent anything */
 };
 
-/*
- * Starts the thread, for as many as `connections_max` connections, whose memory is taken from the budget. NULL with
- * `e`.
- */
-struct deadlines *deadlines_start(unsigned timeout_s, unsigned connections_max, struct err *e) MUST_CHECK;
+struct deadline {
+	/* For the owner of the request to write: how many requests have ended, and the phase in the lowest bits. */
+	_Atomic uint64_t state;
+	_Atomic uint64_t consumed; /* bytes that libmicrohttpd had read when the last request ended; 0: unknown */
 
-/* After the last connection was closed. NULL is fine. */
-void deadlines_stop(struct deadlines *all);
+	/* Guarded by the lock of the connection's list (connections.c). */
+	uint64_t request;           /* the one that was seen last */
+	struct pace pace;           /* since its phase was first seen */
+	enum deadline_phase seen;   /* that phase, as far as the kernel's counts tell */
+	void (*give_up)(void *arg); /* of a request that waits, else NULL */
+	void *give_up_arg;
+	uint64_t ended_us;      /* when its client was first seen to send no more; 0: it was not */
+	bool was_ours;          /* it was the server's turn at the last look */
+	bool between_requests;  /* it was seen between two requests: no exchange logs a late client */
+	uint64_t looked_us;     /* the last look */
+	uint64_t idle_since_us; /* when that was first seen; the connection's start, before its first request */
+	uint64_t idle_bytes;    /* that had come by then; more of them are the next request's */
+};
 
-/*
- * Whether a connection holds bytes that its event loop has not read. *any is set when there is a connection. From any
- * thread.
- */
-bool deadlines_unread(struct deadlines *all, bool *any);
-
-/* MHD_OPTION_NOTIFY_CONNECTION: makes and frees the connection's record. `arg` is the struct deadlines. */
-void
-deadline_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
-
-/* The record of a connection, valid until it is closed. */
-struct deadline *deadline_of(struct MHD_Connection *connection);
-
-/*
- * The exchange that uses the connection now, or NULL: libmicrohttpd tells of each connection's end, but not of each
- * request's. From the connection's event loop alone.
- */
-void deadline_hold(struct deadline *d, struct exchange *x);
-struct exchange *deadline_held(const struct deadline *d);
-
-/* What the connection is at now. From whoever owns the request, while the connection is not closed. */
-void deadline_enter(struct deadline *d, enum deadline_phase phase);
+/* A new connection. */
+void deadline_init(struct deadline *d);
 
 /*
- * Enters DEADLINE_WAITING. When the client has reset the connection, or ended its side of it a timeout ago, `give_up`
- * is called, once, by the watching thread: it may resume the request. It is not called any more after the next phase
- * was entered.
+ * From the owner of the request. `delivered` and `more` count for DEADLINE_IDLE, in which a request ends: the bytes that
+ * libmicrohttpd has read, and whether some of them are the next request's.
  */
-void deadline_wait(struct deadline *d, void (*give_up)(void *arg), void *arg);
+void deadline_enter(struct deadline *d, enum deadline_phase phase, uint64_t delivered, bool more);
 
-/* A piece of a request's body ends at this place of libmicrohttpd's buffer. From the connection's event loop alone. */
-void deadline_body_ends(struct deadline *d, const char *end);
+/* Whether DEADLINE_WAITING was the last phase that was entered. From the owner of the request. */
+bool deadline_is_waiting(const struct deadline *d);
 
-/* Whether there were too many connections, or too little memory, when it was opened: its requests are to be refused. */
-bool deadline_is_beyond(const struct deadline *d);
+/* A look at the connection with this socket: true when its client is late. The lock is held. */
+bool deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeout_us);
 
-/* Whether it was shut down for being late. */
-bool deadline_was_late(const struct deadline *d);
+/* Since when the connection waits for a request, or for the rest of a request's head; 0: it does not. The lock is held. */
+uint64_t deadline_idle_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
+uint64_t deadline_half_head_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
 
 #endif

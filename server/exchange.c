@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "server/deadline.h"
+#include "server/connections.h"
 #include "server/direct.h"
 #include "server/guard.h"
 #include "server/exchange_state.h"
@@ -38,9 +38,9 @@ void *
 exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 {
 	struct server *server = arg;
-	struct deadline *deadline = deadline_of(connection);
+	struct connection *record = connection_of(connection);
 	char *copy = strdup(target);
-	struct exchange *x = deadline == NULL || copy == NULL ? NULL : calloc(1, sizeof(*x));
+	struct exchange *x = record == NULL || copy == NULL ? NULL : calloc(1, sizeof(*x));
 
 	library_hide_query(target);
 	if (x == NULL) {
@@ -49,23 +49,24 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	}
 	x->target = copy;
 	x->server = server;
-	x->connection = connection;
-	x->deadline = deadline;
+	x->mhd = connection;
+	x->connection = record;
+	x->stream = connection_stream(record);
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	x->request.workspace.crew = workers_crew(server->workers);
 	server_enter(server);
-	deadline_hold(x->deadline, x);
-	deadline_enter(x->deadline, DEADLINE_HEAD);
+	connection_hold(x->connection, x);
+	connection_enter(x->connection, DEADLINE_HEAD);
 	return x;
 }
 
 static enum MHD_Result
 send_answer(struct exchange *x)
 {
-	deadline_enter(x->deadline, DEADLINE_ANSWER);
-	return sending_queue(&x->sending, x->server, x->connection, &x->request);
+	connection_enter(x->connection, DEADLINE_ANSWER);
+	return sending_queue(&x->sending, x->server, x->mhd, &x->request);
 }
 
 /* Answers the request's error where the connection's memory may have no room for it, and ends the connection. */
@@ -73,7 +74,7 @@ static enum MHD_Result
 refuse_directly(struct exchange *x)
 {
 	exchange_note_refusal(x, &x->request.err);
-	x->sending.answer.sent = direct_answer(x->connection, x->method, &x->request.err, x->request_id);
+	x->sending.answer.sent = direct_answer(x->mhd, x->method, &x->request.err, x->request_id);
 	return MHD_NO;
 }
 
@@ -82,7 +83,7 @@ static void
 let_go(struct exchange *x)
 {
 	if (atomic_fetch_sub(&x->holders, 1) == 1)
-		suspension_end(x->connection);
+		suspension_end(x->mhd);
 }
 
 /* The store is done with the operation: on its thread. */
@@ -98,7 +99,7 @@ step_joined(void *arg)
 {
 	const struct exchange *x = arg;
 
-	suspension_end(x->connection);
+	suspension_end(x->mhd);
 }
 
 /*
@@ -152,7 +153,7 @@ go_on(struct exchange *x, enum request_next next)
 		workers_run(x->server->workers, &x->job);
 	} else {
 		x->stepped = true;
-		suspension_end(x->connection);
+		suspension_end(x->mhd);
 	}
 }
 
@@ -164,10 +165,10 @@ static void
 ask(struct exchange *x, enum request_next next, bool apart)
 {
 	if (next == REQUEST_SYNC) {
-		deadline_wait(x->deadline, step_given_up, x);
+		connection_wait(x->connection, step_given_up, x);
 		if (request_join(&x->request, step_joined, x))
 			return;
-		deadline_enter(x->deadline, DEADLINE_COMPUTING);
+		connection_enter(x->connection, DEADLINE_COMPUTING);
 		next = request_step(&x->request, apart);
 	}
 	go_on(x, next);
@@ -186,9 +187,9 @@ step_apart(void *arg)
 static void
 compute_apart(struct exchange *x, void (*run)(void *))
 {
-	deadline_enter(x->deadline, DEADLINE_COMPUTING);
+	connection_enter(x->connection, DEADLINE_COMPUTING);
 	x->job = (struct workers_job){ .run = run, .arg = x };
-	suspension_begin(x->connection);
+	suspension_begin(x->mhd);
 	workers_run(x->server->workers, &x->job);
 }
 
@@ -196,7 +197,7 @@ compute_apart(struct exchange *x, void (*run)(void *))
 static void
 refuse_broken(struct exchange *x)
 {
-	const char *problem = intake_problem(x->connection);
+	const char *problem = intake_problem(&x->stream->intake);
 
 	if (problem == NULL)
 		return;
@@ -214,15 +215,15 @@ advance(struct exchange *x)
 	if (!x->has_room)
 		refuse_broken(x);
 	if (!x->has_room) { /* after the first step something may be stored: then it is too late to ask */
-		if (!intake_has_room(x->connection)) {
+		if (!intake_has_room(&x->stream->intake, x->mhd)) {
 			if (x->request.err.code == ERR_NONE)
 				(void)head_refuse(x->target, &x->request.err);
 			return refuse_directly(x);
 		}
 		x->has_room = true;
-		intake_stop_reading(x->connection);
+		intake_stop_reading(&x->stream->intake);
 	}
-	deadline_enter(x->deadline, DEADLINE_COMPUTING);
+	connection_enter(x->connection, DEADLINE_COMPUTING);
 	if (!x->stepped && x->request.err.code == ERR_NONE)
 		(void)sending_reserve(&x->sending, &x->request.err); /* which is looked at by the step */
 	next = x->stepped ? REQUEST_DONE : request_step(&x->request, false);
@@ -231,7 +232,7 @@ advance(struct exchange *x)
 	if (next == REQUEST_LONG) {
 		compute_apart(x, step_apart);
 	} else {
-		suspension_begin(x->connection);
+		suspension_begin(x->mhd);
 		ask(x, next, false);
 	}
 	return MHD_YES;
@@ -240,15 +241,15 @@ advance(struct exchange *x)
 static enum MHD_Result
 first_call(struct exchange *x, const char *url, const char *method, const char *version)
 {
+	const union MHD_ConnectionInfo *size = MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	struct head head;
 
-	/*
-	 * Not cleared as a whole: the error's text alone is larger than all else, and guard_head fills it where there
-	 * is one.
-	 */
+	/* Not cleared as a whole: the error's text alone is larger than all else, and guard_head fills it. */
 	head.server = x->server;
+	head.mhd = x->mhd;
 	head.connection = x->connection;
-	head.deadline = x->deadline;
+	head.intake = &x->stream->intake;
+	head.size = size == NULL ? 0 : size->header_size;
 	head.target = x->target;
 	head.method = method;
 	head.url = url;
@@ -256,9 +257,9 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	head.headers = (struct headers){ 0 };
 	head.framing.code = ERR_NONE;
 	x->has_headers = true;
-	deadline_enter(x->deadline, DEADLINE_BODY);
+	connection_enter(x->connection, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);
-	intake_take_head(x->connection, method);
+	intake_take_head(head.intake, method, head.size);
 	if (guard_head(&head, &head.headers, &head.framing) < 0)
 		x->sending.close = x->sending.at_once = true;
 	request_id_make(x->request_id, head.headers.value[HEADER_REQUEST_ID]);
@@ -286,7 +287,7 @@ take_rest(void *arg)
 		at += taken;
 	free(x->rest);
 	x->rest = NULL;
-	suspension_end(x->connection);
+	suspension_end(x->mhd);
 }
 
 /* Leaves the rest of a piece to a computing thread; as a copy, for libmicrohttpd may move its buffer. */
@@ -309,10 +310,10 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	struct request *rq = &x->request;
 	size_t taken;
 
-	deadline_enter(x->deadline, DEADLINE_BODY);
-	deadline_body_ends(x->deadline, piece + size);
+	connection_enter(x->connection, DEADLINE_BODY);
+	stream_body_ends(x->stream, piece + size);
 	x->body_bytes += size;
-	if (!intake_take_body(x->connection, piece, size)) {
+	if (!intake_take_body(&x->stream->intake, piece, size)) {
 		(void)head_refuse(x->target, &rq->err);
 		return refuse_directly(x);
 	}

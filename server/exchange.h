@@ -24,7 +24,7 @@ void exchange_end(void *arg, struct MHD_Connection *connection, void **context, 
 
 /*
  * MHD_OPTION_NOTIFY_CONNECTION: a connection begins or ends, and with it the exchange of which libmicrohttpd did not
- * tell. `arg` is the struct server, and the context is the connection's record (server/deadline.h).
+ * tell. `arg` is the struct server, and the context is the connection's record (server/connections.h).
  */
 void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "server/answer.h"
-#include "server/deadline.h"
+#include "server/connections.h"
 #include "server/exchange_state.h"
 #include "server/head.h"
 #include "server/intake.h"
@@ -22,7 +22,7 @@ exchange_note_refusal(struct exchange *x, const struct err *e)
 	x->refused = true;
 	x->sending.status = err_row(e->code)->status;
 	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_row(e->code)->code);
-	deadline_enter(x->deadline, DEADLINE_ANSWER);
+	connection_enter(x->connection, DEADLINE_ANSWER);
 }
 
 /* Why the exchange has come to no good end; NULL: it has. */
@@ -31,7 +31,7 @@ abort_reason(const struct exchange *x, enum MHD_RequestTerminationCode how)
 {
 	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK || x->refused)
 		return NULL;
-	if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || deadline_was_late(x->deadline))
+	if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || connection_was_late(x->connection))
 		return "timeout";
 	return how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN ? "shutdown" : "client";
 }
@@ -41,7 +41,7 @@ log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
 {
 	const bool failed = x->request.err.code != ERR_NONE;
 
-	request_log(&(struct request_line){ .connection = x->connection,
+	request_log(&(struct request_line){ .connection = x->mhd,
 	    .method = x->method,
 	    .target = x->target,
 	    .status = x->sending.status,
@@ -73,11 +73,11 @@ finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 	struct server *server = x->server;
 
 	if (x->sending.at_once)
-		library_discard_unread(x->connection);
+		library_discard_unread(x->mhd);
 	log_exchange(x, how);
-	intake_end_request(x->connection);
-	deadline_hold(x->deadline, NULL);
-	deadline_enter(x->deadline, DEADLINE_IDLE);
+	intake_end_request(&x->stream->intake);
+	connection_hold(x->connection, NULL);
+	connection_enter(x->connection, DEADLINE_IDLE);
 	if (request_is_long(&x->request)) {
 		x->job = (struct workers_job){ .run = free_exchange, .arg = x };
 		workers_run(server->workers, &x->job);
@@ -102,13 +102,13 @@ void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
 	const struct server *server = arg;
-	struct exchange *x = what == MHD_CONNECTION_NOTIFY_STARTED ? NULL : deadline_held(*context);
+	struct exchange *x = what == MHD_CONNECTION_NOTIFY_STARTED ? NULL : connection_held(*context);
 
 	if (x != NULL) {
 		x->traceparent = NULL; /* it lay in the connection's memory */
 		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
 	}
-	deadline_notify(server->deadlines, connection, context, what);
+	connections_notify(server->connections, connection, context, what);
 }
 
 /* A request of which there is no exchange, for its request line never came to an end. */
@@ -140,7 +140,7 @@ refuse_known(struct exchange *x, const struct err *e)
 struct MHD_Response *
 exchange_refused(struct MHD_Connection *connection, unsigned *status)
 {
-	struct exchange *x = deadline_held(deadline_of(connection));
+	struct exchange *x = connection_held(connection_of(connection));
 	struct MHD_Response *response;
 	struct err e;
 

@@ -11,12 +11,14 @@
 #include "server/request_id.h"
 #include "server/sending.h"
 
-struct deadline;
+struct connection;
+struct stream;
 
 struct exchange {
 	struct server *server;
-	struct MHD_Connection *connection;
-	struct deadline *deadline; /* the connection's */
+	struct MHD_Connection *mhd;
+	struct connection *connection;
+	struct stream *stream; /* the connection's */
 	uint64_t started_us;
 	char *target;
 	char method[16];

@@ -177,10 +177,7 @@ first_place(const struct head *h)
 static bool
 ends_head(const struct head *h, const char *place)
 {
-	const union MHD_ConnectionInfo *size =
-	    MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-
-	return size != NULL && ends_here(place) && place + 2 == h->method + size->header_size;
+	return h->size > 0 && ends_here(place) && place + 2 == h->method + h->size;
 }
 
 /* Headers of which one party would read the first, and another the last. */
@@ -212,7 +209,7 @@ check_counts(const unsigned count[HEADER_COUNT], bool is_1_1)
 int
 guard_head(const struct head *h, struct headers *headers, struct err *e)
 {
-	struct framing f = { .headers = headers, .problem = intake_problem(h->connection) };
+	struct framing f = { .headers = headers, .problem = intake_problem(h->intake) };
 	const bool looks_at_lines = guard_strictness() == 0 && f.problem == NULL;
 
 	if (looks_at_lines && (f.place = first_place(h)) == NULL)
@@ -222,7 +219,7 @@ guard_head(const struct head *h, struct headers *headers, struct err *e)
 		f.problem = "the request's method is not a token";
 	else if (f.problem == NULL)
 		f.problem = check_target(h->target);
-	MHD_get_connection_values_n(h->connection, MHD_HEADER_KIND, look, &f);
+	MHD_get_connection_values_n(h->mhd, MHD_HEADER_KIND, look, &f);
 	if (f.problem == NULL && looks_at_lines && !ends_head(h, f.place))
 		f.problem = "a line of the head has no name, is folded, begins with NUL, or does not end in CR LF";
 	if (f.problem == NULL) /* any minor version from 1 is read as 1.1 (RFC 9110, section 2.5) */

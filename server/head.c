@@ -12,7 +12,7 @@
 #include "handlers/routes.h"
 #include "handlers/routes_near.h"
 #include "server/authority.h"
-#include "server/deadline.h"
+#include "server/connections.h"
 #include "server/intake.h"
 #include "server/limits.h"
 #include "server/negotiate.h"
@@ -84,12 +84,9 @@ head_refuse_as(unsigned status, struct err *e)
 int
 head_check_bounds(const struct head *h, struct err *e)
 {
-	const union MHD_ConnectionInfo *size =
-	    MHD_get_connection_info(h->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-
-	if (size != NULL && size->header_size <= HEAD_BYTES_MAX &&
-	    MHD_get_connection_values(h->connection, MHD_HEADER_KIND, NULL, NULL) <= (int)HEAD_FIELDS_MAX &&
-	    intake_has_room(h->connection))
+	if (h->size > 0 && h->size <= HEAD_BYTES_MAX &&
+	    MHD_get_connection_values(h->mhd, MHD_HEADER_KIND, NULL, NULL) <= (int)HEAD_FIELDS_MAX &&
+	    intake_has_room(h->intake, h->mhd))
 		return 0;
 	return head_refuse(h->target, e);
 }
@@ -154,7 +151,7 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 static int
 check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
 {
-	if (!deadline_is_beyond(h->deadline))
+	if (!connection_is_beyond(h->connection))
 		return 0;
 	s->close = true;
 	if (rq->route->probe)

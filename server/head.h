@@ -11,12 +11,15 @@
 #include "server/headers.h"
 #include "server/sending.h"
 
-struct deadline;
+struct connection;
+struct intake;
 
 struct head {
 	const struct server *server;
-	struct MHD_Connection *connection;
-	const struct deadline *deadline;    /* the connection's */
+	struct MHD_Connection *mhd;
+	const struct connection *connection;
+	struct intake *intake;              /* the connection's */
+	size_t size;                        /* of request line and headers; 0: libmicrohttpd does not tell */
 	const char *target;                 /* as it was sent */
 	const char *method, *url, *version; /* in libmicrohttpd's memory */
 	struct headers headers;             /* guard_head's */

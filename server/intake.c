@@ -20,12 +20,6 @@ intake_of(int fd)
 	return s == NULL ? NULL : &s->intake;
 }
 
-static struct intake *
-intake_for(struct MHD_Connection *connection)
-{
-	return intake_of(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-}
-
 /*
  * Bytes of a body in which there was nothing to hand out. libmicrohttpd keeps trailers until the request ends, and
  * where they fill the memory to the last byte it waits for ever, without reading. So beyond a bound they are cut off:
@@ -85,16 +79,10 @@ recv(int fd, void *bytes, size_t room, int flags)
 }
 
 void
-intake_take_head(struct MHD_Connection *connection, const char *method)
+intake_take_head(struct intake *in, const char *method, size_t size)
 {
-	const union MHD_ConnectionInfo *size =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	struct intake *in = intake_for(connection);
-
-	if (in == NULL)
-		return;
 	in->request++;
-	in->body = size == NULL ? 0 : (uintptr_t)method + size->header_size;
+	in->body = size == 0 ? 0 : (uintptr_t)method + size;
 	in->taken = 0;
 }
 
@@ -108,12 +96,8 @@ follow_move(struct intake *in)
 }
 
 bool
-intake_take_body(struct MHD_Connection *connection, const char *piece, size_t len)
+intake_take_body(struct intake *in, const char *piece, size_t len)
 {
-	struct intake *in = intake_for(connection);
-
-	if (in == NULL)
-		return true;
 	if ((uintptr_t)piece < in->taken)
 		follow_move(in);
 	in->taken = (uintptr_t)piece + len;
@@ -122,43 +106,33 @@ intake_take_body(struct MHD_Connection *connection, const char *piece, size_t le
 }
 
 bool
-intake_has_room(struct MHD_Connection *connection)
+intake_has_room(struct intake *in, struct MHD_Connection *mhd)
 {
 	const enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_FOOTER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
-	struct intake *in = intake_for(connection);
 	size_t records;
 
-	if (in == NULL || in->start == 0 || in->overlong)
+	if (in->start == 0 || in->overlong)
 		return false;
 	follow_move(in);
-	records = (size_t)MHD_get_connection_values(connection, kinds, NULL, NULL);
+	records = (size_t)MHD_get_connection_values(mhd, kinds, NULL, NULL);
 	return in->end - in->start + records * HEADER_RECORD_BYTES + ANSWER_HEAD_BYTES_MAX <= CONNECTION_MEMORY_BYTES;
 }
 
 const char *
-intake_problem(struct MHD_Connection *connection)
+intake_problem(const struct intake *in)
 {
-	const struct intake *in = intake_for(connection);
-
-	return in != NULL && in->scan.broken != 0 && in->scan.broken == in->request ? in->scan.problem : NULL;
+	return in->scan.broken != 0 && in->scan.broken == in->request ? in->scan.problem : NULL;
 }
 
 void
-intake_stop_reading(struct MHD_Connection *connection)
+intake_stop_reading(struct intake *in)
 {
-	struct intake *in = intake_for(connection);
-
-	if (in != NULL)
-		in->stopped = true;
+	in->stopped = true;
 }
 
 void
-intake_end_request(struct MHD_Connection *connection)
+intake_end_request(struct intake *in)
 {
-	struct intake *in = intake_for(connection);
-
-	if (in == NULL)
-		return;
 	in->body = 0;
 	in->aside = 0;
 	in->stopped = false;

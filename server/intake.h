@@ -2,15 +2,14 @@
 /*
  * What libmicrohttpd holds in a connection's memory, and so whether an answer's head will fit there too.
  *
- * libmicrohttpd does not tell. But all that it reads passes through recv, which the program defines itself
- * (server/intake.c): each call shows where in the memory the bytes go. The head lies at the memory's start, then
- * trailers, then what is not taken yet of the body and of requests that the client has sent ahead. Records of headers
- * are made from the memory's end.
+ * libmicrohttpd does not tell. But it reads through recv, which the program defines itself (server/intake.c): each call
+ * shows where in the memory the bytes go. The head lies at the memory's start, then trailers, then the rest of the body
+ * and of requests that the client has sent ahead. Records of headers are made from the memory's end.
  *
- * When a request's steps begin, reading stops until its answer has ended: the room that was found stays. And a client
- * that closes its half of the connection after its request is not taken for one that is gone.
+ * When a request's steps begin, reading stops until its answer has ended, so the room that was found stays. Also, a
+ * client that closes its half of the connection after its request is not taken for one that is gone.
  *
- * All functions are for the connection's event loop.
+ * All functions are for the connection's event loop, those with a struct MHD_Connection within its handler.
  */
 #ifndef SERVER_INTAKE_H
 #define SERVER_INTAKE_H
@@ -37,32 +36,32 @@ struct intake {
 	struct scan scan;
 };
 
-/* The request's head was read: it begins at `method`, as libmicrohttpd hands it to the handler. */
-void intake_take_head(struct MHD_Connection *connection, const char *method);
+/* The request's head of `size` bytes was read; it begins at `method`, as libmicrohttpd hands it to the handler. */
+void intake_take_head(struct intake *in, const char *method, size_t size);
 
 /*
  * A piece of the body is taken, all of it, from where libmicrohttpd has it. False: what came before it, between pieces,
  * was too long, and the request must be refused.
  */
-bool intake_take_body(struct MHD_Connection *connection, const char *piece, size_t len) MUST_CHECK;
+bool intake_take_body(struct intake *in, const char *piece, size_t len) MUST_CHECK;
 
 /*
  * Whether the head of any answer to this request fits in the connection's memory, and trailers and chunk extensions
- * were within their bound. Within the handler.
+ * were within their limit.
  */
-bool intake_has_room(struct MHD_Connection *connection);
+bool intake_has_room(struct intake *in, struct MHD_Connection *mhd);
 
 /*
- * What is wrong with the lines of the request, as far as they have been received (server/scan.h); or NULL. It must be
- * refused then, and the connection ends. Within the handler.
+ * What is wrong with the lines of the request, as far as they were received (server/scan.h); or NULL. The request must
+ * then be refused, and the connection ends.
  */
-const char *intake_problem(struct MHD_Connection *connection);
+const char *intake_problem(const struct intake *in);
 
 /* The request's steps begin: nothing is read until it ends. */
-void intake_stop_reading(struct MHD_Connection *connection);
+void intake_stop_reading(struct intake *in);
 
 /* The request has ended. */
-void intake_end_request(struct MHD_Connection *connection);
+void intake_end_request(struct intake *in);
 
 /* Whether libmicrohttpd calls the recv of intake.c, as it must. */
 bool intake_is_ours(void);

@@ -17,7 +17,7 @@
 #include "server/answer.h"
 #include "server/workers.h"
 #include "server/crowd.h"
-#include "server/deadline.h"
+#include "server/connections.h"
 #include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/guard.h"
@@ -112,7 +112,7 @@ stop_loops(struct server *s)
 static void
 free_parts(struct server *s)
 {
-	deadlines_stop(s->deadlines);
+	connections_stop(s->connections);
 	workers_free(s->workers);
 	store_close(s->store);
 	if (s->exhausted != NULL)
@@ -163,8 +163,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	s->workers = workers_start(config->thread_count, e);
 	if (s->workers == NULL)
 		goto fail;
-	s->deadlines = deadlines_start(config->client_timeout_s, s->connections_max, e);
-	if (s->deadlines == NULL)
+	s->connections = connections_start(config->client_timeout_s, s->connections_max, e);
+	if (s->connections == NULL)
 		goto fail;
 	s->daemon = start_daemon(s, listener, config->thread_count);
 	if (s->daemon == NULL) {
@@ -233,7 +233,7 @@ server_is_drained(struct server *s)
 		return false;
 	if (!s->refusing)
 		close_listener(s);
-	if (atomic_load(&s->active) > 0 || deadlines_unread(s->deadlines, &s->had_connections)) {
+	if (atomic_load(&s->active) > 0 || connections_unread(s->connections, &s->had_connections)) {
 		s->quiet_since_us = 0;
 		return false;
 	}

@@ -14,7 +14,7 @@ struct MHD_Response;
 struct claims;
 struct workers;
 struct sync;
-struct deadlines;
+struct connections;
 
 struct server {
 	/* Immutable while it serves. */
@@ -30,7 +30,7 @@ struct server {
 
 	/* main's. */
 	struct MHD_Daemon *daemon;
-	struct deadlines *deadlines;
+	struct connections *connections;
 
 	/* main's, while it drains. */
 	int listener;

@@ -4,7 +4,7 @@
  * and intake.c. Hence it is known whether bytes of the next request have come along with a request, and whether the
  * client has ended its side.
  *
- * A connection's stream is its event loop's alone, but for what its record publishes (deadline.h).
+ * A connection's stream is its event loop's alone, but for what connection_enter publishes (connections.h).
  */
 #ifndef SERVER_STREAM_H
 #define SERVER_STREAM_H

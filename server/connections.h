@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All connections: a record of each, and the thread that watches them. About once a second the thread looks at every
+ * connection and shuts down the sockets of late clients (deadline.h); libmicrohttpd notices that, and the request is
+ * freed where it always is. Where new clients are turned away (crowd.h), the thread closes idle connections, those that
+ * were idle longest first.
+ */
+#ifndef SERVER_CONNECTIONS_H
+#define SERVER_CONNECTIONS_H
+
+#include <microhttpd.h>
+#include <stdbool.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+#include "server/deadline.h"
+#include "server/stream.h"
+
+struct connections;
+struct exchange;
+
+/* The record of a connection; valid until the connection is closed. */
+struct connection;
+
+/* Starts the thread, for up to `max` connections. NULL with `e`. */
+struct connections *connections_start(unsigned timeout_s, unsigned max, struct err *e) MUST_CHECK;
+
+/* Ends the thread, after the last connection was closed. NULL is fine. */
+void connections_stop(struct connections *all);
+
+/* Whether a connection holds bytes that its event loop has not read. *any is set if there is one. Any thread. */
+bool connections_unread(struct connections *all, bool *any);
+
+/* MHD_OPTION_NOTIFY_CONNECTION: makes and frees the record, which is *context. */
+void connections_notify(
+    struct connections *all, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what);
+
+/* The record; NULL where there was no memory for one: then the connection is being closed. */
+struct connection *connection_of(struct MHD_Connection *mhd);
+
+/*
+ * The exchange that uses the connection now, or NULL: libmicrohttpd tells of each connection's end, but not of each
+ * request's. From the connection's event loop alone; `c` may be NULL in connection_held.
+ */
+void connection_hold(struct connection *c, struct exchange *x);
+struct exchange *connection_held(const struct connection *c);
+
+/* What libmicrohttpd has read. From the connection's event loop alone. */
+struct stream *connection_stream(struct connection *c);
+
+/* Whose turn it is now. From the owner of the request, while the connection is not closed. */
+void connection_enter(struct connection *c, enum deadline_phase phase);
+
+/*
+ * Enters DEADLINE_WAITING. If the client resets the connection, or ended its side a timeout ago, the watching thread
+ * calls `give_up` once, which may resume the request. It is not called after the next phase was entered.
+ */
+void connection_wait(struct connection *c, void (*give_up)(void *arg), void *arg);
+
+/* Whether there were too many connections when this one was opened: its requests are to be refused. */
+bool connection_is_beyond(const struct connection *c);
+
+/* Whether the connection was shut down because its client was late. */
+bool connection_was_late(const struct connection *c);
+
+#endif
