@@ -57,33 +57,6 @@ refuse_kind(const struct cJSON *object, struct err *e)
 	return err_fail(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
 }
 
-/* Kind, convention and averaging, which decide what the rest may be. */
-static int
-read_frame(const struct cJSON *object, struct reading *r, struct err *e)
-{
-	const struct cJSON *kind = envelope_get(object, "kind"), *convention = envelope_get(object, "convention");
-	const struct cJSON *averaging = envelope_get(object, "averaging");
-	int choice = 0;
-
-	if (kind == NULL)
-		return refuse_kind(object, e);
-	if (definition_read_choice("kind", kind, kind_names, KIND_COUNT, &choice, e) < 0)
-		return -1;
-	r->d->kind = (enum kind)choice;
-	choice = CONVENTION_PYTORCH;
-	if (convention != NULL &&
-	    definition_read_choice("convention", convention, convention_names, CONVENTION_COUNT, &choice, e) < 0)
-		return -1;
-	r->d->convention = (enum convention)choice;
-	choice = AVERAGING_EXPONENTIAL;
-	r->has_averaging = averaging != NULL;
-	if (averaging != NULL &&
-	    definition_read_choice("averaging", averaging, averaging_names, AVERAGINGS, &choice, e) < 0)
-		return -1;
-	r->d->averaging = (enum averaging)choice;
-	return 0;
-}
-
 static bool
 has_field(const struct definition *d, const struct definition_field *field)
 {
@@ -107,7 +80,31 @@ refuse_field(const struct definition *d, const char *const *others, const char *
 }
 
 static int
-read_field(struct reading *r, const char *const *others, const struct cJSON *value, struct err *e)
+read_value(const struct definition_field *f, struct definition *d, const struct cJSON *value,
+    const struct cJSON *object, struct err *e)
+{
+	return f->read != NULL ? f->read(d, value, object, e) : field_read(f, d, value, e);
+}
+
+/* The fields that decide what the rest may be, the kind above all. One that the kind does not have is refused later. */
+static int
+read_first(const struct cJSON *object, struct definition *d, struct err *e)
+{
+	if (envelope_get(object, "kind") == NULL)
+		return refuse_kind(object, e);
+	for (const struct definition_field *f = definition_fields; f < definition_fields + definition_field_count;
+	     f++) {
+		const struct cJSON *value = f->first ? envelope_get(object, f->name) : NULL;
+
+		if (value != NULL && has_field(d, f) && read_value(f, d, value, object, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+read_field(struct definition *d, const char *const *others, const struct cJSON *value, const struct cJSON *object,
+    struct err *e)
 {
 	const bool null = envelope_type(value) == ENVELOPE_NULL;
 	const char *name = envelope_key(value);
@@ -116,10 +113,12 @@ read_field(struct reading *r, const char *const *others, const struct cJSON *val
 	while (field < definition_fields + definition_field_count && strcmp(field->name, name) != 0)
 		field++;
 	if (field == definition_fields + definition_field_count)
-		return refuse_field(r->d, others, name, e);
-	if (null && !(field->takes_null && has_field(r->d, field)))
+		return refuse_field(d, others, name, e);
+	if (null && !(field->takes_null && has_field(d, field)))
 		return 0;
-	return has_field(r->d, field) ? field->read(r, name, value, e) : refuse_field(r->d, others, name, e);
+	if (!has_field(d, field))
+		return refuse_field(d, others, name, e);
+	return field->first ? 0 : read_value(field, d, value, object, e);
 }
 
 static int
@@ -135,10 +134,8 @@ check_needed(const struct cJSON *object, enum kind kind, struct err *e)
 
 /* What follows from several fields together. */
 static int
-resolve(const struct reading *r, struct err *e)
+resolve(const struct cJSON *object, struct definition *d, struct err *e)
 {
-	struct definition *d = r->d;
-
 	if (d->kind == KIND_LAYER_NORM)
 		d->bias = d->bias && d->affine;
 	else
@@ -155,7 +152,7 @@ resolve(const struct reading *r, struct err *e)
 	 * Pooled averaging keeps the variance of all values seen; the convention's correction is for one batch's
 	 * estimate.
 	 */
-	if (!r->has_unbiased)
+	if (envelope_get(object, "unbiased_running_var") == NULL)
 		d->unbiased_running_var =
 		    convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
 	if (d->renorm && !d->track_running_stats)
@@ -176,20 +173,18 @@ is_other(const struct cJSON *member, const char *const *others)
 int
 definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e)
 {
-	struct reading r = { .d = out };
-
 	memset(out, 0, sizeof(*out));
 	if (envelope_type(object) != ENVELOPE_OBJECT)
 		return err_fail(e, ERR_BAD_PARAMETER, "a definition is an object, not %s",
 		    envelope_type_name(envelope_type(object)));
-	if (read_frame(object, &r, e) < 0)
+	if (read_first(object, out, e) < 0)
 		return -1;
 	set_defaults(out);
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
-		if (!is_other(m, others) && read_field(&r, others, m, e) < 0)
+		if (!is_other(m, others) && read_field(out, others, m, object, e) < 0)
 			return -1;
 	/* After the names: a needed field that is missing may be there under a wrong one. */
-	return check_needed(object, out->kind, e) < 0 ? -1 : resolve(&r, e);
+	return check_needed(object, out->kind, e) < 0 ? -1 : resolve(object, out, e);
 }
 
 void
@@ -201,7 +196,10 @@ definition_format(struct buf *b, const struct definition *d, size_t features)
 		if (!has_field(d, &definition_fields[i]))
 			continue;
 		buf_printf(b, "%c\"%s\":", before, definition_fields[i].name);
-		definition_fields[i].write(b, d, features);
+		if (definition_fields[i].write != NULL)
+			definition_fields[i].write(b, d, features);
+		else
+			field_write(&definition_fields[i], b, d);
 		before = ',';
 	}
 	buf_byte(b, '}');

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The types of a definition's fields: how a value is read from JSON, checked, and written. Private to definition*.c. */
+#ifndef LAYER_FIELD_TYPES_H
+#define LAYER_FIELD_TYPES_H
+
+#include "layer/definition.h"
+
+enum field_type {
+	FIELD_BOOL,   /* bool */
+	FIELD_EXTENT, /* size_t, from 1 to 2^40; 0 is written as null */
+	FIELD_INT,    /* int, from min to max */
+	FIELD_DOUBLE, /* double, from min to max; 0 is written as null where it is below min */
+	FIELD_CHOICE, /* an enum, by its names */
+	FIELD_OWN     /* has functions of its own */
+};
+
+/* A row of the table of fields. */
+struct definition_field {
+	const char *name;
+	unsigned kinds; /* bit 1 << kind: the kinds that have it */
+	enum field_type type;
+	size_t at; /* offset in struct definition */
+	double min, max;
+	const char *const *names; /* of a choice, in the order of its enum, NULL-terminated */
+
+	bool needed;     /* there is no default */
+	bool first;      /* others depend on it: read before them */
+	bool takes_null; /* `read` gives null a meaning; for the other fields null counts as absent */
+
+	/* Instead of the type's; NULL: the type's. `object` is the whole definition as it was given. */
+	int (*read)(struct definition *d, const struct cJSON *value, const struct cJSON *object, struct err *e);
+	/* `features` replaces a num_features that was left out. */
+	void (*write)(struct buf *b, const struct definition *d, size_t features);
+};
+
+/* Reads a value into its member of `d`; bad_parameter. */
+int
+field_read(const struct definition_field *f, struct definition *d, const struct cJSON *value, struct err *e) MUST_CHECK;
+void field_write(const struct definition_field *f, struct buf *b, const struct definition *d);
+
+/* Values by themselves, as the fields of these types read them; `field` names them in messages. */
+int field_read_extent(const char *field, const struct cJSON *value, size_t *out, struct err *e) MUST_CHECK;
+int field_read_double(
+    const char *field, const struct cJSON *value, double min, double max, double *out, struct err *e) MUST_CHECK;
+
+/* Gives -1: the field must be `wanted`. */
+int field_refuse_type(const char *field, const char *wanted, const struct cJSON *value, struct err *e);
+
+/* The largest extent: more than any machine holds, and the bytes still fit a size_t. */
+#define FIELD_EXTENT_MAX ((uint64_t)1 << 40)
+
+#endif
