@@ -41,9 +41,9 @@ struct form_ops {
 	size_t (*envelope_bytes)(const void *reader);
 
 	/*
-	 * Writing an answer; `begin` is NULL where no answer has this form. `begin` writes what stands before the values
-	 * of the first tensor, and what follows them; `more` appends another tensor. `name` is the member's; NULL: the
-	 * tensor is the answer itself.
+	 * Writing an answer; `begin` is NULL where no answer has this form. `begin` writes what stands before the
+	 * values of the first tensor, and what follows them; `more` appends another tensor. `name` is the member's;
+	 * NULL: the tensor is the answer itself.
 	 */
 	bool (*holds)(enum datatype datatype);
 	void (*begin)(struct buf *head, struct buf *tail, const char *name, const struct tensor *t);
@@ -55,7 +55,7 @@ struct form_ops {
 const struct form_ops *form_ops(enum form form);
 const char *form_media_type(enum form form);
 
-/* Sets of forms, a bit for each: those of a body, or of an answer, that holds so many tensors and may be nothing else. */
+/* Sets of forms, a bit for each: those in which a body, or an answer, may be so many tensors and nothing else. */
 unsigned form_bodies(unsigned tensors);
 unsigned form_answers(unsigned tensors);
 bool form_in(unsigned set, enum form form);

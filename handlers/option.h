@@ -35,8 +35,8 @@ int option_get_bool(const struct request *rq, const struct input *in, bool *valu
 int option_get_member(const struct cJSON *object, const struct input *in, uint64_t *value, struct err *e) MUST_CHECK;
 
 /*
- * Reads a list, value by value: of true and false where `in` is a mask, else of numbers. `take` gets each value with its
- * place, from 0, and ends the list where it fails. *count is how many values there were.
+ * Reads a list, value by value: of true and false where `in` is a mask, else of numbers. `take` gets each value with
+ * its place, from 0, and ends the list where it fails. *count is how many values there were.
  */
 int option_read_list(const struct input *in, const struct option *o,
     int (*take)(void *arg, size_t at, uint64_t value, struct err *e), void *arg, size_t *count,

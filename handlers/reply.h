@@ -15,9 +15,9 @@ void reply_expect_numbers(struct reply *reply, size_t count);
 void reply_revision(struct reply *reply, uint64_t revision);
 
 /*
- * Begins an answer with a tensor, which must live as long: as the document itself (`name` NULL), or as its first member.
- * Further tensors (NULL: null) and counts may follow, then reply_end. A form that has nothing beside tensors leaves the
- * rest to the headers.
+ * Begins an answer with a tensor, which must live as long: as the document itself (`name` NULL), or as its first
+ * member. Further tensors (NULL: null) and counts may follow, then reply_end. A form that has nothing beside tensors
+ * leaves the rest to the headers.
  */
 void reply_tensor(struct reply *reply, const char *name, const struct tensor *t);
 void reply_more(struct reply *reply, const char *name, const struct tensor *t);

@@ -9,7 +9,8 @@
  *     REQUEST_LONG   nothing was done: step again on a thread that holds up nobody
  *     REQUEST_DONE   `reply` is the answer, or `err` says why there is none
  *
- * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` and `write`.
+ * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` and
+ * `write`.
  */
 #ifndef HANDLERS_REQUEST_H
 #define HANDLERS_REQUEST_H
@@ -45,8 +46,8 @@ struct reply_source {
 };
 
 /*
- * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place for
- * is in the fields that become headers. A document: head and tail alone. A byte stream: `source`.
+ * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
+ * for is in the fields that become headers. A document: head and tail alone. A byte stream: `source`.
  *
  * Where something is stored, all that takes memory is made by `start`: for the tail there is room then. What is stored
  * can be answered with success only.

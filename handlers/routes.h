@@ -11,7 +11,7 @@ struct route {
 	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
 	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
 	enum { BODY_NONE, BODY_NEEDED } body;
-	/* How many tensors its body, and its answer, may consist of, in a form that has nothing beside tensors; 0: none. */
+	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
 	bool any_query;     /* its query is passed over */
 	bool probe;         /* it is answered even where there are too many connections */

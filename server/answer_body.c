@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Small answers are made at once: they then carry a Content-Length and cost one system call. Large ones are written
- * block by block as the socket drains. A tensor's own bytes and a byte stream are copied block by block too: handed over
- * whole, one sendmsg of 4 MB holds the event loop for a millisecond, and a copy costs less than a tenth of that. A
+ * block by block as the socket drains. A tensor's own bytes and a byte stream are copied block by block too: handed
+ * over whole, one sendmsg of 4 MB holds the event loop for a millisecond, and a copy costs less than a tenth of that. A
  * backup's file is not sent by sendfile(2) either: what waits in the socket would be the file's own pages, which are
  * cut off when the request has ended, perhaps before the client has them.
  */

@@ -168,8 +168,9 @@ class LongLines(unittest.TestCase):
         """In a repository of its own: also a comment, a tab's width, a file that is not added yet."""
         url = "https://example.org/" + "x" * 120
         texts = {"a.c": "\t/* " + "x" * 110 + " */\n", "b.md": "x" * 120 + "\n" + "é" * 121 + "\n",
-                 "c.py": f"# {url}\n", "d.md": f"see {url}\n", "e.bin": "\0" + "x" * 200, "codec/decimal/pow10.c": "x" * 200,
-                 "tests/vectors/v.json": "x" * 200, "ignored": "x" * 200, ".gitignore": "ignored\n"}
+                 "c.py": f"# {url}\n", "d.md": f"see {url}\n", "e.bin": "\0" + "x" * 200,
+                 "codec/decimal/pow10.c": "x" * 200, "tests/vectors/v.json": "x" * 200, "ignored": "x" * 200,
+                 ".gitignore": "ignored\n"}
         with tempfile.TemporaryDirectory(prefix="normd-lines-") as directory:
             for path, text in texts.items():
                 os.makedirs(os.path.dirname(os.path.join(directory, path)), exist_ok=True)
