@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode
- * "train" they flow through the moments of the input, as after train; in mode "infer" the running statistics are
- * constants. Changes nothing.
+ * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. Changes
+ * nothing.
  */
 #include <math.h>
 #include <string.h>
@@ -42,7 +42,7 @@ choose_mode(const struct request *rq, bool *train, struct err *e)
 	return 0;
 }
 
-/* What was shuffled by a seed in training goes back by the same. */
+/* The seed by which train shuffled. */
 static int
 choose_seed(const struct request *rq, struct call *c, struct err *e)
 {
@@ -51,11 +51,11 @@ choose_seed(const struct request *rq, struct call *c, struct err *e)
 	if (seed_options_get(rq, &c->seed, &given, e) < 0)
 		return -1;
 	if (!given && rq->definition->shuffle && c->train)
-		return err_fail(e, ERR_BAD_PARAMETER, "the layer shuffles: name the \"seed\" that train answered");
+		return err_fail(e, ERR_BAD_PARAMETER, "the layer shuffles: send the \"seed\" that train answered");
 	return 0;
 }
 
-/* The gradient is of the output, which has the input's shape and datatype. */
+/* The gradient by the output has the output's shape and datatype, which are the input's. */
 static int
 check_gradient(const struct call *c, struct err *e)
 {
@@ -99,7 +99,7 @@ as_tensor(const struct request *rq, double *values, size_t n, struct tensor *out
 	}
 }
 
-/* What is kept between the steps of the request. */
+/* Kept between the steps of the request. */
 struct backward {
 	struct call call;
 	struct shard own;           /* of a synchronized step */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST .../infer: by the stored statistics where the layer tracks them, else by the input's own, as PyTorch's. Changes
- * nothing. With ?inverse=true what was normalized comes back to its original scale.
+ * POST .../infer: normalizes by the running statistics if the layer tracks them, else by the input's own, as PyTorch
+ * does. With ?inverse=true it undoes that. Changes nothing.
  */
 #include "handlers/handlers.h"
 #include "handlers/mask_options.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* POST .../statistics/merge: the moments of a batch that the client measured itself, taken as one training batch. */
+/* POST .../statistics/merge: applies the moments of a batch that the client measured itself, as one training batch. */
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/reply.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /v1/normalize: a definition and a tensor, nothing stored; always by the input's own statistics. The definition's
- * fields are members of the body, or an object "definition", or stand in the query as ?definition={...}, as they must
- * where the body is the tensor alone; the tensor's are members too, or an object "tensor" (or "input").
+ * POST /v1/normalize: normalizes a tensor by its own statistics, without a layer. The fields of the definition are
+ * members of the body, of its object "definition", or of ?definition={...}, which is needed if the body is only a
+ * tensor. The tensor's members are in the body, or in its object "tensor" or "input".
  */
 #include <stdio.h>
 #include <string.h>

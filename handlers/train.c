@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST .../train. Batch normalization normalizes by the batch's own moments, so the answer depends on the batch alone:
- * it is computed while the update waits for its commit. Where a result might not fit its datatype, it is computed
- * before, because nothing may be stored when an error is answered.
+ * POST .../train. The output depends on the batch alone, so a call may leave it for the time in which its updates wait for
+ * their commit (layer/call_train.c).
  */
 #include <string.h>
 #include <sys/random.h>
@@ -16,22 +15,19 @@
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
-/* A client may say in either place that it wants no tensor back. */
+/* If either place says false, no tensor is answered. */
 static const struct input output_input = {
 	.name = "output", .type = INPUT_BOOL, .places = INPUT_ANYWHERE, .both = true
 };
 
-/* Under a key, those that are `stored` are fingerprinted in this order. */
+/* Under a key, the `stored` ones are part of the fingerprint, in this order. */
 const struct input *const train_inputs[] = { &tensor_input, &lengths_input, &mask_input, &seed_input, &output_input,
 	&sync_input, NULL };
 
-/* What a client that reads numbers as doubles gets back unchanged. */
+/* A double holds a seed of so many bits exactly: clients may read numbers as doubles. */
 #define SEED_OWN_BITS 53
 
-/*
- * A seed of our own: a repeat under the same Idempotency-Key must be shuffled as the first was, so there it follows
- * from the body.
- */
+/* A random seed; under an Idempotency-Key one that follows from the body, so that a repeat shuffles in the same way. */
 static int
 own_seed(struct request *rq, uint64_t *seed, struct err *e)
 {
@@ -39,7 +35,7 @@ own_seed(struct request *rq, uint64_t *seed, struct err *e)
 		idempotency_guard(rq);
 		memcpy(seed, rq->op.change.key_digest, sizeof(*seed));
 	} else if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed)) {
-		return err_fail(e, ERR_OVERLOADED, "there are no random numbers to be had; name a \"seed\"");
+		return err_fail(e, ERR_OVERLOADED, "the system has no random numbers for the shuffle; name a \"seed\"");
 	}
 	*seed >>= 64 - SEED_OWN_BITS;
 	return 0;
@@ -55,14 +51,14 @@ choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 	return given || !rq->definition->shuffle ? 0 : own_seed(rq, seed, e);
 }
 
-/* What is kept between the steps of the request. */
+/* Kept between the steps of the request. */
 struct training {
 	struct call call;
 	struct shard own; /* of a synchronized step */
-	struct err err;   /* of the output while the store is at work; never by the batch's values */
+	struct err err;   /* of an output that was computed meanwhile: no memory */
 };
 
-/* The rest of the answer, whose head was made before anything was stored. */
+/* Ends the answer, whose head was made before anything was stored. */
 static void
 answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 {
@@ -72,7 +68,7 @@ answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 	reply_end(&rq->reply);
 }
 
-/* Nothing to store: the state as it stands. */
+/* Nothing is stored: answers the counts of the present state. */
 static void
 answer_unchanged(struct request *rq)
 {
@@ -140,7 +136,6 @@ train_joined(struct request *rq, struct err *e)
 	}
 	if (call_train_shard_output(c, &whole, e) < 0)
 		return -1;
-	/* The leader of a step that changes nothing tells of the state as it stands. */
 	if (rq->member.leads)
 		answer_unchanged(rq);
 	else

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/call.h"
 
+#include <math.h>
+
 #include "layer/fit.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
+#include "norm/normalize.h"
 
 int
 call_fit(struct call *c, struct err *e)
@@ -48,6 +51,30 @@ call_invert(struct call *c, struct err *e)
 	if (begin_running(c, 3, &all, &running, e) < 0 || forward_inverse(c, &all, &running, e) < 0)
 		return -1;
 	pieces_put(c, c->values, c->tensor);
+	return 0;
+}
+
+int
+call_fold(const struct call *c, double **scale, double **shift, struct err *e)
+{
+	const size_t features = c->statistics.features;
+	const double *weight = c->parameters.weight, *bias = c->parameters.bias;
+	struct moments m;
+
+	if (measure_running(c, &m, e) < 0 || workspace_doubles(c->workspace, features, scale, e) < 0 ||
+	    workspace_doubles(c->workspace, features, shift, e) < 0)
+		return -1;
+	normalize_rstd(m.var, c->definition->eps, features, *scale);
+	for (size_t f = 0; f < features; f++) {
+		double a = (*scale)[f] * (weight != NULL ? weight[f] : 1);
+		double b = (bias != NULL ? bias[f] : 0) - m.mean[f] * a;
+
+		if (!isfinite(a) || !isfinite(b))
+			return err_fail(
+			    e, ERR_NON_FINITE_INPUT, "the scale or the shift of feature %zu is not finite", f);
+		(*scale)[f] = a;
+		(*shift)[f] = b;
+	}
 	return 0;
 }
 

@@ -72,6 +72,12 @@ int call_infer(struct call *c, struct err *e) MUST_CHECK;
  */
 int call_invert(struct call *c, struct err *e) MUST_CHECK;
 
+/*
+ * Inference by running statistics as y = x * scale + shift (docs/MATH.md, equation 9), statistics.features values each,
+ * in the workspace. Needs no tensor. not_trained; non_finite_input where a value is not finite.
+ */
+int call_fold(const struct call *c, double **scale, double **shift, struct err *e) MUST_CHECK;
+
 /* Normalizes by the tensor's own statistics, in ghost batches where the definition has them. */
 int call_normalize(struct call *c, struct err *e) MUST_CHECK;
 

@@ -201,6 +201,27 @@ START_TEST(infer_is_by_the_running_statistics_and_can_be_undone)
 }
 END_TEST
 
+/* y = x * scale + shift is what infer gives. */
+START_TEST(fold_gives_inference_as_scale_and_shift)
+{
+	static const double weight[C] = { 2, -1 }, bias[C] = { 0.5, 7 };
+	double *scale, *shift;
+	struct fixture f;
+
+	begin(&f, batch_norm());
+	f.call.parameters = (struct scale_shift){ weight, bias };
+	ck_assert_int_eq(call_fold(&f.call, &scale, &shift, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_NOT_TRAINED);
+	track(&f);
+	ck_assert_int_eq(call_fold(&f.call, &scale, &shift, &f.e), 0);
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.x[i], samples[i] * scale[i % C] + shift[i % C], 1e-12);
+	end(&f);
+}
+END_TEST
+
 START_TEST(normalize_is_by_the_own_statistics)
 {
 	struct definition rows = { .kind = KIND_LAYER_NORM, .normalized_rank = 1, .normalized_shape = { C } };
@@ -382,6 +403,7 @@ unit_suite(void)
 	tcase_add_test(c, train_by_ghost_batches_gives_an_update_of_each);
 	tcase_add_test(c, padding_is_left_out_of_everything);
 	tcase_add_test(c, infer_is_by_the_running_statistics_and_can_be_undone);
+	tcase_add_test(c, fold_gives_inference_as_scale_and_shift);
 	tcase_add_test(c, normalize_is_by_the_own_statistics);
 	tcase_add_test(c, backward_gives_three_gradients);
 	tcase_add_test(c, shards_are_normalized_by_the_whole_batch);
