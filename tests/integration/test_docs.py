@@ -315,6 +315,14 @@ class Commands(unittest.TestCase):
                 self.assertTrue(re.search(rf"(?m)^{target}:", makefile), f"{document}: there is no make {target}")
 
 
+class Names(unittest.TestCase):
+    def test_unit_tests_are_named_by_what_they_hold(self):
+        """Without a prefix, which the file's name has."""
+        for path in tracked():
+            if path.startswith("tests/unit/"):
+                self.assertNotIn("START_TEST(test_", read(path), path)
+
+
 class Operations(unittest.TestCase):
     def test_every_promise_names_tests_that_there_are(self):
         page, makefile = read("docs/OPERATIONS.md"), makefiles()

@@ -19,7 +19,7 @@ all_are(const unsigned char *bytes, size_t size, unsigned char value)
 	return true;
 }
 
-START_TEST(test_pieces)
+START_TEST(all_pieces)
 {
 	static const size_t sizes[] = { 0, 1, 15, 16, 17, 100, 500, 900, 960, 976, 977, 1000, 4096, 100000 };
 	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
@@ -40,7 +40,7 @@ START_TEST(test_pieces)
 END_TEST
 
 /* Memory that another arena has used and given back is zeroed all the same. */
-START_TEST(test_memory_used_before)
+START_TEST(memory_used_before)
 {
 	struct arena a;
 	void *p;
@@ -57,7 +57,7 @@ START_TEST(test_memory_used_before)
 }
 END_TEST
 
-START_TEST(test_budget)
+START_TEST(budget)
 {
 	struct arena a;
 
@@ -75,7 +75,7 @@ START_TEST(test_budget)
 }
 END_TEST
 
-START_TEST(test_text)
+START_TEST(text)
 {
 	struct arena a;
 
@@ -92,10 +92,10 @@ unit_suite(void)
 	Suite *suite = suite_create("arena");
 	TCase *all = tcase_create("memory");
 
-	tcase_add_test(all, test_pieces);
-	tcase_add_test(all, test_memory_used_before);
-	tcase_add_test(all, test_budget);
-	tcase_add_test(all, test_text);
+	tcase_add_test(all, all_pieces);
+	tcase_add_test(all, memory_used_before);
+	tcase_add_test(all, budget);
+	tcase_add_test(all, text);
 	suite_add_tcase(suite, all);
 	return suite;
 }

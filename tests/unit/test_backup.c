@@ -157,7 +157,7 @@ open_copy(int descriptor, uint64_t bytes)
 	return copied;
 }
 
-START_TEST(test_a_copy_is_the_source_as_it_is_at_the_end)
+START_TEST(a_copy_is_the_source_as_it_is_at_the_end)
 {
 	struct sqlite_copy copy = { 0 };
 	uint64_t bytes;
@@ -178,7 +178,7 @@ START_TEST(test_a_copy_is_the_source_as_it_is_at_the_end)
 }
 END_TEST
 
-START_TEST(test_what_is_rolled_back_is_not_in_a_copy)
+START_TEST(what_is_rolled_back_is_not_in_a_copy)
 {
 	struct sqlite_copy copy = { 0 };
 	uint64_t bytes;
@@ -197,7 +197,7 @@ START_TEST(test_what_is_rolled_back_is_not_in_a_copy)
 }
 END_TEST
 
-START_TEST(test_a_source_that_grows_faster_than_a_step_is_overtaken)
+START_TEST(a_source_that_grows_faster_than_a_step_is_overtaken)
 {
 	struct sqlite_copy copy = { 0 };
 	sqlite3 *db = open_large();
@@ -212,7 +212,7 @@ START_TEST(test_a_source_that_grows_faster_than_a_step_is_overtaken)
 }
 END_TEST
 
-START_TEST(test_a_copy_can_be_dropped_at_any_step)
+START_TEST(a_copy_can_be_dropped_at_any_step)
 {
 	struct sqlite_copy copy = { 0 };
 	sqlite3 *db = open_large();
@@ -232,7 +232,7 @@ START_TEST(test_a_copy_can_be_dropped_at_any_step)
 }
 END_TEST
 
-START_TEST(test_what_a_kill_has_left_is_overwritten)
+START_TEST(what_a_kill_has_left_is_overwritten)
 {
 	struct sqlite_copy copy = { 0 };
 	sqlite3 *db = open_large();
@@ -254,7 +254,7 @@ END_TEST
 
 static const struct store_op backup = { .kind = STORE_BACKUP };
 
-START_TEST(test_copies_are_shared_counted_and_bounded)
+START_TEST(copies_are_shared_counted_and_bounded)
 {
 	struct store *s = scratch_open();
 	struct store_op ops[5];
@@ -292,7 +292,7 @@ hold(struct store *s, struct store_op *op, struct gate *gate)
 	sem_wait(&gate->reached);
 }
 
-START_TEST(test_who_asks_meanwhile_gets_the_same_copy)
+START_TEST(who_asks_meanwhile_gets_the_same_copy)
 {
 	struct store *s = scratch_open();
 	struct store_op held, ops[2] = { backup, backup };
@@ -321,7 +321,7 @@ stop(void *s)
 	return NULL;
 }
 
-START_TEST(test_a_copy_that_the_end_overtakes_is_given_up)
+START_TEST(a_copy_that_the_end_overtakes_is_given_up)
 {
 	struct store *s;
 	struct store_op held, op = backup;
@@ -354,14 +354,14 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
-	tcase_add_test(t, test_a_copy_is_the_source_as_it_is_at_the_end);
-	tcase_add_test(t, test_what_is_rolled_back_is_not_in_a_copy);
-	tcase_add_test(t, test_a_source_that_grows_faster_than_a_step_is_overtaken);
-	tcase_add_test(t, test_a_copy_can_be_dropped_at_any_step);
-	tcase_add_test(t, test_what_a_kill_has_left_is_overwritten);
-	tcase_add_test(t, test_copies_are_shared_counted_and_bounded);
-	tcase_add_test(t, test_who_asks_meanwhile_gets_the_same_copy);
-	tcase_add_test(t, test_a_copy_that_the_end_overtakes_is_given_up);
+	tcase_add_test(t, a_copy_is_the_source_as_it_is_at_the_end);
+	tcase_add_test(t, what_is_rolled_back_is_not_in_a_copy);
+	tcase_add_test(t, a_source_that_grows_faster_than_a_step_is_overtaken);
+	tcase_add_test(t, a_copy_can_be_dropped_at_any_step);
+	tcase_add_test(t, what_a_kill_has_left_is_overwritten);
+	tcase_add_test(t, copies_are_shared_counted_and_bounded);
+	tcase_add_test(t, who_asks_meanwhile_gets_the_same_copy);
+	tcase_add_test(t, a_copy_that_the_end_overtakes_is_given_up);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -20,7 +20,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-START_TEST(test_take_and_give)
+START_TEST(take_and_give)
 {
 	struct budget b;
 	struct budget_share one = { .budget = &b }, two = { .budget = &b };
@@ -42,7 +42,7 @@ START_TEST(test_take_and_give)
 }
 END_TEST
 
-START_TEST(test_without_a_budget_all_is_granted)
+START_TEST(without_a_budget_all_is_granted)
 {
 	struct budget_share none = { 0 };
 
@@ -71,7 +71,7 @@ take_often(void *arg)
 	return (void *)granted;
 }
 
-START_TEST(test_many_at_once)
+START_TEST(many_at_once)
 {
 	struct budget b;
 	pthread_t threads[4];
@@ -92,7 +92,7 @@ START_TEST(test_many_at_once)
 }
 END_TEST
 
-START_TEST(test_what_is_paid_ahead_is_taken_without_the_budget)
+START_TEST(what_is_paid_ahead_is_taken_without_the_budget)
 {
 	struct budget b;
 	struct budget_share s = { .budget = &b };
@@ -116,7 +116,7 @@ START_TEST(test_what_is_paid_ahead_is_taken_without_the_budget)
 }
 END_TEST
 
-START_TEST(test_much_that_is_given_is_others_at_once)
+START_TEST(much_that_is_given_is_others_at_once)
 {
 	struct budget b;
 	struct budget_share s = { .budget = &b };
@@ -131,7 +131,7 @@ START_TEST(test_much_that_is_given_is_others_at_once)
 }
 END_TEST
 
-START_TEST(test_what_never_fits_is_told_from_what_does_not_fit_now)
+START_TEST(what_never_fits_is_told_from_what_does_not_fit_now)
 {
 	struct budget b;
 	struct budget_share s = { .budget = &b }, other = { .budget = &b };
@@ -180,7 +180,7 @@ counted_of_array(const char *head, size_t sent)
 	return bytes;
 }
 
-START_TEST(test_an_array_is_counted_as_it_arrives)
+START_TEST(an_array_is_counted_as_it_arrives)
 {
 	static const char c[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (8000000, 2)}",
 			  fortran[] = "{'descr': '<f4', 'fortran_order': True, 'shape': (8000000, 2)}",
@@ -221,7 +221,7 @@ counted_of_json(const char *text, size_t repeat, const char *end, bool finish)
 	return bytes;
 }
 
-START_TEST(test_json_is_counted_as_it_arrives)
+START_TEST(json_is_counted_as_it_arrives)
 {
 	ck_assert_uint_le(
 	    counted_of_json("{\"datatype\":\"FP32\",\"shape\":[16000000],\"data\":[", 10, "", false), 128 * 1024);
@@ -232,7 +232,7 @@ START_TEST(test_json_is_counted_as_it_arrives)
 }
 END_TEST
 
-START_TEST(test_a_mask_takes_a_byte_a_value)
+START_TEST(a_mask_takes_a_byte_a_value)
 {
 	const size_t envelope = 8192;
 
@@ -250,7 +250,7 @@ wish(size_t total, size_t available, size_t body_max, unsigned threads)
 	return (struct memory_wishes){ total, available, body_max, true, threads };
 }
 
-START_TEST(test_the_parts_make_the_whole)
+START_TEST(the_parts_make_the_whole)
 {
 	static const size_t totals[] = { 200 * MIB, 256 * MIB, 1024 * MIB, 16384 * MIB };
 	struct memory_wishes w;
@@ -286,7 +286,7 @@ named(const struct err *e, const char *words)
 	return mib;
 }
 
-START_TEST(test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do)
+START_TEST(what_is_too_small_is_refused_and_the_least_that_is_named_will_do)
 {
 	static const size_t bodies[] = { MIB, 64 * MIB, 1024 * MIB, 4096 * MIB };
 	struct memory_wishes w;
@@ -317,7 +317,7 @@ START_TEST(test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do
 }
 END_TEST
 
-START_TEST(test_a_small_container_has_smaller_bodies)
+START_TEST(a_small_container_has_smaller_bodies)
 {
 	struct memory_wishes w = wish(0, 128 * MIB, 64 * MIB, 2);
 	struct memory_plan p;
@@ -374,7 +374,7 @@ group_limit(const char *directory, const char *groups)
 	return memory_group_limit(path, mount);
 }
 
-START_TEST(test_control_groups)
+START_TEST(control_groups)
 {
 	char directory[] = "/tmp/normd-groups-XXXXXX", command[128];
 
@@ -404,7 +404,7 @@ START_TEST(test_control_groups)
 }
 END_TEST
 
-START_TEST(test_this_machine_has_memory)
+START_TEST(this_machine_has_memory)
 {
 	ck_assert_uint_ge(memory_limit_bytes(), 64 * MIB);
 }
@@ -416,20 +416,20 @@ unit_suite(void)
 	Suite *s = suite_create("budget");
 	TCase *t = tcase_create("budget");
 
-	tcase_add_test(t, test_take_and_give);
-	tcase_add_test(t, test_without_a_budget_all_is_granted);
-	tcase_add_test(t, test_many_at_once);
-	tcase_add_test(t, test_what_is_paid_ahead_is_taken_without_the_budget);
-	tcase_add_test(t, test_much_that_is_given_is_others_at_once);
-	tcase_add_test(t, test_what_never_fits_is_told_from_what_does_not_fit_now);
-	tcase_add_test(t, test_an_array_is_counted_as_it_arrives);
-	tcase_add_test(t, test_json_is_counted_as_it_arrives);
-	tcase_add_test(t, test_a_mask_takes_a_byte_a_value);
-	tcase_add_test(t, test_the_parts_make_the_whole);
-	tcase_add_test(t, test_what_is_too_small_is_refused_and_the_least_that_is_named_will_do);
-	tcase_add_test(t, test_a_small_container_has_smaller_bodies);
-	tcase_add_test(t, test_control_groups);
-	tcase_add_test(t, test_this_machine_has_memory);
+	tcase_add_test(t, take_and_give);
+	tcase_add_test(t, without_a_budget_all_is_granted);
+	tcase_add_test(t, many_at_once);
+	tcase_add_test(t, what_is_paid_ahead_is_taken_without_the_budget);
+	tcase_add_test(t, much_that_is_given_is_others_at_once);
+	tcase_add_test(t, what_never_fits_is_told_from_what_does_not_fit_now);
+	tcase_add_test(t, an_array_is_counted_as_it_arrives);
+	tcase_add_test(t, json_is_counted_as_it_arrives);
+	tcase_add_test(t, a_mask_takes_a_byte_a_value);
+	tcase_add_test(t, the_parts_make_the_whole);
+	tcase_add_test(t, what_is_too_small_is_refused_and_the_least_that_is_named_will_do);
+	tcase_add_test(t, a_small_container_has_smaller_bodies);
+	tcase_add_test(t, control_groups);
+	tcase_add_test(t, this_machine_has_memory);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -61,7 +61,7 @@ check_keys(struct rig *rig, const struct world *before, const struct world_batch
 	}
 }
 
-START_TEST(test_changes_by_chance_are_whole_or_leave_no_trace)
+START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 {
 	struct disk *disk = disk_new((uint64_t)_i);
 	uint64_t random = 77 + (uint64_t)_i;
@@ -221,7 +221,7 @@ assert_as_made(struct store *s)
 	assert_layer(s, "n", "new", -1, 0, 0);
 }
 
-START_TEST(test_a_change_of_writes_of_every_kind)
+START_TEST(a_change_of_writes_of_every_kind)
 {
 	struct store *s = scratch_open();
 	struct store_write writes[WRITES];
@@ -251,7 +251,7 @@ START_TEST(test_a_change_of_writes_of_every_kind)
 END_TEST
 
 /* Each bad write before, between and after all the good ones. */
-START_TEST(test_one_refused_write_refuses_its_change_wherever_it_is)
+START_TEST(one_refused_write_refuses_its_change_wherever_it_is)
 {
 	struct store *s = scratch_open();
 	struct store_write writes[WRITES + 1];
@@ -284,7 +284,7 @@ START_TEST(test_one_refused_write_refuses_its_change_wherever_it_is)
 }
 END_TEST
 
-START_TEST(test_a_key_holds_for_all_layers_of_its_change)
+START_TEST(a_key_holds_for_all_layers_of_its_change)
 {
 	struct store *s = scratch_open();
 	struct store_write writes[3], alone = fine[1];
@@ -328,10 +328,10 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
-	tcase_add_loop_test(t, test_changes_by_chance_are_whole_or_leave_no_trace, 0, 8);
-	tcase_add_test(t, test_a_change_of_writes_of_every_kind);
-	tcase_add_loop_test(t, test_one_refused_write_refuses_its_change_wherever_it_is, 0, BAD_WRITES);
-	tcase_add_test(t, test_a_key_holds_for_all_layers_of_its_change);
+	tcase_add_loop_test(t, changes_by_chance_are_whole_or_leave_no_trace, 0, 8);
+	tcase_add_test(t, a_change_of_writes_of_every_kind);
+	tcase_add_loop_test(t, one_refused_write_refuses_its_change_wherever_it_is, 0, BAD_WRITES);
+	tcase_add_test(t, a_key_holds_for_all_layers_of_its_change);
 	suite_add_tcase(s, t);
 	return s;
 }

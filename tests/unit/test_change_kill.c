@@ -239,7 +239,7 @@ check_all(uint64_t acknowledged)
 	return end;
 }
 
-START_TEST(test_a_kill_leaves_changes_whole)
+START_TEST(a_kill_leaves_changes_whole)
 {
 	struct store *s = scratch_open();
 	uint64_t end = 0, before;
@@ -267,7 +267,7 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
-	tcase_add_test(t, test_a_kill_leaves_changes_whole);
+	tcase_add_test(t, a_kill_leaves_changes_whole);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -132,7 +132,7 @@ assert_decodes(enum coding coding, const struct bytes *from, size_t first, size_
 
 static const char sentence[] = "{\"data\":[1,2,3,1,2,3,1,2,3,0.5,-0.5,0.25]}";
 
-START_TEST(test_names)
+START_TEST(names)
 {
 	static const struct {
 		const char *name;
@@ -167,7 +167,7 @@ long_text(size_t len)
 	return text;
 }
 
-START_TEST(test_round_trip)
+START_TEST(round_trip)
 {
 	static const size_t lengths[] = { 0, 1, 2, 100, 16384, 16385, 300000 };
 	const enum coding coding = _i % 2 == 0 ? CODING_GZIP : CODING_DEFLATE;
@@ -186,7 +186,7 @@ START_TEST(test_round_trip)
 }
 END_TEST
 
-START_TEST(test_others_formats)
+START_TEST(others_formats)
 {
 	static const struct {
 		enum coding coding;
@@ -213,7 +213,7 @@ END_TEST
  * A bit changed anywhere is refused, or was one that says nothing of the text (a time in gzip's header, what fills the
  * last byte).
  */
-START_TEST(test_damage)
+START_TEST(damage)
 {
 	const enum coding coding = _i == 0 ? CODING_GZIP : CODING_DEFLATE;
 	struct bytes coded = encoded(coding, sentence, sizeof(sentence) - 1, SIZE_MAX, 4096), out;
@@ -238,7 +238,7 @@ START_TEST(test_damage)
 }
 END_TEST
 
-START_TEST(test_members)
+START_TEST(members)
 {
 	struct bytes two = encoded(CODING_GZIP, sentence, 10, SIZE_MAX, 4096), out;
 	struct bytes rest = encoded(CODING_GZIP, sentence + 10, sizeof(sentence) - 11, SIZE_MAX, 4096);
@@ -274,7 +274,7 @@ count_up_to(void *arg, const char *bytes, size_t len, struct err *e)
 }
 
 /* However much a few bytes make, a call makes about as much as it is said to, and the calls together make all of it. */
-START_TEST(test_stretch)
+START_TEST(stretch)
 {
 	static const size_t len = 4000000;
 	char *zeros = calloc(1, len);
@@ -292,7 +292,7 @@ START_TEST(test_stretch)
 END_TEST
 
 /* What the sink refuses ends the decoding: a bomb makes no more than a block beyond the limit. */
-START_TEST(test_bomb)
+START_TEST(a_bomb)
 {
 	char *zeros = calloc(1, 100000000);
 	struct bytes bomb = encoded_by_zlib(MAX_WBITS + 16, zeros, 100000000);
@@ -312,7 +312,7 @@ START_TEST(test_bomb)
 END_TEST
 
 /* The same by a body: the limit holds for what comes out, to the byte. */
-START_TEST(test_body_limit)
+START_TEST(body_limit)
 {
 	static const struct json_slot slots[] = { { .key = "", .datatype = DATATYPE_FP32 } };
 	static const char spacious[] = "{\"data\":[1,2]                                                   }";
@@ -338,7 +338,7 @@ START_TEST(test_body_limit)
 END_TEST
 
 /* A body that says nothing, or is of the other form, or damaged: the code is its form's. */
-START_TEST(test_body_codes)
+START_TEST(body_codes)
 {
 	static const struct {
 		enum form form;
@@ -375,16 +375,16 @@ unit_suite(void)
 	TCase *codings = tcase_create("codings"), *bodies = tcase_create("bodies");
 
 	tcase_set_timeout(codings, 300); /* byte by byte, instrumented, beside other work */
-	tcase_add_test(codings, test_names);
-	tcase_add_loop_test(codings, test_round_trip, 0, 14);
-	tcase_add_loop_test(codings, test_others_formats, 0, 5);
-	tcase_add_loop_test(codings, test_damage, 0, 2);
-	tcase_add_test(codings, test_members);
-	tcase_add_test(codings, test_stretch);
-	tcase_add_test(codings, test_bomb);
+	tcase_add_test(codings, names);
+	tcase_add_loop_test(codings, round_trip, 0, 14);
+	tcase_add_loop_test(codings, others_formats, 0, 5);
+	tcase_add_loop_test(codings, damage, 0, 2);
+	tcase_add_test(codings, members);
+	tcase_add_test(codings, stretch);
+	tcase_add_test(codings, a_bomb);
 	suite_add_tcase(suite, codings);
-	tcase_add_test(bodies, test_body_limit);
-	tcase_add_loop_test(bodies, test_body_codes, 0, 9);
+	tcase_add_test(bodies, body_limit);
+	tcase_add_loop_test(bodies, body_codes, 0, 9);
 	suite_add_tcase(suite, bodies);
 	return suite;
 }

@@ -53,7 +53,7 @@ check_once_each(struct crew *crew, size_t count)
 		ck_assert_uint_eq(atomic_load(&t.done[i]), 1);
 }
 
-START_TEST(test_without_a_crew)
+START_TEST(without_a_crew)
 {
 	check_once_each(NULL, 0);
 	check_once_each(NULL, PARTS);
@@ -61,7 +61,7 @@ START_TEST(test_without_a_crew)
 END_TEST
 
 /* With 0 to 4 threads that are idle, or were a moment ago. */
-START_TEST(test_each_part_once)
+START_TEST(each_part_once)
 {
 	struct workers *w = started((unsigned)_i);
 
@@ -89,7 +89,7 @@ meet(void *arg, size_t i)
 		sched_yield();
 }
 
-START_TEST(test_idle_ones_join)
+START_TEST(idle_ones_join)
 {
 	struct workers *w = started(1);
 
@@ -121,7 +121,7 @@ keep_busy(void *arg)
 }
 
 /* The only thread has a job that does not end before the work does: the caller does all, and waits for nobody. */
-START_TEST(test_busy_ones_are_not_waited_for)
+START_TEST(busy_ones_are_not_waited_for)
 {
 	struct workers *w = started(1);
 	struct busy b = { .job = { .run = keep_busy, .arg = &b } };
@@ -173,7 +173,7 @@ submit_in_part(void *arg, size_t i)
  * A job comes before the next part: it is done by the one thread, which lends a hand, while the caller waits for it in
  * a part.
  */
-START_TEST(test_jobs_come_first)
+START_TEST(jobs_come_first)
 {
 	struct workers *w = started(1);
 	struct urgent u = { .workers = w, .job = { .run = be_done, .arg = &u }, .caller = pthread_self() };
@@ -213,7 +213,7 @@ start_callers(struct caller *callers, struct workers *w, atomic_uint *rounds)
 }
 
 /* Several at once share whoever is idle; in the middle of it the threads stop, and the callers go on alone. */
-START_TEST(test_callers_at_once_and_a_stop)
+START_TEST(callers_at_once_and_a_stop)
 {
 	struct workers *w = started(2);
 	struct caller callers[CALLERS];
@@ -246,7 +246,7 @@ call_in_job(void *arg)
 	atomic_fetch_sub(j->left, 1);
 }
 
-START_TEST(test_jobs_call_one_another)
+START_TEST(jobs_call_one_another)
 {
 	struct workers *w = started(3);
 	struct calling_job jobs[50];
@@ -270,13 +270,13 @@ unit_suite(void)
 	TCase *all = tcase_create("crew");
 
 	tcase_set_timeout(all, 60);
-	tcase_add_test(all, test_without_a_crew);
-	tcase_add_loop_test(all, test_each_part_once, 0, 5);
-	tcase_add_test(all, test_idle_ones_join);
-	tcase_add_test(all, test_busy_ones_are_not_waited_for);
-	tcase_add_test(all, test_jobs_come_first);
-	tcase_add_test(all, test_callers_at_once_and_a_stop);
-	tcase_add_test(all, test_jobs_call_one_another);
+	tcase_add_test(all, without_a_crew);
+	tcase_add_loop_test(all, each_part_once, 0, 5);
+	tcase_add_test(all, idle_ones_join);
+	tcase_add_test(all, busy_ones_are_not_waited_for);
+	tcase_add_test(all, jobs_come_first);
+	tcase_add_test(all, callers_at_once_and_a_stop);
+	tcase_add_test(all, jobs_call_one_another);
 	suite_add_tcase(suite, all);
 	return suite;
 }

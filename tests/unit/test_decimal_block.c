@@ -53,7 +53,7 @@ assert_same_by_all(const float *values, size_t n)
 }
 
 /* Every exponent, with fractions at its ends and between; both signs. */
-START_TEST(test_every_exponent)
+START_TEST(every_exponent)
 {
 	static const uint32_t fractions[] = { 0, 1, 2, 3, 0x3fffff, 0x400000, 0x400001, 0x555555, 0x2aaaaa, 0x7ffffe,
 		0x7fffff };
@@ -71,7 +71,7 @@ START_TEST(test_every_exponent)
 END_TEST
 
 /* Every length of list, and every place of it that is not the usual. */
-START_TEST(test_lengths)
+START_TEST(lengths)
 {
 	static const float unusual[] = { 0, -0.0f, 1, -2, 1e-30f, 1e30f, 3e-45f, 16777216, 1234567, 65504 };
 	float values[64] = { 0 };
@@ -92,7 +92,7 @@ START_TEST(test_lengths)
 END_TEST
 
 /* Millions: any bits, numbers near 1, whole numbers, numbers with few digits. */
-START_TEST(test_random)
+START_TEST(random_values)
 {
 	float *values = malloc(MANY * sizeof(*values));
 	uint64_t state = (uint64_t)_i + 5;
@@ -119,9 +119,9 @@ unit_suite(void)
 	TCase *all = tcase_create("as one by one");
 
 	tcase_set_timeout(all, 300);
-	tcase_add_test(all, test_every_exponent);
-	tcase_add_test(all, test_lengths);
-	tcase_add_loop_test(all, test_random, 0, 4);
+	tcase_add_test(all, every_exponent);
+	tcase_add_test(all, lengths);
+	tcase_add_loop_test(all, random_values, 0, 4);
 	suite_add_tcase(suite, all);
 	return suite;
 }

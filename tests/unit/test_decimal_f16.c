@@ -129,7 +129,7 @@ check_reads(const char *text, uint32_t want)
 		ck_abort_msg("%.60s: %#x is not %#x", text, (unsigned)bits, (unsigned)want);
 }
 
-START_TEST(test_every_float16_is_written_shortest_and_survives)
+START_TEST(every_float16_is_written_shortest_and_survives)
 {
 	char text[DECIMAL_F16_BYTES + 1];
 
@@ -151,7 +151,7 @@ START_TEST(test_every_float16_is_written_shortest_and_survives)
 }
 END_TEST
 
-START_TEST(test_every_negative_float16_is_the_positive_one_with_a_sign)
+START_TEST(every_negative_float16_is_the_positive_one_with_a_sign)
 {
 	char text[DECIMAL_F16_BYTES + 1], negative[DECIMAL_F16_BYTES + 1];
 
@@ -167,7 +167,7 @@ START_TEST(test_every_negative_float16_is_the_positive_one_with_a_sign)
 }
 END_TEST
 
-START_TEST(test_layout_is_that_of_the_other_types)
+START_TEST(layout_is_that_of_the_other_types)
 {
 	static const struct {
 		uint16_t bits;
@@ -186,7 +186,7 @@ START_TEST(test_layout_is_that_of_the_other_types)
 END_TEST
 
 /* The midpoint above every float16: itself, and a digit far behind that decides, above it and below. */
-START_TEST(test_every_midpoint)
+START_TEST(every_midpoint)
 {
 	static char text[1024];
 
@@ -210,7 +210,7 @@ START_TEST(test_every_midpoint)
 END_TEST
 
 /* The same midpoint in all forms that have a mantissa of few enough digits: a fraction, an exponent, a whole number. */
-START_TEST(test_midpoints_by_exponent)
+START_TEST(midpoints_by_exponent)
 {
 	static const struct {
 		const char *text;
@@ -232,7 +232,7 @@ END_TEST
  * Usual numbers, with every count of digits on both sides of the point: each lies between the midpoints about what was
  * read.
  */
-START_TEST(test_usual_numbers_are_read_right)
+START_TEST(usual_numbers_are_read_right)
 {
 	char text[64];
 	uint16_t bits;
@@ -251,7 +251,7 @@ START_TEST(test_usual_numbers_are_read_right)
 }
 END_TEST
 
-START_TEST(test_beyond_its_range)
+START_TEST(beyond_its_range)
 {
 	static const char *const zeros[] = { "0", "0.0", "0e5", "2.9802322387695312e-8", "1e-8", "1e-27",
 		"99999999999999999e-27", "1e-5000", "0.000000000000000000000000000001", "0e99999999999999999999" };
@@ -270,7 +270,7 @@ START_TEST(test_beyond_its_range)
 }
 END_TEST
 
-START_TEST(test_a_float16_that_touches_the_limit_may_go_on)
+START_TEST(a_float16_that_touches_the_limit_may_go_on)
 {
 	static const char text[] = "-1234.56789012345678e-2", stray[] = "1x,", leading[] = "01,";
 	const char *end;
@@ -290,14 +290,14 @@ unit_suite(void)
 	TCase *t = tcase_create("decimal_f16");
 
 	tcase_set_timeout(t, 300);
-	tcase_add_test(t, test_every_float16_is_written_shortest_and_survives);
-	tcase_add_test(t, test_every_negative_float16_is_the_positive_one_with_a_sign);
-	tcase_add_test(t, test_layout_is_that_of_the_other_types);
-	tcase_add_test(t, test_every_midpoint);
-	tcase_add_test(t, test_midpoints_by_exponent);
-	tcase_add_test(t, test_usual_numbers_are_read_right);
-	tcase_add_test(t, test_beyond_its_range);
-	tcase_add_test(t, test_a_float16_that_touches_the_limit_may_go_on);
+	tcase_add_test(t, every_float16_is_written_shortest_and_survives);
+	tcase_add_test(t, every_negative_float16_is_the_positive_one_with_a_sign);
+	tcase_add_test(t, layout_is_that_of_the_other_types);
+	tcase_add_test(t, every_midpoint);
+	tcase_add_test(t, midpoints_by_exponent);
+	tcase_add_test(t, usual_numbers_are_read_right);
+	tcase_add_test(t, beyond_its_range);
+	tcase_add_test(t, a_float16_that_touches_the_limit_may_go_on);
 	suite_add_tcase(s, t);
 	return s;
 }

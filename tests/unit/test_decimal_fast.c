@@ -79,7 +79,7 @@ assert_same_followed(const char *text, size_t before)
 }
 
 /* Every text of up to five of these characters, in front of other numbers. */
-START_TEST(test_short_texts)
+START_TEST(short_texts)
 {
 	static const char characters[] = "0159.-+eE,] ";
 	char text[6];
@@ -112,7 +112,7 @@ static const char *const numbers[] = { "0", "-0", "1", "-1", "7", "10", "0.5", "
 	"1234567890123456.5", "12345678901234567.5", "123456789012345678.9e-3", "00.5e1", "-01e1", "-.5e1",
 	"9007199254740993", "9007199254740992.5", "1.00000005960464477539062", "NaN", "Infinity", "" };
 
-START_TEST(test_numbers)
+START_TEST(each_number)
 {
 	for (size_t before = 0; before <= BEFORE_MAX; before++)
 		assert_same_followed(numbers[_i], before);
@@ -120,7 +120,7 @@ START_TEST(test_numbers)
 END_TEST
 
 /* Numbers as others print them: every count of digits, every place of the point. */
-START_TEST(test_random_numbers)
+START_TEST(random_numbers)
 {
 	uint64_t state = (uint64_t)_i + 1;
 	char text[80];
@@ -141,7 +141,7 @@ START_TEST(test_random_numbers)
 END_TEST
 
 /* Doubles and floats of every size as printf writes them, with up to 19 digits and with exponents. */
-START_TEST(test_random_sizes)
+START_TEST(random_sizes)
 {
 	uint64_t state = (uint64_t)_i + 1000;
 	char text[96];
@@ -161,7 +161,7 @@ START_TEST(test_random_sizes)
 END_TEST
 
 /* Characters of numbers in any order; a stop somewhere, or none. */
-START_TEST(test_random_texts)
+START_TEST(random_texts)
 {
 	static const char characters[] = "00123456789....----eE,,]+ \n";
 	uint64_t state = (uint64_t)_i + 77;
@@ -178,7 +178,7 @@ START_TEST(test_random_texts)
 END_TEST
 
 /* Right between two floats, or halves, is where going by way of a double would round twice. */
-START_TEST(test_midpoints)
+START_TEST(midpoints)
 {
 	char text[64];
 	double middle;
@@ -198,7 +198,7 @@ START_TEST(test_midpoints)
 }
 END_TEST
 
-START_TEST(test_lanes)
+START_TEST(lanes)
 {
 	decimal_lanes v;
 
@@ -224,13 +224,13 @@ unit_suite(void)
 	TCase *all = tcase_create("as the exact reader");
 
 	tcase_set_timeout(all, 300);
-	tcase_add_test(all, test_lanes);
-	tcase_add_test(all, test_short_texts);
-	tcase_add_loop_test(all, test_numbers, 0, (int)COUNT(numbers));
-	tcase_add_loop_test(all, test_random_numbers, 0, 4);
-	tcase_add_loop_test(all, test_random_sizes, 0, 4);
-	tcase_add_loop_test(all, test_random_texts, 0, 4);
-	tcase_add_test(all, test_midpoints);
+	tcase_add_test(all, lanes);
+	tcase_add_test(all, short_texts);
+	tcase_add_loop_test(all, each_number, 0, (int)COUNT(numbers));
+	tcase_add_loop_test(all, random_numbers, 0, 4);
+	tcase_add_loop_test(all, random_sizes, 0, 4);
+	tcase_add_loop_test(all, random_texts, 0, 4);
+	tcase_add_test(all, midpoints);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -46,7 +46,7 @@ check_read(const char *text)
 	free(block);
 }
 
-START_TEST(test_hard_numbers_are_read_right)
+START_TEST(hard_numbers_are_read_right)
 {
 	static const char *const hard[] = { "0", "-0", "0.0", "-0e99999", "1", "16777217",
 		"16777216.99999999999999999999999", "9007199254740993", "9007199254740992.99999999999999999999",
@@ -107,7 +107,7 @@ check_around(long double number)
 		check_digits(digits, len, exponent);
 }
 
-START_TEST(test_midpoints_of_floats)
+START_TEST(midpoints_of_floats)
 {
 	for (int i = 0; i < 4000; i++) {
 		uint32_t field = (uint32_t)i % 255, fraction = (uint32_t)random_bits(&random_state) & 0x7fffff;
@@ -119,7 +119,7 @@ START_TEST(test_midpoints_of_floats)
 }
 END_TEST
 
-START_TEST(test_midpoints_of_doubles)
+START_TEST(midpoints_of_doubles)
 {
 	_Static_assert(LDBL_MANT_DIG > DBL_MANT_DIG, "a midpoint between doubles must be a long double");
 
@@ -134,7 +134,7 @@ START_TEST(test_midpoints_of_doubles)
 }
 END_TEST
 
-START_TEST(test_long_numbers)
+START_TEST(long_numbers)
 {
 	static char text[20100];
 
@@ -149,7 +149,7 @@ START_TEST(test_long_numbers)
 }
 END_TEST
 
-START_TEST(test_random_texts_are_read_right)
+START_TEST(random_texts_are_read_right)
 {
 	char text[64];
 
@@ -164,7 +164,7 @@ START_TEST(test_random_texts_are_read_right)
 }
 END_TEST
 
-START_TEST(test_grammar)
+START_TEST(grammar)
 {
 	static const struct {
 		const char *text;
@@ -186,7 +186,7 @@ START_TEST(test_grammar)
 END_TEST
 
 /* The ends of the types' ranges with all their digits, and what lies closest about them. */
-START_TEST(test_ends_of_the_ranges)
+START_TEST(ends_of_the_ranges)
 {
 	static char text[2500];
 	/*
@@ -207,7 +207,7 @@ START_TEST(test_ends_of_the_ranges)
 }
 END_TEST
 
-START_TEST(test_signs_and_zeros)
+START_TEST(signs_and_zeros)
 {
 	static const char *const texts[] = { "0", "0.0", "0e0", "0.000e5", "0E-5000", "0e99999999999999999999999",
 		"1e-46", "1e-400", "1e-5000", "1e-99999999999999999999999", "0.1", "0.10",
@@ -225,7 +225,7 @@ START_TEST(test_signs_and_zeros)
 END_TEST
 
 /* Thousands of digits or zeros that the exponent makes up for, and exponents that nothing makes up for. */
-START_TEST(test_exponents_of_thousands)
+START_TEST(exponents_of_thousands)
 {
 	static char text[6000];
 	static const char *const digits[] = { "1", "17", "340282356779733661637539395458142568448",
@@ -250,7 +250,7 @@ START_TEST(test_exponents_of_thousands)
 }
 END_TEST
 
-START_TEST(test_subnormals_are_read_right)
+START_TEST(subnormals_are_read_right)
 {
 	char text[64];
 
@@ -267,7 +267,7 @@ START_TEST(test_subnormals_are_read_right)
 END_TEST
 
 /* Cut anywhere, with nothing behind the cut that could be looked at, a number might go on. */
-START_TEST(test_every_cut)
+START_TEST(every_cut)
 {
 	static const char *const texts[] = { "-12345678.90123456789e-12", "0", "-0", "1.5", "1e5", "-0.0e+0",
 		"123456789012345678901234567890.123456789012345678901234567890E+123",
@@ -300,17 +300,17 @@ unit_suite(void)
 	TCase *t = tcase_create("decimal_read");
 
 	tcase_set_timeout(t, 300);
-	tcase_add_test(t, test_hard_numbers_are_read_right);
-	tcase_add_test(t, test_midpoints_of_floats);
-	tcase_add_test(t, test_midpoints_of_doubles);
-	tcase_add_test(t, test_ends_of_the_ranges);
-	tcase_add_test(t, test_signs_and_zeros);
-	tcase_add_test(t, test_exponents_of_thousands);
-	tcase_add_test(t, test_subnormals_are_read_right);
-	tcase_add_test(t, test_long_numbers);
-	tcase_add_test(t, test_random_texts_are_read_right);
-	tcase_add_test(t, test_grammar);
-	tcase_add_test(t, test_every_cut);
+	tcase_add_test(t, hard_numbers_are_read_right);
+	tcase_add_test(t, midpoints_of_floats);
+	tcase_add_test(t, midpoints_of_doubles);
+	tcase_add_test(t, ends_of_the_ranges);
+	tcase_add_test(t, signs_and_zeros);
+	tcase_add_test(t, exponents_of_thousands);
+	tcase_add_test(t, subnormals_are_read_right);
+	tcase_add_test(t, long_numbers);
+	tcase_add_test(t, random_texts_are_read_right);
+	tcase_add_test(t, grammar);
+	tcase_add_test(t, every_cut);
 	suite_add_tcase(s, t);
 	return s;
 }

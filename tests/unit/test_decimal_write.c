@@ -138,7 +138,7 @@ check_shortest(bool wide, uint64_t bits)
 }
 
 /* 16,000 and some of every exponent, spread over all significands, of both signs. */
-START_TEST(test_floats_of_every_exponent_survive)
+START_TEST(floats_of_every_exponent_survive)
 {
 	char text[DECIMAL_F64_BYTES + 1];
 
@@ -149,7 +149,7 @@ START_TEST(test_floats_of_every_exponent_survive)
 }
 END_TEST
 
-START_TEST(test_doubles_of_every_exponent_survive)
+START_TEST(doubles_of_every_exponent_survive)
 {
 	char text[DECIMAL_F64_BYTES + 1];
 
@@ -183,7 +183,7 @@ edge(int i, int bits)
 	}
 }
 
-START_TEST(test_edges_of_floats_are_shortest)
+START_TEST(edges_of_floats_are_shortest)
 {
 	for (uint64_t field = 0; field < 255; field++) {
 		for (int i = 0; i < 6 * 23; i++)
@@ -192,7 +192,7 @@ START_TEST(test_edges_of_floats_are_shortest)
 }
 END_TEST
 
-START_TEST(test_edges_of_doubles_are_shortest)
+START_TEST(edges_of_doubles_are_shortest)
 {
 	for (uint64_t field = 0; field < 2047; field += 1 + (field > 100 && field < 1900) * 6) {
 		for (int i = 0; i < 6 * 52; i += 1 + (int)(random_bits(&random_state) % 4))
@@ -201,7 +201,7 @@ START_TEST(test_edges_of_doubles_are_shortest)
 }
 END_TEST
 
-START_TEST(test_random_numbers_are_shortest)
+START_TEST(random_numbers_are_shortest)
 {
 	for (int i = 0; i < 60000; i++) {
 		uint64_t bits = random_bits(&random_state) >> 1;
@@ -215,7 +215,7 @@ START_TEST(test_random_numbers_are_shortest)
 END_TEST
 
 /* Numbers that people write: few digits, so that the writer must find many zeros. */
-START_TEST(test_short_numbers_come_back_as_they_were)
+START_TEST(short_numbers_come_back_as_they_were)
 {
 	char text[64], written[DECIMAL_F64_BYTES + 1];
 
@@ -230,7 +230,7 @@ START_TEST(test_short_numbers_come_back_as_they_were)
 }
 END_TEST
 
-START_TEST(test_layout)
+START_TEST(layout)
 {
 	static const struct {
 		double value;
@@ -252,7 +252,7 @@ START_TEST(test_layout)
 }
 END_TEST
 
-START_TEST(test_known_shortest_doubles)
+START_TEST(known_shortest_doubles)
 {
 	static const struct {
 		double value;
@@ -279,14 +279,14 @@ unit_suite(void)
 	TCase *t = tcase_create("decimal_write");
 
 	tcase_set_timeout(t, 300);
-	tcase_add_test(t, test_floats_of_every_exponent_survive);
-	tcase_add_test(t, test_doubles_of_every_exponent_survive);
-	tcase_add_test(t, test_edges_of_floats_are_shortest);
-	tcase_add_test(t, test_edges_of_doubles_are_shortest);
-	tcase_add_test(t, test_random_numbers_are_shortest);
-	tcase_add_test(t, test_short_numbers_come_back_as_they_were);
-	tcase_add_test(t, test_layout);
-	tcase_add_test(t, test_known_shortest_doubles);
+	tcase_add_test(t, floats_of_every_exponent_survive);
+	tcase_add_test(t, doubles_of_every_exponent_survive);
+	tcase_add_test(t, edges_of_floats_are_shortest);
+	tcase_add_test(t, edges_of_doubles_are_shortest);
+	tcase_add_test(t, random_numbers_are_shortest);
+	tcase_add_test(t, short_numbers_come_back_as_they_were);
+	tcase_add_test(t, layout);
+	tcase_add_test(t, known_shortest_doubles);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -26,7 +26,7 @@ scan(const char *text)
 	return s;
 }
 
-START_TEST(test_types)
+START_TEST(every_type)
 {
 	static const enum envelope_type types[] = { ENVELOPE_NULL, ENVELOPE_BOOL, ENVELOPE_BOOL, ENVELOPE_NUMBER,
 		ENVELOPE_STRING, ENVELOPE_ARRAY, ENVELOPE_OBJECT };
@@ -45,7 +45,7 @@ START_TEST(test_types)
 }
 END_TEST
 
-START_TEST(test_members)
+START_TEST(members)
 {
 	struct json_scan *s =
 	    scan("{\"a\":{\"b\":\"x\\ny\"},\"A\":true,\"\":\"\",\"data\":[[1]],\"bias\":[2],\"n\":7}");
@@ -120,7 +120,7 @@ static const struct integer_case integers[] = {
 	{ "[3]", false, 0, false, 0 },
 };
 
-START_TEST(test_integers)
+START_TEST(every_integer)
 {
 	const struct integer_case *c = &integers[_i];
 	struct json_scan *s = scan(c->text);
@@ -138,7 +138,7 @@ START_TEST(test_integers)
 }
 END_TEST
 
-START_TEST(test_doubles)
+START_TEST(doubles)
 {
 	struct json_scan *s = scan("[0.1,-1e-400,1e400,\"1\",null,5]");
 	const struct cJSON *v = envelope_first(json_scan_envelope(s));
@@ -160,7 +160,7 @@ START_TEST(test_doubles)
 }
 END_TEST
 
-START_TEST(test_absent_tensors)
+START_TEST(absent_tensors)
 {
 	struct json_scan *s = scan("{\"mode\":\"train\"}");
 
@@ -177,11 +177,11 @@ unit_suite(void)
 	Suite *suite = suite_create("envelope");
 	TCase *tests = tcase_create("envelope");
 
-	tcase_add_test(tests, test_types);
-	tcase_add_test(tests, test_members);
-	tcase_add_loop_test(tests, test_integers, 0, (int)COUNT(integers));
-	tcase_add_test(tests, test_doubles);
-	tcase_add_test(tests, test_absent_tensors);
+	tcase_add_test(tests, every_type);
+	tcase_add_test(tests, members);
+	tcase_add_loop_test(tests, every_integer, 0, (int)COUNT(integers));
+	tcase_add_test(tests, doubles);
+	tcase_add_test(tests, absent_tensors);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

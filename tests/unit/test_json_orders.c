@@ -149,7 +149,7 @@ check_order(size_t i, enum datatype datatype, const char *order, bool named, con
 	free(text);
 }
 
-START_TEST(test_every_order)
+START_TEST(every_order)
 {
 	static const char *const around[][2] = { { "", "" }, { "{\"input\":", "}" },
 		{ "{\"a\":[1],\"input\":", ",\"b\":{\"data\":0}}" } };
@@ -166,7 +166,7 @@ START_TEST(test_every_order)
 END_TEST
 
 /* A bare list is what it is as `data`. */
-START_TEST(test_bare_lists)
+START_TEST(bare_lists)
 {
 	const enum datatype datatype = (enum datatype)((size_t)_i / COUNT(tensors));
 	const char *data = tensors[(size_t)_i % COUNT(tensors)].data;
@@ -278,7 +278,7 @@ write_number(FILE *out, enum datatype datatype, uint64_t *state)
 #define RANDOM_NUMBERS 60000
 
 /* Many numbers of all kinds, in pieces of the input that cut some of them. */
-START_TEST(test_random_numbers)
+START_TEST(random_numbers)
 {
 	const enum datatype datatype = (enum datatype)_i;
 	uint64_t state = UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)_i;
@@ -313,7 +313,7 @@ START_TEST(test_random_numbers)
 END_TEST
 
 /* Every midpoint between two float16, subnormal ones too, exactly and a hair to either side of it. */
-START_TEST(test_every_midpoint_of_float16)
+START_TEST(every_midpoint_of_float16)
 {
 	const int side = _i - 1;
 	size_t len;
@@ -348,7 +348,7 @@ START_TEST(test_every_midpoint_of_float16)
 END_TEST
 
 /* A late datatype that makes the tensors larger than they may be is refused, one that makes them smaller is not. */
-START_TEST(test_limit)
+START_TEST(limit)
 {
 	static const struct json_slot slot = { .key = "", .datatype = DATATYPE_FP32 };
 	static const char *const good[] = { "{\"data\":[1,2,3,4]}", "{\"data\":[1,2],\"datatype\":\"FP64\"}",
@@ -379,13 +379,13 @@ unit_suite(void)
 	TCase *orders_case = tcase_create("orders"), *numbers = tcase_create("numbers");
 
 	tcase_set_timeout(orders_case, 120);
-	tcase_add_loop_test(orders_case, test_every_order, 0, (int)(COUNT(tensors) * COUNT(names)));
-	tcase_add_loop_test(orders_case, test_bare_lists, 0, (int)(COUNT(tensors) * COUNT(names)));
-	tcase_add_test(orders_case, test_limit);
+	tcase_add_loop_test(orders_case, every_order, 0, (int)(COUNT(tensors) * COUNT(names)));
+	tcase_add_loop_test(orders_case, bare_lists, 0, (int)(COUNT(tensors) * COUNT(names)));
+	tcase_add_test(orders_case, limit);
 	suite_add_tcase(suite, orders_case);
 	tcase_set_timeout(numbers, 120);
-	tcase_add_loop_test(numbers, test_random_numbers, 0, (int)COUNT(names));
-	tcase_add_loop_test(numbers, test_every_midpoint_of_float16, 0, 3);
+	tcase_add_loop_test(numbers, random_numbers, 0, (int)COUNT(names));
+	tcase_add_loop_test(numbers, every_midpoint_of_float16, 0, 3);
 	suite_add_tcase(suite, numbers);
 	return suite;
 }

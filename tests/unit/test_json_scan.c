@@ -199,7 +199,7 @@ choose_slots(const char *text, bool tensor)
 	used_slots = text[strspn(text, " ")] == '[' && !tensor ? no_root_slots : slots;
 }
 
-START_TEST(test_valid)
+START_TEST(valid)
 {
 	char *got;
 
@@ -210,7 +210,7 @@ START_TEST(test_valid)
 }
 END_TEST
 
-START_TEST(test_invalid)
+START_TEST(invalid)
 {
 	const char *marked = json_invalid[_i].text, *mark = strchr(marked, '@');
 	char bytes[256];
@@ -226,7 +226,7 @@ END_TEST
  * Every beginning of a valid document is either incomplete, refused at its end, or (white space cut off) the same
  * document.
  */
-START_TEST(test_truncated)
+START_TEST(truncated)
 {
 	const char *text = json_valid[_i].text;
 	struct json_scan *s;
@@ -245,7 +245,7 @@ START_TEST(test_truncated)
 }
 END_TEST
 
-START_TEST(test_nul_bytes)
+START_TEST(nul_bytes)
 {
 	check_refused("\0", 1, true, ERR_BAD_JSON, 0);
 	check_refused("\"a\0b\"", 5, true, ERR_BAD_JSON, 2);
@@ -272,7 +272,7 @@ nest(const char *open, size_t n, const char *inner, const char *close)
 	return text;
 }
 
-START_TEST(test_depth)
+START_TEST(depth)
 {
 	char *fits = nest("[", JSON_DEPTH_MAX, "1", "]"), *deep = nest("[", JSON_DEPTH_MAX + 1, "1", "]");
 	char *objects = nest("{\"a\":", JSON_DEPTH_MAX, "1", "}");
@@ -315,7 +315,7 @@ many_keys(size_t n, size_t *last)
 	return text;
 }
 
-START_TEST(test_key_limit)
+START_TEST(key_limit)
 {
 	size_t last;
 	char *fits = many_keys(JSON_KEYS_MAX, &last), *more = many_keys(JSON_KEYS_MAX + 1, &last);
@@ -330,7 +330,7 @@ START_TEST(test_key_limit)
 END_TEST
 
 /* Keys of objects that have ended count too. */
-START_TEST(test_key_limit_closed)
+START_TEST(key_limit_closed)
 {
 	char *objects = nest("{\"a\":0},", JSON_KEYS_MAX + 1, "0", ""), *text;
 
@@ -361,7 +361,7 @@ keys_around_keys(size_t n, const char *last, uint64_t *at)
 }
 
 /* However many there are, and whatever objects with the same ones stand between. */
-START_TEST(test_one_of_many_keys_stands_twice)
+START_TEST(one_of_many_keys_stands_twice)
 {
 	static const size_t counts[] = { 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 1000 };
 	uint64_t at;
@@ -411,7 +411,7 @@ seconds_of_keys(size_t n)
 }
 
 /* Many keys in one object cost no more each than few: else one body could hold an event loop. */
-START_TEST(test_many_keys_cost_no_more_each)
+START_TEST(many_keys_cost_no_more_each)
 {
 	double apart = seconds_of_keys(16), together = seconds_of_keys(JSON_KEYS_MAX);
 
@@ -420,7 +420,7 @@ START_TEST(test_many_keys_cost_no_more_each)
 END_TEST
 
 /* The envelope's text may have JSON_ENVELOPE_MAX bytes: a string of so many characters, two quotes and its mark. */
-START_TEST(test_envelope_limit)
+START_TEST(envelope_limit)
 {
 	char *inner = nest("x", JSON_ENVELOPE_MAX - 3, "", ""), *fits, *more, *list;
 	char *got;
@@ -445,7 +445,7 @@ START_TEST(test_envelope_limit)
 END_TEST
 
 /* All tensors of a document share one limit. */
-START_TEST(test_tensor_limit)
+START_TEST(tensor_limit)
 {
 	char *fits = nest("1,", TENSOR_BYTES_MAX / 4 - 1, "2", ""), *text, *got;
 
@@ -470,7 +470,7 @@ START_TEST(test_tensor_limit)
 END_TEST
 
 /* Numbers longer than a piece: 64 kB are the limit, wherever they are cut. */
-START_TEST(test_long_numbers)
+START_TEST(long_numbers)
 {
 	char *digits = nest("0", 65535, "1", ""), *text, *got;
 
@@ -490,7 +490,7 @@ START_TEST(test_long_numbers)
 END_TEST
 
 /* More values than any first allocation, cut at odd places, with the shape before, after and left out. */
-START_TEST(test_many_values)
+START_TEST(many_values)
 {
 	static const char *const around[][2] = { { "{\"data\":[", "]}" }, { "{\"shape\":[10,100],\"data\":[", "]}" },
 		{ "{\"data\":[", "],\"shape\":[1000]}" } };
@@ -513,7 +513,7 @@ START_TEST(test_many_values)
 END_TEST
 
 /* Messages name the tensor and what was expected. */
-START_TEST(test_messages)
+START_TEST(messages)
 {
 	static const char *const cases[][2] = {
 		{ "{\"data\":[[1,2,3],[4,5]]}",
@@ -590,7 +590,7 @@ mutate(char *text, size_t len, size_t size, uint64_t *state)
 #define MUTATIONS 200000
 
 /* Whatever is fed, nothing breaks, and the cut makes no difference. */
-START_TEST(test_mutations)
+START_TEST(mutations)
 {
 	uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
 	char text[320], *whole, *cut;
@@ -619,25 +619,25 @@ unit_suite(void)
 	Suite *suite = suite_create("json_scan");
 	TCase *corpus = tcase_create("corpus"), *limits = tcase_create("limits"), *random = tcase_create("mutations");
 
-	tcase_add_loop_test(corpus, test_valid, 0, (int)COUNT(json_valid));
-	tcase_add_loop_test(corpus, test_invalid, 0, (int)COUNT(json_invalid));
-	tcase_add_loop_test(corpus, test_truncated, 0, (int)COUNT(json_valid));
-	tcase_add_test(corpus, test_nul_bytes);
-	tcase_add_test(corpus, test_messages);
+	tcase_add_loop_test(corpus, valid, 0, (int)COUNT(json_valid));
+	tcase_add_loop_test(corpus, invalid, 0, (int)COUNT(json_invalid));
+	tcase_add_loop_test(corpus, truncated, 0, (int)COUNT(json_valid));
+	tcase_add_test(corpus, nul_bytes);
+	tcase_add_test(corpus, messages);
 	suite_add_tcase(suite, corpus);
 	tcase_set_timeout(limits, 60);
-	tcase_add_test(limits, test_depth);
-	tcase_add_test(limits, test_key_limit);
-	tcase_add_test(limits, test_key_limit_closed);
-	tcase_add_test(limits, test_one_of_many_keys_stands_twice);
-	tcase_add_test(limits, test_many_keys_cost_no_more_each);
-	tcase_add_test(limits, test_envelope_limit);
-	tcase_add_test(limits, test_tensor_limit);
-	tcase_add_test(limits, test_long_numbers);
-	tcase_add_test(limits, test_many_values);
+	tcase_add_test(limits, depth);
+	tcase_add_test(limits, key_limit);
+	tcase_add_test(limits, key_limit_closed);
+	tcase_add_test(limits, one_of_many_keys_stands_twice);
+	tcase_add_test(limits, many_keys_cost_no_more_each);
+	tcase_add_test(limits, envelope_limit);
+	tcase_add_test(limits, tensor_limit);
+	tcase_add_test(limits, long_numbers);
+	tcase_add_test(limits, many_values);
 	suite_add_tcase(suite, limits);
 	tcase_set_timeout(random, 300);
-	tcase_add_test(random, test_mutations);
+	tcase_add_test(random, mutations);
 	suite_add_tcase(suite, random);
 	return suite;
 }

@@ -25,7 +25,7 @@ taken(struct buf *b)
 	return text;
 }
 
-START_TEST(test_doubles)
+START_TEST(doubles)
 {
 	static const double values[] = { 1, -2.5, 0.1, 5, 6, 7 };
 	static const size_t shape[] = { 3, 2 }, empty[] = { 2, 0 }, column[] = { 2, 1, 1 };
@@ -55,7 +55,7 @@ START_TEST(test_doubles)
 END_TEST
 
 /* A full buffer fails and stays failed; nothing is written beyond it. */
-START_TEST(test_full_buffer)
+START_TEST(full_buffer)
 {
 	struct buf b;
 
@@ -67,7 +67,7 @@ START_TEST(test_full_buffer)
 }
 END_TEST
 
-START_TEST(test_head)
+START_TEST(head)
 {
 	struct tensor t = { .datatype = DATATYPE_FP32, .rank = 3, .shape = { 2, 0, 3 } };
 	struct buf b;
@@ -179,7 +179,7 @@ fill(struct tensor *t, const struct tensor_case *c, enum datatype datatype)
 	}
 }
 
-START_TEST(test_tensors)
+START_TEST(every_tensor)
 {
 	const struct tensor_case *c = &tensors[_i];
 	struct tensor t;
@@ -198,7 +198,7 @@ START_TEST(test_tensors)
 END_TEST
 
 /* What the encoder writes of a tensor, the decoder reads as the same tensor. */
-START_TEST(test_round_trip)
+START_TEST(round_trip)
 {
 	static const struct json_slot slot = { .key = "", .datatype = DATATYPE_FP64 };
 	const struct tensor_case *c = &tensors[_i];
@@ -229,7 +229,7 @@ START_TEST(test_round_trip)
 END_TEST
 
 /* The widest values within the most brackets: JSON_TENSOR_ROOM is enough. */
-START_TEST(test_least_room)
+START_TEST(least_room)
 {
 	static const double wide[] = { -2.2250738585072014e-308, -1.7976931348623157e308 };
 	struct tensor t = { .datatype = DATATYPE_FP64, .nested = true, .rank = TENSOR_RANK_MAX, .count = 2 };
@@ -244,7 +244,7 @@ START_TEST(test_least_room)
 }
 END_TEST
 
-START_TEST(test_too_little_room)
+START_TEST(too_little_room)
 {
 	float value = 1;
 	struct tensor t = { .datatype = DATATYPE_FP32, .rank = 1, .shape = { 1 }, .count = 1, .values = &value };
@@ -258,7 +258,7 @@ START_TEST(test_too_little_room)
 }
 END_TEST
 
-START_TEST(test_shape_text)
+START_TEST(shape_text)
 {
 	static const size_t shape[] = { 2, 30, 0 };
 	char text[160], little[6];
@@ -275,14 +275,14 @@ unit_suite(void)
 	Suite *suite = suite_create("json_write");
 	TCase *tests = tcase_create("json_write");
 
-	tcase_add_test(tests, test_doubles);
-	tcase_add_test(tests, test_full_buffer);
-	tcase_add_test(tests, test_head);
-	tcase_add_loop_test(tests, test_tensors, 0, (int)COUNT(tensors));
-	tcase_add_loop_test(tests, test_round_trip, 0, (int)COUNT(tensors));
-	tcase_add_test(tests, test_least_room);
-	tcase_add_test(tests, test_too_little_room);
-	tcase_add_test(tests, test_shape_text);
+	tcase_add_test(tests, doubles);
+	tcase_add_test(tests, full_buffer);
+	tcase_add_test(tests, head);
+	tcase_add_loop_test(tests, every_tensor, 0, (int)COUNT(tensors));
+	tcase_add_loop_test(tests, round_trip, 0, (int)COUNT(tensors));
+	tcase_add_test(tests, least_room);
+	tcase_add_test(tests, too_little_room);
+	tcase_add_test(tests, shape_text);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

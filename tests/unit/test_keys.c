@@ -54,7 +54,7 @@ assert_made(const struct scratch_change *c, bool repeated, uint64_t number)
 	ck_assert_uint_eq(c->write.result.revision, number);
 }
 
-START_TEST(test_a_repeat_changes_nothing_and_says_what_the_first_said)
+START_TEST(a_repeat_changes_nothing_and_says_what_the_first_said)
 {
 	struct store *s = scratch_open();
 	struct scratch_change c;
@@ -85,7 +85,7 @@ START_TEST(test_a_repeat_changes_nothing_and_says_what_the_first_said)
 }
 END_TEST
 
-START_TEST(test_repeats_in_one_batch_are_one_update)
+START_TEST(repeats_in_one_batch_are_one_update)
 {
 	struct store *s = scratch_open();
 	static struct scratch_change ops[100];
@@ -106,7 +106,7 @@ START_TEST(test_repeats_in_one_batch_are_one_update)
 }
 END_TEST
 
-START_TEST(test_a_refused_update_leaves_its_key_free)
+START_TEST(a_refused_update_leaves_its_key_free)
 {
 	static const double two[2] = { 1, 2 };
 	static const struct update wide = {
@@ -128,7 +128,7 @@ START_TEST(test_a_refused_update_leaves_its_key_free)
 }
 END_TEST
 
-START_TEST(test_a_new_layer_of_the_same_name_has_no_keys)
+START_TEST(a_new_layer_of_the_same_name_has_no_keys)
 {
 	struct store *s = scratch_open();
 	struct scratch_change c;
@@ -144,7 +144,7 @@ START_TEST(test_a_new_layer_of_the_same_name_has_no_keys)
 }
 END_TEST
 
-START_TEST(test_an_old_key_means_a_new_update_also_before_it_is_purged)
+START_TEST(an_old_key_means_a_new_update_also_before_it_is_purged)
 {
 	struct store *s = scratch_open_with(SCRATCH_QUEUE_MAX, 1);
 	struct scratch_change c;
@@ -164,7 +164,7 @@ START_TEST(test_an_old_key_means_a_new_update_also_before_it_is_purged)
 }
 END_TEST
 
-START_TEST(test_old_keys_are_purged_slice_by_slice)
+START_TEST(old_keys_are_purged_slice_by_slice)
 {
 	struct store *s = scratch_open();
 	static struct scratch_change ops[2500];
@@ -214,7 +214,7 @@ send_keys(struct store *s, int first, int last)
 	return repeated;
 }
 
-START_TEST(test_the_oldest_keys_are_forgotten_beyond_the_limit)
+START_TEST(the_oldest_keys_are_forgotten_beyond_the_limit)
 {
 	struct store *s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 100);
 	struct scratch_change c;
@@ -234,7 +234,7 @@ START_TEST(test_the_oldest_keys_are_forgotten_beyond_the_limit)
 }
 END_TEST
 
-START_TEST(test_a_lower_limit_holds_for_keys_that_are_stored)
+START_TEST(a_lower_limit_holds_for_keys_that_are_stored)
 {
 	struct store *s = scratch_open();
 	struct scratch_change c;
@@ -254,7 +254,7 @@ START_TEST(test_a_lower_limit_holds_for_keys_that_are_stored)
 }
 END_TEST
 
-START_TEST(test_a_store_that_is_only_read_trims_its_keys_too)
+START_TEST(a_store_that_is_only_read_trims_its_keys_too)
 {
 	struct store *s = scratch_open();
 
@@ -271,7 +271,7 @@ START_TEST(test_a_store_that_is_only_read_trims_its_keys_too)
 }
 END_TEST
 
-START_TEST(test_the_file_does_not_grow_once_it_holds_all_keys)
+START_TEST(the_file_does_not_grow_once_it_holds_all_keys)
 {
 	struct store *s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 1000);
 	int full, later;
@@ -291,7 +291,7 @@ START_TEST(test_the_file_does_not_grow_once_it_holds_all_keys)
 }
 END_TEST
 
-START_TEST(test_a_claim_is_held_by_one)
+START_TEST(a_claim_is_held_by_one)
 {
 	struct claims *all = claims_new();
 	struct claim a = { .model = "m", .layer = "l", .key = "k" }, b = a;
@@ -315,7 +315,7 @@ START_TEST(test_a_claim_is_held_by_one)
 }
 END_TEST
 
-START_TEST(test_many_claims_share_the_buckets)
+START_TEST(many_claims_share_the_buckets)
 {
 	enum { COUNT = 20000 };
 	struct claims *all = claims_new();
@@ -344,7 +344,7 @@ START_TEST(test_many_claims_share_the_buckets)
 }
 END_TEST
 
-START_TEST(test_a_digest_is_of_the_bytes_not_of_the_pieces)
+START_TEST(a_digest_is_of_the_bytes_not_of_the_pieces)
 {
 	unsigned char bytes[5000], whole[DIGEST_BYTES], pieces[DIGEST_BYTES], other[DIGEST_BYTES];
 	struct digest *d = digest_new();
@@ -371,7 +371,7 @@ START_TEST(test_a_digest_is_of_the_bytes_not_of_the_pieces)
 }
 END_TEST
 
-START_TEST(test_a_digest_is_the_published_one)
+START_TEST(a_digest_is_the_published_one)
 {
 	/*
 	 * XXH3, 128 bits, of nothing, in its canonical order of bytes: what xxhsum -H2 prints. A stored one must never
@@ -396,20 +396,20 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_set_timeout(t, 120); /* thousands of commits, instrumented, beside other work */
-	tcase_add_test(t, test_a_repeat_changes_nothing_and_says_what_the_first_said);
-	tcase_add_test(t, test_repeats_in_one_batch_are_one_update);
-	tcase_add_test(t, test_a_refused_update_leaves_its_key_free);
-	tcase_add_test(t, test_a_new_layer_of_the_same_name_has_no_keys);
-	tcase_add_test(t, test_an_old_key_means_a_new_update_also_before_it_is_purged);
-	tcase_add_test(t, test_old_keys_are_purged_slice_by_slice);
-	tcase_add_test(t, test_the_oldest_keys_are_forgotten_beyond_the_limit);
-	tcase_add_test(t, test_a_lower_limit_holds_for_keys_that_are_stored);
-	tcase_add_test(t, test_a_store_that_is_only_read_trims_its_keys_too);
-	tcase_add_test(t, test_the_file_does_not_grow_once_it_holds_all_keys);
-	tcase_add_test(t, test_a_claim_is_held_by_one);
-	tcase_add_test(t, test_many_claims_share_the_buckets);
-	tcase_add_test(t, test_a_digest_is_of_the_bytes_not_of_the_pieces);
-	tcase_add_test(t, test_a_digest_is_the_published_one);
+	tcase_add_test(t, a_repeat_changes_nothing_and_says_what_the_first_said);
+	tcase_add_test(t, repeats_in_one_batch_are_one_update);
+	tcase_add_test(t, a_refused_update_leaves_its_key_free);
+	tcase_add_test(t, a_new_layer_of_the_same_name_has_no_keys);
+	tcase_add_test(t, an_old_key_means_a_new_update_also_before_it_is_purged);
+	tcase_add_test(t, old_keys_are_purged_slice_by_slice);
+	tcase_add_test(t, the_oldest_keys_are_forgotten_beyond_the_limit);
+	tcase_add_test(t, a_lower_limit_holds_for_keys_that_are_stored);
+	tcase_add_test(t, a_store_that_is_only_read_trims_its_keys_too);
+	tcase_add_test(t, the_file_does_not_grow_once_it_holds_all_keys);
+	tcase_add_test(t, a_claim_is_held_by_one);
+	tcase_add_test(t, many_claims_share_the_buckets);
+	tcase_add_test(t, a_digest_is_of_the_bytes_not_of_the_pieces);
+	tcase_add_test(t, a_digest_is_the_published_one);
 	suite_add_tcase(s, t);
 	return s;
 }

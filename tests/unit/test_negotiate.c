@@ -7,7 +7,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NONE (-1)
 
-START_TEST(test_content_type)
+START_TEST(content_type)
 {
 	static const struct {
 		const char *header;
@@ -53,7 +53,7 @@ START_TEST(test_content_type)
 }
 END_TEST
 
-START_TEST(test_content_encoding)
+START_TEST(content_encoding)
 {
 	static const struct {
 		const char *header;
@@ -84,7 +84,7 @@ START_TEST(test_content_encoding)
 END_TEST
 
 /* The answer where the question was JSON, was .npy, and where there is no .npy. */
-START_TEST(test_accept)
+START_TEST(accept)
 {
 	static const struct {
 		const char *header;
@@ -130,7 +130,7 @@ START_TEST(test_accept)
 }
 END_TEST
 
-START_TEST(test_accept_encoding)
+START_TEST(accept_encoding)
 {
 	static const struct {
 		const char *header;
@@ -170,7 +170,7 @@ START_TEST(test_accept_encoding)
 }
 END_TEST
 
-START_TEST(test_accept_of_a_file)
+START_TEST(accept_of_a_file)
 {
 	static const struct {
 		const char *header;
@@ -200,11 +200,11 @@ unit_suite(void)
 	Suite *suite = suite_create("negotiate");
 	TCase *all = tcase_create("headers");
 
-	tcase_add_test(all, test_content_type);
-	tcase_add_test(all, test_content_encoding);
-	tcase_add_test(all, test_accept);
-	tcase_add_test(all, test_accept_encoding);
-	tcase_add_test(all, test_accept_of_a_file);
+	tcase_add_test(all, content_type);
+	tcase_add_test(all, content_encoding);
+	tcase_add_test(all, accept);
+	tcase_add_test(all, accept_encoding);
+	tcase_add_test(all, accept_of_a_file);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -155,7 +155,7 @@ order_bytes(unsigned char *out, const unsigned char *in, size_t size, size_t cou
 			out[i * size + k] = in[i * size + (same ? k : size - 1 - k)];
 }
 
-START_TEST(test_types)
+START_TEST(every_type)
 {
 	const struct type_case *c = &types[_i % (int)COUNT(types)];
 	const int version = 1 + _i / (int)COUNT(types);
@@ -177,7 +177,7 @@ START_TEST(test_types)
 END_TEST
 
 /* Dicts as other programs write them. */
-START_TEST(test_dicts)
+START_TEST(every_dict)
 {
 	static const char *const dicts[] = {
 		"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }",
@@ -239,7 +239,7 @@ check_fortran(const size_t *shape, unsigned rank, const char *descr, size_t size
 	    rank, shape, expected, count * size);
 }
 
-START_TEST(test_fortran)
+START_TEST(fortran)
 {
 	static const size_t shapes[][5] = { { 6 }, { 2, 3 }, { 3, 2 }, { 1, 6 }, { 6, 1 }, { 2, 3, 4 }, { 4, 1, 3 },
 		{ 1, 1, 1 }, { 2, 3, 4, 5 }, { 5, 4, 3, 2 }, { 2, 1, 3, 1, 4 } };
@@ -251,7 +251,7 @@ START_TEST(test_fortran)
 }
 END_TEST
 
-START_TEST(test_fortran_big_endian)
+START_TEST(fortran_big_endian)
 {
 	static const unsigned char data[] = { 0x3f, 0x80, 0, 0, 0x40, 0, 0, 0, 0x40, 0x40, 0, 0, 0x40, 0x80, 0, 0, 0x40,
 		0xa0, 0, 0, 0x40, 0xc0, 0, 0 };
@@ -264,7 +264,7 @@ START_TEST(test_fortran_big_endian)
 }
 END_TEST
 
-START_TEST(test_empty)
+START_TEST(empty)
 {
 	static const size_t shape[] = { 0, 5 };
 	struct file f = make_file(1, "{'descr': '<f4', 'fortran_order': True, 'shape': (0, 5), }", true, "", 0);
@@ -279,7 +279,7 @@ START_TEST(test_empty)
 END_TEST
 
 /* The limit is known from the shape, before a byte of the values has come and before memory is taken for them. */
-START_TEST(test_limit)
+START_TEST(the_limit)
 {
 	static const char big[] = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 1000000), }";
 	const float values[] = { 1, 2, 3, 4, 5, 6 };
@@ -312,7 +312,7 @@ assert_refused(const struct file *f, uint64_t offset, const char *detail)
 	}
 }
 
-START_TEST(test_bad_dicts)
+START_TEST(bad_dicts)
 {
 	const struct npy_dict_case *c = &npy_bad_dicts[_i];
 	struct file f = make_file(1, c->dict, false, "\0\0\0\0\0\0\0\0", 8);
@@ -321,7 +321,7 @@ START_TEST(test_bad_dicts)
 }
 END_TEST
 
-START_TEST(test_bad_files)
+START_TEST(bad_files)
 {
 	const struct npy_file_case *c = &npy_bad_files[_i];
 	struct file f = { .len = c->len };
@@ -335,7 +335,7 @@ START_TEST(test_bad_files)
 END_TEST
 
 /* What is written is what numpy.save writes, and reads back. */
-START_TEST(test_format)
+START_TEST(every_format)
 {
 	char header[NPY_HEADER_MAX];
 	float values[] = { 1, 2, 3, 4, 5, 6 };
@@ -357,7 +357,7 @@ START_TEST(test_format)
 END_TEST
 
 /* Headers of every rank and datatype, with a long extent. */
-START_TEST(test_format_all)
+START_TEST(format_all)
 {
 	char header[NPY_HEADER_MAX];
 	struct tensor t = { .rank = (unsigned)_i + 1 };
@@ -387,18 +387,18 @@ unit_suite(void)
 	Suite *suite = suite_create("npy");
 	TCase *good = tcase_create("good"), *bad = tcase_create("bad"), *format = tcase_create("format");
 
-	tcase_add_loop_test(good, test_types, 0, 3 * (int)COUNT(types));
-	tcase_add_loop_test(good, test_dicts, 0, 5);
-	tcase_add_loop_test(good, test_fortran, 0, 11);
-	tcase_add_test(good, test_fortran_big_endian);
-	tcase_add_test(good, test_empty);
-	tcase_add_test(good, test_limit);
+	tcase_add_loop_test(good, every_type, 0, 3 * (int)COUNT(types));
+	tcase_add_loop_test(good, every_dict, 0, 5);
+	tcase_add_loop_test(good, fortran, 0, 11);
+	tcase_add_test(good, fortran_big_endian);
+	tcase_add_test(good, empty);
+	tcase_add_test(good, the_limit);
 	suite_add_tcase(suite, good);
-	tcase_add_loop_test(bad, test_bad_dicts, 0, (int)COUNT(npy_bad_dicts));
-	tcase_add_loop_test(bad, test_bad_files, 0, (int)COUNT(npy_bad_files));
+	tcase_add_loop_test(bad, bad_dicts, 0, (int)COUNT(npy_bad_dicts));
+	tcase_add_loop_test(bad, bad_files, 0, (int)COUNT(npy_bad_files));
 	suite_add_tcase(suite, bad);
-	tcase_add_test(format, test_format);
-	tcase_add_loop_test(format, test_format_all, 0, TENSOR_RANK_MAX);
+	tcase_add_test(format, every_format);
+	tcase_add_loop_test(format, format_all, 0, TENSOR_RANK_MAX);
 	suite_add_tcase(suite, format);
 	return suite;
 }

@@ -56,7 +56,7 @@ begin(const char *name, const char *value, const char *body)
 
 #define UNTOUCHED 77
 
-START_TEST(test_values)
+START_TEST(values)
 {
 	static const struct {
 		const struct input *in;
@@ -101,7 +101,7 @@ START_TEST(test_values)
 }
 END_TEST
 
-START_TEST(test_wrong_values)
+START_TEST(wrong_values)
 {
 	static const struct {
 		const struct input *in;
@@ -158,7 +158,7 @@ take_digit(void *arg, size_t at, uint64_t value, struct err *e)
 	return 0;
 }
 
-START_TEST(test_lists)
+START_TEST(lists)
 {
 	static const struct {
 		const struct input *in;
@@ -209,7 +209,7 @@ read_nested(void *arg, const struct cJSON *value, struct err *e)
 	return option_get_member(value, &nested, arg, e);
 }
 
-START_TEST(test_objects)
+START_TEST(objects)
 {
 	static const struct {
 		const char *text, *body;
@@ -247,7 +247,7 @@ START_TEST(test_objects)
 }
 END_TEST
 
-START_TEST(test_names)
+START_TEST(names)
 {
 	static const struct {
 		const char *query, *body, *detail; /* NULL: all names are known */
@@ -276,7 +276,7 @@ START_TEST(test_names)
 }
 END_TEST
 
-START_TEST(test_a_parameter_comes_once)
+START_TEST(a_parameter_comes_once)
 {
 	struct err e = { 0 };
 
@@ -291,7 +291,7 @@ START_TEST(test_a_parameter_comes_once)
 END_TEST
 
 /* By their place in the list, whatever stands between them. */
-START_TEST(test_tensors)
+START_TEST(tensors)
 {
 	struct tensor *t;
 	struct err e = { 0 };
@@ -315,13 +315,13 @@ unit_suite(void)
 	Suite *suite = suite_create("option");
 	TCase *all = tcase_create("options");
 
-	tcase_add_test(all, test_values);
-	tcase_add_test(all, test_wrong_values);
-	tcase_add_test(all, test_lists);
-	tcase_add_test(all, test_objects);
-	tcase_add_test(all, test_names);
-	tcase_add_test(all, test_a_parameter_comes_once);
-	tcase_add_test(all, test_tensors);
+	tcase_add_test(all, values);
+	tcase_add_test(all, wrong_values);
+	tcase_add_test(all, lists);
+	tcase_add_test(all, objects);
+	tcase_add_test(all, names);
+	tcase_add_test(all, a_parameter_comes_once);
+	tcase_add_test(all, tensors);
 	suite_add_tcase(suite, all);
 	return suite;
 }

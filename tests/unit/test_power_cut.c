@@ -7,7 +7,7 @@
 
 #include "tests/disk/power.h"
 
-START_TEST(test_power_cuts_lose_nothing_that_was_acknowledged)
+START_TEST(power_cuts_lose_nothing_that_was_acknowledged)
 {
 	const struct power_plan plan = { .seed = 1000, .cuts = 250, .in_recovery = 30, .synchronous = 2 };
 	struct power_counts counts;
@@ -20,7 +20,7 @@ START_TEST(test_power_cuts_lose_nothing_that_was_acknowledged)
 }
 END_TEST
 
-START_TEST(test_power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothing_back)
+START_TEST(power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothing_back)
 {
 	const struct power_plan plan = { .seed = 2000, .cuts = 250, .synchronous = 2, .faults = true };
 	struct power_counts counts;
@@ -33,7 +33,7 @@ START_TEST(test_power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothin
 END_TEST
 
 /* NORMAL flushes the log only for checkpoints: acknowledged operations are lost, but nothing is corrupt. */
-START_TEST(test_power_cuts_lose_what_was_not_flushed)
+START_TEST(power_cuts_lose_what_was_not_flushed)
 {
 	const struct power_plan plan = { .seed = 3000, .cuts = 60, .synchronous = 1, .quiet = true };
 	struct power_counts counts;
@@ -45,7 +45,7 @@ START_TEST(test_power_cuts_lose_what_was_not_flushed)
 END_TEST
 
 /* Without any flush, or where the disk does not do what it says, files are corrupt too. */
-START_TEST(test_power_cuts_corrupt_what_is_never_flushed)
+START_TEST(power_cuts_corrupt_what_is_never_flushed)
 {
 	const struct power_plan off = { .seed = 4000, .cuts = 100, .synchronous = 0, .quiet = true };
 	const struct power_plan lies = {
@@ -69,10 +69,10 @@ unit_suite(void)
 	TCase *t = tcase_create("power_cut");
 
 	tcase_set_timeout(t, 300);
-	tcase_add_test(t, test_power_cuts_lose_nothing_that_was_acknowledged);
-	tcase_add_test(t, test_power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothing_back);
-	tcase_add_test(t, test_power_cuts_lose_what_was_not_flushed);
-	tcase_add_test(t, test_power_cuts_corrupt_what_is_never_flushed);
+	tcase_add_test(t, power_cuts_lose_nothing_that_was_acknowledged);
+	tcase_add_test(t, power_cuts_after_calls_that_failed_lose_nothing_and_bring_nothing_back);
+	tcase_add_test(t, power_cuts_lose_what_was_not_flushed);
+	tcase_add_test(t, power_cuts_corrupt_what_is_never_flushed);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -21,7 +21,7 @@ taken(struct buf *b)
 	return text;
 }
 
-START_TEST(test_strings)
+START_TEST(strings)
 {
 	static const char *const cases[][2] = {
 		{ "", "\"\"" },
@@ -55,7 +55,7 @@ unit_suite(void)
 	Suite *suite = suite_create("quote");
 	TCase *all = tcase_create("strings");
 
-	tcase_add_test(all, test_strings);
+	tcase_add_test(all, strings);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -62,7 +62,7 @@ teardown(void)
 	claims_free(claims);
 }
 
-START_TEST(test_paths)
+START_TEST(paths)
 {
 	static const struct {
 		const char *method, *path, *route, *model, *layer;
@@ -93,7 +93,7 @@ START_TEST(test_paths)
 }
 END_TEST
 
-START_TEST(test_refused_paths)
+START_TEST(refused_paths)
 {
 	static const struct {
 		const char *method, *path;
@@ -126,7 +126,7 @@ START_TEST(test_refused_paths)
 }
 END_TEST
 
-START_TEST(test_names_have_a_length)
+START_TEST(names_have_a_length)
 {
 	char path[300] = "/v1/models/";
 	struct found f;
@@ -141,7 +141,7 @@ START_TEST(test_names_have_a_length)
 END_TEST
 
 /* A placeholder that the table of placeholders does not have would stop the daemon at the first request. */
-START_TEST(test_every_row_is_found_by_its_path)
+START_TEST(every_row_is_found_by_its_path)
 {
 	char path[100], *c;
 	struct found f;
@@ -158,7 +158,7 @@ START_TEST(test_every_row_is_found_by_its_path)
 }
 END_TEST
 
-START_TEST(test_columns)
+START_TEST(columns)
 {
 	struct json_slot slots[JSON_SLOTS_MAX];
 	size_t probes = 0, tensors;
@@ -189,11 +189,11 @@ unit_suite(void)
 	TCase *all = tcase_create("routes");
 
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_add_test(all, test_paths);
-	tcase_add_test(all, test_refused_paths);
-	tcase_add_test(all, test_names_have_a_length);
-	tcase_add_test(all, test_every_row_is_found_by_its_path);
-	tcase_add_test(all, test_columns);
+	tcase_add_test(all, paths);
+	tcase_add_test(all, refused_paths);
+	tcase_add_test(all, names_have_a_length);
+	tcase_add_test(all, every_row_is_found_by_its_path);
+	tcase_add_test(all, columns);
 	suite_add_tcase(suite, all);
 	return suite;
 }

@@ -249,7 +249,7 @@ fail_each(struct disk_fault fault)
 	}
 }
 
-START_TEST(test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else)
+START_TEST(a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else)
 {
 	static const struct disk_fault faults[] = {
 		{ .op = DISK_OPEN },
@@ -266,7 +266,7 @@ START_TEST(test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else)
 END_TEST
 
 /* The flush is where durability is made: each of them, each way, with each end. */
-START_TEST(test_a_flush_that_fails_acknowledges_nothing_that_is_not_there)
+START_TEST(a_flush_that_fails_acknowledges_nothing_that_is_not_there)
 {
 	for (int way = 0; way < 2 * 2 * ENDING_COUNT; way++) {
 		const enum ending ending = way / 4;
@@ -285,7 +285,7 @@ START_TEST(test_a_flush_that_fails_acknowledges_nothing_that_is_not_there)
 END_TEST
 
 /* The process is killed between any two calls, and the power goes after the next one has let its state be seen. */
-START_TEST(test_what_was_read_after_a_kill_survives_a_power_cut)
+START_TEST(what_was_read_after_a_kill_survives_a_power_cut)
 {
 	const struct world *found;
 	bool struck = true;
@@ -339,7 +339,7 @@ leave_open(const struct store_options *options)
 	ck_assert_int_eq(status, 0);
 }
 
-START_TEST(test_a_log_that_was_left_is_read_from_the_disk_not_from_memory)
+START_TEST(a_log_that_was_left_is_read_from_the_disk_not_from_memory)
 {
 	char wal[64];
 	const struct store_options options = { .url = scratch_url, .queue_max = 1, .definitions = { NULL, NULL } };
@@ -372,11 +372,11 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 300);
-	tcase_add_loop_test(t, test_a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
-	tcase_add_test(t, test_a_flush_that_fails_acknowledges_nothing_that_is_not_there);
-	tcase_add_test(t, test_what_was_read_after_a_kill_survives_a_power_cut);
+	tcase_add_loop_test(t, a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
+	tcase_add_test(t, a_flush_that_fails_acknowledges_nothing_that_is_not_there);
+	tcase_add_test(t, what_was_read_after_a_kill_survives_a_power_cut);
 	tcase_add_checked_fixture(real, scratch_setup, scratch_teardown);
-	tcase_add_test(real, test_a_log_that_was_left_is_read_from_the_disk_not_from_memory);
+	tcase_add_test(real, a_log_that_was_left_is_read_from_the_disk_not_from_memory);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, real);
 	return s;

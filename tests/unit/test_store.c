@@ -9,7 +9,7 @@
 
 #include "tests/unit/scratch_store.h"
 
-START_TEST(test_a_full_queue_is_overloaded_and_a_stopped_store_says_so)
+START_TEST(a_full_queue_is_overloaded_and_a_stopped_store_says_so)
 {
 	struct store *s = scratch_open_with(0, 0);
 	struct store_op op = { .kind = STORE_MODEL_LIST, .list.limit = 1 };
@@ -27,7 +27,7 @@ END_TEST
 
 #define UPDATES 500
 
-START_TEST(test_updates_are_applied_in_order_and_each_knows_its_number)
+START_TEST(updates_are_applied_in_order_and_each_knows_its_number)
 {
 	struct store *s = scratch_open();
 	static struct scratch_change ops[UPDATES];
@@ -122,7 +122,7 @@ several(const char *layer, const struct update *updates, size_t count)
 	return (struct store_write){ .kind = STORE_UPDATE, .layer = layer, .updates = { updates, count } };
 }
 
-START_TEST(test_several_updates_are_one_change_with_the_bits_of_one_by_one)
+START_TEST(several_updates_are_one_change_with_the_bits_of_one_by_one)
 {
 	const enum averaging averaging = (enum averaging)_i;
 	struct store *s = open_with_layers();
@@ -148,7 +148,7 @@ END_TEST
  * Refused at each place, before anything was trained and after: what stood stands, to the bit, and the next one is
  * fine.
  */
-START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
+START_TEST(several_updates_of_which_one_is_refused_leave_nothing)
 {
 	static const double huge[FEATURES] = { 1, INFINITY, 1 };
 	struct store *s = open_with_layers();
@@ -181,7 +181,7 @@ START_TEST(test_several_updates_of_which_one_is_refused_leave_nothing)
 }
 END_TEST
 
-START_TEST(test_several_updates_under_a_key_are_made_once)
+START_TEST(several_updates_under_a_key_are_made_once)
 {
 	struct store *s = open_with_layers();
 	struct update updates[SEVERAL];
@@ -206,7 +206,7 @@ END_TEST
 #define CROWD 40
 
 /* Submitted at once, so that many share a batch: some are refused in their middle, between others of the same layer. */
-START_TEST(test_several_updates_in_a_batch_with_others)
+START_TEST(several_updates_in_a_batch_with_others)
 {
 	static const double huge[FEATURES] = { 1, INFINITY, 1 };
 	struct store *s = open_with_layers();
@@ -245,12 +245,12 @@ unit_suite(void)
 	TCase *t = tcase_create("store");
 
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
-	tcase_add_test(t, test_a_full_queue_is_overloaded_and_a_stopped_store_says_so);
-	tcase_add_test(t, test_updates_are_applied_in_order_and_each_knows_its_number);
-	tcase_add_loop_test(t, test_several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);
-	tcase_add_test(t, test_several_updates_of_which_one_is_refused_leave_nothing);
-	tcase_add_test(t, test_several_updates_under_a_key_are_made_once);
-	tcase_add_test(t, test_several_updates_in_a_batch_with_others);
+	tcase_add_test(t, a_full_queue_is_overloaded_and_a_stopped_store_says_so);
+	tcase_add_test(t, updates_are_applied_in_order_and_each_knows_its_number);
+	tcase_add_loop_test(t, several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);
+	tcase_add_test(t, several_updates_of_which_one_is_refused_leave_nothing);
+	tcase_add_test(t, several_updates_under_a_key_are_made_once);
+	tcase_add_test(t, several_updates_in_a_batch_with_others);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -67,7 +67,7 @@ static const struct {
 	{ "version", body, NULL },
 };
 
-START_TEST(test_cases)
+START_TEST(every_case)
 {
 	char expected[SUGGEST_BYTES], out[SUGGEST_BYTES];
 
@@ -83,7 +83,7 @@ END_TEST
  * Each name with any one character left out, doubled or exchanged with the next is a typing error of that name, or of a
  * nearer one.
  */
-START_TEST(test_every_single_error)
+START_TEST(every_single_error)
 {
 	char word[64], out[SUGGEST_BYTES], expected[SUGGEST_BYTES];
 	const char *name = fields[_i];
@@ -106,7 +106,7 @@ START_TEST(test_every_single_error)
 END_TEST
 
 /* A word of any length and any bytes is looked at within bounds. */
-START_TEST(test_long_words)
+START_TEST(long_words)
 {
 	char word[300], out[SUGGEST_BYTES];
 
@@ -124,9 +124,9 @@ unit_suite(void)
 	Suite *suite = suite_create("suggest");
 	TCase *all = tcase_create("names");
 
-	tcase_add_loop_test(all, test_cases, 0, COUNT(cases));
-	tcase_add_loop_test(all, test_every_single_error, 0, COUNT(fields) - 1);
-	tcase_add_test(all, test_long_words);
+	tcase_add_loop_test(all, every_case, 0, COUNT(cases));
+	tcase_add_loop_test(all, every_single_error, 0, COUNT(fields) - 1);
+	tcase_add_test(all, long_words);
 	suite_add_tcase(suite, all);
 	return suite;
 }

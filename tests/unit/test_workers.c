@@ -56,7 +56,7 @@ counted_jobs(struct tally *tally)
 }
 
 /* One thread keeps the order; what waits when it is stopped is done first, and not by the caller. */
-START_TEST(test_in_turn)
+START_TEST(in_turn)
 {
 	struct tally tally = { 0 };
 	struct counted *jobs = counted_jobs(&tally);
@@ -75,7 +75,7 @@ START_TEST(test_in_turn)
 }
 END_TEST
 
-START_TEST(test_after_stop)
+START_TEST(after_stop)
 {
 	struct tally tally = { 0 };
 	struct counted *jobs = counted_jobs(&tally);
@@ -121,7 +121,7 @@ submit_many(void *arg)
 }
 
 /* Many threads submit while it is stopped: each job is run once, by whomever. */
-START_TEST(test_stop_amid_jobs)
+START_TEST(stop_amid_jobs)
 {
 	struct tally tally = { 0 };
 	struct workers *w = started(3);
@@ -148,7 +148,7 @@ note_priority(void *arg)
 }
 
 /* The threads give way, and only they. */
-START_TEST(test_priority)
+START_TEST(priority)
 {
 	const int own = getpriority(PRIO_PROCESS, (id_t)gettid());
 	int theirs = own;
@@ -168,10 +168,10 @@ unit_suite(void)
 	Suite *suite = suite_create("workers");
 	TCase *all = tcase_create("workers");
 
-	tcase_add_test(all, test_in_turn);
-	tcase_add_test(all, test_after_stop);
-	tcase_add_test(all, test_stop_amid_jobs);
-	tcase_add_test(all, test_priority);
+	tcase_add_test(all, in_turn);
+	tcase_add_test(all, after_stop);
+	tcase_add_test(all, stop_amid_jobs);
+	tcase_add_test(all, priority);
 	suite_add_tcase(suite, all);
 	return suite;
 }

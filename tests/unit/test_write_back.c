@@ -98,7 +98,7 @@ stop(struct copies *b)
 	sem_destroy(&may_end);
 }
 
-START_TEST(test_a_copy_is_never_far_ahead_of_the_disk)
+START_TEST(a_copy_is_never_far_ahead_of_the_disk)
 {
 	struct store_op op;
 	struct copies b;
@@ -129,7 +129,7 @@ START_TEST(test_a_copy_is_never_far_ahead_of_the_disk)
 }
 END_TEST
 
-START_TEST(test_a_copy_can_be_given_up_while_it_is_written)
+START_TEST(a_copy_can_be_given_up_while_it_is_written)
 {
 	struct store_op op;
 	struct copies b;
@@ -148,7 +148,7 @@ START_TEST(test_a_copy_can_be_given_up_while_it_is_written)
 }
 END_TEST
 
-START_TEST(test_only_a_busy_store_is_spared)
+START_TEST(only_a_busy_store_is_spared)
 {
 	struct store_op op;
 	struct copies b;
@@ -173,9 +173,9 @@ unit_suite(void)
 	Suite *s = suite_create("write_back");
 	TCase *t = tcase_create("write_back");
 
-	tcase_add_test(t, test_a_copy_is_never_far_ahead_of_the_disk);
-	tcase_add_test(t, test_a_copy_can_be_given_up_while_it_is_written);
-	tcase_add_test(t, test_only_a_busy_store_is_spared);
+	tcase_add_test(t, a_copy_is_never_far_ahead_of_the_disk);
+	tcase_add_test(t, a_copy_can_be_given_up_while_it_is_written);
+	tcase_add_test(t, only_a_busy_store_is_spared);
 	suite_add_tcase(s, t);
 	return s;
 }
