@@ -9,7 +9,7 @@
 #ifdef ARENA_EACH_APART
 #define BLOCK_BYTES ((size_t)0)
 #else
-/* With its head just below the 1032 bytes up to which glibc keeps freed chunks at hand for each thread. */
+/* With its head, just below the 1032 bytes up to which glibc keeps freed chunks for each thread. */
 #define BLOCK_BYTES ((size_t)976)
 #endif
 
@@ -21,10 +21,10 @@ struct arena_block {
 };
 
 void
-arena_init(struct arena *a, size_t budget)
+arena_init(struct arena *a, size_t bytes_max)
 {
 	a->blocks = NULL;
-	a->left = budget;
+	a->left = bytes_max;
 }
 
 void
@@ -40,8 +40,8 @@ arena_fini(struct arena *a)
 }
 
 /*
- * A block with room for `size`, at the head of the list. Whatever is larger than a usual block has one of its own, by
- * calloc: large ones come zeroed from the kernel, untouched. What a usual one hands out is zeroed then.
+ * A block with room for `size`, at the head of the list. What is larger than a usual block gets one of its own from
+ * calloc, because large ones come zeroed from the kernel. What a usual block hands out is zeroed then.
  */
 static struct arena_block *
 arena_grow(struct arena *a, size_t size)

@@ -30,9 +30,7 @@ budget_pay_ahead(struct budget_share *s, size_t bytes)
 	if (!is_counted(s))
 		return true;
 	b = s->budget;
-	/*
-	 * First look, then add: a request for far too much must not turn away the small ones that ask at the same time.
-	 */
+	/* First look, then add: a request for far too much must not turn away small ones that ask at the same time. */
 	used = atomic_load_explicit(&b->bytes, memory_order_relaxed);
 	do {
 		if (bytes > b->bytes_max || used > b->bytes_max - bytes)

@@ -36,10 +36,7 @@ buf_clear(struct buf *b)
 	b->refused = 0;
 }
 
-/*
- * Makes room for `len` more bytes, by half as much again as there is, or for just those where they are more. False: the
- * budget or the system has no memory.
- */
+/* Makes room for `len` more bytes: half as much again as there is, or just those if they are more. */
 static bool
 grow(struct buf *b, size_t len)
 {
@@ -96,7 +93,7 @@ buf_text(struct buf *b, const char *text)
 	buf_add(b, text, strlen(text));
 }
 
-/* Without printf, whose price is that of some hundred digits: every answer has numbers in its head. */
+/* Without printf, which costs as much as some hundred digits: every answer has numbers in its head. */
 size_t
 buf_format_uint(char out[BUF_UINT_BYTES], uint64_t number)
 {

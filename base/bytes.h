@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Byte order: numbers to and from bytes at fixed, little-endian places, whatever the machine. Pure functions.
- */
+/* Numbers as little-endian bytes, on any machine. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -26,7 +24,7 @@ bytes_get_le64(const unsigned char in[8])
 	return v;
 }
 
-/* `n` doubles as `8 * n` bytes, IEEE 754 binary64; every bit pattern survives. */
+/* `n` doubles as 8·n bytes, IEEE 754 binary64. Every bit pattern survives. */
 static inline void
 bytes_put_doubles(unsigned char *out, const double *in, size_t n)
 {

@@ -36,9 +36,7 @@ clock_realtime_s(void)
 	return (int64_t)time(NULL);
 }
 
-/*
- * The date and the second, which a thread formats once a second at the most: a busy log has thousands of lines in it.
- */
+/* The date and the second. A thread formats them once a second at most: a busy log writes thousands of lines. */
 static const char *
 date_of(time_t second)
 {

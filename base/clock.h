@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Time: one clock that never jumps, for durations; one for people, for stamps. */
+/* Time: one clock for durations, which never jumps, and one for timestamps. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -8,14 +8,14 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Microseconds since some fixed moment; never goes back. */
+/* Microseconds since some fixed moment. Never goes back. */
 uint64_t clock_monotonic_us(void);
 
-/* That clock's reading as pthread_cond_timedwait wants it, for a condition that was made by clock_cond_init. */
+/* That clock's time as pthread_cond_timedwait wants it, for a condition from clock_cond_init. */
 struct timespec clock_timespec(uint64_t monotonic_us);
 void clock_cond_init(pthread_cond_t *cond);
 
-/* Seconds since 1970, for what outlives a restart; may jump. */
+/* Seconds since 1970, for times that outlive a restart. May jump. */
 int64_t clock_realtime_s(void);
 
 /* Now as RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that lend a hand: a piece of work in parts that do not wait for one another, done by whoever calls and by
- * those of a crew who have nothing else to do just then. Who the crew is, and how it is told, is its maker's
+ * A piece of work in parts that do not wait for one another, done by the caller and by idle threads of a crew
  * (server/workers.h).
  */
 #ifndef BASE_CREW_H
@@ -9,28 +8,28 @@
 
 #include <stddef.h>
 
-/* A piece of work. The caller's, and of interest to nobody once crew_run has returned. */
+/* A piece of work. It ends when crew_run returns. */
 struct crew_work {
-	/* Does part `i`, on whatever thread. It must not call crew_run, nor wait for another part. */
+	/* Does part `i`, on any thread. It must not call crew_run, nor wait for another part. */
 	void (*part)(void *arg, size_t i);
 	void *arg;
 	size_t count;
 
 	/* The crew's own. */
 	size_t begun;   /* parts */
-	size_t running; /* of those, the ones that others than the caller do */
+	size_t running; /* by other threads than the caller */
 	struct crew_work *next;
 };
 
 struct crew {
-	unsigned threads; /* that there are, whatever they do: into many more parts than these it is no use to cut */
+	unsigned threads; /* busy and idle; many more parts than threads are of no use */
 	void (*run)(struct crew *crew, struct crew_work *work);
 };
 
 /*
- * Has part(arg, i) called once for each i below `count`, in any order and on any thread, and returns when all have
- * returned. Never waits for a thread to become idle: what nobody else has begun the caller does, without a crew (NULL)
- * all. Takes no memory. Any thread.
+ * Calls part(arg, i) once for each i below `count`, in any order and on any thread, and returns when all are done. It
+ * never waits for a thread to become idle: the caller does the parts that no other thread has begun, without a crew
+ * (NULL) all of them. Allocates nothing.
  */
 static inline void
 crew_run(struct crew *crew, size_t count, void (*part)(void *arg, size_t i), void *arg)

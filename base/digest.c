@@ -6,7 +6,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* struct digest is XXH3_state_t, which wants an alignment of its own: its library allocates it. */
+/* struct digest is XXH3_state_t, which needs a special alignment: its library allocates it. */
 static XXH3_state_t *
 state_of(struct digest *d)
 {

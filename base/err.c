@@ -48,14 +48,14 @@ err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *forma
 void
 err_set_memory(struct err *e)
 {
-	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now");
+	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now; try again later");
 	e->retry_after_s = 1;
 }
 
 void
 err_set_budget(struct err *e)
 {
-	err_set(e, ERR_OVERLOADED, "the requests that run use all the memory that they may (--max-memory)");
+	err_set(e, ERR_OVERLOADED, "other requests use all the memory for requests (--max-memory); try again later");
 	e->retry_after_s = 1;
 }
 

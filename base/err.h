@@ -3,7 +3,14 @@
  * The one error type. It is filled where a failure is found, passed up unchanged, and turned into an answer
  * (application/problem+json) and a log line in one place, the server. A zeroed struct err is "no error".
  *
- * The table below ties each error to its stable code, its HTTP status and its title; to add an error, add a row.
+ * Rules for all functions of this program. A header speaks only of what differs.
+ *
+ *   - Arguments come in this order: the object, inputs, outputs, `struct err *e`.
+ *   - A function that can fail returns 0, or -1; one that returns a pointer, NULL on failure. It fills `e` if it has
+ *     one; without, the header says why it fails, or memory is missing. After a failure outputs are undefined.
+ *   - Pointers are not NULL, but for arguments of ..._free, which may be. A zeroed struct may be passed to ..._fini.
+ *   - Any thread may call, on an object that no other thread uses at that time.
+ *   - What a function is given it neither keeps nor frees.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -14,7 +21,7 @@
 
 #include "base/compiler.h"
 
-/* X(name, code, status, title) */
+/* To add an error, add a row: X(name, code, status, title). */
 #define ERR_TABLE(X) \
 	X(BAD_JSON, "bad_json", 400, "The body is not valid JSON") \
 	X(BAD_TENSOR, "bad_tensor", 400, "The tensor is not valid") \
@@ -57,31 +64,31 @@ enum err_code {
 struct err {
 	enum err_code code;
 	bool has_offset;
-	uint64_t offset;        /* byte of the body that the detail speaks of; only when has_offset */
+	uint64_t offset;        /* of the byte of the body that is wrong, if has_offset */
 	unsigned retry_after_s; /* 0: no Retry-After */
-	char detail[400];       /* for a person: what was wrong with this very request */
-	char expected[160];     /* "" when it would not help */
+	char detail[400];       /* for a person: what is wrong with this request */
+	char expected[160];     /* "" where that would not help */
 	char actual[160];
 };
 
-/* Fills `e` (all of it). Thread-safe, as all functions here. */
+/* Fills all of `e`. */
 void err_set(struct err *e, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* The same with the offending byte's offset, which the detail names too: " (at byte N)" is appended. */
+/* The same with the wrong byte's offset; " (at byte N)" is appended to the detail. */
 void err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* Out of memory for this request: `overloaded`, to be tried again. */
+/* The system has no memory for this request: `overloaded`, with Retry-After. */
 void err_set_memory(struct err *e);
 
-/* The memory of all requests together is used up (--max-memory): `overloaded`, to be tried again. */
+/* Other requests use all the memory that there is for requests (--max-memory): `overloaded`, with Retry-After. */
 void err_set_budget(struct err *e);
 
 /* The server takes no new requests: `shutting_down`. */
 void err_set_shutting_down(struct err *e);
 
 /*
- * The same, with -1 as their value: a function that fails ends with `return err_fail(e, ...)`. They are macros so that
- * compilers and analyzers see the -1, and do not warn of outputs that are unset after a failure.
+ * The same with the value -1: `return err_fail(e, ...)`. These are macros so that compilers and analyzers see the -1
+ * and do not warn of outputs that are undefined after a failure.
  */
 #define err_fail(...) (err_set(__VA_ARGS__), -1)
 #define err_fail_at(...) (err_set_at(__VA_ARGS__), -1)
@@ -89,7 +96,6 @@ void err_set_shutting_down(struct err *e);
 #define err_fail_budget(e) (err_set_budget(e), -1)
 #define err_fail_shutting_down(e) (err_set_shutting_down(e), -1)
 
-/* A row of the table. */
 struct err_row {
 	const char *code;
 	unsigned status;

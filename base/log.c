@@ -14,15 +14,12 @@
 #include "base/clock.h"
 #include "base/log_line.h"
 
-/*
- * How long the thread lets lines gather before it writes them: it then wakes hundreds of times a second, not once a
- * line.
- */
+/* How long the thread lets lines gather: so it wakes hundreds of times a second, not once a line. */
 #define GATHER_US ((uint64_t)5000)
 
 /*
- * One log a process. `least` and `format` are set before any other thread logs; `rest` is the thread's; the others'
- * guard is `lock`.
+ * The process's log. `least` and `format` are set before other threads log, `rest` is the thread's; `lock` guards all
+ * else.
  */
 static struct {
 	enum log_level least;
@@ -30,18 +27,18 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct buf pending;    /* whole lines */
-	unsigned long dropped; /* lines for which there was no room, or that could not be written; not reported yet */
-	bool idle;             /* the thread waits for a first line */
+	unsigned long dropped; /* lines that were not written, and are not reported yet */
+	bool idle;             /* the thread waits for a line */
 	bool running;
 	bool stopping;
 	pthread_t thread;
-	struct log_line rest; /* of a line that was written in part only: no other may be written before it */
+	struct log_line rest; /* of a line of which only the beginning was written: it must be written first */
 } logger = { .least = LOG_INFO,
 	.format = LOG_TEXT,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.pending = { .limit = LOG_PENDING_MAX } };
 
-/* Returns how many bytes were written; fewer than `len` when nobody reads, or the disk is full. */
+/* Returns how many bytes were written: fewer than `len` if the reader is gone or the disk is full. */
 static size_t
 write_some(const char *bytes, size_t len)
 {
@@ -72,7 +69,7 @@ count_lines(const char *bytes, size_t len)
 	return count;
 }
 
-/* Whether no line is left begun. */
+/* Writes the rest of a line that was begun. False: some of it is left. */
 static bool
 write_rest(void)
 {
@@ -83,7 +80,7 @@ write_rest(void)
 	return logger.rest.len == 0;
 }
 
-/* Writes whole lines; returns how many of them are lost. One that was begun is ended when writing works again. */
+/* Writes whole lines; returns how many are lost. A line that was begun is ended later, when writing works again. */
 static unsigned long
 write_lines(const char *bytes, size_t len)
 {
@@ -105,7 +102,7 @@ write_lines(const char *bytes, size_t len)
 	return count_lines(bytes + done, len - done);
 }
 
-/* Says how many lines are missing; returns how many are still to be reported. */
+/* Reports how many lines are missing; returns how many are still to be reported. */
 static unsigned long
 report_dropped(unsigned long dropped)
 {
@@ -118,7 +115,7 @@ report_dropped(unsigned long dropped)
 	return write_lines(line.bytes, line.len) == 0 ? 0 : dropped;
 }
 
-/* Waits for a line, and then for more to come. */
+/* Waits for a line, and then lets more gather. */
 static void
 wait_for_lines_locked(void)
 {

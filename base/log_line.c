@@ -11,7 +11,7 @@
 #include "base/quote.h"
 
 #define NAME_MAX_BYTES ((size_t)32)
-/* Numbers below this are shown with up to three decimals, by whole numbers alone. */
+/* Numbers below this are formatted by integer arithmetic, with up to three decimals. */
 #define SIMPLE_NUMBER_MAX 1e15
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
@@ -59,7 +59,7 @@ put_number(struct log_line *line, double number)
 	put(line, decimals, len);
 }
 
-/* A text between quotes; of a long one the beginning, and how long it is. */
+/* A text in quotes; of a long one the beginning and its length. */
 static void
 put_quoted(struct log_line *line, const char *text)
 {
@@ -72,7 +72,7 @@ put_quoted(struct log_line *line, const char *text)
 	put(line, "\"", 1);
 }
 
-/* Whether a value can stand without quotes and be told from what stands beside it. */
+/* Whether a value is unambiguous without quotes. */
 static bool
 is_bare(const char *text, bool may_have_spaces)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line of the log as text, in JSON or as key=value pairs. Pure, and bounded by construction: a text that is too long
- * is cut and says how long it was, so that no line is ever too long to be written. Every byte of a line is printable
- * ASCII: texts come from clients, and the line may be shown on a terminal.
+ * A line of the log, as JSON or as key=value pairs. Its length is bounded: a text that is too long is cut, with a note
+ * of its length. All bytes are printable ASCII, because texts come from clients and the log may be shown on a terminal.
  */
 #ifndef BASE_LOG_LINE_H
 #define BASE_LOG_LINE_H
@@ -20,7 +19,7 @@ struct log_line {
 	char bytes[LOG_LINE_BYTES]; /* ends with a line feed; no NUL */
 };
 
-/* Makes the line, with the time of now. `fields`: at most LOG_FIELDS_MAX, with names of at most 32 bytes. */
+/* Makes the line, with the current time. `fields`: at most LOG_FIELDS_MAX, with names of at most 32 bytes. */
 void log_line_make(struct log_line *line, enum log_format format, enum log_level level, const char *message,
     const struct log_field *fields, size_t count);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A container's limit is its control group's. In a container the group is mounted as the root; outside,
- * /proc/self/cgroup names it. A group's limit holds for those below it, so all on the way to the root are looked at.
+ * /proc/self/cgroup names it. A group's limit also holds for the groups below it, so all up to the root are read.
  */
 #include "base/memory.h"
 
@@ -16,7 +16,7 @@
 
 #define PATH_BYTES 4096
 
-/* The number in a file of one line; SIZE_MAX where there is none ("max", no file). */
+/* The number in a file of one line; SIZE_MAX: there is none ("max", no file). */
 static size_t
 read_limit(const char *path)
 {
@@ -71,10 +71,7 @@ lists(const char *list, const char *word)
 	return false;
 }
 
-/*
- * The limit of the group that a line "ID:CONTROLLERS:PATH" names. Version 2 has no controllers there, and one
- * hierarchy.
- */
+/* The limit of the group that a line "ID:CONTROLLERS:PATH" names. In version 2 CONTROLLERS is empty. */
 static size_t
 line_limit(char *line, const char *mount)
 {
@@ -108,7 +105,7 @@ memory_group_limit(const char *groups, const char *mount)
 	return limit;
 }
 
-/* The limit on the address space (ulimit -v), which more than what is resident counts against. */
+/* The limit on the address space (ulimit -v). */
 static size_t
 address_space_limit(void)
 {
@@ -127,10 +124,12 @@ memory_limit_bytes(void)
 	return smaller(limit, address_space_limit());
 }
 
-/* From what size on memory is the tensor's alone, by malloc's threshold (server/main.c), and large pages pay. */
+/* From this size on malloc maps a block by itself (server/main.c sets the threshold), and large pages pay. */
 #define LARGE_BYTES ((size_t)8 << 20)
 
-/* All pages that lie in the memory; with `whole`, also the first and the last, which may lie in it only in part. */
+/*
+ * Advises for all pages that lie in the memory; with `whole`, also for the first and last, which may lie partly in it.
+ */
 static void
 advise(void *memory, size_t size, bool whole)
 {
@@ -138,7 +137,7 @@ advise(void *memory, size_t size, bool whole)
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)memory, before = whole ? 0 : page - 1;
 	const uintptr_t first = (at + before) / page * page, end = (at + size + (page - 1 - before)) / page * page;
 
-	/* Advice alone: a system without them says so, and nothing is lost. */
+	/* Only advice: where the system has no large pages it fails, and nothing is lost. */
 	(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
 #else
 	(void)memory;

@@ -20,7 +20,7 @@ character(const unsigned char *p)
 	return len;
 }
 
-/* The letter that stands behind a backslash for this byte, or NUL. */
+/* The letter after the backslash in this byte's escape, or NUL. */
 static char
 escape_letter(unsigned char c)
 {
@@ -86,7 +86,7 @@ write_unit(char *out, unsigned unit)
 	return sizeof(text);
 }
 
-/* Any character that does not stand for itself: `len` bytes of UTF-8, or 0 for a byte that is none. */
+/* A character that must be escaped: `len` bytes of UTF-8, or 0 for a byte that is not UTF-8. */
 static size_t
 write_escape(char *out, const unsigned char *p, size_t len)
 {

@@ -8,22 +8,22 @@
 #include "base/buf.h"
 
 /*
- * Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 (a message cut in the middle of a
- * character, a client's percent-encoded rubbish) become U+FFFD, so that the result is always valid.
+ * Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 (from a message that was cut within a
+ * character, or from a client) become U+FFFD, so that the result is always valid.
  */
 void quote_json(struct buf *b, const char *text);
 
-/* The most bytes that one character of a text can take in quote_ascii: two \uXXXX, a surrogate pair. */
+/* The most bytes that quote_ascii needs for one character: a surrogate pair, two \uXXXX. */
 #define QUOTE_ASCII_MAX ((size_t)12)
 
 /*
- * Writes the inner part of a JSON string of printable ASCII alone, without its quotes: whatever else the text holds is
- * escaped, so that a terminal can be shown it. Stops where `room` bytes may not hold the next character. Returns the
- * bytes written; *taken is how many bytes of the text they stand for. Allocates nothing.
+ * Writes `text` as the inside of a JSON string of printable ASCII alone, everything else escaped, so that a terminal
+ * can show it. Stops before a character that `room` bytes might not hold. Returns the bytes written; *taken is how many
+ * bytes of the text were written.
  */
 size_t quote_ascii(char *out, size_t room, const char *text, size_t *taken);
 
-/* Replaces every byte that is not printable ASCII by '?', in place: for a text from a file that nobody vouches for. */
+/* Replaces every byte that is not printable ASCII by '?', in place: for a text from an untrusted file. */
 void quote_mask(char *text);
 
 #endif

@@ -11,14 +11,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Below half of the bound nothing need be done; from then on each time that a 32nd part of it has come since. */
+/* Below half of the bound nothing is done; from there on, each time that a 32nd part of it has been added. */
 #define CALM_PART 2
 #define STEP_PART 32
 
-/* A thread looks each time that it has taken so much. */
+/* A thread looks each time that it has allocated so much. */
 #define LOOK_BYTES ((size_t)4 << 20)
 
-/* From here on memory that waits for a client must not be there; less of it is not looked at. */
+/* From this part of the bound on, memory that waits for a client must not be resident; small blocks are ignored. */
 #define WAITING_PART 4
 #define WAITING_BYTES ((size_t)64 << 10)
 
@@ -53,7 +53,7 @@ spare_memory_resident(void)
 	return second == NULL ? 0 : strtoull(second, NULL, 10) * spare.page_bytes;
 }
 
-/* From where on to work next, when so much is held now. */
+/* The size at which to trim next. */
 static size_t
 next_above(size_t resident)
 {
@@ -62,7 +62,7 @@ next_above(size_t resident)
 	return next > calm ? next : calm;
 }
 
-/* One at a time. The others wait: what they would take meanwhile would come on top. */
+/* One thread at a time. The others wait, because what they would allocate meanwhile would come on top. */
 static void
 give_back(size_t coming)
 {
@@ -105,6 +105,6 @@ spare_memory_untouched(void *memory, size_t size)
 
 	if (spare.bytes_max == 0 || size < WAITING_BYTES || spare_memory_resident() < spare.bytes_max / WAITING_PART)
 		return;
-	/* Where the kernel will not, they stay. */
+	/* If it fails, the pages stay. */
 	(void)madvise((void *)from, (((uintptr_t)memory + size) & ~mask) - from, MADV_DONTNEED);
 }

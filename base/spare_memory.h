@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the allocator holds although nobody uses it. Each thread's arena keeps the gaps between blocks in use: where
- * large blocks are taken by some threads now and by others later, the gaps of all come to several times what is in use.
+ * Memory that the allocator holds although it is free. Each thread's malloc arena keeps the gaps between blocks in use.
+ * If large blocks are allocated by some threads now and by others later, all gaps come to several times what is in use.
  */
 #ifndef BASE_SPARE_MEMORY_H
 #define BASE_SPARE_MEMORY_H
 
 #include <stddef.h>
 
-/*
- * The process is to stay within so many bytes. Once, before other threads run; without it nothing is ever given back.
- */
+/* Sets the bytes that the process should stay within. Once, before other threads run; without it nothing is trimmed. */
 void spare_memory_bound(size_t bytes);
 
 /*
- * To be called with the bytes that are about to be taken. For every few MiB that a thread takes it looks once, which
- * costs about a microsecond: when the process holds much of its bound, and more than the last time that gaps were given
- * back, they go back to the kernel. Any thread.
+ * Is told the bytes that are about to be allocated. Once for every few MiB of a thread it looks at the process's size,
+ * which takes about a microsecond. If that is near the bound, and has grown since the last time, the gaps go back to
+ * the kernel. Threads may call it at once.
  */
 void spare_memory_look(size_t coming);
 
 /*
- * To be called of memory that was just allocated, and is written, and counted, only as a client's bytes arrive. What
- * the allocator hands out may be a gap that is there already; when the process holds a quarter of its bound, the pages
- * go back to the kernel until they are written.
+ * Is told of memory that was just allocated and will be written, and counted, as a client's bytes arrive. It may be a
+ * gap whose pages are resident; if the process holds a quarter of its bound, they go back to the kernel until written.
  */
 void spare_memory_untouched(void *memory, size_t size);
 
-/* The bytes that the process holds (resident), or 0 where the system does not say. */
+/* The process's resident bytes, or 0 if the system does not say. */
 size_t spare_memory_resident(void);
 
 #endif

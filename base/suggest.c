@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* No known name is longer without its separators; a longer word is cut. */
+/* The longest known name without its separators; a longer word is cut. */
 #define FOLDED_MAX 32
 
-/* What lies further away is no suggestion. */
+/* The distance of a name that is not suggested. */
 #define NOT_NEAR 100u
 
-/* A word within a name ("features") is worse than any typing error that counts. */
+/* A word within a name ("features") is further away than any typing error that counts. */
 #define WITHIN 4u
 #define WITHIN_CHARS_MIN 4
 
-/* Words of other libraries, folded, and what they are called here. */
+/* Words of other libraries, folded, and their names here. */
 static const struct alias {
 	const char *word;
 	const char *name;
@@ -126,7 +126,7 @@ least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* How many characters must be put in, left out, replaced, or exchanged with the next, to make `b` of `a`. */
+/* The edit distance: characters inserted, deleted, replaced, or swapped with the next. */
 static unsigned
 edits(const struct folded *a, const struct folded *b)
 {
@@ -150,7 +150,7 @@ edits(const struct folded *a, const struct folded *b)
 	return last[b->len];
 }
 
-/* Whether `part` stands in `whole`. */
+/* Whether `whole` contains `part`. */
 static bool
 is_within(const struct folded *part, const struct folded *whole)
 {
@@ -172,7 +172,7 @@ is_alias(const struct folded *word, const char *name)
 	return false;
 }
 
-/* Errors of typing: one in four characters, and one at least. */
+/* Typing errors count up to one, and one for every four characters more. */
 static unsigned
 distance_of(const char *word, const char *name)
 {

@@ -5,14 +5,14 @@
 
 #include <stdbool.h>
 
-/* Where a character stands; zeroed, between two characters. */
+/* A place in a text. Zeroed: between two characters. */
 struct utf8 {
 	unsigned char left; /* bytes that must still come */
 	unsigned char low;  /* the range of the next one */
 	unsigned char high;
 };
 
-/* Takes the first byte of a character. Returns false when none starts so. */
+/* Takes the first byte of a character. False: no character starts with it. */
 static inline bool
 utf8_first(struct utf8 *u, unsigned char c)
 {
@@ -26,7 +26,7 @@ utf8_first(struct utf8 *u, unsigned char c)
 	return true;
 }
 
-/* Takes the next byte. Returns false when it cannot stand there; `u` is then as before. */
+/* Takes the next byte. False: it cannot come here; `u` is then as before. */
 static inline bool
 utf8_next(struct utf8 *u, unsigned char c)
 {
@@ -40,7 +40,7 @@ utf8_next(struct utf8 *u, unsigned char c)
 	return true;
 }
 
-/* Writes a code point (no surrogate, <= U+10FFFF) as UTF-8. Returns the bytes written, 1 to 4. */
+/* Writes a code point (not a surrogate, <= U+10FFFF) as UTF-8. Returns the bytes written, 1 to 4. */
 static inline unsigned
 utf8_encode(unsigned code, char out[4])
 {
