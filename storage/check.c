@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "storage/sqlite_check.h"
-#include "storage/sqlite_open.h"
 #include "storage/sqlite_read.h"
 #include "storage/sqlite_url.h"
 

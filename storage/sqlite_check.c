@@ -13,7 +13,8 @@
 
 #include "base/bytes.h"
 #include "base/quote.h"
-#include "storage/sqlite_open.h"
+#include "storage/sqlite_errors.h"
+#include "storage/sqlite_schema.h"
 
 /* More of the same helps nobody. */
 #define STRUCTURE_FINDINGS_MAX "100"

@@ -14,7 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "storage/sqlite_open.h"
+#include "storage/sqlite_errors.h"
 
 /* A page costs about 5 µs: training that comes while nothing else is to be done waits for a step at most. */
 #define STEP_PAGES 8

@@ -8,7 +8,6 @@
  */
 #include "storage/sqlite_open.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,234 +15,35 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "storage/sqlite_errors.h"
+#include "storage/sqlite_schema.h"
 #include "storage/sqlite_url.h"
 
-#define APPLICATION_ID 0x6e726d64 /* "nrmd" */
-
-/* What is read through in a second from a slow disk. */
+/* Files up to this size are checked after an unclean end: a slow disk reads them in a second. */
 #define CHECKED_BYTES_MAX ((off_t)64 << 20)
 
-/* Migration i brings a file of user_version i to i + 1. Never edit one that was released: append. */
-static const char *const migrations[] = {
-	"CREATE TABLE model("
-	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  name TEXT NOT NULL UNIQUE"
-	") STRICT;"
-	/*
-	 * AUTOINCREMENT: an id never comes back, so that an update in flight cannot reach a later layer of the same
-	 * name.
-	 */
-	"CREATE TABLE layer("
-	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
-	"  name TEXT NOT NULL,"
-	"  definition TEXT NOT NULL,"
-	"  UNIQUE(model_id, name)"
-	") STRICT;"
-	/*
-	 * What every update rewrites. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0:
-	 * not fixed yet.
-	 */
-	"CREATE TABLE state("
-	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
-	"  revision INTEGER NOT NULL,"
-	"  features INTEGER NOT NULL,"
-	"  num_batches_tracked INTEGER NOT NULL,"
-	"  count INTEGER NOT NULL,"
-	"  running_mean BLOB,"
-	"  running_var BLOB"
-	") STRICT;"
-	/* Apart from state, so that an update does not rewrite them. NULL: the default (1, 0). */
-	"CREATE TABLE parameters("
-	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
-	"  weight BLOB,"
-	"  bias BLOB"
-	") STRICT;",
-	/*
-	 * What was done under an Idempotency-Key, beside the update itself. The ids are in the order of time, so that
-	 * forgetting the oldest takes them from one end. No foreign key: a deleted layer's keys can mean nothing any
-	 * more, since its id never comes back, and deleting it must not take as long as it has keys.
-	 */
-	"CREATE TABLE idempotency("
-	"  id INTEGER PRIMARY KEY,"
-	"  layer_id INTEGER NOT NULL,"
-	"  key TEXT NOT NULL,"
-	"  digest BLOB NOT NULL,"
-	"  revision INTEGER NOT NULL,"
-	"  num_batches_tracked INTEGER NOT NULL,"
-	"  created_s INTEGER NOT NULL,"
-	"  UNIQUE(layer_id, key)"
-	") STRICT;",
-};
-
-#define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
-
-int
-sqlite_failed(sqlite3 *db, const char *what, struct err *e)
-{
-	int rc = sqlite3_errcode(db) & 0xff;
-	int os = sqlite3_system_errno(db);
-
-	if (rc == SQLITE_NOMEM || sqlite3_extended_errcode(db) == SQLITE_IOERR_NOMEM)
-		return err_fail_memory(e);
-	if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT)))
-		return err_fail(e, ERR_STORAGE_FULL, "%s: the disk is full", what);
-	err_set(e, ERR_STORAGE_UNAVAILABLE, "%s: %s", what, sqlite3_errmsg(db));
-	e->retry_after_s = 1;
-	return -1;
-}
-
-int
-sqlite_run(sqlite3 *db, const char *sql, struct err *e)
-{
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_failed(db, "the database", e);
-}
-
-/* Setting it to what it is writes the first page all the same. */
+/* Setting it to its own value writes the first page all the same. */
 int
 sqlite_overwrite_failed(sqlite3 *db, struct err *e)
 {
 	char sql[64];
 
-	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", APPLICATION_ID);
+	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d", SQLITE_APPLICATION_ID);
 	return sqlite_run(db, sql, e);
-}
-
-static int
-refuse_readonly(const char *path, struct err *e)
-{
-	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-	    "%s cannot be written to: the daemon's user must be able to write it, and in its folder", path);
-}
-
-static bool
-has_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[4096] = ".";
-	struct stat st;
-
-	if (slash != NULL)
-		snprintf(folder, sizeof(folder), "%.*s/", (int)(slash - path), path);
-	return stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-/* Why a file could not be opened, in an operator's words: SQLite itself says the same of everything. */
-static int
-refuse_to_open(sqlite3 *db, const char *path, struct err *e)
-{
-	int os = sqlite3_system_errno(db);
-	struct stat st;
-
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_fail(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: it is a folder; --store takes a file", path);
-	if (!has_folder(path))
-		return err_fail(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: its folder is not there; make it first", path);
-	if (os == ENOENT) /* SQLite's second try, to read what it may not make */
-		return refuse_readonly(path, e);
-	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-	    "%s cannot be opened: %s; the daemon's user must be able to read and write it, the -wal beside it, and the "
-	    "folder",
-	    path, os == 0 ? sqlite3_errmsg(db) : strerror(os));
-}
-
-/* The connection's last failure, while it opens the file: names it, and says what to do. */
-static int
-refuse(sqlite3 *db, const char *path, struct err *e)
-{
-	switch (sqlite3_errcode(db) & 0xff) {
-	case SQLITE_CANTOPEN:
-		return refuse_to_open(db, path, e);
-	case SQLITE_BUSY:
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is in use by another process: stop that first", path);
-	case SQLITE_READONLY:
-		return refuse_readonly(path, e);
-	case SQLITE_NOTADB:
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-		    "%s is not an SQLite database: name another file, or restore a backup where it was one", path);
-	case SQLITE_CORRUPT:
-		return err_fail(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: %s; restore a backup", path, sqlite3_errmsg(db));
-	default:
-		return sqlite_failed(db, path, e);
-	}
 }
 
 static int
 run(sqlite3 *db, const char *path, const char *sql, struct err *e)
 {
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : refuse(db, path, e);
-}
-
-int
-sqlite_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err *e)
-{
-	sqlite3_stmt *stmt = NULL;
-	int result = -1;
-
-	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-		*out = sqlite3_column_int(stmt, 0);
-		result = 0;
-	} else {
-		(void)refuse(db, path, e);
-	}
-	sqlite3_finalize(stmt);
-	return result;
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_refuse(db, path, e);
 }
 
 int
 sqlite_lock(sqlite3 *db, const char *path, struct err *e)
 {
 	if (sqlite3_db_readonly(db, "main") == 1)
-		return refuse_readonly(path, e);
+		return sqlite_refuse_readonly(path, e);
 	return run(db, path, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT", e);
-}
-
-int
-sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
-{
-	int application, tables;
-
-	if (sqlite_int(db, path, "PRAGMA application_id", &application, e) < 0 ||
-	    sqlite_int(db, path, "PRAGMA user_version", version, e) < 0 ||
-	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
-		return -1;
-	if (application != APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-		    "%s is an SQLite database, but not one of normd: name another file", path);
-	if (*version > SCHEMA_VERSION)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-		    "%s is of a newer normd (schema %d; this one knows %d): install that one", path, *version,
-		    SCHEMA_VERSION);
-	return 0;
-}
-
-int
-sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e)
-{
-	for (int i = from; i < to && i < SCHEMA_VERSION; i++)
-		if (sqlite_run(db, migrations[i], e) < 0)
-			return -1;
-	return 0;
-}
-
-/* All missing migrations in one transaction: an interrupted upgrade leaves the old file. */
-static int
-migrate(sqlite3 *db, int version, struct err *e)
-{
-	char stamp[96];
-
-	if (version == SCHEMA_VERSION)
-		return 0;
-	snprintf(
-	    stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID, SCHEMA_VERSION);
-	if (sqlite_run(db, "BEGIN IMMEDIATE", e) < 0)
-		return -1;
-	if (sqlite_make_schema(db, version, SCHEMA_VERSION, e) < 0 || sqlite_run(db, stamp, e) < 0)
-		return -1;
-	return sqlite_run(db, "COMMIT", e);
 }
 
 /* The file's size. By stat: closing a descriptor of the database would drop the process's locks of it. */
@@ -316,7 +116,7 @@ quick_check(sqlite3 *db, const char *path, struct err *e)
 		found = (const char *)sqlite3_column_text(stmt, 0);
 		result = found != NULL && strcmp(found, "ok") == 0 ? 0 : refuse_damage(path, found, e);
 	} else {
-		result = refuse(db, path, e);
+		result = sqlite_refuse(db, path, e);
 	}
 	sqlite3_finalize(stmt);
 	return result;
@@ -353,7 +153,7 @@ is_ours_with_wal(const char *path)
 	fclose(file);
 	return whole && head[18] == 2 &&
 	    ((uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71]) ==
-	    APPLICATION_ID;
+	    SQLITE_APPLICATION_ID;
 }
 
 /*
@@ -403,14 +203,14 @@ sqlite_open(const char *path, struct err *e)
 		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK) {
-		(void)(db == NULL ? err_fail_memory(e) : refuse(db, path, e));
+		(void)(db == NULL ? err_fail_memory(e) : sqlite_refuse(db, path, e));
 		goto fail;
 	}
 	left_open = was_left_open(db);
 	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 ||
 	    run(db, path, settings, e) < 0 ||
 	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) ||
-	    migrate(db, version, e) < 0)
+	    sqlite_migrate(db, version, e) < 0)
 		goto fail;
 	sqlite_url_warn_volatile(path);
 	return db;

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "storage/sqlite_errors.h"
 #include "storage/sqlite_open.h"
+#include "storage/sqlite_schema.h"
 
 /* The bytes on which SQLite's readers hold a lock (sqlite.org/lockingv3.html). */
 #define SHARED_LOCK_START 0x40000002

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "storage/sqlite_open.h"
+#include "storage/sqlite_errors.h"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
 #define STATEMENT_SQL(name, sql) [STATEMENT_##name] = sql,

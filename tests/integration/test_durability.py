@@ -117,7 +117,7 @@ class File(unittest.TestCase):
     def test_a_database_of_another_program(self):
         with sqlite3.connect(self.path) as db:
             db.execute("CREATE TABLE pets(name)")
-        self.refused("not one of normd")
+        self.refused("not a normd store")
         with sqlite3.connect(self.path) as db:
             self.assertEqual(db.execute("SELECT name FROM sqlite_schema").fetchall(), [("pets",)])
 

@@ -16,7 +16,7 @@ LAYERS = 30
 FEATURES = 300
 PAGE = 4096
 NOBODY = 65534
-NOT_FOR_US = "the daemon's user must be able to"
+NOT_FOR_US = "the daemon's user needs"
 
 
 def layer(i, *rest):
@@ -127,16 +127,16 @@ class Refused(StoreFile):
     def test_a_file_that_may_not_be_written(self):
         self.put("stopped")
         os.chmod(self.path, 0o444)
-        self.refused("cannot be written to", NOT_FOR_US, unprivileged=True)
+        self.refused("cannot be written", NOT_FOR_US, unprivileged=True)
 
     def test_a_folder_that_may_not_be_written(self):
         self.put("stopped")
         os.chmod(self.directory, 0o555)
-        self.refused("cannot be written to", "in its folder", unprivileged=True)
+        self.refused("cannot be written", "in its folder", unprivileged=True)
 
     def test_a_folder_in_which_no_file_can_be_made(self):
         os.chmod(self.directory, 0o555)
-        self.refused("cannot be written to", "in its folder", unprivileged=True)
+        self.refused("cannot be written", "in its folder", unprivileged=True)
 
     def test_a_file_that_may_not_be_read(self):
         self.put("stopped")
@@ -156,14 +156,14 @@ class Refused(StoreFile):
                 self.skipTest("nothing can be mounted here: " + mount.stderr.strip())
             if "--bind" in options:
                 self.addCleanup(subprocess.run, ["umount", self.directory], check=True)
-        self.refused("cannot be written to")
+        self.refused("cannot be written")
 
     def test_a_folder_as_the_file(self):
         os.mkdir(self.path)
         self.refused("it is a folder")
 
     def test_a_folder_that_is_not_there(self):
-        self.refused("its folder is not there", path=os.path.join(self.directory, "no", "normd.db"))
+        self.refused("its folder does not exist", path=os.path.join(self.directory, "no", "normd.db"))
 
     def test_a_truncated_file(self):
         for size in (100, PAGE, 5 * PAGE + 77, 20 * PAGE):
@@ -202,7 +202,7 @@ class Refused(StoreFile):
                 shutil.copyfile(other + "-wal", self.path + "-wal")
                 db.close()
                 os.unlink(other)
-                self.refused("not one of normd")
+                self.refused("not a normd store")
 
     def test_a_journal_of_another_file(self):
         """SQLite would roll it back into this one."""

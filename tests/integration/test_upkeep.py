@@ -127,7 +127,7 @@ class Check(Upkeep):
         os.truncate(self.store, 0)
         self.check(1, "is empty")
         self.sql("CREATE TABLE t(a)")
-        self.check(1, "not one of normd")
+        self.check(1, "not a normd store")
         self.store = self.folder
         self.check(1, "is not a file")
         shutil.copy(self.sound, self.restored)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "storage/sqlite_copy.h"
+#include "storage/sqlite_errors.h"
 #include "storage/sqlite_open.h"
 #include "tests/unit/gate.h"
 #include "tests/unit/scratch_store.h"

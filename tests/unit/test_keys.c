@@ -13,7 +13,7 @@
 
 #include "base/digest.h"
 #include "handlers/claims.h"
-#include "storage/sqlite_open.h"
+#include "storage/sqlite_errors.h"
 #include "tests/unit/scratch_store.h"
 
 static const double mean = 3, var = 1;

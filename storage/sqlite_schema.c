@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include "storage/sqlite_schema.h"
+
+#include <stdio.h>
+
+#include "storage/sqlite_errors.h"
+
+/* Migration i brings a file of user_version i to i + 1. Never edit one that was released: append. */
+static const char *const migrations[] = {
+	"CREATE TABLE model("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE"
+	") STRICT;"
+	/*
+	 * AUTOINCREMENT: an id never comes back, so that an update in flight cannot reach a later layer of the same
+	 * name.
+	 */
+	"CREATE TABLE layer("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"
+	"  definition TEXT NOT NULL,"
+	"  UNIQUE(model_id, name)"
+	") STRICT;"
+	/*
+	 * What every update rewrites. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0:
+	 * not fixed yet.
+	 */
+	"CREATE TABLE state("
+	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+	"  revision INTEGER NOT NULL,"
+	"  features INTEGER NOT NULL,"
+	"  num_batches_tracked INTEGER NOT NULL,"
+	"  count INTEGER NOT NULL,"
+	"  running_mean BLOB,"
+	"  running_var BLOB"
+	") STRICT;"
+	/* Apart from state, so that an update does not rewrite them. NULL: the default (1, 0). */
+	"CREATE TABLE parameters("
+	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+	"  weight BLOB,"
+	"  bias BLOB"
+	") STRICT;",
+	/*
+	 * What was done under an Idempotency-Key, beside the update itself. The ids are in the order of time, so that
+	 * forgetting the oldest takes them from one end. No foreign key: a deleted layer's keys can mean nothing any
+	 * more, since its id never comes back, and deleting it must not take as long as it has keys.
+	 */
+	"CREATE TABLE idempotency("
+	"  id INTEGER PRIMARY KEY,"
+	"  layer_id INTEGER NOT NULL,"
+	"  key TEXT NOT NULL,"
+	"  digest BLOB NOT NULL,"
+	"  revision INTEGER NOT NULL,"
+	"  num_batches_tracked INTEGER NOT NULL,"
+	"  created_s INTEGER NOT NULL,"
+	"  UNIQUE(layer_id, key)"
+	") STRICT;",
+};
+
+#define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))
+
+int
+sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
+{
+	int application, tables;
+
+	if (sqlite_int(db, path, "PRAGMA application_id", &application, e) < 0 ||
+	    sqlite_int(db, path, "PRAGMA user_version", version, e) < 0 ||
+	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
+		return -1;
+	if (application != SQLITE_APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
+		    "%s is an SQLite database, but not a normd store: name another file", path);
+	if (*version > SCHEMA_VERSION)
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
+		    "%s was made by a newer normd (schema %d; this one knows %d): install that version", path, *version,
+		    SCHEMA_VERSION);
+	return 0;
+}
+
+int
+sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e)
+{
+	for (int i = from; i < to && i < SCHEMA_VERSION; i++)
+		if (sqlite_run(db, migrations[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+int
+sqlite_migrate(sqlite3 *db, int version, struct err *e)
+{
+	char stamp[96];
+
+	if (version == SCHEMA_VERSION)
+		return 0;
+	snprintf(stamp, sizeof(stamp), "PRAGMA application_id=%d; PRAGMA user_version=%d", SQLITE_APPLICATION_ID,
+	    SCHEMA_VERSION);
+	if (sqlite_run(db, "BEGIN IMMEDIATE", e) < 0)
+		return -1;
+	if (sqlite_make_schema(db, version, SCHEMA_VERSION, e) < 0 || sqlite_run(db, stamp, e) < 0)
+		return -1;
+	return sqlite_run(db, "COMMIT", e);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The schema of a store's file: how it is made, recognized and brought to the newest version. */
+#ifndef STORAGE_SQLITE_SCHEMA_H
+#define STORAGE_SQLITE_SCHEMA_H
+
+#include <sqlite3.h>
+
+#include "base/err.h"
+
+#define SQLITE_APPLICATION_ID 0x6e726d64 /* "nrmd", in the file's head */
+
+/* Checks that the file is a store, or new and empty (*version is 0), and not from a newer normd. */
+int sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e) MUST_CHECK;
+
+/* Brings the schema from one version to another, at most to the newest. Does not mark the file. */
+int sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e) MUST_CHECK;
+
+/* Runs all missing migrations in one transaction, and marks the file: an interrupted upgrade leaves the old file. */
+int sqlite_migrate(sqlite3 *db, int version, struct err *e) MUST_CHECK;
+
+#endif
