@@ -102,7 +102,6 @@ as_tensor(const struct request *rq, double *values, size_t n, struct tensor *out
 /* Kept between the steps of the request. */
 struct backward {
 	struct call call;
-	struct shard own;           /* of a synchronized step */
 	struct tensor weight, bias; /* the gradients by them */
 };
 
@@ -128,11 +127,13 @@ answer(struct request *rq, struct backward *w, struct err *e)
 static int
 start_shard(struct request *rq, struct backward *w, struct err *e)
 {
+	struct shard own;
+
 	if (rq->definition->clip > 0 || !w->call.train)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
-	if (call_backward_shard(&w->call, &w->own, e) < 0)
+	if (call_backward_shard(&w->call, &own, e) < 0)
 		return -1;
-	request_shard(rq, &w->call, &w->own);
+	request_shard(rq, &w->call, &own);
 	rq->sync_backward = true;
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "handlers/request.h"
 #include "layer/call.h"
 
-/* Hands the call's shard to the step, in rq->member. The shard must live as long as the request. */
+/* Hands the call's shard to the step, in rq->member. */
 void request_shard(struct request *rq, const struct call *c, const struct shard *own);
 
 /* The whole batch, once the step has come together. */

@@ -54,8 +54,7 @@ choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 /* Kept between the steps of the request. */
 struct training {
 	struct call call;
-	struct shard own; /* of a synchronized step */
-	struct err err;   /* of an output that was computed meanwhile: no memory */
+	struct err err; /* of an output that was computed meanwhile: no memory */
 };
 
 /* Ends the answer, whose head was made before anything was stored. */
@@ -78,9 +77,11 @@ answer_unchanged(struct request *rq)
 static int
 start_shard(struct request *rq, struct training *t, struct err *e)
 {
-	if (call_train_shard(&t->call, &t->own, e) < 0)
+	struct shard own;
+
+	if (call_train_shard(&t->call, &own, e) < 0)
 		return -1;
-	request_shard(rq, &t->call, &t->own);
+	request_shard(rq, &t->call, &own);
 	return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "base/suggest.h"
 #include "layer/definition_fields.h"
 
-/* What a convention sets when a definition does not say. Sources in docs/MATH.md. */
+/* The defaults of a convention. Sources in docs/MATH.md. */
 struct defaults {
 	double eps[KIND_COUNT];
 	double momentum;
@@ -43,7 +43,7 @@ set_defaults(struct definition *d)
 	d->d_max = D_MAX;
 }
 
-/* There is no kind; perhaps it is there under another name. */
+/* There is no kind; perhaps a member with a similar name was meant. */
 static int
 refuse_kind(const struct cJSON *object, struct err *e)
 {
@@ -86,7 +86,7 @@ read_value(const struct definition_field *f, struct definition *d, const struct 
 	return f->read != NULL ? f->read(d, value, object, e) : field_read(f, d, value, e);
 }
 
-/* The fields that decide what the rest may be, the kind above all. One that the kind does not have is refused later. */
+/* Reads the fields that others depend on, first the kind. read_field refuses those that the kind does not have. */
 static int
 read_first(const struct cJSON *object, struct definition *d, struct err *e)
 {
@@ -132,7 +132,7 @@ check_needed(const struct cJSON *object, enum kind kind, struct err *e)
 	return 0;
 }
 
-/* What follows from several fields together. */
+/* Sets and checks what depends on several fields. */
 static int
 resolve(const struct cJSON *object, struct definition *d, struct err *e)
 {
@@ -183,7 +183,7 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
 		if (!is_other(m, others) && read_field(out, others, m, object, e) < 0)
 			return -1;
-	/* After the names: a needed field that is missing may be there under a wrong one. */
+	/* Last: a needed field may be there under a wrong name, and then that is said. */
 	return check_needed(object, out->kind, e) < 0 ? -1 : resolve(object, out, e);
 }
 

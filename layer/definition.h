@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A layer's definition: its kind and hyperparameters, immutable. Parsed from JSON against a table of fields, resolved
- * (every default filled in by the convention), written back as canonical JSON, which is what is stored and shown. Pure
- * functions.
+ * A layer's definition: its kind and hyperparameters. It never changes. It is read from JSON by a table of fields, its
+ * convention fills in the defaults, and it is written as canonical JSON, which is stored and shown.
  */
 #ifndef LAYER_DEFINITION_H
 #define LAYER_DEFINITION_H
@@ -16,7 +15,7 @@
 
 enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_INSTANCE_NORM, KIND_GROUP_NORM, KIND_RMS_NORM, KIND_COUNT };
 
-/* Whose words a definition speaks: sets defaults, and what momentum weighs. */
+/* The library whose defaults and meaning of momentum a definition uses. */
 enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENTION_ONNX, CONVENTION_COUNT };
 
 struct definition {
@@ -24,14 +23,14 @@ struct definition {
 	enum convention convention;
 	double eps;           /* >= 0 */
 	bool eps_of_datatype; /* rms_norm: the datatype's machine epsilon instead */
-	bool affine;          /* affine, elementwise_affine: has a weight, and a bias where `bias` */
-	bool bias;            /* as affine, but where a kind has none (rms_norm) or has it apart (layer_norm) */
-	double clip;          /* outputs are limited to -clip..clip; 0: they are not */
+	bool affine;          /* field affine or elementwise_affine: has a weight, and a bias if `bias` */
+	bool bias;            /* as affine; a field of its own in layer_norm; never in rms_norm */
+	double clip;          /* outputs are limited to -clip..clip; 0: no limit */
 
-	enum datatype datatype; /* of tensors in JSON that name none */
+	enum datatype datatype; /* of JSON tensors that name none */
 
-	/* batch_norm, instance_norm, group_norm (whose num_channels it is) */
-	size_t num_features; /* 0: left out, the first batch that is trained with fixes it */
+	/* batch_norm, instance_norm; group_norm calls it num_channels */
+	size_t num_features; /* 0: left out; the first training batch sets it */
 
 	/* batch_norm, instance_norm */
 	bool track_running_stats;
@@ -41,7 +40,7 @@ struct definition {
 
 	/* batch_norm */
 	int channel_axis;          /* negative counts from the end */
-	size_t virtual_batch_size; /* samples of a ghost batch; 0: the whole batch is one */
+	size_t virtual_batch_size; /* samples in a ghost batch; 0: no ghost batches */
 	bool shuffle;              /* samples are permuted before they are cut into ghost batches */
 	bool renorm;               /* Batch Renormalization, with: */
 	double r_max, d_max;       /* >= 1, >= 0 */
@@ -55,22 +54,19 @@ struct definition {
 };
 
 /*
- * Reads a definition from the members of `object`. Members named in `others` (a NULL-terminated list, or NULL) are not
- * a definition's and are passed over, but for a `bias` that is true or false. bad_parameter names the field that is
- * missing, unknown, of the wrong type or out of range.
+ * Reads a definition from the members of `object`. Skips members named in `others` (NULL-terminated; NULL: none),
+ * except a `bias` that is true or false. bad_parameter names the field that is missing, unknown, of the wrong type or
+ * out of range.
  */
 int definition_parse(
     const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
 
-/*
- * Appends the resolved definition as a JSON object. `features` stands in for num_features where that was left out; 0:
- * null.
- */
+/* Appends the resolved definition as a JSON object. `features` (0: null) replaces a num_features that was left out. */
 void definition_format(struct buf *b, const struct definition *d, size_t features);
 
 /*
- * Whether `asked` is the definition that stands: equal in every field, where a num_features that was left out equals
- * what the layer's first batch fixed (`features`; 0: nothing yet). -1 with `e`: no memory.
+ * Whether `asked` equals the layer's definition in every field. A num_features that was left out equals `features`, the
+ * number that the layer has by now (0: none yet). -1 with `e`: no memory.
  */
 int definition_same(const struct definition *stands, size_t features, const struct definition *asked, bool *same,
     struct err *e) MUST_CHECK;
@@ -84,7 +80,7 @@ double definition_new_weight(const struct definition *d);
 /* The update of a layer's running statistics by a batch with these moments of `features` channels. */
 struct update definition_update(const struct definition *d, size_t features, const struct moments *batch);
 
-/* Whether layers of its kind can keep running statistics; whether this one does. */
+/* Whether a layer of this kind can keep running statistics; whether this one does. */
 bool definition_may_track(const struct definition *d);
 bool definition_tracks(const struct definition *d);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What of a batch is normalized together: each piece of it is a tensor without padding, like any other, and so is
- * everything that is computed of it. Where there is padding, this is the stage before: the values that count are packed
- * once, and the results are put back, with zeros at padding.
+ * A batch is cut into pieces; all values of a piece are normalized together. Padding ends here, for every kind and for
+ * backward: the values that count are packed once, everything else sees pieces without padding, and the results are put
+ * back, with zeros at padding.
  */
 #ifndef LAYER_PIECES_H
 #define LAYER_PIECES_H
@@ -11,25 +11,19 @@
 #include "norm/padding.h"
 #include "norm/view.h"
 
-/*
- * A byte for each sample's position: 1 counts, 0 is padding. `keep` is NULL where there is no padding.
- */
+/* Which positions count: a byte each, 1 counts, 0 is padding. `keep` NULL: there is no padding. */
 struct mask {
 	unsigned char *keep;
 	size_t samples;
 	size_t positions; /* of a sample */
 };
 
-/* How a batch is cut. Rows (layer_norm, rms_norm) are one piece in any case: a row counts, or it is padding. */
+/* How a batch is cut. Rows (layer_norm, rms_norm) are always one piece: a whole row counts or is padding. */
 enum pieces_way {
-	PIECES_WHOLE,    /* one piece: numbers for each channel, of the batch or running */
-	PIECES_IN_PLACE, /* the same, where each value is computed by itself: padding stays, as values that count */
-	PIECES_GHOSTS,   /* training by batch_norm: ghost batches (layer/ghosts.h), where the definition has them */
-	/*
-	 * moments of their own: without padding one piece, else stretches of samples of which equally many positions
-	 * count
-	 */
-	PIECES_SAMPLES
+	PIECES_WHOLE,    /* one piece */
+	PIECES_IN_PLACE, /* one piece, and padding stays in it: for results that depend on one value each */
+	PIECES_GHOSTS,   /* the ghost batches of the definition */
+	PIECES_SAMPLES   /* one piece; with padding, stretches of samples of which equally many positions count */
 };
 
 struct pieces {
@@ -37,11 +31,11 @@ struct pieces {
 	struct norm_view view; /* of the tensor */
 	enum norm_real real;
 	size_t elements; /* of all pieces */
-	bool rows;       /* it is rows: (1, rows, size) */
+	bool rows;       /* the view is (1, rows, size) */
 	bool in_place;   /* nothing is packed */
 	struct ghosts ghosts;
-	struct norm_part *samples; /* of each piece; NULL: as the ghosts are cut */
-	struct padding padding;    /* keep is NULL where there is none */
+	struct norm_part *samples; /* of each piece; NULL: those of the ghost batches */
+	struct padding padding;    /* keep NULL: none */
 };
 
 /* A piece: values without padding, in place, and their view. */
@@ -54,25 +48,25 @@ struct piece {
 
 struct call;
 
-/* The way of a kind's own moments. */
+/* How a kind is cut if it is normalized by its own moments. */
 enum pieces_way pieces_way_of(const struct definition *d, bool train);
 
 /*
- * Cuts the call's tensor, which must not be empty, into c->pieces. The mask is put into the order of the shuffle.
- * too_few_values where an instance, or of groups the batch, has one value; shape_mismatch, overloaded.
+ * Cuts the call's tensor into c->pieces; only PIECES_WHOLE takes an empty one. Shuffles the mask as the samples will
+ * be. shape_mismatch; too_few_values if an instance has one value, or each group of the whole batch.
  */
 int pieces_cut(struct call *c, enum pieces_way way, struct err *e) MUST_CHECK;
 
 /*
- * The values of the call's tensor, or of another of its shape and datatype, as pieces: shuffled in place and, where
- * there is padding, packed into the workspace. Without padding, and for PIECES_IN_PLACE, *values are the tensor's.
+ * Gives the values of the call's tensor, or of another of its shape and datatype, as pieces_get wants them: shuffled in
+ * place; if there is padding, packed into the workspace (but for PIECES_IN_PLACE).
  */
 int pieces_take(struct call *c, struct tensor *t, void **values, struct err *e) MUST_CHECK;
 
 /* Piece `i` of what pieces_take gave. */
 struct piece pieces_get(const struct pieces *p, void *values, size_t i);
 
-/* Puts what the pieces have become back into the tensor: unpacked, 0 at padding, in the samples' own order. */
+/* Puts the pieces back into the tensor: in the samples' own order, with zeros at padding. */
 void pieces_put(struct call *c, void *values, struct tensor *t);
 
 #endif
