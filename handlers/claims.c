@@ -8,13 +8,13 @@
 
 #include "base/hash.h"
 
-/* More than the requests that run at once, and it never grows: a claim needs no memory of its own. */
+/* More than the requests that run at once. The table never grows, so a claim allocates nothing. */
 #define BUCKETS ((size_t)8192)
 
 struct claims {
 	uint64_t seed; /* immutable */
 
-	/* Guarded by `lock`, and so is all that the claims in them have of their own. */
+	/* Guarded by `lock`, like the private members of the claims in them. */
 	pthread_mutex_t lock;
 	struct claim *buckets[BUCKETS];
 };
@@ -26,7 +26,7 @@ claims_new(void)
 
 	if (all == NULL)
 		return NULL;
-	/* Without entropy this early in the boot the seed is 0: the table still works. */
+	/* Early in the boot there may be no entropy; the table also works with seed 0. */
 	if (getrandom(&all->seed, sizeof(all->seed), GRND_NONBLOCK) < 0)
 		all->seed = 0;
 	pthread_mutex_init(&all->lock, NULL);

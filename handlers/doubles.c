@@ -14,7 +14,7 @@
 const struct input weight_input = PARAMETER("weight");
 const struct input bias_input = PARAMETER("bias");
 
-/* A tensor of doubles is used where it lies; another is widened. */
+/* A tensor of doubles is used in place; another is converted. */
 static int
 as_doubles(struct request *rq, const struct tensor *t, double **values, struct err *e)
 {
@@ -42,8 +42,8 @@ doubles_get(struct request *rq, const struct input *in, double **values, size_t 
 	if (t == NULL || (type != ENVELOPE_TENSOR && type != ENVELOPE_OBJECT))
 		return option_refuse(in, &(struct option){ .member = member }, "a list of numbers or a tensor", e);
 	if (t->rank != 1 && in->one_extent)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" must have 1 dimension, one value per feature; it has %u",
-		    in->name, t->rank);
+		return err_fail(e, ERR_SHAPE_MISMATCH,
+		    "\"%s\" must be a flat list, one value per feature; it has %u dimensions", in->name, t->rank);
 	*count = t->count;
 	return as_doubles(rq, t, values, e);
 }
@@ -53,7 +53,8 @@ doubles_check_variance(const char *name, const double *var, size_t n, struct err
 {
 	for (size_t i = 0; i < n; i++)
 		if (!(var[i] >= 0))
-			return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" holds a variance below 0, at index %zu", name, i);
+			return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" must not be negative or NaN; value %zu is %g",
+			    name, i, var[i]);
 	return 0;
 }
 
@@ -73,7 +74,7 @@ doubles_check_features(const char *name, size_t n, size_t features, struct err *
 	if (features != 0 ? n == features : n != 0)
 		return 0;
 	if (features == 0)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", name);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" is empty; it needs one value per feature", name);
 	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values; the layer has %zu features", name, n, features);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", features);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", n);

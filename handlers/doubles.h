@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Statistics, parameters and moments in a body: plain lists or tensor objects, float64 throughout. */
+/* Statistics, parameters and moments in a body: lists or tensor objects, converted to doubles. */
 #ifndef HANDLERS_DOUBLES_H
 #define HANDLERS_DOUBLES_H
 
@@ -8,14 +8,14 @@
 /* The learned scale and shift. */
 extern const struct input weight_input, bias_input;
 
-/* Statistics of one value per feature. */
+/* Declares a list of statistics, one value per feature. */
 #define DOUBLES_PER_FEATURE(name_) \
 	{ \
 		.name = (name_), .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP64, \
 		.needed = true, .one_extent = true \
 	}
 
-/* A number of values or batches. */
+/* Declares a count of values or batches. */
 #define DOUBLES_COUNT(name_, needed_) \
 	{ \
 		.name = (name_), .type = INPUT_UINT, .places = INPUT_BODY, .max = STATISTICS_COUNT_MAX, \
@@ -29,13 +29,13 @@ extern const struct input weight_input, bias_input;
  */
 int doubles_get(struct request *rq, const struct input *in, double **values, size_t *count, struct err *e) MUST_CHECK;
 
-/* Refuses a variance with a negative value. */
+/* Refuses negative values and NaN: bad_parameter. */
 int doubles_check_variance(const char *name, const double *var, size_t n, struct err *e) MUST_CHECK;
 
-/* Refuses the calls on statistics for a layer that keeps none. */
+/* Refuses a layer that keeps no running statistics: bad_parameter. */
 int doubles_check_tracks(const struct request *rq, struct err *e) MUST_CHECK;
 
-/* Refuses `n` values where the layer has `features`; 0 features are not fixed yet and take any number but 0. */
+/* Refuses `n` values unless the layer has `features` (0: not fixed yet, any number except 0): shape_mismatch. */
 int doubles_check_features(const char *name, size_t n, size_t features, struct err *e) MUST_CHECK;
 
 #endif

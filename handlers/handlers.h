@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The handlers' functions, one file per resource; routes.c ties them to methods and paths. Their contract is struct
- * route's.
+ * The functions of the handlers, one file per resource, and what each route takes (input.h). routes.c ties them to
+ * methods and paths; the members of struct route say what each function does.
  */
 #ifndef HANDLERS_HANDLERS_H
 #define HANDLERS_HANDLERS_H

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Between quotes, \" and \\ stand for " and \ (RFC 8941, section 3.3.3). Returns -1 when it is no such string. */
+/* Removes the quotes and backslashes of a quoted string (RFC 8941, section 3.3.3). -1: not a quoted string. */
 static int
 unquote(const char *text, size_t len, char *out, size_t *out_len)
 {
@@ -20,7 +20,7 @@ unquote(const char *text, size_t len, char *out, size_t *out_len)
 	return 0;
 }
 
-/* The key in `text`, in the request's memory. */
+/* Copies the key in `text` into the request's memory. */
 static int
 parse_key(struct request *rq, const char *text, char **key, struct err *e)
 {
@@ -38,7 +38,7 @@ parse_key(struct request *rq, const char *text, char **key, struct err *e)
 	(*key)[good ? key_len : 0] = '\0';
 	if (!good || key_len == 0 || key_len > IDEMPOTENCY_KEY_MAX)
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "Idempotency-Key must be 1 to %d printable ASCII characters, in double quotes or without",
+		    "Idempotency-Key must be 1 to %d printable ASCII characters, with or without double quotes",
 		    IDEMPOTENCY_KEY_MAX);
 	return 0;
 }
@@ -55,12 +55,13 @@ idempotency_begin(struct request *rq, const char *header, struct err *e)
 	rq->digest = digest_new();
 	if (rq->digest == NULL)
 		return err_fail_memory(e);
-	/* The same key and body mean something else on another route. */
+	/* The same key and body on another route are another request. */
 	digest_add(rq->digest, rq->route->path, strlen(rq->route->path));
 	rq->claim = (struct claim){ .model = rq->model, .layer = rq->layer, .key = key };
 	if (claims_take(rq->claims, &rq->claim))
 		return 0;
-	err_set(e, ERR_IDEMPOTENCY_IN_FLIGHT, "a request with this Idempotency-Key is still running");
+	err_set(e, ERR_IDEMPOTENCY_IN_FLIGHT,
+	    "the first request with this Idempotency-Key is still running; repeat this one later");
 	e->retry_after_s = 1;
 	return -1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Idempotency-Key: a change is made once, however often it is asked for. */
+/* Idempotency-Key: a change is made once, however often the request is repeated. */
 #ifndef HANDLERS_IDEMPOTENCY_H
 #define HANDLERS_IDEMPOTENCY_H
 
@@ -7,19 +7,19 @@
 
 #define IDEMPOTENCY_HEADER "Idempotency-Key"
 
-/* The most characters of a key. */
+/* The longest key, in characters. */
 #define IDEMPOTENCY_KEY_MAX 255
 
 /*
- * Takes the header's value (a quoted string, or the same without quotes; NULL: there is none) for a request whose route
- * takes a key, and claims it. bad_parameter, or idempotency_in_flight while another request holds it.
+ * Reads the key from the header's value, with or without quotes, and claims it. Does nothing if the header is absent
+ * (NULL) or the route takes no key. Errors: bad_parameter; idempotency_in_flight while another request holds the key.
  */
 int idempotency_begin(struct request *rq, const char *header, struct err *e) MUST_CHECK;
 
-/* Makes the query parameters that decide what is stored part of what the key is used for, after the body. */
+/* Adds the query parameters that are `stored` to the request's fingerprint. Call it once, after the body. */
 void idempotency_add_query(struct request *rq);
 
-/* Names the key, and what it was used for, in the operation. */
+/* Puts the key and the request's fingerprint into the operation. */
 void idempotency_guard(struct request *rq);
 
 #endif

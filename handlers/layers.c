@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Layers: a definition is put once and then stands. */
+/* Layers: a definition is put once and never changes. */
 #include "layer/definition.h"
 #include "handlers/handlers.h"
 #include "handlers/precondition.h"
@@ -51,8 +51,8 @@ layer_put_finish(struct request *rq, struct err *e)
 	if (definition_same(stands, rq->write.result.features, &put->asked, &same, e) < 0)
 		return -1;
 	if (!same)
-		return err_fail(
-		    e, ERR_LAYER_DIFFERS, "layer \"%s\" exists as %.*s", rq->layer, (int)head->len, head->bytes);
+		return err_fail(e, ERR_LAYER_DIFFERS, "layer \"%s\" exists with another definition: %.*s", rq->layer,
+		    (int)head->len, head->bytes);
 	return 0;
 }
 

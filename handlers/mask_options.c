@@ -11,7 +11,7 @@ const struct input mask_input = {
 	.name = "mask", .type = INPUT_TENSOR, .places = INPUT_ANYWHERE, .datatype = DATATYPE_BOOL, .stored = true
 };
 
-/* Whether dimension `i` of a tensor is one of a mask's: the samples', or a sample's positions. */
+/* Whether a mask has dimension `i` of its tensor: the samples, or one of a sample's positions. */
 static bool
 is_in_mask(const struct definition *d, const struct tensor *t, unsigned i)
 {
@@ -41,8 +41,8 @@ set_extents(const struct definition *d, const struct tensor *t, struct mask *m, 
 
 	if (rank == 0 || !is_in_mask(d, t, 0))
 		return err_fail(e, ERR_SHAPE_MISMATCH,
-		    "padding needs samples in dimension 0; here it belongs to the %s",
-		    definition_is_shaped(d) ? "normalized_shape" : "channels");
+		    "padding needs samples in dimension 0, but dimension 0 of this tensor is %s",
+		    definition_is_shaped(d) ? "part of normalized_shape" : "the channels");
 	m->samples = t->shape[0];
 	m->positions = 1;
 	for (unsigned i = 1; i < rank; i++)
@@ -56,16 +56,16 @@ take_length(void *arg, size_t sample, uint64_t length, struct err *e)
 	struct mask *m = arg;
 
 	if (sample >= m->samples)
-		return err_fail(
-		    e, ERR_SHAPE_MISMATCH, "\"lengths\" has more than %zu numbers, one for each sample", m->samples);
+		return err_fail(e, ERR_SHAPE_MISMATCH,
+		    "\"lengths\" must have one number for each of the %zu samples; it has more", m->samples);
 	if (length > m->positions)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"lengths\" has %llu for sample %zu, which has %zu positions",
+		return err_fail(e, ERR_BAD_PARAMETER, "\"lengths\" is %llu for sample %zu, which has only %zu steps",
 		    (unsigned long long)length, sample, m->positions);
 	memset(m->keep + sample * m->positions, 1, (size_t)length);
 	return 0;
 }
 
-/* A length is a number of steps, so a sample's positions must be one dimension. */
+/* A length counts steps along one dimension, so a sample must have exactly one. */
 static int
 check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 {
@@ -75,13 +75,11 @@ check_steps(const struct definition *d, const struct tensor *t, struct err *e)
 	if (dimensions == 1)
 		return 0;
 	return err_fail(e, ERR_SHAPE_MISMATCH,
-	    "\"lengths\" needs a tensor with one dimension of steps, such as (N, %s); this one has %u such dimensions: "
-	    "use "
-	    "\"mask\"",
+	    "\"lengths\" needs a tensor with one dimension of steps, such as (N, %s); this one has %u: use \"mask\"",
 	    definition_is_shaped(d) ? "T, D" : "C, L", dimensions);
 }
 
-/* A mask's shape is that of samples and positions, or it is flat. */
+/* A mask has the shape of samples and positions, or it is flat. */
 static int
 check_shape(const struct definition *d, const struct tensor *mask, const struct tensor *t, size_t count, struct err *e)
 {
@@ -92,14 +90,14 @@ check_shape(const struct definition *d, const struct tensor *mask, const struct 
 	    (mask->rank == 1 || (mask->rank == rank && memcmp(mask->shape, shape, rank * sizeof(shape[0])) == 0)))
 		return 0;
 	err_set(e, ERR_SHAPE_MISMATCH,
-	    "\"mask\" must have the shape of the tensor without %s, or %zu values in a flat list",
-	    definition_is_shaped(d) ? "normalized_shape" : "its channels", count);
+	    "\"mask\" must have the shape of the tensor without %s, or be a flat list of %zu values",
+	    definition_is_shaped(d) ? "normalized_shape" : "the channels", count);
 	tensor_shape_text(shape, rank, e->expected, sizeof(e->expected));
 	tensor_shape_text(mask->shape, mask->rank, e->actual, sizeof(e->actual));
 	return -1;
 }
 
-/* The tensor's bytes are the mask. */
+/* The bytes of the tensor are used as the mask. */
 static int
 keep_tensor(
     struct mask *m, const struct definition *d, const struct tensor *mask, const struct tensor *t, struct err *e)
@@ -130,7 +128,7 @@ refuse_count(const struct mask *m, size_t given, struct err *e)
 	return -1;
 }
 
-/* The query's values, of all samples. */
+/* The query has the values of all samples in one list. */
 static int
 keep_from_query(struct mask *m, const struct option *o, struct err *e)
 {
@@ -156,10 +154,11 @@ keep_from_lengths(
 		return -1;
 	if (given == m->samples)
 		return 0;
-	return err_fail(e, ERR_SHAPE_MISMATCH, "\"lengths\" has %zu numbers for %zu samples", given, m->samples);
+	return err_fail(e, ERR_SHAPE_MISMATCH,
+	    "\"lengths\" must have one number for each of the %zu samples; it has %zu", m->samples, given);
 }
 
-/* Where the padding is given; in one way at most. */
+/* Where the request says what is padding; in one way at most. */
 struct source {
 	struct option lengths, mask;
 	const struct tensor *tensor; /* of a mask in the body */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Models: lists, and what a model holds. Lists come in pages, in the byte order of names. */
+/* The list of models, and the list of a model's layers: paginated, and sorted by the bytes of names. */
 #include <inttypes.h>
 
 #include "base/quote.h"
@@ -10,10 +10,10 @@
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
 
-/* To read a layer's definition and write it anew takes as long as so many numbers: 45 us. */
+/* Parsing and writing a definition takes 45 us, as long as writing this many numbers. */
 #define LAYER_VALUES ((size_t)900)
 
-/* What the store makes of one entry: its name, its definition, malloc's part. */
+/* The memory of an entry in the store's answer: name, definition, malloc's overhead. */
 #define ENTRY_BYTES ((size_t)1024)
 
 static const struct input limit_input = {
@@ -23,7 +23,7 @@ static const struct input after_input = { .name = "after", .type = INPUT_TEXT, .
 
 const struct input *const page_inputs[] = { &limit_input, &after_input, NULL };
 
-/* Which page is asked for, into the operation. */
+/* Reads which page is asked for into the operation. */
 static int
 page_query(struct request *rq, struct err *e)
 {
@@ -36,8 +36,7 @@ page_query(struct request *rq, struct err *e)
 }
 
 /*
- * Ends a list, and with it the object: "next" is the `after` of the next page, null on the last. The entries are given
- * back.
+ * Ends the list and the object, and frees the entries. "next" is the `after` of the next page, null on the last page.
  */
 static void
 end_page(struct request *rq)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * GET and PUT .../parameters: the learned scale and shift. PUT replaces both; what it leaves out is the default, 1 and
- * 0.
- */
+/* GET and PUT .../parameters: the learned scale and shift. PUT replaces both; one that is left out becomes 1 or 0. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +12,7 @@
 
 const struct input *const parameters_put_inputs[] = { &weight_input, &bias_input, NULL };
 
-/* One of the two, in the layer's own shape; null where the layer has none. */
+/* Writes weight or bias in the layer's shape, or null if the layer has none. */
 static void
 format_vector(
     struct buf *b, const struct definition *d, bool present, const double *values, size_t features, double fallback)
@@ -44,8 +41,8 @@ format_parameters(struct request *rq, const double *weight, const double *bias, 
 }
 
 /*
- * A layer of one value per feature has as many as features; others as many as their definition says, which are a few
- * bytes for any number.
+ * One value per feature, or as many as the definition says. A definition of a few bytes can ask for very many, so the
+ * length of the request says nothing about the answer.
  */
 size_t
 parameters_values(const struct request *rq)
@@ -62,7 +59,7 @@ parameters_get(struct request *rq, struct err *e)
 	return 0;
 }
 
-/* Whether a tensor given for a parameter has its shape, or is a flat list of as many values. */
+/* A tensor for a parameter must have the parameter's shape, or be a flat list of as many values. */
 static int
 check_shape(const struct definition *d, const struct tensor *t, const char *name, size_t count, struct err *e)
 {
@@ -74,7 +71,8 @@ check_shape(const struct definition *d, const struct tensor *t, const char *name
 	if (flat || shaped)
 		return 0;
 	tensor_shape_text(t->shape, t->rank, shape, sizeof(shape));
-	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has the shape %s; the layer's has %zu values", name, shape, count);
+	err_set(
+	    e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu values for this layer; its shape is %s", name, count, shape);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
 	snprintf(e->actual, sizeof(e->actual), "%s", shape);
 	return -1;
@@ -97,7 +95,7 @@ parse_vector(
 	if (*count == 0)
 		*count = n;
 	if (*count == 0)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" has no values", in->name);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" is empty; it needs one value per feature", in->name);
 	return check_shape(rq->definition, input_tensor(rq, in), in->name, *count, e);
 }
 
@@ -125,7 +123,7 @@ int
 parameters_put_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	/* An update that fixed the features came between. */
+	/* Another request has fixed the number of features meanwhile. */
 	if (rq->write.result.features != rq->write.parameters.features) {
 		buf_clear(&rq->reply.head);
 		format_parameters(rq, rq->write.parameters.weight.values, rq->write.parameters.bias.values,

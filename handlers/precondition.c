@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One entity tag of a list, `"12"` (a weak one, W/"12", never matches); returns the text after it, or NULL. */
+/* Reads an entity tag, such as "12", and returns the text after it, or NULL. A weak tag, W/"12", never matches. */
 static const char *
 parse_tag(const char *p, struct store_precondition *out)
 {
@@ -29,8 +29,8 @@ parse_tag(const char *p, struct store_precondition *out)
 static int
 refuse(struct err *e)
 {
-	return err_fail(
-	    e, ERR_BAD_PARAMETER, "If-Match must be *, or a quoted revision such as \"3\", or a list of up to 8");
+	return err_fail(e, ERR_BAD_PARAMETER,
+	    "If-Match must be *, or a revision in quotes such as \"3\", or a list of up to 8 of them");
 }
 
 int

@@ -11,11 +11,11 @@ reply_failed(const struct reply *reply)
 	return reply->head.failed || reply->tail.failed;
 }
 
-/* A digit and a comma; and what stands around the numbers. */
+/* A number has a digit and a comma at least. The answer has other text around the numbers. */
 #define NUMBER_BYTES_MIN ((size_t)2)
 #define AROUND_BYTES ((size_t)4096)
 
-/* So few are not worth a look. */
+/* Up to here memory is not reserved ahead. */
 #define FEW_NUMBERS ((size_t)4096)
 
 void

@@ -6,8 +6,8 @@
 #include "handlers/request.h"
 
 /*
- * The head will have so many numbers: asks for the memory of the shortest, so that a reply without memory is refused
- * before it is written, not after the first half.
+ * Reserves memory for `count` numbers of the shortest form, so that a reply that cannot fit is refused before half of it
+ * is written.
  */
 void reply_expect_numbers(struct reply *reply, size_t count);
 
@@ -24,12 +24,11 @@ void reply_more(struct reply *reply, const char *name, const struct tensor *t);
 void reply_end(struct reply *reply);
 
 /*
- * {"num_batches_tracked":n,"revision":r}, or these members after a tensor's. Begins the object where nothing was
- * written yet.
+ * Writes the members "num_batches_tracked" and "revision": after the members of a tensor, or as a new object.
  */
 void reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision);
 
-/* The member "seed", after the counts. */
+/* Writes the member "seed", after the counts. */
 void reply_seed(struct reply *reply, uint64_t seed);
 
 #endif

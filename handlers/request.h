@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request as handlers see it: no sockets, no SQL. The server fills in who asks what, feeds the body, and drives the
- * steps:
+ * A request as handlers see it: no sockets, no SQL. The server fills in the head, feeds the body, and drives the steps.
+ * request_step returns
  *
- *   request_step gives
  *     REQUEST_STORE  submit `op`, call request_meanwhile, step again when the operation is done
  *     REQUEST_SYNC   call request_join, step again when the request is resumed, or at once where it does not wait
- *     REQUEST_LONG   nothing was done: step again on a thread that holds up nobody
+ *     REQUEST_LONG   nothing was done: step again on a thread that may take its time
  *     REQUEST_DONE   `reply` is the answer, or `err` says why there is none
  *
  * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` and
@@ -31,7 +30,7 @@ struct route;
 
 struct query_item {
 	const char *name;
-	const char *value; /* "" when there was no "=" */
+	const char *value; /* "" if there is no "=" */
 };
 
 /*
@@ -49,8 +48,8 @@ struct reply_source {
  * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
  * for is in the fields that become headers. A document: head and tail alone. A byte stream: `source`.
  *
- * Where something is stored, all that takes memory is made by `start`: for the tail there is room then. What is stored
- * can be answered with success only.
+ * If something is stored, everything that takes memory is made by `start`, and there is room for the tail. A change that
+ * is stored can only be answered with success.
  *
  * A reply belongs to the thread that has the request.
  */
@@ -68,7 +67,7 @@ struct reply {
 	uint64_t revision;            /* ETag and Normd-Revision */
 };
 
-/* Whether there was no memory for it. */
+/* Whether memory for it ran out. */
 bool reply_failed(const struct reply *reply);
 
 enum request_phase { PHASE_LOAD, PHASE_LOADED, PHASE_START, PHASE_JOINED, PHASE_FINISH };
@@ -120,21 +119,20 @@ void request_init(struct request *rq, struct store *store, struct claims *claims
     struct budget *memory, size_t body_max_bytes);
 void request_fini(struct request *rq);
 
-/* Whether the request's change is stored. Then no error may be answered any more: success, or nothing. */
+/* Whether the request's change is stored. Then the answer must be success, or there is none. */
 bool request_stored(const struct request *rq);
 
 /*
- * Steps; a request whose err is set already is done. When it is done its key is free again: call it before the answer
- * is sent. `apart`: the caller's thread holds up nobody, however long it takes; without it a step that takes long is
- * REQUEST_LONG.
+ * Takes the next step. A request with rq->err set is done. Call it before the answer is sent, because it also frees the
+ * idempotency key. `apart`: the calling thread may take its time; otherwise a long step gives REQUEST_LONG.
  */
 enum request_next request_step(struct request *rq, bool apart);
 void request_meanwhile(struct request *rq);
 
-/* Joins the step. Returns whether the request waits now: then `resume` is called, perhaps before this returns. */
+/* Joins the synchronized step. True: the request waits for `resume`, which may come before this returns. */
 bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST_CHECK;
 
-/* Whether its next step, or giving back its memory, takes long: it has many values. */
+/* Whether the next step, or freeing its memory, takes long, because the request has many values. */
 bool request_is_long(const struct request *rq);
 
 /* Asks for the store, with an operation of this kind: rq->op. */

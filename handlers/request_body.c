@@ -22,7 +22,7 @@ begin(struct request *rq)
 	return rq->body == NULL ? err_fail_memory(&rq->err) : 0;
 }
 
-/* Gives back the body, and all memory that was taken since it began. */
+/* Frees the body, and gives back all memory that was counted since it began. */
 static void
 drop(struct request *rq)
 {
@@ -45,7 +45,7 @@ request_body(struct request *rq, const char *bytes, size_t len, size_t *taken)
 		return -1;
 	if (body_feed(rq->body, bytes, len, taken, &rq->err) == 0)
 		return 0;
-	/* What is still to come of it may take a while; its memory is not needed meanwhile. */
+	/* The rest of the body is read and dropped, which may take a while: its memory is not needed for that. */
 	drop(rq);
 	return -1;
 }

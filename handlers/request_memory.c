@@ -4,21 +4,20 @@
 #include "handlers/routes.h"
 
 /*
- * What a request with a body uses in any case: the decoder of its form, a piece of the body that waits, the handlers'
- * own.
+ * What every request with a body uses: the decoder, a piece of the body that waits, the handlers' structs.
  */
 #define ADMITTED_BYTES ((size_t)48 * 1024)
-/* What most requests need beside that, paid in one go. */
+/* What most requests need in addition, counted at the same time. */
 #define ADVANCE_BYTES ((size_t)16 * 1024)
 
-/* What an answer has to say of a change that was stored: counts, and what closes the object. */
+/* The end of an answer after a change: counts, and the closing brace. */
 #define REPLY_TAIL_BYTES ((size_t)128)
 
 int
 request_admit(struct request *rq, size_t target_len, struct err *e)
 {
 	const bool has_body = rq->route->body != BODY_NONE;
-	/* Targets are short; a long one is paid for. */
+	/* Short targets are not counted. */
 	const size_t bytes =
 	    (has_body ? ADMITTED_BYTES : 0) + (target_len > REQUEST_CREDIT_BYTES / 2 ? 2 * target_len : 0);
 
@@ -36,7 +35,7 @@ request_refuse_reply(struct request *rq)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (parts[i]->too_long)
 			return err_fail(&rq->err, ERR_BODY_TOO_LARGE,
-			    "the answer would be larger than %zu bytes, which is all that normd may use for requests "
+			    "the answer would be larger than %zu bytes, the limit for all requests together "
 			    "(--max-memory)",
 			    parts[i]->limit);
 		if (parts[i]->refused > 0)
@@ -52,7 +51,7 @@ request_reserve_answer(struct request *rq)
 	return reply_failed(&rq->reply) ? request_refuse_reply(rq) : 0;
 }
 
-/* How many doubles a snapshot's statistics, and its parameters, are. */
+/* The number of doubles in the statistics of a snapshot, and in its parameters. */
 static size_t
 statistics_values(const struct snapshot *l)
 {
@@ -66,8 +65,8 @@ parameters_values(const struct snapshot *l)
 }
 
 /*
- * How often a batch makes statistics for an update, besides the next snapshot's: what the update comes to, what the one
- * before came to where there are several, and where the layer has none yet, those that it begins with.
+ * How many copies of the statistics a batch makes beside the next snapshot: the result of the update, the result of the
+ * one before if there are several, and the initial ones if the layer has none yet.
  */
 static size_t
 update_copies(const struct request *rq)

@@ -8,7 +8,7 @@
 
 #define LAYER "/v1/models/{model}/layers/{layer}"
 
-/* It is searched from the top, so the calls that come most often are its first rows. */
+/* The table is searched from the top, so the most frequent calls come first. */
 const struct route routes[] = {
 	{ .method = "POST",
 	    .path = LAYER "/train",
@@ -113,7 +113,7 @@ const struct route routes[] = {
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
 
-/* The rest of a path after `segment`, which is its next word, or any word in a placeholder's place; else NULL. */
+/* The rest of a route's path after a word that is `segment`, or after a placeholder. NULL: another word. */
 static const char *
 skip_segment(const char *path, const char *segment)
 {
@@ -151,7 +151,7 @@ method_matches(const struct route *route, const char *method)
 	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
-/* Says how a route may be called; all that is to be said is in Allow. */
+/* The answer has only the Allow header. */
 static int
 say_methods(struct request *rq, struct err *e)
 {
@@ -179,13 +179,13 @@ int
 routes_find_any(struct request *rq, const char *method, struct buf *allow, struct err *e)
 {
 	if (!is_options(method))
-		return err_fail(e, ERR_BAD_PARAMETER, "the target * is for OPTIONS alone");
+		return err_fail(e, ERR_BAD_PARAMETER, "the target * has the method OPTIONS alone, not %.32s", method);
 	rq->route = &methods_route;
 	buf_text(allow, ROUTES_METHODS);
 	return allow->failed ? err_fail_memory(e) : 0;
 }
 
-/* No route has both the path and the method: perhaps others have the path, whose methods are in `allow`. */
+/* No route has the path and the method. `allow` has the methods of routes with the path, if there are any. */
 static int
 find_no_method(struct request *rq, const char *method, struct buf *allow, struct err *e)
 {
@@ -197,7 +197,7 @@ find_no_method(struct request *rq, const char *method, struct buf *allow, struct
 	if (allow->failed)
 		return err_fail_memory(e);
 	if (!is_options(method))
-		return err_fail(e, ERR_METHOD_NOT_ALLOWED, "the route has the methods %.*s, not %.32s", (int)allow->len,
+		return err_fail(e, ERR_METHOD_NOT_ALLOWED, "this path has the methods %.*s, not %.32s", (int)allow->len,
 		    allow->bytes, method);
 	rq->route = &methods_route;
 	return 0;

@@ -23,7 +23,7 @@ next_word(const char **path, char word[WORD_MAX])
 	return true;
 }
 
-/* Whether the segments differ from the path in one word alone, `*at`; `word` is what the path has there. */
+/* Whether the segments differ from the path in one word alone: *at is its place, `word` is the word of the path. */
 static bool
 differs_once(const char *path, const char *const *segments, size_t count, size_t *at, char word[WORD_MAX])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a path that no route has might have meant, for the message. */
+/* Suggestions for a path that no route has. */
 #ifndef HANDLERS_ROUTES_NEAR_H
 #define HANDLERS_ROUTES_NEAR_H
 
@@ -8,8 +8,8 @@
 #include "base/suggest.h"
 
 /*
- * Looks at the routes' paths that differ from the `count` segments in one word alone, and takes the nearest word: the
- * end of a message, `; did you mean "train"?`, or "" when none is near. Returns `out`.
+ * Compares the `count` segments with the paths that differ from them in one word alone. Returns `out`: the end of a
+ * message with the nearest word, `; did you mean "train"?`, or "" if no word is near.
  */
 const char *routes_near(const char *const *segments, size_t count, char out[SUGGEST_BYTES]);
 

@@ -13,13 +13,13 @@ static const struct input mean_input = DOUBLES_PER_FEATURE("running_mean");
 static const struct input var_input = DOUBLES_PER_FEATURE("running_var");
 static const struct input batches_input = DOUBLES_COUNT("num_batches_tracked", false);
 static const struct input count_input = DOUBLES_COUNT("count", false);
-/* GET answers it, so what was read can be put. It is passed over: If-Match is what guards. */
+/* GET answers it, so PUT accepts and ignores it; If-Match guards against other revisions. */
 static const struct input revision_input = { .name = "revision", .type = INPUT_TEXT, .places = INPUT_BODY };
 
 const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
 	&revision_input, NULL };
 
-/* A statistics object up to its revision; `mean` and `var` NULL stand for the initial 0 and 1. */
+/* Writes statistics up to their revision; NULL for `mean` and `var` means the initial 0 and 1. */
 static void
 format_statistics(struct request *rq, const struct statistics *s)
 {
@@ -52,7 +52,7 @@ statistics_get(struct request *rq, struct err *e)
 	return 0;
 }
 
-/* Mean 0, variance 1: what GET shows of a layer that has seen nothing, and may be put again. */
+/* Mean 0 and variance 1 are what GET shows of a layer without values, so PUT accepts them with count 0. */
 static bool
 is_initial(const struct statistics *s)
 {
@@ -77,19 +77,18 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 		return -1;
 	if (rq->definition->averaging != AVERAGING_POOLED)
 		return 0;
-	/* Pooled averaging weighs by values: an import without their number would be forgotten with the next batch. */
+	/* Pooled averaging weights by the number of values: without it the next batch would replace the import. */
 	if (option_find(rq, &count_input, &count, e) < 0)
 		return -1;
 	if (!option_given(&count))
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "the statistics of a pooled layer need a \"count\": the number of values per feature that they "
-		    "come "
-		    "from");
+		    "the statistics of a pooled layer need a \"count\": the number of values per feature in them");
 	if (option_read(&count_input, &count, &s->count, e) < 0)
 		return -1;
 	if (s->count == 0 && !is_initial(s))
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"count\" is 0: a pooled layer's statistics of no values would be forgotten with the next batch");
+		    "\"count\" is 0, so the next batch would replace these statistics; give the number of values in "
+		    "them");
 	return 0;
 }
 
@@ -130,7 +129,7 @@ int
 statistics_reset_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	/* An update that fixed the features came between. */
+	/* Another request has fixed the number of features meanwhile. */
 	if (rq->write.result.features != rq->state->statistics.features) {
 		buf_clear(&rq->reply.head);
 		format_statistics(rq, &(struct statistics){ .features = rq->write.result.features });

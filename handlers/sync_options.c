@@ -30,17 +30,17 @@ check_layer(const struct request *rq, struct err *e)
 
 	if (rq->digest != NULL)
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "a synchronized step is named by \"sync\": there is no Idempotency-Key beside it");
+		    "\"sync\" identifies the step, so Idempotency-Key is not accepted beside it: leave it out");
 	if (d->kind != KIND_BATCH_NORM)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for batch_norm: %s normalizes each sample by itself",
-		    definition_kind_name(d));
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "\"sync\" needs a batch_norm layer; %s normalizes every sample alone", definition_kind_name(d));
 	if (d->virtual_batch_size != 0 || d->shuffle || d->renorm)
 		return err_fail(
-		    e, ERR_BAD_PARAMETER, "\"sync\" is not for a layer with virtual_batch_size, shuffle or renorm");
+		    e, ERR_BAD_PARAMETER, "\"sync\" needs a layer without virtual_batch_size, shuffle and renorm");
 	return 0;
 }
 
-/* A string, or a whole number in digits, which stand for themselves. */
+/* A string, or a whole number in digits, which are taken as a string. */
 static int
 read_step(struct request *rq, const struct cJSON *object, struct sync_call *call, struct err *e)
 {

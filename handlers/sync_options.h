@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `sync` in a body or the query: {"step": "1042", "rank": 0, "world_size": 4, "timeout_ms": 10000}. */
+/* The option `sync`: {"step": "1042", "rank": 0, "world_size": 4, "timeout_ms": 10000}. */
 #ifndef HANDLERS_SYNC_OPTIONS_H
 #define HANDLERS_SYNC_OPTIONS_H
 
@@ -8,9 +8,8 @@
 extern const struct input sync_input;
 
 /*
- * Reads it into the request's memory, where there is one: rq->sync_call is then what it says. bad_parameter for what is
- * out of range, for a layer that cannot be synchronized (batch_norm can, whole batches of it), and beside an
- * Idempotency-Key.
+ * Reads it into rq->sync_call, in the request's memory; without the option that stays NULL. bad_parameter also for a
+ * layer that cannot be synchronized (batch_norm without ghost batches can), and beside an Idempotency-Key.
  */
 int sync_options_get(struct request *rq, struct err *e) MUST_CHECK;
 
