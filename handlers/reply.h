@@ -6,8 +6,8 @@
 #include "handlers/request.h"
 
 /*
- * Reserves memory for `count` numbers of the shortest form, so that a reply that cannot fit is refused before half of it
- * is written.
+ * Reserves memory for `count` numbers of the shortest form, so that a reply that cannot fit is refused before
+ * half of it is written.
  */
 void reply_expect_numbers(struct reply *reply, size_t count);
 

@@ -48,8 +48,8 @@ struct reply_source {
  * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
  * for is in the fields that become headers. A document: head and tail alone. A byte stream: `source`.
  *
- * If something is stored, everything that takes memory is made by `start`, and there is room for the tail. A change that
- * is stored can only be answered with success.
+ * If something is stored, everything that takes memory is made by `start`, and there is room for the tail. A stored
+ * change can only be answered with success.
  *
  * A reply belongs to the thread that has the request.
  */

@@ -33,9 +33,9 @@ struct route {
 };
 
 /*
- * Finds the route of `method` on the path of `count` segments, which are percent-decoded. Sets rq->route and the members
- * of the path's placeholders. Every path has OPTIONS. Errors: no_such_route, method_not_allowed, bad_name. `allow` holds
- * the methods of the path, for the Allow header, after OPTIONS and after method_not_allowed.
+ * Finds the route of `method` on the path of `count` segments, which are percent-decoded. Sets rq->route and the
+ * members of the path's placeholders. Every path has OPTIONS. Errors: no_such_route, method_not_allowed, bad_name.
+ * `allow` holds the methods of the path, for the Allow header, after OPTIONS and after method_not_allowed.
  */
 int routes_find(struct request *rq, const char *method, const char *const *segments, size_t count, struct buf *allow,
     struct err *e) MUST_CHECK;
