@@ -3,7 +3,8 @@
 
 A row opens many connections, sends what it has as fast as the daemon takes it, reads little or nothing of the answers,
 and holds all that. Meanwhile a bystander asks small questions. The run ends when nothing moves any more; then the
-daemon's peak of resident memory must be within --max-memory. A new attack is a function with @attack above it.
+daemon's peak of resident memory must be within --max-memory. A new attack is a row of one of the tables below, or a
+function with @attack above it if its requests differ from one another.
 """
 
 import gzip
@@ -43,21 +44,34 @@ ATTACKS = []
 
 
 class Attack:
-    def __init__(self, run, spared):
-        self.name = run.__name__
+    """`run` makes what is there before, and gives what each connection sends. `spared`: the bystander must get a 200
+    while the attack lasts. Else the attack may take all there is, and 503 is an answer too."""
+
+    def __init__(self, name, run, spared=False):
+        self.name = name
         self.run = run
         self.spared = spared
 
 
-def attack(spared):
-    """`spared`: the bystander must get a 200 while it lasts. Else the attack may take all there is,
-    and 503 is an answer too."""
+def attack(run):
+    ATTACKS.append(Attack(run.__name__, run))
+    return run
 
-    def add(run):
-        ATTACKS.append(Attack(run, spared))
+
+def table(*rows):
+    """Attacks whose connections all send the same: (name, how many connections for each of the scale's clients, what
+    is there before (of the daemon and the scale; or None), what is sent (of the scale)), and True if it is spared."""
+
+    def run_of(count, before, payload):
+        def run(daemon, scale):
+            if before is not None:
+                before(daemon, scale)
+            return [payload(scale)] * (count * scale.clients)
+
         return run
 
-    return add
+    for name, count, before, payload, *spared in rows:
+        ATTACKS.append(Attack(name, run_of(count, before, payload), *spared))
 
 
 def request(method, path, body=b"", headers=(), announced=None):
@@ -74,6 +88,14 @@ def npy(shape, body=b"", descr="<f4", fortran=False):
     head = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {tuple(shape)}, }}"
     head += " " * (-(len(head) + 11) % 64) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + body
+
+
+NPY = ["Content-Type: application/x-npy"]
+
+
+def pairs(rows, *positions):
+    """A file of so many samples of two different values."""
+    return npy((rows, *positions, 2), struct.pack("<2f", 1, 2) * rows)
 
 
 def zeros(count):
@@ -220,209 +242,155 @@ def ask(daemon, method, path, body=None):
     assert answer.status < 400, answer
 
 
-# Readers that are slow.
+def lists(count, first, second, more=b""):
+    """Two lists of zeros as the members of an object, and more members."""
+    return b'{"%s":' % first + zeros(count) + b',"%s":' % second + zeros(count) + more + b"}"
 
 
-def wide(daemon, scale, **fields):
-    put(daemon, "wide", {"kind": "batch_norm", "num_features": scale.features, **fields})
+# What is there before.
+
+
+def layer(name, **fields):
+    return lambda daemon, scale: put(daemon, name, {"kind": "batch_norm", **fields})
+
+
+def wide(daemon, scale):
+    put(daemon, "wide", {"kind": "batch_norm", "num_features": scale.features})
+
+
+def shaped(daemon, scale):
+    put(daemon, "shaped", {"kind": "layer_norm", "normalized_shape": [scale.features // 10, 10]})
+
+
+def trained_features(scale):
+    return scale.max_body // 50
 
 
 def trained(daemon, scale, layer="trained"):
-    """A layer with wide statistics; how wide."""
-    features = scale.max_body // 50
+    """A layer with wide statistics."""
     put(daemon, layer, {"kind": "batch_norm"})
     ask(daemon, "PUT", f"{LAYER}{layer}/statistics",
-        b'{"running_mean":' + zeros(features) + b',"running_var":' + zeros(features) + b',"num_batches_tracked":1}')
-    return features
+        lists(trained_features(scale), b"running_mean", b"running_var", b',"num_batches_tracked":1'))
 
 
-@attack(spared=False)
-def readers_of_parameters_that_were_put(daemon, scale):
-    wide(daemon, scale)
-    return [request("PUT", LAYER + "wide/parameters", {})] * (20 * scale.clients)
+def layers(daemon, name, count=4, **fields):
+    for i in range(count):
+        put(daemon, f"{name}{i}", {"kind": "batch_norm", **fields})
 
 
-@attack(spared=False)
-def readers_of_parameters(daemon, scale):
-    wide(daemon, scale)
-    return [request("GET", LAYER + "wide/parameters")] * (20 * scale.clients)
+def many_names(path):
+    def make(daemon, scale):
+        client = Client(daemon.port)
+        for i in range(400):
+            assert client.request("PUT", path % ("x" * 120 + str(i)), {"kind": "batch_norm"}).status == 201
+        client.close()
+
+    return make
 
 
-@attack(spared=False)
-def readers_of_parameters_by_shape(daemon, scale):
-    put(daemon, "shaped", {"kind": "layer_norm", "normalized_shape": [scale.features // 10, 10]})
-    return [request("GET", LAYER + "shaped/parameters")] * (20 * scale.clients)
+# Readers that are slow.
 
 
-@attack(spared=False)
-def readers_of_statistics(daemon, scale):
-    trained(daemon, scale)
-    return [request("GET", LAYER + "trained/statistics")] * (30 * scale.clients)
+def get(path, headers=()):
+    return lambda scale: request("GET", path, headers=headers)
 
 
-@attack(spared=False)
+def packed_answer(coding):
+    r = random.Random(1)
+    rows = {"kind": "layer_norm", "normalized_shape": [10],
+            "data": [[round(r.gauss(0, 1), 6) for _ in range(10)] for _ in range(4000)]}
+    return request("POST", "/v1/normalize", rows, [f"Accept-Encoding: {coding}"])
+
+
+def normalized_values(scale):
+    rows = json.dumps({"kind": "layer_norm", "normalized_shape": [10],
+                       "data": [[i + j / 7 for j in range(10)] for i in range(1500)]})
+    return request("POST", "/v1/normalize", rows.encode())
+
+
+table(
+    ("readers_of_parameters_that_were_put", 20, wide, lambda scale: request("PUT", LAYER + "wide/parameters", {})),
+    ("readers_of_parameters", 20, wide, get(LAYER + "wide/parameters")),
+    ("readers_of_parameters_by_shape", 20, shaped, get(LAYER + "shaped/parameters")),
+    ("readers_of_statistics", 30, trained, get(LAYER + "trained/statistics")),
+    ("readers_of_affine", 30, trained, get(LAYER + "trained/affine")),
+    ("readers_of_statistics_that_were_reset", 20, wide, lambda scale: request("DELETE", LAYER + "wide/statistics")),
+    ("readers_of_lists_of_layers", 250, many_names(LAYER + "%s"), get("/v1/models/m?limit=1000")),
+    ("readers_of_lists_of_models", 250, many_names("/v1/models/%s/layers/a"), get("/v1/models?limit=1000")),
+    ("readers_of_backups", 20, trained, get("/v1/backup"), True),
+    ("readers_of_normalized_values", 250, None, normalized_values),
+    ("readers_of_gzip", 150, None, lambda scale: packed_answer("gzip")),
+    ("readers_of_deflate_who_take_nothing_else", 150, None, lambda scale: packed_answer("deflate, identity;q=0")),
+    ("readers_of_gzip_of_parameters", 100, layer("middling", num_features=100_000),
+     get(LAYER + "middling/parameters", ["Accept-Encoding: gzip"])),
+    ("pipelined_requests", 250, layer("middling", num_features=20_000),
+     lambda scale: request("GET", LAYER + "middling/parameters") * 20),
+)
+
+
+@attack
 def readers_of_statistics_of_many_layers(daemon, scale):
     for i in range(6):
         trained(daemon, scale, f"trained{i}")
     return [request("GET", f"{LAYER}trained{i % 6}/statistics") for i in range(30 * scale.clients)]
 
 
-@attack(spared=False)
-def readers_of_affine(daemon, scale):
-    trained(daemon, scale)
-    return [request("GET", LAYER + "trained/affine")] * (30 * scale.clients)
-
-
-@attack(spared=False)
-def readers_of_statistics_that_were_reset(daemon, scale):
-    wide(daemon, scale)
-    return [request("DELETE", LAYER + "wide/statistics")] * (20 * scale.clients)
-
-
-@attack(spared=False)
-def readers_of_lists_of_layers(daemon, scale):
-    client = Client(daemon.port)
-    for i in range(400):
-        assert client.request("PUT", f"{LAYER}{'x' * 120}{i}", {"kind": "batch_norm"}).status == 201
-    client.close()
-    return [request("GET", "/v1/models/m?limit=1000")] * (250 * scale.clients)
-
-
-@attack(spared=False)
-def readers_of_lists_of_models(daemon, scale):
-    client = Client(daemon.port)
-    for i in range(400):
-        assert client.request("PUT", f"/v1/models/{'x' * 120}{i}/layers/a", {"kind": "batch_norm"}).status == 201
-    client.close()
-    return [request("GET", "/v1/models?limit=1000")] * (250 * scale.clients)
-
-
-@attack(spared=True)
-def readers_of_backups(daemon, scale):
-    trained(daemon, scale)
-    return [request("GET", "/v1/backup")] * (20 * scale.clients)
-
-
-@attack(spared=False)
-def readers_of_normalized_values(daemon, scale):
-    rows = json.dumps({"kind": "layer_norm", "normalized_shape": [10],
-                       "data": [[i + j / 7 for j in range(10)] for i in range(1500)]})
-    return [request("POST", "/v1/normalize", rows.encode())] * (250 * scale.clients)
-
-
-def packed_answers(coding, count):
-    r = random.Random(1)
-    rows = {"kind": "layer_norm", "normalized_shape": [10],
-            "data": [[round(r.gauss(0, 1), 6) for _ in range(10)] for _ in range(4000)]}
-    return [request("POST", "/v1/normalize", rows, [f"Accept-Encoding: {coding}"])] * count
-
-
-@attack(spared=False)
-def readers_of_gzip(daemon, scale):
-    return packed_answers("gzip", 150 * scale.clients)
-
-
-@attack(spared=False)
-def readers_of_deflate_who_take_nothing_else(daemon, scale):
-    return packed_answers("deflate, identity;q=0", 150 * scale.clients)
-
-
-@attack(spared=False)
-def readers_of_gzip_of_parameters(daemon, scale):
-    put(daemon, "middling", {"kind": "batch_norm", "num_features": 100_000})
-    return [request("GET", LAYER + "middling/parameters", headers=["Accept-Encoding: gzip"])] * (100 * scale.clients)
-
-
-@attack(spared=False)
-def pipelined_requests(daemon, scale):
-    put(daemon, "middling", {"kind": "batch_norm", "num_features": 20_000})
-    return [request("GET", LAYER + "middling/parameters") * 20] * (250 * scale.clients)
-
-
 # Bodies that are not sent to their end.
 
 
-@attack(spared=True)
-def arrays_that_are_announced(daemon, scale):
+def half_sent(body, announced, headers=()):
+    return request("POST", LAYER + "bystander/infer", body, headers, announced)
+
+
+def half_sent_array(scale, sent_of_row, fortran=False):
+    rows = (scale.max_body - 128) // 8
+    return half_sent(npy((rows, 2), bytes(sent_of_row(rows)), fortran=fortran), rows * 8 + 128, NPY)
+
+
+def announced_array(scale):
     head = npy((scale.max_body // 8, 2))
-    announced = len(head) + scale.max_body // 8 * 8
-    headers = ["Content-Type: application/x-npy"]
-    return [request("POST", LAYER + "bystander/infer", head[:128] + bytes(8192), headers,
-                    min(announced, scale.max_body))] * (20 * scale.clients)
+    return half_sent(head[:128] + bytes(8192), min(len(head) + scale.max_body // 8 * 8, scale.max_body), NPY)
 
 
-@attack(spared=True)
-def arrays_in_the_other_order_that_are_announced(daemon, scale):
-    rows = (scale.max_body - 128) // 8
-    body = npy((rows, 2), bytes(65536), fortran=True)
-    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"],
-                    rows * 8 + 128)] * (20 * scale.clients)
+def half_sent_packed(packed, coding):
+    return half_sent(packed[:-12], len(packed), [f"Content-Encoding: {coding}"])
 
 
-@attack(spared=True)
-def shapes_that_are_announced(daemon, scale):
-    body = b'{"shape":[%d,2],"data":[1,2,3,4,' % (scale.max_body // 8)
-    return [request("POST", LAYER + "bystander/infer", body, announced=scale.max_body)] * (40 * scale.clients)
-
-
-@attack(spared=False)
-def arrays_that_are_half_sent(daemon, scale):
-    rows = (scale.max_body - 128) // 8
-    body = npy((rows, 2), bytes(rows * 6))
-    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"],
-                    rows * 8 + 128)] * (30 * scale.clients)
-
-
-@attack(spared=False)
-def arrays_in_the_other_order_that_are_half_sent(daemon, scale):
-    rows = (scale.max_body - 128) // 8
-    body = npy((rows, 2), bytes(rows * 6), fortran=True)
-    return [request("POST", LAYER + "bystander/infer", body, ["Content-Type: application/x-npy"],
-                    rows * 8 + 128)] * (30 * scale.clients)
-
-
-@attack(spared=False)
-def numbers_that_are_half_sent(daemon, scale):
-    body = b'{"data":[' + b"0," * (scale.max_body // 4)
-    return [request("POST", LAYER + "bystander/infer", body, announced=scale.max_body)] * (30 * scale.clients)
-
-
-@attack(spared=False)
-def strings_that_are_half_sent(daemon, scale):
-    return [request("POST", LAYER + "bystander/infer", b'{"x":"' + b"y" * 250_000,
-                    announced=1 << 20)] * (250 * scale.clients)
-
-
-@attack(spared=False)
-def keys_that_are_half_sent(daemon, scale):
-    body = b"{" + b"".join(b'"%d":0,' % i for i in range(4090))
-    return [request("POST", LAYER + "bystander/infer", body, announced=1 << 20)] * (300 * scale.clients)
-
-
-@attack(spared=False)
-def lists_that_are_half_sent(daemon, scale):
-    return [request("POST", LAYER + "bystander/infer", b'{"lengths":[' + b"1," * 50_000,
-                    announced=1 << 20)] * (250 * scale.clients)
-
-
-def packed_bodies(packed, coding, count):
-    headers = [f"Content-Encoding: {coding}"]
-    return [request("POST", LAYER + "bystander/infer", packed[:-12], headers, len(packed))] * count
-
-
-@attack(spared=False)
-def gzip_that_is_half_sent(daemon, scale):
+def packed_spaces(scale):
     body = b'{"data":[[1,2],[3,4]]' + b" " * (scale.max_body - 100) + b"}"
-    return packed_bodies(gzip.compress(body), "gzip", 40 * scale.clients)
+    return half_sent_packed(gzip.compress(body), "gzip")
 
 
-@attack(spared=False)
-def deflate_that_is_half_sent(daemon, scale):
+def packed_zeros(scale):
     body = b'{"data":[' + b"0," * (scale.max_body // 2 - 100) + b"0]}"
-    return packed_bodies(zlib.compress(body), "deflate", 30 * scale.clients)
+    return half_sent_packed(zlib.compress(body), "deflate")
 
 
-@attack(spared=False)
+table(
+    ("arrays_that_are_announced", 20, None, announced_array, True),
+    ("arrays_in_the_other_order_that_are_announced", 20, None,
+     lambda scale: half_sent_array(scale, lambda rows: 65536, fortran=True), True),
+    ("shapes_that_are_announced", 40, None,
+     lambda scale: half_sent(b'{"shape":[%d,2],"data":[1,2,3,4,' % (scale.max_body // 8), scale.max_body), True),
+    ("arrays_that_are_half_sent", 30, None, lambda scale: half_sent_array(scale, lambda rows: rows * 6)),
+    ("arrays_in_the_other_order_that_are_half_sent", 30, None,
+     lambda scale: half_sent_array(scale, lambda rows: rows * 6, fortran=True)),
+    ("numbers_that_are_half_sent", 30, None,
+     lambda scale: half_sent(b'{"data":[' + b"0," * (scale.max_body // 4), scale.max_body)),
+    ("strings_that_are_half_sent", 250, None, lambda scale: half_sent(b'{"x":"' + b"y" * 250_000, 1 << 20)),
+    ("keys_that_are_half_sent", 300, None,
+     lambda scale: half_sent(b"{" + b"".join(b'"%d":0,' % i for i in range(4090)), 1 << 20)),
+    ("lists_that_are_half_sent", 250, None, lambda scale: half_sent(b'{"lengths":[' + b"1," * 50_000, 1 << 20)),
+    ("gzip_that_is_half_sent", 40, None, packed_spaces),
+    ("deflate_that_is_half_sent", 30, None, packed_zeros),
+    ("bodies_behind_long_targets", 300, layer("keyed"),
+     lambda scale: request("POST", LAYER + "keyed/train?mask=" + "%31," * 2500, b'{"data":[', announced=1 << 20)),
+    ("heads_that_are_half_sent", 300, None,
+     lambda scale: request("GET", "/v1/models", headers=[f"X-{i}: {'y' * 100}" for i in range(120)])[:-2]),
+)
+
+
+@attack
 def keyed_requests_that_are_half_sent(daemon, scale):
     put(daemon, "keyed", {"kind": "batch_norm"})
     return [request("POST", LAYER + "keyed/train", b'{"data":[', [f'Idempotency-Key: "{"k" * 200}{i}"'],
@@ -430,220 +398,163 @@ def keyed_requests_that_are_half_sent(daemon, scale):
             for i in range(300 * scale.clients)]
 
 
-@attack(spared=False)
-def bodies_behind_long_targets(daemon, scale):
-    put(daemon, "keyed", {"kind": "batch_norm"})
-    target = LAYER + "keyed/train?mask=" + "%31," * 2500
-    return [request("POST", target, b'{"data":[', announced=1 << 20)] * (300 * scale.clients)
-
-
-@attack(spared=False)
-def heads_that_are_half_sent(daemon, scale):
-    head = request("GET", "/v1/models", headers=[f"X-{i}: {'y' * 100}" for i in range(120)])
-    return [head[:-2]] * (300 * scale.clients)
-
-
 # Envelopes.
 
 
-@attack(spared=False)
+def synchronized(daemon, count, features, members, world_size):
+    """So many steps of which another rank is missing."""
+    put(daemon, "synchronized", {"kind": "batch_norm", "num_features": features})
+    body = b"{" + members + b',"sync":{"step":"%d","rank":0,"world_size":%d}}'
+    return [request("POST", LAYER + "synchronized/train", body % (i, world_size)) for i in range(count)]
+
+
+@attack
 def synchronized_calls_with_lengths(daemon, scale):
-    put(daemon, "synchronized", {"kind": "batch_norm", "num_features": 1})
-    body = (b'{"shape":[50000,1,1],"data":' + zeros(50_000) + b',"lengths":' + zeros(50_000) +
-            b',"sync":{"step":"%d","rank":0,"world_size":2}}')
-    return [request("POST", LAYER + "synchronized/train", body % i) for i in range(250 * scale.clients)]
+    members = b'"shape":[50000,1,1],"data":' + zeros(50_000) + b',"lengths":' + zeros(50_000)
+    return synchronized(daemon, 250 * scale.clients, 1, members, 2)
 
 
-@attack(spared=False)
+@attack
 def synchronized_calls_of_many_ranks(daemon, scale):
-    put(daemon, "synchronized", {"kind": "batch_norm", "num_features": 1})
-    body = b'{"data":[[1],[2]],"sync":{"step":"%d","rank":0,"world_size":4096}}'
-    return [request("POST", LAYER + "synchronized/train", body % i) for i in range(300 * scale.clients)]
+    return synchronized(daemon, 300 * scale.clients, 1, b'"data":[[1],[2]]', 4096)
 
 
-@attack(spared=False)
+@attack
 def synchronized_calls_of_many_features(daemon, scale):
-    put(daemon, "synchronized", {"kind": "batch_norm", "num_features": 100_000})
-    body = b'{"shape":[1,100000],"data":' + zeros(100_000) + b',"sync":{"step":"%d","rank":0,"world_size":2}}'
-    return [request("POST", LAYER + "synchronized/train", body % i) for i in range(100 * scale.clients)]
+    members = b'"shape":[1,100000],"data":' + zeros(100_000)
+    return synchronized(daemon, 100 * scale.clients, 100_000, members, 2)
 
 
-def envelopes(scale, member):
-    return [request("POST", LAYER + "bystander/infer",
-                    b'{"data":[[1,2]],"other":' + member + b"}") * 2] * (30 * scale.clients)
+def envelope(member):
+    return lambda scale: request("POST", LAYER + "bystander/infer", b'{"data":[[1,2]],"other":' + member + b"}") * 2
 
 
-@attack(spared=False)
-def envelopes_of_lists(daemon, scale):
-    return envelopes(scale, b"[" + b",".join([b"[]"] * 80_000) + b"]")
-
-
-@attack(spared=False)
-def envelopes_of_numbers(daemon, scale):
-    return envelopes(scale, b"[" + b",".join([b"1"] * 50_000) + b"]")
-
-
-@attack(spared=False)
-def envelopes_of_keys(daemon, scale):
-    return envelopes(scale, b"{" + b",".join(b'"%d":[1,2,3,4,5,6,7,8]' % i for i in range(4000)) + b"}")
-
-
-@attack(spared=False)
-def envelopes_that_are_deep(daemon, scale):
-    return envelopes(scale, b"[" + b",".join([b"[" * 90 + b"]" * 90] * 900) + b"]")
-
-
-@attack(spared=False)
-def envelopes_of_a_string(daemon, scale):
-    return envelopes(scale, b'"' + b"\\u0001" * 40_000 + b'"')
+table(
+    ("envelopes_of_lists", 30, None, envelope(b"[" + b",".join([b"[]"] * 80_000) + b"]")),
+    ("envelopes_of_numbers", 30, None, envelope(b"[" + b",".join([b"1"] * 50_000) + b"]")),
+    ("envelopes_of_keys", 30, None,
+     envelope(b"{" + b",".join(b'"%d":[1,2,3,4,5,6,7,8]' % i for i in range(4000)) + b"}")),
+    ("envelopes_that_are_deep", 30, None, envelope(b"[" + b",".join([b"[" * 90 + b"]" * 90] * 900) + b"]")),
+    ("envelopes_of_a_string", 30, None, envelope(b'"' + b"\\u0001" * 40_000 + b'"')),
+)
 
 
 # Whole bodies, many at once.
 
 
-def many(scale, method, path, body, headers=(), count=24):
-    return [request(method, path, body, headers)] * (count * scale.clients)
+def train(layer, query="", positions=()):
+    return lambda scale: request("POST", f"{LAYER}{layer}/train{query}",
+                                 pairs((scale.max_body - 128) // 8, *positions), NPY)
 
 
-@attack(spared=False)
-def moments_of_many_features(daemon, scale):
-    features = scale.max_body // 17
-    layers = 4
-    for i in range(layers):
-        put(daemon, f"merged{i}", {"kind": "batch_norm"})
-    body = b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}"
-    return [request("POST", f"{LAYER}merged{i % layers}/statistics/merge", body) for i in range(24 * scale.clients)]
+def two_gradients(scale):
+    one = pairs((scale.max_body // 2 - 1024) // 8)
+    return request("POST", LAYER + "clipped/backward?mode=train", one + one, NPY)
 
 
-@attack(spared=False)
-def statistics_of_many_features(daemon, scale):
-    features = scale.max_body // 17
-    for i in range(4):
-        put(daemon, f"put{i}", {"kind": "batch_norm"})
-    body = b'{"running_mean":' + zeros(features) + b',"running_var":' + zeros(features) + b',"num_batches_tracked":1}'
-    return [request("PUT", f"{LAYER}put{i % 4}/statistics", body) for i in range(24 * scale.clients)]
-
-
-@attack(spared=False)
-def parameters_of_many_features(daemon, scale):
-    features = scale.max_body // 17
-    for i in range(4):
-        put(daemon, f"put{i}", {"kind": "batch_norm"})
-    body = b'{"weight":' + zeros(features) + b',"bias":' + zeros(features) + b"}"
-    return [request("PUT", f"{LAYER}put{i % 4}/parameters", body) for i in range(24 * scale.clients)]
-
-
-@attack(spared=False)
-def arrays_to_train_by(daemon, scale):
-    put(daemon, "trained", {"kind": "batch_norm"})
-    rows = (scale.max_body - 128) // 8
-    body = npy((rows, 2), struct.pack("<2f", 1, 2) * rows)
-    return many(scale, "POST", LAYER + "trained/train", body, ["Content-Type: application/x-npy"])
-
-
-@attack(spared=False)
-def wide_arrays_to_train_by(daemon, scale):
-    features = (scale.max_body - 128) // 8
-    for i in range(4):
-        put(daemon, f"wide{i}", {"kind": "batch_norm"})
-    body = npy((2, features), struct.pack("<2f", 1, 2) * features)
-    return [request("POST", f"{LAYER}wide{i % 4}/train?output=false", body, ["Content-Type: application/x-npy"])
-            for i in range(24 * scale.clients)]
-
-
-@attack(spared=False)
-def arrays_of_samples_to_shuffle(daemon, scale):
-    put(daemon, "shuffled", {"kind": "batch_norm", "shuffle": True, "virtual_batch_size": 64})
-    rows = (scale.max_body - 128) // 8
-    body = npy((rows, 2), struct.pack("<2f", 1, 2) * rows)
-    return many(scale, "POST", LAYER + "shuffled/train?output=false", body, ["Content-Type: application/x-npy"])
-
-
-@attack(spared=False)
-def instances_to_train_by(daemon, scale):
-    put(daemon, "instances", {"kind": "instance_norm", "track_running_stats": True})
-    samples = (scale.max_body - 128) // 8
-    body = npy((samples, 1, 2), struct.pack("<2f", 1, 2) * samples)
-    return many(scale, "POST", LAYER + "instances/train", body, ["Content-Type: application/x-npy"])
-
-
-@attack(spared=False)
-def gradients(daemon, scale):
-    put(daemon, "clipped", {"kind": "batch_norm", "clip": 5.0})
-    rows = (scale.max_body // 2 - 1024) // 8
-    one = npy((rows, 2), struct.pack("<2f", 1, 2) * rows)
-    return many(scale, "POST", LAYER + "clipped/backward?mode=train", one + one, ["Content-Type: application/x-npy"])
-
-
-@attack(spared=False)
-def gradients_with_a_mask(daemon, scale):
-    put(daemon, "masked", {"kind": "batch_norm", "clip": 5.0})
+def masked_gradients(scale):
     n = scale.max_body // 16
     tensor = b'{"shape":[%d,2],"data":' % (n // 2) + zeros(n) + b"}"
     body = (b'{"mode":"train","input":' + tensor + b',"grad_output":' + tensor + b',"mask":' + b"[" +
             b",".join([b"1"] * (n // 2)) + b"]}")
-    return many(scale, "POST", LAYER + "masked/backward", body)
+    return request("POST", LAYER + "masked/backward", body)
 
 
-@attack(spared=False)
-def inverses_of_wide_arrays(daemon, scale):
-    features = trained(daemon, scale)
-    body = npy((2, features), bytes(8 * features))
-    return many(scale, "POST", LAYER + "trained/infer?inverse=true", body[:scale.max_body],
-                ["Content-Type: application/x-npy"])
+def inverse(scale):
+    features = trained_features(scale)
+    return request("POST", LAYER + "trained/infer?inverse=true",
+                   npy((2, features), bytes(8 * features))[:scale.max_body], NPY)
 
 
-@attack(spared=False)
-def parameters_to_normalize_by(daemon, scale):
+def normalized_by_parameters(scale):
     n = scale.max_body // 21
     body = (b'{"kind":"layer_norm","normalized_shape":[%d],"weight":' % n + zeros(n) + b',"bias":' + zeros(n) +
-            b',"shape":[1,%d],"data":' % n)
-    body += zeros(n) + b"}"
-    return many(scale, "POST", "/v1/normalize", body)
+            b',"shape":[1,%d],"data":' % n + zeros(n) + b"}")
+    return request("POST", "/v1/normalize", body)
 
 
-@attack(spared=False)
-def numbers_without_a_shape(daemon, scale):
-    n = scale.max_body // 4
-    body = b'{"kind":"layer_norm","normalized_shape":2,"data":[' + b",".join([b"[0,1]"] * (n // 4)) + b"]}"
-    return many(scale, "POST", "/v1/normalize", body)
+def without_a_shape(scale):
+    body = b'{"kind":"layer_norm","normalized_shape":2,"data":[' + b",".join([b"[0,1]"] * (scale.max_body // 16))
+    return request("POST", "/v1/normalize", body + b"]}")
+
+
+def instances(daemon, scale):
+    put(daemon, "instances", {"kind": "instance_norm", "track_running_stats": True})
+
+
+table(
+    ("arrays_to_train_by", 24, layer("trained"), train("trained")),
+    ("arrays_of_samples_to_shuffle", 24, layer("shuffled", shuffle=True, virtual_batch_size=64),
+     train("shuffled", "?output=false")),
+    ("instances_to_train_by", 24, instances, train("instances", positions=(1,))),
+    ("gradients", 24, layer("clipped", clip=5.0), two_gradients),
+    ("gradients_with_a_mask", 24, layer("masked", clip=5.0), masked_gradients),
+    ("inverses_of_wide_arrays", 24, trained, inverse),
+    ("parameters_to_normalize_by", 24, None, normalized_by_parameters),
+    ("numbers_without_a_shape", 24, None, without_a_shape),
+)
+
+
+def to_each_of_four(daemon, scale, method, call, body, headers=()):
+    layers(daemon, "each")
+    return [request(method, f"{LAYER}each{i % 4}/{call}", body, headers) for i in range(24 * scale.clients)]
+
+
+@attack
+def moments_of_many_features(daemon, scale):
+    body = lists(scale.max_body // 17, b"mean", b"var", b',"count":10')
+    return to_each_of_four(daemon, scale, "POST", "statistics/merge", body)
+
+
+@attack
+def statistics_of_many_features(daemon, scale):
+    body = lists(scale.max_body // 17, b"running_mean", b"running_var", b',"num_batches_tracked":1')
+    return to_each_of_four(daemon, scale, "PUT", "statistics", body)
+
+
+@attack
+def parameters_of_many_features(daemon, scale):
+    return to_each_of_four(daemon, scale, "PUT", "parameters", lists(scale.max_body // 17, b"weight", b"bias"))
+
+
+@attack
+def wide_arrays_to_train_by(daemon, scale):
+    features = (scale.max_body - 128) // 8
+    body = npy((2, features), struct.pack("<2f", 1, 2) * features)
+    return to_each_of_four(daemon, scale, "POST", "train?output=false", body, NPY)
 
 
 # Blocks that the allocator keeps apart: what is taken by some threads now and by others later,
 # all just small enough not to be mapped alone.
 
 
-def middling(daemon, scale, layers):
-    """Layers whose statistics are lists of such a size; their features."""
+def middling(daemon, scale):
+    """Ten layers whose statistics are lists of such a size; their features."""
     features = scale.max_memory // 640
-    for i in range(layers):
-        put(daemon, f"middling{i}", {"kind": "batch_norm", "num_features": features, "averaging": "pooled"})
+    layers(daemon, "middling", 10, num_features=features, averaging="pooled")
     return features
 
 
-@attack(spared=False)
+@attack
 def trainings_of_middling_layers(daemon, scale):
-    features = middling(daemon, scale, 10)
+    features = middling(daemon, scale)
     body = npy((2, features), struct.pack("<2f", 1, 2) * features)
-    return [request("POST", f"{LAYER}middling{i % 10}/train?output=false", body,
-                    ["Content-Type: application/x-npy"]) * 10
+    return [request("POST", f"{LAYER}middling{i % 10}/train?output=false", body, NPY) * 10
             for i in range(150 + 10 * scale.clients)]
 
 
-@attack(spared=False)
+@attack
 def moments_of_middling_layers(daemon, scale):
-    features = middling(daemon, scale, 10)
-    body = b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}"
+    body = lists(middling(daemon, scale), b"mean", b"var", b',"count":10')
     return [request("POST", f"{LAYER}middling{i % 10}/statistics/merge", body) * 10 for i in range(60 * scale.clients)]
 
 
-@attack(spared=False)
+@attack
 def synchronized_calls_of_old_states(daemon, scale):
     """Each waits with the snapshot that it began with, and each of them is another one."""
     features = scale.max_body // 600
     put(daemon, "old", {"kind": "batch_norm", "num_features": features, "averaging": "pooled"})
-    merge = request("POST", LAYER + "old/statistics/merge",
-                    b'{"count":10,"mean":' + zeros(features) + b',"var":' + zeros(features) + b"}")
+    merge = request("POST", LAYER + "old/statistics/merge", lists(features, b"mean", b"var", b',"count":10'))
     body = (b'{"shape":[1,%d],"data":' % features + zeros(features) +
             b',"sync":{"step":"%d","rank":0,"world_size":2,"timeout_ms":3600000}}')
     return [merge + request("POST", LAYER + "old/train?output=false", body % i) for i in range(120 * scale.clients)]
