@@ -9,14 +9,14 @@
 int
 affine_get(struct request *rq, struct err *e)
 {
-	struct call c = { 0 };
+	struct call c;
 	struct buf *b = &rq->reply.head;
 	double *scale, *shift;
 	size_t features;
 
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
-	request_call(rq, &c);
+	c = request_call(rq, rq->state);
 	features = c.statistics.features;
 	if (call_fold(&c, &scale, &shift, e) < 0)
 		return -1;

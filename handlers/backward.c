@@ -148,7 +148,7 @@ backward_start(struct request *rq, struct err *e)
 		return -1;
 	rq->scratch = w;
 	c = &w->call;
-	request_call(rq, c);
+	*c = request_call(rq, rq->state);
 	if (inputs_check_body(rq, e) < 0 || choose_mode(rq, &c->train, e) < 0 || choose_seed(rq, c, e) < 0 ||
 	    input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
 	    input_need_tensor(rq, &gradient_input, &c->gradient, e) < 0 ||

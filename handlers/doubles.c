@@ -5,7 +5,6 @@
 
 #include "layer/definition.h"
 #include "layer/reals.h"
-#include "norm/widen.h"
 
 #define PARAMETER(name_) \
 	{ \
@@ -24,7 +23,7 @@ as_doubles(struct request *rq, const struct tensor *t, double **values, struct e
 	}
 	if (workspace_doubles(&rq->workspace, t->count, values, e) < 0)
 		return -1;
-	widen(real_of(t->datatype), t->values, t->count, *values);
+	real_widen(t, *values);
 	return 0;
 }
 

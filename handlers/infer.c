@@ -15,10 +15,9 @@ const struct input *const infer_inputs[] = { &tensor_input, &lengths_input, &mas
 int
 infer_start(struct request *rq, struct err *e)
 {
-	struct call c = { 0 };
+	struct call c = request_call(rq, rq->state);
 	bool inverse = false;
 
-	request_call(rq, &c);
 	if (option_get_bool(rq, &inverse_input, &inverse, e) < 0 || inputs_check_body(rq, e) < 0 ||
 	    input_need_tensor(rq, &tensor_input, &c.tensor, e) < 0 || request_check_answer(rq, c.tensor, e) < 0 ||
 	    call_fit(&c, e) < 0 || mask_options_get(rq, c.definition, c.tensor, &c.mask, e) < 0)

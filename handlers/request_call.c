@@ -3,14 +3,14 @@
 
 #include "handlers/idempotency.h"
 
-void
-request_call(struct request *rq, struct call *c)
+struct call
+request_call(struct request *rq, const struct snapshot *s)
 {
-	c->name = rq->layer;
-	c->definition = rq->definition;
-	c->statistics = rq->state->statistics;
-	c->parameters = (struct scale_shift){ rq->state->weight.values, rq->state->bias.values };
-	c->workspace = &rq->workspace;
+	return (struct call){ .name = s->identity->name,
+		.definition = s->identity->parsed,
+		.statistics = s->statistics,
+		.parameters = { s->weight.values, s->bias.values },
+		.workspace = &rq->workspace };
 }
 
 void

@@ -6,8 +6,8 @@
 #include "handlers/request.h"
 #include "layer/call.h"
 
-/* Fills in the layer, its state and the request's workspace, in a zeroed call. */
-void request_call(struct request *rq, struct call *c);
+/* A call of the layer in the state `s`, which it refers to, with the request's workspace. */
+struct call request_call(struct request *rq, const struct snapshot *s);
 
 /* Asks the store for `count` updates, in order, as one change. They must live as long as the request. */
 void request_update(struct request *rq, const struct update *updates, size_t count);

@@ -107,7 +107,7 @@ train_start(struct request *rq, struct err *e)
 		return -1;
 	rq->scratch = t;
 	c = &t->call;
-	request_call(rq, c);
+	*c = request_call(rq, rq->state);
 	c->output = true;
 	idempotency_add_query(rq);
 	if (inputs_check_body(rq, e) < 0 || option_get_bool(rq, &output_input, &c->output, e) < 0 ||

@@ -3,6 +3,8 @@
 
 #include <float.h>
 
+#include "norm/widen.h"
+
 static const struct real_row {
 	enum norm_real real;
 	double largest;
@@ -18,6 +20,12 @@ enum norm_real
 real_of(enum datatype datatype)
 {
 	return reals[datatype].real;
+}
+
+void
+real_widen(const struct tensor *t, double *out)
+{
+	widen(real_of(t->datatype), t->values, t->count, out);
 }
 
 double

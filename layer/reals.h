@@ -9,7 +9,10 @@
 /* The kernels' name of a datatype. */
 enum norm_real real_of(enum datatype datatype);
 
-/* Its largest number; the gap between 1 and its next number. */
+/* Widens the values of a tensor to doubles; `out` has t->count. */
+void real_widen(const struct tensor *t, double *out);
+
+/* The largest number of a datatype; the gap between 1 and its next number. */
 double real_largest(enum datatype datatype);
 double real_epsilon(enum datatype datatype);
 
