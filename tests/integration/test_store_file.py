@@ -132,11 +132,11 @@ class Refused(StoreFile):
     def test_a_folder_that_may_not_be_written(self):
         self.put("stopped")
         os.chmod(self.directory, 0o555)
-        self.refused("cannot be written", "in its folder", unprivileged=True)
+        self.refused("cannot be written", "and its folder", unprivileged=True)
 
     def test_a_folder_in_which_no_file_can_be_made(self):
         os.chmod(self.directory, 0o555)
-        self.refused("cannot be written", "in its folder", unprivileged=True)
+        self.refused("cannot be written", "and its folder", unprivileged=True)
 
     def test_a_file_that_may_not_be_read(self):
         self.put("stopped")

@@ -133,7 +133,7 @@ class Check(Upkeep):
         shutil.copy(self.sound, self.restored)
         self.store = self.restored
         self.sql("PRAGMA user_version=99")
-        self.check(1, "of a newer normd")
+        self.check(1, "by a newer normd")
 
     def test_a_backup_that_may_not_be_written_to(self):
         disk = os.path.join(self.folder, "disk")
