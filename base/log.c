@@ -170,6 +170,8 @@ log_start(enum log_level least, enum log_format format)
 	logger.idle = false;
 	clock_cond_init(&logger.wake);
 	logger.running = pthread_create(&logger.thread, NULL, log_main, NULL) == 0;
+	if (!logger.running)
+		pthread_cond_destroy(&logger.wake);
 	return logger.running ? 0 : -1;
 }
 

@@ -39,6 +39,7 @@ struct batch {
 	const struct store_definition_ops *definitions;
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */
+	bool chores_are_due;
 	size_t keys_added;
 	struct trimmed_keys trimmed; /* what was forgotten of the oldest keys */
 	struct arena arena;

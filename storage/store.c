@@ -2,10 +2,10 @@
 /*
  * The commit engine: a bounded queue in front of one thread.
  *
- * The thread takes all that waits. Reads are answered first, from committed state. Writes are applied in order to a
- * batch's copies, written once a layer, committed in one transaction, published to the cache, and only then is anybody
- * told. While it commits, the next batch gathers: under load batches grow by themselves, and a lone client waits for
- * nobody. Between two batches, and while there is none, a backup that is being made comes on by a little.
+ * The thread takes all operations that wait. It answers reads first, from committed state. It applies the changes in
+ * order to a batch's copies, writes each changed layer once, commits one transaction and publishes the new snapshots to
+ * the cache; only then are the callers told. Meanwhile the next batch gathers: batches grow with the load, and a lone
+ * client waits for nobody. Between batches, and while there are none, a backup makes some progress.
  */
 #include "storage/store.h"
 
@@ -15,35 +15,22 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "storage/copies.h"
 #include "storage/batch.h"
+#include "storage/chores.h"
 #include "storage/snapshot.h"
 #include "storage/sqlite_url.h"
-
-/* Old keys are forgotten in slices, so that nobody waits long for one; a full slice is followed by the next at once. */
-#define PURGE_SLICE ((size_t)1000)
-#define PURGE_PAUSE_US ((uint64_t)60 * 1000000)
-
-/*
- * Keys live as long as promised again when so large a part of their number is free: the log must not flicker at the
- * border.
- */
-#define KEYS_CALM_PART 8
 
 struct store {
 	/* Immutable after open. */
 	struct store_definition_ops definitions;
 	struct cache *cache; /* has a lock of its own */
 	size_t queue_max;
-	int64_t key_lifetime_s;
-	uint64_t keys_max;
 	pthread_t thread;
 
 	/* The store thread's. */
 	struct backend *backend;
-	uint64_t purge_at_us; /* when to forget old keys again */
-	bool keys_are_short;  /* keys were forgotten before their time, which the log has been told */
+	struct chores chores;
 	struct copies copies;
 
 	/* Guarded by `lock`. */
@@ -119,73 +106,16 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	return changes;
 }
 
-static bool
-purge_is_due(const struct store *s)
-{
-	return clock_monotonic_us() >= s->purge_at_us;
-}
-
-/* Forgets keys that are past their time. */
-static int
-purge_keys(struct store *s, const struct batch *b, struct err *e)
-{
-	size_t purged = 0;
-
-	if (s->backend->ops->purge_keys(s->backend, b->keys_since_s, PURGE_SLICE, &purged, e) < 0)
-		return -1;
-	if (purged == PURGE_SLICE)
-		s->purge_at_us = 0;
-	return 0;
-}
-
-/*
- * Forgets the oldest keys where there are too many: in every batch at least as many as it has added, so that no load
- * outruns it.
- */
-static int
-trim_keys(struct store *s, struct batch *b, struct err *e)
-{
-	if (s->backend->ops->trim_keys(s->backend, s->keys_max, PURGE_SLICE + b->keys_added, &b->trimmed, e) < 0)
-		return -1;
-	if (b->trimmed.kept > s->keys_max)
-		s->purge_at_us = 0;
-	return 0;
-}
-
-/*
- * Says once when keys begin to be forgotten before their time, and when that has ended. A store that begins with too
- * many is first trimmed: only then is it known how short their time has become.
- */
-static void
-note_trimmed(struct store *s, const struct batch *b)
-{
-	const bool early = b->trimmed.forgotten > 0 && b->trimmed.youngest_s >= b->keys_since_s;
-
-	if (!s->keys_are_short && early && b->trimmed.kept <= s->keys_max) {
-		s->keys_are_short = true;
-		log_event(LOG_WARN,
-		    "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime",
-		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)s->key_lifetime_s },
-			{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
-			{ .name = "max_keys", .number = (double)s->keys_max } },
-		    3);
-	} else if (s->keys_are_short && b->trimmed.kept + s->keys_max / KEYS_CALM_PART < s->keys_max) {
-		s->keys_are_short = false;
-		log_event(LOG_INFO, "idempotency keys are remembered for --key-lifetime again",
-		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)s->key_lifetime_s } }, 1);
-	}
-}
-
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
-commit_batch(struct store *s, struct batch *b, struct store_op *ops, bool purge, struct err *e)
+commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
 {
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		if (batch_apply(b, &op->change, &op->err) < 0 && b->broken)
 			*e = op->err;
-	if (b->broken || batch_save(b, e) < 0 || (purge && purge_keys(s, b, e) < 0) || trim_keys(s, b, e) < 0 ||
+	if (b->broken || batch_save(b, e) < 0 || chores_work(&s->chores, b, e) < 0 ||
 	    s->backend->ops->commit(s->backend, e) < 0) {
 		s->backend->ops->rollback(s->backend);
 		return -1;
@@ -219,43 +149,36 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 {
 	struct batch b;
 	struct err e = { 0 };
-	const bool purge = purge_is_due(s);
+	const int made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e);
 
-	/*
-	 * Also when it fails, or nothing can be begun: then it is the next pause's business, not every batch's, nor an
-	 * idle store's.
-	 */
-	if (purge)
-		s->purge_at_us = clock_monotonic_us() + PURGE_PAUSE_US;
-	if (batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) < 0) {
+	chores_begin(&s->chores, &b);
+	if (made < 0) {
 		fail_all(ops, &e);
 		tell_all(ops);
 		return;
 	}
-	b.now_s = clock_realtime_s();
-	b.keys_since_s = b.now_s - s->key_lifetime_s;
-	if (commit_batch(s, &b, ops, purge, &e) < 0) {
+	if (commit_batch(s, &b, ops, &e) < 0) {
 		atomic_store(&s->healthy, e.code != ERR_STORAGE_UNAVAILABLE && e.code != ERR_STORAGE_FULL);
 		fail_all(ops, &e);
 	} else {
 		atomic_store(&s->healthy, true);
 		batch_publish(&b);
-		note_trimmed(s, &b);
+		chores_end(&s->chores, &b);
 	}
-	batch_fini(&b); /* before anybody is told: what was taken for it is given back then */
+	batch_fini(&b); /* first: once told, a request gives back the budget that the batch's memory was counted in */
 	tell_all(ops);
 }
 
-/* How long to wait for operations: until old keys are to be forgotten; with a backup to be made only for a moment. */
+/* How long to wait for operations: until chores are due; only for a moment while a backup is made. */
 static struct timespec
 wait_until(struct store *s)
 {
 	uint64_t soon_us = clock_monotonic_us() + copies_pause_us(&s->copies);
 
-	return clock_timespec(copies_runs(&s->copies) && soon_us < s->purge_at_us ? soon_us : s->purge_at_us);
+	return clock_timespec(copies_runs(&s->copies) && soon_us < s->chores.due_us ? soon_us : s->chores.due_us);
 }
 
-/* All that waits, in order; waits while there is nothing, but not for ever. False: closing, and all is done. */
+/* Takes all operations that wait, in order; waits for some until wait_until. False: closing, and all are done. */
 static bool
 take_all(struct store *s, struct store_op **ops)
 {
@@ -286,7 +209,7 @@ store_main(void *arg)
 	while (take_all(s, &ops)) {
 		began_us = clock_monotonic_us();
 		ops = answer_reads(s, ops, &count);
-		if (ops != NULL || purge_is_due(s))
+		if (ops != NULL || chores_are_due(&s->chores))
 			run_writes(s, ops, count);
 		copies_work(&s->copies, clock_monotonic_us() - began_us);
 	}
@@ -320,7 +243,7 @@ store_submit(struct store *s, struct store_op *op, struct err *e)
 		s->waiting++;
 	}
 	pthread_mutex_unlock(&s->lock);
-	/* After the lock: who wakes up to a lock that is held goes to sleep again. */
+	/* After unlocking: a thread that wakes up while the lock is held goes to sleep again. */
 	if (first)
 		pthread_cond_signal(&s->wake);
 	return taken ? 0 : refuse_submit(s, closing, e);
@@ -382,10 +305,22 @@ open_backend(const struct store_options *options, const struct store_definition_
 	return path == NULL ? NULL : sqlite_backend_open(path, definitions, e);
 }
 
+static void
+store_free(struct store *s)
+{
+	if (s->backend != NULL)
+		s->backend->ops->close(s->backend);
+	cache_free(s->cache);
+	pthread_mutex_destroy(&s->lock);
+	pthread_cond_destroy(&s->wake);
+	free(s);
+}
+
 struct store *
 store_open(const struct store_options *options, struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	int rc;
 
 	if (s == NULL) {
 		err_set_memory(e);
@@ -393,9 +328,11 @@ store_open(const struct store_options *options, struct err *e)
 	}
 	s->definitions = options->definitions;
 	s->queue_max = options->queue_max;
-	s->key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
-	s->keys_max = options->keys_max != 0 ? options->keys_max : STORE_KEYS_MAX;
+	s->chores.key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
+	s->chores.keys_max = options->keys_max != 0 ? options->keys_max : STORE_KEYS_MAX;
 	s->last = &s->first;
+	pthread_mutex_init(&s->lock, NULL);
+	clock_cond_init(&s->wake);
 	atomic_init(&s->healthy, true);
 	s->cache = cache_new(options->cache_bytes_max);
 	if (s->cache == NULL) {
@@ -407,19 +344,15 @@ store_open(const struct store_options *options, struct err *e)
 		goto fail;
 	if (copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
-	pthread_mutex_init(&s->lock, NULL);
-	clock_cond_init(&s->wake);
-	if (pthread_create(&s->thread, NULL, store_main, s) != 0) {
-		err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started");
+	rc = pthread_create(&s->thread, NULL, store_main, s);
+	if (rc != 0) {
+		err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started: %s", strerror(rc));
 		copies_stop(&s->copies);
 		goto fail;
 	}
 	return s;
 fail:
-	if (s->backend != NULL)
-		s->backend->ops->close(s->backend);
-	cache_free(s->cache);
-	free(s);
+	store_free(s);
 	return NULL;
 }
 
@@ -444,9 +377,5 @@ store_close(struct store *s)
 		return;
 	store_stop(s);
 	copies_stop(&s->copies);
-	s->backend->ops->close(s->backend);
-	cache_free(s->cache);
-	pthread_mutex_destroy(&s->lock);
-	pthread_cond_destroy(&s->wake);
-	free(s);
+	store_free(s);
 }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "storage/chores.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* How many rows a slice forgets. A full slice is followed by the next at once, others after the pause. */
+#define SLICE ((size_t)1000)
+#define PAUSE_US ((uint64_t)60 * 1000000)
+
+/* Keys are short no longer when this part of their number is free: so the log does not flicker at the limit. */
+#define CALM_PART 8
+
+bool
+chores_are_due(const struct chores *c)
+{
+	return clock_monotonic_us() >= c->due_us;
+}
+
+void
+chores_begin(struct chores *c, struct batch *b)
+{
+	b->now_s = clock_realtime_s();
+	b->keys_since_s = b->now_s - c->key_lifetime_s;
+	b->chores_are_due = chores_are_due(c);
+	/* Also where the batch fails: the next try is after the pause, not with every batch or in an idle store. */
+	if (b->chores_are_due)
+		c->due_us = clock_monotonic_us() + PAUSE_US;
+}
+
+/* Keys that are older than their lifetime. */
+static int
+purge_keys(struct chores *c, struct batch *b, bool *more, struct err *e)
+{
+	size_t purged = 0;
+
+	(void)c;
+	if (b->chores_are_due && b->backend->ops->purge_keys(b->backend, b->keys_since_s, SLICE, &purged, e) < 0)
+		return -1;
+	*more = purged == SLICE;
+	return 0;
+}
+
+/* The oldest keys where there are too many: in every batch at least as many as it adds, so that no load outruns it. */
+static int
+trim_keys(struct chores *c, struct batch *b, bool *more, struct err *e)
+{
+	if (b->backend->ops->trim_keys(b->backend, c->keys_max, SLICE + b->keys_added, &b->trimmed, e) < 0)
+		return -1;
+	*more = b->trimmed.kept > c->keys_max;
+	return 0;
+}
+
+static int (*const chores[])(struct chores *c, struct batch *b, bool *more, struct err *e) = { purge_keys, trim_keys };
+
+int
+chores_work(struct chores *c, struct batch *b, struct err *e)
+{
+	bool more;
+
+	for (size_t i = 0; i < sizeof(chores) / sizeof(chores[0]); i++) {
+		if (chores[i](c, b, &more, e) < 0)
+			return -1;
+		if (more)
+			c->due_us = 0;
+	}
+	return 0;
+}
+
+/* A store that starts with too many keys is trimmed first: only then is it known how long keys are remembered now. */
+void
+chores_end(struct chores *c, const struct batch *b)
+{
+	const bool early = b->trimmed.forgotten > 0 && b->trimmed.youngest_s >= b->keys_since_s;
+
+	if (!c->keys_are_short && early && b->trimmed.kept <= c->keys_max) {
+		c->keys_are_short = true;
+		log_event(LOG_WARN,
+		    "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime",
+		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)c->key_lifetime_s },
+			{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
+			{ .name = "max_keys", .number = (double)c->keys_max } },
+		    3);
+	} else if (c->keys_are_short && b->trimmed.kept + c->keys_max / CALM_PART < c->keys_max) {
+		c->keys_are_short = false;
+		log_event(LOG_INFO, "idempotency keys are remembered for --key-lifetime again",
+		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)c->key_lifetime_s } }, 1);
+	}
+}

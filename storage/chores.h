@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the store forgets by and by. Each chore works in slices, within the transaction of a batch, so that no change
+ * waits long for one. The store's thread alone uses it.
+ */
+#ifndef STORAGE_CHORES_H
+#define STORAGE_CHORES_H
+
+#include "storage/batch.h"
+
+struct chores {
+	int64_t key_lifetime_s;
+	uint64_t keys_max;
+	uint64_t due_us;     /* when there is something to do again, without a batch too */
+	bool keys_are_short; /* the log has been told that keys are forgotten before their time */
+};
+
+bool chores_are_due(const struct chores *c);
+
+/* Begins a batch: the time by which keys are judged, and whether chores that are due are done with it. */
+void chores_begin(struct chores *c, struct batch *b);
+
+/* Does a slice of each, before the batch is committed. -1 with `e`: the batch must be rolled back. */
+int chores_work(struct chores *c, struct batch *b, struct err *e) MUST_CHECK;
+
+/* After the commit: logs what an operator should know. */
+void chores_end(struct chores *c, const struct batch *b);
+
+#endif
