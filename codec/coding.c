@@ -11,12 +11,12 @@
 
 #define BLOCK_BYTES ((size_t)16 * 1024)
 
-/* What is added to a window's bits to tell zlib the format. */
+/* The format that zlib reads or writes, as an addition to the window's bits. */
 #define WINDOW_GZIP (MAX_WBITS + 16)
 #define WINDOW_ZLIB MAX_WBITS
 #define WINDOW_RAW (-MAX_WBITS)
 
-/* Digits hardly shrink further at higher levels, which cost several times as much. */
+/* Digits hardly shrink more at higher levels, which take several times as long. */
 #define LEVEL Z_BEST_SPEED
 #define MEMORY_LEVEL 8
 
@@ -87,14 +87,14 @@ refuse(const struct coding_decoder *d, const char *what, struct err *e)
 	    e, d->damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
 }
 
-/* Whether two bytes begin zlib's format: method 8 and a check sum over both. */
+/* Whether two bytes begin zlib's format: method 8 and a checksum over both. */
 static bool
 begins_zlib(const unsigned char first[2])
 {
 	return (first[0] & 0x0f) == Z_DEFLATED && (first[0] << 8 | first[1]) % 31 == 0;
 }
 
-/* A member begins, or the body does. */
+/* A member or the body begins. */
 static int
 decoder_begin(struct coding_decoder *d, struct err *e)
 {
@@ -128,16 +128,14 @@ decoder_run(struct coding_decoder *d, size_t *made, struct err *e)
 		*made += n;
 		if (n > 0 && d->sink(d->arg, d->block, n, e) < 0)
 			return -1;
-		/* With its input used up, zlib may still hold a block of output: nobody would ask for it. */
+		/* With its input used up, zlib may still hold output, which must not wait for more input. */
 	} while (result == Z_OK && (d->z.avail_in > 0 ? *made < CODING_STRETCH_BYTES : d->z.avail_out == 0));
 	if (result == Z_STREAM_END)
 		d->state = DECODER_ENDED;
 	return 0;
 }
 
-/*
- * Decodes the input, through as many members as it has, until the call has made enough. *taken grows by what was used.
- */
+/* Decodes the input, of as many members as it has, until the call has made enough. *taken grows by what was used. */
 static int
 decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, size_t *taken, struct err *e)
 {
@@ -165,7 +163,7 @@ coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *t
 	size_t first_taken = 0;
 
 	*taken = 0;
-	/* Deflate: the first two bytes are held back until both are there. They make nothing yet. */
+	/* Deflate: the first two bytes are held back until both are there. They decode to nothing yet. */
 	while (
 	    d->state == DECODER_NEW && d->coding == CODING_DEFLATE && *taken < len && d->first_len < sizeof(d->first)) {
 		d->first[d->first_len++] = p[(*taken)++];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a message shows of the bytes that were sent. Private to codec/. */
+/* How messages show bytes that were sent. Private to codec/. */
 #ifndef CODEC_EXCERPT_H
 #define CODEC_EXCERPT_H
 
@@ -22,7 +22,7 @@ excerpt_byte(char c, char out[EXCERPT_BYTES])
 	return out;
 }
 
-/* A text, cut (between two characters of UTF-8) when it is long. Returns `out`. */
+/* A text, cut between two characters if it is long. Returns `out`. */
 static inline const char *
 excerpt_text(const char *text, size_t len, char out[EXCERPT_BYTES])
 {

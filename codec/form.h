@@ -3,8 +3,6 @@
  * The forms that tensors have in a body and in an answer. A form is a row of a table: its media type, functions that
  * read a body of it, and functions that write an answer in it. A new form is a name here, a row in form.c, and a file
  * with its functions (form_json.c, form_npy.c); Content-Type, Accept and the messages of 415 and 406 follow.
- *
- * The rows are immutable; a reader belongs to one thread at a time.
  */
 #ifndef CODEC_FORM_H
 #define CODEC_FORM_H
@@ -25,13 +23,12 @@ enum form {
 
 struct form_ops {
 	const char *media_type;
-	bool
-	    document; /* tensors are members of a document, which has others beside them; else there are only tensors */
+	bool document; /* tensors are members of a document, beside others; else there are only tensors */
 
 	/* Reading a body; `open` is NULL where no body has this form. The contracts are those of body.h. */
 	enum err_code damaged; /* the error of a body that is not of this form */
 	void *(*open)(const struct body_options *options);
-	void (*close)(void *reader); /* NULL is fine */
+	void (*close)(void *reader); /* NULL: does nothing */
 	int (*feed)(void *reader, const char *bytes, size_t len, struct err *e);
 	int (*finish)(void *reader, struct err *e);
 	struct tensor *(*tensor)(void *reader, size_t slot);

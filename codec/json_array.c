@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hot path of the whole decoder. Numbers are read where they lie, by array_run, which goes from value to value as
- * long as they follow one another with nothing but a comma and perhaps spaces between them; it stops at everything
- * else, which the slower loop around it takes: brackets, other white space, the end of the list's or the memory's room,
- * the end of the input. Only a number that the input's end may have cut is copied, and read when the byte after it has
- * come.
+ * The decoder's hot path. array_run reads numbers where they lie, as long as only a comma and perhaps spaces stand
+ * between them. The slower loop around it takes everything else: brackets, other white space, the end of the list's or
+ * the memory's room, the end of the input. Only a number that the end of the input may have cut is copied, and is read
+ * when the byte after it has come.
  */
 #include "codec/json_array.h"
 
@@ -43,7 +42,7 @@ array_of_booleans(const struct json_array *a)
 	return a->values.datatype == DATATYPE_BOOL;
 }
 
-/* What went wrong with the number at [p, end), `at` in the document; for DECIMAL_INVALID `end` is the wrong byte. */
+/* The error of the number at [p, end), `at` in the document; for DECIMAL_INVALID `end` is the wrong byte. */
 static int
 array_number_error(
     const struct json_array *a, enum decimal_result r, const char *p, const char *end, uint64_t at, struct err *e)
@@ -100,7 +99,7 @@ array_read(
 	    out);
 }
 
-/* The same for a number whose datatype is not known yet: the value `index`. */
+/* Reads value `index`, whose datatype is not known yet. */
 static ALWAYS_INLINE enum decimal_result
 array_read_open(struct json_array *a, size_t index, const char *floor, const char *p, const char *limit,
     const char **end, unsigned char *out)
@@ -111,7 +110,7 @@ array_read_open(struct json_array *a, size_t index, const char *floor, const cha
 
 	if (decimal_fast_read_open(floor, p, limit, end, (double *)(void *)out))
 		return DECIMAL_OK;
-	/* Locals of this call alone, so that the caller's `end` can stay in a register. */
+	/* `after` is of this call alone, so that the caller's `end` can stay in a register. */
 	result = json_doubts_read(&a->values, index, floor, p, limit, &after, &wide);
 	*end = after;
 	if (result == DECIMAL_OK)
@@ -120,10 +119,10 @@ array_read_open(struct json_array *a, size_t index, const char *floor, const cha
 }
 
 /*
- * Reads up to `room` values (at least one) from in->p, where a number starts. The state tells what may come next;
- * unless the result is DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read has set
- * it. Nothing of the state is touched within the loop, in which the next number's place is all that anything waits for.
- * `datatype` and `open`, a->values' own, are constants wherever this is inlined.
+ * Reads up to `room` values, at least one, from in->p, where a number starts, and sets the state. Unless the result is
+ * DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read has set it. The loop does not
+ * touch the state: it waits for nothing but the next number's place. `datatype` and `open`, those of a->values, are
+ * constants wherever this is inlined.
  */
 static ALWAYS_INLINE enum decimal_result
 array_run(struct json_array *a, enum datatype datatype, bool open, size_t room, struct json_input *in, const char **end)
@@ -141,11 +140,11 @@ array_run(struct json_array *a, enum datatype datatype, bool open, size_t room, 
 			   array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
 		out += size;
 		p = after;
-		/* A number is only read when the byte after it is there too. */
+		/* The byte after a number that was read is always there. */
 		comma = *p == ',';
 		if (!comma)
 			break;
-		/* A branch, which is guessed, for every space: to add 0 or 1 to `p` would hold up the next number. */
+		/* A branch, which is predicted, for every space: adding 0 or 1 to `p` would delay the next number. */
 		for (p++; p < limit && *p == ' '; p++)
 			;
 		if (out == stop)
@@ -157,11 +156,11 @@ array_run(struct json_array *a, enum datatype datatype, bool open, size_t room, 
 	a->state = comma ? JSON_ARRAY_ELEMENT : JSON_ARRAY_COMMA;
 	in->p = p;
 	*end = after;
-	/* What does not begin as a number, or is not there yet, is not for this loop to judge. */
+	/* What is not a number, or not there yet, is left to the caller. */
 	return r != DECIMAL_OK && (p == limit || !json_starts_number(*p)) ? DECIMAL_OK : r;
 }
 
-/* Makes sure that a value, at `at`, may come, and that there is memory for it. */
+/* Checks that a value may come at `at`, and makes room for it. */
 static int
 array_expect_value(struct json_array *a, uint64_t at, struct err *e)
 {
@@ -213,7 +212,7 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 	return 0;
 }
 
-/* Reads the number that was gathered, whose grammar has been checked. */
+/* Reads the gathered number, whose grammar has been checked. */
 static int
 array_gathered(struct json_array *a, struct err *e)
 {
@@ -234,7 +233,7 @@ array_gathered(struct json_array *a, struct err *e)
 				0;
 }
 
-/* Goes on with a number that an earlier piece of the input has cut. */
+/* Continues a number that an earlier piece of the input has cut. */
 static int
 array_gather(struct json_array *a, struct json_input *in, struct err *e)
 {
@@ -254,7 +253,7 @@ array_gather(struct json_array *a, struct json_input *in, struct err *e)
 	return array_gathered(a, e);
 }
 
-/* Goes on with true or false, whose rest may come in another piece. */
+/* Continues true or false, whose rest may come in another piece. */
 static int
 array_word(struct json_array *a, struct json_input *in, struct err *e)
 {
@@ -284,9 +283,7 @@ array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
 	return 0;
 }
 
-/*
- * A byte that cannot stand where it does. What could begin another JSON value is a wrong tensor; the rest is no JSON.
- */
+/* An unexpected byte. What could begin another JSON value makes a wrong tensor; anything else is not JSON. */
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 {
@@ -337,7 +334,7 @@ array_step(struct json_array *a, struct json_input *in, struct err *e)
 	return array_unexpected(a, c, at, e);
 }
 
-/* Takes what is there of the list. */
+/* Takes the list as far as it is there. */
 static int
 array_feed(struct json_array *a, struct json_input *in, struct err *e)
 {
@@ -354,7 +351,7 @@ array_feed(struct json_array *a, struct json_input *in, struct err *e)
 	return a->nesting.level == 0;
 }
 
-/* The same for values whose datatype is not known yet: they are looked through once for a piece of the input. */
+/* The same for values whose datatype is not known yet: those of a piece of the input are checked together. */
 static int
 array_feed_open(struct json_array *a, struct json_input *in, struct err *e)
 {

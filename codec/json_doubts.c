@@ -9,13 +9,13 @@
 #include "codec/decimal/long.h"
 #include "codec/json_number.h"
 
-/* From here on a double overflows when it is rounded to nearest, ties to even. */
+/* A double of this size or more overflows when it is rounded to nearest, ties to even. */
 #define FP16_OVERFLOWS 65520.0
 #define FP32_OVERFLOWS 0x1.ffffffp127
 
 #define FIRST_CORRECTED ((size_t)16)
 
-/* Values that are turned at once: as many as fit the registers. */
+/* Values that are narrowed at once: as many as fit the registers. */
 #define BLOCK ((size_t)16)
 
 /* The double's nearest float16, as bits. */
@@ -31,8 +31,8 @@ half_of(double value)
 		return sign | 0x7c00;
 	if (size < smallest_normal) {
 		/*
-		 * A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on: the sum is rounded
-		 * there.
+		 * A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on, where the sum is
+		 * rounded.
 		 */
 		sum = size + 0x1p28;
 		memcpy(&bits, &sum, sizeof(bits));
@@ -115,16 +115,13 @@ json_doubts_read(struct json_values *v, size_t index, const char *floor, const c
 		one.fp32 = *out < 0 ? -HUGE_VALF : HUGE_VALF;
 	if (result16 == DECIMAL_OVERFLOW)
 		one.fp16 = *out < 0 ? 0xfc00 : 0x7c00;
-	/*
-	 * The value is not 0, so that equal values have equal bits, but for what underflows: that keeps the sign of the
-	 * text.
-	 */
+	/* The value is not 0, so equal values have equal bits; what underflows keeps the sign of the text. */
 	if (float_of(*out) == one.fp32 && half_of(*out) == one.fp16)
 		return DECIMAL_OK;
 	return add_corrected(v, one) ? DECIMAL_OK : DECIMAL_MEMORY;
 }
 
-/* What is known of a value otherwise than by its double, or NULL. */
+/* The listed value with this index, or NULL. */
 static const struct json_corrected *
 find_corrected(const struct json_doubts *d, size_t index)
 {
@@ -150,7 +147,7 @@ overflows(const struct json_doubts *d, enum datatype datatype, size_t index, dou
 	return one != NULL ? isinf(one->fp32) : fabs(value) >= FP32_OVERFLOWS;
 }
 
-/* The number that has `before` others before it in the text. */
+/* Notes the number that has `before` others before it in the text. */
 static void
 note_text(struct json_unfit *u, size_t before, const char *text, uint64_t at)
 {
@@ -171,9 +168,9 @@ note_text(struct json_unfit *u, size_t before, const char *text, uint64_t at)
 }
 
 /*
- * Whether any of the values is `limit` or more in size. The bits of doubles without their signs are ordered as the
- * doubles are; a difference of whole numbers is below 0 where one is too large, and its sign is collected without a
- * branch, several values at once.
+ * Whether the size of any value is `limit` or more. The bits of doubles without their signs are ordered as the doubles
+ * are; the sign of an integer difference tells which is larger, and signs are collected without a branch, several
+ * values at once.
  */
 static bool
 any_from(const double *values, size_t count, double limit)
@@ -196,7 +193,7 @@ json_doubts_note(struct json_values *v, size_t from, const char *text, uint64_t 
 	struct json_doubts *d = v->doubts;
 
 	if (v->count == from)
-		return 0; /* of an empty list there is no array either */
+		return 0; /* `values` may be NULL */
 	/* What fits float16 fits float. */
 	if (!any_from(values + from, v->count - from,
 		d != NULL && d->unfit[DATATYPE_FP16].found ? FP32_OVERFLOWS : FP16_OVERFLOWS))
@@ -217,7 +214,7 @@ json_doubts_unfit(const struct json_doubts *d, enum datatype datatype)
 	return d != NULL && d->unfit[datatype].found ? &d->unfit[datatype] : NULL;
 }
 
-/* Turns BLOCK doubles: all are read before any is written, in registers. */
+/* Narrows BLOCK doubles: all are read, into registers, before any is written. */
 static ALWAYS_INLINE void
 narrow_block(const unsigned char *in, unsigned char *out)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers of a list whose datatype is not known yet, because it may be named after the data, or follows from a layer
- * that is looked up later. They are kept as doubles. Rounding a double again gives what the text itself rounds to, but
- * for a text that lies so close to a midpoint between two floats (or float16) that its double is that midpoint: these
- * are listed here, with what they are in each datatype. So is the first number that overflows a datatype. Private to
- * codec/.
+ * Numbers of a list whose datatype is not known yet: it may be named after the data, or be the layer's, which is looked
+ * up later. They are kept as doubles. Rounding the double gives what the text itself rounds to, unless the text is so
+ * close to a midpoint between two floats (or float16) that its double is that midpoint: those are listed here, with
+ * their values in each datatype. So is the first number that overflows a datatype. Private to codec/.
  */
 #ifndef CODEC_JSON_DOUBTS_H
 #define CODEC_JSON_DOUBTS_H
@@ -13,7 +12,7 @@
 #include "codec/excerpt.h"
 #include "codec/json_values.h"
 
-/* A value whose double does not tell what it is in the narrower datatypes. */
+/* A value whose double does not tell its value in the narrower datatypes. */
 struct json_corrected {
 	size_t index;
 	float fp32;
@@ -35,27 +34,24 @@ struct json_doubts {
 };
 
 /*
- * Reads any number into `out`, the place of the value that comes next in `v`; `index` is its index. Arguments and
- * results as those of decimal_long_read. What is to be known of it is added to v->doubts, which is allocated when
- * there is something.
+ * Reads any number into `out`, as decimal_long_read; it is the next value of `v` and has this index. If its double does
+ * not tell all, it is added to v->doubts; DECIMAL_MEMORY: there is no memory for that.
  */
 enum decimal_result json_doubts_read(struct json_values *v, size_t index, const char *floor, const char *p,
     const char *limit, const char **end, double *out) MUST_CHECK;
 
 /*
- * Notes the first number that overflows each datatype: after values from index `from` on were added to `v`, which are
- * the numbers of `text`, with brackets, commas and white space between them; it begins at offset `at`. Returns -1 with
- * `e`: overloaded.
+ * Notes the first number that overflows each datatype. `v` has got the values from index `from` on: the numbers in
+ * `text`, at offset `at`, with brackets, commas and white space between them. Error: overloaded.
  */
 int json_doubts_note(struct json_values *v, size_t from, const char *text, uint64_t at, struct err *e) MUST_CHECK;
 
-/* The first number that does not fit `datatype`, or NULL. `d` may be NULL. */
+/* The first number that overflows `datatype`, or NULL. `d` may be NULL. */
 const struct json_unfit *json_doubts_unfit(const struct json_doubts *d, enum datatype datatype);
 
 /* Turns the doubles in place into values of `datatype`, which all of them fit, and frees what is left over. */
 void json_doubts_settle(struct json_values *v, enum datatype datatype);
 
-/* NULL is fine. */
 void json_doubts_free(struct json_doubts *d);
 
 #endif
