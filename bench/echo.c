@@ -6,7 +6,7 @@
  *
  *   echo THREADS
  *
- * prints its port and serves until its standard input ends, so that it never outlives who started it.
+ * prints its port and serves until its standard input ends, so that it never outlives the process that started it.
  */
 #include <arpa/inet.h>
 #include <microhttpd.h>

@@ -27,7 +27,7 @@
 
 #define EPS 1e-5
 /*
- * One measurement repeats its work until it has seen so many elements: the clock then costs nothing, and few are
+ * One measurement repeats its work until it has seen this many elements: the clock then costs nothing, and few are
  * interrupted.
  */
 #define ELEMENTS_MIN ((size_t)1 << 17)

@@ -15,7 +15,7 @@
 #include "server/workers.h"
 
 #define EPS 1e-5
-/* Between two measurements, so that who has nothing to do sleeps. */
+/* Between two measurements, so that idle threads sleep. */
 #define PAUSE_US 1000
 
 struct tensor {

@@ -28,7 +28,7 @@ def wait_for_port(process, port_file, log_file):
 def running(program):
     """Its URL."""
     if not os.access(program, os.X_OK):
-        raise SystemExit(f"there is no {program}: build it with make, or name a running normd with --url")
+        raise SystemExit(f"{program} does not exist: build it with make, or name a running normd with --url")
     with tempfile.TemporaryDirectory(prefix="normd-example-") as directory:
         port_file, log_file = os.path.join(directory, "port"), os.path.join(directory, "log")
         with open(log_file, "wb") as log:

@@ -65,7 +65,7 @@ class Store:
 
     def __init__(self, path):
         self.lock = open(path + ".lock", "w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)  # SQLite does not wait for who else changes the journal's mode just now
+        fcntl.flock(self.lock, fcntl.LOCK_EX)  # SQLite does not wait while another changes the journal's mode
         self.reader = connect(path)
         self.writer = connect(path)
         self.writer.execute(SCHEMA)

@@ -94,12 +94,12 @@ NPY = ["Content-Type: application/x-npy"]
 
 
 def pairs(rows, *positions):
-    """A file of so many samples of two different values."""
+    """A file of `rows` samples of two different values."""
     return npy((rows, *positions, 2), struct.pack("<2f", 1, 2) * rows)
 
 
 def zeros(count):
-    """A list of so many numbers as JSON."""
+    """A JSON list of `count` numbers."""
     return b"[" + b",".join([b"0"] * count) + b"]"
 
 
@@ -145,7 +145,7 @@ class Crowd:
 
 
 class Bystander(threading.Thread):
-    """Somebody else, who asks little; `seen` has the statuses that it was answered."""
+    """Another client, with small requests; `seen` counts the statuses of its answers."""
 
     BODY = json.dumps({"data": [[1.0, 2.0], [3.0, 4.0]]})
 

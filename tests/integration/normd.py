@@ -145,7 +145,7 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}"
 
     def curl(self, method, path, body=None, headers=None, args=()):
-        """One request by curl, whose path is sent as it stands. A body that is no text or bytes is sent as JSON."""
+        """One request by curl, whose path is sent unchanged. A body that is neither text nor bytes is sent as JSON."""
         command = ["curl", "-sS", "--path-as-is", "-D", "-", "-X", method, self.url + path, "--max-time",
                    str(60 * PATIENCE), *args]
         data = None

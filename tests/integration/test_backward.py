@@ -95,7 +95,7 @@ class Vectors(BackwardTest):
                                         2e-12 * max(1, numpy.abs(array(case[name])).max()))
 
     def test_npy_has_the_bits_of_json(self):
-        """Two files in; out come as many as the layer has gradients."""
+        """Takes two files; gives one for each gradient of the layer."""
         for i, case in enumerate(CASES):
             if "mask" in case:
                 continue

@@ -18,13 +18,13 @@ SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 
 # The idle connections of the large test, and what each may cost. A sanitizer's memory says nothing.
 IDLE = 10_000 if PATIENCE == 1 else 500
 RESIDENT_MAX = 20_000 if PATIENCE == 1 else None
-# Held by processes of their own, as a process may not have so many descriptors; each from an address of its own,
-# which has the ports.
+# Held by processes of their own, because one process may not open this many descriptors; each from an address of its
+# own, which has the ports.
 HOLDERS = 4
 
 
 class Limited(Daemon):
-    """A daemon that may have so many files open."""
+    """A daemon that may open only this many files."""
 
     def __init__(self, files, *args, soft=None):
         self.files, self.soft = files, soft or files
@@ -39,7 +39,7 @@ def request(body=SMALL):
 
 
 def ask(s, body=SMALL):
-    """A request on a connection that is open; the answer's head and body, b"" when there is none."""
+    """A request on a connection that is open; the answer's head and body; b"" without an answer."""
     answer = b""
     try:
         s.sendall(request(body))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SIGTERM: who has sent a request gets an answer, whatever the load; nobody is waited for longer than was said."""
+"""SIGTERM: every request that was sent is answered, whatever the load, and no drain takes longer than its limit."""
 
 import os
 import random
@@ -109,7 +109,7 @@ class Drain(unittest.TestCase):
 
 
 class DrainUnderLoad(unittest.TestCase):
-    """Stopped and started again and again; who trains without a key can count on every answer."""
+    """Stopped and started again and again: every answer counts, also without a key."""
 
     ROUNDS = int(os.environ.get("NORMD_DRAIN_ROUNDS") or 6)
     ROLES = {"plain": 48, "pieces": 16, "brief": 16, "keyed": 16, "infer": 32, "brief-infer": 8}

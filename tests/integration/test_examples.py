@@ -421,7 +421,7 @@ class Penguins(unittest.TestCase):
     def test_without_a_normd_it_says_what_to_do(self):
         done = self.run_example("--normd", "/nonexistent/normd")
         self.assertEqual((done.returncode, done.stderr),
-                         (1, "there is no /nonexistent/normd: build it with make, or name a running normd with "
+                         (1, "/nonexistent/normd does not exist: build it with make, or name a running normd with "
                              "--url\n"))
 
     def test_a_normd_that_cannot_be_reached_or_started_is_said(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Large requests beside small ones: who does their work, that it is the same work,
+"""Large requests beside small ones: which threads do their work, that it is the same work,
 and what becomes of it at the edges."""
 
 import gzip

@@ -270,7 +270,7 @@ CHUNKS = [
     ("NUL in a trailer", chunked(HEX, end=b"0\r\nX-A: b\0\r\n\r\n"), 400, ENDS),
     ("a trailer without a name", chunked(HEX, end=b"0\r\n: b\r\n\r\n"), 400, ENDS),
     ("a trailer that begins with NUL", chunked(HEX, end=b"0\r\n\0\r\n"), 400, ENDS),
-    ("a trailer whose name is no token", chunked(HEX, end=b'0\r\n{"a": 1}\r\n\r\n'), 400, ENDS),
+    ("a trailer whose name is not a token", chunked(HEX, end=b'0\r\n{"a": 1}\r\n\r\n'), 400, ENDS),
     ("a trailer with a long name", chunked(HEX, end=b"0\r\n" + b"a" * 200 + b": b\r\n\r\n"), 200, GOES_ON),
     ("a trailer without a colon", chunked(HEX, end=b"0\r\nX-A\r\n\r\n"), 400, ENDS),
     ("a blank before a trailer's colon", chunked(HEX, end=b"0\r\nX-A : b\r\n\r\n"), 400, ENDS),
@@ -384,8 +384,8 @@ class Framing(DaemonTest):
         self.rows(CHUNKS)
 
     def test_expectations(self):
-        """Who waits with a body is told to go on, or refused; who has none gets the answer,
-        and so does what was sent after it."""
+        """A client that holds its body back is told to go on, or is refused. One without a body gets the answer,
+        and so does the request after it."""
         for what, head, goes_on, status in EXPECTATIONS:
             with self.subTest(what):
                 raw, ended = self.exchange(head)

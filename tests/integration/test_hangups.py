@@ -26,7 +26,7 @@ LATE_STORE = os.path.join(BUILD, "tests/daemons/late_store")
 TIMEOUT_S = 1
 # The timeout, two looks of the watching thread (a quarter of it each), and room for a machine that is busy.
 GONE_WITHIN_S = 2.5 * PATIENCE
-# Of each case so many at once: what is lost only if two things come together is lost for some.
+# How many of each case run at once: some then meet what is lost only when two things come together.
 CLIENTS = 10
 MORE = socket.MSG_MORE  # kept back, to leave in one packet with what follows: more bytes, or the end
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]}).encode()
@@ -121,7 +121,7 @@ class Watched(DaemonTest):
                  lambda: f"the last {self.daemon.descriptors() - self.before} are gone", within_s)
 
     def assert_answered(self, clients, count):
-        """Each has so many answers, whole, and then the end."""
+        """Each has this many whole answers, and then the end."""
         for told, ended in at_once([partial(read_to_end, s) for s in clients]):
             self.assertEqual((len(statuses(told)), ended), (count, True), told[-300:])
             self.assertNotIn("torn", statuses(told))
@@ -239,7 +239,7 @@ class HangUps(Watched):
         self.each(act)
 
     def test_an_idle_connection_stays(self):
-        """Nothing of the next request has come: it is no late head, whatever the request before was."""
+        """Nothing of the next request has come: this is not a late head, whatever the request before was."""
         clients = []
         for name, (sent, owed) in self.begun().items():
             for s in [self.connect() for _ in range(3 if owed and name != "refused" else 0)]:
@@ -379,7 +379,7 @@ class MostWait(unittest.TestCase):
             self.assertIn(b'"code":"overloaded"', told)
             self.assertRegex(told, rb"\r\nRetry-After: [1-9]")
         self.assertEqual(self.daemon.curl("POST", "/v1/models/m/layers/bn/train", BATCH).status, 200)
-        # Who completes a step need not wait, and so is let in, and lets another one in.
+        # The request that completes a step need not wait, so it is let in, and lets another one in.
         self.assertTrue(self.start(0, 1).recv(65536).startswith(b"HTTP/1.1 200 "))
         self.assertTrue(waiting[0].recv(65536).startswith(b"HTTP/1.1 200 "))
         late = self.start(self.WAIT, 0)

@@ -93,7 +93,7 @@ class Loopback(Pages):
 
 
 class MappedLoopback(Pages):
-    """An IPv4 address in IPv6's clothes is no other machine's."""
+    """An IPv4 loopback address written as IPv6 is still this machine's."""
 
     daemon_args = ("--listen", "[::ffff:127.0.0.1]:0")
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Large tensors, which several threads do in parts: the same bytes whatever their number,
-and that those who are idle do help."""
+and that idle threads do help."""
 
 import json
 import os

@@ -19,7 +19,7 @@ LAYERS = 4
 
 class ReadyAtOnce(unittest.TestCase):
     """libmicrohttpd 0.9.75 takes events from the kernel 128 at a time,
-    and having got exactly so many it would wait for more first."""
+    and having got exactly that many it would wait for more first."""
 
     REQUEST = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
