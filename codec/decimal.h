@@ -23,7 +23,7 @@ enum decimal_result {
 	DECIMAL_INCOMPLETE, /* the number runs up to `limit` and might go on there; *end is not set */
 	DECIMAL_INVALID,    /* not a JSON number; *end is the byte that is wrong */
 	DECIMAL_OVERFLOW,   /* a JSON number too large for the type; *end is the byte after it */
-	DECIMAL_MEMORY      /* no memory for what must be kept of the number (json_doubts.h) */
+	DECIMAL_MEMORY      /* not by these functions: no memory to keep the number (json_doubts.h) */
 };
 
 /*

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What other languages write where JSON has something else: the end of a message. Private to codec/. */
+/* The end of a message about what other languages write and JSON does not. Private to codec/. */
 #ifndef CODEC_JSON_HINT_H
 #define CODEC_JSON_HINT_H
 
-/* By the first byte alone, as the rest may not be there yet. */
+/* By the first byte alone, because the rest may not be there yet. */
 static inline const char *
 json_hint(char c)
 {

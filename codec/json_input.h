@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes that are being fed, and where in the document they stand. Private to codec/. */
+/* The piece of the document that is being fed. Private to codec/. */
 #ifndef CODEC_JSON_INPUT_H
 #define CODEC_JSON_INPUT_H
 
@@ -7,16 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * No piece is longer than this, and no number may be: so a number that lies in one piece needs no check of its length.
- */
+/* No piece is longer, and no number may be: so the length of a number within one piece need not be checked. */
 #define JSON_PIECE_MAX ((size_t)64 * 1024)
 
 struct json_input {
 	const char *p; /* the next byte; only this moves */
 	const char *start;
 	const char *end;
-	uint64_t start_at; /* of `start`, from the document's start */
+	uint64_t start_at; /* the offset of `start` in the document */
 };
 
 static inline uint64_t
@@ -31,7 +29,7 @@ json_is_space(char c)
 	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-/* Moves to the next byte that is not white space. Returns false when there is none left. */
+/* Moves to the next byte that is not white space. False: there is none. */
 static inline bool
 json_skip_space(struct json_input *in)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whole numbers from JSON text without a double in between: 2^53 + 1 and 2^64 - 1 keep their last digit. The text is
- * taken as digits times a power of ten; the digits' trailing zeros go into the power, which must then not be negative.
+ * Whole numbers without a double in between: 2^53 + 1 and 2^64 - 1 keep their last digit. The text is taken as digits
+ * times a power of ten; the trailing zeros of the digits go into the power, which must then not be negative.
  */
 #include "codec/json_integer.h"
 
 #include "codec/json_number.h"
 
-/* An exponent beyond this makes any number of digits that a body can hold too large, or a fraction. */
+/* With a larger exponent, any digits that fit in a body make too large a number, or a fraction. */
 #define EXPONENT_MAX ((int64_t)1 << 40)
 
-/* The exponent's digits at text[0..len), perhaps with a sign. */
+/* The exponent text[0..len): digits, perhaps with a sign. */
 static int64_t
 exponent_parse(const char *text, size_t len)
 {
@@ -23,7 +23,7 @@ exponent_parse(const char *text, size_t len)
 	return negative ? -value : value;
 }
 
-/* Appends `zeros` zeros and then `digit` to the number. Returns -1 when it exceeds 64 bits. */
+/* Appends `zeros` zeros and then `digit` to the number. -1: it exceeds 64 bits. */
 static int
 digits_append(uint64_t *value, int64_t zeros, unsigned digit)
 {
@@ -39,7 +39,7 @@ int
 json_integer_parse(const char *text, size_t len, bool *negative, uint64_t *magnitude)
 {
 	uint64_t value = 0;
-	int64_t zeros = 0; /* that stand after the last other digit: 1200 is 12 and two of them */
+	int64_t zeros = 0; /* after the last other digit: 1200 is 12 and two zeros */
 	int64_t power = 0;
 	bool fraction = false;
 	size_t i;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Duplicate keys. The open objects' keys are one stack, and each hash has a chain through it from the top: in a chain
- * the keys of the innermost object come first, so a search ends where an outer object's begin, and closing an object
- * takes its keys off the chains' beginnings.
+ * The keys of all open objects are one stack. Each hash has a chain through it from the top: the keys of the innermost
+ * object come first, so that a search ends at the first key of an outer object, and closing an object takes its keys
+ * off the beginnings of the chains.
  */
 #include "codec/json_keys.h"
 
@@ -17,7 +17,7 @@
 #define FIRST_KEYS ((size_t)32)
 #define CHAINS_PER_KEY ((size_t)2)
 
-/* Where the chain of a hash begins. */
+/* The beginning of a hash's chain. */
 static uint32_t *
 chain_of(const struct json_keys *k, uint64_t hash)
 {
@@ -33,7 +33,7 @@ chain_push(struct json_keys *k, size_t index)
 	*top = (uint32_t)index + 1;
 }
 
-/* Makes room for twice as many; on failure nothing has changed. */
+/* Makes room for twice as many. On failure nothing has changed. */
 static int
 keys_grow(struct json_keys *k, struct err *e)
 {

@@ -35,7 +35,7 @@ json_nesting_fits(const size_t *extents, unsigned depth, const struct json_shape
 	    memcmp(extents, given->extents, depth * sizeof(*extents)) == 0;
 }
 
-/* Values stand directly in the outermost list: whatever shape was given, it must have as many. */
+/* Values stand directly in the outermost list, which must have as many as the given shape. */
 static void
 nesting_fix_flat(struct json_nesting *n)
 {
@@ -44,7 +44,7 @@ nesting_fix_flat(struct json_nesting *n)
 		n->extents[0] = n->given->count;
 }
 
-/* The first list within a list: the given shape, if there is one, holds for all of them. */
+/* The first list within a list: lists must have the given shape, if there is one. */
 static void
 nesting_fix_nested(struct json_nesting *n)
 {
@@ -56,7 +56,7 @@ nesting_fix_nested(struct json_nesting *n)
 	memcpy(n->extents, given->extents, n->depth * sizeof(*n->extents));
 }
 
-/* An element comes to the innermost open list: is there a place for it? */
+/* Checks that the innermost list may have another element. */
 static int
 nesting_check_room(const struct json_nesting *n, uint64_t at, struct err *e)
 {
@@ -74,7 +74,7 @@ nesting_check_room(const struct json_nesting *n, uint64_t at, struct err *e)
 	    extent == 1 ? "" : "s");
 }
 
-/* A list or a value comes at a depth where the other comes elsewhere. */
+/* A list stands where values are expected, or the reverse. */
 static int
 nesting_mixed(const struct json_nesting *n, const char *found, const char *expected, uint64_t at, struct err *e)
 {
@@ -119,7 +119,7 @@ json_nesting_value(struct json_nesting *n, uint64_t at, struct err *e)
 	return nesting_check_room(n, at, e);
 }
 
-/* The list that ends here is shorter than it should be. */
+/* A list is too short. */
 static int
 nesting_short(const struct json_nesting *n, size_t seen, size_t extent, uint64_t at, struct err *e)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The nesting of a tensor's lists: finds its shape as the brackets come, and that every list has the length of its
- * siblings. Private to codec/.
+ * The nesting of a tensor's lists: finds the shape as the brackets come, and checks that lists of one level have one
+ * length. Private to codec/.
  */
 #ifndef CODEC_JSON_NESTING_H
 #define CODEC_JSON_NESTING_H
@@ -17,13 +17,12 @@ struct json_shape {
 };
 
 struct json_nesting {
-	const char *name;               /* for messages */
-	const struct json_shape *given; /* before the data; rank 0 where there was none */
-	unsigned level;                 /* lists that are open; 0 once the outermost has ended */
-	unsigned depth;                 /* levels of lists, the lowest of which hold the values; 0 while unknown */
-	size_t extents
-	    [TENSOR_RANK_MAX]; /* the lengths of the lists of each level; JSON_EXTENT_UNKNOWN until one has ended */
-	size_t seen[TENSOR_RANK_MAX]; /* elements of the open list of each level so far */
+	const char *name;                /* for messages */
+	const struct json_shape *given;  /* the shape that came before the data; rank 0: none did */
+	unsigned level;                  /* open lists; 0 when the outermost has ended */
+	unsigned depth;                  /* levels of lists, the last of which hold the values; 0 while unknown */
+	size_t extents[TENSOR_RANK_MAX]; /* the length of each level's lists; JSON_EXTENT_UNKNOWN until one has ended */
+	size_t seen[TENSOR_RANK_MAX];    /* elements so far of each level's open list */
 };
 
 #define JSON_EXTENT_UNKNOWN SIZE_MAX
@@ -31,15 +30,12 @@ struct json_nesting {
 /* Starts with no list open. `name` and `given` must outlive the nesting. */
 void json_nesting_begin(struct json_nesting *n, const char *name, const struct json_shape *given);
 
-/*
- * A list opens, or ends; a value comes. Each checks that it may here: `at` is the byte's offset for the error,
- * bad_tensor.
- */
+/* A list opens, or ends; a value comes. Checks that it may. Error: bad_tensor at `at`, the byte's offset. */
 int json_nesting_open(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
 int json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
 int json_nesting_value(struct json_nesting *n, uint64_t at, struct err *e) MUST_CHECK;
 
-/* How many values the innermost list can still take, as far as is known; after json_nesting_value. */
+/* After json_nesting_value: how many values the innermost list can still take, as far as is known. */
 static inline size_t
 json_nesting_room(const struct json_nesting *n)
 {
@@ -53,13 +49,10 @@ json_nesting_add(struct json_nesting *n, size_t values)
 	n->seen[n->level - 1] += values;
 }
 
-/*
- * The levels of lists that a nested tensor of this shape has: brackets end at the first extent of zero, [[],[]] is
- * (2,0,3).
- */
+/* The levels of lists of a nested tensor of this shape: brackets end at the first extent of 0, [[],[]] is (2,0,3). */
 unsigned json_nesting_depth(const size_t *shape, unsigned rank);
 
-/* Whether data with these list lengths can have the given shape: nested exactly so, or flat with as many values. */
+/* Whether data with these list lengths fits the shape: nested exactly so, or flat with as many values. */
 bool json_nesting_fits(const size_t *extents, unsigned depth, const struct json_shape *given);
 
 #endif

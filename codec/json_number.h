@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The grammar of a JSON number (RFC 8259, section 6) as a machine that takes a byte at a time, for numbers that arrive
- * in pieces and for those that are kept as text. Private to codec/.
+ * The grammar of a JSON number (RFC 8259, section 6) as a state machine, for numbers that arrive in pieces and those
+ * that are kept as text. Private to codec/.
  */
 #ifndef CODEC_JSON_NUMBER_H
 #define CODEC_JSON_NUMBER_H
@@ -89,7 +89,7 @@ json_number_skip(enum json_number *n, const char *p, const char *end)
 	return p;
 }
 
-/* Whether a number may end so. */
+/* Whether a number may end in this state. */
 static inline bool
 json_number_complete(enum json_number n)
 {
@@ -97,7 +97,7 @@ json_number_complete(enum json_number n)
 	    n == JSON_NUMBER_EXPONENT;
 }
 
-/* Whether a number may end so before `c`, which does not belong to it: 01 is a wrong number, not two of them. */
+/* Whether a number may end before `c`, which does not belong to it: 01 is one wrong number, not two numbers. */
 static inline bool
 json_number_ends(enum json_number n, char c)
 {

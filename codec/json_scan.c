@@ -20,7 +20,7 @@ json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_m
 	memset(s, 0, offsetof(struct json_scan, slots));
 	s->state = SCAN_VALUE;
 	s->place.role = JSON_ROLE_ROOT;
-	/* The limit is checked after each token; the memory must not run out before. */
+	/* The envelope's limit is checked after each token, before the buffer's can be reached. */
 	buf_init(&s->text, JSON_ENVELOPE_MAX + 2 * JSON_PIECE_MAX);
 	buf_count(&s->text, memory);
 	s->keys.memory = memory;
@@ -41,7 +41,7 @@ json_scan_free(struct json_scan *s)
 	free(s);
 }
 
-/* The envelope's limits. An error beyond the limit is the limit's, wherever the input was cut. */
+/* The envelope's limits. Beyond them this is the error, whatever other error was found there. */
 static int
 scan_check_text(const struct json_scan *s, struct err *e)
 {
@@ -102,11 +102,11 @@ scan_cut(const struct json_scan *s, struct err *e)
 	    s->frames[s->depth - 1].object ? "an object" : "a list");
 }
 
-/* What cJSON takes for a node, and for a text beside its bytes, with malloc's heads. */
+/* The memory of a node of cJSON, and of a text beyond its bytes, with malloc's headers. */
 #define NODE_BYTES ((size_t)80)
 #define TEXT_BYTES ((size_t)32)
 
-/* Makes the tree, whose memory is asked for before, of the text, which is needed no more. */
+/* Parses the text into the tree, whose memory is counted before, and frees the text. */
 static int
 scan_parse(struct json_scan *s, struct err *e)
 {
@@ -116,7 +116,7 @@ scan_parse(struct json_scan *s, struct err *e)
 		return -1;
 	s->envelope = cJSON_ParseWithLengthOpts(s->text.bytes, s->text.len, NULL, 0);
 	buf_fini(&s->text);
-	/* The text is of our own making, so that only memory can be the cause. */
+	/* The text is valid, so only memory can be missing. */
 	return s->envelope == NULL ? err_fail_memory(e) : 0;
 }
 

@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The JSON decoder: an incremental, strict RFC 8259 scanner with two outputs. Arrays of numbers that stand where the
- * caller expects a tensor go straight into tensors, 1, 2, 4 or 8 bytes a value, and nothing else is kept; the rest is
- * the envelope (envelope.h), bounded to JSON_ENVELOPE_MAX bytes. It takes the bytes in any pieces, as they arrive.
+ * The JSON decoder: an incremental, strict RFC 8259 scanner. It takes the bytes in any pieces, as they arrive. Lists of
+ * numbers where the caller expects tensors become tensors at once, 1, 2, 4 or 8 bytes a value; the rest is the envelope
+ * (envelope.h), of at most JSON_ENVELOPE_MAX bytes.
  *
- * Where tensors stand is told by slots. A slot with key "" takes the `data` of the root object (then `shape`,
- * `datatype` and `data` are members of the root); a slot with another key takes that member of the root where it is an
- * array, or, where it is an object, that object's `data`, with its `shape` and `datatype` beside it. An array in a
- * slot's place is a tensor when it holds numbers, nested arrays of numbers, or nothing; anything else in it is
- * `bad_tensor`. An object in a slot's place must have `data`; the root need not. Any other value of a slot's key goes
- * to the envelope.
+ * Slots say where tensors are. The slot with key "" takes the root's member `data`, whose `shape` and `datatype` are
+ * members of the root too; or the root itself, if that is a list. A slot with another key takes that member of the root
+ * if it is a list, or, if it is an object, the object's `data`, with its `shape` and `datatype`; such an object must
+ * have `data`. A list in a slot's place must hold numbers, lists of numbers, or nothing, or it is `bad_tensor`. Any
+ * other value of a slot's key belongs to the envelope.
  *
- * Members come in any order. Data that comes before its datatype is kept as doubles, with what these do not tell of the
- * text (json_doubts.h), until json_scan_settle. A document that is a list is the tensor of the slot with key "", where
- * there is one.
- *
- * A scanner belongs to one thread at a time.
+ * Members come in any order. Data before its datatype is kept as doubles, with what those do not tell of the text
+ * (json_doubts.h), until json_scan_settle.
  */
 #ifndef CODEC_JSON_SCAN_H
 #define CODEC_JSON_SCAN_H
@@ -32,54 +28,50 @@
 
 struct json_slot {
 	const char *key;
-	enum datatype datatype; /* where the text names none; BOOL takes true, false, 1 and 0, and no name */
-	bool by_layer;          /* ... and json_scan_settle says which then */
+	enum datatype datatype; /* if the text names none; BOOL takes true, false, 1 and 0, and cannot be named */
+	bool by_layer;          /* if the text names none, json_scan_settle says which */
 };
 
 struct json_scan;
 
 /*
- * A scanner for one document with these slots (`count` <= JSON_SLOTS_MAX; the array and its keys must outlive the
- * scanner). All tensors together may take at most `tensor_bytes_max` bytes, which are asked for from `memory` (NULL:
- * they are not counted) and are the caller's to give back when the scanner is freed. Returns NULL when there is no
- * memory.
+ * A scanner for one document with these slots (`count` <= JSON_SLOTS_MAX), which must outlive the scanner. The tensors
+ * may take at most `tensor_bytes_max` bytes together; their memory is counted in `memory` (NULL: it is not), and the
+ * caller gives it back when the scanner is freed.
  */
 struct json_scan *json_scan_new(
     const struct json_slot *slots, size_t count, size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 
-/* Frees it with its envelope and the tensors that were not taken. NULL is fine. */
+/* Also frees the envelope and the tensors. */
 void json_scan_free(struct json_scan *s);
 
 /*
- * Feeds the next `len` bytes. Returns 0, or -1 with `e`: bad_json, bad_tensor (both with the offset from the document's
- * start), body_too_large (tensors), bad_json for an envelope, depth or number of keys beyond its limit, overloaded
- * (memory). After an error only json_scan_free may be called.
+ * Feeds the next `len` bytes. Errors: bad_json, also for an envelope, a depth or a number of keys beyond its limit;
+ * bad_tensor; bad_parameter (a mask's number that is neither 1 nor 0), all with the offset in the document;
+ * body_too_large (the tensors); overloaded. After an error only json_scan_free may be called.
  */
 int json_scan_feed(struct json_scan *s, const char *bytes, size_t len, struct err *e) MUST_CHECK;
 
 /*
- * The document has ended: checks that it is whole, parses the envelope, and fits each tensor's nesting to its `shape`.
- * Errors as above. Without `shape` the nesting is the shape; with it, data is either flat, with as many values, or
- * nested exactly so (else bad_tensor).
+ * The document has ended: checks that it is complete, and parses the envelope. Errors as above. Each tensor has its
+ * `shape`, whose data was flat with as many values or nested exactly so; without one, the shape of its nesting.
  */
 int json_scan_finish(struct json_scan *s, struct err *e) MUST_CHECK;
 
-/* How large the envelope's text is so far: what json_scan_finish has to parse. */
+/* The bytes of the envelope so far, which json_scan_finish has to parse. */
 size_t json_scan_envelope_bytes(const struct json_scan *s);
 
 /*
- * After json_scan_finish: gives every tensor the datatype that the text names, or else its slot's, or, for a slot with
- * `by_layer`, the given one, which has a form in JSON. It takes time in proportion to the values. Errors: bad_tensor
- * for a value that does not fit, with its offset; body_too_large.
+ * After json_scan_finish: gives every tensor the datatype that the text names, else its slot's, or, for a slot with
+ * by_layer, the argument `by_layer`, a datatype that JSON may name. Takes time in proportion to the values. Errors:
+ * bad_tensor for a value that overflows, with its offset; body_too_large.
  */
 int json_scan_settle(struct json_scan *s, enum datatype by_layer, struct err *e) MUST_CHECK;
 
-/* After json_scan_finish: the root (an object or whatever stood there). It lives as long as the scanner. */
+/* After json_scan_finish: the root, of any type. It lives as long as the scanner. */
 const struct cJSON *json_scan_envelope(const struct json_scan *s);
 
-/*
- * After json_scan_settle: slot i's tensor, or NULL when the document had none in it. It lives as long as the scanner.
- */
+/* After json_scan_settle: the tensor of slot `i`, or NULL: it has none. It lives as long as the scanner. */
 struct tensor *json_scan_tensor(struct json_scan *s, size_t i);
 
 #endif

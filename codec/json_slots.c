@@ -32,7 +32,7 @@ json_slots_fini(struct json_slots *s)
 	}
 }
 
-/* What messages call the slot's tensor. */
+/* The tensor's name in messages. */
 static const char *
 slots_name(const struct json_slots *s, unsigned slot)
 {
@@ -107,7 +107,7 @@ json_slots_element(struct json_place parent)
 int
 json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e)
 {
-	/* Null counts as absent; that data must not be, json_slots_object_end and the handlers see to. */
+	/* Null counts as absent; json_slots_object_end and the handlers refuse absent data. */
 	if (c == 'n' && place.role != JSON_ROLE_EXTENT)
 		return 0;
 	if (place.role == JSON_ROLE_DATA && c != '[')
@@ -142,7 +142,7 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor may have at most %d extents", name, TENSOR_RANK_MAX);
 	shape->extents[shape->rank++] = (size_t)extent;
-	/* An extent of 0 is left out, so that no product of the others overflows either. */
+	/* An extent of 0 is left out, so that an overflow of the others is found. */
 	if (extent != 0 &&
 	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) ||
 		shape->count > SIZE_MAX / sizeof(double)))
@@ -150,7 +150,7 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 	return 0;
 }
 
-/* The shape came after the data, whose nesting the tensor's shape has been so far: puts the given one in its place. */
+/* The shape came after the data: it replaces the nesting as the tensor's shape. */
 static int
 slots_reshape(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 {
@@ -205,7 +205,9 @@ slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at
 	    of, quote, known, suggest_text(&s, near));
 }
 
-/* The datatype of data that is there already becomes known at `at`: whether the values fit it, and the limit. */
+/*
+ * The datatype of data that came before becomes known at `at`: checks that the values fit the datatype and the limit.
+ */
 static int
 slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64_t at, struct err *e)
 {
@@ -232,7 +234,7 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	enum datatype datatype;
 	const bool known = datatype_parse(name, len, &datatype) == 0 && datatype_is_textual(datatype);
 
-	/* A mask of 1 and 0 may be called FP32. */
+	/* A mask of 1 and 0 may name FP32. */
 	if (f->datatype == DATATYPE_BOOL && known && datatype == DATATYPE_FP32)
 		return 0;
 	if (f->datatype == DATATYPE_BOOL)

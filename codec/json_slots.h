@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which parts of a document are tensors: places, told by the keys on the way to them, and what a tensor's shape,
- * datatype and data say to each other, in whatever order they come. Private to codec/.
+ * Which parts of a document are tensors, by the keys that lead to them, and whether a tensor's shape, datatype and data
+ * agree, in whatever order they come. Private to codec/.
  */
 #ifndef CODEC_JSON_SLOTS_H
 #define CODEC_JSON_SLOTS_H
@@ -9,9 +9,9 @@
 #include "codec/json_array.h"
 #include "codec/json_scan.h"
 
-/* What the value at some place means. */
+/* The meaning of a value. */
 enum json_role {
-	JSON_ROLE_PLAIN,  /* nothing to the scanner */
+	JSON_ROLE_PLAIN,  /* none to the scanner */
 	JSON_ROLE_ROOT,   /* the document */
 	JSON_ROLE_TENSOR, /* a slot's member: a list of numbers, or an object that has one */
 	JSON_ROLE_DATA,   /* a tensor's members */
@@ -22,18 +22,18 @@ enum json_role {
 
 struct json_place {
 	enum json_role role;
-	unsigned slot; /* of every role but PLAIN and ROOT */
+	unsigned slot; /* not for PLAIN and ROOT */
 };
 
 /* What is known of one slot's tensor. */
 struct json_found {
 	struct json_shape shape;
-	enum datatype datatype; /* named, or the default */
+	enum datatype datatype; /* the named one, or the slot's */
 	bool named;
 	bool has_data;
-	struct tensor tensor; /* once its data has ended */
+	struct tensor tensor; /* when its data has ended */
 
-	/* The tensor's values as they came: doubles, where their datatype is not known yet, until they are settled. */
+	/* The tensor's values: doubles while their datatype is not known. */
 	struct json_values values;
 	uint64_t data_at;
 };
@@ -43,50 +43,47 @@ struct json_slots {
 	size_t count;
 	size_t bytes_max;
 	size_t bytes_left;
-	struct budget_share *memory;             /* of the tensors */
-	struct json_found found[JSON_SLOTS_MAX]; /* `count` of them are there */
+	struct budget_share *memory;             /* where the tensors' memory is counted */
+	struct json_found found[JSON_SLOTS_MAX]; /* `count` of them */
 };
 
 void json_slots_init(
     struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max, struct budget_share *memory);
 void json_slots_fini(struct json_slots *s);
 
-/* The place of a member of the object at `parent`; of an element of the list there. */
+/* The place of a member of the object at `parent`; of an element of the list at `parent`. */
 struct json_place json_slots_member(const struct json_slots *s, struct json_place parent, const char *key, size_t len);
 struct json_place json_slots_element(struct json_place parent);
 
-/* The place of a document that is a list: the slot with key "", of which it is the tensor, or what it was. */
+/* The place of a document that is a list: the slot with key "", or, if there is none, `root`. */
 struct json_place json_slots_root_list(const struct json_slots *s, struct json_place root);
 
-/* Whether the object at `parent` may have a member `key`, which means nothing: bad_tensor for a typed array's "0". */
+/* Whether the object at `parent` may have a member `key` of no meaning: bad_tensor for a typed array's "0". */
 int json_slots_check_key(const struct json_slots *s, struct json_place parent, const char *key, size_t len, uint64_t at,
     struct err *e) MUST_CHECK;
 
-/* Whether a value that begins with `c` may stand at `place`: bad_tensor. */
+/* Whether a value that begins with `c` may be at `place`: bad_tensor. */
 int
 json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e) MUST_CHECK;
 
-/* The next extent of a slot's shape, a JSON number; the shape's end; the datatype's name. Errors: bad_tensor. */
+/* A slot's next extent, a JSON number; the end of its shape; its datatype's name. Error: bad_tensor. */
 int json_slots_extent(
     struct json_slots *s, unsigned slot, const char *text, size_t len, uint64_t at, struct err *e) MUST_CHECK;
 int json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;
 int json_slots_datatype(
     struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e) MUST_CHECK;
 
-/* The slot's data begins with a '[' at `at`: prepares `a` for it. Errors: body_too_large, overloaded. */
+/* The slot's data begins with the '[' at `at`: prepares `a` for it. Errors: body_too_large, overloaded. */
 int
 json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a, uint64_t at, struct err *e) MUST_CHECK;
 
-/* It has ended: its values move from `a` into the slot's tensor. */
+/* The slot's data has ended: its values move from `a` into the tensor. */
 void json_slots_data_end(struct json_slots *s, unsigned slot, struct json_array *a);
 
-/*
- * Gives every tensor its datatype: `by_layer` where none was named in a slot that leaves it to the layer. Errors:
- * bad_tensor, body_too_large.
- */
+/* As json_scan_settle. */
 int json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *e) MUST_CHECK;
 
-/* The object of a slot ends at `at`: it must have had data. */
+/* A slot's object ends at `at`: bad_tensor if it had no data. */
 int json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;
 
 #endif

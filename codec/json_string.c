@@ -110,7 +110,7 @@ string_escape(struct json_string *g, struct json_input *in, struct buf *out, str
 	return 0;
 }
 
-/* Appends what needs no change, up to a quote, a backslash, the input's end, or a byte that must not stand here. */
+/* Appends what needs no change, up to a quote, a backslash, the end of the input, or a wrong byte. */
 static void
 string_run(struct json_string *g, struct json_input *in, struct buf *out)
 {
@@ -129,7 +129,7 @@ string_run(struct json_string *g, struct json_input *in, struct buf *out)
 	in->p = p;
 }
 
-/* Plain characters and the byte that ends them. Returns 1 after the closing quote. */
+/* Plain characters and the byte after them. Returns 1 after the closing quote. */
 static int
 string_plain(struct json_string *g, struct json_input *in, struct buf *out, struct err *e)
 {

@@ -12,19 +12,19 @@ struct json_string {
 	struct utf8 utf8;
 	enum { JSON_STRING_PLAIN, JSON_STRING_ESCAPE, JSON_STRING_HEX } state;
 	unsigned hex_left; /* digits of \uXXXX that must still come */
-	unsigned code;     /* those that came */
-	unsigned high;     /* a first half of a surrogate pair that waits for its second; else 0 */
+	unsigned code;     /* the digits that came */
+	unsigned high;     /* the first half of a surrogate pair, if the second must come; else 0 */
 	uint64_t escape_at;
 	uint64_t hash; /* of the decoded bytes */
 };
 
-/* Makes `g` ready for the byte after the opening quote. */
+/* Begins after the opening quote. */
 void json_string_begin(struct json_string *g);
 
 /*
- * Takes bytes up to the closing quote, and that too, appending the contents to `out` in one canonical spelling: equal
- * strings become equal text, however they were escaped. U+0000 becomes the six characters \u0000 (their backslash
- * escaped), for it would end a C string. Returns 1 when the string has ended, 0 when the input has, or -1 (bad_json).
+ * Takes bytes up to and with the closing quote, and appends the contents to `out` in one spelling: equal strings become
+ * equal text, however they were escaped. U+0000, which would end a C string, becomes the six characters \u0000 (with
+ * the backslash escaped). Returns 1 when the string has ended, 0 when the input has ended, or -1 (bad_json).
  */
 int json_string_feed(struct json_string *g, struct json_input *in, struct buf *out, struct err *e) MUST_CHECK;
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The scanner proper: a state machine over the document's structure. What it takes it writes into `text`, which is the
- * envelope as cJSON will parse it; strings and numbers that the scanner itself needs (keys, shapes, datatypes) are
- * looked at there, once they are whole. So the only state that outlives a piece of the input is a few words, and any
- * cut of the input is the same.
+ * A state machine over the document's structure. It writes what it takes into `text`, the envelope that cJSON will
+ * parse. Keys, extents and datatypes, which the scanner itself needs, are looked at there when they are complete. So
+ * little state outlives a piece of the input, and it makes no difference where the input is cut.
  */
 #include "codec/json_tokens.h"
 
@@ -16,7 +15,7 @@ scan_top(struct json_scan *s)
 	return s->depth > 0 ? &s->frames[s->depth - 1] : NULL;
 }
 
-/* What may come in a state where another token can, in words. */
+/* The tokens that may come next, in words. */
 static const char *
 scan_expected(struct json_scan *s)
 {
@@ -82,7 +81,7 @@ scan_close(struct json_scan *s, struct err *e)
 	return 0;
 }
 
-/* A string begins, of which the opening quote has been taken; its kind stands before its contents (envelope.h). */
+/* A string begins after its opening quote; its kind is written before its contents (envelope.h). */
 static void
 scan_string_begin(struct json_scan *s, enum scan_state state)
 {
@@ -91,7 +90,7 @@ scan_string_begin(struct json_scan *s, enum scan_state state)
 	s->state = state;
 }
 
-/* A list begins where a tensor may stand. */
+/* A tensor's list begins. */
 static int
 scan_tensor_begin(struct json_scan *s, struct err *e)
 {
@@ -144,7 +143,7 @@ scan_value(struct json_scan *s, struct json_input *in, char c, struct err *e)
 	return 0;
 }
 
-/* After a value: a comma, or the end of what it stands in. */
+/* After a value: a comma, or the end of the list or object. */
 static int
 scan_comma(struct json_scan *s, struct json_input *in, char c, struct err *e)
 {
@@ -214,7 +213,7 @@ scan_key_end(struct json_scan *s, struct err *e)
 	return 0;
 }
 
-/* A string or a number that is a value has ended: its text is a quote, its kind, and itself. */
+/* A value that is a string or a number has ended: its text is a quote, its kind, and itself. */
 static int
 scan_text_end(struct json_scan *s, struct err *e)
 {
@@ -262,7 +261,7 @@ scan_literal_rest(struct json_scan *s, struct json_input *in, struct err *e)
 	return 0;
 }
 
-/* Goes on with a tensor's list. */
+/* Continues a tensor's list. */
 static int
 scan_tensor(struct json_scan *s, struct json_input *in, struct err *e)
 {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory is taken as values come, also where a shape has announced how many: else a few bytes would hold a large
- * tensor's memory for as long as the client likes. Growth is by doubling: a large block is not copied by realloc but
- * mapped elsewhere (mremap in glibc), and pages that no value has reached yet cost nothing. So a tensor without a shape
- * costs about what one with a shape does. Large blocks are of large pages: else there is a page fault for every 512
- * values that are kept as doubles (json_doubts.h), and for every 1024 floats.
+ * Memory is allocated as values come, even if the shape is known: else a few bytes would hold a large tensor's memory
+ * for as long as the client likes. It grows by doubling: realloc does not copy a large block but maps it elsewhere
+ * (mremap), and pages without values cost nothing. So a tensor without a shape costs about as much as one with a shape.
+ * Large blocks get large pages: else every 512 doubles, or 1024 floats, would cost a page fault.
  */
 #include "codec/json_values.h"
 
@@ -17,7 +16,7 @@
 
 #define FIRST_VALUES ((size_t)128)
 
-/* So many that a shape announces get their room at once. */
+/* The most values of a shape that get their room at once. */
 #define EXPECTED_AT_ONCE ((size_t)16 * 1024)
 
 static int

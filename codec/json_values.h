@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The growing array of a tensor's values. Private to codec/. */
+/* A tensor's values, as they come. Private to codec/. */
 #ifndef CODEC_JSON_VALUES_H
 #define CODEC_JSON_VALUES_H
 
@@ -13,27 +13,28 @@ struct json_doubts; /* json_doubts.h */
 
 struct json_values {
 	enum datatype datatype;
-	bool open; /* the datatype is not known yet: they are kept as doubles, with `doubts` (NULL: none) */
+	bool open; /* the datatype is not known yet: doubles, with `doubts` (NULL: none) */
 	struct json_doubts *doubts;
 	unsigned char *bytes;
 	size_t count;
-	size_t capacity;             /* in values, as the two others */
-	size_t count_max;            /* what the document's tensors may still take */
-	size_t expected;             /* what a shape has announced; 0: nothing */
+	size_t capacity;             /* in values, as the next two */
+	size_t count_max;            /* the room that the document's other tensors leave */
+	size_t expected;             /* by the shape; 0: there is none */
 	size_t bytes_max;            /* of all of the document's tensors, for the message */
-	struct budget_share *memory; /* where the values' memory is asked for */
+	struct budget_share *memory; /* where the values' memory is counted */
 };
 
-/* Makes room for at least one value more. Returns -1 with body_too_large (`at`: the value's offset) or overloaded. */
+/* Makes room for at least one value more. Errors: body_too_large (at `at`, the value's offset), overloaded. */
 int json_values_grow(struct json_values *v, uint64_t at, struct err *e) MUST_CHECK;
 
 /*
- * `count` values are announced, and there are none yet. Makes room for them where they are few; many get room as they
- * come, so that nobody has memory for what he does not send. Errors as above, if that many can never be taken.
+ * Before the first value: the shape has `count` values. Makes room for them if they are few; many get room as they
+ * come, so that no client gets memory for what it does not send. Errors as above, if there can never be room for so
+ * many.
  */
 int json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
 
-/* Gives back what was allocated in excess. */
+/* Frees the memory that the values do not need. */
 void json_values_trim(struct json_values *v);
 
 #endif

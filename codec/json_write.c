@@ -41,7 +41,7 @@ list_init(struct list *l, const size_t *shape, unsigned rank, enum datatype data
 		l->items *= shape[i];
 }
 
-/* How many lists begin before item `i`, which is as many as have ended before it but at the first and the last. */
+/* How many lists begin before item `i`: as many as end there, except before the first and after the last item. */
 static unsigned
 list_brackets(const struct list *l, size_t i)
 {
@@ -98,7 +98,7 @@ list_run_of(const struct list *l, enum datatype datatype, size_t *next, size_t s
 	return out;
 }
 
-/* The same of floats that lie side by side. Each bound on their text leaves room that the next turn uses. */
+/* The same for adjacent floats. The room that their text does not use, the next turn uses. */
 static char *
 list_run_f32(const struct list *l, size_t *next, size_t stop, char *out, const char *limit)
 {
@@ -179,13 +179,13 @@ json_add_doubles_shaped(struct buf *b, const double *values, const size_t *shape
 
 	list_init(&l, shape, rank, DATATYPE_FP64, values != NULL ? values : &fallback, values != NULL);
 	/*
-	 * Room for the shortest numbers, of two bytes, before the first is written: a layer that a few bytes define may
-	 * have 2^40 parameters.
+	 * Room for the shortest text, two bytes a number, before the first is written: a layer may have 2^40
+	 * parameters.
 	 */
 	if (l.items > SIZE_MAX / 2 || buf_reserve(b, 2 * l.items) == NULL)
 		b->failed = true;
 	while (next < l.items) {
-		/* Some dozens of values at a time; the last few of them do not ask for room that they do not need. */
+		/* A block of values at a time; the last block asks for no more room than it needs. */
 		room = l.items - next < ITEMS_AT_ONCE ? l.items - next : ITEMS_AT_ONCE;
 		room = JSON_TENSOR_ROOM + room * DECIMAL_F64_BYTES;
 		out = buf_reserve(b, room);

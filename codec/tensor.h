@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A tensor: a shape and dense row-major values of one datatype. The values belong to the tensor (malloc) until
- * tensor_fini.
- */
+/* A tensor: a shape and dense row-major values of one datatype. The values are the tensor's, from malloc. */
 #ifndef CODEC_TENSOR_H
 #define CODEC_TENSOR_H
 
@@ -21,27 +18,27 @@ enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_FP16, DATATYPE_BF16, DATA
 
 struct tensor {
 	enum datatype datatype;
-	bool nested;   /* the JSON form it came in, and goes out in: nested lists, else one flat list */
-	unsigned rank; /* 1..TENSOR_RANK_MAX once decoded */
+	bool nested;   /* its form in JSON, also in the answer: nested lists, else a flat list */
+	unsigned rank; /* 1..TENSOR_RANK_MAX when it is decoded */
 	size_t shape[TENSOR_RANK_MAX];
 	size_t count; /* product of shape; the product and its bytes fit size_t */
 	void *values; /* `count` floats, doubles, bytes, or uint16_t (the bits of FP16, BF16); NULL if count is 0 */
 };
 
-/* The wire name, "FP32"; the bytes of one value. */
+/* "FP32"; the bytes of a value. */
 const char *datatype_name(enum datatype datatype);
 size_t datatype_size(enum datatype datatype);
 
 /* Whether a JSON tensor may name it. */
 bool datatype_is_textual(enum datatype datatype);
 
-/* Finds the datatype of this name; returns -1 when there is none such. */
+/* Finds the datatype of this name. -1: there is none. */
 int datatype_parse(const char *name, size_t len, enum datatype *datatype) MUST_CHECK;
 
-/* Frees the values and zeroes the tensor. A zeroed tensor is fine. */
+/* Frees the values and zeroes the tensor. */
 void tensor_fini(struct tensor *t);
 
-/* The shape as "[2,3]" into `out` (cut when it does not fit; 160 bytes hold most). Returns `out`. */
+/* Writes the shape into `out`: "[2,3]", cut if it does not fit (160 bytes hold most). Returns `out`. */
 const char *tensor_shape_text(const size_t *shape, unsigned rank, char *out, size_t size);
 
 #endif
