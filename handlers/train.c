@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST .../train. The output depends on the batch alone, so a call may leave it for the time in which its updates wait for
- * their commit (layer/call_train.c).
+ * POST .../train. The output depends on the batch alone, so a call may leave it for the time in which its updates wait
+ * for their commit (layer/call_train.c).
  */
 #include <string.h>
 #include <sys/random.h>
