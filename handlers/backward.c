@@ -149,7 +149,7 @@ backward_start(struct request *rq, struct err *e)
 	rq->scratch = w;
 	c = &w->call;
 	*c = request_call(rq, rq->state);
-	if (inputs_check_body(rq, e) < 0 || choose_mode(rq, &c->train, e) < 0 || choose_seed(rq, c, e) < 0 ||
+	if (choose_mode(rq, &c->train, e) < 0 || choose_seed(rq, c, e) < 0 ||
 	    input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
 	    input_need_tensor(rq, &gradient_input, &c->gradient, e) < 0 ||
 	    request_check_answer(rq, c->gradient, e) < 0 || call_fit(c, e) < 0 || check_gradient(c, e) < 0 ||

@@ -68,14 +68,20 @@ doubles_check_tracks(const struct request *rq, struct err *e)
 }
 
 int
-doubles_check_features(const char *name, size_t n, size_t features, struct err *e)
+doubles_check_count(const char *name, size_t n, size_t expected, struct err *e)
 {
-	if (features != 0 ? n == features : n != 0)
+	if (n == expected)
 		return 0;
-	if (features == 0)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" is empty; it needs one value per feature", name);
-	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values; the layer has %zu features", name, n, features);
-	snprintf(e->expected, sizeof(e->expected), "[%zu]", features);
+	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu values; it has %zu", name, expected, n);
+	snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", n);
 	return -1;
+}
+
+int
+doubles_check_features(const char *name, size_t n, size_t features, struct err *e)
+{
+	if (n == 0 && features == 0)
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" is empty; it needs one value per feature", name);
+	return features == 0 ? 0 : doubles_check_count(name, n, features, e);
 }

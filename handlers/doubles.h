@@ -35,6 +35,9 @@ int doubles_check_variance(const char *name, const double *var, size_t n, struct
 /* Refuses a layer that keeps no running statistics: bad_parameter. */
 int doubles_check_tracks(const struct request *rq, struct err *e) MUST_CHECK;
 
+/* Refuses `n` values unless there must be `expected`: shape_mismatch. */
+int doubles_check_count(const char *name, size_t n, size_t expected, struct err *e) MUST_CHECK;
+
 /* Refuses `n` values unless the layer has `features` (0: not fixed yet, any number except 0): shape_mismatch. */
 int doubles_check_features(const char *name, size_t n, size_t features, struct err *e) MUST_CHECK;
 

@@ -18,7 +18,7 @@ infer_start(struct request *rq, struct err *e)
 	struct call c = request_call(rq, rq->state);
 	bool inverse = false;
 
-	if (option_get_bool(rq, &inverse_input, &inverse, e) < 0 || inputs_check_body(rq, e) < 0 ||
+	if (option_get_bool(rq, &inverse_input, &inverse, e) < 0 ||
 	    input_need_tensor(rq, &tensor_input, &c.tensor, e) < 0 || request_check_answer(rq, c.tensor, e) < 0 ||
 	    call_fit(&c, e) < 0 || mask_options_get(rq, c.definition, c.tensor, &c.mask, e) < 0)
 		return -1;

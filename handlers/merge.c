@@ -25,7 +25,7 @@ parse_moments(struct request *rq, struct moments *m, size_t *features, struct er
 	double *mean, *var;
 	size_t var_count;
 
-	if (inputs_check_body(rq, e) < 0 || doubles_get(rq, &mean_input, &mean, features, e) < 0 ||
+	if (doubles_get(rq, &mean_input, &mean, features, e) < 0 ||
 	    doubles_get(rq, &var_input, &var, &var_count, e) < 0 || option_get(rq, &count_input, &m->count, e) < 0 ||
 	    doubles_check_features("mean", *features, rq->state->statistics.features, e) < 0 ||
 	    doubles_check_features("var", var_count, *features, e) < 0 ||

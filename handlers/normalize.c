@@ -4,7 +4,6 @@
  * members of the body, of its object "definition", or of ?definition={...}, which is needed if the body is only a
  * tensor. The tensor's members are in the body, or in its object "tensor" or "input".
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "handlers/definition_stored.h"
@@ -89,24 +88,18 @@ static int
 parse_parameter(
     struct request *rq, const struct input *in, bool present, size_t expected, const double **out, struct err *e)
 {
-	const char *name = in->name;
 	double *values;
 	size_t count;
 
 	*out = NULL;
-	if (in == &bias_input && envelope_type(envelope_get(body_envelope(rq->body), name)) == ENVELOPE_BOOL)
+	if (in == &bias_input && envelope_type(envelope_get(body_envelope(rq->body), in->name)) == ENVELOPE_BOOL)
 		return 0; /* layer_norm's field */
 	if (doubles_get(rq, in, &values, &count, e) < 0)
 		return -1;
 	if (values != NULL && !present)
-		return err_fail(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", name);
-	if (values != NULL && count != expected) {
-		err_set(
-		    e, ERR_SHAPE_MISMATCH, "\"%s\" has %zu values where the definition has %zu", name, count, expected);
-		snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
-		snprintf(e->actual, sizeof(e->actual), "[%zu]", count);
+		return err_fail(e, ERR_BAD_PARAMETER, "the definition has no \"%s\"", in->name);
+	if (values != NULL && doubles_check_count(in->name, count, expected, e) < 0)
 		return -1;
-	}
 	*out = values;
 	return 0;
 }

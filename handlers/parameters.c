@@ -92,10 +92,10 @@ parse_vector(
 		return 0;
 	if (!present)
 		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no \"%s\"", rq->layer, in->name);
+	if (*count == 0 && doubles_check_features(in->name, n, 0, e) < 0)
+		return -1;
 	if (*count == 0)
 		*count = n;
-	if (*count == 0)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" is empty; it needs one value per feature", in->name);
 	return check_shape(rq->definition, input_tensor(rq, in), in->name, *count, e);
 }
 
@@ -105,8 +105,6 @@ parameters_put(struct request *rq, struct err *e)
 	const struct definition *d = rq->definition;
 	size_t count = definition_parameter_count(d, rq->state->statistics.features);
 
-	if (inputs_check_body(rq, e) < 0)
-		return -1;
 	if (!d->affine)
 		return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" has no parameters: it is not affine", rq->layer);
 	if (parse_vector(rq, &weight_input, d->affine, &count, &rq->write.parameters.weight, e) < 0 ||

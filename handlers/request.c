@@ -168,7 +168,8 @@ start(struct request *rq)
 {
 	int result;
 
-	if (rq->route->needs_layer && request_settle(rq, rq->definition, &rq->err) < 0)
+	if ((rq->route->needs_layer && request_settle(rq, rq->definition, &rq->err) < 0) ||
+	    (rq->route->body == BODY_INPUTS && inputs_check_body(rq, &rq->err) < 0))
 		return fail(rq);
 	result = rq->route->start(rq, &rq->err);
 	if (result < 0 || rq->sync_call == NULL)

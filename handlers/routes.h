@@ -10,7 +10,11 @@ struct route {
 	const char *method;                /* a GET serves HEAD too */
 	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
 	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
-	enum { BODY_NONE, BODY_NEEDED } body;
+	enum {
+		BODY_NONE,
+		BODY_INPUTS,    /* its members are inputs, which is checked before `start` */
+		BODY_DEFINITION /* the fields of a definition are members too; `start` checks the members */
+	} body;
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
 	bool any_query;          /* its query is ignored */

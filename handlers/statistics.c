@@ -68,7 +68,7 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 	struct option count;
 	size_t var_count;
 
-	if (inputs_check_body(rq, e) < 0 || doubles_get(rq, &mean_input, &s->mean, &s->features, e) < 0 ||
+	if (doubles_get(rq, &mean_input, &s->mean, &s->features, e) < 0 ||
 	    doubles_get(rq, &var_input, &s->var, &var_count, e) < 0 ||
 	    doubles_check_features("running_mean", s->features, rq->state->statistics.features, e) < 0 ||
 	    doubles_check_features("running_var", var_count, s->features, e) < 0 ||

@@ -110,8 +110,8 @@ train_start(struct request *rq, struct err *e)
 	*c = request_call(rq, rq->state);
 	c->output = true;
 	idempotency_add_query(rq);
-	if (inputs_check_body(rq, e) < 0 || option_get_bool(rq, &output_input, &c->output, e) < 0 ||
-	    choose_seed(rq, &c->seed, e) < 0 || input_need_tensor(rq, &tensor_input, &c->tensor, e) < 0 ||
+	if (option_get_bool(rq, &output_input, &c->output, e) < 0 || choose_seed(rq, &c->seed, e) < 0 ||
+	    input_need_tensor(rq, &tensor_input, &c->tensor, e) < 0 ||
 	    (c->output && request_check_answer(rq, c->tensor, e) < 0) || call_fit(c, e) < 0 ||
 	    mask_options_get(rq, rq->definition, c->tensor, &c->mask, e) < 0)
 		return -1;

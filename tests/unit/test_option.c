@@ -33,7 +33,7 @@ static const struct input only_query = { .name = "page", .type = INPUT_TEXT, .pl
 
 static const struct input *const inputs[] = { &flag, &tensor_input, &either, &big, &few, &needed, &mode, &list, &object,
 	&mask, &only_query, NULL };
-static const struct route route = { .method = "POST", .path = "/", .inputs = inputs, .body = BODY_NEEDED };
+static const struct route route = { .method = "POST", .path = "/", .inputs = inputs, .body = BODY_INPUTS };
 
 static struct budget memory;
 static struct request rq;
