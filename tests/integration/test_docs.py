@@ -243,6 +243,15 @@ class Links(unittest.TestCase):
                 self.assertTrue(any(os.path.exists(os.path.join(ROOT, each)) for each in (path, beside)),
                                 f"{document} names {path}")
 
+    def test_options_that_are_named_exist(self):
+        """Options in backticks, such as `--max-body`, outside the guides that also name other programs'."""
+        server = "".join(read(path) for path in tracked() if path.startswith("server/"))
+        named = set()
+        for document in ("README.md", "SECURITY.md", "docs/OPERATIONS.md", "docs/ARCHITECTURE.md", "docs/openapi.yaml"):
+            named |= set(re.findall(r"`--([a-z-]+)", read(document)))
+        self.assertGreater(len(named), 10)
+        self.assertEqual([name for name in sorted(named) if not re.search(rf"(\"|--){name}\b", server)], [])
+
 
 class Commands(unittest.TestCase):
     """What a reader types."""
