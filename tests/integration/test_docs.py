@@ -13,12 +13,16 @@ import unittest
 
 from normd import NORMD, PATIENCE, ROOT, Daemon
 
-ROOMS = ("base", "norm/kernels", "norm", "codec/decimal", "codec", "layer", "sync", "storage", "handlers", "server")
 
 
 def read(path):
     with open(os.path.join(ROOT, path)) as f:
         return f.read()
+
+
+def rooms():
+    """The folders of sources, as the Makefile has them."""
+    return re.search(r"(?m)^ROOMS *:= (.*)$", read("Makefile"))[1].split()
 
 
 def first_lines(path, count):
@@ -86,9 +90,10 @@ class Architecture(unittest.TestCase):
         listed = set(re.findall(r"^\| `([^`]+)` \|", read("docs/ARCHITECTURE.md"), re.M))
         # A module is named by its header where it has one; data and corpora by their folder.
         present = set()
+        sources = rooms()
         for path in tracked():
             header = os.path.join(ROOT, path[:-2] + ".h")
-            if path.split("/")[0] in ROOMS and path.endswith(".c") and os.path.exists(header):
+            if path.split("/")[0] in sources and path.endswith(".c") and os.path.exists(header):
                 continue
             present.add(path)
         folders = {entry for entry in listed if entry.endswith("/")}
@@ -110,6 +115,20 @@ class Licence(unittest.TestCase):
     def test_the_generated_table_is_what_its_script_writes(self):
         done = subprocess.run([os.path.join(ROOT, "scripts/make_pow10.py")], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout, read("codec/decimal/pow10.c"))
+
+
+class Rooms(unittest.TestCase):
+    def test_what_lists_the_rooms_lists_them_all(self):
+        """What the image is built from, what is checked, what coverage counts."""
+        folders = sorted({room.split("/")[0] for room in rooms()})
+        self.assertGreater(len(folders), 7)
+        copied = re.findall(r"(?m)^!([a-z]+)$", read(".dockerignore"))
+        self.assertEqual(folders, sorted(copied))
+        for path, listed in ((".clang-tidy", r"HeaderFilterRegex: '\(([a-z|]+)\)/"),
+                             ("scripts/coverage", r"\(([a-z|]+)\)/"),
+                             ("scripts/lint", r"sources=\$\(find ([a-z ]+) -name"),
+                             ("tests/layers", r"<\$pattern>\" ([a-z ]+)[|]")):
+            self.assertEqual(folders, sorted(re.split("[ |]", re.search(listed, read(path))[1].strip())), path)
 
 
 class Version(unittest.TestCase):
