@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wrong socket is never shut down: libmicrohttpd notifies of a closed connection before it closes the descriptor, so
- * under the lock of the list that a record is in, the record's descriptor is still the connection's.
+ * The wrong socket is never shut down: libmicrohttpd notifies of a closed connection before it closes the descriptor,
+ * so under the lock of the list that a record is in, the record's descriptor is still the connection's.
  */
 #include "server/connections.h"
 
@@ -135,8 +135,8 @@ close_waiting(struct connections *all, since_function *since_locked, uint64_t le
 
 /*
  * Where clients are turned away, idle connections are closed: about the longest idle first, none that was idle for a
- * moment only. If that is not enough, connections with an incomplete head follow: many of them would keep everybody else
- * out until the timeout.
+ * moment only. If that is not enough, connections with an incomplete head follow: many of them would keep everybody
+ * else out until the timeout.
  */
 static void
 make_room(struct connections *all)

@@ -16,8 +16,8 @@ phase_of(uint64_t state)
 }
 
 /*
- * The real phase: libmicrohttpd does not tell of a head's first bytes, and for it a request ends when the socket has the
- * answer.
+ * The real phase: libmicrohttpd does not tell of a head's first bytes, and for it a request ends when the socket has
+ * the answer.
  */
 static enum deadline_phase
 real_phase(const struct deadline *d, enum deadline_phase told, const struct traffic *t)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When the client of a connection is late. libmicrohttpd's own timeout counts silence only: a client that sends one byte
- * a second would live for ever. Here a head must be complete within the timeout, and a body and an answer must move at
- * the rate of pace.h. While normd computes or commits, and while a connection is idle, nobody is late (libmicrohttpd
- * ends idle connections after ten minutes). While a request waits for other clients nobody is late either, but only a
- * look here notices that its client hung up: libmicrohttpd does not watch suspended connections.
+ * When the client of a connection is late. libmicrohttpd's own timeout counts silence only: a client that sends one
+ * byte a second would live for ever. Here a head must be complete within the timeout, and a body and an answer must
+ * move at the rate of pace.h. While normd computes or commits, and while a connection is idle, nobody is late
+ * (libmicrohttpd ends idle connections after ten minutes). While a request waits for other clients nobody is late
+ * either, but only a look here notices that its client hung up: libmicrohttpd does not watch suspended connections.
  *
  * Progress is asked of the kernel (TCP_INFO: bytes received and acknowledged), which sees a head's bytes before
  * libmicrohttpd has a whole line, and an answer's bytes after they were handed to the socket. The event loops count
  * nothing: a change of phase is one store. A client's kernel acknowledges what it has room for, and once its buffer was
- * full it makes room in steps, on Linux of a sixteenth of the buffer or a segment. A client that first read fast and then
- * reads less than such a step in the timeout (20 kB/s at 6 MB and 20 s) looks as if it had stopped.
+ * full it makes room in steps, on Linux of a sixteenth of the buffer or a segment. A client that first read fast and
+ * then reads less than such a step in the timeout (20 kB/s at 6 MB and 20 s) looks as if it had stopped.
  */
 #ifndef SERVER_DEADLINE_H
 #define SERVER_DEADLINE_H
@@ -56,8 +56,8 @@ struct deadline {
 void deadline_init(struct deadline *d);
 
 /*
- * From the owner of the request. `delivered` and `more` count for DEADLINE_IDLE, in which a request ends: the bytes that
- * libmicrohttpd has read, and whether some of them are the next request's.
+ * From the owner of the request. `delivered` and `more` count for DEADLINE_IDLE, in which a request ends: the bytes
+ * that libmicrohttpd has read, and whether some of them are the next request's.
  */
 void deadline_enter(struct deadline *d, enum deadline_phase phase, uint64_t delivered, bool more);
 
