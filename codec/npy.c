@@ -11,15 +11,12 @@
 
 #define VERSION_BYTES ((size_t)2)
 
-/*
- * Of an array that is no larger all is counted at once; of others in steps, of a large page where memory_large_pages
- * asks for those.
- */
+/* Up to this size an array is counted at once; a larger one in steps, of a large page if memory_large_pages applies. */
 #define AT_ONCE_BYTES ((size_t)64 << 10)
 #define LARGE_STEP_BYTES ((size_t)2 << 20)
 #define LARGE_BYTES ((size_t)8 << 20)
 
-/* The part of a scattered array that is kept aside first. */
+/* The part (1/8) of a scattered array that is kept aside first. */
 #define EARLY_PART 8
 
 struct npy {
@@ -40,11 +37,11 @@ struct npy {
 	size_t size; /* bytes of all of them */
 	size_t taken;
 	size_t counted;   /* of `size`, in `memory` */
-	bool scattered;   /* in Fortran order, where that makes a difference */
-	struct buf early; /* scattered: the first values, until there are so many that memory is taken for all */
+	bool scattered;   /* in Fortran order, if that makes a difference; then: */
+	struct buf early; /* the first values, until there are enough to allocate memory for all */
 	struct npy_place place;
-	size_t placed;                     /* scattered: bytes that have been put into their places */
-	unsigned char cut[sizeof(double)]; /* and a value of which only placed % place.size bytes have come */
+	size_t placed;                     /* bytes that were put into their places, with those of: */
+	unsigned char cut[sizeof(double)]; /* a value of which only placed % place.size bytes have come */
 };
 
 struct npy *
@@ -123,7 +120,7 @@ npy_length(struct npy *n, struct err *e)
 	return 0;
 }
 
-/* Orders differ only where two extents are more than 1. */
+/* The orders differ only if two extents are larger than 1. */
 static bool
 order_matters(const struct npy_header *h)
 {
@@ -134,7 +131,7 @@ order_matters(const struct npy_header *h)
 	return h->fortran && long_extents > 1 && h->count > 0;
 }
 
-/* Counts the memory of the first `bytes` bytes of the values, and some more. */
+/* Counts the memory of the first `bytes` bytes of the values, and a step more. */
 static int
 npy_count(struct npy *n, size_t bytes, struct err *e)
 {
@@ -151,7 +148,7 @@ npy_count(struct npy *n, size_t bytes, struct err *e)
 	return 0;
 }
 
-/* The tensor's memory, of which what is not written to costs nothing; of a scattered one all is written to at once. */
+/* Allocates the values. Pages that are not written to cost nothing; a scattered array writes to all of them at once. */
 static int
 npy_allocate(struct npy *n, struct err *e)
 {
@@ -169,7 +166,7 @@ npy_allocate(struct npy *n, struct err *e)
 	return 0;
 }
 
-/* The dict is there: looks whether there is memory for the values. */
+/* The dict is complete: checks that there is memory for the values. */
 static int
 npy_dict(struct npy *n, struct err *e)
 {
@@ -198,7 +195,7 @@ npy_dict(struct npy *n, struct err *e)
 	return n->early.limit > 0 ? 0 : npy_allocate(n, e);
 }
 
-/* Gathers what the head still needs. Returns the bytes taken, which are all there are unless the stage is complete. */
+/* Gathers bytes until the stage is complete. Returns how many were taken. */
 static size_t
 npy_gather(struct npy *n, const char *bytes, size_t len)
 {
@@ -209,7 +206,7 @@ npy_gather(struct npy *n, const char *bytes, size_t len)
 	return len;
 }
 
-/* The stages of the head that are complete. */
+/* Takes the head's complete stages. */
 static int
 npy_advance(struct npy *n, struct err *e)
 {
@@ -243,7 +240,7 @@ npy_scatter(struct npy *n, const unsigned char *bytes, size_t len)
 	n->placed += len;
 }
 
-/* Keeps the first values of a scattered array aside, or, when there are enough of them, puts them into their places. */
+/* Keeps the first values of a scattered array aside; when there are enough, puts them into their places. */
 static int
 npy_keep_early(struct npy *n, const char *bytes, size_t len, size_t *kept, struct err *e)
 {
@@ -313,7 +310,7 @@ npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e)
 	return taken == len ? 0 : err_fail_at(e, ERR_BAD_NPY, n->start + n->fed, "there are bytes after the values");
 }
 
-/* Turns the bytes of every value about. */
+/* Reverses the bytes of every value. */
 static void
 npy_swap(struct tensor *t)
 {

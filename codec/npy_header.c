@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The dict is Python, but only what numpy.save and its like write of it is read: strings without escapes, True, False,
- * tuples of whole numbers (with the L that Python 2 put after them). A general literal is never needed, and never
- * evaluated.
+ * The dict is Python, but only what numpy.save and similar programs write is read: strings without escapes, True,
+ * False, tuples of whole numbers (with Python 2's L after them). Nothing is evaluated.
  */
 #include "codec/npy_header.h"
 
@@ -11,7 +10,7 @@
 
 #include "codec/excerpt.h"
 
-/* The dict's text, read from left to right. */
+/* The dict's text, and the place up to which it is read. */
 struct npy_text {
 	const char *start;
 	const char *p;
@@ -50,7 +49,7 @@ text_take(struct npy_text *t, char c)
 	return true;
 }
 
-/* Takes a word, which nothing that goes on like one may follow. */
+/* Takes a word, perhaps after white space. Returns whether it was there. */
 static bool
 text_take_word(struct npy_text *t, const char *word)
 {
@@ -63,7 +62,7 @@ text_take_word(struct npy_text *t, const char *word)
 	return true;
 }
 
-/* A string in either quotes, perhaps with Python 2's u before it; *text and *len are what stands between them. */
+/* A string in single or double quotes, perhaps with Python 2's u before it; *text and *len are its contents. */
 static int
 text_string(struct npy_text *t, const char *what, const char **text, size_t *len)
 {
@@ -86,13 +85,13 @@ text_string(struct npy_text *t, const char *what, const char **text, size_t *len
 }
 
 /*
- * What numpy.dtype() takes a name for: a byte order and a type ("<f4"), where '=', '|' or none is this machine's order;
- * or a type's name alone. The first row of a datatype is the one that is written.
+ * The names that numpy.dtype() accepts: a byte order and a type ("<f4"), where '=', '|' or none is this machine's
+ * order, or a type's name. A datatype's first row is the one that is written.
  */
 struct npy_descr {
 	const char *name; /* without the byte order */
 	enum datatype datatype;
-	bool ordered; /* a byte order may stand before it */
+	bool ordered; /* may have a byte order before it */
 };
 
 static const struct npy_descr descrs[] = {
@@ -124,7 +123,7 @@ find_descr(const char *name, size_t len, bool ordered)
 	return NULL;
 }
 
-/* The row of a descr, and the order of the values' bytes; NULL when it is none that is read. */
+/* The row of a descr, and its byte order; NULL: it is not supported. */
 static const struct npy_descr *
 parse_descr(const char *text, size_t len, char *order)
 {
@@ -163,9 +162,8 @@ read_descr(struct npy_text *t, struct npy_header *h)
 		return 0;
 	}
 	return err_fail_at(t->err, ERR_BAD_NPY, at,
-	    "the datatype %s is not supported; supported are f2, f4, f8 ('<' or '>'), and V2 for bfloat16: "
-	    "x.astype('<f4') "
-	    "converts",
+	    "the datatype %s is not supported; supported are f2, f4, f8 ('<' or '>'), and V2 for "
+	    "bfloat16; x.astype('<f4') converts",
 	    excerpt_text(text, len, quote));
 }
 
@@ -202,7 +200,7 @@ read_extent(struct npy_text *t, struct npy_header *h)
 	return 0;
 }
 
-/* The number of values; an extent of 0 does not hide that the others overflow. */
+/* The number of values. An overflow is found even if an extent is 0. */
 static int
 count_values(struct npy_text *t, struct npy_header *h)
 {
@@ -220,7 +218,7 @@ count_values(struct npy_text *t, struct npy_header *h)
 	return 0;
 }
 
-/* (), (3,), (3, 4) or (3, 4,). A number in brackets alone, (3), is no tuple in Python. */
+/* (), (3,), (3, 4) or (3, 4,). (3) is not a tuple in Python. */
 static int
 read_shape(struct npy_text *t, struct npy_header *h)
 {
@@ -257,7 +255,7 @@ static const struct npy_key keys[] = {
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
-/* One key with its value; `seen` has a bit for each key. */
+/* A key with its value; `seen` has a bit for each key. */
 static int
 read_member(struct npy_text *t, struct npy_header *h, unsigned *seen)
 {

@@ -16,7 +16,7 @@ npy_place_init(struct npy_place *p, const struct tensor *t)
 	}
 }
 
-/* `size` is a constant wherever this is inlined: a copy is then one load and one store. */
+/* `size` is a constant wherever this is inlined: a copy is one load and one store. */
 static inline void
 place_run_of(size_t size, unsigned char *to, size_t stride, const unsigned char *from, size_t count)
 {
@@ -35,7 +35,7 @@ place_run(size_t size, unsigned char *to, size_t stride, const unsigned char *fr
 		place_run_of(8, to, stride, from, count);
 }
 
-/* The first index has come to its end: the next value is at the first place of the next run. */
+/* The first index has reached its end: moves to the first place of the next run. */
 static void
 place_carry(struct npy_place *p)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Puts values that come in Fortran order, first index fastest, where they stand in row-major order: as they come, so
- * that there is never a second copy of the tensor. Private to codec/.
+ * Puts values that come in Fortran order, first index fastest, into their row-major places as they come, so that there
+ * is never a second copy of the tensor. Private to codec/.
  */
 #ifndef CODEC_NPY_PLACE_H
 #define CODEC_NPY_PLACE_H
@@ -17,10 +17,10 @@ struct npy_place {
 	unsigned char *at;              /* its place */
 };
 
-/* Starts with the first value of the tensor `t`, which has some; t->values must stay where it is. */
+/* Starts at the first value of `t`, which is not empty; t->values must not move. */
 void npy_place_init(struct npy_place *p, const struct tensor *t);
 
-/* Puts the next `count` values, no more than are still to come. */
+/* Puts the next `count` values, no more than the tensor has left. */
 void npy_place_values(struct npy_place *p, const unsigned char *values, size_t count);
 
 #endif

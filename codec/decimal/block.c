@@ -6,14 +6,14 @@
 #include "codec/decimal.h"
 #include "codec/decimal/write.h"
 
-/* What fills up the last block of a list. Fewer than this many floats are written one by one. */
+/* Fills up the last block of a list; fewer than this many floats are written one by one. */
 #define FILLER 1.5f
 #define WORTH_A_BLOCK 6
 
 #if DECIMAL_BLOCK_X86
 static const struct decimal_block_set *const sets[] = { &decimal_block_avx512, &decimal_block_avx2 };
 
-/* Whether the processor, and the operating system, which must save the wider registers, can run the set. */
+/* Whether the processor can run the set, and the operating system saves the wider registers. */
 static int
 usable(const struct decimal_block_set *set)
 {
@@ -40,7 +40,7 @@ decimal_block_usable(size_t at)
 }
 #endif
 
-/* One float, of which the block has the digits at `i`. */
+/* Float `i` of the block. */
 static inline char *
 write_one(const struct decimal_block *b, size_t i, float value, char *out)
 {

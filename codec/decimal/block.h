@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The digits of sixteen floats at once, by vectors of 64-bit lanes: write_f32.c's steps side by side. Compiled
- * once for each set of instructions that has them; on other machines there is none, and floats are written one by one.
- *
+ * The digits of sixteen floats at once, in vectors of 64-bit lanes: the steps of write_f32.c side by side. Compiled
+ * once for each set of instructions that has them; on other machines floats are written one by one.
  */
 #ifndef CODEC_DECIMAL_BLOCK_H
 #define CODEC_DECIMAL_BLOCK_H
@@ -13,8 +12,8 @@
 #define DECIMAL_BLOCK 16
 
 /*
- * For each float what decimal_layout_usual takes. `usual` is 0 where the float is zero, subnormal, a power of two or
- * one of another layout, or not finite: then the rest means nothing.
+ * The arguments of decimal_layout_usual for each float. `usual` is 0 for a float that is zero, subnormal, a power of
+ * two or not finite, or has another layout: then the rest means nothing.
  */
 struct decimal_block {
 	uint64_t values[DECIMAL_BLOCK];
@@ -29,10 +28,10 @@ struct decimal_block_set {
 	void (*digits)(const float *values, struct decimal_block *out);
 };
 
-/* The sets that this processor can run, the widest first; `at` counts from 0, NULL is after the last. */
+/* The sets that this processor can run, the widest first; `at` counts from 0. NULL: after the last. */
 const struct decimal_block_set *decimal_block_usable(size_t at);
 
-/* Where the compiler can be told to use instructions that the rest of the program does without. */
+/* Whether the compiler can use instructions in one file that the rest of the program must do without. */
 #if defined(__x86_64__) && defined(__GNUC__)
 #define DECIMAL_BLOCK_X86 1
 #else
@@ -44,10 +43,7 @@ extern const struct decimal_block_set decimal_block_avx2;
 extern const struct decimal_block_set decimal_block_avx512;
 #endif
 
-/*
- * Writes `n` finite floats, a comma after each, by this set (NULL: one by one). Returns what is after the last comma.
- * It needs room for n · (DECIMAL_F32_BYTES + 1) bytes. decimal_write_list_f32 is this with the widest set.
- */
+/* decimal_write_list_f32 by this set; NULL: one by one. */
 char *decimal_block_write_f32(const struct decimal_block_set *set, const float *values, size_t n, char *out);
 
 #endif

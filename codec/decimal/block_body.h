@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A set's function `digits`; included once for each with SET, SET_NAME and LANES (64-bit lanes in a vector), without a
- * guard. The steps are shortest_f32's and decimal_split8's, and so are the comments; what differs is that a product of
- * 64 by 24 bits is put together from two of 32 by 24, which fit a lane.
+ * A set's function `digits`. Each set includes this once, with SET, SET_NAME and LANES (64-bit lanes in a vector)
+ * defined. The steps are those of shortest_f32 and decimal_split8, which have the comments; but a product of 64 by 24
+ * bits is made of two products of 32 by 24 bits, which fit a lane.
  */
 #include <string.h>
 
@@ -28,10 +28,7 @@ lanes_store(uint64_t *p, lanes v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/*
- * decimal_split8 of every lane. The first division by way of 3518437209 = ceil(2^45 / 10000), exact below 2^27 and
- * more.
- */
+/* decimal_split8 of every lane. The first division is by 3518437209 = ceil(2^45 / 10000), exact below 2^27. */
 static inline lanes
 split8(lanes number)
 {
@@ -44,7 +41,7 @@ split8(lanes number)
 	return tens + ((pairs - (lanes)((lanes_of_2)tens * 10)) << 8);
 }
 
-/* What is looked up for each float: its significand, and its unit's `ten`, and `k` with `shift` above it. */
+/* For each float its significand, its unit's `ten`, and its `k` with `shift` above it. */
 struct looked_up {
 	uint64_t c[DECIMAL_BLOCK];
 	uint64_t ten[DECIMAL_BLOCK];
@@ -88,7 +85,7 @@ digits_at(const struct looked_up *in, size_t i, struct decimal_block *out)
 	lanes_store(out->last + i, last & more);
 	lanes_store(out->missing + i, missing);
 	lanes_store(out->exponent + i, exponent);
-	/* Zeros, subnormals, infinity and NaN are looked up as what is far below 1, and so not near. */
+	/* Zeros, subnormals, infinity and NaN are looked up as numbers far below 1, and so are not near. */
 	lanes_store(out->usual + i, below_one & near & (lanes)(c != 0x800000));
 }
 

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading for a loop over millions of numbers: the ordinary number of a list is read here, in line, and all others by a
- * call. In line, because `end` is where the next number starts: through memory it would hold up every number by a store
- * and a load.
+ * Reading in a loop over millions of numbers. Ordinary numbers of a list are read here, in line, because `end` is where
+ * the next number starts: through memory it would delay every number by a store and a load. Others take a call
+ * (long.h).
  *
- * The ordinary number has no exponent and is followed, within 16 characters, by a ',' or a ']'. That is looked for
- * first and by itself, so that the next number can be begun while this one is still being worked out; only then it is
- * seen whether what stands before it is a number, and one of those: a wrong guess is a call (long.h). The
- * number's digits are loaded from its end backwards, so that they stand in their places whatever their count is, and no
- * branch depends on that or on the sign, for these are what nobody can predict. So up to 17 bytes before the number are
- * read too, and must be there.
+ * An ordinary number has no exponent, and a ',' or a ']' follows within 16 characters. That is searched first, so that
+ * the next number can begin while this one is still computed; then the text before it is checked. The digits are loaded
+ * backwards from the number's end, so that they are in their places whatever their count is: no branch depends on the
+ * count or the sign, which nobody can predict. So up to 17 bytes before the number are read too, and must exist.
  */
 #ifndef CODEC_DECIMAL_FAST_H
 #define CODEC_DECIMAL_FAST_H
@@ -42,8 +40,8 @@ decimal_without_point(const char *end, unsigned fraction)
 }
 
 /*
- * Returns the byte after the number at `p`, or NULL when it is not an ordinary one; then it may be any other, cut or
- * wrong. Reads within [floor, limit) only.
+ * Returns the byte after the number at `p`, or NULL: it is not an ordinary one, but another, cut, or wrong. Reads
+ * within [floor, limit) only.
  */
 static inline const char *
 decimal_read_ordinary(const char *floor, const char *p, const char *limit, struct decimal_ordinary *n)
@@ -62,7 +60,7 @@ decimal_read_ordinary(const char *floor, const char *p, const char *limit, struc
 	count = (unsigned)__builtin_ctz(stops);
 	end = p + count;
 	sign = *p == '-';
-	/* What stands before the stop and is neither the sign nor a digit: nothing, or the point. */
+	/* What is neither the sign nor a digit before the stop: nothing, or the point. */
 	others = (stops - 1) & ~(stops | sign | decimal_lanes_bits((decimal_lanes)((text ^ zeros) <= 9)));
 	point = count;
 	n->fraction = 0;
@@ -75,10 +73,7 @@ decimal_read_ordinary(const char *floor, const char *p, const char *limit, struc
 	} else {
 		digits = decimal_lanes_load(end - DECIMAL_WINDOW);
 	}
-	/*
-	 * Digits before the point: at least one, and just one where the first is 0; of none, one less is the largest
-	 * unsigned.
-	 */
+	/* There is a digit before the point, and no more if it is 0. Without one, one less is the largest unsigned. */
 	if (point - sign - 1 >= (p[sign] == '0' ? 1u : DECIMAL_WINDOW))
 		return NULL;
 	n->mantissa = decimal_lanes_join((digits ^ zeros) & decimal_lanes_last(count - sign - (others != 0)));
@@ -86,7 +81,7 @@ decimal_read_ordinary(const char *floor, const char *p, const char *limit, struc
 	return end;
 }
 
-/* The number rounded to double: both operands are exact, so the division rounds once (Clinger 1990). */
+/* The number as a double: both operands are exact, so the division rounds once (Clinger 1990). */
 static inline double
 decimal_ordinary_f64(const struct decimal_ordinary *n)
 {
@@ -113,10 +108,7 @@ decimal_may_be_midpoint_f32(double wide)
 	return (bits & 0x1fffffff) == 0x10000000;
 }
 
-/*
- * A float16 likewise, from the double's bits, where it is normal; zero is zero. All else, and what may be a midpoint,
- * is left to the exact reader: false.
- */
+/* The same for a float16, if it is normal or zero. False: the exact reader must decide. */
 static inline bool
 decimal_ordinary_f16(double wide, bool negative, uint16_t *value)
 {
@@ -173,8 +165,8 @@ decimal_fast_read(
 }
 
 /*
- * For a number whose type is not known yet: reads an ordinary one to the double from which a further rounding, to float
- * or to float16, gives what the text itself would give. Returns false for every other number, and for anything else.
+ * For a number whose type is not known yet: reads an ordinary one to the double that rounds to float and to float16 as
+ * the text itself does. False: another number, or none.
  *
  * The second rounding goes wrong only where the double is a midpoint k·2^e of the narrower type and the text, m/10^f,
  * is not. Then |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e

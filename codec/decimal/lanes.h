@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sixteen characters at a time, by the compiler's vectors: which of them are of a kind, as bits, and the number that
- * they spell. On a machine without vectors of 16 bytes the compiler makes them of words.
+ * Sixteen characters at a time, in the compiler's vectors: which of them are of a kind, as bits, and the number that
+ * they spell. On machines without vectors of 16 bytes the compiler uses words.
  */
 #ifndef CODEC_DECIMAL_LANES_H
 #define CODEC_DECIMAL_LANES_H
@@ -42,7 +42,7 @@ decimal_lanes_last(unsigned count)
 	return decimal_lanes_load(steps + count);
 }
 
-/* Bit i is the top bit of lane i, of which all bits are the same: a comparison's result. */
+/* A comparison's result, whose lanes are all ones or zeros, as a bit for each lane. */
 static inline unsigned
 decimal_lanes_bits(decimal_lanes v)
 {
@@ -51,7 +51,7 @@ decimal_lanes_bits(decimal_lanes v)
 
 	return (unsigned)__builtin_ia32_pmovmskb128((lanes)v);
 #else
-	/* One bit of each byte, another in each; the product adds them up in its top byte. */
+	/* A different bit of each byte; the product adds them up in its top byte. */
 	const uint64_t diagonal = UINT64_C(0x8040201008040201), ones = UINT64_C(0x0101010101010101);
 	decimal_lanes_of_8 halves = (decimal_lanes_of_8)v;
 
@@ -59,10 +59,7 @@ decimal_lanes_bits(decimal_lanes v)
 #endif
 }
 
-/*
- * The number of sixteen digits' values, the first in lane 0: pairs, fours, and the rest in words. On little-endian
- * machines.
- */
+/* The number of sixteen digits' values, the first in lane 0: by pairs, fours, and words. For little-endian machines. */
 static inline uint64_t
 decimal_lanes_join(decimal_lanes values)
 {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The same steps as in fast.h over twice the characters, and what that has no place for: the exponent, and a
- * mantissa that only the algorithm of Eisel and Lemire can round.
- */
+/* The steps of fast.h over twice the characters, with an exponent, and a mantissa that decimal_round must round. */
 #include "codec/decimal/long.h"
 
 #include <stdbool.h>
@@ -76,7 +73,7 @@ within_lanes(unsigned count)
 	return count < LANES ? count : LANES;
 }
 
-/* The values of `digits` of the 16 digits before `end`, a point that has `behind` digits behind it left out. */
+/* The number of the last `digits` of the 16 digits before `end`, without a point that has `behind` digits behind it. */
 static inline uint64_t
 join_before(const char *end, unsigned behind, unsigned digits)
 {
@@ -86,7 +83,7 @@ join_before(const char *end, unsigned behind, unsigned digits)
 	return decimal_lanes_join((text ^ '0') & decimal_lanes_last(digits));
 }
 
-/* The digits before `end`, of which there are `digits`, into the mantissa; false when they are too many for it. */
+/* The mantissa of the `digits` digits before `end`. False: they are too many. */
 static inline bool
 join_digits(const char *end, unsigned behind, unsigned digits, uint64_t *mantissa)
 {
@@ -97,7 +94,7 @@ join_digits(const char *end, unsigned behind, unsigned digits, uint64_t *mantiss
 	return high < 1000;
 }
 
-/* Returns the byte after the number at `p`, or NULL when it is none of these. */
+/* Returns the byte after the long number at `p`, or NULL: it is not one. */
 static inline const char *
 read_long(const char *floor, const char *p, const char *limit, struct long_number *n)
 {
@@ -141,7 +138,7 @@ read_long(const char *floor, const char *p, const char *limit, struct long_numbe
 	return end;
 }
 
-/* Rounds and stores it; false: it overflows. `type` is a constant. */
+/* Rounds and stores the number. False: it overflows. `type` is a constant. */
 static ALWAYS_INLINE bool
 store_long(const struct long_number *n, enum decimal_type type, void *value)
 {

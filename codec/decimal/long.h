@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading what fast.h does not read itself: first the long number of a list, one of up to 19 digits, or with an
- * exponent, that ends in a ',' or a ']' within 32 characters, at once; then any. `floor` <= p is the first byte that
- * may be looked at; all else is as in decimal.h.
+ * Reads any number that fast.h does not read. Fast for the long numbers of a list: of up to 19 digits or with an
+ * exponent, before a ',' or a ']' within 32 characters. As decimal_read; `floor` <= p is the first byte that may be
+ * looked at.
  */
 #ifndef CODEC_DECIMAL_LONG_H
 #define CODEC_DECIMAL_LONG_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading: the grammar is checked in the same pass that gathers the digits, eight at a time; round.h turns
- * nearly every text into a number at once. A text of more than 19 significant digits lies between two numbers that it
- * can round; only when these differ are all its digits looked at (slow.c).
+ * One pass checks the grammar and gathers the digits, eight at a time; round.h turns nearly every text into a number. A
+ * text of more than 19 significant digits lies between two numbers of 19; only if these round differently, all digits
+ * are looked at (slow.c).
  */
 #include "codec/decimal.h"
 
@@ -12,7 +12,7 @@
 #include "codec/decimal/swar.h"
 #include "codec/decimal/text.h"
 
-/* Exponents stop growing here, far beyond what any number of digits can make up for. */
+/* Exponents stop growing here: no number of digits can make up for them. */
 #define EXPONENT_MAX INT64_C(100000000000000000)
 
 static inline bool
@@ -66,7 +66,7 @@ scan_exponent(const char *p, const char *limit, const char **end, int64_t *expon
 	return DECIMAL_OK;
 }
 
-/* More digits than fit: leaves out the zeros before them and, when there still are too many, those after the 19th. */
+/* More digits than fit: drops the leading zeros and, if there still are too many, the digits after the 19th. */
 static void
 truncate_digits(struct decimal_text *t, int64_t count)
 {
@@ -87,7 +87,7 @@ truncate_digits(struct decimal_text *t, int64_t count)
 	}
 }
 
-/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?, and something after it. */
+/* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?, and another byte. */
 static enum decimal_result
 scan_number(const char *p, const char *limit, const char **end, struct decimal_text *t)
 {
@@ -133,7 +133,7 @@ round_text(const struct decimal_text *t, const struct decimal_format *f)
 
 	if (!t->truncated || decimal_round(t->mantissa + 1, t->exponent, f) == bits)
 		return bits;
-	/* The digits left out decide between `bits` and the next: on which side of their midpoint does the text lie? */
+	/* The dropped digits decide between `bits` and the next number: on which side of their midpoint is the text? */
 	field = bits >> f->fraction_bits;
 	half = 2 * (bits & (one - 1)) + 1 + (field > 0 ? 2 * one : 0);
 	order = decimal_compare(t, half, (int)(field > 0 ? field : 1) - f->exponent_bias - f->fraction_bits - 1);

@@ -14,7 +14,7 @@
 #include "codec/decimal.h"
 #include "codec/decimal/pow10.h"
 
-/* A binary interchange format of IEEE 754, and what of the decimal exponents matters for it. */
+/* A binary interchange format of IEEE 754, and the decimal exponents that matter for it. */
 struct decimal_format {
 	int fraction_bits;
 	int exponent_bias;
@@ -22,22 +22,22 @@ struct decimal_format {
 	int sign_bit;
 	int ten_first; /* below it, any mantissa gives zero */
 	int ten_last;  /* above it, any mantissa but 0 overflows */
-	int tie_first; /* only from here ... */
-	int tie_last;  /* ... to here can a number lie right between two neighbours */
+	int tie_first; /* from here ... */
+	int tie_last;  /* ... to here a number can be halfway between two neighbours */
 };
 
 /*
- * Where ties can be: a number right between two neighbours is m·2^p with m odd, and where these are normal m has
- * fraction_bits + 2 bits. As mantissa·10^e, mantissa < 2^64, it can be written only when
+ * Ties: a number halfway between two neighbours is m·2^p with m odd, and if these are normal, m has fraction_bits + 2
+ * bits. It can be written as mantissa·10^e, mantissa < 2^64, only if
  *
  *   e >= 0: 5^e divides m, so that 5^e < 2^(fraction_bits + 2);
  *   e < 0:  m·5^-e divides the mantissa, so that 5^-e < 2^(64 - fraction_bits - 1).
  *
- * Between subnormals m may be as small as 1, but p is -25, -150 or -1075, and e no larger: that leaves a mantissa that
- * fits to float16 alone, for which 2^-25 is 298023223876953125·10^-25 and 2980232238769531250·10^-26.
+ * Between subnormals m may be as small as 1, but p is -25, -150 or -1075, and e no larger: only for float16 the
+ * mantissa fits, where 2^-25 is 298023223876953125·10^-25 and 2980232238769531250·10^-26.
  *
- * For these e the product that is looked at is exact: the powers of ten are, or they are rounded up (pow10.h)
- * and the error of the product is less than the mantissa, 64 bits further down.
+ * For these e the product is exact: the powers of ten are exact, or rounded up (pow10.h) with an error of the product
+ * below the mantissa, 64 bits further down.
  */
 static const struct decimal_format decimal_formats[] = {
 	[DECIMAL_F16] = { 10, 15, 0x1f, 15, -26, 4, -26, 5 },
@@ -45,7 +45,7 @@ static const struct decimal_format decimal_formats[] = {
 	[DECIMAL_F64] = { 52, 1023, 0x7ff, 63, -342, 308, -4, 23 },
 };
 
-/* The bits of infinity, which is what a number too large is rounded to. */
+/* The bits of infinity, to which a number that is too large is rounded. */
 static inline uint64_t
 decimal_infinity(const struct decimal_format *f)
 {
@@ -57,10 +57,7 @@ struct decimal_product {
 	uint64_t lo;
 };
 
-/*
- * The top 128 bits of w·10^q, the lower 64 of the power taken into account only where they can matter to the top
- * `bits`.
- */
+/* The top 128 bits of w·10^q; the power's lower 64 bits are used only if they can matter to the top `bits`. */
 static inline struct decimal_product
 decimal_multiply(uint64_t w, int q, int bits)
 {
@@ -73,7 +70,7 @@ decimal_multiply(uint64_t w, int q, int bits)
 	return (struct decimal_product){ (uint64_t)(product >> 64), (uint64_t)product };
 }
 
-/* `m`, a significand with one bit to round by, and whether that bit is the last: right between two, to the even one. */
+/* Rounds off the last bit of `m`; if it is all that is behind (`exact`), a tie to the even number. */
 static inline uint64_t
 decimal_round_bit(uint64_t m, bool exact)
 {
@@ -82,7 +79,7 @@ decimal_round_bit(uint64_t m, bool exact)
 	return (m + (m & 1)) >> 1;
 }
 
-/* The same for a field of the exponent that lies below the smallest normal number's, which a carry makes of it. */
+/* The same for an exponent field below 1. A carry makes the smallest normal number. */
 static inline uint64_t
 decimal_round_subnormal(uint64_t m, int exponent, bool exact)
 {
@@ -119,7 +116,7 @@ decimal_round(uint64_t mantissa, int64_t exponent10, const struct decimal_format
 	if (exponent <= 0)
 		return decimal_round_subnormal(m, exponent, exact);
 	m = decimal_round_bit(m, exact);
-	/* Added, not or'ed: a significand rounded up to 2 is the next exponent's 1. */
+	/* Added, because a significand that was rounded up to 2 is the next exponent's 1. */
 	m += (uint64_t)(exponent - 1) << f->fraction_bits;
 	return m < infinity ? m : infinity;
 }

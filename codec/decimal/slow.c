@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exact comparison behind the reader, for a text whose first 19 digits do not tell between which two numbers of the
- * type it lies: with whole numbers of as many bits as that takes. A midpoint between doubles has at most 767
- * significant digits, so 800 digits and the knowledge whether anything but zeros follows decide as well as all of them
+ * The exact comparison of a text with a midpoint, by whole numbers of as many bits as needed. A midpoint between
+ * doubles has at most 767 significant digits, so 800 digits and whether anything but zeros follows decide as all digits
  * would, and the memory is bounded.
  */
 #include <assert.h>
@@ -13,9 +12,9 @@
 #define DIGITS_MAX 800
 
 /*
- * Both sides are about equal, so both are as long as the one that is not shifted. With a negative power of ten that is
- * at most 801 digits (2661 bits) on one side, or 5^1125 and a significand of 54 bits (2667) on the other; with a
- * positive one no more than the bits of 2^1025. Multiplying and shifting take up to one limb more for a moment.
+ * Both sides are about equal, so both have the length of the one that is not shifted. With a negative power of ten that
+ * is at most 801 digits (2661 bits) on one side, or 5^1125 and a significand of 54 bits (2667) on the other; with a
+ * positive one at most the bits of 2^1025. Multiplying and shifting briefly take up to one limb more.
  */
 #define LIMBS_MAX 48
 
@@ -103,7 +102,7 @@ whole_from_text(struct whole *n, const struct decimal_text *t)
 		whole_multiply_add(n, 10, (uint64_t)(*p - '0'));
 		count++;
 	}
-	/* However small what follows is, it only matters that it is there. */
+	/* Of the digits that follow it only matters whether one is not 0. */
 	if (!only_zeros(p, t->digits_end)) {
 		whole_multiply_add(n, 10, 1);
 		count++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Eight decimal digits at a time in a 64-bit word ("SIMD within a register"). The first byte in memory is the word's
- * lowest whatever the machine, so that the first digit is the one that a carry reaches last.
+ * Eight decimal digits at a time in a 64-bit word ("SIMD within a register"). On every machine the first byte in memory
+ * is the word's lowest, so that a carry reaches the first digit last.
  */
 #ifndef CODEC_DECIMAL_SWAR_H
 #define CODEC_DECIMAL_SWAR_H
@@ -34,7 +34,7 @@ decimal_store8(char *p, uint64_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* Characters to the digits' values: what was no digit is more than 9. */
+/* Characters to values: a digit's is at most 9, another character's more. */
 static inline uint64_t
 decimal_values8(uint64_t characters)
 {
@@ -42,8 +42,8 @@ decimal_values8(uint64_t characters)
 }
 
 /*
- * The top bit of every byte that is no digit's value, exact up to and including the first such byte, and up to the next
- * one where the first was a '-' or a '.'; a byte of 0x8a or more lets a carry into those after it.
+ * The top bit of every byte that is not a digit's value: exact up to the first such byte, and up to the second if the
+ * first was a '-' or a '.'. A byte of 0x8a or more carries into those after it.
  */
 static inline uint64_t
 decimal_strangers8(uint64_t values)
@@ -78,7 +78,7 @@ decimal_join(uint64_t values, unsigned count)
 }
 
 /*
- * A number below 10^8 to its eight digits' values, first digit lowest: the same steps back. Each divides all parts at
+ * A number below 10^8 to its eight digits' values, first digit lowest, by the reverse steps. Each divides all parts at
  * once, by multiplication, and puts quotient and remainder side by side: x·2^w + (x/d)·(1 − d·2^w) = x/d + (x mod
  * d)·2^w.
  */
@@ -94,9 +94,9 @@ decimal_split8(uint32_t number)
 }
 
 /*
- * How many of eight values are left when the zeros at the end are gone. Turned about, the lowest bit set is in the
- * lower half of its byte; the bit at the top stands for none. (The highest bit, without turning, is slow to find on
- * older and on AMD's processors.)
+ * How many of eight values are left without the zeros at the end. In the swapped word the lowest set bit is in the
+ * lower half of its byte; the bit at the top stands for none. (Finding the highest bit instead is slow on older
+ * processors and on AMD's.)
  */
 static inline int
 decimal_count8(uint64_t values)

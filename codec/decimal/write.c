@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing any number: the shortest digits, and of those the closest, then their layout. The digits always start as 17,
- * and the zeros at their end are counted instead of divided off.
+ * Writes any number: the shortest digits, of those the closest, and then their layout. There are always 17 digits at
+ * first; the zeros at their end are counted, not divided off.
  */
 #include "codec/decimal.h"
 
@@ -11,7 +11,7 @@
 #include "codec/decimal/swar.h"
 #include "codec/decimal/write.h"
 
-/* A finite number's parts as its format stores them. */
+/* The parts of a finite number as its format stores them. */
 struct binary {
 	uint64_t fraction;
 	int exponent; /* the field */
@@ -26,8 +26,8 @@ struct decimal {
 };
 
 /*
- * cp·10^k·2^-128, rounded to odd: cut to a whole number, and its lowest bit set when anything was cut off, so that no
- * comparison with a whole number is ever wrong. What is left of the error in the power of ten makes 1, not more.
+ * cp·10^k·2^-128, rounded to odd: cut to a whole number whose lowest bit is set if anything was cut off, so that no
+ * comparison with a whole number is wrong. The error of the power of ten makes at most 1.
  */
 static inline uint64_t
 scale(uint64_t cp, int k)
@@ -40,8 +40,8 @@ scale(uint64_t cp, int k)
 }
 
 /*
- * The shortest decimal in the interval that reads back as `b`, which is not 0; the closest when there are several. It
- * may end in zeros. This is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020, in the arithmetic of
+ * The shortest decimal in the interval that reads back as `b`, which is not 0; the closest if there are several. It may
+ * end in zeros. This is Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020, in the arithmetic of
  * A. Bolz's C++ version, Drachennest), figure 4: the interval and the number times 4 in units of 10^k, and its
  * candidates there, s = floor(number) and s + 1, and the two multiples of ten about it; at most one of the latter lies
  * in the interval.
@@ -78,7 +78,7 @@ struct digits {
 	int exponent; /* of the first digit */
 };
 
-/* How many decimal digits a number has, which is not 0 and below 10^19. */
+/* How many decimal digits `n` has, 0 < n < 10^19. */
 static inline int
 count_digits(uint64_t n)
 {
@@ -87,7 +87,7 @@ count_digits(uint64_t n)
 	return about + (n >= decimal_ten[about]);
 }
 
-/* Seventeen digits of any number, which a double has or one less; a subnormal and a float have fewer. */
+/* Seventeen digits of any number. A double has 17 or 16, a subnormal and a float have fewer. */
 static inline struct digits
 digits_from_decimal(struct decimal d)
 {
@@ -114,8 +114,8 @@ digits_from_decimal(struct decimal d)
 }
 
 /*
- * ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7, without a branch on which. What is stored behind the point is,
- * for a number below 1, the same bytes at the same place once more.
+ * ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7, without a branch on which. For a number below 1, what is stored
+ * behind the point are the same bytes at the same place again.
  */
 static inline size_t
 layout_usual(const struct digits *d, char *out)

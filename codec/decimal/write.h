@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the parts of writing share: write.c takes any number, write_f32.c a float, block.h many.
- *
- */
+/* Shared by the parts of writing: any number (write.c), a float (write_f32.c), many floats (block.h). */
 #ifndef CODEC_DECIMAL_WRITE_H
 #define CODEC_DECIMAL_WRITE_H
 
@@ -12,14 +9,13 @@
 #include "codec/decimal/swar.h"
 
 /*
- * Writes any finite float, by its bits without the sign. Returns the text's length plus `before`, the bytes before
- * `out`.
+ * Writes any finite float, by its bits without the sign. Returns the text's length + `before`, the bytes before `out`.
  */
 size_t decimal_write_any_f32(uint32_t bits, char *out, size_t before);
 
 /*
  * Writes e5, e-45 or e-310, of up to three digits, without a branch on how many. It may use 5 bytes whatever the
- * length. Returns what is after it.
+ * length. Returns the byte after it.
  */
 static inline char *
 decimal_write_exponent(char *p, int exponent)
@@ -39,17 +35,15 @@ decimal_write_exponent(char *p, int exponent)
 }
 
 /*
- * d.ddd, ddd.ddd or 0.00ddd, of a float's digits: `values`, eight less those that are `missing`, the first lowest and
- * zeros after them; then `last`, the digit after the eighth less the missing, or 0. The first digit's exponent is -5 to
- * 7. What is stored behind the point is, for a number below 1, the same bytes at the same place once more. Returns the
- * text's length.
+ * d.ddd, ddd.ddd or 0.00ddd. A float's digits are `values`, 8 − missing of them, the first lowest and zeros after them;
+ * then `last`, one more digit or 0. The first digit's exponent is -5 to 7. For a number below 1, what is stored behind
+ * the point are the same bytes at the same place again. Returns the text's length.
  */
 static inline size_t
 decimal_layout_usual(uint64_t values, uint64_t last, int64_t exponent, int64_t missing, char *out)
 {
 	/*
-	 * cppcheck-suppress shiftTooManyBitsSigned; arithmetic with gcc and clang, and a comparison costs a nanosecond
-	 * more
+	 * cppcheck-suppress shiftTooManyBitsSigned; arithmetic in gcc and clang; a comparison takes a nanosecond more
 	 */
 	const int64_t small = exponent >> 63; /* all ones or none */
 	const int64_t zeros = -exponent & small, before = exponent & ~small;

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing a float, but for subnormals and powers of two, which go to write.c. The usual one has a digit behind
- * the point and none further than 13 places behind it; the others differ from it in their layout alone.
+ * Writes a float, except subnormals and powers of two, which go to write.c. A usual float has a digit behind the point,
+ * and none further than 13 places behind it; others differ only in their layout.
  *
- * The digits are found in a third of Schubfach's steps: one product gives the number in units of 10^(k+1), 10^k <= 2^q
- * < 10^(k+1), with 36 bits after the point. Half the interval that reads back as the same float is added to it. When
- * that leaves it less than a whole interval above a whole, then that whole lies inside and ends the digits; else the
- * shortest has one digit more. Either way the whole is the same, so that its eight digits are made while it is not yet
- * known. The constants are good for every float: tests/verify_floats.cc tries them all. (There are too many doubles for
- * that.)
+ * The digits are found in a third of Schubfach's steps. One product gives the number in units of 10^(k+1), 10^k <= 2^q
+ * < 10^(k+1), with 36 bits after the point. Half of the interval that reads back as the same float is added. If the sum
+ * is less than a whole interval above an integer, that integer is in the interval and ends the digits; else the
+ * shortest text has one digit more. Either way the integer is the same, so its eight digits are computed while that is
+ * not yet known. The constants hold for every float: tests/verify_floats.cc tries all of them. (There are too many
+ * doubles.)
  *
- * And then numbers come in no order, so whatever depends on a number's sign, its count of digits or its size is
- * computed, not branched upon; zeros at the end are counted, not divided off; bytes are stored eight at a time, the
- * later over the earlier.
+ * Numbers come in no order, so what depends on a number's sign, size or count of digits is computed without branches;
+ * zeros at the end are counted, not divided off; bytes are stored eight at a time, later ones over earlier ones.
  */
 #include "codec/decimal.h"
 
@@ -22,7 +21,7 @@
 #include "codec/decimal/swar.h"
 #include "codec/decimal/write.h"
 
-/* (10·whole + last)·10^k; whole < 10^8 has 8 − missing digits, last is 0 or the last digit of more than it. */
+/* (10·whole + last)·10^k; whole < 10^8 has 8 − missing digits; last is one more digit, or 0. */
 struct usual {
 	uint64_t whole;
 	uint64_t last;
@@ -51,7 +50,7 @@ first_exponent(const struct usual *u)
 	return u->k + 8 - u->missing;
 }
 
-/* How many digits there are without the zeros at the end; `values` are those of `whole`. */
+/* How many digits there are without the zeros at the end; `values` are the digits of `whole`. */
 static inline int64_t
 count_digits(const struct usual *u, uint64_t values)
 {
@@ -96,9 +95,8 @@ layout_usual(struct usual u, char *out)
 }
 
 /*
- * The same rules as in write.c: from 10^16 on an exponent is shorter than the zeros, for a float has at most
- * nine digits. Not in line with the usual layout, which would have fewer registers then; and called with its parts in
- * registers.
+ * The rules of write.c: from 10^16 on an exponent is shorter than the zeros, because a float has at most nine digits.
+ * Not inlined, which would leave the usual layout fewer registers; its arguments are in registers.
  */
 static __attribute__((noinline)) size_t
 layout_other(uint64_t whole, uint64_t last, int64_t missing, int64_t k, char *out)
