@@ -5,13 +5,22 @@
 #include <stddef.h>
 #include <string.h>
 
-#define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+static bool
+is_letter_or_digit(char c)
+{
+	const char lower = (char)(c | 0x20);
+
+	return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
+}
 
 static int
 check_name(const char *what, const char *name, struct err *e)
 {
-	if (name[0] != '\0' && strchr(LETTERS_AND_DIGITS, name[0]) != NULL && strlen(name) <= STORE_NAME_MAX &&
-	    name[strspn(name, LETTERS_AND_DIGITS "._-")] == '\0')
+	size_t n = 0;
+
+	while (is_letter_or_digit(name[n]) || (n > 0 && (name[n] == '.' || name[n] == '_' || name[n] == '-')))
+		n++;
+	if (n > 0 && n <= STORE_NAME_MAX && name[n] == '\0')
 		return 0;
 	return err_fail(e, ERR_BAD_NAME,
 	    "\"%.140s\" is not a valid %s name: a name has 1 to %d of A-Z a-z 0-9 . _ - and begins with a letter or a "

@@ -15,6 +15,7 @@
  */
 #include "server/exchange.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,15 +40,16 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 {
 	struct server *server = arg;
 	struct connection *record = connection_of(connection);
-	char *copy = strdup(target);
-	struct exchange *x = record == NULL || copy == NULL ? NULL : calloc(1, sizeof(*x));
+	const size_t target_size = strlen(target) + 1;
+	struct exchange *x = record == NULL ? NULL : malloc(sizeof(*x) + target_size);
 
-	library_hide_query(target);
-	if (x == NULL) {
-		free(copy);
-		return NULL;
+	if (x != NULL) { /* request_init and sending_init clear the rest */
+		memset(x, 0, offsetof(struct exchange, request));
+		memcpy(x->target, target, target_size);
 	}
-	x->target = copy;
+	library_hide_query(target);
+	if (x == NULL)
+		return NULL;
 	x->server = server;
 	x->mhd = connection;
 	x->connection = record;

@@ -62,7 +62,6 @@ free_exchange(void *arg)
 
 	sending_fini(&x->sending);
 	request_fini(&x->request);
-	free(x->target);
 	free(x);
 }
 

@@ -20,7 +20,6 @@ struct exchange {
 	struct connection *connection;
 	struct stream *stream; /* the connection's */
 	uint64_t started_us;
-	char *target;
 	char method[16];
 	char request_id[REQUEST_ID_BYTES];
 	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
@@ -35,6 +34,7 @@ struct exchange {
 	bool stepped;        /* a computing thread found that the request is done */
 	struct request request;
 	struct sending sending;
+	char target[];
 };
 
 /*

@@ -20,16 +20,16 @@ struct headers;
  */
 int guard_strictness(void);
 
-/* Whether a text is a token, as names of headers and methods are (RFC 9110, section 5.6.2). */
+/* How many characters of the text a token has, from its beginning (RFC 9110, section 5.6.2); and whether all. */
+size_t guard_token_length(const char *text, size_t len);
 bool guard_is_token(const char *text, size_t len);
 
 /*
- * Looks over the request line and all headers (RFC 9110, RFC 9112). Names are tokens; values hold no control
- * characters; the target holds neither blanks nor control characters nor bytes beyond ASCII; no line is folded or ends
- * in anything but CR LF; on HTTP/1.1 there is exactly one Host; at most one Origin, Idempotency-Key, Content-Type and
- * Content-Encoding; at most one Content-Length, all digits; at most one Transfer-Encoding, which is "chunked", on
- * HTTP/1.1, and without Content-Length. bad_parameter otherwise: answer it at once and close the connection. `headers`,
- * zeroed before, gets what normd reads of them, in either case.
+ * Refuses what scan.h found wrong in the head's lines, and then (RFC 9110, RFC 9112) a target with blanks, control
+ * characters or bytes beyond ASCII; on HTTP/1.1 anything but one Host; more than one Origin, Idempotency-Key,
+ * Content-Type, Content-Encoding, Content-Length or Transfer-Encoding; and a Transfer-Encoding on HTTP/1.0 or beside
+ * Content-Length. bad_parameter: answer it at once and close the connection. `headers`, zeroed before, gets what normd
+ * reads of them, in either case.
  */
 int guard_head(const struct head *h, struct headers *headers, struct err *e) MUST_CHECK;
 

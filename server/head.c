@@ -84,8 +84,7 @@ head_refuse_as(unsigned status, struct err *e)
 int
 head_check_bounds(const struct head *h, struct err *e)
 {
-	if (h->size > 0 && h->size <= HEAD_BYTES_MAX &&
-	    MHD_get_connection_values(h->mhd, MHD_HEADER_KIND, NULL, NULL) <= (int)HEAD_FIELDS_MAX &&
+	if (h->size > 0 && h->size <= HEAD_BYTES_MAX && h->headers.all <= HEAD_FIELDS_MAX &&
 	    intake_has_room(h->intake, h->mhd))
 		return 0;
 	return head_refuse(h->target, e);
@@ -127,24 +126,22 @@ check_origin(const struct head *h, const struct url_target *target, struct sendi
 static int
 find_route(const struct head *h, const char *path, struct request *rq, struct sending *s, struct err *e)
 {
-	struct url *url = arena_alloc(&rq->workspace.arena, sizeof(*url));
+	struct url url;
 	char near[SUGGEST_BYTES];
 
-	if (url == NULL)
-		return err_fail_memory(e);
 	if (strcmp(path, "*") == 0)
 		return routes_find_any(rq, h->method, &s->allow, e);
-	if (url_parse(&rq->workspace.arena, path, url, e) < 0)
+	if (url_parse(&rq->workspace.arena, path, &url, e) < 0)
 		return -1;
-	memcpy(rq->query, url->query, sizeof(rq->query));
-	rq->query_count = url->query_count;
-	if (url->segment_count <= URL_SEGMENTS_MAX &&
-	    routes_find(rq, h->method, url->segments, url->segment_count, &s->allow, e) == 0)
+	memcpy(rq->query, url.query, url.query_count * sizeof(url.query[0]));
+	rq->query_count = url.query_count;
+	if (url.segment_count <= URL_SEGMENTS_MAX &&
+	    routes_find(rq, h->method, url.segments, url.segment_count, &s->allow, e) == 0)
 		return 0;
-	if (url->segment_count <= URL_SEGMENTS_MAX && e->code != ERR_NO_SUCH_ROUTE)
+	if (url.segment_count <= URL_SEGMENTS_MAX && e->code != ERR_NO_SUCH_ROUTE)
 		return -1;
 	return err_fail(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"%s", (int)strcspn(path, "?"), path,
-	    url->segment_count <= URL_SEGMENTS_MAX ? routes_near(url->segments, url->segment_count, near) : "");
+	    url.segment_count <= URL_SEGMENTS_MAX ? routes_near(url.segments, url.segment_count, near) : "");
 }
 
 /* Refuses a request where there are too many connections, but no probe: a busy server must not be restarted. */

@@ -37,6 +37,7 @@ enum header {
 struct headers {
 	const char *value[HEADER_COUNT]; /* the first of each, in the connection's memory; NULL: there is none */
 	unsigned count[HEADER_COUNT];
+	unsigned all; /* also of those that normd does not read */
 };
 
 /*

@@ -124,6 +124,15 @@ intake_problem(const struct intake *in)
 	return in->scan.broken != 0 && in->scan.broken == in->request ? in->scan.problem : NULL;
 }
 
+bool
+intake_refuses(struct MHD_Connection *mhd)
+{
+	const struct intake *in =
+	    intake_of(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+
+	return in != NULL && in->scan.broken != 0 && in->scan.broken == in->request + (in->body == 0);
+}
+
 void
 intake_stop_reading(struct intake *in)
 {

@@ -57,6 +57,12 @@ bool intake_has_room(struct intake *in, struct MHD_Connection *mhd);
  */
 const char *intake_problem(const struct intake *in);
 
+/*
+ * Whether there is such a problem; also before the handler was called with the request's head. Within libmicrohttpd's
+ * calls for the connection.
+ */
+bool intake_refuses(struct MHD_Connection *mhd);
+
 /* The request's steps begin: nothing is read until it ends. */
 void intake_stop_reading(struct intake *in);
 

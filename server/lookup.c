@@ -18,6 +18,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/intake.h"
+
 /* More digits than a size has: shown as a size that no body has, for the handler to refuse by its own limit. */
 #define DIGITS_MAX 18
 static const char too_long[] = "999999999999999999";
@@ -49,21 +51,10 @@ lookup_trim(const char *value, size_t len)
 	return len;
 }
 
-bool
-lookup_is_length(const char *value, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (value[i] < '0' || value[i] > '9')
-			return false;
-	return len > 0;
-}
-
 static bool
 show_length(const char **value, size_t *len)
 {
 	*len = lookup_trim(*value, *len);
-	if (!lookup_is_length(*value, *len))
-		return false;
 	while (*len > 1 && **value == '0') {
 		++*value;
 		--*len;
@@ -78,11 +69,9 @@ show_length(const char **value, size_t *len)
 static bool
 show_encoding(const char **value, size_t *len)
 {
-	static const char chunked[] = "chunked";
+	static const char chunked[] = "chunked"; /* the only one that the scan accepts */
 
-	*len = lookup_trim(*value, *len);
-	if (*len != sizeof(chunked) - 1 || strncasecmp(*value, chunked, *len) != 0)
-		return false;
+	*len = sizeof(chunked) - 1;
 	*value = chunked;
 	return true;
 }
@@ -131,7 +120,7 @@ has_body(struct MHD_Connection *connection)
 static bool
 is_shown(struct MHD_Connection *connection, const struct shown *row, const char **value, size_t *len)
 {
-	return row->show(value, len) && (!row->with_body || has_body(connection));
+	return !intake_refuses(connection) && row->show(value, len) && (!row->with_body || has_body(connection));
 }
 
 enum MHD_Result

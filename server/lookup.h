@@ -19,7 +19,4 @@ bool lookup_is_ours(void);
  */
 size_t lookup_trim(const char *value, size_t len);
 
-/* Whether a value, trimmed, is a Content-Length: decimal digits alone. */
-bool lookup_is_length(const char *value, size_t len);
-
 #endif

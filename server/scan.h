@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a client sends, line by line, as it arrives and before libmicrohttpd changes it: where lines end otherwise than
- * in CR LF, and what stands between the data of chunks. libmicrohttpd 0.9.75 takes a bare LF for a line's end, also
- * after a chunk's size, and a trailer that begins with NUL for the last; that leaves no trace in what it hands out.
+ * What a client sends, line by line, as it arrives and before libmicrohttpd changes it. This is the one look at the
+ * lines of heads, at the framing headers and at what stands between chunks: what is wrong there stops the scan, and what
+ * the scan accepts, others need not check again (server/lookup.h, server/guard.h).
+ *
+ * Later it would be too late. libmicrohttpd 0.9.75 takes a bare LF for a line's end; it appends a folded line to the
+ * name of the header before it; it takes a NUL for the end of a text, and a line that begins with NUL or with a colon
+ * for the end of the head. In what it hands out none of that can be seen.
  */
 #ifndef SERVER_SCAN_H
 #define SERVER_SCAN_H
@@ -25,6 +29,7 @@ struct scan {
 		SCAN_TRAILERS,
 	} state;
 	bool chunked;               /* the head says so */
+	bool named;                 /* the line, a header's or a trailer's, has a name and a colon so far */
 	char last;                  /* byte of the line so far */
 	uint32_t request;           /* the one that is scanned, from 1 */
 	uint32_t broken;            /* the first whose framing is wrong: nothing is scanned any more; 0: none */

@@ -13,54 +13,47 @@ hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* A decoded copy; `plus` makes '+' a space, as in forms. */
+/*
+ * Takes the part of a text up to one of two delimiters, or its end, and decodes it where it stands; `plus` makes '+' a
+ * space, as in forms. *at is then behind the delimiter, which is *delimiter; '\0': the text has ended.
+ */
 static int
-decode(struct arena *a, const char *text, size_t len, bool plus, const char **out, struct err *e)
+take_part(char **at, const char delimiters[2], bool plus, const char **out, char *delimiter, struct err *e)
 {
-	char *copy = arena_text(a, text, len);
-	size_t n = 0;
-	int byte;
+	char *from = *at, *to = *at;
 
-	if (copy == NULL)
-		return err_fail_memory(e);
-	for (size_t i = 0; i < len; i++) {
-		byte = (unsigned char)text[i];
-		if (byte == '%') {
-			byte = len - i < 3 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0 ?
-			    0 :
-			    hex(text[i + 1]) * 16 + hex(text[i + 2]);
-			if (byte == 0)
+	*out = to;
+	for (; *from != '\0' && *from != delimiters[0] && *from != delimiters[1]; from++) {
+		*to = *from == '+' && plus ? ' ' : *from;
+		if (*from == '%') {
+			if (hex(from[1]) < 0 || hex(from[2]) < 0 || (from[1] == '0' && from[2] == '0'))
 				return err_fail(e, ERR_BAD_PARAMETER,
 				    "the URL holds a %% that two hex digits (not 00) must follow");
-			i += 2;
-		} else if (byte == '+' && plus) {
-			byte = ' ';
+			*to = (char)(hex(from[1]) * 16 + hex(from[2]));
+			from += 2;
 		}
-		copy[n++] = (char)byte;
+		to++;
 	}
-	copy[n] = '\0';
-	*out = copy;
+	*delimiter = *from;
+	*to = '\0';
+	*at = *delimiter == '\0' ? from : from + 1;
 	return 0;
 }
 
 static int
-parse_query(struct arena *a, const char *p, struct url *out, struct err *e)
+parse_query(char *p, struct url *out, struct err *e)
 {
-	size_t len, name_len;
 	struct query_item *item;
+	char delimiter;
 
-	for (; *p != '\0'; p += p[len] == '&' ? len + 1 : len) {
-		len = strcspn(p, "&");
-		if (len == 0)
-			continue;
+	while (*(p += strspn(p, "&")) != '\0') {
 		if (out->query_count == REQUEST_QUERY_MAX)
 			return err_fail(
 			    e, ERR_BAD_PARAMETER, "the URL has more than %d query parameters", REQUEST_QUERY_MAX);
-		name_len = strcspn(p, "&=");
 		item = &out->query[out->query_count++];
 		item->value = "";
-		if (decode(a, p, name_len, true, &item->name, e) < 0 ||
-		    (name_len < len && decode(a, p + name_len + 1, len - name_len - 1, true, &item->value, e) < 0))
+		if (take_part(&p, "&=", true, &item->name, &delimiter, e) < 0 ||
+		    (delimiter == '=' && take_part(&p, "&&", true, &item->value, &delimiter, e) < 0))
 			return -1;
 	}
 	return 0;
@@ -99,22 +92,20 @@ url_split(const char *target, struct url_target *out, struct err *e)
 int
 url_parse(struct arena *a, const char *path, struct url *out, struct err *e)
 {
-	const char *p = path, *end = path + strcspn(path, "?");
-	size_t len;
+	char *p = arena_text(a, path, strlen(path)), delimiter;
 
-	memset(out, 0, sizeof(*out));
-	while (p < end) {
-		p++; /* the slash */
-		len = strcspn(p, "/?");
-		if (len == 0 && p == end)
+	if (p == NULL)
+		return err_fail_memory(e);
+	out->segment_count = out->query_count = 0;
+	delimiter = *p;
+	p += delimiter != '\0';
+	while (delimiter == '/' && *p != '\0' && *p != '?') {
+		if (out->segment_count++ == URL_SEGMENTS_MAX)
 			break;
-		if (out->segment_count == URL_SEGMENTS_MAX) {
-			out->segment_count++;
-			break;
-		}
-		if (decode(a, p, len, false, &out->segments[out->segment_count++], e) < 0)
+		if (take_part(&p, "/?", false, &out->segments[out->segment_count - 1], &delimiter, e) < 0)
 			return -1;
-		p += len;
 	}
-	return *end == '?' ? parse_query(a, end + 1, out, e) : 0;
+	if (delimiter == '/' && (p = strchr(p, '?')) != NULL) /* behind a slash at the end, or too many segments */
+		delimiter = *p++;
+	return delimiter == '?' ? parse_query(p, out, e) : 0;
 }

@@ -26,7 +26,7 @@ struct url {
 int url_split(const char *target, struct url_target *out, struct err *e) MUST_CHECK;
 
 /*
- * Splits a path at '/', '?', '&' and '=' first and percent-decodes each part then. A trailing slash is dropped. Errors
+ * Splits a path at '/', '?', '&' and '=' and percent-decodes each part. A trailing slash is dropped. Errors
  * (bad_parameter): a percent sign without two hex digits, a %00, too many query parameters. Memory is the arena's.
  */
 int url_parse(struct arena *a, const char *path, struct url *out, struct err *e) MUST_CHECK;

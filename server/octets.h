@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Looks for bytes that a text must not have, eight at a time: heads are looked at with every request. Pure. */
+#ifndef SERVER_OCTETS_H
+#define SERVER_OCTETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define OCTETS_EACH (UINT64_MAX / 255)
+
+/* Of eight bytes: not 0 if one is below `least` (at most 128), is 0x7f, or, where `ascii`, is above that. */
+static inline uint64_t
+octets_bad_of(uint64_t word, unsigned char least, bool ascii)
+{
+	const uint64_t deletes = word ^ (OCTETS_EACH * 0x7f), highest = OCTETS_EACH << 7;
+
+	return (((word - OCTETS_EACH * least) & ~word) | ((deletes - OCTETS_EACH) & ~deletes) | (ascii ? word : 0)) &
+	    highest;
+}
+
+/* Whether a text has such a byte. */
+static inline bool
+octets_have_bad(const char *text, size_t len, unsigned char least, bool ascii)
+{
+	uint64_t word = OCTETS_EACH * 'a', bad = 0;
+
+	if (len < sizeof(word)) {
+		memcpy(&word, text, len);
+		return octets_bad_of(word, least, ascii) != 0;
+	}
+	for (size_t at = 0; at + sizeof(word) < len && bad == 0; at += sizeof(word)) {
+		memcpy(&word, text + at, sizeof(word));
+		bad = octets_bad_of(word, least, ascii);
+	}
+	memcpy(&word, text + len - sizeof(word), sizeof(word)); /* the last eight, which may overlap those before */
+	return (bad | octets_bad_of(word, least, ascii)) != 0;
+}
+
+#endif
