@@ -3,7 +3,10 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "handlers/routes.h"
 
 static bool
 is_letter_or_digit(char c)
@@ -73,15 +76,41 @@ placeholders_take(struct request *rq, const char *path, const char *const *segme
 	}
 }
 
-int
-placeholders_check(const struct request *rq, struct err *e)
+/* What the request has in the placeholder's place; NULL: nothing. */
+static const char *
+get_text(const struct request *rq, const struct placeholder *p)
 {
 	const char *text;
 
+	memcpy(&text, (const char *)rq + p->member, sizeof(text));
+	return text;
+}
+
+int
+placeholders_check(const struct request *rq, struct err *e)
+{
 	for (size_t i = 0; i < PLACEHOLDERS; i++) {
-		memcpy(&text, (const char *)rq + placeholders[i].member, sizeof(text));
+		const char *text = get_text(rq, &placeholders[i]);
+
 		if (text != NULL && placeholders[i].check(placeholders[i].name, text, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+void
+placeholders_fill(const struct request *rq, char out[PLACEHOLDERS_PATH_BYTES])
+{
+	const char *path = rq->route->path;
+	size_t len = 0;
+
+	while (*path != '\0') {
+		const size_t plain = strcspn(path, "{");
+
+		len += (size_t)snprintf(out + len, PLACEHOLDERS_PATH_BYTES - len, "%.*s%s", (int)plain, path,
+		    path[plain] == '{' ? get_text(rq, find_placeholder(path + plain + 1)) : "");
+		assert(len < PLACEHOLDERS_PATH_BYTES);
+		path += strcspn(path, "}");
+		path += *path == '}';
+	}
 }

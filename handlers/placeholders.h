@@ -8,10 +8,16 @@
 
 #include "handlers/request.h"
 
+/* Room for any route's path with its placeholders filled in. */
+#define PLACEHOLDERS_PATH_BYTES (64 + (size_t)2 * STORE_NAME_MAX)
+
 /* Sets the members of `rq` to the segments in the places of the placeholders of `path`, which the segments match. */
 void placeholders_take(struct request *rq, const char *path, const char *const *segments);
 
 /* Checks the members that are set, in the order of the table. Error: bad_name. */
 int placeholders_check(const struct request *rq, struct err *e) MUST_CHECK;
+
+/* Writes the path of the request's route with the request's own names: the shortest form of its target. */
+void placeholders_fill(const struct request *rq, char out[PLACEHOLDERS_PATH_BYTES]);
 
 #endif

@@ -5,20 +5,13 @@
 
 #include "handlers/input.h"
 #include "handlers/request_body.h"
+#include "handlers/request_long.h"
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
 
 /* A request needs tensors and some doubles per feature; there are hardly more features than values in the body. */
 #define ARENA_SPARE_BYTES ((size_t)1 << 20)
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
-
-/*
- * From here on a request is long. Training on 128 KiB of .npy, 32,768 values, takes about 50 us, as much as a change of
- * thread may cost. Parsing an envelope of 8 KiB takes 0.4 ms; writing 4,096 numbers as text takes 0.2 ms.
- */
-#define LONG_BODY_BYTES ((size_t)128 << 10)
-#define LONG_ENVELOPE_BYTES ((size_t)8 << 10)
-#define LONG_VALUES ((size_t)4096)
 
 void
 request_init(struct request *rq, struct store *store, struct claims *claims, struct sync *sync, struct budget *memory,
@@ -132,26 +125,6 @@ decided(struct request *rq, int result)
 		return done(rq, result);
 	rq->phase = PHASE_FINISH;
 	return REQUEST_STORE;
-}
-
-static bool
-body_is_long(const struct request *rq)
-{
-	return rq->body != NULL &&
-	    (body_bytes(rq->body) >= LONG_BODY_BYTES || body_envelope_bytes(rq->body) >= LONG_ENVELOPE_BYTES);
-}
-
-/*
- * This is the one place that decides which requests are too long for an event loop: by the body, by the layer's
- * features (also if an update has fixed them meanwhile), and by what the answer lists.
- */
-bool
-request_is_long(const struct request *rq)
-{
-	return rq->is_long || body_is_long(rq) ||
-	    (rq->state != NULL && rq->state->statistics.features >= LONG_VALUES) ||
-	    rq->write.result.features >= LONG_VALUES ||
-	    (rq->route != NULL && rq->route->answer_values != NULL && rq->route->answer_values(rq) >= LONG_VALUES);
 }
 
 static bool

@@ -132,9 +132,6 @@ void request_meanwhile(struct request *rq);
 /* Joins the synchronized step. True: the request waits for `resume`, which may come before this returns. */
 bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST_CHECK;
 
-/* Whether the next step, or freeing its memory, takes long, because the request has many values. */
-bool request_is_long(const struct request *rq);
-
 /* Asks for the store, with an operation of this kind: rq->op. */
 void request_store(struct request *rq, enum store_op_kind kind);
 

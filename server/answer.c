@@ -3,9 +3,10 @@
 
 #include <stdio.h>
 
+#include "handlers/placeholders.h"
+#include "handlers/routes.h"
 #include "server/answer_body.h"
 #include "server/problem.h"
-#include "handlers/routes.h"
 
 static void
 add_header(struct MHD_Response *response, const char *name, const char *value)
@@ -46,9 +47,9 @@ add_number(struct MHD_Response *response, const char *name, uint64_t number, boo
 static void
 add_location(struct MHD_Response *response, const struct request *rq)
 {
-	char path[sizeof("/v1/models//layers/") + (size_t)2 * STORE_NAME_MAX];
+	char path[PLACEHOLDERS_PATH_BYTES];
 
-	snprintf(path, sizeof(path), "/v1/models/%s/layers/%s", rq->model, rq->layer);
+	placeholders_fill(rq, path);
 	add_header(response, MHD_HTTP_HEADER_LOCATION, path);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "handlers/placeholders.h"
 #include "handlers/routes.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -81,6 +82,7 @@ START_TEST(paths)
 		    "/v1/models/{model}/layers/{layer}/statistics/merge", "a", "b" },
 		{ "OPTIONS", "/v1/models/a/layers/b", "*", "a", "b" },
 	};
+	char path[PLACEHOLDERS_PATH_BYTES];
 	struct found f;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -89,6 +91,8 @@ START_TEST(paths)
 		ck_assert_str_eq(f.rq.route->path, cases[i].route);
 		ck_assert_pstr_eq(f.rq.model, cases[i].model);
 		ck_assert_pstr_eq(f.rq.layer, cases[i].layer);
+		placeholders_fill(&f.rq, path);
+		ck_assert_str_eq(path, strcmp(cases[i].method, "OPTIONS") == 0 ? "*" : cases[i].path);
 		end(&f);
 	}
 }
