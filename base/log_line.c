@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/quote.h"
 
-#define NAME_MAX_BYTES ((size_t)32)
 /* Numbers below this are formatted by integer arithmetic, with up to three decimals. */
 #define SIMPLE_NUMBER_MAX 1e15
 
@@ -150,7 +149,7 @@ log_line_make(struct log_line *line, enum log_format format, enum log_level leve
 	line->len = 0;
 	(format == LOG_JSON ? begin_json : begin_text)(line, stamp, level, message);
 	for (size_t i = 0; i < count; i++) {
-		assert(strlen(fields[i].name) <= NAME_MAX_BYTES);
+		assert(strlen(fields[i].name) <= LOG_NAME_MAX);
 		(format == LOG_JSON ? put_json_field : put_text_field)(line, &fields[i]);
 	}
 	put_text(line, format == LOG_JSON ? "}\n" : "\n");

@@ -15,6 +15,7 @@
 
 /* The memory of an entry in the store's answer: name, definition, malloc's overhead. */
 #define ENTRY_BYTES ((size_t)1024)
+_Static_assert(sizeof(struct store_entry) <= ENTRY_BYTES / 2, "an entry and its definition fit");
 
 static const struct input limit_input = {
 	.name = "limit", .type = INPUT_UINT, .places = INPUT_QUERY, .min = 1, .max = PAGE_MAX

@@ -51,51 +51,18 @@ request_reserve_answer(struct request *rq)
 	return reply_failed(&rq->reply) ? request_refuse_reply(rq) : 0;
 }
 
-/* The number of doubles in the statistics of a snapshot, and in its parameters. */
-static size_t
-statistics_values(const struct snapshot *l)
-{
-	return l->statistics.mean != NULL ? 2 * l->statistics.features : 0;
-}
-
-static size_t
-parameters_values(const struct snapshot *l)
-{
-	return (l->weight.values != NULL ? l->weight.count : 0) + (l->bias.values != NULL ? l->bias.count : 0);
-}
-
-/*
- * How many copies of the statistics a batch makes beside the next snapshot: the result of the update, the result of the
- * one before if there are several, and the initial ones if the layer has none yet.
- */
-static size_t
-update_copies(const struct request *rq)
-{
-	return 1 + (rq->write.updates.count > 1) + (rq->state->statistics.mean == NULL);
-}
-
 int
 request_reserve_snapshot(struct request *rq)
 {
-	const struct snapshot *l = rq->state;
-	size_t after, copies = 0;
-
-	if (l == NULL || rq->op.kind != STORE_CHANGE)
+	if (rq->state == NULL || rq->op.kind != STORE_CHANGE)
 		return 0;
-	after = statistics_values(l);
-	if (rq->write.kind == STORE_UPDATE) {
-		after = 2 * rq->write.updates.list->features;
-		copies = update_copies(rq);
-	}
-	return budget_ask(&rq->workspace.memory,
-	    (statistics_values(l) + (copies + 1) * after + 2 * parameters_values(l)) * sizeof(double), &rq->err);
+	return budget_ask(&rq->workspace.memory, store_write_bytes(rq->state, &rq->write), &rq->err);
 }
 
 int
 request_reserve_waiting(struct request *rq)
 {
-	return budget_ask(&rq->workspace.memory,
-	    (statistics_values(rq->state) + parameters_values(rq->state)) * sizeof(double), &rq->err);
+	return budget_ask(&rq->workspace.memory, store_snapshot_bytes(rq->state), &rq->err);
 }
 
 void

@@ -264,6 +264,20 @@ apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 	return 0;
 }
 
+size_t
+store_write_bytes(const struct snapshot *state, const struct store_write *write)
+{
+	const size_t present = state->statistics.mean != NULL ? 2 * state->statistics.features : 0;
+	size_t after = present, copies = 1; /* the next snapshot's */
+
+	/* move_statistics makes those of each update, of which two are kept, and the initial ones where there are none. */
+	if (write->kind == STORE_UPDATE) {
+		after = 2 * write->updates.list->features;
+		copies += 1 + (write->updates.count > 1) + (present == 0);
+	}
+	return 2 * store_snapshot_bytes(state) + (copies * after - present) * sizeof(double);
+}
+
 static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write *write, struct err *e) = {
 	[STORE_LAYER_CREATE] = apply_create,
 	[STORE_LAYER_DELETE] = apply_delete_layer,

@@ -94,13 +94,20 @@ copy_values(double **next, const double *values, size_t n)
 	return copy;
 }
 
+size_t
+store_snapshot_bytes(const struct snapshot *s)
+{
+	return ((s->statistics.mean != NULL ? 2 * s->statistics.features : 0) +
+		   (s->weight.values != NULL ? s->weight.count : 0) + (s->bias.values != NULL ? s->bias.count : 0)) *
+	    sizeof(double);
+}
+
 const struct snapshot *
 snapshot_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
     struct store_vector weight, struct store_vector bias)
 {
-	size_t count = (statistics->mean != NULL ? 2 * statistics->features : 0) +
-	    (weight.values != NULL ? weight.count : 0) + (bias.values != NULL ? bias.count : 0);
-	size_t bytes = sizeof(struct snapshot_block) + count * sizeof(double);
+	const struct snapshot given = { .statistics = *statistics, .weight = weight, .bias = bias };
+	size_t bytes = sizeof(struct snapshot_block) + store_snapshot_bytes(&given);
 	struct snapshot_block *b;
 	double *next;
 

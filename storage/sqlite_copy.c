@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "storage/sqlite_errors.h"
+#include "storage/sqlite_schema.h"
 
 /* A page costs about 5 µs: training that comes while nothing else is to be done waits for a step at most. */
 #define STEP_PAGES 8
@@ -23,19 +24,13 @@
 #define RESERVED_BYTES ((uint64_t)16 << 20)
 
 /*
- * Where a database file says whether its transactions are in a log: two bytes, 1 for no, 2 for yes
- * (sqlite.org/fileformat2.html).
+ * Nobody uses the copy before it is whole, and it is gone with its descriptor: it needs neither a journal nor flushes,
+ * and only a small cache.
  */
-#define JOURNAL_VERSION_OFFSET 18
+#define CACHE_KIB 256
 
-/*
- * The copy is nobody's until it is whole, and gone with its descriptor: it needs neither a journal nor flushes, nor
- * much of a cache.
- */
-static const char settings[] = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-256";
-
-/* What may still be in that cache of what was copied, with room to spare. */
-#define UNWRITTEN_BYTES ((uint64_t)512 << 10)
+/* How much of what was copied may still be in that cache, with room to spare. */
+#define UNWRITTEN_BYTES ((uint64_t)2 * CACHE_KIB << 10)
 
 static int
 disk_full(struct err *e)
@@ -79,6 +74,10 @@ open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
 int
 sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e)
 {
+	char settings[128];
+
+	snprintf(settings, sizeof(settings), "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-%d",
+	    CACHE_KIB);
 	*c = (struct sqlite_copy){ .descriptor = -1 };
 	if (sqlite_int(db, path, "PRAGMA page_size", &c->page_bytes, e) < 0 || open_nameless(c, path, e) < 0 ||
 	    sqlite_run(c->to, settings, e) < 0)
@@ -119,7 +118,7 @@ finish(struct sqlite_copy *c, struct copy_progress *progress, struct err *e)
 	struct stat st;
 
 	sqlite_copy_drop(c); /* what SQLite has of it: the file is whole */
-	if (pwrite(descriptor, no_log, sizeof(no_log), JOURNAL_VERSION_OFFSET) != (ssize_t)sizeof(no_log) ||
+	if (pwrite(descriptor, no_log, sizeof(no_log), SQLITE_HEAD_JOURNAL_VERSION) != (ssize_t)sizeof(no_log) ||
 	    fstat(descriptor, &st) < 0)
 		return system_failed(e);
 	*progress = (struct copy_progress){ .whole = true, .bytes = (uint64_t)st.st_size };

@@ -8,6 +8,7 @@
  */
 #include "storage/sqlite_open.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,29 +137,26 @@ check_unclean(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
-/*
- * Whether the file's head says that it is a normd store in WAL mode, as all are but for the first moment. False when
- * there is none.
- */
+/* Whether the file exists and its head says that it is a store in WAL mode, as every store is soon after it is made. */
 static bool
 is_ours_with_wal(const char *path)
 {
-	unsigned char head[100] = { 0 };
+	unsigned char head[SQLITE_HEAD_BYTES] = { 0 };
 	FILE *file = fopen(path, "re");
+	uint32_t id;
 	bool whole;
 
 	if (file == NULL)
 		return false;
 	whole = fread(head, sizeof(head), 1, file) == 1;
 	fclose(file);
-	return whole && head[18] == 2 &&
-	    ((uint32_t)head[68] << 24 | (uint32_t)head[69] << 16 | (uint32_t)head[70] << 8 | head[71]) ==
-	    SQLITE_APPLICATION_ID;
+	memcpy(&id, head + SQLITE_HEAD_APPLICATION_ID, sizeof(id));
+	return whole && head[SQLITE_HEAD_JOURNAL_VERSION] == 2 && be32toh(id) == SQLITE_APPLICATION_ID;
 }
 
 /*
- * SQLite rolls back a journal that it finds beside a file, whose-ever it is. A store in WAL mode never has one. (Before
- * the connection is opened: closing a descriptor of the file later would drop its locks.)
+ * SQLite rolls back any journal that it finds beside a file. A store in WAL mode never has one. (Called before the
+ * connection is opened: closing another descriptor of the file later would drop its locks.)
  */
 static int
 check_journal(const char *path, struct err *e)
@@ -169,10 +167,10 @@ check_journal(const char *path, struct err *e)
 	    size_of(journal) <= 0 || !is_ours_with_wal(path))
 		return 0;
 	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-	    "%s-journal is not of this store, and SQLite would change it by that: move it away", path);
+	    "%s-journal does not belong to this store, and SQLite would change the store by it: move it away", path);
 }
 
-/* A device or a pipe would take all that is written and keep nothing. (What folders are told is refuse_to_open's.) */
+/* A device or a pipe takes all that is written and keeps nothing. (sqlite_refuse has the words for folders.) */
 static int
 check_kind(const char *path, struct err *e)
 {
@@ -181,7 +179,7 @@ check_kind(const char *path, struct err *e)
 	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
 		return 0;
 	return err_fail(
-	    e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name one, or one that is to be made", path);
+	    e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name a file, or one that does not exist yet", path);
 }
 
 static const char settings[] = "PRAGMA journal_mode=WAL;"

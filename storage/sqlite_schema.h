@@ -7,7 +7,15 @@
 
 #include "base/err.h"
 
-#define SQLITE_APPLICATION_ID 0x6e726d64 /* "nrmd", in the file's head */
+#define SQLITE_APPLICATION_ID 0x6e726d64 /* "nrmd" */
+
+/*
+ * The head of a database file (sqlite.org/fileformat2.html): where it has the application id, and where two bytes say
+ * whether its transactions are in a log: 1 for no, 2 for yes.
+ */
+#define SQLITE_HEAD_BYTES 100
+#define SQLITE_HEAD_APPLICATION_ID 68
+#define SQLITE_HEAD_JOURNAL_VERSION 18
 
 /* Checks that the file is a store, or new and empty (*version is 0), and not from a newer normd. */
 int sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e) MUST_CHECK;

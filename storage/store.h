@@ -42,13 +42,6 @@ struct store_definition_ops {
 #define STORE_KEY_LIFETIME_S 86400u
 #define STORE_KEYS_MAX ((uint64_t)16000000)
 
-/*
- * How many times at most a list of doubles that a write brings is in memory until it is committed: the caller's; the
- * batch's, or what an update makes of it; the next snapshot's; what the database is given, and the row that it makes of
- * that.
- */
-#define STORE_DOUBLES_COPIES ((size_t)5)
-
 /* A list of doubles. `values` is NULL for "the default" (weight 1, bias 0), whatever the count. */
 struct store_vector {
 	const double *values;
@@ -185,6 +178,16 @@ struct store_change {
 
 	bool repeated; /* the key was used before: nothing was changed, the results are those of the first time */
 };
+
+/*
+ * The memory that a write takes until it is committed, for a request to account for. Of every list of doubles that it
+ * brings there are STORE_DOUBLES_COPIES at most: the caller's; the batch's; the next snapshot's; the one that the
+ * database is given, and the row that it makes of it. store_write_bytes: the rest, for a layer in this state, with both
+ * snapshots. store_snapshot_bytes: of a snapshot's lists.
+ */
+#define STORE_DOUBLES_COPIES ((size_t)5)
+size_t store_write_bytes(const struct snapshot *state, const struct store_write *write);
+size_t store_snapshot_bytes(const struct snapshot *s);
 
 enum store_op_kind {
 	STORE_LAYER_GET,  /* get */
