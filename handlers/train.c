@@ -54,7 +54,7 @@ choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 /* Kept between the steps of the request. */
 struct training {
 	struct call call;
-	struct err err; /* of an output that was computed meanwhile: no memory */
+	struct err err; /* of an output that was computed while the store was at work */
 };
 
 /* Ends the answer, whose head was made before anything was stored. */
