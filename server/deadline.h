@@ -67,7 +67,7 @@ bool deadline_is_waiting(const struct deadline *d);
 /* A look at the connection with this socket: true when its client is late. The lock is held. */
 bool deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeout_us);
 
-/* Since when the connection waits for a request, or for the rest of a request's head; 0: it does not. The lock is held. */
+/* Since when the connection waits for a request, or for the rest of a head; 0: it does not. The lock is held. */
 uint64_t deadline_idle_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
 uint64_t deadline_half_head_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
 
