@@ -402,7 +402,7 @@ def keyed_requests_that_are_half_sent(daemon, scale):
 
 
 def synchronized(daemon, count, features, members, world_size):
-    """So many steps of which another rank is missing."""
+    """`count` steps of which another rank is missing."""
     put(daemon, "synchronized", {"kind": "batch_norm", "num_features": features})
     body = b"{" + members + b',"sync":{"step":"%d","rank":0,"world_size":%d}}'
     return [request("POST", LAYER + "synchronized/train", body % (i, world_size)) for i in range(count)]
@@ -551,7 +551,7 @@ def moments_of_middling_layers(daemon, scale):
 
 @attack
 def synchronized_calls_of_old_states(daemon, scale):
-    """Each waits with the snapshot that it began with, and each of them is another one."""
+    """Each call waits with its own snapshot of the layer, and all the snapshots differ."""
     features = scale.max_body // 600
     put(daemon, "old", {"kind": "batch_norm", "num_features": features, "averaging": "pooled"})
     merge = request("POST", LAYER + "old/statistics/merge", lists(features, b"mean", b"var", b',"count":10'))

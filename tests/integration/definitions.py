@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A definition of each kind as the daemon shows it when nothing was said but what must be."""
+"""The resolved definition of each kind that was created with only the required fields."""
 
 BATCH_NORM = {
     "kind": "batch_norm",

@@ -57,7 +57,7 @@ def by_own_statistics(kind, x, weight, bias, eps=1e-5):
 
 
 def tensor(x, datatype="FP64", **members):
-    """It, in a body that says more by its members."""
+    """The array in a body with these members."""
     return {"shape": list(x.shape), "datatype": datatype, "data": x.ravel().tolist(), **members}
 
 
@@ -84,7 +84,7 @@ class KindTest(ClientTest):
         return self.ask("POST", path, npy.save(x), {"Content-Type": npy.TYPE, **(headers or {})})
 
     def state(self, layer):
-        """All that a refused request must leave alone."""
+        """All state that a refused request must not change."""
         answers = [self.client.request("GET", self.path(layer, *call))
                    for call in ((), ("statistics",), ("parameters",))]
         return [(a.status, a.headers.get("etag"), a.raw if a.status == 200 else a.code) for a in answers]

@@ -26,7 +26,7 @@ class Load:
 
     @staticmethod
     def make_layers(daemon, roles, layers=1):
-        """The layers that the clients use; those that are inferred by have statistics."""
+        """The layers that the clients use; those used for inference have statistics."""
         for role in roles:
             for i in range(layers):
                 path = f"/v1/models/load/layers/{role}-{i}"
@@ -46,7 +46,7 @@ class Load:
         return json.loads(line)
 
     def hold(self):
-        """Stops; when nothing is under way any more, the counts."""
+        """Stops; returns the counts when no request is running any more."""
         self.say("hold")
         return self.answer()
 

@@ -22,7 +22,7 @@ PATIENCE = float(os.environ.get("NORMD_PATIENCE", "1"))
 
 
 def wait_for(condition, what, within_s=30 * PATIENCE, pause_s=0.02):
-    """Until the condition holds; what it then is. `what` is a text, or a function that makes one."""
+    """Waits until the condition holds and returns it. `what` is a text, or a function that makes one."""
     deadline = time.monotonic() + within_s
     while not (value := condition()):
         if time.monotonic() > deadline:
@@ -229,7 +229,7 @@ class DaemonTest(unittest.TestCase):
         return "/".join(("/v1/models", self.model, "layers", layer, *rest))
 
     def call(self, method, path, body=None, headers=None, status=None, args=()):
-        """A request whose status must be `status`; where none is named, any but an error."""
+        """A request whose status must be `status`, or without one any status that is not an error."""
         answer = self.daemon.curl(method, path, body, headers, args)
         if status is None:
             self.assertLess(answer.status, 400, answer)
@@ -258,7 +258,7 @@ class DaemonTest(unittest.TestCase):
 
 
 class ClientTest(DaemonTest):
-    """With a connection that stays."""
+    """With a kept connection."""
 
     def setUp(self):
         self.client = self.daemon.client()

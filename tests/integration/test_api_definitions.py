@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Definitions: what they may say, what they are resolved to, and what is refused by name."""
+"""Definitions: their fields, what they are resolved to, and refusals that name the field."""
 
 import unittest
 
@@ -129,7 +129,7 @@ class DefinitionTest(DaemonTest):
             self.assertEqual(self.call("POST", "/v1/normalize", body).json["shape"], [1, 2, 3])
 
     def test_null_counts_as_absent(self):
-        """What a typed client writes of members that were not set: the defaults, whatever kind they belong to."""
+        """A typed client writes unset members as null or defaults, also those of other kinds."""
         everything = {name for kind in (BATCH_NORM, LAYER_NORM, INSTANCE_NORM, GROUP_NORM, RMS_NORM) for name in kind}
         for kind, needed in ((BATCH_NORM, ()), (LAYER_NORM, ("normalized_shape",)), (INSTANCE_NORM, ("num_features",)),
                              (GROUP_NORM, ("num_groups", "num_channels")), (RMS_NORM, ("normalized_shape",))):

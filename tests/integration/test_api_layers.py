@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Models and layers: how they come, what they are called, how they are listed, and how they go."""
+"""Models and layers: creating, naming, listing and deleting them."""
 
 import unittest
 from urllib.parse import quote

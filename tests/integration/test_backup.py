@@ -20,7 +20,7 @@ BALLAST_FEATURES = 4096  # 64 KiB a layer
 
 
 def ballast(daemon, megabytes):
-    """Layers that make the store so large."""
+    """Layers that make the store this large."""
     client = daemon.client()
     values = ",".join(["0.25"] * BALLAST_FEATURES)
     body = '{"running_mean":[%s],"running_var":[%s]}' % (values, values)
@@ -32,7 +32,7 @@ def ballast(daemon, megabytes):
 
 
 def nameless(daemon):
-    """Open files of the daemon that have no name any more."""
+    """Deleted files that the daemon still has open."""
     folder = f"/proc/{daemon.process.pid}/fd"
     links = []
     for name in os.listdir(folder):
@@ -57,7 +57,7 @@ def restored(test, backup):
 
 
 class Download:
-    """A backup that is read as slowly as one likes."""
+    """A backup that the test reads as slowly as it wants."""
 
     def __init__(self, daemon, receive_buffer=None):
         self.socket = socket.socket()
@@ -156,7 +156,7 @@ class UnderLoad(unittest.TestCase):
         return counts
 
     def take_backups(self):
-        """(acknowledged before, the backup, sent after) of each."""
+        """(acknowledged before, the backup, sent after) for each client."""
         taken = []
         for _ in range(5):
             time.sleep(0.2)
@@ -253,7 +253,7 @@ class Answers(DaemonTest):
         self.assertTrue(answer.raw.startswith(b"SQLite format 3\0"))
 
     def test_one_file_is_enough_for_any_tool(self):
-        """The copy needs no log: a store can be opened on it as it is, and a reader that may not write beside it."""
+        """The copy needs no log: a store opens it unchanged, and so does a reader that may not write beside it."""
         folder = tempfile.mkdtemp(prefix="normd-test-")
         self.addCleanup(shutil.rmtree, folder)
         path = os.path.join(folder, "b.db")

@@ -28,7 +28,7 @@ def given(case):
 
 
 def load_files(raw):
-    """The arrays of .npy files that stand one after the other."""
+    """The arrays of concatenated .npy files."""
     stream, arrays = io.BytesIO(raw), []
     while stream.tell() < len(raw):
         arrays.append(numpy.load(stream, allow_pickle=False))
@@ -36,7 +36,7 @@ def load_files(raw):
 
 
 def options(case):
-    """What a call of backward says beside the tensors."""
+    """The members of a backward call other than the tensors."""
     return {key: case[key] for key in ("mode", "seed", "lengths", "mask") if key in case}
 
 
@@ -80,7 +80,7 @@ class Vectors(BackwardTest):
                 self.assertEqual(answer.headers["normd-revision"], before[0][1].strip('"'))
 
     def test_autograd_in_float32(self):
-        """Computed in double and rounded once; the gradients by parameters are double still."""
+        """Computed in double and rounded once; the gradients by parameters stay double."""
         for i, case in enumerate(CASES):
             with self.subTest(case["name"]):
                 self.put_case(f"c{i}", case)
@@ -160,7 +160,7 @@ class Calls(BackwardTest):
         return {"input": {"datatype": datatype, "data": self.X}, "grad_output": {"datatype": datatype, "data": self.G}}
 
     def test_mode(self):
-        """Train unless it says infer; in the body or the query."""
+        """The mode is train by default; it may be in the body or in the query."""
         self.put("bn", {"kind": "batch_norm"})
         self.train("bn", numpy.array(self.X))
         train = self.backward("bn", self.X, self.G).json
@@ -195,7 +195,7 @@ class Calls(BackwardTest):
         self.assertEqual(told, by_query)
 
     def test_inference_neither_shuffles_nor_cuts(self):
-        """By running statistics, and by the batch's own where there are none: as of a layer without these options."""
+        """By running statistics, or by the batch's own without any: as for a layer without these options."""
         for tracks in (True, False):
             definition = {"kind": "batch_norm", "track_running_stats": tracks}
             told = []
@@ -209,7 +209,7 @@ class Calls(BackwardTest):
             self.assertEqual(told[1:], told[:1] * 2)
 
     def test_too_few_values(self):
-        """What training refuses has no gradient either."""
+        """A batch that training refuses has no gradient either."""
         for layer, definition in (("in", {"kind": "instance_norm"}),
                                   ("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})):
             self.put(layer, definition)
@@ -287,7 +287,7 @@ class Calls(BackwardTest):
                                           headers=headers)
 
     def test_a_gradient_that_does_not_fit_the_datatype(self):
-        """Only that by the input: those by the parameters are double."""
+        """Only the gradient by the input can overflow: those by the parameters are double."""
         for name, (definition, shape) in KINDS.items():
             with self.subTest(name):
                 self.put(name, definition)
@@ -302,7 +302,7 @@ class Calls(BackwardTest):
                 self.ask("POST", self.path(name, "backward"), body("FP64"))
 
     def test_a_gradient_by_a_parameter_that_is_not_finite(self):
-        """Though that by the input is: a sum of large numbers that a large deviation divides."""
+        """The gradient by the input is finite: a large deviation divides a sum of large numbers."""
         self.put("bn", {"kind": "batch_norm"})
         self.ask("PUT", self.path("bn", "statistics"), {"running_mean": [0], "running_var": [1e10]})
         large = lambda *gradient: {"input": {"datatype": "FP64", "data": [[1], [2]]}, "mode": "infer",
@@ -311,7 +311,7 @@ class Calls(BackwardTest):
         self.ask("POST", self.path("bn", "backward"), large(1.7e308, 0))
 
     def test_an_empty_batch(self):
-        """Has a gradient of its shape, and adds nothing to those of the parameters."""
+        """An empty batch has a gradient of its shape and adds nothing to those of the parameters."""
         self.put("bn", {"kind": "batch_norm", "num_features": 2})
         told = self.backward("bn", numpy.zeros((0, 2)), numpy.zeros((0, 2))).json
         self.assertEqual((told["grad_input"]["shape"], told["grad_input"]["data"]), ([0, 2], []))

@@ -28,7 +28,7 @@ COMMITS = os.path.join(BUILD, "bench", "commits")
 
 
 def load_program(path):
-    """A program of bench/ as a module: their names end in no .py."""
+    """A program of bench/ as a module; their names do not end in .py."""
     loader = importlib.machinery.SourceFileLoader(os.path.basename(path), path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     sys.modules[loader.name] = module  # where dataclasses look for it
@@ -139,7 +139,7 @@ class Training(unittest.TestCase):
                 self.train.run_commits(os.path.abspath(BUILD), os.path.join(directory, "none.db"), 0.05)
 
     def turns(self, rate, latency_us):
-        """What a race gives, with all medians but normd's the same."""
+        """The result of a race in which all medians except normd's are equal."""
         turn = {"rate": 1000, "p50_us": 100, "p99_us": 200, "processor_us": 10}
         turns = {(load.name, name): [turn] for load in self.train.LOADS for name in ("normd", "peer")}
         ours = {**turn, "rate": rate, "p50_us": latency_us}

@@ -32,7 +32,7 @@ def make(*arguments, **env):
 
 class Jobs(unittest.TestCase):
     def jobs(self, *arguments, **env):
-        """How many jobs a makefile with ours in it runs at a time, and how many a make that it starts."""
+        """How many jobs run at once in a makefile that includes ours, and in a make that it starts."""
         with tempfile.NamedTemporaryFile("w", prefix="normd-build-", suffix=".mk") as f:
             print(f"include Makefile\nown:\n\t@echo own $(MAKEFLAGS)\nsub:\n\t@$(MAKE) -f {f.name} own", file=f,
                   flush=True)

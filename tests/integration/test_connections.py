@@ -60,13 +60,13 @@ def is_open(s):
 
 
 def line_of(daemon, words):
-    """The first line of the log that says this; it is written by a thread of its own."""
+    """The first line of the log with this text; a separate thread writes it."""
     return wait_for(lambda: next((line for line in daemon.log_lines() if words in line["message"]), None),
                     lambda: f"a line that says {words!r}: {daemon.log()}")
 
 
 class LeastDescriptors(unittest.TestCase):
-    """Below what serves at all normd does not start; at just that, whoever is idle keeps nobody waiting."""
+    """normd does not start with too few descriptors; with just enough, idle connections keep no client waiting."""
 
     LEAST = 64 + 2 * 2 + 64
 
@@ -133,7 +133,7 @@ class FewDescriptors(unittest.TestCase):
         self.assertTrue(ask(there[0]).startswith(b"HTTP/1.1 200 "))
 
     def test_idle_ones_make_room(self):
-        """Whoever is busy stays, also with a request that has only begun; of the idle no more go than must."""
+        """Busy connections stay, also with a request that has only begun; of idle ones no more go than must."""
         busy = [self.connect() for _ in range(10)]
         half = self.connect()
         for s in busy:
@@ -159,7 +159,7 @@ class FewDescriptors(unittest.TestCase):
             self.assertTrue(ask(s).startswith(b"HTTP/1.1 200 "))
 
     def test_half_heads_make_room(self):
-        """Connections whose head stays incomplete keep nobody out for as long as a head may take."""
+        """Connections with an incomplete head do not keep others out for as long as a head may take."""
         self.daemon.close()
         self.daemon = Limited(self.FILES, "--threads", "2", "--client-timeout", "40")
         self.addCleanup(self.daemon.close)
@@ -180,7 +180,7 @@ class FewDescriptors(unittest.TestCase):
 
 class LittleMemory(unittest.TestCase):
     def test_connections_are_within_it(self):
-        """An eighth of the memory is the connections', and none of the requests' part; that is said."""
+        """An eighth of the memory is for connections and is not part of the requests' memory; the log says so."""
         daemon = Daemon("--threads", "1", "--max-memory", "200MiB", "--client-timeout", "300")
         self.addCleanup(daemon.close)
         warning = line_of(daemon, "few connections")
@@ -201,7 +201,7 @@ class LittleMemory(unittest.TestCase):
 
 
 def hold(port, count, address):
-    """Holds idle connections, each of which has been served once, until standard input ends;
+    """Holds idle connections, each of which was served once, until standard input ends;
     then says how many were still open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 100), hard))

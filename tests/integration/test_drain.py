@@ -16,7 +16,7 @@ UNFINISHED = b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length:
 
 
 def read_to_end(s):
-    """All that comes until the server hangs up; it must not reset."""
+    """All bytes until the server closes the connection, which it must not reset."""
     data = b""
     while piece := s.recv(65536):
         data += piece
@@ -36,7 +36,7 @@ class Drain(unittest.TestCase):
         return connections
 
     def exits(self, within_s):
-        """The daemon must exit 0, that soon."""
+        """The daemon must exit with 0 within this time."""
         began = time.monotonic()
         process, self.daemon.process = self.daemon.process, None
         self.assertEqual(process.wait(60 * PATIENCE), 0, self.daemon.log()[-3000:])
@@ -52,7 +52,7 @@ class Drain(unittest.TestCase):
             self.assertIn(b"\r\nConnection: close\r\n", answer)
 
     def test_what_the_kernel_has_received_is_answered(self):
-        """The process is stopped, so that signal, requests and new connections all wait for it when it goes on."""
+        """Stops the process, so that the signal, requests and new connections all wait for it when it continues."""
         for threads in ("1", "2"):
             self.start("--threads", threads, "--log-level", "warn")
             kept = self.connect(300)

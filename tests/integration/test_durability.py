@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was acknowledged is there: after a restart, after a kill, and the file is nobody else's meanwhile."""
+"""Acknowledged updates survive restarts and kills, and no second process can open the file."""
 
 import os
 import sqlite3
@@ -86,7 +86,7 @@ class Restart(unittest.TestCase):
 
 
 class File(unittest.TestCase):
-    """What is wrong with the file is said clearly, with exit code 1, and does no harm to it."""
+    """A file that cannot be used is refused with a clear message and exit code 1, and stays unchanged."""
 
     def setUp(self):
         self.daemon = Daemon(start=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""examples/: its two modules beside PyTorch's own, and the penguins, trained to the end."""
+"""examples/: its two modules compared with PyTorch's own, and the penguins, trained to the end."""
 
 import copy
 import importlib.util
@@ -189,7 +189,7 @@ class RemoteBatchNorm(RemoteTest):
         self.assertEqual(net[0].weight.tolist(), [2, 2, 2])
 
     def test_a_copy_is_the_same_layer(self):
-        """After a step too, when there is a connection to copy; weight and bias are the copy's own."""
+        """Also after a step, when there is a connection to copy; the copy has its own weight and bias."""
         remote = RemoteBatchNorm2d(3, layer=self.layer())
         remote(torch.randn(5, 3, 4, 2)).sum().backward()
         for made in (copy.deepcopy(remote), copy.copy(remote), pickle.loads(pickle.dumps(remote))):
@@ -298,7 +298,7 @@ class RemoteLayer(RemoteTest):
 @needs_torch
 class Wire(RemoteTest):
     def test_an_answer_that_is_lost_counts_once(self):
-        """And all that follows goes over one connection."""
+        """All later requests use one connection."""
         self.layer().define({"kind": "batch_norm", "num_features": 3, "affine": False})
         proxy = Proxy(self.daemon.port)
         self.addCleanup(proxy.close)

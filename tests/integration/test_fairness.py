@@ -131,7 +131,7 @@ class Fairness(OneLoop):
         self.assertTrue(numpy.allclose(numpy.load(io.BytesIO(answer.raw)), expected, rtol=1e-6, atol=1e-6))
 
     def test_refused_apart(self):
-        """An error that is found on a computing thread is answered as any other, and changes nothing."""
+        """An error found on a computing thread is answered like any other and changes nothing."""
         self.trained()
         before = self.ask("GET", self.path("bn", "statistics")).raw
         poisoned = self.batch(4096)
@@ -144,7 +144,7 @@ class Fairness(OneLoop):
         self.assertEqual(self.ask("GET", self.path("bn", "statistics")).raw, before)
 
     def test_a_layer_that_is_not_in_memory(self):
-        """The store is asked first, on the event loop; then it is computed apart."""
+        """The event loop asks the store first; then a computing thread computes."""
         self.trained()
         self.daemon.stop()
         self.daemon.start()
@@ -153,7 +153,7 @@ class Fairness(OneLoop):
         self.assertEqual(self.ask("GET", self.path("bn", "statistics")).json["num_batches_tracked"], 2)
 
     def test_all_at_once(self):
-        """Many that train and infer, large and small: every answer is whole, every update is there."""
+        """Many clients train and infer, with large and small tensors: every answer is whole, no update is lost."""
         self.trained()
         rows, count, threads = (64, 2500), (10 if PATIENCE == 1 else 3), 8
         expected = {n: self.ask("POST", self.path("bn", "infer"), npy.save(self.batch(n)), NPY).raw for n in rows}
@@ -186,7 +186,7 @@ class Fairness(OneLoop):
 
 
 class PackedSmall(OneLoop):
-    """Bodies that come to very much when their coding is undone."""
+    """Bodies that become very large when they are decompressed."""
 
     daemon_args = ("--threads", "1", "--max-body", "64MiB")
     HEADERS = {"Content-Encoding": "gzip"}
@@ -222,7 +222,7 @@ class PackedSmall(OneLoop):
                 self.assertGreater(len(answer), len(expected))
 
     def test_others_are_served_meanwhile(self):
-        """With one event loop: the longest wait of a small request is much shorter than what the bomb takes."""
+        """With one event loop: no small request waits nearly as long as the bomb takes."""
         body = self.bomb(60)
         best = 0
         for _ in range(5):

@@ -339,7 +339,7 @@ class Framing(DaemonTest):
                 return answer, False
 
     def row(self, data, status, ends):
-        """One whole answer; and where the connection then ends, nothing that follows is taken for a request."""
+        """One whole answer; if the connection then ends, nothing after it is read as a request."""
         raw, ended = self.exchange(data)
         found, rest = answers(raw)
         if status is None and raw == b"":

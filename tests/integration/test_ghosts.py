@@ -13,7 +13,7 @@ RANDOM = numpy.random.default_rng(41)
 
 class Ghosts(KindTest):
     def in_pieces(self, x, each, layer="one"):
-        """The answers of a plain layer to the pieces, one after the other."""
+        """A plain layer's answers to the pieces, one after the other."""
         return numpy.concatenate([self.trained(layer, piece) for piece in numpy.split(x, range(each, len(x), each))])
 
     def test_a_ghost_batch_is_a_batch_of_its_own(self):
@@ -78,7 +78,7 @@ class Ghosts(KindTest):
                           self.refused("shape_mismatch", 422, layer, "train", {"data": [[1, 2], [3, 4]]})["detail"])
 
     def test_an_output_that_does_not_fit_stores_nothing(self):
-        """The update is on its way before the output is computed, but where that might fail."""
+        """The update is submitted before the output is computed, unless computing it might fail."""
         body = {"datatype": "FP16", "data": [[1], [2], [4], [3]]}
         for name, values in (("weight", 1e6), ("bias", 1e5)):
             self.put(name, {"kind": "batch_norm", "num_features": 1, "virtual_batch_size": 2})
@@ -88,7 +88,7 @@ class Ghosts(KindTest):
             self.assertEqual(told["num_batches_tracked"], 2)
 
     def test_the_stateless_call(self):
-        """It cuts as training does; what needs a seed or running statistics needs a layer."""
+        """The stateless call cuts batches as training does; a seed or running statistics need a layer."""
         x = RANDOM.standard_normal((11, 3, 2))
         self.put("one", {"kind": "batch_norm"})
         expected = self.in_pieces(x, 4).tolist()

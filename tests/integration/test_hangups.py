@@ -65,7 +65,7 @@ class Told(io.BytesIO):
 
 
 def read_to_end(s, within_s=30 * PATIENCE):
-    """All that comes until the server ends the connection, and whether it did: nothing comes for so long at most."""
+    """All bytes until the server ends the connection or is silent for this long, and whether it ended."""
     told = b""
     s.settimeout(within_s)
     try:
@@ -214,7 +214,7 @@ class HangUps(Watched):
         self.half_close(GET)
 
     def test_it_stops_in_the_next_head(self):
-        """A part of the next head came with the request: it is late as any other head."""
+        """A part of the next head came with the request; it can be late like any other head."""
         def act(clients, sent, owed):
             if not owed:
                 return
@@ -226,7 +226,7 @@ class HangUps(Watched):
         self.each(act)
 
     def test_it_stops(self):
-        """What is begun and not finished is cut."""
+        """An unfinished request is cut."""
         def act(clients, sent, owed):
             if owed or not sent:
                 return
@@ -274,7 +274,7 @@ class Waiting(Watched):
         return clients
 
     def second_ranks(self):
-        """The others come; their answers."""
+        """Sends the other ranks' calls; returns their answers."""
         clients = [self.connect() for _ in range(CLIENTS)]
         for step, s in enumerate(clients):
             s.sendall(self.shard(step, 1))
@@ -327,7 +327,7 @@ class Waiting(Watched):
         self.assert_gone()
 
     def test_who_stays_waits_on(self):
-        """Also with a part of the next head sent already."""
+        """Also if a part of the next head was sent already."""
         clients = self.waiting()
         for s in clients:
             s.sendall(PART)
@@ -336,7 +336,7 @@ class Waiting(Watched):
         self.assert_answered(clients, 1)
 
     def test_the_last_to_come_resets(self):
-        """The others are told what has become of the step: that is stored, or nothing."""
+        """The other ranks learn what became of the step: it is stored, or nothing is."""
         for step in range(30):
             before = self.batches()
             other, last = self.connect(), self.connect()
@@ -352,7 +352,7 @@ class Waiting(Watched):
 
 
 class MostWait(unittest.TestCase):
-    """As many as may wait, and more."""
+    """As many calls as may wait, and more."""
 
     FILES = 308
     CONNECTIONS = FILES - 64 - 2 * 2

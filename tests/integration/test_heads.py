@@ -141,7 +141,7 @@ class Heads(unittest.TestCase):
         self.assertLess(answer[1], ANSWER_HEAD_MAX)
 
     def test_a_location_is_short(self):
-        """However long the client wrote it."""
+        """However long the target was that the client wrote."""
         spelled = "".join(f"%{ord(c):02x}" for c in "batch")
         answer = self.daemon.curl("PUT", f"/v1/models/{spelled}/layers/bn", {"kind": "batch_norm", "num_features": 2})
         self.assertEqual((answer.status, answer.headers["location"]), (201, "/v1/models/batch/layers/bn"))
@@ -165,7 +165,7 @@ class Heads(unittest.TestCase):
         self.assertEqual(self.daemon.log_lines()[-1]["requests_cut"], 0)
 
     def test_the_log_knows(self):
-        """Whoever answered: a line with the status, and nobody blamed."""
+        """A line with the status for every answer, whichever part of the server made it, without blame."""
         self.talk(train(header(b"X-Foo", 9000)))
         self.talk(train(header(b"X-Foo", 30000)))
         self.talk(train(query=b"?mask=" + b"1" * 30000))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Idempotency-Key: an update is made once, however often it is asked for, and the answer stays the same."""
+"""Idempotency-Key: repeated requests make one update and get the same answer."""
 
 import gzip
 import json
@@ -121,11 +121,11 @@ class Keys(DaemonTest):
         self.assertEqual(self.count(), 2)
 
     def probe(self):
-        """What a call with the key is told whose body is refused in any case: it changes nothing."""
+        """The answer to a call with the key and a body that is always refused: it changes nothing."""
         return self.daemon.curl("POST", self.path("bn", "train"), "{", key("k")).code
 
     def wait_until_in_flight(self):
-        """The first's head has arrived."""
+        """The head of the first request has arrived."""
         wait_for(lambda: self.probe() == "idempotency_in_flight", "it is in flight")
 
     def test_a_first_that_hangs_up_frees_the_key(self):
@@ -170,7 +170,7 @@ class Kept(unittest.TestCase):
         return self.daemon.curl("POST", "/v1/models/m/layers/bn/train", body, key(text))
 
     def database(self, sql):
-        """Runs SQL on the store's file, of a daemon that is not running."""
+        """Runs SQL on the store's file while no daemon runs."""
         db = sqlite3.connect(self.daemon.store[len("sqlite:"):])
         with db:
             rows = db.execute(sql).fetchall()

@@ -38,7 +38,7 @@ class Tracking(KindTest):
         self.assertNear(statistics["running_var"]["data"], 0.75 * var + 0.25 * 5 / 4, 1e-13)
 
     def test_an_output_that_does_not_fit_the_datatype(self):
-        """Is refused, and nothing stored; where none is asked for the batch is one."""
+        """Such an output is refused and nothing is stored; without output the batch counts."""
         self.put("in", KINDS["tracking_instance_norm"][0])
         body = {"datatype": "FP16", "data": [[[1, 5, 3]]]}
         self.ask("PUT", self.path("in", "parameters"), {"weight": [1e6]})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""infer?inverse=true: back from what a layer that tracks made of its input."""
+"""infer?inverse=true: maps the output of a tracking layer back to its input."""
 
 import unittest
 

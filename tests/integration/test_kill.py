@@ -68,7 +68,7 @@ class KillUnderLoad(unittest.TestCase):
         self.addCleanup(self.load.close)
 
     def check(self, state, counts):
-        """That the store holds what the clients know, while some of their updates may still be pending."""
+        """Checks that the store holds what the clients know, while some of their updates may be pending."""
         for role in self.ROLES:
             for layer in [] if role == "infer" else counts[role]["layers"]:
                 updates, revision, rows, mean = state[layer["layer"]]
@@ -85,7 +85,7 @@ class KillUnderLoad(unittest.TestCase):
         os.unlink(self.daemon.port_file)
 
     def kill_in_recovery(self, state):
-        """Once more, while the daemon starts: then nothing at all may change."""
+        """Kills it again while it starts: nothing may change."""
         process = subprocess.Popen(self.daemon.command(), stderr=subprocess.DEVNULL)
         time.sleep(self.rng.uniform(0, 0.03))
         process.send_signal(signal.SIGKILL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all kinds answer over HTTP, in JSON and as .npy: their formulas, parameters, shapes, and what each refuses."""
+"""All kinds over HTTP, in JSON and .npy: their formulas, parameters, shapes, and refusals."""
 
 import json
 import math
@@ -91,7 +91,7 @@ class Kinds(KindTest):
         self.assertEqual(y.tolist(), expected.tolist())
 
     def test_eps_null_of_rms_is_that_eps_in_every_call(self):
-        """With padding and without; of values so small that eps is most of what they are divided by."""
+        """With and without padding, and for values so small that eps dominates the divisor."""
         x, g = RANDOM.standard_normal((2, 3, 4)) * 2.0**-12, RANDOM.standard_normal((2, 3, 4))
         for datatype, epsilon in (("FP64", 2.0**-52), ("FP32", 2.0**-23), ("FP16", 2.0**-10)):
             for layer, eps in (("null", None), ("number", epsilon)):
@@ -128,7 +128,7 @@ class Kinds(KindTest):
             self.assertEqual(self.state(name), before)
 
     def test_one_sample(self):
-        """Enough for every kind but where a mean would be of one value."""
+        """One sample is enough for every kind, unless a mean would be of one value."""
         for name, (definition, shape) in KINDS.items():
             self.put(name, definition)
             x = RANDOM.standard_normal((1, *shape[1:]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The log on standard error: its levels, what it shows of requests, and that a slow reader holds nobody up."""
+"""The log on standard error: levels, lines for requests, and a slow reader that delays no request."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""--max-memory: more at once than it holds is told to come later, and the process stays within it."""
+"""--max-memory: requests beyond it are told to come later, and the process stays within it."""
 
 import http.client
 import struct
@@ -43,7 +43,7 @@ class Full(unittest.TestCase):
         return answer.status, answer.status >= 400 and said.decode(), answer.headers.get("Retry-After")
 
     def keep_asking(self, path, body, kind):
-        """Until it is taken; how often it was told to come later."""
+        """Repeats a request until it is accepted; returns how often it was told to come later."""
         deadline = time.monotonic() + 120 * PATIENCE
         refused = 0
         while True:
@@ -101,7 +101,7 @@ class Full(unittest.TestCase):
         self.assert_within()
 
     def test_what_shuffling_needs(self):
-        """A number a sample: where samples are small that is more than the tensor, and it counts."""
+        """One number for each sample: with small samples that is more than the tensor, and it counts."""
         body = npy(15_000_000, 1)
         for layer, shuffle in (("plain", False), ("shuffling", True)):
             self.daemon.curl("PUT", f"/v1/models/m/layers/{layer}",
@@ -132,7 +132,7 @@ class Full(unittest.TestCase):
         self.assert_within()
 
     def test_many_wide_layers(self):
-        """Statistics are doubles, copied by the store: they count as well."""
+        """Statistics are doubles that the store copies: they count too."""
         rows = {"data": [[float(i) for i in range(20000)], [float(-i) for i in range(20000)]]}
 
         def work(i):
@@ -153,7 +153,7 @@ class Full(unittest.TestCase):
 
 class Mask(unittest.TestCase):
     def test_takes_a_byte_a_value(self):
-        """A mask that would not fit as numbers of four bytes, beside its tensor, is read and used where it lies."""
+        """A mask that would not fit at four bytes a value is read, and used where it was decoded."""
         daemon = Daemon("--max-body", "5MiB")
         self.addCleanup(daemon.close)
         layer = "/v1/models/m/layers/bn"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a large body costs in memory: its tensor, and not its text; on the way in and on the way out, in any form."""
+"""A large body or answer costs the memory of its tensor, not of its text, in any form."""
 
 import gzip
 import http.client
@@ -17,7 +17,7 @@ LIMIT = 1.5 * TENSOR_BYTES
 
 
 def rows(count):
-    """So many different rows of numbers as float32 has them, about ten characters each, without brackets."""
+    """This many different rows of float32 numbers, about ten characters each, without brackets."""
     r = random.Random(20240229)
     return [",".join("%.7f" % r.gauss(0, 1) for _ in range(ROW)).encode() for _ in range(count)]
 
@@ -85,7 +85,7 @@ class Memory(unittest.TestCase):
         self.assert_peak()
 
     def test_data_before_its_datatype(self):
-        """It may cost twice the tensor, and a little: doubles until the end of the body says what they are."""
+        """May cost a little over twice the tensor: values are doubles until the body's end names their datatype."""
         for last in (b"]]}", b']],"datatype":"FP32"}'):
             pieces, length = self.json_pieces(b'{"data":[[', b"],[", last)
             self.infer(iter(pieces), length=length)

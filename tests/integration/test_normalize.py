@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""POST /v1/normalize: where the definition and the tensor may stand, and what is refused."""
+"""POST /v1/normalize: where the definition and the tensor may be, and what is refused."""
 
 import json
 import unittest

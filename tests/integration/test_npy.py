@@ -21,7 +21,7 @@ class Npy(DaemonTest):
         return self.call("POST", path, raw, {"Content-Type": npy.TYPE, **(headers or {})}, status)
 
     def trained(self, shape=(8, 3, 2), layer="bn", definition=None):
-        """A layer that has seen a batch, and the batch."""
+        """A layer trained by one batch, and the batch."""
         x = RANDOM.standard_normal(shape) * 3 + 5
         self.put_layer(layer, definition)
         self.call("POST", self.path(layer, "train"), {"shape": shape, "datatype": "FP64", "data": x.ravel().tolist()})
@@ -49,7 +49,7 @@ class Npy(DaemonTest):
         self.assertEqual(*(self.call("GET", self.path(layer, "statistics")).json for layer in ("json", "npy")))
 
     def test_curl_from_file_to_file(self):
-        """As the documentation has it: numpy.save, curl, numpy.load."""
+        """As in the documentation: numpy.save, curl, numpy.load."""
         x = self.trained().astype("<f4")
         name = self.daemon.directory
         numpy.save(f"{name}/in.npy", x)
@@ -100,7 +100,7 @@ class Npy(DaemonTest):
         self.assertIn("FP16", answer.json["detail"])
 
     def test_bfloat16_is_rounded_once(self):
-        """bfloat16 travels as two bytes of no type, which is what numpy.save makes of ml_dtypes.bfloat16."""
+        """bfloat16 is sent as two untyped bytes, as numpy.save writes ml_dtypes.bfloat16."""
         self.trained((64, 3, 7))
         bits = npy.bfloat16_from(RANDOM.standard_normal((64, 3, 7)) * 3 + 5)
         for what in ("infer", "train"):
@@ -204,7 +204,7 @@ class Npy(DaemonTest):
         return (x - mean) / numpy.sqrt(var + 1e-5)
 
     def test_refused(self):
-        """What is wrong with a file is said with its place, and nothing is stored."""
+        """An invalid file is refused with the offset of the fault, and nothing is stored."""
         self.trained((8, 3))
         before = self.call("GET", self.path("bn", "statistics")).json
         good = npy.save(numpy.ones((2, 3), "<f4"))

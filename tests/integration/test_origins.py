@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Web pages: those of others change nothing and read nothing, unless the operator allows them;
+"""Web pages: foreign pages change nothing and read nothing, unless the operator allows them;
 and no name leads one to a loopback daemon."""
 
 import re

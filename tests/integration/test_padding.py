@@ -70,7 +70,7 @@ def spread(keep, shape, positions):
 
 
 def parameters_of(definition, shape):
-    """A weight that hides nothing and a bias, where the layer has them."""
+    """Weights without zeros, and biases, where the layer has them."""
     if definition["kind"] == "instance_norm" and "affine" not in definition:
         return {}
     count = definition.get("normalized_shape", [shape[definition.get("channel_axis", 1)]])
@@ -106,7 +106,7 @@ class NeverMatters(PaddingTest):
         return numpy.where(kept, x, noise)
 
     def answers(self, name, definition, x, g, query):
-        """What every call that takes padding says of a layer that is new: raw bytes."""
+        """The raw answers of every call that takes padding, for a new layer."""
         headers, path = {"Content-Type": npy.TYPE}, lambda call, more="": self.path(name, call) + "?" + query + more
         seed = "&seed=7" if definition.get("shuffle") else ""
         told = {"train": self.ask("POST", path("train", seed), npy.save(x), headers).raw,
@@ -148,7 +148,7 @@ class NeverMatters(PaddingTest):
                     self.check_zeros(told["zero"], kept, dtype)
 
     def test_in_json(self):
-        """Where it can be said: infinities and NaN cannot."""
+        """In forms that can express it: JSON has no infinities and no NaN."""
         for name, (definition, shape, positions) in PADDED.items():
             if definition.get("shuffle"):
                 continue
@@ -172,7 +172,7 @@ class NeverMatters(PaddingTest):
                     self.assertTrue((numpy.array(answers[0][0]["data"]).reshape(shape)[~kept] == 0).all())
 
     def test_a_value_that_counts_and_is_not_finite(self):
-        """Is refused as ever, and its channel is named as the tensor has it, though it is not the first NaN there."""
+        """A value that counts and is not finite is refused, and its channel is named, also after NaNs in padding."""
         x = RANDOM.standard_normal((5, 6, 4)).astype("<f4")
         x[~spread(keep_of(LENGTHS, 4), x.shape, (2,))] = numpy.nan
         x[3, 4, 1] = numpy.inf
@@ -186,7 +186,7 @@ class NeverMatters(PaddingTest):
             self.refused("non_finite_input", 422, name, "train" + query, npy.save(x), headers)
 
     def test_where_only_values_near_the_mean_fit(self):
-        """Not even 0 comes out as a float16: padding is refused nowhere, and a value that counts is."""
+        """Where not even 0 fits float16, padding is never refused, but a value that counts is."""
         headers, one = {"Content-Type": npy.TYPE}, numpy.array([[[0, 60000, 60000]], [[60000, 0, 0]]], "<f2")
         for axis, x in ((1, one), (-1, one.transpose(0, 2, 1))):
             for content in (0, -65504, numpy.nan):
@@ -201,7 +201,7 @@ class NeverMatters(PaddingTest):
                 self.assertIn("channel 0", bad["detail"])
 
     def test_a_repeat_under_a_key(self):
-        """Answers with zeros at padding again."""
+        """Puts zeros at padding again."""
         self.put("bn", {"kind": "batch_norm"})
         x = RANDOM.standard_normal((5, 6, 4)).astype("<f4")
         x[~spread(keep_of(LENGTHS, 4), x.shape, (2,))] = numpy.nan
@@ -270,7 +270,7 @@ class AsTheValuesAlone(PaddingTest):
         self.check(keep, (5, 6, 3, 4), mask=keep.tolist())
 
     def test_mask_of_samples(self):
-        """Of (N, C) a sample counts or not."""
+        """In (N, C) a whole sample counts or does not."""
         self.put("bn", {"kind": "batch_norm"})
         x = RANDOM.standard_normal((5, 3))
         padded = self.trained("bn", x, mask=[True, False, True, True, False])
@@ -291,7 +291,7 @@ class AsTheValuesAlone(PaddingTest):
         self.assertEqual(self.trained("last", x.transpose(0, 2, 1), lengths=LENGTHS).tolist(), last.tolist())
 
     def test_by_running_statistics(self):
-        """What counts is as without padding; padding is 0."""
+        """Values that count come out as without padding; padding comes out as 0."""
         kept = spread(keep_of(LENGTHS, 4), (5, 6, 4), (2,))
         x = RANDOM.standard_normal((5, 6, 4))
         for name in ("batch_norm", "tracking_instance_norm"):
@@ -312,7 +312,7 @@ class AsTheValuesAlone(PaddingTest):
             self.assertEqual(padded.tolist(), numpy.where(keep_of(LENGTHS, 4)[:, :, None], plain, 0).tolist())
 
     def test_nothing_is_padding(self):
-        """The same bits as without."""
+        """The same bits as without the member."""
         for name, (definition, shape, positions) in PADDED.items():
             if name in ("shuffle", "batch_norm_planes"):
                 continue
@@ -397,7 +397,7 @@ class Statistics(PaddingTest):
         self.assertEqual(once, whole.tolist())
 
     def test_a_ghost_batch_of_padding_alone_is_refused(self):
-        """As one of a single value is: it has nothing to be normalized by."""
+        """Like one of a single value: it has no variance to be normalized by."""
         x = RANDOM.standard_normal((4, 3, 2))
         self.put("ghosts", {"kind": "batch_norm", "virtual_batch_size": 2})
         self.put("sh", {"kind": "batch_norm", "shuffle": True})
@@ -458,7 +458,7 @@ class Gradients(PaddingTest):
 
 
 class Bodies(PaddingTest):
-    """The forms that lengths and masks come in, and what is wrong with others."""
+    """The forms of lengths and masks, and the errors for others."""
 
     def setUp(self):
         super().setUp()
@@ -568,7 +568,7 @@ class Bodies(PaddingTest):
         self.wrong("too_few_values", 422, query="?mask=" + ",".join(["1"] + ["false"] * 7))
 
     def test_a_mask_that_fills_the_head(self):
-        """Of 3,800 values; of more it goes in JSON."""
+        """For 3,800 values; a longer mask is sent in JSON."""
         x, keep = RANDOM.standard_normal((8, 2, 475)), RANDOM.integers(0, 2, 3800)
         wanted = self.ask("POST", self.path("bn", "train"), tensor(x, mask=keep.tolist())).json["data"]
         told = self.post_npy(self.path("bn", "train") + "?mask=" + ",".join(map(str, keep)), x)
@@ -606,7 +606,7 @@ class Bodies(PaddingTest):
         self.ask("POST", self.path("in", "train"), tensor(self.x, lengths=[3, 0]))
 
     def test_a_mask_makes_no_more_of_one_value(self):
-        """Where a batch is too small without a mask it is with one, in each call."""
+        """A batch that is too small without a mask is too small with one, in each call."""
         x = RANDOM.standard_normal((1, 2))
         self.put("gn", {"kind": "group_norm", "num_groups": 2, "num_channels": 2})
         for members in ({}, {"mask": [True]}):

@@ -19,7 +19,7 @@ class Renorm(KindTest):
         return (x - batch_mean) / deviation * r + d
 
     def test_towards_the_running_statistics(self):
-        """Before the first batch these are 0 and 1."""
+        """Before the first batch the running statistics are 0 and 1."""
         self.put("bn", {"kind": "batch_norm", "renorm": {"r_max": 2, "d_max": 0.5}})
         mean, var = numpy.zeros(4), numpy.ones(4)
         for _ in range(4):

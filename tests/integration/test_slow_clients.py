@@ -34,7 +34,7 @@ def numbers(count):
 
 
 def is_closed(s):
-    """Whether the server hung up; what it may have said before is read."""
+    """Whether the server closed the connection; reads what it sent before."""
     readable = select.poll()
     readable.register(s, select.POLLIN)
     try:
@@ -160,7 +160,7 @@ class SlowClients(Slow):
         used.close()
 
     def ask(self, body, receive_buffer, extra=b""):
-        """A question whose answer nobody has begun to read."""
+        """A request whose answer was not yet read."""
         s = self.connect(receive_buffer)
         s.sendall(head(len(body), extra) + body)
         return s
@@ -177,7 +177,7 @@ class SlowClients(Slow):
                     pass
 
     def test_who_never_reads_answers_that_the_socket_holds_is_cut(self):
-        """Each of these is done with as soon as the socket has it; yet nobody reads."""
+        """Each of these answers is complete once the socket has it, although no client reads it."""
         s = self.connect(4096)
         body = numbers(4000)
         one = head(len(body)) + body

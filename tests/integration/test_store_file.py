@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever is wrong with the store's file: it is said clearly, with exit code 1, and the file stays as it was;
+"""Files that cannot be used as a store: a clear message, exit code 1, and the file stays as it was;
 or only what is damaged fails."""
 
 import os
@@ -34,7 +34,7 @@ def damage(path, offset, count=PAGE):
 
 
 def contents(directory):
-    """Every file in it, with its bytes."""
+    """All files of the folder, with their bytes."""
     found = {}
     for name in os.listdir(directory):
         path = os.path.join(directory, name)
@@ -117,7 +117,7 @@ class Refused(StoreFile):
         self.assertEqual(contents(self.directory), before, "refused, and changed all the same")
 
     def test_what_is_not_a_regular_file(self):
-        """It would take all that is written and keep nothing."""
+        """Such a file would take all writes and keep nothing."""
         os.mkfifo(self.path)
         self.refused("is not a regular file")
         self.assertEqual(os.listdir(self.directory), ["normd.db"])
@@ -242,7 +242,7 @@ class Refused(StoreFile):
 
 
 class DamagedLater(StoreFile):
-    """The daemon runs, and only what is damaged fails."""
+    """The daemon runs, and only access to what is damaged fails."""
 
     def damage_a_leaf(self):
         """One of the pages in which the table of statistics keeps its rows."""
@@ -283,7 +283,7 @@ class DamagedLater(StoreFile):
         self.assertEqual({self.read(i) for i in range(kept - 1)}, {"right"})
 
     def gone(self, path, how):
-        """Takes the file away under the running daemon: nothing more is acknowledged, and with it back all goes on."""
+        """Takes the file away from a running daemon: no update is acknowledged until the file is back."""
         self.put("stopped")
         self.start()
         self.assertEqual(self.train(0).status, 200)

@@ -31,7 +31,7 @@ class Stored(KindTest):
             self.ask("PUT", self.path(layer), {**definition, "eps": 0.5}, status=409)
 
     def test_definitions_of_before_there_were_these_options(self):
-        """What was stored without them means what it meant: the defaults."""
+        """Definitions stored without the newer fields keep their meaning: the defaults."""
         self.put("bn", {"kind": "batch_norm", "momentum": 0.25})
         self.put("ln", {"kind": "layer_norm", "normalized_shape": [3]})
         # Stored when channels were in dimension 1 under every convention.

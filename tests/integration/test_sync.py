@@ -25,7 +25,7 @@ def sync(rank, world_size, step="1", **more):
 
 class SyncTest(KindTest):
     def send(self, layer, call, body, headers=None, query=""):
-        """A request on a connection of its own, whatever comes of it."""
+        """A request on a connection of its own, with any result."""
         client = self.daemon.client()
         try:
             return client.request("POST", self.path(layer, call) + query, body, headers)
@@ -81,7 +81,7 @@ class OneBatch(SyncTest):
     CUTS = (1, 1, 6)  # 13 samples: shards of 1, 0, 5 and 7
 
     def put_twins(self, **definition):
-        """Two layers that are the same: the shards' and the one machine's."""
+        """Two equal layers: one for the shards, one for a single machine."""
         given = {"weight": RANDOM.standard_normal(4).tolist(), "bias": RANDOM.standard_normal(4).tolist()}
         for layer in ("shards", "one"):
             self.put(layer, {"kind": "batch_norm", "num_features": 4, **definition})
@@ -128,14 +128,14 @@ class OneBatch(SyncTest):
         self.check_backward(x, g, [{"input": tensor(a), "grad_output": tensor(b)} for a, b in shards])
 
     def test_backward_of_padded_shards(self):
-        """The gradient by padding flows nowhere."""
+        """Gradients at padding reach nothing."""
         self.put_twins()
         x, g, lengths = RANDOM.standard_normal((6, 4, 5)) * 3 + 5, RANDOM.standard_normal((6, 4, 5)), [5, 2, 0, 3, 1, 4]
         self.check_backward(x, g, [{"input": tensor(x[part]), "grad_output": tensor(g[part]), "lengths": lengths[part]}
                                    for part in (slice(0, 2), slice(2, 6))])
 
     def test_a_value_a_rank(self):
-        """Together they have a variance; one value in all has none."""
+        """Together the shards have a variance; a single value has none."""
         self.put_twins()
         x = RANDOM.standard_normal((2, 4))
         self.assertNear(self.outputs(self.train_all("shards", [x[:1], x[1:]])), self.trained("one", x))
@@ -202,7 +202,7 @@ class OneBatch(SyncTest):
         self.assertEqual([self.send("shards", "backward", body).json for body in bodies], [a.json for a in answers])
 
     def test_a_shard_of_padding_alone(self):
-        """Takes part with no values, whichever rank has it and whoever leads."""
+        """A shard without values takes part, whichever rank has it and leads."""
         for cuts, lengths in (((2,), [0, 0, 5, 2, 1, 4]), ((4,), [5, 2, 1, 4, 0, 0]), ((2, 4), [5, 2, 0, 0, 1, 4]),
                               ((2, 4), [0, 0, 1, 0, 0, 1]), ((0, 3), [0, 0, 0, 3, 2, 0])):
             with self.subTest(cuts=cuts, lengths=lengths):
@@ -211,7 +211,7 @@ class OneBatch(SyncTest):
                 self.check_padded(RANDOM.standard_normal((6, 4, 5)) * 3 + 5, lengths, cuts)
 
     def test_all_shards_of_padding_alone(self):
-        """Or with one value in all, or beside an empty one: too few, for every rank, and nothing changes."""
+        """Also one value in all, or one beside an empty shard: too few for every rank, and nothing changes."""
         self.put_twins()
         before = self.state("shards")
         for step, lengths in enumerate(([[0, 0]], [[0, 0], [0, 0]], [[0, 0], [0, 0], [0, 0]], [[0, 0], [1, 0]],
@@ -257,7 +257,7 @@ class OneBatch(SyncTest):
                 self.assertTrue((whole[~kept] == 0).all() and (whole[kept] != 0).all())
 
     def test_npy(self):
-        """The options stand in the query; the answers are the same bits."""
+        """The options are in the query; the answers have the same bits."""
         self.put_twins()
         x = RANDOM.standard_normal((6, 4, 5)).astype("<f4")
         told = at_once([self.later("shards", "train", {**tensor(part, "FP32"), **sync(i, 2, "json")})
@@ -302,7 +302,7 @@ class OneBatch(SyncTest):
         self.assertEqual([a.json["num_batches_tracked"] for a in answers], [0] * 3)
 
     def test_nothing_is_stored_where_a_shard_s_result_might_not_fit(self):
-        """Whoever leads: another shard's datatype may be the narrow one."""
+        """Whichever rank leads: another shard's datatype may be the narrow one."""
         self.put("bn", {"kind": "batch_norm", "num_features": 4})
         self.ask("PUT", self.path("bn", "parameters"), {"weight": [1e5] * 4, "bias": [0] * 4})
         x = RANDOM.standard_normal((2, 4, 3))
@@ -358,7 +358,7 @@ class Meeting(SyncTest):
                          {200})
 
     def test_a_client_that_hangs_up_while_it_waits(self):
-        """Its shard stays: the step is made, and whoever asks again has the answer."""
+        """Its shard stays: the step completes, and a repeated call gets the answer."""
         body = json.dumps(self.shard(0)).encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port)
         connection.request("POST", self.path("bn", "train"), body)
@@ -369,7 +369,7 @@ class Meeting(SyncTest):
         self.assertEqual(self.statistics("bn")[2], 1)
 
     def test_the_last_to_come_hangs_up(self):
-        """As soon as it has sent: the others have their answer all the same."""
+        """A rank that hangs up right after sending: the others still get their answer."""
         for round in range(10):
             waits = self.steps_that_wait("bn", self.shard(0, step=f"{round}"))
             connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port)
@@ -393,7 +393,7 @@ class Meeting(SyncTest):
         self.assertEqual(waits().code, "sync_incomplete")
 
     def test_a_layer_that_is_deleted_meanwhile(self):
-        """The step belonged to it; a new layer of the same name knows nothing of it."""
+        """The step belonged to the deleted layer; a new layer of the same name does not have it."""
         waits = self.steps_that_wait("bn", self.shard(0, timeout_ms=3 * SHORT_MS))
         self.ask("DELETE", self.path("bn"), status=204)
         self.put("bn", {"kind": "batch_norm", "num_features": 2})

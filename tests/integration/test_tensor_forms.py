@@ -25,7 +25,7 @@ class Forms(KindTest):
             self.ask("PUT", self.path(layer, "statistics"), {"running_mean": [0.1, 3], "running_var": [0.7, 11]})
 
     def test_every_order_of_the_members(self):
-        """As serializers write them that sort keys, and all others:
+        """As serializers write them, with sorted keys or not:
         the same answer, in every call that takes tensors."""
         for datatype, data, shape in itertools.product(
             ("FP32", "FP64", "FP16"), ([[0.1, 1e-7], [2049, -3.3]], [0.1, 1e-7, 2049, -3.3]), (None, [2, 2])):

@@ -49,7 +49,7 @@ class AnyNumberOfThreads(unittest.TestCase):
             self.addCleanup(client.close)
 
     def same(self, method, path, body=None, headers=None):
-        """What all daemons answer, which must be the same."""
+        """The answer, which must be the same from all daemons."""
         answers = [client.request(method, path, body, headers) for client in self.clients]
         for answer in answers:
             self.assertLess(answer.status, 300, answer)

@@ -175,7 +175,7 @@ class Train(DaemonTest):
         self.refused("shape_mismatch", 422, "PUT", path, {**put, "running_mean": [1, 2], "running_var": [1, 2]})
 
     def test_pooled_statistics_are_put_with_their_count(self):
-        """Without it the import would have no weight, and be forgotten with the next batch."""
+        """Without a count the import would have no weight, and the next batch would replace it."""
         self.put_layer("bn", {"kind": "batch_norm", "averaging": "pooled"})
         path, put = self.path("bn", "statistics"), {"running_mean": [1], "running_var": [2], "num_batches_tracked": 3}
         for bad in (put, {**put, "count": None}, {**put, "count": 0}, {**put, "count": "4"}):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""normd check and normd restore: what they find, what they refuse, that they change nothing they should not,
+"""normd check and normd restore: findings, refusals, and that they change nothing else,
 and how they show progress."""
 
 import fcntl
@@ -103,7 +103,7 @@ class Check(Upkeep):
         self.assertEqual((done.stderr, digest(self.store), os.listdir(self.folder)), ("", before, ["n.db"]))
 
     def test_features_that_a_batch_has_fixed_are_sound(self):
-        """Of every kind that may leave them open, trained and with parameters."""
+        """A layer of every kind that can be created without num_features, trained and with parameters."""
         daemon = Daemon(store="sqlite:" + os.path.join(self.folder, "kinds.db"))
         self.addCleanup(daemon.close)
         for kind in ("batch_norm", "instance_norm"):

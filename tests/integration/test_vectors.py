@@ -25,7 +25,7 @@ class Vectors(DaemonTest):
         return base
 
     def group_of(self, case, shape, i):
-        """Which values share statistics: a channel, a group of a sample's channels, or a row."""
+        """The values that share statistics: a channel, a group of a sample's channels, or a row."""
         definition = case["definition"]
         if "normalized_shape" in definition:
             return i // math.prod(definition["normalized_shape"])

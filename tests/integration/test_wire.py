@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HTTP itself: methods, media types, sizes, framing, identification, and clients that misbehave."""
+"""HTTP: methods, media types, sizes, framing, identification, and clients that misbehave."""
 
 import json
 import re
@@ -14,7 +14,7 @@ class Wire(DaemonTest):
     daemon_args = ("--max-body", "300kB")
 
     def raw(self, data, timeout=10):
-        """What the server says to these bytes until it closes the connection, or is quiet for a second."""
+        """The server's answer to these bytes, until it closes the connection or is silent for a second."""
         with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=timeout * PATIENCE) as s:
             s.sendall(data)
             s.settimeout(1.0 * PATIENCE)
