@@ -60,7 +60,7 @@ array_number_error(
 		    datatype_name(a->values.datatype));
 	case DECIMAL_INVALID:
 		return err_fail_at(
-		    e, ERR_BAD_JSON, at + len, "%s: a number cannot go on with %s", name, excerpt_byte(*end, text));
+		    e, ERR_BAD_JSON, at + len, "%s: unexpected %s in a number", name, excerpt_byte(*end, text));
 	default:
 		return err_fail_memory(e);
 	}
@@ -287,20 +287,20 @@ array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 {
-	const char *name = a->nesting.name, *wanted = array_of_booleans(a) ? "true, false, 1, 0" : "a number";
+	const char *name = a->nesting.name, *wanted = array_of_booleans(a) ? "true, false, 1 or 0" : "a number";
 	char text[EXCERPT_BYTES];
 
 	if (a->state == JSON_ARRAY_COMMA)
 		return err_fail_at(e, ERR_BAD_JSON, at, "%s: expected ',' or ']', not %s", name, excerpt_byte(c, text));
 	if (c == '{')
-		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list of numbers, not an object%s",
-		    name, JSON_TYPED_ARRAY_HINT);
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list, not an object%s", name,
+		    JSON_TYPED_ARRAY_HINT);
 	if (c == '"' || c == 't' || c == 'f' || c == 'n')
-		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected %s or a list of such, not %s", name, wanted,
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected %s, or a list, not %s", name, wanted,
 		    c == '"'     ? "a string" :
-			c == 'n' ? "null (nor NaN, which JSON does not have)" :
+			c == 'n' ? "null (JSON has no NaN)" :
 				   "true or false");
-	return err_fail_at(e, ERR_BAD_JSON, at, "%s: expected %s or a list of such, not %s%s", name, wanted,
+	return err_fail_at(e, ERR_BAD_JSON, at, "%s: expected %s, or a list, not %s%s", name, wanted,
 	    excerpt_byte(c, text), json_hint(c));
 }
 

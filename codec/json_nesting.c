@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec/json_nesting.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SHAPE_TEXT 160
@@ -56,22 +57,27 @@ nesting_fix_nested(struct json_nesting *n)
 	memcpy(n->extents, given->extents, n->depth * sizeof(*n->extents));
 }
 
+/* A list is too long or too short: its length must be that of the shape, or of the lists before it. */
+static int
+nesting_wrong_length(const struct json_nesting *n, const char *found, size_t extent, uint64_t at, struct err *e)
+{
+	const char *plural = extent == 1 ? "" : "s";
+	char shape[SHAPE_TEXT];
+
+	if (n->given->rank == 0)
+		return err_fail_at(e, ERR_BAD_TENSOR, at,
+		    "%s: this list has %s; the lists before it have %zu element%s", n->name, found, extent, plural);
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: this list has %s; shape %s needs %zu element%s", n->name, found,
+	    tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent, plural);
+}
+
 /* Checks that the innermost list may have another element. */
 static int
 nesting_check_room(const struct json_nesting *n, uint64_t at, struct err *e)
 {
-	size_t extent = n->extents[n->level - 1];
-	char shape[SHAPE_TEXT];
+	const size_t extent = n->extents[n->level - 1];
 
-	if (n->seen[n->level - 1] < extent)
-		return 0;
-	if (n->given->rank == 0)
-		return err_fail_at(e, ERR_BAD_TENSOR, at,
-		    "%s: the list here goes on, where the ones before it have %zu element%s", n->name, extent,
-		    extent == 1 ? "" : "s");
-	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: the list here goes on, where shape %s asks for %zu element%s",
-	    n->name, tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent,
-	    extent == 1 ? "" : "s");
+	return n->seen[n->level - 1] < extent ? 0 : nesting_wrong_length(n, "more elements", extent, at, e);
 }
 
 /* A list stands where values are expected, or the reverse. */
@@ -82,8 +88,8 @@ nesting_mixed(const struct json_nesting *n, const char *found, const char *expec
 
 	if (n->given->rank == 0)
 		return err_fail_at(
-		    e, ERR_BAD_TENSOR, at, "%s: %s stands here where the ones before are %s", n->name, found, expected);
-	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: %s stands here where shape %s asks for %s", n->name, found,
+		    e, ERR_BAD_TENSOR, at, "%s: found %s; the elements before it are %s", n->name, found, expected);
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: found %s; shape %s needs %s here", n->name, found,
 	    tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), expected);
 }
 
@@ -119,26 +125,12 @@ json_nesting_value(struct json_nesting *n, uint64_t at, struct err *e)
 	return nesting_check_room(n, at, e);
 }
 
-/* A list is too short. */
-static int
-nesting_short(const struct json_nesting *n, size_t seen, size_t extent, uint64_t at, struct err *e)
-{
-	char shape[SHAPE_TEXT];
-
-	if (n->given->rank == 0)
-		return err_fail_at(e, ERR_BAD_TENSOR, at,
-		    "%s: the list that ends here has %zu element%s where the ones before it have %zu", n->name, seen,
-		    seen == 1 ? "" : "s", extent);
-	return err_fail_at(e, ERR_BAD_TENSOR, at,
-	    "%s: the list that ends here has %zu element%s where shape %s asks for %zu", n->name, seen,
-	    seen == 1 ? "" : "s", tensor_shape_text(n->given->extents, n->given->rank, shape, sizeof(shape)), extent);
-}
-
 int
 json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e)
 {
 	size_t seen = n->seen[n->level - 1];
 	size_t *extent = &n->extents[n->level - 1];
+	char found[48];
 
 	/* An empty list is as deep as one with values: nothing can come below it. */
 	if (n->depth == 0 && n->level == 1)
@@ -147,8 +139,10 @@ json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e)
 		n->depth = n->level;
 	if (*extent == JSON_EXTENT_UNKNOWN)
 		*extent = seen;
-	if (seen != *extent)
-		return nesting_short(n, seen, *extent, at, e);
+	if (seen != *extent) {
+		snprintf(found, sizeof(found), "%zu element%s", seen, seen == 1 ? "" : "s");
+		return nesting_wrong_length(n, found, *extent, at, e);
+	}
 	n->level--;
 	return 0;
 }

@@ -95,10 +95,10 @@ scan_cut(const struct json_scan *s, struct err *e)
 	};
 
 	if (s->state >= SCAN_IN_KEY)
-		return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s", within[s->state]);
+		return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document ends in the middle of %s", within[s->state]);
 	if (s->depth == 0)
 		return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document is empty");
-	return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document ends within %s",
+	return err_fail_at(e, ERR_BAD_JSON, s->fed, "the document ends in the middle of %s",
 	    s->frames[s->depth - 1].object ? "an object" : "a list");
 }
 

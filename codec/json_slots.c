@@ -161,9 +161,8 @@ slots_reshape(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 	if (!json_nesting_fits(t->shape, t->rank, shape)) {
 		tensor_shape_text(shape->extents, shape->rank, given, sizeof(given));
 		tensor_shape_text(t->shape, t->rank, nested, sizeof(nested));
-		err_set_at(e, ERR_BAD_TENSOR, at,
-		    "shape of %s: the data, whose lists are %s, does not have the shape %s", slots_name(s, slot),
-		    nested, given);
+		err_set_at(e, ERR_BAD_TENSOR, at, "shape of %s: the data has the shape %s by its nesting, not %s",
+		    slots_name(s, slot), nested, given);
 		memcpy(e->expected, given, sizeof(given));
 		memcpy(e->actual, nested, sizeof(nested));
 		return -1;
@@ -181,7 +180,7 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 
 	if (shape->rank == 0)
 		return err_fail_at(
-		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor has at least one extent", slots_name(s, slot));
+		    e, ERR_BAD_TENSOR, at, "shape of %s: it must have at least one extent", slots_name(s, slot));
 	for (unsigned i = 0; i < shape->rank; i++)
 		if (shape->extents[i] == 0)
 			shape->count = 0;
@@ -220,8 +219,8 @@ slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64
 		return err_fail_at(e, ERR_BAD_TENSOR, unfit->at, "%s: %s does not fit %s", slots_name(s, slot),
 		    unfit->text, datatype_name(datatype));
 	if (bytes > limit)
-		return err_fail_at(
-		    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", s->bytes_max);
+		return err_fail_at(e, ERR_BODY_TOO_LARGE, at,
+		    "the tensors of a body may have at most %zu bytes (--max-body)", s->bytes_max);
 	s->bytes_left = limit - bytes;
 	f->datatype = datatype;
 	return 0;
@@ -238,8 +237,8 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 	if (f->datatype == DATATYPE_BOOL && known && datatype == DATATYPE_FP32)
 		return 0;
 	if (f->datatype == DATATYPE_BOOL)
-		return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: true and false have none; leave it out",
-		    slots_name(s, slot));
+		return err_fail_at(
+		    e, ERR_BAD_TENSOR, at, "datatype of %s: a mask has none; leave it out", slots_name(s, slot));
 	if (!known)
 		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
 	f->named = true;

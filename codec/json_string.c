@@ -22,7 +22,8 @@ string_hash(struct json_string *g, const char *bytes, size_t len)
 static int
 string_half_pair(const struct json_string *g, struct err *e)
 {
-	return err_fail_at(e, ERR_BAD_JSON, g->escape_at, "half of a surrogate pair stands alone in a string");
+	return err_fail_at(
+	    e, ERR_BAD_JSON, g->escape_at, "a string has half of a surrogate pair without the other half");
 }
 
 /* Appends a character that came as an escape. */
@@ -102,8 +103,8 @@ string_escape(struct json_string *g, struct json_input *in, struct buf *out, str
 		return string_half_pair(g, e);
 	name = memchr(names, c, sizeof(names) - 1);
 	if (name == NULL)
-		return err_fail_at(
-		    e, ERR_BAD_JSON, json_input_at(in, in->p), "there is no escape \\ with %s", excerpt_byte(c, text));
+		return err_fail_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
+		    "a \\ in a string cannot be followed by %s", excerpt_byte(c, text));
 	in->p++;
 	g->state = JSON_STRING_PLAIN;
 	string_character(g, (unsigned)meanings[name - names], out);

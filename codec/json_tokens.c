@@ -244,7 +244,7 @@ scan_number(struct json_scan *s, struct json_input *in, struct err *e)
 	if (json_number_ends(s->number, *end))
 		return scan_text_end(s, e);
 	return err_fail_at(
-	    e, ERR_BAD_JSON, json_input_at(in, end), "a number cannot go on with %s", excerpt_byte(*end, text));
+	    e, ERR_BAD_JSON, json_input_at(in, end), "unexpected %s in a number", excerpt_byte(*end, text));
 }
 
 static int

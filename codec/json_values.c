@@ -42,7 +42,7 @@ static int
 values_too_many(const struct json_values *v, uint64_t at, struct err *e)
 {
 	return err_fail_at(
-	    e, ERR_BODY_TOO_LARGE, at, "the tensors of one body may take at most %zu bytes", v->bytes_max);
+	    e, ERR_BODY_TOO_LARGE, at, "the tensors of a body may have at most %zu bytes (--max-body)", v->bytes_max);
 }
 
 int

@@ -84,7 +84,7 @@ npy_tensor(struct npy *n)
 static int
 refuse_magic(const struct npy *n, struct err *e)
 {
-	return err_fail_at(e, ERR_BAD_NPY, n->start, "the body is no .npy file: it does not begin with \\x93NUMPY");
+	return err_fail_at(e, ERR_BAD_NPY, n->start, "the body is not a .npy file: it does not begin with \\x93NUMPY");
 }
 
 static int
@@ -97,7 +97,7 @@ npy_version(struct npy *n, struct err *e)
 		return refuse_magic(n, e);
 	if (major < 1 || major > 3 || minor != 0)
 		return err_fail_at(e, ERR_BAD_NPY, n->start + NPY_MAGIC_BYTES,
-		    "format %u.%u is not known; known are 1.0, 2.0 and 3.0", major, minor);
+		    "format %u.%u is not supported; supported are 1.0, 2.0 and 3.0", major, minor);
 	n->dict_at = n->needed + (major == 1 ? 2 : 4);
 	n->needed = n->dict_at;
 	n->stage = NPY_LENGTH;
@@ -114,7 +114,7 @@ npy_length(struct npy *n, struct err *e)
 		length = length << 8 | (unsigned char)n->head.bytes[i];
 	if (length > NPY_DICT_MAX)
 		return err_fail_at(e, ERR_BAD_NPY, n->start + length_at,
-		    "the header is said to be %zu bytes long; at most %zu are read", length, NPY_DICT_MAX);
+		    "the header has %zu bytes by its length; at most %zu are supported", length, NPY_DICT_MAX);
 	n->needed += length;
 	n->stage = NPY_DICT;
 	return 0;
@@ -179,7 +179,7 @@ npy_dict(struct npy *n, struct err *e)
 	n->size = h->count * datatype_size(h->datatype);
 	if (n->size > n->bytes_max)
 		return err_fail_at(e, ERR_BODY_TOO_LARGE, n->start + n->dict_at,
-		    "the tensor would take %zu bytes; at most %zu are taken", n->size, n->bytes_max);
+		    "the tensor has %zu bytes; at most %zu are accepted (--max-body)", n->size, n->bytes_max);
 	t->datatype = h->datatype;
 	t->nested = true;
 	t->rank = h->rank;
@@ -341,10 +341,10 @@ npy_finish(struct npy *n, struct err *e)
 	if (n->stage == NPY_VERSION && magic > 0 && memcmp(n->head.bytes, NPY_MAGIC, magic) != 0)
 		return refuse_magic(n, e);
 	if (n->stage != NPY_DATA)
-		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed, "the file ends within its header");
+		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed, "the file ends in the middle of its header");
 	if (n->taken < n->size)
 		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed,
-		    "the file ends within its values: %zu of %zu bytes are there", n->taken, n->size);
+		    "the file ends in the middle of its values: it has %zu of %zu bytes", n->taken, n->size);
 	if (n->header.swapped)
 		npy_swap(&n->tensor);
 	return 0;

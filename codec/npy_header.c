@@ -28,7 +28,7 @@ text_at(const struct npy_text *t)
 static int
 text_expected(const struct npy_text *t, const char *what)
 {
-	return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the header must have %s here", what);
+	return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the header: expected %s", what);
 }
 
 static void
@@ -152,7 +152,8 @@ read_descr(struct npy_text *t, struct npy_header *h)
 	text_skip_space(t);
 	at = text_at(t);
 	if (t->p < t->end && (*t->p == '[' || *t->p == '('))
-		return err_fail_at(t->err, ERR_BAD_NPY, at, "arrays of records are not supported, only of floats");
+		return err_fail_at(
+		    t->err, ERR_BAD_NPY, at, "arrays of records are not supported, only arrays of floats");
 	if (text_string(t, "a datatype such as '<f4'", &text, &len) < 0)
 		return -1;
 	d = parse_descr(text, len, &order);
@@ -211,7 +212,7 @@ count_values(struct npy_text *t, struct npy_header *h)
 		empty |= h->shape[i] == 0;
 		if (h->shape[i] != 0 &&
 		    (__builtin_mul_overflow(h->count, h->shape[i], &h->count) || h->count > SIZE_MAX / sizeof(double)))
-			return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the shape's number of values overflows");
+			return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the number of values overflows");
 	}
 	if (empty)
 		h->count = 0;

@@ -136,7 +136,7 @@ class Wire(DaemonTest):
         for word, code, hint in (
             ("None", "bad_json", "null for None"),
             ("NaN", "bad_json", "no NaN"),
-            ("nan", "bad_tensor", "nor NaN"),
+            ("nan", "bad_tensor", "no NaN"),
             ("null", "bad_tensor", "not null"),
             ("Infinity", "bad_json", "no infinity"),
             ("inf", "bad_json", "no infinity"),
@@ -157,9 +157,9 @@ class Wire(DaemonTest):
     def test_masks_and_shapes_that_are_none(self):
         self.put_layer()
         for members, said in (
-            ('"mask":["true"]', "expected true, false, 1, 0 or a list of such, not a string"),
-            ('"mask":[True]', "expected true, false, 1, 0 or a list of such, not 'T' (JSON writes true)"),
-            ('"mask":{"datatype":"BOOL","data":[true,true]}', "true and false have none; leave it out"),
+            ('"mask":["true"]', "expected true, false, 1 or 0, or a list, not a string"),
+            ('"mask":[True]', "expected true, false, 1 or 0, or a list, not 'T' (JSON writes true)"),
+            ('"mask":{"datatype":"BOOL","data":[true,true]}', "a mask has none; leave it out"),
             ('"shape":{"0":2,"1":1}', "Array.from(array)"),
         ):
             told = self.call("POST", self.path("bn", "train"), '{"data":[[1],[2]],%s}' % members,

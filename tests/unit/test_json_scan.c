@@ -517,16 +517,16 @@ START_TEST(messages)
 {
 	static const char *const cases[][2] = {
 		{ "{\"data\":[[1,2,3],[4,5]]}",
-		    "bad_tensor at 21: data: the list that ends here has 2 elements where the ones before it have 3 "
+		    "bad_tensor at 21: data: this list has 2 elements; the lists before it have 3 elements "
 		    "(at byte 21)" },
 		{ "{\"input\":{\"shape\":[2,3],\"data\":[1]}}",
-		    "bad_tensor at 33: input: the list that ends here has 1 element where shape [2,3] asks for 6 "
+		    "bad_tensor at 33: input: this list has 1 element; shape [2,3] needs 6 elements "
 		    "(at byte 33)" },
 		{ "{\"data\":[[1],[2,3]]}",
-		    "bad_tensor at 16: data: the list here goes on, where the ones before it have 1 element (at byte "
+		    "bad_tensor at 16: data: this list has more elements; the lists before it have 1 element (at byte "
 		    "16)" },
 		{ "{\"shape\":[2,2],\"data\":[1,2,3,4,5]}",
-		    "bad_tensor at 31: data: the list here goes on, where shape [2,2] asks for 4 elements (at byte "
+		    "bad_tensor at 31: data: this list has more elements; shape [2,2] needs 4 elements (at byte "
 		    "31)" },
 		{ "{\"data\":[1e39]}", "bad_tensor at 9: data: 1e39 does not fit FP32 (at byte 9)" },
 		{ "{\"a\":1,\"a\":2}", "bad_json at 7: the key \"a\" is given twice in one object (at byte 7)" },
@@ -544,7 +544,8 @@ START_TEST(messages)
 		    "bad_parameter at 12: \"mask\" has 2; it must be true or false, 1 or 0 (at byte 12)" },
 		{ "{\"a\":[1 2]}", "bad_json at 8: expected ',' or ']', not '2' (at byte 8)" },
 		{ "{\"shape\":[2000],\"data\":[]}",
-		    "body_too_large at 23: the tensors of one body may take at most 4096 bytes (at byte 23)" },
+		    "body_too_large at 23: the tensors of a body may have at most 4096 bytes (--max-body) (at byte "
+		    "23)" },
 	};
 	char *got;
 
