@@ -134,7 +134,7 @@ start_shard(struct request *rq, struct backward *w, struct err *e)
 	if (call_backward_shard(&w->call, &own, e) < 0)
 		return -1;
 	request_shard(rq, &w->call, &own);
-	rq->sync_backward = true;
+	rq->sync_call->backward = true;
 	return 0;
 }
 

@@ -227,7 +227,7 @@ request_join(struct request *rq, void (*resume)(void *arg), void *arg)
 {
 	rq->member.resume = resume;
 	rq->member.arg = arg;
-	return sync_join(rq->sync, rq->state->identity->id, rq->sync_backward, rq->sync_call, &rq->member);
+	return sync_join(rq->sync, rq->sync_call, &rq->member);
 }
 
 void

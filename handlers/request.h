@@ -99,15 +99,14 @@ struct request {
 	enum request_phase phase;
 	bool wants_store;
 	bool is_long;                        /* a step of it was: its memory is large too */
-	bool sync_backward;                  /* the synchronized step is one of backward */
 	const struct snapshot *state;        /* the layer's, where the route needs it */
 	size_t state_bytes;                  /* of `memory`, where it was loaded */
 	const struct definition *definition; /* state's */
 	struct store_op op;
-	struct store_write write;          /* of op.change */
-	const struct sync_call *sync_call; /* of a synchronized step, else NULL */
-	struct sync_member member;         /* in it */
-	void *scratch;                     /* of a handler between its steps, from the arena */
+	struct store_write write;    /* of op.change */
+	struct sync_call *sync_call; /* of a synchronized step, else NULL */
+	struct sync_member member;   /* in it */
+	void *scratch;               /* of a handler between its steps, from the arena */
 	struct err err;
 	struct reply reply;
 };

@@ -103,6 +103,7 @@ sync_options_get(struct request *rq, struct err *e)
 	r.call = workspace_alloc(&rq->workspace, sizeof(*r.call), e);
 	if (r.call == NULL || option_read_object(&sync_input, &o, read_call, &r, e) < 0 || check_layer(rq, e) < 0)
 		return -1;
+	r.call->layer_id = rq->state->identity->id;
 	rq->sync_call = r.call;
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "norm/pool.h"
 
-/* mean, var, sum, product; scratch for two while they are pooled. */
+/* mean, var, sum, product, and two more while they are pooled. */
 #define GROUP_ARRAYS 6
 
 size_t
@@ -39,16 +39,15 @@ sync_group_unref(struct sync_group *g)
 }
 
 struct sync_group *
-sync_group_new(int64_t layer_id, bool backward, const struct sync_call *call, size_t features, struct budget *memory,
-    unsigned *waiting)
+sync_group_new(const struct sync_call *call, size_t features, struct budget *memory, unsigned *waiting)
 {
 	struct sync_group *g = calloc(1, sizeof(*g));
 
 	if (g == NULL)
 		return NULL;
 	g->memory.budget = memory;
-	g->layer_id = layer_id;
-	g->backward = backward;
+	g->layer_id = call->layer_id;
+	g->backward = call->backward;
 	memcpy(g->step, call->step, strnlen(call->step, SYNC_STEP_MAX));
 	g->features = features;
 	g->world_size = call->world_size;
@@ -85,7 +84,7 @@ sync_shard_digest(struct sync_member *m, struct err *e)
 	return 0;
 }
 
-/* Puts a waiting member onto the list of those to be resumed. */
+/* Puts a waiting member on the list of those to resume. */
 static void
 release(const struct sync_group *g, struct sync_member *m, const struct err *err, struct sync_member **list)
 {
@@ -148,7 +147,7 @@ sync_group_is_empty(const struct sync_group *g)
 	return g->arrived == 0;
 }
 
-/* Takes the member's place in a group that fills; whoever had it before is told. */
+/* The member takes its rank's place in a group that fills; a call that had the place before is released. */
 static void
 enter(struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list)
 {
@@ -157,7 +156,8 @@ enter(struct sync_group *g, const struct sync_call *call, struct sync_member *m,
 
 	if (*place != NULL) {
 		err_set(&e, ERR_SYNC_INCOMPLETE,
-		    "rank %u has sent step \"%s\" again, and that call takes this one's place", call->rank, g->step);
+		    "rank %u has sent step \"%s\" again, and the later call takes this one's place", call->rank,
+		    g->step);
 		release(g, *place, &e, list);
 	} else {
 		g->arrived++;
@@ -205,7 +205,7 @@ sync_group_remove(struct sync_member *m, const struct err *err, struct sync_memb
 	return true;
 }
 
-/* The moments of all shards together, in the order of their ranks. */
+/* Pools the moments, in the order of the ranks. */
 static int
 pool_shards(struct sync_group *g, struct err *e)
 {
@@ -232,7 +232,7 @@ pool_shards(struct sync_group *g, struct err *e)
 	return 0;
 }
 
-/* Those of the gradients, about the pooled mean. */
+/* Adds up the sums of the gradients, about the pooled mean. */
 static void
 pool_sums(struct sync_group *g)
 {
@@ -249,7 +249,7 @@ pool_sums(struct sync_group *g)
 	}
 }
 
-/* Whether there is anything, and what the narrowest output can hold. */
+/* Whether all shards are empty, and the largest number that the narrowest output can hold. */
 static void
 pool_limits(struct sync_group *g)
 {

@@ -9,10 +9,7 @@
 #include "base/hash.h"
 #include "sync/heap.h"
 
-/*
- * Steps that are remembered after they were done, and their memory, which no request has any more; beyond, the oldest
- * is forgotten before its time.
- */
+/* The most steps that are remembered when they are done, and their memory, which no request pays for any more. */
 #define DONE_MAX ((size_t)1024)
 #define DONE_BYTES_MAX ((size_t)16 << 20)
 
@@ -28,12 +25,12 @@ sync_groups_init(struct sync_groups *all, struct budget *memory, unsigned waitin
 }
 
 static uint64_t
-hash_of(const struct sync_groups *all, int64_t layer_id, bool backward, const char *step)
+hash_of(const struct sync_groups *all, const struct sync_call *call)
 {
 	const uint64_t start =
-	    HASH_START ^ all->seed ^ ((uint64_t)layer_id << 1 | backward) * UINT64_C(0x9e3779b97f4a7c15);
+	    HASH_START ^ all->seed ^ ((uint64_t)call->layer_id << 1 | call->backward) * UINT64_C(0x9e3779b97f4a7c15);
 
-	return hash_fold(hash_text(start, step));
+	return hash_fold(hash_text(start, call->step));
 }
 
 static struct sync_group **
@@ -43,21 +40,19 @@ bucket_of(const struct sync_groups *all, uint64_t hash)
 }
 
 static struct sync_group *
-find(const struct sync_groups *all, int64_t layer_id, bool backward, const char *step)
+find(const struct sync_groups *all, const struct sync_call *call)
 {
-	const uint64_t hash = hash_of(all, layer_id, backward, step);
+	const uint64_t hash = hash_of(all, call);
 	struct sync_group *g = all->bucket_count == 0 ? NULL : *bucket_of(all, hash);
 
 	while (g != NULL &&
-	    (g->hash != hash || g->layer_id != layer_id || g->backward != backward || strcmp(g->step, step) != 0))
+	    (g->hash != hash || g->layer_id != call->layer_id || g->backward != call->backward ||
+		strcmp(g->step, call->step) != 0))
 		g = g->chain;
 	return g;
 }
 
-/*
- * Doubles the table once it holds as many groups as buckets. -1 where there is no memory for the first one; later it is
- * only slower.
- */
+/* Doubles the table once it holds as many groups as buckets. -1 if there is no memory for the first table. */
 static int
 grow(struct sync_groups *all)
 {
@@ -102,7 +97,7 @@ unlink_done(struct sync_groups *all, struct sync_group *g)
 	all->done_bytes -= sync_group_bytes(g->features, g->world_size);
 }
 
-/* Takes it out of all lists. */
+/* Takes the group out of all lists. */
 static void
 forget(struct sync_groups *all, struct sync_group *g)
 {
@@ -132,21 +127,19 @@ sync_groups_fini(struct sync_groups *all)
 	all->bucket_count = all->heap_room = 0;
 }
 
-/* Where the budget has nothing left, the steps that are only remembered make room, oldest first. */
+/* If the budget has nothing left, steps that are only remembered make room, oldest first. */
 static struct sync_group *
-new_group(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call, size_t features,
-    uint64_t now_us)
+new_group(struct sync_groups *all, const struct sync_call *call, size_t features, uint64_t now_us)
 {
 	struct sync_group *g;
 
 	if (grow(all) < 0 || sync_heap_reserve(all) < 0)
 		return NULL;
-	while ((g = sync_group_new(layer_id, backward, call, features, all->memory, &all->waiting)) == NULL &&
-	    all->oldest != NULL)
+	while ((g = sync_group_new(call, features, all->memory, &all->waiting)) == NULL && all->oldest != NULL)
 		forget(all, all->oldest);
 	if (g == NULL)
 		return NULL;
-	g->hash = hash_of(all, layer_id, backward, call->step);
+	g->hash = hash_of(all, call);
 	g->chain = *bucket_of(all, g->hash);
 	*bucket_of(all, g->hash) = g;
 	all->count++;
@@ -155,7 +148,7 @@ new_group(struct sync_groups *all, int64_t layer_id, bool backward, const struct
 	return g;
 }
 
-/* Whoever completes a step, or takes its own place again, is welcome however many wait. */
+/* A call that completes a step, or takes its own place again, is never refused. */
 static int
 check_room(const struct sync_groups *all, const struct sync_group *g, const struct sync_call *call, struct err *e)
 {
@@ -164,7 +157,7 @@ check_room(const struct sync_groups *all, const struct sync_group *g, const stru
 	if (!adds || all->waiting < all->waiting_max)
 		return 0;
 	err_set(e, ERR_OVERLOADED,
-	    "%u synchronized calls wait for other ranks already, as many as this server lets wait at once; try again "
+	    "%u synchronized calls are already waiting for other ranks, the most that this server allows; try again "
 	    "later",
 	    all->waiting);
 	e->retry_after_s = 1;
@@ -172,14 +165,13 @@ check_room(const struct sync_groups *all, const struct sync_group *g, const stru
 }
 
 struct sync_group *
-sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const struct sync_call *call,
-    struct sync_member *m, uint64_t now_us)
+sync_groups_get(struct sync_groups *all, const struct sync_call *call, struct sync_member *m, uint64_t now_us)
 {
-	struct sync_group *g = find(all, layer_id, backward, call->step);
+	struct sync_group *g = find(all, call);
 
 	if (g != NULL && g->state == GROUP_LED && !sync_group_is_repeat(g, call, m)) {
-		err_set(&m->err, ERR_SYNC_INCOMPLETE,
-		    "step \"%s\" is full and being done, with another shard of rank %u", call->step, call->rank);
+		err_set(&m->err, ERR_SYNC_INCOMPLETE, "step \"%s\" is being finished with another shard of rank %u",
+		    call->step, call->rank);
 		return NULL;
 	}
 	if (g != NULL && g->state == GROUP_DONE && !sync_group_is_repeat(g, call, m)) {
@@ -192,7 +184,7 @@ sync_groups_get(struct sync_groups *all, int64_t layer_id, bool backward, const 
 		return NULL;
 	if (g != NULL)
 		return g;
-	g = new_group(all, layer_id, backward, call, m->shard.features, now_us);
+	g = new_group(all, call, m->shard.features, now_us);
 	if (g == NULL)
 		err_set_budget(&m->err);
 	return g;
@@ -259,9 +251,8 @@ sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct sync_member 
 	while (all->heap_count > 0 && all->heap[1]->deadline_us <= now_us) {
 		g = all->heap[1];
 		if (g->state == GROUP_FILLS) {
-			err_set(&e, ERR_SYNC_INCOMPLETE,
-			    "step \"%s\" did not fill within its %llu ms: %u of %u ranks came", g->step,
-			    (unsigned long long)(g->timeout_us / 1000), g->arrived, g->world_size);
+			err_set(&e, ERR_SYNC_INCOMPLETE, "step \"%s\" did not fill within %llu ms: %u of %u ranks came",
+			    g->step, (unsigned long long)(g->timeout_us / 1000), g->arrived, g->world_size);
 			sync_group_release_all(g, NULL, &e, list);
 		}
 		forget(all, g);

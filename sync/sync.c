@@ -23,7 +23,7 @@ struct sync {
 	bool stopping;
 };
 
-/* The end of waiting, for a list of members that is linked by `next`: called without the lock. */
+/* Resumes a list of members, linked by `next`. Called without the lock. */
 static void
 resume_all(struct sync_member *list)
 {
@@ -35,7 +35,7 @@ resume_all(struct sync_member *list)
 	}
 }
 
-/* Fails what is late; when to look again. */
+/* Fails groups that are late; returns when to look again. */
 static uint64_t
 next_look(struct sync *all, struct sync_member **list)
 {
@@ -142,7 +142,7 @@ sync_free(struct sync *all)
 
 /* The group that the member belongs to now, or NULL with m->err. */
 static struct sync_group *
-group_for_locked(struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m)
+group_for_locked(struct sync *all, const struct sync_call *call, struct sync_member *m)
 {
 	struct sync_group *g;
 
@@ -150,14 +150,14 @@ group_for_locked(struct sync *all, int64_t layer_id, bool backward, const struct
 		err_set_shutting_down(&m->err);
 		return NULL;
 	}
-	g = sync_groups_get(&all->groups, layer_id, backward, call, m, clock_monotonic_us());
+	g = sync_groups_get(&all->groups, call, m, clock_monotonic_us());
 	if (sync_groups_next(&all->groups) < all->wake_us)
 		pthread_cond_signal(&all->wake);
 	return g;
 }
 
 bool
-sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m)
+sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m)
 {
 	struct sync_call bounded = *call;
 	struct sync_member *list = NULL;
@@ -171,7 +171,7 @@ sync_join(struct sync *all, int64_t layer_id, bool backward, const struct sync_c
 	if (sync_shard_digest(m, &m->err) < 0)
 		return false;
 	pthread_mutex_lock(&all->lock);
-	g = group_for_locked(all, layer_id, backward, &bounded, m);
+	g = group_for_locked(all, &bounded, m);
 	if (g != NULL)
 		full = sync_groups_join(&all->groups, g, &bounded, m, &list);
 	waits = m->waits; /* while the lock is held: afterwards it may be resumed, and gone */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Synchronized batch normalization: the shards of one step meet here. Each rank's call leaves its shard's moments and
- * waits; the last one to come pools them, in the order of the ranks, and leads: it makes the update, if there is one,
- * and tells the others. A step that does not fill in time fails for all.
+ * waits. The last rank to come pools them, in the order of the ranks, and leads: it makes the update, if there is one,
+ * and tells the others. A step that does not fill in time fails for all its ranks.
  *
- * A step that is done is remembered for as long as it was given to fill, as one of the last 1024 and of the last 16 MiB
- * of them: a rank that did not get its answer, and sends the same shard again, gets it without another update.
+ * A step that is done is remembered for its timeout, but at most 1024 steps and 16 MiB are kept. A rank that did not
+ * get its answer sends the same shard again and gets it, without another update.
  *
- * Thread-safe, but for sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only
+ * Thread-safe, except sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only
  * this module touches it.
  */
 #ifndef SYNC_SYNC_H
@@ -28,31 +28,27 @@
 struct sync;
 struct sync_group;
 
-/* What a call says of the step. */
+/* A rank's call: which step it belongs to, and its place in it. */
 struct sync_call {
+	int64_t layer_id;
+	bool backward;    /* the steps of training and of backward are apart */
 	const char *step; /* 1 to SYNC_STEP_MAX characters */
 	unsigned rank, world_size;
 	unsigned timeout_ms;
 };
 
-/*
- * A shard's moments. Arrays of `features` doubles, of the member's request; NULL where there is nothing (an empty
- * shard; sums of training).
- */
+/* A shard's moments. Its arrays have `features` doubles and belong to the member's request; NULL if there are none. */
 struct sync_shard {
-	uint64_t count; /* of values a channel, without padding */
-	bool empty;     /* the tensor is, there is not even padding */
+	uint64_t count; /* values per channel, without padding */
+	bool empty;     /* the tensor has no values, not even padding */
 	size_t features;
-	const double *mean, *var;    /* 0 of padding alone */
-	const double *sum, *product; /* backward: sum g, sum g (x - mean) by the shard's own mean */
+	const double *mean, *var;    /* 0 if there is only padding */
+	const double *sum, *product; /* of backward: sum g, and sum g (x - mean) with the shard's own mean */
 
-	double limit; /* in training: the largest number that its output can hold; infinite where none is wanted */
+	double limit; /* of training: the largest number that its output can hold; infinite if it wants no output */
 };
 
-/*
- * What all shards together came to (docs/MATH.md, equation 24). Immutable once it is there; `product` is by the pooled
- * mean.
- */
+/* All shards together (docs/MATH.md, equation 24; `product` with the pooled mean). Immutable once it is there. */
 struct sync_result {
 	uint64_t count;
 	bool empty; /* all shards are */
@@ -70,7 +66,7 @@ struct sync_member {
 	void (*resume)(void *arg); /* from any thread, without a lock held */
 	void *arg;
 
-	/* What came of it. */
+	/* The results. */
 	struct err err;
 	bool leads;                       /* it must call sync_lead */
 	const struct sync_result *result; /* valid until sync_leave */
@@ -84,22 +80,22 @@ struct sync_member {
 	bool waits;
 };
 
-/* What is shared out between all synchronized calls. */
+/* What all synchronized calls share. */
 struct sync_limits {
-	struct budget *memory;   /* that the steps take theirs from; NULL: it is not counted */
-	unsigned waiting_max;    /* calls that wait at once; whoever completes a step does not wait */
-	unsigned timeout_ms_max; /* a call that asks for more is given this much */
+	struct budget *memory;   /* counts the memory of the steps; NULL: it is not counted */
+	unsigned waiting_max;    /* how many calls may wait at once; the call that completes a step does not wait */
+	unsigned timeout_ms_max; /* longer timeouts are shortened to this */
 };
 
-/* Starts the thread that watches the time. NULL with `e`. */
+/* Starts the thread that watches the deadlines. NULL with `e`. */
 struct sync *sync_start(const struct sync_limits *limits, struct err *e) MUST_CHECK;
 
-/* Fails all that wait, with shutting_down, and all that come; again is fine. */
+/* Fails all calls that wait, with shutting_down, and all that come later. May be called again. */
 void sync_stop(struct sync *all);
 
 /*
- * After sync_stop: waits until each leader that was at work has told, and so nobody waits any more. What the leaders
- * wait for, the store and the event loops, must still turn; gives up after SYNC_SETTLE_S.
+ * After sync_stop: waits until every leader has told, so that no call waits any more. The store and the event loops
+ * must still run, since leaders wait for them. Gives up after SYNC_SETTLE_S.
  */
 #define SYNC_SETTLE_S 10
 void sync_settle(struct sync *all);
@@ -107,23 +103,22 @@ void sync_settle(struct sync *all);
 void sync_free(struct sync *all); /* after sync_stop, when no member is left; NULL is fine */
 
 /*
- * Joins the step `call` of the layer with this id, of a kind of call (`backward`). Returns whether the member waits:
- * then `resume` will be called, perhaps before this returns. If not, the outcome is there: m->err, m->leads, m->result.
+ * Joins the step of the call. Returns whether the member waits: then `resume` will be called, perhaps before this
+ * returns. If it does not wait the results are there: m->err, m->leads, m->result.
  */
-bool sync_join(
-    struct sync *all, int64_t layer_id, bool backward, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
+bool sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
 
 /*
- * The member's client is gone, or waits no longer: the member leaves its step, with `err`, and is resumed; another call
- * of its rank may still come. Nothing happens to a member that does not wait (it may not have joined yet), or whose
- * step has all its shards. From any thread, while the member's request lives.
+ * The member's client is gone, or waits no longer: the member leaves its step with `err` and is resumed. Another call of
+ * its rank may still come. Does nothing to a member that does not wait (it may not have joined yet), or whose step has
+ * all its shards. May be called from any thread while the member's request lives.
  */
 void sync_abandon(struct sync *all, struct sync_member *m, const struct err *err);
 
-/* The leader's word to the others: what the update came to, or why there is none. */
+/* The leader tells the others: what the update came to, or `err`. */
 void sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tracked, uint64_t revision);
 
-/* The end of a member, whatever became of it; a zeroed one is fine. A leader that has not told fails the others. */
+/* Ends a member in any state; a zeroed one is fine. A leader that has not told fails the others. */
 void sync_leave(struct sync_member *m);
 
 #endif

@@ -22,8 +22,6 @@ struct rank {
 	struct sync *all;
 	struct sync_call call;
 	struct sync_member member;
-	int64_t layer_id;
-	bool backward;
 	double mean[2], var[2], sum[2], product[2];
 
 	/* What a leader says. */
@@ -60,8 +58,7 @@ rank_init(
 {
 	memset(r, 0, sizeof(*r));
 	r->all = all;
-	r->layer_id = LAYER;
-	r->call = (struct sync_call){ step, rank, world, PATIENT_MS };
+	r->call = (struct sync_call){ LAYER, false, step, rank, world, PATIENT_MS };
 	r->mean[0] = mean;
 	r->mean[1] = -mean;
 	r->var[0] = 1;
@@ -98,7 +95,7 @@ run(void *arg)
 {
 	struct rank *r = arg;
 
-	r->waited = sync_join(r->all, r->layer_id, r->backward, &r->call, &r->member);
+	r->waited = sync_join(r->all, &r->call, &r->member);
 	pthread_mutex_lock(&r->lock);
 	r->joined = true;
 	while (r->waited && !r->resumed)
@@ -181,7 +178,7 @@ fill_and_lead(struct sync *all, struct rank *other, struct rank *leader)
 	rank_init(other, all, "1", 0, 2, 4, 1);
 	rank_init(leader, all, "1", 1, 2, 4, 3);
 	start_and_wait_until_it_waits(other);
-	ck_assert(!sync_join(all, LAYER, false, &leader->call, &leader->member));
+	ck_assert(!sync_join(all, &leader->call, &leader->member));
 	ck_assert(leader->member.leads);
 }
 

@@ -28,7 +28,7 @@ rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
 	struct err e;
 
 	memset(r, 0, sizeof(*r));
-	r->call = (struct sync_call){ "1", rank, world, 1000 };
+	r->call = (struct sync_call){ LAYER, false, "1", rank, world, 1000 };
 	r->member.shard = (struct sync_shard){
 		.count = count, .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros
 	};
@@ -39,7 +39,7 @@ rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
 static bool
 come(struct sync_groups *all, struct rank *r, uint64_t now_us, struct sync_member **list)
 {
-	struct sync_group *g = sync_groups_get(all, LAYER, false, &r->call, &r->member, now_us);
+	struct sync_group *g = sync_groups_get(all, &r->call, &r->member, now_us);
 
 	ck_assert_ptr_nonnull(g);
 	return sync_groups_join(all, g, &r->call, &r->member, list);
@@ -230,7 +230,8 @@ START_TEST(padding_alone)
 		rank_init(&r[i], i, 3, 0);
 		r[i].member.shard = shards[i];
 		ck_assert_int_eq(sync_shard_digest(&r[i].member, &e), 0);
-		g = sync_groups_get(&all, LAYER, true, &r[i].call, &r[i].member, BEGIN);
+		r[i].call.backward = true;
+		g = sync_groups_get(&all, &r[i].call, &r[i].member, BEGIN);
 		ck_assert_int_eq(sync_groups_join(&all, g, &r[i].call, &r[i].member, &list), i == 2);
 	}
 	result = sync_group_pool(g, &e);

@@ -31,7 +31,7 @@ rank_init(struct rank *r, unsigned step, unsigned rank, unsigned world, unsigned
 
 	memset(r, 0, sizeof(*r));
 	(void)snprintf(r->step, sizeof(r->step), "%u", step);
-	r->call = (struct sync_call){ r->step, rank, world, timeout_ms };
+	r->call = (struct sync_call){ LAYER, false, r->step, rank, world, timeout_ms };
 	r->member.shard = (struct sync_shard){ .count = 4, .features = 2, .mean = zeros, .var = zeros };
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
 }
@@ -40,7 +40,7 @@ rank_init(struct rank *r, unsigned step, unsigned rank, unsigned world, unsigned
 static bool
 come(struct sync_groups *all, struct rank *r, struct sync_member **list)
 {
-	struct sync_group *g = sync_groups_get(all, LAYER, false, &r->call, &r->member, BEGIN);
+	struct sync_group *g = sync_groups_get(all, &r->call, &r->member, BEGIN);
 
 	return g != NULL && sync_groups_join(all, g, &r->call, &r->member, list);
 }

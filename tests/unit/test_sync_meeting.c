@@ -17,8 +17,8 @@ START_TEST(steps_are_apart)
 	for (unsigned i = 0; i < 2; i++)
 		for (unsigned step = 0; step < 4; step++) {
 			rank_init(&r[step][i], all, step == 1 ? "2" : "1", i, 2, 4, step);
-			r[step][i].layer_id = step == 2 ? LAYER + 1 : LAYER;
-			r[step][i].backward = step == 3;
+			r[step][i].call.layer_id = step == 2 ? LAYER + 1 : LAYER;
+			r[step][i].call.backward = step == 3;
 			r[step][i].member.shard.sum = r[step][i].sum;
 			r[step][i].member.shard.product = r[step][i].product;
 			r[step][i].batches = step;

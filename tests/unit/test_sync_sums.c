@@ -40,7 +40,7 @@ START_TEST(gradients_are_summed)
 
 	for (unsigned i = 0; i < 2; i++) {
 		rank_init(&r[i], all, "1", i, 2, 4, i == 0 ? 1 : 3);
-		r[i].backward = true;
+		r[i].call.backward = true;
 		r[i].product[0] = 5;
 		r[i].member.shard.sum = r[i].sum;
 		r[i].member.shard.product = r[i].product;
