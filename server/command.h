@@ -10,24 +10,17 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "server/arguments.h"
 
 /* What main returns. */
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define COMMAND_OPTIONS_MAX 4
 
-struct command_option {
-	const char *flag;
-	const char *takes;
-	const char *env;      /* NULL: none */
-	const char *fallback; /* NULL: it must be given */
-	const char *help;
-};
-
 struct command {
 	const char *name;
 	const char *help;
-	struct command_option options[COMMAND_OPTIONS_MAX]; /* up to the first without a flag */
+	struct argument options[COMMAND_OPTIONS_MAX]; /* up to the first without a flag */
 	/*
 	 * Does it; `values` are the options', in their order. EXIT_FAILED with `e`, or when it has said itself what is
 	 * wrong.

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "server/arguments.h"
 #include "sync/sync.h"
 #include "storage/store.h"
 
@@ -18,28 +19,17 @@
 #define KEY_LIFETIME_MAX_S 315360000u
 #define KEYS_MAX 4000000000u
 
-struct option {
-	const char *flag, *env, *takes, *fallback, *help;
-	size_t offset; /* of the text in struct config */
-};
-
-static const struct option options[] = {
-#define CONFIG_ROW(member, flag, env, takes, fallback, help) \
-	{ flag, env, takes, fallback, help, offsetof(struct config, member) },
+static const struct argument options[] = {
+#define CONFIG_ROW(member, flag, env, takes, fallback, help) { flag, takes, env, fallback, help },
 	CONFIG_TABLE(CONFIG_ROW)
 #undef CONFIG_ROW
 };
 
-#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+static const struct arguments arguments = { .program = "normd", .table = options, .count = CONFIG_OPTION_COUNT };
 
-static const char **
-text_of(struct config *c, const struct option *o)
-{
-	return (const char **)(void *)((char *)c + o->offset);
-}
-
-int
-config_parse_size(const char *text, size_t *bytes)
+/* "64MiB", "10MB", "4k", "123" as bytes. -1 when it is none such, or 0, or above 2^46. */
+static int
+parse_size(const char *text, size_t *bytes)
 {
 	static const struct {
 		const char *suffix;
@@ -145,15 +135,6 @@ parse_listen(struct config *c, struct err *e)
 	return 0;
 }
 
-static const struct option *
-find_option(const char *flag, size_t len)
-{
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		if (strlen(options[i].flag) == len && strncmp(options[i].flag, flag, len) == 0)
-			return &options[i];
-	return NULL;
-}
-
 /* Shares out the memory; what there is may ask for smaller bodies. */
 static int
 plan_memory(struct config *c, size_t max_memory_bytes, struct err *e)
@@ -162,7 +143,7 @@ plan_memory(struct config *c, size_t max_memory_bytes, struct err *e)
 		.total = max_memory_bytes,
 		.available = memory_limit_bytes(),
 		.body_max = c->max_body_bytes,
-		.body_fixed = c->max_body != find_option("--max-body", strlen("--max-body"))->fallback,
+		.body_fixed = c->max_body != options[CONFIG_max_body].fallback,
 		.threads = c->thread_count,
 	};
 
@@ -192,10 +173,10 @@ parse_values(struct config *c, struct err *e)
 	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0 ||
 	    origins_parse(c->cors_origin, &c->origins, e) < 0)
 		return -1;
-	if (config_parse_size(c->max_body, &c->max_body_bytes) < 0)
+	if (parse_size(c->max_body, &c->max_body_bytes) < 0)
 		return err_fail(
 		    e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
-	if (strcmp(c->max_memory, "0") != 0 && config_parse_size(c->max_memory, &max_memory_bytes) < 0)
+	if (strcmp(c->max_memory, "0") != 0 && parse_size(c->max_memory, &max_memory_bytes) < 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0",
 		    c->max_memory);
 	c->level = (enum log_level)level;
@@ -207,60 +188,30 @@ parse_values(struct config *c, struct err *e)
 	return plan_memory(c, max_memory_bytes, e);
 }
 
-static int
-refuse_option(const char *arg, size_t len, struct err *e)
-{
-	char word[64], near[SUGGEST_BYTES];
-	struct suggest s;
-
-	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), arg);
-	suggest_begin(&s, word);
-	for (size_t i = 0; i < OPTION_COUNT; i++)
-		suggest_try(&s, options[i].flag);
-	suggest_try(&s, "--version");
-	suggest_try(&s, "--help");
-	return err_fail(
-	    e, ERR_BAD_PARAMETER, "there is no option \"%.64s\" (see normd --help)%s", arg, suggest_text(&s, near));
-}
-
-/* "--flag value" or "--flag=value"; moves *i past the value. */
-static int
-parse_argument(struct config *c, int argc, char *const *argv, int *i, struct err *e)
-{
-	const char *arg = argv[*i], *equals = strchr(arg, '=');
-	const size_t len = equals != NULL ? (size_t)(equals - arg) : strlen(arg);
-	const struct option *o = find_option(arg, len);
-
-	if (o == NULL)
-		return refuse_option(arg, len, e);
-	if (equals == NULL && *i + 1 >= argc)
-		return err_fail(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", o->flag, o->takes);
-	/* Of other options the last one counts; of these, one alone would be half of what was meant. */
-	if (o->offset == offsetof(struct config, cors_origin) && c->origins_given)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "%s is given twice: name all origins in one, with commas between them", o->flag);
-	c->origins_given = c->origins_given || o->offset == offsetof(struct config, cors_origin);
-	*text_of(c, o) = equals != NULL ? equals + 1 : argv[++*i];
-	return 0;
-}
-
 int
 config_read(struct config *c, int argc, char *const *argv, struct err *e)
 {
-	const char *env;
+	bool origins_given = false;
+	int row;
 
 	memset(c, 0, sizeof(*c));
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		env = getenv(options[i].env);
-		*text_of(c, &options[i]) = env != NULL && *env != '\0' ? env : options[i].fallback;
-	}
+	arguments_set_defaults(&arguments, c->texts);
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+		if (arguments_ask_help(argv[i])) {
 			c->help = true;
-		else if (strcmp(argv[i], "--version") == 0)
+		} else if (strcmp(argv[i], "--version") == 0) {
 			c->version = true;
-		else if (parse_argument(c, argc, argv, &i, e) < 0)
-			return -1;
+		} else {
+			row = arguments_take(&arguments, argc, argv, &i, c->texts, e);
+			/* Of other options the last one counts; of these, one alone would be half of what was meant. */
+			if (row == CONFIG_cors_origin && origins_given)
+				return err_fail(e, ERR_BAD_PARAMETER,
+				    "%s is given twice: name all origins in one, with commas between them",
+				    options[row].flag);
+			if (row < 0)
+				return -1;
+			origins_given = origins_given || row == CONFIG_cors_origin;
+		}
 	}
 	return c->help || c->version ? 0 : parse_values(c, e);
 }
@@ -268,18 +219,12 @@ config_read(struct config *c, int argc, char *const *argv, struct err *e)
 void
 config_help(FILE *out)
 {
-	char flag[64];
-
 	fputs(
 	    "normd: batch, layer, instance, group and RMS normalization over HTTP, with durable running statistics\n\n"
 	    "usage: normd [OPTION VALUE]...\n"
 	    "       normd COMMAND [OPTION VALUE]...\n\n",
 	    out);
-	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		snprintf(flag, sizeof(flag), "%s %s", options[i].flag, options[i].takes);
-		fprintf(out, "  %-25s %s\n  %-25s   (%s%s%s)\n", flag, options[i].help, "", options[i].env,
-		    *options[i].fallback != '\0' ? "; default " : "", options[i].fallback);
-	}
+	arguments_print(&arguments, out);
 	fputs("  --version                 print the version\n"
 	      "  --help                    print this\n\n"
 	      "Each option may also be set by its environment variable; the option wins.\n"

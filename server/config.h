@@ -40,11 +40,23 @@
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
 	X(log_format, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", "json or text")
 
+enum config_option {
+#define CONFIG_OPTION(member, flag, env, takes, fallback, help) CONFIG_##member,
+	CONFIG_TABLE(CONFIG_OPTION)
+#undef CONFIG_OPTION
+	    CONFIG_OPTION_COUNT
+};
+
 struct config {
-	/* As given; texts are the argument's or the environment's. */
+	/* As given, one for each row; the texts are the command line's or the environment's. */
+	union {
+		const char *texts[CONFIG_OPTION_COUNT];
+		struct {
 #define CONFIG_MEMBER(member, flag, env, takes, fallback, help) const char *member;
-	CONFIG_TABLE(CONFIG_MEMBER)
+			CONFIG_TABLE(CONFIG_MEMBER)
 #undef CONFIG_MEMBER
+		};
+	};
 
 	/* What they say. */
 	char host[256];
@@ -58,7 +70,6 @@ struct config {
 	unsigned keys_max;
 	unsigned sync_timeout_max_s;
 	struct origins origins;
-	bool origins_given; /* on the command line */
 	enum log_level level;
 	enum log_format format;
 
@@ -71,8 +82,5 @@ int config_read(struct config *c, int argc, char *const *argv, struct err *e) MU
 
 /* The help text. */
 void config_help(FILE *out);
-
-/* "64MiB", "10MB", "4k", "123" as bytes. -1 when it is none such, or 0, or above 2^46. */
-int config_parse_size(const char *text, size_t *bytes) MUST_CHECK;
 
 #endif
