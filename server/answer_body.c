@@ -17,7 +17,8 @@
 #define WHOLE_CODED_VALUES_MAX ((size_t)4096)
 
 #define BLOCK_BYTES ((size_t)64 * 1024)
-#define BLOCK_BYTES_MIN ((size_t)2048) /* where there is no memory for that; part of every answer's credit */
+#define BLOCK_BYTES_MIN ((size_t)2048) /* where there is no memory for that */
+_Static_assert(BLOCK_BYTES_MIN <= ANSWER_CREDIT_BYTES, "it is part of every answer's credit");
 
 /* Less than what fits a packet does not pay for a coding. */
 #define CODED_BYTES_MIN ((size_t)1024)

@@ -162,7 +162,7 @@ parse_values(struct config *c, struct err *e)
 	long cores;
 
 	if (parse_listen(c, e) < 0 || store_check_url(c->store, e) < 0 ||
-	    parse_unsigned("--threads", c->threads, 0, 256, &c->thread_count, e) < 0 ||
+	    parse_unsigned("--threads", c->threads, 0, CONFIG_THREADS_MAX, &c->thread_count, e) < 0 ||
 	    parse_time("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
 	    parse_time("--sync-timeout-max", c->sync_timeout_max, 1, SYNC_TIMEOUT_MAX_S, &c->sync_timeout_max_s, e) <
 		0 ||
@@ -183,7 +183,7 @@ parse_values(struct config *c, struct err *e)
 	c->format = (enum log_format)format;
 	if (c->thread_count == 0) {
 		cores = sysconf(_SC_NPROCESSORS_ONLN);
-		c->thread_count = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+		c->thread_count = cores < 1 ? 1 : cores > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX : (unsigned)cores;
 	}
 	return plan_memory(c, max_memory_bytes, e);
 }
@@ -227,7 +227,7 @@ config_help(FILE *out)
 	arguments_print(&arguments, out);
 	fputs("  --version                 print the version\n"
 	      "  --help                    print this\n\n"
-	      "Each option may also be set by its environment variable; the option wins.\n"
-	      "SIGTERM and SIGINT: finish the requests that run, then exit 0.\n",
+	      "An option wins over its environment variable.\n"
+	      "SIGTERM and SIGINT finish the running requests, then normd exits with 0.\n",
 	    out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration: one table of options, from which the parser, the environment variables and the help text all come.
- * A flag wins over its environment variable (--listen over NORMD_LISTEN).
+ * The daemon's configuration: one table, from which the options, the environment variables and the help text come. An
+ * option wins over its environment variable (--listen over NORMD_LISTEN). For main's thread.
  */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
@@ -14,29 +14,35 @@
 #include "base/log.h"
 #include "server/memory_plan.h"
 #include "server/origins.h"
+#include "server/pace.h"
+
+#define CONFIG_THREADS_MAX 256
+#define CONFIG_TEXT(number) CONFIG_TEXT_OF(number)
+#define CONFIG_TEXT_OF(number) #number
 
 /* X(member, flag, environment variable, what it takes, default, help) */
 #define CONFIG_TABLE(X) \
 	X(listen, "--listen", "NORMD_LISTEN", "ADDR:PORT", "127.0.0.1:8080", \
-	    "where to listen; port 0 picks a free one") \
-	X(port_file, "--port-file", "NORMD_PORT_FILE", "FILE", "", "write the port there once it listens") \
-	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "where the state is kept: sqlite:PATH") \
-	X(threads, "--threads", "NORMD_THREADS", "N", "0", "event loop threads, 1 to 256; 0: one per core") \
-	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest body, and largest tensor in it") \
+	    "address to listen on; port 0 picks a free port") \
+	X(port_file, "--port-file", "NORMD_PORT_FILE", "FILE", "", "file that gets the port once normd listens") \
+	X(store, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", "database of models and layers: sqlite:PATH") \
+	X(threads, "--threads", "NORMD_THREADS", "N", "0", \
+	    "event loop threads, 1 to " CONFIG_TEXT(CONFIG_THREADS_MAX) "; 0: one per core") \
+	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest request body, and largest tensor in it") \
 	X(max_memory, "--max-memory", "NORMD_MAX_MEMORY", "SIZE", "0", \
-	    "what the process stays within: more requests at once are overloaded; 0: half of what there is") \
+	    "memory limit of the process; requests beyond it get 503 overloaded; 0: half of the memory") \
 	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "TIME", "20", \
-	    "how long a client may take for a request's head, and lag behind 1 KiB/s in body and answer") \
+	    "time for a request's head, and for lagging behind " CONFIG_TEXT(PACE_BYTES_PER_S) " bytes/s after it") \
 	X(sync_timeout_max, "--sync-timeout-max", "NORMD_SYNC_TIMEOUT_MAX", "TIME", "10m", \
-	    "how long a synchronized call may wait for other ranks, whatever its timeout_ms") \
+	    "longest wait of a synchronized call for other ranks, whatever its timeout_ms") \
 	X(drain_timeout, "--drain-timeout", "NORMD_DRAIN_TIMEOUT", "TIME", "30", \
-	    "how long SIGTERM waits for requests that run") \
+	    "how long SIGTERM waits for running requests") \
 	X(key_lifetime, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", \
 	    "how long an Idempotency-Key is remembered") \
 	X(max_keys, "--max-keys", "NORMD_MAX_KEYS", "N", "16000000", \
-	    "how many are remembered: the oldest are forgotten first; 100 bytes on disk each") \
+	    "how many keys are remembered, at 100 bytes on disk; the oldest are forgotten first") \
 	X(cors_origin, "--cors-origin", "NORMD_CORS_ORIGIN", "ORIGINS", "", \
-	    "other web pages that may call, such as https://app.example, with commas between them; *: all") \
+	    "origins whose web pages may call, separated by commas, such as https://app.example; *: all") \
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
 	X(log_format, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", "json or text")
 

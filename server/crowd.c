@@ -7,10 +7,7 @@
 #include "base/log.h"
 #include "server/limits.h"
 
-/*
- * The most that are ever held, whatever the system allows, and what an operator should know of when it is not reached.
- */
-#define CONNECTIONS_MAX 16384u
+/* With fewer a warning is logged. */
 #define CONNECTIONS_WANTED 10000u
 
 /* For the store, the log, and what comes and goes; an event loop has two. */
@@ -24,6 +21,7 @@
 
 /* Below LOW, so that there is room for others however many wait. */
 #define WAITING_EIGHTHS 5
+_Static_assert(WAITING_EIGHTHS < LOW_EIGHTHS && LOW_EIGHTHS < HIGH_EIGHTHS, "waiting requests must leave room");
 
 #define RAISE_IT "ulimit -n, by LimitNOFILE= of a systemd unit, or by ulimits: nofile: of a compose file"
 

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "handlers/request_memory.h"
 #include "server/connections.h"
 #include "server/direct.h"
 #include "server/guard.h"
@@ -28,12 +29,17 @@
 #include "server/head.h"
 #include "server/intake.h"
 #include "server/library.h"
+#include "server/limits.h"
 #include "server/request_id.h"
 #include "server/server.h"
 #include "server/suspension.h"
 #include "handlers/request_body.h"
 
 #define SWALLOW_MAX ((uint64_t)256 << 20)
+
+/* The rest is libmicrohttpd's records, the connection's, and a short target. */
+_Static_assert(sizeof(struct exchange) + ANSWER_CREDIT_BYTES + REQUEST_CREDIT_BYTES + 4096 <= CONNECTION_RECORDS_BYTES,
+    "a connection's memory must cover what a small request uses");
 
 void *
 exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)

@@ -15,11 +15,15 @@
 
 #define CONNECTION_MEMORY_BYTES ((size_t)16 * 1024)
 
+/* The most connections that are ever held, whatever the system allows. */
+#define CONNECTIONS_MAX 16384u
+
 /*
- * What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, its records
- * and ours, and the credit that a request has for what is small.
+ * What a connection costs once it has been used: that memory, all of which libmicrohttpd has touched then, and records:
+ * libmicrohttpd's, ours, and the credit that a request has for what is small (asserted in exchange.c).
  */
-#define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + ((size_t)18 << 10))
+#define CONNECTION_RECORDS_BYTES ((size_t)18 << 10)
+#define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + CONNECTION_RECORDS_BYTES)
 
 /* The request line and the headers, with the line ends. */
 #define HEAD_BYTES_MAX ((size_t)8000)

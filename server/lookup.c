@@ -20,8 +20,7 @@
 
 #include "server/intake.h"
 
-/* More digits than a size has: shown as a size that no body has, for the handler to refuse by its own limit. */
-#define DIGITS_MAX 18
+/* Shown for a number with more digits: no body is so large, and the handler refuses it by its own limit. */
 static const char too_long[] = "999999999999999999";
 
 typedef enum MHD_Result
@@ -59,7 +58,7 @@ show_length(const char **value, size_t *len)
 		++*value;
 		--*len;
 	}
-	if (*len > DIGITS_MAX) {
+	if (*len > sizeof(too_long) - 1) {
 		*value = too_long;
 		*len = sizeof(too_long) - 1;
 	}

@@ -51,8 +51,8 @@ tune_allocator(const struct config *config)
 	enum { FEW_THREADS = 6 }; /* main's, the store's, the log's, ...: the event loops share no arena with them */
 
 	(void)mallopt(M_MMAP_THRESHOLD, (int)config->memory.kept);
-	(void)mallopt(M_TRIM_THRESHOLD, (int)(2 * config->memory.kept));
-	(void)mallopt(M_ARENA_MAX, (int)(2 * config->thread_count + FEW_THREADS));
+	(void)mallopt(M_TRIM_THRESHOLD, (int)config->memory.kept_together);
+	(void)mallopt(M_ARENA_MAX, (int)(config->memory.threads + FEW_THREADS));
 #else
 	(void)config;
 #endif

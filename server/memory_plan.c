@@ -3,6 +3,8 @@
 
 #include <stdint.h>
 
+#include "server/limits.h"
+
 #define MIB ((size_t)1 << 20)
 
 /* The program, its libraries, the database's pages, the log's lines. */
@@ -11,7 +13,7 @@
 /* A thread's stack, and what lies between blocks. */
 #define THREAD_BYTES (MIB / 2)
 
-/* A thread's allocator keeps up to twice the largest block that it keeps (server/main.c). */
+/* The largest block that a thread's allocator keeps. */
 #define KEPT_BYTES_MAX (6 * MIB)
 #define KEPT_BYTES_MIN ((size_t)128 << 10)
 #define KEPT_PART 8
@@ -20,9 +22,9 @@
 #define CACHE_PART 4
 #define CACHE_BYTES_MAX (256 * MIB)
 
-/* Enough for the most connections that are ever held (server/crowd.c). */
 #define CONNECTIONS_PART 8
 #define CONNECTIONS_BYTES_MAX (640 * MIB)
+_Static_assert(CONNECTIONS_BYTES_MAX >= CONNECTIONS_MAX * CONNECTION_BYTES, "enough for the most connections");
 
 /* A body needs a little more than its tensor: the answer's first block, its own bookkeeping. */
 #define BODY_SPARE_BYTES (2 * MIB)
@@ -44,11 +46,13 @@ share_out(size_t total, unsigned threads, struct memory_plan *out)
 	size_t rest;
 
 	out->total = total;
+	out->threads = 2 * threads;
 	out->kept = less(total / KEPT_PART / thread_count / 2, KEPT_BYTES_MAX);
 	out->kept = out->kept > KEPT_BYTES_MIN ? out->kept : KEPT_BYTES_MIN;
+	out->kept_together = 2 * out->kept;
 	out->cache = less(total / CACHE_PART, CACHE_BYTES_MAX);
 	out->connections = less(total / CONNECTIONS_PART, CONNECTIONS_BYTES_MAX);
-	rest = FIXED_BYTES + thread_count * (THREAD_BYTES + 2 * out->kept) + out->cache + out->connections;
+	rest = FIXED_BYTES + thread_count * (THREAD_BYTES + out->kept_together) + out->cache + out->connections;
 	out->requests = total > rest ? total - rest : 0;
 }
 

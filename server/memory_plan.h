@@ -18,13 +18,15 @@ struct memory_wishes {
 };
 
 struct memory_plan {
-	size_t total;       /* what the whole process is to stay within */
-	size_t cache;       /* of that, committed state kept for reading */
-	size_t connections; /* what connections cost without what they ask for */
-	size_t requests;    /* bodies, answers and what they are computed with, of all requests together */
-	size_t kept;        /* the largest block that the allocator keeps for a thread (server/main.c) */
-	size_t body_max;    /* the largest body */
-	bool body_lowered;  /* it is less than was wished */
+	size_t total;         /* what the whole process is to stay within */
+	size_t cache;         /* of that, committed state kept for reading */
+	size_t connections;   /* what connections cost without what they ask for */
+	size_t requests;      /* bodies, answers and what they are computed with, of all requests together */
+	unsigned threads;     /* event loops and computing threads */
+	size_t kept;          /* the largest block that the allocator keeps for each of them, */
+	size_t kept_together; /* and the most that it keeps for each */
+	size_t body_max;      /* the largest body */
+	bool body_lowered;    /* it is less than was wished */
 	size_t available;
 };
 

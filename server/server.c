@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,26 +73,45 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
-static struct MHD_Daemon *
-start_daemon(struct server *s, int listener, unsigned thread_count)
+/* Where libmicrohttpd does not call functions of normd's instead of its own and libc's: normd serves, with faults. */
+static void
+warn_of_interposition(void)
 {
 	if (!lookup_is_ours())
 		log_printf(LOG_WARN,
-		    "libmicrohttpd reads framing headers itself: some bad heads are answered twice (server/lookup.c)");
+		    "libmicrohttpd reads framing headers itself: some malformed heads get two answers "
+		    "(server/lookup.c)");
 	if (!epoll_is_ours())
-		log_printf(LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left lying (server/epoll.c)");
+		log_printf(
+		    LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left unserved (server/epoll.c)");
 	if (!intake_is_ours() || !library_is_ours())
 		log_printf(LOG_WARN,
-		    "libmicrohttpd does not call the program's recv, or functions of its own by name: large heads may "
-		    "be "
-		    "left without an answer (server/intake.h, server/library.h)");
+		    "libmicrohttpd does not call normd's recv and MHD_queue_response: requests with large heads may "
+		    "get "
+		    "no answer (server/intake.h, server/library.h)");
+}
+
+static struct MHD_Daemon *
+start_daemon(struct server *s, int listener, unsigned thread_count)
+{
+	const struct MHD_OptionItem options[] = {
+		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL }, /* first: it gets what the others say */
+		{ MHD_OPTION_LISTEN_SOCKET, listener, NULL },
+		{ MHD_OPTION_THREAD_POOL_SIZE, thread_count, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, s->connections_max, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL },
+		{ MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), NULL },
+		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, s },
+		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_encoded, NULL },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, s },
+		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)exchange_notify, s },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	warn_of_interposition();
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, exchange_handle, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-	    MHD_OPTION_THREAD_POOL_SIZE, thread_count, MHD_OPTION_CONNECTION_LIMIT, s->connections_max,
-	    MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    CONNECTION_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), MHD_OPTION_URI_LOG_CALLBACK,
-	    exchange_begin, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-	    exchange_end, s, MHD_OPTION_NOTIFY_CONNECTION, exchange_notify, s, MHD_OPTION_END);
+	    NULL, exchange_handle, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 /*
@@ -121,10 +141,11 @@ free_parts(struct server *s)
 	claims_free(s->claims);
 }
 
-int
-server_start(struct server *s, const struct config *config, struct err *e)
+/* Whatever a request needs but the event loops. */
+static int
+start_parts(struct server *s, const struct config *config, struct err *e)
 {
-	struct store_options options = {
+	const struct store_options options = {
 		.url = config->store,
 		.queue_max = QUEUE_MAX,
 		.cache_bytes_max = config->memory.cache,
@@ -132,6 +153,37 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		.keys_max = config->keys_max,
 		.definitions = definition_ops,
 	};
+	const struct sync_limits limits = { &s->memory, crowd_waiting_max(s->connections_max),
+		1000 * config->sync_timeout_max_s };
+
+	s->claims = claims_new();
+	s->exhausted = answer_make_exhausted();
+	if (s->claims == NULL || s->exhausted == NULL)
+		return err_fail_memory(e);
+	if ((s->sync = sync_start(&limits, e)) == NULL || (s->store = store_open(&options, e)) == NULL ||
+	    (s->workers = workers_start(config->thread_count, e)) == NULL)
+		return -1;
+	s->connections = connections_start(config->client_timeout_s, s->connections_max, e);
+	return s->connections == NULL ? -1 : 0;
+}
+
+static int
+start_all(struct server *s, const struct config *config, int listener, struct err *e)
+{
+	s->origins = config->origins;
+	s->origins.loopback_only = listener_is_loopback(listener);
+	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
+	if (start_parts(s, config, e) < 0)
+		return -1;
+	s->daemon = start_daemon(s, listener, config->thread_count);
+	if (s->daemon == NULL)
+		return err_fail(e, ERR_OVERLOADED, "the event loops cannot be started: %s", strerror(errno));
+	return *config->port_file == '\0' ? 0 : listener_write_port(config->port_file, s->port, e);
+}
+
+int
+server_start(struct server *s, const struct config *config, struct err *e)
+{
 	int listener;
 
 	memset(s, 0, sizeof(*s));
@@ -143,37 +195,8 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	listener = listener_open(config->host, config->port, &s->port, e);
 	if (listener < 0)
 		return -1;
-	s->origins = config->origins;
-	s->origins.loopback_only = listener_is_loopback(listener);
-	s->claims = claims_new();
-	s->exhausted = answer_make_exhausted();
-	if (s->claims == NULL || s->exhausted == NULL) {
-		err_set_memory(e);
-		goto fail;
-	}
-	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
-	s->sync = sync_start(&(const struct sync_limits){ &s->memory, crowd_waiting_max(s->connections_max),
-				 1000 * config->sync_timeout_max_s },
-	    e);
-	if (s->sync == NULL)
-		goto fail;
-	s->store = store_open(&options, e);
-	if (s->store == NULL)
-		goto fail;
-	s->workers = workers_start(config->thread_count, e);
-	if (s->workers == NULL)
-		goto fail;
-	s->connections = connections_start(config->client_timeout_s, s->connections_max, e);
-	if (s->connections == NULL)
-		goto fail;
-	s->daemon = start_daemon(s, listener, config->thread_count);
-	if (s->daemon == NULL) {
-		err_set(e, ERR_OVERLOADED, "the event loops cannot be started: %s", strerror(errno));
-		goto fail;
-	}
-	if (*config->port_file == '\0' || listener_write_port(config->port_file, s->port, e) == 0)
+	if (start_all(s, config, listener, e) == 0)
 		return 0;
-fail:
 	if (s->daemon != NULL)
 		stop_loops(s); /* closes the listener too */
 	else

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/*
- * Descriptors are given out from the lowest: these are more than the connections that are ever held (crowd.c) and all
- * other files.
- */
+#include "server/limits.h"
+
+/* Descriptors are given out from the lowest: these are more than all connections and all other files. */
 #define DESCRIPTORS_MAX 65536
+_Static_assert(DESCRIPTORS_MAX >= 2 * CONNECTIONS_MAX, "each connection has its stream");
 
 /* A pointer goes from one loop to another with its descriptor, which the kernel closes and gives out again. */
 static _Atomic(struct stream *) streams[DESCRIPTORS_MAX];
