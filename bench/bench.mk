@@ -35,7 +35,7 @@ bench = PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)'
 $(B)/bench/codec: bench/codec.cc $(B)/bench/codec_ours.o $(codec_archives) | $(B)/packages-bench-codec
 	$(CXX) -std=c++17 -O3 -Wall -Wextra -I. $(CXXFLAGS) $(all_ldflags) -o $@ $^ -lsimdjson $(libs_codec)
 
-$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/bench/kernels_dnnl.o $(norm_archives)
+$(B)/bench/kernels: $(B)/bench/kernels.o $(B)/bench/kernels_dnnl.o $(call archive,layer) $(norm_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_norm) -ldnnl
 $(B)/bench/kernels_dnnl.o: | $(B)/packages-bench-kernels
 

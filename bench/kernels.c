@@ -21,9 +21,7 @@
 #include <time.h>
 
 #include "bench/kernels_dnnl.h"
-#include "norm/backward.h"
-#include "norm/moments.h"
-#include "norm/normalize.h"
+#include "layer/pass_run.h"
 
 #define EPS 1e-5
 /*
@@ -118,6 +116,13 @@ races_init(struct tensor *t, bool rows, bool last)
 				       dnnl_race_batch_norm(n, t->view.feature, positions, last, pass);
 }
 
+/* A tensor of form rows as (1, rows, size). */
+static struct norm_view
+rows_view(const struct tensor *t)
+{
+	return (struct norm_view){ 1, t->view.outer, t->view.inner };
+}
+
 static void
 tensor_init(struct tensor *t, size_t offset)
 {
@@ -134,9 +139,8 @@ tensor_init(struct tensor *t, size_t offset)
 	t->copy = t->memory[1] + offset;
 	for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		*arrays[i] = allocate(parameters * sizeof(double));
-	t->scratch = allocate((BACKWARD_ROWS_SCRATCH * parameters * backward_rows_bands(t->view.outer, t->view.inner) +
-				  4 * t->view.feature) *
-	    sizeof(double));
+	t->scratch = allocate(
+	    (norm_rows_backward.scratch(rows_view(t)) + norm_batch_backward.scratch(t->view)) * sizeof(double));
 	fill(t->real, t->x, t->size);
 	for (i = 0; i < parameters; i++)
 		t->rstd[i] = t->weight[i] = 1;
@@ -164,61 +168,107 @@ copy(struct tensor *t)
 	memcpy(t->copy, t->x, t->size * norm_real_size(t->real));
 }
 
+/* A pass over t->x in place, with all that any operation forward needs. */
+static struct norm_pass
+pass_of(const struct norm_op *op, const struct tensor *t, struct norm_view view)
+{
+	return (struct norm_pass){ .op = op,
+		.real = t->real,
+		.view = view,
+		.x = t->x,
+		.y = t->x,
+		.eps = EPS,
+		.groups = GROUPS,
+		.centered = true,
+		.by = { t->mean, t->rstd, t->weight, t->bias },
+		.mean = t->batch_mean,
+		.var = t->batch_var,
+		.rstd = t->batch_rstd };
+}
+
 static void
 infer(struct tensor *t)
 {
-	normalize_by_feature(t->real, t->x, t->view, t->mean, t->rstd, t->weight, t->bias);
+	const struct norm_pass pass = pass_of(&norm_by_feature, t, t->view);
+
+	(void)pass_run(NULL, &pass);
 }
 
 static void
 train(struct tensor *t)
 {
-	normalize_batch(t->real, t->x, t->view, EPS, t->weight, t->bias, t->batch_mean, t->batch_var, t->batch_rstd);
+	const struct norm_pass pass = pass_of(&norm_batch, t, t->view);
+
+	(void)pass_run(NULL, &pass);
 }
 
 static void
 statistics(struct tensor *t)
 {
-	moments(t->real, t->x, t->view, t->batch_mean, t->batch_var);
+	const struct norm_pass pass = pass_of(&norm_moments, t, t->view);
+
+	(void)pass_run(NULL, &pass);
 }
 
 static void
 instances(struct tensor *t)
 {
-	normalize_groups(t->real, t->x, t->view, t->view.feature, EPS, t->weight, t->bias);
+	struct norm_pass pass = pass_of(&norm_groups, t, t->view);
+
+	pass.groups = t->view.feature;
+	(void)pass_run(NULL, &pass);
 }
 
 static void
 groups(struct tensor *t)
 {
-	normalize_groups(t->real, t->x, t->view, GROUPS, EPS, t->weight, t->bias);
+	const struct norm_pass pass = pass_of(&norm_groups, t, t->view);
+
+	(void)pass_run(NULL, &pass);
 }
 
 static void
 layer(struct tensor *t)
 {
-	normalize_rows(t->real, t->x, t->view.outer, t->view.inner, true, EPS, t->weight, t->bias);
+	const struct norm_pass pass = pass_of(&norm_rows, t, rows_view(t));
+
+	(void)pass_run(NULL, &pass);
 }
 
 static void
 rms(struct tensor *t)
 {
-	normalize_rows(t->real, t->x, t->view.outer, t->view.inner, false, EPS, t->weight, NULL);
+	struct norm_pass pass = pass_of(&norm_rows, t, rows_view(t));
+
+	pass.centered = false;
+	pass.by.bias = NULL;
+	(void)pass_run(NULL, &pass);
 }
 
 /* The gradient is in `copy`, and stays what it is but for its mean and its part along x, which go at the first time. */
 static void
+backward(const struct norm_op *op, struct tensor *t, struct norm_view view)
+{
+	struct norm_pass pass = pass_of(op, t, view);
+
+	pass.y = t->copy;
+	pass.count = norm_view_count(t->view);
+	pass.grad_weight = t->grad_weight;
+	pass.grad_bias = t->grad_bias;
+	pass.scratch = t->scratch;
+	(void)pass_run(NULL, &pass);
+}
+
+static void
 train_backward(struct tensor *t)
 {
-	backward_by_feature(t->real, t->x, t->copy, t->view, t->view.outer * t->view.inner, t->mean, t->rstd, t->weight,
-	    t->grad_weight, t->grad_bias, t->scratch);
+	backward(&norm_batch_backward, t, t->view);
 }
 
 static void
 layer_backward(struct tensor *t)
 {
-	backward_rows(t->real, t->x, t->copy, t->view.outer, t->view.inner, true, EPS, t->weight, t->grad_weight,
-	    t->grad_bias, t->scratch);
+	backward(&norm_rows_backward, t, rows_view(t));
 }
 
 /* oneDNN may work in place, too, and is the faster for it. */

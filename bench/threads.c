@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "layer/parts.h"
+#include "layer/pass_run.h"
 #include "server/workers.h"
 
 #define EPS 1e-5
@@ -66,48 +66,40 @@ tensor_free(const struct tensor *t)
 	free(t->x);
 }
 
-static void
-train(struct crew *crew, const struct tensor *t)
+static struct norm_pass
+pass_of(const struct norm_op *op, const struct tensor *t)
 {
-	(void)parts_normalize_batch(crew, NORM_FLOAT, t->x, t->view, EPS, t->one, t->zero, t->mean, t->var, t->rstd);
-}
-
-static void
-infer(struct crew *crew, const struct tensor *t)
-{
-	(void)parts_normalize_by_feature(crew, NORM_FLOAT, t->x, t->view, t->zero, t->one, t->one, t->zero);
-}
-
-static void
-instance(struct crew *crew, const struct tensor *t)
-{
-	(void)parts_normalize_groups(crew, NORM_FLOAT, t->x, t->view, t->view.feature, EPS, t->one, t->zero);
-}
-
-static void
-layer(struct crew *crew, const struct tensor *t)
-{
-	(void)parts_normalize_rows(
-	    crew, NORM_FLOAT, t->x, t->view.outer * t->view.feature, t->view.inner, true, EPS, t->one, t->zero);
+	return (struct norm_pass){ .op = op,
+		.real = NORM_FLOAT,
+		.view = t->view,
+		.x = t->x,
+		.y = t->x,
+		.eps = EPS,
+		.groups = t->view.feature,
+		.centered = true,
+		.by = { t->zero, t->one, t->one, t->zero },
+		.mean = t->mean,
+		.var = t->var,
+		.rstd = t->rstd };
 }
 
 static const struct row {
 	const char *name;
-	void (*pass)(struct crew *crew, const struct tensor *t);
+	const struct norm_op *op;
 	struct norm_view view;
 } rows[] = {
-	{ "train (32,64,56,56)", train, { 32, 64, 3136 } },
-	{ "train (32,64,28,28)", train, { 32, 64, 784 } },
-	{ "train (32,64,23,23)", train, { 32, 64, 529 } },
-	{ "train (32,3,224,224)", train, { 32, 3, 50176 } },
-	{ "train (4096,512)", train, { 4096, 512, 1 } },
-	{ "train (32,56,56,64) channels last", train, { 100352, 64, 1 } },
-	{ "infer (32,64,56,56)", infer, { 32, 64, 3136 } },
-	{ "infer (32,64,28,28)", infer, { 32, 64, 784 } },
-	{ "infer (32,64,23,23)", infer, { 32, 64, 529 } },
-	{ "infer (32,56,56,64) channels last", infer, { 100352, 64, 1 } },
-	{ "instance (32,64,56,56)", instance, { 32, 64, 3136 } },
-	{ "layer (4096,768)", layer, { 1, 4096, 768 } },
+	{ "train (32,64,56,56)", &norm_batch, { 32, 64, 3136 } },
+	{ "train (32,64,28,28)", &norm_batch, { 32, 64, 784 } },
+	{ "train (32,64,23,23)", &norm_batch, { 32, 64, 529 } },
+	{ "train (32,3,224,224)", &norm_batch, { 32, 3, 50176 } },
+	{ "train (4096,512)", &norm_batch, { 4096, 512, 1 } },
+	{ "train (32,56,56,64) channels last", &norm_batch, { 100352, 64, 1 } },
+	{ "infer (32,64,56,56)", &norm_by_feature, { 32, 64, 3136 } },
+	{ "infer (32,64,28,28)", &norm_by_feature, { 32, 64, 784 } },
+	{ "infer (32,64,23,23)", &norm_by_feature, { 32, 64, 529 } },
+	{ "infer (32,56,56,64) channels last", &norm_by_feature, { 100352, 64, 1 } },
+	{ "instance (32,64,56,56)", &norm_groups, { 32, 64, 3136 } },
+	{ "layer (4096,768)", &norm_rows, { 1, 4096, 768 } },
 };
 
 /* One measurement, by a job on a computing thread, where the daemon's are. */
@@ -133,9 +125,10 @@ static void
 measure(void *arg)
 {
 	struct measurement *m = arg;
+	const struct norm_pass pass = pass_of(m->row->op, m->tensor);
 	const double start = now_us();
 
-	m->row->pass(m->crew, m->tensor);
+	(void)pass_run(m->crew, &pass);
 	m->us = now_us() - start;
 	if (write(m->done[1], "", 1) != 1)
 		perror("threads");

@@ -8,8 +8,7 @@
 #include "layer/channels.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
-#include "layer/parts.h"
-#include "norm/backward.h"
+#include "layer/pass_run.h"
 #include "norm/normalize.h"
 #include "norm/renorm.h"
 
@@ -41,15 +40,31 @@ channels_init(struct call *c, struct err *e)
 	return workspace_doubles(c->workspace, 3 * features, &c->scratch, e);
 }
 
+struct norm_pass
+channels_pass(const struct call *c, const struct norm_op *op, const struct piece *x, const struct piece *g)
+{
+	struct norm_pass pass = piece_pass(op, x);
+
+	pass.y = g->values;
+	pass.grad_weight = c->channels->weight;
+	pass.grad_bias = c->channels->bias;
+	pass.scratch = c->scratch;
+	return pass;
+}
+
+static const struct norm_op *
+sample_op(const struct definition *d)
+{
+	return definition_is_shaped(d) ? &norm_rows_backward : &norm_groups_backward;
+}
+
 /* The memory of by_sample: for as many bands as the whole tensor has, which is as many as any piece. */
 static int
 init_samples(struct call *c, struct err *e)
 {
 	const struct norm_view v = c->view;
 	const size_t n = definition_parameter_count(c->definition, v.feature);
-	const size_t scratch = definition_is_shaped(c->definition) ?
-	    BACKWARD_ROWS_SCRATCH * v.inner * backward_rows_bands(v.feature, v.inner) :
-	    BACKWARD_GROUPS_SCRATCH * v.feature * backward_groups_bands(v);
+	const size_t scratch = sample_op(c->definition)->scratch(v);
 
 	c->channels = workspace_alloc(c->workspace, sizeof(*c->channels), e);
 	if (c->channels == NULL || workspace_doubles(c->workspace, n, &c->channels->weight, e) < 0 ||
@@ -67,6 +82,7 @@ clip(struct call *c, const struct piece *x, const struct moments *m, struct scal
     struct err *e)
 {
 	const size_t size = norm_real_size(x->real);
+	struct norm_pass pass = piece_pass(&norm_clip_backward, x);
 	struct piece y = *x;
 
 	if (c->definition->clip == 0)
@@ -79,7 +95,10 @@ clip(struct call *c, const struct piece *x, const struct moments *m, struct scal
 	y.values = memcpy(c->channels->output, x->values, x->count * size);
 	if ((m != NULL ? forward_by_moments(c, &y, m, by, e) : forward_by_sample(c, &y, e)) < 0)
 		return -1;
-	backward_clip(y.real, g->values, y.values, y.count, c->definition->clip);
+	pass.x = y.values;
+	pass.y = g->values;
+	pass.limit = c->definition->clip;
+	(void)pass_run(c->workspace->crew, &pass);
 	return 0;
 }
 
@@ -116,13 +135,15 @@ by_channels(struct call *c, const struct piece *x, const struct moments *m, cons
 	const size_t features = x->view.feature;
 	const bool renorm = m->count > 0 && c->definition->renorm;
 	const struct scale_shift by = renorm ? renormalize(c, m) : c->parameters;
+	struct norm_pass pass = channels_pass(c, &norm_batch_backward, x, g);
 	struct channels *ch = c->channels;
 
 	if (clip(c, x, m, by, g, e) < 0)
 		return -1;
 	normalize_rstd(m->var, c->definition->eps, features, ch->rstd);
-	if (!parts_backward_by_feature(c->workspace->crew, x->real, x->values, g->values, x->view, m->count, m->mean,
-		ch->rstd, by.weight, ch->weight, ch->bias, c->scratch))
+	pass.count = m->count;
+	pass.by = (struct norm_by){ .mean = m->mean, .rstd = ch->rstd, .weight = by.weight };
+	if (!pass_run(c->workspace->crew, &pass))
 		return channels_refuse(c, g, e);
 	for (size_t f = 0; f < features && renorm; f++)
 		ch->weight[f] = ch->weight[f] * ch->r[f] + ch->bias[f] * ch->d[f];
@@ -155,24 +176,17 @@ static int
 by_sample(struct call *c, const struct piece *x, const struct piece *g, struct err *e)
 {
 	const struct definition *d = c->definition;
-	const struct norm_view v = x->view;
-	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : v.feature;
-	const double *weight = c->parameters.weight;
-	struct crew *crew = c->workspace->crew;
-	struct channels *ch = c->channels;
-	bool finite;
+	struct norm_pass pass = channels_pass(c, sample_op(d), x, g);
 
 	if (clip(c, x, NULL, c->parameters, g, e) < 0)
 		return -1;
-	if (definition_is_shaped(d))
-		finite = parts_backward_rows(crew, x->real, x->values, g->values, v.feature, v.inner,
-		    d->kind == KIND_LAYER_NORM, forward_eps(c), weight, ch->weight, ch->bias, c->scratch);
-	else
-		finite = parts_backward_groups(crew, x->real, x->values, g->values, v, groups, forward_eps(c), weight,
-		    ch->weight, ch->bias, c->scratch);
-	if (!finite)
+	pass.eps = forward_eps(c);
+	pass.centered = d->kind == KIND_LAYER_NORM;
+	pass.groups = d->kind == KIND_GROUP_NORM ? d->num_groups : x->view.feature;
+	pass.by.weight = c->parameters.weight;
+	if (!pass_run(c->workspace->crew, &pass))
 		return channels_refuse(c, g, e);
-	add(c, definition_parameter_count(d, v.feature));
+	add(c, definition_parameter_count(d, x->view.feature));
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "layer/channels.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
-#include "layer/parts.h"
+#include "layer/pass_run.h"
 #include "layer/reals.h"
 #include "norm/normalize.h"
 
@@ -78,6 +78,7 @@ int
 call_backward_shard(struct call *c, struct shard *own, struct err *e)
 {
 	struct channels *ch;
+	struct norm_pass pass;
 	struct piece x, g;
 
 	*own = (struct shard){ .limit = HUGE_VAL };
@@ -90,8 +91,9 @@ call_backward_shard(struct call *c, struct shard *own, struct err *e)
 	g = pieces_get(&c->pieces, c->gradients, 0);
 	if (x.count > 0) {
 		normalize_rstd(own->moments.var, c->definition->eps, c->view.feature, ch->rstd);
-		parts_backward_sums(c->workspace->crew, x.real, x.values, g.values, x.view, own->moments.mean, ch->rstd,
-		    ch->bias, ch->weight);
+		pass = channels_pass(c, &norm_sums, &x, &g);
+		pass.by = (struct norm_by){ .mean = own->moments.mean, .rstd = ch->rstd };
+		(void)pass_run(c->workspace->crew, &pass);
 	}
 	own->sum = ch->bias;
 	own->product = ch->weight;
@@ -103,6 +105,7 @@ call_backward_shard_output(struct call *c, const struct shard *whole, struct err
 {
 	const struct moments *m = &whole->moments;
 	struct channels *ch = c->channels;
+	struct norm_pass pass;
 	struct piece x, g;
 
 	/* Before a shard without values is done: what is refused is refused to all. */
@@ -117,9 +120,12 @@ call_backward_shard_output(struct call *c, const struct shard *whole, struct err
 	}
 	x = pieces_get(&c->pieces, c->values, 0);
 	g = pieces_get(&c->pieces, c->gradients, 0);
-	if (x.count > 0 &&
-	    !parts_backward_by_sums(c->workspace->crew, x.real, x.values, g.values, x.view, m->count, m->mean, ch->rstd,
-		c->parameters.weight, whole->sum, whole->product, c->scratch))
+	pass = channels_pass(c, &norm_shard_backward, &x, &g);
+	pass.count = m->count;
+	pass.by = (struct norm_by){ .mean = m->mean, .rstd = ch->rstd, .weight = c->parameters.weight };
+	pass.sum = whole->sum;
+	pass.product = whole->product;
+	if (x.count > 0 && !pass_run(c->workspace->crew, &pass))
 		return channels_refuse(c, &g, e);
 	pieces_put(c, c->gradients, c->gradient);
 	return 0;

@@ -17,6 +17,10 @@ struct channels {
 /* Takes c->channels, with zeros for the channels of the call's view, and c->scratch: 3 doubles a channel. */
 int channels_init(struct call *c, struct err *e) MUST_CHECK;
 
+/* A backward pass over the input `x` and the gradient `g`, which takes its memory from `c`. */
+struct norm_pass
+channels_pass(const struct call *c, const struct norm_op *op, const struct piece *x, const struct piece *g);
+
 /* Fails with non_finite_input; the message says where in the gradient `g` a value is not finite. */
 int channels_refuse(const struct call *c, const struct piece *g, struct err *e);
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "layer/measure.h"
-#include "layer/parts.h"
+#include "layer/pass_run.h"
 #include "layer/reals.h"
 #include "norm/normalize.h"
 #include "norm/widen.h"
@@ -19,7 +19,7 @@ first_non_finite(const struct piece *p)
 	double value;
 
 	for (size_t i = 0; i < p->count; i++) {
-		widen(p->real, (const unsigned char *)p->values + i * size, 1, &value);
+		norm_widen(p->real, (const unsigned char *)p->values + i * size, 1, &value);
 		if (!isfinite(value))
 			return i;
 	}
@@ -68,29 +68,41 @@ check_output(const struct call *c, const struct piece *p, const struct moments *
 	    datatype_name(c->tensor->datatype));
 }
 
+/* Normalizes by given numbers. */
+static bool
+run_by(const struct call *c, const struct norm_op *op, const struct piece *p, struct norm_by by)
+{
+	struct norm_pass pass = piece_pass(op, p);
+
+	pass.by = by;
+	return pass_run(c->workspace->crew, &pass);
+}
+
 int
 forward_by_moments(
     const struct call *c, const struct piece *p, const struct moments *m, struct scale_shift by, struct err *e)
 {
-	bool finite;
+	const struct norm_by numbers = { m->mean, c->scratch, by.weight, by.bias };
 
 	normalize_rstd(m->var, c->definition->eps, p->view.feature, c->scratch);
-	finite = parts_normalize_by_feature(
-	    c->workspace->crew, p->real, p->values, p->view, m->mean, c->scratch, by.weight, by.bias);
-	return check_output(c, p, m, finite, e);
+	return check_output(c, p, m, run_by(c, &norm_by_feature, p, numbers), e);
 }
 
 int
 forward_batch(const struct call *c, const struct piece *p, double *room, struct moments *out, struct err *e)
 {
-	double *var = room + p->view.feature;
+	struct norm_pass pass = piece_pass(&norm_batch, p);
 	bool finite;
 
-	*out = (struct moments){ norm_view_count(p->view), room, var };
+	pass.eps = c->definition->eps;
+	pass.by = (struct norm_by){ .weight = c->parameters.weight, .bias = c->parameters.bias };
+	pass.mean = room;
+	pass.var = room + p->view.feature;
+	pass.rstd = c->scratch;
+	*out = (struct moments){ norm_view_count(p->view), pass.mean, pass.var };
 	if (measure_check_count(out->count, e) < 0)
 		return -1;
-	finite = parts_normalize_batch(c->workspace->crew, p->real, p->values, p->view, c->definition->eps,
-	    c->parameters.weight, c->parameters.bias, room, var, c->scratch);
+	finite = pass_run(c->workspace->crew, &pass);
 	if (measure_check_finite(out, p->view.feature, e) < 0)
 		return -1;
 	return check_output(c, p, out, finite, e);
@@ -99,28 +111,22 @@ forward_batch(const struct call *c, const struct piece *p, double *room, struct 
 int
 forward_by_instances(const struct call *c, const struct piece *p, const double *mean, const double *rstd, struct err *e)
 {
-	bool finite = parts_normalize_by_sample(
-	    c->workspace->crew, p->real, p->values, p->view, mean, rstd, c->parameters.weight, c->parameters.bias);
+	const struct norm_by numbers = { mean, rstd, c->parameters.weight, c->parameters.bias };
 
-	return check_output(c, p, NULL, finite, e);
+	return check_output(c, p, NULL, run_by(c, &norm_by_sample, p, numbers), e);
 }
 
 int
 forward_by_sample(const struct call *c, const struct piece *p, struct err *e)
 {
 	const struct definition *d = c->definition;
-	const struct scale_shift by = c->parameters;
-	const size_t groups = d->kind == KIND_GROUP_NORM ? d->num_groups : p->view.feature;
-	struct crew *crew = c->workspace->crew;
-	bool finite;
+	struct norm_pass pass = piece_pass(definition_is_shaped(d) ? &norm_rows : &norm_groups, p);
 
-	if (definition_is_shaped(d))
-		finite = parts_normalize_rows(crew, p->real, p->values, p->view.feature, p->view.inner,
-		    d->kind == KIND_LAYER_NORM, forward_eps(c), by.weight, by.bias);
-	else
-		finite = parts_normalize_groups(
-		    crew, p->real, p->values, p->view, groups, forward_eps(c), by.weight, by.bias);
-	return check_output(c, p, NULL, finite, e);
+	pass.eps = forward_eps(c);
+	pass.centered = d->kind == KIND_LAYER_NORM;
+	pass.groups = d->kind == KIND_GROUP_NORM ? d->num_groups : p->view.feature;
+	pass.by = (struct norm_by){ .weight = c->parameters.weight, .bias = c->parameters.bias };
+	return check_output(c, p, NULL, pass_run(c->workspace->crew, &pass), e);
 }
 
 /* The weight of each channel undoes itself only where it is not 0. */
@@ -141,7 +147,8 @@ forward_inverse(const struct call *c, const struct piece *p, const struct moment
 {
 	const size_t features = p->view.feature;
 	double *inverse = c->scratch, *deviation = inverse + features, *zero = deviation + features;
-	bool finite;
+	const struct norm_by numbers = { c->parameters.bias != NULL ? c->parameters.bias : zero, inverse, deviation,
+		m->mean };
 
 	if (invert_weight(c->parameters.weight, features, inverse, e) < 0)
 		return -1;
@@ -149,18 +156,20 @@ forward_inverse(const struct call *c, const struct piece *p, const struct moment
 		deviation[f] = sqrt(m->var[f] + c->definition->eps);
 		zero[f] = 0;
 	}
-	finite = parts_normalize_by_feature(c->workspace->crew, p->real, p->values, p->view,
-	    c->parameters.bias != NULL ? c->parameters.bias : zero, inverse, deviation, m->mean);
-	return check_output(c, p, NULL, finite, e);
+	return check_output(c, p, NULL, run_by(c, &norm_by_feature, p, numbers), e);
 }
 
 void
 forward_finish(struct call *c)
 {
-	const struct pieces *p = &c->pieces;
+	const struct norm_pass pass = { .op = &norm_clip,
+		.real = c->pieces.real,
+		.view = { 1, 1, c->pieces.elements },
+		.y = c->values,
+		.limit = c->definition->clip };
 
-	if (c->definition->clip > 0)
-		parts_normalize_clip(c->workspace->crew, p->real, c->values, p->elements, c->definition->clip);
+	if (pass.limit > 0)
+		(void)pass_run(c->workspace->crew, &pass);
 	pieces_put(c, c->values, c->tensor);
 }
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "layer/parts.h"
+#include "layer/pass_run.h"
 #include "layer/reals.h"
 
 static int
@@ -75,20 +75,26 @@ measure_running(const struct call *c, struct moments *out, struct err *e)
 int
 measure_moments(const struct call *c, const struct piece *p, double *room, struct moments *out, struct err *e)
 {
-	double *var = room + p->view.feature;
+	struct norm_pass pass = piece_pass(&norm_moments, p);
 
-	parts_moments(c->workspace->crew, p->real, p->values, p->view, room, var);
-	*out = (struct moments){ norm_view_count(p->view), room, var };
+	pass.mean = room;
+	pass.var = room + p->view.feature;
+	(void)pass_run(c->workspace->crew, &pass);
+	*out = (struct moments){ norm_view_count(p->view), pass.mean, pass.var };
 	return measure_check_finite(out, p->view.feature, e);
 }
 
 int
 measure_instances(const struct call *c, const struct piece *p, double *mean, double *var, struct err *e)
 {
-	const struct norm_view instances = { 1, p->view.outer * p->view.feature, p->view.inner };
+	const size_t instances = p->view.outer * p->view.feature;
+	struct norm_pass pass = piece_pass(&norm_moments, p);
 
-	parts_moments(c->workspace->crew, p->real, p->values, instances, mean, var);
-	for (size_t first = 0; first < instances.feature; first += p->view.feature)
+	pass.view = (struct norm_view){ 1, instances, p->view.inner };
+	pass.mean = mean;
+	pass.var = var;
+	(void)pass_run(c->workspace->crew, &pass);
+	for (size_t first = 0; first < instances; first += p->view.feature)
 		if (measure_check_finite(
 			&(struct moments){ p->view.inner, mean + first, var + first }, p->view.feature, e) < 0)
 			return -1;

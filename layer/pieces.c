@@ -3,7 +3,7 @@
 
 #include "layer/call.h"
 #include "layer/measure.h"
-#include "layer/parts.h"
+#include "layer/pass_run.h"
 #include "layer/reals.h"
 #include "norm/shuffle.h"
 
@@ -99,25 +99,35 @@ pieces_cut(struct call *c, enum pieces_way way, struct err *e)
 	return by_sample ? measure_check_samples(c->definition, view, e) : 0;
 }
 
+/* Packs, unpacks, fills or clears. */
+static void
+run_padding(const struct call *c, const struct norm_op *op, const void *x, void *y)
+{
+	const struct padding *padding = &c->pieces.padding;
+	const struct norm_pass pass = {
+		.op = op, .real = c->pieces.real, .view = padding->view, .x = x, .y = y, .padding = padding
+	};
+
+	(void)pass_run(c->workspace->crew, &pass);
+}
+
 int
 pieces_take(struct call *c, struct tensor *t, void **values, struct err *e)
 {
 	const struct pieces *p = &c->pieces;
-	const struct padding *padding = &p->padding;
-	struct workspace *ws = c->workspace;
 
 	ghosts_shuffle(&p->ghosts, t);
 	*values = t->values;
-	if (padding->keep == NULL)
+	if (p->padding.keep == NULL)
 		return 0;
 	if (p->in_place) {
-		parts_fill(ws->crew, p->real, padding, t->values);
+		run_padding(c, &norm_fill, NULL, t->values);
 		return 0;
 	}
-	*values = workspace_values(ws, p->elements, norm_real_size(p->real), e);
+	*values = workspace_values(c->workspace, p->elements, norm_real_size(p->real), e);
 	if (*values == NULL)
 		return -1;
-	parts_pack(ws->crew, p->real, padding, t->values, *values);
+	run_padding(c, &norm_pack, t->values, *values);
 	return 0;
 }
 
@@ -165,8 +175,8 @@ pieces_put(struct call *c, void *values, struct tensor *t)
 	const struct pieces *p = &c->pieces;
 
 	if (p->padding.keep != NULL && p->in_place)
-		parts_clear(c->workspace->crew, p->real, &p->padding, t->values);
+		run_padding(c, &norm_clear, NULL, t->values);
 	else if (p->padding.keep != NULL)
-		parts_unpack(c->workspace->crew, p->real, &p->padding, values, t->values);
+		run_padding(c, &norm_unpack, values, t->values);
 	ghosts_unshuffle(&p->ghosts, t);
 }

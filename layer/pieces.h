@@ -9,7 +9,7 @@
 
 #include "layer/ghosts.h"
 #include "norm/padding.h"
-#include "norm/view.h"
+#include "norm/pass.h"
 
 /* Which positions count: a byte each, 1 counts, 0 is padding. `keep` NULL: there is no padding. */
 struct mask {
@@ -65,6 +65,13 @@ int pieces_take(struct call *c, struct tensor *t, void **values, struct err *e) 
 
 /* Piece `i` of what pieces_take gave. */
 struct piece pieces_get(const struct pieces *p, void *values, size_t i);
+
+/* A pass over a piece, in place. The caller sets what else the operation needs (norm/pass.h). */
+static inline struct norm_pass
+piece_pass(const struct norm_op *op, const struct piece *p)
+{
+	return (struct norm_pass){ .op = op, .real = p->real, .view = p->view, .x = p->values, .y = p->values };
+}
 
 /* Puts the pieces back into the tensor: in the samples' own order, with zeros at padding. */
 void pieces_put(struct call *c, void *values, struct tensor *t);

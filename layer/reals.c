@@ -25,7 +25,7 @@ real_of(enum datatype datatype)
 void
 real_widen(const struct tensor *t, double *out)
 {
-	widen(real_of(t->datatype), t->values, t->count, out);
+	norm_widen(real_of(t->datatype), t->values, t->count, out);
 }
 
 double

@@ -1,63 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass of what has moments of its own: samples in groups, rows. Each sample or row is done by itself, but
- * what it adds to the gradients by weight and bias is added up over all: in bands, whose number the view alone decides,
- * so that bands may be done at the same time and the sums are the same.
+ * The backward passes by samples in groups and by rows. Each sample or row gets its own gradient, but the gradients by
+ * weight and bias are sums over all of them. These are made in bands: the view alone decides how many, so that bands
+ * may run at the same time and give the same bits.
  */
 #include <string.h>
 
-#include "norm/backward.h"
 #include "norm/kernels/backward_terms.h"
-#include "norm/kernels/columns.h"
 #include "norm/kernels/kernels.h"
-#include "norm/normalize.h"
 #include "norm/kernels/sum.h"
+#include "norm/normalize.h"
 
 #define BANDS_MAX ((size_t)8)
-/*
- * Rows whose parameters' gradients are added up plainly, before they are added to the rest by TwoSum; a multiple of
- * ROWS_TOGETHER.
- */
+/* Rows whose gradients by the parameters are added up plainly before a fold; a multiple of ROWS_TOGETHER. */
 #define ROWS_PLAIN ((size_t)64)
 
-/* Of a tensor that nobody cuts there is one band: its sums would take longer to join than they take. */
+/* Doubles of scratch memory for each band, in arrays of a double a parameter. */
+#define SUMS_ARRAYS ((size_t)4)                 /* struct band_sums */
+#define GROUPS_ARRAYS (SUMS_ARRAYS + (size_t)7) /* and one sample's: see sample_init() */
+#define ROWS_ARRAYS (SUMS_ARRAYS + (size_t)2)   /* and what recent rows add */
+
+/* A small tensor has one band: its sums would take longer to join than to make. */
 static size_t
-bands_of(size_t elements, size_t most)
+bands_of(struct norm_view view, size_t most)
 {
-	return elements < CUT_FROM ? 1 : columns_min(BANDS_MAX, most);
+	return norm_view_elements(view) < CUT_FROM ? 1 : columns_min(BANDS_MAX, most);
 }
 
-size_t
-backward_groups_bands(struct norm_view view)
+static size_t
+groups_bands(struct norm_view view)
 {
-	return bands_of(view.outer * view.feature * view.inner, view.outer);
+	return bands_of(view, view.outer);
 }
 
-/* Each has room for the sums of a band beside several times as many rows. */
-size_t
-backward_rows_bands(size_t rows, size_t size)
+/* Each band has several times as many rows as have their sums folded together. */
+static size_t
+rows_bands(struct norm_view view)
 {
-	return bands_of(rows * size, 1 + rows / (2 * ROWS_PLAIN));
+	return bands_of(view, 1 + view.feature / (2 * ROWS_PLAIN));
 }
 
 /*
- * The sums of a band, `n` numbers by weight and by bias, each in two parts as in struct sum. They stand at its scratch
- * memory's start.
+ * The sums of a band by weight and by bias, `n` each, in two parts as in struct sum, at the start of its scratch
+ * memory.
  */
-struct band {
+struct band_sums {
 	double *weight, *weight_low, *bias, *bias_low;
 };
 
 /* Returns the next free place. */
 static double *
-band_init(struct band *b, double *scratch, size_t n)
+band_sums_init(struct band_sums *b, double *scratch, size_t n)
 {
-	*b = (struct band){ scratch, scratch + n, scratch + 2 * n, scratch + 3 * n };
-	memset(scratch, 0, 4 * n * sizeof(*scratch));
-	return scratch + 4 * n;
+	*b = (struct band_sums){ scratch, scratch + n, scratch + 2 * n, scratch + 3 * n };
+	memset(scratch, 0, SUMS_ARRAYS * n * sizeof(*scratch));
+	return scratch + SUMS_ARRAYS * n;
 }
 
-/* The totals of one of the two over all bands, `each` doubles apart. */
+/* Adds `n` numbers by weight and by bias, and sets them to 0. */
+static void
+band_sums_fold(const struct band_sums *b, double *weight, double *bias, size_t n)
+{
+	kernels_best()->fold(weight, b->weight, b->weight_low, n);
+	kernels_best()->fold(bias, b->bias, b->bias_low, n);
+}
+
+/* The totals over `bands` bands, whose sums lie `each` doubles apart. */
 static void
 join(const double *high, size_t bands, size_t each, size_t n, double *total)
 {
@@ -75,217 +83,202 @@ join(const double *high, size_t bands, size_t each, size_t n, double *total)
 	}
 }
 
-/* One sample of backward_groups: arrays of a number for each channel, named as there. */
+/* The gradients by weight and bias, `n` each, from the scratch memory of all bands of `arrays` arrays. */
+static void
+join_gradients(const struct norm_pass *p, size_t bands, size_t arrays, size_t n)
+{
+	join(p->scratch, bands, arrays * n, n, p->grad_weight);
+	join(p->scratch + 2 * n, bands, arrays * n, n, p->grad_bias);
+}
+
+/* ---- by groups */
+
+/* Two passes over one sample: `measure` has groups as features, `pass` channels, by the numbers of their groups. */
 struct sample {
-	double *mean, *rstd;   /* the group's, for each channel */
-	double *sum, *product; /* of g and g (x - mean) */
-	struct coefficients by;
+	struct norm_pass measure, pass;
+	double *mean, *rstd;
 };
 
-/* From each channel's sums to its coefficients, by way of its group's. */
+/* Places the arrays of a sample in the scratch memory. */
 static void
-group_terms(const struct sample *s, struct norm_view sample, size_t groups, const double *weight)
+sample_init(struct sample *s, const struct norm_pass *p, double *scratch)
 {
-	const size_t channels = sample.feature, in_group = channels / groups;
+	const size_t channels = p->view.feature;
 
-	for (size_t group = 0; group < groups; group++) {
-		const size_t first = group * in_group;
+	s->measure = s->pass = *p;
+	s->mean = scratch;
+	s->rstd = scratch + channels;
+	s->measure.view = (struct norm_view){ 1, p->groups, channels / p->groups * p->view.inner };
+	s->measure.mean = s->mean;
+	s->measure.var = s->rstd;
+	s->measure.mean_low = NULL;
+	s->pass.view.outer = 1;
+	s->pass.by.mean = s->mean;
+	s->pass.by.rstd = s->rstd;
+	s->pass.grad_bias = scratch + 2 * channels;
+	s->pass.grad_weight = scratch + 3 * channels;
+	s->pass.scratch = scratch + 4 * channels;
+}
+
+/* From each channel's sums to its terms, by way of its group's. */
+static void
+group_terms(const struct norm_pass *sample)
+{
+	const size_t in_group = sample->view.feature / sample->groups;
+	const double *weight = sample->by.weight;
+	const struct feature_terms terms = feature_terms_in(sample);
+
+	for (size_t first = 0; first < sample->view.feature; first += in_group) {
 		struct sum sum = { 0, 0 }, product = { 0, 0 };
 		struct backward_terms t;
 
 		for (size_t c = first; c < first + in_group; c++) {
-			sum_add(&sum, s->sum[c] * (weight != NULL ? weight[c] : 1));
-			sum_add(&product, s->product[c] * (weight != NULL ? weight[c] : 1));
+			sum_add(&sum, sample->grad_bias[c] * (weight != NULL ? weight[c] : 1));
+			sum_add(&product, sample->grad_weight[c] * (weight != NULL ? weight[c] : 1));
 		}
-		t = backward_terms_of(
-		    1, s->rstd[first], (double)(in_group * sample.inner), sum_total(sum), sum_total(product));
+		t = backward_terms_of(1, sample->by.rstd[first], (double)(in_group * sample->view.inner),
+		    sum_total(sum), sum_total(product));
 		for (size_t c = first; c < first + in_group; c++) {
-			s->by.by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
-			s->by.by_x[c] = t.by_x;
-			s->by.constant[c] = t.constant;
+			terms.by_g[c] = t.by_g * (weight != NULL ? weight[c] : 1);
+			terms.by_x[c] = t.by_x;
+			terms.constant[c] = t.constant;
 		}
 	}
 }
 
-/* Where the arrays of `s` begin in the scratch memory. */
-static void
-sample_init(struct sample *s, double *scratch, size_t channels)
-{
-	double **const arrays[] = { &s->mean, &s->rstd, &s->sum, &s->product, &s->by.by_g, &s->by.by_x,
-		&s->by.constant };
-
-	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++, scratch += channels)
-		*arrays[i] = scratch;
-}
-
-/* One sample: its own gradient in place; s->sum and s->product become what it adds to those by bias and weight. */
+/* One sample: dx in place; grad_weight and grad_bias become its share of those of all samples. */
 static bool
-sample_backward(const struct kernels_of_real *kernels, const void *x, void *g, struct norm_view sample, size_t groups,
-    const double *weight, const struct sample *s)
+sample_backward(const struct sample *s)
 {
-	const size_t channels = sample.feature;
+	const size_t channels = s->pass.view.feature, groups = s->pass.groups;
+	const struct kernels_of_real *kernels = kernels_for(&s->pass);
 	bool finite;
 
-	normalize_spread(s->mean, groups, channels);
-	normalize_spread(s->rstd, groups, channels);
-	kernels->gradients_part(x, g, sample, 0, channels, s->mean, s->rstd, s->sum, s->product);
-	group_terms(s, sample, groups, weight);
-	finite = kernels->backward(x, g, sample, s->mean, s->rstd, &s->by);
+	(void)kernels->moments(&s->measure, (struct norm_part){ 0, groups });
+	normalize_rstd(s->rstd, s->pass.eps, groups, s->rstd);
+	normalize_spread(s->mean, channels / groups, channels);
+	normalize_spread(s->rstd, channels / groups, channels);
+	(void)kernels->sums(&s->pass, (struct norm_part){ 0, channels });
+	group_terms(&s->pass);
+	finite = kernels->terms_backward(&s->pass, (struct norm_part){ 0, 1 });
 	for (size_t c = 0; c < channels; c++)
-		s->product[c] *= s->rstd[c];
+		s->pass.grad_weight[c] *= s->rstd[c];
 	return finite;
 }
 
-void
-backward_groups_join(struct norm_view view, const double *scratch, double *grad_weight, double *grad_bias)
-{
-	const size_t bands = backward_groups_bands(view), each = BACKWARD_GROUPS_SCRATCH * view.feature;
-
-	join(scratch, bands, each, view.feature, grad_weight);
-	join(scratch + 2 * view.feature, bands, each, view.feature, grad_bias);
-}
-
-/* What all samples share. */
-struct groups {
-	const struct kernels_of_real *kernels;
-	enum norm_real real;
-	struct norm_view grouped, sample;
-	size_t groups;
-	double eps;
-	const double *weight;
-};
-
-/* The samples from `n` to before `end`. */
 static bool
-groups_band(const struct groups *all, const void *x, void *g, size_t n, size_t end, double *scratch)
+groups_band(const struct norm_pass *p, struct norm_part samples, double *scratch)
 {
-	const size_t channels = all->sample.feature, bytes = channels * all->sample.inner * norm_real_size(all->real);
-	const unsigned char *at = (const unsigned char *)x + n * bytes;
-	unsigned char *g_at = (unsigned char *)g + n * bytes;
+	const size_t channels = p->view.feature, size = channels * p->view.inner;
+	struct band_sums sums;
 	struct sample s;
-	struct band sums;
 	bool finite = true;
 
-	sample_init(&s, band_init(&sums, scratch, channels), channels);
-	for (; n < end; n++, at += bytes, g_at += bytes) {
-		all->kernels->moments(at, all->grouped, s.mean, s.rstd);
-		normalize_rstd(s.rstd, all->eps, all->groups, s.rstd);
-		finite &= sample_backward(all->kernels, at, g_at, all->sample, all->groups, all->weight, &s);
-		kernels_best()->fold(s.product, sums.weight, sums.weight_low, channels);
-		kernels_best()->fold(s.sum, sums.bias, sums.bias_low, channels);
+	sample_init(&s, p, band_sums_init(&sums, scratch, channels));
+	for (size_t n = samples.first; n < samples.end; n++) {
+		s.measure.x = s.pass.x = norm_pass_x(p, n * size);
+		s.pass.y = norm_pass_y(p, n * size);
+		finite &= sample_backward(&s);
+		band_sums_fold(&sums, s.pass.grad_weight, s.pass.grad_bias, channels);
 	}
 	return finite;
 }
 
-bool
-backward_groups_part(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups,
-    struct norm_part bands, double eps, const double *weight, double *scratch)
-{
-	const struct groups all = { kernels_best()->of[real], real, { 1, groups, view.feature / groups * view.inner },
-		{ 1, view.feature, view.inner }, groups, eps, weight };
-	const size_t count = backward_groups_bands(view), each = BACKWARD_GROUPS_SCRATCH * view.feature;
-	bool finite = true;
-
-	for (; bands.first < bands.end; bands.first++) {
-		const struct norm_part samples = cut_part(view.outer, 1, count, bands.first);
-
-		finite &= groups_band(&all, x, g, samples.first, samples.end, scratch + bands.first * each);
-	}
-	return finite;
-}
-
-bool
-backward_groups(enum norm_real real, const void *x, void *g, struct norm_view view, size_t groups, double eps,
-    const double *weight, double *grad_weight, double *grad_bias, double *scratch)
-{
-	const struct norm_part all = { 0, backward_groups_bands(view) };
-	const bool finite = backward_groups_part(real, x, g, view, groups, all, eps, weight, scratch);
-
-	backward_groups_join(view, scratch, grad_weight, grad_bias);
-	return finite;
-}
-
-/* What all rows share. */
-struct rows {
-	const struct kernels_of_real *kernels;
-	enum norm_real real;
-	size_t size;
-	bool centered;
-	double eps;
-	const double *weight;
-};
-
-/* What rows of a band add to the gradients by weight and bias since the last fold. */
-struct recent {
-	double *weight, *bias;
-};
-
-/* Adds it to the band's sums; then there is none. */
-static void
-fold(const struct recent *recent, const struct band *sums, size_t size)
-{
-	kernels_best()->fold(recent->weight, sums->weight, sums->weight_low, size);
-	kernels_best()->fold(recent->bias, sums->bias, sums->bias_low, size);
-}
-
-/* The rows from `r` to before `end`. */
 static bool
-rows_band(const struct rows *all, const void *x, void *g, size_t r, size_t end, double *scratch)
+groups_part(const struct norm_pass *p, struct norm_part bands)
 {
-	const size_t bytes = all->size * norm_real_size(all->real);
-	const unsigned char *at = (const unsigned char *)x + r * bytes;
-	unsigned char *g_at = (unsigned char *)g + r * bytes;
-	struct band sums;
-	struct recent recent;
-	bool finite = true;
-	size_t n, done;
-
-	recent.weight = band_init(&sums, scratch, all->size);
-	recent.bias = recent.weight + all->size;
-	memset(recent.weight, 0, 2 * all->size * sizeof(*scratch));
-	for (done = 0; r < end; r += n, done += n, at += n * bytes, g_at += n * bytes) {
-		n = columns_min(ROWS_TOGETHER, end - r);
-		finite &= all->kernels->rows_backward(
-		    at, g_at, n, all->size, all->centered, all->eps, all->weight, recent.weight, recent.bias);
-		if ((done + n) % ROWS_PLAIN == 0)
-			fold(&recent, &sums, all->size);
-	}
-	fold(&recent, &sums, all->size);
-	return finite;
-}
-
-void
-backward_rows_join(size_t rows, size_t size, const double *scratch, double *grad_weight, double *grad_bias)
-{
-	const size_t bands = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;
-
-	join(scratch, bands, each, size, grad_weight);
-	join(scratch + 2 * size, bands, each, size, grad_bias);
-}
-
-bool
-backward_rows_part(enum norm_real real, const void *x, void *g, size_t rows, size_t size, struct norm_part bands,
-    bool centered, double eps, const double *weight, double *scratch)
-{
-	const struct rows all = { kernels_best()->of[real], real, size, centered, eps, weight };
-	const size_t count = backward_rows_bands(rows, size), each = BACKWARD_ROWS_SCRATCH * size;
+	const size_t count = groups_bands(p->view), each = GROUPS_ARRAYS * p->view.feature;
 	bool finite = true;
 
-	for (; bands.first < bands.end; bands.first++) {
-		const struct norm_part some = cut_part(rows, 1, count, bands.first);
-
-		finite &= rows_band(&all, x, g, some.first, some.end, scratch + bands.first * each);
-	}
+	for (; bands.first < bands.end; bands.first++)
+		finite &=
+		    groups_band(p, cut_part(p->view.outer, 1, count, bands.first), p->scratch + bands.first * each);
 	return finite;
 }
 
-bool
-backward_rows(enum norm_real real, const void *x, void *g, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, double *grad_weight, double *grad_bias, double *scratch)
+static struct norm_cut
+cut_groups(const struct norm_pass *p)
 {
-	const struct norm_part all = { 0, backward_rows_bands(rows, size) };
-	const bool finite = backward_rows_part(real, x, g, rows, size, all, centered, eps, weight, scratch);
+	return (struct norm_cut){ groups_bands(p->view), 1 };
+}
 
-	backward_rows_join(rows, size, scratch, grad_weight, grad_bias);
+static void
+groups_end(const struct norm_pass *p)
+{
+	join_gradients(p, groups_bands(p->view), GROUPS_ARRAYS, p->view.feature);
+}
+
+static size_t
+groups_scratch(struct norm_view view)
+{
+	return groups_bands(view) * GROUPS_ARRAYS * view.feature;
+}
+
+const struct norm_op norm_groups_backward = {
+	.part = groups_part,
+	.cut = cut_groups,
+	.end = groups_end,
+	.scratch = groups_scratch,
+};
+
+/* ---- by rows */
+
+/* The kernel adds the gradients of a few rows plainly to `recent`, which are then folded into the band's. */
+static bool
+rows_band(const struct norm_pass *p, struct norm_part rows, double *scratch)
+{
+	const size_t size = p->view.inner;
+	struct norm_pass recent = *p;
+	struct band_sums sums;
+	bool finite = true;
+	size_t r, n;
+
+	recent.grad_weight = band_sums_init(&sums, scratch, size);
+	recent.grad_bias = recent.grad_weight + size;
+	memset(recent.grad_weight, 0, 2 * size * sizeof(*scratch));
+	for (r = rows.first; r < rows.end; r += n) {
+		n = columns_min(ROWS_TOGETHER, rows.end - r);
+		finite &= kernels_for(p)->rows_backward(&recent, (struct norm_part){ r, r + n });
+		if ((r + n - rows.first) % ROWS_PLAIN == 0)
+			band_sums_fold(&sums, recent.grad_weight, recent.grad_bias, size);
+	}
+	band_sums_fold(&sums, recent.grad_weight, recent.grad_bias, size);
 	return finite;
 }
+
+static bool
+rows_part(const struct norm_pass *p, struct norm_part bands)
+{
+	const size_t count = rows_bands(p->view), each = ROWS_ARRAYS * p->view.inner;
+	bool finite = true;
+
+	for (; bands.first < bands.end; bands.first++)
+		finite &=
+		    rows_band(p, cut_part(p->view.feature, 1, count, bands.first), p->scratch + bands.first * each);
+	return finite;
+}
+
+static struct norm_cut
+cut_rows_bands(const struct norm_pass *p)
+{
+	return (struct norm_cut){ rows_bands(p->view), 1 };
+}
+
+static void
+rows_end(const struct norm_pass *p)
+{
+	join_gradients(p, rows_bands(p->view), ROWS_ARRAYS, p->view.inner);
+}
+
+static size_t
+rows_scratch(struct norm_view view)
+{
+	return rows_bands(view) * ROWS_ARRAYS * view.inner;
+}
+
+const struct norm_op norm_rows_backward = {
+	.part = rows_part,
+	.cut = cut_rows_bands,
+	.end = rows_end,
+	.scratch = rows_scratch,
+};

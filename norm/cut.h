@@ -1,52 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How work is cut into parts, for as many threads of the caller's as there are. The parts give the same bits as the
- * whole, however it is cut, because a sum never is: a part runs the whole's loops over some of what they run over, and
- * the whole is the part of all.
+ * How a pass is cut into parts for several threads. The parts give the same bits as the whole, however it is cut,
+ * because no sum is ever cut: the sum of a group, of a row, and of a feature stay whole. Where a view has few features,
+ * or sums go over all samples or rows, the sums are made in bands whose number depends on the view alone, and joined
+ * (norm/feature_bands.h, norm/backward_bands.c).
  *
- *   moments_part(), normalize_batch_part()                      features, at multiples of cut_step()
- *   normalize_by_feature_part(), normalize_by_sample_part()     elements, anywhere
- *   backward_by_feature_part(), backward_sums_part()            features, likewise
- *   backward_by_coefficients()                                  at any index of outer: the parts are calls of their own
- *   backward_groups_part(), backward_rows_part()                bands, whose number the view decides, since over them
- *   goes a sum feature_bands_moments(), feature_bands_sums()               bands likewise, of a view of few features
- *   normalize_groups_part()                                     groups of samples, anywhere normalize_rows(),
- *   normalize_rows_by(), normalize_clip()     at any row, at any element: the parts are calls of their own
- *
- * Parts that have nothing in common may run at the same time. What stays whole is the sum of a group or a row, and of a
- * feature, where there are many.
+ * Parts that do not overlap may run at the same time.
  */
 #ifndef NORM_CUT_H
 #define NORM_CUT_H
 
 #include "norm/view.h"
 
+struct norm_pass;
+
 /*
- * Elements from which on a tensor is large: only then is its work done in parts. To wake a thread takes 50 to 90 us on
- * a virtual machine: of half a million elements, on which inference spends 120 us, two threads spare nothing
- * (measured), of a million a quarter. By the same number a tensor's sums over samples or rows are made in bands, which
- * cost a little to join: in more than one where, and only where, several threads may do them.
+ * A tensor with at least this many elements is large, and only a large tensor is cut. Waking a thread takes 50 to 90 us
+ * on a virtual machine. Measured: for half a million elements, which take inference 120 us, a second thread gains
+ * nothing; for a million, a quarter. The same number decides whether sums over samples or rows are made in bands, which
+ * cost a little to join: only where several threads may compute them.
  */
 #define CUT_FROM ((size_t)1 << 20)
 
-/* From `first` to before `end`, of whatever is counted. */
+/* From `first` to before `end`: features, elements, rows, groups, bands. */
 struct norm_part {
 	size_t first;
 	size_t end;
 };
 
-/*
- * How many features have their sums taken together, and may be cut only before the first and after the last; the view's
- * last ones may be fewer.
- */
+/* What is cut: `count` things, at multiples of `step`. */
+struct norm_cut {
+	size_t count;
+	size_t step;
+};
+
+/* The step for features: their sums are taken together in blocks. The last block may be smaller. */
 size_t cut_step(struct norm_view view);
 
-/* In how many parts `count` things can be at most, when they are cut at multiples of `step` (at least 1). */
+/* The largest number of parts that `count` things can be cut into at multiples of `step` (>= 1). */
 size_t cut_most(size_t count, size_t step);
 
-/*
- * Part `i` of `parts` (1 to cut_most()) of them, none of which is empty, nor larger than another by more than a step.
- */
+/* Part `i` of `parts` (1 to cut_most()). No part is empty, or larger than another by more than a step. */
 struct norm_part cut_part(size_t count, size_t step, size_t parts, size_t i);
+
+/* How a pass may be cut: at features, at rows (the view's features), at indices of outer, or at any element. */
+struct norm_cut cut_features(const struct norm_pass *p);
+struct norm_cut cut_rows(const struct norm_pass *p);
+struct norm_cut cut_outer(const struct norm_pass *p);
+struct norm_cut cut_elements(const struct norm_pass *p);
 
 #endif

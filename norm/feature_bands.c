@@ -8,53 +8,61 @@
 size_t
 feature_bands(struct norm_view view)
 {
-	const bool large = view.outer * view.feature * view.inner >= CUT_FROM;
+	const bool large = norm_view_elements(view) >= CUT_FROM;
 	const bool few =
 	    view.feature <= FEATURE_BANDS_FEATURES && cut_most(view.feature, cut_step(view)) < FEATURE_BANDS_MAX;
 
 	return large && few ? columns_min(view.outer, FEATURE_BANDS_MAX) : 1;
 }
 
-/* One band of a view: its samples, where they begin, and its numbers. */
-struct band {
-	struct norm_view view;
-	size_t at; /* bytes into the tensors */
-	double *numbers;
-};
+static struct norm_cut
+cut_bands(const struct norm_pass *p)
+{
+	return (struct norm_cut){ feature_bands(p->view), 1 };
+}
 
-/* The numbers of band i: three a feature, an array each. */
 static size_t
-numbers_at(struct norm_view view, size_t i)
+bands_scratch(struct norm_view view)
 {
-	return 3 * i * view.feature;
+	return 3 * feature_bands(view) * view.feature;
 }
 
-static struct band
-band_of(enum norm_real real, struct norm_view view, size_t i, double *scratch)
+/* The numbers of band i: three arrays, a double a feature each. */
+static double *
+numbers_of(const struct norm_pass *p, size_t i)
 {
-	const struct norm_part outer = cut_part(view.outer, 1, feature_bands(view), i);
-
-	return (struct band){
-		.view = { outer.end - outer.first, view.feature, view.inner },
-		.at = outer.first * view.feature * view.inner * norm_real_size(real),
-		.numbers = scratch + numbers_at(view, i),
-	};
+	return p->scratch + 3 * i * p->view.feature;
 }
 
-void
-feature_bands_moments(
-    enum norm_real real, const void *x, struct norm_view view, struct norm_part bands, double *scratch)
+/* The same pass over band i, with its numbers as results. */
+static struct norm_pass
+band_of(const struct norm_pass *p, size_t i)
 {
-	struct band b;
+	const struct norm_part outer = cut_part(p->view.outer, 1, feature_bands(p->view), i);
+	const size_t first = outer.first * p->view.feature * p->view.inner;
+	struct norm_pass band = *p;
 
+	band.view.outer = outer.end - outer.first;
+	band.x = norm_pass_x(p, first);
+	band.y = norm_pass_y(p, first);
+	band.mean = band.grad_bias = numbers_of(p, i);
+	band.mean_low = band.grad_weight = numbers_of(p, i) + p->view.feature;
+	band.var = numbers_of(p, i) + 2 * p->view.feature;
+	return band;
+}
+
+static bool
+moments_part(const struct norm_pass *p, struct norm_part bands)
+{
 	for (; bands.first < bands.end; bands.first++) {
-		b = band_of(real, view, bands.first, scratch);
-		kernels_best()->of[real]->moments_part((const unsigned char *)x + b.at, b.view, 0, view.feature,
-		    b.numbers, b.numbers + view.feature, b.numbers + 2 * view.feature);
+		const struct norm_pass band = band_of(p, bands.first);
+
+		(void)kernels_for(p)->moments(&band, (struct norm_part){ 0, p->view.feature });
 	}
+	return true;
 }
 
-/* What the moments of one feature are joined from. */
+/* The numbers that the moments of one feature are joined from. */
 struct banded {
 	size_t bands;
 	double share[FEATURE_BANDS_MAX];  /* of all values */
@@ -72,7 +80,10 @@ weighted(const struct banded *b, const double *value)
 	return sum_total(s);
 }
 
-/* Each band's variance, and how far its mean is from that of all: of positive numbers, so that no digits are lost. */
+/*
+ * Adds up each band's variance and the square of its mean's distance from the mean: positive numbers, which lose no
+ * digits.
+ */
 static void
 join_feature(struct banded *b, double first, double *mean, double *var)
 {
@@ -84,9 +95,10 @@ join_feature(struct banded *b, double first, double *mean, double *var)
 	*var = weighted(b, b->var);
 }
 
-void
-feature_bands_join_moments(struct norm_view view, const double *scratch, double *mean, double *var)
+static void
+join_moments(const struct norm_pass *p)
 {
+	const struct norm_view view = p->view;
 	struct banded b = { .bands = feature_bands(view) };
 	const double *numbers;
 
@@ -97,45 +109,57 @@ feature_bands_join_moments(struct norm_view view, const double *scratch, double 
 	}
 	for (size_t f = 0; f < view.feature; f++) {
 		for (size_t i = 0; i < b.bands; i++) {
-			numbers = scratch + numbers_at(view, i) + f;
-			b.offset[i] = (numbers[0] - scratch[f]) + numbers[view.feature];
+			numbers = numbers_of(p, i) + f;
+			b.offset[i] = (numbers[0] - p->scratch[f]) + numbers[view.feature];
 			b.var[i] = numbers[2 * view.feature];
 		}
-		join_feature(&b, scratch[f], &mean[f], &var[f]);
+		join_feature(&b, p->scratch[f], &p->mean[f], &p->var[f]);
 	}
 }
 
-void
-feature_bands_sums(enum norm_real real, const void *x, const void *g, struct norm_view view, struct norm_part bands,
-    const double *mean, const double *rstd, double *scratch)
-{
-	struct band b;
+const struct norm_op feature_bands_moments = {
+	.part = moments_part,
+	.cut = cut_bands,
+	.end = join_moments,
+	.scratch = bands_scratch,
+};
 
+static bool
+sums_part(const struct norm_pass *p, struct norm_part bands)
+{
 	for (; bands.first < bands.end; bands.first++) {
-		b = band_of(real, view, bands.first, scratch);
-		kernels_best()->of[real]->gradients_part((const unsigned char *)x + b.at,
-		    (const unsigned char *)g + b.at, b.view, 0, view.feature, mean, rstd, b.numbers,
-		    b.numbers + view.feature);
+		const struct norm_pass band = band_of(p, bands.first);
+
+		(void)kernels_for(p)->sums(&band, (struct norm_part){ 0, p->view.feature });
 	}
+	return true;
 }
 
-/* One of the two sums of each feature over all bands. */
+/* The total over all bands of the numbers in array `array`. */
 static void
-join(const double *of_band, struct norm_view view, double *total)
+join(const struct norm_pass *p, size_t array, double *total)
 {
+	const size_t bands = feature_bands(p->view), features = p->view.feature;
 	struct sum s;
 
-	for (size_t f = 0; f < view.feature; f++) {
+	for (size_t f = 0; f < features; f++) {
 		s = (struct sum){ 0, 0 };
-		for (size_t i = 0; i < feature_bands(view); i++)
-			sum_add(&s, of_band[numbers_at(view, i) + f]);
+		for (size_t i = 0; i < bands; i++)
+			sum_add(&s, numbers_of(p, i)[array * features + f]);
 		total[f] = sum_total(s);
 	}
 }
 
-void
-feature_bands_join_sums(struct norm_view view, const double *scratch, double *sum, double *product)
+static void
+join_sums(const struct norm_pass *p)
 {
-	join(scratch, view, sum);
-	join(scratch + view.feature, view, product);
+	join(p, 0, p->grad_bias);
+	join(p, 1, p->grad_weight);
 }
+
+const struct norm_op feature_bands_sums = {
+	.part = sums_part,
+	.cut = cut_bands,
+	.end = join_sums,
+	.scratch = bands_scratch,
+};

@@ -5,38 +5,13 @@
 #include "norm/kernels/kernels.h"
 #include "norm/kernels/sum.h"
 
-static void
-moments_in_bands(enum norm_real real, const void *x, struct norm_view view, size_t bands, double *mean, double *var)
+static bool
+moments_part(const struct norm_pass *p, struct norm_part features)
 {
-	double scratch[FEATURE_BANDS_SCRATCH];
-
-	feature_bands_moments(real, x, view, (struct norm_part){ 0, bands }, scratch);
-	feature_bands_join_moments(view, scratch, mean, var);
+	return kernels_for(p)->moments(p, features);
 }
 
-void
-moments(enum norm_real real, const void *x, struct norm_view view, double *mean, double *var)
-{
-	const size_t bands = feature_bands(view);
-
-	if (bands > 1)
-		moments_in_bands(real, x, view, bands, mean, var);
-	else
-		kernels_best()->of[real]->moments(x, view, mean, var);
-}
-
-void
-moments_part(
-    enum norm_real real, const void *x, struct norm_view view, struct norm_part features, double *mean, double *var)
-{
-	kernels_best()->of[real]->moments_part(x, view, features.first, features.end, mean, NULL, var);
-}
-
-void
-mean_squares(enum norm_real real, const void *x, struct norm_view view, double *square)
-{
-	kernels_best()->of[real]->squares(x, view, square);
-}
+const struct norm_op norm_moments = { .part = moments_part, .cut = cut_features, .in_bands = &feature_bands_moments };
 
 static double
 average(const double *value, size_t count, size_t stride)

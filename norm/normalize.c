@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* The forward passes. */
 #include "norm/normalize.h"
 
 #include <math.h>
 
-#include "norm/kernels/columns.h"
-#include "norm/feature_bands.h"
 #include "norm/kernels/kernels.h"
-#include "norm/moments.h"
+#include "norm/pass.h"
 
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
@@ -17,23 +16,51 @@ normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 		rstd[f] = 1 / sqrt(var[f] + eps);
 }
 
-bool
-normalize_by_feature(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
-    const double *weight, const double *bias)
+/* From the end, because the numbers are spread in place. */
+void
+normalize_spread(double *value, size_t each, size_t channels)
 {
-	return kernels_best()->of[real]->by_feature(x, view, mean, rstd, weight, bias);
+	size_t c;
+
+	for (c = channels; c-- > 0;)
+		value[c] = value[c / each];
 }
 
-/* Some elements of a view that lie one after another and are a view themselves, of which `feature` is the first. */
+/* ---- by features */
+
+static bool
+batch_part(const struct norm_pass *p, struct norm_part features)
+{
+	return kernels_for(p)->batch(p, features);
+}
+
+/* After norm_moments. */
+static void
+batch_second(struct norm_pass *p)
+{
+	normalize_rstd(p->var, p->eps, p->view.feature, p->rstd);
+	p->op = &norm_by_feature;
+	p->by.mean = p->mean;
+	p->by.rstd = p->rstd;
+}
+
+const struct norm_op norm_batch = {
+	.part = batch_part,
+	.cut = cut_features,
+	.first = &norm_moments,
+	.second = batch_second,
+};
+
+/* Consecutive elements of a tensor that form a view themselves. */
 struct stretch {
 	struct norm_view view;
-	size_t run; /* the first, counted over the whole tensor */
-	size_t feature;
+	size_t run;     /* the first run, counted over the whole tensor */
+	size_t feature; /* its feature */
 };
 
 /*
- * The longest stretch that begins with the part: what is left of a run, whole runs up to the last feature, or whole
- * indices of outer.
+ * The longest stretch at the start of the part: the rest of a run, whole runs up to the last feature, or whole indices
+ * of outer.
  */
 static struct stretch
 stretch_first(struct norm_view v, struct norm_part elements)
@@ -55,85 +82,66 @@ stretch_first(struct norm_view v, struct norm_part elements)
 	return s;
 }
 
-/* A parameter of a feature and those after it; NULL stays. */
+/* A parameter of feature `feature` and of those after it; NULL stays NULL. */
 static const double *
 from(const double *parameter, size_t feature)
 {
 	return parameter != NULL ? parameter + feature : NULL;
 }
 
-bool
-normalize_by_feature_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements,
-    const double *mean, const double *rstd, const double *weight, const double *bias)
+/* Normalizes a stretch that begins with element `first`; its means and rstds begin with number `number`. */
+static bool
+by_stretch(struct norm_pass *part, const struct norm_pass *whole, const struct stretch *s, size_t first, size_t number)
 {
-	unsigned char *at = (unsigned char *)x + elements.first * norm_real_size(real);
+	part->view = s->view;
+	part->y = norm_pass_y(whole, first);
+	part->by = (struct norm_by){ whole->by.mean + number, whole->by.rstd + number,
+		from(whole->by.weight, s->feature), from(whole->by.bias, s->feature) };
+	return kernels_for(part)->by_feature(part, (struct norm_part){ 0, s->view.outer });
+}
+
+static bool
+by_feature_part(const struct norm_pass *p, struct norm_part elements)
+{
+	struct norm_pass part;
 	bool finite = true;
 	struct stretch s;
-	size_t n;
 
-	for (; elements.first < elements.end; elements.first += n) {
-		s = stretch_first(view, elements);
-		n = s.view.outer * s.view.feature * s.view.inner;
-		finite &= kernels_best()->of[real]->by_feature(
-		    at, s.view, mean + s.feature, rstd + s.feature, from(weight, s.feature), from(bias, s.feature));
-		at += n * norm_real_size(real);
+	if (elements.first == 0 && elements.end == norm_view_elements(p->view))
+		return kernels_for(p)->by_feature(p, (struct norm_part){ 0, p->view.outer });
+	part = *p;
+	for (; elements.first < elements.end; elements.first += norm_view_elements(s.view)) {
+		s = stretch_first(p->view, elements);
+		finite &= by_stretch(&part, p, &s, elements.first, s.feature);
 	}
 	return finite;
 }
 
-bool
-normalize_batch(enum norm_real real, void *x, struct norm_view view, double eps, const double *weight,
-    const double *bias, double *mean, double *var, double *rstd)
+const struct norm_op norm_by_feature = { .part = by_feature_part, .cut = cut_elements };
+
+/* A stretch ends with its sample, after which weight and bias start again. */
+static bool
+by_sample_part(const struct norm_pass *p, struct norm_part elements)
 {
-	const struct norm_part all = { 0, view.feature };
-
-	if (feature_bands(view) == 1)
-		return normalize_batch_part(real, x, view, all, eps, weight, bias, mean, var, rstd);
-	moments(real, x, view, mean, var);
-	normalize_rstd(var, eps, view.feature, rstd);
-	return normalize_by_feature(real, x, view, mean, rstd, weight, bias);
-}
-
-bool
-normalize_batch_part(enum norm_real real, void *x, struct norm_view view, struct norm_part features, double eps,
-    const double *weight, const double *bias, double *mean, double *var, double *rstd)
-{
-	return kernels_best()->of[real]->batch_part(
-	    x, view, features.first, features.end, eps, weight, bias, mean, var, rstd);
-}
-
-bool
-normalize_by_sample(enum norm_real real, void *x, struct norm_view view, const double *mean, const double *rstd,
-    const double *weight, const double *bias)
-{
-	const struct norm_part all = { 0, view.outer * view.feature * view.inner };
-
-	return normalize_by_sample_part(real, x, view, all, mean, rstd, weight, bias);
-}
-
-/* A stretch ends with its sample, after which weight and bias begin anew. */
-bool
-normalize_by_sample_part(enum norm_real real, void *x, struct norm_view view, struct norm_part elements,
-    const double *mean, const double *rstd, const double *weight, const double *bias)
-{
-	const size_t sample = view.feature * view.inner;
-	unsigned char *at = (unsigned char *)x + elements.first * norm_real_size(real);
+	const size_t sample = p->view.feature * p->view.inner;
+	struct norm_pass part = *p;
 	bool finite = true;
 	struct stretch s;
 	size_t n;
 
-	for (; elements.first < elements.end; elements.first += n) {
+	for (; elements.first < elements.end; elements.first += norm_view_elements(s.view)) {
 		n = columns_min(elements.end - elements.first, sample - elements.first % sample);
-		s = stretch_first(view, (struct norm_part){ elements.first, elements.first + n });
-		n = s.view.feature * s.view.inner;
-		finite &= kernels_best()->of[real]->by_feature(
-		    at, s.view, mean + s.run, rstd + s.run, from(weight, s.feature), from(bias, s.feature));
-		at += n * norm_real_size(real);
+		s = stretch_first(p->view, (struct norm_part){ elements.first, elements.first + n });
+		finite &= by_stretch(&part, p, &s, elements.first, s.run);
 	}
 	return finite;
 }
 
-/* From 1 / sqrt(var + eps) it would not show that a variance has overflowed: 0 is finite. */
+const struct norm_op norm_by_sample = { .part = by_sample_part, .cut = cut_elements };
+
+/* ---- by groups */
+
+/* An overflow of the variance must be noted here: 1 / sqrt(infinity) = 0 is finite. */
 static bool
 all_finite(const double *var, size_t n)
 {
@@ -145,109 +153,103 @@ all_finite(const double *var, size_t n)
 	return finite;
 }
 
-/* From the end, since both are the same array: each channel's number is that of its group of `each`. */
-static void
-spread(double *value, size_t each, size_t channels)
-{
-	size_t c;
-
-	for (c = channels; c-- > 0;)
-		value[c] = value[c / each];
-}
-
-void
-normalize_spread(double *value, size_t groups, size_t channels)
-{
-	spread(value, channels / groups, channels);
-}
-
 /* Some groups of one sample. */
 struct some_groups {
 	size_t count;
 	size_t channels; /* of each */
-	size_t inner;
+	size_t element;  /* the first element */
+	size_t channel;  /* the first channel */
 };
 
 /*
- * They begin at x; weight and bias are of the first channel. No group is in pieces, unless there is one only, and then
- * all of its channels have the same two numbers.
+ * Normalizes some groups, by two passes that take numbers from the stack. If the groups have more channels than fit
+ * there, it is one group, and all of its channels have the same two numbers.
  */
 static bool
-normalize_some_groups(const struct kernels_of_real *kernels, unsigned char *x, size_t element, struct some_groups some,
-    double eps, const double *weight, const double *bias)
+normalize_some_groups(const struct norm_pass *p, struct norm_pass *part, const struct some_groups *some)
 {
-	const size_t channels = some.count * some.channels, block = columns_min(channels, COLUMNS_MAX);
-	double mean[COLUMNS_MAX], rstd[COLUMNS_MAX];
+	const size_t channels = some->count * some->channels, block = columns_min(channels, COLUMNS_MAX);
+	const size_t each = columns_min(some->channels, block), inner = p->view.inner;
 	bool finite;
 	size_t c, n;
 
-	kernels->moments(x, (struct norm_view){ 1, some.count, some.channels * some.inner }, mean, rstd);
-	finite = all_finite(rstd, some.count);
-	normalize_rstd(rstd, eps, some.count, rstd);
-	spread(mean, columns_min(some.channels, block), block);
-	spread(rstd, columns_min(some.channels, block), block);
+	part->view = (struct norm_view){ 1, some->count, some->channels * inner };
+	part->x = norm_pass_y(p, some->element);
+	(void)kernels_for(p)->moments(part, (struct norm_part){ 0, some->count });
+	finite = all_finite(part->var, some->count);
+	normalize_rstd(part->var, p->eps, some->count, part->rstd);
+	normalize_spread(part->mean, each, block);
+	normalize_spread(part->rstd, each, block);
 	for (c = 0; c < channels; c += n) {
 		n = columns_min(block, channels - c);
-		finite &= kernels->by_feature(x + c * some.inner * element, (struct norm_view){ 1, n, some.inner },
-		    mean, rstd, from(weight, c), from(bias, c));
+		part->view = (struct norm_view){ 1, n, inner };
+		part->y = norm_pass_y(p, some->element + c * inner);
+		part->by.weight = from(p->by.weight, some->channel + c);
+		part->by.bias = from(p->by.bias, some->channel + c);
+		finite &= kernels_for(p)->by_feature(part, (struct norm_part){ 0, 1 });
 	}
 	return finite;
-}
-
-bool
-normalize_groups(enum norm_real real, void *x, struct norm_view view, size_t groups, double eps, const double *weight,
-    const double *bias)
-{
-	return normalize_groups_part(
-	    real, x, view, groups, (struct norm_part){ 0, view.outer * groups }, eps, weight, bias);
 }
 
 /*
- * As many groups at a time as have their numbers on the stack, and few enough that their values are read again from the
+ * Takes as many groups of a sample at a time as have room for their numbers on the stack and are read again from the
  * cache.
  */
-bool
-normalize_groups_part(enum norm_real real, void *x, struct norm_view view, size_t groups, struct norm_part part,
-    double eps, const double *weight, const double *bias)
+static bool
+groups_part(const struct norm_pass *p, struct norm_part groups)
 {
-	const size_t channels = view.feature / groups, size = channels * view.inner, element = norm_real_size(real);
+	const size_t channels = p->view.feature / p->groups, size = channels * p->view.inner;
 	const size_t most = columns_min(COLUMNS_MAX / columns_min(channels, COLUMNS_MAX), 1 + GROUPS_KEPT / size);
-	unsigned char *at = (unsigned char *)x + part.first * size * element;
+	double mean[COLUMNS_MAX], rstd[COLUMNS_MAX];
+	struct norm_pass part = *p;
 	bool finite = true;
-	size_t first, n;
+	size_t n;
 
-	for (; part.first < part.end; part.first += n, at += n * size * element) {
-		first = part.first % groups;
-		n = columns_min(most, columns_min(groups - first, part.end - part.first));
-		finite &= normalize_some_groups(kernels_best()->of[real], at, element,
-		    (struct some_groups){ n, channels, view.inner }, eps, from(weight, first * channels),
-		    from(bias, first * channels));
+	part.mean = mean;
+	part.var = part.rstd = rstd;
+	part.mean_low = NULL;
+	part.by = (struct norm_by){ .mean = mean, .rstd = rstd };
+	for (; groups.first < groups.end; groups.first += n) {
+		const size_t first = groups.first % p->groups;
+		struct some_groups some = { 0, channels, groups.first * size, first * channels };
+
+		n = columns_min(most, columns_min(p->groups - first, groups.end - groups.first));
+		some.count = n;
+		finite &= normalize_some_groups(p, &part, &some);
 	}
 	return finite;
 }
 
-bool
-normalize_rows(enum norm_real real, void *x, size_t rows, size_t size, bool centered, double eps, const double *weight,
-    const double *bias)
+static struct norm_cut
+cut_groups(const struct norm_pass *p)
 {
-	struct identity id;
-
-	identity_init(&id);
-	return kernels_best()->of[real]->rows(x, rows, size, centered, eps, weight, bias, &id);
+	return (struct norm_cut){ p->view.outer * p->groups, 1 };
 }
 
-bool
-normalize_rows_by(enum norm_real real, void *x, size_t rows, size_t size, const double *mean, const double *rstd,
-    const double *weight, const double *bias)
-{
-	struct identity id;
+const struct norm_op norm_groups = { .part = groups_part, .cut = cut_groups };
 
-	identity_init(&id);
-	return kernels_best()->of[real]->rows_by(x, rows, size, mean, rstd, weight, bias, &id);
+/* ---- by rows */
+
+static bool
+rows_part(const struct norm_pass *p, struct norm_part rows)
+{
+	return kernels_for(p)->rows(p, rows);
 }
 
-void
-normalize_clip(enum norm_real real, void *x, size_t count, double limit)
+const struct norm_op norm_rows = { .part = rows_part, .cut = cut_rows };
+
+static bool
+rows_by_part(const struct norm_pass *p, struct norm_part rows)
 {
-	kernels_best()->of[real]->clip(x, count, limit);
+	return kernels_for(p)->rows_by(p, rows);
 }
+
+const struct norm_op norm_rows_by = { .part = rows_by_part, .cut = cut_rows };
+
+static bool
+clip_part(const struct norm_pass *p, struct norm_part elements)
+{
+	return kernels_for(p)->clip(p, elements);
+}
+
+const struct norm_op norm_clip = { .part = clip_part, .cut = cut_elements };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "norm/kernels/columns.h"
+#include "norm/pass.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
@@ -20,12 +21,15 @@ padding_starts(const unsigned char *keep, size_t samples, size_t positions, size
 	start[samples] = count;
 }
 
-size_t
-padding_parts(const struct padding *p)
+/* Steps are cut at samples, runs at features of blocks of samples. */
+static struct norm_cut
+cut_padding(const struct norm_pass *pass)
 {
+	const struct padding *p = pass->padding;
+
 	if (p->view.inner == 1)
-		return p->samples;
-	return p->view.feature * (p->samples / p->together + (p->samples % p->together != 0));
+		return (struct norm_cut){ p->samples, 1 };
+	return (struct norm_cut){ p->view.feature * cut_most(p->samples, p->together), 1 };
 }
 
 /* The end of the stretch of equal bytes that begins with keep[from]. */
@@ -47,8 +51,8 @@ stretch_end(const unsigned char *keep, size_t from, size_t n)
 }
 
 /*
- * Packs or unpacks `n` elements of `bytes` each, of which those count that `keep` says. Whole stretches at a time:
- * padding mostly stands at the end. Returns how many count.
+ * Packs or unpacks `n` elements of `bytes` bytes, by whole stretches, because padding is mostly at the end. Returns how
+ * many of them are values.
  */
 static ALWAYS_INLINE size_t
 move_run(bool unpack, const unsigned char *in, unsigned char *out, size_t bytes, const unsigned char *keep, size_t n)
@@ -68,7 +72,7 @@ move_run(bool unpack, const unsigned char *in, unsigned char *out, size_t bytes,
 	return counted;
 }
 
-/* Writes `n` elements, all of them as the one at `value`; NULL: zeros. */
+/* Writes `n` copies of the element at `value`, or zeros if it is NULL. */
 static inline void
 repeat(unsigned char *out, const unsigned char *value, size_t bytes, size_t n)
 {
@@ -85,7 +89,7 @@ repeat(unsigned char *out, const unsigned char *value, size_t bytes, size_t n)
 	}
 }
 
-/* The padding among `n` elements becomes as `value` is. */
+/* Replaces the padding among `n` elements by `value`, or zeros if it is NULL. */
 static void
 fill_run(unsigned char *x, const unsigned char *value, size_t bytes, const unsigned char *keep, size_t n)
 {
@@ -96,7 +100,7 @@ fill_run(unsigned char *x, const unsigned char *value, size_t bytes, const unsig
 	}
 }
 
-/* Feature by feature; `first`, where there are values to be repeated, is the position that has them. */
+/* Feature i % feature of block i / feature. `first` is the position whose values replace padding; NULL: zeros. */
 static void
 fill_feature(const struct padding *p, size_t i, size_t bytes, const size_t *first, unsigned char *x)
 {
@@ -110,11 +114,13 @@ fill_feature(const struct padding *p, size_t i, size_t bytes, const size_t *firs
 		fill_run(x + (o * p->view.feature + feature) * inner * bytes, value, bytes, p->keep + o * inner, inner);
 }
 
-static void
-fill_part(enum norm_real real, const struct padding *p, struct norm_part part, const size_t *first, unsigned char *x)
+static bool
+fill(const struct norm_pass *pass, struct norm_part part, const size_t *first)
 {
-	const size_t bytes = norm_real_size(real), step = p->view.feature * bytes,
+	const struct padding *p = pass->padding;
+	const size_t bytes = norm_real_size(pass->real), step = p->view.feature * bytes,
 		     positions = p->view.outer / p->samples;
+	unsigned char *x = pass->y;
 
 	if (p->view.inner == 1)
 		fill_run(x + part.first * positions * step, first == NULL ? NULL : x + *first * step, step,
@@ -122,42 +128,54 @@ fill_part(enum norm_real real, const struct padding *p, struct norm_part part, c
 	else
 		for (; part.first < part.end; part.first++)
 			fill_feature(p, part.first, bytes, first, x);
+	return true;
 }
 
-void
-padding_fill(enum norm_real real, const struct padding *p, struct norm_part part, void *x)
+static bool
+fill_part(const struct norm_pass *pass, struct norm_part part)
 {
+	const struct padding *p = pass->padding;
 	const size_t positions = norm_view_count(p->view);
 	const size_t first = positions > 0 && p->keep[0] == 0 ? stretch_end(p->keep, 0, positions) : 0;
 
-	fill_part(real, p, part, first == positions ? NULL : &first, x);
+	return fill(pass, part, first == positions ? NULL : &first);
 }
 
-void
-padding_clear(enum norm_real real, const struct padding *p, struct norm_part part, void *x)
+static bool
+clear_part(const struct norm_pass *pass, struct norm_part part)
 {
-	fill_part(real, p, part, NULL, x);
+	return fill(pass, part, NULL);
 }
+
+const struct norm_op norm_fill = { .part = fill_part, .cut = cut_padding };
+const struct norm_op norm_clear = { .part = clear_part, .cut = cut_padding };
 
 /* Steps of whole samples, each step as one element. */
 static ALWAYS_INLINE void
-move_steps(bool unpack, const struct padding *p, struct norm_part samples, size_t bytes, const unsigned char *in,
-    unsigned char *out)
+move_steps(bool unpack, const struct norm_pass *pass, struct norm_part samples)
 {
+	const struct padding *p = pass->padding;
+	const size_t bytes = p->view.feature * norm_real_size(pass->real);
 	const size_t positions = p->view.outer / p->samples, first = samples.first * positions;
 	const size_t packed = p->start[samples.first];
+	const unsigned char *in = pass->x;
+	unsigned char *out = pass->y;
 
 	(void)move_run(unpack, in + (unpack ? packed : first) * bytes, out + (unpack ? first : packed) * bytes, bytes,
 	    p->keep + first, (samples.end - samples.first) * positions);
 }
 
-/* One feature of a block: number `i` of them all. */
+/* Feature i % feature of block i / feature. */
 static ALWAYS_INLINE void
-move_feature(bool unpack, const struct padding *p, size_t i, size_t bytes, const unsigned char *in, unsigned char *out)
+move_feature(bool unpack, const struct norm_pass *pass, size_t i)
 {
-	const size_t feature = i % p->view.feature, runs = p->view.outer / p->samples;
+	const struct padding *p = pass->padding;
+	const size_t feature = i % p->view.feature, runs = p->view.outer / p->samples,
+		     bytes = norm_real_size(pass->real);
 	const size_t first = i / p->view.feature * p->together, end = columns_min(first + p->together, p->samples);
 	size_t packed = p->start[first] * p->view.feature + feature * (p->start[end] - p->start[first]);
+	const unsigned char *in = pass->x;
+	unsigned char *out = pass->y;
 
 	for (size_t o = first * runs; o < end * runs; o++) {
 		const size_t at = (o * p->view.feature + feature) * p->view.inner;
@@ -167,27 +185,28 @@ move_feature(bool unpack, const struct padding *p, size_t i, size_t bytes, const
 	}
 }
 
-static ALWAYS_INLINE void
-move_part(bool unpack, enum norm_real real, const struct padding *p, struct norm_part part, const unsigned char *in,
-    unsigned char *out)
+static ALWAYS_INLINE bool
+move(bool unpack, const struct norm_pass *pass, struct norm_part part)
 {
-	const size_t bytes = norm_real_size(real);
-
-	if (p->view.inner == 1)
-		move_steps(unpack, p, part, p->view.feature * bytes, in, out);
+	if (pass->padding->view.inner == 1)
+		move_steps(unpack, pass, part);
 	else
 		for (; part.first < part.end; part.first++)
-			move_feature(unpack, p, part.first, bytes, in, out);
+			move_feature(unpack, pass, part.first);
+	return true;
 }
 
-void
-padding_pack(enum norm_real real, const struct padding *p, struct norm_part part, const void *x, void *packed)
+static bool
+pack_part(const struct norm_pass *pass, struct norm_part part)
 {
-	move_part(false, real, p, part, x, packed);
+	return move(false, pass, part);
 }
 
-void
-padding_unpack(enum norm_real real, const struct padding *p, struct norm_part part, const void *packed, void *x)
+static bool
+unpack_part(const struct norm_pass *pass, struct norm_part part)
 {
-	move_part(true, real, p, part, packed, x);
+	return move(true, pass, part);
 }
+
+const struct norm_op norm_pack = { .part = pack_part, .cut = cut_padding };
+const struct norm_op norm_unpack = { .part = unpack_part, .cut = cut_padding };

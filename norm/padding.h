@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Padding is left out before anything is measured (docs/MATH.md, equation 30): the values that count are packed
- * densely, all kernels see the packed tensor alone, and its results are unpacked. So nothing depends on what padding
- * holds. A mask has a byte for each sample's position, the same for all channels: 1 counts, 0 is padding.
+ * Padding is removed before anything is measured (docs/MATH.md, equation 30): the values are packed densely, the
+ * kernels see only the packed tensor, and their results are unpacked. So no result depends on the content of padding.
  */
 #ifndef NORM_PADDING_H
 #define NORM_PADDING_H
@@ -11,40 +10,31 @@
 #include "norm/view.h"
 
 /*
- * A tensor with padding, as a view. Position (outer o, inner i) of it counts where keep[o * view.inner + i] is 1.
+ * A tensor with padding. Position (outer o, inner i) holds values if keep[o * view.inner + i] is 1, padding if it is 0,
+ * for all features alike.
  *
- * Where view.inner is 1, the steps that count are packed in their order: (count, feature, 1). Otherwise each `together`
- * samples are packed by themselves, feature by feature: (1, feature, count), one such block after the other.
+ * If view.inner is 1, the steps with values are packed in their order: (count, feature, 1). Otherwise each block of
+ * `together` samples is packed by itself, feature by feature: (1, feature, count), one block after the other.
  */
 struct padding {
 	struct norm_view view;
-	const unsigned char *keep; /* view.outer * view.inner; NULL: the tensor has no padding */
+	const unsigned char *keep; /* view.outer * view.inner bytes; NULL: the tensor has no padding */
 	size_t samples;            /* divides view.outer */
 	size_t together;           /* samples of a block; the last block may have fewer */
-	const size_t *start;       /* samples + 1: how many positions count before each sample, and in all */
+	const size_t *start;       /* samples + 1: positions with values before each sample, and in all */
 };
 
 /* Fills in `start` from a mask of `samples` * `positions` bytes. */
 void padding_starts(const unsigned char *keep, size_t samples, size_t positions, size_t *start);
 
-/* Into how many parts packing and unpacking may be cut. */
-size_t padding_parts(const struct padding *p);
-
 /*
- * Packs a part of a tensor; unpacks it, with zeros at padding. The parts may run at the same time.
+ * norm/pass.h has the operations, with padding->view as view:
  *
- *   x        view.outer * view.feature * view.inner elements
- *   packed   view.feature * start[samples] elements; does not overlap x
+ *   norm_pack     x, the tensor, to y, feature * start[samples] elements
+ *   norm_unpack   the reverse, with zeros at padding; x and y must not overlap
+ *   norm_fill     replaces padding in y, feature by feature, by the value of the first position that has one, or by 0.
+ *                 For operations that compute each value by itself: they fail only where these values do.
+ *   norm_clear    writes zeros at padding in y
  */
-void padding_pack(enum norm_real real, const struct padding *p, struct norm_part part, const void *x, void *packed);
-void padding_unpack(enum norm_real real, const struct padding *p, struct norm_part part, const void *packed, void *x);
-
-/*
- * Where each value is computed by itself nothing needs to be packed: padding_fill replaces padding by the values of the
- * first position that counts (zeros where none does), feature by feature, so that it fails only where they do;
- * padding_clear writes zeros there in the end. The parts are the same, and may run at the same time.
- */
-void padding_fill(enum norm_real real, const struct padding *p, struct norm_part part, void *x);
-void padding_clear(enum norm_real real, const struct padding *p, struct norm_part part, void *x);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a kernel sees a tensor: as a dense row-major block (outer, feature, inner). One reduction, over outer and inner
- * for each feature, then serves every kind:
+ * A view describes a tensor to the kernels as a dense row-major block (outer, feature, inner). One reduction over outer
+ * and inner for each feature then serves every kind:
  *
  *   batch_norm, (N, C, spatial...)      outer = N,  feature = C,     inner = product of spatial
  *   batch_norm, channels last           outer = N * spatial,  feature = C,  inner = 1
  *   layer_norm, normalized_shape of D   outer = 1,  feature = rows,  inner = D
  *
- * Throughout norm/: arrays are the caller's, nothing is allocated, nothing is read or written but the arguments, so any
- * function may be called from any thread. Elements are of any type of enum norm_real; all arithmetic is in double, in
- * an order that the view alone fixes. So work may be cut into parts that give the same bits as the whole (norm/cut.h).
+ * For all of norm/: arrays belong to the caller; nothing is allocated; functions read and write only their arguments,
+ * so that any thread may call them. All arithmetic is in double, in an order that the view alone fixes, so that a pass
+ * cut into parts gives the bits of the whole (norm/cut.h).
  */
 #ifndef NORM_VIEW_H
 #define NORM_VIEW_H
@@ -45,6 +45,12 @@ norm_real_size(enum norm_real real)
 	};
 
 	return size[real];
+}
+
+static inline size_t
+norm_view_elements(struct norm_view v)
+{
+	return v.outer * v.feature * v.inner;
 }
 
 /* Values per feature. */

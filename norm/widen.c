@@ -4,7 +4,7 @@
 #include "norm/kernels/element.h"
 
 void
-widen(enum norm_real real, const void *x, size_t n, double *out)
+norm_widen(enum norm_real real, const void *x, size_t n, double *out)
 {
 	const uint16_t *bits = x;
 	size_t i;

@@ -4,9 +4,9 @@
 
 #if KERNELS_X86
 #include "norm/kernels/avx2.h"
-#include "norm/kernels/kernels_table.h"
+#include "norm/kernels/set.h"
 
-KERNELS_TABLE(kernels_avx2, "avx2")
+KERNELS_SET(kernels_avx2, "avx2")
 
 KERNELS_END
 #endif

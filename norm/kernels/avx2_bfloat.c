@@ -5,5 +5,5 @@
 #if KERNELS_X86
 #include "norm/kernels/avx2.h"
 #define KERNELS kernels_avx2_bfloat
-#include "norm/kernels/kernels_bfloat.h"
+#include "norm/kernels/real_bfloat.h"
 #endif

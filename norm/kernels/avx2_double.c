@@ -5,5 +5,5 @@
 #if KERNELS_X86
 #include "norm/kernels/avx2.h"
 #define KERNELS kernels_avx2_double
-#include "norm/kernels/kernels_double.h"
+#include "norm/kernels/real_double.h"
 #endif

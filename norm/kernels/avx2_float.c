@@ -5,5 +5,5 @@
 #if KERNELS_X86
 #include "norm/kernels/avx2.h"
 #define KERNELS kernels_avx2_float
-#include "norm/kernels/kernels_float.h"
+#include "norm/kernels/real_float.h"
 #endif

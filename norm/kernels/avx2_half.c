@@ -5,5 +5,5 @@
 #if KERNELS_X86
 #include "norm/kernels/avx2.h"
 #define KERNELS kernels_avx2_half
-#include "norm/kernels/kernels_half.h"
+#include "norm/kernels/real_half.h"
 #endif

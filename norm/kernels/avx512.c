@@ -4,9 +4,9 @@
 
 #if KERNELS_X86
 #include "norm/kernels/avx512.h"
-#include "norm/kernels/kernels_table.h"
+#include "norm/kernels/set.h"
 
-KERNELS_TABLE(kernels_avx512, "avx512")
+KERNELS_SET(kernels_avx512, "avx512")
 
 KERNELS_END
 #endif

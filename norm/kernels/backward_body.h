@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The backward pass by features, over tensors of REAL whose bits are BITS (norm/kernels/element.h); included once for
- * each by norm/kernels/kernels_body.h, without a guard, after norm/kernels/gradients_body.h. Loops are as those of
- * norm/kernels/normalize_body.h.
- */
+/* The backward pass by features: the gradient by x from the sums of norm/kernels/sums_body.h. */
 
-/* A run whose coefficients are all the same; where it is plain, they are about 0 and not about the mean. */
+/* A run whose terms are all the same; in a plain run they are about 0 and not about the mean. */
 static ALWAYS_INLINE void
-NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, bool plain, double mean, double by_g,
-    double by_x, double constant, struct NAME(noted) * noted)
+NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, double mean,
+    const struct backward_terms t, struct NAME(noted) * noted, bool plain)
 {
 	struct NAME(noted) seen = *noted;
 	wide d;
@@ -18,10 +14,12 @@ NAME(run_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t n, bo
 		d = NAME(wide_load)(x + i);
 		if (!plain)
 			d -= mean;
-		NAME(wide_put)(g + i, by_g * NAME(wide_load)(g + i) + by_x * d + constant, &seen.lanes);
+		NAME(wide_put)(g + i, t.by_g * NAME(wide_load)(g + i) + t.by_x * d + t.constant, &seen.lanes);
 	}
 	for (; i < n; i++) {
-		g[i] = NAME(store)(by_g * NAME(load)(g[i]) + by_x * (NAME(load)(x[i]) - (plain ? 0 : mean)) + constant);
+		const double one = NAME(load)(x[i]) - (plain ? 0 : mean);
+
+		g[i] = NAME(store)(t.by_g * NAME(load)(g[i]) + t.by_x * one + t.constant);
 		seen.one |= NAME(excess)(g[i]);
 	}
 	*noted = seen;
@@ -31,19 +29,24 @@ static void
 NAME(run_backward)(const REAL *x, REAL *g, size_t n, bool plain, double mean, const struct backward_terms *t,
     struct NAME(noted) * noted)
 {
+	const struct backward_terms about_0 = { t->by_g, t->by_x, t->constant - t->by_x * mean };
+
 	if (plain)
-		NAME(run_backward_inline)(x, g, n, true, 0, t->by_g, t->by_x, t->constant - t->by_x * mean, noted);
+		NAME(run_backward_inline)(x, g, n, 0, about_0, noted, true);
 	else
-		NAME(run_backward_inline)(x, g, n, false, mean, t->by_g, t->by_x, t->constant, noted);
+		NAME(run_backward_inline)(x, g, n, mean, *t, noted, false);
 }
 
-/* A feature's runs; x is at its first. Beside each lies one of the next feature, which is read next. */
+/* The runs of feature f. The next feature's run, which is read next, lies beside each. */
 static bool
-NAME(feature_backward)(
-    const REAL *x, REAL *g, struct norm_view v, double mean, double rstd, const struct backward_terms *t)
+NAME(feature_backward)(const struct norm_pass *p, size_t f, const struct backward_terms *t)
 {
+	const struct norm_view v = p->view;
 	const size_t stride = v.feature * v.inner;
-	const bool plain = NAME(is_plain)(mean, rstd);
+	const double mean = p->by.mean[f];
+	const bool plain = NAME(is_plain)(mean, p->by.rstd[f]);
+	const REAL *x = (const REAL *)p->x + f * v.inner;
+	REAL *g = (REAL *)p->y + f * v.inner;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, i, n;
 
@@ -57,12 +60,12 @@ NAME(feature_backward)(
 	return NAME(noted_finite)(&noted);
 }
 
-/* A step of columns, each with coefficients of its own. */
+/* A step of columns, each with terms of its own. */
 static ALWAYS_INLINE void
 NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t width, bool plain,
-    const double *restrict mean, const struct coefficients *by, struct NAME(noted) * noted)
+    const struct feature_terms *t, struct NAME(noted) * noted)
 {
-	const double *by_g = by->by_g, *by_x = by->by_x, *constant = by->constant;
+	const double *by_g = t->by_g, *by_x = t->by_x, *constant = t->constant, *mean = t->mean;
 	struct NAME(noted) seen = *noted;
 	wide d;
 	size_t i;
@@ -83,147 +86,158 @@ NAME(step_backward_inline)(const REAL *restrict x, REAL *restrict g, size_t widt
 }
 
 static void
-NAME(step_backward)(const REAL *x, REAL *g, size_t width, bool plain, const double *mean, const struct coefficients *by,
-    struct NAME(noted) * noted)
+NAME(step_backward)(
+    const REAL *x, REAL *g, size_t width, bool plain, const struct feature_terms *t, struct NAME(noted) * noted)
 {
 	if (plain)
-		NAME(step_backward_inline)(x, g, width, true, mean, by, noted);
+		NAME(step_backward_inline)(x, g, width, true, t, noted);
 	else
-		NAME(step_backward_inline)(x, g, width, false, mean, by, noted);
+		NAME(step_backward_inline)(x, g, width, false, t, noted);
 }
 
-/* One block of features; the arguments are the whole tensor's. */
+/* One block of features of a view, whose tensors are x and g. */
 static bool
-NAME(block_backward)(const REAL *x, REAL *g, struct norm_view v, const struct columns *c, const double *mean,
-    const double *rstd, const struct coefficients *by)
+NAME(block_backward)(const struct norm_pass *p, struct norm_part outer, const struct columns *c)
 {
-	const size_t stride = c->rows * v.feature * v.inner;
-	const bool plain = NAME(columns_plain)(c, mean, rstd);
+	const struct norm_view v = p->view;
+	const size_t stride = c->rows * v.feature * v.inner, at = (outer.first * v.feature + c->first) * v.inner;
+	const bool plain = NAME(columns_plain)(c, &p->by);
+	const struct feature_terms t = feature_terms_in(p);
 	double m[COLUMNS_MAX] LINE_ALIGNED, by_g[COLUMNS_MAX] LINE_ALIGNED, by_x[COLUMNS_MAX] LINE_ALIGNED;
 	double constant[COLUMNS_MAX] LINE_ALIGNED;
-	const struct coefficients spread = { by_g, by_x, constant };
+	const struct feature_terms spread = { m, by_g, by_x, constant };
+	const REAL *x = (const REAL *)p->x + at;
+	REAL *g = (REAL *)p->y + at;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, i, width;
 
-	columns_spread(c, mean + c->first, 0, m);
-	columns_spread(c, by->by_g + c->first, 0, by_g);
-	columns_spread(c, by->by_x + c->first, 0, by_x);
-	columns_spread(c, by->constant + c->first, 0, constant);
-	for (i = 0; i < columns_width(c, v.outer) && plain; i++)
+	columns_spread(c, t.mean + c->first, 0, m);
+	columns_spread(c, t.by_g + c->first, 0, by_g);
+	columns_spread(c, t.by_x + c->first, 0, by_x);
+	columns_spread(c, t.constant + c->first, 0, constant);
+	for (i = 0; i < columns_width(c, outer.end - outer.first) && plain; i++)
 		constant[i] -= by_x[i] * m[i];
-	x += c->first * v.inner;
-	g += c->first * v.inner;
-	for (o = 0; o < v.outer; o += c->rows, x += stride, g += stride) {
-		width = columns_width(c, v.outer - o);
+	for (o = outer.first; o < outer.end; o += c->rows, x += stride, g += stride) {
+		width = columns_width(c, outer.end - o);
 		if (stride > width) {
 			fetch(x + AHEAD * stride, width * sizeof(*x));
 			fetch(g + AHEAD * stride, width * sizeof(*g));
 		}
-		NAME(step_backward)(x, g, width, plain, m, &spread, &noted);
+		NAME(step_backward)(x, g, width, plain, &spread, &noted);
 	}
 	return NAME(noted_finite)(&noted);
 }
 
 /*
- * Many features of one value each in a row: each row from its start to its end, for the processor finds that by itself.
+ * Many features of one value each in a row: each row from its start to its end, which the processor predicts.
  */
 static bool
-NAME(positions_backward)(const REAL *x, REAL *g, struct norm_view v, size_t first, size_t end, const double *mean,
-    const struct coefficients *by)
+NAME(positions_backward)(const struct norm_pass *p, struct norm_part outer, struct norm_part features)
 {
+	const size_t row = p->view.feature;
+	const struct feature_terms t = feature_terms_in(p);
+	const REAL *x = (const REAL *)p->x + outer.first * row;
+	REAL *g = (REAL *)p->y + outer.first * row;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, f, width;
 
-	for (o = 0; o < v.outer; o++, x += v.feature, g += v.feature)
-		for (f = first; f < end; f += width) {
-			const struct coefficients from = { by->by_g + f, by->by_x + f, by->constant + f };
+	for (o = outer.first; o < outer.end; o++, x += row, g += row)
+		for (f = features.first; f < features.end; f += width) {
+			const struct feature_terms from = { t.mean + f, t.by_g + f, t.by_x + f, t.constant + f };
 
-			width = columns_min(COLUMNS_MAX, end - f);
-			NAME(step_backward)(x + f, g + f, width, false, mean + f, &from, &noted);
+			width = columns_min(COLUMNS_MAX, features.end - f);
+			NAME(step_backward)(x + f, g + f, width, false, &from, &noted);
 		}
 	return NAME(noted_finite)(&noted);
 }
 
+/* Some features at some indices of outer, by the terms of the pass. */
 static bool
-NAME(columns_backward)(const REAL *x, REAL *g, struct norm_view v, size_t first, size_t end, const double *mean,
-    const double *rstd, const struct coefficients *by)
+NAME(columns_backward)(const struct norm_pass *p, struct norm_part outer, struct norm_part features)
 {
+	struct norm_view some = p->view;
 	bool finite = true;
 	struct columns c;
 	size_t f;
 
-	if (v.inner == 1 && v.feature > COLUMNS_MAX / 2)
-		return NAME(positions_backward)(x, g, v, first, end, mean, by);
-	for (f = first; f < end; f += c.features) {
-		c = columns_block(v, f);
-		finite &= NAME(block_backward)(x, g, v, &c, mean, rstd, by);
+	if (some.inner == 1 && some.feature > COLUMNS_MAX / 2)
+		return NAME(positions_backward)(p, outer, features);
+	some.outer = outer.end - outer.first;
+	for (f = features.first; f < features.end; f += c.features) {
+		c = columns_block(some, f);
+		finite &= NAME(block_backward)(p, outer, &c);
 	}
 	return finite;
 }
 
-/* g = by_g[f] g + by_x[f] (x - mean[f]) + constant[f]. */
+/* dx = by_g[f] dy + by_x[f] (x - mean[f]) + constant[f]. */
 static bool
-NAME(backward)(const void *tensor, void *gradient, struct norm_view v, const double *mean, const double *rstd,
-    const struct coefficients *by)
+NAME(terms_backward)(const struct norm_pass *p, struct norm_part outer)
 {
-	const REAL *x = tensor;
-	REAL *g = gradient;
+	const struct norm_view v = p->view;
+	const struct feature_terms t = feature_terms_in(p);
+	const size_t at = outer.first * v.feature * v.inner;
+	const REAL *x = (const REAL *)p->x + at;
+	REAL *g = (REAL *)p->y + at;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, f;
 
 	if (v.inner < SHORT_RUN)
-		return NAME(columns_backward)(x, g, v, 0, v.feature, mean, rstd, by);
-	for (o = 0; o < v.outer; o++)
+		return NAME(columns_backward)(p, outer, (struct norm_part){ 0, v.feature });
+	for (o = outer.first; o < outer.end; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
-			const struct backward_terms t = coefficients_get(by, f);
+			const bool plain = NAME(is_plain)(t.mean[f], p->by.rstd[f]);
+			const struct backward_terms terms = feature_terms_get(&t, f);
 
-			NAME(run_backward)(x, g, v.inner, NAME(is_plain)(mean[f], rstd[f]), mean[f], &t, &noted);
+			NAME(run_backward)(x, g, v.inner, plain, t.mean[f], &terms, &noted);
 		}
 	return NAME(noted_finite)(&noted);
 }
 
 /*
- * The sums and then the gradients by them, as backward_by_feature() says: feature by feature, so that the second
- * reading comes from the cache, where each has runs of its own. Of the features from `first` to before `end`.
+ * The sums, and the gradients by them. Long runs go feature by feature, so that the second reading comes from the
+ * cache.
  */
 static bool
-NAME(backward_part)(const void *tensor, void *gradient, struct norm_view v, size_t first, size_t end, size_t count,
-    const double *mean, const double *rstd, const double *weight, double *sum, double *product,
-    const struct coefficients *by)
+NAME(batch_backward)(const struct norm_pass *p, struct norm_part features)
 {
-	const REAL *x = tensor;
-	REAL *g = gradient;
-	struct backward_terms t;
+	const struct norm_view v = p->view;
+	const struct feature_terms t = feature_terms_in(p);
 	bool finite = true;
 	size_t f;
 
 	if (v.inner < SHORT_RUN) {
-		NAME(gradients_part)(x, g, v, first, end, mean, rstd, sum, product);
-		for (f = first; f < end; f++)
-			(void)coefficients_set(by, f, weight, rstd, (double)count, sum, product);
-		return NAME(columns_backward)(x, g, v, first, end, mean, rstd, by);
+		(void)NAME(sums)(p, features);
+		for (f = features.first; f < features.end; f++)
+			(void)feature_terms_set(&t, f, p, p->grad_bias[f], p->grad_weight[f]);
+		finite = NAME(columns_backward)(p, (struct norm_part){ 0, v.outer }, features);
 	}
-	x += first * v.inner;
-	g += first * v.inner;
-	for (f = first; f < end; f++, x += v.inner, g += v.inner) {
-		NAME(feature_gradients)(x, g, v, mean[f], rstd[f], &sum[f], &product[f]);
-		t = coefficients_set(by, f, weight, rstd, (double)count, sum, product);
-		finite &= NAME(feature_backward)(x, g, v, mean[f], rstd[f], &t);
+	for (f = features.first; f < features.end && v.inner >= SHORT_RUN; f++) {
+		struct backward_terms terms;
+
+		NAME(feature_sums_backward)(p, f);
+		terms = feature_terms_set(&t, f, p, p->grad_bias[f], p->grad_weight[f]);
+		finite &= NAME(feature_backward)(p, f, &terms);
 	}
+	for (f = features.first; f < features.end; f++)
+		p->grad_weight[f] *= p->by.rstd[f];
 	return finite;
 }
 
-static void
-NAME(clip_backward)(void *gradient, const void *output, size_t count, double limit)
+/* dy = 0 where the output of the forward pass, which is p->x here, was clipped. */
+static bool
+NAME(clip_backward)(const struct norm_pass *p, struct norm_part elements)
 {
-	const REAL *y = output;
-	REAL *g = gradient;
+	const double limit = p->limit;
+	const REAL *y = p->x;
+	REAL *g = p->y;
 	double value;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
+	for (i = elements.first; i < elements.end; i++) {
 		value = NAME(load)(y[i]);
 		if (value > limit || value < -limit)
 			g[i] = NAME(store)(0);
 	}
+	return true;
 }

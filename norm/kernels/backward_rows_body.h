@@ -1,88 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward pass by rows, likewise: where mean and rstd are the row's, and weight and bias the position's, by which
- * there are gradients over all rows.
+ * The backward pass by rows: mean and rstd belong to the row, weight and bias to the position, and their gradients are
+ * sums over all rows.
  */
 
 /* What the gradient of a row is made of. */
-struct NAME(row_by) {
+struct row_terms {
 	double mean, rstd;
 	struct backward_terms t;
 };
 
-/* The sums of one row by its moments; `centered`: the mean depends on x. */
-static struct NAME(row_by) NAME(row_terms_by)(
-    const REAL *x, const REAL *g, size_t size, bool centered, double mean, double rstd, const double *weight)
+static inline const REAL *
+NAME(row_x)(const struct norm_pass *p, size_t r)
 {
-	const bool plain = NAME(is_plain)(mean, rstd);
-	struct moment_sums s;
-	double sum, product;
-
-	moment_sums_init(&s);
-	NAME(run_gradients)(x, g, weight, size, plain, mean, &s);
-	moment_sums_totals(&s, &sum, &product);
-	product -= plain ? mean * sum : 0;
-	return (
-	    struct NAME(row_by)){ mean, rstd, backward_terms_of(1, rstd, (double)size, centered ? sum : 0, product) };
+	return (const REAL *)p->x + r * p->view.inner;
 }
 
-/* What a row's sums come to. False: 0 is too far from its mean for them. */
-static inline bool
-NAME(row_by_sums)(const struct row_sums *s, size_t size, bool centered, double eps, struct NAME(row_by) * by)
+static inline REAL *
+NAME(row_g)(const struct norm_pass *p, size_t r)
 {
-	const double n = (double)size, d = centered ? s->d : 0;
+	return (REAL *)p->y + r * p->view.inner;
+}
+
+/* The terms of row r from its sums. Returns false if the row is too far from 0 for sums about 0. */
+static inline bool
+NAME(row_terms_of)(const struct norm_pass *p, const struct row_sums *s, struct row_terms *out)
+{
+	const double n = (double)p->view.inner, d = p->centered ? s->d : 0;
 	double mean = 0, var, rstd;
 
 	moments_finish(n, d, s->squares, &mean, &var);
-	rstd = 1 / sqrt(var + eps);
-	*by = (struct NAME(row_by)){ mean, rstd,
-		backward_terms_of(1, rstd, n, centered ? s->sum : 0, s->product - mean * s->sum) };
+	rstd = 1 / sqrt(var + p->eps);
+	*out = (struct row_terms){ mean, rstd,
+		backward_terms_of(1, rstd, n, p->centered ? s->sum : 0, s->product - mean * s->sum) };
 	return !moments_far(n, d, s->squares) && NAME(is_plain)(mean, rstd);
 }
 
-/* A row by its own moments, measured about a shift. */
-static struct NAME(row_by)
-    NAME(row_by_moments)(const REAL *x, const REAL *g, size_t size, bool centered, double eps, const double *weight)
+/* The terms of row r from moments about a shift, and sums about the mean. */
+static struct row_terms
+NAME(row_terms_far)(const struct norm_pass *p, size_t r)
 {
-	const struct norm_view v = { 1, 1, size };
-	double mean = 0, var;
+	const struct norm_view v = { 1, 1, p->view.inner };
+	const REAL *x = NAME(row_x)(p, r);
+	struct NAME(run_pair) run = { x, NAME(row_g)(p, r), p->by.weight, false, 0 };
+	double mean = 0, var, rstd, sum, product;
+	struct moment_sums s;
 
-	if (centered)
+	if (p->centered) {
 		(void)NAME(feature_moments)(x, v, NULL, &mean, NULL, &var);
-	else
-		NAME(squares)(x, v, &var);
-	return NAME(row_terms_by)(x, g, size, centered, mean, 1 / sqrt(var + eps), weight);
+	} else {
+		NAME(feature_sums)(x, v, 0, NULL, &sum, &var);
+		var /= (double)v.inner;
+	}
+	rstd = 1 / sqrt(var + p->eps);
+	run.plain = NAME(is_plain)(mean, rstd);
+	run.mean = mean;
+	moment_sums_init(&s);
+	NAME(sum_run)(run, v.inner, &s);
+	moment_sums_totals(&s, &sum, &product);
+	product -= run.plain ? mean * sum : 0;
+	return (struct row_terms){ mean, rstd,
+		backward_terms_of(1, rstd, (double)v.inner, p->centered ? sum : 0, product) };
 }
 
-/* Rows, at most ROWS_TOGETHER, by their own moments: those that lie about 0 in one reading of both tensors. */
+/* The terms of at most ROWS_TOGETHER rows: of those that lie about 0 in one reading of both tensors. */
 static void
-NAME(rows_by_own)(const REAL *x, const REAL *g, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, struct NAME(row_by) * by)
+NAME(rows_terms)(const struct norm_pass *p, struct norm_part rows, struct row_terms *out)
 {
+	const size_t size = p->view.inner, n = rows.end - rows.first;
+	const REAL *x = NAME(row_x)(p, rows.first), *g = NAME(row_g)(p, rows.first);
+	const double *weight = p->by.weight;
 	struct row_sums sums[ROWS_TOGETHER];
 	size_t r;
 
-	for (r = 0; r < rows && NARROW; r++)
+	for (r = 0; r < n && NARROW; r++)
 		sums[r] = weight != NULL ? NAME(row_sums)(x + r * size, g + r * size, weight, size) :
 					   NAME(row_sums)(x + r * size, g + r * size, NULL, size);
-	for (r = 0; r < rows; r++)
-		if (!NARROW || !NAME(row_by_sums)(&sums[r], size, centered, eps, &by[r]))
-			by[r] = NAME(row_by_moments)(x + r * size, g + r * size, size, centered, eps, weight);
+	for (r = 0; r < n; r++)
+		if (!NARROW || !NAME(row_terms_of)(p, &sums[r], &out[r]))
+			out[r] = NAME(row_terms_far)(p, rows.first + r);
 }
 
 /*
- * A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. Both are
- * made of g times by_g, which is rstd; only of doubles that product may leave the range of double where d times rstd
- * does not.
+ * A stretch of one row: what its positions add to the gradients by weight and bias, then its own gradient. Both use g *
+ * by_g, which is g * rstd, except for doubles: there this product may overflow while d * rstd does not. Returns the
+ * excess.
  */
-static void
-NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct NAME(row_by) * by,
-    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias, struct NAME(noted) * noted)
+static BITS
+NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const struct row_terms *by,
+    const double *restrict weight, double *restrict grad_weight, double *restrict grad_bias)
 {
 	const double mean = by->mean;
 	const struct backward_terms t = by->t;
 	double gradient, scaled, d;
-	BITS excess = noted->one;
+	BITS excess = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -94,16 +105,16 @@ NAME(stretch_backward)(const REAL *restrict x, REAL *restrict g, size_t n, const
 		g[i] = NAME(store)((weight != NULL ? scaled * weight[i] : scaled) + (t.by_x * d + t.constant));
 		excess |= NAME(excess)(g[i]);
 	}
-	noted->one = excess;
+	return excess;
 }
 
-/* Rows, the same side by side, as far as vectors go: the sums are read and written once for all of them. */
+/* Rows side by side, as far as vectors go: the sums of a position are read and written once for all of them. */
 static ALWAYS_INLINE bool
-NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, size_t size,
-    const struct NAME(row_by) * by, const double *restrict weight, double *restrict grad_weight,
-    double *restrict grad_bias)
+NAME(rows_apply)(const struct norm_pass *p, const REAL *restrict x, REAL *restrict g, size_t rows,
+    const struct row_terms *by, const double *restrict weight)
 {
-	const size_t whole = PUTS_WIDE ? size - size % KERNELS_WIDTH : 0;
+	const size_t size = p->view.inner, whole = PUTS_WIDE ? size - size % KERNELS_WIDTH : 0;
+	double *grad_weight = p->grad_weight, *grad_bias = p->grad_bias;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	wide h, dw, db, gradient, scaled, d;
 	size_t i, r, at;
@@ -122,32 +133,31 @@ NAME(rows_apply_inline)(const REAL *restrict x, REAL *restrict g, size_t rows, s
 			dw += NARROW ? scaled * d : gradient * (d * by[r].rstd);
 			db = wide_plus(gradient, db);
 			h = weight != NULL ? scaled * wide_load_double(weight + i) : scaled;
-			NAME(wide_put)
-			(g + at, h + wide_plus(by[r].t.by_x * d, by[r].t.constant - (wide){ 0 }), &noted.lanes);
+			h += wide_plus(by[r].t.by_x * d, by[r].t.constant - (wide){ 0 });
+			NAME(wide_put)(g + at, h, &noted.lanes);
 		}
 		wide_store(grad_weight + i, dw);
 		wide_store(grad_bias + i, db);
 	}
+	weight = weight != NULL ? weight + whole : NULL;
 	for (r = 0, at = whole; r < rows; r++, at += size)
-		NAME(stretch_backward)
-	(x + at, g + at, size - whole, &by[r], weight != NULL ? weight + whole : NULL, grad_weight + whole,
-	    grad_bias + whole, &noted);
+		noted.one |= NAME(stretch_backward)(
+		    x + at, g + at, size - whole, &by[r], weight, grad_weight + whole, grad_bias + whole);
 	return NAME(noted_finite)(&noted);
 }
 
-/* At most ROWS_TOGETHER rows, see backward_rows(). */
 static bool
-NAME(rows_backward)(const void *tensor, void *gradient, size_t rows, size_t size, bool centered, double eps,
-    const double *weight, double *grad_weight, double *grad_bias)
+NAME(rows_backward)(const struct norm_pass *p, struct norm_part rows)
 {
-	struct NAME(row_by) by[ROWS_TOGETHER];
-	const REAL *x = tensor;
-	REAL *g = gradient;
+	const size_t n = rows.end - rows.first;
+	const REAL *x = NAME(row_x)(p, rows.first);
+	REAL *g = NAME(row_g)(p, rows.first);
+	struct row_terms by[ROWS_TOGETHER];
 
-	NAME(rows_by_own)(x, g, rows, size, centered, eps, weight, by);
-	if (rows == ROWS_TOGETHER && weight != NULL)
-		return NAME(rows_apply_inline)(x, g, ROWS_TOGETHER, size, by, weight, grad_weight, grad_bias);
-	if (weight != NULL)
-		return NAME(rows_apply_inline)(x, g, rows, size, by, weight, grad_weight, grad_bias);
-	return NAME(rows_apply_inline)(x, g, rows, size, by, NULL, grad_weight, grad_bias);
+	NAME(rows_terms)(p, rows, by);
+	if (n == ROWS_TOGETHER && p->by.weight != NULL)
+		return NAME(rows_apply)(p, x, g, ROWS_TOGETHER, by, p->by.weight);
+	if (p->by.weight != NULL)
+		return NAME(rows_apply)(p, x, g, n, by, p->by.weight);
+	return NAME(rows_apply)(p, x, g, n, by, NULL);
 }

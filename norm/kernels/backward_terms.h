@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The gradient by x is linear in that by y and in x itself, with the same three numbers for all values that share their
+ * The gradient by x is linear in the gradient by y and in x, with the same numbers for all values that share their
  * moments (docs/MATH.md, equation 21). Private to norm/.
  */
 #ifndef NORM_KERNELS_BACKWARD_TERMS_H
 #define NORM_KERNELS_BACKWARD_TERMS_H
 
-#include <stddef.h>
+#include "norm/pass.h"
 
 /* dx = by_g g + by_x (x - mean) + constant. */
 struct backward_terms {
@@ -16,16 +16,15 @@ struct backward_terms {
 };
 
 /*
- * For `n` values that share mean and rstd: `sum` is the sum of h, `product` that of h (x - mean), where h is g times
- * its weight as far as the weights differ among them; `weight` is what they share of it. 0 for `n`: mean and rstd do
- * not depend on them.
+ * The terms of `n` values that share mean and rstd. `weight` is the factor that these values share; h is g times the
+ * rest of its weight. `sum` is the sum of h, `product` the sum of h (x - mean). n = 0: mean and rstd are constants.
  */
 static inline struct backward_terms
 backward_terms_of(double weight, double rstd, double n, double sum, double product)
 {
 	const double scale = weight * rstd;
 
-	if (n == 0) /* constants: no gradient flows through the moments */
+	if (n == 0) /* no gradient flows through the moments */
 		return (struct backward_terms){ .by_g = scale };
 	return (struct backward_terms){
 		.by_g = scale,
@@ -34,34 +33,41 @@ backward_terms_of(double weight, double rstd, double n, double sum, double produ
 	};
 }
 
-/* What a row's moments and terms come from: the sums of x, x^2, h and h x. */
-struct row_sums {
-	double d, squares, sum, product;
-};
-
-/* The same of many features, an array each. */
-struct coefficients {
+/* The terms of many features, an array each, and the features' means. */
+struct feature_terms {
+	const double *mean;
 	double *by_g, *by_x, *constant;
 };
 
-static inline struct backward_terms
-coefficients_get(const struct coefficients *c, size_t f)
+/* Doubles of scratch memory for `features` features. */
+#define FEATURE_TERMS_SCRATCH(features) (3 * (features))
+
+/* The terms of a pass, in its scratch memory. */
+static inline struct feature_terms
+feature_terms_in(const struct norm_pass *p)
 {
-	return (struct backward_terms){ c->by_g[f], c->by_x[f], c->constant[f] };
+	const size_t features = p->view.feature;
+
+	return (struct feature_terms){ p->by.mean, p->scratch, p->scratch + features, p->scratch + 2 * features };
 }
 
-/* Sets those of feature f, from its own number in each of the arrays; `weight` NULL: ones. */
 static inline struct backward_terms
-coefficients_set(const struct coefficients *c, size_t f, const double *weight, const double *rstd, double n,
-    const double *sum, const double *product)
+feature_terms_get(const struct feature_terms *t, size_t f)
 {
-	const struct backward_terms t =
-	    backward_terms_of(weight != NULL ? weight[f] : 1, rstd[f], n, sum[f], product[f]);
+	return (struct backward_terms){ t->by_g[f], t->by_x[f], t->constant[f] };
+}
 
-	c->by_g[f] = t.by_g;
-	c->by_x[f] = t.by_x;
-	c->constant[f] = t.constant;
-	return t;
+/* Sets the terms of feature f from its sums. */
+static inline struct backward_terms
+feature_terms_set(const struct feature_terms *t, size_t f, const struct norm_pass *p, double sum, double product)
+{
+	const double weight = p->by.weight != NULL ? p->by.weight[f] : 1;
+	const struct backward_terms terms = backward_terms_of(weight, p->by.rstd[f], (double)p->count, sum, product);
+
+	t->by_g[f] = terms.by_g;
+	t->by_x[f] = terms.by_x;
+	t->constant[f] = terms.constant;
+	return terms;
 }
 
 #endif

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the runs of a view are short (inner below SHORT_RUN), a loop along one run would be all overhead, and one along
- * outer would jump through memory. The kernels then walk such a view as a matrix: a step is a stretch of memory that
- * holds the block's features at one index of outer, or at several where the features are few (an RGB image, channels
- * last), and a column is one place in that stretch. Each column belongs to one feature; its sums are added up at the
- * end. Private to norm/.
+ * Views with short runs (inner < SHORT_RUN) as matrices. A loop along one short run would be mostly overhead, and a
+ * loop along outer would jump through memory. A step is a stretch of memory that holds a block of features at one index
+ * of outer, or at several where the features are few (an RGB image, channels last). A column is one place in that
+ * stretch. It belongs to one feature, whose columns are added up at the end. Private to norm/.
  */
 #ifndef NORM_KERNELS_COLUMNS_H
 #define NORM_KERNELS_COLUMNS_H
@@ -14,32 +13,27 @@
 
 #include "norm/view.h"
 
-/* So that a vector never lies in two lines of the cache. */
+/* A vector never lies in two lines of the cache. */
 #define LINE_ALIGNED __attribute__((aligned(64)))
 
-/* The width of a step, which is the length of the kernels' arrays on the stack. */
+/* The largest width of a step, and the length of the kernels' arrays on the stack. */
 #define COLUMNS_MAX ((size_t)256)
 #define SHORT_RUN ((size_t)16)
 /* Steps that are added to the columns' sums together; FOLD_STEPS is a multiple. */
 #define COLUMNS_TOGETHER ((size_t)8)
-/* How many steps ahead memory is asked for: far apart, they are not found by the processor itself. */
+/* Steps that memory is fetched ahead: the processor does not predict steps that lie far apart. */
 #define AHEAD ((size_t)4)
 
-/* Rows that go backward side by side, so that the sums by position are read and written once for all of them. */
+/* Rows that go backward side by side: the sums per position are read and written once for all of them. */
 #define ROWS_TOGETHER ((size_t)4)
 
-/*
- * Rows whose moments are taken together, and the doubles that are kept of them: few enough for the first-level cache.
- */
+/* Rows whose moments are taken together, and the doubles kept of them: they fit into the first-level cache. */
 #define ROWS_MAX ((size_t)64)
 #define ROWS_KEPT ((size_t)2048)
-/*
- * Elements of several groups of one sample, or of one group, that are normalized while they are in the second-level
- * cache.
- */
+/* Elements of groups that are normalized together: they fit into the second-level cache. */
 #define GROUPS_KEPT ((size_t)16384)
 
-/* Whether a view is walked along inner, not by columns, for sums. */
+/* Whether sums are taken along inner, not by columns. */
 static inline bool
 view_is_long(struct norm_view v)
 {
@@ -48,7 +42,7 @@ view_is_long(struct norm_view v)
 
 struct columns {
 	size_t first;    /* the block's first feature */
-	size_t features; /* how many the block holds */
+	size_t features; /* features of the block */
 	size_t inner;
 	size_t rows; /* indices of outer in one step; 1 unless the block holds all features */
 };
@@ -59,7 +53,7 @@ columns_min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The block that begins with feature `first` of `v`, whose inner is below SHORT_RUN. */
+/* The block that begins with feature `first` of a view with inner < SHORT_RUN. */
 static inline struct columns
 columns_block(struct norm_view v, size_t first)
 {
@@ -71,23 +65,26 @@ columns_block(struct norm_view v, size_t first)
 	return c;
 }
 
-/* The columns of a step that begins `left` indices of outer before the end: the last step may be narrower. */
+/* Columns of a step that begins `left` indices of outer before the end. The last step may be narrower. */
 static inline size_t
 columns_width(const struct columns *c, size_t left)
 {
 	return columns_min(c->rows, left) * c->features * c->inner;
 }
 
-/* out[column] = value[feature of that column] for a whole step; `other` stands for all values where `value` is NULL. */
+/* out[column] = value[feature of the column] for a whole step; `other` if `value` is NULL. */
 static inline void
 columns_spread(const struct columns *c, const double *value, double other, double *restrict out)
 {
 	const size_t width = c->features * c->inner;
 	size_t row, f, i;
 
-	for (f = 0; f < c->features; f++)
-		for (i = 0; i < c->inner; i++)
-			out[f * c->inner + i] = value != NULL ? value[f] : other;
+	if (value != NULL && c->inner == 1)
+		memcpy(out, value, width * sizeof(*out));
+	else
+		for (f = 0; f < c->features; f++)
+			for (i = 0; i < c->inner; i++)
+				out[f * c->inner + i] = value != NULL ? value[f] : other;
 	for (row = 1; row < c->rows; row++)
 		memcpy(out + row * width, out, width * sizeof(*out));
 }

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "norm/kernels/kernels.h"
 
-/* Whether the processor, and the operating system, which must save the wider registers, can run the set. */
+#define FOUR_OF(x) x, x, x, x
+
+const double kernels_ones[COLUMNS_MAX] = { FOUR_OF(FOUR_OF(FOUR_OF(FOUR_OF(1)))) };
+const double kernels_zeros[COLUMNS_MAX];
+
+_Static_assert(COLUMNS_MAX == 4 * 4 * 4 * 4, "kernels_ones holds ones only");
+
+/* Whether the processor can run the set, and the operating system saves its registers. */
 static bool
 usable(const struct kernels *k)
 {
@@ -16,7 +23,7 @@ usable(const struct kernels *k)
 	return k == &kernels_portable;
 }
 
-/* From the one that any processor can run to the widest. */
+/* From the portable set to the widest. */
 static const struct kernels *const sets[] = {
 	&kernels_portable,
 #if KERNELS_X86

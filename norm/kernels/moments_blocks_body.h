@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sums of blocks of REAL, from which moments come; included once for each by norm/kernels/kernels_body.h, without a
- * guard.
- *
- * `plain` says that the shift is 0 and that squares are exact in double, as those of every type but double itself are:
- * then wide_add_exact_product() may fuse.
+ * Sums of blocks of elements, from which moments come. `plain`: the shift is 0 and squares are exact in double
+ * (NARROW), so that wide_add_exact_product() may fuse.
  */
 
 static ALWAYS_INLINE void
 NAME(blocks_inline)(const REAL *x, size_t n, bool plain, double shift, double *keep, struct moment_sums *s)
 {
-	wide sum[PARTS], square[PARTS], d;
+	wide sum[VECTORS], square[VECTORS], d;
 	size_t i;
 
-	EACH_PART(k)
+	EACH_VECTOR(k)
 	{
 		sum[k] = wide_load_double(s->d.recent + k * KERNELS_WIDTH);
 		square[k] = wide_load_double(s->squares.recent + k * KERNELS_WIDTH);
 	}
 	for (i = 0; i < n; i += BLOCK)
-		EACH_PART(k)
+		EACH_VECTOR(k)
 		{
 			d = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
 			if (!plain)
@@ -29,14 +26,14 @@ NAME(blocks_inline)(const REAL *x, size_t n, bool plain, double shift, double *k
 			sum[k] += d;
 			square[k] = plain ? wide_add_exact_product(square[k], d, d) : square[k] + d * d;
 		}
-	EACH_PART(k)
+	EACH_VECTOR(k)
 	{
 		wide_store(s->d.recent + k * KERNELS_WIDTH, sum[k]);
 		wide_store(s->squares.recent + k * KERNELS_WIDTH, square[k]);
 	}
 }
 
-/* Adds n elements, a multiple of BLOCK, for which there is room in s. Keeps each d, unless `keep` is NULL. */
+/* Adds n elements, a multiple of BLOCK; the caller has made room in s. Stores each d in `keep` unless it is NULL. */
 static void
 NAME(blocks)(const REAL *x, size_t n, double shift, double *keep, struct moment_sums *s)
 {
@@ -52,18 +49,18 @@ NAME(blocks)(const REAL *x, size_t n, double shift, double *keep, struct moment_
 		NAME(blocks_inline)(x, n, false, shift, keep, s);
 }
 
-/* Adds those lanes of one block that the mask has. */
+/* Adds the lanes of one block that the mask selects. */
 static void
 NAME(block_masked)(const REAL *x, const int64_t *mask, double shift, double *keep, struct moment_sums *s)
 {
 	wide d, sum, square;
 
-	EACH_PART(k)
+	EACH_VECTOR(k)
 	{
 		d = NAME(wide_load)(x + k * KERNELS_WIDTH) - shift;
 		if (keep != NULL)
 			wide_store(keep + k * KERNELS_WIDTH, d);
-		d = wide_masked(d, mask_part(mask, k));
+		d = wide_masked(d, lane_mask_vector(mask, k));
 		sum = wide_load_double(s->d.recent + k * KERNELS_WIDTH) + d;
 		square = wide_load_double(s->squares.recent + k * KERNELS_WIDTH) + d * d;
 		wide_store(s->d.recent + k * KERNELS_WIDTH, sum);
@@ -72,22 +69,22 @@ NAME(block_masked)(const REAL *x, const int64_t *mask, double shift, double *kee
 }
 
 /*
- * The sums about 0 of one run of at most FEW elements: no fold parts them, so they stay in registers from its start to
- * its end. The lanes and their order are those of any run (norm/kernels/moments_body.h).
+ * The sums about 0 of one run of at most FEW elements. No fold interrupts them, so they stay in registers. The lanes
+ * and their order are those of NAME(run_sums).
  */
 static ALWAYS_INLINE void
 NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares)
 {
 	const size_t rest = n % BLOCK, whole = n - rest;
-	const int64_t *mask = whole > 0 ? mask_last(rest) : mask_first(rest);
-	const size_t at = whole > 0 ? n - BLOCK : 0; /* of the block that has the rest */
+	const int64_t *mask = whole > 0 ? lane_mask_last(rest) : lane_mask_first(rest);
+	const size_t at = whole > 0 ? n - BLOCK : 0; /* the block that has the rest */
 	const REAL *last = x + at;
 	REAL padded[BLOCK] = { 0 };
-	wide sum[PARTS] = { { 0 } }, square[PARTS] = { { 0 } }, v;
+	wide sum[VECTORS] = { { 0 } }, square[VECTORS] = { { 0 } }, v;
 	size_t i;
 
 	for (i = 0; i < whole; i += BLOCK)
-		EACH_PART(k)
+		EACH_VECTOR(k)
 		{
 			v = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
 			if (keep != NULL)
@@ -98,12 +95,12 @@ NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares
 	if (rest > 0 && whole == 0)
 		last = memcpy(padded, x, n * sizeof(*x));
 	if (rest > 0)
-		EACH_PART(k)
+		EACH_VECTOR(k)
 		{
 			v = NAME(wide_load)(last + k * KERNELS_WIDTH);
 			if (keep != NULL)
 				wide_store(keep + at + k * KERNELS_WIDTH, v);
-			v = wide_masked(v, mask_part(mask, k));
+			v = wide_masked(v, lane_mask_vector(mask, k));
 			sum[k] += v;
 			square[k] = wide_add_exact_product(square[k], v, v);
 		}

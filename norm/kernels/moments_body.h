@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moments of a tensor of REAL (norm/kernels/element.h); included once for each by norm/kernels/kernels_body.h, without
- * a guard, after norm/kernels/moments_blocks_body.h.
- *
- * Long runs, and those of one row each, are summed along inner; other short ones column by column
- * (norm/kernels/columns.h).
+ * Moments of features. Long runs, and runs of a view with one index of outer, are summed along inner; other short runs
+ * column by column (norm/kernels/columns.h).
  *
  * One pass adds up d = x - shift and d^2, for a shift that is near the mean as far as the first values tell. Where they
- * misled, another pass follows about the mean that the first has found (docs/MATH.md, rule 2). What is subtracted shows
- * in neither result but for rounding: the sum of d corrects both.
+ * misled, another pass follows about the mean that the first has found (docs/MATH.md, rule 2). The sum of d corrects
+ * both results for the shift.
  */
 
 /*
- * The shift for a feature of which some values have a mean and a variance: 0, with which sums are the fastest, unless
- * the mean is farther from it than the values are from one another.
+ * The shift for a feature, from the moments of some of its values: 0, which gives the fastest sums, unless the mean is
+ * farther from 0 than the values are from one another.
  */
 static inline double
 NAME(shift_of)(double mean, double var)
@@ -21,7 +18,7 @@ NAME(shift_of)(double mean, double var)
 	return NARROW && mean * mean <= var ? 0 : mean;
 }
 
-/* From the first n values of a run, at most BLOCK. The mean of equal values is that value. */
+/* The shift from the first n <= BLOCK values of a run. The mean of equal values is exact. */
 static double
 NAME(first_shift)(const REAL *x, size_t n)
 {
@@ -33,16 +30,17 @@ NAME(first_shift)(const REAL *x, size_t n)
 	if (n < BLOCK)
 		x = memcpy(padded, x, n * sizeof(REAL));
 	moment_sums_init(&s);
-	NAME(block_masked)(x, mask_first(n), first, NULL, &s);
+	NAME(block_masked)(x, lane_mask_first(n), first, NULL, &s);
 	mean = first;
 	moments_finish((double)n, lanes_tree(s.d.recent), lanes_tree(s.squares.recent), &mean, &var);
 	return NAME(shift_of)(mean, var);
 }
 
 /*
- * Adds a run. Written into who calls it, as the two that follow: of a short run the calls would be the most. The
- * elements that are left when the blocks are done are the last lanes of the block that ends with the run, or the first
- * of a block, if the run is shorter. `keep` takes every d, with room for a block at least, unless it is NULL.
+ * Adds a run. Inlined, as the two functions that follow, because calls would dominate the time of a short run. The
+ * elements behind the last whole block are the last lanes of the block that ends with the run, or the first lanes of a
+ * padded block if the run is shorter than one. `keep` takes every d, unless it is NULL; it has room for a block at
+ * least.
  */
 static ALWAYS_INLINE void
 NAME(run_sums)(const REAL *x, size_t n, double shift, double *keep, struct moment_sums *s)
@@ -60,9 +58,9 @@ NAME(run_sums)(const REAL *x, size_t n, double shift, double *keep, struct momen
 		return;
 	moment_sums_step(s, 1);
 	if (whole > 0)
-		NAME(block_masked)(x + n - BLOCK, mask_last(rest), shift, keep != NULL ? keep + n - BLOCK : NULL, s);
-	else
-		NAME(block_masked)(memcpy(padded, x, n * sizeof(REAL)), mask_first(rest), shift, keep, s);
+		NAME(block_masked)
+	(x + n - BLOCK, lane_mask_last(rest), shift, keep != NULL ? keep + n - BLOCK : NULL, s);
+	else NAME(block_masked)(memcpy(padded, x, n * sizeof(REAL)), lane_mask_first(rest), shift, keep, s);
 }
 
 /* The sums of one feature, whose first run is at x. */
@@ -83,14 +81,14 @@ NAME(feature_sums)(const REAL *x, struct norm_view v, double shift, double *keep
 }
 
 /*
- * Its moments, what rounding takes from the mean unless `rest` is NULL, and how far that is from the shift of what was
- * kept.
+ * The moments of one feature, whose first run is at x. Returns the distance from the shift of the values in `keep` to
+ * the mean; *low is what rounding takes from the mean. Both may be NULL.
  */
 static ALWAYS_INLINE double
-NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *rest, double *var)
+NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *mean, double *low, double *var)
 {
 	const double n = (double)norm_view_count(v);
-	/* Of few values it costs as much to find a good shift as to find out that 0 was none. */
+	/* With few values, finding a good shift costs as much as finding out that 0 is a bad one. */
 	const bool few = norm_view_count(v) <= FEW && NARROW;
 	double shift = few ? 0 : NAME(first_shift)(x, columns_min(BLOCK, v.inner)), d, squares;
 
@@ -101,20 +99,20 @@ NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *m
 	}
 	*mean = shift;
 	moments_finish(n, d, squares, mean, var);
-	if (rest != NULL)
-		*rest = mean_rest(shift, d / n);
+	if (low != NULL)
+		*low = mean_low(shift, d / n);
 	return d / n;
 }
 
 /*
- * Adds `rows` steps of a block, `stride` elements apart; columns go side by side, so that a sum is read and written
- * once for all rows. Far apart, they are asked for before; where one step follows the other, the processor finds that
- * by itself.
+ * Adds `rows` steps of a block, `stride` elements apart. Several steps go side by side, so that a sum is read and
+ * written once for all of them; their memory is fetched ahead, because the processor does not predict steps that lie
+ * far apart.
  */
 static ALWAYS_INLINE void
-NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t width, const double *restrict shift,
-    double *restrict sum, double *restrict square)
+NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t width, struct columns_about *restrict to)
 {
+	double *sum = to->first.recent, *square = to->second.recent;
 	wide s, q, d, from;
 	double one;
 	size_t i, r;
@@ -122,7 +120,7 @@ NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t wid
 	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
 		s = wide_load_double(sum + i);
 		q = wide_load_double(square + i);
-		from = wide_load_double(shift + i);
+		from = wide_load_double(to->shift + i);
 		for (r = 0; r < rows; r++) {
 			if (rows > 1)
 				__builtin_prefetch(x + (rows + r) * stride + i);
@@ -135,45 +133,39 @@ NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t wid
 	}
 	for (; i < width; i++)
 		for (r = 0; r < rows; r++) {
-			one = NAME(load)(x[r * stride + i]) - shift[i];
+			one = NAME(load)(x[r * stride + i]) - to->shift[i];
 			sum[i] += one;
 			square[i] += one * one;
 		}
 }
 
-/* The sums of each feature of a block, whose first is at x, about a shift of its own. */
+/* The sums of each feature of a block, whose first feature is at x, about a shift of its own. */
 static void
 NAME(columns_sums)(
     const REAL *x, struct norm_view v, const struct columns *c, const double *shift, double *d, double *squares)
 {
 	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
 		     steps = v.outer / c->rows;
-	double spread[COLUMNS_MAX] LINE_ALIGNED;
-	struct column_sums s, q;
+	struct columns_about sums;
 	size_t step, n;
 
-	columns_spread(c, shift, 0, spread);
-	column_sums_init(&s, full);
-	column_sums_init(&q, full);
+	columns_about_init(&sums, c, shift, full);
 	for (step = 0; step < steps; step += n, x += n * stride) {
 		n = stride > full && steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
 		if (n > 1)
-			NAME(columns_add)(x, COLUMNS_TOGETHER, stride, full, spread, s.recent, q.recent);
+			NAME(columns_add)(x, COLUMNS_TOGETHER, stride, full, &sums);
 		else
-			NAME(columns_add)(x, 1, stride, full, spread, s.recent, q.recent);
-		if ((step + n) % FOLD_STEPS == 0) {
-			column_sums_fold(&s, full);
-			column_sums_fold(&q, full);
-		}
+			NAME(columns_add)(x, 1, stride, full, &sums);
+		if ((step + n) % FOLD_STEPS == 0)
+			columns_about_fold(&sums, full);
 	}
-	NAME(columns_add)(x, 1, stride, columns_width(c, v.outer % c->rows), spread, s.recent, q.recent);
-	column_sums_fold(&s, full);
-	column_sums_fold(&q, full);
-	column_sums_features(&s, c, d);
-	column_sums_features(&q, c, squares);
+	NAME(columns_add)(x, 1, stride, columns_width(c, v.outer % c->rows), &sums);
+	columns_about_fold(&sums, full);
+	column_sums_features(&sums.first, c, d);
+	column_sums_features(&sums.second, c, squares);
 }
 
-/* Shifts for a block's features from the first indices of outer. */
+/* Shifts for the features of a block, from the first indices of outer. */
 static void
 NAME(columns_shift)(const REAL *x, struct norm_view v, const struct columns *c, double *shift)
 {
@@ -190,16 +182,14 @@ NAME(columns_shift)(const REAL *x, struct norm_view v, const struct columns *c, 
 	}
 }
 
-/*
- * One block of features; x, mean, rest (or NULL) and var are the whole tensor's. A feature whose shift was good gets
- * the same sums once more.
- */
+/* The moments of one block of features of x. If any shift was bad, features with a good one get the same sums again. */
 static void
-NAME(columns_moments)(
-    const REAL *x, struct norm_view v, const struct columns *c, double *mean, double *rest, double *var)
+NAME(columns_moments)(const REAL *x, const struct norm_pass *p, const struct columns *c)
 {
+	const struct norm_view v = p->view;
 	const double n = (double)norm_view_count(v);
 	double shift[COLUMNS_MAX] = { 0 }, d[COLUMNS_MAX], squares[COLUMNS_MAX];
+	double *mean = p->mean + c->first, *var = p->var + c->first;
 	bool any_far = false, far;
 	size_t f;
 
@@ -214,57 +204,36 @@ NAME(columns_moments)(
 	if (any_far)
 		NAME(columns_sums)(x, v, c, shift, d, squares);
 	for (f = 0; f < c->features; f++) {
-		mean[c->first + f] = shift[f];
-		moments_finish(n, d[f], squares[f], &mean[c->first + f], &var[c->first + f]);
-		if (rest != NULL)
-			rest[c->first + f] = mean_rest(shift[f], d[f] / n);
+		mean[f] = shift[f];
+		moments_finish(n, d[f], squares[f], &mean[f], &var[f]);
+		if (p->mean_low != NULL)
+			p->mean_low[c->first + f] = mean_low(shift[f], d[f] / n);
 	}
 }
 
+/* The moments of features of x. */
 static void
-NAME(squares)(const void *tensor, struct norm_view v, double *square)
+NAME(moments_of)(const REAL *x, const struct norm_pass *p, struct norm_part features)
 {
-	static const double zero[COLUMNS_MAX];
-	const double n = (double)norm_view_count(v);
-	const REAL *x = tensor;
-	double d[COLUMNS_MAX];
+	const struct norm_view v = p->view;
+	double *low = p->mean_low;
 	struct columns c;
 	size_t f;
 
 	if (view_is_long(v))
-		for (f = 0; f < v.feature; f++)
-			NAME(feature_sums)(x + f * v.inner, v, 0, NULL, d, &square[f]);
-	else
-		for (f = 0; f < v.feature; f += c.features) {
-			c = columns_block(v, f);
-			NAME(columns_sums)(x + f * v.inner, v, &c, zero, d, &square[f]);
-		}
-	for (f = 0; f < v.feature; f++)
-		square[f] /= n;
-}
-
-/* Of the features from `first` to before `end`: as cut_step() has it. */
-static void
-NAME(moments_part)(
-    const void *tensor, struct norm_view v, size_t first, size_t end, double *mean, double *rest, double *var)
-{
-	const REAL *x = tensor;
-	struct columns c;
-	size_t f;
-
-	if (view_is_long(v))
-		for (f = first; f < end; f++)
+		for (f = features.first; f < features.end; f++)
 			(void)NAME(feature_moments)(
-			    x + f * v.inner, v, NULL, &mean[f], rest != NULL ? &rest[f] : NULL, &var[f]);
+			    x + f * v.inner, v, NULL, &p->mean[f], low != NULL ? &low[f] : NULL, &p->var[f]);
 	else
-		for (f = first; f < end; f += c.features) {
+		for (f = features.first; f < features.end; f += c.features) {
 			c = columns_block(v, f);
-			NAME(columns_moments)(x, v, &c, mean, rest, var);
+			NAME(columns_moments)(x, p, &c);
 		}
 }
 
-static void
-NAME(moments)(const void *tensor, struct norm_view v, double *mean, double *var)
+static bool
+NAME(moments)(const struct norm_pass *p, struct norm_part features)
 {
-	NAME(moments_part)(tensor, v, 0, v.feature, mean, NULL, var);
+	NAME(moments_of)(p->x, p, features);
+	return true;
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The forward pass by features over a tensor of REAL, whose bits are BITS (norm/kernels/element.h); included once for
- * each by norm/kernels/kernels_body.h, without a guard.
- *
- * One loop for values that share all four numbers (a long run of a feature), one where each column has its own; those
- * by rows are in norm/kernels/normalize_rows_body.h. Each computes in double, from left to right as the equation
- * stands, rounds once, and notes whether what it wrote is finite.
+ * The forward pass by features: one loop for values that share all four numbers (a long run of a feature), one where
+ * each column has its own. Each computes in double, from left to right as the equation stands, rounds once, and notes
+ * whether the elements written are finite.
  */
 
 /* What was noted of elements as they were stored, in vectors and one by one: 0 while all are finite. */
@@ -20,17 +17,31 @@ NAME(noted_finite)(const struct NAME(noted) * noted)
 	return noted->one == 0 && wide_is_zero(&noted->lanes, sizeof(noted->lanes));
 }
 
-/* A run that shares everything. */
+/* The numbers that a run shares. */
+struct run_by {
+	double mean, rstd, weight, bias;
+};
+
+static inline struct run_by
+run_by_feature(const struct norm_by *by, size_t f)
+{
+	return (struct run_by){ by->mean[f], by->rstd[f], by->weight != NULL ? by->weight[f] : 1,
+		by->bias != NULL ? by->bias[f] : 0 };
+}
+
 static ALWAYS_INLINE void
-NAME(run)(REAL *x, size_t n, double mean, double rstd, double weight, double bias, struct NAME(noted) * noted)
+NAME(run)(REAL *x, size_t n, struct run_by by, struct NAME(noted) * noted)
 {
 	struct NAME(noted) seen = *noted;
 	size_t i;
 
-	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH)
-		NAME(wide_put)(x + i, (NAME(wide_load)(x + i) - mean) * rstd * weight + bias, &seen.lanes);
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+		const wide y = (NAME(wide_load)(x + i) - by.mean) * by.rstd * by.weight + by.bias;
+
+		NAME(wide_put)(x + i, y, &seen.lanes);
+	}
 	for (; i < n; i++) {
-		x[i] = NAME(store)((NAME(load)(x[i]) - mean) * rstd * weight + bias);
+		x[i] = NAME(store)((NAME(load)(x[i]) - by.mean) * by.rstd * by.weight + by.bias);
 		seen.one |= NAME(excess)(x[i]);
 	}
 	*noted = seen;
@@ -56,10 +67,9 @@ NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double
 	*noted = seen;
 }
 
-/* One block of features of a view with short runs; the arguments are the whole tensor's. */
+/* One block of features of a view with short runs; x and `by` are the whole tensor's. */
 static bool
-NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *mean, const double *rstd,
-    const double *weight, const double *bias)
+NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const struct norm_by *by)
 {
 	const size_t stride = c->rows * v.feature * v.inner;
 	double m[COLUMNS_MAX] LINE_ALIGNED, s[COLUMNS_MAX] LINE_ALIGNED, w[COLUMNS_MAX] LINE_ALIGNED,
@@ -67,10 +77,10 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o;
 
-	columns_spread(c, mean + c->first, 0, m);
-	columns_spread(c, rstd + c->first, 1, s);
-	columns_spread(c, weight != NULL ? weight + c->first : NULL, 1, w);
-	columns_spread(c, bias != NULL ? bias + c->first : NULL, 0, b);
+	columns_spread(c, by->mean + c->first, 0, m);
+	columns_spread(c, by->rstd + c->first, 1, s);
+	columns_spread(c, by->weight != NULL ? by->weight + c->first : NULL, 1, w);
+	columns_spread(c, by->bias != NULL ? by->bias + c->first : NULL, 0, b);
 	x += c->first * v.inner;
 	for (o = 0; o < v.outer; o += c->rows, x += stride) {
 		if (stride > columns_width(c, c->rows))
@@ -80,16 +90,47 @@ NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const double *
 	return NAME(noted_finite)(&noted);
 }
 
+static bool
+NAME(by_columns)(REAL *x, struct norm_view v, struct norm_part features, const struct norm_by *by)
+{
+	bool finite = true;
+	struct columns c;
+	size_t f;
+
+	for (f = features.first; f < features.end; f += c.features) {
+		c = columns_block(v, f);
+		finite &= NAME(block)(x, v, &c, by);
+	}
+	return finite;
+}
+
+/* Some indices of outer. */
+static bool
+NAME(by_feature)(const struct norm_pass *p, struct norm_part outer)
+{
+	const struct norm_view v = { outer.end - outer.first, p->view.feature, p->view.inner };
+	REAL *x = (REAL *)p->y + outer.first * v.feature * v.inner;
+	struct NAME(noted) noted = { { 0 }, 0 };
+	size_t o, f;
+
+	if (v.inner < SHORT_RUN)
+		return NAME(by_columns)(x, v, (struct norm_part){ 0, v.feature }, &p->by);
+	for (o = 0; o < v.outer; o++)
+		for (f = 0; f < v.feature; f++, x += v.inner)
+			NAME(run)(x, v.inner, run_by_feature(&p->by, f), &noted);
+	return NAME(noted_finite)(&noted);
+}
+
 /*
- * A feature's runs, by its own moments; x is at its first. Beside each lies one of the next feature, which is read
- * next. No value is farther from the mean than the root of their number, in deviations: where the result of that is a
- * usual number, nobody needs to look at each.
+ * The runs of a feature by its own moments; x is at the first. The next feature's run, which is read next, lies beside
+ * each. No value is farther from the mean than sqrt(n) deviations. If this bound fits REAL, no element needs to be
+ * checked.
  */
 static bool
-NAME(feature)(REAL *x, struct norm_view v, double mean, double var, double rstd, double weight, double bias)
+NAME(feature)(REAL *x, struct norm_view v, double var, struct run_by by)
 {
-	const double reach = double_magnitude(weight) * sqrt((double)norm_view_count(v)) + double_magnitude(bias);
-	const bool checked = !(reach < NAME(largest) / 2) || !(rstd < 1e150) || !double_is_finite(var);
+	const double reach = double_magnitude(by.weight) * sqrt((double)norm_view_count(v)) + double_magnitude(by.bias);
+	const bool checked = !(reach < NAME(largest) / 2) || !(by.rstd < 1e150) || !double_is_finite(var);
 	struct NAME(noted) noted = { { 0 }, 0 }, unused = noted;
 	size_t o, i, n;
 
@@ -98,84 +139,55 @@ NAME(feature)(REAL *x, struct norm_view v, double mean, double var, double rstd,
 			n = columns_min(COLUMNS_MAX, v.inner - i);
 			fetch(x + i + v.inner, n * sizeof(*x));
 			if (checked)
-				NAME(run)(x + i, n, mean, rstd, weight, bias, &noted);
+				NAME(run)(x + i, n, by, &noted);
 			else
-				NAME(run)(x + i, n, mean, rstd, weight, bias, &unused);
+				NAME(run)(x + i, n, by, &unused);
 		}
 	return NAME(noted_finite)(&noted);
 }
 
-static bool
-NAME(by_columns)(REAL *x, struct norm_view v, size_t first, size_t end, const double *mean, const double *rstd,
-    const double *weight, const double *bias)
-{
-	bool finite = true;
-	struct columns c;
-	size_t f;
-
-	for (f = first; f < end; f += c.features) {
-		c = columns_block(v, f);
-		finite &= NAME(block)(x, v, &c, mean, rstd, weight, bias);
-	}
-	return finite;
-}
-
-static bool
-NAME(by_feature)(
-    void *tensor, struct norm_view v, const double *mean, const double *rstd, const double *weight, const double *bias)
-{
-	struct NAME(noted) noted = { { 0 }, 0 };
-	REAL *x = tensor;
-	size_t o, f;
-
-	if (v.inner < SHORT_RUN)
-		return NAME(by_columns)(x, v, 0, v.feature, mean, rstd, weight, bias);
-	for (o = 0; o < v.outer; o++)
-		for (f = 0; f < v.feature; f++, x += v.inner)
-			NAME(run)
-	(x, v.inner, mean[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0, &noted);
-	return NAME(noted_finite)(&noted);
-}
-
 /*
- * Moments, then the forward pass by them: feature by feature, so that the second reading comes from the cache, where
- * each has runs of its own. Of the features from `first` to before `end`, as cut_step() has it.
+ * Moments, then the forward pass by them. Long runs go feature by feature, so that the second reading comes from the
+ * cache.
  */
 static bool
-NAME(batch_part)(void *tensor, struct norm_view v, size_t first, size_t end, double eps, const double *weight,
-    const double *bias, double *mean, double *var, double *rstd)
+NAME(batch)(const struct norm_pass *p, struct norm_part features)
 {
-	REAL *x = tensor;
+	const struct norm_by by = { p->mean, p->rstd, p->by.weight, p->by.bias };
+	const struct norm_view v = p->view;
+	const double eps = p->eps;
+	REAL *x = p->y;
 	bool finite = true;
 	size_t f;
 
 	if (v.inner < SHORT_RUN) {
-		NAME(moments_part)(x, v, first, end, mean, NULL, var);
-		for (f = first; f < end; f++)
-			rstd[f] = 1 / sqrt(var[f] + eps);
-		return NAME(by_columns)(x, v, first, end, mean, rstd, weight, bias);
+		NAME(moments_of)(x, p, features);
+		for (f = features.first; f < features.end; f++)
+			p->rstd[f] = 1 / sqrt(p->var[f] + eps);
+		return NAME(by_columns)(x, v, features, &by);
 	}
-	x += first * v.inner;
-	for (f = first; f < end; f++, x += v.inner) {
-		(void)NAME(feature_moments)(x, v, NULL, &mean[f], NULL, &var[f]);
-		rstd[f] = 1 / sqrt(var[f] + eps);
-		finite &= NAME(feature)(
-		    x, v, mean[f], var[f], rstd[f], weight != NULL ? weight[f] : 1, bias != NULL ? bias[f] : 0);
+	x += features.first * v.inner;
+	for (f = features.first; f < features.end; f++, x += v.inner) {
+		(void)NAME(feature_moments)(x, v, NULL, &p->mean[f], NULL, &p->var[f]);
+		p->rstd[f] = 1 / sqrt(p->var[f] + eps);
+		finite &= NAME(feature)(x, v, p->var[f], run_by_feature(&by, f));
 	}
 	return finite;
 }
 
-/* The limit, rounded to REAL, may lie beyond it by half a last place. A NaN stays one. */
-static void
-NAME(clip)(void *elements, size_t count, double limit)
+/* The limit, rounded to REAL, may lie beyond it by half a last place. A NaN stays a NaN. */
+static bool
+NAME(clip)(const struct norm_pass *p, struct norm_part elements)
 {
-	REAL *x = elements;
+	const double limit = p->limit;
+	REAL *x = p->y;
 	double value;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
+	for (i = elements.first; i < elements.end; i++) {
 		value = NAME(load)(x[i]);
 		value = value > limit ? limit : value;
 		x[i] = NAME(store)(value < -limit ? -limit : value);
 	}
+	return true;
 }

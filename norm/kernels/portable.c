@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The set for any processor. */
 #include "norm/kernels/portable.h"
-#include "norm/kernels/kernels_table.h"
+#include "norm/kernels/set.h"
 
-KERNELS_TABLE(kernels_portable, "portable")
+KERNELS_SET(kernels_portable, "portable")
 
 KERNELS_END

@@ -2,4 +2,4 @@
 /* The loops for bfloats, for any processor. */
 #include "norm/kernels/portable.h"
 #define KERNELS kernels_portable_bfloat
-#include "norm/kernels/kernels_bfloat.h"
+#include "norm/kernels/real_bfloat.h"

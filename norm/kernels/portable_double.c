@@ -2,4 +2,4 @@
 /* The loops for doubles, for any processor. */
 #include "norm/kernels/portable.h"
 #define KERNELS kernels_portable_double
-#include "norm/kernels/kernels_double.h"
+#include "norm/kernels/real_double.h"

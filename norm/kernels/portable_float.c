@@ -2,4 +2,4 @@
 /* The loops for floats, for any processor. */
 #include "norm/kernels/portable.h"
 #define KERNELS kernels_portable_float
-#include "norm/kernels/kernels_float.h"
+#include "norm/kernels/real_float.h"

@@ -2,4 +2,4 @@
 /* The loops for halves, for any processor. */
 #include "norm/kernels/portable.h"
 #define KERNELS kernels_portable_half
-#include "norm/kernels/kernels_half.h"
+#include "norm/kernels/real_half.h"

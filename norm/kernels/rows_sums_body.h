@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the backward pass of a row needs of it and of its gradient, of REAL, in one reading of both; included once for
- * each type by norm/kernels/kernels_body.h, without a guard. All sums are about 0, which serves while the mean is no
- * farther from 0 than the values are from one another; the sums of other rows are norm/kernels/moments_body.h's and
- * norm/kernels/gradients_body.h's. At most STEPS additions in a row, as there.
+ * The sums that the backward pass of a row needs, in one reading of x and g. All sums are about 0, which loses no
+ * digits while the mean is no farther from 0 than the values are from one another; other rows take the sums of
+ * norm/kernels/moments_body.h and norm/kernels/sums_body.h. At most STEPS additions in a row, as there.
  */
 
-/*
- * The four sums of a row in the lanes of a block: of x and x^2, from which its moments come, and of h and h x, as
- * norm/kernels/gradients_body.h has them; all about 0.
- */
+/* The sums of x, x^2, h and h x, where h is g, or g times its weight. */
+struct row_sums {
+	double d, squares, sum, product;
+};
+
+/* The same in the lanes of a block. */
 struct NAME(row_lanes) {
-	wide d[PARTS], squares[PARTS], sum[PARTS], product[PARTS];
+	wide d[VECTORS], squares[VECTORS], sum[VECTORS], product[VECTORS];
 };
 
 /* Adds n elements, a multiple of BLOCK. */
@@ -22,7 +23,7 @@ NAME(row_lanes_add)(struct NAME(row_lanes) * s, const REAL *x, const REAL *g, co
 	size_t i;
 
 	for (i = 0; i < n; i += BLOCK)
-		EACH_PART(k)
+		EACH_VECTOR(k)
 		{
 			d = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
 			h = NAME(wide_load)(g + i + k * KERNELS_WIDTH);
@@ -36,20 +37,20 @@ NAME(row_lanes_add)(struct NAME(row_lanes) * s, const REAL *x, const REAL *g, co
 		}
 }
 
-/* Adds those lanes of one block that the mask has. */
+/* Adds the lanes of one block that the mask selects. */
 static ALWAYS_INLINE void
 NAME(row_lanes_add_masked)(
     struct NAME(row_lanes) * s, const REAL *x, const REAL *g, const double *weight, const int64_t *mask)
 {
 	wide d, h;
 
-	EACH_PART(k)
+	EACH_VECTOR(k)
 	{
-		d = wide_masked(NAME(wide_load)(x + k * KERNELS_WIDTH), mask_part(mask, k));
+		d = wide_masked(NAME(wide_load)(x + k * KERNELS_WIDTH), lane_mask_vector(mask, k));
 		h = NAME(wide_load)(g + k * KERNELS_WIDTH);
 		if (weight != NULL)
 			h *= wide_load_double(weight + k * KERNELS_WIDTH);
-		h = wide_masked(h, mask_part(mask, k));
+		h = wide_masked(h, lane_mask_vector(mask, k));
 		s->d[k] += d;
 		s->squares[k] = wide_add_exact_product(s->squares[k], d, d);
 		s->sum[k] += h;
@@ -63,7 +64,7 @@ NAME(row_lanes_totals)(const struct NAME(row_lanes) * s)
 	return (struct row_sums){ wide_tree(s->d), wide_tree(s->squares), wide_tree(s->sum), wide_tree(s->product) };
 }
 
-/* Of a row of less than a block: its first lanes. */
+/* The sums of a row shorter than a block, in its first lanes. */
 static struct row_sums
 NAME(row_sums_short)(const REAL *x, const REAL *g, const double *weight, size_t n)
 {
@@ -71,14 +72,11 @@ NAME(row_sums_short)(const REAL *x, const REAL *g, const double *weight, size_t 
 	struct NAME(padded) p;
 
 	NAME(pad)(&p, x, g, weight, n);
-	NAME(row_lanes_add_masked)(&s, p.x, p.g, weight != NULL ? p.weight : NULL, mask_first(n));
+	NAME(row_lanes_add_masked)(&s, p.x, p.g, weight != NULL ? p.weight : NULL, lane_mask_first(n));
 	return NAME(row_lanes_totals)(&s);
 }
 
-/*
- * Of a row of at most FEW elements. What is left behind its whole blocks is the last lanes of the block that ends with
- * it.
- */
+/* The sums of a row of at most FEW elements. Those behind its whole blocks are the last lanes of its last block. */
 static ALWAYS_INLINE struct row_sums
 NAME(row_sums_few)(const REAL *x, const REAL *g, const double *weight, size_t n)
 {
@@ -88,13 +86,13 @@ NAME(row_sums_few)(const REAL *x, const REAL *g, const double *weight, size_t n)
 	if (n < BLOCK)
 		return NAME(row_sums_short)(x, g, weight, n);
 	NAME(row_lanes_add)(&s, x, g, weight, n - rest);
+	weight = weight != NULL ? weight + last : NULL;
 	if (rest > 0)
-		NAME(row_lanes_add_masked)
-	(&s, x + last, g + last, weight != NULL ? weight + last : NULL, mask_last(rest));
+		NAME(row_lanes_add_masked)(&s, x + last, g + last, weight, lane_mask_last(rest));
 	return NAME(row_lanes_totals)(&s);
 }
 
-/* Of any row, as many elements at a time. */
+/* The sums of a row, FEW elements at a time. */
 static ALWAYS_INLINE struct row_sums
 NAME(row_sums)(const REAL *x, const REAL *g, const double *weight, size_t n)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Adding up in double so that the length of the sum does not show in its last digits: by Knuth's TwoSum, which keeps
- * what each addition rounds away. Loops over elements add up a few plainly first, in lanes (norm/kernels/moment_sums.h)
- * or columns (norm/kernels/moments_shared.h), so that it is not paid for each. Private to norm/.
+ * Sums in double whose error does not grow with their length: Knuth's TwoSum keeps what each addition rounds away. To
+ * save time, loops over elements first add up a few values plainly, in lanes (norm/kernels/lane_sums.h) or columns
+ * (norm/kernels/column_sums.h). Private to norm/.
  *
- * D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B. It relies on every operation being rounded on its
- * own: no -ffast-math, no x87 registers.
+ * D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B. It requires that every operation is rounded by
+ * itself: no -ffast-math, no x87 registers.
  */
 #ifndef NORM_KERNELS_SUM_H
 #define NORM_KERNELS_SUM_H
@@ -25,7 +25,7 @@ sum_add(struct sum *s, double x)
 	s->high = high;
 }
 
-/* The same to one of many sums, whose two parts stand in two arrays, so that a loop over them is one over vectors. */
+/* The same for one of many sums in two arrays, so that a loop over them can be vectorized. */
 static inline void
 sum_add_at(double *high, double *low, double x)
 {

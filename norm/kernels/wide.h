@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of doubles as wide as the registers of the set that is being compiled (KERNELS_WIDTH,
- * norm/kernels/kernels_body.h), and blocks of them. A block has the same number of elements in every set, and each of
- * its lanes a partial sum of its own: the view fixes the order of a sum, the set only how many lanes go at once.
- * Private to norm/.
+ * Vectors of KERNELS_WIDTH doubles, as wide as the registers of the set that is being compiled, and blocks of them. A
+ * block has the same number of elements in every set, and each of its lanes a partial sum of its own: the view fixes
+ * the order of a sum, the set only how many lanes are added at once. Private to norm/.
  *
- * Written out where gcc does not find the vectors by itself, or not all of them. Through memcpy, so that a tensor need
- * lie no better than its elements do.
+ * Loops are written in vectors where gcc does not find them all. Loads and stores go through memcpy, so that a tensor
+ * needs no more than the alignment of its elements.
  */
 #ifndef NORM_KERNELS_WIDE_H
 #define NORM_KERNELS_WIDE_H
@@ -19,7 +18,7 @@
 #include "norm/kernels/element.h"
 
 #define BLOCK ((size_t)16)
-#define PARTS (BLOCK / KERNELS_WIDTH)
+#define VECTORS (BLOCK / KERNELS_WIDTH)
 
 typedef double wide __attribute__((vector_size(KERNELS_WIDTH * sizeof(double))));
 typedef int64_t wide_bits __attribute__((vector_size(KERNELS_WIDTH * sizeof(int64_t))));
@@ -31,13 +30,10 @@ typedef uint16_t wide_uint16 __attribute__((vector_size(KERNELS_WIDTH * sizeof(u
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* Where a loop over the parts of a block must become straight code for its vectors to stay in registers. */
-#define EACH_PART(k) _Pragma("GCC unroll 8") for (size_t k = 0; k < PARTS; k++)
+/* A loop over the vectors of a block, unrolled so that they stay in registers. */
+#define EACH_VECTOR(k) _Pragma("GCC unroll 8") for (size_t k = 0; k < VECTORS; k++)
 
-/*
- * gcc makes a conversion to wide vectors of two halves: a set may name a better instruction, as it may for a fused
- * addition.
- */
+/* gcc converts to wide vectors in two halves; a set may name a better instruction. */
 #ifndef KERNELS_WIDEN
 #define KERNELS_WIDEN(x) __builtin_convertvector(x, wide)
 #endif
@@ -69,7 +65,7 @@ wide_load_bfloat(const uint16_t *x)
 	return KERNELS_WIDEN((wide_float)(__builtin_convertvector(bits, wide_uint32) << 16));
 }
 
-/* As half_to_double() of norm/kernels/half.h, which says why. */
+/* As half_to_double() in norm/kernels/half.h, which explains it. */
 static inline wide
 wide_load_half(const uint16_t *x)
 {
@@ -94,10 +90,7 @@ wide_store(double *x, wide w)
 	memcpy(x, &w, sizeof(w));
 }
 
-/*
- * For a product that is exact in double: the multiplication rounds nothing, so it does not matter whether it is fused
- * with the addition.
- */
+/* sum + a * b for a product that is exact in double: fusing it with the addition changes no bit. */
 static inline wide
 wide_add_exact_product(wide sum, wide a, wide b)
 {
@@ -109,8 +102,8 @@ wide_add_exact_product(wide sum, wide a, wide b)
 }
 
 /*
- * a + b where multiplications are made: some processors add and convert in one half of their arithmetic and multiply in
- * the other, and the first has more to do. The product by one is a itself, so the sum is rounded as any.
+ * a + b on the multiplication units: some processors add and convert in one half of their arithmetic units, multiply in
+ * the other, and the first half has more to do. a * 1 is a, so the sum is rounded as usual.
  */
 static inline wide
 wide_plus(wide a, wide b)
@@ -133,18 +126,17 @@ wide_masked(wide w, wide_bits mask)
 #endif
 
 /*
- * Stores what is rounded to the element type, and notes in `excess` what is not finite: no bit of it is set while all
- * are finite, for x - x is 0, but NaN for what is no number. By "or", for which no loop has to wait. Where vectors are
- * so wide that it need not wait for a sum either, a set may add up x times 0, which is one instruction instead of two.
+ * wide_put_ rounds a vector to the element type, stores it, and sets bits in `excess` if an element is not finite: x -
+ * x is 0 for finite x, else NaN. The bits are collected by "or", which no loop has to wait for. A set with such wide
+ * vectors that a sum causes no wait either may add up x * 0, one instruction instead of two.
  */
 typedef wide_uint32 wide_excess_float;
 typedef wide_uint64 wide_excess_double;
 typedef wide_uint16 wide_excess_half;
 typedef wide_uint16 wide_excess_bfloat;
 
-/* What is noted with those before. */
 static inline wide_excess_float
-wide_also_excess(wide_excess_float before, wide_float f)
+wide_add_excess(wide_excess_float before, wide_float f)
 {
 #ifdef KERNELS_FUSED_FLOAT
 	return (wide_excess_float)KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, (wide_float)before);
@@ -162,7 +154,7 @@ wide_put_float(float *x, wide w, wide_excess_float *excess)
 	const wide_float f = KERNELS_NARROW(w);
 
 	memcpy(x, &f, sizeof(f));
-	*excess = wide_also_excess(*excess, f);
+	*excess = wide_add_excess(*excess, f);
 }
 
 static inline void
@@ -173,10 +165,7 @@ wide_put_double(double *x, wide w, wide_excess_double *excess)
 	*excess |= (wide_uint64)w;
 }
 
-/*
- * One by one: of a loop over elements of 16 bits gcc makes wider vectors by itself, so loops leave these to it
- * (PUTS_WIDE).
- */
+/* One by one. Loops do not use these (PUTS_WIDE is false): gcc makes wider vectors of a loop over 16-bit elements. */
 static inline void
 wide_put_half(uint16_t *x, wide w, wide_excess_half *excess)
 {
@@ -195,7 +184,7 @@ wide_put_bfloat(uint16_t *x, wide w, wide_excess_bfloat *excess)
 	}
 }
 
-/* Whether a vector's bytes, which are a multiple of 4, are all 0. */
+/* Whether all bytes of a vector, a multiple of 4, are 0. */
 static inline bool
 wide_is_zero(const void *vector, size_t bytes)
 {
@@ -211,8 +200,8 @@ wide_is_zero(const void *vector, size_t bytes)
 }
 
 /*
- * Asks for memory that is read soon, into the second-level cache; at most a kilobyte of it, after which the processor
- * has found out by itself what follows. It may lie anywhere.
+ * Prefetches memory into the second-level cache, at most a kilobyte: after that the processor predicts the rest. Any
+ * address is allowed.
  */
 static inline void
 fetch(const void *memory, size_t bytes)

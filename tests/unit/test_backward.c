@@ -3,13 +3,11 @@
  * The backward pass of every kind against the plain reference, which is itself held against central differences: all
  * small shapes, odd sizes, the edges of blocks, every type of element.
  */
-#include "norm/backward.h"
 
 #include <string.h>
 
-#include "norm/moments.h"
-#include "norm/normalize.h"
 #include "tests/unit/backward_reference.h"
+#include "tests/unit/norm_run.h"
 
 #define EPS 1e-5
 
@@ -119,45 +117,51 @@ measure_slices(struct fixture *x)
 			if (slice_of(x, i) == s)
 				memcpy(packed + n++ * bytes, (unsigned char *)x->x + i * bytes, bytes);
 		x->count[s] = n;
-		moments(x->real, packed, (struct norm_view){ 1, 1, n }, &x->mean[s], &x->rstd[s]);
+		run_moments(x->real, packed, (struct norm_view){ 1, 1, n }, &x->mean[s], &x->rstd[s]);
 		normalize_rstd(&x->rstd[s], EPS, 1, &x->rstd[s]);
 	}
 	free(packed);
 }
 
-static void
-run_features(struct fixture *x, double *scratch)
+static struct norm_pass
+pass_of(const struct fixture *x)
 {
-	const size_t n = x->way == BY_CONSTANTS ? 0 : x->count[0];
+	static const struct norm_op *const ops[] = { &norm_batch_backward, &norm_batch_backward, &norm_groups_backward,
+		&norm_rows_backward, &norm_rows_backward };
+	struct norm_pass pass = pass_over(ops[x->way], x->real, x->x, view_of(x));
 
-	x->finite = backward_by_feature(
-	    x->real, x->x, x->g, view_of(x), n, x->mean, x->rstd, x->weight, x->grad_weight, x->grad_bias, scratch);
+	if (is_rows(x->way))
+		pass.view = (struct norm_view){ 1, x->shape.n, x->shape.c * x->shape.s };
+	pass.y = x->g;
+	pass.eps = EPS;
+	pass.groups = x->shape.groups;
+	pass.centered = x->way == BY_ROWS;
+	pass.count = x->way == BY_FEATURE ? x->count[0] : 0;
+	pass.by = (struct norm_by){ .mean = x->mean, .rstd = x->rstd, .weight = x->weight };
+	pass.grad_weight = x->grad_weight;
+	pass.grad_bias = x->grad_bias;
+	return pass;
 }
 
 static size_t
 bands_of(const struct fixture *x)
 {
-	return is_rows(x->way) ? backward_rows_bands(x->shape.n, x->shape.c * x->shape.s) :
-				 backward_groups_bands(view_of(x));
+	const struct norm_pass pass = pass_of(x);
+
+	return pass.op->cut(&pass).count;
 }
 
 static void
-run(struct fixture *x)
+run_fixture(struct fixture *x)
 {
-	const size_t longest = x->shape.c * x->shape.s;
-	double *scratch = reference_array(BACKWARD_GROUPS_SCRATCH * bands_of(x) * longest, sizeof(double));
+	struct norm_pass pass;
 
 	if (is_features(x->way))
 		measure_slices(x);
-	if (is_features(x->way))
-		run_features(x, scratch);
-	else if (is_rows(x->way))
-		x->finite = backward_rows(x->real, x->x, x->g, x->shape.n, longest, x->way == BY_ROWS, EPS, x->weight,
-		    x->grad_weight, x->grad_bias, scratch);
-	else
-		x->finite = backward_groups(x->real, x->x, x->g, view_of(x), x->shape.groups, EPS, x->weight,
-		    x->grad_weight, x->grad_bias, scratch);
-	free(scratch);
+	pass = pass_of(x);
+	pass.scratch = reference_array(pass.op->scratch(pass.view), sizeof(double));
+	x->finite = run(pass);
+	free(pass.scratch);
 }
 
 static struct reference
@@ -225,7 +229,7 @@ check_shape(enum way way, enum norm_real real, struct shape s, double mean, bool
 		free(x.weight);
 		x.weight = NULL;
 	}
-	run(&x);
+	run_fixture(&x);
 	check(&x);
 	fixture_free(&x);
 }
@@ -278,7 +282,7 @@ run_half(const struct fixture *whole, bool second)
 	half.g = (unsigned char *)whole->before + at;
 	half.grad_weight = reference_array(half.parameters, sizeof(double));
 	half.grad_bias = reference_array(half.parameters, sizeof(double));
-	run(&half);
+	run_fixture(&half);
 	return half;
 }
 
@@ -293,7 +297,7 @@ START_TEST(bands)
 		const size_t bytes = x.size / 2 * norm_real_size(x.real);
 
 		ck_assert_uint_gt(bands_of(&x), 1);
-		run(&x);
+		run_fixture(&x);
 		for (int h = 0; h < 2; h++) {
 			half[h] = run_half(&x, h);
 			ck_assert_uint_eq(bands_of(&half[h]), 1);
@@ -334,7 +338,7 @@ START_TEST(constant_slices)
 
 		for (size_t i = 0; i < x.size; i++)
 			element_set(NORM_DOUBLE, x.x, i, 7);
-		run(&x);
+		run_fixture(&x);
 		check(&x);
 		fixture_free(&x);
 	}
@@ -366,7 +370,7 @@ START_TEST(central_differences)
 			struct fixture x = fixture_new(way, NORM_DOUBLE, shapes[k], 0.5, k);
 			struct reference r;
 
-			run(&x);
+			run_fixture(&x);
 			r = reference_of(&x);
 			reference_backward(&r);
 			for (size_t i = 0; i < x.size; i++)
@@ -387,19 +391,33 @@ START_TEST(shards_by_the_sums_of_all)
 	struct fixture x = fixture_new(BY_FEATURE, NORM_DOUBLE, (struct shape){ 5, 3, 4, 1 }, 2, 9);
 	const struct norm_view first = { 2, 3, 4 }, second = { 3, 3, 4 };
 	const size_t half = 2 * 3 * 4;
-	double *x_of = x.x, *g_of = x.g, sum[2][3], product[2][3], scratch[9];
+	double sum[2][3], product[2][3], scratch[9];
+	struct norm_pass shard[2];
 
 	measure_slices(&x);
-	backward_sums(NORM_DOUBLE, x_of, g_of, first, x.mean, x.rstd, sum[0], product[0]);
-	backward_sums(NORM_DOUBLE, x_of + half, g_of + half, second, x.mean, x.rstd, sum[1], product[1]);
+	for (int i = 0; i < 2; i++) {
+		shard[i] = pass_of(&x);
+		shard[i].op = &norm_sums;
+		shard[i].view = i == 0 ? first : second;
+		shard[i].x = (double *)x.x + (i == 0 ? 0 : half);
+		shard[i].y = (double *)x.g + (i == 0 ? 0 : half);
+		shard[i].grad_bias = sum[i];
+		shard[i].grad_weight = product[i];
+		(void)run(shard[i]);
+	}
 	for (size_t f = 0; f < 3; f++) {
 		x.grad_bias[f] = sum[0][f] + sum[1][f];
 		x.grad_weight[f] = product[0][f] + product[1][f];
 	}
-	x.finite = backward_by_sums(
-	    NORM_DOUBLE, x_of, g_of, first, 20, x.mean, x.rstd, x.weight, x.grad_bias, x.grad_weight, scratch);
-	x.finite &= backward_by_sums(NORM_DOUBLE, x_of + half, g_of + half, second, 20, x.mean, x.rstd, x.weight,
-	    x.grad_bias, x.grad_weight, scratch);
+	x.finite = true;
+	for (int i = 0; i < 2; i++) {
+		shard[i].op = &norm_shard_backward;
+		shard[i].count = 20;
+		shard[i].sum = x.grad_bias;
+		shard[i].product = x.grad_weight;
+		shard[i].scratch = scratch;
+		x.finite &= run(shard[i]);
+	}
 	for (size_t f = 0; f < 3; f++)
 		x.grad_weight[f] *= x.rstd[f];
 	check(&x);
@@ -419,8 +437,8 @@ START_TEST(what_is_not_finite_shows)
 			const size_t at = 27;
 
 			element_set(x.real, round < 2 ? x.x : x.g, at, wrong[round % 2]);
-			run(&x);
-			run(&good);
+			run_fixture(&x);
+			run_fixture(&good);
 			ck_assert(!x.finite);
 			ck_assert(!isfinite(element_get(x.real, x.g, at)));
 			ck_assert(!isfinite(x.grad_weight[parameter_of(&x, at)]));
@@ -443,7 +461,7 @@ START_TEST(what_overflows_shows)
 			x.weight[i] = 1e5;
 		for (size_t i = 0; i < x.size; i++)
 			element_set(x.real, x.g, i, i % 4 == 0 ? real_max(x.real) : 0);
-		run(&x);
+		run_fixture(&x);
 		ck_assert(!x.finite);
 		fixture_free(&x);
 	}
@@ -455,12 +473,16 @@ START_TEST(nothing_flows_back_from_what_was_clipped)
 	static const double y[] = { 0, 1, -1, 1.5, -1.5, 2, -2, 1.25, -1.25, INFINITY };
 	unsigned char values[sizeof(y)], g[sizeof(y)];
 	const size_t n = sizeof(y) / sizeof(y[0]);
+	struct norm_pass pass;
 
 	for (size_t i = 0; i < n; i++) {
 		element_set(reals[_i], values, i, y[i]);
 		element_set(reals[_i], g, i, 3);
 	}
-	backward_clip(reals[_i], g, values, n, 1.25);
+	pass = pass_over(&norm_clip_backward, reals[_i], values, (struct norm_view){ 1, 1, n });
+	pass.y = g;
+	pass.limit = 1.25;
+	(void)run(pass);
 	for (size_t i = 0; i < n; i++)
 		ck_assert(element_get(reals[_i], g, i) == (fabs(y[i]) > 1.25 ? 0 : 3));
 }

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/normalize.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 static double
@@ -28,7 +28,7 @@ START_TEST(lengths_and_places)
 	for (length = 0; length < 67; length++)
 		for (offset = 0; offset < 3; offset++) {
 			memcpy(room, before, sizeof(room));
-			normalize_clip(real, (unsigned char *)room + offset * norm_real_size(real), length, limit);
+			run_clip(real, (unsigned char *)room + offset * norm_real_size(real), length, limit);
 			for (i = 0; i < 70; i++) {
 				const double value = element_get(real, before, i);
 
@@ -49,7 +49,7 @@ START_TEST(special_values)
 	for (i = 0; i < n; i++)
 		element_set(real, x, i, values[i]);
 	element_set(real, x, n, NAN);
-	normalize_clip(real, x, n + 1, 10);
+	run_clip(real, x, n + 1, 10);
 	for (i = 0; i < n; i++) {
 		const double y = element_get(real, x, i);
 
@@ -71,7 +71,7 @@ START_TEST(limits_that_are_rounded)
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		element_set(real, x, 0, 3e4);
 		element_set(real, x, 1, -3e4);
-		normalize_clip(real, x, 2, limits[i]);
+		run_clip(real, x, 2, limits[i]);
 		ck_assert(element_get(real, x, 0) == (limits[i] > 3e4 ? rounded(real, 3e4) : rounded(real, limits[i])));
 		ck_assert(element_get(real, x, 1) == -element_get(real, x, 0));
 	}
@@ -88,7 +88,7 @@ START_TEST(every_16_bits)
 	ck_assert_ptr_nonnull(x);
 	for (i = 0; i < 0x10000; i++)
 		x[i] = (uint16_t)i;
-	normalize_clip(real, x, 0x10000, 2.5);
+	run_clip(real, x, 0x10000, 2.5);
 	for (i = 0; i < 0x10000; i++) {
 		const double value = reference_value16(real, (unsigned)i), y = reference_value16(real, x[i]);
 

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Work in parts (norm/cut.h): however it is cut, the bits of the whole, for each function that may be cut, each type of
- * element, and where the loops see the part, each set of vector instructions.
+ * Passes in parts (norm/cut.h): however they are cut, the bits of the whole, for each operation, each type of element
+ * and, where the loops see the part, each set of vector instructions.
  */
 #include "norm/cut.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/backward.h"
 #include "norm/kernels/kernels.h"
-#include "norm/moments.h"
-#include "norm/normalize.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define EPS 1e-5
@@ -41,8 +39,8 @@ struct fixture {
 	size_t size, bytes;
 	void *x, *whole, *parts;
 	double *weight, *bias, *mean, *rstd; /* `size` each */
-	double *whole_numbers, *numbers;     /* 3 * feature each: mean, var, rstd */
-	double *scratch;                     /* likewise */
+	double *whole_numbers, *numbers;     /* 3 * feature each: mean, var, rstd; or gradients by weight and bias */
+	double *scratch;                     /* 3 * feature */
 };
 
 static double *
@@ -99,19 +97,59 @@ check_alike(const struct fixture *f, const char *what, size_t parts)
 	    (int)f->real, parts);
 }
 
-/* Has `part` called for all parts of `count` things, the last ones first. */
-static void
-each_part(
-    struct fixture *f, size_t count, size_t step, size_t parts, void (*part)(struct fixture *f, struct norm_part part))
+/* A pass with all that any operation takes. Backward, f->x went in and the tensors are gradients. */
+static struct norm_pass
+pass_of(const struct fixture *f, const struct norm_op *op)
 {
-	for (size_t i = parts; i-- > 0;)
-		part(f, cut_part(count, step, parts, i));
+	return (struct norm_pass){ .op = op,
+		.real = f->real,
+		.view = f->view,
+		.x = f->x,
+		.eps = EPS,
+		.limit = 1.5,
+		.groups = 1,
+		.centered = true,
+		.count = norm_view_count(f->view),
+		.by = { f->mean, f->rstd, f->weight, f->bias },
+		.scratch = f->scratch };
 }
 
-static void *
-at(const struct fixture *f, size_t element)
+/* Where a pass writes: the whole, or the parts. */
+static struct norm_pass
+to(struct norm_pass pass, void *tensor, double *numbers)
 {
-	return (unsigned char *)f->parts + element * norm_real_size(f->real);
+	const size_t n = pass.view.feature;
+
+	if (pass.op == &norm_moments)
+		pass.x = tensor;
+	pass.y = tensor;
+	pass.mean = pass.grad_weight = numbers;
+	pass.var = pass.grad_bias = numbers + n;
+	pass.rstd = numbers + 2 * n;
+	return pass;
+}
+
+/* The last parts first. */
+static void
+run_parts(const struct norm_pass *p, struct norm_cut cut, size_t parts)
+{
+	if (p->op->begin != NULL)
+		p->op->begin(p);
+	for (size_t i = parts; i-- > 0;)
+		ck_assert(p->op->part(p, cut_part(cut.count, cut.step, parts, i)));
+	if (p->op->end != NULL)
+		p->op->end(p);
+}
+
+/* As the daemon runs it, and in `parts` parts. */
+static void
+check_cut(const struct fixture *f, const char *what, struct norm_pass pass, struct norm_cut cut, size_t parts)
+{
+	const struct norm_pass in_parts = to(pass, f->parts, f->numbers);
+
+	ck_assert(run(to(pass, f->whole, f->whole_numbers)));
+	run_parts(&in_parts, cut, parts);
+	check_alike(f, what, parts);
 }
 
 /*
@@ -156,31 +194,28 @@ START_TEST(steps_are_blocks)
 }
 END_TEST
 
-/* The loops themselves, of each set: all numbers of parts that there can be. */
+/* A kernel of any set: whole, and in all numbers of parts that there can be. */
 static void
-check_kernels(const struct kernels_of_real *k, struct fixture *f)
+check_kernel(const struct fixture *f, const char *what, kernel *k, const struct norm_pass *pass)
 {
-	const struct norm_view v = f->view;
-	const size_t n = v.feature, step = cut_step(v);
-	double *a = f->whole_numbers, *b = f->numbers;
+	const struct norm_pass whole = to(*pass, f->whole, f->whole_numbers), parts = to(*pass, f->parts, f->numbers);
+	const size_t n = f->view.feature, step = cut_step(f->view);
 
-	for (size_t parts = 1; parts <= cut_most(n, step); parts++) {
-		k->moments(f->whole, v, a, a + n);
-		for (size_t i = 0; i < parts; i++) {
-			const struct norm_part p = cut_part(n, step, parts, i);
-
-			k->moments_part(f->parts, v, p.first, p.end, b, NULL, b + n);
-		}
-		check_alike(f, "moments_part", parts);
-		k->batch_part(f->whole, v, 0, n, EPS, f->weight, f->bias, a, a + n, a + 2 * n);
-		for (size_t i = 0; i < parts; i++) {
-			const struct norm_part p = cut_part(n, step, parts, i);
-
-			ck_assert(
-			    k->batch_part(f->parts, v, p.first, p.end, EPS, f->weight, f->bias, b, b + n, b + 2 * n));
-		}
-		check_alike(f, "batch_part", parts);
+	for (size_t count = 1; count <= cut_most(n, step); count++) {
+		(void)k(&whole, (struct norm_part){ 0, n });
+		for (size_t i = 0; i < count; i++)
+			ck_assert(k(&parts, cut_part(n, step, count, i)));
+		check_alike(f, what, count);
 	}
+}
+
+static void
+check_kernels(const struct kernels_of_real *k, const struct fixture *f)
+{
+	const struct norm_pass measured = pass_of(f, &norm_moments), batch = pass_of(f, &norm_batch);
+
+	check_kernel(f, "the kernel of moments", k->moments, &measured);
+	check_kernel(f, "the kernel of batch", k->batch, &batch);
 }
 
 START_TEST(kernels_of_each_set)
@@ -197,63 +232,24 @@ START_TEST(kernels_of_each_set)
 }
 END_TEST
 
-static void
-part_moments(struct fixture *f, struct norm_part part)
-{
-	moments_part(f->real, f->parts, f->view, part, f->numbers, f->numbers + f->view.feature);
-}
-
-static void
-part_batch(struct fixture *f, struct norm_part part)
-{
-	double *numbers = f->numbers;
-
-	ck_assert(normalize_batch_part(f->real, f->parts, f->view, part, EPS, f->weight, NULL, numbers,
-	    numbers + f->view.feature, numbers + 2 * f->view.feature));
-}
-
 START_TEST(by_features)
 {
 	for (size_t p = 0; p < VIEWS; p++) {
 		struct fixture f = fixture_new(reals[_i], views[p]);
-		const size_t n = f.view.feature, step = cut_step(f.view);
-		double *whole = f.whole_numbers;
+		struct norm_pass batch = pass_of(&f, &norm_batch);
+		const struct norm_cut cut = batch.op->cut(&batch);
 
-		for (size_t parts = 1; parts <= cut_most(n, step); parts++) {
-			moments(f.real, f.whole, f.view, whole, whole + n);
-			each_part(&f, n, step, parts, part_moments);
-			check_alike(&f, "moments", parts);
-			ck_assert(normalize_batch(
-			    f.real, f.whole, f.view, EPS, f.weight, NULL, whole, whole + n, whole + 2 * n));
-			each_part(&f, n, step, parts, part_batch);
-			check_alike(&f, "normalize_batch", parts);
+		batch.by = affine(f.weight, NULL);
+		for (size_t parts = 1; parts <= cut_most(cut.count, cut.step); parts++) {
+			check_cut(&f, "norm_moments", pass_of(&f, &norm_moments), cut, parts);
+			check_cut(&f, "norm_batch", batch, cut, parts);
 		}
 		fixture_free(&f);
 	}
 }
 END_TEST
 
-/* Backward, where f->x went in and the tensors are gradients; the numbers are those by weight and bias. */
-static void
-part_backward(struct fixture *f, struct norm_part part)
-{
-	double *numbers = f->numbers;
-
-	ck_assert(backward_by_feature_part(f->real, f->x, f->parts, f->view, part, norm_view_count(f->view), f->bias,
-	    f->rstd, f->weight, numbers, numbers + f->view.feature, f->scratch));
-}
-
-static void
-part_coefficients(struct fixture *f, struct norm_part part)
-{
-	const struct norm_view some = { part.end - part.first, f->view.feature, f->view.inner };
-	const size_t first = part.first * f->view.feature * f->view.inner;
-
-	ck_assert(backward_by_coefficients(f->real, (unsigned char *)f->x + first * norm_real_size(f->real),
-	    at(f, first), some, f->bias, f->rstd, f->scratch));
-}
-
-/* Again and again backward it would overflow. */
+/* Backward again and again it would overflow. */
 static void
 gradient_anew(struct fixture *f)
 {
@@ -266,45 +262,25 @@ START_TEST(backward_by_features_and_outer)
 {
 	for (size_t p = 0; p < VIEWS; p++) {
 		struct fixture f = fixture_new(reals[_i], views[p]);
-		const size_t n = f.view.feature, step = cut_step(f.view), values = norm_view_count(f.view);
-		double *whole = f.whole_numbers;
+		struct norm_pass all = pass_of(&f, &norm_batch_backward), shard = pass_of(&f, &norm_shard_backward);
+		const struct norm_cut cut = all.op->cut(&all), outer = shard.op->cut(&shard);
 
-		for (size_t parts = 1; parts <= cut_most(n, step); parts++) {
+		all.by.mean = shard.by.mean = f.bias;
+		for (size_t parts = 1; parts <= cut_most(cut.count, cut.step); parts++) {
 			gradient_anew(&f);
-			ck_assert(backward_by_feature(f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight,
-			    whole, whole + n, f.scratch));
-			each_part(&f, n, step, parts, part_backward);
-			check_alike(&f, "backward_by_feature", parts);
+			check_cut(&f, "norm_sums", pass_of(&f, &norm_sums), cut, parts);
+			check_cut(&f, "norm_batch_backward", all, cut, parts);
 		}
-		for (size_t parts = 1; parts <= columns_min(f.view.outer, 9); parts++) {
+		shard.sum = f.whole_numbers + f.view.feature;
+		shard.product = f.whole_numbers;
+		for (size_t parts = 1; parts <= columns_min(outer.count, 9); parts++) {
 			gradient_anew(&f);
-			ck_assert(backward_by_sums(f.real, f.x, f.whole, f.view, values, f.bias, f.rstd, f.weight,
-			    whole, whole + n, f.scratch));
-			each_part(&f, f.view.outer, 1, parts, part_coefficients);
-			check_alike(&f, "backward_by_coefficients", parts);
+			check_cut(&f, "norm_shard_backward", shard, outer, parts);
 		}
 		fixture_free(&f);
 	}
 }
 END_TEST
-
-static void
-part_by_feature(struct fixture *f, struct norm_part part)
-{
-	ck_assert(normalize_by_feature_part(f->real, f->parts, f->view, part, f->mean, f->rstd, f->weight, f->bias));
-}
-
-static void
-part_by_sample(struct fixture *f, struct norm_part part)
-{
-	ck_assert(normalize_by_sample_part(f->real, f->parts, f->view, part, f->mean, f->rstd, NULL, f->bias));
-}
-
-static void
-part_clip(struct fixture *f, struct norm_part part)
-{
-	normalize_clip(f->real, at(f, part.first), part.end - part.first, 1.5);
-}
 
 /* At any element: within runs, between them, within samples, over several. */
 START_TEST(by_elements)
@@ -314,47 +290,18 @@ START_TEST(by_elements)
 	for (size_t p = 0; p < VIEWS; p++)
 		for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && numbers[i] <= view_size(views[p]); i++) {
 			struct fixture f = fixture_new(reals[_i], views[p]);
+			const struct norm_cut cut = { f.size, 1 };
+			struct norm_pass by_sample = pass_of(&f, &norm_by_sample);
 
-			ck_assert(normalize_by_feature(f.real, f.whole, f.view, f.mean, f.rstd, f.weight, f.bias));
-			each_part(&f, f.size, 1, numbers[i], part_by_feature);
-			check_alike(&f, "normalize_by_feature", numbers[i]);
-			ck_assert(normalize_by_sample(f.real, f.whole, f.view, f.mean, f.rstd, NULL, f.bias));
-			each_part(&f, f.size, 1, numbers[i], part_by_sample);
-			check_alike(&f, "normalize_by_sample", numbers[i]);
-			normalize_clip(f.real, f.whole, f.size, 1.5);
-			each_part(&f, f.size, 1, numbers[i], part_clip);
-			check_alike(&f, "normalize_clip", numbers[i]);
+			by_sample.by.weight = NULL;
+			check_cut(&f, "norm_by_feature", pass_of(&f, &norm_by_feature), cut, numbers[i]);
+			check_cut(&f, "norm_by_sample", by_sample, cut, numbers[i]);
+			check_cut(&f, "norm_clip", pass_of(&f, &norm_clip), cut, numbers[i]);
+			check_cut(&f, "norm_clip_backward", pass_of(&f, &norm_clip_backward), cut, numbers[i]);
 			fixture_free(&f);
 		}
 }
 END_TEST
-
-static void
-part_rows(struct fixture *f, struct norm_part part)
-{
-	const size_t size = f->view.inner;
-
-	ck_assert(normalize_rows(
-	    f->real, at(f, part.first * size), part.end - part.first, size, true, EPS, f->weight, f->bias));
-}
-
-static void
-part_rms(struct fixture *f, struct norm_part part)
-{
-	const size_t size = f->view.inner;
-
-	ck_assert(normalize_rows(
-	    f->real, at(f, part.first * size), part.end - part.first, size, false, EPS, f->weight, NULL));
-}
-
-static void
-part_rows_by(struct fixture *f, struct norm_part part)
-{
-	const size_t size = f->view.inner;
-
-	ck_assert(normalize_rows_by(f->real, at(f, part.first * size), part.end - part.first, size,
-	    f->mean + part.first, f->rstd + part.first, f->weight, f->bias));
-}
 
 START_TEST(by_rows)
 {
@@ -364,17 +311,14 @@ START_TEST(by_rows)
 	for (size_t p = 0; p < sizeof(rows) / sizeof(rows[0]); p++)
 		for (size_t parts = 1; parts <= rows[p].feature; parts += 1 + parts / 2) {
 			struct fixture f = fixture_new(reals[_i], rows[p]);
-			const size_t n = f.view.feature, size = f.view.inner;
+			const struct norm_cut cut = { f.view.feature, 1 };
+			struct norm_pass rms = pass_of(&f, &norm_rows);
 
-			ck_assert(normalize_rows(f.real, f.whole, n, size, true, EPS, f.weight, f.bias));
-			each_part(&f, n, 1, parts, part_rows);
-			check_alike(&f, "normalize_rows", parts);
-			ck_assert(normalize_rows(f.real, f.whole, n, size, false, EPS, f.weight, NULL));
-			each_part(&f, n, 1, parts, part_rms);
-			check_alike(&f, "normalize_rows without mean", parts);
-			ck_assert(normalize_rows_by(f.real, f.whole, n, size, f.mean, f.rstd, f.weight, f.bias));
-			each_part(&f, n, 1, parts, part_rows_by);
-			check_alike(&f, "normalize_rows_by", parts);
+			rms.centered = false;
+			rms.by.bias = NULL;
+			check_cut(&f, "norm_rows", pass_of(&f, &norm_rows), cut, parts);
+			check_cut(&f, "norm_rows without mean", rms, cut, parts);
+			check_cut(&f, "norm_rows_by", pass_of(&f, &norm_rows_by), cut, parts);
 			fixture_free(&f);
 		}
 }
@@ -387,41 +331,43 @@ static const struct grouped {
 } grouped[] = { { { 3, 6, 40 }, 6 }, { { 3, 6, 40 }, 2 }, { { 2, 600, 1 }, 2 }, { { 2, 600, 3 }, 600 },
 	{ { 5, 12, 7 }, 1 }, { { 2, 4, 9000 }, 4 }, { { 1, 520, 30 }, 1 } };
 
-/* normalize_groups() by its definition: the moments of each group, given to its channels. */
+/* norm_groups by its definition: the moments of each group, given to its channels. */
 static void
 groups_one_by_one(struct fixture *f, size_t groups)
 {
-	const size_t in_group = f->view.feature / groups, size = in_group * f->view.inner;
+	const size_t in_group = f->view.feature / groups, size = in_group * f->view.inner,
+		     width = norm_real_size(f->real);
 	unsigned char *x = f->whole;
 	double mean, rstd;
 
-	for (size_t g = 0; g < f->view.outer * groups; g++, x += size * norm_real_size(f->real)) {
-		moments(f->real, x, (struct norm_view){ 1, 1, size }, &mean, &rstd);
+	for (size_t g = 0; g < f->view.outer * groups; g++, x += size * width) {
+		run_moments(f->real, x, (struct norm_view){ 1, 1, size }, &mean, &rstd);
 		normalize_rstd(&rstd, EPS, 1, &rstd);
-		for (size_t c = 0; c < in_group; c++)
-			ck_assert(normalize_by_feature(f->real, x + c * f->view.inner * norm_real_size(f->real),
-			    (struct norm_view){ 1, 1, f->view.inner }, &mean, &rstd,
-			    f->weight + g % groups * in_group + c, f->bias + g % groups * in_group + c));
+		for (size_t c = 0; c < in_group; c++) {
+			const size_t channel = g % groups * in_group + c;
+
+			ck_assert(run_by(&norm_by_feature, f->real, x + c * f->view.inner * width,
+			    (struct norm_view){ 1, 1, f->view.inner },
+			    (struct norm_by){ &mean, &rstd, f->weight + channel, f->bias + channel }));
+		}
 	}
 }
 
 START_TEST(by_groups)
 {
 	for (size_t p = 0; p < sizeof(grouped) / sizeof(grouped[0]); p++) {
-		const size_t groups = grouped[p].groups, n = grouped[p].view.outer * groups;
+		const struct norm_cut cut = { grouped[p].view.outer * grouped[p].groups, 1 };
 
-		for (size_t parts = 1; parts <= n; parts += 1 + parts / 2) {
+		for (size_t parts = 1; parts <= cut.count; parts += 1 + parts / 2) {
 			struct fixture f = fixture_new(reals[_i], grouped[p].view);
+			struct norm_pass pass = to(pass_of(&f, &norm_groups), f.parts, f.numbers);
 
-			groups_one_by_one(&f, groups);
-			for (size_t i = 0; i < parts; i++)
-				ck_assert(normalize_groups_part(
-				    f.real, f.parts, f.view, groups, cut_part(n, 1, parts, i), EPS, f.weight, f.bias));
-			check_alike(&f, "normalize_groups_part", parts);
-			ck_assert(normalize_groups(f.real, f.whole, f.view, groups, EPS, NULL, NULL));
-			ck_assert(normalize_groups_part(
-			    f.real, f.parts, f.view, groups, (struct norm_part){ 0, n }, EPS, NULL, NULL));
-			check_alike(&f, "normalize_groups", 1);
+			pass.groups = grouped[p].groups;
+			groups_one_by_one(&f, pass.groups);
+			run_parts(&pass, cut, parts);
+			check_alike(&f, "norm_groups, by its definition,", parts);
+			pass.by = affine(NULL, NULL);
+			check_cut(&f, "norm_groups", pass, cut, parts);
 			fixture_free(&f);
 		}
 	}
@@ -433,20 +379,22 @@ START_TEST(infinite_where_it_is)
 {
 	const struct norm_view v = { 4, 6, 20 };
 	struct fixture f = fixture_new(reals[_i], v);
-	double *n = f.numbers;
+	static const struct {
+		const struct norm_op *op;
+		struct norm_part part;
+		bool finite;
+	} cases[] = { { &norm_by_feature, { 0, 43 }, true }, { &norm_by_feature, { 43, 44 }, false },
+		{ &norm_by_sample, { 44, 480 }, true }, { &norm_groups, { 3, 24 }, true },
+		{ &norm_batch, { 3, 6 }, true }, { &norm_batch, { 2, 3 }, false } };
 
 	element_set(f.real, f.parts, 2 * 20 + 3, INFINITY); /* sample 0, feature 2 */
-	ck_assert(
-	    normalize_by_feature_part(f.real, f.parts, v, (struct norm_part){ 0, 43 }, f.mean, f.rstd, NULL, NULL));
-	ck_assert(
-	    !normalize_by_feature_part(f.real, f.parts, v, (struct norm_part){ 43, 44 }, f.mean, f.rstd, NULL, NULL));
-	ck_assert(
-	    normalize_by_sample_part(f.real, f.parts, v, (struct norm_part){ 44, 480 }, f.mean, f.rstd, NULL, NULL));
-	ck_assert(normalize_groups_part(f.real, f.parts, v, 6, (struct norm_part){ 3, 24 }, EPS, NULL, NULL));
-	ck_assert(
-	    normalize_batch_part(f.real, f.parts, v, (struct norm_part){ 3, 6 }, EPS, NULL, NULL, n, n + 6, n + 12));
-	ck_assert(
-	    !normalize_batch_part(f.real, f.parts, v, (struct norm_part){ 2, 3 }, EPS, NULL, NULL, n, n + 6, n + 12));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct norm_pass pass = to(pass_of(&f, cases[i].op), f.parts, f.numbers);
+
+		pass.groups = 6;
+		pass.by.weight = pass.by.bias = NULL;
+		ck_assert_int_eq(pass.op->part(&pass, cases[i].part), cases[i].finite);
+	}
 	fixture_free(&f);
 }
 END_TEST

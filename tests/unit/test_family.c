@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/moments.h"
-#include "norm/normalize.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define EPS 1e-5
@@ -81,14 +80,14 @@ forward(enum family kind, struct fixture *f, void *x, double eps, const double *
 
 	switch (kind) {
 	case FAMILY_BATCH:
-		moments(f->real, x, view, f->mean, f->rstd);
+		run_moments(f->real, x, view, f->mean, f->rstd);
 		normalize_rstd(f->rstd, eps, s.c, f->rstd);
-		return normalize_by_feature(f->real, x, view, f->mean, f->rstd, weight, bias);
+		return run_by(&norm_by_feature, f->real, x, view, (struct norm_by){ f->mean, f->rstd, weight, bias });
 	case FAMILY_INSTANCE:
 	case FAMILY_GROUP:
-		return normalize_groups(f->real, x, view, kind == FAMILY_GROUP ? s.groups : s.c, eps, weight, bias);
+		return run_groups(f->real, x, view, kind == FAMILY_GROUP ? s.groups : s.c, eps, affine(weight, bias));
 	default:
-		return normalize_rows(f->real, x, s.n, s.c * s.s, kind == FAMILY_LAYER, eps, weight, bias);
+		return run_rows(f->real, x, s.n, s.c * s.s, kind == FAMILY_LAYER, eps, affine(weight, bias));
 	}
 }
 
@@ -347,9 +346,10 @@ forward_by_instances(struct fixture *f, void *x, const double *weight, const dou
 {
 	const struct family_shape s = f->shape;
 
-	moments(f->real, x, (struct norm_view){ 1, s.n * s.c, s.s }, f->mean, f->rstd);
+	run_moments(f->real, x, (struct norm_view){ 1, s.n * s.c, s.s }, f->mean, f->rstd);
 	normalize_rstd(f->rstd, EPS, s.n * s.c, f->rstd);
-	return normalize_by_sample(f->real, x, (struct norm_view){ s.n, s.c, s.s }, f->mean, f->rstd, weight, bias);
+	return run_by(&norm_by_sample, f->real, x, (struct norm_view){ s.n, s.c, s.s },
+	    (struct norm_by){ f->mean, f->rstd, weight, bias });
 }
 
 START_TEST(instance_is_group_with_a_group_per_channel)

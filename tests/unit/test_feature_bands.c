@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sums of few features in bands (norm/feature_bands.h): which views have them, that the sums are right however the
- * values lie, that they are the same in whatever order the bands are done, and that moments() and backward_sums() are
- * those.
+ * values lie, and that they are the same in whatever order the bands are done.
  */
 #include "norm/feature_bands.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/backward.h"
-#include "norm/moments.h"
-#include "norm/normalize.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 /* Channels last; a few features of short runs, in several blocks; long runs; fewer samples than bands could be. */
@@ -82,7 +79,7 @@ START_TEST(moments_are_right)
 		double *mean = doubles(v.feature), *var = doubles(v.feature);
 		float *x = tensor_about(means[_i], v, 3);
 
-		moments(NORM_FLOAT, x, v, mean, var);
+		run_moments(NORM_FLOAT, x, v, mean, var);
 		for (size_t f = 0; f < v.feature; f++)
 			check_moments(x, v, f, mean[f], var[f]);
 		free(x);
@@ -100,7 +97,7 @@ START_TEST(constants_are_exact)
 
 	for (size_t i = 0; i < view_size(v); i++)
 		x[i] = i % 2 == 0 ? 3e38F : 0.1F;
-	moments(NORM_FLOAT, x, v, mean, var);
+	run_moments(NORM_FLOAT, x, v, mean, var);
 	for (size_t f = 0; f < v.feature; f++) {
 		ck_assert_double_eq(mean[f], (double)(f % 2 == 0 ? 3e38F : 0.1F));
 		ck_assert_double_eq(var[f], 0);
@@ -117,9 +114,9 @@ START_TEST(what_is_not_finite_stays_in_its_feature)
 	double mean[3], var[3], clean_mean[3], clean_var[3];
 	float *x = tensor_about(0, v, 5);
 
-	moments(NORM_FLOAT, x, v, clean_mean, clean_var);
+	run_moments(NORM_FLOAT, x, v, clean_mean, clean_var);
 	x[7 * v.feature * v.inner + v.inner] = _i == 0 ? NAN : INFINITY;
-	moments(NORM_FLOAT, x, v, mean, var);
+	run_moments(NORM_FLOAT, x, v, mean, var);
 	ck_assert(!isfinite(var[1]));
 	ck_assert_double_eq(mean[0], clean_mean[0]);
 	ck_assert_double_eq(var[0], clean_var[0]);
@@ -129,40 +126,58 @@ START_TEST(what_is_not_finite_stays_in_its_feature)
 }
 END_TEST
 
+/* Sums over gradients g. */
+static struct norm_pass
+sums_of(const float *x, float *g, struct norm_view v, const double *mean, const double *rstd)
+{
+	return (struct norm_pass){
+		.op = &norm_sums, .real = NORM_FLOAT, .view = v, .x = x, .y = g, .by = { mean, rstd, NULL, NULL }
+	};
+}
+
+/* The whole pass, and its bands from the last to the first: two arrays a double a feature. */
+static void
+check_bands(struct norm_pass pass, double *whole, double *joined)
+{
+	const struct norm_op *in_bands = pass.op->in_bands;
+	const size_t n = pass.view.feature;
+
+	pass.mean = pass.grad_bias = whole;
+	pass.var = pass.grad_weight = whole + n;
+	(void)run(pass);
+	pass.mean = pass.grad_bias = joined;
+	pass.var = pass.grad_weight = joined + n;
+	pass.scratch = doubles(in_bands->scratch(pass.view));
+	for (size_t b = in_bands->cut(&pass).count; b-- > 0;)
+		(void)in_bands->part(&pass, (struct norm_part){ b, b + 1 });
+	in_bands->end(&pass);
+	ck_assert_mem_eq(joined, whole, 2 * n * sizeof(*whole));
+	free(pass.scratch);
+}
+
 START_TEST(bands_in_any_order)
 {
 	for (size_t p = 0; p < BANDED; p++) {
 		const struct norm_view v = banded[p];
-		double *scratch = doubles(FEATURE_BANDS_SCRATCH), *whole = doubles(2 * v.feature),
-		       *joined = doubles(2 * v.feature);
-		double *mean = doubles(v.feature), *rstd = doubles(v.feature);
+		double *whole = doubles(2 * v.feature), *joined = doubles(2 * v.feature), *rstd = doubles(v.feature),
+		       *mean = doubles(v.feature);
 		float *x = tensor_about(2, v, 7), *g = tensor_about(0, v, 8);
 
-		moments(NORM_FLOAT, x, v, whole, whole + v.feature);
-		for (size_t b = feature_bands(v); b-- > 0;)
-			feature_bands_moments(NORM_FLOAT, x, v, (struct norm_part){ b, b + 1 }, scratch);
-		feature_bands_join_moments(v, scratch, joined, joined + v.feature);
-		ck_assert_mem_eq(joined, whole, 2 * v.feature * sizeof(*whole));
-
+		check_bands(pass_over(&norm_moments, NORM_FLOAT, x, v), whole, joined);
 		memcpy(mean, whole, v.feature * sizeof(*mean));
 		normalize_rstd(whole + v.feature, 1e-5, v.feature, rstd);
-		backward_sums(NORM_FLOAT, x, g, v, mean, rstd, whole, whole + v.feature);
-		for (size_t b = feature_bands(v); b-- > 0;)
-			feature_bands_sums(NORM_FLOAT, x, g, v, (struct norm_part){ b, b + 1 }, mean, rstd, scratch);
-		feature_bands_join_sums(v, scratch, joined, joined + v.feature);
-		ck_assert_mem_eq(joined, whole, 2 * v.feature * sizeof(*whole));
+		check_bands(sums_of(x, g, v, mean, rstd), whole, joined);
 		free(x);
 		free(g);
 		free(mean);
 		free(rstd);
-		free(scratch);
 		free(whole);
 		free(joined);
 	}
 }
 END_TEST
 
-/* sum and product of feature f, as norm/backward.h has them: within 1e-13 of the sums of magnitudes. */
+/* sum and product of feature f, as norm_sums has them: within 1e-13 of the sums of magnitudes. */
 static void
 check_sums(const float *x, const float *g, struct norm_view v, size_t f, double mean, double sum, double product)
 {
@@ -189,10 +204,13 @@ START_TEST(sums_are_right)
 		double *mean = doubles(v.feature), *var = doubles(v.feature), *sum = doubles(v.feature),
 		       *product = doubles(v.feature);
 		float *x = tensor_about(1, v, 9), *g = tensor_about(-1, v, 10);
+		struct norm_pass pass = sums_of(x, g, v, mean, var);
 
-		moments(NORM_FLOAT, x, v, mean, var);
+		run_moments(NORM_FLOAT, x, v, mean, var);
 		normalize_rstd(var, 1e-5, v.feature, var);
-		backward_sums(NORM_FLOAT, x, g, v, mean, var, sum, product);
+		pass.grad_bias = sum;
+		pass.grad_weight = product;
+		(void)run(pass);
 		for (size_t f = 0; f < v.feature; f++)
 			check_sums(x, g, v, f, mean[f], sum[f], product[f]);
 		free(x);

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/normalize.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 /* Long runs of all lengths around the vectors' and the chunks', short runs, columns with and without folding. */
@@ -28,10 +28,19 @@ allocate(size_t n, size_t size)
 	return p;
 }
 
+static void *
+copy_of(const void *x, size_t bytes)
+{
+	void *copy = allocate(bytes, 1);
+
+	memcpy(copy, x, bytes);
+	return copy;
+}
+
 /* What one set makes of a tensor: the moments, and the tensor normalized by feature and by row, and limited. */
 struct outcome {
 	size_t bytes;
-	double *moments; /* means, then variances, then mean squares */
+	double *moments; /* means, then variances */
 	void *by_feature;
 	void *rows;
 	void *clipped;
@@ -52,24 +61,27 @@ static struct outcome
 outcome_of(const struct kernels *k, enum norm_real real, const void *x, struct norm_view v, const double *parameters)
 {
 	const struct kernels_of_real *of = k->of[real];
+	const size_t runs = v.outer * v.feature;
 	struct outcome o = { .bytes = view_size(v) * norm_real_size(real) };
 	double *rstd = allocate(v.feature, sizeof(*rstd));
-	struct identity identity = { { 0 }, { 0 } };
+	struct norm_pass pass = { .real = real, .view = v, .x = x, .eps = 1e-5, .limit = 3.1, .centered = true };
 
-	o.moments = allocate(3 * v.feature, sizeof(double));
-	o.by_feature = allocate(o.bytes, 1);
-	o.rows = allocate(o.bytes, 1);
-	o.clipped = allocate(o.bytes, 1);
-	memcpy(o.by_feature, x, o.bytes);
-	memcpy(o.rows, x, o.bytes);
-	memcpy(o.clipped, x, o.bytes);
-	of->moments(x, v, o.moments, o.moments + v.feature);
-	of->squares(x, v, o.moments + 2 * v.feature);
-	normalize_rstd(o.moments + v.feature, 1e-5, v.feature, rstd);
-	o.finite_by_feature = of->by_feature(o.by_feature, v, o.moments, rstd, parameters, parameters + 1);
-	o.finite_rows =
-	    of->rows(o.rows, v.outer * v.feature, v.inner, true, 1e-5, parameters, parameters + 1, &identity);
-	of->clip(o.clipped, view_size(v), 3.1);
+	o.moments = allocate(2 * v.feature, sizeof(double));
+	o.by_feature = copy_of(x, o.bytes);
+	o.rows = copy_of(x, o.bytes);
+	o.clipped = copy_of(x, o.bytes);
+	pass.mean = o.moments;
+	pass.var = o.moments + v.feature;
+	(void)of->moments(&pass, (struct norm_part){ 0, v.feature });
+	normalize_rstd(pass.var, 1e-5, v.feature, rstd);
+	pass.by = (struct norm_by){ o.moments, rstd, parameters, parameters + 1 };
+	pass.y = o.by_feature;
+	o.finite_by_feature = of->by_feature(&pass, (struct norm_part){ 0, v.outer });
+	pass.y = o.clipped;
+	(void)of->clip(&pass, (struct norm_part){ 0, view_size(v) });
+	pass.view = (struct norm_view){ 1, runs, v.inner };
+	pass.y = o.rows;
+	o.finite_rows = of->rows(&pass, (struct norm_part){ 0, runs });
 	free(rstd);
 	return o;
 }
@@ -88,7 +100,7 @@ nans_alike(enum norm_real real, void *x, size_t n)
 static void
 outcome_nans_alike(const struct outcome *o, enum norm_real real, struct norm_view v)
 {
-	nans_alike(NORM_DOUBLE, o->moments, 3 * v.feature);
+	nans_alike(NORM_DOUBLE, o->moments, 2 * v.feature);
 	nans_alike(real, o->by_feature, view_size(v));
 	nans_alike(real, o->rows, view_size(v));
 	nans_alike(real, o->clipped, view_size(v));
@@ -110,7 +122,7 @@ check_same(enum norm_real real, void *x, struct norm_view v)
 	for (i = 1; (k = kernels_usable(i)) != NULL; i++) {
 		other = outcome_of(k, real, x, v, parameters);
 		outcome_nans_alike(&other, real, v);
-		ck_assert_msg(memcmp(portable.moments, other.moments, 3 * v.feature * sizeof(double)) == 0 &&
+		ck_assert_msg(memcmp(portable.moments, other.moments, 2 * v.feature * sizeof(double)) == 0 &&
 			memcmp(portable.by_feature, other.by_feature, portable.bytes) == 0 &&
 			memcmp(portable.rows, other.rows, portable.bytes) == 0 &&
 			memcmp(portable.clipped, other.clipped, portable.bytes) == 0 &&
@@ -144,54 +156,57 @@ gradients_free(struct gradients *o)
 	free(o->clipped);
 }
 
-static void *
-copy_of(const void *x, size_t bytes)
-{
-	void *copy = allocate(bytes, 1);
-
-	memcpy(copy, x, bytes);
-	return copy;
-}
-
 /* Sums and gradients at once, and the gradients by the sums: the same. */
 static void
-batch_of(struct gradients *o, const struct kernels_of_real *of, const void *x, struct norm_view v,
-    const double *parameters, bool with_weight)
+batch_of(struct gradients *o, const struct kernels_of_real *of, struct norm_pass pass)
 {
-	double *arrays = allocate(5 * v.feature, sizeof(*arrays));
-	const struct coefficients by = { arrays, arrays + v.feature, arrays + 2 * v.feature };
-	double *sums = arrays + 3 * v.feature;
+	const size_t n = pass.view.feature;
+	double *arrays = allocate(5 * n, sizeof(*arrays)), *sums = arrays + 3 * n;
 
-	o->finite_batch = of->backward_part(x, o->batch, v, 0, v.feature, norm_view_count(v), parameters,
-	    parameters + 1, with_weight ? parameters : NULL, sums, sums + v.feature, &by);
-	nans_alike(NORM_DOUBLE, sums, 2 * v.feature);
-	nans_alike(NORM_DOUBLE, o->numbers, 2 * v.feature);
-	ck_assert_mem_eq(sums, o->numbers, 2 * v.feature * sizeof(*sums));
-	o->finite_by_feature = of->backward(x, o->by_feature, v, parameters, parameters + 1, &by);
+	pass.count = norm_view_count(pass.view);
+	pass.scratch = arrays;
+	pass.grad_bias = sums;
+	pass.grad_weight = sums + n;
+	pass.y = o->batch;
+	o->finite_batch = of->batch_backward(&pass, (struct norm_part){ 0, n });
+	for (size_t f = 0; f < n; f++)
+		o->numbers[n + f] *= pass.by.rstd[f];
+	nans_alike(NORM_DOUBLE, sums, 2 * n);
+	nans_alike(NORM_DOUBLE, o->numbers, 2 * n);
+	ck_assert_mem_eq(sums, o->numbers, 2 * n * sizeof(*sums));
+	pass.y = o->by_feature;
+	o->finite_by_feature = of->terms_backward(&pass, (struct norm_part){ 0, pass.view.outer });
 	free(arrays);
 }
 
 /* `gradient` is a tensor too; the parameters stand in for means and factors as well. */
 static struct gradients
-gradients_of(const struct kernels *k, enum norm_real real, const void *x, const void *gradient, struct norm_view v,
-    const double *parameters, bool with_weight)
+gradients_of(const struct kernels *k, const struct norm_pass *given, void *gradient)
 {
+	const enum norm_real real = given->real;
 	const struct kernels_of_real *of = k->of[real];
+	const struct norm_view v = given->view;
 	const size_t size = view_size(v), bytes = size * norm_real_size(real);
 	struct gradients o = { .count = 2 * v.feature + 2 * size };
-	double *row_weight;
+	struct norm_pass pass = *given;
 
 	o.numbers = allocate(o.count, sizeof(double));
-	row_weight = o.numbers + 2 * v.feature;
 	o.by_feature = copy_of(gradient, bytes);
 	o.batch = copy_of(gradient, bytes);
 	o.row = copy_of(gradient, bytes);
 	o.clipped = copy_of(gradient, bytes);
-	of->gradients_part(x, gradient, v, 0, v.feature, parameters, parameters + 1, o.numbers, o.numbers + v.feature);
-	batch_of(&o, of, x, v, parameters, with_weight);
-	o.finite_row = of->rows_backward(
-	    x, o.row, 1, size, !with_weight, 1e-5, with_weight ? parameters : NULL, row_weight, row_weight + size);
-	of->clip_backward(o.clipped, x, size, 3.1);
+	pass.y = gradient;
+	pass.grad_bias = o.numbers;
+	pass.grad_weight = o.numbers + v.feature;
+	(void)of->sums(&pass, (struct norm_part){ 0, v.feature });
+	batch_of(&o, of, pass);
+	pass.y = o.clipped;
+	(void)of->clip_backward(&pass, (struct norm_part){ 0, size });
+	pass.y = o.row;
+	pass.view = (struct norm_view){ 1, 1, size };
+	pass.grad_weight = o.numbers + 2 * v.feature;
+	pass.grad_bias = pass.grad_weight + size;
+	o.finite_row = of->rows_backward(&pass, (struct norm_part){ 0, 1 });
 	nans_alike(NORM_DOUBLE, o.numbers, o.count);
 	nans_alike(real, o.by_feature, size);
 	nans_alike(real, o.batch, size);
@@ -226,9 +241,17 @@ check_same_gradients(enum norm_real real, const void *x, struct norm_view v)
 	for (size_t i = 0; i <= view_size(v); i++)
 		parameters[i] = random_deviate(&seed);
 	for (int with_weight = 0; with_weight < 2; with_weight++) {
-		portable = gradients_of(kernels_usable(0), real, x, gradient, v, parameters, with_weight);
+		const struct norm_pass pass = { .real = real,
+			.view = v,
+			.x = x,
+			.eps = 1e-5,
+			.limit = 3.1,
+			.centered = !with_weight,
+			.by = { parameters, parameters + 1, with_weight ? parameters : NULL, NULL } };
+
+		portable = gradients_of(kernels_usable(0), &pass, gradient);
 		for (size_t i = 1; (k = kernels_usable(i)) != NULL; i++) {
-			other = gradients_of(k, real, x, gradient, v, parameters, with_weight);
+			other = gradients_of(k, &pass, gradient);
 			ck_assert_msg(memcmp(portable.numbers, other.numbers, portable.count * sizeof(double)) == 0 &&
 				memcmp(portable.by_feature, other.by_feature, bytes) == 0 &&
 				memcmp(portable.batch, other.batch, bytes) == 0 &&

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Mean and variance against the plain reference, over every small shape, the kernels' block edges and hard numbers. */
-#include "norm/moments.h"
 
 #include <float.h>
 #include <math.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 /* The bound of docs/MATH.md: relative to the larger of |mean| and the deviation, and to the variance. */
@@ -73,7 +73,7 @@ check_tensor(enum norm_real real, const void *x, struct norm_view v)
 {
 	double *mean = doubles_new(v.feature), *var = doubles_new(v.feature);
 
-	moments(real, x, v, mean, var);
+	run_moments(real, x, v, mean, var);
 	for (size_t f = 0; f < v.feature; f++)
 		check_feature(real, x, v, f, mean[f], var[f]);
 	free(mean);
@@ -215,7 +215,7 @@ START_TEST(deviation_below_the_mean_s_last_place)
 		for (i = 0; i < view_size(v); i++)
 			if ((i / v.inner / v.feature * v.inner + i % v.inner) % 2 == 1)
 				element_set(reals[_i], x, i, value + unit);
-		moments(reals[_i], x, v, mean, var);
+		run_moments(reals[_i], x, v, mean, var);
 		for (f = 0; f < v.feature; f++)
 			ck_assert(var[f] == unit * unit / 4);
 		free(x);
@@ -231,7 +231,7 @@ check_constant(enum norm_real real, struct norm_view v, double value)
 	double expected = element_get(real, x, 0);
 	size_t f;
 
-	moments(real, x, v, mean, var);
+	run_moments(real, x, v, mean, var);
 	for (f = 0; f < v.feature; f++)
 		ck_assert_msg(mean[f] == expected && var[f] == 0, "mean %.17g, var %.17g of the constant %.17g",
 		    mean[f], var[f], expected);
@@ -271,12 +271,12 @@ check_poison(enum norm_real real, struct norm_view v, double poison)
 	double kept;
 	size_t p, f, bad;
 
-	moments(real, x, v, mean, var);
+	run_moments(real, x, v, mean, var);
 	for (p = 0; p < sizeof(places) / sizeof(places[0]); p++) {
 		bad = places[p] / v.inner % v.feature;
 		kept = element_get(real, x, places[p]);
 		element_set(real, x, places[p], poison);
-		moments(real, x, v, mean2, var2);
+		run_moments(real, x, v, mean2, var2);
 		ck_assert(!isfinite(mean2[bad]) || !isfinite(var2[bad]));
 		for (f = 0; f < v.feature; f++)
 			ck_assert(f == bad || (mean2[f] == mean[f] && var2[f] == var[f]));
@@ -305,9 +305,9 @@ START_TEST(overflow_of_double_shows)
 	const double x[] = { 1e308, -1e308, 1e308, -1e308 };
 	double mean, var;
 
-	moments(NORM_DOUBLE, x, (struct norm_view){ 1, 1, 4 }, &mean, &var);
+	run_moments(NORM_DOUBLE, x, (struct norm_view){ 1, 1, 4 }, &mean, &var);
 	ck_assert(!isfinite(mean) || !isfinite(var));
-	moments(NORM_DOUBLE, x, (struct norm_view){ 4, 1, 1 }, &mean, &var);
+	run_moments(NORM_DOUBLE, x, (struct norm_view){ 4, 1, 1 }, &mean, &var);
 	ck_assert(!isfinite(mean) || !isfinite(var));
 }
 END_TEST
@@ -323,9 +323,9 @@ START_TEST(any_element_alignment)
 		unsigned char *x = tensor_new(reals[_i], v, (struct numbers){ 1, 1 }, 9);
 		double *a = doubles_new(2 * v.feature), *b = doubles_new(2 * v.feature);
 
-		moments(reals[_i], x, v, a, a + v.feature);
+		run_moments(reals[_i], x, v, a, a + v.feature);
 		memmove(x + size, x, view_size(v) * size);
-		moments(reals[_i], x + size, v, b, b + v.feature);
+		run_moments(reals[_i], x + size, v, b, b + v.feature);
 		ck_assert_mem_eq(a, b, 2 * v.feature * sizeof(*a));
 		free(x);
 		free(a);
@@ -364,7 +364,7 @@ START_TEST(same_bits_everywhere)
 		void *x = tensor_new(real, v, (struct numbers){ 3, 1 }, 77);
 		double *both = doubles_new(2 * v.feature);
 
-		moments(real, x, v, both, both + v.feature);
+		run_moments(real, x, v, both, both + v.feature);
 		hash = 0xcbf29ce484222325u;
 		for (i = 0; i < 2 * v.feature; i++) {
 			memcpy(&bits, &both[i], sizeof(bits));

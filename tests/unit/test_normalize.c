@@ -2,15 +2,14 @@
 /*
  * The forward pass against the plain reference: within one unit in the last place of the slice's largest |y|, or exact.
  */
-#include "norm/normalize.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/moments.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define EPS 1e-5
@@ -124,9 +123,9 @@ check_by_feature(enum norm_real real, struct norm_view v, double mean, bool with
 	const double *weight = with_weight ? x.weight : NULL, *bias = with_bias ? x.bias : NULL;
 	size_t f;
 
-	moments(real, x.x, v, x.mean, x.rstd);
+	run_moments(real, x.x, v, x.mean, x.rstd);
 	normalize_rstd(x.rstd, EPS, v.feature, x.rstd);
-	ck_assert(normalize_by_feature(real, x.x, v, x.mean, x.rstd, weight, bias));
+	ck_assert(run_by(&norm_by_feature, real, x.x, v, (struct norm_by){ x.mean, x.rstd, weight, bias }));
 	for (f = 0; f < v.feature; f++)
 		check_feature(&x, v, f, weight, bias);
 	fixture_free(&x);
@@ -158,7 +157,7 @@ check_rows(enum norm_real real, size_t rows, size_t size, double mean, bool with
 	const double *weight = with_weight ? x.weight : NULL, *bias = with_bias ? x.bias : NULL;
 	size_t r;
 
-	ck_assert(normalize_rows(real, x.x, rows, size, true, EPS, weight, bias));
+	ck_assert(run_rows(real, x.x, rows, size, true, EPS, affine(weight, bias)));
 	for (r = 0; r < rows; r++)
 		check_row(&x, r, size, weight, bias);
 	fixture_free(&x);
@@ -207,18 +206,27 @@ START_TEST(batch_is_moments_and_by_feature)
 		const size_t bytes = v.feature * sizeof(double), width = norm_real_size(reals[_i]);
 		double *mean = allocate(v.feature), *var = allocate(v.feature), *rstd = allocate(v.feature);
 		void *y = allocate(x.size);
+		struct norm_pass pass;
 
 		memcpy(y, x.x, x.size * width);
-		ck_assert(normalize_batch(reals[_i], y, v, EPS, x.weight, x.bias, mean, var, rstd));
-		moments(reals[_i], x.x, v, x.mean, x.rstd);
+		pass = pass_over(&norm_batch, reals[_i], y, v);
+		pass.eps = EPS;
+		pass.by = affine(x.weight, x.bias);
+		pass.mean = mean;
+		pass.var = var;
+		pass.rstd = rstd;
+		ck_assert(run(pass));
+		run_moments(reals[_i], x.x, v, x.mean, x.rstd);
 		ck_assert_mem_eq(mean, x.mean, bytes);
 		ck_assert_mem_eq(var, x.rstd, bytes);
 		normalize_rstd(x.rstd, EPS, v.feature, x.rstd);
 		ck_assert_mem_eq(rstd, x.rstd, bytes);
-		ck_assert(normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, x.bias));
+		ck_assert(
+		    run_by(&norm_by_feature, reals[_i], x.x, v, (struct norm_by){ x.mean, x.rstd, x.weight, x.bias }));
 		ck_assert_mem_eq(y, x.x, x.size * width);
 		element_set(reals[_i], x.before, x.size - 1, NAN);
-		ck_assert(!normalize_batch(reals[_i], x.before, v, EPS, NULL, NULL, mean, var, rstd));
+		pass.y = x.before;
+		ck_assert(!run(pass));
 		free(mean);
 		free(var);
 		free(rstd);
@@ -237,19 +245,20 @@ START_TEST(parts_are_the_whole)
 	unsigned char *parts = x.before;
 	double whole[2 * 35], apart[2 * 35];
 
-	moments(reals[_i], x.x, (struct norm_view){ 1, 35, 40 }, whole, whole + 35);
-	moments(reals[_i], x.x, (struct norm_view){ 1, 15, 40 }, apart, apart + 35);
-	moments(reals[_i], parts + cut * width, (struct norm_view){ 1, 20, 40 }, apart + 15, apart + 50);
+	run_moments(reals[_i], x.x, (struct norm_view){ 1, 35, 40 }, whole, whole + 35);
+	run_moments(reals[_i], x.x, (struct norm_view){ 1, 15, 40 }, apart, apart + 35);
+	run_moments(reals[_i], parts + cut * width, (struct norm_view){ 1, 20, 40 }, apart + 15, apart + 50);
 	ck_assert_mem_eq(whole, apart, sizeof(whole));
 
-	normalize_by_feature(reals[_i], x.x, v, x.weight, x.bias, x.weight, x.bias);
-	normalize_by_feature(reals[_i], parts, first, x.weight, x.bias, x.weight, x.bias);
-	normalize_by_feature(reals[_i], parts + cut * width, rest, x.weight, x.bias, x.weight, x.bias);
+	run_by(&norm_by_feature, reals[_i], x.x, v, (struct norm_by){ x.weight, x.bias, x.weight, x.bias });
+	run_by(&norm_by_feature, reals[_i], parts, first, (struct norm_by){ x.weight, x.bias, x.weight, x.bias });
+	run_by(&norm_by_feature, reals[_i], parts + cut * width, rest,
+	    (struct norm_by){ x.weight, x.bias, x.weight, x.bias });
 	ck_assert_mem_eq(x.x, parts, x.size * width);
 
-	normalize_rows(reals[_i], x.x, 35, 40, true, EPS, x.weight, x.bias);
-	normalize_rows(reals[_i], parts, 15, 40, true, EPS, x.weight, x.bias);
-	normalize_rows(reals[_i], parts + cut * width, 20, 40, true, EPS, x.weight, x.bias);
+	run_rows(reals[_i], x.x, 35, 40, true, EPS, affine(x.weight, x.bias));
+	run_rows(reals[_i], parts, 15, 40, true, EPS, affine(x.weight, x.bias));
+	run_rows(reals[_i], parts + cut * width, 20, 40, true, EPS, affine(x.weight, x.bias));
 	ck_assert_mem_eq(x.x, parts, x.size * width);
 	fixture_free(&x);
 }
@@ -264,13 +273,13 @@ START_TEST(rows_whose_weight_is_too_large)
 
 	for (i = 0; i < 64; i++)
 		x.weight[i] = factor;
-	ck_assert(!normalize_rows(reals[_i], x.x, 8, 64, true, EPS, x.weight, NULL));
+	ck_assert(!run_rows(reals[_i], x.x, 8, 64, true, EPS, affine(x.weight, NULL)));
 	memcpy(x.x, x.before, x.size * norm_real_size(reals[_i]));
 	for (i = 0; i < 64; i++) {
 		x.weight[i] = 0;
 		x.bias[i] = factor;
 	}
-	ck_assert(normalize_rows(reals[_i], x.x, 8, 64, true, EPS, x.weight, x.bias));
+	ck_assert(run_rows(reals[_i], x.x, 8, 64, true, EPS, affine(x.weight, x.bias)));
 	fixture_free(&x);
 }
 END_TEST
@@ -321,13 +330,13 @@ START_TEST(constant_slice_gives_the_bias)
 	const struct norm_view v = { 3, 20, 1 };
 	size_t i;
 
-	moments(reals[_i], x.x, v, x.mean, x.rstd);
+	run_moments(reals[_i], x.x, v, x.mean, x.rstd);
 	normalize_rstd(x.rstd, EPS, v.feature, x.rstd);
-	ck_assert(normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, NULL));
+	ck_assert(run_by(&norm_by_feature, reals[_i], x.x, v, (struct norm_by){ x.mean, x.rstd, x.weight, NULL }));
 	for (i = 0; i < x.size; i++)
 		ck_assert(element_get(reals[_i], x.x, i) == 0);
 	memcpy(x.x, x.before, x.size * sizeof(double));
-	ck_assert(normalize_rows(reals[_i], x.x, 3, 20, true, EPS, x.weight, x.bias));
+	ck_assert(run_rows(reals[_i], x.x, 3, 20, true, EPS, affine(x.weight, x.bias)));
 	for (i = 0; i < x.size; i++)
 		ck_assert(element_get(reals[_i], x.x, i) == rounded(reals[_i], x.bias[i % 20]));
 	fixture_free(&x);
@@ -357,8 +366,8 @@ check_bad_row(enum norm_real real, size_t rows, size_t size, double bad)
 	size_t i;
 
 	element_set(real, x.before, at, bad);
-	ck_assert(normalize_rows(real, x.x, rows, size, true, EPS, x.weight, x.bias));
-	ck_assert(!normalize_rows(real, x.before, rows, size, true, EPS, x.weight, x.bias));
+	ck_assert(run_rows(real, x.x, rows, size, true, EPS, affine(x.weight, x.bias)));
+	ck_assert(!run_rows(real, x.before, rows, size, true, EPS, affine(x.weight, x.bias)));
 	ck_assert_mem_eq(clean, poisoned, row * size * width);
 	i = (row + 1) * size * width;
 	ck_assert_mem_eq(clean + i, poisoned + i, rows * size * width - i);
@@ -398,9 +407,11 @@ START_TEST(results_that_are_not_finite)
 		}
 		for (i = 0; i < x.size; i++) {
 			memset(x.x, 0, x.size * sizeof(double));
-			ck_assert(normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, NULL));
+			ck_assert(run_by(
+			    &norm_by_feature, reals[_i], x.x, v, (struct norm_by){ x.mean, x.rstd, x.weight, NULL }));
 			element_set(reals[_i], x.x, i, 2);
-			ck_assert(!normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, NULL));
+			ck_assert(!run_by(
+			    &norm_by_feature, reals[_i], x.x, v, (struct norm_by){ x.mean, x.rstd, x.weight, NULL }));
 		}
 		fixture_free(&x);
 	}
@@ -421,12 +432,14 @@ START_TEST(identity_keeps_every_16_bits)
 	for (i = 0; i < 0x10000; i++)
 		if (isfinite(reference_value16(real, (unsigned)i)))
 			x[n++] = (uint16_t)i;
-	ck_assert(normalize_by_feature(real, x, (struct norm_view){ 1, 1, n }, &zero, &one, &one, NULL));
+	ck_assert(run_by(
+	    &norm_by_feature, real, x, (struct norm_view){ 1, 1, n }, (struct norm_by){ &zero, &one, &one, NULL }));
 	for (i = 0; i < n; i++)
 		ck_assert(reference_value16(real, x[i]) ==
 		    reference_value16(real, (unsigned)(i + (i < n / 2 ? 0 : 0x8000 - n / 2))));
 	element_set(real, infinite, 0, INFINITY);
-	ck_assert(!normalize_by_feature(real, infinite, (struct norm_view){ 1, 1, 1 }, &zero, &one, &one, NULL));
+	ck_assert(!run_by(&norm_by_feature, real, infinite, (struct norm_view){ 1, 1, 1 },
+	    (struct norm_by){ &zero, &one, &one, NULL }));
 	free(x);
 	free(infinite);
 }
@@ -436,13 +449,13 @@ START_TEST(no_eps_and_no_variance_is_not_finite)
 {
 	float x[] = { 2, 2, 2, 2 };
 
-	ck_assert(!normalize_rows(NORM_FLOAT, x, 1, 4, true, 0, NULL, NULL));
+	ck_assert(!run_rows(NORM_FLOAT, x, 1, 4, true, 0, affine(NULL, NULL)));
 }
 END_TEST
 
 START_TEST(no_rows)
 {
-	ck_assert(normalize_rows(reals[_i], NULL, 0, 4, true, EPS, NULL, NULL));
+	ck_assert(run_rows(reals[_i], NULL, 0, 4, true, EPS, affine(NULL, NULL)));
 }
 END_TEST
 
@@ -458,13 +471,14 @@ START_TEST(any_element_alignment)
 		struct fixture x = fixture_new(reals[_i], view_size(v), v.feature * v.inner, 0, 1);
 		unsigned char *apart = x.before;
 
-		moments(reals[_i], x.x, v, x.mean, x.rstd);
+		run_moments(reals[_i], x.x, v, x.mean, x.rstd);
 		memmove(apart + width, apart, x.size * width);
-		normalize_by_feature(reals[_i], x.x, v, x.mean, x.rstd, x.weight, x.bias);
-		normalize_by_feature(reals[_i], apart + width, v, x.mean, x.rstd, x.weight, x.bias);
+		run_by(&norm_by_feature, reals[_i], x.x, v, (struct norm_by){ x.mean, x.rstd, x.weight, x.bias });
+		run_by(&norm_by_feature, reals[_i], apart + width, v,
+		    (struct norm_by){ x.mean, x.rstd, x.weight, x.bias });
 		ck_assert_mem_eq(x.x, apart + width, x.size * width);
-		normalize_rows(reals[_i], x.x, v.outer, v.feature * v.inner, true, EPS, x.weight, x.bias);
-		normalize_rows(reals[_i], apart + width, v.outer, v.feature * v.inner, true, EPS, x.weight, x.bias);
+		run_rows(reals[_i], x.x, v.outer, v.feature * v.inner, true, EPS, affine(x.weight, x.bias));
+		run_rows(reals[_i], apart + width, v.outer, v.feature * v.inner, true, EPS, affine(x.weight, x.bias));
 		ck_assert_mem_eq(x.x, apart + width, x.size * width);
 		fixture_free(&x);
 	}

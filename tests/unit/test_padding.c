@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define POSITIONS_MAX 12
@@ -60,12 +61,16 @@ check_untouched(const struct fixture *f, const void *x, size_t n)
 	ck_assert(same);
 }
 
-/* From the last part to the first: each in its place. */
+/* All parts of a pass, from the last to the first: each writes in its place. */
 static void
-pack(struct fixture *f)
+run_each(const struct fixture *f, const struct norm_op *op, const void *x, void *y)
 {
-	for (size_t i = padding_parts(&f->padding); i-- > 0;)
-		padding_pack(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x, f->packed);
+	const struct norm_pass pass = {
+		.op = op, .real = f->real, .view = f->padding.view, .x = x, .y = y, .padding = &f->padding
+	};
+
+	for (size_t i = op->cut(&pass).count; i-- > 0;)
+		ck_assert(op->part(&pass, (struct norm_part){ i, i + 1 }));
 }
 
 /* Steps keep their order; else it is block by block, and feature by feature of each. */
@@ -92,8 +97,7 @@ check_unpacked(const struct fixture *f)
 	double y[SIZE_MOST];
 
 	memset(y, 0xa5, sizeof(y));
-	for (size_t i = padding_parts(&f->padding); i-- > 0;)
-		padding_unpack(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->packed, y);
+	run_each(f, &norm_unpack, f->packed, y);
 	for (size_t at = 0; at < f->size; at++) {
 		const double value = element_get(f->real, y, at);
 
@@ -119,13 +123,11 @@ first_of_channel(const struct fixture *f, size_t at)
 static void
 check_filled(struct fixture *f)
 {
-	for (size_t i = padding_parts(&f->padding); i-- > 0;)
-		padding_fill(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x);
+	run_each(f, &norm_fill, f->x, f->x);
 	for (size_t at = 0; at < f->size; at++)
 		ck_assert(
 		    element_get(f->real, f->x, at) == (counts(f, at) ? (double)(at + 1) : first_of_channel(f, at)));
-	for (size_t i = padding_parts(&f->padding); i-- > 0;)
-		padding_clear(f->real, &f->padding, (struct norm_part){ i, i + 1 }, f->x);
+	run_each(f, &norm_clear, f->x, f->x);
 	for (size_t at = 0; at < f->size; at++)
 		ck_assert(element_get(f->real, f->x, at) == (counts(f, at) ? (double)(at + 1) : 0));
 }
@@ -144,7 +146,7 @@ START_TEST(every_mask)
 				struct fixture f;
 
 				fixture_init(&f, reals[_i], cases[c].view, cases[c].samples, together, bits);
-				pack(&f);
+				run_each(&f, &norm_pack, f.x, f.packed);
 				check_packed(&f);
 				check_unpacked(&f);
 				check_filled(&f);
@@ -165,15 +167,20 @@ START_TEST(long_stretches)
 	for (size_t from = 0; from < POSITIONS; from++)
 		for (size_t to = from; to <= POSITIONS; to++) {
 			const struct padding p = { { 2, 2, POSITIONS }, keep, 2, 2, start };
-			const struct norm_part all = { 0, padding_parts(&p) };
+			struct norm_pass pass = pass_over(&norm_pack, NORM_FLOAT, x, p.view);
 
 			memset(keep, 0, sizeof(keep));
 			memset(keep + from, 1, to - from);
 			memset(keep + POSITIONS, 1, from);
 			padding_starts(keep, 2, POSITIONS, start);
 			ck_assert(start[0] == 0 && start[1] == to - from && start[2] == to);
-			padding_pack(NORM_FLOAT, &p, all, x, packed);
-			padding_unpack(NORM_FLOAT, &p, all, packed, y);
+			pass.padding = &p;
+			pass.y = packed;
+			ck_assert(run(pass));
+			pass.op = &norm_unpack;
+			pass.x = packed;
+			pass.y = y;
+			ck_assert(run(pass));
 			n = 0;
 			for (size_t c = 0; c < 2; c++)
 				for (size_t o = 0; o < 2; o++)

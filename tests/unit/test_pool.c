@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "norm/moments.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define FEATURES 3
@@ -60,7 +60,7 @@ measure(void)
 		f.part[i] = (struct moments){ view.outer, NULL, NULL };
 		if (view.outer == 0)
 			continue;
-		moments(NORM_DOUBLE, f.x + f.cut[i] * FEATURES, view, f.mean[i], f.var[i]);
+		run_moments(NORM_DOUBLE, f.x + f.cut[i] * FEATURES, view, f.mean[i], f.var[i]);
 		f.part[i].mean = f.mean[i];
 		f.part[i].var = f.var[i];
 	}

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/moments.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define FEATURES ((size_t)3)
@@ -76,7 +76,7 @@ struct batch {
 static void
 batch_init(struct batch *b, const double *x, size_t first, size_t count, enum averaging averaging, unsigned ddof)
 {
-	moments(NORM_DOUBLE, x + first * FEATURES, (struct norm_view){ count, FEATURES, 1 }, b->mean, b->var);
+	run_moments(NORM_DOUBLE, x + first * FEATURES, (struct norm_view){ count, FEATURES, 1 }, b->mean, b->var);
 	b->u = (struct update){ averaging, 0.1, ddof, count, FEATURES, b->mean, b->var };
 }
 

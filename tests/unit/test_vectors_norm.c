@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/moments.h"
-#include "norm/normalize.h"
 #include "norm/update.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 /* Half a unit is the rounding to float32; the rest is room for the double arithmetic on both sides. */
@@ -206,7 +205,7 @@ layer_train(struct layer *l, struct tensor *t)
 	double *mean = doubles_filled(l->features, 0), *var = doubles_filled(l->features, 0);
 	struct statistics swap = l->now;
 
-	moments(NORM_FLOAT, t->data, t->view, mean, var);
+	run_moments(NORM_FLOAT, t->data, t->view, mean, var);
 	l->update.count = norm_view_count(t->view);
 	l->update.mean = mean;
 	l->update.var = var;
@@ -214,7 +213,8 @@ layer_train(struct layer *l, struct tensor *t)
 	l->now = l->next;
 	l->next = swap;
 	normalize_rstd(var, l->eps, l->features, var);
-	ck_assert(normalize_by_feature(NORM_FLOAT, t->data, t->view, mean, var, l->weight, l->bias));
+	ck_assert(
+	    run_by(&norm_by_feature, NORM_FLOAT, t->data, t->view, (struct norm_by){ mean, var, l->weight, l->bias }));
 	free(mean);
 	free(var);
 }
@@ -244,7 +244,8 @@ check_inference(const char *name, const struct layer *l, const cJSON *holder)
 	double *rstd = doubles_filled(l->features, 0);
 
 	normalize_rstd(l->now.var, l->eps, l->features, rstd);
-	ck_assert(normalize_by_feature(NORM_FLOAT, x.data, x.view, l->now.mean, rstd, l->weight, l->bias));
+	ck_assert(run_by(
+	    &norm_by_feature, NORM_FLOAT, x.data, x.view, (struct norm_by){ l->now.mean, rstd, l->weight, l->bias }));
 	check_output(name, holder, &x, x.view);
 	free(x.data);
 	free(rstd);
@@ -293,8 +294,8 @@ normalize_shaped(const cJSON *definition, struct tensor *x, const double *weight
 	size_t size = 1;
 
 	cJSON_ArrayForEach(item, json_get(definition, "normalized_shape")) size *= (size_t)item->valueint;
-	ck_assert(normalize_rows(NORM_FLOAT, x->data, x->size / size, size, is_kind(definition, "layer_norm"),
-	    eps_of(definition), weight, bias));
+	ck_assert(run_rows(NORM_FLOAT, x->data, x->size / size, size, is_kind(definition, "layer_norm"),
+	    eps_of(definition), affine(weight, bias)));
 	return (struct norm_view){ 1, x->size / size, size };
 }
 
@@ -306,9 +307,9 @@ normalize_grouped(const cJSON *definition, struct tensor *x, const double *weigh
 	const size_t groups =
 	    is_kind(definition, "group_norm") ? (size_t)json_get(definition, "num_groups")->valueint : x->view.feature;
 
-	ck_assert(normalize_groups(NORM_FLOAT, x->data, x->view, groups, eps_of(definition), weight, bias));
+	ck_assert(run_groups(NORM_FLOAT, x->data, x->view, groups, eps_of(definition), affine(weight, bias)));
 	if (clip != NULL && !cJSON_IsNull(clip))
-		normalize_clip(NORM_FLOAT, x->data, x->size, clip->valuedouble);
+		run_clip(NORM_FLOAT, x->data, x->size, clip->valuedouble);
 	return (struct norm_view){ 1, x->view.outer * groups, x->view.feature / groups * x->view.inner };
 }
 
@@ -395,7 +396,7 @@ check_exported(const cJSON *json)
 	size_t i;
 
 	normalize_rstd(rstd, json_get(json, "eps")->valuedouble, x.view.feature, rstd);
-	ck_assert(normalize_by_feature(NORM_FLOAT, x.data, x.view, mean, rstd, weight, bias));
+	ck_assert(run_by(&norm_by_feature, NORM_FLOAT, x.data, x.view, (struct norm_by){ mean, rstd, weight, bias }));
 	for (i = 0; i < x.size; i++)
 		ck_assert_double_le(fabs((double)x.data[i] - expected[i]), 1e-7 + 1e-3 * fabs(expected[i]));
 	free(x.data);

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Passes over large tensors in parts (layer/parts.h): the bits and the answer of the whole, whoever does the parts, in
- * whatever order; a crew is called for large tensors, and for no others.
+ * Passes over large tensors in parts (layer/pass_run.h): the bits and the answer of the whole, whoever computes the
+ * parts, in any order; a crew is called for large tensors, and for no others.
  */
-#include "layer/parts.h"
+#include "layer/pass_run.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/backward.h"
 #include "norm/padding.h"
-#include "norm/moments.h"
-#include "norm/normalize.h"
 #include "server/workers.h"
 #include "tests/unit/norm_reference.h"
+#include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
 
 #define EPS 1e-5
@@ -106,94 +104,137 @@ check_alike(const struct fixture *f, const char *what)
 	    "%s of (%zu,%zu,%zu), type %d, differs", what, f->view.outer, f->view.feature, f->view.inner, (int)f->real);
 }
 
+/* A pass with all that any operation takes. */
+static struct norm_pass
+pass_of(const struct fixture *f, const struct norm_op *op)
+{
+	return (struct norm_pass){ .op = op,
+		.real = f->real,
+		.view = f->view,
+		.eps = EPS,
+		.limit = 0.5,
+		.groups = f->view.feature % 4 == 0 ? 4 : 1,
+		.centered = true,
+		.by = { f->mean, f->rstd, f->weight, f->bias } };
+}
+
+/* Where a pass writes: the whole, or the parts. */
+static struct norm_pass
+to(struct norm_pass pass, void *tensor, double *numbers, size_t n)
+{
+	pass.x = pass.x != NULL ? pass.x : tensor;
+	pass.y = tensor;
+	pass.mean = pass.grad_weight = numbers;
+	pass.var = pass.grad_bias = numbers + n;
+	pass.rstd = numbers + 2 * n;
+	return pass;
+}
+
+/* One pass, without a crew and with it, and that both return the same. */
+static void
+check(struct crew *crew, const struct fixture *f, const char *what, struct norm_pass pass)
+{
+	const struct norm_pass whole = to(pass, f->whole, f->whole_numbers, f->view.feature);
+	const struct norm_pass parts = to(pass, f->parts, f->numbers, f->view.feature);
+
+	ck_assert(pass_run(NULL, &whole));
+	ck_assert(pass_run(crew, &parts));
+	check_alike(f, what);
+}
+
 /* Every third position is padding, or so. */
 static void
 check_packing(struct crew *crew, struct fixture *f)
 {
 	const struct norm_view v = f->view;
 	const size_t positions = norm_view_count(v), bytes = f->size * norm_real_size(f->real);
-	unsigned char *keep = allocate(positions, 1), *whole = allocate(bytes, 1), *parts = allocate(bytes, 1);
-	unsigned char *unpacked = allocate(bytes, 1), *in_parts = allocate(bytes, 1);
+	unsigned char *keep = allocate(positions, 1), *packed[2] = { allocate(bytes, 1), allocate(bytes, 1) };
+	unsigned char *unpacked[2] = { allocate(bytes, 1), allocate(bytes, 1) };
 	size_t *start = allocate(v.outer + 1, sizeof(*start));
-	struct padding p = { v, keep, v.outer, v.outer / 2 + 1, start };
+	const struct padding p = { v, keep, v.outer, v.outer / 2 + 1, start };
 	uint64_t seed = 17;
 
 	for (size_t i = 0; i < positions; i++)
 		keep[i] = random_unit(&seed) > 0.3;
 	padding_starts(keep, v.outer, v.inner, start);
-	padding_pack(f->real, &p, (struct norm_part){ 0, padding_parts(&p) }, f->whole, whole);
-	parts_pack(crew, f->real, &p, f->whole, parts);
-	ck_assert_mem_eq(parts, whole, bytes);
-	padding_unpack(f->real, &p, (struct norm_part){ 0, padding_parts(&p) }, whole, unpacked);
-	parts_unpack(crew, f->real, &p, whole, in_parts);
-	ck_assert_mem_eq(in_parts, unpacked, bytes);
+	for (int i = 0; i < 2; i++) {
+		struct norm_pass pass = pass_of(f, &norm_pack);
+
+		pass.padding = &p;
+		pass.x = f->whole;
+		pass.y = packed[i];
+		ck_assert(pass_run(i == 0 ? NULL : crew, &pass));
+		pass.op = &norm_unpack;
+		pass.x = packed[0];
+		pass.y = unpacked[i];
+		ck_assert(pass_run(i == 0 ? NULL : crew, &pass));
+	}
+	ck_assert_mem_eq(packed[1], packed[0], bytes);
+	ck_assert_mem_eq(unpacked[1], unpacked[0], bytes);
 	free(keep);
 	free(start);
-	free(whole);
-	free(parts);
-	free(unpacked);
-	free(in_parts);
+	for (int i = 0; i < 2; i++) {
+		free(packed[i]);
+		free(unpacked[i]);
+	}
 }
 
-/* Every pass, whole and with the crew, and that both return the same. */
+/* Every pass forward. */
 static void
 check_passes(struct crew *crew, struct fixture *f)
 {
-	const struct norm_view v = f->view;
-	const size_t n = v.feature, runs = v.outer * v.feature, groups = n % 4 == 0 ? 4 : 1;
-	double *a = f->whole_numbers, *b = f->numbers;
+	const struct norm_view runs = { 1, f->view.outer * f->view.feature, f->view.inner };
+	struct norm_pass by_sample = pass_of(f, &norm_by_sample), rows = pass_of(f, &norm_rows);
 
 	check_packing(crew, f);
-	moments(f->real, f->whole, v, a, a + n);
-	parts_moments(crew, f->real, f->parts, v, b, b + n);
-	check_alike(f, "moments");
-	ck_assert(normalize_batch(f->real, f->whole, v, EPS, f->weight, f->bias, a, a + n, a + 2 * n));
-	ck_assert(parts_normalize_batch(crew, f->real, f->parts, v, EPS, f->weight, f->bias, b, b + n, b + 2 * n));
-	check_alike(f, "normalize_batch");
-	ck_assert(normalize_by_feature(f->real, f->whole, v, f->mean, f->rstd, f->weight, f->bias));
-	ck_assert(parts_normalize_by_feature(crew, f->real, f->parts, v, f->mean, f->rstd, f->weight, f->bias));
-	check_alike(f, "normalize_by_feature");
-	ck_assert(normalize_by_sample(f->real, f->whole, v, f->mean, f->rstd, f->weight, NULL));
-	ck_assert(parts_normalize_by_sample(crew, f->real, f->parts, v, f->mean, f->rstd, f->weight, NULL));
-	check_alike(f, "normalize_by_sample");
-	ck_assert(normalize_groups(f->real, f->whole, v, groups, EPS, f->weight, f->bias));
-	ck_assert(parts_normalize_groups(crew, f->real, f->parts, v, groups, EPS, f->weight, f->bias));
-	check_alike(f, "normalize_groups");
-	ck_assert(normalize_rows(f->real, f->whole, runs, v.inner, true, EPS, f->weight, f->bias));
-	ck_assert(parts_normalize_rows(crew, f->real, f->parts, runs, v.inner, true, EPS, f->weight, f->bias));
-	check_alike(f, "normalize_rows");
-	ck_assert(normalize_rows_by(f->real, f->whole, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
-	ck_assert(
-	    parts_normalize_rows_by(crew, f->real, f->parts, runs, v.inner, f->mean, f->rstd, f->weight, f->bias));
-	check_alike(f, "normalize_rows_by");
-	normalize_clip(f->real, f->whole, f->size, 0.5);
-	parts_normalize_clip(crew, f->real, f->parts, f->size, 0.5);
-	check_alike(f, "normalize_clip");
+	by_sample.by.bias = NULL;
+	rows.view = runs;
+	check(crew, f, "norm_moments", pass_of(f, &norm_moments));
+	check(crew, f, "norm_batch", pass_of(f, &norm_batch));
+	check(crew, f, "norm_by_feature", pass_of(f, &norm_by_feature));
+	check(crew, f, "norm_by_sample", by_sample);
+	check(crew, f, "norm_groups", pass_of(f, &norm_groups));
+	check(crew, f, "norm_rows", rows);
+	rows.op = &norm_rows_by;
+	check(crew, f, "norm_rows_by", rows);
+	check(crew, f, "norm_clip", pass_of(f, &norm_clip));
 }
 
-/*
- * The sums over all samples and rows. Of rows of one size each, so that there are as many numbers as the fixture has.
- */
+/* A pass whose gradients by weight and bias, `n` of each, are more numbers than the fixture has room for. */
 static void
-check_bands(struct crew *crew, struct fixture *f, const void *x)
+check_bands(struct crew *crew, struct fixture *f, const char *what, struct norm_pass pass, size_t n)
 {
-	const struct norm_view v = f->view;
-	const size_t n = v.feature, rows = v.outer * (n > v.inner ? v.inner : 1), size = f->size / rows;
-	const size_t doubles = size > n ? size : n;
-	double *scratch = allocate(8 * BACKWARD_GROUPS_SCRATCH * doubles, sizeof(*scratch));
-	double *a = allocate(2 * doubles, sizeof(*a)), *b = allocate(2 * doubles, sizeof(*b));
+	double *a = allocate(3 * n, sizeof(*a)), *b = allocate(3 * n, sizeof(*b));
+	const struct norm_pass whole = to(pass, f->whole, a, n), parts = to(pass, f->parts, b, n);
 
-	ck_assert(backward_groups(f->real, x, f->whole, v, n, 1, f->weight, a, a + n, scratch));
-	ck_assert(parts_backward_groups(crew, f->real, x, f->parts, v, n, 1, f->weight, b, b + n, scratch));
-	check_alike(f, "backward_groups");
+	ck_assert(pass_run(NULL, &whole));
+	ck_assert(pass_run(crew, &parts));
+	check_alike(f, what);
 	ck_assert_mem_eq(a, b, 2 * n * sizeof(*a));
-	ck_assert(backward_rows(f->real, x, f->whole, rows, size, true, 1, NULL, a, a + size, scratch));
-	ck_assert(parts_backward_rows(crew, f->real, x, f->parts, rows, size, true, 1, NULL, b, b + size, scratch));
-	check_alike(f, "backward_rows");
-	ck_assert_mem_eq(a, b, 2 * size * sizeof(*a));
-	free(scratch);
 	free(a);
 	free(b);
+}
+
+/* The sums over all samples and rows. Rows have one size each, so that there are as many numbers as the fixture has. */
+static void
+check_own(struct crew *crew, struct fixture *f, const void *x)
+{
+	const struct norm_view v = f->view;
+	const size_t rows = v.outer * (v.feature > v.inner ? v.inner : 1);
+	struct norm_pass pass = pass_of(f, &norm_groups_backward);
+
+	pass.x = x;
+	pass.eps = 1;
+	pass.groups = v.feature;
+	pass.scratch = allocate(pass.op->scratch(pass.view), sizeof(double));
+	check_bands(crew, f, "norm_groups_backward", pass, v.feature);
+	free(pass.scratch);
+	pass.op = &norm_rows_backward;
+	pass.view = (struct norm_view){ 1, rows, f->size / rows };
+	pass.by.weight = NULL;
+	pass.scratch = allocate(pass.op->scratch(pass.view), sizeof(double));
+	check_bands(crew, f, "norm_rows_backward", pass, pass.view.inner);
+	free(pass.scratch);
 }
 
 /*
@@ -203,27 +244,27 @@ check_bands(struct crew *crew, struct fixture *f, const void *x)
 static void
 check_backward(struct crew *crew, struct fixture *f)
 {
-	const struct norm_view v = f->view;
-	const size_t n = v.feature, values = norm_view_count(v);
-	double *a = f->whole_numbers, *b = f->numbers, *scratch = allocate(3 * n, sizeof(*scratch));
-	void *x = allocate(f->size, norm_real_size(f->real));
+	const size_t n = f->view.feature, bytes = f->size * norm_real_size(f->real);
+	struct norm_pass pass = pass_of(f, &norm_batch_backward);
+	void *x = allocate(bytes, 1);
 
-	memcpy(x, f->whole, f->size * norm_real_size(f->real));
+	memcpy(x, f->whole, bytes);
 	for (size_t i = 0; i < n; i++)
 		f->mean[i] = 3 * f->bias[i];
-	ck_assert(backward_by_feature(f->real, x, f->whole, v, values, f->mean, f->rstd, f->weight, a, a + n, scratch));
-	ck_assert(parts_backward_by_feature(
-	    crew, f->real, x, f->parts, v, values, f->mean, f->rstd, f->weight, b, b + n, scratch));
-	check_alike(f, "backward_by_feature");
-	backward_sums(f->real, x, f->whole, v, f->mean, f->rstd, a, a + n);
-	parts_backward_sums(crew, f->real, x, f->parts, v, f->mean, f->rstd, b, b + n);
-	check_alike(f, "backward_sums");
-	ck_assert(backward_by_sums(f->real, x, f->whole, v, 2 * values, f->mean, f->rstd, NULL, a, a + n, scratch));
-	ck_assert(parts_backward_by_sums(
-	    crew, f->real, x, f->parts, v, 2 * values, f->mean, f->rstd, NULL, b, b + n, scratch));
-	check_alike(f, "backward_by_sums");
-	free(scratch);
-	check_bands(crew, f, x);
+	pass.x = x;
+	pass.count = norm_view_count(f->view);
+	pass.scratch = allocate(pass.op->scratch(pass.view), sizeof(double));
+	check(crew, f, "norm_batch_backward", pass);
+	pass.op = &norm_sums;
+	check(crew, f, "norm_sums", pass);
+	pass.op = &norm_shard_backward;
+	pass.count *= 2;
+	pass.by.weight = NULL;
+	pass.sum = f->whole_numbers + n;
+	pass.product = f->whole_numbers;
+	check(crew, f, "norm_shard_backward", pass);
+	free(pass.scratch);
+	check_own(crew, f, x);
 	free(x);
 }
 
@@ -305,20 +346,20 @@ START_TEST(what_is_not_finite_is_told)
 			struct fixture f = fixture_new(NORM_FLOAT, v);
 			struct backwards b = { .crew = { .threads = 3, .run = run_backwards } };
 			struct crew *crew = with ? &b.crew : NULL;
-			double *n = f.numbers;
+			static const struct norm_op *const ops[] = { &norm_by_feature, &norm_by_sample, &norm_rows_by,
+				&norm_groups, &norm_rows, &norm_batch };
 
-			element_set(f.real, f.parts, last ? f.size - 1 : 0, INFINITY);
-			ck_assert(!parts_normalize_by_feature(crew, f.real, f.parts, v, f.mean, f.rstd, NULL, NULL));
-			ck_assert(!parts_normalize_by_sample(crew, f.real, f.parts, v, f.mean, f.rstd, NULL, NULL));
-			ck_assert(
-			    !parts_normalize_rows_by(crew, f.real, f.parts, 512, 2100, f.mean, f.rstd, NULL, NULL));
-			ck_assert(!parts_normalize_groups(crew, f.real, f.parts, v, 4, EPS, NULL, NULL));
-			memcpy(f.parts, f.whole, f.size * sizeof(float));
-			element_set(f.real, f.parts, last ? f.size - 1 : 0, INFINITY);
-			ck_assert(!parts_normalize_rows(crew, f.real, f.parts, 512, 2100, true, EPS, NULL, NULL));
-			memcpy(f.parts, f.whole, f.size * sizeof(float));
-			element_set(f.real, f.parts, last ? f.size - 1 : 0, NAN);
-			ck_assert(!parts_normalize_batch(crew, f.real, f.parts, v, EPS, NULL, NULL, n, n + 32, n + 64));
+			for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+				struct norm_pass pass = to(pass_of(&f, ops[i]), f.parts, f.numbers, v.feature);
+
+				if (ops[i] == &norm_rows || ops[i] == &norm_rows_by)
+					pass.view = (struct norm_view){ 1, 512, 2100 };
+				pass.by.weight = pass.by.bias = NULL;
+				memcpy(f.parts, f.whole, f.size * sizeof(float));
+				element_set(
+				    f.real, f.parts, last ? f.size - 1 : 0, ops[i] == &norm_batch ? NAN : INFINITY);
+				ck_assert(!pass_run(crew, &pass));
+			}
 			ck_assert_uint_eq(b.calls, with ? 6 : 0);
 			fixture_free(&f);
 		}
@@ -328,8 +369,8 @@ END_TEST
 Suite *
 unit_suite(void)
 {
-	Suite *s = suite_create("parts");
-	TCase *t = tcase_create("parts");
+	Suite *s = suite_create("pass_run");
+	TCase *t = tcase_create("pass_run");
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, large_ones_in_parts, 0, REALS);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sums from which moments come, of d = x - shift and of d^2: in BLOCK lanes, which are added up plainly for STEPS
- * additions and then folded into totals by TwoSum (norm/kernels/sum.h), lane by lane. Private to norm/.
+ * Two sums along a run, such as those of d = x - shift and of d^2, in BLOCK lanes. A lane adds up plainly for STEPS
+ * additions and is then folded into its total by TwoSum (norm/kernels/sum.h). Private to norm/.
  */
-#ifndef NORM_KERNELS_MOMENT_SUMS_H
-#define NORM_KERNELS_MOMENT_SUMS_H
+#ifndef NORM_KERNELS_LANE_SUMS_H
+#define NORM_KERNELS_LANE_SUMS_H
 
 #include <stdbool.h>
 
@@ -12,12 +12,12 @@
 #include "norm/kernels/sum.h"
 #include "norm/kernels/wide.h"
 
-/* At most so many roundings in a row. */
+/* The largest number of roundings in a row. */
 #define STEPS ((size_t)64)
-/* So few values of a type whose squares are exact are first summed up about 0. */
+/* Up to this many values whose squares are exact are first summed about 0. */
 #define FEW ((size_t)1024)
 
-/* The totals mean nothing before the first fold. */
+/* The totals are undefined before the first fold. */
 struct lanes {
 	double recent[BLOCK] __attribute__((aligned(64)));
 	double high[BLOCK];
@@ -28,7 +28,7 @@ struct moment_sums {
 	struct lanes d;
 	struct lanes squares;
 	size_t steps; /* since the last fold */
-	bool folded;  /* ever */
+	bool folded;  /* at least once */
 };
 
 static ALWAYS_INLINE void
@@ -46,7 +46,7 @@ lanes_fold(struct lanes *l, bool folded)
 {
 	wide recent, old, high, part, low;
 
-	EACH_PART(k)
+	EACH_VECTOR(k)
 	{
 		recent = wide_load_double(l->recent + k * KERNELS_WIDTH);
 		old = folded ? wide_load_double(l->high + k * KERNELS_WIDTH) : (wide){ 0 };
@@ -78,7 +78,7 @@ moment_sums_step(struct moment_sums *s, size_t steps)
 	s->steps += steps;
 }
 
-/* In a tree, halves onto halves. */
+/* Adds up the lanes in a tree, halves onto halves. */
 static ALWAYS_INLINE double
 lanes_tree(const double lane[BLOCK])
 {
@@ -91,14 +91,14 @@ lanes_tree(const double lane[BLOCK])
 	return half[0];
 }
 
-/* The same of lanes that are in registers. */
+/* The same for lanes in registers. */
 static ALWAYS_INLINE double
-wide_tree(const wide part[PARTS])
+wide_tree(const wide vector[VECTORS])
 {
 	double lane[BLOCK] __attribute__((aligned(64)));
 
-	EACH_PART(k)
-	wide_store(lane + k * KERNELS_WIDTH, part[k]);
+	EACH_VECTOR(k)
+	wide_store(lane + k * KERNELS_WIDTH, vector[k]);
 	return lanes_tree(lane);
 }
 
@@ -115,36 +115,35 @@ moment_sums_totals(struct moment_sums *s, double *d, double *squares)
 	*squares = lanes_tree(s->squares.recent);
 }
 
-/* A mask for each lane of a block: of the last `n` ones, of the first `n` ones. 0 <= n <= BLOCK. */
+/* Masks for the lanes of a block: the last `n` lanes, the first `n` lanes (0 <= n <= BLOCK). */
 static const int64_t lane_masks[3 * BLOCK] = {
 	[BLOCK] = -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
 };
 
 static inline const int64_t *
-mask_last(size_t n)
+lane_mask_last(size_t n)
 {
 	return lane_masks + n;
 }
 
 static inline const int64_t *
-mask_first(size_t n)
+lane_mask_first(size_t n)
 {
 	return lane_masks + 2 * BLOCK - n;
 }
 
 static inline wide_bits
-mask_part(const int64_t *mask, size_t part)
+lane_mask_vector(const int64_t *mask, size_t vector)
 {
 	wide_bits bits;
 
-	memcpy(&bits, mask + part * KERNELS_WIDTH, sizeof(bits));
+	memcpy(&bits, mask + vector * KERNELS_WIDTH, sizeof(bits));
 	return bits;
 }
 
 /*
- * Whether a shift is so far from the mean, for the deviation, that what the subtraction of the mean's square takes away
- * costs digits that the promise needs: `squares` is the deviation's square and twice that beside what remains
- * (docs/MATH.md, rule 2). Not where a number is not finite: nothing would mend that.
+ * Whether (mean - shift)^2 > 2 variance: then subtracting the mean's square costs too many digits (docs/MATH.md, rule
+ * 2). False for sums that are not finite, which nothing would mend.
  */
 static inline bool
 moments_far(double n, double d, double squares)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A set as one table, from the files for each type of element. Private to norm/. */
-#ifndef NORM_KERNELS_KERNELS_TABLE_H
-#define NORM_KERNELS_KERNELS_TABLE_H
+/* The table of a set, from its tables for each type of element. Private to norm/. */
+#ifndef NORM_KERNELS_SET_H
+#define NORM_KERNELS_SET_H
 
+#include "norm/kernels/column_sums.h"
 #include "norm/kernels/kernels.h"
-#include "norm/kernels/moments_shared.h"
 
-#define KERNELS_TABLE(set, set_name) \
+#define KERNELS_SET(set, set_name) \
 	const struct kernels set = { \
 		.name = set_name, \
 		.fold = sums_fold, \

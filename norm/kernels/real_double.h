@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The loops for doubles; norm/kernels/kernels_body.h says what the macros mean. Without a guard, as that. */
+/* The loops for doubles; norm/kernels/real_body.h says what the macros mean. Without a guard, as that. */
 #define REAL double
 #define BITS uint64_t
 #define NAME(name) name##_double
 #define PUTS_WIDE true
 #define NARROW false
-#include "norm/kernels/kernels_body.h"
+#include "norm/kernels/real_body.h"

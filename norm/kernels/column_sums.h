@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the loops over short runs share whatever the element, forward and backward: the sums of a step's columns; and
- * the moments from the sums. Private to norm/.
+ * The sums of the columns of a view with short runs, for any type of element, and moments from sums. Private to norm/.
  */
-#ifndef NORM_KERNELS_MOMENTS_SHARED_H
-#define NORM_KERNELS_MOMENTS_SHARED_H
+#ifndef NORM_KERNELS_COLUMN_SUMS_H
+#define NORM_KERNELS_COLUMN_SUMS_H
 
 #include <string.h>
 
 #include "norm/kernels/columns.h"
 #include "norm/kernels/sum.h"
 
-/* Sums of a step's columns: what was added since the last fold, and the total so far, in two parts as in struct sum. */
+/* One sum a column: what was added since the last fold, and the total in two parts as in struct sum. */
 struct column_sums {
 	double recent[COLUMNS_MAX] LINE_ALIGNED;
 	double high[COLUMNS_MAX] LINE_ALIGNED;
 	double low[COLUMNS_MAX] LINE_ALIGNED;
 };
 
-/* Steps between folds: at most so many roundings in a row, as in the lanes of norm/kernels/moment_sums.h. */
+/* Steps between folds: the largest number of roundings in a row, as STEPS of norm/kernels/lane_sums.h. */
 #define FOLD_STEPS ((size_t)64)
 
 static inline void
@@ -30,7 +29,7 @@ column_sums_init(struct column_sums *s, size_t width)
 		s->recent[i] = s->high[i] = s->low[i] = 0;
 }
 
-/* Adds `n` numbers to as many sums, and makes them 0. */
+/* Adds `n` numbers to as many sums, and sets the numbers to 0. */
 static inline void
 sums_fold(double *restrict recent, double *restrict high, double *restrict low, size_t n)
 {
@@ -42,15 +41,34 @@ sums_fold(double *restrict recent, double *restrict high, double *restrict low, 
 	}
 }
 
+/* Two sums a column, of numbers that are taken about the column's shift. */
+struct columns_about {
+	double shift[COLUMNS_MAX] LINE_ALIGNED;
+	struct column_sums first, second;
+};
+
 static inline void
 column_sums_fold(struct column_sums *s, size_t width)
 {
 	sums_fold(s->recent, s->high, s->low, width);
 }
 
-/*
- * Each feature's sum over all its columns. The features take turns, because the additions of one wait for each other.
- */
+static inline void
+columns_about_init(struct columns_about *a, const struct columns *c, const double *shift, size_t width)
+{
+	columns_spread(c, shift, 0, a->shift);
+	column_sums_init(&a->first, width);
+	column_sums_init(&a->second, width);
+}
+
+static inline void
+columns_about_fold(struct columns_about *a, size_t width)
+{
+	column_sums_fold(&a->first, width);
+	column_sums_fold(&a->second, width);
+}
+
+/* Each feature's sum over its columns. The features take turns because the additions of one wait for each other. */
 static inline void
 column_sums_features(const struct column_sums *s, const struct columns *c, double *restrict sum)
 {
@@ -70,9 +88,9 @@ column_sums_features(const struct column_sums *s, const struct columns *c, doubl
 		sum[f] += low[f];
 }
 
-/* What rounding takes from the mean, which is the sum of a shift and of how far it is from that. */
+/* What rounding takes from the mean shift + offset. */
 static inline double
-mean_rest(double shift, double offset)
+mean_low(double shift, double offset)
 {
 	struct sum mean = { shift, 0 };
 
@@ -80,7 +98,7 @@ mean_rest(double shift, double offset)
 	return mean.low;
 }
 
-/* The moments from the shift, which `mean` holds, and the sums about it (equation 2); a NaN stays one. */
+/* The moments from the shift in *mean and the sums about it (equation 2). A NaN stays a NaN. */
 static inline void
 moments_finish(double n, double d, double squares, double *mean, double *var)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The loops for bfloats; norm/kernels/kernels_body.h says what the macros mean. Without a guard, as that. */
+/* The loops for bfloats; norm/kernels/real_body.h says what the macros mean. Without a guard, as that. */
 #define REAL uint16_t
 #define BITS uint16_t
 #define NAME(name) name##_bfloat
 #define PUTS_WIDE false
 #define NARROW true
-#include "norm/kernels/kernels_body.h"
+#include "norm/kernels/real_body.h"
