@@ -171,14 +171,14 @@ class Wire(DaemonTest):
         self.put_layer()
         data = {"data": [[[1, 2]], [[3, 4]]]}
         for call, body, shown in (
-            ("train", {**data, "output": "no"}, 'not "no"'),
-            ("train", {**data, "lengths": 2}, "not 2"),
-            ("train", {**data, "lengths": [1, -1]}, "-1 for sample 1"),
-            ("train", {**data, "mask": True}, "not true"),
+            ("train", {**data, "output": "no"}, 'it is "no"'),
+            ("train", {**data, "lengths": 2}, "it is 2"),
+            ("train", {**data, "lengths": [1, -1]}, "it is -1"),
+            ("train", {**data, "mask": True}, "it is true"),
             ("train", {**data, "mask": [[1, 2], [0, 1]]}, '"mask" has 2; it must be true or false, 1 or 0 (at byte'),
             ("train", {**data, "sync": {"step": "1", "rank": 2, "world_size": 2}}, "it is 2"),
             ("train", {**data, "sync": {"rank": 0, "world_size": 2}}, "it is absent"),
-            ("backward", {"input": data, "grad_output": data, "mode": "Train"}, 'not "Train"'),
+            ("backward", {"input": data, "grad_output": data, "mode": "Train"}, 'it is "Train"'),
             ("statistics/merge", {"mean": [1], "var": [1]}, "it is absent"),
             ("statistics/merge", {"count": [1], "mean": [1], "var": [1]}, "it is a list"),
         ):
