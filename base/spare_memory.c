@@ -39,8 +39,9 @@ spare_memory_bound(size_t bytes)
 	atomic_store(&spare.above, bytes / CALM_PART);
 }
 
-size_t
-spare_memory_resident(void)
+/* The process's resident bytes, or 0 if the system does not say. */
+static size_t
+resident_bytes(void)
 {
 	char text[128];
 	const ssize_t len = spare.statm < 0 ? -1 : pread(spare.statm, text, sizeof(text) - 1, 0);
@@ -69,11 +70,11 @@ give_back(size_t coming)
 	size_t resident;
 
 	pthread_mutex_lock(&spare.lock);
-	resident = spare_memory_resident();
+	resident = resident_bytes();
 	if (resident + coming > atomic_load_explicit(&spare.above, memory_order_relaxed)) {
 #ifdef __GLIBC__
 		(void)malloc_trim(0);
-		resident = spare_memory_resident();
+		resident = resident_bytes();
 #endif
 		atomic_store_explicit(&spare.above, next_above(resident), memory_order_relaxed);
 	}
@@ -90,7 +91,7 @@ spare_memory_look(size_t coming)
 	if (taken < LOOK_BYTES || spare.bytes_max == 0)
 		return;
 	taken = 0;
-	resident = spare_memory_resident();
+	resident = resident_bytes();
 	above = atomic_load_explicit(&spare.above, memory_order_relaxed);
 	if (resident + coming > above)
 		give_back(coming);
@@ -103,7 +104,7 @@ spare_memory_untouched(void *memory, size_t size)
 {
 	const uintptr_t mask = spare.page_bytes - 1, from = ((uintptr_t)memory + mask) & ~mask;
 
-	if (spare.bytes_max == 0 || size < WAITING_BYTES || spare_memory_resident() < spare.bytes_max / WAITING_PART)
+	if (spare.bytes_max == 0 || size < WAITING_BYTES || resident_bytes() < spare.bytes_max / WAITING_PART)
 		return;
 	/* If it fails, the pages stay. */
 	(void)madvise((void *)from, (((uintptr_t)memory + size) & ~mask) - from, MADV_DONTNEED);

@@ -24,7 +24,4 @@ void spare_memory_look(size_t coming);
  */
 void spare_memory_untouched(void *memory, size_t size);
 
-/* The process's resident bytes, or 0 if the system does not say. */
-size_t spare_memory_resident(void);
-
 #endif

@@ -121,26 +121,20 @@ json_doubts_read(struct json_values *v, size_t index, const char *floor, const c
 	return add_corrected(v, one) ? DECIMAL_OK : DECIMAL_MEMORY;
 }
 
-/* The listed value with this index, or NULL. */
-static const struct json_corrected *
-find_corrected(const struct json_doubts *d, size_t index)
+static int
+compare_indices(const void *a, const void *b)
 {
-	size_t from = 0, to = d->count, middle;
+	const struct json_corrected *x = a, *y = b;
 
-	while (from < to) {
-		middle = from + (to - from) / 2;
-		if (d->corrected[middle].index < index)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from < d->count && d->corrected[from].index == index ? &d->corrected[from] : NULL;
+	return (x->index > y->index) - (x->index < y->index);
 }
 
 static bool
 overflows(const struct json_doubts *d, enum datatype datatype, size_t index, double value)
 {
-	const struct json_corrected *one = d->count > 0 ? find_corrected(d, index) : NULL;
+	const struct json_corrected key = { .index = index };
+	const struct json_corrected *one =
+	    d->count > 0 ? bsearch(&key, d->corrected, d->count, sizeof(key), compare_indices) : NULL;
 
 	if (datatype == DATATYPE_FP16)
 		return one != NULL ? (one->fp16 & 0x7fff) == 0x7c00 : fabs(value) >= FP16_OVERFLOWS;
