@@ -270,7 +270,7 @@ store_write_bytes(const struct snapshot *state, const struct store_write *write)
 	const size_t present = state->statistics.mean != NULL ? 2 * state->statistics.features : 0;
 	size_t after = present, copies = 1; /* the next snapshot's */
 
-	/* move_statistics makes those of each update, of which two are kept, and the initial ones where there are none. */
+	/* move_statistics: the result of each update, of which two are kept, and the initial ones if there are none. */
 	if (write->kind == STORE_UPDATE) {
 		after = 2 * write->updates.list->features;
 		copies += 1 + (write->updates.count > 1) + (present == 0);

@@ -16,11 +16,11 @@ struct working {
 	char model[STORE_NAME_MAX + 1];
 	char name[STORE_NAME_MAX + 1];
 	bool exists;
-	const struct snapshot
-	    *base; /* a reference: what was committed, or was created empty in this batch; NULL when !exists */
+	/* A reference: the committed state, or the empty one that this batch created; NULL if !exists. */
+	const struct snapshot *base;
 	uint64_t revision;
 	struct statistics statistics;
-	struct statistics spare; /* arrays to apply the next update into; mean NULL until there are some */
+	struct statistics spare; /* arrays for the next update; mean NULL if there are none */
 	struct store_vector weight;
 	struct store_vector bias;
 	bool dirty; /* to be saved */
@@ -41,12 +41,12 @@ struct batch {
 	int64_t keys_since_s; /* keys from before this are forgotten */
 	bool chores_are_due;
 	size_t keys_added;
-	struct trimmed_keys trimmed; /* what was forgotten of the oldest keys */
+	struct trimmed_keys trimmed;
 	struct arena arena;
 	struct working **buckets;
 	size_t bucket_count; /* a power of two */
 	struct working *first, **last;
-	const char **dropped_models; /* deleted in this batch: what the cache has of them does not count */
+	const char **dropped_models; /* deleted in this batch: their layers in the cache are out of date */
 	size_t dropped_count;
 	bool may_go_back;      /* the change at hand: what it touches is kept */
 	struct working *kept;  /* what it has touched */
@@ -59,13 +59,10 @@ int batch_init(struct batch *b, size_t write_count, struct backend *backend, str
     const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
 void batch_fini(struct batch *b);
 
-/*
- * The working copy of a layer, made when the batch has none. It stands also for a layer that does not exist (exists
- * false). NULL with `e` when it cannot be read.
- */
+/* The batch's copy of a layer, made at its first use, also for a layer that does not exist. NULL with `e`. */
 struct working *batch_layer(struct batch *b, const char *model, const char *layer, struct err *e) MUST_CHECK;
 
-/* Takes over a layer that was just created. `base` gives its reference away. */
+/* The layer was created or deleted. `base` gives its reference away. */
 void working_created(struct working *w, const struct snapshot *base);
 void working_deleted(struct working *w);
 
@@ -99,7 +96,7 @@ void change_forget(struct store_change *change);
 /* Writes every dirty layer once. */
 int batch_save(struct batch *b, struct err *e) MUST_CHECK;
 
-/* After the commit: the cache learns what is committed now. */
+/* After the commit: puts the new snapshots into the cache. */
 void batch_publish(struct batch *b);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Committed state in memory: a hash table of layer snapshots by name, bounded in bytes, the least recently used out
- * first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards it, held for a few
- * instructions.
+ * Committed state in memory: a hash table of snapshots by layer name, bounded in bytes. The least recently used
+ * snapshots leave first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards the
+ * table and is held for a few instructions.
  */
 #ifndef STORAGE_CACHE_H
 #define STORAGE_CACHE_H
@@ -17,10 +17,7 @@ void cache_free(struct cache *c);                     /* NULL is fine */
 /* The snapshot with a reference for the caller, or NULL. */
 const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer);
 
-/*
- * Keeps `layer` (a reference of its own) in place of what it had under that name. Without memory for the entry it just
- * keeps nothing under that name: the store reads it again when it is asked for.
- */
+/* Keeps a reference to `layer` in place of an older snapshot. Without memory for the entry it keeps neither. */
 void cache_put(struct cache *c, const struct snapshot *layer);
 
 /* Forgets a layer; forgets all layers of a model. */

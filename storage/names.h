@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hashing of (model, layer), which both tables of this room are keyed by. */
+/* Hashes of (model, layer), the key of this room's hash tables. */
 #ifndef STORAGE_NAMES_H
 #define STORAGE_NAMES_H
 
@@ -8,7 +8,7 @@
 
 #include "base/hash.h"
 
-/* `seed` makes the table's order unknown to clients, who choose the names. */
+/* `seed` hides the order of a table from clients, who choose the names. */
 static inline uint64_t
 names_hash(uint64_t seed, const char *model, const char *layer)
 {

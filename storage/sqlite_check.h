@@ -7,7 +7,7 @@
 
 #include "storage/offline.h"
 
-/* Tells u->found of every damage and counts it. -1 with `e` when it could not go on for another reason (no memory). */
+/* Reports every damage to u->found, and counts it. -1 with `e` if it cannot go on for another reason (no memory). */
 int sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The idempotency keys in SQLite: functions of struct backend_ops (backend.h has their contracts).
+ * The idempotency keys in SQLite: functions of struct backend_ops (storage/backend.h has their contracts).
  *
- * A key's id is above all earlier ones, so the oldest keys are those with the lowest ids. The range of ids is an upper
- * bound of how many keys there are, known without counting millions of rows: ids inside the range are missing only
- * where an expired key was used again.
+ * A new key's id is above all others, so the oldest keys have the lowest ids. The range of ids is an upper bound of how
+ * many keys there are, known without counting millions of rows: an id inside it is missing only if an expired key was
+ * used again.
  */
 #ifndef STORAGE_SQLITE_KEYS_H
 #define STORAGE_SQLITE_KEYS_H
 
 #include "storage/backend.h"
 
-/* The range of ids, as the transaction that is open has it. Zeroed: not known. */
+/* The range of ids in the open transaction. Zeroed: not known. */
 struct sqlite_keys {
 	bool known;
 	int64_t first; /* no key has a lower id */
-	int64_t end;   /* above the highest id; `first` where there are no keys */
+	int64_t end;   /* above the highest id; `first` if there are no keys */
 };
 
 int sqlite_find_key(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
@@ -25,7 +25,7 @@ int sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const s
 int sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e) MUST_CHECK;
 int sqlite_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e) MUST_CHECK;
 
-/* What is known of the range is not true any more: a transaction was rolled back, or keys were deleted. */
+/* The known range is no longer true: a transaction was rolled back, or keys were deleted. */
 void sqlite_keys_forget_range(struct sqlite_keys *k);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Whether an open database's files are still where they were opened: what is written to a deleted file is gone when it
- * is closed.
- */
+/* Whether an open database's files are still in their place: what is written to a deleted file is lost at its close. */
 #ifndef STORAGE_SQLITE_PLACE_H
 #define STORAGE_SQLITE_PLACE_H
 
@@ -23,13 +20,10 @@ struct sqlite_place {
 	struct sqlite_place_file database, wal;
 };
 
-/*
- * Notes which files are at `path` and `path`-wal. One that is not there, as it may be with another VFS, is not asked
- * for later.
- */
+/* Notes which files are at `path` and `path`-wal. A file that is not there (another VFS may have it) is not checked. */
 void sqlite_place_init(struct sqlite_place *p, const char *path);
 
-/* 0 while these very files are there; else -1 with `e` (storage_unavailable). Two calls of stat(2). */
+/* Checks that the same files are there (storage_unavailable), by two calls of stat(2). */
 int sqlite_place_check(const struct sqlite_place *p, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The SQLite backend's prepared statements: their SQL, and what binding, stepping and reading them takes. Parameters
- * are bound by their number in the text; text that is bound must last until the statement is run or ended.
+ * The SQLite backend's prepared statements: their SQL, and how they are bound, stepped and read. Parameters are bound
+ * by their number in the SQL. Bound text must last until the statement is run or ended.
  */
 #ifndef STORAGE_SQLITE_STATEMENTS_H
 #define STORAGE_SQLITE_STATEMENTS_H
@@ -20,17 +20,15 @@
 	X(BACK_TO_MARK, "ROLLBACK TO mark") \
 	X(UNMARK, "RELEASE mark") \
 	X(LOAD, \
-	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, " \
-	    "s.running_var," \
-	    " p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
+	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count," \
+	    " s.running_mean, s.running_var, p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN " \
+	    "state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	/* Lengths are in a row's head: the lists themselves are not read. */ \
 	X(LOAD_BYTES, \
-	    "SELECT coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0) + " \
-	    "coalesce(length(p.weight), 0) " \
-	    "+ " \
-	    "coalesce(length(p.bias), 0) FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = " \
-	    "l.id" \
+	    "SELECT coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0)" \
+	    " + coalesce(length(p.weight), 0) + coalesce(length(p.bias), 0)" \
+	    " FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
@@ -44,9 +42,8 @@
 	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
 	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
 	X(FIND_KEY, \
-	    "SELECT digest, revision, num_batches_tracked FROM idempotency WHERE layer_id = ?1 AND key = ?2 AND " \
-	    "created_s >= " \
-	    "?3") \
+	    "SELECT digest, revision, num_batches_tracked FROM idempotency" \
+	    " WHERE layer_id = ?1 AND key = ?2 AND created_s >= ?3") \
 	X(ADD_KEY, \
 	    "INSERT OR REPLACE INTO idempotency(layer_id, key, digest, revision, num_batches_tracked, created_s)" \
 	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)") \
@@ -57,8 +54,8 @@
 	    " (SELECT id FROM (SELECT id, created_s FROM idempotency ORDER BY id LIMIT ?2) WHERE created_s < ?1)") \
 	/* As two queries of one row each: min and max in one query read all. */ \
 	X(KEY_RANGE, \
-	    "SELECT coalesce((SELECT min(id) FROM idempotency), 0), coalesce((SELECT max(id) FROM idempotency) + 1, " \
-	    "0)") \
+	    "SELECT coalesce((SELECT min(id) FROM idempotency), 0)," \
+	    " coalesce((SELECT max(id) FROM idempotency) + 1, 0)") \
 	X(YOUNGEST_KEY_BELOW, "SELECT created_s FROM idempotency WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
 	X(DELETE_KEYS_BELOW, "DELETE FROM idempotency WHERE id < ?1") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
@@ -75,20 +72,14 @@ enum statement {
 	    STATEMENT_COUNT
 };
 
-/*
- * Prepares all of them. Those that were prepared before one failed are there, the others as they were: zeroed, they can
- * be finalized.
- */
+/* Prepares all, which must be zeroed. After a failure they can be finalized. */
 int statements_prepare(sqlite3 *db, sqlite3_stmt *statements[STATEMENT_COUNT], struct err *e) MUST_CHECK;
 void statements_finalize(sqlite3_stmt *statements[STATEMENT_COUNT]);
 
-/* Steps a statement that gives no row, and makes it ready for its next use, whatever came of it. */
+/* Runs a statement without rows. It is ready for its next use then, also after a failure. */
 int statement_run(sqlite3_stmt *stmt, struct err *e) MUST_CHECK;
 
-/*
- * Ends a query, which is then ready for its next use. `rc` is what its last step gave; `result` is 0, or -1 with `e`
- * where a row that it gave could not be read.
- */
+/* Ends a query. `rc`: what its last step returned. `result`: 0, or -1 with `e` if one of its rows could not be read. */
 int statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e) MUST_CHECK;
 
 void statement_bind_text(sqlite3_stmt *stmt, int i, const char *text);

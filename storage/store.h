@@ -2,15 +2,15 @@
 /*
  * The store: the state of models and layers and its durability. The only door to this room.
  *
- * Asynchronous: fill a struct store_op, store_submit it, get called back on the store's own thread when the result is
- * there, which for anything that writes means: when it is durable. What committed state the cache holds is also had at
- * once, with store_layer_cached. Reads see committed state only, so nothing read can be taken back by a crash.
+ * Asynchronous: fill a struct store_op and submit it. The store calls back on its own thread when the result is there;
+ * for a change this means that it is durable. Committed state in the cache can also be read at once, by
+ * store_layer_cached. Reads see committed state only, so a crash takes back nothing that was read.
  *
- * Writes wait in a bounded queue. One thread takes all that waits, applies each in order to copies in memory, and
- * commits them in one transaction; while that runs, the next batch gathers. An operation that is refused fails alone;
- * when the transaction fails, all of its operations fail and nothing has changed.
+ * Changes wait in a bounded queue. One thread takes all changes that wait, applies them in order to copies in memory
+ * and commits them in one transaction; meanwhile the next batch gathers. A change that is refused fails alone. When a
+ * transaction fails, all of its changes fail and nothing has changed.
  *
- * Thread-safe throughout, but for store_open, store_stop and store_close.
+ * Thread-safe, except store_open, store_stop and store_close.
  */
 #ifndef STORAGE_STORE_H
 #define STORAGE_STORE_H
@@ -30,15 +30,15 @@ struct store;
 #define STORE_NAME_MAX 128
 
 /*
- * What the store's user makes of a definition, which for the store is a text. `parse` gives an immutable value of its
- * own, or NULL with `e`; `free` is called for it when no layer refers to it any more, on any thread.
+ * How definitions, which are texts to the store, are parsed. `parse` returns an immutable value, or NULL with `e`.
+ * `free` is called on any thread, when no layer refers to the value any more.
  */
 struct store_definition_ops {
 	const void *(*parse)(const char *text, struct err *e);
 	void (*free)(const void *parsed);
 };
 
-/* How long an update's key is remembered, and how many are. */
+/* How long a change's key is remembered, and how many keys are. */
 #define STORE_KEY_LIFETIME_S 86400u
 #define STORE_KEYS_MAX ((uint64_t)16000000)
 
@@ -50,14 +50,14 @@ struct store_vector {
 
 /* What never changes of a layer. */
 struct layer_identity {
-	int64_t id; /* no other layer ever has it, also not a later one of the same name */
+	int64_t id; /* no other layer ever gets it, not even a later one with the same name */
 	char model[STORE_NAME_MAX + 1];
 	char name[STORE_NAME_MAX + 1];
 	const char *definition; /* as it was given */
 	const void *parsed;     /* what store_definition_ops.parse made of it */
 };
 
-/* A committed state of a layer, immutable; shared, and counted by snapshot_ref and snapshot_unref. */
+/* A committed state of a layer: immutable, shared, and counted by snapshot_ref and snapshot_unref, on any thread. */
 struct snapshot {
 	const struct layer_identity *identity;
 	uint64_t revision;
@@ -70,18 +70,18 @@ const struct snapshot *snapshot_ref(const struct snapshot *layer);
 void snapshot_unref(const struct snapshot *layer); /* NULL is fine */
 
 /*
- * A copy of all that the store holds, in a file that has no name: it is gone with the last reference. Immutable; shared
- * and counted, by store_copy_ref and store_copy_unref.
+ * A copy of all that the store holds, in a file without a name, which is gone with the last reference. Immutable,
+ * shared, and counted by store_copy_ref and store_copy_unref.
  */
 struct store_copy {
-	int descriptor; /* to be read by offset; not for the reader to close */
+	int descriptor; /* read it by offset, and do not close it */
 	uint64_t bytes;
 };
 
 const struct store_copy *store_copy_ref(const struct store_copy *copy);
 void store_copy_unref(const struct store_copy *copy); /* NULL is fine; before store_close */
 
-/* If-Match: without `present` everything goes. */
+/* If-Match. Without `present`, every revision matches. */
 struct store_precondition {
 	bool present;
 	bool any; /* "*" */
@@ -97,10 +97,10 @@ struct store_entry {
 	uint64_t features;
 };
 
-/* A layer is read: its committed state, or no_such_layer, no_such_model. */
+/* A layer's committed state; errors no_such_layer, no_such_model. */
 struct store_get {
 	const char *model, *layer;
-	struct budget_share *memory; /* counts the snapshot where it has to be loaded; NULL: not counted */
+	struct budget_share *memory; /* counts the snapshot if it has to be loaded; NULL: not counted */
 
 	const struct snapshot *snapshot; /* a reference of the operation's own */
 };
@@ -117,17 +117,17 @@ struct store_list {
 };
 
 enum store_write_kind {
-	STORE_LAYER_CREATE,     /* create; where the layer exists, nothing is changed */
+	STORE_LAYER_CREATE,     /* takes `create`; changes nothing if the layer exists */
 	STORE_LAYER_DELETE,     /* */
-	STORE_MODEL_DELETE,     /* all its layers; `layer` and the precondition do not count */
-	STORE_UPDATE,           /* updates; fixes the number of features where it is open */
-	STORE_STATISTICS_PUT,   /* statistics; likewise */
+	STORE_MODEL_DELETE,     /* with all its layers; ignores `layer` and the precondition */
+	STORE_UPDATE,           /* takes `updates`; fixes an open number of features */
+	STORE_STATISTICS_PUT,   /* takes `statistics`; fixes an open number of features */
 	STORE_STATISTICS_RESET, /* */
-	STORE_PARAMETERS_PUT,   /* parameters; likewise */
+	STORE_PARAMETERS_PUT,   /* takes `parameters`; fixes an open number of features */
 	STORE_WRITE_COUNT
 };
 
-/* What a write came to: the layer as its change left it. Zero for a layer or model that was deleted. */
+/* The result of a write: the layer as its change left it. Zero if the layer or model was deleted. */
 struct store_written {
 	uint64_t revision;
 	uint64_t num_batches_tracked;
@@ -140,7 +140,7 @@ struct store_written {
 struct store_write {
 	enum store_write_kind kind;
 	const char *model, *layer;
-	int64_t layer_id; /* refuse (no_such_layer) where the name means another layer by now; 0: any */
+	int64_t layer_id; /* no_such_layer if the name means another layer by now; 0: any */
 	struct store_precondition precondition;
 	union { /* by kind */
 		struct {
@@ -163,11 +163,11 @@ struct store_write {
 };
 
 /*
- * Writes to one layer or several, applied in order, all or none: each sees what those before it did. A change that is
- * refused leaves no trace; its error names the write.
+ * Writes to one layer or several, applied in order, all or none. Each write sees the results of those before it. A
+ * change that is refused leaves no trace; if it has several writes, the error names the one that is refused.
  *
- * With a key it is applied once, however often it is submitted: the key is remembered with each layer that the change
- * writes to and does not delete. The same key with another digest on any of these layers is refused
+ * A change with a key is applied once, however often it is submitted. The key is remembered with each layer that the
+ * change writes to and does not delete. Using it with another digest, or for other layers beside one of these, fails
  * (idempotency_mismatch).
  */
 struct store_change {
@@ -176,7 +176,7 @@ struct store_change {
 	const char *key;                        /* NULL: none */
 	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
 
-	bool repeated; /* the key was used before: nothing was changed, the results are those of the first time */
+	bool repeated; /* the key was used before: nothing is changed, and the results are those of the first time */
 };
 
 /*
@@ -226,39 +226,33 @@ struct store_options {
 	const char *url;         /* "sqlite:PATH" */
 	size_t queue_max;        /* operations that may wait */
 	unsigned key_lifetime_s; /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
-	uint64_t keys_max;       /* how many are; beyond it the oldest are forgotten first; 0: STORE_KEYS_MAX */
+	uint64_t keys_max;       /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
 	size_t cache_bytes_max;  /* committed state kept in memory */
 	struct store_definition_ops definitions;
 };
 
-/* Whether a URL can name a store that lasts; bad_parameter where not. Touches nothing. */
+/* Checks that a URL can name a store that lasts (bad_parameter). Touches nothing. */
 int store_check_url(const char *url, struct err *e) MUST_CHECK;
 
 /*
- * Opens (creating it where it does not exist) and starts the store's thread. The options are copied. Returns NULL with
- * `e`, whose detail is for the operator: in use by another process, not a normd store, from a newer version, ...
+ * Opens the store, which is created if it does not exist, and starts its thread. The options are copied. NULL with `e`,
+ * whose detail is for the operator: in use by another process, not a normd store, from a newer version, ...
  */
 struct store *store_open(const struct store_options *options, struct err *e) MUST_CHECK;
 
-/* Completes all that was submitted and stops the thread; store_submit then answers shutting_down. */
+/* Completes all that was submitted and stops the thread. From then on store_submit fails with shutting_down. */
 void store_stop(struct store *s);
 
-/* Stops (where store_stop was not called) and closes. Nobody may use the store any more. NULL is fine. */
+/* Stops, unless store_stop was called, and closes. Nobody may use the store any more. NULL is fine. */
 void store_close(struct store *s);
 
-/*
- * Hands the operation over. Returns 0, or -1 with `e` when the queue is full (overloaded) or the store stops
- * (shutting_down): then `done` is not called.
- */
+/* Hands the operation over. -1 with `e` if the queue is full (overloaded) or the store stops; `done` is not called. */
 int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK;
 
-/*
- * The layer's committed state with a reference for the caller, or NULL when the cache does not hold it. Never blocks
- * for long.
- */
+/* The layer's committed state, with a reference for the caller; NULL if the cache does not hold it. Does not wait. */
 const struct snapshot *store_layer_cached(struct store *s, const char *model, const char *layer);
 
-/* Whether the last transaction went well (true before the first). */
+/* Whether the last transaction succeeded; true before the first. */
 bool store_healthy(const struct store *s);
 
 #endif

@@ -66,7 +66,7 @@ sync_groups_remove(struct sync_groups *all, struct sync_member *m, const struct 
 /* The first deadline; UINT64_MAX if there is none. */
 uint64_t sync_groups_next(const struct sync_groups *all);
 
-/* Fails the groups that should be full by now, and forgets them and old ones that are done. Returns the next deadline. */
+/* Fails groups that should be full by now, and forgets them and old ones that are done. Returns the next deadline. */
 uint64_t sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct sync_member **list);
 
 /* Fails all members that wait, and forgets all groups that are not led: leaders will tell theirs. */

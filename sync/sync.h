@@ -109,9 +109,9 @@ void sync_free(struct sync *all); /* after sync_stop, when no member is left; NU
 bool sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
 
 /*
- * The member's client is gone, or waits no longer: the member leaves its step with `err` and is resumed. Another call of
- * its rank may still come. Does nothing to a member that does not wait (it may not have joined yet), or whose step has
- * all its shards. May be called from any thread while the member's request lives.
+ * The member's client is gone, or waits no longer: the member leaves its step with `err` and is resumed. Another call
+ * of its rank may still come. Does nothing to a member that does not wait (it may not have joined yet), or whose step
+ * has all its shards. May be called from any thread while the member's request lives.
  */
 void sync_abandon(struct sync *all, struct sync_member *m, const struct err *err);
 

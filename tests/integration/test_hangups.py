@@ -398,7 +398,7 @@ class MostWait(unittest.TestCase):
         told = daemon.curl("POST", "/v1/models/m/layers/bn/train", {"data": [[1, 20], [3, 40]], "sync": sync})
         self.assertGreaterEqual(time.monotonic() - began, 1)
         self.assertEqual((told.status, told.code), (409, "sync_incomplete"))
-        self.assertIn("within its 1000 ms: 1 of 2", told.json["detail"])
+        self.assertIn("within 1000 ms: 1 of 2", told.json["detail"])
 
 
 class LateStore(unittest.TestCase):
