@@ -4,7 +4,6 @@
  * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. Changes
  * nothing.
  */
-#include <math.h>
 #include <string.h>
 
 #include "handlers/handlers.h"
@@ -73,19 +72,6 @@ check_gradient(const struct call *c, struct err *e)
 	return -1;
 }
 
-static int
-check_finite(const char *name, const double *gradient, size_t n, struct err *e)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!isfinite(gradient[i]))
-			return err_fail(e, ERR_NON_FINITE_INPUT,
-			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, "
-			    "or it "
-			    "overflows",
-			    name, i);
-	return 0;
-}
-
 /* The gradient by a parameter as a tensor of the parameter's shape. */
 static void
 as_tensor(const struct request *rq, double *values, size_t n, struct tensor *out)
@@ -105,15 +91,12 @@ struct backward {
 	struct tensor weight, bias; /* the gradients by them */
 };
 
-static int
-answer(struct request *rq, struct backward *w, struct err *e)
+static void
+answer(struct request *rq, struct backward *w)
 {
 	const struct definition *d = rq->definition;
 	const size_t n = definition_parameter_count(d, w->call.view.feature);
 
-	if ((d->affine && check_finite("weight", w->call.grad_weight, n, e) < 0) ||
-	    (d->bias && check_finite("bias", w->call.grad_bias, n, e) < 0))
-		return -1;
 	as_tensor(rq, w->call.grad_weight, n, &w->weight);
 	as_tensor(rq, w->call.grad_bias, n, &w->bias);
 	reply_tensor(&rq->reply, "grad_input", w->call.gradient);
@@ -121,7 +104,6 @@ answer(struct request *rq, struct backward *w, struct err *e)
 	reply_more(&rq->reply, "grad_bias", d->bias ? &w->bias : NULL);
 	reply_end(&rq->reply);
 	reply_revision(&rq->reply, rq->state->revision);
-	return 0;
 }
 
 static int
@@ -157,7 +139,10 @@ backward_start(struct request *rq, struct err *e)
 		return -1;
 	if (rq->sync_call != NULL)
 		return start_shard(rq, w, e);
-	return call_backward(c, e) < 0 ? -1 : answer(rq, w, e);
+	if (call_backward(c, e) < 0)
+		return -1;
+	answer(rq, w);
+	return 0;
 }
 
 int
@@ -168,5 +153,6 @@ backward_joined(struct request *rq, struct err *e)
 
 	if (!rq->member.result->empty && call_backward_shard_output(&w->call, &whole, e) < 0)
 		return -1;
-	return answer(rq, w, e);
+	answer(rq, w);
+	return 0;
 }

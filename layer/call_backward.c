@@ -3,6 +3,7 @@
  * The gradients by input, weight and bias. Where the moments are for each channel, of a batch or running, they come
  * from sums over its values; where each sample has its own, the kernels measure them again.
  */
+#include <math.h>
 #include <string.h>
 
 #include "layer/channels.h"
@@ -10,7 +11,6 @@
 #include "layer/measure.h"
 #include "layer/pass_run.h"
 #include "norm/normalize.h"
-#include "norm/renorm.h"
 
 int
 channels_refuse(const struct call *c, const struct piece *g, struct err *e)
@@ -20,6 +20,30 @@ channels_refuse(const struct call *c, const struct piece *g, struct err *e)
 	return err_fail(e, ERR_NON_FINITE_INPUT,
 	    "%s: a gradient is not finite: the input or \"grad_output\" is not, or it overflows%s",
 	    forward_where(c, g, where), forward_eps(c) == 0 ? ", or the input is constant while \"eps\" is 0" : "");
+}
+
+static int
+check_finite(const char *name, const double *gradient, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isfinite(gradient[i]))
+			return err_fail(e, ERR_NON_FINITE_INPUT,
+			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, "
+			    "or it "
+			    "overflows",
+			    name, i);
+	return 0;
+}
+
+int
+channels_check(const struct call *c, struct err *e)
+{
+	const struct definition *d = c->definition;
+	const size_t n = definition_parameter_count(d, c->view.feature);
+
+	if (d->affine && check_finite("weight", c->grad_weight, n, e) < 0)
+		return -1;
+	return d->bias ? check_finite("bias", c->grad_bias, n, e) : 0;
 }
 
 int
@@ -116,15 +140,11 @@ add(struct call *c, size_t n)
 static struct scale_shift
 renormalize(struct call *c, const struct moments *m)
 {
-	const struct definition *d = c->definition;
-	const struct renorm_limits limits = { .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max };
-	const struct statistics *s = &c->statistics;
-	const struct scale_shift p = c->parameters;
+	const struct renorm renorm = forward_renorm(c);
 	struct channels *ch = c->channels;
 
-	renorm_correct(&limits, c->view.feature, m->mean, m->var, s->mean, s->var, NULL, NULL, ch->r, ch->d);
-	renorm_correct(
-	    &limits, c->view.feature, m->mean, m->var, s->mean, s->var, p.weight, p.bias, ch->r_weight, ch->d_bias);
+	renorm_correct(&renorm, m, NULL, NULL, ch->r, ch->d);
+	renorm_correct(&renorm, m, c->parameters.weight, c->parameters.bias, ch->r_weight, ch->d_bias);
 	return (struct scale_shift){ ch->r_weight, ch->d_bias };
 }
 
@@ -205,7 +225,7 @@ by_pieces(struct call *c, piece_backward *backward, struct err *e)
 			return -1;
 	}
 	pieces_put(c, c->gradients, c->gradient);
-	return 0;
+	return channels_check(c, e);
 }
 
 int

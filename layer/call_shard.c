@@ -128,5 +128,5 @@ call_backward_shard_output(struct call *c, const struct shard *whole, struct err
 	if (x.count > 0 && !pass_run(c->workspace->crew, &pass))
 		return channels_refuse(c, &g, e);
 	pieces_put(c, c->gradients, c->gradient);
-	return 0;
+	return channels_check(c, e);
 }

@@ -10,7 +10,6 @@
 #include "layer/measure.h"
 #include "layer/reals.h"
 #include "layer/train_instances.h"
-#include "norm/renorm.h"
 
 /* In c->scratch: 1 / sqrt(var + eps), for forward.h, then weight and bias by renormalization. */
 static int
@@ -28,15 +27,12 @@ allocate(struct call *c, double **room, struct err *e)
 static struct scale_shift
 parameters_of(const struct call *c, const struct moments *m)
 {
-	const struct definition *d = c->definition;
-	const size_t features = c->view.feature;
-	double *weight = c->scratch + features, *bias = weight + features;
+	const struct renorm renorm = forward_renorm(c);
+	double *weight = c->scratch + renorm.features, *bias = weight + renorm.features;
 
-	if (!d->renorm)
+	if (!c->definition->renorm)
 		return c->parameters;
-	renorm_correct(&(struct renorm_limits){ .eps = d->eps, .r_max = d->r_max, .d_max = d->d_max }, features,
-	    m->mean, m->var, c->statistics.mean, c->statistics.var, c->parameters.weight, c->parameters.bias, weight,
-	    bias);
+	renorm_correct(&renorm, m, c->parameters.weight, c->parameters.bias, weight, bias);
 	return (struct scale_shift){ weight, bias };
 }
 

@@ -24,4 +24,7 @@ channels_pass(const struct call *c, const struct norm_op *op, const struct piece
 /* Fails with non_finite_input; the message says where in the gradient `g` a value is not finite. */
 int channels_refuse(const struct call *c, const struct piece *g, struct err *e);
 
+/* Fails with non_finite_input unless the gradients by weight and bias are finite, where the layer has them. */
+int channels_check(const struct call *c, struct err *e) MUST_CHECK;
+
 #endif

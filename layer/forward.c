@@ -29,16 +29,18 @@ first_non_finite(const struct piece *p)
 const char *
 forward_where(const struct call *c, const struct piece *p, char out[FORWARD_WHERE_BYTES])
 {
-	const size_t i = first_non_finite(p), inner = p->view.inner > 0 ? p->view.inner : 1, run = i / inner;
+	const size_t inner = p->view.inner > 0 ? p->view.inner : 1,
+		     features = p->view.feature > 0 ? p->view.feature : 1;
+	const size_t i = first_non_finite(p), run = i / inner;
 
 	if (i == p->count)
 		snprintf(out, FORWARD_WHERE_BYTES, "some value");
 	else if (definition_is_shaped(c->definition))
 		snprintf(out, FORWARD_WHERE_BYTES, "row %zu (of those that are not padding)", run);
 	else if (c->definition->kind == KIND_BATCH_NORM)
-		snprintf(out, FORWARD_WHERE_BYTES, "channel %zu", run % p->view.feature);
+		snprintf(out, FORWARD_WHERE_BYTES, "channel %zu", run % features);
 	else
-		snprintf(out, FORWARD_WHERE_BYTES, "channel %zu of a sample", run % p->view.feature);
+		snprintf(out, FORWARD_WHERE_BYTES, "channel %zu of a sample", run % features);
 	return out;
 }
 
@@ -46,6 +48,14 @@ double
 forward_eps(const struct call *c)
 {
 	return c->definition->eps_of_datatype ? real_epsilon(c->tensor->datatype) : c->definition->eps;
+}
+
+struct renorm
+forward_renorm(const struct call *c)
+{
+	const struct definition *d = c->definition;
+
+	return (struct renorm){ c->view.feature, d->eps, d->r_max, d->d_max, c->statistics.mean, c->statistics.var };
 }
 
 /* Fails unless all results are finite. `m`: the moments of each channel, or NULL where samples have their own. */

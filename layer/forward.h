@@ -7,6 +7,7 @@
 #define LAYER_FORWARD_H
 
 #include "layer/call.h"
+#include "norm/renorm.h"
 
 /* By moments of each channel. Scratch: 1. */
 int forward_by_moments(const struct call *c, const struct piece *p, const struct moments *m, struct scale_shift by,
@@ -18,6 +19,9 @@ int forward_by_moments(const struct call *c, const struct piece *p, const struct
  */
 int
 forward_batch(const struct call *c, const struct piece *p, double *room, struct moments *out, struct err *e) MUST_CHECK;
+
+/* Settings and running statistics for Batch Renormalization. */
+struct renorm forward_renorm(const struct call *c);
 
 /* Each sample's channels by their own `mean` and `rstd`. */
 int forward_by_instances(

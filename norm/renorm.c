@@ -10,16 +10,14 @@ limit(double x, double least, double most)
 }
 
 void
-renorm_correct(const struct renorm_limits *limits, size_t features, const double *mean, const double *var,
-    const double *running_mean, const double *running_var, const double *weight, const double *bias, double *new_weight,
-    double *new_bias)
+renorm_correct(const struct renorm *n, const struct moments *batch, const double *weight, const double *bias,
+    double *new_weight, double *new_bias)
 {
-	for (size_t f = 0; f < features; f++) {
-		const double running_deviation = sqrt((running_var != NULL ? running_var[f] : 1) + limits->eps);
-		const double shift = mean[f] - (running_mean != NULL ? running_mean[f] : 0);
-		const double r =
-		    limit(sqrt(var[f] + limits->eps) / running_deviation, 1 / limits->r_max, limits->r_max);
-		const double d = limit(shift / running_deviation, -limits->d_max, limits->d_max);
+	for (size_t f = 0; f < n->features; f++) {
+		const double running_deviation = sqrt((n->var != NULL ? n->var[f] : 1) + n->eps);
+		const double shift = batch->mean[f] - (n->mean != NULL ? n->mean[f] : 0);
+		const double r = limit(sqrt(batch->var[f] + n->eps) / running_deviation, 1 / n->r_max, n->r_max);
+		const double d = limit(shift / running_deviation, -n->d_max, n->d_max);
 		const double w = weight != NULL ? weight[f] : 1;
 
 		new_weight[f] = r * w;

@@ -9,27 +9,29 @@
 
 #include <stddef.h>
 
-struct renorm_limits {
+#include "norm/pool.h"
+
+/* A layer's settings and running statistics. */
+struct renorm {
+	size_t features;
 	double eps;
-	double r_max; /* >= 1 */
-	double d_max; /* >= 0 */
+	double r_max;             /* >= 1 */
+	double d_max;             /* >= 0 */
+	const double *mean, *var; /* `features` doubles each; NULL before the first update, for 0 and 1 */
 };
 
 /*
- * r = clip(sqrt(var + eps) / sqrt(running_var + eps), 1/r_max, r_max),  d = clip((mean - running_mean) /
- * sqrt(running_var + eps), -d_max, d_max)
+ * r = clip(sqrt(batch.var + eps) / sqrt(var + eps), 1/r_max, r_max)
+ * d = clip((batch.mean - mean) / sqrt(var + eps), -d_max, d_max)
  *
- * and from them what takes the place of weight and bias in y = (x - mean) * rstd * weight + bias, where rstd is the
+ * and from them what replaces weight and bias in y = (x - mean) * rstd * weight + bias, where mean and rstd are the
  * batch's:
  *
- *   in   mean, var                   the batch's, `features` doubles each
- *   in   running_mean, running_var   likewise; NULL for what they are before the first update, 0 and 1
- *   in   weight, bias                likewise; NULL for ones / zeros
- *   out  new_weight                  r * weight
- *   out  new_bias                    d * weight + bias
+ *   in   weight, bias   `features` doubles each, or NULL for ones / zeros
+ *   out  new_weight     r * weight
+ *   out  new_bias       d * weight + bias
  */
-void renorm_correct(const struct renorm_limits *limits, size_t features, const double *mean, const double *var,
-    const double *running_mean, const double *running_var, const double *weight, const double *bias, double *new_weight,
-    double *new_bias);
+void renorm_correct(const struct renorm *n, const struct moments *batch, const double *weight, const double *bias,
+    double *new_weight, double *new_bias);
 
 #endif

@@ -16,7 +16,7 @@ limited(WIDE x, WIDE least, WIDE most)
 
 /* Batches near the running statistics, and so far from them that either limit holds. */
 static void
-check(struct renorm_limits limits, bool with_running, bool with_weight, bool with_bias)
+check(struct renorm limits, bool with_running, bool with_weight, bool with_bias)
 {
 	double mean[FEATURES], var[FEATURES], running_mean[FEATURES], running_var[FEATURES], weight[FEATURES],
 	    bias[FEATURES];
@@ -32,9 +32,12 @@ check(struct renorm_limits limits, bool with_running, bool with_weight, bool wit
 		weight[f] = random_deviate(&seed);
 		bias[f] = random_deviate(&seed);
 	}
-	renorm_correct(&limits, FEATURES, mean, var, with_running ? running_mean : NULL,
-	    with_running ? running_var : NULL, with_weight ? weight : NULL, with_bias ? bias : NULL, new_weight,
-	    new_bias);
+	if (with_running) {
+		limits.mean = running_mean;
+		limits.var = running_var;
+	}
+	renorm_correct(&limits, &(struct moments){ 2, mean, var }, with_weight ? weight : NULL, with_bias ? bias : NULL,
+	    new_weight, new_bias);
 	for (f = 0; f < FEATURES; f++) {
 		const WIDE center = with_running ? running_mean[f] : 0, spread = with_running ? running_var[f] : 1;
 		const WIDE deviation = wide_sqrt(spread + limits.eps), w = with_weight ? weight[f] : 1,
@@ -50,8 +53,9 @@ check(struct renorm_limits limits, bool with_running, bool with_weight, bool wit
 
 START_TEST(as_the_equation_says)
 {
-	static const struct renorm_limits limits[] = { { 1e-5, 3, 5 }, { 1e-3, 1, 0 }, { 1e-5, 1, 5 }, { 1e-5, 3, 0 },
-		{ 0, 1e30, 1e30 } };
+	static const struct renorm limits[] = { { FEATURES, 1e-5, 3, 5, NULL, NULL },
+		{ FEATURES, 1e-3, 1, 0, NULL, NULL }, { FEATURES, 1e-5, 1, 5, NULL, NULL },
+		{ FEATURES, 1e-5, 3, 0, NULL, NULL }, { FEATURES, 0, 1e30, 1e30, NULL, NULL } };
 	size_t i;
 	int with;
 
@@ -70,14 +74,14 @@ START_TEST(nothing_to_correct)
 	const double mean[] = { 3, -1e8, 0.1 }, var[] = { 4, 1, 1e-9 }, weight[] = { 0.3, -7, 1e30 },
 		     bias[] = { 5, 0.1, -3 };
 	const double other_mean[] = { 0, 5, 7 }, other_var[] = { 9, 2, 0 };
+	const struct moments batch = { 2, mean, var };
 	double new_weight[3], new_bias[3];
 
-	renorm_correct(
-	    &(struct renorm_limits){ 1e-5, 3, 5 }, 3, mean, var, mean, var, weight, bias, new_weight, new_bias);
+	renorm_correct(&(struct renorm){ 3, 1e-5, 3, 5, mean, var }, &batch, weight, bias, new_weight, new_bias);
 	ck_assert_mem_eq(new_weight, weight, sizeof(weight));
 	ck_assert_mem_eq(new_bias, bias, sizeof(bias));
-	renorm_correct(&(struct renorm_limits){ 1e-5, 1, 0 }, 3, mean, var, other_mean, other_var, weight, bias,
-	    new_weight, new_bias);
+	renorm_correct(
+	    &(struct renorm){ 3, 1e-5, 1, 0, other_mean, other_var }, &batch, weight, bias, new_weight, new_bias);
 	ck_assert_mem_eq(new_weight, weight, sizeof(weight));
 	ck_assert_mem_eq(new_bias, bias, sizeof(bias));
 }
@@ -89,8 +93,8 @@ START_TEST(a_running_variance_of_0)
 	const double mean[] = { 3, -3 }, var[] = { 4, 4 }, running_mean[] = { 0, 0 }, running_var[] = { 0, 0 };
 	double new_weight[2], new_bias[2];
 
-	renorm_correct(&(struct renorm_limits){ 0, 3, 5 }, 2, mean, var, running_mean, running_var, NULL, NULL,
-	    new_weight, new_bias);
+	renorm_correct(&(struct renorm){ 2, 0, 3, 5, running_mean, running_var }, &(struct moments){ 2, mean, var },
+	    NULL, NULL, new_weight, new_bias);
 	ck_assert(new_weight[0] == 3 && new_weight[1] == 3);
 	ck_assert(new_bias[0] == 5 && new_bias[1] == -5);
 }
