@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Authorities: what stands in Host and in a target of absolute form, "host[:port]" (RFC 3986, section 3.2). Pure. */
+/* "host[:port]", as in Host and in an absolute target (RFC 3986, section 3.2). Pure. */
 #ifndef SERVER_AUTHORITY_H
 #define SERVER_AUTHORITY_H
 
@@ -16,24 +16,20 @@ struct authority {
 	unsigned port; /* 0: none is given */
 };
 
-/* -1 where the text is none, or names a user. */
+/* -1 where the text is not an authority, or names a user. */
 int authority_parse(const char *text, size_t len, struct authority *out) MUST_CHECK;
 
 /* Whether both are the same host and port. A port that is not given is `default_port`. */
 bool authority_equal(const struct authority *a, const struct authority *b, unsigned default_port);
 
-/*
- * Whether the host is this machine's to everybody: localhost, *.localhost (RFC 6761, section 6.3), 127.0.0.0/8 or
- * [::1].
- */
+/* Whether the host always means this machine: localhost, *.localhost (RFC 6761, section 6.3), 127.0.0.0/8 or [::1]. */
 bool authority_is_loopback(const struct authority *a);
 
 /* Whether an IPv6 address is this machine's: ::1, or ::ffff:127.0.0.0/104, which is IPv4's. */
 bool authority_is_loopback_six(const struct in6_addr *six);
 
 /*
- * Whether a Host is one of those that most clients of this machine send, "127.0.0.1" or "localhost", perhaps with a
- * port. Cheaper than to parse.
+ * Whether a Host is "127.0.0.1" or "localhost", perhaps with a port, as most local clients send it: a cheap first look.
  */
 bool authority_is_usual_loopback(const char *host);
 

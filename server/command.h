@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Commands other than serving: `normd NAME [OPTION VALUE]...`. One table of them, each with its options, from which the
- * parser and the help texts come. A flag wins over its environment variable, as in config.h.
- */
+/* Commands other than serving: `normd NAME [OPTION VALUE]...`, in a table, each with its options (arguments.h). */
 #ifndef SERVER_COMMAND_H
 #define SERVER_COMMAND_H
 
@@ -21,17 +18,14 @@ struct command {
 	const char *name;
 	const char *help;
 	struct argument options[COMMAND_OPTIONS_MAX]; /* up to the first without a flag */
-	/*
-	 * Does it; `values` are the options', in their order. EXIT_FAILED with `e`, or when it has said itself what is
-	 * wrong.
-	 */
+	/* `values` are the options', in their order. EXIT_FAILED with `e`, or if it has reported the failure itself. */
 	enum exit_code (*run)(const char *const *values, struct err *e);
 };
 
 /* command_check.c, command_restore.c */
 extern const struct command command_check, command_restore;
 
-/* Runs the command that argv[1] names, and says what is wrong on standard error. */
+/* Runs the command that argv[1] names. Errors go to standard error. */
 enum exit_code command_run(int argc, char *const *argv) MUST_CHECK;
 
 /* The list of commands, for the daemon's help. */

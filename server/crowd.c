@@ -85,7 +85,7 @@ crowd_limit(unsigned thread_count, size_t memory)
 	if (fit < max) {
 		max = fit < CONNECTIONS_MIN ? CONNECTIONS_MIN : (unsigned)fit;
 		snprintf(reason, sizeof(reason),
-		    "the memory for connections, an eighth of --max-memory, holds no more: raise that");
+		    "the memory for connections, an eighth of --max-memory, is too small for more: raise --max-memory");
 	}
 	if (max < CONNECTIONS_WANTED)
 		warn_few(max, reason);

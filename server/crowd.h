@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How many connections there are, and how many there may be. libmicrohttpd leaves clients beyond its limit in the
- * backlog without an answer; so from a mark well below it on, who comes is told that the server is overloaded, and idle
- * connections must make room.
- *
- * Any thread.
+ * backlog without an answer. So from a mark well below the limit, new clients are answered overloaded, and idle
+ * connections are closed. Any thread.
  */
 #ifndef SERVER_CROWD_H
 #define SERVER_CROWD_H
@@ -23,28 +21,23 @@ struct crowd {
 };
 
 /*
- * Whether the process may have as many files open as it takes to serve at all; the soft limit is raised to the hard
- * one. -1 with `e`, which says how many it takes: with fewer, a few idle connections would keep everybody else waiting
- * for ever.
+ * Raises the soft limit of open files to the hard one, and fails if that is too low to serve: with fewer, a few idle
+ * connections would keep everybody else waiting for ever. `e` names the minimum.
  */
 int crowd_check_descriptors(unsigned thread_count, struct err *e) MUST_CHECK;
 
 /*
- * As many as the process may have descriptors for, beside those that it needs itself with so many event loops, and as
- * `memory` bytes have room for; up to a bound. After crowd_check_descriptors. Warns when it is fewer than a server
- * should hold.
+ * The most connections that the limit of open files (less the files that normd needs itself) and `memory` bytes allow,
+ * up to CONNECTIONS_MAX. Warns when that is few. After crowd_check_descriptors.
  */
 unsigned crowd_limit(unsigned thread_count, size_t memory);
 
-/* How many of them may wait for other clients: the rest are for whoever comes. */
+/* How many of them may wait for other clients in synchronized steps. */
 unsigned crowd_waiting_max(unsigned max);
 
 void crowd_init(struct crowd *c, unsigned max);
 
-/*
- * A connection is opened. False when there are so many that it must be turned away; it counts until crowd_leave in any
- * case.
- */
+/* A connection is opened. False: it must be turned away. It counts until crowd_leave in either case. */
 bool crowd_enter(struct crowd *c);
 void crowd_leave(struct crowd *c);
 

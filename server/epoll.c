@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cures for libmicrohttpd (0.9.75 and 1.0.1), at the one place where the program can reach into its loops: the system
- * calls that they make.
+ * Workarounds for four faults of libmicrohttpd's event loops (0.9.75 and 1.0.1), in the system calls that they make.
  *
- * MHD_epoll takes events 128 at a time and, when it got as many as it asked for, asks for more before it handles any,
- * and with the timeout of its first call. Where exactly 128 were ready it so sleeps, up to a minute, on 128 connections
- * with unread requests. A batch that is never full is always handled at once, and what was left in the kernel comes
- * with the next.
+ * Full batches. MHD_epoll takes events 128 at a time. After a full batch it asks for more before it handles any, with
+ * the timeout of its first call: with exactly 128 ready connections it sleeps up to a minute. Here no batch is full.
  *
- * MHD_quiesce_daemon and a loop that just turns both remove the listening socket from the loop's set, and whoever comes
- * second aborts the process. Here what is gone already counts as removed.
+ * The listening socket. MHD_quiesce_daemon and a loop both remove it from the loop's set, and the second of them aborts
+ * the process. Here a socket that is gone counts as removed.
  *
- * It waits for edges, and takes a read of fewer bytes than it asked for as the end of what was there. An end of the
- * client's side that came with those bytes makes no further edge: the connection would stay, until its idle timeout. So
- * epoll is asked for such ends too (EPOLLRDHUP), and after a short read of a connection that has ended the descriptor
- * is armed anew, which reports the end once more.
+ * Ends that come with bytes. The loops wait for edges, and take a short read as the end of what was there. If the
+ * client ended its side together with those bytes, no further edge comes, and the connection stays until its idle
+ * timeout. So epoll is asked for ends (EPOLLRDHUP), and after such a short read the descriptor is armed again, which
+ * reports the end once more.
  *
- * It reads first from a connection that is resumed, and closes it when it finds the end of the client's side, also if
- * the client waits for the answer to a whole request. A connection that is suspended is not in the epoll set, and is
- * put back only when it is read from and there is nothing. So until then an end is not told; epoll will report it as
- * soon as the connection is back, when all requests before the end have their answers.
+ * Ends while a client waits. A loop reads from a resumed connection first, and closes it at the end of the client's
+ * side even if the client waits for an answer. So the end is hidden (stream_read) until the connection is back in the
+ * epoll set; epoll reports it then, when all requests before the end have their answers.
  */
 #include "server/epoll.h"
 
@@ -32,7 +28,7 @@
 
 #include "server/stream.h"
 
-/* The connection, which is this loop's, has ended. Only connections are waited for with EPOLLRDHUP (epoll_ctl). */
+/* This loop's connection has ended. Only connections are in the set with EPOLLRDHUP (epoll_ctl). */
 static void
 note_end(struct MHD_Connection *connection)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of epoll that libmicrohttpd's event loops make: they come here instead of to libc. */
+/* The epoll functions that libmicrohttpd's event loops call instead of libc's. */
 #ifndef SERVER_EPOLL_H
 #define SERVER_EPOLL_H
 
 #include <stdbool.h>
 
-/* Whether they do, as where the dynamic linker looks into the program first. */
+/* Whether libmicrohttpd calls the functions of epoll.c. */
 bool epoll_is_ours(void);
 
 #endif

@@ -3,15 +3,15 @@
  * The life of an exchange:
  *
  *   begin    the target is known; the headers are not
- *   handle   once with the headers: they are guarded, the route found, the body's length and type checked
- *            then with pieces of the body: fed to the request, or swallowed when the answer is an error already
- *            then with none left: the request's steps; while the store works the connection is suspended, and so it is
- *            while computing threads do a step that takes long
+ *   handle   once with the headers: they are checked, and the route is found
+ *            then with pieces of the body: fed to the request, or dropped when the answer is an error already
+ *            then with none left: the request's steps. The connection is suspended while the store works, and while a
+ *            computing thread does a long step
  *   end      the answer was sent, or the client is gone: the log line
  *
- * An answer queued while the client still sends would close the connection under it, and might be lost in the reset. So
- * the rest of a refused body is swallowed, up to SWALLOW_MAX; who announces more than that is told at once, and who
- * sends more, then.
+ * An answer queued while the client still sends would close the connection, and might be lost in the reset. So the rest
+ * of a refused body is read and dropped, up to SWALLOW_MAX. A client that announces a larger body gets its answer at
+ * once; one that sends more gets it then.
  */
 #include "server/exchange.h"
 
@@ -77,7 +77,7 @@ send_answer(struct exchange *x)
 	return sending_queue(&x->sending, x->server, x->mhd, &x->request);
 }
 
-/* Answers the request's error where the connection's memory may have no room for it, and ends the connection. */
+/* Answers the request's error where the connection's memory may have no room for that, and ends the connection. */
 static enum MHD_Result
 refuse_directly(struct exchange *x)
 {
@@ -86,7 +86,7 @@ refuse_directly(struct exchange *x)
 	return MHD_NO;
 }
 
-/* Whoever is the last to let go resumes the connection; the exchange may then be in use on an event loop at once. */
+/* The last thread to let go resumes the connection. The exchange may then be in use on an event loop at once. */
 static void
 let_go(struct exchange *x)
 {
@@ -94,14 +94,14 @@ let_go(struct exchange *x)
 		suspension_end(x->mhd);
 }
 
-/* The store is done with the operation: on its thread. */
+/* On the store's thread: the operation is done. */
 static void
 operation_done(struct store_op *op)
 {
 	let_go(op->done_arg);
 }
 
-/* A synchronized step has come together, or never will: on whatever thread found out. */
+/* On any thread: a synchronized step has come together, or never will. */
 static void
 step_joined(void *arg)
 {
@@ -111,8 +111,8 @@ step_joined(void *arg)
 }
 
 /*
- * The client of a call that waits is gone. Its step goes on: another call of its rank may come. On the thread that
- * watches connections.
+ * On the thread that watches connections: the client of a call that waits is gone. Its step goes on, because another
+ * call of its rank may come.
  */
 static void
 step_given_up(void *arg)
@@ -126,10 +126,7 @@ step_given_up(void *arg)
 	sync_abandon(x->request.sync, &x->request.member, &e);
 }
 
-/*
- * Hands the operation to the store, which may be done with it at once, and computes what can be meanwhile. The
- * connection is suspended.
- */
+/* Hands the operation to the store, and computes what can be computed meanwhile. The connection is suspended. */
 static void
 ask_store(struct exchange *x)
 {
@@ -147,10 +144,7 @@ ask_store(struct exchange *x)
 
 static void step_apart(void *exchange);
 
-/*
- * Goes where the step leads, with the connection suspended: to the store, to a computing thread, or to the event loop
- * with the answer.
- */
+/* With the connection suspended: to the store, to a computing thread, or to the event loop with the answer. */
 static void
 go_on(struct exchange *x, enum request_next next)
 {
@@ -166,8 +160,8 @@ go_on(struct exchange *x, enum request_next next)
 }
 
 /*
- * As go_on, or to the other shards of a synchronized step. Who leads that step goes on here at once: on its event loop
- * it could find its client gone, and nobody would tell the other ranks.
+ * As go_on, or to the other shards of a synchronized step. The leader of the step goes on here at once: on its event
+ * loop it could find its client gone, and nobody would tell the other ranks.
  */
 static void
 ask(struct exchange *x, enum request_next next, bool apart)
@@ -201,7 +195,7 @@ compute_apart(struct exchange *x, void (*run)(void *))
 	workers_run(x->server->workers, &x->job);
 }
 
-/* Where the body was not as it should be, whatever the library has made of it: nothing is done. */
+/* Refuses a request whose body was malformed, whatever libmicrohttpd made of it. */
 static void
 refuse_broken(struct exchange *x)
 {
@@ -281,10 +275,7 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	return x->sending.at_once ? send_answer(x) : MHD_YES;
 }
 
-/*
- * On a computing thread, with the connection suspended: the rest of a piece that comes to very much when its coding is
- * undone.
- */
+/* On a computing thread, with the connection suspended: takes the rest of a piece that decompresses to very much. */
 static void
 take_rest(void *arg)
 {
@@ -298,7 +289,7 @@ take_rest(void *arg)
 	suspension_end(x->mhd);
 }
 
-/* Leaves the rest of a piece to a computing thread; as a copy, for libmicrohttpd may move its buffer. */
+/* Leaves the rest of a piece to a computing thread, as a copy, because libmicrohttpd may move its buffer. */
 static void
 leave_rest(struct exchange *x, const char *bytes, size_t len)
 {
@@ -346,10 +337,7 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 	if (!x->has_headers)
 		return first_call(x, url, method, version);
 	if (suspension_holds(connection))
-		/*
-		 * the next chunk, which had come with the one before; it will be there when the connection is resumed
-		 */
-		return MHD_YES;
+		return MHD_YES; /* a chunk that came with the last one; it is there again after the resume */
 	if (*upload_size > 0) {
 		result = take_body(x, upload, *upload_size);
 		*upload_size = 0;

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One HTTP request on libmicrohttpd's side: from its first byte to the log line. It feeds the request its body,
- * suspends the connection while the store works, and writes the answer as the socket drains. The functions are
- * libmicrohttpd's callbacks.
+ * One HTTP request on libmicrohttpd's side, from its first byte to the log line. An exchange feeds the request its
+ * body, suspends the connection while the store works, and writes the answer as the socket drains. The functions are
+ * libmicrohttpd's callbacks, on the connection's event loop.
  */
 #ifndef SERVER_EXCHANGE_H
 #define SERVER_EXCHANGE_H
 
 #include <microhttpd.h>
 
-/*
- * MHD_OPTION_URI_LOG_CALLBACK: makes the exchange, with the request's target as it was sent. `arg` is the struct
- * server.
- */
+/* MHD_OPTION_URI_LOG_CALLBACK: makes the exchange, with the target as it was received. `arg` is the struct server. */
 void *exchange_begin(void *arg, const char *target, struct MHD_Connection *connection);
 
 /* The access handler. */
@@ -30,9 +27,9 @@ void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
 
 /*
- * libmicrohttpd refuses a request by itself, with *status, and ends the connection. The answer to send instead, which
- * the caller destroys, with its status; NULL: no memory. The connection may be suspended, and another thread at work
- * for the request.
+ * libmicrohttpd refuses a request by itself, with *status, and ends the connection. Returns the answer to send instead,
+ * which the caller destroys, and sets *status to its status; NULL: no memory. The connection may be suspended, and
+ * another thread may work for the request.
  */
 struct MHD_Response *exchange_refused(struct MHD_Connection *connection, unsigned *status);
 

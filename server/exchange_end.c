@@ -26,7 +26,7 @@ exchange_note_refusal(struct exchange *x, const struct err *e)
 	connection_enter(x->connection, DEADLINE_ANSWER);
 }
 
-/* Why the exchange has come to no good end; NULL: it has. */
+/* Why the exchange was cut short; NULL: it was not. */
 static const char *
 abort_reason(const struct exchange *x, enum MHD_RequestTerminationCode how)
 {
@@ -111,7 +111,7 @@ exchange_notify(void *arg, struct MHD_Connection *connection, void **context, en
 	connections_notify(server->connections, connection, context, what);
 }
 
-/* A request of which there is no exchange, for its request line never came to an end. */
+/* A request without an exchange, because its request line never ended. */
 static struct MHD_Response *
 refuse_unknown(struct MHD_Connection *connection, const struct err *e)
 {

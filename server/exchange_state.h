@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An exchange, for exchange.c and exchange_end.c alone. */
+/* The state of an exchange. For exchange.c and exchange_end.c alone. */
 #ifndef SERVER_EXCHANGE_STATE_H
 #define SERVER_EXCHANGE_STATE_H
 
@@ -23,23 +23,21 @@ struct exchange {
 	char method[16];
 	char request_id[REQUEST_ID_BYTES];
 	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
-	bool has_headers;        /* the first call was made */
-	bool has_room;           /* for the answer's head, which is certain: the steps may begin */
-	bool refused; /* by libmicrohttpd, or by us in its stead: an answer was made that no step has a part in */
+	bool has_headers;        /* the handler was called with the head */
+	bool has_room;           /* there is room for the answer's head: the steps may begin */
+	bool refused;            /* by libmicrohttpd or by normd in its place, without a step of the request */
 	uint64_t body_bytes;
-	struct workers_job job; /* what the computing threads do of it */
-	char *rest;             /* a copy of what they are to take of the body; NULL: nothing */
+	struct workers_job job; /* what the computing threads do */
+	char *rest;             /* a copy of the bytes of the body that they are to take, or NULL */
 	size_t rest_len;
-	atomic_uint holders; /* of the suspended connection: the store, a thread that computes meanwhile */
+	atomic_uint holders; /* of the suspended connection: the store, and a thread that computes meanwhile */
 	bool stepped;        /* a computing thread found that the request is done */
 	struct request request;
 	struct sending sending;
 	char target[];
 };
 
-/*
- * For the log: the request is answered with `e`, and no step of it has a part in that. On the connection's event loop.
- */
+/* Notes for the log that the request is answered with `e`, without a step of it. On the connection's event loop. */
 void exchange_note_refusal(struct exchange *x, const struct err *e);
 
 #endif

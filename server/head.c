@@ -48,18 +48,17 @@ head_check_size(const struct server *server, uint64_t bytes, struct err *e)
 int
 head_refuse(const char *target, struct err *e)
 {
-	if (strlen(target) > HEAD_BYTES_MAX / 2)
+	const size_t len = strlen(target);
+
+	if (len > HEAD_BYTES_MAX / 2)
 		return err_fail(e, ERR_TARGET_TOO_LONG,
-		    "the request's target is %zu bytes long; request line and headers may have %zu bytes together: "
-		    "send long "
-		    "options in "
-		    "the body",
-		    strlen(target), HEAD_BYTES_MAX);
+		    "the request's target has %zu bytes; request line and headers may have %zu bytes together: send "
+		    "long "
+		    "options in the body",
+		    len, HEAD_BYTES_MAX);
 	return err_fail(e, ERR_HEAD_TOO_LARGE,
 	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u "
-	    "headers, "
-	    "trailers "
-	    "and the extensions of a chunk %zu bytes",
+	    "headers; trailers and the extensions of a chunk may have %zu bytes",
 	    HEAD_BYTES_MAX, HEAD_FIELDS_MAX, ASIDE_BYTES_MAX);
 }
 
@@ -75,8 +74,7 @@ head_refuse_as(unsigned status, struct err *e)
 		return err_fail(
 		    e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
 	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
-		return err_fail(
-		    e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or 1.0, which alone are understood");
+		return err_fail(e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or HTTP/1.0");
 	return err_fail(e, ERR_BAD_PARAMETER,
 	    "the request is not HTTP/1.1: its request line, its version, a header or a chunk of its body is malformed");
 }
@@ -90,18 +88,16 @@ head_check_bounds(const struct head *h, struct err *e)
 	return head_refuse(h->target, e);
 }
 
-/* A tunnel: what follows would be another protocol's. */
+/* Bytes after a CONNECT would be another protocol's. */
 static int
 refuse_connect(struct sending *s, struct err *e)
 {
 	s->close = s->at_once = true;
 	buf_text(&s->allow, ROUTES_METHODS);
-	return err_fail(e, ERR_METHOD_NOT_ALLOWED, "normd is no proxy: there is no CONNECT");
+	return err_fail(e, ERR_METHOD_NOT_ALLOWED, "normd is not a proxy: it does not support CONNECT");
 }
 
-/*
- * Whether this host and this origin are served. The target's host counts before the header's (RFC 9112, section 3.2.2).
- */
+/* Checks host and origin. The target's host wins over the header's (RFC 9112, section 3.2.2). */
 static int
 check_origin(const struct head *h, const struct url_target *target, struct sending *s, struct err *e)
 {
@@ -175,7 +171,7 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 		    type, form_list(taken, list));
 	if (negotiate_coding(encoding, &rq->coding) < 0)
 		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
-		    "the body's Content-Encoding is %.80s; gzip and deflate are taken", encoding);
+		    "the body's Content-Encoding is %.80s; it must be gzip or deflate", encoding);
 	return 0;
 }
 
@@ -190,11 +186,11 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct err *
 	if (negotiate_answer_type(h->headers.value[HEADER_ACCEPT], type) < 0)
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &coding, &must) < 0 || must)
-		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent as it is, without a coding");
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent without a coding");
 	return 0;
 }
 
-/* What the client will take; after the body's form is known, which is the default for the answer's. */
+/* What the client accepts; after the body's form is known, which is the default of the answer's. */
 static int
 check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
 {
@@ -207,7 +203,7 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", form_list(given, list));
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <
 	    0)
-		return err_fail(e, ERR_NOT_ACCEPTABLE, "an answer is sent as it is, or in gzip or deflate");
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "an answer is sent without a coding, or with gzip or deflate");
 	return 0;
 }
 
@@ -233,6 +229,6 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 ||
 	    request_admit(rq, strlen(h->target), e) < 0)
 		return -1;
-	/* Last: who is refused holds no key. */
+	/* Last: a request that is refused must not hold a key. */
 	return idempotency_begin(rq, h->headers.value[HEADER_IDEMPOTENCY_KEY], e);
 }

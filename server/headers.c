@@ -17,7 +17,7 @@ find(const char *name, size_t len)
 {
 	int i = 0;
 
-	/* The first letter, but for its case, tells most names of one length apart. */
+	/* The first letter, whatever its case, tells most names of one length apart. */
 	while (i < HEADER_COUNT &&
 	    (names[i].len != len || ((names[i].text[0] ^ name[0]) & ~0x20) != 0 ||
 		strncasecmp(names[i].text, name, len) != 0))
@@ -25,7 +25,7 @@ find(const char *name, size_t len)
 	return (enum header)i;
 }
 
-enum header
+void
 headers_add(struct headers *h, const char *name, size_t name_len, const char *value)
 {
 	const enum header header = find(name, name_len);
@@ -33,5 +33,4 @@ headers_add(struct headers *h, const char *name, size_t name_len, const char *va
 	h->all++;
 	if (header < HEADER_COUNT && h->count[header]++ == 0)
 		h->value[header] = value;
-	return header;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The headers of a request that normd reads. They are collected in the one pass that guards them (guard.h): looking
- * each of them up by its name would go through all headers again, a dozen times a request.
+ * The headers of a request that normd reads, collected in one pass (guard.h): a lookup by name would go through all
+ * headers a dozen times a request.
  */
 #ifndef SERVER_HEADERS_H
 #define SERVER_HEADERS_H
@@ -40,10 +40,7 @@ struct headers {
 	unsigned all; /* also of those that normd does not read */
 };
 
-/*
- * Adds a header; returns which it is, HEADER_COUNT for one that normd does not read. `value` ends with a NUL and is
- * kept.
- */
-enum header headers_add(struct headers *h, const char *name, size_t name_len, const char *value);
+/* Adds a header. `value` ends with a NUL and is kept. */
+void headers_add(struct headers *h, const char *name, size_t name_len, const char *value);
 
 #endif

@@ -21,10 +21,10 @@ intake_of(int fd)
 }
 
 /*
- * Bytes of a body in which there was nothing to hand out. libmicrohttpd keeps trailers until the request ends, and
- * where they fill the memory to the last byte it waits for ever, without reading. So beyond a bound they are cut off:
- * what was read last becomes ends of lines, after which the handler is called, and refuses the request. A read that
- * ends the request may be as large as it likes: more requests follow in it.
+ * Counts bytes of a body that brought no piece of it. libmicrohttpd keeps trailers until the request ends; if they fill
+ * the memory to the last byte, it waits for ever. So beyond a limit the bytes read last are overwritten by ends of
+ * lines: the handler is called, and refuses the request. A read that ends the request may be larger: more requests
+ * follow in it.
  */
 static void
 count_aside(struct intake *in, char *bytes, size_t n)
@@ -38,8 +38,8 @@ count_aside(struct intake *in, char *bytes, size_t n)
 }
 
 /*
- * Whether what was read last is no request, of which libmicrohttpd would say nothing, and no request before it is still
- * to be answered.
+ * Whether the last bytes are no request, which libmicrohttpd would not answer, and no request before waits for an
+ * answer.
  */
 static bool
 holds_no_request(const struct intake *in)
@@ -49,8 +49,8 @@ holds_no_request(const struct intake *in)
 }
 
 /*
- * EINTR means to libmicrohttpd that it should try again later. (EAGAIN would mean that nothing is there: then it waits
- * for epoll to say that something has come, which epoll has said already.)
+ * With EINTR libmicrohttpd tries again later. (With EAGAIN it would wait for epoll to report bytes, which epoll has
+ * done already.)
  */
 ssize_t
 recv(int fd, void *bytes, size_t room, int flags)

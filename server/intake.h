@@ -26,13 +26,13 @@ struct MHD_Connection;
 /* A connection's, part of its stream; zeroed, nothing was read of it. The fields are intake.c's. */
 struct intake {
 	uintptr_t start;  /* of the memory; 0: nothing was read yet */
-	uintptr_t body;   /* where the head ends, and libmicrohttpd moves what it has not handed out yet of the body */
+	uintptr_t body;   /* where the head ends, to where libmicrohttpd moves the rest of the body; 0: before a head */
 	uintptr_t end;    /* of what was read: never too low */
 	uintptr_t taken;  /* the end of the piece that was taken last, since the last read; 0: none was */
-	size_t aside;     /* bytes read since then in which there was no piece: trailers, chunk extensions */
+	size_t aside;     /* bytes read since then without a piece: trailers, chunk extensions */
 	bool stopped;     /* nothing is read */
-	bool overlong;    /* there was too much aside */
-	uint32_t request; /* that libmicrohttpd is at, from 1 */
+	bool overlong;    /* there were too many bytes aside */
+	uint32_t request; /* the one that libmicrohttpd is at, from 1 */
 	struct scan scan;
 };
 

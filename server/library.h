@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where libmicrohttpd would answer a request by itself, or not at all.
+ * Requests that libmicrohttpd would answer by itself, or not at all.
  *
- * A head that does not fit, and a line or a chunk that it cannot read, it refuses in HTML, without the handler. It
- * calls MHD_queue_response for that by way of the dynamic linker, and so finds the one of library.c: the answer becomes
- * a problem document, and the request's log line knows of it.
+ * It refuses a head that does not fit, and a line or a chunk that it cannot read, in HTML and without the handler. It
+ * calls MHD_queue_response through the dynamic linker, which finds the function of library.c: that sends a problem
+ * document instead, and the request gets its log line.
  */
 #ifndef SERVER_LIBRARY_H
 #define SERVER_LIBRARY_H
@@ -17,15 +17,14 @@ enum MHD_Result
 library_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
 
 /*
- * The target as MHD_OPTION_URI_LOG_CALLBACK has it, in libmicrohttpd's memory, is not needed any more: its query is cut
- * off, so that libmicrohttpd does not make a record for each of its parameters. Where it has no memory for these it
- * neither answers nor ends the request.
+ * Cuts the query off the target that MHD_OPTION_URI_LOG_CALLBACK got, in libmicrohttpd's memory: otherwise
+ * libmicrohttpd makes a record for each parameter, and without memory for that it neither answers nor ends the request.
  */
 void library_hide_query(const char *target);
 
 /*
- * Reads and drops what the client has sent, up to a bound: a close with unread bytes is a reset, in which the answer
- * may be lost.
+ * Reads and drops what the client has sent, up to a limit: a close with unread bytes is a reset that may lose the
+ * answer.
  */
 void library_discard_unread(struct MHD_Connection *connection);
 void library_discard_unread_of(int fd);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory of a connection, and what a request's head may take of it.
+ * The memory of a connection, and how much of it a request's head may use.
  *
- * libmicrohttpd keeps one piece of memory for each connection. The request's head, a record for each of its headers,
- * what it has read of the body and of later requests, and the answer's head share it. Where the answer's head does not
- * fit any more the connection is closed without an answer. So requests with larger heads are refused, and so are those
- * of which too little memory is left (server/intake.h). libmicrohttpd clears all of this memory after each request:
- * more of it makes every request slower.
+ * libmicrohttpd keeps one block of memory for each connection. The request's head, a record for each header, the bytes
+ * read ahead, and the answer's head share it. If the answer's head does not fit, libmicrohttpd closes the connection
+ * without an answer. So normd refuses larger heads, and requests that leave too little room (server/intake.h).
+ * libmicrohttpd clears the whole block after each request: a larger block makes every request slower.
  */
 #ifndef SERVER_LIMITS_H
 #define SERVER_LIMITS_H
@@ -35,12 +34,12 @@
 /* A record of libmicrohttpd for a header or a trailer: struct MHD_HTTP_Header, rounded up. */
 #define HEADER_RECORD_BYTES ((size_t)64)
 
-/* An origin that may be allowed, which answers repeat: a host of 253 characters, and room for scheme and port. */
+/* The longest origin, which answers repeat: a host of 253 characters, a scheme and a port. */
 #define ORIGIN_BYTES_MAX ((size_t)300)
 
 /*
- * The longest head of an answer: each header that answers have, with its longest value (a Location has two names of 128
- * characters; an answer to another origin's page names the origin, and the headers that the page may read).
+ * The longest head of an answer: every header with its longest value. A Location has two names of 128 characters; an
+ * answer to another origin's page repeats the origin and lists the headers that the page may read.
  */
 #define ANSWER_HEAD_BYTES_MAX ((size_t)900 + 240 + ORIGIN_BYTES_MAX)
 

@@ -14,17 +14,17 @@
 int listener_open(const char *host, const char *port, unsigned *bound_port, struct err *e) MUST_CHECK;
 
 /*
- * Begins no connection any more, so that the queue of those that wait to be accepted can be emptied before the socket
- * is closed, which would reset who waits in it. Who connects from now on gets no reply, and is refused when its kernel
- * asks again after the close. Who has had its reply already takes itself for connected, and may have sent a request: it
- * comes into the queue when the last packet of its handshake does.
+ * Drops packets that begin a connection, so that the backlog can be emptied before the socket is closed, which would
+ * reset the connections in it. New clients get no reply, and are refused when their kernel asks again after the close.
+ * Clients in the middle of their handshake take themselves for connected and may have sent a request: they still get
+ * into the backlog.
  */
 void listener_freeze(int listener);
 
 /* Whether a connection waits to be accepted. */
 bool listener_has_waiting(int listener);
 
-/* Whether nobody but this machine can connect to it. */
+/* Whether only this machine can connect to it. */
 bool listener_is_loopback(int listener);
 
 /* Writes the port to a file, whole or not at all. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Of some heads libmicrohttpd makes errors of its own before the handler is called. 0.9.75 sends their answer's head
- * twice; it takes a blank after a value, which is legal, for a part of it; with a Transfer-Encoding that it does not
- * know it waits for a body without end; and it copies cookies, of which normd has none, until there is no memory for
- * the answer. So what is wrong is not shown to it here: it finds no body, calls the handler, and server/guard.c refuses
- * the head. What is right is shown to it without blanks.
+ * libmicrohttpd 0.9.75 answers some malformed heads itself, before the handler is called, and sends the head of that
+ * answer twice. It takes a blank after a value, which is legal, for a part of the value. With an unknown
+ * Transfer-Encoding it waits for a body without end. It copies cookies, which normd does not use, until there is no
+ * memory for the answer. So the headers of a malformed head (server/scan.h) are hidden from it: it finds no body, calls
+ * the handler, and server/guard.c refuses the head. Other values are shown without blanks.
  *
- * To "Expect: 100-continue" on a request without a body it says 100 Continue and then, where the client has sent more
- * requests already, takes these for the body: an answer to the first is refused, and the connection ends without it. So
- * Expect is shown only where a body comes.
+ * To "Expect: 100-continue" on a request without a body it says 100 Continue, and then takes requests that the client
+ * has sent already for the body. So Expect is shown only if there is a body.
  */
 #include "server/lookup.h"
 
@@ -94,7 +93,7 @@ show_nothing(const char **value, size_t *len)
 	return false;
 }
 
-/* How the headers are shown by which libmicrohttpd goes; the others are left as they are. */
+/* How headers are shown that libmicrohttpd obeys; it sees the others as they are. */
 static const struct shown {
 	const char *name;
 	size_t len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* normd: reads its configuration, serves until it is told to stop, drains, exits. Other commands are in command.h. */
+/* normd: reads its configuration, serves until a signal, drains, exits. Other commands are in command.h. */
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,10 +13,7 @@
 #include "server/config.h"
 #include "server/server.h"
 
-/*
- * Every thread inherits this: signals are taken by sigwait in main alone. A client that hangs up is an error of
- * write(2).
- */
+/* Every thread inherits the mask, so only sigwait in main takes signals. A hang-up is an error of write(2). */
 static void
 block_signals(sigset_t *set)
 {
@@ -35,20 +32,19 @@ fail(enum exit_code code, const struct err *e)
 }
 
 /*
- * Blocks up to `kept` bytes (6 MiB where there is enough memory), which is most tensors, stay with the thread that
- * freed them: mapped anew, a tensor of 1.6 MB costs 391 page faults a request, and one of 4 MiB holds the lock of the
- * address space for so long that small requests wait for it: with it among those kept, four clients that send such
- * tensors are served 244 times a second instead of 150, and the small ones' 99th percentile beside them falls from 2.4
- * to 1.0 ms. Larger ones go back to the kernel when they are freed. Left to itself, glibc raises its threshold to what
- * was freed last, up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to 150 MB, and 22 MB with these
- * settings (2 threads, at most twice `kept` each). No more arenas than threads: each keeps as much, and its gaps
- * (base/spare_memory.h).
+ * The allocator keeps blocks of up to `kept` bytes (6 MiB if there is enough memory) for the thread that freed them.
+ * Mapped anew, a tensor of 1.6 MB costs 391 page faults a request, and one of 4 MiB holds the lock of the address space
+ * so long that small requests wait. With such blocks kept, four clients with 4 MiB tensors are served 244 times a
+ * second instead of 150, and the 99th percentile of small requests falls from 2.4 to 1.0 ms. Larger blocks go back to
+ * the kernel. By default glibc raises its threshold up to 32 MiB: after two rounds of twenty 20 MB bodies it kept 90 to
+ * 150 MB, and 22 MB with these settings (2 threads). There are no more arenas than threads, because each arena keeps as
+ * much (base/spare_memory.h).
  */
 static void
 tune_allocator(const struct config *config)
 {
 #ifdef M_MMAP_THRESHOLD
-	enum { FEW_THREADS = 6 }; /* main's, the store's, the log's, ...: the event loops share no arena with them */
+	enum { FEW_THREADS = 6 }; /* main, the store, the log and others: they share no arena with event loops */
 
 	(void)mallopt(M_MMAP_THRESHOLD, (int)config->memory.kept);
 	(void)mallopt(M_TRIM_THRESHOLD, (int)config->memory.kept_together);
@@ -59,12 +55,13 @@ tune_allocator(const struct config *config)
 	spare_memory_bound(config->memory.total);
 }
 
-/* What an operator should know of the memory before it runs out. */
+/* Warns an operator before memory runs out. */
 static void
 warn_of_memory(const struct memory_plan *plan)
 {
 	if (plan->total > plan->available)
-		log_event(LOG_WARN, "--max-memory is more than there is: lower it, or the kernel may kill normd",
+		log_event(LOG_WARN,
+		    "--max-memory is more than the available memory: lower it, or the kernel may kill normd",
 		    (const struct log_field[]){ { .name = "max_memory_mib", .number = (double)(plan->total >> 20) },
 			{ .name = "available_mib", .number = (double)(plan->available >> 20) } },
 		    2);
@@ -77,7 +74,7 @@ warn_of_memory(const struct memory_plan *plan)
 		    3);
 }
 
-/* Waits for the requests that run, for the drain timeout, or for a second signal: whoever sends it will not wait. */
+/* Waits for the running requests, for the drain timeout, or for a second signal. */
 static void
 drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
 {
@@ -88,7 +85,7 @@ drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
 	server_drain(server);
 	do {
 		if (sigtimedwait(signals, NULL, &tick) > 0) {
-			log_printf(LOG_WARN, "told to stop again: not waiting any longer");
+			log_printf(LOG_WARN, "stopping without waiting: a second signal came");
 			return;
 		}
 	} while (!server_is_drained(server) && clock_monotonic_us() < until_us);

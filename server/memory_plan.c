@@ -18,7 +18,7 @@
 #define KEPT_BYTES_MIN ((size_t)128 << 10)
 #define KEPT_PART 8
 
-/* What is read again and again is small beside what passes through. */
+/* The state that is read often is small beside the data that passes through. */
 #define CACHE_PART 4
 #define CACHE_BYTES_MAX (256 * MIB)
 
@@ -26,10 +26,10 @@
 #define CONNECTIONS_BYTES_MAX (640 * MIB)
 _Static_assert(CONNECTIONS_BYTES_MAX >= CONNECTIONS_MAX * CONNECTION_BYTES, "enough for the most connections");
 
-/* A body needs a little more than its tensor: the answer's first block, its own bookkeeping. */
+/* A body needs more than its tensor: the answer's first block, and records. */
 #define BODY_SPARE_BYTES (2 * MIB)
 
-/* No smaller body is worth a daemon. */
+/* A daemon for smaller bodies makes no sense. */
 #define BODY_BYTES_MIN MIB
 
 static size_t
@@ -38,7 +38,7 @@ less(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* The parts of a total; those of one that is too small leave nothing to the requests. */
+/* The parts of a total; if it is too small, nothing is left for the requests. */
 static void
 share_out(size_t total, unsigned threads, struct memory_plan *out)
 {
@@ -79,9 +79,7 @@ refuse_total(const struct memory_wishes *w, size_t least, struct err *e)
 {
 	return err_fail(e, ERR_BAD_PARAMETER,
 	    "--max-memory is %zu bytes (%zu MiB); with %u threads and --max-body %zu MiB it must be at least %zuMiB: "
-	    "raise it, "
-	    "or lower "
-	    "--threads or --max-body",
+	    "raise it, or lower --threads or --max-body",
 	    w->total, w->total / MIB, w->threads, w->body_max / MIB, least / MIB);
 }
 
@@ -89,13 +87,12 @@ static int
 refuse_machine(const struct memory_wishes *w, size_t least, struct err *e)
 {
 	return err_fail(e, ERR_BAD_PARAMETER,
-	    "there are %zu MiB of memory, the limit of the container included; normd needs %zu MiB of them with %u "
-	    "threads "
-	    "and --max-body %zu MiB: lower --threads or --max-body, or give it more memory",
+	    "normd may use %zu MiB of memory (of the machine or the container) and needs %zu MiB with %u threads and "
+	    "--max-body %zu MiB: lower --threads or --max-body, or give it more memory",
 	    w->available / MIB, least / MIB, w->threads, w->body_max / MIB);
 }
 
-/* Nothing was asked for: half of what there is, or else a little more, or else smaller bodies. */
+/* Without --max-memory: half of the available memory, or else a little more, or else smaller bodies. */
 static int
 plan_by_itself(const struct memory_wishes *w, struct memory_plan *out, struct err *e)
 {

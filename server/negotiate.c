@@ -21,7 +21,7 @@ equals(const struct element *el, const char *wanted)
 	return strlen(wanted) == el->len && strncasecmp(el->name, wanted, el->len) == 0;
 }
 
-/* "0.25" as 250; what is no qvalue counts as 1, as if it were not there. */
+/* "0.25" as 250; what is not a qvalue counts as 1, as if it were absent. */
 static int
 parse_q(const char *p, const char *end)
 {
@@ -36,10 +36,7 @@ parse_q(const char *p, const char *end)
 	return q < Q_ONE ? q : Q_ONE;
 }
 
-/*
- * The value of the parameter `name` among the parameters [p, end), which begin with a ';' or are none; NULL: it is not
- * there.
- */
+/* The value of the parameter `name` among those in [p, end), which is empty or begins with ';'; NULL: it is absent. */
 static const char *
 find_parameter(const char *p, const char *end, const char *name)
 {
@@ -90,7 +87,7 @@ ends_in_json(const struct element *el)
 	return el->len > 5 && strncasecmp(el->name + el->len - 5, "+json", 5) == 0;
 }
 
-/* Text that is JSON, when its charset is one that JSON may have. What fetch() sends when it is given a string. */
+/* text/plain with a charset that JSON may have: what fetch() sends when it is given a string. */
 static bool
 is_json_text(const struct element *el)
 {
@@ -143,7 +140,7 @@ negotiate_coding(const char *content_encoding, enum coding *out)
 	return next_element(&content_encoding, &el) ? -1 : 0;
 }
 
-/* The q of a media type, application/ something: that of the most specific range which it fits, or 0. */
+/* The q of a media type "application/...": that of the most specific range that matches, or 0. */
 static int
 type_q(const char *accept, const char *media_type, bool is_json)
 {
@@ -152,7 +149,7 @@ type_q(const char *accept, const char *media_type, bool is_json)
 	int best = -1, q = 0;
 
 	while (next_element(&accept, &el)) {
-		/* A client that asks for problem+json, or another +json, takes JSON. */
+		/* A client that accepts problem+json, or another +json, accepts JSON. */
 		if (is_json && best < 0 && ends_in_json(&el))
 			q = el.q;
 		for (int i = 0; i < 3; i++)
@@ -170,7 +167,7 @@ form_q(const char *accept, enum form form)
 	return type_q(accept, form_media_type(form), form == FORM_JSON);
 }
 
-/* An empty header says nothing. */
+/* A missing or empty header accepts anything. */
 static bool
 says_nothing(const char *accept)
 {
@@ -217,7 +214,7 @@ negotiate_answer_coding(const char *accept_encoding, enum coding *out, bool *mus
 		else if (coding_parse(el.name, el.len, &named) == 0)
 			q[named] = el.q;
 	}
-	/* What is not listed is what "*" says, and without that: identity may always be sent, another coding never. */
+	/* "*" stands for codings that are not listed. Without it, identity is acceptable and another coding is not. */
 	for (int i = 0; i < CODING_COUNT; i++)
 		if (q[i] < 0)
 			q[i] = rest >= 0 ? rest : i == CODING_IDENTITY ? 1 : 0;

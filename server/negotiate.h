@@ -7,13 +7,13 @@
 #include "codec/body.h"
 
 /*
- * The form that a Content-Type names. JSON is application/json, anything with +json, none at all (NULL), or what curl
- * -d and a browser's fetch say when they are not told (application/x-www-form-urlencoded, text/plain). The charset of
- * text/plain must be UTF-8 or US-ASCII; other parameters are passed over. Returns -1 when it is no form of ours.
+ * The form that a Content-Type names. JSON is application/json, anything with +json, no type at all (NULL), and the
+ * defaults of curl -d (application/x-www-form-urlencoded) and of a browser's fetch (text/plain, whose charset must be
+ * UTF-8 or US-ASCII). Other parameters are ignored. Returns -1 for an unknown type.
  */
 int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 
-/* The coding that a Content-Encoding names; NULL: CODING_IDENTITY. Returns -1 when it is none of ours, or several. */
+/* The coding that a Content-Encoding names; NULL: CODING_IDENTITY. Returns -1 for an unknown coding, or several. */
 int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
 
 /*
@@ -23,15 +23,12 @@ int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
  */
 int negotiate_answer_form(const char *accept, unsigned set, enum form preferred, enum form *out) MUST_CHECK;
 
-/*
- * Whether an Accept header (NULL: there is none) takes an answer of this media type, which is none of the forms.
- * Returns -1 when not.
- */
+/* Returns -1 when an Accept header (NULL: there is none) does not accept this media type, which is not a form's. */
 int negotiate_answer_type(const char *accept, const char *media_type) MUST_CHECK;
 
 /*
- * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip, or deflate, where it is wanted at
- * least as much as no coding. *must: identity is not acceptable. Returns -1 when nothing is.
+ * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip or deflate, if it is preferred to
+ * no coding or equal. *must: no coding is not acceptable. Returns -1 when nothing is acceptable.
  */
 int negotiate_answer_coding(const char *accept_encoding, enum coding *out, bool *must) MUST_CHECK;
 

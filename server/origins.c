@@ -7,8 +7,7 @@
 #include "server/limits.h"
 
 /*
- * What a page may read of an answer, and send with a request, beyond what any may (the Fetch standard,
- * "CORS-safelisted").
+ * Headers that a page may read, and send, beyond those that are always allowed (the Fetch standard: CORS-safelisted).
  */
 #define EXPOSED \
 	"ETag, Location, Allow, Retry-After, Normd-Revision, Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
@@ -51,9 +50,7 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 			return err_fail(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
 		if (memchr(p, '*', len) != NULL)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "--cors-origin has \"%.*s\"; each origin must be named in full, and * stands alone, for "
-			    "all of "
-			    "them",
+			    "--cors-origin has \"%.*s\"; each origin must be named in full; * alone allows all",
 			    (int)(len < 80 ? len : 80), p);
 		if (parse_origin(p, len, &out->list[out->count++]) < 0)
 			return err_fail(e, ERR_BAD_PARAMETER,
@@ -89,16 +86,15 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 
 	if (allowed->loopback_only && host->host_len > 0 && !authority_is_loopback(host))
 		return err_fail(e, ERR_FORBIDDEN,
-		    "the request's host is \"%.*s\"; while normd listens on a loopback address alone, it serves "
-		    "localhost and "
-		    "loopback "
-		    "addresses only (a proxy in front must send such a Host)",
+		    "the request's host is \"%.*s\"; while normd listens on a loopback address, it serves localhost "
+		    "and "
+		    "loopback addresses only (a proxy in front must send such a Host)",
 		    (int)(host->host_len < 100 ? host->host_len : 100), host->host);
 	if (origin == NULL)
 		return 0;
 	if (!is_allowed(allowed, host, origin, &own))
 		return err_fail(e, ERR_FORBIDDEN,
-		    "pages of the origin \"%.100s\" may not call this server; whoever runs it may allow them with "
+		    "pages of the origin \"%.100s\" may not call this server; its operator can allow them with "
 		    "--cors-origin",
 		    origin);
 	if (!own)
@@ -109,7 +105,7 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 static void
 add(struct MHD_Response *response, const char *name, const char *value)
 {
-	/* Fails for want of memory only: then the page does not get the answer, and anybody else does. */
+	/* Fails for want of memory only: then the browser does not give the answer to the page. */
 	(void)MHD_add_response_header(response, name, value);
 }
 
@@ -117,7 +113,7 @@ void
 origins_add_headers(const struct origins *allowed, const struct origins_grant *grant, const char *methods,
     struct MHD_Response *response)
 {
-	/* What a cache keeps of an answer to one origin, or to none, is of no use to another. */
+	/* A cache must not give an answer to one origin to another. */
 	if (allowed->count > 0)
 		add(response, MHD_HTTP_HEADER_VARY, "Origin");
 	if (grant->origin == NULL)

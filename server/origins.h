@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which web pages may call. A browser sends a page's request wherever the page says, also to a daemon on the user's own
- * machine, and says in Origin whose page it is (RFC 6454; the Fetch standard). Without this, any page that a developer
- * opens could train or delete, by a form, or by a name of its own that it has made to lead to 127.0.0.1.
+ * Which web pages may call. A browser sends a page's requests wherever the page says, also to a daemon on the user's
+ * machine, and names the page's origin in Origin (RFC 6454; the Fetch standard). Without these checks any page that a
+ * developer opens could train or delete: with a form, or with a host name that it resolves to 127.0.0.1.
  */
 #ifndef SERVER_ORIGINS_H
 #define SERVER_ORIGINS_H
@@ -24,12 +24,12 @@ struct origin {
 /* What the operator allows. Immutable once it is made. */
 struct origins {
 	bool any;           /* "*" */
-	bool loopback_only; /* no Host but this machine's names is served */
+	bool loopback_only; /* only loopback names and addresses are served as Host */
 	unsigned count;
 	struct origin list[ORIGINS_MAX];
 };
 
-/* What an answer says of it, where the request is another page's that may call. Zeroed: nothing. */
+/* What an answer to another origin's page says. Zeroed: nothing. */
 struct origins_grant {
 	const char *origin; /* the request's; NULL: it names none, or the daemon's own */
 	bool preflight;     /* it only asks what it may send */
@@ -39,16 +39,14 @@ struct origins_grant {
 int origins_parse(const char *text, struct origins *out, struct err *e) MUST_CHECK;
 
 /*
- * Whether a request with this Host (NULL: none, as HTTP/1.0 has it) and this Origin (NULL: none) may be served.
- * bad_parameter where the host is none; forbidden where it is another's than this machine, or the origin is neither the
- * host's own nor allowed.
+ * Checks a request with this host and this Origin (NULL: none). forbidden where only loopback hosts are served and this
+ * is another, or where the origin is neither the host's own nor allowed.
  */
 int origins_check(const struct origins *allowed, const struct authority *host, const char *origin,
     struct origins_grant *grant, struct err *e) MUST_CHECK;
 
 /*
- * Adds what a browser needs to hand the answer to the page, where there is memory for it. `methods` are the route's,
- * for a preflight.
+ * Adds the headers by which a browser gives the answer to the page, if there is memory. `methods` is for a preflight.
  */
 void origins_add_headers(const struct origins *allowed, const struct origins_grant *grant, const char *methods,
     struct MHD_Response *response);

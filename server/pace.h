@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast a client must be while it is its turn. It has an allowance of time, the timeout; the allowance runs down
- * with the clock and is refilled by the bytes that move, a second for each PACE_BYTES_PER_S, never above the timeout.
- * So whoever keeps that rate lives for ever, whoever falls below it is late at most one timeout later, and a quick
- * start buys no long stall, with all its memory held, afterwards. Pure.
+ * How fast a client must be while it is its turn. It has an allowance of time, the timeout. The allowance runs down
+ * with the clock, and is refilled by a second for every PACE_BYTES_PER_S bytes that move, never above the timeout. A
+ * client at that rate is never late; one below it is late after one timeout at most, and a quick start does not pay for
+ * a long stall afterwards. Pure.
  */
 #ifndef SERVER_PACE_H
 #define SERVER_PACE_H
@@ -11,12 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A modem's speed: slower than any client means to be, and fast enough that thousands who drip are told apart. */
+/* A modem's speed: slower than any honest client, and fast enough to end thousands of clients that drip bytes. */
 #define PACE_BYTES_PER_S 1024
 
 struct pace {
 	uint64_t due_us; /* when the allowance is used up */
-	uint64_t bytes;  /* that had moved when that was reckoned */
+	uint64_t bytes;  /* moved when due_us was computed */
 };
 
 /* The allowance is full at `now_us`, with `bytes` moved so far. */

@@ -11,10 +11,7 @@ format(const struct sockaddr *peer, char *out, size_t size)
 	const void *address = peer;
 
 	*out = '\0';
-	/*
-	 * An IPv4 address needs none of getnameinfo's work, a lookup of interfaces' names among it, which every log
-	 * line would pay for.
-	 */
+	/* For IPv4, inet_ntop is enough: getnameinfo also looks up names of interfaces, for every log line. */
 	if (peer->sa_family == AF_INET) {
 		if (inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, out, (socklen_t)size) == NULL)
 			*out = '\0';

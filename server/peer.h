@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is at the other end of a connection. */
+/* The client's address. */
 #ifndef SERVER_PEER_H
 #define SERVER_PEER_H
 
@@ -10,7 +10,7 @@
 /* Room for an address with its scope. */
 #define PEER_BYTES (INET6_ADDRSTRLEN + 16)
 
-/* The client's address as text; "" when it is not known. By the connection, or by its socket. */
+/* As text, from the connection or its socket; "" when it is not known. */
 void peer_address(struct MHD_Connection *connection, char *out, size_t size);
 void peer_address_of(int fd, char *out, size_t size);
 

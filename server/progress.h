@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How far a long command is: one line on standard error that is drawn again and again, and nothing at all where that is
- * no terminal.
- */
+/* The progress of a long command: one line on standard error that is redrawn; nothing if that is not a terminal. */
 #ifndef SERVER_PROGRESS_H
 #define SERVER_PROGRESS_H
 
@@ -16,13 +13,10 @@ struct progress {
 	const char *what;
 };
 
-/*
- * Draws at most ten times a second, and what is new at once. Without a total it just says what is done. `what` is a
- * constant text.
- */
+/* Draws at most ten times a second, and a new `what`, a constant text, at once. `total` may be 0: unknown. */
 void progress_draw(struct progress *p, const char *what, uint64_t done, uint64_t total);
 
-/* Takes the line away: other lines follow. */
+/* Removes the line, before other output. */
 void progress_clear(struct progress *p);
 
 #endif

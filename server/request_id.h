@@ -6,8 +6,8 @@
 #define REQUEST_ID_BYTES 129
 
 /*
- * The client's own where it sent a sane one (1 to 128 of A-Z a-z 0-9 . _ : / = + @ -), else a new one, 16 hex digits,
- * unlike any other of this process. `offered` may be NULL. Thread-safe.
+ * The client's id if it is valid (1 to 128 of A-Z a-z 0-9 . _ : / = + @ -), else a new one: 16 hex digits, unique in
+ * this process. `offered` may be NULL. Any thread.
  */
 void request_id_make(char out[REQUEST_ID_BYTES], const char *offered);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The log's line for each request, whoever answered it. */
+/* The log line of a request. Any thread. */
 #ifndef SERVER_REQUEST_LOG_H
 #define SERVER_REQUEST_LOG_H
 
@@ -12,7 +12,7 @@ struct MHD_Connection;
 struct request_line {
 	struct MHD_Connection *connection; /* NULL: `fd` is its socket */
 	int fd;
-	const char *method, *target; /* NULL: the request line never came to an end */
+	const char *method, *target; /* NULL: the request line never ended */
 	unsigned status;             /* 0: nothing was answered */
 	const char *code;            /* of the error that was answered; "" for none */
 	const char *detail;          /* the error's; NULL: none */
@@ -20,7 +20,7 @@ struct request_line {
 	uint64_t bytes_in, bytes_out;
 	const char *request_id;
 	const char *traceparent; /* NULL: none */
-	const char *aborted;     /* why it came to no good end; NULL: it did */
+	const char *aborted;     /* why the request was cut short; NULL: it was not */
 };
 
 void request_log(const struct request_line *line);

@@ -29,10 +29,7 @@ sending_reserve(struct sending *s, struct err *e)
 	return answer_reserve(&s->answer, &s->wishes, e);
 }
 
-/*
- * The response to the request as it stands; where there is no memory for it and nothing was stored, to that. NULL: for
- * neither.
- */
+/* The response to the request; if there is no memory for it and nothing was stored, one that says so; or NULL. */
 static struct MHD_Response *
 make_response(struct sending *s, struct request *rq)
 {
@@ -45,7 +42,7 @@ make_response(struct sending *s, struct request *rq)
 	return answer_make(&s->answer, rq, &s->wishes, &s->status);
 }
 
-/* No memory for any response of its own. Who is told to come again had nothing stored. */
+/* There is no memory for a response of its own. Only a client whose request stored nothing is told to come again. */
 static enum MHD_Result
 queue_exhausted(
     struct sending *s, const struct server *server, struct MHD_Connection *connection, const struct request *rq)
@@ -75,7 +72,7 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 	if (response == NULL)
 		return queue_exhausted(s, server, connection, rq);
 	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, response);
-	/* While it drains that is a courtesy: who is told of the close sends nothing into it that could be lost. */
+	/* While the server drains, that is a courtesy: a client that knows of the close sends no request into it. */
 	close = s->close || atomic_load(&server->draining);
 	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && s->close)
 		result = MHD_NO;

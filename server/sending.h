@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The answer of an exchange on its way: what is known of it before it is made, and how it is given to libmicrohttpd. */
+/*
+ * The answer of an exchange: what is known before it is made, and how libmicrohttpd gets it. From the event loop of the
+ * connection; sending_reserve from the owner of the request.
+ */
 #ifndef SERVER_SENDING_H
 #define SERVER_SENDING_H
 
@@ -11,33 +14,30 @@
 
 struct server;
 
-/* It belongs to its exchange, and must live as long. */
+/* Part of its exchange. */
 struct sending {
 	struct answer_wishes wishes; /* the codings are the caller's to fill in */
-	struct buf allow;            /* the methods of the route, where they are to be said */
+	struct buf allow;            /* the methods of the route, for the Allow header; empty: none */
 	struct origins_grant grant;
-	bool close; /* the connection must be closed after the answer */
-	bool
-	    /* the body is not read: nobody can say where it ends, it is too large, or the client waits with it */
-	    at_once;
+	bool close;   /* the connection must be closed after the answer */
+	bool at_once; /* the body is not read: its end is unknown, it is too large, or the client waits with it */
 	struct answer answer;
 
-	/* What came of it, for the log. */
+	/* For the log. */
 	unsigned status; /* 0: nothing was answered */
-	char code[32];   /* of the error that was answered */
+	char code[32];   /* of the error that was answered, or "" */
 };
 
-/* `request_id` is read when the answer is made, whose memory is asked for from `memory`. */
+/* `request_id` is read when the answer is made. The answer's memory is asked for from `memory`. */
 void sending_init(struct sending *s, const char *request_id, struct budget *memory);
 void sending_fini(struct sending *s);
 
-/* Takes memory that the answer cannot do without, while the request can still be refused for want of it: overloaded. */
+/* Takes the memory that the answer needs in any case, while the request can still be refused: overloaded. */
 int sending_reserve(struct sending *s, struct err *e);
 
 /*
- * Answers the request as it stands: with its error, or its reply; where there is no memory for that, and nothing was
- * stored, overloaded. MHD_NO: the connection ends without an answer, for of an update that stands nothing else is true
- * that could be said.
+ * Answers the request with its error or its reply; if there is no memory for that and nothing was stored, with
+ * overloaded. MHD_NO closes the connection without an answer: the change is stored, so no error may be sent.
  */
 enum MHD_Result sending_queue(
     struct sending *s, const struct server *server, struct MHD_Connection *connection, struct request *rq) MUST_CHECK;

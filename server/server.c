@@ -33,9 +33,8 @@
 #define HANDSHAKE_US ((uint64_t)20000)
 
 /*
- * Longer than load balancers keep theirs idle (60 s to 600 s), so that it is they who close first: else they would send
- * a request into a connection that is just being closed. An idle connection costs little, and makes room when there are
- * many.
+ * Longer than load balancers keep connections idle (60 s to 600 s), so that they close first: otherwise they may send a
+ * request into a connection that is being closed. An idle connection costs little, and makes room when there are many.
  */
 #define CONNECTION_IDLE_S 620u
 
@@ -65,7 +64,7 @@ log_library(void *arg, const char *format, va_list ap)
 	log_printf(LOG_DEBUG, "libmicrohttpd: %s", message);
 }
 
-/* Percent-decoding is url.c's, which sees the target as it was sent: libmicrohttpd would cut it at %00. */
+/* url.c decodes percent-encoding in the target as it was received: libmicrohttpd would cut it at %00. */
 static size_t
 leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 {
@@ -115,8 +114,8 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 }
 
 /*
- * libmicrohttpd must have no suspended connection when it stops: first the store, the pool and the leaders of
- * synchronized steps finish all that they hold.
+ * libmicrohttpd must have no suspended connection when it stops. So the store, the computing threads and the leaders of
+ * synchronized steps finish first.
  */
 static void
 stop_loops(struct server *s)
@@ -128,7 +127,7 @@ stop_loops(struct server *s)
 	MHD_stop_daemon(s->daemon);
 }
 
-/* What the daemon uses, when it uses it no more. */
+/* After the event loops have ended. */
 static void
 free_parts(struct server *s)
 {
@@ -220,8 +219,8 @@ server_drain(struct server *s)
 }
 
 /*
- * Handshakes that had begun get a while to end: a round trip within a data centre. At the limit of connections none
- * will be accepted, for as long as the others are idle.
+ * Handshakes that had begun get the time of a round trip within a data centre. At the limit of connections none is
+ * accepted while the others are idle, so the wait is limited.
  */
 static bool
 backlog_waits(const struct server *s, uint64_t now_us)
@@ -231,9 +230,7 @@ backlog_waits(const struct server *s, uint64_t now_us)
 	return past_us < HANDSHAKE_US || (past_us < BACKLOG_US && listener_has_waiting(s->listener));
 }
 
-/*
- * From now on who connects is refused. The descriptor is closed when no loop is left that might be accepting just now.
- */
+/* Refuses new connections. The descriptor is closed later, when no loop can be accepting. */
 static void
 close_listener(struct server *s)
 {
@@ -243,9 +240,8 @@ close_listener(struct server *s)
 }
 
 /*
- * A request is not seen between the moment when a loop reads its first bytes and the moment when it has its first line,
- * nor a connection between being accepted and being watched: hence the while that it must have been quiet, but where
- * nobody was there when it began.
+ * Nothing shows a request between its first bytes and its first line, or a connection between its accept and its
+ * record. So the server must have been quiet for a while, unless there was no connection at all.
  */
 bool
 server_is_drained(struct server *s)

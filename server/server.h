@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The running daemon: the listener, the event loops, the store. Started and stopped by main's thread. */
+/* The running daemon: listener, event loops, store. main's thread starts and stops it. */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -21,7 +21,7 @@ struct server {
 	struct store *store;
 	struct claims *claims;
 	struct sync *sync;
-	struct MHD_Response *exhausted; /* for whom there is no memory */
+	struct MHD_Response *exhausted; /* the answer where there is no memory for another */
 	struct workers *workers;
 	size_t max_body_bytes;
 	struct origins origins;
@@ -46,22 +46,22 @@ struct server {
 	atomic_ulong active; /* requests that are being served */
 };
 
-/* Opens the store, listens, serves. -1 with `e`; then nothing is left open. */
+/* Opens the store, listens and serves. -1 with `e`; then nothing is left open. */
 int server_start(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
 
 /*
- * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections that have been made
- * already and wait to be accepted are still taken, new ones are not.
+ * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections in the backlog are
+ * still accepted; new ones are not.
  */
 void server_drain(struct server *s);
 
 /*
- * Whether everybody has an answer: for a while no request has run, and no connection has held unread bytes. To be asked
- * every few milliseconds.
+ * Whether all clients have their answers: for a while no request has run, and no connection has held unread bytes. Call
+ * it every few milliseconds.
  */
 bool server_is_drained(struct server *s);
 
-/* Stops now: what is in the store is committed, everything is closed. Returns how many requests were cut off. */
+/* Stops now: commits what is in the store and closes everything. Returns how many requests were cut off. */
 unsigned long server_stop(struct server *s);
 
 /* A request begins and ends (exchange.c). */

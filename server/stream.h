@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What libmicrohttpd reads of each connection, seen where it reads: its calls of epoll and recv pass through epoll.c
- * and intake.c. Hence it is known whether bytes of the next request have come along with a request, and whether the
- * client has ended its side.
+ * What libmicrohttpd has read of each connection. Its calls of epoll and recv pass through epoll.c and intake.c, which
+ * shows whether bytes of the next request came with a request, and whether the client has ended its side.
  *
  * A connection's stream is its event loop's alone, but for what connection_enter publishes (connections.h).
  */
@@ -18,11 +17,11 @@
 #include "server/intake.h"
 
 struct stream {
-	/* How it stands in its loop's epoll set. */
+	/* Its place in the loop's epoll set. */
 	int epfd;
 	struct epoll_event event;
 	bool in_set;
-	bool ended; /* epoll said that the client has ended its side: no byte comes after those that wait */
+	bool ended; /* epoll said that the client has ended its side: no bytes come after those that wait */
 
 	struct intake intake;
 
@@ -32,15 +31,15 @@ struct stream {
 	char tail[3];       /* the last ones */
 };
 
-/* From now on the descriptor is this connection's; with NULL, until it is closed, nobody's. */
+/* From now on the descriptor is this connection's; with NULL it is nobody's. */
 void stream_assign(int fd, struct stream *s);
 
 /* The stream of a connection; NULL for any other descriptor. */
 struct stream *stream_of(int fd);
 
 /*
- * Reads as recv does, for libmicrohttpd's calls of it (intake.c). A connection's end that came with the bytes is
- * reported by epoll once more; while the connection is not in the epoll set its end is not told: EAGAIN.
+ * Reads as recv does, for libmicrohttpd's calls (intake.c). If the client's end came with the bytes, epoll reports it
+ * once more; while the connection is not in the epoll set, its end is hidden (EAGAIN).
  */
 ssize_t stream_read(int fd, void *bytes, size_t room, int flags);
 
@@ -51,9 +50,9 @@ void stream_deliver(struct stream *s, const char *bytes, size_t len);
 void stream_body_ends(struct stream *s, const char *end);
 
 /*
- * When a request has ended: whether bytes after it were delivered, which are of the next one. A request ends with an
- * empty line, its head's or that after its chunks, or with the last byte of a body whose length was announced; bytes of
- * another head end so only where it is complete.
+ * When a request has ended: whether bytes of the next one were delivered. A request ends with an empty line, of its
+ * head or after its chunks, or with the last byte of its body. Bytes of another head end so only if that head is
+ * complete.
  */
 bool stream_holds_more(const struct stream *s);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the kernel knows of a connection: how far its bytes have come, and whether the client is still there. From any
- * thread.
- */
+/* What the kernel knows of a connection: how far its bytes have come, and whether the client is there. Any thread. */
 #ifndef SERVER_TRAFFIC_H
 #define SERVER_TRAFFIC_H
 
@@ -15,7 +12,7 @@ struct traffic {
 	bool unacknowledged;   /* the socket holds bytes that the client has not taken */
 };
 
-/* False while nothing was received; so it stays where the kernel does not count, which a sandbox may not. */
+/* False while nothing was received; always false where the kernel does not count, as in some sandboxes. */
 bool traffic_read(int fd, struct traffic *t);
 
 /* Whether the socket holds bytes that our event loop has not read. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What check and restore share: how they speak to whoever runs them. */
+/* The output of check and restore. */
 #ifndef SERVER_UPKEEP_H
 #define SERVER_UPKEEP_H
 
 #include "server/progress.h"
 #include "storage/offline.h"
 
-/* Fills *u: findings go to standard output, how far it is to standard error by *p, which must live as long. */
+/* Fills *u: findings go to standard output, progress to standard error by *p, which must live as long. */
 void upkeep_init(struct offline_work *u, struct progress *p);
 
 /* "1 model, 2 layers" */

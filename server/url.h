@@ -8,7 +8,7 @@
 
 #define URL_SEGMENTS_MAX 8
 
-/* A target's parts (RFC 9112, section 3.2). They are its own text. */
+/* The parts of a target (RFC 9112, section 3.2); they point into it. */
 struct url_target {
 	const char *authority; /* of the absolute form; else NULL */
 	size_t authority_len;
@@ -17,12 +17,12 @@ struct url_target {
 
 struct url {
 	const char *segments[URL_SEGMENTS_MAX];
-	size_t segment_count; /* URL_SEGMENTS_MAX + 1: more than that, which no route has */
+	size_t segment_count; /* URL_SEGMENTS_MAX + 1: more than any route has */
 	struct query_item query[REQUEST_QUERY_MAX];
 	unsigned query_count;
 };
 
-/* bad_parameter: the target is none of "/path", "http://host/path", "https://host/path" and "*". */
+/* Splits "/path", "http://host/path", "https://host/path" or "*"; bad_parameter for any other target. */
 int url_split(const char *target, struct url_target *out, struct err *e) MUST_CHECK;
 
 /*
