@@ -39,7 +39,7 @@ struct backend_ops {
 	int (*begin)(struct backend *b, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);
-	/* A nested transaction, one at a time. `unmark` ends it; with `back`, what was written since `mark` is undone. */
+	/* A nested transaction, one at a time. `unmark` ends it; with `back` it undoes all writes since `mark`. */
 	int (*mark)(struct backend *b, struct err *e);
 	int (*unmark)(struct backend *b, bool back, struct err *e);
 	/* Whether the transaction can still be committed: a read that fails may have ended it. */

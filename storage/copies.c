@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two things of a copy take time, in which commits would wait too: to write it to the disk (write_back.h), and to free
- * its space: 50 ms for 200 MB on ext4, in which close() does not return. So that neither an event loop nor the store's
- * thread waits for them, a thread of its own writes it while it grows, and shortens it piece by piece before it closes
- * it.
+ * Commits would wait while a copy is written to the disk (storage/write_back.h), and while its space is freed: close()
+ * takes 50 ms for 200 MB on ext4. So that neither an event loop nor the store's thread waits, a thread of its own
+ * writes the copy while it grows, and truncates it piece by piece before it is closed.
  */
 #include "storage/copies.h"
 
@@ -16,29 +15,27 @@
 #include "base/clock.h"
 #include "storage/write_back.h"
 
-/*
- * Each takes the store's size on the disk until its last reader is done; more of them would be a mistake, or an attack.
- */
+/* Each copy takes the store's size on the disk until its last reader is done. More are a mistake, or an attack. */
 #define COPIES_MAX 4
 #define RETRY_AFTER_S 10
 
 /* A copy gets this part of the time that the store spends on its other work. */
 #define SHARE 8
 
-/* What is freed at once. */
+/* How much space is freed at once. */
 #define FREED_BYTES ((off_t)4 << 20)
 
-/* A copy that is so far ahead of the disk waits for it. */
+/* A copy waits for the disk when it is this far ahead. */
 #define AHEAD_BYTES_MAX (16 * WRITE_BACK_BYTES)
 
 /*
- * The pause between two pieces leaves the processor to others, for a thread that always runs is made to wait for its
- * turn when there is something to commit. It is longer where the disk is waited for.
+ * The pause between two pieces. Without it the scheduler would let the thread wait when there is something to commit,
+ * because it always runs. It is longer while the copy waits for the disk.
  */
 #define PAUSE_US ((uint64_t)50)
 #define AHEAD_PAUSE_US ((uint64_t)1000)
 
-/* So long after a batch, which takes WORK_US at least, the store counts as busy. */
+/* The store counts as busy for BUSY_US after a batch, that is, after work of at least WORK_US. */
 #define BUSY_US ((uint64_t)100000)
 #define WORK_US ((uint64_t)50)
 
@@ -92,14 +89,14 @@ copy_free(struct copy_block *b)
 	free(b);
 }
 
-/* Whether there is a piece to be written: a whole one, for the last is not worth it. */
+/* Whether there is a whole piece to write; the last, short one is left to the kernel. */
 static bool
 copy_is_ahead(const struct copies *b)
 {
 	return b->growing != NULL && b->grown_bytes >= b->on_disk_bytes + WRITE_BACK_BYTES;
 }
 
-/* With the lock, which is let go meanwhile. Only this thread closes a copy, so its descriptor stays what it is. */
+/* Unlocks meanwhile. Only this thread closes copies, so the descriptor stays valid. */
 static void
 write_piece_locked(struct copies *b)
 {
@@ -145,7 +142,7 @@ tend_copies(void *arg)
 	return NULL;
 }
 
-/* Notes how far the copy is, for the thread; NULL: it is made no more. Returns whether it should wait for the disk. */
+/* Tells the thread how far the copy is (NULL: it has ended). Returns whether it should wait for the disk. */
 static bool
 note_growth(struct copies *b, struct copy_block *growing, uint64_t bytes)
 {
@@ -242,7 +239,7 @@ void
 copies_ask(struct copies *b, struct store_op *op)
 {
 	if (!copies_runs(b) && copies_now(b) >= COPIES_MAX) {
-		err_set(&op->err, ERR_OVERLOADED, "%d backups are being read already", COPIES_MAX);
+		err_set(&op->err, ERR_OVERLOADED, "%d backups are already being read; try again later", COPIES_MAX);
 		op->err.retry_after_s = RETRY_AFTER_S;
 		op->done(op);
 		return;
@@ -252,7 +249,7 @@ copies_ask(struct copies *b, struct store_op *op)
 	b->last = &op->next;
 }
 
-/* Tells all who wait: of the copy, of which each gets a reference, or of the error. */
+/* Ends all operations that wait, with a reference to the copy each, or with the error. */
 static void
 tell_all(struct copies *b, const struct err *e)
 {
@@ -290,7 +287,7 @@ copies_work(struct copies *b, uint64_t spent_us)
 	}
 	if (spent_us >= WORK_US)
 		b->busy_us = clock_monotonic_us();
-	/* As far as the disk has come, to be asked for without a step. */
+	/* Without a step, ask only how far the disk has come. */
 	b->far_ahead = b->far_ahead && note_growth(b, b->copy, b->copied_bytes);
 	while (!b->far_ahead) {
 		if (b->backend->ops->copy_step(b->backend, &progress, &e) < 0 || progress.whole) {

@@ -11,10 +11,7 @@
 /* How the caller takes part. */
 struct offline_work {
 	struct store_definition_ops definitions;
-	/*
-	 * Whether the parsed definition allows this many features (0: not fixed yet) and parameters of these lengths (0:
-	 * the default). -1 with `e` if not.
-	 */
+	/* -1 with `e` unless the parsed definition allows these features (0: open) and parameters (0: the default). */
 	int (*judge)(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e);
 	/* Called for every damage, with one line. */
 	void (*found)(void *arg, const char *damage);

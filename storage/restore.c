@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A backup put into a store's place. The new file gets the store's name only when it is whole and flushed, and by
- * link(2), which never takes the place of another file. It is linked by its descriptor: whoever removes PATH-restore
- * meanwhile, a second restore that takes it for a leftover, makes this one fail, and nothing worse.
+ * Puts a backup into a store's place. The new file gets the store's name only when it is whole and flushed, by link(2),
+ * which never replaces a file. It is linked by its descriptor, so a second restore that removes PATH-restore as a
+ * leftover makes this one fail, and does no other harm.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The SQLite backend: what the store asks, over one connection, used by the store's thread alone.
- */
+/* The SQLite backend: one connection, used by the store's thread alone. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +19,7 @@ sqlite_in_transaction(struct backend *b)
 static int
 sqlite_begin(struct backend *b, struct err *e)
 {
-	/* One that could not be rolled back when it failed must not become part of this one. */
+	/* A transaction that could not be rolled back must not become part of this one. */
 	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), e) < 0)
 		return -1;
 	return sqlite_place_check(&sqlite_self(b)->place, e) < 0 ?
@@ -29,7 +27,7 @@ sqlite_begin(struct backend *b, struct err *e)
 	    statement_run(sqlite_statement(b, STATEMENT_BEGIN), e);
 }
 
-/* By a statement that is prepared, for which there is memory already. */
+/* The statement is prepared, so it needs no memory. */
 static void
 sqlite_rollback(struct backend *b)
 {
@@ -55,10 +53,10 @@ sqlite_unmark(struct backend *b, bool back, struct err *e)
 }
 
 /*
- * When the flush fails the whole transaction is in the log already, the mark of its commit too. SQLite forgets it, and
- * the next commit takes its place; but if the process ended before that, recovery would find it and take it for
- * committed, after its callers were told that it failed. So its place is taken at once, before anybody is told. A disk
- * that was full while the log was written has no such mark, for that comes last.
+ * When the flush fails, the whole transaction is already in the log, with the mark of its commit. SQLite forgets it and
+ * lets the next commit overwrite it. But if the process ended before that, recovery would take it for committed, after
+ * its callers were told that it failed. So it is overwritten at once, before they are told. If the disk was full while
+ * the log was written there is no such mark, because it comes last.
  */
 static int
 sqlite_commit(struct backend *b, struct err *e)
@@ -121,7 +119,7 @@ out:
 	return result;
 }
 
-/* The bytes of a layer's lists; 0 where there is none such. */
+/* The bytes of a layer's lists; 0 if there is no such layer. */
 static int
 load_bytes(struct backend *b, const char *model, const char *layer, size_t *bytes, struct err *e)
 {
@@ -135,7 +133,7 @@ load_bytes(struct backend *b, const char *model, const char *layer, size_t *byte
 	return statement_end(stmt, rc, 0, e);
 }
 
-/* While a layer is read its lists are there three times: in SQLite's row, as doubles, in the snapshot. */
+/* While a layer is loaded its lists exist three times: in SQLite's row, as doubles, and in the snapshot. */
 #define LOAD_COPIES ((size_t)3)
 
 static int
@@ -255,7 +253,7 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 	return entry->definition == NULL ? err_fail_memory(e) : 0;
 }
 
-/* Asks for one row more than the limit, to know whether there are more. */
+/* Reads one row more than the limit, to know whether there are more. */
 static int
 read_list(sqlite3_stmt *stmt, struct store_list *list, struct err *e)
 {

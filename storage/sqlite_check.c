@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows come first, for they can tell how far they are; SQLite's own check, a single call, then finds most of the file
- * in memory. What cannot be read for damage is a finding like others.
+ * Rows are checked first, because their check can show its progress. SQLite's own check is a single call, and then
+ * finds most of the file in memory. Data that cannot be read is a finding like any other.
  */
 #include "storage/sqlite_check.h"
 
@@ -16,7 +16,7 @@
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
 
-/* More of the same helps nobody. */
+/* More findings of one kind would not help. */
 #define STRUCTURE_FINDINGS_MAX "100"
 
 struct check {

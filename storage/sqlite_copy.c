@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sqlite3_backup holds no lock between its steps, and pages that its own source connection writes are written to the
- * copy too (its sqlite3BackupUpdate), so commits in between never make it start again. A transaction that is
- * rolled back after a part of it was written to the log does; that is rare.
+ * sqlite3_backup holds no lock between its steps. It also copies the pages that the source's own connection writes
+ * (sqlite3BackupUpdate), so commits in between do not make it start again. Only a transaction that is rolled back after
+ * a part of it reached the log does, which is rare.
  */
 #include "storage/sqlite_copy.h"
 
@@ -17,10 +17,10 @@
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
 
-/* A page costs about 5 µs: training that comes while nothing else is to be done waits for a step at most. */
+/* A page takes about 5 µs. Training that arrives while the store is idle waits for one step at most. */
 #define STEP_PAGES 8
 
-/* What a copy leaves free on the disk: the log of the store that goes on has to grow there. */
+/* The space that a copy leaves free on the disk, for the log of the running store. */
 #define RESERVED_BYTES ((uint64_t)16 << 20)
 
 /*
@@ -49,8 +49,8 @@ system_failed(struct err *e)
 }
 
 /*
- * Opens the copy's file, once for SQLite and once for whoever reads the copy, and takes away its name. The name is
- * always the same: what a kill between two of these lines leaves, an empty file, is overwritten the next time.
+ * Opens the copy's file, once for SQLite and once for the readers, and removes its name. The name is always the same:
+ * the next copy replaces the empty file that a kill between two of these lines leaves.
  */
 static int
 open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
@@ -94,10 +94,7 @@ fail:
 	return -1;
 }
 
-/*
- * Room for the rest of the copy, and for the store beside it: it is refused before it takes from training what that
- * needs.
- */
+/* Checks that there is room for the rest of the copy, beside what training needs. */
 static int
 check_room(const struct sqlite_copy *c, struct err *e)
 {

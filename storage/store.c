@@ -222,7 +222,7 @@ refuse_submit(const struct store *s, bool closing, struct err *e)
 {
 	if (closing)
 		return err_fail(e, ERR_SHUTTING_DOWN, "the storage is closing");
-	err_set(e, ERR_OVERLOADED, "%zu operations are waiting for the storage already", s->queue_max);
+	err_set(e, ERR_OVERLOADED, "%zu operations are already waiting for the storage; try again later", s->queue_max);
 	e->retry_after_s = 1;
 	return -1;
 }

@@ -6,10 +6,10 @@
 
 #include "base/clock.h"
 
-/* While nobody else needs the disk. Whoever comes then waits for one piece. */
+/* How much is written at once while nobody else needs the disk. A commit that comes then waits for one piece. */
 #define ALONE_BYTES (4 * WRITE_BACK_BYTES)
 
-/* A disk that takes longer has other troubles, and a backup should end. */
+/* The longest pause: a disk that takes longer has other problems, and a backup should end. */
 #define PAUSE_MAX_US ((uint64_t)50000)
 
 uint64_t
