@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How messages show bytes that were sent. Private to codec/. */
+/* How messages show bytes that were sent, and what they advise. Private to codec/. */
 #ifndef CODEC_EXCERPT_H
 #define CODEC_EXCERPT_H
 
@@ -32,6 +32,33 @@ excerpt_text(const char *text, size_t len, char out[EXCERPT_BYTES])
 		cut--;
 	snprintf(out, EXCERPT_BYTES, "%.*s%s", (int)cut, text, cut < len ? "..." : "");
 	return out;
+}
+
+/* What JSON writes instead of a text of another language, by its first byte: the rest may not be there yet. Or "". */
+static inline const char *
+json_hint(char c)
+{
+	switch (c) {
+	case 'N':
+		return " (JSON has no NaN, and writes null for None)";
+	case 'I':
+	case 'i':
+		return " (JSON has no infinity)";
+	case 'T':
+		return " (JSON writes true)";
+	case 'F':
+		return " (JSON writes false)";
+	case 'u':
+		return " (JSON writes null for undefined)";
+	case '\'':
+		return " (JSON has strings in double quotes)";
+	case '+':
+		return " (JSON writes no + before a number)";
+	case '.':
+		return " (JSON has a digit before the point)";
+	default:
+		return "";
+	}
 }
 
 #endif

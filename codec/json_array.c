@@ -15,7 +15,6 @@
 #include "codec/decimal/fast.h"
 #include "codec/excerpt.h"
 #include "codec/json_doubts.h"
-#include "codec/json_hint.h"
 
 int
 json_array_begin(struct json_array *a, const char *name, const struct json_shape *given,

@@ -7,7 +7,6 @@
 #include "codec/json_tokens.h"
 
 #include "codec/excerpt.h"
-#include "codec/json_hint.h"
 
 static struct scan_frame *
 scan_top(struct json_scan *s)
