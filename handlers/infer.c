@@ -22,10 +22,6 @@ infer_start(struct request *rq, struct err *e)
 	    input_need_tensor(rq, &tensor_input, &c.tensor, e) < 0 || request_check_answer(rq, c.tensor, e) < 0 ||
 	    call_fit(&c, e) < 0 || mask_options_get(rq, c.definition, c.tensor, &c.mask, e) < 0)
 		return -1;
-	if (inverse && !definition_tracks(c.definition))
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", rq->layer,
-		    definition_kind_name(c.definition));
 	if ((inverse ? call_invert(&c, e) : call_infer(&c, e)) < 0)
 		return -1;
 	reply_tensor(&rq->reply, NULL, c.tensor);

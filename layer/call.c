@@ -46,6 +46,10 @@ call_invert(struct call *c, struct err *e)
 
 	if (measure_check_counted(c, e) < 0)
 		return -1;
+	if (!definition_tracks(c->definition))
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", c->name,
+		    definition_kind_name(c->definition));
 	if (c->tensor->count == 0)
 		return 0;
 	if (begin_running(c, 3, &all, &running, e) < 0 || forward_inverse(c, &all, &running, e) < 0)
