@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* order[i] becomes the index of the sample that stands at place i once it is shuffled; `n` of them. */
+/* order[i] becomes the index of the sample at place i after shuffling, for `n` samples. */
 void shuffle_order(uint64_t seed, size_t n, size_t *order);
 
 /*
- * Moves the samples, in place: to the shuffled order; back. Sample i takes `bytes` bytes from x + i * bytes; `scratch`
- * has room for one. `order` is what shuffle_order made, below 2^63 samples; it is used for marks and restored.
+ * Moves samples to the shuffled order, and back, in place. Sample i has `bytes` bytes at x + i * bytes; `scratch` has
+ * room for one. `order` comes from shuffle_order (below 2^63 samples); it is used for marks and restored.
  */
 void shuffle_samples(void *x, size_t n, size_t bytes, size_t *order, void *scratch);
 void shuffle_undo(void *x, size_t n, size_t bytes, size_t *order, void *scratch);

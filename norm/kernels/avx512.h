@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * x86-64 with AVX-512: eight doubles at a time. Functions between this header and KERNELS_END use its instructions.
- * Private to norm/.
- */
+/* x86-64 with AVX-512: eight doubles at a time, in functions between this header and KERNELS_END. Private to norm/. */
 #ifndef NORM_KERNELS_AVX512_H
 #define NORM_KERNELS_AVX512_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One element of each type of tensor: read as a double, which is exact; stored as the nearest number of its type,
- * rounded once. The kernels' bodies are included once a type and name these by it. Private to norm/.
+ * One element of each type of tensor. load_ gives its value as a double, exactly; store_ rounds a double once, to the
+ * nearest number of the type. Private to norm/.
  *
- * excess_ is 0 where x is finite, else not, in an integer as wide as x: loops "or" it together and look at it once, at
- * the end. For x - x is 0, but NaN for an infinity or NaN; and the largest exponent plus 1 carries into the sign.
+ * excess_ is 0 if x is finite, in an integer as wide as x. Loops collect it by "or" and test it once, at the end. x - x
+ * is 0 for finite x, else NaN; in a 16-bit float the largest exponent plus 1 carries into the sign.
  */
 #ifndef NORM_KERNELS_ELEMENT_H
 #define NORM_KERNELS_ELEMENT_H
@@ -102,10 +102,7 @@ excess_bfloat(uint16_t x)
 	return (uint16_t)((x & 0x7fff) + 0x0080) & 0x8000;
 }
 
-/*
- * The largest magnitude of n numbers, `other` where `value` is NULL: found among their bits, which are in the same
- * order. A NaN is beyond all.
- */
+/* The largest magnitude of n numbers, by comparing their bits; a NaN is the largest. `other` if `value` is NULL. */
 static inline double
 largest_magnitude(const double *value, size_t n, double other)
 {

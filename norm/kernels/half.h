@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The two 16-bit floats, as bits in a uint16_t: half (IEEE 754 binary16: 5 bits of exponent, 10 of fraction) and bfloat
- * (the upper half of a binary32: 8 and 7). Plain C without a branch, so that a loop over it becomes vectors on any
- * machine, and the bits are the same on all: no use is made of the processor's own conversions, which only some have.
+ * (the upper half of a binary32: 8 and 7). Plain C without branches, so that compilers vectorize loops over
+ * them and all machines give the same bits; the processor's own conversions are not used, because not all have them.
  * Private to norm/.
  *
- * They rely on every operation being rounded on its own, to nearest, as all of norm/ does (docs/MATH.md, rule 4).
+ * They require that every operation is rounded by itself, to nearest, as all of norm/ does (docs/MATH.md, rule 4).
  */
 #ifndef NORM_KERNELS_HALF_H
 #define NORM_KERNELS_HALF_H
@@ -41,13 +41,13 @@ double_bits(double x)
 }
 
 /*
- * The value of a half; exact, a NaN stays one.
+ * The value of a half, exactly; a NaN stays a NaN.
  *
- * A float with the half's exponent moved from bias 15 to bias 127 (by 112) and its fraction in the upper bits is that
- * value, but for the two ends of the exponent. 31 (infinity, NaN) is moved by 112 again, to 255. 0 (a subnormal, f *
+ * A float with the half's exponent moved from bias 15 to bias 127 (by 112) and its fraction in the upper bits has that
+ * value, except at the two ends of the exponent. 31 (infinity, NaN) is moved by 112 again, to 255. 0 (a subnormal, f *
  * 2^-24) is moved by 113 and so read as 2^-14 + f * 2^-24, and 2^-14 taken off again: exact, since both are multiples
- * of 2^-24 below 2^-13. No float on the way is subnormal, which some processors take a hundred cycles over. The two
- * choices are masks and not conditions, which gcc would take apart into more of them.
+ * of 2^-24 below 2^-13. No float on the way is subnormal, because some processors spend a hundred cycles on one. The
+ * two choices are masks: gcc would split conditions into more branches.
  */
 static inline double
 half_to_double(uint16_t half)
@@ -60,7 +60,7 @@ half_to_double(uint16_t half)
 	return (double)float_from_bits(float_bits(magnitude) | (uint32_t)(half & 0x8000) << 16);
 }
 
-/* The value of a bfloat; exact, a NaN stays one. */
+/* The value of a bfloat, exactly; a NaN stays a NaN. */
 static inline double
 bfloat_to_double(uint16_t bfloat)
 {

@@ -122,8 +122,8 @@ NAME(by_feature)(const struct norm_pass *p, struct norm_part outer)
 }
 
 /*
- * The runs of a feature by its own moments; x is at the first. The next feature's run, which is read next, lies beside
- * each. No value is farther from the mean than sqrt(n) deviations. If this bound fits REAL, no element needs to be
+ * The runs of a feature by its own moments; x is at the first. The next feature's run lies beside each and is read
+ * next. No value is farther from the mean than sqrt(n) deviations. If this bound fits REAL, no element needs to be
  * checked.
  */
 static bool

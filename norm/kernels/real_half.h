@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loops for halves; norm/kernels/real_body.h says what the macros mean. Without a guard, as that. */
+/* The loops for halves; norm/kernels/real_body.h explains the macros. No guard. */
 #define REAL uint16_t
 #define BITS uint16_t
 #define NAME(name) name##_half
