@@ -26,7 +26,7 @@ close_reader(void *arg)
 static void *
 open_reader(const struct body_options *o)
 {
-	struct reader *r = calloc(1, sizeof(*r) + o->tensors * sizeof(r->files[0]));
+	struct reader *r = calloc(1, sizeof(*r) + o->tensors * sizeof(struct npy *));
 
 	assert(o->tensors > 0);
 	if (r == NULL)
