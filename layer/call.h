@@ -67,8 +67,8 @@ int call_fit(struct call *c, struct err *e) MUST_CHECK;
 int call_infer(struct call *c, struct err *e) MUST_CHECK;
 
 /*
- * Undoes call_infer (but for clipping): x = (y - bias) / weight * sqrt(var + eps) + mean. bad_parameter where a weight is
- * 0, and for a layer that does not track.
+ * Undoes call_infer (but for clipping): x = (y - bias) / weight * sqrt(var + eps) + mean. bad_parameter where a weight
+ * is 0, and for a layer that does not track.
  */
 int call_invert(struct call *c, struct err *e) MUST_CHECK;
 
