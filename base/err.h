@@ -28,7 +28,7 @@
 	X(BAD_NPY, "bad_npy", 400, "The .npy file is not valid") \
 	X(BAD_PARAMETER, "bad_parameter", 400, "A parameter is not valid") \
 	X(BAD_NAME, "bad_name", 400, "The name is not valid") \
-	X(FORBIDDEN, "forbidden", 403, "The request may not come from there") \
+	X(FORBIDDEN, "forbidden", 403, "The request's origin or host is not allowed") \
 	X(NO_SUCH_ROUTE, "no_such_route", 404, "There is no such route") \
 	X(NO_SUCH_MODEL, "no_such_model", 404, "There is no such model") \
 	X(NO_SUCH_LAYER, "no_such_layer", 404, "There is no such layer") \
@@ -37,18 +37,18 @@
 	X(LAYER_DIFFERS, "layer_differs", 409, "The layer exists with another definition") \
 	X(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, "The first request with this key is still running") \
 	X(NOT_TRAINED, "not_trained", 409, "The layer has no statistics yet") \
-	X(SYNC_INCOMPLETE, "sync_incomplete", 409, "The synchronized step did not come together") \
-	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has moved on") \
+	X(SYNC_INCOMPLETE, "sync_incomplete", 409, "The synchronized step is incomplete") \
+	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has another revision") \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
 	X(TARGET_TOO_LONG, "target_too_long", 414, "The request's target is too long") \
-	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's form is not supported") \
+	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's type is not supported") \
 	X(SHAPE_MISMATCH, "shape_mismatch", 422, "The shape does not fit the layer") \
 	X(TOO_FEW_VALUES, "too_few_values", 422, "Too few values per channel") \
 	X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, "The key was used with another body") \
 	X(NON_FINITE_INPUT, "non_finite_input", 422, "A value is not finite") \
 	X(HEAD_TOO_LARGE, "head_too_large", 431, "The request's head is too large") \
 	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
-	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage does not answer") \
+	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage is not available") \
 	X(SHUTTING_DOWN, "shutting_down", 503, "The server is shutting down") \
 	X(HTTP_VERSION, "http_version_not_supported", 505, "The version of HTTP is not supported") \
 	X(STORAGE_FULL, "storage_full", 507, "The storage is full")

@@ -20,7 +20,7 @@ body_take(void *arg, const char *bytes, size_t len, struct err *e)
 
 	if (len > b->bytes_max - b->bytes)
 		return err_fail(e, ERR_BODY_TOO_LARGE, "the body%s is larger than %zu bytes (--max-body)",
-		    b->decoder != NULL ? ", its Content-Encoding undone," : "", b->bytes_max);
+		    b->decoder != NULL ? ", decompressed," : "", b->bytes_max);
 	b->bytes += len;
 	if (b->digest != NULL)
 		digest_add(b->digest, bytes, len);

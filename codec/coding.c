@@ -84,7 +84,7 @@ static int
 refuse(const struct coding_decoder *d, const char *what, struct err *e)
 {
 	return err_fail(
-	    e, d->damaged, "the body's Content-Encoding is %s, but its bytes are not: %s", names[d->coding], what);
+	    e, d->damaged, "the body is not valid %s, as its Content-Encoding says: %s", names[d->coding], what);
 }
 
 /* Whether two bytes begin zlib's format: method 8 and a checksum over both. */
@@ -146,7 +146,7 @@ decoder_take(struct coding_decoder *d, const unsigned char *bytes, size_t len, s
 	d->z.avail_in = (uInt)piece;
 	while (d->z.avail_in > 0 && made < CODING_STRETCH_BYTES) {
 		if (d->state == DECODER_ENDED && d->coding != CODING_GZIP)
-			return refuse(d, "there are bytes after its end", e);
+			return refuse(d, "bytes follow its end", e);
 		if (d->state != DECODER_WITHIN && decoder_begin(d, e) < 0)
 			return -1;
 		if (decoder_run(d, &made, e) < 0)
@@ -177,7 +177,7 @@ coding_decode(struct coding_decoder *d, const char *bytes, size_t len, size_t *t
 int
 coding_decoder_finish(const struct coding_decoder *d, struct err *e)
 {
-	return d->state == DECODER_ENDED ? 0 : refuse(d, "they end too early", e);
+	return d->state == DECODER_ENDED ? 0 : refuse(d, "it ends too early", e);
 }
 
 struct coding_encoder {

@@ -146,7 +146,7 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 	if (extent != 0 &&
 	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) ||
 		shape->count > SIZE_MAX / sizeof(double)))
-		return err_fail_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values overflows", name);
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values is too large", name);
 	return 0;
 }
 
@@ -310,6 +310,5 @@ json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, st
 {
 	if (s->found[slot].has_data)
 		return 0;
-	return err_fail_at(
-	    e, ERR_BAD_TENSOR, at, "%s: the tensor object that ends here has no data", slots_name(s, slot));
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: the tensor object has no \"data\"", slots_name(s, slot));
 }

@@ -212,7 +212,7 @@ count_values(struct npy_text *t, struct npy_header *h)
 		empty |= h->shape[i] == 0;
 		if (h->shape[i] != 0 &&
 		    (__builtin_mul_overflow(h->count, h->shape[i], &h->count) || h->count > SIZE_MAX / sizeof(double)))
-			return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the number of values overflows");
+			return err_fail_at(t->err, ERR_BAD_NPY, text_at(t), "the number of values is too large");
 	}
 	if (empty)
 		h->count = 0;

@@ -62,7 +62,7 @@ check_gradient(const struct call *c, struct err *e)
 
 	if (g->datatype != x->datatype)
 		return err_fail(e, ERR_BAD_TENSOR,
-		    "\"grad_output\" is %s and \"input\" is %s: they must be of one datatype",
+		    "\"grad_output\" is %s and \"input\" is %s: both must have the same datatype",
 		    datatype_name(g->datatype), datatype_name(x->datatype));
 	if (g->rank == x->rank && memcmp(g->shape, x->shape, x->rank * sizeof(x->shape[0])) == 0)
 		return 0;
@@ -112,7 +112,7 @@ start_shard(struct request *rq, struct backward *w, struct err *e)
 	struct shard own;
 
 	if (rq->definition->clip > 0 || !w->call.train)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" is for mode train, of a layer that does not clip");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" needs mode \"train\" and a layer without \"clip\"");
 	if (call_backward_shard(&w->call, &own, e) < 0)
 		return -1;
 	request_shard(rq, &w->call, &own);

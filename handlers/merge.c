@@ -49,7 +49,7 @@ statistics_merge(struct request *rq, struct err *e)
 		return answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 	if (m.count == 1)
 		return err_fail(
-		    e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch has at least two values per channel");
+		    e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch needs at least two values per channel");
 	*u = definition_update(rq->definition, features, &m);
 	request_update(rq, u, 1);
 	return 0;

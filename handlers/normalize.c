@@ -117,8 +117,8 @@ normalize_once(struct request *rq, struct err *e)
 	if (request_check_answer(rq, c.tensor, e) < 0 || call_fit(&c, e) < 0)
 		return -1;
 	if (d.shuffle || d.renorm)
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "\"%s\" needs a layer to train", d.shuffle ? "shuffle" : "renorm");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" needs a stored layer; this call stores nothing",
+		    d.shuffle ? "shuffle" : "renorm");
 	count = definition_parameter_count(&d, c.view.feature);
 	if (parse_parameter(rq, &weight_input, d.affine, count, &c.parameters.weight, e) < 0 ||
 	    parse_parameter(rq, &bias_input, d.bias, count, &c.parameters.bias, e) < 0 ||

@@ -18,7 +18,7 @@ channels_refuse(const struct call *c, const struct piece *g, struct err *e)
 	char where[FORWARD_WHERE_BYTES];
 
 	return err_fail(e, ERR_NON_FINITE_INPUT,
-	    "%s: a gradient is not finite: the input or \"grad_output\" is not, or it overflows%s",
+	    "%s: a gradient is not finite: the input or \"grad_output\" is not finite, or the gradient overflows%s",
 	    forward_where(c, g, where), forward_eps(c) == 0 ? ", or the input is constant while \"eps\" is 0" : "");
 }
 
@@ -28,9 +28,8 @@ check_finite(const char *name, const double *gradient, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (!isfinite(gradient[i]))
 			return err_fail(e, ERR_NON_FINITE_INPUT,
-			    "the gradient by \"%s\" is not finite at index %zu: the input or \"grad_output\" is not, "
-			    "or it "
-			    "overflows",
+			    "the gradient of \"%s\" is not finite at index %zu: the input or \"grad_output\" is not "
+			    "finite, or the gradient overflows",
 			    name, i);
 	return 0;
 }

@@ -156,8 +156,8 @@ resolve(const struct cJSON *object, struct definition *d, struct err *e)
 		d->unbiased_running_var =
 		    convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
 	if (d->renorm && !d->track_running_stats)
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "\"renorm\" needs \"track_running_stats\": it corrects towards them");
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "\"renorm\" needs \"track_running_stats\": it corrects towards the running statistics");
 	return 0;
 }
 
@@ -175,7 +175,7 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 {
 	memset(out, 0, sizeof(*out));
 	if (envelope_type(object) != ENVELOPE_OBJECT)
-		return err_fail(e, ERR_BAD_PARAMETER, "a definition is an object, not %s",
+		return err_fail(e, ERR_BAD_PARAMETER, "a definition must be an object, not %s",
 		    envelope_type_name(envelope_type(object)));
 	if (read_first(object, out, e) < 0)
 		return -1;

@@ -91,7 +91,7 @@ read_momentum(struct definition *d, const struct cJSON *value, const struct cJSO
 	if (envelope_type(value) != ENVELOPE_NULL)
 		return field_read_double("momentum", value, 0, 1, &d->momentum, e);
 	if (has_averaging && d->averaging == AVERAGING_EXPONENTIAL)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"averaging\" exponential needs a \"momentum\", which is null");
+		return err_fail(e, ERR_BAD_PARAMETER, "\"averaging\" exponential needs a \"momentum\" other than null");
 	if (!has_averaging)
 		d->averaging = AVERAGING_CUMULATIVE;
 	return 0;

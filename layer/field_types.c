@@ -56,7 +56,7 @@ field_read_double(const char *field, const struct cJSON *value, double min, doub
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return field_refuse_type(field, "a number", value, e);
 	if (envelope_double(value, out) < 0 || !(*out >= min && *out <= max))
-		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be from %g to %g", field,
+		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a number from %g to %g", field,
 		    envelope_number_text(value), min, max);
 	return 0;
 }

@@ -19,7 +19,7 @@ refuse_shape(const struct tensor *t, const char *expected, struct err *e)
 	char actual[sizeof(e->actual)];
 
 	tensor_shape_text(t->shape, t->rank, actual, sizeof(actual));
-	err_set(e, ERR_SHAPE_MISMATCH, "the layer takes %s, not %s", expected, actual);
+	err_set(e, ERR_SHAPE_MISMATCH, "the layer expects %s, not %s", expected, actual);
 	snprintf(e->expected, sizeof(e->expected), "%s", expected);
 	snprintf(e->actual, sizeof(e->actual), "%s", actual);
 	return -1;

@@ -147,7 +147,7 @@ invert_weight(const double *weight, size_t features, double *inverse, struct err
 		inverse[f] = weight == NULL ? 1 : 1 / weight[f];
 		if (weight != NULL && !isfinite(inverse[f]))
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "the weight of channel %zu is %g: what it did cannot be undone", f, weight[f]);
+			    "the weight of channel %zu is %g, so that scaling cannot be inverted", f, weight[f]);
 	}
 	return 0;
 }

@@ -30,7 +30,7 @@ check(const char *const *values, struct err *e)
 
 const struct command command_check = {
 	.name = "check",
-	.help = "read a whole store and say what is damaged in it; changes nothing",
+	.help = "check a whole store and report damage; changes nothing",
 	.options = { { "--store", "URL", "NORMD_STORE", "sqlite:normd.db",
 	    "the store, which no daemon has open: sqlite:PATH" } },
 	.run = check,

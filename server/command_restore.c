@@ -24,9 +24,9 @@ restore(const char *const *values, struct err *e)
 
 const struct command command_restore = {
 	.name = "restore",
-	.help = "check a backup and make a store of it where there is none",
+	.help = "check a backup and restore it as a new store",
 	.options = { { "--from", "FILE", NULL, NULL,
-			 "the backup: what GET /v1/backup gave, or the file of a store that was stopped" },
-	    { "--store", "URL", "NORMD_STORE", "sqlite:normd.db", "the store to make: sqlite:PATH" } },
+			 "the backup: a file from GET /v1/backup, or the file of a stopped store" },
+	    { "--store", "URL", "NORMD_STORE", "sqlite:normd.db", "the store to create: sqlite:PATH" } },
 	.run = restore,
 };

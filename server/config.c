@@ -108,7 +108,7 @@ parse_choice(const char *flag, const char *text, const char *const *names, unsig
 			return 0;
 		suggest_try(&s, names[*out]);
 	}
-	return err_fail(e, ERR_BAD_PARAMETER, "%s is \"%.64s\" (see normd --help for what it may be)%s", flag, text,
+	return err_fail(e, ERR_BAD_PARAMETER, "%s is \"%.64s\" (see normd --help for its values)%s", flag, text,
 	    suggest_text(&s, near));
 }
 
@@ -206,7 +206,7 @@ config_read(struct config *c, int argc, char *const *argv, struct err *e)
 			/* Of other options the last one counts; of these, one alone would be half of what was meant. */
 			if (row == CONFIG_cors_origin && origins_given)
 				return err_fail(e, ERR_BAD_PARAMETER,
-				    "%s is given twice: name all origins in one, with commas between them",
+				    "%s is given twice: list all origins in one value, separated by commas",
 				    options[row].flag);
 			if (row < 0)
 				return -1;

@@ -55,7 +55,7 @@ check_target(const char *target)
 {
 	if (!octets_have_bad(target, strlen(target), ' ' + 1, true))
 		return NULL;
-	return "the request's target holds a blank, a control character or a byte beyond ASCII: percent-encode it";
+	return "the request's target contains a space, a control character or a byte beyond ASCII: percent-encode it";
 }
 
 /* Takes a header without the blanks at its value's end, which libmicrohttpd 0.9.75 leaves there. */
@@ -78,7 +78,7 @@ guard_strictness(void)
 }
 
 /*
- * Whether method, target and version lie side by side where they were received, with one blank between them and CR LF
+ * Whether method, target and version lie side by side where they were received, with one space between them and CR LF
  * behind. Since 1.0 libmicrohttpd looks at that itself.
  */
 static bool
@@ -94,7 +94,7 @@ static const char *
 check_request_line(const struct head *h)
 {
 	if (guard_strictness() == 0 && !is_line_whole(h))
-		return "the request line must be a method, a target and a version, with one blank between them, and "
+		return "the request line must be a method, a target and a version, with one space between them, and "
 		       "end in CR LF";
 	if (!guard_is_token(h->method, strlen(h->method)))
 		return "the request's method is not a token";
@@ -123,7 +123,7 @@ check_counts(const unsigned count[HEADER_COUNT], bool is_1_1)
 			return single[i].problem;
 	if (count[HEADER_TRANSFER_ENCODING] > 0 &&
 	    (count[HEADER_TRANSFER_ENCODING] > 1 || count[HEADER_CONTENT_LENGTH] > 0 || !is_1_1))
-		return "Transfer-Encoding stands twice, beside Content-Length, or on HTTP/1.0";
+		return "Transfer-Encoding is given twice, together with Content-Length, or with HTTP/1.0";
 	return NULL;
 }
 

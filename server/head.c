@@ -71,8 +71,7 @@ head_refuse_as(unsigned status, struct err *e)
 	if (status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
 		return head_refuse("", e);
 	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
-		return err_fail(
-		    e, ERR_BODY_TOO_LARGE, "a chunk of the body says that it is larger than any body may be");
+		return err_fail(e, ERR_BODY_TOO_LARGE, "a chunk of the body announces more bytes than a body may have");
 	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
 		return err_fail(e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or HTTP/1.0");
 	return err_fail(e, ERR_BAD_PARAMETER,
@@ -110,7 +109,7 @@ check_origin(const struct head *h, const struct url_target *target, struct sendi
 		return 0;
 	if (text != NULL && authority_parse(text, len, &host) < 0)
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "the request's host is \"%.*s\"; it must be a name or an address, and perhaps a port",
+		    "the request's host is \"%.*s\"; it must be a name or an address, optionally with a port",
 		    (int)(len < 100 ? len : 100), text);
 	if (origins_check(&h->server->origins, &host, h->headers.value[HEADER_ORIGIN], &s->grant, e) < 0)
 		return -1;
@@ -167,7 +166,7 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 	if (rq->route->body == BODY_NONE)
 		return 0;
 	if (negotiate_form(type, &rq->form) < 0 || !form_in(taken, rq->form))
-		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Type is %.80s; this call takes %s",
+		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Type is %.80s; this call accepts %s",
 		    type, form_list(taken, list));
 	if (negotiate_coding(encoding, &rq->coding) < 0)
 		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
@@ -184,7 +183,7 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct err *
 	bool must;
 
 	if (negotiate_answer_type(h->headers.value[HEADER_ACCEPT], type) < 0)
-		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", type);
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", type);
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &coding, &must) < 0 || must)
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent without a coding");
 	return 0;
@@ -200,7 +199,8 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 	if (rq->route->stream_type != NULL)
 		return check_stream_wishes(h, rq, e);
 	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], given, rq->form, &rq->reply.form) < 0)
-		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers in %s", form_list(given, list));
+		return err_fail(
+		    e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", form_list(given, list));
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <
 	    0)
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "an answer is sent without a coding, or with gzip or deflate");

@@ -67,7 +67,7 @@ warn_of_memory(const struct memory_plan *plan)
 		    2);
 	if (plan->body_lowered)
 		log_event(LOG_WARN,
-		    "--max-body is lowered to what the memory holds: give normd more, or set --max-body",
+		    "--max-body was lowered to fit the memory: give normd more memory, or set --max-body",
 		    (const struct log_field[]){ { .name = "max_body_mib", .number = (double)(plan->body_max >> 20) },
 			{ .name = "max_memory_mib", .number = (double)(plan->total >> 20) },
 			{ .name = "available_mib", .number = (double)(plan->available >> 20) } },

@@ -54,7 +54,7 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 			    (int)(len < 80 ? len : 80), p);
 		if (parse_origin(p, len, &out->list[out->count++]) < 0)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "--cors-origin has \"%.*s\"; an origin is a scheme, a host and perhaps a port, such as "
+			    "--cors-origin has \"%.*s\"; an origin is a scheme, a host and optionally a port, such as "
 			    "https://app.example or http://localhost:3000, without a path; * allows all",
 			    (int)(len < 80 ? len : 80), p);
 	}

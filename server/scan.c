@@ -73,7 +73,7 @@ take_encoding(struct scan *s, const char *text, size_t len)
 
 	s->chunked = true;
 	if (len != sizeof(chunked) - 1 || strncasecmp(text, chunked, len) != 0)
-		give_up(s, "the only Transfer-Encoding that is taken is chunked");
+		give_up(s, "the only supported Transfer-Encoding is chunked");
 }
 
 /* The two headers that say where a body ends. That there is one of them at most is checked by guard_head. */
@@ -163,8 +163,8 @@ begin_request(struct scan *s, const struct line *l)
 {
 	if (!is_request_line(l)) {
 		give_up(s,
-		    "the first line is not a request line: a method, a target and a version, with one blank "
-		    "between them");
+		    "the first line is not a request line: a method, a target and a version, with one space between "
+		    "them");
 		return;
 	}
 	s->request++;
@@ -239,7 +239,7 @@ check_bytes(struct scan *s, const char *bytes, size_t len)
 	}
 	if (!has_control(bytes, len))
 		return true;
-	give_up_line(s, "a header's value holds a control character");
+	give_up_line(s, "a header value contains a control character");
 	return false;
 }
 

@@ -28,7 +28,7 @@ take_part(char **at, const char delimiters[2], bool plus, const char **out, char
 		if (*from == '%') {
 			if (hex(from[1]) < 0 || hex(from[2]) < 0 || (from[1] == '0' && from[2] == '0'))
 				return err_fail(e, ERR_BAD_PARAMETER,
-				    "the URL holds a %% that two hex digits (not 00) must follow");
+				    "the URL contains a %% that is not followed by two hex digits other than 00");
 			*to = (char)(hex(from[1]) * 16 + hex(from[2]));
 			from += 2;
 		}

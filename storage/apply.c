@@ -145,7 +145,7 @@ refuse_update(enum update_result result, const struct working *w, const struct u
 	case UPDATE_FEATURES_DIFFER:
 		return refuse_features(w, u->features, e);
 	case UPDATE_COUNT_OVERFLOWS:
-		return err_fail(e, ERR_BAD_PARAMETER, "the layer's counts would pass 2^63 - 1");
+		return err_fail(e, ERR_BAD_PARAMETER, "the layer's counts would exceed 2^63 - 1");
 	default:
 		return err_fail(e, ERR_NON_FINITE_INPUT, "the layer's running statistics would overflow");
 	}

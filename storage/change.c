@@ -72,8 +72,8 @@ find_key(struct batch *b, const struct store_change *change, struct store_write 
 	if (!*found)
 		return 0;
 	if (memcmp(used.digest, change->key_digest, DIGEST_BYTES) != 0)
-		return err_fail(
-		    e, ERR_IDEMPOTENCY_MISMATCH, "the Idempotency-Key was used on this layer with another body");
+		return err_fail(e, ERR_IDEMPOTENCY_MISMATCH,
+		    "the Idempotency-Key was used on this layer with another body or call");
 	write->result.revision = used.revision;
 	write->result.num_batches_tracked = used.num_batches_tracked;
 	write->result.features = w->statistics.features;

@@ -220,7 +220,7 @@ check_doubles(struct layer_row *r, enum column column, const char *name, double 
 		bytes_get_doubles(&value, bytes + 8 * i, 1);
 		if (isfinite(value) && value >= least)
 			continue;
-		snprintf(what, sizeof(what), "its %s has a value that cannot be: %g at %zu", name, value, i);
+		snprintf(what, sizeof(what), "its %s has an impossible value: %g at %zu", name, value, i);
 		damaged(r, what);
 		break;
 	}
@@ -242,7 +242,7 @@ check_statistics(struct layer_row *r, uint64_t features)
 	if (has_mean != has_var)
 		damaged(r, "it has one of running mean and running variance, but not the other");
 	if ((has_mean && means != features) || (has_var && vars != features))
-		damaged(r, "its statistics have another length than it has features");
+		damaged(r, "its statistics do not have one value per feature");
 }
 
 static void
@@ -295,7 +295,7 @@ take_structure_finding(struct check *c, sqlite3_stmt *row)
 static void
 take_orphan(struct check *c, sqlite3_stmt *row)
 {
-	found(c, "table %s, row %s: what it belongs to in %s is not there", text(row, 0), text(row, 1), text(row, 2));
+	found(c, "table %s, row %s: its parent row in %s is missing", text(row, 0), text(row, 1), text(row, 2));
 }
 
 static void

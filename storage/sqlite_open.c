@@ -133,7 +133,7 @@ check_unclean(sqlite3 *db, const char *path, struct err *e)
 {
 	if (size_of(path) <= CHECKED_BYTES_MAX)
 		return quick_check(db, path, e);
-	log_printf(LOG_WARN, "%s was not closed, and is too large to be looked through now: normd check does it", path);
+	log_printf(LOG_WARN, "%s was not closed cleanly and is too large to check at startup: run normd check", path);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ check_made(sqlite3 *db, const char *path, struct err *e)
 
 	if (sqlite_check_owner(db, path, &version, e) < 0 || sqlite_run(db, settings, e) < 0)
 		return -1;
-	return version > 0 ? 0 : err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is empty: no store was made in it yet", path);
+	return version > 0 ? 0 : err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is empty: it contains no store", path);
 }
 
 static int

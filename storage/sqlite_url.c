@@ -24,7 +24,7 @@ sqlite_url_path(const char *url, struct err *e)
 		err_set(e, ERR_BAD_PARAMETER, "the store is \"%s\", without a path; it must be sqlite:PATH", url);
 	else if (strcasecmp(path, ":memory:") == 0)
 		err_set(e, ERR_BAD_PARAMETER,
-		    "the store is \"%s\", of which nothing would be left after a stop; name a file, for a trial in a "
+		    "the store is \"%s\", which would be lost when normd stops; name a file, for a trial in a "
 		    "temporary "
 		    "folder",
 		    url);
@@ -44,5 +44,5 @@ sqlite_url_warn_volatile(const char *path)
 	struct statfs fs;
 
 	if (statfs(path, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
-		log_printf(LOG_WARN, "%s is in memory (tmpfs): nothing of it is left when the machine restarts", path);
+		log_printf(LOG_WARN, "%s is in memory (tmpfs) and is lost when the machine restarts", path);
 }

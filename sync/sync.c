@@ -229,7 +229,7 @@ sync_leave(struct sync_member *m)
 	if (m->group == NULL)
 		return;
 	if (m->leads) {
-		err_set(&e, ERR_SYNC_INCOMPLETE, "the call that was to finish the step has failed");
+		err_set(&e, ERR_SYNC_INCOMPLETE, "the call that should have finished the step failed");
 		sync_lead(m, &e, 0, 0);
 	}
 	pthread_mutex_lock(&m->all->lock);

@@ -58,7 +58,7 @@ class Options(unittest.TestCase):
                             (["--key-lifetime", "0"], "from 1 to"), (["--key-lifetime", "1w"], "such as 90s"),
                             (["--key-lifetime", "99999999999999999999d"], "--key-lifetime"),
                             (["--key-lifetime", ""], "--key-lifetime"),
-                            (["--store", "sqlite::memory:"], "nothing would be left"),
+                            (["--store", "sqlite::memory:"], "would be lost"),
                             (["--store", "sqlite:file:x?mode=memory"], "not a URI"),
                             (["--store", "sqlite:"], "without a path"),
                             (["--store", "mysql://x"], "sqlite:PATH"), (["--max-keys", "0"], "from 1 to"),

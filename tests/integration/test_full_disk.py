@@ -14,7 +14,7 @@ class FullDisk(unittest.TestCase):
         start_on_small_disk(self, "1m")
 
     def test_a_store_in_memory_is_said_so(self):
-        wait_for(lambda: "nothing of it is left when the machine restarts" in self.daemon.log(), "the log says so")
+        wait_for(lambda: "is lost when the machine restarts" in self.daemon.log(), "the log says so")
 
     def test_storage_full(self):
         ballast = os.path.join(self.disk, "ballast")

@@ -193,4 +193,4 @@ class Options(DaemonTest):
         done = subprocess.run([NORMD, "--cors-origin", "https://a.example", "--cors-origin=https://b.example"],
                               capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("--cors-origin is given twice: name all origins in one", done.stderr)
+        self.assertIn("--cors-origin is given twice: list all origins in one value", done.stderr)

@@ -202,7 +202,7 @@ START_TEST(others_formats)
 	for (size_t len = 0; len < coded.len; len++) {
 		ck_assert_int_eq(decode(cases[_i].coding, &(struct bytes){ coded.at, len }, 0, SIZE_MAX, &out, &e), -1);
 		ck_assert_int_eq(e.code, ERR_BAD_JSON);
-		ck_assert_ptr_nonnull(strstr(e.detail, "they end too early"));
+		ck_assert_ptr_nonnull(strstr(e.detail, "it ends too early"));
 		free(out.at);
 	}
 	free(coded.at);
@@ -253,7 +253,7 @@ START_TEST(members)
 	free(out.at);
 	add(&zlib, "x", 1);
 	ck_assert_int_eq(decode(CODING_DEFLATE, &zlib, 0, SIZE_MAX, &out, &e), -1);
-	ck_assert_ptr_nonnull(strstr(e.detail, "bytes after its end"));
+	ck_assert_ptr_nonnull(strstr(e.detail, "bytes follow its end"));
 	free(out.at);
 	free(two.at);
 	free(rest.at);
