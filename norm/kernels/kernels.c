@@ -6,7 +6,7 @@
 const double kernels_ones[COLUMNS_MAX] = { FOUR_OF(FOUR_OF(FOUR_OF(FOUR_OF(1)))) };
 const double kernels_zeros[COLUMNS_MAX];
 
-_Static_assert(COLUMNS_MAX == 4 * 4 * 4 * 4, "kernels_ones holds ones only");
+_Static_assert(COLUMNS_MAX == 256, "kernels_ones holds ones only");
 
 /* Whether the processor can run the set, and the operating system saves its registers. */
 static bool

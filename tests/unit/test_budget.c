@@ -332,12 +332,12 @@ START_TEST(a_small_container_has_smaller_bodies)
 	/* Who has said how large a body may be is told that it does not go. */
 	w.body_fixed = true;
 	ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
-	ck_assert_uint_eq(named(&e, "there are"), 128);
-	ck_assert_uint_gt(named(&e, "normd needs"), 128);
+	ck_assert_uint_eq(named(&e, "may use"), 128);
+	ck_assert_uint_gt(named(&e, "and needs"), 128);
 	/* What is enough for nothing is refused, with what would be. */
 	w = (struct memory_wishes){ .available = 16 * MIB, .body_max = 64 * MIB, .threads = 2 };
 	ck_assert_int_eq(memory_plan_make(&w, &p, &e), -1);
-	w.available = named(&e, "normd needs") * MIB;
+	w.available = named(&e, "and needs") * MIB;
 	ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
 	ck_assert_uint_ge(p.body_max, MIB);
 	ck_assert_uint_le(p.total, w.available / 4 * 3);
