@@ -3,22 +3,13 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "codec/json_scan.h"
+#include "handlers/option.h"
 
 int
-definition_parse_text(const char *text, struct definition *out, struct err *e)
+definition_read(void *parsed, const struct cJSON *object, struct err *e)
 {
-	struct json_scan *scan = json_scan_new(NULL, 0, 0, NULL);
-	int result = -1;
-
-	if (scan == NULL)
-		return err_fail_memory(e);
-	if (json_scan_feed(scan, text, strlen(text), e) == 0 && json_scan_finish(scan, e) == 0)
-		result = definition_parse(json_scan_envelope(scan), NULL, out, e);
-	json_scan_free(scan);
-	return result;
+	return definition_parse(object, NULL, parsed, e);
 }
 
 static const void *
@@ -30,7 +21,7 @@ parse_stored(const char *text, struct err *e)
 		err_set_memory(e);
 		return NULL;
 	}
-	if (definition_parse_text(text, d, e) == 0)
+	if (option_parse(text, definition_read, d, e) == 0)
 		return d;
 	if (e->code != ERR_OVERLOADED)
 		e->code = ERR_STORAGE_UNAVAILABLE; /* the file is at fault, not the request */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Definitions as text: what the store keeps of a layer, and what a query may hold. */
+/* Definitions as the store keeps them: as text. */
 #ifndef HANDLERS_DEFINITION_STORED_H
 #define HANDLERS_DEFINITION_STORED_H
 
 #include "layer/definition.h"
 #include "storage/store.h"
 
-/* definition_parse of a JSON text; also bad_json, whose offset is in that text. */
-int definition_parse_text(const char *text, struct definition *out, struct err *e) MUST_CHECK;
+/* definition_parse without `others`, into a struct definition; an option_read_json. */
+int definition_read(void *parsed, const struct cJSON *object, struct err *e) MUST_CHECK;
 
 /*
  * Whether a stored layer fits its definition (a struct definition): its number of features (0: not fixed yet), and the

@@ -43,12 +43,6 @@ list_others(const char *others[OTHERS_MAX])
 }
 
 static int
-read_definition(void *arg, const struct cJSON *object, struct err *e)
-{
-	return definition_parse(object, NULL, arg, e);
-}
-
-static int
 parse_definition(const struct request *rq, struct definition *d, struct err *e)
 {
 	const struct cJSON *root = body_envelope(rq->body);
@@ -63,7 +57,7 @@ parse_definition(const struct request *rq, struct definition *d, struct err *e)
 	list_others(others);
 	if (!option_given(&o))
 		return definition_parse(root, others, d, e);
-	return inputs_check_body(rq, e) < 0 ? -1 : option_read_object(&definition_input, &o, read_definition, d, e);
+	return inputs_check_body(rq, e) < 0 ? -1 : option_read_object(&definition_input, &o, definition_read, d, e);
 }
 
 /* The one tensor of the body. */

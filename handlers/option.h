@@ -10,7 +10,8 @@
 
 /* Where a value was found. */
 struct option {
-	const char *text;           /* in the query; else NULL */
+	const char *text; /* in the query: `len` bytes; else NULL and 0 */
+	size_t len;
 	const struct cJSON *member; /* in the body; else NULL. A null counts as absent */
 };
 
@@ -34,17 +35,21 @@ int option_get(const struct request *rq, const struct input *in, uint64_t *value
 int option_get_bool(const struct request *rq, const struct input *in, bool *value, struct err *e) MUST_CHECK;
 int option_get_member(const struct cJSON *object, const struct input *in, uint64_t *value, struct err *e) MUST_CHECK;
 
-/*
- * Reads a list, value by value: of true and false where `in` is a mask, else of numbers. `take` gets each value with
- * its place, from 0, and ends the list where it fails. *count is how many values there were.
- */
-int option_read_list(const struct input *in, const struct option *o,
-    int (*take)(void *arg, size_t at, uint64_t value, struct err *e), void *arg, size_t *count,
+/* Gets each value of a list with its place, from 0. A failure ends the list. */
+typedef int option_take(void *arg, size_t at, uint64_t value, struct err *e);
+
+/* Reads a list of true and false where `in` is a mask, else of numbers. *count is how many values there were. */
+int option_read_list(const struct input *in, const struct option *o, option_take *take, void *arg, size_t *count,
     struct err *e) MUST_CHECK;
 
+typedef int option_read_json(void *arg, const struct cJSON *value, struct err *e);
+
 /* Calls `read` with the object that was given; a text in the query is parsed for that time. */
-int option_read_object(const struct input *in, const struct option *o,
-    int (*read)(void *arg, const struct cJSON *object, struct err *e), void *arg, struct err *e) MUST_CHECK;
+int option_read_object(
+    const struct input *in, const struct option *o, option_read_json *read, void *arg, struct err *e) MUST_CHECK;
+
+/* The same for any JSON text; also bad_json, whose offset is in that text. */
+int option_parse(const char *text, option_read_json *read, void *arg, struct err *e) MUST_CHECK;
 
 /* Says that the option must be `wanted`, and what it is. Gives -1. */
 int option_refuse(const struct input *in, const struct option *o, const char *wanted, struct err *e);
