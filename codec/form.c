@@ -21,23 +21,12 @@ form_media_type(enum form form)
 }
 
 unsigned
-form_bodies(unsigned tensors)
+form_carrying(unsigned tensors)
 {
 	unsigned set = 0;
 
 	for (unsigned form = 0; form < FORM_COUNT; form++)
-		if (forms[form]->open != NULL && (forms[form]->document || tensors > 0))
-			set |= 1u << form;
-	return set;
-}
-
-unsigned
-form_answers(unsigned tensors)
-{
-	unsigned set = 0;
-
-	for (unsigned form = 0; form < FORM_COUNT; form++)
-		if (forms[form]->begin != NULL && (forms[form]->document || tensors > 0))
+		if (forms[form]->document || tensors > 0)
 			set |= 1u << form;
 	return set;
 }
@@ -54,7 +43,7 @@ form_holding(enum datatype datatype)
 	unsigned set = 0;
 
 	for (unsigned form = 0; form < FORM_COUNT; form++)
-		if (forms[form]->begin != NULL && forms[form]->holds(datatype))
+		if (forms[form]->holds(datatype))
 			set |= 1u << form;
 	return set;
 }

@@ -25,7 +25,7 @@ struct form_ops {
 	const char *media_type;
 	bool document; /* tensors are members of a document, beside others; else there are only tensors */
 
-	/* Reading a body; `open` is NULL where no body has this form. The contracts are those of body.h. */
+	/* Reading a body. The contracts are those of body.h. */
 	enum err_code damaged; /* the error of a body that is not of this form */
 	void *(*open)(const struct body_options *options);
 	void (*close)(void *reader); /* NULL: does nothing */
@@ -38,9 +38,8 @@ struct form_ops {
 	size_t (*envelope_bytes)(const void *reader);
 
 	/*
-	 * Writing an answer; `begin` is NULL where no answer has this form. `begin` writes what stands before the
-	 * values of the first tensor, and what follows them; `more` appends another tensor. `name` is the member's;
-	 * NULL: the tensor is the answer itself.
+	 * Writing an answer. `begin` writes what stands before the values of the first tensor, and what follows them;
+	 * `more` appends another tensor. `name` is the member's; NULL: the tensor is the answer itself.
 	 */
 	bool (*holds)(enum datatype datatype);
 	void (*begin)(struct buf *head, struct buf *tail, const char *name, const struct tensor *t);
@@ -52,13 +51,13 @@ struct form_ops {
 const struct form_ops *form_ops(enum form form);
 const char *form_media_type(enum form form);
 
-/* Sets of forms, a bit for each: those in which a body, or an answer, may be so many tensors and nothing else. */
-unsigned form_bodies(unsigned tensors);
-unsigned form_answers(unsigned tensors);
-bool form_in(unsigned set, enum form form);
-
-/* The forms in which values of the datatype can be written. */
+/*
+ * Sets of forms, a bit for each: those that can carry so many tensors and nothing else, those in which values of a
+ * datatype can be written; and whether a set has a form.
+ */
+unsigned form_carrying(unsigned tensors);
 unsigned form_holding(enum datatype datatype);
+bool form_in(unsigned set, enum form form);
 
 /* The media types of a set, "application/json and application/x-npy", for messages. Returns `out`. */
 #define FORM_LIST_BYTES 160

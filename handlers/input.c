@@ -167,5 +167,5 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 		return 0;
 	return err_fail(e, ERR_NOT_ACCEPTABLE, "%s cannot be written in %s; ask for %s with Accept",
 	    datatype_name(t->datatype), form_media_type(rq->reply.form),
-	    form_list(holding & form_answers(rq->route->tensors_out), others));
+	    form_list(holding & form_carrying(rq->route->tensors_out), others));
 }

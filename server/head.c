@@ -158,7 +158,7 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 {
 	const char *encoding = h->headers.value[HEADER_CONTENT_ENCODING];
 	const char *type = h->headers.value[HEADER_CONTENT_TYPE];
-	const unsigned taken = form_bodies(rq->route->tensors_in);
+	const unsigned taken = form_carrying(rq->route->tensors_in);
 	char list[FORM_LIST_BYTES];
 
 	if (head_check_size(h->server, head_announced_length(&h->headers), e) < 0)
@@ -193,7 +193,7 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct err *
 static int
 check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
 {
-	const unsigned given = form_answers(rq->route->tensors_out);
+	const unsigned given = form_carrying(rq->route->tensors_out);
 	char list[FORM_LIST_BYTES];
 
 	if (rq->route->stream_type != NULL)

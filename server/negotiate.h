@@ -17,7 +17,7 @@ int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
 
 /*
- * The form of the answer by an Accept header (NULL: there is none): of a set (form_answers, which has FORM_JSON) the
+ * The form of the answer by an Accept header (NULL: there is none): of a set (form_carrying, which has FORM_JSON) the
  * one that it takes with the highest q; of several, `preferred` if it is among them, else the first. Returns -1 when it
  * takes none.
  */

@@ -59,7 +59,7 @@ START_TEST(a_tensor_comes_back)
 	struct err e = { 0 };
 	size_t taken;
 
-	if (!form_in(form_holding(datatype) & form_answers(1) & form_bodies(1), form))
+	if (!form_in(form_holding(datatype) & form_carrying(1), form))
 		return;
 	for (size_t i = 0; i < 6; i++) /* some finite number of each type: its two highest bytes */
 		memcpy(values + (i + 1) * datatype_size(datatype) - 2, (const char[]){ (char)(16 * i), 0x3c }, 2);
@@ -101,10 +101,10 @@ START_TEST(sets_of_forms)
 {
 	char text[FORM_LIST_BYTES];
 
-	ck_assert(form_in(form_bodies(0), FORM_JSON) && form_in(form_answers(0), FORM_JSON));
+	ck_assert(form_in(form_carrying(0), FORM_JSON));
 	for (unsigned form = 0; form < FORM_COUNT; form++) {
-		ck_assert(form_ops(form)->document || !form_in(form_bodies(0) | form_answers(0), form));
-		ck_assert(form_in(form_bodies(1) | form_answers(1), form));
+		ck_assert(form_ops(form)->document || !form_in(form_carrying(0), form));
+		ck_assert(form_in(form_carrying(1), form));
 		ck_assert_str_eq(form_list(1u << form, text), form_media_type(form));
 	}
 	ck_assert_str_eq(form_list(0, text), "");

@@ -117,13 +117,13 @@ START_TEST(accept)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const char *h = cases[i].header;
 
-		ck_assert_msg((negotiate_answer_form(h, form_answers(1), FORM_JSON, &form) == 0 ? (int)form : NONE) ==
+		ck_assert_msg((negotiate_answer_form(h, form_carrying(1), FORM_JSON, &form) == 0 ? (int)form : NONE) ==
 			cases[i].json,
 		    "%s", h);
-		ck_assert_msg((negotiate_answer_form(h, form_answers(1), FORM_NPY, &form) == 0 ? (int)form : NONE) ==
+		ck_assert_msg((negotiate_answer_form(h, form_carrying(1), FORM_NPY, &form) == 0 ? (int)form : NONE) ==
 			cases[i].npy,
 		    "%s", h);
-		ck_assert_msg((negotiate_answer_form(h, form_answers(0), FORM_JSON, &form) == 0 ? (int)form : NONE) ==
+		ck_assert_msg((negotiate_answer_form(h, form_carrying(0), FORM_JSON, &form) == 0 ? (int)form : NONE) ==
 			cases[i].only_json,
 		    "%s", h);
 	}
