@@ -31,11 +31,9 @@ coding_name(enum coding coding)
 int
 coding_parse(const char *name, size_t len, enum coding *coding)
 {
-	if (len > 2 && strncasecmp(name, "x-", 2) == 0) {
-		name += 2;
-		len -= 2;
-		if (len != 4)
-			return -1;
+	if (len == strlen("x-gzip") && strncasecmp(name, "x-gzip", len) == 0) {
+		*coding = CODING_GZIP;
+		return 0;
 	}
 	for (unsigned i = 0; i < CODING_COUNT; i++)
 		if (strlen(names[i]) == len && strncasecmp(names[i], name, len) == 0) {
@@ -62,12 +60,12 @@ coding_decoder_new(enum coding coding, coding_sink *sink, void *arg, enum err_co
 {
 	struct coding_decoder *d = calloc(1, sizeof(*d));
 
-	if (d == NULL)
-		return NULL;
-	d->coding = coding;
-	d->sink = sink;
-	d->arg = arg;
-	d->damaged = damaged;
+	if (d != NULL) {
+		d->coding = coding;
+		d->sink = sink;
+		d->arg = arg;
+		d->damaged = damaged;
+	}
 	return d;
 }
 

@@ -30,10 +30,7 @@ half_of(double value)
 	if (size >= FP16_OVERFLOWS)
 		return sign | 0x7c00;
 	if (size < smallest_normal) {
-		/*
-		 * A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on, where the sum is
-		 * rounded.
-		 */
+		/* A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on: the sum is rounded. */
 		sum = size + 0x1p28;
 		memcpy(&bits, &sum, sizeof(bits));
 		return (uint16_t)(sign | (bits & 0x7ff));
@@ -84,10 +81,7 @@ add_corrected(struct json_values *v, struct json_corrected one)
 	return true;
 }
 
-/*
- * A double has 53 bits, a float at most 24 and a midpoint between two of them 25: the lower 28 bits of the double's
- * fraction are 0. A float16's midpoint has fewer bits still.
- */
+/* A midpoint between two floats has 25 bits of a double's 53, one between two float16 fewer: the lower 28 are 0. */
 static bool
 may_be_midpoint(double value)
 {
@@ -208,33 +202,28 @@ json_doubts_unfit(const struct json_doubts *d, enum datatype datatype)
 	return d != NULL && d->unfit[datatype].found ? &d->unfit[datatype] : NULL;
 }
 
-/* Narrows BLOCK doubles: all are read, into registers, before any is written. */
+/* Narrows `n` doubles, a constant <= BLOCK, from index `at` on: all are read, into registers, before any is written. */
 static ALWAYS_INLINE void
-narrow_block(const unsigned char *in, unsigned char *out)
+narrow_block(unsigned char *values, size_t at, size_t n)
 {
 	double from[BLOCK];
 	float to[BLOCK];
 
-	memcpy(from, in, sizeof(from));
-	for (size_t i = 0; i < BLOCK; i++)
+	memcpy(from, values + at * sizeof(*from), n * sizeof(*from));
+	for (size_t i = 0; i < n; i++)
 		to[i] = (float)from[i];
-	memcpy(out, to, sizeof(to));
+	memcpy(values + at * sizeof(*to), to, n * sizeof(*to));
 }
 
 static void
 narrow_to_floats(unsigned char *values, size_t count)
 {
 	size_t at = 0;
-	double from;
-	float to;
 
 	for (; count - at >= BLOCK; at += BLOCK)
-		narrow_block(values + at * sizeof(from), values + at * sizeof(to));
-	for (; at < count; at++) {
-		memcpy(&from, values + at * sizeof(from), sizeof(from));
-		to = (float)from;
-		memcpy(values + at * sizeof(to), &to, sizeof(to));
-	}
+		narrow_block(values, at, BLOCK);
+	for (; at < count; at++)
+		narrow_block(values, at, 1);
 }
 
 static void

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The grammar of a JSON number (RFC 8259, section 6) as a state machine, for numbers that arrive in pieces and those
- * that are kept as text. Private to codec/.
- */
+/* The grammar of a JSON number (RFC 8259, section 6) as a state machine, fed in pieces. Private to codec/. */
 #ifndef CODEC_JSON_NUMBER_H
 #define CODEC_JSON_NUMBER_H
 
@@ -37,24 +34,20 @@ json_starts_number(char c)
 static inline enum json_number
 json_number_digit(enum json_number n, char c)
 {
-	switch (n) {
-	case JSON_NUMBER_START:
-	case JSON_NUMBER_MINUS:
-		return c == '0' ? JSON_NUMBER_ZERO : JSON_NUMBER_WHOLE;
-	case JSON_NUMBER_WHOLE:
-		return JSON_NUMBER_WHOLE;
-	case JSON_NUMBER_POINT:
-	case JSON_NUMBER_FRACTION:
-		return JSON_NUMBER_FRACTION;
-	case JSON_NUMBER_E:
-	case JSON_NUMBER_SIGN:
-	case JSON_NUMBER_EXPONENT:
-		return JSON_NUMBER_EXPONENT;
-	case JSON_NUMBER_ZERO:
-	case JSON_NUMBER_STOP:
-		break;
-	}
-	return JSON_NUMBER_STOP;
+	static const enum json_number after[] = {
+		[JSON_NUMBER_START] = JSON_NUMBER_WHOLE,
+		[JSON_NUMBER_MINUS] = JSON_NUMBER_WHOLE,
+		[JSON_NUMBER_ZERO] = JSON_NUMBER_STOP,
+		[JSON_NUMBER_WHOLE] = JSON_NUMBER_WHOLE,
+		[JSON_NUMBER_POINT] = JSON_NUMBER_FRACTION,
+		[JSON_NUMBER_FRACTION] = JSON_NUMBER_FRACTION,
+		[JSON_NUMBER_E] = JSON_NUMBER_EXPONENT,
+		[JSON_NUMBER_SIGN] = JSON_NUMBER_EXPONENT,
+		[JSON_NUMBER_EXPONENT] = JSON_NUMBER_EXPONENT,
+		[JSON_NUMBER_STOP] = JSON_NUMBER_STOP,
+	};
+
+	return c == '0' && n <= JSON_NUMBER_MINUS ? JSON_NUMBER_ZERO : after[n];
 }
 
 /* The state after `c`. */

@@ -5,14 +5,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "codec/decimal.h"
 #include "codec/json_nesting.h"
 
 #define ITEMS_AT_ONCE ((size_t)64)
 
-static_assert(DECIMAL_F32_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
-static_assert(DECIMAL_F16_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
-static_assert(DECIMAL_F64_BYTES <= DECIMAL_BYTES_MAX, "JSON_TENSOR_ROOM is too small");
+static_assert(
+    DECIMAL_F16_BYTES <= DECIMAL_F64_BYTES && DECIMAL_F32_BYTES <= DECIMAL_F64_BYTES, "JSON_TENSOR_ROOM is too small");
 
 /*
  * Nested lists as text. A list is a row of items, values or (where an extent is 0) empty lists, with brackets between
@@ -81,10 +79,7 @@ list_item(const struct list *l, size_t i, char *out)
 	return out;
 }
 
-/*
- * Writes items up to `stop` that all have one comma after them and no bracket. `datatype` is a constant where this is
- * inlined.
- */
+/* Writes items up to `stop`, each with one comma and no bracket. `datatype` is a constant where this is inlined. */
 static inline char *
 list_run_of(const struct list *l, enum datatype datatype, size_t *next, size_t stop, char *out, const char *limit)
 {
@@ -126,10 +121,7 @@ list_run(const struct list *l, size_t *next, size_t stop, char *out, const char 
 	return list_run_of(l, DATATYPE_FP16, next, stop, out, limit);
 }
 
-/*
- * Writes from item *next on what fits into out[0..size), at least one item in JSON_TENSOR_ROOM bytes, and moves *next;
- * it is done when *next is l->items. Returns the bytes written.
- */
+/* Writes from item *next on, at least one into JSON_TENSOR_ROOM bytes, and moves it. Returns the bytes written. */
 static size_t
 list_read(const struct list *l, size_t *next, char *out, size_t size)
 {
@@ -178,10 +170,7 @@ json_add_doubles_shaped(struct buf *b, const double *values, const size_t *shape
 	char *out;
 
 	list_init(&l, shape, rank, DATATYPE_FP64, values != NULL ? values : &fallback, values != NULL);
-	/*
-	 * Room for the shortest text, two bytes a number, before the first is written: a layer may have 2^40
-	 * parameters.
-	 */
+	/* Room for the shortest text, two bytes a number, before any is written: a layer may have 2^40 parameters. */
 	if (l.items > SIZE_MAX / 2 || buf_reserve(b, 2 * l.items) == NULL)
 		b->failed = true;
 	while (next < l.items) {

@@ -4,6 +4,7 @@
 #define CODEC_JSON_WRITE_H
 
 #include "base/buf.h"
+#include "codec/decimal.h"
 #include "codec/tensor.h"
 
 /* Appends a finite double as its shortest decimal. */
@@ -19,8 +20,7 @@ void json_add_doubles_shaped(struct buf *b, const double *values, const size_t *
 void json_add_double_tensor(struct buf *b, const double *values, size_t n, double fallback);
 
 /* The least room in which json_tensor_read makes progress. */
-#define JSON_TENSOR_ROOM ((size_t)(DECIMAL_BYTES_MAX + 2 * TENSOR_RANK_MAX + 2))
-#define DECIMAL_BYTES_MAX 40
+#define JSON_TENSOR_ROOM ((size_t)(DECIMAL_F64_BYTES + 2 * TENSOR_RANK_MAX + 2))
 
 /* The place in a tensor's data up to which it is written. Zeroed: the beginning. */
 struct json_tensor_cursor {
