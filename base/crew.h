@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A piece of work in parts that do not wait for one another, done by the caller and by idle threads of a crew
- * (server/workers.h).
- */
+/* Work in parts that do not wait for one another, done by the caller and a crew's idle threads (server/workers.h). */
 #ifndef BASE_CREW_H
 #define BASE_CREW_H
 

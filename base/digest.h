@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A fingerprint of bytes that come in pieces: XXH3, 128 bits. It guards against mistakes, not against attackers: two
- * different bodies collide once in 2^128 by chance, but collisions can be constructed.
- */
+/* A fingerprint of bytes that come in pieces: XXH3, 128 bits. It guards against mistakes, not against attackers. */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 

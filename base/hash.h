@@ -14,10 +14,7 @@ hash_byte(uint64_t h, unsigned char c)
 	return (h ^ c) * 1099511628211u;
 }
 
-/*
- * A text and an end mark, so that two texts after each other are not one long text. Where clients choose the texts,
- * start from HASH_START mixed with a seed that they do not know.
- */
+/* A text and an end mark. For texts that clients choose, start from HASH_START mixed with a seed they do not know. */
 static inline uint64_t
 hash_text(uint64_t h, const char *text)
 {

@@ -17,10 +17,7 @@
 /* How long the thread lets lines gather: so it wakes hundreds of times a second, not once a line. */
 #define GATHER_US ((uint64_t)5000)
 
-/*
- * The process's log. `least` and `format` are set before other threads log, `rest` is the thread's; `lock` guards all
- * else.
- */
+/* `least` and `format` are set before other threads log, `rest` is the thread's; `lock` guards all else. */
 static struct {
 	enum log_level least;
 	enum log_format format;

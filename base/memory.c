@@ -127,9 +127,7 @@ memory_limit_bytes(void)
 /* From this size on malloc maps a block by itself (server/main.c sets the threshold), and large pages pay. */
 #define LARGE_BYTES ((size_t)8 << 20)
 
-/*
- * Advises for all pages that lie in the memory; with `whole`, also for the first and last, which may lie partly in it.
- */
+/* Advises for all pages within the memory; with `whole`, also for the first and last, which may lie partly in it. */
 static void
 advise(void *memory, size_t size, bool whole)
 {

@@ -21,10 +21,7 @@ size_t memory_group_limit(const char *groups, const char *mount);
  */
 void memory_large_pages(void *memory, size_t size);
 
-/*
- * The same for a block from malloc or realloc that realloc may grow. All of its mapping gets large pages, with the
- * allocator's own bytes before the block, so that it stays one mapping.
- */
+/* The same for a block from malloc that realloc may grow: all of its mapping, so that it stays one mapping. */
 void memory_large_pages_of_block(void *block, size_t size);
 
 #endif

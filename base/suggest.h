@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Suggestions for unknown names, for messages: "eps" for "epsilon". Names are compared by their edit distance, without
- * case and separators; a table has the words of other libraries.
- */
+/* Suggests a known name for an unknown one, by edit distance without case and separators, or from a table of words. */
 #ifndef BASE_SUGGEST_H
 #define BASE_SUGGEST_H
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The memory that a piece of work takes: an arena, counted in a budget, that ends with the work; and the threads that
- * help with it. A workspace belongs to one thread at a time.
- */
+/* The memory of a piece of work (an arena, a share of a budget) and its helpers. One thread uses it at a time. */
 #ifndef BASE_WORKSPACE_H
 #define BASE_WORKSPACE_H
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A request's body as it arrives: it is decompressed if it has a content coding, and passed to the reader of its form.
- * Only the tensors and the envelope are kept.
- */
+/* Decodes a request's body as it arrives: its content coding, then its form. Keeps only tensors and the envelope. */
 #ifndef CODEC_BODY_H
 #define CODEC_BODY_H
 

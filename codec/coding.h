@@ -29,10 +29,7 @@ typedef int coding_sink(void *arg, const char *bytes, size_t len, struct err *e)
 
 struct coding_decoder;
 
-/*
- * A decoder for `coding`, which is not CODING_IDENTITY. What it decodes goes to `sink`; `damaged` is the error code of
- * bytes that are not encoded so.
- */
+/* A decoder for `coding`, not CODING_IDENTITY, into `sink`. `damaged` is the error of bytes not encoded so. */
 struct coding_decoder *
 coding_decoder_new(enum coding coding, coding_sink *sink, void *arg, enum err_code damaged) MUST_CHECK;
 void coding_decoder_free(struct coding_decoder *d);

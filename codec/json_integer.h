@@ -9,10 +9,7 @@
 
 #include "base/compiler.h"
 
-/*
- * Reads the JSON number text[0..len), whose grammar was checked before, as sign and magnitude: "3", "3.0", "3e2",
- * "10e-1". -1: it is not whole, or its magnitude exceeds 64 bits.
- */
+/* Reads a JSON number of valid grammar: "3", "3.0", "3e2", "10e-1". -1: it is not whole, or exceeds 64 bits. */
 int json_integer_parse(const char *text, size_t len, bool *negative, uint64_t *magnitude) MUST_CHECK;
 
 #endif

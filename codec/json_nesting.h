@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The nesting of a tensor's lists: finds the shape as the brackets come, and checks that lists of one level have one
- * length. Private to codec/.
- */
+/* Finds a tensor's shape as its brackets come; checks that lists of one level have one length. Private to codec/. */
 #ifndef CODEC_JSON_NESTING_H
 #define CODEC_JSON_NESTING_H
 

@@ -204,9 +204,7 @@ slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at
 	    of, quote, known, suggest_text(&s, near));
 }
 
-/*
- * The datatype of data that came before becomes known at `at`: checks that the values fit the datatype and the limit.
- */
+/* The datatype of data that came before it is known at `at`: checks that the values fit the datatype and the limit. */
 static int
 slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64_t at, struct err *e)
 {

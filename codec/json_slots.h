@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Which parts of a document are tensors, by the keys that lead to them, and whether a tensor's shape, datatype and data
- * agree, in whatever order they come. Private to codec/.
- */
+/* Finds a document's tensors by their keys; checks their shape, datatype and data, in any order. Private to codec/. */
 #ifndef CODEC_JSON_SLOTS_H
 #define CODEC_JSON_SLOTS_H
 

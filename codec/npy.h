@@ -17,10 +17,7 @@
 
 struct npy;
 
-/*
- * A decoder for one file whose values may take at most `tensor_bytes_max` bytes. Their memory is counted in `memory`
- * (NULL: it is not), and the caller gives it back when the decoder is freed.
- */
+/* A decoder for one file of at most `tensor_bytes_max` bytes of values, counted in `memory`, or not if that is NULL. */
 struct npy *npy_new(size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 
 /* Sets the file's offset in the body, if not 0. Before the first byte. */
@@ -29,10 +26,7 @@ void npy_set_start(struct npy *n, uint64_t start);
 /* Also frees the tensor. */
 void npy_free(struct npy *n);
 
-/*
- * Feeds the next `len` bytes. Errors: bad_npy, with the offset in the body; body_too_large, as soon as the shape is
- * known; overloaded. After an error only npy_free may be called.
- */
+/* Feeds the next bytes. Errors: bad_npy, body_too_large, overloaded. After an error only npy_free may be called. */
 int npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e) MUST_CHECK;
 
 /* The same if something may follow the file: *taken is how many of the bytes belong to it. */

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The dict is Python, but only what numpy.save and similar programs write is read: strings without escapes, True,
- * False, tuples of whole numbers (with Python 2's L after them). Nothing is evaluated.
- */
+/* Reads of Python only what numpy.save and similar programs write: strings without escapes, True, False, tuples. */
 #include "codec/npy_header.h"
 
 #include <stdio.h>
@@ -84,10 +81,7 @@ text_string(struct npy_text *t, const char *what, const char **text, size_t *len
 	return 0;
 }
 
-/*
- * The names that numpy.dtype() accepts: a byte order and a type ("<f4"), where '=', '|' or none is this machine's
- * order, or a type's name. A datatype's first row is the one that is written.
- */
+/* What numpy.dtype() accepts: a code, after a byte order or none, or a name. A datatype's first row is written. */
 struct npy_descr {
 	const char *name; /* without the byte order */
 	enum datatype datatype;

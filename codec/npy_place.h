@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Puts values that come in Fortran order, first index fastest, into their row-major places as they come, so that there
- * is never a second copy of the tensor. Private to codec/.
- */
+/* Puts values that come in Fortran order (first index fastest) into their row-major places. Private to codec/. */
 #ifndef CODEC_NPY_PLACE_H
 #define CODEC_NPY_PLACE_H
 

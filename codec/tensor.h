@@ -10,10 +10,7 @@
 
 #define TENSOR_RANK_MAX 32
 
-/*
- * FP16 is IEEE 754's binary16; BF16 is bfloat16, the upper half of a float, and has no form in JSON. BOOL, a byte that
- * is 1 or 0, is a mask's; no request can name it.
- */
+/* FP16 is IEEE 754's binary16, BF16 a float's upper half, for .npy alone; BOOL, a byte of 1 or 0, for masks alone. */
 enum datatype { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_FP16, DATATYPE_BF16, DATATYPE_BOOL, DATATYPE_COUNT };
 
 struct tensor {

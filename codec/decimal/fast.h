@@ -39,10 +39,7 @@ decimal_without_point(const char *end, unsigned fraction)
 	    (decimal_lanes_load(end - DECIMAL_WINDOW - 1) & ~behind);
 }
 
-/*
- * Returns the byte after the number at `p`, or NULL: it is not an ordinary one, but another, cut, or wrong. Reads
- * within [floor, limit) only.
- */
+/* Returns the byte after the ordinary number at `p`; NULL: there is none. Reads within [floor, limit) only. */
 static inline const char *
 decimal_read_ordinary(const char *floor, const char *p, const char *limit, struct decimal_ordinary *n)
 {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Sixteen characters at a time, in the compiler's vectors: which of them are of a kind, as bits, and the number that
- * they spell. On machines without vectors of 16 bytes the compiler uses words.
- */
+/* Sixteen characters at a time, in the compiler's vectors: which are of a kind, and the number that they spell. */
 #ifndef CODEC_DECIMAL_LANES_H
 #define CODEC_DECIMAL_LANES_H
 

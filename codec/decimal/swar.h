@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Eight decimal digits at a time in a 64-bit word ("SIMD within a register"). On every machine the first byte in memory
- * is the word's lowest, so that a carry reaches the first digit last.
- */
+/* Eight decimal digits at a time in a 64-bit word. The first byte in memory is the lowest, whatever the machine. */
 #ifndef CODEC_DECIMAL_SWAR_H
 #define CODEC_DECIMAL_SWAR_H
 

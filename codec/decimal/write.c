@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Writes any number: the shortest digits, of those the closest, and then their layout. There are always 17 digits at
- * first; the zeros at their end are counted, not divided off.
- */
+/* Writes any number: finds the shortest digits, of those the closest, pads them to 17, and lays them out. */
 #include "codec/decimal.h"
 
 #include <stdbool.h>
@@ -113,10 +110,7 @@ digits_from_decimal(struct decimal d)
 	return out;
 }
 
-/*
- * ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7, without a branch on which. For a number below 1, what is stored
- * behind the point are the same bytes at the same place again.
- */
+/* ddd.ddd, 0.00ddd or ddd000 for -5 <= exponent <= 7, without branches; below 1 as in decimal_layout_usual. */
 static inline size_t
 layout_usual(const struct digits *d, char *out)
 {

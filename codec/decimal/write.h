@@ -8,15 +8,10 @@
 
 #include "codec/decimal/swar.h"
 
-/*
- * Writes any finite float, by its bits without the sign. Returns the text's length + `before`, the bytes before `out`.
- */
+/* Writes any finite float, by its bits without the sign. Returns the text's length + `before`, the bytes before it. */
 size_t decimal_write_any_f32(uint32_t bits, char *out, size_t before);
 
-/*
- * Writes e5, e-45 or e-310, of up to three digits, without a branch on how many. It may use 5 bytes whatever the
- * length. Returns the byte after it.
- */
+/* Writes an exponent, e5 or e-310, without a branch. May use 5 bytes for a shorter one. Returns the byte after it. */
 static inline char *
 decimal_write_exponent(char *p, int exponent)
 {
@@ -42,9 +37,7 @@ decimal_write_exponent(char *p, int exponent)
 static inline size_t
 decimal_layout_usual(uint64_t values, uint64_t last, int64_t exponent, int64_t missing, char *out)
 {
-	/*
-	 * cppcheck-suppress shiftTooManyBitsSigned; arithmetic in gcc and clang; a comparison takes a nanosecond more
-	 */
+	/* cppcheck-suppress shiftTooManyBitsSigned; arithmetic in gcc and clang, and faster than a comparison */
 	const int64_t small = exponent >> 63; /* all ones or none */
 	const int64_t zeros = -exponent & small, before = exponent & ~small;
 	const uint64_t text = values | DECIMAL_EIGHT('0');
