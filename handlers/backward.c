@@ -10,7 +10,6 @@
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
-#include "handlers/request_shard.h"
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
@@ -109,15 +108,10 @@ answer(struct request *rq, struct backward *w)
 static int
 start_shard(struct request *rq, struct backward *w, struct err *e)
 {
-	struct shard own;
-
 	if (rq->definition->clip > 0 || !w->call.train)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" needs mode \"train\" and a layer without \"clip\"");
-	if (call_backward_shard(&w->call, &own, e) < 0)
-		return -1;
-	request_shard(rq, &w->call, &own);
 	rq->sync_call->backward = true;
-	return 0;
+	return call_backward_shard(&w->call, &rq->member.shard, e);
 }
 
 int
@@ -149,9 +143,9 @@ int
 backward_joined(struct request *rq, struct err *e)
 {
 	struct backward *w = rq->scratch;
-	const struct shard whole = request_shard_whole(rq);
+	const struct shard *whole = &rq->member.result->whole;
 
-	if (!rq->member.result->empty && call_backward_shard_output(&w->call, &whole, e) < 0)
+	if (!whole->empty && call_backward_shard_output(&w->call, whole, e) < 0)
 		return -1;
 	answer(rq, w);
 	return 0;

@@ -11,7 +11,6 @@
 #include "handlers/mask_options.h"
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
-#include "handlers/request_shard.h"
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
@@ -75,17 +74,6 @@ answer_unchanged(struct request *rq)
 }
 
 static int
-start_shard(struct request *rq, struct training *t, struct err *e)
-{
-	struct shard own;
-
-	if (call_train_shard(&t->call, &own, e) < 0)
-		return -1;
-	request_shard(rq, &t->call, &own);
-	return 0;
-}
-
-static int
 start_batch(struct request *rq, struct call *c, struct err *e)
 {
 	if (call_train(c, e) < 0)
@@ -119,7 +107,7 @@ train_start(struct request *rq, struct err *e)
 		reply_tensor(&rq->reply, NULL, c->tensor);
 	if (sync_options_get(rq, e) < 0)
 		return -1;
-	return rq->sync_call != NULL ? start_shard(rq, t, e) : start_batch(rq, c, e);
+	return rq->sync_call != NULL ? call_train_shard(c, &rq->member.shard, e) : start_batch(rq, c, e);
 }
 
 int
@@ -127,15 +115,14 @@ train_joined(struct request *rq, struct err *e)
 {
 	struct call *c = &((struct training *)rq->scratch)->call;
 	const struct sync_result *r = rq->member.result;
-	const struct shard whole = request_shard_whole(rq);
 
-	if (rq->member.leads && !r->empty && call_train_whole(c, &whole, e) < 0)
+	if (rq->member.leads && !r->whole.empty && call_train_whole(c, &r->whole, e) < 0)
 		return -1;
 	if (c->update_count > 0) {
 		request_update(rq, c->updates, c->update_count);
 		return 0;
 	}
-	if (call_train_shard_output(c, &whole, e) < 0)
+	if (call_train_shard_output(c, &r->whole, e) < 0)
 		return -1;
 	if (rq->member.leads)
 		answer_unchanged(rq);
@@ -157,17 +144,13 @@ int
 train_finish(struct request *rq, struct err *e)
 {
 	struct training *t = rq->scratch;
-	struct shard whole;
 
 	if (t->err.code != ERR_NONE) {
 		*e = t->err;
 		return -1;
 	}
-	if (rq->sync_call != NULL) {
-		whole = request_shard_whole(rq);
-		if (call_train_shard_output(&t->call, &whole, e) < 0)
-			return -1;
-	}
+	if (rq->sync_call != NULL && call_train_shard_output(&t->call, &rq->member.result->whole, e) < 0)
+		return -1;
 	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
 	return 0;
 }

@@ -91,17 +91,7 @@ int call_train_output(struct call *c, struct err *e) MUST_CHECK;
 /* The gradients by input, weight and bias. */
 int call_backward(struct call *c, struct err *e) MUST_CHECK;
 
-/*
- * A shard of a batch that is normalized as one, by the moments of all its shards (batch_norm without ghost batches). A
- * shard may be empty, have one value a channel, or nothing but padding. The arrays of a shard belong to its call.
- */
-struct shard {
-	struct moments moments;
-	const double *sum, *product; /* backward: sum dy, sum dy (x - mean), by the mean of `moments`; else NULL */
-	double limit;                /* train: the largest number that an output can hold; infinite: no output */
-};
-
-/* Measures the call's shard. */
+/* Measures the call's shard of a batch (norm/pool.h), whose arrays are the call's. Without ghost batches. */
 int call_train_shard(struct call *c, struct shard *own, struct err *e) MUST_CHECK;
 int call_backward_shard(struct call *c, struct shard *own, struct err *e) MUST_CHECK;
 

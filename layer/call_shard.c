@@ -14,13 +14,16 @@
 
 /* Of a shard of padding alone the moments stay 0. */
 static int
-measure(struct call *c, double *room, struct piece *all, struct moments *out, struct err *e)
+measure(struct call *c, double *room, struct piece *all, struct shard *out, struct err *e)
 {
 	if (pieces_cut(c, PIECES_WHOLE, e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0)
 		return -1;
 	*all = pieces_get(&c->pieces, c->values, 0);
-	*out = (struct moments){ norm_view_count(all->view), room, room + c->view.feature };
-	return all->count == 0 ? 0 : measure_moments(c, all, room, out, e);
+	*out = (struct shard){ .moments = { norm_view_count(all->view), room, room + c->view.feature },
+		.features = c->view.feature,
+		.empty = c->tensor->count == 0,
+		.limit = HUGE_VAL };
+	return all->count == 0 ? 0 : measure_moments(c, all, room, &out->moments, e);
 }
 
 int
@@ -30,11 +33,9 @@ call_train_shard(struct call *c, struct shard *own, struct err *e)
 	struct piece all;
 	double *room;
 
-	*own = (struct shard){ .limit = HUGE_VAL };
 	c->updates = workspace_alloc(c->workspace, sizeof(*c->updates), e);
 	if (c->updates == NULL || workspace_doubles(c->workspace, 2 * features, &room, e) < 0 ||
-	    workspace_doubles(c->workspace, features, &c->scratch, e) < 0 ||
-	    measure(c, room, &all, &own->moments, e) < 0)
+	    workspace_doubles(c->workspace, features, &c->scratch, e) < 0 || measure(c, room, &all, own, e) < 0)
 		return -1;
 	if (c->output && all.count > 0)
 		own->limit = real_largest(c->tensor->datatype);
@@ -81,12 +82,11 @@ call_backward_shard(struct call *c, struct shard *own, struct err *e)
 	struct norm_pass pass;
 	struct piece x, g;
 
-	*own = (struct shard){ .limit = HUGE_VAL };
 	if (workspace_doubles(c->workspace, c->view.feature, &c->grad_weight, e) < 0 ||
 	    workspace_doubles(c->workspace, c->view.feature, &c->grad_bias, e) < 0 || channels_init(c, e) < 0)
 		return -1;
 	ch = c->channels;
-	if (measure(c, ch->room, &x, &own->moments, e) < 0 || pieces_take(c, c->gradient, &c->gradients, e) < 0)
+	if (measure(c, ch->room, &x, own, e) < 0 || pieces_take(c, c->gradient, &c->gradients, e) < 0)
 		return -1;
 	g = pieces_get(&c->pieces, c->gradients, 0);
 	if (x.count > 0) {

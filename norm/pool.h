@@ -6,6 +6,7 @@
 #ifndef NORM_POOL_H
 #define NORM_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,18 @@ struct moments {
 	uint64_t count;     /* values of each feature */
 	const double *mean; /* `features` doubles; not read if count is 0 */
 	const double *var;  /* biased */
+};
+
+/*
+ * A shard of a batch that is normalized as one, or the whole batch. A shard may be empty, have one value a channel, or
+ * nothing but padding; then its mean and var are 0.
+ */
+struct shard {
+	struct moments moments;
+	size_t features;
+	bool empty;                  /* the tensor has no values, not even padding */
+	const double *sum, *product; /* backward: sum dy, sum dy (x - mean), by the mean of `moments`; else NULL */
+	double limit;                /* train: the largest number that an output can hold; infinite: no output */
 };
 
 /*

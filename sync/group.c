@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "norm/pool.h"
-
 /* mean, var, sum, product, and two more while they are pooled. */
 #define GROUP_ARRAYS 6
 
@@ -66,13 +64,13 @@ sync_group_new(const struct sync_call *call, size_t features, struct budget *mem
 int
 sync_shard_digest(struct sync_member *m, struct err *e)
 {
-	const struct sync_shard *s = &m->shard;
-	const double *const arrays[] = { s->mean, s->var, s->sum, s->product };
+	const struct shard *s = &m->shard;
+	const double *const arrays[] = { s->moments.mean, s->moments.var, s->sum, s->product };
 	struct digest *d = digest_new();
 
 	if (d == NULL)
 		return err_fail_memory(e);
-	digest_add(d, &s->count, sizeof(s->count));
+	digest_add(d, &s->moments.count, sizeof(s->moments.count));
 	digest_add(d, &s->empty, sizeof(s->empty));
 	digest_add(d, &s->features, sizeof(s->features));
 	digest_add(d, &s->limit, sizeof(s->limit));
@@ -122,7 +120,7 @@ sync_group_is_repeat(const struct sync_group *g, const struct sync_call *call, c
 }
 
 int
-sync_group_check(const struct sync_group *g, const struct sync_call *call, const struct sync_shard *s, struct err *e)
+sync_group_check(const struct sync_group *g, const struct sync_call *call, const struct shard *s, struct err *e)
 {
 	if (call->world_size != g->world_size)
 		return err_fail(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step,
@@ -212,23 +210,19 @@ pool_shards(struct sync_group *g, struct err *e)
 	const size_t features = g->features;
 	double *mean = g->values, *var = mean + features, *sum = var + features, *product = sum + features;
 	struct moments *parts = calloc(g->world_size, sizeof(*parts));
+	uint64_t count;
 	int result;
 
 	if (parts == NULL)
 		return err_fail_memory(e);
-	for (unsigned r = 0; r < g->world_size; r++) {
-		const struct sync_shard *s = &g->members[r]->shard;
-
-		parts[r] = (struct moments){ s->count, s->mean, s->var };
-	}
-	result = pool_moments(parts, g->world_size, features, mean, var, product + features, &g->result.count);
+	for (unsigned r = 0; r < g->world_size; r++)
+		parts[r] = g->members[r]->shard.moments;
+	result = pool_moments(parts, g->world_size, features, mean, var, product + features, &count);
 	free(parts);
 	if (result < 0)
 		return err_fail(e, ERR_NON_FINITE_INPUT, "the moments of the whole batch overflow");
-	g->result.mean = mean;
-	g->result.var = var;
-	g->result.sum = sum;
-	g->result.product = product;
+	g->result.whole =
+	    (struct shard){ .moments = { count, mean, var }, .features = features, .sum = sum, .product = product };
 	return 0;
 }
 
@@ -240,11 +234,11 @@ pool_sums(struct sync_group *g)
 	double *sum = g->values + 2 * g->features, *product = sum + g->features;
 
 	for (unsigned r = 0; r < g->world_size; r++) {
-		const struct sync_shard *s = &g->members[r]->shard;
+		const struct shard *s = &g->members[r]->shard;
 
 		for (size_t f = 0; f < g->features && !s->empty; f++) {
 			sum[f] += s->sum[f];
-			product[f] += s->product[f] + (s->mean[f] - mean[f]) * s->sum[f];
+			product[f] += s->product[f] + (s->moments.mean[f] - mean[f]) * s->sum[f];
 		}
 	}
 }
@@ -253,16 +247,18 @@ pool_sums(struct sync_group *g)
 static void
 pool_limits(struct sync_group *g)
 {
-	g->result.empty = true;
-	g->result.limit = HUGE_VAL;
+	struct shard *whole = &g->result.whole;
+
+	whole->empty = true;
+	whole->limit = HUGE_VAL;
 	for (unsigned r = 0; r < g->world_size; r++) {
-		const struct sync_shard *s = &g->members[r]->shard;
+		const struct shard *s = &g->members[r]->shard;
 
 		if (s->empty)
 			continue;
-		g->result.empty = false;
-		if (s->limit < g->result.limit)
-			g->result.limit = s->limit;
+		whole->empty = false;
+		if (s->limit < whole->limit)
+			whole->limit = s->limit;
 	}
 }
 

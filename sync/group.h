@@ -65,7 +65,7 @@ bool sync_group_is_repeat(const struct sync_group *g, const struct sync_call *ca
 
 /* Checks that the call agrees with those that came before. */
 int sync_group_check(
-    const struct sync_group *g, const struct sync_call *call, const struct sync_shard *s, struct err *e) MUST_CHECK;
+    const struct sync_group *g, const struct sync_call *call, const struct shard *s, struct err *e) MUST_CHECK;
 
 /* Whether one more member would wait if this call joined. */
 bool sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *call);

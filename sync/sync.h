@@ -20,6 +20,7 @@
 #include "base/budget.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "norm/pool.h"
 
 #define SYNC_STEP_MAX 128
 #define SYNC_WORLD_MAX 4096
@@ -37,24 +38,9 @@ struct sync_call {
 	unsigned timeout_ms;
 };
 
-/* A shard's moments. Its arrays have `features` doubles and belong to the member's request; NULL if there are none. */
-struct sync_shard {
-	uint64_t count; /* values per channel, without padding */
-	bool empty;     /* the tensor has no values, not even padding */
-	size_t features;
-	const double *mean, *var;    /* 0 if there is only padding */
-	const double *sum, *product; /* of backward: sum g, and sum g (x - mean) with the shard's own mean */
-
-	double limit; /* of training: the largest number that its output can hold; infinite if it wants no output */
-};
-
-/* All shards together (docs/MATH.md, equation 24; `product` with the pooled mean). Immutable once it is there. */
+/* All shards together (docs/MATH.md, equation 24; the sums with the pooled mean). Immutable once it is there. */
 struct sync_result {
-	uint64_t count;
-	bool empty; /* all shards are */
-	const double *mean, *var;
-	const double *sum, *product;
-	double limit; /* the smallest of all shards */
+	struct shard whole; /* empty if all shards are; the limit is the smallest */
 
 	/* Of training, once the leader has told. */
 	uint64_t num_batches_tracked, revision;
@@ -62,7 +48,7 @@ struct sync_result {
 
 struct sync_member {
 	/* The caller's. */
-	struct sync_shard shard;
+	struct shard shard;        /* its arrays belong to the member's request */
 	void (*resume)(void *arg); /* from any thread, without a lock held */
 	void *arg;
 

@@ -65,9 +65,8 @@ rank_init(
 	r->var[1] = 2;
 	r->sum[0] = rank + 1;
 	r->sum[1] = 10;
-	r->member.shard = (struct sync_shard){
-		.count = count, .empty = count == 0, .features = 2, .mean = r->mean, .var = r->var, .limit = 1e30
-	};
+	r->member.shard =
+	    (struct shard){ .moments = { count, r->mean, r->var }, .empty = count == 0, .features = 2, .limit = 1e30 };
 	r->member.resume = resume;
 	r->member.arg = r;
 	pthread_mutex_init(&r->lock, NULL);
@@ -83,10 +82,10 @@ look(struct rank *r)
 	if (result == NULL)
 		return;
 	r->result = *result;
-	memcpy(r->result_mean, result->mean, sizeof(r->result_mean));
-	memcpy(r->result_var, result->var, sizeof(r->result_var));
-	memcpy(r->result_sum, result->sum, sizeof(r->result_sum));
-	memcpy(r->result_product, result->product, sizeof(r->result_product));
+	memcpy(r->result_mean, result->whole.moments.mean, sizeof(r->result_mean));
+	memcpy(r->result_var, result->whole.moments.var, sizeof(r->result_var));
+	memcpy(r->result_sum, result->whole.sum, sizeof(r->result_sum));
+	memcpy(r->result_product, result->whole.product, sizeof(r->result_product));
 }
 
 /* A call from its join to its end, as a request does it. */
@@ -186,7 +185,7 @@ static inline void
 check_result(const struct rank *r, uint64_t count, double mean, uint64_t batches)
 {
 	ck_assert_msg(r->err.code == ERR_NONE, "%s", r->err.detail);
-	ck_assert_uint_eq(r->result.count, count);
+	ck_assert_uint_eq(r->result.whole.moments.count, count);
 	ck_assert(fabs(r->result_mean[0] - mean) <= 1e-12 && fabs(r->result_mean[1] + mean) <= 1e-12);
 	ck_assert_uint_eq(r->result.num_batches_tracked, batches);
 	ck_assert_uint_eq(r->result.revision, batches + 100);

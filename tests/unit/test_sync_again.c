@@ -134,7 +134,7 @@ START_TEST(wide_steps)
 			(void)snprintf(step, sizeof(step), "%u", 4 - (i < 5 ? 4 - i : i - 5));
 			rank_init(&r, all, step, 0, 1, 4, 1);
 			r.member.shard.features = widths[w];
-			r.member.shard.mean = r.member.shard.var = zeros;
+			r.member.shard.moments.mean = r.member.shard.moments.var = zeros;
 			(void)run(&r);
 			ck_assert_int_eq(r.err.code, ERR_NONE);
 			ck_assert(r.led == (i < 5 || w == 1 || i >= 8));

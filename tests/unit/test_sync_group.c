@@ -29,9 +29,8 @@ rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
 
 	memset(r, 0, sizeof(*r));
 	r->call = (struct sync_call){ LAYER, false, "1", rank, world, 1000 };
-	r->member.shard = (struct sync_shard){
-		.count = count, .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros
-	};
+	r->member.shard =
+	    (struct shard){ .moments = { count, zeros, zeros }, .features = 2, .sum = zeros, .product = zeros };
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
 }
 
@@ -136,14 +135,14 @@ END_TEST
 static bool
 change(struct rank *r, unsigned nth)
 {
-	struct sync_shard *s = &r->member.shard;
-	const double **const arrays[] = { &s->mean, &s->var, &s->sum, &s->product };
+	struct shard *s = &r->member.shard;
+	const double **const arrays[] = { &s->moments.mean, &s->moments.var, &s->sum, &s->product };
 	struct err e;
 
 	if (nth < 4)
 		*arrays[nth] = ones;
 	else if (nth == 4)
-		s->count++;
+		s->moments.count++;
 	else if (nth == 5)
 		r->call.world_size++;
 	else if (nth == 6)
@@ -214,9 +213,9 @@ END_TEST
 START_TEST(padding_alone)
 {
 	static const double mean[] = { 1, 2 }, var[] = { 1, 3 }, sum[] = { 3, 5 }, product[] = { 7, 11 };
-	const struct sync_shard shards[] = {
-		{ .count = 4, .features = 2, .mean = mean, .var = var, .sum = sum, .product = product, .limit = 6 },
-		{ .features = 2, .mean = zeros, .var = zeros, .sum = zeros, .product = zeros, .limit = 5 },
+	const struct shard shards[] = {
+		{ .moments = { 4, mean, var }, .features = 2, .sum = sum, .product = product, .limit = 6 },
+		{ .moments = { 0, zeros, zeros }, .features = 2, .sum = zeros, .product = zeros, .limit = 5 },
 		{ .features = 2, .empty = true, .limit = 1 },
 	};
 	struct sync_groups all = { .waiting_max = 1000 };
@@ -236,12 +235,13 @@ START_TEST(padding_alone)
 	}
 	result = sync_group_pool(g, &e);
 	ck_assert_ptr_nonnull(result);
-	ck_assert_uint_eq(result->count, 4);
-	ck_assert(!result->empty);
-	ck_assert(result->mean[0] == 1 && result->mean[1] == 2 && result->var[0] == 1 && result->var[1] == 3);
-	ck_assert(result->sum[0] == 3 && result->sum[1] == 5);
-	ck_assert(result->product[0] == 7 && result->product[1] == 11);
-	ck_assert(result->limit == 5);
+	ck_assert_uint_eq(result->whole.moments.count, 4);
+	ck_assert(!result->whole.empty);
+	ck_assert(result->whole.moments.mean[0] == 1 && result->whole.moments.mean[1] == 2 &&
+	    result->whole.moments.var[0] == 1 && result->whole.moments.var[1] == 3);
+	ck_assert(result->whole.sum[0] == 3 && result->whole.sum[1] == 5);
+	ck_assert(result->whole.product[0] == 7 && result->whole.product[1] == 11);
+	ck_assert(result->whole.limit == 5);
 	other = r[1];
 	other.member.shard.sum = sum;
 	ck_assert_int_eq(sync_shard_digest(&other.member, &e), 0);

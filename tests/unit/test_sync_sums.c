@@ -22,10 +22,10 @@ START_TEST(shards_of_any_size)
 	meet(r, 4);
 	for (unsigned i = 0; i < 4; i++) {
 		check_result(&r[i], 8, (20 + 60) / 8.0, 3);
-		ck_assert(!r[i].result.empty);
+		ck_assert(!r[i].result.whole.empty);
 		/* Within and between: (5 1 + 1 1 + 2 1 + 5 10^2 + 1 10^2 + 2 20^2) / 8 about the mean 10. */
 		ck_assert(fabs(r[i].result_var[0] - (8 + 500 + 100 + 800) / 8.0) <= 1e-11);
-		ck_assert(r[i].result.limit == 97);
+		ck_assert(r[i].result.whole.limit == 97);
 	}
 	ck_assert_uint_eq(leaders(r, 4), 1);
 	sync_end(all);
@@ -109,7 +109,7 @@ START_TEST(all_shards_are_empty)
 	meet(r, 3);
 	for (unsigned i = 0; i < 3; i++) {
 		check_result(&r[i], 0, 0, 0);
-		ck_assert(r[i].result.empty);
+		ck_assert(r[i].result.whole.empty);
 	}
 	sync_end(all);
 }
