@@ -74,12 +74,14 @@ statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n
 	if (values == NULL)
 		return 0;
 	bytes = sqlite3_malloc64(8 * n + 1);
-	if (bytes == NULL)
-		return err_fail_memory(e);
-	bytes_put_doubles(bytes, values, n);
-	if (sqlite3_bind_blob64(stmt, i, bytes, 8 * n, sqlite3_free) != SQLITE_OK)
-		return failed(sqlite3_db_handle(stmt), e);
-	return 0;
+	if (bytes != NULL) {
+		bytes_put_doubles(bytes, values, n);
+		if (sqlite3_bind_blob64(stmt, i, bytes, 8 * n, sqlite3_free) == SQLITE_OK)
+			return 0;
+	}
+	(void)(bytes == NULL ? err_fail_memory(e) : failed(sqlite3_db_handle(stmt), e));
+	make_ready(stmt); /* what is bound already must not get into the next layer's row */
+	return -1;
 }
 
 int

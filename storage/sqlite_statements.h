@@ -84,7 +84,10 @@ int statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e) MUST_CH
 
 void statement_bind_text(sqlite3_stmt *stmt, int i, const char *text);
 
-/* A copy of `n` doubles, as a blob. NULL values bind SQL's NULL. */
+/*
+ * A copy of `n` doubles, as a blob; NULL values leave SQL's NULL. After a failure the statement is ready for its next
+ * use.
+ */
 int statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n, struct err *e) MUST_CHECK;
 
 /* Reads a blob column into a malloc'ed list of *n; NULL stays NULL. */

@@ -7,6 +7,9 @@
 
 #include <math.h>
 
+#include "storage/snapshot.h"
+#include "storage/sqlite_backend.h"
+#include "tests/unit/opaque.h"
 #include "tests/unit/scratch_store.h"
 
 START_TEST(a_full_queue_is_overloaded_and_a_stopped_store_says_so)
@@ -238,6 +241,35 @@ START_TEST(several_updates_in_a_batch_with_others)
 }
 END_TEST
 
+/* A save that fails between two lists leaves nothing of them for the next, which may be another layer's. */
+START_TEST(a_save_that_fails_leaves_no_list_to_the_next)
+{
+	static const double two[2] = { 3, 4 }, many[200] = { 1 };
+	struct err e = { 0 };
+	struct backend *b = sqlite_backend_open(scratch_path, &opaque_definitions, &e);
+	struct layer_identity *a, *c;
+	struct snapshot layer = { .weight = { two, 2 }, .bias = { many, 200 } };
+	const struct snapshot *found;
+	int64_t id;
+
+	ck_assert_msg(b != NULL, "%s", e.detail);
+	ck_assert(b->ops->insert(b, "m", "a", "d", 2, &id, &e) == 0);
+	layer.identity = a = layer_identity_new(id, "m", "a", "d", &opaque_definitions, &e);
+	sqlite3_limit(sqlite_self(b)->db, SQLITE_LIMIT_LENGTH, 1000);
+	ck_assert_int_eq(b->ops->save(b, &layer, true, &e), -1);
+	ck_assert(b->ops->insert(b, "m", "c", "d", 2, &id, &e) == 0);
+	layer.identity = c = layer_identity_new(id, "m", "c", "d", &opaque_definitions, &e);
+	layer.weight = layer.bias = (struct store_vector){ 0 };
+	ck_assert_int_eq(b->ops->save(b, &layer, true, &e), 0);
+	ck_assert_int_eq(b->ops->load(b, "m", "c", NULL, &found, &e), 0);
+	ck_assert_ptr_null(found->weight.values);
+	snapshot_unref(found);
+	layer_identity_unref(a);
+	layer_identity_unref(c);
+	b->ops->close(b);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -246,6 +278,7 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, a_full_queue_is_overloaded_and_a_stopped_store_says_so);
+	tcase_add_test(t, a_save_that_fails_leaves_no_list_to_the_next);
 	tcase_add_test(t, updates_are_applied_in_order_and_each_knows_its_number);
 	tcase_add_loop_test(t, several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);
 	tcase_add_test(t, several_updates_of_which_one_is_refused_leave_nothing);
