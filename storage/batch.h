@@ -40,6 +40,7 @@ struct batch {
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */
 	bool chores_are_due;
+	bool chores_go_on; /* a slice was full: the next should follow at once */
 	size_t keys_added;
 	struct trimmed_keys trimmed;
 	struct arena arena;

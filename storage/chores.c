@@ -30,40 +30,35 @@ chores_begin(struct chores *c, struct batch *b)
 
 /* Keys that are older than their lifetime. */
 static int
-purge_keys(struct chores *c, struct batch *b, bool *more, struct err *e)
+purge_keys(const struct chores *c, struct batch *b, struct err *e)
 {
 	size_t purged = 0;
 
 	(void)c;
 	if (b->chores_are_due && b->backend->ops->purge_keys(b->backend, b->keys_since_s, SLICE, &purged, e) < 0)
 		return -1;
-	*more = purged == SLICE;
+	b->chores_go_on |= purged == SLICE;
 	return 0;
 }
 
 /* The oldest keys where there are too many: in every batch at least as many as it adds, so that no load outruns it. */
 static int
-trim_keys(struct chores *c, struct batch *b, bool *more, struct err *e)
+trim_keys(const struct chores *c, struct batch *b, struct err *e)
 {
 	if (b->backend->ops->trim_keys(b->backend, c->keys_max, SLICE + b->keys_added, &b->trimmed, e) < 0)
 		return -1;
-	*more = b->trimmed.kept > c->keys_max;
+	b->chores_go_on |= b->trimmed.kept > c->keys_max;
 	return 0;
 }
 
-static int (*const chores[])(struct chores *c, struct batch *b, bool *more, struct err *e) = { purge_keys, trim_keys };
+static int (*const table[])(const struct chores *c, struct batch *b, struct err *e) = { purge_keys, trim_keys };
 
 int
-chores_work(struct chores *c, struct batch *b, struct err *e)
+chores_work(const struct chores *c, struct batch *b, struct err *e)
 {
-	bool more;
-
-	for (size_t i = 0; i < sizeof(chores) / sizeof(chores[0]); i++) {
-		if (chores[i](c, b, &more, e) < 0)
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i](c, b, e) < 0)
 			return -1;
-		if (more)
-			c->due_us = 0;
-	}
 	return 0;
 }
 
@@ -72,18 +67,18 @@ void
 chores_end(struct chores *c, const struct batch *b)
 {
 	const bool early = b->trimmed.forgotten > 0 && b->trimmed.youngest_s >= b->keys_since_s;
+	const struct log_field fields[] = { { .name = "key_lifetime_s", .number = (double)c->key_lifetime_s },
+		{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
+		{ .name = "max_keys", .number = (double)c->keys_max } };
 
+	if (b->chores_go_on)
+		c->due_us = 0;
 	if (!c->keys_are_short && early && b->trimmed.kept <= c->keys_max) {
 		c->keys_are_short = true;
 		log_event(LOG_WARN,
-		    "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime",
-		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)c->key_lifetime_s },
-			{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
-			{ .name = "max_keys", .number = (double)c->keys_max } },
-		    3);
+		    "more idempotency keys than --max-keys: the oldest are forgotten before --key-lifetime", fields, 3);
 	} else if (c->keys_are_short && b->trimmed.kept + c->keys_max / CALM_PART < c->keys_max) {
 		c->keys_are_short = false;
-		log_event(LOG_INFO, "idempotency keys are remembered for --key-lifetime again",
-		    (const struct log_field[]){ { .name = "key_lifetime_s", .number = (double)c->key_lifetime_s } }, 1);
+		log_event(LOG_INFO, "idempotency keys are remembered for --key-lifetime again", fields, 1);
 	}
 }

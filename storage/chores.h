@@ -21,9 +21,9 @@ bool chores_are_due(const struct chores *c);
 void chores_begin(struct chores *c, struct batch *b);
 
 /* Does a slice of each, before the batch is committed. -1 with `e`: the batch must be rolled back. */
-int chores_work(struct chores *c, struct batch *b, struct err *e) MUST_CHECK;
+int chores_work(const struct chores *c, struct batch *b, struct err *e) MUST_CHECK;
 
-/* After the commit: logs what an operator should know. */
+/* After the commit: lets the next slice follow if there is more, and logs what an operator should know. */
 void chores_end(struct chores *c, const struct batch *b);
 
 #endif

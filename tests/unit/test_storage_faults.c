@@ -284,6 +284,28 @@ START_TEST(a_flush_that_fails_acknowledges_nothing_that_is_not_there)
 }
 END_TEST
 
+/* A store that cannot forget its old keys, because the disk is full, tries it again later, and not all the time. */
+START_TEST(chores_that_fail_wait)
+{
+	strcpy(what, "chores");
+	must_open(1 << 20);
+	ck_assert_int_eq(sqlite3_exec(rig.db,
+			     "DELETE FROM idempotency; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+			     "WHERE i < 2500) INSERT INTO "
+			     "idempotency SELECT NULL, 1, 'old' || i, zeroblob(32), 1, 1, 1 FROM n",
+			     NULL, NULL, NULL),
+	    SQLITE_OK);
+	rig_close(&rig);
+	disk_fail(disk, (struct disk_fault){ .op = DISK_WRITE, .nth = 1, .lasting = true, .full = true });
+	must_open(1 << 20);
+	usleep(100000);
+	ck_assert_uint_gt(disk_failures(disk), 0);
+	ck_assert_uint_lt(disk_failures(disk), 10);
+	disk_fail(disk, (struct disk_fault){ 0 });
+	must_store();
+}
+END_TEST
+
 /* The process is killed between any two calls, and the power goes after the next one has let its state be seen. */
 START_TEST(what_was_read_after_a_kill_survives_a_power_cut)
 {
@@ -374,6 +396,7 @@ unit_suite(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, a_call_that_fails_leaves_what_was_acknowledged_and_nothing_else, 0, 7);
 	tcase_add_test(t, a_flush_that_fails_acknowledges_nothing_that_is_not_there);
+	tcase_add_test(t, chores_that_fail_wait);
 	tcase_add_test(t, what_was_read_after_a_kill_survives_a_power_cut);
 	tcase_add_checked_fixture(real, scratch_setup, scratch_teardown);
 	tcase_add_test(real, a_log_that_was_left_is_read_from_the_disk_not_from_memory);
