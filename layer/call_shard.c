@@ -69,7 +69,7 @@ call_train_shard_output(struct call *c, const struct shard *whole, struct err *e
 	if (!c->output || c->tensor->count == 0)
 		return 0;
 	all = pieces_get(&c->pieces, c->values, 0);
-	if (forward_by_moments(c, &all, &whole->moments, c->parameters, e) < 0)
+	if (all.count > 0 && forward_by_moments(c, &all, &whole->moments, c->parameters, e) < 0)
 		return -1;
 	forward_finish(c);
 	return 0;
