@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/cache.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -62,17 +61,15 @@ bucket_of(struct cache *c, uint64_t hash)
 	return &c->buckets[hash & (c->bucket_count - 1)];
 }
 
-/* The link that points to the entry, or the bucket's last link. */
-static struct entry **
-find_link_locked(struct cache *c, uint64_t hash, const char *model, const char *layer)
+static struct entry *
+find_locked(struct cache *c, uint64_t hash, const char *model, const char *layer)
 {
-	struct entry **link = bucket_of(c, hash);
+	struct entry *n = *bucket_of(c, hash);
 
-	while (*link != NULL &&
-	    ((*link)->hash != hash ||
-		!names_equal((*link)->layer->identity->model, (*link)->layer->identity->name, model, layer)))
-		link = &(*link)->chain;
-	return link;
+	while (n != NULL &&
+	    (n->hash != hash || !names_equal(n->layer->identity->model, n->layer->identity->name, model, layer)))
+		n = n->chain;
+	return n;
 }
 
 static void
@@ -92,11 +89,12 @@ link_newest_locked(struct cache *c, struct entry *n)
 }
 
 static void
-remove_locked(struct cache *c, struct entry **link)
+remove_locked(struct cache *c, struct entry *n)
 {
-	struct entry *n = *link;
+	struct entry **link = bucket_of(c, n->hash);
 
-	assert(n != NULL);
+	while (*link != n)
+		link = &(*link)->chain;
 	*link = n->chain;
 	unlink_use_locked(c, n);
 	c->bytes -= entry_bytes(n);
@@ -126,23 +124,19 @@ grow_locked(struct cache *c)
 static void
 evict_locked(struct cache *c)
 {
-	const struct layer_identity *identity;
-
-	while (c->bytes > c->bytes_max && c->oldest != NULL) {
-		identity = c->oldest->layer->identity;
-		remove_locked(c, find_link_locked(c, c->oldest->hash, identity->model, identity->name));
-	}
+	while (c->bytes > c->bytes_max && c->oldest != NULL)
+		remove_locked(c, c->oldest);
 }
 
 const struct snapshot *
 cache_get(struct cache *c, const char *model, const char *layer)
 {
-	uint64_t hash = names_hash(c->seed, model, layer);
+	const uint64_t hash = names_hash(c->seed, model, layer);
 	const struct snapshot *found = NULL;
 	struct entry *n;
 
 	pthread_mutex_lock(&c->lock);
-	n = *find_link_locked(c, hash, model, layer);
+	n = find_locked(c, hash, model, layer);
 	if (n != NULL) {
 		found = snapshot_ref(n->layer);
 		unlink_use_locked(c, n);
@@ -152,24 +146,41 @@ cache_get(struct cache *c, const char *model, const char *layer)
 	return found;
 }
 
+/* In the table, but not yet in the list by use. NULL without memory. */
+static struct entry *
+add_locked(struct cache *c, uint64_t hash)
+{
+	struct entry *n = malloc(sizeof(*n));
+
+	if (n == NULL)
+		return NULL;
+	grow_locked(c);
+	n->hash = hash;
+	n->chain = *bucket_of(c, hash);
+	*bucket_of(c, hash) = n;
+	c->entry_count++;
+	return n;
+}
+
 void
 cache_put(struct cache *c, const struct snapshot *layer)
 {
 	const struct layer_identity *identity = layer->identity;
-	uint64_t hash = names_hash(c->seed, identity->model, identity->name);
-	struct entry **link, *n = malloc(sizeof(*n));
+	const uint64_t hash = names_hash(c->seed, identity->model, identity->name);
+	struct entry *n;
 
 	pthread_mutex_lock(&c->lock);
-	link = find_link_locked(c, hash, identity->model, identity->name);
-	if (*link != NULL)
-		remove_locked(c, link);
+	n = find_locked(c, hash, identity->model, identity->name);
 	if (n != NULL) {
-		*n = (struct entry){ .layer = snapshot_ref(layer), .hash = hash };
-		grow_locked(c);
-		n->chain = *bucket_of(c, hash);
-		*bucket_of(c, hash) = n;
+		unlink_use_locked(c, n);
+		c->bytes -= entry_bytes(n);
+		snapshot_unref(n->layer);
+	} else {
+		n = add_locked(c, hash);
+	}
+	if (n != NULL) {
+		n->layer = snapshot_ref(layer);
 		link_newest_locked(c, n);
-		c->entry_count++;
 		c->bytes += entry_bytes(n);
 		evict_locked(c);
 	}
@@ -179,13 +190,12 @@ cache_put(struct cache *c, const struct snapshot *layer)
 void
 cache_drop(struct cache *c, const char *model, const char *layer)
 {
-	uint64_t hash = names_hash(c->seed, model, layer);
-	struct entry **link;
+	struct entry *n;
 
 	pthread_mutex_lock(&c->lock);
-	link = find_link_locked(c, hash, model, layer);
-	if (*link != NULL)
-		remove_locked(c, link);
+	n = find_locked(c, names_hash(c->seed, model, layer), model, layer);
+	if (n != NULL)
+		remove_locked(c, n);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -194,14 +204,12 @@ void
 cache_drop_model(struct cache *c, const char *model)
 {
 	struct entry *n, *older;
-	const struct layer_identity *identity;
 
 	pthread_mutex_lock(&c->lock);
 	for (n = c->newest; n != NULL; n = older) {
 		older = n->older;
-		identity = n->layer->identity;
-		if (strcmp(identity->model, model) == 0)
-			remove_locked(c, find_link_locked(c, n->hash, identity->model, identity->name));
+		if (strcmp(n->layer->identity->model, model) == 0)
+			remove_locked(c, n);
 	}
 	pthread_mutex_unlock(&c->lock);
 }

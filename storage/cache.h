@@ -17,7 +17,7 @@ void cache_free(struct cache *c);                     /* NULL is fine */
 /* The snapshot with a reference for the caller, or NULL. */
 const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer);
 
-/* Keeps a reference to `layer` in place of an older snapshot. Without memory for the entry it keeps neither. */
+/* Keeps a reference to `layer` in place of an older snapshot. Without memory for a new entry it keeps none. */
 void cache_put(struct cache *c, const struct snapshot *layer);
 
 /* Forgets a layer; forgets all layers of a model. */
