@@ -139,12 +139,6 @@ sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *call)
 	return g->members[call->rank] == NULL && g->arrived + 1 < g->world_size;
 }
 
-bool
-sync_group_is_empty(const struct sync_group *g)
-{
-	return g->arrived == 0;
-}
-
 /* The member takes its rank's place in a group that fills; a call that had the place before is released. */
 static void
 enter(struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list)

@@ -70,9 +70,6 @@ int sync_group_check(
 /* Whether one more member would wait if this call joined. */
 bool sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *call);
 
-/* No member has joined yet, or all have left. */
-bool sync_group_is_empty(const struct sync_group *g);
-
 /*
  * The member joins. It gets the result, or waits (m->waits) in the place of its rank; a call that had the place before
  * is released. Returns true if the group is full now: then this member leads it and does not wait. m->group must be

@@ -232,7 +232,7 @@ sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const stru
 void
 sync_groups_remove(struct sync_groups *all, struct sync_member *m, const struct err *err, struct sync_member **list)
 {
-	if (sync_group_remove(m, err, list) && sync_group_is_empty(m->group))
+	if (sync_group_remove(m, err, list) && m->group->arrived == 0)
 		forget(all, m->group);
 }
 
@@ -267,10 +267,4 @@ sync_groups_fail_unled(struct sync_groups *all, const struct err *err, struct sy
 		sync_group_release_all(all->heap[1], NULL, err, list);
 		forget(all, all->heap[1]);
 	}
-}
-
-bool
-sync_groups_any_is_led(const struct sync_groups *all)
-{
-	return all->led_count > 0;
 }

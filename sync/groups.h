@@ -72,6 +72,4 @@ uint64_t sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct syn
 /* Fails all members that wait, and forgets all groups that are not led: leaders will tell theirs. */
 void sync_groups_fail_unled(struct sync_groups *all, const struct err *err, struct sync_member **list);
 
-bool sync_groups_any_is_led(const struct sync_groups *all);
-
 #endif

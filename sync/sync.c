@@ -112,20 +112,15 @@ sync_stop(struct sync *all)
 		pthread_join(all->thread, NULL);
 }
 
-static bool
-anyone_waits_locked(const struct sync *all)
-{
-	return sync_groups_any_is_led(&all->groups) || all->telling > 0;
-}
-
 void
 sync_settle(struct sync *all)
 {
 	const struct timespec until = clock_timespec(clock_monotonic_us() + SYNC_SETTLE_S * (uint64_t)1000000);
 
 	pthread_mutex_lock(&all->lock);
-	while (anyone_waits_locked(all) && pthread_cond_timedwait(&all->wake, &all->lock, &until) == 0)
-		;
+	while (all->groups.led_count > 0 || all->telling > 0)
+		if (pthread_cond_timedwait(&all->wake, &all->lock, &until) != 0)
+			break;
 	pthread_mutex_unlock(&all->lock);
 }
 
@@ -217,7 +212,8 @@ sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tra
 	resume_all(list);
 	pthread_mutex_lock(&all->lock);
 	all->telling--;
-	pthread_cond_signal(&all->wake);
+	if (all->stopping) /* sync_settle waits */
+		pthread_cond_signal(&all->wake);
 	pthread_mutex_unlock(&all->lock);
 }
 
