@@ -6,7 +6,6 @@
  * order. Where one of several is refused the batch's copies go back to what they were (batch_keep), and so does the
  * database, which creations and deletions have reached already (a mark: a nested transaction). The key is stored last.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "storage/batch.h"
@@ -23,21 +22,14 @@ static int
 name_write(const struct store_change *change, size_t i, struct err *e)
 {
 	const struct store_write *write = &change->writes[i];
-	char where[2 * STORE_NAME_MAX + 80];
-	size_t n, kept;
+	const bool model = write->kind == STORE_MODEL_DELETE;
+	struct err named;
 
 	if (change->count == 1)
 		return -1;
-	if (write->kind == STORE_MODEL_DELETE)
-		snprintf(where, sizeof(where), "write %zu of %zu, model \"%s\": ", i + 1, change->count, write->model);
-	else
-		snprintf(where, sizeof(where), "write %zu of %zu, layer \"%s\" of model \"%s\": ", i + 1, change->count,
-		    write->layer, write->model);
-	n = strlen(where);
-	kept = strnlen(e->detail, sizeof(e->detail) - 1 - n);
-	memmove(e->detail + n, e->detail, kept);
-	memcpy(e->detail, where, n);
-	e->detail[n + kept] = '\0';
+	err_set(&named, e->code, "write %zu of %zu, %s%s%smodel \"%s\": %s", i + 1, change->count,
+	    model ? "" : "layer \"", model ? "" : write->layer, model ? "" : "\" of ", write->model, e->detail);
+	memcpy(e->detail, named.detail, sizeof(e->detail));
 	return -1;
 }
 
@@ -165,7 +157,7 @@ apply_all_or_none(struct batch *b, struct store_change *change, struct err *e)
 	batch_begin_change(b, may_go_back(change));
 	result = apply_in_order(b, change, e);
 	batch_end_change(b, result < 0);
-	b->broken = b->broken || !b->backend->ops->in_transaction(b->backend);
+	b->broken = b->broken || (result < 0 && !b->backend->ops->in_transaction(b->backend));
 	if (marks && !b->broken && b->backend->ops->unmark(b->backend, result < 0, e) < 0) {
 		b->broken = true;
 		return -1;
