@@ -63,13 +63,6 @@ layer_identity_new(int64_t id, const char *model, const char *name, const char *
 	return &b->identity;
 }
 
-const struct layer_identity *
-layer_identity_ref(const struct layer_identity *identity)
-{
-	atomic_fetch_add_explicit(&identity_block(identity)->references, 1, memory_order_relaxed);
-	return identity;
-}
-
 void
 layer_identity_unref(const struct layer_identity *identity)
 {
@@ -116,9 +109,8 @@ snapshot_new(const struct layer_identity *identity, uint64_t revision, const str
 	if (b == NULL)
 		return NULL;
 	next = b->values;
-	b->layer.identity = layer_identity_ref(identity);
-	b->layer.revision = revision;
-	b->layer.statistics = *statistics;
+	atomic_fetch_add_explicit(&identity_block(identity)->references, 1, memory_order_relaxed);
+	b->layer = (struct snapshot){ .identity = identity, .revision = revision, .statistics = *statistics };
 	b->layer.statistics.mean = copy_values(&next, statistics->mean, statistics->features);
 	b->layer.statistics.var = copy_values(&next, statistics->var, statistics->features);
 	b->layer.weight = (struct store_vector){ copy_values(&next, weight.values, weight.count), weight.count };

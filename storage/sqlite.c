@@ -121,16 +121,13 @@ out:
 
 /* The bytes of a layer's lists; 0 if there is no such layer. */
 static int
-load_bytes(struct backend *b, const char *model, const char *layer, size_t *bytes, struct err *e)
+load_bytes(struct backend *b, const char *model, const char *layer, int64_t *bytes, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD_BYTES);
-	int rc;
 
 	statement_bind_text(stmt, 1, model);
 	statement_bind_text(stmt, 2, layer);
-	rc = sqlite3_step(stmt);
-	*bytes = rc == SQLITE_ROW ? (size_t)sqlite3_column_int64(stmt, 0) : 0;
-	return statement_end(stmt, rc, 0, e);
+	return statement_int(stmt, bytes, e);
 }
 
 /* While a layer is loaded its lists exist three times: in SQLite's row, as doubles, and in the snapshot. */
@@ -141,12 +138,12 @@ sqlite_load(struct backend *b, const char *model, const char *layer, struct budg
     const struct snapshot **out, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD);
-	size_t bytes = 0;
+	int64_t bytes = 0;
 	int rc, result = 0;
 
 	*out = NULL;
 	if (memory != NULL &&
-	    (load_bytes(b, model, layer, &bytes, e) < 0 || budget_ask(memory, LOAD_COPIES * bytes, e) < 0))
+	    (load_bytes(b, model, layer, &bytes, e) < 0 || budget_ask(memory, LOAD_COPIES * (size_t)bytes, e) < 0))
 		return -1;
 	statement_bind_text(stmt, 1, model);
 	statement_bind_text(stmt, 2, layer);
@@ -154,7 +151,7 @@ sqlite_load(struct backend *b, const char *model, const char *layer, struct budg
 	if (rc == SQLITE_ROW)
 		result = snapshot_from_row(stmt, model, layer, sqlite_self(b)->definitions, out, e);
 	result = statement_end(stmt, rc, result, e);
-	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * bytes);
+	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * (size_t)bytes);
 	return result;
 }
 
@@ -162,12 +159,13 @@ static int
 sqlite_model_exists(struct backend *b, const char *model, bool *exists, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_MODEL_EXISTS);
-	int rc;
+	int64_t one = 0;
+	int result;
 
 	statement_bind_text(stmt, 1, model);
-	rc = sqlite3_step(stmt);
-	*exists = rc == SQLITE_ROW;
-	return statement_end(stmt, rc, 0, e);
+	result = statement_int(stmt, &one, e);
+	*exists = one != 0;
+	return result;
 }
 
 static int
@@ -286,30 +284,12 @@ sqlite_list_models(struct backend *b, struct store_list *list, struct err *e)
 	return read_list(sqlite_statement(b, STATEMENT_LIST_MODELS), list, e);
 }
 
-static int
-sqlite_start_copy(struct backend *b, int *descriptor, struct err *e)
-{
-	return sqlite_copy_start(&sqlite_self(b)->copy, sqlite_self(b)->db, sqlite_self(b)->path, descriptor, e);
-}
-
-static int
-sqlite_step_copy(struct backend *b, struct copy_progress *progress, struct err *e)
-{
-	return sqlite_copy_step(&sqlite_self(b)->copy, progress, e);
-}
-
-static void
-sqlite_drop_copy(struct backend *b)
-{
-	sqlite_copy_drop(&sqlite_self(b)->copy);
-}
-
 static void
 sqlite_close(struct backend *b)
 {
 	struct sqlite_backend *self = sqlite_self(b);
 
-	sqlite_copy_drop(&self->copy);
+	sqlite_copy_drop(b);
 	statements_finalize(self->statements);
 	sqlite3_close(self->db);
 	free(self->path);
@@ -335,9 +315,9 @@ static const struct backend_ops sqlite_ops = {
 	.delete_model = sqlite_delete_model,
 	.list_layers = sqlite_list_layers,
 	.list_models = sqlite_list_models,
-	.copy_start = sqlite_start_copy,
-	.copy_step = sqlite_step_copy,
-	.copy_drop = sqlite_drop_copy,
+	.copy_start = sqlite_copy_start,
+	.copy_step = sqlite_copy_step,
+	.copy_drop = sqlite_copy_drop,
 	.close = sqlite_close,
 };
 

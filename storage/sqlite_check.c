@@ -299,34 +299,29 @@ take_orphan(struct check *c, sqlite3_stmt *row)
 }
 
 static void
-take_layer_count(struct check *c, sqlite3_stmt *row)
-{
-	c->layer_count = (uint64_t)sqlite3_column_int64(row, 0);
-}
-
-static void
-take_model_count(struct check *c, sqlite3_stmt *row)
+take_counts(struct check *c, sqlite3_stmt *row)
 {
 	c->report->models = (uint64_t)sqlite3_column_int64(row, 0);
+	c->layer_count = (uint64_t)sqlite3_column_int64(row, 1);
 }
 
 int
 sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
+	static const char counts[] = "SELECT (SELECT count(*) FROM model), (SELECT count(*) FROM layer)";
 	struct check c = { .db = db, .upkeep = u, .report = report };
 
 	*report = (struct offline_report){ 0 };
 	if (check_schema(&c, e) < 0)
 		return -1;
 	if (report->damages == 0 &&
-	    (query(&c, "SELECT count(*) FROM model", "the models", take_model_count, e) < 0 ||
-		query(&c, "SELECT count(*) FROM layer", "the layers", take_layer_count, e) < 0 ||
+	    (query(&c, counts, "the models and layers", take_counts, e) < 0 ||
 		query(&c, layers_sql, "the layers", check_layer, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
-	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) <
-		0 ||
-	    query(&c, "PRAGMA foreign_key_check", "the references", take_orphan, e) < 0)
-		return -1;
-	return 0;
+	return query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) <
+		    0 ||
+		query(&c, "PRAGMA foreign_key_check", "the references", take_orphan, e) < 0 ?
+	    -1 :
+	    0;
 }

@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/sqlite_backend.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
 
@@ -71,18 +72,29 @@ open_nameless(struct sqlite_copy *c, const char *path, struct err *e)
 	return rc == SQLITE_OK ? 0 : sqlite_failed(c->to, "the store's copy", e);
 }
 
-int
-sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e)
+static void
+drop(struct sqlite_copy *c)
 {
+	if (c->backup != NULL)
+		sqlite3_backup_finish(c->backup);
+	sqlite3_close(c->to);
+	*c = (struct sqlite_copy){ 0 };
+}
+
+int
+sqlite_copy_start(struct backend *b, int *descriptor, struct err *e)
+{
+	struct sqlite_backend *self = sqlite_self(b);
+	struct sqlite_copy *c = &self->copy;
 	char settings[128];
 
 	snprintf(settings, sizeof(settings), "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-%d",
 	    CACHE_KIB);
 	*c = (struct sqlite_copy){ .descriptor = -1 };
-	if (sqlite_int(db, path, "PRAGMA page_size", &c->page_bytes, e) < 0 || open_nameless(c, path, e) < 0 ||
-	    sqlite_run(c->to, settings, e) < 0)
+	if (sqlite_int(self->db, self->path, "PRAGMA page_size", &c->page_bytes, e) < 0 ||
+	    open_nameless(c, self->path, e) < 0 || sqlite_run(c->to, settings, e) < 0)
 		goto fail;
-	c->backup = sqlite3_backup_init(c->to, "main", db, "main");
+	c->backup = sqlite3_backup_init(c->to, "main", self->db, "main");
 	*descriptor = c->descriptor;
 	if (c->backup != NULL)
 		return 0;
@@ -90,7 +102,7 @@ sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *des
 fail:
 	if (c->descriptor >= 0)
 		close(c->descriptor);
-	sqlite_copy_drop(c);
+	drop(c);
 	return -1;
 }
 
@@ -114,7 +126,7 @@ finish(struct sqlite_copy *c, struct copy_progress *progress, struct err *e)
 	int descriptor = c->descriptor;
 	struct stat st;
 
-	sqlite_copy_drop(c); /* what SQLite has of it: the file is whole */
+	drop(c); /* what SQLite has of it: the file is whole */
 	if (pwrite(descriptor, no_log, sizeof(no_log), SQLITE_HEAD_JOURNAL_VERSION) != (ssize_t)sizeof(no_log) ||
 	    fstat(descriptor, &st) < 0)
 		return system_failed(e);
@@ -133,8 +145,9 @@ written_bytes(const struct sqlite_copy *c)
 }
 
 int
-sqlite_copy_step(struct sqlite_copy *c, struct copy_progress *progress, struct err *e)
+sqlite_copy_step(struct backend *b, struct copy_progress *progress, struct err *e)
 {
+	struct sqlite_copy *c = &sqlite_self(b)->copy;
 	int rc, pages;
 
 	if (check_room(c, e) < 0)
@@ -155,15 +168,12 @@ sqlite_copy_step(struct sqlite_copy *c, struct copy_progress *progress, struct e
 	*progress = (struct copy_progress){ .bytes = written_bytes(c) };
 	return 0;
 fail:
-	sqlite_copy_drop(c);
+	drop(c);
 	return -1;
 }
 
 void
-sqlite_copy_drop(struct sqlite_copy *c)
+sqlite_copy_drop(struct backend *b)
 {
-	if (c->backup != NULL)
-		sqlite3_backup_finish(c->backup);
-	sqlite3_close(c->to);
-	*c = (struct sqlite_copy){ 0 };
+	drop(&sqlite_self(b)->copy);
 }

@@ -8,8 +8,6 @@
 #define STORAGE_SQLITE_COPY_H
 
 #include <sqlite3.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 #include "storage/backend.h"
 
@@ -24,19 +22,11 @@ struct sqlite_copy {
 };
 
 /*
- * Begins a copy of `db`, whose file is `path`, in a file without a name in the same folder: nothing is left of it
- * whatever happens. The caller closes *descriptor after the copy has ended. -1 with `e` (storage_full,
- * storage_unavailable).
+ * Functions of struct backend_ops. The copy is in a file without a name in the folder of the store: nothing is left of
+ * it whatever happens. Once whole it is an SQLite file that needs no log beside it. A step takes about 50 µs.
  */
-int sqlite_copy_start(struct sqlite_copy *c, sqlite3 *db, const char *path, int *descriptor, struct err *e) MUST_CHECK;
-
-/*
- * Copies some more pages, for about 50 µs, outside of a transaction of `db`. A whole copy is an SQLite file that needs
- * no log beside it. -1 with `e`: the copy is dropped.
- */
-int sqlite_copy_step(struct sqlite_copy *c, struct copy_progress *progress, struct err *e) MUST_CHECK;
-
-/* Gives up the copy, if one is being made. */
-void sqlite_copy_drop(struct sqlite_copy *c);
+int sqlite_copy_start(struct backend *b, int *descriptor, struct err *e) MUST_CHECK;
+int sqlite_copy_step(struct backend *b, struct copy_progress *progress, struct err *e) MUST_CHECK;
+void sqlite_copy_drop(struct backend *b);
 
 #endif

@@ -64,13 +64,12 @@ sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purg
 {
 	sqlite3_stmt *oldest = sqlite_statement(b, STATEMENT_OLDEST_KEY),
 		     *purge = sqlite_statement(b, STATEMENT_PURGE_KEYS);
-	int rc = sqlite3_step(oldest);
-	bool due = rc == SQLITE_ROW && sqlite3_column_int64(oldest, 0) < since_s;
+	int64_t oldest_s = since_s;
 
 	*purged = 0;
-	if (statement_end(oldest, rc, 0, e) < 0)
+	if (statement_int(oldest, &oldest_s, e) < 0)
 		return -1;
-	if (!due)
+	if (oldest_s >= since_s)
 		return 0;
 	sqlite3_bind_int64(purge, 1, since_s);
 	sqlite3_bind_int64(purge, 2, (sqlite3_int64)limit);
@@ -105,32 +104,11 @@ read_range(struct backend *b, struct sqlite_keys *k, struct err *e)
 	return -1;
 }
 
-/* When the youngest of the keys below `id` was used. */
-static int
-youngest_below(struct backend *b, int64_t id, int64_t *created_s, struct err *e)
-{
-	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_YOUNGEST_KEY_BELOW);
-	int rc;
-
-	sqlite3_bind_int64(stmt, 1, id);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		*created_s = sqlite3_column_int64(stmt, 0);
-	return statement_end(stmt, rc, 0, e);
-}
-
-static int
-delete_below(struct backend *b, int64_t id, struct err *e)
-{
-	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_KEYS_BELOW);
-
-	sqlite3_bind_int64(stmt, 1, id);
-	return statement_run(stmt, e);
-}
-
 int
 sqlite_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e)
 {
+	sqlite3_stmt *youngest = sqlite_statement(b, STATEMENT_YOUNGEST_KEY_BELOW);
+	sqlite3_stmt *delete = sqlite_statement(b, STATEMENT_DELETE_KEYS_BELOW);
 	struct sqlite_keys *k = &sqlite_self(b)->keys;
 	uint64_t count, excess;
 
@@ -142,8 +120,9 @@ sqlite_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_k
 	if (count <= max)
 		return 0;
 	excess = count - max < limit ? count - max : limit;
-	if (youngest_below(b, k->first + (int64_t)excess, &out->youngest_s, e) < 0 ||
-	    delete_below(b, k->first + (int64_t)excess, e) < 0)
+	sqlite3_bind_int64(youngest, 1, k->first + (int64_t)excess);
+	sqlite3_bind_int64(delete, 1, k->first + (int64_t)excess);
+	if (statement_int(youngest, &out->youngest_s, e) < 0 || statement_run(delete, e) < 0)
 		return -1;
 	k->first += (int64_t)excess;
 	out->forgotten = (size_t)excess;

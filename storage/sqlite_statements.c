@@ -60,6 +60,16 @@ statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e)
 	return result;
 }
 
+int
+statement_int(sqlite3_stmt *stmt, int64_t *value, struct err *e)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_ROW)
+		*value = sqlite3_column_int64(stmt, 0);
+	return statement_end(stmt, rc, 0, e);
+}
+
 void
 statement_bind_text(sqlite3_stmt *stmt, int i, const char *text)
 {

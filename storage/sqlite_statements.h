@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -81,6 +82,9 @@ int statement_run(sqlite3_stmt *stmt, struct err *e) MUST_CHECK;
 
 /* Ends a query. `rc`: what its last step returned. `result`: 0, or -1 with `e` if one of its rows could not be read. */
 int statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e) MUST_CHECK;
+
+/* Runs a query of one row at most. *value: the whole number in its first column; without a row it stays as it is. */
+int statement_int(sqlite3_stmt *stmt, int64_t *value, struct err *e) MUST_CHECK;
 
 void statement_bind_text(sqlite3_stmt *stmt, int i, const char *text);
 

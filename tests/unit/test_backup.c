@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "storage/sqlite_copy.h"
+#include "storage/sqlite_backend.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_open.h"
 #include "tests/unit/gate.h"
@@ -107,23 +107,25 @@ disturb(sqlite3 *db, int step)
 
 /* Its descriptor. */
 static int
-start_copy(struct sqlite_copy *copy, sqlite3 *db)
+start_copy(struct sqlite_backend *source, sqlite3 *db)
 {
 	struct err e = { 0 };
 	int descriptor;
 
-	ck_assert_msg(sqlite_copy_start(copy, db, scratch_path, &descriptor, &e) == 0, "%s", e.detail);
+	source->db = db;
+	source->path = (char *)scratch_path;
+	ck_assert_msg(sqlite_copy_start(&source->backend, &descriptor, &e) == 0, "%s", e.detail);
 	return descriptor;
 }
 
 /* How many bytes it has; 0: it is not done. */
 static uint64_t
-step_copy(struct sqlite_copy *copy)
+step_copy(struct sqlite_backend *source)
 {
 	struct err e = { 0 };
 	struct copy_progress progress;
 
-	ck_assert_msg(sqlite_copy_step(copy, &progress, &e) == 0, "%s", e.detail);
+	ck_assert_msg(sqlite_copy_step(&source->backend, &progress, &e) == 0, "%s", e.detail);
 	return progress.whole ? progress.bytes : 0;
 }
 
@@ -160,14 +162,14 @@ open_copy(int descriptor, uint64_t bytes)
 
 START_TEST(a_copy_is_the_source_as_it_is_at_the_end)
 {
-	struct sqlite_copy copy = { 0 };
+	struct sqlite_backend source = { 0 };
 	uint64_t bytes;
 	sqlite3 *db = open_large();
-	int descriptor = start_copy(&copy, db), steps = 0;
+	int descriptor = start_copy(&source, db), steps = 0;
 	char sql[128];
 
 	ck_assert_uint_eq(files_in_directory(), 2); /* the database and its log */
-	while ((bytes = step_copy(&copy)) == 0)
+	while ((bytes = step_copy(&source)) == 0)
 		disturb(db, steps++);
 	ck_assert_int_gt(steps, 100);
 	sqlite3_close(open_copy(descriptor, bytes));
@@ -181,13 +183,13 @@ END_TEST
 
 START_TEST(what_is_rolled_back_is_not_in_a_copy)
 {
-	struct sqlite_copy copy = { 0 };
+	struct sqlite_backend source = { 0 };
 	uint64_t bytes;
 	sqlite3 *db = open_large(), *copied;
-	int descriptor = start_copy(&copy, db), steps = 0;
+	int descriptor = start_copy(&source, db), steps = 0;
 
 	run(db, "PRAGMA cache_size=10"); /* so that a transaction reaches the log before its end */
-	while ((bytes = step_copy(&copy)) == 0)
+	while ((bytes = step_copy(&source)) == 0)
 		if (steps++ == 100)
 			run(db, "BEGIN; UPDATE x SET t = 7; ROLLBACK");
 	ck_assert_int_ge(steps, 200); /* it began anew */
@@ -200,11 +202,11 @@ END_TEST
 
 START_TEST(a_source_that_grows_faster_than_a_step_is_overtaken)
 {
-	struct sqlite_copy copy = { 0 };
+	struct sqlite_backend source = { 0 };
 	sqlite3 *db = open_large();
-	int descriptor = start_copy(&copy, db), steps = 0;
+	int descriptor = start_copy(&source, db), steps = 0;
 
-	while (step_copy(&copy) == 0) {
+	while (step_copy(&source) == 0) {
 		ck_assert_int_lt(steps++, 99);
 		run(db, "INSERT INTO x(t, filler) VALUES(1, zeroblob(200000))");
 	}
@@ -215,19 +217,19 @@ END_TEST
 
 START_TEST(a_copy_can_be_dropped_at_any_step)
 {
-	struct sqlite_copy copy = { 0 };
+	struct sqlite_backend source = { 0 };
 	sqlite3 *db = open_large();
 	int descriptor;
 
 	for (int steps = 0; steps < 5; steps++) {
-		descriptor = start_copy(&copy, db);
+		descriptor = start_copy(&source, db);
 		for (int i = 0; i < steps; i++)
-			(void)step_copy(&copy);
-		sqlite_copy_drop(&copy);
+			(void)step_copy(&source);
+		sqlite_copy_drop(&source.backend);
 		close(descriptor);
 		run(db, "UPDATE x SET t = t + 1 WHERE id = 1");
 	}
-	sqlite_copy_drop(&copy);
+	sqlite_copy_drop(&source.backend);
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
 	ck_assert_uint_eq(files_in_directory(), 1);
 }
@@ -235,17 +237,17 @@ END_TEST
 
 START_TEST(what_a_kill_has_left_is_overwritten)
 {
-	struct sqlite_copy copy = { 0 };
+	struct sqlite_backend source = { 0 };
 	sqlite3 *db = open_large();
 	char left[80];
 	int descriptor;
 
 	snprintf(left, sizeof(left), "%s-backup", scratch_path);
 	ck_assert_int_eq(symlink(copy_path, left), 0); /* also one that leads elsewhere */
-	descriptor = start_copy(&copy, db);
+	descriptor = start_copy(&source, db);
 	ck_assert_int_eq(access(copy_path, F_OK), -1);
 	ck_assert_int_eq(access(left, F_OK), -1);
-	sqlite_copy_drop(&copy);
+	sqlite_copy_drop(&source.backend);
 	close(descriptor);
 	sqlite3_close(db);
 }
