@@ -20,11 +20,7 @@ batch_init(struct batch *b, size_t write_count, struct backend *backend, struct 
 		;
 	b->buckets = arena_array(&b->arena, b->bucket_count, sizeof(struct working *));
 	b->dropped_models = arena_array(&b->arena, write_count, sizeof(char *));
-	if (b->buckets == NULL || b->dropped_models == NULL) {
-		arena_fini(&b->arena);
-		return err_fail_memory(e);
-	}
-	return 0;
+	return b->buckets == NULL || b->dropped_models == NULL ? err_fail_memory(e) : 0;
 }
 
 void

@@ -55,7 +55,7 @@ struct batch {
 	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 
-/* An empty batch for changes of at most `write_count` writes in all. -1: no memory. */
+/* An empty batch for changes of at most `write_count` writes in all. -1: no memory. Either way batch_fini follows. */
 int batch_init(struct batch *b, size_t write_count, struct backend *backend, struct cache *cache,
     const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
 void batch_fini(struct batch *b);

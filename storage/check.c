@@ -20,15 +20,11 @@ int
 store_check(const char *url, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
 	const char *path = sqlite_url_path(url, e);
-	int held = -1, result = -1;
-	sqlite3 *db;
+	int held = -1, result;
 
 	if (path == NULL)
 		return -1;
-	db = open_store(path, &held, e);
-	if (db != NULL)
-		result = sqlite_check(db, u, report, e);
-	sqlite3_close(db);
+	result = sqlite_check(open_store(path, &held, e), u, report, e);
 	if (held >= 0)
 		close(held);
 	return result;

@@ -224,21 +224,15 @@ copies_pause_us(struct copies *b)
 	return b->far_ahead ? AHEAD_PAUSE_US : PAUSE_US;
 }
 
-static unsigned
-copies_now(struct copies *b)
-{
-	unsigned copies;
-
-	pthread_mutex_lock(&b->lock);
-	copies = b->copies;
-	pthread_mutex_unlock(&b->lock);
-	return copies;
-}
-
 void
 copies_ask(struct copies *b, struct store_op *op)
 {
-	if (!copies_runs(b) && copies_now(b) >= COPIES_MAX) {
+	bool full;
+
+	pthread_mutex_lock(&b->lock);
+	full = !copies_runs(b) && b->copies >= COPIES_MAX;
+	pthread_mutex_unlock(&b->lock);
+	if (full) {
 		err_set(&op->err, ERR_OVERLOADED, "%d backups are already being read; try again later", COPIES_MAX);
 		op->err.retry_after_s = RETRY_AFTER_S;
 		op->done(op);

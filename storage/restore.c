@@ -66,16 +66,11 @@ open_source(struct restore *r, struct err *e)
 static int
 check_source(const struct restore *r, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
-	sqlite3 *db = sqlite_read_open_frozen(r->from, e);
-	int result;
-
-	if (db == NULL)
+	if (sqlite_check(sqlite_read_open_frozen(r->from, e), u, report, e) < 0)
 		return -1;
-	result = sqlite_check(db, u, report, e);
-	sqlite3_close(db);
-	if (result == 0 && report->damages > 0)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: nothing was restored", r->from);
-	return result;
+	return report->damages == 0 ?
+	    0 :
+	    err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is damaged: nothing was restored", r->from);
 }
 
 static int

@@ -24,6 +24,7 @@ struct check {
 	const struct offline_work *upkeep;
 	struct offline_report *report;
 	uint64_t layer_count;
+	sqlite3_stmt *row; /* of the layer at hand */
 };
 
 static void PRINTF_LIKE(2, 3) found(struct check *c, const char *format, ...)
@@ -154,6 +155,7 @@ out:
 	X(BIAS, "p.bias")
 
 enum column {
+	COLUMN_ID,
 #define COLUMN_ENUM(name, sql) COLUMN_##name,
 	COLUMNS(COLUMN_ENUM)
 #undef COLUMN_ENUM
@@ -166,53 +168,39 @@ static const char layers_sql[] = "SELECT l.id"
 	" FROM layer l LEFT JOIN model m ON m.id = l.model_id LEFT JOIN state s ON s.layer_id = l.id"
 	" LEFT JOIN parameters p ON p.layer_id = l.id";
 
-/* A row, and where to say what is wrong with it. */
-struct layer_row {
-	struct check *check;
-	sqlite3_stmt *row;
-};
-
-/* After the id. */
-static int
-at(enum column column)
+static void
+damaged(struct check *c, const char *what)
 {
-	return (int)column + 1;
+	found(c, "layer \"%s\" of model \"%s\": %s", text(c->row, COLUMN_LAYER), text(c->row, COLUMN_MODEL), what);
 }
 
 static void
-damaged(struct layer_row *r, const char *what)
+check_name(struct check *c, enum column column, const char *what)
 {
-	found(r->check, "layer \"%s\" of model \"%s\": %s", text(r->row, at(COLUMN_LAYER)),
-	    text(r->row, at(COLUMN_MODEL)), what);
-}
+	int bytes = sqlite3_column_bytes(c->row, (int)column);
 
-static void
-check_name(struct layer_row *r, enum column column, const char *what)
-{
-	int bytes = sqlite3_column_bytes(r->row, at(column));
-
-	if (sqlite3_column_type(r->row, at(column)) != SQLITE_NULL && (bytes < 1 || bytes > STORE_NAME_MAX))
-		damaged(r, what);
+	if (sqlite3_column_type(c->row, (int)column) != SQLITE_NULL && (bytes < 1 || bytes > STORE_NAME_MAX))
+		damaged(c, what);
 }
 
 static uint64_t
-check_count(struct layer_row *r, enum column column, const char *name)
+check_count(struct check *c, enum column column, const char *name)
 {
-	sqlite3_int64 count = sqlite3_column_int64(r->row, at(column));
+	sqlite3_int64 count = sqlite3_column_int64(c->row, (int)column);
 	char what[64];
 
 	snprintf(what, sizeof(what), "its %s is negative", name);
 	if (count < 0)
-		damaged(r, what);
+		damaged(c, what);
 	return count < 0 ? 0 : (uint64_t)count;
 }
 
 /* That all values of a blob are finite, and none is below `least`. Gives their number; 0 where there is no blob. */
 static size_t
-check_doubles(struct layer_row *r, enum column column, const char *name, double least)
+check_doubles(struct check *c, enum column column, const char *name, double least)
 {
-	const unsigned char *bytes = sqlite3_column_blob(r->row, at(column));
-	size_t size = (size_t)sqlite3_column_bytes(r->row, at(column)), n = size / 8;
+	const unsigned char *bytes = sqlite3_column_blob(c->row, (int)column);
+	size_t size = (size_t)sqlite3_column_bytes(c->row, (int)column), n = size / 8;
 	char what[96];
 	double value;
 
@@ -221,39 +209,39 @@ check_doubles(struct layer_row *r, enum column column, const char *name, double 
 		if (isfinite(value) && value >= least)
 			continue;
 		snprintf(what, sizeof(what), "its %s has an impossible value: %g at %zu", name, value, i);
-		damaged(r, what);
+		damaged(c, what);
 		break;
 	}
 	if (size % 8 != 0) {
 		snprintf(what, sizeof(what), "its %s is cut off: %zu bytes", name, size);
-		damaged(r, what);
+		damaged(c, what);
 	}
 	return n;
 }
 
 static void
-check_statistics(struct layer_row *r, uint64_t features)
+check_statistics(struct check *c, uint64_t features)
 {
-	bool has_mean = sqlite3_column_type(r->row, at(COLUMN_RUNNING_MEAN)) != SQLITE_NULL;
-	bool has_var = sqlite3_column_type(r->row, at(COLUMN_RUNNING_VAR)) != SQLITE_NULL;
-	size_t means = check_doubles(r, COLUMN_RUNNING_MEAN, "running mean", -INFINITY);
-	size_t vars = check_doubles(r, COLUMN_RUNNING_VAR, "running variance", 0);
+	bool has_mean = sqlite3_column_type(c->row, COLUMN_RUNNING_MEAN) != SQLITE_NULL;
+	bool has_var = sqlite3_column_type(c->row, COLUMN_RUNNING_VAR) != SQLITE_NULL;
+	size_t means = check_doubles(c, COLUMN_RUNNING_MEAN, "running mean", -INFINITY);
+	size_t vars = check_doubles(c, COLUMN_RUNNING_VAR, "running variance", 0);
 
 	if (has_mean != has_var)
-		damaged(r, "it has one of running mean and running variance, but not the other");
+		damaged(c, "it has one of running mean and running variance, but not the other");
 	if ((has_mean && means != features) || (has_var && vars != features))
-		damaged(r, "its statistics do not have one value per feature");
+		damaged(c, "its statistics do not have one value per feature");
 }
 
 static void
-check_definition(struct layer_row *r, uint64_t features, size_t weight_count, size_t bias_count)
+check_definition(struct check *c, uint64_t features, size_t weight_count, size_t bias_count)
 {
-	const struct offline_work *u = r->check->upkeep;
+	const struct offline_work *u = c->upkeep;
 	struct err e = { 0 };
-	const void *parsed = u->definitions.parse(text(r->row, at(COLUMN_DEFINITION)), &e);
+	const void *parsed = u->definitions.parse(text(c->row, COLUMN_DEFINITION), &e);
 
 	if (parsed == NULL || u->judge(parsed, (size_t)features, weight_count, bias_count, &e) < 0)
-		damaged(r, e.detail);
+		damaged(c, e.detail);
 	if (parsed != NULL)
 		u->definitions.free(parsed);
 }
@@ -261,23 +249,23 @@ check_definition(struct layer_row *r, uint64_t features, size_t weight_count, si
 static void
 check_layer(struct check *c, sqlite3_stmt *row)
 {
-	struct layer_row r = { c, row };
 	uint64_t features;
 	size_t weight_count, bias_count;
 
-	check_name(&r, COLUMN_MODEL, "its model's name has an impossible length");
-	check_name(&r, COLUMN_LAYER, "its name has an impossible length");
-	weight_count = check_doubles(&r, COLUMN_WEIGHT, "weight", -INFINITY);
-	bias_count = check_doubles(&r, COLUMN_BIAS, "bias", -INFINITY);
-	if (sqlite3_column_int(row, at(COLUMN_HAS_STATE))) {
-		(void)check_count(&r, COLUMN_REVISION, "revision");
-		(void)check_count(&r, COLUMN_NUM_BATCHES_TRACKED, "num_batches_tracked");
-		(void)check_count(&r, COLUMN_COUNT, "count");
-		features = check_count(&r, COLUMN_FEATURES, "number of features");
-		check_statistics(&r, features);
-		check_definition(&r, features, weight_count, bias_count);
+	c->row = row;
+	check_name(c, COLUMN_MODEL, "its model's name has an impossible length");
+	check_name(c, COLUMN_LAYER, "its name has an impossible length");
+	weight_count = check_doubles(c, COLUMN_WEIGHT, "weight", -INFINITY);
+	bias_count = check_doubles(c, COLUMN_BIAS, "bias", -INFINITY);
+	if (sqlite3_column_int(row, COLUMN_HAS_STATE)) {
+		(void)check_count(c, COLUMN_REVISION, "revision");
+		(void)check_count(c, COLUMN_NUM_BATCHES_TRACKED, "num_batches_tracked");
+		(void)check_count(c, COLUMN_COUNT, "count");
+		features = check_count(c, COLUMN_FEATURES, "number of features");
+		check_statistics(c, features);
+		check_definition(c, features, weight_count, bias_count);
 	} else {
-		damaged(&r, "it has no state");
+		damaged(c, "it has no state");
 	}
 	c->report->layers++;
 	c->upkeep->progress(c->upkeep->arg, "layers", c->report->layers, c->layer_count);
@@ -305,8 +293,8 @@ take_counts(struct check *c, sqlite3_stmt *row)
 	c->layer_count = (uint64_t)sqlite3_column_int64(row, 1);
 }
 
-int
-sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e)
+static int
+check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
 	static const char counts[] = "SELECT (SELECT count(*) FROM model), (SELECT count(*) FROM layer)";
 	struct check c = { .db = db, .upkeep = u, .report = report };
@@ -319,9 +307,16 @@ sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *r
 		query(&c, layers_sql, "the layers", check_layer, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
-	return query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) <
-		    0 ||
-		query(&c, "PRAGMA foreign_key_check", "the references", take_orphan, e) < 0 ?
-	    -1 :
-	    0;
+	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0)
+		return -1;
+	return query(&c, "PRAGMA foreign_key_check", "the references", take_orphan, e);
+}
+
+int
+sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e)
+{
+	int result = db == NULL ? -1 : check(db, u, report, e);
+
+	sqlite3_close(db);
+	return result;
 }

@@ -7,7 +7,10 @@
 
 #include "storage/offline.h"
 
-/* Reports every damage to u->found, and counts it. -1 with `e` if it cannot go on for another reason (no memory). */
+/*
+ * Reports every damage to u->found, and counts it; closes the database. -1 with `e` if it cannot go on for another
+ * reason (no memory). NULL, a database that did not open: -1.
+ */
 int sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e) MUST_CHECK;
 
 #endif

@@ -64,8 +64,7 @@ refuse_to_open(sqlite3 *db, const char *path, struct err *e)
 		return sqlite_refuse_readonly(path, e);
 	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 	    "%s cannot be opened: %s; the daemon's user needs read and write permission for the file, the -wal beside "
-	    "it "
-	    "and the folder",
+	    "it and the folder",
 	    path, os == 0 ? sqlite3_errmsg(db) : strerror(os));
 }
 

@@ -88,9 +88,7 @@ sqlite_read_hold(const char *path, struct err *e)
 	else if (has_log(path))
 		err_set(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s has a log beside it (-wal or -journal), whose changes would be missing: start normd on it and "
-		    "stop it, "
-		    "then "
-		    "there is one file",
+		    "stop it, then there is one file",
 		    path);
 	else
 		return fd;

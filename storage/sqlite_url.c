@@ -25,8 +25,7 @@ sqlite_url_path(const char *url, struct err *e)
 	else if (strcasecmp(path, ":memory:") == 0)
 		err_set(e, ERR_BAD_PARAMETER,
 		    "the store is \"%s\", which would be lost when normd stops; name a file, for a trial in a "
-		    "temporary "
-		    "folder",
+		    "temporary folder",
 		    url);
 	else if (strncasecmp(path, "file:", 5) == 0)
 		err_set(e, ERR_BAD_PARAMETER,

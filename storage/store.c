@@ -149,21 +149,17 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 {
 	struct batch b;
 	struct err e = { 0 };
-	const int made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e);
+	const bool made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) == 0;
 
 	chores_begin(&s->chores, &b);
-	if (made < 0) {
-		fail_all(ops, &e);
-		tell_all(ops);
-		return;
-	}
-	if (commit_batch(s, &b, ops, &e) < 0) {
-		atomic_store(&s->healthy, e.code != ERR_STORAGE_UNAVAILABLE && e.code != ERR_STORAGE_FULL);
-		fail_all(ops, &e);
-	} else {
+	if (made && commit_batch(s, &b, ops, &e) == 0) {
 		atomic_store(&s->healthy, true);
 		batch_publish(&b);
 		chores_end(&s->chores, &b);
+	} else {
+		if (e.code == ERR_STORAGE_UNAVAILABLE || e.code == ERR_STORAGE_FULL)
+			atomic_store(&s->healthy, false);
+		fail_all(ops, &e);
 	}
 	batch_fini(&b); /* first: once told, a request gives back the budget that the batch's memory was counted in */
 	tell_all(ops);
@@ -297,14 +293,6 @@ store_check_url(const char *url, struct err *e)
 	return sqlite_url_path(url, e) == NULL ? -1 : 0;
 }
 
-static struct backend *
-open_backend(const struct store_options *options, const struct store_definition_ops *definitions, struct err *e)
-{
-	const char *path = sqlite_url_path(options->url, e);
-
-	return path == NULL ? NULL : sqlite_backend_open(path, definitions, e);
-}
-
 static void
 store_free(struct store *s)
 {
@@ -320,6 +308,7 @@ struct store *
 store_open(const struct store_options *options, struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
+	const char *path;
 	int rc;
 
 	if (s == NULL) {
@@ -339,10 +328,9 @@ store_open(const struct store_options *options, struct err *e)
 		err_set_memory(e);
 		goto fail;
 	}
-	s->backend = open_backend(options, &s->definitions, e);
-	if (s->backend == NULL)
-		goto fail;
-	if (copies_start(&s->copies, s->backend, e) < 0)
+	path = sqlite_url_path(options->url, e);
+	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->definitions, e)) == NULL ||
+	    copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
 	rc = pthread_create(&s->thread, NULL, store_main, s);
 	if (rc != 0) {

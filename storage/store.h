@@ -252,7 +252,7 @@ int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK
 /* The layer's committed state, with a reference for the caller; NULL if the cache does not hold it. Does not wait. */
 const struct snapshot *store_layer_cached(struct store *s, const char *model, const char *layer);
 
-/* Whether the last transaction succeeded; true before the first. */
+/* False after a transaction that the storage failed, until one succeeds; true before the first. */
 bool store_healthy(const struct store *s);
 
 #endif
