@@ -13,17 +13,13 @@
 #include "handlers/seed_options.h"
 #include "handlers/sync_options.h"
 
-static const struct input input_input = {
-	.name = "input", .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP32, .by_layer = true
-};
-static const struct input gradient_input = {
-	.name = "grad_output", .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP32, .by_layer = true
-};
+static const struct input input_input = { "input", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32,
+	.by_layer = true };
+static const struct input gradient_input = { "grad_output", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32,
+	.by_layer = true };
 
 enum mode { MODE_TRAIN, MODE_INFER };
-static const struct input mode_input = { .name = "mode",
-	.type = INPUT_CHOICE,
-	.places = INPUT_ANYWHERE,
+static const struct input mode_input = { "mode", INPUT_CHOICE, INPUT_ANYWHERE,
 	.choices = (const char *const[]){ [MODE_TRAIN] = "train", [MODE_INFER] = "infer", NULL } };
 
 const struct input *const backward_inputs[] = { &input_input, &gradient_input, &lengths_input, &mask_input, &mode_input,

@@ -6,12 +6,8 @@
 #include "layer/definition.h"
 #include "layer/reals.h"
 
-#define PARAMETER(name_) \
-	{ \
-		.name = (name_), .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP64 \
-	}
-const struct input weight_input = PARAMETER("weight");
-const struct input bias_input = PARAMETER("bias");
+const struct input weight_input = { "weight", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64 };
+const struct input bias_input = { "bias", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64 };
 
 /* A tensor of doubles is used in place; another is converted. */
 static int

@@ -8,19 +8,9 @@
 /* The learned scale and shift. */
 extern const struct input weight_input, bias_input;
 
-/* Declares a list of statistics, one value per feature. */
-#define DOUBLES_PER_FEATURE(name_) \
-	{ \
-		.name = (name_), .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP64, \
-		.needed = true, .one_extent = true \
-	}
-
-/* Declares a count of values or batches. */
-#define DOUBLES_COUNT(name_, needed_) \
-	{ \
-		.name = (name_), .type = INPUT_UINT, .places = INPUT_BODY, .max = STATISTICS_COUNT_MAX, \
-		.needed = (needed_) \
-	}
+/* What a list of statistics is declared with, one value per feature; and a count of values or batches. */
+#define DOUBLES_PER_FEATURE INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64, .needed = true, .one_extent = true
+#define DOUBLES_COUNT INPUT_UINT, INPUT_BODY, .max = STATISTICS_COUNT_MAX
 
 /*
  * The values of a tensor as doubles that live as long as the request; *count is their number. *values is NULL and the

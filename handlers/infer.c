@@ -8,7 +8,7 @@
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
 
-static const struct input inverse_input = { .name = "inverse", .type = INPUT_BOOL, .places = INPUT_QUERY };
+static const struct input inverse_input = { "inverse", INPUT_BOOL, .places = INPUT_QUERY };
 
 const struct input *const infer_inputs[] = { &tensor_input, &lengths_input, &mask_input, &inverse_input, NULL };
 

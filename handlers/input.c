@@ -9,11 +9,7 @@
 #include "handlers/routes.h"
 #include "layer/definition.h"
 
-const struct input tensor_input = { .name = "data",
-	.type = INPUT_BODY_TENSOR,
-	.places = INPUT_BODY,
-	.datatype = DATATYPE_FP32,
-	.by_layer = true,
+const struct input tensor_input = { "data", INPUT_BODY_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32, .by_layer = true,
 	.needed = true };
 
 /* The members of a tensor beside its data. */

@@ -25,13 +25,13 @@ enum input_places { INPUT_BODY = 1, INPUT_QUERY = 2, INPUT_ANYWHERE = 3 };
 
 struct input {
 	const char *name;
-	const char *parent; /* the input whose member it is, for messages; NULL: none */
 	enum input_type type;
 	enum input_places places;
-	bool needed;     /* the handler refuses a request without it */
-	bool both;       /* it may be in the query and in the body at once, and then the lesser value counts */
-	bool one_extent; /* a tensor's shape has one extent */
-	bool by_layer;   /* a tensor that names no datatype has the layer's */
+	const char *parent; /* the input whose member it is, for messages; NULL: none */
+	bool needed;        /* the handler refuses a request without it */
+	bool both;          /* it may be in the query and in the body at once, and then the lesser value counts */
+	bool one_extent;    /* a tensor's shape has one extent */
+	bool by_layer;      /* a tensor that names no datatype has the layer's */
 	bool stored; /* as a query parameter it decides what is stored: under a key, another value is another request */
 	enum datatype datatype; /* of a tensor that names none */
 	uint64_t min, max;

@@ -4,12 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct input lengths_input = {
-	.name = "lengths", .type = INPUT_UINTS, .places = INPUT_ANYWHERE, .max = UINT64_MAX, .stored = true
-};
-const struct input mask_input = {
-	.name = "mask", .type = INPUT_TENSOR, .places = INPUT_ANYWHERE, .datatype = DATATYPE_BOOL, .stored = true
-};
+const struct input lengths_input = { "lengths", INPUT_UINTS, INPUT_ANYWHERE, .max = UINT64_MAX, .stored = true };
+const struct input mask_input = { "mask", INPUT_TENSOR, INPUT_ANYWHERE, .datatype = DATATYPE_BOOL, .stored = true };
 
 /* Whether a mask has dimension `i` of its tensor: the samples, or one of a sample's positions. */
 static bool

@@ -5,9 +5,9 @@
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
 
-static const struct input mean_input = DOUBLES_PER_FEATURE("mean");
-static const struct input var_input = DOUBLES_PER_FEATURE("var");
-static const struct input count_input = DOUBLES_COUNT("count", true);
+static const struct input mean_input = { "mean", DOUBLES_PER_FEATURE };
+static const struct input var_input = { "var", DOUBLES_PER_FEATURE };
+static const struct input count_input = { "count", DOUBLES_COUNT, .needed = true };
 
 const struct input *const statistics_merge_inputs[] = { &mean_input, &var_input, &count_input, NULL };
 

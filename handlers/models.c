@@ -17,10 +17,8 @@
 #define ENTRY_BYTES ((size_t)1024)
 _Static_assert(sizeof(struct store_entry) <= ENTRY_BYTES / 2, "an entry and its definition fit");
 
-static const struct input limit_input = {
-	.name = "limit", .type = INPUT_UINT, .places = INPUT_QUERY, .min = 1, .max = PAGE_MAX
-};
-static const struct input after_input = { .name = "after", .type = INPUT_TEXT, .places = INPUT_QUERY };
+static const struct input limit_input = { "limit", INPUT_UINT, INPUT_QUERY, .min = 1, .max = PAGE_MAX };
+static const struct input after_input = { "after", INPUT_TEXT, .places = INPUT_QUERY };
 
 const struct input *const page_inputs[] = { &limit_input, &after_input, NULL };
 

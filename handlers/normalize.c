@@ -14,14 +14,11 @@
 #include "layer/call.h"
 
 /* The tensor as a member, under either name. */
-#define NESTED(name_) \
-	{ \
-		.name = (name_), .type = INPUT_TENSOR, .places = INPUT_BODY, .datatype = DATATYPE_FP32, \
-		.by_layer = true \
-	}
-static const struct input nested_input = NESTED("tensor");
-static const struct input input_input = NESTED("input");
-static const struct input definition_input = { .name = "definition", .type = INPUT_OBJECT, .places = INPUT_ANYWHERE };
+static const struct input nested_input = { "tensor", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32,
+	.by_layer = true };
+static const struct input input_input = { "input", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32,
+	.by_layer = true };
+static const struct input definition_input = { "definition", INPUT_OBJECT, .places = INPUT_ANYWHERE };
 
 const struct input *const normalize_inputs[] = { &tensor_input, &nested_input, &input_input, &weight_input, &bias_input,
 	&lengths_input, &mask_input, &definition_input, NULL };

@@ -3,9 +3,7 @@
 
 #include "layer/definition.h"
 
-const struct input seed_input = {
-	.name = "seed", .type = INPUT_UINT, .places = INPUT_ANYWHERE, .max = UINT64_MAX, .stored = true
-};
+const struct input seed_input = { "seed", INPUT_UINT, INPUT_ANYWHERE, .max = UINT64_MAX, .stored = true };
 
 int
 seed_options_get(const struct request *rq, uint64_t *seed, bool *given, struct err *e)

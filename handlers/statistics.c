@@ -9,12 +9,12 @@
 #include "handlers/precondition.h"
 #include "handlers/reply.h"
 
-static const struct input mean_input = DOUBLES_PER_FEATURE("running_mean");
-static const struct input var_input = DOUBLES_PER_FEATURE("running_var");
-static const struct input batches_input = DOUBLES_COUNT("num_batches_tracked", false);
-static const struct input count_input = DOUBLES_COUNT("count", false);
+static const struct input mean_input = { "running_mean", DOUBLES_PER_FEATURE };
+static const struct input var_input = { "running_var", DOUBLES_PER_FEATURE };
+static const struct input batches_input = { "num_batches_tracked", DOUBLES_COUNT };
+static const struct input count_input = { "count", DOUBLES_COUNT };
 /* GET answers it, so PUT accepts and ignores it; If-Match guards against other revisions. */
-static const struct input revision_input = { .name = "revision", .type = INPUT_TEXT, .places = INPUT_BODY };
+static const struct input revision_input = { "revision", INPUT_TEXT, .places = INPUT_BODY };
 
 const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
 	&revision_input, NULL };

@@ -8,19 +8,16 @@
 
 #define TIMEOUT_MS_DEFAULT 10000
 
-const struct input sync_input = { .name = "sync", .type = INPUT_OBJECT, .places = INPUT_ANYWHERE };
+const struct input sync_input = { "sync", INPUT_OBJECT, .places = INPUT_ANYWHERE };
 
-#define MEMBER(...) \
-	{ \
-		.parent = "sync", .places = INPUT_BODY, __VA_ARGS__ \
-	}
-static const struct input step_input = MEMBER(.name = "step", .type = INPUT_TEXT, .needed = true);
-static const struct input world_size_input =
-    MEMBER(.name = "world_size", .type = INPUT_UINT, .min = 1, .max = SYNC_WORLD_MAX, .needed = true);
-static const struct input rank_input =
-    MEMBER(.name = "rank", .type = INPUT_UINT, .max = SYNC_WORLD_MAX - 1, .needed = true); /* below world_size */
-static const struct input timeout_input =
-    MEMBER(.name = "timeout_ms", .type = INPUT_UINT, .min = 1, .max = SYNC_TIMEOUT_MS_MAX);
+static const struct input step_input = { "step", INPUT_TEXT, INPUT_BODY, "sync", .needed = true };
+static const struct input world_size_input = { "world_size", INPUT_UINT, INPUT_BODY, "sync", .min = 1,
+	.max = SYNC_WORLD_MAX, .needed = true };
+/* Below world_size. */
+static const struct input rank_input = { "rank", INPUT_UINT, INPUT_BODY, "sync", .max = SYNC_WORLD_MAX - 1,
+	.needed = true };
+static const struct input timeout_input = { "timeout_ms", INPUT_UINT, INPUT_BODY, "sync", .min = 1,
+	.max = SYNC_TIMEOUT_MS_MAX };
 static const struct input *const members[] = { &step_input, &world_size_input, &rank_input, &timeout_input, NULL };
 
 static int

@@ -15,9 +15,7 @@
 #include "handlers/sync_options.h"
 
 /* If either place says false, no tensor is answered. */
-static const struct input output_input = {
-	.name = "output", .type = INPUT_BOOL, .places = INPUT_ANYWHERE, .both = true
-};
+static const struct input output_input = { "output", INPUT_BOOL, INPUT_ANYWHERE, .both = true };
 
 /* Under a key, the `stored` ones are part of the fingerprint, in this order. */
 const struct input *const train_inputs[] = { &tensor_input, &lengths_input, &mask_input, &seed_input, &output_input,

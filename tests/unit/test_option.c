@@ -10,30 +10,22 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static const struct input flag = { .name = "flag", .type = INPUT_BOOL, .places = INPUT_ANYWHERE };
-static const struct input either = { .name = "either", .type = INPUT_BOOL, .places = INPUT_ANYWHERE, .both = true };
-static const struct input big = { .name = "big", .type = INPUT_UINT, .places = INPUT_ANYWHERE, .max = UINT64_MAX };
-static const struct input few = { .name = "few", .type = INPUT_UINT, .places = INPUT_ANYWHERE, .min = 1, .max = 9 };
-static const struct input needed = {
-	.name = "needed", .type = INPUT_UINT, .places = INPUT_BODY, .max = INT64_MAX, .needed = true
-};
-static const struct input mode = { .name = "mode",
-	.type = INPUT_CHOICE,
-	.places = INPUT_ANYWHERE,
+static const struct input flag = { "flag", INPUT_BOOL, .places = INPUT_ANYWHERE };
+static const struct input either = { "either", INPUT_BOOL, INPUT_ANYWHERE, .both = true };
+static const struct input big = { "big", INPUT_UINT, INPUT_ANYWHERE, .max = UINT64_MAX };
+static const struct input few = { "few", INPUT_UINT, INPUT_ANYWHERE, .min = 1, .max = 9 };
+static const struct input needed = { "needed", INPUT_UINT, INPUT_BODY, .max = INT64_MAX, .needed = true };
+static const struct input mode = { "mode", INPUT_CHOICE, INPUT_ANYWHERE,
 	.choices = (const char *const[]){ "train", "infer", NULL } };
-static const struct input list = { .name = "list", .type = INPUT_UINTS, .places = INPUT_ANYWHERE, .max = 9 };
-static const struct input object = { .name = "object", .type = INPUT_OBJECT, .places = INPUT_ANYWHERE };
-static const struct input nested = {
-	.name = "nested", .parent = "object", .type = INPUT_UINT, .places = INPUT_BODY, .max = 9
-};
-static const struct input mask = {
-	.name = "mask", .type = INPUT_TENSOR, .places = INPUT_ANYWHERE, .datatype = DATATYPE_BOOL
-};
-static const struct input only_query = { .name = "page", .type = INPUT_TEXT, .places = INPUT_QUERY };
+static const struct input list = { "list", INPUT_UINTS, INPUT_ANYWHERE, .max = 9 };
+static const struct input object = { "object", INPUT_OBJECT, .places = INPUT_ANYWHERE };
+static const struct input nested = { "nested", INPUT_UINT, INPUT_BODY, "object", .max = 9 };
+static const struct input mask = { "mask", INPUT_TENSOR, INPUT_ANYWHERE, .datatype = DATATYPE_BOOL };
+static const struct input only_query = { "page", INPUT_TEXT, .places = INPUT_QUERY };
 
 static const struct input *const inputs[] = { &flag, &tensor_input, &either, &big, &few, &needed, &mode, &list, &object,
 	&mask, &only_query, NULL };
-static const struct route route = { .method = "POST", .path = "/", .inputs = inputs, .body = BODY_INPUTS };
+static const struct route route = { "POST", "/", .inputs = inputs, .body = BODY_INPUTS };
 
 static struct budget memory;
 static struct request rq;
