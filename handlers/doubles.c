@@ -56,7 +56,7 @@ doubles_check_variance(const char *name, const double *var, size_t n, struct err
 int
 doubles_check_tracks(const struct request *rq, struct err *e)
 {
-	if (definition_tracks(rq->definition))
+	if (rq->definition->track_running_stats)
 		return 0;
 	return err_fail(e, ERR_BAD_PARAMETER, "layer \"%s\" (%s%s) keeps no running statistics", rq->layer,
 	    definition_kind_name(rq->definition),

@@ -5,27 +5,22 @@
 #include "handlers/precondition.h"
 #include "handlers/reply.h"
 
-/* The definition that the body asks for. */
-struct layer_put {
-	struct definition asked;
-};
-
 int
 layer_put(struct request *rq, struct err *e)
 {
-	struct layer_put *put = arena_alloc(&rq->workspace.arena, sizeof(*put));
+	struct definition *asked = arena_alloc(&rq->workspace.arena, sizeof(*asked));
 	struct buf *head = &rq->reply.head; /* what is answered when it is created */
 
-	if (put == NULL)
+	if (asked == NULL)
 		return err_fail_memory(e);
-	rq->scratch = put;
-	if (definition_parse(body_envelope(rq->body), NULL, &put->asked, e) < 0)
+	rq->scratch = asked;
+	if (definition_parse(body_envelope(rq->body), NULL, asked, e) < 0)
 		return -1;
-	definition_format(head, &put->asked, 0);
+	definition_format(head, asked, 0);
 	rq->write.create.definition = head->failed ? NULL : arena_text(&rq->workspace.arena, head->bytes, head->len);
 	if (rq->write.create.definition == NULL)
 		return err_fail_memory(e);
-	rq->write.create.features = put->asked.num_features;
+	rq->write.create.features = asked->num_features;
 	request_write(rq, STORE_LAYER_CREATE);
 	return 0;
 }
@@ -33,7 +28,6 @@ layer_put(struct request *rq, struct err *e)
 int
 layer_put_finish(struct request *rq, struct err *e)
 {
-	const struct layer_put *put = rq->scratch;
 	const struct definition *stands = rq->write.result.snapshot->identity->parsed;
 	struct buf *head = &rq->reply.head;
 	bool same;
@@ -48,7 +42,7 @@ layer_put_finish(struct request *rq, struct err *e)
 	definition_format(head, stands, rq->write.result.features);
 	if (head->failed)
 		return err_fail_memory(e);
-	if (definition_same(stands, rq->write.result.features, &put->asked, &same, e) < 0)
+	if (definition_same(stands, rq->write.result.features, rq->scratch, &same, e) < 0)
 		return -1;
 	if (!same)
 		return err_fail(e, ERR_LAYER_DIFFERS, "layer \"%s\" exists with another definition: %.*s", rq->layer,

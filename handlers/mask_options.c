@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/mask_options.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "handlers/doubles.h"
 
 const struct input lengths_input = { "lengths", INPUT_UINTS, INPUT_ANYWHERE, .max = UINT64_MAX, .stored = true };
 const struct input mask_input = { "mask", INPUT_TENSOR, INPUT_ANYWHERE, .datatype = DATATYPE_BOOL, .stored = true };
@@ -112,18 +113,6 @@ take_keep(void *arg, size_t at, uint64_t value, struct err *e)
 	return 0;
 }
 
-static int
-refuse_count(const struct mask *m, size_t given, struct err *e)
-{
-	const size_t count = m->samples * m->positions;
-
-	err_set(e, ERR_SHAPE_MISMATCH, "\"mask\" must have %zu values, %zu for each of %zu samples; it has %zu", count,
-	    m->positions, m->samples, given);
-	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
-	snprintf(e->actual, sizeof(e->actual), "[%zu]", given);
-	return -1;
-}
-
 /* The query has the values of all samples in one list. */
 static int
 keep_from_query(struct mask *m, const struct option *o, struct err *e)
@@ -133,11 +122,9 @@ keep_from_query(struct mask *m, const struct option *o, struct err *e)
 
 	for (const char *c = o->text; (c = strchr(c, ',')) != NULL; c++)
 		given++;
-	if (given > count)
-		return refuse_count(m, given, e);
-	if (option_read_list(&mask_input, o, take_keep, m, &given, e) < 0)
+	if (given <= count && option_read_list(&mask_input, o, take_keep, m, &given, e) < 0)
 		return -1;
-	return given == count ? 0 : refuse_count(m, given, e);
+	return doubles_check_count("mask", given, count, e);
 }
 
 static int

@@ -74,7 +74,7 @@ check_shape(const struct definition *d, const struct tensor *t, const char *name
 	err_set(
 	    e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu values for this layer; its shape is %s", name, count, shape);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
-	snprintf(e->actual, sizeof(e->actual), "%s", shape);
+	memcpy(e->actual, shape, sizeof(shape));
 	return -1;
 }
 

@@ -120,7 +120,7 @@ static enum request_next
 decided(struct request *rq, int result)
 {
 	if (result == 0 && rq->wants_store)
-		result = request_reserve_answer(rq) < 0 ? -1 : request_reserve_snapshot(rq);
+		result = request_reserve_change(rq);
 	if (result < 0 || !rq->wants_store)
 		return done(rq, result);
 	rq->phase = PHASE_FINISH;
@@ -147,7 +147,8 @@ start(struct request *rq)
 	result = rq->route->start(rq, &rq->err);
 	if (result < 0 || rq->sync_call == NULL)
 		return decided(rq, result);
-	if (request_reserve_waiting(rq) < 0)
+	/* The request keeps the snapshot while it waits for the other ranks. */
+	if (budget_ask(&rq->workspace.memory, store_snapshot_bytes(rq->state), &rq->err) < 0)
 		return fail(rq);
 	rq->phase = PHASE_JOINED;
 	return REQUEST_SYNC;

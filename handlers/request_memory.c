@@ -45,24 +45,14 @@ request_refuse_reply(struct request *rq)
 }
 
 int
-request_reserve_answer(struct request *rq)
+request_reserve_change(struct request *rq)
 {
 	(void)buf_reserve(&rq->reply.tail, REPLY_TAIL_BYTES);
-	return reply_failed(&rq->reply) ? request_refuse_reply(rq) : 0;
-}
-
-int
-request_reserve_snapshot(struct request *rq)
-{
+	if (reply_failed(&rq->reply))
+		return request_refuse_reply(rq);
 	if (rq->state == NULL || rq->op.kind != STORE_CHANGE)
 		return 0;
 	return budget_ask(&rq->workspace.memory, store_write_bytes(rq->state, &rq->write), &rq->err);
-}
-
-int
-request_reserve_waiting(struct request *rq)
-{
-	return budget_ask(&rq->workspace.memory, store_snapshot_bytes(rq->state), &rq->err);
 }
 
 void

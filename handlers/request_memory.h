@@ -18,18 +18,10 @@
 int request_admit(struct request *rq, size_t target_len, struct err *e) MUST_CHECK;
 
 /*
- * Asks for the end of the answer, which is written after the change is stored. -1 with rq->err, also if the reply has
- * failed already.
+ * Asks for what is needed once the store is at work: the end of the answer, and the layer's next snapshot, which every
+ * write makes beside the present one. -1 with rq->err, also if the reply has failed already.
  */
-int request_reserve_answer(struct request *rq) MUST_CHECK;
-
-/*
- * Asks for the layer's next snapshot, which every write makes beside the present one. -1 with rq->err.
- */
-int request_reserve_snapshot(struct request *rq) MUST_CHECK;
-
-/* Asks for the snapshot that the request keeps while it waits for the other ranks. -1 with rq->err. */
-int request_reserve_waiting(struct request *rq) MUST_CHECK;
+int request_reserve_change(struct request *rq) MUST_CHECK;
 
 /* Sets rq->err to the reason why the reply has failed: too large, or no memory. Returns -1. */
 int request_refuse_reply(struct request *rq) MUST_CHECK;

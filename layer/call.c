@@ -46,7 +46,7 @@ call_invert(struct call *c, struct err *e)
 
 	if (measure_check_counted(c, e) < 0)
 		return -1;
-	if (!definition_tracks(c->definition))
+	if (!c->definition->track_running_stats)
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "\"inverse\" needs running statistics, which layer \"%s\" (%s) does not keep", c->name,
 		    definition_kind_name(c->definition));
@@ -120,7 +120,7 @@ call_infer(struct call *c, struct err *e)
 		return -1;
 	if (c->tensor->count == 0)
 		return 0;
-	return definition_tracks(c->definition) ? normalize_running(c, e) : normalize_own(c, false, e);
+	return c->definition->track_running_stats ? normalize_running(c, e) : normalize_own(c, false, e);
 }
 
 int

@@ -231,7 +231,7 @@ int
 call_backward(struct call *c, struct err *e)
 {
 	const struct definition *d = c->definition;
-	const bool running = !c->train && definition_tracks(d), channels = running || d->kind == KIND_BATCH_NORM;
+	const bool running = !c->train && d->track_running_stats, channels = running || d->kind == KIND_BATCH_NORM;
 	const size_t n = definition_parameter_count(d, c->view.feature);
 
 	if (workspace_doubles(c->workspace, n, &c->grad_weight, e) < 0 ||

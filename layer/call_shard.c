@@ -54,7 +54,7 @@ call_train_whole(struct call *c, const struct shard *whole, struct err *e)
 	if (isfinite(whole->limit) && !forward_surely_finite(c, m, whole->limit, c->parameters))
 		return err_fail(
 		    e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
-	if (!definition_tracks(c->definition))
+	if (!c->definition->track_running_stats)
 		return 0;
 	c->updates[0] = definition_update(c->definition, c->view.feature, m);
 	c->update_count = 1;

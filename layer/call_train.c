@@ -108,7 +108,7 @@ train_batch(struct call *c, struct err *e)
 int
 call_train(struct call *c, struct err *e)
 {
-	const bool tracks = definition_tracks(c->definition);
+	const bool tracks = c->definition->track_running_stats;
 	int result;
 
 	if (measure_check_counted(c, e) < 0)

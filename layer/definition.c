@@ -70,9 +70,9 @@ refuse_field(const struct definition *d, const char *const *others, const char *
 	struct suggest s;
 
 	suggest_begin(&s, name);
-	for (size_t i = 0; i < definition_field_count; i++)
-		if (has_field(d, &definition_fields[i]))
-			suggest_try(&s, definition_fields[i].name);
+	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++)
+		if (has_field(d, f))
+			suggest_try(&s, f->name);
 	for (; others != NULL && *others != NULL; others++)
 		suggest_try(&s, *others);
 	return err_fail(e, ERR_BAD_PARAMETER, "\"%.64s\" is not a field of %s%s", name, kind_names[d->kind],
@@ -92,8 +92,7 @@ read_first(const struct cJSON *object, struct definition *d, struct err *e)
 {
 	if (envelope_get(object, "kind") == NULL)
 		return refuse_kind(object, e);
-	for (const struct definition_field *f = definition_fields; f < definition_fields + definition_field_count;
-	     f++) {
+	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
 		const struct cJSON *value = f->first ? envelope_get(object, f->name) : NULL;
 
 		if (value != NULL && has_field(d, f) && read_value(f, d, value, object, e) < 0)
@@ -110,9 +109,9 @@ read_field(struct definition *d, const char *const *others, const struct cJSON *
 	const char *name = envelope_key(value);
 	const struct definition_field *field = definition_fields;
 
-	while (field < definition_fields + definition_field_count && strcmp(field->name, name) != 0)
+	while (field < definition_fields_end && strcmp(field->name, name) != 0)
 		field++;
-	if (field == definition_fields + definition_field_count)
+	if (field == definition_fields_end)
 		return refuse_field(d, others, name, e);
 	if (null && !(field->takes_null && has_field(d, field)))
 		return 0;
@@ -122,13 +121,11 @@ read_field(struct definition *d, const char *const *others, const struct cJSON *
 }
 
 static int
-check_needed(const struct cJSON *object, enum kind kind, struct err *e)
+check_needed(const struct cJSON *object, const struct definition *d, struct err *e)
 {
-	for (size_t i = 0; i < definition_field_count; i++)
-		if (definition_fields[i].needed && (definition_fields[i].kinds & (1u << kind)) != 0 &&
-		    envelope_get(object, definition_fields[i].name) == NULL)
-			return err_fail(
-			    e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[kind], definition_fields[i].name);
+	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++)
+		if (f->needed && has_field(d, f) && envelope_get(object, f->name) == NULL)
+			return err_fail(e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[d->kind], f->name);
 	return 0;
 }
 
@@ -184,22 +181,25 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 		if (!is_other(m, others) && read_field(out, others, m, object, e) < 0)
 			return -1;
 	/* Last: a needed field may be there under a wrong name, and then that is said. */
-	return check_needed(object, out->kind, e) < 0 ? -1 : resolve(object, out, e);
+	return check_needed(object, out, e) < 0 ? -1 : resolve(object, out, e);
 }
 
 void
 definition_format(struct buf *b, const struct definition *d, size_t features)
 {
+	struct definition shown = *d;
 	char before = '{';
 
-	for (size_t i = 0; i < definition_field_count; i++) {
-		if (!has_field(d, &definition_fields[i]))
+	if (shown.num_features == 0)
+		shown.num_features = features;
+	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
+		if (!has_field(d, f))
 			continue;
-		buf_printf(b, "%c\"%s\":", before, definition_fields[i].name);
-		if (definition_fields[i].write != NULL)
-			definition_fields[i].write(b, d, features);
+		buf_printf(b, "%c\"%s\":", before, f->name);
+		if (f->write != NULL)
+			f->write(b, &shown);
 		else
-			field_write(&definition_fields[i], b, d);
+			field_write(f, b, &shown);
 		before = ',';
 	}
 	buf_byte(b, '}');
@@ -230,18 +230,12 @@ definition_kind_name(const struct definition *d)
 	return kind_names[d->kind];
 }
 
-double
-definition_new_weight(const struct definition *d)
-{
-	return convention_defaults[d->convention].momentum_weighs_new ? d->momentum : 1 - d->momentum;
-}
-
 struct update
 definition_update(const struct definition *d, size_t features, const struct moments *batch)
 {
 	return (struct update){
 		.averaging = d->averaging,
-		.momentum = definition_new_weight(d),
+		.momentum = convention_defaults[d->convention].momentum_weighs_new ? d->momentum : 1 - d->momentum,
 		.ddof = d->unbiased_running_var ? 1 : 0,
 		.count = batch->count,
 		.features = features,
@@ -254,12 +248,6 @@ bool
 definition_may_track(const struct definition *d)
 {
 	return d->kind == KIND_BATCH_NORM || d->kind == KIND_INSTANCE_NORM;
-}
-
-bool
-definition_tracks(const struct definition *d)
-{
-	return d->track_running_stats;
 }
 
 bool

@@ -33,7 +33,7 @@ struct definition {
 	size_t num_features; /* 0: left out; the first training batch sets it */
 
 	/* batch_norm, instance_norm */
-	bool track_running_stats;
+	bool track_running_stats; /* only where definition_may_track */
 	enum averaging averaging;
 	double momentum; /* exponential: 0..1, in the convention's own meaning */
 	bool unbiased_running_var;
@@ -74,15 +74,11 @@ int definition_same(const struct definition *stands, size_t features, const stru
 /* The name of the kind, "batch_norm". */
 const char *definition_kind_name(const struct definition *d);
 
-/* The weight of the new value in exponential averaging (PyTorch's momentum), whatever the convention. */
-double definition_new_weight(const struct definition *d);
-
 /* The update of a layer's running statistics by a batch with these moments of `features` channels. */
 struct update definition_update(const struct definition *d, size_t features, const struct moments *batch);
 
-/* Whether a layer of this kind can keep running statistics; whether this one does. */
+/* Whether a layer of this kind can keep running statistics. */
 bool definition_may_track(const struct definition *d);
-bool definition_tracks(const struct definition *d);
 
 /* Whether weight and bias are one per position of a normalized shape (layer_norm, rms_norm), not one per channel. */
 bool definition_is_shaped(const struct definition *d);

@@ -15,15 +15,6 @@ static const char *const averaging_names[AVERAGINGS + 1] = { "exponential", "cum
 /* Those with a form in JSON, which are the first of enum datatype. */
 static const char *const datatype_names[DATATYPE_BF16 + 1] = { "FP32", "FP64", "FP16" };
 
-static void
-write_features(struct buf *b, const struct definition *d, size_t features)
-{
-	if (d->num_features == 0 && features == 0)
-		buf_text(b, "null");
-	else
-		buf_uint(b, d->num_features != 0 ? d->num_features : features);
-}
-
 static int
 read_shape(struct definition *d, const struct cJSON *value, const struct cJSON *object, struct err *e)
 {
@@ -54,11 +45,10 @@ read_shape(struct definition *d, const struct cJSON *value, const struct cJSON *
 }
 
 static void
-write_shape(struct buf *b, const struct definition *d, size_t features)
+write_shape(struct buf *b, const struct definition *d)
 {
 	char shape[512];
 
-	(void)features;
 	buf_text(b, tensor_shape_text(d->normalized_shape, d->normalized_rank, shape, sizeof(shape)));
 }
 
@@ -73,9 +63,8 @@ read_eps(struct definition *d, const struct cJSON *value, const struct cJSON *ob
 }
 
 static void
-write_eps(struct buf *b, const struct definition *d, size_t features)
+write_eps(struct buf *b, const struct definition *d)
 {
-	(void)features;
 	if (d->eps_of_datatype)
 		buf_text(b, "null");
 	else
@@ -98,9 +87,8 @@ read_momentum(struct definition *d, const struct cJSON *value, const struct cJSO
 }
 
 static void
-write_momentum(struct buf *b, const struct definition *d, size_t features)
+write_momentum(struct buf *b, const struct definition *d)
 {
-	(void)features;
 	if (d->averaging == AVERAGING_EXPONENTIAL)
 		json_add_double(b, d->momentum);
 	else
@@ -134,9 +122,8 @@ read_renorm(struct definition *d, const struct cJSON *value, const struct cJSON 
 }
 
 static void
-write_renorm(struct buf *b, const struct definition *d, size_t features)
+write_renorm(struct buf *b, const struct definition *d)
 {
-	(void)features;
 	if (!d->renorm) {
 		buf_text(b, "null");
 		return;
@@ -167,9 +154,9 @@ write_renorm(struct buf *b, const struct definition *d, size_t features)
 const struct definition_field definition_fields[] = {
 	{ "kind", ALL, CHOICE(kind, kind_names), .needed = true, .first = true },
 	{ "convention", ALL, CHOICE(convention, convention_names), .first = true },
-	{ "num_features", BN | IN, EXTENT(num_features), .write = write_features },
+	{ "num_features", BN | IN, EXTENT(num_features) },
 	{ "num_groups", GN, EXTENT(num_groups), .needed = true },
-	{ "num_channels", GN, EXTENT(num_features), .needed = true, .write = write_features },
+	{ "num_channels", GN, EXTENT(num_features), .needed = true },
 	{ "normalized_shape", LN | RMS, OWN(shape), .needed = true },
 	{ "eps", ALL, OWN(eps), .takes_null = true },
 	{ "momentum", BN | IN, OWN(momentum), .takes_null = true },
@@ -187,4 +174,5 @@ const struct definition_field definition_fields[] = {
 	{ "datatype", ALL, CHOICE(datatype, datatype_names) },
 };
 
-const size_t definition_field_count = sizeof(definition_fields) / sizeof(definition_fields[0]);
+const struct definition_field *const definition_fields_end =
+    definition_fields + sizeof(definition_fields) / sizeof(definition_fields[0]);

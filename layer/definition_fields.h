@@ -7,7 +7,7 @@
 
 /* In the order in which they are shown and read, the `first` ones before the others. */
 extern const struct definition_field definition_fields[];
-extern const size_t definition_field_count;
+extern const struct definition_field *const definition_fields_end;
 
 /* The names of enum kind. */
 extern const char *const kind_names[KIND_COUNT + 1];

@@ -29,8 +29,7 @@ struct definition_field {
 
 	/* Instead of the type's; NULL: the type's. `object` is the whole definition as it was given. */
 	int (*read)(struct definition *d, const struct cJSON *value, const struct cJSON *object, struct err *e);
-	/* `features` replaces a num_features that was left out. */
-	void (*write)(struct buf *b, const struct definition *d, size_t features);
+	void (*write)(struct buf *b, const struct definition *d);
 };
 
 /* Reads a value into its member of `d`; bad_parameter. */
