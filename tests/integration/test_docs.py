@@ -42,13 +42,13 @@ def tracked():
 def routes(text=None):
     """(method, path) of every row of the table in handlers/routes.c, or of one row's text."""
     text = (text or read("handlers/routes.c")).replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
-    text = re.sub(r"\.path = LAYER\b", '.path = "/v1/models/{model}/layers/{layer}"', text)
-    return re.findall(r'\.method = "(\w+)",\s*\.path = "([^"]+)"', text)
+    text = re.sub(r"\bLAYER,", '"/v1/models/{model}/layers/{layer}",', text)
+    return re.findall(r'\{ "(\w+)", "(/[^"]*)"', text)
 
 
 def route_rows():
     """The text of every row of that table."""
-    return re.findall(r"\{ \.method = .*?\},?\n", read("handlers/routes.c"), re.S)
+    return re.findall(r'^\t\{ "[A-Z]+", .*?\},\n', read("handlers/routes.c"), re.S | re.M)
 
 
 def tensor_forms():
