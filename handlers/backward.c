@@ -7,11 +7,9 @@
 #include <string.h>
 
 #include "handlers/handlers.h"
-#include "handlers/mask_options.h"
+#include "handlers/call_options.h"
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
-#include "handlers/seed_options.h"
-#include "handlers/sync_options.h"
 
 static const struct input input_input = { "input", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32,
 	.by_layer = true };

@@ -4,7 +4,7 @@
  * does. With ?inverse=true it undoes that. Changes nothing.
  */
 #include "handlers/handlers.h"
-#include "handlers/mask_options.h"
+#include "handlers/call_options.h"
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "handlers/mask_options.h"
+#include "handlers/call_options.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #include "handlers/definition_stored.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/mask_options.h"
+#include "handlers/call_options.h"
 #include "handlers/reply.h"
 #include "layer/call.h"
 

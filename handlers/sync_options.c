@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "handlers/sync_options.h"
+#include "handlers/call_options.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,11 +8,9 @@
 
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
-#include "handlers/mask_options.h"
+#include "handlers/call_options.h"
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
-#include "handlers/seed_options.h"
-#include "handlers/sync_options.h"
 
 /* If either place says false, no tensor is answered. */
 static const struct input output_input = { "output", INPUT_BOOL, INPUT_ANYWHERE, .both = true };

@@ -338,6 +338,26 @@ START_TEST(shards_are_normalized_by_the_whole_batch)
 }
 END_TEST
 
+/* It takes part by its place alone: nothing is measured, and its output is zeros. */
+START_TEST(a_shard_may_be_padding_alone)
+{
+	unsigned char keep[N] = { 0 };
+	struct fixture f;
+	struct shard own, all = { .moments = { N, batch_mean, batch_var }, .limit = DBL_MAX };
+
+	begin(&f, batch_norm());
+	f.call.output = true;
+	f.call.mask = (struct mask){ keep, N, 1 };
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train_shard(&f.call, &own, &f.e), 0);
+	ck_assert(own.moments.count == 0 && own.moments.mean[0] == 0 && !own.empty && isinf(own.limit));
+	ck_assert_int_eq(call_train_shard_output(&f.call, &all, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert(f.x[i] == 0);
+	end(&f);
+}
+END_TEST
+
 START_TEST(the_gradients_of_shards_add_up)
 {
 	struct fixture f, g;
@@ -445,6 +465,7 @@ unit_suite(void)
 	tcase_add_test(c, normalize_is_by_the_own_statistics);
 	tcase_add_test(c, backward_gives_three_gradients);
 	tcase_add_test(c, shards_are_normalized_by_the_whole_batch);
+	tcase_add_test(c, a_shard_may_be_padding_alone);
 	tcase_add_test(c, the_gradients_of_shards_add_up);
 	tcase_add_loop_test(c, an_empty_tensor_changes_nothing, 0, sizeof(functions) / sizeof(functions[0]));
 	tcase_add_loop_test(c, all_memory_comes_from_the_workspace, 0, sizeof(functions) / sizeof(functions[0]));
