@@ -5,7 +5,6 @@
 
 #include "handlers/input.h"
 #include "handlers/request_body.h"
-#include "handlers/request_long.h"
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
 

@@ -128,6 +128,13 @@ bool request_stored(const struct request *rq);
 enum request_next request_step(struct request *rq, bool apart);
 void request_meanwhile(struct request *rq);
 
+/*
+ * Whether the next step, or freeing the request's memory, takes long. This is the one place that decides
+ * (request_long.c): by the body, by the layer's features (also if an update has fixed them meanwhile), and by what the
+ * answer lists.
+ */
+bool request_is_long(const struct request *rq);
+
 /* Joins the synchronized step. True: the request waits for `resume`, which may come before this returns. */
 bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST_CHECK;
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "handlers/request_long.h"
-
 #include "handlers/routes.h"
 
 /*

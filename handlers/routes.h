@@ -3,6 +3,7 @@
 #ifndef HANDLERS_ROUTES_H
 #define HANDLERS_ROUTES_H
 
+#include "base/suggest.h"
 #include "handlers/input.h"
 
 /* A method on a path. */
@@ -46,6 +47,12 @@ int routes_find(struct request *rq, const char *method, const char *const *segme
 
 /* The same for the target "*", which means the whole server. It has OPTIONS alone; else bad_parameter. */
 int routes_find_any(struct request *rq, const char *method, struct buf *allow, struct err *e) MUST_CHECK;
+
+/*
+ * routes_near.c: compares the `count` segments with the paths that differ from them in one word alone. Returns `out`:
+ * the end of a message with the nearest word, `; did you mean "train"?`, or "" if no word is near.
+ */
+const char *routes_near(const char *const *segments, size_t count, char out[SUGGEST_BYTES]);
 
 /* The methods of all routes. */
 #define ROUTES_METHODS "GET, HEAD, POST, PUT, DELETE, OPTIONS"

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "handlers/routes_near.h"
-
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

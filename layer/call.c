@@ -3,16 +3,9 @@
 
 #include <math.h>
 
-#include "layer/fit.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
 #include "norm/normalize.h"
-
-int
-call_fit(struct call *c, struct err *e)
-{
-	return fit_tensor(c->definition, c->statistics.features, c->tensor, &c->view, e);
-}
 
 /* The whole tensor as one piece, and the running statistics. `scratch`: doubles a channel, as forward.h says. */
 static int

@@ -60,7 +60,11 @@ struct call {
 	struct channels *channels;
 };
 
-/* Fits the tensor to the layer: shape_mismatch. */
+/*
+ * Fits the tensor to the layer, and sets the view; else shape_mismatch, with the shape that was expected. Where weight
+ * and bias are a channel's, the view is (samples, channels, positions); of layer_norm and rms_norm it is (1, rows,
+ * size).
+ */
 int call_fit(struct call *c, struct err *e) MUST_CHECK;
 
 /* Normalizes by the running statistics where the layer tracks them (not_trained), else by the tensor's own. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "layer/definition_fields.h"
+#include "layer/field_types.h"
 
 /* The defaults of a convention. Sources in docs/MATH.md. */
 struct defaults {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "layer/definition_fields.h"
+#include "layer/field_types.h"
 
 #include <stddef.h>
 #include <string.h>

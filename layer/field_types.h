@@ -32,6 +32,13 @@ struct definition_field {
 	void (*write)(struct buf *b, const struct definition *d);
 };
 
+/* definition_fields.c: in the order in which they are shown and read, the `first` ones before the others. */
+extern const struct definition_field definition_fields[];
+extern const struct definition_field *const definition_fields_end;
+
+/* The names of enum kind. */
+extern const char *const kind_names[KIND_COUNT + 1];
+
 /* Reads a value into its member of `d`; bad_parameter. */
 int
 field_read(const struct definition_field *f, struct definition *d, const struct cJSON *value, struct err *e) MUST_CHECK;

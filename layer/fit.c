@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "layer/fit.h"
-
 #include <stdio.h>
+
+#include "layer/call.h"
 
 static size_t
 product(const size_t *extents, unsigned from, unsigned to)
@@ -81,7 +81,11 @@ shaped_view(const struct definition *d, const struct tensor *t, struct norm_view
 }
 
 int
-fit_tensor(const struct definition *d, size_t features, const struct tensor *t, struct norm_view *view, struct err *e)
+call_fit(struct call *c, struct err *e)
 {
-	return definition_is_shaped(d) ? shaped_view(d, t, view, e) : channels_view(d, features, t, view, e);
+	const struct definition *d = c->definition;
+
+	if (definition_is_shaped(d))
+		return shaped_view(d, c->tensor, &c->view, e);
+	return channels_view(d, c->statistics.features, c->tensor, &c->view, e);
 }

@@ -15,7 +15,6 @@
 #include "server/library.h"
 #include "server/request_log.h"
 #include "server/server.h"
-#include "handlers/request_long.h"
 
 void
 exchange_note_refusal(struct exchange *x, const struct err *e)

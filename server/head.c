@@ -10,7 +10,6 @@
 #include "handlers/idempotency.h"
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
-#include "handlers/routes_near.h"
 #include "server/authority.h"
 #include "server/connections.h"
 #include "server/intake.h"
