@@ -137,6 +137,8 @@ $(B)/main/main.o $(B)/handlers/root.o: all_cflags += -DNORMD_VERSION='"$(VERSION
 # The kernels and the codec's loops are compiled with -O3, whatever CFLAGS says for the rest.
 ifneq ($(filter release clang,$(VARIANT)),)
 $(B)/norm/%.o $(B)/codec/%.o $(B)/bench/%.o: all_cflags += -O3
+# What else is linked must not decide whether a kernel's short loop lies in one line of the cache or in two.
+$(B)/norm/kernels/%.o: all_cflags += -falign-loops=32
 endif
 
 # Rewritten only when the flags change; everything that depends on it is then rebuilt.
