@@ -9,10 +9,9 @@
 #ifndef NORM_KERNELS_ELEMENT_H
 #define NORM_KERNELS_ELEMENT_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-#include "norm/kernels/half.h"
+#include "norm/kernels/half.h" /* those of half and bfloat */
 
 /* The largest number of each type. */
 static const double largest_float = 0x1.fffffep127, largest_double = 0x1.fffffffffffffp1023, largest_half = 65504,
@@ -48,52 +47,16 @@ store_double(double x)
 	return x;
 }
 
-static inline bool
-double_is_finite(double x)
-{
-	return x - x == 0;
-}
-
-static inline double
-double_magnitude(double x)
-{
-	return x < 0 ? -x : x;
-}
-
 static inline uint64_t
 excess_double(double x)
 {
 	return double_bits(x - x);
 }
 
-static inline double
-load_half(uint16_t x)
-{
-	return half_to_double(x);
-}
-
-static inline uint16_t
-store_half(double x)
-{
-	return half_from_double(x);
-}
-
 static inline uint16_t
 excess_half(uint16_t x)
 {
 	return (uint16_t)((x & 0x7fff) + 0x0400) & 0x8000;
-}
-
-static inline double
-load_bfloat(uint16_t x)
-{
-	return bfloat_to_double(x);
-}
-
-static inline uint16_t
-store_bfloat(double x)
-{
-	return bfloat_from_double(x);
 }
 
 static inline uint16_t

@@ -50,7 +50,7 @@ double_bits(double x)
  * two choices are masks: gcc would split conditions into more branches.
  */
 static inline double
-half_to_double(uint16_t half)
+load_half(uint16_t half)
 {
 	const int32_t one = 1 << 23, rest = (half & 0x7fff) << 13;
 	const int32_t infinite = rest >= 0x7c00 << 13 ? -1 : 0, subnormal = rest < 0x0400 << 13 ? -1 : 0;
@@ -62,7 +62,7 @@ half_to_double(uint16_t half)
 
 /* The value of a bfloat, exactly; a NaN stays a NaN. */
 static inline double
-bfloat_to_double(uint16_t bfloat)
+load_bfloat(uint16_t bfloat)
 {
 	return (double)float_from_bits((uint32_t)bfloat << 16);
 }
@@ -109,13 +109,13 @@ double_to_16_bits(double x, int fraction, int smallest, int limit)
 }
 
 static inline uint16_t
-half_from_double(double x)
+store_half(double x)
 {
 	return double_to_16_bits(x, 10, -14, 16);
 }
 
 static inline uint16_t
-bfloat_from_double(double x)
+store_bfloat(double x)
 {
 	return double_to_16_bits(x, 7, -126, 128);
 }

@@ -109,15 +109,16 @@ static bool
 NAME(by_feature)(const struct norm_pass *p, struct norm_part outer)
 {
 	const struct norm_view v = { outer.end - outer.first, p->view.feature, p->view.inner };
+	const struct norm_by by = p->by;
 	REAL *x = (REAL *)p->y + outer.first * v.feature * v.inner;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, f;
 
 	if (v.inner < SHORT_RUN)
-		return NAME(by_columns)(x, v, (struct norm_part){ 0, v.feature }, &p->by);
+		return NAME(by_columns)(x, v, (struct norm_part){ 0, v.feature }, &by);
 	for (o = 0; o < v.outer; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner)
-			NAME(run)(x, v.inner, run_by_feature(&p->by, f), &noted);
+			NAME(run)(x, v.inner, run_by_feature(&by, f), &noted);
 	return NAME(noted_finite)(&noted);
 }
 
@@ -129,8 +130,8 @@ NAME(by_feature)(const struct norm_pass *p, struct norm_part outer)
 static bool
 NAME(feature)(REAL *x, struct norm_view v, double var, struct run_by by)
 {
-	const double reach = double_magnitude(by.weight) * sqrt((double)norm_view_count(v)) + double_magnitude(by.bias);
-	const bool checked = !(reach < NAME(largest) / 2) || !(by.rstd < 1e150) || !double_is_finite(var);
+	const double reach = fabs(by.weight) * sqrt((double)norm_view_count(v)) + fabs(by.bias);
+	const bool checked = !(reach < NAME(largest) / 2) || !(by.rstd < 1e150) || !isfinite(var);
 	struct NAME(noted) noted = { { 0 }, 0 }, unused = noted;
 	size_t o, i, n;
 

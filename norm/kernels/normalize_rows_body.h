@@ -6,41 +6,27 @@ struct row_by {
 	double mean, rstd;
 };
 
-/* A stretch of one row. */
-static void
-NAME(stretch)(REAL *restrict x, size_t n, struct row_by by, const double *restrict weight, const double *restrict bias,
-    struct NAME(noted) * noted)
-{
-	struct NAME(noted) seen = *noted;
-	wide y;
-	size_t i;
-
-	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
-		y = (NAME(wide_load)(x + i) - by.mean) * by.rstd;
-		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &seen.lanes);
-	}
-	for (; i < n; i++) {
-		x[i] = NAME(store)((NAME(load)(x[i]) - by.mean) * by.rstd * weight[i] + bias[i]);
-		seen.one |= NAME(excess)(x[i]);
-	}
-	*noted = seen;
-}
-
-/* The same from the kept differences d between the row's elements and a shift; by.mean is the mean minus that shift. */
+/*
+ * A stretch of one row: from x, or from the kept differences between x and a shift, which by.mean then lacks, unless
+ * `kept` is NULL.
+ */
 static ALWAYS_INLINE void
-NAME(stretch_kept)(const double *restrict d, REAL *restrict x, size_t n, struct row_by by,
-    const double *restrict weight, const double *restrict bias, struct NAME(noted) * noted)
+NAME(stretch)(const double *restrict kept, REAL *restrict x, size_t n, struct row_by by, const double *restrict weight,
+    const double *restrict bias, struct NAME(noted) * noted)
 {
 	struct NAME(noted) seen = *noted;
 	wide y;
 	size_t i;
 
 	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
-		y = (wide_load_double(d + i) - by.mean) * by.rstd;
+		y = kept != NULL ? wide_load_double(kept + i) : NAME(wide_load)(x + i);
+		y = (y - by.mean) * by.rstd;
 		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &seen.lanes);
 	}
 	for (; i < n; i++) {
-		x[i] = NAME(store)((d[i] - by.mean) * by.rstd * weight[i] + bias[i]);
+		const double one = kept != NULL ? kept[i] : NAME(load)(x[i]);
+
+		x[i] = NAME(store)((one - by.mean) * by.rstd * weight[i] + bias[i]);
 		seen.one |= NAME(excess)(x[i]);
 	}
 	*noted = seen;
@@ -74,11 +60,11 @@ NAME(row)(REAL *x, const double *kept, const struct NAME(row_block) * b, size_t 
 		n = columns_min(COLUMNS_MAX, b->size - i);
 		fetch(x + i + ahead, n * sizeof(*x));
 		if (kept == NULL)
-			NAME(stretch)(x + i, n, by, weight, bias, &noted);
+			NAME(stretch)(NULL, x + i, n, by, weight, bias, &noted);
 		else if (checked)
-			NAME(stretch_kept)(kept + i, x + i, n, by, weight, bias, &noted);
+			NAME(stretch)(kept + i, x + i, n, by, weight, bias, &noted);
 		else
-			NAME(stretch_kept)(kept + i, x + i, n, by, weight, bias, &unused);
+			NAME(stretch)(kept + i, x + i, n, by, weight, bias, &unused);
 	}
 	return NAME(noted_finite)(&noted);
 }

@@ -18,13 +18,13 @@ static const enum norm_real types[] = { NORM_HALF, NORM_BFLOAT };
 static double
 load(enum norm_real real, unsigned bits)
 {
-	return real == NORM_HALF ? half_to_double((uint16_t)bits) : bfloat_to_double((uint16_t)bits);
+	return real == NORM_HALF ? load_half((uint16_t)bits) : load_bfloat((uint16_t)bits);
 }
 
 static unsigned
 store(enum norm_real real, double x)
 {
-	return real == NORM_HALF ? half_from_double(x) : bfloat_from_double(x);
+	return real == NORM_HALF ? store_half(x) : store_bfloat(x);
 }
 
 static unsigned
