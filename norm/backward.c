@@ -4,24 +4,18 @@
 #include "norm/kernels/backward_terms.h"
 #include "norm/kernels/kernels.h"
 
-static bool
-sums_part(const struct norm_pass *p, struct norm_part features)
-{
-	return kernels_for(p)->sums(p, features);
-}
+KERNELS_PART(sums_part, sums)
+KERNELS_PART(terms_part, terms_backward)
+KERNELS_PART(batch_part, batch_backward)
+KERNELS_PART(clip_part, clip_backward)
 
 const struct norm_op norm_sums = { .part = sums_part, .cut = cut_features, .in_bands = &feature_bands_sums };
+const struct norm_op norm_clip_backward = { .part = clip_part, .cut = cut_elements };
 
 static size_t
 terms_scratch(struct norm_view view)
 {
 	return FEATURE_TERMS_SCRATCH(view.feature);
-}
-
-static bool
-terms_part(const struct norm_pass *p, struct norm_part outer)
-{
-	return kernels_for(p)->terms_backward(p, outer);
 }
 
 /* Sets the terms of all features in the scratch memory. */
@@ -47,12 +41,6 @@ const struct norm_op norm_shard_backward = {
 	.scratch = terms_scratch,
 };
 
-static bool
-batch_part(const struct norm_pass *p, struct norm_part features)
-{
-	return kernels_for(p)->batch_backward(p, features);
-}
-
 static const struct norm_op by_terms = { .part = terms_part, .cut = cut_outer, .scratch = terms_scratch };
 
 /* After norm_sums. */
@@ -72,11 +60,3 @@ const struct norm_op norm_batch_backward = {
 	.first = &norm_sums,
 	.second = batch_second,
 };
-
-static bool
-clip_part(const struct norm_pass *p, struct norm_part elements)
-{
-	return kernels_for(p)->clip_backward(p, elements);
-}
-
-const struct norm_op norm_clip_backward = { .part = clip_part, .cut = cut_elements };

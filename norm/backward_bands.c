@@ -45,14 +45,15 @@ rows_bands(struct norm_view view)
  * memory.
  */
 struct band_sums {
+	const struct kernels_of_real *kernels;
 	double *weight, *weight_low, *bias, *bias_low;
 };
 
 /* Returns the next free place. */
 static double *
-band_sums_init(struct band_sums *b, double *scratch, size_t n)
+band_sums_init(struct band_sums *b, const struct norm_pass *p, double *scratch, size_t n)
 {
-	*b = (struct band_sums){ scratch, scratch + n, scratch + 2 * n, scratch + 3 * n };
+	*b = (struct band_sums){ kernels_for(p), scratch, scratch + n, scratch + 2 * n, scratch + 3 * n };
 	memset(scratch, 0, SUMS_ARRAYS * n * sizeof(*scratch));
 	return scratch + SUMS_ARRAYS * n;
 }
@@ -61,8 +62,8 @@ band_sums_init(struct band_sums *b, double *scratch, size_t n)
 static void
 band_sums_fold(const struct band_sums *b, double *weight, double *bias, size_t n)
 {
-	kernels_best()->fold(weight, b->weight, b->weight_low, n);
-	kernels_best()->fold(bias, b->bias, b->bias_low, n);
+	b->kernels->fold(weight, b->weight, b->weight_low, n);
+	b->kernels->fold(bias, b->bias, b->bias_low, n);
 }
 
 /* The totals over `bands` bands, whose sums lie `each` doubles apart. */
@@ -174,7 +175,7 @@ groups_band(const struct norm_pass *p, struct norm_part samples, double *scratch
 	struct sample s;
 	bool finite = true;
 
-	sample_init(&s, p, band_sums_init(&sums, scratch, channels));
+	sample_init(&s, p, band_sums_init(&sums, p, scratch, channels));
 	for (size_t n = samples.first; n < samples.end; n++) {
 		s.measure.x = s.pass.x = norm_pass_x(p, n * size);
 		s.pass.y = norm_pass_y(p, n * size);
@@ -233,12 +234,12 @@ rows_band(const struct norm_pass *p, struct norm_part rows, double *scratch)
 	bool finite = true;
 	size_t r, n;
 
-	recent.grad_weight = band_sums_init(&sums, scratch, size);
+	recent.grad_weight = band_sums_init(&sums, p, scratch, size);
 	recent.grad_bias = recent.grad_weight + size;
 	memset(recent.grad_weight, 0, 2 * size * sizeof(*scratch));
 	for (r = rows.first; r < rows.end; r += n) {
 		n = columns_min(ROWS_TOGETHER, rows.end - r);
-		finite &= kernels_for(p)->rows_backward(&recent, (struct norm_part){ r, r + n });
+		finite &= sums.kernels->rows_backward(&recent, (struct norm_part){ r, r + n });
 		if ((r + n - rows.first) % ROWS_PLAIN == 0)
 			band_sums_fold(&sums, recent.grad_weight, recent.grad_bias, size);
 	}

@@ -5,11 +5,7 @@
 #include "norm/kernels/kernels.h"
 #include "norm/kernels/sum.h"
 
-static bool
-moments_part(const struct norm_pass *p, struct norm_part features)
-{
-	return kernels_for(p)->moments(p, features);
-}
+KERNELS_PART(moments_part, moments)
 
 const struct norm_op norm_moments = { .part = moments_part, .cut = cut_features, .in_bands = &feature_bands_moments };
 

@@ -28,11 +28,7 @@ normalize_spread(double *value, size_t each, size_t channels)
 
 /* ---- by features */
 
-static bool
-batch_part(const struct norm_pass *p, struct norm_part features)
-{
-	return kernels_for(p)->batch(p, features);
-}
+KERNELS_PART(batch_part, batch)
 
 /* After norm_moments. */
 static void
@@ -228,28 +224,12 @@ cut_groups(const struct norm_pass *p)
 
 const struct norm_op norm_groups = { .part = groups_part, .cut = cut_groups };
 
-/* ---- by rows */
+/* ---- by rows, and clipping */
 
-static bool
-rows_part(const struct norm_pass *p, struct norm_part rows)
-{
-	return kernels_for(p)->rows(p, rows);
-}
+KERNELS_PART(rows_part, rows)
+KERNELS_PART(rows_by_part, rows_by)
+KERNELS_PART(clip_part, clip)
 
 const struct norm_op norm_rows = { .part = rows_part, .cut = cut_rows };
-
-static bool
-rows_by_part(const struct norm_pass *p, struct norm_part rows)
-{
-	return kernels_for(p)->rows_by(p, rows);
-}
-
 const struct norm_op norm_rows_by = { .part = rows_by_part, .cut = cut_rows };
-
-static bool
-clip_part(const struct norm_pass *p, struct norm_part elements)
-{
-	return kernels_for(p)->clip(p, elements);
-}
-
 const struct norm_op norm_clip = { .part = clip_part, .cut = cut_elements };

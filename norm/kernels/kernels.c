@@ -8,50 +8,58 @@ const double kernels_zeros[COLUMNS_MAX];
 
 _Static_assert(COLUMNS_MAX == 256, "kernels_ones holds ones only");
 
-/* Whether the processor can run the set, and the operating system saves its registers. */
-static bool
-usable(const struct kernels *k)
-{
-#if KERNELS_X86
-	if (k == &kernels_avx2)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-	if (k == &kernels_avx512)
-		return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
-		    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-		    __builtin_cpu_supports("avx512vl");
-#endif
-	return k == &kernels_portable;
-}
+#define SET(set) \
+	{ \
+		.name = #set, \
+		.of = { \
+			[NORM_FLOAT] = &kernels_##set##_float, \
+			[NORM_DOUBLE] = &kernels_##set##_double, \
+			[NORM_HALF] = &kernels_##set##_half, \
+			[NORM_BFLOAT] = &kernels_##set##_bfloat, \
+		}, \
+	}
 
 /* From the portable set to the widest. */
-static const struct kernels *const sets[] = {
-	&kernels_portable,
+static const struct kernels sets[] = {
+	SET(portable),
 #if KERNELS_X86
-	&kernels_avx2,
-	&kernels_avx512,
+	SET(avx2),
+	SET(avx512),
 #endif
 };
 
 #define SETS (sizeof(sets) / sizeof(sets[0]))
 
+/* Whether the processor can run set `i`, and the operating system saves its registers. */
+static bool
+usable(size_t i)
+{
+#if KERNELS_X86
+	if (i == 1)
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (i == 2)
+		return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx512f") &&
+		    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+		    __builtin_cpu_supports("avx512vl");
+#endif
+	return i == 0;
+}
+
 const struct kernels *
 kernels_usable(size_t at)
 {
-	size_t i;
-
-	for (i = 0; i < SETS; i++)
-		if (usable(sets[i]) && at-- == 0)
-			return sets[i];
+	for (size_t i = 0; i < SETS; i++)
+		if (usable(i) && at-- == 0)
+			return &sets[i];
 	return NULL;
 }
 
 const struct kernels *
 kernels_best(void)
 {
-	size_t i;
+	size_t i = SETS - 1;
 
-	for (i = SETS - 1; i > 0; i--)
-		if (usable(sets[i]))
-			break;
-	return sets[i];
+	while (!usable(i))
+		i--;
+	return &sets[i];
 }

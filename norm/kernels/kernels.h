@@ -31,13 +31,14 @@ struct kernels_of_real {
 	kernel *terms_backward; /* indices of outer, by the terms in `scratch` (norm/kernels/backward_terms.h) */
 	kernel *rows_backward;  /* at most ROWS_TOGETHER rows; adds to grad_weight and grad_bias */
 	kernel *clip_backward;  /* elements */
+
+	/* Adds n numbers to as many sums of two doubles each (struct sum), and sets the numbers to 0. */
+	void (*fold)(double *recent, double *high, double *low, size_t n);
 };
 
 /* One set of vector instructions. */
 struct kernels {
 	const char *name;
-	/* Adds n numbers to as many sums of two doubles each (struct sum), and sets the numbers to 0. */
-	void (*fold)(double *recent, double *high, double *low, size_t n);
 	const struct kernels_of_real *of[NORM_REALS];
 };
 
@@ -53,6 +54,13 @@ kernels_for(const struct norm_pass *p)
 	return kernels_best()->of[p->real];
 }
 
+/* Defines `name`, a norm_op's part that one kernel computes. */
+#define KERNELS_PART(name, kernel) \
+	static bool name(const struct norm_pass *p, struct norm_part part) \
+	{ \
+		return kernels_for(p)->kernel(p, part); \
+	}
+
 /* Weights and biases of a layer that has none, for as many positions as a loop takes at a time. */
 extern const double kernels_ones[COLUMNS_MAX], kernels_zeros[COLUMNS_MAX];
 
@@ -64,13 +72,13 @@ extern const double kernels_ones[COLUMNS_MAX], kernels_zeros[COLUMNS_MAX];
 #endif
 
 #define KERNELS_OF_SET(set) \
-	extern const struct kernels set; \
-	extern const struct kernels_of_real set##_float, set##_double, set##_half, set##_bfloat
+	extern const struct kernels_of_real kernels_##set##_float, kernels_##set##_double, kernels_##set##_half, \
+	    kernels_##set##_bfloat
 
-KERNELS_OF_SET(kernels_portable);
+KERNELS_OF_SET(portable);
 #if KERNELS_X86
-KERNELS_OF_SET(kernels_avx2);
-KERNELS_OF_SET(kernels_avx512);
+KERNELS_OF_SET(avx2);
+KERNELS_OF_SET(avx512);
 #endif
 
 #endif

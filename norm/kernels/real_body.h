@@ -66,6 +66,7 @@ const struct kernels_of_real KERNELS = {
 	.terms_backward = NAME(terms_backward),
 	.rows_backward = NAME(rows_backward),
 	.clip_backward = NAME(clip_backward),
+	.fold = sums_fold,
 };
 
 KERNELS_END
