@@ -109,15 +109,16 @@ decimal_may_be_midpoint_f32(double wide)
 static inline bool
 decimal_ordinary_f16(double wide, bool negative, uint16_t *value)
 {
-	const double smallest_normal = 0x1p-14, overflows = 65520;
-	const double size = wide < 0 ? -wide : wide;
+	/* The bits of 2^-14, the smallest normal, and 65520, which overflows: those of positive doubles are in order. */
+	const uint64_t smallest_normal = UINT64_C(0x3f10000000000000), overflows = UINT64_C(0x40effe0000000000);
 	uint16_t bits = 0;
-	uint64_t wide_bits;
+	uint64_t size;
 
-	memcpy(&wide_bits, &size, sizeof(wide_bits));
-	if (size >= smallest_normal && size < overflows && (wide_bits & 0x3ffffffffff) != 0x20000000000)
-		bits = (uint16_t)(((wide_bits + 0x20000000000) >> 42) - ((1023 - 15) << 10));
-	else if (wide_bits != 0)
+	memcpy(&size, &wide, sizeof(size));
+	size &= INT64_MAX;
+	if (size - smallest_normal < overflows - smallest_normal && (size & 0x3ffffffffff) != 0x20000000000)
+		bits = (uint16_t)(((size + 0x20000000000) >> 42) - ((1023 - 15) << 10));
+	else if (size != 0)
 		return false;
 	*value = (uint16_t)(bits | negative << 15);
 	return true;
