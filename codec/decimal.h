@@ -4,8 +4,7 @@
  * one. Writing gives the shortest text that reads back to the same bits, and of the shortest the closest. No locale, no
  * allocation, no global state.
  *
- * The code is in codec/decimal/, whose headers are private to it, but for the in-line readers fast.h and long.h: the
- * loops over tensors (json_array.c, json_doubts.c) use them.
+ * The code is in codec/decimal/, whose headers are private to it, but for the in-line reader fast.h, which json_run.c uses.
  */
 #ifndef CODEC_DECIMAL_H
 #define CODEC_DECIMAL_H
@@ -32,6 +31,13 @@ enum decimal_result {
  */
 enum decimal_result
 decimal_read(const char *p, const char *limit, const char **end, enum decimal_type type, void *value) MUST_CHECK;
+
+/*
+ * The same, fast for the long numbers of a list: of up to 19 digits or with an exponent, before a ',' or a ']' within
+ * 32 characters. `floor` <= p is the first byte that may be looked at.
+ */
+enum decimal_result decimal_long_read(const char *floor, const char *p, const char *limit, const char **end,
+    enum decimal_type type, void *value) MUST_CHECK;
 
 /* The most bytes that a write needs: it may use them all as scratch, whatever the text's length. */
 #define DECIMAL_F16_BYTES 32

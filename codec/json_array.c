@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoder's hot path. array_run reads numbers where they lie, as long as only a comma and perhaps spaces stand
- * between them. The slower loop around it takes everything else: brackets, other white space, the end of the list's or
- * the memory's room, the end of the input. Only a number that the end of the input may have cut is copied, and is read
- * when the byte after it has come.
+ * json_run.c reads the numbers; here is everything else: brackets, white space, the end of the list's or the memory's
+ * room, the end of the input. A number that the end of the input may have cut is copied until the byte after it comes.
  */
 #include "codec/json_array.h"
 
@@ -11,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/compiler.h"
-#include "codec/decimal/fast.h"
 #include "codec/excerpt.h"
 #include "codec/json_doubts.h"
+#include "codec/json_run.h"
 
 int
 json_array_begin(struct json_array *a, const char *name, const struct json_shape *given,
@@ -65,100 +62,6 @@ array_number_error(
 	}
 }
 
-/* A number as a boolean: 1 or 0, nearly always as one digit, but in any spelling. Any other number overflows. */
-static inline enum decimal_result
-array_read_bool(const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
-{
-	enum decimal_result result;
-	float value;
-
-	if (limit - p >= 2 && (*p | 1) == '1' && (p[1] == ',' || p[1] == ']')) {
-		*out = *p == '1';
-		*end = p + 1;
-		return DECIMAL_OK;
-	}
-	result = decimal_fast_read(floor, p, limit, end, DECIMAL_F32, &value);
-	if (result != DECIMAL_OK)
-		return result;
-	*out = value == 1;
-	return value == 1 || value == 0 ? DECIMAL_OK : DECIMAL_OVERFLOW;
-}
-
-/* `datatype` is a constant wherever this is inlined. */
-static inline enum decimal_result
-array_read(
-    enum datatype datatype, const char *floor, const char *p, const char *limit, const char **end, unsigned char *out)
-{
-	if (datatype == DATATYPE_BOOL)
-		return array_read_bool(floor, p, limit, end, out);
-	return decimal_fast_read(floor, p, limit, end,
-	    datatype == DATATYPE_FP32     ? DECIMAL_F32 :
-		datatype == DATATYPE_FP64 ? DECIMAL_F64 :
-					    DECIMAL_F16,
-	    out);
-}
-
-/* Reads value `index`, whose datatype is not known yet. */
-static ALWAYS_INLINE enum decimal_result
-array_read_open(struct json_array *a, size_t index, const char *floor, const char *p, const char *limit,
-    const char **end, unsigned char *out)
-{
-	const char *after = p;
-	enum decimal_result result;
-	double wide;
-
-	if (decimal_fast_read_open(floor, p, limit, end, (double *)(void *)out))
-		return DECIMAL_OK;
-	/* `after` is of this call alone, so that the caller's `end` can stay in a register. */
-	result = json_doubts_read(&a->values, index, floor, p, limit, &after, &wide);
-	*end = after;
-	if (result == DECIMAL_OK)
-		memcpy(out, &wide, sizeof(wide));
-	return result;
-}
-
-/*
- * Reads up to `room` values, at least one, from in->p, where a number starts, and sets the state. Unless the result is
- * DECIMAL_OK, in->p is at a number that could not be read, and *end is as decimal_read has set it. The loop does not
- * touch the state: it waits for nothing but the next number's place. `datatype` and `open`, those of a->values, are
- * constants wherever this is inlined.
- */
-static ALWAYS_INLINE enum decimal_result
-array_run(struct json_array *a, enum datatype datatype, bool open, size_t room, struct json_input *in, const char **end)
-{
-	const size_t size = datatype_size(datatype);
-	unsigned char *start = a->values.bytes + a->values.count * size;
-	unsigned char *out = start, *stop = start + room * size;
-	const char *p = in->p, *limit = in->end, *after = p;
-	enum decimal_result r;
-	size_t values;
-	bool comma = true;
-
-	while ((r = open ? array_read_open(
-			       a, a->values.count + (size_t)(out - start) / size, in->start, p, limit, &after, out) :
-			   array_read(datatype, in->start, p, limit, &after, out)) == DECIMAL_OK) {
-		out += size;
-		p = after;
-		/* The byte after a number that was read is always there. */
-		comma = *p == ',';
-		if (!comma)
-			break;
-		/* A branch, which is predicted, for every space: adding 0 or 1 to `p` would delay the next number. */
-		for (p++; p < limit && *p == ' '; p++)
-			;
-		if (out == stop)
-			break;
-	}
-	values = (size_t)(out - start) / size;
-	a->values.count += values;
-	json_nesting_add(&a->nesting, values);
-	a->state = comma ? JSON_ARRAY_ELEMENT : JSON_ARRAY_COMMA;
-	in->p = p;
-	*end = after;
-	/* What is not a number, or not there yet, is left to the caller. */
-	return r != DECIMAL_OK && (p == limit || !json_starts_number(*p)) ? DECIMAL_OK : r;
-}
-
 /* Checks that a value may come at `at`, and makes room for it. */
 static int
 array_expect_value(struct json_array *a, uint64_t at, struct err *e)
@@ -166,25 +69,6 @@ array_expect_value(struct json_array *a, uint64_t at, struct err *e)
 	if (json_nesting_value(&a->nesting, at, e) < 0)
 		return -1;
 	return a->values.count == a->values.capacity ? json_values_grow(&a->values, at, e) : 0;
-}
-
-static enum decimal_result
-array_run_any(struct json_array *a, size_t room, struct json_input *in, const char **end)
-{
-	const enum datatype datatype = a->values.datatype;
-
-	if (a->values.open)
-		return array_run(a, DATATYPE_FP64, true, room, in, end);
-	switch (datatype) {
-	case DATATYPE_FP32:
-		return array_run(a, DATATYPE_FP32, false, room, in, end);
-	case DATATYPE_FP64:
-		return array_run(a, DATATYPE_FP64, false, room, in, end);
-	case DATATYPE_BOOL:
-		return array_run(a, DATATYPE_BOOL, false, room, in, end);
-	default:
-		return array_run(a, DATATYPE_FP16, false, room, in, end);
-	}
 }
 
 /* Takes numbers, of which one starts at in->p. */
@@ -199,7 +83,7 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 		return -1;
 	room = a->values.capacity - a->values.count;
 	list_room = json_nesting_room(&a->nesting);
-	r = array_run_any(a, list_room < room ? list_room : room, in, &end);
+	r = json_run_read(a, list_room < room ? list_room : room, in, &end);
 	if (r == DECIMAL_OK)
 		return 0;
 	if (r != DECIMAL_INCOMPLETE)
@@ -224,7 +108,7 @@ array_gathered(struct json_array *a, struct err *e)
 		return err_fail_memory(e);
 	in.p = in.start = a->partial.bytes;
 	in.end = in.start + a->partial.len;
-	r = array_run_any(a, 1, &in, &end);
+	r = json_run_read(a, 1, &in, &end);
 	assert(r != DECIMAL_INCOMPLETE && r != DECIMAL_INVALID);
 	if (r != DECIMAL_OK)
 		return array_number_error(a, r, a->partial.bytes, end, a->number_at, e);

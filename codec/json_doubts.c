@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/compiler.h"
-#include "codec/decimal/long.h"
 #include "codec/json_number.h"
 
 /* A double of this size or more overflows when it is rounded to nearest, ties to even. */
@@ -38,14 +37,6 @@ half_of(double value)
 	memcpy(&bits, &size, sizeof(bits));
 	bits += 0x1ffffffffff + (bits >> 42 & 1);
 	return (uint16_t)(sign | ((bits >> 42) - ((1023 - 15) << 10)));
-}
-
-static float
-float_of(double value)
-{
-	if (fabs(value) >= FP32_OVERFLOWS)
-		return value < 0 ? -HUGE_VALF : HUGE_VALF;
-	return (float)value;
 }
 
 static struct json_doubts *
@@ -110,7 +101,7 @@ json_doubts_read(struct json_values *v, size_t index, const char *floor, const c
 	if (result16 == DECIMAL_OVERFLOW)
 		one.fp16 = *out < 0 ? 0xfc00 : 0x7c00;
 	/* The value is not 0, so equal values have equal bits; what underflows keeps the sign of the text. */
-	if (float_of(*out) == one.fp32 && half_of(*out) == one.fp16)
+	if ((float)*out == one.fp32 && half_of(*out) == one.fp16)
 		return DECIMAL_OK;
 	return add_corrected(v, one) ? DECIMAL_OK : DECIMAL_MEMORY;
 }

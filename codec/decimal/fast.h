@@ -2,7 +2,7 @@
 /*
  * Reading in a loop over millions of numbers. Ordinary numbers of a list are read here, in line, because `end` is where
  * the next number starts: through memory it would delay every number by a store and a load. Others take a call
- * (long.h).
+ * (long.c).
  *
  * An ordinary number has no exponent, and a ',' or a ']' follows within 16 characters. That is searched first, so that
  * the next number can begin while this one is still computed; then the text before it is checked. The digits are loaded
@@ -15,8 +15,8 @@
 #include <float.h>
 #include <stdbool.h>
 
+#include "codec/decimal.h"
 #include "codec/decimal/lanes.h"
-#include "codec/decimal/long.h"
 
 _Static_assert(FLT_EVAL_METHOD == 0, "a double operation must round to double, once");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The steps of fast.h over twice the characters, with an exponent, and a mantissa that decimal_round must round. */
-#include "codec/decimal/long.h"
+#include "codec/decimal.h"
 
 #include <stdbool.h>
 
