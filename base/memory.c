@@ -131,17 +131,11 @@ memory_limit_bytes(void)
 static void
 advise(void *memory, size_t size, bool whole)
 {
-#ifdef MADV_HUGEPAGE
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)memory, before = whole ? 0 : page - 1;
 	const uintptr_t first = (at + before) / page * page, end = (at + size + (page - 1 - before)) / page * page;
 
 	/* Only advice: where the system has no large pages it fails, and nothing is lost. */
 	(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
-#else
-	(void)memory;
-	(void)size;
-	(void)whole;
-#endif
 }
 
 void
