@@ -53,9 +53,9 @@ envelope_shown(const struct cJSON *value, char out[ENVELOPE_SHOWN_BYTES])
 
 	if (type == ENVELOPE_STRING)
 		snprintf(out, ENVELOPE_SHOWN_BYTES, "\"%s\"",
-		    excerpt_text(envelope_string(value), strlen(envelope_string(value)), text));
+		    excerpt_text(envelope_text(value), strlen(envelope_text(value)), text));
 	else if (type == ENVELOPE_NUMBER)
-		excerpt_text(envelope_number_text(value), strlen(envelope_number_text(value)), out);
+		excerpt_text(envelope_text(value), strlen(envelope_text(value)), out);
 	else if (type == ENVELOPE_BOOL)
 		snprintf(out, ENVELOPE_SHOWN_BYTES, "%s", envelope_bool(value) ? "true" : "false");
 	else
@@ -97,13 +97,7 @@ envelope_bool(const struct cJSON *value)
 }
 
 const char *
-envelope_string(const struct cJSON *value)
-{
-	return value->valuestring + 1;
-}
-
-const char *
-envelope_number_text(const struct cJSON *value)
+envelope_text(const struct cJSON *value)
 {
 	return value->valuestring + 1;
 }
@@ -115,7 +109,7 @@ envelope_double(const struct cJSON *value, double *out)
 
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return -1;
-	text = envelope_number_text(value);
+	text = envelope_text(value);
 	/* The NUL is within the limit: it is the byte that ends the number. */
 	return decimal_read(text, text + strlen(text) + 1, &end, DECIMAL_F64, out) == DECIMAL_OK ? 0 : -1;
 }
@@ -127,7 +121,7 @@ envelope_integer(const struct cJSON *value, bool *negative, uint64_t *magnitude)
 
 	if (envelope_type(value) != ENVELOPE_NUMBER)
 		return -1;
-	text = envelope_number_text(value);
+	text = envelope_text(value);
 	return json_integer_parse(text, strlen(text), negative, magnitude);
 }
 

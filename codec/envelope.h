@@ -55,10 +55,9 @@ const struct cJSON *envelope_first(const struct cJSON *value);
 const struct cJSON *envelope_next(const struct cJSON *value);
 const char *envelope_key(const struct cJSON *value);
 
-/* The value of an ENVELOPE_BOOL; an ENVELOPE_STRING, as NUL-terminated UTF-8; an ENVELOPE_NUMBER, as sent. */
+/* The value of an ENVELOPE_BOOL; the text of an ENVELOPE_STRING, in UTF-8, or of an ENVELOPE_NUMBER, as sent. */
 bool envelope_bool(const struct cJSON *value);
-const char *envelope_string(const struct cJSON *value);
-const char *envelope_number_text(const struct cJSON *value);
+const char *envelope_text(const struct cJSON *value);
 
 /* A number as a double. -1: it is not a number, or overflows. */
 int envelope_double(const struct cJSON *value, double *out) MUST_CHECK;

@@ -14,12 +14,6 @@ form_ops(enum form form)
 	return forms[form];
 }
 
-const char *
-form_media_type(enum form form)
-{
-	return forms[form]->media_type;
-}
-
 unsigned
 form_carrying(unsigned tensors)
 {

@@ -49,7 +49,6 @@ struct form_ops {
 };
 
 const struct form_ops *form_ops(enum form form);
-const char *form_media_type(enum form form);
 
 /*
  * Sets of forms, a bit for each: those that can carry so many tensors and nothing else, those in which values of a

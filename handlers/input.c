@@ -162,6 +162,6 @@ request_check_answer(const struct request *rq, const struct tensor *t, struct er
 	if (form_in(holding, rq->reply.form))
 		return 0;
 	return err_fail(e, ERR_NOT_ACCEPTABLE, "%s cannot be written in %s; ask for %s with Accept",
-	    datatype_name(t->datatype), form_media_type(rq->reply.form),
+	    datatype_name(t->datatype), form_ops(rq->reply.form)->media_type,
 	    form_list(holding & form_carrying(rq->route->tensors_out), others));
 }

@@ -21,7 +21,7 @@ text_of(const struct option *o)
 {
 	if (o->text != NULL)
 		return o->text;
-	return envelope_type(o->member) == ENVELOPE_STRING ? envelope_string(o->member) : "";
+	return envelope_type(o->member) == ENVELOPE_STRING ? envelope_text(o->member) : "";
 }
 
 static int

@@ -43,8 +43,8 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 {
 	const struct option o = { .member = envelope_get(object, step_input.name) };
 	const bool number = envelope_type(o.member) == ENVELOPE_NUMBER;
-	const char *text = envelope_type(o.member) == ENVELOPE_STRING ? envelope_string(o.member) :
-	    number                                                    ? envelope_number_text(o.member) :
+	const char *text = envelope_type(o.member) == ENVELOPE_STRING ? envelope_text(o.member) :
+	    number                                                    ? envelope_text(o.member) :
 									"";
 	const size_t len = strlen(text);
 	char wanted[80];

@@ -31,7 +31,7 @@ field_read_extent(const char *field, const struct cJSON *value, size_t *out, str
 		return field_refuse_type(field, "a whole number", value, e);
 	if (envelope_uint64(value, &n) < 0 || n == 0 || n > FIELD_EXTENT_MAX)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a whole number from 1 to 2^40",
-		    field, envelope_number_text(value));
+		    field, envelope_text(value));
 	*out = (size_t)n;
 	return 0;
 }
@@ -45,7 +45,7 @@ read_int(const struct definition_field *f, const struct cJSON *value, int *out, 
 		return field_refuse_type(f->name, "a whole number", value, e);
 	if (envelope_int64(value, &n) < 0 || (double)n < f->min || (double)n > f->max)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a whole number from %g to %g",
-		    f->name, envelope_number_text(value), f->min, f->max);
+		    f->name, envelope_text(value), f->min, f->max);
 	*out = (int)n;
 	return 0;
 }
@@ -57,7 +57,7 @@ field_read_double(const char *field, const struct cJSON *value, double min, doub
 		return field_refuse_type(field, "a number", value, e);
 	if (envelope_double(value, out) < 0 || !(*out >= min && *out <= max))
 		return err_fail(e, ERR_BAD_PARAMETER, "\"%s\" is %.32s; it must be a number from %g to %g", field,
-		    envelope_number_text(value), min, max);
+		    envelope_text(value), min, max);
 	return 0;
 }
 
@@ -88,11 +88,11 @@ read_choice(const struct definition_field *f, const struct cJSON *value, unsigne
 	if (envelope_type(value) != ENVELOPE_STRING)
 		return field_refuse_type(f->name, "a string", value, e);
 	for (unsigned i = 0; f->names[i] != NULL; i++)
-		if (strcmp(f->names[i], envelope_string(value)) == 0) {
+		if (strcmp(f->names[i], envelope_text(value)) == 0) {
 			*out = i;
 			return 0;
 		}
-	return refuse_choice(f, envelope_string(value), e);
+	return refuse_choice(f, envelope_text(value), e);
 }
 
 int

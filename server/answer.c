@@ -110,7 +110,8 @@ make_problem(const struct err *e, const char *request_id, uint64_t *sent)
 static struct MHD_Response *
 make_reply(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
-	const char *type = rq->route->stream_type != NULL ? rq->route->stream_type : form_media_type(rq->reply.form);
+	const char *type =
+	    rq->route->stream_type != NULL ? rq->route->stream_type : form_ops(rq->reply.form)->media_type;
 	struct MHD_Response *response;
 	bool coded, empty;
 

@@ -117,7 +117,7 @@ negotiate_form(const char *content_type, enum form *out)
 	if (content_type == NULL || !next_element(&content_type, &el))
 		return 0;
 	for (int form = 0; form < FORM_COUNT; form++)
-		if (equals(&el, form_media_type((enum form)form))) {
+		if (equals(&el, form_ops((enum form)form)->media_type)) {
 			*out = (enum form)form;
 			return 0;
 		}
@@ -164,7 +164,7 @@ type_q(const char *accept, const char *media_type, bool is_json)
 static int
 form_q(const char *accept, enum form form)
 {
-	return type_q(accept, form_media_type(form), form == FORM_JSON);
+	return type_q(accept, form_ops(form)->media_type, form == FORM_JSON);
 }
 
 /* A missing or empty header accepts anything. */

@@ -255,7 +255,7 @@ write_string(const char *text, struct buf *written, struct buf *again)
 	s = scan_document(&setup, written->bytes, written->len, &setup.cuts, &e);
 	fuzz_check(s != NULL, "a string that was written is refused: %s", e.detail);
 	fuzz_check(envelope_type(json_scan_envelope(s)) == ENVELOPE_STRING, "it was no string");
-	quote_json(again, envelope_string(json_scan_envelope(s)));
+	quote_json(again, envelope_text(json_scan_envelope(s)));
 	json_scan_free(s);
 }
 

@@ -22,7 +22,7 @@ same_text(const char *ours, const char *theirs)
 static void
 check_number(const cJSON *ours, double want)
 {
-	const char *text = envelope_number_text(ours);
+	const char *text = envelope_text(ours);
 	bool plain = strspn(text, "0123456789") == strlen(text) && strlen(text) < 20;
 	uint64_t whole;
 	int64_t integer;
@@ -116,7 +116,7 @@ check_data(const struct tensor *t, const cJSON *list, unsigned level, size_t *ne
 static size_t
 slot_of(const cJSON *tensor)
 {
-	return strtoul(envelope_string(tensor), NULL, 10);
+	return strtoul(envelope_text(tensor), NULL, 10);
 }
 
 static void
@@ -146,7 +146,7 @@ check_declared(const struct tensor *t, const cJSON *object)
 	}
 	fuzz_check(shape == NULL || extent == NULL, "the tensor has another rank than its shape");
 	fuzz_check(datatype == NULL || t->datatype == DATATYPE_BOOL ||
-		strcmp(datatype_name(t->datatype), envelope_string(datatype)) == 0,
+		strcmp(datatype_name(t->datatype), envelope_text(datatype)) == 0,
 	    "another datatype");
 }
 
@@ -161,7 +161,7 @@ check_node(struct json_scan *s, const cJSON *ours, const cJSON *theirs)
 	fuzz_check(type != ENVELOPE_BOOL || envelope_bool(ours) == cJSON_IsTrue(theirs), "true, false");
 	fuzz_check((type == ENVELOPE_STRING) == cJSON_IsString(theirs), "string");
 	fuzz_check(
-	    type != ENVELOPE_STRING || same_text(envelope_string(ours), theirs->valuestring), "a string's contents");
+	    type != ENVELOPE_STRING || same_text(envelope_text(ours), theirs->valuestring), "a string's contents");
 	fuzz_check((type == ENVELOPE_NUMBER) == cJSON_IsNumber(theirs), "number");
 	if (type == ENVELOPE_NUMBER)
 		check_number(ours, theirs->valuedouble);

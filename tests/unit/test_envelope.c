@@ -51,17 +51,17 @@ START_TEST(members)
 	    scan("{\"a\":{\"b\":\"x\\ny\"},\"A\":true,\"\":\"\",\"data\":[[1]],\"bias\":[2],\"n\":7}");
 	const struct cJSON *root = json_scan_envelope(s);
 
-	ck_assert_str_eq(envelope_string(envelope_get(envelope_get(root, "a"), "b")), "x\ny");
+	ck_assert_str_eq(envelope_text(envelope_get(envelope_get(root, "a"), "b")), "x\ny");
 	ck_assert(envelope_bool(envelope_get(root, "A")));
-	ck_assert_str_eq(envelope_string(envelope_get(root, "")), "");
+	ck_assert_str_eq(envelope_text(envelope_get(root, "")), "");
 	ck_assert_ptr_null(envelope_get(root, "b"));
 	ck_assert_ptr_null(envelope_get(NULL, "a"));
 	ck_assert_ptr_null(envelope_get(envelope_get(root, "A"), "a"));
 	ck_assert_str_eq(envelope_key(envelope_first(root)), "a");
 	ck_assert_int_eq(envelope_type(envelope_get(root, "data")), ENVELOPE_TENSOR);
-	ck_assert_str_eq(envelope_string(envelope_get(root, "data")), "0");
-	ck_assert_str_eq(envelope_string(envelope_get(root, "bias")), "1");
-	ck_assert_str_eq(envelope_number_text(envelope_get(root, "n")), "7");
+	ck_assert_str_eq(envelope_text(envelope_get(root, "data")), "0");
+	ck_assert_str_eq(envelope_text(envelope_get(root, "bias")), "1");
+	ck_assert_str_eq(envelope_text(envelope_get(root, "n")), "7");
 	ck_assert_ptr_null(envelope_first(envelope_get(root, "n")));
 	ck_assert_ptr_null(envelope_first(NULL));
 	json_scan_free(s);

@@ -67,7 +67,7 @@ START_TEST(a_tensor_comes_back)
 	b = begin_body(form, 1);
 	for (size_t i = 0; i < text.len; i++)
 		ck_assert_msg(
-		    body_feed(b, text.bytes + i, 1, &taken, &e) == 0, "%s: %s", form_media_type(form), e.detail);
+		    body_feed(b, text.bytes + i, 1, &taken, &e) == 0, "%s: %s", form_ops(form)->media_type, e.detail);
 	ck_assert_msg(body_finish(b, &e) == 0 && body_settle(b, DATATYPE_FP32, &e) == 0, "%s", e.detail);
 	back = body_tensor(b, 0);
 	ck_assert_ptr_nonnull(back);
@@ -105,7 +105,7 @@ START_TEST(sets_of_forms)
 	for (unsigned form = 0; form < FORM_COUNT; form++) {
 		ck_assert(form_ops(form)->document || !form_in(form_carrying(0), form));
 		ck_assert(form_in(form_carrying(1), form));
-		ck_assert_str_eq(form_list(1u << form, text), form_media_type(form));
+		ck_assert_str_eq(form_list(1u << form, text), form_ops(form)->media_type);
 	}
 	ck_assert_str_eq(form_list(0, text), "");
 	ck_assert_str_eq(form_list(1u << FORM_JSON | 1u << FORM_NPY, text), "application/json and application/x-npy");

@@ -80,11 +80,11 @@ print_value(FILE *out, const struct cJSON *v)
 	else if (type == ENVELOPE_BOOL)
 		fprintf(out, envelope_bool(v) ? "true" : "false");
 	else if (type == ENVELOPE_NUMBER)
-		fprintf(out, "n%s", envelope_number_text(v));
+		fprintf(out, "n%s", envelope_text(v));
 	else if (type == ENVELOPE_STRING)
-		fprintf(out, "'s%s'", envelope_string(v));
+		fprintf(out, "'s%s'", envelope_text(v));
 	else if (type == ENVELOPE_TENSOR)
-		fprintf(out, "t%s", envelope_string(v));
+		fprintf(out, "t%s", envelope_text(v));
 	else {
 		fprintf(out, object ? "{" : "[");
 		for (const struct cJSON *c = envelope_first(v); c != NULL; c = envelope_next(c)) {
