@@ -4,7 +4,7 @@
  * one. Writing gives the shortest text that reads back to the same bits, and of the shortest the closest. No locale, no
  * allocation, no global state.
  *
- * The code is in codec/decimal/, whose headers are private to it, but for the in-line reader fast.h, which json_run.c uses.
+ * The code is in codec/decimal/, whose headers are private to it, but for the in-line reader fast.h (json_run.c).
  */
 #ifndef CODEC_DECIMAL_H
 #define CODEC_DECIMAL_H

@@ -109,7 +109,7 @@ decimal_may_be_midpoint_f32(double wide)
 static inline bool
 decimal_ordinary_f16(double wide, bool negative, uint16_t *value)
 {
-	/* The bits of 2^-14, the smallest normal, and 65520, which overflows: those of positive doubles are in order. */
+	/* The bits of 2^-14, the smallest normal, and of 65520, which overflows: in order, as the doubles are. */
 	const uint64_t smallest_normal = UINT64_C(0x3f10000000000000), overflows = UINT64_C(0x40effe0000000000);
 	uint16_t bits = 0;
 	uint64_t size;

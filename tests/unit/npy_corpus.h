@@ -94,9 +94,9 @@ static const struct npy_dict_case npy_bad_dicts[] = {
 	{ F4 "'fortran_order': False, 'shape': (18446744073709551616,), }", AT(71), "extent of the shape overflows" },
 	{ F4 "'fortran_order': False, 'shape': (99999999999999999999999999,), }", AT(77),
 	    "extent of the shape overflows" },
-	{ F4 "'fortran_order': False, 'shape': (4294967296, 4294967296), }", AT(74), "number of values is too large" },
-	{ F4 "'fortran_order': False, 'shape': (4611686018427387904,), }", AT(72), "number of values is too large" },
-	{ F4 "'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }", AT(77), "number of values is too large" },
+	{ F4 "'fortran_order': False, 'shape': (4294967296, 4294967296), }", AT(74), "values is too large" },
+	{ F4 "'fortran_order': False, 'shape': (4611686018427387904,), }", AT(72), "values is too large" },
+	{ F4 "'fortran_order': False, 'shape': (0, 4294967296, 4294967296), }", AT(77), "values is too large" },
 	{ F4 "'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1)}",
 	    AT(116), "more than 32 extents" },
 };
