@@ -112,17 +112,6 @@ sqlite_read_open(const char *path, struct err *e)
 	return NULL;
 }
 
-/* What sqlite_lock sees by the way. */
-static int
-check_is_database(sqlite3 *db, const char *path, struct err *e)
-{
-	int rc = sqlite3_exec(db, "PRAGMA schema_version", NULL, NULL, NULL) & 0xff;
-
-	if (rc == SQLITE_NOTADB)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s is not an SQLite database", path);
-	return rc == SQLITE_OK ? 0 : sqlite_failed(db, path, e);
-}
-
 /* The path as an SQLite URI, which alone can say that a file does not change. */
 static void
 format_uri(struct buf *out, const char *path)
@@ -149,7 +138,7 @@ sqlite_read_open_frozen(const char *path, struct err *e)
 	buf_fini(&uri);
 	if (db == NULL)
 		return NULL;
-	if (check_is_database(db, path, e) == 0 && check_made(db, path, e) == 0)
+	if (check_made(db, path, e) == 0)
 		return db;
 	sqlite3_close(db);
 	return NULL;
