@@ -117,13 +117,6 @@ batch_has_layer(const struct working *w, const struct store_write *write)
 	return w->exists && (write->layer_id == 0 || write->layer_id == w->base->identity->id);
 }
 
-void
-batch_begin_change(struct batch *b, bool may_go_back)
-{
-	b->may_go_back = may_go_back;
-	b->dropped_before = b->dropped_count;
-}
-
 int
 batch_keep(struct batch *b, struct working *w, struct err *e)
 {
@@ -169,6 +162,7 @@ batch_end_change(struct batch *b, bool go_back)
 	b->kept = NULL;
 	if (go_back)
 		b->dropped_count = b->dropped_before;
+	b->dropped_before = b->dropped_count;
 }
 
 int

@@ -51,7 +51,7 @@ struct batch {
 	size_t dropped_count;
 	bool may_go_back;      /* the change at hand: what it touches is kept */
 	struct working *kept;  /* what it has touched */
-	size_t dropped_before; /* of dropped_models */
+	size_t dropped_before; /* dropped_count as the change before it left it */
 	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 
@@ -74,10 +74,10 @@ void batch_drop_model(struct batch *b, const char *model);
 bool batch_has_layer(const struct working *w, const struct store_write *write);
 
 /*
- * Around a change. Where it may go back, batch_keep is called before a layer's copy is changed, and batch_keep_model
- * before a model is dropped; batch_end_change with `go_back` then restores them all. In between no copy is made anew.
+ * While a change is applied that may go back (b->may_go_back), batch_keep is called before a layer's copy is changed,
+ * and batch_keep_model before a model is dropped; batch_end_change with `go_back` restores them all. In between no copy
+ * is made anew.
  */
-void batch_begin_change(struct batch *b, bool may_go_back);
 int batch_keep(struct batch *b, struct working *w, struct err *e) MUST_CHECK;
 int batch_keep_model(struct batch *b, const char *model, struct err *e) MUST_CHECK;
 void batch_end_change(struct batch *b, bool go_back);

@@ -154,7 +154,7 @@ apply_all_or_none(struct batch *b, struct store_change *change, struct err *e)
 
 	if (marks && b->backend->ops->mark(b->backend, e) < 0)
 		return -1;
-	batch_begin_change(b, may_go_back(change));
+	b->may_go_back = may_go_back(change);
 	result = apply_in_order(b, change, e);
 	batch_end_change(b, result < 0);
 	b->broken = b->broken || (result < 0 && !b->backend->ops->in_transaction(b->backend));

@@ -4,41 +4,37 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static void
-note(struct sqlite_place_file *f, const char *path, const char *suffix)
-{
-	struct stat st;
-
-	f->known = (size_t)snprintf(f->path, sizeof(f->path), "%s%s", path, suffix) < sizeof(f->path) &&
-	    stat(f->path, &st) == 0;
-	if (!f->known)
-		return;
-	f->dev = st.st_dev;
-	f->ino = st.st_ino;
-}
-
 void
 sqlite_place_init(struct sqlite_place *p, const char *path)
 {
-	note(&p->database, path, "");
-	note(&p->wal, path, "-wal");
-}
+	static const char *const ends[] = { "", "-wal" };
+	struct stat st = { 0 };
 
-static int
-check(const struct sqlite_place_file *f, struct err *e)
-{
-	struct stat st;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		char *name = p->files[i].path;
 
-	if (!f->known || (stat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino))
-		return 0;
-	err_set(e, ERR_STORAGE_UNAVAILABLE,
-	    "%.300s was deleted, moved or replaced while it was open: put it back, or restart", f->path);
-	e->retry_after_s = 1;
-	return -1;
+		p->files[i].known = (size_t)snprintf(name, sizeof(p->files[i].path), "%s%s", path, ends[i]) <
+			sizeof(p->files[i].path) &&
+		    stat(name, &st) == 0;
+		p->files[i].dev = st.st_dev;
+		p->files[i].ino = st.st_ino;
+	}
 }
 
 int
 sqlite_place_check(const struct sqlite_place *p, struct err *e)
 {
-	return check(&p->database, e) < 0 ? -1 : check(&p->wal, e);
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(p->files) / sizeof(p->files[0]); i++) {
+		if (!p->files[i].known ||
+		    (stat(p->files[i].path, &st) == 0 && st.st_dev == p->files[i].dev && st.st_ino == p->files[i].ino))
+			continue;
+		err_set(e, ERR_STORAGE_UNAVAILABLE,
+		    "%.300s was deleted, moved or replaced while it was open: put it back, or restart",
+		    p->files[i].path);
+		e->retry_after_s = 1;
+		return -1;
+	}
+	return 0;
 }

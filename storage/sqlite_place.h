@@ -8,16 +8,14 @@
 
 #include "base/err.h"
 
-/* A path and the file that was there. */
-struct sqlite_place_file {
-	char path[4096];
-	bool known;
-	dev_t dev;
-	ino_t ino;
-};
-
+/* The database and its log: where each is, and which file is there. */
 struct sqlite_place {
-	struct sqlite_place_file database, wal;
+	struct {
+		char path[4096];
+		bool known;
+		dev_t dev;
+		ino_t ino;
+	} files[2];
 };
 
 /* Notes which files are at `path` and `path`-wal. A file that is not there (another VFS may have it) is not checked. */

@@ -11,10 +11,7 @@ static const char *const migrations[] = {
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  name TEXT NOT NULL UNIQUE"
 	") STRICT;"
-	/*
-	 * AUTOINCREMENT: an id never comes back, so that an update in flight cannot reach a later layer of the same
-	 * name.
-	 */
+	/* AUTOINCREMENT: no id comes back, so an update in flight cannot reach a later layer of the same name. */
 	"CREATE TABLE layer("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
@@ -22,10 +19,7 @@ static const char *const migrations[] = {
 	"  definition TEXT NOT NULL,"
 	"  UNIQUE(model_id, name)"
 	") STRICT;"
-	/*
-	 * What every update rewrites. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0:
-	 * not fixed yet.
-	 */
+	/* What updates rewrite. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0: open. */
 	"CREATE TABLE state("
 	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
 	"  revision INTEGER NOT NULL,"

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The commit engine: a bounded queue in front of one thread.
- *
- * The thread takes all operations that wait. It answers reads first, from committed state. It applies the changes in
- * order to a batch's copies, writes each changed layer once, commits one transaction and publishes the new snapshots to
- * the cache; only then are the callers told. Meanwhile the next batch gathers: batches grow with the load, and a lone
- * client waits for nobody. Between batches, and while there are none, a backup makes some progress.
+ * The commit engine: a bounded queue in front of one thread, which takes all that waits. It answers reads first, from
+ * committed state. It applies the changes to a batch, commits that and publishes the new snapshots to the cache; only
+ * then are the callers told. Batches grow with the load, and a lone client waits for nobody. Between batches, and while
+ * there are none, a backup makes some progress.
  */
 #include "storage/store.h"
 

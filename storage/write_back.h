@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing a file's pages to the disk while it grows. Otherwise the kernel lets them gather, by the gigabyte, and then
- * writes them all at once, and a commit's flush of another file waits behind them. This is not a flush: it promises no
- * durability.
+ * Writing a file's pages to the disk while it grows. Otherwise the kernel lets gigabytes of them gather, and a commit's
+ * flush of another file waits while it writes them all. This is not a flush: it promises no durability.
  */
 #ifndef STORAGE_WRITE_BACK_H
 #define STORAGE_WRITE_BACK_H

@@ -37,9 +37,9 @@ void sync_groups_init(struct sync_groups *all, struct budget *memory, unsigned w
 void sync_groups_fini(struct sync_groups *all);
 
 /*
- * The group that the member belongs to; a new one if there is none. If a step that is done comes again with another
- * shard, it begins anew. NULL with m->err: the step is being finished with another shard of this rank, the call does
- * not agree with the others', too many members wait, or there is no memory.
+ * The group that the member belongs to: a new one if there is none, or if its step is done and this is another shard.
+ * NULL with m->err: the step is being finished with another shard of this rank, the call does not agree with the
+ * others', too many members wait, or there is no memory.
  */
 struct sync_group *
 sync_groups_get(struct sync_groups *all, const struct sync_call *call, struct sync_member *m, uint64_t now_us);
