@@ -8,77 +8,48 @@
 
 #include "handlers/input.h"
 
-/* root.c */
-int root_get(struct request *rq, struct err *e);
+/* A step of a request; -1 with `e`. */
+typedef int handler(struct request *rq, struct err *e);
 
-/* health.c */
-int health_get_live(struct request *rq, struct err *e);
-int health_get_ready(struct request *rq, struct err *e);
+/* How long an answer takes to write, as a number of numbers. */
+typedef size_t answer_values(const struct request *rq);
 
-/* backup.c */
-int backup_get(struct request *rq, struct err *e);
-int backup_get_finish(struct request *rq, struct err *e);
+/* root.c, health.c, backup.c */
+handler root_get, health_get_live, health_get_ready, backup_get, backup_get_finish;
 
-/* models.c */
-int models_list(struct request *rq, struct err *e);
-int models_list_finish(struct request *rq, struct err *e);
-int model_get(struct request *rq, struct err *e);
-int model_get_finish(struct request *rq, struct err *e);
-int model_delete(struct request *rq, struct err *e);
+/* models.c; no_content_finish answers every deletion */
 extern const struct input *const page_inputs[];
-size_t models_values(const struct request *rq);
-size_t layers_values(const struct request *rq);
+handler models_list, models_list_finish, model_get, model_get_finish, model_delete, no_content_finish;
+answer_values models_values, layers_values;
 
 /* layers.c */
-int layer_put(struct request *rq, struct err *e);
-int layer_put_finish(struct request *rq, struct err *e);
-int layer_get(struct request *rq, struct err *e);
-int layer_delete(struct request *rq, struct err *e);
-
-/* models.c: the answer of every deletion */
-int no_content_finish(struct request *rq, struct err *e);
+handler layer_put, layer_put_finish, layer_get, layer_delete;
 
 /* train.c */
 extern const struct input *const train_inputs[];
-int train_start(struct request *rq, struct err *e);
-int train_joined(struct request *rq, struct err *e);
+handler train_start, train_joined, train_finish;
 void train_meanwhile(struct request *rq);
-int train_finish(struct request *rq, struct err *e);
-
-/* merge.c */
-extern const struct input *const statistics_merge_inputs[];
-int statistics_merge(struct request *rq, struct err *e);
-int statistics_merge_finish(struct request *rq, struct err *e);
 
 /* infer.c */
 extern const struct input *const infer_inputs[];
-int infer_start(struct request *rq, struct err *e);
+handler infer_start;
 
 /* backward.c */
 extern const struct input *const backward_inputs[];
-int backward_start(struct request *rq, struct err *e);
-int backward_joined(struct request *rq, struct err *e);
+handler backward_start, backward_joined;
 
-/* statistics.c */
-int statistics_get(struct request *rq, struct err *e);
-extern const struct input *const statistics_put_inputs[];
-int statistics_put(struct request *rq, struct err *e);
-int statistics_put_finish(struct request *rq, struct err *e);
-int statistics_reset(struct request *rq, struct err *e);
-int statistics_reset_finish(struct request *rq, struct err *e);
+/* statistics.c, merge.c */
+extern const struct input *const statistics_put_inputs[], *const statistics_merge_inputs[];
+handler statistics_get, statistics_put, statistics_put_finish, statistics_reset, statistics_reset_finish;
+handler statistics_merge, statistics_merge_finish;
 
-/* parameters.c */
-int parameters_get(struct request *rq, struct err *e);
+/* parameters.c, affine.c */
 extern const struct input *const parameters_put_inputs[];
-int parameters_put(struct request *rq, struct err *e);
-int parameters_put_finish(struct request *rq, struct err *e);
-size_t parameters_values(const struct request *rq);
-
-/* affine.c */
-int affine_get(struct request *rq, struct err *e);
+handler parameters_get, parameters_put, parameters_put_finish, affine_get;
+answer_values parameters_values;
 
 /* normalize.c */
 extern const struct input *const normalize_inputs[];
-int normalize_once(struct request *rq, struct err *e);
+handler normalize_once;
 
 #endif

@@ -39,7 +39,7 @@ check_layer(const struct request *rq, struct err *e)
 
 /* A string, or a whole number in digits, which are taken as a string. */
 static int
-read_step(struct request *rq, const struct cJSON *object, struct sync_call *call, struct err *e)
+read_step(struct request *rq, const struct cJSON *object, struct err *e)
 {
 	const struct option o = { .member = envelope_get(object, step_input.name) };
 	const bool number = envelope_type(o.member) == ENVELOPE_NUMBER;
@@ -54,53 +54,45 @@ read_step(struct request *rq, const struct cJSON *object, struct sync_call *call
 		    SYNC_STEP_MAX);
 		return option_refuse(&step_input, &o, wanted, e);
 	}
-	call->step = arena_text(&rq->workspace.arena, text, len);
-	return call->step == NULL ? err_fail_memory(e) : 0;
+	rq->sync_call->step = arena_text(&rq->workspace.arena, text, len);
+	return rq->sync_call->step == NULL ? err_fail_memory(e) : 0;
 }
-
-/* What reading a call needs. */
-struct reading {
-	struct request *rq;
-	struct sync_call *call;
-};
 
 static int
 read_call(void *arg, const struct cJSON *object, struct err *e)
 {
-	struct reading *r = arg;
+	struct request *rq = arg;
 	struct input rank = rank_input;
 	uint64_t n = 0, world_size = 0, timeout_ms = TIMEOUT_MS_DEFAULT;
 
 	if (envelope_type(object) != ENVELOPE_OBJECT)
 		return option_refuse(&sync_input, &(struct option){ .member = object },
 		    "an object with \"step\", \"rank\" and \"world_size\"", e);
-	if (inputs_check_members(object, members, "\"sync\"", e) < 0 || read_step(r->rq, object, r->call, e) < 0 ||
+	if (inputs_check_members(object, members, "\"sync\"", e) < 0 || read_step(rq, object, e) < 0 ||
 	    option_get_member(object, &world_size_input, &world_size, e) < 0)
 		return -1;
 	rank.max = world_size - 1;
 	if (option_get_member(object, &rank, &n, e) < 0 ||
 	    option_get_member(object, &timeout_input, &timeout_ms, e) < 0)
 		return -1;
-	r->call->world_size = (unsigned)world_size;
-	r->call->rank = (unsigned)n;
-	r->call->timeout_ms = (unsigned)timeout_ms;
+	rq->sync_call->world_size = (unsigned)world_size;
+	rq->sync_call->rank = (unsigned)n;
+	rq->sync_call->timeout_ms = (unsigned)timeout_ms;
 	return 0;
 }
 
 int
 sync_options_get(struct request *rq, struct err *e)
 {
-	struct reading r = { .rq = rq };
 	struct option o;
 
 	if (option_find(rq, &sync_input, &o, e) < 0)
 		return -1;
 	if (!option_given(&o))
 		return 0;
-	r.call = workspace_alloc(&rq->workspace, sizeof(*r.call), e);
-	if (r.call == NULL || option_read_object(&sync_input, &o, read_call, &r, e) < 0 || check_layer(rq, e) < 0)
+	rq->sync_call = workspace_alloc(&rq->workspace, sizeof(*rq->sync_call), e);
+	if (rq->sync_call == NULL)
 		return -1;
-	r.call->layer_id = rq->state->identity->id;
-	rq->sync_call = r.call;
-	return 0;
+	rq->sync_call->layer_id = rq->state->identity->id;
+	return option_read_object(&sync_input, &o, read_call, rq, e) < 0 ? -1 : check_layer(rq, e);
 }

@@ -38,7 +38,7 @@ call_train_shard(struct call *c, struct shard *own, struct err *e)
 	    workspace_doubles(c->workspace, features, &c->scratch, e) < 0 || measure(c, room, &all, own, e) < 0)
 		return -1;
 	if (c->output && all.count > 0)
-		own->limit = real_largest(c->tensor->datatype);
+		own->limit = reals[c->tensor->datatype].largest;
 	return 0;
 }
 

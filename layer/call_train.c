@@ -56,7 +56,7 @@ call_train_output(struct call *c, struct err *e)
 static int
 measure(struct call *c, double *room, bool *sure, struct err *e)
 {
-	const double limit = real_largest(c->tensor->datatype);
+	const double limit = reals[c->tensor->datatype].largest;
 	const size_t features = c->view.feature;
 	struct moments m;
 

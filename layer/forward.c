@@ -47,7 +47,7 @@ forward_where(const struct call *c, const struct piece *p, char out[FORWARD_WHER
 double
 forward_eps(const struct call *c)
 {
-	return c->definition->eps_of_datatype ? real_epsilon(c->tensor->datatype) : c->definition->eps;
+	return c->definition->eps_of_datatype ? reals[c->tensor->datatype].epsilon : c->definition->eps;
 }
 
 struct renorm

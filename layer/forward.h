@@ -38,7 +38,7 @@ void forward_finish(struct call *c);
 
 /*
  * Whether forward_by_moments, with moments that were measured of the values themselves, cannot fail: then the output
- * may follow after the update was submitted. `limit` is real_largest of the narrowest datatype.
+ * may follow after the update was submitted. `limit` is the largest number of the narrowest datatype.
  */
 bool forward_surely_finite(const struct call *c, const struct moments *m, double limit, struct scale_shift by);
 

@@ -84,7 +84,7 @@ pieces_cut(struct call *c, enum pieces_way way, struct err *e)
 	struct norm_view view = c->view;
 
 	*p = (struct pieces){ .view = view,
-		.real = real_of(c->tensor->datatype),
+		.real = reals[c->tensor->datatype].real,
 		.elements = c->tensor->count,
 		.rows = rows,
 		.in_place = way == PIECES_IN_PLACE,

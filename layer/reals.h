@@ -6,14 +6,16 @@
 #include "codec/tensor.h"
 #include "norm/view.h"
 
-/* The kernels' name of a datatype. */
-enum norm_real real_of(enum datatype datatype);
+struct real {
+	enum norm_real real; /* the kernels' name of it */
+	double largest;
+	double epsilon; /* the gap between 1 and the next number */
+};
+
+/* Of the datatypes that a tensor to normalize can have. */
+extern const struct real reals[DATATYPE_COUNT];
 
 /* Widens the values of a tensor to doubles; `out` has t->count. */
 void real_widen(const struct tensor *t, double *out);
-
-/* The largest number of a datatype; the gap between 1 and its next number. */
-double real_largest(enum datatype datatype);
-double real_epsilon(enum datatype datatype);
 
 #endif
