@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backward passes by samples in groups and by rows. Each sample or row gets its own gradient, but the gradients by
- * weight and bias are sums over all of them. These are made in bands: the view alone decides how many, so that bands
- * may run at the same time and give the same bits.
+ * The backward passes by groups and by rows. The gradients by weight and bias are sums over all samples or rows. They
+ * are made in bands, which may run at the same time; the view alone decides how many, and so the bits.
  */
 #include <string.h>
 
@@ -40,10 +39,7 @@ rows_bands(struct norm_view view)
 	return bands_of(view, 1 + view.feature / (2 * ROWS_PLAIN));
 }
 
-/*
- * The sums of a band by weight and by bias, `n` each, in two parts as in struct sum, at the start of its scratch
- * memory.
- */
+/* The sums of a band by weight and by bias, in two parts as in struct sum, at the start of its scratch memory. */
 struct band_sums {
 	const struct kernels_of_real *kernels;
 	double *weight, *weight_low, *bias, *bias_low;

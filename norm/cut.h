@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a pass is cut into parts for several threads. The parts give the same bits as the whole, however it is cut,
- * because no sum is ever cut: the sum of a group, of a row, and of a feature stay whole. Where a view has few features,
- * or sums go over all samples or rows, the sums are made in bands whose number depends on the view alone, and joined
+ * How a pass is cut into parts for several threads. Parts that do not overlap may run at the same time. They give the
+ * same bits as the whole, because the sum of a feature, group or row is never cut. Where features are few, or sums go
+ * over all samples or rows, the sums are made in bands whose number depends on the view alone, and joined
  * (norm/feature_bands.h, norm/backward_bands.c).
- *
- * Parts that do not overlap may run at the same time.
  */
 #ifndef NORM_CUT_H
 #define NORM_CUT_H
@@ -15,10 +13,9 @@
 struct norm_pass;
 
 /*
- * A tensor with at least this many elements is large, and only a large tensor is cut. Waking a thread takes 50 to 90 us
- * on a virtual machine. Measured: for half a million elements, which take inference 120 us, a second thread gains
- * nothing; for a million, a quarter. The same number decides whether sums over samples or rows are made in bands, which
- * cost a little to join: only where several threads may compute them.
+ * Only tensors with at least this many elements are cut, and have their sums over samples or rows made in bands, which
+ * cost a little to join. Waking a thread takes 50 to 90 us on a virtual machine. Measured: for half a million elements,
+ * which take inference 120 us, a second thread gains nothing; for a million, a quarter.
  */
 #define CUT_FROM ((size_t)1 << 20)
 

@@ -80,10 +80,7 @@ weighted(const struct banded *b, const double *value)
 	return sum_total(s);
 }
 
-/*
- * Adds up each band's variance and the square of its mean's distance from the mean: positive numbers, which lose no
- * digits.
- */
+/* Adds up each band's variance and its mean's squared distance from the mean: positive numbers lose no digits. */
 static void
 join_feature(struct banded *b, double first, double *mean, double *var)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of few features of a large tensor (channels last, an image of three colours), in bands of outer. Features alone
- * would give too few parts for several threads. The view alone decides the number of bands, for any caller, so that the
- * bits are the same for any number of threads.
+ * Sums of few features of a large tensor (channels last, an image of three colours) in bands of outer, because features
+ * alone would give too few parts. The view alone decides the number of bands, and so the bits.
  */
 #ifndef NORM_FEATURE_BANDS_H
 #define NORM_FEATURE_BANDS_H
@@ -19,11 +18,9 @@
 size_t feature_bands(struct norm_view view);
 
 /*
- * What replaces norm_moments and norm_sums where there are several bands. In and out as there; scratch:
- * FEATURE_BANDS_SCRATCH doubles. Bands may run at the same time.
- *
- * Moments are joined from the distances between the bands' means (docs/MATH.md, rule 2). These are kept beyond double's
- * digits, because a small deviation of a large mean shows only in its last digits.
+ * What replaces norm_moments and norm_sums where there are several bands; in and out as there. Moments are joined from
+ * the distances between the bands' means (docs/MATH.md, rule 2), which are kept beyond double's digits: a small
+ * deviation of a large mean shows only in its last digits.
  */
 extern const struct norm_op feature_bands_moments, feature_bands_sums;
 

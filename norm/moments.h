@@ -6,11 +6,8 @@
 #include <stddef.h>
 
 /*
- * The plain means over `samples` of each channel's moments: mean[c] = (1/samples) sum over n of means[n][c], and var
- * likewise.
- *
- *   in   means, vars   samples * channels doubles; samples >= 1
- *   out  mean, var     channels doubles
+ * The means of each channel's moments over `samples` >= 1 samples: mean[c] = (1/samples) sum over n of means[n][c], and
+ * var likewise.
  */
 void
 moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var);

@@ -10,9 +10,7 @@
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 {
-	size_t f;
-
-	for (f = 0; f < features; f++)
+	for (size_t f = 0; f < features; f++)
 		rstd[f] = 1 / sqrt(var[f] + eps);
 }
 
@@ -20,9 +18,7 @@ normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 void
 normalize_spread(double *value, size_t each, size_t channels)
 {
-	size_t c;
-
-	for (c = channels; c-- > 0;)
+	for (size_t c = channels; c-- > 0;)
 		value[c] = value[c / each];
 }
 
@@ -54,10 +50,7 @@ struct stretch {
 	size_t feature; /* its feature */
 };
 
-/*
- * The longest stretch at the start of the part: the rest of a run, whole runs up to the last feature, or whole indices
- * of outer.
- */
+/* The longest stretch at the start of the part: the rest of a run, whole runs of one sample, or whole samples. */
 static struct stretch
 stretch_first(struct norm_view v, struct norm_part elements)
 {
@@ -85,69 +78,48 @@ from(const double *parameter, size_t feature)
 	return parameter != NULL ? parameter + feature : NULL;
 }
 
-/* Normalizes a stretch that begins with element `first`; its means and rstds begin with number `number`. */
+/* With numbers for each sample, a stretch ends with its sample, after which weight and bias start again. */
 static bool
-by_stretch(struct norm_pass *part, const struct norm_pass *whole, const struct stretch *s, size_t first, size_t number)
-{
-	part->view = s->view;
-	part->y = norm_pass_y(whole, first);
-	part->by = (struct norm_by){ whole->by.mean + number, whole->by.rstd + number,
-		from(whole->by.weight, s->feature), from(whole->by.bias, s->feature) };
-	return kernels_for(part)->by_feature(part, (struct norm_part){ 0, s->view.outer });
-}
-
-static bool
-by_feature_part(const struct norm_pass *p, struct norm_part elements)
-{
-	struct norm_pass part;
-	bool finite = true;
-	struct stretch s;
-
-	if (elements.first == 0 && elements.end == norm_view_elements(p->view))
-		return kernels_for(p)->by_feature(p, (struct norm_part){ 0, p->view.outer });
-	part = *p;
-	for (; elements.first < elements.end; elements.first += norm_view_elements(s.view)) {
-		s = stretch_first(p->view, elements);
-		finite &= by_stretch(&part, p, &s, elements.first, s.feature);
-	}
-	return finite;
-}
-
-const struct norm_op norm_by_feature = { .part = by_feature_part, .cut = cut_elements };
-
-/* A stretch ends with its sample, after which weight and bias start again. */
-static bool
-by_sample_part(const struct norm_pass *p, struct norm_part elements)
+by_stretches(const struct norm_pass *p, struct norm_part elements, bool by_sample)
 {
 	const size_t sample = p->view.feature * p->view.inner;
 	struct norm_pass part = *p;
 	bool finite = true;
 	struct stretch s;
-	size_t n;
 
-	for (; elements.first < elements.end; elements.first += norm_view_elements(s.view)) {
-		n = columns_min(elements.end - elements.first, sample - elements.first % sample);
-		s = stretch_first(p->view, (struct norm_part){ elements.first, elements.first + n });
-		finite &= by_stretch(&part, p, &s, elements.first, s.run);
+	for (size_t at = elements.first; at < elements.end; at += norm_view_elements(s.view)) {
+		const size_t end = by_sample ? columns_min(elements.end, at - at % sample + sample) : elements.end;
+		size_t number;
+
+		s = stretch_first(p->view, (struct norm_part){ at, end });
+		number = by_sample ? s.run : s.feature;
+		part.view = s.view;
+		part.y = norm_pass_y(p, at);
+		part.by = (struct norm_by){ p->by.mean + number, p->by.rstd + number, from(p->by.weight, s.feature),
+			from(p->by.bias, s.feature) };
+		finite &= kernels_for(p)->by_feature(&part, (struct norm_part){ 0, s.view.outer });
 	}
 	return finite;
 }
 
+static bool
+by_feature_part(const struct norm_pass *p, struct norm_part elements)
+{
+	if (elements.first == 0 && elements.end == norm_view_elements(p->view))
+		return kernels_for(p)->by_feature(p, (struct norm_part){ 0, p->view.outer });
+	return by_stretches(p, elements, false);
+}
+
+static bool
+by_sample_part(const struct norm_pass *p, struct norm_part elements)
+{
+	return by_stretches(p, elements, true);
+}
+
+const struct norm_op norm_by_feature = { .part = by_feature_part, .cut = cut_elements };
 const struct norm_op norm_by_sample = { .part = by_sample_part, .cut = cut_elements };
 
 /* ---- by groups */
-
-/* An overflow of the variance must be noted here: 1 / sqrt(infinity) = 0 is finite. */
-static bool
-all_finite(const double *var, size_t n)
-{
-	bool finite = true;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		finite &= isfinite(var[i]) != 0;
-	return finite;
-}
 
 /* Some groups of one sample. */
 struct some_groups {
@@ -158,8 +130,8 @@ struct some_groups {
 };
 
 /*
- * Normalizes some groups, by two passes that take numbers from the stack. If the groups have more channels than fit
- * there, it is one group, and all of its channels have the same two numbers.
+ * Two passes, with the numbers on the stack. If a group has more channels than fit there, it is the only one, and all
+ * of its channels have the same two numbers.
  */
 static bool
 normalize_some_groups(const struct norm_pass *p, struct norm_pass *part, const struct some_groups *some)
@@ -172,7 +144,8 @@ normalize_some_groups(const struct norm_pass *p, struct norm_pass *part, const s
 	part->view = (struct norm_view){ 1, some->count, some->channels * inner };
 	part->x = norm_pass_y(p, some->element);
 	(void)kernels_for(p)->moments(part, (struct norm_part){ 0, some->count });
-	finite = all_finite(part->var, some->count);
+	/* Here, because an infinite variance gives rstd = 0, which is finite. */
+	finite = normalize_finite(part->var, some->count);
 	normalize_rstd(part->var, p->eps, some->count, part->rstd);
 	normalize_spread(part->mean, each, block);
 	normalize_spread(part->rstd, each, block);
@@ -187,10 +160,7 @@ normalize_some_groups(const struct norm_pass *p, struct norm_pass *part, const s
 	return finite;
 }
 
-/*
- * Takes as many groups of a sample at a time as have room for their numbers on the stack and are read again from the
- * cache.
- */
+/* As many groups of a sample at a time as have room for their numbers on the stack and stay in the cache. */
 static bool
 groups_part(const struct norm_pass *p, struct norm_part groups)
 {

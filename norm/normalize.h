@@ -3,14 +3,25 @@
 #ifndef NORM_NORMALIZE_H
 #define NORM_NORMALIZE_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* rstd[f] = 1 / sqrt(var[f] + eps) for `features` features. `rstd` may be `var` itself. */
 void normalize_rstd(const double *var, double eps, size_t features, double *rstd);
 
-/*
- * Gives each of `channels` channels the number of its group of `each` channels, in place: value[c] = value[c / each].
- */
+/* Whether all of `n` numbers are finite. */
+static inline bool
+normalize_finite(const double *x, size_t n)
+{
+	bool finite = true;
+
+	for (size_t i = 0; i < n; i++)
+		finite &= isfinite(x[i]) != 0;
+	return finite;
+}
+
+/* Gives each of `channels` channels the number of its group of `each` channels, in place: value[c] = value[c / each]. */
 void normalize_spread(double *value, size_t each, size_t channels);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Padding is removed before anything is measured (docs/MATH.md, equation 30): the values are packed densely, the
- * kernels see only the packed tensor, and their results are unpacked. So no result depends on the content of padding.
+ * Padding is removed before anything is measured (docs/MATH.md, equation 30): values are packed densely, and results
+ * unpacked. So no result depends on the content of padding.
  */
 #ifndef NORM_PADDING_H
 #define NORM_PADDING_H

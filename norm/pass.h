@@ -3,9 +3,9 @@
  * A pass over a tensor is a value: the operation, the tensor, and everything that the operation reads and writes.
  * Kernels and the functions that cut a pass into parts take the same struct. layer/pass_run.h runs it.
  *
- * All arrays belong to the caller and must not overlap, except that x may be y. A parameter array has a double for each
- * feature of the view, or for each position of a row. An operation reads and writes only the members that its entry
- * below names.
+ * The view has at least one element. All arrays belong to the caller and must not overlap, except that x may be y. A
+ * parameter array has a double for each feature of the view, or for each position of a row. An operation reads and
+ * writes only the members that its entry below names.
  *
  * Everything is computed in double and rounded to the element type once. A NaN, an infinity or an overflow in the input
  * shows as a value that is not finite in the output of the same feature, group or row, and nowhere else: the caller
@@ -86,21 +86,15 @@ struct norm_op {
  * mean[f] = (1/n) sum x, var[f] = (1/n) sum (x - mean[f])^2 over the n = outer * inner >= 1 values of feature f
  * (docs/MATH.md, equations 1 and 2). One reading about a shift near the mean, with the correction term of Chan, Golub
  * and LeVeque 1983; a second reading where the shift was not near enough (rule 2). Constant input gives its value and 0
- * exactly.
+ * exactly. The caller checks mean and var.
  *
- *   in   x
- *   out  mean, var (biased, >= 0)
- *
- * Reports true; the caller checks mean and var.
+ * In: x. Out: mean, var (biased, >= 0), mean_low.
  */
 extern const struct norm_op norm_moments;
 
 /*
  * grad_bias[f] = sum dy, grad_weight[f] = sum dy (x - mean[f]). Only reads y, the gradient by the output. The order of
- * the additions depends on by.rstd as on by.mean.
- *
- *   in   x, y, by.mean, by.rstd
- *   out  grad_weight, grad_bias
+ * the additions depends on by.rstd as on by.mean. In: x, y, by.mean, by.rstd. Out: grad_weight, grad_bias.
  */
 extern const struct norm_op norm_sums;
 
@@ -109,9 +103,7 @@ extern const struct norm_op norm_sums;
 /*
  * Batch normalization by the batch's own moments: norm_moments, then norm_by_feature by them, with the same bits but
  * fewer readings from memory. The caller checks mean and var: an overflow of the variance shows only there.
- *
- *   in   y, eps, by.weight, by.bias
- *   out  y, mean, var, rstd
+ * In: x and y, the same tensor; eps, by.weight, by.bias. Out: y, mean, var, rstd.
  */
 extern const struct norm_op norm_batch;
 
@@ -144,11 +136,9 @@ extern const struct norm_op norm_clip;
 /* ---- backward (equations 20 to 23): x is the input of the forward pass, y holds dy and afterwards dx */
 
 /*
- * Of norm_by_feature. With count > 0 (training) the gradient also flows through the moments of `count` values.
- *
- *   in   x, y, count, by.mean, by.rstd, by.weight
- *   out  y, grad_weight = sum dy (x - mean) rstd, grad_bias = sum dy
- *   scratch
+ * Of norm_by_feature. With count > 0 (training) the gradient also flows through the moments of `count` values. In: x,
+ * y, count, by.mean, by.rstd, by.weight. Out: y, grad_weight = sum dy (x - mean) rstd, grad_bias = sum dy. Needs
+ * scratch.
  */
 extern const struct norm_op norm_batch_backward;
 

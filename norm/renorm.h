@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Batch Renormalization (Ioffe 2017, arXiv:1702.03275; docs/MATH.md, equation 11): training normalizes by the batch's
- * moments and then corrects towards the running ones, within limits, so that training and inference see the same
- * activations.
+ * moments and corrects the result towards the running ones, within limits. So training computes nearly what inference
+ * will.
  */
 #ifndef NORM_RENORM_H
 #define NORM_RENORM_H
@@ -21,15 +21,12 @@ struct renorm {
 };
 
 /*
- * r = clip(sqrt(batch.var + eps) / sqrt(var + eps), 1/r_max, r_max)
- * d = clip((batch.mean - mean) / sqrt(var + eps), -d_max, d_max)
+ * Corrects weight and bias for a normalization by the batch's mean and rstd:
  *
- * and from them what replaces weight and bias in y = (x - mean) * rstd * weight + bias, where mean and rstd are the
- * batch's:
+ *   new_weight = r * weight,         r = clip(sqrt(batch.var + eps) / sqrt(var + eps), 1/r_max, r_max)
+ *   new_bias = d * weight + bias,    d = clip((batch.mean - mean) / sqrt(var + eps), -d_max, d_max)
  *
- *   in   weight, bias   `features` doubles each, or NULL for ones / zeros
- *   out  new_weight     r * weight
- *   out  new_bias       d * weight + bias
+ * All four have `features` doubles; `weight` and `bias` may be NULL for ones and zeros.
  */
 void renorm_correct(const struct renorm *n, const struct moments *batch, const double *weight, const double *bias,
     double *new_weight, double *new_bias);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Applying an update. Variances are combined by weights, never through M2 itself: count * var would overflow long
- * before the variance does, and the weights (ratios of two counts) stay right above 2^53, where a count is no longer
- * exact in double.
+ * Variances are combined by weights, which are ratios of counts. M2 = count * var would overflow before the variance
+ * does, and above 2^53 a count is not exact in double.
  */
 #include "norm/update.h"
 
-#include <math.h>
 #include <stdbool.h>
+
+#include "norm/normalize.h"
 
 /* Equation 5; the batch's variance takes the divisor n - ddof (equation 8). Both ends are exact: m = 1 and m = 0. */
 static void
@@ -41,8 +41,8 @@ apply_cumulative(const struct statistics *in, const struct update *u, struct sta
 }
 
 /*
- * Equation 7, with a values seen and b new ones. The mean starts from the side that weighs more, so the lighter one's
- * rounding is what is scaled down; with a = 0 the result is the batch itself, exactly.
+ * Equation 7, with `a` values seen and `b` new ones. The mean starts from the side with more values, so that only the
+ * other's rounding error is scaled down. With a = 0 the result is the batch, exactly.
  */
 static void
 apply_pooled(const struct statistics *in, const struct update *u, struct statistics *out)
@@ -60,17 +60,6 @@ apply_pooled(const struct statistics *in, const struct update *u, struct statist
 		out->mean[f] = a < b ? u->mean[f] - delta * share_a : in->mean[f] + delta * share_b;
 		out->var[f] = weight_a * in->var[f] + weight_b * u->var[f] + (delta * share_a) * (delta * weight_b);
 	}
-}
-
-static bool
-all_finite(const double *x, size_t n)
-{
-	int bad = 0;
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		bad |= !isfinite(x[i]);
-	return !bad;
 }
 
 enum update_result
@@ -98,6 +87,7 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 		apply_pooled(in, u, out);
 		break;
 	}
-	return all_finite(out->mean, out->features) && all_finite(out->var, out->features) ? UPDATE_APPLIED :
-											     UPDATE_NOT_FINITE;
+	return normalize_finite(out->mean, out->features) && normalize_finite(out->var, out->features) ?
+	    UPDATE_APPLIED :
+	    UPDATE_NOT_FINITE;
 }

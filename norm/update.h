@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An update is a value: what one training batch (or a client's own moments of one) does to a layer's running
- * statistics. Training never writes "the new running mean"; it makes an update, and statistics move only by applying
- * updates in order. Hence a group commit, a replay and a retry give the same bits as one update at a time
- * (docs/MATH.md, equations 5 to 7).
+ * An update is what one training batch, or a client's own moments of one, does to a layer's running statistics. These
+ * move only by applying updates in order, so that a group commit, a replay and a retry give the same bits as one update
+ * at a time (docs/MATH.md, equations 5 to 7).
  *
- * Laws, held by tests/unit/test_update.c: applying is deterministic; exponential with momentum 1 gives the batch, with
- * 0 changes nothing but the counts; cumulative gives the mean of the batches' moments; pooled gives the moments of all
- * values, whatever the batching and, up to rounding, the order.
+ * tests/unit/test_update.c holds the laws: applying is deterministic. Exponential averaging gives the batch with
+ * momentum 1, and changes only the counts with 0. Cumulative averaging gives the mean of the batches' moments. Pooled
+ * averaging gives the moments of all values, however they are batched and, up to rounding, in any order.
  */
 #ifndef NORM_UPDATE_H
 #define NORM_UPDATE_H
@@ -23,10 +22,10 @@ enum averaging {
 
 #define AVERAGINGS 3
 
-/* Counts are kept to this (signed 64-bit, as PyTorch's num_batches_tracked): beyond it an update is refused. */
+/* The largest count (signed 64-bit, as PyTorch's num_batches_tracked). */
 #define STATISTICS_COUNT_MAX ((uint64_t)INT64_MAX)
 
-/* A layer's running statistics. A plain value; the arrays belong to whoever made it. */
+/* A layer's running statistics; the arrays belong to the caller. */
 struct statistics {
 	size_t features;
 	uint64_t num_batches_tracked;
@@ -53,8 +52,8 @@ enum update_result {
 };
 
 /*
- * out = u applied to in. `out->mean` and `out->var` are arrays of in->features doubles, which must not overlap those of
- * `in` or `u`. On any result but UPDATE_APPLIED, `out` is undefined and nothing else has changed.
+ * Sets `out` to `in` after the update. The caller provides out->mean and out->var, in->features doubles each, which
+ * must not overlap the arrays of `in` or `u`. After any result but UPDATE_APPLIED, `out` is undefined.
  *
  * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging
  * keeps var = M2 / (count - ddof), and 0 where count = ddof.
