@@ -137,7 +137,7 @@ $(B)/main/main.o $(B)/handlers/root.o: all_cflags += -DNORMD_VERSION='"$(VERSION
 # The kernels and the codec's loops are compiled with -O3, whatever CFLAGS says for the rest.
 ifneq ($(filter release clang,$(VARIANT)),)
 $(B)/norm/%.o $(B)/codec/%.o $(B)/bench/%.o: all_cflags += -O3
-# What else is linked must not decide whether a kernel's short loop lies in one line of the cache or in two.
+# Where a short loop lies in the cache's lines changes its speed by some percent, whatever else is linked.
 $(B)/norm/kernels/%.o: all_cflags += -falign-loops=32
 endif
 

@@ -21,7 +21,7 @@ normalize_finite(const double *x, size_t n)
 	return finite;
 }
 
-/* Gives each of `channels` channels the number of its group of `each` channels, in place: value[c] = value[c / each]. */
+/* Gives each of `channels` channels the number of its group of `each`, in place: value[c] = value[c / each]. */
 void normalize_spread(double *value, size_t each, size_t channels);
 
 #endif

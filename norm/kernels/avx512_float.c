@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The loops for floats, for AVX-512. */
-#include "norm/kernels/kernels.h"
-
-#if KERNELS_X86
 #include "norm/kernels/avx512.h"
 #define KERNELS kernels_avx512_float
 #include "norm/kernels/real_float.h"
-#endif

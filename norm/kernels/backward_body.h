@@ -128,9 +128,7 @@ NAME(block_backward)(const struct norm_pass *p, struct norm_part outer, const st
 	return NAME(noted_finite)(&noted);
 }
 
-/*
- * Many features of one value each in a row: each row from its start to its end, which the processor predicts.
- */
+/* Many features of one value each in a row: each row from its start to its end, which the processor predicts. */
 static bool
 NAME(positions_backward)(const struct norm_pass *p, struct norm_part outer, struct norm_part features)
 {
@@ -187,17 +185,14 @@ NAME(terms_backward)(const struct norm_pass *p, struct norm_part outer)
 	for (o = outer.first; o < outer.end; o++)
 		for (f = 0; f < v.feature; f++, x += v.inner, g += v.inner) {
 			const bool plain = NAME(is_plain)(t.mean[f], p->by.rstd[f]);
-			const struct backward_terms terms = feature_terms_get(&t, f);
+			const struct backward_terms terms = { t.by_g[f], t.by_x[f], t.constant[f] };
 
 			NAME(run_backward)(x, g, v.inner, plain, t.mean[f], &terms, &noted);
 		}
 	return NAME(noted_finite)(&noted);
 }
 
-/*
- * The sums, and the gradients by them. Long runs go feature by feature, so that the second reading comes from the
- * cache.
- */
+/* The sums, and the gradients by them. Long runs go feature by feature: the second reading comes from the cache. */
 static bool
 NAME(batch_backward)(const struct norm_pass *p, struct norm_part features)
 {

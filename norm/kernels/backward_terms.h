@@ -51,12 +51,6 @@ feature_terms_in(const struct norm_pass *p)
 	return (struct feature_terms){ p->by.mean, p->scratch, p->scratch + features, p->scratch + 2 * features };
 }
 
-static inline struct backward_terms
-feature_terms_get(const struct feature_terms *t, size_t f)
-{
-	return (struct backward_terms){ t->by_g[f], t->by_x[f], t->constant[f] };
-}
-
 /* Sets the terms of feature f from its sums. */
 static inline struct backward_terms
 feature_terms_set(const struct feature_terms *t, size_t f, const struct norm_pass *p, double sum, double product)

@@ -17,9 +17,6 @@ struct column_sums {
 	double low[COLUMNS_MAX] LINE_ALIGNED;
 };
 
-/* Steps between folds: the largest number of roundings in a row, as STEPS of norm/kernels/lane_sums.h. */
-#define FOLD_STEPS ((size_t)64)
-
 static inline void
 column_sums_init(struct column_sums *s, size_t width)
 {
@@ -48,12 +45,6 @@ struct columns_about {
 };
 
 static inline void
-column_sums_fold(struct column_sums *s, size_t width)
-{
-	sums_fold(s->recent, s->high, s->low, width);
-}
-
-static inline void
 columns_about_init(struct columns_about *a, const struct columns *c, const double *shift, size_t width)
 {
 	columns_spread(c, shift, 0, a->shift);
@@ -64,8 +55,8 @@ columns_about_init(struct columns_about *a, const struct columns *c, const doubl
 static inline void
 columns_about_fold(struct columns_about *a, size_t width)
 {
-	column_sums_fold(&a->first, width);
-	column_sums_fold(&a->second, width);
+	sums_fold(a->first.recent, a->first.high, a->first.low, width);
+	sums_fold(a->second.recent, a->second.high, a->second.low, width);
 }
 
 /* Each feature's sum over its columns. The features take turns because the additions of one wait for each other. */

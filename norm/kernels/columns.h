@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Views with short runs (inner < SHORT_RUN) as matrices. A loop along one short run would be mostly overhead, and a
- * loop along outer would jump through memory. A step is a stretch of memory that holds a block of features at one index
- * of outer, or at several where the features are few (an RGB image, channels last). A column is one place in that
- * stretch. It belongs to one feature, whose columns are added up at the end. Private to norm/.
+ * Views with short runs (inner < SHORT_RUN) as matrices: a loop along a short run would be mostly overhead, and one
+ * along outer would jump through memory. A step is a stretch of memory with a block of features at one index of outer,
+ * or at several where features are few (an RGB image, channels last). A column is one place in a step; the columns of a
+ * feature are added up at the end. Private to norm/.
  */
 #ifndef NORM_KERNELS_COLUMNS_H
 #define NORM_KERNELS_COLUMNS_H
@@ -19,7 +19,7 @@
 /* The largest width of a step, and the length of the kernels' arrays on the stack. */
 #define COLUMNS_MAX ((size_t)256)
 #define SHORT_RUN ((size_t)16)
-/* Steps that are added to the columns' sums together; FOLD_STEPS is a multiple. */
+/* Steps that are added to the columns' sums together; STEPS is a multiple. */
 #define COLUMNS_TOGETHER ((size_t)8)
 /* Steps that memory is fetched ahead: the processor does not predict steps that lie far apart. */
 #define AHEAD ((size_t)4)

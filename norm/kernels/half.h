@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The two 16-bit floats, as bits in a uint16_t: half (IEEE 754 binary16: 5 bits of exponent, 10 of fraction) and bfloat
- * (the upper half of a binary32: 8 and 7). Plain C without branches, so that compilers vectorize loops over
- * them and all machines give the same bits; the processor's own conversions are not used, because not all have them.
- * Private to norm/.
- *
- * They require that every operation is rounded by itself, to nearest, as all of norm/ does (docs/MATH.md, rule 4).
+ * (the upper half of a binary32: 8 and 7). Plain C without branches: compilers vectorize loops over it, and all
+ * machines give the same bits, with or without conversions of their own. Every operation must be rounded by itself, to
+ * nearest, as in all of norm/ (docs/MATH.md, rule 4). Private to norm/.
  */
 #ifndef NORM_KERNELS_HALF_H
 #define NORM_KERNELS_HALF_H
@@ -43,11 +41,10 @@ double_bits(double x)
 /*
  * The value of a half, exactly; a NaN stays a NaN.
  *
- * A float with the half's exponent moved from bias 15 to bias 127 (by 112) and its fraction in the upper bits has that
- * value, except at the two ends of the exponent. 31 (infinity, NaN) is moved by 112 again, to 255. 0 (a subnormal, f *
- * 2^-24) is moved by 113 and so read as 2^-14 + f * 2^-24, and 2^-14 taken off again: exact, since both are multiples
- * of 2^-24 below 2^-13. No float on the way is subnormal, because some processors spend a hundred cycles on one. The
- * two choices are masks: gcc would split conditions into more branches.
+ * The fraction moves to a float's upper bits, and the exponent from bias 15 to bias 127, which adds 112. Infinity and
+ * NaN (exponent 31) get 112 once more, to reach 255. A subnormal f * 2^-24 (exponent 0) gets 113, which reads as 2^-14
+ * + f * 2^-24; then 2^-14 is subtracted, exactly. No float on the way is subnormal, because some processors spend a
+ * hundred cycles on one. The two choices are masks: gcc would make branches of conditions.
  */
 static inline double
 load_half(uint16_t half)
@@ -68,25 +65,20 @@ load_bfloat(uint16_t bfloat)
 }
 
 /*
- * The 16-bit float nearest to x, of two equally near ones the even one; beyond the largest by half its last place or
- * more, infinity. NaN gives a quiet NaN. The format is given by the bits of its fraction and by two exponents: of its
- * smallest normal number, and of the power of two that would follow its largest number.
+ * The 16-bit float nearest to x, ties to even: infinity from half a last place beyond the largest number on, a quiet
+ * NaN for NaN. `fraction` is the format's number of fraction bits, `smallest` the exponent of its smallest normal
+ * number, `limit` the exponent of the power of two after its largest.
  *
- * Rounded once, though in two steps. First x loses the lower half of its bits, for which the last bit kept is set if
- * any of them was: with 20 bits of fraction left, and at most 10 wanted, that bit lies below the middle between any two
- * numbers of the format. So x is never moved to a middle, off one, or across one, and what is rounded next is as good
- * as x itself (rounding to odd: Boldo, Melquiond 2008).
- *
- * `wide` is |x| then in the format's own bias: its exponent is 1 for the smallest normal numbers, below 1 for
- * subnormals. What exceeds the format counts as the power of two after its largest number, whose bits are infinity's;
- * NaN as 1.5 times that, whose bits are a quiet NaN's; what is far below the smallest subnormal as another number that
- * rounds to 0.
- *
- * With `power` the power of two at or below that, but not below the smallest normal number, wide / power < 2 is added,
- * as a float, to 2^(23 - fraction). The sum's last place is worth 2^-fraction: the addition rounds to a multiple k of
- * that, ties to even k, and k stands in its last bits. Since k counts from 2^fraction (from 0 for subnormals), the
- * result's bits are k plus 2^fraction for each step of `power` above the smallest; k = 2^(fraction + 1) carries to the
- * next power of two.
+ * 1. `odd` is the upper half of x's bits, with the last bit set if the lower half is not 0 (rounding to odd: Boldo,
+ *    Melquiond 2008). This bit lies below the middle between any two numbers of the format, so that rounding again
+ *    gives what one rounding of x would give.
+ * 2. `wide` is the magnitude with the format's bias: the smallest normal numbers have exponent 1. Too large a number is
+ *    `infinity`, NaN 1.5 times that, and too small a number one that still rounds to 0.
+ * 3. `ratio` is wide / power, below 2. `power` is the power of two at or below `wide`, and at least the smallest normal
+ *    number. Adding 2^(23 - fraction) as a float rounds `ratio` to a multiple k of 2^-fraction, and leaves k in the
+ *    sum's last bits.
+ * 4. k counts from 2^fraction (from 0 for subnormals). So the result is k, plus 2^fraction for each step of `power`
+ *    above the smallest; k = 2^(fraction + 1) carries into the exponent.
  */
 static inline uint16_t
 double_to_16_bits(double x, int fraction, int smallest, int limit)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two sums along a run, such as those of d = x - shift and of d^2, in BLOCK lanes. A lane adds up plainly for STEPS
- * additions and is then folded into its total by TwoSum (norm/kernels/sum.h). Private to norm/.
+ * additions and is then folded into its total (norm/kernels/sum.h). Private to norm/.
  */
 #ifndef NORM_KERNELS_LANE_SUMS_H
 #define NORM_KERNELS_LANE_SUMS_H
@@ -12,8 +12,6 @@
 #include "norm/kernels/sum.h"
 #include "norm/kernels/wide.h"
 
-/* The largest number of roundings in a row. */
-#define STEPS ((size_t)64)
 /* Up to this many values whose squares are exact are first summed about 0. */
 #define FEW ((size_t)1024)
 

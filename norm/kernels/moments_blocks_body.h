@@ -69,7 +69,7 @@ NAME(block_masked)(const REAL *x, const int64_t *mask, double shift, double *kee
 }
 
 /*
- * The sums about 0 of one run of at most FEW elements. No fold interrupts them, so they stay in registers. The lanes
+ * The sums about 0 of one run of at most FEW elements, which are kept. Without a fold they stay in registers. The lanes
  * and their order are those of NAME(run_sums).
  */
 static ALWAYS_INLINE void
@@ -87,8 +87,7 @@ NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares
 		EACH_VECTOR(k)
 		{
 			v = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
-			if (keep != NULL)
-				wide_store(keep + i + k * KERNELS_WIDTH, v);
+			wide_store(keep + i + k * KERNELS_WIDTH, v);
 			sum[k] = k % 2 == 0 ? sum[k] + v : wide_plus(v, sum[k]);
 			square[k] = wide_add_exact_product(square[k], v, v);
 		}
@@ -98,8 +97,7 @@ NAME(few_sums)(const REAL *x, size_t n, double *keep, double *d, double *squares
 		EACH_VECTOR(k)
 		{
 			v = NAME(wide_load)(last + k * KERNELS_WIDTH);
-			if (keep != NULL)
-				wide_store(keep + at + k * KERNELS_WIDTH, v);
+			wide_store(keep + at + k * KERNELS_WIDTH, v);
 			v = wide_masked(v, lane_mask_vector(mask, k));
 			sum[k] += v;
 			square[k] = wide_add_exact_product(square[k], v, v);

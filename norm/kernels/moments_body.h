@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Moments of features. Long runs, and runs of a view with one index of outer, are summed along inner; other short runs
- * column by column (norm/kernels/columns.h).
- *
- * One pass adds up d = x - shift and d^2, for a shift that is near the mean as far as the first values tell. Where they
- * misled, another pass follows about the mean that the first has found (docs/MATH.md, rule 2). The sum of d corrects
- * both results for the shift.
+ * column by column (norm/kernels/columns.h). The sums are those of d = x - shift and d^2, with a shift from the first
+ * values. If it was far from the mean, a second reading takes the mean found as shift (docs/MATH.md, rule 2). The sum
+ * of d corrects both results for the shift.
  */
 
 /*
- * The shift for a feature, from the moments of some of its values: 0, which gives the fastest sums, unless the mean is
- * farther from 0 than the values are from one another.
+ * A shift from the moments of some values: 0, for the fastest sums, unless the mean is farther from 0 than the values
+ * are from one another.
  */
 static inline double
 NAME(shift_of)(double mean, double var)
@@ -37,10 +35,9 @@ NAME(first_shift)(const REAL *x, size_t n)
 }
 
 /*
- * Adds a run. Inlined, as the two functions that follow, because calls would dominate the time of a short run. The
- * elements behind the last whole block are the last lanes of the block that ends with the run, or the first lanes of a
- * padded block if the run is shorter than one. `keep` takes every d, unless it is NULL; it has room for a block at
- * least.
+ * Adds a run. Inlined, as the next two functions, because calls would dominate the time of a short run. The elements
+ * behind the last whole block are the last lanes of the block that ends with the run; a run shorter than a block is the
+ * first lanes of a padded one. `keep`, if not NULL, takes every d and has room for a block at least.
  */
 static ALWAYS_INLINE void
 NAME(run_sums)(const REAL *x, size_t n, double shift, double *keep, struct moment_sums *s)
@@ -105,9 +102,8 @@ NAME(feature_moments)(const REAL *x, struct norm_view v, double *keep, double *m
 }
 
 /*
- * Adds `rows` steps of a block, `stride` elements apart. Several steps go side by side, so that a sum is read and
- * written once for all of them; their memory is fetched ahead, because the processor does not predict steps that lie
- * far apart.
+ * Adds `rows` steps of a block, `stride` elements apart: several side by side, so that a sum is read and written once.
+ * Their memory is fetched ahead, because the processor does not predict steps that lie far apart.
  */
 static ALWAYS_INLINE void
 NAME(columns_add)(const REAL *restrict x, size_t rows, size_t stride, size_t width, struct columns_about *restrict to)
@@ -156,7 +152,7 @@ NAME(columns_sums)(
 			NAME(columns_add)(x, COLUMNS_TOGETHER, stride, full, &sums);
 		else
 			NAME(columns_add)(x, 1, stride, full, &sums);
-		if ((step + n) % FOLD_STEPS == 0)
+		if ((step + n) % STEPS == 0)
 			columns_about_fold(&sums, full);
 	}
 	NAME(columns_add)(x, 1, stride, columns_width(c, v.outer % c->rows), &sums);

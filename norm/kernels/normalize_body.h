@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The forward pass by features: one loop for values that share all four numbers (a long run of a feature), one where
- * each column has its own. Each computes in double, from left to right as the equation stands, rounds once, and notes
- * whether the elements written are finite.
+ * each column has its own. Each computes in double in the order of the equation, rounds once, and notes whether the
+ * elements written are finite.
  */
 
 /* What was noted of elements as they were stored, in vectors and one by one: 0 while all are finite. */
@@ -123,9 +123,8 @@ NAME(by_feature)(const struct norm_pass *p, struct norm_part outer)
 }
 
 /*
- * The runs of a feature by its own moments; x is at the first. The next feature's run lies beside each and is read
- * next. No value is farther from the mean than sqrt(n) deviations. If this bound fits REAL, no element needs to be
- * checked.
+ * The runs of a feature by its own moments; x is at the first. The next feature's run, which is read next, lies beside
+ * each. No value is farther from the mean than sqrt(n) deviations: where that bound fits REAL, no element is checked.
  */
 static bool
 NAME(feature)(REAL *x, struct norm_view v, double var, struct run_by by)
@@ -147,10 +146,7 @@ NAME(feature)(REAL *x, struct norm_view v, double var, struct run_by by)
 	return NAME(noted_finite)(&noted);
 }
 
-/*
- * Moments, then the forward pass by them. Long runs go feature by feature, so that the second reading comes from the
- * cache.
- */
+/* Moments, then the forward pass by them. Long runs go feature by feature: the second reading comes from the cache. */
 static bool
 NAME(batch)(const struct norm_pass *p, struct norm_part features)
 {

@@ -93,10 +93,7 @@ NAME(rows_moments_each)(const REAL *x, size_t n, struct NAME(row_block) * b)
 	}
 }
 
-/*
- * The same for rows of few values, about 0: first the sums of all rows, then the moments of all. Returns false if 0 was
- * a bad shift for one of them.
- */
+/* The same for rows of few values, about 0: first the sums of all. Returns false if one row is too far from 0. */
 static bool
 NAME(rows_moments_few)(const REAL *x, size_t n, struct NAME(row_block) * b)
 {
@@ -133,9 +130,8 @@ NAME(rows_moments)(const REAL *x, size_t n, struct NAME(row_block) * b)
 }
 
 /*
- * Takes as many rows at a time as fit into the first-level cache: first the moments of all, so that the end of one
- * row's sums overlaps with the next row's, then each row. Short rows are kept as doubles in between, except for rows of
- * doubles.
+ * As many rows at a time as fit into the first-level cache: first the moments of all, so that the end of one row's sums
+ * overlaps with the next row's, then each row. Short rows are kept as doubles in between, unless they are doubles.
  */
 static bool
 NAME(rows)(const struct norm_pass *p, struct norm_part rows)

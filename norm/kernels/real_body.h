@@ -4,9 +4,9 @@
  * templates:
  *
  * Each .c file of a set and a type (avx2_float.c) includes the header of the set, defines KERNELS, and includes the
- * header of the type, which includes this one. So the compiler works on several of them at the same time.
+ * header of the type, which includes this one.
  *
- * The header of a set (avx2.h) defines
+ * The header of a set (avx2.h) defines, if the processor may have it,
  *
  *     KERNELS_WIDTH   doubles in a vector
  *     KERNELS_END     what ends the functions that use the set's instructions
@@ -28,11 +28,12 @@
  *     wide_load(x), wide_put(x, w, &excess)   the same for a vector, which need not be aligned
  *     wide_excess                 the vector in which wide_put notes what is not finite
  *
- * The bodies below have no guards and are included in this order, because each uses functions of those before it. All
- * their functions are static, so that nothing compiled for one processor is linked into what runs on another.
+ * The bodies below have no guards; each uses functions of those before it. All functions are static, so that nothing
+ * compiled for one processor is linked into what runs on another.
  *
  * A call that begins a statement with NAME() must fit on one line: clang-format takes a longer one for a definition.
  */
+#ifdef KERNELS_WIDTH
 #include <math.h>
 #include <string.h>
 
@@ -70,3 +71,4 @@ const struct kernels_of_real KERNELS = {
 };
 
 KERNELS_END
+#endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sums that the backward pass of a row needs, in one reading of x and g. All sums are about 0, which loses no
- * digits while the mean is no farther from 0 than the values are from one another; other rows take the sums of
- * norm/kernels/moments_body.h and norm/kernels/sums_body.h. At most STEPS additions in a row, as there.
+ * The sums that the backward pass of a row needs, about 0, in one reading of x and g. They lose no digits while the
+ * mean is no farther from 0 than the values are from one another; other rows take the sums of moments_body.h and
+ * sums_body.h. At most STEPS additions in a row, as there.
  */
 
 /* The sums of x, x^2, h and h x, where h is g, or g times its weight. */

@@ -10,6 +10,11 @@
 #ifndef NORM_KERNELS_SUM_H
 #define NORM_KERNELS_SUM_H
 
+#include <stddef.h>
+
+/* Plain additions between two folds: the largest number of roundings in a row. */
+#define STEPS ((size_t)64)
+
 struct sum {
 	double high;
 	double low; /* what the additions to `high` have rounded away */

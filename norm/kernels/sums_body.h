@@ -6,9 +6,8 @@
  */
 
 /*
- * Whether the sums may use x in place of x - mean and subtract the mean's share at the end. That is faster, since the
- * products are exact in double, and loses no digits while the mean is no farther from 0 than the values are from one
- * another.
+ * Whether the sums may take x for x - mean and subtract the mean's share at the end. The products are exact in double,
+ * and no digits are lost while the mean is no farther from 0 than the values are from one another.
  */
 static inline bool
 NAME(is_plain)(double mean, double rstd)
@@ -68,19 +67,14 @@ NAME(sum_blocks_inline)(const struct NAME(run_pair) run, size_t n, struct moment
 static void
 NAME(sum_blocks)(struct NAME(run_pair) run, size_t n, struct moment_sums *s)
 {
-	const struct NAME(run_pair) plain = { run.x, run.g, NULL, true, 0 };
-	const struct NAME(run_pair) plain_weighted = { run.x, run.g, run.weight, true, 0 };
-	const struct NAME(run_pair) unweighted = { run.x, run.g, NULL, false, run.mean };
-	const struct NAME(run_pair) weighted = { run.x, run.g, run.weight, false, run.mean };
-
 	if (run.plain && run.weight == NULL)
-		NAME(sum_blocks_inline)(plain, n, s);
+		NAME(sum_blocks_inline)((struct NAME(run_pair)){ run.x, run.g, NULL, true, 0 }, n, s);
 	else if (run.plain)
-		NAME(sum_blocks_inline)(plain_weighted, n, s);
+		NAME(sum_blocks_inline)((struct NAME(run_pair)){ run.x, run.g, run.weight, true, 0 }, n, s);
 	else if (run.weight == NULL)
-		NAME(sum_blocks_inline)(unweighted, n, s);
+		NAME(sum_blocks_inline)((struct NAME(run_pair)){ run.x, run.g, NULL, false, run.mean }, n, s);
 	else
-		NAME(sum_blocks_inline)(weighted, n, s);
+		NAME(sum_blocks_inline)((struct NAME(run_pair)){ run.x, run.g, run.weight, false, run.mean }, n, s);
 }
 
 /* Adds the lanes of one block that the mask selects. */
@@ -256,7 +250,7 @@ NAME(block_sums)(const struct norm_pass *p, const struct columns *c)
 	for (step = 0; step < steps; step += n, x += n * stride, g += n * stride) {
 		n = stride > full && steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
 		NAME(columns_add_gradient)(x, g, n, stride, full, plain, &s);
-		if ((step + n) % FOLD_STEPS == 0)
+		if ((step + n) % STEPS == 0)
 			columns_about_fold(&s, full);
 	}
 	NAME(columns_add_gradient)(x, g, 1, stride, columns_width(c, v.outer % c->rows), plain, &s);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Vectors of KERNELS_WIDTH doubles, as wide as the registers of the set that is being compiled, and blocks of them. A
- * block has the same number of elements in every set, and each of its lanes a partial sum of its own: the view fixes
- * the order of a sum, the set only how many lanes are added at once. Private to norm/.
- *
- * Loops are written in vectors where gcc does not find them all. Loads and stores go through memcpy, so that a tensor
- * needs no more than the alignment of its elements.
+ * Vectors of KERNELS_WIDTH doubles, as wide as the set's registers, and blocks of them. A block has the same number of
+ * lanes in every set, each with a partial sum of its own: the view fixes the order of a sum, the set only how many
+ * lanes are added at once. Loads and stores go through memcpy, so that a tensor needs no more than the alignment of its
+ * elements. Private to norm/.
  */
 #ifndef NORM_KERNELS_WIDE_H
 #define NORM_KERNELS_WIDE_H
@@ -102,8 +100,8 @@ wide_add_exact_product(wide sum, wide a, wide b)
 }
 
 /*
- * a + b on the multiplication units: some processors add and convert in one half of their arithmetic units, multiply in
- * the other, and the first half has more to do. a * 1 is a, so the sum is rounded as usual.
+ * a + b on the multiplication units: some processors have other units for additions and conversions, which these loops
+ * keep busy. a * 1 is a, so the sum is rounded as usual.
  */
 static inline wide
 wide_plus(wide a, wide b)
@@ -127,34 +125,26 @@ wide_masked(wide w, wide_bits mask)
 
 /*
  * wide_put_ rounds a vector to the element type, stores it, and sets bits in `excess` if an element is not finite: x -
- * x is 0 for finite x, else NaN. The bits are collected by "or", which no loop has to wait for. A set with such wide
- * vectors that a sum causes no wait either may add up x * 0, one instruction instead of two.
+ * x is 0 for finite x, else NaN. The bits are collected by "or", for which no loop has to wait. A set with vectors so
+ * wide that no loop waits for a sum either may add up x * 0, in one instruction.
  */
 typedef wide_uint32 wide_excess_float;
 typedef wide_uint64 wide_excess_double;
 typedef wide_uint16 wide_excess_half;
 typedef wide_uint16 wide_excess_bfloat;
 
-static inline wide_excess_float
-wide_add_excess(wide_excess_float before, wide_float f)
-{
-#ifdef KERNELS_FUSED_FLOAT
-	return (wide_excess_float)KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, (wide_float)before);
-#else
-	wide_float less_itself = f;
-
-	less_itself -= f;
-	return before | (wide_excess_float)less_itself;
-#endif
-}
-
 static inline void
 wide_put_float(float *x, wide w, wide_excess_float *excess)
 {
-	const wide_float f = KERNELS_NARROW(w);
+	wide_float f = KERNELS_NARROW(w);
 
 	memcpy(x, &f, sizeof(f));
-	*excess = wide_add_excess(*excess, f);
+#ifdef KERNELS_FUSED_FLOAT
+	*excess = (wide_excess_float)KERNELS_FUSED_FLOAT(f, (wide_float){ 0 }, (wide_float)*excess);
+#else
+	f -= f;
+	*excess |= (wide_excess_float)f;
+#endif
 }
 
 static inline void
@@ -199,10 +189,7 @@ wide_is_zero(const void *vector, size_t bytes)
 	return any == 0;
 }
 
-/*
- * Prefetches memory into the second-level cache, at most a kilobyte: after that the processor predicts the rest. Any
- * address is allowed.
- */
+/* Prefetches at most a kilobyte, after which the processor predicts the rest. Any address is allowed. */
 static inline void
 fetch(const void *memory, size_t bytes)
 {
