@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/cache.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -97,6 +98,7 @@ remove_locked(struct cache *c, struct entry *n)
 		link = &(*link)->chain;
 	*link = n->chain;
 	unlink_use_locked(c, n);
+	assert(c->oldest != n && c->newest != n);
 	c->bytes -= entry_bytes(n);
 	c->entry_count--;
 	snapshot_unref(n->layer);

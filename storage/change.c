@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A change, applied to a batch: all its writes or none, and once under its key.
- *
- * All layers that it names are read first, and its key is looked up with each of them. Then the writes are applied in
- * order. Where one of several is refused the batch's copies go back to what they were (batch_keep), and so does the
+ * A change, applied to a batch. All layers that it names are read first, and its key is looked up with each of them.
+ * Where one of several writes is refused the batch's copies go back to what they were (batch_keep), and so does the
  * database, which creations and deletions have reached already (a mark: a nested transaction). The key is stored last.
  */
 #include <string.h>
@@ -130,11 +128,10 @@ may_go_back(const struct store_change *change)
 static bool
 needs_mark(const struct store_change *change)
 {
-	bool needs = false;
-
 	for (size_t i = 0; i < change->count && change->count > 1; i++)
-		needs = needs || change->writes[i].kind == STORE_LAYER_CREATE || deletes(&change->writes[i]);
-	return needs;
+		if (change->writes[i].kind == STORE_LAYER_CREATE || deletes(&change->writes[i]))
+			return true;
+	return false;
 }
 
 static int

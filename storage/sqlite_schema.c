@@ -19,7 +19,7 @@ static const char *const migrations[] = {
 	"  definition TEXT NOT NULL,"
 	"  UNIQUE(model_id, name)"
 	") STRICT;"
-	/* What updates rewrite. Blobs are float64, little-endian; NULL: never trained, nothing put. features 0: open. */
+	/* What updates rewrite. Blobs: float64, little-endian; NULL: never trained, nothing put. features 0: open. */
 	"CREATE TABLE state("
 	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
 	"  revision INTEGER NOT NULL,"
