@@ -193,28 +193,33 @@ json_doubts_unfit(const struct json_doubts *d, enum datatype datatype)
 	return d != NULL && d->unfit[datatype].found ? &d->unfit[datatype] : NULL;
 }
 
-/* Narrows `n` doubles, a constant <= BLOCK, from index `at` on: all are read, into registers, before any is written. */
+/* Narrows BLOCK doubles: all are read, into registers, before any is written. */
 static ALWAYS_INLINE void
-narrow_block(unsigned char *values, size_t at, size_t n)
+narrow_block(const unsigned char *in, unsigned char *out)
 {
 	double from[BLOCK];
 	float to[BLOCK];
 
-	memcpy(from, values + at * sizeof(*from), n * sizeof(*from));
-	for (size_t i = 0; i < n; i++)
+	memcpy(from, in, sizeof(from));
+	for (size_t i = 0; i < BLOCK; i++)
 		to[i] = (float)from[i];
-	memcpy(values + at * sizeof(*to), to, n * sizeof(*to));
+	memcpy(out, to, sizeof(to));
 }
 
 static void
 narrow_to_floats(unsigned char *values, size_t count)
 {
 	size_t at = 0;
+	double from;
+	float to;
 
 	for (; count - at >= BLOCK; at += BLOCK)
-		narrow_block(values, at, BLOCK);
-	for (; at < count; at++)
-		narrow_block(values, at, 1);
+		narrow_block(values + at * sizeof(from), values + at * sizeof(to));
+	for (; at < count; at++) {
+		memcpy(&from, values + at * sizeof(from), sizeof(from));
+		to = (float)from;
+		memcpy(values + at * sizeof(to), &to, sizeof(to));
+	}
 }
 
 static void
