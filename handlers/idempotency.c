@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/idempotency.h"
-#include "handlers/input.h"
-#include "handlers/routes.h"
 
 #include <string.h>
+
+#include "handlers/input.h"
+#include "handlers/routes.h"
 
 /* Removes the quotes and backslashes of a quoted string (RFC 8941, section 3.3.3). -1: not a quoted string. */
 static int

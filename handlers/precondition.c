@@ -4,24 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REVISIONS_MAX (sizeof(((struct store_precondition *)NULL)->revisions) / sizeof(uint64_t))
+
 /* Reads an entity tag, such as "12", and returns the text after it, or NULL. A weak tag, W/"12", never matches. */
 static const char *
 parse_tag(const char *p, struct store_precondition *out)
 {
 	bool weak = strncmp(p, "W/", 2) == 0, digits = true;
 	const char *open = p + (weak ? 2 : 0), *close;
-	uint64_t revision;
-	char *end;
 
 	if (*open != '"' || (close = strchr(open + 1, '"')) == NULL)
 		return NULL;
 	for (const char *c = open + 1; c < close; c++)
 		digits = digits && *c >= '0' && *c <= '9';
 	if (!weak && digits && close - open > 1 && close - open <= 20) {
-		revision = strtoull(open + 1, &end, 10);
-		if (out->count == sizeof(out->revisions) / sizeof(out->revisions[0]))
+		if (out->count == REVISIONS_MAX)
 			return NULL;
-		out->revisions[out->count++] = revision;
+		out->revisions[out->count++] = strtoull(open + 1, NULL, 10);
 	}
 	return close + 1;
 }
@@ -30,7 +29,7 @@ static int
 refuse(struct err *e)
 {
 	return err_fail(e, ERR_BAD_PARAMETER,
-	    "If-Match must be *, or a revision in quotes such as \"3\", or a list of up to 8 of them");
+	    "If-Match must be *, or a revision in quotes such as \"3\", or a list of up to %zu of them", REVISIONS_MAX);
 }
 
 int

@@ -105,19 +105,18 @@ static int
 read_field(struct definition *d, const char *const *others, const struct cJSON *value, const struct cJSON *object,
     struct err *e)
 {
-	const bool null = envelope_type(value) == ENVELOPE_NULL;
 	const char *name = envelope_key(value);
-	const struct definition_field *field = definition_fields;
+	const struct definition_field *f = definition_fields;
+	bool had;
 
-	while (field < definition_fields_end && strcmp(field->name, name) != 0)
-		field++;
-	if (field == definition_fields_end)
-		return refuse_field(d, others, name, e);
-	if (null && !(field->takes_null && has_field(d, field)))
+	while (f < definition_fields_end && strcmp(f->name, name) != 0)
+		f++;
+	had = f < definition_fields_end && has_field(d, f);
+	if (f < definition_fields_end && envelope_type(value) == ENVELOPE_NULL && !(had && f->takes_null))
 		return 0;
-	if (!has_field(d, field))
+	if (!had)
 		return refuse_field(d, others, name, e);
-	return field->first ? 0 : read_value(field, d, value, object, e);
+	return f->first ? 0 : read_value(f, d, value, object, e);
 }
 
 static int
