@@ -52,14 +52,26 @@ band_of(const struct norm_pass *p, size_t i)
 }
 
 static bool
-moments_part(const struct norm_pass *p, struct norm_part bands)
+run_bands(const struct norm_pass *p, struct norm_part bands, kernel *run)
 {
 	for (; bands.first < bands.end; bands.first++) {
 		const struct norm_pass band = band_of(p, bands.first);
 
-		(void)kernels_for(p)->moments(&band, (struct norm_part){ 0, p->view.feature });
+		(void)run(&band, (struct norm_part){ 0, p->view.feature });
 	}
 	return true;
+}
+
+static bool
+moments_part(const struct norm_pass *p, struct norm_part bands)
+{
+	return run_bands(p, bands, kernels_for(p)->moments);
+}
+
+static bool
+sums_part(const struct norm_pass *p, struct norm_part bands)
+{
+	return run_bands(p, bands, kernels_for(p)->sums);
 }
 
 /* The numbers that the moments of one feature are joined from. */
@@ -121,26 +133,15 @@ const struct norm_op feature_bands_moments = {
 	.scratch = bands_scratch,
 };
 
-static bool
-sums_part(const struct norm_pass *p, struct norm_part bands)
-{
-	for (; bands.first < bands.end; bands.first++) {
-		const struct norm_pass band = band_of(p, bands.first);
-
-		(void)kernels_for(p)->sums(&band, (struct norm_part){ 0, p->view.feature });
-	}
-	return true;
-}
-
 /* The total over all bands of the numbers in array `array`. */
 static void
 join(const struct norm_pass *p, size_t array, double *total)
 {
 	const size_t bands = feature_bands(p->view), features = p->view.feature;
-	struct sum s;
 
 	for (size_t f = 0; f < features; f++) {
-		s = (struct sum){ 0, 0 };
+		struct sum s = { 0, 0 };
+
 		for (size_t i = 0; i < bands; i++)
 			sum_add(&s, numbers_of(p, i)[array * features + f]);
 		total[f] = sum_total(s);

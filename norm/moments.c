@@ -13,9 +13,8 @@ static double
 average(const double *value, size_t count, size_t stride)
 {
 	struct sum s = { 0, 0 };
-	size_t i;
 
-	for (i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		sum_add(&s, value[i * stride]);
 	return sum_total(s) / (double)count;
 }
@@ -23,9 +22,7 @@ average(const double *value, size_t count, size_t stride)
 void
 moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var)
 {
-	size_t c;
-
-	for (c = 0; c < channels; c++) {
+	for (size_t c = 0; c < channels; c++) {
 		mean[c] = average(means + c, samples, channels);
 		var[c] = average(vars + c, samples, channels);
 	}

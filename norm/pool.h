@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Moments of a batch from those of its parts (docs/MATH.md, equation 7): Chan, Golub and LeVeque's merge, part after
- * part. Parts without values are skipped.
- */
+/* Moments of a batch from those of its parts (docs/MATH.md, equation 7). Parts without values are skipped. */
 #ifndef NORM_POOL_H
 #define NORM_POOL_H
 

@@ -32,13 +32,11 @@ random_below(uint64_t *state, uint64_t n)
 void
 shuffle_order(uint64_t seed, size_t n, size_t *order)
 {
-	size_t i, k, swap;
-
-	for (i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		order[i] = i;
-	for (i = n; i > 1; i--) {
-		k = (size_t)random_below(&seed, i);
-		swap = order[i - 1];
+	for (size_t i = n; i > 1; i--) {
+		const size_t k = (size_t)random_below(&seed, i), swap = order[i - 1];
+
 		order[i - 1] = order[k];
 		order[k] = swap;
 	}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A permutation of a batch's samples by a seed, and back (Shuffling BN: He et al. 2020, arXiv:1911.05722). The same
- * seed gives the same permutation everywhere: Fisher and Yates' shuffle, by Steele, Lea and Flood's SplitMix64, without
- * bias.
+ * A permutation of a batch's samples by a seed, and back (Shuffling BN: He et al. 2020, arXiv:1911.05722): Fisher and
+ * Yates' shuffle by Steele, Lea and Flood's SplitMix64, without bias. The same seed gives the same one everywhere.
  */
 #ifndef NORM_SHUFFLE_H
 #define NORM_SHUFFLE_H

@@ -15,9 +15,8 @@ apply_exponential(const struct statistics *in, const struct update *u, struct st
 {
 	const double unbias = (double)u->count / (double)(u->count - u->ddof);
 	const double m = u->momentum;
-	size_t f;
 
-	for (f = 0; f < in->features; f++) {
+	for (size_t f = 0; f < in->features; f++) {
 		out->mean[f] = (1 - m) * in->mean[f] + m * u->mean[f];
 		out->var[f] = (1 - m) * in->var[f] + m * (u->var[f] * unbias);
 	}
@@ -30,11 +29,10 @@ apply_cumulative(const struct statistics *in, const struct update *u, struct sta
 	const double unbias = (double)u->count / (double)(u->count - u->ddof);
 	const bool first = in->num_batches_tracked == 0;
 	const double k = (double)(in->num_batches_tracked + 1);
-	double var;
-	size_t f;
 
-	for (f = 0; f < in->features; f++) {
-		var = u->var[f] * unbias;
+	for (size_t f = 0; f < in->features; f++) {
+		const double var = u->var[f] * unbias;
+
 		out->mean[f] = first ? u->mean[f] : in->mean[f] + (u->mean[f] - in->mean[f]) / k;
 		out->var[f] = first ? var : in->var[f] + (var - in->var[f]) / k;
 	}
@@ -52,11 +50,10 @@ apply_pooled(const struct statistics *in, const struct update *u, struct statist
 	const double divisor = (double)(both > u->ddof ? both - u->ddof : 1);
 	const double weight_a = (double)(a > u->ddof ? a - u->ddof : 0) / divisor;
 	const double weight_b = both > u->ddof ? (double)b / divisor : 0;
-	double delta;
-	size_t f;
 
-	for (f = 0; f < in->features; f++) {
-		delta = u->mean[f] - in->mean[f];
+	for (size_t f = 0; f < in->features; f++) {
+		const double delta = u->mean[f] - in->mean[f];
+
 		out->mean[f] = a < b ? u->mean[f] - delta * share_a : in->mean[f] + delta * share_b;
 		out->var[f] = weight_a * in->var[f] + weight_b * u->var[f] + (delta * share_a) * (delta * weight_b);
 	}
