@@ -22,7 +22,7 @@ struct command {
 	enum exit_code (*run)(const char *const *values, struct err *e);
 };
 
-/* command_check.c, command_restore.c */
+/* command_offline.c */
 extern const struct command command_check, command_restore;
 
 /* Runs the command that argv[1] names. Errors go to standard error. */

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands for a store that no daemon has open: normd check, normd restore. Findings go to standard output. */
+#include <inttypes.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "handlers/definition_stored.h"
+#include "server/command.h"
+#include "storage/offline.h"
+
+#define REDRAW_US 100000
+
+/* Returns to the start of the line and erases it (ECMA-48: CR, EL). */
+#define LINE_START "\r\033[K"
+
+/* One line on standard error that is redrawn; nothing if that is not a terminal. */
+struct progress {
+	bool shown;
+	uint64_t drawn_us;
+	const char *what;
+};
+
+/* Draws at most ten times a second, and a new `what` at once. `total` may be 0: unknown. */
+static void
+draw_progress(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+	struct progress *p = arg;
+	uint64_t now_us = clock_monotonic_us();
+
+	if ((what == p->what && now_us - p->drawn_us < REDRAW_US) || !isatty(STDERR_FILENO))
+		return;
+	if (total > 0)
+		fprintf(stderr, LINE_START "%s %3.0f%%", what, 100 * (double)done / (double)total);
+	else
+		fprintf(stderr, LINE_START "%s ...", what);
+	fflush(stderr);
+	*p = (struct progress){ .shown = true, .drawn_us = now_us, .what = what };
+}
+
+static void
+clear_progress(struct progress *p)
+{
+	if (p->shown)
+		fputs(LINE_START, stderr);
+	*p = (struct progress){ 0 };
+}
+
+static void
+print_found(void *arg, const char *damage)
+{
+	clear_progress(arg);
+	puts(damage);
+}
+
+static struct offline_work
+make_work(struct progress *p)
+{
+	return (struct offline_work){ .definitions = definition_ops,
+		.judge = definition_judge,
+		.found = print_found,
+		.progress = draw_progress,
+		.arg = p };
+}
+
+/* "1 model, 2 layers" */
+static void
+print_size(const struct offline_report *r)
+{
+	printf("%" PRIu64 " model%s, %" PRIu64 " layer%s\n", r->models, r->models == 1 ? "" : "s", r->layers,
+	    r->layers == 1 ? "" : "s");
+}
+
+static enum exit_code
+check(const char *const *values, struct err *e)
+{
+	struct offline_report report = { 0 };
+	struct progress progress = { 0 };
+	const struct offline_work work = make_work(&progress);
+	int result = store_check(values[0], &work, &report, e);
+
+	clear_progress(&progress);
+	if (result < 0)
+		return EXIT_FAILED;
+	if (report.damages == 0)
+		printf("%s is sound: ", values[0]);
+	else
+		printf("%s is damaged: %" PRIu64 " finding%s; read ", values[0], report.damages,
+		    report.damages == 1 ? "" : "s");
+	print_size(&report);
+	return report.damages == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static enum exit_code
+restore(const char *const *values, struct err *e)
+{
+	struct offline_report report = { 0 };
+	struct progress progress = { 0 };
+	const struct offline_work work = make_work(&progress);
+	int result = store_restore(values[0], values[1], &work, &report, e);
+
+	clear_progress(&progress);
+	if (result < 0)
+		return EXIT_FAILED;
+	printf("%s is restored: ", values[1]);
+	print_size(&report);
+	return EXIT_DONE;
+}
+
+const struct command command_check = {
+	.name = "check",
+	.help = "check a whole store and report damage; changes nothing",
+	.options = { { "--store", "URL", "NORMD_STORE", "sqlite:normd.db",
+	    "the store, which no daemon has open: sqlite:PATH" } },
+	.run = check,
+};
+
+const struct command command_restore = {
+	.name = "restore",
+	.help = "check a backup and restore it as a new store",
+	.options = { { "--from", "FILE", NULL, NULL,
+			 "the backup: a file from GET /v1/backup, or the file of a stopped store" },
+	    { "--store", "URL", "NORMD_STORE", "sqlite:normd.db", "the store to create: sqlite:PATH" } },
+	.run = restore,
+};
