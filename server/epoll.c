@@ -17,12 +17,8 @@
  * side even if the client waits for an answer. So the end is hidden (stream_read) until the connection is back in the
  * epoll set; epoll reports it then, when all requests before the end have their answers.
  */
-#include "server/epoll.h"
-
-#include <dlfcn.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,22 +65,4 @@ epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 		s->in_set = op != EPOLL_CTL_DEL;
 	rc = (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
 	return rc < 0 && op == EPOLL_CTL_DEL && errno == ENOENT ? 0 : rc;
-}
-
-static bool
-is_called(const char *name, const void *ours)
-{
-	return dlsym(RTLD_DEFAULT, name) == ours;
-}
-
-bool
-epoll_is_ours(void)
-{
-	int (*wait)(int, struct epoll_event *, int, int) = epoll_wait;
-	int (*ctl)(int, int, int, struct epoll_event *) = epoll_ctl;
-	void *ours[2];
-
-	memcpy(&ours[0], &wait, sizeof(ours[0]));
-	memcpy(&ours[1], &ctl, sizeof(ours[1]));
-	return is_called("epoll_wait", ours[0]) && is_called("epoll_ctl", ours[1]);
 }

@@ -8,7 +8,6 @@
 #include "server/head.h"
 #include "server/headers.h"
 #include "server/intake.h"
-#include "server/lookup.h"
 #include "server/octets.h"
 
 /* A token's characters (RFC 9110, section 5.6.2). */
@@ -62,12 +61,12 @@ check_target(const char *target)
 static enum MHD_Result
 collect(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_len, const char *value, size_t value_len)
 {
+	const size_t len = value == NULL ? 0 : octets_trim(value, value_len);
+
 	(void)kind;
-	if (value == NULL)
-		value = "";
-	else if (lookup_trim(value, value_len) < value_len) /* in the connection's memory, which nobody else reads */
-		((char *)(uintptr_t)value)[lookup_trim(value, value_len)] = '\0';
-	headers_add(arg, name, name_len, value);
+	if (len < value_len && value != NULL) /* in the connection's memory, which nobody else reads */
+		((char *)(uintptr_t)value)[len] = '\0';
+	headers_add(arg, name, name_len, value == NULL ? "" : value);
 	return MHD_YES;
 }
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/intake.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "server/direct.h"
@@ -146,14 +144,4 @@ intake_end_request(struct intake *in)
 	in->aside = 0;
 	in->stopped = false;
 	in->overlong = false;
-}
-
-bool
-intake_is_ours(void)
-{
-	ssize_t (*ours)(int, void *, size_t, int) = recv;
-	void *address;
-
-	memcpy(&address, &ours, sizeof(address));
-	return dlsym(RTLD_DEFAULT, "recv") == address;
 }

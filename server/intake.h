@@ -69,7 +69,4 @@ void intake_stop_reading(struct intake *in);
 /* The request has ended. */
 void intake_end_request(struct intake *in);
 
-/* Whether libmicrohttpd calls the recv of intake.c, as it must. */
-bool intake_is_ours(void);
-
 #endif

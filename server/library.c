@@ -3,8 +3,10 @@
 
 #include <dlfcn.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "server/exchange.h"
 
 #define DISCARD_BYTES_MAX ((size_t)1 << 20)
@@ -66,12 +68,34 @@ library_hide_query(const char *target)
 		*(char *)(uintptr_t)(query + 1) = '\0';
 }
 
-bool
-library_is_ours(void)
-{
-	queue_function *ours = MHD_queue_response;
-	void *address;
+/* Immutable. What normd defines for libmicrohttpd to call, and what happens if it does not. */
+static const struct {
+	const char *name;
+	void (*ours)(void);
+	const char *otherwise;
+} interposed[] = {
+	{ "MHD_lookup_connection_value_n", (void (*)(void))MHD_lookup_connection_value_n,
+	    "some malformed heads get two answers (server/lookup.c)" },
+	{ "MHD_queue_response", (void (*)(void))MHD_queue_response,
+	    "some refusals are HTML pages, which are not logged (server/library.c)" },
+	{ "epoll_ctl", (void (*)(void))epoll_ctl, "some connections stay until they time out (server/epoll.c)" },
+	{ "epoll_wait", (void (*)(void))epoll_wait, "some requests are served late (server/epoll.c)" },
+	{ "recv", (void (*)(void))recv, "some requests with large heads get no answer (server/intake.c)" },
+};
 
-	memcpy(&address, &ours, sizeof(address));
-	return real_queue != NULL && dlsym(RTLD_DEFAULT, "MHD_queue_response") == address;
+bool
+library_calls_ours(void)
+{
+	bool all = true;
+	void *called;
+
+	for (size_t i = 0; i < sizeof(interposed) / sizeof(interposed[0]); i++) {
+		called = dlsym(RTLD_DEFAULT, interposed[i].name);
+		if (memcmp(&called, &interposed[i].ours, sizeof(called)) == 0)
+			continue;
+		log_printf(LOG_WARN, "libmicrohttpd does not call normd's %s: %s", interposed[i].name,
+		    interposed[i].otherwise);
+		all = false;
+	}
+	return all;
 }

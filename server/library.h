@@ -29,7 +29,10 @@ void library_hide_query(const char *target);
 void library_discard_unread(struct MHD_Connection *connection);
 void library_discard_unread_of(int fd);
 
-/* Whether libmicrohttpd calls the MHD_queue_response of library.c. */
-bool library_is_ours(void);
+/*
+ * Whether libmicrohttpd calls normd's functions in the place of its own and libc's (intake.c, epoll.c, lookup.c,
+ * library.c). If not, warns: normd serves, with faults.
+ */
+bool library_calls_ours(void);
 
 #endif

@@ -9,15 +9,14 @@
  * To "Expect: 100-continue" on a request without a body it says 100 Continue, and then takes requests that the client
  * has sent already for the body. So Expect is shown only if there is a body.
  */
-#include "server/lookup.h"
-
 #include <dlfcn.h>
 #include <microhttpd.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "server/intake.h"
+#include "server/octets.h"
 
 /* Shown for a number with more digits: no body is so large, and the handler refuses it by its own limit. */
 static const char too_long[] = "999999999999999999";
@@ -25,34 +24,21 @@ static const char too_long[] = "999999999999999999";
 typedef enum MHD_Result
 lookup_function(struct MHD_Connection *, enum MHD_ValueKind, const char *, size_t, const char **, size_t *);
 
-/* libmicrohttpd's own. */
-static lookup_function *
-library_lookup(void)
-{
-	static _Atomic(lookup_function *) found;
-	lookup_function *lookup = atomic_load_explicit(&found, memory_order_relaxed);
-	void *symbol;
+/* libmicrohttpd's own. Immutable once the program runs. */
+static lookup_function *real_lookup;
 
-	if (lookup == NULL) {
-		symbol = dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
-		memcpy(&lookup, &symbol, sizeof(lookup));
-		atomic_store_explicit(&found, lookup, memory_order_relaxed);
-	}
-	return lookup;
-}
-
-size_t
-lookup_trim(const char *value, size_t len)
+__attribute__((constructor)) static void
+find_real_one(void)
 {
-	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
-		len--;
-	return len;
+	void *found = dlsym(RTLD_NEXT, "MHD_lookup_connection_value_n");
+
+	memcpy(&real_lookup, &found, sizeof(real_lookup));
 }
 
 static bool
 show_length(const char **value, size_t *len)
 {
-	*len = lookup_trim(*value, *len);
+	*len = octets_trim(*value, *len);
 	while (*len > 1 && **value == '0') {
 		++*value;
 		--*len;
@@ -79,7 +65,7 @@ show_expect(const char **value, size_t *len)
 {
 	static const char only[] = "100-continue";
 
-	*len = lookup_trim(*value, *len);
+	*len = octets_trim(*value, *len);
 	if (*len != sizeof(only) - 1 || strncasecmp(*value, only, *len) != 0)
 		return false;
 	*value = only;
@@ -128,7 +114,7 @@ MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueK
 	const char *value = NULL;
 	size_t len = 0;
 
-	if (library_lookup()(connection, kind, key, key_size, &value, &len) != MHD_YES)
+	if (real_lookup(connection, kind, key, key_size, &value, &len) != MHD_YES)
 		return MHD_NO;
 	if (value != NULL)
 		len = strnlen(
@@ -142,14 +128,4 @@ MHD_lookup_connection_value_n(struct MHD_Connection *connection, enum MHD_ValueK
 	if (value_size_ptr != NULL)
 		*value_size_ptr = len;
 	return MHD_YES;
-}
-
-bool
-lookup_is_ours(void)
-{
-	lookup_function *ours = MHD_lookup_connection_value_n;
-	void *symbol;
-
-	memcpy(&symbol, &ours, sizeof(symbol));
-	return dlsym(RTLD_DEFAULT, "MHD_lookup_connection_value_n") == symbol && library_lookup() != NULL;
 }

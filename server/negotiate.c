@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/octets.h"
+
 /* The value of a q parameter: thousandths. */
 #define Q_ONE 1000
 
@@ -67,16 +69,16 @@ static bool
 next_element(const char **p, struct element *el)
 {
 	const char *end;
+	size_t len;
 
 	*p += strspn(*p, " \t,");
 	if (**p == '\0')
 		return false;
 	end = *p + strcspn(*p, ",");
 	el->name = *p;
-	el->len = strcspn(*p, ";,");
-	el->q = find_q(*p + el->len, end);
-	while (el->len > 0 && (el->name[el->len - 1] == ' ' || el->name[el->len - 1] == '\t'))
-		el->len--;
+	len = strcspn(*p, ";,");
+	el->len = octets_trim(*p, len);
+	el->q = find_q(*p + len, end);
 	*p = end;
 	return true;
 }

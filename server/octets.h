@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks for bytes that a text must not have, eight at a time: heads are looked at with every request. Pure. */
+/* Bytes that a text must not have, looked for eight at a time because every head is; and blanks behind it. Pure. */
 #ifndef SERVER_OCTETS_H
 #define SERVER_OCTETS_H
 
@@ -36,6 +36,15 @@ octets_have_bad(const char *text, size_t len, unsigned char least, bool ascii)
 	}
 	memcpy(&word, text + len - sizeof(word), sizeof(word)); /* the last eight, which may overlap those before */
 	return (bad | octets_bad_of(word, least, ascii)) != 0;
+}
+
+/* A header value's length without the blanks behind it (RFC 9110, section 5.5). */
+static inline size_t
+octets_trim(const char *value, size_t len)
+{
+	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+		len--;
+	return len;
 }
 
 #endif

@@ -46,9 +46,7 @@ value_of(const struct line *l, const char *name, size_t name_len, size_t *len)
 	p = l->text + name_len + 1;
 	while (p < end && (*p == ' ' || *p == '\t'))
 		p++;
-	while (p < end && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	*len = (size_t)(end - p);
+	*len = octets_trim(p, (size_t)(end - p));
 	return p;
 }
 

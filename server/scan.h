@@ -2,7 +2,7 @@
 /*
  * What a client sends, line by line, as it arrives and before libmicrohttpd changes it. This is the one look at the
  * lines of heads, at the framing headers and at what stands between chunks: what is wrong there stops the scan, and
- * what the scan accepts, others need not check again (server/lookup.h, server/guard.h).
+ * what the scan accepts, others need not check again (server/lookup.c, server/guard.h).
  *
  * Later it would be too late. libmicrohttpd 0.9.75 takes a bare LF for a line's end; it appends a folded line to the
  * name of the header before it; it takes a NUL for the end of a text, and a line that begins with NUL or with a colon

@@ -19,14 +19,11 @@
 #include "server/workers.h"
 #include "server/crowd.h"
 #include "server/connections.h"
-#include "server/epoll.h"
 #include "server/exchange.h"
 #include "server/guard.h"
-#include "server/intake.h"
 #include "server/library.h"
 #include "server/limits.h"
 #include "server/listener.h"
-#include "server/lookup.h"
 
 #define QUIET_US ((uint64_t)100000)
 #define BACKLOG_US ((uint64_t)1000000)
@@ -72,24 +69,6 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
-/* Where libmicrohttpd does not call functions of normd's instead of its own and libc's: normd serves, with faults. */
-static void
-warn_of_interposition(void)
-{
-	if (!lookup_is_ours())
-		log_printf(LOG_WARN,
-		    "libmicrohttpd reads framing headers itself: some malformed heads get two answers "
-		    "(server/lookup.c)");
-	if (!epoll_is_ours())
-		log_printf(
-		    LOG_WARN, "libmicrohttpd calls libc's epoll: requests may be left unserved (server/epoll.c)");
-	if (!intake_is_ours() || !library_is_ours())
-		log_printf(LOG_WARN,
-		    "libmicrohttpd does not call normd's recv and MHD_queue_response: requests with large heads may "
-		    "get "
-		    "no answer (server/intake.h, server/library.h)");
-}
-
 static struct MHD_Daemon *
 start_daemon(struct server *s, int listener, unsigned thread_count)
 {
@@ -108,7 +87,7 @@ start_daemon(struct server *s, int listener, unsigned thread_count)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	warn_of_interposition();
+	(void)library_calls_ours();
 	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
 	    NULL, exchange_handle, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }

@@ -5,7 +5,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "server/epoll.h"
 #include "tests/unit/unit.h"
 
 enum { BATCH = 128, FDS_MAX = 2 * BATCH };
@@ -68,12 +67,6 @@ START_TEST(what_is_gone_is_removed)
 }
 END_TEST
 
-START_TEST(the_libraries_call_it)
-{
-	ck_assert(epoll_is_ours());
-}
-END_TEST
-
 Suite *
 unit_suite(void)
 {
@@ -82,7 +75,6 @@ unit_suite(void)
 
 	tcase_add_test(t, no_batch_is_full);
 	tcase_add_test(t, what_is_gone_is_removed);
-	tcase_add_test(t, the_libraries_call_it);
 	suite_add_tcase(suite, t);
 	return suite;
 }

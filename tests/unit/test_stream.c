@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/epoll.h"
+#include "server/library.h"
 #include "tests/unit/unit.h"
 
 /*
@@ -85,7 +85,7 @@ pair_open(struct pair *p)
 	p->epfd = epoll_create1(0);
 	stream_assign(p->ours, &p->stream);
 	ck_assert_int_eq(epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->ours, &event), 0);
-	ck_assert(epoll_is_ours());
+	ck_assert(library_calls_ours());
 	ck_assert(p->stream.in_set && (p->stream.event.events & EPOLLRDHUP) != 0);
 }
 
