@@ -20,25 +20,6 @@
 #define SHARD_COUNT 64
 #define TICK_MAX_US ((uint64_t)1000000)
 
-struct connection {
-	/* Immutable. */
-	int fd;
-	bool beyond; /* connection_is_beyond */
-	struct shard *shard;
-
-	/* The event loop's. */
-	struct exchange *held;
-	struct stream stream;
-
-	/* The watching thread's to write. */
-	atomic_bool late;
-
-	struct deadline deadline;
-
-	/* Guarded by the shard's lock. */
-	struct connection *next, **link;
-};
-
 struct shard {
 	pthread_mutex_t lock;
 	struct connection *first;
@@ -302,24 +283,6 @@ connection_of(struct MHD_Connection *mhd)
 	return info == NULL ? NULL : info->socket_context;
 }
 
-void
-connection_hold(struct connection *c, struct exchange *x)
-{
-	c->held = x;
-}
-
-struct exchange *
-connection_held(const struct connection *c)
-{
-	return c == NULL ? NULL : c->held;
-}
-
-struct stream *
-connection_stream(struct connection *c)
-{
-	return &c->stream;
-}
-
 static void
 set_give_up(struct connection *c, void (*give_up)(void *arg), void *arg)
 {
@@ -344,16 +307,4 @@ connection_wait(struct connection *c, void (*give_up)(void *arg), void *arg)
 {
 	set_give_up(c, give_up, arg);
 	deadline_enter(&c->deadline, DEADLINE_WAITING, 0, false);
-}
-
-bool
-connection_is_beyond(const struct connection *c)
-{
-	return c->beyond;
-}
-
-bool
-connection_was_late(const struct connection *c)
-{
-	return atomic_load(&c->late);
 }

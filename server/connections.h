@@ -20,7 +20,22 @@ struct connections;
 struct exchange;
 
 /* The record of a connection; valid until the connection is closed. */
-struct connection;
+struct connection {
+	/* Immutable. */
+	int fd;
+	bool beyond; /* there were too many connections when it was opened: its requests are to be refused */
+	struct shard *shard;
+
+	/* The event loop's. */
+	struct exchange *held; /* the one that uses the connection, or NULL: libmicrohttpd tells of no request's end */
+	struct stream stream;
+
+	atomic_bool late; /* it was shut down because its client was late; the watching thread's to write */
+	struct deadline deadline;
+
+	/* Guarded by the shard's lock. */
+	struct connection *next, **link;
+};
 
 /* Starts the thread, for up to `max` connections. NULL with `e`. */
 struct connections *connections_start(unsigned timeout_s, unsigned max, struct err *e) MUST_CHECK;
@@ -38,16 +53,6 @@ void connections_notify(
 /* The record; NULL where there was no memory for one: then the connection is being closed. */
 struct connection *connection_of(struct MHD_Connection *mhd);
 
-/*
- * The exchange that uses the connection now, or NULL: libmicrohttpd tells of each connection's end, but not of each
- * request's. From the connection's event loop alone; `c` may be NULL in connection_held.
- */
-void connection_hold(struct connection *c, struct exchange *x);
-struct exchange *connection_held(const struct connection *c);
-
-/* What libmicrohttpd has read. From the connection's event loop alone. */
-struct stream *connection_stream(struct connection *c);
-
 /* Whose turn it is now. From the owner of the request, while the connection is not closed. */
 void connection_enter(struct connection *c, enum deadline_phase phase);
 
@@ -56,11 +61,5 @@ void connection_enter(struct connection *c, enum deadline_phase phase);
  * calls `give_up` once, which may resume the request. It is not called after the next phase was entered.
  */
 void connection_wait(struct connection *c, void (*give_up)(void *arg), void *arg);
-
-/* Whether there were too many connections when this one was opened: its requests are to be refused. */
-bool connection_is_beyond(const struct connection *c);
-
-/* Whether the connection was shut down because its client was late. */
-bool connection_was_late(const struct connection *c);
 
 #endif

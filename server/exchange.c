@@ -59,13 +59,12 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->server = server;
 	x->mhd = connection;
 	x->connection = record;
-	x->stream = connection_stream(record);
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	x->request.workspace.crew = workers_crew(server->workers);
-	server_enter(server);
-	connection_hold(x->connection, x);
+	atomic_fetch_add(&server->active, 1);
+	record->held = x;
 	connection_enter(x->connection, DEADLINE_HEAD);
 	return x;
 }
@@ -199,7 +198,7 @@ compute_apart(struct exchange *x, void (*run)(void *))
 static void
 refuse_broken(struct exchange *x)
 {
-	const char *problem = intake_problem(&x->stream->intake);
+	const char *problem = intake_problem(&x->connection->stream.intake);
 
 	if (problem == NULL)
 		return;
@@ -217,13 +216,13 @@ advance(struct exchange *x)
 	if (!x->has_room)
 		refuse_broken(x);
 	if (!x->has_room) { /* after the first step something may be stored: then it is too late to ask */
-		if (!intake_has_room(&x->stream->intake, x->mhd)) {
+		if (!intake_has_room(&x->connection->stream.intake, x->mhd)) {
 			if (x->request.err.code == ERR_NONE)
 				(void)head_refuse(x->target, &x->request.err);
 			return refuse_directly(x);
 		}
 		x->has_room = true;
-		intake_stop_reading(&x->stream->intake);
+		intake_stop_reading(&x->connection->stream.intake);
 	}
 	connection_enter(x->connection, DEADLINE_COMPUTING);
 	if (!x->stepped && x->request.err.code == ERR_NONE)
@@ -250,7 +249,6 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	head.server = x->server;
 	head.mhd = x->mhd;
 	head.connection = x->connection;
-	head.intake = &x->stream->intake;
 	head.size = size == NULL ? 0 : size->header_size;
 	head.target = x->target;
 	head.method = method;
@@ -261,7 +259,7 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	x->has_headers = true;
 	connection_enter(x->connection, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);
-	intake_take_head(head.intake, method, head.size);
+	intake_take_head(&head.connection->stream.intake, method, head.size);
 	if (guard_head(&head, &head.headers, &head.framing) < 0)
 		x->sending.close = x->sending.at_once = true;
 	request_id_make(x->request_id, head.headers.value[HEADER_REQUEST_ID]);
@@ -310,9 +308,9 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	size_t taken;
 
 	connection_enter(x->connection, DEADLINE_BODY);
-	stream_body_ends(x->stream, piece + size);
+	stream_body_ends(&x->connection->stream, piece + size);
 	x->body_bytes += size;
-	if (!intake_take_body(&x->stream->intake, piece, size)) {
+	if (!intake_take_body(&x->connection->stream.intake, piece, size)) {
 		(void)head_refuse(x->target, &rq->err);
 		return refuse_directly(x);
 	}

@@ -31,7 +31,7 @@ abort_reason(const struct exchange *x, enum MHD_RequestTerminationCode how)
 {
 	if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK || x->refused)
 		return NULL;
-	if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || connection_was_late(x->connection))
+	if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || atomic_load(&x->connection->late))
 		return "timeout";
 	return how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN ? "shutdown" : "client";
 }
@@ -74,8 +74,8 @@ finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 	if (x->sending.at_once)
 		library_discard_unread(x->mhd);
 	log_exchange(x, how);
-	intake_end_request(&x->stream->intake);
-	connection_hold(x->connection, NULL);
+	intake_end_request(&x->connection->stream.intake);
+	x->connection->held = NULL;
 	connection_enter(x->connection, DEADLINE_IDLE);
 	if (request_is_long(&x->request)) {
 		x->job = (struct workers_job){ .run = free_exchange, .arg = x };
@@ -83,7 +83,7 @@ finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 	} else {
 		free_exchange(x);
 	}
-	server_leave(server);
+	atomic_fetch_sub(&server->active, 1);
 }
 
 void
@@ -101,7 +101,8 @@ void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
 	const struct server *server = arg;
-	struct exchange *x = what == MHD_CONNECTION_NOTIFY_STARTED ? NULL : connection_held(*context);
+	const struct connection *c = *context; /* NULL where there was no memory for it */
+	struct exchange *x = what == MHD_CONNECTION_NOTIFY_STARTED || c == NULL ? NULL : c->held;
 
 	if (x != NULL) {
 		x->traceparent = NULL; /* it lay in the connection's memory */
@@ -139,7 +140,8 @@ refuse_known(struct exchange *x, const struct err *e)
 struct MHD_Response *
 exchange_refused(struct MHD_Connection *connection, unsigned *status)
 {
-	struct exchange *x = connection_held(connection_of(connection));
+	const struct connection *c = connection_of(connection);
+	struct exchange *x = c == NULL ? NULL : c->held;
 	struct MHD_Response *response;
 	struct err e;
 

@@ -12,13 +12,11 @@
 #include "server/sending.h"
 
 struct connection;
-struct stream;
 
 struct exchange {
 	struct server *server;
 	struct MHD_Connection *mhd;
 	struct connection *connection;
-	struct stream *stream; /* the connection's */
 	uint64_t started_us;
 	char method[16];
 	char request_id[REQUEST_ID_BYTES];

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "server/connections.h"
 #include "server/head.h"
 #include "server/headers.h"
 #include "server/intake.h"
@@ -129,7 +130,7 @@ check_counts(const unsigned count[HEADER_COUNT], bool is_1_1)
 int
 guard_head(const struct head *h, struct headers *headers, struct err *e)
 {
-	const char *problem = intake_problem(h->intake);
+	const char *problem = intake_problem(&h->connection->stream.intake);
 
 	if (problem == NULL)
 		problem = check_request_line(h);

@@ -81,7 +81,7 @@ int
 head_check_bounds(const struct head *h, struct err *e)
 {
 	if (h->size > 0 && h->size <= HEAD_BYTES_MAX && h->headers.all <= HEAD_FIELDS_MAX &&
-	    intake_has_room(h->intake, h->mhd))
+	    intake_has_room(&h->connection->stream.intake, h->mhd))
 		return 0;
 	return head_refuse(h->target, e);
 }
@@ -142,7 +142,7 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 static int
 check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
 {
-	if (!connection_is_beyond(h->connection))
+	if (!h->connection->beyond)
 		return 0;
 	s->close = true;
 	if (rq->route->probe)

@@ -12,13 +12,11 @@
 #include "server/sending.h"
 
 struct connection;
-struct intake;
 
 struct head {
 	const struct server *server;
 	struct MHD_Connection *mhd;
-	const struct connection *connection;
-	struct intake *intake;              /* the connection's */
+	struct connection *connection;
 	size_t size;                        /* of request line and headers; 0: libmicrohttpd does not tell */
 	const char *target;                 /* as it was received */
 	const char *method, *url, *version; /* in libmicrohttpd's memory */

@@ -37,18 +37,6 @@
 
 #define QUEUE_MAX ((size_t)65536)
 
-void
-server_enter(struct server *s)
-{
-	atomic_fetch_add(&s->active, 1);
-}
-
-void
-server_leave(struct server *s)
-{
-	atomic_fetch_sub(&s->active, 1);
-}
-
 PRINTF_LIKE(2, 0)
 static void
 log_library(void *arg, const char *format, va_list ap)

@@ -42,8 +42,7 @@ struct server {
 	/* Any thread's. */
 	atomic_bool draining;
 	struct budget memory; /* of all requests */
-
-	atomic_ulong active; /* requests that are being served */
+	atomic_ulong active;  /* requests that are being served */
 };
 
 /* Opens the store, listens and serves. -1 with `e`; then nothing is left open. */
@@ -63,9 +62,5 @@ bool server_is_drained(struct server *s);
 
 /* Stops now: commits what is in the store and closes everything. Returns how many requests were cut off. */
 unsigned long server_stop(struct server *s);
-
-/* A request begins and ends (exchange.c). */
-void server_enter(struct server *s);
-void server_leave(struct server *s);
 
 #endif
