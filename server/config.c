@@ -34,19 +34,8 @@ parse_size(const char *text, size_t *bytes)
 	static const struct {
 		const char *suffix;
 		uint64_t factor;
-	} units[] = {
-		{ "", 1 },
-		{ "B", 1 },
-		{ "k", 1000 },
-		{ "kB", 1000 },
-		{ "KiB", 1 << 10 },
-		{ "M", 1000000 },
-		{ "MB", 1000000 },
-		{ "MiB", 1 << 20 },
-		{ "G", 1000000000 },
-		{ "GB", 1000000000 },
-		{ "GiB", 1 << 30 },
-	};
+	} units[] = { { "", 1 }, { "B", 1 }, { "k", 1000 }, { "kB", 1000 }, { "KiB", 1 << 10 }, { "M", 1000000 },
+		{ "MB", 1000000 }, { "MiB", 1 << 20 }, { "G", 1000000000 }, { "GB", 1000000000 }, { "GiB", 1 << 30 } };
 	char *end;
 	unsigned long long n;
 

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -37,34 +36,30 @@ listen_on(const struct addrinfo *a)
 	return -1;
 }
 
-static unsigned
-port_of(int fd)
-{
-	struct sockaddr_storage address = { 0 };
-	socklen_t len = sizeof(address);
-	char port[NI_MAXSERV];
+union address {
+	struct sockaddr any;
+	struct sockaddr_in four;
+	struct sockaddr_in6 six; /* whose port lies where that of `four` does */
+};
 
-	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&address, len, NULL, 0, port, sizeof(port), NI_NUMERICSERV) != 0)
-		return 0;
-	return (unsigned)strtoul(port, NULL, 10);
+static bool
+read_address(int listener, union address *address)
+{
+	socklen_t len = sizeof(*address);
+
+	return getsockname(listener, &address->any, &len) == 0;
 }
 
 bool
 listener_is_loopback(int listener)
 {
-	struct sockaddr_storage address = { 0 };
-	socklen_t len = sizeof(address);
-	struct sockaddr_in four;
-	struct sockaddr_in6 six;
+	union address address;
 
-	if (getsockname(listener, (struct sockaddr *)&address, &len) < 0)
+	if (!read_address(listener, &address))
 		return false;
-	memcpy(&four, &address, sizeof(four));
-	memcpy(&six, &address, sizeof(six));
-	if (address.ss_family == AF_INET)
-		return ntohl(four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return address.ss_family == AF_INET6 && authority_is_loopback_six(&six.sin6_addr);
+	if (address.any.sa_family == AF_INET)
+		return ntohl(address.four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address.any.sa_family == AF_INET6 && authority_is_loopback_six(&address.six.sin6_addr);
 }
 
 int
@@ -72,6 +67,7 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
 	int rc = getaddrinfo(host, port, &hints, &found), fd = -1;
+	union address address;
 
 	if (rc != 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
@@ -83,17 +79,14 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 		    "port %s of %s is taken: is another normd running? Choose another with --listen", port, host);
 	if (fd < 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
-	*bound_port = port_of(fd);
+	*bound_port = read_address(fd, &address) ? ntohs(address.four.sin_port) : 0;
 	return fd;
 }
 
 void
 listener_freeze(int listener)
 {
-	/*
-	 * A packet begins with its TCP header here. The first of a connection has SYN, the one that completes it has
-	 * not.
-	 */
+	/* A packet begins with its TCP header here. A connection's first has SYN; the one that completes it has not. */
 	struct sock_filter drop_syn[] = {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_OFFSET),
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, TH_SYN, 0, 1),
