@@ -89,16 +89,15 @@ add_problem_header(void *response, const char *name, const char *value)
 	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-/* *sent is how long its body is. */
-static struct MHD_Response *
-make_problem(const struct err *e, const char *request_id, uint64_t *sent)
+struct MHD_Response *
+answer_make_error(const struct err *e, const char *request_id, uint64_t *bytes)
 {
 	struct MHD_Response *response;
 	struct buf b;
 
 	buf_init(&b, 65536);
 	problem_format(&b, e, request_id);
-	*sent = b.len;
+	*bytes = b.len;
 	response = answer_body_take(&b);
 	buf_fini(&b);
 	if (response == NULL || problem_headers(e, request_id, add_problem_header, response))
@@ -135,7 +134,7 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 
 	if (rq->err.code != ERR_NONE) {
 		*status = err_row(rq->err.code)->status;
-		response = make_problem(&rq->err, wishes->request_id, &a->sent);
+		response = answer_make_error(&rq->err, wishes->request_id, &a->sent);
 	} else {
 		response = make_reply(a, rq, wishes, status);
 	}
@@ -145,21 +144,14 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 }
 
 struct MHD_Response *
-answer_make_error(const struct err *e, const char *request_id)
-{
-	uint64_t sent;
-
-	return make_problem(e, request_id, &sent);
-}
-
-struct MHD_Response *
 answer_make_exhausted(void)
 {
 	struct MHD_Response *response;
 	struct err e = { 0 };
+	uint64_t bytes;
 
 	err_set_memory(&e);
-	response = answer_make_error(&e, "");
+	response = answer_make_error(&e, "", &bytes);
 	if (response == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
 		return response;
 	MHD_destroy_response(response);

@@ -69,8 +69,8 @@ int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct 
 struct MHD_Response *answer_make(
     struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
 
-/* The response for an error alone. NULL: no memory. Any thread. */
-struct MHD_Response *answer_make_error(const struct err *e, const char *request_id) MUST_CHECK;
+/* The response for an error alone, with *bytes of body. NULL: no memory. Any thread. */
+struct MHD_Response *answer_make_error(const struct err *e, const char *request_id, uint64_t *bytes) MUST_CHECK;
 
 /* Gives the answer's memory back and leaves it empty. */
 void answer_fini(struct answer *a);

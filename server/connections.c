@@ -177,7 +177,7 @@ connections_start(unsigned timeout_s, unsigned max, struct err *e)
 		err_set_memory(e);
 		return NULL;
 	}
-	crowd_init(&all->crowd, max);
+	all->crowd.max = max;
 	all->timeout_us = (uint64_t)timeout_s * 1000000;
 	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
 	for (size_t i = 0; i < SHARD_COUNT; i++)

@@ -64,8 +64,7 @@ crowd_check_descriptors(unsigned thread_count, struct err *e)
 		return 0;
 	return err_fail(e, ERR_OVERLOADED,
 	    "the limit of open files is %llu; with %u event loops normd needs at least %llu, and %llu for %u "
-	    "connections: "
-	    "raise it by " RAISE_IT,
+	    "connections: raise it by " RAISE_IT,
 	    (unsigned long long)descriptors, thread_count, (unsigned long long)(CONNECTIONS_MIN + spare),
 	    (unsigned long long)(CONNECTIONS_WANTED + spare), CONNECTIONS_WANTED);
 }
@@ -92,29 +91,22 @@ crowd_limit(unsigned thread_count, size_t memory)
 	return max;
 }
 
+static unsigned
+mark(unsigned max, unsigned eighths)
+{
+	return max / 8 * eighths;
+}
+
 unsigned
 crowd_waiting_max(unsigned max)
 {
-	return max / 8 * WAITING_EIGHTHS;
-}
-
-void
-crowd_init(struct crowd *c, unsigned max)
-{
-	c->max = max;
-	atomic_init(&c->open, 0);
-}
-
-static unsigned
-mark(const struct crowd *c, unsigned eighths)
-{
-	return c->max / 8 * eighths;
+	return mark(max, WAITING_EIGHTHS);
 }
 
 bool
 crowd_enter(struct crowd *c)
 {
-	return atomic_fetch_add(&c->open, 1) < mark(c, HIGH_EIGHTHS);
+	return atomic_fetch_add(&c->open, 1) < mark(c->max, HIGH_EIGHTHS);
 }
 
 void
@@ -128,5 +120,5 @@ crowd_excess(const struct crowd *c)
 {
 	unsigned open = atomic_load(&c->open);
 
-	return open < mark(c, HIGH_EIGHTHS) ? 0 : open - mark(c, LOW_EIGHTHS);
+	return open < mark(c->max, HIGH_EIGHTHS) ? 0 : open - mark(c->max, LOW_EIGHTHS);
 }

@@ -14,9 +14,7 @@
 #include "base/err.h"
 
 struct crowd {
-	/* Immutable. */
-	unsigned max;
-
+	unsigned max; /* immutable */
 	atomic_uint open;
 };
 
@@ -34,8 +32,6 @@ unsigned crowd_limit(unsigned thread_count, size_t memory);
 
 /* How many of them may wait for other clients in synchronized steps. */
 unsigned crowd_waiting_max(unsigned max);
-
-void crowd_init(struct crowd *c, unsigned max);
 
 /* A connection is opened. False: it must be turned away. It counts until crowd_leave in either case. */
 bool crowd_enter(struct crowd *c);

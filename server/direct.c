@@ -45,9 +45,8 @@ write_head(struct buf *b, const struct err *e, const char *request_id, size_t bo
 	buf_text(b, "\r\n");
 }
 
-/* Returns the bytes of the problem document. */
-static uint64_t
-send_error(int fd, const struct err *e, const char *request_id, bool with_body)
+uint64_t
+direct_answer(int fd, const struct err *e, const char *request_id, bool with_body)
 {
 	struct buf head, body;
 	uint64_t sent = 0;
@@ -58,21 +57,13 @@ send_error(int fd, const struct err *e, const char *request_id, bool with_body)
 	write_head(&head, e, request_id, body.len);
 	if (with_body && !body.failed)
 		buf_add(&head, body.bytes, body.len);
-	library_discard_unread_of(fd);
+	library_discard_unread(fd);
 	if (!head.failed && !body.failed &&
 	    send(fd, head.bytes, head.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)head.len)
 		sent = body.len;
 	buf_fini(&body);
 	buf_fini(&head);
 	return sent;
-}
-
-uint64_t
-direct_answer(struct MHD_Connection *connection, const char *method, const struct err *e, const char *request_id)
-{
-	const int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-
-	return send_error(fd, e, request_id, strcmp(method, "HEAD") != 0);
 }
 
 void
@@ -87,6 +78,6 @@ direct_refuse_line(int fd, const char *problem)
 	line.status = err_row(e.code)->status;
 	line.code = err_row(e.code)->code;
 	line.detail = e.detail;
-	line.bytes_out = send_error(fd, &e, request_id, true);
+	line.bytes_out = direct_answer(fd, &e, request_id, true);
 	request_log(&line);
 }

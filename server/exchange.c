@@ -81,7 +81,8 @@ static enum MHD_Result
 refuse_directly(struct exchange *x)
 {
 	exchange_note_refusal(x, &x->request.err);
-	x->sending.answer.sent = direct_answer(x->mhd, x->method, &x->request.err, x->request_id);
+	x->sending.answer.sent = direct_answer(
+	    x->connection->fd, &x->request.err, x->request_id, strcmp(x->method, MHD_HTTP_METHOD_HEAD) != 0);
 	return MHD_NO;
 }
 
@@ -213,9 +214,8 @@ advance(struct exchange *x)
 {
 	enum request_next next;
 
-	if (!x->has_room)
-		refuse_broken(x);
 	if (!x->has_room) { /* after the first step something may be stored: then it is too late to ask */
+		refuse_broken(x);
 		if (!intake_has_room(&x->connection->stream.intake, x->mhd)) {
 			if (x->request.err.code == ERR_NONE)
 				(void)head_refuse(x->target, &x->request.err);
@@ -226,7 +226,8 @@ advance(struct exchange *x)
 	}
 	connection_enter(x->connection, DEADLINE_COMPUTING);
 	if (!x->stepped && x->request.err.code == ERR_NONE)
-		(void)sending_reserve(&x->sending, &x->request.err); /* which is looked at by the step */
+		(void)answer_reserve(
+		    &x->sending.answer, &x->sending.wishes, &x->request.err); /* the step looks at it */
 	next = x->stepped ? REQUEST_DONE : request_step(&x->request, false);
 	if (next == REQUEST_DONE)
 		return send_answer(x);
@@ -243,24 +244,22 @@ static enum MHD_Result
 first_call(struct exchange *x, const char *url, const char *method, const char *version)
 {
 	const union MHD_ConnectionInfo *size = MHD_get_connection_info(x->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	struct head head;
+	struct head head = {
+		.server = x->server,
+		.mhd = x->mhd,
+		.connection = x->connection,
+		.size = size == NULL ? 0 : size->header_size,
+		.target = x->target,
+		.method = method,
+		.url = url,
+		.version = version,
+	};
 
-	/* Not cleared as a whole: the error's text alone is larger than all else, and guard_head fills it. */
-	head.server = x->server;
-	head.mhd = x->mhd;
-	head.connection = x->connection;
-	head.size = size == NULL ? 0 : size->header_size;
-	head.target = x->target;
-	head.method = method;
-	head.url = url;
-	head.version = version;
-	head.headers = (struct headers){ 0 };
-	head.framing.code = ERR_NONE;
 	x->has_headers = true;
 	connection_enter(x->connection, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);
 	intake_take_head(&head.connection->stream.intake, method, head.size);
-	if (guard_head(&head, &head.headers, &head.framing) < 0)
+	if (guard_head(&head, &head.headers, &x->request.err) < 0)
 		x->sending.close = x->sending.at_once = true;
 	request_id_make(x->request_id, head.headers.value[HEADER_REQUEST_ID]);
 	x->traceparent = head.headers.value[HEADER_TRACEPARENT];

@@ -72,7 +72,7 @@ finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 	struct server *server = x->server;
 
 	if (x->sending.at_once)
-		library_discard_unread(x->mhd);
+		library_discard_unread(x->connection->fd);
 	log_exchange(x, how);
 	intake_end_request(&x->connection->stream.intake);
 	x->connection->held = NULL;
@@ -116,15 +116,19 @@ static struct MHD_Response *
 refuse_unknown(struct MHD_Connection *connection, const struct err *e)
 {
 	char request_id[REQUEST_ID_BYTES];
+	struct MHD_Response *response;
+	uint64_t bytes;
 
 	request_id_make(request_id, NULL);
+	response = answer_make_error(e, request_id, &bytes);
 	request_log(&(struct request_line){ .connection = connection,
 	    .status = err_row(e->code)->status,
 	    .code = err_row(e->code)->code,
 	    .detail = e->detail,
 	    .started_us = clock_monotonic_us(),
+	    .bytes_out = bytes,
 	    .request_id = request_id });
-	return answer_make_error(e, request_id);
+	return response;
 }
 
 static struct MHD_Response *
@@ -134,7 +138,7 @@ refuse_known(struct exchange *x, const struct err *e)
 		request_id_make(x->request_id, NULL);
 	exchange_note_refusal(x, e);
 	x->traceparent = NULL; /* libmicrohttpd may now clear the memory that it lies in */
-	return answer_make_error(e, x->request_id);
+	return answer_make_error(e, x->request_id, &x->sending.answer.sent);
 }
 
 struct MHD_Response *

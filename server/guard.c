@@ -12,8 +12,7 @@
 #include "server/octets.h"
 
 /* A token's characters (RFC 9110, section 5.6.2). */
-static const bool token_characters[256] = {
-	['!'] = true,
+static const bool token_characters[256] = { ['!'] = true,
 	['#'] = true,
 	['$'] = true,
 	['%'] = true,
@@ -30,8 +29,7 @@ static const bool token_characters[256] = {
 	['~'] = true,
 	['0' ... '9'] = true,
 	['A' ... 'Z'] = true,
-	['a' ... 'z'] = true,
-};
+	['a' ... 'z'] = true };
 
 size_t
 guard_token_length(const char *text, size_t len)

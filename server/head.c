@@ -52,8 +52,7 @@ head_refuse(const char *target, struct err *e)
 	if (len > HEAD_BYTES_MAX / 2)
 		return err_fail(e, ERR_TARGET_TOO_LONG,
 		    "the request's target has %zu bytes; request line and headers may have %zu bytes together: send "
-		    "long "
-		    "options in the body",
+		    "long options in the body",
 		    len, HEAD_BYTES_MAX);
 	return err_fail(e, ERR_HEAD_TOO_LARGE,
 	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u "
@@ -211,10 +210,8 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 {
 	struct url_target target;
 
-	if (h->framing.code != ERR_NONE) {
-		*e = h->framing;
+	if (e->code != ERR_NONE)
 		return -1;
-	}
 	if (strcmp(h->method, MHD_HTTP_METHOD_CONNECT) == 0)
 		return refuse_connect(s, e);
 	if (atomic_load(&h->server->draining)) {

@@ -21,7 +21,6 @@ struct head {
 	const char *target;                 /* as it was received */
 	const char *method, *url, *version; /* in libmicrohttpd's memory */
 	struct headers headers;             /* guard_head's */
-	struct err framing;                 /* guard_head's: why the head must be refused, if it must */
 };
 
 /* The body's announced length; 0 without one, or when it is chunked. */
@@ -42,7 +41,7 @@ int head_refuse(const char *target, struct err *e);
 /* Fills `e` for a request that libmicrohttpd refuses with `status`. Gives -1. */
 int head_refuse_as(unsigned status, struct err *e);
 
-/* Reads the head into the request, and how to answer into `s`. -1 with `e`: the request is refused. */
+/* Reads the head into the request, and how to answer into `s`. -1 with `e`, also if it is guard_head's: refused. */
 int head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e) MUST_CHECK;
 
 /* Refuses more than --max-body bytes of a body, announced or received: body_too_large. */

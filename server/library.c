@@ -31,19 +31,13 @@ library_queue_response(struct MHD_Connection *connection, unsigned status, struc
 }
 
 void
-library_discard_unread_of(int fd)
+library_discard_unread(int fd)
 {
 	char piece[16 << 10];
 	ssize_t n = 1;
 
 	for (size_t sum = 0; sum < DISCARD_BYTES_MAX && n > 0; sum += (size_t)n)
 		n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
-}
-
-void
-library_discard_unread(struct MHD_Connection *connection)
-{
-	library_discard_unread_of(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 }
 
 /* Called by libmicrohttpd alone, which ends the connection after the answer. */
@@ -55,7 +49,7 @@ MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MH
 
 	if (ours != NULL)
 		MHD_destroy_response(ours);
-	library_discard_unread(connection);
+	library_discard_unread(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
 	return result;
 }
 

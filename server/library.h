@@ -22,12 +22,8 @@ library_queue_response(struct MHD_Connection *connection, unsigned status, struc
  */
 void library_hide_query(const char *target);
 
-/*
- * Reads and drops what the client has sent, up to a limit: a close with unread bytes is a reset that may lose the
- * answer.
- */
-void library_discard_unread(struct MHD_Connection *connection);
-void library_discard_unread_of(int fd);
+/* Drops what the client has sent, up to a limit: a close with unread bytes is a reset that may lose the answer. */
+void library_discard_unread(int fd);
 
 /*
  * Whether libmicrohttpd calls normd's functions in the place of its own and libc's (intake.c, epoll.c, lookup.c,

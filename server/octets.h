@@ -38,6 +38,17 @@ octets_have_bad(const char *text, size_t len, unsigned char least, bool ascii)
 	return (bad | octets_bad_of(word, least, ascii)) != 0;
 }
 
+/* The value of a hex digit; -1: it is none. */
+static inline int
+octets_hex(char c)
+{
+	const char lower = (char)(c | 0x20);
+
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 /* A header value's length without the blanks behind it (RFC 9110, section 5.5). */
 static inline size_t
 octets_trim(const char *value, size_t len)

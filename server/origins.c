@@ -87,8 +87,7 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 	if (allowed->loopback_only && host->host_len > 0 && !authority_is_loopback(host))
 		return err_fail(e, ERR_FORBIDDEN,
 		    "the request's host is \"%.*s\"; while normd listens on a loopback address, it serves localhost "
-		    "and "
-		    "loopback addresses only (a proxy in front must send such a Host)",
+		    "and loopback addresses only (a proxy in front must send such a Host)",
 		    (int)(host->host_len < 100 ? host->host_len : 100), host->host);
 	if (origin == NULL)
 		return 0;

@@ -31,8 +31,8 @@ give_up_line(struct scan *s, const char *of_head)
 
 	give_up(s,
 	    in_head ? of_head :
-		      "the body is not made of chunks: a size, an extension or a trailer is malformed, "
-		      "or does not end in CR LF");
+		      "the body is not made of chunks: a size, an extension or a trailer is malformed, or does not end "
+		      "in CR LF");
 }
 
 /* The value of the header in the line, without blanks around it, where the header has this name; else NULL. */
@@ -99,16 +99,6 @@ take_header(struct scan *s, const struct line *l)
 		take_encoding(s, value, len);
 }
 
-static int
-hex(char c)
-{
-	const char lower = (char)(c | 0x20);
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Whether an extension stands behind the ';' at `at`, as far as is kept of the line. */
 static bool
 has_extension(const struct line *l, size_t at)
@@ -125,8 +115,8 @@ take_chunk_size(struct scan *s, const struct line *l)
 	size_t i = 0, significant = 0;
 
 	s->left = 0;
-	for (; i < l->kept && hex(l->text[i]) >= 0; i++) {
-		s->left = s->left << 4 | (uint64_t)hex(l->text[i]);
+	for (; i < l->kept && octets_hex(l->text[i]) >= 0; i++) {
+		s->left = s->left << 4 | (uint64_t)octets_hex(l->text[i]);
 		significant += significant > 0 || l->text[i] != '0';
 	}
 	if (i == 0 || significant > SIZE_DIGITS_MAX ||

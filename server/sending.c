@@ -23,12 +23,6 @@ sending_fini(struct sending *s)
 	buf_fini(&s->allow);
 }
 
-int
-sending_reserve(struct sending *s, struct err *e)
-{
-	return answer_reserve(&s->answer, &s->wishes, e);
-}
-
 /* The response to the request; if there is no memory for it and nothing was stored, one that says so; or NULL. */
 static struct MHD_Response *
 make_response(struct sending *s, struct request *rq)

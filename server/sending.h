@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The answer of an exchange: what is known before it is made, and how libmicrohttpd gets it. From the event loop of the
- * connection; sending_reserve from the owner of the request.
+ * connection.
  */
 #ifndef SERVER_SENDING_H
 #define SERVER_SENDING_H
@@ -31,9 +31,6 @@ struct sending {
 /* `request_id` is read when the answer is made. The answer's memory is asked for from `memory`. */
 void sending_init(struct sending *s, const char *request_id, struct budget *memory);
 void sending_fini(struct sending *s);
-
-/* Takes the memory that the answer needs in any case, while the request can still be refused: overloaded. */
-int sending_reserve(struct sending *s, struct err *e);
 
 /*
  * Answers the request with its error or its reply; if there is no memory for that and nothing was stored, with

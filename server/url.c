@@ -4,14 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include "server/octets.h"
 
 /*
  * Takes the part of a text up to one of two delimiters, or its end, and decodes it where it stands; `plus` makes '+' a
@@ -26,10 +19,10 @@ take_part(char **at, const char delimiters[2], bool plus, const char **out, char
 	for (; *from != '\0' && *from != delimiters[0] && *from != delimiters[1]; from++) {
 		*to = *from == '+' && plus ? ' ' : *from;
 		if (*from == '%') {
-			if (hex(from[1]) < 0 || hex(from[2]) < 0 || (from[1] == '0' && from[2] == '0'))
+			if (octets_hex(from[1]) < 0 || octets_hex(from[2]) < 0 || (from[1] == '0' && from[2] == '0'))
 				return err_fail(e, ERR_BAD_PARAMETER,
 				    "the URL contains a %% that is not followed by two hex digits other than 00");
-			*to = (char)(hex(from[1]) * 16 + hex(from[2]));
+			*to = (char)(octets_hex(from[1]) * 16 + octets_hex(from[2]));
 			from += 2;
 		}
 		to++;
