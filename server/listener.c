@@ -53,7 +53,7 @@ read_address(int listener, union address *address)
 bool
 listener_is_loopback(int listener)
 {
-	union address address;
+	union address address = { .six = { 0 } };
 
 	if (!read_address(listener, &address))
 		return false;
@@ -67,7 +67,7 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
 	int rc = getaddrinfo(host, port, &hints, &found), fd = -1;
-	union address address;
+	union address address = { .six = { 0 } };
 
 	if (rc != 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
