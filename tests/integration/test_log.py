@@ -77,6 +77,21 @@ class Log(unittest.TestCase):
                 self.assertTrue(client.recv(65536).startswith(b"HTTP/1."), request)
         return len(requests)
 
+    def test_a_refusal_in_place_of_the_library_counts_its_bytes(self):
+        heads = [b"GET /" + b"a" * 20000, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 20000]
+        lengths = []
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        for head in heads:
+            with socket.create_connection(("127.0.0.1", daemon.port), timeout=60 * PATIENCE) as client:
+                client.sendall(head)
+                with client.makefile("rb") as answer:
+                    lengths.append(len(answer.read().partition(b"\r\n\r\n")[2]))
+        daemon.stop()
+        lines = [line["bytes_out"] for line in daemon.log_lines() if line["message"] == "request"]
+        self.assertEqual(lines, lengths)
+        self.assertGreater(min(lengths), 0)
+
     def test_every_request_has_a_line_that_a_terminal_can_be_shown(self):
         for form in ("text", "json"):
             daemon = Daemon("--log-format", form)
