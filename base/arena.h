@@ -4,8 +4,7 @@
  * aligned for any type; there is no free for a single one. In sanitizer builds (ARENA_EACH_APART) each is a malloc of
  * its own, so that an overrun is seen.
  */
-#ifndef BASE_ARENA_H
-#define BASE_ARENA_H
+#pragma once
 
 #include <stddef.h>
 
@@ -32,5 +31,3 @@ void *arena_array(struct arena *a, size_t count, size_t size) MUST_CHECK;
 
 /* A NUL-terminated copy of `len` bytes. */
 char *arena_text(struct arena *a, const char *text, size_t len) MUST_CHECK;
-
-#endif

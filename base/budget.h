@@ -6,8 +6,7 @@
  * A share may pay in advance, or get credit from what another share has paid: small takes then need no atomic
  * operation. Threads may use one budget at once, each with shares of its own.
  */
-#ifndef BASE_BUDGET_H
-#define BASE_BUDGET_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -52,5 +51,3 @@ int budget_refuse(const struct budget_share *s, size_t bytes, struct err *e);
 /* Gives back `bytes` of what the share uses; or all of it, and what was paid in advance. */
 void budget_give(struct budget_share *s, size_t bytes);
 void budget_give_all(struct budget_share *s);
-
-#endif

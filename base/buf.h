@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A growable buffer with a sticky failure mark: append without checks, and look at `failed` once, at the end. */
-#ifndef BASE_BUF_H
-#define BASE_BUF_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ void buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Room for `len` more bytes, which the caller writes and then adds to `b->len`; NULL: the append failed. */
 char *buf_reserve(struct buf *b, size_t len);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as little-endian bytes, on any machine. */
-#ifndef BASE_BYTES_H
-#define BASE_BYTES_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -46,5 +45,3 @@ bytes_get_doubles(double *out, const unsigned char *in, size_t n)
 		memcpy(out + i, &bits, sizeof(bits));
 	}
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Time: one clock for durations, which never jumps, and one for timestamps. */
-#ifndef BASE_CLOCK_H
-#define BASE_CLOCK_H
+#pragma once
 
 #include <pthread.h>
 #include <stddef.h>
@@ -21,5 +20,3 @@ int64_t clock_realtime_s(void);
 /* Now as RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */
 #define CLOCK_STAMP_BYTES 32
 void clock_stamp(char out[CLOCK_STAMP_BYTES]);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Compiler attributes. */
-#ifndef BASE_COMPILER_H
-#define BASE_COMPILER_H
+#pragma once
 
 /* The compiler warns of a call whose result is ignored. */
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -12,6 +11,4 @@
 /* For a function that is called with constants: each call gets a copy of its own. */
 #ifndef ALWAYS_INLINE
 #define ALWAYS_INLINE inline __attribute__((always_inline))
-#endif
-
 #endif

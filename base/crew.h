@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Work in parts that do not wait for one another, done by the caller and a crew's idle threads (server/workers.h). */
-#ifndef BASE_CREW_H
-#define BASE_CREW_H
+#pragma once
 
 #include <stddef.h>
 
@@ -40,5 +39,3 @@ crew_run(struct crew *crew, size_t count, void (*part)(void *arg, size_t i), voi
 	for (size_t i = 0; i < count; i++)
 		part(arg, i);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A fingerprint of bytes that come in pieces: XXH3, 128 bits. It guards against mistakes, not against attackers. */
-#ifndef BASE_DIGEST_H
-#define BASE_DIGEST_H
+#pragma once
 
 #include <stddef.h>
 
@@ -19,5 +18,3 @@ void digest_add(struct digest *d, const void *bytes, size_t len);
 
 /* The fingerprint of all bytes so far, the same on every machine. */
 void digest_get(const struct digest *d, unsigned char out[DIGEST_BYTES]);
-
-#endif

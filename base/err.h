@@ -12,8 +12,7 @@
  *   - Any thread may call, on an object that no other thread uses at that time.
  *   - What a function is given it neither keeps nor frees.
  */
-#ifndef BASE_ERR_H
-#define BASE_ERR_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -104,5 +103,3 @@ struct err_row {
 
 /* The row of an error, which must not be ERR_NONE. */
 const struct err_row *err_row(enum err_code code);
-
-#endif

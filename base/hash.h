@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hashing of names for tables in memory. */
-#ifndef BASE_HASH_H
-#define BASE_HASH_H
+#pragma once
 
 #include <stdint.h>
 
@@ -29,5 +28,3 @@ hash_fold(uint64_t h)
 {
 	return h ^ h >> 32;
 }
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Threads may log at once. Before log_start and after log_stop lines are written directly.
  */
-#ifndef BASE_LOG_H
-#define BASE_LOG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,5 +39,3 @@ void log_event(enum log_level level, const char *message, const struct log_field
 
 /* One event without fields, printf-like. */
 void log_printf(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
-
-#endif

@@ -3,8 +3,7 @@
  * A line of the log, as JSON or as key=value pairs. Its length is bounded: a text that is too long is cut, with a note
  * of its length. All bytes are printable ASCII, because texts come from clients and the log may be shown on a terminal.
  */
-#ifndef BASE_LOG_LINE_H
-#define BASE_LOG_LINE_H
+#pragma once
 
 #include "base/log.h"
 
@@ -23,5 +22,3 @@ struct log_line {
 /* Makes the line, with the current time. `fields`: at most LOG_FIELDS_MAX, with names of at most LOG_NAME_MAX bytes. */
 void log_line_make(struct log_line *line, enum log_format format, enum log_level level, const char *message,
     const struct log_field *fields, size_t count);
-
-#endif

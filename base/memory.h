@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How much memory this process may use, and in what pages. */
-#ifndef BASE_MEMORY_H
-#define BASE_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -23,5 +22,3 @@ void memory_large_pages(void *memory, size_t size);
 
 /* The same for a block from malloc that realloc may grow: all of its mapping, so that it stays one mapping. */
 void memory_large_pages_of_block(void *block, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON strings: the one place that quotes. */
-#ifndef BASE_QUOTE_H
-#define BASE_QUOTE_H
+#pragma once
 
 #include <stddef.h>
 
@@ -25,5 +24,3 @@ size_t quote_ascii(char *out, size_t room, const char *text, size_t *taken);
 
 /* Replaces every byte that is not printable ASCII by '?', in place: for a text from an untrusted file. */
 void quote_mask(char *text);
-
-#endif

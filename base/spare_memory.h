@@ -3,8 +3,7 @@
  * Memory that the allocator holds although it is free. Each thread's malloc arena keeps the gaps between blocks in use.
  * If large blocks are allocated by some threads now and by others later, all gaps come to several times what is in use.
  */
-#ifndef BASE_SPARE_MEMORY_H
-#define BASE_SPARE_MEMORY_H
+#pragma once
 
 #include <stddef.h>
 
@@ -23,5 +22,3 @@ void spare_memory_look(size_t coming);
  * gap whose pages are resident; if the process holds a quarter of its bound, they go back to the kernel until written.
  */
 void spare_memory_untouched(void *memory, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Suggests a known name for an unknown one, by edit distance without case and separators, or from a table of words. */
-#ifndef BASE_SUGGEST_H
-#define BASE_SUGGEST_H
+#pragma once
 
 #define SUGGEST_BYTES 96
 
@@ -22,5 +21,3 @@ const char *suggest_text(const struct suggest *s, char out[SUGGEST_BYTES]);
 
 /* The same for a NULL-terminated list of names. */
 const char *suggest_among(const char *word, const char *const *names, char out[SUGGEST_BYTES]);
-
-#endif

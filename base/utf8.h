@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* UTF-8, checked byte by byte (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
-#ifndef BASE_UTF8_H
-#define BASE_UTF8_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -54,5 +53,3 @@ utf8_encode(unsigned code, char out[4])
 	out[0] = (char)(lead[n] | code);
 	return n;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory of a piece of work (an arena, a share of a budget) and its helpers. One thread uses it at a time. */
-#ifndef BASE_WORKSPACE_H
-#define BASE_WORKSPACE_H
+#pragma once
 
 #include "base/arena.h"
 #include "base/budget.h"
@@ -34,5 +33,3 @@ int workspace_doubles(struct workspace *ws, size_t n, double **out, struct err *
 
 /* Counts the copies of `n` doubles that are in memory, and counted, already. */
 int workspace_count_copies(struct workspace *ws, size_t n, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * The codec's side of bench/codec.cc, in C like the codec itself, which is linked as the archive that the daemon is
  * made of.
  */
-#ifndef BENCH_CODEC_OURS_H
-#define BENCH_CODEC_OURS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -28,5 +27,3 @@ size_t ours_scan_f64(const char *text, size_t len);
  */
 size_t ours_answer_f32(float *values, size_t n);
 size_t ours_answer_f64(double *values, size_t n);
-
-#endif

@@ -4,8 +4,7 @@
  * channels last, and layer normalization over rows. Each is made once for a shape and then run as often as is asked; no
  * threads but one when OMP_NUM_THREADS says so. A failure of oneDNN ends the program.
  */
-#ifndef BENCH_KERNELS_DNNL_H
-#define BENCH_KERNELS_DNNL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ struct dnnl_race *dnnl_race_layer_norm(size_t rows, size_t size, enum dnnl_race_
 void dnnl_race_run(struct dnnl_race *race, float *x, float *y);
 
 void dnnl_race_free(struct dnnl_race *race); /* NULL is fine */
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Decodes a request's body as it arrives: its content coding, then its form. Keeps only tensors and the envelope. */
-#ifndef CODEC_BODY_H
-#define CODEC_BODY_H
+#pragma once
 
 #include "base/budget.h"
 #include "base/digest.h"
@@ -58,5 +57,3 @@ const struct cJSON *body_envelope(const struct body *b);
 
 /* After body_settle: a slot's tensor, or NULL if it has none. It belongs to the body; the caller may write to it. */
 struct tensor *body_tensor(struct body *b, size_t slot);
-
-#endif

@@ -4,8 +4,7 @@
  * are one body) and deflate, which is zlib's format (RFC 1950) and in requests also bare deflate data (RFC 1951), as
  * some clients send it. Memory is fixed, whatever the body's size.
  */
-#ifndef CODEC_CODING_H
-#define CODEC_CODING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,5 +56,3 @@ void coding_encoder_free(struct coding_encoder *c);
 
 /* Writes the next encoded bytes into out[0..room), room >= 1. Returns how many; 0: the end. */
 size_t coding_encode(struct coding_encoder *c, char *out, size_t room);
-
-#endif

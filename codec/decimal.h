@@ -6,8 +6,7 @@
  *
  * The code is in codec/decimal/, whose headers are private to it, but for the in-line reader fast.h (json_run.c).
  */
-#ifndef CODEC_DECIMAL_H
-#define CODEC_DECIMAL_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -54,5 +53,3 @@ size_t decimal_write_f64(double value, char *out);
  * It may use all of n · (DECIMAL_F32_BYTES + 1) bytes. Returns the byte after the last comma.
  */
 char *decimal_write_list_f32(const float *values, size_t n, char *out);
-
-#endif

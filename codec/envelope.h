@@ -9,8 +9,7 @@
  *
  * The functions here undo that. Values belong to the envelope, which belongs to its scanner.
  */
-#ifndef CODEC_ENVELOPE_H
-#define CODEC_ENVELOPE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,5 +64,3 @@ int envelope_double(const struct cJSON *value, double *out) MUST_CHECK;
 /* A whole number ("3", "-1", also "3.0" and "3e2"), exactly. -1: it is not one, or out of the type's range. */
 int envelope_uint64(const struct cJSON *value, uint64_t *out) MUST_CHECK;
 int envelope_int64(const struct cJSON *value, int64_t *out) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How messages show bytes that were sent, and what they advise. Private to codec/. */
-#ifndef CODEC_EXCERPT_H
-#define CODEC_EXCERPT_H
+#pragma once
 
 #include <stddef.h>
 #include <stdio.h>
@@ -60,5 +59,3 @@ json_hint(char c)
 		return "";
 	}
 }
-
-#endif

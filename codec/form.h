@@ -4,8 +4,7 @@
  * read a body of it, and functions that write an answer in it. A new form is a name here, a row in form.c, and a file
  * with its functions (form_json.c, form_npy.c); Content-Type, Accept and the messages of 415 and 406 follow.
  */
-#ifndef CODEC_FORM_H
-#define CODEC_FORM_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -64,5 +63,3 @@ const char *form_list(unsigned set, char out[FORM_LIST_BYTES]);
 
 /* The rows; for form.c. */
 extern const struct form_ops form_json, form_npy;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of a tensor's values, fed in any pieces. Private to codec/. */
-#ifndef CODEC_JSON_ARRAY_H
-#define CODEC_JSON_ARRAY_H
+#pragma once
 
 #include "base/buf.h"
 #include "codec/json_input.h"
@@ -37,5 +36,3 @@ void json_array_fini(struct json_array *a);
 
 /* Takes bytes up to and with the outermost ']'. Returns 1 when it has come, 0 when the input has ended, or -1. */
 int json_array_feed(struct json_array *a, struct json_input *in, struct err *e) MUST_CHECK;
-
-#endif

@@ -5,8 +5,7 @@
  * close to a midpoint between two floats (or float16) that its double is that midpoint: those are listed here, with
  * their values in each datatype. So is the first number that overflows a datatype. Private to codec/.
  */
-#ifndef CODEC_JSON_DOUBTS_H
-#define CODEC_JSON_DOUBTS_H
+#pragma once
 
 #include "codec/decimal.h"
 #include "codec/excerpt.h"
@@ -53,5 +52,3 @@ const struct json_unfit *json_doubts_unfit(const struct json_doubts *d, enum dat
 void json_doubts_settle(struct json_values *v, enum datatype datatype);
 
 void json_doubts_free(struct json_doubts *d);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The piece of the document that is being fed. Private to codec/. */
-#ifndef CODEC_JSON_INPUT_H
-#define CODEC_JSON_INPUT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ json_skip_space(struct json_input *in)
 		in->p++;
 	return in->p < in->end;
 }
-
-#endif

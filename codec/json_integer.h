@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole numbers from JSON text, exactly. Private to codec/. */
-#ifndef CODEC_JSON_INTEGER_H
-#define CODEC_JSON_INTEGER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,5 +10,3 @@
 
 /* Reads a JSON number of valid grammar: "3", "3.0", "3e2", "10e-1". -1: it is not whole, or exceeds 64 bits. */
 int json_integer_parse(const char *text, size_t len, bool *negative, uint64_t *magnitude) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The keys of the open objects, to find duplicates. Private to codec/. */
-#ifndef CODEC_JSON_KEYS_H
-#define CODEC_JSON_KEYS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ int json_keys_add(struct json_keys *k, size_t from, const struct json_key *key, 
 void json_keys_close(struct json_keys *k, size_t from);
 
 void json_keys_fini(struct json_keys *k);
-
-#endif

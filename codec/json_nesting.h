@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds a tensor's shape as its brackets come; checks that lists of one level have one length. Private to codec/. */
-#ifndef CODEC_JSON_NESTING_H
-#define CODEC_JSON_NESTING_H
+#pragma once
 
 #include "base/err.h"
 #include "codec/tensor.h"
@@ -51,5 +50,3 @@ unsigned json_nesting_depth(const size_t *shape, unsigned rank);
 
 /* Whether data with these list lengths fits the shape: nested exactly so, or flat with as many values. */
 bool json_nesting_fits(const size_t *extents, unsigned depth, const struct json_shape *given);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The grammar of a JSON number (RFC 8259, section 6) as a state machine, fed in pieces. Private to codec/. */
-#ifndef CODEC_JSON_NUMBER_H
-#define CODEC_JSON_NUMBER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -96,5 +95,3 @@ json_number_ends(enum json_number n, char c)
 {
 	return json_number_complete(n) && !json_is_digit(c);
 }
-
-#endif

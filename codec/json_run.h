@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Runs of numbers, where they lie, with only a comma and perhaps spaces between them. Private to codec/. */
-#ifndef CODEC_JSON_RUN_H
-#define CODEC_JSON_RUN_H
+#pragma once
 
 #include "codec/decimal.h"
 #include "codec/json_array.h"
@@ -12,5 +11,3 @@
  */
 enum decimal_result
 json_run_read(struct json_array *a, size_t room, struct json_input *in, const char **end) MUST_CHECK;
-
-#endif

@@ -13,8 +13,7 @@
  * Members come in any order. Data before its datatype is kept as doubles, with what those do not tell of the text
  * (json_doubts.h), until json_scan_settle.
  */
-#ifndef CODEC_JSON_SCAN_H
-#define CODEC_JSON_SCAN_H
+#pragma once
 
 #include "base/budget.h"
 #include "base/err.h"
@@ -73,5 +72,3 @@ const struct cJSON *json_scan_envelope(const struct json_scan *s);
 
 /* After json_scan_settle: the tensor of slot `i`, or NULL: it has none. It lives as long as the scanner. */
 struct tensor *json_scan_tensor(struct json_scan *s, size_t i);
-
-#endif

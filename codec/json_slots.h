@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds a document's tensors by their keys; checks their shape, datatype and data, in any order. Private to codec/. */
-#ifndef CODEC_JSON_SLOTS_H
-#define CODEC_JSON_SLOTS_H
+#pragma once
 
 #include "codec/json_array.h"
 #include "codec/json_scan.h"
@@ -82,5 +81,3 @@ int json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *
 
 /* A slot's object ends at `at`: bad_tensor if it had no data. */
 int json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, struct err *e) MUST_CHECK;
-
-#endif

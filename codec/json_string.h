@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The inside of a JSON string, fed in any pieces. Private to codec/. */
-#ifndef CODEC_JSON_STRING_H
-#define CODEC_JSON_STRING_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -27,5 +26,3 @@ void json_string_begin(struct json_string *g);
  * the backslash escaped). Returns 1 when the string has ended, 0 when the input has ended, or -1 (bad_json).
  */
 int json_string_feed(struct json_string *g, struct json_input *in, struct buf *out, struct err *e) MUST_CHECK;
-
-#endif

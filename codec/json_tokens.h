@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The scanner's state, and its step from token to token. Private to codec/. */
-#ifndef CODEC_JSON_TOKENS_H
-#define CODEC_JSON_TOKENS_H
+#pragma once
 
 #include "codec/json_keys.h"
 #include "codec/json_scan.h"
@@ -60,5 +59,3 @@ int json_tokens_step(struct json_scan *s, struct json_input *in, struct err *e) 
 
 /* The document has ended: so has a number that is its root. */
 int json_tokens_end(struct json_scan *s, struct err *e) MUST_CHECK;
-
-#endif

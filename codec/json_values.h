@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A tensor's values, as they come. Private to codec/. */
-#ifndef CODEC_JSON_VALUES_H
-#define CODEC_JSON_VALUES_H
+#pragma once
 
 #include <stdint.h>
 
@@ -36,5 +35,3 @@ int json_values_expect(struct json_values *v, size_t count, uint64_t at, struct 
 
 /* Frees the memory that the values do not need. */
 void json_values_trim(struct json_values *v);
-
-#endif

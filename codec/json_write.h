@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The JSON encoder. A tensor is written block by block as the socket drains: there is never all of it as text. */
-#ifndef CODEC_JSON_WRITE_H
-#define CODEC_JSON_WRITE_H
+#pragma once
 
 #include "base/buf.h"
 #include "codec/decimal.h"
@@ -37,5 +36,3 @@ size_t json_tensor_read(const struct tensor *t, struct json_tensor_cursor *curso
 
 /* Appends a tensor object up to its data: {"shape":[2,3],"datatype":"FP32","data": */
 void json_add_tensor_head(struct buf *b, const struct tensor *t);
-
-#endif

@@ -9,8 +9,7 @@
  *
  * The encoder is npy_header_format: the tensor's bytes follow the header.
  */
-#ifndef CODEC_NPY_H
-#define CODEC_NPY_H
+#pragma once
 
 #include "base/budget.h"
 #include "codec/npy_header.h"
@@ -37,5 +36,3 @@ int npy_finish(struct npy *n, struct err *e) MUST_CHECK;
 
 /* The tensor, after npy_finish. It belongs to the decoder. */
 struct tensor *npy_tensor(struct npy *n);
-
-#endif

@@ -8,8 +8,7 @@
  * length is little-endian, of 2 bytes in 1.0 and 4 in 2.0 and 3.0. The dict has the keys descr (the datatype),
  * fortran_order and shape, and is padded with spaces and a newline so that the data is aligned to 64 bytes.
  */
-#ifndef CODEC_NPY_HEADER_H
-#define CODEC_NPY_HEADER_H
+#pragma once
 
 #include "codec/tensor.h"
 
@@ -44,5 +43,3 @@ int npy_header_parse(const char *text, size_t len, uint64_t at, struct npy_heade
  * bfloat16 (ml_dtypes, JAX); .view(bfloat16) reads it back.
  */
 size_t npy_header_format(const struct tensor *t, char out[NPY_HEADER_MAX]);
-
-#endif

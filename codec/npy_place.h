@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Puts values that come in Fortran order (first index fastest) into their row-major places. Private to codec/. */
-#ifndef CODEC_NPY_PLACE_H
-#define CODEC_NPY_PLACE_H
+#pragma once
 
 #include "codec/tensor.h"
 
@@ -19,5 +18,3 @@ void npy_place_init(struct npy_place *p, const struct tensor *t);
 
 /* Puts the next `count` values, no more than the tensor has left. */
 void npy_place_values(struct npy_place *p, const unsigned char *values, size_t count);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A tensor: a shape and dense row-major values of one datatype. The values are the tensor's, from malloc. */
-#ifndef CODEC_TENSOR_H
-#define CODEC_TENSOR_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,5 +36,3 @@ void tensor_fini(struct tensor *t);
 
 /* Writes the shape into `out`: "[2,3]", cut if it does not fit (160 bytes hold most). Returns `out`. */
 const char *tensor_shape_text(const size_t *shape, unsigned rank, char *out, size_t size);
-
-#endif

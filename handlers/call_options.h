@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The options that several calls share. */
-#ifndef HANDLERS_CALL_OPTIONS_H
-#define HANDLERS_CALL_OPTIONS_H
+#pragma once
 
 #include "handlers/option.h"
 #include "layer/pieces.h"
@@ -28,5 +27,3 @@ int seed_options_get(const struct request *rq, uint64_t *seed, bool *given, stru
  * ghost batches can), and beside an Idempotency-Key.
  */
 int sync_options_get(struct request *rq, struct err *e) MUST_CHECK;
-
-#endif

@@ -6,8 +6,7 @@
  *
  * Thread-safe, except claims_new and claims_free.
  */
-#ifndef HANDLERS_CLAIMS_H
-#define HANDLERS_CLAIMS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ bool claims_take(struct claims *all, struct claim *claim) MUST_CHECK;
 
 /* Releases the claim if it is held. */
 void claims_release(struct claim *claim);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Definitions as the store keeps them: as text. */
-#ifndef HANDLERS_DEFINITION_STORED_H
-#define HANDLERS_DEFINITION_STORED_H
+#pragma once
 
 #include "layer/definition.h"
 #include "storage/store.h"
@@ -18,5 +17,3 @@ definition_judge(const void *parsed, size_t features, size_t weight_count, size_
 
 /* For the store: parses a stored definition into a struct definition, and frees it. */
 extern const struct store_definition_ops definition_ops;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Statistics, parameters and moments in a body: lists or tensor objects, converted to doubles. */
-#ifndef HANDLERS_DOUBLES_H
-#define HANDLERS_DOUBLES_H
+#pragma once
 
 #include "handlers/option.h"
 
@@ -30,5 +29,3 @@ int doubles_check_count(const char *name, size_t n, size_t expected, struct err 
 
 /* Refuses `n` values unless the layer has `features` (0: not fixed yet, any number except 0): shape_mismatch. */
 int doubles_check_features(const char *name, size_t n, size_t features, struct err *e) MUST_CHECK;
-
-#endif

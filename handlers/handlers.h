@@ -3,8 +3,7 @@
  * The functions of the handlers, one file per resource, and what each route takes (input.h). routes.c ties them to
  * methods and paths; the members of struct route say what each function does.
  */
-#ifndef HANDLERS_HANDLERS_H
-#define HANDLERS_HANDLERS_H
+#pragma once
 
 #include "handlers/input.h"
 
@@ -51,5 +50,3 @@ answer_values parameters_values;
 /* normalize.c */
 extern const struct input *const normalize_inputs[];
 handler normalize_once;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Idempotency-Key: a change is made once, however often the request is repeated. */
-#ifndef HANDLERS_IDEMPOTENCY_H
-#define HANDLERS_IDEMPOTENCY_H
+#pragma once
 
 #include "handlers/request.h"
 
@@ -21,5 +20,3 @@ void idempotency_add_query(struct request *rq);
 
 /* Puts the key and the request's fingerprint into the operation. */
 void idempotency_guard(struct request *rq);
-
-#endif

@@ -5,8 +5,7 @@
  * list follow the names that its query and its body may have, and the members that are decoded into tensors. option.h
  * reads the values of those that are not tensors.
  */
-#ifndef HANDLERS_INPUT_H
-#define HANDLERS_INPUT_H
+#pragma once
 
 #include "handlers/request.h"
 
@@ -71,5 +70,3 @@ int request_settle(struct request *rq, const struct definition *d, struct err *e
 
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
-
-#endif

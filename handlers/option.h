@@ -3,8 +3,7 @@
  * The values of inputs that are not tensors, read in one way wherever they are given: in the query or in the body. A
  * value of the wrong type, one out of range, and one that is given in both places are bad_parameter.
  */
-#ifndef HANDLERS_OPTION_H
-#define HANDLERS_OPTION_H
+#pragma once
 
 #include "handlers/input.h"
 
@@ -53,5 +52,3 @@ int option_parse(const char *text, option_read_json *read, void *arg, struct err
 
 /* Says that the option must be `wanted`, and what it is. Gives -1. */
 int option_refuse(const struct input *in, const struct option *o, const char *wanted, struct err *e);
-
-#endif

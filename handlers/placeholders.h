@@ -3,8 +3,7 @@
  * The placeholders of paths, such as {model}. Each is a row of the table in placeholders.c: its name, the member of
  * struct request that it sets, and a check.
  */
-#ifndef HANDLERS_PLACEHOLDERS_H
-#define HANDLERS_PLACEHOLDERS_H
+#pragma once
 
 #include "handlers/request.h"
 
@@ -19,5 +18,3 @@ int placeholders_check(const struct request *rq, struct err *e) MUST_CHECK;
 
 /* Writes the path of the request's route with the request's own names: the shortest form of its target. */
 void placeholders_fill(const struct request *rq, char out[PLACEHOLDERS_PATH_BYTES]);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How handlers write answers, in the form that the client takes. From the thread that has the request. */
-#ifndef HANDLERS_REPLY_H
-#define HANDLERS_REPLY_H
+#pragma once
 
 #include "handlers/request.h"
 
@@ -23,12 +22,8 @@ void reply_tensor(struct reply *reply, const char *name, const struct tensor *t)
 void reply_more(struct reply *reply, const char *name, const struct tensor *t);
 void reply_end(struct reply *reply);
 
-/*
- * Writes the members "num_batches_tracked" and "revision": after the members of a tensor, or as a new object.
- */
+/* Writes the members "num_batches_tracked" and "revision": after the members of a tensor, or as a new object. */
 void reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision);
 
 /* Writes the member "seed", after the counts. */
 void reply_seed(struct reply *reply, uint64_t seed);
-
-#endif

@@ -11,8 +11,7 @@
  * A request belongs to one thread at a time; while its operation is in the store, the store's thread owns `op` and
  * `write`.
  */
-#ifndef HANDLERS_REQUEST_H
-#define HANDLERS_REQUEST_H
+#pragma once
 
 #include <sys/types.h>
 
@@ -143,5 +142,3 @@ void request_store(struct request *rq, enum store_op_kind kind);
 
 /* Asks the store for a change of one write, rq->write, to the path's model and layer. */
 void request_write(struct request *rq, enum store_write_kind kind);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A request's body as it arrives: it goes to the decoder of its form, piece by piece. */
-#ifndef HANDLERS_REQUEST_BODY_H
-#define HANDLERS_REQUEST_BODY_H
+#pragma once
 
 #include "handlers/request.h"
 
@@ -14,5 +13,3 @@ int request_body(struct request *rq, const char *bytes, size_t len, size_t *take
 
 /* The body has ended: checks its end, and that there is one where the route needs it. -1 with rq->err. */
 int request_body_end(struct request *rq) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls (layer/call.h) of the layer that a request names, and what they change. */
-#ifndef HANDLERS_REQUEST_CALL_H
-#define HANDLERS_REQUEST_CALL_H
+#pragma once
 
 #include "handlers/request.h"
 #include "layer/call.h"
@@ -11,5 +10,3 @@ struct call request_call(struct request *rq, const struct snapshot *s);
 
 /* Asks the store for `count` updates, in order, as one change. They must live as long as the request. */
 void request_update(struct request *rq, const struct update *updates, size_t count);
-
-#endif

@@ -3,9 +3,7 @@
 
 #include "handlers/routes.h"
 
-/*
- * What every request with a body uses: the decoder, a piece of the body that waits, the handlers' structs.
- */
+/* What every request with a body uses: the decoder, a piece of the body that waits, the handlers' structs. */
 #define ADMITTED_BYTES ((size_t)48 * 1024)
 /* What most requests need in addition, counted at the same time. */
 #define ADVANCE_BYTES ((size_t)16 * 1024)

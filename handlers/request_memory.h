@@ -3,8 +3,7 @@
  * The memory that a request asks the budget for: before its body, before its change is stored, and while it waits for
  * the other ranks of a step. What it no longer needs is given back before the answer is sent.
  */
-#ifndef HANDLERS_REQUEST_MEMORY_H
-#define HANDLERS_REQUEST_MEMORY_H
+#pragma once
 
 #include "handlers/request.h"
 
@@ -28,5 +27,3 @@ int request_refuse_reply(struct request *rq) MUST_CHECK;
 
 /* Gives back what the answer does not need, because the client may read the answer slowly. */
 void request_let_go(struct request *rq);
-
-#endif

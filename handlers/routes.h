@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of routes, and how a path finds its row. */
-#ifndef HANDLERS_ROUTES_H
-#define HANDLERS_ROUTES_H
+#pragma once
 
 #include "base/suggest.h"
 #include "handlers/input.h"
@@ -60,5 +59,3 @@ const char *routes_near(const char *const *segments, size_t count, char out[SUGG
 /* The table. */
 extern const struct route routes[];
 extern const size_t routes_count;
-
-#endif

@@ -8,8 +8,7 @@
  * functions below; after a failure the tensors are undefined. Everything that a call points to must outlive it. A call
  * belongs to one thread at a time.
  */
-#ifndef LAYER_CALL_H
-#define LAYER_CALL_H
+#pragma once
 
 #include "base/workspace.h"
 #include "codec/tensor.h"
@@ -111,5 +110,3 @@ int call_train_whole(struct call *c, const struct shard *whole, struct err *e) M
  */
 int call_train_shard_output(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
 int call_backward_shard_output(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
-
-#endif

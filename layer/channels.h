@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the backward pass computes of each channel, or of each position of a row. */
-#ifndef LAYER_CHANNELS_H
-#define LAYER_CHANNELS_H
+#pragma once
 
 #include "layer/call.h"
 
@@ -26,5 +25,3 @@ int channels_refuse(const struct call *c, const struct piece *g, struct err *e);
 
 /* Fails with non_finite_input unless the gradients by weight and bias are finite, where the layer has them. */
 int channels_check(const struct call *c, struct err *e) MUST_CHECK;
-
-#endif

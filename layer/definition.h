@@ -3,8 +3,7 @@
  * A layer's definition: its kind and hyperparameters. It never changes. It is read from JSON by a table of fields, its
  * convention fills in the defaults, and it is written as canonical JSON, which is stored and shown.
  */
-#ifndef LAYER_DEFINITION_H
-#define LAYER_DEFINITION_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -85,5 +84,3 @@ bool definition_is_shaped(const struct definition *d);
 
 /* The number of values of weight and of bias: the normalized shape's product, or `features`. */
 size_t definition_parameter_count(const struct definition *d, size_t features);
-
-#endif

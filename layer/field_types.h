@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The types of a definition's fields: how a value is read from JSON, checked, and written. Private to definition*.c. */
-#ifndef LAYER_FIELD_TYPES_H
-#define LAYER_FIELD_TYPES_H
+#pragma once
 
 #include "layer/definition.h"
 
@@ -54,5 +53,3 @@ int field_refuse_type(const char *field, const char *wanted, const struct cJSON 
 
 /* The largest extent: more than any machine holds, and the bytes still fit a size_t. */
 #define FIELD_EXTENT_MAX ((uint64_t)1 << 40)
-
-#endif

@@ -3,8 +3,7 @@
  * Normalizing a piece of a call's tensor in place. non_finite_input where a result does not fit the datatype; the piece
  * is then undefined. Functions that use c->scratch need as many doubles there as they say, for each channel.
  */
-#ifndef LAYER_FORWARD_H
-#define LAYER_FORWARD_H
+#pragma once
 
 #include "layer/call.h"
 #include "norm/renorm.h"
@@ -48,5 +47,3 @@ double forward_eps(const struct call *c);
 /* Where a piece has its first value that is not finite: "channel 3", "row 5 (...)". Returns `out`. */
 #define FORWARD_WHERE_BYTES 80
 const char *forward_where(const struct call *c, const struct piece *p, char out[FORWARD_WHERE_BYTES]);
-
-#endif

@@ -3,8 +3,7 @@
  * Ghost batches (Hoffer, Hubara, Soudry 2017): batch normalization can cut a batch into pieces, each normalized by its
  * own moments, perhaps after shuffling the samples by a seed. By default the whole batch is one piece.
  */
-#ifndef LAYER_GHOSTS_H
-#define LAYER_GHOSTS_H
+#pragma once
 
 #include "base/workspace.h"
 #include "codec/tensor.h"
@@ -37,5 +36,3 @@ void ghosts_unshuffle(const struct ghosts *g, struct tensor *t);
 
 /* The samples of piece `i`. */
 struct norm_part ghosts_samples(const struct ghosts *g, size_t i);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The moments of a piece of a call's tensor, and what they must be to normalize by. */
-#ifndef LAYER_MEASURE_H
-#define LAYER_MEASURE_H
+#pragma once
 
 #include "layer/call.h"
 
@@ -35,5 +34,3 @@ int measure_check_variance(const struct call *c, const struct moments *m, struct
  * groups only the whole batch must have more than one value each. too_few_values.
  */
 int measure_check_samples(const struct definition *d, struct norm_view view, struct err *e) MUST_CHECK;
-
-#endif

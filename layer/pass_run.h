@@ -3,8 +3,7 @@
  * Runs a pass of norm/ over a whole tensor. A large tensor (CUT_FROM in norm/cut.h) is cut into parts for the idle
  * threads of the crew, with the same bits; the caller alone computes a small one, at no extra cost.
  */
-#ifndef LAYER_PASS_RUN_H
-#define LAYER_PASS_RUN_H
+#pragma once
 
 #include "base/crew.h"
 #include "norm/pass.h"
@@ -14,5 +13,3 @@
  * provides p->scratch as p->op asks for.
  */
 bool pass_run(struct crew *crew, const struct norm_pass *p);
-
-#endif

@@ -4,8 +4,7 @@
  * backward: the values that count are packed once, everything else sees pieces without padding, and the results are put
  * back, with zeros at padding.
  */
-#ifndef LAYER_PIECES_H
-#define LAYER_PIECES_H
+#pragma once
 
 #include "layer/ghosts.h"
 #include "norm/padding.h"
@@ -75,5 +74,3 @@ piece_pass(const struct norm_op *op, const struct piece *p)
 
 /* Puts the pieces back into the tensor: in the samples' own order, with zeros at padding. */
 void pieces_put(struct call *c, void *values, struct tensor *t);
-
-#endif

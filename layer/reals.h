@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernels know of codec's datatypes. */
-#ifndef LAYER_REALS_H
-#define LAYER_REALS_H
+#pragma once
 
 #include "codec/tensor.h"
 #include "norm/view.h"
@@ -17,5 +16,3 @@ extern const struct real reals[DATATYPE_COUNT];
 
 /* Widens the values of a tensor to doubles; `out` has t->count. */
 void real_widen(const struct tensor *t, double *out);
-
-#endif

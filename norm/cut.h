@@ -5,8 +5,7 @@
  * over all samples or rows, the sums are made in bands whose number depends on the view alone, and joined
  * (norm/feature_bands.h, norm/backward_bands.c).
  */
-#ifndef NORM_CUT_H
-#define NORM_CUT_H
+#pragma once
 
 #include "norm/view.h"
 
@@ -45,5 +44,3 @@ struct norm_cut cut_features(const struct norm_pass *p);
 struct norm_cut cut_rows(const struct norm_pass *p);
 struct norm_cut cut_outer(const struct norm_pass *p);
 struct norm_cut cut_elements(const struct norm_pass *p);
-
-#endif

@@ -3,8 +3,7 @@
  * Sums of few features of a large tensor (channels last, an image of three colours) in bands of outer, because features
  * alone would give too few parts. The view alone decides the number of bands, and so the bits.
  */
-#ifndef NORM_FEATURE_BANDS_H
-#define NORM_FEATURE_BANDS_H
+#pragma once
 
 #include "norm/pass.h"
 
@@ -23,5 +22,3 @@ size_t feature_bands(struct norm_view view);
  * deviation of a large mean shows only in its last digits.
  */
 extern const struct norm_op feature_bands_moments, feature_bands_sums;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Averages of moments; norm/pass.h measures them. */
-#ifndef NORM_MOMENTS_H
-#define NORM_MOMENTS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -11,5 +10,3 @@
  */
 void
 moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var);
-
-#endif

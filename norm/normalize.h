@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Arithmetic on the numbers of features; norm/pass.h has the passes over tensors. */
-#ifndef NORM_NORMALIZE_H
-#define NORM_NORMALIZE_H
+#pragma once
 
 #include <math.h>
 #include <stdbool.h>
@@ -23,5 +22,3 @@ normalize_finite(const double *x, size_t n)
 
 /* Gives each of `channels` channels the number of its group of `each`, in place: value[c] = value[c / each]. */
 void normalize_spread(double *value, size_t each, size_t channels);
-
-#endif

@@ -3,8 +3,7 @@
  * Padding is removed before anything is measured (docs/MATH.md, equation 30): values are packed densely, and results
  * unpacked. So no result depends on the content of padding.
  */
-#ifndef NORM_PADDING_H
-#define NORM_PADDING_H
+#pragma once
 
 #include "norm/cut.h"
 #include "norm/view.h"
@@ -36,5 +35,3 @@ void padding_starts(const unsigned char *keep, size_t samples, size_t positions,
  *                 For operations that compute each value by itself: they fail only where these values do.
  *   norm_clear    writes zeros at padding in y
  */
-
-#endif

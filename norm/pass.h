@@ -11,8 +11,7 @@
  * shows as a value that is not finite in the output of the same feature, group or row, and nowhere else: the caller
  * checks results, not input.
  */
-#ifndef NORM_PASS_H
-#define NORM_PASS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -174,5 +173,3 @@ norm_pass_y(const struct norm_pass *p, size_t i)
 {
 	return (unsigned char *)p->y + i * norm_real_size(p->real);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Moments of a batch from those of its parts (docs/MATH.md, equation 7). Parts without values are skipped. */
-#ifndef NORM_POOL_H
-#define NORM_POOL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,5 +32,3 @@ struct shard {
  */
 int pool_moments(const struct moments *parts, size_t part_count, size_t features, double *mean, double *var,
     double *scratch, uint64_t *count);
-
-#endif

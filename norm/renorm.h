@@ -4,8 +4,7 @@
  * moments and corrects the result towards the running ones, within limits. So training computes nearly what inference
  * will.
  */
-#ifndef NORM_RENORM_H
-#define NORM_RENORM_H
+#pragma once
 
 #include <stddef.h>
 
@@ -30,5 +29,3 @@ struct renorm {
  */
 void renorm_correct(const struct renorm *n, const struct moments *batch, const double *weight, const double *bias,
     double *new_weight, double *new_bias);
-
-#endif

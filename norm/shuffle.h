@@ -3,8 +3,7 @@
  * A permutation of a batch's samples by a seed, and back (Shuffling BN: He et al. 2020, arXiv:1911.05722): Fisher and
  * Yates' shuffle by Steele, Lea and Flood's SplitMix64, without bias. The same seed gives the same one everywhere.
  */
-#ifndef NORM_SHUFFLE_H
-#define NORM_SHUFFLE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,5 +17,3 @@ void shuffle_order(uint64_t seed, size_t n, size_t *order);
  */
 void shuffle_samples(void *x, size_t n, size_t bytes, size_t *order, void *scratch);
 void shuffle_undo(void *x, size_t n, size_t bytes, size_t *order, void *scratch);
-
-#endif

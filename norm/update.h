@@ -8,8 +8,7 @@
  * momentum 1, and changes only the counts with 0. Cumulative averaging gives the mean of the batches' moments. Pooled
  * averaging gives the moments of all values, however they are batched and, up to rounding, in any order.
  */
-#ifndef NORM_UPDATE_H
-#define NORM_UPDATE_H
+#pragma once
 
 #include <stdint.h>
 #include <stddef.h>
@@ -59,5 +58,3 @@ enum update_result {
  * keeps var = M2 / (count - ddof), and 0 where count = ddof.
  */
 enum update_result update_apply(const struct statistics *in, const struct update *u, struct statistics *out);
-
-#endif

@@ -11,8 +11,7 @@
  * so that any thread may call them. All arithmetic is in double, in an order that the view alone fixes, so that a pass
  * cut into parts gives the bits of the whole (norm/cut.h).
  */
-#ifndef NORM_VIEW_H
-#define NORM_VIEW_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -59,5 +58,3 @@ norm_view_count(struct norm_view v)
 {
 	return v.outer * v.inner;
 }
-
-#endif

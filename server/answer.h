@@ -3,8 +3,7 @@
  * From a reply, or an error, to libmicrohttpd's response. An answer belongs to its exchange: the event loop of the
  * connection uses it, and reads it after the response was queued.
  */
-#ifndef SERVER_ANSWER_H
-#define SERVER_ANSWER_H
+#pragma once
 
 #include <microhttpd.h>
 
@@ -80,5 +79,3 @@ void answer_fini(struct answer *a);
  * start, for when there is no memory for another. NULL: no memory.
  */
 struct MHD_Response *answer_make_exhausted(void) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes of an answer, as libmicrohttpd reads them. For answer.c alone. */
-#ifndef SERVER_ANSWER_BODY_H
-#define SERVER_ANSWER_BODY_H
+#pragma once
 
 #include "server/answer.h"
 
@@ -14,5 +13,3 @@ struct MHD_Response *answer_body_make(struct answer *a, const struct reply *repl
 
 /* A response with the bytes of `b`, which is then empty. NULL: no memory, now or when `b` was written. */
 struct MHD_Response *answer_body_take(struct buf *b) MUST_CHECK;
-
-#endif

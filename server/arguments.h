@@ -3,8 +3,7 @@
  * The options of a command line, from a table: "--flag value" or "--flag=value" wins over the environment variable,
  * which wins over the default. For main's thread, at the start.
  */
-#ifndef SERVER_ARGUMENTS_H
-#define SERVER_ARGUMENTS_H
+#pragma once
 
 #include <stddef.h>
 #include <stdio.h>
@@ -43,5 +42,3 @@ void arguments_print(const struct arguments *a, FILE *out);
 
 /* Whether a command line asks for help here: "--help" or "-h". */
 bool arguments_ask_help(const char *arg);
-
-#endif

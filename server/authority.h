@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* "host[:port]", as in Host and in an absolute target (RFC 3986, section 3.2). Pure. */
-#ifndef SERVER_AUTHORITY_H
-#define SERVER_AUTHORITY_H
+#pragma once
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -32,5 +31,3 @@ bool authority_is_loopback_six(const struct in6_addr *six);
  * Whether a Host is "127.0.0.1" or "localhost", perhaps with a port, as most local clients send it: a cheap first look.
  */
 bool authority_is_usual_loopback(const char *host);
-
-#endif

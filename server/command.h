@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands other than serving: `normd NAME [OPTION VALUE]...`, in a table, each with its options (arguments.h). */
-#ifndef SERVER_COMMAND_H
-#define SERVER_COMMAND_H
+#pragma once
 
 #include <stdio.h>
 
@@ -30,5 +29,3 @@ enum exit_code command_run(int argc, char *const *argv) MUST_CHECK;
 
 /* The list of commands, for the daemon's help. */
 void command_list(FILE *out);
-
-#endif

@@ -3,8 +3,7 @@
  * The daemon's configuration: one table, from which the options, the environment variables and the help text come. An
  * option wins over its environment variable (--listen over NORMD_LISTEN). For main's thread.
  */
-#ifndef SERVER_CONFIG_H
-#define SERVER_CONFIG_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -88,5 +87,3 @@ int config_read(struct config *c, int argc, char *const *argv, struct err *e) MU
 
 /* The help text. */
 void config_help(FILE *out);
-
-#endif

@@ -5,8 +5,7 @@
  * freed where it always is. Where new clients are turned away (crowd.h), the thread closes idle connections, those that
  * were idle longest first.
  */
-#ifndef SERVER_CONNECTIONS_H
-#define SERVER_CONNECTIONS_H
+#pragma once
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -61,5 +60,3 @@ void connection_enter(struct connection *c, enum deadline_phase phase);
  * calls `give_up` once, which may resume the request. It is not called after the next phase was entered.
  */
 void connection_wait(struct connection *c, void (*give_up)(void *arg), void *arg);
-
-#endif

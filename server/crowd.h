@@ -4,8 +4,7 @@
  * backlog without an answer. So from a mark well below the limit, new clients are answered overloaded, and idle
  * connections are closed. Any thread.
  */
-#ifndef SERVER_CROWD_H
-#define SERVER_CROWD_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -39,5 +38,3 @@ void crowd_leave(struct crowd *c);
 
 /* How many connections should be closed so that there is room again; 0 while none must be turned away. */
 unsigned crowd_excess(const struct crowd *c);
-
-#endif

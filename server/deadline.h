@@ -12,8 +12,7 @@
  * full it makes room in steps, on Linux of a sixteenth of the buffer or a segment. A client that first read fast and
  * then reads less than such a step in the timeout (20 kB/s at 6 MB and 20 s) looks as if it had stopped.
  */
-#ifndef SERVER_DEADLINE_H
-#define SERVER_DEADLINE_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -70,5 +69,3 @@ bool deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t 
 /* Since when the connection waits for a request, or for the rest of a head; 0: it does not. The lock is held. */
 uint64_t deadline_idle_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
 uint64_t deadline_half_head_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
-
-#endif

@@ -3,8 +3,7 @@
  * Errors that normd writes to the socket itself, where the connection's memory has no room for an answer's head, or
  * libmicrohttpd would send no answer. From the connection's event loop.
  */
-#ifndef SERVER_DIRECT_H
-#define SERVER_DIRECT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ uint64_t direct_answer(int fd, const struct err *e, const char *request_id, bool
  * must then be ended: its bytes are read and dropped. No request may be waiting for an answer there.
  */
 void direct_refuse_line(int fd, const char *problem);
-
-#endif

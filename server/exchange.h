@@ -4,8 +4,7 @@
  * body, suspends the connection while the store works, and writes the answer as the socket drains. The functions are
  * libmicrohttpd's callbacks, on the connection's event loop.
  */
-#ifndef SERVER_EXCHANGE_H
-#define SERVER_EXCHANGE_H
+#pragma once
 
 #include <microhttpd.h>
 
@@ -32,5 +31,3 @@ exchange_notify(void *arg, struct MHD_Connection *connection, void **context, en
  * another thread may work for the request.
  */
 struct MHD_Response *exchange_refused(struct MHD_Connection *connection, unsigned *status);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The state of an exchange. For exchange.c and exchange_end.c alone. */
-#ifndef SERVER_EXCHANGE_STATE_H
-#define SERVER_EXCHANGE_STATE_H
+#pragma once
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -37,5 +36,3 @@ struct exchange {
 
 /* Notes for the log that the request is answered with `e`, without a step of it. On the connection's event loop. */
 void exchange_note_refusal(struct exchange *x, const struct err *e);
-
-#endif

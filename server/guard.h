@@ -3,8 +3,7 @@
  * Heads that libmicrohttpd lets through and that must not be: request smuggling begins with framing that two parties
  * read differently.
  */
-#ifndef SERVER_GUARD_H
-#define SERVER_GUARD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,5 +31,3 @@ bool guard_is_token(const char *text, size_t len);
  * reads of them, in either case.
  */
 int guard_head(const struct head *h, struct headers *headers, struct err *e) MUST_CHECK;
-
-#endif

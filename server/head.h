@@ -3,8 +3,7 @@
  * Checks a request's head before a byte of its body is read: headers, route, the body's length, type and coding, and
  * what the client accepts as an answer. From the connection's event loop.
  */
-#ifndef SERVER_HEAD_H
-#define SERVER_HEAD_H
+#pragma once
 
 #include <microhttpd.h>
 
@@ -46,5 +45,3 @@ int head_read(const struct head *h, struct request *rq, struct sending *s, struc
 
 /* Refuses more than --max-body bytes of a body, announced or received: body_too_large. */
 int head_check_size(const struct server *server, uint64_t bytes, struct err *e) MUST_CHECK;
-
-#endif

@@ -3,8 +3,7 @@
  * The headers of a request that normd reads, collected in one pass (guard.h): a lookup by name would go through all
  * headers a dozen times a request.
  */
-#ifndef SERVER_HEADERS_H
-#define SERVER_HEADERS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -42,5 +41,3 @@ struct headers {
 
 /* Adds a header. `value` ends with a NUL and is kept. */
 void headers_add(struct headers *h, const char *name, size_t name_len, const char *value);
-
-#endif

@@ -11,8 +11,7 @@
  *
  * All functions are for the connection's event loop, those with a struct MHD_Connection within its handler.
  */
-#ifndef SERVER_INTAKE_H
-#define SERVER_INTAKE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,5 +67,3 @@ void intake_stop_reading(struct intake *in);
 
 /* The request has ended. */
 void intake_end_request(struct intake *in);
-
-#endif

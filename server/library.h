@@ -6,8 +6,7 @@
  * calls MHD_queue_response through the dynamic linker, which finds the function of library.c: that sends a problem
  * document instead, and the request gets its log line.
  */
-#ifndef SERVER_LIBRARY_H
-#define SERVER_LIBRARY_H
+#pragma once
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -30,5 +29,3 @@ void library_discard_unread(int fd);
  * library.c). If not, warns: normd serves, with faults.
  */
 bool library_calls_ours(void);
-
-#endif

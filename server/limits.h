@@ -7,8 +7,7 @@
  * without an answer. So normd refuses larger heads, and requests that leave too little room (server/intake.h).
  * libmicrohttpd clears the whole block after each request: a larger block makes every request slower.
  */
-#ifndef SERVER_LIMITS_H
-#define SERVER_LIMITS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -42,5 +41,3 @@
  * answer to another origin's page repeats the origin and lists the headers that the page may read.
  */
 #define ANSWER_HEAD_BYTES_MAX ((size_t)900 + 240 + ORIGIN_BYTES_MAX)
-
-#endif

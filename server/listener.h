@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The listening socket. */
-#ifndef SERVER_LISTENER_H
-#define SERVER_LISTENER_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -29,5 +28,3 @@ bool listener_is_loopback(int listener);
 
 /* Writes the port to a file, whole or not at all. */
 int listener_write_port(const char *path, unsigned port, struct err *e) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How --max-memory is divided. For main's thread. */
-#ifndef SERVER_MEMORY_PLAN_H
-#define SERVER_MEMORY_PLAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,5 +35,3 @@ struct memory_plan {
  * bad_parameter names the minimum if the memory is too small.
  */
 int memory_plan_make(const struct memory_wishes *wishes, struct memory_plan *out, struct err *e) MUST_CHECK;
-
-#endif

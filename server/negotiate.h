@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Media types and codings: what a body claims to be, and what a client accepts (RFC 9110, section 12.5). Pure. */
-#ifndef SERVER_NEGOTIATE_H
-#define SERVER_NEGOTIATE_H
+#pragma once
 
 #include "base/compiler.h"
 #include "codec/body.h"
@@ -31,5 +30,3 @@ int negotiate_answer_type(const char *accept, const char *media_type) MUST_CHECK
  * no coding or equal. *must: no coding is not acceptable. Returns -1 when nothing is acceptable.
  */
 int negotiate_answer_coding(const char *accept_encoding, enum coding *out, bool *must) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes that a text must not have, looked for eight at a time because every head is; and blanks behind it. Pure. */
-#ifndef SERVER_OCTETS_H
-#define SERVER_OCTETS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,5 +56,3 @@ octets_trim(const char *value, size_t len)
 		len--;
 	return len;
 }
-
-#endif

@@ -4,8 +4,7 @@
  * machine, and names the page's origin in Origin (RFC 6454; the Fetch standard). Without these checks any page that a
  * developer opens could train or delete: with a form, or with a host name that it resolves to 127.0.0.1.
  */
-#ifndef SERVER_ORIGINS_H
-#define SERVER_ORIGINS_H
+#pragma once
 
 #include <microhttpd.h>
 
@@ -50,5 +49,3 @@ int origins_check(const struct origins *allowed, const struct authority *host, c
  */
 void origins_add_headers(const struct origins *allowed, const struct origins_grant *grant, const char *methods,
     struct MHD_Response *response);
-
-#endif

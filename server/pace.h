@@ -5,8 +5,7 @@
  * client at that rate is never late; one below it is late after one timeout at most, and a quick start does not pay for
  * a long stall afterwards. Pure.
  */
-#ifndef SERVER_PACE_H
-#define SERVER_PACE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,5 +28,3 @@ void pace_refill(struct pace *p, uint64_t now_us, uint64_t bytes, uint64_t timeo
 void pace_pause(struct pace *p, uint64_t since_us, uint64_t now_us, uint64_t timeout_us);
 
 bool pace_is_late(const struct pace *p, uint64_t now_us);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's address. */
-#ifndef SERVER_PEER_H
-#define SERVER_PEER_H
+#pragma once
 
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -13,5 +12,3 @@
 /* As text, from the connection or its socket; "" when it is not known. */
 void peer_address(struct MHD_Connection *connection, char *out, size_t size);
 void peer_address_of(int fd, char *out, size_t size);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Errors as application/problem+json (RFC 9457): the one place where an error becomes an answer. Any thread. */
-#ifndef SERVER_PROBLEM_H
-#define SERVER_PROBLEM_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -15,5 +14,3 @@ void problem_format(struct buf *b, const struct err *e, const char *request_id);
  */
 typedef bool problem_add(void *arg, const char *name, const char *value);
 bool problem_headers(const struct err *e, const char *request_id, problem_add *add, void *arg);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A name for each request, in its answer and its log line. */
-#ifndef SERVER_REQUEST_ID_H
-#define SERVER_REQUEST_ID_H
+#pragma once
 
 #define REQUEST_ID_BYTES 129
 
@@ -10,5 +9,3 @@
  * this process. `offered` may be NULL. Any thread.
  */
 void request_id_make(char out[REQUEST_ID_BYTES], const char *offered);
-
-#endif

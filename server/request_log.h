@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The log line of a request. Any thread. */
-#ifndef SERVER_REQUEST_LOG_H
-#define SERVER_REQUEST_LOG_H
+#pragma once
 
 #include <stdint.h>
 
@@ -24,5 +23,3 @@ struct request_line {
 };
 
 void request_log(const struct request_line *line);
-
-#endif

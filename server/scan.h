@@ -8,8 +8,7 @@
  * name of the header before it; it takes a NUL for the end of a text, and a line that begins with NUL or with a colon
  * for the end of the head. In what it hands out none of that can be seen.
  */
-#ifndef SERVER_SCAN_H
-#define SERVER_SCAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,5 +45,3 @@ struct scan {
  * for the chunk's first byte.
  */
 void scan_bytes(struct scan *s, char *bytes, size_t len);
-
-#endif

@@ -3,8 +3,7 @@
  * The answer of an exchange: what is known before it is made, and how libmicrohttpd gets it. From the event loop of the
  * connection.
  */
-#ifndef SERVER_SENDING_H
-#define SERVER_SENDING_H
+#pragma once
 
 #include <microhttpd.h>
 
@@ -38,5 +37,3 @@ void sending_fini(struct sending *s);
  */
 enum MHD_Result sending_queue(
     struct sending *s, const struct server *server, struct MHD_Connection *connection, struct request *rq) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The running daemon: listener, event loops, store. main's thread starts and stops it. */
-#ifndef SERVER_SERVER_H
-#define SERVER_SERVER_H
+#pragma once
 
 #include <stdatomic.h>
 
@@ -62,5 +61,3 @@ bool server_is_drained(struct server *s);
 
 /* Stops now: commits what is in the store and closes everything. Returns how many requests were cut off. */
 unsigned long server_stop(struct server *s);
-
-#endif

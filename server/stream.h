@@ -5,8 +5,7 @@
  *
  * A connection's stream is its event loop's alone, but for what connection_enter publishes (connections.h).
  */
-#ifndef SERVER_STREAM_H
-#define SERVER_STREAM_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ void stream_body_ends(struct stream *s, const char *end);
  * complete.
  */
 bool stream_holds_more(const struct stream *s);
-
-#endif

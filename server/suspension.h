@@ -10,8 +10,7 @@
  * flag, which the event loop alone writes, tells whether a connection is suspended. A handler that is called while the
  * flag is set must change nothing; it will be called again.
  */
-#ifndef SERVER_SUSPENSION_H
-#define SERVER_SUSPENSION_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -28,5 +27,3 @@ void suspension_begin(struct MHD_Connection *connection);
  * request then belongs to the event loop.
  */
 void suspension_end(struct MHD_Connection *connection);
-
-#endif

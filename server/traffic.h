@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel knows of a connection: how far its bytes have come, and whether the client is there. Any thread. */
-#ifndef SERVER_TRAFFIC_H
-#define SERVER_TRAFFIC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,5 +24,3 @@ enum traffic_end {
 };
 
 enum traffic_end traffic_end_of(int fd);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a raw request target to path segments and query parameters. Pure. */
-#ifndef SERVER_URL_H
-#define SERVER_URL_H
+#pragma once
 
 #include "base/arena.h"
 #include "handlers/request.h"
@@ -30,5 +29,3 @@ int url_split(const char *target, struct url_target *out, struct err *e) MUST_CH
  * (bad_parameter): a percent sign without two hex digits, a %00, too many query parameters. Memory is the arena's.
  */
 int url_parse(struct arena *a, const char *path, struct url *out, struct err *e) MUST_CHECK;
-
-#endif

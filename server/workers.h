@@ -9,8 +9,7 @@
  * A thread without a job helps with the parts of other jobs, as a crew (base/crew.h). It takes one part at a time; a
  * job that waits comes before the next part.
  */
-#ifndef SERVER_WORKERS_H
-#define SERVER_WORKERS_H
+#pragma once
 
 #include "base/compiler.h"
 #include "base/crew.h"
@@ -41,5 +40,3 @@ void workers_stop(struct workers *w);
 
 /* Stops the pool, if it still runs, and frees it. NULL is fine. */
 void workers_free(struct workers *w);
-
-#endif

@@ -3,8 +3,7 @@
  * What a database must do for the store. One thread at a time uses a backend. Every function returns 0, or -1 with `e`
  * (storage_unavailable, storage_full, overloaded). When a write fails, the transaction must be rolled back.
  */
-#ifndef STORAGE_BACKEND_H
-#define STORAGE_BACKEND_H
+#pragma once
 
 #include "storage/store.h"
 
@@ -99,5 +98,3 @@ int backend_refuse_layer(struct backend *b, const char *model, const char *layer
 /* Opens the SQLite file at `path`, which is created if needed. NULL with `e`. `definitions` must outlive it. */
 struct backend *
 sqlite_backend_open(const char *path, const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
-
-#endif

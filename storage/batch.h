@@ -4,8 +4,7 @@
  * at once. This is the overlay of layers that the batch has changed; change.c applies a change to it, all or none, and
  * apply.c says what each write means. The store's thread alone uses it.
  */
-#ifndef STORAGE_BATCH_H
-#define STORAGE_BATCH_H
+#pragma once
 
 #include "base/arena.h"
 #include "storage/backend.h"
@@ -99,5 +98,3 @@ int batch_save(struct batch *b, struct err *e) MUST_CHECK;
 
 /* After the commit: puts the new snapshots into the cache. */
 void batch_publish(struct batch *b);
-
-#endif

@@ -4,8 +4,7 @@
  * snapshots leave first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards the
  * table and is held for a few instructions.
  */
-#ifndef STORAGE_CACHE_H
-#define STORAGE_CACHE_H
+#pragma once
 
 #include "storage/store.h"
 
@@ -23,5 +22,3 @@ void cache_put(struct cache *c, const struct snapshot *layer);
 /* Forgets a layer; forgets all layers of a model. */
 void cache_drop(struct cache *c, const char *model, const char *layer);
 void cache_drop_model(struct cache *c, const char *model);
-
-#endif

@@ -3,8 +3,7 @@
  * What the store forgets by and by. Each chore works in slices, within the transaction of a batch, so that no change
  * waits long for one. The store's thread alone uses it.
  */
-#ifndef STORAGE_CHORES_H
-#define STORAGE_CHORES_H
+#pragma once
 
 #include "storage/batch.h"
 
@@ -25,5 +24,3 @@ int chores_work(const struct chores *c, struct batch *b, struct err *e) MUST_CHE
 
 /* After the commit: lets the next slice follow if there is more, and logs what an operator should know. */
 void chores_end(struct chores *c, const struct batch *b);
-
-#endif

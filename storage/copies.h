@@ -4,8 +4,7 @@
  * same copy: it holds what is committed when it ends, so all that they can know of. The store's thread calls all
  * functions except start and stop; references to copies are given back on any thread.
  */
-#ifndef STORAGE_COPIES_H
-#define STORAGE_COPIES_H
+#pragma once
 
 #include <pthread.h>
 
@@ -54,5 +53,3 @@ void copies_work(struct copies *b, uint64_t spent_us);
 
 /* Gives up the copy, if one is made: the operations fail with shutting_down. */
 void copies_abandon(struct copies *b);
-
-#endif

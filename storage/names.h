@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hashes of (model, layer), the key of this room's hash tables. */
-#ifndef STORAGE_NAMES_H
-#define STORAGE_NAMES_H
+#pragma once
 
 #include <stdbool.h>
 #include <string.h>
@@ -20,5 +19,3 @@ names_equal(const char *model, const char *layer, const char *model2, const char
 {
 	return strcmp(model, model2) == 0 && strcmp(layer, layer2) == 0;
 }
-
-#endif

@@ -3,8 +3,7 @@
  * Work on a store's file while no daemon has it: checking it, and putting a backup into its place. For the command
  * line; a daemon never calls this. One thread.
  */
-#ifndef STORAGE_OFFLINE_H
-#define STORAGE_OFFLINE_H
+#pragma once
 
 #include "storage/store.h"
 
@@ -38,5 +37,3 @@ int store_check(const char *url, const struct offline_work *u, struct offline_re
  */
 int store_restore(const char *from, const char *url, const struct offline_work *u, struct offline_report *report,
     struct err *e) MUST_CHECK;
-
-#endif

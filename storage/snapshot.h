@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How snapshots of layers are made; storage/store.h says what they are. References are counted on any thread. */
-#ifndef STORAGE_SNAPSHOT_H
-#define STORAGE_SNAPSHOT_H
+#pragma once
 
 #include "storage/store.h"
 
@@ -16,5 +15,3 @@ const struct snapshot *snapshot_new(const struct layer_identity *identity, uint6
 
 /* About how much memory a snapshot takes. */
 size_t snapshot_bytes(const struct snapshot *layer);
-
-#endif

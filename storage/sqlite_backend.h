@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of the SQLite backend share: the backend itself. Its user is the store's thread alone. */
-#ifndef STORAGE_SQLITE_BACKEND_H
-#define STORAGE_SQLITE_BACKEND_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -33,5 +32,3 @@ sqlite_statement(struct backend *b, enum statement which)
 {
 	return sqlite_self(b)->statements[which];
 }
-
-#endif

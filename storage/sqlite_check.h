@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether an opened database is a sound store: the file's structure, and what normd requires of each row. */
-#ifndef STORAGE_SQLITE_CHECK_H
-#define STORAGE_SQLITE_CHECK_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -12,5 +11,3 @@
  * reason (no memory). NULL, a database that did not open: -1.
  */
 int sqlite_check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, struct err *e) MUST_CHECK;
-
-#endif

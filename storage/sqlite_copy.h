@@ -4,8 +4,7 @@
  * transactions. What is committed meanwhile is written to the copy too, so the copy ends as the state that is committed
  * when its last page is copied.
  */
-#ifndef STORAGE_SQLITE_COPY_H
-#define STORAGE_SQLITE_COPY_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -28,5 +27,3 @@ struct sqlite_copy {
 int sqlite_copy_start(struct backend *b, int *descriptor, struct err *e) MUST_CHECK;
 int sqlite_copy_step(struct backend *b, struct copy_progress *progress, struct err *e) MUST_CHECK;
 void sqlite_copy_drop(struct backend *b);
-
-#endif

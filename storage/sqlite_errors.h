@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What SQLite's failures are as errors of the store, in an operator's words; and running SQL that is used once. */
-#ifndef STORAGE_SQLITE_ERRORS_H
-#define STORAGE_SQLITE_ERRORS_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -19,5 +18,3 @@ int sqlite_run(sqlite3 *db, const char *sql, struct err *e) MUST_CHECK;
 
 /* The whole number in the first column of a query's first row. An error names the file by `path`. */
 int sqlite_int(sqlite3 *db, const char *path, const char *sql, int *out, struct err *e) MUST_CHECK;
-
-#endif

@@ -6,8 +6,7 @@
  * many keys there are, known without counting millions of rows: an id inside it is missing only if an expired key was
  * used again.
  */
-#ifndef STORAGE_SQLITE_KEYS_H
-#define STORAGE_SQLITE_KEYS_H
+#pragma once
 
 #include "storage/backend.h"
 
@@ -27,5 +26,3 @@ int sqlite_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimm
 
 /* The known range is no longer true: a transaction was rolled back, or keys were deleted. */
 void sqlite_keys_forget_range(struct sqlite_keys *k);
-
-#endif

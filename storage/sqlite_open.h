@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening an SQLite file as a store: locking and durability. */
-#ifndef STORAGE_SQLITE_OPEN_H
-#define STORAGE_SQLITE_OPEN_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -21,5 +20,3 @@ int sqlite_lock(sqlite3 *db, const char *path, struct err *e) MUST_CHECK;
  * it. -1: what is in the log is not known. No transaction may be open.
  */
 int sqlite_overwrite_failed(sqlite3 *db, struct err *e) MUST_CHECK;
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether an open database's files are still in their place: what is written to a deleted file is lost at its close. */
-#ifndef STORAGE_SQLITE_PLACE_H
-#define STORAGE_SQLITE_PLACE_H
+#pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -23,5 +22,3 @@ void sqlite_place_init(struct sqlite_place *p, const char *path);
 
 /* Checks that the same files are there (storage_unavailable), by two calls of stat(2). */
 int sqlite_place_check(const struct sqlite_place *p, struct err *e) MUST_CHECK;
-
-#endif

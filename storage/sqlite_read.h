@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening a store's file to read it while no daemon has it, without changing anything. */
-#ifndef STORAGE_SQLITE_READ_H
-#define STORAGE_SQLITE_READ_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -22,5 +21,3 @@ int sqlite_read_hold(const char *path, struct err *e) MUST_CHECK;
 
 /* The store in a file that sqlite_read_hold holds. NULL with `e`. */
 sqlite3 *sqlite_read_open_frozen(const char *path, struct err *e) MUST_CHECK;
-
-#endif

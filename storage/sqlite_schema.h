@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The schema of a store's file: how it is made, recognized and brought to the newest version. */
-#ifndef STORAGE_SQLITE_SCHEMA_H
-#define STORAGE_SQLITE_SCHEMA_H
+#pragma once
 
 #include <sqlite3.h>
 
@@ -25,5 +24,3 @@ int sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e) MUST_CHECK;
 
 /* Runs all missing migrations in one transaction, and marks the file: an interrupted upgrade leaves the old file. */
 int sqlite_migrate(sqlite3 *db, int version, struct err *e) MUST_CHECK;
-
-#endif

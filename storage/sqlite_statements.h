@@ -3,8 +3,7 @@
  * The SQLite backend's prepared statements: their SQL, and how they are bound, stepped and read. Parameters are bound
  * by their number in the SQL. Bound text must last until the statement is run or ended.
  */
-#ifndef STORAGE_SQLITE_STATEMENTS_H
-#define STORAGE_SQLITE_STATEMENTS_H
+#pragma once
 
 #include <sqlite3.h>
 #include <stddef.h>
@@ -96,5 +95,3 @@ int statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size
 
 /* Reads a blob column into a malloc'ed list of *n; NULL stays NULL. */
 int statement_column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struct err *e) MUST_CHECK;
-
-#endif

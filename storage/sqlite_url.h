@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which file a store's URL names. */
-#ifndef STORAGE_SQLITE_URL_H
-#define STORAGE_SQLITE_URL_H
+#pragma once
 
 #include "base/err.h"
 
@@ -13,5 +12,3 @@ const char *sqlite_url_path(const char *url, struct err *e) MUST_CHECK;
 
 /* Warns in the log if the file system is in memory. */
 void sqlite_url_warn_volatile(const char *path);
-
-#endif

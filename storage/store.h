@@ -12,8 +12,7 @@
  *
  * Thread-safe, except store_open, store_stop and store_close.
  */
-#ifndef STORAGE_STORE_H
-#define STORAGE_STORE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -254,5 +253,3 @@ const struct snapshot *store_layer_cached(struct store *s, const char *model, co
 
 /* False after a transaction that the storage failed, until one succeeds; true before the first. */
 bool store_healthy(const struct store *s);
-
-#endif

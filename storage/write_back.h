@@ -3,8 +3,7 @@
  * Writing a file's pages to the disk while it grows. Otherwise the kernel lets gigabytes of them gather, and a commit's
  * flush of another file waits while it writes them all. This is not a flush: it promises no durability.
  */
-#ifndef STORAGE_WRITE_BACK_H
-#define STORAGE_WRITE_BACK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,5 +16,3 @@
  * followed by a pause as long as the write. Returns where the piece ends. Failures are ignored.
  */
 uint64_t write_back_piece(int descriptor, uint64_t from, uint64_t to, bool gently);
-
-#endif

@@ -8,8 +8,7 @@
  * the members that no longer wait, linked by `next`, with their `err` or `result` set. The caller resumes them after
  * unlocking. Times are clock_monotonic_us.
  */
-#ifndef SYNC_GROUP_H
-#define SYNC_GROUP_H
+#pragma once
 
 #include "base/budget.h"
 #include "sync/sync.h"
@@ -93,5 +92,3 @@ void sync_group_release_all(
  * else touches them. The result lives as long as the group; only sync_groups_tell changes it. NULL with `e`.
  */
 const struct sync_result *sync_group_pool(struct sync_group *g, struct err *e) MUST_CHECK;
-
-#endif

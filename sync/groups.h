@@ -6,8 +6,7 @@
  *
  * All functions are called under one lock of the caller's; for `list` see sync/group.h.
  */
-#ifndef SYNC_GROUPS_H
-#define SYNC_GROUPS_H
+#pragma once
 
 #include "base/budget.h"
 #include "sync/group.h"
@@ -71,5 +70,3 @@ uint64_t sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct syn
 
 /* Fails all members that wait, and forgets all groups that are not led: leaders will tell theirs. */
 void sync_groups_fail_unled(struct sync_groups *all, const struct err *err, struct sync_member **list);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The groups of synchronized steps that have a deadline, as a binary heap: the earliest is at 1. */
-#ifndef SYNC_HEAP_H
-#define SYNC_HEAP_H
+#pragma once
 
 #include "sync/groups.h"
 
@@ -13,5 +12,3 @@ void sync_heap_add(struct sync_groups *all, struct sync_group *g);
 
 /* Does nothing if the group is not in the heap. */
 void sync_heap_remove(struct sync_groups *all, struct sync_group *g);
-
-#endif

@@ -10,8 +10,7 @@
  * Thread-safe, except sync_start and sync_free. A member belongs to its request; between sync_join and `resume` only
  * this module touches it.
  */
-#ifndef SYNC_SYNC_H
-#define SYNC_SYNC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -106,5 +105,3 @@ void sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batche
 
 /* Ends a member in any state; a zeroed one is fine. A leader that has not told fails the others. */
 void sync_leave(struct sync_member *m);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What verify_floats asks of the codec's inner parts, which are C. */
-#ifndef TESTS_VERIFY_FLOATS_CODEC_H
-#define TESTS_VERIFY_FLOATS_CODEC_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,5 +18,3 @@ bool verify_read_f32(const char *text, size_t len, uint32_t bits);
  */
 #define VERIFY_LIST 16
 bool verify_list_f32(const uint32_t bits[VERIFY_LIST]);
-
-#endif

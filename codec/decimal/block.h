@@ -3,8 +3,7 @@
  * The digits of sixteen floats at once, in vectors of 64-bit lanes: the steps of write_f32.c side by side. Compiled
  * once for each set of instructions that has them; on other machines floats are written one by one.
  */
-#ifndef CODEC_DECIMAL_BLOCK_H
-#define CODEC_DECIMAL_BLOCK_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -45,5 +44,3 @@ extern const struct decimal_block_set decimal_block_avx512;
 
 /* decimal_write_list_f32 by this set; NULL: one by one. */
 char *decimal_block_write_f32(const struct decimal_block_set *set, const float *values, size_t n, char *out);
-
-#endif

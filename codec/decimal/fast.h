@@ -9,8 +9,7 @@
  * backwards from the number's end, so that they are in their places whatever their count is: no branch depends on the
  * count or the sign, which nobody can predict. So up to 17 bytes before the number are read too, and must exist.
  */
-#ifndef CODEC_DECIMAL_FAST_H
-#define CODEC_DECIMAL_FAST_H
+#pragma once
 
 #include <float.h>
 #include <stdbool.h>
@@ -188,5 +187,3 @@ decimal_fast_read_open(const char *floor, const char *p, const char *limit, cons
 	*end = after;
 	return true;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sixteen characters at a time, in the compiler's vectors: which are of a kind, and the number that they spell. */
-#ifndef CODEC_DECIMAL_LANES_H
-#define CODEC_DECIMAL_LANES_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -74,5 +73,3 @@ decimal_lanes_join(decimal_lanes values)
 	low = (halves[1] & 0xffffffff) * 10000 + (halves[1] >> 32);
 	return high * 100000000 + low;
 }
-
-#endif

@@ -4,8 +4,7 @@
  * rounded down; up for −27 <= q < 0; exact for 0 <= q <= 55. Reading needs them so, writing needs them rounded up.
  * scripts/make_pow10.py generates pow10.c.
  */
-#ifndef CODEC_DECIMAL_POW10_H
-#define CODEC_DECIMAL_POW10_H
+#pragma once
 
 #include <stdint.h>
 
@@ -53,5 +52,3 @@ struct decimal_unit {
 
 /* The unit for every exponent field of a finite float. */
 extern const struct decimal_unit decimal_unit_f32[255];
-
-#endif

@@ -5,8 +5,7 @@
  * Experience 51 (2021), in the form of N. Mushtak and D. Lemire, "Fast number parsing without fallback", 53 (2023), who
  * prove that it needs no fallback for a mantissa of 64 bits.
  */
-#ifndef CODEC_DECIMAL_ROUND_H
-#define CODEC_DECIMAL_ROUND_H
+#pragma once
 
 #include <stdbool.h>
 #include <string.h>
@@ -136,5 +135,3 @@ decimal_store(enum decimal_type type, uint64_t bits, bool negative, void *value)
 	else
 		memcpy(value, &bits16, sizeof(bits16));
 }
-
-#endif

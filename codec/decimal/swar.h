@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Eight decimal digits at a time in a 64-bit word. The first byte in memory is the lowest, whatever the machine. */
-#ifndef CODEC_DECIMAL_SWAR_H
-#define CODEC_DECIMAL_SWAR_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -100,5 +99,3 @@ decimal_count8(uint64_t values)
 {
 	return 8 - ((__builtin_ctzll(__builtin_bswap64(values) | UINT64_C(1) << 63) + 4) >> 3);
 }
-
-#endif

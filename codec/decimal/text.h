@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A decimal number as it was parsed, before it is rounded to a type. */
-#ifndef CODEC_DECIMAL_TEXT_H
-#define CODEC_DECIMAL_TEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,5 +22,3 @@ struct decimal_text {
  * number, a midpoint between two doubles, floats or float16: that bounds the memory, which is on the stack.
  */
 int decimal_compare(const struct decimal_text *text, uint64_t half, int exponent);
-
-#endif

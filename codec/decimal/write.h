@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared by the parts of writing: any number (write.c), a float (write_f32.c), many floats (block.h). */
-#ifndef CODEC_DECIMAL_WRITE_H
-#define CODEC_DECIMAL_WRITE_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -52,5 +51,3 @@ decimal_layout_usual(uint64_t values, uint64_t last, int64_t exponent, int64_t m
 	behind[7 - before - missing] = (char)('0' + last);
 	return (size_t)(count <= exponent + 1 ? exponent + 1 : zeros + count + 1);
 }
-
-#endif

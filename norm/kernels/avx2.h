@@ -3,8 +3,7 @@
  * x86-64 with AVX2: four doubles at a time, in functions between this header and KERNELS_END.
  * Nothing for other processors. Private to norm/.
  */
-#ifndef NORM_KERNELS_AVX2_H
-#define NORM_KERNELS_AVX2_H
+#pragma once
 
 #include "norm/kernels/kernels.h"
 
@@ -23,6 +22,4 @@
 #define KERNELS_WIDEN(x) _mm256_cvtps_pd(x)
 #define KERNELS_NARROW(x) _mm256_cvtpd_ps(x)
 #define KERNELS_FUSED(a, b, c) _mm256_fmadd_pd(a, b, c)
-#endif
-
 #endif

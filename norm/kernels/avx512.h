@@ -3,8 +3,7 @@
  * x86-64 with AVX-512: eight doubles at a time, in functions between this header and KERNELS_END.
  * Nothing for other processors. Private to norm/.
  */
-#ifndef NORM_KERNELS_AVX512_H
-#define NORM_KERNELS_AVX512_H
+#pragma once
 
 #include "norm/kernels/kernels.h"
 
@@ -24,6 +23,4 @@
 #define KERNELS_NARROW(x) _mm512_cvtpd_ps(x)
 #define KERNELS_FUSED_FLOAT(a, b, c) ((wide_float)_mm256_fmadd_ps(a, b, c))
 #define KERNELS_FUSED(a, b, c) _mm512_fmadd_pd(a, b, c)
-#endif
-
 #endif

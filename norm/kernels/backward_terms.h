@@ -3,8 +3,7 @@
  * The gradient by x is linear in the gradient by y and in x, with the same numbers for all values that share their
  * moments (docs/MATH.md, equation 21). Private to norm/.
  */
-#ifndef NORM_KERNELS_BACKWARD_TERMS_H
-#define NORM_KERNELS_BACKWARD_TERMS_H
+#pragma once
 
 #include "norm/pass.h"
 
@@ -63,5 +62,3 @@ feature_terms_set(const struct feature_terms *t, size_t f, const struct norm_pas
 	t->constant[f] = terms.constant;
 	return terms;
 }
-
-#endif

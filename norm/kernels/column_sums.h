@@ -2,8 +2,7 @@
 /*
  * The sums of the columns of a view with short runs, for any type of element, and moments from sums. Private to norm/.
  */
-#ifndef NORM_KERNELS_COLUMN_SUMS_H
-#define NORM_KERNELS_COLUMN_SUMS_H
+#pragma once
 
 #include <string.h>
 
@@ -99,5 +98,3 @@ moments_finish(double n, double d, double squares, double *mean, double *var)
 	*mean += shift;
 	*var = v < 0 ? 0 : v;
 }
-
-#endif

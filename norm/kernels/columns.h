@@ -5,8 +5,7 @@
  * or at several where features are few (an RGB image, channels last). A column is one place in a step; the columns of a
  * feature are added up at the end. Private to norm/.
  */
-#ifndef NORM_KERNELS_COLUMNS_H
-#define NORM_KERNELS_COLUMNS_H
+#pragma once
 
 #include <stdbool.h>
 #include <string.h>
@@ -88,5 +87,3 @@ columns_spread(const struct columns *c, const double *value, double other, doubl
 	for (row = 1; row < c->rows; row++)
 		memcpy(out + row * width, out, width * sizeof(*out));
 }
-
-#endif

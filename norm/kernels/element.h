@@ -6,8 +6,7 @@
  * excess_ is 0 if x is finite, in an integer as wide as x. Loops collect it by "or" and test it once, at the end. x - x
  * is 0 for finite x, else NaN; in a 16-bit float the largest exponent plus 1 carries into the sign.
  */
-#ifndef NORM_KERNELS_ELEMENT_H
-#define NORM_KERNELS_ELEMENT_H
+#pragma once
 
 #include <stddef.h>
 
@@ -82,5 +81,3 @@ largest_magnitude(const double *value, size_t n, double other)
 	memcpy(&magnitude, &largest, sizeof(magnitude));
 	return magnitude;
 }
-
-#endif

@@ -5,8 +5,7 @@
  * machines give the same bits, with or without conversions of their own. Every operation must be rounded by itself, to
  * nearest, as in all of norm/ (docs/MATH.md, rule 4). Private to norm/.
  */
-#ifndef NORM_KERNELS_HALF_H
-#define NORM_KERNELS_HALF_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -111,5 +110,3 @@ store_bfloat(double x)
 {
 	return double_to_16_bits(x, 7, -126, 128);
 }
-
-#endif

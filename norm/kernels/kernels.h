@@ -5,8 +5,7 @@
  * set up at each call, which costs a load and a test; a resolver before main() would run before sanitizers are ready.
  * Private to norm/.
  */
-#ifndef NORM_KERNELS_KERNELS_H
-#define NORM_KERNELS_KERNELS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -79,6 +78,4 @@ KERNELS_OF_SET(portable);
 #if KERNELS_X86
 KERNELS_OF_SET(avx2);
 KERNELS_OF_SET(avx512);
-#endif
-
 #endif

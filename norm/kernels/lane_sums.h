@@ -3,8 +3,7 @@
  * Two sums along a run, such as those of d = x - shift and of d^2, in BLOCK lanes. A lane adds up plainly for STEPS
  * additions and is then folded into its total (norm/kernels/sum.h). Private to norm/.
  */
-#ifndef NORM_KERNELS_LANE_SUMS_H
-#define NORM_KERNELS_LANE_SUMS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -150,5 +149,3 @@ moments_far(double n, double d, double squares)
 
 	return delta * delta > 2 * ((squares - d * delta) / n);
 }
-
-#endif

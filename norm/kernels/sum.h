@@ -7,8 +7,7 @@
  * D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B. It requires that every operation is rounded by
  * itself: no -ffast-math, no x87 registers.
  */
-#ifndef NORM_KERNELS_SUM_H
-#define NORM_KERNELS_SUM_H
+#pragma once
 
 #include <stddef.h>
 
@@ -46,5 +45,3 @@ sum_total(struct sum s)
 {
 	return s.high + s.low;
 }
-
-#endif

@@ -5,8 +5,7 @@
  * lanes are added at once. Loads and stores go through memcpy, so that a tensor needs no more than the alignment of its
  * elements. Private to norm/.
  */
-#ifndef NORM_KERNELS_WIDE_H
-#define NORM_KERNELS_WIDE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -199,5 +198,3 @@ fetch(const void *memory, size_t bytes)
 	for (i = 0; i < bytes && i < 1024; i += 64)
 		__builtin_prefetch(at + i, 0, 2);
 }
-
-#endif

@@ -14,8 +14,7 @@
  *
  * Used by one thread at a time. All chance comes from the seed.
  */
-#ifndef TESTS_DISK_DISK_H
-#define TESTS_DISK_DISK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -89,5 +88,3 @@ enum disk_result disk_sync(struct disk *d, struct inode *file, bool directory_to
 enum disk_result disk_size(struct disk *d, struct inode *file, size_t *size);
 enum disk_result disk_delete(struct disk *d, const char *name, bool sync_directory);
 size_t disk_exists(struct disk *d, const char *name); /* its size; 0 also where there is none */
-
-#endif

@@ -3,8 +3,7 @@
  * Power cuts, one after the other, while the store works, opens, recovers and closes: what must be there afterwards,
  * and what is.
  */
-#ifndef TESTS_DISK_POWER_H
-#define TESTS_DISK_POWER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,5 +33,3 @@ struct power_counts {
  * The disks are formatted anew now and then, each time with a seed of its own, which is printed with what goes wrong.
  */
 void power_run(const struct power_plan *plan, struct power_counts *counts);
-
-#endif

@@ -3,8 +3,7 @@
  * A store on the faulty disk, driven through its own door: batches are submitted so that each is one transaction, and
  * what comes of it is held against what it should (world.h).
  */
-#ifndef TESTS_DISK_RIG_H
-#define TESTS_DISK_RIG_H
+#pragma once
 
 #include <semaphore.h>
 #include <sqlite3.h>
@@ -60,5 +59,3 @@ int rig_keys(struct rig *rig, uint64_t number);
 
 /* PRAGMA integrity_check. */
 bool rig_is_sound(struct rig *rig);
-
-#endif

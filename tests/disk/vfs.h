@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The file system that SQLite sees in the fault tests: a disk of disk.h, with the habits of SQLite's own for Unix. */
-#ifndef TESTS_DISK_VFS_H
-#define TESTS_DISK_VFS_H
+#pragma once
 
 #include "tests/disk/disk.h"
 
@@ -10,5 +9,3 @@ void vfs_register(struct disk *d);
 
 /* Back to the real files. All databases must be closed. */
 void vfs_unregister(void);
-
-#endif

@@ -3,8 +3,7 @@
  * What the store should hold, kept beside it in plain arrays: a few layers, batches of operations by chance, and what
  * each of them must come to. Statistics move by norm/update.h, as the store's do, so that equal means the same bits.
  */
-#ifndef TESTS_DISK_WORLD_H
-#define TESTS_DISK_WORLD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -102,5 +101,3 @@ bool world_batch_can_be_repeated(const struct world_batch *batch);
 
 /* Whether a layer of the store (NULL: there is none) is as expected, to the bit. */
 bool world_layer_equals(const struct world *w, unsigned layer, const struct snapshot *state);
-
-#endif

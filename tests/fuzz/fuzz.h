@@ -4,8 +4,7 @@
  * libFuzzer (make fuzz), or with replay.c, which runs it over its committed corpus (make test). A property that does
  * not hold aborts: so a target finds wrong answers, not only crashes.
  */
-#ifndef TESTS_FUZZ_FUZZ_H
-#define TESTS_FUZZ_FUZZ_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,5 +42,3 @@ struct fuzz_cuts {
 typedef int fuzz_feeder(void *decoder, const char *bytes, size_t len, struct err *e);
 int
 fuzz_feed(fuzz_feeder *feed, void *decoder, const char *bytes, size_t len, const struct fuzz_cuts *cuts, struct err *e);
-
-#endif

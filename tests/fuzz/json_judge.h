@@ -3,8 +3,7 @@
  * A second opinion on whether a text is JSON: RFC 8259 written down as it stands, recursive and slow, sharing nothing
  * with the scanner that it judges.
  */
-#ifndef TESTS_FUZZ_JSON_JUDGE_H
-#define TESTS_FUZZ_JSON_JUDGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,5 +16,3 @@ struct json_judgement {
 };
 
 struct json_judgement json_judge(const char *text, size_t len);
-
-#endif

@@ -3,8 +3,7 @@
  * Whether the scanner has understood a document as another reader, cJSON, does: value by value, the envelope and the
  * tensors against cJSON's tree of the document as it was sent.
  */
-#ifndef TESTS_FUZZ_JSON_MEANING_H
-#define TESTS_FUZZ_JSON_MEANING_H
+#pragma once
 
 #include <cjson/cJSON.h>
 
@@ -12,5 +11,3 @@
 
 /* Aborts when the finished scanner's result is not what `tree`, the same document, holds. */
 void json_meaning_check(struct json_scan *s, const cJSON *tree);
-
-#endif

@@ -3,8 +3,7 @@
  * A second reading of a .npy file, from the format's description alone (numpy.lib.format): its header by way of tokens,
  * each value where its index says. It shares nothing with the decoder that it judges.
  */
-#ifndef TESTS_FUZZ_NPY_JUDGE_H
-#define TESTS_FUZZ_NPY_JUDGE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,5 +27,3 @@ struct npy_judgement npy_judge(const char *file, size_t len);
 
 /* Where in the values the one with row-major index `i` is. */
 size_t npy_judge_place(const struct npy_judgement *j, size_t i);
-
-#endif

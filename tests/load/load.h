@@ -4,8 +4,7 @@
  * what they were acknowledged, go on through every kind of failure, and are counted. main.c says how it is called and
  * what it answers.
  */
-#ifndef LOAD_LOAD_H
-#define LOAD_LOAD_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -159,5 +158,3 @@ bool client_is_quiet(const struct client *c);
 
 /* One line of JSON with all counts on standard output. */
 void report(const struct load *load);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A client of HTTP/1.1 that takes no memory: what it sends and receives lies in the caller's arrays. */
-#ifndef TESTS_MEMORY_CLIENT_H
-#define TESTS_MEMORY_CLIENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +38,3 @@ const char *answered_value(const struct answered *a, const char *name);
 
 /* Whether the head has a line that begins so ("\r\nName"), whatever its case. */
 bool answered_has(const struct answered *a, const char *line);
-
-#endif

@@ -3,8 +3,7 @@
  * Memory that runs out when a test says so. Armed, every allocation that is asked for is counted, on all threads, and
  * the n-th fails, or the n-th and all later ones. Where allocations come from is wrap.c's matter.
  */
-#ifndef TESTS_MEMORY_FAULT_H
-#define TESTS_MEMORY_FAULT_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -36,5 +35,3 @@ long fault_live(void);
 
 /* Whether libraries fail within, and not only our calls of them. */
 bool fault_is_within_libraries(void);
-
-#endif

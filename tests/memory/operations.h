@@ -3,8 +3,7 @@
  * The operations that memory runs out in: each with the state that it begins from and the answer that it has when
  * nothing fails.
  */
-#ifndef TESTS_MEMORY_OPERATIONS_H
-#define TESTS_MEMORY_OPERATIONS_H
+#pragma once
 
 #include "tests/memory/client.h"
 
@@ -44,5 +43,3 @@ extern const size_t operation_count;
 
 /* Fills in the bodies and their lengths. They live as long as the process. */
 void operations_make(void);
-
-#endif

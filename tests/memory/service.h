@@ -3,8 +3,7 @@
  * The server that is tested, in this process, and its state as clients see it. Nothing here is called while memory
  * fails.
  */
-#ifndef TESTS_MEMORY_SERVICE_H
-#define TESTS_MEMORY_SERVICE_H
+#pragma once
 
 #include "server/server.h"
 #include "tests/memory/client.h"
@@ -36,5 +35,3 @@ struct state {
 
 void state_look(struct state *s);
 bool state_same(const struct state *a, const struct state *b);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What memory runs out in, each for every n. */
-#ifndef TESTS_MEMORY_SWEEPS_H
-#define TESTS_MEMORY_SWEEPS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -30,5 +29,3 @@ void sweep_log(int fd);
 
 /* Whether the last bytes of a file have the text in them. */
 bool file_ends_with_line(int fd, const char *text);
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is tried now, and what came of it. */
-#ifndef TESTS_MEMORY_TRIAL_H
-#define TESTS_MEMORY_TRIAL_H
+#pragma once
 
 #include "tests/memory/fault.h"
 
@@ -39,5 +38,3 @@ void trial_end(void);
 
 /* Without this nothing else makes sense: ends the program. */
 void must(bool fine, const char *what);
-
-#endif

@@ -3,8 +3,7 @@
  * The backward pass written down plainly, for any kind: each element has a slice, with which it shares its mean and
  * variance, and a parameter, which is its weight and bias. In a type wide enough to be exact beside double.
  */
-#ifndef TESTS_UNIT_BACKWARD_REFERENCE_H
-#define TESTS_UNIT_BACKWARD_REFERENCE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -149,5 +148,3 @@ reference_backward(struct reference *r)
 	free(sum_size);
 	free(product_size);
 }
-
-#endif

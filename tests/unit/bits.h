@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers as bits, and random bits that are the same in every run. */
-#ifndef TESTS_UNIT_BITS_H
-#define TESTS_UNIT_BITS_H
+#pragma once
 
 #include <stdint.h>
 #include <string.h>
@@ -51,5 +50,3 @@ double_of(uint64_t bits)
 	memcpy(&value, &bits, sizeof(value));
 	return value;
 }
-
-#endif

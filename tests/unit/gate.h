@@ -3,8 +3,7 @@
  * Holds the store's thread in an operation's callback until it is let go, so that what is submitted meanwhile waits
  * behind it.
  */
-#ifndef TESTS_UNIT_GATE_H
-#define TESTS_UNIT_GATE_H
+#pragma once
 
 #include <semaphore.h>
 
@@ -45,5 +44,3 @@ gate_fini(struct gate *gate)
 	sem_destroy(&gate->reached);
 	sem_destroy(&gate->open);
 }
-
-#endif

@@ -3,8 +3,7 @@
  * Documents for the JSON decoder. They are read with the slots that test_json_scan.c names: "" and "input" (FP32),
  * "weight" and "bias" (FP64), "mask" (BOOL).
  */
-#ifndef TESTS_UNIT_JSON_CORPUS_H
-#define TESTS_UNIT_JSON_CORPUS_H
+#pragma once
 
 #include "base/err.h"
 
@@ -548,5 +547,3 @@ static const struct json_invalid json_invalid[] = {
 	{ ERR_BAD_JSON, "[[1,2]@" },
 	{ ERR_BAD_TENSOR, "{\"data\":[1],\"datatype\":@\"INT8\"}" },
 };
-
-#endif

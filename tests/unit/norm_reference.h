@@ -3,8 +3,7 @@
  * What the tests of norm/ share: seeded numbers without libm (so the same everywhere), and the plain reference, one
  * loop a formula, in a type wide enough to be exact beside double.
  */
-#ifndef TESTS_UNIT_NORM_REFERENCE_H
-#define TESTS_UNIT_NORM_REFERENCE_H
+#pragma once
 
 #include <float.h>
 #include <math.h>
@@ -14,9 +13,7 @@
 
 #include "norm/view.h"
 
-/*
- * Quadruple precision. long double is a last resort: on x86 it has 11 bits more than double, under valgrind none.
- */
+/* Quadruple precision. long double is a last resort: on x86 it has 11 bits more than double, under valgrind none. */
 #ifdef __SIZEOF_FLOAT128__
 #define WIDE __float128
 #else
@@ -328,5 +325,3 @@ family_moments(
 		}
 	*var /= n;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Passes over whole tensors, run as the daemon runs them (layer/pass_run.h), without a crew. */
-#ifndef TESTS_UNIT_NORM_RUN_H
-#define TESTS_UNIT_NORM_RUN_H
+#pragma once
 
 #include "layer/pass_run.h"
 #include "norm/normalize.h"
@@ -73,5 +72,3 @@ affine(const double *weight, const double *bias)
 {
 	return (struct norm_by){ .weight = weight, .bias = bias };
 }
-
-#endif

@@ -3,8 +3,7 @@
  * .npy files that must be refused, and why: their dict, and the version, length and data around it where these are what
  * is wrong. `offset` is the byte that the error must name.
  */
-#ifndef TESTS_UNIT_NPY_CORPUS_H
-#define TESTS_UNIT_NPY_CORPUS_H
+#pragma once
 
 #include <stdint.h>
 
@@ -149,5 +148,3 @@ static const struct npy_file_case npy_bad_files[] = {
 	FILE_CASE(MAGIC "\x01\x00\x36\x00" DICT "\0\0\0\0\0\0\0\0x", 72, "bytes after the values"),
 	FILE_CASE(MAGIC "\x01\x00\x36\x00" DICT "\0\0\0\0\0\0\0\0\n", 72, "bytes after the values"),
 };
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Definitions for tests of the store, to which they are a text: here any text will do. */
-#ifndef TESTS_UNIT_OPAQUE_H
-#define TESTS_UNIT_OPAQUE_H
+#pragma once
 
 #include "storage/store.h"
 
@@ -19,5 +18,3 @@ opaque_free(const void *parsed)
 }
 
 static const struct store_definition_ops opaque_definitions = { opaque_parse, opaque_free };
-
-#endif

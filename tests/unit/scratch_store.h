@@ -3,8 +3,7 @@
  * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after
  * it. Operations are of model "m" and layer "l" where nothing else is said.
  */
-#ifndef TESTS_UNIT_SCRATCH_STORE_H
-#define TESTS_UNIT_SCRATCH_STORE_H
+#pragma once
 
 #include "storage/store.h"
 
@@ -52,5 +51,3 @@ void scratch_create(struct store *s, const char *layer);
 
 /* The layer's committed state, with a reference for the caller; NULL where there is none. */
 const struct snapshot *scratch_layer(struct store *s, const char *layer);
-
-#endif

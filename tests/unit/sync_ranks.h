@@ -3,8 +3,7 @@
  * What the tests of synchronized steps share: a rank's call with a thread of its own, from its join to its end, as a
  * request does it, and what it was told.
  */
-#ifndef TESTS_UNIT_SYNC_RANKS_H
-#define TESTS_UNIT_SYNC_RANKS_H
+#pragma once
 
 #include <check.h>
 #include <math.h>
@@ -200,5 +199,3 @@ leaders(const struct rank *ranks, size_t n)
 		led += ranks[i].led;
 	return led;
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the fuzzer starts from: inputs that are made, not kept. One function a target adds its own. */
-#ifndef TESTS_FUZZ_SEEDS_SEEDS_H
-#define TESTS_FUZZ_SEEDS_SEEDS_H
+#pragma once
 
 #include <stddef.h>
 
@@ -16,5 +15,3 @@ void seeds_add(struct seeds *s, const void *bytes, size_t len);
 void seeds_add_json_scan(struct seeds *s);
 void seeds_add_decimal(struct seeds *s);
 void seeds_add_npy(struct seeds *s);
-
-#endif
