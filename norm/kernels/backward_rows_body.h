@@ -63,20 +63,29 @@ NAME(row_terms_far)(const struct norm_pass *p, size_t r)
 		backward_terms_of(1, rstd, (double)v.inner, p->centered ? sum : 0, product) };
 }
 
-/* The terms of at most ROWS_TOGETHER rows: of those that lie about 0 in one reading of both tensors. */
+/* The sums of at most ROWS_TOGETHER rows, each in one reading of both tensors. */
 static void
-NAME(rows_terms)(const struct norm_pass *p, struct norm_part rows, struct row_terms *out)
+NAME(narrow_sums)(const struct norm_pass *p, struct norm_part rows, struct row_sums *sums)
 {
 	const size_t size = p->view.inner, n = rows.end - rows.first;
 	const REAL *x = NAME(row_x)(p, rows.first), *g = NAME(row_g)(p, rows.first);
 	const double *weight = p->by.weight;
-	struct row_sums sums[ROWS_TOGETHER];
-	size_t r;
 
-	for (r = 0; r < n && NARROW; r++)
+	for (size_t r = 0; r < n; r++)
 		sums[r] = weight != NULL ? NAME(row_sums)(x + r * size, g + r * size, weight, size) :
 					   NAME(row_sums)(x + r * size, g + r * size, NULL, size);
-	for (r = 0; r < n; r++)
+}
+
+/* The terms of at most ROWS_TOGETHER rows: by the sums of those that lie about 0. */
+static void
+NAME(rows_terms)(const struct norm_pass *p, struct norm_part rows, struct row_terms *out)
+{
+	const size_t n = rows.end - rows.first;
+	struct row_sums sums[ROWS_TOGETHER];
+
+	if (NARROW)
+		NAME(narrow_sums)(p, rows, sums);
+	for (size_t r = 0; r < n; r++)
 		if (!NARROW || !NAME(row_terms_of)(p, &sums[r], &out[r]))
 			out[r] = NAME(row_terms_far)(p, rows.first + r);
 }
