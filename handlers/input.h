@@ -70,3 +70,6 @@ int request_settle(struct request *rq, const struct definition *d, struct err *e
 
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
+
+/* Reads If-Match, where there is one, into rq->write.precondition. Error: bad_parameter. */
+int precondition_get(struct request *rq, struct err *e) MUST_CHECK;

@@ -2,7 +2,7 @@
 /* Layers: a definition is put once and never changes. */
 #include "layer/definition.h"
 #include "handlers/handlers.h"
-#include "handlers/precondition.h"
+#include "handlers/input.h"
 #include "handlers/reply.h"
 
 int

@@ -7,7 +7,7 @@
 #include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/precondition.h"
+#include "handlers/input.h"
 #include "handlers/reply.h"
 
 const struct input *const parameters_put_inputs[] = { &weight_input, &bias_input, NULL };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "handlers/precondition.h"
-
+/* If-Match: a change is made only to the revision that the client has seen. */
 #include <stdlib.h>
 #include <string.h>
+
+#include "handlers/input.h"
 
 #define REVISIONS_MAX (sizeof(((struct store_precondition *)NULL)->revisions) / sizeof(uint64_t))
 

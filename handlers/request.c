@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "handlers/input.h"
-#include "handlers/request_body.h"
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
 

@@ -117,6 +117,16 @@ void request_init(struct request *rq, struct store *store, struct claims *claims
     struct budget *memory, size_t body_max_bytes);
 void request_fini(struct request *rq);
 
+/*
+ * Feeds `len` bytes of the body. *taken is how many were taken: at least one where there are any, and fewer than `len`
+ * when they decompress to so much that the rest should wait. -1 with rq->err, and then the body is gone. A body that
+ * the route does not take is bad_parameter.
+ */
+int request_body(struct request *rq, const char *bytes, size_t len, size_t *taken) MUST_CHECK;
+
+/* The body has ended: checks its end, and that there is one where the route needs it. -1 with rq->err. */
+int request_body_end(struct request *rq) MUST_CHECK;
+
 /* Whether the request's change is stored. Then the answer must be success, or there is none. */
 bool request_stored(const struct request *rq);
 

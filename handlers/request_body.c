@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "handlers/request_body.h"
-
+/* A request's body as it arrives. */
+#include "handlers/request.h"
 #include "handlers/routes.h"
 
 static int

@@ -6,7 +6,7 @@
 #include "layer/definition.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
-#include "handlers/precondition.h"
+#include "handlers/input.h"
 #include "handlers/reply.h"
 
 static const struct input mean_input = { "running_mean", DOUBLES_PER_FEATURE };

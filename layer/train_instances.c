@@ -3,7 +3,7 @@
 
 #include "layer/forward.h"
 #include "layer/measure.h"
-#include "norm/moments.h"
+#include "norm/pool.h"
 #include "norm/normalize.h"
 
 /* Of every instance, in the order of the pieces. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "norm/kernels/sum.h"
 #include "norm/update.h"
 
 /* A part is a pooled update, and the state begins with nothing seen. The two pairs of arrays take turns. */
@@ -36,4 +37,23 @@ pool_moments(const struct moments *parts, size_t part_count, size_t features, do
 	}
 	*count = state.count;
 	return 0;
+}
+
+static double
+average(const double *value, size_t count, size_t stride)
+{
+	struct sum s = { 0, 0 };
+
+	for (size_t i = 0; i < count; i++)
+		sum_add(&s, value[i * stride]);
+	return sum_total(s) / (double)count;
+}
+
+void
+moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var)
+{
+	for (size_t c = 0; c < channels; c++) {
+		mean[c] = average(means + c, samples, channels);
+		var[c] = average(vars + c, samples, channels);
+	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Moments of a batch from those of its parts (docs/MATH.md, equation 7). Parts without values are skipped. */
+/* Moments of a batch from those of its parts (docs/MATH.md, equation 7), or of many samples from those of each. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,9 +26,13 @@ struct shard {
 };
 
 /*
- * Merges all `parts`. Out: mean and var (biased), `features` doubles each, 0 if all parts are empty; count, the values
- * of each feature. Scratch: 2 * features doubles. Returns -1 if a count would pass 2^63 - 1 or a result would overflow;
- * the outputs are then undefined.
+ * Merges all `parts`, but for those without values. Out: mean and var (biased), `features` doubles each, 0 if all parts
+ * are empty; count, the values of each feature. Scratch: 2 * features doubles. Returns -1 if a count would pass 2^63 -
+ * 1 or a result would overflow; the outputs are then undefined.
  */
 int pool_moments(const struct moments *parts, size_t part_count, size_t features, double *mean, double *var,
     double *scratch, uint64_t *count);
+
+/* The means of each channel's moments over `samples` >= 1 samples: mean[c] = sum over n of means[n][c] / samples. */
+void
+moments_average(const double *means, const double *vars, size_t samples, size_t channels, double *mean, double *var);

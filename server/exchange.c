@@ -33,7 +33,6 @@
 #include "server/request_id.h"
 #include "server/server.h"
 #include "server/suspension.h"
-#include "handlers/request_body.h"
 
 #define SWALLOW_MAX ((uint64_t)256 << 20)
 

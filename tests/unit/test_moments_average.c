@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Plain means of many samples' moments, against quadruple precision. */
-#include "norm/moments.h"
+#include "norm/pool.h"
 
 #include "tests/unit/norm_reference.h"
 #include "tests/unit/unit.h"

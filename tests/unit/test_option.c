@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "handlers/option.h"
-#include "handlers/request_body.h"
 #include "handlers/routes.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -12,7 +12,6 @@
 #include "handlers/claims.h"
 #include "handlers/definition_stored.h"
 #include "handlers/request.h"
-#include "handlers/request_body.h"
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
 #include "sync/sync.h"
