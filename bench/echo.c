@@ -18,7 +18,7 @@
 
 #include "server/limits.h"
 
-#define CONNECTIONS_MAX 1024u
+#define ECHO_CONNECTIONS_MAX 1024u
 
 struct exchange {
 	char *body; /* size bytes, of which len were received; becomes the response's */
@@ -115,7 +115,7 @@ main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, NULL, MHD_OPTION_SOCK_ADDR,
-	    &address, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+	    &address, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, ECHO_CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_COMPLETED, end, NULL,
 	    MHD_OPTION_END);
 	if (daemon == NULL) {
