@@ -6,12 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What was measured of a batch, or of a part of one. */
-struct moments {
-	uint64_t count;     /* values of each feature */
-	const double *mean; /* `features` doubles; not read if count is 0 */
-	const double *var;  /* biased */
-};
+#include "norm/update.h"
 
 /*
  * A shard of a batch that is normalized as one, or the whole batch. A shard may be empty, have one value a channel, or

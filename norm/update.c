@@ -38,25 +38,55 @@ apply_cumulative(const struct statistics *in, const struct update *u, struct sta
 	}
 }
 
+/* How two sets of values, of `a` seen before and `b` new ones, are merged. */
+struct merge {
+	bool a_is_less;
+	double share_a, share_b;   /* a / (a + b), b / (a + b) */
+	double weight_a, weight_b; /* of the variances, and weight_b of what the means differ by */
+};
+
 /*
- * Equation 7, with `a` values seen and `b` new ones. The mean starts from the side with more values, so that only the
- * other's rounding error is scaled down. With a = 0 the result is the batch, exactly.
+ * Equation 7. The mean starts from the side with more values, so that only the other's rounding error is scaled down.
+ * With a = 0 the result is the batch, exactly.
  */
+static void
+merge(const struct statistics *in, const struct update *u, const struct merge *m, struct statistics *out)
+{
+	for (size_t f = 0; f < in->features; f++) {
+		const double delta = u->mean[f] - in->mean[f];
+
+		out->mean[f] = m->a_is_less ? u->mean[f] - delta * m->share_a : in->mean[f] + delta * m->share_b;
+		out->var[f] =
+		    m->weight_a * in->var[f] + m->weight_b * u->var[f] + (delta * m->share_a) * (delta * m->weight_b);
+	}
+}
+
 static void
 apply_pooled(const struct statistics *in, const struct update *u, struct statistics *out)
 {
 	const uint64_t a = in->count, b = u->count, both = a + b;
-	const double share_a = (double)a / (double)both, share_b = (double)b / (double)both;
 	const double divisor = (double)(both > u->ddof ? both - u->ddof : 1);
-	const double weight_a = (double)(a > u->ddof ? a - u->ddof : 0) / divisor;
-	const double weight_b = both > u->ddof ? (double)b / divisor : 0;
+	const struct merge m = { a<b, (double)a / (double)both, (double)b / (double)both,
+				     (double)(a > u->ddof ? a - u->ddof : 0) / divisor, both>
+				     u->ddof ?
+		    (double)b / divisor :
+		    0 };
 
-	for (size_t f = 0; f < in->features; f++) {
-		const double delta = u->mean[f] - in->mean[f];
+	merge(in, u, &m, out);
+}
 
-		out->mean[f] = a < b ? u->mean[f] - delta * share_a : in->mean[f] + delta * share_b;
-		out->var[f] = weight_a * in->var[f] + weight_b * u->var[f] + (delta * share_a) * (delta * weight_b);
-	}
+/* Equation 27. b - ddof is exact, so that the divisor is 0 only where nothing but one value is left. */
+static void
+apply_decayed(const struct statistics *in, const struct update *u, struct statistics *out)
+{
+	const double a = in->decayed_count * u->keep, b = (double)u->count, both = a + b;
+	const double divisor = a + (double)(u->count - u->ddof);
+	const double seen = in->decayed_count > u->ddof ? (in->decayed_count - u->ddof) * u->keep : 0;
+	const struct merge m = { a<b, a / both, b / both, divisor> 0 ? seen / divisor : 0,
+		divisor > 0 ? b / divisor : 0 };
+
+	merge(in, u, &m, out);
+	out->decayed_count = both;
 }
 
 enum update_result
@@ -73,6 +103,7 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 	out->features = in->features;
 	out->num_batches_tracked = in->num_batches_tracked + 1;
 	out->count = pooled ? in->count + u->count : in->count;
+	out->decayed_count = in->decayed_count;
 	switch (u->averaging) {
 	case AVERAGING_EXPONENTIAL:
 		apply_exponential(in, u, out);
@@ -82,6 +113,9 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 		break;
 	case AVERAGING_POOLED:
 		apply_pooled(in, u, out);
+		break;
+	case AVERAGING_DECAYED:
+		apply_decayed(in, u, out);
 		break;
 	}
 	return normalize_finite(out->mean, out->features) && normalize_finite(out->var, out->features) ?

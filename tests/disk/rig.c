@@ -143,7 +143,7 @@ make_write(struct rig *rig, unsigned i, const struct world_step *step)
 		write.updates.count = 1;
 		break;
 	case STORE_STATISTICS_PUT:
-		rig->statistics[i] = (struct statistics){ n, step->number % 1000, 0, rig->mean[i], rig->var[i] };
+		rig->statistics[i] = (struct statistics){ n, step->number % 1000, 0, rig->mean[i], rig->var[i], 0 };
 		write.statistics = &rig->statistics[i];
 		break;
 	case STORE_PARAMETERS_PUT:

@@ -108,8 +108,8 @@ train(struct world_layer *layer, const struct world_step *step)
 	double mean[WORLD_FEATURES_MAX], var[WORLD_FEATURES_MAX], new_mean[WORLD_FEATURES_MAX],
 	    new_var[WORLD_FEATURES_MAX];
 	struct update u = world_update(step, mean, var);
-	struct statistics before = { u.features, layer->num_batches_tracked, 0, layer->mean, layer->var };
-	struct statistics after = { u.features, 0, 0, new_mean, new_var };
+	struct statistics before = { u.features, layer->num_batches_tracked, 0, layer->mean, layer->var, 0 };
+	struct statistics after = { u.features, 0, 0, new_mean, new_var, 0 };
 
 	for (size_t i = 0; i < u.features && !layer->trained; i++) {
 		layer->mean[i] = 0;

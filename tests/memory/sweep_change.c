@@ -14,7 +14,7 @@
 #define DEFINITION "{\"kind\":\"batch_norm\"}"
 
 static double mean[] = { 1, 2 }, var[] = { 3, 4 };
-static const struct statistics put = { 2, 5, 0, mean, var };
+static const struct statistics put = { 2, 5, 0, mean, var, 0 };
 static const struct update update = {
 	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 2, .mean = mean, .var = var
 };

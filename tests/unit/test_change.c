@@ -107,7 +107,7 @@ END_TEST
 #define FEATURES 2
 
 static double two[FEATURES] = { 3, 4 }, ones[FEATURES] = { 1, 1 }, infinite[FEATURES] = { 1, INFINITY };
-static const struct statistics put = { FEATURES, 5, 0, two, ones }, narrow = { 1, 5, 0, two, ones };
+static const struct statistics put = { FEATURES, 5, 0, two, ones, 0 }, narrow = { 1, 5, 0, two, ones, 0 };
 static const struct update update = {
 	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = FEATURES, .mean = two, .var = ones
 };

@@ -21,7 +21,8 @@ struct state {
 	double var[FEATURES];
 };
 
-static const enum averaging averagings[] = { AVERAGING_EXPONENTIAL, AVERAGING_CUMULATIVE, AVERAGING_POOLED };
+static const enum averaging averagings[] = { AVERAGING_EXPONENTIAL, AVERAGING_CUMULATIVE, AVERAGING_POOLED,
+	AVERAGING_DECAYED };
 
 /* As a layer begins: 0, 1, 0. */
 static void
@@ -33,7 +34,7 @@ state_init(struct state *t)
 		t->mean[f] = 0;
 		t->var[f] = 1;
 	}
-	t->s = (struct statistics){ FEATURES, 0, 0, t->mean, t->var };
+	t->s = (struct statistics){ FEATURES, 0, 0, t->mean, t->var, 0 };
 }
 
 /* t <- u applied to t */
@@ -77,7 +78,7 @@ static void
 batch_init(struct batch *b, const double *x, size_t first, size_t count, enum averaging averaging, unsigned ddof)
 {
 	run_moments(NORM_DOUBLE, x + first * FEATURES, (struct norm_view){ count, FEATURES, 1 }, b->mean, b->var);
-	b->u = (struct update){ averaging, 0.1, ddof, count, FEATURES, b->mean, b->var };
+	b->u = (struct update){ averaging, 0.1, ddof, count, FEATURES, b->mean, b->var, 1 };
 }
 
 static void
@@ -201,7 +202,7 @@ END_TEST
 START_TEST(first_batch_is_taken_as_it_is)
 {
 	double mean[FEATURES] = { 1e-20, -3e200, 0.1 }, var[FEATURES] = { 1e-40, 0, 0.3 };
-	struct update u = { averagings[_i], 1, 0, 7, FEATURES, mean, var };
+	struct update u = { averagings[_i], 1, 0, 7, FEATURES, mean, var, 1 };
 	struct state t;
 	size_t f;
 
@@ -297,7 +298,7 @@ END_TEST
 START_TEST(pooled_constant_stays_exact)
 {
 	double mean[FEATURES] = { 0.1, -1e30, 3e38 }, var[FEATURES] = { 0, 0, 0 };
-	struct update u = { AVERAGING_POOLED, 0, 1, 1, FEATURES, mean, var };
+	struct update u = { AVERAGING_POOLED, 0, 1, 1, FEATURES, mean, var, 1 };
 	struct state t;
 	uint64_t i;
 
@@ -317,8 +318,8 @@ START_TEST(pooled_starts_from_the_heavier_side)
 	const uint64_t many = (uint64_t)1 << 40;
 	const double expected = (double)(((WIDE)1e16 + (WIDE)1.5 * many) / (many + 1));
 	double light[FEATURES] = { 1e16, 1e16, 1e16 }, heavy[FEATURES] = { 1.5, 1.5, 1.5 }, var[FEATURES] = { 0 };
-	struct update one = { AVERAGING_POOLED, 0, 0, 1, FEATURES, light, var };
-	struct update rest = { AVERAGING_POOLED, 0, 0, many, FEATURES, heavy, var };
+	struct update one = { AVERAGING_POOLED, 0, 0, 1, FEATURES, light, var, 1 };
+	struct update rest = { AVERAGING_POOLED, 0, 0, many, FEATURES, heavy, var, 1 };
 	struct state t;
 
 	state_init(&t);
@@ -337,7 +338,7 @@ START_TEST(pooled_counts_beyond_double)
 {
 	const uint64_t huge = ((uint64_t)1 << 53) + 1;
 	double mean[FEATURES] = { 2, 4, -6 }, var[FEATURES] = { 1, 2, 3 };
-	struct update u = { AVERAGING_POOLED, 0, 1, huge, FEATURES, mean, var };
+	struct update u = { AVERAGING_POOLED, 0, 1, huge, FEATURES, mean, var, 1 };
 	struct state t;
 	size_t f;
 
@@ -367,7 +368,7 @@ END_TEST
 START_TEST(pooled_near_the_end_of_double)
 {
 	double mean[FEATURES] = { 0, 0, 0 }, var[FEATURES] = { 1e308, 1e308, 1e308 };
-	struct update u = { AVERAGING_POOLED, 0, 0, 1000, FEATURES, mean, var };
+	struct update u = { AVERAGING_POOLED, 0, 0, 1000, FEATURES, mean, var, 1 };
 	struct state t;
 	size_t f;
 
@@ -382,7 +383,7 @@ END_TEST
 START_TEST(counts_end_at_int64_max)
 {
 	double mean[FEATURES] = { 0 }, var[FEATURES] = { 0 };
-	struct update u = { averagings[_i], 0.1, 0, 2, FEATURES, mean, var };
+	struct update u = { averagings[_i], 0.1, 0, 2, FEATURES, mean, var, 1 };
 	struct state t, before;
 
 	state_init(&t);
@@ -400,7 +401,7 @@ START_TEST(pooled_count_ends_at_int64_max)
 	static const uint64_t refused[] = { 3, STATISTICS_COUNT_MAX, STATISTICS_COUNT_MAX + 1, UINT64_MAX - 1,
 		UINT64_MAX };
 	double mean[FEATURES] = { 0 }, var[FEATURES] = { 0 };
-	struct update u = { AVERAGING_POOLED, 0, 0, 2, FEATURES, mean, var };
+	struct update u = { AVERAGING_POOLED, 0, 0, 2, FEATURES, mean, var, 1 };
 	struct state t;
 	size_t i;
 
@@ -419,7 +420,7 @@ END_TEST
 START_TEST(other_features_are_refused)
 {
 	double mean[FEATURES + 1] = { 0 }, var[FEATURES + 1] = { 0 };
-	struct update u = { averagings[_i], 0.1, 0, 2, FEATURES + 1, mean, var };
+	struct update u = { averagings[_i], 0.1, 0, 2, FEATURES + 1, mean, var, 1 };
 	struct state t;
 
 	state_init(&t);
@@ -434,7 +435,7 @@ START_TEST(not_finite_is_refused)
 {
 	static const double bad[] = { NAN, INFINITY, -INFINITY };
 	double mean[FEATURES] = { 1, 2, 3 }, var[FEATURES] = { 1, 2, 3 };
-	struct update u = { averagings[_i], 1, 1, 2, FEATURES, mean, var };
+	struct update u = { averagings[_i], 1, 1, 2, FEATURES, mean, var, 1 };
 	struct state t, before;
 	size_t i, f;
 
@@ -460,7 +461,7 @@ END_TEST
 START_TEST(pooled_overflow_is_refused)
 {
 	double mean[FEATURES] = { 0, 1e200, 0 }, var[FEATURES] = { 0 };
-	struct update u = { AVERAGING_POOLED, 0, 0, 2, FEATURES, mean, var };
+	struct update u = { AVERAGING_POOLED, 0, 0, 2, FEATURES, mean, var, 1 };
 	struct state t;
 
 	state_init(&t);
