@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/definition.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -39,6 +40,7 @@ set_defaults(struct definition *d)
 	d->track_running_stats = d->kind == KIND_BATCH_NORM;
 	d->channel_axis = d->kind == KIND_BATCH_NORM ? defaults->channel_axis : 1;
 	d->datatype = DATATYPE_FP32;
+	d->with_mean = true;
 	d->r_max = R_MAX;
 	d->d_max = D_MAX;
 }
@@ -128,6 +130,35 @@ check_needed(const struct cJSON *object, const struct definition *d, struct err 
 	return 0;
 }
 
+/* The fields that make sense only together. */
+static int
+check_online(const struct definition *d, struct err *e)
+{
+	const bool by_running = d->normalize_by == NORMALIZE_BY_RUNNING, decayed = d->averaging == AVERAGING_DECAYED;
+	const struct {
+		bool wrong;
+		const char *message;
+	} rules[] = {
+		{ d->renorm && !d->track_running_stats,
+		    "\"renorm\" needs \"track_running_stats\": it corrects towards the running statistics" },
+		{ by_running && !d->track_running_stats,
+		    "\"normalize_by\" \"running\" needs \"track_running_stats\": it normalizes by running statistics" },
+		{ d->min_std > 0 && !d->track_running_stats,
+		    "\"min_std\" needs \"track_running_stats\": it is compared with running deviations" },
+		{ !d->with_mean && !by_running, "\"with_mean\" false needs \"normalize_by\" \"running\"" },
+		{ d->renorm && by_running,
+		    "\"renorm\" corrects a batch's own statistics, and \"normalize_by\" \"running\" does not use "
+		    "them" },
+		{ decayed && d->half_life == 0, "\"averaging\" \"decayed\" needs a \"half_life\", in values" },
+		{ !decayed && d->half_life > 0, "\"half_life\" needs \"averaging\" \"decayed\"" },
+	};
+
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if (rules[i].wrong)
+			return err_fail(e, ERR_BAD_PARAMETER, "%s", rules[i].message);
+	return 0;
+}
+
 /* Sets and checks what depends on several fields. */
 static int
 resolve(const struct cJSON *object, struct definition *d, struct err *e)
@@ -145,16 +176,12 @@ resolve(const struct cJSON *object, struct definition *d, struct err *e)
 	if (d->averaging != AVERAGING_EXPONENTIAL)
 		d->momentum = 0;
 	/*
-	 * Pooled averaging keeps the variance of all values seen; the convention's correction is for one batch's
-	 * estimate.
+	 * Pooled and decayed averaging keep the variance of all values seen; the convention's correction is for one
+	 * batch's estimate.
 	 */
 	if (envelope_get(object, "unbiased_running_var") == NULL)
-		d->unbiased_running_var =
-		    convention_defaults[d->convention].unbiased && d->averaging != AVERAGING_POOLED;
-	if (d->renorm && !d->track_running_stats)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"renorm\" needs \"track_running_stats\": it corrects towards the running statistics");
-	return 0;
+		d->unbiased_running_var = convention_defaults[d->convention].unbiased && !definition_merges_one(d);
+	return d->kind == KIND_BATCH_NORM ? check_online(d, e) : 0;
 }
 
 static bool
@@ -235,12 +262,25 @@ definition_update(const struct definition *d, size_t features, const struct mome
 	return (struct update){
 		.averaging = d->averaging,
 		.momentum = convention_defaults[d->convention].momentum_weighs_new ? d->momentum : 1 - d->momentum,
+		.keep = d->averaging == AVERAGING_DECAYED ? exp2(-(double)batch->count / d->half_life) : 0,
 		.ddof = d->unbiased_running_var ? 1 : 0,
 		.count = batch->count,
 		.features = features,
 		.mean = batch->mean,
 		.var = batch->var,
 	};
+}
+
+bool
+definition_by_running(const struct definition *d)
+{
+	return d->normalize_by == NORMALIZE_BY_RUNNING;
+}
+
+bool
+definition_merges_one(const struct definition *d)
+{
+	return d->averaging == AVERAGING_POOLED || d->averaging == AVERAGING_DECAYED;
 }
 
 bool

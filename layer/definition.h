@@ -17,6 +17,9 @@ enum kind { KIND_BATCH_NORM, KIND_LAYER_NORM, KIND_INSTANCE_NORM, KIND_GROUP_NOR
 /* The library whose defaults and meaning of momentum a definition uses. */
 enum convention { CONVENTION_PYTORCH, CONVENTION_KERAS, CONVENTION_FLAX, CONVENTION_ONNX, CONVENTION_COUNT };
 
+/* What train normalizes a batch by: its own moments, or the running statistics that its update has led to. */
+enum normalize_by { NORMALIZE_BY_BATCH, NORMALIZE_BY_RUNNING, NORMALIZE_BY_COUNT };
+
 struct definition {
 	enum kind kind;
 	enum convention convention;
@@ -34,7 +37,8 @@ struct definition {
 	/* batch_norm, instance_norm */
 	bool track_running_stats; /* only where definition_may_track */
 	enum averaging averaging;
-	double momentum; /* exponential: 0..1, in the convention's own meaning */
+	double momentum;  /* exponential: 0..1, in the convention's own meaning */
+	double half_life; /* decayed: > 0, the number of values after which older ones weigh half */
 	bool unbiased_running_var;
 
 	/* batch_norm */
@@ -43,6 +47,9 @@ struct definition {
 	bool shuffle;              /* samples are permuted before they are cut into ghost batches */
 	bool renorm;               /* Batch Renormalization, with: */
 	double r_max, d_max;       /* >= 1, >= 0 */
+	enum normalize_by normalize_by;
+	bool with_mean; /* false: running statistics divide alone, and nothing is subtracted */
+	double min_std; /* a feature with a smaller running deviation is not divided by it; 0: none */
 
 	/* group_norm */
 	size_t num_groups; /* divides num_features */
@@ -69,6 +76,12 @@ void definition_format(struct buf *b, const struct definition *d, size_t feature
  */
 int definition_same(const struct definition *stands, size_t features, const struct definition *asked, bool *same,
     struct err *e) MUST_CHECK;
+
+/* Whether train normalizes by the running statistics that its own update has led to. */
+bool definition_by_running(const struct definition *d);
+
+/* Whether a batch of one value per channel can be merged into the running statistics: pooled and decayed averaging. */
+bool definition_merges_one(const struct definition *d);
 
 /* The name of the kind, "batch_norm". */
 const char *definition_kind_name(const struct definition *d);

@@ -10,7 +10,9 @@
 const char *const kind_names[KIND_COUNT + 1] = { "batch_norm", "layer_norm", "instance_norm", "group_norm",
 	"rms_norm" };
 static const char *const convention_names[CONVENTION_COUNT + 1] = { "pytorch", "keras", "flax", "onnx" };
-static const char *const averaging_names[AVERAGINGS + 1] = { "exponential", "cumulative", "pooled" };
+static const char *const averaging_names[AVERAGINGS + 1] = { "exponential", "cumulative", "pooled", "decayed" };
+
+static const char *const normalize_by_names[NORMALIZE_BY_COUNT + 1] = { "batch", "running" };
 
 /* Those with a form in JSON, which are the first of enum datatype. */
 static const char *const datatype_names[DATATYPE_BF16 + 1] = { "FP32", "FP64", "FP16" };
@@ -161,6 +163,7 @@ const struct definition_field definition_fields[] = {
 	{ "eps", ALL, OWN(eps), .takes_null = true },
 	{ "momentum", BN | IN, OWN(momentum), .takes_null = true },
 	{ "averaging", BN, CHOICE(averaging, averaging_names), .first = true },
+	{ "half_life", BN, DOUBLE(half_life, 1e-30, 1e30) },
 	{ "affine", BN | IN | GN, BOOL(affine) },
 	{ "elementwise_affine", LN | RMS, BOOL(affine) },
 	{ "bias", LN, BOOL(bias) },
@@ -170,6 +173,9 @@ const struct definition_field definition_fields[] = {
 	{ "virtual_batch_size", BN, EXTENT(virtual_batch_size) },
 	{ "shuffle", BN, BOOL(shuffle) },
 	{ "renorm", BN, OWN(renorm) },
+	{ "normalize_by", BN, CHOICE(normalize_by, normalize_by_names) },
+	{ "with_mean", BN, BOOL(with_mean) },
+	{ "min_std", BN, DOUBLE(min_std, 1e-150, 1e30) },
 	{ "clip", ALL, DOUBLE(clip, 1e-30, 1e30) },
 	{ "datatype", ALL, CHOICE(datatype, datatype_names) },
 };

@@ -8,6 +8,7 @@ BATCH_NORM = {
     "eps": 1e-5,
     "momentum": 0.1,
     "averaging": "exponential",
+    "half_life": None,
     "affine": True,
     "track_running_stats": True,
     "channel_axis": 1,
@@ -15,6 +16,9 @@ BATCH_NORM = {
     "virtual_batch_size": None,
     "shuffle": False,
     "renorm": None,
+    "normalize_by": "batch",
+    "with_mean": True,
+    "min_std": None,
     "clip": None,
     "datatype": "FP32",
 }

@@ -60,6 +60,7 @@ class DefinitionTest(DaemonTest):
             "eps": 0.25,
             "momentum": 0.625,
             "averaging": "exponential",
+            "half_life": None,
             "affine": False,
             "track_running_stats": False,
             "channel_axis": -2,
@@ -67,11 +68,25 @@ class DefinitionTest(DaemonTest):
             "virtual_batch_size": 8,
             "shuffle": True,
             "renorm": None,
+            "normalize_by": "batch",
+            "with_mean": True,
+            "min_std": None,
             "clip": 10,
             "datatype": "FP64",
         }
         self.assertEqual(self.resolved(given), given)
         self.assertEqual(self.call("GET", self.path()).json, given)
+
+    def test_every_field_of_statistics_kept_online_as_given(self):
+        given = {**BATCH_NORM, "averaging": "decayed", "half_life": 1.5, "momentum": None, "normalize_by": "running",
+                 "with_mean": False, "min_std": 1e-6, "unbiased_running_var": False}
+        self.assertEqual(self.resolved(given), given)
+        self.assertEqual(self.call("GET", self.path()).json, given)
+
+    def test_decayed_averaging_keeps_the_biased_variance(self):
+        given = {"kind": "batch_norm", "averaging": "decayed", "half_life": 10}
+        self.assertIs(self.resolved(given)["unbiased_running_var"], False)
+        self.assertIs(self.resolved({**given, "unbiased_running_var": True}, "u")["unbiased_running_var"], True)
 
     def test_every_layer_norm_field_as_given(self):
         given = {**LAYER_NORM, "convention": "onnx", "eps": 0.5, "bias": False}
@@ -262,6 +277,25 @@ class DefinitionTest(DaemonTest):
         ({"kind": "batch_norm", "renorm": {"d_max": -1}}, "renorm.d_max"),
         ({"kind": "batch_norm", "renorm": {"t_max": 1}}, "t_max"),
         ({"kind": "batch_norm", "renorm": {}, "track_running_stats": False}, "renorm"),
+        ({"kind": "batch_norm", "averaging": "decayed"}, "half_life"),
+        ({"kind": "batch_norm", "averaging": "decayed", "half_life": None}, "half_life"),
+        ({"kind": "batch_norm", "averaging": "decayed", "half_life": 0}, "half_life"),
+        ({"kind": "batch_norm", "averaging": "decayed", "half_life": -1}, "half_life"),
+        ({"kind": "batch_norm", "averaging": "decayed", "half_life": "10"}, "half_life"),
+        ({"kind": "batch_norm", "averaging": "pooled", "half_life": 10}, "half_life"),
+        ({"kind": "batch_norm", "half_life": 10}, "half_life"),
+        ({"kind": "instance_norm", "track_running_stats": True, "half_life": 10}, "half_life"),
+        ({"kind": "batch_norm", "normalize_by": "runing"}, "normalize_by"),
+        ({"kind": "batch_norm", "normalize_by": True}, "normalize_by"),
+        ({"kind": "batch_norm", "normalize_by": "running", "track_running_stats": False}, "normalize_by"),
+        ({"kind": "batch_norm", "normalize_by": "running", "renorm": {}}, "normalize_by"),
+        ({"kind": "layer_norm", "normalized_shape": 3, "normalize_by": "running"}, "normalize_by"),
+        ({"kind": "instance_norm", "track_running_stats": True, "normalize_by": "running"}, "normalize_by"),
+        ({"kind": "batch_norm", "with_mean": False}, "with_mean"),
+        ({"kind": "batch_norm", "with_mean": 0, "normalize_by": "running"}, "with_mean"),
+        ({"kind": "batch_norm", "min_std": 0}, "min_std"),
+        ({"kind": "batch_norm", "min_std": -1}, "min_std"),
+        ({"kind": "batch_norm", "min_std": 1e-6, "track_running_stats": False}, "min_std"),
         ({"kind": "batch_norm", "clip": 0}, "clip"),
         ({"kind": "batch_norm", "datatype": "BF16"}, "datatype"),
         ({"kind": "batch_norm", "datatype": "fp32"}, "datatype"),

@@ -55,6 +55,8 @@ class PutTest(DaemonTest):
             "virtual_batch_size": 4,
             "shuffle": True,
             "renorm": {"r_max": 2, "d_max": 2},
+            "normalize_by": "running",
+            "min_std": 0.5,
             "clip": 5,
         }
         for field, value in others.items():

@@ -8,7 +8,8 @@ import unittest
 from kinds import KindTest
 
 # Fields that earlier versions did not have.
-NEW = ("virtual_batch_size", "shuffle", "renorm", "clip", "datatype")
+NEW = ("virtual_batch_size", "shuffle", "renorm", "clip", "datatype", "half_life", "normalize_by",
+       "with_mean", "min_std")
 
 
 class Stored(KindTest):
