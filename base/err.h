@@ -31,12 +31,16 @@
 	X(NO_SUCH_ROUTE, "no_such_route", 404, "There is no such route") \
 	X(NO_SUCH_MODEL, "no_such_model", 404, "There is no such model") \
 	X(NO_SUCH_LAYER, "no_such_layer", 404, "There is no such layer") \
+	X(NO_SUCH_SOURCE, "no_such_source", 404, "There is no such source") \
 	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The route does not have this method") \
 	X(NOT_ACCEPTABLE, "not_acceptable", 406, "No acceptable form of answer") \
 	X(LAYER_DIFFERS, "layer_differs", 409, "The layer exists with another definition") \
 	X(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, "The first request with this key is still running") \
 	X(NOT_TRAINED, "not_trained", 409, "The layer has no statistics yet") \
 	X(SYNC_INCOMPLETE, "sync_incomplete", 409, "The synchronized step is incomplete") \
+	X(FROZEN, "frozen", 409, "The layer is frozen") \
+	X(SOURCE_WENT_BACK, "source_went_back", 409, "The source has fewer values than before") \
+	X(TOO_MANY_SOURCES, "too_many_sources", 409, "The layer has too many sources") \
 	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has another revision") \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
 	X(TARGET_TOO_LONG, "target_too_long", 414, "The request's target is too long") \
