@@ -22,10 +22,10 @@ layer_to_write(struct batch *b, const struct store_write *write, struct err *e)
 		return NULL;
 	}
 	for (unsigned i = 0; i < p->count && !match; i++)
-		match = p->revisions[i] == w->revision;
+		match = p->revisions[i] == w->now.revision;
 	if (!match) {
 		err_set(e, ERR_REVISION_MISMATCH,
-		    "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"", w->revision);
+		    "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"", w->now.revision);
 		return NULL;
 	}
 	return batch_keep(b, w, e) < 0 ? NULL : w;
@@ -35,22 +35,21 @@ static void
 mark_dirty(struct working *w)
 {
 	w->dirty = true;
-	w->revision++;
+	w->now.revision++;
 }
 
 static int
 refuse_features(const struct working *w, size_t features, struct err *e)
 {
-	return err_fail(
-	    e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name, w->statistics.features, features);
+	return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name,
+	    w->now.statistics.features, features);
 }
 
 /* A layer with an id of its own and nothing in it. NULL with `e`. */
 static const struct snapshot *
 insert(struct batch *b, const struct store_write *write, struct err *e)
 {
-	const struct statistics none = { .features = write->create.features };
-	const struct store_vector absent = { 0 };
+	struct snapshot empty = { .statistics = { .features = write->create.features } };
 	struct layer_identity *identity;
 	const struct snapshot *made;
 	int64_t id;
@@ -61,7 +60,8 @@ insert(struct batch *b, const struct store_write *write, struct err *e)
 	identity = layer_identity_new(id, write->model, write->layer, write->create.definition, b->definitions, e);
 	if (identity == NULL)
 		return NULL;
-	made = snapshot_new(identity, 0, &none, absent, absent);
+	empty.identity = identity;
+	made = snapshot_new(&empty);
 	layer_identity_unref(identity);
 	if (made == NULL)
 		err_set_memory(e);
@@ -155,7 +155,7 @@ refuse_update(enum update_result result, const struct working *w, const struct u
 static int
 move_statistics(struct batch *b, struct working *w, const struct update *u, struct err *e)
 {
-	struct statistics before = w->statistics, after;
+	struct statistics before = w->now.statistics, after;
 	enum update_result result;
 
 	if (before.mean == NULL &&
@@ -168,9 +168,9 @@ move_statistics(struct batch *b, struct working *w, const struct update *u, stru
 	if (result != UPDATE_APPLIED)
 		return refuse_update(result, w, u, e);
 	w->spare = before;
-	if (before.mean == w->base->statistics.mean || (w->kept != NULL && before.mean == w->kept->statistics.mean))
+	if (before.mean == w->base->statistics.mean || (w->kept != NULL && before.mean == w->kept->now.statistics.mean))
 		w->spare.mean = NULL; /* the committed snapshot's, or what this change may go back to */
-	w->statistics = after;
+	w->now.statistics = after;
 	return 0;
 }
 
@@ -207,13 +207,13 @@ apply_statistics_put(struct batch *b, struct store_write *write, struct err *e)
 
 	if (w == NULL)
 		return -1;
-	if (w->statistics.features != 0 && w->statistics.features != given->features)
+	if (w->now.statistics.features != 0 && w->now.statistics.features != given->features)
 		return refuse_features(w, given->features, e);
 	copy.mean = copy_doubles(b, given->mean, given->features);
 	copy.var = copy_doubles(b, given->var, given->features);
 	if (copy.mean == NULL || copy.var == NULL)
 		return err_fail_memory(e);
-	w->statistics = copy;
+	w->now.statistics = copy;
 	w->spare = (struct statistics){ 0 };
 	mark_dirty(w);
 	return 0;
@@ -226,7 +226,7 @@ apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e
 
 	if (w == NULL)
 		return -1;
-	w->statistics = (struct statistics){ .features = w->statistics.features };
+	w->now.statistics = (struct statistics){ .features = w->now.statistics.features };
 	w->spare = (struct statistics){ 0 };
 	mark_dirty(w);
 	return 0;
@@ -250,16 +250,16 @@ apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 
 	if (w == NULL)
 		return -1;
-	if (features != 0 && w->statistics.features != 0 && w->statistics.features != features)
+	if (features != 0 && w->now.statistics.features != 0 && w->now.statistics.features != features)
 		return refuse_features(w, features, e);
 	if (copy_vector(b, &write->parameters.weight, &weight, e) < 0 ||
 	    copy_vector(b, &write->parameters.bias, &bias, e) < 0)
 		return -1;
-	w->weight = weight;
-	w->bias = bias;
+	w->now.weight = weight;
+	w->now.bias = bias;
 	w->parameters_dirty = true;
 	if (features != 0)
-		w->statistics.features = features;
+		w->now.statistics.features = features;
 	mark_dirty(w);
 	return 0;
 }

@@ -47,12 +47,8 @@ working_load(struct working *w, const struct snapshot *base)
 {
 	w->base = base;
 	w->exists = base != NULL;
-	if (base == NULL)
-		return;
-	w->revision = base->revision;
-	w->statistics = base->statistics;
-	w->weight = base->weight;
-	w->bias = base->bias;
+	if (base != NULL)
+		w->now = *base;
 }
 
 struct working *
@@ -171,7 +167,7 @@ batch_save(struct batch *b, struct err *e)
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (!w->dirty)
 			continue;
-		w->next_layer = snapshot_new(w->base->identity, w->revision, &w->statistics, w->weight, w->bias);
+		w->next_layer = snapshot_new(&w->now);
 		if (w->next_layer == NULL)
 			return err_fail_memory(e);
 		if (b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)

@@ -17,12 +17,9 @@ struct working {
 	bool exists;
 	/* A reference: the committed state, or the empty one that this batch created; NULL if !exists. */
 	const struct snapshot *base;
-	uint64_t revision;
-	struct statistics statistics;
+	struct snapshot now;     /* its arrays and references are not its own */
 	struct statistics spare; /* arrays for the next update; mean NULL if there are none */
-	struct store_vector weight;
-	struct store_vector bias;
-	bool dirty; /* to be saved */
+	bool dirty;              /* to be saved */
 	bool parameters_dirty;
 	struct working *kept;      /* as it was before the change at hand, which may go back; NULL: not touched by it */
 	struct working *next_kept; /* the next that the change has touched */

@@ -66,7 +66,7 @@ find_key(struct batch *b, const struct store_change *change, struct store_write 
 		    "the Idempotency-Key was used on this layer with another body or call");
 	write->result.revision = used.revision;
 	write->result.num_batches_tracked = used.num_batches_tracked;
-	write->result.features = w->statistics.features;
+	write->result.features = w->now.statistics.features;
 	return 0;
 }
 
@@ -171,9 +171,9 @@ take_results(struct store_change *change)
 
 		if (w == NULL || !w->exists)
 			continue;
-		result->revision = w->revision;
-		result->num_batches_tracked = w->statistics.num_batches_tracked;
-		result->features = w->statistics.features;
+		result->revision = w->now.revision;
+		result->num_batches_tracked = w->now.statistics.num_batches_tracked;
+		result->features = w->now.statistics.features;
 	}
 }
 

@@ -96,11 +96,10 @@ store_snapshot_bytes(const struct snapshot *s)
 }
 
 const struct snapshot *
-snapshot_new(const struct layer_identity *identity, uint64_t revision, const struct statistics *statistics,
-    struct store_vector weight, struct store_vector bias)
+snapshot_new(const struct snapshot *given)
 {
-	const struct snapshot given = { .statistics = *statistics, .weight = weight, .bias = bias };
-	size_t bytes = sizeof(struct snapshot_block) + store_snapshot_bytes(&given);
+	const size_t features = given->statistics.features;
+	const size_t bytes = sizeof(struct snapshot_block) + store_snapshot_bytes(given);
 	struct snapshot_block *b;
 	double *next;
 
@@ -109,12 +108,12 @@ snapshot_new(const struct layer_identity *identity, uint64_t revision, const str
 	if (b == NULL)
 		return NULL;
 	next = b->values;
-	atomic_fetch_add_explicit(&identity_block(identity)->references, 1, memory_order_relaxed);
-	b->layer = (struct snapshot){ .identity = identity, .revision = revision, .statistics = *statistics };
-	b->layer.statistics.mean = copy_values(&next, statistics->mean, statistics->features);
-	b->layer.statistics.var = copy_values(&next, statistics->var, statistics->features);
-	b->layer.weight = (struct store_vector){ copy_values(&next, weight.values, weight.count), weight.count };
-	b->layer.bias = (struct store_vector){ copy_values(&next, bias.values, bias.count), bias.count };
+	atomic_fetch_add_explicit(&identity_block(given->identity)->references, 1, memory_order_relaxed);
+	b->layer = *given;
+	b->layer.statistics.mean = copy_values(&next, given->statistics.mean, features);
+	b->layer.statistics.var = copy_values(&next, given->statistics.var, features);
+	b->layer.weight.values = copy_values(&next, given->weight.values, given->weight.count);
+	b->layer.bias.values = copy_values(&next, given->bias.values, given->bias.count);
 	b->bytes = bytes;
 	atomic_init(&b->references, 1);
 	return &b->layer;

@@ -9,9 +9,8 @@ struct layer_identity *layer_identity_new(int64_t id, const char *model, const c
     const struct store_definition_ops *ops, struct err *e) MUST_CHECK;
 void layer_identity_unref(const struct layer_identity *identity); /* NULL is fine */
 
-/* A snapshot with one reference. Copies all values and refers to the identity. NULL without memory. */
-const struct snapshot *snapshot_new(const struct layer_identity *identity, uint64_t revision,
-    const struct statistics *statistics, struct store_vector weight, struct store_vector bias) MUST_CHECK;
+/* A snapshot like `given`, with one reference. Copies all values and refers to the identity. NULL without memory. */
+const struct snapshot *snapshot_new(const struct snapshot *given) MUST_CHECK;
 
 /* About how much memory a snapshot takes. */
 size_t snapshot_bytes(const struct snapshot *layer);

@@ -86,7 +86,11 @@ snapshot_from_row(sqlite3_stmt *row, const char *model, const char *name,
 		.features = (size_t)sqlite3_column_int64(row, 3),
 		.num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 4),
 		.count = (uint64_t)sqlite3_column_int64(row, 5),
+		.decayed_count = sqlite3_column_double(row, 10),
 	};
+	struct snapshot loaded = { .revision = (uint64_t)sqlite3_column_int64(row, 2),
+		.frozen = sqlite3_column_int(row, 11) != 0,
+		.sources = (size_t)sqlite3_column_int64(row, 12) };
 	const char *definition = (const char *)sqlite3_column_text(row, 1);
 	double *weight = NULL, *bias = NULL;
 	size_t mean_count, var_count, weight_count, bias_count;
@@ -107,8 +111,11 @@ snapshot_from_row(sqlite3_stmt *row, const char *model, const char *name,
 		    name, model);
 		goto out;
 	}
-	*out = snapshot_new(identity, (uint64_t)sqlite3_column_int64(row, 2), &s,
-	    (struct store_vector){ weight, weight_count }, (struct store_vector){ bias, bias_count });
+	loaded.identity = identity;
+	loaded.statistics = s;
+	loaded.weight = (struct store_vector){ weight, weight_count };
+	loaded.bias = (struct store_vector){ bias, bias_count };
+	*out = snapshot_new(&loaded);
 	result = *out == NULL ? err_fail_memory(e) : 0;
 out:
 	layer_identity_unref(identity);
@@ -209,6 +216,9 @@ sqlite_save(struct backend *b, const struct snapshot *layer, bool parameters, st
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)s->features);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)s->num_batches_tracked);
 	sqlite3_bind_int64(stmt, 5, (sqlite3_int64)s->count);
+	sqlite3_bind_double(stmt, 8, s->decayed_count);
+	sqlite3_bind_int(stmt, 9, layer->frozen);
+	sqlite3_bind_int64(stmt, 10, (sqlite3_int64)layer->sources);
 	if (statement_bind_doubles(stmt, 6, s->mean, s->features, e) < 0 ||
 	    statement_bind_doubles(stmt, 7, s->var, s->features, e) < 0 || statement_run(stmt, e) < 0)
 		return -1;
@@ -233,7 +243,7 @@ sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 	return statement_run(stmt, e);
 }
 
-/* One row: name, and for layers definition, revision, features. */
+/* One row: name, and for layers definition, revision, features, frozen. */
 static int
 entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 {
@@ -248,6 +258,7 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 	entry->definition = definition == NULL ? NULL : strdup(definition);
 	entry->revision = (uint64_t)sqlite3_column_int64(row, 2);
 	entry->features = (uint64_t)sqlite3_column_int64(row, 3);
+	entry->frozen = sqlite3_column_int(row, 4) != 0;
 	return entry->definition == NULL ? err_fail_memory(e) : 0;
 }
 

@@ -50,6 +50,24 @@ static const char *const migrations[] = {
 	"  created_s INTEGER NOT NULL,"
 	"  UNIQUE(layer_id, key)"
 	") STRICT;",
+	/* The count of decayed averaging is no whole number. `sources`: how many rows of other names the layer has. */
+	"ALTER TABLE state ADD COLUMN decayed_count REAL NOT NULL DEFAULT 0;"
+	"ALTER TABLE state ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE state ADD COLUMN sources INTEGER NOT NULL DEFAULT 0;"
+	/*
+	 * The totals that a pooled layer with sources is the pool of; the name '' has what came without a source, with
+	 * the layer's own divisor. The layer's state holds the pool.
+	 */
+	"CREATE TABLE source("
+	"  id INTEGER PRIMARY KEY,"
+	"  layer_id INTEGER NOT NULL REFERENCES layer(id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"
+	"  time_s INTEGER NOT NULL,"
+	"  count INTEGER NOT NULL,"
+	"  mean BLOB NOT NULL,"
+	"  var BLOB NOT NULL,"
+	"  UNIQUE(layer_id, name)"
+	") STRICT;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -21,7 +21,8 @@
 	X(UNMARK, "RELEASE mark") \
 	X(LOAD, \
 	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count," \
-	    " s.running_mean, s.running_var, p.weight, p.bias FROM model m JOIN layer l ON l.model_id = m.id JOIN " \
+	    " s.running_mean, s.running_var, p.weight, p.bias, s.decayed_count, s.frozen, s.sources FROM model m " \
+	    "JOIN layer l ON l.model_id = m.id JOIN " \
 	    "state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	/* Lengths are in a row's head: the lists themselves are not read. */ \
@@ -37,7 +38,7 @@
 	    "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
 	X(SAVE_STATE, \
 	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
-	    " running_var = ?7 WHERE layer_id = ?1") \
+	    " running_var = ?7, decayed_count = ?8, frozen = ?9, sources = ?10 WHERE layer_id = ?1") \
 	X(SAVE_PARAMETERS, \
 	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
 	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \
@@ -61,7 +62,8 @@
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
 	X(LIST_LAYERS, \
-	    "SELECT l.name, l.definition, s.revision, s.features FROM model m JOIN layer l ON l.model_id = m.id" \
+	    "SELECT l.name, l.definition, s.revision, s.features, s.frozen FROM model m JOIN layer l ON l.model_id = " \
+	    "m.id" \
 	    " JOIN state s ON s.layer_id = l.id WHERE m.name = ?1 AND l.name > ?2 ORDER BY l.name LIMIT ?3") \
 	X(LIST_MODELS, "SELECT name FROM model WHERE name > ?2 ORDER BY name LIMIT ?3")
 

@@ -63,6 +63,8 @@ struct snapshot {
 	struct statistics statistics; /* features 0: not fixed yet; mean and var NULL: never trained, nothing put */
 	struct store_vector weight;
 	struct store_vector bias;
+	bool frozen;    /* nothing may move the statistics */
+	size_t sources; /* sources that the statistics are pooled of, beside what has none */
 };
 
 const struct snapshot *snapshot_ref(const struct snapshot *layer);
@@ -94,6 +96,7 @@ struct store_entry {
 	char *definition; /* of layers; else NULL */
 	uint64_t revision;
 	uint64_t features;
+	bool frozen;
 };
 
 /* A layer's committed state; errors no_such_layer, no_such_model. */
@@ -115,14 +118,43 @@ struct store_list {
 	bool more; /* there are names after the last entry */
 };
 
+/* The most sources of a layer. */
+#define STORE_SOURCES_MAX ((size_t)4096)
+
+/* What a source has contributed to a pooled layer: the moments of all its values. */
+struct store_source {
+	char name[STORE_NAME_MAX + 1];
+	int64_t time_s; /* when its totals came or grew: seconds since 1970 */
+	struct moments totals;
+};
+
+/* A page of a layer's sources, in the order of their names, or one of them; errors as store_get's, no_such_source. */
+struct store_sources {
+	const char *model, *layer;
+	const char *name;            /* the one source; NULL: a page */
+	const char *after;           /* of a page: only names above it; NULL: from the first */
+	size_t limit;                /* of a page: at most so many */
+	struct budget_share *memory; /* counts the entries, and the snapshot if it has to be loaded */
+
+	const struct snapshot *snapshot; /* the layer's state at that moment; a reference of the operation's own */
+	struct store_source *entries;    /* the operation's own, with their lists */
+	size_t count;                    /* fewer than `limit` also where the lists are long */
+	bool more;                       /* there are sources after the last entry */
+};
+
 enum store_write_kind {
 	STORE_LAYER_CREATE,     /* takes `create`; changes nothing if the layer exists */
 	STORE_LAYER_DELETE,     /* */
 	STORE_MODEL_DELETE,     /* with all its layers; ignores `layer` and the precondition */
-	STORE_UPDATE,           /* takes `updates`; fixes an open number of features */
-	STORE_STATISTICS_PUT,   /* takes `statistics`; fixes an open number of features */
-	STORE_STATISTICS_RESET, /* */
+	STORE_UPDATE,           /* takes `updates`; fixes an open number of features; frozen */
+	STORE_STATISTICS_PUT,   /* takes `statistics`, forgets all sources; fixes an open number of features; frozen */
+	STORE_STATISTICS_RESET, /* forgets all sources; frozen */
 	STORE_PARAMETERS_PUT,   /* takes `parameters`; fixes an open number of features */
+	STORE_SOURCE_PUT,       /* takes `source`; fixes an open number of features; frozen, source_went_back, ... */
+	STORE_SOURCE_DELETE,    /* takes `source`, but for its totals; frozen, no_such_source */
+	STORE_SOURCES_FOLD,     /* takes `fold`; frozen, no_such_source */
+	STORE_FREEZE,           /* takes `frozen`; changes nothing if that is so already */
+	STORE_MODEL_FREEZE,     /* the same for all layers of the model; ignores `layer` and the precondition */
 	STORE_WRITE_COUNT
 };
 
@@ -148,13 +180,33 @@ struct store_write {
 		} create;
 		struct {
 			const struct update *list; /* applied in order */
-			size_t count;              /* from 1 */
+			size_t count;              /* 0: only asks whether the change's key was used */
+			const char *source;        /* whose totals grow by them; NULL: the part without a source */
+			/*
+			 * Called on the store's thread with the state that the updates lead to, or that stands where
+			 * the change is repeated. The snapshot is valid during the call alone and takes no references.
+			 * -1 with `e` refuses the change. NULL: nothing is called.
+			 */
+			int (*accept)(void *arg, const struct snapshot *after, struct err *e);
+			void *accept_arg;
 		} updates;
 		const struct statistics *statistics;
 		struct {
 			struct store_vector weight, bias;
 			size_t features; /* 0: none to fix */
 		} parameters;
+		struct {
+			const char *name;
+			const struct moments *totals; /* in the place of its totals so far */
+			size_t features;
+			unsigned ddof; /* of the layer's running variance, as struct update has it */
+		} source;
+		struct {
+			const char *const *names; /* whose totals go to the part without a source, in their order */
+			size_t count;
+			unsigned ddof;
+		} fold;
+		bool frozen;
 	};
 
 	struct store_written result;
@@ -189,11 +241,12 @@ size_t store_write_bytes(const struct snapshot *state, const struct store_write 
 size_t store_snapshot_bytes(const struct snapshot *s);
 
 enum store_op_kind {
-	STORE_LAYER_GET,  /* get */
-	STORE_LAYER_LIST, /* list */
-	STORE_MODEL_LIST, /* list */
-	STORE_CHANGE,     /* change */
-	STORE_BACKUP,     /* -> copy: it holds at least what was committed when the operation was submitted */
+	STORE_LAYER_GET,   /* get */
+	STORE_LAYER_LIST,  /* list */
+	STORE_MODEL_LIST,  /* list */
+	STORE_SOURCES_GET, /* sources */
+	STORE_CHANGE,      /* change */
+	STORE_BACKUP,      /* -> copy: it holds at least what was committed when the operation was submitted */
 	STORE_OP_COUNT
 };
 
@@ -206,6 +259,7 @@ struct store_op {
 	union { /* by kind */
 		struct store_get get;
 		struct store_list list;
+		struct store_sources sources;
 		struct store_change change;
 		const struct store_copy *copy; /* a reference of the operation's own */
 	};
