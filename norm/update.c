@@ -61,48 +61,74 @@ merge(const struct statistics *in, const struct update *u, const struct merge *m
 	}
 }
 
+/* A weight's part of the divisor; 0 where there are too few values for a variance. */
+static double
+part(double weight, double divisor)
+{
+	return divisor > 0 ? weight / divisor : 0;
+}
+
 static void
 apply_pooled(const struct statistics *in, const struct update *u, struct statistics *out)
 {
 	const uint64_t a = in->count, b = u->count, both = a + b;
-	const double divisor = (double)(both > u->ddof ? both - u->ddof : 1);
-	const struct merge m = { a<b, (double)a / (double)both, (double)b / (double)both,
-				     (double)(a > u->ddof ? a - u->ddof : 0) / divisor, both>
-				     u->ddof ?
-		    (double)b / divisor :
-		    0 };
+	const bool a_is_less = a < b;
+	const double divisor = (double)(both > u->ddof ? both - u->ddof : 0);
+	const struct merge m = {
+		.a_is_less = a_is_less,
+		.share_a = (double)a / (double)both,
+		.share_b = (double)b / (double)both,
+		.weight_a = part((double)(a > u->ddof ? a - u->ddof : 0), divisor),
+		.weight_b = part((double)b, divisor),
+	};
 
 	merge(in, u, &m, out);
 }
 
-/* Equation 27. b - ddof is exact, so that the divisor is 0 only where nothing but one value is left. */
+/*
+ * Equation 27. The divisor is that of the count as it is stored, so that the next update finds the same M2. So little
+ * may be kept that one new value makes the count 1: as in pooled averaging there is no variance then.
+ */
 static void
 apply_decayed(const struct statistics *in, const struct update *u, struct statistics *out)
 {
 	const double a = in->decayed_count * u->keep, b = (double)u->count, both = a + b;
-	const double divisor = a + (double)(u->count - u->ddof);
-	const double seen = in->decayed_count > u->ddof ? (in->decayed_count - u->ddof) * u->keep : 0;
-	const struct merge m = { a<b, a / both, b / both, divisor> 0 ? seen / divisor : 0,
-		divisor > 0 ? b / divisor : 0 };
+	const double older = in->decayed_count > u->ddof ? (in->decayed_count - u->ddof) * u->keep : 0;
+	const bool a_is_less = a < b;
+	const struct merge m = {
+		.a_is_less = a_is_less,
+		.share_a = a / both,
+		.share_b = b / both,
+		.weight_a = part(older, both - u->ddof),
+		.weight_b = part(b, both - u->ddof),
+	};
 
 	merge(in, u, &m, out);
 	out->decayed_count = both;
 }
 
+/* Whether a count would pass its end. A decayed count stops below 2^63 too, so that it can be shown and put back. */
+static bool
+overflows(const struct statistics *in, const struct update *u)
+{
+	if (in->num_batches_tracked >= STATISTICS_COUNT_MAX)
+		return true;
+	if (u->averaging == AVERAGING_DECAYED)
+		return !(in->decayed_count * u->keep + (double)u->count < STATISTICS_DECAYED_COUNT_END);
+	return u->averaging == AVERAGING_POOLED &&
+	    (in->count > STATISTICS_COUNT_MAX || u->count > STATISTICS_COUNT_MAX - in->count);
+}
+
 enum update_result
 update_apply(const struct statistics *in, const struct update *u, struct statistics *out)
 {
-	const bool pooled = u->averaging == AVERAGING_POOLED;
-
 	if (u->features != in->features)
 		return UPDATE_FEATURES_DIFFER;
-	if (in->num_batches_tracked >= STATISTICS_COUNT_MAX)
-		return UPDATE_COUNT_OVERFLOWS;
-	if (pooled && (in->count > STATISTICS_COUNT_MAX || u->count > STATISTICS_COUNT_MAX - in->count))
+	if (overflows(in, u))
 		return UPDATE_COUNT_OVERFLOWS;
 	out->features = in->features;
 	out->num_batches_tracked = in->num_batches_tracked + 1;
-	out->count = pooled ? in->count + u->count : in->count;
+	out->count = u->averaging == AVERAGING_POOLED ? in->count + u->count : in->count;
 	out->decayed_count = in->decayed_count;
 	switch (u->averaging) {
 	case AVERAGING_EXPONENTIAL:

@@ -34,6 +34,9 @@ struct moments {
 /* The largest count (signed 64-bit, as PyTorch's num_batches_tracked). */
 #define STATISTICS_COUNT_MAX ((uint64_t)INT64_MAX)
 
+/* Decayed counts are below this. */
+#define STATISTICS_DECAYED_COUNT_END 0x1p63
+
 /* A layer's running statistics; the arrays belong to the caller. */
 struct statistics {
 	size_t features;
@@ -58,7 +61,7 @@ struct update {
 enum update_result {
 	UPDATE_APPLIED,
 	UPDATE_FEATURES_DIFFER, /* `u` has another number of features than `in` */
-	UPDATE_COUNT_OVERFLOWS, /* a count would pass STATISTICS_COUNT_MAX */
+	UPDATE_COUNT_OVERFLOWS, /* a count would pass STATISTICS_COUNT_MAX, or a decayed one reach its end */
 	UPDATE_NOT_FINITE       /* a mean or variance would overflow double */
 };
 
@@ -67,6 +70,6 @@ enum update_result {
  * must not overlap the arrays of `in` or `u`. After any result but UPDATE_APPLIED, `out` is undefined.
  *
  * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging
- * keeps var = M2 / (count - ddof), and 0 where count = ddof. Decayed averaging first multiplies count and M2 by `keep`.
+ * keeps var = M2 / (count - ddof), and 0 where count <= ddof. Decayed averaging first multiplies count and M2 by `keep`.
  */
 enum update_result update_apply(const struct statistics *in, const struct update *u, struct statistics *out);
