@@ -33,6 +33,10 @@ format_statistics(struct request *rq, const struct statistics *s)
 	buf_printf(b, ",\"num_batches_tracked\":%" PRIu64, s->num_batches_tracked);
 	if (rq->definition->averaging == AVERAGING_POOLED)
 		buf_printf(b, ",\"count\":%" PRIu64, s->count);
+	if (rq->definition->averaging == AVERAGING_DECAYED) {
+		buf_text(b, ",\"count\":");
+		json_add_double(b, s->decayed_count);
+	}
 }
 
 static void
@@ -62,12 +66,47 @@ is_initial(const struct statistics *s)
 	return true;
 }
 
+/* The count of decayed averaging need not be whole, and stays below the end that updates keep to. */
+static int
+read_decayed_count(const struct option *count, double *out, struct err *e)
+{
+	double n;
+
+	if (envelope_double(count->member, &n) < 0 || !(n >= 0 && n < STATISTICS_DECAYED_COUNT_END))
+		return option_refuse(&count_input, count, "a number that is at least 0 and below 2^63", e);
+	*out = n == 0 ? 0 : n; /* -0 is 0 */
+	return 0;
+}
+
+/* These averagings weigh by the number of values: without it the next batch would replace the import. */
+static int
+parse_count(const struct request *rq, struct statistics *s, struct err *e)
+{
+	const bool decayed = rq->definition->averaging == AVERAGING_DECAYED;
+	struct option count;
+
+	if (option_find(rq, &count_input, &count, e) < 0)
+		return -1;
+	if (!option_given(&count))
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "the statistics of a %s layer need a \"count\": the number of values per feature in them",
+		    decayed ? "decayed" : "pooled");
+	if ((decayed ? read_decayed_count(&count, &s->decayed_count, e) :
+		       option_read(&count_input, &count, &s->count, e)) < 0)
+		return -1;
+	if (s->count == 0 && s->decayed_count == 0 && !is_initial(s))
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "\"count\" is 0, so the next batch would replace these statistics; give the number of values in "
+		    "them");
+	return 0;
+}
+
 static int
 parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 {
-	struct option count;
 	size_t var_count;
 
+	*s = (struct statistics){ 0 };
 	if (doubles_get(rq, &mean_input, &s->mean, &s->features, e) < 0 ||
 	    doubles_get(rq, &var_input, &s->var, &var_count, e) < 0 ||
 	    doubles_check_features("running_mean", s->features, rq->state->statistics.features, e) < 0 ||
@@ -75,21 +114,7 @@ parse_statistics(struct request *rq, struct statistics *s, struct err *e)
 	    doubles_check_variance("running_var", s->var, var_count, e) < 0 ||
 	    option_get(rq, &batches_input, &s->num_batches_tracked, e) < 0)
 		return -1;
-	if (rq->definition->averaging != AVERAGING_POOLED)
-		return 0;
-	/* Pooled averaging weights by the number of values: without it the next batch would replace the import. */
-	if (option_find(rq, &count_input, &count, e) < 0)
-		return -1;
-	if (!option_given(&count))
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "the statistics of a pooled layer need a \"count\": the number of values per feature in them");
-	if (option_read(&count_input, &count, &s->count, e) < 0)
-		return -1;
-	if (s->count == 0 && !is_initial(s))
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"count\" is 0, so the next batch would replace these statistics; give the number of values in "
-		    "them");
-	return 0;
+	return definition_merges_one(rq->definition) ? parse_count(rq, s, e) : 0;
 }
 
 int
