@@ -23,6 +23,7 @@ struct check {
 	sqlite3 *db;
 	const struct offline_work *upkeep;
 	struct offline_report *report;
+	int version; /* of the file's schema */
 	uint64_t layer_count;
 	sqlite3_stmt *row; /* of the layer at hand */
 };
@@ -109,10 +110,10 @@ check_schema(struct check *c, struct err *e)
 	    "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2";
 	sqlite3_stmt *actual = NULL, *expected = NULL;
 	sqlite3 *model = NULL;
-	int version, rc = SQLITE_NOMEM, rc_expected, result = -1;
+	int rc = SQLITE_NOMEM, rc_expected, result = -1;
 
-	if (sqlite_int(c->db, sqlite3_db_filename(c->db, "main"), "PRAGMA user_version", &version, e) < 0 ||
-	    (model = open_model(version, e)) == NULL)
+	if (sqlite_int(c->db, sqlite3_db_filename(c->db, "main"), "PRAGMA user_version", &c->version, e) < 0 ||
+	    (model = open_model(c->version, e)) == NULL)
 		return -1;
 	if (sqlite3_prepare_v2(model, sql, -1, &expected, NULL) != SQLITE_OK) {
 		err_set_memory(e);
@@ -139,34 +140,47 @@ out:
 
 /* ---- the rows */
 
-/* X(name, its column) */
+/* X(name, its column, the first version of the schema that has it; in a file of an older one it is 0) */
 #define COLUMNS(X) \
-	X(MODEL, "m.name") \
-	X(LAYER, "l.name") \
-	X(DEFINITION, "l.definition") \
-	X(HAS_STATE, "s.layer_id IS NOT NULL") \
-	X(REVISION, "s.revision") \
-	X(FEATURES, "s.features") \
-	X(NUM_BATCHES_TRACKED, "s.num_batches_tracked") \
-	X(COUNT, "s.count") \
-	X(RUNNING_MEAN, "s.running_mean") \
-	X(RUNNING_VAR, "s.running_var") \
-	X(WEIGHT, "p.weight") \
-	X(BIAS, "p.bias")
+	X(MODEL, "m.name", 1) \
+	X(LAYER, "l.name", 1) \
+	X(DEFINITION, "l.definition", 1) \
+	X(HAS_STATE, "s.layer_id IS NOT NULL", 1) \
+	X(REVISION, "s.revision", 1) \
+	X(FEATURES, "s.features", 1) \
+	X(NUM_BATCHES_TRACKED, "s.num_batches_tracked", 1) \
+	X(COUNT, "s.count", 1) \
+	X(DECAYED_COUNT, "s.decayed_count", 3) \
+	X(FROZEN, "s.frozen", 3) \
+	X(RUNNING_MEAN, "s.running_mean", 1) \
+	X(RUNNING_VAR, "s.running_var", 1) \
+	X(WEIGHT, "p.weight", 1) \
+	X(BIAS, "p.bias", 1)
 
 enum column {
 	COLUMN_ID,
-#define COLUMN_ENUM(name, sql) COLUMN_##name,
+#define COLUMN_ENUM(name, sql, since) COLUMN_##name,
 	COLUMNS(COLUMN_ENUM)
 #undef COLUMN_ENUM
 };
 
-static const char layers_sql[] = "SELECT l.id"
-#define COLUMN_SQL(name, sql) "," sql
-    COLUMNS(COLUMN_SQL)
+#define LAYERS_SQL_BYTES 512
+
+/* A backup of an older version is checked as it is, without the columns that a migration would add. */
+static const char *
+layers_sql(int version, char sql[LAYERS_SQL_BYTES])
+{
+	size_t len = (size_t)snprintf(sql, LAYERS_SQL_BYTES, "SELECT l.id");
+
+#define COLUMN_SQL(name, column, since) \
+	len += (size_t)snprintf(sql + len, LAYERS_SQL_BYTES - len, ",%s", version >= (since) ? (column) : "0");
+	COLUMNS(COLUMN_SQL)
 #undef COLUMN_SQL
-	" FROM layer l LEFT JOIN model m ON m.id = l.model_id LEFT JOIN state s ON s.layer_id = l.id"
-	" LEFT JOIN parameters p ON p.layer_id = l.id";
+	snprintf(sql + len, LAYERS_SQL_BYTES - len,
+	    " FROM layer l LEFT JOIN model m ON m.id = l.model_id LEFT JOIN state s ON s.layer_id = l.id"
+	    " LEFT JOIN parameters p ON p.layer_id = l.id");
+	return sql;
+}
 
 static void
 damaged(struct check *c, const char *what)
@@ -193,6 +207,22 @@ check_count(struct check *c, enum column column, const char *name)
 	if (count < 0)
 		damaged(c, what);
 	return count < 0 ? 0 : (uint64_t)count;
+}
+
+/* SQLite keeps no NaN, but infinities. */
+static void
+check_numbers(struct check *c)
+{
+	const double decayed_count = sqlite3_column_double(c->row, COLUMN_DECAYED_COUNT);
+	const sqlite3_int64 frozen = sqlite3_column_int64(c->row, COLUMN_FROZEN);
+
+	(void)check_count(c, COLUMN_REVISION, "revision");
+	(void)check_count(c, COLUMN_NUM_BATCHES_TRACKED, "num_batches_tracked");
+	(void)check_count(c, COLUMN_COUNT, "count");
+	if (!(decayed_count >= 0 && decayed_count < STATISTICS_DECAYED_COUNT_END))
+		damaged(c, "its decayed count is not a number from 0 to below 2^63");
+	if (frozen != 0 && frozen != 1)
+		damaged(c, "it is marked as frozen by another number than 0 or 1");
 }
 
 /* That all values of a blob are finite, and none is below `least`. Gives their number; 0 where there is no blob. */
@@ -258,9 +288,7 @@ check_layer(struct check *c, sqlite3_stmt *row)
 	weight_count = check_doubles(c, COLUMN_WEIGHT, "weight", -INFINITY);
 	bias_count = check_doubles(c, COLUMN_BIAS, "bias", -INFINITY);
 	if (sqlite3_column_int(row, COLUMN_HAS_STATE)) {
-		(void)check_count(c, COLUMN_REVISION, "revision");
-		(void)check_count(c, COLUMN_NUM_BATCHES_TRACKED, "num_batches_tracked");
-		(void)check_count(c, COLUMN_COUNT, "count");
+		check_numbers(c);
 		features = check_count(c, COLUMN_FEATURES, "number of features");
 		check_statistics(c, features);
 		check_definition(c, features, weight_count, bias_count);
@@ -298,13 +326,14 @@ check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, 
 {
 	static const char counts[] = "SELECT (SELECT count(*) FROM model), (SELECT count(*) FROM layer)";
 	struct check c = { .db = db, .upkeep = u, .report = report };
+	char sql[LAYERS_SQL_BYTES];
 
 	*report = (struct offline_report){ 0 };
 	if (check_schema(&c, e) < 0)
 		return -1;
 	if (report->damages == 0 &&
 	    (query(&c, counts, "the models and layers", take_counts, e) < 0 ||
-		query(&c, layers_sql, "the layers", check_layer, e) < 0))
+		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
 	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0)

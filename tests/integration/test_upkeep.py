@@ -179,6 +179,11 @@ class Check(Upkeep):
         cases = (
             ("UPDATE state SET revision = -1 WHERE layer_id = 1", "revision is negative"),
             ("UPDATE state SET count = -1 WHERE layer_id = 1", "count is negative"),
+            ("UPDATE state SET decayed_count = -0.5 WHERE layer_id = 1", "decayed count is not a number"),
+            ("UPDATE state SET decayed_count = 9e999 WHERE layer_id = 1", "decayed count is not a number"),
+            ("UPDATE state SET decayed_count = 9223372036854775808.0 WHERE layer_id = 1", "decayed count is not"),
+            ("UPDATE state SET frozen = 2 WHERE layer_id = 1", "frozen by another number than 0 or 1"),
+            ("UPDATE state SET frozen = -1 WHERE layer_id = 1", "frozen by another number than 0 or 1"),
             ("UPDATE state SET num_batches_tracked = -5 WHERE layer_id = 1", "num_batches_tracked is negative"),
             ("UPDATE state SET features = -5 WHERE layer_id = 1", "number of features is negative"),
             ("UPDATE state SET features = 3 WHERE layer_id = 1", "do not have one value per feature"),
@@ -360,7 +365,8 @@ class Large(unittest.TestCase):
             for i in range(100, 1000):
                 db.execute("INSERT INTO layer(id, model_id, name, definition) VALUES(?, 1, ?, "
                            "'{\"kind\":\"batch_norm\"}')", (i, f"x{i}"))
-                db.execute("INSERT INTO state VALUES(?, 1, 4096, 1, 0, ?, ?)", (i, values, values))
+                db.execute("INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, running_mean,"
+                           " running_var) VALUES(?, 1, 4096, 1, 0, ?, ?)", (i, values, values))
         db.close()
 
     @classmethod
