@@ -5,7 +5,6 @@
 
 #include "layer/forward.h"
 #include "layer/measure.h"
-#include "norm/normalize.h"
 
 /* The whole tensor as one piece, and the running statistics. `scratch`: doubles a channel, as forward.h says. */
 static int
@@ -61,7 +60,7 @@ call_fold(const struct call *c, double **scale, double **shift, struct err *e)
 	if (measure_running(c, &m, e) < 0 || workspace_doubles(c->workspace, features, scale, e) < 0 ||
 	    workspace_doubles(c->workspace, features, shift, e) < 0)
 		return -1;
-	normalize_rstd(m.var, c->definition->eps, features, *scale);
+	measure_rstd(c->definition, &m, features, *scale);
 	for (size_t f = 0; f < features; f++) {
 		double a = (*scale)[f] * (weight != NULL ? weight[f] : 1);
 		double b = (bias != NULL ? bias[f] : 0) - m.mean[f] * a;

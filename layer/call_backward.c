@@ -10,7 +10,6 @@
 #include "layer/forward.h"
 #include "layer/measure.h"
 #include "layer/pass_run.h"
-#include "norm/normalize.h"
 
 int
 channels_refuse(const struct call *c, const struct piece *g, struct err *e)
@@ -159,7 +158,7 @@ by_channels(struct call *c, const struct piece *x, const struct moments *m, cons
 
 	if (clip(c, x, m, by, g, e) < 0)
 		return -1;
-	normalize_rstd(m->var, c->definition->eps, features, ch->rstd);
+	measure_rstd(c->definition, m, features, ch->rstd);
 	pass.count = m->count;
 	pass.by = (struct norm_by){ .mean = m->mean, .rstd = ch->rstd, .weight = by.weight };
 	if (!pass_run(c->workspace->crew, &pass))

@@ -49,7 +49,8 @@ call_train_whole(struct call *c, const struct shard *whole, struct err *e)
 
 	if (measure_check_count(m->count, e) < 0)
 		return -1;
-	if (isfinite(whole->limit) && measure_check_variance(c, m, e) < 0)
+	measure_rstd(c->definition, m, c->view.feature, c->scratch);
+	if (isfinite(whole->limit) && measure_check_rstd(c->scratch, c->view.feature, e) < 0)
 		return -1;
 	if (isfinite(whole->limit) && !forward_surely_finite(c, m, whole->limit, c->parameters))
 		return err_fail(

@@ -8,7 +8,6 @@
 #include "layer/measure.h"
 #include "layer/pass_run.h"
 #include "layer/reals.h"
-#include "norm/normalize.h"
 #include "norm/widen.h"
 
 /* The first value that is not finite; the number of values when there is none. */
@@ -58,7 +57,10 @@ forward_renorm(const struct call *c)
 	return (struct renorm){ c->view.feature, d->eps, d->r_max, d->d_max, c->statistics.mean, c->statistics.var };
 }
 
-/* Fails unless all results are finite. `m`: the moments of each channel, or NULL where samples have their own. */
+/*
+ * Fails unless all results are finite. `m`: the moments of each channel, whose rstd are in c->scratch, or NULL where
+ * samples have their own.
+ */
 static int
 check_output(const struct call *c, const struct piece *p, const struct moments *m, bool finite, struct err *e)
 {
@@ -66,7 +68,7 @@ check_output(const struct call *c, const struct piece *p, const struct moments *
 
 	if (finite)
 		return 0;
-	if (m != NULL && measure_check_variance(c, m, e) < 0)
+	if (m != NULL && measure_check_rstd(c->scratch, p->view.feature, e) < 0)
 		return -1;
 	forward_where(c, p, where);
 	if (m == NULL && forward_eps(c) == 0)
@@ -94,7 +96,7 @@ forward_by_moments(
 {
 	const struct norm_by numbers = { m->mean, c->scratch, by.weight, by.bias };
 
-	normalize_rstd(m->var, c->definition->eps, p->view.feature, c->scratch);
+	measure_rstd(c->definition, m, p->view.feature, c->scratch);
 	return check_output(c, p, m, run_by(c, &norm_by_feature, p, numbers), e);
 }
 
@@ -163,7 +165,7 @@ forward_inverse(const struct call *c, const struct piece *p, const struct moment
 	if (invert_weight(c->parameters.weight, features, inverse, e) < 0)
 		return -1;
 	for (size_t f = 0; f < features; f++) {
-		deviation[f] = sqrt(m->var[f] + c->definition->eps);
+		deviation[f] = measure_is_narrow(c->definition, m->var[f]) ? 1 : sqrt(m->var[f] + c->definition->eps);
 		zero[f] = 0;
 	}
 	return check_output(c, p, NULL, run_by(c, &norm_by_feature, p, numbers), e);

@@ -6,6 +6,7 @@
 
 #include "layer/pass_run.h"
 #include "layer/reals.h"
+#include "norm/normalize.h"
 
 static int
 refuse_few(uint64_t count, const char *what, struct err *e)
@@ -50,11 +51,26 @@ measure_check_finite(const struct moments *m, size_t features, struct err *e)
 	return 0;
 }
 
-int
-measure_check_variance(const struct call *c, const struct moments *m, struct err *e)
+bool
+measure_is_narrow(const struct definition *d, double var)
 {
-	for (size_t f = 0; f < c->view.feature; f++)
-		if (!(m->var[f] + c->definition->eps > 0))
+	return d->min_std > 0 && sqrt(var) < d->min_std;
+}
+
+void
+measure_rstd(const struct definition *d, const struct moments *m, size_t features, double *rstd)
+{
+	normalize_rstd(m->var, d->eps, features, rstd);
+	for (size_t f = 0; f < features && m->count == 0 && d->min_std > 0; f++)
+		if (measure_is_narrow(d, m->var[f]))
+			rstd[f] = 1;
+}
+
+int
+measure_check_rstd(const double *rstd, size_t features, struct err *e)
+{
+	for (size_t f = 0; f < features; f++)
+		if (!isfinite(rstd[f]))
 			return err_fail(e, ERR_NON_FINITE_INPUT,
 			    "channel %zu is constant: its variance is 0, and so is \"eps\", so that it cannot be "
 			    "normalized",
@@ -65,11 +81,18 @@ measure_check_variance(const struct call *c, const struct moments *m, struct err
 int
 measure_running(const struct call *c, struct moments *out, struct err *e)
 {
+	double *zeros;
+
 	*out = (struct moments){ 0, c->statistics.mean, c->statistics.var };
-	if (out->mean != NULL)
+	if (out->mean == NULL)
+		return err_fail(e, ERR_NOT_TRAINED,
+		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", c->name);
+	if (c->definition->with_mean)
 		return 0;
-	return err_fail(e, ERR_NOT_TRAINED,
-	    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", c->name);
+	if (workspace_doubles(c->workspace, c->statistics.features, &zeros, e) < 0)
+		return -1;
+	out->mean = zeros;
+	return 0;
 }
 
 int

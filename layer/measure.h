@@ -14,7 +14,10 @@ int measure_moments(
 /* The same of each sample's channels: `mean` and `var` have view.outer * view.feature doubles. */
 int measure_instances(const struct call *c, const struct piece *p, double *mean, double *var, struct err *e) MUST_CHECK;
 
-/* The running statistics as moments, for which `count` is 0; not_trained. */
+/*
+ * The running statistics as moments, for which `count` is 0; not_trained. The mean is 0 where the definition leaves it
+ * out (docs/MATH.md, equation 28).
+ */
 int measure_running(const struct call *c, struct moments *out, struct err *e) MUST_CHECK;
 
 /* too_few_values if all positions of a tensor are padding. Not for shards, which may be all padding. */
@@ -26,8 +29,15 @@ int measure_check_finite(const struct moments *m, size_t features, struct err *e
 /* too_few_values unless `count` values a channel have a variance. */
 int measure_check_count(uint64_t count, struct err *e) MUST_CHECK;
 
-/* non_finite_input for a channel whose variance is 0 where eps is 0 as well. */
-int measure_check_variance(const struct call *c, const struct moments *m, struct err *e) MUST_CHECK;
+/*
+ * What each channel is multiplied by: 1 / sqrt(var + eps). By running statistics it is 1 for a channel whose deviation is
+ * below the definition's min_std (equation 28); measure_is_narrow tells which, of running variances alone.
+ */
+void measure_rstd(const struct definition *d, const struct moments *m, size_t features, double *rstd);
+bool measure_is_narrow(const struct definition *d, double var);
+
+/* non_finite_input for a channel with an infinite rstd: its variance is 0, and so is eps. */
+int measure_check_rstd(const double *rstd, size_t features, struct err *e) MUST_CHECK;
 
 /*
  * PyTorch's checks of a tensor that is not empty, for every kind but batch_norm: an instance must have two values; of

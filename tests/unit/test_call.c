@@ -72,6 +72,7 @@ batch_norm(void)
 		.track_running_stats = true,
 		.momentum = 0.1,
 		.unbiased_running_var = true,
+		.with_mean = true,
 		.channel_axis = 1 };
 }
 
@@ -218,6 +219,46 @@ START_TEST(fold_gives_inference_as_scale_and_shift)
 	ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
 	for (size_t i = 0; i < N * C; i++)
 		ck_assert_double_eq_tol(f.x[i], samples[i] * scale[i % C] + shift[i % C], 1e-12);
+	end(&f);
+}
+END_TEST
+
+/*
+ * The running deviations are 2 and 10. Bit _i & 1: the mean stays; _i / 2: none, the first or both are below min_std
+ * (a deviation that equals it is not). Inference, its inverse, its folded form and its gradient agree.
+ */
+START_TEST(narrow_channels_are_not_scaled_and_the_mean_may_stay)
+{
+	static const double weight[C] = { 2, -1 }, bias[C] = { 0.5, 7 }, min_std[] = { 2, 2.0000001, 10.1 };
+	struct definition d = batch_norm();
+	double *scale, *shift;
+	struct fixture f;
+
+	d.with_mean = _i % 2 == 0;
+	d.min_std = min_std[_i / 2];
+	begin(&f, d);
+	track(&f);
+	f.call.parameters = (struct scale_shift){ weight, bias };
+	f.call.gradient = &f.gradient;
+	for (size_t i = 0; i < N * C; i++)
+		f.g[i] = 1;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_fold(&f.call, &scale, &shift, &f.e), 0);
+	ck_assert_int_eq(call_backward(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++) {
+		const size_t k = i % C;
+		const double mean = d.with_mean ? f.running_mean[k] : 0, std = sqrt(f.running_var[k]);
+		const double rstd = std < d.min_std ? 1 : 1 / std;
+
+		ck_assert_double_eq(f.x[i], (samples[i] - mean) * rstd * weight[k] + bias[k]);
+		ck_assert_double_eq_tol(f.x[i], samples[i] * scale[k] + shift[k], 1e-12);
+		ck_assert_double_eq(f.g[i], weight[k] * rstd);
+		ck_assert_double_eq(scale[k], rstd * weight[k]);
+	}
+	ck_assert_int_eq(call_invert(&f.call, &f.e), 0);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq_tol(f.x[i], samples[i], 1e-12);
 	end(&f);
 }
 END_TEST
@@ -462,6 +503,7 @@ unit_suite(void)
 	tcase_add_test(c, padding_is_left_out_of_everything);
 	tcase_add_test(c, infer_is_by_the_running_statistics_and_can_be_undone);
 	tcase_add_test(c, fold_gives_inference_as_scale_and_shift);
+	tcase_add_loop_test(c, narrow_channels_are_not_scaled_and_the_mean_may_stay, 0, 6);
 	tcase_add_test(c, normalize_is_by_the_own_statistics);
 	tcase_add_test(c, backward_gives_three_gradients);
 	tcase_add_test(c, shards_are_normalized_by_the_whole_batch);
