@@ -151,9 +151,29 @@ refuse_update(enum update_result result, const struct working *w, const struct u
 	}
 }
 
-/* Moves the working copy's statistics by one update. */
+int
+write_ask(const struct store_write *write, const struct snapshot *state, struct err *e)
+{
+	if (write->kind != STORE_UPDATE || write->updates.accept == NULL)
+		return 0;
+	return write->updates.accept(write->updates.accept_arg, state, e);
+}
+
+/* Before the layer has moved, so that nothing has to go back. */
 static int
-move_statistics(struct batch *b, struct working *w, const struct update *u, struct err *e)
+ask(const struct store_write *write, const struct working *w, const struct statistics *after, struct err *e)
+{
+	struct snapshot next = w->now;
+
+	next.revision++;
+	next.statistics = *after;
+	return write_ask(write, &next, e);
+}
+
+/* Moves the working copy's statistics by one update. `asks`: the write whose last update this is, else NULL. */
+static int
+move_statistics(
+    struct batch *b, struct working *w, const struct update *u, const struct store_write *asks, struct err *e)
 {
 	struct statistics before = w->now.statistics, after;
 	enum update_result result;
@@ -167,6 +187,8 @@ move_statistics(struct batch *b, struct working *w, const struct update *u, stru
 	result = update_apply(&before, u, &after);
 	if (result != UPDATE_APPLIED)
 		return refuse_update(result, w, u, e);
+	if (asks != NULL && ask(asks, w, &after, e) < 0)
+		return -1;
 	w->spare = before;
 	if (before.mean == w->base->statistics.mean || (w->kept != NULL && before.mean == w->kept->now.statistics.mean))
 		w->spare.mean = NULL; /* the committed snapshot's, or what this change may go back to */
@@ -178,11 +200,12 @@ static int
 apply_update(struct batch *b, struct store_write *write, struct err *e)
 {
 	struct working *w = layer_to_write(b, write, e);
+	const size_t count = write->updates.count;
 
 	if (w == NULL)
 		return -1;
-	for (size_t i = 0; i < write->updates.count; i++)
-		if (move_statistics(b, w, &write->updates.list[i], e) < 0)
+	for (size_t i = 0; i < count; i++)
+		if (move_statistics(b, w, &write->updates.list[i], i + 1 == count ? write : NULL, e) < 0)
 			return -1;
 	mark_dirty(w);
 	return 0;

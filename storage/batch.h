@@ -78,6 +78,9 @@ int batch_keep(struct batch *b, struct working *w, struct err *e) MUST_CHECK;
 int batch_keep_model(struct batch *b, const char *model, struct err *e) MUST_CHECK;
 void batch_end_change(struct batch *b, bool go_back);
 
+/* Asks the submitter of an update about the state that it leads to, or, where it is repeated, that stands (store.h). */
+int write_ask(const struct store_write *write, const struct snapshot *state, struct err *e) MUST_CHECK;
+
 /* Applies one write (apply.c). -1 with `e` when it is refused, or b->broken. */
 int write_apply(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 

@@ -163,18 +163,31 @@ apply_all_or_none(struct batch *b, struct store_change *change, struct err *e)
 }
 
 static void
-take_results(struct store_change *change)
+take_result(struct store_write *write)
+{
+	const struct working *w = write->working;
+
+	if (w == NULL || !w->exists)
+		return;
+	write->result.revision = w->now.revision;
+	write->result.num_batches_tracked = w->now.statistics.num_batches_tracked;
+	write->result.features = w->now.statistics.features;
+}
+
+/* A repeated update whose submitter asks for the state gets the present one, and its counts with it. */
+static int
+apply_repeated(struct store_change *change, struct err *e)
 {
 	for (size_t i = 0; i < change->count; i++) {
-		struct store_written *result = &change->writes[i].result;
-		const struct working *w = change->writes[i].working;
+		struct store_write *write = &change->writes[i];
 
-		if (w == NULL || !w->exists)
+		if (write->kind != STORE_UPDATE || write->updates.accept == NULL)
 			continue;
-		result->revision = w->now.revision;
-		result->num_batches_tracked = w->now.statistics.num_batches_tracked;
-		result->features = w->now.statistics.features;
+		if (write_ask(write, &write->working->now, e) < 0)
+			return name_write(change, i, e);
+		take_result(write);
 	}
+	return 0;
 }
 
 static int
@@ -183,10 +196,11 @@ apply(struct batch *b, struct store_change *change, struct err *e)
 	if (load_layers(b, change, e) < 0 || (change->key != NULL && find_keys(b, change, e) < 0))
 		return -1;
 	if (change->repeated)
-		return 0;
+		return apply_repeated(change, e);
 	if (apply_all_or_none(b, change, e) < 0)
 		return -1;
-	take_results(change);
+	for (size_t i = 0; i < change->count; i++)
+		take_result(&change->writes[i]);
 	return change->key != NULL ? add_keys(b, change, e) : 0;
 }
 

@@ -185,7 +185,8 @@ struct store_write {
 			/*
 			 * Called on the store's thread with the state that the updates lead to, or that stands where
 			 * the change is repeated. The snapshot is valid during the call alone and takes no references.
-			 * -1 with `e` refuses the change. NULL: nothing is called.
+			 * -1 with `e` refuses the change. NULL: nothing is called. What was accepted stands only when
+			 * the operation succeeds.
 			 */
 			int (*accept)(void *arg, const struct snapshot *after, struct err *e);
 			void *accept_arg;
@@ -227,7 +228,8 @@ struct store_change {
 	const char *key;                        /* NULL: none */
 	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
 
-	bool repeated; /* the key was used before: nothing is changed, and the results are those of the first time */
+	/* The key was used before: nothing changes. The results are those of the first time, or with `accept` present. */
+	bool repeated;
 };
 
 /*

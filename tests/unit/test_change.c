@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -320,6 +321,145 @@ START_TEST(a_key_holds_for_all_layers_of_its_change)
 }
 END_TEST
 
+/* What an `accept` was called with. */
+struct asked {
+	unsigned calls;
+	uint64_t revision, num_batches_tracked;
+	double mean;
+	bool refuses;
+	sem_t *waits; /* NULL: it does not */
+};
+
+static int
+accept(void *arg, const struct snapshot *after, struct err *e)
+{
+	struct asked *a = arg;
+
+	while (a->waits != NULL && sem_wait(a->waits) < 0)
+		;
+	a->calls++;
+	a->revision = after->revision;
+	a->num_batches_tracked = after->statistics.num_batches_tracked;
+	a->mean = after->statistics.mean[0];
+	return a->refuses ? err_fail(e, ERR_NON_FINITE_INPUT, "not wanted") : 0;
+}
+
+static const struct update twice[] = {
+	{ .averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 2, .mean = two, .var = ones },
+	{ .averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 2, .mean = two, .var = ones },
+};
+
+/* Updates of "l" that the submitter is asked about. */
+static struct scratch_change
+asking(struct asked *a, size_t count)
+{
+	return (struct scratch_change){ .write = { .kind = STORE_UPDATE,
+					    .updates = { twice, count, .accept = accept, .accept_arg = a } } };
+}
+
+static void
+assert_mean(struct store *s, uint64_t revision, uint64_t tracked, double mean)
+{
+	const struct snapshot *l = scratch_layer(s, "l");
+
+	ck_assert_uint_eq(l->revision, revision);
+	ck_assert_uint_eq(l->statistics.num_batches_tracked, tracked);
+	ck_assert(l->statistics.mean == NULL ? tracked == 0 : l->statistics.mean[0] == mean);
+	snapshot_unref(l);
+}
+
+/* _i: how many updates a change has, the last of which is asked about. */
+START_TEST(a_submitter_is_asked_about_the_state_of_its_updates)
+{
+	struct store *s = scratch_open();
+	struct asked no = { .refuses = true }, yes = { 0 };
+	const double first = _i == 1 ? 1.5 : 2.25, second = _i == 1 ? 2.25 : 45.0 / 16;
+	struct scratch_change c;
+
+	scratch_create(s, "l");
+	c = scratch_run_change(s, asking(&no, (size_t)_i));
+	ck_assert_int_eq(c.op.err.code, ERR_NON_FINITE_INPUT);
+	ck_assert_str_eq(c.op.err.detail, "not wanted");
+	assert_mean(s, 0, 0, 0);
+	c = scratch_run_change(s, asking(&yes, (size_t)_i));
+	ck_assert_int_eq(c.op.err.code, ERR_NONE);
+	ck_assert(yes.calls == 1 && yes.revision == 1 && yes.num_batches_tracked == (uint64_t)_i && yes.mean == first);
+	assert_mean(s, 1, (uint64_t)_i, first);
+	c = scratch_run_change(s, asking(&no, (size_t)_i));
+	ck_assert_int_eq(c.op.err.code, ERR_NON_FINITE_INPUT);
+	ck_assert(no.calls == 2 && no.revision == 2 && no.mean == second);
+	assert_mean(s, 1, (uint64_t)_i, first);
+	store_close(s);
+	s = scratch_open();
+	assert_mean(s, 1, (uint64_t)_i, first);
+	store_close(s);
+}
+END_TEST
+
+#define SHARED 9
+
+/* The first holds up the store until all others wait, so that they share a batch; every third is refused. */
+START_TEST(changes_of_one_batch_are_asked_about_one_after_another)
+{
+	struct store *s = scratch_open();
+	static struct scratch_change c[SHARED];
+	struct asked a[SHARED] = { { 0 } };
+	uint64_t revision = 0;
+	double mean = 0;
+	sem_t all;
+
+	ck_assert_int_eq(sem_init(&all, 0, 0), 0);
+	scratch_create(s, "l");
+	a[0].waits = &all;
+	for (size_t i = 0; i < SHARED; i++) {
+		a[i].refuses = i % 3 == 2;
+		c[i] = asking(&a[i], (size_t)_i);
+		scratch_submit_change(s, &c[i]);
+	}
+	ck_assert_int_eq(sem_post(&all), 0);
+	scratch_wait(SHARED);
+	for (size_t i = 0; i < SHARED; i++) {
+		double next = mean;
+
+		for (int k = 0; k < _i; k++)
+			next += (two[0] - next) / 2;
+		ck_assert(a[i].calls == 1 && a[i].revision == revision + 1 && a[i].mean == next);
+		ck_assert_int_eq(c[i].op.err.code, a[i].refuses ? ERR_NON_FINITE_INPUT : ERR_NONE);
+		ck_assert_uint_eq(c[i].write.result.revision, a[i].refuses ? 0 : revision + 1);
+		if (a[i].refuses)
+			continue;
+		revision++;
+		mean = next;
+	}
+	assert_mean(s, revision, revision * (uint64_t)_i, mean);
+	store_close(s);
+	sem_destroy(&all);
+}
+END_TEST
+
+START_TEST(a_repeat_is_asked_about_the_present_state)
+{
+	struct store *s = scratch_open();
+	struct asked a = { 0 };
+	struct scratch_change c, keyed = asking(&a, 1);
+
+	scratch_create(s, "l");
+	keyed.op.change.key = "k";
+	c = scratch_run_change(s, keyed);
+	ck_assert(c.op.err.code == ERR_NONE && !c.op.change.repeated && a.calls == 1);
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .updates = { twice, 2 } });
+	c = scratch_run_change(s, keyed);
+	ck_assert(c.op.err.code == ERR_NONE && c.op.change.repeated && a.calls == 2);
+	ck_assert(a.revision == 2 && a.num_batches_tracked == 3 && a.mean == 2.625);
+	ck_assert(c.write.result.revision == 2 && c.write.result.num_batches_tracked == 3);
+	a.refuses = true;
+	c = scratch_run_change(s, keyed);
+	ck_assert_int_eq(c.op.err.code, ERR_NON_FINITE_INPUT);
+	assert_mean(s, 2, 3, 2.625);
+	store_close(s);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -332,6 +472,9 @@ unit_suite(void)
 	tcase_add_test(t, a_change_of_writes_of_every_kind);
 	tcase_add_loop_test(t, one_refused_write_refuses_its_change_wherever_it_is, 0, BAD_WRITES);
 	tcase_add_test(t, a_key_holds_for_all_layers_of_its_change);
+	tcase_add_loop_test(t, a_submitter_is_asked_about_the_state_of_its_updates, 1, 3);
+	tcase_add_loop_test(t, changes_of_one_batch_are_asked_about_one_after_another, 1, 3);
+	tcase_add_test(t, a_repeat_is_asked_about_the_present_state);
 	suite_add_tcase(s, t);
 	return s;
 }
