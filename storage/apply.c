@@ -9,7 +9,17 @@
 #include "storage/batch.h"
 #include "storage/snapshot.h"
 
-/* The layer that a write may change now, its precondition checked. NULL with `e`. */
+/* What a frozen layer refuses. */
+static const bool moves_statistics[STORE_WRITE_COUNT] = {
+	[STORE_UPDATE] = true,
+	[STORE_STATISTICS_PUT] = true,
+	[STORE_STATISTICS_RESET] = true,
+	[STORE_SOURCE_PUT] = true,
+	[STORE_SOURCE_DELETE] = true,
+	[STORE_SOURCES_FOLD] = true,
+};
+
+/* The layer that a write may change now: its precondition holds, and it is not frozen. NULL with `e`. */
 static struct working *
 layer_to_write(struct batch *b, const struct store_write *write, struct err *e)
 {
@@ -26,6 +36,13 @@ layer_to_write(struct batch *b, const struct store_write *write, struct err *e)
 	if (!match) {
 		err_set(e, ERR_REVISION_MISMATCH,
 		    "If-Match does not name the layer's revision, which is \"%" PRIu64 "\"", w->now.revision);
+		return NULL;
+	}
+	if (w->now.frozen && moves_statistics[write->kind]) {
+		err_set(e, ERR_FROZEN,
+		    "layer \"%s\" is frozen: nothing moves its statistics until it is thawed by PUT .../frozen "
+		    "{\"frozen\":false}. \"train\" sent again normalizes by them and stores nothing",
+		    w->name);
 		return NULL;
 	}
 	return batch_keep(b, w, e) < 0 ? NULL : w;
@@ -199,9 +216,12 @@ move_statistics(
 static int
 apply_update(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, write, e);
 	const size_t count = write->updates.count;
+	struct working *w;
 
+	if (count == 0 && batch_has_layer(write->working, write))
+		return 0;
+	w = layer_to_write(b, write, e);
 	if (w == NULL)
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -287,6 +307,30 @@ apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 	return 0;
 }
 
+static int
+apply_freeze(struct batch *b, struct store_write *write, struct err *e)
+{
+	struct working *w = layer_to_write(b, write, e);
+
+	if (w == NULL)
+		return -1;
+	working_freeze(w, write->frozen);
+	return 0;
+}
+
+static int
+apply_model_freeze(struct batch *b, struct store_write *write, struct err *e)
+{
+	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0)
+		return -1;
+	if (b->backend->ops->freeze_model(b->backend, write->model, write->frozen, &write->result.layers, e) < 0) {
+		b->broken = true;
+		return -1;
+	}
+	batch_freeze_model(b, write->model, write->frozen);
+	return 0;
+}
+
 size_t
 store_write_bytes(const struct snapshot *state, const struct store_write *write)
 {
@@ -294,7 +338,7 @@ store_write_bytes(const struct snapshot *state, const struct store_write *write)
 	size_t after = present, copies = 1; /* the next snapshot's */
 
 	/* move_statistics: the result of each update, of which two are kept, and the initial ones if there are none. */
-	if (write->kind == STORE_UPDATE) {
+	if (write->kind == STORE_UPDATE && write->updates.count > 0) {
 		after = 2 * write->updates.list->features;
 		copies += 1 + (write->updates.count > 1) + (present == 0);
 	}
@@ -309,6 +353,8 @@ static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write
 	[STORE_STATISTICS_PUT] = apply_statistics_put,
 	[STORE_STATISTICS_RESET] = apply_statistics_reset,
 	[STORE_PARAMETERS_PUT] = apply_parameters_put,
+	[STORE_FREEZE] = apply_freeze,
+	[STORE_MODEL_FREEZE] = apply_model_freeze,
 };
 
 int

@@ -67,6 +67,8 @@ struct backend_ops {
 	int (*trim_keys)(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
+	/* Raises the revision of each layer whose flag was another. *layers: how many the model has. */
+	int (*freeze_model)(struct backend *b, const char *model, bool frozen, uint64_t *layers, struct err *e);
 
 	/* Set entries, count and more. */
 	int (*list_layers)(struct backend *b, struct store_list *list, struct err *e);

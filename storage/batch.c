@@ -19,8 +19,8 @@ batch_init(struct batch *b, size_t write_count, struct backend *backend, struct 
 	for (b->bucket_count = 8; b->bucket_count < write_count; b->bucket_count *= 2)
 		;
 	b->buckets = arena_array(&b->arena, b->bucket_count, sizeof(struct working *));
-	b->dropped_models = arena_array(&b->arena, write_count, sizeof(char *));
-	return b->buckets == NULL || b->dropped_models == NULL ? err_fail_memory(e) : 0;
+	b->stale_models = arena_array(&b->arena, write_count, sizeof(char *));
+	return b->buckets == NULL || b->stale_models == NULL ? err_fail_memory(e) : 0;
 }
 
 void
@@ -34,10 +34,10 @@ batch_fini(struct batch *b)
 }
 
 static bool
-model_dropped(const struct batch *b, const char *model)
+model_stale(const struct batch *b, const char *model)
 {
-	for (size_t i = 0; i < b->dropped_count; i++)
-		if (strcmp(b->dropped_models[i], model) == 0)
+	for (size_t i = 0; i < b->stale_count; i++)
+		if (strcmp(b->stale_models[i], model) == 0)
 			return true;
 	return false;
 }
@@ -66,7 +66,7 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 		err_set_memory(e);
 		return NULL;
 	}
-	if (!model_dropped(b, model))
+	if (!model_stale(b, model))
 		base = cache_get(b->cache, model, layer);
 	if (base == NULL && b->backend->ops->load(b->backend, model, layer, NULL, &base, e) < 0)
 		return NULL;
@@ -104,7 +104,26 @@ batch_drop_model(struct batch *b, const char *model)
 	for (struct working *w = b->first; w != NULL; w = w->next)
 		if (strcmp(w->model, model) == 0)
 			working_deleted(w);
-	b->dropped_models[b->dropped_count++] = model;
+	b->stale_models[b->stale_count++] = model;
+}
+
+void
+working_freeze(struct working *w, bool frozen)
+{
+	if (w->now.frozen == frozen)
+		return;
+	w->now.frozen = frozen;
+	w->now.revision++;
+	w->dirty = true;
+}
+
+void
+batch_freeze_model(struct batch *b, const char *model, bool frozen)
+{
+	for (struct working *w = b->first; w != NULL; w = w->next)
+		if (w->exists && strcmp(w->model, model) == 0)
+			working_freeze(w, frozen);
+	b->stale_models[b->stale_count++] = model;
 }
 
 bool
@@ -157,8 +176,8 @@ batch_end_change(struct batch *b, bool go_back)
 	}
 	b->kept = NULL;
 	if (go_back)
-		b->dropped_count = b->dropped_before;
-	b->dropped_before = b->dropped_count;
+		b->stale_count = b->stale_before;
+	b->stale_before = b->stale_count;
 }
 
 int
@@ -179,8 +198,8 @@ batch_save(struct batch *b, struct err *e)
 void
 batch_publish(struct batch *b)
 {
-	for (size_t i = 0; i < b->dropped_count; i++)
-		cache_drop_model(b->cache, b->dropped_models[i]);
+	for (size_t i = 0; i < b->stale_count; i++)
+		cache_drop_model(b->cache, b->stale_models[i]);
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (w->next_layer != NULL)
 			cache_put(b->cache, w->next_layer);

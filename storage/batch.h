@@ -43,11 +43,11 @@ struct batch {
 	struct working **buckets;
 	size_t bucket_count; /* a power of two */
 	struct working *first, **last;
-	const char **dropped_models; /* deleted in this batch: their layers in the cache are out of date */
-	size_t dropped_count;
-	bool may_go_back;      /* the change at hand: what it touches is kept */
-	struct working *kept;  /* what it has touched */
-	size_t dropped_before; /* dropped_count as the change before it left it */
+	const char **stale_models; /* changed in this batch as a whole: their layers in the cache are out of date */
+	size_t stale_count;
+	bool may_go_back;     /* the change at hand: what it touches is kept */
+	struct working *kept; /* what it has touched */
+	size_t stale_before;  /* stale_count as the change before it left it */
 	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 
@@ -63,15 +63,22 @@ struct working *batch_layer(struct batch *b, const char *model, const char *laye
 void working_created(struct working *w, const struct snapshot *base);
 void working_deleted(struct working *w);
 
-/* Marks all layers of a model as gone. */
+/*
+ * The backend has deleted, or frozen or thawed, all layers of a model: brings the batch's copies along. Layers that it
+ * has no copy of are read from the backend from now on, not from the cache.
+ */
 void batch_drop_model(struct batch *b, const char *model);
+void batch_freeze_model(struct batch *b, const char *model, bool frozen);
+
+/* Sets the flag, as a change of the layer where it was not so already. */
+void working_freeze(struct working *w, bool frozen);
 
 /* Whether the layer exists and is the one that the write means. */
 bool batch_has_layer(const struct working *w, const struct store_write *write);
 
 /*
  * While a change is applied that may go back (b->may_go_back), batch_keep is called before a layer's copy is changed,
- * and batch_keep_model before a model is dropped; batch_end_change with `go_back` restores them all. In between no copy
+ * and batch_keep_model before a model's are; batch_end_change with `go_back` restores them all. In between no copy
  * is made anew.
  */
 int batch_keep(struct batch *b, struct working *w, struct err *e) MUST_CHECK;

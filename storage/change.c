@@ -15,12 +15,19 @@ deletes(const struct store_write *write)
 	return write->kind == STORE_LAYER_DELETE || write->kind == STORE_MODEL_DELETE;
 }
 
+/* Whether it is about all layers of a model: it has no working copy, and no key. */
+static bool
+is_of_model(const struct store_write *write)
+{
+	return write->kind == STORE_MODEL_DELETE || write->kind == STORE_MODEL_FREEZE;
+}
+
 /* Puts the write that an error is about before its detail, where there are several. */
 static int
 name_write(const struct store_change *change, size_t i, struct err *e)
 {
 	const struct store_write *write = &change->writes[i];
-	const bool model = write->kind == STORE_MODEL_DELETE;
+	const bool model = is_of_model(write);
 	struct err named;
 
 	if (change->count == 1)
@@ -37,7 +44,7 @@ load_layers(struct batch *b, struct store_change *change, struct err *e)
 	for (size_t i = 0; i < change->count; i++) {
 		struct store_write *write = &change->writes[i];
 
-		if (write->kind == STORE_MODEL_DELETE)
+		if (is_of_model(write))
 			continue;
 		write->working = batch_layer(b, write->model, write->layer, e);
 		if (write->working == NULL)
@@ -78,7 +85,7 @@ find_keys(struct batch *b, struct store_change *change, struct err *e)
 	size_t missing = 0;
 
 	for (size_t i = 0; i < change->count; i++) {
-		if (deletes(&change->writes[i]))
+		if (deletes(&change->writes[i]) || is_of_model(&change->writes[i]))
 			continue;
 		if (find_key(b, change, &change->writes[i], &found, e) < 0)
 			return name_write(change, i, e);
@@ -95,6 +102,13 @@ find_keys(struct batch *b, struct store_change *change, struct err *e)
 	return name_write(change, missing, e);
 }
 
+/* Whether it only asks for the change's key (store.h, updates). */
+static bool
+only_asks(const struct store_write *write)
+{
+	return write->kind == STORE_UPDATE && write->updates.count == 0;
+}
+
 static int
 add_keys(struct batch *b, const struct store_change *change, struct err *e)
 {
@@ -104,7 +118,7 @@ add_keys(struct batch *b, const struct store_change *change, struct err *e)
 		struct used_key used = { .revision = write->result.revision,
 			.num_batches_tracked = write->result.num_batches_tracked };
 
-		if (deletes(write) || !w->exists || w->keyed_by == change)
+		if (deletes(write) || is_of_model(write) || only_asks(write) || !w->exists || w->keyed_by == change)
 			continue;
 		w->keyed_by = change;
 		memcpy(used.digest, change->key_digest, DIGEST_BYTES);
@@ -129,7 +143,8 @@ static bool
 needs_mark(const struct store_change *change)
 {
 	for (size_t i = 0; i < change->count && change->count > 1; i++)
-		if (change->writes[i].kind == STORE_LAYER_CREATE || deletes(&change->writes[i]))
+		if (change->writes[i].kind == STORE_LAYER_CREATE || deletes(&change->writes[i]) ||
+		    is_of_model(&change->writes[i]))
 			return true;
 	return false;
 }

@@ -243,6 +243,24 @@ sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 	return statement_run(stmt, e);
 }
 
+static int
+sqlite_freeze_model(struct backend *b, const char *model, bool frozen, uint64_t *layers, struct err *e)
+{
+	sqlite3_stmt *freeze = sqlite_statement(b, STATEMENT_FREEZE_MODEL),
+		     *count = sqlite_statement(b, STATEMENT_COUNT_LAYERS);
+	int64_t n = 0;
+
+	statement_bind_text(freeze, 1, model);
+	sqlite3_bind_int(freeze, 2, frozen);
+	if (statement_run(freeze, e) < 0)
+		return -1;
+	statement_bind_text(count, 1, model);
+	if (statement_int(count, &n, e) < 0)
+		return -1;
+	*layers = (uint64_t)n;
+	return 0;
+}
+
 /* One row: name, and for layers definition, revision, features, frozen. */
 static int
 entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
@@ -324,6 +342,7 @@ static const struct backend_ops sqlite_ops = {
 	.trim_keys = sqlite_trim_keys,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
+	.freeze_model = sqlite_freeze_model,
 	.list_layers = sqlite_list_layers,
 	.list_models = sqlite_list_models,
 	.copy_start = sqlite_copy_start,

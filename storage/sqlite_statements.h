@@ -61,6 +61,10 @@
 	X(DELETE_KEYS_BELOW, "DELETE FROM idempotency WHERE id < ?1") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
+	X(FREEZE_MODEL, \
+	    "UPDATE state SET frozen = ?2, revision = revision + 1 WHERE frozen <> ?2 AND layer_id IN" \
+	    " (SELECT l.id FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1)") \
+	X(COUNT_LAYERS, "SELECT count(*) FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1") \
 	X(LIST_LAYERS, \
 	    "SELECT l.name, l.definition, s.revision, s.features, s.frozen FROM model m JOIN layer l ON l.model_id = " \
 	    "m.id" \

@@ -163,6 +163,7 @@ struct store_written {
 	uint64_t revision;
 	uint64_t num_batches_tracked;
 	uint64_t features;
+	uint64_t layers;                 /* of STORE_MODEL_FREEZE, in the place of the others: how many the model has */
 	bool created;                    /* the layer did not exist before */
 	const struct snapshot *snapshot; /* of STORE_LAYER_CREATE: a reference to the layer, new or as it was before */
 };
@@ -219,8 +220,8 @@ struct store_write {
  * change that is refused leaves no trace; if it has several writes, the error names the one that is refused.
  *
  * A change with a key is applied once, however often it is submitted. The key is remembered with each layer that the
- * change writes to and does not delete. Using it with another digest, or for other layers beside one of these, fails
- * (idempotency_mismatch).
+ * change writes to and does not delete; a write to a whole model counts as to none. Using it with another digest, or
+ * for other layers beside one of these, fails (idempotency_mismatch).
  */
 struct store_change {
 	struct store_write *writes;

@@ -150,6 +150,10 @@ make_write(struct rig *rig, unsigned i, const struct world_step *step)
 		world_values(step->number, rig->mean[i], world_features(step->layer));
 		write.parameters.weight = (struct store_vector){ rig->mean[i], world_features(step->layer) };
 		break;
+	case STORE_FREEZE:
+	case STORE_MODEL_FREEZE:
+		write.frozen = world_frozen(step);
+		break;
 	default:
 		break;
 	}

@@ -52,7 +52,8 @@ make_step(uint64_t *random)
 	static const enum store_write_kind kinds[] = { STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE,
 		STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_PARAMETERS_PUT,
 		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE,
-		STORE_MODEL_DELETE, STORE_STATISTICS_RESET, STORE_STATISTICS_PUT };
+		STORE_MODEL_DELETE, STORE_STATISTICS_RESET, STORE_STATISTICS_PUT, STORE_FREEZE, STORE_FREEZE,
+		STORE_MODEL_FREEZE, STORE_MODEL_FREEZE };
 
 	return (struct world_step){ .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
 		.layer = (unsigned)(next_random(random) % WORLD_LAYERS),
@@ -72,8 +73,12 @@ world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *ran
 	step->number |= 1;
 	step->joins = false;
 	do {
-		step->kind = w->layers[step->layer].exists ? STORE_UPDATE : STORE_LAYER_CREATE;
+		step->kind = !w->layers[step->layer].exists ? STORE_LAYER_CREATE :
+		    w->layers[step->layer].frozen           ? STORE_FREEZE :
+							      STORE_UPDATE;
 		step->refusal = WORLD_FINE;
+		if (step->kind == STORE_FREEZE)
+			step->number |= 2; /* it thaws */
 	} while (++step < batch->steps + batch->count && step->joins);
 }
 
@@ -147,14 +152,40 @@ delete_model(struct world *w, unsigned model)
 	return ERR_NONE;
 }
 
+static void
+freeze(struct world_layer *layer, bool frozen)
+{
+	layer->revision += layer->frozen != frozen;
+	layer->frozen = frozen;
+}
+
+static enum err_code
+freeze_model(struct world *w, unsigned model, bool frozen)
+{
+	if (!w->models[model])
+		return refuse(w, model);
+	for (unsigned i = model; i < WORLD_LAYERS; i += WORLD_MODELS)
+		if (w->layers[i].exists)
+			freeze(&w->layers[i], frozen);
+	return ERR_NONE;
+}
+
+static bool
+moves_statistics(enum store_write_kind kind)
+{
+	return kind == STORE_UPDATE || kind == STORE_STATISTICS_PUT || kind == STORE_STATISTICS_RESET;
+}
+
 /* Why a write to a layer that exists must be refused. */
 static enum err_code
-refusal(const struct world_step *step)
+refusal(const struct world_layer *layer, const struct world_step *step)
 {
 	if (step->refusal == WORLD_OTHER_LAYER)
 		return ERR_NO_SUCH_LAYER;
 	if (step->refusal == WORLD_OTHER_REVISION)
 		return ERR_REVISION_MISMATCH;
+	if (layer->frozen && moves_statistics(step->kind))
+		return ERR_FROZEN;
 	if (step->refusal == WORLD_MISSHAPEN && (step->kind == STORE_UPDATE || step->kind == STORE_STATISTICS_PUT))
 		return ERR_SHAPE_MISMATCH;
 	return step->refusal == WORLD_NON_FINITE && step->kind == STORE_UPDATE ? ERR_NON_FINITE_INPUT : ERR_NONE;
@@ -166,6 +197,10 @@ write_layer(struct world_layer *layer, const struct world_step *step)
 {
 	const size_t n = features[step->layer];
 
+	if (step->kind == STORE_FREEZE) {
+		freeze(layer, world_frozen(step));
+		return;
+	}
 	layer->revision++;
 	switch (step->kind) {
 	case STORE_LAYER_DELETE:
@@ -200,9 +235,11 @@ apply(struct world *w, const struct world_step *step)
 		return create(w, step->layer);
 	if (step->kind == STORE_MODEL_DELETE)
 		return delete_model(w, step->layer % WORLD_MODELS);
+	if (step->kind == STORE_MODEL_FREEZE)
+		return freeze_model(w, step->layer % WORLD_MODELS, world_frozen(step));
 	if (!layer->exists)
 		return refuse(w, step->layer);
-	code = refusal(step);
+	code = refusal(layer, step);
 	if (code == ERR_NONE)
 		write_layer(layer, step);
 	return code;
@@ -231,7 +268,7 @@ world_apply_change(struct world *w, const struct world_batch *batch, unsigned fi
 		*w = before;
 	for (unsigned i = first; i < end; i++) {
 		const struct world_layer *layer = &w->layers[batch->steps[i].layer];
-		const bool stays = code == ERR_NONE && layer->exists && batch->steps[i].kind != STORE_MODEL_DELETE;
+		const bool stays = code == ERR_NONE && layer->exists && !world_is_of_model(&batch->steps[i]);
 
 		answers[i] =
 		    (struct world_answer){ code, stays ? layer->revision : 0, stays ? layer->num_batches_tracked : 0 };
@@ -249,6 +286,18 @@ bool
 world_deletes(const struct world_step *step)
 {
 	return step->kind == STORE_LAYER_DELETE || step->kind == STORE_MODEL_DELETE;
+}
+
+bool
+world_is_of_model(const struct world_step *step)
+{
+	return step->kind == STORE_MODEL_DELETE || step->kind == STORE_MODEL_FREEZE;
+}
+
+bool
+world_frozen(const struct world_step *step)
+{
+	return step->number % 4 == 1;
 }
 
 bool
@@ -275,7 +324,7 @@ world_layer_equals(const struct world *w, unsigned layer, const struct snapshot 
 
 	if (state == NULL || !expected->exists)
 		return state == NULL && !expected->exists;
-	if (state->revision != expected->revision ||
+	if (state->revision != expected->revision || state->frozen != expected->frozen ||
 	    state->statistics.num_batches_tracked != expected->num_batches_tracked || state->statistics.features != n)
 		return false;
 	if (expected->trained ? !same_doubles(expected->mean, state->statistics.mean, n) ||

@@ -18,6 +18,7 @@
 /* A layer's expected state. */
 struct world_layer {
 	bool exists;
+	bool frozen;
 	bool trained;
 	uint64_t revision;
 	uint64_t num_batches_tracked;
@@ -75,8 +76,8 @@ size_t world_features(unsigned layer);
 void world_values(uint64_t number, double *values, size_t count);
 
 /*
- * A batch out of a sequence of random numbers (its state is *random). Its first change can be done, and consists of
- * updates where it can.
+ * A batch out of a sequence of random numbers (its state is *random). Its first change can be done, moves something, and
+ * consists of updates where it can.
  */
 void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
 
@@ -95,6 +96,12 @@ void world_apply_batch(struct world *w, const struct world_batch *batch, struct 
 
 /* Whether a step deletes its layer, or the model. */
 bool world_deletes(const struct world_step *step);
+
+/* Whether it is about a model, and not about its layer alone. */
+bool world_is_of_model(const struct world_step *step);
+
+/* What a step of the kinds that freeze sets: mostly false, so that most updates can be done. */
+bool world_frozen(const struct world_step *step);
 
 /* Whether a batch's first change can be repeated after all of it: the layers stay. */
 bool world_batch_can_be_repeated(const struct world_batch *batch);

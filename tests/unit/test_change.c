@@ -24,6 +24,12 @@ struct seen {
 	unsigned repeated;
 };
 
+static bool
+has_key(const struct world_step *step)
+{
+	return !world_deletes(step) && !world_is_of_model(step);
+}
+
 /* With how many layers the key of the change that begins with step i is remembered: all that it left, once each. */
 static int
 expected_keys(const struct world_batch *batch, unsigned first, const struct world_answer *answers, const bool *exists)
@@ -34,11 +40,11 @@ expected_keys(const struct world_batch *batch, unsigned first, const struct worl
 	if (batch->steps[first].number % 2 == 0 || answers[first].code != ERR_NONE)
 		return 0;
 	for (unsigned i = first; i < end; i++) {
-		bool counts = !world_deletes(&batch->steps[i]) && exists[i];
+		bool counts = has_key(&batch->steps[i]) && exists[i];
 
 		for (unsigned k = first; k < i; k++)
-			counts = counts &&
-			    (world_deletes(&batch->steps[k]) || batch->steps[k].layer != batch->steps[i].layer);
+			counts =
+			    counts && (!has_key(&batch->steps[k]) || batch->steps[k].layer != batch->steps[i].layer);
 		count += counts;
 	}
 	return count;
@@ -98,8 +104,10 @@ START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 	disk_free(disk);
 	ck_assert_uint_gt(seen.repeated, 0);
 	ck_assert(seen.by_code[ERR_NO_SUCH_LAYER] > 0 && seen.by_code[ERR_SHAPE_MISMATCH] > 0 &&
-	    seen.by_code[ERR_NON_FINITE_INPUT] > 0 && seen.by_code[ERR_REVISION_MISMATCH] > 0);
-	ck_assert(seen.refused[STORE_UPDATE] > 0 && seen.refused[STORE_LAYER_CREATE] > 0);
+	    seen.by_code[ERR_NON_FINITE_INPUT] > 0 && seen.by_code[ERR_REVISION_MISMATCH] > 0 &&
+	    seen.by_code[ERR_FROZEN] > 0);
+	ck_assert(seen.refused[STORE_UPDATE] > 0 && seen.refused[STORE_LAYER_CREATE] > 0 &&
+	    seen.refused[STORE_FREEZE] > 0 && seen.refused[STORE_MODEL_FREEZE] > 0);
 }
 END_TEST
 
@@ -122,8 +130,11 @@ static const struct update misshapen = {
 	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 1, .mean = two, .var = ones
 };
 
-/* A write of every kind, to layers that there are ("old" is trained, "open" has nothing) and one that is new. */
-#define WRITES 8
+/*
+ * A write of every kind, to layers that there are ("old" is trained, "open" has nothing, "iced" is frozen) and one
+ * that is new.
+ */
+#define WRITES 10
 static const struct store_write fine[WRITES] = {
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
@@ -133,6 +144,8 @@ static const struct store_write fine[WRITES] = {
 	{ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "old" },
 	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },
 	{ .kind = STORE_MODEL_DELETE, .model = "other" },
+	{ .kind = STORE_FREEZE, .model = "m", .layer = "open", .frozen = true },
+	{ .kind = STORE_MODEL_FREEZE, .model = "still", .frozen = true },
 };
 
 struct bad_write {
@@ -140,7 +153,7 @@ struct bad_write {
 	enum err_code code;
 };
 
-#define BAD_WRITES 9
+#define BAD_WRITES 14
 static const struct bad_write bad[BAD_WRITES] = {
 	{ { .kind = STORE_UPDATE, .model = "m", .layer = "none", .updates = { &update, 1 } }, ERR_NO_SUCH_LAYER },
 	{ { .kind = STORE_LAYER_DELETE, .model = "none", .layer = "old" }, ERR_NO_SUCH_MODEL },
@@ -159,6 +172,16 @@ static const struct bad_write bad[BAD_WRITES] = {
 	      .layer = "old",
 	      .parameters = { .weight = { two, 1 }, .features = 1 } },
 	    ERR_SHAPE_MISMATCH },
+	{ { .kind = STORE_UPDATE, .model = "ice", .layer = "iced", .updates = { &update, 1 } }, ERR_FROZEN },
+	{ { .kind = STORE_STATISTICS_PUT, .model = "ice", .layer = "iced", .statistics = &put }, ERR_FROZEN },
+	{ { .kind = STORE_STATISTICS_RESET, .model = "ice", .layer = "iced" }, ERR_FROZEN },
+	{ { .kind = STORE_FREEZE,
+	      .model = "m",
+	      .layer = "old",
+	      .frozen = true,
+	      .precondition = { .present = true, .count = 1, .revisions = { 99 } } },
+	    ERR_REVISION_MISMATCH },
+	{ { .kind = STORE_MODEL_FREEZE, .model = "none", .frozen = true }, ERR_NO_SUCH_MODEL },
 };
 
 static void
@@ -176,6 +199,10 @@ make_layers(struct store *s)
 	create(s, "m", "open");
 	create(s, "m", "gone");
 	create(s, "other", "l");
+	create(s, "still", "a");
+	create(s, "still", "b");
+	create(s, "ice", "iced");
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_MODEL_FREEZE, .model = "ice", .frozen = true });
 	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { &update, 1 } });
 }
 
@@ -204,6 +231,17 @@ assert_layer(struct store *s, const char *model, const char *layer, int64_t revi
 }
 
 static void
+assert_frozen(struct store *s, const char *model, const char *layer, bool frozen)
+{
+	struct store_op op =
+	    scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = model, .layer = layer } });
+
+	ck_assert_ptr_nonnull(op.get.snapshot);
+	ck_assert_int_eq(op.get.snapshot->frozen, frozen);
+	store_op_fini(&op);
+}
+
+static void
 assert_cached(struct store *s, const char *model, const char *layer)
 {
 	const struct snapshot *found = store_layer_cached(s, model, layer);
@@ -220,6 +258,11 @@ assert_as_made(struct store *s)
 	assert_layer(s, "m", "gone", 0, 0, 0);
 	assert_layer(s, "other", "l", 0, 0, 0);
 	assert_layer(s, "n", "new", -1, 0, 0);
+	assert_layer(s, "still", "a", 0, 0, 0);
+	assert_frozen(s, "still", "b", false);
+	assert_frozen(s, "m", "open", false);
+	assert_layer(s, "ice", "iced", 1, 0, 0);
+	assert_frozen(s, "ice", "iced", true);
 }
 
 START_TEST(a_change_of_writes_of_every_kind)
@@ -237,13 +280,19 @@ START_TEST(a_change_of_writes_of_every_kind)
 	ck_assert_uint_eq(writes[1].result.revision, 4);
 	ck_assert_uint_eq(writes[1].result.num_batches_tracked, 0);
 	ck_assert_uint_eq(writes[2].result.num_batches_tracked, 5);
+	ck_assert_uint_eq(writes[8].result.revision, 2);
+	ck_assert_uint_eq(writes[9].result.layers, 2);
 	store_op_fini(&op);
 	for (int reopened = 0; reopened < 2; reopened++) {
 		assert_layer(s, "m", "old", 4, 0, FEATURES);
-		assert_layer(s, "m", "open", 1, 1, FEATURES);
+		assert_layer(s, "m", "open", 2, 1, FEATURES);
+		assert_frozen(s, "m", "open", true);
 		assert_layer(s, "m", "gone", -1, 0, 0);
 		assert_layer(s, "other", "l", -1, 0, 0);
 		assert_layer(s, "n", "new", 1, 5, FEATURES);
+		assert_layer(s, "still", "a", 1, 0, 0);
+		assert_frozen(s, "still", "a", true);
+		assert_frozen(s, "still", "b", true);
 		store_close(s);
 		s = scratch_open();
 	}
@@ -271,6 +320,7 @@ START_TEST(one_refused_write_refuses_its_change_wherever_it_is)
 		for (size_t i = 0; i <= WRITES; i++)
 			ck_assert(writes[i].result.snapshot == NULL && writes[i].result.revision == 0);
 		assert_cached(s, "other", "l");
+		assert_cached(s, "still", "a");
 		assert_as_made(s);
 	}
 	store_close(s);

@@ -21,12 +21,13 @@
 
 #define KILLS 25
 #define LAYERS 6
-#define WRITES_MAX (LAYERS + 2)
+#define WRITES_MAX (LAYERS + 3)
 #define IN_FLIGHT 64
 
 /*
  * Change number i: an update of layer 0 and of some others, whose mean becomes i + 1. In some a layer "new" is made, or
- * deleted again, in a model of its own; the last write of some is refused.
+ * deleted again, in a model of its own; the last write of some is refused. Each freezes the layers of model "f", or
+ * thaws them.
  */
 struct numbered {
 	struct store_op op;
@@ -63,6 +64,13 @@ new_exists(uint64_t number)
 	return number % 4 != 0;
 }
 
+/* Whether the layers of model "f" are frozen after a change. */
+static bool
+freezes(uint64_t number)
+{
+	return number % 3 == 1;
+}
+
 static void
 add_write(struct numbered *c, struct store_write write)
 {
@@ -88,6 +96,7 @@ make_change(struct numbered *c, uint64_t number)
 			add_write(c,
 			    (struct store_write){
 				.kind = STORE_UPDATE, .model = "m", .layer = names[i], .updates = { &c->update, 1 } });
+	add_write(c, (struct store_write){ .kind = STORE_MODEL_FREEZE, .model = "f", .frozen = freezes(number) });
 	if (is_refused(number))
 		add_write(c, (struct store_write){ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "none" });
 	else if (new_exists(number + 1))
@@ -178,6 +187,25 @@ check_layer(struct store *s, unsigned layer, uint64_t end)
 	snapshot_unref(found);
 }
 
+/* Both layers of model "f": frozen or not as the last change left them, with a revision for each change of that. */
+static void
+check_frozen(struct store *s, const char *layer, uint64_t end)
+{
+	struct store_op op =
+	    scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "f", .layer = layer } });
+	uint64_t revision = 0;
+	bool frozen = false;
+
+	for (uint64_t i = 0; i < end; i++)
+		if (!is_refused(i)) {
+			revision += freezes(i) != frozen;
+			frozen = freezes(i);
+		}
+	ck_assert_int_eq(op.get.snapshot->frozen, frozen);
+	ck_assert_uint_eq(op.get.snapshot->revision, revision);
+	store_op_fini(&op);
+}
+
 /* Of `number`, which was not refused. */
 static bool
 is_repeat(struct store *s, uint64_t number)
@@ -230,6 +258,8 @@ check_all(uint64_t acknowledged)
 	ck_assert_uint_ge(end, acknowledged);
 	for (unsigned i = 0; i < LAYERS; i++)
 		check_layer(s, i, end);
+	check_frozen(s, "a", end);
+	check_frozen(s, "b", end);
 	op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "n", .layer = "new" } });
 	if (end > 0 && !is_refused(end - 1))
 		ck_assert_int_eq(op.get.snapshot != NULL, new_exists(end));
@@ -248,6 +278,10 @@ START_TEST(a_kill_leaves_changes_whole)
 	ck_assert_ptr_ne(progress, MAP_FAILED);
 	for (unsigned i = 0; i < LAYERS; i++)
 		scratch_create(s, names[i]);
+	for (unsigned i = 0; i < 2; i++)
+		(void)scratch_write(s,
+		    (struct store_write){
+			.kind = STORE_LAYER_CREATE, .model = "f", .layer = names[i], .create = { "d", 1 } });
 	store_close(s);
 	for (unsigned round = 0; round < KILLS; round++) {
 		before = end;
