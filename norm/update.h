@@ -6,9 +6,9 @@
  *
  * tests/unit/test_update.c holds the laws: applying is deterministic. Exponential averaging gives the batch with
  * momentum 1, and changes only the counts with 0. Cumulative averaging gives the mean of the batches' moments. Pooled
- * averaging gives the moments of all values, however they are batched and, up to rounding, in any order. Decayed
- * averaging that keeps everything is pooled averaging, and what it keeps of older values does not depend on how later
- * ones are batched.
+ * averaging gives the moments of all values, however they are batched and, up to rounding, in any order.
+ * test_update_decayed.c: decayed averaging that keeps everything is pooled averaging, and what it keeps of older values
+ * does not depend on how later ones are batched.
  */
 #pragma once
 

@@ -3,98 +3,11 @@
 #include "norm/update.h"
 
 #include <float.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "tests/unit/norm_reference.h"
-#include "tests/unit/norm_run.h"
-#include "tests/unit/unit.h"
-
-#define FEATURES ((size_t)3)
-#define VALUES ((size_t)240)
-
-/* Statistics with their arrays. */
-struct state {
-	struct statistics s;
-	double mean[FEATURES];
-	double var[FEATURES];
-};
+#include "tests/unit/update_state.h"
 
 static const enum averaging averagings[] = { AVERAGING_EXPONENTIAL, AVERAGING_CUMULATIVE, AVERAGING_POOLED,
 	AVERAGING_DECAYED };
-
-/* As a layer begins: 0, 1, 0. */
-static void
-state_init(struct state *t)
-{
-	size_t f;
-
-	for (f = 0; f < FEATURES; f++) {
-		t->mean[f] = 0;
-		t->var[f] = 1;
-	}
-	t->s = (struct statistics){ FEATURES, 0, 0, t->mean, t->var, 0 };
-}
-
-/* t <- u applied to t */
-static enum update_result
-state_apply(struct state *t, const struct update *u)
-{
-	struct state out;
-	enum update_result result;
-
-	memset(&out, 0xff, sizeof(out));
-	out.s.mean = out.mean;
-	out.s.var = out.var;
-	result = update_apply(&t->s, u, &out.s);
-	if (result != UPDATE_APPLIED)
-		return result;
-	ck_assert_uint_eq(out.s.features, FEATURES);
-	memcpy(t->mean, out.mean, sizeof(out.mean));
-	memcpy(t->var, out.var, sizeof(out.var));
-	t->s.num_batches_tracked = out.s.num_batches_tracked;
-	t->s.count = out.s.count;
-	return result;
-}
-
-static void
-state_check_equal(const struct state *a, const struct state *b)
-{
-	ck_assert_mem_eq(a->mean, b->mean, sizeof(a->mean));
-	ck_assert_mem_eq(a->var, b->var, sizeof(a->var));
-	ck_assert_uint_eq(a->s.num_batches_tracked, b->s.num_batches_tracked);
-	ck_assert_uint_eq(a->s.count, b->s.count);
-}
-
-/* The moments of rows `first` to `first + count` of (VALUES, FEATURES) as an update. */
-struct batch {
-	struct update u;
-	double mean[FEATURES];
-	double var[FEATURES];
-};
-
-static void
-batch_init(struct batch *b, const double *x, size_t first, size_t count, enum averaging averaging, unsigned ddof)
-{
-	run_moments(NORM_DOUBLE, x + first * FEATURES, (struct norm_view){ count, FEATURES, 1 }, b->mean, b->var);
-	b->u = (struct update){ averaging, 0.1, ddof, count, FEATURES, b->mean, b->var, 1 };
-}
-
-static void
-values_init(double *x, uint64_t seed, double mean, double deviation)
-{
-	size_t i;
-
-	for (i = 0; i < VALUES * FEATURES; i++)
-		x[i] = mean * (double)(i % FEATURES + 1) + deviation * random_deviate(&seed);
-}
-
-static void
-check_close(double a, double b, double scale, double bound)
-{
-	ck_assert_msg(fabs(a - b) <= bound * scale, "%.17g is not %.17g", a, b);
-}
 
 START_TEST(deterministic)
 {
@@ -117,6 +30,7 @@ START_TEST(deterministic)
 	state_check_equal(&a, &b);
 	ck_assert_uint_eq(a.s.num_batches_tracked, 10);
 	ck_assert_uint_eq(a.s.count, averagings[_i] == AVERAGING_POOLED ? VALUES : 0);
+	ck_assert(a.s.decayed_count == (averagings[_i] == AVERAGING_DECAYED ? VALUES : 0));
 }
 END_TEST
 
@@ -477,21 +391,21 @@ unit_suite(void)
 	Suite *s = suite_create("update");
 	TCase *t = tcase_create("update");
 
-	tcase_add_loop_test(t, deterministic, 0, 3);
+	tcase_add_loop_test(t, deterministic, 0, AVERAGINGS);
 	tcase_add_loop_test(t, exponential_is_its_formula, 0, 2);
 	tcase_add_test(t, exponential_with_momentum_0_and_1);
 	tcase_add_loop_test(t, cumulative_is_the_mean_of_the_moments, 0, 2);
-	tcase_add_loop_test(t, first_batch_is_taken_as_it_is, 0, 3);
+	tcase_add_loop_test(t, first_batch_is_taken_as_it_is, 0, AVERAGINGS);
 	tcase_add_loop_test(t, pooled_is_all_values_together, 0, 2);
 	tcase_add_test(t, pooled_one_value_at_a_time);
 	tcase_add_test(t, pooled_constant_stays_exact);
 	tcase_add_test(t, pooled_starts_from_the_heavier_side);
 	tcase_add_test(t, pooled_counts_beyond_double);
 	tcase_add_test(t, pooled_near_the_end_of_double);
-	tcase_add_loop_test(t, counts_end_at_int64_max, 0, 3);
+	tcase_add_loop_test(t, counts_end_at_int64_max, 0, AVERAGINGS);
 	tcase_add_test(t, pooled_count_ends_at_int64_max);
-	tcase_add_loop_test(t, other_features_are_refused, 0, 3);
-	tcase_add_loop_test(t, not_finite_is_refused, 0, 3);
+	tcase_add_loop_test(t, other_features_are_refused, 0, AVERAGINGS);
+	tcase_add_loop_test(t, not_finite_is_refused, 0, AVERAGINGS);
 	tcase_add_test(t, pooled_overflow_is_refused);
 	suite_add_tcase(s, t);
 	return s;
