@@ -157,12 +157,12 @@ class File(unittest.TestCase):
         self.daemon.stop()
         with sqlite3.connect(self.path) as db:
             self.assertEqual(db.execute("PRAGMA application_id").fetchone(), (0x6E726D64,))
-            self.assertEqual(db.execute("PRAGMA user_version").fetchone(), (2,))
+            self.assertEqual(db.execute("PRAGMA user_version").fetchone(), (3,))
             self.assertEqual(db.execute("PRAGMA journal_mode").fetchone(), ("wal",))
             tables = db.execute(
                 "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite%'")
             self.assertEqual(sorted(tables),
-                             [("idempotency", 1), ("layer", 1), ("model", 1), ("parameters", 1), ("state", 1)])
+                             [(name, 1) for name in ("idempotency", "layer", "model", "parameters", "source", "state")])
 
 
 if __name__ == "__main__":

@@ -215,19 +215,6 @@ class Kept(unittest.TestCase):
 
         wait_for(all_are_gone, "the old keys are gone", 60 * PATIENCE)
 
-    def test_a_store_from_before_there_were_keys(self):
-        before = self.train(BATCH, "k").json
-        self.daemon.stop()
-        self.database("DROP TABLE idempotency")
-        self.database("PRAGMA user_version = 1")
-        self.daemon.start()
-        self.assertEqual(self.daemon.curl("GET", "/v1/models/m/layers/bn/statistics").json["revision"],
-                         before["revision"])
-        self.assertEqual(self.train(BATCH, "k").json["num_batches_tracked"], 2)
-        self.assertEqual(self.train(BATCH, "k").json["num_batches_tracked"], 2)
-        self.daemon.stop()
-        self.assertEqual(self.database("PRAGMA user_version"), [(2,)])
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Stores as earlier versions of normd made them, by the schemas of that time."""
+
+import sqlite3
+import struct
+
+APPLICATION_ID = 0x6E726D64
+
+# What each version added, as it was released.
+SCHEMAS = (
+    "CREATE TABLE model("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  name TEXT NOT NULL UNIQUE"
+    ") STRICT;"
+    "CREATE TABLE layer("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  definition TEXT NOT NULL,"
+    "  UNIQUE(model_id, name)"
+    ") STRICT;"
+    "CREATE TABLE state("
+    "  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+    "  revision INTEGER NOT NULL,"
+    "  features INTEGER NOT NULL,"
+    "  num_batches_tracked INTEGER NOT NULL,"
+    "  count INTEGER NOT NULL,"
+    "  running_mean BLOB,"
+    "  running_var BLOB"
+    ") STRICT;"
+    "CREATE TABLE parameters("
+    "  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+    "  weight BLOB,"
+    "  bias BLOB"
+    ") STRICT;",
+    "CREATE TABLE idempotency("
+    "  id INTEGER PRIMARY KEY,"
+    "  layer_id INTEGER NOT NULL,"
+    "  key TEXT NOT NULL,"
+    "  digest BLOB NOT NULL,"
+    "  revision INTEGER NOT NULL,"
+    "  num_batches_tracked INTEGER NOT NULL,"
+    "  created_s INTEGER NOT NULL,"
+    "  UNIQUE(layer_id, key)"
+    ") STRICT;",
+)
+VERSIONS = range(1, len(SCHEMAS) + 1)
+
+
+def blob(values):
+    return None if values is None else struct.pack(f"<{len(values)}d", *values)
+
+
+def make(path, version, layers):
+    """A store of model "m". `layers`: {name: (definition's text, revision, num_batches_tracked, count, mean, var)};
+    the means and variances of one that was never trained are None."""
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.executescript("".join(SCHEMAS[:version]))
+    with db:
+        db.execute("INSERT INTO model(id, name) VALUES(1, 'm')")
+        for i, (name, (definition, revision, batches, count, mean, var)) in enumerate(layers.items(), 1):
+            db.execute("INSERT INTO layer VALUES(?, 1, ?, ?)", (i, name, definition))
+            db.execute("INSERT INTO state VALUES(?, ?, ?, ?, ?, ?, ?)",
+                       (i, revision, len(mean or ()), batches, count, blob(mean), blob(var)))
+    db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version={version}")
+    db.close()
