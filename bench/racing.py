@@ -22,13 +22,13 @@ def say(text=""):
     print(text, flush=True)
 
 
-def run_wrk(contestant, name, path, form, body_path, seconds, connections, *options):
+def run_wrk(contestant, name, path, form, body_path, seconds, connections, *options, method="POST"):
     """
     One turn: what wrk.lua's done() says, with requests per second and the contestant's own processor time a request.
     `name` is the case's, for messages; `options` are wrk.lua's.
     """
     command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", str(seconds), "--timeout", "60s",
-               "-s", os.path.join(HERE, "wrk.lua"), f"http://127.0.0.1:{contestant.port}{path}", "--", "POST", form,
+               "-s", os.path.join(HERE, "wrk.lua"), f"http://127.0.0.1:{contestant.port}{path}", "--", method, form,
                body_path, *options]
     before = contestant.processor_s()
     done = subprocess.run(command, capture_output=True, text=True)

@@ -2,8 +2,9 @@
 -- wrk's script, which repeats one request: wrk -s wrk.lua URL -- METHOD CONTENT-TYPE BODY-FILE [OPTION=VALUE...]
 -- The last line of its output is the result in JSON.
 --
---   layers=N   a layer's number, 0 to N - 1, replaces {} in the URL's path. Requests go through all layers in a
+--   paths=N    a number, 0 to N - 1, replaces {} in the URL's path. Requests go through all of these paths in a
 --              shuffled order, because neighbours would share pages of the database
+--   other=FILE with paths: every second time, a path gets the body of this file
 --   keys=TEXT  each request has its own Idempotency-Key: TEXT and a number that counts up
 --   pause=MS   a connection waits this long after an answer, on average, so that connections do not march in step
 --
@@ -27,17 +28,22 @@ local function read_file(path)
 end
 
 -- All requests are formatted beforehand: what wrk needs for itself is taken from the server.
-local function walk(count)
-	local requests, path, i = {}, wrk.path, 0
+local function walk(count, bodies)
+	local requests, order, path, i = {}, {}, wrk.path, 0
 
 	math.randomseed(number)
 	for layer = 0, count - 1 do
 		local place = math.random(layer + 1)
-		requests[layer + 1] = requests[place]
-		requests[place] = wrk.format(nil, (path:gsub("{}", layer)))
+		order[layer + 1] = order[place]
+		order[place] = layer
+	end
+	for _, body in ipairs(bodies) do
+		for _, layer in ipairs(order) do
+			requests[#requests + 1] = wrk.format(nil, (path:gsub("{}", layer)), nil, body)
+		end
 	end
 	return function()
-		i = i % count + 1
+		i = i % #requests + 1
 		return requests[i]
 	end
 end
@@ -69,8 +75,8 @@ function init(args)
 		local name, value = args[i]:match("^(%w+)=(.*)$")
 		options[name] = value
 	end
-	if options.layers then
-		request = walk(tonumber(options.layers))
+	if options.paths then
+		request = walk(tonumber(options.paths), { wrk.body, options.other and read_file(options.other) })
 	elseif options.keys then
 		request = with_keys(options.keys)
 	end
