@@ -116,6 +116,11 @@ class Normd:
         self.local.connection = None
 
 
+def new_key():
+    """Keys that rise with time are the quickest to store."""
+    return {"Idempotency-Key": f'"{time.time_ns():016x}-{uuid.uuid4().hex}"'}
+
+
 class Layer:
     """The layer `name` of a model."""
 
@@ -129,10 +134,13 @@ class Layer:
 
     def train(self, x, sync=None):
         """(normalized x, revision), once the running statistics are updated, durably and once."""
-        # Keys that rise with time are the quickest to store. A synchronized step is named by itself: it takes no key.
-        key = {} if sync else {"Idempotency-Key": f'"{time.time_ns():016x}-{uuid.uuid4().hex}"'}
-        (y,), revision = self.post("train", (x,), {"sync": sync}, key)
+        # A synchronized step is named by itself: it takes no key.
+        (y,), revision = self.post("train", (x,), {"sync": sync}, {} if sync else new_key())
         return y, revision
+
+    def update(self, x):
+        """Trains, and leaves the normalized x out of the answer."""
+        self.post("train", (x,), {"output": "false"}, new_key())
 
     def infer(self, x):
         """(normalized x, revision of the running statistics that did it)"""
@@ -149,9 +157,10 @@ class Layer:
         mean, var = (numpy.array(answer[name]["data"], dtype=numpy.float64) for name in ("running_mean", "running_var"))
         return {"running_mean": mean, "running_var": var, "num_batches_tracked": answer["num_batches_tracked"]}
 
-    def put_statistics(self, running_mean, running_var, num_batches_tracked):
+    def put_statistics(self, running_mean, running_var, num_batches_tracked, count=None):
+        """`count`, of the values that the statistics come from, is for pooled and decayed averaging."""
         body = {"running_mean": list(map(float, running_mean)), "running_var": list(map(float, running_var)),
-                "num_batches_tracked": int(num_batches_tracked)}
+                "num_batches_tracked": int(num_batches_tracked), "count": count}
         self.normd.request("PUT", self.path + "/statistics", json.dumps(body), {"Content-Type": "application/json"})
 
     def reset_statistics(self):
