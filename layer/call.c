@@ -5,6 +5,7 @@
 
 #include "layer/forward.h"
 #include "layer/measure.h"
+#include "layer/settle.h"
 
 /* The whole tensor as one piece, and the running statistics. `scratch`: doubles a channel, as forward.h says. */
 static int
@@ -115,10 +116,22 @@ call_infer(struct call *c, struct err *e)
 	return c->definition->track_running_stats ? normalize_running(c, e) : normalize_own(c, false, e);
 }
 
+/* By the statistics that a new layer would have after this batch. */
+static int
+normalize_first(struct call *c, struct err *e)
+{
+	c->output = true;
+	if (call_train(c, e) < 0 || settle_first(c, e) < 0)
+		return -1;
+	return call_train_output(c, e);
+}
+
 int
 call_normalize(struct call *c, struct err *e)
 {
 	if (measure_check_counted(c, e) < 0)
 		return -1;
-	return c->tensor->count == 0 ? 0 : normalize_own(c, true, e);
+	if (c->tensor->count == 0)
+		return 0;
+	return definition_by_running(c->definition) ? normalize_first(c, e) : normalize_own(c, true, e);
 }

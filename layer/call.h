@@ -49,6 +49,7 @@ struct call {
 	struct update *updates; /* train: to be applied in order, as one change */
 	size_t update_count;    /* 0: nothing changes */
 	bool pending;           /* train: call_train_output will make the output */
+	bool settles;           /* train: before that, call_train_settle must take the state that the updates lead to */
 	double *grad_weight;    /* backward: definition_parameter_count values each */
 	double *grad_bias;
 
@@ -56,6 +57,8 @@ struct call {
 	struct pieces pieces;
 	void *values, *gradients; /* those of the tensors, as the pieces have them */
 	double *scratch;
+	double *state;          /* room for what training by running statistics normalizes by */
+	struct moments running; /* that, once it is settled */
 	struct channels *channels;
 };
 
@@ -81,7 +84,10 @@ int call_invert(struct call *c, struct err *e) MUST_CHECK;
  */
 int call_fold(const struct call *c, double **scale, double **shift, struct err *e) MUST_CHECK;
 
-/* Normalizes by the tensor's own statistics, in ghost batches where the definition has them. */
+/*
+ * As call_train would by the first batch of a new layer: by the tensor's own statistics, in ghost batches where the
+ * definition has them, or by the running statistics that they lead to.
+ */
 int call_normalize(struct call *c, struct err *e) MUST_CHECK;
 
 /*
@@ -90,6 +96,14 @@ int call_normalize(struct call *c, struct err *e) MUST_CHECK;
  */
 int call_train(struct call *c, struct err *e) MUST_CHECK;
 int call_train_output(struct call *c, struct err *e) MUST_CHECK;
+
+/*
+ * Where the definition normalizes by the running statistics, `output` is by the state that the updates lead to. This
+ * takes the state before the updates stand; -1: they must not, because a result would not be finite. Copies what it
+ * needs and allocates nothing. It may make the output, and then nothing is `pending` any more.
+ */
+int call_train_settle(
+    struct call *c, const struct statistics *after, struct scale_shift parameters, struct err *e) MUST_CHECK;
 
 /* The gradients by input, weight and bias. */
 int call_backward(struct call *c, struct err *e) MUST_CHECK;

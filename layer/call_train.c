@@ -3,12 +3,14 @@
  * Training. Each piece of the batch (layer/pieces.h) is normalized by its own moments and makes an update, in their
  * order. By batch normalization the output depends on the batch alone, so it may be computed while the updates wait for
  * their commit; where a result might not fit its datatype it is computed at once, because nothing may be stored when an
- * error is answered. Batch Renormalization replaces weight and bias.
+ * error is answered. Batch Renormalization replaces weight and bias. By running statistics the output depends on the
+ * state that the updates lead to (layer/settle.h).
  */
 #include "layer/call.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
 #include "layer/reals.h"
+#include "layer/settle.h"
 #include "layer/train_instances.h"
 
 /* In c->scratch: 1 / sqrt(var + eps), for forward.h, then weight and bias by renormalization. */
@@ -19,6 +21,8 @@ allocate(struct call *c, double **room, struct err *e)
 
 	c->updates = workspace_array(c->workspace, count, sizeof(*c->updates), e);
 	if (c->updates == NULL || workspace_doubles(c->workspace, 2 * count * features, room, e) < 0)
+		return -1;
+	if (c->settles && settle_init(c, e) < 0)
 		return -1;
 	return workspace_doubles(c->workspace, (c->definition->renorm ? 3 : 1) * features, &c->scratch, e);
 }
@@ -42,7 +46,7 @@ call_train_output(struct call *c, struct err *e)
 	c->pending = false;
 	for (size_t i = 0; i < c->pieces.count; i++) {
 		const struct update *u = &c->updates[i];
-		const struct moments m = { u->count, u->mean, u->var };
+		const struct moments own = { u->count, u->mean, u->var }, m = c->settles ? c->running : own;
 		const struct piece piece = pieces_get(&c->pieces, c->values, i);
 
 		if (forward_by_moments(c, &piece, &m, parameters_of(c, &m), e) < 0)
@@ -52,7 +56,17 @@ call_train_output(struct call *c, struct err *e)
 	return 0;
 }
 
-/* Measures every piece; *sure: its output cannot fail. */
+int
+call_train_settle(struct call *c, const struct statistics *after, struct scale_shift parameters, struct err *e)
+{
+	bool sure;
+
+	if (settle_take(c, after, parameters, reals[c->tensor->datatype].largest, &sure, e) < 0)
+		return -1;
+	return sure ? 0 : call_train_output(c, e);
+}
+
+/* Measures every piece; *sure: an output by its moments cannot fail. */
 static int
 measure(struct call *c, double *room, bool *sure, struct err *e)
 {
@@ -65,7 +79,7 @@ measure(struct call *c, double *room, bool *sure, struct err *e)
 		const struct piece piece = pieces_get(&c->pieces, c->values, i);
 
 		/* First: a piece that is all padding has nothing to measure. */
-		if (measure_check_count(norm_view_count(piece.view), e) < 0 ||
+		if (measure_check_update(c->definition, norm_view_count(piece.view), c->output, e) < 0 ||
 		    measure_moments(c, &piece, room + 2 * i * features, &m, e) < 0)
 			return -1;
 		c->updates[i] = definition_update(c->definition, features, &m);
@@ -94,15 +108,16 @@ train_batch(struct call *c, struct err *e)
 	double *room;
 	bool sure;
 
+	c->settles = c->output && definition_by_running(c->definition);
 	if (pieces_cut(c, PIECES_GHOSTS, e) < 0 || allocate(c, &room, e) < 0 ||
 	    pieces_take(c, c->tensor, &c->values, e) < 0)
 		return -1;
-	if (c->output && c->pieces.count == 1 && !c->definition->renorm)
+	if (c->output && c->pieces.count == 1 && !c->definition->renorm && !c->settles)
 		return measure_and_normalize(c, room, e);
 	if (measure(c, room, &sure, e) < 0)
 		return -1;
 	c->pending = c->output;
-	return c->pending && !sure ? call_train_output(c, e) : 0;
+	return c->pending && !sure && !c->settles ? call_train_output(c, e) : 0;
 }
 
 int

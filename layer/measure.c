@@ -32,6 +32,19 @@ measure_check_count(uint64_t count, struct err *e)
 }
 
 int
+measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e)
+{
+	const bool merges_one = d->track_running_stats && definition_merges_one(d);
+
+	if (count == 1 && merges_one && output && !definition_by_running(d))
+		return err_fail(e, ERR_TOO_FEW_VALUES,
+		    "the batch has one value per channel; normalizing by its variance needs at least two. To take "
+		    "single "
+		    "values, send output=false, or create the layer with \"normalize_by\" \"running\"");
+	return count == 1 && merges_one ? 0 : measure_check_count(count, e);
+}
+
+int
 measure_check_samples(const struct definition *d, struct norm_view view, struct err *e)
 {
 	if (d->kind == KIND_INSTANCE_NORM && view.inner < 2)
@@ -78,6 +91,13 @@ measure_check_rstd(const double *rstd, size_t features, struct err *e)
 	return 0;
 }
 
+static int
+refuse_untrained(const struct call *c, struct err *e)
+{
+	return err_fail(e, ERR_NOT_TRAINED,
+	    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", c->name);
+}
+
 int
 measure_running(const struct call *c, struct moments *out, struct err *e)
 {
@@ -85,13 +105,26 @@ measure_running(const struct call *c, struct moments *out, struct err *e)
 
 	*out = (struct moments){ 0, c->statistics.mean, c->statistics.var };
 	if (out->mean == NULL)
-		return err_fail(e, ERR_NOT_TRAINED,
-		    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", c->name);
+		return refuse_untrained(c, e);
 	if (c->definition->with_mean)
 		return 0;
 	if (workspace_doubles(c->workspace, c->statistics.features, &zeros, e) < 0)
 		return -1;
 	out->mean = zeros;
+	return 0;
+}
+
+int
+measure_copy_running(const struct call *c, const struct statistics *s, double *room, struct moments *out, struct err *e)
+{
+	const size_t n = c->view.feature;
+
+	if (s->mean == NULL)
+		return refuse_untrained(c, e);
+	*out = (struct moments){ 0, room, room + n };
+	for (size_t f = 0; f < n; f++)
+		room[f] = c->definition->with_mean ? s->mean[f] : 0;
+	memcpy(room + n, s->var, n * sizeof(*room));
 	return 0;
 }
 

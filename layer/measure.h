@@ -20,6 +20,10 @@ int measure_instances(const struct call *c, const struct piece *p, double *mean,
  */
 int measure_running(const struct call *c, struct moments *out, struct err *e) MUST_CHECK;
 
+/* The same of the statistics `s`, copied into `room` (2 doubles for each channel of the view). */
+int measure_copy_running(
+    const struct call *c, const struct statistics *s, double *room, struct moments *out, struct err *e) MUST_CHECK;
+
 /* too_few_values if all positions of a tensor are padding. Not for shards, which may be all padding. */
 int measure_check_counted(const struct call *c, struct err *e) MUST_CHECK;
 
@@ -28,6 +32,9 @@ int measure_check_finite(const struct moments *m, size_t features, struct err *e
 
 /* too_few_values unless `count` values a channel have a variance. */
 int measure_check_count(uint64_t count, struct err *e) MUST_CHECK;
+
+/* The same in training, which needs no variance of the batch where one value can be merged and `output` is not by it. */
+int measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e) MUST_CHECK;
 
 /*
  * What each channel is multiplied by: 1 / sqrt(var + eps). By running statistics it is 1 for a channel whose deviation is

@@ -153,6 +153,102 @@ START_TEST(train_by_ghost_batches_gives_an_update_of_each)
 }
 END_TEST
 
+/* The state that the updates have led to: mean 2, 40; var 4, 400. */
+static const struct statistics settled = { C, 7, 0, (double[C]){ 2, 40 }, (double[C]){ 4, 400 }, 0 };
+
+static struct definition
+by_running(void)
+{
+	struct definition d = batch_norm();
+
+	d.normalize_by = NORMALIZE_BY_RUNNING;
+	return d;
+}
+
+/* The output waits for the state, which the call copies with weight and bias as they are by then. */
+START_TEST(train_by_running_statistics_waits_for_the_state)
+{
+	double mean[C] = { 2, 40 }, var[C] = { 4, 400 }, weight[C] = { 2, -1 }, bias[C] = { 0.5, 7 };
+	struct statistics after = { C, 7, 0, mean, var, 0 };
+	struct definition d = by_running();
+	struct fixture f;
+	size_t bytes;
+
+	d.virtual_batch_size = 2 * (size_t)_i;
+	begin(&f, d);
+	track(&f);
+	f.call.output = true;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_msg(call_train(&f.call, &f.e) == 0, "%s", f.e.detail);
+	ck_assert(f.call.pending && f.call.settles);
+	ck_assert_uint_eq(f.call.update_count, _i == 0 ? 1 : 2);
+	ck_assert_mem_eq(f.x, samples, sizeof(samples));
+	bytes = f.ws.memory.bytes;
+	ck_assert_int_eq(call_train_settle(&f.call, &after, (struct scale_shift){ weight, bias }, &f.e), 0);
+	ck_assert(f.call.pending);
+	memset(mean, 0, sizeof(mean));
+	memset(var, 0, sizeof(var));
+	memset(weight, 0, sizeof(weight));
+	ck_assert_int_eq(call_train_output(&f.call, &f.e), 0);
+	ck_assert_uint_eq(f.ws.memory.bytes, bytes);
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq(f.x[i],
+		    i % C == 0 ? (samples[i] - 2) * (1. / 2) * 2 + 0.5 : (samples[i] - 40) * (1. / 20) * -1 + 7);
+	end(&f);
+}
+END_TEST
+
+/* What might not fit is computed before the updates stand, and refused if it does not. */
+START_TEST(train_by_running_statistics_is_refused_by_the_state)
+{
+	static const double large[] = { 0x1p1023, 0x1p1020, 0x1p1022 };
+	const double weight[C] = { large[_i], 1 };
+	const struct statistics none = { .features = C };
+	struct statistics other = settled;
+	struct fixture f;
+	int result;
+
+	begin(&f, by_running());
+	f.call.output = true;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train_settle(&f.call, &none, f.call.parameters, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_NOT_TRAINED);
+	other.features = C + 1;
+	ck_assert_int_eq(call_train_settle(&f.call, &other, f.call.parameters, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_SHAPE_MISMATCH);
+	/* The largest value of channel 0 is 2 deviations from the mean: times 2^1023 that is too much. */
+	result = call_train_settle(&f.call, &settled, (struct scale_shift){ weight, NULL }, &f.e);
+	ck_assert_int_eq(result, _i == 0 ? -1 : 0);
+	ck_assert(_i > 0 || f.e.code == ERR_NON_FINITE_INPUT);
+	ck_assert_int_eq(f.call.pending, _i == 1);
+	ck_assert(_i != 2 || f.x[6] == 0x1p1023);
+	end(&f);
+}
+END_TEST
+
+/* One value of each channel: where it can be merged and the answer is not by its own variance. */
+START_TEST(one_value_is_enough_where_it_can_be_merged)
+{
+	const bool output = (_i & 1) != 0, running = (_i & 2) != 0, pooled = (_i & 4) != 0;
+	struct definition d = running ? by_running() : batch_norm();
+	struct fixture f;
+	int result;
+
+	d.averaging = pooled ? AVERAGING_POOLED : AVERAGING_EXPONENTIAL;
+	begin(&f, d);
+	f.tensor.shape[0] = 1;
+	f.tensor.count = C;
+	f.call.output = output;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	result = call_train(&f.call, &f.e);
+	ck_assert_int_eq(result == 0, pooled && (running || !output));
+	ck_assert(result == 0 || f.e.code == ERR_TOO_FEW_VALUES);
+	ck_assert(result < 0 || (f.call.updates[0].mean[1] == 10 && f.call.updates[0].var[1] == 0));
+	end(&f);
+}
+END_TEST
+
 /* The last sample is padding: what it holds does not matter, and its output is 0. */
 START_TEST(padding_is_left_out_of_everything)
 {
@@ -500,6 +596,9 @@ unit_suite(void)
 	tcase_add_test(c, train_normalizes_and_gives_an_update);
 	tcase_add_test(c, train_without_output_leaves_the_tensor);
 	tcase_add_test(c, train_by_ghost_batches_gives_an_update_of_each);
+	tcase_add_loop_test(c, train_by_running_statistics_waits_for_the_state, 0, 2);
+	tcase_add_loop_test(c, train_by_running_statistics_is_refused_by_the_state, 0, 3);
+	tcase_add_loop_test(c, one_value_is_enough_where_it_can_be_merged, 0, 8);
 	tcase_add_test(c, padding_is_left_out_of_everything);
 	tcase_add_test(c, infer_is_by_the_running_statistics_and_can_be_undone);
 	tcase_add_test(c, fold_gives_inference_as_scale_and_shift);
