@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST .../train. The output depends on the batch alone, so a call may leave it for the time in which its updates wait
- * for their commit (layer/call_train.c).
+ * for their commit (layer/call_train.c). Where it depends on the running statistics, the store shows the state that the
+ * updates lead to, which the call copies; the output follows after the commit.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -69,6 +70,14 @@ answer_unchanged(struct request *rq)
 	answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 }
 
+/* On the store's thread. */
+static int
+accept_state(void *arg, const struct snapshot *after, struct err *e)
+{
+	return call_train_settle(
+	    arg, &after->statistics, (struct scale_shift){ after->weight.values, after->bias.values }, e);
+}
+
 static int
 start_batch(struct request *rq, struct call *c, struct err *e)
 {
@@ -78,6 +87,10 @@ start_batch(struct request *rq, struct call *c, struct err *e)
 		request_update(rq, c->updates, c->update_count);
 	else
 		answer_unchanged(rq);
+	if (c->settles) {
+		rq->write.updates.accept = accept_state;
+		rq->write.updates.accept_arg = c;
+	}
 	return 0;
 }
 
@@ -132,7 +145,8 @@ train_meanwhile(struct request *rq)
 {
 	struct training *t = rq->scratch;
 
-	if (t->call.pending && call_train_output(&t->call, &t->err) < 0)
+	/* A call that settles is the store's thread's for now. */
+	if (!t->call.settles && t->call.pending && call_train_output(&t->call, &t->err) < 0)
 		return; /* t->err has it */
 }
 
@@ -145,6 +159,8 @@ train_finish(struct request *rq, struct err *e)
 		*e = t->err;
 		return -1;
 	}
+	if (t->call.pending && call_train_output(&t->call, e) < 0)
+		return -1;
 	if (rq->sync_call != NULL && call_train_shard_output(&t->call, &rq->member.result->whole, e) < 0)
 		return -1;
 	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
