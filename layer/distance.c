@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "layer/distance.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "codec/json_write.h"
+#include "layer/js_distance.h"
+
+static const char *const names[DISTANCE_SCORES] = { "mean_shift", "variance_ratio", "js_distance", "divergence",
+	"wasserstein" };
+
+/* A double for a result that may be beyond doubles. */
+static double
+limited(double x)
+{
+	return x > DBL_MAX ? DBL_MAX : x < -DBL_MAX ? -DBL_MAX : x;
+}
+
+/* (a - b) / unit, where a - b may be beyond doubles although the quotient is not. */
+static double
+quotient(double a, double b, double unit)
+{
+	return 2 * ((a / 2 - b / 2) / unit);
+}
+
+/* Differences of nearly equal numbers are exact, so small distances are as precise as large ones. */
+static struct distance
+measure(double mean_w, double var_w, double mean_t, double var_t)
+{
+	const double sigma_w = sqrt(var_w), sigma_t = sqrt(var_t), wider = sigma_w / sigma_t;
+	const double shift_w = quotient(mean_w, mean_t, sigma_w), shift_t = quotient(mean_w, mean_t, sigma_t);
+	const double excess_w = (var_w - var_t) / var_w, excess_t = (var_w - var_t) / var_t;
+	const double growth = wider > 2 ? wider - 1 : excess_t / (1 + wider);
+
+	return (struct distance){ {
+	    [DISTANCE_MEAN_SHIFT] = limited(shift_t),
+	    [DISTANCE_VARIANCE_RATIO] = limited(var_w / var_t),
+	    [DISTANCE_JS] = js_distance(fmax(fabs(shift_w), fabs(shift_t)), var_w > var_t ? excess_t : -excess_w),
+	    [DISTANCE_DIVERGENCE] = limited((excess_w * excess_t + (shift_w * shift_w + shift_t * shift_t)) / 2),
+	    [DISTANCE_WASSERSTEIN] = limited(hypot(shift_t, growth)),
+	} };
+}
+
+void
+distance_measure(const struct moments *w, const struct moments *t, size_t features, struct distance *out)
+{
+	static const struct distance none = { { NAN, NAN, NAN, NAN, NAN } };
+	const bool counted = w->count > 0 && t->count > 0;
+
+	for (size_t f = 0; f < features; f++)
+		out[f] = counted && w->var[f] > 0 && t->var[f] > 0 ?
+		    measure(w->mean[f], w->var[f], t->mean[f], t->var[f]) :
+		    none;
+}
+
+/* How far a score is from that of equal distributions; only the order matters. */
+static double
+size_of(enum distance_score score, double value)
+{
+	if (score != DISTANCE_VARIANCE_RATIO)
+		return fabs(value);
+	return value < 1 ? 1 / value : value;
+}
+
+static int
+compare(const void *left, const void *right)
+{
+	const double *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+static double
+median_of(double *values, size_t n)
+{
+	if (n == 0)
+		return NAN;
+	qsort(values, n, sizeof(*values), compare);
+	return n % 2 == 1 ? values[n / 2] : values[n / 2 - 1] / 2 + values[n / 2] / 2;
+}
+
+void
+distance_summarize(
+    const struct distance *list, size_t features, double *room, struct distance *max, struct distance *median)
+{
+	for (enum distance_score s = 0; s < DISTANCE_SCORES; s++) {
+		double farthest = NAN;
+		size_t n = 0;
+
+		for (size_t f = 0; f < features; f++) {
+			const double value = list[f].scores[s];
+
+			if (isnan(value))
+				continue;
+			if (n == 0 || size_of(s, value) > size_of(s, farthest))
+				farthest = value;
+			room[n++] = value;
+		}
+		max->scores[s] = farthest;
+		median->scores[s] = median_of(room, n);
+	}
+}
+
+void
+distance_format(struct buf *b, const struct distance *d)
+{
+	for (enum distance_score s = 0; s < DISTANCE_SCORES; s++) {
+		buf_printf(b, "%c\"%s\":", s == 0 ? '{' : ',', names[s]);
+		if (isnan(d->scores[s]))
+			buf_text(b, "null");
+		else
+			json_add_double(b, d->scores[s]);
+	}
+	buf_byte(b, '}');
+}
