@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/definition.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -262,7 +261,7 @@ definition_update(const struct definition *d, size_t features, const struct mome
 	return (struct update){
 		.averaging = d->averaging,
 		.momentum = convention_defaults[d->convention].momentum_weighs_new ? d->momentum : 1 - d->momentum,
-		.keep = d->averaging == AVERAGING_DECAYED ? exp2(-(double)batch->count / d->half_life) : 0,
+		.keep = d->averaging == AVERAGING_DECAYED ? update_keep(batch->count, d->half_life) : 0,
 		.ddof = d->unbiased_running_var ? 1 : 0,
 		.count = batch->count,
 		.features = features,

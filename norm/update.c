@@ -6,6 +6,7 @@
 #include "norm/update.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "norm/normalize.h"
 
@@ -117,6 +118,39 @@ overflows(const struct statistics *in, const struct update *u)
 		return !(in->decayed_count * u->keep + (double)u->count < STATISTICS_DECAYED_COUNT_END);
 	return u->averaging == AVERAGING_POOLED &&
 	    (in->count > STATISTICS_COUNT_MAX || u->count > STATISTICS_COUNT_MAX - in->count);
+}
+
+/* 2^-k, for k up to 1022. */
+static double
+negative_power(unsigned k)
+{
+	const uint64_t bits = (uint64_t)(1023 - k) << 52;
+	double power;
+
+	memcpy(&power, &bits, sizeof(power));
+	return power;
+}
+
+/* More half-lives than this leave less than the smallest double. */
+#define HALF_LIVES_MAX 1076
+
+/* With this many terms, the series of e^t is exact to double for |t| <= ln 2 / 2. */
+#define SERIES_TERMS 14
+
+double
+update_keep(uint64_t n, double half_life)
+{
+	const double x = (double)n / half_life;
+	double t, kept = 1;
+	unsigned k;
+
+	if (!(x < HALF_LIVES_MAX))
+		return 0;
+	k = (unsigned)(x + 0.5);
+	t = (k - x) * 0x1.62e42fefa39efp-1; /* ln 2 */
+	for (unsigned i = SERIES_TERMS; i > 0; i--)
+		kept = 1 + kept * t / i;
+	return kept * negative_power(k / 2) * negative_power(k - k / 2);
 }
 
 enum update_result

@@ -55,7 +55,7 @@ struct update {
 	size_t features;
 	const double *mean; /* `features` doubles: the batch's mean, finite */
 	const double *var;  /* `features` doubles: the batch's biased variance, finite and >= 0 */
-	double keep;        /* decayed: the share of the older values' weight that is kept, 2^(-n / half_life), 0..1 */
+	double keep;        /* decayed: the share of the older values' weight that is kept, update_keep */
 };
 
 enum update_result {
@@ -64,6 +64,13 @@ enum update_result {
 	UPDATE_COUNT_OVERFLOWS, /* a count would pass STATISTICS_COUNT_MAX, or a decayed one reach its end */
 	UPDATE_NOT_FINITE       /* a mean or variance would overflow double */
 };
+
+/*
+ * What n later values leave of the weight of older ones: 2^(-n / half_life), from 0 to 1 (equation 27). Within two units
+ * in the last place of that power of the rounded quotient, with the same bits everywhere, which exp2 does not promise.
+ * half_life > 0.
+ */
+double update_keep(uint64_t n, double half_life);
 
 /*
  * Sets `out` to `in` after the update. The caller provides out->mean and out->var, in->features doubles each, which

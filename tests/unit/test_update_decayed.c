@@ -22,7 +22,7 @@ static void
 decay(struct batch *b, double half_life)
 {
 	b->u.averaging = AVERAGING_DECAYED;
-	b->u.keep = exp2(-(double)b->u.count / half_life);
+	b->u.keep = update_keep(b->u.count, half_life);
 }
 
 /* One batch of `count` values per feature with these moments. */
@@ -34,6 +34,33 @@ apply_moments(struct state *t, uint64_t count, double mean, double var, unsigned
 
 	ck_assert_int_eq(state_apply(t, &u), UPDATE_APPLIED);
 }
+
+START_TEST(what_is_kept_is_a_power_of_two)
+{
+	uint64_t seed = 9;
+	long double exact;
+	double kept, ulp;
+
+	for (unsigned i = 0; i < 200000; i++) {
+		const double half_life = ldexp(1 + random_unit(&seed), (int)(random_next(&seed) % 40) - 10);
+		const uint64_t n = 1 + random_next(&seed) % ((uint64_t)1 << (random_next(&seed) % 30));
+
+		kept = update_keep(n, half_life);
+		exact = exp2l(-(long double)((double)n / half_life));
+		ulp = exact > 0x1p-1022L ? ldexp(DBL_EPSILON, ilogb((double)exact)) : 0x1p-1074;
+		ck_assert_msg(fabsl(kept - exact) <= 2 * ulp, "%.17g is not %.20Lg", kept, exact);
+		ck_assert(kept >= 0 && kept <= 1);
+	}
+	for (unsigned k = 0; k <= 1074; k++)
+		ck_assert(update_keep(3 * k, 3) == ldexp(1, -(int)k));
+	/* The bits of any machine. */
+	ck_assert(update_keep(1, 3) == 0x1.965fea53d6e3dp-1);
+	ck_assert(update_keep(5, 3) == 0x1.428a2f98d728ap-2);
+	ck_assert(update_keep(9, 1000) == 0x1.fcd0e01e6830cp-1);
+	ck_assert(update_keep(1076, 1) == 0 && update_keep(1, 1e-30) == 0 && update_keep(UINT64_MAX, 5e-324) == 0);
+	ck_assert(update_keep(UINT64_MAX, 1e38) == 1 && update_keep(1, 0x1p54) == 1);
+}
+END_TEST
 
 START_TEST(keeping_everything_is_pooled)
 {
@@ -81,7 +108,7 @@ START_TEST(weights_do_not_depend_on_cuts)
 
 	for (uint64_t seed = 0; seed < 40 * HALF_LIVES; seed++) {
 		const double half_life = half_lives[seed % HALF_LIVES];
-		const double kept = exp2(-(double)VALUES / half_life);
+		const double kept = (double)exp2l(-(long double)VALUES / (long double)half_life);
 		struct state by_mean, by_variance;
 		uint64_t cuts = seed;
 		size_t i, n, updates = 0;
@@ -93,8 +120,8 @@ START_TEST(weights_do_not_depend_on_cuts)
 		apply_moments(&by_variance, (uint64_t)older, 1, 4, ddof, 0.5);
 		for (i = 0; i < VALUES; i += n, updates++) {
 			n = seed < HALF_LIVES ? VALUES : next_cut(&cuts, i);
-			apply_moments(&by_mean, n, 0, 0, ddof, exp2(-(double)n / half_life));
-			apply_moments(&by_variance, n, 1, 0, ddof, exp2(-(double)n / half_life));
+			apply_moments(&by_mean, n, 0, 0, ddof, update_keep(n, half_life));
+			apply_moments(&by_variance, n, 1, 0, ddof, update_keep(n, half_life));
 		}
 		bound = ((double)updates * 8 + VALUES / half_life + 8) * DBL_EPSILON / 2;
 		check_close(by_mean.mean[0] * by_mean.s.decayed_count, older * kept, older * kept, bound);
@@ -286,6 +313,7 @@ unit_suite(void)
 	Suite *s = suite_create("update_decayed");
 	TCase *t = tcase_create("update_decayed");
 
+	tcase_add_test(t, what_is_kept_is_a_power_of_two);
 	tcase_add_loop_test(t, keeping_everything_is_pooled, 0, 2);
 	tcase_add_loop_test(t, weights_do_not_depend_on_cuts, 0, 2);
 	tcase_add_loop_test(t, each_value_is_weighed, 0, 2);
