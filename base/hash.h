@@ -28,3 +28,12 @@ hash_fold(uint64_t h)
 {
 	return h ^ h >> 32;
 }
+
+/* Spreads what the texts differ in over all bits (the end of MurmurHash3, Appleby), so that hashes can be ordered. */
+static inline uint64_t
+hash_mix(uint64_t h)
+{
+	h = (h ^ h >> 33) * 0xff51afd7ed558ccdu;
+	h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53u;
+	return h ^ h >> 33;
+}
