@@ -18,3 +18,9 @@ backend_refuse_layer(struct backend *b, const char *model, const char *layer, st
 		return -1;
 	return err_fail(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layer \"%s\"", model, layer);
 }
+
+int
+backend_refuse_source(const char *layer, const char *source, struct err *e)
+{
+	return err_fail(e, ERR_NO_SUCH_SOURCE, "layer \"%s\" has no source \"%s\"", layer, source);
+}

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "storage/sources.h"
 #include "storage/store.h"
 
 struct backend;
@@ -65,6 +66,15 @@ struct backend_ops {
 	    struct err *e);
 	int (*purge_keys)(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e);
 	int (*trim_keys)(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e);
+	/*
+	 * The rows of a layer's sources. load_sources adds all of them to an empty tree, without merging; put_source
+	 * replaces one, and delete_sources deletes all. They, and `delete_layer` and `delete_model`, which delete them
+	 * too, reach the database at once.
+	 */
+	int (*load_sources)(struct backend *b, int64_t layer_id, struct sources *into, struct err *e);
+	int (*put_source)(struct backend *b, int64_t layer_id, const struct source *source, struct err *e);
+	int (*delete_source)(struct backend *b, int64_t layer_id, const char *name, struct err *e);
+	int (*delete_sources)(struct backend *b, int64_t layer_id, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 	/* Raises the revision of each layer whose flag was another. *layers: how many the model has. */
@@ -73,6 +83,8 @@ struct backend_ops {
 	/* Set entries, count and more. */
 	int (*list_layers)(struct backend *b, struct store_list *list, struct err *e);
 	int (*list_models)(struct backend *b, struct store_list *list, struct err *e);
+	/* Sets entries, count and more; the snapshot is set. A source that is not there is none. */
+	int (*list_sources)(struct backend *b, struct store_sources *list, struct err *e);
 
 	/*
 	 * A copy of all that is committed, made in short steps between transactions; one at a time. `copy_start`
@@ -96,6 +108,9 @@ int backend_need_model(struct backend *b, const char *model, struct err *e) MUST
 
 /* The error for a layer that was not found: no_such_model or no_such_layer. Returns -1. */
 int backend_refuse_layer(struct backend *b, const char *model, const char *layer, struct err *e);
+
+/* The error for a source that was not found. -1. */
+int backend_refuse_source(const char *layer, const char *source, struct err *e);
 
 /* Opens the SQLite file at `path`, which is created if needed. NULL with `e`. `definitions` must outlive it. */
 struct backend *

@@ -9,6 +9,7 @@
 #include "storage/sqlite_backend.h"
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
+#include "storage/sqlite_sources.h"
 
 static bool
 sqlite_in_transaction(struct backend *b)
@@ -340,11 +341,16 @@ static const struct backend_ops sqlite_ops = {
 	.add_key = sqlite_add_key,
 	.purge_keys = sqlite_purge_keys,
 	.trim_keys = sqlite_trim_keys,
+	.load_sources = sqlite_load_sources,
+	.put_source = sqlite_put_source,
+	.delete_source = sqlite_delete_source,
+	.delete_sources = sqlite_delete_sources,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
 	.freeze_model = sqlite_freeze_model,
 	.list_layers = sqlite_list_layers,
 	.list_models = sqlite_list_models,
+	.list_sources = sqlite_list_sources,
 	.copy_start = sqlite_copy_start,
 	.copy_step = sqlite_copy_step,
 	.copy_drop = sqlite_copy_drop,

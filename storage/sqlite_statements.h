@@ -59,6 +59,16 @@
 	    " coalesce((SELECT max(id) FROM idempotency) + 1, 0)") \
 	X(YOUNGEST_KEY_BELOW, "SELECT created_s FROM idempotency WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
 	X(DELETE_KEYS_BELOW, "DELETE FROM idempotency WHERE id < ?1") \
+	X(LOAD_SOURCES, "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1") \
+	X(GET_SOURCE, "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1 AND name = ?2") \
+	X(LIST_SOURCES, \
+	    "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1 AND name > ?2" \
+	    " ORDER BY name LIMIT ?3") \
+	X(PUT_SOURCE, \
+	    "INSERT INTO source(layer_id, name, time_s, count, mean, var) VALUES(?1, ?2, ?3, ?4, ?5, ?6)" \
+	    " ON CONFLICT(layer_id, name) DO UPDATE SET time_s = ?3, count = ?4, mean = ?5, var = ?6") \
+	X(DELETE_SOURCE, "DELETE FROM source WHERE layer_id = ?1 AND name = ?2") \
+	X(DELETE_SOURCES, "DELETE FROM source WHERE layer_id = ?1") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
 	X(FREEZE_MODEL, \

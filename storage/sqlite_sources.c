@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+#include "storage/sqlite_sources.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "storage/sqlite_backend.h"
+
+/* The lists of a page together. A single source's may be longer. */
+#define PAGE_BYTES ((size_t)2 << 20)
+
+/* One row: name, time, count, mean, var. `name` has room for STORE_NAME_MAX bytes and is zeroed. */
+struct source_row {
+	char *name;
+	int64_t time_s;
+	uint64_t count;
+	double *mean, *var;
+};
+
+static int
+refuse_row(struct err *e)
+{
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored totals of a source are damaged");
+}
+
+static int
+column_doubles(sqlite3_stmt *row, int column, size_t features, double *out, struct err *e)
+{
+	const unsigned char *blob = sqlite3_column_blob(row, column);
+
+	if (blob == NULL && sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
+		return err_fail_memory(e);
+	if ((size_t)sqlite3_column_bytes(row, column) != features * sizeof(double))
+		return refuse_row(e);
+	bytes_get_doubles(out, blob, features);
+	return 0;
+}
+
+static int
+read_row(sqlite3_stmt *row, size_t features, struct source_row *out, struct err *e)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	const int64_t count = sqlite3_column_int64(row, 2);
+
+	if (name == NULL)
+		return err_fail_memory(e);
+	memcpy(out->name, name, strnlen(name, STORE_NAME_MAX));
+	out->time_s = sqlite3_column_int64(row, 1);
+	out->count = (uint64_t)count;
+	if (count < 0)
+		return refuse_row(e);
+	if (column_doubles(row, 3, features, out->mean, e) < 0)
+		return -1;
+	return column_doubles(row, 4, features, out->var, e);
+}
+
+static int
+load_row(sqlite3_stmt *row, struct sources *into, struct err *e)
+{
+	const char *name = (const char *)sqlite3_column_text(row, 0);
+	struct source *source = name == NULL ? NULL : source_new(into->features, name, 0);
+	struct source_row read;
+
+	if (source == NULL)
+		return err_fail_memory(e);
+	read = (struct source_row){ .name = source->name, .mean = source->own.mean, .var = source->own.var };
+	if (read_row(row, into->features, &read, e) < 0) {
+		source_free(source);
+		return -1;
+	}
+	source->time_s = read.time_s;
+	source->own.count = read.count;
+	sources_load(into, source);
+	return 0;
+}
+
+int
+sqlite_load_sources(struct backend *b, int64_t layer_id, struct sources *into, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD_SOURCES);
+	int rc, result = 0;
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && result == 0)
+		result = load_row(stmt, into, e);
+	return statement_end(stmt, rc, result, e);
+}
+
+int
+sqlite_put_source(struct backend *b, int64_t layer_id, const struct source *source, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_PUT_SOURCE);
+	const struct statistics *own = &source->own;
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	statement_bind_text(stmt, 2, source->name);
+	sqlite3_bind_int64(stmt, 3, source->time_s);
+	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)own->count);
+	if (statement_bind_doubles(stmt, 5, own->mean, own->features, e) < 0 ||
+	    statement_bind_doubles(stmt, 6, own->var, own->features, e) < 0)
+		return -1;
+	return statement_run(stmt, e);
+}
+
+int
+sqlite_delete_source(struct backend *b, int64_t layer_id, const char *name, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_SOURCE);
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	statement_bind_text(stmt, 2, name);
+	return statement_run(stmt, e);
+}
+
+int
+sqlite_delete_sources(struct backend *b, int64_t layer_id, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_SOURCES);
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	return statement_run(stmt, e);
+}
+
+/* How many entries a page has at most, and at least one. */
+static size_t
+page_limit(const struct store_sources *list)
+{
+	const size_t fit = PAGE_BYTES / (2 * list->snapshot->statistics.features * sizeof(double) + 1) + 1;
+	const size_t limit = list->name != NULL ? 1 : list->limit < fit ? list->limit : fit;
+
+	return limit < list->snapshot->sources ? limit : list->snapshot->sources;
+}
+
+/* Entries in one block with their lists, and two rows of SQLite's while they are read. NULL with `e`. */
+static double *
+new_entries(struct store_sources *list, size_t limit, struct err *e)
+{
+	const size_t lists = 2 * list->snapshot->statistics.features * sizeof(double);
+	const size_t bytes = limit * (sizeof(*list->entries) + lists);
+
+	if (budget_ask(list->memory, bytes + 2 * lists, e) < 0)
+		return NULL;
+	budget_give(list->memory, 2 * lists);
+	list->entries = calloc(1, bytes);
+	if (list->entries == NULL) {
+		err_set_memory(e);
+		return NULL;
+	}
+	return (double *)(list->entries + limit);
+}
+
+static int
+entry_from_row(sqlite3_stmt *row, size_t features, struct store_source *entry, double *lists, struct err *e)
+{
+	struct source_row read = { .name = entry->name, .mean = lists, .var = lists + features };
+
+	if (read_row(row, features, &read, e) < 0)
+		return -1;
+	entry->time_s = read.time_s;
+	entry->totals = (struct moments){ read.count, read.mean, read.var };
+	return 0;
+}
+
+/* Reads one row more than the limit, to know whether there are more. */
+static int
+read_rows(sqlite3_stmt *stmt, struct store_sources *list, size_t limit, double *lists, struct err *e)
+{
+	const size_t features = list->snapshot->statistics.features;
+	int rc = SQLITE_DONE, result = 0;
+
+	while (result == 0 && list->count < limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		result =
+		    entry_from_row(stmt, features, &list->entries[list->count], lists + 2 * features * list->count, e);
+		list->count++;
+	}
+	if (result == 0 && rc == SQLITE_ROW)
+		list->more = (rc = sqlite3_step(stmt)) == SQLITE_ROW;
+	return statement_end(stmt, rc, result, e);
+}
+
+int
+sqlite_list_sources(struct backend *b, struct store_sources *list, struct err *e)
+{
+	const size_t limit = page_limit(list);
+	sqlite3_stmt *stmt = sqlite_statement(b, list->name != NULL ? STATEMENT_GET_SOURCE : STATEMENT_LIST_SOURCES);
+	double *lists;
+
+	if (limit == 0)
+		return 0;
+	lists = new_entries(list, limit, e);
+	if (lists == NULL)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, list->snapshot->identity->id);
+	if (list->name != NULL) {
+		statement_bind_text(stmt, 2, list->name);
+	} else {
+		statement_bind_text(stmt, 2, list->after != NULL ? list->after : "");
+		sqlite3_bind_int64(stmt, 3, (sqlite3_int64)limit + 1);
+	}
+	return read_rows(stmt, list, limit, lists, e);
+}
