@@ -22,6 +22,9 @@
 #define CACHE_PART 4
 #define CACHE_BYTES_MAX (256 * MIB)
 
+/* What the totals of sources may take of the cache's part; the rest is for other state whatever happens. */
+#define SOURCES_OF_CACHE(bytes) ((bytes) / 4 * 3)
+
 #define CONNECTIONS_PART 8
 #define CONNECTIONS_BYTES_MAX (640 * MIB)
 _Static_assert(CONNECTIONS_BYTES_MAX >= CONNECTIONS_MAX * CONNECTION_BYTES, "enough for the most connections");
@@ -51,6 +54,7 @@ share_out(size_t total, unsigned threads, struct memory_plan *out)
 	out->kept = out->kept > KEPT_BYTES_MIN ? out->kept : KEPT_BYTES_MIN;
 	out->kept_together = 2 * out->kept;
 	out->cache = less(total / CACHE_PART, CACHE_BYTES_MAX);
+	out->sources = SOURCES_OF_CACHE(out->cache);
 	out->connections = less(total / CONNECTIONS_PART, CONNECTIONS_BYTES_MAX);
 	rest = FIXED_BYTES + thread_count * (THREAD_BYTES + out->kept_together) + out->cache + out->connections;
 	out->requests = total > rest ? total - rest : 0;

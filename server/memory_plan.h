@@ -19,6 +19,7 @@ struct memory_wishes {
 struct memory_plan {
 	size_t total;         /* the limit of the whole process */
 	size_t cache;         /* of that, committed state kept for reading */
+	size_t sources;       /* of the cache, the most that the totals of sources may take */
 	size_t connections;   /* the fixed cost of connections */
 	size_t requests;      /* bodies, answers and work memory of all requests together */
 	unsigned threads;     /* event loops and computing threads */

@@ -130,6 +130,15 @@ evict_locked(struct cache *c)
 		remove_locked(c, c->oldest);
 }
 
+void
+cache_limit(struct cache *c, size_t bytes_max)
+{
+	pthread_mutex_lock(&c->lock);
+	c->bytes_max = bytes_max;
+	evict_locked(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
 const struct snapshot *
 cache_get(struct cache *c, const char *model, const char *layer)
 {

@@ -13,6 +13,9 @@ struct cache;
 struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
 void cache_free(struct cache *c);                     /* NULL is fine */
 
+/* Changes the bytes that it may hold. */
+void cache_limit(struct cache *c, size_t bytes_max);
+
 /* The snapshot with a reference for the caller, or NULL. */
 const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer);
 

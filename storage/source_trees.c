@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "storage/source_trees.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((size_t)1 << 20)
+
+void
+source_trees_init(struct source_trees *t, struct cache *cache, size_t cache_bytes_max, size_t bytes_max)
+{
+	memset(t, 0, sizeof(*t));
+	t->cache = cache;
+	t->cache_bytes_max = cache_bytes_max;
+	t->bytes_max = bytes_max;
+}
+
+static struct source_tree **
+bucket_of(struct source_trees *t, int64_t layer_id)
+{
+	return &t->buckets[(uint64_t)layer_id % SOURCE_TREES_BUCKETS];
+}
+
+static struct source_tree *
+find(struct source_trees *t, int64_t layer_id)
+{
+	struct source_tree *tree = *bucket_of(t, layer_id);
+
+	while (tree != NULL && tree->layer_id != layer_id)
+		tree = tree->chain;
+	return tree;
+}
+
+static void
+unlink_use(struct source_trees *t, struct source_tree *tree)
+{
+	*(tree->newer != NULL ? &tree->newer->older : &t->newest) = tree->older;
+	*(tree->older != NULL ? &tree->older->newer : &t->oldest) = tree->newer;
+}
+
+static void
+link_newest(struct source_trees *t, struct source_tree *tree)
+{
+	tree->newer = NULL;
+	tree->older = t->newest;
+	*(t->newest != NULL ? &t->newest->newer : &t->oldest) = tree;
+	t->newest = tree;
+	tree->used_in = t->batch;
+}
+
+/* Counts `bytes` for a tree. The cache has the rest. */
+static void
+count_bytes(struct source_trees *t, struct source_tree *tree, size_t bytes)
+{
+	if (bytes == tree->bytes)
+		return;
+	t->bytes += bytes - tree->bytes;
+	tree->bytes = bytes;
+	cache_limit(t->cache, t->cache_bytes_max > t->bytes ? t->cache_bytes_max - t->bytes : 0);
+}
+
+static void
+drop(struct source_trees *t, struct source_tree *tree)
+{
+	struct source_tree **link = bucket_of(t, tree->layer_id);
+
+	while (*link != tree)
+		link = &(*link)->chain;
+	*link = tree->chain;
+	unlink_use(t, tree);
+	count_bytes(t, tree, 0);
+	sources_free(tree->sources);
+	free(tree);
+}
+
+void
+source_trees_fini(struct source_trees *t)
+{
+	while (t->newest != NULL)
+		drop(t, t->newest);
+}
+
+void
+source_trees_begin(struct source_trees *t)
+{
+	t->batch++;
+}
+
+/* What a tree of so many sources takes, with the part without one. */
+static size_t
+tree_bytes(size_t features, size_t count)
+{
+	return sizeof(struct source_tree) + sources_bytes(features) + (count + 1) * source_bytes(features);
+}
+
+/* Drops others until `tree`, or a new one if it is NULL, has room for `count` sources. */
+static int
+make_room(struct source_trees *t, struct source_tree *tree, size_t features, size_t count, struct err *e)
+{
+	const size_t bytes = tree_bytes(features, count);
+	struct source_tree *oldest;
+
+	if (bytes > t->bytes_max)
+		return err_fail(e, ERR_TOO_MANY_SOURCES,
+		    "%zu sources of %zu features need %zu MiB, and this daemon has room for %zu MiB: fold the sources "
+		    "that are finished, or start normd with more --max-memory",
+		    count, features, bytes / MIB + 1, t->bytes_max / MIB);
+	while ((oldest = t->oldest) != NULL && oldest != tree &&
+	    t->bytes + bytes - (tree != NULL ? tree->bytes : 0) > t->bytes_max)
+		drop(t, oldest);
+	return 0;
+}
+
+/* An empty tree, in the table. NULL without memory. */
+static struct source_tree *
+add(struct source_trees *t, const struct layer_identity *identity, size_t features)
+{
+	struct source_tree *tree = calloc(1, sizeof(*tree));
+
+	if (tree == NULL)
+		return NULL;
+	tree->sources = sources_new(features);
+	if (tree->sources == NULL) {
+		free(tree);
+		return NULL;
+	}
+	tree->layer_id = identity->id;
+	memcpy(tree->model, identity->model, sizeof(tree->model));
+	tree->chain = *bucket_of(t, identity->id);
+	*bucket_of(t, identity->id) = tree;
+	link_newest(t, tree);
+	return tree;
+}
+
+/* The rows of a layer that has sources. */
+static int
+load(struct source_tree *tree, struct backend *b, const struct snapshot *now, struct err *e)
+{
+	if (now->sources == 0)
+		return 0;
+	if (b->ops->load_sources(b, now->identity->id, tree->sources, e) < 0)
+		return -1;
+	if (tree->sources->count == now->sources && sources_pool_all(tree->sources) == UPDATE_APPLIED)
+		return 0;
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored sources of layer \"%s\" of model \"%s\" are damaged",
+	    now->identity->name, now->identity->model);
+}
+
+struct source_tree *
+source_trees_get(struct source_trees *t, struct backend *b, const struct snapshot *now, size_t features, struct err *e)
+{
+	struct source_tree *tree = find(t, now->identity->id);
+
+	if (tree != NULL) {
+		assert(tree->sources->count == now->sources && tree->sources->features == features);
+		unlink_use(t, tree);
+		link_newest(t, tree);
+		return tree;
+	}
+	if (make_room(t, NULL, features, now->sources, e) < 0)
+		return NULL;
+	tree = add(t, now->identity, features);
+	if (tree == NULL) {
+		err_set_memory(e);
+		return NULL;
+	}
+	if (load(tree, b, now, e) < 0) {
+		drop(t, tree);
+		return NULL;
+	}
+	count_bytes(t, tree, tree_bytes(features, now->sources));
+	return tree;
+}
+
+int
+source_trees_make_room(struct source_trees *t, struct source_tree *tree, struct err *e)
+{
+	return make_room(t, tree, tree->sources->features, tree->sources->count + 1, e);
+}
+
+void
+source_trees_settle(struct source_trees *t, struct source_tree *tree)
+{
+	if (tree->sources->count == 0)
+		drop(t, tree);
+	else
+		count_bytes(t, tree, tree_bytes(tree->sources->features, tree->sources->count));
+}
+
+void
+source_trees_drop(struct source_trees *t, int64_t layer_id)
+{
+	struct source_tree *tree = find(t, layer_id);
+
+	if (tree != NULL)
+		drop(t, tree);
+}
+
+/* Looks at every tree: deleting a model is rare. */
+void
+source_trees_drop_model(struct source_trees *t, const char *model)
+{
+	struct source_tree *older;
+
+	for (struct source_tree *tree = t->newest; tree != NULL; tree = older) {
+		older = tree->older;
+		if (strcmp(tree->model, model) == 0)
+			drop(t, tree);
+	}
+}
+
+void
+source_trees_drop_used(struct source_trees *t)
+{
+	while (t->newest != NULL && t->newest->used_in == t->batch)
+		drop(t, t->newest);
+}
