@@ -115,6 +115,7 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		.url = config->store,
 		.queue_max = QUEUE_MAX,
 		.cache_bytes_max = config->memory.cache,
+		.sources_bytes_max = config->memory.sources,
 		.key_lifetime_s = config->key_lifetime_s,
 		.keys_max = config->keys_max,
 		.definitions = definition_ops,

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "storage/batch.h"
+#include "storage/apply.h"
 #include "storage/snapshot.h"
 
 /* What a frozen layer refuses. */
@@ -19,9 +19,8 @@ static const bool moves_statistics[STORE_WRITE_COUNT] = {
 	[STORE_SOURCES_FOLD] = true,
 };
 
-/* The layer that a write may change now: its precondition holds, and it is not frozen. NULL with `e`. */
-static struct working *
-layer_to_write(struct batch *b, const struct store_write *write, struct err *e)
+struct working *
+write_layer(struct batch *b, const struct store_write *write, struct err *e)
 {
 	const struct store_precondition *p = &write->precondition;
 	struct working *w = write->working;
@@ -55,8 +54,8 @@ mark_dirty(struct working *w)
 	w->now.revision++;
 }
 
-static int
-refuse_features(const struct working *w, size_t features, struct err *e)
+int
+write_refuse_features(const struct working *w, size_t features, struct err *e)
 {
 	return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name,
 	    w->now.statistics.features, features);
@@ -109,7 +108,7 @@ apply_create(struct batch *b, struct store_write *write, struct err *e)
 static int
 apply_delete_layer(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, write, e);
+	struct working *w = write_layer(b, write, e);
 
 	if (w == NULL)
 		return -1;
@@ -117,6 +116,7 @@ apply_delete_layer(struct batch *b, struct store_write *write, struct err *e)
 		b->broken = true;
 		return -1;
 	}
+	source_trees_drop(b->trees, w->base->identity->id);
 	working_deleted(w);
 	return 0;
 }
@@ -130,6 +130,7 @@ apply_delete_model(struct batch *b, struct store_write *write, struct err *e)
 		b->broken = true;
 		return -1;
 	}
+	source_trees_drop_model(b->trees, write->model);
 	batch_drop_model(b, write->model);
 	return 0;
 }
@@ -141,6 +142,26 @@ new_arrays(struct batch *b, size_t features, struct statistics *out, struct err 
 	out->mean = arena_array(&b->arena, features, sizeof(double));
 	out->var = arena_array(&b->arena, features, sizeof(double));
 	return out->mean == NULL || out->var == NULL ? err_fail_memory(e) : 0;
+}
+
+int
+write_next_arrays(struct batch *b, const struct working *w, size_t features, struct statistics *out, struct err *e)
+{
+	*out = w->spare;
+	if (out->mean != NULL && out->features == features)
+		return 0;
+	*out = (struct statistics){ .features = features };
+	return new_arrays(b, features, out, e);
+}
+
+void
+write_move(struct working *w, const struct statistics *before, const struct statistics *after)
+{
+	w->spare = *before;
+	if (before->mean == w->base->statistics.mean ||
+	    (w->kept != NULL && before->mean == w->kept->now.statistics.mean))
+		w->spare.mean = NULL; /* the committed snapshot's, or what this change may go back to */
+	w->now.statistics = *after;
 }
 
 /* What statistics are before the first update: 0, 1, 0. */
@@ -155,12 +176,12 @@ initial_statistics(struct batch *b, size_t features, struct statistics *out, str
 	return 0;
 }
 
-static int
-refuse_update(enum update_result result, const struct working *w, const struct update *u, struct err *e)
+int
+write_refuse_update(enum update_result result, const struct working *w, size_t features, struct err *e)
 {
 	switch (result) {
 	case UPDATE_FEATURES_DIFFER:
-		return refuse_features(w, u->features, e);
+		return write_refuse_features(w, features, e);
 	case UPDATE_COUNT_OVERFLOWS:
 		return err_fail(e, ERR_BAD_PARAMETER, "the layer's counts would exceed 2^63 - 1");
 	default:
@@ -198,18 +219,14 @@ move_statistics(
 	if (before.mean == NULL &&
 	    initial_statistics(b, before.features != 0 ? before.features : u->features, &before, e) < 0)
 		return -1;
-	after = w->spare;
-	if ((after.mean == NULL || after.features != before.features) && new_arrays(b, before.features, &after, e) < 0)
+	if (write_next_arrays(b, w, before.features, &after, e) < 0)
 		return -1;
 	result = update_apply(&before, u, &after);
 	if (result != UPDATE_APPLIED)
-		return refuse_update(result, w, u, e);
+		return write_refuse_update(result, w, u->features, e);
 	if (asks != NULL && ask(asks, w, &after, e) < 0)
 		return -1;
-	w->spare = before;
-	if (before.mean == w->base->statistics.mean || (w->kept != NULL && before.mean == w->kept->now.statistics.mean))
-		w->spare.mean = NULL; /* the committed snapshot's, or what this change may go back to */
-	w->now.statistics = after;
+	write_move(w, &before, &after);
 	return 0;
 }
 
@@ -221,9 +238,11 @@ apply_update(struct batch *b, struct store_write *write, struct err *e)
 
 	if (count == 0 && batch_has_layer(write->working, write))
 		return 0;
-	w = layer_to_write(b, write, e);
+	w = write_layer(b, write, e);
 	if (w == NULL)
 		return -1;
+	if (w->now.sources > 0 || write->updates.source != NULL)
+		return apply_sources_update(b, w, write, e);
 	for (size_t i = 0; i < count; i++)
 		if (move_statistics(b, w, &write->updates.list[i], i + 1 == count ? write : NULL, e) < 0)
 			return -1;
@@ -245,17 +264,19 @@ static int
 apply_statistics_put(struct batch *b, struct store_write *write, struct err *e)
 {
 	const struct statistics *given = write->statistics;
-	struct working *w = layer_to_write(b, write, e);
+	struct working *w = write_layer(b, write, e);
 	struct statistics copy = *given;
 
 	if (w == NULL)
 		return -1;
 	if (w->now.statistics.features != 0 && w->now.statistics.features != given->features)
-		return refuse_features(w, given->features, e);
+		return write_refuse_features(w, given->features, e);
 	copy.mean = copy_doubles(b, given->mean, given->features);
 	copy.var = copy_doubles(b, given->var, given->features);
 	if (copy.mean == NULL || copy.var == NULL)
 		return err_fail_memory(e);
+	if (write_forget_sources(b, w, e) < 0)
+		return -1;
 	w->now.statistics = copy;
 	w->spare = (struct statistics){ 0 };
 	mark_dirty(w);
@@ -265,9 +286,9 @@ apply_statistics_put(struct batch *b, struct store_write *write, struct err *e)
 static int
 apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, write, e);
+	struct working *w = write_layer(b, write, e);
 
-	if (w == NULL)
+	if (w == NULL || write_forget_sources(b, w, e) < 0)
 		return -1;
 	w->now.statistics = (struct statistics){ .features = w->now.statistics.features };
 	w->spare = (struct statistics){ 0 };
@@ -287,14 +308,14 @@ copy_vector(struct batch *b, const struct store_vector *in, struct store_vector 
 static int
 apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, write, e);
+	struct working *w = write_layer(b, write, e);
 	const size_t features = write->parameters.features;
 	struct store_vector weight, bias;
 
 	if (w == NULL)
 		return -1;
 	if (features != 0 && w->now.statistics.features != 0 && w->now.statistics.features != features)
-		return refuse_features(w, features, e);
+		return write_refuse_features(w, features, e);
 	if (copy_vector(b, &write->parameters.weight, &weight, e) < 0 ||
 	    copy_vector(b, &write->parameters.bias, &bias, e) < 0)
 		return -1;
@@ -310,7 +331,7 @@ apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 static int
 apply_freeze(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct working *w = layer_to_write(b, write, e);
+	struct working *w = write_layer(b, write, e);
 
 	if (w == NULL)
 		return -1;
@@ -331,6 +352,15 @@ apply_model_freeze(struct batch *b, struct store_write *write, struct err *e)
 	return 0;
 }
 
+static bool
+moves_sources(const struct snapshot *state, const struct store_write *write)
+{
+	return write->kind == STORE_SOURCE_PUT || write->kind == STORE_SOURCE_DELETE ||
+	    write->kind == STORE_SOURCES_FOLD ||
+	    (write->kind == STORE_UPDATE && write->updates.count > 0 &&
+		(state->sources > 0 || write->updates.source != NULL));
+}
+
 size_t
 store_write_bytes(const struct snapshot *state, const struct store_write *write)
 {
@@ -341,6 +371,13 @@ store_write_bytes(const struct snapshot *state, const struct store_write *write)
 	if (write->kind == STORE_UPDATE && write->updates.count > 0) {
 		after = 2 * write->updates.list->features;
 		copies += 1 + (write->updates.count > 1) + (present == 0);
+	}
+	/* apply_sources.c: the pool, its row, and a new source and part, of which each has room for two pairs. */
+	if (moves_sources(state, write)) {
+		if (write->kind != STORE_UPDATE)
+			after =
+			    2 * (write->kind == STORE_SOURCE_PUT ? write->source.features : state->statistics.features);
+		copies = 8;
 	}
 	return 2 * store_snapshot_bytes(state) + (copies * after - present) * sizeof(double);
 }
@@ -353,6 +390,9 @@ static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write
 	[STORE_STATISTICS_PUT] = apply_statistics_put,
 	[STORE_STATISTICS_RESET] = apply_statistics_reset,
 	[STORE_PARAMETERS_PUT] = apply_parameters_put,
+	[STORE_SOURCE_PUT] = apply_source_put,
+	[STORE_SOURCE_DELETE] = apply_source_delete,
+	[STORE_SOURCES_FOLD] = apply_sources_fold,
 	[STORE_FREEZE] = apply_freeze,
 	[STORE_MODEL_FREEZE] = apply_model_freeze,
 };

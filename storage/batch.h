@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "storage/backend.h"
 #include "storage/cache.h"
+#include "storage/source_trees.h"
 
 /* A layer as this batch has changed it so far. Arrays are the committed snapshot's or the batch's arena's. */
 struct working {
@@ -32,6 +33,7 @@ struct working {
 struct batch {
 	struct backend *backend;
 	struct cache *cache;
+	struct source_trees *trees;
 	const struct store_definition_ops *definitions;
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */

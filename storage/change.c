@@ -138,13 +138,31 @@ may_go_back(const struct store_change *change)
 	return change->count > 1 || (change->writes->kind == STORE_UPDATE && change->writes->updates.count > 1);
 }
 
-/* Whether any of several writes changes the database at once, and not only when the batch is saved. */
+/* Whether a write changes the database at once, and not only when the batch is saved. */
+static bool
+is_immediate(const struct store_write *write)
+{
+	switch (write->kind) {
+	case STORE_UPDATE:
+		return write->updates.source != NULL || write->working->now.sources > 0;
+	case STORE_STATISTICS_PUT:
+	case STORE_STATISTICS_RESET:
+		return write->working->now.sources > 0;
+	case STORE_LAYER_CREATE:
+	case STORE_SOURCE_PUT:
+	case STORE_SOURCE_DELETE:
+	case STORE_SOURCES_FOLD:
+		return true;
+	default:
+		return deletes(write) || is_of_model(write);
+	}
+}
+
 static bool
 needs_mark(const struct store_change *change)
 {
 	for (size_t i = 0; i < change->count && change->count > 1; i++)
-		if (change->writes[i].kind == STORE_LAYER_CREATE || deletes(&change->writes[i]) ||
-		    is_of_model(&change->writes[i]))
+		if (is_immediate(&change->writes[i]))
 			return true;
 	return false;
 }
@@ -169,6 +187,8 @@ apply_all_or_none(struct batch *b, struct store_change *change, struct err *e)
 	b->may_go_back = may_go_back(change);
 	result = apply_in_order(b, change, e);
 	batch_end_change(b, result < 0);
+	if (marks && result < 0)
+		source_trees_drop_used(b->trees);
 	b->broken = b->broken || (result < 0 && !b->backend->ops->in_transaction(b->backend));
 	if (marks && !b->broken && b->backend->ops->unmark(b->backend, result < 0, e) < 0) {
 		b->broken = true;

@@ -17,6 +17,7 @@
 #include "storage/batch.h"
 #include "storage/chores.h"
 #include "storage/snapshot.h"
+#include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
 
 struct store {
@@ -28,6 +29,7 @@ struct store {
 
 	/* The store thread's. */
 	struct backend *backend;
+	struct source_trees trees;
 	struct chores chores;
 	struct copies copies;
 
@@ -42,19 +44,37 @@ struct store {
 };
 
 static int
+find_layer(struct store *s, const char *model, const char *layer, struct budget_share *memory,
+    const struct snapshot **out, struct err *e)
+{
+	*out = cache_get(s->cache, model, layer);
+	if (*out != NULL)
+		return 0;
+	if (s->backend->ops->load(s->backend, model, layer, memory, out, e) < 0)
+		return -1;
+	if (*out == NULL)
+		return backend_refuse_layer(s->backend, model, layer, e);
+	cache_put(s->cache, *out);
+	return 0;
+}
+
+static int
 read_layer(struct store *s, struct store_op *op, struct err *e)
 {
 	struct store_get *get = &op->get;
 
-	get->snapshot = cache_get(s->cache, get->model, get->layer);
-	if (get->snapshot != NULL)
-		return 0;
-	if (s->backend->ops->load(s->backend, get->model, get->layer, get->memory, &get->snapshot, e) < 0)
+	return find_layer(s, get->model, get->layer, get->memory, &get->snapshot, e);
+}
+
+static int
+read_sources(struct store *s, struct store_op *op, struct err *e)
+{
+	struct store_sources *list = &op->sources;
+
+	if (find_layer(s, list->model, list->layer, list->memory, &list->snapshot, e) < 0 ||
+	    s->backend->ops->list_sources(s->backend, list, e) < 0)
 		return -1;
-	if (get->snapshot == NULL)
-		return backend_refuse_layer(s->backend, get->model, get->layer, e);
-	cache_put(s->cache, get->snapshot);
-	return 0;
+	return list->name == NULL || list->count > 0 ? 0 : backend_refuse_source(list->layer, list->name, e);
 }
 
 static int
@@ -75,6 +95,7 @@ static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op 
 	[STORE_LAYER_GET] = read_layer,
 	[STORE_LAYER_LIST] = read_layer_list,
 	[STORE_MODEL_LIST] = read_model_list,
+	[STORE_SOURCES_GET] = read_sources,
 };
 
 /*
@@ -149,6 +170,8 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	struct err e = { 0 };
 	const bool made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) == 0;
 
+	b.trees = &s->trees;
+	source_trees_begin(&s->trees);
 	chores_begin(&s->chores, &b);
 	if (made && commit_batch(s, &b, ops, &e) == 0) {
 		atomic_store(&s->healthy, true);
@@ -157,6 +180,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	} else {
 		if (e.code == ERR_STORAGE_UNAVAILABLE || e.code == ERR_STORAGE_FULL)
 			atomic_store(&s->healthy, false);
+		source_trees_drop_used(&s->trees);
 		fail_all(ops, &e);
 	}
 	batch_fini(&b); /* first: once told, a request gives back the budget that the batch's memory was counted in */
@@ -273,6 +297,12 @@ store_op_fini(struct store_op *op)
 		snapshot_unref(op->get.snapshot);
 		op->get.snapshot = NULL;
 		break;
+	case STORE_SOURCES_GET:
+		snapshot_unref(op->sources.snapshot);
+		op->sources.snapshot = NULL;
+		free(op->sources.entries);
+		op->sources.entries = NULL;
+		break;
 	case STORE_CHANGE:
 		change_forget(&op->change);
 		break;
@@ -296,6 +326,7 @@ store_free(struct store *s)
 {
 	if (s->backend != NULL)
 		s->backend->ops->close(s->backend);
+	source_trees_fini(&s->trees);
 	cache_free(s->cache);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->wake);
@@ -326,6 +357,7 @@ store_open(const struct store_options *options, struct err *e)
 		err_set_memory(e);
 		goto fail;
 	}
+	source_trees_init(&s->trees, s->cache, options->cache_bytes_max, options->sources_bytes_max);
 	path = sqlite_url_path(options->url, e);
 	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->definitions, e)) == NULL ||
 	    copies_start(&s->copies, s->backend, e) < 0)

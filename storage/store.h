@@ -279,11 +279,12 @@ struct store_op {
 void store_op_fini(struct store_op *op);
 
 struct store_options {
-	const char *url;         /* "sqlite:PATH" */
-	size_t queue_max;        /* operations that may wait */
-	unsigned key_lifetime_s; /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
-	uint64_t keys_max;       /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
-	size_t cache_bytes_max;  /* committed state kept in memory */
+	const char *url;          /* "sqlite:PATH" */
+	size_t queue_max;         /* operations that may wait */
+	unsigned key_lifetime_s;  /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
+	uint64_t keys_max;        /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
+	size_t cache_bytes_max;   /* committed state kept in memory */
+	size_t sources_bytes_max; /* the most of these that the totals of sources may take */
 	struct store_definition_ops definitions;
 };
 
