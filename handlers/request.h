@@ -89,7 +89,7 @@ struct request {
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;
 	struct json_slot slots[JSON_SLOTS_MAX]; /* the body's tensors */
-	size_t body_from;                       /* memory.bytes before it came; what it takes is counted there */
+	size_t admitted_bytes; /* memory.bytes when it was admitted: what the body and the handlers take is above it */
 	struct digest *digest; /* of the body without its coding, where there is an Idempotency-Key; else NULL */
 	struct claim claim;    /* of that key */
 

@@ -8,7 +8,6 @@ begin(struct request *rq)
 {
 	const struct route *route = rq->route;
 
-	rq->body_from = rq->workspace.memory.bytes;
 	if (rq->coding != CODING_IDENTITY && budget_ask(&rq->workspace.memory, CODING_DECODER_BYTES, &rq->err) < 0)
 		return -1;
 	rq->body = body_new(&(struct body_options){ .form = rq->form,
@@ -28,7 +27,7 @@ drop(struct request *rq)
 {
 	body_free(rq->body);
 	rq->body = NULL;
-	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from);
+	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->admitted_bytes);
 }
 
 int

@@ -22,7 +22,10 @@ request_admit(struct request *rq, size_t target_len, struct err *e)
 	rq->workspace.copies = rq->route->stores_values ? STORE_DOUBLES_COPIES : 1;
 	if (!budget_pay_ahead(&rq->workspace.memory, bytes + (has_body ? ADVANCE_BYTES : 0)))
 		return budget_refuse(&rq->workspace.memory, bytes + ADVANCE_BYTES, e);
-	return budget_ask(&rq->workspace.memory, bytes, e);
+	if (budget_ask(&rq->workspace.memory, bytes, e) < 0)
+		return -1;
+	rq->admitted_bytes = rq->workspace.memory.bytes;
+	return 0;
 }
 
 int
@@ -63,10 +66,10 @@ request_let_go(struct request *rq)
 	rq->definition = NULL;
 	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */
 		budget_give(&rq->workspace.memory, rq->state_bytes);
-	if (rq->body == NULL || rq->reply.tensor != NULL || rq->reply.has_location) /* which the arena's names make */
+	if (rq->reply.tensor != NULL || rq->reply.has_location) /* which the arena's names make */
 		return;
 	body_free(rq->body);
 	rq->body = NULL;
 	arena_fini(&rq->workspace.arena);
-	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->body_from - head->size - tail->size);
+	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->admitted_bytes - head->size - tail->size);
 }
