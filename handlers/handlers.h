@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "handlers/input.h"
+#include "handlers/page.h"
 
 /* A step of a request; -1 with `e`. */
 typedef int handler(struct request *rq, struct err *e);
@@ -17,7 +17,6 @@ typedef size_t answer_values(const struct request *rq);
 handler root_get, health_get_live, health_get_ready, backup_get, backup_get_finish;
 
 /* models.c; no_content_finish answers every deletion */
-extern const struct input *const page_inputs[];
 handler models_list, models_list_finish, model_get, model_get_finish, model_delete, no_content_finish;
 answer_values models_values, layers_values;
 

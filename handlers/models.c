@@ -5,10 +5,7 @@
 #include "base/quote.h"
 #include "handlers/definition_stored.h"
 #include "handlers/handlers.h"
-#include "handlers/option.h"
-
-#define PAGE_DEFAULT 100
-#define PAGE_MAX 1000
+#include "handlers/page.h"
 
 /* Parsing and writing a definition takes 45 us, as long as writing this many numbers. */
 #define LAYER_VALUES ((size_t)900)
@@ -17,39 +14,26 @@
 #define ENTRY_BYTES ((size_t)1024)
 _Static_assert(sizeof(struct store_entry) <= ENTRY_BYTES / 2, "an entry and its definition fit");
 
-static const struct input limit_input = { "limit", INPUT_UINT, INPUT_QUERY, .min = 1, .max = PAGE_MAX };
-static const struct input after_input = { "after", INPUT_TEXT, .places = INPUT_QUERY };
-
-const struct input *const page_inputs[] = { &limit_input, &after_input, NULL };
-
 /* Reads which page is asked for into the operation. */
 static int
 page_query(struct request *rq, struct err *e)
 {
-	uint64_t limit = PAGE_DEFAULT;
+	struct page page;
 
-	if (option_get(rq, &limit_input, &limit, e) < 0)
+	if (page_get(rq, &page, e) < 0)
 		return -1;
-	rq->op.list = (struct store_list){ .model = rq->model, .after = input_query(rq, &after_input), .limit = limit };
-	return budget_ask(&rq->workspace.memory, limit * ENTRY_BYTES, e);
+	rq->op.list = (struct store_list){ .model = rq->model, .after = page.after, .limit = page.limit };
+	return budget_ask(&rq->workspace.memory, page.limit * ENTRY_BYTES, e);
 }
 
-/*
- * Ends the list and the object, and frees the entries. "next" is the `after` of the next page, null on the last page.
- */
+/* Ends the page, and frees the entries. */
 static void
 end_page(struct request *rq)
 {
-	struct buf *b = &rq->reply.head;
+	const struct store_list *list = &rq->op.list;
 
-	buf_text(b, "],\"next\":");
-	if (rq->op.list.more)
-		quote_json(b, rq->op.list.entries[rq->op.list.count - 1].name);
-	else
-		buf_text(b, "null");
-	buf_byte(b, '}');
+	page_end(&rq->reply.head, list->more ? list->entries[list->count - 1].name : NULL);
 	store_op_fini(&rq->op);
-	budget_give(&rq->workspace.memory, rq->op.list.limit * ENTRY_BYTES);
 }
 
 size_t

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Lists in pages: ?limit= names of those above ?after=, by the bytes of names. */
+#pragma once
+
+#include "handlers/input.h"
+
+struct page {
+	const char *after; /* NULL: from the first */
+	size_t limit;
+};
+
+/* What a list takes. */
+extern const struct input *const page_inputs[];
+
+int page_get(const struct request *rq, struct page *out, struct err *e) MUST_CHECK;
+
+/* Ends a list and its object, with the member "next": the `after` of the next page, or null (NULL) on the last page. */
+void page_end(struct buf *b, const char *next);
