@@ -9,6 +9,10 @@
 const struct input weight_input = { "weight", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64 };
 const struct input bias_input = { "bias", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64 };
 
+const struct input moments_mean_input = { "mean", DOUBLES_PER_FEATURE };
+const struct input moments_var_input = { "var", DOUBLES_PER_FEATURE };
+const struct input moments_count_input = { "count", DOUBLES_COUNT, .needed = true };
+
 /* A tensor of doubles is used in place; another is converted. */
 static int
 as_doubles(struct request *rq, const struct tensor *t, double **values, struct err *e)
@@ -80,4 +84,22 @@ doubles_check_features(const char *name, size_t n, size_t features, struct err *
 	if (n == 0 && features == 0)
 		return err_fail(e, ERR_SHAPE_MISMATCH, "\"%s\" is empty; it needs one value per feature", name);
 	return features == 0 ? 0 : doubles_check_count(name, n, features, e);
+}
+
+int
+doubles_get_moments(struct request *rq, struct moments *out, size_t *features, struct err *e)
+{
+	double *mean, *var;
+	size_t var_count;
+
+	if (doubles_get(rq, &moments_mean_input, &mean, features, e) < 0 ||
+	    doubles_get(rq, &moments_var_input, &var, &var_count, e) < 0 ||
+	    option_get(rq, &moments_count_input, &out->count, e) < 0 ||
+	    doubles_check_features("mean", *features, rq->state->statistics.features, e) < 0 ||
+	    doubles_check_features("var", var_count, *features, e) < 0 ||
+	    doubles_check_variance("var", var, var_count, e) < 0)
+		return -1;
+	out->mean = mean;
+	out->var = var;
+	return 0;
 }

@@ -11,6 +11,9 @@ extern const struct input weight_input, bias_input;
 #define DOUBLES_PER_FEATURE INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64, .needed = true, .one_extent = true
 #define DOUBLES_COUNT INPUT_UINT, INPUT_BODY, .max = STATISTICS_COUNT_MAX
 
+/* The moments of values that a client has measured. */
+extern const struct input moments_mean_input, moments_var_input, moments_count_input;
+
 /*
  * The values of a tensor as doubles that live as long as the request; *count is their number. *values is NULL and the
  * result 0 where the member is absent or null, unless the input is needed. Errors: bad_parameter; shape_mismatch for a
@@ -29,3 +32,6 @@ int doubles_check_count(const char *name, size_t n, size_t expected, struct err 
 
 /* Refuses `n` values unless the layer has `features` (0: not fixed yet, any number except 0): shape_mismatch. */
 int doubles_check_features(const char *name, size_t n, size_t features, struct err *e) MUST_CHECK;
+
+/* Reads moments of the layer's features, in the request's memory. Errors: bad_parameter, shape_mismatch. */
+int doubles_get_moments(struct request *rq, struct moments *out, size_t *features, struct err *e) MUST_CHECK;

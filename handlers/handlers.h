@@ -36,10 +36,11 @@ handler infer_start;
 extern const struct input *const backward_inputs[];
 handler backward_start, backward_joined;
 
-/* statistics.c, merge.c */
+/* statistics.c; merge.c: counts_finish answers what a change has led to, counts_unchanged the present state */
 extern const struct input *const statistics_put_inputs[], *const statistics_merge_inputs[];
 handler statistics_get, statistics_put, statistics_put_finish, statistics_reset, statistics_reset_finish;
-handler statistics_merge, statistics_merge_finish;
+handler statistics_merge, counts_finish;
+int counts_unchanged(struct request *rq);
 
 /* parameters.c, affine.c */
 extern const struct input *const parameters_put_inputs[];

@@ -37,7 +37,7 @@ const struct route routes[] = {
 	    .finish = statistics_reset_finish },
 	{ "POST", LAYER "/statistics/merge", .body = BODY_INPUTS, .inputs = statistics_merge_inputs,
 	    .needs_layer = true, .takes_key = true, .stores_values = true, .start = statistics_merge,
-	    .finish = statistics_merge_finish },
+	    .finish = counts_finish },
 	{ "GET", LAYER "/parameters", .needs_layer = true, .start = parameters_get,
 	    .answer_values = parameters_values },
 	{ "PUT", LAYER "/parameters", .body = BODY_INPUTS, .inputs = parameters_put_inputs, .needs_layer = true,
