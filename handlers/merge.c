@@ -40,9 +40,10 @@ statistics_merge(struct request *rq, struct err *e)
 		return -1;
 	if (m.count == 0)
 		return counts_unchanged(rq);
-	if (m.count == 1)
-		return err_fail(
-		    e, ERR_TOO_FEW_VALUES, "\"count\" is 1; a training batch needs at least two values per channel");
+	if (m.count == 1 && !definition_merges_one(rq->definition))
+		return err_fail(e, ERR_TOO_FEW_VALUES,
+		    "\"count\" is 1, and %s averaging needs at least two values per channel",
+		    rq->definition->averaging == AVERAGING_CUMULATIVE ? "cumulative" : "exponential");
 	*u = definition_update(rq->definition, features, &m);
 	request_update(rq, u, 1);
 	return 0;
