@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode
- * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. Changes
- * nothing.
+ * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. So they are
+ * in mode "train" where the layer trains by them. Changes nothing.
  */
 #include <string.h>
 
@@ -113,18 +113,23 @@ backward_start(struct request *rq, struct err *e)
 {
 	struct backward *w = workspace_alloc(&rq->workspace, sizeof(*w), e);
 	struct call *c;
+	bool train;
 
 	if (w == NULL)
 		return -1;
 	rq->scratch = w;
 	c = &w->call;
 	*c = request_call(rq, rq->state);
-	if (choose_mode(rq, &c->train, e) < 0 || choose_seed(rq, c, e) < 0 ||
-	    input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
+	if (choose_mode(rq, &train, e) < 0)
+		return -1;
+	c->train = train && !definition_by_running(rq->definition);
+	if (choose_seed(rq, c, e) < 0 || input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
 	    input_need_tensor(rq, &gradient_input, &c->gradient, e) < 0 ||
 	    request_check_answer(rq, c->gradient, e) < 0 || call_fit(c, e) < 0 || check_gradient(c, e) < 0 ||
 	    mask_options_get(rq, rq->definition, c->tensor, &c->mask, e) < 0 || sync_options_get(rq, e) < 0)
 		return -1;
+	if (train && !c->train)
+		rq->sync_call = NULL; /* the ranks have nothing to share */
 	if (rq->sync_call != NULL)
 		return start_shard(rq, w, e);
 	if (call_backward(c, e) < 0)
