@@ -70,6 +70,8 @@ answer_unchanged(struct request *rq)
 	answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 }
 
+_Static_assert(CALL_STATE_LISTS <= SYNC_STATE_LISTS, "a step's ranks share a state");
+
 /* On the store's thread. */
 static int
 accept_state(void *arg, const struct snapshot *after, struct err *e)
@@ -78,19 +80,25 @@ accept_state(void *arg, const struct snapshot *after, struct err *e)
 	    arg, &after->statistics, (struct scale_shift){ after->weight.values, after->bias.values }, e);
 }
 
+static void
+submit(struct request *rq, struct call *c)
+{
+	request_update(rq, c->updates, c->update_count);
+	if (!c->settles)
+		return;
+	rq->write.updates.accept = accept_state;
+	rq->write.updates.accept_arg = c;
+}
+
 static int
 start_batch(struct request *rq, struct call *c, struct err *e)
 {
 	if (call_train(c, e) < 0)
 		return -1;
 	if (c->update_count > 0)
-		request_update(rq, c->updates, c->update_count);
+		submit(rq, c);
 	else
 		answer_unchanged(rq);
-	if (c->settles) {
-		rq->write.updates.accept = accept_state;
-		rq->write.updates.accept_arg = c;
-	}
 	return 0;
 }
 
@@ -125,13 +133,13 @@ train_joined(struct request *rq, struct err *e)
 	struct call *c = &((struct training *)rq->scratch)->call;
 	const struct sync_result *r = rq->member.result;
 
-	if (rq->member.leads && !r->whole.empty && call_train_whole(c, &r->whole, e) < 0)
+	if (rq->member.leads && !r->whole.empty && call_train_whole(c, &r->whole, r->state, e) < 0)
 		return -1;
 	if (c->update_count > 0) {
-		request_update(rq, c->updates, c->update_count);
+		submit(rq, c);
 		return 0;
 	}
-	if (call_train_shard_output(c, &r->whole, e) < 0)
+	if (call_train_shard_output(c, &r->whole, r->state, e) < 0)
 		return -1;
 	if (rq->member.leads)
 		answer_unchanged(rq);
@@ -154,6 +162,7 @@ int
 train_finish(struct request *rq, struct err *e)
 {
 	struct training *t = rq->scratch;
+	const struct sync_result *r = rq->member.result;
 
 	if (t->err.code != ERR_NONE) {
 		*e = t->err;
@@ -161,7 +170,7 @@ train_finish(struct request *rq, struct err *e)
 	}
 	if (t->call.pending && call_train_output(&t->call, e) < 0)
 		return -1;
-	if (rq->sync_call != NULL && call_train_shard_output(&t->call, &rq->member.result->whole, e) < 0)
+	if (rq->sync_call != NULL && call_train_shard_output(&t->call, &r->whole, r->state, e) < 0)
 		return -1;
 	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
 	return 0;

@@ -58,7 +58,8 @@ struct call {
 	void *values, *gradients; /* those of the tensors, as the pieces have them */
 	double *scratch;
 	double *state;          /* room for what training by running statistics normalizes by */
-	struct moments running; /* that, once it is settled */
+	struct moments running; /* of that, once it is settled */
+	double limit;           /* the largest number that the output can hold */
 	struct channels *channels;
 };
 
@@ -114,13 +115,15 @@ int call_backward_shard(struct call *c, struct shard *own, struct err *e) MUST_C
 
 /*
  * Makes the update by the whole batch, for one of its calls. If call_train_shard_output might fail for any of them,
- * fails.
+ * fails. `state`: CALL_STATE_LISTS * features doubles (mean and variance as they normalize, weight, bias), where call_train_settle, if the call `settles`, leaves the state
+ * that all of them normalize by; it fails likewise.
  */
-int call_train_whole(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
+#define CALL_STATE_LISTS 4
+int call_train_whole(struct call *c, const struct shard *whole, double *state, struct err *e) MUST_CHECK;
 
 /*
  * The output, or the gradients, of the call's shard. The gradients by weight and bias are the shard's part: those of
  * the whole batch are the sums over all shards, as with PyTorch's SyncBatchNorm.
  */
-int call_train_shard_output(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;
+int call_train_shard_output(struct call *c, const struct shard *whole, const double *state, struct err *e) MUST_CHECK;
 int call_backward_shard_output(struct call *c, const struct shard *whole, struct err *e) MUST_CHECK;

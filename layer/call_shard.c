@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shards of a batch. The output of training can fail only where a value might not fit its datatype. call_train_whole
- * finds that out of the whole batch, before anything is stored.
+ * Shards of a batch. The output of training can fail only where a value might not fit its datatype. call_train_whole, or
+ * call_train_settle, finds that out of the whole batch, before anything is stored.
  */
 #include <math.h>
 
@@ -10,6 +10,7 @@
 #include "layer/measure.h"
 #include "layer/pass_run.h"
 #include "layer/reals.h"
+#include "layer/settle.h"
 #include "norm/normalize.h"
 
 /* Of a shard of padding alone the moments stay 0. */
@@ -43,18 +44,19 @@ call_train_shard(struct call *c, struct shard *own, struct err *e)
 }
 
 int
-call_train_whole(struct call *c, const struct shard *whole, struct err *e)
+call_train_whole(struct call *c, const struct shard *whole, double *state, struct err *e)
 {
 	const struct moments *m = &whole->moments;
+	const bool output = isfinite(whole->limit);
 
-	if (measure_check_count(m->count, e) < 0)
+	if (measure_check_update(c->definition, m->count, output, e) < 0)
 		return -1;
+	c->limit = whole->limit;
+	c->state = state;
+	c->settles = output && definition_by_running(c->definition);
 	measure_rstd(c->definition, m, c->view.feature, c->scratch);
-	if (isfinite(whole->limit) && measure_check_rstd(c->scratch, c->view.feature, e) < 0)
-		return -1;
-	if (isfinite(whole->limit) && !forward_surely_finite(c, m, whole->limit, c->parameters))
-		return err_fail(
-		    e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
+	if (output && !c->settles && !forward_surely_finite(c, m, whole->limit, c->parameters))
+		return settle_refuse_whole(c, e);
 	if (!c->definition->track_running_stats)
 		return 0;
 	c->updates[0] = definition_update(c->definition, c->view.feature, m);
@@ -63,14 +65,19 @@ call_train_whole(struct call *c, const struct shard *whole, struct err *e)
 }
 
 int
-call_train_shard_output(struct call *c, const struct shard *whole, struct err *e)
+call_train_shard_output(struct call *c, const struct shard *whole, const double *state, struct err *e)
 {
+	const struct moments *m = &whole->moments;
 	struct piece all;
 
 	if (!c->output || c->tensor->count == 0)
 		return 0;
+	if (definition_by_running(c->definition)) {
+		settle_use(c, state);
+		m = &c->running;
+	}
 	all = pieces_get(&c->pieces, c->values, 0);
-	if (all.count > 0 && forward_by_moments(c, &all, &whole->moments, c->parameters, e) < 0)
+	if (all.count > 0 && forward_by_moments(c, &all, m, c->parameters, e) < 0)
 		return -1;
 	forward_finish(c);
 	return 0;

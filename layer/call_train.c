@@ -61,16 +61,17 @@ call_train_settle(struct call *c, const struct statistics *after, struct scale_s
 {
 	bool sure;
 
-	if (settle_take(c, after, parameters, reals[c->tensor->datatype].largest, &sure, e) < 0)
+	if (settle_take(c, after, parameters, &sure, e) < 0)
 		return -1;
-	return sure ? 0 : call_train_output(c, e);
+	if (sure)
+		return 0;
+	return c->pending ? call_train_output(c, e) : settle_refuse_whole(c, e);
 }
 
 /* Measures every piece; *sure: an output by its moments cannot fail. */
 static int
 measure(struct call *c, double *room, bool *sure, struct err *e)
 {
-	const double limit = reals[c->tensor->datatype].largest;
 	const size_t features = c->view.feature;
 	struct moments m;
 
@@ -83,7 +84,7 @@ measure(struct call *c, double *room, bool *sure, struct err *e)
 		    measure_moments(c, &piece, room + 2 * i * features, &m, e) < 0)
 			return -1;
 		c->updates[i] = definition_update(c->definition, features, &m);
-		*sure = *sure && forward_surely_finite(c, &m, limit, parameters_of(c, &m));
+		*sure = *sure && forward_surely_finite(c, &m, c->limit, parameters_of(c, &m));
 	}
 	return 0;
 }
@@ -108,6 +109,7 @@ train_batch(struct call *c, struct err *e)
 	double *room;
 	bool sure;
 
+	c->limit = reals[c->tensor->datatype].largest;
 	c->settles = c->output && definition_by_running(c->definition);
 	if (pieces_cut(c, PIECES_GHOSTS, e) < 0 || allocate(c, &room, e) < 0 ||
 	    pieces_take(c, c->tensor, &c->values, e) < 0)

@@ -115,13 +115,12 @@ measure_running(const struct call *c, struct moments *out, struct err *e)
 }
 
 int
-measure_copy_running(const struct call *c, const struct statistics *s, double *room, struct moments *out, struct err *e)
+measure_copy_running(const struct call *c, const struct statistics *s, double *room, struct err *e)
 {
 	const size_t n = c->view.feature;
 
 	if (s->mean == NULL)
 		return refuse_untrained(c, e);
-	*out = (struct moments){ 0, room, room + n };
 	for (size_t f = 0; f < n; f++)
 		room[f] = c->definition->with_mean ? s->mean[f] : 0;
 	memcpy(room + n, s->var, n * sizeof(*room));

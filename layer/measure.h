@@ -21,8 +21,7 @@ int measure_instances(const struct call *c, const struct piece *p, double *mean,
 int measure_running(const struct call *c, struct moments *out, struct err *e) MUST_CHECK;
 
 /* The same of the statistics `s`, copied into `room` (2 doubles for each channel of the view). */
-int measure_copy_running(
-    const struct call *c, const struct statistics *s, double *room, struct moments *out, struct err *e) MUST_CHECK;
+int measure_copy_running(const struct call *c, const struct statistics *s, double *room, struct err *e) MUST_CHECK;
 
 /* too_few_values if all positions of a tensor are padding. Not for shards, which may be all padding. */
 int measure_check_counted(const struct call *c, struct err *e) MUST_CHECK;

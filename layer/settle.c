@@ -10,16 +10,24 @@
 int
 settle_init(struct call *c, struct err *e)
 {
-	const size_t lists = c->definition->affine ? 4 : 2;
-
-	c->state = workspace_array(c->workspace, lists * c->view.feature, sizeof(*c->state), e);
+	c->state = workspace_array(c->workspace, c->view.feature, CALL_STATE_LISTS * sizeof(*c->state), e);
 	return c->state == NULL ? -1 : 0;
 }
 
-static const double *
-keep(double *room, const double *values, size_t n)
+static void
+keep(double *room, const double *values, double absent, size_t n)
 {
-	return values != NULL ? memcpy(room, values, n * sizeof(*values)) : NULL;
+	for (size_t f = 0; f < n; f++)
+		room[f] = values != NULL ? values[f] : absent;
+}
+
+void
+settle_use(struct call *c, const double *state)
+{
+	const size_t n = c->view.feature;
+
+	c->running = (struct moments){ 0, state, state + n };
+	c->parameters = (struct scale_shift){ state + 2 * n, state + 3 * n };
 }
 
 /*
@@ -27,40 +35,46 @@ keep(double *room, const double *values, size_t n)
  * DBL_MIN, for a variance that is too small for a double.
  */
 static bool
-surely_below(const struct call *c, const struct update *u, double limit)
+surely_below(const struct call *c, const struct update *u)
 {
 	const double root = sqrt((double)u->count);
 	const struct scale_shift by = c->parameters;
 
 	for (size_t f = 0; f < c->view.feature; f++) {
-		const double weight = by.weight == NULL ? 1 : fabs(by.weight[f]);
-		const double bias = by.bias == NULL ? 0 : fabs(by.bias[f]);
 		const double reach = fabs(u->mean[f] - c->running.mean[f]) + root * sqrt(u->var[f] + DBL_MIN);
 
-		if (!(reach * c->scratch[f] * weight + bias < limit / 4))
+		if (!(reach * c->scratch[f] * fabs(by.weight[f]) + fabs(by.bias[f]) < c->limit / 4))
 			return false;
 	}
 	return true;
 }
 
 int
-settle_take(struct call *c, const struct statistics *after, struct scale_shift parameters, double limit, bool *sure,
-    struct err *e)
+settle_take(struct call *c, const struct statistics *after, struct scale_shift parameters, bool *sure, struct err *e)
 {
 	const size_t n = c->view.feature;
 
 	if (after->features != n)
 		return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features by now, not %zu", c->name,
 		    after->features, n);
-	if (measure_copy_running(c, after, c->state, &c->running, e) < 0)
+	if (measure_copy_running(c, after, c->state, e) < 0)
 		return -1;
-	c->parameters.weight = keep(c->state + 2 * n, parameters.weight, n);
-	c->parameters.bias = keep(c->state + 3 * n, parameters.bias, n);
+	keep(c->state + 2 * n, parameters.weight, 1, n);
+	keep(c->state + 3 * n, parameters.bias, 0, n);
+	settle_use(c, c->state);
 	measure_rstd(c->definition, &c->running, n, c->scratch);
 	*sure = true;
 	for (size_t i = 0; i < c->update_count && *sure; i++)
-		*sure = surely_below(c, &c->updates[i], limit);
+		*sure = surely_below(c, &c->updates[i]);
 	return 0;
+}
+
+int
+settle_refuse_whole(struct call *c, struct err *e)
+{
+	if (measure_check_rstd(c->scratch, c->view.feature, e) < 0)
+		return -1;
+	return err_fail(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
 }
 
 int
@@ -69,6 +83,7 @@ settle_first(struct call *c, struct err *e)
 	const size_t n = c->view.feature;
 	struct statistics now = { .features = n }, next = now, spare;
 	double *room;
+	bool sure;
 
 	if (workspace_doubles(c->workspace, 4 * n, &room, e) < 0)
 		return -1;
@@ -85,5 +100,5 @@ settle_first(struct call *c, struct err *e)
 		now = next;
 		next = spare;
 	}
-	return measure_copy_running(c, &now, c->state, &c->running, e);
+	return settle_take(c, &now, c->parameters, &sure, e);
 }

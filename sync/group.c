@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* mean, var, sum, product, and two more while they are pooled. */
-#define GROUP_ARRAYS 6
+/* mean, var, sum, product, and two more while they are pooled. Training has no sums: its state takes all four places. */
+#define GROUP_ARRAYS (2 + SYNC_STATE_LISTS)
 
 size_t
 sync_group_bytes(size_t features, unsigned world_size)
@@ -263,6 +263,8 @@ sync_group_pool(struct sync_group *g, struct err *e)
 		return NULL;
 	if (g->backward)
 		pool_sums(g);
+	else
+		g->result.state = g->values + 2 * g->features;
 	pool_limits(g);
 	return &g->result;
 }

@@ -37,12 +37,16 @@ struct sync_call {
 	unsigned timeout_ms;
 };
 
+/* What the layer's next state can be given for each channel, for the ranks to normalize by. */
+#define SYNC_STATE_LISTS 4
+
 /* All shards together (docs/MATH.md, equation 24; the sums with the pooled mean). Immutable once it is there. */
 struct sync_result {
 	struct shard whole; /* empty if all shards are; the limit is the smallest */
 
 	/* Of training, once the leader has told. */
 	uint64_t num_batches_tracked, revision;
+	double *state; /* SYNC_STATE_LISTS * features doubles for the leader to fill; NULL in backward */
 };
 
 struct sync_member {

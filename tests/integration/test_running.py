@@ -14,6 +14,7 @@ import numpy
 import npy
 from kinds import KindTest, tensor
 from normd import at_once
+from test_sync import SyncTest, sync
 
 RANDOM = numpy.random.default_rng(41)
 RUNNING = {"kind": "batch_norm", "normalize_by": "running"}
@@ -249,6 +250,166 @@ class OneValue(RunningTest):
         self.refused("too_few_values", 422, "padded", "train", tensor(numpy.ones((2, 3, 2)), lengths=[0, 0]))
         self.put("ghosts", {**RUNNING, "averaging": "pooled", "virtual_batch_size": 4})
         self.assertEqual(self.send("ghosts", numpy.ones((13, 3))).json["num_batches_tracked"], 4)
+
+
+class Merge(RunningTest):
+    def test_one_value_is_a_batch_where_it_can_be_merged(self):
+        x = numpy.array([[3.0, -4.0], [5.0, 1.0], [-2.0, 2.0]])
+        for name, (definition, _) in AVERAGINGS.items():
+            for layer in (name, name + "m"):
+                self.put(layer, {**RUNNING, **definition, "num_features": 2})
+            for row in x:
+                moments = {"count": 1, "mean": row.tolist(), "var": [0, 0]}
+                if name in MERGE_ONE:
+                    self.send(name, row[None])
+                    self.ask("POST", self.path(name + "m", "statistics", "merge"), moments)
+                else:
+                    self.refused("too_few_values", 422, name + "m", "statistics/merge", moments)
+            self.assertEqual(*(self.ask("GET", self.path(layer, "statistics")).json for layer in (name, name + "m")))
+
+
+class Backward(RunningTest):
+    GIVEN = {"weight": [2, -1, 0.5], "bias": [0, 1, 0]}
+
+    def gradients(self, layer, x, g, headers=None, **members):
+        return self.ask("POST", self.path(layer, "backward"), {"input": tensor(x), "grad_output": tensor(g), **members},
+                        headers)
+
+    def put_trained(self, layer="l", **definition):
+        self.put(layer, {**RUNNING, "averaging": "pooled", "num_features": 3, **definition})
+        self.ask("PUT", self.path(layer, "parameters"), self.GIVEN)
+        x = RANDOM.standard_normal((5, 3)) * 3 + 2
+        self.send(layer, x)
+        return x, RANDOM.standard_normal((5, 3))
+
+    def test_the_statistics_are_constants(self):
+        """As in mode infer, and as differences of inference by the state that the batch has led to."""
+        for layer, definition in (("plain", {}), ("clip", {"clip": 0.8}), ("mean", {"with_mean": False, "min_std": 2.5}),
+                                  ("shuffle", {"shuffle": True, "virtual_batch_size": 2})):
+            with self.subTest(layer):
+                x, g = self.put_trained(layer, **definition)
+                answer = self.gradients(layer, x, g)
+                self.assertEqual(answer.raw, self.gradients(layer, x, g, mode="infer").raw)
+                self.assertEqual(answer.headers["etag"], '"2"')
+                step = 1e-6
+                numeric = (self.infer(layer, x + step) - self.infer(layer, x - step)) / (2 * step) * g
+                self.assertNear(self.array_of(answer, "grad_input"), numeric, 1e-7)
+                for name in self.GIVEN:
+                    told = []
+                    for sign in (1, -1):
+                        moved = {**self.GIVEN, name: [v + sign * step for v in self.GIVEN[name]]}
+                        self.ask("PUT", self.path(layer, "parameters"), moved)
+                        told.append((self.infer(layer, x) * g).sum(0))
+                    self.assertNear(self.array_of(answer, f"grad_{name}"), (told[0] - told[1]) / (2 * step), 1e-6)
+
+    def array_of(self, answer, name):
+        return numpy.array(answer.json[name]["data"]).reshape(answer.json[name]["shape"])
+
+    def test_one_value_and_no_statistics(self):
+        x, g = self.put_trained()
+        self.assertEqual(self.gradients("l", x[:1], g[:1]).raw, self.gradients("l", x[:1], g[:1], mode="infer").raw)
+        self.put("new", {**RUNNING, "num_features": 3})
+        self.refused("not_trained", 409, "new", "backward", {"input": tensor(x), "grad_output": tensor(g)})
+
+    def test_ranks_are_answered_at_once(self):
+        x, g = self.put_trained(clip=0.8)
+        step = {"step": "1", "rank": 0, "world_size": 2}
+        alone = self.gradients("l", x, g, sync=step)
+        self.assertEqual(alone.raw, self.gradients("l", x, g).raw)
+        body = {"input": tensor(x), "grad_output": tensor(g)}
+        self.refused("bad_parameter", 400, "l", "backward", {**body, "mode": "infer", "sync": step})
+        self.refused("bad_parameter", 400, "l", "backward", {**body, "sync": {**step, "rank": 2}})
+
+
+class Synchronized(SyncTest):
+    """The shards are one batch, and each rank is normalized by the state that it has led to."""
+
+    def put_twins(self, **definition):
+        for layer in ("shards", "one"):
+            self.put(layer, {**RUNNING, "averaging": "pooled", "num_features": 4, **definition})
+            self.ask("PUT", self.path(layer, "parameters"), {"weight": [1, 2, 3, -1], "bias": [0, 1, 0, -2]})
+
+    def test_train(self):
+        for name, (definition, _) in AVERAGINGS.items():
+            with self.subTest(name):
+                self.client.request("DELETE", f"/v1/models/{self.model}")
+                self.put_twins(**definition)
+                for step in range(3):
+                    x = RANDOM.standard_normal((13, 4, 6)) * 3 + 5
+                    shards = numpy.split(x, (1, 1, 6))
+                    answers = self.train_all("shards", shards, f"{step}")
+                    self.assertNear(self.outputs(answers), self.trained("one", x), 1e-11)
+                    self.assertEqual(self.outputs(answers).tolist(), self.infer("shards", x).tolist())
+                    self.assert_same_statistics("shards", "one")
+                    self.assertEqual([(a.json["num_batches_tracked"], a.json["revision"]) for a in answers],
+                                     [(step + 1, step + 2)] * 4)
+                # A repeat is normalized by the state of its step, also when the layer has moved on.
+                self.trained("shards", x)
+                again = self.send("shards", "train", {**tensor(shards[2]), **sync(2, 4, f"{step}")})
+                self.assertEqual(again.raw, answers[2].raw)
+
+    def test_padding_and_ranks_without_output(self):
+        self.put_twins(with_mean=False, min_std=0.5)
+        x, lengths = RANDOM.standard_normal((6, 4, 5)), [5, 2, 0, 0, 1, 4]
+        expected = self.trained("one", x, lengths=lengths)
+        for silent in range(3):
+            self.ask("DELETE", self.path("shards", "statistics"))
+            cut = [slice(0, 2), slice(2, 4), slice(4, 6)]
+            answers = at_once([self.later("shards", "train",
+                                          {**tensor(x[part]), "lengths": lengths[part], "output": i != silent,
+                                           **sync(i, 3, f"{silent}")}) for i, part in enumerate(cut)])
+            for i, part in enumerate(cut):
+                self.assertEqual(answers[i].status, 200, answers[i])
+                if i != silent:
+                    self.assertNear(numpy.array(answers[i].json["data"]).reshape(x[part].shape), expected[part], 1e-11)
+                else:
+                    self.assertNotIn("data", answers[i].json)
+
+    def test_one_value_in_all(self):
+        self.put_twins()
+        x = RANDOM.standard_normal((1, 4))
+        answers = self.train_all("shards", [x[:0], x])
+        self.assertEqual(self.outputs(answers).tolist(), self.trained("one", x).tolist())
+        self.put("exponential", {**RUNNING, "num_features": 4})
+        answers = at_once([self.later("exponential", "train", {**tensor(a), **sync(i, 2)})
+                           for i, a in enumerate((x[:0], x))])
+        self.assertEqual([(a.status, a.code) for a in answers], [(422, "too_few_values")] * 2)
+
+    def test_what_is_not_finite_is_refused_to_all(self):
+        for layer, eps, datatypes, detail in (("l", 1e-30, ("FP16", "FP64"), "might not fit"),
+                                              ("zero", 0, ("FP64", "FP64"), "variance is 0")):
+            self.put(layer, {**RUNNING, "averaging": "pooled", "eps": eps, "num_features": 1})
+            self.ask("PUT", self.path(layer, "statistics"), {"running_mean": [1], "running_var": [eps and 1e-12],
+                                                             "num_batches_tracked": 1, "count": 10**12})
+            before, x = self.state(layer), numpy.array([[1.0 + (eps and 2)]])
+            answers = at_once([self.later(layer, "train", {**tensor(x, kind), **sync(i, 2)})
+                               for i, kind in enumerate(datatypes)])
+            for answer in answers:
+                self.assertEqual((answer.status, answer.code), (422, "non_finite_input"), answer)
+                self.assertIn(detail, answer.json["detail"])
+            self.assertEqual(self.state(layer), before)
+            silent = at_once([self.later(layer, "train", {**tensor(x, kind), "output": False, **sync(i, 2)})
+                              for i, kind in enumerate(datatypes)])
+            self.assertEqual([a.status for a in silent], [200, 200])
+
+    def test_steps_amid_other_training(self):
+        """What others train at the same time moves the layer, but not the state that a step's ranks share."""
+        self.put("l", {**RUNNING, "averaging": "pooled", "num_features": 4})
+        steps, x = range(20), RANDOM.standard_normal((20, 3, 2, 4)) * 3 + 5
+        ranks = lambda i: [self.send("l", "train", {**tensor(x[step, i]), **sync(i, 2, f"{step}")}) for step in steps]
+        other = lambda: [self.send("l", "train", tensor(x[step, 2])) for step in steps]
+        first, second, alone = at_once([partial(ranks, 0), partial(ranks, 1), other])
+        batches = {}
+        for step in steps:
+            self.assertEqual(first[step].json["revision"], second[step].json["revision"])
+            batches[first[step].json["revision"]] = (numpy.concatenate(x[step, :2]),
+                                                     self.outputs([first[step], second[step]]))
+            batches[alone[step].json["revision"]] = x[step, 2], self.outputs([alone[step]])
+        formulas = Formulas("pooled", 4)
+        for revision in range(1, 41):
+            batch, y = batches[revision]
+            formulas.update(batch)
+            self.assertNear(y, formulas.normalize(batch), 1e-10)
 
 
 class Refused(RunningTest):

@@ -464,12 +464,44 @@ START_TEST(shards_are_normalized_by_the_whole_batch)
 	ck_assert_double_eq(own.limit, DBL_MAX);
 	ck_assert_int_eq(call_train_shard(&g.call, &own, &g.e), 0);
 	ck_assert_uint_eq(own.moments.count, 3);
-	ck_assert_int_eq(call_train_whole(&f.call, &all, &f.e), 0);
+	ck_assert_int_eq(call_train_whole(&f.call, &all, NULL, &f.e), 0);
 	check_batch_update(&f.call);
-	ck_assert_int_eq(call_train_shard_output(&f.call, &all, &f.e), 0);
-	ck_assert_int_eq(call_train_shard_output(&g.call, &all, &g.e), 0);
+	ck_assert_int_eq(call_train_shard_output(&f.call, &all, NULL, &f.e), 0);
+	ck_assert_int_eq(call_train_shard_output(&g.call, &all, NULL, &g.e), 0);
 	memmove(f.x + C, g.x, 3 * C * sizeof(double));
 	check_normalized(f.x, batch_mean, batch_var);
+	end(&f);
+	end(&g);
+}
+END_TEST
+
+/* The call that makes the update leaves the state where all shards find it; it is refused if any might not fit. */
+START_TEST(shards_by_running_statistics_share_a_state)
+{
+	const double weight[C] = { 3, 1 }, heavy[C] = { 1, 1e300 };
+	struct fixture f, g;
+	struct shard own, all = { .moments = { N, batch_mean, batch_var }, .limit = FLT_MAX };
+	double state[CALL_STATE_LISTS * C] = { 0 };
+
+	begin(&f, by_running());
+	begin(&g, by_running());
+	f.call.output = g.call.output = true;
+	cut(&f, 0, 1);
+	cut(&g, 1, 3);
+	ck_assert_int_eq(call_train_shard(&f.call, &own, &f.e), 0);
+	ck_assert_int_eq(call_train_shard(&g.call, &own, &g.e), 0);
+	ck_assert_int_eq(call_train_whole(&f.call, &all, state, &f.e), 0);
+	check_batch_update(&f.call);
+	ck_assert(f.call.settles);
+	ck_assert_int_eq(call_train_settle(&f.call, &settled, (struct scale_shift){ heavy, NULL }, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_NON_FINITE_INPUT);
+	ck_assert_int_eq(call_train_settle(&f.call, &settled, (struct scale_shift){ weight, NULL }, &f.e), 0);
+	ck_assert_int_eq(call_train_shard_output(&f.call, &all, state, &f.e), 0);
+	ck_assert_int_eq(call_train_shard_output(&g.call, &all, state, &g.e), 0);
+	memmove(f.x + C, g.x, 3 * C * sizeof(double));
+	for (size_t i = 0; i < N * C; i++)
+		ck_assert_double_eq(
+		    f.x[i], (samples[i] - settled.mean[i % C]) * (1 / sqrt(settled.var[i % C])) * weight[i % C] + 0);
 	end(&f);
 	end(&g);
 }
@@ -488,7 +520,7 @@ START_TEST(a_shard_may_be_padding_alone)
 	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
 	ck_assert_int_eq(call_train_shard(&f.call, &own, &f.e), 0);
 	ck_assert(own.moments.count == 0 && own.moments.mean[0] == 0 && !own.empty && isinf(own.limit));
-	ck_assert_int_eq(call_train_shard_output(&f.call, &all, &f.e), 0);
+	ck_assert_int_eq(call_train_shard_output(&f.call, &all, NULL, &f.e), 0);
 	for (size_t i = 0; i < N * C; i++)
 		ck_assert(f.x[i] == 0);
 	end(&f);
@@ -606,6 +638,7 @@ unit_suite(void)
 	tcase_add_test(c, normalize_is_by_the_own_statistics);
 	tcase_add_test(c, backward_gives_three_gradients);
 	tcase_add_test(c, shards_are_normalized_by_the_whole_batch);
+	tcase_add_test(c, shards_by_running_statistics_share_a_state);
 	tcase_add_test(c, a_shard_may_be_padding_alone);
 	tcase_add_test(c, the_gradients_of_shards_add_up);
 	tcase_add_loop_test(c, an_empty_tensor_changes_nothing, 0, sizeof(functions) / sizeof(functions[0]));

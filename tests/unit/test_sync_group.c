@@ -242,6 +242,7 @@ START_TEST(padding_alone)
 	ck_assert(result->whole.sum[0] == 3 && result->whole.sum[1] == 5);
 	ck_assert(result->whole.product[0] == 7 && result->whole.product[1] == 11);
 	ck_assert(result->whole.limit == 5);
+	ck_assert_ptr_null(result->state); /* its place has the sums */
 	other = r[1];
 	other.member.shard.sum = sum;
 	ck_assert_int_eq(sync_shard_digest(&other.member, &e), 0);
