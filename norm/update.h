@@ -66,9 +66,9 @@ enum update_result {
 };
 
 /*
- * What n later values leave of the weight of older ones: 2^(-n / half_life), from 0 to 1 (equation 27). Within two units
- * in the last place of that power of the rounded quotient, with the same bits everywhere, which exp2 does not promise.
- * half_life > 0.
+ * What n later values leave of the weight of older ones: 2^(-n / half_life), from 0 to 1 (equation 27). It is within
+ * two units in the last place of that power of the rounded quotient, with the same bits everywhere, which exp2 does not
+ * promise. half_life > 0.
  */
 double update_keep(uint64_t n, double half_life);
 
@@ -77,6 +77,7 @@ double update_keep(uint64_t n, double half_life);
  * must not overlap the arrays of `in` or `u`. After any result but UPDATE_APPLIED, `out` is undefined.
  *
  * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging
- * keeps var = M2 / (count - ddof), and 0 where count <= ddof. Decayed averaging first multiplies count and M2 by `keep`.
+ * keeps var = M2 / (count - ddof), and 0 where count <= ddof. Decayed averaging first multiplies count and M2 by
+ * `keep`.
  */
 enum update_result update_apply(const struct statistics *in, const struct update *u, struct statistics *out);

@@ -275,19 +275,18 @@ class Links(unittest.TestCase):
 class Commands(unittest.TestCase):
     """What a reader types."""
 
-    def shown(self):
-        """(command, what it prints) of the README's tour."""
-        section = read("README.md").split("## A tour")[1].split("\n## ")[0]
-        section = re.sub(r" \\\n +", " ", section)
-        return re.findall(r"^    \$ (.+)\n((?:    (?!\$ ).+\n)*)", section, re.M)
+    def shown(self, text):
+        """(command, what it prints) of the indented lines of a text."""
+        return re.findall(r"^    \$ (.+)\n((?:    (?!\$ ).+\n)*)", re.sub(r" \\\n +", " ", text), re.M)
 
-    def test_the_tour_gives_what_it_says(self):
-        (start, _), *commands = self.shown()
+    def follow(self, text, least):
+        """The commands of a text, in order, give what it says that they print."""
+        (start, _), *commands = self.shown(text)
         self.assertEqual(start, "build/normd --store sqlite:/tmp/normd.db &")
-        self.assertGreaterEqual(len(commands), 8)
+        self.assertGreaterEqual(len(commands), least)
         daemon = Daemon()
         self.addCleanup(daemon.close)
-        with tempfile.TemporaryDirectory(prefix="normd-readme-") as directory:
+        with tempfile.TemporaryDirectory(prefix="normd-docs-") as directory:
             files, checkout = os.path.join(directory, "tmp"), os.path.join(directory, "checkout")
             os.mkdir(files)
             os.mkdir(checkout)
@@ -298,8 +297,14 @@ class Commands(unittest.TestCase):
                     done = subprocess.run(["sh", "-c", here], cwd=checkout, capture_output=True, text=True,
                                           timeout=60 * PATIENCE)
                     self.assertEqual(done.returncode, 0, done.stderr)
-                    self.assertEqual(done.stdout.strip(), printed.strip())
-            self.assertEqual(os.listdir(checkout), [], "the tour leaves files in the checkout")
+                    self.assertEqual(done.stdout.splitlines(), [line.strip() for line in printed.splitlines()])
+            self.assertEqual(os.listdir(checkout), [], "the commands leave files in the checkout")
+
+    def test_the_tour_gives_what_it_says(self):
+        self.follow(read("README.md").split("## A tour")[1].split("\n## ")[0], 8)
+
+    def test_the_page_on_averaging_gives_what_it_says(self):
+        self.follow(read("docs/AVERAGING.md"), 15)
 
     def test_a_restore_by_the_deployment_guide(self):
         """What it lets a shell in the container do: it keeps the old store and restores a 0600 backup."""
@@ -331,7 +336,8 @@ class Commands(unittest.TestCase):
     def test_curl_fails_where_normd_does(self):
         """Without -f an error looks like an answer, and an error document like a backup."""
         for document in documents():
-            for command in re.findall(r"^    (?:\$ )?(curl .*)", read(document), re.M):
+            for command in re.findall(r"\bcurl (?=-|localhost).*", "\n".join(
+                    re.findall(r"^    .*", read(document), re.M))):
                 self.assertRegex(command, r"^curl (-f|--fail-with-body)", document)
 
     def test_every_target_is_one(self):
