@@ -2,7 +2,7 @@
 /*
  * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode
  * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. So they are
- * in mode "train" where the layer trains by them. Changes nothing.
+ * in mode "train" where the layer trains by them, or is frozen. Changes nothing.
  */
 #include <string.h>
 
@@ -100,12 +100,20 @@ answer(struct request *rq, struct backward *w)
 }
 
 static int
-start_shard(struct request *rq, struct backward *w, struct err *e)
+start_shard(struct request *rq, struct backward *w, bool train, struct err *e)
 {
-	if (rq->definition->clip > 0 || !w->call.train)
+	if (rq->definition->clip > 0 || !train)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" needs mode \"train\" and a layer without \"clip\"");
-	rq->sync_call->backward = true;
 	return call_backward_shard(&w->call, &rq->member.shard, e);
+}
+
+static int
+answer_alone(struct request *rq, struct backward *w, struct err *e)
+{
+	if (call_backward(&w->call, e) < 0)
+		return -1;
+	answer(rq, w);
+	return 0;
 }
 
 int
@@ -122,29 +130,30 @@ backward_start(struct request *rq, struct err *e)
 	*c = request_call(rq, rq->state);
 	if (choose_mode(rq, &train, e) < 0)
 		return -1;
-	c->train = train && !definition_by_running(rq->definition);
+	c->train = train && !definition_by_running(rq->definition) && !request_is_frozen(rq);
 	if (choose_seed(rq, c, e) < 0 || input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
 	    input_need_tensor(rq, &gradient_input, &c->gradient, e) < 0 ||
 	    request_check_answer(rq, c->gradient, e) < 0 || call_fit(c, e) < 0 || check_gradient(c, e) < 0 ||
 	    mask_options_get(rq, rq->definition, c->tensor, &c->mask, e) < 0 || sync_options_get(rq, e) < 0)
 		return -1;
-	if (train && !c->train)
-		rq->sync_call = NULL; /* the ranks have nothing to share */
 	if (rq->sync_call != NULL)
-		return start_shard(rq, w, e);
-	if (call_backward(c, e) < 0)
-		return -1;
-	answer(rq, w);
-	return 0;
+		rq->sync_call->backward = true;
+	if (train && !c->train)
+		request_skip_sync(rq); /* the ranks have nothing to share */
+	if (rq->sync_call != NULL)
+		return start_shard(rq, w, train, e);
+	return answer_alone(rq, w, e);
 }
 
 int
 backward_joined(struct request *rq, struct err *e)
 {
 	struct backward *w = rq->scratch;
-	const struct shard *whole = &rq->member.result->whole;
+	const struct sync_result *r = rq->member.result;
 
-	if (!whole->empty && call_backward_shard_output(&w->call, whole, e) < 0)
+	if (r == NULL)
+		return answer_alone(rq, w, e);
+	if (!r->whole.empty && call_backward_shard_output(&w->call, &r->whole, e) < 0)
 		return -1;
 	answer(rq, w);
 	return 0;

@@ -47,6 +47,10 @@ extern const struct input *const parameters_put_inputs[];
 handler parameters_get, parameters_put, parameters_put_finish, affine_get;
 answer_values parameters_values;
 
+/* frozen.c */
+extern const struct input *const frozen_inputs[], *const model_frozen_inputs[];
+handler frozen_get, frozen_put, frozen_put_finish, model_frozen_put, model_frozen_put_finish;
+
 /* normalize.c */
 extern const struct input *const normalize_inputs[];
 handler normalize_once;

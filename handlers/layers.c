@@ -20,6 +20,8 @@ layer_put(struct request *rq, struct err *e)
 	rq->write.create.definition = head->failed ? NULL : arena_text(&rq->workspace.arena, head->bytes, head->len);
 	if (rq->write.create.definition == NULL)
 		return err_fail_memory(e);
+	buf_clear(head);
+	definition_show(head, asked, 0, false);
 	rq->write.create.features = asked->num_features;
 	request_write(rq, STORE_LAYER_CREATE);
 	return 0;
@@ -39,7 +41,7 @@ layer_put_finish(struct request *rq, struct err *e)
 		return 0;
 	}
 	buf_clear(head);
-	definition_format(head, stands, rq->write.result.features);
+	definition_show(head, stands, rq->write.result.features, rq->write.result.frozen);
 	if (head->failed)
 		return err_fail_memory(e);
 	if (definition_same(stands, rq->write.result.features, rq->scratch, &same, e) < 0)
@@ -54,7 +56,7 @@ int
 layer_get(struct request *rq, struct err *e)
 {
 	(void)e;
-	definition_format(&rq->reply.head, rq->definition, rq->state->statistics.features);
+	definition_show(&rq->reply.head, rq->definition, rq->state->statistics.features, rq->state->frozen);
 	reply_revision(&rq->reply, rq->state->revision);
 	return 0;
 }

@@ -86,7 +86,8 @@ add_layer(struct buf *b, const struct store_entry *entry, struct err *e)
 		return -1;
 	buf_text(b, "{\"name\":");
 	quote_json(b, entry->name);
-	buf_printf(b, ",\"revision\":%" PRIu64 ",\"definition\":", entry->revision);
+	buf_printf(b, ",\"revision\":%" PRIu64 ",\"frozen\":%s,\"definition\":", entry->revision,
+	    entry->frozen ? "true" : "false");
 	definition_format(b, d, entry->features);
 	buf_byte(b, '}');
 	definition_ops.free(d);

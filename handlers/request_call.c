@@ -13,6 +13,21 @@ request_call(struct request *rq, const struct snapshot *s)
 		.workspace = &rq->workspace };
 }
 
+bool
+request_is_frozen(const struct request *rq)
+{
+	return rq->state->frozen && rq->definition->track_running_stats;
+}
+
+void
+request_skip_sync(struct request *rq)
+{
+	if (rq->sync_call != NULL && !sync_knows(rq->sync, rq->sync_call))
+		rq->sync_call = NULL;
+	if (rq->sync_call != NULL)
+		rq->sync_call->known_only = true;
+}
+
 void
 request_update(struct request *rq, const struct update *updates, size_t count)
 {

@@ -13,11 +13,10 @@ static const struct input mean_input = { "running_mean", DOUBLES_PER_FEATURE };
 static const struct input var_input = { "running_var", DOUBLES_PER_FEATURE };
 static const struct input batches_input = { "num_batches_tracked", DOUBLES_COUNT };
 static const struct input count_input = { "count", DOUBLES_COUNT };
-/* GET answers it, so PUT accepts and ignores it; If-Match guards against other revisions. */
-static const struct input revision_input = { "revision", INPUT_TEXT, .places = INPUT_BODY };
+const struct input revision_shown_input = { "revision", INPUT_TEXT, .places = INPUT_BODY };
 
 const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
-	&revision_input, NULL };
+	&revision_shown_input, NULL };
 
 /* Writes statistics up to their revision; NULL for `mean` and `var` means the initial 0 and 1. */
 static void

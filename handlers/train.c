@@ -2,7 +2,8 @@
 /*
  * POST .../train. The output depends on the batch alone, so a call may leave it for the time in which its updates wait
  * for their commit (layer/call_train.c). Where it depends on the running statistics, the store shows the state that the
- * updates lead to, which the call copies; the output follows after the commit.
+ * updates lead to, which the call copies; the output follows after the commit. Of a frozen layer it depends on the
+ * statistics as they are, and there is no update.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -102,6 +103,40 @@ start_batch(struct request *rq, struct call *c, struct err *e)
 	return 0;
 }
 
+/* Of a frozen layer. */
+static int
+answer_by_running(struct request *rq, struct call *c, struct err *e)
+{
+	if (call_infer(c, e) < 0)
+		return -1;
+	answer_unchanged(rq);
+	return 0;
+}
+
+/* What was done under a key before the layer was frozen is answered again, which the store decides. */
+static int
+start_frozen(struct request *rq, struct call *c, struct err *e)
+{
+	request_skip_sync(rq);
+	if (rq->sync_call != NULL)
+		return call_train_shard(c, &rq->member.shard, e);
+	if (rq->digest == NULL || c->tensor->count == 0)
+		return answer_by_running(rq, c, e);
+	request_update(rq, NULL, 0);
+	return 0;
+}
+
+static int
+finish_frozen(struct request *rq, struct call *c, struct err *e)
+{
+	if (!rq->op.change.repeated || definition_by_running(rq->definition))
+		return answer_by_running(rq, c, e);
+	if (call_train(c, e) < 0 || (c->pending && call_train_output(c, e) < 0))
+		return -1;
+	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
+	return 0;
+}
+
 int
 train_start(struct request *rq, struct err *e)
 {
@@ -124,6 +159,8 @@ train_start(struct request *rq, struct err *e)
 		reply_tensor(&rq->reply, NULL, c->tensor);
 	if (sync_options_get(rq, e) < 0)
 		return -1;
+	if (request_is_frozen(rq))
+		return start_frozen(rq, c, e);
 	return rq->sync_call != NULL ? call_train_shard(c, &rq->member.shard, e) : start_batch(rq, c, e);
 }
 
@@ -133,6 +170,8 @@ train_joined(struct request *rq, struct err *e)
 	struct call *c = &((struct training *)rq->scratch)->call;
 	const struct sync_result *r = rq->member.result;
 
+	if (r == NULL)
+		return answer_by_running(rq, c, e);
 	if (rq->member.leads && !r->whole.empty && call_train_whole(c, &r->whole, r->state, e) < 0)
 		return -1;
 	if (c->update_count > 0) {
@@ -164,6 +203,8 @@ train_finish(struct request *rq, struct err *e)
 	struct training *t = rq->scratch;
 	const struct sync_result *r = rq->member.result;
 
+	if (rq->write.updates.count == 0)
+		return finish_frozen(rq, &t->call, e);
 	if (t->err.code != ERR_NONE) {
 		*e = t->err;
 		return -1;

@@ -192,6 +192,22 @@ is_other(const struct cJSON *member, const char *const *others)
 	return false;
 }
 
+/* GET shows it beside the definition, which is sent again as it was shown. Only its own call sets it. */
+static bool
+is_frozen(const struct cJSON *member)
+{
+	return strcmp(envelope_key(member), "frozen") == 0;
+}
+
+static int
+check_frozen(const struct cJSON *member, struct err *e)
+{
+	const enum envelope_type type = envelope_type(member);
+
+	return type == ENVELOPE_BOOL || type == ENVELOPE_NULL ? 0 :
+								field_refuse_type("frozen", "true or false", member, e);
+}
+
 int
 definition_parse(const struct cJSON *object, const char *const *others, struct definition *out, struct err *e)
 {
@@ -203,14 +219,16 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 		return -1;
 	set_defaults(out);
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
-		if (!is_other(m, others) && read_field(out, others, m, object, e) < 0)
+		if (!is_other(m, others) &&
+		    (is_frozen(m) ? check_frozen(m, e) : read_field(out, others, m, object, e)) < 0)
 			return -1;
 	/* Last: a needed field may be there under a wrong name, and then that is said. */
 	return check_needed(object, out, e) < 0 ? -1 : resolve(object, out, e);
 }
 
-void
-definition_format(struct buf *b, const struct definition *d, size_t features)
+/* All but the brace at the end. */
+static void
+format_fields(struct buf *b, const struct definition *d, size_t features)
 {
 	struct definition shown = *d;
 	char before = '{';
@@ -227,7 +245,20 @@ definition_format(struct buf *b, const struct definition *d, size_t features)
 			field_write(f, b, &shown);
 		before = ',';
 	}
+}
+
+void
+definition_format(struct buf *b, const struct definition *d, size_t features)
+{
+	format_fields(b, d, features);
 	buf_byte(b, '}');
+}
+
+void
+definition_show(struct buf *b, const struct definition *d, size_t features, bool frozen)
+{
+	format_fields(b, d, features);
+	buf_printf(b, ",\"frozen\":%s}", frozen ? "true" : "false");
 }
 
 int

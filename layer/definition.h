@@ -70,6 +70,9 @@ int definition_parse(
 /* Appends the resolved definition as a JSON object. `features` (0: null) replaces a num_features that was left out. */
 void definition_format(struct buf *b, const struct definition *d, size_t features);
 
+/* The same with "frozen" as its last member: how a layer is shown. definition_parse accepts and ignores that member. */
+void definition_show(struct buf *b, const struct definition *d, size_t features, bool frozen);
+
 /*
  * Whether `asked` equals the layer's definition in every field. A num_features that was left out equals `features`, the
  * number that the layer has by now (0: none yet). -1 with `e`: no memory.

@@ -207,6 +207,7 @@ take_result(struct store_write *write)
 	write->result.revision = w->now.revision;
 	write->result.num_batches_tracked = w->now.statistics.num_batches_tracked;
 	write->result.features = w->now.statistics.features;
+	write->result.frozen = w->now.frozen;
 }
 
 /* A repeated update whose submitter asks for the state gets the present one, and its counts with it. */

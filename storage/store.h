@@ -163,8 +163,9 @@ struct store_written {
 	uint64_t revision;
 	uint64_t num_batches_tracked;
 	uint64_t features;
-	uint64_t layers;                 /* of STORE_MODEL_FREEZE, in the place of the others: how many the model has */
-	bool created;                    /* the layer did not exist before */
+	uint64_t layers; /* of STORE_MODEL_FREEZE, in the place of the others: how many the model has */
+	bool created;    /* the layer did not exist before */
+	bool frozen;
 	const struct snapshot *snapshot; /* of STORE_LAYER_CREATE: a reference to the layer, new or as it was before */
 };
 

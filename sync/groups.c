@@ -164,11 +164,19 @@ check_room(const struct sync_groups *all, const struct sync_group *g, const stru
 	return -1;
 }
 
+bool
+sync_groups_know(const struct sync_groups *all, const struct sync_call *call)
+{
+	return find(all, call) != NULL;
+}
+
 struct sync_group *
 sync_groups_get(struct sync_groups *all, const struct sync_call *call, struct sync_member *m, uint64_t now_us)
 {
 	struct sync_group *g = find(all, call);
 
+	if (call->known_only && (g == NULL || (g->state == GROUP_DONE && !sync_group_is_repeat(g, call, m))))
+		return NULL;
 	if (g != NULL && g->state == GROUP_LED && !sync_group_is_repeat(g, call, m)) {
 		err_set(&m->err, ERR_SYNC_INCOMPLETE, "step \"%s\" is being finished with another shard of rank %u",
 		    call->step, call->rank);

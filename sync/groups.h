@@ -35,10 +35,13 @@ void sync_groups_init(struct sync_groups *all, struct budget *memory, unsigned w
 /* Forgets all groups. */
 void sync_groups_fini(struct sync_groups *all);
 
+/* Whether there is a group of the call's step, in any state. */
+bool sync_groups_know(const struct sync_groups *all, const struct sync_call *call);
+
 /*
- * The group that the member belongs to: a new one if there is none, or if its step is done and this is another shard.
- * NULL with m->err: the step is being finished with another shard of this rank, the call does not agree with the
- * others', too many members wait, or there is no memory.
+ * The group that the member belongs to: a new one if there is none, or if its step is done and this is another shard;
+ * then NULL without an error where the call joins known steps alone. NULL with m->err: the step is being finished with
+ * another shard of this rank, the call does not agree with the others', too many members wait, or there is no memory.
  */
 struct sync_group *
 sync_groups_get(struct sync_groups *all, const struct sync_call *call, struct sync_member *m, uint64_t now_us);

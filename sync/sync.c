@@ -183,6 +183,17 @@ sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m)
 	return false;
 }
 
+bool
+sync_knows(struct sync *all, const struct sync_call *call)
+{
+	bool known;
+
+	pthread_mutex_lock(&all->lock);
+	known = sync_groups_know(&all->groups, call);
+	pthread_mutex_unlock(&all->lock);
+	return known;
+}
+
 void
 sync_abandon(struct sync *all, struct sync_member *m, const struct err *err)
 {

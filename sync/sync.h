@@ -35,6 +35,7 @@ struct sync_call {
 	const char *step; /* 1 to SYNC_STEP_MAX characters */
 	unsigned rank, world_size;
 	unsigned timeout_ms;
+	bool known_only; /* do not begin a step, and do not take part in one that is done but with the shard it had */
 };
 
 /* What the layer's next state can be given for each channel, for the ranks to normalize by. */
@@ -57,8 +58,9 @@ struct sync_member {
 
 	/* The results. */
 	struct err err;
-	bool leads;                       /* it must call sync_lead */
-	const struct sync_result *result; /* valid until sync_leave */
+	bool leads; /* it must call sync_lead */
+	const struct sync_result
+	    *result; /* valid until sync_leave; NULL without `err`: known_only, and it joined none */
 
 	/* The module's own. */
 	struct sync *all;
@@ -96,6 +98,9 @@ void sync_free(struct sync *all); /* after sync_stop, when no member is left; NU
  * returns. If it does not wait the results are there: m->err, m->leads, m->result.
  */
 bool sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m) MUST_CHECK;
+
+/* Whether the call's step has begun, or is done and remembered. */
+bool sync_knows(struct sync *all, const struct sync_call *call);
 
 /*
  * The member's client is gone, or waits no longer: the member leaves its step with `err` and is resumed. Another call

@@ -9,7 +9,9 @@ from normd import DaemonTest
 
 class DefinitionTest(DaemonTest):
     def resolved(self, definition, layer="bn"):
-        return self.put_layer(layer, definition).json
+        shown = self.put_layer(layer, definition).json
+        self.assertIs(shown.pop("frozen"), False)
+        return shown
 
     def test_batch_norm_defaults(self):
         self.assertEqual(self.resolved({"kind": "batch_norm"}), BATCH_NORM)
@@ -31,7 +33,7 @@ class DefinitionTest(DaemonTest):
             {**BATCH_NORM, "renorm": {"r_max": 1, "d_max": 0}},
         )):
             self.assertEqual(self.resolved(given, f"l{i}"), given)
-            self.assertEqual(self.call("GET", self.path(f"l{i}")).json, given)
+            self.assertEqual(self.call("GET", self.path(f"l{i}")).json, {**given, "frozen": False})
         self.assertEqual(self.resolved({"kind": "batch_norm", "renorm": {}}, "renorm")["renorm"],
                          {"r_max": 3, "d_max": 5})
 
@@ -75,13 +77,13 @@ class DefinitionTest(DaemonTest):
             "datatype": "FP64",
         }
         self.assertEqual(self.resolved(given), given)
-        self.assertEqual(self.call("GET", self.path()).json, given)
+        self.assertEqual(self.call("GET", self.path()).json, {**given, "frozen": False})
 
     def test_every_field_of_statistics_kept_online_as_given(self):
         given = {**BATCH_NORM, "averaging": "decayed", "half_life": 1.5, "momentum": None, "normalize_by": "running",
                  "with_mean": False, "min_std": 1e-6, "unbiased_running_var": False}
         self.assertEqual(self.resolved(given), given)
-        self.assertEqual(self.call("GET", self.path()).json, given)
+        self.assertEqual(self.call("GET", self.path()).json, {**given, "frozen": False})
 
     def test_decayed_averaging_keeps_the_biased_variance(self):
         given = {"kind": "batch_norm", "averaging": "decayed", "half_life": 10}
@@ -91,7 +93,7 @@ class DefinitionTest(DaemonTest):
     def test_every_layer_norm_field_as_given(self):
         given = {**LAYER_NORM, "convention": "onnx", "eps": 0.5, "bias": False}
         self.assertEqual(self.resolved(given), given)
-        self.assertEqual(self.call("GET", self.path()).json, given)
+        self.assertEqual(self.call("GET", self.path()).json, {**given, "frozen": False})
 
     def test_layer_norm_that_is_not_affine_has_no_bias(self):
         shown = self.resolved({"kind": "layer_norm", "normalized_shape": [3], "elementwise_affine": False})

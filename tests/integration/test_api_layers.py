@@ -67,7 +67,7 @@ class PutTest(DaemonTest):
                 answer = self.refused("layer_differs", 409, "PUT", self.path(), other)
                 self.assertIn('"num_features":3', answer.json["detail"])
         self.refused("layer_differs", 409, "PUT", self.path(), {"kind": "layer_norm", "normalized_shape": [3]})
-        self.assertEqual(self.call("GET", self.path()).json, given)
+        self.assertEqual(self.call("GET", self.path()).json, {**given, "frozen": False})
 
     def test_another_layer_norm_is_refused(self):
         given = {**LAYER_NORM, "normalized_shape": [2, 3]}
@@ -165,8 +165,8 @@ class ListTest(DaemonTest):
             {
                 "name": self.model,
                 "layers": [
-                    {"name": "a", "revision": 1, "definition": {**BATCH_NORM, "num_features": 2}},
-                    {"name": "b", "revision": 0, "definition": LAYER_NORM},
+                    {"name": "a", "revision": 1, "frozen": False, "definition": {**BATCH_NORM, "num_features": 2}},
+                    {"name": "b", "revision": 0, "frozen": False, "definition": LAYER_NORM},
                 ],
                 "next": None,
             },
