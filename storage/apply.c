@@ -40,7 +40,8 @@ write_layer(struct batch *b, const struct store_write *write, struct err *e)
 	if (w->now.frozen && moves_statistics[write->kind]) {
 		err_set(e, ERR_FROZEN,
 		    "layer \"%s\" is frozen: nothing moves its statistics until it is thawed by PUT .../frozen "
-		    "{\"frozen\":false}. \"train\" sent again normalizes by them and stores nothing",
+		    "{\"frozen\":false}. Until then \"train\" normalizes by them: repeat a training call that was "
+		    "under way",
 		    w->name);
 		return NULL;
 	}
