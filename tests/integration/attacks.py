@@ -524,6 +524,14 @@ def wide_arrays_to_train_by(daemon, scale):
     return to_each_of_four(daemon, scale, "POST", "train?output=false", body, NPY)
 
 
+@attack
+def wide_rows_to_train_by_running_statistics(daemon, scale):
+    """The state of each is copied while its answer waits for it."""
+    layers(daemon, "running", averaging="pooled", normalize_by="running")
+    body = npy((1, scale.max_body // 40), bytes(scale.max_body // 10))
+    return [request("POST", f"{LAYER}running{i % 4}/train", body, NPY) for i in range(24 * scale.clients)]
+
+
 # Blocks that the allocator keeps apart: what is taken by some threads now and by others later,
 # all just small enough not to be mapped alone.
 

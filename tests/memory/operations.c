@@ -43,6 +43,11 @@ static const struct message used_key[] = { BATCH_NORM(""), ASK("POST", LAYER "/t
 static const struct message pooled[] = { BATCH_NORM(",\"averaging\":\"pooled\""), TRAIN, { 0 } };
 static const struct message cumulative[] = { BATCH_NORM(",\"momentum\":null"), TRAIN, { 0 } };
 
+#define RUNNING "{\"kind\":\"batch_norm\",\"normalize_by\":\"running\",\"averaging\":\"pooled\",\"with_mean\":false}"
+static const struct message running[] = { CREATE(RUNNING), TRAIN, { 0 } };
+static const struct message running_key[] = { CREATE(RUNNING), ASK("POST", LAYER "/train", KEY, JSON_DATA), TRAIN,
+	{ 0 } };
+
 /* A layer that was never trained. */
 #define LAYER_OF(name, definition) static const struct message name[] = { CREATE(definition), { 0 } }
 
@@ -55,6 +60,7 @@ LAYER_OF(instance_norm, "{\"kind\":\"instance_norm\",\"affine\":true,\"track_run
 LAYER_OF(group_norm, "{\"kind\":\"group_norm\",\"num_groups\":1,\"num_channels\":2,\"clip\":1}");
 LAYER_OF(ghost_batches, "{\"kind\":\"batch_norm\",\"virtual_batch_size\":1}");
 LAYER_OF(shuffling, "{\"kind\":\"batch_norm\",\"shuffle\":true}");
+LAYER_OF(running_first, RUNNING);
 LAYER_OF(renorm, "{\"kind\":\"batch_norm\",\"renorm\":{},\"clip\":1}");
 
 /* clang-format off */
@@ -89,6 +95,18 @@ struct operation operations[] = {
 	{ "train, no output", trained, ASK("POST", LAYER "/train?output=false", NULL, JSON_DATA), .status = 200 },
 	{ "train, pooled", pooled, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200 },
 	{ "train, cumulative", cumulative, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200 },
+	{ "train, by running statistics", running,
+	    ASK("POST", LAYER "/train", NULL, "{\"data\":[[3,40]]}"), .status = 200 },
+	{ "train, by running statistics, the first", running_first,
+	    ASK("POST", LAYER "/train", NULL, JSON_PADDED), .status = 200 },
+	{ "train, by running statistics, cold", running,
+	    ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .cold = true },
+	{ "train, by running statistics that might not fit", running,
+	    ASK("POST", LAYER "/train", NULL, "{\"data\":[[1e38,1],[-1e38,2]]}"), .status = 200 },
+	{ "train, by running statistics, wide", running_first,
+	    ASK("POST", LAYER "/train", NULL, NULL), .status = 200, .body = BODY_WIDE },
+	{ "train, by running statistics, under a key that was used", running_key,
+	    ASK("POST", LAYER "/train", KEY, JSON_DATA), .status = 200, .once = true },
 	{ "train, untracked", untracked, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200 },
 	{ "train, layer norm", layer_norm, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200 },
 	{ "train, of FP16", trained,
@@ -163,6 +181,8 @@ struct operation operations[] = {
 	    ASK("POST", LAYER "/backward", NULL, BACKWARD("")), .status = 200, .cold = true },
 	{ "backward, infer", with_parameters,
 	    ASK("POST", LAYER "/backward?mode=infer", NULL, BACKWARD("")), .status = 200 },
+	{ "backward, by running statistics", running,
+	    ASK("POST", LAYER "/backward", NULL, BACKWARD("")), .status = 200 },
 	{ "backward, lengths", with_parameters, ASK("POST", LAYER "/backward", NULL, BACKWARD_PADDED), .status = 200 },
 	{ "backward, to .npy", with_parameters,
 	    ASK("POST", LAYER "/backward", "Accept: application/x-npy\r\n", BACKWARD("")), .status = 200 },
@@ -196,6 +216,9 @@ struct operation operations[] = {
 	{ "sync, train, lengths", untrained,
 	    ASK("POST", LAYER "/train", NULL,
 	        "{\"data\":" JSON_3D ",\"lengths\":[3,2]," SYNC("1") "}"), .status = 200, .once = true },
+	{ "sync, train, by running statistics", running,
+	    ASK("POST", LAYER "/train", NULL,
+	        "{\"data\":[[1,20],[3,40]]," SYNC("1") "}"), .status = 200, .once = true },
 	{ "sync, backward", with_parameters,
 	    ASK("POST", LAYER "/backward", NULL, BACKWARD("," SYNC("1"))), .status = 200 },
 	{ "sync, backward, lengths", with_parameters,
@@ -240,6 +263,10 @@ struct operation operations[] = {
 	{ "normalize", nothing,
 	    ASK("POST", "/v1/normalize", NULL,
 	        "{\"kind\":\"batch_norm\",\"data\":[[1,20],[3,40]],\"weight\":[2,3]}"), .status = 200 },
+	{ "normalize, by running statistics", nothing,
+	    ASK("POST", "/v1/normalize", NULL,
+	        "{\"kind\":\"batch_norm\",\"normalize_by\":\"running\",\"virtual_batch_size\":2,"
+	        "\"data\":[[1,20],[3,40],[3,41],[2,7]],\"weight\":[2,3]}"), .status = 200 },
 	{ "normalize .npy", nothing,
 	    ASK("POST", "/v1/normalize?definition=%7B%22kind%22:%22layer_norm%22,%22normalized_shape%22:[2]%7D",
 	        NPY_TYPE, NULL), .status = 200, .body = BODY_NPY },
