@@ -81,6 +81,9 @@ run: all | $(B)/packages-run ## build, run the worked example on real data, then
 example: all | $(B)/packages-example ## train a PyTorch network that normalizes in normd (examples/)
 	@PYTHONDONTWRITEBYTECODE=1 examples/train_penguins.py --normd $(B)/normd
 
+example-loop: all | $(B)/packages-example-loop ## run a control loop that normalizes in normd (examples/)
+	@PYTHONDONTWRITEBYTECODE=1 examples/control_loop.py --normd $(B)/normd
+
 install: all ## install under DESTDIR and PREFIX
 	install -D -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/normd/LICENSE

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""examples/: its two modules compared with PyTorch's own, and the penguins, trained to the end."""
+"""examples/: its two modules compared with PyTorch's own; the penguins and the control loop, run to the end."""
 
+import contextlib
 import copy
 import importlib.util
+import io
 import os
 import pickle
 import re
@@ -20,6 +22,8 @@ import numpy
 from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest, at_once
 
 sys.path.insert(0, os.path.join(ROOT, "examples"))
+import control_loop  # noqa: E402
+from formulas import INITIAL_COUNT, BaselinesReturns, Formulas, GymnasiumReturns, RunningMeanStd  # noqa: E402
 from wire import Layer, Normd, NormdError  # noqa: E402
 
 HAVE_TORCH = importlib.util.find_spec("torch") is not None
@@ -328,7 +332,7 @@ class Wire(RemoteTest):
 class Guide(DaemonTest):
     def test_its_code_runs(self):
         with open(os.path.join(ROOT, "examples/README.md")) as f:
-            section = f.read().split("## In your own network")[1]
+            section = f.read().split("## In your own network")[1].split("\n# ")[0]
         code = "\n".join(re.findall(r"^    (.*)$", section, re.M)).replace("http://127.0.0.1:8080", self.daemon.url)
         trained = nn.BatchNorm2d(64)
         trained(torch.randn(2, 64, 3, 3))
@@ -372,6 +376,91 @@ class Copies(DaemonTest):
         self.assertEqual(os.waitpid(child, 0)[1], 0)
         self.assertEqual(self.count(), 2)
         self.assertIs(self.normd.local.connection, connection)
+
+
+class LibraryFormulas(unittest.TestCase):
+    """By numbers that were computed by hand."""
+
+    def test_running_statistics(self):
+        x = numpy.random.default_rng(1).normal(5, 3, (50, 2))
+        zero = RunningMeanStd(2, 0)
+        for rows in numpy.split(x, (1, 2, 10)):
+            zero.update(rows)
+        self.assertEqual(zero.count, 50)
+        self.assertTrue(numpy.allclose(zero.mean, x.mean(axis=0), 1e-14))
+        self.assertTrue(numpy.allclose(zero.var, x.var(axis=0), 1e-14))
+        one = RunningMeanStd((), 1)
+        one.update(numpy.array([4.0]))
+        self.assertEqual((one.mean, one.var, one.count), (2, 4.5, 2))  # of 0, whose variance is 1, and 4
+
+    def test_returns(self):
+        rewards = numpy.array([1.0, 10.0])
+        nobody, second = numpy.array([False, False]), numpy.array([False, True])
+        for kind, expected in ((GymnasiumReturns, [[1, 10], [1.99, 10], [1 + 0.99 * 1.99], [1 + 0.99 * 2.9701, 19.9]]),
+                               (BaselinesReturns, [[1, 10], [1.99, 19.9], [1 + 0.99 * 1.99, 10],
+                                                   [1 + 0.99 * 2.9701, 19.9]])):
+            returns = kind(2)
+            for terminated, row in zip((nobody, second, nobody, nobody), expected):
+                learned = returns.add(rewards, terminated, nobody)
+                self.assertTrue(numpy.allclose(learned, row, 1e-14), (kind, learned, row))
+
+    def test_clipping_and_freezing(self):
+        formulas = Formulas(1, 2, INITIAL_COUNT)
+        self.assertEqual(formulas.observe(numpy.array([[0.0], [0.0], [0.0], [0.0], [1e6]])).max(), 2)
+        formulas.training = False
+        before = formulas.observations.count
+        formulas.observe(numpy.array([[7.0]]))
+        formulas.scale(numpy.array([7.0]), numpy.array([7.0]))
+        self.assertEqual((formulas.observations.count, formulas.returns.count), (before, INITIAL_COUNT))
+
+
+class ControlLoop(DaemonTest):
+    """control_loop.py, by this test's daemon."""
+
+    def run_example(self, *args):
+        return subprocess.run([os.path.join(ROOT, "examples/control_loop.py"), "--url", self.daemon.url, *args],
+                              capture_output=True, text=True, timeout=120 * PATIENCE,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
+
+    def test_normd_agrees_with_both_libraries(self):
+        for carts in ("4", "1"):
+            done = self.run_example("--carts", carts)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+            for name in ("gymnasium", "stable-baselines3"):
+                self.assertRegex(done.stdout, rf"(?m)^{name} +observations +rewards$")
+            self.assertEqual(done.stdout.count("the statistics stayed"), 2)
+            pairs = re.findall(r"(?m)^  both begin with count \S+ +(\S+) +(\S+)$", done.stdout)
+            gaps = [float(gap) for pair in pairs for gap in pair]
+            self.assertEqual(len(gaps), 8, done.stdout)
+            self.assertLess(max(gaps), control_loop.TOLERANCE)
+            # The libraries' initial count is no rounding error: it is seen in the third digit and before.
+            starts = re.findall(r"(?m)^  formulas, 0 and 1e-4 +(\S+) at step", done.stdout)
+            self.assertEqual(len(starts), 2, done.stdout)
+            self.assertGreater(min(map(float, starts)), 1e-2)
+        self.assertEqual(self.daemon.curl("GET", "/v1/models").json["models"], [])
+
+    def follow(self, **patches):
+        with contextlib.redirect_stdout(io.StringIO()) as out, \
+                unittest.mock.patch.multiple(control_loop, STEPS=3, EVALUATION_STEPS=2, **patches):
+            return control_loop.follow(self.daemon.url, self.model, GymnasiumReturns, 2), out.getvalue()
+
+    def test_differences_are_found(self):
+        self.assertIs(self.follow()[0], True)
+        self.assertIs(self.follow(TOLERANCE=-1)[0], False)
+        begin_with = control_loop.Remote.begin_with
+        with unittest.mock.patch.object(control_loop.Remote, "begin_with", lambda r, count: begin_with(r, 2 * count)):
+            self.assertIs(self.follow()[0], False)
+
+    def test_statistics_that_move_are_found(self):
+        with unittest.mock.patch.object(control_loop.Remote, "freeze"):
+            good, text = self.follow()
+        self.assertIs(good, False)
+        self.assertIn("the statistics moved", text)
+
+    def test_a_normd_that_cannot_be_reached_is_said(self):
+        done = self.run_example("--url", "http://127.0.0.1:1")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^control_loop: PUT .*: no answer from http://127.0.0.1:1: .*refused\n$")
 
 
 @needs_torch
