@@ -68,3 +68,13 @@ clock_stamp(char out[CLOCK_STAMP_BYTES])
 	memcpy(out + len,
 	    (char[]){ '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10), (char)('0' + ms % 10), 'Z', '\0' }, 6);
 }
+
+void
+clock_second_stamp(int64_t second, char out[CLOCK_STAMP_BYTES])
+{
+	const time_t t = (time_t)second;
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(out, CLOCK_STAMP_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}

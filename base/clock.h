@@ -20,3 +20,6 @@ int64_t clock_realtime_s(void);
 /* Now as RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */
 #define CLOCK_STAMP_BYTES 32
 void clock_stamp(char out[CLOCK_STAMP_BYTES]);
+
+/* A second since 1970 in the same form, without the milliseconds. */
+void clock_second_stamp(int64_t second, char out[CLOCK_STAMP_BYTES]);

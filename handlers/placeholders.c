@@ -16,8 +16,8 @@ is_letter_or_digit(char c)
 	return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z');
 }
 
-static int
-check_name(const char *what, const char *name, struct err *e)
+int
+placeholders_check_name(const char *what, const char *name, struct err *e)
 {
 	size_t n = 0;
 
@@ -36,8 +36,9 @@ static const struct placeholder {
 	size_t member;                                                   /* of struct request: a const char * */
 	int (*check)(const char *name, const char *text, struct err *e); /* of what stands there */
 } placeholders[] = {
-	{ "model", offsetof(struct request, model), check_name },
-	{ "layer", offsetof(struct request, layer), check_name },
+	{ "model", offsetof(struct request, model), placeholders_check_name },
+	{ "layer", offsetof(struct request, layer), placeholders_check_name },
+	{ "source", offsetof(struct request, source), placeholders_check_name },
 };
 
 #define PLACEHOLDERS (sizeof(placeholders) / sizeof(placeholders[0]))

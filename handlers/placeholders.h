@@ -8,7 +8,10 @@
 #include "handlers/request.h"
 
 /* Room for any route's path with its placeholders filled in. */
-#define PLACEHOLDERS_PATH_BYTES (64 + (size_t)2 * STORE_NAME_MAX)
+#define PLACEHOLDERS_PATH_BYTES (64 + (size_t)3 * STORE_NAME_MAX)
+
+/* Checks a name of a `what`, such as "model". Error: bad_name. */
+int placeholders_check_name(const char *what, const char *name, struct err *e) MUST_CHECK;
 
 /* Sets the members of `rq` to the segments in the places of the placeholders of `path`, which the segments match. */
 void placeholders_take(struct request *rq, const char *path, const char *const *segments);

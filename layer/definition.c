@@ -286,6 +286,12 @@ definition_kind_name(const struct definition *d)
 	return kind_names[d->kind];
 }
 
+const char *
+definition_averaging_name(const struct definition *d)
+{
+	return averaging_names[d->averaging];
+}
+
 struct update
 definition_update(const struct definition *d, size_t features, const struct moments *batch)
 {

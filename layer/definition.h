@@ -86,8 +86,9 @@ bool definition_by_running(const struct definition *d);
 /* Whether a batch of one value per channel can be merged into the running statistics: pooled and decayed averaging. */
 bool definition_merges_one(const struct definition *d);
 
-/* The name of the kind, "batch_norm". */
+/* The names of the kind, "batch_norm", and of the averaging, "pooled". */
 const char *definition_kind_name(const struct definition *d);
+const char *definition_averaging_name(const struct definition *d);
 
 /* The update of a layer's running statistics by a batch with these moments of `features` channels. */
 struct update definition_update(const struct definition *d, size_t features, const struct moments *batch);

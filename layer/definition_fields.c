@@ -10,7 +10,7 @@
 const char *const kind_names[KIND_COUNT + 1] = { "batch_norm", "layer_norm", "instance_norm", "group_norm",
 	"rms_norm" };
 static const char *const convention_names[CONVENTION_COUNT + 1] = { "pytorch", "keras", "flax", "onnx" };
-static const char *const averaging_names[AVERAGINGS + 1] = { "exponential", "cumulative", "pooled", "decayed" };
+const char *const averaging_names[AVERAGINGS + 1] = { "exponential", "cumulative", "pooled", "decayed" };
 
 static const char *const normalize_by_names[NORMALIZE_BY_COUNT + 1] = { "batch", "running" };
 

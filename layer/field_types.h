@@ -37,6 +37,7 @@ extern const struct definition_field *const definition_fields_end;
 
 /* The names of enum kind. */
 extern const char *const kind_names[KIND_COUNT + 1];
+extern const char *const averaging_names[AVERAGINGS + 1];
 
 /* Reads a value into its member of `d`; bad_parameter. */
 int
