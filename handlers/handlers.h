@@ -42,6 +42,12 @@ handler statistics_get, statistics_put, statistics_put_finish, statistics_reset,
 handler statistics_merge, counts_finish;
 int counts_unchanged(struct request *rq);
 
+/* source_calls.c, sources_list.c, sources_compact.c */
+extern const struct input *const source_put_inputs[], *const sources_compact_inputs[];
+handler source_put, source_get, source_get_finish, source_delete, source_delete_finish;
+handler sources_list, sources_list_finish, sources_compact;
+answer_values sources_values;
+
 /* parameters.c, affine.c */
 extern const struct input *const parameters_put_inputs[];
 handler parameters_get, parameters_put, parameters_put_finish, affine_get;

@@ -79,6 +79,7 @@ struct request {
 	struct sync *sync;
 	const char *model; /* NULL where the path has none */
 	const char *layer;
+	const char *source;
 	struct query_item query[REQUEST_QUERY_MAX];
 	const char *if_match; /* the header, or NULL */
 	size_t body_max_bytes;

@@ -13,13 +13,14 @@
 #include "handlers/call_options.h"
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
+#include "handlers/source_calls.h"
 
 /* If either place says false, no tensor is answered. */
 static const struct input output_input = { "output", INPUT_BOOL, INPUT_ANYWHERE, .both = true };
 
 /* Under a key, the `stored` ones are part of the fingerprint, in this order. */
 const struct input *const train_inputs[] = { &tensor_input, &lengths_input, &mask_input, &seed_input, &output_input,
-	&sync_input, NULL };
+	&sync_input, &source_input, NULL };
 
 /* A double holds a seed of so many bits exactly: clients may read numbers as doubles. */
 #define SEED_OWN_BITS 53
@@ -157,7 +158,7 @@ train_start(struct request *rq, struct err *e)
 		return -1;
 	if (c->output)
 		reply_tensor(&rq->reply, NULL, c->tensor);
-	if (sync_options_get(rq, e) < 0)
+	if (sync_options_get(rq, e) < 0 || source_option_get(rq, e) < 0)
 		return -1;
 	if (request_is_frozen(rq))
 		return start_frozen(rq, c, e);

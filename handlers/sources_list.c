@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* GET .../statistics/sources: pages of sources, each with its distance from the pool. */
+#include "handlers/doubles.h"
+#include "handlers/handlers.h"
+#include "handlers/page.h"
+#include "handlers/reply.h"
+#include "handlers/source_calls.h"
+#include "layer/definition.h"
+#include "layer/distance.h"
+
+/* A distance takes 2 us, as long as writing this many numbers. */
+#define DISTANCE_VALUES ((size_t)40)
+
+size_t
+sources_values(const struct request *rq)
+{
+	const struct store_sources *page = &rq->op.sources;
+
+	if (rq->op.kind != STORE_SOURCES_GET || page->snapshot == NULL)
+		return 0;
+	return page->count * page->snapshot->statistics.features * DISTANCE_VALUES;
+}
+
+int
+sources_list(struct request *rq, struct err *e)
+{
+	struct page page;
+
+	if (sources_check_layer(rq, e) < 0 || page_get(rq, &page, e) < 0)
+		return -1;
+	request_store(rq, STORE_SOURCES_GET);
+	rq->op.sources = (struct store_sources){ .model = rq->model,
+		.layer = rq->layer,
+		.after = page.after,
+		.limit = page.limit,
+		.memory = &rq->workspace.memory };
+	return 0;
+}
+
+/* What a page is compared with, and the room to do so. */
+struct comparison {
+	size_t features;
+	struct moments pool;
+	struct distance *distances; /* by feature */
+	double *room;               /* a double a feature */
+};
+
+/* The pool's moments: its running variance may be the unbiased one, whereas that of a source is biased. */
+static int
+comparison_init(struct comparison *c, struct request *rq, const struct snapshot *s, struct err *e)
+{
+	const struct statistics *pool = &s->statistics;
+	const struct definition *d = s->identity->parsed;
+	double *var;
+
+	c->features = pool->features;
+	c->pool = (struct moments){ pool->mean == NULL ? 0 : pool->count, pool->mean, pool->var };
+	c->distances = workspace_array(&rq->workspace, c->features, sizeof(*c->distances), e);
+	if (c->distances == NULL || workspace_doubles(&rq->workspace, c->features, &c->room, e) < 0)
+		return -1;
+	if (!d->unbiased_running_var || c->pool.count == 0)
+		return 0;
+	if (workspace_doubles(&rq->workspace, c->features, &var, e) < 0)
+		return -1;
+	for (size_t f = 0; f < c->features; f++)
+		var[f] = pool->var[f] * ((double)(pool->count - 1) / (double)pool->count);
+	c->pool.var = var;
+	return 0;
+}
+
+static void
+add_source(struct buf *b, const struct comparison *c, const struct store_source *source)
+{
+	struct distance max, median;
+
+	distance_measure(&source->totals, &c->pool, c->features, c->distances);
+	distance_summarize(c->distances, c->features, c->room, &max, &median);
+	sources_format_head(b, source);
+	buf_text(b, ",\"max\":");
+	distance_format(b, &max);
+	buf_text(b, ",\"median\":");
+	distance_format(b, &median);
+	buf_byte(b, '}');
+}
+
+int
+sources_list_finish(struct request *rq, struct err *e)
+{
+	const struct store_sources *page = &rq->op.sources;
+	struct buf *b = &rq->reply.head;
+	struct comparison c;
+
+	if (comparison_init(&c, rq, page->snapshot, e) < 0)
+		return -1;
+	buf_text(b, "{\"sources\":[");
+	for (size_t i = 0; i < page->count; i++) {
+		buf_text(b, i == 0 ? "" : ",");
+		add_source(b, &c, &page->entries[i]);
+	}
+	page_end(b, page->more ? page->entries[page->count - 1].name : NULL);
+	reply_revision(&rq->reply, page->snapshot->revision);
+	store_op_fini(&rq->op);
+	return 0;
+}
