@@ -528,7 +528,7 @@ def wide_arrays_to_train_by(daemon, scale):
 def wide_rows_to_train_by_running_statistics(daemon, scale):
     """The state of each is copied while its answer waits for it."""
     layers(daemon, "running", averaging="pooled", normalize_by="running")
-    body = npy((1, scale.max_body // 40), bytes(scale.max_body // 10))
+    body = npy((1, scale.max_body // 80), bytes(scale.max_body // 80 * 4))
     return [request("POST", f"{LAYER}running{i % 4}/train", body, NPY) for i in range(24 * scale.clients)]
 
 
