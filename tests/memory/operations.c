@@ -48,6 +48,11 @@ static const struct message running[] = { CREATE(RUNNING), TRAIN, { 0 } };
 static const struct message running_key[] = { CREATE(RUNNING), ASK("POST", LAYER "/train", KEY, JSON_DATA), TRAIN,
 	{ 0 } };
 
+#define FREEZE ASK("PUT", LAYER "/frozen", NULL, "{\"frozen\":true}")
+static const struct message frozen[] = { BATCH_NORM(""), TRAIN, FREEZE, { 0 } };
+static const struct message frozen_after_key[] = { BATCH_NORM(""), ASK("POST", LAYER "/train", KEY, JSON_DATA), FREEZE,
+	{ 0 } };
+
 /* A layer that was never trained. */
 #define LAYER_OF(name, definition) static const struct message name[] = { CREATE(definition), { 0 } }
 
@@ -144,6 +149,33 @@ struct operation operations[] = {
 	{ "train, under a key of another body", used_key,
 	    ASK("POST", LAYER "/train", KEY, "{\"data\":[[1,2],[2,5]]}"), .status = 422 },
 	{ "train, no key", trained, ASK("POST", LAYER "/train", "Idempotency-Key: \"\r\n", JSON_DATA), .status = 400 },
+
+	{ "train, frozen", frozen, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .once = true },
+	{ "train, frozen, cold", frozen, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .cold = true },
+	{ "train, frozen, .npy", frozen,
+	    ASK("POST", LAYER "/train", NPY_TYPE, NULL), .status = 200, .body = BODY_NPY, .once = true },
+	{ "train, frozen, under a key", frozen,
+	    ASK("POST", LAYER "/train", KEY, JSON_DATA), .status = 200, .once = true },
+	{ "train, frozen, under a key that was used", frozen_after_key,
+	    ASK("POST", LAYER "/train", KEY, JSON_DATA), .status = 200, .once = true },
+	{ "train, frozen, sync", frozen,
+	    ASK("POST", LAYER "/train", NULL,
+	        "{\"data\":[[1,20],[3,40]]," SYNC("1") "}"), .status = 200, .once = true },
+	{ "backward, frozen", frozen_after_key,
+	    ASK("POST", LAYER "/backward", NULL,
+	        "{\"input\":" JSON_DATA ",\"grad_output\":" JSON_DATA "," SYNC("1") "}"), .status = 200 },
+	{ "merge, frozen", frozen,
+	    ASK("POST", LAYER "/statistics/merge", NULL, "{\"count\":5,\"mean\":[1,2],\"var\":[3,4]}"), .status = 409 },
+	{ "reset statistics, frozen", frozen, ASK("DELETE", LAYER "/statistics", NULL, NULL), .status = 409 },
+	{ "get frozen", frozen, ASK("GET", LAYER "/frozen", NULL, NULL), .status = 200 },
+	{ "freeze", trained, ASK("PUT", LAYER "/frozen", NULL, "{\"frozen\":true}"), .status = 200, .once = true },
+	{ "freeze, cold", trained,
+	    ASK("PUT", LAYER "/frozen", "If-Match: \"1\"\r\n", "{\"frozen\":true}"), .status = 200, .cold = true },
+	{ "thaw", frozen, ASK("PUT", LAYER "/frozen", NULL, "{\"frozen\":false}"), .status = 200, .once = true },
+	{ "freeze model", trained, ASK("PUT", MODEL "/frozen", NULL, "{\"frozen\":true}"), .status = 200, .once = true },
+	{ "freeze model, cold", trained,
+	    ASK("PUT", MODEL "/frozen", NULL, "{\"frozen\":true}"), .status = 200, .cold = true },
+	{ "freeze no model", nothing, ASK("PUT", MODEL "/frozen", NULL, "{\"frozen\":true}"), .status = 404 },
 
 	{ "infer", trained, ASK("POST", LAYER "/infer", NULL, JSON_DATA), .status = 200 },
 	{ "infer, cold", with_parameters, ASK("POST", LAYER "/infer", NULL, JSON_DATA), .status = 200, .cold = true },

@@ -32,6 +32,7 @@ static struct store_write asked[] = {
 	{ .kind = STORE_STATISTICS_PUT, .model = "m", .layer = "new", .statistics = &put },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
 	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },
+	{ .kind = STORE_MODEL_FREEZE, .model = "m", .frozen = true },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array[0]))
@@ -95,9 +96,9 @@ try_change(void)
 	stored = op.err.code == ERR_NONE;
 	if (!stored && op.err.code != ERR_OVERLOADED)
 		trial_complain("the change", op.err.detail);
-	check("old", stored ? 2 : 1);
-	check("new", stored ? 1 : -1);
-	check("open", stored ? 1 : 0);
+	check("old", stored ? 3 : 1);
+	check("new", stored ? 2 : -1);
+	check("open", stored ? 2 : 0);
 	check("gone", stored ? -1 : 0);
 	op = run_change(asked, COUNT(asked), "k");
 	if (op.err.code != ERR_NONE || op.change.repeated != stored)

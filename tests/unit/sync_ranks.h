@@ -57,7 +57,7 @@ rank_init(
 {
 	memset(r, 0, sizeof(*r));
 	r->all = all;
-	r->call = (struct sync_call){ LAYER, false, step, rank, world, PATIENT_MS };
+	r->call = (struct sync_call){ LAYER, false, step, rank, world, PATIENT_MS, false };
 	r->mean[0] = mean;
 	r->mean[1] = -mean;
 	r->var[0] = 1;

@@ -87,6 +87,45 @@ START_TEST(who_sends_again_later_has_the_result)
 }
 END_TEST
 
+/* A call that begins no step: it joins one that fills or is led, and has the result of the one its shard was in. */
+START_TEST(who_joins_known_steps_alone)
+{
+	struct sync *all = sync_new();
+	struct rank first, lone, leader, again, wrong;
+
+	rank_init(&lone, all, "1", 1, 2, 4, 3);
+	lone.call.known_only = true;
+	ck_assert(!sync_knows(all, &lone.call));
+	(void)run(&lone);
+	ck_assert(!lone.waited && !lone.led && lone.err.code == ERR_NONE && lone.member.result == NULL);
+	ck_assert(!sync_knows(all, &lone.call));
+	rank_init(&first, all, "1", 0, 2, 4, 1);
+	start_and_wait_until_it_waits(&first);
+	rank_init(&leader, all, "1", 1, 2, 4, 3);
+	leader.call.known_only = true;
+	leader.batches = 5;
+	ck_assert(sync_knows(all, &leader.call));
+	(void)run(&leader);
+	end(&first);
+	ck_assert(leader.led);
+	check_result(&leader, 8, 2, 5);
+	check_result(&first, 8, 2, 5);
+	rank_init(&again, all, "1", 0, 2, 4, 1);
+	again.call.known_only = true;
+	(void)run(&again);
+	check_result(&again, 8, 2, 5);
+	/* Another shard: it takes no part, and the step stays remembered. */
+	rank_init(&wrong, all, "1", 0, 2, 4, 2);
+	wrong.call.known_only = true;
+	(void)run(&wrong);
+	ck_assert(!wrong.waited && wrong.err.code == ERR_NONE && wrong.member.result == NULL);
+	rank_init(&again, all, "1", 1, 2, 4, 3);
+	(void)run(&again);
+	check_result(&again, 8, 2, 5);
+	sync_end(all);
+}
+END_TEST
+
 /* More steps than are remembered; what is over is freed, as the sanitizers see. */
 START_TEST(many_steps)
 {
@@ -155,6 +194,7 @@ unit_suite(void)
 	tcase_add_test(t, who_sends_again_is_replaced);
 	tcase_add_test(t, who_sends_again_while_it_is_led);
 	tcase_add_test(t, who_sends_again_later_has_the_result);
+	tcase_add_test(t, who_joins_known_steps_alone);
 	tcase_add_test(t, many_steps);
 	tcase_add_test(t, wide_steps);
 	suite_add_tcase(s, t);

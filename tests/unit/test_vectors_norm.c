@@ -182,8 +182,9 @@ layer_from(const cJSON *json)
 	l.update.momentum = momentum->valuedouble;
 	l.update.ddof = 1;
 	l.update.features = l.features;
-	l.now = (struct statistics){ l.features, 0, 0, doubles_filled(l.features, 0), doubles_filled(l.features, 1) };
-	l.next = (struct statistics){ 0, 0, 0, doubles_filled(l.features, 0), doubles_filled(l.features, 0) };
+	l.now =
+	    (struct statistics){ l.features, 0, 0, doubles_filled(l.features, 0), doubles_filled(l.features, 1), 0 };
+	l.next = (struct statistics){ 0, 0, 0, doubles_filled(l.features, 0), doubles_filled(l.features, 0), 0 };
 	return l;
 }
 
