@@ -52,8 +52,9 @@ void json_scan_free(struct json_scan *s);
 int json_scan_feed(struct json_scan *s, const char *bytes, size_t len, struct err *e) MUST_CHECK;
 
 /*
- * The document has ended: checks that it is complete, and parses the envelope. Errors as above. Each tensor has its
- * `shape`, whose data was flat with as many values or nested exactly so; without one, the shape of its nesting.
+ * The document has ended: checks that it is complete, and parses the envelope. Errors: bad_json, with the offset in
+ * the document; body_too_large and overloaded (memory for the envelope). Each tensor has its `shape`, whose data was
+ * flat with as many values or nested exactly so; without one, the shape of its nesting.
  */
 int json_scan_finish(struct json_scan *s, struct err *e) MUST_CHECK;
 

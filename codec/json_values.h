@@ -28,8 +28,8 @@ int json_values_grow(struct json_values *v, uint64_t at, struct err *e) MUST_CHE
 
 /*
  * Before the first value: the shape has `count` values. Makes room for them if they are few; many get room as they
- * come, so that no client gets memory for what it does not send. Errors as above, if there can never be room for so
- * many.
+ * come, so that no client gets memory for what it does not send. Errors: body_too_large (at `at`) if there can never be
+ * room for so many, overloaded.
  */
 int json_values_expect(struct json_values *v, size_t count, uint64_t at, struct err *e) MUST_CHECK;
 

@@ -31,7 +31,7 @@ int npy_feed(struct npy *n, const char *bytes, size_t len, struct err *e) MUST_C
 /* The same if something may follow the file: *taken is how many of the bytes belong to it. */
 int npy_take(struct npy *n, const char *bytes, size_t len, size_t *taken, struct err *e) MUST_CHECK;
 
-/* The file has ended: checks that it is complete. Errors as above. */
+/* The file has ended: checks that it is complete. Error: bad_npy. */
 int npy_finish(struct npy *n, struct err *e) MUST_CHECK;
 
 /* The tensor, after npy_finish. It belongs to the decoder. */

@@ -169,7 +169,7 @@ decimal_fast_read(
  * is not. Then |m - k·2^e·10^f| is not 0 and at most 2^-53·k·2^e·10^f, which is below 1/8, so it is no whole number, e
  * + f < 0, and it is a multiple of 2^(e + f): so 2^53 <= k·5^f. Between float16 k has at most 12 bits, which needs f >=
  * 18, and an ordinary number has f <= 14. Between floats, which are normal here, it has 25 bits, and f = 13 will do:
- * those are left out, as above.
+ * what may be such a midpoint is left out, as in decimal_ordinary_round.
  */
 static inline bool
 decimal_fast_read_open(const char *floor, const char *p, const char *limit, const char **end, double *value)
