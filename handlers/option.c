@@ -114,12 +114,25 @@ refuse(const struct input *in, const char *label, const char *wanted, const stru
 	    in->type == INPUT_UINTS && envelope_type(o->member) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 }
 
+/* What should have it does not: the object that it is a member of, the body or the query. */
+static int
+refuse_absent(const struct input *in, const char *wanted, struct err *e)
+{
+	const char *whole = in->parent != NULL ? in->parent : (in->places & INPUT_BODY) != 0 ? "the body" : "the query";
+	const char *quote = in->parent != NULL ? "\"" : "";
+
+	return err_fail(
+	    e, ERR_BAD_PARAMETER, "%s%s%s has no \"%s\", which must be %s", quote, whole, quote, in->name, wanted);
+}
+
 int
 option_refuse(const struct input *in, const struct option *o, const char *wanted, struct err *e)
 {
 	const bool nested = in->parent != NULL;
 	char label[LABEL_BYTES];
 
+	if (!option_given(o))
+		return refuse_absent(in, wanted, e);
 	snprintf(label, sizeof(label), "\"%s%s%s\"", nested ? in->parent : "", nested ? "." : "", in->name);
 	return refuse(in, label, wanted, o, e);
 }

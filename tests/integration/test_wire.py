@@ -177,9 +177,9 @@ class Wire(DaemonTest):
             ("train", {**data, "mask": True}, "it is true"),
             ("train", {**data, "mask": [[1, 2], [0, 1]]}, '"mask" has 2; it must be true or false, 1 or 0 (at byte'),
             ("train", {**data, "sync": {"step": "1", "rank": 2, "world_size": 2}}, "it is 2"),
-            ("train", {**data, "sync": {"rank": 0, "world_size": 2}}, "it is absent"),
+            ("train", {**data, "sync": {"rank": 0, "world_size": 2}}, '"sync" has no "step", which must be'),
             ("backward", {"input": data, "grad_output": data, "mode": "Train"}, 'it is "Train"'),
-            ("statistics/merge", {"mean": [1], "var": [1]}, "it is absent"),
+            ("statistics/merge", {"mean": [1], "var": [1]}, 'the body has no "count", which must be'),
             ("statistics/merge", {"count": [1], "mean": [1], "var": [1]}, "it is a list"),
         ):
             self.assertIn(shown, self.refused("bad_parameter", 400, "POST", self.path("bn", call), body).json["detail"])

@@ -114,7 +114,7 @@ START_TEST(wrong_values)
 		{ &big, "1", "{\"big\":1}", "\"big\" is given both in the query and in the body" },
 		{ &few, "0", "{}", "\"few\" must be a whole number from 1 to 9; it is \"0\"" },
 		{ &few, NULL, "{\"few\":10}", "\"few\" must be a whole number from 1 to 9; it is 10" },
-		{ &needed, NULL, "{}", "\"needed\" must be a whole number from 0 to 2^63 - 1; it is absent" },
+		{ &needed, NULL, "{}", "the body has no \"needed\", which must be a whole number from 0 to 2^63 - 1" },
 		{ &needed, NULL, "{\"needed\":9223372036854775808}", "it is 9223372036854775808" },
 		{ &mode, "tran", "{}",
 		    "\"mode\" must be \"train\" or \"infer\"; it is \"tran\"; did you mean \"train\"?" },
