@@ -39,6 +39,33 @@ list_others(const char *others[OTHERS_MAX])
 	others[n] = NULL;
 }
 
+/* Whether the body, which is an object, may have this member beside the definition and the inputs. */
+static bool
+is_listed(const char *const *others, const char *name)
+{
+	for (; *others != NULL; others++)
+		if (strcmp(*others, name) == 0)
+			return true;
+	return strcmp(name, "datatype") == 0;
+}
+
+/* The definition is given as a whole: refuses a body that has fields of a definition as members too. */
+static int
+check_given_once(const struct request *rq, const struct option *definition, const char *const *others, struct err *e)
+{
+	const struct cJSON *root = body_envelope(rq->body), *m = NULL;
+
+	if (envelope_type(root) == ENVELOPE_OBJECT)
+		m = envelope_first(root);
+	for (; m != NULL; m = envelope_next(m))
+		if (definition_is_field(envelope_key(m)) && !is_listed(others, envelope_key(m)))
+			return err_fail(e, ERR_BAD_PARAMETER,
+			    "the definition is given twice: %s, and by members of the body such as \"%s\"; give all of "
+			    "it in one place",
+			    definition->text != NULL ? "in the query" : "as \"definition\"", envelope_key(m));
+	return inputs_check_body(rq, e);
+}
+
 static int
 parse_definition(const struct request *rq, struct definition *d, struct err *e)
 {
@@ -54,7 +81,9 @@ parse_definition(const struct request *rq, struct definition *d, struct err *e)
 	list_others(others);
 	if (!option_given(&o))
 		return definition_parse(root, others, d, e);
-	return inputs_check_body(rq, e) < 0 ? -1 : option_read_object(&definition_input, &o, definition_read, d, e);
+	if (check_given_once(rq, &o, others, e) < 0)
+		return -1;
+	return option_read_object(&definition_input, &o, definition_read, d, e);
 }
 
 /* The one tensor of the body. */

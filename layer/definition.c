@@ -226,6 +226,15 @@ definition_parse(const struct cJSON *object, const char *const *others, struct d
 	return check_needed(object, out, e) < 0 ? -1 : resolve(object, out, e);
 }
 
+bool
+definition_is_field(const char *name)
+{
+	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++)
+		if (strcmp(f->name, name) == 0)
+			return true;
+	return false;
+}
+
 /* All but the brace at the end. */
 static void
 format_fields(struct buf *b, const struct definition *d, size_t features)

@@ -67,6 +67,9 @@ struct definition {
 int definition_parse(
     const struct cJSON *object, const char *const *others, struct definition *out, struct err *e) MUST_CHECK;
 
+/* Whether some kind has a field of this name. */
+bool definition_is_field(const char *name);
+
 /* Appends the resolved definition as a JSON object. `features` (0: null) replaces a num_features that was left out. */
 void definition_format(struct buf *b, const struct definition *d, size_t features);
 

@@ -37,6 +37,29 @@ class Normalize(KindTest):
             self.assertNotIn("offset", answer)
         self.wrong("bad_parameter", 400, npy.save(numpy.float32(X)), headers={"Content-Type": npy.TYPE})
 
+    def test_a_definition_that_is_given_twice(self):
+        """The message says so, and names a member that is one too many; what is no field is said to be unknown."""
+        query = "?definition=" + urllib.parse.quote(json.dumps(LAYER))
+        for body, where, member in (
+            ({**LAYER, "data": X}, query, "kind"),
+            ({"data": X, "eps": 1}, query, "eps"),
+            ({"definition": LAYER, **LAYER, "data": X}, "", "kind"),
+            ({"definition": LAYER, "tensor": {"data": X}, "normalized_shape": 3}, "", "normalized_shape"),
+        ):
+            detail = self.wrong("bad_parameter", 400, body, where)["detail"]
+            self.assertIn("the definition is given twice: " + ("in the query" if where else 'as "definition"'), detail)
+            self.assertIn(f'by members of the body such as "{member}"', detail)
+        detail = self.wrong("bad_parameter", 400, {"data": X, "wieght": [1, 2, 3]}, query)["detail"]
+        self.assertIn('"wieght" is not a member of the body', detail)
+        told = self.once({"data": X, "datatype": "FP64", "bias": [1, 2, 3], "weight": [1, 1, 1]}, query).json
+        self.assertEqual(told["datatype"], "FP64")
+
+    def test_nouns_agree_with_their_numbers(self):
+        for n, values in ((1, [1, 2]), (2, [1])):
+            layer = {"kind": "layer_norm", "normalized_shape": [n], "data": [[3] * n]}
+            detail = self.wrong("shape_mismatch", 422, {**layer, "weight": values})["detail"]
+            self.assertIn(f'"weight" must have {n} value{"s" * (n > 1)}; it has {len(values)}', detail)
+
     def test_one_tensor(self):
         self.wrong("bad_tensor", 400, LAYER)
         for more in ({"tensor": {"data": X}}, {"input": {"data": X}}):
