@@ -99,6 +99,13 @@ void err_set_shutting_down(struct err *e);
 #define err_fail_budget(e) (err_set_budget(e), -1)
 #define err_fail_shutting_down(e) (err_set_shutting_down(e), -1)
 
+/* What a noun ends with after this number in a message: "1 value", "2 values". */
+static inline const char *
+err_plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 struct err_row {
 	const char *code;
 	unsigned status;

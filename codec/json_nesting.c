@@ -61,7 +61,7 @@ nesting_fix_nested(struct json_nesting *n)
 static int
 nesting_wrong_length(const struct json_nesting *n, const char *found, size_t extent, uint64_t at, struct err *e)
 {
-	const char *plural = extent == 1 ? "" : "s";
+	const char *plural = err_plural(extent);
 	char shape[SHAPE_TEXT];
 
 	if (n->given->rank == 0)
@@ -140,7 +140,7 @@ json_nesting_close(struct json_nesting *n, uint64_t at, struct err *e)
 	if (*extent == JSON_EXTENT_UNKNOWN)
 		*extent = seen;
 	if (seen != *extent) {
-		snprintf(found, sizeof(found), "%zu element%s", seen, seen == 1 ? "" : "s");
+		snprintf(found, sizeof(found), "%zu element%s", seen, err_plural(seen));
 		return nesting_wrong_length(n, found, *extent, at, e);
 	}
 	n->level--;

@@ -42,11 +42,12 @@ definition_judge(const void *parsed, size_t features, size_t weight_count, size_
 	size_t count = definition_parameter_count(d, features);
 
 	if (features != d->num_features && (d->num_features != 0 || !definition_may_track(d)))
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "it has %zu features, its definition says %zu", features, d->num_features);
+		return err_fail(e, ERR_BAD_PARAMETER, "it has %zu feature%s, its definition says %zu", features,
+		    err_plural(features), d->num_features);
 	if ((weight_count != 0 && weight_count != count) || (bias_count != 0 && bias_count != count))
-		return err_fail(e, ERR_BAD_PARAMETER, "its weight and bias have %zu and %zu values instead of %zu",
-		    weight_count, bias_count, count);
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "its weight has %zu value%s and its bias %zu, instead of %zu each", weight_count,
+		    err_plural(weight_count), bias_count, count);
 	return 0;
 }
 

@@ -72,7 +72,8 @@ doubles_check_count(const char *name, size_t n, size_t expected, struct err *e)
 {
 	if (n == expected)
 		return 0;
-	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu values; it has %zu", name, expected, n);
+	err_set(
+	    e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu value%s; it has %zu", name, expected, err_plural(expected), n);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", expected);
 	snprintf(e->actual, sizeof(e->actual), "[%zu]", n);
 	return -1;

@@ -53,11 +53,11 @@ take_length(void *arg, size_t sample, uint64_t length, struct err *e)
 	struct mask *m = arg;
 
 	if (sample >= m->samples)
-		return err_fail(e, ERR_SHAPE_MISMATCH,
-		    "\"lengths\" must have one number for each of the %zu samples; it has more", m->samples);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "\"lengths\" must have one number per sample (%zu); it has more",
+		    m->samples);
 	if (length > m->positions)
-		return err_fail(e, ERR_BAD_PARAMETER, "\"lengths\" is %llu for sample %zu, which has only %zu steps",
-		    (unsigned long long)length, sample, m->positions);
+		return err_fail(e, ERR_BAD_PARAMETER, "\"lengths\" is %llu for sample %zu, which has only %zu step%s",
+		    (unsigned long long)length, sample, m->positions, err_plural(m->positions));
 	memset(m->keep + sample * m->positions, 1, (size_t)length);
 	return 0;
 }
@@ -87,8 +87,8 @@ check_shape(const struct definition *d, const struct tensor *mask, const struct 
 	    (mask->rank == 1 || (mask->rank == rank && memcmp(mask->shape, shape, rank * sizeof(shape[0])) == 0)))
 		return 0;
 	err_set(e, ERR_SHAPE_MISMATCH,
-	    "\"mask\" must have the shape of the tensor without %s, or be a flat list of %zu values",
-	    definition_is_shaped(d) ? "normalized_shape" : "the channels", count);
+	    "\"mask\" must have the shape of the tensor without %s, or be a flat list of %zu value%s",
+	    definition_is_shaped(d) ? "normalized_shape" : "the channels", count, err_plural(count));
 	tensor_shape_text(shape, rank, e->expected, sizeof(e->expected));
 	tensor_shape_text(mask->shape, mask->rank, e->actual, sizeof(e->actual));
 	return -1;
@@ -137,8 +137,8 @@ keep_from_lengths(
 		return -1;
 	if (given == m->samples)
 		return 0;
-	return err_fail(e, ERR_SHAPE_MISMATCH,
-	    "\"lengths\" must have one number for each of the %zu samples; it has %zu", m->samples, given);
+	return err_fail(
+	    e, ERR_SHAPE_MISMATCH, "\"lengths\" must have one number per sample (%zu); it has %zu", m->samples, given);
 }
 
 /* Where the request says what is padding; in one way at most. */

@@ -71,8 +71,8 @@ check_shape(const struct definition *d, const struct tensor *t, const char *name
 	if (flat || shaped)
 		return 0;
 	tensor_shape_text(t->shape, t->rank, shape, sizeof(shape));
-	err_set(
-	    e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu values for this layer; its shape is %s", name, count, shape);
+	err_set(e, ERR_SHAPE_MISMATCH, "\"%s\" must have %zu value%s for this layer; its shape is %s", name, count,
+	    err_plural(count), shape);
 	snprintf(e->expected, sizeof(e->expected), "[%zu]", count);
 	memcpy(e->actual, shape, sizeof(shape));
 	return -1;

@@ -55,8 +55,8 @@ settle_take(struct call *c, const struct statistics *after, struct scale_shift p
 	const size_t n = c->view.feature;
 
 	if (after->features != n)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features by now, not %zu", c->name,
-		    after->features, n);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu feature%s by now, not %zu", c->name,
+		    after->features, err_plural(after->features), n);
 	if (measure_copy_running(c, after, c->state, e) < 0)
 		return -1;
 	keep(c->state + 2 * n, parameters.weight, 1, n);

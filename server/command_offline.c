@@ -66,8 +66,8 @@ make_work(struct progress *p)
 static void
 print_size(const struct offline_report *r)
 {
-	printf("%" PRIu64 " model%s, %" PRIu64 " layer%s\n", r->models, r->models == 1 ? "" : "s", r->layers,
-	    r->layers == 1 ? "" : "s");
+	printf("%" PRIu64 " model%s, %" PRIu64 " layer%s\n", r->models, err_plural(r->models), r->layers,
+	    err_plural(r->layers));
 }
 
 static enum exit_code
@@ -85,7 +85,7 @@ check(const char *const *values, struct err *e)
 		printf("%s is sound: ", values[0]);
 	else
 		printf("%s is damaged: %" PRIu64 " finding%s; read ", values[0], report.damages,
-		    report.damages == 1 ? "" : "s");
+		    err_plural(report.damages));
 	print_size(&report);
 	return report.damages == 0 ? EXIT_DONE : EXIT_FAILED;
 }

@@ -58,8 +58,8 @@ mark_dirty(struct working *w)
 int
 write_refuse_features(const struct working *w, size_t features, struct err *e)
 {
-	return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu features, not %zu", w->name,
-	    w->now.statistics.features, features);
+	return err_fail(e, ERR_SHAPE_MISMATCH, "layer \"%s\" has %zu feature%s, not %zu", w->name,
+	    w->now.statistics.features, err_plural(w->now.statistics.features), features);
 }
 
 /* A layer with an id of its own and nothing in it. NULL with `e`. */

@@ -182,9 +182,9 @@ put_totals(struct moves *m, const char *name, const struct moments *totals, stru
 
 	if (old != NULL && totals->count < old->own.count)
 		return err_fail(e, ERR_SOURCE_WENT_BACK,
-		    "source \"%s\" has %" PRIu64 " values already, and the count sent is %" PRIu64
+		    "source \"%s\" has %" PRIu64 " value%s already, and the count sent is %" PRIu64
 		    ": a worker that starts from zero takes a new name",
-		    name, old->own.count, totals->count);
+		    name, old->own.count, err_plural(old->own.count), totals->count);
 	if (check_room(m, name, e) < 0 || (source = new_source(m, name, e)) == NULL)
 		return -1;
 	source->own.count = totals->count;

@@ -126,8 +126,8 @@ sync_group_check(const struct sync_group *g, const struct sync_call *call, const
 		return err_fail(e, ERR_BAD_PARAMETER, "step \"%s\" has a world_size of %u, not %u", g->step,
 		    g->world_size, call->world_size);
 	if (s->features != g->features)
-		return err_fail(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu features, not %zu",
-		    g->step, g->features, s->features);
+		return err_fail(e, ERR_SHAPE_MISMATCH, "the other shards of step \"%s\" have %zu feature%s, not %zu",
+		    g->step, g->features, err_plural(g->features), s->features);
 	return 0;
 }
 
