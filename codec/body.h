@@ -43,12 +43,15 @@ size_t body_bytes(const struct body *b);
 /* How many of them are the envelope's, which body_finish has to parse. */
 size_t body_envelope_bytes(const struct body *b);
 
-/* The body has ended: checks that it is complete. Errors: by the form bad_json or bad_npy; body_too_large, overloaded. */
+/*
+ * The body has ended: checks that it is complete. Errors: by the form bad_json or bad_npy; body_too_large, overloaded.
+ */
 int body_finish(struct body *b, struct err *e) MUST_CHECK;
 
 /*
  * After body_finish and before body_tensor: JSON tensors without a datatype get `by_layer` if their slot leaves it to
- * the layer. Errors: bad_tensor for a value that overflows, with its offset; body_too_large. Takes time in proportion to the values.
+ * the layer. Errors: bad_tensor for a value that overflows, with its offset; body_too_large. Takes time in proportion to
+ * the values.
  */
 int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
 
