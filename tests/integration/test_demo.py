@@ -25,8 +25,9 @@ class Demo(unittest.TestCase):
         done = self.run_demo()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for words in ("Adelie", "Gentoo", "kill -KILL", "covariate shift", "I am a student", "curl ",
-                      "num_batches_tracked"):
+                      "num_batches_tracked", "worker-2"):
             self.assertIn(words, done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^   penguins +24 +31 +24$")
 
     def test_it_runs_twice_on_one_store(self):
         with tempfile.TemporaryDirectory(prefix="normd demo ") as directory:
