@@ -12,13 +12,16 @@ bench-kernels: $(B)/bench/kernels ## the kernels' speed beside PyTorch, oneDNN a
 bench-threads: $(B)/bench/threads ## a large tensor computed by one thread, and with the help of idle ones (ROUNDS=)
 	@$< $(ROUNDS)
 
-bench-http bench-train bench-fair bench-log: all | $(B)/packages-bench-http
+bench-http bench-train bench-online bench-fair bench-log: all | $(B)/packages-bench-http
 
 bench-http: $(B)/bench/echo ## requests per second beside the peers (ROUNDS=, SECONDS=, CONNECTIONS=)
 	@$(bench) CONNECTIONS='$(CONNECTIONS)' bench/http $(B)
 
 bench-train: $(B)/bench/commits ## durable training beside the peer and raw SQLite (ROUNDS=, SECONDS=, LAYERS=)
 	@$(bench) LAYERS='$(LAYERS)' bench/train $(B)
+
+bench-online: ## single observations beside batches, and totals of many sources (ROUNDS=, SECONDS=, SOURCES=)
+	@$(bench) SOURCES='$(SOURCES)' bench/online $(B)
 
 bench-fair: ## how long small requests wait while others send 4 MB tensors (ROUNDS=, SECONDS=, SENDERS=)
 	@$(bench) SENDERS='$(SENDERS)' bench/fair $(B)

@@ -107,6 +107,37 @@ class Processes(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (1, "bench-http: no case's name contains 'no such case'\n"))
 
 
+class Online(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        sys.dont_write_bytecode = True
+        cls.online = load_program(os.path.join(ROOT, "bench", "online"))
+
+    def judged(self, rates):
+        """The lines on targets, after a race in which all rates are 5,000 except those of `rates`."""
+        turn = {"rate": 5000, "p50_us": 100, "p99_us": 200, "processor_us": 10}
+        turns = {load.name: [{**turn, "rate": 0}, {**turn, "rate": rates.get(load.name, 5000)}, {**turn, "rate": 1e6}]
+                 for load in self.online.LOADS}
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.online.report(turns)
+        return [line for line in out.getvalue().splitlines() if line.startswith("- ")]
+
+    def test_targets_are_judged_by_medians(self):
+        self.assertTrue(all(line.startswith("- reached: ") for line in self.judged({})))
+        missed = {self.online.SINGLES.name: 4499, self.online.TOTALS.name: 4999, self.online.POOL.name: 4749}
+        lines = self.judged(missed)
+        self.assertEqual([line.partition(":")[0] for line in lines], ["- not reached"] * 3, lines)
+
+    @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
+    def test_it_measures(self):
+        done = subprocess.run([os.path.join(ROOT, "bench/online"), BUILD], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1", "SECONDS": "1",
+                                   "SOURCES": "5"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for load in ("train 1×16, by running statistics", "PUT totals of 5 sources", "infer 8×256, 5 sources"):
+            self.assertRegex(done.stdout, rf"(?m)^\| {load} \| [\d,]+ \|")
+
+
 class Training(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
