@@ -256,14 +256,15 @@ void
 sources_load(struct sources *t, struct source *source)
 {
 	struct path p = { .tree = t, .name = source->name };
-	struct source *none;
+	struct source *old = t->part;
 
 	if (source->name[0] == '\0') {
 		t->part = source;
-		return;
+	} else {
+		exchange(&p, &t->root, source, &old);
+		t->count += old == NULL;
 	}
-	exchange(&p, &t->root, source, &none);
-	t->count++;
+	source_free(old);
 }
 
 static void

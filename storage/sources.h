@@ -60,7 +60,7 @@ const struct source *sources_find(const struct sources *t, const char *name);
 enum update_result
 sources_exchange(struct sources *t, const char *name, struct source *source, struct source **old) MUST_CHECK;
 
-/* Adds a source whose name is not there without merging anything; sources_pool_all follows the last one. */
+/* Adds a source without merging anything; sources_pool_all follows the last one. */
 void sources_load(struct sources *t, struct source *source);
 enum update_result sources_pool_all(struct sources *t) MUST_CHECK;
 

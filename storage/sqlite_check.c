@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/quote.h"
+#include "storage/sqlite_check_sources.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
 
@@ -26,6 +27,7 @@ struct check {
 	int version; /* of the file's schema */
 	uint64_t layer_count;
 	sqlite3_stmt *row; /* of the layer at hand */
+	struct sources_check sources;
 };
 
 static void PRINTF_LIKE(2, 3) found(struct check *c, const char *format, ...)
@@ -299,6 +301,33 @@ check_layer(struct check *c, sqlite3_stmt *row)
 	c->upkeep->progress(c->upkeep->arg, "layers", c->report->layers, c->layer_count);
 }
 
+/* The first version of the schema that has sources. */
+#define SOURCES_SINCE 3
+
+static void
+found_of_source(void *arg, const char *damage)
+{
+	found(arg, "%s", damage);
+}
+
+static void
+take_source(struct check *c, sqlite3_stmt *row)
+{
+	sources_check_row(&c->sources, row);
+}
+
+static int
+check_sources(struct check *c, struct err *e)
+{
+	int result;
+
+	if (c->version < SOURCES_SINCE)
+		return 0;
+	c->sources = (struct sources_check){ .found = found_of_source, .arg = c };
+	result = query(c, sources_check_sql, "the sources", take_source, e);
+	return sources_check_end(&c->sources, e) < 0 ? -1 : result;
+}
+
 /* ---- the file */
 
 static void
@@ -333,7 +362,7 @@ check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, 
 		return -1;
 	if (report->damages == 0 &&
 	    (query(&c, counts, "the models and layers", take_counts, e) < 0 ||
-		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0))
+		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0 || check_sources(&c, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
 	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0)
