@@ -165,11 +165,11 @@ write_move(struct working *w, const struct statistics *before, const struct stat
 	w->now.statistics = *after;
 }
 
-/* What statistics are before the first update: 0, 1, 0. */
+/* What a layer's statistics are before the first update: 0 and 1. Those of sources that are gone may have counted. */
 static int
 initial_statistics(struct batch *b, size_t features, struct statistics *out, struct err *e)
 {
-	*out = (struct statistics){ .features = features };
+	out->features = features;
 	if (new_arrays(b, features, out, e) < 0)
 		return -1;
 	for (size_t i = 0; i < features; i++)

@@ -60,7 +60,8 @@
 	X(YOUNGEST_KEY_BELOW, "SELECT created_s FROM idempotency WHERE id < ?1 ORDER BY id DESC LIMIT 1") \
 	X(DELETE_KEYS_BELOW, "DELETE FROM idempotency WHERE id < ?1") \
 	X(LOAD_SOURCES, "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1") \
-	X(GET_SOURCE, "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1 AND name = ?2") \
+	X(GET_SOURCE, \
+	    "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1 AND name = ?2 AND name <> ''") \
 	X(LIST_SOURCES, \
 	    "SELECT name, time_s, count, mean, var FROM source WHERE layer_id = ?1 AND name > ?2" \
 	    " ORDER BY name LIMIT ?3") \

@@ -53,7 +53,7 @@ scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max)
 	const struct store_options options = { .url = scratch_url,
 		.queue_max = queue_max,
 		.cache_bytes_max = 1 << 20,
-		.sources_bytes_max = 1 << 20,
+		.sources_bytes_max = 16 << 20,
 		.key_lifetime_s = key_lifetime_s,
 		.keys_max = keys_max,
 		.definitions = opaque_definitions };
