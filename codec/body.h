@@ -50,8 +50,8 @@ int body_finish(struct body *b, struct err *e) MUST_CHECK;
 
 /*
  * After body_finish and before body_tensor: JSON tensors without a datatype get `by_layer` if their slot leaves it to
- * the layer. Errors: bad_tensor for a value that overflows, with its offset; body_too_large. Takes time in proportion to
- * the values.
+ * the layer. Errors: bad_tensor for a value that overflows, with its offset; body_too_large. Takes time in proportion
+ * to the values.
  */
 int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
 

@@ -145,6 +145,21 @@ class Train(DecayedTest):
 
 
 class HalfLives(DecayedTest):
+    def test_what_is_no_half_life(self):
+        """Nothing is created, not even the model."""
+        for value, code in (("0", "bad_parameter"), ("-0.0", "bad_parameter"), ("-3", "bad_parameter"),
+                            ("1e-31", "bad_parameter"), ("1e31", "bad_parameter"), ("1e999", "bad_parameter"),
+                            ("1e-999", "bad_parameter"), ('"5"', "bad_parameter"), ("true", "bad_parameter"),
+                            ("[5]", "bad_parameter"), ("null", "bad_parameter"), ("NaN", "bad_json"),
+                            ("Infinity", "bad_json"), ("-Infinity", "bad_json")):
+            body = '{"kind":"batch_norm","averaging":"decayed","half_life":%s}' % value
+            answer = self.refused(code, 400, "PUT", self.path(), body)
+            if code == "bad_parameter":
+                self.assertIn('"half_life"', answer.json["detail"])
+            self.refused(code, 400, "POST", "/v1/normalize", body[:-1] + ',"data":[[1],[2]]}')
+        self.refused("bad_parameter", 400, "PUT", self.path(), {"kind": "batch_norm", "averaging": "decayed"})
+        self.refused("no_such_model", 404, "GET", self.path())
+
     def test_a_very_long_one_is_pooled(self):
         """Bit for bit."""
         self.put("decayed", 1e30)
@@ -198,6 +213,17 @@ class Merge(DecayedTest):
         before = self.statistics("merged")
         self.merge("merged", 0, [1, 1], [0, 0])
         self.assertEqual(self.statistics("merged"), before)
+
+    def test_one_value(self):
+        for ddof in (0, 1):
+            layer = f"ddof{ddof}"
+            self.put(layer, 1, unbiased_running_var=bool(ddof))
+            batches = []
+            for i, x in enumerate(([3.0, 1.0], [5.0, 1.0], [-2.0, 1.0])):
+                batches.append(numpy.array([x]))
+                self.merge(layer, 1, x, [0, 0])
+                count, mean, m2 = weighed(batches, 1)
+                self.assertStatistics(layer, count, mean, m2 / (count - ddof) if i else [0, 0], 1e-14)
 
     def test_the_count_ends_below_2_to_the_63(self):
         self.put()

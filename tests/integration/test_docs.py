@@ -304,7 +304,7 @@ class Commands(unittest.TestCase):
         self.follow(read("README.md").split("## A tour")[1].split("\n## ")[0], 8)
 
     def test_the_page_on_averaging_gives_what_it_says(self):
-        self.follow(read("docs/AVERAGING.md"), 15)
+        self.follow(read("docs/AVERAGING.md"), 20)
 
     def test_a_restore_by_the_deployment_guide(self):
         """What it lets a shell in the container do: it keeps the old store and restores a 0600 backup."""
