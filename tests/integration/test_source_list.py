@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""The list of sources: its pages, and how far each source is from the pool."""
+
+import math
+import os
+
+import numpy
+
+from sources import SourcesTest, totals
+
+RANDOM = numpy.random.default_rng(77)
+SCORES = ("mean_shift", "variance_ratio", "js_distance", "divergence", "wasserstein")
+
+
+def js_distance(mean_w, var_w, mean_t, var_t):
+    """From its definition, by a fine sum over 12 deviations around both means. For variances of similar size."""
+    reach = 12 * math.sqrt(max(var_w, var_t))
+    x = numpy.linspace(min(mean_w, mean_t) - reach, max(mean_w, mean_t) + reach, 40001)
+    log_p, log_q = (-(x - mean)**2 / (2 * var) - math.log(2 * math.pi * var) / 2
+                    for mean, var in ((mean_w, var_w), (mean_t, var_t)))
+    log_m = numpy.logaddexp(log_p, log_q) - math.log(2)
+    integrand = (numpy.exp(log_p) * (log_p - log_m) + numpy.exp(log_q) * (log_q - log_m)) / 2
+    return math.sqrt(max(0, integrand.sum() * (x[1] - x[0]) / math.log(2)))
+
+
+def scores(mean_w, var_w, mean_t, var_t):
+    """By the formulas, written down a second time."""
+    d, ratio = (mean_w - mean_t) / math.sqrt(var_t), var_w / var_t
+    kl_wt = (math.log(var_t / var_w) + (var_w + (mean_w - mean_t)**2) / var_t - 1) / 2
+    kl_tw = (math.log(var_w / var_t) + (var_t + (mean_w - mean_t)**2) / var_w - 1) / 2
+    wasserstein = math.hypot(mean_w - mean_t, math.sqrt(var_w) - math.sqrt(var_t)) / math.sqrt(var_t)
+    return dict(zip(SCORES, (d, ratio, js_distance(mean_w, var_w, mean_t, var_t), kl_wt + kl_tw, wasserstein)))
+
+
+class Pages(SourcesTest):
+    def test_pages_in_the_order_of_names(self):
+        self.pooled()
+        names = ["B", "Z9", "a", "a-", "a.b", "a0", "a_", "aa", "b", "0"]
+        for i, name in enumerate(names):
+            self.put_source(name, {"count": i, "mean": [i, 1], "var": [1, 1]})
+        for limit in (1, 3, 9, 10, 11, 1000):
+            entries = self.pages("bn", limit)
+            self.assertEqual([entry["source"] for entry in entries], sorted(names))
+            self.assertEqual([entry["count"] for entry in entries], [names.index(name) for name in sorted(names)])
+        page = self.ask("GET", self.sources() + "?after=a0x&limit=2")
+        self.assertEqual([entry["source"] for entry in page.json["sources"]], ["a_", "aa"])
+        self.assertEqual((page.json["next"], page.headers["etag"]), ("aa", f'"{len(names)}"'))
+        self.assertEqual(self.ask("GET", self.sources() + "?after=zz").json, {"sources": [], "next": None})
+        for entry in self.pages("bn", 5):
+            self.assertEqual(set(entry), {"source", "count", "time", "max", "median"})
+            self.assertEqual(entry["time"], self.get_source(entry["source"])["time"])
+
+    def test_a_hundred_unless_asked(self):
+        self.pooled()
+        for i in range(103):
+            self.put_source(f"w{i:03}", {"count": 1, "mean": [i], "var": [0]})
+        page = self.ask("GET", self.sources()).json
+        self.assertEqual((len(page["sources"]), page["next"]), (100, "w099"))
+        self.assertEqual(len(self.pages("bn", 100)), 103)
+
+    def test_none(self):
+        """Also of a layer that is trained, or has no features yet."""
+        self.pooled()
+        self.assertEqual(self.pages("bn", 10), [])
+        self.train("bn", RANDOM.normal(size=(5, 2)))
+        self.assertEqual(self.pages("bn", 10), [])
+
+    def test_pages_of_long_lists_end_early(self):
+        self.pooled()
+        x = totals(RANDOM.normal(size=(4, 20000)))
+        for i in range(12):
+            self.put_source(f"w{i:02}", x)
+        page = self.ask("GET", self.sources() + "?limit=1000").json
+        self.assertTrue(1 <= len(page["sources"]) < 12, len(page["sources"]))
+        self.assertEqual([entry["source"] for entry in self.pages("bn", 1000)], [f"w{i:02}" for i in range(12)])
+
+    def test_what_is_refused(self):
+        self.pooled()
+        for query in ("limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1&limit=2", "limt=5", "top=3"):
+            self.assertRefused("bad_parameter", 400, "GET", self.sources() + "?" + query)
+        self.assertRefused("bad_parameter", 400, "GET", self.sources("bn", "a") + "?limit=1")
+
+
+class Distances(SourcesTest):
+    def entries(self, layer="bn"):
+        return {entry["source"]: entry for entry in self.pages(layer, 1000)}
+
+    def assertScores(self, got, expected):
+        self.assertEqual(list(got), list(SCORES))
+        for score in SCORES:
+            self.assertLessEqual(abs(got[score] - expected[score]), 1e-9 * max(1, abs(expected[score])), (score, got))
+
+    def test_by_the_formulas(self):
+        """Of one feature, in which `max` and `median` are the scores themselves."""
+        self.pooled()
+        shapes = {"same": (0, 1), "shifted": (-0.7, 1), "wide": (0, 2.5), "narrow": (0.1, 0.4), "far": (6, 1.2)}
+        for name, (shift, scale) in shapes.items():
+            self.put_source(name, totals(RANDOM.normal(50 + shift, scale, (200, 1))))
+        pool = self.statistics()
+        for name, entry in self.entries().items():
+            own = self.get_source(name)
+            expected = scores(own["mean"][0], own["var"][0], pool["mean"][0], pool["var"][0])
+            self.assertScores(entry["max"], expected)
+            self.assertEqual(entry["median"], entry["max"])
+
+    def test_the_farthest_and_the_median_of_several_features(self):
+        for features in (4, 5):
+            layer = f"bn{features}"
+            self.pooled(layer)
+            for name in "abc":
+                mean, scale = RANDOM.normal(size=features), RANDOM.uniform(0.3, 3, features)
+                self.put_source(name, totals(RANDOM.normal(mean, scale, (30, features))), layer)
+            pool = self.statistics(layer)
+            for name, entry in self.entries(layer).items():
+                own = self.get_source(name, layer)
+                each = [scores(*moments) for moments in zip(own["mean"], own["var"], pool["mean"], pool["var"])]
+                far = {"mean_shift": abs, "variance_ratio": lambda ratio: abs(math.log(ratio))}
+                self.assertScores(entry["max"], {score: max((s[score] for s in each), key=far.get(score))
+                                                 for score in SCORES})
+                self.assertScores(entry["median"], {score: numpy.median([s[score] for s in each]) for score in SCORES})
+
+    def test_the_only_source_is_the_pool(self):
+        """Also where the running variance is the unbiased one: both are compared by their biased variances."""
+        for layer, unbiased in (("biased", False), ("unbiased", True)):
+            self.pooled(layer, unbiased_running_var=unbiased)
+            self.put_source("a", totals(RANDOM.normal(3, 2, (7, 3))), layer)
+            for summary in ("max", "median"):
+                self.assertScores(self.entries(layer)["a"][summary],
+                                  dict(zip(SCORES, (0, 1, 0, 0, 0))))
+
+    def test_a_deviation_of_0_has_no_scores(self):
+        nothing = dict.fromkeys(SCORES)
+        self.pooled()
+        self.put_source("constant", {"count": 5, "mean": [1, 2], "var": [0, 0]})
+        self.put_source("one", {"count": 1, "mean": [1, 2], "var": [0, 0]})
+        self.put_source("none", {"count": 0, "mean": [1, 2], "var": [1, 1]})
+        for entry in self.entries().values():
+            self.assertEqual((entry["max"], entry["median"]), (nothing, nothing))
+        self.put_source("b", {"count": 5, "mean": [1, 2], "var": [0, 1]})
+        entries = self.entries()
+        self.assertEqual(entries["constant"]["max"], nothing)
+        pool = self.statistics()
+        self.assertScores(entries["b"]["max"], scores(2, 1, pool["mean"][1], pool["var"][1]))
+        self.assertEqual(entries["b"]["median"], entries["b"]["max"])
+
+    def test_what_train_contributed_belongs_to_the_pool(self):
+        self.pooled()
+        self.train("bn", RANDOM.normal(10, 1, (50, 1)))
+        self.put_source("a", totals(RANDOM.normal(0, 1, (50, 1))))
+        entry = self.entries()["a"]
+        self.assertLess(entry["max"]["mean_shift"], -0.9)
+        self.assertGreater(entry["max"]["divergence"], 10)
+
+    def test_more_data_is_no_more_distance(self):
+        self.pooled()
+        for name, count in (("a", 10), ("b", 10**12)):
+            self.put_source(name, {"count": count, "mean": [1 if name == "a" else -1], "var": [1]}, "bn")
+        self.put_source("c", {"count": 10**12, "mean": [1], "var": [1]})
+        entries = self.entries()
+        self.assertClose(list(entries["a"]["max"].values()), list(entries["c"]["max"].values()), 1e-9)
+
+    def test_numbers_beyond_double_are_the_largest(self):
+        """JSON has no infinity; a distance is a number."""
+        self.pooled()
+        self.put_source("a", {"count": 1, "mean": [1e150], "var": [1e-300]})
+        self.put_source("b", {"count": 10**15, "mean": [0], "var": [1e-300]})
+        entry = self.entries()["a"]["max"]
+        self.assertEqual((entry["divergence"], entry["js_distance"]), (1.7976931348623157e308, 1))
+
+
+class Work(SourcesTest):
+    def thread_times(self):
+        """The processor time of computing threads, and of event loops, in ns."""
+        tasks, times = f"/proc/{self.daemon.process.pid}/task", {True: 0, False: 0}
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/comm") as f:
+                name = f.read().strip()
+            if name == "compute" or name.startswith("MHD"):
+                with open(f"{tasks}/{task}/schedstat") as f:
+                    times[name == "compute"] += int(f.read().split()[0])
+        return times
+
+    def test_distances_are_computed_apart(self):
+        """A page takes long, so an event loop must not make it. Nearly all of its time is a computing thread's."""
+        self.pooled()
+        for i in range(100):
+            self.put_source(f"w{i:03}", totals(RANDOM.normal(size=(4, 512))))
+        before = self.thread_times()
+        for _ in range(3):
+            self.ask("GET", self.sources())
+        after = self.thread_times()
+        computing, looping = after[True] - before[True], after[False] - before[False]
+        self.assertGreater(computing, 10 * looping, (computing, looping))
