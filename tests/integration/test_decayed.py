@@ -144,6 +144,54 @@ class Train(DecayedTest):
         self.assertEqual(self.statistics(), before)
 
 
+class Online(DecayedTest):
+    """One observation at a time, normalized by the statistics that it has led to."""
+
+    def test_sensors(self):
+        for form in ("json", "npy"):
+            self.put(form, 6, normalize_by="running", affine=False)
+            x = numpy.concatenate([RANDOM.normal(0, 1, (20, 2)), RANDOM.normal([50, -3], 2, (20, 2))])
+            for i, row in enumerate(x):
+                if form == "json":
+                    y = numpy.array(self.train([row], form).json["data"])
+                else:
+                    y = npy.load(self.call("POST", self.path(form, "train"), npy.save(row[None]),
+                                           {"Content-Type": npy.TYPE, "Accept": npy.TYPE}).raw)
+                count, mean, m2 = weighed([each[None] for each in x[:i + 1]], 6)
+                expected = (row - mean) / numpy.sqrt(m2 / count + 1e-5)
+                self.assertLess(numpy.abs(y - expected).max(), 1e-9)
+            self.assertStatistics(form, count, mean, m2 / count, 1e-10)
+            self.assertLess(abs(mean[0] - 50), 6, "the old level is nearly forgotten")
+
+    def test_update_only_takes_one_value(self):
+        self.put()
+        for i, x in enumerate(([[3.0]], [[5.0]])):
+            self.assertEqual(self.train(x, query="?output=false").json, {"num_batches_tracked": i + 1,
+                                                                         "revision": i + 1})
+        count, mean, m2 = weighed([numpy.array([[3.0]]), numpy.array([[5.0]])], 5)
+        self.assertStatistics("bn", count, mean, m2 / count)
+        self.refused("too_few_values", 422, "POST", self.path("bn", "train"), {"data": [[1]]})
+
+    def test_once_without_a_layer(self):
+        definition = {"kind": "batch_norm", "averaging": "decayed", "half_life": 5, "normalize_by": "running",
+                      "datatype": "FP64", "data": [[1], [2], [6]]}
+        self.put(normalize_by="running")
+        self.assertEqual(self.call("POST", "/v1/normalize", definition).json["data"],
+                         self.train([[1], [2], [6]]).json["data"])
+
+    def test_sources_need_pooled_averaging(self):
+        self.put()
+        self.train([[1], [2]])
+        before = self.statistics()
+        totals = {"count": 4, "mean": [1], "var": [2]}
+        for call in (("PUT", self.path("bn", "statistics", "sources", "w"), totals),
+                     ("POST", self.path("bn", "train") + "?source=w", {"data": [[1], [2]]}),
+                     ("POST", self.path("bn", "statistics", "sources", "compact"), {"sources": ["w"]})):
+            answer = self.refused("bad_parameter", 400, *call)
+            self.assertIn("decayed averaging", answer.json["detail"])
+        self.assertEqual(self.statistics(), before)
+
+
 class HalfLives(DecayedTest):
     def test_what_is_no_half_life(self):
         """Nothing is created, not even the model."""
