@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shards of a batch. The output of training can fail only where a value might not fit its datatype. call_train_whole, or
- * call_train_settle, finds that out of the whole batch, before anything is stored.
+ * Shards of a batch. The output of training can fail only where a value might not fit its datatype. call_train_whole or
+ * call_train_settle finds that out from the whole batch, before anything is stored.
  */
 #include <math.h>
 

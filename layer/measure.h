@@ -32,12 +32,12 @@ int measure_check_finite(const struct moments *m, size_t features, struct err *e
 /* too_few_values unless `count` values a channel have a variance. */
 int measure_check_count(uint64_t count, struct err *e) MUST_CHECK;
 
-/* The same in training, which needs no variance of the batch where one value can be merged and `output` is not by it. */
+/* The same in training, where one value is enough if it can be merged and `output` is not by the batch's variance. */
 int measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e) MUST_CHECK;
 
 /*
- * What each channel is multiplied by: 1 / sqrt(var + eps). By running statistics it is 1 for a channel whose deviation is
- * below the definition's min_std (equation 28); measure_is_narrow tells which, of running variances alone.
+ * What each channel is multiplied by: 1 / sqrt(var + eps). By running statistics it is 1 for a channel whose deviation
+ * is below the definition's min_std (equation 28). measure_is_narrow tells this of a running variance.
  */
 void measure_rstd(const struct definition *d, const struct moments *m, size_t features, double *rstd);
 bool measure_is_narrow(const struct definition *d, double var);

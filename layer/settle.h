@@ -12,13 +12,13 @@
 int settle_init(struct call *c, struct err *e) MUST_CHECK;
 
 /*
- * Copies the state to c->state and uses it; the rstd are in c->scratch. *sure: the values that the updates were measured
- * of, normalized by it, are below c->limit. not_trained; shape_mismatch.
+ * Copies the state to c->state and uses it; the rstd are in c->scratch. *sure: the values of which the updates were
+ * measured are below c->limit when they are normalized by it. not_trained; shape_mismatch.
  */
 int settle_take(struct call *c, const struct statistics *after, struct scale_shift parameters, bool *sure,
     struct err *e) MUST_CHECK;
 
-/* Makes a state that settle_take has copied what the call normalizes by: c->running and c->parameters. */
+/* Makes the call normalize by a state that settle_take has copied: c->running and c->parameters. */
 void settle_use(struct call *c, const double *state);
 
 /* Refuses the output of a whole batch: its variance is 0, or a value might not fit. Returns -1. */

@@ -230,7 +230,7 @@ struct store_change {
 	const char *key;                        /* NULL: none */
 	unsigned char key_digest[DIGEST_BYTES]; /* of what was asked under that key */
 
-	/* The key was used before: nothing changes. The results are those of the first time, or with `accept` present. */
+	/* The key was used before: nothing changes. The results are of the first time, or the present with `accept`. */
 	bool repeated;
 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* mean, var, sum, product, and two more while they are pooled. Training has no sums: its state takes all four places. */
+/* mean, var; in backward sum, product, and two more while they are pooled; in training the state takes these places. */
 #define GROUP_ARRAYS (2 + SYNC_STATE_LISTS)
 
 size_t

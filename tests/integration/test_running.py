@@ -284,7 +284,8 @@ class Backward(RunningTest):
 
     def test_the_statistics_are_constants(self):
         """As in mode infer, and as differences of inference by the state that the batch has led to."""
-        for layer, definition in (("plain", {}), ("clip", {"clip": 0.8}), ("mean", {"with_mean": False, "min_std": 2.5}),
+        for layer, definition in (("plain", {}), ("clip", {"clip": 0.8}),
+                                  ("mean", {"with_mean": False, "min_std": 2.5}),
                                   ("shuffle", {"shuffle": True, "virtual_batch_size": 2})):
             with self.subTest(layer):
                 x, g = self.put_trained(layer, **definition)
