@@ -76,8 +76,8 @@ size_t world_features(unsigned layer);
 void world_values(uint64_t number, double *values, size_t count);
 
 /*
- * A batch out of a sequence of random numbers (its state is *random). Its first change can be done, moves something, and
- * consists of updates where it can.
+ * A batch out of a sequence of random numbers (its state is *random). Its first change can be done and moves something;
+ * it consists of updates where it can.
  */
 void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
 

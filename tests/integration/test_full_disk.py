@@ -13,18 +13,23 @@ class FullDisk(unittest.TestCase):
     def setUp(self):
         start_on_small_disk(self, "1m")
 
+    def fill(self):
+        """Makes a file of all the space that is left."""
+        ballast = os.path.join(self.disk, "ballast")
+        with open(ballast, "wb") as f, self.assertRaises(OSError):
+            while True:
+                os.write(f.fileno(), b"x" * 4096)
+        return ballast
+
     def test_a_store_in_memory_is_said_so(self):
         wait_for(lambda: "is lost when the machine restarts" in self.daemon.log(), "the log says so")
 
     def test_storage_full(self):
-        ballast = os.path.join(self.disk, "ballast")
         base = "/v1/models/m/layers/"
         put = lambda name: self.daemon.curl("PUT", base + name, {"kind": "batch_norm"})
         self.assertEqual(put("first").status, 201)
         self.assertEqual(self.daemon.curl("POST", base + "first/train", {"data": [[1], [3]]}).status, 200)
-        with open(ballast, "wb") as f, self.assertRaises(OSError):
-            while True:
-                os.write(f.fileno(), b"x" * 4096)
+        ballast = self.fill()
         rows = [[float(i + j) for i in range(4000)] for j in range(2)]
         statuses = []
         for i in range(4):
@@ -48,6 +53,32 @@ class FullDisk(unittest.TestCase):
         self.daemon.start()
         self.assertEqual(self.daemon.curl("GET", base + "first/statistics").json["num_batches_tracked"],
                          acknowledged + 1)
+
+    def test_freezing(self):
+        layer, frozen, revision, statuses = "/v1/models/m/layers/bn", False, 0, []
+        self.daemon.curl("PUT", layer, {"kind": "batch_norm"})
+
+        def set_to(wanted, path):
+            nonlocal frozen, revision
+            answer = self.daemon.curl("PUT", path + "/frozen", {"frozen": wanted})
+            if answer.status == 200:
+                revision += wanted != frozen
+                frozen = wanted
+            self.assertEqual(self.daemon.curl("GET", layer + "/frozen").json, {"frozen": frozen, "revision": revision})
+            statuses.append((answer.status, answer.json.get("code")))
+
+        ballast = self.fill()
+        for _ in range(3):
+            for path in (layer, "/v1/models/m"):
+                set_to(not frozen, path)
+        self.assertIn((507, "storage_full"), statuses)
+        os.unlink(ballast)
+        set_to(not frozen, "/v1/models/m")
+        set_to(not frozen, layer)
+        self.assertEqual(statuses[-2:], [(200, None)] * 2)
+        self.daemon.kill()
+        self.daemon.start()
+        self.assertEqual(self.daemon.curl("GET", layer + "/frozen").json, {"frozen": frozen, "revision": revision})
 
 
 if __name__ == "__main__":
