@@ -53,12 +53,16 @@ struct merge {
 static void
 merge(const struct statistics *in, const struct update *u, const struct merge *m, struct statistics *out)
 {
-	for (size_t f = 0; f < in->features; f++) {
-		const double delta = u->mean[f] - in->mean[f];
+	const struct merge by = *m; /* a copy, which stays in registers while `out` is written */
+	const double *const old_mean = in->mean, *const old_var = in->var;
+	double *restrict const mean = out->mean, *restrict const var = out->var;
 
-		out->mean[f] = m->a_is_less ? u->mean[f] - delta * m->share_a : in->mean[f] + delta * m->share_b;
-		out->var[f] =
-		    m->weight_a * in->var[f] + m->weight_b * u->var[f] + (delta * m->share_a) * (delta * m->weight_b);
+	for (size_t f = 0; f < in->features; f++) {
+		const double delta = u->mean[f] - old_mean[f];
+
+		mean[f] = by.a_is_less ? u->mean[f] - delta * by.share_a : old_mean[f] + delta * by.share_b;
+		var[f] =
+		    by.weight_a * old_var[f] + by.weight_b * u->var[f] + (delta * by.share_a) * (delta * by.weight_b);
 	}
 }
 

@@ -453,6 +453,25 @@ START_TEST(no_eps_and_no_variance_is_not_finite)
 }
 END_TEST
 
+START_TEST(finite_numbers_are_told_from_others)
+{
+	static const double bad[] = { NAN, -NAN, INFINITY, -INFINITY };
+	double x[] = { 0.0, -0.0, DBL_MAX, -DBL_MAX, DBL_MIN, -DBL_TRUE_MIN, 1 };
+	const size_t n = sizeof(x) / sizeof(x[0]);
+
+	ck_assert(normalize_finite(x, n));
+	for (size_t i = 0; i < n; i++)
+		for (size_t b = 0; b < sizeof(bad) / sizeof(bad[0]); b++) {
+			const double kept = x[i];
+
+			x[i] = bad[b];
+			ck_assert(!normalize_finite(x, n));
+			ck_assert(normalize_finite(x, i));
+			x[i] = kept;
+		}
+}
+END_TEST
+
 START_TEST(no_rows)
 {
 	ck_assert(run_rows(reals[_i], NULL, 0, 4, true, EPS, affine(NULL, NULL)));
@@ -506,6 +525,7 @@ unit_suite(void)
 	tcase_add_loop_test(t, results_that_are_not_finite, 0, REALS);
 	tcase_add_loop_test(t, identity_keeps_every_16_bits, 0, 2);
 	tcase_add_test(t, no_eps_and_no_variance_is_not_finite);
+	tcase_add_test(t, finite_numbers_are_told_from_others);
 	tcase_add_loop_test(t, no_rows, 0, REALS);
 	tcase_add_loop_test(t, any_element_alignment, 0, REALS);
 	suite_add_tcase(s, t);
