@@ -557,6 +557,63 @@ def moments_of_middling_layers(daemon, scale):
     return [request("POST", f"{LAYER}middling{i % 10}/statistics/merge", body) * 10 for i in range(60 * scale.clients)]
 
 
+# Sources.
+
+
+def totals(features):
+    return lists(features, b"mean", b"var", b',"count":10')
+
+
+def sources(daemon, count, features, layer="sourced"):
+    """A layer with `count` sources."""
+    put(daemon, layer, {"kind": "batch_norm", "averaging": "pooled"})
+    for i in range(count):
+        ask(daemon, "PUT", f"{LAYER}{layer}/statistics/sources/w{i}", totals(features))
+
+
+@attack
+def sources_of_many_features(daemon, scale):
+    """Each call brings a new name, of four layers in turn."""
+    layers(daemon, "each", averaging="pooled")
+    body = totals(scale.max_body // 100)
+    return [request("PUT", f"{LAYER}each{i % 4}/statistics/sources/w{i}", body) for i in range(24 * scale.clients)]
+
+
+@attack
+def sources_of_middling_layers(daemon, scale):
+    """More trees than fit, so that they are loaded and dropped all the time."""
+    body = totals(middling(daemon, scale))
+    return [b"".join(request("PUT", f"{LAYER}middling{i % 10}/statistics/sources/w{i}-{k}", body) for k in range(10))
+            for i in range(60 * scale.clients)]
+
+
+@attack
+def batches_of_sources(daemon, scale):
+    features = middling(daemon, scale)
+    body = npy((2, features), struct.pack("<2f", 1, 2) * features)
+    return [request("POST", f"{LAYER}middling{i % 10}/train?output=false&source=w{i}", body, NPY) * 10
+            for i in range(60 * scale.clients)]
+
+
+@attack
+def readers_of_lists_of_sources(daemon, scale):
+    sources(daemon, 20, scale.max_body // 400)
+    return [request("GET", LAYER + "sourced/statistics/sources?limit=1000")] * (60 * scale.clients)
+
+
+@attack
+def readers_of_sources(daemon, scale):
+    sources(daemon, 1, scale.max_body // 100)
+    return [request("GET", LAYER + "sourced/statistics/sources/w0")] * (30 * scale.clients)
+
+
+@attack
+def compactions_of_many_names(daemon, scale):
+    put(daemon, "sourced", {"kind": "batch_norm", "averaging": "pooled"})
+    body = b'{"sources":[' + b",".join(b'"%s%d"' % (b"x" * 40, i) for i in range(4000)) + b"]}"
+    return [request("POST", LAYER + "sourced/statistics/sources/compact", body)] * (250 * scale.clients)
+
+
 @attack
 def synchronized_calls_of_old_states(daemon, scale):
     """Each call waits with its own snapshot of the layer, and all the snapshots differ."""

@@ -53,10 +53,18 @@ static const struct message frozen[] = { BATCH_NORM(""), TRAIN, FREEZE, { 0 } };
 static const struct message frozen_after_key[] = { BATCH_NORM(""), ASK("POST", LAYER "/train", KEY, JSON_DATA), FREEZE,
 	{ 0 } };
 
+/* Sources, and a part without one. Each is put once, so that the time it came at does not change. */
+#define POOLED BATCH_NORM(",\"averaging\":\"pooled\"")
+#define TOTALS(count) "{\"count\":" count ",\"mean\":[1,2],\"var\":[3,4]}"
+#define SOURCE(name) ASK("PUT", LAYER "/statistics/sources/" name, NULL, TOTALS("5"))
+static const struct message sourced[] = { POOLED, TRAIN, SOURCE("a"), SOURCE("b"), SOURCE("c"), { 0 } };
+static const struct message one_source[] = { POOLED, SOURCE("a"), { 0 } };
+
 /* A layer that was never trained. */
 #define LAYER_OF(name, definition) static const struct message name[] = { CREATE(definition), { 0 } }
 
 LAYER_OF(untrained, "{\"kind\":\"batch_norm\"}");
+LAYER_OF(untrained_pool, "{\"kind\":\"batch_norm\",\"averaging\":\"pooled\"}");
 LAYER_OF(untracked, "{\"kind\":\"batch_norm\",\"track_running_stats\":false}");
 LAYER_OF(layer_norm, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}");
 LAYER_OF(layer_norm_rows, "{\"kind\":\"layer_norm\",\"normalized_shape\":[3]}");
@@ -284,6 +292,46 @@ struct operation operations[] = {
 	{ "reset statistics", trained, ASK("DELETE", LAYER "/statistics", NULL, NULL), .status = 200 },
 	{ "reset statistics, not theirs", trained,
 	    ASK("DELETE", LAYER "/statistics", "If-Match: \"7\"\r\n", NULL), .status = 412 },
+
+	{ "put source, the first", untrained_pool,
+	    ASK("PUT", LAYER "/statistics/sources/a", NULL, TOTALS("5")), .status = 200 },
+	{ "put source, the first beside a part", pooled,
+	    ASK("PUT", LAYER "/statistics/sources/a", NULL, TOTALS("5")), .status = 200 },
+	{ "put source", sourced, ASK("PUT", LAYER "/statistics/sources/b", NULL, TOTALS("6")), .status = 200 },
+	{ "put source, a new one", sourced,
+	    ASK("PUT", LAYER "/statistics/sources/d", NULL, TOTALS("6")), .status = 200 },
+	{ "put source, cold", sourced,
+	    ASK("PUT", LAYER "/statistics/sources/b", NULL, TOTALS("6")), .status = 200, .cold = true },
+	{ "put source, that went back", sourced,
+	    ASK("PUT", LAYER "/statistics/sources/b", NULL, TOTALS("4")), .status = 409 },
+	{ "put source, not pooled", trained,
+	    ASK("PUT", LAYER "/statistics/sources/b", NULL, TOTALS("4")), .status = 400 },
+	{ "get source", sourced, ASK("GET", LAYER "/statistics/sources/b", NULL, NULL), .status = 200 },
+	{ "get source, none", sourced, ASK("GET", LAYER "/statistics/sources/x", NULL, NULL), .status = 404 },
+	{ "list sources", sourced, ASK("GET", LAYER "/statistics/sources?limit=2", NULL, NULL), .status = 200 },
+	{ "delete source", sourced, ASK("DELETE", LAYER "/statistics/sources/b", NULL, NULL), .status = 204 },
+	{ "delete source, the last", one_source,
+	    ASK("DELETE", LAYER "/statistics/sources/a", NULL, NULL), .status = 204 },
+	{ "delete source, cold", sourced,
+	    ASK("DELETE", LAYER "/statistics/sources/b", NULL, NULL), .status = 204, .cold = true },
+	{ "compact", sourced,
+	    ASK("POST", LAYER "/statistics/sources/compact", NULL, "{\"sources\":[\"c\",\"a\"]}"), .status = 200 },
+	{ "compact, under a key", sourced,
+	    ASK("POST", LAYER "/statistics/sources/compact", KEY, "{\"sources\":[\"c\",\"a\"]}"),
+	    .status = 200, .once = true },
+	{ "compact, cold", sourced,
+	    ASK("POST", LAYER "/statistics/sources/compact", NULL, "{\"sources\":[\"a\",\"b\",\"c\"]}"),
+	    .status = 200, .cold = true },
+	{ "compact, one is none", sourced,
+	    ASK("POST", LAYER "/statistics/sources/compact", NULL, "{\"sources\":[\"a\",\"x\"]}"), .status = 404 },
+	{ "train, a source", sourced, ASK("POST", LAYER "/train?source=b", NULL, JSON_DATA), .status = 200 },
+	{ "train, a new source", sourced, ASK("POST", LAYER "/train?source=d", NULL, JSON_DATA), .status = 200 },
+	{ "train, a source, under a key", sourced,
+	    ASK("POST", LAYER "/train?source=b", KEY, JSON_DATA), .status = 200, .once = true },
+	{ "train, beside sources, cold", sourced,
+	    ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .cold = true },
+	{ "reset statistics, of sources", sourced, ASK("DELETE", LAYER "/statistics", NULL, NULL), .status = 200 },
+	{ "delete layer, of sources", sourced, ASK("DELETE", LAYER, NULL, NULL), .status = 204 },
 
 	{ "get parameters", with_parameters, ASK("GET", LAYER "/parameters", NULL, NULL), .status = 200 },
 	{ "put parameters", trained,

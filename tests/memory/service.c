@@ -21,7 +21,11 @@ const struct config service_config = { .host = "127.0.0.1",
 	.max_body_bytes = MAX_BODY_BYTES,
 	.client_timeout_s = 60,
 	.sync_timeout_max_s = 600,
-	.memory = { .cache = 64 << 20, .connections = 64 << 20, .requests = 256 << 20, .body_max = 1 << 20 } };
+	.memory = { .cache = 64 << 20,
+	    .sources = 32 << 20,
+	    .connections = 64 << 20,
+	    .requests = 256 << 20,
+	    .body_max = 1 << 20 } };
 
 void
 service_make_store(void)
