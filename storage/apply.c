@@ -336,7 +336,10 @@ apply_freeze(struct batch *b, struct store_write *write, struct err *e)
 
 	if (w == NULL)
 		return -1;
-	working_freeze(w, write->frozen);
+	if (w->now.frozen != write->frozen) {
+		w->now.frozen = write->frozen;
+		mark_dirty(w);
+	}
 	return 0;
 }
 

@@ -108,21 +108,14 @@ batch_drop_model(struct batch *b, const char *model)
 }
 
 void
-working_freeze(struct working *w, bool frozen)
-{
-	if (w->now.frozen == frozen)
-		return;
-	w->now.frozen = frozen;
-	w->now.revision++;
-	w->dirty = true;
-}
-
-void
 batch_freeze_model(struct batch *b, const char *model, bool frozen)
 {
 	for (struct working *w = b->first; w != NULL; w = w->next)
-		if (w->exists && strcmp(w->model, model) == 0)
-			working_freeze(w, frozen);
+		if (w->exists && strcmp(w->model, model) == 0 && w->now.frozen != frozen) {
+			w->now.frozen = frozen;
+			w->now.revision++;
+			w->stale = true;
+		}
 	b->stale_models[b->stale_count++] = model;
 }
 
@@ -203,7 +196,7 @@ batch_publish(struct batch *b)
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (w->next_layer != NULL)
 			cache_put(b->cache, w->next_layer);
-		else if (w->exists)
+		else if (w->exists && !w->stale)
 			cache_put(b->cache, w->base);
 		else
 			cache_drop(b->cache, w->model, w->name);

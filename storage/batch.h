@@ -22,8 +22,9 @@ struct working {
 	struct statistics spare; /* arrays for the next update; mean NULL if there are none */
 	bool dirty;              /* to be saved */
 	bool parameters_dirty;
-	struct working *kept;      /* as it was before the change at hand, which may go back; NULL: not touched by it */
-	struct working *next_kept; /* the next that the change has touched */
+	bool stale;           /* the database has changed the layer by itself: `base` is not what will be committed */
+	struct working *kept; /* as it was before the change at hand, which may go back; NULL: not touched by it */
+	struct working *next_kept;           /* the next that the change has touched */
 	const struct store_change *keyed_by; /* the last change that stored its key with the layer */
 	const struct snapshot *next_layer;   /* the snapshot to save and publish, once batch_save has made it */
 	struct working *chain;               /* the next of its bucket */
@@ -71,9 +72,6 @@ void working_deleted(struct working *w);
  */
 void batch_drop_model(struct batch *b, const char *model);
 void batch_freeze_model(struct batch *b, const char *model, bool frozen);
-
-/* Sets the flag, as a change of the layer where it was not so already. */
-void working_freeze(struct working *w, bool frozen);
 
 /* Whether the layer exists and is the one that the write means. */
 bool batch_has_layer(const struct working *w, const struct store_write *write);
