@@ -7,6 +7,7 @@
 
 #include "storage/snapshot.h"
 #include "storage/sqlite_backend.h"
+#include "storage/sqlite_errors.h"
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_sources.h"
@@ -17,11 +18,30 @@ sqlite_in_transaction(struct backend *b)
 	return !sqlite3_get_autocommit(sqlite_self(b)->db);
 }
 
+/*
+ * With little memory SQLite writes pages to the log before the commit, and writes a page again in its place there. When
+ * a transaction then goes back to a mark, SQLite 3.40 leaves wrong checksums in the log: all that is committed later is
+ * lost if the process ends before a checkpoint. So a transaction that may be marked writes nothing before its commit.
+ * This can be set between transactions alone.
+ */
 static int
-sqlite_begin(struct backend *b, struct err *e)
+keep_pages(struct sqlite_backend *self, bool keep, struct err *e)
+{
+	if (self->keeps_pages == keep)
+		return 0;
+	if (sqlite_run(self->db, keep ? "PRAGMA cache_spill=OFF" : "PRAGMA cache_spill=ON", e) < 0)
+		return -1;
+	self->keeps_pages = keep;
+	return 0;
+}
+
+static int
+sqlite_begin(struct backend *b, bool marks, struct err *e)
 {
 	/* A transaction that could not be rolled back must not become part of this one. */
 	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), e) < 0)
+		return -1;
+	if (keep_pages(sqlite_self(b), marks, e) < 0)
 		return -1;
 	return sqlite_place_check(&sqlite_self(b)->place, e) < 0 ?
 	    -1 :
