@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where there is no room for two layers' sources, there is for the largest. */
+#define SOURCES_BYTES_MIN ((size_t)25000)
+
 /* The connection that was opened last. */
 static sqlite3 *opened;
 
@@ -108,6 +111,7 @@ rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 	struct store_options options = { .url = "sqlite:" RIG_FILE,
 		.queue_max = 1000,
 		.cache_bytes_max = cache_bytes,
+		.sources_bytes_max = cache_bytes > SOURCES_BYTES_MIN ? cache_bytes : SOURCES_BYTES_MIN,
 		.definitions = opaque_definitions };
 
 	sqlite3_auto_extension((void (*)(void))remember_connection);
@@ -141,6 +145,23 @@ make_write(struct rig *rig, unsigned i, const struct world_step *step)
 	case STORE_UPDATE:
 		write.updates.list = &rig->updates[i];
 		write.updates.count = 1;
+		if (world_pools(step->layer) && world_source(step) < WORLD_SOURCES)
+			write.updates.source = world_source_name(world_source(step));
+		break;
+	case STORE_SOURCE_PUT:
+	case STORE_SOURCE_DELETE:
+		rig->totals[i] = (struct moments){ rig->updates[i].count, rig->mean[i], rig->var[i] };
+		write.source.name = world_source_name(world_source(step));
+		write.source.totals = &rig->totals[i];
+		write.source.features = n;
+		write.source.ddof = world_ddof(step->layer);
+		break;
+	case STORE_SOURCES_FOLD:
+		for (size_t k = 0; k < 2; k++)
+			rig->names[i][k] = world_source_name((world_source(step) + k) % WORLD_SOURCES);
+		write.fold.names = rig->names[i];
+		write.fold.count = world_folds_two(step) ? 2 : 1;
+		write.fold.ddof = world_ddof(step->layer);
 		break;
 	case STORE_STATISTICS_PUT:
 		rig->statistics[i] = (struct statistics){ n, step->number % 1000, 0, rig->mean[i], rig->var[i], 0 };
@@ -275,6 +296,22 @@ layer_matches(struct rig *rig, const struct world *w, unsigned layer)
 }
 
 static bool
+sources_match(struct rig *rig, const struct world *w, unsigned layer)
+{
+	struct store_op op = { .kind = STORE_SOURCES_GET,
+		.sources = { world_model_name(layer), world_layer_name(layer), .limit = WORLD_SOURCES + 1 } };
+	bool matches;
+
+	if (!w->layers[layer].exists)
+		return true;
+	ask(rig, &op);
+	matches = op.err.code == ERR_NONE &&
+	    world_sources_equal(&w->layers[layer].sources, world_features(layer), &op.sources);
+	store_op_fini(&op);
+	return matches;
+}
+
+static bool
 models_match(struct rig *rig, const struct world *w)
 {
 	struct store_op op = { .kind = STORE_MODEL_LIST, .list.limit = WORLD_MODELS + 1 };
@@ -295,7 +332,7 @@ rig_matches(struct rig *rig, const struct world *w)
 	bool matches = models_match(rig, w);
 
 	for (unsigned i = 0; i < WORLD_LAYERS; i++)
-		matches = matches && layer_matches(rig, w, i);
+		matches = matches && layer_matches(rig, w, i) && sources_match(rig, w, i);
 	return matches;
 }
 

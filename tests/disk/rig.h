@@ -22,6 +22,8 @@ struct rig {
 	struct store_write writes[WORLD_STEPS_MAX];
 	struct update updates[WORLD_STEPS_MAX];
 	struct statistics statistics[WORLD_STEPS_MAX];
+	struct moments totals[WORLD_STEPS_MAX];
+	const char *names[WORLD_STEPS_MAX][2];
 	char keys[WORLD_STEPS_MAX][20];
 	double mean[WORLD_STEPS_MAX][WORLD_FEATURES_MAX]; /* of updates; weights too */
 	double var[WORLD_STEPS_MAX][WORLD_FEATURES_MAX];

@@ -27,6 +27,36 @@ world_features(unsigned layer)
 	return features[layer];
 }
 
+bool
+world_pools(unsigned layer)
+{
+	return layer == 2 || layer == 4;
+}
+
+unsigned
+world_ddof(unsigned layer)
+{
+	return layer == 4;
+}
+
+size_t
+world_source(const struct world_step *step)
+{
+	return step->number / 8 % (step->kind == STORE_UPDATE ? WORLD_SOURCES + 1 : WORLD_SOURCES);
+}
+
+bool
+world_folds_two(const struct world_step *step)
+{
+	return step->number / 64 % 2 != 0;
+}
+
+static bool
+is_of_source(enum store_write_kind kind)
+{
+	return kind == STORE_SOURCE_PUT || kind == STORE_SOURCE_DELETE || kind == STORE_SOURCES_FOLD;
+}
+
 /* splitmix64 */
 static uint64_t
 next_random(uint64_t *state)
@@ -53,13 +83,17 @@ make_step(uint64_t *random)
 		STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_UPDATE, STORE_PARAMETERS_PUT,
 		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE,
 		STORE_MODEL_DELETE, STORE_STATISTICS_RESET, STORE_STATISTICS_PUT, STORE_FREEZE, STORE_FREEZE,
-		STORE_MODEL_FREEZE, STORE_MODEL_FREEZE };
-
-	return (struct world_step){ .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
+		STORE_MODEL_FREEZE, STORE_MODEL_FREEZE, STORE_SOURCE_PUT, STORE_SOURCE_PUT, STORE_SOURCE_PUT,
+		STORE_SOURCE_DELETE, STORE_SOURCES_FOLD };
+	struct world_step step = { .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
 		.layer = (unsigned)(next_random(random) % WORLD_LAYERS),
 		.number = next_random(random),
 		.joins = next_random(random) % 2 == 0,
 		.refusal = next_random(random) % 10 == 0 ? next_random(random) % WORLD_REFUSALS : WORLD_FINE };
+
+	if (is_of_source(step.kind))
+		step.layer = step.layer % 2 == 0 ? 2 : 4;
+	return step;
 }
 
 void
@@ -97,11 +131,12 @@ world_update(const struct world_step *step, double *mean, double *var)
 
 	world_values(step->number, mean, n);
 	world_values(~step->number, var, n);
-	if (step->refusal == WORLD_NON_FINITE && step->kind == STORE_UPDATE)
+	if (step->refusal == WORLD_NON_FINITE && (step->kind == STORE_UPDATE || step->kind == STORE_SOURCE_PUT))
 		mean[step->number % n] = INFINITY;
-	return (struct update){ .averaging = AVERAGING_EXPONENTIAL,
+	return (struct update){ .averaging = world_pools(step->layer) ? AVERAGING_POOLED : AVERAGING_EXPONENTIAL,
 		.momentum = 0.25,
-		.count = 4,
+		.ddof = world_pools(step->layer) ? world_ddof(step->layer) : 0,
+		.count = step->kind == STORE_SOURCE_PUT ? 1 + step->number / 128 % 9 : 4,
 		.features = n,
 		.mean = mean,
 		.var = var };
@@ -124,6 +159,48 @@ train(struct world_layer *layer, const struct world_step *step)
 	layer->num_batches_tracked = after.num_batches_tracked;
 	memcpy(layer->mean, new_mean, u.features * sizeof(double));
 	memcpy(layer->var, new_var, u.features * sizeof(double));
+}
+
+/* The statistics follow from the sources. */
+static void
+pool(struct world_layer *layer, const struct world_step *step)
+{
+	struct statistics s = { .mean = layer->mean, .var = layer->var };
+
+	world_sources_pool(&layer->sources, features[step->layer], world_ddof(step->layer), &s);
+	layer->trained = s.mean != NULL;
+	layer->count = s.count;
+}
+
+static enum err_code
+write_sources(struct world_layer *layer, const struct world_step *step)
+{
+	double mean[WORLD_FEATURES_MAX], var[WORLD_FEATURES_MAX];
+	const struct update u = world_update(step, mean, var);
+	const unsigned ddof = world_ddof(step->layer);
+	const size_t i = world_source(step);
+	struct world_source *source = i < WORLD_SOURCES ? &layer->sources.named[i] : &layer->sources.part;
+	enum err_code code;
+
+	switch (step->kind) {
+	case STORE_SOURCE_PUT:
+		code = world_source_put(source, &u);
+		break;
+	case STORE_SOURCE_DELETE:
+		code = world_source_delete(source);
+		break;
+	case STORE_SOURCES_FOLD:
+		code = world_sources_fold(&layer->sources, i, world_folds_two(step), features[step->layer], ddof);
+		break;
+	default:
+		code = world_source_update(source, &u, i < WORLD_SOURCES ? 0 : ddof);
+		layer->num_batches_tracked++;
+	}
+	if (code == ERR_NONE) {
+		pool(layer, step);
+		layer->revision++;
+	}
+	return code;
 }
 
 static enum err_code
@@ -173,7 +250,8 @@ freeze_model(struct world *w, unsigned model, bool frozen)
 static bool
 moves_statistics(enum store_write_kind kind)
 {
-	return kind == STORE_UPDATE || kind == STORE_STATISTICS_PUT || kind == STORE_STATISTICS_RESET;
+	return kind == STORE_UPDATE || kind == STORE_STATISTICS_PUT || kind == STORE_STATISTICS_RESET ||
+	    is_of_source(kind);
 }
 
 /* Why a write to a layer that exists must be refused. */
@@ -186,7 +264,8 @@ refusal(const struct world_layer *layer, const struct world_step *step)
 		return ERR_REVISION_MISMATCH;
 	if (layer->frozen && moves_statistics(step->kind))
 		return ERR_FROZEN;
-	if (step->refusal == WORLD_MISSHAPEN && (step->kind == STORE_UPDATE || step->kind == STORE_STATISTICS_PUT))
+	if (step->refusal == WORLD_MISSHAPEN &&
+	    (step->kind == STORE_UPDATE || step->kind == STORE_STATISTICS_PUT || step->kind == STORE_SOURCE_PUT))
 		return ERR_SHAPE_MISMATCH;
 	return step->refusal == WORLD_NON_FINITE && step->kind == STORE_UPDATE ? ERR_NON_FINITE_INPUT : ERR_NONE;
 }
@@ -212,12 +291,21 @@ write_layer(struct world_layer *layer, const struct world_step *step)
 	case STORE_STATISTICS_RESET:
 		layer->trained = false;
 		layer->num_batches_tracked = 0;
+		layer->count = 0;
+		layer->sources = (struct world_sources){ 0 };
 		break;
 	case STORE_STATISTICS_PUT:
 		layer->trained = true;
+		layer->count = 0;
+		layer->sources = (struct world_sources){ 0 };
 		layer->num_batches_tracked = step->number % 1000;
 		world_values(step->number, layer->mean, n);
 		world_values(~step->number, layer->var, n);
+		if (world_pools(step->layer)) {
+			layer->sources.part.exists = true;
+			memcpy(layer->sources.part.mean, layer->mean, n * sizeof(double));
+			memcpy(layer->sources.part.var, layer->var, n * sizeof(double));
+		}
 		break;
 	default:
 		layer->has_weight = true;
@@ -240,9 +328,12 @@ apply(struct world *w, const struct world_step *step)
 	if (!layer->exists)
 		return refuse(w, step->layer);
 	code = refusal(layer, step);
-	if (code == ERR_NONE)
-		write_layer(layer, step);
-	return code;
+	if (code != ERR_NONE)
+		return code;
+	if (is_of_source(step->kind) || (world_pools(step->layer) && step->kind == STORE_UPDATE))
+		return write_sources(layer, step);
+	write_layer(layer, step);
+	return ERR_NONE;
 }
 
 unsigned
@@ -326,6 +417,8 @@ world_layer_equals(const struct world *w, unsigned layer, const struct snapshot 
 		return state == NULL && !expected->exists;
 	if (state->revision != expected->revision || state->frozen != expected->frozen ||
 	    state->statistics.num_batches_tracked != expected->num_batches_tracked || state->statistics.features != n)
+		return false;
+	if (state->sources != world_sources_count(&expected->sources) || state->statistics.count != expected->count)
 		return false;
 	if (expected->trained ? !same_doubles(expected->mean, state->statistics.mean, n) ||
 		    !same_doubles(expected->var, state->statistics.var, n) :

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "storage/store.h"
+#include "tests/disk/world_sources.h"
 
 #define WORLD_MODELS 2
 #define WORLD_LAYERS 7 /* the model of layer i is i % WORLD_MODELS */
@@ -24,6 +25,8 @@ struct world_layer {
 	uint64_t num_batches_tracked;
 	double mean[WORLD_FEATURES_MAX];
 	double var[WORLD_FEATURES_MAX];
+	uint64_t count; /* of a pooled layer */
+	struct world_sources sources;
 	bool has_weight;
 	double weight[WORLD_FEATURES_MAX];
 };
@@ -36,8 +39,8 @@ struct world {
 /* Why a write must be refused, beside that its layer or model is not there; for kinds that cannot be, it is nothing. */
 enum world_refusal {
 	WORLD_FINE,
-	WORLD_MISSHAPEN,      /* an update, or statistics, with another number of features */
-	WORLD_NON_FINITE,     /* an update that is not finite */
+	WORLD_MISSHAPEN,      /* an update, statistics or a source with another number of features */
+	WORLD_NON_FINITE,     /* an update, or a source, that is not finite */
 	WORLD_OTHER_REVISION, /* a precondition that does not hold */
 	WORLD_OTHER_LAYER,    /* another layer is meant by the name */
 	WORLD_REFUSALS
@@ -72,6 +75,14 @@ const char *world_model_name(unsigned layer);
 const char *world_layer_name(unsigned layer);
 size_t world_features(unsigned layer);
 
+/* Whether a layer is pooled, and so may have sources; with which divisor. */
+bool world_pools(unsigned layer);
+unsigned world_ddof(unsigned layer);
+
+/* Which source a step is about; WORLD_SOURCES: the part without one, for updates. A fold takes one or two. */
+size_t world_source(const struct world_step *step);
+bool world_folds_two(const struct world_step *step);
+
 /* `count` values of a step: finite; all above 0 where they are variances. */
 void world_values(uint64_t number, double *values, size_t count);
 
@@ -84,7 +95,7 @@ void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t
 /* How many features a step speaks of. */
 size_t world_step_features(const struct world_step *step);
 
-/* The update that a step of kind STORE_UPDATE means; mean and var have room for WORLD_FEATURES_MAX. */
+/* The update that a step of kind STORE_UPDATE means, and the totals of STORE_SOURCE_PUT; mean and var have room for WORLD_FEATURES_MAX. */
 struct update world_update(const struct world_step *step, double *mean, double *var);
 
 /* How many steps the change has that begins with step i. */

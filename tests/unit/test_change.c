@@ -106,6 +106,7 @@ START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 	ck_assert(seen.by_code[ERR_NO_SUCH_LAYER] > 0 && seen.by_code[ERR_SHAPE_MISMATCH] > 0 &&
 	    seen.by_code[ERR_NON_FINITE_INPUT] > 0 && seen.by_code[ERR_REVISION_MISMATCH] > 0 &&
 	    seen.by_code[ERR_FROZEN] > 0);
+	ck_assert(seen.by_code[ERR_SOURCE_WENT_BACK] > 0 && seen.by_code[ERR_NO_SUCH_SOURCE] > 0);
 	ck_assert(seen.refused[STORE_UPDATE] > 0 && seen.refused[STORE_LAYER_CREATE] > 0 &&
 	    seen.refused[STORE_FREEZE] > 0 && seen.refused[STORE_MODEL_FREEZE] > 0);
 }
