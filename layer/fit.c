@@ -52,7 +52,8 @@ channels_view(
 	if (features == 0 && t->shape[axis] == 0)
 		return refuse_shape(t, "at least one channel", e);
 	if (features != 0 && t->shape[axis] != features) {
-		snprintf(expected, sizeof(expected), "%zu channels in dimension %d", features, d->channel_axis);
+		snprintf(expected, sizeof(expected), "%zu channel%s in dimension %d", features, err_plural(features),
+		    d->channel_axis);
 		return refuse_shape(t, expected, e);
 	}
 	view->outer = product(t->shape, 0, (unsigned)axis);

@@ -59,6 +59,9 @@ class Normalize(KindTest):
             layer = {"kind": "layer_norm", "normalized_shape": [n], "data": [[3] * n]}
             detail = self.wrong("shape_mismatch", 422, {**layer, "weight": values})["detail"]
             self.assertIn(f'"weight" must have {n} value{"s" * (n > 1)}; it has {len(values)}', detail)
+            channels = {"kind": "batch_norm", "num_features": n, "data": [values, values]}
+            self.assertEqual(self.wrong("shape_mismatch", 422, channels)["expected"],
+                             f'{n} channel{"s" * (n > 1)} in dimension 1')
 
     def test_one_tensor(self):
         self.wrong("bad_tensor", 400, LAYER)
