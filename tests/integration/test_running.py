@@ -13,7 +13,7 @@ import numpy
 
 import npy
 from kinds import KindTest, tensor
-from normd import at_once
+from normd import Daemon, at_once
 from test_sync import SyncTest, sync
 
 RANDOM = numpy.random.default_rng(41)
@@ -498,54 +498,80 @@ class Keys(RunningTest):
         self.assertEqual(self.ask("POST", self.path("l", "train"), tensor(x, "FP16"), key, 409).code, "not_trained")
 
 
+    def test_a_repeat_after_a_kill(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        path, key, body = self.path("l"), {"Idempotency-Key": "a"}, tensor(numpy.array([[1.0, 2.0]]))
+        daemon.curl("PUT", path, {**RUNNING, "averaging": "pooled"})
+        first = daemon.curl("POST", path + "/train", body, key)
+        for more in range(2):
+            daemon.kill()
+            daemon.start()
+            again = daemon.curl("POST", path + "/train", body, key)
+            if more == 0:
+                self.assertEqual(again.raw, first.raw)
+            self.assertEqual(again.json["num_batches_tracked"], 1 + more)
+            self.assertEqual(again.json["data"], daemon.curl("POST", path + "/infer", body).json["data"])
+            daemon.curl("POST", path + "/train", tensor(numpy.array([[5.0, 7.0]])))
+
+
 class Together(RunningTest):
     THREADS, CALLS, FEATURES = 16, 40, 3
 
-    def run_all(self, layer, bodies):
+    def run_all(self, layer, bodies, query=lambda i: ""):
         """All bodies of each thread in order, on a connection of its own; their answers."""
-        def work(mine):
+        def work(i, mine):
             client = self.daemon.client()
             try:
-                return [client.request("POST", self.path(layer, "train"), body) for body in mine]
+                return [client.request("POST", self.path(layer, "train") + query(i), body) for body in mine]
             finally:
                 client.close()
 
-        return at_once([partial(work, mine) for mine in bodies])
+        return at_once([partial(work, i, mine) for i, mine in enumerate(bodies)])
+
+    def check_replay(self, layer, name, batch=2, **more):
+        """The batches in the order of their revisions, by the formulas: each answer is by the state of its own."""
+        data = RANDOM.standard_normal((self.THREADS, self.CALLS, batch, self.FEATURES)) * 3 + 5
+        answers = self.run_all(layer, [[tensor(x) for x in mine] for mine in data], **more)
+        by_revision = {}
+        for mine, told in zip(data, answers):
+            for x, answer in zip(mine, told):
+                self.assertEqual(answer.status, 200, answer)
+                self.assertEqual(answer.json["revision"], answer.json["num_batches_tracked"])
+                by_revision[answer.json["revision"]] = x, self.array(answer)
+        self.assertEqual(sorted(by_revision), list(range(1, self.THREADS * self.CALLS + 1)))
+        formulas = Formulas(name, self.FEATURES)
+        for revision in sorted(by_revision):
+            x, y = by_revision[revision]
+            formulas.update(x)
+            self.assertNear(y, formulas.normalize(x), 1e-10)
 
     def test_every_answer_belongs_to_the_revision_that_it_reports(self):
-        """The batches in the order of their revisions, by the formulas: each answer is by the state of its own."""
         for name, (definition, _) in AVERAGINGS.items():
             with self.subTest(name):
                 self.put(name, {**RUNNING, **definition, "num_features": self.FEATURES})
-                data = RANDOM.standard_normal((self.THREADS, self.CALLS, 2, self.FEATURES)) * 3 + 5
-                answers = self.run_all(name, [[tensor(x) for x in mine] for mine in data])
-                by_revision = {}
-                for mine, told in zip(data, answers):
-                    for x, answer in zip(mine, told):
-                        self.assertEqual(answer.status, 200, answer)
-                        self.assertEqual(answer.json["revision"], answer.json["num_batches_tracked"])
-                        by_revision[answer.json["revision"]] = x, self.array(answer)
-                self.assertEqual(sorted(by_revision), list(range(1, self.THREADS * self.CALLS + 1)))
-                formulas = Formulas(name, self.FEATURES)
-                for revision in sorted(by_revision):
-                    x, y = by_revision[revision]
-                    formulas.update(x)
-                    self.assertNear(y, formulas.normalize(x), 1e-10)
+                self.check_replay(name, name)
+
+    def test_sources_one_value_at_a_time(self):
+        """Each thread is a source of its own; the state is the pool of all."""
+        self.put("l", {**RUNNING, "averaging": "pooled", "num_features": self.FEATURES})
+        self.check_replay("l", "pooled", batch=1, query=lambda i: f"?source=w{i}")
 
     def test_refused_batches_leave_no_trace_amid_the_others(self):
         """Every third batch overflows FP16; those beside it in the same commit do not notice."""
-        self.put("l", {**RUNNING, "averaging": "pooled", "num_features": 2})
-        self.ask("PUT", self.path("l", "statistics"),
-                 {"running_mean": [0, 0], "running_var": [1e-4, 1], "num_batches_tracked": 0, "count": 10**15})
         fine, bad = numpy.array([[0.5, 1.0]]), numpy.array([[3000.0, 1.0]])
         bodies = [[tensor(bad if (i + k) % 3 == 0 else fine, "FP16") for k in range(self.CALLS)]
                   for i in range(self.THREADS)]
-        statuses = [a.status for told in self.run_all("l", bodies) for a in told]
-        self.assertEqual(set(statuses), {200, 422})
-        told = self.ask("GET", self.path("l", "statistics")).json
-        done = statuses.count(200)
-        self.assertEqual((told["num_batches_tracked"], told["count"]), (done, 10**15 + done))
-        self.assertLess(told["running_mean"]["data"][0], 1e-6)
+        for layer, query in (("plain", lambda i: ""), ("sources", lambda i: f"?source=w{i % 5}")):
+            self.put(layer, {**RUNNING, "averaging": "pooled", "num_features": 2})
+            self.ask("PUT", self.path(layer, "statistics"),
+                     {"running_mean": [0, 0], "running_var": [1e-4, 1], "num_batches_tracked": 0, "count": 10**15})
+            statuses = [a.status for told in self.run_all(layer, bodies, query) for a in told]
+            self.assertEqual(set(statuses), {200, 422})
+            told = self.ask("GET", self.path(layer, "statistics")).json
+            done = statuses.count(200)
+            self.assertEqual((told["num_batches_tracked"], told["count"]), (done, 10**15 + done))
+            self.assertLess(told["running_mean"]["data"][0], 1e-6)
 
 
 if __name__ == "__main__":
