@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers as little-endian bytes, on any machine. */
+/*
+ * Numbers as little-endian bytes, on any machine. Written without loops: compilers make one instruction of eight bytes
+ * then, where the machine is little-endian itself.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -9,18 +12,21 @@
 static inline void
 bytes_put_le64(unsigned char out[8], uint64_t v)
 {
-	for (int i = 0; i < 8; i++)
-		out[i] = (unsigned char)(v >> (8 * i));
+	out[0] = (unsigned char)v;
+	out[1] = (unsigned char)(v >> 8);
+	out[2] = (unsigned char)(v >> 16);
+	out[3] = (unsigned char)(v >> 24);
+	out[4] = (unsigned char)(v >> 32);
+	out[5] = (unsigned char)(v >> 40);
+	out[6] = (unsigned char)(v >> 48);
+	out[7] = (unsigned char)(v >> 56);
 }
 
 static inline uint64_t
 bytes_get_le64(const unsigned char in[8])
 {
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v |= (uint64_t)in[i] << (8 * i);
-	return v;
+	return (uint64_t)in[0] | (uint64_t)in[1] << 8 | (uint64_t)in[2] << 16 | (uint64_t)in[3] << 24 |
+	    (uint64_t)in[4] << 32 | (uint64_t)in[5] << 40 | (uint64_t)in[6] << 48 | (uint64_t)in[7] << 56;
 }
 
 /* `n` doubles as 8·n bytes, IEEE 754 binary64. Every bit pattern survives. */
