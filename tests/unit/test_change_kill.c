@@ -17,23 +17,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storage/sources.h"
 #include "tests/unit/scratch_store.h"
 
 #define KILLS 25
 #define LAYERS 6
-#define WRITES_MAX (LAYERS + 3)
+#define SOURCES 5
+#define WRITES_MAX (LAYERS + 6)
 #define IN_FLIGHT 64
 
 /*
  * Change number i: an update of layer 0 and of some others, whose mean becomes i + 1. In some a layer "new" is made, or
  * deleted again, in a model of its own; the last write of some is refused. Each freezes the layers of model "f", or
- * thaws them.
+ * thaws them. Each replaces the totals of a source of layer "s"; some add another source, and fold it.
  */
 struct numbered {
 	struct store_op op;
 	struct store_write writes[WRITES_MAX];
 	struct update update;
 	double mean, var;
+	struct moments totals;
 	char key[24];
 	uint64_t number;
 };
@@ -49,6 +52,14 @@ static bool
 touches(uint64_t number, unsigned layer)
 {
 	return layer == 0 || (number * 0x9e3779b97f4a7c15u >> (20 + layer)) % 2 == 0;
+}
+
+static const char *const source_names[SOURCES] = { "w", "worker", "a", "z", "m" }, *const folded = "folded";
+
+static bool
+folds(uint64_t number)
+{
+	return number % 6 == 5;
 }
 
 static bool
@@ -97,6 +108,20 @@ make_change(struct numbered *c, uint64_t number)
 			    (struct store_write){
 				.kind = STORE_UPDATE, .model = "m", .layer = names[i], .updates = { &c->update, 1 } });
 	add_write(c, (struct store_write){ .kind = STORE_MODEL_FREEZE, .model = "f", .frozen = freezes(number) });
+	c->totals = (struct moments){ number + 1, &c->mean, &c->var };
+	add_write(c,
+	    (struct store_write){ .kind = STORE_SOURCE_PUT,
+		.model = "m",
+		.layer = "s",
+		.source = { source_names[number % SOURCES], &c->totals, 1, 0 } });
+	if (folds(number)) {
+		add_write(c,
+		    (struct store_write){
+			.kind = STORE_SOURCE_PUT, .model = "m", .layer = "s", .source = { folded, &c->totals, 1, 0 } });
+		add_write(c,
+		    (struct store_write){
+			.kind = STORE_SOURCES_FOLD, .model = "m", .layer = "s", .fold = { &folded, 1, 0 } });
+	}
 	if (is_refused(number))
 		add_write(c, (struct store_write){ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "none" });
 	else if (new_exists(number + 1))
@@ -206,6 +231,56 @@ check_frozen(struct store *s, const char *layer, uint64_t end)
 	store_op_fini(&op);
 }
 
+static struct source *
+make_source(const char *name, uint64_t count, double mean)
+{
+	struct source *source = source_new(1, name, 0);
+
+	source->own.count = count;
+	source->own.mean[0] = mean;
+	source->own.var[0] = 1;
+	return source;
+}
+
+/* The layer of sources: all totals that came last, and what was folded, in its order; to the bit. */
+static void
+check_sources(struct store *s, uint64_t end)
+{
+	const struct snapshot *found = scratch_layer(s, "s");
+	struct sources *t = sources_new(1);
+	struct source *part = source_new(1, "", 0);
+	double mean, var;
+	struct statistics next = { .features = 1, .mean = &mean, .var = &var };
+	uint64_t writes = 0;
+
+	for (uint64_t i = 0; i < end; i++) {
+		const double value = (double)i + 1, one = 1;
+		const struct update u = {
+			.averaging = AVERAGING_POOLED, .count = i + 1, .features = 1, .mean = &value, .var = &one
+		};
+
+		if (is_refused(i))
+			continue;
+		writes += folds(i) ? 3 : 1;
+		sources_load(t, make_source(source_names[i % SOURCES], i + 1, value));
+		if (!folds(i))
+			continue;
+		ck_assert_int_eq(update_apply(&part->own, &u, &next), UPDATE_APPLIED);
+		part->own.count = next.count;
+		part->own.mean[0] = mean;
+		part->own.var[0] = var;
+	}
+	sources_load(t, part);
+	ck_assert_int_eq(sources_pool_all(t), UPDATE_APPLIED);
+	ck_assert_int_eq(sources_statistics(t, 0, &next), UPDATE_APPLIED);
+	ck_assert_uint_eq(found->revision, writes);
+	ck_assert_uint_eq(found->sources, t->count);
+	ck_assert_uint_eq(found->statistics.count, next.count);
+	ck_assert(end == 0 || (found->statistics.mean[0] == mean && found->statistics.var[0] == var));
+	sources_free(t);
+	snapshot_unref(found);
+}
+
 /* Of `number`, which was not refused. */
 static bool
 is_repeat(struct store *s, uint64_t number)
@@ -258,6 +333,7 @@ check_all(uint64_t acknowledged)
 	ck_assert_uint_ge(end, acknowledged);
 	for (unsigned i = 0; i < LAYERS; i++)
 		check_layer(s, i, end);
+	check_sources(s, end);
 	check_frozen(s, "a", end);
 	check_frozen(s, "b", end);
 	op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "n", .layer = "new" } });
@@ -278,6 +354,7 @@ START_TEST(a_kill_leaves_changes_whole)
 	ck_assert_ptr_ne(progress, MAP_FAILED);
 	for (unsigned i = 0; i < LAYERS; i++)
 		scratch_create(s, names[i]);
+	scratch_create(s, "s");
 	for (unsigned i = 0; i < 2; i++)
 		(void)scratch_write(s,
 		    (struct store_write){
