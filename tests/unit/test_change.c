@@ -131,11 +131,18 @@ static const struct update misshapen = {
 	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 1, .mean = two, .var = ones
 };
 
+static const struct update pooled = {
+	.averaging = AVERAGING_POOLED, .count = 4, .features = FEATURES, .mean = two, .var = ones
+};
+static const struct moments totals = { 4, two, ones }, more = { 5, two, ones }, less = { 3, two, ones },
+			    strange = { 5, infinite, ones };
+static const char *const folded[] = { "folded" }, *const unknown[] = { "folded", "none" };
+
 /*
- * A write of every kind, to layers that there are ("old" is trained, "open" has nothing, "iced" is frozen) and one
- * that is new.
+ * A write of every kind, to layers that there are ("old" is trained, "open" has nothing, "iced" is frozen, "sourced"
+ * has sources) and one that is new.
  */
-#define WRITES 10
+#define WRITES 15
 static const struct store_write fine[WRITES] = {
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
@@ -147,6 +154,11 @@ static const struct store_write fine[WRITES] = {
 	{ .kind = STORE_MODEL_DELETE, .model = "other" },
 	{ .kind = STORE_FREEZE, .model = "m", .layer = "open", .frozen = true },
 	{ .kind = STORE_MODEL_FREEZE, .model = "still", .frozen = true },
+	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "w", &more, FEATURES, 0 } },
+	{ .kind = STORE_SOURCE_DELETE, .model = "m", .layer = "sourced", .source.name = "gone" },
+	{ .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { folded, 1, 0 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { &pooled, 1, .source = "trained" } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { &pooled, 1 } },
 };
 
 struct bad_write {
@@ -154,7 +166,7 @@ struct bad_write {
 	enum err_code code;
 };
 
-#define BAD_WRITES 14
+#define BAD_WRITES 21
 static const struct bad_write bad[BAD_WRITES] = {
 	{ { .kind = STORE_UPDATE, .model = "m", .layer = "none", .updates = { &update, 1 } }, ERR_NO_SUCH_LAYER },
 	{ { .kind = STORE_LAYER_DELETE, .model = "none", .layer = "old" }, ERR_NO_SUCH_MODEL },
@@ -183,6 +195,20 @@ static const struct bad_write bad[BAD_WRITES] = {
 	      .precondition = { .present = true, .count = 1, .revisions = { 99 } } },
 	    ERR_REVISION_MISMATCH },
 	{ { .kind = STORE_MODEL_FREEZE, .model = "none", .frozen = true }, ERR_NO_SUCH_MODEL },
+	{ { .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "w", &less, FEATURES, 0 } },
+	    ERR_SOURCE_WENT_BACK },
+	{ { .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "w", &more, 1, 0 } },
+	    ERR_SHAPE_MISMATCH },
+	{ { .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "x", &strange, FEATURES, 0 } },
+	    ERR_NON_FINITE_INPUT },
+	{ { .kind = STORE_SOURCE_DELETE, .model = "m", .layer = "sourced", .source.name = "none" },
+	    ERR_NO_SUCH_SOURCE },
+	{ { .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { unknown, 2, 0 } },
+	    ERR_NO_SUCH_SOURCE },
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { &update, 1, .source = "w" } },
+	    ERR_BAD_PARAMETER },
+	{ { .kind = STORE_SOURCE_PUT, .model = "ice", .layer = "iced", .source = { "w", &more, FEATURES, 0 } },
+	    ERR_FROZEN },
 };
 
 static void
@@ -203,6 +229,14 @@ make_layers(struct store *s)
 	create(s, "still", "a");
 	create(s, "still", "b");
 	create(s, "ice", "iced");
+	create(s, "m", "sourced");
+	for (int i = 0; i < 3; i++) {
+		static const char *const names[] = { "w", "gone", "folded" };
+
+		(void)scratch_write(s,
+		    (struct store_write){
+			.kind = STORE_SOURCE_PUT, .layer = "sourced", .source = { names[i], &totals, FEATURES, 0 } });
+	}
 	(void)scratch_write(s, (struct store_write){ .kind = STORE_MODEL_FREEZE, .model = "ice", .frozen = true });
 	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { &update, 1 } });
 }
@@ -242,6 +276,21 @@ assert_frozen(struct store *s, const char *model, const char *layer, bool frozen
 	store_op_fini(&op);
 }
 
+/* The layer with sources. */
+static void
+assert_sources(struct store *s, uint64_t revision, uint64_t tracked, size_t sources, uint64_t count)
+{
+	const struct snapshot *found = scratch_layer(s, "sourced");
+
+	ck_assert_uint_eq(found->revision, revision);
+	ck_assert_uint_eq(found->statistics.num_batches_tracked, tracked);
+	ck_assert_uint_eq(found->sources, sources);
+	ck_assert_uint_eq(found->statistics.count, count);
+	ck_assert_double_eq(found->statistics.mean[0], two[0]);
+	ck_assert_double_eq(found->statistics.var[1], ones[1]);
+	snapshot_unref(found);
+}
+
 static void
 assert_cached(struct store *s, const char *model, const char *layer)
 {
@@ -259,6 +308,7 @@ assert_as_made(struct store *s)
 	assert_layer(s, "m", "gone", 0, 0, 0);
 	assert_layer(s, "other", "l", 0, 0, 0);
 	assert_layer(s, "n", "new", -1, 0, 0);
+	assert_sources(s, 3, 0, 3, 12);
 	assert_layer(s, "still", "a", 0, 0, 0);
 	assert_frozen(s, "still", "b", false);
 	assert_frozen(s, "m", "open", false);
@@ -290,6 +340,7 @@ START_TEST(a_change_of_writes_of_every_kind)
 		assert_frozen(s, "m", "open", true);
 		assert_layer(s, "m", "gone", -1, 0, 0);
 		assert_layer(s, "other", "l", -1, 0, 0);
+		assert_sources(s, 8, 2, 2, 17);
 		assert_layer(s, "n", "new", 1, 5, FEATURES);
 		assert_layer(s, "still", "a", 1, 0, 0);
 		assert_frozen(s, "still", "a", true);
