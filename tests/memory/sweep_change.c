@@ -19,11 +19,22 @@ static const struct update update = {
 	.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 2, .mean = mean, .var = var
 };
 
+static const struct update pooled[] = {
+	{ .averaging = AVERAGING_POOLED, .count = 4, .features = 2, .mean = mean, .var = var },
+	{ .averaging = AVERAGING_POOLED, .count = 4, .features = 2, .mean = mean, .var = var },
+};
+static const struct moments totals = { 4, mean, var };
+static const char *const folded[] = { "a" };
+
 static struct store_write made[] = {
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "old", .create = { DEFINITION, 0 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "open", .create = { DEFINITION, 0 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "gone", .create = { DEFINITION, 0 } },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "sourced", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { pooled, 1 } },
+	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "a", &totals, 2, 0 } },
+	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "b", &totals, 2, 0 } },
 };
 
 static struct store_write asked[] = {
@@ -32,7 +43,19 @@ static struct store_write asked[] = {
 	{ .kind = STORE_STATISTICS_PUT, .model = "m", .layer = "new", .statistics = &put },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
 	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },
+	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "c", &totals, 2, 0 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { pooled, 2, .source = "d" } },
+	{ .kind = STORE_SOURCE_DELETE, .model = "m", .layer = "sourced", .source.name = "b" },
+	{ .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { folded, 1, 0 } },
 	{ .kind = STORE_MODEL_FREEZE, .model = "m", .frozen = true },
+};
+
+/* Each as a change of its own, so that it takes itself back. */
+static struct store_write alone[] = {
+	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "c", &totals, 2, 0 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { pooled, 1 } },
+	{ .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { folded, 1, 0 } },
+	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "old", .source = { "first", &totals, 2, 0 } },
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array[0]))
@@ -81,15 +104,68 @@ check(const char *layer, long expected)
 	store_op_fini(&op);
 }
 
+/* That the layer's sources can be read, and are `expected`. */
 static void
-try_change(void)
+check_sources(const char *layer, size_t expected)
+{
+	struct store_op op = run(
+	    (struct store_op){ .kind = STORE_SOURCES_GET, .sources = { .model = "m", .layer = layer, .limit = 100 } });
+
+	if (op.err.code != ERR_NONE || op.sources.count != expected)
+		trial_complain(layer, "its sources");
+	store_op_fini(&op);
+}
+
+static void
+make_layers(void)
 {
 	struct store_write drop = { .kind = STORE_MODEL_DELETE, .model = "m" };
-	struct store_op op;
-	bool stored;
 
 	(void)run_change(&drop, 1, NULL);
 	must(run_change(made, COUNT(made), NULL).err.code == ERR_NONE, "the layers");
+}
+
+static void
+try_alone(size_t i)
+{
+	const bool first = i == COUNT(alone) - 1;
+	struct store_op op;
+	long before = first ? 1 : 3;
+
+	make_layers();
+	trial_arm();
+	op = run_change(&alone[i], 1, NULL);
+	trial_disarm();
+	if (op.err.code != ERR_NONE && op.err.code != ERR_OVERLOADED)
+		trial_complain("a write to sources", op.err.detail);
+	check(alone[i].layer, before + (op.err.code == ERR_NONE));
+	check_sources("sourced", 2 + (size_t)(op.err.code == ERR_NONE && i == 0) - (op.err.code == ERR_NONE && i == 2));
+	if (op.err.code != ERR_NONE && run_change(&alone[i], 1, NULL).err.code != ERR_NONE)
+		trial_complain("a write to sources", "it is refused afterwards");
+}
+
+static void
+try_page(void)
+{
+	struct store_op op;
+
+	make_layers();
+	trial_arm();
+	op = run((struct store_op){
+	    .kind = STORE_SOURCES_GET, .sources = { .model = "m", .layer = "sourced", .limit = 100 } });
+	trial_disarm();
+	if (op.err.code == ERR_NONE ? op.sources.count != 2 : op.err.code != ERR_OVERLOADED)
+		trial_complain("a page of sources", op.err.detail);
+	store_op_fini(&op);
+}
+
+static void
+try_change(void)
+{
+	struct store_op op;
+	bool stored;
+
+	make_layers();
 	trial_arm();
 	op = run_change(asked, COUNT(asked), "k");
 	trial_disarm();
@@ -100,6 +176,8 @@ try_change(void)
 	check("new", stored ? 2 : -1);
 	check("open", stored ? 2 : 0);
 	check("gone", stored ? -1 : 0);
+	check("sourced", stored ? 8 : 3);
+	check_sources("sourced", 2);
 	op = run_change(asked, COUNT(asked), "k");
 	if (op.err.code != ERR_NONE || op.change.repeated != stored)
 		trial_complain("the same again", op.err.detail);
@@ -116,6 +194,18 @@ sweep_change(void)
 	trial_sweep(FAULT_FROM_THEN_ON, FAULT_OURS);
 	while (trial_next())
 		try_change();
+	trial_end();
+	for (size_t i = 0; i < COUNT(alone); i++) {
+		trial_begin("a write to sources");
+		trial_sweep(FAULT_ONCE, FAULT_OURS);
+		while (trial_next())
+			try_alone(i);
+		trial_end();
+	}
+	trial_begin("a page of sources");
+	trial_sweep(FAULT_ONCE, FAULT_OURS);
+	while (trial_next())
+		try_page();
 	trial_end();
 	sem_destroy(&done);
 }
