@@ -413,13 +413,14 @@ class Meeting(SyncTest):
         }
         for name, values in wrong.items():
             for value in values:
-                bad = value if name == "sync" else {**good, name.removeprefix("sync."): value}
+                member = name.removeprefix("sync.")
+                bad = value if name == "sync" else {**good, member: value}
                 told = self.refused("bad_parameter", 400, "bn", "train", {**tensor(self.x), "sync": bad})
-                self.assertIn(name, told["detail"])
+                self.assertIn(f'"sync" has no "{member}", which must be' if value is None else name, told["detail"])
         for name in good:
             told = self.refused("bad_parameter", 400, "bn", "train",
                                 {**tensor(self.x), "sync": {key: value for key, value in good.items() if key != name}})
-            self.assertIn("sync." + name, told["detail"])
+            self.assertIn(f'"sync" has no "{name}", which must be', told["detail"])
         for number in ("1.0", "1e3", "1E3", "-0", "1.5e1", "9" * 129):
             query = urllib.parse.quote('{"step":%s,"rank":0,"world_size":2}' % number)
             self.assertIn("sync.step",
