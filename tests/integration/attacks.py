@@ -308,6 +308,10 @@ def normalized_values(scale):
     return request("POST", "/v1/normalize", rows.encode())
 
 
+def freezing(path):
+    return lambda scale: (request("PUT", path, b'{"frozen":true}') + request("PUT", path, b'{"frozen":false}')) * 10
+
+
 table(
     ("readers_of_parameters_that_were_put", 20, wide, lambda scale: request("PUT", LAYER + "wide/parameters", {})),
     ("readers_of_parameters", 20, wide, get(LAYER + "wide/parameters")),
@@ -323,6 +327,8 @@ table(
     ("readers_of_deflate_who_take_nothing_else", 150, None, lambda scale: packed_answer("deflate, identity;q=0")),
     ("readers_of_gzip_of_parameters", 100, layer("middling", num_features=100_000),
      get(LAYER + "middling/parameters", ["Accept-Encoding: gzip"])),
+    ("freezing_and_thawing_of_a_wide_layer", 250, trained, freezing(LAYER + "trained/frozen")),
+    ("freezing_and_thawing_of_a_model_of_a_wide_layer", 250, trained, freezing("/v1/models/m/frozen")),
     ("pipelined_requests", 250, layer("middling", num_features=20_000),
      lambda scale: request("GET", LAYER + "middling/parameters") * 20),
 )

@@ -354,8 +354,8 @@ class Synchronized(SyncTest):
     def freeze(self, frozen=True):
         return self.ask("PUT", self.path("bn", "frozen"), {"frozen": frozen})
 
-    def put_trained(self):
-        self.put("bn", {"kind": "batch_norm", "num_features": 4})
+    def put_trained(self, **definition):
+        self.put("bn", {"kind": "batch_norm", "num_features": 4, **definition})
         self.train("bn", RANDOM.standard_normal((8, 4)) * 3 + 5)
 
     def shard(self, rank, step="1", world_size=2, **more):
@@ -380,6 +380,13 @@ class Synchronized(SyncTest):
 
     def test_a_step_that_had_begun_is_refused_to_all_its_ranks(self):
         self.put_trained()
+        self.step_that_had_begun()
+
+    def test_a_step_that_had_begun_by_running_statistics(self):
+        self.put_trained(averaging="pooled", normalize_by="running")
+        self.step_that_had_begun()
+
+    def step_that_had_begun(self):
         waiting = [self.steps_that_wait("bn", self.shard(rank, world_size=3)) for rank in range(2)]
         self.freeze()
         before = self.state("bn")
