@@ -59,6 +59,7 @@ struct call {
 	double *scratch;
 	double *state;          /* room for what training by running statistics normalizes by */
 	struct moments running; /* of that, once it is settled */
+	struct piece extremes;  /* extremes.h's, where settle_foresee wants them; else empty */
 	double limit;           /* the largest number that the output can hold */
 	struct channels *channels;
 };

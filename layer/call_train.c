@@ -65,6 +65,8 @@ call_train_settle(struct call *c, const struct statistics *after, struct scale_s
 		return -1;
 	if (sure)
 		return 0;
+	if (c->extremes.count > 0)
+		return forward_by_moments(c, &c->extremes, &c->running, c->parameters, e);
 	return c->pending ? call_train_output(c, e) : settle_refuse_whole(c, e);
 }
 
@@ -114,28 +116,27 @@ train_batch(struct call *c, struct err *e)
 	if (pieces_cut(c, PIECES_GHOSTS, e) < 0 || allocate(c, &room, e) < 0 ||
 	    pieces_take(c, c->tensor, &c->values, e) < 0)
 		return -1;
+	c->update_count = c->definition->track_running_stats ? c->pieces.count : 0;
 	if (c->output && c->pieces.count == 1 && !c->definition->renorm && !c->settles)
 		return measure_and_normalize(c, room, e);
 	if (measure(c, room, &sure, e) < 0)
 		return -1;
 	c->pending = c->output;
-	return c->pending && !sure && !c->settles ? call_train_output(c, e) : 0;
+	if (c->settles)
+		return settle_foresee(c, e);
+	return c->pending && !sure ? call_train_output(c, e) : 0;
 }
 
 int
 call_train(struct call *c, struct err *e)
 {
 	const bool tracks = c->definition->track_running_stats;
-	int result;
 
 	if (measure_check_counted(c, e) < 0)
 		return -1;
 	if (c->tensor->count == 0)
 		return 0;
-	if (c->definition->kind == KIND_BATCH_NORM && (tracks || !c->output)) {
-		result = train_batch(c, e);
-		c->update_count = tracks ? c->pieces.count : 0;
-		return result;
-	}
+	if (c->definition->kind == KIND_BATCH_NORM && (tracks || !c->output))
+		return train_batch(c, e);
 	return tracks ? train_instances(c, e) : call_normalize(c, e);
 }

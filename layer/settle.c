@@ -5,7 +5,15 @@
 #include <math.h>
 #include <string.h>
 
+#include "layer/extremes.h"
 #include "layer/measure.h"
+
+/*
+ * From here on an output is large: normalizing so many values takes about 30 us. Where there are few for each channel,
+ * applying the update takes as long.
+ */
+#define LARGE_ELEMENTS ((size_t)32 << 10)
+#define LARGE_EACH ((size_t)16)
 
 int
 settle_init(struct call *c, struct err *e)
@@ -77,22 +85,23 @@ settle_refuse_whole(struct call *c, struct err *e)
 	return err_fail(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
 }
 
-int
-settle_first(struct call *c, struct err *e)
+/* Takes the state that the updates lead to from the call's own, which are the initial ones if there are none. */
+static int
+take_next(struct call *c, bool *sure, struct err *e)
 {
 	const size_t n = c->view.feature;
-	struct statistics now = { .features = n }, next = now, spare;
-	double *room;
-	bool sure;
+	struct statistics now = c->statistics, next = { .features = n }, spare;
+	double *room = workspace_array(c->workspace, n, 4 * sizeof(*room), e);
 
-	if (workspace_doubles(c->workspace, 4 * n, &room, e) < 0)
+	if (room == NULL)
 		return -1;
+	keep(room, now.mean, 0, n);
+	keep(room + n, now.var, 1, n);
+	now.features = n;
 	now.mean = room;
 	now.var = room + n;
 	next.mean = room + 2 * n;
 	next.var = room + 3 * n;
-	for (size_t f = 0; f < n; f++)
-		now.var[f] = 1;
 	for (size_t i = 0; i < c->update_count; i++) {
 		if (update_apply(&now, &c->updates[i], &next) != UPDATE_APPLIED)
 			return err_fail(e, ERR_NON_FINITE_INPUT, "the running statistics would overflow");
@@ -100,5 +109,24 @@ settle_first(struct call *c, struct err *e)
 		now = next;
 		next = spare;
 	}
-	return settle_take(c, &now, c->parameters, &sure, e);
+	return settle_take(c, &now, c->parameters, sure, e);
+}
+
+int
+settle_foresee(struct call *c, struct err *e)
+{
+	struct err foreseen;
+	bool sure;
+
+	if (c->pieces.elements < LARGE_ELEMENTS || c->pieces.elements / LARGE_EACH < c->view.feature)
+		return 0;
+	return take_next(c, &sure, &foreseen) < 0 || sure ? 0 : extremes_measure(c, e);
+}
+
+int
+settle_first(struct call *c, struct err *e)
+{
+	bool sure;
+
+	return take_next(c, &sure, e);
 }

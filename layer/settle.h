@@ -18,6 +18,13 @@ int settle_init(struct call *c, struct err *e) MUST_CHECK;
 int settle_take(struct call *c, const struct statistics *after, struct scale_shift parameters, bool *sure,
     struct err *e) MUST_CHECK;
 
+/*
+ * Before the updates are submitted, because the store's thread should not spend time on a large tensor: foresees the
+ * state from the present one. If a large output might not fit by it, measures c->extremes, which decide that in little
+ * time.
+ */
+int settle_foresee(struct call *c, struct err *e) MUST_CHECK;
+
 /* Makes the call normalize by a state that settle_take has copied: c->running and c->parameters. */
 void settle_use(struct call *c, const double *state);
 

@@ -444,6 +444,20 @@ class Refused(RunningTest):
         narrow = self.ask("POST", self.path("l", "train"), tensor(x * [0.02, 1], "FP16")).json["data"]
         self.assertGreater(max(map(abs, narrow)), 20000)
 
+    def test_large_tensors_that_might_not_fit(self):
+        """Their extremes decide; the answer has the bits of inference."""
+        self.put("l", {**RUNNING, "averaging": "pooled", "num_features": 4, "virtual_batch_size": 7000})
+        x = (RANDOM.standard_normal((20000, 4)) + 3).astype("<f2")
+        for weight, status in ((30000, 422), (6000, 200), (30000, 422), (10000, 200)):
+            self.ask("PUT", self.path("l", "parameters"), {"weight": [1, 1, weight, 1]})
+            before = self.state("l")
+            answer = self.ask("POST", self.path("l", "train"), npy.save(x), {"Content-Type": npy.TYPE}, status)
+            if status == 422:
+                self.assertIn("channel 2:", answer.json["detail"])
+                self.assertEqual(self.state("l"), before)
+            else:
+                self.assertEqual(answer.raw, self.post_npy(self.path("l", "infer"), x).raw)
+
     def test_definitions(self):
         for definition in ({"normalize_by": "runing"}, {"normalize_by": "running", "track_running_stats": False},
                            {"with_mean": False}, {"with_mean": False, "normalize_by": "batch"}, {"min_std": 0},

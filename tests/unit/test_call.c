@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "layer/call.h"
@@ -223,6 +224,57 @@ START_TEST(train_by_running_statistics_is_refused_by_the_state)
 	ck_assert(_i > 0 || f.e.code == ERR_NON_FINITE_INPUT);
 	ck_assert_int_eq(f.call.pending, _i == 1);
 	ck_assert(_i != 2 || f.x[6] == 0x1p1023);
+	end(&f);
+}
+END_TEST
+
+#define MANY ((size_t)1 << 15)
+#define HALF_1 0x3C00
+#define HALF_0_5 0x3800
+#define HALF_MINUS_0_25 0xB400
+
+/*
+ * Of a large tensor that might not fit, the least and the greatest values decide, and the output waits all the same.
+ * 0: the greatest becomes 65503.9, which fits. 1: it becomes more. 2: the same, which no present state foresaw.
+ */
+START_TEST(the_extremes_of_a_large_tensor_decide_whether_it_fits)
+{
+	static const double weight[C] = { 65503.9, 1 }, heavy[C] = { 65536, 1 };
+	const struct statistics after = { C, 7, 0, (double[C]){ 0, 0 }, (double[C]){ 1, 1 }, 0 };
+	struct definition d = by_running();
+	struct fixture f;
+	uint16_t *x;
+
+	d.virtual_batch_size = MANY / 3;
+	begin(&f, d);
+	f.budget.bytes_max = (size_t)1 << 24;
+	workspace_init(&f.ws, &f.budget, (size_t)1 << 24);
+	x = workspace_array(&f.ws, MANY * C, sizeof(*x), &f.e);
+	for (size_t i = 0; i < MANY * C; i++)
+		x[i] = i % 3 == 0 ? HALF_0_5 : HALF_MINUS_0_25;
+	x[MANY] = HALF_1;
+	f.tensor = (struct tensor){
+		.datatype = DATATYPE_FP16, .rank = 2, .shape = { MANY, C }, .count = MANY * C, .values = x
+	};
+	if (_i < 2) {
+		f.call.statistics = after;
+		f.call.parameters.weight = heavy;
+	}
+	f.call.output = true;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_train(&f.call, &f.e), 0);
+	ck_assert_uint_eq(f.call.extremes.count, _i < 2 ? 2 * C : 0);
+	ck_assert_int_eq(
+	    call_train_settle(&f.call, &after, (struct scale_shift){ _i == 0 ? weight : heavy, NULL }, &f.e),
+	    _i == 0 ? 0 : -1);
+	if (_i == 0) {
+		ck_assert(f.call.pending);
+		ck_assert_int_eq(call_train_output(&f.call, &f.e), 0);
+		ck_assert(x[MANY] == 0x7BFF && x[0] == 0x77FF && x[2] == 0xF3FF); /* 65504, 32752, -16376 */
+	} else {
+		ck_assert_int_eq(f.e.code, ERR_NON_FINITE_INPUT);
+		ck_assert_msg(strncmp(f.e.detail, "channel 0", 9) == 0, "%s", f.e.detail);
+	}
 	end(&f);
 }
 END_TEST
@@ -630,6 +682,7 @@ unit_suite(void)
 	tcase_add_test(c, train_by_ghost_batches_gives_an_update_of_each);
 	tcase_add_loop_test(c, train_by_running_statistics_waits_for_the_state, 0, 2);
 	tcase_add_loop_test(c, train_by_running_statistics_is_refused_by_the_state, 0, 3);
+	tcase_add_loop_test(c, the_extremes_of_a_large_tensor_decide_whether_it_fits, 0, 3);
 	tcase_add_loop_test(c, one_value_is_enough_where_it_can_be_merged, 0, 8);
 	tcase_add_test(c, padding_is_left_out_of_everything);
 	tcase_add_test(c, infer_is_by_the_running_statistics_and_can_be_undone);
