@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "storage/offline.h"
 #include "tests/unit/opaque.h"
 #include "tests/unit/unit.h"
 
@@ -140,4 +141,49 @@ scratch_layer(struct store *s, const char *layer)
 {
 	return scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "m", .layer = layer } })
 	    .get.snapshot;
+}
+
+char scratch_found[1024];
+
+static int
+judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e)
+{
+	(void)parsed;
+	(void)features;
+	(void)weight_count;
+	(void)bias_count;
+	(void)e;
+	return 0;
+}
+
+static void
+take_damage(void *arg, const char *damage)
+{
+	const size_t len = strlen(scratch_found);
+
+	(void)arg;
+	snprintf(scratch_found + len, sizeof(scratch_found) - len, "%s\n", damage);
+}
+
+static void
+take_progress(void *arg, const char *what, uint64_t count, uint64_t total)
+{
+	(void)arg;
+	(void)what;
+	(void)count;
+	(void)total;
+}
+
+uint64_t
+scratch_check(void)
+{
+	const struct offline_work work = {
+		.definitions = opaque_definitions, .judge = judge, .found = take_damage, .progress = take_progress
+	};
+	struct offline_report report;
+	struct err e = { 0 };
+
+	scratch_found[0] = '\0';
+	ck_assert_msg(store_check(scratch_url, &work, &report, &e) == 0, "%s", e.detail);
+	return report.damages;
 }

@@ -51,3 +51,7 @@ void scratch_create(struct store *s, const char *layer);
 
 /* The layer's committed state, with a reference for the caller; NULL where there is none. */
 const struct snapshot *scratch_layer(struct store *s, const char *layer);
+
+/* How many damages `normd check` would find in the store, which is closed; and which, a line each. */
+uint64_t scratch_check(void);
+extern char scratch_found[];

@@ -264,6 +264,7 @@ START_TEST(the_parts_make_the_whole)
 		ck_assert_uint_lt(p.cache + p.connections + p.requests + 2 * 2 * 2 * p.kept, p.total);
 		ck_assert_uint_ge(p.requests, 64 * MIB);
 		ck_assert_uint_gt(p.cache, 0);
+		ck_assert(p.sources > 0 && p.sources < p.cache);
 		ck_assert_uint_gt(p.connections, 0);
 		ck_assert_uint_eq(p.body_max, 64 * MIB);
 	}

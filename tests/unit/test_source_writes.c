@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "storage/offline.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_open.h"
@@ -321,11 +321,13 @@ START_TEST(the_4097th_source_is_refused)
 }
 END_TEST
 
+#define HOSTILE 1024
+
 /* Names in rising order whose places in the heap fall: the tree is a list, as deep as it has sources. */
 static const char *
 hostile_name(unsigned i, char *out)
 {
-	const uint64_t part = UINT64_MAX / STORE_SOURCES_MAX, least = (STORE_SOURCES_MAX - 1 - i) * part;
+	const uint64_t part = UINT64_MAX / HOSTILE, least = (HOSTILE - 1 - i) * part;
 	struct source *source;
 	uint64_t priority;
 
@@ -341,12 +343,11 @@ hostile_name(unsigned i, char *out)
 
 START_TEST(names_that_unbalance_the_tree_are_harmless)
 {
-	put_many(0, STORE_SOURCES_MAX, hostile_name);
+	put_many(0, HOSTILE, hostile_name);
 	reopen();
-	put("zzz", 1, 1, 1, ERR_TOO_MANY_SOURCES);
-	drop("s0000-0", ERR_NO_SUCH_SOURCE);
+	drop("s0000-", ERR_NO_SUCH_SOURCE);
 	update(NULL, 1, 1, 1, ERR_NONE);
-	assert_layer(4097, 1, 4096, 4097, 1, 1);
+	assert_layer(HOSTILE + 1, 1, HOSTILE, HOSTILE + 1, 1, 1);
 }
 END_TEST
 
@@ -676,56 +677,54 @@ START_TEST(trees_that_leave_come_back)
 }
 END_TEST
 
+/* A backup. */
+
+START_TEST(a_backup_has_the_sources)
+{
+	struct store_op op = { .kind = STORE_BACKUP };
+	size_t size;
+	char *bytes;
+	FILE *file;
+
+	put("a", 2, 1, 1, ERR_NONE);
+	update(NULL, 3, 4, 2, ERR_NONE);
+	op = scratch_run(s, op);
+	ck_assert_msg(op.err.code == ERR_NONE, "%s", op.err.detail);
+	size = (size_t)op.copy->bytes;
+	bytes = malloc(size);
+	ck_assert_int_eq(pread(op.copy->descriptor, bytes, size, 0), (ssize_t)size);
+	/* After the backup, in its place. */
+	put("b", 2, 1, 1, ERR_NONE);
+	store_op_fini(&op);
+	store_close(s);
+	file = fopen(scratch_path, "w");
+	ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+	fclose(file);
+	free(bytes);
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+	s = scratch_open();
+	drop("b", ERR_NO_SUCH_SOURCE);
+	put("a", 1, 1, 1, ERR_SOURCE_WENT_BACK);
+	drop("a", ERR_NONE);
+	assert_layer(3, 1, 0, 3, 4, 2);
+}
+END_TEST
+
 /* What `normd check` finds. */
-
-static char found[1024];
-
-static int
-judge(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e)
-{
-	(void)parsed;
-	(void)features;
-	(void)weight_count;
-	(void)bias_count;
-	(void)e;
-	return 0;
-}
-
-static void
-take_damage(void *arg, const char *damage)
-{
-	(void)arg;
-	snprintf(found + strlen(found), sizeof(found) - strlen(found), "%s\n", damage);
-}
-
-static void
-take_progress(void *arg, const char *what, uint64_t done, uint64_t total)
-{
-	(void)arg;
-	(void)what;
-	(void)done;
-	(void)total;
-}
 
 /* Of the store, which is closed meanwhile and changed by `sql` before. */
 static uint64_t
 check(const char *sql)
 {
-	const struct offline_work work = {
-		.definitions = opaque_definitions, .judge = judge, .found = take_damage, .progress = take_progress
-	};
-	struct offline_report report;
 	struct err e = { 0 };
 	sqlite3 *db;
 
-	found[0] = '\0';
 	store_close(s);
 	s = NULL;
 	db = sqlite_open(scratch_path, &e);
 	ck_assert_msg(db != NULL && sqlite_run(db, sql, &e) == 0, "%s", e.detail);
 	sqlite3_close(db);
-	ck_assert_msg(store_check(scratch_url, &work, &report, &e) == 0, "%s", e.detail);
-	return report.damages;
+	return scratch_check();
 }
 
 static const struct damage {
@@ -757,9 +756,9 @@ START_TEST(rows_that_cannot_be_are_found)
 	put("b", 5, 3, 0.5, ERR_NONE);
 	put("alone", 0, 0, 0, ERR_NONE);
 	drop("alone", ERR_NONE);
-	ck_assert_msg(check("SELECT 1") == 0, "%s", found);
+	ck_assert_msg(check("SELECT 1") == 0, "%s", scratch_found);
 	ck_assert_uint_gt(check(damages[_i].sql), 0);
-	ck_assert_msg(strstr(found, damages[_i].words) != NULL, "%s", found);
+	ck_assert_msg(strstr(scratch_found, damages[_i].words) != NULL, "%s", scratch_found);
 }
 END_TEST
 
@@ -807,6 +806,7 @@ unit_suite(void)
 	tcase_add_test(t, sources_are_read_in_pages);
 	tcase_add_test(t, long_lists_make_short_pages_and_are_counted);
 	tcase_add_test(t, trees_that_leave_come_back);
+	tcase_add_test(t, a_backup_has_the_sources);
 	tcase_add_loop_test(t, rows_that_cannot_be_are_found, 0, DAMAGES);
 	tcase_add_loop_test(t, a_tree_is_not_made_of_damaged_rows, 0, 3);
 	suite_add_tcase(suite, t);
