@@ -83,8 +83,10 @@ begin(struct moves *m, size_t features, size_t max, struct err *e)
 	const struct snapshot *now = &m->w->now;
 	struct batch *b = m->batch;
 
-	if (now->statistics.features != 0 && now->statistics.features != features)
-		return write_refuse_features(m->w, features, e);
+	if (now->statistics.features != 0 && now->statistics.features != features) {
+		(void)write_refuse_features(m->w, features, e);
+		return -1;
+	}
 	/* Two more: the part, when the first source comes, and when the last has gone. */
 	m->list = arena_array(&b->arena, max + 2, sizeof(*m->list));
 	if (m->list == NULL)
@@ -297,13 +299,15 @@ fold(struct moves *m, const struct store_write *write, struct err *e)
 		if (take_out(m, write->fold.names[i], e) < 0)
 			return -1;
 		own = &m->list[m->count - 1].before->own;
-		if (own->count > 0)
-			list[count++] = (struct update){ .averaging = AVERAGING_POOLED,
-				.ddof = write->fold.ddof,
-				.count = own->count,
-				.features = own->features,
-				.mean = own->mean,
-				.var = own->var };
+		if (own->count == 0)
+			continue;
+		list[count] = (struct update){ .averaging = AVERAGING_POOLED,
+			.ddof = write->fold.ddof,
+			.count = own->count,
+			.features = own->features,
+			.mean = own->mean,
+			.var = own->var };
+		count++;
 	}
 	return count == 0 ? 0 : update_source(m, "", list, count, e);
 }

@@ -31,7 +31,7 @@ column_doubles(sqlite3_stmt *row, int column, size_t features, double *out, stru
 
 	if (blob == NULL && sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
 		return err_fail_memory(e);
-	if ((size_t)sqlite3_column_bytes(row, column) != features * sizeof(double))
+	if (blob == NULL || (size_t)sqlite3_column_bytes(row, column) != features * sizeof(double))
 		return refuse_row(e);
 	bytes_get_doubles(out, blob, features);
 	return 0;

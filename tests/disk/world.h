@@ -95,7 +95,10 @@ void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t
 /* How many features a step speaks of. */
 size_t world_step_features(const struct world_step *step);
 
-/* The update that a step of kind STORE_UPDATE means, and the totals of STORE_SOURCE_PUT; mean and var have room for WORLD_FEATURES_MAX. */
+/*
+ * The update that a step of kind STORE_UPDATE means, and the totals of STORE_SOURCE_PUT; mean and var have room for
+ * WORLD_FEATURES_MAX.
+ */
 struct update world_update(const struct world_step *step, double *mean, double *var);
 
 /* How many steps the change has that begins with step i. */
