@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Freezing of whole models, while others train or create layers, and what is left of it after a kill."""
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -124,10 +125,14 @@ class Models(FrozenTest):
 class Crowd(FrozenTest):
     CLIENTS, ROUNDS = 8, 12
 
+    def train_under(self, client, x, key):
+        return client.request("POST", self.path("bn", "train"), tensor(x), {"Idempotency-Key": key} if key else None)
+
     def test_others_train_while_it_is_frozen_and_thawed(self):
         """
         Each answer is of an update, which counts once and not after the freeze was answered, or of a frozen state, by
-        whose statistics it is normalized; or it is refused as frozen.
+        whose statistics it is normalized; or it is refused as frozen. Sent again under its key to the frozen layer, a
+        batch that made an update gets its answer again, and any other is normalized by the statistics.
         """
         self.put("bn", {"kind": "batch_norm", "num_features": 3, "averaging": "pooled"})
         self.train("bn", RANDOM.standard_normal((4, 3)))
@@ -135,9 +140,9 @@ class Crowd(FrozenTest):
 
         def train(seed):
             client, random = self.daemon.client(), numpy.random.default_rng(seed)
-            while not stop.is_set():
-                x = random.standard_normal((4, 3)) + 3
-                answers.append((x, client.request("POST", self.path("bn", "train"), tensor(x))))
+            for i in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
+                x, key = random.standard_normal((4, 3)) + 3, f"{seed}-{i}" if seed % 2 else None
+                answers.append((x, key, self.train_under(client, x, key)))
             client.close()
 
         threads = [threading.Thread(target=train, args=(i,)) for i in range(self.CLIENTS)]
@@ -156,12 +161,17 @@ class Crowd(FrozenTest):
         stop.set()
         for thread in threads:
             thread.join()
+        revision = self.freeze().json["revision"]
         updates, by_running = [1], 0
-        for x, answer in answers:
+        for x, key, answer in answers:
+            told = answer.json
+            is_update = answer.status == 200 and told["revision"] not in frozen_at
+            if key:
+                again = self.train_under(self.client, x, key).json
+                self.assertTrue(again == told if is_update else again["revision"] == revision, again)
             if answer.status == 409:
                 self.assertEqual(answer.code, "frozen")
                 continue
-            told = answer.json
             state = frozen_at.get(told["revision"])
             if state is None:
                 updates.append(told["num_batches_tracked"])
