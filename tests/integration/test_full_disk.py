@@ -80,6 +80,42 @@ class FullDisk(unittest.TestCase):
         self.daemon.start()
         self.assertEqual(self.daemon.curl("GET", layer + "/frozen").json, {"frozen": frozen, "revision": revision})
 
+    def test_sources(self):
+        layer, totals, statuses, revision = "/v1/models/m/layers/bn", {}, [], 0
+        path = layer + "/statistics/sources/"
+        self.daemon.curl("PUT", layer, {"kind": "batch_norm", "averaging": "pooled", "num_features": 200})
+
+        def put(name, count):
+            nonlocal revision
+            answer = self.daemon.curl("PUT", path + name, {"count": count, "mean": [count] * 200, "var": [1] * 200})
+            statuses.append((answer.status, answer.json.get("code")))
+            if answer.status == 200:
+                totals[name] = count
+                revision += 1
+
+        def check():
+            told = self.daemon.curl("GET", layer + "/statistics").json
+            self.assertEqual((told["count"], told["revision"]), (sum(totals.values()), revision))
+            listed = self.daemon.curl("GET", layer + "/statistics/sources").json["sources"]
+            self.assertEqual({entry["source"]: entry["count"] for entry in listed}, totals)
+
+        put("w0", 1)
+        ballast = self.fill()
+        for i in range(2, 10):
+            put(f"w{i % 4}", i)
+            check()
+        self.assertIn((507, "storage_full"), statuses)
+        os.unlink(ballast)
+        put("w0", 20)
+        self.assertEqual(statuses[-1], (200, None))
+        check()
+        self.assertEqual(self.daemon.curl("DELETE", path + "w0").status, 204)
+        del totals["w0"]
+        revision += 1
+        self.daemon.kill()
+        self.daemon.start()
+        check()
+
 
 if __name__ == "__main__":
     unittest.main()
