@@ -254,6 +254,19 @@ class Deletion(SourcesTest):
         self.put_source("a", totals(values(2)))
         self.assertEqual(self.statistics()["count"], 2)
 
+    def test_a_new_layer_has_none(self):
+        """Neither of a layer that had its name, nor of another one."""
+        self.pooled()
+        self.put_source("a", totals(values(5)))
+        for path in (self.path("bn"), f"/v1/models/{self.model}"):
+            self.ask("DELETE", path, status=204)
+            self.pooled()
+            self.pooled("other")
+            self.assertEqual((self.names(), self.names("other")), ([], []))
+            self.put_source("a", totals(values(2)))
+            self.assertEqual((self.statistics()["count"], self.statistics("other")["count"]), (2, 0))
+            self.ask("DELETE", self.path("other"), status=204)
+
     def test_statistics_that_are_put_or_reset_forget_the_sources(self):
         self.pooled()
         for method, body in (("PUT", {"running_mean": [1, 2], "running_var": [3, 4], "count": 9}), ("DELETE", None)):
@@ -545,6 +558,21 @@ class Refused(SourcesTest):
                     self.assertRegex(told["detail"], "pooled|keeps no running statistics")
                     if layer in ("exponential", "cumulative", "decayed"):
                         self.assertIn(f"{layer} averaging", told["detail"])
+
+    def test_a_key_of_a_layer_that_is_frozen_since(self):
+        """A repeat is answered as the first time; under another key, nothing is stored and no source is made."""
+        self.pooled()
+        call, compact = self.path("bn", "train") + "?source=a", self.sources("bn", "compact")
+        first = self.ask("POST", call, [[1, 2], [3, 4]], {"Idempotency-Key": "k"})
+        self.put_source("b", self.GOOD)
+        folded = self.ask("POST", compact, {"sources": ["b"]}, {"Idempotency-Key": "l"})
+        self.ask("PUT", self.path("bn", "frozen"), {"frozen": True})
+        before = self.state("bn")
+        again = self.ask("POST", call, [[1, 2], [3, 4]], {"Idempotency-Key": "k"})
+        self.assertEqual((again.raw, again.headers["etag"]), (first.raw, first.headers["etag"]))
+        self.assertEqual(self.ask("POST", compact, {"sources": ["b"]}, {"Idempotency-Key": "l"}).raw, folded.raw)
+        self.ask("POST", self.path("bn", "train") + "?source=c", [[1, 2], [3, 4]], {"Idempotency-Key": "m"})
+        self.assertEqual(self.state("bn"), before)
 
     def test_a_stale_revision(self):
         self.pooled()
