@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that apply writes share (apply.c, apply_sources.c). */
+/* What the files that apply writes share (apply.c, apply_values.c, apply_sources.c). */
 #pragma once
 
 #include "storage/batch.h"
@@ -11,6 +11,9 @@ struct working *write_layer(struct batch *b, const struct store_write *write, st
 int write_refuse_features(const struct working *w, size_t features, struct err *e);
 int write_refuse_update(enum update_result result, const struct working *w, size_t features, struct err *e);
 
+/* The layer has changed, for the batch to save; its revision is raised. */
+void write_mark_dirty(struct working *w);
+
 /* Arrays for the layer's next statistics: those that it no longer uses, or fresh ones. */
 int write_next_arrays(
     struct batch *b, const struct working *w, size_t features, struct statistics *out, struct err *e) MUST_CHECK;
@@ -20,6 +23,11 @@ void write_move(struct working *w, const struct statistics *before, const struct
 
 /* The layer's sources are forgotten, if it has any. */
 int write_forget_sources(struct batch *b, struct working *w, struct err *e) MUST_CHECK;
+
+int apply_update(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_statistics_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_parameters_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 
 /* Writes to sources, and updates of a layer that has some or to one of them. */
 int apply_source_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
