@@ -78,7 +78,7 @@ _Static_assert(CALL_STATE_LISTS <= SYNC_STATE_LISTS, "a step's ranks share a sta
 static int
 accept_state(void *arg, const struct snapshot *after, struct err *e)
 {
-	return call_train_settle(
+	return call_train_take_state(
 	    arg, &after->statistics, (struct scale_shift){ after->weight.values, after->bias.values }, e);
 }
 
@@ -86,7 +86,7 @@ static void
 submit(struct request *rq, struct call *c)
 {
 	request_update(rq, c->updates, c->update_count);
-	if (!c->settles)
+	if (!c->needs_state)
 		return;
 	rq->write.updates.accept = accept_state;
 	rq->write.updates.accept_arg = c;
@@ -193,8 +193,8 @@ train_meanwhile(struct request *rq)
 {
 	struct training *t = rq->scratch;
 
-	/* A call that settles is the store's thread's for now. */
-	if (!t->call.settles && t->call.pending && call_train_output(&t->call, &t->err) < 0)
+	/* A call that needs the state belongs to the store's thread for now. */
+	if (!t->call.needs_state && t->call.pending && call_train_output(&t->call, &t->err) < 0)
 		return; /* t->err has it */
 }
 

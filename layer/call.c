@@ -5,7 +5,7 @@
 
 #include "layer/forward.h"
 #include "layer/measure.h"
-#include "layer/settle.h"
+#include "layer/next_state.h"
 
 /* The whole tensor as one piece, and the running statistics. `scratch`: doubles a channel, as forward.h says. */
 static int
@@ -120,8 +120,10 @@ call_infer(struct call *c, struct err *e)
 static int
 normalize_first(struct call *c, struct err *e)
 {
+	bool sure;
+
 	c->output = true;
-	if (call_train(c, e) < 0 || settle_first(c, e) < 0)
+	if (call_train(c, e) < 0 || next_state_predict(c, &sure, e) < 0)
 		return -1;
 	return call_train_output(c, e);
 }

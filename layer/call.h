@@ -49,7 +49,7 @@ struct call {
 	struct update *updates; /* train: to be applied in order, as one change */
 	size_t update_count;    /* 0: nothing changes */
 	bool pending;           /* train: call_train_output will make the output */
-	bool settles;           /* train: before that, call_train_settle must take the state that the updates lead to */
+	bool needs_state;       /* train: before that, call_train_take_state needs the state that the updates lead to */
 	double *grad_weight;    /* backward: definition_parameter_count values each */
 	double *grad_bias;
 
@@ -58,8 +58,8 @@ struct call {
 	void *values, *gradients; /* those of the tensors, as the pieces have them */
 	double *scratch;
 	double *state;          /* room for what training by running statistics normalizes by */
-	struct moments running; /* of that, once it is settled */
-	struct piece extremes;  /* extremes.h's, where settle_foresee wants them; else empty */
+	struct moments running; /* of that, once it was taken */
+	struct piece extremes;  /* extremes.h's, of large tensors that might not fit; else empty */
 	double limit;           /* the largest number that the output can hold */
 	struct channels *channels;
 };
@@ -100,11 +100,12 @@ int call_train(struct call *c, struct err *e) MUST_CHECK;
 int call_train_output(struct call *c, struct err *e) MUST_CHECK;
 
 /*
- * Where the definition normalizes by the running statistics, `output` is by the state that the updates lead to. This
- * takes the state before the updates stand; -1: they must not, because a result would not be finite. Copies what it
- * needs and allocates nothing. It may make the output, and then nothing is `pending` any more.
+ * Where the definition normalizes by the running statistics, the output is by the state that the updates lead to. Call
+ * this with that state while the updates can still be refused; -1 with non_finite_input: they must be, because a result
+ * would not be finite. Copies what it needs and allocates nothing. It may make the output, and then nothing is
+ * `pending` any more.
  */
-int call_train_settle(
+int call_train_take_state(
     struct call *c, const struct statistics *after, struct scale_shift parameters, struct err *e) MUST_CHECK;
 
 /* The gradients by input, weight and bias. */
@@ -117,7 +118,7 @@ int call_backward_shard(struct call *c, struct shard *own, struct err *e) MUST_C
 /*
  * Makes the update by the whole batch, for one of its calls. If call_train_shard_output might fail for any of them,
  * fails. `state`: CALL_STATE_LISTS * features doubles (mean and variance as they normalize, weight, bias). If the call
- * `settles`, call_train_settle leaves there the state that all of them normalize by, or fails for the same reason.
+ * `needs_state`, call_train_take_state leaves there the state that all of them normalize by, or fails for the same reason.
  */
 #define CALL_STATE_LISTS 4
 int call_train_whole(struct call *c, const struct shard *whole, double *state, struct err *e) MUST_CHECK;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Shards of a batch. The output of training can fail only where a value might not fit its datatype. call_train_whole or
- * call_train_settle finds that out from the whole batch, before anything is stored.
+ * call_train_take_state finds that out from the whole batch, before anything is stored.
  */
 #include <math.h>
 
 #include "layer/channels.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
+#include "layer/next_state.h"
 #include "layer/pass_run.h"
 #include "layer/reals.h"
-#include "layer/settle.h"
 #include "norm/normalize.h"
 
 /* Of a shard of padding alone the moments stay 0. */
@@ -53,10 +53,11 @@ call_train_whole(struct call *c, const struct shard *whole, double *state, struc
 		return -1;
 	c->limit = whole->limit;
 	c->state = state;
-	c->settles = output && definition_by_running(c->definition);
-	measure_rstd(c->definition, m, c->view.feature, c->scratch);
-	if (output && !c->settles && !forward_surely_finite(c, m, whole->limit, c->parameters))
-		return settle_refuse_whole(c, e);
+	c->needs_state = output && definition_by_running(c->definition);
+	if (output && !c->needs_state && !forward_surely_finite(c, m, whole->limit, c->parameters)) {
+		measure_rstd(c->definition, m, c->view.feature, c->scratch);
+		return forward_refuse_whole(c, e);
+	}
 	if (!c->definition->track_running_stats)
 		return 0;
 	c->updates[0] = definition_update(c->definition, c->view.feature, m);
@@ -73,7 +74,7 @@ call_train_shard_output(struct call *c, const struct shard *whole, const double 
 	if (!c->output || c->tensor->count == 0)
 		return 0;
 	if (definition_by_running(c->definition)) {
-		settle_use(c, state);
+		next_state_use(c, state);
 		m = &c->running;
 	}
 	all = pieces_get(&c->pieces, c->values, 0);

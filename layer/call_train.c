@@ -4,14 +4,22 @@
  * order. By batch normalization the output depends on the batch alone, so it may be computed while the updates wait for
  * their commit; where a result might not fit its datatype it is computed at once, because nothing may be stored when an
  * error is answered. Batch Renormalization replaces weight and bias. By running statistics the output depends on the
- * state that the updates lead to (layer/settle.h).
+ * state that the updates lead to (layer/next_state.h).
  */
 #include "layer/call.h"
+#include "layer/extremes.h"
 #include "layer/forward.h"
 #include "layer/measure.h"
+#include "layer/next_state.h"
 #include "layer/reals.h"
-#include "layer/settle.h"
 #include "layer/train_instances.h"
+
+/*
+ * From here on an output is large: normalizing so many values takes about 30 us. Where there are few for each channel,
+ * applying the update takes as long.
+ */
+#define LARGE_ELEMENTS ((size_t)32 << 10)
+#define LARGE_EACH ((size_t)16)
 
 /* In c->scratch: 1 / sqrt(var + eps), for forward.h, then weight and bias by renormalization. */
 static int
@@ -22,7 +30,9 @@ allocate(struct call *c, double **room, struct err *e)
 	c->updates = workspace_array(c->workspace, count, sizeof(*c->updates), e);
 	if (c->updates == NULL || workspace_doubles(c->workspace, 2 * count * features, room, e) < 0)
 		return -1;
-	if (c->settles && settle_init(c, e) < 0)
+	if (c->needs_state)
+		c->state = workspace_array(c->workspace, features, CALL_STATE_LISTS * sizeof(*c->state), e);
+	if (c->needs_state && c->state == NULL)
 		return -1;
 	return workspace_doubles(c->workspace, (c->definition->renorm ? 3 : 1) * features, &c->scratch, e);
 }
@@ -46,7 +56,7 @@ call_train_output(struct call *c, struct err *e)
 	c->pending = false;
 	for (size_t i = 0; i < c->pieces.count; i++) {
 		const struct update *u = &c->updates[i];
-		const struct moments own = { u->count, u->mean, u->var }, m = c->settles ? c->running : own;
+		const struct moments own = { u->count, u->mean, u->var }, m = c->needs_state ? c->running : own;
 		const struct piece piece = pieces_get(&c->pieces, c->values, i);
 
 		if (forward_by_moments(c, &piece, &m, parameters_of(c, &m), e) < 0)
@@ -57,17 +67,17 @@ call_train_output(struct call *c, struct err *e)
 }
 
 int
-call_train_settle(struct call *c, const struct statistics *after, struct scale_shift parameters, struct err *e)
+call_train_take_state(struct call *c, const struct statistics *after, struct scale_shift parameters, struct err *e)
 {
 	bool sure;
 
-	if (settle_take(c, after, parameters, &sure, e) < 0)
+	if (next_state_take(c, after, parameters, &sure, e) < 0)
 		return -1;
 	if (sure)
 		return 0;
 	if (c->extremes.count > 0)
 		return forward_by_moments(c, &c->extremes, &c->running, c->parameters, e);
-	return c->pending ? call_train_output(c, e) : settle_refuse_whole(c, e);
+	return c->pending ? call_train_output(c, e) : forward_refuse_whole(c, e);
 }
 
 /* Measures every piece; *sure: an output by its moments cannot fail. */
@@ -105,6 +115,21 @@ measure_and_normalize(struct call *c, double *room, struct err *e)
 	return 0;
 }
 
+/*
+ * Before the updates are submitted, because the store's thread should not spend time on a large tensor. If it might not
+ * fit by the state that its updates probably lead to, call_train_take_state decides by its extremes.
+ */
+static int
+prepare_large(struct call *c, struct err *e)
+{
+	struct err predicted;
+	bool sure;
+
+	if (c->pieces.elements < LARGE_ELEMENTS || c->pieces.elements / LARGE_EACH < c->view.feature)
+		return 0;
+	return next_state_predict(c, &sure, &predicted) < 0 || sure ? 0 : extremes_measure(c, e);
+}
+
 static int
 train_batch(struct call *c, struct err *e)
 {
@@ -112,18 +137,18 @@ train_batch(struct call *c, struct err *e)
 	bool sure;
 
 	c->limit = reals[c->tensor->datatype].largest;
-	c->settles = c->output && definition_by_running(c->definition);
+	c->needs_state = c->output && definition_by_running(c->definition);
 	if (pieces_cut(c, PIECES_GHOSTS, e) < 0 || allocate(c, &room, e) < 0 ||
 	    pieces_take(c, c->tensor, &c->values, e) < 0)
 		return -1;
 	c->update_count = c->definition->track_running_stats ? c->pieces.count : 0;
-	if (c->output && c->pieces.count == 1 && !c->definition->renorm && !c->settles)
+	if (c->output && c->pieces.count == 1 && !c->definition->renorm && !c->needs_state)
 		return measure_and_normalize(c, room, e);
 	if (measure(c, room, &sure, e) < 0)
 		return -1;
 	c->pending = c->output;
-	if (c->settles)
-		return settle_foresee(c, e);
+	if (c->needs_state)
+		return prepare_large(c, e);
 	return c->pending && !sure ? call_train_output(c, e) : 0;
 }
 

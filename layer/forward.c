@@ -203,3 +203,11 @@ forward_surely_finite(const struct call *c, const struct moments *m, double limi
 	}
 	return true;
 }
+
+int
+forward_refuse_whole(const struct call *c, struct err *e)
+{
+	if (measure_check_rstd(c->scratch, c->view.feature, e) < 0)
+		return -1;
+	return err_fail(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
+}

@@ -41,6 +41,12 @@ void forward_finish(struct call *c);
  */
 bool forward_surely_finite(const struct call *c, const struct moments *m, double limit, struct scale_shift by);
 
+/*
+ * Refuses the output of a whole batch of which that does not hold, by the rstd in c->scratch: a channel is constant and
+ * eps is 0, or a value might not fit. Returns -1.
+ */
+int forward_refuse_whole(const struct call *c, struct err *e) MUST_CHECK;
+
 /* The definition's eps for the call's tensor. */
 double forward_eps(const struct call *c);
 

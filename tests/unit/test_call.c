@@ -155,7 +155,7 @@ START_TEST(train_by_ghost_batches_gives_an_update_of_each)
 END_TEST
 
 /* The state that the updates have led to: mean 2, 40; var 4, 400. */
-static const struct statistics settled = { C, 7, 0, (double[C]){ 2, 40 }, (double[C]){ 4, 400 }, 0 };
+static const struct statistics led_to = { C, 7, 0, (double[C]){ 2, 40 }, (double[C]){ 4, 400 }, 0 };
 
 static struct definition
 by_running(void)
@@ -181,11 +181,11 @@ START_TEST(train_by_running_statistics_waits_for_the_state)
 	f.call.output = true;
 	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
 	ck_assert_msg(call_train(&f.call, &f.e) == 0, "%s", f.e.detail);
-	ck_assert(f.call.pending && f.call.settles);
+	ck_assert(f.call.pending && f.call.needs_state);
 	ck_assert_uint_eq(f.call.update_count, _i == 0 ? 1 : 2);
 	ck_assert_mem_eq(f.x, samples, sizeof(samples));
 	bytes = f.ws.memory.bytes;
-	ck_assert_int_eq(call_train_settle(&f.call, &after, (struct scale_shift){ weight, bias }, &f.e), 0);
+	ck_assert_int_eq(call_train_take_state(&f.call, &after, (struct scale_shift){ weight, bias }, &f.e), 0);
 	ck_assert(f.call.pending);
 	memset(mean, 0, sizeof(mean));
 	memset(var, 0, sizeof(var));
@@ -205,7 +205,7 @@ START_TEST(train_by_running_statistics_is_refused_by_the_state)
 	static const double large[] = { 0x1p1023, 0x1p1020, 0x1p1022 };
 	const double weight[C] = { large[_i], 1 };
 	const struct statistics none = { .features = C };
-	struct statistics other = settled;
+	struct statistics other = led_to;
 	struct fixture f;
 	int result;
 
@@ -213,13 +213,13 @@ START_TEST(train_by_running_statistics_is_refused_by_the_state)
 	f.call.output = true;
 	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
 	ck_assert_int_eq(call_train(&f.call, &f.e), 0);
-	ck_assert_int_eq(call_train_settle(&f.call, &none, f.call.parameters, &f.e), -1);
+	ck_assert_int_eq(call_train_take_state(&f.call, &none, f.call.parameters, &f.e), -1);
 	ck_assert_int_eq(f.e.code, ERR_NOT_TRAINED);
 	other.features = C + 1;
-	ck_assert_int_eq(call_train_settle(&f.call, &other, f.call.parameters, &f.e), -1);
+	ck_assert_int_eq(call_train_take_state(&f.call, &other, f.call.parameters, &f.e), -1);
 	ck_assert_int_eq(f.e.code, ERR_SHAPE_MISMATCH);
 	/* The largest value of channel 0 is 2 deviations from the mean: times 2^1023 that is too much. */
-	result = call_train_settle(&f.call, &settled, (struct scale_shift){ weight, NULL }, &f.e);
+	result = call_train_take_state(&f.call, &led_to, (struct scale_shift){ weight, NULL }, &f.e);
 	ck_assert_int_eq(result, _i == 0 ? -1 : 0);
 	ck_assert(_i > 0 || f.e.code == ERR_NON_FINITE_INPUT);
 	ck_assert_int_eq(f.call.pending, _i == 1);
@@ -265,7 +265,7 @@ START_TEST(the_extremes_of_a_large_tensor_decide_whether_it_fits)
 	ck_assert_int_eq(call_train(&f.call, &f.e), 0);
 	ck_assert_uint_eq(f.call.extremes.count, _i < 2 ? 2 * C : 0);
 	ck_assert_int_eq(
-	    call_train_settle(&f.call, &after, (struct scale_shift){ _i == 0 ? weight : heavy, NULL }, &f.e),
+	    call_train_take_state(&f.call, &after, (struct scale_shift){ _i == 0 ? weight : heavy, NULL }, &f.e),
 	    _i == 0 ? 0 : -1);
 	if (_i == 0) {
 		ck_assert(f.call.pending);
@@ -544,16 +544,16 @@ START_TEST(shards_by_running_statistics_share_a_state)
 	ck_assert_int_eq(call_train_shard(&g.call, &own, &g.e), 0);
 	ck_assert_int_eq(call_train_whole(&f.call, &all, state, &f.e), 0);
 	check_batch_update(&f.call);
-	ck_assert(f.call.settles);
-	ck_assert_int_eq(call_train_settle(&f.call, &settled, (struct scale_shift){ heavy, NULL }, &f.e), -1);
+	ck_assert(f.call.needs_state);
+	ck_assert_int_eq(call_train_take_state(&f.call, &led_to, (struct scale_shift){ heavy, NULL }, &f.e), -1);
 	ck_assert_int_eq(f.e.code, ERR_NON_FINITE_INPUT);
-	ck_assert_int_eq(call_train_settle(&f.call, &settled, (struct scale_shift){ weight, NULL }, &f.e), 0);
+	ck_assert_int_eq(call_train_take_state(&f.call, &led_to, (struct scale_shift){ weight, NULL }, &f.e), 0);
 	ck_assert_int_eq(call_train_shard_output(&f.call, &all, state, &f.e), 0);
 	ck_assert_int_eq(call_train_shard_output(&g.call, &all, state, &g.e), 0);
 	memmove(f.x + C, g.x, 3 * C * sizeof(double));
 	for (size_t i = 0; i < N * C; i++)
 		ck_assert_double_eq(
-		    f.x[i], (samples[i] - settled.mean[i % C]) * (1 / sqrt(settled.var[i % C])) * weight[i % C] + 0);
+		    f.x[i], (samples[i] - led_to.mean[i % C]) * (1 / sqrt(led_to.var[i % C])) * weight[i % C] + 0);
 	end(&f);
 	end(&g);
 }

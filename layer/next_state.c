@@ -1,26 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "layer/settle.h"
+#include "layer/next_state.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "layer/extremes.h"
 #include "layer/measure.h"
-
-/*
- * From here on an output is large: normalizing so many values takes about 30 us. Where there are few for each channel,
- * applying the update takes as long.
- */
-#define LARGE_ELEMENTS ((size_t)32 << 10)
-#define LARGE_EACH ((size_t)16)
-
-int
-settle_init(struct call *c, struct err *e)
-{
-	c->state = workspace_array(c->workspace, c->view.feature, CALL_STATE_LISTS * sizeof(*c->state), e);
-	return c->state == NULL ? -1 : 0;
-}
 
 static void
 keep(double *room, const double *values, double absent, size_t n)
@@ -30,7 +15,7 @@ keep(double *room, const double *values, double absent, size_t n)
 }
 
 void
-settle_use(struct call *c, const double *state)
+next_state_use(struct call *c, const double *state)
 {
 	const size_t n = c->view.feature;
 
@@ -58,7 +43,8 @@ surely_below(const struct call *c, const struct update *u)
 }
 
 int
-settle_take(struct call *c, const struct statistics *after, struct scale_shift parameters, bool *sure, struct err *e)
+next_state_take(
+    struct call *c, const struct statistics *after, struct scale_shift parameters, bool *sure, struct err *e)
 {
 	const size_t n = c->view.feature;
 
@@ -69,7 +55,7 @@ settle_take(struct call *c, const struct statistics *after, struct scale_shift p
 		return -1;
 	keep(c->state + 2 * n, parameters.weight, 1, n);
 	keep(c->state + 3 * n, parameters.bias, 0, n);
-	settle_use(c, c->state);
+	next_state_use(c, c->state);
 	measure_rstd(c->definition, &c->running, n, c->scratch);
 	*sure = true;
 	for (size_t i = 0; i < c->update_count && *sure; i++)
@@ -78,16 +64,7 @@ settle_take(struct call *c, const struct statistics *after, struct scale_shift p
 }
 
 int
-settle_refuse_whole(struct call *c, struct err *e)
-{
-	if (measure_check_rstd(c->scratch, c->view.feature, e) < 0)
-		return -1;
-	return err_fail(e, ERR_NON_FINITE_INPUT, "a normalized value of the whole batch might not fit its datatype");
-}
-
-/* Takes the state that the updates lead to from the call's own, which are the initial ones if there are none. */
-static int
-take_next(struct call *c, bool *sure, struct err *e)
+next_state_predict(struct call *c, bool *sure, struct err *e)
 {
 	const size_t n = c->view.feature;
 	struct statistics now = c->statistics, next = { .features = n }, spare;
@@ -109,24 +86,5 @@ take_next(struct call *c, bool *sure, struct err *e)
 		now = next;
 		next = spare;
 	}
-	return settle_take(c, &now, c->parameters, sure, e);
-}
-
-int
-settle_foresee(struct call *c, struct err *e)
-{
-	struct err foreseen;
-	bool sure;
-
-	if (c->pieces.elements < LARGE_ELEMENTS || c->pieces.elements / LARGE_EACH < c->view.feature)
-		return 0;
-	return take_next(c, &sure, &foreseen) < 0 || sure ? 0 : extremes_measure(c, e);
-}
-
-int
-settle_first(struct call *c, struct err *e)
-{
-	bool sure;
-
-	return take_next(c, &sure, e);
+	return next_state_take(c, &now, c->parameters, sure, e);
 }
