@@ -7,6 +7,14 @@ from kinds import KindTest
 from reference import moments
 
 
+RANDOM = numpy.random.default_rng(31)
+
+
+def values(n, features=3):
+    """Values around a mean of their own, of very different sizes."""
+    return RANDOM.normal(RANDOM.normal(0, 5, features), 10.0 ** RANDOM.uniform(-2, 2, features), (n, features))
+
+
 def totals(x):
     """What a source that has seen these (n, features) values sends."""
     x = numpy.asarray(x, "<f8")
