@@ -108,7 +108,7 @@ start_batch(struct request *rq, struct call *c, struct err *e)
 static int
 answer_by_running(struct request *rq, struct call *c, struct err *e)
 {
-	if (call_infer(c, e) < 0)
+	if ((c->output ? call_infer(c, e) : call_examine(c, e)) < 0)
 		return -1;
 	answer_unchanged(rq);
 	return 0;

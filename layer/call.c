@@ -116,6 +116,29 @@ call_infer(struct call *c, struct err *e)
 	return c->definition->track_running_stats ? normalize_running(c, e) : normalize_own(c, false, e);
 }
 
+int
+call_examine(struct call *c, struct err *e)
+{
+	struct moments m;
+	struct piece all;
+	struct err found;
+	double *room;
+
+	if (measure_check_counted(c, e) < 0)
+		return -1;
+	if (c->tensor->count == 0)
+		return 0;
+	if (measure_running(c, &m, e) < 0 || workspace_doubles(c->workspace, 2 * c->view.feature, &room, e) < 0 ||
+	    pieces_cut(c, PIECES_IN_PLACE, e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0)
+		return -1;
+	all = pieces_get(&c->pieces, c->values, 0);
+	/* Moments overflow of finite values too, which nobody asks for here. */
+	if (measure_moments(c, &all, room, &m, &found) == 0 || forward_is_finite(&all))
+		return 0;
+	*e = found;
+	return -1;
+}
+
 /* By the statistics that a new layer would have after this batch. */
 static int
 normalize_first(struct call *c, struct err *e)

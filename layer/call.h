@@ -74,6 +74,10 @@ int call_fit(struct call *c, struct err *e) MUST_CHECK;
 /* Normalizes by the running statistics where the layer tracks them (not_trained), else by the tensor's own. */
 int call_infer(struct call *c, struct err *e) MUST_CHECK;
 
+/* What call_infer needs of a layer that tracks and of its input, for who wants no output: fails without statistics, and
+ * where the tensor holds a NaN or an infinity. */
+int call_examine(struct call *c, struct err *e) MUST_CHECK;
+
 /*
  * Undoes call_infer (but for clipping): x = (y - bias) / weight * sqrt(var + eps) + mean. bad_parameter where a weight
  * is 0, and for a layer that does not track.

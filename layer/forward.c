@@ -25,6 +25,12 @@ first_non_finite(const struct piece *p)
 	return p->count;
 }
 
+bool
+forward_is_finite(const struct piece *p)
+{
+	return first_non_finite(p) == p->count;
+}
+
 const char *
 forward_where(const struct call *c, const struct piece *p, char out[FORWARD_WHERE_BYTES])
 {

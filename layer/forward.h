@@ -50,6 +50,9 @@ int forward_refuse_whole(const struct call *c, struct err *e) MUST_CHECK;
 /* The definition's eps for the call's tensor. */
 double forward_eps(const struct call *c);
 
+/* Whether all of a piece's values are finite. */
+bool forward_is_finite(const struct piece *p);
+
 /* Where a piece has its first value that is not finite: "channel 3", "row 5 (...)". Returns `out`. */
 #define FORWARD_WHERE_BYTES 80
 const char *forward_where(const struct call *c, const struct piece *p, char out[FORWARD_WHERE_BYTES]);

@@ -99,6 +99,30 @@ class Train(FrozenTest):
         self.assertEqual((answer.status, answer.headers["normd-num-batches-tracked"]), (204, "1"))
         self.assertEqual(self.state("bn"), before)
 
+    def test_output_false_normalizes_nothing(self):
+        """What an answer would be refused for does not matter then; that a batch holds NaN or infinity does."""
+        for by in ("batch", "running"):
+            layer, query = f"by-{by}", "train?output=false"
+            self.put(layer, {"kind": "batch_norm", "averaging": "pooled", "normalize_by": by, "eps": 0})
+            self.ask("POST", self.path(layer, "train") + "?output=false", {"data": [[1, 2]]})
+            self.freeze(layer)
+            before = self.state(layer)
+            # Divided by a deviation of 0; the variance of the second one overflows.
+            for x in (numpy.array([[1.0, 5.0]]), numpy.array([[1e300, 1.0], [-1e300, 2.0]])):
+                with self.subTest(by, x=x.tolist()):
+                    body = tensor(x)
+                    self.refused("non_finite_input", 422, layer, "train", body)
+                    self.assertEqual(self.ask("POST", self.path(layer, "train") + "?output=false", body).json,
+                                     {"num_batches_tracked": 1, "revision": 2})
+            for bad in (numpy.nan, numpy.inf):
+                raw = npy.save(numpy.array([[1, 2], [bad, 4]]))
+                for mask, status in (("", 422), ("&mask=1,0", 204)):
+                    with self.subTest(by, bad=bad, mask=mask):
+                        answer = self.client.request("POST", self.path(layer, query + mask), raw,
+                                                     {"Content-Type": npy.TYPE})
+                        self.assertEqual(answer.status, status, answer)
+            self.assertEqual(self.state(layer), before)
+
     def test_layers_that_keep_none_train_as_always(self):
         for kind, (definition, shape) in {**KINDS, "untracked": ({"kind": "batch_norm", "track_running_stats": False},
                                                                  (5, 6, 4))}.items():
