@@ -108,9 +108,10 @@ make_room(struct source_trees *t, struct source_tree *tree, size_t features, siz
 
 	if (bytes > t->bytes_max)
 		return err_fail(e, ERR_TOO_MANY_SOURCES,
-		    "%zu sources of %zu features need %zu MiB, and this daemon has room for %zu MiB: fold the sources "
+		    "%zu source%s of %zu feature%s need %zu MiB, and this daemon has room for %zu MiB: fold the "
+		    "sources "
 		    "that are finished, or start normd with more --max-memory",
-		    count, features, bytes / MIB + 1, t->bytes_max / MIB);
+		    count, err_plural(count), features, err_plural(features), bytes / MIB + 1, t->bytes_max / MIB);
 	while ((oldest = t->oldest) != NULL && oldest != tree &&
 	    t->bytes + bytes - (tree != NULL ? tree->bytes : 0) > t->bytes_max)
 		drop(t, oldest);
