@@ -36,17 +36,29 @@ clock_realtime_s(void)
 	return (int64_t)time(NULL);
 }
 
+/* The last second whose year has four digits, as RFC 3339 wants it. */
+#define SECOND_MAX INT64_C(253402300799)
+
+/* "2026-01-31T12:00:00" */
+static void
+format_second(int64_t second, char out[CLOCK_STAMP_BYTES])
+{
+	const time_t t = (time_t)(second < 0 ? 0 : second < SECOND_MAX ? second : SECOND_MAX);
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(out, CLOCK_STAMP_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+}
+
 /* The date and the second. A thread formats them once a second at most: a busy log writes thousands of lines. */
 static const char *
 date_of(time_t second)
 {
 	static _Thread_local time_t formatted = -1;
 	static _Thread_local char text[CLOCK_STAMP_BYTES];
-	struct tm tm;
 
 	if (second != formatted) {
-		gmtime_r(&second, &tm);
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+		format_second(second, text);
 		formatted = second;
 	}
 	return text;
@@ -72,9 +84,6 @@ clock_stamp(char out[CLOCK_STAMP_BYTES])
 void
 clock_second_stamp(int64_t second, char out[CLOCK_STAMP_BYTES])
 {
-	const time_t t = (time_t)second;
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(out, CLOCK_STAMP_BYTES, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	format_second(second, out);
+	memcpy(out + strlen(out), "Z", 2);
 }
