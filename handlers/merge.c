@@ -43,7 +43,7 @@ statistics_merge(struct request *rq, struct err *e)
 	if (m.count == 1 && !definition_merges_one(rq->definition))
 		return err_fail(e, ERR_TOO_FEW_VALUES,
 		    "\"count\" is 1, and %s averaging needs at least two values per channel",
-		    rq->definition->averaging == AVERAGING_CUMULATIVE ? "cumulative" : "exponential");
+		    definition_averaging_name(rq->definition));
 	*u = definition_update(rq->definition, features, &m);
 	request_update(rq, u, 1);
 	return 0;

@@ -5,6 +5,8 @@
 
 #include "handlers/input.h"
 
+const struct input revision_shown_input = { "revision", INPUT_TEXT, .places = INPUT_BODY };
+
 #define REVISIONS_MAX (sizeof(((struct store_precondition *)NULL)->revisions) / sizeof(uint64_t))
 
 /* Reads an entity tag, such as "12", and returns the text after it, or NULL. A weak tag, W/"12", never matches. */

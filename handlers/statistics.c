@@ -13,7 +13,6 @@ static const struct input mean_input = { "running_mean", DOUBLES_PER_FEATURE };
 static const struct input var_input = { "running_var", DOUBLES_PER_FEATURE };
 static const struct input batches_input = { "num_batches_tracked", DOUBLES_COUNT };
 static const struct input count_input = { "count", DOUBLES_COUNT };
-const struct input revision_shown_input = { "revision", INPUT_TEXT, .places = INPUT_BODY };
 
 const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
 	&revision_shown_input, NULL };
@@ -89,7 +88,7 @@ parse_count(const struct request *rq, struct statistics *s, struct err *e)
 	if (!option_given(&count))
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "the statistics of a %s layer need a \"count\": the number of values per feature in them",
-		    decayed ? "decayed" : "pooled");
+		    definition_averaging_name(rq->definition));
 	if ((decayed ? read_decayed_count(&count, &s->decayed_count, e) :
 		       option_read(&count_input, &count, &s->count, e)) < 0)
 		return -1;

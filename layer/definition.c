@@ -131,7 +131,7 @@ check_needed(const struct cJSON *object, const struct definition *d, struct err 
 
 /* The fields that make sense only together. */
 static int
-check_online(const struct definition *d, struct err *e)
+check_together(const struct definition *d, struct err *e)
 {
 	const bool by_running = d->normalize_by == NORMALIZE_BY_RUNNING, decayed = d->averaging == AVERAGING_DECAYED;
 	const struct {
@@ -180,7 +180,7 @@ resolve(const struct cJSON *object, struct definition *d, struct err *e)
 	 */
 	if (envelope_get(object, "unbiased_running_var") == NULL)
 		d->unbiased_running_var = convention_defaults[d->convention].unbiased && !definition_merges_one(d);
-	return d->kind == KIND_BATCH_NORM ? check_online(d, e) : 0;
+	return d->kind == KIND_BATCH_NORM ? check_together(d, e) : 0;
 }
 
 static bool
@@ -192,7 +192,7 @@ is_other(const struct cJSON *member, const char *const *others)
 	return false;
 }
 
-/* GET shows it beside the definition, which is sent again as it was shown. Only its own call sets it. */
+/* What GET shows beside the definition. A PUT of what GET shows is accepted, but only PUT .../frozen changes it. */
 static bool
 is_frozen(const struct cJSON *member)
 {
@@ -204,8 +204,9 @@ check_frozen(const struct cJSON *member, struct err *e)
 {
 	const enum envelope_type type = envelope_type(member);
 
-	return type == ENVELOPE_BOOL || type == ENVELOPE_NULL ? 0 :
-								field_refuse_type("frozen", "true or false", member, e);
+	if (type == ENVELOPE_BOOL || type == ENVELOPE_NULL)
+		return 0;
+	return field_refuse_type("frozen", "true or false", member, e);
 }
 
 int

@@ -34,14 +34,13 @@ measure_check_count(uint64_t count, struct err *e)
 int
 measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e)
 {
-	const bool merges_one = d->track_running_stats && definition_merges_one(d);
-
-	if (count == 1 && merges_one && output && !definition_by_running(d))
-		return err_fail(e, ERR_TOO_FEW_VALUES,
-		    "the batch has one value per channel; normalizing by its variance needs at least two. To take "
-		    "single "
-		    "values, send output=false, or create the layer with \"normalize_by\" \"running\"");
-	return count == 1 && merges_one ? 0 : measure_check_count(count, e);
+	if (count != 1 || !d->track_running_stats || !definition_merges_one(d))
+		return measure_check_count(count, e);
+	if (!output || definition_by_running(d))
+		return 0;
+	return err_fail(e, ERR_TOO_FEW_VALUES,
+	    "the batch has one value per channel; normalizing by its variance needs at least two. To take single "
+	    "values, send output=false, or create the layer with \"normalize_by\" \"running\"");
 }
 
 int
@@ -74,7 +73,9 @@ void
 measure_rstd(const struct definition *d, const struct moments *m, size_t features, double *rstd)
 {
 	normalize_rstd(m->var, d->eps, features, rstd);
-	for (size_t f = 0; f < features && m->count == 0 && d->min_std > 0; f++)
+	if (m->count > 0 || d->min_std == 0)
+		return;
+	for (size_t f = 0; f < features; f++)
 		if (measure_is_narrow(d, m->var[f]))
 			rstd[f] = 1;
 }

@@ -20,7 +20,7 @@ int measure_instances(const struct call *c, const struct piece *p, double *mean,
  */
 int measure_running(const struct call *c, struct moments *out, struct err *e) MUST_CHECK;
 
-/* The same of the statistics `s`, copied into `room` (2 doubles for each channel of the view). */
+/* The same of the statistics `s`, which have the view's channels: copies them into `room`, means before variances. */
 int measure_copy_running(const struct call *c, const struct statistics *s, double *room, struct err *e) MUST_CHECK;
 
 /* too_few_values if all positions of a tensor are padding. Not for shards, which may be all padding. */
@@ -32,15 +32,20 @@ int measure_check_finite(const struct moments *m, size_t features, struct err *e
 /* too_few_values unless `count` values a channel have a variance. */
 int measure_check_count(uint64_t count, struct err *e) MUST_CHECK;
 
-/* The same in training, where one value is enough if it can be merged and `output` is not by the batch's variance. */
+/*
+ * The same in training. One value a channel is enough if the layer can merge it, and needs the batch's variance for no
+ * output: without `output`, or where the definition normalizes by the running statistics.
+ */
 int measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e) MUST_CHECK;
 
+/* Whether a running deviation, given by its variance, is below the definition's min_std (equation 28). */
+bool measure_is_narrow(const struct definition *d, double var);
+
 /*
- * What each channel is multiplied by: 1 / sqrt(var + eps). By running statistics it is 1 for a channel whose deviation
- * is below the definition's min_std (equation 28). measure_is_narrow tells this of a running variance.
+ * The factor of each channel: 1 / sqrt(var + eps), or 1 for a narrow channel of running statistics (m->count is 0).
+ * `rstd`: `features` doubles.
  */
 void measure_rstd(const struct definition *d, const struct moments *m, size_t features, double *rstd);
-bool measure_is_narrow(const struct definition *d, double var);
 
 /* non_finite_input for a channel with an infinite rstd: its variance is 0, and so is eps. */
 int measure_check_rstd(const double *rstd, size_t features, struct err *e) MUST_CHECK;
