@@ -85,12 +85,12 @@ updated(const struct moves *m, const char *name, const struct update *list, size
 	struct source *source = moves_new_source(m, name, e);
 	enum update_result result = UPDATE_APPLIED;
 	const struct statistics *in;
+	struct statistics pairs[2];
 
 	if (source == NULL)
 		return NULL;
 	/* Two pairs of arrays take turns, so that the last result is in the source's own. */
-	struct statistics pairs[2] = { source->own, source->own };
-
+	pairs[0] = pairs[1] = source->own;
 	pairs[1].mean = source_spare(source);
 	pairs[1].var = pairs[1].mean + features;
 	in = old != NULL ? &old->own : &pairs[count % 2];

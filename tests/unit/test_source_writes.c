@@ -5,6 +5,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -348,6 +349,22 @@ START_TEST(names_that_unbalance_the_tree_are_harmless)
 	drop("s0000-", ERR_NO_SUCH_SOURCE);
 	update(NULL, 1, 1, 1, ERR_NONE);
 	assert_layer(HOSTILE + 1, 1, HOSTILE, HOSTILE + 1, 1, 1);
+}
+END_TEST
+
+/* The places in the heap are for good: by others, the pools that are stored would not be those of their sources. */
+START_TEST(stored_pools_keep_their_bits)
+{
+	static const char *const names[] = { "a", "worker-1", "Z.9_" };
+	static const uint64_t priorities[] = { 0x3aec69d286fbd39b, 0x360f2641c440097a, 0x0ec9fc74050f4207 };
+
+	for (int i = 0; i < 3; i++) {
+		struct source *source = source_new(0, names[i], 0);
+
+		ck_assert_msg(
+		    source->priority == priorities[i], "\"%s\" has 0x%016" PRIx64, names[i], source->priority);
+		source_free(source);
+	}
 }
 END_TEST
 
@@ -798,6 +815,7 @@ unit_suite(void)
 	tcase_add_test(t, other_features_and_other_averagings_are_refused);
 	tcase_add_test(t, the_4097th_source_is_refused);
 	tcase_add_test(t, names_that_unbalance_the_tree_are_harmless);
+	tcase_add_test(t, stored_pools_keep_their_bits);
 	tcase_add_loop_test(t, what_forgets_the_statistics_forgets_the_sources, 0, 4);
 	tcase_add_test(t, the_pool_is_what_is_accepted);
 	tcase_add_test(t, a_key_counts_an_update_of_a_source_once);
