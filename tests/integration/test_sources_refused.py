@@ -4,7 +4,7 @@
 import numpy
 
 import npy
-from sources import SourcesTest, totals, values
+from sources import SourcesTest, values
 
 
 class Refused(SourcesTest):
