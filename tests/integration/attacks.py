@@ -603,13 +603,13 @@ def batches_of_sources(daemon, scale):
 
 @attack
 def readers_of_lists_of_sources(daemon, scale):
-    sources(daemon, 20, scale.max_body // 400)
+    sources(daemon, 20, scale.max_memory // 4800)
     return [request("GET", LAYER + "sourced/statistics/sources?limit=1000")] * (60 * scale.clients)
 
 
 @attack
 def readers_of_sources(daemon, scale):
-    sources(daemon, 1, scale.max_body // 100)
+    sources(daemon, 1, scale.max_memory // 1200)
     return [request("GET", LAYER + "sourced/statistics/sources/w0")] * (30 * scale.clients)
 
 
