@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST .../backward: the gradients by input, weight and bias, from the input and the gradient by the output. In mode
- * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. So they are
- * in mode "train" where the layer trains by them, or is frozen. Changes nothing.
+ * "train" they flow through the moments of the input; in mode "infer" the running statistics are constants. They are
+ * constants in mode "train" too if the layer trains by running statistics, or is frozen. Changes nothing.
  */
 #include <string.h>
 
@@ -130,6 +130,7 @@ backward_start(struct request *rq, struct err *e)
 	*c = request_call(rq, rq->state);
 	if (choose_mode(rq, &train, e) < 0)
 		return -1;
+	/* As train has normalized the input. */
 	c->train = train && !definition_by_running(rq->definition) && !request_is_frozen(rq);
 	if (choose_seed(rq, c, e) < 0 || input_need_tensor(rq, &input_input, &c->tensor, e) < 0 ||
 	    input_need_tensor(rq, &gradient_input, &c->gradient, e) < 0 ||
@@ -139,7 +140,7 @@ backward_start(struct request *rq, struct err *e)
 	if (rq->sync_call != NULL)
 		rq->sync_call->backward = true;
 	if (train && !c->train)
-		request_skip_sync(rq); /* the ranks have nothing to share */
+		request_sync_if_begun(rq);
 	if (rq->sync_call != NULL)
 		return start_shard(rq, w, train, e);
 	return answer_alone(rq, w, e);

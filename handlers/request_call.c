@@ -20,7 +20,7 @@ request_is_frozen(const struct request *rq)
 }
 
 void
-request_skip_sync(struct request *rq)
+request_sync_if_begun(struct request *rq)
 {
 	if (rq->sync_call != NULL && !sync_knows(rq->sync, rq->sync_call))
 		rq->sync_call = NULL;

@@ -12,10 +12,11 @@ struct call request_call(struct request *rq, const struct snapshot *s);
 bool request_is_frozen(const struct request *rq);
 
 /*
- * The call has nothing to share with other ranks: it waits for nobody, unless its step had begun before, so that all
- * ranks of a step get the same. If that has ended meanwhile, `joined` finds no result.
+ * For a call that has nothing to share with other ranks: drops rq->sync_call, so that the request waits for nobody,
+ * unless the step had begun before. Then all ranks of the step get the same answer; if it ends before this rank has
+ * joined, rq->member.result is NULL in `joined`.
  */
-void request_skip_sync(struct request *rq);
+void request_sync_if_begun(struct request *rq);
 
 /*
  * Asks the store for `count` updates, in order, as one change; with 0, whether the request's key was used. They must

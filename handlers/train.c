@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST .../train. The output depends on the batch alone, so a call may leave it for the time in which its updates wait
- * for their commit (layer/call_train.c). Where it depends on the running statistics, the store shows the state that the
- * updates lead to, which the call copies; the output follows after the commit. Of a frozen layer it depends on the
- * statistics as they are, and there is no update.
+ * POST .../train. A request takes one of four ways.
+ *
+ * By the batch: the output depends on the batch alone. The call may leave it for the time in which its updates wait for
+ * their commit (train_meanwhile).
+ *
+ * By running statistics: the output depends on the state that the updates lead to. The store shows that state before it
+ * stands (accept_state). The call copies it, and the output follows after the commit (train_finish).
+ *
+ * Synchronized: the request waits for the shards of the other ranks (train_joined). The rank that leads submits the
+ * update by all of them, in one of the two ways above.
+ *
+ * Frozen (start_frozen, finish_frozen): the output is that of inference, and nothing is updated.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -52,7 +60,8 @@ choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 /* Kept between the steps of the request. */
 struct training {
 	struct call call;
-	struct err err; /* of an output that was computed while the store was at work */
+	bool failed; /* with `err`, the output that was computed while the store was at work */
+	struct err err;
 };
 
 /* Ends the answer, whose head was made before anything was stored. */
@@ -74,7 +83,7 @@ answer_unchanged(struct request *rq)
 
 _Static_assert(CALL_STATE_LISTS <= SYNC_STATE_LISTS, "a step's ranks share a state");
 
-/* On the store's thread. */
+/* On the store's thread, which has the call for this time. */
 static int
 accept_state(void *arg, const struct snapshot *after, struct err *e)
 {
@@ -104,9 +113,9 @@ start_batch(struct request *rq, struct call *c, struct err *e)
 	return 0;
 }
 
-/* Of a frozen layer. */
+/* What a frozen layer answers: the output of inference, and the present counts. */
 static int
-answer_by_running(struct request *rq, struct call *c, struct err *e)
+answer_inferred(struct request *rq, struct call *c, struct err *e)
 {
 	if ((c->output ? call_infer(c, e) : call_examine(c, e)) < 0)
 		return -1;
@@ -114,24 +123,28 @@ answer_by_running(struct request *rq, struct call *c, struct err *e)
 	return 0;
 }
 
-/* What was done under a key before the layer was frozen is answered again, which the store decides. */
+/*
+ * A step that had begun before the layer was frozen has one answer for all its ranks, so this rank joins it. A request
+ * that was done under its key before is answered as it was then: the store is asked for the key, with no updates.
+ */
 static int
 start_frozen(struct request *rq, struct call *c, struct err *e)
 {
-	request_skip_sync(rq);
+	request_sync_if_begun(rq);
 	if (rq->sync_call != NULL)
 		return call_train_shard(c, &rq->member.shard, e);
 	if (rq->digest == NULL || c->tensor->count == 0)
-		return answer_by_running(rq, c, e);
+		return answer_inferred(rq, c, e);
 	request_update(rq, NULL, 0);
 	return 0;
 }
 
+/* The store has told whether the request was done before. */
 static int
 finish_frozen(struct request *rq, struct call *c, struct err *e)
 {
 	if (!rq->op.change.repeated || definition_by_running(rq->definition))
-		return answer_by_running(rq, c, e);
+		return answer_inferred(rq, c, e);
 	if (call_train(c, e) < 0 || (c->pending && call_train_output(c, e) < 0))
 		return -1;
 	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
@@ -171,8 +184,8 @@ train_joined(struct request *rq, struct err *e)
 	struct call *c = &((struct training *)rq->scratch)->call;
 	const struct sync_result *r = rq->member.result;
 
-	if (r == NULL)
-		return answer_by_running(rq, c, e);
+	if (r == NULL) /* the layer is frozen, and the step had ended */
+		return answer_inferred(rq, c, e);
 	if (rq->member.leads && !r->whole.empty && call_train_whole(c, &r->whole, r->state, e) < 0)
 		return -1;
 	if (c->update_count > 0) {
@@ -194,8 +207,8 @@ train_meanwhile(struct request *rq)
 	struct training *t = rq->scratch;
 
 	/* A call that needs the state belongs to the store's thread for now. */
-	if (!t->call.needs_state && t->call.pending && call_train_output(&t->call, &t->err) < 0)
-		return; /* t->err has it */
+	if (!t->call.needs_state && t->call.pending)
+		t->failed = call_train_output(&t->call, &t->err) < 0;
 }
 
 int
@@ -206,7 +219,7 @@ train_finish(struct request *rq, struct err *e)
 
 	if (rq->write.updates.count == 0)
 		return finish_frozen(rq, &t->call, e);
-	if (t->err.code != ERR_NONE) {
+	if (t->failed) {
 		*e = t->err;
 		return -1;
 	}
