@@ -143,7 +143,9 @@ start_frozen(struct request *rq, struct call *c, struct err *e)
 static int
 finish_frozen(struct request *rq, struct call *c, struct err *e)
 {
-	if (!rq->op.change.repeated || definition_by_running(rq->definition))
+	const bool by_present = c->output && definition_by_running(rq->definition);
+
+	if (!rq->op.change.repeated || by_present)
 		return answer_inferred(rq, c, e);
 	if (call_train(c, e) < 0 || (c->pending && call_train_output(c, e) < 0))
 		return -1;

@@ -355,6 +355,19 @@ class Keys(FrozenTest):
         self.assertNotEqual(told["data"], first["data"])
         self.assertEqual(told["data"], self.infer("bn", x).tolist())
         self.assertEqual((told["num_batches_tracked"], told["revision"]), (3, revision))
+        silent = self.train("bn", x, "?output=false", KEY).json
+        self.assertEqual(silent, {name: first[name] for name in ("num_batches_tracked", "revision")})
+
+    def test_a_repeat_without_output_needs_no_statistics(self):
+        """Those that the first call led to may be gone."""
+        self.put_trained(averaging="pooled", normalize_by="running")
+        x = RANDOM.standard_normal((6, 4, 3))
+        first = self.train("bn", x, "?output=false", KEY).json
+        self.ask("DELETE", self.path("bn", "statistics"))
+        self.freeze()
+        self.assertEqual(self.train("bn", x, "?output=false", KEY).json, first)
+        self.assertEqual(self.ask("POST", self.path("bn", "train"), {"datatype": "FP64", "data": x.tolist()}, KEY,
+                                  409).code, "not_trained")
 
     def test_a_merge_is_repeated(self):
         self.put_trained()
