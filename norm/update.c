@@ -6,7 +6,6 @@
 #include "norm/update.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "norm/normalize.h"
 
@@ -51,9 +50,8 @@ struct merge {
  * With a = 0 the result is the batch, exactly.
  */
 static void
-merge(const struct statistics *in, const struct update *u, const struct merge *m, struct statistics *out)
+merge(const struct statistics *in, const struct update *u, struct merge by, struct statistics *out)
 {
-	const struct merge by = *m; /* a copy, which stays in registers while `out` is written */
 	const double *const old_mean = in->mean, *const old_var = in->var;
 	double *restrict const mean = out->mean, *restrict const var = out->var;
 
@@ -77,17 +75,16 @@ static void
 apply_pooled(const struct statistics *in, const struct update *u, struct statistics *out)
 {
 	const uint64_t a = in->count, b = u->count, both = a + b;
-	const bool a_is_less = a < b;
 	const double divisor = (double)(both > u->ddof ? both - u->ddof : 0);
 	const struct merge m = {
-		.a_is_less = a_is_less,
+		.a_is_less = (a < b),
 		.share_a = (double)a / (double)both,
 		.share_b = (double)b / (double)both,
 		.weight_a = part((double)(a > u->ddof ? a - u->ddof : 0), divisor),
 		.weight_b = part((double)b, divisor),
 	};
 
-	merge(in, u, &m, out);
+	merge(in, u, m, out);
 }
 
 /*
@@ -99,16 +96,15 @@ apply_decayed(const struct statistics *in, const struct update *u, struct statis
 {
 	const double a = in->decayed_count * u->keep, b = (double)u->count, both = a + b;
 	const double older = in->decayed_count > u->ddof ? (in->decayed_count - u->ddof) * u->keep : 0;
-	const bool a_is_less = a < b;
 	const struct merge m = {
-		.a_is_less = a_is_less,
+		.a_is_less = (a < b),
 		.share_a = a / both,
 		.share_b = b / both,
 		.weight_a = part(older, both - u->ddof),
 		.weight_b = part(b, both - u->ddof),
 	};
 
-	merge(in, u, &m, out);
+	merge(in, u, m, out);
 	out->decayed_count = both;
 }
 
@@ -122,17 +118,6 @@ overflows(const struct statistics *in, const struct update *u)
 		return !(in->decayed_count * u->keep + (double)u->count < STATISTICS_DECAYED_COUNT_END);
 	return u->averaging == AVERAGING_POOLED &&
 	    (in->count > STATISTICS_COUNT_MAX || u->count > STATISTICS_COUNT_MAX - in->count);
-}
-
-/* 2^-k, for k up to 1022. */
-static double
-negative_power(unsigned k)
-{
-	const uint64_t bits = (uint64_t)(1023 - k) << 52;
-	double power;
-
-	memcpy(&power, &bits, sizeof(power));
-	return power;
 }
 
 /* More half-lives than this leave less than the smallest double. */
@@ -154,7 +139,10 @@ update_keep(uint64_t n, double half_life)
 	t = (k - x) * 0x1.62e42fefa39efp-1; /* ln 2 */
 	for (unsigned i = SERIES_TERMS; i > 0; i--)
 		kept = 1 + kept * t / i;
-	return kept * negative_power(k / 2) * negative_power(k - k / 2);
+	/* Times 2^-k. Every product is exact but a subnormal one, which can only be the last. */
+	for (double power = 0.5; k > 0; k >>= 1, power *= power)
+		kept *= (k & 1) != 0 ? power : 1;
+	return kept;
 }
 
 enum update_result
