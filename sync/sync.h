@@ -35,10 +35,10 @@ struct sync_call {
 	const char *step; /* 1 to SYNC_STEP_MAX characters */
 	unsigned rank, world_size;
 	unsigned timeout_ms;
-	bool known_only; /* do not begin a step, and do not take part in one that is done but with the shard it had */
+	bool known_only; /* join only a step that has begun, or that is done and had this shard */
 };
 
-/* What the layer's next state can be given for each channel, for the ranks to normalize by. */
+/* How many lists, of a double for each channel, a step has room for: the state that its ranks normalize by. */
 #define SYNC_STATE_LISTS 4
 
 /* All shards together (docs/MATH.md, equation 24; the sums with the pooled mean). Immutable once it is there. */
@@ -56,11 +56,10 @@ struct sync_member {
 	void (*resume)(void *arg); /* from any thread, without a lock held */
 	void *arg;
 
-	/* The results. */
+	/* The results. `result` is NULL after an error, and where the call is known_only and has joined no step. */
 	struct err err;
-	bool leads; /* it must call sync_lead */
-	const struct sync_result
-	    *result; /* valid until sync_leave; NULL without `err`: known_only, and it joined none */
+	bool leads;                       /* it must call sync_lead */
+	const struct sync_result *result; /* valid until sync_leave */
 
 	/* The module's own. */
 	struct sync *all;
