@@ -68,6 +68,32 @@ check_keys(struct rig *rig, const struct world *before, const struct world_batch
 	}
 }
 
+/*
+ * Case by case the cache holds nothing, or SQLite has so little memory that it would write before it commits, and the
+ * process ends without closing the store: what it has in the log is read by the next one.
+ */
+static void
+must_open(struct rig *rig, int which)
+{
+	struct err e = { 0 };
+
+	ck_assert_int_eq(rig_open(rig, which % 2 == 0 ? 1 << 20 : 1, &e), 0);
+	if (which / 2 % 2 != 0)
+		sqlite3_exec(rig->db, "PRAGMA cache_size=8", NULL, NULL, NULL);
+}
+
+static void
+end_process(struct rig *rig, struct disk *disk, int which)
+{
+	const bool killed = which / 2 % 2 != 0;
+
+	if (killed)
+		disk_kill(disk);
+	rig_close(rig);
+	if (killed)
+		disk_kill(disk);
+}
+
 START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 {
 	struct disk *disk = disk_new((uint64_t)_i);
@@ -76,11 +102,10 @@ START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 	static struct rig rig;
 	struct seen seen = { 0 };
 	struct world_batch batch;
-	struct err e = { 0 };
 
 	vfs_register(disk);
 	now = (struct world){ 0 };
-	ck_assert_int_eq(rig_open(&rig, _i % 2 == 0 ? 1 << 20 : 1, &e), 0);
+	must_open(&rig, _i);
 	for (int i = 0; i < BATCHES; i++) {
 		world_make_batch(&batch, &now, &random);
 		ck_assert_msg(rig_run(&rig, &now, &batch, &next) == RIG_STORED, "batch %d", i);
@@ -93,8 +118,8 @@ START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 		}
 		now = next;
 		if (i % 10 == 9) {
-			rig_close(&rig);
-			ck_assert_int_eq(rig_open(&rig, _i % 2 == 0 ? 1 << 20 : 1, &e), 0);
+			end_process(&rig, disk, _i);
+			must_open(&rig, _i);
 			ck_assert_msg(rig_matches(&rig, &now), "batch %d: another state after reopening", i);
 		}
 	}
