@@ -108,7 +108,8 @@ measure_and_normalize(struct call *c, double *room, struct err *e)
 	const struct piece all = pieces_get(&c->pieces, c->values, 0);
 	struct moments m;
 
-	if (forward_batch(c, &all, room, &m, e) < 0)
+	if (measure_check_update(c->definition, norm_view_count(all.view), true, e) < 0 ||
+	    forward_batch(c, &all, room, &m, e) < 0)
 		return -1;
 	c->updates[0] = definition_update(c->definition, c->view.feature, &m);
 	forward_finish(c);

@@ -148,7 +148,8 @@ check_together(const struct definition *d, struct err *e)
 		{ d->renorm && by_running,
 		    "\"renorm\" corrects a batch's own statistics, and \"normalize_by\" \"running\" does not use "
 		    "them" },
-		{ decayed && d->half_life == 0, "\"averaging\" \"decayed\" needs a \"half_life\", in values" },
+		{ decayed && d->half_life == 0,
+		    "\"averaging\" \"decayed\" needs \"half_life\": after how many values older ones weigh half" },
 		{ !decayed && d->half_life > 0, "\"half_life\" needs \"averaging\" \"decayed\"" },
 	};
 

@@ -234,7 +234,9 @@ class OneValue(RunningTest):
                             mean, var = self.statistics(layer)
                             self.assertEqual((mean.tolist(), var.tolist()), (x[0].tolist(), [0, 0]))
                         else:
-                            self.refused("too_few_values", 422, layer, "train" + query, tensor(x))
+                            told = self.refused("too_few_values", 422, layer, "train" + query, tensor(x))
+                            # The message tells those who can do it how to send single values.
+                            self.assertEqual("output=false" in told["detail"], name in MERGE_ONE, told)
 
     def test_inference_of_one_value(self):
         """By 1 / sqrt(eps), or under min_std by 1."""
@@ -510,7 +512,6 @@ class Keys(RunningTest):
         self.assertIn("channel 1", told["detail"])
         self.ask("DELETE", self.path("l", "statistics"))
         self.assertEqual(self.ask("POST", self.path("l", "train"), tensor(x, "FP16"), key, 409).code, "not_trained")
-
 
     def test_a_repeat_after_a_kill(self):
         daemon = Daemon()
