@@ -20,7 +20,7 @@
 
 /* The state that is read often is small beside the data that passes through. */
 #define CACHE_PART 4
-#define CACHE_BYTES_MAX (256 * MIB)
+#define CACHE_BYTES_MAX (1024 * MIB)
 
 /* What the totals of sources may take of the cache's part; the rest is for other state whatever happens. */
 #define SOURCES_OF_CACHE(bytes) ((bytes) / 4 * 3)

@@ -99,23 +99,31 @@ tree_bytes(size_t features, size_t count)
 	return sizeof(struct source_tree) + sources_bytes(features) + (count + 1) * source_bytes(features);
 }
 
-/* Drops others until `tree`, or a new one if it is NULL, has room for `count` sources. */
-static int
-make_room(struct source_trees *t, struct source_tree *tree, size_t features, size_t count, struct err *e)
+static bool
+fits(const struct source_trees *t, size_t features, size_t count)
 {
-	const size_t bytes = tree_bytes(features, count);
+	return tree_bytes(features, count) <= t->bytes_max;
+}
+
+/* `advice`: what the client or the operator can do. */
+static int
+refuse_size(const struct source_trees *t, size_t features, size_t count, const char *advice, struct err *e)
+{
+	return err_fail(e, ERR_TOO_MANY_SOURCES,
+	    "%zu source%s of %zu feature%s need %zu MiB, and this daemon has room for %zu MiB: %s", count,
+	    err_plural(count), features, err_plural(features), tree_bytes(features, count) / MIB + 1,
+	    t->bytes_max / MIB, advice);
+}
+
+/* Drops others until `tree`, or a new one if it is NULL, has room for `count` sources, which fit. */
+static void
+make_room(struct source_trees *t, struct source_tree *tree, size_t features, size_t count)
+{
+	const size_t more = tree_bytes(features, count) - (tree != NULL ? tree->bytes : 0);
 	struct source_tree *oldest;
 
-	if (bytes > t->bytes_max)
-		return err_fail(e, ERR_TOO_MANY_SOURCES,
-		    "%zu source%s of %zu feature%s need %zu MiB, and this daemon has room for %zu MiB: fold the "
-		    "sources "
-		    "that are finished, or start normd with more --max-memory",
-		    count, err_plural(count), features, err_plural(features), bytes / MIB + 1, t->bytes_max / MIB);
-	while ((oldest = t->oldest) != NULL && oldest != tree &&
-	    t->bytes + bytes - (tree != NULL ? tree->bytes : 0) > t->bytes_max)
+	while ((oldest = t->oldest) != NULL && oldest != tree && t->bytes + more > t->bytes_max)
 		drop(t, oldest);
-	return 0;
 }
 
 /* An empty tree, in the table. NULL without memory. */
@@ -164,8 +172,15 @@ source_trees_get(struct source_trees *t, struct backend *b, const struct snapsho
 		link_newest(t, tree);
 		return tree;
 	}
-	if (make_room(t, NULL, features, now->sources, e) < 0)
+	/* They were stored while there was more memory. Folding or deleting some would need the tree too. */
+	if (!fits(t, features, now->sources)) {
+		(void)refuse_size(t, features, now->sources,
+		    "start normd with more --max-memory, as it had; or forget the sources by PUT or DELETE "
+		    ".../statistics",
+		    e);
 		return NULL;
+	}
+	make_room(t, NULL, features, now->sources);
 	tree = add(t, now->identity, features);
 	if (tree == NULL) {
 		err_set_memory(e);
@@ -182,7 +197,13 @@ source_trees_get(struct source_trees *t, struct backend *b, const struct snapsho
 int
 source_trees_make_room(struct source_trees *t, struct source_tree *tree, struct err *e)
 {
-	return make_room(t, tree, tree->sources->features, tree->sources->count + 1, e);
+	const size_t features = tree->sources->features, count = tree->sources->count + 1;
+
+	if (!fits(t, features, count))
+		return refuse_size(
+		    t, features, count, "fold those that are finished, or start normd with more --max-memory", e);
+	make_room(t, tree, features, count);
+	return 0;
 }
 
 void

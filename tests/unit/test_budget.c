@@ -272,6 +272,10 @@ START_TEST(the_parts_make_the_whole)
 	ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
 	ck_assert_uint_eq(p.total, 2048 * MIB);
 	ck_assert(!p.body_lowered);
+	/* The sources of a network: 50,000 features at 500 sites, of which each takes four doubles. */
+	w = wish(0, 8192 * MIB, 64 * MIB, 2);
+	ck_assert_int_eq(memory_plan_make(&w, &p, &e), 0);
+	ck_assert_uint_ge(p.sources, (size_t)500 * 50000 * 4 * sizeof(double));
 }
 END_TEST
 

@@ -665,6 +665,7 @@ START_TEST(trees_that_leave_come_back)
 {
 	const size_t bytes = sizeof(struct source_tree) + sources_bytes(WIDE) + 3 * source_bytes(WIDE);
 	const struct snapshot *a, *b;
+	struct scratch_change c;
 
 	store_close(s);
 	s = open_with(bytes);
@@ -687,8 +688,12 @@ START_TEST(trees_that_leave_come_back)
 	store_close(s);
 	s = open_with(bytes - 1);
 	put_wide("a", "x", 9, ERR_TOO_MANY_SOURCES);
-	expect((struct store_write){ .kind = STORE_SOURCE_DELETE, .layer = "a", .source.name = "x" },
-	    ERR_TOO_MANY_SOURCES);
+	c = scratch_run_change(
+	    s, (struct scratch_change){ .write = { .kind = STORE_SOURCE_DELETE, .layer = "a", .source.name = "x" } });
+	ck_assert_int_eq(c.op.err.code, ERR_TOO_MANY_SOURCES);
+	/* The advice can be followed: sources cannot be folded either. */
+	ck_assert_msg(strstr(c.op.err.detail, "--max-memory") != NULL && strstr(c.op.err.detail, "fold ") == NULL, "%s",
+	    c.op.err.detail);
 	expect((struct store_write){ .kind = STORE_STATISTICS_RESET, .layer = "a" }, ERR_NONE);
 	put_wide("a", "x", 9, ERR_NONE);
 }
