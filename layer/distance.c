@@ -3,7 +3,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "codec/json_write.h"
 #include "layer/js_distance.h"
@@ -64,21 +63,41 @@ size_of(enum distance_score score, double value)
 	return value < 1 ? 1 / value : value;
 }
 
-static int
-compare(const void *left, const void *right)
+/* Moves the value at `i` down in a heap of `n` values, of which none is above a larger one. */
+static void
+sink(double *heap, size_t n, size_t i)
 {
-	const double *a = left, *b = right;
+	const double value = heap[i];
 
-	return (*a > *b) - (*a < *b);
+	for (size_t below; (below = 2 * i + 1) < n; i = below) {
+		if (below + 1 < n && heap[below + 1] > heap[below])
+			below++;
+		if (heap[below] <= value)
+			break;
+		heap[i] = heap[below];
+	}
+	heap[i] = value;
 }
 
+/*
+ * Makes a heap of the values and takes the larger half off. All of that happens in place: qsort would allocate as much
+ * memory as the values have, which no budget counts.
+ */
 static double
 median_of(double *values, size_t n)
 {
+	double taken = NAN;
+
 	if (n == 0)
 		return NAN;
-	qsort(values, n, sizeof(*values), compare);
-	return n % 2 == 1 ? values[n / 2] : values[n / 2 - 1] / 2 + values[n / 2] / 2;
+	for (size_t i = n / 2; i > 0; i--)
+		sink(values, n, i - 1);
+	for (size_t left = n; left > n - n / 2; left--) {
+		taken = values[0];
+		values[0] = values[left - 1];
+		sink(values, left - 1, 0);
+	}
+	return n % 2 == 1 ? values[0] : taken / 2 + values[0] / 2;
 }
 
 void

@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/unit.h"
@@ -186,6 +187,34 @@ START_TEST(the_farthest_and_the_median)
 }
 END_TEST
 
+static int
+compare(const void *left, const void *right)
+{
+	const double *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Of every number of features, in any order, with many that are equal. The order of all tells it a second time. */
+START_TEST(medians_of_many)
+{
+	struct distance list[200], max, median;
+	double room[200], sorted[200];
+
+	srand48(_i);
+	for (size_t n = 1; n <= 200; n++) {
+		for (size_t f = 0; f < n; f++) {
+			sorted[f] = _i % 2 == 0 ? drand48() - 0.5 : (double)(lrand48() % 7);
+			list[f] = (struct distance){ { sorted[f], sorted[f], sorted[f], sorted[f], sorted[f] } };
+		}
+		qsort(sorted, n, sizeof(*sorted), compare);
+		distance_summarize(list, n, room, &max, &median);
+		for (size_t s = 0; s < DISTANCE_SCORES; s++)
+			ck_assert(median.scores[s] == sorted[(n - 1) / 2] / 2 + sorted[n / 2] / 2);
+	}
+}
+END_TEST
+
 START_TEST(as_json)
 {
 	const struct distance d = { { -0.5, 4, NAN, 1e300, 0 } };
@@ -215,6 +244,7 @@ unit_suite(void)
 	tcase_add_test(t, ends_of_double);
 	tcase_add_test(t, no_deviation_no_scores);
 	tcase_add_test(t, the_farthest_and_the_median);
+	tcase_add_loop_test(t, medians_of_many, 0, 20);
 	tcase_add_test(t, as_json);
 	suite_add_tcase(s, t);
 	return s;
