@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Numbers as little-endian bytes, on any machine. Written without loops: compilers make one instruction of eight bytes
- * then, where the machine is little-endian itself.
+ * Numbers as little-endian bytes, on any machine. There are no loops, because compilers then make one instruction of
+ * eight bytes on little-endian machines.
  */
 #pragma once
 

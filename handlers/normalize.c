@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * POST /v1/normalize: normalizes a tensor by its own statistics, without a layer. The fields of the definition are
- * members of the body, of its object "definition", or of ?definition={...}, which is needed if the body is only a
- * tensor. The tensor's members are in the body, or in its object "tensor" or "input".
+ * POST /v1/normalize: normalizes a tensor without a layer, as train would normalize the first batch of a new one. The
+ * fields of the definition are members of the body, of its object "definition", or of ?definition={...}, which is
+ * needed if the body is only a tensor. The tensor's members are in the body, or in its object "tensor" or "input".
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ list_others(const char *others[OTHERS_MAX])
 	others[n] = NULL;
 }
 
-/* Whether the body, which is an object, may have this member beside the definition and the inputs. */
+/* Whether a member has a meaning beside the definition, although a definition may have a field of this name. */
 static bool
 is_listed(const char *const *others, const char *name)
 {
@@ -49,7 +49,7 @@ is_listed(const char *const *others, const char *name)
 	return strcmp(name, "datatype") == 0;
 }
 
-/* The definition is given as a whole: refuses a body that has fields of a definition as members too. */
+/* The definition is one object: refuses a body that has fields of a definition as members too. */
 static int
 check_given_once(const struct request *rq, const struct option *definition, const char *const *others, struct err *e)
 {

@@ -114,7 +114,7 @@ refuse(const struct input *in, const char *label, const char *wanted, const stru
 	    in->type == INPUT_UINTS && envelope_type(o->member) == ENVELOPE_OBJECT ? JSON_TYPED_ARRAY_HINT : "");
 }
 
-/* What should have it does not: the object that it is a member of, the body or the query. */
+/* The option is missing: names the object, the body or the query that should have it. */
 static int
 refuse_absent(const struct input *in, const char *wanted, struct err *e)
 {

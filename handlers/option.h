@@ -50,5 +50,5 @@ int option_read_object(
 /* The same for any JSON text; also bad_json, whose offset is in that text. */
 int option_parse(const char *text, option_read_json *read, void *arg, struct err *e) MUST_CHECK;
 
-/* Says that the option must be `wanted`, and what it is, or that it is not there. Gives -1. */
+/* Says that the option must be `wanted`, and what it is or that it is missing: bad_parameter. Returns -1. */
 int option_refuse(const struct input *in, const struct option *o, const char *wanted, struct err *e);

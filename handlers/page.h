@@ -12,6 +12,7 @@ struct page {
 /* What a list takes. */
 extern const struct input *const page_inputs[];
 
+/* Reads which page is asked for; `after` lives as long as the request. Error: bad_parameter. */
 int page_get(const struct request *rq, struct page *out, struct err *e) MUST_CHECK;
 
 /* Ends a list and its object, with the member "next": the `after` of the next page, or null (NULL) on the last page. */

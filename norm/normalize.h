@@ -11,8 +11,8 @@
 void normalize_rstd(const double *var, double eps, size_t features, double *rstd);
 
 /*
- * Whether all of `n` numbers are finite. Only an exponent of ones carries into the sign's place; integers, because a
- * compiler makes vectors of them where it does not of comparisons.
+ * Whether all of `n` numbers are finite. If 1 is added to an exponent, only one that is all ones carries into the place
+ * of the sign. These are integers because compilers vectorize this loop, and not one that compares doubles.
  */
 static inline bool
 normalize_finite(const double *x, size_t n)
