@@ -61,6 +61,11 @@ def tensor(x, datatype="FP64", **members):
     return {"shape": list(x.shape), "datatype": datatype, "data": x.ravel().tolist(), **members}
 
 
+def array(told, dtype="<f8"):
+    """The tensor of an answer, or None, as an array."""
+    return None if told is None else numpy.array(told["data"], dtype).reshape(told["shape"])
+
+
 class KindTest(ClientTest):
     def put(self, layer, definition):
         return self.ask("PUT", self.path(layer), definition, status=201).json
@@ -75,6 +80,14 @@ class KindTest(ClientTest):
 
     def trained(self, layer, x, **members):
         return numpy.array(self.train(layer, x, **members).json["data"])
+
+    def freeze(self, layer="bn", frozen=True, **more):
+        return self.ask("PUT", self.path(layer, "frozen"), {"frozen": frozen}, **more)
+
+    def statistics(self, layer="bn"):
+        """The means, the variances, and the number of batches."""
+        told = self.ask("GET", self.path(layer, "statistics")).json
+        return array(told["running_mean"]), array(told["running_var"]), told["num_batches_tracked"]
 
     def normalize_once(self, definition, x, **given):
         body = {"definition": definition, "tensor": {"datatype": "FP64", "data": x.tolist()}, **given}

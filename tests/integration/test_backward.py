@@ -8,17 +8,13 @@ import unittest
 import numpy
 
 import npy
-from kinds import KINDS, KindTest, tensor
+from kinds import KINDS, KindTest, array, tensor
 from reference import ulp32
 from test_vectors import load
 
 CASES = load("backward.json")
 GRADIENTS = ("grad_input", "grad_weight", "grad_bias")
 RANDOM = numpy.random.default_rng(11)
-
-
-def array(tensor, dtype="<f8"):
-    return None if tensor is None else numpy.array(tensor["data"], dtype).reshape(tensor["shape"])
 
 
 def given(case):

@@ -18,9 +18,6 @@ KEY = {"Idempotency-Key": "k"}
 
 
 class FrozenTest(KindTest):
-    def freeze(self, layer="bn", frozen=True, **more):
-        return self.ask("PUT", self.path(layer, "frozen"), {"frozen": frozen}, **more)
-
     def put_trained(self, layer="bn", x=None, **definition):
         """A layer of four features with parameters and a batch, before it is frozen."""
         self.put(layer, {"kind": "batch_norm", **definition})
@@ -388,9 +385,6 @@ class Keys(FrozenTest):
 
 
 class Synchronized(SyncTest):
-    def freeze(self, frozen=True):
-        return self.ask("PUT", self.path("bn", "frozen"), {"frozen": frozen})
-
     def put_trained(self, **definition):
         self.put("bn", {"kind": "batch_norm", "num_features": 4, **definition})
         self.train("bn", RANDOM.standard_normal((8, 4)) * 3 + 5)
@@ -442,7 +436,7 @@ class Synchronized(SyncTest):
         self.put_trained()
         waits = self.steps_that_wait("bn", self.shard(0))
         self.freeze()
-        self.freeze(False)
+        self.freeze(frozen=False)
         answers = [self.send("bn", "train", self.shard(1)), waits()]
         self.assertEqual([(a.status, a.json["num_batches_tracked"]) for a in answers], [(200, 2)] * 2)
 

@@ -11,7 +11,7 @@ import urllib.parse
 import numpy
 
 import npy
-from kinds import KINDS, KindTest, by_own_statistics, tensor
+from kinds import KINDS, KindTest, array, by_own_statistics, tensor
 
 RANDOM = numpy.random.default_rng(23)
 LENGTHS = [4, 2, 0, 3, 4]
@@ -424,7 +424,6 @@ class Gradients(PaddingTest):
         """Layer norm's rows and batch norm's values, each as a tensor of its own: those by weight and bias add up."""
         x, g = RANDOM.standard_normal((2, 5, 6, 4))
         keep = keep_of(LENGTHS, 4)
-        array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
         for name, padded, alone in (("batch_norm", lambda a: a, lambda a: a.transpose(0, 2, 1)[keep].T[None]),
                                     ("layer_norm", lambda a: a.transpose(0, 2, 1),
                                      lambda a: a.transpose(0, 2, 1)[keep])):

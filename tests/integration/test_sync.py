@@ -11,7 +11,7 @@ import urllib.parse
 import numpy
 
 import npy
-from kinds import KindTest, tensor
+from kinds import KindTest, array, tensor
 from normd import PATIENCE, Daemon, at_once
 
 RANDOM = numpy.random.default_rng(17)
@@ -61,11 +61,6 @@ class SyncTest(KindTest):
             self.assertEqual(answer.status, 200, answer)
         return answers
 
-    def statistics(self, layer):
-        told = self.ask("GET", self.path(layer, "statistics")).json
-        return numpy.array(told["running_mean"]["data"]), numpy.array(told["running_var"]["data"]), told[
-            "num_batches_tracked"]
-
     def assert_same_statistics(self, layer, other, near=1e-12):
         mean, var, count = self.statistics(layer)
         expected_mean, expected_var, expected_count = self.statistics(other)
@@ -74,7 +69,7 @@ class SyncTest(KindTest):
         self.assertLessEqual((numpy.abs(var - expected_var) / expected_var).max(), near)
 
     def outputs(self, answers):
-        return numpy.concatenate([numpy.array(a.json["data"]).reshape(a.json["shape"]) for a in answers])
+        return numpy.concatenate([array(a.json) for a in answers])
 
 
 class OneBatch(SyncTest):
@@ -111,7 +106,6 @@ class OneBatch(SyncTest):
         lengths = sum((shard.get("lengths", []) for shard in shards), [])
         one = self.ask("POST", self.path("one", "backward"),
                        {"input": tensor(x), "grad_output": tensor(g), **({"lengths": lengths} if lengths else {})}).json
-        array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
         for answer in answers:
             self.assertEqual(answer.status, 200, answer)
         self.assertNear(numpy.concatenate([array(a.json["grad_input"]) for a in answers]), array(one["grad_input"]))
@@ -192,7 +186,6 @@ class OneBatch(SyncTest):
                   for i, (a, b, given) in enumerate(parts)]
         answers = at_once([self.later("shards", "backward", body) for body in bodies])
         self.assertEqual({a.status for a in answers}, {200}, answers)
-        array = lambda told: numpy.array(told["data"]).reshape(told["shape"])
         one = self.ask("POST", self.path("one", "backward"),
                        {"input": tensor(x), "grad_output": tensor(g), "lengths": lengths}).json
         self.assertNear(numpy.concatenate([array(a.json["grad_input"]) for a in answers]), array(one["grad_input"]))
