@@ -34,9 +34,9 @@ struct backend_ops {
 	/*
 	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` is also called
 	 * after a failed commit. Nothing of a failed commit is stored, not even after a restart, unless `e` says that
-	 * this is not known. `marks`: it may be marked.
+	 * this is not known.
 	 */
-	int (*begin)(struct backend *b, bool marks, struct err *e);
+	int (*begin)(struct backend *b, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);
 	/* A nested transaction, one at a time. `unmark` ends it; with `back` it undoes all writes since `mark`. */

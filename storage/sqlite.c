@@ -19,29 +19,32 @@ sqlite_in_transaction(struct backend *b)
 }
 
 /*
- * With little memory SQLite writes pages to the log before the commit, and writes a page again in its place there. When
- * a transaction then goes back to a mark, SQLite 3.40 leaves wrong checksums in the log: all that is committed later is
- * lost if the process ends before a checkpoint. So a transaction that may be marked writes nothing before its commit.
- * This can be set between transactions alone.
+ * When its cache is full SQLite writes pages to the log before the commit, and a page that it writes again replaces the
+ * first in its place there: their checksums are made anew at the commit, from the first replaced page on. Up to 3.49,
+ * ROLLBACK TO drops the pages that were written since the mark, but still makes checksums from a replaced one of them
+ * on. The pages that the commit writes before that place have none, so a recovery ignores them and all that is
+ * committed later. Therefore the cache grows from a mark on, until it is taken back, and nothing is written in between.
+ * (cache_spill=OFF would have no effect within a transaction; a number of pages has.)
  */
 static int
 keep_pages(struct sqlite_backend *self, bool keep, struct err *e)
 {
 	if (self->keeps_pages == keep)
 		return 0;
-	if (sqlite_run(self->db, keep ? "PRAGMA cache_spill=OFF" : "PRAGMA cache_spill=ON", e) < 0)
+	if (sqlite_run(self->db, keep ? "PRAGMA cache_spill=2147483647" : "PRAGMA cache_spill=1", e) < 0)
 		return -1;
 	self->keeps_pages = keep;
 	return 0;
 }
 
 static int
-sqlite_begin(struct backend *b, bool marks, struct err *e)
+sqlite_begin(struct backend *b, struct err *e)
 {
 	/* A transaction that could not be rolled back must not become part of this one. */
 	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), e) < 0)
 		return -1;
-	if (keep_pages(sqlite_self(b), marks, e) < 0)
+	/* The one before may have ended at a mark. */
+	if (keep_pages(sqlite_self(b), false, e) < 0)
 		return -1;
 	return sqlite_place_check(&sqlite_self(b)->place, e) < 0 ?
 	    -1 :
@@ -62,6 +65,8 @@ sqlite_rollback(struct backend *b)
 static int
 sqlite_mark(struct backend *b, struct err *e)
 {
+	if (keep_pages(sqlite_self(b), true, e) < 0)
+		return -1;
 	return statement_run(sqlite_statement(b, STATEMENT_MARK), e);
 }
 
@@ -70,7 +75,9 @@ sqlite_unmark(struct backend *b, bool back, struct err *e)
 {
 	if (back && statement_run(sqlite_statement(b, STATEMENT_BACK_TO_MARK), e) < 0)
 		return -1;
-	return statement_run(sqlite_statement(b, STATEMENT_UNMARK), e);
+	if (statement_run(sqlite_statement(b, STATEMENT_UNMARK), e) < 0)
+		return -1;
+	return keep_pages(sqlite_self(b), false, e);
 }
 
 /*

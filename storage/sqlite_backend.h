@@ -14,7 +14,7 @@ struct sqlite_backend {
 	struct backend backend; /* first */
 	const struct store_definition_ops *definitions;
 	sqlite3 *db;
-	bool keeps_pages; /* the transaction's pages stay in memory until it is committed, however many they are */
+	bool keeps_pages; /* changed pages stay in memory, however many they are */
 	struct sqlite_place place;
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	struct sqlite_keys keys;

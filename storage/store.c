@@ -125,20 +125,11 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 	return changes;
 }
 
-/* Whether a change may go back alone. */
-static bool
-may_be_marked(const struct store_op *ops)
-{
-	while (ops != NULL && ops->change.count == 1)
-		ops = ops->next;
-	return ops != NULL;
-}
-
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
 {
-	if (s->backend->ops->begin(s->backend, may_be_marked(ops), e) < 0)
+	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		if (batch_apply(b, &op->change, &op->err) < 0 && b->broken)

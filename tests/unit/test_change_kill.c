@@ -370,6 +370,68 @@ START_TEST(a_kill_leaves_changes_whole)
 }
 END_TEST
 
+/*
+ * A change of more than SQLite keeps in memory: it makes layers, of which a few share a page of the database, deletes
+ * some of them long after they were made, and is refused by its last write.
+ */
+#define LARGE_LAYERS 4000
+#define LARGE_DELETED_AFTER 2000
+
+static void
+refuse_large_change(struct store *s)
+{
+	static struct store_write writes[2 * LARGE_LAYERS];
+	static char layers[LARGE_LAYERS][8], definition[1000];
+	struct store_op op = { .kind = STORE_CHANGE };
+	size_t n = 0;
+
+	memset(definition, 'd', sizeof(definition) - 1);
+	for (unsigned i = 0; i < LARGE_LAYERS; i++) {
+		snprintf(layers[i], sizeof(layers[i]), "%05u", i);
+		writes[n++] = (struct store_write){
+			.kind = STORE_LAYER_CREATE, .model = "large", .layer = layers[i], .create = { definition, 1 }
+		};
+		if (i > LARGE_DELETED_AFTER + 200 && i % 6 == 0)
+			writes[n++] = (struct store_write){
+				.kind = STORE_LAYER_DELETE, .model = "large", .layer = layers[i - LARGE_DELETED_AFTER]
+			};
+	}
+	writes[n++] = (struct store_write){ .kind = STORE_LAYER_DELETE, .model = "large", .layer = "none" };
+	op.change.writes = writes;
+	op.change.count = n;
+	op = scratch_run(s, op);
+	ck_assert_int_eq(op.err.code, ERR_NO_SUCH_LAYER);
+	store_op_fini(&op);
+}
+
+START_TEST(a_kill_after_a_large_refused_change_loses_nothing)
+{
+	static const char *const acknowledged[] = { "before", "after" };
+	struct store *s;
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		s = scratch_open();
+		scratch_create(s, acknowledged[0]);
+		refuse_large_change(s);
+		scratch_create(s, acknowledged[1]);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	s = scratch_open();
+	for (unsigned i = 0; i < 2; i++) {
+		const struct snapshot *layer = scratch_layer(s, acknowledged[i]);
+
+		ck_assert_msg(layer != NULL, "layer \"%s\" is lost", acknowledged[i]);
+		snapshot_unref(layer);
+	}
+	store_close(s);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -379,6 +441,7 @@ unit_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, a_kill_leaves_changes_whole);
+	tcase_add_test(t, a_kill_after_a_large_refused_change_loses_nothing);
 	suite_add_tcase(s, t);
 	return s;
 }
