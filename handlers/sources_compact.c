@@ -28,8 +28,12 @@ count_names(const struct cJSON *list, size_t *count, struct err *e)
 	if (envelope_type(list) != ENVELOPE_ARRAY)
 		return refuse(list, e);
 	for (const struct cJSON *name = envelope_first(list); name != NULL; name = envelope_next(name)) {
-		if (envelope_type(name) != ENVELOPE_STRING || ++*count > STORE_SOURCES_MAX)
-			return refuse(envelope_type(name) != ENVELOPE_STRING ? name : list, e);
+		if (envelope_type(name) != ENVELOPE_STRING)
+			return refuse(name, e);
+		if (++*count > STORE_SOURCES_MAX)
+			return err_fail(e, ERR_BAD_PARAMETER,
+			    "\"sources\" has more than %zu names, the most that a layer may have sources",
+			    STORE_SOURCES_MAX);
 		if (placeholders_check_name("source", envelope_text(name), e) < 0)
 			return -1;
 	}

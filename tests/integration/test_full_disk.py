@@ -5,7 +5,7 @@ and with space again writes do too."""
 import os
 import unittest
 
-from normd import wait_for
+from normd import Daemon, wait_for
 from small_disk import start_on_small_disk
 
 
@@ -115,6 +115,29 @@ class FullDisk(unittest.TestCase):
         self.daemon.kill()
         self.daemon.start()
         check()
+
+
+class Deletion(unittest.TestCase):
+    """What is deleted is not written once more: that would take time, and room where there is none."""
+
+    def test_little_is_written(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        features = 50000
+        totals = {"count": 2, "mean": [0.5] * features, "var": [1] * features}
+        log = daemon.store[len("sqlite:"):] + "-wal"
+        for layer in ("a", "b", "c"):
+            self.assertEqual(daemon.curl("PUT", f"/v1/models/{layer}/layers/bn", {
+                "kind": "batch_norm", "averaging": "pooled"}).status, 201)
+            for source in range(5):
+                self.assertEqual(daemon.curl("PUT", f"/v1/models/{layer}/layers/bn/statistics/sources/w{source}",
+                                             totals).status, 200)
+        for path, status in (("/v1/models/a/layers/bn", 204), ("/v1/models/b", 204),
+                             ("/v1/models/c/layers/bn/statistics", 200)):
+            daemon.stop()
+            daemon.start()
+            self.assertEqual(daemon.curl("DELETE", path).status, status)
+            self.assertLess(os.path.getsize(log), 16 * features)
 
 
 if __name__ == "__main__":

@@ -450,6 +450,9 @@ class Compaction(SourcesTest):
                 self.assertRefused(code, status, "POST", self.sources("bn", "compact"), body)
         told = self.assertRefused("bad_parameter", 400, "POST", self.sources("bn", "compact"), {"sorces": ["a"]})
         self.assertIn('did you mean "sources"?', told["detail"])
+        told = self.assertRefused("bad_parameter", 400, "POST", self.sources("bn", "compact"),
+                                  {"sources": [f"w{i}" for i in range(4097)]})
+        self.assertIn("more than 4096 names", told["detail"])
 
 
 class Durability(unittest.TestCase):
