@@ -34,10 +34,16 @@ measure_check_count(uint64_t count, struct err *e)
 int
 measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e)
 {
-	if (count != 1 || !d->track_running_stats || !definition_merges_one(d))
+	const bool by_own = output && !definition_by_running(d);
+
+	if (count != 1 || !d->track_running_stats || (by_own && !definition_merges_one(d)))
 		return measure_check_count(count, e);
-	if (!output || definition_by_running(d))
+	if (!by_own && definition_merges_one(d))
 		return 0;
+	if (!by_own)
+		return err_fail(e, ERR_TOO_FEW_VALUES,
+		    "the batch has one value per channel; the layer's averaging needs its variance, and so at least "
+		    "two. To take single values, create the layer with \"averaging\" \"pooled\" or \"decayed\"");
 	return err_fail(e, ERR_TOO_FEW_VALUES,
 	    "the batch has one value per channel; normalizing by its variance needs at least two. To take single "
 	    "values, send output=false, or create the layer with \"normalize_by\" \"running\"");

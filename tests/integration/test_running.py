@@ -231,8 +231,10 @@ class OneValue(RunningTest):
                             self.assertEqual((mean.tolist(), var.tolist()), (x[0].tolist(), [0, 0]))
                         else:
                             told = self.refused("too_few_values", 422, layer, "train" + query, tensor(x))
-                            # The message tells those who can do it how to send single values.
+                            # The message tells how to send single values those who can, and those who want to.
                             self.assertEqual("output=false" in told["detail"], name in MERGE_ONE, told)
+                            wants = name not in MERGE_ONE and (query or by == "running")
+                            self.assertEqual('"pooled" or "decayed"' in told["detail"], bool(wants), told)
 
     def test_inference_of_one_value(self):
         """By 1 / sqrt(eps), or under min_std by 1."""
