@@ -42,6 +42,21 @@ measure(double mean_w, double var_w, double mean_t, double var_t)
 	} };
 }
 
+/* A single value, or a sensor that is stuck. The two distributions have nothing in common. */
+static struct distance
+measure_constant(double mean_w, double mean_t, double var_t)
+{
+	const double shift = quotient(mean_w, mean_t, sqrt(var_t));
+
+	return (struct distance){ {
+	    [DISTANCE_MEAN_SHIFT] = limited(shift),
+	    [DISTANCE_VARIANCE_RATIO] = 0,
+	    [DISTANCE_JS] = 1,
+	    [DISTANCE_DIVERGENCE] = NAN,
+	    [DISTANCE_WASSERSTEIN] = limited(hypot(shift, 1)),
+	} };
+}
+
 void
 distance_measure(const struct moments *w, const struct moments *t, size_t features, struct distance *out)
 {
@@ -49,9 +64,9 @@ distance_measure(const struct moments *w, const struct moments *t, size_t featur
 	const bool counted = w->count > 0 && t->count > 0;
 
 	for (size_t f = 0; f < features; f++)
-		out[f] = counted && w->var[f] > 0 && t->var[f] > 0 ?
-		    measure(w->mean[f], w->var[f], t->mean[f], t->var[f]) :
-		    none;
+		out[f] = !counted || !(t->var[f] > 0) ? none :
+		    w->var[f] > 0                     ? measure(w->mean[f], w->var[f], t->mean[f], t->var[f]) :
+							measure_constant(w->mean[f], t->mean[f], t->var[f]);
 }
 
 /* How far a score is from that of equal distributions; only the order matters. */

@@ -4,8 +4,8 @@
  * (docs/MATH.md, equations 31 to 35). They say how large a difference is, not how certain, so they do not grow with the
  * number of values.
  *
- * A feature has no scores, which is NAN, where one of the deviations is 0. A score that is beyond doubles is the
- * largest double.
+ * A feature has no scores, which is NAN, where the deviation of the reference is 0; where only the other is 0, it has
+ * no divergence, which would be infinite. A score that is beyond doubles is the largest double.
  */
 #pragma once
 

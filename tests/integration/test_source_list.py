@@ -128,7 +128,8 @@ class Distances(SourcesTest):
                 self.assertScores(self.entries(layer)["a"][summary],
                                   dict(zip(SCORES, (0, 1, 0, 0, 0))))
 
-    def test_a_deviation_of_0_has_no_scores(self):
+    def test_a_deviation_of_0(self):
+        """A pool without deviations has no scores; a source without them, say a sensor that is stuck, is far away."""
         nothing = dict.fromkeys(SCORES)
         self.pooled()
         self.put_source("constant", {"count": 5, "mean": [1, 2], "var": [0, 0]})
@@ -138,8 +139,12 @@ class Distances(SourcesTest):
             self.assertEqual((entry["max"], entry["median"]), (nothing, nothing))
         self.put_source("b", {"count": 5, "mean": [1, 2], "var": [0, 1]})
         entries = self.entries()
-        self.assertEqual(entries["constant"]["max"], nothing)
         pool = self.statistics()
+        shift = (2 - pool["mean"][1]) / math.sqrt(pool["var"][1])
+        stuck = dict(zip(SCORES, (shift, 0, 1, None, math.hypot(shift, 1))))
+        self.assertScores({score: value for score, value in entries["constant"]["max"].items() if value is not None},
+                          {score: value for score, value in stuck.items() if value is not None})
+        self.assertIsNone(entries["constant"]["max"]["divergence"])
         self.assertScores(entries["b"]["max"], scores(2, 1, pool["mean"][1], pool["var"][1]))
         self.assertEqual(entries["b"]["median"], entries["b"]["max"])
 

@@ -135,17 +135,21 @@ START_TEST(ends_of_double)
 }
 END_TEST
 
-START_TEST(no_deviation_no_scores)
+/* Of three features the first has both deviations, the second only that of the reference, the third only the other. */
+START_TEST(without_deviations)
 {
-	const double zero[] = { 1, 0, 3 }, one[] = { 1, 1, 0 };
-	const struct moments w = { 2, one, zero }, t = { 2, one, one }, empty = { 0 };
+	const double mean_w[] = { 1, 5, 3 }, var_w[] = { 1, 0, 3 }, mean_t[] = { 1, 1, 1 }, var_t[] = { 1, 4, 0 };
+	const struct moments w = { 2, mean_w, var_w }, t = { 2, mean_t, var_t }, empty = { 0 };
 	struct distance list[3];
 
 	distance_measure(&w, &t, 3, list);
-	for (size_t s = 0; s < DISTANCE_SCORES; s++) {
-		ck_assert(!isnan(list[0].scores[s]));
-		ck_assert(isnan(list[1].scores[s]) && isnan(list[2].scores[s]));
-	}
+	for (size_t s = 0; s < DISTANCE_SCORES; s++)
+		ck_assert(!isnan(list[0].scores[s]) && isnan(list[2].scores[s]));
+	ck_assert(list[1].scores[DISTANCE_MEAN_SHIFT] == 2);
+	ck_assert(list[1].scores[DISTANCE_VARIANCE_RATIO] == 0);
+	ck_assert(list[1].scores[DISTANCE_JS] == 1);
+	ck_assert(isnan(list[1].scores[DISTANCE_DIVERGENCE]));
+	check_near(list[1].scores[DISTANCE_WASSERSTEIN], sqrtl(5), 1e-15);
 	distance_measure(&empty, &t, 3, list);
 	ck_assert(isnan(list[0].scores[DISTANCE_JS]));
 	distance_measure(&t, &empty, 3, list);
@@ -242,7 +246,7 @@ unit_suite(void)
 	tcase_add_test(t, units_do_not_matter);
 	tcase_add_test(t, no_detour_is_shorter);
 	tcase_add_test(t, ends_of_double);
-	tcase_add_test(t, no_deviation_no_scores);
+	tcase_add_test(t, without_deviations);
 	tcase_add_test(t, the_farthest_and_the_median);
 	tcase_add_loop_test(t, medians_of_many, 0, 20);
 	tcase_add_test(t, as_json);
