@@ -7,6 +7,7 @@ struct call
 request_call(struct request *rq, const struct snapshot *s)
 {
 	return (struct call){ .name = s->identity->name,
+		.frozen = s->frozen,
 		.definition = s->identity->parsed,
 		.statistics = s->statistics,
 		.parameters = { s->weight.values, s->bias.values },

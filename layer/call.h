@@ -29,6 +29,7 @@ struct channels;
 struct call {
 	/* The layer and its state. */
 	const char *name; /* for messages; NULL where the layer cannot lack statistics */
+	bool frozen;      /* for messages: it gets no statistics before it is thawed */
 	const struct definition *definition;
 	struct statistics statistics; /* features 0: not fixed yet; mean NULL: never trained */
 	struct scale_shift parameters;

@@ -102,7 +102,8 @@ static int
 refuse_untrained(const struct call *c, struct err *e)
 {
 	return err_fail(e, ERR_NOT_TRAINED,
-	    "layer \"%s\" was never trained and no statistics were put: train it, or PUT them", c->name);
+	    "layer \"%s\" was never trained and no statistics were put: %strain it, or PUT them", c->name,
+	    c->frozen ? "thaw it by PUT .../frozen {\"frozen\":false}, then " : "");
 }
 
 int

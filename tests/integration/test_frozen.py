@@ -138,6 +138,7 @@ class Train(FrozenTest):
         for query, headers in (("", None), ("", KEY), ("?output=false", None)):
             answer = self.ask("POST", self.path("bn", "train") + query, {"data": [[1, 2], [3, 5]]}, headers, 409)
             self.assertEqual(answer.code, "not_trained")
+            self.assertIn('thaw it by PUT .../frozen {"frozen":false}, then train it', answer.json["detail"])
         one = {"input": {"data": [[1, 2]]}, "grad_output": {"data": [[1, 2]]}}
         self.refused("not_trained", 409, "bn", "backward", one)
         self.train("bn", numpy.zeros((0, 2)), shape=[0, 2])
