@@ -21,5 +21,7 @@ int64_t clock_realtime_s(void);
 #define CLOCK_STAMP_BYTES 32
 void clock_stamp(char out[CLOCK_STAMP_BYTES]);
 
-/* A second since 1970 in the same form, without the milliseconds. Seconds before 1970 or after 9999 count as the ends. */
+/*
+ * A second since 1970 in the same form, without the milliseconds. Seconds before 1970 or after 9999 count as the ends.
+ */
 void clock_second_stamp(int64_t second, char out[CLOCK_STAMP_BYTES]);

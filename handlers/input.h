@@ -71,7 +71,7 @@ int request_settle(struct request *rq, const struct definition *d, struct err *e
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
 
-/* The member "revision" of what a GET shows: its PUT accepts and ignores it. If-Match guards against other revisions. */
+/* The member "revision" of what a GET shows. Its PUT ignores it: If-Match guards against other revisions. */
 extern const struct input revision_shown_input;
 
 /* Reads If-Match, where there is one, into rq->write.precondition. Error: bad_parameter. */

@@ -31,7 +31,8 @@ void distance_measure(const struct moments *w, const struct moments *t, size_t f
 /*
  * Of each score: its value for the feature that is farthest from equality, and its median over the features. For mean
  * shifts, farthest means the largest size (the sign is kept); for variance ratios, the largest size of the logarithm.
- * Features without scores do not count; if no feature has scores, the result is NAN. `room`: `features` doubles. Allocates nothing.
+ * Features without the score do not count; if no feature has it, the result is NAN. `room`: `features` doubles.
+ * Allocates nothing.
  */
 void distance_summarize(
     const struct distance *list, size_t features, double *room, struct distance *max, struct distance *median);

@@ -183,9 +183,9 @@ check_kind(const char *path, struct err *e)
 }
 
 /*
- * secure_delete: Debian's SQLite overwrites with zeros, in the log and then in the file, whatever is deleted. That takes
- * ten times as long, and as much of a disk that is full as the deletion should free. FAST overwrites in pages that are
- * written anyway, names among them.
+ * secure_delete: Debian's SQLite overwrites with zeros, in the log and then in the file, whatever is deleted. That
+ * takes ten times as long, and as much of a disk that is full as the deletion should free. FAST overwrites in pages
+ * that are written anyway, names among them.
  */
 static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA synchronous=FULL;"
