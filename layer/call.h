@@ -121,10 +121,9 @@ int call_train_shard(struct call *c, struct shard *own, struct err *e) MUST_CHEC
 int call_backward_shard(struct call *c, struct shard *own, struct err *e) MUST_CHECK;
 
 /*
- * Makes the update by the whole batch, for one of its calls. If call_train_shard_output might fail for any of them,
- * fails. `state`: CALL_STATE_LISTS * features doubles (mean and variance as they normalize, weight, bias). If the call
- * `needs_state`, call_train_take_state leaves there the state that all of them normalize by, or fails for the same
- * reason.
+ * Makes the update by the whole batch, for one of its calls. Fails if call_train_shard_output might fail for any of
+ * them. `state`: CALL_STATE_LISTS * features doubles (mean and variance as they normalize, weight, bias). If the call
+ * `needs_state`, call_train_take_state fills it with the state that all of them normalize by, or fails in the same way.
  */
 #define CALL_STATE_LISTS 4
 int call_train_whole(struct call *c, const struct shard *whole, double *state, struct err *e) MUST_CHECK;

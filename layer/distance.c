@@ -64,9 +64,12 @@ distance_measure(const struct moments *w, const struct moments *t, size_t featur
 	const bool counted = w->count > 0 && t->count > 0;
 
 	for (size_t f = 0; f < features; f++)
-		out[f] = !counted || !(t->var[f] > 0) ? none :
-		    w->var[f] > 0                     ? measure(w->mean[f], w->var[f], t->mean[f], t->var[f]) :
-							measure_constant(w->mean[f], t->mean[f], t->var[f]);
+		if (!counted || !(t->var[f] > 0))
+			out[f] = none;
+		else if (w->var[f] > 0)
+			out[f] = measure(w->mean[f], w->var[f], t->mean[f], t->var[f]);
+		else
+			out[f] = measure_constant(w->mean[f], t->mean[f], t->var[f]);
 }
 
 /* How far a score is from that of equal distributions; only the order matters. */

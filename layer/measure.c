@@ -34,19 +34,19 @@ measure_check_count(uint64_t count, struct err *e)
 int
 measure_check_update(const struct definition *d, uint64_t count, bool output, struct err *e)
 {
-	const bool by_own = output && !definition_by_running(d);
+	const bool by_own = output && !definition_by_running(d), merges_one = definition_merges_one(d);
 
-	if (count != 1 || !d->track_running_stats || (by_own && !definition_merges_one(d)))
+	if (count != 1 || !d->track_running_stats || (by_own && !merges_one))
 		return measure_check_count(count, e);
-	if (!by_own && definition_merges_one(d))
-		return 0;
-	if (!by_own)
+	if (by_own)
 		return err_fail(e, ERR_TOO_FEW_VALUES,
-		    "the batch has one value per channel; the layer's averaging needs its variance, and so at least "
-		    "two. To take single values, create the layer with \"averaging\" \"pooled\" or \"decayed\"");
+		    "the batch has one value per channel; normalizing by its variance needs at least two. To take "
+		    "single values, send output=false, or create the layer with \"normalize_by\" \"running\"");
+	if (merges_one)
+		return 0;
 	return err_fail(e, ERR_TOO_FEW_VALUES,
-	    "the batch has one value per channel; normalizing by its variance needs at least two. To take single "
-	    "values, send output=false, or create the layer with \"normalize_by\" \"running\"");
+	    "the batch has one value per channel; the layer's averaging needs its variance, and so at least two. To "
+	    "take single values, create the layer with \"averaging\" \"pooled\" or \"decayed\"");
 }
 
 int

@@ -130,7 +130,7 @@ double
 update_keep(uint64_t n, double half_life)
 {
 	const double x = (double)n / half_life;
-	double t, kept = 1;
+	double t, kept = 1, power = 0.5;
 	unsigned k;
 
 	if (!(x < HALF_LIVES_MAX))
@@ -140,8 +140,10 @@ update_keep(uint64_t n, double half_life)
 	for (unsigned i = SERIES_TERMS; i > 0; i--)
 		kept = 1 + kept * t / i;
 	/* Times 2^-k. Every product is exact but a subnormal one, which can only be the last. */
-	for (double power = 0.5; k > 0; k >>= 1, power *= power)
+	for (; k > 0; k >>= 1) {
 		kept *= (k & 1) != 0 ? power : 1;
+		power *= power;
+	}
 	return kept;
 }
 
