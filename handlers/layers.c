@@ -32,7 +32,6 @@ layer_put_finish(struct request *rq, struct err *e)
 {
 	const struct definition *stands = rq->write.result.snapshot->identity->parsed;
 	struct buf *head = &rq->reply.head;
-	bool same;
 
 	reply_revision(&rq->reply, rq->write.result.revision);
 	if (rq->write.result.created) {
@@ -41,15 +40,12 @@ layer_put_finish(struct request *rq, struct err *e)
 		return 0;
 	}
 	buf_clear(head);
-	definition_show(head, stands, rq->write.result.features, rq->write.result.frozen);
-	if (head->failed)
-		return err_fail_memory(e);
-	if (definition_same(stands, rq->write.result.features, rq->scratch, &same, e) < 0)
-		return -1;
-	if (!same)
+	definition_differences(head, stands, rq->write.result.features, rq->scratch);
+	if (head->len > 0 && !head->failed)
 		return err_fail(e, ERR_LAYER_DIFFERS, "layer \"%s\" exists with another definition: %.*s", rq->layer,
 		    (int)head->len, head->bytes);
-	return 0;
+	definition_show(head, stands, rq->write.result.features, rq->write.result.frozen);
+	return head->failed ? err_fail_memory(e) : 0;
 }
 
 int

@@ -237,23 +237,38 @@ definition_is_field(const char *name)
 	return false;
 }
 
+static void
+format_value(struct buf *b, const struct definition_field *f, const struct definition *d)
+{
+	if (f->write != NULL)
+		f->write(b, d);
+	else
+		field_write(f, b, d);
+}
+
+/* With a number of features where it has none. */
+static struct definition
+with_features(const struct definition *d, size_t features)
+{
+	struct definition shown = *d;
+
+	if (shown.num_features == 0)
+		shown.num_features = features;
+	return shown;
+}
+
 /* All but the brace at the end. */
 static void
 format_fields(struct buf *b, const struct definition *d, size_t features)
 {
-	struct definition shown = *d;
+	const struct definition shown = with_features(d, features);
 	char before = '{';
 
-	if (shown.num_features == 0)
-		shown.num_features = features;
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
 		if (!has_field(d, f))
 			continue;
 		buf_printf(b, "%c\"%s\":", before, f->name);
-		if (f->write != NULL)
-			f->write(b, &shown);
-		else
-			field_write(f, b, &shown);
+		format_value(b, f, &shown);
 		before = ',';
 	}
 }
@@ -272,23 +287,42 @@ definition_show(struct buf *b, const struct definition *d, size_t features, bool
 	buf_printf(b, ",\"frozen\":%s}", frozen ? "true" : "false");
 }
 
-int
-definition_same(
-    const struct definition *stands, size_t features, const struct definition *asked, bool *same, struct err *e)
+static void
+add_difference(
+    struct buf *out, const struct definition_field *f, const struct definition *one, const struct definition *other)
+{
+	struct buf first, second;
+
+	buf_init(&first, SIZE_MAX);
+	buf_init(&second, SIZE_MAX);
+	format_value(&first, f, one);
+	format_value(&second, f, other);
+	if (first.failed || second.failed)
+		out->failed = true;
+	else if (first.len != second.len || memcmp(first.bytes, second.bytes, first.len) != 0)
+		buf_printf(out, "%s\"%s\" is %.*s, not %.*s", out->len > 0 ? "; " : "", f->name, (int)first.len,
+		    first.bytes, (int)second.len, second.bytes);
+	buf_fini(&first);
+	buf_fini(&second);
+}
+
+/* Beside the layer's name, a message has room for differences of so many bytes and one more. */
+#define DIFFERENCES_BYTES 100
+
+void
+definition_differences(
+    struct buf *out, const struct definition *stands, size_t features, const struct definition *asked)
 {
 	const size_t open = stands->num_features == 0 ? features : 0;
-	struct buf one, other;
-	bool failed;
+	const struct definition one = with_features(stands, open), other = with_features(asked, open);
 
-	buf_init(&one, SIZE_MAX);
-	buf_init(&other, SIZE_MAX);
-	definition_format(&one, stands, open);
-	definition_format(&other, asked, open);
-	failed = one.failed || other.failed;
-	*same = !failed && one.len == other.len && memcmp(one.bytes, other.bytes, one.len) == 0;
-	buf_fini(&one);
-	buf_fini(&other);
-	return failed ? err_fail_memory(e) : 0;
+	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
+		/* Kinds have different fields; theirs is the first. */
+		if (out->len > DIFFERENCES_BYTES || (out->len > 0 && one.kind != other.kind))
+			return;
+		if (has_field(&one, f))
+			add_difference(out, f, &one, &other);
+	}
 }
 
 const char *

@@ -77,11 +77,12 @@ void definition_format(struct buf *b, const struct definition *d, size_t feature
 void definition_show(struct buf *b, const struct definition *d, size_t features, bool frozen);
 
 /*
- * Whether `asked` equals the layer's definition in every field. A num_features that was left out equals `features`, the
- * number that the layer has by now (0: none yet). -1 with `e`: no memory.
+ * Appends in which fields `asked` differs from the layer's definition, the first few: `"eps" is 1e-5, not 0.1`; nothing
+ * if it is the same. A num_features that was left out equals `features`, the number that the layer has by now (0: none
+ * yet).
  */
-int definition_same(const struct definition *stands, size_t features, const struct definition *asked, bool *same,
-    struct err *e) MUST_CHECK;
+void definition_differences(
+    struct buf *out, const struct definition *stands, size_t features, const struct definition *asked);
 
 /* Whether train normalizes by the running statistics that its own update has led to. */
 bool definition_by_running(const struct definition *d);

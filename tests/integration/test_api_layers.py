@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Models and layers: creating, naming, listing and deleting them."""
 
+import json
 import unittest
 from urllib.parse import quote
 
@@ -65,8 +66,18 @@ class PutTest(DaemonTest):
                 if field == "averaging":
                     other["momentum"] = None
                 answer = self.refused("layer_differs", 409, "PUT", self.path(), other)
-                self.assertIn('"num_features":3', answer.json["detail"])
-        self.refused("layer_differs", 409, "PUT", self.path(), {"kind": "layer_norm", "normalized_shape": [3]})
+                told = f'"{field}" is {json.dumps(given[field])}, not '
+                self.assertIn(told.replace("1e-05", "0.00001"), answer.json["detail"])
+        answer = self.refused("layer_differs", 409, "PUT", self.path(), {"kind": "layer_norm", "normalized_shape": [3]})
+        self.assertEqual(answer.json["detail"], 'layer "bn" exists with another definition: "kind" is "batch_norm", '
+                         'not "layer_norm"')
+        long = "l" * 128
+        self.put_layer(long, {"kind": "batch_norm"})
+        answer = self.refused("layer_differs", 409, "PUT", self.path(long), {
+            "kind": "batch_norm", "eps": 1.2345678901234567e-5, "averaging": "decayed", "half_life": 1.2345678901234567,
+            "renorm": {"r_max": 1.2345678901234567, "d_max": 1.2345678901234567}, "clip": 1.2345678901234567})
+        self.assertRegex(answer.json["detail"], f'^layer "{long}" exists with another definition: "eps" is 0.00001, '
+                         'not 0.000012345678901234568; "momentum" is 0.1, not null; .*, not [^ ]*$')
         self.assertEqual(self.call("GET", self.path()).json, {**given, "frozen": False})
 
     def test_another_layer_norm_is_refused(self):
