@@ -71,6 +71,8 @@ class Answer:
 class Daemon:
     """A running normd. Its store and log are files in a directory of its own, unless `store` says otherwise."""
 
+    program = NORMD
+
     def __init__(self, *args, store=None, env=None, start=True):
         self.directory = tempfile.mkdtemp(prefix="normd-test-")
         self.store = store or "sqlite:" + os.path.join(self.directory, "normd.db")
@@ -83,7 +85,7 @@ class Daemon:
 
     def command(self):
         prefix = os.environ.get("NORMD_PREFIX", "").split()
-        return [*prefix, NORMD, "--listen", "127.0.0.1:0", "--port-file", self.port_file, "--store", self.store,
+        return [*prefix, self.program, "--listen", "127.0.0.1:0", "--port-file", self.port_file, "--store", self.store,
                 *self.args]
 
     @property
@@ -173,6 +175,21 @@ class Daemon:
     def descriptors(self):
         """How many files and connections it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+class LateStore(Daemon):
+    """A daemon whose updates wait until `go` was called: what happens while the store is at work."""
+
+    program = os.path.join(BUILD, "tests/daemons/late_store")
+
+    def __init__(self, *args):
+        super().__init__(*args, start=False)
+        self.go_path = os.path.join(self.directory, "go")
+        self.env = {"LATE_STORE": self.go_path}
+        self.start()
+
+    def go(self):
+        open(self.go_path, "w").close()
 
 
 def parse_answer(raw):

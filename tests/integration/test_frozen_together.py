@@ -2,21 +2,15 @@
 """Freezing of whole models, while others train or create layers, and what is left of it after a kill."""
 
 import itertools
-import os
-import shutil
-import tempfile
 import threading
 import unittest
 
 import numpy
 
-import normd
 from kinds import tensor
-from normd import BUILD, PATIENCE, Daemon, wait_for
+from normd import PATIENCE, Daemon, LateStore, wait_for
 from test_frozen import KEY, RANDOM, FrozenTest
 from test_sync import sync
-
-LATE_STORE = os.path.join(BUILD, "tests/daemons/late_store")
 
 
 class Models(FrozenTest):
@@ -186,16 +180,11 @@ class Crowd(FrozenTest):
         self.assertGreater(by_running, self.ROUNDS * self.CLIENTS)
 
 
-class LateStore(unittest.TestCase):
-    """A daemon whose updates wait until a file is there: what was decided before the freeze and is stored after it."""
+class Overtaken(unittest.TestCase):
+    """What was decided before the freeze and is stored after it."""
 
     def setUp(self):
-        command = normd.NORMD
-        self.addCleanup(setattr, normd, "NORMD", command)
-        normd.NORMD = LATE_STORE
-        self.addCleanup(shutil.rmtree, directory := tempfile.mkdtemp(prefix="normd-test-"))
-        self.go = os.path.join(directory, "go")
-        self.daemon = Daemon("--threads", "4", env={"LATE_STORE": self.go})
+        self.daemon = LateStore("--threads", "4")
         self.addCleanup(self.daemon.close)
         self.layer = "/v1/models/m/layers/bn"
         self.curl("PUT", self.layer, {"kind": "batch_norm", "num_features": 2})
@@ -216,7 +205,7 @@ class LateStore(unittest.TestCase):
         for path in by:
             self.curl("PUT", path[0], {"frozen": path[1]})
         before = self.curl("GET", self.layer + "/statistics")
-        open(self.go, "w").close()
+        self.daemon.go()
         thread.join()
         return answers[0], before
 

@@ -8,21 +8,16 @@ the client timeout.
 import http.client
 import io
 import json
-import os
 import select
-import shutil
 import socket
 import struct
-import tempfile
 import time
 import unittest
 from functools import partial
 
-import normd
-from normd import BUILD, PATIENCE, Daemon, DaemonTest, at_once, wait_for
+from normd import PATIENCE, Daemon, DaemonTest, LateStore, at_once, wait_for
 from test_connections import Limited
 
-LATE_STORE = os.path.join(BUILD, "tests/daemons/late_store")
 TIMEOUT_S = 1
 # The timeout, two looks of the watching thread (a quarter of it each), and room for a machine that is busy.
 GONE_WITHIN_S = 2.5 * PATIENCE
@@ -401,16 +396,10 @@ class MostWait(unittest.TestCase):
         self.assertIn("within 1000 ms: 1 of 2", told.json["detail"])
 
 
-class LateStore(unittest.TestCase):
-    """A daemon whose updates wait until a file is there: what happens while the store is at work."""
+class WhileTheStoreIsAtWork(unittest.TestCase):
 
     def setUp(self):
-        command = normd.NORMD
-        self.addCleanup(setattr, normd, "NORMD", command)
-        normd.NORMD = LATE_STORE
-        self.addCleanup(shutil.rmtree, directory := tempfile.mkdtemp(prefix="normd-test-"))
-        self.go = os.path.join(directory, "go")
-        self.daemon = Daemon(env={"LATE_STORE": self.go})
+        self.daemon = LateStore()
         self.addCleanup(self.daemon.close)
         self.layer = "/v1/models/m/layers/bn"
         self.daemon.curl("PUT", self.layer, {"kind": "batch_norm", "num_features": 2})
@@ -439,7 +428,7 @@ class LateStore(unittest.TestCase):
         leader = self.send(1)
         wait_for(lambda: "an update was asked for" in self.daemon.log(), "the last rank leads")
         reset(leader)
-        open(self.go, "w").close()
+        self.daemon.go()
         told, ended = read_to_end(other)
         self.assertEqual((statuses(told), ended), ([200], True), told)
         self.assertIn(b'"num_batches_tracked":1', told)

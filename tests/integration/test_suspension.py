@@ -7,22 +7,21 @@ import os
 import socket
 import unittest
 
-import normd
 from normd import BUILD, PATIENCE, Daemon, at_once
 
-LATE_RESUME = os.path.join(BUILD, "tests/daemons/late_resume")
 CLIENTS = 16
 CHUNK = 264
+
+
+class LateDaemon(Daemon):
+    program = os.path.join(BUILD, "tests/daemons/late_resume")
 
 
 class LateResume(unittest.TestCase):
     """A daemon that resumes a moment after the work is done: the event loop may be about to do anything in between."""
 
     def setUp(self):
-        command = normd.NORMD
-        self.addCleanup(setattr, normd, "NORMD", command)
-        normd.NORMD = LATE_RESUME
-        self.daemon = Daemon("--log-level", "warn")
+        self.daemon = LateDaemon("--log-level", "warn")
         self.addCleanup(self.daemon.close)
         self.daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm", "num_features": 2})
         self.daemon.curl("POST", "/v1/models/m/layers/bn/train", {"data": [[1, 2], [3, 4]]})
