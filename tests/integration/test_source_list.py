@@ -3,9 +3,11 @@
 
 import math
 import os
+import threading
 
 import numpy
 
+from normd import at_once
 from sources import SourcesTest, totals
 
 RANDOM = numpy.random.default_rng(77)
@@ -79,6 +81,80 @@ class Pages(SourcesTest):
         for query in ("limit=0", "limit=1001", "limit=x", "limit=-1", "limit=1&limit=2", "limt=5", "top=3"):
             self.assertRefused("bad_parameter", 400, "GET", self.sources() + "?" + query)
         self.assertRefused("bad_parameter", 400, "GET", self.sources("bn", "a") + "?limit=1")
+
+
+class WhileOthersWrite(SourcesTest):
+    """A page belongs to one state, also while sources come, go and grow between any two."""
+
+    def together(self, writers, readers):
+        """Each is called with a client of its own: writers until the readers are done."""
+        ended = threading.Semaphore(0)
+        done = threading.Event()
+
+        def run(call, writes):
+            client = self.daemon.client()
+            try:
+                while writes and not done.is_set():
+                    call(client)
+                if not writes:
+                    call(client)
+            finally:
+                client.close()
+                if not writes:
+                    ended.release()
+
+        def wait():
+            for _ in readers:
+                ended.acquire()
+            done.set()
+
+        at_once([wait] + [lambda call=call: run(call, True) for call in writers] +
+                [lambda call=call: run(call, False) for call in readers])
+
+    def test_what_stands_all_the_time_is_listed_once(self):
+        self.pooled()
+        standing = [f"s{i:02}" for i in range(0, 60, 2)]
+        for name in standing:
+            self.put_source(name, {"count": 2, "mean": [1], "var": [1]})
+        names = [f"s{i:02}" for i in RANDOM.integers(0, 30, 1000) * 2 + 1]
+
+        def come_and_go(client):
+            name = names.pop()
+            names.insert(0, name)
+            client.request("PUT", self.sources("bn", name), {"count": 9, "mean": [len(name)], "var": [2]})
+            client.request("DELETE", self.sources("bn", name))
+
+        def walk(client, limit):
+            for _ in range(8):
+                told, after = [], ""
+                while after is not None:
+                    answer = client.request("GET", self.sources() + f"?limit={limit}&after={after}")
+                    self.assertEqual(answer.status, 200, answer)
+                    told += [entry["source"] for entry in answer.json["sources"]]
+                    after = answer.json["next"]
+                self.assertEqual(told, sorted(set(told)))
+                self.assertLessEqual(set(standing), set(told))
+
+        self.together([come_and_go] * 4, [lambda client, limit=limit: walk(client, limit) for limit in (2, 7, 1000)])
+
+    def test_distances_belong_to_the_state_that_is_named(self):
+        """The only source is at no distance from the pool, and the revision says which totals they are."""
+        self.pooled(unbiased_running_var=True)
+        self.put_source("a", {"count": 2, "mean": [1.5], "var": [1]})
+
+        def grow(client):
+            revision = int(client.request("GET", self.path("bn")).headers["etag"].strip('"'))
+            body = {"count": revision + 2, "mean": [1.5**(revision % 40)], "var": [1 + revision % 7]}
+            client.request("PUT", self.sources("bn", "a"), body, {"If-Match": f'"{revision}"'})
+
+        def look(client):
+            for _ in range(100):
+                answer = client.request("GET", self.sources())
+                entry, = answer.json["sources"]
+                self.assertEqual(f'"{entry["count"] - 1}"', answer.headers["etag"])
+                self.assertNear([entry["max"][score] for score in SCORES], [0, 1, 0, 0, 0], 1e-7)
+
+        self.together([grow] * 3, [look] * 3)
 
 
 class Distances(SourcesTest):
