@@ -163,13 +163,18 @@ fold(struct moves *m, const struct store_write *write, struct err *e)
 	return count == 0 ? 0 : update_source(m, "", list, count, e);
 }
 
+/* To take one source out merges some 30 times; to pool all of n, 2 n times. */
+#define FEW_PART 16
+
 int
 apply_sources_fold(struct batch *b, struct store_write *write, struct err *e)
 {
 	struct moves m = { .batch = b, .w = write_layer(b, write, e), .write = write };
 
-	if (m.w == NULL || (write->fold.count > 0 && need_sources(m.w, write->fold.names[0], e) < 0) ||
-	    moves_begin(&m, m.w->now.statistics.features, write->fold.count + 1, e) < 0)
+	if (m.w == NULL || (write->fold.count > 0 && need_sources(m.w, write->fold.names[0], e) < 0))
+		return -1;
+	m.pools_once = write->fold.count > m.w->now.sources / FEW_PART;
+	if (moves_begin(&m, m.w->now.statistics.features, write->fold.count + 1, e) < 0)
 		return -1;
 	return moves_end(&m, fold(&m, write, e), write->fold.ddof, 0, e);
 }

@@ -4,30 +4,47 @@
 #include <assert.h>
 #include <string.h>
 
+static enum update_result
+exchange(const struct moves *m, const char *name, struct source *source, struct source **old)
+{
+	if (!m->pools_once)
+		return sources_exchange(m->tree->sources, name, source, old);
+	sources_exchange_unpooled(m->tree->sources, name, source, old);
+	return UPDATE_APPLIED;
+}
+
+static enum update_result
+pool_once(const struct moves *m)
+{
+	return m->pools_once ? sources_pool_all(m->tree->sources) : UPDATE_APPLIED;
+}
+
 int
 moves_exchange(struct moves *m, const char *name, struct source *source, struct err *e)
 {
-	struct sources *t = m->tree->sources;
 	struct exchanged *x = &m->list[m->count++];
-	const enum update_result result = sources_exchange(t, name, source, &x->before);
+	const enum update_result result = exchange(m, name, source, &x->before);
 
 	x->now = source;
-	return result == UPDATE_APPLIED ? 0 : write_refuse_update(result, m->w, t->features, e);
+	return result == UPDATE_APPLIED ? 0 : write_refuse_update(result, m->w, m->tree->sources->features, e);
 }
 
 static void
 go_back(struct moves *m)
 {
+	enum update_result result;
 	struct source *taken;
 
 	while (m->count > 0) {
 		const struct exchanged *x = &m->list[--m->count];
 		const char *name = x->now != NULL ? x->now->name : x->before->name;
-		const enum update_result result = sources_exchange(m->tree->sources, name, x->before, &taken);
 
+		result = exchange(m, name, x->before, &taken);
 		assert(result == UPDATE_APPLIED && taken == x->now);
 		source_free(taken);
 	}
+	result = pool_once(m);
+	assert(result == UPDATE_APPLIED);
 }
 
 struct source *
@@ -113,8 +130,9 @@ next_state(struct moves *m, unsigned ddof, uint64_t batches, struct snapshot *ne
 	if (write_next_arrays(m->batch, m->w, t->features, s, e) < 0)
 		return -1;
 	s->num_batches_tracked = m->w->now.statistics.num_batches_tracked;
-	result = s->num_batches_tracked > STATISTICS_COUNT_MAX - batches ? UPDATE_COUNT_OVERFLOWS :
-									   sources_statistics(t, ddof, s);
+	result = s->num_batches_tracked > STATISTICS_COUNT_MAX - batches ? UPDATE_COUNT_OVERFLOWS : pool_once(m);
+	if (result == UPDATE_APPLIED)
+		result = sources_statistics(t, ddof, s);
 	if (result != UPDATE_APPLIED)
 		return write_refuse_update(result, m->w, t->features, e);
 	s->num_batches_tracked = m->w->now.statistics.num_batches_tracked + batches;

@@ -13,11 +13,12 @@ struct exchanged {
 	struct source *before, *now;
 };
 
-/* Set the first three, and zero the rest. */
+/* Set those before `tree`, and zero the rest. */
 struct moves {
 	struct batch *batch;
 	struct working *w;
 	const struct store_write *write;
+	bool pools_once; /* after the last exchange, and not after each: for many exchanges */
 	struct source_tree *tree;
 	struct exchanged *list; /* in their order */
 	size_t count;

@@ -236,34 +236,44 @@ exchange(struct path *p, struct source **at, struct source *source, struct sourc
 		*at = join(p, here->left, here->right);
 }
 
+static enum update_result
+exchange_named(struct path *p, struct source *source, struct source **old)
+{
+	struct sources *t = p->tree;
+
+	if (*p->name == '\0') {
+		*old = t->part;
+		t->part = source;
+		return UPDATE_APPLIED;
+	}
+	exchange(p, &t->root, source, old);
+	t->count += source != NULL;
+	t->count -= *old != NULL;
+	return p->result;
+}
+
 enum update_result
 sources_exchange(struct sources *t, const char *name, struct source *source, struct source **old)
 {
 	struct path p = { .tree = t, .name = name, .merges = true };
 
-	if (*name == '\0') {
-		*old = t->part;
-		t->part = source;
-		return UPDATE_APPLIED;
-	}
-	exchange(&p, &t->root, source, old);
-	t->count += source != NULL;
-	t->count -= *old != NULL;
-	return p.result;
+	return exchange_named(&p, source, old);
+}
+
+void
+sources_exchange_unpooled(struct sources *t, const char *name, struct source *source, struct source **old)
+{
+	struct path p = { .tree = t, .name = name };
+
+	(void)exchange_named(&p, source, old);
 }
 
 void
 sources_load(struct sources *t, struct source *source)
 {
-	struct path p = { .tree = t, .name = source->name };
-	struct source *old = t->part;
+	struct source *old;
 
-	if (source->name[0] == '\0') {
-		t->part = source;
-	} else {
-		exchange(&p, &t->root, source, &old);
-		t->count += old == NULL;
-	}
+	sources_exchange_unpooled(t, source->name, source, &old);
 	source_free(old);
 }
 

@@ -60,7 +60,8 @@ const struct source *sources_find(const struct sources *t, const char *name);
 enum update_result
 sources_exchange(struct sources *t, const char *name, struct source *source, struct source **old) MUST_CHECK;
 
-/* Adds a source without merging anything; sources_pool_all follows the last one. */
+/* The same without merging anything: sources_pool_all follows the last one. sources_load adds one that is read. */
+void sources_exchange_unpooled(struct sources *t, const char *name, struct source *source, struct source **old);
 void sources_load(struct sources *t, struct source *source);
 enum update_result sources_pool_all(struct sources *t) MUST_CHECK;
 

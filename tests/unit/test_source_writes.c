@@ -196,6 +196,95 @@ START_TEST(what_is_folded_stays_and_its_name_is_free)
 }
 END_TEST
 
+static void
+assert_same_bits(const char *layer, const char *other)
+{
+	const struct snapshot *a = scratch_layer(s, layer), *b = scratch_layer(s, other);
+
+	ck_assert_uint_eq(a->sources, b->sources);
+	ck_assert_uint_eq(a->statistics.count, b->statistics.count);
+	ck_assert_mem_eq(a->statistics.mean, b->statistics.mean, sizeof(double));
+	ck_assert_mem_eq(a->statistics.var, b->statistics.var, sizeof(double));
+	snapshot_unref(a);
+	snapshot_unref(b);
+}
+
+/* In both layers. */
+static void
+put_twice(const char *name, uint64_t count)
+{
+	const double mean = sqrt((double)count), var = 1 / mean;
+	const struct moments totals = { count, &mean, &var };
+
+	expect((struct store_write){ .kind = STORE_SOURCE_PUT, .source = { name, &totals, 1, 0 } }, ERR_NONE);
+	expect((struct store_write){ .kind = STORE_SOURCE_PUT, .layer = "m", .source = { name, &totals, 1, 0 } },
+	    ERR_NONE);
+	assert_same_bits("l", "m");
+}
+
+/* A fold of many pools once, also when it is refused; one of few pools each time. */
+START_TEST(many_are_folded_as_one_at_a_time)
+{
+	enum { SOURCES = 64, FOLDED = 40 };
+	static char texts[SOURCES][8];
+	const char *names[FOLDED + 1];
+
+	scratch_create(s, "m");
+	for (size_t i = 0; i < SOURCES; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "s%zu", i);
+		put_twice(texts[i], 2 + i);
+	}
+	for (size_t i = 0; i < FOLDED; i++)
+		names[i] = texts[i];
+	names[FOLDED] = "none";
+	expect(
+	    (struct store_write){ .kind = STORE_SOURCES_FOLD, .fold = { names, FOLDED + 1, 0 } }, ERR_NO_SUCH_SOURCE);
+	assert_same_bits("l", "m");
+	put_twice("s1", 1000);
+	expect((struct store_write){ .kind = STORE_SOURCES_FOLD, .fold = { names, FOLDED, 0 } }, ERR_NONE);
+	for (size_t i = 0; i < FOLDED; i++)
+		expect((struct store_write){ .kind = STORE_SOURCES_FOLD, .layer = "m", .fold = { &names[i], 1, 0 } },
+		    ERR_NONE);
+	assert_same_bits("l", "m");
+	put_twice("s50", 2000);
+	put_twice("s1", 7);
+}
+END_TEST
+
+/* Without the middle one, the outer two have no variance that a double holds. In trees of any shape. */
+START_TEST(a_fold_whose_rest_overflows_leaves_the_pool)
+{
+	static const double means[] = { 0, 1.5e154, -1.5e154 }, var = 0;
+
+	for (int i = 0; i < 12; i++) {
+		char layer[16], names[3][16];
+		const char *middle = names[0];
+		struct moments totals[3];
+
+		snprintf(layer, sizeof(layer), "outer%d", i);
+		scratch_create(s, layer);
+		for (size_t k = 0; k < 3; k++) {
+			snprintf(names[k], sizeof(names[k]), "%c%d", "bac"[k], i);
+			totals[k] = (struct moments){ k == 0 ? 1000 : 1, &means[k], &var };
+		}
+		for (size_t k = 0; k < 6; k++)
+			expect((struct store_write){ .kind = STORE_SOURCE_PUT,
+				   .layer = layer,
+				   .source = { names[k % 3], &totals[k % 3], 1, 0 } },
+			    ERR_NONE);
+		expect((struct store_write){ .kind = STORE_SOURCE_DELETE, .layer = layer, .source.name = middle },
+		    ERR_NON_FINITE_INPUT);
+		expect((struct store_write){ .kind = STORE_SOURCES_FOLD, .layer = layer, .fold = { &middle, 1, 0 } },
+		    ERR_NON_FINITE_INPUT);
+		for (size_t k = 0; k < 3; k++)
+			expect(
+			    (struct store_write){
+				.kind = STORE_SOURCE_PUT, .layer = layer, .source = { names[k], &totals[k], 1, 0 } },
+			    ERR_NONE);
+	}
+}
+END_TEST
+
 START_TEST(counts_end_at_2_63)
 {
 	put("a", MAX, 1, 1, ERR_NONE);
@@ -814,6 +903,8 @@ unit_suite(void)
 	tcase_add_test(t, the_last_source_leaves_the_layer_as_it_would_be_without_it);
 	tcase_add_test(t, without_a_part_a_layer_is_as_never_trained);
 	tcase_add_test(t, what_is_folded_stays_and_its_name_is_free);
+	tcase_add_test(t, many_are_folded_as_one_at_a_time);
+	tcase_add_test(t, a_fold_whose_rest_overflows_leaves_the_pool);
 	tcase_add_test(t, counts_end_at_2_63);
 	tcase_add_test(t, a_pool_that_overflows_is_refused);
 	tcase_add_test(t, statistics_without_weight_do_not_reach_the_pool);
