@@ -257,7 +257,7 @@ START_TEST(a_fold_whose_rest_overflows_leaves_the_pool)
 	static const double means[] = { 0, 1.5e154, -1.5e154 }, var = 0;
 
 	for (int i = 0; i < 12; i++) {
-		char layer[16], names[3][16];
+		char layer[32], names[3][32];
 		const char *middle = names[0];
 		struct moments totals[3];
 
