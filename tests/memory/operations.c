@@ -160,7 +160,8 @@ struct operation operations[] = {
 
 	{ "train, frozen", frozen, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .once = true },
 	{ "train, frozen, cold", frozen, ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .cold = true },
-	{ "train, frozen, no output", frozen, ASK("POST", LAYER "/train?output=false", NULL, JSON_DATA), .status = 200 },
+	{ "train, frozen, no output", frozen,
+	    ASK("POST", LAYER "/train?output=false", NULL, JSON_DATA), .status = 200 },
 	{ "train, frozen, .npy", frozen,
 	    ASK("POST", LAYER "/train", NPY_TYPE, NULL), .status = 200, .body = BODY_NPY, .once = true },
 	{ "train, frozen, under a key", frozen,
