@@ -205,15 +205,22 @@ option_get_member(const struct cJSON *object, const struct input *in, uint64_t *
 	return option_read(in, &(struct option){ .member = envelope_get(object, in->name) }, value, e);
 }
 
-/* A value of a list is wrong. */
+int
+option_refuse_value(const struct input *in, size_t at, const struct option *value, const char *wanted, struct err *e)
+{
+	char label[LABEL_BYTES];
+
+	snprintf(label, sizeof(label), "value %zu of \"%.32s\"", at, in->name);
+	return refuse(in, label, wanted, value, e);
+}
+
 static int
 refuse_value(const struct input *in, size_t at, const struct option *value, struct err *e)
 {
-	char label[LABEL_BYTES], wanted[WANTED_BYTES];
+	char wanted[WANTED_BYTES];
 
-	snprintf(label, sizeof(label), "value %zu of \"%.32s\"", at, in->name);
 	describe(in, wanted);
-	return refuse(in, label, wanted, value, e);
+	return option_refuse_value(in, at, value, wanted, e);
 }
 
 /* Makes `value`, which is zeroed before the first, the list's next value: an element, or "3" of "3,5,2". */

@@ -52,3 +52,7 @@ int option_parse(const char *text, option_read_json *read, void *arg, struct err
 
 /* Says that the option must be `wanted`, and what it is or that it is missing: bad_parameter. Returns -1. */
 int option_refuse(const struct input *in, const struct option *o, const char *wanted, struct err *e);
+
+/* The same of the value at a place of a list. */
+int
+option_refuse_value(const struct input *in, size_t at, const struct option *value, const char *wanted, struct err *e);

@@ -13,23 +13,18 @@ static const struct input sources_input = { "sources", INPUT_TEXT, .places = INP
 
 const struct input *const sources_compact_inputs[] = { &sources_input, NULL };
 
-static int
-refuse(const struct cJSON *member, struct err *e)
-{
-	return option_refuse(
-	    &sources_input, &(struct option){ .member = member }, "a list of the names of at most 4096 sources", e);
-}
-
 /* How many names the list has; -1: it is not a list of names. */
 static int
 count_names(const struct cJSON *list, size_t *count, struct err *e)
 {
 	*count = 0;
 	if (envelope_type(list) != ENVELOPE_ARRAY)
-		return refuse(list, e);
+		return option_refuse(&sources_input, &(struct option){ .member = list },
+		    "a list of the names of at most 4096 sources", e);
 	for (const struct cJSON *name = envelope_first(list); name != NULL; name = envelope_next(name)) {
 		if (envelope_type(name) != ENVELOPE_STRING)
-			return refuse(name, e);
+			return option_refuse_value(&sources_input, *count, &(struct option){ .member = name },
+			    "the name of a source, a string", e);
 		if (++*count > STORE_SOURCES_MAX)
 			return err_fail(e, ERR_BAD_PARAMETER,
 			    "\"sources\" has more than %zu names, the most that a layer may have sources",

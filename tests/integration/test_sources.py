@@ -453,6 +453,8 @@ class Compaction(SourcesTest):
         told = self.assertRefused("bad_parameter", 400, "POST", self.sources("bn", "compact"),
                                   {"sources": [f"w{i}" for i in range(4097)]})
         self.assertIn("more than 4096 names", told["detail"])
+        told = self.assertRefused("bad_parameter", 400, "POST", self.sources("bn", "compact"), {"sources": ["a", 1]})
+        self.assertEqual(told["detail"], 'value 1 of "sources" must be the name of a source, a string; it is 1')
 
 
 class Durability(unittest.TestCase):
