@@ -122,26 +122,34 @@ sqlite_delete_sources(struct backend *b, int64_t layer_id, struct err *e)
 	return statement_run(stmt, e);
 }
 
+/* The bytes of the lists of one source. */
+static size_t
+lists_bytes(const struct store_sources *list)
+{
+	return 2 * list->snapshot->statistics.features * sizeof(double);
+}
+
 /* How many entries a page has at most, and at least one. */
 static size_t
 page_limit(const struct store_sources *list)
 {
-	const size_t fit = PAGE_BYTES / (2 * list->snapshot->statistics.features * sizeof(double) + 1) + 1;
+	const size_t fit = PAGE_BYTES / (lists_bytes(list) + 1) + 1;
 	const size_t limit = list->name != NULL ? 1 : list->limit < fit ? list->limit : fit;
 
 	return limit < list->snapshot->sources ? limit : list->snapshot->sources;
 }
 
-/* Entries in one block with their lists, and two rows of SQLite's while they are read. NULL with `e`. */
+/* Rows of SQLite's that exist while entries are read. */
+#define ROWS ((size_t)2)
+
+/* Entries in one block with their lists. Counts them, and the rows until they are read. NULL with `e`. */
 static double *
 new_entries(struct store_sources *list, size_t limit, struct err *e)
 {
-	const size_t lists = 2 * list->snapshot->statistics.features * sizeof(double);
-	const size_t bytes = limit * (sizeof(*list->entries) + lists);
+	const size_t bytes = limit * (sizeof(*list->entries) + lists_bytes(list));
 
-	if (budget_ask(list->memory, bytes + 2 * lists, e) < 0)
+	if (budget_ask(list->memory, bytes + ROWS * lists_bytes(list), e) < 0)
 		return NULL;
-	budget_give(list->memory, 2 * lists);
 	list->entries = calloc(1, bytes);
 	if (list->entries == NULL) {
 		err_set_memory(e);
@@ -185,6 +193,7 @@ sqlite_list_sources(struct backend *b, struct store_sources *list, struct err *e
 	const size_t limit = page_limit(list);
 	sqlite3_stmt *stmt = sqlite_statement(b, list->name != NULL ? STATEMENT_GET_SOURCE : STATEMENT_LIST_SOURCES);
 	double *lists;
+	int result;
 
 	if (limit == 0)
 		return 0;
@@ -198,5 +207,7 @@ sqlite_list_sources(struct backend *b, struct store_sources *list, struct err *e
 		statement_bind_text(stmt, 2, list->after != NULL ? list->after : "");
 		sqlite3_bind_int64(stmt, 3, (sqlite3_int64)limit + 1);
 	}
-	return read_rows(stmt, list, limit, lists, e);
+	result = read_rows(stmt, list, limit, lists, e);
+	budget_give(list->memory, ROWS * lists_bytes(list));
+	return result;
 }
