@@ -5,7 +5,7 @@
  */
 #include <inttypes.h>
 
-#include "storage/apply.h"
+#include "storage/moves.h"
 #include "storage/snapshot.h"
 
 /* What a frozen layer refuses. */
@@ -176,6 +176,7 @@ store_write_bytes(const struct snapshot *state, const struct store_write *write)
 {
 	const size_t present = state->statistics.mean != NULL ? 2 * state->statistics.features : 0;
 	size_t after = present, copies = 1; /* the next snapshot's */
+	size_t names = 0;
 
 	/* move_statistics: the result of each update, of which two are kept, and the initial ones if there are none. */
 	if (write->kind == STORE_UPDATE && write->updates.count > 0) {
@@ -189,7 +190,9 @@ store_write_bytes(const struct snapshot *state, const struct store_write *write)
 			    2 * (write->kind == STORE_SOURCE_PUT ? write->source.features : state->statistics.features);
 		copies = 8;
 	}
-	return 2 * store_snapshot_bytes(state) + (copies * after - present) * sizeof(double);
+	if (write->kind == STORE_SOURCES_FOLD)
+		names = write->fold.count * (sizeof(struct exchanged) + sizeof(struct update));
+	return 2 * store_snapshot_bytes(state) + (copies * after - present) * sizeof(double) + names;
 }
 
 static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write *write, struct err *e) = {

@@ -186,11 +186,11 @@ source_trees_get(struct source_trees *t, struct backend *b, const struct snapsho
 		err_set_memory(e);
 		return NULL;
 	}
+	count_bytes(t, tree, tree_bytes(features, now->sources)); /* first: the cache makes room for what is loaded */
 	if (load(tree, b, now, e) < 0) {
 		drop(t, tree);
 		return NULL;
 	}
-	count_bytes(t, tree, tree_bytes(features, now->sources));
 	return tree;
 }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "storage/moves.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_open.h"
@@ -788,6 +789,49 @@ START_TEST(trees_that_leave_come_back)
 }
 END_TEST
 
+/* Stands for the database: the trees' bytes while rows are loaded. */
+static struct source_trees trees;
+static size_t bytes_while_loading;
+
+static int
+look_at_bytes(struct backend *b, int64_t layer_id, struct sources *into, struct err *e)
+{
+	(void)b, (void)layer_id, (void)into;
+	bytes_while_loading = trees.bytes;
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "no rows");
+}
+
+/* The cache makes room for a tree before the tree takes it, and has it back if there is none. */
+START_TEST(a_tree_is_counted_before_it_is_loaded)
+{
+	const struct backend_ops ops = { .load_sources = look_at_bytes };
+	struct backend backend = { &ops };
+	const struct layer_identity identity = { .id = 1, .model = "m", .name = "l" };
+	const struct snapshot now = { .identity = &identity, .statistics.features = 1, .sources = 3 };
+	struct cache *cache = cache_new(1 << 20);
+	struct err e;
+
+	source_trees_init(&trees, cache, 1 << 20, 1 << 20);
+	ck_assert_ptr_null(source_trees_get(&trees, &backend, &now, 1, &e));
+	ck_assert_uint_ge(bytes_while_loading, 3 * source_bytes(1));
+	ck_assert_uint_eq(trees.bytes, 0);
+	source_trees_fini(&trees);
+	cache_free(cache);
+}
+END_TEST
+
+START_TEST(the_lists_of_a_fold_are_counted)
+{
+	struct store_write write = { .kind = STORE_SOURCES_FOLD, .fold.count = 1 };
+	const struct snapshot now = { .statistics.features = 1, .sources = STORE_SOURCES_MAX };
+	const size_t one = store_write_bytes(&now, &write);
+
+	write.fold.count = STORE_SOURCES_MAX;
+	ck_assert_uint_ge(store_write_bytes(&now, &write) - one,
+	    (STORE_SOURCES_MAX - 1) * (sizeof(struct exchanged) + sizeof(struct update)));
+}
+END_TEST
+
 /* A backup. */
 
 START_TEST(a_backup_has_the_sources)
@@ -920,6 +964,8 @@ unit_suite(void)
 	tcase_add_test(t, sources_are_read_in_pages);
 	tcase_add_test(t, long_lists_make_short_pages_and_are_counted);
 	tcase_add_test(t, trees_that_leave_come_back);
+	tcase_add_test(t, a_tree_is_counted_before_it_is_loaded);
+	tcase_add_test(t, the_lists_of_a_fold_are_counted);
 	tcase_add_test(t, a_backup_has_the_sources);
 	tcase_add_loop_test(t, rows_that_cannot_be_are_found, 0, DAMAGES);
 	tcase_add_loop_test(t, a_tree_is_not_made_of_damaged_rows, 0, 3);
