@@ -5,15 +5,6 @@
 #include <string.h>
 
 static enum update_result
-exchange(const struct moves *m, const char *name, struct source *source, struct source **old)
-{
-	if (!m->pools_once)
-		return sources_exchange(m->tree->sources, name, source, old);
-	sources_exchange_unpooled(m->tree->sources, name, source, old);
-	return UPDATE_APPLIED;
-}
-
-static enum update_result
 pool_once(const struct moves *m)
 {
 	return m->pools_once ? sources_pool_all(m->tree->sources) : UPDATE_APPLIED;
@@ -23,7 +14,7 @@ int
 moves_exchange(struct moves *m, const char *name, struct source *source, struct err *e)
 {
 	struct exchanged *x = &m->list[m->count++];
-	const enum update_result result = exchange(m, name, source, &x->before);
+	const enum update_result result = sources_exchange(m->tree->sources, name, source, !m->pools_once, &x->before);
 
 	x->now = source;
 	return result == UPDATE_APPLIED ? 0 : write_refuse_update(result, m->w, m->tree->sources->features, e);
@@ -39,7 +30,7 @@ go_back(struct moves *m)
 		const struct exchanged *x = &m->list[--m->count];
 		const char *name = x->now != NULL ? x->now->name : x->before->name;
 
-		result = exchange(m, name, x->before, &taken);
+		result = sources_exchange(m->tree->sources, name, x->before, !m->pools_once, &taken);
 		assert(result == UPDATE_APPLIED && taken == x->now);
 		source_free(taken);
 	}

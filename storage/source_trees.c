@@ -78,12 +78,8 @@ drop(struct source_trees *t, struct source_tree *tree)
 void
 source_trees_fini(struct source_trees *t)
 {
-	struct source_tree *older;
-
-	for (struct source_tree *tree = t->newest; tree != NULL; tree = older) {
-		older = tree->older;
-		drop(t, tree);
-	}
+	while (t->newest != NULL)
+		drop(t, t->newest);
 }
 
 void
@@ -240,10 +236,6 @@ source_trees_drop_model(struct source_trees *t, const char *model)
 void
 source_trees_drop_used(struct source_trees *t)
 {
-	struct source_tree *older;
-
-	for (struct source_tree *tree = t->newest; tree != NULL && tree->used_in == t->batch; tree = older) {
-		older = tree->older;
-		drop(t, tree);
-	}
+	while (t->newest != NULL && t->newest->used_in == t->batch)
+		drop(t, t->newest);
 }

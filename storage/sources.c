@@ -11,7 +11,7 @@
 struct path {
 	struct sources *tree;
 	const char *name;
-	bool merges; /* false: the pools are computed later */
+	bool pools; /* false: the pools are computed later */
 	enum update_result result;
 };
 
@@ -155,7 +155,7 @@ pool(struct path *p, struct source *s)
 	struct statistics first = { .mean = p->tree->scratch, .var = p->tree->scratch + features };
 	size_t count = 0;
 
-	if (!p->merges)
+	if (!p->pools)
 		return;
 	for (size_t i = 0; i < 3; i++)
 		if (candidates[i] != NULL && candidates[i]->count > 0)
@@ -218,13 +218,13 @@ put(struct path *p, struct source *here, struct source *source, bool same)
 }
 
 static void
-exchange(struct path *p, struct source **at, struct source *source, struct source **old)
+exchange_below(struct path *p, struct source **at, struct source *source, struct source **old)
 {
 	struct source *here = *at;
 	const int order = here == NULL ? 0 : strcmp(p->name, here->name);
 
 	if (order != 0 && (source == NULL || !is_above(source, here))) {
-		exchange(p, order < 0 ? &here->left : &here->right, source, old);
+		exchange_below(p, order < 0 ? &here->left : &here->right, source, old);
 		pool(p, here);
 		return;
 	}
@@ -236,44 +236,37 @@ exchange(struct path *p, struct source **at, struct source *source, struct sourc
 		*at = join(p, here->left, here->right);
 }
 
-static enum update_result
-exchange_named(struct path *p, struct source *source, struct source **old)
+static void
+exchange(struct path *p, struct source *source, struct source **old)
 {
 	struct sources *t = p->tree;
 
 	if (*p->name == '\0') {
 		*old = t->part;
 		t->part = source;
-		return UPDATE_APPLIED;
+		return;
 	}
-	exchange(p, &t->root, source, old);
+	exchange_below(p, &t->root, source, old);
 	t->count += source != NULL;
 	t->count -= *old != NULL;
-	return p->result;
 }
 
 enum update_result
-sources_exchange(struct sources *t, const char *name, struct source *source, struct source **old)
+sources_exchange(struct sources *t, const char *name, struct source *source, bool pools, struct source **old)
 {
-	struct path p = { .tree = t, .name = name, .merges = true };
+	struct path p = { .tree = t, .name = name, .pools = pools };
 
-	return exchange_named(&p, source, old);
-}
-
-void
-sources_exchange_unpooled(struct sources *t, const char *name, struct source *source, struct source **old)
-{
-	struct path p = { .tree = t, .name = name };
-
-	(void)exchange_named(&p, source, old);
+	exchange(&p, source, old);
+	return p.result;
 }
 
 void
 sources_load(struct sources *t, struct source *source)
 {
+	struct path p = { .tree = t, .name = source->name };
 	struct source *old;
 
-	sources_exchange_unpooled(t, source->name, source, &old);
+	exchange(&p, source, &old);
 	source_free(old);
 }
 
@@ -290,7 +283,7 @@ pool_below(struct path *p, struct source *s)
 enum update_result
 sources_pool_all(struct sources *t)
 {
-	struct path p = { .tree = t, .merges = true };
+	struct path p = { .tree = t, .pools = true };
 
 	pool_below(&p, t->root);
 	return p.result;
@@ -301,7 +294,7 @@ sources_statistics(const struct sources *t, unsigned ddof, struct statistics *ou
 {
 	const struct statistics *named = t->root != NULL ? &t->root->pool : NULL;
 	const struct statistics *part = t->part != NULL ? &t->part->own : NULL;
-	struct path p = { .merges = true };
+	struct path p = { 0 };
 	struct statistics in;
 
 	if (named == NULL || named->count == 0) {

@@ -55,14 +55,16 @@ const struct source *sources_find(const struct sources *t, const char *name);
 /*
  * Puts `source` in the place of the one called `name`, which is its name; without `source` takes that one out. *old:
  * the one that was there, or NULL; it is the caller's then, and `source` the tree's. The exchange is done in any case.
- * If the pool overflows, the result says so, and the caller exchanges them back, which cannot fail.
+ * If the pool overflows, the result says so, and the caller exchanges them back, which cannot fail. Without `pools`
+ * nothing is merged, nothing overflows, and sources_pool_all follows the last exchange.
  */
-enum update_result
-sources_exchange(struct sources *t, const char *name, struct source *source, struct source **old) MUST_CHECK;
+enum update_result sources_exchange(
+    struct sources *t, const char *name, struct source *source, bool pools, struct source **old) MUST_CHECK;
 
-/* The same without merging anything: sources_pool_all follows the last one. sources_load adds one that is read. */
-void sources_exchange_unpooled(struct sources *t, const char *name, struct source *source, struct source **old);
+/* Adds a source that is read from the database, in place of one of the same name. sources_pool_all follows. */
 void sources_load(struct sources *t, struct source *source);
+
+/* Computes all pools anew. */
 enum update_result sources_pool_all(struct sources *t) MUST_CHECK;
 
 /*
