@@ -112,10 +112,8 @@ apply_delete_layer(struct batch *b, struct store_write *write, struct err *e)
 
 	if (w == NULL)
 		return -1;
-	if (b->backend->ops->delete_layer(b->backend, w->base->identity->id, e) < 0) {
-		b->broken = true;
+	if (batch_wrote(b, b->backend->ops->delete_layer(b->backend, w->base->identity->id, e)) < 0)
 		return -1;
-	}
 	source_trees_drop(b->trees, w->base->identity->id);
 	working_deleted(w);
 	return 0;
@@ -126,10 +124,8 @@ apply_delete_model(struct batch *b, struct store_write *write, struct err *e)
 {
 	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0)
 		return -1;
-	if (b->backend->ops->delete_model(b->backend, write->model, e) < 0) {
-		b->broken = true;
+	if (batch_wrote(b, b->backend->ops->delete_model(b->backend, write->model, e)) < 0)
 		return -1;
-	}
 	source_trees_drop_model(b->trees, write->model);
 	batch_drop_model(b, write->model);
 	return 0;
@@ -152,12 +148,12 @@ apply_freeze(struct batch *b, struct store_write *write, struct err *e)
 static int
 apply_model_freeze(struct batch *b, struct store_write *write, struct err *e)
 {
+	const struct backend_ops *ops = b->backend->ops;
+
 	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0)
 		return -1;
-	if (b->backend->ops->freeze_model(b->backend, write->model, write->frozen, &write->result.layers, e) < 0) {
-		b->broken = true;
+	if (batch_wrote(b, ops->freeze_model(b->backend, write->model, write->frozen, &write->result.layers, e)) < 0)
 		return -1;
-	}
 	batch_freeze_model(b, write->model, write->frozen);
 	return 0;
 }

@@ -4,7 +4,10 @@
 
 #include "storage/batch.h"
 
-/* The layer that a write may change now: its precondition holds, and it is not frozen. NULL with `e`. */
+/*
+ * The layer of a write that may be done now: the layer exists, the precondition holds, and nothing frozen is moved. Its
+ * copy is kept for a change that may go back. NULL with `e`.
+ */
 struct working *write_layer(struct batch *b, const struct store_write *write, struct err *e) MUST_CHECK;
 
 /* The errors for another number of features, and for an update that is not applied. -1. */

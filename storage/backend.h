@@ -68,8 +68,7 @@ struct backend_ops {
 	int (*trim_keys)(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e);
 	/*
 	 * The rows of a layer's sources. load_sources adds all of them to an empty tree, without merging; put_source
-	 * replaces one, and delete_sources deletes all. They, and `delete_layer` and `delete_model`, which delete them
-	 * too, reach the database at once.
+	 * adds or replaces one, and delete_sources deletes all. delete_layer and delete_model delete them too.
 	 */
 	int (*load_sources)(struct backend *b, int64_t layer_id, struct sources *into, struct err *e);
 	int (*put_source)(struct backend *b, int64_t layer_id, const struct source *source, struct err *e);
@@ -83,7 +82,7 @@ struct backend_ops {
 	/* Set entries, count and more. */
 	int (*list_layers)(struct backend *b, struct store_list *list, struct err *e);
 	int (*list_models)(struct backend *b, struct store_list *list, struct err *e);
-	/* Sets entries, count and more; the snapshot is set. A source that is not there is none. */
+	/* The same, of the layer of list->snapshot; no entry if there is no source list->name. */
 	int (*list_sources)(struct backend *b, struct store_sources *list, struct err *e);
 
 	/*

@@ -62,6 +62,15 @@ void batch_fini(struct batch *b);
 /* The batch's copy of a layer, made at its first use, also for a layer that does not exist. NULL with `e`. */
 struct working *batch_layer(struct batch *b, const char *model, const char *layer, struct err *e) MUST_CHECK;
 
+/* Passes on the result of a write to the database: after -1 the batch is broken. */
+static inline int
+batch_wrote(struct batch *b, int result)
+{
+	if (result < 0)
+		b->broken = true;
+	return result;
+}
+
 /* The layer was created or deleted. `base` gives its reference away. */
 void working_created(struct working *w, const struct snapshot *base);
 void working_deleted(struct working *w);

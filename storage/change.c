@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A change, applied to a batch. All layers that it names are read first, and its key is looked up with each of them.
- * Where one of several writes is refused the batch's copies go back to what they were (batch_keep), and so does the
- * database, which creations and deletions have reached already (a mark: a nested transaction). The key is stored last.
+ * Where one of several writes is refused the batch's copies go back to what they were (batch_keep). So does the
+ * database, which some writes reach at once (is_immediate), by a mark: a nested transaction. The key is stored last.
  */
 #include <string.h>
 
@@ -112,6 +112,8 @@ only_asks(const struct store_write *write)
 static int
 add_keys(struct batch *b, const struct store_change *change, struct err *e)
 {
+	struct backend *db = b->backend;
+
 	for (size_t i = 0; i < change->count; i++) {
 		const struct store_write *write = &change->writes[i];
 		struct working *w = write->working;
@@ -123,10 +125,8 @@ add_keys(struct batch *b, const struct store_change *change, struct err *e)
 		w->keyed_by = change;
 		memcpy(used.digest, change->key_digest, DIGEST_BYTES);
 		b->keys_added++;
-		if (b->backend->ops->add_key(b->backend, w->base->identity->id, change->key, &used, b->now_s, e) < 0) {
-			b->broken = true;
+		if (batch_wrote(b, db->ops->add_key(db, w->base->identity->id, change->key, &used, b->now_s, e)) < 0)
 			return -1;
-		}
 	}
 	return 0;
 }
@@ -190,10 +190,8 @@ apply_all_or_none(struct batch *b, struct store_change *change, struct err *e)
 	if (marks && result < 0)
 		source_trees_drop_used(b->trees);
 	b->broken = b->broken || (result < 0 && !b->backend->ops->in_transaction(b->backend));
-	if (marks && !b->broken && b->backend->ops->unmark(b->backend, result < 0, e) < 0) {
-		b->broken = true;
+	if (marks && !b->broken && batch_wrote(b, b->backend->ops->unmark(b->backend, result < 0, e)) < 0)
 		return -1;
-	}
 	return result;
 }
 

@@ -98,11 +98,10 @@ write_rows(const struct moves *m, struct err *e)
 	for (size_t i = 0; i < m->count; i++) {
 		const struct exchanged *x = &m->list[i];
 
-		if ((x->now != NULL ? ops->put_source(m->batch->backend, id, x->now, e) :
-				      ops->delete_source(m->batch->backend, id, x->before->name, e)) < 0) {
-			m->batch->broken = true;
+		if (batch_wrote(m->batch,
+			x->now != NULL ? ops->put_source(m->batch->backend, id, x->now, e) :
+					 ops->delete_source(m->batch->backend, id, x->before->name, e)) < 0)
 			return -1;
-		}
 	}
 	return 0;
 }

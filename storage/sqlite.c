@@ -106,19 +106,27 @@ sqlite_commit(struct backend *b, struct err *e)
 	return -1;
 }
 
+/* What a row says of a layer in single numbers. */
+static struct snapshot
+numbers_from_row(sqlite3_stmt *row)
+{
+	return (struct snapshot){
+		.revision = (uint64_t)sqlite3_column_int64(row, 2),
+		.statistics = { .features = (size_t)sqlite3_column_int64(row, 3),
+		    .num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 4),
+		    .count = (uint64_t)sqlite3_column_int64(row, 5),
+		    .decayed_count = sqlite3_column_double(row, 10) },
+		.frozen = sqlite3_column_int(row, 11) != 0,
+		.sources = (size_t)sqlite3_column_int64(row, 12),
+	};
+}
+
 static int
 snapshot_from_row(sqlite3_stmt *row, const char *model, const char *name,
     const struct store_definition_ops *definitions, const struct snapshot **out, struct err *e)
 {
-	struct statistics s = {
-		.features = (size_t)sqlite3_column_int64(row, 3),
-		.num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 4),
-		.count = (uint64_t)sqlite3_column_int64(row, 5),
-		.decayed_count = sqlite3_column_double(row, 10),
-	};
-	struct snapshot loaded = { .revision = (uint64_t)sqlite3_column_int64(row, 2),
-		.frozen = sqlite3_column_int(row, 11) != 0,
-		.sources = (size_t)sqlite3_column_int64(row, 12) };
+	struct snapshot loaded = numbers_from_row(row);
+	struct statistics *s = &loaded.statistics;
 	const char *definition = (const char *)sqlite3_column_text(row, 1);
 	double *weight = NULL, *bias = NULL;
 	size_t mean_count, var_count, weight_count, bias_count;
@@ -128,27 +136,26 @@ snapshot_from_row(sqlite3_stmt *row, const char *model, const char *name,
 	if (definition == NULL)
 		return err_fail_memory(e);
 	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, definitions, e);
-	if (identity == NULL || statement_column_doubles(row, 6, &s.mean, &mean_count, e) < 0 ||
-	    statement_column_doubles(row, 7, &s.var, &var_count, e) < 0 ||
+	if (identity == NULL || statement_column_doubles(row, 6, &s->mean, &mean_count, e) < 0 ||
+	    statement_column_doubles(row, 7, &s->var, &var_count, e) < 0 ||
 	    statement_column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
 	    statement_column_doubles(row, 9, &bias, &bias_count, e) < 0)
 		goto out;
-	if ((s.mean != NULL && mean_count != s.features) || (s.var != NULL && var_count != s.features) ||
-	    (s.mean == NULL) != (s.var == NULL)) {
+	if ((s->mean != NULL && mean_count != s->features) || (s->var != NULL && var_count != s->features) ||
+	    (s->mean == NULL) != (s->var == NULL)) {
 		err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
 		    name, model);
 		goto out;
 	}
 	loaded.identity = identity;
-	loaded.statistics = s;
 	loaded.weight = (struct store_vector){ weight, weight_count };
 	loaded.bias = (struct store_vector){ bias, bias_count };
 	*out = snapshot_new(&loaded);
 	result = *out == NULL ? err_fail_memory(e) : 0;
 out:
 	layer_identity_unref(identity);
-	free(s.mean);
-	free(s.var);
+	free(s->mean);
+	free(s->var);
 	free(weight);
 	free(bias);
 	return result;

@@ -64,7 +64,7 @@ struct snapshot {
 	struct store_vector weight;
 	struct store_vector bias;
 	bool frozen;    /* nothing may move the statistics */
-	size_t sources; /* sources that the statistics are pooled of, beside what has none */
+	size_t sources; /* how many sources the statistics are pooled from, without the part that has none */
 };
 
 const struct snapshot *snapshot_ref(const struct snapshot *layer);
