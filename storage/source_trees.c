@@ -236,6 +236,10 @@ source_trees_drop_model(struct source_trees *t, const char *model)
 void
 source_trees_drop_used(struct source_trees *t)
 {
-	while (t->newest != NULL && t->newest->used_in == t->batch)
-		drop(t, t->newest);
+	struct source_tree *older;
+
+	for (struct source_tree *tree = t->newest; tree != NULL && tree->used_in == t->batch; tree = older) {
+		older = tree->older;
+		drop(t, tree);
+	}
 }
