@@ -17,6 +17,11 @@ moves_exchange(struct moves *m, const char *name, struct source *source, struct 
 	const enum update_result result = sources_exchange(m->tree->sources, name, source, !m->pools_once, &x->before);
 
 	x->now = source;
+	/* A fold goes on: the pool may overflow after one exchange, and fit after the last. */
+	if (result != UPDATE_APPLIED && m->write->kind == STORE_SOURCES_FOLD) {
+		m->pools_once = true;
+		return 0;
+	}
 	return result == UPDATE_APPLIED ? 0 : write_refuse_update(result, m->w, m->tree->sources->features, e);
 }
 

@@ -18,7 +18,7 @@ struct moves {
 	struct batch *batch;
 	struct working *w;
 	const struct store_write *write;
-	bool pools_once; /* after the last exchange, and not after each: for many exchanges */
+	bool pools_once; /* after the last exchange, not after each: for many, and where a pool in between overflows */
 	struct source_tree *tree;
 	struct exchanged *list; /* in their order */
 	size_t count;

@@ -286,6 +286,28 @@ START_TEST(a_fold_whose_rest_overflows_leaves_the_pool)
 }
 END_TEST
 
+/* Without b, the variance of a and c together overflows. Once c has gone as well, nothing does. */
+START_TEST(a_fold_may_overflow_on_its_way)
+{
+	put("a", 1, 1.5e154, 0, ERR_NONE);
+	put("b", 1000, 0, 0, ERR_NONE);
+	put("c", 1, -1.5e154, 0, ERR_NONE);
+	/* With so many sources, a fold of two computes the pool after each of them. */
+	for (int i = 0; i < 64; i++) {
+		const char name[] = { 'z', (char)('0' + i), '\0' };
+
+		put(name, 0, 0, 0, ERR_NONE);
+	}
+	fold("b", NULL, ERR_NON_FINITE_INPUT);
+	fold("b", "none", ERR_NO_SUCH_SOURCE);
+	put("b", 1001, 0, 0, ERR_NONE);
+	fold("b", "c", ERR_NONE);
+	put("c", 1, 0, 0, ERR_NONE);
+	drop("a", ERR_NONE);
+	drop("c", ERR_NONE);
+}
+END_TEST
+
 START_TEST(counts_end_at_2_63)
 {
 	put("a", MAX, 1, 1, ERR_NONE);
@@ -949,6 +971,7 @@ unit_suite(void)
 	tcase_add_test(t, what_is_folded_stays_and_its_name_is_free);
 	tcase_add_test(t, many_are_folded_as_one_at_a_time);
 	tcase_add_test(t, a_fold_whose_rest_overflows_leaves_the_pool);
+	tcase_add_test(t, a_fold_may_overflow_on_its_way);
 	tcase_add_test(t, counts_end_at_2_63);
 	tcase_add_test(t, a_pool_that_overflows_is_refused);
 	tcase_add_test(t, statistics_without_weight_do_not_reach_the_pool);
