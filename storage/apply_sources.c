@@ -58,7 +58,7 @@ take_out(struct moves *m, const char *name, struct err *e)
 	return moves_exchange(m, name, NULL, e);
 }
 
-/* A layer without any needs no tree to say so. */
+/* Refuses a layer without sources before a tree is made for it. */
 static int
 need_sources(const struct working *w, const char *name, struct err *e)
 {
@@ -163,7 +163,7 @@ fold(struct moves *m, const struct store_write *write, struct err *e)
 	return count == 0 ? 0 : update_source(m, "", list, count, e);
 }
 
-/* To take one source out merges some 30 times; to pool all of n, 2 n times. */
+/* Taking one source out costs about 30 merges, pooling all n sources 2 n: a fold of more than n / 16 pools once. */
 #define FEW_PART 16
 
 int

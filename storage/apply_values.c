@@ -33,7 +33,7 @@ write_move(struct working *w, const struct statistics *before, const struct stat
 	w->now.statistics = *after;
 }
 
-/* What a layer's statistics are before the first update: 0 and 1. Those of sources that are gone may have counted. */
+/* Mean 0 and variance 1, as before the first update. The counts stay: sources that are gone may have raised them. */
 static int
 initial_statistics(struct batch *b, size_t features, struct statistics *out, struct err *e)
 {

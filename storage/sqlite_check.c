@@ -103,7 +103,7 @@ open_model(int version, struct err *e)
 }
 
 /*
- * Holds the schema against the one that this version makes for the file's. (sqlite_stat: who ran ANALYZE did no harm.)
+ * Compares the schema with that of an empty store of the file's version. Tables of ANALYZE are allowed (sqlite_stat1).
  */
 static int
 check_schema(struct check *c, struct err *e)

@@ -112,7 +112,7 @@ take_source(struct sources_check *c, sqlite3_stmt *row)
 	sources_load(c->tree, source);
 }
 
-/* By either divisor: which one is the layer's own is said in its definition alone. */
+/* With the divisor of `ddof`. Callers try both, because only the definition says which is the layer's. */
 static bool
 gives_state(const struct sources_check *c, unsigned ddof)
 {

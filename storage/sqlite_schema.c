@@ -50,7 +50,7 @@ static const char *const migrations[] = {
 	"  created_s INTEGER NOT NULL,"
 	"  UNIQUE(layer_id, key)"
 	") STRICT;",
-	/* The count of decayed averaging is no whole number. `sources`: how many rows of other names the layer has. */
+	/* The count of decayed averaging is a real number. `sources`: how many named sources the layer has. */
 	"ALTER TABLE state ADD COLUMN decayed_count REAL NOT NULL DEFAULT 0;"
 	"ALTER TABLE state ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE state ADD COLUMN sources INTEGER NOT NULL DEFAULT 0;"

@@ -151,7 +151,7 @@ enum store_write_kind {
 	STORE_STATISTICS_RESET, /* forgets all sources; frozen */
 	STORE_PARAMETERS_PUT,   /* takes `parameters`; fixes an open number of features */
 	STORE_SOURCE_PUT,       /* takes `source`; fixes an open number of features; frozen, source_went_back, ... */
-	STORE_SOURCE_DELETE,    /* takes `source`, but for its totals; frozen, no_such_source */
+	STORE_SOURCE_DELETE,    /* takes the name and ddof of `source`; frozen, no_such_source */
 	STORE_SOURCES_FOLD,     /* takes `fold`; frozen, no_such_source */
 	STORE_FREEZE,           /* takes `frozen`; changes nothing if that is so already */
 	STORE_MODEL_FREEZE,     /* the same for all layers of the model; ignores `layer` and the precondition */
@@ -163,7 +163,7 @@ struct store_written {
 	uint64_t revision;
 	uint64_t num_batches_tracked;
 	uint64_t features;
-	uint64_t layers; /* of STORE_MODEL_FREEZE, in the place of the others: how many the model has */
+	uint64_t layers; /* STORE_MODEL_FREEZE sets this one alone: how many layers the model has */
 	bool created;    /* the layer did not exist before */
 	bool frozen;
 	const struct snapshot *snapshot; /* of STORE_LAYER_CREATE: a reference to the layer, new or as it was before */
