@@ -30,21 +30,24 @@ static struct store_write made[] = {
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "old", .create = { DEFINITION, 0 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "open", .create = { DEFINITION, 0 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "gone", .create = { DEFINITION, 0 } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "sourced", .create = { DEFINITION, 0 } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { pooled, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { .list = pooled, .count = 1 } },
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "a", &totals, 2, 0 } },
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "b", &totals, 2, 0 } },
 };
 
 static struct store_write asked[] = {
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "new", .create = { DEFINITION, 0 } },
 	{ .kind = STORE_STATISTICS_PUT, .model = "m", .layer = "new", .statistics = &put },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { .list = &update, .count = 1 } },
 	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "c", &totals, 2, 0 } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { pooled, 2, .source = "d" } },
+	{ .kind = STORE_UPDATE,
+	    .model = "m",
+	    .layer = "sourced",
+	    .updates = { .list = pooled, .count = 2, .source = "d" } },
 	{ .kind = STORE_SOURCE_DELETE, .model = "m", .layer = "sourced", .source.name = "b" },
 	{ .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { folded, 1, 0 } },
 	{ .kind = STORE_MODEL_FREEZE, .model = "m", .frozen = true },
@@ -53,7 +56,7 @@ static struct store_write asked[] = {
 /* Each as a change of its own, so that it takes itself back. */
 static struct store_write alone[] = {
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "c", &totals, 2, 0 } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { pooled, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { .list = pooled, .count = 1 } },
 	{ .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { folded, 1, 0 } },
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "old", .source = { "first", &totals, 2, 0 } },
 };

@@ -169,8 +169,8 @@ static const char *const folded[] = { "folded" }, *const unknown[] = { "folded",
  */
 #define WRITES 15
 static const struct store_write fine[WRITES] = {
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { .list = &update, .count = 1 } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
 	{ .kind = STORE_LAYER_CREATE, .model = "n", .layer = "new", .create = { "d", 0 } },
 	{ .kind = STORE_STATISTICS_PUT, .model = "n", .layer = "new", .statistics = &put },
 	{ .kind = STORE_PARAMETERS_PUT, .model = "m", .layer = "old", .parameters = { .weight = { two, FEATURES } } },
@@ -182,8 +182,11 @@ static const struct store_write fine[WRITES] = {
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "w", &more, FEATURES, 0 } },
 	{ .kind = STORE_SOURCE_DELETE, .model = "m", .layer = "sourced", .source.name = "gone" },
 	{ .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { folded, 1, 0 } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { &pooled, 1, .source = "trained" } },
-	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { &pooled, 1 } },
+	{ .kind = STORE_UPDATE,
+	    .model = "m",
+	    .layer = "sourced",
+	    .updates = { .list = &pooled, .count = 1, .source = "trained" } },
+	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { .list = &pooled, .count = 1 } },
 };
 
 struct bad_write {
@@ -193,11 +196,14 @@ struct bad_write {
 
 #define BAD_WRITES 21
 static const struct bad_write bad[BAD_WRITES] = {
-	{ { .kind = STORE_UPDATE, .model = "m", .layer = "none", .updates = { &update, 1 } }, ERR_NO_SUCH_LAYER },
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "none", .updates = { .list = &update, .count = 1 } },
+	    ERR_NO_SUCH_LAYER },
 	{ { .kind = STORE_LAYER_DELETE, .model = "none", .layer = "old" }, ERR_NO_SUCH_MODEL },
 	{ { .kind = STORE_MODEL_DELETE, .model = "none" }, ERR_NO_SUCH_MODEL },
-	{ { .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &misshapen, 1 } }, ERR_SHAPE_MISMATCH },
-	{ { .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &non_finite, 1 } }, ERR_NON_FINITE_INPUT },
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &misshapen, .count = 1 } },
+	    ERR_SHAPE_MISMATCH },
+	{ { .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &non_finite, .count = 1 } },
+	    ERR_NON_FINITE_INPUT },
 	{ { .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "old", .layer_id = INT64_MAX }, ERR_NO_SUCH_LAYER },
 	{ { .kind = STORE_LAYER_DELETE,
 	      .model = "m",
@@ -210,7 +216,8 @@ static const struct bad_write bad[BAD_WRITES] = {
 	      .layer = "old",
 	      .parameters = { .weight = { two, 1 }, .features = 1 } },
 	    ERR_SHAPE_MISMATCH },
-	{ { .kind = STORE_UPDATE, .model = "ice", .layer = "iced", .updates = { &update, 1 } }, ERR_FROZEN },
+	{ { .kind = STORE_UPDATE, .model = "ice", .layer = "iced", .updates = { .list = &update, .count = 1 } },
+	    ERR_FROZEN },
 	{ { .kind = STORE_STATISTICS_PUT, .model = "ice", .layer = "iced", .statistics = &put }, ERR_FROZEN },
 	{ { .kind = STORE_STATISTICS_RESET, .model = "ice", .layer = "iced" }, ERR_FROZEN },
 	{ { .kind = STORE_FREEZE,
@@ -230,7 +237,10 @@ static const struct bad_write bad[BAD_WRITES] = {
 	    ERR_NO_SUCH_SOURCE },
 	{ { .kind = STORE_SOURCES_FOLD, .model = "m", .layer = "sourced", .fold = { unknown, 2, 0 } },
 	    ERR_NO_SUCH_SOURCE },
-	{ { .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { &update, 1, .source = "w" } },
+	{ { .kind = STORE_UPDATE,
+	      .model = "m",
+	      .layer = "sourced",
+	      .updates = { .list = &update, .count = 1, .source = "w" } },
 	    ERR_BAD_PARAMETER },
 	{ { .kind = STORE_SOURCE_PUT, .model = "ice", .layer = "iced", .source = { "w", &more, FEATURES, 0 } },
 	    ERR_FROZEN },
@@ -263,7 +273,8 @@ make_layers(struct store *s)
 			.kind = STORE_SOURCE_PUT, .layer = "sourced", .source = { names[i], &totals, FEATURES, 0 } });
 	}
 	(void)scratch_write(s, (struct store_write){ .kind = STORE_MODEL_FREEZE, .model = "ice", .frozen = true });
-	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { &update, 1 } });
+	(void)scratch_write(s,
+	    (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { .list = &update, .count = 1 } });
 }
 
 static struct store_op
@@ -432,8 +443,9 @@ START_TEST(a_key_holds_for_all_layers_of_its_change)
 	assert_layer(s, "m", "old", 2, 2, FEATURES);
 	/* On a layer that it was not used on before, together with one that it was. */
 	memcpy(writes, fine, sizeof(writes));
-	writes[2] =
-	    (struct store_write){ .kind = STORE_UPDATE, .model = "m", .layer = "gone", .updates = { &update, 1 } };
+	writes[2] = (struct store_write){
+		.kind = STORE_UPDATE, .model = "m", .layer = "gone", .updates = { .list = &update, .count = 1 }
+	};
 	op = run(s, writes, 3, "k");
 	ck_assert_int_eq(op.err.code, ERR_IDEMPOTENCY_MISMATCH);
 	ck_assert_msg(strstr(op.err.detail, "\"gone\"") != NULL, "%s", op.err.detail);
@@ -481,7 +493,8 @@ static struct scratch_change
 asking(struct asked *a, size_t count)
 {
 	return (struct scratch_change){ .write = { .kind = STORE_UPDATE,
-					    .updates = { twice, count, .accept = accept, .accept_arg = a } } };
+					    .updates = {
+						.list = twice, .count = count, .accept = accept, .accept_arg = a } } };
 }
 
 static void
@@ -574,7 +587,7 @@ START_TEST(a_repeat_is_asked_about_the_present_state)
 	keyed.op.change.key = "k";
 	c = scratch_run_change(s, keyed);
 	ck_assert(c.op.err.code == ERR_NONE && !c.op.change.repeated && a.calls == 1);
-	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .updates = { twice, 2 } });
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .updates = { .list = twice, .count = 2 } });
 	c = scratch_run_change(s, keyed);
 	ck_assert(c.op.err.code == ERR_NONE && c.op.change.repeated && a.calls == 2);
 	ck_assert(a.revision == 2 && a.num_batches_tracked == 3 && a.mean == 2.625);

@@ -105,8 +105,10 @@ make_change(struct numbered *c, uint64_t number)
 	for (unsigned i = 0; i < LAYERS; i++)
 		if (touches(number, i))
 			add_write(c,
-			    (struct store_write){
-				.kind = STORE_UPDATE, .model = "m", .layer = names[i], .updates = { &c->update, 1 } });
+			    (struct store_write){ .kind = STORE_UPDATE,
+				.model = "m",
+				.layer = names[i],
+				.updates = { .list = &c->update, .count = 1 } });
 	add_write(c, (struct store_write){ .kind = STORE_MODEL_FREEZE, .model = "f", .frozen = freezes(number) });
 	c->totals = (struct moments){ number + 1, &c->mean, &c->var };
 	add_write(c,

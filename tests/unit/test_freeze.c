@@ -22,7 +22,8 @@ make_layers(struct store *s)
 	(void)scratch_write(s,
 	    (struct store_write){
 		.kind = STORE_LAYER_CREATE, .model = "still", .layer = "a", .create.definition = "d" });
-	(void)scratch_write(s, (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { &update, 1 } });
+	(void)scratch_write(s,
+	    (struct store_write){ .kind = STORE_UPDATE, .layer = "old", .updates = { .list = &update, .count = 1 } });
 }
 
 static void
@@ -42,15 +43,15 @@ assert_layer(struct store *s, const char *model, const char *layer, uint64_t rev
 START_TEST(a_model_is_frozen_between_the_changes_before_and_after_it)
 {
 	static const struct store_write asked[SHARING] = {
-		{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
+		{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
 		{ .kind = STORE_FREEZE, .model = "m", .layer = "gone", .frozen = true },
 		{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "before", .create = { "d", FEATURES } },
 		{ .kind = STORE_MODEL_FREEZE, .model = "m", .frozen = true },
 		{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "after", .create = { "d", FEATURES } },
-		{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { &update, 1 } },
-		{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { &update, 1 } },
-		{ .kind = STORE_UPDATE, .model = "m", .layer = "before", .updates = { &update, 1 } },
-		{ .kind = STORE_UPDATE, .model = "m", .layer = "after", .updates = { &update, 1 } },
+		{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
+		{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { .list = &update, .count = 1 } },
+		{ .kind = STORE_UPDATE, .model = "m", .layer = "before", .updates = { .list = &update, .count = 1 } },
+		{ .kind = STORE_UPDATE, .model = "m", .layer = "after", .updates = { .list = &update, .count = 1 } },
 	};
 	struct store *s = scratch_open();
 	struct scratch_change changes[SHARING] = { 0 };
@@ -99,7 +100,7 @@ START_TEST(a_key_can_be_asked_for_on_a_frozen_layer)
 	struct store *s = scratch_open();
 	const struct scratch_change ask = { .op.change.key = "k", .write = { .kind = STORE_UPDATE, .layer = "old" } };
 	const struct scratch_change train = { .op.change.key = "k",
-		.write = { .kind = STORE_UPDATE, .layer = "old", .updates = { &update, 1 } } };
+		.write = { .kind = STORE_UPDATE, .layer = "old", .updates = { .list = &update, .count = 1 } } };
 	struct scratch_change c;
 
 	make_layers(s);

@@ -25,7 +25,7 @@ static struct scratch_change
 keyed(const char *key, int digest)
 {
 	struct scratch_change c = { .op.change.key = key,
-		.write = { .kind = STORE_UPDATE, .updates = { &update, 1 } } };
+		.write = { .kind = STORE_UPDATE, .updates = { .list = &update, .count = 1 } } };
 
 	memset(c.op.change.key_digest, digest, sizeof(c.op.change.key_digest));
 	return c;
@@ -78,8 +78,8 @@ START_TEST(a_repeat_changes_nothing_and_says_what_the_first_said)
 	s = scratch_open();
 	c = scratch_run_change(s, keyed("b", 1));
 	assert_made(&c, true, 2);
-	c = scratch_run_change(
-	    s, (struct scratch_change){ .write = { .kind = STORE_UPDATE, .updates = { &update, 1 } } });
+	c = scratch_run_change(s,
+	    (struct scratch_change){ .write = { .kind = STORE_UPDATE, .updates = { .list = &update, .count = 1 } } });
 	assert_made(&c, false, 3);
 	store_close(s);
 }

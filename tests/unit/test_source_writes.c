@@ -94,7 +94,8 @@ update(const char *source, uint64_t count, double mean, double var, enum err_cod
 		.averaging = AVERAGING_POOLED, .count = count, .features = 1, .mean = &mean, .var = &var
 	};
 
-	expect((struct store_write){ .kind = STORE_UPDATE, .updates = { &u, 1, .source = source } }, code);
+	expect((struct store_write){ .kind = STORE_UPDATE, .updates = { .list = &u, .count = 1, .source = source } },
+	    code);
 }
 
 static void
@@ -371,8 +372,8 @@ START_TEST(other_features_and_other_averagings_are_refused)
 		.averaging = AVERAGING_EXPONENTIAL, .momentum = 0.5, .count = 4, .features = 1, .mean = two, .var = two
 	};
 	const struct store_write updates[] = {
-		{ .kind = STORE_UPDATE, .updates = { &exponential, 1, .source = "a" } },
-		{ .kind = STORE_UPDATE, .updates = { &exponential, 1 } },
+		{ .kind = STORE_UPDATE, .updates = { .list = &exponential, .count = 1, .source = "a" } },
+		{ .kind = STORE_UPDATE, .updates = { .list = &exponential, .count = 1 } },
 	};
 
 	expect((struct store_write){ .kind = STORE_SOURCE_PUT, .source = { "b", &wide, 2, 0 } }, ERR_SHAPE_MISMATCH);
@@ -537,7 +538,7 @@ START_TEST(the_pool_is_what_is_accepted)
 
 	put("a", 2, 1, 1, ERR_NONE);
 	expect((struct store_write){ .kind = STORE_UPDATE,
-		   .updates = { &u, 1, .source = "b", .accept = keep, .accept_arg = &seen } },
+		   .updates = { .list = &u, .count = 1, .source = "b", .accept = keep, .accept_arg = &seen } },
 	    ERR_NONE);
 	ck_assert_uint_eq(seen.revision, 2);
 	ck_assert_uint_eq(seen.sources, 2);
@@ -545,7 +546,8 @@ START_TEST(the_pool_is_what_is_accepted)
 	ck_assert_uint_eq(seen.statistics.count, 4);
 	drop("b", ERR_NONE);
 	/* Without a source, on the other hand. */
-	expect((struct store_write){ .kind = STORE_UPDATE, .updates = { &u, 1, .accept = keep, .accept_arg = &seen } },
+	expect((struct store_write){ .kind = STORE_UPDATE,
+		   .updates = { .list = &u, .count = 1, .accept = keep, .accept_arg = &seen } },
 	    ERR_NONE);
 	ck_assert_uint_eq(seen.revision, 4);
 	ck_assert_uint_eq(seen.sources, 1);
@@ -561,8 +563,8 @@ START_TEST(a_key_counts_an_update_of_a_source_once)
 
 	for (int i = 0; i < 3; i++) {
 		struct scratch_change c = scratch_run_change(s,
-		    (struct scratch_change){
-			.op.change.key = "k", .write = { .kind = STORE_UPDATE, .updates = { &u, 1, .source = "b" } } });
+		    (struct scratch_change){ .op.change.key = "k",
+			.write = { .kind = STORE_UPDATE, .updates = { .list = &u, .count = 1, .source = "b" } } });
 
 		ck_assert_int_eq(c.op.err.code, ERR_NONE);
 		ck_assert_int_eq(c.op.change.repeated, i > 0);
@@ -609,8 +611,8 @@ START_TEST(a_change_that_goes_back_takes_its_sources_back)
 		{ .kind = STORE_SOURCE_PUT, .source = { "a", &totals, 1, 0 } },
 		{ .kind = STORE_SOURCE_DELETE, .source.name = "a" },
 		{ .kind = STORE_SOURCES_FOLD, .fold = { names, 1, 0 } },
-		{ .kind = STORE_UPDATE, .updates = { &u, 1, .source = "c" } },
-		{ .kind = STORE_UPDATE, .updates = { &u, 1 } },
+		{ .kind = STORE_UPDATE, .updates = { .list = &u, .count = 1, .source = "c" } },
+		{ .kind = STORE_UPDATE, .updates = { .list = &u, .count = 1 } },
 		{ .kind = STORE_STATISTICS_PUT, .statistics = &given },
 		{ .kind = STORE_LAYER_DELETE },
 	};

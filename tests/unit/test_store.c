@@ -51,7 +51,8 @@ START_TEST(updates_are_applied_in_order_and_each_knows_its_number)
 			.features = 1,
 			.mean = &means[i],
 			.var = &var };
-		ops[i].write = (struct store_write){ .kind = STORE_UPDATE, .updates = { &updates[i], 1 } };
+		ops[i].write =
+		    (struct store_write){ .kind = STORE_UPDATE, .updates = { .list = &updates[i], .count = 1 } };
 		scratch_submit_change(s, &ops[i]);
 	}
 	scratch_wait(UPDATES + 1);
@@ -122,7 +123,8 @@ assert_same_statistics(struct store *s, const char *one, const char *other)
 static struct store_write
 several(const char *layer, const struct update *updates, size_t count)
 {
-	return (struct store_write){ .kind = STORE_UPDATE, .layer = layer, .updates = { updates, count } };
+	return (
+	    struct store_write){ .kind = STORE_UPDATE, .layer = layer, .updates = { .list = updates, .count = count } };
 }
 
 START_TEST(several_updates_are_one_change_with_the_bits_of_one_by_one)
