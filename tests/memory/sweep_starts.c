@@ -36,20 +36,32 @@ count_open(void)
 	return (struct open_things){ fault_live(), entries_of("/proc/self/fd"), entries_of("/proc/self/task") };
 }
 
+/*
+ * A thread that was joined may stand in its folder for a moment. Each start waits for that, also one that succeeds:
+ * otherwise the next would count such a thread among its own.
+ */
+static void
+check_threads(unsigned then)
+{
+	unsigned now = entries_of("/proc/self/task");
+
+	for (unsigned i = 0; i < 1000 && now > then; i++) {
+		usleep(1000);
+		now = entries_of("/proc/self/task");
+	}
+	if (now > then)
+		trial_complain("threads are left", "");
+}
+
 static void
 check_nothing_left(struct open_things then)
 {
-	struct open_things now = count_open();
+	struct open_things now;
 
-	/* A thread that was joined may stand in its folder for a moment. */
-	for (unsigned i = 0; i < 1000 && now.threads > then.threads; i++) {
-		usleep(1000);
-		now = count_open();
-	}
+	check_threads(then.threads);
+	now = count_open();
 	if (now.blocks != then.blocks)
 		trial_complain("memory is left", "");
-	if (now.threads != then.threads)
-		trial_complain("threads are left", "");
 	/* A start that fails within libmicrohttpd leaves an eventfd there; the process ends then. */
 	if (now.descriptors != then.descriptors && !fault_is_within_libraries())
 		trial_complain("descriptors are left", "");
@@ -76,6 +88,7 @@ static void
 start_again(const struct state *before)
 {
 	static struct state now;
+	const unsigned threads = entries_of("/proc/self/task");
 
 	service_start();
 	if (before != NULL) {
@@ -84,6 +97,7 @@ start_again(const struct state *before)
 			trial_complain("the state is another", now.text);
 	}
 	service_stop();
+	check_threads(threads);
 }
 
 /*
