@@ -36,11 +36,13 @@ handler infer_start;
 extern const struct input *const backward_inputs[];
 handler backward_start, backward_joined;
 
-/* statistics.c; merge.c: counts_finish answers what a change has led to, counts_unchanged the present state */
+/*
+ * statistics.c; merge.c: counts_finish answers what a change has led to; counts_unchanged the present state, for a call
+ * that has nothing to add, which a frozen layer refuses like any other of its kind
+ */
 extern const struct input *const statistics_put_inputs[], *const statistics_merge_inputs[];
 handler statistics_get, statistics_put, statistics_put_finish, statistics_reset, statistics_reset_finish;
-handler statistics_merge, counts_finish;
-int counts_unchanged(struct request *rq);
+handler statistics_merge, counts_finish, counts_unchanged;
 
 /* source_calls.c, sources_list.c, sources_compact.c */
 extern const struct input *const source_put_inputs[], *const sources_compact_inputs[];

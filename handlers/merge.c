@@ -17,8 +17,10 @@ answer(struct request *rq, uint64_t num_batches_tracked, uint64_t revision)
 }
 
 int
-counts_unchanged(struct request *rq)
+counts_unchanged(struct request *rq, struct err *e)
 {
+	if (request_is_frozen(rq))
+		return store_refuse_frozen(rq->layer, e);
 	return answer(rq, rq->state->statistics.num_batches_tracked, rq->state->revision);
 }
 
@@ -39,7 +41,7 @@ statistics_merge(struct request *rq, struct err *e)
 	if (u == NULL || doubles_check_tracks(rq, e) < 0 || doubles_get_moments(rq, &m, &features, e) < 0)
 		return -1;
 	if (m.count == 0)
-		return counts_unchanged(rq);
+		return counts_unchanged(rq, e);
 	if (m.count == 1 && !definition_merges_one(rq->definition))
 		return err_fail(e, ERR_TOO_FEW_VALUES,
 		    "\"count\" is 1, and %s averaging needs at least two values per channel",

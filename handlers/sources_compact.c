@@ -72,7 +72,7 @@ sources_compact(struct request *rq, struct err *e)
 	if (sources_check_layer(rq, e) < 0 || count_names(list, &count, e) < 0)
 		return -1;
 	if (count == 0)
-		return counts_unchanged(rq);
+		return counts_unchanged(rq, e);
 	rq->write.fold.names = sort_names(rq, list, count, e);
 	if (rq->write.fold.names == NULL)
 		return -1;

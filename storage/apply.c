@@ -18,6 +18,15 @@ static const bool moves_statistics[STORE_WRITE_COUNT] = {
 	[STORE_SOURCES_FOLD] = true,
 };
 
+int
+store_refuse_frozen(const char *layer, struct err *e)
+{
+	return err_fail(e, ERR_FROZEN,
+	    "layer \"%s\" is frozen: nothing moves its statistics until it is thawed by PUT .../frozen "
+	    "{\"frozen\":false}. Until then \"train\" normalizes by them: repeat a training call that was under way",
+	    layer);
+}
+
 struct working *
 write_layer(struct batch *b, const struct store_write *write, struct err *e)
 {
@@ -37,11 +46,7 @@ write_layer(struct batch *b, const struct store_write *write, struct err *e)
 		return NULL;
 	}
 	if (w->now.frozen && moves_statistics[write->kind]) {
-		err_set(e, ERR_FROZEN,
-		    "layer \"%s\" is frozen: nothing moves its statistics until it is thawed by PUT .../frozen "
-		    "{\"frozen\":false}. Until then \"train\" normalizes by them: repeat a training call that was "
-		    "under way",
-		    w->name);
+		(void)store_refuse_frozen(w->name, e);
 		return NULL;
 	}
 	return batch_keep(b, w, e) < 0 ? NULL : w;

@@ -307,6 +307,9 @@ void store_close(struct store *s);
 /* Hands the operation over. -1 with `e` if the queue is full (overloaded) or the store stops; `done` is not called. */
 int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK;
 
+/* The error for a call that would move the statistics of a frozen layer. Returns -1. */
+int store_refuse_frozen(const char *layer, struct err *e);
+
 /* The layer's committed state, with a reference for the caller; NULL if the cache does not hold it. Does not wait. */
 const struct snapshot *store_layer_cached(struct store *s, const char *model, const char *layer);
 

@@ -241,7 +241,8 @@ class State(FrozenTest):
         calls = [("POST", "statistics/merge", totals), ("PUT", "statistics/sources/w1", totals),
                  ("PUT", "statistics/sources/new", totals), ("POST", "statistics/sources/compact", {"sources": ["w2"]}),
                  ("DELETE", "statistics/sources/w1", None), ("PUT", "statistics", statistics),
-                 ("DELETE", "statistics", None)]
+                 ("POST", "statistics/merge", {"count": 0, "mean": [0] * 4, "var": [1] * 4}),
+                 ("POST", "statistics/sources/compact", {"sources": []}), ("DELETE", "statistics", None)]
         for method, call, body in calls:
             for headers in (None, {"If-Match": "*"}, KEY):
                 with self.subTest(f"{method} {call}", headers=headers):
