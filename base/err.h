@@ -25,6 +25,7 @@
 	X(BAD_JSON, "bad_json", 400, "The body is not valid JSON") \
 	X(BAD_TENSOR, "bad_tensor", 400, "The tensor is not valid") \
 	X(BAD_NPY, "bad_npy", 400, "The .npy file is not valid") \
+	X(BAD_SAFETENSORS, "bad_safetensors", 400, "The safetensors file is not valid") \
 	X(BAD_PARAMETER, "bad_parameter", 400, "A parameter is not valid") \
 	X(BAD_NAME, "bad_name", 400, "The name is not valid") \
 	X(FORBIDDEN, "forbidden", 403, "The request's origin or host is not allowed") \
@@ -32,6 +33,8 @@
 	X(NO_SUCH_MODEL, "no_such_model", 404, "There is no such model") \
 	X(NO_SUCH_LAYER, "no_such_layer", 404, "There is no such layer") \
 	X(NO_SUCH_SOURCE, "no_such_source", 404, "There is no such source") \
+	X(NO_SUCH_VERSION, "no_such_version", 404, "There is no such version") \
+	X(NO_SUCH_ALIAS, "no_such_alias", 404, "There is no such alias") \
 	X(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "The route does not have this method") \
 	X(NOT_ACCEPTABLE, "not_acceptable", 406, "No acceptable form of answer") \
 	X(LAYER_DIFFERS, "layer_differs", 409, "The layer exists with another definition") \
@@ -41,10 +44,13 @@
 	X(FROZEN, "frozen", 409, "The layer is frozen") \
 	X(SOURCE_WENT_BACK, "source_went_back", 409, "The source has fewer values than before") \
 	X(TOO_MANY_SOURCES, "too_many_sources", 409, "The layer has too many sources") \
+	X(VERSION_IN_USE, "version_in_use", 409, "The version is in use") \
 	X(REVISION_MISMATCH, "revision_mismatch", 412, "The layer has another revision") \
+	X(STATE_MISMATCH, "state_mismatch", 412, "The state is not the expected one") \
 	X(BODY_TOO_LARGE, "body_too_large", 413, "The body is too large") \
 	X(TARGET_TOO_LONG, "target_too_long", 414, "The request's target is too long") \
 	X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "The body's type is not supported") \
+	X(RANGE_NOT_SATISFIABLE, "range_not_satisfiable", 416, "The range is beyond the end") \
 	X(SHAPE_MISMATCH, "shape_mismatch", 422, "The shape does not fit the layer") \
 	X(TOO_FEW_VALUES, "too_few_values", 422, "Too few values per channel") \
 	X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, "The key was used with another body") \
