@@ -52,7 +52,7 @@ flags_text := $(CC) $(all_cflags) $(all_ldflags) $(VERSION)
 libs_norm    := -lm
 libs_codec   := -lcjson -lz -lm
 libs_storage := -lsqlite3
-libs_all     := -lmicrohttpd -lsqlite3 -lcjson -lz -lm
+libs_all     := -lmicrohttpd -lsqlite3 -lcjson -lz -lnettle -lm
 
 sources  = $(wildcard $(1)/*.c)
 objects  = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
