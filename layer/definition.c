@@ -58,10 +58,10 @@ refuse_kind(const struct cJSON *object, struct err *e)
 	return err_fail(e, ERR_BAD_PARAMETER, "a definition needs a \"kind\", such as \"batch_norm\"");
 }
 
-static bool
-has_field(const struct definition *d, const struct definition_field *field)
+bool
+definition_has_field(const struct definition *d, const struct definition_field *f)
 {
-	return (field->kinds & (1u << d->kind)) != 0;
+	return (f->kinds & (1u << d->kind)) != 0;
 }
 
 static int
@@ -72,7 +72,7 @@ refuse_field(const struct definition *d, const char *const *others, const char *
 
 	suggest_begin(&s, name);
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++)
-		if (has_field(d, f))
+		if (definition_has_field(d, f))
 			suggest_try(&s, f->name);
 	for (; others != NULL && *others != NULL; others++)
 		suggest_try(&s, *others);
@@ -96,7 +96,7 @@ read_first(const struct cJSON *object, struct definition *d, struct err *e)
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
 		const struct cJSON *value = f->first ? envelope_get(object, f->name) : NULL;
 
-		if (value != NULL && has_field(d, f) && read_value(f, d, value, object, e) < 0)
+		if (value != NULL && definition_has_field(d, f) && read_value(f, d, value, object, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -112,7 +112,7 @@ read_field(struct definition *d, const char *const *others, const struct cJSON *
 
 	while (f < definition_fields_end && strcmp(f->name, name) != 0)
 		f++;
-	had = f < definition_fields_end && has_field(d, f);
+	had = f < definition_fields_end && definition_has_field(d, f);
 	if (f < definition_fields_end && envelope_type(value) == ENVELOPE_NULL && !(had && f->takes_null))
 		return 0;
 	if (!had)
@@ -124,7 +124,7 @@ static int
 check_needed(const struct cJSON *object, const struct definition *d, struct err *e)
 {
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++)
-		if (f->needed && has_field(d, f) && envelope_get(object, f->name) == NULL)
+		if (f->needed && definition_has_field(d, f) && envelope_get(object, f->name) == NULL)
 			return err_fail(e, ERR_BAD_PARAMETER, "%s needs a \"%s\"", kind_names[d->kind], f->name);
 	return 0;
 }
@@ -237,18 +237,8 @@ definition_is_field(const char *name)
 	return false;
 }
 
-static void
-format_value(struct buf *b, const struct definition_field *f, const struct definition *d)
-{
-	if (f->write != NULL)
-		f->write(b, d);
-	else
-		field_write(f, b, d);
-}
-
-/* With a number of features where it has none. */
-static struct definition
-with_features(const struct definition *d, size_t features)
+struct definition
+definition_with_features(const struct definition *d, size_t features)
 {
 	struct definition shown = *d;
 
@@ -261,14 +251,14 @@ with_features(const struct definition *d, size_t features)
 static void
 format_fields(struct buf *b, const struct definition *d, size_t features)
 {
-	const struct definition shown = with_features(d, features);
+	const struct definition shown = definition_with_features(d, features);
 	char before = '{';
 
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
-		if (!has_field(d, f))
+		if (!definition_has_field(d, f))
 			continue;
 		buf_printf(b, "%c\"%s\":", before, f->name);
-		format_value(b, f, &shown);
+		field_write(f, b, &shown);
 		before = ',';
 	}
 }
@@ -295,8 +285,8 @@ add_difference(
 
 	buf_init(&first, SIZE_MAX);
 	buf_init(&second, SIZE_MAX);
-	format_value(&first, f, one);
-	format_value(&second, f, other);
+	field_write(f, &first, one);
+	field_write(f, &second, other);
 	if (first.failed || second.failed)
 		out->failed = true;
 	else if (first.len != second.len || memcmp(first.bytes, second.bytes, first.len) != 0)
@@ -314,13 +304,14 @@ definition_differences(
     struct buf *out, const struct definition *stands, size_t features, const struct definition *asked)
 {
 	const size_t open = stands->num_features == 0 ? features : 0;
-	const struct definition one = with_features(stands, open), other = with_features(asked, open);
+	const struct definition one = definition_with_features(stands, open);
+	const struct definition other = definition_with_features(asked, open);
 
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
 		/* Kinds have different fields; theirs is the first. */
 		if (out->len > DIFFERENCES_BYTES || (out->len > 0 && one.kind != other.kind))
 			return;
-		if (has_field(&one, f))
+		if (definition_has_field(&one, f))
 			add_difference(out, f, &one, &other);
 	}
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/suggest.h"
-#include "codec/json_write.h"
 
 const char *const kind_names[KIND_COUNT + 1] = { "batch_norm", "layer_norm", "instance_norm", "group_norm",
 	"rms_norm" };
@@ -46,12 +45,10 @@ read_shape(struct definition *d, const struct cJSON *value, const struct cJSON *
 	return 0;
 }
 
-static void
-write_shape(struct buf *b, const struct definition *d)
+static struct field_value
+value_of_shape(const struct definition *d)
 {
-	char shape[512];
-
-	buf_text(b, tensor_shape_text(d->normalized_shape, d->normalized_rank, shape, sizeof(shape)));
+	return (struct field_value){ FIELD_VALUE_EXTENTS, .extents = { d->normalized_shape, d->normalized_rank } };
 }
 
 static int
@@ -64,13 +61,12 @@ read_eps(struct definition *d, const struct cJSON *value, const struct cJSON *ob
 	return 0;
 }
 
-static void
-write_eps(struct buf *b, const struct definition *d)
+static struct field_value
+value_of_eps(const struct definition *d)
 {
 	if (d->eps_of_datatype)
-		buf_text(b, "null");
-	else
-		json_add_double(b, d->eps);
+		return (struct field_value){ .type = FIELD_VALUE_NULL };
+	return (struct field_value){ FIELD_VALUE_NUMBER, .number = d->eps };
 }
 
 /* Null, as in PyTorch, asks for cumulative averaging. */
@@ -88,13 +84,12 @@ read_momentum(struct definition *d, const struct cJSON *value, const struct cJSO
 	return 0;
 }
 
-static void
-write_momentum(struct buf *b, const struct definition *d)
+static struct field_value
+value_of_momentum(const struct definition *d)
 {
-	if (d->averaging == AVERAGING_EXPONENTIAL)
-		json_add_double(b, d->momentum);
-	else
-		buf_text(b, "null");
+	if (d->averaging != AVERAGING_EXPONENTIAL)
+		return (struct field_value){ .type = FIELD_VALUE_NULL };
+	return (struct field_value){ FIELD_VALUE_NUMBER, .number = d->momentum };
 }
 
 /* {"r_max": 3, "d_max": 5}, either of which may be left out. */
@@ -123,18 +118,12 @@ read_renorm(struct definition *d, const struct cJSON *value, const struct cJSON 
 	return 0;
 }
 
-static void
-write_renorm(struct buf *b, const struct definition *d)
+static struct field_value
+value_of_renorm(const struct definition *d)
 {
-	if (!d->renorm) {
-		buf_text(b, "null");
-		return;
-	}
-	buf_text(b, "{\"r_max\":");
-	json_add_double(b, d->r_max);
-	buf_text(b, ",\"d_max\":");
-	json_add_double(b, d->d_max);
-	buf_byte(b, '}');
+	if (!d->renorm)
+		return (struct field_value){ .type = FIELD_VALUE_NULL };
+	return (struct field_value){ FIELD_VALUE_PAIR, .pair = { { "r_max", d->r_max }, { "d_max", d->d_max } } };
 }
 
 #define BN (1u << KIND_BATCH_NORM)
@@ -151,7 +140,7 @@ write_renorm(struct buf *b, const struct definition *d)
 #define DOUBLE(member, least, most) \
 	.type = FIELD_DOUBLE, .at = offsetof(struct definition, member), .min = least, .max = most
 #define CHOICE(member, list) .type = FIELD_CHOICE, .at = offsetof(struct definition, member), .names = list
-#define OWN(name) .type = FIELD_OWN, .read = read_##name, .write = write_##name
+#define OWN(name) .type = FIELD_OWN, .read = read_##name, .value = value_of_##name
 
 const struct definition_field definition_fields[] = {
 	{ "kind", ALL, CHOICE(kind, kind_names), .needed = true, .first = true },
@@ -182,3 +171,5 @@ const struct definition_field definition_fields[] = {
 
 const struct definition_field *const definition_fields_end =
     definition_fields + sizeof(definition_fields) / sizeof(definition_fields[0]);
+
+_Static_assert(sizeof(definition_fields) / sizeof(definition_fields[0]) <= DEFINITION_FIELDS_MAX, "");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/field_types.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -117,22 +118,70 @@ field_read(const struct definition_field *f, struct definition *d, const struct 
 	return 0;
 }
 
+struct field_value
+field_value(const struct definition_field *f, const struct definition *d)
+{
+	static const struct field_value null = { .type = FIELD_VALUE_NULL };
+	const void *member = (const char *)d + f->at;
+
+	switch (f->type) {
+	case FIELD_BOOL:
+		return (struct field_value){ FIELD_VALUE_BOOL, .truth = *(const bool *)member };
+	case FIELD_EXTENT:
+		if (*(const size_t *)member == 0)
+			return null;
+		return (struct field_value){ FIELD_VALUE_WHOLE, .whole = (int64_t) * (const size_t *)member };
+	case FIELD_INT:
+		return (struct field_value){ FIELD_VALUE_WHOLE, .whole = *(const int *)member };
+	case FIELD_DOUBLE:
+		if (*(const double *)member < f->min)
+			return null;
+		return (struct field_value){ FIELD_VALUE_NUMBER, .number = *(const double *)member };
+	case FIELD_CHOICE:
+		return (struct field_value){ FIELD_VALUE_TEXT, .text = f->names[*(const unsigned *)member] };
+	case FIELD_OWN:
+		break;
+	}
+	return f->value(d);
+}
+
+static void
+write_pair(struct buf *b, const struct field_member pair[2])
+{
+	buf_printf(b, "{\"%s\":", pair[0].name);
+	json_add_double(b, pair[0].number);
+	buf_printf(b, ",\"%s\":", pair[1].name);
+	json_add_double(b, pair[1].number);
+	buf_byte(b, '}');
+}
+
 void
 field_write(const struct definition_field *f, struct buf *b, const struct definition *d)
 {
-	const void *member = (const char *)d + f->at;
+	const struct field_value v = field_value(f, d);
+	char shape[512];
 
-	if ((f->type == FIELD_EXTENT && *(const size_t *)member == 0) ||
-	    (f->type == FIELD_DOUBLE && *(const double *)member < f->min))
+	switch (v.type) {
+	case FIELD_VALUE_NULL:
 		buf_text(b, "null");
-	else if (f->type == FIELD_BOOL)
-		buf_text(b, *(const bool *)member ? "true" : "false");
-	else if (f->type == FIELD_EXTENT)
-		buf_uint(b, *(const size_t *)member);
-	else if (f->type == FIELD_INT)
-		buf_printf(b, "%d", *(const int *)member);
-	else if (f->type == FIELD_DOUBLE)
-		json_add_double(b, *(const double *)member);
-	else if (f->type == FIELD_CHOICE)
-		buf_printf(b, "\"%s\"", f->names[*(const unsigned *)member]);
+		break;
+	case FIELD_VALUE_BOOL:
+		buf_text(b, v.truth ? "true" : "false");
+		break;
+	case FIELD_VALUE_WHOLE:
+		buf_printf(b, "%" PRId64, v.whole);
+		break;
+	case FIELD_VALUE_NUMBER:
+		json_add_double(b, v.number);
+		break;
+	case FIELD_VALUE_TEXT:
+		buf_printf(b, "\"%s\"", v.text);
+		break;
+	case FIELD_VALUE_EXTENTS:
+		buf_text(b, tensor_shape_text(v.extents.list, v.extents.count, shape, sizeof(shape)));
+		break;
+	case FIELD_VALUE_PAIR:
+		write_pair(b, v.pair);
+		break;
+	}
 }
