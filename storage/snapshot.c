@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A snapshot is one block of memory: the struct, then its arrays. It is shared between the event loops and the store's
- * thread, and nobody writes to it after it was made, so a count of references is all the synchronization there is.
+ * thread, and nobody writes to it after it was made, so a count of references is all the synchronization there is. Only
+ * the digest comes later: the first thread that has computed it writes it, and no other reads it before.
  */
 #include "storage/snapshot.h"
 
@@ -18,9 +19,13 @@ struct identity_block {
 	char definition[];
 };
 
+enum digest_state { DIGEST_NONE, DIGEST_BEING_SET, DIGEST_SET };
+
 struct snapshot_block {
 	struct snapshot layer; /* first, as above */
 	atomic_uint references;
+	_Atomic(enum digest_state) digest_state;
+	unsigned char digest[SHA256_BYTES];
 	size_t bytes;
 	double values[];
 };
@@ -115,6 +120,7 @@ snapshot_new(const struct snapshot *given)
 	b->layer.weight.values = copy_values(&next, given->weight.values, given->weight.count);
 	b->layer.bias.values = copy_values(&next, given->bias.values, given->bias.count);
 	b->bytes = bytes;
+	atomic_init(&b->digest_state, DIGEST_NONE);
 	atomic_init(&b->references, 1);
 	return &b->layer;
 }
@@ -135,6 +141,30 @@ snapshot_unref(const struct snapshot *layer)
 		return;
 	layer_identity_unref(b->layer.identity);
 	free(b);
+}
+
+bool
+snapshot_digest_get(const struct snapshot *layer, unsigned char out[SHA256_BYTES])
+{
+	struct snapshot_block *b = snapshot_block(layer);
+
+	if (atomic_load_explicit(&b->digest_state, memory_order_acquire) != DIGEST_SET)
+		return false;
+	memcpy(out, b->digest, SHA256_BYTES);
+	return true;
+}
+
+void
+snapshot_digest_set(const struct snapshot *layer, const unsigned char digest[SHA256_BYTES])
+{
+	struct snapshot_block *b = snapshot_block(layer);
+	enum digest_state none = DIGEST_NONE;
+
+	if (!atomic_compare_exchange_strong_explicit(
+		&b->digest_state, &none, DIGEST_BEING_SET, memory_order_relaxed, memory_order_relaxed))
+		return;
+	memcpy(b->digest, digest, SHA256_BYTES);
+	atomic_store_explicit(&b->digest_state, DIGEST_SET, memory_order_release);
 }
 
 size_t

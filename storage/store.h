@@ -21,6 +21,7 @@
 #include "base/budget.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/sha256.h"
 #include "norm/update.h"
 
 struct store;
@@ -69,6 +70,13 @@ struct snapshot {
 
 const struct snapshot *snapshot_ref(const struct snapshot *layer);
 void snapshot_unref(const struct snapshot *layer); /* NULL is fine */
+
+/*
+ * A snapshot remembers its digest, once a caller has computed it, for all who have a reference; the store does not know
+ * how. get: false as long as none is set. set: whoever calls, when and how often, sets the same digest. Any thread.
+ */
+bool snapshot_digest_get(const struct snapshot *layer, unsigned char out[SHA256_BYTES]) MUST_CHECK;
+void snapshot_digest_set(const struct snapshot *layer, const unsigned char digest[SHA256_BYTES]);
 
 /*
  * A copy of all that the store holds, in a file without a name, which is gone with the last reference. Immutable,
