@@ -40,8 +40,12 @@ struct reply_source {
 	ssize_t (*read)(const void *arg, uint64_t offset, char *out, size_t room);
 	const void *arg;
 	uint64_t bytes;
-	char file_name[64]; /* what the client may call them; "": nothing */
+	bool has_ranges;                     /* the client may ask for a part, or whether it has them already */
+	char file_name[STORE_NAME_MAX + 32]; /* what the client may call them; "": nothing */
 };
+
+/* The bytes of an entity tag: a digest in quotes. */
+#define REPLY_ETAG_BYTES 80
 
 /*
  * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
@@ -64,6 +68,7 @@ struct reply {
 	uint64_t num_batches_tracked; /* Normd-Num-Batches-Tracked */
 	uint64_t seed;                /* Normd-Seed */
 	uint64_t revision;            /* ETag and Normd-Revision */
+	char etag[REPLY_ETAG_BYTES];  /* ETag, with its quotes, where it is not the revision; "": none */
 };
 
 /* Whether memory for it ran out. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/answer.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "handlers/placeholders.h"
@@ -73,6 +74,10 @@ add_reply_headers(struct MHD_Response *response, const struct request *rq, bool 
 		add_file_name(response, reply->source.file_name);
 	if (reply->has_location)
 		add_location(response, rq);
+	if (reply->etag[0] != '\0')
+		add_header(response, MHD_HTTP_HEADER_ETAG, reply->etag);
+	if (reply->source.has_ranges)
+		add_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
 	if (reply->has_revision) {
 		add_number(response, MHD_HTTP_HEADER_ETAG, reply->revision, true);
 		add_number(response, "Normd-Revision", reply->revision, false);
@@ -81,6 +86,45 @@ add_reply_headers(struct MHD_Response *response, const struct request *rq, bool 
 		add_number(response, "Normd-Seed", reply->seed, false);
 	if (reply->has_count)
 		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked, false);
+}
+
+/* `bytes 0-99/200`, or a star in the place of the bytes where there are none (RFC 9110, section 14.4). */
+static void
+add_content_range(struct MHD_Response *response, const struct range *range, uint64_t total)
+{
+	char text[sizeof("bytes -/") + 3 * BUF_UINT_BYTES];
+
+	if (range->choice == RANGE_PART)
+		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range->first,
+		    range->first + range->bytes - 1, total);
+	else
+		snprintf(text, sizeof(text), "bytes */%" PRIu64, total);
+	add_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+}
+
+void
+answer_choose_range(struct answer *a, struct request *rq, const struct answer_wishes *wishes)
+{
+	const struct reply_source *source = &rq->reply.source;
+
+	a->range = (struct range){ .choice = RANGE_WHOLE, .bytes = source->bytes };
+	if (source->has_ranges)
+		a->range = range_choose(&wishes->range, rq->reply.etag, source->bytes);
+	if (a->range.choice == RANGE_BEYOND)
+		err_set(&rq->err, ERR_RANGE_NOT_SATISFIABLE,
+		    "the range \"%.64s\" begins after the last of %" PRIu64 " bytes", wishes->range.range,
+		    source->bytes);
+}
+
+/* The status of a reply, of which perhaps a part is sent. */
+static unsigned
+reply_status(const struct answer *a, const struct reply *reply, bool empty)
+{
+	if (reply->source.read == NULL)
+		return empty ? MHD_HTTP_NO_CONTENT : reply->status;
+	return a->range.choice == RANGE_PART      ? MHD_HTTP_PARTIAL_CONTENT :
+	    a->range.choice == RANGE_NOT_MODIFIED ? MHD_HTTP_NOT_MODIFIED :
+						    reply->status;
 }
 
 static bool
@@ -117,12 +161,14 @@ make_reply(struct answer *a, const struct request *rq, const struct answer_wishe
 	if (reply_failed(&rq->reply))
 		return NULL;
 	response = answer_body_make(a, &rq->reply, wishes, &coded, &empty);
-	*status = empty ? MHD_HTTP_NO_CONTENT : rq->reply.status;
-	if (!empty)
+	*status = reply_status(a, &rq->reply, empty);
+	if (*status != MHD_HTTP_NO_CONTENT && *status != MHD_HTTP_NOT_MODIFIED)
 		response = describe_body(response, type, coded ? coding_name(wishes->coding) : NULL);
 	if (response == NULL)
 		return NULL;
 	add_reply_headers(response, rq, coded);
+	if (a->range.choice == RANGE_PART)
+		add_content_range(response, &a->range, rq->reply.source.bytes);
 	add_header(response, "X-Request-Id", wishes->request_id);
 	return response;
 }
@@ -135,6 +181,8 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 	if (rq->err.code != ERR_NONE) {
 		*status = err_row(rq->err.code)->status;
 		response = answer_make_error(&rq->err, wishes->request_id, &a->sent);
+		if (response != NULL && a->range.choice == RANGE_BEYOND)
+			add_content_range(response, &a->range, rq->reply.source.bytes);
 	} else {
 		response = make_reply(a, rq, wishes, status);
 	}

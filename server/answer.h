@@ -10,6 +10,7 @@
 #include "codec/coding.h"
 #include "codec/form.h"
 #include "handlers/request.h"
+#include "server/range.h"
 
 /* Bytes that stand somewhere, and how many of them were taken. */
 struct answer_piece {
@@ -30,6 +31,7 @@ struct answer {
 	struct json_tensor_cursor cursor;
 	struct coding_encoder *encoder;    /* NULL: no coding */
 	const struct reply_source *source; /* the answer, where it is a byte stream; the request's */
+	struct range range;                /* what is sent of it */
 	uint64_t sent;                     /* bytes of body */
 
 	/* What was written aside and is handed out first; it lies in one of the two. */
@@ -52,6 +54,7 @@ struct answer_wishes {
 	bool coding_must;       /* no coding is not acceptable */
 	const char *allow;      /* the methods of the route, for Allow; "": it is not said */
 	const char *request_id; /* for X-Request-Id and problems */
+	struct range_wishes range;
 };
 
 /*
@@ -59,6 +62,9 @@ struct answer_wishes {
  * overloaded.
  */
 int answer_reserve(struct answer *a, const struct answer_wishes *wishes, struct err *e);
+
+/* Chooses what to send of a byte stream. Sets rq->err where it has no such range: range_not_satisfiable. */
+void answer_choose_range(struct answer *a, struct request *rq, const struct answer_wishes *wishes);
 
 /*
  * The response for the request as it stands: its error, or its reply, with Content-Length where the length is known

@@ -143,7 +143,7 @@ static ssize_t
 read_source(void *arg, uint64_t position, char *out, size_t room)
 {
 	struct answer *a = arg;
-	ssize_t n = a->source->read(a->source->arg, position, out, room);
+	ssize_t n = a->source->read(a->source->arg, a->range.first + position, out, room);
 
 	if (n <= 0)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
@@ -173,6 +173,12 @@ answer_body_take(struct buf *b)
 	if (response != NULL)
 		*b = (struct buf){ 0 };
 	return response;
+}
+
+static struct MHD_Response *
+make_empty(void)
+{
+	return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
 }
 
 /* NULL: no memory for all of it at once. What was begun is then `written`, for read_text to go on from. */
@@ -243,13 +249,14 @@ answer_body_make(
 	*coded = *empty = false;
 	if (reply->source.read != NULL) {
 		a->source = &reply->source;
-		return make_blocks(a, reply->source.bytes, read_source);
+		*empty = a->range.bytes == 0;
+		return *empty ? make_empty() : make_blocks(a, a->range.bytes, read_source);
 	}
 	expected = lay_out(a, reply);
 	*coded = choose_coding(a, wishes, expected);
 	*empty = expected == 0;
 	if (*empty)
-		return MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+		return make_empty();
 	if (fits_whole(a, expected))
 		response = make_whole(a, expected);
 	else if (a->written_by == NULL && a->encoder == NULL)

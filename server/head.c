@@ -172,9 +172,21 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 	return 0;
 }
 
+/* Which part of a byte stream the client asks for. A header that is given twice is no good one. */
+static void
+read_range_wishes(const struct head *h, struct range_wishes *out)
+{
+	const bool is_get = strcmp(h->method, MHD_HTTP_METHOD_GET) == 0;
+
+	if (is_get && h->headers.count[HEADER_RANGE] == 1 && h->headers.count[HEADER_IF_RANGE] <= 1)
+		out->range = h->headers.value[HEADER_RANGE];
+	out->if_range = h->headers.value[HEADER_IF_RANGE];
+	out->if_none_match = h->headers.value[HEADER_IF_NONE_MATCH];
+}
+
 /* A byte stream is sent as it is, in the type that it has. */
 static int
-check_stream_wishes(const struct head *h, const struct request *rq, struct err *e)
+check_stream_wishes(const struct head *h, const struct request *rq, struct range_wishes *range, struct err *e)
 {
 	const char *type = rq->route->stream_type;
 	enum coding coding;
@@ -184,6 +196,7 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct err *
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", type);
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &coding, &must) < 0 || must)
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "this call's answer is sent without a coding");
+	read_range_wishes(h, range);
 	return 0;
 }
 
@@ -195,7 +208,7 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 	char list[FORM_LIST_BYTES];
 
 	if (rq->route->stream_type != NULL)
-		return check_stream_wishes(h, rq, e);
+		return check_stream_wishes(h, rq, &wishes->range, e);
 	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], given, rq->form, &rq->reply.form) < 0)
 		return err_fail(
 		    e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", form_list(given, list));

@@ -21,6 +21,9 @@
 	X(ACCEPT, "Accept") \
 	X(ACCEPT_ENCODING, "Accept-Encoding") \
 	X(IF_MATCH, "If-Match") \
+	X(IF_NONE_MATCH, "If-None-Match") \
+	X(IF_RANGE, "If-Range") \
+	X(RANGE, "Range") \
 	X(IDEMPOTENCY_KEY, IDEMPOTENCY_HEADER) \
 	X(REQUEST_ID, "X-Request-Id") \
 	X(TRACEPARENT, "traceparent") \

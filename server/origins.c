@@ -10,8 +10,11 @@
  * Headers that a page may read, and send, beyond those that are always allowed (the Fetch standard: CORS-safelisted).
  */
 #define EXPOSED \
-	"ETag, Location, Allow, Retry-After, Normd-Revision, Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
-#define SENDABLE "Content-Type, Content-Encoding, If-Match, Idempotency-Key, X-Request-Id, traceparent"
+	"ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Revision, " \
+	"Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
+#define SENDABLE \
+	"Content-Type, Content-Encoding, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, X-Request-Id, " \
+	"traceparent"
 #define PREFLIGHT_S "7200"
 
 static unsigned

@@ -59,6 +59,8 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 
 	if (s->allow.len > 0)
 		buf_byte(&s->allow, '\0');
+	if (rq->err.code == ERR_NONE)
+		answer_choose_range(&s->answer, rq, &s->wishes);
 	s->wishes.allow = s->allow.len == 0 || s->allow.failed ? "" : s->allow.bytes;
 	response = make_response(s, rq);
 	if (rq->err.code != ERR_NONE)
