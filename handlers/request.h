@@ -48,8 +48,9 @@ struct reply_source {
 #define REPLY_ETAG_BYTES 80
 
 /*
- * An answer has one of three shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
- * for is in the fields that become headers. A document: head and tail alone. A byte stream: `source`.
+ * An answer has one of four shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
+ * for is in the fields that become headers. A document: head and tail alone. A document that is part of the program:
+ * `constant`. A byte stream: `source`.
  *
  * If something is stored, everything that takes memory is made by `start`, and there is room for the tail. A stored
  * change can only be answered with success.
@@ -64,6 +65,8 @@ struct reply {
 	struct buf head;
 	const struct tensor *tensor; /* the request's, or NULL */
 	struct buf tail;
+	const char *constant; /* or NULL */
+	size_t constant_bytes;
 	struct reply_source source;   /* with `read` NULL: none */
 	uint64_t num_batches_tracked; /* Normd-Num-Batches-Tracked */
 	uint64_t seed;                /* Normd-Seed */

@@ -214,6 +214,8 @@ lay_out(struct answer *a, const struct reply *reply)
 	a->written_by = t != NULL ? form_ops(reply->form)->values : NULL;
 	if (t != NULL && a->written_by == NULL)
 		a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
+	if (reply->constant != NULL)
+		a->values = (struct answer_piece){ reply->constant, reply->constant_bytes, 0 };
 	return a->head.len + a->values.len + a->tail.len + (a->written_by != NULL ? t->count * VALUE_TEXT_BYTES : 0);
 }
 
