@@ -55,7 +55,9 @@ libs_storage := -lsqlite3
 libs_all     := -lmicrohttpd -lsqlite3 -lcjson -lz -lnettle -lm
 
 sources  = $(wildcard $(1)/*.c)
-objects  = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)))
+# Sources that the build writes into its folder.
+written_handlers := handlers/openapi_document.c
+objects  = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)) $(written_$(1)))
 archive  = $(B)/lib$(subst /,_,$(1)).a
 archives := $(foreach r,$(ROOMS),$(call archive,$(r)))
 # A linker wants the users of an archive before it.
@@ -143,6 +145,14 @@ $(B)/norm/%.o $(B)/codec/%.o $(B)/bench/%.o: all_cflags += -O3
 # Where a short loop lies in the cache's lines changes its speed by some percent, whatever else is linked.
 $(B)/norm/kernels/%.o: all_cflags += -falign-loops=32
 endif
+
+# The API document, which /openapi.json serves.
+$(B)/handlers/openapi_document.c: docs/openapi.yaml scripts/make_openapi.py | $(B)/packages-build
+	@mkdir -p $(@D)
+	@echo "  PAGE  $<"
+	@scripts/make_openapi.py $< >$@
+$(B)/handlers/openapi_document.o: $(B)/handlers/openapi_document.c $(B)/flags
+	$(compile)
 
 # Rewritten only when the flags change; everything that depends on it is then rebuilt.
 ifneq ($(file <$(B)/flags),$(flags_text))

@@ -13,8 +13,8 @@ typedef int handler(struct request *rq, struct err *e);
 /* How long an answer takes to write, as a number of numbers. */
 typedef size_t answer_values(const struct request *rq);
 
-/* root.c, health.c, backup.c */
-handler root_get, health_get_live, health_get_ready, backup_get, backup_get_finish;
+/* root.c, openapi.c, health.c, backup.c */
+handler root_get, openapi_get, health_get_live, health_get_ready, backup_get, backup_get_finish;
 
 /* models.c; no_content_finish answers every deletion */
 handler models_list, models_list_finish, model_get, model_get_finish, model_delete, no_content_finish;

@@ -18,6 +18,7 @@ const struct route routes[] = {
 	{ "POST", LAYER "/backward", .inputs = backward_inputs, .body = BODY_INPUTS, .tensors_in = 2, .tensors_out = 3,
 	    .needs_layer = true, .start = backward_start, .joined = backward_joined },
 	{ "GET", "/", .start = root_get },
+	{ "GET", "/openapi.json", .start = openapi_get },
 	{ "GET", "/v2/health/live", .any_query = true, .probe = true, .start = health_get_live },
 	{ "GET", "/v2/health/ready", .any_query = true, .probe = true, .start = health_get_ready },
 	{ "GET", "/v1/backup", .stream_type = "application/vnd.sqlite3", .start = backup_get,

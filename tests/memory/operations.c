@@ -81,6 +81,8 @@ struct operation operations[] = {
 	{ "live", nothing, ASK("GET", "/v2/health/live", NULL, NULL), .status = 200 },
 	{ "ready", nothing, ASK("GET", "/v2/health/ready", NULL, NULL), .status = 200 },
 	{ "live, a new client", nothing, ASK("GET", "/v2/health/live", NULL, NULL), .status = 200, .new_client = true },
+	{ "API document", nothing, ASK("GET", "/openapi.json", NULL, NULL), .status = 200 },
+	{ "API document, gzip", nothing, ASK("GET", "/openapi.json", GZIP_WANTED, NULL), .status = 200 },
 
 	{ "list models", trained, ASK("GET", "/v1/models?limit=1", NULL, NULL), .status = 200 },
 	{ "get model", trained, ASK("GET", MODEL, NULL, NULL), .status = 200 },
