@@ -13,7 +13,6 @@
 enum tag {
 	TAG_NULL = 'n',
 	TAG_TRUE = 't',
-	TAG_FALSE = 'f',
 	TAG_NUMBER = 'd',
 	TAG_COUNT = 'u',
 	TAG_TEXT = 's',
@@ -153,10 +152,9 @@ add_field_value(struct sha256 *s, struct field_value v)
 {
 	switch (v.type) {
 	case FIELD_VALUE_NULL:
-		add_tag(s, TAG_NULL);
-		break;
+		break; /* left out, like false */
 	case FIELD_VALUE_BOOL:
-		add_tag(s, v.truth ? TAG_TRUE : TAG_FALSE);
+		add_tag(s, TAG_TRUE);
 		break;
 	case FIELD_VALUE_WHOLE:
 		add_number(s, (double)v.whole);
@@ -177,14 +175,26 @@ add_field_value(struct sha256 *s, struct field_value v)
 	}
 }
 
-/* The fields of the definition's kind in the order of the bytes of their names. Returns how many there are. */
+/*
+ * Null and false are left out, so that the digests of layers stay what they are when a release adds a field: null or
+ * false is then what those layers have.
+ */
+static bool
+is_left_out(const struct definition *d, const struct definition_field *f)
+{
+	const struct field_value v = field_value(f, d);
+
+	return v.type == FIELD_VALUE_NULL || (v.type == FIELD_VALUE_BOOL && !v.truth);
+}
+
+/* The fields that are not left out, in the order of the bytes of their names. Returns how many there are. */
 static size_t
 sort_fields(const struct definition *d, const struct definition_field *out[DEFINITION_FIELDS_MAX])
 {
 	size_t count = 0, at;
 
 	for (const struct definition_field *f = definition_fields; f < definition_fields_end; f++) {
-		if (!definition_has_field(d, f))
+		if (!definition_has_field(d, f) || is_left_out(d, f))
 			continue;
 		for (at = count++; at > 0 && strcmp(out[at - 1]->name, f->name) > 0; at--)
 			out[at] = out[at - 1];

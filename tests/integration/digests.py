@@ -2,6 +2,7 @@
 """The digests of layers and versions, computed as docs/DIGESTS.md says, from what GET answers and nothing else."""
 
 import hashlib
+import json
 import struct
 
 from reference import flatten
@@ -25,11 +26,11 @@ def count(n):
 
 
 def value(v):
-    """A JSON value, all of whose numbers are float64."""
+    """A JSON value, all of whose numbers are float64. Members that are null or false are left out."""
     if v is None:
         return b"n"
-    if isinstance(v, bool):
-        return b"t" if v else b"f"
+    if v is True:
+        return b"t"
     if isinstance(v, (int, float)):
         return number(v)
     if isinstance(v, str):
@@ -39,7 +40,8 @@ def value(v):
         if len(members) > 1 and len(set(members)) == 1:
             return b"r" + u64(len(members)) + members[0]
         return b"l" + u64(len(members)) + b"".join(members)
-    return b"o" + u64(len(v)) + b"".join(text(k) + value(m) for k, m in sorted(v.items(), key=lambda m: m[0].encode()))
+    members = sorted((k.encode(), m) for k, m in v.items() if m is not None and m is not False)
+    return b"o" + u64(len(members)) + b"".join(u64(len(k)) + k + value(m) for k, m in members)
 
 
 def numbers(v):
@@ -78,9 +80,13 @@ def version_digest(layers):
     return digest(version_bytes(layers))
 
 
-def ask_layer(ask, path):
-    """The digest of the layer at this path as a client computes it. `ask(path)` GETs it: a status and parsed JSON.
-    Not to be used while the layer changes."""
-    definition = ask(path)[1]
-    status, statistics = ask(path + "/statistics")
-    return layer_digest(definition, ask(path + "/parameters")[1], statistics if status == 200 else None)
+def loads(raw):
+    """JSON whose whole numbers stay exact and whose zero keeps its sign: -0 is a whole number to Python."""
+    return json.loads(raw, parse_int=lambda digits: -0.0 if digits == "-0" else int(digits))
+
+
+def ask_layer(client, path):
+    """The digest of the layer at this path as a client computes it. Not to be used while the layer changes."""
+    statistics = client.request("GET", path + "/statistics")
+    return layer_digest(loads(client.request("GET", path).raw), loads(client.request("GET", path + "/parameters").raw),
+                        loads(statistics.raw) if statistics.status == 200 else None)
