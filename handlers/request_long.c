@@ -20,7 +20,8 @@ bool
 request_is_long(const struct request *rq)
 {
 	return rq->is_long || body_is_long(rq) ||
-	    (rq->state != NULL && rq->state->statistics.features >= LONG_VALUES) ||
+	    (rq->state != NULL &&
+		(rq->state->statistics.features >= LONG_VALUES || rq->state->weight.count >= LONG_VALUES)) ||
 	    rq->write.result.features >= LONG_VALUES ||
 	    (rq->route != NULL && rq->route->answer_values != NULL && rq->route->answer_values(rq) >= LONG_VALUES);
 }

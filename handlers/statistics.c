@@ -8,6 +8,7 @@
 #include "handlers/handlers.h"
 #include "handlers/input.h"
 #include "handlers/reply.h"
+#include "handlers/state_digest.h"
 
 static const struct input mean_input = { "running_mean", DOUBLES_PER_FEATURE };
 static const struct input var_input = { "running_var", DOUBLES_PER_FEATURE };
@@ -15,7 +16,7 @@ static const struct input batches_input = { "num_batches_tracked", DOUBLES_COUNT
 static const struct input count_input = { "count", DOUBLES_COUNT };
 
 const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
-	&revision_shown_input, NULL };
+	&digest_shown_input, &revision_shown_input, NULL };
 
 /* Writes statistics up to their revision; NULL for `mean` and `var` means the initial 0 and 1. */
 static void
@@ -50,6 +51,7 @@ statistics_get(struct request *rq, struct err *e)
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
 	format_statistics(rq, &rq->state->statistics);
+	state_digest_show(&rq->reply.head, rq->state);
 	end_statistics(rq, rq->state->revision);
 	return 0;
 }
