@@ -179,6 +179,7 @@ batch_save(struct batch *b, struct err *e)
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (!w->dirty)
 			continue;
+		w->now.changed_s = b->now_s;
 		w->next_layer = snapshot_new(&w->now);
 		if (w->next_layer == NULL)
 			return err_fail_memory(e);

@@ -118,6 +118,8 @@ numbers_from_row(sqlite3_stmt *row)
 		    .decayed_count = sqlite3_column_double(row, 10) },
 		.frozen = sqlite3_column_int(row, 11) != 0,
 		.sources = (size_t)sqlite3_column_int64(row, 12),
+		.changed_s = sqlite3_column_int64(row, 13),
+		.since = (uint64_t)sqlite3_column_int64(row, 14),
 	};
 }
 
@@ -254,6 +256,8 @@ sqlite_save(struct backend *b, const struct snapshot *layer, bool parameters, st
 	sqlite3_bind_double(stmt, 8, s->decayed_count);
 	sqlite3_bind_int(stmt, 9, layer->frozen);
 	sqlite3_bind_int64(stmt, 10, (sqlite3_int64)layer->sources);
+	sqlite3_bind_int64(stmt, 11, layer->changed_s);
+	sqlite3_bind_int64(stmt, 12, (sqlite3_int64)layer->since);
 	if (statement_bind_doubles(stmt, 6, s->mean, s->features, e) < 0 ||
 	    statement_bind_doubles(stmt, 7, s->var, s->features, e) < 0 || statement_run(stmt, e) < 0)
 		return -1;

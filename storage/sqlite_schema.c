@@ -68,6 +68,92 @@ static const char *const migrations[] = {
 	"  var BLOB NOT NULL,"
 	"  UNIQUE(layer_id, name)"
 	") STRICT;",
+	/*
+	 * Versions copy on write. Each model has a mark, which a version raises by one and takes for its own. `since`: the
+	 * first mark whose version would hold the layer as it is. changed_s: when it changed last (0: not recorded).
+	 */
+	"ALTER TABLE state ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE state ADD COLUMN changed_s INTEGER NOT NULL DEFAULT 0;"
+	/* By a model's name, not its id, and never deleted: no number comes back, not even with a model's name. */
+	"CREATE TABLE numbers("
+	"  model TEXT PRIMARY KEY,"
+	"  mark INTEGER NOT NULL,"
+	"  number INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	/*
+	 * number NULL: a pin, which becomes a version or is dropped. gone 1: dropped or deleted; a chore takes the row
+	 * when it has taken what only this row needed. No foreign key: deleting a model must not take as long as that.
+	 */
+	"CREATE TABLE version("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  model_id INTEGER NOT NULL,"
+	"  mark INTEGER NOT NULL,"
+	"  number INTEGER,"
+	"  created_s INTEGER NOT NULL,"
+	"  note TEXT,"
+	"  digest BLOB,"
+	"  key TEXT,"
+	"  key_digest BLOB,"
+	"  gone INTEGER NOT NULL DEFAULT 0,"
+	"  UNIQUE(model_id, mark),"
+	"  UNIQUE(model_id, number)"
+	") STRICT;"
+	/* A layer's state that has moved on, for the versions with a mark from `first` to `last`. */
+	"CREATE TABLE kept("
+	"  id INTEGER PRIMARY KEY,"
+	"  model_id INTEGER NOT NULL,"
+	"  layer_id INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  first INTEGER NOT NULL,"
+	"  last INTEGER NOT NULL,"
+	"  definition TEXT NOT NULL,"
+	"  revision INTEGER NOT NULL,"
+	"  features INTEGER NOT NULL,"
+	"  num_batches_tracked INTEGER NOT NULL,"
+	"  count INTEGER NOT NULL,"
+	"  decayed_count REAL NOT NULL,"
+	"  frozen INTEGER NOT NULL,"
+	"  sources INTEGER NOT NULL,"
+	"  changed_s INTEGER NOT NULL,"
+	"  running_mean BLOB,"
+	"  running_var BLOB,"
+	"  weight BLOB,"
+	"  bias BLOB"
+	") STRICT;"
+	"CREATE INDEX kept_by_name ON kept(model_id, name, last);"
+	"CREATE INDEX kept_by_last ON kept(model_id, last, first);"
+	"CREATE TABLE alias("
+	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL,"
+	"  number INTEGER NOT NULL,"
+	"  PRIMARY KEY(model_id, name)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX alias_by_number ON alias(model_id, number);"
+	/* Every switch of what serves; the last row of a model says what does. from, to: a version's number, or 0: live. */
+	"CREATE TABLE serving("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
+	"  time_s INTEGER NOT NULL,"
+	"  from_number INTEGER NOT NULL,"
+	"  to_number INTEGER NOT NULL,"
+	"  note TEXT NOT NULL"
+	") STRICT;"
+	"CREATE INDEX serving_by_model ON serving(model_id, id);"
+	/* What a layer's statistics were like, for plots: at most a row per interval. `number` counts a layer's rows. */
+	"CREATE TABLE history("
+	"  layer_id INTEGER NOT NULL REFERENCES layer(id) ON DELETE CASCADE,"
+	"  number INTEGER NOT NULL,"
+	"  time_s INTEGER NOT NULL,"
+	"  revision INTEGER NOT NULL,"
+	"  num_batches_tracked INTEGER NOT NULL,"
+	"  mean_min REAL NOT NULL,"
+	"  mean_median REAL NOT NULL,"
+	"  mean_max REAL NOT NULL,"
+	"  var_min REAL NOT NULL,"
+	"  var_median REAL NOT NULL,"
+	"  var_max REAL NOT NULL,"
+	"  PRIMARY KEY(layer_id, number)"
+	") STRICT, WITHOUT ROWID;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

@@ -21,9 +21,8 @@
 	X(UNMARK, "RELEASE mark") \
 	X(LOAD, \
 	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count," \
-	    " s.running_mean, s.running_var, p.weight, p.bias, s.decayed_count, s.frozen, s.sources FROM model m " \
-	    "JOIN layer l ON l.model_id = m.id JOIN " \
-	    "state s ON s.layer_id = l.id" \
+	    " s.running_mean, s.running_var, p.weight, p.bias, s.decayed_count, s.frozen, s.sources, s.changed_s," \
+	    " s.since FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	/* Lengths are in a row's head: the lists themselves are not read. */ \
 	X(LOAD_BYTES, \
@@ -38,7 +37,8 @@
 	    "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
 	X(SAVE_STATE, \
 	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
-	    " running_var = ?7, decayed_count = ?8, frozen = ?9, sources = ?10 WHERE layer_id = ?1") \
+	    " running_var = ?7, decayed_count = ?8, frozen = ?9, sources = ?10, changed_s = ?11, since = ?12" \
+	    " WHERE layer_id = ?1") \
 	X(SAVE_PARAMETERS, \
 	    "INSERT INTO parameters(layer_id, weight, bias) VALUES(?1, ?2, ?3)" \
 	    " ON CONFLICT DO UPDATE SET weight = excluded.weight, bias = excluded.bias") \

@@ -64,8 +64,11 @@ struct snapshot {
 	struct statistics statistics; /* features 0: not fixed yet; mean and var NULL: never trained, nothing put */
 	struct store_vector weight;
 	struct store_vector bias;
-	bool frozen;    /* nothing may move the statistics */
-	size_t sources; /* how many sources the statistics are pooled from, without the part that has none */
+	bool frozen;       /* nothing may move the statistics */
+	size_t sources;    /* how many sources the statistics are pooled from, without the part that has none */
+	int64_t changed_s; /* when it changed last: seconds since 1970; 0: not recorded */
+	uint64_t version;  /* the number of the version that it is of; 0: it is live */
+	uint64_t since;    /* the store's own: the first mark whose version would hold it */
 };
 
 const struct snapshot *snapshot_ref(const struct snapshot *layer);
