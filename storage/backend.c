@@ -24,3 +24,15 @@ backend_refuse_source(const char *layer, const char *source, struct err *e)
 {
 	return err_fail(e, ERR_NO_SUCH_SOURCE, "layer \"%s\" has no source \"%s\"", layer, source);
 }
+
+int
+backend_refuse_version(const char *model, const char *version, struct err *e)
+{
+	return err_fail(e, ERR_NO_SUCH_VERSION, "model \"%s\" has no version %s", model, version);
+}
+
+int
+backend_refuse_alias(const char *model, const char *alias, struct err *e)
+{
+	return err_fail(e, ERR_NO_SUCH_ALIAS, "model \"%s\" has no alias \"%s\"", model, alias);
+}

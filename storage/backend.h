@@ -5,8 +5,8 @@
  */
 #pragma once
 
+#include "storage/cache.h"
 #include "storage/sources.h"
-#include "storage/store.h"
 
 struct backend;
 
@@ -49,6 +49,9 @@ struct backend_ops {
 	int (*load)(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
 	    const struct snapshot **out, struct err *e);
 	int (*model_exists)(struct backend *b, const char *model, bool *exists, struct err *e);
+	/* What a name of a model stands for (cache.h). *found: whether there are the model and, but for "", the alias */
+	int (*load_pointer)(
+	    struct backend *b, const char *model, const char *name, struct pointer *out, bool *found, struct err *e);
 
 	/* Inserts a layer, and its model if that is new. *id: the layer's. */
 	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
@@ -108,7 +111,9 @@ int backend_need_model(struct backend *b, const char *model, struct err *e) MUST
 /* The error for a layer that was not found: no_such_model or no_such_layer. Returns -1. */
 int backend_refuse_layer(struct backend *b, const char *model, const char *layer, struct err *e);
 
-/* The error for a source that was not found. -1. */
+/* The errors for a version, an alias and a source that were not found. -1. */
+int backend_refuse_version(const char *model, const char *version, struct err *e);
+int backend_refuse_alias(const char *model, const char *alias, struct err *e);
 int backend_refuse_source(const char *layer, const char *source, struct err *e);
 
 /* Opens the SQLite file at `path`, which is created if needed. NULL with `e`. `definitions` must outlive it. */

@@ -67,7 +67,7 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 		return NULL;
 	}
 	if (!model_stale(b, model))
-		base = cache_get(b->cache, model, layer);
+		base = cache_get(b->cache, model, layer, 0);
 	if (base == NULL && b->backend->ops->load(b->backend, model, layer, NULL, &base, e) < 0)
 		return NULL;
 	memcpy(w->model, model, strnlen(model, STORE_NAME_MAX));
@@ -193,7 +193,7 @@ void
 batch_publish(struct batch *b)
 {
 	for (size_t i = 0; i < b->stale_count; i++)
-		cache_drop_model(b->cache, b->stale_models[i]);
+		cache_drop_model(b->cache, b->stale_models[i]); /* with its pointers: the next reader loads them */
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (w->next_layer != NULL)
 			cache_put(b->cache, w->next_layer);

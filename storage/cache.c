@@ -11,11 +11,19 @@
 
 #define BUCKETS_FIRST ((size_t)1024)
 
+/* The place of a pointer's key where a snapshot's has its version. No version has this number. */
+#define POINTER UINT64_MAX
+
+/* A snapshot or a pointer. */
 struct entry {
+	const char *model, *name; /* the snapshot's identity's, or `names` */
+	uint64_t version;         /* or POINTER */
 	const struct snapshot *layer;
+	struct pointer pointer;
 	uint64_t hash;
 	struct entry *chain;         /* the next of its bucket */
 	struct entry *newer, *older; /* by use */
+	char names[];                /* of a pointer */
 };
 
 /* All fields are guarded by `lock`. */
@@ -53,7 +61,13 @@ cache_new(size_t bytes_max)
 static size_t
 entry_bytes(const struct entry *n)
 {
-	return sizeof(*n) + snapshot_bytes(n->layer);
+	return sizeof(*n) + (n->layer != NULL ? snapshot_bytes(n->layer) : strlen(n->model) + strlen(n->name) + 2);
+}
+
+static uint64_t
+hash_of(const struct cache *c, const char *model, const char *name, uint64_t version)
+{
+	return names_hash(c->seed, model, name) ^ version * UINT64_C(0x9E3779B97F4A7C15);
 }
 
 static struct entry **
@@ -63,12 +77,12 @@ bucket_of(struct cache *c, uint64_t hash)
 }
 
 static struct entry *
-find_locked(struct cache *c, uint64_t hash, const char *model, const char *layer)
+find_locked(struct cache *c, const char *model, const char *name, uint64_t version)
 {
+	const uint64_t hash = hash_of(c, model, name, version);
 	struct entry *n = *bucket_of(c, hash);
 
-	while (n != NULL &&
-	    (n->hash != hash || !names_equal(n->layer->identity->model, n->layer->identity->name, model, layer)))
+	while (n != NULL && (n->hash != hash || n->version != version || !names_equal(n->model, n->name, model, name)))
 		n = n->chain;
 	return n;
 }
@@ -101,7 +115,7 @@ remove_locked(struct cache *c, struct entry *n)
 	assert(c->oldest != n && c->newest != n);
 	c->bytes -= entry_bytes(n);
 	c->entry_count--;
-	snapshot_unref(n->layer);
+	snapshot_unref(n->layer); /* perhaps NULL */
 	free(n);
 }
 
@@ -139,29 +153,86 @@ cache_limit(struct cache *c, size_t bytes_max)
 	pthread_mutex_unlock(&c->lock);
 }
 
-const struct snapshot *
-cache_get(struct cache *c, const char *model, const char *layer)
+/* Finds an entry for use, which is then the newest. */
+static struct entry *
+use_locked(struct cache *c, const char *model, const char *name, uint64_t version)
 {
-	const uint64_t hash = names_hash(c->seed, model, layer);
-	const struct snapshot *found = NULL;
-	struct entry *n;
+	struct entry *n = find_locked(c, model, name, version);
+
+	if (n == NULL)
+		return NULL;
+	unlink_use_locked(c, n);
+	link_newest_locked(c, n);
+	return n;
+}
+
+static const struct snapshot *
+get_locked(struct cache *c, const char *model, const char *layer, uint64_t version)
+{
+	struct entry *n = use_locked(c, model, layer, version);
+
+	return n != NULL ? snapshot_ref(n->layer) : NULL;
+}
+
+const struct snapshot *
+cache_get(struct cache *c, const char *model, const char *layer, uint64_t version)
+{
+	const struct snapshot *found;
 
 	pthread_mutex_lock(&c->lock);
-	n = find_locked(c, hash, model, layer);
-	if (n != NULL) {
-		found = snapshot_ref(n->layer);
-		unlink_use_locked(c, n);
-		link_newest_locked(c, n);
-	}
+	found = get_locked(c, model, layer, version);
 	pthread_mutex_unlock(&c->lock);
 	return found;
 }
 
-/* In the table, but not yet in the list by use. NULL without memory. */
-static struct entry *
-add_locked(struct cache *c, uint64_t hash)
+/* The version that `which` means. False: a pointer would have to say it, and is not here. */
+static bool
+resolve_locked(struct cache *c, const char *model, const struct store_which *which, uint64_t *version)
 {
-	struct entry *n = malloc(sizeof(*n));
+	struct entry *n;
+
+	*version = 0;
+	if (which->kind == STORE_LIVE)
+		return true;
+	if (which->kind == STORE_NAMED && store_name_number(which->name, version))
+		return true;
+	n = use_locked(c, model, which->kind == STORE_NAMED ? which->name : "", POINTER);
+	if (n != NULL)
+		*version = n->pointer.number;
+	return n != NULL;
+}
+
+const struct snapshot *
+cache_get_which(struct cache *c, const char *model, const char *layer, const struct store_which *which)
+{
+	const struct snapshot *found = NULL;
+	uint64_t version;
+
+	pthread_mutex_lock(&c->lock);
+	if (resolve_locked(c, model, which, &version))
+		found = get_locked(c, model, layer, version);
+	pthread_mutex_unlock(&c->lock);
+	return found;
+}
+
+bool
+cache_get_pointer(struct cache *c, const char *model, const char *name, struct pointer *out)
+{
+	struct entry *n;
+
+	pthread_mutex_lock(&c->lock);
+	n = use_locked(c, model, name, POINTER);
+	if (n != NULL)
+		*out = n->pointer;
+	pthread_mutex_unlock(&c->lock);
+	return n != NULL;
+}
+
+/* In the table, but not yet in the list by use. `room`: bytes for its names. NULL without memory. */
+static struct entry *
+add_locked(struct cache *c, uint64_t hash, size_t room)
+{
+	struct entry *n = malloc(sizeof(*n) + room);
 
 	if (n == NULL)
 		return NULL;
@@ -173,56 +244,118 @@ add_locked(struct cache *c, uint64_t hash)
 	return n;
 }
 
+static void
+link_locked(struct cache *c, struct entry *n)
+{
+	link_newest_locked(c, n);
+	c->bytes += entry_bytes(n);
+	evict_locked(c);
+}
+
 void
 cache_put(struct cache *c, const struct snapshot *layer)
 {
 	const struct layer_identity *identity = layer->identity;
-	const uint64_t hash = names_hash(c->seed, identity->model, identity->name);
 	struct entry *n;
 
 	pthread_mutex_lock(&c->lock);
-	n = find_locked(c, hash, identity->model, identity->name);
+	n = find_locked(c, identity->model, identity->name, layer->version);
 	if (n != NULL) {
 		unlink_use_locked(c, n);
 		c->bytes -= entry_bytes(n);
 		snapshot_unref(n->layer);
 	} else {
-		n = add_locked(c, hash);
+		n = add_locked(c, hash_of(c, identity->model, identity->name, layer->version), 0);
 	}
 	if (n != NULL) {
+		n->model = identity->model;
+		n->name = identity->name;
+		n->version = layer->version;
 		n->layer = snapshot_ref(layer);
-		link_newest_locked(c, n);
-		c->bytes += entry_bytes(n);
-		evict_locked(c);
+		link_locked(c, n);
 	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+cache_put_pointer(struct cache *c, const char *model, const char *name, struct pointer pointer)
+{
+	const size_t model_size = strlen(model) + 1, name_size = strlen(name) + 1;
+	struct entry *n;
+
+	pthread_mutex_lock(&c->lock);
+	n = find_locked(c, model, name, POINTER);
+	if (n == NULL && (n = add_locked(c, hash_of(c, model, name, POINTER), model_size + name_size)) != NULL) {
+		n->model = memcpy(n->names, model, model_size);
+		n->name = memcpy(n->names + model_size, name, name_size);
+		n->version = POINTER;
+		n->layer = NULL;
+		link_locked(c, n);
+		n = find_locked(c, model, name, POINTER); /* unless it does not fit */
+	}
+	if (n != NULL)
+		n->pointer = pointer;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+drop(struct cache *c, const char *model, const char *name, uint64_t version)
+{
+	struct entry *n;
+
+	pthread_mutex_lock(&c->lock);
+	n = find_locked(c, model, name, version);
+	if (n != NULL)
+		remove_locked(c, n);
 	pthread_mutex_unlock(&c->lock);
 }
 
 void
 cache_drop(struct cache *c, const char *model, const char *layer)
 {
-	struct entry *n;
-
-	pthread_mutex_lock(&c->lock);
-	n = find_locked(c, names_hash(c->seed, model, layer), model, layer);
-	if (n != NULL)
-		remove_locked(c, n);
-	pthread_mutex_unlock(&c->lock);
+	drop(c, model, layer, 0);
 }
 
-/* Looks at every entry: deleting a model is rare. */
 void
-cache_drop_model(struct cache *c, const char *model)
+cache_drop_pointer(struct cache *c, const char *model, const char *name)
+{
+	drop(c, model, name, POINTER);
+}
+
+/* Which entries of a model leave: all, or those of one version. */
+#define ALL UINT64_MAX
+
+/* Looks at every entry: what needs it is rare. */
+static void
+drop_many(struct cache *c, const char *model, uint64_t version)
 {
 	struct entry *n, *older;
 
 	pthread_mutex_lock(&c->lock);
 	for (n = c->newest; n != NULL; n = older) {
 		older = n->older;
-		if (strcmp(n->layer->identity->model, model) == 0)
+		if ((version == ALL || n->version == version) && strcmp(n->model, model) == 0)
 			remove_locked(c, n);
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+void
+cache_drop_version(struct cache *c, const char *model, uint64_t version)
+{
+	drop_many(c, model, version);
+}
+
+void
+cache_drop_model(struct cache *c, const char *model)
+{
+	drop_many(c, model, ALL);
+}
+
+void
+cache_drop_live(struct cache *c, const char *model)
+{
+	drop_many(c, model, 0);
 }
 
 void

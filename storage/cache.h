@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Committed state in memory: a hash table of snapshots by layer name, bounded in bytes. The least recently used
- * snapshots leave first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards the
- * table and is held for a few instructions.
+ * Committed state in memory, bounded in bytes: snapshots by model, layer and version, and pointers by model and name. A
+ * pointer is what an alias names, or, under the name "", what a model's inference reads. The entries that were not used
+ * for longest leave first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards
+ * the table and is held for a few instructions.
  */
 #pragma once
 
@@ -10,18 +11,41 @@
 
 struct cache;
 
+/* What a name of a model stands for. */
+struct pointer {
+	uint64_t number; /* of a version; 0: live */
+	uint64_t mark;   /* of the name "": the model's, which the latest version or pin has; else 0 */
+};
+
 struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
 void cache_free(struct cache *c);                     /* NULL is fine */
 
 /* Changes the bytes that it may hold. */
 void cache_limit(struct cache *c, size_t bytes_max);
 
-/* The snapshot with a reference for the caller, or NULL. */
-const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer);
+/* The snapshot of a version (0: live), with a reference for the caller, or NULL. */
+const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer, uint64_t version);
 
-/* Keeps a reference to `layer` in place of an older snapshot. Without memory for a new entry it keeps none. */
+/*
+ * The same for the state that `which` means (but STORE_PINNED). NULL also if the cache does not hold the pointer that
+ * says which it is.
+ */
+const struct snapshot *
+cache_get_which(struct cache *c, const char *model, const char *layer, const struct store_which *which);
+
+/* Whether it holds the pointer; *out: that. */
+bool cache_get_pointer(struct cache *c, const char *model, const char *name, struct pointer *out);
+
+/*
+ * Keeps a reference to `layer`, or the pointer, in place of an older one. Without memory for a new entry it keeps
+ * none, and none of the older one.
+ */
 void cache_put(struct cache *c, const struct snapshot *layer);
+void cache_put_pointer(struct cache *c, const char *model, const char *name, struct pointer pointer);
 
-/* Forgets a layer; forgets all layers of a model. */
+/* Forget a layer's live state; a pointer; a version's states; all of a model; the live states of a model. */
 void cache_drop(struct cache *c, const char *model, const char *layer);
+void cache_drop_pointer(struct cache *c, const char *model, const char *name);
+void cache_drop_version(struct cache *c, const char *model, uint64_t version);
 void cache_drop_model(struct cache *c, const char *model);
+void cache_drop_live(struct cache *c, const char *model);

@@ -11,6 +11,7 @@
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_sources.h"
+#include "storage/sqlite_versions.h"
 
 static bool
 sqlite_in_transaction(struct backend *b)
@@ -373,6 +374,7 @@ static const struct backend_ops sqlite_ops = {
 	.in_transaction = sqlite_in_transaction,
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,
+	.load_pointer = sqlite_load_pointer,
 	.insert = sqlite_insert,
 	.save = sqlite_save,
 	.find_key = sqlite_find_key,

@@ -69,8 +69,8 @@ static const char *const migrations[] = {
 	"  UNIQUE(layer_id, name)"
 	") STRICT;",
 	/*
-	 * Versions copy on write. Each model has a mark, which a version raises by one and takes for its own. `since`: the
-	 * first mark whose version would hold the layer as it is. changed_s: when it changed last (0: not recorded).
+	 * Versions copy on write. Each model has a mark, which a version raises by one and takes for its own. `since`:
+	 * the first mark whose version would hold the layer as it is. changed_s: when it changed last (0: unknown).
 	 */
 	"ALTER TABLE state ADD COLUMN since INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE state ADD COLUMN changed_s INTEGER NOT NULL DEFAULT 0;"
@@ -129,7 +129,7 @@ static const char *const migrations[] = {
 	"  PRIMARY KEY(model_id, name)"
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX alias_by_number ON alias(model_id, number);"
-	/* Every switch of what serves; the last row of a model says what does. from, to: a version's number, or 0: live. */
+	/* Every switch of what serves; a model's last row says what does. A version's number, or 0: live. */
 	"CREATE TABLE serving("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
@@ -139,7 +139,7 @@ static const char *const migrations[] = {
 	"  note TEXT NOT NULL"
 	") STRICT;"
 	"CREATE INDEX serving_by_model ON serving(model_id, id);"
-	/* What a layer's statistics were like, for plots: at most a row per interval. `number` counts a layer's rows. */
+	/* What a layer's statistics were like, for plots: a row per interval at most. `number` counts them. */
 	"CREATE TABLE history("
 	"  layer_id INTEGER NOT NULL REFERENCES layer(id) ON DELETE CASCADE,"
 	"  number INTEGER NOT NULL,"

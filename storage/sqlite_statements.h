@@ -31,6 +31,11 @@
 	    " FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
 	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
 	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
+	X(LOAD_SERVING, \
+	    "SELECT coalesce((SELECT to_number FROM serving WHERE model_id = m.id ORDER BY id DESC LIMIT 1), 0)," \
+	    " coalesce((SELECT mark FROM numbers WHERE model = m.name), 0) FROM model m WHERE m.name = ?1") \
+	X(LOAD_ALIAS, \
+	    "SELECT a.number, 0 FROM model m JOIN alias a ON a.model_id = m.id WHERE m.name = ?1 AND a.name = ?2") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
 	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
 	X(INSERT_STATE, \

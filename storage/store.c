@@ -19,6 +19,7 @@
 #include "storage/snapshot.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
+#include "storage/versions.h"
 
 struct store {
 	/* Immutable after open. */
@@ -47,7 +48,7 @@ static int
 find_layer(struct store *s, const char *model, const char *layer, struct budget_share *memory,
     const struct snapshot **out, struct err *e)
 {
-	*out = cache_get(s->cache, model, layer);
+	*out = cache_get(s->cache, model, layer, 0);
 	if (*out != NULL)
 		return 0;
 	if (s->backend->ops->load(s->backend, model, layer, memory, out, e) < 0)
@@ -62,7 +63,12 @@ static int
 read_layer(struct store *s, struct store_op *op, struct err *e)
 {
 	struct store_get *get = &op->get;
+	uint64_t version;
 
+	if (versions_resolve(s->backend, s->cache, get->model, &get->which, &version, e) < 0)
+		return -1;
+	if (version != 0) /* there is none yet */
+		return backend_refuse_version(get->model, get->which.name, e);
 	return find_layer(s, get->model, get->layer, get->memory, &get->snapshot, e);
 }
 
@@ -268,9 +274,9 @@ store_submit(struct store *s, struct store_op *op, struct err *e)
 }
 
 const struct snapshot *
-store_layer_cached(struct store *s, const char *model, const char *layer)
+store_layer_cached(struct store *s, const char *model, const char *layer, const struct store_which *which)
 {
-	return cache_get(s->cache, model, layer);
+	return cache_get_which(s->cache, model, layer, which);
 }
 
 bool

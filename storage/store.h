@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/sha256.h"
 #include "norm/update.h"
+#include "storage/store_versions.h"
 
 struct store;
 
@@ -110,9 +111,10 @@ struct store_entry {
 	bool frozen;
 };
 
-/* A layer's committed state; errors no_such_layer, no_such_model. */
+/* A layer's committed state; errors no_such_layer, no_such_model, no_such_version, no_such_alias. */
 struct store_get {
 	const char *model, *layer;
+	struct store_which which;
 	struct budget_share *memory; /* counts the snapshot if it has to be loaded; NULL: not counted */
 
 	const struct snapshot *snapshot; /* a reference of the operation's own */
@@ -166,6 +168,13 @@ enum store_write_kind {
 	STORE_SOURCES_FOLD,     /* takes `fold`; frozen, no_such_source */
 	STORE_FREEZE,           /* takes `frozen`; changes nothing if that is so already */
 	STORE_MODEL_FREEZE,     /* the same for all layers of the model; ignores `layer` and the precondition */
+	/* Of a model's versions: take `version`; ignore `layer` and the precondition. Each is a change's only write. */
+	STORE_PIN,            /* pins all layers as they are; a change with a used key is repeated, and sets `made` */
+	STORE_VERSION_MAKE,   /* makes a pin a version */
+	STORE_VERSION_DELETE, /* version_in_use */
+	STORE_SERVE,          /* switches what serves; changes nothing if that serves already */
+	STORE_ALIAS_PUT,
+	STORE_ALIAS_DELETE,
 	STORE_WRITE_COUNT
 };
 
@@ -221,6 +230,7 @@ struct store_write {
 			unsigned ddof;
 		} fold;
 		bool frozen;
+		struct store_version_write version;
 	};
 
 	struct store_written result;
@@ -256,12 +266,17 @@ size_t store_write_bytes(const struct snapshot *state, const struct store_write 
 size_t store_snapshot_bytes(const struct snapshot *s);
 
 enum store_op_kind {
-	STORE_LAYER_GET,   /* get */
-	STORE_LAYER_LIST,  /* list */
-	STORE_MODEL_LIST,  /* list */
-	STORE_SOURCES_GET, /* sources */
-	STORE_CHANGE,      /* change */
-	STORE_BACKUP,      /* -> copy: it holds at least what was committed when the operation was submitted */
+	STORE_LAYER_GET,    /* get */
+	STORE_LAYER_LIST,   /* list */
+	STORE_MODEL_LIST,   /* list */
+	STORE_SOURCES_GET,  /* sources */
+	STORE_VERSIONS_GET, /* versions */
+	STORE_STATES_GET,   /* states */
+	STORE_SWITCHES_GET, /* switches */
+	STORE_ALIASES_GET,  /* aliases */
+	STORE_HISTORY_GET,  /* history */
+	STORE_CHANGE,       /* change */
+	STORE_BACKUP,       /* -> copy: it holds at least what was committed when the operation was submitted */
 	STORE_OP_COUNT
 };
 
@@ -275,6 +290,11 @@ struct store_op {
 		struct store_get get;
 		struct store_list list;
 		struct store_sources sources;
+		struct store_versions versions;
+		struct store_states states;
+		struct store_switches switches;
+		struct store_aliases aliases;
+		struct store_history history;
 		struct store_change change;
 		const struct store_copy *copy; /* a reference of the operation's own */
 	};
@@ -291,12 +311,13 @@ struct store_op {
 void store_op_fini(struct store_op *op);
 
 struct store_options {
-	const char *url;          /* "sqlite:PATH" */
-	size_t queue_max;         /* operations that may wait */
-	unsigned key_lifetime_s;  /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
-	uint64_t keys_max;        /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
-	size_t cache_bytes_max;   /* committed state kept in memory */
-	size_t sources_bytes_max; /* the most of these that the totals of sources may take */
+	const char *url;             /* "sqlite:PATH" */
+	size_t queue_max;            /* operations that may wait */
+	unsigned key_lifetime_s;     /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
+	uint64_t keys_max;           /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
+	unsigned history_interval_s; /* a layer's history has a row per so many seconds at most; 0: 60 */
+	size_t cache_bytes_max;      /* committed state kept in memory */
+	size_t sources_bytes_max;    /* the most of these that the totals of sources may take */
 	struct store_definition_ops definitions;
 };
 
@@ -321,8 +342,12 @@ int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK
 /* The error for a call that would move the statistics of a frozen layer. Returns -1. */
 int store_refuse_frozen(const char *layer, struct err *e);
 
-/* The layer's committed state, with a reference for the caller; NULL if the cache does not hold it. Does not wait. */
-const struct snapshot *store_layer_cached(struct store *s, const char *model, const char *layer);
+/*
+ * The layer's committed state that `which` means (but STORE_PINNED), with a reference for the caller; NULL if the cache
+ * does not hold it. Does not wait.
+ */
+const struct snapshot *
+store_layer_cached(struct store *s, const char *model, const char *layer, const struct store_which *which);
 
 /* False after a transaction that the storage failed, until one succeeds; true before the first. */
 bool store_healthy(const struct store *s);

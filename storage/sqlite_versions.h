@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Versions, and what names of a model stand for, in the SQLite backend (backend.h says what each function does). */
+#pragma once
+
+#include "storage/backend.h"
+
+int sqlite_load_pointer(
+    struct backend *b, const char *model, const char *name, struct pointer *out, bool *found, struct err *e) MUST_CHECK;

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Which state of a model a name means. The store's thread alone calls these. */
+#pragma once
+
+#include "storage/backend.h"
+
+/* What a name of a model stands for, from the cache or the backend. *found as backend.h's load_pointer. */
+int versions_pointer(struct backend *b, struct cache *cache, const char *model, const char *name, struct pointer *out,
+    bool *found, struct err *e) MUST_CHECK;
+
+/* The version that `which` means (but STORE_PINNED); 0: live. Errors: no_such_model, no_such_alias. */
+int versions_resolve(struct backend *b, struct cache *cache, const char *model, const struct store_which *which,
+    uint64_t *version, struct err *e) MUST_CHECK;
