@@ -6,6 +6,8 @@
 #include "handlers/reply.h"
 #include "handlers/request_call.h"
 
+const struct input *const affine_inputs[] = { &version_input, NULL };
+
 int
 affine_get(struct request *rq, struct err *e)
 {
@@ -25,6 +27,6 @@ affine_get(struct request *rq, struct err *e)
 	buf_text(b, ",\"shift\":");
 	json_add_doubles(b, shift, features, 0);
 	buf_byte(b, '}');
-	reply_revision(&rq->reply, rq->state->revision);
+	reply_state(&rq->reply, rq->state);
 	return 0;
 }

@@ -51,7 +51,7 @@ handler sources_list, sources_list_finish, sources_compact;
 answer_values sources_values;
 
 /* parameters.c, affine.c */
-extern const struct input *const parameters_put_inputs[];
+extern const struct input *const parameters_put_inputs[], *const affine_inputs[];
 handler parameters_get, parameters_put, parameters_put_finish, affine_get;
 answer_values parameters_values;
 

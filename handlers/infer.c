@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * POST .../infer: normalizes by the running statistics if the layer tracks them, else by the input's own, as PyTorch
- * does. With ?inverse=true it undoes that; with ?expect=sha256:... it does so by that state alone. Changes nothing.
+ * does. It reads the state that serves, or that ?version= names. With ?inverse=true it undoes that. With
+ * ?expect=sha256:... it reads no other state than that. Changes nothing.
  */
 #include "handlers/handlers.h"
 #include "handlers/call_options.h"
@@ -11,8 +12,8 @@
 
 static const struct input inverse_input = { "inverse", INPUT_BOOL, .places = INPUT_QUERY };
 
-const struct input *const infer_inputs[] = { &tensor_input, &lengths_input, &mask_input, &inverse_input, &expect_input,
-	NULL };
+const struct input *const infer_inputs[] = { &tensor_input, &lengths_input, &mask_input, &inverse_input, &version_input,
+	&expect_input, NULL };
 
 int
 infer_start(struct request *rq, struct err *e)
@@ -28,6 +29,6 @@ infer_start(struct request *rq, struct err *e)
 		return -1;
 	reply_tensor(&rq->reply, NULL, c.tensor);
 	reply_end(&rq->reply);
-	reply_revision(&rq->reply, rq->state->revision);
+	reply_state(&rq->reply, rq->state);
 	return 0;
 }

@@ -71,6 +71,13 @@ int request_settle(struct request *rq, const struct definition *d, struct err *e
 /* Whether a tensor of this datatype can be answered in the form that the client takes; else not_acceptable. */
 int request_check_answer(const struct request *rq, const struct tensor *t, struct err *e) MUST_CHECK;
 
+/*
+ * The query parameter "version" of routes that need a layer: a version's number, an alias, or "live". version_which:
+ * which state a request asks for. Errors: bad_parameter.
+ */
+extern const struct input version_input;
+int version_which(const struct request *rq, struct store_which *out, struct err *e) MUST_CHECK;
+
 /* The member "revision" of what a GET shows. Its PUT ignores it: If-Match guards against other revisions. */
 extern const struct input revision_shown_input;
 

@@ -34,6 +34,14 @@ reply_revision(struct reply *reply, uint64_t revision)
 }
 
 void
+reply_state(struct reply *reply, const struct snapshot *state)
+{
+	reply_revision(reply, state->revision);
+	reply->has_version = true;
+	reply->version = state->version;
+}
+
+void
 reply_tensor(struct reply *reply, const char *name, const struct tensor *t)
 {
 	reply->tensor = t;

@@ -13,6 +13,9 @@ void reply_expect_numbers(struct reply *reply, size_t count);
 /* Sets ETag and Normd-Revision. */
 void reply_revision(struct reply *reply, uint64_t revision);
 
+/* Says which state was used: sets ETag, Normd-Revision and Normd-Version. */
+void reply_state(struct reply *reply, const struct snapshot *state);
+
 /*
  * Begins an answer with a tensor, which must live as long: as the document itself (`name` NULL), or as its first
  * member. Further tensors (NULL: null) and counts may follow, then reply_end. A form that has nothing beside tensors

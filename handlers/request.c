@@ -69,14 +69,20 @@ adopt_layer(struct request *rq, const struct snapshot *state)
 static enum request_next
 load(struct request *rq)
 {
-	const struct snapshot *cached = store_layer_cached(rq->store, rq->model, rq->layer);
+	struct store_which which;
+	const struct snapshot *cached;
 
+	if (version_which(rq, &which, &rq->err) < 0)
+		return fail(rq);
+	cached = store_layer_cached(rq->store, rq->model, rq->layer, &which);
 	if (cached != NULL) {
 		adopt_layer(rq, cached);
 		return REQUEST_DONE;
 	}
 	request_store(rq, STORE_LAYER_GET);
-	rq->op.get = (struct store_get){ .model = rq->model, .layer = rq->layer, .memory = &rq->workspace.memory };
+	rq->op.get = (struct store_get){
+		.model = rq->model, .layer = rq->layer, .which = which, .memory = &rq->workspace.memory
+	};
 	rq->state_bytes = rq->workspace.memory.bytes;
 	rq->wants_store = false;
 	rq->phase = PHASE_LOADED;
@@ -159,11 +165,18 @@ joined(struct request *rq)
 	return rq->err.code != ERR_NONE ? fail(rq) : decided(rq, rq->route->joined(rq, &rq->err));
 }
 
+/* A handler that needs the store several times asks for it again. */
 static enum request_next
 finish(struct request *rq)
 {
+	int result;
+
 	rq->err = rq->op.err;
-	return rq->err.code != ERR_NONE ? fail(rq) : done(rq, rq->route->finish(rq, &rq->err));
+	if (rq->err.code != ERR_NONE)
+		return fail(rq);
+	rq->wants_store = false;
+	result = rq->route->finish(rq, &rq->err);
+	return rq->wants_store ? decided(rq, result) : done(rq, result);
 }
 
 static enum request_next
@@ -180,6 +193,8 @@ step(struct request *rq, bool apart)
 		rq->phase = PHASE_START;
 		if (rq->route->needs_layer && load(rq) == REQUEST_STORE)
 			return REQUEST_STORE;
+		if (rq->err.code != ERR_NONE)
+			return REQUEST_DONE;
 	}
 	if (rq->phase == PHASE_LOADED && take_loaded(rq) < 0)
 		return fail(rq);

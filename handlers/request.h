@@ -62,6 +62,7 @@ struct reply {
 	enum form form;    /* that the client takes; FORM_JSON where the route has no other. The server's to set */
 	bool has_location; /* the request's own path */
 	bool has_count, has_seed, has_revision;
+	bool has_version;
 	struct buf head;
 	const struct tensor *tensor; /* the request's, or NULL */
 	struct buf tail;
@@ -71,6 +72,7 @@ struct reply {
 	uint64_t num_batches_tracked; /* Normd-Num-Batches-Tracked */
 	uint64_t seed;                /* Normd-Seed */
 	uint64_t revision;            /* ETag and Normd-Revision */
+	uint64_t version;             /* Normd-Version; 0: live */
 	char etag[REPLY_ETAG_BYTES];  /* ETag, with its quotes, where it is not the revision; "": none */
 };
 
@@ -107,7 +109,7 @@ struct request {
 	enum request_phase phase;
 	bool wants_store;
 	bool is_long;                        /* a step of it was: its memory is large too */
-	const struct snapshot *state;        /* the layer's, where the route needs it */
+	const struct snapshot *state;        /* the layer's that the route and `version` ask for */
 	size_t state_bytes;                  /* of `memory`, where it was loaded */
 	const struct definition *definition; /* state's */
 	struct store_op op;

@@ -14,7 +14,7 @@ const struct route routes[] = {
 	    .needs_layer = true, .takes_key = true, .stores_values = true, .start = train_start, .joined = train_joined,
 	    .meanwhile = train_meanwhile, .finish = train_finish },
 	{ "POST", LAYER "/infer", .inputs = infer_inputs, .body = BODY_INPUTS, .tensors_in = 1, .tensors_out = 1,
-	    .needs_layer = true, .start = infer_start },
+	    .needs_layer = true, .reads_serving = true, .start = infer_start },
 	{ "POST", LAYER "/backward", .inputs = backward_inputs, .body = BODY_INPUTS, .tensors_in = 2, .tensors_out = 3,
 	    .needs_layer = true, .start = backward_start, .joined = backward_joined },
 	{ "GET", "/", .start = root_get },
@@ -59,7 +59,8 @@ const struct route routes[] = {
 	{ "GET", LAYER "/frozen", .needs_layer = true, .start = frozen_get },
 	{ "PUT", LAYER "/frozen", .body = BODY_INPUTS, .inputs = frozen_inputs, .needs_layer = true,
 	    .start = frozen_put, .finish = frozen_put_finish },
-	{ "GET", LAYER "/affine", .needs_layer = true, .start = affine_get },
+	{ "GET", LAYER "/affine", .inputs = affine_inputs, .needs_layer = true, .reads_serving = true,
+	    .start = affine_get },
 	{ "POST", "/v1/normalize", .inputs = normalize_inputs, .body = BODY_DEFINITION, .tensors_in = 1,
 	    .tensors_out = 1, .start = normalize_once },
 };

@@ -20,6 +20,7 @@ struct route {
 	bool any_query;          /* its query is ignored */
 	bool probe;              /* it is answered even if there are too many connections */
 	bool needs_layer;        /* the layer's state is loaded before `start` */
+	bool reads_serving;      /* ... which is the one that serves, unless the query has a `version`; else live */
 	bool takes_key;          /* an Idempotency-Key guards what it changes */
 	bool stores_values;      /* it stores numbers: the copies that the store makes are counted */
 	const char *stream_type; /* media type of an answer that is a byte stream (reply.source); NULL: it is not one */
@@ -30,7 +31,10 @@ struct route {
 	int (*joined)(struct request *rq, struct err *e);
 	/* Computes while the operation is in the store; NULL: nothing. Must not touch rq->op and rq->write. */
 	void (*meanwhile)(struct request *rq);
-	/* Fills the reply after the operation has succeeded; NULL if `start` never asks the store. */
+	/*
+	 * Fills the reply after the operation has succeeded; NULL if `start` never asks the store. It may ask the store
+	 * again, after store_op_fini of the operation that has ended, and is then called again.
+	 */
 	int (*finish)(struct request *rq, struct err *e);
 	/* How long the answer takes to write, as a number of numbers; NULL: at most the layer's number of features. */
 	size_t (*answer_values)(const struct request *rq);

@@ -82,6 +82,10 @@ add_reply_headers(struct MHD_Response *response, const struct request *rq, bool 
 		add_number(response, MHD_HTTP_HEADER_ETAG, reply->revision, true);
 		add_number(response, "Normd-Revision", reply->revision, false);
 	}
+	if (reply->has_version && reply->version == 0)
+		add_header(response, "Normd-Version", "live");
+	else if (reply->has_version)
+		add_number(response, "Normd-Version", reply->version, false);
 	if (reply->has_seed)
 		add_number(response, "Normd-Seed", reply->seed, false);
 	if (reply->has_count)

@@ -49,7 +49,7 @@ struct backend_ops {
 	int (*load)(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
 	    const struct snapshot **out, struct err *e);
 	int (*model_exists)(struct backend *b, const char *model, bool *exists, struct err *e);
-	/* What a name of a model stands for (cache.h). *found: whether there are the model and, but for "", the alias */
+	/* What a name of a model stands for (cache.h). *found: whether there are the model and the alias, if named. */
 	int (*load_pointer)(
 	    struct backend *b, const char *model, const char *name, struct pointer *out, bool *found, struct err *e);
 

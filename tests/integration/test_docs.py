@@ -186,7 +186,7 @@ class Api(unittest.TestCase):
         self.assertEqual(set(taken), set(routes()))
         self.assertEqual(taken["GET", "/v1/models"], ({"limit", "after"}, set()))
         self.assertEqual(taken["POST", layer + "/infer"],
-                         ({"inverse", "lengths", "mask"}, {"data", "lengths", "mask"}))
+                         ({"inverse", "expect", "lengths", "mask", "version"}, {"data", "lengths", "mask"}))
         self.assertEqual(taken["POST", layer + "/statistics/merge"], (set(), {"mean", "var", "count"}))
 
     def test_the_page_has_the_forms_of_every_route(self):
