@@ -62,7 +62,7 @@ wide_load_bfloat(const uint16_t *x)
 	return KERNELS_WIDEN((wide_float)(__builtin_convertvector(bits, wide_uint32) << 16));
 }
 
-/* As load_half() in norm/kernels/half.h, which explains it. */
+/* As load_half() in base/float16.h, which explains it. */
 static inline wide
 wide_load_half(const uint16_t *x)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The 16-bit floats, all of them: every value is read exactly, and everything a double can be rounded to is tried on
- * both sides of where it becomes another. The reference is their definition; it shares nothing with
+ * both sides of where it becomes another. The reference is their definition; it shares nothing with base/float16.h and
  * norm/kernels/half.h.
  */
 #include "norm/kernels/half.h"
