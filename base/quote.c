@@ -30,6 +30,7 @@ escape_letter(unsigned char c)
 	return at == NULL || c == '\0' ? '\0' : letters[at - escaped];
 }
 
+/* Appends the escape of a byte. */
 static void
 quote_byte(struct buf *b, unsigned char c)
 {
@@ -38,11 +39,15 @@ quote_byte(struct buf *b, unsigned char c)
 	if (letter != '\0') {
 		buf_byte(b, '\\');
 		buf_byte(b, letter);
-	} else if (c < 0x20 || c == 0x7f) {
-		buf_printf(b, "\\u%04x", c);
 	} else {
-		buf_byte(b, (char)c);
+		buf_printf(b, "\\u%04x", c);
 	}
+}
+
+static bool
+is_itself(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 void
@@ -53,14 +58,30 @@ quote_json(struct buf *b, const char *text)
 	buf_byte(b, '"');
 	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p += len) {
 		len = character(p);
-		if (len == 1)
+		if (len == 1 && !is_itself(*p))
 			quote_byte(b, *p);
-		else if (len > 1)
+		else if (len > 0)
 			buf_add(b, p, len);
 		else
 			buf_text(b, "\xef\xbf\xbd");
 		len = len == 0 ? 1 : len;
 	}
+	buf_byte(b, '"');
+}
+
+void
+quote_json_text(struct buf *b, const char *text, size_t len)
+{
+	const char *const end = text + len, *from = text;
+
+	buf_byte(b, '"');
+	for (; text < end; text++)
+		if ((unsigned char)*text < 0x20 || *text == '"' || *text == '\\') {
+			buf_add(b, from, (size_t)(text - from));
+			quote_byte(b, (unsigned char)*text);
+			from = text + 1;
+		}
+	buf_add(b, from, (size_t)(end - from));
 	buf_byte(b, '"');
 }
 
@@ -101,12 +122,6 @@ write_escape(char *out, const unsigned char *p, size_t len)
 	if (code < 0x10000)
 		return write_unit(out, code);
 	return write_unit(out, 0xd800 + ((code - 0x10000) >> 10)) + write_unit(out + 6, 0xdc00 + (code & 0x3ff));
-}
-
-static bool
-is_itself(unsigned char c)
-{
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 size_t

@@ -12,6 +12,12 @@
  */
 void quote_json(struct buf *b, const char *text);
 
+/*
+ * Appends `len` bytes of valid UTF-8, which may contain NULs, as a JSON string. Escapes only what JSON demands, as
+ * serde_json, JSON.stringify and Python's json.dumps(ensure_ascii=False) do.
+ */
+void quote_json_text(struct buf *b, const char *text, size_t len);
+
 /* The most bytes that quote_ascii needs for one character: a surrogate pair, two \uXXXX. */
 #define QUOTE_ASCII_MAX ((size_t)12)
 

@@ -49,6 +49,21 @@ START_TEST(strings)
 }
 END_TEST
 
+/* Only what JSON demands is escaped; a text of this length may contain NULs. */
+START_TEST(texts)
+{
+	static const char text[] = "a\0b \"\\/\b\f\n\r\t\x01\x1f\x7f\xc3\xa9\xf0\x9d\x84\x9e";
+	struct buf b;
+
+	buf_init(&b, 1000);
+	quote_json_text(&b, text, sizeof(text) - 1);
+	ck_assert_str_eq(taken(&b), "\"a\\u0000b \\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa9\xf0\x9d\x84\x9e\"");
+	quote_json_text(&b, text, 0);
+	ck_assert_str_eq(taken(&b), "\"\"");
+	buf_fini(&b);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -56,6 +71,7 @@ unit_suite(void)
 	TCase *all = tcase_create("strings");
 
 	tcase_add_test(all, strings);
+	tcase_add_test(all, texts);
 	suite_add_tcase(suite, all);
 	return suite;
 }
