@@ -34,7 +34,9 @@ string_character(struct json_string *g, unsigned code, struct buf *out)
 	unsigned len = utf8_encode(code, bytes);
 
 	string_hash(g, bytes, len);
-	if (code == 0)
+	if (g->decoded)
+		buf_add(out, bytes, len);
+	else if (code == 0)
 		buf_text(out, "\\\\u0000");
 	else if (code < 0x20)
 		buf_printf(out, "\\u%04x", code);

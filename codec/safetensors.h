@@ -89,8 +89,8 @@ int safetensors_find(const struct safetensors *s, const char *name, size_t len, 
  * The next pair of the metadata, in the header's order. *cursor is 0 for the first, and moves. False: there are no
  * more.
  */
-bool safetensors_metadata_next(const struct safetensors *s, size_t *cursor, struct safetensors_text *key,
-    struct safetensors_text *value);
+bool safetensors_metadata_next(
+    const struct safetensors *s, size_t *cursor, struct safetensors_text *key, struct safetensors_text *value);
 
 /* Finds the metadata's text of this key, in logarithmic time. -1: there is none. */
 int safetensors_metadata_find(
