@@ -11,13 +11,9 @@ import sys
 import tempfile
 import unittest
 
-from normd import NORMD, PATIENCE, ROOT, Daemon
-
-
-
-def read(path):
-    with open(os.path.join(ROOT, path)) as f:
-        return f.read()
+from api_page import OPERATIONS, PAGE, at, members, resolved
+from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest
+from tables import (KINDS, callers, choices, definition_fields, errors, inputs, read, routes, tensor_forms, tracked)
 
 
 def rooms():
@@ -28,61 +24,6 @@ def rooms():
 def first_lines(path, count):
     with open(os.path.join(ROOT, path), "rb") as f:
         return b"".join(f.readline(200) for _ in range(count)).decode("latin-1")
-
-
-def tracked():
-    """The paths of the repository's files; a test that needs them is skipped outside a git checkout."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],
-                            capture_output=True, text=True).stdout.split("\n")
-    if not any(listed):
-        raise unittest.SkipTest("not a git checkout")
-    return [path for path in listed if path and os.path.exists(os.path.join(ROOT, path))]
-
-
-def routes(text=None):
-    """(method, path) of every row of the table in handlers/routes.c, or of one row's text."""
-    text = (text or read("handlers/routes.c")).replace('LAYER "/', '"/v1/models/{model}/layers/{layer}/')
-    text = re.sub(r"\bLAYER,", '"/v1/models/{model}/layers/{layer}",', text)
-    return re.findall(r'\{ "(\w+)", "(/[^"]*)"', text)
-
-
-def route_rows():
-    """The text of every row of that table."""
-    return re.findall(r'^\t\{ "[A-Z]+", .*?\},\n', read("handlers/routes.c"), re.S | re.M)
-
-
-def tensor_forms():
-    """The media type of every form that has nothing beside tensors (codec/form.h)."""
-    rows = [read(path) for path in tracked() if re.fullmatch(r"codec/form_\w+\.c", path)]
-    return [re.search(r'\.media_type = "([^"]+)"', row)[1] for row in rows if ".document = true" not in row]
-
-
-def indented(heading, depth, text):
-    """What stands under a heading of a YAML file, by its indentation."""
-    return re.search(rf"^ {{{depth}}}{re.escape(heading)}:\n((?: {{{depth + 1},}}.*\n|\n)+)", text, re.M)[1]
-
-
-def inputs():
-    """What each route takes, as declared: {(method, path): ({query parameters}, {members of the body})}."""
-    sources = [read(path) for path in tracked() if re.fullmatch(r"handlers/\w+\.c", path)]
-    everywhere, lists = {}, {}
-    for text in sources:
-        declared = {}
-        for shared, symbol, said in re.findall(r"^(static )?const struct input (\w+) =\s*(.*?);\n", text, re.M | re.S):
-            name, places = re.search(r'"(\w+)"', said)[1], re.search(r"INPUT_(?:BODY|QUERY|ANYWHERE)\b", said)
-            declared[symbol] = name, places[0] if places else "INPUT_BODY"
-            if not shared:
-                everywhere[symbol] = declared[symbol]
-        for symbol, members in re.findall(r"^const struct input \*const (\w+)\[\] = \{(.*?)\}", text, re.M | re.S):
-            lists[symbol] = declared, re.findall(r"&(\w+)", members)
-    taken = {}
-    for row in route_rows():
-        (route,), symbol = routes(row), re.search(r"\.inputs = (\w+)", row)
-        declared, members = lists[symbol[1]] if symbol else ({}, [])
-        found = [declared.get(member) or everywhere[member] for member in members]
-        taken[route] = ({name for name, places in found if places != "INPUT_BODY"},
-                        {name for name, places in found if places != "INPUT_QUERY"})
-    return taken
 
 
 class Architecture(unittest.TestCase):
@@ -147,6 +88,8 @@ class Version(unittest.TestCase):
 
 
 class Api(unittest.TestCase):
+    """The page has what the tables of the code have, no more and no less."""
+
     def test_the_readme_names_every_route(self):
         readme = read("README.md")
         self.assertGreaterEqual(len(routes()), 18)
@@ -154,65 +97,158 @@ class Api(unittest.TestCase):
             short = path.replace("/v1/models/{model}/layers/{layer}", "…/layers/{layer}")
             self.assertTrue(path in readme or short in readme, f"{method} {path} is not in README.md")
 
-    def test_the_page_has_every_route(self):
-        page = read("docs/openapi.yaml")
-        for method, path in routes():
-            operations = re.search(rf"^  {re.escape(path)}:\n((?:    .*\n|\n)+)", page, re.M)
-            self.assertTrue(operations, f"{path} is not in openapi.yaml")
-            self.assertRegex(operations[1], rf"(?m)^    {method.lower()}:$", f"{method} {path} is not in openapi.yaml")
-
-    def test_the_page_has_every_input(self):
-        """The query parameters that it names are those that the route takes; it names every member of the body."""
-        page = read("docs/openapi.yaml")
-        blocks = {}
-        for part, text in re.findall(r"^  (\w+):\n((?:    .*\n|\n)+)", page[page.index("\ncomponents:"):], re.M):
-            for name, block in re.findall(r"^    (\w+):(.*\n(?:      .*\n|\n)*)", text, re.M):
-                blocks[f"{part}/{name}"] = block
-        for (method, path), (query, members) in inputs().items():
-            operations = re.search(rf"^  {re.escape(path)}:\n((?:    .*\n|\n)+)", page, re.M)[1]
-            text = re.search(rf"^    {method.lower()}:\n((?:      .*\n|\n)+)", operations, re.M)[1]
-            seen, request = {}, text.split("      responses:\n")[0]
-            while unseen := [name for name in re.findall(r"#/components/(\w+/\w+)", request) if name not in seen]:
-                seen.update((name, blocks[name]) for name in unseen)
-                request += "".join(blocks[name] for name in set(unseen))
-            named = set(re.findall(r"name: (\w+)\n +in: query", request))
-            self.assertEqual(named, query, f"query parameters of {method} {path}")
-            for member in members:
-                self.assertRegex(request, rf"(?m)^ +{member}:|[{{,] ?{member}:", f"a member of {method} {path}")
-
-    def test_the_inputs_are_read_from_the_source(self):
-        """What the test above knows of a few routes is what a client can send."""
+    def test_the_tables_are_read_from_the_source(self):
+        """What the tests below know of a few routes and fields is what a client can send."""
         taken, layer = inputs(), "/v1/models/{model}/layers/{layer}"
         self.assertEqual(set(taken), set(routes()))
+        self.assertEqual(routes()["GET", layer], {"needs_layer": "true", "start": "layer_get"})
         self.assertEqual(taken["GET", "/v1/models"], ({"limit", "after"}, set()))
-        self.assertEqual(taken["POST", layer + "/infer"],
-                         ({"inverse", "expect", "lengths", "mask", "version"}, {"data", "lengths", "mask"}))
         self.assertEqual(taken["POST", layer + "/statistics/merge"], (set(), {"mean", "var", "count"}))
+        self.assertLessEqual({"inverse", "lengths", "mask"}, taken["POST", layer + "/infer"][0])
+        self.assertIn("layer_delete", callers("precondition_get"))
+        self.assertEqual(list(definition_fields("group_norm")),
+                         ["kind", "convention", "num_groups", "num_channels", "eps", "affine", "clip", "datatype"])
+        self.assertEqual(choices()["kind_names"], list(KINDS))
 
-    def test_the_page_has_the_forms_of_every_route(self):
-        """Where a route takes tensors, or answers with them, the page has each form of tensors; else it has none."""
-        page = read("docs/openapi.yaml")
+    def test_routes(self):
+        """Methods and paths, with the paths' placeholders; every operation has a name of its own."""
+        self.assertEqual(sorted(OPERATIONS), sorted(routes()))
+        for (_, path), operation in OPERATIONS.items():
+            self.assertEqual(operation.names("path"), set(re.findall(r"{(\w+)}", path)), operation)
+
+    def test_inputs(self):
+        """Query parameters, and the members of bodies."""
+        fields = {name for kind in KINDS for name in definition_fields(kind)}
+        for route, (query, taken) in inputs().items():
+            operation, row = OPERATIONS[route], routes()[route]
+            self.assertEqual(operation.names("query"), query, operation)
+            taken = taken | ({"shape", "datatype"} if "data" in taken else set())
+            taken = taken | (fields if row.get("body") == "BODY_DEFINITION" else set())
+            taken = taken | ({"frozen"} if row["start"] == "layer_put" else set())  # as GET shows it
+            schema = operation.body["content"].get("application/json", {}).get("schema", {}) if operation.body else {}
+            self.assertEqual(sorted(members(schema)), sorted(taken), f"the members of the body of {operation}")
+
+    def test_media_types(self):
+        """Of bodies and of answers: JSON, the forms of tensors where the route has tensors, a stream's own."""
         self.assertIn("application/x-npy", tensor_forms())
-        takers = 0
-        for row in route_rows():
-            ((method, path),) = routes(row)
-            operation = indented(method.lower(), 4, indented(path, 2, page))
-            taken = indented("requestBody", 6, operation) if "requestBody:" in operation else ""
-            given = re.sub(r"^      requestBody:\n(?: {7,}.*\n|\n)+", "", operation, flags=re.M)
-            for form in tensor_forms():
-                self.assertEqual(form in taken, ".tensors_in = " in row, f"the body of {method} {path}")
-                self.assertEqual(form in given, ".tensors_out = " in row, f"the answer of {method} {path}")
-            takers += ".tensors_in = " in row
-        self.assertGreaterEqual(takers, 4)
+        for route, row in routes().items():
+            operation = OPERATIONS[route]
+            taken = {"application/json"} if "body" in row else set()
+            self.assertEqual(set(operation.body["content"]) if operation.body else set(),
+                             taken | (tensor_forms() if "tensors_in" in row else set()), operation)
+            given = {media for status, response in operation.responses.items() if status < "300"
+                     for media in response.get("content", {})}
+            expected = {row.get("stream_type", "application/json")} if "200" in operation.responses else set()
+            self.assertEqual(given, expected | (tensor_forms() if "tensors_out" in row else set()), operation)
 
-    def test_the_page_has_every_error(self):
-        """In its table, as base/err.h has it, and as a value of `code`."""
-        page = read("docs/openapi.yaml")
-        codes = re.search(r"enum: \[(bad_json,[^\]]*)\]", page)[1].replace(",", " ").split()
-        errors = re.findall(r'X\(\w+, "(\w+)", (\d+), "([^"]+)"\)', read("base/err.h"))
-        self.assertGreaterEqual(len(errors), 25)
-        self.assertEqual(codes, [code for code, _, _ in errors])
-        self.assertEqual(re.findall(r"^    \| `(\w+)` \| (\d+) \| (.+) \|$", page, re.M), errors)
+    def test_headers(self):
+        """Idempotency-Key where a key guards the change, If-Match where the handler reads it."""
+        conditional = callers("precondition_get")
+        for route, row in routes().items():
+            names = OPERATIONS[route].names("header") - {"X-Request-Id", "traceparent"}
+            expected = {"Idempotency-Key"} if "takes_key" in row else set()
+            self.assertEqual(names, expected | ({"If-Match"} if row["start"] in conditional else set()), route)
+
+    def test_errors(self):
+        """In the page's table, as base/err.h has them, and as values of `code`."""
+        self.assertGreaterEqual(len(errors()), 25)
+        self.assertEqual(at("#/components/schemas/Problem")["properties"]["code"]["enum"], list(errors()))
+        table = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", PAGE["info"]["description"], re.M)
+        self.assertEqual(table, [(code, *row) for code, row in errors().items()])
+
+    def test_errors_of_each_route(self):
+        """Each response names codes of its own status. What a route's row implies, its operation names."""
+        conditional = callers("precondition_get")
+        for route, row in routes().items():
+            operation = OPERATIONS[route]
+            for status in operation.responses:
+                statuses = {errors()[code][0] for code in operation.codes(status)}
+                self.assertEqual(statuses, {status} if status >= "400" else set(), f"{status} of {operation}")
+            implied = {"bad_parameter", "forbidden", "not_acceptable", "overloaded", "storage_unavailable",
+                       "shutting_down"}
+            for holds, codes in (("{model}" in route[1], {"bad_name"}),
+                                 ("{model}" in route[1] and row["start"] != "layer_put", {"no_such_model"}),
+                                 ("needs_layer" in row, {"no_such_layer"}),
+                                 ("{source}" in route[1] and route[0] != "PUT", {"no_such_source"}),
+                                 ("body" in row, {"bad_json", "body_too_large", "unsupported_media_type"}),
+                                 ("tensors_in" in row, {"bad_tensor", "bad_npy", "shape_mismatch"}),
+                                 ("takes_key" in row, {"idempotency_in_flight", "idempotency_mismatch"}),
+                                 (row["start"] in conditional, {"revision_mismatch"}),
+                                 (route[0] in ("PUT", "DELETE") and "finish" in row, {"storage_full"})):
+                implied |= codes if holds else set()
+            self.assertEqual(sorted(implied - operation.codes()), [], operation)
+
+
+def schema_of(kind):
+    """The members of a kind's definition on the page, and the schema of each."""
+    name = "".join(word.title() for word in kind.split("_"))
+    return {field: resolved(schema) for field, schema in members(at(f"#/components/schemas/{name}")).items()
+            if field != "frozen"}
+
+
+class Definitions(DaemonTest):
+    """The page has the fields of every kind, as the table of fields has them and as the daemon fills them in."""
+
+    needed = {"num_groups": 2, "num_channels": 6, "normalized_shape": [3]}
+
+    def shown(self, kind, **fields):
+        """A definition with only the fields that it needs, filled in."""
+        needed = {name: value for name, value in self.needed.items() if name in definition_fields(kind)}
+        layer = "-".join((kind, *map(str, fields.values())))
+        return self.put_layer(layer, {"kind": kind, **needed, **fields}).json
+
+    def test_names(self):
+        for kind in KINDS:
+            self.assertEqual(sorted(schema_of(kind)), sorted(definition_fields(kind)), kind)
+        resolved_definitions = at("#/components/schemas/ResolvedDefinition")["oneOf"]
+        self.assertEqual([sorted(each["required"]) for each in resolved_definitions],
+                         [sorted(definition_fields(kind)) for kind in KINDS])
+
+    def test_what_a_definition_needs(self):
+        for kind in KINDS:
+            name = "".join(word.title() for word in kind.split("_"))
+            needed = [field for field, row in definition_fields(kind).items() if ".needed = true" in row]
+            self.assertEqual(sorted(at(f"#/components/schemas/{name}Fields")["required"]), sorted(needed), kind)
+
+    def test_defaults(self):
+        for kind in KINDS:
+            shown = self.shown(kind)
+            for field, schema in schema_of(kind).items():
+                if field not in ("kind", *self.needed):
+                    self.assertEqual(default_of(schema), shown[field], f"{kind}: {field}")
+
+    def test_choices_and_ranges(self):
+        for kind in KINDS:
+            for field, row in definition_fields(kind).items():
+                schema = schema_of(kind)[field]
+                if choice := re.search(r"CHOICE\(\w+, (\w+)\)", row):
+                    expected = [kind] if field == "kind" else choices()[choice[1]]
+                    self.assertEqual(schema.get("enum", [schema.get("const")]), expected, f"{kind}: {field}")
+                if span := re.search(r"(?:INT|DOUBLE)\(\w+, (\S+), (\S+)\)", row):
+                    self.assertEqual((schema["minimum"], schema["maximum"]), tuple(map(float, span.groups())), field)
+                if "EXTENT(" in row:
+                    self.assertEqual((schema["minimum"], schema["maximum"]), (1, 2**40), field)
+                if ".needed" not in row and re.search(r"EXTENT|DOUBLE", row):
+                    self.assertIn("null", schema["type"], f"{kind}: {field} can be open")
+
+    def test_conventions(self):
+        """The table of their defaults."""
+        text = at("#/components/schemas/Convention")["description"]
+        rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\w+) \| (\w+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", text,
+                          re.M)
+        self.assertEqual([row[0] for row in rows], choices()["convention_names"])
+        for convention, momentum, _, variance, axis, *eps in rows:
+            shown = {kind: self.shown(kind, convention=convention) for kind in KINDS}
+            batch = shown["batch_norm"]
+            self.assertEqual((batch["momentum"], batch["unbiased_running_var"], batch["channel_axis"]),
+                             (float(momentum), variance == "unbiased", int(axis)), convention)
+            for kind, expected in zip(KINDS, (eps[0], eps[1], eps[1], eps[1], eps[2])):
+                self.assertEqual(shown[kind]["eps"], float(expected), f"{convention}: {kind}")
+
+
+def default_of(schema):
+    """The default of a schema, or of the one that it begins with."""
+    return schema["default"] if "default" in schema else default_of(resolved(schema["anyOf"][0]))
 
 
 def documents():
