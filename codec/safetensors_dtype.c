@@ -34,3 +34,24 @@ safetensors_dtype_parse(const char *name, size_t len, enum safetensors_dtype *dt
 		}
 	return -1;
 }
+
+bool
+safetensors_dtype_is_float(enum safetensors_dtype dtype)
+{
+	return dtype == SAFETENSORS_F16 || dtype == SAFETENSORS_BF16 || dtype == SAFETENSORS_F32 ||
+	    dtype == SAFETENSORS_F64;
+}
+
+bool
+safetensors_dtype_is_signed(enum safetensors_dtype dtype)
+{
+	return dtype == SAFETENSORS_I8 || dtype == SAFETENSORS_I16 || dtype == SAFETENSORS_I32 ||
+	    dtype == SAFETENSORS_I64;
+}
+
+bool
+safetensors_dtype_is_whole(enum safetensors_dtype dtype)
+{
+	return safetensors_dtype_is_signed(dtype) || dtype == SAFETENSORS_U8 || dtype == SAFETENSORS_U16 ||
+	    dtype == SAFETENSORS_U32 || dtype == SAFETENSORS_U64;
+}

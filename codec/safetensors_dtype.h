@@ -2,6 +2,7 @@
 /* The types of values in a safetensors file. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -47,3 +48,8 @@ unsigned safetensors_dtype_bits(enum safetensors_dtype dtype);
 
 /* Finds the type of this name. -1: there is none. */
 int safetensors_dtype_parse(const char *name, size_t len, enum safetensors_dtype *dtype) MUST_CHECK;
+
+/* Whether the type is F16, BF16, F32 or F64; whether its values are whole numbers; and may be below 0. */
+bool safetensors_dtype_is_float(enum safetensors_dtype dtype);
+bool safetensors_dtype_is_whole(enum safetensors_dtype dtype);
+bool safetensors_dtype_is_signed(enum safetensors_dtype dtype);
