@@ -50,6 +50,13 @@ sha256_format(const unsigned char digest[SHA256_BYTES], char out[SHA256_TEXT_BYT
 	*p = '\0';
 }
 
+/* Of one of the digits. */
+static unsigned
+nibble(char digit)
+{
+	return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
 bool
 sha256_parse(const char *text, unsigned char out[SHA256_BYTES])
 {
@@ -60,7 +67,7 @@ sha256_parse(const char *text, unsigned char out[SHA256_BYTES])
 	for (size_t i = 0; i < SHA256_BYTES; i++) {
 		const char *p = text + PREFIX_BYTES + 2 * i;
 
-		out[i] = (unsigned char)((strchr(digits, p[0]) - digits) << 4 | (strchr(digits, p[1]) - digits));
+		out[i] = (unsigned char)(nibble(p[0]) << 4 | nibble(p[1]));
 	}
 	return true;
 }
