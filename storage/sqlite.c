@@ -303,8 +303,9 @@ sqlite_freeze_model(struct backend *b, const char *model, bool frozen, uint64_t 
 
 /* One row: name, and for layers definition, revision, features, frozen. */
 static int
-entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
+entry_from_row(sqlite3_stmt *row, void *out, struct err *e)
 {
+	struct store_entry *entry = out;
 	const char *name = (const char *)sqlite3_column_text(row, 0), *definition;
 
 	if (name == NULL)
@@ -320,22 +321,19 @@ entry_from_row(sqlite3_stmt *row, struct store_entry *entry, struct err *e)
 	return entry->definition == NULL ? err_fail_memory(e) : 0;
 }
 
-/* Reads one row more than the limit, to know whether there are more. */
 static int
 read_list(sqlite3_stmt *stmt, struct store_list *list, struct err *e)
 {
-	int rc = SQLITE_DONE, result = 0;
+	struct statement_list rows = { .limit = list->limit, .entry_bytes = sizeof(*list->entries) };
+	int result;
 
-	list->entries = calloc(list->limit, sizeof(*list->entries));
-	if (list->entries == NULL)
-		return err_fail_memory(e);
 	statement_bind_text(stmt, 2, list->after != NULL ? list->after : "");
 	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)list->limit + 1);
-	while (result == 0 && list->count < list->limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
-		result = entry_from_row(stmt, &list->entries[list->count++], e);
-	if (result == 0 && rc == SQLITE_ROW)
-		list->more = (rc = sqlite3_step(stmt)) == SQLITE_ROW;
-	return statement_end(stmt, rc, result, e);
+	result = statement_list(stmt, entry_from_row, &rows, e);
+	list->entries = rows.entries;
+	list->count = rows.count;
+	list->more = rows.more;
+	return result;
 }
 
 static int

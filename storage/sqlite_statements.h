@@ -6,6 +6,7 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -106,6 +107,21 @@ int statement_end(sqlite3_stmt *stmt, int rc, int result, struct err *e) MUST_CH
 
 /* Runs a query of one row at most. *value: the whole number in its first column; without a row it stays as it is. */
 int statement_int(sqlite3_stmt *stmt, int64_t *value, struct err *e) MUST_CHECK;
+
+/* Reads a row into an entry, which is zeroed. -1 with `e`. */
+typedef int statement_read(sqlite3_stmt *row, void *entry, struct err *e);
+
+/* Rows as a list: up to `limit` entries of `entry_bytes` each. */
+struct statement_list {
+	size_t limit, entry_bytes;
+
+	void *entries; /* malloc'ed; also after a failure: free them */
+	size_t count;  /* the entries that are read, or begun */
+	bool more;     /* there are rows after the last entry */
+};
+
+/* Runs a query that may give one row more than the limit, to know whether there are more. */
+int statement_list(sqlite3_stmt *stmt, statement_read *read, struct statement_list *list, struct err *e) MUST_CHECK;
 
 void statement_bind_text(sqlite3_stmt *stmt, int i, const char *text);
 
