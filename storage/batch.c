@@ -20,7 +20,8 @@ batch_init(struct batch *b, size_t write_count, struct backend *backend, struct 
 		;
 	b->buckets = arena_array(&b->arena, b->bucket_count, sizeof(struct working *));
 	b->stale_models = arena_array(&b->arena, write_count, sizeof(char *));
-	return b->buckets == NULL || b->stale_models == NULL ? err_fail_memory(e) : 0;
+	b->pointers = arena_array(&b->arena, write_count, sizeof(*b->pointers));
+	return b->buckets == NULL || b->stale_models == NULL || b->pointers == NULL ? err_fail_memory(e) : 0;
 }
 
 void
@@ -119,6 +120,12 @@ batch_freeze_model(struct batch *b, const char *model, bool frozen)
 	b->stale_models[b->stale_count++] = model;
 }
 
+void
+batch_note_pointer(struct batch *b, const char *model, const char *name)
+{
+	b->pointers[b->pointer_count++] = (struct batch_pointer){ .model = model, .name = name };
+}
+
 bool
 batch_has_layer(const struct working *w, const struct store_write *write)
 {
@@ -173,6 +180,19 @@ batch_end_change(struct batch *b, bool go_back)
 	b->stale_before = b->stale_count;
 }
 
+/* As the transaction has them by now: several changes, and the deletion of the model, may have had a part in it. */
+static int
+read_pointers(struct batch *b, struct err *e)
+{
+	for (size_t i = 0; i < b->pointer_count; i++) {
+		struct batch_pointer *p = &b->pointers[i];
+
+		if (b->backend->ops->load_pointer(b->backend, p->model, p->name, &p->pointer, &p->found, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 batch_save(struct batch *b, struct err *e)
 {
@@ -186,7 +206,20 @@ batch_save(struct batch *b, struct err *e)
 		if (b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)
 			return -1;
 	}
-	return 0;
+	return read_pointers(b, e);
+}
+
+static void
+publish_pointers(struct batch *b)
+{
+	for (size_t i = 0; i < b->pointer_count; i++) {
+		const struct batch_pointer *p = &b->pointers[i];
+
+		if (p->found)
+			cache_put_pointer(b->cache, p->model, p->name, p->pointer);
+		else
+			cache_drop_pointer(b->cache, p->model, p->name);
+	}
 }
 
 void
@@ -202,4 +235,5 @@ batch_publish(struct batch *b)
 		else
 			cache_drop(b->cache, w->model, w->name);
 	}
+	publish_pointers(b);
 }

@@ -31,6 +31,13 @@ struct working {
 	struct working *next;                /* in order of first use */
 };
 
+/* What a name of a model stands for once the batch is committed (cache.h). */
+struct batch_pointer {
+	const char *model, *name;
+	struct pointer pointer;
+	bool found; /* there are such a model and such a name */
+};
+
 struct batch {
 	struct backend *backend;
 	struct cache *cache;
@@ -48,6 +55,8 @@ struct batch {
 	struct working *first, **last;
 	const char **stale_models; /* changed in this batch as a whole: their layers in the cache are out of date */
 	size_t stale_count;
+	struct batch_pointer *pointers; /* that may have changed; batch_save reads what they are */
+	size_t pointer_count;
 	bool may_go_back;     /* the change at hand: what it touches is kept */
 	struct working *kept; /* what it has touched */
 	size_t stale_before;  /* stale_count as the change before it left it */
@@ -82,6 +91,9 @@ void working_deleted(struct working *w);
 void batch_drop_model(struct batch *b, const char *model);
 void batch_freeze_model(struct batch *b, const char *model, bool frozen);
 
+/* The change at hand may make this name of a model stand for something else. Once per write at most. */
+void batch_note_pointer(struct batch *b, const char *model, const char *name);
+
 /* Whether the layer exists and is the one that the write means. */
 bool batch_has_layer(const struct working *w, const struct store_write *write);
 
@@ -109,8 +121,8 @@ int batch_apply(struct batch *b, struct store_change *change, struct err *e) MUS
 /* Releases what the results hold, and zeroes them. */
 void change_forget(struct store_change *change);
 
-/* Writes every dirty layer once. */
+/* Writes every dirty layer once, and reads the pointers that were noted. */
 int batch_save(struct batch *b, struct err *e) MUST_CHECK;
 
-/* After the commit: puts the new snapshots into the cache. */
+/* After the commit: puts the new snapshots and pointers into the cache. */
 void batch_publish(struct batch *b);
