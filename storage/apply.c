@@ -209,6 +209,9 @@ static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write
 	[STORE_SOURCES_FOLD] = apply_sources_fold,
 	[STORE_FREEZE] = apply_freeze,
 	[STORE_MODEL_FREEZE] = apply_model_freeze,
+	[STORE_SERVE] = apply_serve,
+	[STORE_ALIAS_PUT] = apply_alias_put,
+	[STORE_ALIAS_DELETE] = apply_alias_delete,
 };
 
 int

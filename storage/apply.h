@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files that apply writes share (apply.c, apply_values.c, apply_sources.c). */
+/* What the files that apply writes share (apply.c, apply_values.c, apply_sources.c, ...). */
 #pragma once
 
 #include "storage/batch.h"
@@ -31,6 +31,11 @@ int apply_update(struct batch *b, struct store_write *write, struct err *e) MUST
 int apply_statistics_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 int apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 int apply_parameters_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+
+/* apply_serving.c */
+int apply_serve(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_alias_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_alias_delete(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 
 /* Writes to sources, and updates of a layer that has some or to one of them. */
 int apply_source_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;

@@ -53,6 +53,17 @@ struct backend_ops {
 	int (*load_pointer)(
 	    struct backend *b, const char *model, const char *name, struct pointer *out, bool *found, struct err *e);
 
+	int (*version_exists)(struct backend *b, const char *model, uint64_t number, bool *exists, struct err *e);
+	/*
+	 * Switches of what serves, and aliases. add_switch sets the switch's id. put_alias adds or replaces.
+	 * delete_alias tells whether there was one. The lists set entries, count and more.
+	 */
+	int (*add_switch)(struct backend *b, const char *model, struct store_switch *added, struct err *e);
+	int (*list_switches)(struct backend *b, struct store_switches *list, struct err *e);
+	int (*put_alias)(struct backend *b, const char *model, const char *alias, uint64_t number, struct err *e);
+	int (*delete_alias)(struct backend *b, const char *model, const char *alias, bool *deleted, struct err *e);
+	int (*list_aliases)(struct backend *b, struct store_aliases *list, struct err *e);
+
 	/* Inserts a layer, and its model if that is new. *id: the layer's. */
 	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
 	    int64_t *id, struct err *e);

@@ -15,11 +15,11 @@ deletes(const struct store_write *write)
 	return write->kind == STORE_LAYER_DELETE || write->kind == STORE_MODEL_DELETE;
 }
 
-/* Whether it is about all layers of a model: it has no working copy, and no key. */
+/* Whether it is about a whole model or its versions: it has no working copy, and no key of a layer. */
 static bool
 is_of_model(const struct store_write *write)
 {
-	return write->kind == STORE_MODEL_DELETE || write->kind == STORE_MODEL_FREEZE;
+	return write->kind == STORE_MODEL_DELETE || write->kind == STORE_MODEL_FREEZE || write->kind >= STORE_PIN;
 }
 
 /* Puts the write that an error is about before its detail, where there are several. */

@@ -10,6 +10,7 @@
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
+#include "storage/sqlite_serving.h"
 #include "storage/sqlite_sources.h"
 #include "storage/sqlite_versions.h"
 
@@ -373,6 +374,12 @@ static const struct backend_ops sqlite_ops = {
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,
 	.load_pointer = sqlite_load_pointer,
+	.version_exists = sqlite_version_exists,
+	.add_switch = sqlite_add_switch,
+	.list_switches = sqlite_list_switches,
+	.put_alias = sqlite_put_alias,
+	.delete_alias = sqlite_delete_alias,
+	.list_aliases = sqlite_list_aliases,
 	.insert = sqlite_insert,
 	.save = sqlite_save,
 	.find_key = sqlite_find_key,

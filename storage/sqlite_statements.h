@@ -37,6 +37,21 @@
 	    " coalesce((SELECT mark FROM numbers WHERE model = m.name), 0) FROM model m WHERE m.name = ?1") \
 	X(LOAD_ALIAS, \
 	    "SELECT a.number, 0 FROM model m JOIN alias a ON a.model_id = m.id WHERE m.name = ?1 AND a.name = ?2") \
+	X(VERSION_EXISTS, \
+	    "SELECT 1 FROM model m JOIN version v ON v.model_id = m.id WHERE m.name = ?1 AND v.number = ?2" \
+	    " AND v.gone = 0") \
+	X(ADD_SWITCH, \
+	    "INSERT INTO serving(model_id, time_s, from_number, to_number, note)" \
+	    " SELECT id, ?2, ?3, ?4, ?5 FROM model WHERE name = ?1") \
+	X(LIST_SWITCHES, \
+	    "SELECT s.id, s.time_s, s.from_number, s.to_number, s.note FROM model m JOIN serving s" \
+	    " ON s.model_id = m.id WHERE m.name = ?1 AND s.id < ?2 ORDER BY s.id DESC LIMIT ?3") \
+	X(PUT_ALIAS, \
+	    "INSERT OR REPLACE INTO alias(model_id, name, number) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
+	X(DELETE_ALIAS, "DELETE FROM alias WHERE model_id = (SELECT id FROM model WHERE name = ?1) AND name = ?2") \
+	X(LIST_ALIASES, \
+	    "SELECT a.name, a.number FROM model m JOIN alias a ON a.model_id = m.id" \
+	    " WHERE m.name = ?1 AND a.name > ?2 ORDER BY a.name LIMIT ?3") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
 	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
 	X(INSERT_STATE, \

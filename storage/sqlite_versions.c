@@ -20,3 +20,17 @@ sqlite_load_pointer(
 			(uint64_t)sqlite3_column_int64(stmt, 1) };
 	return statement_end(stmt, rc, 0, e);
 }
+
+int
+sqlite_version_exists(struct backend *b, const char *model, uint64_t number, bool *exists, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_VERSION_EXISTS);
+	int64_t one = 0;
+	int result;
+
+	statement_bind_text(stmt, 1, model);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)number);
+	result = statement_int(stmt, &one, e);
+	*exists = one != 0;
+	return result;
+}

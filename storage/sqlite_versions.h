@@ -6,3 +6,5 @@
 
 int sqlite_load_pointer(
     struct backend *b, const char *model, const char *name, struct pointer *out, bool *found, struct err *e) MUST_CHECK;
+int
+sqlite_version_exists(struct backend *b, const char *model, uint64_t number, bool *exists, struct err *e) MUST_CHECK;

@@ -97,11 +97,27 @@ read_model_list(struct store *s, struct store_op *op, struct err *e)
 	return s->backend->ops->list_models(s->backend, &op->list, e);
 }
 
+static int
+read_switches(struct store *s, struct store_op *op, struct err *e)
+{
+	if (backend_need_model(s->backend, op->switches.model, e) < 0)
+		return -1;
+	return s->backend->ops->list_switches(s->backend, &op->switches, e);
+}
+
+static int
+read_aliases(struct store *s, struct store_op *op, struct err *e)
+{
+	return versions_list_aliases(s->backend, &op->aliases, e);
+}
+
 static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op *op, struct err *e) = {
 	[STORE_LAYER_GET] = read_layer,
 	[STORE_LAYER_LIST] = read_layer_list,
 	[STORE_MODEL_LIST] = read_model_list,
 	[STORE_SOURCES_GET] = read_sources,
+	[STORE_SWITCHES_GET] = read_switches,
+	[STORE_ALIASES_GET] = read_aliases,
 };
 
 /*
@@ -308,6 +324,14 @@ store_op_fini(struct store_op *op)
 		op->sources.snapshot = NULL;
 		free(op->sources.entries);
 		op->sources.entries = NULL;
+		break;
+	case STORE_SWITCHES_GET:
+		free(op->switches.entries);
+		op->switches.entries = NULL;
+		break;
+	case STORE_ALIASES_GET:
+		free(op->aliases.entries);
+		op->aliases.entries = NULL;
 		break;
 	case STORE_CHANGE:
 		change_forget(&op->change);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/versions.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool
@@ -56,4 +57,31 @@ versions_resolve(struct backend *b, struct cache *cache, const char *model, cons
 	if (backend_need_model(b, model, e) < 0)
 		return -1;
 	return named ? backend_refuse_alias(model, which->name, e) : 0;
+}
+
+static int
+find_alias(struct backend *b, struct store_aliases *list, struct err *e)
+{
+	struct pointer p;
+	bool found;
+
+	if (b->ops->load_pointer(b, list->model, list->name, &p, &found, e) < 0)
+		return -1;
+	if (!found)
+		return backend_refuse_alias(list->model, list->name, e);
+	list->entries = calloc(1, sizeof(*list->entries));
+	if (list->entries == NULL)
+		return err_fail_memory(e);
+	list->count = 1;
+	list->entries->number = p.number;
+	memcpy(list->entries->name, list->name, strnlen(list->name, STORE_NAME_MAX));
+	return 0;
+}
+
+int
+versions_list_aliases(struct backend *b, struct store_aliases *list, struct err *e)
+{
+	if (backend_need_model(b, list->model, e) < 0)
+		return -1;
+	return list->name != NULL ? find_alias(b, list, e) : b->ops->list_aliases(b, list, e);
 }

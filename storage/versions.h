@@ -8,6 +8,9 @@
 int versions_pointer(struct backend *b, struct cache *cache, const char *model, const char *name, struct pointer *out,
     bool *found, struct err *e) MUST_CHECK;
 
+/* A page of aliases, or the one (store_versions.h). */
+int versions_list_aliases(struct backend *b, struct store_aliases *list, struct err *e) MUST_CHECK;
+
 /* The version that `which` means (but STORE_PINNED); 0: live. Errors: no_such_model, no_such_alias. */
 int versions_resolve(struct backend *b, struct cache *cache, const char *model, const struct store_which *which,
     uint64_t *version, struct err *e) MUST_CHECK;
