@@ -47,6 +47,25 @@ doubles_get(struct request *rq, const struct input *in, double **values, size_t 
 	return as_doubles(rq, t, values, e);
 }
 
+/* Mean 0 and variance 1 are what GET shows of a layer without values, so they are accepted with count 0. */
+static bool
+is_initial(const struct statistics *s)
+{
+	for (size_t i = 0; i < s->features; i++)
+		if (s->mean[i] != 0 || s->var[i] != 1)
+			return false;
+	return true;
+}
+
+int
+doubles_check_weight(const struct statistics *s, const char *name, struct err *e)
+{
+	if (s->count != 0 || s->decayed_count != 0 || is_initial(s))
+		return 0;
+	return err_fail(e, ERR_BAD_PARAMETER,
+	    "\"%s\" is 0, so the next batch would replace these statistics; give the number of values in them", name);
+}
+
 int
 doubles_check_variance(const char *name, const double *var, size_t n, struct err *e)
 {

@@ -21,6 +21,12 @@ extern const struct input moments_mean_input, moments_var_input, moments_count_i
  */
 int doubles_get(struct request *rq, const struct input *in, double **values, size_t *count, struct err *e) MUST_CHECK;
 
+/*
+ * Pooled and decayed averaging weigh statistics by the number of values in them. Refuses statistics without values,
+ * unless they are the initial ones, mean 0 and variance 1: bad_parameter. `name` is that of the number.
+ */
+int doubles_check_weight(const struct statistics *s, const char *name, struct err *e) MUST_CHECK;
+
 /* Refuses negative values and NaN: bad_parameter. */
 int doubles_check_variance(const char *name, const double *var, size_t n, struct err *e) MUST_CHECK;
 

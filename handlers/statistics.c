@@ -56,16 +56,6 @@ statistics_get(struct request *rq, struct err *e)
 	return 0;
 }
 
-/* Mean 0 and variance 1 are what GET shows of a layer without values, so PUT accepts them with count 0. */
-static bool
-is_initial(const struct statistics *s)
-{
-	for (size_t i = 0; i < s->features; i++)
-		if (s->mean[i] != 0 || s->var[i] != 1)
-			return false;
-	return true;
-}
-
 /* The count of decayed averaging need not be whole, and stays below the end that updates keep to. */
 static int
 read_decayed_count(const struct option *count, double *out, struct err *e)
@@ -94,11 +84,7 @@ parse_count(const struct request *rq, struct statistics *s, struct err *e)
 	if ((decayed ? read_decayed_count(&count, &s->decayed_count, e) :
 		       option_read(&count_input, &count, &s->count, e)) < 0)
 		return -1;
-	if (s->count == 0 && s->decayed_count == 0 && !is_initial(s))
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "\"count\" is 0, so the next batch would replace these statistics; give the number of values in "
-		    "them");
-	return 0;
+	return doubles_check_weight(s, count_input.name, e);
 }
 
 static int
