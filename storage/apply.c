@@ -4,6 +4,7 @@
  * then; batch_keep lets a change of several writes go back.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "storage/moves.h"
 #include "storage/snapshot.h"
@@ -95,6 +96,9 @@ apply_create(struct batch *b, struct store_write *write, struct err *e)
 	struct working *w = write->working;
 	const struct snapshot *made;
 
+	if (write->create.same && w->exists && strcmp(w->base->identity->definition, write->create.definition) != 0)
+		return err_fail(
+		    e, ERR_LAYER_DIFFERS, "layer \"%s\" was created meanwhile with another definition", write->layer);
 	if (!w->exists) {
 		if (batch_keep(b, w, e) < 0)
 			return -1;

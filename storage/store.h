@@ -199,6 +199,7 @@ struct store_write {
 		struct {
 			const char *definition;
 			size_t features; /* 0: open */
+			bool same;       /* layer_differs if the layer exists with another text */
 		} create;
 		struct {
 			const struct update *list; /* applied in order */
