@@ -6,6 +6,7 @@
 
 #include "codec/json_write.h"
 #include "layer/js_distance.h"
+#include "norm/spread.h"
 
 static const char *const names[DISTANCE_SCORES] = { "mean_shift", "variance_ratio", "js_distance", "divergence",
 	"wasserstein" };
@@ -81,43 +82,6 @@ size_of(enum distance_score score, double value)
 	return value < 1 ? 1 / value : value;
 }
 
-/* Moves the value at `i` down in a heap of `n` values, of which none is above a larger one. */
-static void
-sink(double *heap, size_t n, size_t i)
-{
-	const double value = heap[i];
-
-	for (size_t below; (below = 2 * i + 1) < n; i = below) {
-		if (below + 1 < n && heap[below + 1] > heap[below])
-			below++;
-		if (heap[below] <= value)
-			break;
-		heap[i] = heap[below];
-	}
-	heap[i] = value;
-}
-
-/*
- * Makes a heap of the values and takes the larger half off. All of that happens in place: qsort would allocate as much
- * memory as the values have, which no budget counts.
- */
-static double
-median_of(double *values, size_t n)
-{
-	double taken = NAN;
-
-	if (n == 0)
-		return NAN;
-	for (size_t i = n / 2; i > 0; i--)
-		sink(values, n, i - 1);
-	for (size_t left = n; left > n - n / 2; left--) {
-		taken = values[0];
-		values[0] = values[left - 1];
-		sink(values, left - 1, 0);
-	}
-	return n % 2 == 1 ? values[0] : taken / 2 + values[0] / 2;
-}
-
 void
 distance_summarize(
     const struct distance *list, size_t features, double *room, struct distance *max, struct distance *median)
@@ -136,7 +100,7 @@ distance_summarize(
 			room[n++] = value;
 		}
 		max->scores[s] = farthest;
-		median->scores[s] = median_of(room, n);
+		median->scores[s] = n == 0 ? NAN : spread_median(room, n);
 	}
 }
 
