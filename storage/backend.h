@@ -88,6 +88,14 @@ struct backend_ops {
 	int (*put_source)(struct backend *b, int64_t layer_id, const struct source *source, struct err *e);
 	int (*delete_source)(struct backend *b, int64_t layer_id, const char *name, struct err *e);
 	int (*delete_sources)(struct backend *b, int64_t layer_id, struct err *e);
+	/*
+	 * The rows of a layer's history, which delete_layer and delete_model delete too. last_moment sets the number
+	 * and the time of the latest; without one it changes nothing. add_moment adds moment->number, and deletes the
+	 * row `thinned` (0: none).
+	 */
+	int (*last_moment)(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e);
+	int (*add_moment)(struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned,
+	    struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 	/* Raises the revision of each layer whose flag was another. *layers: how many the model has. */
@@ -98,6 +106,7 @@ struct backend_ops {
 	int (*list_models)(struct backend *b, struct store_list *list, struct err *e);
 	/* The same, of the layer of list->snapshot; no entry if there is no source list->name. */
 	int (*list_sources)(struct backend *b, struct store_sources *list, struct err *e);
+	int (*list_moments)(struct backend *b, struct store_history *list, struct err *e);
 
 	/*
 	 * A copy of all that is committed, made in short steps between transactions; one at a time. `copy_start`

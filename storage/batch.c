@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "storage/history.h"
 #include "storage/snapshot.h"
 #include "storage/names.h"
 
@@ -203,7 +204,8 @@ batch_save(struct batch *b, struct err *e)
 		w->next_layer = snapshot_new(&w->now);
 		if (w->next_layer == NULL)
 			return err_fail_memory(e);
-		if (b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)
+		if (history_record(b, w->base, e) < 0 ||
+		    b->backend->ops->save(b->backend, w->next_layer, w->parameters_dirty, e) < 0)
 			return -1;
 	}
 	return read_pointers(b, e);

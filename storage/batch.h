@@ -45,6 +45,7 @@ struct batch {
 	const struct store_definition_ops *definitions;
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */
+	unsigned history_interval_s;
 	bool chores_are_due;
 	bool chores_go_on; /* a slice was full: the next should follow at once */
 	size_t keys_added;
@@ -121,7 +122,7 @@ int batch_apply(struct batch *b, struct store_change *change, struct err *e) MUS
 /* Releases what the results hold, and zeroes them. */
 void change_forget(struct store_change *change);
 
-/* Writes every dirty layer once, and reads the pointers that were noted. */
+/* Writes every dirty layer once, and its history, and reads the pointers that were noted. */
 int batch_save(struct batch *b, struct err *e) MUST_CHECK;
 
 /* After the commit: puts the new snapshots and pointers into the cache. */

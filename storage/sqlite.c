@@ -8,6 +8,7 @@
 #include "storage/snapshot.h"
 #include "storage/sqlite_backend.h"
 #include "storage/sqlite_errors.h"
+#include "storage/sqlite_history.h"
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_serving.h"
@@ -390,12 +391,15 @@ static const struct backend_ops sqlite_ops = {
 	.put_source = sqlite_put_source,
 	.delete_source = sqlite_delete_source,
 	.delete_sources = sqlite_delete_sources,
+	.last_moment = sqlite_last_moment,
+	.add_moment = sqlite_add_moment,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
 	.freeze_model = sqlite_freeze_model,
 	.list_layers = sqlite_list_layers,
 	.list_models = sqlite_list_models,
 	.list_sources = sqlite_list_sources,
+	.list_moments = sqlite_list_moments,
 	.copy_start = sqlite_copy_start,
 	.copy_step = sqlite_copy_step,
 	.copy_drop = sqlite_copy_drop,

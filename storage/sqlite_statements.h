@@ -91,6 +91,13 @@
 	    " ON CONFLICT(layer_id, name) DO UPDATE SET time_s = ?3, count = ?4, mean = ?5, var = ?6") \
 	X(DELETE_SOURCE, "DELETE FROM source WHERE layer_id = ?1 AND name = ?2") \
 	X(DELETE_SOURCES, "DELETE FROM source WHERE layer_id = ?1") \
+	X(LAST_MOMENT, "SELECT number, time_s FROM history WHERE layer_id = ?1 ORDER BY number DESC LIMIT 1") \
+	X(ADD_MOMENT, "INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
+	X(DELETE_MOMENT, "DELETE FROM history WHERE layer_id = ?1 AND number = ?2") \
+	X(LIST_MOMENTS, \
+	    "SELECT number, time_s, revision, num_batches_tracked, mean_min, mean_median, mean_max," \
+	    " var_min, var_median, var_max FROM history WHERE layer_id = ?1 AND number < ?2" \
+	    " ORDER BY number DESC LIMIT ?3") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
 	X(FREEZE_MODEL, \

@@ -16,6 +16,7 @@
 #include "storage/copies.h"
 #include "storage/batch.h"
 #include "storage/chores.h"
+#include "storage/history.h"
 #include "storage/snapshot.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
@@ -26,6 +27,7 @@ struct store {
 	struct store_definition_ops definitions;
 	struct cache *cache; /* has a lock of its own */
 	size_t queue_max;
+	unsigned history_interval_s;
 	pthread_t thread;
 
 	/* The store thread's. */
@@ -111,6 +113,16 @@ read_aliases(struct store *s, struct store_op *op, struct err *e)
 	return versions_list_aliases(s->backend, &op->aliases, e);
 }
 
+static int
+read_history(struct store *s, struct store_op *op, struct err *e)
+{
+	struct store_history *list = &op->history;
+
+	if (find_layer(s, list->model, list->layer, list->memory, &list->snapshot, e) < 0)
+		return -1;
+	return s->backend->ops->list_moments(s->backend, list, e);
+}
+
 static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op *op, struct err *e) = {
 	[STORE_LAYER_GET] = read_layer,
 	[STORE_LAYER_LIST] = read_layer_list,
@@ -118,6 +130,7 @@ static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op 
 	[STORE_SOURCES_GET] = read_sources,
 	[STORE_SWITCHES_GET] = read_switches,
 	[STORE_ALIASES_GET] = read_aliases,
+	[STORE_HISTORY_GET] = read_history,
 };
 
 /*
@@ -193,6 +206,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	const bool made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) == 0;
 
 	b.trees = &s->trees;
+	b.history_interval_s = s->history_interval_s;
 	source_trees_begin(&s->trees);
 	chores_begin(&s->chores, &b);
 	if (made && commit_batch(s, &b, ops, &e) == 0) {
@@ -333,6 +347,12 @@ store_op_fini(struct store_op *op)
 		free(op->aliases.entries);
 		op->aliases.entries = NULL;
 		break;
+	case STORE_HISTORY_GET:
+		snapshot_unref(op->history.snapshot);
+		op->history.snapshot = NULL;
+		free(op->history.entries);
+		op->history.entries = NULL;
+		break;
 	case STORE_CHANGE:
 		change_forget(&op->change);
 		break;
@@ -376,6 +396,8 @@ store_open(const struct store_options *options, struct err *e)
 	}
 	s->definitions = options->definitions;
 	s->queue_max = options->queue_max;
+	s->history_interval_s =
+	    options->history_interval_s != 0 ? options->history_interval_s : HISTORY_INTERVAL_S;
 	s->chores.key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
 	s->chores.keys_max = options->keys_max != 0 ? options->keys_max : STORE_KEYS_MAX;
 	s->last = &s->first;

@@ -14,6 +14,7 @@
 
 #include "base/budget.h"
 #include "base/sha256.h"
+#include "norm/spread.h"
 
 struct snapshot;
 struct store;
@@ -132,19 +133,20 @@ struct store_aliases {
 	bool more;
 };
 
-/* The least, the median and the greatest of a list. */
-struct store_spread {
-	double min, median, max;
-};
-
 /* What a layer's statistics were like at a time. */
 struct store_moment {
 	uint64_t number; /* later ones are greater */
 	int64_t time_s;  /* when the layer came to be so: seconds since 1970 */
 	uint64_t revision;
 	uint64_t num_batches_tracked;
-	struct store_spread mean, var;
+	struct spread mean, var; /* of the running statistics, over the features */
 };
+
+/*
+ * What a state is like: its `time_s` is 0 if the time is not known, its number 0. Statistics that it does not have are
+ * mean 0 and variance 1. Takes a while for many features.
+ */
+void store_moment_of(const struct snapshot *state, struct store_moment *out);
 
 /* A layer's history, the latest first, without its present state; errors as store_get's. */
 struct store_history {
@@ -154,7 +156,7 @@ struct store_history {
 	struct budget_share *memory; /* counts the snapshot if it has to be loaded */
 
 	const struct snapshot *snapshot; /* the layer's state; a reference of the operation's own */
-	struct store_moment *entries;    /* the operation's own */
+	struct store_moment *entries;    /* the operation's own; those with a time */
 	size_t count;
 	bool more;
 };

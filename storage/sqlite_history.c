@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "storage/sqlite_history.h"
+
+#include "storage/sqlite_backend.h"
+
+/* The columns of LIST_MOMENTS; ADD_MOMENT takes them in the same order, after the layer's id. */
+enum { NUMBER, TIME, REVISION, BATCHES, MEAN, VAR = MEAN + 3 };
+
+int
+sqlite_last_moment(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LAST_MOMENT);
+	int rc;
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		out->number = (uint64_t)sqlite3_column_int64(stmt, NUMBER);
+		out->time_s = sqlite3_column_int64(stmt, TIME);
+	}
+	return statement_end(stmt, rc, 0, e);
+}
+
+static void
+bind_spread(sqlite3_stmt *stmt, int i, const struct spread *s)
+{
+	sqlite3_bind_double(stmt, i, s->min);
+	sqlite3_bind_double(stmt, i + 1, s->median);
+	sqlite3_bind_double(stmt, i + 2, s->max);
+}
+
+static int
+thin(struct backend *b, int64_t layer_id, uint64_t number, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_MOMENT);
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)number);
+	return statement_run(stmt, e);
+}
+
+int
+sqlite_add_moment(
+    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_ADD_MOMENT);
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 2 + NUMBER, (sqlite3_int64)moment->number);
+	sqlite3_bind_int64(stmt, 2 + TIME, moment->time_s);
+	sqlite3_bind_int64(stmt, 2 + REVISION, (sqlite3_int64)moment->revision);
+	sqlite3_bind_int64(stmt, 2 + BATCHES, (sqlite3_int64)moment->num_batches_tracked);
+	bind_spread(stmt, 2 + MEAN, &moment->mean);
+	bind_spread(stmt, 2 + VAR, &moment->var);
+	if (statement_run(stmt, e) < 0)
+		return -1;
+	return thinned != 0 ? thin(b, layer_id, thinned, e) : 0;
+}
+
+static struct spread
+column_spread(sqlite3_stmt *row, int column)
+{
+	return (struct spread){ .min = sqlite3_column_double(row, column),
+		.median = sqlite3_column_double(row, column + 1),
+		.max = sqlite3_column_double(row, column + 2) };
+}
+
+static int
+read_moment(sqlite3_stmt *row, void *out, struct err *e)
+{
+	struct store_moment *m = out;
+
+	(void)e;
+	m->number = (uint64_t)sqlite3_column_int64(row, NUMBER);
+	m->time_s = sqlite3_column_int64(row, TIME);
+	m->revision = (uint64_t)sqlite3_column_int64(row, REVISION);
+	m->num_batches_tracked = (uint64_t)sqlite3_column_int64(row, BATCHES);
+	m->mean = column_spread(row, MEAN);
+	m->var = column_spread(row, VAR);
+	return 0;
+}
+
+int
+sqlite_list_moments(struct backend *b, struct store_history *list, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LIST_MOMENTS);
+	struct statement_list rows = { .limit = list->limit, .entry_bytes = sizeof(*list->entries) };
+	int result;
+
+	if (budget_ask(list->memory, rows.limit * rows.entry_bytes, e) < 0)
+		return -1;
+	sqlite3_bind_int64(stmt, 1, list->snapshot->identity->id);
+	sqlite3_bind_int64(stmt, 2, list->before != 0 ? (sqlite3_int64)list->before : INT64_MAX);
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)list->limit + 1);
+	result = statement_list(stmt, read_moment, &rows, e);
+	list->entries = rows.entries;
+	list->count = rows.count;
+	list->more = rows.more;
+	return result;
+}
