@@ -50,6 +50,10 @@ handler source_put, source_get, source_get_finish, source_delete, source_delete_
 handler sources_list, sources_list_finish, sources_compact;
 answer_values sources_values;
 
+/* history.c */
+handler history_get, history_get_finish;
+answer_values history_values;
+
 /* parameters.c, affine.c */
 extern const struct input *const parameters_put_inputs[], *const affine_inputs[];
 handler parameters_get, parameters_put, parameters_put_finish, affine_get;

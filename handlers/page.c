@@ -10,7 +10,10 @@
 static const struct input limit_input = { "limit", INPUT_UINT, INPUT_QUERY, .min = 1, .max = LIMIT_MAX };
 static const struct input after_input = { "after", INPUT_TEXT, .places = INPUT_QUERY };
 
+static const struct input after_number_input = { "after", INPUT_UINT, INPUT_QUERY, .min = 1, .max = INT64_MAX };
+
 const struct input *const page_inputs[] = { &limit_input, &after_input, NULL };
+const struct input *const page_numbered_inputs[] = { &limit_input, &after_number_input, NULL };
 
 int
 page_get(const struct request *rq, struct page *out, struct err *e)
@@ -20,6 +23,17 @@ page_get(const struct request *rq, struct page *out, struct err *e)
 	if (option_get(rq, &limit_input, &limit, e) < 0)
 		return -1;
 	*out = (struct page){ .after = input_query(rq, &after_input), .limit = limit };
+	return 0;
+}
+
+int
+page_get_numbered(const struct request *rq, struct page *out, struct err *e)
+{
+	uint64_t limit = LIMIT_DEFAULT, after = 0;
+
+	if (option_get(rq, &limit_input, &limit, e) < 0 || option_get(rq, &after_number_input, &after, e) < 0)
+		return -1;
+	*out = (struct page){ .after_number = after, .limit = limit };
 	return 0;
 }
 

@@ -51,6 +51,8 @@ const struct route routes[] = {
 	    .needs_layer = true, .takes_key = true, .start = sources_compact, .finish = counts_finish },
 	{ "GET", LAYER "/statistics/sources", .inputs = page_inputs, .needs_layer = true, .start = sources_list,
 	    .finish = sources_list_finish, .answer_values = sources_values },
+	{ "GET", LAYER "/history", .inputs = page_numbered_inputs, .needs_layer = true, .start = history_get,
+	    .finish = history_get_finish, .answer_values = history_values },
 	{ "GET", LAYER "/parameters", .needs_layer = true, .start = parameters_get,
 	    .answer_values = parameters_values },
 	{ "PUT", LAYER "/parameters", .body = BODY_INPUTS, .inputs = parameters_put_inputs, .needs_layer = true,

@@ -40,6 +40,8 @@
 	    "how long an Idempotency-Key is remembered") \
 	X(max_keys, "--max-keys", "NORMD_MAX_KEYS", "N", "16000000", \
 	    "how many keys are remembered, at 100 bytes on disk; the oldest are forgotten first") \
+	X(history_interval, "--history-interval", "NORMD_HISTORY_INTERVAL", "TIME", "60", \
+	    "a layer's history has an entry per interval at most") \
 	X(cors_origin, "--cors-origin", "NORMD_CORS_ORIGIN", "ORIGINS", "", \
 	    "origins whose web pages may call, separated by commas, such as https://app.example; *: all") \
 	X(log_level, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", "debug, info, warn or error") \
@@ -73,6 +75,7 @@ struct config {
 	unsigned drain_timeout_s;
 	unsigned key_lifetime_s;
 	unsigned keys_max;
+	unsigned history_interval_s;
 	unsigned sync_timeout_max_s;
 	struct origins origins;
 	enum log_level level;

@@ -118,6 +118,7 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		.sources_bytes_max = config->memory.sources,
 		.key_lifetime_s = config->key_lifetime_s,
 		.keys_max = config->keys_max,
+		.history_interval_s = config->history_interval_s,
 		.definitions = definition_ops,
 	};
 	const struct sync_limits limits = { &s->memory, crowd_waiting_max(s->connections_max),
