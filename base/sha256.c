@@ -8,7 +8,7 @@
 #define PREFIX_BYTES (sizeof(PREFIX) - 1)
 
 _Static_assert(SHA256_BYTES == SHA256_DIGEST_SIZE, "");
-_Static_assert(SHA256_TEXT_BYTES == PREFIX_BYTES + 2 * SHA256_BYTES + 1, "");
+_Static_assert(SHA256_TEXT_BYTES == PREFIX_BYTES + (size_t)2 * SHA256_BYTES + 1, "");
 
 static const char digits[] = "0123456789abcdef";
 

@@ -30,14 +30,32 @@ state_digest_show(struct buf *b, const struct snapshot *s)
 	buf_printf(b, ",\"digest\":\"%s\"", text);
 }
 
-static int
-refuse_state(const struct snapshot *s, const unsigned char expected[SHA256_BYTES],
-    const unsigned char actual[SHA256_BYTES], struct err *e)
+/* The digest of a version stands for the state that the layer has in it. */
+static bool
+is_expected(
+    const struct snapshot *s, const unsigned char actual[SHA256_BYTES], const unsigned char expected[SHA256_BYTES])
 {
-	_Static_assert(sizeof(e->expected) >= SHA256_TEXT_BYTES, "");
-	err_set(e, ERR_STATE_MISMATCH,
-	    "the state of layer \"%s\", at revision %" PRIu64 ", is not the one of \"expect\"", s->identity->name,
-	    s->revision);
+	return memcmp(actual, expected, SHA256_BYTES) == 0 ||
+	    (s->version != 0 && memcmp(s->version_digest, expected, SHA256_BYTES) == 0);
+}
+
+static int
+refuse_state(const struct snapshot *s, const unsigned char actual[SHA256_BYTES],
+    const unsigned char expected[SHA256_BYTES], struct err *e)
+{
+	char version[SHA256_TEXT_BYTES];
+
+	if (s->version == 0) {
+		err_set(e, ERR_STATE_MISMATCH,
+		    "the state of layer \"%s\", at revision %" PRIu64 ", is not the one of \"expect\"",
+		    s->identity->name, s->revision);
+	} else {
+		sha256_format(s->version_digest, version);
+		err_set(e, ERR_STATE_MISMATCH,
+		    "the state of layer \"%s\", at revision %" PRIu64 ", is not the one of \"expect\"; version %" PRIu64
+		    ", which it is of, has the digest %s",
+		    s->identity->name, s->revision, s->version, version);
+	}
 	sha256_format(expected, e->expected);
 	sha256_format(actual, e->actual);
 	return -1;
@@ -56,5 +74,5 @@ state_expect(const struct request *rq, const struct snapshot *s, struct err *e)
 	if (!sha256_parse(o.text, expected))
 		return option_refuse(&expect_input, &o, "\"sha256:\" and 64 digits from 0 to 9 and a to f", e);
 	state_digest(s, actual);
-	return memcmp(actual, expected, sizeof(actual)) == 0 ? 0 : refuse_state(s, expected, actual, e);
+	return is_expected(s, actual, expected) ? 0 : refuse_state(s, actual, expected, e);
 }

@@ -15,7 +15,8 @@ extern const struct input digest_shown_input;
 
 /*
  * Refuses a request whose query has an `expect` that is not the digest of this state, by which the request is going to
- * compute: state_mismatch, with both digests. bad_parameter where it is not a digest.
+ * compute, nor that of the version that it is of: state_mismatch, with `expect` and the digest of the state.
+ * bad_parameter where it is not a digest.
  */
 extern const struct input expect_input;
 int state_expect(const struct request *rq, const struct snapshot *s, struct err *e) MUST_CHECK;

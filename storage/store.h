@@ -70,6 +70,7 @@ struct snapshot {
 	int64_t changed_s; /* when it changed last: seconds since 1970; 0: not recorded */
 	uint64_t version;  /* the number of the version that it is of; 0: it is live */
 	uint64_t since;    /* the store's own: the first mark whose version would hold it */
+	unsigned char version_digest[SHA256_BYTES]; /* that version's; zeros where it is live */
 };
 
 const struct snapshot *snapshot_ref(const struct snapshot *layer);
