@@ -195,6 +195,11 @@ struct operation operations[] = {
 	{ "infer, gzip", trained, ASK("POST", LAYER "/infer", GZIP_ONLY, JSON_DATA), .status = 200 },
 	{ "infer, .npy", trained, ASK("POST", LAYER "/infer", NPY_TYPE, NULL), .status = 200, .body = BODY_NPY },
 	{ "infer, untracked", untracked, ASK("POST", LAYER "/infer", NULL, JSON_DATA), .status = 200 },
+	{ "infer, another state expected", trained,
+	    ASK("POST",
+	        LAYER "/infer?expect=sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", NULL,
+	        JSON_DATA),
+	    .status = 412 },
 	{ "infer, layer norm, wide", layer_norm,
 	    ASK("POST", LAYER "/infer", NPY_TYPE, NULL), .status = 422, .body = BODY_WIDE_NPY },
 
