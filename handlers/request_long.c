@@ -16,12 +16,17 @@ body_is_long(const struct request *rq)
 	    (body_bytes(rq->body) >= LONG_BODY_BYTES || body_envelope_bytes(rq->body) >= LONG_ENVELOPE_BYTES);
 }
 
+/* Its digest is made of all of its values. */
+static bool
+state_is_long(const struct snapshot *s)
+{
+	return s->statistics.features >= LONG_VALUES || s->weight.count >= LONG_VALUES || s->bias.count >= LONG_VALUES;
+}
+
 bool
 request_is_long(const struct request *rq)
 {
-	return rq->is_long || body_is_long(rq) ||
-	    (rq->state != NULL &&
-		(rq->state->statistics.features >= LONG_VALUES || rq->state->weight.count >= LONG_VALUES)) ||
+	return rq->is_long || body_is_long(rq) || (rq->state != NULL && state_is_long(rq->state)) ||
 	    rq->write.result.features >= LONG_VALUES ||
 	    (rq->route != NULL && rq->route->answer_values != NULL && rq->route->answer_values(rq) >= LONG_VALUES);
 }

@@ -174,6 +174,9 @@ class Forms(DigestTest):
         self.train("wide", [2, 5000])
         self.ask("PUT", self.path("wide", "parameters"), {"weight": [i / 7 for i in range(5000)]})
         self.check("wide")
+        self.ask("PUT", self.path("biased"), {"kind": "layer_norm", "normalized_shape": 5000}, status=201)
+        self.ask("PUT", self.path("biased", "parameters"), {"bias": [i / 7 for i in range(5000)]})
+        self.check("biased")
 
 
 class Sameness(DigestTest):
