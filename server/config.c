@@ -159,8 +159,8 @@ parse_values(struct config *c, struct err *e)
 	    parse_time("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
 	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||
 	    parse_unsigned("--max-keys", c->max_keys, 1, KEYS_MAX, &c->keys_max, e) < 0 ||
-	    parse_time("--history-interval", c->history_interval, 1, HISTORY_INTERVAL_MAX_S, &c->history_interval_s,
-		e) < 0 ||
+	    parse_time(
+		"--history-interval", c->history_interval, 1, HISTORY_INTERVAL_MAX_S, &c->history_interval_s, e) < 0 ||
 	    parse_choice("--log-level", c->log_level, levels, 4, &level, e) < 0 ||
 	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0 ||
 	    origins_parse(c->cors_origin, &c->origins, e) < 0)

@@ -94,8 +94,8 @@ struct backend_ops {
 	 * row `thinned` (0: none).
 	 */
 	int (*last_moment)(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e);
-	int (*add_moment)(struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned,
-	    struct err *e);
+	int (*add_moment)(
+	    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 	/* Raises the revision of each layer whose flag was another. *layers: how many the model has. */

@@ -396,8 +396,7 @@ store_open(const struct store_options *options, struct err *e)
 	}
 	s->definitions = options->definitions;
 	s->queue_max = options->queue_max;
-	s->history_interval_s =
-	    options->history_interval_s != 0 ? options->history_interval_s : HISTORY_INTERVAL_S;
+	s->history_interval_s = options->history_interval_s != 0 ? options->history_interval_s : HISTORY_INTERVAL_S;
 	s->chores.key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
 	s->chores.keys_max = options->keys_max != 0 ? options->keys_max : STORE_KEYS_MAX;
 	s->last = &s->first;
