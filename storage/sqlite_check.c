@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/quote.h"
+#include "storage/sqlite_check_history.h"
 #include "storage/sqlite_check_sources.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
@@ -328,6 +329,25 @@ check_sources(struct check *c, struct err *e)
 	return sources_check_end(&c->sources, e) < 0 ? -1 : result;
 }
 
+/* The first version of the schema that has histories. */
+#define HISTORY_SINCE 4
+
+static void
+take_moment(struct check *c, sqlite3_stmt *row)
+{
+	const char *damage = history_check_row(row);
+
+	if (damage != NULL)
+		found(c, "layer \"%s\" of model \"%s\": row %s of its history %s", text(row, 1), text(row, 0),
+		    text(row, 2), damage);
+}
+
+static int
+check_history(struct check *c, struct err *e)
+{
+	return c->version < HISTORY_SINCE ? 0 : query(c, history_check_sql, "the histories", take_moment, e);
+}
+
 /* ---- the file */
 
 static void
@@ -362,7 +382,8 @@ check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, 
 		return -1;
 	if (report->damages == 0 &&
 	    (query(&c, counts, "the models and layers", take_counts, e) < 0 ||
-		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0 || check_sources(&c, e) < 0))
+		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0 || check_sources(&c, e) < 0 ||
+		check_history(&c, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
 	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the rows of layers' history are possible. */
+#pragma once
+
+#include <sqlite3.h>
+
+/* All rows; the first columns are the names of model and layer, and the row's number. */
+extern const char history_check_sql[];
+
+/* What is wrong with a row, as the end of a sentence about it; NULL: nothing. */
+const char *history_check_row(sqlite3_stmt *row);
