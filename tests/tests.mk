@@ -101,10 +101,13 @@ $(B)/tests/%.o: all_cflags += -fno-sanitize=fuzzer-no-link
 endif
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages-test
-	$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(link_archives) $(shell pkg-config --libs check) $(libs_all)
+	$(CC) $(all_ldflags) $(unit_wrapped:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) $(link_archives) \
+	    $(shell pkg-config --libs check) $(libs_all)
+$(B)/tests/unit/test_history: unit_wrapped := clock_realtime_s
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c)): | $(B)/packages-test
 $(B)/tests/unit/test_change $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
-$(patsubst %,$(B)/tests/unit/test_%,backup change change_kill freeze keys sources source_writes storage_faults store): \
+$(patsubst %,$(B)/tests/unit/test_%,\
+    backup change change_kill freeze history keys sources source_writes storage_faults store): \
     $(B)/tests/unit/scratch_store.o
 
 $(B)/tests/disk/torture_power: $(B)/tests/disk/torture_power.o $(disk_shared) $(disk_archives)

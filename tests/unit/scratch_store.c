@@ -2,12 +2,14 @@
 #include "tests/unit/scratch_store.h"
 
 #include <semaphore.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "storage/offline.h"
+#include "storage/sqlite_errors.h"
 #include "tests/unit/opaque.h"
 #include "tests/unit/unit.h"
 
@@ -48,21 +50,32 @@ scratch_open_with(size_t queue_max, unsigned key_lifetime_s)
 	return scratch_open_keys(queue_max, key_lifetime_s, 0);
 }
 
+static struct store *
+open_store(struct store_options options)
+{
+	struct err e = { 0 };
+	struct store *s;
+
+	options.url = scratch_url;
+	options.cache_bytes_max = 1 << 20;
+	options.sources_bytes_max = 16 << 20;
+	options.definitions = opaque_definitions;
+	s = store_open(&options, &e);
+	ck_assert_msg(s != NULL, "%s", e.detail);
+	return s;
+}
+
 struct store *
 scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max)
 {
-	const struct store_options options = { .url = scratch_url,
-		.queue_max = queue_max,
-		.cache_bytes_max = 1 << 20,
-		.sources_bytes_max = 16 << 20,
-		.key_lifetime_s = key_lifetime_s,
-		.keys_max = keys_max,
-		.definitions = opaque_definitions };
-	struct err e = { 0 };
-	struct store *s = store_open(&options, &e);
+	return open_store(
+	    (struct store_options){ .queue_max = queue_max, .key_lifetime_s = key_lifetime_s, .keys_max = keys_max });
+}
 
-	ck_assert_msg(s != NULL, "%s", e.detail);
-	return s;
+struct store *
+scratch_open_history(unsigned interval_s)
+{
+	return open_store((struct store_options){ .queue_max = SCRATCH_QUEUE_MAX, .history_interval_s = interval_s });
 }
 
 static void
@@ -141,6 +154,30 @@ scratch_layer(struct store *s, const char *layer)
 {
 	return scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "m", .layer = layer } })
 	    .get.snapshot;
+}
+
+void
+scratch_alter(const char *sql)
+{
+	struct err e = { 0 };
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(scratch_path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite_run(db, sql, &e) == 0, "%s: %s", sql, e.detail);
+	sqlite3_close(db);
+}
+
+int
+scratch_ask(const char *sql)
+{
+	struct err e = { 0 };
+	sqlite3 *db;
+	int answer = 0;
+
+	ck_assert_int_eq(sqlite3_open(scratch_path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite_int(db, scratch_path, sql, &answer, &e) == 0, "%s: %s", sql, e.detail);
+	sqlite3_close(db);
+	return answer;
 }
 
 char scratch_found[1024];

@@ -23,6 +23,7 @@ void scratch_teardown(void);
 struct store *scratch_open(void);
 struct store *scratch_open_with(size_t queue_max, unsigned key_lifetime_s);
 struct store *scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max);
+struct store *scratch_open_history(unsigned interval_s);
 
 /* Submits an operation, whose end scratch_wait waits for, unless it has a `done` of its own. */
 void scratch_submit(struct store *s, struct store_op *op);
@@ -51,6 +52,10 @@ void scratch_create(struct store *s, const char *layer);
 
 /* The layer's committed state, with a reference for the caller; NULL where there is none. */
 const struct snapshot *scratch_layer(struct store *s, const char *layer);
+
+/* SQL on the store, which is closed: changes it; the whole number in the first column of a query's first row. */
+void scratch_alter(const char *sql);
+int scratch_ask(const char *sql);
 
 /* How many damages `normd check` would find in the store, which is closed; and which, a line each. */
 uint64_t scratch_check(void);

@@ -4,7 +4,6 @@
  */
 #include "tests/unit/unit.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 
 #include "base/digest.h"
 #include "handlers/claims.h"
-#include "storage/sqlite_errors.h"
 #include "tests/unit/scratch_store.h"
 
 static const double mean = 3, var = 1;
@@ -29,20 +27,6 @@ keyed(const char *key, int digest)
 
 	memset(c.op.change.key_digest, digest, sizeof(c.op.change.key_digest));
 	return c;
-}
-
-/* What one column of one row says, of a store that is closed. */
-static int
-ask(const char *sql)
-{
-	struct err e = { 0 };
-	sqlite3 *db;
-	int answer = 0;
-
-	ck_assert_int_eq(sqlite3_open(scratch_path, &db), SQLITE_OK);
-	ck_assert_msg(sqlite_int(db, scratch_path, sql, &answer, &e) == 0, "%s: %s", sql, e.detail);
-	sqlite3_close(db);
-	return answer;
 }
 
 static void
@@ -160,7 +144,7 @@ START_TEST(an_old_key_means_a_new_update_also_before_it_is_purged)
 	c = scratch_run_change(s, keyed("a", 1));
 	assert_made(&c, true, 2);
 	store_close(s);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 1);
 }
 END_TEST
 
@@ -179,7 +163,7 @@ START_TEST(old_keys_are_purged_slice_by_slice)
 	}
 	scratch_wait(2500);
 	store_close(s);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 2500);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 2500);
 
 	/* Three slices, of which each of these takes one at least; what is new stays. */
 	sleep(2);
@@ -189,7 +173,7 @@ START_TEST(old_keys_are_purged_slice_by_slice)
 		assert_made(&c, c.op.change.repeated, 2501);
 	}
 	store_close(s);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 1);
 }
 END_TEST
 
@@ -230,7 +214,7 @@ START_TEST(the_oldest_keys_are_forgotten_beyond_the_limit)
 	c = scratch_run_change(s, keyed("2950", 1)); /* which that has pushed out */
 	assert_made(&c, false, 3052);
 	store_close(s);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 100);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 100);
 }
 END_TEST
 
@@ -249,8 +233,8 @@ START_TEST(a_lower_limit_holds_for_keys_that_are_stored)
 		assert_made(&c, true, 2500);
 	}
 	store_close(s);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 7);
-	ck_assert_int_eq(ask("SELECT min(CAST(key AS INTEGER)) FROM idempotency"), 2493);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 7);
+	ck_assert_int_eq(scratch_ask("SELECT min(CAST(key AS INTEGER)) FROM idempotency"), 2493);
 }
 END_TEST
 
@@ -267,7 +251,7 @@ START_TEST(a_store_that_is_only_read_trims_its_keys_too)
 		snapshot_unref(scratch_layer(s, "l"));
 	}
 	store_close(s);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 10);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 10);
 }
 END_TEST
 
@@ -280,14 +264,14 @@ START_TEST(the_file_does_not_grow_once_it_holds_all_keys)
 	for (int i = 0; i < 3000; i += 500)
 		ck_assert_uint_eq(send_keys(s, i * 7919 % 1000003, i * 7919 % 1000003 + 500), 0);
 	store_close(s);
-	full = ask("PRAGMA page_count");
+	full = scratch_ask("PRAGMA page_count");
 	s = scratch_open_keys(SCRATCH_QUEUE_MAX, 0, 1000);
 	for (int i = 3000; i < 15000; i += 500)
 		ck_assert_uint_eq(send_keys(s, i * 7919 % 1000003, i * 7919 % 1000003 + 500), 0);
 	store_close(s);
-	later = ask("PRAGMA page_count");
+	later = scratch_ask("PRAGMA page_count");
 	ck_assert_msg(later <= full + full / 5, "%d pages have become %d", full, later);
-	ck_assert_int_eq(ask("SELECT count(*) FROM idempotency"), 1000);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM idempotency"), 1000);
 }
 END_TEST
 
