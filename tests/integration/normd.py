@@ -14,6 +14,8 @@ import threading
 import time
 import unittest
 
+import api_check
+
 BUILD = os.environ.get("NORMD_BUILD", "build")
 NORMD = os.path.join(BUILD, "normd")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -162,7 +164,9 @@ class Daemon:
         done = subprocess.run(command, input=data, capture_output=True)
         if done.returncode != 0:
             raise AssertionError(f"curl: {done.stderr.decode()}")
-        return parse_answer(done.stdout)
+        answer = parse_answer(done.stdout)
+        api_check.check(method, path, answer)
+        return answer
 
     def client(self):
         return Client(self.port)
@@ -218,7 +222,9 @@ class Client:
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         self.connection.request(method, path, data, headers or {})
         response = self.connection.getresponse()
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        api_check.check(method, path, answer)
+        return answer
 
     def close(self):
         self.connection.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""/openapi.json: the page as the build converts it, and as a client gets it."""
+"""docs/openapi.yaml: its structure, /openapi.json as the build makes it and a client gets it, the check of answers."""
 
 import gzip
 import json
@@ -8,8 +8,11 @@ import subprocess
 import tempfile
 import unittest
 
-from api_page import PAGE, make_openapi
-from normd import ROOT, DaemonTest
+import jsonschema
+
+from api_check import CHECKED, NO_OPERATION, Checker, Violation
+from api_page import OPERATIONS, PAGE, at, make_openapi, members, walk
+from normd import ROOT, Answer, DaemonTest
 
 
 class Conversion(unittest.TestCase):
@@ -45,6 +48,130 @@ class Conversion(unittest.TestCase):
             subprocess.run([*os.environ.get("CC", "cc").split(), "-std=c11", "-Wall", "-Werror", "-I", ROOT, "-o",
                             program, program + ".c"], check=True)
             self.assertEqual(subprocess.run([program], capture_output=True).stdout.decode(), text)
+
+
+class Structure(unittest.TestCase):
+    """What OpenAPI 3.1 asks of the page."""
+
+    def test_every_reference_leads_somewhere_and_everything_is_referred_to(self):
+        references = {node["$ref"] for _, node in walk(PAGE) if isinstance(node.get("$ref"), str)}
+        self.assertGreater(len(references), 80)
+        for reference in references:
+            self.assertTrue(reference.startswith("#/components/"), reference)
+            self.assertIsInstance(at(reference), dict)
+        for part in ("parameters", "headers", "responses", "schemas"):
+            for name in at(f"#/components/{part}"):
+                used = f"#/components/{part}/{name}" in references
+                self.assertTrue(used or at(f"#/components/{part}/{name}") in NO_OPERATION.values(), f"{part}/{name}")
+
+    def test_every_operation_is_described(self):
+        named = [operation.node["operationId"] for operation in OPERATIONS.values()]
+        self.assertEqual(len(named), len(set(named)))
+        tags = {tag["name"] for tag in PAGE["tags"]}
+        self.assertEqual({tag for operation in OPERATIONS.values() for tag in operation.node["tags"]}, tags)
+        for operation in OPERATIONS.values():
+            self.assertTrue(operation.node["summary"], operation)
+            self.assertTrue(any(status < "300" for status in operation.responses), operation)
+            for status, response in operation.responses.items():
+                self.assertRegex(status, "^[2-5][0-9][0-9]$", operation)
+                self.assertTrue(response["description"], operation)
+                self.assertIn("X-Request-Id", response["headers"], f"{status} of {operation}")
+            for (place, name), parameter in operation.parameters.items():
+                self.assertTrue("schema" in parameter or "content" in parameter, f"{name} of {operation}")
+                self.assertEqual(parameter.get("required", False), place == "path", f"{name} of {operation}")
+
+    def test_every_schema_is_one(self):
+        for name, schema in at("#/components/schemas").items():
+            jsonschema.Draft202012Validator.check_schema(schema)
+            for _, node in walk(schema):
+                for member in node["required"] if isinstance(node.get("required"), list) else []:
+                    self.assertTrue("properties" not in node or member in members(node), f"{name}: {member}")
+                for example in node["examples"] if isinstance(node.get("examples"), list) else []:
+                    Checker().valid(example, node, name)
+
+    def test_every_example_is_of_its_schema(self):
+        """Those of bodies and answers, of parameters and of headers. Only requests that are refused are not."""
+        count = 0
+        for where, node in walk(PAGE):
+            if "schema" not in node:
+                continue
+            examples = [node["example"]] if "example" in node else []
+            for name, each in node.get("examples", {}).items():
+                if not each.get("summary", "").startswith("refused"):
+                    examples.append(each["value"])
+            for example in examples:
+                Checker().valid(example, node["schema"], where)
+            count += len(examples)
+        self.assertGreater(count, 80)
+
+
+class Checks(unittest.TestCase):
+    """What the tests' clients refuse of the answers that they get."""
+
+    layer = "/v1/models/m/layers/bn"
+    headers = {"content-type": "application/json", "x-request-id": "1", "etag": '"3"', "normd-revision": "3"}
+    frozen = {"frozen": True, "revision": 3}
+
+    def check(self, method, path, status, body, **headers):
+        headers = {**self.headers, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        headers = {name: text for name, text in headers.items() if text is not None}
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        Checker().check(method, path, Answer(status, headers, raw))
+
+    def test_what_the_page_declares_passes(self):
+        for method, path in (("GET", "/frozen"), ("GET", "/frozen/?"), ("PUT", "/%66rozen"), ("GET", "/frozen?a=b")):
+            self.check(method, self.layer + path, 200, self.frozen)
+            self.check(method, "http://127.0.0.1:80" + self.layer + path, 200, self.frozen)
+        self.check("HEAD", self.layer + "/frozen", 200, b"")
+        self.check("OPTIONS", "*", 204, b"", content_type=None, etag=None, normd_revision=None, allow="GET")
+
+    def test_what_it_does_not_declare_is_refused(self):
+        for words, status, body, headers in (
+                ("lacks the header etag", 200, self.frozen, {"etag": None}),
+                ("the header etag: '3' does not match", 200, self.frozen, {"etag": "3"}),
+                ("the header normd-revision: 'x' is not of type", 200, self.frozen, {"normd_revision": "x"}),
+                ("does not declare the header normd-seed", 200, self.frozen, {"normd_seed": "3"}),
+                ("has the media type text/html, not application/json", 200, self.frozen, {"content_type": "text/html"}),
+                ("does not declare 202 of GET", 202, self.frozen, {}),
+                ("is not JSON: NaN", 200, b'{"frozen":true,"revision":NaN}', {}),
+                ("is not JSON: Expecting", 200, b'{"frozen":true', {}),
+                ("'revision' is a required property", 200, {"frozen": True}, {}),
+                (r"\['revision'\]: -1 is less than", 200, {"frozen": True, "revision": -1}, {}),
+                (r"\['frozen'\]: None is not of type", 200, {"frozen": None, "revision": 3}, {}),
+                ("'more' was unexpected", 200, {**self.frozen, "more": 1}, {})):
+            for _ in range(2):
+                with self.assertRaisesRegex(Violation, words):
+                    self.check("GET", self.layer + "/frozen", status, body, **headers)
+
+    def test_errors_are_those_that_the_response_names(self):
+        headers = {"content_type": "application/problem+json", "etag": None, "normd_revision": None}
+        problem = {"type": "urn:normd:error:no_such_layer", "title": "t", "status": 404, "detail": "d",
+                   "code": "no_such_layer", "request_id": "1"}
+        self.check("GET", self.layer + "/frozen", 404, problem, **headers)
+        for words, path, change in (("does not name the code no_such_source", "/frozen", {"code": "no_such_source"}),
+                                    ("says the status 400", "/frozen", {"status": 400}),
+                                    (r"\['code'\]: 'odd' is not one of", "/frozen", {"code": "odd"}),
+                                    ("no operation does not name the code no_such_layer", "/nothing", {})):
+            with self.assertRaisesRegex(Violation, words):
+                self.check("GET", self.layer + path, 404, {**problem, **change}, **headers)
+
+    def test_a_long_list_is_checked_at_its_ends(self):
+        for place in (0, -1):
+            models = ["m"] * 1000
+            models[place] = "-"
+            with self.assertRaisesRegex(Violation, "'-' does not match"):
+                self.check("GET", "/v1/models", 200, {"models": models, "next": None}, etag=None, normd_revision=None)
+
+    def test_a_failure_is_not_taken_as_checked(self):
+        checker = Checker()
+        for number in range(100):
+            wrong = number % 2 == 1
+            answer = Answer(200, self.headers, json.dumps({"frozen": True, "revision": -1 if wrong else 3}).encode())
+            try:
+                checker.check("GET", self.layer + "/frozen", answer)
+                self.assertFalse(wrong and number < CHECKED)
+            except Violation:
+                self.assertTrue(wrong)
 
 
 class Served(DaemonTest):
