@@ -170,6 +170,8 @@ class Api(unittest.TestCase):
                                  ("{model}" in route[1] and row["start"] != "layer_put", {"no_such_model"}),
                                  ("needs_layer" in row, {"no_such_layer"}),
                                  ("{source}" in route[1] and route[0] != "PUT", {"no_such_source"}),
+                                 ("version" in operation.names("query"), {"no_such_version", "no_such_alias"}),
+                                 ("expect" in operation.names("query"), {"state_mismatch"}),
                                  ("body" in row, {"bad_json", "body_too_large", "unsupported_media_type"}),
                                  ("tensors_in" in row, {"bad_tensor", "bad_npy", "shape_mismatch"}),
                                  ("takes_key" in row, {"idempotency_in_flight", "idempotency_mismatch"}),

@@ -48,7 +48,7 @@ class Wire(DaemonTest):
     def test_query_parameters(self):
         self.put_layer()
         self.refused("bad_parameter", 400, "POST", self.path("bn", "train?ouput=false"), {"data": [[1], [2]]})
-        self.refused("bad_parameter", 400, "POST", self.path("bn", "infer?version=1"), {"data": [[1], [2]]})
+        self.refused("no_such_version", 404, "POST", self.path("bn", "infer?version=1"), {"data": [[1], [2]]})
         self.assertEqual(self.call("GET", "/v2/health/live?probe=1").json, {"live": True})
         self.assertEqual(self.call("GET", "/v2/health/ready/").json, {"ready": True})
 
