@@ -71,18 +71,19 @@ write_refuse_features(const struct working *w, size_t features, struct err *e)
 static const struct snapshot *
 insert(struct batch *b, const struct store_write *write, struct err *e)
 {
-	struct snapshot empty = { .statistics = { .features = write->create.features } };
+	struct snapshot empty = { .statistics = { .features = write->create.features }, .changed_s = b->now_s };
 	struct layer_identity *identity;
 	const struct snapshot *made;
-	int64_t id;
+	struct inserted inserted;
 
-	if (b->backend->ops->insert(
-		b->backend, write->model, write->layer, write->create.definition, write->create.features, &id, e) < 0)
+	if (b->backend->ops->insert(b->backend, write, b->now_s, &inserted, e) < 0)
 		return NULL;
-	identity = layer_identity_new(id, write->model, write->layer, write->create.definition, b->definitions, e);
+	identity =
+	    layer_identity_new(inserted.id, write->model, write->layer, write->create.definition, b->definitions, e);
 	if (identity == NULL)
 		return NULL;
 	empty.identity = identity;
+	empty.since = inserted.since;
 	made = snapshot_new(&empty);
 	layer_identity_unref(identity);
 	if (made == NULL)
@@ -119,7 +120,7 @@ apply_delete_layer(struct batch *b, struct store_write *write, struct err *e)
 {
 	struct working *w = write_layer(b, write, e);
 
-	if (w == NULL)
+	if (w == NULL || batch_keep_state(b, w, e) < 0)
 		return -1;
 	if (batch_wrote(b, b->backend->ops->delete_layer(b->backend, w->base->identity->id, e)) < 0)
 		return -1;
@@ -157,13 +158,15 @@ apply_freeze(struct batch *b, struct store_write *write, struct err *e)
 static int
 apply_model_freeze(struct batch *b, struct store_write *write, struct err *e)
 {
-	const struct backend_ops *ops = b->backend->ops;
+	struct model_freeze freeze = { .model = write->model, .frozen = write->frozen, .now_s = b->now_s };
 
-	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0)
+	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0 ||
+	    batch_mark(b, write->model, &freeze.mark, e) < 0)
 		return -1;
-	if (batch_wrote(b, ops->freeze_model(b->backend, write->model, write->frozen, &write->result.layers, e)) < 0)
+	if (batch_wrote(b, b->backend->ops->freeze_model(b->backend, &freeze, e)) < 0)
 		return -1;
-	batch_freeze_model(b, write->model, write->frozen);
+	write->result.layers = freeze.layers;
+	batch_freeze_model(b, &freeze);
 	return 0;
 }
 

@@ -30,6 +30,59 @@ struct copy_progress {
 	uint64_t bytes; /* written from the file's start; few of them will still change. If it is whole, its length */
 };
 
+/* A layer that was inserted. */
+struct inserted {
+	int64_t id;
+	uint64_t since;
+};
+
+/* All layers of a model, frozen or thawed. */
+struct model_freeze {
+	const char *model;
+	bool frozen;
+	uint64_t mark; /* the model's */
+	int64_t now_s;
+
+	uint64_t layers; /* how many the model has */
+};
+
+/* A model's states at a mark: those of a version (0: live), or of a pin (0: of the version). */
+struct model_at {
+	const char *model;
+	uint64_t version;
+	int64_t pin;
+
+	unsigned char digest[SHA256_BYTES]; /* the version's; else zeros */
+	/* The backend's. */
+	int64_t model_id;
+	int64_t mark;
+};
+
+/* Where a layer's state is stored. */
+struct state_row {
+	char name[STORE_NAME_MAX + 1];
+	uint64_t since; /* the first mark whose version has it */
+	size_t bytes;   /* of its lists */
+	int64_t id;     /* the backend's, and this: whether it has moved on */
+	bool kept;
+};
+
+/* A pin that becomes a version. */
+struct new_version {
+	const char *model;
+	int64_t pin;
+	const char *note;
+	const unsigned char *digest;     /* SHA256_BYTES */
+	const char *key;                 /* NULL: none */
+	const unsigned char *key_digest; /* DIGEST_BYTES */
+};
+
+/* A version that was made under a key. */
+struct used_version {
+	unsigned char key_digest[DIGEST_BYTES];
+	struct store_version version;
+};
+
 struct backend_ops {
 	/*
 	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` is also called
@@ -53,6 +106,43 @@ struct backend_ops {
 	int (*load_pointer)(
 	    struct backend *b, const char *model, const char *name, struct pointer *out, bool *found, struct err *e);
 
+	/*
+	 * The states of a model at a mark. find_at completes `at`, unless there is no such model, version or pin.
+	 * find_row and next_row: the state of a layer, or of the first layer with a name above `after`, if there is
+	 * one. load_row: as `load`, of a row that they have found.
+	 */
+	int (*find_at)(struct backend *b, struct model_at *at, bool *found, struct err *e);
+	int (*find_row)(struct backend *b, const struct model_at *at, const char *layer, struct state_row *out,
+	    bool *found, struct err *e);
+	int (*next_row)(struct backend *b, const struct model_at *at, const char *after, struct state_row *out,
+	    bool *found, struct err *e);
+	int (*load_row)(struct backend *b, const struct model_at *at, const struct state_row *row,
+	    struct budget_share *memory, const struct snapshot **out, struct err *e);
+	/*
+	 * Before a layer's row is changed or deleted: keeps it, if a version or a pin has it as it is. `mark`: the
+	 * model's. The rows of what is dropped or deleted are kept until `reclaim`: a slice of that, and of versions
+	 * whose keys are from before `keys_since_s`. *more: it was full.
+	 */
+	int (*keep)(struct backend *b, int64_t layer_id, uint64_t mark, struct err *e);
+	int (*reclaim)(struct backend *b, int64_t keys_since_s, bool *more, struct err *e);
+	/*
+	 * Pins and versions. take_pin: *layers is false, and no pin taken, if the model has none. last_pin: the id of
+	 * the latest pin or version, or 0. drop_pins: those with ids up to `last` that are no versions.
+	 */
+	int (*take_pin)(struct backend *b, const char *model, int64_t now_s, int64_t *id, bool *layers, struct err *e);
+	int (*last_pin)(struct backend *b, int64_t *id, struct err *e);
+	int (*drop_pins)(struct backend *b, int64_t first, int64_t last, struct err *e);
+	/*
+	 * make_version: the pin with that id, which is not found if it was dropped with its model. find_version_key:
+	 * the version that was made under a key at `since_s` or later, also if it was deleted.
+	 */
+	int (*make_version)(
+	    struct backend *b, const struct new_version *make, struct store_version *made, bool *found, struct err *e);
+	int (*find_version_key)(struct backend *b, const struct new_version *asked, int64_t since_s,
+	    struct used_version *out, bool *found, struct err *e);
+	int (*delete_version)(struct backend *b, const char *model, uint64_t number, struct err *e);
+	/* Sets entries, count and more, of a page or, if `number` is not 0, of that version; no entry if there is none. */
+	int (*list_versions)(struct backend *b, uint64_t number, struct store_versions *list, struct err *e);
 	int (*version_exists)(struct backend *b, const char *model, uint64_t number, bool *exists, struct err *e);
 	/*
 	 * Switches of what serves, and aliases. add_switch sets the switch's id. put_alias adds or replaces.
@@ -62,11 +152,14 @@ struct backend_ops {
 	int (*list_switches)(struct backend *b, struct store_switches *list, struct err *e);
 	int (*put_alias)(struct backend *b, const char *model, const char *alias, uint64_t number, struct err *e);
 	int (*delete_alias)(struct backend *b, const char *model, const char *alias, bool *deleted, struct err *e);
+	/* An alias that names the version. */
+	int (*find_alias)(
+	    struct backend *b, const char *model, uint64_t number, struct store_alias *out, bool *found, struct err *e);
 	int (*list_aliases)(struct backend *b, struct store_aliases *list, struct err *e);
 
-	/* Inserts a layer, and its model if that is new. *id: the layer's. */
-	int (*insert)(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
-	    int64_t *id, struct err *e);
+	/* Inserts the layer of a STORE_LAYER_CREATE, and its model if that is new. */
+	int (*insert)(
+	    struct backend *b, const struct store_write *write, int64_t now_s, struct inserted *out, struct err *e);
 	/* Writes the revision and the statistics, and the parameters if asked. */
 	int (*save)(struct backend *b, const struct snapshot *layer, bool parameters, struct err *e);
 	/*
@@ -98,8 +191,8 @@ struct backend_ops {
 	    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
-	/* Raises the revision of each layer whose flag was another. *layers: how many the model has. */
-	int (*freeze_model)(struct backend *b, const char *model, bool frozen, uint64_t *layers, struct err *e);
+	/* Keeps and changes each layer whose flag was another. */
+	int (*freeze_model)(struct backend *b, struct model_freeze *freeze, struct err *e);
 
 	/* Set entries, count and more. */
 	int (*list_layers)(struct backend *b, struct store_list *list, struct err *e);

@@ -110,21 +110,76 @@ batch_drop_model(struct batch *b, const char *model)
 }
 
 void
-batch_freeze_model(struct batch *b, const char *model, bool frozen)
+batch_freeze_model(struct batch *b, const struct model_freeze *freeze)
 {
 	for (struct working *w = b->first; w != NULL; w = w->next)
-		if (w->exists && strcmp(w->model, model) == 0 && w->now.frozen != frozen) {
-			w->now.frozen = frozen;
+		if (w->exists && strcmp(w->model, freeze->model) == 0 && w->now.frozen != freeze->frozen) {
+			w->now.frozen = freeze->frozen;
 			w->now.revision++;
 			w->stale = true;
 		}
-	b->stale_models[b->stale_count++] = model;
+	b->stale_models[b->stale_count++] = freeze->model;
 }
 
 void
 batch_note_pointer(struct batch *b, const char *model, const char *name)
 {
 	b->pointers[b->pointer_count++] = (struct batch_pointer){ .model = model, .name = name };
+}
+
+int
+batch_drop_version(struct batch *b, const char *model, uint64_t number, struct err *e)
+{
+	struct dropped_version *d = arena_alloc(&b->arena, sizeof(*d));
+
+	if (d == NULL) {
+		b->broken = true; /* it is deleted in the database already */
+		return err_fail_memory(e);
+	}
+	*d = (struct dropped_version){ model, number, b->dropped_versions };
+	b->dropped_versions = d;
+	b->chores_go_on = true;
+	return 0;
+}
+
+static bool
+is_noted(const struct batch *b, const char *model)
+{
+	for (size_t i = 0; i < b->pointer_count; i++)
+		if (*b->pointers[i].name == '\0' && strcmp(b->pointers[i].model, model) == 0)
+			return true;
+	return false;
+}
+
+/* From the cache, unless this batch may have changed it: it must never be too small. */
+int
+batch_mark(struct batch *b, const char *model, uint64_t *mark, struct err *e)
+{
+	const bool noted = is_noted(b, model);
+	struct pointer p = { 0 };
+	bool found = true;
+
+	if (noted || model_stale(b, model) || !cache_get_pointer(b->cache, model, "", &p)) {
+		if (b->backend->ops->load_pointer(b->backend, model, "", &p, &found, e) < 0)
+			return -1;
+		if (found && !noted)
+			batch_note_pointer(b, model, "");
+	}
+	*mark = p.mark;
+	return 0;
+}
+
+int
+batch_keep_state(struct batch *b, struct working *w, struct err *e)
+{
+	uint64_t mark;
+
+	if (batch_mark(b, w->model, &mark, e) < 0)
+		return -1;
+	if (w->now.since > mark)
+		return 0;
+	w->now.since = mark + 1;
+	return batch_wrote(b, b->backend->ops->keep(b->backend, w->base->identity->id, mark, e));
 }
 
 bool
@@ -200,6 +255,8 @@ batch_save(struct batch *b, struct err *e)
 	for (struct working *w = b->first; w != NULL; w = w->next) {
 		if (!w->dirty)
 			continue;
+		if (batch_keep_state(b, w, e) < 0)
+			return -1;
 		w->now.changed_s = b->now_s;
 		w->next_layer = snapshot_new(&w->now);
 		if (w->next_layer == NULL)
@@ -237,5 +294,7 @@ batch_publish(struct batch *b)
 		else
 			cache_drop(b->cache, w->model, w->name);
 	}
+	for (const struct dropped_version *d = b->dropped_versions; d != NULL; d = d->next)
+		cache_drop_version(b->cache, d->model, d->number);
 	publish_pointers(b);
 }

@@ -38,7 +38,15 @@ struct batch_pointer {
 	bool found; /* there are such a model and such a name */
 };
 
+/* A version that a batch has deleted. */
+struct dropped_version {
+	const char *model;
+	uint64_t number;
+	struct dropped_version *next;
+};
+
 struct batch {
+	struct store *store; /* whose pins are taken */
 	struct backend *backend;
 	struct cache *cache;
 	struct source_trees *trees;
@@ -58,9 +66,11 @@ struct batch {
 	size_t stale_count;
 	struct batch_pointer *pointers; /* that may have changed; batch_save reads what they are */
 	size_t pointer_count;
-	bool may_go_back;     /* the change at hand: what it touches is kept */
-	struct working *kept; /* what it has touched */
-	size_t stale_before;  /* stale_count as the change before it left it */
+	struct dropped_version *dropped_versions;
+	const struct store_change *change; /* the change at hand */
+	bool may_go_back;                  /* the change at hand: what it touches is kept */
+	struct working *kept;              /* what it has touched */
+	size_t stale_before;               /* stale_count as the change before it left it */
 	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 
@@ -90,10 +100,20 @@ void working_deleted(struct working *w);
  * has no copy of are read from the backend from now on, not from the cache.
  */
 void batch_drop_model(struct batch *b, const char *model);
-void batch_freeze_model(struct batch *b, const char *model, bool frozen);
+void batch_freeze_model(struct batch *b, const struct model_freeze *freeze);
 
 /* The change at hand may make this name of a model stand for something else. Once per write at most. */
 void batch_note_pointer(struct batch *b, const char *model, const char *name);
+
+/* A version was deleted: its states leave the cache with the commit. */
+int batch_drop_version(struct batch *b, const char *model, uint64_t number, struct err *e) MUST_CHECK;
+
+/*
+ * The mark of a model, as the transaction has it. A state whose `since` is not above it may be one that a version has:
+ * batch_keep_state keeps it for them before it moves on or is deleted.
+ */
+int batch_mark(struct batch *b, const char *model, uint64_t *mark, struct err *e) MUST_CHECK;
+int batch_keep_state(struct batch *b, struct working *w, struct err *e) MUST_CHECK;
 
 /* Whether the layer exists and is the one that the write means. */
 bool batch_has_layer(const struct working *w, const struct store_write *write);
@@ -119,8 +139,14 @@ int write_apply(struct batch *b, struct store_write *write, struct err *e) MUST_
  */
 int batch_apply(struct batch *b, struct store_change *change, struct err *e) MUST_CHECK;
 
+/* Whether the key of a change that makes a version was used (apply_versions.c); sets `repeated` and `made`. */
+int version_find_key(struct batch *b, struct store_change *change, struct err *e) MUST_CHECK;
+
 /* Releases what the results hold, and zeroes them. */
 void change_forget(struct store_change *change);
+
+/* The batch has failed: takes back what a change to versions has left in the submitter's memory. */
+void versions_undo(struct store_change *change);
 
 /* Writes every dirty layer once, and its history, and reads the pointers that were noted. */
 int batch_save(struct batch *b, struct err *e) MUST_CHECK;

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "storage/snapshot.h"
 #include "storage/sqlite_backend.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_history.h"
+#include "storage/sqlite_kept.h"
 #include "storage/sqlite_keys.h"
 #include "storage/sqlite_open.h"
 #include "storage/sqlite_serving.h"
 #include "storage/sqlite_sources.h"
+#include "storage/sqlite_states.h"
 #include "storage/sqlite_versions.h"
 
 static bool
@@ -109,99 +110,6 @@ sqlite_commit(struct backend *b, struct err *e)
 	return -1;
 }
 
-/* What a row says of a layer in single numbers. */
-static struct snapshot
-numbers_from_row(sqlite3_stmt *row)
-{
-	return (struct snapshot){
-		.revision = (uint64_t)sqlite3_column_int64(row, 2),
-		.statistics = { .features = (size_t)sqlite3_column_int64(row, 3),
-		    .num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 4),
-		    .count = (uint64_t)sqlite3_column_int64(row, 5),
-		    .decayed_count = sqlite3_column_double(row, 10) },
-		.frozen = sqlite3_column_int(row, 11) != 0,
-		.sources = (size_t)sqlite3_column_int64(row, 12),
-		.changed_s = sqlite3_column_int64(row, 13),
-		.since = (uint64_t)sqlite3_column_int64(row, 14),
-	};
-}
-
-static int
-snapshot_from_row(sqlite3_stmt *row, const char *model, const char *name,
-    const struct store_definition_ops *definitions, const struct snapshot **out, struct err *e)
-{
-	struct snapshot loaded = numbers_from_row(row);
-	struct statistics *s = &loaded.statistics;
-	const char *definition = (const char *)sqlite3_column_text(row, 1);
-	double *weight = NULL, *bias = NULL;
-	size_t mean_count, var_count, weight_count, bias_count;
-	struct layer_identity *identity;
-	int result = -1;
-
-	if (definition == NULL)
-		return err_fail_memory(e);
-	identity = layer_identity_new(sqlite3_column_int64(row, 0), model, name, definition, definitions, e);
-	if (identity == NULL || statement_column_doubles(row, 6, &s->mean, &mean_count, e) < 0 ||
-	    statement_column_doubles(row, 7, &s->var, &var_count, e) < 0 ||
-	    statement_column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
-	    statement_column_doubles(row, 9, &bias, &bias_count, e) < 0)
-		goto out;
-	if ((s->mean != NULL && mean_count != s->features) || (s->var != NULL && var_count != s->features) ||
-	    (s->mean == NULL) != (s->var == NULL)) {
-		err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
-		    name, model);
-		goto out;
-	}
-	loaded.identity = identity;
-	loaded.weight = (struct store_vector){ weight, weight_count };
-	loaded.bias = (struct store_vector){ bias, bias_count };
-	*out = snapshot_new(&loaded);
-	result = *out == NULL ? err_fail_memory(e) : 0;
-out:
-	layer_identity_unref(identity);
-	free(s->mean);
-	free(s->var);
-	free(weight);
-	free(bias);
-	return result;
-}
-
-/* The bytes of a layer's lists; 0 if there is no such layer. */
-static int
-load_bytes(struct backend *b, const char *model, const char *layer, int64_t *bytes, struct err *e)
-{
-	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD_BYTES);
-
-	statement_bind_text(stmt, 1, model);
-	statement_bind_text(stmt, 2, layer);
-	return statement_int(stmt, bytes, e);
-}
-
-/* While a layer is loaded its lists exist three times: in SQLite's row, as doubles, and in the snapshot. */
-#define LOAD_COPIES ((size_t)3)
-
-static int
-sqlite_load(struct backend *b, const char *model, const char *layer, struct budget_share *memory,
-    const struct snapshot **out, struct err *e)
-{
-	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD);
-	int64_t bytes = 0;
-	int rc, result = 0;
-
-	*out = NULL;
-	if (memory != NULL &&
-	    (load_bytes(b, model, layer, &bytes, e) < 0 || budget_ask(memory, LOAD_COPIES * (size_t)bytes, e) < 0))
-		return -1;
-	statement_bind_text(stmt, 1, model);
-	statement_bind_text(stmt, 2, layer);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW)
-		result = snapshot_from_row(stmt, model, layer, sqlite_self(b)->definitions, out, e);
-	result = statement_end(stmt, rc, result, e);
-	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * (size_t)bytes);
-	return result;
-}
-
 static int
 sqlite_model_exists(struct backend *b, const char *model, bool *exists, struct err *e)
 {
@@ -216,23 +124,39 @@ sqlite_model_exists(struct backend *b, const char *model, bool *exists, struct e
 }
 
 static int
-sqlite_insert(struct backend *b, const char *model, const char *layer, const char *definition, size_t features,
-    int64_t *id, struct err *e)
+insert_state(struct backend *b, const struct store_write *write, int64_t now_s, struct inserted *out, struct err *e)
+{
+	sqlite3_stmt *insert = sqlite_statement(b, STATEMENT_INSERT_STATE),
+		     *since = sqlite_statement(b, STATEMENT_SINCE);
+	int64_t mark = 0;
+
+	sqlite3_bind_int64(insert, 1, out->id);
+	sqlite3_bind_int64(insert, 2, (sqlite3_int64)write->create.features);
+	statement_bind_text(insert, 3, write->model);
+	sqlite3_bind_int64(insert, 4, now_s);
+	if (statement_run(insert, e) < 0)
+		return -1;
+	sqlite3_bind_int64(since, 1, out->id);
+	if (statement_int(since, &mark, e) < 0)
+		return -1;
+	out->since = (uint64_t)mark;
+	return 0;
+}
+
+static int
+sqlite_insert(struct backend *b, const struct store_write *write, int64_t now_s, struct inserted *out, struct err *e)
 {
 	sqlite3_stmt *new_model = sqlite_statement(b, STATEMENT_INSERT_MODEL),
 		     *new_layer = sqlite_statement(b, STATEMENT_INSERT_LAYER);
-	sqlite3_stmt *new_state = sqlite_statement(b, STATEMENT_INSERT_STATE);
 
-	statement_bind_text(new_model, 1, model);
-	statement_bind_text(new_layer, 1, model);
-	statement_bind_text(new_layer, 2, layer);
-	statement_bind_text(new_layer, 3, definition);
+	statement_bind_text(new_model, 1, write->model);
+	statement_bind_text(new_layer, 1, write->model);
+	statement_bind_text(new_layer, 2, write->layer);
+	statement_bind_text(new_layer, 3, write->create.definition);
 	if (statement_run(new_model, e) < 0 || statement_run(new_layer, e) < 0)
 		return -1;
-	*id = sqlite3_last_insert_rowid(sqlite_self(b)->db);
-	sqlite3_bind_int64(new_state, 1, *id);
-	sqlite3_bind_int64(new_state, 2, (sqlite3_int64)features);
-	return statement_run(new_state, e);
+	out->id = sqlite3_last_insert_rowid(sqlite_self(b)->db);
+	return insert_state(b, write, now_s, out, e);
 }
 
 static int
@@ -279,27 +203,37 @@ sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 static int
 sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 {
-	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_MODEL);
+	sqlite3_stmt *versions = sqlite_statement(b, STATEMENT_DELETE_VERSIONS),
+		     *rest = sqlite_statement(b, STATEMENT_DELETE_MODEL);
 
-	statement_bind_text(stmt, 1, model);
-	return statement_run(stmt, e);
+	statement_bind_text(versions, 1, model);
+	statement_bind_text(rest, 1, model);
+	return statement_run(versions, e) < 0 ? -1 : statement_run(rest, e);
 }
 
 static int
-sqlite_freeze_model(struct backend *b, const char *model, bool frozen, uint64_t *layers, struct err *e)
+sqlite_freeze_model(struct backend *b, struct model_freeze *f, struct err *e)
 {
-	sqlite3_stmt *freeze = sqlite_statement(b, STATEMENT_FREEZE_MODEL),
+	sqlite3_stmt *keep = sqlite_statement(b, STATEMENT_KEEP_MODEL),
+		     *freeze = sqlite_statement(b, STATEMENT_FREEZE_MODEL),
 		     *count = sqlite_statement(b, STATEMENT_COUNT_LAYERS);
 	int64_t n = 0;
 
-	statement_bind_text(freeze, 1, model);
-	sqlite3_bind_int(freeze, 2, frozen);
+	statement_bind_text(keep, 1, f->model);
+	sqlite3_bind_int64(keep, 2, (sqlite3_int64)f->mark);
+	sqlite3_bind_int(keep, 3, f->frozen);
+	if (statement_run(keep, e) < 0)
+		return -1;
+	statement_bind_text(freeze, 1, f->model);
+	sqlite3_bind_int64(freeze, 2, (sqlite3_int64)f->mark);
+	sqlite3_bind_int(freeze, 3, f->frozen);
+	sqlite3_bind_int64(freeze, 4, f->now_s);
 	if (statement_run(freeze, e) < 0)
 		return -1;
-	statement_bind_text(count, 1, model);
+	statement_bind_text(count, 1, f->model);
 	if (statement_int(count, &n, e) < 0)
 		return -1;
-	*layers = (uint64_t)n;
+	f->layers = (uint64_t)n;
 	return 0;
 }
 
@@ -375,7 +309,21 @@ static const struct backend_ops sqlite_ops = {
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,
 	.load_pointer = sqlite_load_pointer,
+	.find_at = sqlite_find_at,
+	.find_row = sqlite_find_row,
+	.next_row = sqlite_next_row,
+	.load_row = sqlite_load_row,
 	.version_exists = sqlite_version_exists,
+	.list_versions = sqlite_list_versions,
+	.find_version_key = sqlite_find_version_key,
+	.take_pin = sqlite_take_pin,
+	.make_version = sqlite_make_version,
+	.delete_version = sqlite_delete_version,
+	.keep = sqlite_keep,
+	.last_pin = sqlite_last_pin,
+	.drop_pins = sqlite_drop_pins,
+	.reclaim = sqlite_reclaim,
+	.find_alias = sqlite_find_alias,
 	.add_switch = sqlite_add_switch,
 	.list_switches = sqlite_list_switches,
 	.put_alias = sqlite_put_alias,

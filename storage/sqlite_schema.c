@@ -82,7 +82,8 @@ static const char *const migrations[] = {
 	") STRICT, WITHOUT ROWID;"
 	/*
 	 * number NULL: a pin, which becomes a version or is dropped. gone 1: dropped or deleted; a chore takes the row
-	 * when it has taken what only this row needed. No foreign key: deleting a model must not take as long as that.
+	 * when it has taken what only this row needed. gone 2: it has, but the key is still to be remembered. No
+	 * foreign key: deleting a model must not take as long as that.
 	 */
 	"CREATE TABLE version("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -98,6 +99,11 @@ static const char *const migrations[] = {
 	"  UNIQUE(model_id, mark),"
 	"  UNIQUE(model_id, number)"
 	") STRICT;"
+	"CREATE INDEX version_in_use ON version(model_id, mark) WHERE gone = 0;"
+	"CREATE INDEX version_gone ON version(model_id, mark) WHERE gone = 1;"
+	"CREATE INDEX version_remembered ON version(created_s) WHERE gone = 2;"
+	"CREATE INDEX version_pins ON version(id) WHERE number IS NULL;"
+	"CREATE INDEX version_by_key ON version(model_id, key) WHERE key IS NOT NULL;"
 	/* A layer's state that has moved on, for the versions with a mark from `first` to `last`. */
 	"CREATE TABLE kept("
 	"  id INTEGER PRIMARY KEY,"

@@ -107,3 +107,19 @@ sqlite_list_aliases(struct backend *b, struct store_aliases *list, struct err *e
 	list->more = rows.more;
 	return result;
 }
+
+int
+sqlite_find_alias(
+    struct backend *b, const char *model, uint64_t number, struct store_alias *out, bool *found, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_ALIAS_OF);
+	int rc, result = 0;
+
+	statement_bind_text(stmt, 1, model);
+	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)number);
+	rc = sqlite3_step(stmt);
+	*found = rc == SQLITE_ROW;
+	if (*found)
+		result = alias_from_row(stmt, out, e);
+	return statement_end(stmt, rc, result, e);
+}

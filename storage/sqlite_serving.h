@@ -11,3 +11,5 @@ sqlite_put_alias(struct backend *b, const char *model, const char *alias, uint64
 int
 sqlite_delete_alias(struct backend *b, const char *model, const char *alias, bool *deleted, struct err *e) MUST_CHECK;
 int sqlite_list_aliases(struct backend *b, struct store_aliases *list, struct err *e) MUST_CHECK;
+int sqlite_find_alias(struct backend *b, const char *model, uint64_t number, struct store_alias *out, bool *found,
+    struct err *e) MUST_CHECK;

@@ -12,6 +12,34 @@
 
 #include "base/err.h"
 
+/* A layer's state as it is, and as it was. LOAD and its like read these columns. */
+#define LIVE_COLUMNS \
+	"l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count, s.running_mean, s.running_var," \
+	" p.weight, p.bias, s.decayed_count, s.frozen, s.sources, s.changed_s, s.since"
+#define KEPT_COLUMNS \
+	"layer_id, definition, revision, features, num_batches_tracked, count, running_mean, running_var," \
+	" weight, bias, decayed_count, frozen, sources, changed_s, first"
+#define LIVE_BYTES \
+	"coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0)" \
+	" + coalesce(length(p.weight), 0) + coalesce(length(p.bias), 0)"
+#define KEPT_BYTES \
+	"coalesce(length(running_mean), 0) + coalesce(length(running_var), 0)" \
+	" + coalesce(length(weight), 0) + coalesce(length(bias), 0)"
+#define STATE_OF_LAYER "JOIN state s ON s.layer_id = l.id LEFT JOIN parameters p ON p.layer_id = l.id"
+#define LIVE_ROWS "layer l ON l.model_id = m.id " STATE_OF_LAYER
+
+/* Keeps states that a version or a pin has: those of layers of a model `m`, with ?2 for its mark. */
+#define KEEP \
+	"INSERT INTO kept(" KEPT_COLUMNS ", model_id, name, last) SELECT " LIVE_COLUMNS ", m.id, l.name, ?2" \
+	" FROM model m JOIN " LIVE_ROWS
+#define IS_IN_USE \
+	" AND s.since <= ?2 AND EXISTS(SELECT 1 FROM version v WHERE v.model_id = m.id AND v.gone = 0" \
+	" AND v.mark BETWEEN s.since AND ?2)"
+
+/* What is read of a version. */
+#define VERSION_COLUMNS "v.number, v.created_s, v.digest, v.note"
+#define VERSIONS_OF_MODEL " FROM model m JOIN version v ON v.model_id = m.id WHERE m.name = ?1"
+
 /* X(name, sql) */
 #define STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
@@ -20,17 +48,9 @@
 	X(MARK, "SAVEPOINT mark") \
 	X(BACK_TO_MARK, "ROLLBACK TO mark") \
 	X(UNMARK, "RELEASE mark") \
-	X(LOAD, \
-	    "SELECT l.id, l.definition, s.revision, s.features, s.num_batches_tracked, s.count," \
-	    " s.running_mean, s.running_var, p.weight, p.bias, s.decayed_count, s.frozen, s.sources, s.changed_s," \
-	    " s.since FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
-	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
+	X(LOAD, "SELECT " LIVE_COLUMNS " FROM model m JOIN " LIVE_ROWS " WHERE m.name = ?1 AND l.name = ?2") \
 	/* Lengths are in a row's head: the lists themselves are not read. */ \
-	X(LOAD_BYTES, \
-	    "SELECT coalesce(length(s.running_mean), 0) + coalesce(length(s.running_var), 0)" \
-	    " + coalesce(length(p.weight), 0) + coalesce(length(p.bias), 0)" \
-	    " FROM model m JOIN layer l ON l.model_id = m.id JOIN state s ON s.layer_id = l.id" \
-	    " LEFT JOIN parameters p ON p.layer_id = l.id WHERE m.name = ?1 AND l.name = ?2") \
+	X(LOAD_BYTES, "SELECT " LIVE_BYTES " FROM model m JOIN " LIVE_ROWS " WHERE m.name = ?1 AND l.name = ?2") \
 	X(MODEL_EXISTS, "SELECT 1 FROM model WHERE name = ?1") \
 	X(LOAD_SERVING, \
 	    "SELECT coalesce((SELECT to_number FROM serving WHERE model_id = m.id ORDER BY id DESC LIMIT 1), 0)," \
@@ -52,10 +72,77 @@
 	X(LIST_ALIASES, \
 	    "SELECT a.name, a.number FROM model m JOIN alias a ON a.model_id = m.id" \
 	    " WHERE m.name = ?1 AND a.name > ?2 ORDER BY a.name LIMIT ?3") \
+	X(ALIAS_OF, \
+	    "SELECT a.name, a.number FROM model m JOIN alias a ON a.model_id = m.id" \
+	    " WHERE m.name = ?1 AND a.number = ?2 ORDER BY a.name LIMIT 1") \
+	/* A model at a mark: its id and the mark. The greatest mark is that of what is live. */ \
+	X(AT_LIVE, "SELECT id, 9223372036854775807 FROM model WHERE name = ?1") \
+	X(AT_VERSION, "SELECT v.model_id, v.mark, v.digest" VERSIONS_OF_MODEL " AND v.number = ?2 AND v.gone = 0") \
+	X(AT_PIN, "SELECT v.model_id, v.mark" VERSIONS_OF_MODEL " AND v.id = ?2 AND v.gone = 0") \
+	X(NEXT_LIVE, "SELECT name FROM layer WHERE model_id = ?1 AND name > ?2 ORDER BY name LIMIT 1") \
+	X(NEXT_KEPT, "SELECT name FROM kept WHERE model_id = ?1 AND name > ?2 ORDER BY name LIMIT 1") \
+	X(FIND_LIVE, \
+	    "SELECT l.id, s.since, " LIVE_BYTES " FROM layer l " STATE_OF_LAYER \
+	    " WHERE l.model_id = ?1 AND l.name = ?2 AND s.since <= ?3") \
+	/* No two rows of a name have a mark in common: the first that ends at the mark or later is the only one. */ \
+	X(FIND_KEPT, \
+	    "SELECT id, first, " KEPT_BYTES " FROM kept WHERE id =" \
+	    " (SELECT id FROM kept WHERE model_id = ?1 AND name = ?2 AND last >= ?3 ORDER BY last LIMIT 1)" \
+	    " AND first <= ?3") \
+	X(LOAD_LIVE, "SELECT " LIVE_COLUMNS " FROM layer l " STATE_OF_LAYER " WHERE l.id = ?1") \
+	X(LOAD_KEPT, "SELECT " KEPT_COLUMNS " FROM kept WHERE id = ?1") \
+	X(KEEP_LAYER, KEEP " WHERE l.id = ?1" IS_IN_USE) \
+	X(KEEP_MODEL, KEEP " WHERE m.name = ?1 AND s.frozen <> ?3" IS_IN_USE) \
+	X(HAS_LAYERS, "SELECT EXISTS(SELECT 1 FROM layer WHERE model_id = m.id) FROM model m WHERE m.name = ?1") \
+	X(RAISE_MARK, \
+	    "INSERT INTO numbers(model, mark, number) VALUES(?1, 1, 0) ON CONFLICT DO UPDATE SET mark = mark + 1") \
+	X(TAKE_PIN, \
+	    "INSERT INTO version(model_id, mark, created_s) SELECT m.id, n.mark, ?2 FROM model m JOIN numbers n" \
+	    " ON n.model = m.name WHERE m.name = ?1") \
+	X(LAST_PIN, "SELECT coalesce(max(id), 0) FROM version") \
+	X(DROP_PINS, "UPDATE version SET gone = 1 WHERE number IS NULL AND gone = 0 AND id BETWEEN ?1 AND ?2") \
+	X(FIND_PIN, "SELECT 1" VERSIONS_OF_MODEL " AND v.id = ?2 AND v.number IS NULL AND v.gone = 0") \
+	X(RAISE_NUMBER, "UPDATE numbers SET number = number + 1 WHERE model = ?1") \
+	X(MAKE_VERSION, \
+	    "UPDATE version SET number = (SELECT number FROM numbers WHERE model = ?1), note = ?3, digest = ?4," \
+	    " key = ?5, key_digest = ?6 WHERE id = ?2") \
+	X(MADE_VERSION, "SELECT " VERSION_COLUMNS " FROM version v WHERE v.id = ?1") \
+	X(FIND_VERSION_KEY, \
+	    "SELECT " VERSION_COLUMNS ", v.key_digest" VERSIONS_OF_MODEL " AND v.key = ?2 AND v.created_s >= ?3" \
+	    " ORDER BY v.id DESC LIMIT 1") \
+	X(GET_VERSION, "SELECT " VERSION_COLUMNS VERSIONS_OF_MODEL " AND v.number = ?2 AND v.gone = 0") \
+	X(LIST_VERSIONS, \
+	    "SELECT " VERSION_COLUMNS VERSIONS_OF_MODEL " AND v.number > ?2 AND v.gone = 0" \
+	    " ORDER BY v.number LIMIT ?3") \
+	X(DELETE_VERSION, \
+	    "UPDATE version SET gone = 1 WHERE number = ?2 AND gone = 0 AND model_id =" \
+	    " (SELECT id FROM model WHERE name = ?1)") \
+	X(DELETE_VERSIONS, \
+	    "UPDATE version SET gone = 1 WHERE gone = 0 AND model_id = (SELECT id FROM model WHERE name = ?1)") \
+	/* A gap between two marks in use has nothing but marks that are gone: rows within it are for no version. */ \
+	X(FIRST_GONE, "SELECT model_id, mark FROM version WHERE gone = 1 ORDER BY model_id, mark LIMIT 1") \
+	X(GAP_BEGIN, "SELECT coalesce(max(mark), -1) FROM version WHERE gone = 0 AND model_id = ?1 AND mark < ?2") \
+	X(GAP_END, \
+	    "SELECT coalesce(min(mark), 9223372036854775807) FROM version WHERE gone = 0 AND model_id = ?1" \
+	    " AND mark > ?2") \
+	X(NEXT_LAST, "SELECT coalesce(min(last), -1) FROM kept WHERE model_id = ?1 AND last > ?2 AND last < ?3") \
+	X(UNNEEDED, "SELECT id, " KEPT_BYTES " FROM kept WHERE model_id = ?1 AND last = ?2 AND first > ?3 LIMIT ?4") \
+	X(DELETE_KEPT, "DELETE FROM kept WHERE id = ?1") \
+	X(REMEMBER_GONE, \
+	    "UPDATE version SET gone = 2 WHERE id IN (SELECT id FROM version WHERE gone = 1 AND model_id = ?1" \
+	    " AND mark > ?2 AND mark < ?3 AND key IS NOT NULL AND created_s >= ?4 LIMIT ?5)") \
+	X(FORGET_GONE, \
+	    "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE gone = 1 AND model_id = ?1" \
+	    " AND mark > ?2 AND mark < ?3 AND (key IS NULL OR created_s < ?4) LIMIT ?5)") \
+	X(FORGET_REMEMBERED, \
+	    "DELETE FROM version WHERE id IN" \
+	    " (SELECT id FROM version WHERE gone = 2 AND created_s < ?1 LIMIT ?2)") \
 	X(INSERT_MODEL, "INSERT INTO model(name) VALUES(?1) ON CONFLICT DO NOTHING") \
 	X(INSERT_LAYER, "INSERT INTO layer(model_id, name, definition) SELECT id, ?2, ?3 FROM model WHERE name = ?1") \
 	X(INSERT_STATE, \
-	    "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count) VALUES(?1, 0, ?2, 0, 0)") \
+	    "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, since, changed_s)" \
+	    " VALUES(?1, 0, ?2, 0, 0, coalesce((SELECT mark FROM numbers WHERE model = ?3), 0) + 1, ?4)") \
+	X(SINCE, "SELECT since FROM state WHERE layer_id = ?1") \
 	X(SAVE_STATE, \
 	    "UPDATE state SET revision = ?2, features = ?3, num_batches_tracked = ?4, count = ?5, running_mean = ?6," \
 	    " running_var = ?7, decayed_count = ?8, frozen = ?9, sources = ?10, changed_s = ?11, since = ?12" \
@@ -101,7 +188,8 @@
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
 	X(FREEZE_MODEL, \
-	    "UPDATE state SET frozen = ?2, revision = revision + 1 WHERE frozen <> ?2 AND layer_id IN" \
+	    "UPDATE state SET frozen = ?3, revision = revision + 1, changed_s = ?4, since = ?2 + 1" \
+	    " WHERE frozen <> ?3 AND layer_id IN" \
 	    " (SELECT l.id FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1)") \
 	X(COUNT_LAYERS, "SELECT count(*) FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1") \
 	X(LIST_LAYERS, \

@@ -12,6 +12,8 @@
 #include "tests/unit/opaque.h"
 #include "tests/unit/scratch_store.h"
 
+static const struct store_which live = { .kind = STORE_LIVE };
+
 START_TEST(a_full_queue_is_overloaded_and_a_stopped_store_says_so)
 {
 	struct store *s = scratch_open_with(0, 0);
@@ -62,7 +64,7 @@ START_TEST(updates_are_applied_in_order_and_each_knows_its_number)
 		ck_assert_uint_eq(ops[i].write.result.num_batches_tracked, (unsigned)i + 1);
 		ck_assert_uint_eq(ops[i].write.result.revision, (unsigned)i + 1);
 	}
-	layer = store_layer_cached(s, "m", "l");
+	layer = store_layer_cached(s, "m", "l", &live);
 	ck_assert_ptr_nonnull(layer);
 	ck_assert(layer->statistics.mean[0] == mean);
 	snapshot_unref(layer);
@@ -108,7 +110,8 @@ update_number(int i, enum averaging averaging)
 static void
 assert_same_statistics(struct store *s, const char *one, const char *other)
 {
-	const struct snapshot *a = store_layer_cached(s, "m", one), *b = store_layer_cached(s, "m", other);
+	const struct snapshot *a = store_layer_cached(s, "m", one, &live),
+			      *b = store_layer_cached(s, "m", other, &live);
 
 	ck_assert(a != NULL && b != NULL);
 	ck_assert_uint_eq(a->statistics.features, FEATURES);
@@ -172,7 +175,7 @@ START_TEST(several_updates_of_which_one_is_refused_leave_nothing)
 			c = scratch_run_change(s, (struct scratch_change){ .write = several("l", updates, SEVERAL) });
 			ck_assert_int_eq(c.op.err.code, bad % 2 == 0 ? ERR_NON_FINITE_INPUT : ERR_SHAPE_MISMATCH);
 		}
-		layer = store_layer_cached(s, "m", "l");
+		layer = store_layer_cached(s, "m", "l", &live);
 		ck_assert_uint_eq(layer->revision, (unsigned)trained);
 		ck_assert_uint_eq(layer->statistics.num_batches_tracked, (unsigned)trained);
 		ck_assert(trained || (layer->statistics.features == 0 && layer->statistics.mean == NULL));
@@ -251,16 +254,18 @@ START_TEST(a_save_that_fails_leaves_no_list_to_the_next)
 	struct backend *b = sqlite_backend_open(scratch_path, &opaque_definitions, &e);
 	struct layer_identity *a, *c;
 	struct snapshot layer = { .weight = { two, 2 }, .bias = { many, 200 } };
+	const struct store_write write_a = { .model = "m", .layer = "a", .create = { "d", 2, false } },
+				 write_c = { .model = "m", .layer = "c", .create = { "d", 2, false } };
 	const struct snapshot *found;
-	int64_t id;
+	struct inserted inserted;
 
 	ck_assert_msg(b != NULL, "%s", e.detail);
-	ck_assert(b->ops->insert(b, "m", "a", "d", 2, &id, &e) == 0);
-	layer.identity = a = layer_identity_new(id, "m", "a", "d", &opaque_definitions, &e);
+	ck_assert(b->ops->insert(b, &write_a, 1, &inserted, &e) == 0);
+	layer.identity = a = layer_identity_new(inserted.id, "m", "a", "d", &opaque_definitions, &e);
 	sqlite3_limit(sqlite_self(b)->db, SQLITE_LIMIT_LENGTH, 1000);
 	ck_assert_int_eq(b->ops->save(b, &layer, true, &e), -1);
-	ck_assert(b->ops->insert(b, "m", "c", "d", 2, &id, &e) == 0);
-	layer.identity = c = layer_identity_new(id, "m", "c", "d", &opaque_definitions, &e);
+	ck_assert(b->ops->insert(b, &write_c, 1, &inserted, &e) == 0);
+	layer.identity = c = layer_identity_new(inserted.id, "m", "c", "d", &opaque_definitions, &e);
 	layer.weight = layer.bias = (struct store_vector){ 0 };
 	ck_assert_int_eq(b->ops->save(b, &layer, true, &e), 0);
 	ck_assert_int_eq(b->ops->load(b, "m", "c", NULL, &found, &e), 0);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Keeps states for versions before they move on, and forgets those that none needs (backend.h has the contracts). */
+#pragma once
+
+#include "storage/backend.h"
+
+int sqlite_keep(struct backend *b, int64_t layer_id, uint64_t mark, struct err *e) MUST_CHECK;
+int sqlite_reclaim(struct backend *b, int64_t keys_since_s, bool *more, struct err *e) MUST_CHECK;
