@@ -138,6 +138,7 @@ apply_delete_model(struct batch *b, struct store_write *write, struct err *e)
 		return -1;
 	source_trees_drop_model(b->trees, write->model);
 	batch_drop_model(b, write->model);
+	b->chores_go_on = true; /* with its versions */
 	return 0;
 }
 
@@ -216,6 +217,9 @@ static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write
 	[STORE_SOURCES_FOLD] = apply_sources_fold,
 	[STORE_FREEZE] = apply_freeze,
 	[STORE_MODEL_FREEZE] = apply_model_freeze,
+	[STORE_PIN] = apply_pin,
+	[STORE_VERSION_MAKE] = apply_version_make,
+	[STORE_VERSION_DELETE] = apply_version_delete,
 	[STORE_SERVE] = apply_serve,
 	[STORE_ALIAS_PUT] = apply_alias_put,
 	[STORE_ALIAS_DELETE] = apply_alias_delete,

@@ -32,6 +32,11 @@ int apply_statistics_put(struct batch *b, struct store_write *write, struct err 
 int apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 int apply_parameters_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 
+/* apply_versions.c */
+int apply_pin(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_version_make(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+int apply_version_delete(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
+
 /* apply_serving.c */
 int apply_serve(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;
 int apply_alias_put(struct batch *b, struct store_write *write, struct err *e) MUST_CHECK;

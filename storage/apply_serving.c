@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "storage/apply.h"
+#include "storage/versions.h"
 
 /* The latest switch of what serves; zeroed: there was none. */
 static int
@@ -21,26 +22,6 @@ latest_switch(struct batch *b, const char *model, struct store_switch *out, stru
 		*out = list.entries[0];
 	free(list.entries);
 	return result;
-}
-
-/* The version that a name means, which must exist; 0: live. */
-static int
-find_version(struct batch *b, const char *model, const char *name, uint64_t *number, struct err *e)
-{
-	struct pointer alias;
-	bool found;
-
-	if (!store_name_number(name, number)) {
-		if (b->backend->ops->load_pointer(b->backend, model, name, &alias, &found, e) < 0)
-			return -1;
-		*number = alias.number;
-		return found ? 0 : backend_refuse_alias(model, name, e);
-	}
-	if (*number == 0)
-		return 0;
-	if (b->backend->ops->version_exists(b->backend, model, *number, &found, e) < 0)
-		return -1;
-	return found ? 0 : backend_refuse_version(model, name, e);
 }
 
 /* What served before the latest switch. */
@@ -69,7 +50,7 @@ find_served(struct batch *b, const struct store_write *write, const struct store
 	if (backend_need_model(b->backend, write->model, e) < 0)
 		return -1;
 	return strcmp(name, "previous") == 0 ? find_previous(b, write->model, latest, number, e) :
-					       find_version(b, write->model, name, number, e);
+					       versions_find_named(b->backend, write->model, name, number, e);
 }
 
 int
@@ -101,7 +82,7 @@ apply_alias_put(struct batch *b, struct store_write *write, struct err *e)
 	bool existed;
 
 	if (backend_need_model(b->backend, write->model, e) < 0 ||
-	    find_version(b, write->model, write->version.name, &number, e) < 0)
+	    versions_find_named(b->backend, write->model, write->version.name, &number, e) < 0)
 		return -1;
 	if (number == 0)
 		return backend_refuse_version(write->model, write->version.name, e);

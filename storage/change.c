@@ -22,6 +22,13 @@ is_of_model(const struct store_write *write)
 	return write->kind == STORE_MODEL_DELETE || write->kind == STORE_MODEL_FREEZE || write->kind >= STORE_PIN;
 }
 
+/* Whether it is one of the two that make a version, whose key is the version's. */
+static bool
+makes_version(const struct store_write *write)
+{
+	return write->kind == STORE_PIN || write->kind == STORE_VERSION_MAKE;
+}
+
 /* Puts the write that an error is about before its detail, where there are several. */
 static int
 name_write(const struct store_change *change, size_t i, struct err *e)
@@ -84,6 +91,8 @@ find_keys(struct batch *b, struct store_change *change, struct err *e)
 	bool some = false, all = true, found;
 	size_t missing = 0;
 
+	if (makes_version(change->writes))
+		return version_find_key(b, change, e);
 	for (size_t i = 0; i < change->count; i++) {
 		if (deletes(&change->writes[i]) || is_of_model(&change->writes[i]))
 			continue;
@@ -227,6 +236,7 @@ apply_repeated(struct store_change *change, struct err *e)
 static int
 apply(struct batch *b, struct store_change *change, struct err *e)
 {
+	b->change = change;
 	if (load_layers(b, change, e) < 0 || (change->key != NULL && find_keys(b, change, e) < 0))
 		return -1;
 	if (change->repeated)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "storage/pins.h"
 
 /* How many rows a slice forgets. A full slice is followed by the next at once, others after the pause. */
 #define SLICE ((size_t)1000)
@@ -10,6 +11,31 @@
 
 /* Keys are short no longer when this part of their number is free: so the log does not flicker at the limit. */
 #define CALM_PART 8
+
+int
+chores_open(struct chores *c, struct backend *b, struct err *e)
+{
+	return b->ops->last_pin(b, &c->pins_left, e);
+}
+
+void
+chores_close(struct chores *c)
+{
+	pins_free(c->released);
+	c->released = NULL;
+}
+
+void
+chores_drop_pins(struct chores *c, struct store_pin *released)
+{
+	struct store_pin *last = released;
+
+	while (last->next != NULL)
+		last = last->next;
+	last->next = c->released;
+	c->released = released;
+	c->due_us = 0;
+}
 
 bool
 chores_are_due(const struct chores *c)
@@ -51,7 +77,36 @@ trim_keys(const struct chores *c, struct batch *b, struct err *e)
 	return 0;
 }
 
-static int (*const table[])(const struct chores *c, struct batch *b, struct err *e) = { purge_keys, trim_keys };
+static int
+drop_pins(const struct chores *c, struct batch *b, struct err *e)
+{
+	const struct backend_ops *ops = b->backend->ops;
+
+	if (!b->chores_are_due)
+		return 0;
+	if (c->pins_left != 0 && ops->drop_pins(b->backend, 1, c->pins_left, e) < 0)
+		return -1;
+	for (const struct store_pin *pin = c->released; pin != NULL; pin = pin->next)
+		if (ops->drop_pins(b->backend, pin->id, pin->id, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* What only deleted versions and dropped pins needed. */
+static int
+reclaim(const struct chores *c, struct batch *b, struct err *e)
+{
+	bool more = false;
+
+	(void)c;
+	if (b->chores_are_due && b->backend->ops->reclaim(b->backend, b->keys_since_s, &more, e) < 0)
+		return -1;
+	b->chores_go_on |= more;
+	return 0;
+}
+
+static int (*const table[])(
+    const struct chores *c, struct batch *b, struct err *e) = { purge_keys, trim_keys, drop_pins, reclaim };
 
 int
 chores_work(const struct chores *c, struct batch *b, struct err *e)
@@ -71,6 +126,10 @@ chores_end(struct chores *c, const struct batch *b)
 		{ .name = "remembered_s", .number = (double)(b->now_s - b->trimmed.youngest_s) },
 		{ .name = "max_keys", .number = (double)c->keys_max } };
 
+	if (b->chores_are_due) {
+		c->pins_left = 0;
+		chores_close(c);
+	}
 	if (b->chores_go_on)
 		c->due_us = 0;
 	if (!c->keys_are_short && early && b->trimmed.kept <= c->keys_max) {

@@ -10,9 +10,18 @@
 struct chores {
 	int64_t key_lifetime_s;
 	uint64_t keys_max;
-	uint64_t due_us;     /* when there is something to do again, without a batch too */
-	bool keys_are_short; /* the log has been told that keys are forgotten before their time */
+	uint64_t due_us;            /* when there is something to do again, without a batch too */
+	bool keys_are_short;        /* the log has been told that keys are forgotten before their time */
+	int64_t pins_left;          /* pins up to this id were left by a daemon that was killed; 0: none, or dropped */
+	struct store_pin *released; /* to be dropped */
 };
+
+/* Looks which pins are left. */
+int chores_open(struct chores *c, struct backend *b, struct err *e) MUST_CHECK;
+void chores_close(struct chores *c);
+
+/* Pins were released: takes the list over, and drops them next. */
+void chores_drop_pins(struct chores *c, struct store_pin *released);
 
 bool chores_are_due(const struct chores *c);
 

@@ -13,10 +13,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "storage/copies.h"
 #include "storage/batch.h"
 #include "storage/chores.h"
+#include "storage/copies.h"
 #include "storage/history.h"
+#include "storage/pins.h"
 #include "storage/snapshot.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
@@ -41,6 +42,7 @@ struct store {
 	pthread_cond_t wake;
 	struct store_op *first, **last;
 	size_t waiting;
+	struct store_pin *released;
 	bool closing;
 
 	atomic_bool healthy;
@@ -69,8 +71,8 @@ read_layer(struct store *s, struct store_op *op, struct err *e)
 
 	if (versions_resolve(s->backend, s->cache, get->model, &get->which, &version, e) < 0)
 		return -1;
-	if (version != 0) /* there is none yet */
-		return backend_refuse_version(get->model, get->which.name, e);
+	if (version != 0)
+		return versions_layer(s->backend, s->cache, get, version, e);
 	return find_layer(s, get->model, get->layer, get->memory, &get->snapshot, e);
 }
 
@@ -97,6 +99,18 @@ static int
 read_model_list(struct store *s, struct store_op *op, struct err *e)
 {
 	return s->backend->ops->list_models(s->backend, &op->list, e);
+}
+
+static int
+read_versions(struct store *s, struct store_op *op, struct err *e)
+{
+	return versions_list(s->backend, &op->versions, e);
+}
+
+static int
+read_states(struct store *s, struct store_op *op, struct err *e)
+{
+	return versions_states(s->backend, s->cache, &op->states, e);
 }
 
 static int
@@ -128,19 +142,34 @@ static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op 
 	[STORE_LAYER_LIST] = read_layer_list,
 	[STORE_MODEL_LIST] = read_model_list,
 	[STORE_SOURCES_GET] = read_sources,
+	[STORE_VERSIONS_GET] = read_versions,
+	[STORE_STATES_GET] = read_states,
 	[STORE_SWITCHES_GET] = read_switches,
 	[STORE_ALIASES_GET] = read_aliases,
 	[STORE_HISTORY_GET] = read_history,
 };
 
+struct op_list {
+	struct store_op *first, **last;
+};
+
+static void
+append(struct op_list *list, struct store_op *op)
+{
+	op->next = NULL;
+	*list->last = op;
+	list->last = &op->next;
+}
+
 /*
  * Answers the reads, lets backups wait for their copy, and returns the changes, in their order, with the number of
- * their writes.
+ * their writes. Pins go first (apply_versions.c); all that waits is under way at once, so nobody can tell.
  */
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 {
-	struct store_op *changes = NULL, **last = &changes, *next;
+	struct op_list pins = { .last = &pins.first }, changes = { .last = &changes.first };
+	struct store_op *next;
 
 	*write_count = 0;
 	for (struct store_op *op = ops; op != NULL; op = next) {
@@ -148,16 +177,15 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 		if (op->kind == STORE_BACKUP) {
 			copies_ask(&s->copies, op);
 		} else if (op->kind == STORE_CHANGE) {
-			op->next = NULL;
-			*last = op;
-			last = &op->next;
+			append(op->change.writes->kind == STORE_PIN ? &pins : &changes, op);
 			*write_count += op->change.count;
 		} else {
 			(void)read_table[op->kind](s, op, &op->err);
 			op->done(op);
 		}
 	}
-	return changes;
+	*pins.last = changes.first;
+	return pins.first;
 }
 
 /* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
@@ -182,6 +210,7 @@ fail_all(struct store_op *ops, const struct err *e)
 {
 	for (struct store_op *op = ops; op != NULL; op = op->next) {
 		change_forget(&op->change);
+		versions_undo(&op->change);
 		op->change.repeated = false;
 		op->err = *e;
 	}
@@ -205,6 +234,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	struct err e = { 0 };
 	const bool made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) == 0;
 
+	b.store = s;
 	b.trees = &s->trees;
 	b.history_interval_s = s->history_interval_s;
 	source_trees_begin(&s->trees);
@@ -237,10 +267,11 @@ static bool
 take_all(struct store *s, struct store_op **ops)
 {
 	const struct timespec until = wait_until(s);
+	struct store_pin *released;
 	bool more;
 
 	pthread_mutex_lock(&s->lock);
-	while (s->first == NULL && !s->closing)
+	while (s->first == NULL && s->released == NULL && !s->closing)
 		if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != 0)
 			break;
 	*ops = s->first;
@@ -248,7 +279,11 @@ take_all(struct store *s, struct store_op **ops)
 	s->first = NULL;
 	s->last = &s->first;
 	s->waiting = 0;
+	released = s->released;
+	s->released = NULL;
 	pthread_mutex_unlock(&s->lock);
+	if (released != NULL)
+		chores_drop_pins(&s->chores, released);
 	return more;
 }
 
@@ -303,6 +338,28 @@ store_submit(struct store *s, struct store_op *op, struct err *e)
 	return taken ? 0 : refuse_submit(s, closing, e);
 }
 
+void
+store_pin_release(struct store_pin *pin)
+{
+	struct store *s;
+	bool first;
+
+	if (pin == NULL)
+		return;
+	if (pin->made) {
+		pins_free(pin);
+		return;
+	}
+	s = pin->store;
+	pthread_mutex_lock(&s->lock);
+	first = s->released == NULL;
+	pin->next = s->released;
+	s->released = pin;
+	pthread_mutex_unlock(&s->lock);
+	if (first)
+		pthread_cond_signal(&s->wake);
+}
+
 const struct snapshot *
 store_layer_cached(struct store *s, const char *model, const char *layer, const struct store_which *which)
 {
@@ -325,6 +382,16 @@ list_fini(struct store_list *list)
 	list->count = 0;
 }
 
+static void
+states_fini(struct store_states *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		snapshot_unref(list->entries[i]);
+	free(list->entries);
+	list->entries = NULL;
+	list->count = 0;
+}
+
 void
 store_op_fini(struct store_op *op)
 {
@@ -338,6 +405,13 @@ store_op_fini(struct store_op *op)
 		op->sources.snapshot = NULL;
 		free(op->sources.entries);
 		op->sources.entries = NULL;
+		break;
+	case STORE_VERSIONS_GET:
+		free(op->versions.entries);
+		op->versions.entries = NULL;
+		break;
+	case STORE_STATES_GET:
+		states_fini(&op->states);
 		break;
 	case STORE_SWITCHES_GET:
 		free(op->switches.entries);
@@ -376,6 +450,8 @@ store_free(struct store *s)
 {
 	if (s->backend != NULL)
 		s->backend->ops->close(s->backend);
+	chores_close(&s->chores);
+	pins_free(s->released);
 	source_trees_fini(&s->trees);
 	cache_free(s->cache);
 	pthread_mutex_destroy(&s->lock);
@@ -411,7 +487,7 @@ store_open(const struct store_options *options, struct err *e)
 	source_trees_init(&s->trees, s->cache, options->cache_bytes_max, options->sources_bytes_max);
 	path = sqlite_url_path(options->url, e);
 	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->definitions, e)) == NULL ||
-	    copies_start(&s->copies, s->backend, e) < 0)
+	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
 	rc = pthread_create(&s->thread, NULL, store_main, s);
 	if (rc != 0) {

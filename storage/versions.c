@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/versions.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The lists of a page of states together. A single layer's may be longer. */
+#define PAGE_BYTES ((size_t)1 << 20)
 
 bool
 store_name_number(const char *name, uint64_t *number)
@@ -57,6 +62,150 @@ versions_resolve(struct backend *b, struct cache *cache, const char *model, cons
 	if (backend_need_model(b, model, e) < 0)
 		return -1;
 	return named ? backend_refuse_alias(model, which->name, e) : 0;
+}
+
+int
+versions_find_named(struct backend *b, const char *model, const char *name, uint64_t *number, struct err *e)
+{
+	struct pointer alias;
+	bool found;
+
+	if (!store_name_number(name, number)) {
+		if (b->ops->load_pointer(b, model, name, &alias, &found, e) < 0)
+			return -1;
+		*number = alias.number;
+		return found ? 0 : backend_refuse_alias(model, name, e);
+	}
+	if (*number == 0)
+		return 0;
+	if (b->ops->version_exists(b, model, *number, &found, e) < 0)
+		return -1;
+	return found ? 0 : backend_refuse_version(model, name, e);
+}
+
+int
+versions_refuse_empty(const char *model, struct err *e)
+{
+	return err_fail(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layers", model);
+}
+
+/* The error for a version, or a pin, that was not found. */
+static int
+refuse_number(struct backend *b, const struct model_at *at, struct err *e)
+{
+	char number[32];
+
+	if (backend_need_model(b, at->model, e) < 0)
+		return -1;
+	if (at->pin != 0)
+		return err_fail(e, ERR_NO_SUCH_MODEL, "model \"%s\" was deleted while its states were read", at->model);
+	snprintf(number, sizeof(number), "%" PRIu64, at->version);
+	return backend_refuse_version(at->model, number, e);
+}
+
+static int
+find_at(struct backend *b, struct model_at *at, struct err *e)
+{
+	bool found;
+
+	if (b->ops->find_at(b, at, &found, e) < 0)
+		return -1;
+	return found ? 0 : refuse_number(b, at, e);
+}
+
+int
+versions_layer(struct backend *b, struct cache *cache, struct store_get *get, uint64_t version, struct err *e)
+{
+	struct model_at at = { .model = get->model, .version = version };
+	struct state_row row;
+	bool found;
+
+	get->snapshot = cache_get(cache, get->model, get->layer, version);
+	if (get->snapshot != NULL)
+		return 0;
+	if (find_at(b, &at, e) < 0 || b->ops->find_row(b, &at, get->layer, &row, &found, e) < 0)
+		return -1;
+	if (!found)
+		return err_fail(e, ERR_NO_SUCH_LAYER, "version %" PRIu64 " of model \"%s\" has no layer \"%s\"",
+		    version, get->model, get->layer);
+	if (b->ops->load_row(b, &at, &row, get->memory, &get->snapshot, e) < 0)
+		return -1;
+	cache_put(cache, get->snapshot);
+	return 0;
+}
+
+/*
+ * A state of a pin that has not moved on is the live one, and like that in the cache. One that has moved on is not put
+ * there: it has no version's number.
+ */
+static int
+load_state(struct backend *b, struct cache *cache, const struct model_at *at, const struct state_row *row,
+    struct budget_share *memory, const struct snapshot **out, struct err *e)
+{
+	const bool cached = at->pin == 0 || !row->kept;
+
+	*out = cached ? cache_get(cache, at->model, row->name, at->version) : NULL;
+	if (*out != NULL)
+		return 0;
+	if (b->ops->load_row(b, at, row, memory, out, e) < 0)
+		return -1;
+	if (cached)
+		cache_put(cache, *out);
+	return 0;
+}
+
+static int
+load_page(struct backend *b, struct cache *cache, const struct model_at *at, struct store_states *list, struct err *e)
+{
+	struct state_row row;
+	size_t bytes = 0;
+
+	snprintf(row.name, sizeof(row.name), "%s", list->after != NULL ? list->after : "");
+	do {
+		if (b->ops->next_row(b, at, row.name, &row, &list->more, e) < 0)
+			return -1;
+		if (!list->more || list->count == list->limit || (list->count > 0 && bytes + row.bytes > PAGE_BYTES))
+			return 0;
+		if (load_state(b, cache, at, &row, list->memory, &list->entries[list->count], e) < 0)
+			return -1;
+		list->count++;
+		bytes += row.bytes;
+	} while (true);
+}
+
+int
+versions_states(struct backend *b, struct cache *cache, struct store_states *list, struct err *e)
+{
+	struct model_at at = { .model = list->model };
+
+	if (list->which.kind == STORE_PINNED)
+		at.pin = list->which.pin;
+	else if (versions_resolve(b, cache, list->model, &list->which, &at.version, e) < 0)
+		return -1;
+	if (find_at(b, &at, e) < 0)
+		return -1;
+	list->entries = calloc(list->limit, sizeof(struct snapshot *));
+	if (list->entries == NULL)
+		return err_fail_memory(e);
+	if (load_page(b, cache, &at, list, e) < 0)
+		return -1;
+	return list->count > 0 || list->after != NULL ? 0 : versions_refuse_empty(list->model, e);
+}
+
+int
+versions_list(struct backend *b, struct store_versions *list, struct err *e)
+{
+	uint64_t number = 0;
+
+	if (backend_need_model(b, list->model, e) < 0)
+		return -1;
+	if (list->name != NULL) {
+		if (versions_find_named(b, list->model, list->name, &number, e) < 0)
+			return -1;
+		if (number == 0)
+			return backend_refuse_version(list->model, list->name, e);
+	}
+	return b->ops->list_versions(b, number, list, e);
 }
 
 static int
