@@ -141,7 +141,7 @@ struct backend_ops {
 	int (*find_version_key)(struct backend *b, const struct new_version *asked, int64_t since_s,
 	    struct used_version *out, bool *found, struct err *e);
 	int (*delete_version)(struct backend *b, const char *model, uint64_t number, struct err *e);
-	/* Sets entries, count and more, of a page or, if `number` is not 0, of that version; no entry if there is none. */
+	/* Sets entries, count and more: of a page, or, where `number` is not 0, of that version, if there is one. */
 	int (*list_versions)(struct backend *b, uint64_t number, struct store_versions *list, struct err *e);
 	int (*version_exists)(struct backend *b, const char *model, uint64_t number, bool *exists, struct err *e);
 	/*
