@@ -94,7 +94,7 @@ body_settle(struct body *b, enum datatype by_layer, struct err *e)
 const struct cJSON *
 body_envelope(const struct body *b)
 {
-	return b->form->document ? b->form->envelope(b->reader) : NULL;
+	return b != NULL && b->form->document ? b->form->envelope(b->reader) : NULL;
 }
 
 struct tensor *

@@ -55,7 +55,7 @@ int body_finish(struct body *b, struct err *e) MUST_CHECK;
  */
 int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
 
-/* After body_finish: the envelope, or NULL for a form that has none. */
+/* After body_finish: the envelope, or NULL for a form that has none, and where there is no body (NULL). */
 const struct cJSON *body_envelope(const struct body *b);
 
 /* After body_settle: a slot's tensor, or NULL if it has none. It belongs to the body; the caller may write to it. */

@@ -54,7 +54,8 @@ request_body_end(struct request *rq)
 {
 	size_t taken;
 
-	if (rq->route->body != BODY_NONE && rq->body == NULL && request_body(rq, "", 0, &taken) < 0)
+	if (rq->route->body != BODY_NONE && rq->body == NULL && !rq->route->body_optional &&
+	    request_body(rq, "", 0, &taken) < 0)
 		return -1;
 	return rq->body != NULL ? body_finish(rq->body, &rq->err) : 0;
 }

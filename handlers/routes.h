@@ -17,6 +17,7 @@ struct route {
 	} body;
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
+	bool body_optional;      /* no bytes are a body that says nothing */
 	bool any_query;          /* its query is ignored */
 	bool probe;              /* it is answered even if there are too many connections */
 	bool needs_layer;        /* the layer's state is loaded before `start` */
