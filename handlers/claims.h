@@ -17,7 +17,7 @@ struct claims;
 
 /* A claim, in memory of the request. The texts are not copied and must live while it is held. Zero it first. */
 struct claim {
-	const char *model, *layer, *key;
+	const char *model, *layer, *key; /* layer "": the model's own */
 
 	/* For claims.c alone. */
 	struct claims *held_in; /* NULL: not held */
@@ -28,7 +28,7 @@ struct claim {
 struct claims *claims_new(void) MUST_CHECK; /* NULL: no memory */
 void claims_free(struct claims *all);       /* every claim is released by then; NULL is fine */
 
-/* Takes the claim. False: another request holds this key of this layer. */
+/* Takes the claim. False: another request holds this key of this layer or model. */
 bool claims_take(struct claims *all, struct claim *claim) MUST_CHECK;
 
 /* Releases the claim if it is held. */

@@ -58,7 +58,8 @@ idempotency_begin(struct request *rq, const char *header, struct err *e)
 		return err_fail_memory(e);
 	/* The same key and body on another route are another request. */
 	digest_add(rq->digest, rq->route->path, strlen(rq->route->path));
-	rq->claim = (struct claim){ .model = rq->model, .layer = rq->layer, .key = key };
+	/* No layer has the name "". */
+	rq->claim = (struct claim){ .model = rq->model, .layer = rq->layer != NULL ? rq->layer : "", .key = key };
 	if (claims_take(rq->claims, &rq->claim))
 		return 0;
 	err_set(e, ERR_IDEMPOTENCY_IN_FLIGHT,
