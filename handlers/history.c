@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GET .../history: the spread of a layer's running statistics over time, its present state first. */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "codec/json_write.h"
@@ -80,7 +79,7 @@ history_get_finish(struct request *rq, struct err *e)
 	const size_t count = page->count - (present && page->count == page->limit);
 	struct buf *b = &rq->reply.head;
 	struct store_moment now;
-	char next[24] = "";
+	uint64_t next = 0;
 
 	(void)e;
 	buf_text(b, "{\"history\":[");
@@ -93,10 +92,10 @@ history_get_finish(struct request *rq, struct err *e)
 		add_moment(b, &page->entries[i]);
 	}
 	if (count < page->count)
-		snprintf(next, sizeof(next), "%" PRIu64, page->entries[count].number + 1);
+		next = page->entries[count].number + 1;
 	else if (page->more)
-		snprintf(next, sizeof(next), "%" PRIu64, page->entries[count - 1].number);
-	page_end(b, next[0] != '\0' ? next : NULL);
+		next = page->entries[count - 1].number;
+	page_end_numbered(b, next);
 	reply_revision(&rq->reply, page->snapshot->revision);
 	store_op_fini(&rq->op);
 	return 0;

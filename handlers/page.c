@@ -47,3 +47,12 @@ page_end(struct buf *b, const char *next)
 		buf_text(b, "null");
 	buf_byte(b, '}');
 }
+
+void
+page_end_numbered(struct buf *b, uint64_t next)
+{
+	char text[BUF_UINT_BYTES + 1];
+
+	text[buf_format_uint(text, next)] = '\0';
+	page_end(b, next != 0 ? text : NULL);
+}

@@ -22,3 +22,4 @@ int page_get_numbered(const struct request *rq, struct page *out, struct err *e)
 
 /* Ends a list and its object, with the member "next": the `after` of the next page, or null (NULL) on the last page. */
 void page_end(struct buf *b, const char *next);
+void page_end_numbered(struct buf *b, uint64_t next); /* the same of a number, as a string; 0: null */
