@@ -21,6 +21,7 @@ handler models_list, models_list_finish, model_get, model_get_finish, model_dele
 answer_values models_values, layers_values;
 
 /* layers.c */
+extern const struct input *const layer_get_inputs[];
 handler layer_put, layer_put_finish, layer_get, layer_delete;
 
 /* train.c */
@@ -40,7 +41,8 @@ handler backward_start, backward_joined;
  * statistics.c; merge.c: counts_finish answers what a change has led to; counts_unchanged the present state, for a call
  * that has nothing to add, which a frozen layer refuses like any other of its kind
  */
-extern const struct input *const statistics_put_inputs[], *const statistics_merge_inputs[];
+extern const struct input *const statistics_put_inputs[], *const statistics_merge_inputs[],
+							      *const statistics_get_inputs[];
 handler statistics_get, statistics_put, statistics_put_finish, statistics_reset, statistics_reset_finish;
 handler statistics_merge, counts_finish, counts_unchanged;
 
@@ -55,13 +57,24 @@ handler history_get, history_get_finish;
 answer_values history_values;
 
 /* parameters.c, affine.c */
-extern const struct input *const parameters_put_inputs[], *const affine_inputs[];
+extern const struct input *const parameters_put_inputs[], *const parameters_get_inputs[], *const affine_inputs[];
 handler parameters_get, parameters_put, parameters_put_finish, affine_get;
 answer_values parameters_values;
 
 /* frozen.c */
 extern const struct input *const frozen_inputs[], *const model_frozen_inputs[];
 handler frozen_get, frozen_put, frozen_put_finish, model_frozen_put, model_frozen_put_finish;
+
+/* versions.c, version_create.c */
+extern const struct input *const version_create_inputs[];
+handler version_create, version_create_finish, version_list, version_list_finish, version_get, version_get_finish,
+    version_delete;
+answer_values states_values;
+
+/* serving.c, aliases.c */
+extern const struct input *const serving_put_inputs[], *const alias_put_inputs[];
+handler serving_get, serving_get_finish, serving_put, serving_put_finish, serving_history, serving_history_finish;
+handler alias_get, alias_get_finish, alias_put, alias_put_finish, alias_delete, aliases_list, aliases_list_finish;
 
 /* normalize.c */
 extern const struct input *const normalize_inputs[];

@@ -5,6 +5,8 @@
 #include "handlers/input.h"
 #include "handlers/reply.h"
 
+const struct input *const layer_get_inputs[] = { &version_input, NULL };
+
 int
 layer_put(struct request *rq, struct err *e)
 {
@@ -53,7 +55,7 @@ layer_get(struct request *rq, struct err *e)
 {
 	(void)e;
 	definition_show(&rq->reply.head, rq->definition, rq->state->statistics.features, rq->state->frozen);
-	reply_revision(&rq->reply, rq->state->revision);
+	reply_state(&rq->reply, rq->state);
 	return 0;
 }
 

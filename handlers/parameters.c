@@ -11,6 +11,7 @@
 #include "handlers/reply.h"
 
 const struct input *const parameters_put_inputs[] = { &weight_input, &bias_input, NULL };
+const struct input *const parameters_get_inputs[] = { &version_input, NULL };
 
 /* Writes weight or bias in the layer's shape, or null if the layer has none. */
 static void
@@ -55,7 +56,7 @@ parameters_get(struct request *rq, struct err *e)
 {
 	(void)e;
 	format_parameters(rq, rq->state->weight.values, rq->state->bias.values, rq->state->statistics.features);
-	reply_revision(&rq->reply, rq->state->revision);
+	reply_state(&rq->reply, rq->state);
 	return 0;
 }
 

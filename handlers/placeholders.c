@@ -31,6 +31,21 @@ placeholders_check_name(const char *what, const char *name, struct err *e)
 	    name, what, STORE_NAME_MAX);
 }
 
+int
+placeholders_check_alias(const char *what, const char *name, struct err *e)
+{
+	uint64_t number;
+
+	if (placeholders_check_name(what, name, e) < 0)
+		return -1;
+	if (!store_name_number(name, &number) && strcmp(name, "previous") != 0)
+		return 0;
+	return err_fail(e, ERR_BAD_NAME,
+	    "\"%s\" cannot be an alias: where an alias may stand, numbers, \"live\" and \"previous\" have a meaning of "
+	    "their own",
+	    name);
+}
+
 static const struct placeholder {
 	const char *name;                                                /* in a path it stands between braces */
 	size_t member;                                                   /* of struct request: a const char * */
@@ -39,6 +54,8 @@ static const struct placeholder {
 	{ "model", offsetof(struct request, model), placeholders_check_name },
 	{ "layer", offsetof(struct request, layer), placeholders_check_name },
 	{ "source", offsetof(struct request, source), placeholders_check_name },
+	{ "version", offsetof(struct request, version), placeholders_check_name },
+	{ "alias", offsetof(struct request, alias), placeholders_check_alias },
 };
 
 #define PLACEHOLDERS (sizeof(placeholders) / sizeof(placeholders[0]))

@@ -13,6 +13,9 @@
 /* Checks a name of a `what`, such as "model". Error: bad_name. */
 int placeholders_check_name(const char *what, const char *name, struct err *e) MUST_CHECK;
 
+/* Checks the name of an alias, which must not look like a version's number or one of the words. Error: bad_name. */
+int placeholders_check_alias(const char *what, const char *name, struct err *e) MUST_CHECK;
+
 /* Sets the members of `rq` to the segments in the places of the placeholders of `path`, which the segments match. */
 void placeholders_take(struct request *rq, const char *path, const char *const *segments);
 

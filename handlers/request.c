@@ -32,6 +32,15 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 }
 
 void
+request_unpin(struct request *rq)
+{
+	if (rq->write.kind != STORE_PIN && rq->write.kind != STORE_VERSION_MAKE)
+		return;
+	store_pin_release(rq->write.version.pin);
+	rq->write.version.pin = NULL;
+}
+
+void
 request_fini(struct request *rq)
 {
 	claims_release(&rq->claim);
@@ -39,6 +48,7 @@ request_fini(struct request *rq)
 	if (rq->member.leads && rq->phase == PHASE_FINISH)
 		(void)request_step(rq, true);
 	sync_leave(&rq->member);
+	request_unpin(rq);
 	store_op_fini(&rq->op);
 	snapshot_unref(rq->state);
 	body_free(rq->body);
@@ -223,6 +233,7 @@ request_step(struct request *rq, bool apart)
 
 	if (next == REQUEST_DONE) {
 		claims_release(&rq->claim);
+		request_unpin(rq);
 		tell_members(rq);
 		request_let_go(rq);
 	}

@@ -60,7 +60,7 @@ struct reply_source {
 struct reply {
 	unsigned status;   /* 200 unless a handler says otherwise; 204 has no body */
 	enum form form;    /* that the client takes; FORM_JSON where the route has no other. The server's to set */
-	bool has_location; /* the request's own path */
+	bool has_location; /* the request's own path, with location_number behind it unless that is 0 */
 	bool has_count, has_seed, has_revision;
 	bool has_version;
 	struct buf head;
@@ -73,6 +73,7 @@ struct reply {
 	uint64_t seed;                /* Normd-Seed */
 	uint64_t revision;            /* ETag and Normd-Revision */
 	uint64_t version;             /* Normd-Version; 0: live */
+	uint64_t location_number;
 	char etag[REPLY_ETAG_BYTES];  /* ETag, with its quotes, where it is not the revision; "": none */
 };
 
@@ -90,6 +91,8 @@ struct request {
 	const char *model; /* NULL where the path has none */
 	const char *layer;
 	const char *source;
+	const char *version; /* a version's number or an alias */
+	const char *alias;
 	struct query_item query[REQUEST_QUERY_MAX];
 	const char *if_match; /* the header, or NULL */
 	size_t body_max_bytes;
@@ -137,6 +140,12 @@ int request_body(struct request *rq, const char *bytes, size_t len, size_t *take
 
 /* The body has ended: checks its end, and that there is one where the route needs it. -1 with rq->err. */
 int request_body_end(struct request *rq) MUST_CHECK;
+
+/*
+ * Releases the pin that a STORE_PIN has set in rq->write, if there is one. A request that has ended, however it ended,
+ * has released it.
+ */
+void request_unpin(struct request *rq);
 
 /* Whether the request's change is stored. Then the answer must be success, or there is none. */
 bool request_stored(const struct request *rq);

@@ -6,7 +6,8 @@
 #include "handlers/handlers.h"
 #include "handlers/placeholders.h"
 
-#define LAYER "/v1/models/{model}/layers/{layer}"
+#define MODEL "/v1/models/{model}"
+#define LAYER MODEL "/layers/{layer}"
 
 /* The table is searched from the top, so the most frequent calls come first. */
 const struct route routes[] = {
@@ -25,15 +26,33 @@ const struct route routes[] = {
 	    .finish = backup_get_finish },
 	{ "GET", "/v1/models", .inputs = page_inputs, .start = models_list, .finish = models_list_finish,
 	    .answer_values = models_values },
-	{ "GET", "/v1/models/{model}", .inputs = page_inputs, .start = model_get, .finish = model_get_finish,
+	{ "GET", MODEL, .inputs = page_inputs, .start = model_get, .finish = model_get_finish,
 	    .answer_values = layers_values },
-	{ "DELETE", "/v1/models/{model}", .start = model_delete, .finish = no_content_finish },
-	{ "PUT", "/v1/models/{model}/frozen", .body = BODY_INPUTS, .inputs = model_frozen_inputs,
-	    .start = model_frozen_put, .finish = model_frozen_put_finish },
+	{ "DELETE", MODEL, .start = model_delete, .finish = no_content_finish },
+	{ "PUT", MODEL "/frozen", .body = BODY_INPUTS, .inputs = model_frozen_inputs, .start = model_frozen_put,
+	    .finish = model_frozen_put_finish },
+	{ "POST", MODEL "/versions", .body = BODY_INPUTS, .inputs = version_create_inputs, .body_optional = true,
+	    .takes_key = true, .start = version_create, .finish = version_create_finish,
+	    .answer_values = states_values },
+	{ "GET", MODEL "/versions", .inputs = page_numbered_inputs, .start = version_list,
+	    .finish = version_list_finish },
+	{ "GET", MODEL "/versions/{version}", .inputs = page_inputs, .start = version_get, .finish = version_get_finish,
+	    .answer_values = states_values },
+	{ "DELETE", MODEL "/versions/{version}", .start = version_delete, .finish = no_content_finish },
+	{ "GET", MODEL "/serving", .start = serving_get, .finish = serving_get_finish },
+	{ "PUT", MODEL "/serving", .body = BODY_INPUTS, .inputs = serving_put_inputs, .start = serving_put,
+	    .finish = serving_put_finish },
+	{ "GET", MODEL "/serving/history", .inputs = page_numbered_inputs, .start = serving_history,
+	    .finish = serving_history_finish },
+	{ "GET", MODEL "/aliases", .inputs = page_inputs, .start = aliases_list, .finish = aliases_list_finish },
+	{ "GET", MODEL "/aliases/{alias}", .start = alias_get, .finish = alias_get_finish },
+	{ "PUT", MODEL "/aliases/{alias}", .body = BODY_INPUTS, .inputs = alias_put_inputs, .start = alias_put,
+	    .finish = alias_put_finish },
+	{ "DELETE", MODEL "/aliases/{alias}", .start = alias_delete, .finish = no_content_finish },
 	{ "PUT", LAYER, .body = BODY_DEFINITION, .start = layer_put, .finish = layer_put_finish },
-	{ "GET", LAYER, .needs_layer = true, .start = layer_get },
+	{ "GET", LAYER, .inputs = layer_get_inputs, .needs_layer = true, .start = layer_get },
 	{ "DELETE", LAYER, .start = layer_delete, .finish = no_content_finish },
-	{ "GET", LAYER "/statistics", .needs_layer = true, .start = statistics_get },
+	{ "GET", LAYER "/statistics", .inputs = statistics_get_inputs, .needs_layer = true, .start = statistics_get },
 	{ "PUT", LAYER "/statistics", .body = BODY_INPUTS, .inputs = statistics_put_inputs, .needs_layer = true,
 	    .stores_values = true, .start = statistics_put, .finish = statistics_put_finish },
 	{ "DELETE", LAYER "/statistics", .needs_layer = true, .start = statistics_reset,
@@ -53,7 +72,7 @@ const struct route routes[] = {
 	    .finish = sources_list_finish, .answer_values = sources_values },
 	{ "GET", LAYER "/history", .inputs = page_numbered_inputs, .needs_layer = true, .start = history_get,
 	    .finish = history_get_finish, .answer_values = history_values },
-	{ "GET", LAYER "/parameters", .needs_layer = true, .start = parameters_get,
+	{ "GET", LAYER "/parameters", .inputs = parameters_get_inputs, .needs_layer = true, .start = parameters_get,
 	    .answer_values = parameters_values },
 	{ "PUT", LAYER "/parameters", .body = BODY_INPUTS, .inputs = parameters_put_inputs, .needs_layer = true,
 	    .stores_values = true, .start = parameters_put, .finish = parameters_put_finish,

@@ -18,6 +18,8 @@ static const struct input count_input = { "count", DOUBLES_COUNT };
 const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
 	&digest_shown_input, &revision_shown_input, NULL };
 
+const struct input *const statistics_get_inputs[] = { &version_input, NULL };
+
 /* Writes statistics up to their revision; NULL for `mean` and `var` means the initial 0 and 1. */
 static void
 format_statistics(struct request *rq, const struct statistics *s)
@@ -53,6 +55,7 @@ statistics_get(struct request *rq, struct err *e)
 	format_statistics(rq, &rq->state->statistics);
 	state_digest_show(&rq->reply.head, rq->state);
 	end_statistics(rq, rq->state->revision);
+	reply_state(&rq->reply, rq->state);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "handlers/placeholders.h"
 #include "handlers/routes.h"
@@ -44,13 +45,17 @@ add_number(struct MHD_Response *response, const char *name, uint64_t number, boo
 	add_header(response, name, text);
 }
 
-/* The layer's path in its shortest form: the client's own may be longer than an answer's head has room for. */
+/* The path in its shortest form: the client's own may be longer than an answer's head has room for. */
 static void
 add_location(struct MHD_Response *response, const struct request *rq)
 {
-	char path[PLACEHOLDERS_PATH_BYTES];
+	char path[PLACEHOLDERS_PATH_BYTES + BUF_UINT_BYTES + 1];
+	size_t len;
 
 	placeholders_fill(rq, path);
+	len = strlen(path);
+	if (rq->reply.location_number != 0)
+		snprintf(path + len, sizeof(path) - len, "/%" PRIu64, rq->reply.location_number);
 	add_header(response, MHD_HTTP_HEADER_LOCATION, path);
 }
 

@@ -8,7 +8,9 @@ import unittest
 
 from normd import ROOT
 
-LAYER = "/v1/models/{model}/layers/{layer}"
+MODEL = "/v1/models/{model}"
+LAYER = MODEL + "/layers/{layer}"
+PREFIXES = {"MODEL": MODEL, "LAYER": LAYER, "": ""}
 
 
 def read(path):
@@ -34,8 +36,8 @@ def routes():
     """What handlers/routes.c says of each route: {(method, path): {column: text}}."""
     found = {}
     for row in re.findall(r'^\t\{ ("[A-Z]+", .*?) \},\n', read("handlers/routes.c"), re.S | re.M):
-        method, prefix, rest = re.match(r'"(\w+)", (LAYER\b)? ?(?:"(/[^"]*)")?', row).groups(default="")
-        found[method, (LAYER if prefix else "") + rest] = dict(re.findall(r'\.(\w+) = "?([^",]+)', row))
+        method, prefix, rest = re.match(r'"(\w+)", (LAYER\b|MODEL\b)? ?(?:"(/[^"]*)")?', row).groups(default="")
+        found[method, PREFIXES[prefix] + rest] = dict(re.findall(r'\.(\w+) = "?([^",]+)', row))
     return found
 
 

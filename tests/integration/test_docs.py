@@ -101,7 +101,7 @@ class Api(unittest.TestCase):
         """What the tests below know of a few routes and fields is what a client can send."""
         taken, layer = inputs(), "/v1/models/{model}/layers/{layer}"
         self.assertEqual(set(taken), set(routes()))
-        self.assertEqual(routes()["GET", layer], {"needs_layer": "true", "start": "layer_get"})
+        self.assertEqual(routes()["DELETE", layer], {"start": "layer_delete", "finish": "no_content_finish"})
         self.assertEqual(taken["GET", "/v1/models"], ({"limit", "after"}, set()))
         self.assertEqual(taken["POST", layer + "/statistics/merge"], (set(), {"mean", "var", "count"}))
         self.assertLessEqual({"inverse", "lengths", "mask"}, taken["POST", layer + "/infer"][0])
@@ -138,7 +138,8 @@ class Api(unittest.TestCase):
                              taken | (tensor_forms() if "tensors_in" in row else set()), operation)
             given = {media for status, response in operation.responses.items() if status < "300"
                      for media in response.get("content", {})}
-            expected = {row.get("stream_type", "application/json")} if "200" in operation.responses else set()
+            expected = ({row.get("stream_type", "application/json")} if {"200", "201"} & set(operation.responses) else
+                        set())
             self.assertEqual(given, expected | (tensor_forms() if "tensors_out" in row else set()), operation)
 
     def test_headers(self):
