@@ -64,6 +64,22 @@ class NothingTwice(unittest.TestCase):
             for part in parts:
                 self.assertIn("up to date", make(f"B={directory}", "-n", part), part)
 
+    def test_the_api_document_is_written_again_when_its_page_changes(self):
+        with tempfile.TemporaryDirectory(prefix="normd-build-") as directory:
+            part = os.path.join(directory, "handlers/openapi_document.o")
+            make(f"B={directory}", part)
+            with open(part[:-1] + "c", "rb") as f:
+                written = f.read()
+            self.assertIn("up to date", make(f"B={directory}", "-n", part))
+            for source in ("docs/openapi.yaml", "scripts/make_openapi.py"):
+                self.assertIn("scripts/make_openapi.py docs/openapi.yaml",
+                              make(f"B={directory}", "-n", "-W", source, part))
+            os.unlink(part)
+            os.unlink(part[:-1] + "c")
+            make(f"B={directory}", part)
+            with open(part[:-1] + "c", "rb") as f:
+                self.assertEqual(f.read(), written)
+
     def test_other_flags_build_it_again(self):
         with tempfile.TemporaryDirectory(prefix="normd-build-") as directory:
             part = os.path.join(directory, "base/clock.o")
