@@ -224,7 +224,7 @@ header_in_text(struct safetensors_header *h, struct json_input *in, struct err *
 	const int result = json_string_feed(&h->string, in, &h->texts, e);
 
 	if (h->texts.failed)
-		return 0; /* header_check_memory has the error */
+		return 0; /* safetensors_header_feed has the error */
 	if (result < 0)
 		e->code = ERR_BAD_SAFETENSORS;
 	if (h->role == HEADER_IGNORED && !key)
@@ -320,18 +320,16 @@ header_step(struct safetensors_header *h, struct json_input *in, struct err *e)
 	}
 }
 
+/* The memory that the last step needed is missing. */
 static int
-header_check_memory(const struct safetensors_header *h, struct err *e)
+header_refuse_memory(const struct safetensors_header *h, struct err *e)
 {
 	const struct buf *const bufs[] = { &h->texts, &h->entries, &h->names.items, &h->keys.items };
 
-	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
+	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
 		if (bufs[i]->refused > 0)
 			return budget_refuse(h->memory, bufs[i]->refused, e);
-		if (bufs[i]->failed)
-			return err_fail_memory(e);
-	}
-	return 0;
+	return err_fail_memory(e);
 }
 
 int
@@ -341,9 +339,12 @@ safetensors_header_feed(struct safetensors_header *h, const char *bytes, size_t 
 		.p = bytes, .start = bytes, .end = bytes + len, .start_at = SAFETENSORS_LENGTH_BYTES + h->taken
 	};
 
-	while (in.p < in.end)
-		if (header_step(h, &in, e) < 0 || header_check_memory(h, e) < 0)
+	while (in.p < in.end) {
+		if (header_step(h, &in, e) < 0)
 			return -1;
+		if (h->texts.failed || h->entries.failed || h->names.items.failed || h->keys.items.failed)
+			return header_refuse_memory(h, e);
+	}
 	h->taken += len;
 	return 0;
 }
