@@ -557,6 +557,42 @@ START_TEST(little_for_an_announcement)
 }
 END_TEST
 
+/* With less memory than a file needs it is refused, in each part of the file, and what was taken is given back. */
+START_TEST(no_memory)
+{
+	struct buf f =
+	    make_file("{\"__metadata__\":{\"a\":\"b\"},\"u\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[8,16]},"
+		      "\"t\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]}}",
+		16);
+	unsigned read = 0;
+
+	for (size_t room = 0; room < 4096; room += 16) {
+		struct budget budget;
+		struct budget_share memory = { .budget = &budget };
+		struct safetensors *s = safetensors_new(&unlimited, &memory);
+		double values[2];
+		struct err e = { 0 };
+		size_t taken, rest;
+
+		ck_assert_ptr_nonnull(s);
+		budget_init(&budget, room);
+		if (safetensors_feed(s, f.bytes, f.len, &taken, &e) == 0 &&
+		    safetensors_keep_doubles(s, 0, &values[0], &e) == 0 &&
+		    safetensors_keep_doubles(s, 1, &values[1], &e) == 0 &&
+		    safetensors_feed(s, f.bytes + taken, f.len - taken, &rest, &e) == 0)
+			read++;
+		else
+			ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
+		safetensors_free(s);
+		ck_assert_uint_eq(memory.bytes, 0);
+		budget_give_all(&memory);
+	}
+	ck_assert_uint_gt(read, 0);
+	ck_assert_uint_lt(read, 4096 / 16 - 20);
+	buf_fini(&f);
+}
+END_TEST
+
 /* Lists and objects that are not known may be nested, but not without end. */
 START_TEST(nesting)
 {
@@ -601,6 +637,7 @@ unit_suite(void)
 	tcase_add_loop_test(sizes, many_tensors, 0, 2);
 	tcase_add_test(sizes, duplicate_of_many);
 	tcase_add_test(sizes, little_for_an_announcement);
+	tcase_add_test(sizes, no_memory);
 	tcase_add_test(sizes, nesting);
 	suite_add_tcase(suite, corpus);
 	suite_add_tcase(suite, values);
