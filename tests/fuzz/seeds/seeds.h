@@ -15,3 +15,4 @@ void seeds_add(struct seeds *s, const void *bytes, size_t len);
 void seeds_add_json_scan(struct seeds *s);
 void seeds_add_decimal(struct seeds *s);
 void seeds_add_npy(struct seeds *s);
+void seeds_add_safetensors(struct seeds *s);
