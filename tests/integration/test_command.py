@@ -58,6 +58,7 @@ class Options(unittest.TestCase):
                             (["--key-lifetime", "0"], "from 1 to"), (["--key-lifetime", "1w"], "such as 90s"),
                             (["--key-lifetime", "99999999999999999999d"], "--key-lifetime"),
                             (["--key-lifetime", ""], "--key-lifetime"),
+                            (["--history-interval", "0"], "from 1 to"), (["--history-interval", "off"], "such as 90s"),
                             (["--store", "sqlite::memory:"], "would be lost"),
                             (["--store", "sqlite:file:x?mode=memory"], "not a URI"),
                             (["--store", "sqlite:"], "without a path"),
