@@ -182,13 +182,14 @@ struct backend_ops {
 	int (*delete_source)(struct backend *b, int64_t layer_id, const char *name, struct err *e);
 	int (*delete_sources)(struct backend *b, int64_t layer_id, struct err *e);
 	/*
-	 * The rows of a layer's history, which delete_layer and delete_model delete too. last_moment sets the number
-	 * and the time of the latest; without one it changes nothing. add_moment adds moment->number, and deletes the
-	 * row `thinned` (0: none).
+	 * The rows of a layer's history. last_moment sets the number and the time of the latest; without one it changes
+	 * nothing. add_moment adds moment->number, and deletes the row `thinned` (0: none). delete_layer and
+	 * delete_model leave rows to purge_history, which deletes up to `limit`; *purged: how many.
 	 */
 	int (*last_moment)(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e);
 	int (*add_moment)(
 	    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e);
+	int (*purge_history)(struct backend *b, size_t limit, size_t *purged, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 	/* Keeps and changes each layer whose flag was another. */

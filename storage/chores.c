@@ -105,8 +105,21 @@ reclaim(const struct chores *c, struct batch *b, struct err *e)
 	return 0;
 }
 
-static int (*const table[])(
-    const struct chores *c, struct batch *b, struct err *e) = { purge_keys, trim_keys, drop_pins, reclaim };
+/* The history of layers that were deleted. */
+static int
+purge_history(const struct chores *c, struct batch *b, struct err *e)
+{
+	size_t purged = 0;
+
+	(void)c;
+	if (b->chores_are_due && b->backend->ops->purge_history(b->backend, SLICE, &purged, e) < 0)
+		return -1;
+	b->chores_go_on |= purged == SLICE;
+	return 0;
+}
+
+static int (*const table[])(const struct chores *c, struct batch *b, struct err *e) = { purge_keys, trim_keys,
+	drop_pins, reclaim, purge_history };
 
 int
 chores_work(const struct chores *c, struct batch *b, struct err *e)

@@ -196,6 +196,8 @@ sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_LAYER);
 
+	if (sqlite_leave_history(b, id, e) < 0)
+		return -1;
 	sqlite3_bind_int64(stmt, 1, id);
 	return statement_run(stmt, e);
 }
@@ -206,6 +208,8 @@ sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 	sqlite3_stmt *versions = sqlite_statement(b, STATEMENT_DELETE_VERSIONS),
 		     *rest = sqlite_statement(b, STATEMENT_DELETE_MODEL);
 
+	if (sqlite_leave_histories(b, model, e) < 0)
+		return -1;
 	statement_bind_text(versions, 1, model);
 	statement_bind_text(rest, 1, model);
 	return statement_run(versions, e) < 0 ? -1 : statement_run(rest, e);
@@ -341,6 +345,7 @@ static const struct backend_ops sqlite_ops = {
 	.delete_sources = sqlite_delete_sources,
 	.last_moment = sqlite_last_moment,
 	.add_moment = sqlite_add_moment,
+	.purge_history = sqlite_purge_history,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
 	.freeze_model = sqlite_freeze_model,

@@ -342,10 +342,20 @@ take_moment(struct check *c, sqlite3_stmt *row)
 		    text(row, 2), damage);
 }
 
+static void
+take_lost(struct check *c, sqlite3_stmt *row)
+{
+	found(c, "there is a history of a layer with the id %s, but no such layer", text(row, 0));
+}
+
 static int
 check_history(struct check *c, struct err *e)
 {
-	return c->version < HISTORY_SINCE ? 0 : query(c, history_check_sql, "the histories", take_moment, e);
+	if (c->version < HISTORY_SINCE)
+		return 0;
+	return query(c, history_check_sql, "the histories", take_moment, e) < 0 ?
+	    -1 :
+	    query(c, history_check_lost_sql, "the histories", take_lost, e);
 }
 
 /* ---- the file */

@@ -10,6 +10,9 @@ const char history_check_sql[] =
     " h.mean_max, h.var_min, h.var_median, h.var_max FROM history h JOIN layer l ON l.id = h.layer_id"
     " JOIN model m ON m.id = l.model_id";
 
+const char history_check_lost_sql[] = "SELECT DISTINCT layer_id FROM history WHERE layer_id NOT IN"
+				      " (SELECT id FROM layer UNION ALL SELECT layer_id FROM history_gone)";
+
 enum { MODEL, LAYER, NUMBER, TIME, REVISION, BATCHES, MEAN, VAR = MEAN + 3 };
 
 /* A least value, a median and a greatest one in their order, none below `least`. */

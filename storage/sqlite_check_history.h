@@ -4,8 +4,11 @@
 
 #include <sqlite3.h>
 
-/* All rows; the first columns are the names of model and layer, and the row's number. */
+/* All rows of layers that there are; the first columns are the names of model and layer, and the row's number. */
 extern const char history_check_sql[];
+
+/* The ids of other layers whose rows no chore will delete. */
+extern const char history_check_lost_sql[];
 
 /* What is wrong with a row, as the end of a sentence about it; NULL: nothing. */
 const char *history_check_row(sqlite3_stmt *row);

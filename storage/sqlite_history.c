@@ -57,6 +57,61 @@ sqlite_add_moment(
 	return thinned != 0 ? thin(b, layer_id, thinned, e) : 0;
 }
 
+int
+sqlite_leave_history(struct backend *b, int64_t layer_id, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LEAVE_HISTORY);
+
+	sqlite3_bind_int64(stmt, 1, layer_id);
+	return statement_run(stmt, e);
+}
+
+int
+sqlite_leave_histories(struct backend *b, const char *model, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LEAVE_HISTORIES);
+
+	statement_bind_text(stmt, 1, model);
+	return statement_run(stmt, e);
+}
+
+/* Deletes up to `limit` rows of a layer, and at the end the layer's row among those that are gone. */
+static int
+purge_layer(struct backend *b, int64_t layer_id, size_t limit, size_t *purged, struct err *e)
+{
+	sqlite3_stmt *moments = sqlite_statement(b, STATEMENT_DELETE_MOMENTS),
+		     *gone = sqlite_statement(b, STATEMENT_DELETE_LEFT);
+
+	sqlite3_bind_int64(moments, 1, layer_id);
+	sqlite3_bind_int64(moments, 2, (sqlite3_int64)limit);
+	if (statement_run(moments, e) < 0)
+		return -1;
+	*purged = (size_t)sqlite3_changes64(sqlite_self(b)->db);
+	if (*purged == limit)
+		return 0;
+	++*purged;
+	sqlite3_bind_int64(gone, 1, layer_id);
+	return statement_run(gone, e);
+}
+
+int
+sqlite_purge_history(struct backend *b, size_t limit, size_t *purged, struct err *e)
+{
+	size_t rows;
+
+	for (*purged = 0; *purged < limit; *purged += rows) {
+		int64_t layer_id = 0;
+
+		if (statement_int(sqlite_statement(b, STATEMENT_FIRST_LEFT), &layer_id, e) < 0)
+			return -1;
+		if (layer_id == 0)
+			return 0;
+		if (purge_layer(b, layer_id, limit - *purged, &rows, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static struct spread
 column_spread(sqlite3_stmt *row, int column)
 {

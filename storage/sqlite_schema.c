@@ -145,9 +145,12 @@ static const char *const migrations[] = {
 	"  note TEXT NOT NULL"
 	") STRICT;"
 	"CREATE INDEX serving_by_model ON serving(model_id, id);"
-	/* What a layer's statistics were like, for plots: a row per interval at most. `number` counts them. */
+	/*
+	 * What a layer's statistics were like, for plots: a row per interval at most. `number` counts them. No foreign
+	 * key: deleting a layer must not take as long as it has rows, so it leaves them in history_gone to a chore.
+	 */
 	"CREATE TABLE history("
-	"  layer_id INTEGER NOT NULL REFERENCES layer(id) ON DELETE CASCADE,"
+	"  layer_id INTEGER NOT NULL,"
 	"  number INTEGER NOT NULL,"
 	"  time_s INTEGER NOT NULL,"
 	"  revision INTEGER NOT NULL,"
@@ -159,7 +162,10 @@ static const char *const migrations[] = {
 	"  var_median REAL NOT NULL,"
 	"  var_max REAL NOT NULL,"
 	"  PRIMARY KEY(layer_id, number)"
-	") STRICT, WITHOUT ROWID;",
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE history_gone("
+	"  layer_id INTEGER PRIMARY KEY"
+	") STRICT;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

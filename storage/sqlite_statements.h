@@ -181,6 +181,18 @@
 	X(LAST_MOMENT, "SELECT number, time_s FROM history WHERE layer_id = ?1 ORDER BY number DESC LIMIT 1") \
 	X(ADD_MOMENT, "INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
 	X(DELETE_MOMENT, "DELETE FROM history WHERE layer_id = ?1 AND number = ?2") \
+	/* Layers whose history a chore deletes, and a slice of it: up to ?2 rows. */ \
+	X(LEAVE_HISTORY, \
+	    "INSERT INTO history_gone SELECT ?1 WHERE EXISTS (SELECT 1 FROM history WHERE layer_id = ?1)") \
+	X(LEAVE_HISTORIES, \
+	    "INSERT INTO history_gone SELECT l.id FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1" \
+	    " AND EXISTS (SELECT 1 FROM history WHERE layer_id = l.id)") \
+	X(FIRST_LEFT, "SELECT layer_id FROM history_gone LIMIT 1") \
+	X(DELETE_MOMENTS, \
+	    "DELETE FROM history WHERE layer_id = ?1 AND number <= coalesce(" \
+	    "(SELECT number FROM history WHERE layer_id = ?1 ORDER BY number LIMIT 1 OFFSET ?2 - 1)," \
+	    " 9223372036854775807)") \
+	X(DELETE_LEFT, "DELETE FROM history_gone WHERE layer_id = ?1") \
 	X(LIST_MOMENTS, \
 	    "SELECT number, time_s, revision, num_batches_tracked, mean_min, mean_median, mean_max," \
 	    " var_min, var_median, var_max FROM history WHERE layer_id = ?1 AND number < ?2" \

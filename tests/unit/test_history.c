@@ -173,6 +173,17 @@ list(struct store *s, const char *layer, uint64_t before, size_t limit)
 	return op;
 }
 
+/* A store that opens begins with its chores: they are done when its first write is. */
+static void
+do_chores(int64_t second)
+{
+	struct store *s = open_at(second);
+
+	(void)scratch_write(
+	    s, (struct store_write){ .kind = STORE_LAYER_CREATE, .model = "chores", .create.definition = "d" });
+	store_close(s);
+}
+
 /* The second in which the first interval of the scratch store's first layer begins, from BEGAN on. */
 static int64_t
 beginning(void)
@@ -285,7 +296,7 @@ START_TEST(every_change_counts_once_there_were_statistics)
 }
 END_TEST
 
-START_TEST(a_deleted_layer_takes_its_rows_along)
+START_TEST(the_rows_of_a_deleted_layer_go_later)
 {
 	const int64_t t = beginning();
 	struct store *s = open_at(t);
@@ -300,12 +311,35 @@ START_TEST(a_deleted_layer_takes_its_rows_along)
 	scratch_create(s, "l");
 	train(s, "l", 1, t + 9 * INTERVAL);
 	store_close(s);
-	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id = 1"), 0);
 	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id = 2"), 4);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id > 2"), 0);
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+	do_chores(t + 9 * INTERVAL);
 	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history"), 4);
 	s = open_at(t + 9 * INTERVAL);
 	(void)scratch_write(s, (struct store_write){ .kind = STORE_MODEL_DELETE });
 	store_close(s);
+	do_chores(t + 9 * INTERVAL);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history"), 0);
+	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history_gone"), 0);
+}
+END_TEST
+
+/* More rows than a slice takes: of one layer, and of many. */
+START_TEST(a_long_history_goes_in_slices)
+{
+	store_close(open_at(BEGAN));
+	scratch_alter("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
+		      " INSERT INTO history SELECT 1000, i, 1, 1, 1, 0, 0, 0, 1, 1, 1 FROM n");
+	scratch_alter("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
+		      " INSERT INTO history SELECT 1000 + i, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1 FROM n");
+	ck_assert_uint_eq(scratch_check(), 701);
+	scratch_alter("INSERT INTO history_gone SELECT DISTINCT layer_id FROM history");
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+	for (int i = 0; scratch_ask("SELECT count(*) FROM history_gone") > 0; i++) {
+		ck_assert_int_lt(i, 10);
+		do_chores(BEGAN);
+	}
 	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history"), 0);
 }
 END_TEST
@@ -422,7 +456,8 @@ unit_suite(void)
 	tcase_add_test(t, the_last_state_of_an_interval_is_a_row);
 	tcase_add_test(t, a_clock_that_is_set_back_gives_no_interval_a_second_row);
 	tcase_add_test(t, every_change_counts_once_there_were_statistics);
-	tcase_add_test(t, a_deleted_layer_takes_its_rows_along);
+	tcase_add_test(t, the_rows_of_a_deleted_layer_go_later);
+	tcase_add_test(t, a_long_history_goes_in_slices);
 	tcase_add_test(t, an_unknown_time_is_no_row);
 	tcase_add_test(t, pages_of_rows_that_got_fewer);
 	tcase_add_loop_test(t, damaged_rows_are_found, 0, 6);
