@@ -23,10 +23,17 @@ states_values(const struct request *rq)
 	return values;
 }
 
+/* What is counted beside the answer. */
+static size_t
+counted_bytes(const struct request *rq)
+{
+	return rq->workspace.memory.bytes - rq->reply.head.size - rq->reply.tail.size;
+}
+
 void
 states_ask(struct request *rq, struct states_reading *reading, size_t limit)
 {
-	reading->counted = rq->workspace.memory.bytes;
+	reading->counted = counted_bytes(rq);
 	memset(&rq->op, 0, sizeof(rq->op));
 	request_store(rq, STORE_STATES_GET);
 	rq->op.states = (struct store_states){ .model = rq->model,
@@ -45,6 +52,6 @@ states_end_page(struct request *rq, struct states_reading *reading)
 	if (more)
 		memcpy(reading->after, page->entries[page->count - 1]->identity->name, sizeof(reading->after));
 	store_op_fini(&rq->op);
-	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - reading->counted);
+	budget_give(&rq->workspace.memory, counted_bytes(rq) - reading->counted);
 	return more;
 }

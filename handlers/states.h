@@ -7,7 +7,7 @@
 /* Kept between the steps of a request. Zero it first. */
 struct states_reading {
 	struct store_which which;
-	size_t counted;                 /* of the request's memory, before the page at hand */
+	size_t counted;                 /* of the request's memory beside its answer, before the page at hand */
 	char after[STORE_NAME_MAX + 1]; /* the last layer of the page before; "": none */
 };
 
@@ -17,5 +17,8 @@ void states_ask(struct request *rq, struct states_reading *reading, size_t limit
 /* The most states of a page that is only read through. */
 #define STATES_PAGE ((size_t)256)
 
-/* The page is done with: frees it, and gives its memory back. Whether there are more. */
+/*
+ * The page is done with: frees it, and gives back the memory that was counted since states_ask, but for the answer's.
+ * Whether there are more.
+ */
 bool states_end_page(struct request *rq, struct states_reading *reading);
