@@ -182,15 +182,19 @@ class Daemon:
 
 
 class LateStore(Daemon):
-    """A daemon whose updates wait until `go` was called: what happens while the store is at work."""
+    """A daemon whose updates, or operations `at`, wait until `go` was called: what happens while the store is at work.
+    """
 
     program = os.path.join(BUILD, "tests/daemons/late_store")
 
-    def __init__(self, *args):
+    def __init__(self, *args, at="update"):
         super().__init__(*args, start=False)
         self.go_path = os.path.join(self.directory, "go")
-        self.env = {"LATE_STORE": self.go_path}
+        self.env = {"LATE_STORE": self.go_path, "LATE_STORE_AT": at}
         self.start()
+
+    def wait_until_asked(self, what="a late operation is asked for"):
+        wait_for(lambda: "a late operation was asked for" in self.log(), what)
 
     def go(self):
         open(self.go_path, "w").close()

@@ -201,7 +201,7 @@ class Overtaken(unittest.TestCase):
         thread = threading.Thread(target=lambda: answers.append(
             self.daemon.curl("POST", f"{self.layer}/{call}", body, headers)))
         thread.start()
-        wait_for(lambda: "an update was asked for" in self.daemon.log(), "the update is on its way")
+        self.daemon.wait_until_asked("the update is on its way")
         for path in by:
             self.curl("PUT", path[0], {"frozen": path[1]})
         before = self.curl("GET", self.layer + "/statistics")

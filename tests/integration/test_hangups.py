@@ -426,7 +426,7 @@ class WhileTheStoreIsAtWork(unittest.TestCase):
         and the update is stored."""
         other = self.waiting(0)
         leader = self.send(1)
-        wait_for(lambda: "an update was asked for" in self.daemon.log(), "the last rank leads")
+        self.daemon.wait_until_asked("the last rank leads")
         reset(leader)
         self.daemon.go()
         told, ended = read_to_end(other)
