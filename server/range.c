@@ -110,7 +110,7 @@ range_choose(const struct range_wishes *wishes, const char *etag, uint64_t total
 	const struct range whole = { .choice = RANGE_WHOLE, .bytes = total };
 
 	if (wishes->if_none_match != NULL && *etag != '\0' && list_names(wishes->if_none_match, etag))
-		return (struct range){ .choice = RANGE_NOT_MODIFIED };
+		return (struct range){ .choice = RANGE_NOT_MODIFIED, .bytes = total };
 	if (wishes->range == NULL || (wishes->if_range != NULL && (*etag == '\0' || !is_etag(wishes->if_range, etag))))
 		return whole;
 	return read_range(wishes->range, total, whole);

@@ -24,7 +24,7 @@ enum range_choice {
 
 struct range {
 	enum range_choice choice;
-	uint64_t first, bytes; /* of RANGE_WHOLE and RANGE_PART */
+	uint64_t first, bytes; /* of RANGE_NOT_MODIFIED: those that the client has; of RANGE_BEYOND: none */
 };
 
 /* Chooses what to send of `total` bytes, whose strong entity tag is `etag`, with its quotes; "": there is none. */
