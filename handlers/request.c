@@ -47,11 +47,14 @@ request_fini(struct request *rq)
 	/* The other ranks must learn what was stored for all, even if the client of this one has hung up. */
 	if (rq->member.leads && rq->phase == PHASE_FINISH)
 		(void)request_step(rq, true);
+	if (rq->route != NULL && rq->route->end != NULL)
+		rq->route->end(rq);
 	sync_leave(&rq->member);
 	request_unpin(rq);
 	store_op_fini(&rq->op);
 	snapshot_unref(rq->state);
 	body_free(rq->body);
+	safetensors_body_free(rq->file);
 	digest_free(rq->digest);
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
@@ -108,8 +111,7 @@ take_loaded(struct request *rq)
 		return -1;
 	}
 	adopt_layer(rq, snapshot_ref(rq->op.get.snapshot));
-	store_op_fini(&rq->op);
-	memset(&rq->op, 0, sizeof(rq->op));
+	request_store_done(rq);
 	return 0;
 }
 
@@ -260,6 +262,14 @@ request_store(struct request *rq, enum store_op_kind kind)
 {
 	rq->op.kind = kind;
 	rq->wants_store = true;
+}
+
+void
+request_store_done(struct request *rq)
+{
+	store_op_fini(&rq->op);
+	memset(&rq->op, 0, sizeof(rq->op));
+	rq->wants_store = false;
 }
 
 void

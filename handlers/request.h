@@ -19,6 +19,7 @@
 #include "base/digest.h"
 #include "base/workspace.h"
 #include "codec/body.h"
+#include "codec/safetensors_body.h"
 #include "handlers/claims.h"
 #include "sync/sync.h"
 #include "storage/store.h"
@@ -41,6 +42,7 @@ struct reply_source {
 	const void *arg;
 	uint64_t bytes;
 	bool has_ranges;                     /* the client may ask for a part, or whether it has them already */
+	bool from_arena;                     /* `arg` lies in the request's arena */
 	char file_name[STORE_NAME_MAX + 32]; /* what the client may call them; "": nothing */
 };
 
@@ -96,12 +98,15 @@ struct request {
 	struct query_item query[REQUEST_QUERY_MAX];
 	const char *if_match; /* the header, or NULL */
 	size_t body_max_bytes;
+	uint64_t file_max_bytes;  /* of a body that is a file, of which body_max_bytes at most are kept */
+	uint64_t announced_bytes; /* by Content-Length; 0: unknown */
 	unsigned query_count;
 	enum form form;     /* of the body */
 	enum coding coding; /* of the body */
 
 	/* The body: the server feeds it. NULL where there is none. */
 	struct body *body;
+	struct safetensors_body *file;          /* in its place, where the body is a file */
 	struct json_slot slots[JSON_SLOTS_MAX]; /* the body's tensors */
 	size_t admitted_bytes; /* memory.bytes when it was admitted: what the body and the handlers take is above it */
 	struct digest *digest; /* of the body without its coding, where there is an Idempotency-Key; else NULL */
@@ -135,8 +140,12 @@ void request_fini(struct request *rq);
  * Feeds `len` bytes of the body. *taken is how many were taken: at least one where there are any, and fewer than `len`
  * when they decompress to so much that the rest should wait. -1 with rq->err, and then the body is gone. A body that
  * the route does not take is bad_parameter.
+ *
+ * With rq->wants_store the body waits for the store: submit `op`, call request_body_known when the operation is done,
+ * and feed the rest when that does not want the store again.
  */
 int request_body(struct request *rq, const char *bytes, size_t len, size_t *taken) MUST_CHECK;
+int request_body_known(struct request *rq) MUST_CHECK;
 
 /* The body has ended: checks its end, and that there is one where the route needs it. -1 with rq->err. */
 int request_body_end(struct request *rq) MUST_CHECK;
@@ -169,6 +178,9 @@ bool request_join(struct request *rq, void (*resume)(void *arg), void *arg) MUST
 
 /* Asks for the store, with an operation of this kind: rq->op. */
 void request_store(struct request *rq, enum store_op_kind kind);
+
+/* Releases what the operation that has ended holds, so that rq->op can be used again. */
+void request_store_done(struct request *rq);
 
 /* Asks the store for a change of one write, rq->write, to the path's model and layer. */
 void request_write(struct request *rq, enum store_write_kind kind);

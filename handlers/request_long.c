@@ -12,8 +12,9 @@
 static bool
 body_is_long(const struct request *rq)
 {
-	return rq->body != NULL &&
-	    (body_bytes(rq->body) >= LONG_BODY_BYTES || body_envelope_bytes(rq->body) >= LONG_ENVELOPE_BYTES);
+	return rq->file != NULL ||
+	    (rq->body != NULL &&
+		(body_bytes(rq->body) >= LONG_BODY_BYTES || body_envelope_bytes(rq->body) >= LONG_ENVELOPE_BYTES));
 }
 
 /* Its digest is made of all of its values. */

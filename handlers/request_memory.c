@@ -66,10 +66,19 @@ request_let_go(struct request *rq)
 	rq->definition = NULL;
 	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */
 		budget_give(&rq->workspace.memory, rq->state_bytes);
-	if (rq->reply.tensor != NULL || rq->reply.has_location) /* which the arena's names make */
+	if (rq->reply.tensor != NULL || rq->reply.source.from_arena ||
+	    rq->reply.has_location) /* which the arena's names make */
 		return;
+	if (rq->route != NULL && rq->route->end != NULL)
+		rq->route->end(rq);
+	if (rq->op.kind == STORE_CHANGE && rq->op.change.writes != &rq->write) { /* they are in the arena */
+		store_op_fini(&rq->op);
+		rq->op.change.count = 0;
+	}
 	body_free(rq->body);
 	rq->body = NULL;
+	safetensors_body_free(rq->file);
+	rq->file = NULL;
 	arena_fini(&rq->workspace.arena);
 	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->admitted_bytes - head->size - tail->size);
 }

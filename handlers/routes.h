@@ -12,8 +12,9 @@ struct route {
 	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
 	enum {
 		BODY_NONE,
-		BODY_INPUTS,    /* its members are inputs, which is checked before `start` */
-		BODY_DEFINITION /* the fields of a definition are members too; `start` checks the members */
+		BODY_INPUTS,     /* its members are inputs, which is checked before `start` */
+		BODY_DEFINITION, /* the fields of a definition are members too; `start` checks the members */
+		BODY_FILE        /* a safetensors file */
 	} body;
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
@@ -26,6 +27,11 @@ struct route {
 	bool stores_values;      /* it stores numbers: the copies that the store makes are counted */
 	const char *stream_type; /* media type of an answer that is a byte stream (reply.source); NULL: it is not one */
 
+	/*
+	 * Of a BODY_FILE: its header is known. Says which tensors to keep. It may ask the store before, by
+	 * request_store, and is then called again. -1 with `e`.
+	 */
+	int (*header_known)(struct request *rq, struct err *e);
 	/* Decides: fills the reply, or the operation by request_store or request_write. -1 with `e`. */
 	int (*start)(struct request *rq, struct err *e);
 	/* Called when a synchronized step is complete, if `start` has set rq->sync_call. Decides like `start`. */
@@ -39,6 +45,8 @@ struct route {
 	int (*finish)(struct request *rq, struct err *e);
 	/* How long the answer takes to write, as a number of numbers; NULL: at most the layer's number of features. */
 	size_t (*answer_values)(const struct request *rq);
+	/* Releases what handlers hold beside the arena, before that is freed. May be called again. NULL: nothing. */
+	void (*end)(struct request *rq);
 };
 
 /*

@@ -168,6 +168,9 @@ parse_values(struct config *c, struct err *e)
 	if (parse_size(c->max_body, &c->max_body_bytes) < 0)
 		return err_fail(
 		    e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
+	if (parse_size(c->max_import, &c->max_import_bytes) < 0)
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "--max-import is \"%s\"; it must be a size such as 16GiB", c->max_import);
 	if (strcmp(c->max_memory, "0") != 0 && parse_size(c->max_memory, &max_memory_bytes) < 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0",
 		    c->max_memory);

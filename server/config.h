@@ -28,6 +28,8 @@
 	X(threads, "--threads", "NORMD_THREADS", "N", "0", \
 	    "event loop threads, 1 to " CONFIG_TEXT(CONFIG_THREADS_MAX) "; 0: one per core") \
 	X(max_body, "--max-body", "NORMD_MAX_BODY", "SIZE", "64MiB", "largest request body, and largest tensor in it") \
+	X(max_import, "--max-import", "NORMD_MAX_IMPORT", "SIZE", "16GiB", \
+	    "largest safetensors file; the tensors that are kept of it are limited by --max-body") \
 	X(max_memory, "--max-memory", "NORMD_MAX_MEMORY", "SIZE", "0", \
 	    "memory limit of the process; requests beyond it get 503 overloaded; 0: half of the memory") \
 	X(client_timeout, "--client-timeout", "NORMD_CLIENT_TIMEOUT", "TIME", "20", \
@@ -70,6 +72,7 @@ struct config {
 	char port[8];
 	unsigned thread_count;
 	size_t max_body_bytes;
+	size_t max_import_bytes;
 	struct memory_plan memory;
 	unsigned client_timeout_s;
 	unsigned drain_timeout_s;

@@ -61,6 +61,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
+	x->request.file_max_bytes = server->max_import_bytes;
 	x->request.workspace.crew = workers_crew(server->workers);
 	atomic_fetch_add(&server->active, 1);
 	record->held = x;
@@ -271,17 +272,52 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	return x->sending.at_once ? send_answer(x) : MHD_YES;
 }
 
-/* On a computing thread, with the connection suspended: takes the rest of a piece that decompresses to very much. */
+static void take_rest(void *exchange);
+
+/* On the store's thread: what the body waits for is known. */
+static void
+answer_body(struct store_op *op)
+{
+	struct exchange *x = op->done_arg;
+
+	x->body_answered = true;
+	x->job = (struct workers_job){ .run = take_rest, .arg = x };
+	workers_run(x->server->workers, &x->job);
+}
+
+/* Hands what the body waits for to the store. -1: it is not taken. */
+static int
+ask_for_body(struct exchange *x)
+{
+	struct request *rq = &x->request;
+
+	rq->op.done = answer_body;
+	rq->op.done_arg = x;
+	return store_submit(rq->store, &rq->op, &rq->err);
+}
+
+/*
+ * On a computing thread, with the connection suspended: takes the rest of a piece that decompresses to very much, or
+ * behind which the body waits for the store, once that has answered.
+ */
 static void
 take_rest(void *arg)
 {
 	struct exchange *x = arg;
+	struct request *rq = &x->request;
+	int result = x->body_answered ? request_body_known(rq) : 0;
 	size_t taken;
 
-	for (size_t at = 0; at < x->rest_len && request_body(&x->request, x->rest + at, x->rest_len - at, &taken) == 0;)
-		at += taken;
+	x->body_answered = false;
+	while (result == 0 && !rq->wants_store && x->rest_taken < x->rest_len) {
+		result = request_body(rq, x->rest + x->rest_taken, x->rest_len - x->rest_taken, &taken);
+		x->rest_taken += taken;
+	}
+	if (result == 0 && rq->wants_store && ask_for_body(x) == 0)
+		return; /* another thread may have the exchange already */
 	free(x->rest);
 	x->rest = NULL;
+	connection_enter(x->connection, DEADLINE_BODY);
 	suspension_end(x->mhd);
 }
 
@@ -289,13 +325,14 @@ take_rest(void *arg)
 static void
 leave_rest(struct exchange *x, const char *bytes, size_t len)
 {
-	x->rest = malloc(len);
+	x->rest = malloc(len + 1);
 	if (x->rest == NULL) {
 		err_set_memory(&x->request.err);
 		return;
 	}
 	memcpy(x->rest, bytes, len);
 	x->rest_len = len;
+	x->rest_taken = 0;
 	compute_apart(x, take_rest);
 }
 
@@ -314,8 +351,8 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	}
 	if (rq->err.code != ERR_NONE)
 		return x->body_bytes > SWALLOW_MAX ? refuse_directly(x) : MHD_YES;
-	if (head_check_size(x->server, x->body_bytes, &rq->err) == 0 && request_body(rq, piece, size, &taken) == 0 &&
-	    taken < size)
+	if (head_check_size(x->server, rq->route, x->body_bytes, &rq->err) == 0 &&
+	    request_body(rq, piece, size, &taken) == 0 && (taken < size || rq->wants_store))
 		leave_rest(x, piece + taken, size - taken);
 	return MHD_YES; /* where rq->err is set now, the rest is swallowed */
 }

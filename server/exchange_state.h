@@ -26,7 +26,8 @@ struct exchange {
 	uint64_t body_bytes;
 	struct workers_job job; /* what the computing threads do */
 	char *rest;             /* a copy of the bytes of the body that they are to take, or NULL */
-	size_t rest_len;
+	size_t rest_len, rest_taken;
+	bool body_answered;  /* the store has answered what the body waits for */
 	atomic_uint holders; /* of the suspended connection: the store, and a thread that computes meanwhile */
 	bool stepped;        /* a computing thread found that the request is done */
 	struct request request;

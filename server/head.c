@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/head.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +37,15 @@ head_waits_with_body(const struct headers *headers)
 }
 
 int
-head_check_size(const struct server *server, uint64_t bytes, struct err *e)
+head_check_size(const struct server *server, const struct route *route, uint64_t bytes, struct err *e)
 {
-	if (bytes <= server->max_body_bytes)
+	const bool is_file = route->body == BODY_FILE;
+	const uint64_t max = is_file ? server->max_import_bytes : server->max_body_bytes;
+
+	if (bytes <= max)
 		return 0;
-	return err_fail(
-	    e, ERR_BODY_TOO_LARGE, "the body is larger than %zu bytes (--max-body)", server->max_body_bytes);
+	return err_fail(e, ERR_BODY_TOO_LARGE, "the body is larger than %" PRIu64 " bytes (%s)", max,
+	    is_file ? "--max-import" : "--max-body");
 }
 
 int
@@ -159,11 +163,17 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 	const unsigned taken = form_carrying(rq->route->tensors_in);
 	char list[FORM_LIST_BYTES];
 
-	if (head_check_size(h->server, head_announced_length(&h->headers), e) < 0)
+	rq->announced_bytes = head_announced_length(&h->headers);
+	if (head_check_size(h->server, rq->route, rq->announced_bytes, e) < 0)
 		return -1;
 	if (rq->route->body == BODY_NONE)
 		return 0;
-	if (negotiate_form(type, &rq->form) < 0 || !form_in(taken, rq->form))
+	if (rq->route->body == BODY_FILE && negotiate_file(type) < 0)
+		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
+		    "the body's Content-Type is %.80s; this call accepts application/octet-stream and "
+		    "application/vnd.safetensors",
+		    type);
+	if (rq->route->body != BODY_FILE && (negotiate_form(type, &rq->form) < 0 || !form_in(taken, rq->form)))
 		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Type is %.80s; this call accepts %s",
 		    type, form_list(taken, list));
 	if (negotiate_coding(encoding, &rq->coding) < 0)

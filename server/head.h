@@ -11,6 +11,7 @@
 #include "server/sending.h"
 
 struct connection;
+struct route;
 
 struct head {
 	const struct server *server;
@@ -43,5 +44,5 @@ int head_refuse_as(unsigned status, struct err *e);
 /* Reads the head into the request, and how to answer into `s`. -1 with `e`, also if it is guard_head's: refused. */
 int head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e) MUST_CHECK;
 
-/* Refuses more than --max-body bytes of a body, announced or received: body_too_large. */
-int head_check_size(const struct server *server, uint64_t bytes, struct err *e) MUST_CHECK;
+/* Refuses more bytes of a body, announced or received, than the route's limit allows: body_too_large. */
+int head_check_size(const struct server *server, const struct route *route, uint64_t bytes, struct err *e) MUST_CHECK;

@@ -130,6 +130,21 @@ negotiate_form(const char *content_type, enum form *out)
 }
 
 int
+negotiate_file(const char *content_type)
+{
+	static const char *const types[] = { "application/octet-stream", "application/vnd.safetensors",
+		"application/x-www-form-urlencoded" };
+	struct element el;
+
+	if (content_type == NULL || !next_element(&content_type, &el) || el.len == 0)
+		return 0;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (equals(&el, types[i]))
+			return 0;
+	return -1;
+}
+
+int
 negotiate_coding(const char *content_encoding, enum coding *out)
 {
 	struct element el;

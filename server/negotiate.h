@@ -12,6 +12,12 @@
  */
 int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
 
+/*
+ * Whether a body with this Content-Type (NULL: there is none) may be a safetensors file: by its types, by no type at
+ * all, and by the default of curl --data-binary. Returns -1 for another.
+ */
+int negotiate_file(const char *content_type) MUST_CHECK;
+
 /* The coding that a Content-Encoding names; NULL: CODING_IDENTITY. Returns -1 for an unknown coding, or several. */
 int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;
 

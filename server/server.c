@@ -156,6 +156,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 
 	memset(s, 0, sizeof(*s));
 	s->max_body_bytes = config->max_body_bytes;
+	s->max_import_bytes = config->max_import_bytes;
 	budget_init(&s->memory, config->memory.requests);
 	if (crowd_check_descriptors(config->thread_count, e) < 0)
 		return -1;

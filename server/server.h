@@ -23,6 +23,7 @@ struct server {
 	struct MHD_Response *exhausted; /* the answer where there is no memory for another */
 	struct workers *workers;
 	size_t max_body_bytes;
+	uint64_t max_import_bytes;
 	struct origins origins;
 	unsigned port;
 	unsigned connections_max;
