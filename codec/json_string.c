@@ -34,9 +34,11 @@ string_character(struct json_string *g, unsigned code, struct buf *out)
 	unsigned len = utf8_encode(code, bytes);
 
 	string_hash(g, bytes, len);
-	if (g->decoded)
+	if (g->decoded) {
 		buf_add(out, bytes, len);
-	else if (code == 0)
+		return;
+	}
+	if (code == 0)
 		buf_text(out, "\\\\u0000");
 	else if (code < 0x20)
 		buf_printf(out, "\\u%04x", code);

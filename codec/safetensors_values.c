@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec/safetensors_values.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,7 @@ load_wholes(enum safetensors_dtype dtype, const unsigned char *in, size_t n, uin
 {
 	const size_t size = size_of(dtype);
 
+	assert(size > 0);
 	for (size_t i = 0; i < n; i++) {
 		out[i] = load_bits(in + size * i, size);
 		if (safetensors_dtype_is_signed(dtype) && out[i] >> (8 * size - 1) != 0)
