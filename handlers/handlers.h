@@ -76,6 +76,12 @@ extern const struct input *const serving_put_inputs[], *const alias_put_inputs[]
 handler serving_get, serving_get_finish, serving_put, serving_put_finish, serving_history, serving_history_finish;
 handler alias_get, alias_get_finish, alias_put, alias_put_finish, alias_delete, aliases_list, aliases_list_finish;
 
+/* export.c, import_header.c, import.c: a model's state as a safetensors file */
+extern const struct input *const export_inputs[];
+handler export_start, export_finish, import_header_known, import_start, import_finish;
+answer_values export_values;
+void export_end(struct request *rq);
+
 /* normalize.c */
 extern const struct input *const normalize_inputs[];
 handler normalize_once;

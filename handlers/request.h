@@ -76,7 +76,7 @@ struct reply {
 	uint64_t revision;            /* ETag and Normd-Revision */
 	uint64_t version;             /* Normd-Version; 0: live */
 	uint64_t location_number;
-	char etag[REPLY_ETAG_BYTES];  /* ETag, with its quotes, where it is not the revision; "": none */
+	char etag[REPLY_ETAG_BYTES]; /* ETag, with its quotes, where it is not the revision; "": none */
 };
 
 /* Whether memory for it ran out. */

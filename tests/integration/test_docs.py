@@ -13,7 +13,10 @@ import unittest
 
 from api_page import OPERATIONS, PAGE, at, members, resolved
 from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest
-from tables import (KINDS, callers, choices, definition_fields, errors, inputs, read, routes, tensor_forms, tracked)
+from tables import (KINDS, callers, choices, definition_fields, errors, handlers, inputs, read, routes, tensor_forms,
+                    tracked)
+
+FILE_TYPES = {"application/octet-stream", "application/vnd.safetensors"}
 
 
 def rooms():
@@ -133,7 +136,7 @@ class Api(unittest.TestCase):
         self.assertIn("application/x-npy", tensor_forms())
         for route, row in routes().items():
             operation = OPERATIONS[route]
-            taken = {"application/json"} if "body" in row else set()
+            taken = set() if "body" not in row else FILE_TYPES if row["body"] == "BODY_FILE" else {"application/json"}
             self.assertEqual(set(operation.body["content"]) if operation.body else set(),
                              taken | (tensor_forms() if "tensors_in" in row else set()), operation)
             given = {media for status, response in operation.responses.items() if status < "300"
@@ -143,11 +146,15 @@ class Api(unittest.TestCase):
             self.assertEqual(given, expected | (tensor_forms() if "tensors_out" in row else set()), operation)
 
     def test_headers(self):
-        """Idempotency-Key where a key guards the change, If-Match where the handler reads it."""
+        """Idempotency-Key where a key guards the change, If-Match where the handler reads it, Range where a stream
+        comes in parts."""
+        streams = {start for text in handlers() if ".has_ranges = true" in text
+                   for start in re.findall(r"^(\w+)\(", text, re.M)}
         conditional = callers("precondition_get")
         for route, row in routes().items():
             names = OPERATIONS[route].names("header") - {"X-Request-Id", "traceparent"}
             expected = {"Idempotency-Key"} if "takes_key" in row else set()
+            expected |= {"Range", "If-Range", "If-None-Match"} if row["start"] in streams else set()
             self.assertEqual(names, expected | ({"If-Match"} if row["start"] in conditional else set()), route)
 
     def test_errors(self):
@@ -173,7 +180,9 @@ class Api(unittest.TestCase):
                                  ("{source}" in route[1] and route[0] != "PUT", {"no_such_source"}),
                                  ("version" in operation.names("query"), {"no_such_version", "no_such_alias"}),
                                  ("expect" in operation.names("query"), {"state_mismatch"}),
-                                 ("body" in row, {"bad_json", "body_too_large", "unsupported_media_type"}),
+                                 ("body" in row, {"body_too_large", "unsupported_media_type"}),
+                                 ("body" in row, {"bad_safetensors" if row.get("body") == "BODY_FILE" else
+                                                  "bad_json"}),
                                  ("tensors_in" in row, {"bad_tensor", "bad_npy", "shape_mismatch"}),
                                  ("takes_key" in row, {"idempotency_in_flight", "idempotency_mismatch"}),
                                  (row["start"] in conditional, {"revision_mismatch"}),
