@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define FIRST_BYTES ((size_t)256)
+
+/* From here on a buffer that is kept apart is a mapping. */
+#define APART_BYTES ((size_t)128 << 10)
 
 void
 buf_init(struct buf *b, size_t limit)
@@ -21,9 +25,24 @@ buf_count(struct buf *b, struct budget_share *memory)
 }
 
 void
+buf_keep_apart(struct buf *b)
+{
+	b->apart = true;
+}
+
+static void
+release(struct buf *b)
+{
+	if (b->mapped)
+		(void)munmap(b->bytes, b->size);
+	else
+		free(b->bytes);
+}
+
+void
 buf_fini(struct buf *b)
 {
-	free(b->bytes);
+	release(b);
 	budget_give(b->memory, b->size);
 	buf_init(b, 0);
 }
@@ -34,6 +53,23 @@ buf_clear(struct buf *b)
 	b->len = 0;
 	b->failed = b->too_long = false;
 	b->refused = 0;
+}
+
+/* The bytes in a mapping of `size`; NULL: no memory, and they stay where they are. */
+static char *
+map(struct buf *b, size_t size)
+{
+	void *bytes = b->mapped ? mremap(b->bytes, b->size, size, MREMAP_MAYMOVE) :
+				  mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (bytes == MAP_FAILED)
+		return NULL;
+	if (!b->mapped && b->len > 0)
+		memcpy(bytes, b->bytes, b->len);
+	if (!b->mapped)
+		free(b->bytes);
+	b->mapped = true;
+	return bytes;
 }
 
 /* Makes room for `len` more bytes: half as much again as there is, or just those if they are more. */
@@ -50,7 +86,7 @@ grow(struct buf *b, size_t len)
 		b->refused = size - b->size;
 		return false;
 	}
-	bytes = realloc(b->bytes, size);
+	bytes = b->apart && size >= APART_BYTES ? map(b, size) : realloc(b->bytes, size);
 	if (bytes == NULL) {
 		budget_give(b->memory, size - b->size);
 		return false;

@@ -19,6 +19,9 @@ struct buf {
 	struct budget_share *memory; /* where `size` is counted; NULL: nowhere */
 	size_t refused;              /* bytes that were not granted there to the append that failed, or 0 */
 	bool too_long;               /* that append would have passed `limit` */
+
+	bool apart;  /* buf_keep_apart */
+	bool mapped; /* `bytes` is a mapping, not from malloc */
 };
 
 /* Makes `b` empty, to hold at most `limit` bytes. Allocates nothing. */
@@ -26,6 +29,12 @@ void buf_init(struct buf *b, size_t limit);
 
 /* Counts the memory of `b`, which is empty, in `memory`, which must outlive it. */
 void buf_count(struct buf *b, struct budget_share *memory);
+
+/*
+ * Keeps `b`, which is empty, apart from the allocator's other blocks once it is large: it then grows without a copy and
+ * without leaving gaps in the allocator's memory, which together are as large as itself. `bytes` is not from malloc.
+ */
+void buf_keep_apart(struct buf *b);
 
 void buf_fini(struct buf *b);
 

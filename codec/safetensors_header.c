@@ -51,8 +51,10 @@ safetensors_header_init(struct safetensors_header *h, uint64_t bytes, struct bud
 {
 	*h = (struct safetensors_header){ .memory = memory, .bytes = bytes, .state = HEADER_VALUE };
 	buf_init(&h->texts, SIZE_MAX);
+	buf_keep_apart(&h->texts);
 	buf_count(&h->texts, memory);
 	buf_init(&h->entries, SIZE_MAX);
+	buf_keep_apart(&h->entries);
 	buf_count(&h->entries, memory);
 	names_init(&h->names, name_of_entry, h, memory);
 	names_init(&h->keys, key_of_metadata, h, memory);

@@ -11,6 +11,7 @@ names_init(struct names *x, struct safetensors_text (*text)(const void *owner, u
 {
 	*x = (struct names){ .text = text, .owner = owner };
 	buf_init(&x->items, SIZE_MAX);
+	buf_keep_apart(&x->items);
 	buf_count(&x->items, memory);
 }
 
