@@ -185,6 +185,8 @@ check(struct life *life)
 		corrupt(life, "integrity_check");
 		return false;
 	}
+	for (unsigned i = 0; i <= life->submitted; i++)
+		world_lose_pins(&life->states[i]);
 	while (!rig_matches(&life->rig, &life->states[found])) {
 		if (found-- == 0) {
 			corrupt(life, "the store holds what it never held");

@@ -28,36 +28,13 @@ rig_close(struct rig *rig)
 {
 	if (rig->store == NULL)
 		return;
+	for (unsigned i = 0; i < WORLD_MODELS; i++) {
+		store_pin_release(rig->pins[i]);
+		rig->pins[i] = NULL;
+	}
 	store_close(rig->store);
 	rig->store = NULL;
 	sem_destroy(&rig->told);
-}
-
-/* What SQL answers in its first column. Only while the store is idle. */
-static int
-ask_int(struct rig *rig, const char *sql)
-{
-	sqlite3_stmt *stmt = NULL;
-	int value = -1;
-
-	if (sqlite3_prepare_v2(rig->db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-		value = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
-	return value;
-}
-
-void
-rig_set_synchronous(struct rig *rig, int level)
-{
-	static const char *const sql[] = { "PRAGMA synchronous=0", "PRAGMA synchronous=1", "PRAGMA synchronous=2" };
-
-	sqlite3_exec(rig->db, sql[level], NULL, NULL, NULL);
-}
-
-int
-rig_synchronous(struct rig *rig)
-{
-	return ask_int(rig, "PRAGMA synchronous");
 }
 
 /* One wake-up for all that was asked at once. */
@@ -91,11 +68,11 @@ ask(struct rig *rig, struct store_op *op)
 }
 
 /*
- * The store begins with work of its own, which it does before or after the first operation that comes: after two it is
- * idle.
+ * The store has work of its own, at the beginning and when versions or pins have gone, which it does before or after
+ * the first operation that comes: after two it is idle. Here there is never more than fits in one go.
  */
-static void
-settle(struct rig *rig)
+void
+rig_settle(struct rig *rig)
 {
 	for (int i = 0; i < 2; i++) {
 		struct store_op op = { .kind = STORE_LAYER_GET, .get = { .model = "none", .layer = "none" } };
@@ -103,6 +80,35 @@ settle(struct rig *rig)
 		ask(rig, &op);
 		store_op_fini(&op);
 	}
+}
+
+/* What SQL answers in its first column. Only while the store is idle. */
+static int
+ask_int(struct rig *rig, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+	int value = -1;
+
+	rig_settle(rig);
+	if (sqlite3_prepare_v2(rig->db, sql, -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+		value = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return value;
+}
+
+void
+rig_set_synchronous(struct rig *rig, int level)
+{
+	static const char *const sql[] = { "PRAGMA synchronous=0", "PRAGMA synchronous=1", "PRAGMA synchronous=2" };
+
+	rig_settle(rig);
+	sqlite3_exec(rig->db, sql[level], NULL, NULL, NULL);
+}
+
+int
+rig_synchronous(struct rig *rig)
+{
+	return ask_int(rig, "PRAGMA synchronous");
 }
 
 int
@@ -120,9 +126,12 @@ rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 	if (rig->store == NULL)
 		return -1;
 	sem_init(&rig->told, 0, 0);
-	settle(rig);
+	rig_settle(rig);
 	return 0;
 }
+
+/* Of every version: the store takes it as it is. */
+static const unsigned char digest[SHA256_BYTES] = "the digest of a version";
 
 static struct store_write
 make_write(struct rig *rig, unsigned i, const struct world_step *step)
@@ -170,6 +179,15 @@ make_write(struct rig *rig, unsigned i, const struct world_step *step)
 	case STORE_PARAMETERS_PUT:
 		world_values(step->number, rig->mean[i], world_features(step->layer));
 		write.parameters.weight = (struct store_vector){ rig->mean[i], world_features(step->layer) };
+		break;
+	case STORE_VERSION_MAKE:
+		write.version.pin = rig->pins[step->layer % WORLD_MODELS];
+		write.version.note = "note";
+		write.version.digest = digest;
+		break;
+	case STORE_VERSION_DELETE:
+		snprintf(rig->versions[i], sizeof(rig->versions[i]), "%" PRIu64, step->version);
+		write.version.name = rig->versions[i];
 		break;
 	case STORE_FREEZE:
 	case STORE_MODEL_FREEZE:
@@ -246,6 +264,28 @@ judge(const struct store_op *op, const struct world_answer *answers)
 	return as_expected ? RIG_STORED : RIG_WRONG;
 }
 
+/* Takes over the pins of a batch that was stored, and lets go of those that it has made versions or deleted. */
+static void
+take_pins(struct rig *rig, const struct world_batch *batch, const struct world *next)
+{
+	struct store_pin *taken;
+
+	for (unsigned i = 0; i < batch->count; i++) {
+		const unsigned model = batch->steps[i].layer % WORLD_MODELS;
+
+		taken = batch->steps[i].kind == STORE_PIN ? rig->writes[i].version.pin : NULL;
+		if (taken == NULL)
+			continue;
+		store_pin_release(rig->pins[model]);
+		rig->pins[model] = taken;
+	}
+	for (unsigned model = 0; model < WORLD_MODELS; model++)
+		if (!next->versions[model].pin.exists) {
+			store_pin_release(rig->pins[model]);
+			rig->pins[model] = NULL;
+		}
+}
+
 enum rig_outcome
 rig_run(struct rig *rig, const struct world *now, const struct world_batch *batch, struct world *next)
 {
@@ -261,6 +301,8 @@ rig_run(struct rig *rig, const struct world *now, const struct world_batch *batc
 			outcome = RIG_WRONG;
 		store_op_fini(&rig->ops[i]);
 	}
+	if (outcome == RIG_STORED)
+		take_pins(rig, batch, next);
 	return outcome;
 }
 
@@ -290,7 +332,7 @@ layer_matches(struct rig *rig, const struct world *w, unsigned layer)
 	bool matches;
 
 	ask(rig, &op);
-	matches = !is_storage_error(&op.err) && world_layer_equals(w, layer, op.get.snapshot);
+	matches = !is_storage_error(&op.err) && world_layer_equals(&w->layers[layer], layer, op.get.snapshot);
 	store_op_fini(&op);
 	return matches;
 }
@@ -307,6 +349,57 @@ sources_match(struct rig *rig, const struct world *w, unsigned layer)
 	ask(rig, &op);
 	matches = op.err.code == ERR_NONE &&
 	    world_sources_equal(&w->layers[layer].sources, world_features(layer), &op.sources);
+	store_op_fini(&op);
+	return matches;
+}
+
+/* All states of a pin or a version, a page for each. */
+static bool
+held_matches(struct rig *rig, unsigned model, const struct world_held *held, struct store_which which)
+{
+	struct store_op op;
+	const char *after = "";
+	bool matches = true, more = true;
+
+	for (unsigned i = 0; i < WORLD_MODEL_LAYERS && matches; i++) {
+		if (!held->layers[i].exists)
+			continue;
+		op = (struct store_op){ .kind = STORE_STATES_GET,
+			.states = { .model = world_model_name(model), .which = which, .limit = 1, .after = after } };
+		ask(rig, &op);
+		after = world_layer_name(i * WORLD_MODELS + model);
+		more = op.states.more;
+		matches = op.err.code == ERR_NONE && op.states.count == 1 &&
+		    strcmp(op.states.entries[0]->identity->name, after) == 0 &&
+		    world_layer_equals(&held->layers[i], i * WORLD_MODELS + model, op.states.entries[0]);
+		store_op_fini(&op);
+	}
+	return matches && !more;
+}
+
+static bool
+versions_match(struct rig *rig, const struct world *w, unsigned model)
+{
+	struct store_op op = { .kind = STORE_VERSIONS_GET,
+		.versions = { .model = world_model_name(model), .limit = WORLD_VERSIONS + 1 } };
+	const struct world_versions *v = &w->versions[model];
+	char number[20];
+	size_t expected = 0;
+	bool matches = true;
+
+	for (unsigned i = 0; i < WORLD_VERSIONS; i++) {
+		snprintf(number, sizeof(number), "%" PRIu64, v->made[i].number);
+		expected += v->made[i].exists;
+		matches = matches &&
+		    (!v->made[i].exists || held_matches(rig, model, &v->made[i],
+					       (struct store_which){ STORE_NAMED, .name = number }));
+	}
+	if (v->pin.exists && rig->pins[model] != NULL)
+		matches = matches &&
+		    held_matches(rig, model, &v->pin,
+			(struct store_which){ STORE_PINNED, .pin = store_pin_id(rig->pins[model]) });
+	ask(rig, &op);
+	matches = matches && !is_storage_error(&op.err) && op.versions.count == expected;
 	store_op_fini(&op);
 	return matches;
 }
@@ -333,6 +426,8 @@ rig_matches(struct rig *rig, const struct world *w)
 
 	for (unsigned i = 0; i < WORLD_LAYERS; i++)
 		matches = matches && layer_matches(rig, w, i) && sources_match(rig, w, i);
+	for (unsigned i = 0; i < WORLD_MODELS; i++)
+		matches = matches && versions_match(rig, w, i);
 	return matches;
 }
 
@@ -351,6 +446,7 @@ rig_is_sound(struct rig *rig)
 	sqlite3_stmt *stmt = NULL;
 	bool sound = false;
 
+	rig_settle(rig);
 	if (sqlite3_prepare_v2(rig->db, "PRAGMA integrity_check", -1, &stmt, NULL) == SQLITE_OK &&
 	    sqlite3_step(stmt) == SQLITE_ROW)
 		sound = strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;

@@ -25,6 +25,8 @@ struct rig {
 	struct moments totals[WORLD_STEPS_MAX];
 	const char *names[WORLD_STEPS_MAX][2];
 	char keys[WORLD_STEPS_MAX][20];
+	char versions[WORLD_STEPS_MAX][20];
+	struct store_pin *pins[WORLD_MODELS]; /* as the world has them */
 	double mean[WORLD_STEPS_MAX][WORLD_FEATURES_MAX]; /* of updates; weights too */
 	double var[WORLD_STEPS_MAX][WORLD_FEATURES_MAX];
 };
@@ -38,7 +40,10 @@ enum rig_outcome {
 
 /* -1 with `e`: the store did not open. */
 int rig_open(struct rig *rig, size_t cache_bytes, struct err *e);
-void rig_close(struct rig *rig); /* also when it is not open */
+void rig_close(struct rig *rig); /* also when it is not open; with it go the pins (world_lose_pins) */
+
+/* Waits until the store has nothing to do but for what it does once a minute. */
+void rig_settle(struct rig *rig);
 
 /* A setting of the store's connection that the store itself does not offer, and what it is now. */
 void rig_set_synchronous(struct rig *rig, int level);
@@ -53,7 +58,7 @@ enum rig_outcome rig_run(struct rig *rig, const struct world *now, const struct 
  */
 bool rig_repeat(struct rig *rig, struct world *before, const struct world_batch *batch, bool had);
 
-/* Whether every layer and every list of the store is as the world has it. False also when it cannot be read. */
+/* Whether every layer, version and list of the store is as the world has it. False also when it cannot be read. */
 bool rig_matches(struct rig *rig, const struct world *w);
 
 /* How many layers the store remembers this key with, which a step's number makes. */

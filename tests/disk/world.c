@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/disk/world_versions.h"
+
 /* From one value to some that take a page of the database for themselves, and more. */
 static const size_t features[WORLD_LAYERS] = { 1, 3, 8, 40, 150, 16, WORLD_FEATURES_MAX };
 static const char *const layer_names[WORLD_LAYERS] = { "a", "b", "c", "d", "e", "f", "g" };
@@ -84,7 +86,8 @@ make_step(uint64_t *random)
 		STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_CREATE, STORE_LAYER_DELETE,
 		STORE_MODEL_DELETE, STORE_STATISTICS_RESET, STORE_STATISTICS_PUT, STORE_FREEZE, STORE_FREEZE,
 		STORE_MODEL_FREEZE, STORE_MODEL_FREEZE, STORE_SOURCE_PUT, STORE_SOURCE_PUT, STORE_SOURCE_PUT,
-		STORE_SOURCE_DELETE, STORE_SOURCES_FOLD };
+		STORE_SOURCE_DELETE, STORE_SOURCES_FOLD, STORE_PIN, STORE_PIN, STORE_VERSION_MAKE, STORE_VERSION_MAKE,
+		STORE_VERSION_DELETE };
 	struct world_step step = { .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
 		.layer = (unsigned)(next_random(random) % WORLD_LAYERS),
 		.number = next_random(random),
@@ -114,6 +117,7 @@ world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *ran
 		if (step->kind == STORE_FREEZE)
 			step->number |= 2; /* it thaws */
 	} while (++step < batch->steps + batch->count && step->joins);
+	world_fit_versions(batch, w);
 }
 
 size_t
@@ -224,6 +228,7 @@ delete_model(struct world *w, unsigned model)
 	if (!w->models[model])
 		return refuse(w, model);
 	w->models[model] = false;
+	world_delete_versions(&w->versions[model]);
 	for (unsigned i = model; i < WORLD_LAYERS; i += WORLD_MODELS)
 		w->layers[i].exists = false;
 	return ERR_NONE;
@@ -325,6 +330,8 @@ apply(struct world *w, const struct world_step *step)
 		return delete_model(w, step->layer % WORLD_MODELS);
 	if (step->kind == STORE_MODEL_FREEZE)
 		return freeze_model(w, step->layer % WORLD_MODELS, world_frozen(step));
+	if (world_is_of_versions(step))
+		return world_apply_versions(w, step);
 	if (!layer->exists)
 		return refuse(w, step->layer);
 	code = refusal(layer, step);
@@ -350,13 +357,19 @@ void
 world_apply_change(struct world *w, const struct world_batch *batch, unsigned first, struct world_answer *answers)
 {
 	const unsigned end = first + world_change_count(batch, first);
-	const struct world before = *w;
+	static struct world before; /* it is large */
+	struct world_layer *only = &w->layers[batch->steps[first].layer];
+	const struct world_layer only_before = *only;
 	enum err_code code = ERR_NONE;
 
+	if (end > first + 1)
+		before = *w;
 	for (unsigned i = first; i < end && code == ERR_NONE; i++)
 		code = apply(w, &batch->steps[i]);
-	if (code != ERR_NONE)
+	if (code != ERR_NONE && end > first + 1)
 		*w = before;
+	else if (code != ERR_NONE)
+		*only = only_before;
 	for (unsigned i = first; i < end; i++) {
 		const struct world_layer *layer = &w->layers[batch->steps[i].layer];
 		const bool stays = code == ERR_NONE && layer->exists && !world_is_of_model(&batch->steps[i]);
@@ -366,11 +379,17 @@ world_apply_change(struct world *w, const struct world_batch *batch, unsigned fi
 	}
 }
 
+/* Pins are of the state before the batch. */
 void
 world_apply_batch(struct world *w, const struct world_batch *batch, struct world_answer *answers)
 {
+	for (unsigned i = 0; i < batch->count; i++)
+		if (batch->steps[i].kind == STORE_PIN)
+			world_apply_change(w, batch, i, answers);
 	for (unsigned i = 0; i < batch->count; i += world_change_count(batch, i))
-		world_apply_change(w, batch, i, answers);
+		if (batch->steps[i].kind != STORE_PIN)
+			world_apply_change(w, batch, i, answers);
+	world_end_pins(w);
 }
 
 bool
@@ -382,7 +401,7 @@ world_deletes(const struct world_step *step)
 bool
 world_is_of_model(const struct world_step *step)
 {
-	return step->kind == STORE_MODEL_DELETE || step->kind == STORE_MODEL_FREEZE;
+	return step->kind == STORE_MODEL_DELETE || step->kind == STORE_MODEL_FREEZE || world_is_of_versions(step);
 }
 
 bool
@@ -408,9 +427,8 @@ same_doubles(const double *expected, const double *values, size_t n)
 }
 
 bool
-world_layer_equals(const struct world *w, unsigned layer, const struct snapshot *state)
+world_layer_equals(const struct world_layer *expected, unsigned layer, const struct snapshot *state)
 {
-	const struct world_layer *expected = &w->layers[layer];
 	const size_t n = features[layer];
 
 	if (state == NULL || !expected->exists)

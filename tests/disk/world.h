@@ -13,6 +13,8 @@
 
 #define WORLD_MODELS 2
 #define WORLD_LAYERS 7 /* the model of layer i is i % WORLD_MODELS */
+#define WORLD_MODEL_LAYERS ((WORLD_LAYERS + 1) / WORLD_MODELS)
+#define WORLD_VERSIONS 2 /* of a model, at most */
 #define WORLD_FEATURES_MAX 300
 #define WORLD_STEPS_MAX 24
 
@@ -31,9 +33,25 @@ struct world_layer {
 	double weight[WORLD_FEATURES_MAX];
 };
 
+/* All layers of a model as they were. */
+struct world_held {
+	bool exists;
+	uint64_t number; /* of a version */
+	struct world_layer layers[WORLD_MODEL_LAYERS];
+};
+
+/* A model's versions. */
+struct world_versions {
+	uint64_t number;         /* the latest version's; it stays when the model goes */
+	struct world_held pin;   /* that was taken in an earlier batch */
+	struct world_held taken; /* in this one */
+	struct world_held made[WORLD_VERSIONS];
+};
+
 struct world {
 	bool models[WORLD_MODELS];
 	struct world_layer layers[WORLD_LAYERS];
+	struct world_versions versions[WORLD_MODELS];
 };
 
 /* Why a write must be refused, beside that its layer or model is not there; for kinds that cannot be, it is nothing. */
@@ -54,7 +72,8 @@ struct world_step {
 	enum store_write_kind kind;
 	unsigned layer;
 	uint64_t number;
-	bool joins; /* it is of the same change as the step before it */
+	uint64_t version; /* of STORE_VERSION_DELETE: which */
+	bool joins;       /* it is of the same change as the step before it */
 	enum world_refusal refusal;
 };
 
@@ -111,7 +130,7 @@ void world_apply_batch(struct world *w, const struct world_batch *batch, struct 
 /* Whether a step deletes its layer, or the model. */
 bool world_deletes(const struct world_step *step);
 
-/* Whether it is about a model, and not about its layer alone. */
+/* Whether it is about a model or its versions, and not about its layer alone. */
 bool world_is_of_model(const struct world_step *step);
 
 /* What a step of the kinds that freeze sets: mostly false, so that most updates can be done. */
@@ -120,5 +139,8 @@ bool world_frozen(const struct world_step *step);
 /* Whether a batch's first change can be repeated after all of it: the layers stay. */
 bool world_batch_can_be_repeated(const struct world_batch *batch);
 
-/* Whether a layer of the store (NULL: there is none) is as expected, to the bit. */
-bool world_layer_equals(const struct world *w, unsigned layer, const struct snapshot *state);
+/* The store was closed, or its process ended: pins do not outlive it. */
+void world_lose_pins(struct world *w);
+
+/* Whether a state of a layer (NULL: there is none) is as expected, to the bit. */
+bool world_layer_equals(const struct world_layer *expected, unsigned layer, const struct snapshot *state);

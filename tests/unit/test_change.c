@@ -21,6 +21,7 @@
 struct seen {
 	unsigned refused[STORE_WRITE_COUNT]; /* changes of several writes, by the kind of the first */
 	unsigned by_code[ERR_COUNT];
+	unsigned done[STORE_WRITE_COUNT]; /* changes, by the kind of the first write */
 	unsigned repeated;
 };
 
@@ -63,6 +64,7 @@ check_keys(struct rig *rig, const struct world *before, const struct world_batch
 			exists[k] = w.layers[batch->steps[k].layer].exists;
 		ck_assert_int_eq(rig_keys(rig, batch->steps[i].number), expected_keys(batch, i, answers, exists));
 		seen->by_code[answers[i].code]++;
+		seen->done[batch->steps[i].kind] += answers[i].code == ERR_NONE;
 		if (answers[i].code != ERR_NONE && world_change_count(batch, i) > 1)
 			seen->refused[batch->steps[i].kind]++;
 	}
@@ -119,6 +121,7 @@ START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 		now = next;
 		if (i % 10 == 9) {
 			end_process(&rig, disk, _i);
+			world_lose_pins(&now);
 			must_open(&rig, _i);
 			ck_assert_msg(rig_matches(&rig, &now), "batch %d: another state after reopening", i);
 		}
@@ -132,6 +135,7 @@ START_TEST(changes_by_chance_are_whole_or_leave_no_trace)
 	    seen.by_code[ERR_NON_FINITE_INPUT] > 0 && seen.by_code[ERR_REVISION_MISMATCH] > 0 &&
 	    seen.by_code[ERR_FROZEN] > 0);
 	ck_assert(seen.by_code[ERR_SOURCE_WENT_BACK] > 0 && seen.by_code[ERR_NO_SUCH_SOURCE] > 0);
+	ck_assert(seen.done[STORE_PIN] > 0 && seen.done[STORE_VERSION_MAKE] > 0 && seen.done[STORE_VERSION_DELETE] > 0);
 	ck_assert(seen.refused[STORE_UPDATE] > 0 && seen.refused[STORE_LAYER_CREATE] > 0 &&
 	    seen.refused[STORE_FREEZE] > 0 && seen.refused[STORE_MODEL_FREEZE] > 0);
 }

@@ -85,6 +85,7 @@ setup(void)
 	disk_kill(disk);
 	rig_close(&rig);
 	disk_keep(disk);
+	world_lose_pins(&now);
 	base = now;
 }
 
@@ -120,6 +121,9 @@ end(enum ending ending)
 	if (ending == ENDS_BY_CUT)
 		disk_cut(disk);
 	rig_close(&rig);
+	world_lose_pins(&now);
+	for (unsigned i = 0; i < doubt_count; i++)
+		world_lose_pins(&doubts[i]);
 	if (ending == ENDS_BY_CUT)
 		disk_power_on(disk);
 	else
