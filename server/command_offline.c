@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "handlers/definition_stored.h"
+#include "layer/layer_digest.h"
 #include "server/command.h"
 #include "storage/offline.h"
 
@@ -52,10 +53,42 @@ print_found(void *arg, const char *damage)
 	puts(damage);
 }
 
+static void
+layer_digest_of(const void *parsed, const struct statistics *statistics, const double *weight, const double *bias,
+    unsigned char out[SHA256_BYTES])
+{
+	layer_digest(parsed, statistics, weight, bias, out);
+}
+
+static void
+version_begin(void *version)
+{
+	version_digest_begin(version);
+}
+
+static void
+version_add(void *version, const char *layer, const unsigned char digest[SHA256_BYTES])
+{
+	version_digest_add(version, layer, digest);
+}
+
+static void
+version_end(void *version, unsigned char out[SHA256_BYTES])
+{
+	version_digest_end(version, out);
+}
+
+static const struct offline_digests digests = { .layer = layer_digest_of,
+	.version_bytes = sizeof(struct version_digest),
+	.version_begin = version_begin,
+	.version_add = version_add,
+	.version_end = version_end };
+
 static struct offline_work
 make_work(struct progress *p)
 {
 	return (struct offline_work){ .definitions = definition_ops,
+		.digests = &digests,
 		.judge = definition_judge,
 		.found = print_found,
 		.progress = draw_progress,

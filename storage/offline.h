@@ -7,9 +7,22 @@
 
 #include "storage/store.h"
 
+/* How digests are computed. */
+struct offline_digests {
+	/* Of a state that `judge` allows. */
+	void (*layer)(const void *parsed, const struct statistics *statistics, const double *weight, const double *bias,
+	    unsigned char out[SHA256_BYTES]);
+	/* Of a version, from those of its layers in the order of their names; in memory of so many bytes. */
+	size_t version_bytes;
+	void (*version_begin)(void *version);
+	void (*version_add)(void *version, const char *layer, const unsigned char digest[SHA256_BYTES]);
+	void (*version_end)(void *version, unsigned char out[SHA256_BYTES]);
+};
+
 /* How the caller takes part. */
 struct offline_work {
 	struct store_definition_ops definitions;
+	const struct offline_digests *digests; /* NULL: the digests of versions are not compared */
 	/* -1 with `e` unless the parsed definition allows these features (0: open) and parameters (0: the default). */
 	int (*judge)(const void *parsed, size_t features, size_t weight_count, size_t bias_count, struct err *e);
 	/* Called for every damage, with one line. */

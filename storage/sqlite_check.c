@@ -15,6 +15,7 @@
 #include "base/quote.h"
 #include "storage/sqlite_check_history.h"
 #include "storage/sqlite_check_sources.h"
+#include "storage/sqlite_check_versions.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
 
@@ -28,6 +29,7 @@ struct check {
 	int version; /* of the file's schema */
 	uint64_t layer_count;
 	sqlite3_stmt *row; /* of the layer at hand */
+	bool is_kept;      /* it is of a version */
 	struct sources_check sources;
 };
 
@@ -160,6 +162,11 @@ out:
 	X(WEIGHT, "p.weight", 1) \
 	X(BIAS, "p.bias", 1)
 
+/* The same of states that are kept for versions. */
+static const char kept_sql[] = "SELECT k.id, coalesce(m.name, k.model_id), k.name, k.definition, 1, k.revision, k.features,"
+			       " k.num_batches_tracked, k.count, k.decayed_count, k.frozen, k.running_mean, k.running_var,"
+			       " k.weight, k.bias FROM kept k LEFT JOIN model m ON m.id = k.model_id";
+
 enum column {
 	COLUMN_ID,
 #define COLUMN_ENUM(name, sql, since) COLUMN_##name,
@@ -188,7 +195,7 @@ layers_sql(int version, char sql[LAYERS_SQL_BYTES])
 static void
 damaged(struct check *c, const char *what)
 {
-	found(c, "layer \"%s\" of model \"%s\": %s", text(c->row, COLUMN_LAYER), text(c->row, COLUMN_MODEL), what);
+	found(c, "%slayer \"%s\" of model \"%s\": %s", c->is_kept ? "a kept state of " : "", text(c->row, COLUMN_LAYER), text(c->row, COLUMN_MODEL), what);
 }
 
 static void
@@ -280,7 +287,7 @@ check_definition(struct check *c, uint64_t features, size_t weight_count, size_t
 }
 
 static void
-check_layer(struct check *c, sqlite3_stmt *row)
+check_state(struct check *c, sqlite3_stmt *row)
 {
 	uint64_t features;
 	size_t weight_count, bias_count;
@@ -298,18 +305,55 @@ check_layer(struct check *c, sqlite3_stmt *row)
 	} else {
 		damaged(c, "it has no state");
 	}
+}
+
+static void
+check_layer(struct check *c, sqlite3_stmt *row)
+{
+	check_state(c, row);
 	c->report->layers++;
 	c->upkeep->progress(c->upkeep->arg, "layers", c->report->layers, c->layer_count);
 }
 
-/* The first version of the schema that has sources. */
-#define SOURCES_SINCE 3
+/* The first version of the schema that has versions of models. */
+#define VERSIONS_SINCE 4
 
 static void
-found_of_source(void *arg, const char *damage)
+found_text(void *arg, const char *damage)
 {
 	found(arg, "%s", damage);
 }
+
+static void
+take_text(struct check *c, sqlite3_stmt *row)
+{
+	found(c, "%s", text(row, 0));
+}
+
+static int
+check_versions(struct check *c, struct err *e)
+{
+	const struct offline_work *u = c->upkeep;
+
+	if (c->version < VERSIONS_SINCE)
+		return 0;
+	u->progress(u->arg, "versions", 0, 0);
+	c->is_kept = true;
+	if (query(c, kept_sql, "the states of versions", check_state, e) < 0)
+		return -1;
+	for (size_t i = 0; i < versions_check_count; i++)
+		if (query(c, versions_check_sql[i], "the versions", take_text, e) < 0)
+			return -1;
+	if (versions_check_digests(c->db, u, found_text, c, e) == 0)
+		return 0;
+	if (e->code != ERR_STORAGE_UNAVAILABLE)
+		return -1;
+	found(c, "%s", e->detail);
+	return 0;
+}
+
+/* The first version of the schema that has sources. */
+#define SOURCES_SINCE 3
 
 static void
 take_source(struct check *c, sqlite3_stmt *row)
@@ -324,7 +368,7 @@ check_sources(struct check *c, struct err *e)
 
 	if (c->version < SOURCES_SINCE)
 		return 0;
-	c->sources = (struct sources_check){ .found = found_of_source, .arg = c };
+	c->sources = (struct sources_check){ .found = found_text, .arg = c };
 	result = query(c, sources_check_sql, "the sources", take_source, e);
 	return sources_check_end(&c->sources, e) < 0 ? -1 : result;
 }
@@ -393,7 +437,7 @@ check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, 
 	if (report->damages == 0 &&
 	    (query(&c, counts, "the models and layers", take_counts, e) < 0 ||
 		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0 || check_sources(&c, e) < 0 ||
-		check_history(&c, e) < 0))
+		check_history(&c, e) < 0 || check_versions(&c, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
 	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0)
