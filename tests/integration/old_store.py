@@ -43,6 +43,19 @@ SCHEMAS = (
     "  created_s INTEGER NOT NULL,"
     "  UNIQUE(layer_id, key)"
     ") STRICT;",
+    "ALTER TABLE state ADD COLUMN decayed_count REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN frozen INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE state ADD COLUMN sources INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE source("
+    "  id INTEGER PRIMARY KEY,"
+    "  layer_id INTEGER NOT NULL REFERENCES layer(id) ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  time_s INTEGER NOT NULL,"
+    "  count INTEGER NOT NULL,"
+    "  mean BLOB NOT NULL,"
+    "  var BLOB NOT NULL,"
+    "  UNIQUE(layer_id, name)"
+    ") STRICT;",
 )
 VERSIONS = range(1, len(SCHEMAS) + 1)
 
@@ -61,7 +74,8 @@ def make(path, version, layers):
         db.execute("INSERT INTO model(id, name) VALUES(1, 'm')")
         for i, (name, (definition, revision, batches, count, mean, var)) in enumerate(layers.items(), 1):
             db.execute("INSERT INTO layer VALUES(?, 1, ?, ?)", (i, name, definition))
-            db.execute("INSERT INTO state VALUES(?, ?, ?, ?, ?, ?, ?)",
+            db.execute("INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, running_mean,"
+                       " running_var) VALUES(?, ?, ?, ?, ?, ?, ?)",
                        (i, revision, len(mean or ()), batches, count, blob(mean), blob(var)))
     db.execute(f"PRAGMA application_id={APPLICATION_ID}")
     db.execute(f"PRAGMA user_version={version}")

@@ -151,6 +151,26 @@ class Migration(unittest.TestCase):
                 for path in (before, after, self.path):
                     os.unlink(path)
 
+    def test_versions_are_made_of_what_was_there(self):
+        """The first version has the states as the migration found them, and keeps them when they move on."""
+        for version in old_store.VERSIONS:
+            with self.subTest(version):
+                self.start(version)
+                for n in (1, 2):
+                    self.assertEqual(self.ask("POST", "/v1/models/m/versions", {}, status=201).json["version"], n)
+                    self.ask("POST", at("pooled", "/train"), BATCH)
+                    self.ask("PUT", "/v1/models/m/frozen", {"frozen": True})
+                    self.ask("PUT", "/v1/models/m/frozen", {"frozen": False})
+                for layer in LAYERS:
+                    if layer != "untrained":
+                        s = self.ask("GET", at(layer, "/statistics?version=1")).json
+                        self.assertEqual((s["revision"], s["running_mean"]["data"]),
+                                         (LAYERS[layer][1], LAYERS[layer][4]))
+                self.assertEqual(self.ask("GET", at("pooled", "/statistics?version=2")).json["num_batches_tracked"], 3)
+                self.daemon.close()
+                self.check(self.path)
+                os.unlink(self.path)
+
     def test_a_store_of_a_version_to_come_is_refused_and_left_alone(self):
         """What an earlier normd says of a store of this one, which has a schema that it does not know."""
         self.start(2)
