@@ -163,9 +163,10 @@ out:
 	X(BIAS, "p.bias", 1)
 
 /* The same of states that are kept for versions. */
-static const char kept_sql[] = "SELECT k.id, coalesce(m.name, k.model_id), k.name, k.definition, 1, k.revision, k.features,"
-			       " k.num_batches_tracked, k.count, k.decayed_count, k.frozen, k.running_mean, k.running_var,"
-			       " k.weight, k.bias FROM kept k LEFT JOIN model m ON m.id = k.model_id";
+static const char kept_sql[] =
+    "SELECT k.id, coalesce(m.name, k.model_id), k.name, k.definition, 1, k.revision, k.features,"
+    " k.num_batches_tracked, k.count, k.decayed_count, k.frozen, k.running_mean, k.running_var, k.weight, k.bias"
+    " FROM kept k LEFT JOIN model m ON m.id = k.model_id";
 
 enum column {
 	COLUMN_ID,
@@ -195,7 +196,8 @@ layers_sql(int version, char sql[LAYERS_SQL_BYTES])
 static void
 damaged(struct check *c, const char *what)
 {
-	found(c, "%slayer \"%s\" of model \"%s\": %s", c->is_kept ? "a kept state of " : "", text(c->row, COLUMN_LAYER), text(c->row, COLUMN_MODEL), what);
+	found(c, "%slayer \"%s\" of model \"%s\": %s", c->is_kept ? "a kept state of " : "", text(c->row, COLUMN_LAYER),
+	    text(c->row, COLUMN_MODEL), what);
 }
 
 static void

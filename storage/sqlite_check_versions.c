@@ -16,33 +16,58 @@
 #define HAS_VERSION(row, number) \
 	"EXISTS(SELECT 1 FROM version v WHERE v.model_id = " row ".model_id AND v.number = " number " AND v.gone = 0)"
 
+static const char aliases_sql[] =
+    "SELECT printf('model \"%s\": its alias \"%s\" names version %d, which does not exist', m.name, a.name, a.number)"
+    " FROM alias a" OF_MODEL("a") " WHERE NOT " HAS_VERSION("a", "a.number");
+
+static const char serving_sql[] =
+    "SELECT printf('model \"%s\": it serves version %d, which does not exist', m.name, s.to_number)"
+    " FROM serving s" OF_MODEL("s") " WHERE s.id IN (SELECT max(id) FROM serving GROUP BY model_id)"
+				    " AND s.to_number <> 0 AND NOT " HAS_VERSION("s", "s.to_number");
+
+static const char version_rows_sql[] =
+    "SELECT printf('version %s of model \"%s\": its row %d has what a version cannot have',"
+    " coalesce(v.number, 'without a number'), coalesce(m.name, v.model_id), v.id) FROM version v" OF_MODEL(
+	"v") " WHERE v.mark < 1 OR v.gone NOT IN (0, 1, 2) OR v.number < 1"
+	     " OR (v.number IS NULL AND coalesce(v.note, v.digest, v.key) IS NOT NULL)"
+	     " OR (v.number IS NOT NULL AND (v.note IS NULL OR length(CAST(v.note AS BLOB)) > 1000"
+	     " OR v.digest IS NULL OR length(v.digest) <> 32)) OR (v.key IS NULL) <> (v.key_digest IS NULL)";
+
+static const char models_sql[] =
+    "SELECT printf('version %s: its model is gone', coalesce(v.number, 'without a number'))"
+    " FROM version v" OF_MODEL("v") " WHERE m.id IS NULL AND v.gone = 0";
+
+static const char numbers_sql[] =
+    "SELECT printf('model \"%s\": it has marks or numbers of versions beyond its last', m.name)"
+    " FROM model m LEFT JOIN numbers n ON n.model = m.name"
+    " WHERE coalesce(n.mark, 0) < (SELECT max(mark) FROM version v WHERE v.model_id = m.id)"
+    " OR coalesce(n.number, 0) < (SELECT max(number) FROM version v WHERE v.model_id = m.id)"
+    " OR coalesce(n.mark, 0) + 1 <"
+    " (SELECT max(s.since) FROM layer l JOIN state s ON s.layer_id = l.id WHERE l.model_id = m.id)";
+
+static const char unneeded_sql[] =
+    "SELECT printf('layer \"%s\" of model \"%s\": its kept state %d is for no version', k.name,"
+    " coalesce(m.name, k.model_id), k.id) FROM kept k" OF_MODEL(
+	"k") " WHERE NOT EXISTS(SELECT 1 FROM version v WHERE v.model_id = k.model_id AND v.gone <> 2"
+	     " AND v.mark BETWEEN k.first AND k.last)";
+
+/* The window has the rows of a name in their order, so only neighbours need be compared. */
+static const char overlaps_sql[] =
+    "SELECT printf('layer \"%s\" of model \"%s\": two of its states are for the same version', name,"
+    " coalesce((SELECT m.name FROM model m WHERE m.id = model_id), model_id)) FROM"
+    " (SELECT model_id, name, first, lag(last) OVER (PARTITION BY model_id, name ORDER BY first) AS before FROM"
+    " (SELECT model_id, name, first, last FROM kept UNION ALL"
+    " SELECT l.model_id, l.name, s.since, 9223372036854775807 FROM layer l JOIN state s ON s.layer_id = l.id))"
+    " WHERE before >= first";
+
 const char *const versions_check_sql[] = {
-	"SELECT printf('model \"%s\": its alias \"%s\" names version %d, which does not exist', m.name, a.name, a.number)"
-	" FROM alias a" OF_MODEL("a") " WHERE NOT " HAS_VERSION("a", "a.number"),
-	"SELECT printf('model \"%s\": it serves version %d, which does not exist', m.name, s.to_number) FROM serving s"
-	OF_MODEL("s") " WHERE s.id IN (SELECT max(id) FROM serving GROUP BY model_id) AND s.to_number <> 0 AND NOT "
-	HAS_VERSION("s", "s.to_number"),
-	"SELECT printf('version %s of model \"%s\": its row %d has what a version cannot have',"
-	" coalesce(v.number, 'without a number'), coalesce(m.name, v.model_id), v.id) FROM version v" OF_MODEL("v")
-	" WHERE v.mark < 1 OR v.gone NOT IN (0, 1, 2) OR v.number < 1 OR (v.number IS NULL AND coalesce(v.note, v.digest,"
-	" v.key) IS NOT NULL) OR (v.number IS NOT NULL AND (v.note IS NULL OR length(CAST(v.note AS BLOB)) > 1000 OR"
-	" v.digest IS NULL OR length(v.digest) <> 32)) OR (v.key IS NULL) <> (v.key_digest IS NULL)",
-	"SELECT printf('version %s: its model is gone', coalesce(v.number, 'without a number')) FROM version v"
-	OF_MODEL("v") " WHERE m.id IS NULL AND v.gone = 0",
-	"SELECT printf('model \"%s\": it has marks or numbers of versions beyond its last', m.name) FROM model m"
-	" LEFT JOIN numbers n ON n.model = m.name WHERE coalesce(n.mark, 0) <"
-	" (SELECT max(mark) FROM version v WHERE v.model_id = m.id) OR coalesce(n.number, 0) <"
-	" (SELECT max(number) FROM version v WHERE v.model_id = m.id) OR coalesce(n.mark, 0) + 1 <"
-	" (SELECT max(s.since) FROM layer l JOIN state s ON s.layer_id = l.id WHERE l.model_id = m.id)",
-	"SELECT printf('layer \"%s\" of model \"%s\": its kept state %d is for no version', k.name,"
-	" coalesce(m.name, k.model_id), k.id) FROM kept k" OF_MODEL("k") " WHERE NOT EXISTS(SELECT 1 FROM version v WHERE"
-	" v.model_id = k.model_id AND v.gone <> 2 AND v.mark BETWEEN k.first AND k.last)",
-	/* The window has the rows of a name in their order, so only neighbours need be compared. */
-	"SELECT printf('layer \"%s\" of model \"%s\": two of its states are for the same version', name,"
-	" coalesce((SELECT name FROM model WHERE id = model_id), model_id)) FROM (SELECT model_id, name, first,"
-	" lag(last) OVER (PARTITION BY model_id, name ORDER BY first) before FROM (SELECT model_id, name, first, last"
-	" FROM kept UNION ALL SELECT l.model_id, l.name, s.since, 9223372036854775807 FROM layer l JOIN state s"
-	" ON s.layer_id = l.id)) WHERE before >= first",
+	aliases_sql,
+	serving_sql,
+	version_rows_sql,
+	models_sql,
+	numbers_sql,
+	unneeded_sql,
+	overlaps_sql,
 };
 
 const size_t versions_check_count = sizeof(versions_check_sql) / sizeof(versions_check_sql[0]);
@@ -160,8 +185,7 @@ begin_model(struct sweep *s, int64_t model_id, struct err *e)
 
 /* *sound: whether the state is one; what it lacks is found by the check of rows. */
 static int
-digest_state(
-    const struct sweep *s, sqlite3_stmt *row, unsigned char digest[SHA256_BYTES], bool *sound, struct err *e)
+digest_state(const struct sweep *s, sqlite3_stmt *row, unsigned char digest[SHA256_BYTES], bool *sound, struct err *e)
 {
 	const char *definition = (const char *)sqlite3_column_text(row, 1);
 	struct statistics st = { .features = (size_t)sqlite3_column_int64(row, 3),

@@ -391,8 +391,8 @@ versions_match(struct rig *rig, const struct world *w, unsigned model)
 		snprintf(number, sizeof(number), "%" PRIu64, v->made[i].number);
 		expected += v->made[i].exists;
 		matches = matches &&
-		    (!v->made[i].exists || held_matches(rig, model, &v->made[i],
-					       (struct store_which){ STORE_NAMED, .name = number }));
+		    (!v->made[i].exists ||
+			held_matches(rig, model, &v->made[i], (struct store_which){ STORE_NAMED, .name = number }));
 	}
 	if (v->pin.exists && rig->pins[model] != NULL)
 		matches = matches &&
