@@ -169,7 +169,9 @@ class Api(unittest.TestCase):
         conditional = callers("precondition_get")
         for route, row in routes().items():
             operation = OPERATIONS[route]
-            for status in operation.responses:
+            for status, response in operation.responses.items():
+                if operation.codes(status) & {"overloaded", "idempotency_in_flight"}:
+                    self.assertIn("Retry-After", response["headers"], f"{status} of {operation}")
                 statuses = {errors()[code][0] for code in operation.codes(status)}
                 self.assertEqual(statuses, {status} if status >= "400" else set(), f"{status} of {operation}")
             implied = {"bad_parameter", "forbidden", "not_acceptable", "overloaded", "storage_unavailable",
