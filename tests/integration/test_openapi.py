@@ -50,6 +50,21 @@ class Conversion(unittest.TestCase):
             self.assertEqual(subprocess.run([program], capture_output=True).stdout.decode(), text)
 
 
+def open_objects(schema, where, closed=False):
+    """The places in a schema of objects that may have members which it does not name."""
+    closed = closed or {"additionalProperties", "unevaluatedProperties"} & set(schema)
+    if "$ref" in schema:
+        yield from open_objects(at(schema["$ref"]), schema["$ref"], closed)
+    for each in schema.get("allOf", []) + schema.get("anyOf", []) + schema.get("oneOf", []):
+        yield from open_objects(each, where, closed)
+    if not closed and ("properties" in schema or schema.get("type") == "object"):
+        yield where
+    for name, each in schema.get("properties", {}).items():
+        yield from open_objects(each, f"{where}/{name}")
+    if schema.get("type") == "array" and "anyOf" not in schema["items"]:
+        yield from open_objects(schema["items"], f"{where}[]")
+
+
 class Structure(unittest.TestCase):
     """What OpenAPI 3.1 asks of the page."""
 
@@ -88,6 +103,14 @@ class Structure(unittest.TestCase):
                     self.assertTrue("properties" not in node or member in members(node), f"{name}: {member}")
                 for example in node["examples"] if isinstance(node.get("examples"), list) else []:
                     Checker().valid(example, node, name)
+
+    def test_an_answer_has_only_the_members_that_its_schema_names(self):
+        for operation in OPERATIONS.values():
+            for status, response in operation.responses.items():
+                for media, content in response.get("content", {}).items():
+                    if operation.path != "/openapi.json" or status != "200":
+                        found = list(open_objects(content["schema"], f"{status} of {operation}"))
+                        self.assertEqual(found, [], "these schemas allow other members")
 
     def test_every_example_is_of_its_schema(self):
         """Those of bodies and answers, of parameters and of headers. Only requests that are refused are not."""
