@@ -57,6 +57,17 @@ unpack(struct answered *a)
 	inflateEnd(&z);
 }
 
+/* When something happened is not the same each time. */
+static void
+hide_times(struct answered *a)
+{
+	static const char member[] = "\"time\":\"";
+
+	if (a->complete && a->body_len > 0)
+		for (char *t = a->bytes + a->head_len; (t = strstr(t, member)) != NULL; t += strlen(member))
+			memset(t + strlen(member), '0', strcspn(t + strlen(member), "\""));
+}
+
 /* Whether the headers that mean something are the same. */
 static bool
 same_headers(const struct operation *o, bool may_miss)
@@ -122,6 +133,7 @@ ask_without_memory(const struct operation *o)
 	trial_disarm();
 	close(fd);
 	unpack(&got);
+	hide_times(&got);
 }
 
 static void
@@ -152,6 +164,7 @@ repeat(const struct operation *o)
 
 	service_ask(&o->ask, &got);
 	unpack(&got);
+	hide_times(&got);
 	if (again ? !is_wanted(o, false) : got.status >= 500)
 		trial_complain("with memory again, another answer", got.bytes);
 	state_look(&now);
