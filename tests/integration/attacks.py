@@ -608,6 +608,14 @@ def readers_of_lists_of_sources(daemon, scale):
 
 
 @attack
+def readers_of_histories(daemon, scale):
+    put(daemon, "past", {"kind": "batch_norm"})
+    ask(daemon, "PUT", LAYER + "past/statistics",
+        lists(scale.max_memory // 2400, b"running_mean", b"running_var", b',"num_batches_tracked":1'))
+    return [request("GET", LAYER + "past/history?limit=1000")] * (120 * scale.clients)
+
+
+@attack
 def readers_of_sources(daemon, scale):
     sources(daemon, 1, scale.max_memory // 1200)
     return [request("GET", LAYER + "sourced/statistics/sources/w0")] * (30 * scale.clients)

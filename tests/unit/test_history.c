@@ -344,6 +344,40 @@ START_TEST(a_long_history_goes_in_slices)
 }
 END_TEST
 
+/* How many rows there are, and the present revision. */
+static void
+check_history(struct store *s, size_t rows, uint64_t revision)
+{
+	struct store_op op = list(s, "l", 0, 100);
+
+	ck_assert_uint_eq(op.history.count, rows);
+	ck_assert_uint_eq(op.history.snapshot->revision, revision);
+	store_op_fini(&op);
+}
+
+START_TEST(a_row_that_cannot_be_stored_fails_the_change)
+{
+	const int64_t t = beginning();
+	struct store *s = open_at(t);
+	struct scratch_change c = { .write = { .kind = STORE_FREEZE, .frozen = true } };
+
+	scratch_create(s, "l");
+	train(s, "l", 1, t);
+	store_close(s);
+	scratch_alter("CREATE TRIGGER no BEFORE INSERT ON history BEGIN SELECT RAISE(ABORT, 'no'); END");
+	s = open_at(t + INTERVAL);
+	c = scratch_run_change(s, c);
+	ck_assert_int_eq(c.op.err.code, ERR_STORAGE_UNAVAILABLE);
+	store_close(s);
+	scratch_alter("DROP TRIGGER no");
+	s = open_at(t + INTERVAL);
+	train(s, "l", 2, t + INTERVAL);
+	check_history(s, 1, 2);
+	store_close(s);
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+}
+END_TEST
+
 /* A layer that was migrated: when it changed last was not recorded. */
 START_TEST(an_unknown_time_is_no_row)
 {
@@ -458,6 +492,7 @@ unit_suite(void)
 	tcase_add_test(t, every_change_counts_once_there_were_statistics);
 	tcase_add_test(t, the_rows_of_a_deleted_layer_go_later);
 	tcase_add_test(t, a_long_history_goes_in_slices);
+	tcase_add_test(t, a_row_that_cannot_be_stored_fails_the_change);
 	tcase_add_test(t, an_unknown_time_is_no_row);
 	tcase_add_test(t, pages_of_rows_that_got_fewer);
 	tcase_add_loop_test(t, damaged_rows_are_found, 0, 6);
