@@ -4,10 +4,11 @@
 import json
 import socket
 import struct
+import threading
 import unittest
 
 import safetensors
-from normd import ClientTest, PATIENCE
+from normd import PATIENCE, ClientTest, at_once
 
 # Features of a layer whose file, 12.8 MB, is more than the socket's buffers hold.
 LARGE = 400_000
@@ -154,6 +155,94 @@ class File(ExportTest):
         self.assertNotEqual(self.export().raw, raw)
 
 
+class Versions(ExportTest):
+    def make_version(self):
+        return self.ask("POST", f"/v1/models/{self.model}/versions", {}, status=201).json
+
+    def test_a_version_is_the_same_file_for_ever(self):
+        self.put("bn", {"kind": "batch_norm"})
+        self.put("gone", {"kind": "rms_norm", "normalized_shape": [2]})
+        self.ask("POST", self.path("bn", "train"), {"data": [[1, 2], [3, 5]]})
+        live, metadata = safetensors.load(self.export().raw)
+        version = self.make_version()
+        self.ask("PUT", f"/v1/models/{self.model}/aliases/champion", {"version": 1}, status=201)
+        self.assertEqual(version["digest"], self.digest)
+        expected = safetensors.save(live, {**metadata, "normd.version": "1"})
+        for _ in range(2):
+            for name in ("1", "champion"):
+                answer = self.export("?version=" + name)
+                self.assertEqual(answer.raw, expected)
+                self.assertEqual(answer.headers["normd-version"], "1")
+                self.assertEqual(self.digest, version["digest"])
+            self.ask("POST", self.path("bn", "train"), {"data": [[7, 2], [3, 5]]})
+            self.client.request("DELETE", self.path("gone"))
+        self.assertNotEqual(self.export().headers["etag"], f'"{version["digest"]}"')
+        part = self.ask("GET", self.file_path + "?version=1", headers={"Range": "bytes=-9"}, status=206)
+        self.assertEqual(part.raw, expected[-9:])
+        # An import of it brings the digest back.
+        self.put("gone", {"kind": "rms_norm", "normalized_shape": [2]})
+        self.ask("PUT", self.file_path, expected)
+        self.export()
+        self.assertEqual(self.digest, version["digest"])
+
+    def test_many_layers_by_an_alias(self):
+        """More than one page, all of the version that the alias named at first."""
+        for i in range(130):
+            self.put(f"l{i:03}", {"kind": "rms_norm", "normalized_shape": [1]})
+        self.make_version()
+        self.ask("PUT", f"/v1/models/{self.model}/aliases/a", {"version": 1}, status=201)
+        tensors, metadata = safetensors.load(self.export("?version=a").raw)
+        self.assertEqual((len(tensors), metadata["normd.version"]), (130, "1"))
+
+    def test_under_load_a_file_is_of_one_state(self):
+        """100 layers, more than a page, that are all changed together, again and again."""
+        files = [safetensors.save({f"bn{i:02}.{name}": ("F32", [1], safetensors.pack("F32", [n]))
+                                   for i in range(100) for name in ("running_mean", "running_var")})
+                 for n in (1, 2)]
+        self.ask("PUT", self.file_path, files[0])
+        stop = threading.Event()
+
+        def change():
+            client = self.daemon.client()
+            try:
+                changes = 0
+                while not stop.is_set():
+                    self.assertEqual(client.request("PUT", self.file_path, files[changes % 2]).status, 200)
+                    changes += 1
+                return changes
+            finally:
+                client.close()
+
+        def read():
+            client = self.daemon.client()
+            try:
+                seen = set()
+                for _ in range(60):
+                    tensors, metadata = safetensors.load(client.request("GET", self.file_path).raw)
+                    values = {raw for name, (_, _, raw) in tensors.items() if "running" in name}
+                    self.assertEqual(len(values), 1)
+                    seen.add((values.pop(), metadata["normd.digest"]))
+                return seen
+            finally:
+                stop.set()
+                client.close()
+
+        changes, first, second = at_once([change, read, read])
+        self.assertGreater(changes, 2)
+        self.assertLessEqual(len(first | second), 2) # a state has one digest
+
+    def test_exports_leave_nothing(self):
+        """No version, whatever became of their pins."""
+        self.put("bn", {"kind": "batch_norm", "num_features": 2})
+        self.export()
+        for query in ("?datatype=FP32", ""):
+            for _ in range(5):
+                with socket.create_connection(("127.0.0.1", self.daemon.port), 60 * PATIENCE) as raw:
+                    raw.sendall(f"GET {self.file_path}{query} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        self.assertEqual(self.make_version()["version"], 1)
+        self.assertEqual(len(self.ask("GET", f"/v1/models/{self.model}/versions").json["versions"]), 1)
+
+
 class Ranges(ExportTest):
     """Range, If-Range, If-None-Match and HEAD, as they are sent."""
 
@@ -181,9 +270,10 @@ class Ranges(ExportTest):
             self.assertEqual(answer.headers["content-type"], "application/octet-stream")
 
     def test_every_place_of_the_file(self):
-        """Two parts of which the file is made, cut at every byte."""
+        """Two parts of which the file is made, cut within its header and at every byte of its data."""
         raw = self.whole.raw
-        for at in range(1, len(raw)):
+        start = 8 + struct.unpack_from("<Q", raw)[0]
+        for at in (1, 7, 8, 9, *range(20, start, 37), *range(start - 1, len(raw))):
             parts = self.get(206, Range=f"bytes=0-{at - 1}").raw, self.get(206, Range=f"bytes={at}-").raw
             self.assertEqual(parts, (raw[:at], raw[at:]))
 
