@@ -77,7 +77,7 @@ static int
 take_page(struct request *rq, struct export *x, struct err *e)
 {
 	const struct store_states *page = &rq->op.states;
-	const size_t loaded = rq->workspace.memory.bytes - x->reading.counted;
+	const size_t loaded = states_counted(rq, &x->reading);
 	size_t bytes = 0;
 
 	if (make_room(rq, x, page->count, e) < 0)
@@ -89,7 +89,7 @@ take_page(struct request *rq, struct export *x, struct err *e)
 	x->values += bytes / sizeof(double);
 	if (bytes > loaded && budget_ask(&rq->workspace.memory, bytes - loaded, e) < 0)
 		return -1;
-	x->reading.counted = rq->workspace.memory.bytes; /* all of it stays */
+	states_keep(&x->reading, states_counted(rq, &x->reading));
 	return 0;
 }
 

@@ -91,7 +91,7 @@ static int
 take_page(struct request *rq, struct import *im, struct err *e)
 {
 	const struct store_states *page = &rq->op.states;
-	const size_t before = rq->workspace.memory.bytes;
+	const size_t loaded = states_counted(rq, &im->reading);
 
 	if (rq->op.err.code == ERR_NO_SUCH_MODEL || rq->op.err.code == ERR_NO_SUCH_LAYER) {
 		request_store_done(rq);
@@ -105,7 +105,7 @@ take_page(struct request *rq, struct import *im, struct err *e)
 	for (size_t i = 0; i < page->count; i++)
 		if (take_existing(rq, im, page->entries[i], e) < 0)
 			return -1;
-	im->reading.counted += rq->workspace.memory.bytes - before; /* that stays */
+	states_keep(&im->reading, states_counted(rq, &im->reading) - loaded);
 	rq->wants_store = false;
 	if (states_end_page(rq, &im->reading))
 		states_ask(rq, &im->reading, PAGE_LAYERS);

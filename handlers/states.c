@@ -43,6 +43,18 @@ states_ask(struct request *rq, struct states_reading *reading, size_t limit)
 		.memory = &rq->workspace.memory };
 }
 
+size_t
+states_counted(const struct request *rq, const struct states_reading *reading)
+{
+	return counted_bytes(rq) - reading->counted;
+}
+
+void
+states_keep(struct states_reading *reading, size_t bytes)
+{
+	reading->counted += bytes;
+}
+
 bool
 states_end_page(struct request *rq, struct states_reading *reading)
 {
@@ -52,6 +64,6 @@ states_end_page(struct request *rq, struct states_reading *reading)
 	if (more)
 		memcpy(reading->after, page->entries[page->count - 1]->identity->name, sizeof(reading->after));
 	store_op_fini(&rq->op);
-	budget_give(&rq->workspace.memory, counted_bytes(rq) - reading->counted);
+	budget_give(&rq->workspace.memory, states_counted(rq, reading));
 	return more;
 }

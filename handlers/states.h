@@ -17,8 +17,9 @@ void states_ask(struct request *rq, struct states_reading *reading, size_t limit
 /* The most states of a page that is only read through. */
 #define STATES_PAGE ((size_t)256)
 
-/*
- * The page is done with: frees it, and gives back the memory that was counted since states_ask, but for the answer's.
- * Whether there are more.
- */
+/* The memory that was counted since states_ask, but for the answer's; and that so much of it stays. */
+size_t states_counted(const struct request *rq, const struct states_reading *reading);
+void states_keep(struct states_reading *reading, size_t bytes);
+
+/* The page is done with: frees it, and gives back that memory, but for what stays. Whether there are more. */
 bool states_end_page(struct request *rq, struct states_reading *reading);
