@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from api_page import OPERATIONS, PAGE, at, members, resolved
+from api_page import OPERATIONS, PAGE, at, error_codes, members, resolved
 from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest
 from tables import (KINDS, callers, choices, definition_fields, errors, handlers, inputs, read, routes, tensor_forms,
                     tracked)
@@ -158,11 +158,14 @@ class Api(unittest.TestCase):
             self.assertEqual(names, expected | ({"If-Match"} if row["start"] in conditional else set()), route)
 
     def test_errors(self):
-        """In the page's table, as base/err.h has them, and as values of `code`."""
+        """In the page's table, as base/err.h has them, and as values of `code`; a response names each."""
         self.assertGreaterEqual(len(errors()), 25)
         self.assertEqual(at("#/components/schemas/Problem")["properties"]["code"]["enum"], list(errors()))
         table = re.findall(r"^\| `(\w+)` \| (\d+) \| (.+) \|$", PAGE["info"]["description"], re.M)
         self.assertEqual(table, [(code, *row) for code, row in errors().items()])
+        named = {code for operation in OPERATIONS.values() for code in operation.codes()}
+        anywhere = {code for response in at("#/components/responses").values() for code in error_codes(response)}
+        self.assertEqual(sorted(set(errors()) - named - anywhere), [])
 
     def test_errors_of_each_route(self):
         """Each response names codes of its own status. What a route's row implies, its operation names."""
