@@ -6,6 +6,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/bytes.h"
 #include "codec/npy_header.h"
 
 #define JSON_DATA "{\"data\":[[1,20],[3,40],[5,60]]}"
@@ -21,6 +22,8 @@
 #define NPY_TYPE "Content-Type: application/x-npy\r\n"
 #define GZIP_WANTED "Accept-Encoding: gzip\r\n"
 #define GZIP_ONLY "Accept-Encoding: gzip, identity;q=0\r\n"
+
+#define STATE MODEL "/state.safetensors"
 
 #define ASK(method, path, headers, body) \
 	{ \
@@ -353,6 +356,19 @@ struct operation operations[] = {
 	    ASK("PUT", LAYER "/parameters", NULL, "{\"weight\":[2,3]}"), .status = 200 },
 	{ "get affine", with_parameters, ASK("GET", LAYER "/affine", NULL, NULL), .status = 200 },
 
+	{ "export", with_parameters, ASK("GET", STATE, NULL, NULL), .status = 200 },
+	{ "export, FP32, cold", with_parameters,
+	    ASK("GET", STATE "?datatype=FP32", NULL, NULL), .status = 200, .cold = true },
+	{ "export, a part", trained, ASK("GET", STATE, "Range: bytes=-100\r\n", NULL), .status = 206 },
+	{ "export, beyond the end", trained, ASK("GET", STATE, "Range: bytes=9999999-\r\n", NULL), .status = 416 },
+	{ "import", with_parameters, ASK("PUT", STATE, NULL, NULL), .status = 200, .body = BODY_STATE },
+	{ "import, model and all", nothing, ASK("PUT", STATE, NULL, NULL), .status = 200, .body = BODY_STATE },
+	{ "import, gzip, cold", with_parameters,
+	    ASK("PUT", STATE, "Content-Encoding: gzip\r\n", NULL), .status = 200, .body = BODY_STATE_GZIP,
+	    .cold = true },
+	{ "import, frozen", frozen, ASK("PUT", STATE, NULL, NULL), .status = 409, .body = BODY_STATE },
+	{ "no safetensors", trained, ASK("PUT", STATE, NULL, "no safetensors"), .status = 400 },
+
 	{ "normalize", nothing,
 	    ASK("POST", "/v1/normalize", NULL,
 	        "{\"kind\":\"batch_norm\",\"data\":[[1,20],[3,40]],\"weight\":[2,3]}"), .status = 200 },
@@ -496,6 +512,30 @@ make_wide_statistics(void)
 	return b;
 }
 
+/* A safetensors file with two values for each tensor: of the layer, of a new one, and of neither. */
+static struct bytes
+make_state(void)
+{
+	static const char *const names[] = { "l.running_mean", "l.running_var", "l.weight", "l.bias",
+		"new.running_mean", "new.running_var", "x.weight" };
+	const size_t count = sizeof(names) / sizeof(names[0]);
+	const float values[] = { 1.5f, 2 };
+	struct bytes b = room(count * 100 + 16);
+
+	b.len = 8;
+	for (size_t i = 0; i < count; i++)
+		b.len += (size_t)sprintf(b.bytes + b.len,
+		    "%c\"%s\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%zu,%zu]}", i == 0 ? '{' : ',',
+		    names[i], i * sizeof(values), (i + 1) * sizeof(values));
+	add_text(&b, "}");
+	bytes_put_le64((unsigned char *)b.bytes, b.len - 8);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(b.bytes + b.len, values, sizeof(values));
+		b.len += sizeof(values);
+	}
+	return b;
+}
+
 void
 operations_make(void)
 {
@@ -507,6 +547,8 @@ operations_make(void)
 	made[BODY_WIDE_NPY] = make_npy(WIDE_ROWS, WIDE_FEATURES);
 	made[BODY_WIDE_NPY_TWICE] = make_twice(&made[BODY_WIDE_NPY]);
 	made[BODY_WIDE_STATISTICS] = make_wide_statistics();
+	made[BODY_STATE] = make_state();
+	made[BODY_STATE_GZIP] = make_gzip(made[BODY_STATE].bytes, made[BODY_STATE].len);
 	for (size_t i = 0; i < operation_count; i++) {
 		struct message *m = &operations[i].ask;
 
