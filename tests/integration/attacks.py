@@ -18,9 +18,11 @@ import threading
 import time
 import zlib
 
+import safetensors
 from normd import PATIENCE, Client, Daemon
 
 LAYER = "/v1/models/m/layers/"
+STATE = "/v1/models/m/state.safetensors"
 # What a client that does not read takes from the daemon all the same.
 RECEIVE_BYTES = 4096
 
@@ -308,6 +310,19 @@ def normalized_values(scale):
     return request("POST", "/v1/normalize", rows.encode())
 
 
+def imported(scale):
+    """A file with a batch norm of many features, and as large a tensor that is dropped."""
+    n = scale.max_body // 32
+    return safetensors.save({"bn.running_mean": ("F32", [n], bytes(4 * n)), "bn.running_var": ("F32", [n], bytes(4 * n)),
+                             "x.weight": ("F32", [n], bytes(4 * n))})
+
+
+def import_of_names(scale):
+    """A header of many small tensors, and no byte of their data."""
+    return safetensors.header_of({f"layers.{i}.weight": ("F32", [1], bytes(4))
+                                  for i in range(scale.max_body // 400)})[0]
+
+
 def freezing(path):
     return lambda scale: (request("PUT", path, b'{"frozen":true}') + request("PUT", path, b'{"frozen":false}')) * 10
 
@@ -322,6 +337,7 @@ table(
     ("readers_of_lists_of_layers", 250, many_names(LAYER + "%s"), get("/v1/models/m?limit=1000")),
     ("readers_of_lists_of_models", 250, many_names("/v1/models/%s/layers/a"), get("/v1/models?limit=1000")),
     ("readers_of_backups", 20, trained, get("/v1/backup"), True),
+    ("readers_of_exports", 30, trained, get(STATE)),
     ("readers_of_normalized_values", 250, None, normalized_values),
     ("readers_of_gzip", 150, None, lambda scale: packed_answer("gzip")),
     ("readers_of_deflate_who_take_nothing_else", 150, None, lambda scale: packed_answer("deflate, identity;q=0")),
@@ -331,6 +347,12 @@ table(
     ("freezing_and_thawing_of_a_model_of_a_wide_layer", 250, trained, freezing("/v1/models/m/frozen")),
     ("pipelined_requests", 250, layer("middling", num_features=20_000),
      lambda scale: request("GET", LAYER + "middling/parameters") * 20),
+    ("imports_without_their_last_byte", 20, None,
+     lambda scale: request("PUT", STATE, imported(scale)[:-1], announced=len(imported(scale)))),
+    ("imports_that_are_refused_at_their_end", 20, None,
+     lambda scale: request("PUT", STATE, imported(scale) + b"x")),
+    ("imports_of_names_alone", 100, None,
+     lambda scale: request("PUT", STATE, import_of_names(scale), announced=1 << 30)),
 )
 
 
