@@ -313,8 +313,7 @@ def normalized_values(scale):
 def imported(scale):
     """A file with a batch norm of many features, and as large a tensor that is dropped."""
     n = scale.max_body // 32
-    return safetensors.save({"bn.running_mean": ("F32", [n], bytes(4 * n)), "bn.running_var": ("F32", [n], bytes(4 * n)),
-                             "x.weight": ("F32", [n], bytes(4 * n))})
+    return safetensors.save({name: ("F32", [n], bytes(4 * n)) for name in ("bn.running_mean", "bn.running_var", "x.y")})
 
 
 def import_of_names(scale):

@@ -46,6 +46,7 @@ class Options(unittest.TestCase):
                             (["--threads", "257"], "257"), (["--max-body", "0"], "--max-body"),
                             (["--max-body", "-1"], "--max-body"),
                             (["--max-body", "1TiB"], "--max-body"), (["--max-body", "99999999GiB"], "--max-body"),
+                            (["--max-import", "0"], "--max-import"), (["--max-import", "16 GiB"], "--max-import"),
                             (["--max-memory", "-1"], "--max-memory"),
                             (["--max-memory", "64MiB"], "raise it, or lower --threads or --max-body"),
                             (["--max-memory", "1"], "is 1 bytes"),
