@@ -159,7 +159,7 @@ apply_freeze(struct batch *b, struct store_write *write, struct err *e)
 static int
 apply_model_freeze(struct batch *b, struct store_write *write, struct err *e)
 {
-	struct model_freeze freeze = { .model = write->model, .frozen = write->frozen, .now_s = b->now_s };
+	struct model_freeze freeze = { .model = write->model, .frozen = write->frozen };
 
 	if (backend_need_model(b->backend, write->model, e) < 0 || batch_keep_model(b, write->model, e) < 0 ||
 	    batch_mark(b, write->model, &freeze.mark, e) < 0)

@@ -41,7 +41,6 @@ struct model_freeze {
 	const char *model;
 	bool frozen;
 	uint64_t mark; /* the model's */
-	int64_t now_s;
 
 	uint64_t layers; /* how many the model has */
 };

@@ -231,7 +231,6 @@ sqlite_freeze_model(struct backend *b, struct model_freeze *f, struct err *e)
 	statement_bind_text(freeze, 1, f->model);
 	sqlite3_bind_int64(freeze, 2, (sqlite3_int64)f->mark);
 	sqlite3_bind_int(freeze, 3, f->frozen);
-	sqlite3_bind_int64(freeze, 4, f->now_s);
 	if (statement_run(freeze, e) < 0)
 		return -1;
 	statement_bind_text(count, 1, f->model);

@@ -199,8 +199,9 @@
 	    " ORDER BY number DESC LIMIT ?3") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \
+	/* changed_s stays: a history would lose when the statistics came to be so. */ \
 	X(FREEZE_MODEL, \
-	    "UPDATE state SET frozen = ?3, revision = revision + 1, changed_s = ?4, since = ?2 + 1" \
+	    "UPDATE state SET frozen = ?3, revision = revision + 1, since = ?2 + 1" \
 	    " WHERE frozen <> ?3 AND layer_id IN" \
 	    " (SELECT l.id FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1)") \
 	X(COUNT_LAYERS, "SELECT count(*) FROM model m JOIN layer l ON l.model_id = m.id WHERE m.name = ?1") \

@@ -67,7 +67,7 @@ struct snapshot {
 	struct store_vector bias;
 	bool frozen;       /* nothing may move the statistics */
 	size_t sources;    /* how many sources the statistics are pooled from, without the part that has none */
-	int64_t changed_s; /* when it changed last: seconds since 1970; 0: not recorded */
+	int64_t changed_s; /* when it changed last, but by STORE_MODEL_FREEZE: seconds since 1970; 0: not recorded */
 	uint64_t version;  /* the number of the version that it is of; 0: it is live */
 	uint64_t since;    /* the store's own: the first mark whose version would hold it */
 	unsigned char version_digest[SHA256_BYTES]; /* that version's; zeros where it is live */
