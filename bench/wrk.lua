@@ -92,8 +92,8 @@ end
 function done(summary, latency, requests)
 	local e = summary.errors
 
-	io.write(string.format('{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,', summary.requests,
-	    summary.duration, latency:percentile(50), latency:percentile(99)))
+	io.write(string.format('{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"max_us":%d,',
+	    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99), latency.max))
 	io.write(string.format('"socket_errors":%d,"timeouts":%d,"refused":%d}\n', e.connect + e.read + e.write,
 	    e.timeout, e.status))
 end
