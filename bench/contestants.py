@@ -2,6 +2,7 @@
 """What competes in the benchmarks over HTTP: normd, the peer, the echo.
 Each is a process group of its own on a free port."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -55,13 +56,16 @@ class Contestant:
 
     def request(self, method, path, body=None, content_type="application/json"):
         """(status, body) of one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, body, {"Content-Type": content_type})
             answer = connection.getresponse()
             return answer.status, answer.read()
-        finally:
-            connection.close()
+
+    def head(self, path):
+        """The headers of a GET's answer."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            connection.request("HEAD", path)
+            return connection.getresponse().headers
 
     def processor_s(self):
         """The processor time that the group's processes have used: workers are their own processes."""

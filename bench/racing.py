@@ -22,9 +22,9 @@ def say(text=""):
     print(text, flush=True)
 
 
-def run_wrk(contestant, name, path, form, body_path, seconds, connections, *options, method="POST"):
+def load_with_wrk(contestant, name, path, form, body_path, seconds, connections, *options, method="POST"):
     """
-    One turn: what wrk.lua's done() says, with requests per second and the contestant's own processor time a request.
+    What wrk.lua's done() says, with requests per second and the contestant's own processor time a request.
     `name` is the case's, for messages; `options` are wrk.lua's.
     """
     command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", str(seconds), "--timeout", "60s",
@@ -38,8 +38,14 @@ def run_wrk(contestant, name, path, form, body_path, seconds, connections, *opti
     result = json.loads(done.stdout.splitlines()[-1])
     if result["socket_errors"] or result["timeouts"] or result["refused"] or not result["requests"]:
         raise Failure(f"{name}: {contestant.name} failed under load: {result}\n{contestant.log()}")
-    contestant.settle()
     return {**result, "rate": rate(result), "processor_us": used / result["requests"] * 1e6}
+
+
+def run_wrk(contestant, *load, **options):
+    """One turn: load_with_wrk(), after which the contestant is idle again."""
+    result = load_with_wrk(contestant, *load, **options)
+    contestant.settle()
+    return result
 
 
 def rate(result):
