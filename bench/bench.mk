@@ -29,8 +29,13 @@ bench-fair: ## how long small requests wait while others send 4 MB tensors (ROUN
 bench-log: ## what the log costs the smallest requests (ROUNDS=, SECONDS=)
 	@$(bench) bench/log $(B)
 
-bench-backup: all | $(B)/packages-bench-backup ## what a backup costs training (ROUNDS=, SECONDS=, STORE_MB=)
+bench-backup bench-versions: all | $(B)/packages-bench-backup
+
+bench-backup: ## what a backup costs training (ROUNDS=, SECONDS=, STORE_MB=)
 	@$(bench) STORE_MB='$(STORE_MB)' bench/backup $(B)
+
+bench-versions: ## versions: what they cost training, inference by them, whole models (ROUNDS=, SECONDS=, LAYERS=)
+	@$(bench) LAYERS='$(LAYERS)' bench/versions $(B)
 
 bench = PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)'
 

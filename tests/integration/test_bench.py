@@ -139,6 +139,48 @@ class Online(unittest.TestCase):
             self.assertRegex(done.stdout, rf"(?m)^\| {load} \| [\d,]+ \|")
 
 
+class Versions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        sys.dont_write_bytecode = True
+        cls.versions = load_program(os.path.join(ROOT, "bench", "versions"))
+
+    def judged(self, later_ms, rates):
+        """The lines on targets, after a race with these figures in most rounds; without them all rates are 1,000."""
+        versions = self.versions
+        turn = {"rate": 1000, "p50_us": 100, "p99_us": 5000, "max_us": 9000, "processor_us": 10}
+        race = {load.name: [turn] * 3 for load in (versions.TRAIN, *versions.INFERS)}
+        for load, rate in rates.items():
+            race[load] = [{**turn, "rate": r} for r in (1e6, rate, rate)]
+        race[versions.BESIDE.name] = [{**turn, "p99_us": 5000 + 1000 * ms, "versions": 7, "seconds": 0.05}
+                                      for ms in (0, later_ms, later_ms)]
+        for name in (versions.ALL, versions.ONE, versions.EXPORT, versions.IMPORT, versions.COPY):
+            race[name] = [{"seconds": 0.01, "bytes": 10**6}] * 3
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            versions.report(race)
+        return [line for line in out.getvalue().splitlines() if line.startswith("- ")]
+
+    def test_targets_are_judged_by_medians(self):
+        lines = self.judged(20, {})
+        self.assertEqual([line.partition(":")[0] for line in lines], ["- reached"] * 4, lines)
+        self.assertIn("20 ms later at the 99th percentile: 20.00", lines[0])
+        slower = {load.name: 949 for load in (self.versions.PINNED, self.versions.ALIAS, self.versions.SERVING)}
+        lines = self.judged(20.1, slower)
+        self.assertEqual([line.partition(":")[0] for line in lines], ["- not reached"] * 4, lines)
+
+    @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
+    def test_it_measures(self):
+        done = subprocess.run([os.path.join(ROOT, "bench/versions"), BUILD], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1", "SECONDS": "1",
+                                   "LAYERS": "3"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^\| while versions are made \| [\d,]+ \| [\d.]+ / [\d.]+ / [\d.]+ \|")
+        self.assertRegex(done.stdout, r"(?m)^\| one layer has changed \| [\d.]+ \| [\d,.e+]+ \|")
+        for load in ("`?version=1`", "`?version=champion`", "a version that serves", "live, with `expect`"):
+            self.assertIn(f"\n| {load} | ", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^\| import \| [\d,.]+ \| [\d.]+ \|")
+
+
 class Training(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
