@@ -63,6 +63,14 @@ static const struct message frozen_after_key[] = { BATCH_NORM(""), ASK("POST", L
 static const struct message sourced[] = { POOLED, TRAIN, SOURCE("a"), SOURCE("b"), SOURCE("c"), { 0 } };
 static const struct message one_source[] = { POOLED, SOURCE("a"), { 0 } };
 
+/* Versions: one that serves and an alias names, as the layer was before it was trained once more; and a later one. */
+#define MAKE_VERSION ASK("POST", MODEL "/versions", NULL, "{\"note\":\"a note\"}")
+#define KEYED_VERSION ASK("POST", MODEL "/versions", KEY, "{}")
+static const struct message versioned[] = { BATCH_NORM(""), TRAIN, MAKE_VERSION,
+	ASK("PUT", MODEL "/aliases/champion", NULL, "{\"version\":@}"),
+	ASK("PUT", MODEL "/serving", NULL, "{\"version\":\"champion\"}"), TRAIN, MAKE_VERSION, { 0 } };
+static const struct message version_key[] = { BATCH_NORM(""), TRAIN, KEYED_VERSION, TRAIN, { 0 } };
+
 /* A layer that was never trained. */
 #define LAYER_OF(name, definition) static const struct message name[] = { CREATE(definition), { 0 } }
 
@@ -379,6 +387,54 @@ struct operation operations[] = {
 	{ "normalize .npy", nothing,
 	    ASK("POST", "/v1/normalize?definition=%7B%22kind%22:%22layer_norm%22,%22normalized_shape%22:[2]%7D",
 	        NPY_TYPE, NULL), .status = 200, .body = BODY_NPY },
+
+	{ "make version, the first", trained, MAKE_VERSION, .status = 201, .versions = true },
+	{ "make version", versioned, MAKE_VERSION, .status = 201, .versions = true },
+	{ "make version, cold", versioned, MAKE_VERSION, .status = 201, .cold = true, .versions = true },
+	{ "make version, under a key", trained, KEYED_VERSION, .status = 201, .once = true, .versions = true },
+	{ "make version, under a key that was used", version_key,
+	    KEYED_VERSION, .status = 201, .once = true, .versions = true },
+	{ "make version, of no model", nothing, MAKE_VERSION, .status = 404, .versions = true },
+	{ "list versions", versioned, ASK("GET", MODEL "/versions", NULL, NULL), .status = 200, .versions = true },
+	{ "get version", versioned,
+	    ASK("GET", MODEL "/versions/champion", NULL, NULL), .status = 200, .versions = true },
+	{ "get version, cold", versioned,
+	    ASK("GET", MODEL "/versions/@", NULL, NULL), .status = 200, .cold = true, .versions = true },
+	{ "delete version", versioned,
+	    ASK("DELETE", MODEL "/versions/@", NULL, NULL), .status = 204, .versions = true },
+	{ "delete version in use", versioned,
+	    ASK("DELETE", MODEL "/versions/champion", NULL, NULL), .status = 409, .versions = true },
+	{ "train, first since a version", versioned,
+	    ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .versions = true },
+	{ "train, first since a version, cold", versioned,
+	    ASK("POST", LAYER "/train", NULL, JSON_DATA), .status = 200, .cold = true, .versions = true },
+	{ "delete layer of versions", versioned, ASK("DELETE", LAYER, NULL, NULL), .status = 204, .versions = true },
+	{ "freeze model of versions", versioned,
+	    ASK("PUT", MODEL "/frozen", NULL, "{\"frozen\":true}"), .status = 200, .once = true, .versions = true },
+	{ "delete model of versions", versioned, ASK("DELETE", MODEL, NULL, NULL), .status = 204, .versions = true },
+	{ "infer, by what serves", versioned,
+	    ASK("POST", LAYER "/infer", NULL, JSON_DATA), .status = 200, .versions = true },
+	{ "infer, by what serves, cold", versioned,
+	    ASK("POST", LAYER "/infer", NULL, JSON_DATA), .status = 200, .cold = true, .versions = true },
+	{ "infer, by a version, cold", versioned,
+	    ASK("POST", LAYER "/infer?version=@", NULL, JSON_DATA), .status = 200, .cold = true, .versions = true },
+	{ "serve", versioned,
+	    ASK("PUT", MODEL "/serving", NULL, "{\"version\":@,\"note\":\"n\"}"), .status = 200, .once = true,
+	    .versions = true },
+	{ "serve what served before", versioned,
+	    ASK("PUT", MODEL "/serving", NULL, "{\"version\":\"previous\"}"), .status = 200, .versions = true },
+	{ "get serving, cold", versioned,
+	    ASK("GET", MODEL "/serving", NULL, NULL), .status = 200, .cold = true, .versions = true },
+	{ "serving history", versioned,
+	    ASK("GET", MODEL "/serving/history", NULL, NULL), .status = 200, .versions = true },
+	{ "put alias", versioned,
+	    ASK("PUT", MODEL "/aliases/champion", NULL, "{\"version\":@}"), .status = 200, .once = true,
+	    .versions = true },
+	{ "put alias, a new one", versioned,
+	    ASK("PUT", MODEL "/aliases/other", NULL, "{\"version\":@}"), .status = 201, .versions = true },
+	{ "delete alias", versioned,
+	    ASK("DELETE", MODEL "/aliases/champion", NULL, NULL), .status = 204, .versions = true },
+	{ "list aliases", versioned, ASK("GET", MODEL "/aliases", NULL, NULL), .status = 200, .versions = true },
 
 	{ "no JSON", trained, ASK("POST", LAYER "/train", NULL, "{\"data\":[[1,2],[3,4}"), .status = 400 },
 	{ "no tensor", trained, ASK("POST", LAYER "/train", NULL, "{\"data\":[[1,2],[3]]}"), .status = 400 },

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/memory/numbers.h"
 #include "tests/memory/operations.h"
 #include "tests/memory/trial.h"
 
@@ -111,22 +112,41 @@ service_ask(const struct message *m, struct answered *out)
 	must(out->complete, "no answer though there is memory");
 }
 
+/* Appends what the state looks like from one side. */
+static void
+look(struct state *s, const char *target)
+{
+	static struct answered a;
+
+	service_ask(&(struct message){ "GET", target, NULL, NULL, 0 }, &a);
+	must(s->len + a.body_len + 2 <= sizeof(s->text), "the state is too large for this test");
+	memcpy(s->text + s->len, a.bytes + a.head_len, a.body_len);
+	s->len += a.body_len;
+	s->text[s->len++] = '\n';
+	s->text[s->len] = '\0';
+}
+
 void
 state_look(struct state *s)
 {
-	static const struct message looks[] = { { "GET", "/v1/models", NULL, NULL, 0 }, { "GET", MODEL, NULL, NULL, 0 },
-		{ "GET", LAYER "/statistics", NULL, NULL, 0 }, { "GET", LAYER "/parameters", NULL, NULL, 0 } };
-	static struct answered a;
-
 	s->len = 0;
-	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
-		service_ask(&looks[i], &a);
-		must(s->len + a.body_len + 2 <= sizeof(s->text), "the state is too large for this test");
-		memcpy(s->text + s->len, a.bytes + a.head_len, a.body_len);
-		s->len += a.body_len;
-		s->text[s->len++] = '\n';
-		s->text[s->len] = '\0';
-	}
+	look(s, "/v1/models");
+	look(s, MODEL);
+	look(s, LAYER "/statistics");
+	look(s, LAYER "/parameters");
+}
+
+void
+state_look_versions(struct state *s)
+{
+	state_look(s);
+	look(s, MODEL "/versions");
+	look(s, MODEL "/serving");
+	look(s, MODEL "/serving/history");
+	look(s, MODEL "/aliases");
+	look(s, LAYER "/statistics?version=champion");
+	s->len = numbers_mask_text(s->text, s->len);
+	s->text[s->len] = '\0';
 }
 
 bool

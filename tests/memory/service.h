@@ -34,4 +34,7 @@ struct state {
 };
 
 void state_look(struct state *s);
+
+/* With the model's versions, what serves and its aliases, all without numbers and times. */
+void state_look_versions(struct state *s);
 bool state_same(const struct state *a, const struct state *b);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "tests/memory/numbers.h"
 #include "tests/memory/service.h"
 #include "tests/memory/sweeps.h"
 #include "tests/memory/trial.h"
@@ -22,6 +23,12 @@
 static struct state before, after, now;
 static struct answered wanted, got;
 
+static struct message
+message_of(const struct operation *o, const struct message *m)
+{
+	return o->versions ? numbers_fill(m) : *m;
+}
+
 static void
 prepare(const struct operation *o)
 {
@@ -29,8 +36,11 @@ prepare(const struct operation *o)
 
 	service_ask(&clear, &got);
 	for (const struct message *m = o->before; m->method != NULL; m++) {
-		service_ask(m, &got);
+		const struct message filled = message_of(o, m);
+
+		service_ask(&filled, &got);
 		must(got.status < 300, got.bytes);
+		numbers_note(&got);
 	}
 	if (o->cold) {
 		service_stop();
@@ -68,14 +78,31 @@ hide_times(struct answered *a)
 			memset(t + strlen(member), '0', strcspn(t + strlen(member), "\""));
 }
 
+static void
+normalize(const struct operation *o)
+{
+	unpack(&got);
+	if (o->versions && got.complete)
+		numbers_mask(&got);
+}
+
+static void
+look(const struct operation *o, struct state *s)
+{
+	if (o->versions)
+		state_look_versions(s);
+	else
+		state_look(s);
+}
+
 /* Whether the headers that mean something are the same. */
 static bool
 same_headers(const struct operation *o, bool may_miss)
 {
 	/* The first two are never missing. */
 	static const char *const names[] = { "\r\nContent-Type: ", "\r\nConnection: ", "\r\nETag: ",
-		"\r\nNormd-Revision: ", "\r\nNormd-Num-Batches-Tracked: ", "\r\nLocation: ", "\r\nAllow: ",
-		"\r\nX-Request-Id: " };
+		"\r\nNormd-Revision: ", "\r\nNormd-Version: ", "\r\nNormd-Num-Batches-Tracked: ",
+		"\r\nLocation: ", "\r\nAllow: ", "\r\nX-Request-Id: " };
 	const char *x, *y;
 
 	/* Who asked for gzip alone gets nothing else; else an answer may be unpacked for want of memory. */
@@ -115,6 +142,7 @@ static void
 ask_without_memory(const struct operation *o)
 {
 	static const struct message probe = { "GET", "/v2/health/live", NULL, NULL, 0 };
+	const struct message ask = message_of(o, &o->ask);
 	int fd = -1;
 
 	if (!o->new_client) {
@@ -128,11 +156,11 @@ ask_without_memory(const struct operation *o)
 	if (o->new_client)
 		fd = client_connect(service.port);
 	must(fd >= 0, "no connection");
-	client_ask(fd, &o->ask, &got);
+	client_ask(fd, &ask, &got);
 	service_wait_idle();
 	trial_disarm();
 	close(fd);
-	unpack(&got);
+	normalize(o);
 	hide_times(&got);
 }
 
@@ -142,7 +170,7 @@ judge(const struct operation *o)
 	const bool http = fault_struck_http(), done = is_wanted(o, http), refused = !done && is_overloaded(o, http);
 	const bool closed = !got.complete && !got.timed_out && got.status == 0 && (http || o->new_client);
 
-	state_look(&now);
+	look(o, &now);
 	if (!done && !refused && !closed)
 		trial_complain(got.timed_out ? "no answer" :
 			got.complete         ? "another answer" :
@@ -162,12 +190,14 @@ repeat(const struct operation *o)
 {
 	const bool again = state_same(&now, &before) || o->once;
 
-	service_ask(&o->ask, &got);
-	unpack(&got);
+	const struct message ask = message_of(o, &o->ask);
+
+	service_ask(&ask, &got);
+	normalize(o);
 	hide_times(&got);
 	if (again ? !is_wanted(o, false) : got.status >= 500)
 		trial_complain("with memory again, another answer", got.bytes);
-	state_look(&now);
+	look(o, &now);
 	if (again && !state_same(&now, &after))
 		trial_complain("with memory again, the state is not the new one", now.text);
 }
@@ -190,12 +220,12 @@ sweep_operation(const struct operation *o, bool full)
 {
 	trial_begin(o->name);
 	prepare(o);
-	state_look(&before);
+	look(o, &before);
 	if (o->cold)
 		prepare(o);
 	ask_without_memory(o);
 	wanted = got;
-	state_look(&after);
+	look(o, &after);
 	now = after;
 	if (wanted.status != o->status || !wanted.complete) {
 		trial_complain("though nothing fails, another status", wanted.bytes);
