@@ -5,10 +5,14 @@
 
 #include "base/buf.h"
 
+/* From here on the parts of a header are left to computing threads: the end of one with 100,000 names takes 10 ms. */
+#define LONG_HEADER_BYTES ((size_t)64 << 10)
+
 struct safetensors_body {
 	struct safetensors *file;
 	struct coding_decoder *decoder; /* NULL: no coding */
 	bool goes_on;                   /* safetensors_body_go_on was called */
+	size_t header_bytes;            /* decoded, before the header was complete */
 	struct buf held;                /* decoded bytes behind the header, while it waits */
 };
 
@@ -16,6 +20,20 @@ bool
 safetensors_body_waits(const struct safetensors_body *b)
 {
 	return !b->goes_on && safetensors_has_header(b->file);
+}
+
+bool
+safetensors_body_is_long(const struct safetensors_body *b)
+{
+	return b->header_bytes >= LONG_HEADER_BYTES && !safetensors_has_header(b->file);
+}
+
+/* Feeds decoded bytes to the reader. */
+static int
+feed(struct safetensors_body *b, const char *bytes, size_t len, size_t *taken, struct err *e)
+{
+	b->header_bytes += safetensors_has_header(b->file) ? 0 : len;
+	return safetensors_feed(b->file, bytes, len, taken, e);
 }
 
 /* Holds decoded bytes back: at most what a call of coding_decode makes. */
@@ -33,7 +51,7 @@ take(void *arg, const char *bytes, size_t len, struct err *e)
 	struct safetensors_body *b = arg;
 	size_t taken = 0;
 
-	if (!safetensors_body_waits(b) && safetensors_feed(b->file, bytes, len, &taken, e) < 0)
+	if (!safetensors_body_waits(b) && feed(b, bytes, len, &taken, e) < 0)
 		return -1;
 	return taken < len ? hold(b, bytes + taken, len - taken, e) : 0;
 }
@@ -72,7 +90,7 @@ safetensors_body_feed(struct safetensors_body *b, const char *bytes, size_t len,
 {
 	*taken = len;
 	if (b->decoder == NULL)
-		return safetensors_feed(b->file, bytes, len, taken, e);
+		return feed(b, bytes, len, taken, e);
 	return coding_decode(b->decoder, bytes, len, taken, e);
 }
 

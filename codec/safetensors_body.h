@@ -23,6 +23,9 @@ void safetensors_body_free(struct safetensors_body *b);
 int safetensors_body_feed(
     struct safetensors_body *b, const char *bytes, size_t len, size_t *taken, struct err *e) MUST_CHECK;
 
+/* Whether the next bytes may take long, because they are of a large header. */
+bool safetensors_body_is_long(const struct safetensors_body *b);
+
 /* Whether the header is complete, and safetensors_body_go_on was not called. */
 bool safetensors_body_waits(const struct safetensors_body *b);
 

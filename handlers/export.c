@@ -13,6 +13,9 @@
 
 #define PAGE_LAYERS ((size_t)64)
 
+/* To write a layer's part of the header takes as long as so many numbers. */
+#define LAYER_VALUES ((size_t)100)
+
 enum { DATATYPE_NAME_FP64, DATATYPE_NAME_FP32 };
 static const char *const datatype_names[] = { "FP64", "FP32", NULL };
 static const struct input datatype_input = { "datatype", INPUT_CHOICE, .places = INPUT_QUERY,
@@ -169,7 +172,7 @@ export_values(const struct request *rq)
 {
 	const struct export *x = rq->scratch;
 
-	return x == NULL ? 0 : states_values(rq) + x->values;
+	return x == NULL ? 0 : states_values(rq) + LAYER_VALUES * x->count + x->values;
 }
 
 void

@@ -25,6 +25,12 @@ state_is_long(const struct snapshot *s)
 }
 
 bool
+request_body_is_long(const struct request *rq)
+{
+	return rq->file != NULL && safetensors_body_is_long(rq->file);
+}
+
+bool
 request_is_long(const struct request *rq)
 {
 	return rq->is_long || body_is_long(rq) || (rq->state != NULL && state_is_long(rq->state)) ||

@@ -351,10 +351,13 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	}
 	if (rq->err.code != ERR_NONE)
 		return x->body_bytes > SWALLOW_MAX ? refuse_directly(x) : MHD_YES;
-	if (head_check_size(x->server, rq->route, x->body_bytes, &rq->err) == 0 &&
-	    request_body(rq, piece, size, &taken) == 0 && (taken < size || rq->wants_store))
+	if (head_check_size(x->server, rq->route, x->body_bytes, &rq->err) < 0)
+		return MHD_YES; /* where rq->err is set, the rest is swallowed */
+	if (request_body_is_long(rq))
+		leave_rest(x, piece, size);
+	else if (request_body(rq, piece, size, &taken) == 0 && (taken < size || rq->wants_store))
 		leave_rest(x, piece + taken, size - taken);
-	return MHD_YES; /* where rq->err is set now, the rest is swallowed */
+	return MHD_YES;
 }
 
 enum MHD_Result

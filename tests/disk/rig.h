@@ -26,7 +26,7 @@ struct rig {
 	const char *names[WORLD_STEPS_MAX][2];
 	char keys[WORLD_STEPS_MAX][20];
 	char versions[WORLD_STEPS_MAX][20];
-	struct store_pin *pins[WORLD_MODELS]; /* as the world has them */
+	struct store_pin *pins[WORLD_MODELS];             /* as the world has them */
 	double mean[WORLD_STEPS_MAX][WORLD_FEATURES_MAX]; /* of updates; weights too */
 	double var[WORLD_STEPS_MAX][WORLD_FEATURES_MAX];
 };
