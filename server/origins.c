@@ -10,7 +10,7 @@
  * Headers that a page may read, and send, beyond those that are always allowed (the Fetch standard: CORS-safelisted).
  */
 #define EXPOSED \
-	"ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Revision, " \
+	"ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Version, Normd-Revision, " \
 	"Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
 #define SENDABLE \
 	"Content-Type, Content-Encoding, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, X-Request-Id, " \
