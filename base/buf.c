@@ -64,7 +64,7 @@ map(struct buf *b, size_t size)
 
 	if (bytes == MAP_FAILED)
 		return NULL;
-	if (!b->mapped && b->len > 0)
+	if (!b->mapped && b->bytes != NULL)
 		memcpy(bytes, b->bytes, b->len);
 	if (!b->mapped)
 		free(b->bytes);

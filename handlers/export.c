@@ -62,11 +62,11 @@ make_room(struct request *rq, struct export *x, size_t more, struct err *e)
 	if (x->room - x->count >= more)
 		return 0;
 	room = room + (room > more ? room : more);
-	grown = workspace_array(&rq->workspace, room, sizeof(*grown), e);
+	grown = workspace_array(&rq->workspace, room, sizeof(const struct snapshot *), e);
 	if (grown == NULL)
 		return -1;
 	if (x->count > 0)
-		memcpy(grown, x->states, x->count * sizeof(*grown));
+		memcpy(grown, x->states, x->count * sizeof(const struct snapshot *));
 	x->states = grown;
 	x->room = room;
 	return 0;

@@ -49,7 +49,8 @@ compare_name(const void *name, const void *layer)
 static bool
 is_existing(const struct import *im, const char *name)
 {
-	return im->existing > 0 && bsearch(name, im->layers, im->existing, sizeof(im->layers[0]), compare_name) != NULL;
+	return im->existing > 0 &&
+	    bsearch(name, im->layers, im->existing, sizeof(struct import_layer *), compare_name) != NULL;
 }
 
 /* The metadata's definition of a layer; false: there is none. */

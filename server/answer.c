@@ -101,7 +101,7 @@ add_reply_headers(struct MHD_Response *response, const struct request *rq, bool 
 static void
 add_content_range(struct MHD_Response *response, const struct range *range, uint64_t total)
 {
-	char text[sizeof("bytes -/") + 3 * BUF_UINT_BYTES];
+	char text[sizeof("bytes -/") + (size_t)3 * BUF_UINT_BYTES];
 
 	if (range->choice == RANGE_PART)
 		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range->first,
