@@ -316,6 +316,12 @@ def imported(scale):
     return safetensors.save({name: ("F32", [n], bytes(4 * n)) for name in ("bn.running_mean", "bn.running_var", "x.y")})
 
 
+def import_of_layers(scale):
+    """A file of very many batch norms, all of which are new."""
+    return safetensors.save({f"l{i}.{name}": ("F32", [1], b"\0\0\0\x3f") for i in range(scale.max_body // 1000)
+                             for name in ("running_mean", "running_var")})
+
+
 def import_of_names(scale):
     """A header of many small tensors, and no byte of their data."""
     return safetensors.header_of({f"layers.{i}.weight": ("F32", [1], bytes(4))
@@ -350,6 +356,7 @@ table(
      lambda scale: request("PUT", STATE, imported(scale)[:-1], announced=len(imported(scale)))),
     ("imports_that_are_refused_at_their_end", 20, None,
      lambda scale: request("PUT", STATE, imported(scale) + b"x")),
+    ("imports_of_many_layers", 20, None, lambda scale: request("PUT", STATE, import_of_layers(scale))),
     ("imports_of_names_alone", 100, None,
      lambda scale: request("PUT", STATE, import_of_names(scale), announced=1 << 30)),
 )
