@@ -53,6 +53,21 @@ START_TEST(content_type)
 }
 END_TEST
 
+START_TEST(types_of_files)
+{
+	static const char *const good[] = { "", " ", "application/octet-stream", "Application/Octet-Stream; x=y",
+		"application/vnd.safetensors", "application/x-www-form-urlencoded" };
+	static const char *const bad[] = { "application/json", "application/x-npy", "text/plain", "octet-stream",
+		"application/octet-streams", "application/zip, application/octet-stream" };
+
+	ck_assert_int_eq(negotiate_file(NULL), 0);
+	for (size_t i = 0; i < COUNT(good); i++)
+		ck_assert_msg(negotiate_file(good[i]) == 0, "%s", good[i]);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		ck_assert_msg(negotiate_file(bad[i]) < 0, "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(content_encoding)
 {
 	static const struct {
@@ -201,6 +216,7 @@ unit_suite(void)
 	TCase *all = tcase_create("headers");
 
 	tcase_add_test(all, content_type);
+	tcase_add_test(all, types_of_files);
 	tcase_add_test(all, content_encoding);
 	tcase_add_test(all, accept);
 	tcase_add_test(all, accept_encoding);
