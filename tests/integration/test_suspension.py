@@ -7,6 +7,7 @@ import os
 import socket
 import unittest
 
+import safetensors
 from normd import BUILD, PATIENCE, Daemon, at_once
 
 CLIENTS = 16
@@ -59,6 +60,17 @@ class LateResume(unittest.TestCase):
         more requests are in the buffer."""
         body = b'{"data":[' + b",".join([b"[1,2]"] * 20000) + b"]}"
         request = self.chunked(body).replace(b"infer", b"train?output=false")
+        codes = at_once([lambda: self.converse([request] * 2) for _ in range(CLIENTS)])
+        self.assertEqual(codes, [[200] * 2] * CLIENTS)
+
+    def test_files_in_small_chunks(self):
+        """A file waits for the store behind its header, and before for a computing thread, because the header is large;
+        the next chunks, and another file, are in the buffer."""
+        tensors = {f"layers.{i}.weight": ("F32", [1], bytes(4)) for i in range(1000)}
+        for name in ("running_mean", "running_var"):
+            tensors["bn." + name] = ("F32", [2], safetensors.pack("F32", [1, 2]))
+        request = self.chunked(safetensors.save(tensors)).replace(
+            b"POST /v1/models/m/layers/bn/infer", b"PUT /v1/models/m/state.safetensors")
         codes = at_once([lambda: self.converse([request] * 2) for _ in range(CLIENTS)])
         self.assertEqual(codes, [[200] * 2] * CLIENTS)
 
