@@ -119,8 +119,8 @@ struct backend_ops {
 	    struct budget_share *memory, const struct snapshot **out, struct err *e);
 	/*
 	 * Before a layer's row is changed or deleted: keeps it, if a version or a pin has it as it is. `mark`: the
-	 * model's. The rows of what is dropped or deleted are kept until `reclaim`: a slice of that, and of versions
-	 * whose keys are from before `keys_since_s`. *more: it was full.
+	 * model's. The rows of what is dropped or deleted, also with its model, are kept until `reclaim`: a slice of
+	 * that, and of versions whose keys are from before `keys_since_s`. *more: it was full.
 	 */
 	int (*keep)(struct backend *b, int64_t layer_id, uint64_t mark, struct err *e);
 	int (*reclaim)(struct backend *b, int64_t keys_since_s, bool *more, struct err *e);

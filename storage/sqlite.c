@@ -205,14 +205,12 @@ sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
 static int
 sqlite_delete_model(struct backend *b, const char *model, struct err *e)
 {
-	sqlite3_stmt *versions = sqlite_statement(b, STATEMENT_DELETE_VERSIONS),
-		     *rest = sqlite_statement(b, STATEMENT_DELETE_MODEL);
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_MODEL);
 
-	if (sqlite_leave_histories(b, model, e) < 0)
+	if (sqlite_leave_histories(b, model, e) < 0 || sqlite_leave_versions(b, model, e) < 0)
 		return -1;
-	statement_bind_text(versions, 1, model);
-	statement_bind_text(rest, 1, model);
-	return statement_run(versions, e) < 0 ? -1 : statement_run(rest, e);
+	statement_bind_text(stmt, 1, model);
+	return statement_run(stmt, e);
 }
 
 static int

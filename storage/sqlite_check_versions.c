@@ -35,7 +35,12 @@ static const char version_rows_sql[] =
 
 static const char models_sql[] =
     "SELECT printf('version %s: its model is gone', coalesce(v.number, 'without a number'))"
-    " FROM version v" OF_MODEL("v") " WHERE m.id IS NULL AND v.gone = 0";
+    " FROM version v" OF_MODEL("v") " WHERE m.id IS NULL AND v.gone = 0"
+				    " AND v.model_id NOT IN (SELECT model_id FROM model_gone)";
+
+static const char models_gone_sql[] =
+    "SELECT printf('model \"%s\": its versions are to be deleted, but it is there', m.name)"
+    " FROM model_gone g JOIN model m ON m.id = g.model_id";
 
 static const char numbers_sql[] =
     "SELECT printf('model \"%s\": it has marks or numbers of versions beyond its last', m.name)"
@@ -65,6 +70,7 @@ const char *const versions_check_sql[] = {
 	serving_sql,
 	version_rows_sql,
 	models_sql,
+	models_gone_sql,
 	numbers_sql,
 	unneeded_sql,
 	overlaps_sql,

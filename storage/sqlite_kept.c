@@ -3,6 +3,7 @@
  * A kept state is for the versions with a mark from its `first` to its `last`. Between two marks that are in use there
  * is a gap, of marks that were dropped or deleted or never belonged to a version; a state that was kept for marks in a
  * gap alone is for nobody. All of a gap is reclaimed together, and every row that is looked at on the way is deleted.
+ * Of a model that was deleted nothing is needed, so nothing is looked at: its states go first, then its versions.
  */
 #include "storage/sqlite_kept.h"
 
@@ -74,11 +75,11 @@ is_full(const struct slice *s)
 	return s->rows == 0 || s->bytes <= 0;
 }
 
-/* Finds the rows of a gap that end at `last`, as many as fit. */
+/* Finds the rows of a gap that `which` selects (UNNEEDED: those that end at `last`), as many as fit. */
 static int
-find_rows(struct backend *b, const struct gap *g, int64_t last, struct slice *s, struct err *e)
+find_rows(struct backend *b, enum statement which, const struct gap *g, int64_t last, struct slice *s, struct err *e)
 {
-	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_UNNEEDED);
+	sqlite3_stmt *stmt = sqlite_statement(b, which);
 	int rc = SQLITE_DONE;
 
 	s->count = 0;
@@ -122,7 +123,7 @@ delete_kept(struct backend *b, const struct gap *g, struct slice *s, struct err 
 		if (next < 0)
 			return 0;
 		last = next;
-		if (find_rows(b, g, last, s, e) < 0 || delete_rows(b, s, e) < 0)
+		if (find_rows(b, STATEMENT_UNNEEDED, g, last, s, e) < 0 || delete_rows(b, s, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -154,6 +155,51 @@ forget_versions(struct backend *b, const struct gap *g, int64_t keys_since_s, st
 	return run_in_gap(b, STATEMENT_FORGET_GONE, g, keys_since_s, s, e);
 }
 
+int
+sqlite_leave_versions(struct backend *b, const char *model, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LEAVE_VERSIONS);
+
+	statement_bind_text(stmt, 1, model);
+	return statement_run(stmt, e);
+}
+
+/* A slice of a model that was deleted; at its end the model's row among those that are gone. */
+static int
+forget_model(struct backend *b, int64_t model_id, struct slice *s, struct err *e)
+{
+	const struct gap all = { .model_id = model_id };
+	sqlite3_stmt *gone = sqlite_statement(b, STATEMENT_DELETE_LEFT_MODEL);
+
+	do {
+		if (find_rows(b, STATEMENT_KEPT_OF_MODEL, &all, 0, s, e) < 0 || delete_rows(b, s, e) < 0)
+			return -1;
+	} while (s->count > 0 && !is_full(s));
+	if (!is_full(s) && run_in_gap(b, STATEMENT_DELETE_VERSIONS, &all, 0, s, e) < 0)
+		return -1;
+	if (is_full(s))
+		return 0;
+	s->rows--;
+	sqlite3_bind_int64(gone, 1, model_id);
+	return statement_run(gone, e);
+}
+
+static int
+forget_models(struct backend *b, struct slice *s, struct err *e)
+{
+	while (!is_full(s)) {
+		int64_t model_id = 0;
+
+		if (statement_int(sqlite_statement(b, STATEMENT_FIRST_LEFT_MODEL), &model_id, e) < 0)
+			return -1;
+		if (model_id == 0)
+			return 0;
+		if (forget_model(b, model_id, s, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 forget_remembered(struct backend *b, int64_t keys_since_s, struct slice *s, struct err *e)
 {
@@ -174,6 +220,8 @@ sqlite_reclaim(struct backend *b, int64_t keys_since_s, bool *more, struct err *
 	struct gap g;
 	bool found = true;
 
+	if (forget_models(b, &s, e) < 0)
+		return -1;
 	while (!is_full(&s)) {
 		if (find_gap(b, &g, &found, e) < 0)
 			return -1;

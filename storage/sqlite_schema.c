@@ -83,7 +83,8 @@ static const char *const migrations[] = {
 	/*
 	 * number NULL: a pin, which becomes a version or is dropped. gone 1: dropped or deleted; a chore takes the row
 	 * when it has taken what only this row needed. gone 2: it has, but the key is still to be remembered. No
-	 * foreign key: deleting a model must not take as long as that.
+	 * foreign key: deleting a model must not take as long as it has versions, so it leaves all their rows, as they
+	 * are, in model_gone to the chore.
 	 */
 	"CREATE TABLE version("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -128,6 +129,9 @@ static const char *const migrations[] = {
 	") STRICT;"
 	"CREATE INDEX kept_by_name ON kept(model_id, name, last);"
 	"CREATE INDEX kept_by_last ON kept(model_id, last, first);"
+	"CREATE TABLE model_gone("
+	"  model_id INTEGER PRIMARY KEY"
+	") STRICT;"
 	"CREATE TABLE alias("
 	"  model_id INTEGER NOT NULL REFERENCES model(id) ON DELETE CASCADE,"
 	"  name TEXT NOT NULL,"

@@ -117,8 +117,15 @@
 	X(DELETE_VERSION, \
 	    "UPDATE version SET gone = 1 WHERE number = ?2 AND gone = 0 AND model_id =" \
 	    " (SELECT id FROM model WHERE name = ?1)") \
+	/* Models whose versions a chore deletes, and slices of what they have: up to ?4 states, up to ?5 versions. */ \
+	X(LEAVE_VERSIONS, \
+	    "INSERT INTO model_gone SELECT id FROM model m WHERE name = ?1" \
+	    " AND EXISTS (SELECT 1 FROM version WHERE model_id = m.id)") \
+	X(FIRST_LEFT_MODEL, "SELECT model_id FROM model_gone LIMIT 1") \
+	X(KEPT_OF_MODEL, "SELECT id, " KEPT_BYTES " FROM kept WHERE model_id = ?1 LIMIT ?4") \
 	X(DELETE_VERSIONS, \
-	    "UPDATE version SET gone = 1 WHERE gone = 0 AND model_id = (SELECT id FROM model WHERE name = ?1)") \
+	    "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE model_id = ?1 LIMIT ?5)") \
+	X(DELETE_LEFT_MODEL, "DELETE FROM model_gone WHERE model_id = ?1") \
 	/* A gap between two marks in use has nothing but marks that are gone: rows within it are for no version. */ \
 	X(FIRST_GONE, "SELECT model_id, mark FROM version WHERE gone = 1 ORDER BY model_id, mark LIMIT 1") \
 	X(GAP_BEGIN, "SELECT coalesce(max(mark), -1) FROM version WHERE gone = 0 AND model_id = ?1 AND mark < ?2") \

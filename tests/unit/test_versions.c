@@ -470,6 +470,47 @@ START_TEST(a_version_costs_the_layers_that_have_changed_since_the_last)
 }
 END_TEST
 
+/* More versions than a slice takes, with states and without, and some that were deleted before. */
+START_TEST(the_versions_of_a_deleted_model_go_in_slices)
+{
+	struct store *s = scratch_open();
+
+	scratch_create(s, "l");
+	write_value(s, "l", 1);
+	make_version(s);
+	write_value(s, "l", 2);
+	store_close(s);
+	scratch_alter("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
+		      " INSERT INTO version(model_id, mark, number, created_s, note, digest, gone)"
+		      " SELECT 1, i, i, 1, '', zeroblob(32), i % 3 = 0 FROM n");
+	scratch_alter("INSERT INTO kept SELECT NULL, 1, 1, v.mark || k.name, v.mark, v.mark, definition, revision,"
+		      " features, num_batches_tracked, count, decayed_count, frozen, sources, changed_s, running_mean,"
+		      " running_var, weight, bias FROM kept k JOIN version v ON v.mark BETWEEN 101 AND 450");
+	scratch_alter("UPDATE numbers SET mark = 700, number = 700");
+	scratch_alter("INSERT INTO model_gone VALUES(1)");
+	ck_assert_uint_eq(scratch_check(), 1);
+	scratch_alter("DELETE FROM model_gone");
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+	s = scratch_open();
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_MODEL_DELETE });
+	scratch_create(s, "l");
+	write_value(s, "l", 3);
+	ck_assert_uint_eq(make_version(s), 701);
+	write_value(s, "l", 4);
+	store_close(s);
+	for (int i = 0; query("SELECT count(*) FROM model_gone") > 0; i++) {
+		ck_assert_int_lt(i, 20);
+		ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+		s = scratch_open();
+		write_value(s, "l", i); /* with a slice of the chore */
+		store_close(s);
+	}
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+	ck_assert_int_eq(query("SELECT count(*) FROM version"), 1);
+	ck_assert_int_eq(query("SELECT count(*) FROM kept"), 1);
+}
+END_TEST
+
 /* No version was made in between. */
 START_TEST(a_layer_without_versions_is_never_kept)
 {
@@ -709,6 +750,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_loop_test(t, versions_and_pins_hold_what_was_committed, 0, 6);
 	tcase_add_test(t, a_version_costs_the_layers_that_have_changed_since_the_last);
+	tcase_add_test(t, the_versions_of_a_deleted_model_go_in_slices);
 	tcase_add_test(t, a_layer_without_versions_is_never_kept);
 	tcase_add_test(t, pins_of_a_daemon_that_was_killed_are_dropped);
 	tcase_add_test(t, numbers_never_come_back);
