@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/states.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "handlers/handlers.h"
@@ -59,8 +60,9 @@ bool
 states_end_page(struct request *rq, struct states_reading *reading)
 {
 	const struct store_states *page = &rq->op.states;
-	const bool more = page->more && page->count > 0;
+	const bool more = page->more;
 
+	assert(!more || page->count > 0);
 	if (more)
 		memcpy(reading->after, page->entries[page->count - 1]->identity->name, sizeof(reading->after));
 	store_op_fini(&rq->op);
