@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The lists of a page of states together. A single layer's may be longer. */
-#define PAGE_BYTES ((size_t)1 << 20)
+#define PAGE_BYTES ((size_t)512 << 10)
 
 bool
 store_name_number(const char *name, uint64_t *number)
