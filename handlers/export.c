@@ -121,11 +121,25 @@ compute_digest(struct export *x)
 	version_digest_end(&all, x->digest);
 }
 
+/*
+ * The file's entity tag. Files of one digest may differ: the metadata name the version, and an alias may have moved
+ * between two versions of one digest.
+ */
+static void
+format_etag(const struct export *x, char out[static REPLY_ETAG_BYTES])
+{
+	char digest[SHA256_TEXT_BYTES], version[24] = "live";
+
+	sha256_format(x->digest, digest);
+	if (x->version != 0)
+		snprintf(version, sizeof(version), "%" PRIu64, x->version);
+	snprintf(out, REPLY_ETAG_BYTES, "\"%s-%s-%s\"", digest, version, x->is_fp32 ? "FP32" : "FP64");
+}
+
 static int
 answer(struct request *rq, struct export *x, struct err *e)
 {
 	struct reply_source *source = &rq->reply.source;
-	char digest[SHA256_TEXT_BYTES];
 
 	compute_digest(x);
 	if (export_make_file(rq, x, e) < 0)
@@ -136,8 +150,7 @@ answer(struct request *rq, struct export *x, struct err *e)
 		.has_ranges = true,
 		.from_arena = true };
 	snprintf(source->file_name, sizeof(source->file_name), "%s.safetensors", rq->model);
-	sha256_format(x->digest, digest);
-	snprintf(rq->reply.etag, sizeof(rq->reply.etag), "\"%s\"", digest);
+	format_etag(x, rq->reply.etag);
 	rq->reply.has_version = true;
 	rq->reply.version = x->version;
 	return 0;

@@ -47,7 +47,7 @@ struct reply_source {
 };
 
 /* The bytes of an entity tag: a digest in quotes. */
-#define REPLY_ETAG_BYTES 80
+#define REPLY_ETAG_BYTES 112
 
 /*
  * An answer has one of four shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
