@@ -115,7 +115,7 @@ load_wholes(enum safetensors_dtype dtype, const unsigned char *in, size_t n, uin
 		out[i] = load_bits(in + size * i, size);
 		if (safetensors_dtype_is_signed(dtype) && out[i] >> (8 * size - 1) != 0)
 			return err_fail_at(e, ERR_BAD_SAFETENSORS, at + size * i,
-			    "a whole number that counts may not be below 0, but %" PRId64 " is",
+			    "expected a whole number that is at least 0, not %" PRId64,
 			    (int64_t)(out[i] | -(UINT64_C(1) << (8 * size - 1))));
 	}
 	return 0;

@@ -24,7 +24,8 @@ static int
 refuse_nothing(const struct request *rq, struct err *e)
 {
 	return err_fail(e, ERR_NO_SUCH_MODEL,
-	    "there is no model \"%s\", and no layer of the file can be created: none has a \"running_mean\"",
+	    "there is no model \"%s\", and the file has no batch normalization from which to create it: no tensor "
+	    "\"LAYER.running_mean\" that is a list",
 	    rq->model);
 }
 
