@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handlers/placeholders.h"
+#include "handlers/handlers.h"
 #include "handlers/routes.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -178,8 +179,9 @@ START_TEST(columns)
 		ck_assert_msg(
 		    !r->probe || (!r->needs_layer && r->finish == NULL && r->body == BODY_NONE), "%s", r->path);
 		ck_assert_msg(!r->needs_layer || strstr(r->path, "{layer}") != NULL, "%s", r->path);
-		/* A key belongs to a layer. */
-		ck_assert_msg(!r->takes_key || (r->needs_layer && r->finish != NULL), "%s", r->path);
+		/* A key belongs to a layer, or to a model's versions. */
+		ck_assert_msg(!r->takes_key || (r->finish != NULL && (r->needs_layer || r->start == version_create)),
+		    "%s", r->path);
 		tensors = inputs_slots(r->inputs, slots);
 		ck_assert_msg(r->body != BODY_NONE || (tensors == 0 && r->tensors_in == 0), "%s", r->path);
 		ck_assert_msg(r->tensors_in <= tensors, "%s", r->path);
