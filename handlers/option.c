@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/option.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,8 @@
 #define LABEL_BYTES 64
 #define WANTED_BYTES 128
 
-/* How much a message shows of a wrong word in the query. */
-#define WORD_SHOWN_MAX ((size_t)64)
+/* How much a message shows of a wrong word in the query: a digest is shown whole. */
+#define WORD_SHOWN_MAX ((size_t)80)
 
 /* A text in the query, or a string in the body; "" for another type of member. */
 static const char *
@@ -101,13 +102,14 @@ describe(const struct input *in, char out[WANTED_BYTES])
 static int
 refuse(const struct input *in, const char *label, const char *wanted, const struct option *o, struct err *e)
 {
-	char shown[ENVELOPE_SHOWN_BYTES], near[SUGGEST_BYTES] = "";
+	char shown[WORD_SHOWN_MAX + sizeof("\"...\"")], near[SUGGEST_BYTES] = "";
 
+	static_assert(sizeof(shown) >= ENVELOPE_SHOWN_BYTES, "a member of the body fits as well");
 	if (o->text == NULL)
 		envelope_shown(o->member, shown);
 	else
-		snprintf(shown, sizeof(shown), "\"%.*s\"", (int)(o->len < WORD_SHOWN_MAX ? o->len : WORD_SHOWN_MAX),
-		    o->text);
+		snprintf(shown, sizeof(shown), "\"%.*s%s\"", (int)(o->len < WORD_SHOWN_MAX ? o->len : WORD_SHOWN_MAX),
+		    o->text, o->len > WORD_SHOWN_MAX ? "..." : "");
 	if (in->type == INPUT_CHOICE)
 		suggest_among(text_of(o), in->choices, near);
 	return err_fail(e, ERR_BAD_PARAMETER, "%s must be %s; it is %s%s%s", label, wanted, shown, near,

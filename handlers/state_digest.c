@@ -47,14 +47,14 @@ refuse_state(const struct snapshot *s, const unsigned char actual[SHA256_BYTES],
 
 	if (s->version == 0) {
 		err_set(e, ERR_STATE_MISMATCH,
-		    "the state of layer \"%s\", at revision %" PRIu64 ", is not the one of \"expect\"",
+		    "layer \"%s\" has another digest at its present revision, %" PRIu64 ", than \"expect\" demands",
 		    s->identity->name, s->revision);
 	} else {
 		sha256_format(s->version_digest, version);
 		err_set(e, ERR_STATE_MISMATCH,
-		    "the state of layer \"%s\", at revision %" PRIu64 ", is not the one of \"expect\"; version %" PRIu64
-		    ", which it is of, has the digest %s",
-		    s->identity->name, s->revision, s->version, version);
+		    "layer \"%s\" has another digest in version %" PRIu64 ", at revision %" PRIu64
+		    ", than \"expect\" demands, and so has the version itself: %s",
+		    s->identity->name, s->version, s->revision, version);
 	}
 	sha256_format(expected, e->expected);
 	sha256_format(actual, e->actual);
@@ -72,7 +72,8 @@ state_expect(const struct request *rq, const struct snapshot *s, struct err *e)
 	if (!option_given(&o))
 		return 0;
 	if (!sha256_parse(o.text, expected))
-		return option_refuse(&expect_input, &o, "\"sha256:\" and 64 digits from 0 to 9 and a to f", e);
+		return option_refuse(
+		    &expect_input, &o, "\"sha256:\" and 64 digits from 0 to 9 and a to f (lower case)", e);
 	state_digest(s, actual);
 	return is_expected(s, actual, expected) ? 0 : refuse_state(s, actual, expected, e);
 }

@@ -89,28 +89,31 @@ versions_refuse_empty(const char *model, struct err *e)
 	return err_fail(e, ERR_NO_SUCH_LAYER, "model \"%s\" has no layers", model);
 }
 
-/* The error for a version, or a pin, that was not found. */
+/* The error for a version, or a pin, that was not found. A number is shown as it was given. */
 static int
-refuse_number(struct backend *b, const struct model_at *at, struct err *e)
+refuse_number(struct backend *b, const struct model_at *at, const struct store_which *which, struct err *e)
 {
+	uint64_t ignored;
 	char number[32];
 
 	if (backend_need_model(b, at->model, e) < 0)
 		return -1;
 	if (at->pin != 0)
 		return err_fail(e, ERR_NO_SUCH_MODEL, "model \"%s\" was deleted while its states were read", at->model);
+	if (which->kind == STORE_NAMED && store_name_number(which->name, &ignored))
+		return backend_refuse_version(at->model, which->name, e);
 	snprintf(number, sizeof(number), "%" PRIu64, at->version);
 	return backend_refuse_version(at->model, number, e);
 }
 
 static int
-find_at(struct backend *b, struct model_at *at, struct err *e)
+find_at(struct backend *b, struct model_at *at, const struct store_which *which, struct err *e)
 {
 	bool found;
 
 	if (b->ops->find_at(b, at, &found, e) < 0)
 		return -1;
-	return found ? 0 : refuse_number(b, at, e);
+	return found ? 0 : refuse_number(b, at, which, e);
 }
 
 int
@@ -123,7 +126,7 @@ versions_layer(struct backend *b, struct cache *cache, struct store_get *get, ui
 	get->snapshot = cache_get(cache, get->model, get->layer, version);
 	if (get->snapshot != NULL)
 		return 0;
-	if (find_at(b, &at, e) < 0 || b->ops->find_row(b, &at, get->layer, &row, &found, e) < 0)
+	if (find_at(b, &at, &get->which, e) < 0 || b->ops->find_row(b, &at, get->layer, &row, &found, e) < 0)
 		return -1;
 	if (!found)
 		return err_fail(e, ERR_NO_SUCH_LAYER, "version %" PRIu64 " of model \"%s\" has no layer \"%s\"",
@@ -182,7 +185,7 @@ versions_states(struct backend *b, struct cache *cache, struct store_states *lis
 		at.pin = list->which.pin;
 	else if (versions_resolve(b, cache, list->model, &list->which, &at.version, e) < 0)
 		return -1;
-	if (find_at(b, &at, e) < 0)
+	if (find_at(b, &at, &list->which, e) < 0)
 		return -1;
 	list->entries = calloc(list->limit, sizeof(struct snapshot *));
 	if (list->entries == NULL)

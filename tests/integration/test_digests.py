@@ -299,8 +299,8 @@ class Expect(DigestTest):
             with self.subTest(text):
                 told = self.infer(f"?expect={text}", 400).json
                 self.assertEqual(told["code"], "bad_parameter")
-        self.assertIn('"expect" must be "sha256:" and 64 digits from 0 to 9 and a to f; it is "sha512:',
-                      self.infer(f"?expect=sha512{digest[6:]}", 400).json["detail"])
+        self.assertIn('"expect" must be "sha256:" and 64 digits from 0 to 9 and a to f (lower case); it is '
+                      f'"sha512{digest[6:]}"', self.infer(f"?expect=sha512{digest[6:]}", 400).json["detail"])
         self.assertEqual(self.infer(f"?expect={digest}&expect={digest}", 400).code, "bad_parameter")
 
     def test_under_training_only_the_expected_revision_answers(self):

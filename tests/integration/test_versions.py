@@ -180,6 +180,9 @@ class Versions(VersionsTest):
             for method in ("GET", "DELETE"):
                 self.assertIn(f"has no version {name}",
                               self.not_found("no_such_version", method, self.of_model("versions", name)))
+            if name != "live":
+                for path in (self.path() + "?version=", self.of_model("state.safetensors?version=")):
+                    self.assertIn(f"has no version {name}", self.not_found("no_such_version", "GET", path + name))
         for name in ("none", "previous", "1a"):
             for method in ("GET", "DELETE"):
                 self.not_found("no_such_alias", method, self.of_model("versions", name))

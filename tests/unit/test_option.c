@@ -92,6 +92,9 @@ START_TEST(values)
 }
 END_TEST
 
+#define TWENTY "12345678901234567890"
+#define EIGHTY TWENTY TWENTY TWENTY TWENTY
+
 START_TEST(wrong_values)
 {
 	static const struct {
@@ -118,6 +121,8 @@ START_TEST(wrong_values)
 		{ &needed, NULL, "{\"needed\":9223372036854775808}", "it is 9223372036854775808" },
 		{ &mode, "tran", "{}",
 		    "\"mode\" must be \"train\" or \"infer\"; it is \"tran\"; did you mean \"train\"?" },
+		{ &flag, EIGHTY, "{}", "it is \"" EIGHTY "\"" },
+		{ &flag, EIGHTY "x", "{}", "it is \"" EIGHTY "...\"" },
 		{ &mode, NULL, "{\"mode\":\"\"}", "\"mode\" must be \"train\" or \"infer\"; it is \"\"" },
 		{ &mode, NULL, "{\"mode\":7}", "it is 7" },
 		{ &mode, "train", "{\"mode\":\"infer\"}", "\"mode\" is given both in the query and in the body" },
