@@ -25,16 +25,20 @@ class Demo(unittest.TestCase):
         done = self.run_demo()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for words in ("Adelie", "Gentoo", "kill -KILL", "covariate shift", "I am a student", "curl ",
-                      "num_batches_tracked", "worker-2"):
+                      "num_batches_tracked", "worker-2", "/serving -d '{\"version\":\"previous\"}'",
+                      "/state.safetensors?version=2"):
             self.assertIn(words, done.stdout)
         self.assertRegex(done.stdout, r"(?m)^   penguins +24 +31 +24$")
+        self.assertRegex(done.stdout, r"(?m)^   bill_length_mm +(-?\d\.\d{6}) +(?!\1)-?\d\.\d{6} +\1$", "rolled back")
+        self.assertRegex(done.stdout, r"(?m)^     bn1\.running_var +F64 +\[4\]$")
 
     def test_it_runs_twice_on_one_store(self):
         with tempfile.TemporaryDirectory(prefix="normd demo ") as directory:
             store = os.path.join(directory, "demo.db")
-            for _ in range(2):
+            for made in ("version 1 ", "version 3 "):  # the earlier model is gone; its numbers are not used again
                 done = self.run_demo(store)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertRegex(done.stdout, f"(?m)^ +{made}")
             self.assertTrue(os.path.exists(store))
 
     def test_a_taken_port_gets_a_clear_message(self):
