@@ -8,6 +8,7 @@ request_call(struct request *rq, const struct snapshot *s)
 {
 	return (struct call){ .name = s->identity->name,
 		.frozen = s->frozen,
+		.version = s->version,
 		.definition = s->identity->parsed,
 		.statistics = s->statistics,
 		.parameters = { s->weight.values, s->bias.values },

@@ -30,6 +30,7 @@ struct call {
 	/* The layer and its state. */
 	const char *name; /* for messages; NULL where the layer cannot lack statistics */
 	bool frozen;      /* for messages: it gets no statistics before it is thawed */
+	uint64_t version; /* for messages: whose state it is; 0: the live one */
 	const struct definition *definition;
 	struct statistics statistics; /* features 0: not fixed yet; mean NULL: never trained */
 	struct scale_shift parameters;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "layer/measure.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -101,6 +102,10 @@ measure_check_rstd(const double *rstd, size_t features, struct err *e)
 static int
 refuse_untrained(const struct call *c, struct err *e)
 {
+	if (c->version != 0)
+		return err_fail(e, ERR_NOT_TRAINED,
+		    "layer \"%s\" had no statistics yet when version %" PRIu64 " was made: use a later version",
+		    c->name, c->version);
 	return err_fail(e, ERR_NOT_TRAINED,
 	    "layer \"%s\" was never trained and no statistics were put: %strain it, or PUT them", c->name,
 	    c->frozen ? "thaw it by PUT .../frozen {\"frozen\":false}, then " : "");

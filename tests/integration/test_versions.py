@@ -225,7 +225,8 @@ class Versions(VersionsTest):
         self.put("bn", {"kind": "batch_norm"})
         self.make()
         self.train(data=[[1, 2, 3], [4, 5, 7]])
-        self.wrong("not_trained", "POST", self.path("bn", "infer?version=1"), {"data": [[1, 2, 3]]}, status=409)
+        self.assertIn("when version 1 was made", self.wrong(
+            "not_trained", "POST", self.path("bn", "infer?version=1"), {"data": [[1, 2, 3]]}, status=409))
         self.assertNotIn("num_features", [key for key, value in self.ask("GET", self.path() + "?version=1").json.items()
                                           if value is not None])
         self.assertEqual(self.ask("GET", self.path()).json["num_features"], 3)
