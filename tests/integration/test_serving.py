@@ -2,12 +2,14 @@
 """What serves: publishing, rolling back, the history of that, and switches under load."""
 
 import itertools
+import os
 import re
+import tempfile
 import threading
 import unittest
 
-from normd import PATIENCE, wait_for
-from versions import VersionsTest
+from normd import PATIENCE, Daemon, wait_for
+from versions import ROWS, VersionsTest
 
 TIME = re.compile(r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 
@@ -178,6 +180,22 @@ class Serving(ServingTest):
         self.assertEqual(self.history(), [])
         self.not_found("no_such_version", "PUT", self.of_model("serving"), {"version": "previous"})
         self.not_found("no_such_version", "PUT", self.of_model("serving"), {"version": 2})
+
+    def test_a_backup_has_it(self):
+        answers = self.make_versions(2)
+        self.serve(1, "kept")
+        self.ask("PUT", self.of_model("aliases/a"), {"version": 2}, status=201)
+        with tempfile.TemporaryDirectory(prefix="normd-test-") as directory:
+            path = os.path.join(directory, "backup.db")
+            with open(path, "wb") as f:
+                f.write(self.ask("GET", "/v1/backup").raw)
+            other = Daemon(store="sqlite:" + path)
+            self.addCleanup(other.close)
+            for query, version in (("", 1), ("?version=a", 2)):
+                answer = other.curl("POST", self.path("bn", "infer") + query, {"data": ROWS})
+                self.assertEqual((answer.headers["normd-version"], answer.raw), (str(version), answers[version]))
+            for path in (self.of_model("versions/2"), self.of_model("serving/history")):
+                self.assertEqual(other.curl("GET", path).raw, self.ask("GET", path).raw)
 
     def test_pages_of_the_history(self):
         self.make_versions(1)
