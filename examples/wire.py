@@ -14,6 +14,7 @@ import uuid
 import numpy
 
 NPY = "application/x-npy"
+SAFETENSORS_TYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8"}  # those that normd writes
 # Before each attempt but the first. The first repeat is at once: a server may close a connection that was idle.
 PAUSES_S = (0, 0.1, 1)
 
@@ -114,6 +115,20 @@ class Normd:
         if getattr(self.local, "connection", None) is not None:
             self.local.connection.close()
         self.local.connection = None
+
+
+def read_state(normd, model, version="live", datatype="FP32"):
+    """The arrays of a model's version (a number, an alias or "live") by their names in PyTorch's state_dict."""
+    query = urllib.parse.urlencode({"version": version, "datatype": datatype})
+    _, raw = normd.request("GET", f"/v1/models/{model}/state.safetensors?{query}")
+    data = 8 + int.from_bytes(raw[:8], "little")  # the length of the header, the header in JSON, the values
+    arrays = {}
+    for name, tensor in json.loads(raw[8:data]).items():
+        if name != "__metadata__":
+            begin, end = tensor["data_offsets"]
+            values = numpy.frombuffer(raw[data + begin : data + end], SAFETENSORS_TYPES[tensor["dtype"]])
+            arrays[name] = values.reshape(tensor["shape"]).copy()
+    return arrays
 
 
 def new_key():

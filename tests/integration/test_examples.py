@@ -24,7 +24,7 @@ from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest, at_once
 sys.path.insert(0, os.path.join(ROOT, "examples"))
 import control_loop  # noqa: E402
 from formulas import INITIAL_COUNT, BaselinesReturns, Formulas, GymnasiumReturns, RunningMeanStd  # noqa: E402
-from wire import Layer, Normd, NormdError  # noqa: E402
+from wire import Layer, Normd, NormdError, read_state  # noqa: E402
 
 HAVE_TORCH = importlib.util.find_spec("torch") is not None
 if HAVE_TORCH:
@@ -341,6 +341,33 @@ class Guide(DaemonTest):
         self.addCleanup(known["normd"].close)
         self.assertTrue(torch.allclose(known["bn"].state_dict()["running_mean"].float(), trained.running_mean))
         self.assertEqual(known["shard"].world_size, 4)
+        network = nn.Sequential()
+        network.add_module("layer1", nn.Sequential(nn.Sequential()))
+        network.layer1[0].add_module("bn1", nn.BatchNorm2d(64))
+        network.load_state_dict(known["state"], strict=False)
+        self.assertTrue(torch.allclose(network.layer1[0].bn1.running_var, trained.running_var))
+
+
+class States(DaemonTest):
+    def test_the_state_of_a_version(self):
+        """In float32 as PyTorch has it, or in float64; also values without dimensions, and an alias for the version."""
+        path = "/v1/models/published"
+        normd = Normd(self.daemon.url)
+        self.addCleanup(normd.close)
+        layer = Layer(normd, "published", "bn")
+        layer.define({"kind": "batch_norm", "num_features": 2})
+        layer.put_statistics([0.1, 2], [3, 4], 5)
+        normd.request("POST", path + "/versions")
+        normd.request("PUT", path + "/aliases/champion", '{"version":1}')
+        layer.put_statistics([7, 8], [9, 10], 11)
+        for datatype, mean in (("FP32", numpy.float32(0.1)), ("FP64", 0.1)):
+            state = read_state(normd, "published", "champion", datatype)
+            self.assertEqual({name: values.tolist() for name, values in state.items()},
+                             {"bn.weight": [1, 1], "bn.bias": [0, 0], "bn.running_mean": [mean, 2],
+                              "bn.running_var": [3, 4], "bn.num_batches_tracked": 5})
+        self.assertEqual(read_state(normd, "published")["bn.running_mean"].tolist(), [7, 8])
+        with self.assertRaisesRegex(NormdError, "no_such_alias"):
+            read_state(normd, "published", "none")
 
 
 class Copies(DaemonTest):
