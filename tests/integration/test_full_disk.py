@@ -80,6 +80,55 @@ class FullDisk(unittest.TestCase):
         self.daemon.start()
         self.assertEqual(self.daemon.curl("GET", layer + "/frozen").json, {"frozen": frozen, "revision": revision})
 
+    def test_versions(self):
+        """Making one, publishing it, naming it, and the first update after it, which copies the state."""
+        model, layer, made, batches = "/v1/models/m", "/v1/models/m/layers/bn", [1], 1
+        moved, now = {model + "/serving": (1, "live"), model + "/aliases/a": (1, 2)}, {}
+        statuses = {path: [] for path in moved}
+        rows = [[i * 0.5 for i in range(200)], [i * 0.25 for i in range(200)]]
+        pinned = layer + "/infer?version=1"
+        self.daemon.curl("PUT", layer, {"kind": "batch_norm", "num_features": 200})
+
+        def ask(method, path, body=None):
+            answer = self.daemon.curl(method, path, body)
+            statuses.setdefault(path, []).append(answer.status)
+            self.assertIn(answer.status, (200, 201, 507), answer)
+            return answer
+
+        def change():
+            nonlocal batches
+            batches += ask("POST", layer + "/train?output=false", {"data": rows}).status == 200
+            if (answer := ask("POST", model + "/versions")).status == 201:
+                made.append(answer.json["version"])
+            for path, targets in moved.items():
+                target = targets[len(statuses[path]) % 2]
+                if ask("PUT", path, {"version": target}).status != 507:
+                    now[path] = target
+
+        def check():
+            listed = self.daemon.curl("GET", model + "/versions").json["versions"]
+            self.assertEqual([version["version"] for version in listed], made)
+            self.assertEqual(self.daemon.curl("GET", layer + "/statistics").json["num_batches_tracked"], batches)
+            self.assertEqual(self.daemon.curl("POST", pinned, {"data": rows}).raw, before)
+            self.assertEqual({path: self.daemon.curl("GET", path).json["version"] for path in moved}, now)
+
+        self.daemon.curl("POST", layer + "/train", {"data": rows})
+        self.daemon.curl("POST", model + "/versions")
+        change()
+        before = self.daemon.curl("POST", pinned, {"data": rows}).raw
+        ballast = self.fill()
+        for _ in range(12):
+            change()
+            check()
+        self.assertEqual([path for path in statuses if 507 not in statuses[path]], [])
+        os.unlink(ballast)
+        change()
+        self.assertEqual([path for path in statuses if statuses[path][-1] == 507], [])
+        self.daemon.kill()
+        self.daemon.start()
+        check()
+        self.assertEqual(made, sorted(set(made)))
+
     def test_sources(self):
         layer, totals, statuses, revision = "/v1/models/m/layers/bn", {}, [], 0
         path = layer + "/statistics/sources/"
