@@ -281,7 +281,8 @@ class Refusals(ImportTest):
                                      says=f'value 1 of "{layer}.{name}" is')
         self.refused("bad_parameter", 400, batch_norm("bn", [1, 2], [1, -1e-30]), says="must not be negative")
         for value in (-1, -2 ** 63):
-            self.refused("bad_safetensors", 400, batch_norm("bn", [1, 2], [1, 2], value))
+            self.refused("bad_safetensors", 400, batch_norm("bn", [1, 2], [1, 2], value),
+                         says=f"at least 0, not {value}")
         self.refused("bad_parameter", 400, {**batch_norm("bn", [1, 2], [1, 2]),
                                             "bn.num_batches_tracked": whole(2 ** 63, "U64")}, says="below 2^63")
         # What is dropped may hold anything.
@@ -311,7 +312,27 @@ class Refusals(ImportTest):
         for tensors in ({}, {"fc.weight": floats([1])}, {"bn.running_mean": floats([1], shape=[1, 1])}):
             answer = self.ask("PUT", path, safetensors.save(tensors), status=404)
             self.assertEqual(answer.code, "no_such_model")
+            self.assertIn('no tensor "LAYER.running_mean" that is a list', answer.json["detail"])
         self.ask("GET", f"/v1/models/{self.model}.none", status=404)
+
+    def test_a_refused_file_leaves_the_connection(self):
+        """The rest of a file is read, and the next request, which came with it, is answered."""
+        follows = b"GET /v1/models?limit=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        other = {"x": ("U8", [100_000], bytes(100_000))}
+        for raw in (safetensors.frame('{"x":1}', bytes(100_000)), # by its header
+                    safetensors.save({**batch_norm("b n", [1], [1]), **other}), # before its data
+                    safetensors.save({**batch_norm("bn", [1, 2], [1, math.nan]), **other}), # at its end
+                    safetensors.save(other) + bytes(100_000)): # behind it
+            chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (raw[:50_000], raw[50_000:]))
+            for header, body in ((f"Content-Length: {len(raw)}", raw),
+                                 ("Transfer-Encoding: chunked", chunks + b"0\r\n\r\n")):
+                with socket.create_connection(("127.0.0.1", self.daemon.port), 60 * PATIENCE) as wire:
+                    wire.sendall(f"PUT {self.file_path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n".encode() +
+                                 body + follows)
+                    answers = b"".join(iter(lambda: wire.recv(65536), b""))
+                self.assertRegex(answers, b"^HTTP/1.1 4[02][0-9] ")
+                self.assertEqual(answers.count(b"HTTP/1.1 "), 2)
+                self.assertEqual(answers.count(b"HTTP/1.1 200 "), 1)
 
     def test_definitions(self):
         ours = json.dumps({"kind": "batch_norm", "num_features": 2, "eps": 0.5})
