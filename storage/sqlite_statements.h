@@ -40,6 +40,10 @@
 #define VERSION_COLUMNS "v.number, v.created_s, v.digest, v.note"
 #define VERSIONS_OF_MODEL " FROM model m JOIN version v ON v.model_id = m.id WHERE m.name = ?1"
 
+/* The first ?5 versions of a gap (sqlite_kept.c). */
+#define FIRST_IN_GAP \
+	"SELECT id FROM version WHERE gone = 1 AND model_id = ?1 AND mark > ?2 AND mark < ?3 ORDER BY mark LIMIT ?5"
+
 /* X(name, sql) */
 #define STATEMENTS(X) \
 	X(BEGIN, "BEGIN IMMEDIATE") \
@@ -123,8 +127,7 @@
 	    " AND EXISTS (SELECT 1 FROM version WHERE model_id = m.id)") \
 	X(FIRST_LEFT_MODEL, "SELECT model_id FROM model_gone LIMIT 1") \
 	X(KEPT_OF_MODEL, "SELECT id, " KEPT_BYTES " FROM kept WHERE model_id = ?1 LIMIT ?4") \
-	X(DELETE_VERSIONS, \
-	    "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE model_id = ?1 LIMIT ?5)") \
+	X(DELETE_VERSIONS, "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE model_id = ?1 LIMIT ?5)") \
 	X(DELETE_LEFT_MODEL, "DELETE FROM model_gone WHERE model_id = ?1") \
 	/* A gap between two marks in use has nothing but marks that are gone: rows within it are for no version. */ \
 	X(FIRST_GONE, "SELECT model_id, mark FROM version WHERE gone = 1 ORDER BY model_id, mark LIMIT 1") \
@@ -135,12 +138,10 @@
 	X(NEXT_LAST, "SELECT coalesce(min(last), -1) FROM kept WHERE model_id = ?1 AND last > ?2 AND last < ?3") \
 	X(UNNEEDED, "SELECT id, " KEPT_BYTES " FROM kept WHERE model_id = ?1 AND last = ?2 AND first > ?3 LIMIT ?4") \
 	X(DELETE_KEPT, "DELETE FROM kept WHERE id = ?1") \
+	/* Each looks at the first rows of a gap alone: it must not pass over all that the other one is for. */ \
 	X(REMEMBER_GONE, \
-	    "UPDATE version SET gone = 2 WHERE id IN (SELECT id FROM version WHERE gone = 1 AND model_id = ?1" \
-	    " AND mark > ?2 AND mark < ?3 AND key IS NOT NULL AND created_s >= ?4 LIMIT ?5)") \
-	X(FORGET_GONE, \
-	    "DELETE FROM version WHERE id IN (SELECT id FROM version WHERE gone = 1 AND model_id = ?1" \
-	    " AND mark > ?2 AND mark < ?3 AND (key IS NULL OR created_s < ?4) LIMIT ?5)") \
+	    "UPDATE version SET gone = 2 WHERE id IN (" FIRST_IN_GAP ") AND key IS NOT NULL AND created_s >= ?4") \
+	X(FORGET_GONE, "DELETE FROM version WHERE id IN (" FIRST_IN_GAP ") AND (key IS NULL OR created_s < ?4)") \
 	X(FORGET_REMEMBERED, \
 	    "DELETE FROM version WHERE id IN" \
 	    " (SELECT id FROM version WHERE gone = 2 AND created_s < ?1 LIMIT ?2)") \

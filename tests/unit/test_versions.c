@@ -555,6 +555,29 @@ START_TEST(pins_of_a_daemon_that_was_killed_are_dropped)
 }
 END_TEST
 
+/* More than a slice of each. One still has its key, to be remembered; the key of the next is too old. */
+START_TEST(versions_in_any_order_are_forgotten_but_for_their_keys)
+{
+	struct store *s = scratch_open();
+
+	scratch_create(s, "l");
+	write_value(s, "l", 1);
+	store_close(s);
+	scratch_alter("INSERT INTO numbers VALUES('m', 900, 900);"
+		      "INSERT INTO version(model_id, mark, number, created_s, note, digest, key, key_digest, gone)"
+		      " WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 900)"
+		      " SELECT m.id, n, n, iif(n % 3 = 1, 0, strftime('%s', 'now')), '', zeroblob(32),"
+		      " iif(n % 3 = 2, NULL, 'k'), iif(n % 3 = 2, NULL, zeroblob(16)), 1 FROM model m, i");
+	s = scratch_open();
+	for (int slice = 0; slice < 12; slice++)
+		let_chores_work(s);
+	store_close(s);
+	ck_assert_int_eq(query("SELECT count(*) FROM version"), 300);
+	ck_assert_int_eq(query("SELECT count(*) FROM version WHERE gone = 2 AND number % 3 = 0"), 300);
+	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
+}
+END_TEST
+
 /* ---- the rest of the contract */
 
 START_TEST(numbers_never_come_back)
@@ -753,6 +776,7 @@ unit_suite(void)
 	tcase_add_test(t, the_versions_of_a_deleted_model_go_in_slices);
 	tcase_add_test(t, a_layer_without_versions_is_never_kept);
 	tcase_add_test(t, pins_of_a_daemon_that_was_killed_are_dropped);
+	tcase_add_test(t, versions_in_any_order_are_forgotten_but_for_their_keys);
 	tcase_add_test(t, numbers_never_come_back);
 	tcase_add_test(t, a_model_without_layers_has_no_versions);
 	tcase_add_test(t, a_pin_whose_model_was_deleted_becomes_no_version);
