@@ -195,29 +195,47 @@ sqlite_find_row(
 	return find_named(b, at, out, found, e);
 }
 
-/* Puts the first name above `after` into `name`, if there is none yet or it is a smaller one. */
-static int
-next_name(struct backend *b, enum statement which, const struct model_at *at, const char *after,
-    char name[STORE_NAME_MAX + 1], struct err *e)
-{
-	sqlite3_stmt *stmt = sqlite_statement(b, which);
-	const char *next;
-	int rc, result = 0;
+/* Above the names of all layers, which are ASCII. */
+#define ABOVE_NAMES "\x7f"
 
-	sqlite3_bind_int64(stmt, 1, at->model_id);
-	statement_bind_text(stmt, 2, after);
-	rc = sqlite3_step(stmt);
-	if (rc == SQLITE_ROW) {
-		next = (const char *)sqlite3_column_text(stmt, 0);
-		if (next == NULL)
-			result = err_fail_memory(e);
-		else if (*name == '\0' || strcmp(next, name) < 0)
-			snprintf(name, STORE_NAME_MAX + 1, "%s", next);
-	}
+/* The text that a bound query gives, if it gives one: it is shorter than `room`. */
+static int
+read_name(sqlite3_stmt *stmt, char *name, size_t room, struct err *e)
+{
+	const int rc = sqlite3_step(stmt);
+	const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
+	int result = 0;
+
+	if (text != NULL)
+		snprintf(name, room, "%s", text);
+	else if (rc == SQLITE_ROW)
+		result = err_fail_memory(e);
 	return statement_end(stmt, rc, result, e);
 }
 
-/* By names, not by rows: a name may have a row for each of many versions. */
+/*
+ * The first name above `after` that has a state which has moved on, or a live one that is old enough for the mark; or
+ * ABOVE_NAMES. Names have many states that have moved on, so these are not read one by one; and a model may have many
+ * layers that a version has not, so live ones are looked at only up to the other name: each once on the way through.
+ */
+static int
+next_name(struct backend *b, const struct model_at *at, const char *after, char name[STORE_NAME_MAX + 1], struct err *e)
+{
+	sqlite3_stmt *kept = sqlite_statement(b, STATEMENT_NEXT_KEPT), *live = sqlite_statement(b, STATEMENT_NEXT_LIVE);
+	char below[STORE_NAME_MAX + 1] = ABOVE_NAMES;
+
+	sqlite3_bind_int64(kept, 1, at->model_id);
+	statement_bind_text(kept, 2, after);
+	if (read_name(kept, below, sizeof(below), e) < 0)
+		return -1;
+	memcpy(name, below, sizeof(below));
+	sqlite3_bind_int64(live, 1, at->model_id);
+	statement_bind_text(live, 2, after);
+	statement_bind_text(live, 3, below);
+	sqlite3_bind_int64(live, 4, at->mark);
+	return read_name(live, name, sizeof(below), e);
+}
+
 int
 sqlite_next_row(
     struct backend *b, const struct model_at *at, const char *after, struct state_row *out, bool *found, struct err *e)
@@ -228,11 +246,9 @@ sqlite_next_row(
 	*out = (struct state_row){ 0 };
 	*found = false;
 	while (!*found) {
-		*out->name = '\0';
-		if (next_name(b, STATEMENT_NEXT_LIVE, at, before, out->name, e) < 0 ||
-		    next_name(b, STATEMENT_NEXT_KEPT, at, before, out->name, e) < 0)
+		if (next_name(b, at, before, out->name, e) < 0)
 			return -1;
-		if (*out->name == '\0')
+		if (strcmp(out->name, ABOVE_NAMES) == 0)
 			return 0;
 		if (find_named(b, at, out, found, e) < 0)
 			return -1;
