@@ -353,12 +353,6 @@ cache_drop_model(struct cache *c, const char *model)
 }
 
 void
-cache_drop_live(struct cache *c, const char *model)
-{
-	drop_many(c, model, 0);
-}
-
-void
 cache_free(struct cache *c)
 {
 	if (c == NULL)

@@ -43,9 +43,8 @@ bool cache_get_pointer(struct cache *c, const char *model, const char *name, str
 void cache_put(struct cache *c, const struct snapshot *layer);
 void cache_put_pointer(struct cache *c, const char *model, const char *name, struct pointer pointer);
 
-/* Forget a layer's live state; a pointer; a version's states; all of a model; the live states of a model. */
+/* Forget a layer's live state; a pointer; a version's states; all of a model. */
 void cache_drop(struct cache *c, const char *model, const char *layer);
 void cache_drop_pointer(struct cache *c, const char *model, const char *name);
 void cache_drop_version(struct cache *c, const char *model, uint64_t version);
 void cache_drop_model(struct cache *c, const char *model);
-void cache_drop_live(struct cache *c, const char *model);
