@@ -44,7 +44,7 @@ int64_t store_pin_id(const struct store_pin *pin);
 
 /*
  * The holder is done with the pin, which is dropped unless it became a version. NULL is fine. It cannot fail and does
- * not wait; any thread, before store_stop.
+ * not wait; any thread, before store_close. After store_stop the pin is dropped when the store opens again.
  */
 void store_pin_release(struct store_pin *pin);
 
