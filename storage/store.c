@@ -18,10 +18,9 @@
 #include "storage/copies.h"
 #include "storage/history.h"
 #include "storage/pins.h"
-#include "storage/snapshot.h"
+#include "storage/reads.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
-#include "storage/versions.h"
 
 struct store {
 	/* Immutable after open. */
@@ -46,107 +45,6 @@ struct store {
 	bool closing;
 
 	atomic_bool healthy;
-};
-
-static int
-find_layer(struct store *s, const char *model, const char *layer, struct budget_share *memory,
-    const struct snapshot **out, struct err *e)
-{
-	*out = cache_get(s->cache, model, layer, 0);
-	if (*out != NULL)
-		return 0;
-	if (s->backend->ops->load(s->backend, model, layer, memory, out, e) < 0)
-		return -1;
-	if (*out == NULL)
-		return backend_refuse_layer(s->backend, model, layer, e);
-	cache_put(s->cache, *out);
-	return 0;
-}
-
-static int
-read_layer(struct store *s, struct store_op *op, struct err *e)
-{
-	struct store_get *get = &op->get;
-	uint64_t version;
-
-	if (versions_resolve(s->backend, s->cache, get->model, &get->which, &version, e) < 0)
-		return -1;
-	if (version != 0)
-		return versions_layer(s->backend, s->cache, get, version, e);
-	return find_layer(s, get->model, get->layer, get->memory, &get->snapshot, e);
-}
-
-static int
-read_sources(struct store *s, struct store_op *op, struct err *e)
-{
-	struct store_sources *list = &op->sources;
-
-	if (find_layer(s, list->model, list->layer, list->memory, &list->snapshot, e) < 0 ||
-	    s->backend->ops->list_sources(s->backend, list, e) < 0)
-		return -1;
-	return list->name == NULL || list->count > 0 ? 0 : backend_refuse_source(list->layer, list->name, e);
-}
-
-static int
-read_layer_list(struct store *s, struct store_op *op, struct err *e)
-{
-	if (backend_need_model(s->backend, op->list.model, e) < 0)
-		return -1;
-	return s->backend->ops->list_layers(s->backend, &op->list, e);
-}
-
-static int
-read_model_list(struct store *s, struct store_op *op, struct err *e)
-{
-	return s->backend->ops->list_models(s->backend, &op->list, e);
-}
-
-static int
-read_versions(struct store *s, struct store_op *op, struct err *e)
-{
-	return versions_list(s->backend, &op->versions, e);
-}
-
-static int
-read_states(struct store *s, struct store_op *op, struct err *e)
-{
-	return versions_states(s->backend, s->cache, &op->states, e);
-}
-
-static int
-read_switches(struct store *s, struct store_op *op, struct err *e)
-{
-	if (backend_need_model(s->backend, op->switches.model, e) < 0)
-		return -1;
-	return s->backend->ops->list_switches(s->backend, &op->switches, e);
-}
-
-static int
-read_aliases(struct store *s, struct store_op *op, struct err *e)
-{
-	return versions_list_aliases(s->backend, &op->aliases, e);
-}
-
-static int
-read_history(struct store *s, struct store_op *op, struct err *e)
-{
-	struct store_history *list = &op->history;
-
-	if (find_layer(s, list->model, list->layer, list->memory, &list->snapshot, e) < 0)
-		return -1;
-	return s->backend->ops->list_moments(s->backend, list, e);
-}
-
-static int (*const read_table[STORE_OP_COUNT])(struct store *s, struct store_op *op, struct err *e) = {
-	[STORE_LAYER_GET] = read_layer,
-	[STORE_LAYER_LIST] = read_layer_list,
-	[STORE_MODEL_LIST] = read_model_list,
-	[STORE_SOURCES_GET] = read_sources,
-	[STORE_VERSIONS_GET] = read_versions,
-	[STORE_STATES_GET] = read_states,
-	[STORE_SWITCHES_GET] = read_switches,
-	[STORE_ALIASES_GET] = read_aliases,
-	[STORE_HISTORY_GET] = read_history,
 };
 
 struct op_list {
@@ -180,8 +78,7 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 			append(op->change.writes->kind == STORE_PIN ? &pins : &changes, op);
 			*write_count += op->change.count;
 		} else {
-			(void)read_table[op->kind](s, op, &op->err);
-			op->done(op);
+			reads_answer(&(struct committed){ s->backend, s->cache }, op);
 		}
 	}
 	*pins.last = changes.first;
@@ -370,73 +267,6 @@ bool
 store_healthy(const struct store *s)
 {
 	return atomic_load(&s->healthy);
-}
-
-static void
-list_fini(struct store_list *list)
-{
-	for (size_t i = 0; list->entries != NULL && i < list->limit; i++)
-		free(list->entries[i].definition);
-	free(list->entries);
-	list->entries = NULL;
-	list->count = 0;
-}
-
-static void
-states_fini(struct store_states *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		snapshot_unref(list->entries[i]);
-	free(list->entries);
-	list->entries = NULL;
-	list->count = 0;
-}
-
-void
-store_op_fini(struct store_op *op)
-{
-	switch (op->kind) {
-	case STORE_LAYER_GET:
-		snapshot_unref(op->get.snapshot);
-		op->get.snapshot = NULL;
-		break;
-	case STORE_SOURCES_GET:
-		snapshot_unref(op->sources.snapshot);
-		op->sources.snapshot = NULL;
-		free(op->sources.entries);
-		op->sources.entries = NULL;
-		break;
-	case STORE_VERSIONS_GET:
-		free(op->versions.entries);
-		op->versions.entries = NULL;
-		break;
-	case STORE_STATES_GET:
-		states_fini(&op->states);
-		break;
-	case STORE_SWITCHES_GET:
-		free(op->switches.entries);
-		op->switches.entries = NULL;
-		break;
-	case STORE_ALIASES_GET:
-		free(op->aliases.entries);
-		op->aliases.entries = NULL;
-		break;
-	case STORE_HISTORY_GET:
-		snapshot_unref(op->history.snapshot);
-		op->history.snapshot = NULL;
-		free(op->history.entries);
-		op->history.entries = NULL;
-		break;
-	case STORE_CHANGE:
-		change_forget(&op->change);
-		break;
-	case STORE_BACKUP:
-		store_copy_unref(op->copy);
-		op->copy = NULL;
-		break;
-	default:
-		list_fini(&op->list);
-	}
 }
 
 int
