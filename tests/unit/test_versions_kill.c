@@ -109,6 +109,7 @@ make_versions(struct store *s)
 	struct store_version made = { 0 };
 	struct store_pin *pin;
 	char number[24];
+	uint64_t oldest = atomic_load(&progress->deleted) + 1; /* a kill may have left more than three */
 
 	for (unsigned i = 0;; i++) {
 		pin = run(s, STORE_PIN, (struct store_version_write){ 0 }).write.version.pin;
@@ -118,12 +119,12 @@ make_versions(struct store *s)
 			atomic_store(&progress->made, made.number);
 		}
 		store_pin_release(pin);
-		if (made.number < 4 || i % 3 == 1)
-			continue;
-		snprintf(number, sizeof(number), "%llu", (unsigned long long)made.number - 3);
-		atomic_store(&progress->deleting, made.number - 3);
-		(void)run(s, STORE_VERSION_DELETE, (struct store_version_write){ .name = number });
-		atomic_store(&progress->deleted, made.number - 3);
+		for (; made.number >= oldest + 3; oldest++) {
+			snprintf(number, sizeof(number), "%llu", (unsigned long long)oldest);
+			atomic_store(&progress->deleting, oldest);
+			(void)run(s, STORE_VERSION_DELETE, (struct store_version_write){ .name = number });
+			atomic_store(&progress->deleted, oldest);
+		}
 	}
 }
 
