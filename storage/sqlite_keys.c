@@ -8,9 +8,11 @@
 static int
 key_from_row(sqlite3_stmt *row, struct used_key *out, struct err *e)
 {
-	if (sqlite3_column_bytes(row, 0) != DIGEST_BYTES)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "a stored idempotency key is damaged");
-	memcpy(out->digest, sqlite3_column_blob(row, 0), DIGEST_BYTES);
+	const unsigned char *digest;
+
+	if (statement_column_bytes(row, 0, DIGEST_BYTES, "a stored idempotency key is damaged", &digest, e) < 0)
+		return -1;
+	memcpy(out->digest, digest, DIGEST_BYTES);
 	out->revision = (uint64_t)sqlite3_column_int64(row, 1);
 	out->num_batches_tracked = (uint64_t)sqlite3_column_int64(row, 2);
 	return 0;

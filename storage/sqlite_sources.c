@@ -18,22 +18,16 @@ struct source_row {
 	double *mean, *var;
 };
 
-static int
-refuse_row(struct err *e)
-{
-	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored totals of a source are damaged");
-}
+static const char damage[] = "the stored totals of a source are damaged";
 
 static int
 column_doubles(sqlite3_stmt *row, int column, size_t features, double *out, struct err *e)
 {
-	const unsigned char *blob = sqlite3_column_blob(row, column);
+	const unsigned char *bytes;
 
-	if (blob == NULL && sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
-		return err_fail_memory(e);
-	if (blob == NULL || (size_t)sqlite3_column_bytes(row, column) != features * sizeof(double))
-		return refuse_row(e);
-	bytes_get_doubles(out, blob, features);
+	if (statement_column_bytes(row, column, features * sizeof(double), damage, &bytes, e) < 0)
+		return -1;
+	bytes_get_doubles(out, bytes, features);
 	return 0;
 }
 
@@ -49,7 +43,7 @@ read_row(sqlite3_stmt *row, size_t features, struct source_row *out, struct err 
 	out->time_s = sqlite3_column_int64(row, 1);
 	out->count = (uint64_t)count;
 	if (count < 0)
-		return refuse_row(e);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s", damage);
 	if (column_doubles(row, 3, features, out->mean, e) < 0)
 		return -1;
 	return column_doubles(row, 4, features, out->var, e);

@@ -110,6 +110,18 @@ statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n
 }
 
 int
+statement_column_bytes(
+    sqlite3_stmt *row, int column, size_t n, const char *damage, const unsigned char **out, struct err *e)
+{
+	*out = sqlite3_column_blob(row, column);
+	if (*out != NULL && (size_t)sqlite3_column_bytes(row, column) == n)
+		return 0;
+	if (*out == NULL && sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
+		return err_fail_memory(e);
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s", damage);
+}
+
+int
 statement_column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struct err *e)
 {
 	const void *blob = sqlite3_column_blob(stmt, column);

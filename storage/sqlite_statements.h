@@ -264,5 +264,9 @@ void statement_bind_text(sqlite3_stmt *stmt, int i, const char *text);
  */
 int statement_bind_doubles(sqlite3_stmt *stmt, int i, const double *values, size_t n, struct err *e) MUST_CHECK;
 
+/* A blob column, which must have `n` bytes; *out lasts until the next step. `damage`: the error's text if not. */
+int statement_column_bytes(
+    sqlite3_stmt *row, int column, size_t n, const char *damage, const unsigned char **out, struct err *e) MUST_CHECK;
+
 /* Reads a blob column into a malloc'ed list of *n; NULL stays NULL. */
 int statement_column_doubles(sqlite3_stmt *stmt, int column, double **values, size_t *n, struct err *e) MUST_CHECK;

@@ -124,12 +124,10 @@ sqlite_load(struct backend *b, const char *model, const char *layer, struct budg
 static int
 digest_from_row(sqlite3_stmt *row, struct model_at *at, struct err *e)
 {
-	const void *digest = sqlite3_column_blob(row, 2);
+	const unsigned char *digest;
 
-	if (digest == NULL && sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
-		return err_fail_memory(e);
-	if (digest == NULL || sqlite3_column_bytes(row, 2) != SHA256_BYTES)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored digest of a version is damaged");
+	if (statement_column_bytes(row, 2, SHA256_BYTES, "the stored digest of a version is damaged", &digest, e) < 0)
+		return -1;
 	memcpy(at->digest, digest, SHA256_BYTES);
 	return 0;
 }

@@ -81,16 +81,15 @@ static int
 version_from_row(sqlite3_stmt *row, void *entry, struct err *e)
 {
 	struct store_version *out = entry;
-	const void *digest = sqlite3_column_blob(row, 2);
+	const unsigned char *digest;
 	const char *note = (const char *)sqlite3_column_text(row, 3);
 
-	if (digest == NULL || note == NULL) {
-		if (sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
-			return err_fail_memory(e);
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "a stored version is damaged");
-	}
-	if (sqlite3_column_bytes(row, 2) != SHA256_BYTES)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored digest of a version is damaged");
+	if (note == NULL && sqlite3_errcode(sqlite3_db_handle(row)) == SQLITE_NOMEM)
+		return err_fail_memory(e);
+	if (note == NULL)
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored note of a version is damaged");
+	if (statement_column_bytes(row, 2, SHA256_BYTES, "the stored digest of a version is damaged", &digest, e) < 0)
+		return -1;
 	out->number = (uint64_t)sqlite3_column_int64(row, 0);
 	out->created_s = sqlite3_column_int64(row, 1);
 	memcpy(out->digest, digest, SHA256_BYTES);
@@ -156,10 +155,11 @@ sqlite_make_version(
 static int
 used_version_from_row(sqlite3_stmt *row, struct used_version *out, struct err *e)
 {
-	const void *key_digest = sqlite3_column_blob(row, 4);
+	const unsigned char *key_digest;
 
-	if (key_digest == NULL || sqlite3_column_bytes(row, 4) != DIGEST_BYTES)
-		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored idempotency key of a version is damaged");
+	if (statement_column_bytes(
+		row, 4, DIGEST_BYTES, "the stored idempotency key of a version is damaged", &key_digest, e) < 0)
+		return -1;
 	memcpy(out->key_digest, key_digest, DIGEST_BYTES);
 	return version_from_row(row, &out->version, e);
 }
