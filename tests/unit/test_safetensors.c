@@ -369,8 +369,8 @@ START_TEST(whole_numbers)
 		{ "I64", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80", 16,
 		    "expected a whole number that is at least 0, not -9223372036854775808" },
 		{ "I32", "\0\0\0\0\xff\xff\xff\xff", 8, "expected a whole number that is at least 0, not -1" },
-		{ "I16", "\0\0\0\xff", 4, "but -256 is" },
-		{ "I8", "\0\x80", 2, "but -128 is" },
+		{ "I16", "\0\0\0\xff", 4, "expected a whole number that is at least 0, not -256" },
+		{ "I8", "\0\x80", 2, "expected a whole number that is at least 0, not -128" },
 	};
 	struct reading *r;
 	struct buf f;
