@@ -64,6 +64,8 @@ struct state_row {
 	size_t bytes;   /* of its lists */
 	int64_t id;     /* the backend's, and this: whether it has moved on */
 	bool kept;
+	/* The live layer's, or NULL, for load_row: a row of the same layer shares it, with its parsed definition. */
+	const struct layer_identity *live;
 };
 
 /* A pin that becomes a version. */

@@ -68,6 +68,13 @@ layer_identity_new(int64_t id, const char *model, const char *name, const char *
 	return &b->identity;
 }
 
+const struct layer_identity *
+layer_identity_ref(const struct layer_identity *identity)
+{
+	atomic_fetch_add_explicit(&identity_block(identity)->references, 1, memory_order_relaxed);
+	return identity;
+}
+
 void
 layer_identity_unref(const struct layer_identity *identity)
 {
@@ -113,7 +120,7 @@ snapshot_new(const struct snapshot *given)
 	if (b == NULL)
 		return NULL;
 	next = b->values;
-	atomic_fetch_add_explicit(&identity_block(given->identity)->references, 1, memory_order_relaxed);
+	(void)layer_identity_ref(given->identity);
 	b->layer = *given;
 	b->layer.statistics.mean = copy_values(&next, given->statistics.mean, features);
 	b->layer.statistics.var = copy_values(&next, given->statistics.var, features);

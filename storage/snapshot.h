@@ -7,6 +7,7 @@
 /* An identity with one reference. Copies everything, parses the definition. NULL with `e`. Names: STORE_NAME_MAX. */
 struct layer_identity *layer_identity_new(int64_t id, const char *model, const char *name, const char *definition,
     const struct store_definition_ops *ops, struct err *e) MUST_CHECK;
+const struct layer_identity *layer_identity_ref(const struct layer_identity *identity);
 void layer_identity_unref(const struct layer_identity *identity); /* NULL is fine */
 
 /* A snapshot like `given`, with one reference. Copies all values and refers to the identity. NULL without memory. */

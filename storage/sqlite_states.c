@@ -11,7 +11,8 @@
 /* Which state a row is. */
 struct names {
 	const char *model, *layer;
-	const struct model_at *at; /* NULL: live */
+	const struct model_at *at;         /* NULL: live */
+	const struct layer_identity *live; /* as in struct state_row */
 };
 
 /* What a row says of a layer in single numbers. */
@@ -31,22 +32,32 @@ numbers_from_row(sqlite3_stmt *row)
 	};
 }
 
+/* A reference; NULL with `e`. */
+static const struct layer_identity *
+identity_from_row(struct backend *b, sqlite3_stmt *row, const struct names *names, struct err *e)
+{
+	const int64_t id = sqlite3_column_int64(row, 0);
+	const char *definition = (const char *)sqlite3_column_text(row, 1);
+
+	if (names->live != NULL && names->live->id == id)
+		return layer_identity_ref(names->live);
+	if (definition != NULL)
+		return layer_identity_new(id, names->model, names->layer, definition, sqlite_self(b)->definitions, e);
+	err_set_memory(e);
+	return NULL;
+}
+
 static int
 snapshot_from_row(
     struct backend *b, sqlite3_stmt *row, const struct names *names, const struct snapshot **out, struct err *e)
 {
 	struct snapshot loaded = numbers_from_row(row);
 	struct statistics *s = &loaded.statistics;
-	const char *definition = (const char *)sqlite3_column_text(row, 1);
 	double *weight = NULL, *bias = NULL;
 	size_t mean_count, var_count, weight_count, bias_count;
-	struct layer_identity *identity;
+	const struct layer_identity *identity = identity_from_row(b, row, names, e);
 	int result = -1;
 
-	if (definition == NULL)
-		return err_fail_memory(e);
-	identity = layer_identity_new(
-	    sqlite3_column_int64(row, 0), names->model, names->layer, definition, sqlite_self(b)->definitions, e);
 	if (identity == NULL || statement_column_doubles(row, 6, &s->mean, &mean_count, e) < 0 ||
 	    statement_column_doubles(row, 7, &s->var, &var_count, e) < 0 ||
 	    statement_column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
@@ -116,7 +127,7 @@ sqlite_load(struct backend *b, const char *model, const char *layer, struct budg
 		return -1;
 	statement_bind_text(stmt, 1, model);
 	statement_bind_text(stmt, 2, layer);
-	result = load(b, stmt, &(struct names){ model, layer, NULL }, out, e);
+	result = load(b, stmt, &(struct names){ .model = model, .layer = layer }, out, e);
 	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * (size_t)bytes);
 	return result;
 }
@@ -266,7 +277,7 @@ sqlite_load_row(struct backend *b, const struct model_at *at, const struct state
 	if (budget_ask(memory, LOAD_COPIES * row->bytes, e) < 0)
 		return -1;
 	sqlite3_bind_int64(stmt, 1, row->id);
-	result = load(b, stmt, &(struct names){ at->model, row->name, at }, out, e);
+	result = load(b, stmt, &(struct names){ at->model, row->name, at, row->live }, out, e);
 	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * row->bytes);
 	return result;
 }

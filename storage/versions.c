@@ -116,6 +116,20 @@ find_at(struct backend *b, struct model_at *at, const struct store_which *which,
 	return found ? 0 : refuse_number(b, at, which, e);
 }
 
+/* Loads a row that is found. */
+static int
+load_row(struct backend *b, struct cache *cache, const struct model_at *at, struct state_row *row,
+    struct budget_share *memory, const struct snapshot **out, struct err *e)
+{
+	const struct snapshot *live = cache_get(cache, at->model, row->name, 0);
+	int result;
+
+	row->live = live != NULL ? live->identity : NULL;
+	result = b->ops->load_row(b, at, row, memory, out, e);
+	snapshot_unref(live);
+	return result;
+}
+
 int
 versions_layer(struct backend *b, struct cache *cache, struct store_get *get, uint64_t version, struct err *e)
 {
@@ -131,7 +145,7 @@ versions_layer(struct backend *b, struct cache *cache, struct store_get *get, ui
 	if (!found)
 		return err_fail(e, ERR_NO_SUCH_LAYER, "version %" PRIu64 " of model \"%s\" has no layer \"%s\"",
 		    version, get->model, get->layer);
-	if (b->ops->load_row(b, &at, &row, get->memory, &get->snapshot, e) < 0)
+	if (load_row(b, cache, &at, &row, get->memory, &get->snapshot, e) < 0)
 		return -1;
 	cache_put(cache, get->snapshot);
 	return 0;
@@ -142,7 +156,7 @@ versions_layer(struct backend *b, struct cache *cache, struct store_get *get, ui
  * there: it has no version's number.
  */
 static int
-load_state(struct backend *b, struct cache *cache, const struct model_at *at, const struct state_row *row,
+load_state(struct backend *b, struct cache *cache, const struct model_at *at, struct state_row *row,
     struct budget_share *memory, const struct snapshot **out, struct err *e)
 {
 	const bool cached = at->pin == 0 || !row->kept;
@@ -150,7 +164,7 @@ load_state(struct backend *b, struct cache *cache, const struct model_at *at, co
 	*out = cached ? cache_get(cache, at->model, row->name, at->version) : NULL;
 	if (*out != NULL)
 		return 0;
-	if (b->ops->load_row(b, at, row, memory, out, e) < 0)
+	if (load_row(b, cache, at, row, memory, out, e) < 0)
 		return -1;
 	if (cached)
 		cache_put(cache, *out);
