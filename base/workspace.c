@@ -2,6 +2,7 @@
 #include "base/workspace.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -54,6 +55,16 @@ workspace_values(struct workspace *ws, size_t count, size_t size, struct err *e)
 	if (values != NULL)
 		memory_large_pages(values, count * size);
 	return values;
+}
+
+const char *
+workspace_text(struct workspace *ws, const char *text, size_t len, struct err *e)
+{
+	char *copy = workspace_array(ws, len + 1, 1, e);
+
+	if (copy != NULL && len > 0)
+		memcpy(copy, text, len);
+	return copy;
 }
 
 /* Counts `n` doubles `times` times. */

@@ -28,6 +28,9 @@ void *workspace_array(struct workspace *ws, size_t count, size_t size, struct er
 /* The same for a tensor's values, in large pages where there are many. */
 void *workspace_values(struct workspace *ws, size_t count, size_t size, struct err *e) MUST_CHECK;
 
+/* A counted copy of a text of `len` bytes, with a NUL behind it. NULL with `e`. */
+const char *workspace_text(struct workspace *ws, const char *text, size_t len, struct err *e) MUST_CHECK;
+
 /* `n` zeroed doubles, counted with their copies. */
 int workspace_doubles(struct workspace *ws, size_t n, double **out, struct err *e) MUST_CHECK;
 

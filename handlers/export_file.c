@@ -80,17 +80,6 @@ make_shape(struct request *rq, const struct snapshot *s, enum state_tensor t, un
 	return shape;
 }
 
-/* Keeps a text that is not terminated by a NUL. */
-static const char *
-keep_text(struct request *rq, const char *text, size_t len, struct err *e)
-{
-	char *copy = workspace_array(&rq->workspace, len + 1, 1, e);
-
-	if (copy != NULL)
-		memcpy(copy, text, len);
-	return copy;
-}
-
 static int
 add_tensor(struct request *rq, struct export *x, size_t state, enum state_tensor t, struct err *e)
 {
@@ -105,7 +94,7 @@ add_tensor(struct request *rq, struct export *x, size_t state, enum state_tensor
 		return -1;
 	*tensor = (struct safetensors_tensor){ .name_len = len, .tag = state * STATE_TENSOR_COUNT + t };
 	tensor->dtype = t == STATE_BATCHES ? SAFETENSORS_I64 : x->is_fp32 ? SAFETENSORS_F32 : SAFETENSORS_F64;
-	tensor->name = keep_text(rq, name, len, e);
+	tensor->name = workspace_text(&rq->workspace, name, len, e);
 	tensor->shape = make_shape(rq, s, t, &tensor->rank, e);
 	if (tensor->name == NULL || tensor->shape == NULL)
 		return -1;
@@ -119,8 +108,8 @@ add_pair(struct request *rq, struct export *x, const char *key, const char *valu
 {
 	struct safetensors_pair *pair = &x->contents.metadata[x->contents.metadata_count++];
 
-	pair->key = keep_text(rq, key, strlen(key), e);
-	pair->value = keep_text(rq, value, value_len, e);
+	pair->key = workspace_text(&rq->workspace, key, strlen(key), e);
+	pair->value = workspace_text(&rq->workspace, value, value_len, e);
 	pair->value_len = value_len;
 	return pair->key == NULL || pair->value == NULL ? -1 : 0;
 }

@@ -53,8 +53,8 @@ version_member_get(struct request *rq, bool serves, const char **name, struct er
 	*name = envelope_type(o.member) == ENVELOPE_STRING ? envelope_text(o.member) : "";
 	if (envelope_uint64(o.member, &number) == 0) {
 		snprintf(digits, sizeof(digits), "%" PRIu64, number);
-		*name = arena_text(&rq->workspace.arena, digits, strlen(digits));
-		return *name == NULL ? err_fail_memory(e) : 0;
+		*name = workspace_text(&rq->workspace, digits, strlen(digits), e);
+		return *name == NULL ? -1 : 0;
 	}
 	if (is_name(*name, serves))
 		return 0;
