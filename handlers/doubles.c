@@ -9,6 +9,8 @@
 const struct input weight_input = { "weight", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64 };
 const struct input bias_input = { "bias", INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64 };
 
+const struct input statistics_count_input = { "count", DOUBLES_COUNT };
+
 const struct input moments_mean_input = { "mean", DOUBLES_PER_FEATURE };
 const struct input moments_var_input = { "var", DOUBLES_PER_FEATURE };
 const struct input moments_count_input = { "count", DOUBLES_COUNT, .needed = true };
@@ -45,6 +47,20 @@ doubles_get(struct request *rq, const struct input *in, double **values, size_t 
 		    "\"%s\" must be a flat list, one value per feature; it has %u dimensions", in->name, t->rank);
 	*count = t->count;
 	return as_doubles(rq, t, values, e);
+}
+
+/* The count of decayed averaging need not be whole, and stays below the end that updates keep to. */
+int
+doubles_read_weight(const struct option *count, const struct definition *d, struct statistics *s, struct err *e)
+{
+	double n;
+
+	if (d->averaging != AVERAGING_DECAYED)
+		return option_read(&statistics_count_input, count, &s->count, e);
+	if (envelope_double(count->member, &n) < 0 || !(n >= 0 && n < STATISTICS_DECAYED_COUNT_END))
+		return option_refuse(&statistics_count_input, count, "a number that is at least 0 and below 2^63", e);
+	s->decayed_count = n == 0 ? 0 : n; /* -0 is 0 */
+	return 0;
 }
 
 /* Mean 0 and variance 1 are what GET shows of a layer without values, so they are accepted with count 0. */

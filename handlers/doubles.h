@@ -11,6 +11,9 @@ extern const struct input weight_input, bias_input;
 #define DOUBLES_PER_FEATURE INPUT_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP64, .needed = true, .one_extent = true
 #define DOUBLES_COUNT INPUT_UINT, INPUT_BODY, .max = STATISTICS_COUNT_MAX
 
+/* The number of values in statistics that are imported. */
+extern const struct input statistics_count_input;
+
 /* The moments of values that a client has measured. */
 extern const struct input moments_mean_input, moments_var_input, moments_count_input;
 
@@ -22,9 +25,12 @@ extern const struct input moments_mean_input, moments_var_input, moments_count_i
 int doubles_get(struct request *rq, const struct input *in, double **values, size_t *count, struct err *e) MUST_CHECK;
 
 /*
- * Pooled and decayed averaging weigh statistics by the number of values in them. Refuses statistics without values,
- * unless they are the initial ones, mean 0 and variance 1: bad_parameter. `name` is that of the number.
+ * Pooled and decayed averaging weigh statistics by the number of values in them. doubles_read_weight reads it: a whole
+ * number, of decayed averaging any. doubles_check_weight refuses statistics without values, unless they are the initial
+ * ones, mean 0 and variance 1; `name` is that of the number. Error: bad_parameter.
  */
+int doubles_read_weight(
+    const struct option *count, const struct definition *d, struct statistics *s, struct err *e) MUST_CHECK;
 int doubles_check_weight(const struct statistics *s, const char *name, struct err *e) MUST_CHECK;
 
 /* Refuses negative values and NaN: bad_parameter. */

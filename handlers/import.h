@@ -2,10 +2,12 @@
 /*
  * PUT .../state.safetensors: a file, saved from any PyTorch model, becomes the state of a model's layers.
  *
- *   import_header.c  the file's header is known: which layers of the model it has tensors of, which layers are new,
- *                    and which tensors are kept therefore. The others are dropped as they arrive
- *   import_layer.c   one layer: whether the file's tensors fit it, and what is written to the store
- *   import.c         the file has ended: its values are checked, and all is written in one change
+ *   import_header.c    the file's header is known: which layers of the model it has tensors of, which layers are new,
+ *                      and which tensors are kept therefore. The others are dropped as they arrive
+ *   import_metadata.c  one layer: what the metadata says of it
+ *   import_layer.c     one layer: whether the file's tensors fit it
+ *   import.c           the file has ended: its values are checked, and all is written in one change
+ *   import_write.c     one layer: its values, and what is written to the store
  *
  * The memory grows with the header and with what is kept, not with the file, and not with the model: its layers are
  * looked at page by page.
@@ -60,6 +62,12 @@ int import_define(const struct safetensors *file, struct import_layer *layer, st
  * not exist. Errors: bad_parameter, layer_differs.
  */
 int import_read_definition(struct request *rq, struct import_layer *layer, struct err *e) MUST_CHECK;
+
+/*
+ * Reads the number of values in the statistics from the file's metadata: pooled and decayed averaging weigh them by it,
+ * and PyTorch has no tensor for it. Error: bad_parameter, also where it is missing.
+ */
+int import_read_count(struct request *rq, struct import_layer *layer, struct err *e) MUST_CHECK;
 
 /* Checks the layer's tensors, as the header describes them, against its definition, and keeps their values. */
 int import_keep(struct request *rq, struct import_layer *layer, struct err *e) MUST_CHECK;

@@ -13,9 +13,8 @@
 static const struct input mean_input = { "running_mean", DOUBLES_PER_FEATURE };
 static const struct input var_input = { "running_var", DOUBLES_PER_FEATURE };
 static const struct input batches_input = { "num_batches_tracked", DOUBLES_COUNT };
-static const struct input count_input = { "count", DOUBLES_COUNT };
 
-const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &count_input,
+const struct input *const statistics_put_inputs[] = { &mean_input, &var_input, &batches_input, &statistics_count_input,
 	&digest_shown_input, &revision_shown_input, NULL };
 
 const struct input *const statistics_get_inputs[] = { &version_input, NULL };
@@ -59,35 +58,21 @@ statistics_get(struct request *rq, struct err *e)
 	return 0;
 }
 
-/* The count of decayed averaging need not be whole, and stays below the end that updates keep to. */
-static int
-read_decayed_count(const struct option *count, double *out, struct err *e)
-{
-	double n;
-
-	if (envelope_double(count->member, &n) < 0 || !(n >= 0 && n < STATISTICS_DECAYED_COUNT_END))
-		return option_refuse(&count_input, count, "a number that is at least 0 and below 2^63", e);
-	*out = n == 0 ? 0 : n; /* -0 is 0 */
-	return 0;
-}
-
 /* These averagings weigh by the number of values: without it the next batch would replace the import. */
 static int
 parse_count(const struct request *rq, struct statistics *s, struct err *e)
 {
-	const bool decayed = rq->definition->averaging == AVERAGING_DECAYED;
 	struct option count;
 
-	if (option_find(rq, &count_input, &count, e) < 0)
+	if (option_find(rq, &statistics_count_input, &count, e) < 0)
 		return -1;
 	if (!option_given(&count))
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "the statistics of a %s layer need a \"count\": the number of values per feature in them",
 		    definition_averaging_name(rq->definition));
-	if ((decayed ? read_decayed_count(&count, &s->decayed_count, e) :
-		       option_read(&count_input, &count, &s->count, e)) < 0)
+	if (doubles_read_weight(&count, rq->definition, s, e) < 0)
 		return -1;
-	return doubles_check_weight(s, count_input.name, e);
+	return doubles_check_weight(s, statistics_count_input.name, e);
 }
 
 static int
