@@ -175,7 +175,6 @@ export_finish(struct request *rq, struct err *e)
 		states_ask(rq, &x->reading, PAGE_LAYERS);
 		return 0;
 	}
-	memset(&rq->op, 0, sizeof(rq->op));
 	request_unpin(rq);
 	return answer(rq, x, e);
 }

@@ -107,11 +107,8 @@ take_page(struct request *rq, struct import *im, struct err *e)
 		if (take_existing(rq, im, page->entries[i], e) < 0)
 			return -1;
 	states_keep(&im->reading, states_counted(rq, &im->reading) - loaded);
-	rq->wants_store = false;
 	if (states_end_page(rq, &im->reading))
 		states_ask(rq, &im->reading, PAGE_LAYERS);
-	else
-		memset(&rq->op, 0, sizeof(rq->op));
 	return 0;
 }
 
@@ -146,7 +143,7 @@ copy_name(const char *text, size_t len, char out[STORE_NAME_MAX + 2], struct err
 	return placeholders_check_name("layer", out, e);
 }
 
-/* The layers that the metadata define. */
+/* The layers that the metadata defines. */
 static int
 add_defined(struct request *rq, struct import *im, struct err *e)
 {
@@ -193,7 +190,7 @@ is_new_batch_norm(const struct import *im, const struct safetensors *file, size_
 	return 0;
 }
 
-/* The batch norms that the model and the metadata do not know. */
+/* The batch norms that neither the model nor the metadata has. */
 static int
 add_batch_norms(struct request *rq, struct import *im, struct err *e)
 {

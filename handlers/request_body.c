@@ -30,6 +30,7 @@ drop(struct request *rq)
 	if (rq->file != NULL) { /* what is kept of it is in the arena; nothing reads the names there any more */
 		arena_fini(&rq->workspace.arena);
 		rq->scratch = NULL;
+		request_store_done(rq); /* a page of layers, whose memory is given back too */
 	}
 	safetensors_body_free(rq->file);
 	rq->file = NULL;

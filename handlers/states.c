@@ -34,8 +34,8 @@ counted_bytes(const struct request *rq)
 void
 states_ask(struct request *rq, struct states_reading *reading, size_t limit)
 {
+	request_store_done(rq);
 	reading->counted = counted_bytes(rq);
-	memset(&rq->op, 0, sizeof(rq->op));
 	request_store(rq, STORE_STATES_GET);
 	rq->op.states = (struct store_states){ .model = rq->model,
 		.which = reading->which,
@@ -65,7 +65,7 @@ states_end_page(struct request *rq, struct states_reading *reading)
 	assert(!more || page->count > 0);
 	if (more)
 		memcpy(reading->after, page->entries[page->count - 1]->identity->name, sizeof(reading->after));
-	store_op_fini(&rq->op);
+	request_store_done(rq);
 	budget_give(&rq->workspace.memory, states_counted(rq, reading));
 	return more;
 }

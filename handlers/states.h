@@ -11,7 +11,7 @@ struct states_reading {
 	char after[STORE_NAME_MAX + 1]; /* the last layer of the page before; "": none */
 };
 
-/* Asks the store for a page of at most `limit` states, after those that were read before. */
+/* Asks the store for a page of at most `limit` states, after those that were read before. Ends the operation before. */
 void states_ask(struct request *rq, struct states_reading *reading, size_t limit);
 
 /* The most states of a page that is only read through. */

@@ -5,8 +5,6 @@
  * client hangs up, the pin is released, and nothing is left. A repeat under an Idempotency-Key ends with the first
  * change, which finds the version.
  */
-#include <string.h>
-
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "handlers/state_digest.h"
@@ -75,7 +73,6 @@ make(struct request *rq, struct making *m)
 {
 	version_digest_end(&m->digests, m->digest);
 	rq->write.version.digest = m->digest;
-	memset(&rq->op, 0, sizeof(rq->op));
 	change(rq, STORE_VERSION_MAKE);
 }
 
