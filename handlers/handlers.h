@@ -69,11 +69,12 @@ handler frozen_get, frozen_put, frozen_put_finish, model_frozen_put, model_froze
 extern const struct input *const version_create_inputs[];
 handler version_create, version_create_finish, version_list, version_list_finish, version_get, version_get_finish,
     version_delete;
-answer_values states_values;
+answer_values version_list_values, states_values;
 
 /* serving.c, aliases.c */
 extern const struct input *const serving_put_inputs[], *const alias_put_inputs[];
 handler serving_get, serving_get_finish, serving_put, serving_put_finish, serving_history, serving_history_finish;
+answer_values serving_history_values;
 handler alias_get, alias_get_finish, alias_put, alias_put_finish, alias_delete, aliases_list, aliases_list_finish;
 
 /* export.c, import_header.c, import.c: a model's state as a safetensors file */

@@ -95,6 +95,12 @@ serving_put_finish(struct request *rq, struct err *e)
 	return answer(rq, rq->write.version.switched);
 }
 
+size_t
+serving_history_values(const struct request *rq)
+{
+	return rq->op.kind == STORE_SWITCHES_GET ? rq->op.switches.count * NOTE_VALUES : 0;
+}
+
 int
 serving_history(struct request *rq, struct err *e)
 {

@@ -11,6 +11,9 @@ int note_get(const struct request *rq, const char **note, struct err *e) MUST_CH
 /* The most bytes of a note in an answer, where every character may be an escape. */
 #define NOTE_JSON_MAX (6 * STORE_NOTE_MAX + 2)
 
+/* To write a long note takes as long as this many numbers. */
+#define NOTE_VALUES ((size_t)100)
+
 /*
  * The member "version": a version's number, as a number or a string, or an alias; where `serves`, also "live" or
  * "previous". *name, which lives as long as the request: its text. Error: bad_parameter.

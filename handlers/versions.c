@@ -22,6 +22,12 @@ version_begin(struct buf *b, const struct store_version *version)
 	buf_printf(b, ",\"digest\":\"%s\"", digest);
 }
 
+size_t
+version_list_values(const struct request *rq)
+{
+	return rq->op.kind == STORE_VERSIONS_GET ? rq->op.versions.count * NOTE_VALUES : 0;
+}
+
 int
 version_list(struct request *rq, struct err *e)
 {
@@ -94,7 +100,6 @@ begin_layers(struct request *rq, struct showing *s)
 	version_begin(&rq->reply.head, rq->op.versions.entries);
 	buf_text(&rq->reply.head, ",\"layers\":[");
 	snprintf(s->name, sizeof(s->name), "%" PRIu64, rq->op.versions.entries->number);
-	store_op_fini(&rq->op);
 	s->reading.which = (struct store_which){ .kind = STORE_NAMED, .name = s->name };
 	states_ask(rq, &s->reading, s->limit);
 	return 0;
