@@ -40,10 +40,8 @@ placeholders_check_alias(const char *what, const char *name, struct err *e)
 		return -1;
 	if (!store_name_number(name, &number) && strcmp(name, "previous") != 0)
 		return 0;
-	return err_fail(e, ERR_BAD_NAME,
-	    "\"%s\" cannot be an alias: where an alias may stand, numbers, \"live\" and \"previous\" have a meaning of "
-	    "their own",
-	    name);
+	return err_fail(
+	    e, ERR_BAD_NAME, "\"%s\" cannot be an alias: numbers, \"live\" and \"previous\" are reserved", name);
 }
 
 static const struct placeholder {

@@ -121,7 +121,7 @@ answer_choose_range(struct answer *a, struct request *rq, const struct answer_wi
 		a->range = range_choose(&wishes->range, rq->reply.etag, source->bytes);
 	if (a->range.choice == RANGE_BEYOND)
 		err_set(&rq->err, ERR_RANGE_NOT_SATISFIABLE,
-		    "the range \"%.64s\" begins after the last of %" PRIu64 " bytes", wishes->range.range,
+		    "the range \"%.64s\" has none of the %" PRIu64 " bytes of the answer", wishes->range.range,
 		    source->bytes);
 }
 

@@ -182,7 +182,7 @@ check_body_headers(const struct head *h, struct request *rq, struct err *e)
 	return 0;
 }
 
-/* Which part of a byte stream the client asks for. A header that is given twice is no good one. */
+/* Which part of a byte stream the client asks for. With a Range or an If-Range that is given twice: for all of it. */
 static void
 read_range_wishes(const struct head *h, struct range_wishes *out)
 {

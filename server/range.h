@@ -19,7 +19,7 @@ enum range_choice {
 	RANGE_WHOLE,        /* 200: also for several ranges, other units than bytes, and ranges that make no sense */
 	RANGE_PART,         /* 206 */
 	RANGE_NOT_MODIFIED, /* 304 */
-	RANGE_BEYOND,       /* 416: the range begins after the last byte */
+	RANGE_BEYOND,       /* 416: the range begins after the last byte, or is the last 0 bytes */
 };
 
 struct range {
