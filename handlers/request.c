@@ -7,8 +7,6 @@
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
 
-/* A request needs tensors and some doubles per feature; there are hardly more features than values in the body. */
-#define ARENA_SPARE_BYTES ((size_t)1 << 20)
 #define REPLY_MAX_BYTES ((size_t)1 << 31)
 
 void
@@ -21,7 +19,7 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->store = store;
 	rq->claims = claims;
 	rq->sync = sync;
-	workspace_init(&rq->workspace, memory, 8 * body_max_bytes + ARENA_SPARE_BYTES);
+	workspace_init(&rq->workspace, memory, memory->bytes_max);
 	budget_credit(&rq->workspace.memory, REQUEST_CREDIT_BYTES);
 	rq->body_max_bytes = body_max_bytes;
 	rq->reply.status = 200;

@@ -519,6 +519,14 @@ class Limits(DaemonTest):
             f"b{i}", [0] * 1000, [0] * 1000).items()}), 413)
         self.call("GET", self.path("b0"), status=404)
 
+    def test_more_layers_than_the_limit_of_a_body_would_let_expect(self):
+        """They take more memory than a body of --max-body does, in and out."""
+        layers = {key: value for i in range(2000) for key, value in batch_norm(f"b{i}", [0], [1]).items()}
+        answer = self.put(safetensors.save(layers), 200)
+        self.assertEqual(len(answer.json["layers"]), 2000)
+        file = self.call("GET", f"/v1/models/{self.model}/state.safetensors", status=200).raw
+        self.assertEqual(len(safetensors.load(file)[0]), 3 * 2000)
+
     def test_a_client_that_stops_behind_the_header(self):
         raw = safetensors.save({**batch_norm("bn", [1], [2]), "x": floats([0] * 100)})
         header_end = 8 + struct.unpack_from("<Q", raw)[0]
