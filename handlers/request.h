@@ -46,7 +46,7 @@ struct reply_source {
 	char file_name[STORE_NAME_MAX + 32]; /* what the client may call them; "": nothing */
 };
 
-/* The bytes of an entity tag: a digest in quotes. */
+/* Room for an entity tag: a digest, a version and a datatype, in quotes. */
 #define REPLY_ETAG_BYTES 112
 
 /*
