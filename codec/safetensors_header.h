@@ -54,17 +54,18 @@ enum header_state {
 	HEADER_IN_LITERAL
 };
 
+/* The members of a tensor that are known. */
+enum header_member { MEMBER_DTYPE, MEMBER_SHAPE, MEMBER_OFFSETS, MEMBER_COUNT };
+
 /* The tensor whose object is open. */
 struct header_tensor {
 	struct header_entry entry;
 	uint64_t name_hash;
-	bool has_dtype;
-	uint64_t shape_at; /* where these stand in the file; 0: not yet */
-	uint64_t offsets_at;
-	uint64_t count;     /* the product of the extents so far */
-	bool overflow;      /* it exceeds 64 bits */
-	uint64_t offset[2]; /* data_offsets */
-	unsigned offsets;   /* how many there are */
+	uint64_t at[MEMBER_COUNT]; /* where these are in the file; 0: not yet */
+	uint64_t count;            /* the product of the extents so far */
+	bool overflow;             /* it exceeds 64 bits */
+	uint64_t offset[2];        /* data_offsets */
+	unsigned offsets;          /* how many there are */
 };
 
 struct header_frame {

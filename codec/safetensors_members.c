@@ -9,6 +9,15 @@
 
 #define METADATA "__metadata__"
 
+static const struct {
+	const char *name;
+	enum header_role role; /* of its value */
+} members[MEMBER_COUNT] = {
+	[MEMBER_DTYPE] = { "dtype", HEADER_DTYPE },
+	[MEMBER_SHAPE] = { "shape", HEADER_SHAPE },
+	[MEMBER_OFFSETS] = { "data_offsets", HEADER_OFFSETS },
+};
+
 size_t
 header_put_number(unsigned char out[HEADER_NUMBER_MAX], uint64_t number)
 {
@@ -118,28 +127,20 @@ key_of_root(struct safetensors_header *h, struct err *e)
 static int
 key_of_tensor(struct safetensors_header *h, struct err *e)
 {
-	struct header_tensor *t = &h->tensor;
+	enum header_member m = 0;
 	char text[EXCERPT_BYTES];
-	const char *twice = NULL;
 
-	h->role = HEADER_IGNORED;
-	if (text_is(h, "dtype")) {
-		h->role = HEADER_DTYPE;
-		twice = t->has_dtype ? "dtype" : NULL;
-		t->has_dtype = true;
-	} else if (text_is(h, "shape")) {
-		h->role = HEADER_SHAPE;
-		twice = t->shape_at > 0 ? "shape" : NULL;
-		t->shape_at = h->token_at;
-	} else if (text_is(h, "data_offsets")) {
-		h->role = HEADER_OFFSETS;
-		twice = t->offsets_at > 0 ? "data_offsets" : NULL;
-		t->offsets_at = h->token_at;
-	}
+	while (m < MEMBER_COUNT && !text_is(h, members[m].name))
+		m++;
 	drop_text(h);
-	return twice == NULL ? 0 :
-			       err_fail_at(e, ERR_BAD_SAFETENSORS, h->token_at,
-				   "the header: \"%s\" is given twice for tensor \"%s\"", twice, tensor_name(h, text));
+	h->role = m < MEMBER_COUNT ? members[m].role : HEADER_IGNORED;
+	if (m == MEMBER_COUNT)
+		return 0;
+	if (h->tensor.at[m] > 0)
+		return err_fail_at(e, ERR_BAD_SAFETENSORS, h->token_at,
+		    "the header: \"%s\" is given twice for tensor \"%s\"", members[m].name, tensor_name(h, text));
+	h->tensor.at[m] = h->token_at;
+	return 0;
 }
 
 int
@@ -223,7 +224,10 @@ header_number(struct safetensors_header *h, struct err *e)
 static const char *
 tensor_lacks(const struct header_tensor *t)
 {
-	return !t->has_dtype ? "dtype" : t->shape_at == 0 ? "shape" : t->offsets_at == 0 ? "data_offsets" : NULL;
+	for (enum header_member m = 0; m < MEMBER_COUNT; m++)
+		if (t->at[m] == 0)
+			return members[m].name;
+	return NULL;
 }
 
 /* The bytes of the open tensor by its dtype and shape. */
@@ -236,11 +240,11 @@ tensor_size(const struct safetensors_header *h, uint64_t *bytes, struct err *e)
 
 	if (t->overflow ||
 	    __builtin_mul_overflow(t->count, safetensors_dtype_bits((enum safetensors_dtype)t->entry.dtype), &bits))
-		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->shape_at,
+		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->at[MEMBER_SHAPE],
 		    "the header: the shape of tensor \"%s\" has more values than 64 bits can count the bits of",
 		    tensor_name(h, name));
 	if (bits % 8 != 0)
-		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->shape_at,
+		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->at[MEMBER_SHAPE],
 		    "the header: tensor \"%s\" of %s has %" PRIu64 " bits, which are not whole bytes",
 		    tensor_name(h, name), safetensors_dtype_name((enum safetensors_dtype)t->entry.dtype), bits);
 	*bytes = bits / 8;
@@ -255,11 +259,11 @@ tensor_offsets(const struct safetensors_header *h, uint64_t bytes, struct err *e
 	char name[EXCERPT_BYTES];
 
 	if (end < begin)
-		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->offsets_at,
+		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->at[MEMBER_OFFSETS],
 		    "the header: the data of tensor \"%s\" ends at %" PRIu64 ", before it begins at %" PRIu64,
 		    tensor_name(h, name), end, begin);
 	if (end - begin != bytes)
-		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->offsets_at,
+		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->at[MEMBER_OFFSETS],
 		    "the header: tensor \"%s\" has %" PRIu64 " bytes by its dtype and shape, but %" PRIu64
 		    " by its data_offsets",
 		    tensor_name(h, name), bytes, end - begin);
