@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What serves: publishing, rolling back, the history of that, and switches under load."""
 
+import contextlib
+import http.client
 import itertools
 import os
 import re
@@ -298,6 +300,57 @@ class UnderLoad(ServingTest):
             self.assertNotEqual(old, new)
         self.assertEqual(self.ask("GET", self.of_model("serving")).json["version"], rows[-1][1])
         self.assertEqual(self.served(), (rows[-1][1], answers[rows[-1][1]]))
+
+
+class Kills(ServingTest):
+    ROUNDS = 5
+
+    def switch_until_killed(self, what, switch):
+        """Switches to versions 1 and 2 in turn. `begun` and `answered` are the targets of all switches of `what`."""
+        client = self.daemon.client()
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            while True:
+                target = len(self.begun[what]) % 2 + 1
+                self.begun[what].append(target)
+                answer = switch(client, target, str(len(self.begun[what])))
+                self.answered[what].append((target, answer.status))
+        client.close()
+
+    def serve_by(self, client, version, note):
+        return client.request("PUT", self.of_model("serving"), {"version": version, "note": note})
+
+    def alias_by(self, client, version, note):
+        return client.request("PUT", self.of_model("aliases/a"), {"version": version})
+
+    def test_kill_while_versions_are_switched(self):
+        """What was answered is kept, with its place in the history; the switch under way is made wholly or not."""
+        answers = self.make_versions(2)
+        switches = {"serving": self.serve_by, "aliases/a": self.alias_by}
+        self.begun, self.answered = {what: [] for what in switches}, {what: [] for what in switches}
+        for _ in range(self.ROUNDS):
+            threads = [threading.Thread(target=self.switch_until_killed, args=each) for each in switches.items()]
+            before = {what: len(self.answered[what]) for what in switches}
+            for thread in threads:
+                thread.start()
+            wait_for(lambda: all(len(self.answered[what]) > before[what] + 10 for what in switches), "switches")
+            self.restart(kill=True)
+            for thread in threads:
+                thread.join()
+            for what, version_query in (("serving", ""), ("aliases/a", "?version=a")):
+                self.check_kept(what)
+                self.assertEqual(self.served(version_query), (self.begun[what][-1], answers[self.begun[what][-1]]))
+            notes = [(old, new, str(i + 1)) for i, (old, new) in
+                     enumerate(zip(["live", *self.begun["serving"]], self.begun["serving"]))]
+            self.assertEqual(self.history(1000), notes[::-1])
+
+    def check_kept(self, what):
+        """Takes back the switch under way if it was not made."""
+        begun, answered = self.begun[what], self.answered[what]
+        self.assertLessEqual({status for _, status in answered}, {200, 201})
+        if self.ask("GET", self.of_model(what)).json["version"] != begun[-1]:
+            self.assertEqual(len(answered), len(begun) - 1)
+            begun.pop()
+        answered[:] = [(target, 200) for target in begun]
 
 
 if __name__ == "__main__":
