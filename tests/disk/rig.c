@@ -185,9 +185,14 @@ make_write(struct rig *rig, unsigned i, const struct world_step *step)
 		write.version.note = "note";
 		write.version.digest = digest;
 		break;
+	case STORE_SERVE:
+	case STORE_ALIAS_PUT:
+	case STORE_ALIAS_DELETE:
 	case STORE_VERSION_DELETE:
 		snprintf(rig->versions[i], sizeof(rig->versions[i]), "%" PRIu64, step->version);
-		write.version.name = rig->versions[i];
+		write.version.name = step->version == 0 ? "live" : rig->versions[i];
+		write.version.alias = "champion";
+		write.version.note = "note";
 		break;
 	case STORE_FREEZE:
 	case STORE_MODEL_FREEZE:
@@ -404,6 +409,28 @@ versions_match(struct rig *rig, const struct world *w, unsigned model)
 	return matches;
 }
 
+/* What serves, the number of its switches, and the alias. */
+static bool
+pointers_match(struct rig *rig, const struct world *w, unsigned model)
+{
+	const struct world_versions *v = &w->versions[model];
+	struct store_op switches = { .kind = STORE_SWITCHES_GET,
+		.switches = { .model = world_model_name(model), .limit = 1000 } };
+	struct store_op aliases = { .kind = STORE_ALIASES_GET,
+		.aliases = { .model = world_model_name(model), .limit = 2 } };
+	bool matches;
+
+	ask(rig, &switches);
+	ask(rig, &aliases);
+	matches = !is_storage_error(&switches.err) && !is_storage_error(&aliases.err) &&
+	    switches.switches.count == v->switches && aliases.aliases.count == (v->alias != 0);
+	matches = matches && (v->switches == 0 || switches.switches.entries[0].to == v->serving);
+	matches = matches && (v->alias == 0 || aliases.aliases.entries[0].number == v->alias);
+	store_op_fini(&switches);
+	store_op_fini(&aliases);
+	return matches;
+}
+
 static bool
 models_match(struct rig *rig, const struct world *w)
 {
@@ -427,7 +454,7 @@ rig_matches(struct rig *rig, const struct world *w)
 	for (unsigned i = 0; i < WORLD_LAYERS; i++)
 		matches = matches && layer_matches(rig, w, i) && sources_match(rig, w, i);
 	for (unsigned i = 0; i < WORLD_MODELS; i++)
-		matches = matches && versions_match(rig, w, i);
+		matches = matches && versions_match(rig, w, i) && pointers_match(rig, w, i);
 	return matches;
 }
 

@@ -46,6 +46,9 @@ struct world_versions {
 	struct world_held pin;   /* that was taken in an earlier batch */
 	struct world_held taken; /* in this one */
 	struct world_held made[WORLD_VERSIONS];
+	uint64_t serving;  /* 0: live */
+	uint64_t switches; /* of what serves, so far */
+	uint64_t alias;    /* the version of the only one; 0: there is none */
 };
 
 struct world {
@@ -72,7 +75,7 @@ struct world_step {
 	enum store_write_kind kind;
 	unsigned layer;
 	uint64_t number;
-	uint64_t version; /* of STORE_VERSION_DELETE: which */
+	uint64_t version; /* of STORE_VERSION_DELETE, STORE_SERVE, STORE_ALIAS_PUT: which; 0: live */
 	bool joins;       /* it is of the same change as the step before it */
 	enum world_refusal refusal;
 };

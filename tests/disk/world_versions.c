@@ -9,7 +9,17 @@
 bool
 world_is_of_versions(const struct world_step *step)
 {
-	return step->kind == STORE_PIN || step->kind == STORE_VERSION_MAKE || step->kind == STORE_VERSION_DELETE;
+	switch (step->kind) {
+	case STORE_PIN:
+	case STORE_VERSION_MAKE:
+	case STORE_VERSION_DELETE:
+	case STORE_SERVE:
+	case STORE_ALIAS_PUT:
+	case STORE_ALIAS_DELETE:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* How many versions of the model there may be once the steps before `end` are done, if none is deleted. */
@@ -52,6 +62,8 @@ world_fit_versions(struct world_batch *batch, const struct world *w)
 			versions_before(batch, i, w, model) == WORLD_VERSIONS))
 			step->kind = w->versions[model].pin.exists ? STORE_VERSION_DELETE : STORE_PIN;
 		step->version = version->exists ? version->number : NO_VERSION;
+		if (step->kind == STORE_SERVE && step->number / 64 % 3 == 0)
+			step->version = 0;
 	}
 }
 
@@ -84,15 +96,54 @@ make_version(struct world_versions *v)
 	return ERR_NONE;
 }
 
+static struct world_held *
+find_version(struct world_versions *v, uint64_t number)
+{
+	for (unsigned i = 0; i < WORLD_VERSIONS; i++)
+		if (v->made[i].exists && v->made[i].number == number)
+			return &v->made[i];
+	return NULL;
+}
+
 static enum err_code
 delete_version(struct world_versions *v, uint64_t number)
 {
-	for (unsigned i = 0; i < WORLD_VERSIONS; i++)
-		if (v->made[i].exists && v->made[i].number == number) {
-			v->made[i].exists = false;
-			return ERR_NONE;
-		}
-	return ERR_NO_SUCH_VERSION;
+	struct world_held *version = find_version(v, number);
+
+	if (version == NULL)
+		return ERR_NO_SUCH_VERSION;
+	if (v->serving == number || v->alias == number)
+		return ERR_VERSION_IN_USE;
+	version->exists = false;
+	return ERR_NONE;
+}
+
+static enum err_code
+serve(struct world_versions *v, uint64_t number)
+{
+	if (number != 0 && find_version(v, number) == NULL)
+		return ERR_NO_SUCH_VERSION;
+	v->switches += v->serving != number;
+	v->serving = number;
+	return ERR_NONE;
+}
+
+static enum err_code
+put_alias(struct world_versions *v, uint64_t number)
+{
+	if (find_version(v, number) == NULL)
+		return ERR_NO_SUCH_VERSION;
+	v->alias = number;
+	return ERR_NONE;
+}
+
+static enum err_code
+delete_alias(struct world_versions *v)
+{
+	const bool existed = v->alias != 0;
+
+	v->alias = 0;
+	return existed ? ERR_NONE : ERR_NO_SUCH_ALIAS;
 }
 
 enum err_code
@@ -107,6 +158,12 @@ world_apply_versions(struct world *w, const struct world_step *step)
 		return take_pin(w, model);
 	case STORE_VERSION_MAKE:
 		return make_version(&w->versions[model]);
+	case STORE_SERVE:
+		return serve(&w->versions[model], step->version);
+	case STORE_ALIAS_PUT:
+		return put_alias(&w->versions[model], step->version);
+	case STORE_ALIAS_DELETE:
+		return delete_alias(&w->versions[model]);
 	default:
 		return delete_version(&w->versions[model], step->version);
 	}
@@ -116,6 +173,7 @@ void
 world_delete_versions(struct world_versions *v)
 {
 	v->pin.exists = v->taken.exists = false;
+	v->serving = v->switches = v->alias = 0;
 	for (unsigned i = 0; i < WORLD_VERSIONS; i++)
 		v->made[i].exists = false;
 }
