@@ -241,7 +241,7 @@ tensor_size(const struct safetensors_header *h, uint64_t *bytes, struct err *e)
 	if (t->overflow ||
 	    __builtin_mul_overflow(t->count, safetensors_dtype_bits((enum safetensors_dtype)t->entry.dtype), &bits))
 		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->at[MEMBER_SHAPE],
-		    "the header: the shape of tensor \"%s\" has more values than 64 bits can count the bits of",
+		    "the header: the shape of tensor \"%s\" is too large: the number of its bits exceeds 64 bits",
 		    tensor_name(h, name));
 	if (bits % 8 != 0)
 		return err_fail_at(e, ERR_BAD_SAFETENSORS, t->at[MEMBER_SHAPE],

@@ -86,9 +86,9 @@ check_same(struct request *rq, const struct import_layer *layer, const struct de
 	if (differences.failed)
 		result = err_fail_memory(e);
 	else if (differences.len > 0)
-		result =
-		    err_fail(e, ERR_LAYER_DIFFERS, "layer \"%s\" exists with another definition than in the file: %.*s",
-			layer->name, (int)differences.len, differences.bytes);
+		result = err_fail(e, ERR_LAYER_DIFFERS,
+		    "layer \"%s\" exists with a different definition than the file's: %.*s", layer->name,
+		    (int)differences.len, differences.bytes);
 	buf_fini(&differences);
 	return result;
 }

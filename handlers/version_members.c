@@ -26,7 +26,7 @@ note_get(const struct request *rq, const char **note, struct err *e)
 	*note = envelope_text(o.member);
 	if (strlen(*note) <= STORE_NOTE_MAX)
 		return 0;
-	return err_fail(e, ERR_BAD_PARAMETER, "\"note\" has %zu bytes in UTF-8; at most %zu are kept", strlen(*note),
+	return err_fail(e, ERR_BAD_PARAMETER, "\"note\" has %zu bytes in UTF-8; at most %zu are allowed", strlen(*note),
 	    STORE_NOTE_MAX);
 }
 
