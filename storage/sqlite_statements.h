@@ -84,8 +84,8 @@
 	X(AT_VERSION, "SELECT v.model_id, v.mark, v.digest" VERSIONS_OF_MODEL " AND v.number = ?2 AND v.gone = 0") \
 	X(AT_PIN, "SELECT v.model_id, v.mark" VERSIONS_OF_MODEL " AND v.id = ?2 AND v.gone = 0") \
 	X(NEXT_LIVE, \
-	    "SELECT l.name FROM layer l JOIN state s ON s.layer_id = l.id WHERE l.model_id = ?1 AND l.name > ?2" \
-	    " AND l.name < ?3 AND s.since <= ?4 ORDER BY l.name LIMIT 1") \
+	    "SELECT l.id, s.since, " LIVE_BYTES ", l.name FROM layer l " STATE_OF_LAYER \
+	    " WHERE l.model_id = ?1 AND l.name > ?2 AND l.name < ?3 AND s.since <= ?4 ORDER BY l.name LIMIT 1") \
 	X(NEXT_KEPT, "SELECT name FROM kept WHERE model_id = ?1 AND name > ?2 ORDER BY name LIMIT 1") \
 	X(FIND_LIVE, \
 	    "SELECT l.id, s.since, " LIVE_BYTES " FROM layer l " STATE_OF_LAYER \

@@ -166,24 +166,45 @@ sqlite_find_at(struct backend *b, struct model_at *at, bool *found, struct err *
 	return statement_end(stmt, rc, result, e);
 }
 
+/* A name in the row at hand. */
 static int
-find_in(struct backend *b, bool kept, const struct model_at *at, struct state_row *out, bool *found, struct err *e)
+copy_name(sqlite3_stmt *row, int column, char name[STORE_NAME_MAX + 1], struct err *e)
 {
-	sqlite3_stmt *stmt = sqlite_statement(b, kept ? STATEMENT_FIND_KEPT : STATEMENT_FIND_LIVE);
-	int rc;
+	const char *text = (const char *)sqlite3_column_text(row, column);
 
-	sqlite3_bind_int64(stmt, 1, at->model_id);
-	statement_bind_text(stmt, 2, out->name);
-	sqlite3_bind_int64(stmt, 3, at->mark);
-	rc = sqlite3_step(stmt);
+	if (text == NULL)
+		return err_fail_memory(e);
+	snprintf(name, STORE_NAME_MAX + 1, "%s", text);
+	return 0;
+}
+
+/* Runs a query that is bound: of a row's id, its first mark, its bytes, and its name unless that is known. */
+static int
+find(sqlite3_stmt *stmt, bool kept, struct state_row *out, bool *found, struct err *e)
+{
+	const int rc = sqlite3_step(stmt);
+	int result = 0;
+
 	*found = rc == SQLITE_ROW;
 	if (*found) {
 		out->kept = kept;
 		out->id = sqlite3_column_int64(stmt, 0);
 		out->since = (uint64_t)sqlite3_column_int64(stmt, 1);
 		out->bytes = (size_t)sqlite3_column_int64(stmt, 2);
+		result = sqlite3_column_count(stmt) > 3 ? copy_name(stmt, 3, out->name, e) : 0;
 	}
-	return statement_end(stmt, rc, 0, e);
+	return statement_end(stmt, rc, result, e);
+}
+
+static int
+find_in(struct backend *b, bool kept, const struct model_at *at, struct state_row *out, bool *found, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, kept ? STATEMENT_FIND_KEPT : STATEMENT_FIND_LIVE);
+
+	sqlite3_bind_int64(stmt, 1, at->model_id);
+	statement_bind_text(stmt, 2, out->name);
+	sqlite3_bind_int64(stmt, 3, at->mark);
+	return find(stmt, kept, out, found, e);
 }
 
 /* A state that has moved on at the mark or later was the one then; else the live state is, if it is as old. */
@@ -207,62 +228,64 @@ sqlite_find_row(
 /* Above the names of all layers, which are ASCII. */
 #define ABOVE_NAMES "\x7f"
 
-/* The text that a bound query gives, if it gives one: it is shorter than `room`. */
-static int
-read_name(sqlite3_stmt *stmt, char *name, size_t room, struct err *e)
-{
-	const int rc = sqlite3_step(stmt);
-	const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
-	int result = 0;
+/* Names between two others, without both. */
+struct range {
+	char after[STORE_NAME_MAX + 1], below[STORE_NAME_MAX + 1];
+};
 
-	if (text != NULL)
-		snprintf(name, room, "%s", text);
-	else if (rc == SQLITE_ROW)
-		result = err_fail_memory(e);
+/* Lets a range end at the first name above its beginning that has states which have moved on, or at ABOVE_NAMES. */
+static int
+end_at_kept(struct backend *b, const struct model_at *at, struct range *r, struct err *e)
+{
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_NEXT_KEPT);
+	int rc, result = 0;
+
+	memcpy(r->below, ABOVE_NAMES, sizeof(ABOVE_NAMES));
+	sqlite3_bind_int64(stmt, 1, at->model_id);
+	statement_bind_text(stmt, 2, r->after);
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		result = copy_name(stmt, 0, r->below, e);
 	return statement_end(stmt, rc, result, e);
 }
 
-/*
- * The first name above `after` that has a state which has moved on, or a live one that is old enough for the mark; or
- * ABOVE_NAMES. Names have many states that have moved on, so these are not read one by one; and a model may have many
- * layers that a version has not, so live ones are looked at only up to the other name: each once on the way through.
- */
+/* The first live state of a range that is as old as the mark. */
 static int
-next_name(struct backend *b, const struct model_at *at, const char *after, char name[STORE_NAME_MAX + 1], struct err *e)
+find_live(struct backend *b, const struct model_at *at, const struct range *r, struct state_row *out, bool *found,
+    struct err *e)
 {
-	sqlite3_stmt *kept = sqlite_statement(b, STATEMENT_NEXT_KEPT), *live = sqlite_statement(b, STATEMENT_NEXT_LIVE);
-	char below[STORE_NAME_MAX + 1] = ABOVE_NAMES;
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_NEXT_LIVE);
 
-	sqlite3_bind_int64(kept, 1, at->model_id);
-	statement_bind_text(kept, 2, after);
-	if (read_name(kept, below, sizeof(below), e) < 0)
-		return -1;
-	memcpy(name, below, sizeof(below));
-	sqlite3_bind_int64(live, 1, at->model_id);
-	statement_bind_text(live, 2, after);
-	statement_bind_text(live, 3, below);
-	sqlite3_bind_int64(live, 4, at->mark);
-	return read_name(live, name, sizeof(below), e);
+	sqlite3_bind_int64(stmt, 1, at->model_id);
+	statement_bind_text(stmt, 2, r->after);
+	statement_bind_text(stmt, 3, r->below);
+	sqlite3_bind_int64(stmt, 4, at->mark);
+	return find(stmt, false, out, found, e);
 }
 
+/*
+ * A name may have a state that has moved on for each of many versions, so these are not read row by row, but by names.
+ * A model may also have many layers that a version has not, so live states are looked at only up to the next such name:
+ * each once on the way through.
+ */
 int
 sqlite_next_row(
     struct backend *b, const struct model_at *at, const char *after, struct state_row *out, bool *found, struct err *e)
 {
-	char before[STORE_NAME_MAX + 1];
+	struct range r = { 0 };
 
-	snprintf(before, sizeof(before), "%s", after); /* first: it may be in *out */
+	snprintf(r.after, sizeof(r.after), "%s", after); /* first: it may be in *out */
 	*out = (struct state_row){ 0 };
-	*found = false;
-	while (!*found) {
-		if (next_name(b, at, before, out->name, e) < 0)
+	do {
+		if (end_at_kept(b, at, &r, e) < 0 || find_live(b, at, &r, out, found, e) < 0)
 			return -1;
-		if (strcmp(out->name, ABOVE_NAMES) == 0)
+		if (*found || strcmp(r.below, ABOVE_NAMES) == 0)
 			return 0;
+		memcpy(out->name, r.below, sizeof(r.below));
 		if (find_named(b, at, out, found, e) < 0)
 			return -1;
-		memcpy(before, out->name, sizeof(before));
-	}
+		memcpy(r.after, r.below, sizeof(r.below));
+	} while (!*found);
 	return 0;
 }
 
