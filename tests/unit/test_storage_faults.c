@@ -45,6 +45,7 @@ must_open(size_t cache_bytes)
 static void
 tighten(unsigned nth)
 {
+	rig_settle(&rig); /* the connection is the store's */
 	sqlite3_wal_autocheckpoint(rig.db, 8);
 	if (nth / 2 % 2 != 0)
 		sqlite3_exec(rig.db, "PRAGMA cache_size=8", NULL, NULL, NULL);
