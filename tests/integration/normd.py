@@ -200,6 +200,11 @@ class LateStore(Daemon):
         open(self.go_path, "w").close()
 
 
+def undigested(statistics):
+    """Statistics without their digest, which covers the layer's definition too."""
+    return {name: value for name, value in statistics.items() if name != "digest"}
+
+
 def parse_answer(raw):
     """The last answer in what curl -D - printed (a 100 Continue may stand before it)."""
     while True:
