@@ -165,9 +165,9 @@ class File(unittest.TestCase):
             tables = db.execute(
                 "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite%'")
             self.assertEqual(sorted(tables),
-                             [(name, 1) for name in ("alias", "history", "history_gone", "idempotency", "kept", "layer", "model",
-                                             "model_gone", "numbers", "parameters", "serving", "source", "state",
-                                             "version")])
+                             [(name, 1) for name in ("alias", "history", "history_gone", "idempotency", "kept", "layer",
+                                                     "model", "model_gone", "numbers", "parameters", "serving",
+                                                     "source", "state", "version")])
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ static const struct moments totals = { 4, mean, var };
 static const char *const folded[] = { "a" };
 
 static struct store_write made[] = {
-	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "old", .create = { DEFINITION, 0 } },
-	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "open", .create = { DEFINITION, 0 } },
-	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "gone", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "old", .create = { .definition = DEFINITION } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "open", .create = { .definition = DEFINITION } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "gone", .create = { .definition = DEFINITION } },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
-	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "sourced", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "sourced", .create = { .definition = DEFINITION } },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "sourced", .updates = { .list = pooled, .count = 1 } },
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "a", &totals, 2, 0 } },
 	{ .kind = STORE_SOURCE_PUT, .model = "m", .layer = "sourced", .source = { "b", &totals, 2, 0 } },
@@ -39,7 +39,7 @@ static struct store_write made[] = {
 
 static struct store_write asked[] = {
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
-	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "new", .create = { DEFINITION, 0 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "m", .layer = "new", .create = { .definition = DEFINITION } },
 	{ .kind = STORE_STATISTICS_PUT, .model = "m", .layer = "new", .statistics = &put },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { .list = &update, .count = 1 } },
 	{ .kind = STORE_LAYER_DELETE, .model = "m", .layer = "gone" },

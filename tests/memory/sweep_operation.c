@@ -101,8 +101,8 @@ same_headers(const struct operation *o, bool may_miss)
 {
 	/* The first two are never missing. */
 	static const char *const names[] = { "\r\nContent-Type: ", "\r\nConnection: ", "\r\nETag: ",
-		"\r\nNormd-Revision: ", "\r\nNormd-Version: ", "\r\nNormd-Num-Batches-Tracked: ",
-		"\r\nLocation: ", "\r\nAllow: ", "\r\nX-Request-Id: " };
+		"\r\nNormd-Revision: ", "\r\nNormd-Version: ", "\r\nNormd-Num-Batches-Tracked: ", "\r\nLocation: ",
+		"\r\nAllow: ", "\r\nX-Request-Id: " };
 	const char *x, *y;
 
 	/* Who asked for gzip alone gets nothing else; else an answer may be unpacked for want of memory. */

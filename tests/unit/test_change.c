@@ -175,7 +175,7 @@ static const char *const folded[] = { "folded" }, *const unknown[] = { "folded",
 static const struct store_write fine[WRITES] = {
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "open", .updates = { .list = &update, .count = 1 } },
 	{ .kind = STORE_UPDATE, .model = "m", .layer = "old", .updates = { .list = &update, .count = 1 } },
-	{ .kind = STORE_LAYER_CREATE, .model = "n", .layer = "new", .create = { "d", 0 } },
+	{ .kind = STORE_LAYER_CREATE, .model = "n", .layer = "new", .create = { .definition = "d", .features = 0 } },
 	{ .kind = STORE_STATISTICS_PUT, .model = "n", .layer = "new", .statistics = &put },
 	{ .kind = STORE_PARAMETERS_PUT, .model = "m", .layer = "old", .parameters = { .weight = { two, FEATURES } } },
 	{ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "old" },

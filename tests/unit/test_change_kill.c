@@ -128,8 +128,10 @@ make_change(struct numbered *c, uint64_t number)
 		add_write(c, (struct store_write){ .kind = STORE_STATISTICS_RESET, .model = "m", .layer = "none" });
 	else if (new_exists(number + 1))
 		add_write(c,
-		    (struct store_write){
-			.kind = STORE_LAYER_CREATE, .model = "n", .layer = "new", .create = { "d", 1 } });
+		    (struct store_write){ .kind = STORE_LAYER_CREATE,
+			.model = "n",
+			.layer = "new",
+			.create = { .definition = "d", .features = 1 } });
 	else
 		add_write(c, (struct store_write){ .kind = STORE_MODEL_DELETE, .model = "n" });
 }
@@ -359,8 +361,10 @@ START_TEST(a_kill_leaves_changes_whole)
 	scratch_create(s, "s");
 	for (unsigned i = 0; i < 2; i++)
 		(void)scratch_write(s,
-		    (struct store_write){
-			.kind = STORE_LAYER_CREATE, .model = "f", .layer = names[i], .create = { "d", 1 } });
+		    (struct store_write){ .kind = STORE_LAYER_CREATE,
+			.model = "f",
+			.layer = names[i],
+			.create = { .definition = "d", .features = 1 } });
 	store_close(s);
 	for (unsigned round = 0; round < KILLS; round++) {
 		before = end;
@@ -390,9 +394,10 @@ refuse_large_change(struct store *s)
 	memset(definition, 'd', sizeof(definition) - 1);
 	for (unsigned i = 0; i < LARGE_LAYERS; i++) {
 		snprintf(layers[i], sizeof(layers[i]), "%05u", i);
-		writes[n++] = (struct store_write){
-			.kind = STORE_LAYER_CREATE, .model = "large", .layer = layers[i], .create = { definition, 1 }
-		};
+		writes[n++] = (struct store_write){ .kind = STORE_LAYER_CREATE,
+			.model = "large",
+			.layer = layers[i],
+			.create = { .definition = definition, .features = 1 } };
 		if (i > LARGE_DELETED_AFTER + 200 && i % 6 == 0)
 			writes[n++] = (struct store_write){
 				.kind = STORE_LAYER_DELETE, .model = "large", .layer = layers[i - LARGE_DELETED_AFTER]

@@ -31,7 +31,8 @@ setup(void)
 {
 	scratch_setup();
 	s = scratch_open();
-	(void)scratch_write(s, (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { "d", 1 } });
+	(void)scratch_write(
+	    s, (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { .definition = "d", .features = 1 } });
 }
 
 static void
@@ -500,8 +501,9 @@ START_TEST(what_forgets_the_statistics_forgets_the_sources)
 			reopen();
 		(void)scratch_write(s, forgets[_i]);
 		if (_i >= 2)
-			(void)scratch_write(
-			    s, (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { "d", 1 } });
+			(void)scratch_write(s,
+			    (struct store_write){
+				.kind = STORE_LAYER_CREATE, .create = { .definition = "d", .features = 1 } });
 		else
 			drop("a", ERR_NO_SUCH_SOURCE);
 		ck_assert_int_eq(ask("SELECT count(*) FROM source"), 0);
@@ -625,7 +627,8 @@ START_TEST(a_change_that_goes_back_takes_its_sources_back)
 	struct store_op stop = gate_init(&gate);
 
 	if (_i == GOING_BACK - 1) /* nothing can follow */
-		writes[1] = (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { "d", 1 } };
+		writes[1] =
+		    (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { .definition = "d", .features = 1 } };
 	for (int i = 0; i < 2; i++) {
 		writes[i].model = "m";
 		writes[i].layer = "l";

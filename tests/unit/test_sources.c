@@ -374,7 +374,8 @@ START_TEST(statistics_have_the_same_bits_by_every_route)
 		const struct snapshot *l;
 
 		(void)scratch_write(r.store,
-		    (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { "d", route % 2 == 0 ? 0 : 5 } });
+		    (struct store_write){ .kind = STORE_LAYER_CREATE,
+			.create = { .definition = "d", .features = route % 2 == 0 ? 0 : 5 } });
 		for (unsigned i = 0; i < NAMES; i++) {
 			char name[16];
 
