@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/backend.h"
 
+#include <string.h>
+
 int
 backend_need_model(struct backend *b, const char *model, struct err *e)
 {
@@ -34,5 +36,6 @@ backend_refuse_version(const char *model, const char *version, struct err *e)
 int
 backend_refuse_alias(const char *model, const char *alias, struct err *e)
 {
-	return err_fail(e, ERR_NO_SUCH_ALIAS, "model \"%s\" has no alias \"%s\"", model, alias);
+	return err_fail(e, ERR_NO_SUCH_ALIAS, "model \"%s\" has no alias \"%s\"%s", model, alias,
+	    strcmp(alias, "previous") == 0 ? "; only PUT .../serving takes \"previous\"" : "");
 }

@@ -40,6 +40,8 @@ class Aliases(VersionsTest):
         self.not_found("no_such_alias", "DELETE", self.of_model("aliases/champion"))
         self.not_found("no_such_alias", "POST", self.path("bn", "infer?version=champion"), {"data": [[1, 2]]})
         self.not_found("no_such_alias", "GET", self.of_model("versions/champion"))
+        self.assertIn("only PUT .../serving takes",
+                      self.not_found("no_such_alias", "GET", self.of_model("versions/previous")))
         self.not_found("no_such_alias", "PUT", self.of_model("serving"), {"version": "champion"})
 
     def test_an_alias_of_an_alias_is_resolved_once(self):
