@@ -6,6 +6,7 @@
 
 #include "codec/json_write.h"
 #include "layer/js_distance.h"
+#include "norm/divergence.h"
 #include "norm/spread.h"
 
 static const char *const names[DISTANCE_SCORES] = { "mean_shift", "variance_ratio", "js_distance", "divergence",
@@ -18,28 +19,19 @@ limited(double x)
 	return x > DBL_MAX ? DBL_MAX : x < -DBL_MAX ? -DBL_MAX : x;
 }
 
-/* (a - b) / unit, where a - b may be beyond doubles although the quotient is not. */
-static double
-quotient(double a, double b, double unit)
-{
-	return 2 * ((a / 2 - b / 2) / unit);
-}
-
-/* Differences of nearly equal numbers are exact, so small distances are as precise as large ones. */
 static struct distance
 measure(double mean_w, double var_w, double mean_t, double var_t)
 {
-	const double sigma_w = sqrt(var_w), sigma_t = sqrt(var_t), wider = sigma_w / sigma_t;
-	const double shift_w = quotient(mean_w, mean_t, sigma_w), shift_t = quotient(mean_w, mean_t, sigma_t);
-	const double excess_w = (var_w - var_t) / var_w, excess_t = (var_w - var_t) / var_t;
-	const double growth = wider > 2 ? wider - 1 : excess_t / (1 + wider);
+	const struct divergence_terms d = divergence_terms_of(mean_w, var_w, mean_t, var_t);
+	const double narrower = fmax(fabs(d.shift_w), fabs(d.shift_t)), wider = sqrt(var_w) / sqrt(var_t);
+	const double growth = wider > 2 ? wider - 1 : d.excess_t / (1 + wider);
 
 	return (struct distance){ {
-	    [DISTANCE_MEAN_SHIFT] = limited(shift_t),
+	    [DISTANCE_MEAN_SHIFT] = limited(d.shift_t),
 	    [DISTANCE_VARIANCE_RATIO] = limited(var_w / var_t),
-	    [DISTANCE_JS] = js_distance(fmax(fabs(shift_w), fabs(shift_t)), var_w > var_t ? excess_t : -excess_w),
-	    [DISTANCE_DIVERGENCE] = limited((excess_w * excess_t + (shift_w * shift_w + shift_t * shift_t)) / 2),
-	    [DISTANCE_WASSERSTEIN] = limited(hypot(shift_t, growth)),
+	    [DISTANCE_JS] = js_distance(narrower, var_w > var_t ? d.excess_t : -d.excess_w),
+	    [DISTANCE_DIVERGENCE] = divergence_of_terms(&d),
+	    [DISTANCE_WASSERSTEIN] = limited(hypot(d.shift_t, growth)),
 	} };
 }
 
@@ -47,7 +39,7 @@ measure(double mean_w, double var_w, double mean_t, double var_t)
 static struct distance
 measure_constant(double mean_w, double mean_t, double var_t)
 {
-	const double shift = quotient(mean_w, mean_t, sqrt(var_t));
+	const double shift = divergence_terms_of(mean_w, 0, mean_t, var_t).shift_t;
 
 	return (struct distance){ {
 	    [DISTANCE_MEAN_SHIFT] = limited(shift),
