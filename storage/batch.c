@@ -281,8 +281,8 @@ publish_pointers(struct batch *b)
 	}
 }
 
-void
-batch_publish(struct batch *b)
+static void
+publish_layers(struct batch *b)
 {
 	for (size_t i = 0; i < b->stale_count; i++)
 		cache_drop_model(b->cache, b->stale_models[i]); /* with its pointers: the next reader loads them */
@@ -294,6 +294,17 @@ batch_publish(struct batch *b)
 		else
 			cache_drop(b->cache, w->model, w->name);
 	}
+}
+
+void
+batch_publish(struct batch *b)
+{
+	/* Nobody may see half of a change. Without changes of several writes, readers wait for one layer alone. */
+	if (b->several)
+		cache_publish_begin(b->cache);
+	publish_layers(b);
+	if (b->several)
+		cache_publish_end(b->cache);
 	for (const struct dropped_version *d = b->dropped_versions; d != NULL; d = d->next)
 		cache_drop_version(b->cache, d->model, d->number);
 	publish_pointers(b);

@@ -71,6 +71,7 @@ struct batch {
 	bool may_go_back;                  /* the change at hand: what it touches is kept */
 	struct working *kept;              /* what it has touched */
 	size_t stale_before;               /* stale_count as the change before it left it */
+	bool several;                      /* a change had several writes: all is published at once */
 	bool broken; /* a write failed, or took the transaction with it: nothing of this batch can be committed */
 };
 

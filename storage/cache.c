@@ -26,9 +26,10 @@ struct entry {
 	char names[];                /* of a pointer */
 };
 
-/* All fields are guarded by `lock`. */
+/* All fields are guarded by `lock`, but `publishes`, which is the store thread's. */
 struct cache {
 	pthread_mutex_t lock;
+	bool publishes; /* cache_publish_begin has taken the lock */
 	uint64_t seed;
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
@@ -56,6 +57,35 @@ cache_new(size_t bytes_max)
 		c->seed = 0;
 	pthread_mutex_init(&c->lock, NULL);
 	return c;
+}
+
+void
+cache_publish_begin(struct cache *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->publishes = true;
+}
+
+void
+cache_publish_end(struct cache *c)
+{
+	c->publishes = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* For what only the store's thread does. */
+static void
+lock_change(struct cache *c)
+{
+	if (!c->publishes)
+		pthread_mutex_lock(&c->lock);
+}
+
+static void
+unlock_change(struct cache *c)
+{
+	if (!c->publishes)
+		pthread_mutex_unlock(&c->lock);
 }
 
 static size_t
@@ -202,16 +232,45 @@ resolve_locked(struct cache *c, const char *model, const struct store_which *whi
 	return n != NULL;
 }
 
+static bool
+get_all_locked(struct cache *c, const struct store_layers *layers)
+{
+	uint64_t version;
+	size_t got = 0;
+
+	if (!resolve_locked(c, layers->model, &layers->which, &version))
+		return false;
+	while (got < layers->count) {
+		layers->snapshots[got] = get_locked(c, layers->model, layers->names[got], version);
+		if (layers->snapshots[got] == NULL)
+			break;
+		got++;
+	}
+	return got == layers->count;
+}
+
+bool
+cache_get_all(struct cache *c, const struct store_layers *layers)
+{
+	bool all;
+
+	pthread_mutex_lock(&c->lock);
+	all = get_all_locked(c, layers);
+	pthread_mutex_unlock(&c->lock);
+	/* After unlocking: the last reference may be a large layer's. */
+	for (size_t i = 0; !all && i < layers->count && layers->snapshots[i] != NULL; i++) {
+		snapshot_unref(layers->snapshots[i]);
+		layers->snapshots[i] = NULL;
+	}
+	return all;
+}
+
 const struct snapshot *
 cache_get_which(struct cache *c, const char *model, const char *layer, const struct store_which *which)
 {
 	const struct snapshot *found = NULL;
-	uint64_t version;
 
-	pthread_mutex_lock(&c->lock);
-	if (resolve_locked(c, model, which, &version))
-		found = get_locked(c, model, layer, version);
-	pthread_mutex_unlock(&c->lock);
+	(void)cache_get_all(c, &(struct store_layers){ model, &layer, 1, *which, .snapshots = &found });
 	return found;
 }
 
@@ -258,7 +317,7 @@ cache_put(struct cache *c, const struct snapshot *layer)
 	const struct layer_identity *identity = layer->identity;
 	struct entry *n;
 
-	pthread_mutex_lock(&c->lock);
+	lock_change(c);
 	n = find_locked(c, identity->model, identity->name, layer->version);
 	if (n != NULL) {
 		unlink_use_locked(c, n);
@@ -274,7 +333,7 @@ cache_put(struct cache *c, const struct snapshot *layer)
 		n->layer = snapshot_ref(layer);
 		link_locked(c, n);
 	}
-	pthread_mutex_unlock(&c->lock);
+	unlock_change(c);
 }
 
 void
@@ -283,7 +342,7 @@ cache_put_pointer(struct cache *c, const char *model, const char *name, struct p
 	const size_t model_size = strlen(model) + 1, name_size = strlen(name) + 1;
 	struct entry *n;
 
-	pthread_mutex_lock(&c->lock);
+	lock_change(c);
 	n = find_locked(c, model, name, POINTER);
 	if (n == NULL && (n = add_locked(c, hash_of(c, model, name, POINTER), model_size + name_size)) != NULL) {
 		n->model = memcpy(n->names, model, model_size);
@@ -295,7 +354,7 @@ cache_put_pointer(struct cache *c, const char *model, const char *name, struct p
 	}
 	if (n != NULL)
 		n->pointer = pointer;
-	pthread_mutex_unlock(&c->lock);
+	unlock_change(c);
 }
 
 static void
@@ -303,11 +362,11 @@ drop(struct cache *c, const char *model, const char *name, uint64_t version)
 {
 	struct entry *n;
 
-	pthread_mutex_lock(&c->lock);
+	lock_change(c);
 	n = find_locked(c, model, name, version);
 	if (n != NULL)
 		remove_locked(c, n);
-	pthread_mutex_unlock(&c->lock);
+	unlock_change(c);
 }
 
 void
@@ -331,13 +390,13 @@ drop_many(struct cache *c, const char *model, uint64_t version)
 {
 	struct entry *n, *older;
 
-	pthread_mutex_lock(&c->lock);
+	lock_change(c);
 	for (n = c->newest; n != NULL; n = older) {
 		older = n->older;
 		if ((version == ALL || n->version == version) && strcmp(n->model, model) == 0)
 			remove_locked(c, n);
 	}
-	pthread_mutex_unlock(&c->lock);
+	unlock_change(c);
 }
 
 void

@@ -3,7 +3,7 @@
  * Committed state in memory, bounded in bytes: snapshots by model, layer and version, and pointers by model and name. A
  * pointer is what an alias names, or, under the name "", what a model's inference reads. The entries that were not used
  * for longest leave first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards
- * the table and is held for a few instructions.
+ * the table. It is held for a few instructions, or for as many entries as are read, or published, together.
  */
 #pragma once
 
@@ -33,8 +33,20 @@ const struct snapshot *cache_get(struct cache *c, const char *model, const char 
 const struct snapshot *
 cache_get_which(struct cache *c, const char *model, const char *layer, const struct store_which *which);
 
+/*
+ * The same for several layers of one model, in one committed state: `out` gets a reference to each. False: it does not
+ * hold all of them, and there are no references.
+ */
+bool cache_get_all(struct cache *c, const struct store_layers *layers);
+
 /* Whether it holds the pointer; *out: that. */
 bool cache_get_pointer(struct cache *c, const char *model, const char *name, struct pointer *out);
+
+/*
+ * All that the store's thread puts and drops between the two is seen at once: readers wait for the end.
+ */
+void cache_publish_begin(struct cache *c);
+void cache_publish_end(struct cache *c);
 
 /*
  * Keeps a reference to `layer`, or the pointer, in place of an older one. Without memory for a new entry it keeps

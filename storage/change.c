@@ -237,6 +237,7 @@ static int
 apply(struct batch *b, struct store_change *change, struct err *e)
 {
 	b->change = change;
+	b->several = b->several || change->count > 1;
 	if (load_layers(b, change, e) < 0 || (change->key != NULL && find_keys(b, change, e) < 0))
 		return -1;
 	if (change->repeated)

@@ -19,6 +19,16 @@ find_layer(const struct committed *c, const char *model, const char *layer, stru
 	return 0;
 }
 
+/* The state of a layer in a version, or live, where that is 0. */
+static int
+find_state(const struct committed *c, const struct store_get *get, uint64_t version, const struct snapshot **out,
+    struct err *e)
+{
+	if (version != 0)
+		return versions_layer(c->backend, c->cache, get, version, out, e);
+	return find_layer(c, get->model, get->layer, get->memory, out, e);
+}
+
 static int
 read_layer(const struct committed *c, struct store_op *op, struct err *e)
 {
@@ -27,9 +37,25 @@ read_layer(const struct committed *c, struct store_op *op, struct err *e)
 
 	if (versions_resolve(c->backend, c->cache, get->model, &get->which, &version, e) < 0)
 		return -1;
-	if (version != 0)
-		return versions_layer(c->backend, c->cache, get, version, e);
-	return find_layer(c, get->model, get->layer, get->memory, &get->snapshot, e);
+	return find_state(c, get, version, &get->snapshot, e);
+}
+
+/* Nothing is committed meanwhile, so all that is read is of one state. */
+static int
+read_layers(const struct committed *c, struct store_op *op, struct err *e)
+{
+	const struct store_layers *layers = &op->layers;
+	struct store_get get = { .model = layers->model, .which = layers->which, .memory = layers->memory };
+	uint64_t version;
+
+	if (versions_resolve(c->backend, c->cache, layers->model, &layers->which, &version, e) < 0)
+		return -1;
+	for (size_t i = 0; i < layers->count; i++) {
+		get.layer = layers->names[i];
+		if (find_state(c, &get, version, &layers->snapshots[i], e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -95,6 +121,7 @@ read_history(const struct committed *c, struct store_op *op, struct err *e)
 
 static int (*const table[STORE_OP_COUNT])(const struct committed *c, struct store_op *op, struct err *e) = {
 	[STORE_LAYER_GET] = read_layer,
+	[STORE_LAYERS_GET] = read_layers,
 	[STORE_LAYER_LIST] = read_layer_list,
 	[STORE_MODEL_LIST] = read_model_list,
 	[STORE_SOURCES_GET] = read_sources,

@@ -18,6 +18,13 @@ get_fini(struct store_op *op)
 }
 
 static void
+layers_fini(struct store_op *op)
+{
+	for (size_t i = 0; i < op->layers.count; i++)
+		free_snapshot(&op->layers.snapshots[i]);
+}
+
+static void
 list_fini(struct store_op *op)
 {
 	struct store_list *list = &op->list;
@@ -93,6 +100,7 @@ backup_fini(struct store_op *op)
 
 static void (*const table[STORE_OP_COUNT])(struct store_op *op) = {
 	[STORE_LAYER_GET] = get_fini,
+	[STORE_LAYERS_GET] = layers_fini,
 	[STORE_LAYER_LIST] = list_fini,
 	[STORE_MODEL_LIST] = list_fini,
 	[STORE_SOURCES_GET] = sources_fini,

@@ -264,6 +264,12 @@ store_layer_cached(struct store *s, const char *model, const char *layer, const 
 }
 
 bool
+store_layers_cached(struct store *s, const struct store_layers *layers)
+{
+	return cache_get_all(s->cache, layers);
+}
+
+bool
 store_healthy(const struct store *s)
 {
 	return atomic_load(&s->healthy);

@@ -121,6 +121,20 @@ struct store_get {
 	const struct snapshot *snapshot; /* a reference of the operation's own */
 };
 
+/*
+ * Several layers of a model, in one committed state; errors as store_get's. `names` and `snapshots` are the
+ * submitter's, with `count` entries from 1; snapshots are zeroed.
+ */
+struct store_layers {
+	const char *model;
+	const char *const *names;
+	size_t count;
+	struct store_which which;
+	struct budget_share *memory; /* counts the snapshots that have to be loaded; NULL: not counted */
+
+	const struct snapshot **snapshots; /* a reference to each of the operation's own */
+};
+
 /* Names in byte order, at most `limit` of those above `after` (NULL: from the first). */
 struct store_list {
 	const char *model; /* of a list of layers */
@@ -204,8 +218,8 @@ struct store_write {
 		} create;
 		struct {
 			const struct update *list; /* applied in order */
-			size_t count;              /* 0: only asks whether the change's key was used */
-			const char *source;        /* whose totals grow by them; NULL: the part without a source */
+			size_t count;       /* 0: only asks whether the change's key was used */
+			const char *source; /* whose totals grow by them; NULL: the part without a source */
 			/*
 			 * Called on the store's thread with the state that the updates lead to, or that stands where
 			 * the change is repeated. The snapshot is valid during the call alone and takes no references.
@@ -269,6 +283,7 @@ size_t store_snapshot_bytes(const struct snapshot *s);
 
 enum store_op_kind {
 	STORE_LAYER_GET,    /* get */
+	STORE_LAYERS_GET,   /* layers */
 	STORE_LAYER_LIST,   /* list */
 	STORE_MODEL_LIST,   /* list */
 	STORE_SOURCES_GET,  /* sources */
@@ -290,6 +305,7 @@ struct store_op {
 	enum store_op_kind kind;
 	union { /* by kind */
 		struct store_get get;
+		struct store_layers layers;
 		struct store_list list;
 		struct store_sources sources;
 		struct store_versions versions;
@@ -350,6 +366,12 @@ int store_refuse_frozen(const char *layer, struct err *e);
  */
 const struct snapshot *
 store_layer_cached(struct store *s, const char *model, const char *layer, const struct store_which *which);
+
+/*
+ * The same for several layers of a model, in one committed state: sets `snapshots`, with references for the caller.
+ * False: the cache does not hold all of them, and there are no references.
+ */
+bool store_layers_cached(struct store *s, const struct store_layers *layers) MUST_CHECK;
 
 /* False after a transaction that the storage failed, until one succeeds; true before the first. */
 bool store_healthy(const struct store *s);

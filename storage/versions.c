@@ -131,23 +131,24 @@ load_row(struct backend *b, struct cache *cache, const struct model_at *at, stru
 }
 
 int
-versions_layer(struct backend *b, struct cache *cache, struct store_get *get, uint64_t version, struct err *e)
+versions_layer(struct backend *b, struct cache *cache, const struct store_get *get, uint64_t version,
+    const struct snapshot **out, struct err *e)
 {
 	struct model_at at = { .model = get->model, .version = version };
 	struct state_row row;
 	bool found;
 
-	get->snapshot = cache_get(cache, get->model, get->layer, version);
-	if (get->snapshot != NULL)
+	*out = cache_get(cache, get->model, get->layer, version);
+	if (*out != NULL)
 		return 0;
 	if (find_at(b, &at, &get->which, e) < 0 || b->ops->find_row(b, &at, get->layer, &row, &found, e) < 0)
 		return -1;
 	if (!found)
 		return err_fail(e, ERR_NO_SUCH_LAYER, "version %" PRIu64 " of model \"%s\" has no layer \"%s\"",
 		    version, get->model, get->layer);
-	if (load_row(b, cache, &at, &row, get->memory, &get->snapshot, e) < 0)
+	if (load_row(b, cache, &at, &row, get->memory, out, e) < 0)
 		return -1;
-	cache_put(cache, get->snapshot);
+	cache_put(cache, *out);
 	return 0;
 }
 

@@ -22,9 +22,9 @@ versions_find_named(struct backend *b, const char *model, const char *name, uint
 /* The error for a model that has no layers. -1. */
 int versions_refuse_empty(const char *model, struct err *e);
 
-/* A layer's state in a version, which is not 0. */
-int versions_layer(
-    struct backend *b, struct cache *cache, struct store_get *get, uint64_t version, struct err *e) MUST_CHECK;
+/* The state of `get`'s layer in a version, which is not 0, with a reference for the caller. */
+int versions_layer(struct backend *b, struct cache *cache, const struct store_get *get, uint64_t version,
+    const struct snapshot **out, struct err *e) MUST_CHECK;
 
 /* A page of states, and of versions or the one (store_versions.h). */
 int versions_states(struct backend *b, struct cache *cache, struct store_states *list, struct err *e) MUST_CHECK;

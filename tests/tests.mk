@@ -107,7 +107,7 @@ $(B)/tests/unit/test_history: unit_wrapped := clock_realtime_s
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c)): | $(B)/packages-test
 $(B)/tests/unit/test_change $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
 $(patsubst %,$(B)/tests/unit/test_%,\
-    backup change change_kill freeze history keys serving sources source_writes storage_faults store versions \
+    backup change change_kill freeze history keys layers serving sources source_writes storage_faults store versions \
     versions_kill): \
     $(B)/tests/unit/scratch_store.o
 
