@@ -60,6 +60,34 @@ load_layers(struct batch *b, struct store_change *change, struct err *e)
 	return 0;
 }
 
+/* Whether it only asks for the change's key (store.h, updates). */
+static bool
+only_asks(const struct store_write *write)
+{
+	return write->kind == STORE_UPDATE && write->updates.count == 0;
+}
+
+/* Whether one of its writes does more than to ask. */
+static bool
+does_more(const struct store_change *change)
+{
+	for (size_t i = 0; i < change->count; i++)
+		if (!only_asks(&change->writes[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The digest that the key is kept with on a layer whose write only asked. A repeat then knows what the layer's output
+ * came from, although the layer may have been thawed, or frozen, meanwhile.
+ */
+static void
+invert_digest(unsigned char digest[DIGEST_BYTES])
+{
+	for (size_t i = 0; i < DIGEST_BYTES; i++)
+		digest[i] ^= 0xff;
+}
+
 /* Whether the key was used on the layer of one write, and what that came to. */
 static int
 find_key(struct batch *b, const struct store_change *change, struct store_write *write, bool *found, struct err *e)
@@ -75,6 +103,9 @@ find_key(struct batch *b, const struct store_change *change, struct store_write 
 		return -1;
 	if (!*found)
 		return 0;
+	write->result.asked = memcmp(used.digest, change->key_digest, DIGEST_BYTES) != 0;
+	if (write->result.asked)
+		invert_digest(used.digest);
 	if (memcmp(used.digest, change->key_digest, DIGEST_BYTES) != 0)
 		return err_fail(e, ERR_IDEMPOTENCY_MISMATCH,
 		    "the Idempotency-Key was used on this layer with another body or call");
@@ -111,28 +142,25 @@ find_keys(struct batch *b, struct store_change *change, struct err *e)
 	return name_write(change, missing, e);
 }
 
-/* Whether it only asks for the change's key (store.h, updates). */
-static bool
-only_asks(const struct store_write *write)
-{
-	return write->kind == STORE_UPDATE && write->updates.count == 0;
-}
-
 static int
 add_keys(struct batch *b, const struct store_change *change, struct err *e)
 {
 	struct backend *db = b->backend;
 
+	if (!does_more(change))
+		return 0;
 	for (size_t i = 0; i < change->count; i++) {
 		const struct store_write *write = &change->writes[i];
 		struct working *w = write->working;
 		struct used_key used = { .revision = write->result.revision,
 			.num_batches_tracked = write->result.num_batches_tracked };
 
-		if (deletes(write) || is_of_model(write) || only_asks(write) || !w->exists || w->keyed_by == change)
+		if (deletes(write) || is_of_model(write) || !w->exists || w->keyed_by == change)
 			continue;
 		w->keyed_by = change;
 		memcpy(used.digest, change->key_digest, DIGEST_BYTES);
+		if (only_asks(write))
+			invert_digest(used.digest);
 		b->keys_added++;
 		if (batch_wrote(b, db->ops->add_key(db, w->base->identity->id, change->key, &used, b->now_s, e)) < 0)
 			return -1;

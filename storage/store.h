@@ -201,6 +201,7 @@ struct store_written {
 	uint64_t layers; /* STORE_MODEL_FREEZE sets this one alone: how many layers the model has */
 	bool created;    /* the layer did not exist before */
 	bool frozen;
+	bool asked; /* of a STORE_UPDATE of a repeated change: the first time it only asked, and moved nothing */
 	const struct snapshot *snapshot; /* of STORE_LAYER_CREATE: a reference to the layer, new or as it was before */
 };
 
@@ -218,7 +219,7 @@ struct store_write {
 		} create;
 		struct {
 			const struct update *list; /* applied in order */
-			size_t count;       /* 0: only asks whether the change's key was used */
+			size_t count;       /* 0: only asks whether the change's key was used, and moves nothing */
 			const char *source; /* whose totals grow by them; NULL: the part without a source */
 			/*
 			 * Called on the store's thread with the state that the updates lead to, or that stands where
@@ -259,7 +260,8 @@ struct store_write {
  *
  * A change with a key is applied once, however often it is submitted. The key is remembered with each layer that the
  * change writes to and does not delete; a write to a whole model counts as to none. Using it with another digest, or
- * for other layers beside one of these, fails (idempotency_mismatch).
+ * for other layers beside one of these, fails (idempotency_mismatch). Writes that only ask leave no key, unless others
+ * of their change do more: then the key is remembered with all, and a repeat is told by `asked` which they were.
  */
 struct store_change {
 	struct store_write *writes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Several layers in one committed state: from the cache, all or none, and from the store; and that nobody sees half
- * of a change.
+ * Several layers in one committed state: from the cache, all or none, and from the store; that nobody sees half of a
+ * change; and the keys of changes of which some writes only ask.
  */
 #include "tests/unit/unit.h"
 
@@ -247,6 +247,78 @@ START_TEST(nobody_sees_half_of_a_change)
 }
 END_TEST
 
+/* Keys of changes of which some writes only ask. */
+
+static void
+assert_trained(const struct training *t, bool repeated, const char *frozen, const uint64_t revisions[LAYERS])
+{
+	ck_assert_msg(t->op.err.code == ERR_NONE, "%s", t->op.err.detail);
+	ck_assert_int_eq(t->op.change.repeated, repeated);
+	for (int i = 0; i < LAYERS; i++) {
+		ck_assert_uint_eq(t->writes[i].result.revision, revisions[i]);
+		ck_assert_int_eq(t->writes[i].result.asked, repeated && strchr(frozen, *names[i]) != NULL);
+	}
+}
+
+static void
+freeze(struct store *s, const char *layer, bool frozen)
+{
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_FREEZE, .layer = layer, .frozen = frozen });
+}
+
+START_TEST(a_repeat_is_found_after_layers_were_frozen_and_thawed)
+{
+	static const uint64_t first[LAYERS] = { 1, 1, 1 };
+	static const char *const then[] = { "b", "", "ac", "abc" };
+	struct store *s = open_with_layers();
+	struct training t;
+
+	freeze(s, "b", true);
+	t = train(s, "b", "k");
+	assert_trained(&t, false, "b", first);
+	freeze(s, "b", false);
+	for (size_t i = 0; i < sizeof(then) / sizeof(then[0]); i++) {
+		t = train(s, then[i], "k");
+		assert_trained(&t, true, "b", first);
+	}
+	store_close(s);
+	s = scratch_open();
+	t = train(s, "", "k");
+	assert_trained(&t, true, "b", first);
+	t = train(s, "", "l");
+	assert_trained(&t, false, "", (const uint64_t[LAYERS]){ 2, 3, 2 });
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_key_of_which_nothing_came_is_free)
+{
+	struct store *s = open_with_layers();
+	struct training t = train(s, "abc", "k");
+
+	assert_trained(&t, false, "", (const uint64_t[LAYERS]){ 0, 0, 0 });
+	t = train(s, "", "k");
+	assert_trained(&t, false, "", (const uint64_t[LAYERS]){ 1, 1, 1 });
+	store_close(s);
+}
+END_TEST
+
+START_TEST(another_body_under_the_key_is_a_mismatch_also_where_it_only_asks)
+{
+	struct store *s = open_with_layers();
+	struct training t = train(s, "b", "k");
+
+	ck_assert_int_eq(t.op.err.code, ERR_NONE);
+	for (int i = 0; i < 2; i++) {
+		make_training(&t, i == 0 ? "abc" : "", "k");
+		t.op.change.key_digest[0] = 1;
+		t.op = scratch_run(s, t.op);
+		ck_assert_int_eq(t.op.err.code, ERR_IDEMPOTENCY_MISMATCH);
+	}
+	store_close(s);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -260,6 +332,9 @@ unit_suite(void)
 	tcase_add_test(t, layers_of_a_version);
 	tcase_add_test(t, more_layers_than_the_cache_holds);
 	tcase_add_test(t, nobody_sees_half_of_a_change);
+	tcase_add_test(t, a_repeat_is_found_after_layers_were_frozen_and_thawed);
+	tcase_add_test(t, a_key_of_which_nothing_came_is_free);
+	tcase_add_test(t, another_body_under_the_key_is_a_mismatch_also_where_it_only_asks);
 	suite_add_tcase(s, t);
 	return s;
 }
