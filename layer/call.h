@@ -46,6 +46,7 @@ struct call {
 	bool train;              /* backward: through the moments of the tensor; false: by the running statistics */
 	uint64_t seed;           /* train, backward: of the shuffle, where the definition shuffles */
 	struct tensor *gradient; /* backward: by the output, like `tensor`; becomes that by the input, in place */
+	bool non_finite_ok;      /* infer: NaN and infinity are values, in the tensor and in its results */
 
 	/* Results. */
 	struct update *updates; /* train: to be applied in order, as one change */

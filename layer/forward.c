@@ -64,15 +64,15 @@ forward_renorm(const struct call *c)
 }
 
 /*
- * Fails unless all results are finite. `m`: the moments of each channel, whose rstd are in c->scratch, or NULL where
- * samples have their own.
+ * Fails unless all results are finite, or the call lets others pass. `m`: the moments of each channel, whose rstd are
+ * in c->scratch, or NULL where samples have their own.
  */
 static int
 check_output(const struct call *c, const struct piece *p, const struct moments *m, bool finite, struct err *e)
 {
 	char where[FORWARD_WHERE_BYTES];
 
-	if (finite)
+	if (finite || c->non_finite_ok)
 		return 0;
 	if (m != NULL && measure_check_rstd(c->scratch, p->view.feature, e) < 0)
 		return -1;
@@ -121,7 +121,7 @@ forward_batch(const struct call *c, const struct piece *p, double *room, struct 
 	if (measure_check_count(out->count, e) < 0)
 		return -1;
 	finite = pass_run(c->workspace->crew, &pass);
-	if (measure_check_finite(out, p->view.feature, e) < 0)
+	if (!c->non_finite_ok && measure_check_finite(out, p->view.feature, e) < 0)
 		return -1;
 	return check_output(c, p, out, finite, e);
 }
