@@ -36,6 +36,15 @@ clock_realtime_s(void)
 	return (int64_t)time(NULL);
 }
 
+int64_t
+clock_realtime_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* The last second whose year has four digits, as RFC 3339 wants it. */
 #define SECOND_MAX INT64_C(253402300799)
 

@@ -16,6 +16,7 @@ void clock_cond_init(pthread_cond_t *cond);
 
 /* Seconds since 1970, for times that outlive a restart. May jump. */
 int64_t clock_realtime_s(void);
+int64_t clock_realtime_ms(void); /* in milliseconds */
 
 /* Now as RFC 3339 in UTC with milliseconds, "2026-01-31T12:00:00.123Z". */
 #define CLOCK_STAMP_BYTES 32

@@ -21,6 +21,7 @@
 #include "codec/body.h"
 #include "codec/safetensors_body.h"
 #include "handlers/claims.h"
+#include "handlers/usage.h"
 #include "sync/sync.h"
 #include "storage/store.h"
 
@@ -90,7 +91,8 @@ struct request {
 	struct store *store;
 	struct claims *claims;
 	struct sync *sync;
-	const char *model; /* NULL where the path has none */
+	struct usage *usage; /* NULL: nothing is counted */
+	const char *model;   /* NULL where the path has none */
 	const char *layer;
 	const char *source;
 	const char *version; /* a version's number or an alias */

@@ -61,6 +61,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->started_us = clock_monotonic_us();
 	sending_init(&x->sending, x->request_id, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
+	x->request.usage = server->usage;
 	x->request.file_max_bytes = server->max_import_bytes;
 	x->request.workspace.crew = workers_crew(server->workers);
 	atomic_fetch_add(&server->active, 1);

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "handlers/claims.h"
 #include "handlers/definition_stored.h"
+#include "handlers/usage.h"
 #include "sync/sync.h"
 #include "server/answer.h"
 #include "server/workers.h"
@@ -105,6 +106,7 @@ free_parts(struct server *s)
 		MHD_destroy_response(s->exhausted);
 	sync_free(s->sync);
 	claims_free(s->claims);
+	usage_free(s->usage);
 }
 
 /* Whatever a request needs but the event loops. */
@@ -125,8 +127,9 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		1000 * config->sync_timeout_max_s };
 
 	s->claims = claims_new();
+	s->usage = usage_new(USAGE_PLACES);
 	s->exhausted = answer_make_exhausted();
-	if (s->claims == NULL || s->exhausted == NULL)
+	if (s->claims == NULL || s->usage == NULL || s->exhausted == NULL)
 		return err_fail_memory(e);
 	if ((s->sync = sync_start(&limits, e)) == NULL || (s->store = store_open(&options, e)) == NULL ||
 	    (s->workers = workers_start(config->thread_count, e)) == NULL)

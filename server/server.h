@@ -11,6 +11,7 @@
 struct MHD_Daemon;
 struct MHD_Response;
 struct claims;
+struct usage;
 struct workers;
 struct sync;
 struct connections;
@@ -19,6 +20,7 @@ struct server {
 	/* Immutable while it serves. */
 	struct store *store;
 	struct claims *claims;
+	struct usage *usage;
 	struct sync *sync;
 	struct MHD_Response *exhausted; /* the answer where there is no memory for another */
 	struct workers *workers;
