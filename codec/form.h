@@ -36,13 +36,9 @@ struct form_ops {
 	const struct cJSON *(*envelope)(const void *reader);
 	size_t (*envelope_bytes)(const void *reader);
 
-	/*
-	 * Writing an answer. `begin` writes what stands before the values of the first tensor, and what follows them;
-	 * `more` appends another tensor. `name` is the member's; NULL: the tensor is the answer itself.
-	 */
+	/* Writing an answer. `begin` appends what stands before a tensor's values. */
 	bool (*holds)(enum datatype datatype);
-	void (*begin)(struct buf *head, struct buf *tail, const char *name, const struct tensor *t);
-	void (*more)(struct buf *tail, const char *name, const struct tensor *t);
+	void (*begin)(struct buf *b, const struct tensor *t);
 	/* Writes values block by block (json_tensor_read); NULL: they are sent as they lie in memory. */
 	size_t (*values)(const struct tensor *t, struct json_tensor_cursor *at, char *out, size_t room);
 };

@@ -52,35 +52,6 @@ envelope_bytes(const void *reader)
 	return json_scan_envelope_bytes(reader);
 }
 
-/* The tensor's own object ends behind its values where it is a member; else other members follow in it. */
-static void
-begin(struct buf *head, struct buf *tail, const char *name, const struct tensor *t)
-{
-	if (name != NULL) {
-		buf_printf(head, "{\"%s\":", name);
-		buf_byte(tail, '}');
-	}
-	json_add_tensor_head(head, t);
-}
-
-/* At once, whatever the size: tensors after the first are parameters, which are small beside it. */
-static void
-more(struct buf *tail, const char *name, const struct tensor *t)
-{
-	struct json_tensor_cursor cursor = { 0 };
-	char *room;
-
-	buf_printf(tail, ",\"%s\":", name);
-	if (t == NULL) {
-		buf_text(tail, "null");
-		return;
-	}
-	json_add_tensor_head(tail, t);
-	while (!cursor.done && (room = buf_reserve(tail, JSON_TENSOR_ROOM)) != NULL)
-		tail->len += json_tensor_read(t, &cursor, room, tail->size - tail->len);
-	buf_byte(tail, '}');
-}
-
 const struct form_ops form_json = {
 	.media_type = "application/json",
 	.document = true,
@@ -94,7 +65,6 @@ const struct form_ops form_json = {
 	.envelope = envelope,
 	.envelope_bytes = envelope_bytes,
 	.holds = datatype_is_textual,
-	.begin = begin,
-	.more = more,
+	.begin = json_add_tensor_head,
 	.values = json_tensor_read,
 };

@@ -85,29 +85,12 @@ holds(enum datatype datatype)
 }
 
 static void
-add_header(struct buf *b, const struct tensor *t)
+begin(struct buf *b, const struct tensor *t)
 {
 	char *room = buf_reserve(b, NPY_HEADER_MAX);
 
 	if (room != NULL)
 		b->len += npy_header_format(t, room);
-}
-
-static void
-begin(struct buf *head, struct buf *tail, const char *name, const struct tensor *t)
-{
-	(void)tail, (void)name;
-	add_header(head, t);
-}
-
-static void
-more(struct buf *tail, const char *name, const struct tensor *t)
-{
-	(void)name;
-	if (t == NULL)
-		return;
-	add_header(tail, t);
-	buf_add(tail, t->values, t->count * datatype_size(t->datatype));
 }
 
 const struct form_ops form_npy = {
@@ -120,5 +103,4 @@ const struct form_ops form_npy = {
 	.tensor = find_tensor,
 	.holds = holds,
 	.begin = begin,
-	.more = more,
 };

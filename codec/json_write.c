@@ -215,6 +215,21 @@ json_add_tensor_head(struct buf *b, const struct tensor *t)
 	add_head(b, t->shape, t->rank, t->datatype);
 }
 
+static void
+list_of_tensor(struct list *l, const struct tensor *t)
+{
+	list_init(l, t->nested ? t->shape : &t->count, t->nested ? t->rank : 1, t->datatype, t->values, 1);
+}
+
+size_t
+json_tensor_items(const struct tensor *t)
+{
+	struct list l;
+
+	list_of_tensor(&l, t);
+	return l.items;
+}
+
 size_t
 json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size)
 {
@@ -223,7 +238,7 @@ json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char
 
 	if (cursor->done)
 		return 0;
-	list_init(&l, t->nested ? t->shape : &t->count, t->nested ? t->rank : 1, t->datatype, t->values, 1);
+	list_of_tensor(&l, t);
 	len = list_read(&l, &cursor->next, out, size);
 	cursor->done = cursor->next == l.items;
 	return len;

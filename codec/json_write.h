@@ -34,5 +34,8 @@ struct json_tensor_cursor {
  */
 size_t json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size);
 
+/* How many items that list has: values or, where an extent is 0, empty lists. At least one. */
+size_t json_tensor_items(const struct tensor *t);
+
 /* Appends a tensor object up to its data: {"shape":[2,3],"datatype":"FP32","data": */
 void json_add_tensor_head(struct buf *b, const struct tensor *t);

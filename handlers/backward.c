@@ -93,8 +93,8 @@ answer(struct request *rq, struct backward *w)
 	as_tensor(rq, w->call.grad_weight, n, &w->weight);
 	as_tensor(rq, w->call.grad_bias, n, &w->bias);
 	reply_tensor(&rq->reply, "grad_input", w->call.gradient);
-	reply_more(&rq->reply, "grad_weight", d->affine ? &w->weight : NULL);
-	reply_more(&rq->reply, "grad_bias", d->bias ? &w->bias : NULL);
+	reply_tensor(&rq->reply, "grad_weight", d->affine ? &w->weight : NULL);
+	reply_tensor(&rq->reply, "grad_bias", d->bias ? &w->bias : NULL);
 	reply_end(&rq->reply);
 	reply_revision(&rq->reply, rq->state->revision);
 }

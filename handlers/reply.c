@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/reply.h"
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "codec/form.h"
@@ -41,17 +42,52 @@ reply_state(struct reply *reply, const struct snapshot *state)
 	reply->version = state->version;
 }
 
-void
-reply_tensor(struct reply *reply, const char *name, const struct tensor *t)
+int
+reply_expect_parts(struct reply *reply, struct workspace *ws, size_t count, struct err *e)
 {
-	reply->tensor = t;
-	form_ops(reply->form)->begin(&reply->head, &reply->tail, name, t);
+	assert(reply->part_count == 0);
+	if (count <= reply->parts_max)
+		return 0;
+	reply->parts = workspace_array(ws, count, sizeof(*reply->parts), e);
+	if (reply->parts == NULL) {
+		reply->parts = reply->few;
+		return -1;
+	}
+	reply->parts_max = count;
+	return 0;
 }
 
 void
-reply_more(struct reply *reply, const char *name, const struct tensor *t)
+reply_part(struct reply *reply, const struct tensor *t, bool as_text)
 {
-	form_ops(reply->form)->more(&reply->tail, name, t);
+	assert(reply->part_count < reply->parts_max);
+	reply->parts[reply->part_count++] = (struct reply_part){ t, reply->head.len, as_text };
+}
+
+/* Begins the document's next member. */
+static void
+begin_member(struct buf *head, const char *name)
+{
+	buf_byte(head, head->len == 0 ? '{' : ',');
+	buf_printf(head, "\"%s\":", name);
+}
+
+void
+reply_tensor(struct reply *reply, const char *name, const struct tensor *t)
+{
+	const struct form_ops *form = form_ops(reply->form);
+	const bool is_member = form->document && name != NULL;
+
+	if (is_member)
+		begin_member(&reply->head, name);
+	if (t == NULL && form->document)
+		buf_text(&reply->head, "null");
+	if (t == NULL)
+		return;
+	form->begin(&reply->head, t);
+	reply_part(reply, t, form->values != NULL);
+	if (is_member) /* else other members follow in the tensor's own object */
+		buf_byte(&reply->head, '}');
 }
 
 void
@@ -65,7 +101,7 @@ void
 reply_counts(struct reply *reply, uint64_t num_batches_tracked, uint64_t revision)
 {
 	if (form_ops(reply->form)->document) {
-		buf_byte(&reply->tail, reply->tensor != NULL ? ',' : '{');
+		buf_byte(&reply->tail, reply->part_count > 0 ? ',' : '{');
 		buf_text(&reply->tail, "\"num_batches_tracked\":");
 		buf_uint(&reply->tail, num_batches_tracked);
 		buf_text(&reply->tail, ",\"revision\":");

@@ -17,12 +17,20 @@ void reply_revision(struct reply *reply, uint64_t revision);
 void reply_state(struct reply *reply, const struct snapshot *state);
 
 /*
- * Begins an answer with a tensor, which must live as long: as the document itself (`name` NULL), or as its first
- * member. Further tensors (NULL: null) and counts may follow, then reply_end. A form that has nothing beside tensors
- * leaves the rest to the headers.
+ * Adds the values of a tensor, which must live as long as the reply, behind what was written to reply->head. With
+ * `as_text` they are a JSON list, which is written as the client takes it; otherwise they are the tensor's own bytes,
+ * little-endian. An answer with more than REPLY_FEW_PARTS tensors calls reply_expect_parts before, which may fail.
+ */
+void reply_part(struct reply *reply, const struct tensor *t, bool as_text);
+
+/* Makes room for `count` tensors: before anything is stored, and before the first tensor. */
+int reply_expect_parts(struct reply *reply, struct workspace *ws, size_t count, struct err *e) MUST_CHECK;
+
+/*
+ * Adds a tensor (NULL: null) in the reply's form: as the document itself (`name` NULL), or as a member. Counts may
+ * follow, then reply_end. A form that has nothing beside tensors leaves the rest to the headers.
  */
 void reply_tensor(struct reply *reply, const char *name, const struct tensor *t);
-void reply_more(struct reply *reply, const char *name, const struct tensor *t);
 void reply_end(struct reply *reply);
 
 /* Writes the members "num_batches_tracked" and "revision": after the members of a tensor, or as a new object. */

@@ -23,6 +23,8 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	budget_credit(&rq->workspace.memory, REQUEST_CREDIT_BYTES);
 	rq->body_max_bytes = body_max_bytes;
 	rq->reply.status = 200;
+	rq->reply.parts = rq->reply.few;
+	rq->reply.parts_max = REPLY_FEW_PARTS;
 	buf_init(&rq->reply.head, reply_max);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
 	buf_count(&rq->reply.head, &rq->workspace.memory);
@@ -64,7 +66,7 @@ fail(struct request *rq)
 {
 	buf_fini(&rq->reply.head);
 	buf_fini(&rq->reply.tail);
-	rq->reply.tensor = NULL;
+	rq->reply.part_count = 0;
 	return REQUEST_DONE;
 }
 

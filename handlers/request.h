@@ -50,10 +50,21 @@ struct reply_source {
 /* Room for an entity tag: a digest, a version and a datatype, in quotes. */
 #define REPLY_ETAG_BYTES 112
 
+/* The values of a tensor, which must live as long as the reply, in an answer. */
+struct reply_part {
+	const struct tensor *tensor;
+	size_t text_end; /* how much of the reply's head comes before them */
+	bool as_text;    /* as the reply's form writes numbers; else as they lie in memory */
+};
+
+/* Answers with more parts get an array of their own (reply_expect_parts). */
+#define REPLY_FEW_PARTS 3
+
 /*
- * An answer has one of four shapes. A tensor in a form: head, the tensor's values, tail; what the form has no place
- * for is in the fields that become headers. A document: head and tail alone. A document that is part of the program:
- * `constant`. A byte stream: `source`.
+ * An answer has one of four shapes. Tensors, with text before and between them, which is the head, and text behind
+ * them, which is the rest of the head and the tail; what the form has no place for is in the fields that become
+ * headers. A document: head and tail alone. A document that is part of the program: `constant`. A byte stream:
+ * `source`.
  *
  * If something is stored, everything that takes memory is made by `start`, and there is room for the tail. A stored
  * change can only be answered with success.
@@ -67,7 +78,9 @@ struct reply {
 	bool has_count, has_seed, has_revision;
 	bool has_version;
 	struct buf head;
-	const struct tensor *tensor; /* the request's, or NULL */
+	struct reply_part *parts; /* `few`, or the request's */
+	size_t part_count, parts_max;
+	struct reply_part few[REPLY_FEW_PARTS];
 	struct buf tail;
 	const char *constant; /* or NULL */
 	size_t constant_bytes;

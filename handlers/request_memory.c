@@ -66,7 +66,7 @@ request_let_go(struct request *rq)
 	rq->definition = NULL;
 	if (rq->phase != PHASE_LOADED) /* there it is what was in use before */
 		budget_give(&rq->workspace.memory, rq->state_bytes);
-	if (rq->reply.tensor != NULL || rq->reply.source.from_arena ||
+	if (rq->reply.part_count > 0 || rq->reply.source.from_arena ||
 	    rq->reply.has_location) /* which the arena's names make */
 		return;
 	if (rq->route != NULL && rq->route->end != NULL)

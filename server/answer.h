@@ -20,15 +20,16 @@ struct answer_piece {
 };
 
 /*
- * Where the writing of an answer stands; it must live until the exchange ends. In any form an answer is a head, a
- * tensor and a tail; a tensor whose bytes are sent as they are is a piece like the others.
+ * Where the writing of an answer stands; it must live until the exchange ends. In any form an answer is text, the
+ * values of a tensor, text, and so on; behind the last tensor it is text and the tail.
  */
 struct answer {
-	struct answer_piece head, values, tail;
-	const struct tensor *tensor; /* or NULL */
-	/* Writes the tensor's values, with its cursor; NULL: they are the piece `values`. */
-	size_t (*written_by)(const struct tensor *, struct json_tensor_cursor *, char *out, size_t room);
-	struct json_tensor_cursor cursor;
+	const struct reply *reply;        /* the request's */
+	size_t turn;                      /* whose of its parts it is; their number: none is left */
+	struct answer_piece text;         /* before that part, or behind the last */
+	struct answer_piece values;       /* of the part, where they are sent as they lie in memory */
+	struct json_tensor_cursor cursor; /* in the part, where they are written as text */
+	struct answer_piece tail;
 	struct coding_encoder *encoder;    /* NULL: no coding */
 	const struct reply_source *source; /* the answer, where it is a byte stream; the request's */
 	struct range range;                /* what is sent of it */

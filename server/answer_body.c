@@ -37,17 +37,62 @@ take(struct answer_piece *p, char *out, size_t room)
 	return n;
 }
 
+static size_t
+values_bytes(const struct reply_part *part)
+{
+	return part->tensor->count * datatype_size(part->tensor->datatype);
+}
+
+/* It is the turn of this part, and of the text before it; or of the text behind the last part. */
+static void
+turn_to(struct answer *a, size_t turn)
+{
+	const struct reply *reply = a->reply;
+	const struct reply_part *part = turn < reply->part_count ? &reply->parts[turn] : NULL;
+	const size_t from = turn > 0 ? reply->parts[turn - 1].text_end : 0;
+	const size_t to = part != NULL ? part->text_end : reply->head.len;
+
+	a->turn = turn;
+	a->text = (struct answer_piece){ to > from ? reply->head.bytes + from : NULL, to - from, 0 };
+	a->cursor = (struct json_tensor_cursor){ 0 };
+	if (part != NULL && !part->as_text)
+		a->values = (struct answer_piece){ part->tensor->values, values_bytes(part), 0 };
+}
+
+/* Writes the next values of the part whose turn it is. *ended: they were the last. */
+static size_t
+read_values(struct answer *a, char *out, size_t room, bool *ended)
+{
+	const struct reply_part *part = &a->reply->parts[a->turn];
+	size_t n = 0;
+
+	if (!part->as_text) {
+		n = take(&a->values, out, room);
+		*ended = a->values.taken == a->values.len;
+	} else {
+		if (room >= JSON_TENSOR_ROOM)
+			n = form_ops(a->reply->form)->values(part->tensor, &a->cursor, out, room);
+		*ended = a->cursor.done;
+	}
+	return n;
+}
+
 /* Writes the next bytes of the answer without a coding; 0 only at its end, where room >= JSON_TENSOR_ROOM. */
 static size_t
 read_plain(void *arg, char *out, size_t room)
 {
 	struct answer *a = arg;
-	size_t n = take(&a->head, out, room);
+	size_t n = take(&a->text, out, room);
+	bool ended = true;
 
-	n += take(&a->values, out + n, room - n);
-	if (a->written_by != NULL && !a->cursor.done && room - n >= JSON_TENSOR_ROOM)
-		n += a->written_by(a->tensor, &a->cursor, out + n, room - n);
-	if (a->written_by == NULL || a->cursor.done)
+	while (a->turn < a->reply->part_count && a->text.taken == a->text.len) {
+		n += read_values(a, out + n, room - n, &ended);
+		if (!ended)
+			return n;
+		turn_to(a, a->turn + 1);
+		n += take(&a->text, out + n, room - n);
+	}
+	if (a->text.taken == a->text.len)
 		n += take(&a->tail, out + n, room - n);
 	return n;
 }
@@ -202,21 +247,30 @@ make_whole(struct answer *a, size_t expected)
 	return response;
 }
 
-/* Where the reply's parts go in its form. Returns how long it is about to be. */
-static size_t
+/* How long an answer is. */
+struct extent {
+	size_t bytes; /* of what lies somewhere */
+	size_t items; /* that become text; not 0 where a part is text */
+};
+
+/* Turns to the answer's beginning. */
+static struct extent
 lay_out(struct answer *a, const struct reply *reply)
 {
-	const struct tensor *t = reply->tensor;
+	struct extent x = { reply->head.len + reply->tail.len, 0 };
 
-	a->head = (struct answer_piece){ reply->head.bytes, reply->head.len, 0 };
+	a->reply = reply;
 	a->tail = (struct answer_piece){ reply->tail.bytes, reply->tail.len, 0 };
-	a->tensor = t;
-	a->written_by = t != NULL ? form_ops(reply->form)->values : NULL;
-	if (t != NULL && a->written_by == NULL)
-		a->values = (struct answer_piece){ t->values, t->count * datatype_size(t->datatype), 0 };
-	if (reply->constant != NULL)
-		a->values = (struct answer_piece){ reply->constant, reply->constant_bytes, 0 };
-	return a->head.len + a->values.len + a->tail.len + (a->written_by != NULL ? t->count * VALUE_TEXT_BYTES : 0);
+	turn_to(a, 0);
+	if (reply->constant != NULL) {
+		a->text = (struct answer_piece){ reply->constant, reply->constant_bytes, 0 };
+		x.bytes = reply->constant_bytes;
+	}
+	for (const struct reply_part *p = reply->parts; p < reply->parts + reply->part_count; p++) {
+		x.items += p->as_text ? json_tensor_items(p->tensor) : 0;
+		x.bytes += p->as_text ? 0 : values_bytes(p);
+	}
+	return x;
 }
 
 /* Whether the answer goes out in a coding. One that nobody insists on is left where there is no memory for it. */
@@ -234,11 +288,11 @@ choose_coding(struct answer *a, const struct answer_wishes *wishes, size_t expec
 }
 
 static bool
-fits_whole(const struct answer *a, size_t expected)
+fits_whole(const struct answer *a, const struct extent *x)
 {
 	const size_t values_max = a->encoder != NULL ? WHOLE_CODED_VALUES_MAX : WHOLE_VALUES_MAX;
 
-	return a->written_by != NULL ? a->tensor->count <= values_max : expected <= WHOLE_BYTES_MAX;
+	return x->items <= values_max && x->bytes <= WHOLE_BYTES_MAX;
 }
 
 struct MHD_Response *
@@ -246,6 +300,7 @@ answer_body_make(
     struct answer *a, const struct reply *reply, const struct answer_wishes *wishes, bool *coded, bool *empty)
 {
 	struct MHD_Response *response = NULL;
+	struct extent x;
 	size_t expected;
 
 	*coded = *empty = false;
@@ -254,14 +309,15 @@ answer_body_make(
 		*empty = a->range.bytes == 0;
 		return *empty ? make_empty() : make_blocks(a, a->range.bytes, read_source);
 	}
-	expected = lay_out(a, reply);
+	x = lay_out(a, reply);
+	expected = x.bytes + x.items * VALUE_TEXT_BYTES;
 	*coded = choose_coding(a, wishes, expected);
 	*empty = expected == 0;
 	if (*empty)
 		return make_empty();
-	if (fits_whole(a, expected))
+	if (fits_whole(a, &x))
 		response = make_whole(a, expected);
-	else if (a->written_by == NULL && a->encoder == NULL)
+	else if (x.items == 0 && a->encoder == NULL)
 		response = make_blocks(a, expected, read_pieces);
 	return response != NULL ? response : make_blocks(a, MHD_SIZE_UNKNOWN, read_text);
 }
