@@ -90,6 +90,7 @@ struct reply {
 	uint64_t revision;            /* ETag and Normd-Revision */
 	uint64_t version;             /* Normd-Version; 0: live */
 	uint64_t location_number;
+	size_t oip_header_bytes;     /* Inference-Header-Content-Length: the JSON before the tensors' bytes; 0: none */
 	char etag[REPLY_ETAG_BYTES]; /* ETag, with its quotes, where it is not the revision; "": none */
 };
 
@@ -115,6 +116,7 @@ struct request {
 	size_t body_max_bytes;
 	uint64_t file_max_bytes;  /* of a body that is a file, of which body_max_bytes at most are kept */
 	uint64_t announced_bytes; /* by Content-Length; 0: unknown */
+	size_t oip_header_bytes;  /* of a BODY_OIP: the JSON before the tensors' bytes; 0: all of it is JSON */
 	unsigned query_count;
 	enum form form;     /* of the body */
 	enum coding coding; /* of the body */

@@ -14,6 +14,7 @@ struct route {
 		BODY_NONE,
 		BODY_INPUTS,     /* its members are inputs, which is checked before `start` */
 		BODY_DEFINITION, /* the fields of a definition are members too; `start` checks the members */
+		BODY_OIP,        /* a call of the Open Inference Protocol: tensors in a list of inputs */
 		BODY_FILE        /* a safetensors file */
 	} body;
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */

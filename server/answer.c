@@ -8,6 +8,8 @@
 #include "handlers/placeholders.h"
 #include "handlers/routes.h"
 #include "server/answer_body.h"
+#include "server/negotiate.h"
+#include "server/oip_header.h"
 #include "server/problem.h"
 
 static void
@@ -93,6 +95,8 @@ add_reply_headers(struct MHD_Response *response, const struct request *rq, bool 
 		add_number(response, "Normd-Version", reply->version, false);
 	if (reply->has_seed)
 		add_number(response, "Normd-Seed", reply->seed, false);
+	if (reply->oip_header_bytes > 0)
+		add_number(response, OIP_HEADER, reply->oip_header_bytes, false);
 	if (reply->has_count)
 		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked, false);
 }
@@ -159,11 +163,17 @@ answer_make_error(const struct err *e, const char *request_id, uint64_t *bytes)
 	return NULL;
 }
 
+static const char *
+media_type(const struct request *rq)
+{
+	if (rq->route->stream_type != NULL)
+		return rq->route->stream_type;
+	return rq->reply.oip_header_bytes > 0 ? MEDIA_TYPE_BYTES : form_ops(rq->reply.form)->media_type;
+}
+
 static struct MHD_Response *
 make_reply(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
-	const char *type =
-	    rq->route->stream_type != NULL ? rq->route->stream_type : form_ops(rq->reply.form)->media_type;
 	struct MHD_Response *response;
 	bool coded, empty;
 
@@ -172,7 +182,7 @@ make_reply(struct answer *a, const struct request *rq, const struct answer_wishe
 	response = answer_body_make(a, &rq->reply, wishes, &coded, &empty);
 	*status = reply_status(a, &rq->reply, empty);
 	if (*status != MHD_HTTP_NO_CONTENT && *status != MHD_HTTP_NOT_MODIFIED)
-		response = describe_body(response, type, coded ? coding_name(wishes->coding) : NULL);
+		response = describe_body(response, media_type(rq), coded ? coding_name(wishes->coding) : NULL);
 	if (response == NULL)
 		return NULL;
 	add_reply_headers(response, rq, coded);

@@ -107,6 +107,7 @@ static const struct {
 	{ HEADER_ORIGIN, "there is more than one Origin" },
 	{ HEADER_IDEMPOTENCY_KEY, "there is more than one Idempotency-Key" },
 	{ HEADER_CONTENT_LENGTH, "there is more than one Content-Length" },
+	{ HEADER_OIP, "there is more than one " OIP_HEADER },
 	{ HEADER_CONTENT_TYPE, "there is more than one Content-Type" },
 	{ HEADER_CONTENT_ENCODING, "there is more than one Content-Encoding" },
 };

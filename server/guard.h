@@ -26,8 +26,8 @@ bool guard_is_token(const char *text, size_t len);
 /*
  * Refuses what scan.h found wrong in the head's lines, and then (RFC 9110, RFC 9112) a target with blanks, control
  * characters or bytes beyond ASCII; on HTTP/1.1 anything but one Host; more than one Origin, Idempotency-Key,
- * Content-Type, Content-Encoding, Content-Length or Transfer-Encoding; and a Transfer-Encoding on HTTP/1.0 or beside
- * Content-Length. bad_parameter: answer it at once and close the connection. `headers`, zeroed before, gets what normd
- * reads of them, in either case.
+ * Content-Type, Content-Encoding, Content-Length, Inference-Header-Content-Length or Transfer-Encoding; and a
+ * Transfer-Encoding on HTTP/1.0 or beside Content-Length. bad_parameter: answer it at once and close the connection.
+ * `headers`, zeroed before, gets what normd reads of them, in either case.
  */
 int guard_head(const struct head *h, struct headers *headers, struct err *e) MUST_CHECK;

@@ -156,30 +156,56 @@ check_crowd(const struct head *h, const struct request *rq, struct sending *s, s
 }
 
 static int
+refuse_type(const char *type, const char *accepted, struct err *e)
+{
+	return err_fail(
+	    e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Type is %.80s; this call accepts %s", type, accepted);
+}
+
+/* Finds the body's form by its Content-Type, or refuses that. */
+static int
+check_body_type(struct request *rq, const char *type, struct err *e)
+{
+	const unsigned taken = form_carrying(rq->route->tensors_in);
+	char list[FORM_LIST_BYTES];
+
+	if (rq->route->body == BODY_FILE)
+		return negotiate_file(type) == 0 ?
+		    0 :
+		    refuse_type(type, MEDIA_TYPE_BYTES " and application/vnd.safetensors", e);
+	if (rq->route->body == BODY_OIP)
+		return negotiate_oip(type) == 0 ? 0 : refuse_type(type, "application/json and " MEDIA_TYPE_BYTES, e);
+	if (negotiate_form(type, &rq->form) == 0 && form_in(taken, rq->form))
+		return 0;
+	return refuse_type(type, form_list(taken, list), e);
+}
+
+/* The body's length is not known where it has a coding, which the header does not count, and where it is chunked. */
+static int
+check_oip_header(const struct head *h, struct request *rq, struct err *e)
+{
+	const bool exact = rq->announced_bytes > 0 && rq->coding == CODING_IDENTITY;
+	const struct oip_body body = { exact ? rq->announced_bytes : h->server->max_body_bytes, exact };
+
+	return oip_header_parse(h->headers.value[HEADER_OIP], &body, &rq->oip_header_bytes, e);
+}
+
+static int
 check_body_headers(const struct head *h, struct request *rq, struct err *e)
 {
 	const char *encoding = h->headers.value[HEADER_CONTENT_ENCODING];
-	const char *type = h->headers.value[HEADER_CONTENT_TYPE];
-	const unsigned taken = form_carrying(rq->route->tensors_in);
-	char list[FORM_LIST_BYTES];
 
 	rq->announced_bytes = head_announced_length(&h->headers);
 	if (head_check_size(h->server, rq->route, rq->announced_bytes, e) < 0)
 		return -1;
 	if (rq->route->body == BODY_NONE)
 		return 0;
-	if (rq->route->body == BODY_FILE && negotiate_file(type) < 0)
-		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
-		    "the body's Content-Type is %.80s; this call accepts application/octet-stream and "
-		    "application/vnd.safetensors",
-		    type);
-	if (rq->route->body != BODY_FILE && (negotiate_form(type, &rq->form) < 0 || !form_in(taken, rq->form)))
-		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE, "the body's Content-Type is %.80s; this call accepts %s",
-		    type, form_list(taken, list));
+	if (check_body_type(rq, h->headers.value[HEADER_CONTENT_TYPE], e) < 0)
+		return -1;
 	if (negotiate_coding(encoding, &rq->coding) < 0)
 		return err_fail(e, ERR_UNSUPPORTED_MEDIA_TYPE,
 		    "the body's Content-Encoding is %.80s; it must be gzip or deflate", encoding);
-	return 0;
+	return rq->route->body == BODY_OIP ? check_oip_header(h, rq, e) : 0;
 }
 
 /* Which part of a byte stream the client asks for. With a Range or an If-Range that is given twice: for all of it. */
@@ -210,6 +236,19 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct range
 	return 0;
 }
 
+/* A call of the Open Inference Protocol says in its body in which of two types it wants the answer. */
+static int
+check_oip_accept(const char *accept, struct err *e)
+{
+	enum form form;
+
+	if (negotiate_answer_form(accept, 1u << FORM_JSON, FORM_JSON, &form) == 0 ||
+	    negotiate_answer_type(accept, MEDIA_TYPE_BYTES) == 0)
+		return 0;
+	return err_fail(e, ERR_NOT_ACCEPTABLE,
+	    "this call answers with application/json or " MEDIA_TYPE_BYTES "; Accept must allow one of them");
+}
+
 /* What the client accepts; after the body's form is known, which is the default of the answer's. */
 static int
 check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
@@ -219,7 +258,10 @@ check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wis
 
 	if (rq->route->stream_type != NULL)
 		return check_stream_wishes(h, rq, &wishes->range, e);
-	if (negotiate_answer_form(h->headers.value[HEADER_ACCEPT], given, rq->form, &rq->reply.form) < 0)
+	if (rq->route->body == BODY_OIP && check_oip_accept(h->headers.value[HEADER_ACCEPT], e) < 0)
+		return -1;
+	if (rq->route->body != BODY_OIP &&
+	    negotiate_answer_form(h->headers.value[HEADER_ACCEPT], given, rq->form, &rq->reply.form) < 0)
 		return err_fail(
 		    e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", form_list(given, list));
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "handlers/idempotency.h"
+#include "server/oip_header.h"
 
 /* X(name, text) */
 #define HEADERS(X) \
@@ -25,6 +26,7 @@
 	X(IF_RANGE, "If-Range") \
 	X(RANGE, "Range") \
 	X(IDEMPOTENCY_KEY, IDEMPOTENCY_HEADER) \
+	X(OIP, OIP_HEADER) \
 	X(REQUEST_ID, "X-Request-Id") \
 	X(TRACEPARENT, "traceparent") \
 	X(PREFLIGHT_METHOD, "Access-Control-Request-Method")

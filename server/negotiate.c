@@ -132,7 +132,7 @@ negotiate_form(const char *content_type, enum form *out)
 int
 negotiate_file(const char *content_type)
 {
-	static const char *const types[] = { "application/octet-stream", "application/vnd.safetensors",
+	static const char *const types[] = { MEDIA_TYPE_BYTES, "application/vnd.safetensors",
 		"application/x-www-form-urlencoded" };
 	struct element el;
 
@@ -142,6 +142,17 @@ negotiate_file(const char *content_type)
 		if (equals(&el, types[i]))
 			return 0;
 	return -1;
+}
+
+int
+negotiate_oip(const char *content_type)
+{
+	enum form form;
+	struct element el;
+
+	if (negotiate_form(content_type, &form) == 0 && form == FORM_JSON)
+		return 0;
+	return next_element(&content_type, &el) && equals(&el, MEDIA_TYPE_BYTES) ? 0 : -1;
 }
 
 int

@@ -5,6 +5,9 @@
 #include "base/compiler.h"
 #include "codec/body.h"
 
+/* Bytes of any kind. */
+#define MEDIA_TYPE_BYTES "application/octet-stream"
+
 /*
  * The form that a Content-Type names. JSON is application/json, anything with +json, no type at all (NULL), and the
  * defaults of curl -d (application/x-www-form-urlencoded) and of a browser's fetch (text/plain, whose charset must be
@@ -17,6 +20,12 @@ int negotiate_form(const char *content_type, enum form *out) MUST_CHECK;
  * all, and by the default of curl --data-binary. Returns -1 for another.
  */
 int negotiate_file(const char *content_type) MUST_CHECK;
+
+/*
+ * Whether a body with this Content-Type may be a call of the Open Inference Protocol: as for JSON, or
+ * application/octet-stream, which some clients of the protocol send for both. Returns -1 for another.
+ */
+int negotiate_oip(const char *content_type) MUST_CHECK;
 
 /* The coding that a Content-Encoding names; NULL: CODING_IDENTITY. Returns -1 for an unknown coding, or several. */
 int negotiate_coding(const char *content_encoding, enum coding *out) MUST_CHECK;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes that a text must not have, looked for eight at a time because every head is; and blanks behind it. Pure. */
+/*
+ * Bytes that a text must not have, looked for eight at a time because every head is; blanks behind it; numbers in it.
+ * Pure.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -55,4 +58,23 @@ octets_trim(const char *value, size_t len)
 	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
 		len--;
 	return len;
+}
+
+/* The number at *text, which moves behind it; UINT64_MAX where it is larger. False: there is none, and it stays. */
+static inline bool
+octets_number(const char **text, uint64_t *number)
+{
+	const char *p = *text;
+	uint64_t n = 0;
+
+	for (; *p >= '0' && *p <= '9'; p++) {
+		const uint64_t digit = (uint64_t)(*p - '0');
+
+		n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : 10 * n + digit;
+	}
+	if (p == *text)
+		return false;
+	*text = p;
+	*number = n;
+	return true;
 }

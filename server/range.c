@@ -9,25 +9,6 @@
 
 #define BLANKS " \t"
 
-/* The number at *text, which moves behind it; UINT64_MAX where it is larger. False: there is none, and it stays. */
-static bool
-read_number(const char **text, uint64_t *number)
-{
-	const char *p = *text;
-	uint64_t n = 0;
-
-	for (; *p >= '0' && *p <= '9'; p++) {
-		const uint64_t digit = (uint64_t)(*p - '0');
-
-		n = n > (UINT64_MAX - digit) / 10 ? UINT64_MAX : 10 * n + digit;
-	}
-	if (p == *text)
-		return false;
-	*text = p;
-	*number = n;
-	return true;
-}
-
 static struct range
 cut(uint64_t first, uint64_t bytes)
 {
@@ -57,10 +38,10 @@ read_range(const char *text, uint64_t total, struct range whole)
 	if (strncasecmp(text, unit, sizeof(unit) - 1) != 0)
 		return whole;
 	text += sizeof(unit) - 1;
-	has_first = read_number(&text, &first);
+	has_first = octets_number(&text, &first);
 	if (*text++ != '-')
 		return whole;
-	has_last = read_number(&text, &last);
+	has_last = octets_number(&text, &last);
 	text += strspn(text, BLANKS);
 	if (*text != '\0' || (!has_first && !has_last) || (has_first && first > last))
 		return whole;

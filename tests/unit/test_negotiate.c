@@ -68,6 +68,21 @@ START_TEST(types_of_files)
 }
 END_TEST
 
+START_TEST(types_of_oip_calls)
+{
+	static const char *const good[] = { "", "application/json", "application/octet-stream",
+		"Application/Octet-Stream; x=y", "text/plain; charset=utf-8", "application/x-www-form-urlencoded" };
+	static const char *const bad[] = { "application/x-npy", "application/vnd.safetensors", "octet-stream",
+		"application/octet-streams", "text/html", "text/plain;charset=utf-16" };
+
+	ck_assert_int_eq(negotiate_oip(NULL), 0);
+	for (size_t i = 0; i < COUNT(good); i++)
+		ck_assert_msg(negotiate_oip(good[i]) == 0, "%s", good[i]);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		ck_assert_msg(negotiate_oip(bad[i]) == -1, "%s", bad[i]);
+}
+END_TEST
+
 START_TEST(content_encoding)
 {
 	static const struct {
@@ -217,6 +232,7 @@ unit_suite(void)
 
 	tcase_add_test(all, content_type);
 	tcase_add_test(all, types_of_files);
+	tcase_add_test(all, types_of_oip_calls);
 	tcase_add_test(all, content_encoding);
 	tcase_add_test(all, accept);
 	tcase_add_test(all, accept_encoding);
