@@ -5,19 +5,14 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/memory.h"
-#include "base/spare_memory.h"
 #include "codec/npy_place.h"
+#include "codec/raw_values.h"
 
 #define VERSION_BYTES ((size_t)2)
 
-/* Up to this size an array is counted at once; a larger one in steps, of a large page if memory_large_pages applies. */
-#define AT_ONCE_BYTES ((size_t)64 << 10)
-#define LARGE_STEP_BYTES ((size_t)2 << 20)
-#define LARGE_BYTES ((size_t)8 << 20)
-
-/* The part (1/8) of a scattered array that is kept aside first. */
+/* The part (1/8) of a scattered array that is kept aside first, unless it is small. */
 #define EARLY_PART 8
+#define EARLY_BYTES_MIN ((size_t)64 << 10)
 
 struct npy {
 	size_t bytes_max;
@@ -34,9 +29,7 @@ struct npy {
 
 	/* The values. */
 	struct tensor tensor;
-	size_t size; /* bytes of all of them */
-	size_t taken;
-	size_t counted;   /* of `size`, in `memory` */
+	struct raw_values values;
 	bool scattered;   /* in Fortran order, if that makes a difference; then: */
 	struct buf early; /* the first values, until there are enough to allocate memory for all */
 	struct npy_place place;
@@ -131,38 +124,14 @@ order_matters(const struct npy_header *h)
 	return h->fortran && long_extents > 1 && h->count > 0;
 }
 
-/* Counts the memory of the first `bytes` bytes of the values, and a step more. */
-static int
-npy_count(struct npy *n, size_t bytes, struct err *e)
-{
-	const size_t step = n->size >= LARGE_BYTES ? LARGE_STEP_BYTES : AT_ONCE_BYTES;
-	size_t more = bytes - n->counted;
-
-	if (bytes <= n->counted)
-		return 0;
-	more = more > step ? more : step;
-	more = more < n->size - n->counted ? more : n->size - n->counted;
-	if (budget_ask(n->memory, more, e) < 0)
-		return -1;
-	n->counted += more;
-	return 0;
-}
-
-/* Allocates the values. Pages that are not written to cost nothing; a scattered array writes to all of them at once. */
+/* Allocates the values. A scattered array writes to all of its memory at once. */
 static int
 npy_allocate(struct npy *n, struct err *e)
 {
-	struct tensor *t = &n->tensor;
-
-	if (npy_count(n, n->scattered || n->size <= AT_ONCE_BYTES ? n->size : 0, e) < 0)
+	if (raw_values_allocate(&n->values, n->scattered, e) < 0)
 		return -1;
-	if (n->size > 0 && (t->values = malloc(n->size)) == NULL)
-		return err_fail_memory(e);
-	if (n->counted < n->size)
-		spare_memory_untouched(t->values, n->size);
-	memory_large_pages(t->values, n->size);
 	if (n->scattered)
-		npy_place_init(&n->place, t);
+		npy_place_init(&n->place, &n->tensor);
 	return 0;
 }
 
@@ -172,23 +141,25 @@ npy_dict(struct npy *n, struct err *e)
 {
 	const struct npy_header *h = &n->header;
 	struct tensor *t = &n->tensor;
+	size_t size;
 
 	if (npy_header_parse(n->head.bytes + n->dict_at, n->needed - n->dict_at, n->start + n->dict_at, &n->header, e) <
 	    0)
 		return -1;
-	n->size = h->count * datatype_size(h->datatype);
-	if (n->size > n->bytes_max)
-		return err_fail_at(e, ERR_BODY_TOO_LARGE, n->start + n->dict_at,
-		    "the tensor has %zu bytes; at most %zu are accepted (--max-body)", n->size, n->bytes_max);
 	t->datatype = h->datatype;
 	t->nested = true;
 	t->rank = h->rank;
 	memcpy(t->shape, h->shape, sizeof(t->shape));
 	t->count = h->count;
-	if (!budget_has_room(n->memory, n->size))
-		return budget_refuse(n->memory, n->size, e);
+	raw_values_init(&n->values, t, n->memory);
+	size = n->values.size;
+	if (size > n->bytes_max)
+		return err_fail_at(e, ERR_BODY_TOO_LARGE, n->start + n->dict_at,
+		    "the tensor has %zu bytes; at most %zu are accepted (--max-body)", size, n->bytes_max);
+	if (!budget_has_room(n->memory, size))
+		return budget_refuse(n->memory, size, e);
 	n->scattered = order_matters(h);
-	buf_init(&n->early, n->scattered && n->size > AT_ONCE_BYTES ? n->size / EARLY_PART : 0);
+	buf_init(&n->early, n->scattered && size > EARLY_BYTES_MIN ? size / EARLY_PART : 0);
 	buf_count(&n->early, n->memory);
 	n->stage = NPY_DATA;
 	buf_fini(&n->head);
@@ -269,14 +240,12 @@ npy_data(struct npy *n, const char *bytes, size_t len, struct err *e)
 		return 0;
 	if (n->early.limit > 0 && npy_keep_early(n, bytes, len, &kept, e) < 0)
 		return -1;
-	if (!n->scattered && npy_count(n, n->taken + len, e) < 0)
-		return -1;
-	if (!n->scattered)
-		memcpy((unsigned char *)n->tensor.values + n->taken, bytes, len);
-	else if (kept < len)
-		npy_scatter(n, (const unsigned char *)bytes + kept, len - kept);
-	n->taken += len;
 	n->fed += len;
+	if (!n->scattered)
+		return raw_values_add(&n->values, bytes, len, e);
+	if (kept < len)
+		npy_scatter(n, (const unsigned char *)bytes + kept, len - kept);
+	n->values.taken += len;
 	return 0;
 }
 
@@ -293,7 +262,8 @@ npy_take(struct npy *n, const char *bytes, size_t len, size_t *taken, struct err
 	}
 	if (n->stage != NPY_DATA)
 		return 0;
-	part = len - *taken < n->size - n->taken ? len - *taken : n->size - n->taken;
+	part = n->values.size - n->values.taken;
+	part = part < len - *taken ? part : len - *taken;
 	if (npy_data(n, bytes + *taken, part, e) < 0)
 		return -1;
 	*taken += part;
@@ -342,9 +312,10 @@ npy_finish(struct npy *n, struct err *e)
 		return refuse_magic(n, e);
 	if (n->stage != NPY_DATA)
 		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed, "the file ends in the middle of its header");
-	if (n->taken < n->size)
+	if (n->values.taken < n->values.size)
 		return err_fail_at(e, ERR_BAD_NPY, n->start + n->fed,
-		    "the file ends in the middle of its values: it has %zu of %zu bytes", n->taken, n->size);
+		    "the file ends in the middle of its values: it has %zu of %zu bytes", n->values.taken,
+		    n->values.size);
 	if (n->header.swapped)
 		npy_swap(&n->tensor);
 	return 0;
