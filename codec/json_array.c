@@ -6,6 +6,7 @@
 #include "codec/json_array.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,12 +87,88 @@ array_numbers(struct json_array *a, struct json_input *in, struct err *e)
 	r = json_run_read(a, list_room < room ? list_room : room, in, &end);
 	if (r == DECIMAL_OK)
 		return 0;
-	if (r != DECIMAL_INCOMPLETE)
+	/* A minus may begin -Infinity: the number is taken byte by byte, which finds out. */
+	if (r != DECIMAL_INCOMPLETE && !(r == DECIMAL_INVALID && a->values.non_finite && *in->p == '-'))
 		return array_number_error(a, r, in->p, end, json_input_at(in, in->p), e);
 	a->state = JSON_ARRAY_NUMBER;
 	a->number = JSON_NUMBER_START;
 	a->number_at = json_input_at(in, in->p);
 	buf_clear(&a->partial);
+	return 0;
+}
+
+/* The words that are values: of booleans, and of numbers where they need not be finite. */
+struct json_word {
+	const char *text;
+	bool boolean;
+	bool truth;
+	double number;
+};
+
+static const struct json_word words[] = {
+	{ .text = "true", .boolean = true, .truth = true },
+	{ .text = "false", .boolean = true },
+	{ .text = "NaN", .number = NAN },
+	{ .text = "Infinity", .number = INFINITY },
+	{ .text = "-Infinity", .number = -INFINITY },
+};
+
+/* The word of the array's kind that begins with the `len` bytes; NULL: there is none. */
+static const struct json_word *
+array_find_word(const struct json_array *a, const char *bytes, size_t len)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((words[i].boolean ? array_of_booleans(a) : a->values.non_finite) &&
+		    strncmp(words[i].text, bytes, len) == 0)
+			return &words[i];
+	return NULL;
+}
+
+/* Appends the word's value. Each datatype has the quiet NaN without a payload. */
+static void
+array_add_word(struct json_array *a)
+{
+	const double number = a->word->number;
+	const float single = (float)number;
+	const uint16_t half = isnan(number) ? 0x7e00 : number > 0 ? 0x7c00 : 0xfc00;
+	const size_t size = datatype_size(a->values.datatype);
+	const void *value = a->word->boolean ? (const void *)&a->word->truth :
+	    size == sizeof(number)           ? (const void *)&number :
+	    size == sizeof(single)           ? (const void *)&single :
+					       (const void *)&half;
+
+	memcpy(a->values.bytes + a->values.count++ * size, value, size);
+	json_nesting_add(&a->nesting, 1);
+	a->state = JSON_ARRAY_COMMA;
+}
+
+/* Continues a word, whose rest may come in another piece. */
+static int
+array_word(struct json_array *a, struct json_input *in, struct err *e)
+{
+	const char *rest = a->word->text + a->word_len;
+	char text[EXCERPT_BYTES];
+
+	for (; *rest != '\0' && in->p < in->end; rest++, in->p++)
+		if (*in->p != *rest)
+			return err_fail_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
+			    "%s: expected the rest of %s, not %s", a->nesting.name,
+			    a->word->boolean ? "true or false" : "NaN or Infinity", excerpt_byte(*in->p, text));
+	a->word_len = (unsigned)(rest - a->word->text);
+	if (*rest == '\0')
+		array_add_word(a);
+	return 0;
+}
+
+/* A word, of which `len` bytes were taken already, begins. */
+static int
+array_word_begin(struct json_array *a, const struct json_word *word, unsigned len, uint64_t at, struct err *e)
+{
+	if (array_expect_value(a, at, e) < 0)
+		return -1;
+	a->word = word;
+	a->word_len = len;
+	a->state = JSON_ARRAY_WORD;
 	return 0;
 }
 
@@ -120,6 +197,7 @@ array_gathered(struct json_array *a, struct err *e)
 static int
 array_gather(struct json_array *a, struct json_input *in, struct err *e)
 {
+	const struct json_word *word;
 	const char *end = json_number_skip(&a->number, in->p, in->end);
 
 	buf_add(&a->partial, in->p, (size_t)(end - in->p));
@@ -131,39 +209,11 @@ array_gather(struct json_array *a, struct json_input *in, struct err *e)
 		    a->nesting.name, JSON_PIECE_MAX);
 	if (end == in->end)
 		return 0;
+	if (a->number == JSON_NUMBER_MINUS && (word = array_find_word(a, (const char[]){ '-', *end }, 2)) != NULL)
+		return array_word_begin(a, word, 1, a->number_at, e);
 	if (!json_number_ends(a->number, *end))
 		return array_number_error(a, DECIMAL_INVALID, end, end, json_input_at(in, end), e);
 	return array_gathered(a, e);
-}
-
-/* Continues true or false, whose rest may come in another piece. */
-static int
-array_word(struct json_array *a, struct json_input *in, struct err *e)
-{
-	char text[EXCERPT_BYTES];
-
-	for (; *a->word != '\0' && in->p < in->end; a->word++, in->p++)
-		if (*in->p != *a->word)
-			return err_fail_at(e, ERR_BAD_JSON, json_input_at(in, in->p),
-			    "%s: expected the rest of true or false, not %s", a->nesting.name,
-			    excerpt_byte(*in->p, text));
-	if (*a->word != '\0')
-		return 0;
-	a->values.bytes[a->values.count++] = a->word_value;
-	json_nesting_add(&a->nesting, 1);
-	a->state = JSON_ARRAY_COMMA;
-	return 0;
-}
-
-static int
-array_word_begin(struct json_array *a, char c, uint64_t at, struct err *e)
-{
-	if (array_expect_value(a, at, e) < 0)
-		return -1;
-	a->word = c == 't' ? "true" : "false";
-	a->word_value = c == 't';
-	a->state = JSON_ARRAY_WORD;
-	return 0;
 }
 
 /* An unexpected byte. What could begin another JSON value makes a wrong tensor; anything else is not JSON. */
@@ -191,6 +241,7 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 static int
 array_step(struct json_array *a, struct json_input *in, struct err *e)
 {
+	const struct json_word *word;
 	bool element = a->state != JSON_ARRAY_COMMA;
 	uint64_t at = json_input_at(in, in->p);
 	char c = *in->p;
@@ -202,8 +253,8 @@ array_step(struct json_array *a, struct json_input *in, struct err *e)
 		in->p++;
 		return json_nesting_open(&a->nesting, at, e);
 	}
-	if (element && array_of_booleans(a) && (c == 't' || c == 'f'))
-		return array_word_begin(a, c, at, e);
+	if (element && (word = array_find_word(a, &c, 1)) != NULL)
+		return array_word_begin(a, word, 0, at, e);
 	if (c == ']' && a->state != JSON_ARRAY_ELEMENT) {
 		a->state = JSON_ARRAY_COMMA;
 		in->p++;
@@ -217,16 +268,20 @@ array_step(struct json_array *a, struct json_input *in, struct err *e)
 	return array_unexpected(a, c, at, e);
 }
 
+/* Continues a number or a word. */
+static int
+array_cut(struct json_array *a, struct json_input *in, struct err *e)
+{
+	return a->state == JSON_ARRAY_NUMBER ? array_gather(a, in, e) : array_word(a, in, e);
+}
+
 /* Takes the list as far as it is there. */
 static int
 array_feed(struct json_array *a, struct json_input *in, struct err *e)
 {
 	do {
-		if (a->state == JSON_ARRAY_NUMBER) {
-			if (array_gather(a, in, e) < 0)
-				return -1;
-		} else if (a->state == JSON_ARRAY_WORD) {
-			if (array_word(a, in, e) < 0)
+		if (a->state == JSON_ARRAY_NUMBER || a->state == JSON_ARRAY_WORD) {
+			if (array_cut(a, in, e) < 0)
 				return -1;
 		} else if (json_skip_space(in) && array_step(a, in, e) < 0)
 			return -1;
@@ -238,19 +293,16 @@ array_feed(struct json_array *a, struct json_input *in, struct err *e)
 static int
 array_feed_open(struct json_array *a, struct json_input *in, struct err *e)
 {
-	const bool cut = a->state == JSON_ARRAY_NUMBER;
-	const char *text = in->p;
-	size_t from = a->values.count;
+	const char *text;
+	size_t from;
 	int result;
 
-	if (cut) {
-		if (array_gather(a, in, e) < 0)
+	/* The word -Infinity may have been cut as a number. */
+	while (in->p < in->end && (a->state == JSON_ARRAY_NUMBER || a->state == JSON_ARRAY_WORD))
+		if (array_cut(a, in, e) < 0)
 			return -1;
-		if (a->state == JSON_ARRAY_NUMBER)
-			return 0;
-		text = in->p;
-		from = a->values.count;
-	}
+	text = in->p;
+	from = a->values.count;
 	result = array_feed(a, in, e);
 	if (result >= 0 && json_doubts_note(&a->values, from, text, json_input_at(in, text), e) < 0)
 		return -1;

@@ -8,6 +8,8 @@
 #include "codec/json_number.h"
 #include "codec/json_values.h"
 
+struct json_word; /* a value that is written as a word */
+
 struct json_array {
 	struct json_nesting nesting;
 	struct json_values values;
@@ -16,13 +18,13 @@ struct json_array {
 		JSON_ARRAY_ELEMENT, /* after ',': an element */
 		JSON_ARRAY_COMMA,   /* after an element: ',' or ']' */
 		JSON_ARRAY_NUMBER,  /* in a number that began in an earlier piece of the input */
-		JSON_ARRAY_WORD     /* in true or false */
+		JSON_ARRAY_WORD     /* in a word */
 	} state;
 	struct buf partial; /* that number so far */
 	enum json_number number;
 	uint64_t number_at;
-	const char *word; /* the rest of true or false */
-	bool word_value;
+	const struct json_word *word; /* true, false, NaN, Infinity or -Infinity */
+	unsigned word_len;            /* of it so far */
 };
 
 /*

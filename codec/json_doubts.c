@@ -26,8 +26,8 @@ half_of(double value)
 	double sum;
 	uint64_t bits;
 
-	if (size >= FP16_OVERFLOWS)
-		return sign | 0x7c00;
+	if (!(size < FP16_OVERFLOWS))
+		return isnan(size) ? 0x7e00 : sign | 0x7c00;
 	if (size < smallest_normal) {
 		/* A subnormal is a multiple of 2^-24, the last place of a double from 2^28 on: the sum is rounded. */
 		sum = size + 0x1p28;
@@ -121,24 +121,43 @@ overflows(const struct json_doubts *d, enum datatype datatype, size_t index, dou
 	const struct json_corrected *one =
 	    d->count > 0 ? bsearch(&key, d->corrected, d->count, sizeof(key), compare_indices) : NULL;
 
+	if (!isfinite(value))
+		return false; /* it came as a word; a number that overflows a double was refused */
 	if (datatype == DATATYPE_FP16)
 		return one != NULL ? (one->fp16 & 0x7fff) == 0x7c00 : fabs(value) >= FP16_OVERFLOWS;
 	return one != NULL ? isinf(one->fp32) : fabs(value) >= FP32_OVERFLOWS;
 }
 
-/* Notes the number that has `before` others before it in the text. */
+/* Whether a value may begin with `c`: a number, NaN, Infinity or -Infinity. */
+static bool
+starts_value(char c)
+{
+	return json_starts_number(c) || c == 'N' || c == 'I';
+}
+
+/* The byte after the value at `p`, which is followed by another. */
+static const char *
+skip_value(const char *p)
+{
+	enum json_number number = JSON_NUMBER_START, next;
+
+	for (; (next = json_number_next(number, *p)) != JSON_NUMBER_STOP; p++)
+		number = next;
+	while ((*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z'))
+		p++;
+	return p;
+}
+
+/* Notes the number that has `before` other values before it in the text. */
 static void
 note_text(struct json_unfit *u, size_t before, const char *text, uint64_t at)
 {
 	const char *p = text, *end;
 
 	for (;; p = end) {
-		enum json_number number = JSON_NUMBER_START, next;
-
-		while (!json_starts_number(*p))
+		while (!starts_value(*p))
 			p++;
-		for (end = p; (next = json_number_next(number, *end)) != JSON_NUMBER_STOP; end++)
-			number = next;
+		end = skip_value(p);
 		if (before-- == 0)
 			break;
 	}

@@ -12,7 +12,6 @@
 #include "base/hash.h"
 #include "codec/excerpt.h"
 #include "codec/json_input.h"
-#include "codec/json_scan.h"
 
 #define FIRST_KEYS ((size_t)32)
 #define CHAINS_PER_KEY ((size_t)2)
@@ -82,8 +81,10 @@ json_keys_add(
 	if (k->size > 0 && keys_have(k, from, key, text))
 		return err_fail_at(e, ERR_BAD_JSON, at, "the key \"%s\" is given twice in one object",
 		    excerpt_text(text + key->at, key->len, quote));
-	if (k->total == JSON_KEYS_MAX)
-		return err_fail_at(e, ERR_BAD_JSON, at, "a body may have at most %d keys", JSON_KEYS_MAX);
+	if (k->total == k->total_max)
+		return err_fail_at(e, ERR_BAD_JSON, at, "a body may have at most %zu keys", k->total_max);
+	if (k->count - from == k->object_max)
+		return err_fail_at(e, ERR_BAD_JSON, at, "an object may have at most %zu keys", k->object_max);
 	if (k->count == k->size && keys_grow(k, e) < 0)
 		return -1;
 	k->keys[k->count] = *key;

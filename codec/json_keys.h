@@ -14,14 +14,15 @@ struct json_key {
 	uint32_t below;   /* json_keys.c's: the index of the key before it in its chain, plus 1; or 0 */
 };
 
-/* A stack, with the innermost object's keys on top. Zeroed, it is empty. */
+/* A stack, with the innermost object's keys on top. Zeroed but for its limits, it is empty. */
 struct json_keys {
 	struct json_key *keys;
 	uint32_t *chains; /* twice `size`: the index of the top key of each hash's chain, plus 1; or 0 */
 	size_t count;
-	size_t size;                 /* 0, or a power of two */
-	size_t total;                /* of the whole document so far, with those of closed objects */
-	struct budget_share *memory; /* where `size` of them are counted */
+	size_t size;                  /* 0, or a power of two */
+	size_t total;                 /* of the whole document so far, with those of closed objects */
+	size_t total_max, object_max; /* at most so many in all, and in one object */
+	struct budget_share *memory;  /* where `size` of them are counted */
 };
 
 /*

@@ -9,22 +9,54 @@
 
 #include "codec/json_tokens.h"
 
-struct json_scan *
-json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max, struct budget_share *memory)
+struct scan_limits {
+	size_t envelope; /* bytes */
+	size_t keys;     /* of all objects together */
+	size_t object_keys;
+};
+
+/* All but the slots. */
+static struct json_scan *
+scan_new(const struct scan_limits *limits, struct budget_share *memory)
 {
 	struct json_scan *s = malloc(sizeof(*s));
 
-	assert(count <= JSON_SLOTS_MAX);
 	if (s == NULL)
 		return NULL;
 	memset(s, 0, offsetof(struct json_scan, slots));
 	s->state = SCAN_VALUE;
 	s->place.role = JSON_ROLE_ROOT;
+	s->envelope_max = limits->envelope;
 	/* The envelope's limit is checked after each token, before the buffer's can be reached. */
-	buf_init(&s->text, JSON_ENVELOPE_MAX + 2 * JSON_PIECE_MAX);
+	buf_init(&s->text, limits->envelope + 2 * JSON_PIECE_MAX);
 	buf_count(&s->text, memory);
+	s->keys.total_max = limits->keys;
+	s->keys.object_max = limits->object_keys;
 	s->keys.memory = memory;
-	json_slots_init(&s->slots, slots, count, tensor_bytes_max, memory);
+	return s;
+}
+
+struct json_scan *
+json_scan_new(const struct json_slot *slots, size_t count, size_t tensor_bytes_max, struct budget_share *memory)
+{
+	const struct scan_limits limits = { JSON_ENVELOPE_MAX, JSON_KEYS_MAX, JSON_KEYS_MAX };
+	struct json_scan *s = scan_new(&limits, memory);
+
+	assert(count <= JSON_SLOTS_MAX);
+	if (s != NULL)
+		json_slots_init(&s->slots, slots, count, tensor_bytes_max, memory);
+	return s;
+}
+
+struct json_scan *
+json_scan_new_listed(const char *list, size_t tensor_bytes_max, struct budget_share *memory)
+{
+	const struct scan_limits limits = { JSON_LISTED_ENVELOPE_MAX, JSON_LISTED_KEYS_MAX,
+		JSON_LISTED_OBJECT_KEYS_MAX };
+	struct json_scan *s = scan_new(&limits, memory);
+
+	if (s != NULL)
+		json_slots_init_listed(&s->slots, list, tensor_bytes_max, memory);
 	return s;
 }
 
@@ -45,9 +77,9 @@ json_scan_free(struct json_scan *s)
 static int
 scan_check_text(const struct json_scan *s, struct err *e)
 {
-	if (s->text.len > JSON_ENVELOPE_MAX)
+	if (s->text.len > s->envelope_max)
 		return err_fail_at(e, ERR_BAD_JSON, s->token_at,
-		    "a body may have at most %zu bytes that are not tensors' data", JSON_ENVELOPE_MAX);
+		    "a body may have at most %zu bytes that are not tensors' data", s->envelope_max);
 	if (s->text.refused > 0)
 		return budget_refuse(s->slots.memory, s->text.refused, e);
 	return s->text.failed ? err_fail_memory(e) : 0;
@@ -155,4 +187,20 @@ json_scan_tensor(struct json_scan *s, size_t i)
 		return NULL;
 	assert(!s->slots.found[i].values.open);
 	return &s->slots.found[i].tensor;
+}
+
+size_t
+json_scan_listed_count(const struct json_scan *s)
+{
+	return s->slots.count;
+}
+
+struct tensor *
+json_scan_listed(struct json_scan *s, size_t i, bool *has_data)
+{
+	struct json_found *f = &s->slots.found[i];
+
+	assert(i < s->slots.count && !f->values.open);
+	*has_data = f->has_data;
+	return &f->tensor;
 }

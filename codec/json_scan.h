@@ -25,6 +25,11 @@
 #define JSON_KEYS_MAX 4096 /* members of all objects together */
 #define JSON_SLOTS_MAX 8
 
+/* The same limits for documents that list their tensors: 1,000 inputs and outputs with long names fit. */
+#define JSON_LISTED_ENVELOPE_MAX ((size_t)1024 * 1024)
+#define JSON_LISTED_KEYS_MAX 65536
+#define JSON_LISTED_OBJECT_KEYS_MAX 512 /* so that keys which were made to collide in json_keys.c cost little */
+
 struct json_slot {
 	const char *key;
 	enum datatype datatype; /* if the text names none; BOOL takes true, false, 1 and 0, and cannot be named */
@@ -40,6 +45,15 @@ struct json_scan;
  */
 struct json_scan *json_scan_new(
     const struct json_slot *slots, size_t count, size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
+
+/*
+ * A scanner for a document whose root lists its tensors in the member `list`, as the Open Inference Protocol does. Each
+ * element is an object that has `name`, a string, `shape` and `datatype`, and may have `data` like a slot's object;
+ * without `data` its values are elsewhere. NaN, Infinity and -Infinity are values of `data`. An element that does not
+ * fit, or a `list` that is not a list, is bad_tensor. `list` must outlive the scanner.
+ */
+struct json_scan *
+json_scan_new_listed(const char *list, size_t tensor_bytes_max, struct budget_share *memory) MUST_CHECK;
 
 /* Also frees the envelope and the tensors. */
 void json_scan_free(struct json_scan *s);
@@ -73,3 +87,10 @@ const struct cJSON *json_scan_envelope(const struct json_scan *s);
 
 /* After json_scan_settle: the tensor of slot `i`, or NULL: it has none. It lives as long as the scanner. */
 struct tensor *json_scan_tensor(struct json_scan *s, size_t i);
+
+/*
+ * After json_scan_finish: how many tensors are listed, and the i-th with its datatype and shape. Its values are there
+ * after json_scan_settle. Where it has no data, they are NULL, and the caller may set them: the scanner frees them.
+ */
+size_t json_scan_listed_count(const struct json_scan *s);
+struct tensor *json_scan_listed(struct json_scan *s, size_t i, bool *has_data);

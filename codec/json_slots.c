@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "codec/json_slots.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
-#include "codec/excerpt.h"
 #include "codec/json_doubts.h"
 #include "codec/json_integer.h"
 
@@ -14,13 +14,24 @@ void
 json_slots_init(
     struct json_slots *s, const struct json_slot *slots, size_t count, size_t bytes_max, struct budget_share *memory)
 {
+	json_slots_init_listed(s, NULL, bytes_max, memory);
 	s->slots = slots;
 	s->count = count;
+	for (size_t i = 0; i < count; i++)
+		s->found[i] = (struct json_found){ .datatype = slots[i].datatype, .shape.count = 1 };
+}
+
+void
+json_slots_init_listed(struct json_slots *s, const char *list, size_t bytes_max, struct budget_share *memory)
+{
+	s->slots = NULL;
+	s->list = list;
+	s->count = 0;
+	s->capacity = JSON_SLOTS_MAX;
 	s->bytes_max = bytes_max;
 	s->bytes_left = bytes_max;
 	s->memory = memory;
-	for (size_t i = 0; i < count; i++)
-		s->found[i] = (struct json_found){ .datatype = slots[i].datatype, .shape.count = 1 };
+	s->found = s->few;
 }
 
 void
@@ -30,12 +41,16 @@ json_slots_fini(struct json_slots *s)
 		tensor_fini(&s->found[i].tensor);
 		json_doubts_free(s->found[i].values.doubts);
 	}
+	if (s->found != s->few)
+		free(s->found);
 }
 
-/* The tensor's name in messages. */
+/* The tensor's name in messages. Of listed tensors, one is read at a time. */
 static const char *
 slots_name(const struct json_slots *s, unsigned slot)
 {
+	if (s->slots == NULL)
+		return s->label;
 	return s->slots[slot].key[0] == '\0' ? "data" : s->slots[slot].key;
 }
 
@@ -47,8 +62,10 @@ key_is(const char *key, size_t len, const char *name)
 
 /* The role of a tensor object's member. */
 static enum json_role
-slots_member_role(const char *key, size_t len)
+slots_member_role(const struct json_slots *s, const char *key, size_t len)
 {
+	if (s->slots == NULL && key_is(key, len, "name"))
+		return JSON_ROLE_NAME;
 	if (key_is(key, len, "data"))
 		return JSON_ROLE_DATA;
 	if (key_is(key, len, "shape"))
@@ -62,13 +79,17 @@ json_slots_member(const struct json_slots *s, struct json_place parent, const ch
 	struct json_place place = { JSON_ROLE_PLAIN, parent.slot };
 
 	if (parent.role == JSON_ROLE_TENSOR)
-		place.role = slots_member_role(key, len);
+		place.role = slots_member_role(s, key, len);
 	if (parent.role != JSON_ROLE_ROOT)
+		return place;
+	if (s->list != NULL && key_is(key, len, s->list))
+		place.role = JSON_ROLE_LIST;
+	if (s->slots == NULL)
 		return place;
 	for (size_t i = 0; i < s->count && place.role == JSON_ROLE_PLAIN; i++) {
 		place.slot = (unsigned)i;
 		if (s->slots[i].key[0] == '\0')
-			place.role = slots_member_role(key, len);
+			place.role = slots_member_role(s, key, len);
 		else if (key_is(key, len, s->slots[i].key))
 			place.role = JSON_ROLE_TENSOR;
 	}
@@ -78,7 +99,7 @@ json_slots_member(const struct json_slots *s, struct json_place parent, const ch
 struct json_place
 json_slots_root_list(const struct json_slots *s, struct json_place root)
 {
-	for (size_t i = 0; i < s->count; i++)
+	for (size_t i = 0; s->slots != NULL && i < s->count; i++)
 		if (s->slots[i].key[0] == '\0')
 			return (struct json_place){ JSON_ROLE_TENSOR, (unsigned)i };
 	return root;
@@ -104,12 +125,66 @@ json_slots_element(struct json_place parent)
 	return parent;
 }
 
+/* Makes room for twice as many listed tensors. */
+static int
+slots_grow(struct json_slots *s, struct err *e)
+{
+	const size_t bytes = s->capacity * sizeof(*s->found);
+	struct json_found *found;
+
+	if (budget_ask(s->memory, s->found == s->few ? 2 * bytes : bytes, e) < 0)
+		return -1;
+	found = realloc(s->found == s->few ? NULL : s->found, 2 * bytes);
+	if (found == NULL)
+		return err_fail_memory(e);
+	if (s->found == s->few)
+		memcpy(found, s->few, bytes);
+	s->found = found;
+	s->capacity *= 2;
+	return 0;
+}
+
+int
+json_slots_listed(struct json_slots *s, struct json_place *out, struct err *e)
+{
+	if (s->count == s->capacity && slots_grow(s, e) < 0)
+		return -1;
+	*out = (struct json_place){ JSON_ROLE_TENSOR, (unsigned)s->count };
+	s->label_len = (size_t)snprintf(s->label, sizeof(s->label), "%s[%zu]", s->list, s->count);
+	s->found[s->count++] = (struct json_found){ .datatype = DATATYPE_FP32, .shape.count = 1 };
+	return 0;
+}
+
+void
+json_slots_name(struct json_slots *s, unsigned slot, const char *name, size_t len)
+{
+	char quote[EXCERPT_BYTES];
+
+	s->found[slot].has_name = true;
+	snprintf(s->label + s->label_len, sizeof(s->label) - s->label_len, " (\"%s\")", excerpt_text(name, len, quote));
+}
+
+/* Whether the role is that of a listed tensor. */
+static bool
+slots_lists(const struct json_slots *s, enum json_role role)
+{
+	return role == JSON_ROLE_TENSOR && s->slots == NULL;
+}
+
 int
 json_slots_check(const struct json_slots *s, struct json_place place, char c, uint64_t at, struct err *e)
 {
 	/* Null counts as absent; json_slots_object_end and the handlers refuse absent data. */
-	if (c == 'n' && place.role != JSON_ROLE_EXTENT)
+	if (c == 'n' && place.role != JSON_ROLE_EXTENT && !slots_lists(s, place.role))
 		return 0;
+	if (place.role == JSON_ROLE_LIST && c != '[')
+		return err_fail_at(
+		    e, ERR_BAD_TENSOR, at, "\"%s\" must be a list of objects, one for each tensor", s->list);
+	if (place.role == JSON_ROLE_TENSOR && slots_lists(s, place.role) && c != '{')
+		return err_fail_at(
+		    e, ERR_BAD_TENSOR, at, "%s: expected an object that describes a tensor", slots_name(s, place.slot));
+	if (place.role == JSON_ROLE_NAME && c != '"')
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: a name must be a string", slots_name(s, place.slot));
 	if (place.role == JSON_ROLE_DATA && c != '[')
 		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected a list of numbers%s", slots_name(s, place.slot),
 		    c == '{' ? JSON_TYPED_ARRAY_HINT : "");
@@ -187,21 +262,29 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 	return s->found[slot].has_data ? slots_reshape(s, slot, at, e) : 0;
 }
 
+/* Whether a tensor may name this datatype: a listed one also one that only raw bytes have. */
+static bool
+slots_may_name(const struct json_slots *s, enum datatype datatype)
+{
+	return datatype_is_textual(datatype) || (s->slots == NULL && datatype != DATATYPE_BOOL);
+}
+
 static int
-slots_unknown_datatype(const char *of, const char *name, size_t len, uint64_t at, struct err *e)
+slots_unknown_datatype(
+    const struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e)
 {
 	char known[64] = "", quote[EXCERPT_BYTES], near[SUGGEST_BYTES];
-	struct suggest s;
+	struct suggest suggest;
 
-	suggest_begin(&s, excerpt_text(name, len, quote));
+	suggest_begin(&suggest, excerpt_text(name, len, quote));
 	for (unsigned i = 0; i < DATATYPE_COUNT; i++)
-		if (datatype_is_textual((enum datatype)i)) {
-			suggest_try(&s, datatype_name((enum datatype)i));
+		if (slots_may_name(s, (enum datatype)i)) {
+			suggest_try(&suggest, datatype_name((enum datatype)i));
 			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", i > 0 ? ", " : "",
 			    datatype_name((enum datatype)i));
 		}
-	return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported in JSON; supported are %s%s",
-	    of, quote, known, suggest_text(&s, near));
+	return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported%s; supported are %s%s",
+	    slots_name(s, slot), quote, s->slots == NULL ? "" : " in JSON", known, suggest_text(&suggest, near));
 }
 
 /* The datatype of data that came before it is known at `at`: checks that the values fit the datatype and the limit. */
@@ -224,12 +307,22 @@ slots_choose(struct json_slots *s, unsigned slot, enum datatype datatype, uint64
 	return 0;
 }
 
+/* Data has this datatype, which only raw bytes may have. */
+static int
+slots_check_textual(const struct json_slots *s, unsigned slot, enum datatype datatype, uint64_t at, struct err *e)
+{
+	return datatype_is_textual(datatype) ?
+	    0 :
+	    err_fail_at(e, ERR_BAD_TENSOR, at, "%s: %s has no form in JSON; send its bytes", slots_name(s, slot),
+		datatype_name(datatype));
+}
+
 int
 json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_t len, uint64_t at, struct err *e)
 {
 	struct json_found *f = &s->found[slot];
 	enum datatype datatype;
-	const bool known = datatype_parse(name, len, &datatype) == 0 && datatype_is_textual(datatype);
+	const bool known = datatype_parse(name, len, &datatype) == 0 && slots_may_name(s, datatype);
 
 	/* A mask of 1 and 0 may name FP32. */
 	if (f->datatype == DATATYPE_BOOL && known && datatype == DATATYPE_FP32)
@@ -238,7 +331,9 @@ json_slots_datatype(struct json_slots *s, unsigned slot, const char *name, size_
 		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "datatype of %s: a mask has none; leave it out", slots_name(s, slot));
 	if (!known)
-		return slots_unknown_datatype(slots_name(s, slot), name, len, at, e);
+		return slots_unknown_datatype(s, slot, name, len, at, e);
+	if (f->has_data && slots_check_textual(s, slot, datatype, at, e) < 0)
+		return -1;
 	f->named = true;
 	if (f->values.open)
 		return slots_choose(s, slot, datatype, at, e);
@@ -257,8 +352,11 @@ json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a,
 		.count_max = s->bytes_left / datatype_size(f->datatype),
 		.bytes_max = s->bytes_max,
 		.memory = s->memory,
+		.non_finite = s->slots == NULL,
 	};
 
+	if (f->named && slots_check_textual(s, slot, f->datatype, at, e) < 0)
+		return -1;
 	f->data_at = at;
 	return json_array_begin(a, slots_name(s, slot), &f->shape, &values, at, e);
 }
@@ -303,9 +401,30 @@ json_slots_settle(struct json_slots *s, enum datatype by_layer, struct err *e)
 	return 0;
 }
 
-int
-json_slots_object_end(const struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
+/* A listed tensor's object ends. Its data may follow as raw bytes. */
+static int
+slots_listed_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 {
+	struct json_found *f = &s->found[slot];
+	struct tensor *t = &f->tensor;
+	const char *missing = !f->has_name ? "name" : f->shape.rank == 0 ? "shape" : !f->named ? "datatype" : NULL;
+
+	if (missing != NULL)
+		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s has no \"%s\"", slots_name(s, slot), missing);
+	if (f->has_data)
+		return 0;
+	t->datatype = f->datatype;
+	t->rank = f->shape.rank;
+	memcpy(t->shape, f->shape.extents, t->rank * sizeof(*t->shape));
+	t->count = f->shape.count;
+	return 0;
+}
+
+int
+json_slots_object_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
+{
+	if (s->slots == NULL)
+		return slots_listed_end(s, slot, at, e);
 	if (s->found[slot].has_data)
 		return 0;
 	return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: the tensor object has no \"data\"", slots_name(s, slot));

@@ -112,9 +112,13 @@ scan_value(struct json_scan *s, struct json_input *in, char c, struct err *e)
 {
 	const struct scan_frame *f = scan_top(s);
 
-	if (f != NULL && !f->object)
-		s->place = json_slots_element(f->place);
-	else if (f == NULL && c == '[')
+	if (f != NULL && !f->object) {
+		if (f->place.role == JSON_ROLE_LIST) {
+			if (json_slots_listed(&s->slots, &s->place, e) < 0)
+				return -1;
+		} else
+			s->place = json_slots_element(f->place);
+	} else if (f == NULL && c == '[')
 		s->place = json_slots_root_list(&s->slots, s->place);
 	if (!json_starts_number(c) && c != '"' && c != '[' && c != '{' && scan_literal(c) == NULL)
 		return scan_unexpected(s, c, e);
@@ -225,6 +229,8 @@ scan_text_end(struct json_scan *s, struct err *e)
 		result = json_slots_datatype(&s->slots, s->place.slot, s->text.bytes + at, len, s->token_at, e);
 	else if (s->place.role == JSON_ROLE_EXTENT)
 		result = json_slots_extent(&s->slots, s->place.slot, s->text.bytes + at, len, s->token_at, e);
+	else if (s->place.role == JSON_ROLE_NAME)
+		json_slots_name(&s->slots, s->place.slot, s->text.bytes + at, len);
 	buf_byte(&s->text, '"');
 	scan_value_end(s);
 	return result;

@@ -35,7 +35,8 @@ struct json_scan {
 	struct json_place place; /* of the next value, or the one that is being read */
 	unsigned depth;          /* of `frames` */
 
-	struct buf text;   /* the envelope's text so far */
+	struct buf text; /* the envelope's text so far */
+	size_t envelope_max;
 	uint64_t token_at; /* the current token's beginning in the document */
 	size_t token_text; /* and in `text` */
 

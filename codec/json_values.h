@@ -12,7 +12,8 @@ struct json_doubts; /* json_doubts.h */
 
 struct json_values {
 	enum datatype datatype;
-	bool open; /* the datatype is not known yet: doubles, with `doubts` (NULL: none) */
+	bool non_finite; /* NaN, Infinity and -Infinity are values */
+	bool open;       /* the datatype is not known yet: doubles, with `doubts` (NULL: none) */
 	struct json_doubts *doubts;
 	unsigned char *bytes;
 	size_t count;
