@@ -3,13 +3,16 @@
 
 #include <stdlib.h>
 
+#include "codec/oip_inputs.h"
+
 struct body {
 	const struct form_ops *form;
 	void *reader; /* of that form */
 	struct coding_decoder *decoder;
 	struct digest *digest; /* of what comes out, or NULL */
 	size_t bytes_max;
-	size_t bytes; /* without the coding, so far */
+	size_t bytes;        /* without the coding, so far */
+	size_t header_bytes; /* of them, that the form parses when they have come; 0: it does not */
 };
 
 /* Takes bytes without the coding: a bomb goes off here, at the first byte beyond the limit. */
@@ -36,6 +39,7 @@ body_new(const struct body_options *options)
 		return NULL;
 	b->form = form_ops(options->form);
 	b->bytes_max = options->bytes_max;
+	b->header_bytes = options->header_bytes;
 	b->digest = options->digest;
 	if (options->coding != CODING_IDENTITY)
 		b->decoder = coding_decoder_new(options->coding, body_take, b, b->form->damaged);
@@ -77,6 +81,12 @@ body_envelope_bytes(const struct body *b)
 	return b->form->document ? b->form->envelope_bytes(b->reader) : 0;
 }
 
+size_t
+body_due_bytes(const struct body *b)
+{
+	return b->bytes < b->header_bytes ? body_envelope_bytes(b) : 0;
+}
+
 int
 body_finish(struct body *b, struct err *e)
 {
@@ -101,4 +111,13 @@ struct tensor *
 body_tensor(struct body *b, size_t slot)
 {
 	return b->form->tensor(b->reader, slot);
+}
+
+const struct oip_input *
+body_inputs(const struct body *b, size_t *count)
+{
+	const struct oip_inputs *x = b->form->inputs(b->reader);
+
+	*count = x->count;
+	return x->inputs;
 }

@@ -7,6 +7,7 @@
 #include "codec/coding.h"
 #include "codec/form.h"
 #include "codec/json_scan.h"
+#include "codec/oip.h"
 
 struct body;
 
@@ -16,8 +17,9 @@ struct body_options {
 	enum coding coding;
 	const struct json_slot *slots; /* the tensors that a document may hold (json_scan.h) */
 	size_t slot_count;
-	size_t tensors;   /* how many a body without a document holds: the first slots', of any datatype */
-	size_t bytes_max; /* of the decoded body, and of its tensors */
+	size_t tensors;      /* how many a body without a document holds: the first slots', of any datatype */
+	size_t bytes_max;    /* of the decoded body, and of its tensors */
+	size_t header_bytes; /* of FORM_OIP: those of its document (oip.h); 0: all */
 
 	/* Where the tensors' memory is counted; the caller gives it back. NULL: it is not counted. */
 	struct budget_share *memory;
@@ -54,6 +56,11 @@ int body_finish(struct body *b, struct err *e) MUST_CHECK;
  * to the values.
  */
 int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
+
+/*
+ * The bytes of an envelope that the next call of body_feed may have to parse; 0 where only body_finish parses it.
+ */
+size_t body_due_bytes(const struct body *b);
 
 /* After body_finish: the envelope, or NULL for a form that has none, and where there is no body (NULL). */
 const struct cJSON *body_envelope(const struct body *b);

@@ -6,6 +6,7 @@
 static const struct form_ops *const forms[FORM_COUNT] = {
 	[FORM_JSON] = &form_json,
 	[FORM_NPY] = &form_npy,
+	[FORM_OIP] = &form_oip,
 };
 
 const struct form_ops *
@@ -20,7 +21,7 @@ form_carrying(unsigned tensors)
 	unsigned set = 0;
 
 	for (unsigned form = 0; form < FORM_COUNT; form++)
-		if (forms[form]->document || tensors > 0)
+		if (!forms[form]->by_route && (forms[form]->document || tensors > 0))
 			set |= 1u << form;
 	return set;
 }
@@ -37,7 +38,7 @@ form_holding(enum datatype datatype)
 	unsigned set = 0;
 
 	for (unsigned form = 0; form < FORM_COUNT; form++)
-		if (forms[form]->holds(datatype))
+		if (!forms[form]->by_route && forms[form]->holds(datatype))
 			set |= 1u << form;
 	return set;
 }

@@ -10,12 +10,13 @@ begin(struct request *rq)
 
 	if (rq->coding != CODING_IDENTITY && budget_ask(&rq->workspace.memory, CODING_DECODER_BYTES, &rq->err) < 0)
 		return -1;
-	rq->body = body_new(&(struct body_options){ .form = rq->form,
+	rq->body = body_new(&(struct body_options){ .form = route->body == BODY_OIP ? FORM_OIP : rq->form,
 	    .coding = rq->coding,
 	    .slots = rq->slots,
 	    .slot_count = inputs_slots(route->inputs, rq->slots),
 	    .tensors = route->tensors_in,
 	    .bytes_max = rq->body_max_bytes,
+	    .header_bytes = rq->oip_header_bytes,
 	    .memory = &rq->workspace.memory,
 	    .digest = rq->digest });
 	return rq->body == NULL ? err_fail_memory(&rq->err) : 0;

@@ -27,7 +27,8 @@ state_is_long(const struct snapshot *s)
 bool
 request_body_is_long(const struct request *rq)
 {
-	return rq->file != NULL && safetensors_body_is_long(rq->file);
+	return (rq->file != NULL && safetensors_body_is_long(rq->file)) ||
+	    (rq->body != NULL && body_due_bytes(rq->body) >= LONG_ENVELOPE_BYTES);
 }
 
 bool

@@ -119,7 +119,7 @@ negotiate_form(const char *content_type, enum form *out)
 	if (content_type == NULL || !next_element(&content_type, &el))
 		return 0;
 	for (int form = 0; form < FORM_COUNT; form++)
-		if (equals(&el, form_ops((enum form)form)->media_type)) {
+		if (!form_ops((enum form)form)->by_route && equals(&el, form_ops((enum form)form)->media_type)) {
 			*out = (enum form)form;
 			return 0;
 		}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "codec/oip_inputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "codec/excerpt.h"
+#include "codec/safetensors_names.h"
+
+/* The parameters of values in shared memory begin so. */
+#define SHARED_MEMORY "shared_memory_"
+#define BINARY_SIZE "binary_data_size"
+
+static struct safetensors_text
+input_name(const void *owner, uint32_t at)
+{
+	const struct oip_inputs *x = owner;
+
+	return (struct safetensors_text){ x->inputs[at].name, strlen(x->inputs[at].name) };
+}
+
+static int
+inputs_check_names(const struct oip_inputs *x, struct budget_share *memory, struct err *e)
+{
+	struct names names;
+	uint32_t at;
+	char quote[EXCERPT_BYTES];
+	int result;
+
+	if (x->count < 2)
+		return 0;
+	names_init(&names, input_name, x, memory);
+	for (size_t i = 0; i < x->count; i++)
+		names_add(&names, hash_mix(hash_text(HASH_START, x->inputs[i].name)), (uint32_t)i);
+	if (names.items.failed)
+		result = names.items.refused > 0 ? budget_refuse(memory, names.items.refused, e) : err_fail_memory(e);
+	else if ((result = names_sort(&names, &at)) < 0)
+		err_set(e, ERR_BAD_TENSOR, "the input \"%s\" is given twice",
+		    excerpt_text(x->inputs[at].name, strlen(x->inputs[at].name), quote));
+	names_fini(&names);
+	return result;
+}
+
+/* Reads the parameter binary_data_size of an input without data. */
+static int
+input_check_size(const struct oip_input *in, const struct cJSON *given, bool follow, struct err *e)
+{
+	const size_t bytes = in->tensor->count * datatype_size(in->tensor->datatype);
+	char quote[EXCERPT_BYTES], shown[ENVELOPE_SHOWN_BYTES];
+	uint64_t size;
+
+	excerpt_text(in->name, strlen(in->name), quote);
+	if (given == NULL)
+		return err_fail(
+		    e, ERR_BAD_TENSOR, "the input \"%s\" has neither \"data\" nor \"" BINARY_SIZE "\"", quote);
+	if (!follow)
+		return err_fail(e, ERR_BAD_TENSOR,
+		    "the input \"%s\" has \"" BINARY_SIZE
+		    "\", but the request has no header Inference-Header-Content-Length",
+		    quote);
+	if (envelope_uint64(given, &size) < 0)
+		return err_fail(e, ERR_BAD_TENSOR,
+		    "the input \"%s\": \"" BINARY_SIZE "\" must be a whole number, 0 or more, not %s", quote,
+		    envelope_shown(given, shown));
+	if (size == bytes)
+		return 0;
+	return err_fail(e, ERR_BAD_TENSOR,
+	    "the input \"%s\": \"" BINARY_SIZE "\" is %llu, but its shape and datatype need %zu bytes", quote,
+	    (unsigned long long)size, bytes);
+}
+
+/* Finds out where an input's values are. */
+static int
+input_read(struct oip_input *in, const struct cJSON *member, bool follow, struct err *e)
+{
+	const struct cJSON *parameters = envelope_get(member, "parameters"), *given;
+	char quote[EXCERPT_BYTES], shown[ENVELOPE_SHOWN_BYTES];
+
+	in->name = envelope_text(envelope_get(member, "name"));
+	excerpt_text(in->name, strlen(in->name), quote);
+	if (parameters != NULL && envelope_type(parameters) != ENVELOPE_OBJECT)
+		return err_fail(e, ERR_BAD_TENSOR, "the input \"%s\": \"parameters\" must be an object, not %s", quote,
+		    envelope_shown(parameters, shown));
+	for (const struct cJSON *p = envelope_first(parameters); p != NULL; p = envelope_next(p))
+		if (strncmp(envelope_key(p), SHARED_MEMORY, strlen(SHARED_MEMORY)) == 0)
+			return err_fail(e, ERR_BAD_PARAMETER,
+			    "the input \"%s\": shared memory is not supported; send the values", quote);
+	given = envelope_get(parameters, BINARY_SIZE);
+	if (in->binary)
+		return input_check_size(in, given, follow, e);
+	return given == NULL ?
+	    0 :
+	    err_fail(e, ERR_BAD_TENSOR, "the input \"%s\" has both \"data\" and \"" BINARY_SIZE "\"", quote);
+}
+
+int
+oip_inputs_init(
+    struct oip_inputs *x, struct json_scan *document, bool follow, struct budget_share *memory, struct err *e)
+{
+	const struct cJSON *member = envelope_first(envelope_get(json_scan_envelope(document), OIP_INPUTS));
+	const size_t count = json_scan_listed_count(document);
+	bool has_data;
+
+	x->inputs = x->few;
+	x->count = 0;
+	if (count > OIP_FEW) {
+		if (budget_ask(memory, count * sizeof(*x->inputs), e) < 0)
+			return -1;
+		if ((x->inputs = calloc(count, sizeof(*x->inputs))) == NULL)
+			return err_fail_memory(e);
+	}
+	for (; x->count < count; x->count++, member = envelope_next(member)) {
+		struct oip_input *in = &x->inputs[x->count];
+
+		in->tensor = json_scan_listed(document, x->count, &has_data);
+		in->binary = !has_data;
+		if (input_read(in, member, follow, e) < 0)
+			return -1;
+	}
+	return inputs_check_names(x, memory, e);
+}
+
+void
+oip_inputs_fini(struct oip_inputs *x)
+{
+	if (x->inputs != x->few)
+		free(x->inputs);
+}
