@@ -43,6 +43,11 @@ enum decimal_result decimal_long_read(const char *floor, const char *p, const ch
 #define DECIMAL_F32_BYTES 32
 #define DECIMAL_F64_BYTES 40
 
+/* The most bytes of a text: -0.0000ddddd, -ddddddddddddddd0 of 16 digits, -d.dddddddddddddddde-308. */
+#define DECIMAL_F16_TEXT 12
+#define DECIMAL_F32_TEXT 17
+#define DECIMAL_F64_TEXT 24
+
 /* Writes a finite value as a JSON number, without a NUL. Returns the text's length. -0 is "-0". */
 size_t decimal_write_f16(uint16_t bits, char *out);
 size_t decimal_write_f32(float value, char *out);

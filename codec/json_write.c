@@ -6,9 +6,14 @@
 #include <string.h>
 
 #include "codec/json_nesting.h"
+#include "codec/json_non_finite.h"
 
 #define ITEMS_AT_ONCE ((size_t)64)
 
+/* Where the text of values is shorter, a run of them has several stops. */
+#define LEAST_USUAL_BYTES ((size_t)8)
+
+static_assert(JSON_NON_FINITE_BYTES <= DECIMAL_F16_TEXT, "json_tensor_bytes_max is too small");
 static_assert(
     DECIMAL_F16_BYTES <= DECIMAL_F64_BYTES && DECIMAL_F32_BYTES <= DECIMAL_F64_BYTES, "JSON_TENSOR_ROOM is too small");
 
@@ -23,6 +28,7 @@ struct list {
 	const size_t *extents;
 	unsigned depth; /* levels of brackets around an item; 0 for an empty list alone */
 	size_t items;
+	bool any; /* values need not be finite */
 };
 
 /* The list of this shape (rank >= 1), which must outlive it, as `values` must. */
@@ -30,7 +36,7 @@ static void
 list_init(struct list *l, const size_t *shape, unsigned rank, enum datatype datatype, const void *values, size_t stride)
 {
 	assert(datatype_is_textual(datatype));
-	*l = (struct list){ values, datatype, stride, shape, json_nesting_depth(shape, rank), 1 };
+	*l = (struct list){ values, datatype, stride, shape, json_nesting_depth(shape, rank), 1, false };
 	if (shape[l->depth - 1] == 0) {
 		l->values = NULL;
 		l->depth--;
@@ -72,6 +78,8 @@ list_value(const struct list *l, enum datatype datatype, size_t i, char *out)
 static char *
 list_item(const struct list *l, size_t i, char *out)
 {
+	if (l->any && l->values != NULL && json_non_finite_find(l->datatype, l->values, i, i + 1) == i)
+		return out + json_non_finite_write(l->datatype, l->values, i, out);
 	if (l->values != NULL)
 		return list_value(l, l->datatype, i, out);
 	*out++ = '[';
@@ -121,6 +129,17 @@ list_run(const struct list *l, size_t *next, size_t stop, char *out, const char 
 	return list_run_of(l, DATATYPE_FP16, next, stop, out, limit);
 }
 
+/* How far a run of values goes: to `stop`, or to the first that is not finite of those that there may be room for. */
+static size_t
+list_run_stop(const struct list *l, size_t next, size_t stop, size_t room)
+{
+	const size_t n = room / LEAST_USUAL_BYTES + 1;
+
+	if (!l->any)
+		return stop;
+	return json_non_finite_find(l->datatype, l->values, next, stop - next < n ? stop : next + n);
+}
+
 /* Writes from item *next on, at least one into JSON_TENSOR_ROOM bytes, and moves it. Returns the bytes written. */
 static size_t
 list_read(const struct list *l, size_t *next, char *out, size_t size)
@@ -142,7 +161,8 @@ list_read(const struct list *l, size_t *next, char *out, size_t size)
 		if (*next < l->items)
 			*out++ = ',';
 		if (l->values != NULL && brackets == 0)
-			out = list_run(l, next, row_end - 1, out, limit);
+			out =
+			    list_run(l, next, list_run_stop(l, *next, row_end - 1, (size_t)(limit - out)), out, limit);
 	}
 	return (size_t)(out - start);
 }
@@ -231,7 +251,25 @@ json_tensor_items(const struct tensor *t)
 }
 
 size_t
-json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size)
+json_tensor_bytes_max(const struct tensor *t)
+{
+	static const size_t text_bytes[] = { [DATATYPE_FP16] = DECIMAL_F16_TEXT,
+		[DATATYPE_FP32] = DECIMAL_F32_TEXT,
+		[DATATYPE_FP64] = DECIMAL_F64_TEXT };
+	struct list l;
+	size_t lists = 1, bytes;
+
+	list_of_tensor(&l, t);
+	bytes = l.items * ((l.values != NULL ? text_bytes[l.datatype] : strlen("[]")) + strlen(","));
+	for (unsigned i = 0; i < l.depth; i++) {
+		bytes += 2 * lists;
+		lists *= l.extents[i];
+	}
+	return bytes + JSON_TENSOR_ROOM;
+}
+
+static size_t
+tensor_read(const struct tensor *t, bool any, struct json_tensor_cursor *cursor, char *out, size_t size)
 {
 	struct list l;
 	size_t len;
@@ -239,7 +277,20 @@ json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char
 	if (cursor->done)
 		return 0;
 	list_of_tensor(&l, t);
+	l.any = any;
 	len = list_read(&l, &cursor->next, out, size);
 	cursor->done = cursor->next == l.items;
 	return len;
+}
+
+size_t
+json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size)
+{
+	return tensor_read(t, false, cursor, out, size);
+}
+
+size_t
+json_tensor_read_any(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size)
+{
+	return tensor_read(t, true, cursor, out, size);
 }

@@ -28,11 +28,20 @@ struct json_tensor_cursor {
 };
 
 /*
+ * The most bytes that all of the list may have, and that writing it in JSON_TENSOR_ROOM and more at a time may use. The
+ * values may be anything.
+ */
+size_t json_tensor_bytes_max(const struct tensor *t);
+
+/*
  * Writes the next part of the tensor's `data` list, nested or flat by t->nested, into out[0..size), and moves the
  * cursor. Values must be finite. Returns the bytes written: 0 only if cursor->done was set before or size <
  * JSON_TENSOR_ROOM.
  */
 size_t json_tensor_read(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size);
+
+/* The same for values that may be NaN, Infinity and -Infinity, and are written so, though JSON has no such numbers. */
+size_t json_tensor_read_any(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size);
 
 /* How many items that list has: values or, where an extent is 0, empty lists. At least one. */
 size_t json_tensor_items(const struct tensor *t);

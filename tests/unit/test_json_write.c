@@ -2,6 +2,7 @@
 /* The JSON encoder: texts, and tensors block by block, which must come out the same whatever the blocks. */
 #include "tests/unit/unit.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,9 +80,11 @@ START_TEST(head)
 }
 END_TEST
 
+typedef size_t read_tensor(const struct tensor *t, struct json_tensor_cursor *cursor, char *out, size_t size);
+
 /* The tensor's data in blocks of `size` bytes, each allocated exactly; to be freed. */
 static char *
-read_blocks(const struct tensor *t, size_t size)
+read_blocks_by(read_tensor *read, const struct tensor *t, size_t size)
 {
 	struct json_tensor_cursor cursor = { 0 };
 	char *text = NULL, *block;
@@ -92,31 +95,46 @@ read_blocks(const struct tensor *t, size_t size)
 	while (!cursor.done) {
 		block = malloc(size);
 		ck_assert_ptr_nonnull(block);
-		len = json_tensor_read(t, &cursor, block, size);
+		len = read(t, &cursor, block, size);
 		ck_assert(len > 0 && len <= size);
 		fwrite(block, 1, len, out);
 		free(block);
 	}
-	ck_assert_uint_eq(json_tensor_read(t, &cursor, NULL, 0), 0);
+	ck_assert_uint_eq(read(t, &cursor, NULL, 0), 0);
 	fclose(out);
 	return text;
 }
 
+static char *
+read_blocks(const struct tensor *t, size_t size)
+{
+	return read_blocks_by(json_tensor_read, t, size);
+}
+
 /* Reads the tensor in blocks of many sizes: the text is `want` (unless NULL) every time. */
 static void
-check_tensor(const struct tensor *t, const char *want)
+check_tensor_by(read_tensor *read, const struct tensor *t, const char *want)
 {
-	char *whole = read_blocks(t, 1 << 20), *cut;
+	char *whole = read_blocks_by(read, t, 1 << 20), *cut;
 	size_t len = strlen(whole);
 
 	if (want != NULL)
 		ck_assert_str_eq(whole, want);
 	for (size_t size = JSON_TENSOR_ROOM; size < 200 || size < len / 2; size += size < 400 ? 1 : size / 3) {
-		cut = read_blocks(t, size);
+		cut = read_blocks_by(read, t, size);
 		ck_assert_str_eq(whole, cut);
 		free(cut);
 	}
+	ck_assert_uint_le(len + JSON_TENSOR_ROOM, json_tensor_bytes_max(t));
 	free(whole);
+}
+
+/* The same, also where values that are not finite would be written. */
+static void
+check_tensor(const struct tensor *t, const char *want)
+{
+	check_tensor_by(json_tensor_read, t, want);
+	check_tensor_by(json_tensor_read_any, t, want);
 }
 
 /* A tensor, nested or flat, and its text. */
@@ -244,6 +262,96 @@ START_TEST(least_room)
 }
 END_TEST
 
+/* What is not finite: its values and its names. */
+static const double others[] = { NAN, INFINITY, -INFINITY, -NAN };
+static const uint16_t other_halves[] = { 0x7e00, 0x7c00, 0xfc00, 0xfc01 };
+static const char *const other_names[] = { "NaN", "Infinity", "-Infinity", "NaN" };
+
+static void
+set_other(struct tensor *t, size_t i, size_t which)
+{
+	if (t->datatype == DATATYPE_FP64)
+		((double *)t->values)[i] = others[which];
+	else if (t->datatype == DATATYPE_FP32)
+		((float *)t->values)[i] = (float)others[which];
+	else
+		((uint16_t *)t->values)[i] = other_halves[which];
+}
+
+/* Values that are not finite, alone, side by side and far apart, come as their names, wherever a block ends. */
+START_TEST(not_finite)
+{
+	static const enum datatype datatypes[] = { DATATYPE_FP32, DATATYPE_FP64, DATATYPE_FP16 };
+	static const struct tensor_case cases[] = { { 1, { 1 }, 1, NULL, NULL }, { 1, { 300 }, 300, NULL, NULL },
+		{ 2, { 100, 3 }, 300, NULL, NULL }, { 3, { 2, 150, 1 }, 300, NULL, NULL } };
+	char want[4096], *nested, *to;
+	struct tensor t;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		size_t len = 0;
+
+		fill(&t, &cases[i], datatypes[_i]);
+		for (size_t k = 0, next = 0, n = 0; k < t.count; k++) {
+			char number[32];
+
+			snprintf(number, sizeof(number), "%.7g", 1.5 * (double)k);
+			if (k == next) {
+				set_other(&t, k, n % COUNT(others));
+				snprintf(number, sizeof(number), "%s", other_names[n % COUNT(others)]);
+				n++;
+				next += 1 + (n * n) % 60;
+			}
+			len += (size_t)snprintf(want + len, sizeof(want) - len, "%c%s", k == 0 ? '[' : ',', number);
+		}
+		snprintf(want + len, sizeof(want) - len, "]");
+		check_tensor_by(json_tensor_read_any, &t, want);
+		t.nested = true;
+		check_tensor_by(json_tensor_read_any, &t, NULL);
+		nested = read_blocks_by(json_tensor_read_any, &t, 1 << 20);
+		to = nested;
+		for (const char *from = nested; *from != '\0'; from++)
+			if (strchr("[]", *from) == NULL)
+				*to++ = *from;
+		want[len] = '\0';
+		ck_assert_int_eq(strncmp(nested, want + 1, (size_t)(to - nested)), 0);
+		ck_assert_uint_eq((size_t)(to - nested), len - 1);
+		free(nested);
+		tensor_fini(&t);
+	}
+}
+END_TEST
+
+/* No text is longer than json_tensor_bytes_max says: neither those of the widest values nor of any bits. */
+START_TEST(most_bytes)
+{
+	static const double wide[] = { -2.2250738585072014e-308, -1.7976931348623157e308, -1.2345678901234567e-5,
+		-123456789012345678901.0, -0.1234567890123456789 };
+	static const float wide_floats[] = { -1.17549435e-38f, -3.40282347e38f, -1.23456789e-5f, -1234567890123456.0f };
+	uint64_t bits = 88172645463325252; /* Marsaglia's xorshift */
+	char text[JSON_TENSOR_ROOM];
+	double d;
+	float f;
+
+	for (size_t i = 0; i < COUNT(wide); i++)
+		ck_assert_uint_le(decimal_write_f64(wide[i], text), DECIMAL_F64_TEXT);
+	for (size_t i = 0; i < COUNT(wide_floats); i++)
+		ck_assert_uint_le(decimal_write_f32(wide_floats[i], text), DECIMAL_F32_TEXT);
+	for (unsigned half = 0; half < 0x7c00; half++)
+		ck_assert_uint_le(decimal_write_f16((uint16_t)(half | 0x8000), text), DECIMAL_F16_TEXT);
+	for (int i = 0; i < 200000; i++) {
+		bits ^= bits << 13;
+		bits ^= bits >> 7;
+		bits ^= bits << 17;
+		memcpy(&d, &bits, sizeof(d));
+		memcpy(&f, &bits, sizeof(f));
+		if (isfinite(d))
+			ck_assert_uint_le(decimal_write_f64(d, text), DECIMAL_F64_TEXT);
+		if (isfinite(f))
+			ck_assert_uint_le(decimal_write_f32(f, text), DECIMAL_F32_TEXT);
+	}
+}
+END_TEST
+
 START_TEST(too_little_room)
 {
 	float value = 1;
@@ -281,6 +389,8 @@ unit_suite(void)
 	tcase_add_loop_test(tests, every_tensor, 0, (int)COUNT(tensors));
 	tcase_add_loop_test(tests, round_trip, 0, (int)COUNT(tensors));
 	tcase_add_test(tests, least_room);
+	tcase_add_loop_test(tests, not_finite, 0, 3);
+	tcase_add_test(tests, most_bytes);
 	tcase_add_test(tests, too_little_room);
 	tcase_add_test(tests, shape_text);
 	suite_add_tcase(suite, tests);
