@@ -41,10 +41,10 @@ struct form_ops {
 	size_t (*envelope_bytes)(const void *reader);
 	const struct oip_inputs *(*inputs)(const void *reader); /* FORM_OIP's alone */
 
-	/* Writing an answer; not of a form that is by_route. `begin` appends what stands before a tensor's values. */
+	/* Writing an answer. NULL in a form that is by_route. `begin` appends what stands before a tensor's values. */
 	bool (*holds)(enum datatype datatype);
 	void (*begin)(struct buf *b, const struct tensor *t);
-	/* Writes values block by block (json_tensor_read); NULL: they are sent as they lie in memory. */
+	/* Writes values as text, block by block (json_tensor_read). NULL: the form has none. */
 	size_t (*values)(const struct tensor *t, struct json_tensor_cursor *at, char *out, size_t room);
 };
 

@@ -207,4 +207,5 @@ const struct form_ops form_oip = {
 	.envelope = envelope,
 	.envelope_bytes = envelope_bytes,
 	.inputs = inputs,
+	.values = json_tensor_read_any,
 };

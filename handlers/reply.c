@@ -64,6 +64,17 @@ reply_part(struct reply *reply, const struct tensor *t, bool as_text)
 	reply->parts[reply->part_count++] = (struct reply_part){ t, reply->head.len, as_text };
 }
 
+void
+reply_tensor_text(struct reply *reply, const struct tensor *t)
+{
+	struct buf *b = &reply->head;
+	struct json_tensor_cursor cursor = { 0 };
+	char *room;
+
+	while (!cursor.done && (room = buf_reserve(b, JSON_TENSOR_ROOM)) != NULL)
+		b->len += form_ops(reply->form)->values(t, &cursor, room, b->size - b->len);
+}
+
 /* Begins the document's next member. */
 static void
 begin_member(struct buf *head, const char *name)

@@ -23,6 +23,12 @@ void reply_state(struct reply *reply, const struct snapshot *state);
  */
 void reply_part(struct reply *reply, const struct tensor *t, bool as_text);
 
+/*
+ * Appends those values to reply->head at once, as a JSON list: where the length of the text must be known. If something
+ * is stored, the room is reserved before: json_tensor_bytes_max.
+ */
+void reply_tensor_text(struct reply *reply, const struct tensor *t);
+
 /* Makes room for `count` tensors: before anything is stored, and before the first tensor. */
 int reply_expect_parts(struct reply *reply, struct workspace *ws, size_t count, struct err *e) MUST_CHECK;
 

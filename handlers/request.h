@@ -73,7 +73,7 @@ struct reply_part {
  */
 struct reply {
 	unsigned status;   /* 200 unless a handler says otherwise; 204 has no body */
-	enum form form;    /* that the client takes; FORM_JSON where the route has no other. The server's to set */
+	enum form form;    /* that the client takes, FORM_OIP of a BODY_OIP, else FORM_JSON. The server's to set */
 	bool has_location; /* the request's own path, with location_number behind it unless that is 0 */
 	bool has_count, has_seed, has_revision;
 	bool has_version;

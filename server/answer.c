@@ -8,7 +8,6 @@
 #include "handlers/placeholders.h"
 #include "handlers/routes.h"
 #include "server/answer_body.h"
-#include "server/negotiate.h"
 #include "server/oip_header.h"
 #include "server/problem.h"
 
@@ -168,7 +167,9 @@ media_type(const struct request *rq)
 {
 	if (rq->route->stream_type != NULL)
 		return rq->route->stream_type;
-	return rq->reply.oip_header_bytes > 0 ? MEDIA_TYPE_BYTES : form_ops(rq->reply.form)->media_type;
+	if (rq->reply.form == FORM_OIP && rq->reply.oip_header_bytes == 0)
+		return form_ops(FORM_JSON)->media_type;
+	return form_ops(rq->reply.form)->media_type;
 }
 
 static struct MHD_Response *

@@ -240,7 +240,7 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct range
 static int
 check_oip_accept(const char *accept, struct err *e)
 {
-	enum form form;
+	enum form form; /* not the answer's */
 
 	if (negotiate_answer_form(accept, 1u << FORM_JSON, FORM_JSON, &form) == 0 ||
 	    negotiate_answer_type(accept, MEDIA_TYPE_BYTES) == 0)
@@ -249,21 +249,31 @@ check_oip_accept(const char *accept, struct err *e)
 	    "this call answers with application/json or " MEDIA_TYPE_BYTES "; Accept must allow one of them");
 }
 
-/* What the client accepts; after the body's form is known, which is the default of the answer's. */
+/* The answer's form, after the body's is known, which is the default. */
 static int
-check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
+choose_form(const char *accept, struct request *rq, struct err *e)
 {
 	const unsigned given = form_carrying(rq->route->tensors_out);
 	char list[FORM_LIST_BYTES];
 
+	if (rq->route->body == BODY_OIP) {
+		rq->reply.form = FORM_OIP;
+		return check_oip_accept(accept, e);
+	}
+	if (negotiate_answer_form(accept, given, rq->form, &rq->reply.form) == 0)
+		return 0;
+	return err_fail(
+	    e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", form_list(given, list));
+}
+
+/* What the client accepts. */
+static int
+check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
+{
 	if (rq->route->stream_type != NULL)
 		return check_stream_wishes(h, rq, &wishes->range, e);
-	if (rq->route->body == BODY_OIP && check_oip_accept(h->headers.value[HEADER_ACCEPT], e) < 0)
+	if (choose_form(h->headers.value[HEADER_ACCEPT], rq, e) < 0)
 		return -1;
-	if (rq->route->body != BODY_OIP &&
-	    negotiate_answer_form(h->headers.value[HEADER_ACCEPT], given, rq->form, &rq->reply.form) < 0)
-		return err_fail(
-		    e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", form_list(given, list));
 	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &wishes->coding, &wishes->coding_must) <
 	    0)
 		return err_fail(e, ERR_NOT_ACCEPTABLE, "an answer is sent without a coding, or with gzip or deflate");
