@@ -41,6 +41,7 @@ states_ask(struct request *rq, struct states_reading *reading, size_t limit)
 		.which = reading->which,
 		.after = reading->after[0] != '\0' ? reading->after : NULL,
 		.limit = limit,
+		.may_be_empty = reading->may_be_empty,
 		.memory = &rq->workspace.memory };
 }
 

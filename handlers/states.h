@@ -7,6 +7,7 @@
 /* Kept between the steps of a request. Zero it first. */
 struct states_reading {
 	struct store_which which;
+	bool may_be_empty;              /* as in struct store_states */
 	size_t counted;                 /* of the request's memory beside its answer, before the page at hand */
 	char after[STORE_NAME_MAX + 1]; /* the last layer of the page before; "": none */
 };

@@ -238,7 +238,7 @@ sqlite_freeze_model(struct backend *b, struct model_freeze *f, struct err *e)
 	return 0;
 }
 
-/* One row: name, and for layers definition, revision, features, frozen. */
+/* One row: a layer's name, definition, revision, features, frozen; or a model's name, and what serves. */
 static int
 entry_from_row(sqlite3_stmt *row, void *out, struct err *e)
 {
@@ -248,8 +248,10 @@ entry_from_row(sqlite3_stmt *row, void *out, struct err *e)
 	if (name == NULL)
 		return err_fail_memory(e);
 	memcpy(entry->name, name, strnlen(name, STORE_NAME_MAX));
-	if (sqlite3_column_count(row) == 1)
+	if (sqlite3_column_count(row) == 2) {
+		entry->serving = (uint64_t)sqlite3_column_int64(row, 1);
 		return 0;
+	}
 	definition = (const char *)sqlite3_column_text(row, 1);
 	entry->definition = definition == NULL ? NULL : strdup(definition);
 	entry->revision = (uint64_t)sqlite3_column_int64(row, 2);

@@ -219,7 +219,10 @@
 	    "SELECT l.name, l.definition, s.revision, s.features, s.frozen FROM model m JOIN layer l ON l.model_id = " \
 	    "m.id" \
 	    " JOIN state s ON s.layer_id = l.id WHERE m.name = ?1 AND l.name > ?2 ORDER BY l.name LIMIT ?3") \
-	X(LIST_MODELS, "SELECT name FROM model WHERE name > ?2 ORDER BY name LIMIT ?3")
+	X(LIST_MODELS, \
+	    "SELECT m.name," \
+	    " coalesce((SELECT to_number FROM serving WHERE model_id = m.id ORDER BY id DESC LIMIT 1), 0)" \
+	    " FROM model m WHERE m.name > ?2 ORDER BY m.name LIMIT ?3")
 
 enum statement {
 #define STATEMENT_ENUM(name, sql) STATEMENT_##name,

@@ -110,6 +110,7 @@ struct store_entry {
 	uint64_t revision;
 	uint64_t features;
 	bool frozen;
+	uint64_t serving; /* of models: the number of the version that serves; 0: live */
 };
 
 /* A layer's committed state; errors no_such_layer, no_such_model, no_such_version, no_such_alias. */

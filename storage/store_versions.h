@@ -98,6 +98,7 @@ struct store_states {
 	struct store_which which;
 	const char *after;           /* only names above it; NULL: from the first */
 	size_t limit;                /* at most so many; fewer also where their lists are long */
+	bool may_be_empty;           /* a live model without layers is no error */
 	struct budget_share *memory; /* counts the snapshots that have to be loaded */
 
 	const struct snapshot **entries; /* the operation's own, with a reference to each */

@@ -207,7 +207,7 @@ versions_states(struct backend *b, struct cache *cache, struct store_states *lis
 		return err_fail_memory(e);
 	if (load_page(b, cache, &at, list, e) < 0)
 		return -1;
-	return list->count > 0 || list->after != NULL ? 0 : versions_refuse_empty(list->model, e);
+	return list->count > 0 || list->after != NULL || list->may_be_empty ? 0 : versions_refuse_empty(list->model, e);
 }
 
 int

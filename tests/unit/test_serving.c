@@ -316,6 +316,55 @@ START_TEST(aliases_and_switches_in_pages)
 }
 END_TEST
 
+START_TEST(the_list_of_models_says_what_serves)
+{
+	static const struct step to[] = { SERVE("2", ERR_NONE, 2), SERVE("1", ERR_NONE, 1),
+		SERVE("live", ERR_NONE, 0) };
+	struct store *s = open_with_versions();
+	struct store_op op;
+
+	(void)scratch_write(s,
+	    (struct store_write){ .kind = STORE_LAYER_CREATE, .model = "n", .layer = "l", .create.definition = "d" });
+	for (size_t i = 0; i < COUNT(to); i++) {
+		run_steps(s, &to[i], 1, false);
+		op = scratch_run(s, (struct store_op){ .kind = STORE_MODEL_LIST, .list.limit = 10 });
+		ck_assert_uint_eq(op.list.count, 2);
+		ck_assert_str_eq(op.list.entries[0].name, "m");
+		ck_assert_uint_eq(op.list.entries[0].serving, to[i].number);
+		ck_assert_str_eq(op.list.entries[1].name, "n");
+		ck_assert_uint_eq(op.list.entries[1].serving, 0);
+		store_op_fini(&op);
+	}
+	store_close(s);
+}
+END_TEST
+
+static enum err_code
+list_live_states(struct store *s, const char *model, bool may_be_empty)
+{
+	struct store_op op = scratch_run(s,
+	    (struct store_op){
+		.kind = STORE_STATES_GET, .states = { .model = model, .limit = 10, .may_be_empty = may_be_empty } });
+	const enum err_code code = op.err.code;
+
+	if (code == ERR_NONE)
+		ck_assert_uint_eq(op.states.count, 0);
+	store_op_fini(&op);
+	return code;
+}
+
+START_TEST(a_model_without_layers)
+{
+	struct store *s = open_with_versions();
+
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_LAYER_DELETE });
+	ck_assert_int_eq(list_live_states(s, "m", false), ERR_NO_SUCH_LAYER);
+	ck_assert_int_eq(list_live_states(s, "m", true), ERR_NONE);
+	ck_assert_int_eq(list_live_states(s, "none", true), ERR_NO_SUCH_MODEL);
+	store_close(s);
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -326,6 +375,8 @@ unit_suite(void)
 	tcase_add_loop_test(t, switches_aliases_and_deletions_see_each_other, 0, 2);
 	tcase_add_loop_test(t, a_model_that_is_deleted_and_made_again, 0, 2);
 	tcase_add_test(t, aliases_and_switches_in_pages);
+	tcase_add_test(t, the_list_of_models_says_what_serves);
+	tcase_add_test(t, a_model_without_layers);
 	suite_add_tcase(s, t);
 	return s;
 }
