@@ -248,6 +248,19 @@ usage_get(struct usage *u, const char *model, uint64_t version, struct usage_cou
 	pthread_mutex_unlock(&u->lock);
 }
 
+size_t
+usage_places_used(struct usage *u)
+{
+	size_t used;
+
+	if (u == NULL)
+		return 0;
+	pthread_mutex_lock(&u->lock);
+	used = u->used;
+	pthread_mutex_unlock(&u->lock);
+	return used;
+}
+
 /* Whether a place is taken, and by the model (NULL: by any). */
 static bool
 is_taken(const struct place *p, const char *model)

@@ -61,6 +61,9 @@ void usage_note(struct usage *u, const char *model, uint64_t version, const stru
 /* The counters of a model's version; zeros where it has none. */
 void usage_get(struct usage *u, const char *model, uint64_t version, struct usage_counts *out);
 
+/* How many places were ever used: a bound of the entries that there are. */
+size_t usage_places_used(struct usage *u);
+
 /*
  * Copies up to `max` entries with counters, of a model or of all (NULL). *at is 0 at first and then says where to go
  * on; it is USAGE_END when there are no more. A call may copy none. Entries are in no order, and one that is forgotten

@@ -146,10 +146,12 @@ START_TEST(a_list_comes_in_pieces)
 
 	ck_assert_ptr_nonnull(found);
 	ck_assert_uint_eq(list(u, NULL, found, 10), 0);
+	ck_assert_uint_eq(usage_places_used(u), 0);
 	for (unsigned i = 0; i < PLACES; i++) {
 		snprintf(name, sizeof(name), "m%u", i / 10);
 		usage_note(u, name, i % 10, &good);
 	}
+	ck_assert_uint_eq(usage_places_used(u), PLACES);
 	ck_assert_uint_eq(list(u, NULL, found, 1), PLACES);
 	ck_assert_uint_eq(list(u, NULL, found, 333), PLACES);
 	ck_assert_uint_eq(list(u, "m7", found, 333), 10);
@@ -250,6 +252,7 @@ START_TEST(without_a_table_nothing_is_noted)
 	ck_assert_uint_eq(succeeded(NULL, "m"), 0);
 	ck_assert_uint_eq(list(NULL, NULL, found, 1), 0);
 	ck_assert(!usage_is_unloaded(NULL, "m"));
+	ck_assert_uint_eq(usage_places_used(NULL), 0);
 	ck_assert_int_eq(usage_check_loaded(NULL, "m", &e), 0);
 	usage_load(NULL, "m");
 	usage_forget(NULL, "m");
