@@ -16,9 +16,17 @@ typedef size_t answer_values(const struct request *rq);
 /* root.c, openapi.c, health.c, backup.c */
 handler root_get, openapi_get, health_get_live, health_get_ready, backup_get, backup_get_finish;
 
+/* root.c, oip_model.c, oip_repository.c, oip_stats.c: the Open Inference Protocol, but for its calls */
+extern const struct input *const oip_index_inputs[], *const oip_repository_inputs[];
+handler oip_server_get, oip_metadata_get, oip_config_get, oip_describe_finish, oip_ready_get, oip_ready_get_finish;
+handler oip_index_post, oip_index_post_finish, oip_repository_post, oip_load_finish, oip_unload_finish;
+handler oip_stats_all, oip_stats_get, oip_stats_get_finish;
+answer_values oip_stats_values;
+
 /* models.c; no_content_finish answers every deletion */
 handler models_list, models_list_finish, model_get, model_get_finish, model_delete, no_content_finish;
 answer_values models_values, layers_values;
+void model_delete_end(struct request *rq);
 
 /* layers.c */
 extern const struct input *const layer_get_inputs[];

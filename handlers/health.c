@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Health, as the Open Inference Protocol defines it. Live: the server answers. Ready: it can do work. While it shuts
- * down it refuses every request, probes too (server/head.c).
+ * Health, as the Open Inference Protocol defines it. Live: the server answers. Ready: it can do work; the protocol's
+ * text has the member "live" there too, and its clients read "ready". While the daemon shuts down it refuses every
+ * request, probes too (server/head.c).
  */
 #include "handlers/handlers.h"
 
@@ -18,6 +19,6 @@ health_get_ready(struct request *rq, struct err *e)
 {
 	if (!store_healthy(rq->store))
 		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the last write to the store failed");
-	buf_text(&rq->reply.head, "{\"ready\":true}");
+	buf_text(&rq->reply.head, "{\"live\":true,\"ready\":true}");
 	return 0;
 }

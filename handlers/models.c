@@ -119,6 +119,15 @@ model_delete(struct request *rq, struct err *e)
 	return 0;
 }
 
+/* A later model of that name is loaded and unused. Also if the client has hung up. */
+void
+model_delete_end(struct request *rq)
+{
+	if (rq->model != NULL && request_stored(rq))
+		usage_forget(rq->usage, rq->model);
+	rq->model = NULL; /* when this is called again, the arena's memory may be gone */
+}
+
 int
 no_content_finish(struct request *rq, struct err *e)
 {

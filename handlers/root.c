@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The name, the version and the first links, for a person who opens the address in a browser. */
+/* The name and the version: with the first links, for a person who opens the address in a browser; and GET /v2. */
 #include "handlers/handlers.h"
 
 int
@@ -11,5 +11,16 @@ root_get(struct request *rq, struct err *e)
 	    "\",\"links\":{\"models\":\"/v1/models\",\"normalize\":\"/v1/normalize\","
 	    "\"openapi\":\"/openapi.json\",\"backup\":\"/v1/backup\","
 	    "\"live\":\"/v2/health/live\",\"ready\":\"/v2/health/ready\"}}\n");
+	return 0;
+}
+
+int
+oip_server_get(struct request *rq, struct err *e)
+{
+	(void)e;
+	buf_text(&rq->reply.head,
+	    "{\"name\":\"normd\",\"version\":\"" NORMD_VERSION
+	    "\",\"extensions\":[\"binary_tensor_data\",\"model_repository\","
+	    "\"model_configuration\",\"statistics\"]}");
 	return 0;
 }

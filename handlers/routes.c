@@ -9,6 +9,10 @@
 #define MODEL "/v1/models/{model}"
 #define LAYER MODEL "/layers/{layer}"
 
+/* A model of the Open Inference Protocol, and a version of one. */
+#define OIP_MODEL "/v2/models/{model}"
+#define OIP_VERSION OIP_MODEL "/versions/{version}"
+
 /* The table is searched from the top, so the most frequent calls come first. */
 const struct route routes[] = {
 	{ "POST", LAYER "/train", .inputs = train_inputs, .body = BODY_INPUTS, .tensors_in = 1, .tensors_out = 1,
@@ -22,13 +26,33 @@ const struct route routes[] = {
 	{ "GET", "/openapi.json", .start = openapi_get },
 	{ "GET", "/v2/health/live", .any_query = true, .probe = true, .start = health_get_live },
 	{ "GET", "/v2/health/ready", .any_query = true, .probe = true, .start = health_get_ready },
+	{ "GET", "/v2", .any_query = true, .start = oip_server_get },
+	/* Before the model whose name is this word. */
+	{ "GET", "/v2/models/stats", .any_query = true, .start = oip_stats_all, .answer_values = oip_stats_values },
+	{ "GET", OIP_MODEL, .any_query = true, .start = oip_metadata_get, .finish = oip_describe_finish },
+	{ "GET", OIP_VERSION, .any_query = true, .start = oip_metadata_get, .finish = oip_describe_finish },
+	{ "GET", OIP_MODEL "/ready", .any_query = true, .start = oip_ready_get, .finish = oip_ready_get_finish },
+	{ "GET", OIP_VERSION "/ready", .any_query = true, .start = oip_ready_get, .finish = oip_ready_get_finish },
+	{ "GET", OIP_MODEL "/config", .any_query = true, .start = oip_config_get, .finish = oip_describe_finish },
+	{ "GET", OIP_VERSION "/config", .any_query = true, .start = oip_config_get, .finish = oip_describe_finish },
+	{ "GET", OIP_MODEL "/stats", .any_query = true, .start = oip_stats_get, .finish = oip_stats_get_finish,
+	    .answer_values = oip_stats_values },
+	{ "GET", OIP_VERSION "/stats", .any_query = true, .start = oip_stats_get, .finish = oip_stats_get_finish },
+	{ "POST", "/v2/repository/index", .body = BODY_INPUTS, .inputs = oip_index_inputs, .body_optional = true,
+	    .bytes_are_json = true, .any_query = true, .start = oip_index_post, .finish = oip_index_post_finish },
+	{ "POST", "/v2/repository/models/{model}/load", .body = BODY_INPUTS, .inputs = oip_repository_inputs,
+	    .body_optional = true, .bytes_are_json = true, .any_query = true, .start = oip_repository_post,
+	    .finish = oip_load_finish },
+	{ "POST", "/v2/repository/models/{model}/unload", .body = BODY_INPUTS, .inputs = oip_repository_inputs,
+	    .body_optional = true, .bytes_are_json = true, .any_query = true, .start = oip_repository_post,
+	    .finish = oip_unload_finish },
 	{ "GET", "/v1/backup", .stream_type = "application/vnd.sqlite3", .start = backup_get,
 	    .finish = backup_get_finish },
 	{ "GET", "/v1/models", .inputs = page_inputs, .start = models_list, .finish = models_list_finish,
 	    .answer_values = models_values },
 	{ "GET", MODEL, .inputs = page_inputs, .start = model_get, .finish = model_get_finish,
 	    .answer_values = layers_values },
-	{ "DELETE", MODEL, .start = model_delete, .finish = no_content_finish },
+	{ "DELETE", MODEL, .start = model_delete, .finish = no_content_finish, .end = model_delete_end },
 	{ "PUT", MODEL "/frozen", .body = BODY_INPUTS, .inputs = model_frozen_inputs, .start = model_frozen_put,
 	    .finish = model_frozen_put_finish },
 	{ "POST", MODEL "/versions", .body = BODY_INPUTS, .inputs = version_create_inputs, .body_optional = true,
@@ -146,9 +170,18 @@ is_options(const char *method)
 	return strcmp(method, methods_route.method) == 0;
 }
 
+/* Two rows may have the path and the method, where a name is also a word. */
+static bool
+has_method(const struct buf *allow, const char *method)
+{
+	return allow->len > 0 && memmem(allow->bytes, allow->len, method, strlen(method)) != NULL;
+}
+
 static void
 add_method(struct buf *allow, const char *method)
 {
+	if (has_method(allow, method))
+		return;
 	buf_printf(allow, "%s%s", allow->len == 0 ? "" : ", ", method);
 	if (strcmp(method, "GET") == 0)
 		buf_text(allow, ", HEAD");

@@ -173,7 +173,7 @@ check_body_type(struct request *rq, const char *type, struct err *e)
 		return negotiate_file(type) == 0 ?
 		    0 :
 		    refuse_type(type, MEDIA_TYPE_BYTES " and application/vnd.safetensors", e);
-	if (rq->route->body == BODY_OIP)
+	if (rq->route->body == BODY_OIP || rq->route->bytes_are_json)
 		return negotiate_oip(type) == 0 ? 0 : refuse_type(type, "application/json and " MEDIA_TYPE_BYTES, e);
 	if (negotiate_form(type, &rq->form) == 0 && form_in(taken, rq->form))
 		return 0;

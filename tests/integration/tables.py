@@ -10,7 +10,9 @@ from normd import ROOT
 
 MODEL = "/v1/models/{model}"
 LAYER = MODEL + "/layers/{layer}"
-PREFIXES = {"MODEL": MODEL, "LAYER": LAYER, "": ""}
+OIP_MODEL = "/v2/models/{model}"
+OIP_VERSION = OIP_MODEL + "/versions/{version}"
+PREFIXES = {"MODEL": MODEL, "LAYER": LAYER, "OIP_MODEL": OIP_MODEL, "OIP_VERSION": OIP_VERSION, "": ""}
 
 
 def read(path):
@@ -36,7 +38,7 @@ def routes():
     """What handlers/routes.c says of each route: {(method, path): {column: text}}."""
     found = {}
     for row in re.findall(r'^\t\{ ("[A-Z]+", .*?) \},\n', read("handlers/routes.c"), re.S | re.M):
-        method, prefix, rest = re.match(r'"(\w+)", (LAYER\b|MODEL\b)? ?(?:"(/[^"]*)")?', row).groups(default="")
+        method, prefix, rest = re.match(r'"(\w+)", ([A-Z_]+\b)? ?(?:"(/[^"]*)")?', row).groups(default="")
         found[method, PREFIXES[prefix] + rest] = dict(re.findall(r'\.(\w+) = "?([^",]+)', row))
     return found
 

@@ -86,7 +86,7 @@ class Version(unittest.TestCase):
         self.assertEqual(daemon.curl("GET", "/").json["version"], version)
         self.assertEqual(re.findall(r"^ARG VERSION=(.*)", read("deploy/Dockerfile"), re.M), [version])
         self.assertEqual(re.search(r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$", page)[1], version)
-        self.assertEqual(re.findall(r'"name": ?"normd", ?"version": ?"([^"]*)"', page), [version])
+        self.assertEqual(re.findall(r'"name": ?"normd", ?"version": ?"([^"]*)"', page), [version] * 2)
         self.assertRegex(read("CHANGELOG.md"), rf"(?m)^## \[(Unreleased|{re.escape(version)})\]")
 
 

@@ -50,7 +50,7 @@ class Wire(DaemonTest):
         self.refused("bad_parameter", 400, "POST", self.path("bn", "train?ouput=false"), {"data": [[1], [2]]})
         self.refused("no_such_version", 404, "POST", self.path("bn", "infer?version=1"), {"data": [[1], [2]]})
         self.assertEqual(self.call("GET", "/v2/health/live?probe=1").json, {"live": True})
-        self.assertEqual(self.call("GET", "/v2/health/ready/").json, {"ready": True})
+        self.assertEqual(self.call("GET", "/v2/health/ready/").json, {"live": True, "ready": True})
 
     def test_true_and_false_as_other_languages_write_them(self):
         self.put_layer()

@@ -82,6 +82,10 @@ START_TEST(paths)
 		{ "POST", "/v1/models/a/layers/b/statistics/merge",
 		    "/v1/models/{model}/layers/{layer}/statistics/merge", "a", "b" },
 		{ "OPTIONS", "/v1/models/a/layers/b", "*", "a", "b" },
+		/* A word comes before a name. */
+		{ "GET", "/v2/models/stats", "/v2/models/stats", NULL, NULL },
+		{ "GET", "/v2/models/stats/stats", "/v2/models/{model}/stats", "stats", NULL },
+		{ "GET", "/v2/models/a", "/v2/models/{model}", "a", NULL },
 	};
 	char path[PLACEHOLDERS_PATH_BYTES];
 	struct found f;
@@ -112,6 +116,7 @@ START_TEST(refused_paths)
 		{ "GET", "/v1/models/a/layers", ERR_NO_SUCH_ROUTE, "no such route", "" },
 		{ "POST", "/v1/models/a/layers/b/train/c", ERR_NO_SUCH_ROUTE, "no such route", "" },
 		{ "POST", "/v1/models/a", ERR_METHOD_NOT_ALLOWED, "", "GET, HEAD, DELETE, OPTIONS" },
+		{ "POST", "/v2/models/stats", ERR_METHOD_NOT_ALLOWED, "", "GET, HEAD, OPTIONS" },
 		{ "get", "/v1/backup", ERR_METHOD_NOT_ALLOWED, "", "GET, HEAD, OPTIONS" },
 		/* Each placeholder has a check of its own, and is named. */
 		{ "DELETE", "/v1/models/.a", ERR_BAD_NAME, "\".a\" is not a valid model name", "" },
