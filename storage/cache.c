@@ -36,6 +36,7 @@ struct cache {
 	size_t entry_count;
 	struct entry *newest, *oldest;
 	size_t bytes, bytes_max;
+	size_t lent; /* of bytes_max */
 };
 
 struct cache *
@@ -170,15 +171,15 @@ grow_locked(struct cache *c)
 static void
 evict_locked(struct cache *c)
 {
-	while (c->bytes > c->bytes_max && c->oldest != NULL)
+	while (c->oldest != NULL && (c->lent > c->bytes_max || c->bytes > c->bytes_max - c->lent))
 		remove_locked(c, c->oldest);
 }
 
 void
-cache_limit(struct cache *c, size_t bytes_max)
+cache_lend(struct cache *c, size_t before, size_t now)
 {
 	pthread_mutex_lock(&c->lock);
-	c->bytes_max = bytes_max;
+	c->lent += now - before;
 	evict_locked(c);
 	pthread_mutex_unlock(&c->lock);
 }
@@ -416,8 +417,8 @@ cache_free(struct cache *c)
 {
 	if (c == NULL)
 		return;
-	c->bytes_max = 0;
-	evict_locked(c);
+	while (c->oldest != NULL)
+		remove_locked(c, c->oldest);
 	pthread_mutex_destroy(&c->lock);
 	free(c->buckets);
 	free(c);

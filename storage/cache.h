@@ -20,8 +20,8 @@ struct pointer {
 struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
 void cache_free(struct cache *c);                     /* NULL is fine */
 
-/* Changes the bytes that it may hold. */
-void cache_limit(struct cache *c, size_t bytes_max);
+/* Others take bytes of those that it may hold: `now`, where they had taken `before`. */
+void cache_lend(struct cache *c, size_t before, size_t now);
 
 /* The snapshot of a version (0: live), with a reference for the caller, or NULL. */
 const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer, uint64_t version);

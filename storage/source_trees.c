@@ -9,11 +9,10 @@
 #define MIB ((size_t)1 << 20)
 
 void
-source_trees_init(struct source_trees *t, struct cache *cache, size_t cache_bytes_max, size_t bytes_max)
+source_trees_init(struct source_trees *t, struct cache *cache, size_t bytes_max)
 {
 	memset(t, 0, sizeof(*t));
 	t->cache = cache;
-	t->cache_bytes_max = cache_bytes_max;
 	t->bytes_max = bytes_max;
 }
 
@@ -50,15 +49,15 @@ link_newest(struct source_trees *t, struct source_tree *tree)
 	tree->used_in = t->batch;
 }
 
-/* Counts `bytes` for a tree. The cache has the rest. */
+/* Counts `bytes` for a tree. */
 static void
 count_bytes(struct source_trees *t, struct source_tree *tree, size_t bytes)
 {
 	if (bytes == tree->bytes)
 		return;
+	cache_lend(t->cache, tree->bytes, bytes);
 	t->bytes += bytes - tree->bytes;
 	tree->bytes = bytes;
-	cache_limit(t->cache, t->cache_bytes_max > t->bytes ? t->cache_bytes_max - t->bytes : 0);
 }
 
 static void

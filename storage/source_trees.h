@@ -4,7 +4,7 @@
  * hold, those of the open transaction, so that any tree may be dropped between two writes: the least recently used
  * leave first. When a transaction or a change goes back, the trees that the batch has used are dropped too.
  *
- * Their bytes are taken from the cache's. The store's thread alone uses them.
+ * Their bytes are lent by the cache. The store's thread alone uses them.
  */
 #pragma once
 
@@ -26,15 +26,14 @@ struct source_tree {
 
 struct source_trees {
 	struct cache *cache;
-	size_t cache_bytes_max; /* of the cache and the trees together */
-	size_t bytes_max;       /* of the trees */
+	size_t bytes_max;
 	size_t bytes;
 	uint64_t batch;
 	struct source_tree *newest, *oldest;
 	struct source_tree *buckets[SOURCE_TREES_BUCKETS];
 };
 
-void source_trees_init(struct source_trees *t, struct cache *cache, size_t cache_bytes_max, size_t bytes_max);
+void source_trees_init(struct source_trees *t, struct cache *cache, size_t bytes_max);
 void source_trees_fini(struct source_trees *t);
 
 /* A batch begins. */

@@ -320,7 +320,7 @@ store_open(const struct store_options *options, struct err *e)
 		err_set_memory(e);
 		goto fail;
 	}
-	source_trees_init(&s->trees, s->cache, options->cache_bytes_max, options->sources_bytes_max);
+	source_trees_init(&s->trees, s->cache, options->sources_bytes_max);
 	path = sqlite_url_path(options->url, e);
 	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->definitions, e)) == NULL ||
 	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)

@@ -838,7 +838,7 @@ START_TEST(a_tree_is_counted_before_it_is_loaded)
 	struct cache *cache = cache_new(1 << 20);
 	struct err e;
 
-	source_trees_init(&trees, cache, 1 << 20, 1 << 20);
+	source_trees_init(&trees, cache, 1 << 20);
 	ck_assert_ptr_null(source_trees_get(&trees, &backend, &now, 1, &e));
 	ck_assert_uint_ge(bytes_while_loading, 3 * source_bytes(1));
 	ck_assert_uint_eq(trees.bytes, 0);
