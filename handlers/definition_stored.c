@@ -51,4 +51,4 @@ definition_judge(const void *parsed, size_t features, size_t weight_count, size_
 	return 0;
 }
 
-const struct store_definition_ops definition_ops = { parse_stored, free_stored };
+const struct store_definition_ops definition_ops = { .parse = parse_stored, .free = free_stored };

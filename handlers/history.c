@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GET .../history: the spread of a layer's running statistics over time, its present state first. */
 #include <inttypes.h>
+#include <math.h>
 
 #include "base/clock.h"
 #include "codec/json_write.h"
@@ -10,7 +11,7 @@
 #include "handlers/reply.h"
 
 /* The numbers of an entry. */
-#define MOMENT_VALUES ((size_t)10)
+#define MOMENT_VALUES ((size_t)11)
 
 size_t
 history_values(const struct request *rq)
@@ -60,14 +61,25 @@ add_moment(struct buf *b, const struct store_moment *m)
 	    b, ",\"revision\":%" PRIu64 ",\"num_batches_tracked\":%" PRIu64, m->revision, m->num_batches_tracked);
 	add_spread(b, "mean", &m->mean);
 	add_spread(b, "var", &m->var);
-	buf_text(b, ",\"drift\":null}");
+	buf_text(b, ",\"drift\":");
+	if (isnan(m->drift))
+		buf_text(b, "null");
+	else
+		json_add_double(b, m->drift);
+	buf_byte(b, '}');
 }
 
-/* Whether the layer's state is an entry: on the first page, if there were ever statistics. */
+/*
+ * Whether the layer's state is an entry: on the first page, if there were ever statistics, and inference has not made a
+ * row of it.
+ */
 static bool
 shows_present(const struct store_history *page)
 {
-	return page->before == 0 && (page->snapshot->statistics.mean != NULL || page->count > 0);
+	if (page->before != 0)
+		return false;
+	return page->count == 0 ? page->snapshot->statistics.mean != NULL :
+				  page->entries[0].revision != page->snapshot->revision;
 }
 
 /* The present state takes an entry's place, so the last one of the store's may have to wait for the next page. */
@@ -85,6 +97,7 @@ history_get_finish(struct request *rq, struct err *e)
 	buf_text(b, "{\"history\":[");
 	if (present) {
 		store_moment_of(page->snapshot, &now);
+		now.drift = page->drift;
 		add_moment(b, &now);
 	}
 	for (size_t i = 0; i < count; i++) {

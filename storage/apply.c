@@ -8,6 +8,7 @@
 
 #include "storage/moves.h"
 #include "storage/snapshot.h"
+#include "storage/window_rows.h"
 
 /* What a frozen layer refuses. */
 static const bool moves_statistics[STORE_WRITE_COUNT] = {
@@ -171,6 +172,17 @@ apply_model_freeze(struct batch *b, struct store_write *write, struct err *e)
 	return 0;
 }
 
+static int
+apply_window_reset(struct batch *b, struct store_write *write, struct err *e)
+{
+	struct working *w = write_layer(b, write, e);
+
+	if (w == NULL || window_rows_reset(b, w, e) < 0)
+		return -1;
+	w->window_reset = true;
+	return 0;
+}
+
 static bool
 moves_sources(const struct snapshot *state, const struct store_write *write)
 {
@@ -217,6 +229,7 @@ static int (*const table[STORE_WRITE_COUNT])(struct batch *b, struct store_write
 	[STORE_SOURCES_FOLD] = apply_sources_fold,
 	[STORE_FREEZE] = apply_freeze,
 	[STORE_MODEL_FREEZE] = apply_model_freeze,
+	[STORE_WINDOW_RESET] = apply_window_reset,
 	[STORE_PIN] = apply_pin,
 	[STORE_VERSION_MAKE] = apply_version_make,
 	[STORE_VERSION_DELETE] = apply_version_delete,

@@ -66,6 +66,8 @@ apply_serve(struct batch *b, struct store_write *write, struct err *e)
 		if (batch_wrote(b, b->backend->ops->add_switch(b->backend, write->model, &next, e)) < 0)
 			return -1;
 		batch_note_pointer(b, write->model, "");
+		if (batch_note_switch(b, write->model, e) < 0)
+			return -1;
 		latest = next;
 	}
 	if (write->version.switched != NULL)

@@ -84,6 +84,15 @@ struct used_version {
 	struct store_version version;
 };
 
+/* A layer's window as it is stored. */
+struct window_row {
+	int64_t serving; /* the id of the model's latest switch of what serves; 0: there was none */
+	int64_t since_s; /* when the window began; 0: there was no switch, and no values came yet */
+	uint64_t count;  /* 0: it is empty, also because it is from before that switch */
+	size_t features;
+	double *mean, *var; /* malloc'ed, or NULL */
+};
+
 struct backend_ops {
 	/*
 	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` is also called
@@ -183,14 +192,21 @@ struct backend_ops {
 	int (*delete_source)(struct backend *b, int64_t layer_id, const char *name, struct err *e);
 	int (*delete_sources)(struct backend *b, int64_t layer_id, struct err *e);
 	/*
-	 * The rows of a layer's history. last_moment sets the number and the time of the latest; without one it changes
-	 * nothing. add_moment adds moment->number, and deletes the row `thinned` (0: none). delete_layer and
-	 * delete_model leave rows to purge_history, which deletes up to `limit`; *purged: how many.
+	 * The rows of a layer's history. last_moment sets the number, the time and the revision of the latest; without
+	 * one it changes nothing. add_moment adds moment->number, and deletes the row `thinned` (0: none). delete_layer
+	 * and delete_model leave rows to purge_history, which deletes up to `limit`; *purged: how many.
 	 */
 	int (*last_moment)(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e);
 	int (*add_moment)(
 	    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e);
 	int (*purge_history)(struct backend *b, size_t limit, size_t *purged, struct err *e);
+	/*
+	 * A layer's window. load_window: *found is false if there is no such layer. save_window writes the moments,
+	 * with what `row` says otherwise. delete_layer and delete_model delete windows too.
+	 */
+	int (*load_window)(struct backend *b, int64_t layer_id, struct window_row *out, bool *found, struct err *e);
+	int (*save_window)(struct backend *b, int64_t layer_id, const struct window_row *row,
+	    const struct moments *moments, size_t features, struct err *e);
 	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 	/* Keeps and changes each layer whose flag was another. */

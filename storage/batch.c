@@ -142,6 +142,20 @@ batch_drop_version(struct batch *b, const char *model, uint64_t number, struct e
 	return 0;
 }
 
+int
+batch_note_switch(struct batch *b, const char *model, struct err *e)
+{
+	struct switched_model *s = arena_alloc(&b->arena, sizeof(*s));
+
+	if (s == NULL) {
+		b->broken = true; /* the switch is in the database already */
+		return err_fail_memory(e);
+	}
+	*s = (struct switched_model){ model, b->switched_models };
+	b->switched_models = s;
+	return 0;
+}
+
 static bool
 is_noted(const struct batch *b, const char *model)
 {
@@ -296,6 +310,17 @@ publish_layers(struct batch *b)
 	}
 }
 
+/* What came between the write and the commit belongs to the window that has ended. */
+static void
+clear_windows(struct batch *b)
+{
+	for (const struct switched_model *s = b->switched_models; s != NULL; s = s->next)
+		windows_clear_model(b->windows, s->model);
+	for (const struct working *w = b->first; w != NULL; w = w->next)
+		if (w->window_reset && w->exists)
+			windows_clear(b->windows, w->base->identity->id);
+}
+
 void
 batch_publish(struct batch *b)
 {
@@ -305,6 +330,7 @@ batch_publish(struct batch *b)
 	publish_layers(b);
 	if (b->several)
 		cache_publish_end(b->cache);
+	clear_windows(b);
 	for (const struct dropped_version *d = b->dropped_versions; d != NULL; d = d->next)
 		cache_drop_version(b->cache, d->model, d->number);
 	publish_pointers(b);

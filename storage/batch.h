@@ -10,6 +10,7 @@
 #include "storage/backend.h"
 #include "storage/cache.h"
 #include "storage/source_trees.h"
+#include "storage/windows.h"
 
 /* A layer as this batch has changed it so far. Arrays are the committed snapshot's or the batch's arena's. */
 struct working {
@@ -22,6 +23,7 @@ struct working {
 	struct statistics spare; /* arrays for the next update; mean NULL if there are none */
 	bool dirty;              /* to be saved */
 	bool parameters_dirty;
+	bool window_reset;    /* its window begins anew */
 	bool stale;           /* the database has changed the layer by itself: `base` is not what will be committed */
 	struct working *kept; /* as it was before the change at hand, which may go back; NULL: not touched by it */
 	struct working *next_kept;           /* the next that the change has touched */
@@ -45,15 +47,23 @@ struct dropped_version {
 	struct dropped_version *next;
 };
 
+/* A model that is served from another version now. */
+struct switched_model {
+	const char *model;
+	struct switched_model *next;
+};
+
 struct batch {
 	struct store *store; /* whose pins are taken */
 	struct backend *backend;
 	struct cache *cache;
 	struct source_trees *trees;
+	struct windows *windows;
 	const struct store_definition_ops *definitions;
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */
 	unsigned history_interval_s;
+	bool windows_are_due; /* a slice of windows is saved with this batch */
 	bool chores_are_due;
 	bool chores_go_on; /* a slice was full: the next should follow at once */
 	size_t keys_added;
@@ -67,6 +77,7 @@ struct batch {
 	struct batch_pointer *pointers; /* that may have changed; batch_save reads what they are */
 	size_t pointer_count;
 	struct dropped_version *dropped_versions;
+	struct switched_model *switched_models;
 	const struct store_change *change; /* the change at hand */
 	bool may_go_back;                  /* the change at hand: what it touches is kept */
 	struct working *kept;              /* what it has touched */
@@ -108,6 +119,9 @@ void batch_note_pointer(struct batch *b, const char *model, const char *name);
 
 /* A version was deleted: its states leave the cache with the commit. */
 int batch_drop_version(struct batch *b, const char *model, uint64_t number, struct err *e) MUST_CHECK;
+
+/* What serves a model was switched: the windows of its layers begin anew with the commit. */
+int batch_note_switch(struct batch *b, const char *model, struct err *e) MUST_CHECK;
 
 /*
  * The mark of a model, as the transaction has it. A state whose `since` is not above it may be one that a version has:

@@ -189,6 +189,7 @@ is_immediate(const struct store_write *write)
 	case STORE_SOURCE_PUT:
 	case STORE_SOURCE_DELETE:
 	case STORE_SOURCES_FOLD:
+	case STORE_WINDOW_RESET:
 		return true;
 	default:
 		return deletes(write) || is_of_model(write);

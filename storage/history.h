@@ -4,7 +4,8 @@
  *
  * Time is divided into intervals, and the last state of each becomes a row: when a layer is saved, and its committed
  * state is of an earlier interval, that state's moment is stored in the same transaction. So nothing waits in memory,
- * and a row never tells of what was not committed. The present state has no row; whoever lists adds it.
+ * and a row never tells of what was not committed. The present state has no row, unless inference has made one; whoever
+ * lists adds it where the latest row is of another revision.
  *
  * Rows are numbered from 1. The latest HISTORY_WHOLE rows of a layer are all there; of older ones, the older they are
  * the fewer (history_thinned).
@@ -36,8 +37,22 @@ uint64_t history_interval(int64_t layer_id, int64_t second, unsigned interval_s)
  */
 uint64_t history_thinned(uint64_t number);
 
+/* Windows of fewer values give no drift. */
+#define HISTORY_DRIFT_COUNT ((uint64_t)100)
+
+/* The greatest divergence (norm/divergence.h) of a window from the statistics of a state. NAN: not known. */
+double history_drift(const struct snapshot *state, const struct moments *window);
+
 /*
  * A layer is about to be saved: stores the moment of `past`, its committed state, if that is the last of its interval.
  * A state whose time is not known gets no row. If the clock was set back, no interval gets a second row.
  */
 int history_record(const struct batch *b, const struct snapshot *past, struct err *e) MUST_CHECK;
+
+/*
+ * A layer's window was saved. Stores a row also of a state that stands since an earlier interval, so that drift can be
+ * followed where nothing trains; first, if it has none, the row of when the state came to be so. In a batch before its
+ * changes.
+ */
+int history_record_window(struct batch *b, const struct layer_identity *identity, const struct moments *window,
+    size_t features, struct err *e) MUST_CHECK;

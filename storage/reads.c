@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/reads.h"
 
+#include <math.h>
+#include <stdlib.h>
+
+#include "storage/history.h"
 #include "storage/snapshot.h"
 #include "storage/versions.h"
+#include "storage/window_rows.h"
 
 static int
 find_layer(const struct committed *c, const char *model, const char *layer, struct budget_share *memory,
@@ -110,11 +115,46 @@ read_aliases(const struct committed *c, struct store_op *op, struct err *e)
 }
 
 static int
+read_window(const struct committed *c, struct store_op *op, struct err *e)
+{
+	struct store_window *window = &op->window;
+	struct window_values values;
+
+	if (find_layer(c, window->model, window->layer, window->memory, &window->snapshot, e) < 0)
+		return -1;
+	if (window->layer_id != 0 && window->layer_id != window->snapshot->identity->id)
+		return backend_refuse_layer(c->backend, window->model, window->layer, e);
+	if (window_rows_read(c, window->snapshot, window->memory, &values, e) < 0)
+		return -1;
+	window->moments = values.moments;
+	window->since_s = values.since_s;
+	window->lists = values.lists;
+	return 0;
+}
+
+/* Of the present state, where there is one to show it. */
+static int
+read_drift(const struct committed *c, struct store_history *list, struct err *e)
+{
+	struct window_values values;
+
+	list->drift = NAN;
+	if (list->before != 0 || list->snapshot->statistics.mean == NULL)
+		return 0;
+	if (window_rows_read(c, list->snapshot, list->memory, &values, e) < 0)
+		return -1;
+	list->drift = history_drift(list->snapshot, &values.moments);
+	free(values.lists);
+	budget_give(list->memory, values.bytes);
+	return 0;
+}
+
+static int
 read_history(const struct committed *c, struct store_op *op, struct err *e)
 {
 	struct store_history *list = &op->history;
 
-	if (find_layer(c, list->model, list->layer, list->memory, &list->snapshot, e) < 0)
+	if (find_layer(c, list->model, list->layer, list->memory, &list->snapshot, e) < 0 || read_drift(c, list, e) < 0)
 		return -1;
 	return c->backend->ops->list_moments(c->backend, list, e);
 }
@@ -130,6 +170,7 @@ static int (*const table[STORE_OP_COUNT])(const struct committed *c, struct stor
 	[STORE_SWITCHES_GET] = read_switches,
 	[STORE_ALIASES_GET] = read_aliases,
 	[STORE_HISTORY_GET] = read_history,
+	[STORE_WINDOW_GET] = read_window,
 };
 
 void

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "storage/backend.h"
+#include "storage/windows.h"
 
 /* Where committed state is. */
 struct committed {
 	struct backend *backend;
 	struct cache *cache;
+	struct windows *windows;
 };
 
 /* Answers any operation but STORE_CHANGE and STORE_BACKUP: its `done` is called. */

@@ -86,6 +86,15 @@ history_fini(struct store_op *op)
 }
 
 static void
+get_window_fini(struct store_op *op)
+{
+	free_snapshot(&op->window.snapshot);
+	free(op->window.lists);
+	op->window.lists = NULL;
+	op->window.moments = (struct moments){ 0 };
+}
+
+static void
 change_fini(struct store_op *op)
 {
 	change_forget(&op->change);
@@ -109,6 +118,7 @@ static void (*const table[STORE_OP_COUNT])(struct store_op *op) = {
 	[STORE_SWITCHES_GET] = switches_fini,
 	[STORE_ALIASES_GET] = aliases_fini,
 	[STORE_HISTORY_GET] = history_fini,
+	[STORE_WINDOW_GET] = get_window_fini,
 	[STORE_CHANGE] = change_fini,
 	[STORE_BACKUP] = backup_fini,
 };

@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "base/spare_memory.h"
+#include "storage/window.h"
 
 struct identity_block {
 	struct layer_identity identity; /* first: the outside sees only this */
 	atomic_uint references;
 	void (*free_parsed)(const void *parsed);
+	struct window window;
 	char definition[];
 };
 
@@ -65,6 +67,7 @@ layer_identity_new(int64_t id, const char *model, const char *name, const char *
 		free(b);
 		return NULL;
 	}
+	window_init(&b->window, ops->windows);
 	return &b->identity;
 }
 
@@ -82,8 +85,21 @@ layer_identity_unref(const struct layer_identity *identity)
 
 	if (b == NULL || atomic_fetch_sub_explicit(&b->references, 1, memory_order_acq_rel) != 1)
 		return;
+	window_fini(&b->window);
 	b->free_parsed(b->identity.parsed);
 	free(b);
+}
+
+size_t
+layer_identity_bytes(const struct layer_identity *identity)
+{
+	return sizeof(struct identity_block) + strlen(identity->definition);
+}
+
+void
+store_window_add(const struct snapshot *state, const struct moments *m)
+{
+	window_add(&identity_block(state->identity)->window, state->identity, state->statistics.features, m);
 }
 
 /* Copies `n` doubles to *next and moves it on; NULL stays NULL. */
@@ -177,5 +193,5 @@ snapshot_digest_set(const struct snapshot *layer, const unsigned char digest[SHA
 size_t
 snapshot_bytes(const struct snapshot *layer)
 {
-	return snapshot_block(layer)->bytes + sizeof(struct identity_block) + strlen(layer->identity->definition);
+	return snapshot_block(layer)->bytes + layer_identity_bytes(layer->identity);
 }

@@ -8,6 +8,8 @@
 struct layer_identity *layer_identity_new(int64_t id, const char *model, const char *name, const char *definition,
     const struct store_definition_ops *ops, struct err *e) MUST_CHECK;
 const struct layer_identity *layer_identity_ref(const struct layer_identity *identity);
+/* About how much memory it takes, without what its definition was parsed to. */
+size_t layer_identity_bytes(const struct layer_identity *identity);
 void layer_identity_unref(const struct layer_identity *identity); /* NULL is fine */
 
 /* A snapshot like `given`, with one reference. Copies all values and refers to the identity. NULL without memory. */

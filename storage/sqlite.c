@@ -15,6 +15,7 @@
 #include "storage/sqlite_sources.h"
 #include "storage/sqlite_states.h"
 #include "storage/sqlite_versions.h"
+#include "storage/sqlite_windows.h"
 
 static bool
 sqlite_in_transaction(struct backend *b)
@@ -345,6 +346,8 @@ static const struct backend_ops sqlite_ops = {
 	.last_moment = sqlite_last_moment,
 	.add_moment = sqlite_add_moment,
 	.purge_history = sqlite_purge_history,
+	.load_window = sqlite_load_window,
+	.save_window = sqlite_save_window,
 	.delete_layer = sqlite_delete_layer,
 	.delete_model = sqlite_delete_model,
 	.freeze_model = sqlite_freeze_model,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/sqlite_history.h"
 
+#include <math.h>
+
 #include "storage/sqlite_backend.h"
 
 /* The columns of LIST_MOMENTS; ADD_MOMENT takes them in the same order, after the layer's id. */
-enum { NUMBER, TIME, REVISION, BATCHES, MEAN, VAR = MEAN + 3 };
+enum { NUMBER, TIME, REVISION, BATCHES, MEAN, VAR = MEAN + 3, DRIFT = VAR + 3 };
 
 int
 sqlite_last_moment(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e)
@@ -17,6 +19,7 @@ sqlite_last_moment(struct backend *b, int64_t layer_id, struct store_moment *out
 	if (rc == SQLITE_ROW) {
 		out->number = (uint64_t)sqlite3_column_int64(stmt, NUMBER);
 		out->time_s = sqlite3_column_int64(stmt, TIME);
+		out->revision = (uint64_t)sqlite3_column_int64(stmt, REVISION);
 	}
 	return statement_end(stmt, rc, 0, e);
 }
@@ -52,6 +55,8 @@ sqlite_add_moment(
 	sqlite3_bind_int64(stmt, 2 + BATCHES, (sqlite3_int64)moment->num_batches_tracked);
 	bind_spread(stmt, 2 + MEAN, &moment->mean);
 	bind_spread(stmt, 2 + VAR, &moment->var);
+	if (!isnan(moment->drift))
+		sqlite3_bind_double(stmt, 2 + DRIFT, moment->drift);
 	if (statement_run(stmt, e) < 0)
 		return -1;
 	return thinned != 0 ? thin(b, layer_id, thinned, e) : 0;
@@ -132,6 +137,7 @@ read_moment(sqlite3_stmt *row, void *out, struct err *e)
 	m->num_batches_tracked = (uint64_t)sqlite3_column_int64(row, BATCHES);
 	m->mean = column_spread(row, MEAN);
 	m->var = column_spread(row, VAR);
+	m->drift = sqlite3_column_type(row, DRIFT) == SQLITE_NULL ? NAN : sqlite3_column_double(row, DRIFT);
 	return 0;
 }
 

@@ -170,6 +170,21 @@ static const char *const migrations[] = {
 	"CREATE TABLE history_gone("
 	"  layer_id INTEGER PRIMARY KEY"
 	") STRICT;",
+	/*
+	 * What inference has read of a layer since its window began. `switch`: the id of the model's row of serving
+	 * that was the latest then (0: none); with another one the window is empty. Blobs NULL: no values. var is
+	 * biased.
+	 */
+	"CREATE TABLE drift_window("
+	"  layer_id INTEGER PRIMARY KEY REFERENCES layer(id) ON DELETE CASCADE,"
+	"  switch INTEGER NOT NULL,"
+	"  since_s INTEGER NOT NULL,"
+	"  count INTEGER NOT NULL,"
+	"  mean BLOB,"
+	"  var BLOB"
+	") STRICT;"
+	/* How far the window was from the statistics; NULL: not known. */
+	"ALTER TABLE history ADD COLUMN drift REAL;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(migrations) / sizeof(migrations[0])))

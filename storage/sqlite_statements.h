@@ -188,8 +188,15 @@
 	    " ON CONFLICT(layer_id, name) DO UPDATE SET time_s = ?3, count = ?4, mean = ?5, var = ?6") \
 	X(DELETE_SOURCE, "DELETE FROM source WHERE layer_id = ?1 AND name = ?2") \
 	X(DELETE_SOURCES, "DELETE FROM source WHERE layer_id = ?1") \
-	X(LAST_MOMENT, "SELECT number, time_s FROM history WHERE layer_id = ?1 ORDER BY number DESC LIMIT 1") \
-	X(ADD_MOMENT, "INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)") \
+	/* A row from before the model's latest switch is as if it were not there. */ \
+	X(LOAD_WINDOW, \
+	    "SELECT coalesce(v.id, 0), coalesce(v.time_s, 0), w.since_s, w.count, w.mean, w.var FROM layer l" \
+	    " LEFT JOIN serving v ON v.id = (SELECT max(id) FROM serving WHERE model_id = l.model_id)" \
+	    " LEFT JOIN drift_window w ON w.layer_id = l.id AND w.switch = coalesce(v.id, 0) WHERE l.id = ?1") \
+	X(SAVE_WINDOW, "INSERT OR REPLACE INTO drift_window VALUES(?1, ?2, ?3, ?4, ?5, ?6)") \
+	X(LAST_MOMENT, \
+	    "SELECT number, time_s, revision FROM history WHERE layer_id = ?1 ORDER BY number DESC LIMIT 1") \
+	X(ADD_MOMENT, "INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)") \
 	X(DELETE_MOMENT, "DELETE FROM history WHERE layer_id = ?1 AND number = ?2") \
 	/* Layers whose history a chore deletes, and a slice of it: up to ?2 rows. */ \
 	X(LEAVE_HISTORY, \
@@ -205,7 +212,7 @@
 	X(DELETE_LEFT, "DELETE FROM history_gone WHERE layer_id = ?1") \
 	X(LIST_MOMENTS, \
 	    "SELECT number, time_s, revision, num_batches_tracked, mean_min, mean_median, mean_max," \
-	    " var_min, var_median, var_max FROM history WHERE layer_id = ?1 AND number < ?2" \
+	    " var_min, var_median, var_max, drift FROM history WHERE layer_id = ?1 AND number < ?2" \
 	    " ORDER BY number DESC LIMIT ?3") \
 	X(DELETE_LAYER, "DELETE FROM layer WHERE id = ?1") \
 	X(DELETE_MODEL, "DELETE FROM model WHERE name = ?1") \

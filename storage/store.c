@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "storage/batch.h"
 #include "storage/chores.h"
 #include "storage/copies.h"
@@ -21,6 +22,7 @@
 #include "storage/reads.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
+#include "storage/window_rows.h"
 
 struct store {
 	/* Immutable after open. */
@@ -35,6 +37,7 @@ struct store {
 	struct source_trees trees;
 	struct chores chores;
 	struct copies copies;
+	struct windows windows; /* but for what windows.h says is any thread's */
 
 	/* Guarded by `lock`. */
 	pthread_mutex_t lock;
@@ -66,6 +69,7 @@ append(struct op_list *list, struct store_op *op)
 static struct store_op *
 answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 {
+	const struct committed committed = { s->backend, s->cache, &s->windows };
 	struct op_list pins = { .last = &pins.first }, changes = { .last = &changes.first };
 	struct store_op *next;
 
@@ -78,19 +82,23 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 			append(op->change.writes->kind == STORE_PIN ? &pins : &changes, op);
 			*write_count += op->change.count;
 		} else {
-			reads_answer(&(struct committed){ s->backend, s->cache }, op);
+			reads_answer(&committed, op);
 		}
 	}
 	*pins.last = changes.first;
 	return pins.first;
 }
 
-/* Applies all, saves, commits. -1 with `e` when the batch as a whole failed; then nothing of it stands. */
+/*
+ * Applies all, saves, commits. Windows go first (window_rows.h). -1 with `e` when the batch as a whole failed; then
+ * nothing of it stands.
+ */
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
 {
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
+	b->broken = window_rows_save(b, e) < 0;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		if (batch_apply(b, &op->change, &op->err) < 0 && b->broken)
 			*e = op->err;
@@ -124,19 +132,24 @@ tell_all(struct store_op *ops)
 	}
 }
 
-static void
+/* True: it was committed. */
+static bool
 run_writes(struct store *s, struct store_op *ops, size_t count)
 {
+	bool committed;
 	struct batch b;
 	struct err e = { 0 };
 	const bool made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) == 0;
 
 	b.store = s;
 	b.trees = &s->trees;
+	b.windows = &s->windows;
+	b.windows_are_due = windows_are_due(&s->windows);
 	b.history_interval_s = s->history_interval_s;
 	source_trees_begin(&s->trees);
 	chores_begin(&s->chores, &b);
-	if (made && commit_batch(s, &b, ops, &e) == 0) {
+	committed = made && commit_batch(s, &b, ops, &e) == 0;
+	if (committed) {
 		atomic_store(&s->healthy, true);
 		batch_publish(&b);
 		chores_end(&s->chores, &b);
@@ -146,17 +159,24 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 		source_trees_drop_used(&s->trees);
 		fail_all(ops, &e);
 	}
+	if (b.windows_are_due)
+		windows_end_slice(&s->windows, committed);
 	batch_fini(&b); /* first: once told, a request gives back the budget that the batch's memory was counted in */
 	tell_all(ops);
+	return committed;
 }
 
-/* How long to wait for operations: until chores are due; only for a moment while a backup is made. */
+/* How long to wait for operations: until chores or windows are due; only for a moment while a backup is made. */
 static struct timespec
 wait_until(struct store *s)
 {
-	uint64_t soon_us = clock_monotonic_us() + copies_pause_us(&s->copies);
+	const uint64_t soon_us = clock_monotonic_us() + copies_pause_us(&s->copies);
+	const uint64_t windows_us = windows_wake_us(&s->windows);
+	uint64_t until_us = s->chores.due_us < windows_us ? s->chores.due_us : windows_us;
 
-	return clock_timespec(copies_runs(&s->copies) && soon_us < s->chores.due_us ? soon_us : s->chores.due_us);
+	if (copies_runs(&s->copies) && soon_us < until_us)
+		until_us = soon_us;
+	return clock_timespec(until_us);
 }
 
 /* Takes all operations that wait, in order; waits for some until wait_until. False: closing, and all are done. */
@@ -168,7 +188,7 @@ take_all(struct store *s, struct store_op **ops)
 	bool more;
 
 	pthread_mutex_lock(&s->lock);
-	while (s->first == NULL && s->released == NULL && !s->closing)
+	while (s->first == NULL && s->released == NULL && !s->closing && !windows_call(&s->windows))
 		if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != 0)
 			break;
 	*ops = s->first;
@@ -195,8 +215,8 @@ store_main(void *arg)
 	while (take_all(s, &ops)) {
 		began_us = clock_monotonic_us();
 		ops = answer_reads(s, ops, &count);
-		if (ops != NULL || chores_are_due(&s->chores))
-			run_writes(s, ops, count);
+		if (ops != NULL || chores_are_due(&s->chores) || windows_are_due(&s->windows))
+			(void)run_writes(s, ops, count);
 		copies_work(&s->copies, clock_monotonic_us() - began_us);
 	}
 	copies_abandon(&s->copies);
@@ -281,9 +301,32 @@ store_check_url(const char *url, struct err *e)
 	return sqlite_url_path(url, e) == NULL ? -1 : 0;
 }
 
+/* Any thread's: there is too much that is not saved. The lock: the store's thread must not miss the signal. */
+static void
+wake(void *arg)
+{
+	struct store *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	pthread_cond_signal(&s->wake);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* The store's thread has ended. */
+static void
+save_windows(struct store *s)
+{
+	windows_hurry(&s->windows);
+	while (s->windows.round_left > 0 && run_writes(s, NULL, 0))
+		;
+	if (s->windows.count > 0)
+		log_event(LOG_ERROR, "windows of inference could not be saved: what came last is lost", NULL, 0);
+}
+
 static void
 store_free(struct store *s)
 {
+	windows_fini(&s->windows); /* first: identities know it */
 	if (s->backend != NULL)
 		s->backend->ops->close(s->backend);
 	chores_close(&s->chores);
@@ -307,6 +350,7 @@ store_open(const struct store_options *options, struct err *e)
 		return NULL;
 	}
 	s->definitions = options->definitions;
+	s->definitions.windows = &s->windows;
 	s->queue_max = options->queue_max;
 	s->history_interval_s = options->history_interval_s != 0 ? options->history_interval_s : HISTORY_INTERVAL_S;
 	s->chores.key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
@@ -321,6 +365,9 @@ store_open(const struct store_options *options, struct err *e)
 		goto fail;
 	}
 	source_trees_init(&s->trees, s->cache, options->sources_bytes_max);
+	windows_init(&s->windows, options, s->cache);
+	s->windows.wake = wake;
+	s->windows.wake_arg = s;
 	path = sqlite_url_path(options->url, e);
 	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->definitions, e)) == NULL ||
 	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)
@@ -357,6 +404,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	store_stop(s);
+	save_windows(s);
 	copies_stop(&s->copies);
 	store_free(s);
 }

@@ -24,6 +24,7 @@
 #include "base/sha256.h"
 #include "norm/update.h"
 #include "storage/store_versions.h"
+#include "storage/store_windows.h"
 
 struct store;
 
@@ -37,6 +38,7 @@ struct store;
 struct store_definition_ops {
 	const void *(*parse)(const char *text, struct err *e);
 	void (*free)(const void *parsed);
+	struct windows *windows; /* the store's own */
 };
 
 /* How long a change's key is remembered, and how many keys are. */
@@ -184,6 +186,7 @@ enum store_write_kind {
 	STORE_SOURCES_FOLD,     /* takes `fold`; frozen, no_such_source */
 	STORE_FREEZE,           /* takes `frozen`; changes nothing if that is so already */
 	STORE_MODEL_FREEZE,     /* the same for all layers of the model; ignores `layer` and the precondition */
+	STORE_WINDOW_RESET,     /* begins a new window; the layer's state stays as it is */
 	/* Of a model's versions: take `version`; ignore `layer` and the precondition. Each is a change's only write. */
 	STORE_PIN,            /* pins all layers as they are; a change with a used key is repeated, and sets `made` */
 	STORE_VERSION_MAKE,   /* makes a pin a version */
@@ -295,6 +298,7 @@ enum store_op_kind {
 	STORE_SWITCHES_GET, /* switches */
 	STORE_ALIASES_GET,  /* aliases */
 	STORE_HISTORY_GET,  /* history */
+	STORE_WINDOW_GET,   /* window */
 	STORE_CHANGE,       /* change */
 	STORE_BACKUP,       /* -> copy: it holds at least what was committed when the operation was submitted */
 	STORE_OP_COUNT
@@ -316,6 +320,7 @@ struct store_op {
 		struct store_switches switches;
 		struct store_aliases aliases;
 		struct store_history history;
+		struct store_window window;
 		struct store_change change;
 		const struct store_copy *copy; /* a reference of the operation's own */
 	};
@@ -332,13 +337,15 @@ struct store_op {
 void store_op_fini(struct store_op *op);
 
 struct store_options {
-	const char *url;             /* "sqlite:PATH" */
-	size_t queue_max;            /* operations that may wait */
-	unsigned key_lifetime_s;     /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
-	uint64_t keys_max;           /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
-	unsigned history_interval_s; /* a layer's history has a row per so many seconds at most; 0: 60 */
-	size_t cache_bytes_max;      /* committed state kept in memory */
-	size_t sources_bytes_max;    /* the most of these that the totals of sources may take */
+	const char *url;              /* "sqlite:PATH" */
+	size_t queue_max;             /* operations that may wait */
+	unsigned key_lifetime_s;      /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
+	uint64_t keys_max;            /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
+	unsigned history_interval_s;  /* a layer's history has a row per so many seconds at most; 0: 60 */
+	size_t cache_bytes_max;       /* committed state kept in memory */
+	size_t sources_bytes_max;     /* the most of these that the totals of sources may take */
+	size_t windows_bytes_max;     /* of these, what windows may take before they are saved early; 0: an eighth */
+	uint64_t windows_interval_us; /* how often windows are saved; 0: STORE_WINDOWS_INTERVAL_US */
 	struct store_definition_ops definitions;
 };
 

@@ -141,11 +141,12 @@ struct store_moment {
 	uint64_t revision;
 	uint64_t num_batches_tracked;
 	struct spread mean, var; /* of the running statistics, over the features */
+	double drift;            /* the greatest divergence of the window from these; NAN: not known */
 };
 
 /*
- * What a state is like: its `time_s` is 0 if the time is not known, its number 0. Statistics that it does not have are
- * mean 0 and variance 1. Takes a while for many features.
+ * What a state is like: its `time_s` is 0 if the time is not known, its number 0, its drift NAN. Statistics that it
+ * does not have are mean 0 and variance 1. Takes a while for many features.
  */
 void store_moment_of(const struct snapshot *state, struct store_moment *out);
 
@@ -157,6 +158,7 @@ struct store_history {
 	struct budget_share *memory; /* counts the snapshot if it has to be loaded */
 
 	const struct snapshot *snapshot; /* the layer's state; a reference of the operation's own */
+	double drift;                    /* of its window, by now; as struct store_moment's */
 	struct store_moment *entries;    /* the operation's own; those with a time */
 	size_t count;
 	bool more;

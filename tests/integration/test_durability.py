@@ -160,14 +160,14 @@ class File(unittest.TestCase):
         self.daemon.stop()
         with sqlite3.connect(self.path) as db:
             self.assertEqual(db.execute("PRAGMA application_id").fetchone(), (0x6E726D64,))
-            self.assertEqual(db.execute("PRAGMA user_version").fetchone(), (4,))
+            self.assertEqual(db.execute("PRAGMA user_version").fetchone(), (5,))
             self.assertEqual(db.execute("PRAGMA journal_mode").fetchone(), ("wal",))
             tables = db.execute(
                 "SELECT name, strict FROM pragma_table_list WHERE schema='main' AND name NOT LIKE 'sqlite%'")
             self.assertEqual(sorted(tables),
-                             [(name, 1) for name in ("alias", "history", "history_gone", "idempotency", "kept", "layer",
-                                                     "model", "model_gone", "numbers", "parameters", "serving",
-                                                     "source", "state", "version")])
+                             [(name, 1) for name in ("alias", "drift_window", "history", "history_gone", "idempotency",
+                                                     "kept", "layer", "model", "model_gone", "numbers", "parameters",
+                                                     "serving", "source", "state", "version")])
 
 
 if __name__ == "__main__":

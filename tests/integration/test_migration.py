@@ -12,7 +12,7 @@ import unittest
 import old_store
 from normd import NORMD, Daemon
 
-SCHEMA = 4
+SCHEMA = 5
 # Definitions as they were stored before statistics could be kept online.
 BATCH_NORM = ('{"kind":"batch_norm","convention":"pytorch","num_features":null,"eps":0.00001,"momentum":%s,'
               '"averaging":"%s","affine":true,"track_running_stats":true,"channel_axis":1,"unbiased_running_var":%s,'

@@ -17,4 +17,4 @@ opaque_free(const void *parsed)
 	(void)parsed;
 }
 
-static const struct store_definition_ops opaque_definitions = { opaque_parse, opaque_free };
+static const struct store_definition_ops opaque_definitions = { .parse = opaque_parse, .free = opaque_free };

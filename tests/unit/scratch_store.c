@@ -50,8 +50,8 @@ scratch_open_with(size_t queue_max, unsigned key_lifetime_s)
 	return scratch_open_keys(queue_max, key_lifetime_s, 0);
 }
 
-static struct store *
-open_store(struct store_options options)
+struct store *
+scratch_open_options(struct store_options options)
 {
 	struct err e = { 0 };
 	struct store *s;
@@ -68,14 +68,15 @@ open_store(struct store_options options)
 struct store *
 scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max)
 {
-	return open_store(
+	return scratch_open_options(
 	    (struct store_options){ .queue_max = queue_max, .key_lifetime_s = key_lifetime_s, .keys_max = keys_max });
 }
 
 struct store *
 scratch_open_history(unsigned interval_s)
 {
-	return open_store((struct store_options){ .queue_max = SCRATCH_QUEUE_MAX, .history_interval_s = interval_s });
+	return scratch_open_options(
+	    (struct store_options){ .queue_max = SCRATCH_QUEUE_MAX, .history_interval_s = interval_s });
 }
 
 static void

@@ -24,6 +24,7 @@ struct store *scratch_open(void);
 struct store *scratch_open_with(size_t queue_max, unsigned key_lifetime_s);
 struct store *scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max);
 struct store *scratch_open_history(unsigned interval_s);
+struct store *scratch_open_options(struct store_options options);
 
 /* Submits an operation, whose end scratch_wait waits for, unless it has a `done` of its own. */
 void scratch_submit(struct store *s, struct store_op *op);

@@ -330,9 +330,9 @@ START_TEST(a_long_history_goes_in_slices)
 {
 	store_close(open_at(BEGAN));
 	scratch_alter("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)"
-		      " INSERT INTO history SELECT 1000, i, 1, 1, 1, 0, 0, 0, 1, 1, 1 FROM n");
+		      " INSERT INTO history SELECT 1000, i, 1, 1, 1, 0, 0, 0, 1, 1, 1, NULL FROM n");
 	scratch_alter("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700)"
-		      " INSERT INTO history SELECT 1000 + i, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1 FROM n");
+		      " INSERT INTO history SELECT 1000 + i, 1, 1, 1, 1, 0, 0, 0, 1, 1, 1, NULL FROM n");
 	ck_assert_uint_eq(scratch_check(), 701);
 	scratch_alter("INSERT INTO history_gone SELECT DISTINCT layer_id FROM history");
 	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);

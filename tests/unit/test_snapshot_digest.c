@@ -26,7 +26,7 @@ forget(const void *parsed)
 static const struct snapshot *
 make(void)
 {
-	static const struct store_definition_ops ops = { parse, forget };
+	static const struct store_definition_ops ops = { .parse = parse, .free = forget };
 	struct err e = { 0 };
 	struct layer_identity *identity = layer_identity_new(1, "m", "l", "{}", &ops, &e);
 	const struct snapshot *s;

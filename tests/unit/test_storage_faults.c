@@ -369,7 +369,7 @@ leave_open(const struct store_options *options)
 START_TEST(a_log_that_was_left_is_read_from_the_disk_not_from_memory)
 {
 	char wal[64];
-	const struct store_options options = { .url = scratch_url, .queue_max = 1, .definitions = { NULL, NULL } };
+	const struct store_options options = { .url = scratch_url, .queue_max = 1, .definitions = { .parse = NULL } };
 	struct err e = { 0 };
 	struct stat left;
 	struct store *s;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows of windows in SQLite: functions of struct backend_ops (backend.h). */
+#pragma once
+
+#include "storage/backend.h"
+
+int
+sqlite_load_window(struct backend *b, int64_t layer_id, struct window_row *out, bool *found, struct err *e) MUST_CHECK;
+int sqlite_save_window(struct backend *b, int64_t layer_id, const struct window_row *row, const struct moments *moments,
+    size_t features, struct err *e) MUST_CHECK;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "storage/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "storage/snapshot.h"
+#include "storage/windows.h"
+
+void
+window_init(struct window *w, struct windows *windows)
+{
+	w->windows = windows;
+	atomic_init(&w->aside, NULL);
+	pthread_mutex_init(&w->lock, NULL);
+	w->part = NULL;
+	w->listed = false;
+}
+
+static void
+free_parts(struct windows *windows, struct window_part *first)
+{
+	struct window_part *next;
+
+	for (struct window_part *part = first; part != NULL; part = next) {
+		next = part->next;
+		window_part_free(windows, part);
+	}
+}
+
+void
+window_fini(struct window *w)
+{
+	free_parts(w->windows, atomic_load(&w->aside));
+	window_part_free(w->windows, w->part);
+	pthread_mutex_destroy(&w->lock);
+}
+
+/* The values that a part has. `pairs`: 1, or 2 with the spare arrays. NULL: no memory, or no room. */
+static struct window_part *
+part_new(struct windows *windows, size_t features, size_t pairs)
+{
+	const size_t bytes = sizeof(struct window_part) + 2 * pairs * features * sizeof(double);
+	struct window_part *part;
+	double *values;
+
+	if (!windows_take_bytes(windows, bytes))
+		return NULL;
+	part = malloc(bytes);
+	if (part == NULL) {
+		windows_leave_out(windows, bytes);
+		return NULL;
+	}
+	values = (double *)(part + 1);
+	*part = (struct window_part){ .bytes = bytes, .since_s = clock_realtime_s() };
+	part->now = (struct statistics){ .features = features, .mean = values, .var = values + features };
+	if (pairs > 1)
+		part->spare = (struct statistics){
+			.features = features, .mean = values + 2 * features, .var = values + 3 * features
+		};
+	return part;
+}
+
+static struct window_part *
+part_of(struct windows *windows, size_t features, size_t pairs, const struct moments *m)
+{
+	struct window_part *part = part_new(windows, features, pairs);
+
+	if (part == NULL)
+		return NULL;
+	part->now.count = m->count;
+	memcpy(part->now.mean, m->mean, features * sizeof(double));
+	memcpy(part->now.var, m->var, features * sizeof(double));
+	return part;
+}
+
+void
+window_part_free(struct windows *windows, struct window_part *part)
+{
+	if (part == NULL)
+		return;
+	windows_give_bytes(windows, part->bytes);
+	free(part);
+}
+
+bool
+window_merge(struct statistics *s, struct statistics *spare, const struct moments *m)
+{
+	const struct update u = { .averaging = AVERAGING_POOLED,
+		.count = m->count,
+		.features = s->features,
+		.mean = m->mean,
+		.var = m->var };
+	struct statistics swap = *s;
+
+	s->num_batches_tracked = 0; /* a count of merges that nobody needs must not end them */
+	if (update_apply(s, &u, spare) != UPDATE_APPLIED)
+		return false;
+	*s = *spare;
+	*spare = swap;
+	return true;
+}
+
+static struct moments
+moments_of(const struct window_part *part)
+{
+	return (struct moments){ part->now.count, part->now.mean, part->now.var };
+}
+
+static void
+merge_locked(struct window *w, const struct layer_identity *identity, size_t features, const struct moments *m)
+{
+	if (w->part != NULL) {
+		if (w->part->now.features == features)
+			(void)window_merge(&w->part->now, &w->part->spare, m);
+		return;
+	}
+	w->part = part_of(w->windows, features, 2, m);
+	if (w->part == NULL || w->listed)
+		return;
+	w->listed = true;
+	windows_list(w->windows, w, identity);
+}
+
+/* In the order in which they came. */
+static void
+merge_aside_locked(struct window *w, const struct layer_identity *identity)
+{
+	struct window_part *aside = atomic_exchange(&w->aside, NULL), *first = NULL, *next;
+	struct moments m;
+
+	for (; aside != NULL; aside = next) {
+		next = aside->next;
+		aside->next = first;
+		first = aside;
+	}
+	for (const struct window_part *part = first; part != NULL; part = part->next) {
+		m = moments_of(part);
+		merge_locked(w, identity, part->now.features, &m);
+	}
+	free_parts(w->windows, first);
+}
+
+/*
+ * Unlocks, and sees to what was put aside meanwhile: who put it aside found the lock taken, and has gone. The exchange
+ * of NULL for NULL, unlike a load, comes before or after putting aside for all threads: who puts aside after it finds
+ * the lock open.
+ */
+static void
+unlock(struct window *w, const struct layer_identity *identity)
+{
+	struct window_part *none;
+
+	do {
+		pthread_mutex_unlock(&w->lock);
+		none = NULL;
+		if (atomic_compare_exchange_strong(&w->aside, &none, NULL) || pthread_mutex_trylock(&w->lock) != 0)
+			return;
+		merge_aside_locked(w, identity);
+	} while (true);
+}
+
+static void
+put_aside(struct window *w, struct window_part *part)
+{
+	part->next = atomic_load(&w->aside);
+	while (!atomic_compare_exchange_weak(&w->aside, &part->next, part))
+		;
+}
+
+void
+window_add(struct window *w, const struct layer_identity *identity, size_t features, const struct moments *m)
+{
+	struct window_part *part;
+
+	if (w->windows == NULL || features == 0 || m->count == 0)
+		return;
+	if (pthread_mutex_trylock(&w->lock) != 0) {
+		part = part_of(w->windows, features, 1, m);
+		if (part == NULL)
+			return;
+		put_aside(w, part);
+		if (pthread_mutex_trylock(&w->lock) != 0)
+			return;
+		merge_aside_locked(w, identity);
+	} else {
+		merge_locked(w, identity, features, m);
+	}
+	unlock(w, identity);
+}
+
+struct window_part *
+window_take(struct window *w)
+{
+	struct window_part *part;
+
+	pthread_mutex_lock(&w->lock);
+	merge_aside_locked(w, w->identity);
+	part = w->part;
+	w->part = NULL;
+	unlock(w, w->identity);
+	return part;
+}
+
+void
+window_put_back(struct window *w, struct window_part *part)
+{
+	struct window_part *later;
+	struct moments m;
+
+	pthread_mutex_lock(&w->lock);
+	later = w->part;
+	w->part = part;
+	if (later != NULL) {
+		m = moments_of(later);
+		merge_locked(w, w->identity, later->now.features, &m);
+	}
+	unlock(w, w->identity);
+	window_part_free(w->windows, later);
+}
+
+bool
+window_leave(struct window *w)
+{
+	bool leaves;
+
+	pthread_mutex_lock(&w->lock);
+	merge_aside_locked(w, w->identity);
+	leaves = w->part == NULL;
+	w->listed = !leaves;
+	/* What is put aside now finds the lock free, or is seen to by unlock: then it lists the window anew. */
+	unlock(w, w->identity);
+	return leaves;
+}
+
+void
+window_look(struct window *w, struct statistics *s, struct statistics *spare, int64_t *since_s)
+{
+	struct moments m;
+
+	pthread_mutex_lock(&w->lock);
+	merge_aside_locked(w, w->identity);
+	if (w->part != NULL && w->part->now.features == s->features) {
+		m = moments_of(w->part);
+		(void)window_merge(s, spare, &m);
+		if (*since_s == 0 || w->part->since_s < *since_s)
+			*since_s = w->part->since_s;
+	}
+	unlock(w, w->identity);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What came to a layer's window since it was saved: part of the layer's identity, so that adding to it looks nothing
+ * up.
+ *
+ * Who adds tries the lock. If it is taken, a copy is put aside, which the one that has the lock merges, or whoever has
+ * it next: nobody waits but the store's thread. With its first values a window gets into the list of those that are not
+ * saved (storage/windows.h), and with it a reference to the identity: while there are values, the identity stays.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "storage/store.h"
+
+struct windows;
+
+/* Values that were added, as their moments. One block of memory. */
+struct window_part {
+	struct window_part *next; /* of those put aside */
+	int64_t since_s;          /* when the first value came */
+	struct statistics now;    /* pooled: count, mean and biased variance */
+	struct statistics spare;  /* arrays for the next merge; NULL in a part that was put aside */
+	size_t bytes;
+};
+
+struct window {
+	struct windows *windows; /* NULL: of no store, and nothing is added */
+	_Atomic(struct window_part *) aside;
+
+	/* Guarded by `lock`. */
+	pthread_mutex_t lock;
+	struct window_part *part; /* NULL: nothing came */
+	bool listed;
+
+	/* While it is listed, the list's. */
+	const struct layer_identity *identity; /* with a reference */
+	size_t identity_bytes;
+	struct window *next, *chain;
+};
+
+void window_init(struct window *w, struct windows *windows);
+/* The identity goes: nobody adds any more. */
+void window_fini(struct window *w);
+
+/* See store_window_add. */
+void window_add(struct window *w, const struct layer_identity *identity, size_t features, const struct moments *m);
+
+/* For the store's thread. Takes what came, which is the caller's then; NULL: nothing. */
+struct window_part *window_take(struct window *w);
+
+/* Puts back what was taken. */
+void window_put_back(struct window *w, struct window_part *part);
+
+/*
+ * If nothing came it is listed no longer, and the caller gives the reference back: true. The caller has taken it out of
+ * its list, because it may be listed anew at once.
+ */
+bool window_leave(struct window *w);
+
+/*
+ * Merges what came into *s, whose arrays and those of *spare have room for as many values: they may be exchanged.
+ * *since_s: when the first value came, if that was before (0: never).
+ */
+void window_look(struct window *w, struct statistics *s, struct statistics *spare, int64_t *since_s);
+
+void window_part_free(struct windows *windows, struct window_part *part); /* NULL is fine */
+
+/* Merges moments into *s; the results are in the arrays of *spare, exchanged. What does not fit is left out: false. */
+bool window_merge(struct statistics *s, struct statistics *spare, const struct moments *m);
