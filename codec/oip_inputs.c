@@ -42,7 +42,10 @@ inputs_check_names(const struct oip_inputs *x, struct budget_share *memory, stru
 	return result;
 }
 
-/* Reads the parameter binary_data_size of an input without data. */
+/*
+ * Reads the parameter binary_data_size of an input without data. A tensor of no bytes needs no header: KServe's client
+ * sends none where no bytes follow.
+ */
 static int
 input_check_size(const struct oip_input *in, const struct cJSON *given, bool follow, struct err *e)
 {
@@ -54,7 +57,7 @@ input_check_size(const struct oip_input *in, const struct cJSON *given, bool fol
 	if (given == NULL)
 		return err_fail(
 		    e, ERR_BAD_TENSOR, "the input \"%s\" has neither \"data\" nor \"" BINARY_SIZE "\"", quote);
-	if (!follow)
+	if (!follow && bytes > 0)
 		return err_fail(e, ERR_BAD_TENSOR,
 		    "the input \"%s\" has \"" BINARY_SIZE
 		    "\", but the request has no header Inference-Header-Content-Length",
