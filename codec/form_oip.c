@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of the Open Inference Protocol as a form (oip.h). Its answers are written part by part (reply.h). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "codec/body.h"
+#include "codec/excerpt.h"
 #include "codec/form.h"
 #include "codec/oip_inputs.h"
 #include "codec/raw_values.h"
@@ -147,6 +149,8 @@ static int
 finish(void *arg, struct err *e)
 {
 	struct reader *r = arg;
+	const char *name;
+	char quote[EXCERPT_BYTES];
 
 	if (r->header_bytes == 0)
 		return end_document(r, e);
@@ -156,9 +160,10 @@ finish(void *arg, struct err *e)
 		    (unsigned long long)r->fed);
 	if (r->now == r->inputs.count)
 		return 0;
+	name = r->inputs.inputs[r->now].name;
 	return err_fail_at(e, ERR_BAD_TENSOR, r->fed,
-	    "the body ends in the middle of the tensors: the %zu. input has %zu of %zu bytes", r->now + 1,
-	    r->values.taken, r->values.size);
+	    "the body ends in the middle of the values of the input \"%s\": it has %zu of %zu bytes",
+	    excerpt_text(name, strlen(name), quote), r->values.taken, r->values.size);
 }
 
 /* The inputs of a request have names of their own; none has a slot. */

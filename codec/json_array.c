@@ -216,6 +216,17 @@ array_gather(struct json_array *a, struct json_input *in, struct err *e)
 	return array_gathered(a, e);
 }
 
+/* What begins with `c` in the place of a value. */
+static const char *
+array_other(const struct json_array *a, char c)
+{
+	if (c == '"')
+		return "a string";
+	if (c != 'n')
+		return "true or false";
+	return a->values.non_finite ? "null" : "null (JSON has no NaN)";
+}
+
 /* An unexpected byte. What could begin another JSON value makes a wrong tensor; anything else is not JSON. */
 static int
 array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
@@ -229,10 +240,8 @@ array_unexpected(const struct json_array *a, char c, uint64_t at, struct err *e)
 		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected a number or a list, not an object%s", name,
 		    JSON_TYPED_ARRAY_HINT);
 	if (c == '"' || c == 't' || c == 'f' || c == 'n')
-		return err_fail_at(e, ERR_BAD_TENSOR, at, "%s: expected %s, or a list, not %s", name, wanted,
-		    c == '"'     ? "a string" :
-			c == 'n' ? "null (JSON has no NaN)" :
-				   "true or false");
+		return err_fail_at(
+		    e, ERR_BAD_TENSOR, at, "%s: expected %s, or a list, not %s", name, wanted, array_other(a, c));
 	return err_fail_at(e, ERR_BAD_JSON, at, "%s: expected %s, or a list, not %s%s", name, wanted,
 	    excerpt_byte(c, text), json_hint(c));
 }
