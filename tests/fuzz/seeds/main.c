@@ -17,6 +17,7 @@ static const struct {
 	{ "json_scan", seeds_add_json_scan },
 	{ "decimal", seeds_add_decimal },
 	{ "npy", seeds_add_npy },
+	{ "oip", seeds_add_oip },
 	{ "safetensors", seeds_add_safetensors },
 };
 

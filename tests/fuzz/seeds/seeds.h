@@ -15,4 +15,5 @@ void seeds_add(struct seeds *s, const void *bytes, size_t len);
 void seeds_add_json_scan(struct seeds *s);
 void seeds_add_decimal(struct seeds *s);
 void seeds_add_npy(struct seeds *s);
+void seeds_add_oip(struct seeds *s);
 void seeds_add_safetensors(struct seeds *s);
