@@ -27,6 +27,13 @@ struct norm_by {
 	const double *weight, *bias; /* NULL: ones, zeros */
 };
 
+/* What was counted of a feature whose values may be NaN or infinite. */
+struct norm_tally {
+	uint64_t finite, nan, infinite;
+	uint64_t beyond; /* finite values that are far from the middle */
+	double min, max; /* of finite values; without any, infinity and -infinity */
+};
+
 struct norm_pass {
 	const struct norm_op *op;
 	enum norm_real real;
@@ -45,11 +52,13 @@ struct norm_pass {
 	/* Input. */
 	struct norm_by by;
 	const double *sum, *product; /* what norm_sums measured over all values that share the moments */
+	const double *reach;         /* how far from by.mean a value may be before it counts as far, by feature */
 
 	/* Output. */
 	double *mean, *var, *rstd;
 	double *mean_low; /* what rounding took from the means; NULL: not wanted */
 	double *grad_weight, *grad_bias;
+	struct norm_tally *tally;
 
 	double *scratch; /* op->scratch(view) doubles */
 };
@@ -90,6 +99,13 @@ struct norm_op {
  * In: x. Out: mean, var (biased, >= 0), mean_low.
  */
 extern const struct norm_op norm_moments;
+
+/*
+ * Counts the values of each feature that are NaN, infinite, or farther than `reach` from by.mean, and measures the
+ * moments of the finite ones by two readings: equal values give their value and 0 exactly, and mean 0 and variance 0
+ * where there is none. Moments that overflow are not finite. In: x, by.mean, reach. Out: tally, mean, var (biased).
+ */
+extern const struct norm_op norm_survey;
 
 /*
  * grad_bias[f] = sum dy, grad_weight[f] = sum dy (x - mean[f]). Only reads y, the gradient by the output. The order of

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The operation that looks at values of which some may be NaN or infinite (norm/pass.h). It reads them twice, because
+ * the mean must be known before deviations from it are added up (docs/MATH.md, equation 2). Every addition keeps its
+ * rounding error, so that sums are as exact for ten million values as for ten. One portable loop is fast enough: it is
+ * for a look at data, not for every request.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "norm/kernels/columns.h"
+#include "norm/kernels/sum.h"
+#include "norm/pass.h"
+#include "norm/widen.h"
+
+/* What is known of one feature. */
+struct surveyed {
+	struct norm_tally tally;
+	double center, reach;
+	double mean;        /* by the first reading */
+	struct sum sum;     /* of the values; then of their deviations from `mean` */
+	struct sum squares; /* of these deviations */
+};
+
+static void
+read_first(struct surveyed *s, double value)
+{
+	struct norm_tally *t = &s->tally;
+
+	if (!isfinite(value)) {
+		t->nan += isnan(value);
+		t->infinite += !isnan(value);
+		return;
+	}
+	t->finite++;
+	t->beyond += fabs(value - s->center) > s->reach;
+	t->min = fmin(t->min, value);
+	t->max = fmax(t->max, value);
+	sum_add(&s->sum, value);
+}
+
+static void
+read_second(struct surveyed *s, double value)
+{
+	const double d = value - s->mean;
+
+	if (!isfinite(value))
+		return;
+	sum_add(&s->sum, d);
+	sum_add(&s->squares, d * d);
+}
+
+/* `n` values that follow one another in memory, `each` of a feature. */
+static void
+read_values(const double *values, size_t n, size_t each, struct surveyed *s, bool again)
+{
+	for (size_t i = 0; i < n; s++)
+		for (size_t end = columns_min(i + each, n); i < end; i++)
+			if (again)
+				read_second(s, values[i]);
+			else
+				read_first(s, values[i]);
+}
+
+/* A block of features is one stretch of memory at each index of outer. It is long only if it is of one feature. */
+static void
+read_block(const struct norm_pass *p, struct norm_view v, const struct columns *c, struct surveyed *s, bool again)
+{
+	const size_t stretch = c->features * v.inner;
+	double values[COLUMNS_MAX];
+
+	for (size_t o = 0; o < v.outer; o++)
+		for (size_t at = 0, n; at < stretch; at += n) {
+			n = columns_min(stretch - at, COLUMNS_MAX);
+			norm_widen(p->real, norm_pass_x(p, (o * v.feature + c->first) * v.inner + at), n, values);
+			read_values(values, n, c->features == 1 ? n : v.inner, s, again);
+		}
+}
+
+static void
+begin(const struct norm_pass *p, const struct columns *c, struct surveyed *s)
+{
+	for (size_t f = 0; f < c->features; f++)
+		s[f] = (struct surveyed){ .tally = { .min = INFINITY, .max = -INFINITY },
+			.center = p->by.mean[c->first + f],
+			.reach = p->reach[c->first + f] };
+}
+
+/* Between the readings. */
+static void
+turn(const struct columns *c, struct surveyed *s)
+{
+	for (size_t f = 0; f < c->features; f++) {
+		s[f].mean = s[f].tally.finite > 0 ? sum_total(s[f].sum) / (double)s[f].tally.finite : 0;
+		s[f].sum = (struct sum){ 0 };
+	}
+}
+
+/* Equal values give that value and 0, whatever rounding makes of their mean. */
+static void
+end(const struct norm_pass *p, const struct columns *c, const struct surveyed *s)
+{
+	for (size_t f = 0; f < c->features; f++) {
+		const struct norm_tally *t = &s[f].tally;
+		const double n = t->finite > 0 ? (double)t->finite : 1, d = sum_total(s[f].sum);
+		const double var = (sum_total(s[f].squares) - d * (d / n)) / n;
+		const bool equal = t->min == t->max;
+
+		p->mean[c->first + f] = equal ? t->min : s[f].mean + d / n;
+		p->var[c->first + f] = equal || var < 0 ? 0 : var;
+		p->tally[c->first + f] = *t;
+	}
+}
+
+/* A single feature's values are one run, however they are arranged; a long run is a block of its own. */
+static bool
+survey_part(const struct norm_pass *p, struct norm_part features)
+{
+	const struct norm_view v =
+	    p->view.feature == 1 ? (struct norm_view){ 1, 1, norm_view_count(p->view) } : p->view;
+	struct surveyed s[COLUMNS_MAX];
+	struct columns c;
+
+	for (size_t f = features.first; f < features.end; f += c.features) {
+		c = view_is_long(v) ? (struct columns){ .first = f, .features = 1 } : columns_block(v, f);
+		begin(p, &c, s);
+		read_block(p, v, &c, s, false);
+		turn(&c, s);
+		read_block(p, v, &c, s, true);
+		end(p, &c, s);
+	}
+	return true;
+}
+
+const struct norm_op norm_survey = { .part = survey_part, .cut = cut_features };
