@@ -28,6 +28,9 @@ struct distance {
 /* The distances of the moments `w` from the reference `t`, of `features` features each, into out[0..features). */
 void distance_measure(const struct moments *w, const struct moments *t, size_t features, struct distance *out);
 
+/* One score of feature `f`. The Jensen-Shannon distance takes 1 us, the others a few ns. */
+double distance_score(enum distance_score score, const struct moments *w, const struct moments *t, size_t f);
+
 /*
  * Of each score: its value for the feature that is farthest from equality, and its median over the features. For mean
  * shifts, farthest means the largest size (the sign is kept); for variance ratios, the largest size of the logarithm.
@@ -36,6 +39,10 @@ void distance_measure(const struct moments *w, const struct moments *t, size_t f
  */
 void distance_summarize(
     const struct distance *list, size_t features, double *room, struct distance *max, struct distance *median);
+
+/* The same of one score, of `n` features that have it. */
+void distance_summarize_score(
+    enum distance_score score, const double *values, size_t n, struct distance *max, struct distance *median);
 
 /* Appends the scores as the members of a JSON object, {"mean_shift":...}; null for NAN. */
 void distance_format(struct buf *b, const struct distance *d);
