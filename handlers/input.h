@@ -12,6 +12,7 @@
 enum input_type {
 	INPUT_BOOL,   /* true or false; in the query also 1 or 0, in any case of letters, and no value for true */
 	INPUT_UINT,   /* a whole number from `min` to `max` */
+	INPUT_NUMBER, /* any number above 0 */
 	INPUT_CHOICE, /* one of `choices` */
 	INPUT_UINTS,  /* a list of such numbers; in the query with commas between them */
 	INPUT_TEXT,   /* any text; in a body its handler says what else it may be */

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/suggest.h"
+#include "codec/decimal.h"
 #include "codec/json_scan.h"
 
 #define LABEL_BYTES 64
@@ -62,6 +63,23 @@ read_uint(const struct input *in, const struct option *o, uint64_t *out)
 }
 
 static int
+read_number(const struct input *in, const struct option *o, uint64_t *out)
+{
+	const char *end;
+	double value;
+
+	(void)in;
+	if (o->member != NULL) {
+		if (envelope_double(o->member, &value) < 0)
+			return -1;
+	} else if (decimal_read(o->text, o->text + o->len + 1, &end, DECIMAL_F64, &value) != DECIMAL_OK ||
+	    end != o->text + o->len)
+		return -1;
+	memcpy(out, &value, sizeof(value));
+	return value > 0 ? 0 : -1;
+}
+
+static int
 read_choice(const struct input *in, const struct option *o, uint64_t *out)
 {
 	for (*out = 0; in->choices[*out] != NULL; ++*out)
@@ -74,6 +92,7 @@ read_choice(const struct input *in, const struct option *o, uint64_t *out)
 static int (*const readers[])(const struct input *in, const struct option *o, uint64_t *out) = {
 	[INPUT_BOOL] = read_bool,
 	[INPUT_UINT] = read_uint,
+	[INPUT_NUMBER] = read_number,
 	[INPUT_CHOICE] = read_choice,
 	[INPUT_UINTS] = read_uint,
 	[INPUT_TENSOR] = read_bool,
@@ -91,6 +110,8 @@ describe(const struct input *in, char out[WANTED_BYTES])
 			    out + len, WANTED_BYTES - len, "%s\"%s\"", choice == in->choices ? "" : " or ", *choice);
 	else if (readers[in->type] == read_bool)
 		snprintf(out, WANTED_BYTES, "true or false%s", in->type == INPUT_TENSOR ? ", or 1 or 0" : "");
+	else if (in->type == INPUT_NUMBER)
+		snprintf(out, WANTED_BYTES, "a number above 0");
 	else if (in->max < INT64_MAX)
 		snprintf(out, WANTED_BYTES, "a whole number from %" PRIu64 " to %" PRIu64, in->min, in->max);
 	else
@@ -198,6 +219,18 @@ option_get_bool(const struct request *rq, const struct input *in, bool *value, s
 	if (option_get(rq, in, &n, e) < 0)
 		return -1;
 	*value = n != 0;
+	return 0;
+}
+
+int
+option_get_number(const struct request *rq, const struct input *in, double *value, struct err *e)
+{
+	uint64_t bits;
+
+	memcpy(&bits, value, sizeof(bits));
+	if (option_get(rq, in, &bits, e) < 0)
+		return -1;
+	memcpy(value, &bits, sizeof(bits));
 	return 0;
 }
 

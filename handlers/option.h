@@ -24,14 +24,15 @@ option_given(const struct option *o)
 int option_find(const struct request *rq, const struct input *in, struct option *out, struct err *e) MUST_CHECK;
 
 /*
- * Reads a bool (0 or 1), a number, or the place of a choice in its list. *value stays as it is where the option is not
+ * Reads a bool (0 or 1), a whole number, the bits of any other number, or the place of a choice in its list. *value stays as it is where the option is not
  * given; that is an error where `in->needed`.
  */
 int option_read(const struct input *in, const struct option *o, uint64_t *value, struct err *e) MUST_CHECK;
 
-/* Both in one call, for an input of the request, a bool, and a member of an object. */
+/* Both in one call, for an input of the request, a bool, any number, and a member of an object. */
 int option_get(const struct request *rq, const struct input *in, uint64_t *value, struct err *e) MUST_CHECK;
 int option_get_bool(const struct request *rq, const struct input *in, bool *value, struct err *e) MUST_CHECK;
+int option_get_number(const struct request *rq, const struct input *in, double *value, struct err *e) MUST_CHECK;
 int option_get_member(const struct cJSON *object, const struct input *in, uint64_t *value, struct err *e) MUST_CHECK;
 
 /* Gets each value of a list with its place, from 0. A failure ends the list. */

@@ -16,14 +16,15 @@ static const struct input few = { "few", INPUT_UINT, INPUT_ANYWHERE, .min = 1, .
 static const struct input needed = { "needed", INPUT_UINT, INPUT_BODY, .max = INT64_MAX, .needed = true };
 static const struct input mode = { "mode", INPUT_CHOICE, INPUT_ANYWHERE,
 	.choices = (const char *const[]){ "train", "infer", NULL } };
+static const struct input share = { "share", INPUT_NUMBER, .places = INPUT_ANYWHERE };
 static const struct input list = { "list", INPUT_UINTS, INPUT_ANYWHERE, .max = 9 };
 static const struct input object = { "object", INPUT_OBJECT, .places = INPUT_ANYWHERE };
 static const struct input nested = { "nested", INPUT_UINT, INPUT_BODY, "object", .max = 9 };
 static const struct input mask = { "mask", INPUT_TENSOR, INPUT_ANYWHERE, .datatype = DATATYPE_BOOL };
 static const struct input only_query = { "page", INPUT_TEXT, .places = INPUT_QUERY };
 
-static const struct input *const inputs[] = { &flag, &tensor_input, &either, &big, &few, &needed, &mode, &list, &object,
-	&mask, &only_query, NULL };
+static const struct input *const inputs[] = { &flag, &tensor_input, &either, &big, &few, &needed, &mode, &share, &list,
+	&object, &mask, &only_query, NULL };
 static const struct route route = { "POST", "/", .inputs = inputs, .body = BODY_INPUTS };
 
 static struct budget memory;
@@ -92,6 +93,26 @@ START_TEST(values)
 }
 END_TEST
 
+START_TEST(numbers)
+{
+	static const struct {
+		const char *text, *body;
+		double value;
+	} cases[] = { { NULL, "{}", 7.5 }, { "0.1", "{}", 0.1 }, { "1e-9", "{}", 1e-9 }, { "3", "[1]", 3 },
+		{ NULL, "{\"share\":0.25}", 0.25 }, { NULL, "{\"share\":null}", 7.5 } };
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		double value = 7.5;
+
+		begin(cases[i].text != NULL ? "share" : NULL, cases[i].text, cases[i].body);
+		ck_assert_msg(option_get_number(&rq, &share, &value, &e) == 0, "%zu: %s", i, e.detail);
+		ck_assert(value == cases[i].value);
+		request_fini(&rq);
+	}
+}
+END_TEST
+
 #define TWENTY "12345678901234567890"
 #define EIGHTY TWENTY TWENTY TWENTY TWENTY
 
@@ -117,6 +138,15 @@ START_TEST(wrong_values)
 		{ &big, "1", "{\"big\":1}", "\"big\" is given both in the query and in the body" },
 		{ &few, "0", "{}", "\"few\" must be a whole number from 1 to 9; it is \"0\"" },
 		{ &few, NULL, "{\"few\":10}", "\"few\" must be a whole number from 1 to 9; it is 10" },
+		{ &share, "0", "{}", "\"share\" must be a number above 0; it is \"0\"" },
+		{ &share, "-0.1", "{}", "it is \"-0.1\"" },
+		{ &share, "", "{}", "it is \"\"" },
+		{ &share, "0.1x", "{}", "it is \"0.1x\"" },
+		{ &share, ".1", "{}", "it is \".1\"" },
+		{ &share, "NaN", "{}", "it is \"NaN\"" },
+		{ &share, "1e999", "{}", "it is \"1e999\"" },
+		{ &share, NULL, "{\"share\":0}", "\"share\" must be a number above 0; it is 0" },
+		{ &share, NULL, "{\"share\":true}", "it is true" },
 		{ &needed, NULL, "{}", "the body has no \"needed\", which must be a whole number from 0 to 2^63 - 1" },
 		{ &needed, NULL, "{\"needed\":9223372036854775808}", "it is 9223372036854775808" },
 		{ &mode, "tran", "{}",
@@ -312,6 +342,7 @@ unit_suite(void)
 	TCase *all = tcase_create("options");
 
 	tcase_add_test(all, values);
+	tcase_add_test(all, numbers);
 	tcase_add_test(all, wrong_values);
 	tcase_add_test(all, lists);
 	tcase_add_test(all, objects);
