@@ -144,11 +144,10 @@ void
 distance_format(struct buf *b, const struct distance *d)
 {
 	for (enum distance_score s = 0; s < DISTANCE_SCORES; s++) {
-		buf_printf(b, "%c\"%s\":", s == 0 ? '{' : ',', names[s]);
+		buf_printf(b, "%s\"%s\":", s == 0 ? "" : ",", names[s]);
 		if (isnan(d->scores[s]))
 			buf_text(b, "null");
 		else
 			json_add_double(b, d->scores[s]);
 	}
-	buf_byte(b, '}');
 }

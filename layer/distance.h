@@ -44,5 +44,5 @@ void distance_summarize(
 void distance_summarize_score(
     enum distance_score score, const double *values, size_t n, struct distance *max, struct distance *median);
 
-/* Appends the scores as the members of a JSON object, {"mean_shift":...}; null for NAN. */
+/* Appends the scores as members of a JSON object, "mean_shift":...; null for NAN. */
 void distance_format(struct buf *b, const struct distance *d);

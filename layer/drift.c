@@ -195,7 +195,7 @@ rank_all(
 
 		v.of[verdict_of(&r, o)]++;
 		v.changed += r.enough && isinf(r.divergence);
-		if (count_of(d, f) > 0)
+		if (d->window.count > 0)
 			heap_add(&h, &r);
 	}
 	out->verdict = verdict_of_all(&v, d->features);

@@ -41,7 +41,7 @@ struct drift_feature {
 struct drift {
 	enum drift_verdict verdict;
 	struct distance max, median; /* distance_summarize's; over the features that have enough values, if any have */
-	struct drift_feature *worst; /* the worst first; those without values are not shown */
+	struct drift_feature *worst; /* the worst first; none where the window is empty */
 	size_t worst_count;
 };
 

@@ -112,13 +112,19 @@ refuse_untrained(const struct call *c, struct err *e)
 }
 
 int
+measure_check_trained(const struct call *c, const struct statistics *s, struct err *e)
+{
+	return s->mean == NULL ? refuse_untrained(c, e) : 0;
+}
+
+int
 measure_running(const struct call *c, struct moments *out, struct err *e)
 {
 	double *zeros;
 
 	*out = (struct moments){ 0, c->statistics.mean, c->statistics.var };
-	if (out->mean == NULL)
-		return refuse_untrained(c, e);
+	if (measure_check_trained(c, &c->statistics, e) < 0)
+		return -1;
 	if (c->definition->with_mean)
 		return 0;
 	if (workspace_doubles(c->workspace, c->statistics.features, &zeros, e) < 0)
@@ -132,8 +138,8 @@ measure_copy_running(const struct call *c, const struct statistics *s, double *r
 {
 	const size_t n = c->view.feature;
 
-	if (s->mean == NULL)
-		return refuse_untrained(c, e);
+	if (measure_check_trained(c, s, e) < 0)
+		return -1;
 	for (size_t f = 0; f < n; f++)
 		room[f] = c->definition->with_mean ? s->mean[f] : 0;
 	memcpy(room + n, s->var, n * sizeof(*room));

@@ -20,6 +20,9 @@ int measure_instances(const struct call *c, const struct piece *p, double *mean,
  */
 int measure_running(const struct call *c, struct moments *out, struct err *e) MUST_CHECK;
 
+/* not_trained where the layer has no running statistics. */
+int measure_check_trained(const struct call *c, const struct statistics *s, struct err *e) MUST_CHECK;
+
 /* The same of the statistics `s`, which have the view's channels: copies them into `room`, means before variances. */
 int measure_copy_running(const struct call *c, const struct statistics *s, double *room, struct err *e) MUST_CHECK;
 

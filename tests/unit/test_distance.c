@@ -222,8 +222,8 @@ END_TEST
 START_TEST(as_json)
 {
 	const struct distance d = { { -0.5, 4, NAN, 1e300, 0 } };
-	const char *expected = "{\"mean_shift\":-0.5,\"variance_ratio\":4,\"js_distance\":null,"
-			       "\"divergence\":1e300,\"wasserstein\":0}";
+	const char *expected = "\"mean_shift\":-0.5,\"variance_ratio\":4,\"js_distance\":null,"
+			       "\"divergence\":1e300,\"wasserstein\":0";
 	struct buf b;
 
 	buf_init(&b, 1000);

@@ -116,11 +116,13 @@ START_TEST(each_feature_has_its_own_count)
 	f->mean_w[0] = f->mean_w[1] = 7;
 	f->mean_w[2] = 0.4;
 	ck_assert_int_eq(compare(f, &usual)->verdict, DRIFT_POSSIBLE);
-	ck_assert_uint_eq(f->drift.worst_count, 3);
+	ck_assert_uint_eq(f->drift.worst_count, 4);
 	ck_assert_uint_eq(f->drift.worst[0].index, 2);
 	ck_assert_uint_eq(f->drift.worst[1].index, 3);
 	ck_assert_uint_eq(f->drift.worst[2].index, 1);
 	ck_assert_int_eq(f->drift.worst[2].verdict, DRIFT_TOO_FEW);
+	ck_assert_uint_eq(f->drift.worst[3].index, 0);
+	ck_assert(isnan(f->drift.worst[3].scores.scores[DISTANCE_JS]));
 	ck_assert(f->drift.max.scores[DISTANCE_MEAN_SHIFT] == 0.4);
 	ck_assert(f->drift.median.scores[DISTANCE_MEAN_SHIFT] == 0.2);
 	fixture_free(f);
