@@ -60,6 +60,10 @@ handler source_put, source_get, source_get_finish, source_delete, source_delete_
 handler sources_list, sources_list_finish, sources_compact;
 answer_values sources_values;
 
+/* report.c */
+extern const struct input *const report_inputs[];
+handler report_start;
+
 /* history.c */
 handler history_get, history_get_finish;
 answer_values history_values;

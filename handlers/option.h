@@ -24,8 +24,8 @@ option_given(const struct option *o)
 int option_find(const struct request *rq, const struct input *in, struct option *out, struct err *e) MUST_CHECK;
 
 /*
- * Reads a bool (0 or 1), a whole number, the bits of any other number, or the place of a choice in its list. *value stays as it is where the option is not
- * given; that is an error where `in->needed`.
+ * Reads a bool (0 or 1), a whole number, the bits of any other number, or the place of a choice in its list. *value
+ * stays as it is where the option is not given; that is an error where `in->needed`.
  */
 int option_read(const struct input *in, const struct option *o, uint64_t *value, struct err *e) MUST_CHECK;
 

@@ -98,6 +98,8 @@ const struct route routes[] = {
 	    .needs_layer = true, .takes_key = true, .start = sources_compact, .finish = counts_finish },
 	{ "GET", LAYER "/statistics/sources", .inputs = page_inputs, .needs_layer = true, .start = sources_list,
 	    .finish = sources_list_finish, .answer_values = sources_values },
+	{ "POST", LAYER "/report", .inputs = report_inputs, .body = BODY_INPUTS, .tensors_in = 1, .needs_layer = true,
+	    .reads_serving = true, .start = report_start },
 	{ "GET", LAYER "/history", .inputs = page_numbered_inputs, .needs_layer = true, .start = history_get,
 	    .finish = history_get_finish, .answer_values = history_values },
 	{ "GET", LAYER "/parameters", .inputs = parameters_get_inputs, .needs_layer = true, .start = parameters_get,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* GET .../statistics/sources: pages of sources, each with its distance from the pool. */
+#include "handlers/comparison.h"
 #include "handlers/doubles.h"
 #include "handlers/handlers.h"
 #include "handlers/page.h"
 #include "handlers/reply.h"
 #include "handlers/source_calls.h"
-#include "layer/definition.h"
 #include "layer/distance.h"
 
 /* A distance takes 1 us, as long as writing this many numbers. */
@@ -45,27 +45,14 @@ struct comparison {
 	double *room;               /* a double a feature */
 };
 
-/* The pool's moments: its running variance may be the unbiased one, whereas that of a source is biased. */
 static int
 comparison_init(struct comparison *c, struct request *rq, const struct snapshot *s, struct err *e)
 {
-	const struct statistics *pool = &s->statistics;
-	const struct definition *d = s->identity->parsed;
-	double *var;
-
-	c->features = pool->features;
-	c->pool = (struct moments){ pool->mean == NULL ? 0 : pool->count, pool->mean, pool->var };
+	c->features = s->statistics.features;
 	c->distances = workspace_array(&rq->workspace, c->features, sizeof(*c->distances), e);
 	if (c->distances == NULL || workspace_doubles(&rq->workspace, c->features, &c->room, e) < 0)
 		return -1;
-	if (!d->unbiased_running_var || c->pool.count == 0)
-		return 0;
-	if (workspace_doubles(&rq->workspace, c->features, &var, e) < 0)
-		return -1;
-	for (size_t f = 0; f < c->features; f++)
-		var[f] = pool->var[f] * ((double)(pool->count - 1) / (double)pool->count);
-	c->pool.var = var;
-	return 0;
+	return comparison_reference(rq, s, &c->pool, e);
 }
 
 static void
@@ -76,11 +63,11 @@ add_source(struct buf *b, const struct comparison *c, const struct store_source 
 	distance_measure(&source->totals, &c->pool, c->features, c->distances);
 	distance_summarize(c->distances, c->features, c->room, &max, &median);
 	sources_format_head(b, source);
-	buf_text(b, ",\"max\":");
+	buf_text(b, ",\"max\":{");
 	distance_format(b, &max);
-	buf_text(b, ",\"median\":");
+	buf_text(b, "},\"median\":{");
 	distance_format(b, &median);
-	buf_byte(b, '}');
+	buf_text(b, "}}");
 }
 
 int

@@ -494,10 +494,11 @@ def masked_gradients(scale):
     return request("POST", LAYER + "masked/backward", body)
 
 
-def inverse(scale):
-    features = trained_features(scale)
-    return request("POST", LAYER + "trained/infer?inverse=true",
-                   npy((2, features), bytes(8 * features))[:scale.max_body], NPY)
+def wide_array(call):
+    """A batch of as many features as there are wide statistics."""
+    return lambda scale: request("POST", LAYER + "trained/" + call,
+                                 npy((2, trained_features(scale)), bytes(8 * trained_features(scale)))[:scale.max_body],
+                                 NPY)
 
 
 def normalized_by_parameters(scale):
@@ -523,7 +524,8 @@ table(
     ("instances_to_train_by", 24, instances, train("instances", positions=(1,))),
     ("gradients", 24, layer("clipped", clip=5.0), two_gradients),
     ("gradients_with_a_mask", 24, layer("masked", clip=5.0), masked_gradients),
-    ("inverses_of_wide_arrays", 24, trained, inverse),
+    ("inverses_of_wide_arrays", 24, trained, wide_array("infer?inverse=true")),
+    ("reports_on_wide_arrays", 24, trained, wide_array("report?top=1000")),
     ("parameters_to_normalize_by", 24, None, normalized_by_parameters),
     ("numbers_without_a_shape", 24, None, without_a_shape),
 )

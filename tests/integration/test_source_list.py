@@ -8,30 +8,10 @@ import threading
 import numpy
 
 from normd import at_once
+from scores import SCORES, scores
 from sources import SourcesTest, totals
 
 RANDOM = numpy.random.default_rng(77)
-SCORES = ("mean_shift", "variance_ratio", "js_distance", "divergence", "wasserstein")
-
-
-def js_distance(mean_w, var_w, mean_t, var_t):
-    """From its definition, by a fine sum over 12 deviations around both means. For variances of similar size."""
-    reach = 12 * math.sqrt(max(var_w, var_t))
-    x = numpy.linspace(min(mean_w, mean_t) - reach, max(mean_w, mean_t) + reach, 40001)
-    log_p, log_q = (-(x - mean)**2 / (2 * var) - math.log(2 * math.pi * var) / 2
-                    for mean, var in ((mean_w, var_w), (mean_t, var_t)))
-    log_m = numpy.logaddexp(log_p, log_q) - math.log(2)
-    integrand = (numpy.exp(log_p) * (log_p - log_m) + numpy.exp(log_q) * (log_q - log_m)) / 2
-    return math.sqrt(max(0, integrand.sum() * (x[1] - x[0]) / math.log(2)))
-
-
-def scores(mean_w, var_w, mean_t, var_t):
-    """By the formulas, written down a second time."""
-    d, ratio = (mean_w - mean_t) / math.sqrt(var_t), var_w / var_t
-    kl_wt = (math.log(var_t / var_w) + (var_w + (mean_w - mean_t)**2) / var_t - 1) / 2
-    kl_tw = (math.log(var_w / var_t) + (var_t + (mean_w - mean_t)**2) / var_w - 1) / 2
-    wasserstein = math.hypot(mean_w - mean_t, math.sqrt(var_w) - math.sqrt(var_t)) / math.sqrt(var_t)
-    return dict(zip(SCORES, (d, ratio, js_distance(mean_w, var_w, mean_t, var_t), kl_wt + kl_tw, wasserstein)))
 
 
 class Pages(SourcesTest):
