@@ -64,8 +64,6 @@ refuse_name(
 int
 inputs_check_query(const struct request *rq, struct err *e)
 {
-	if (rq->route->any_query)
-		return 0;
 	for (unsigned i = 0; i < rq->query_count; i++) {
 		const char *name = rq->query[i].name;
 

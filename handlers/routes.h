@@ -20,7 +20,7 @@ struct route {
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
 	bool body_optional;      /* no bytes are a body that says nothing */
-	bool any_query;          /* its query is ignored */
+	bool any_query;          /* its query is not read, whatever it is */
 	bool bytes_are_json;     /* its body may be called application/octet-stream too, as some clients do */
 	bool probe;              /* it is answered even if there are too many connections */
 	bool needs_layer;        /* the layer's state is loaded before `start` */

@@ -130,11 +130,9 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 		return routes_find_any(rq, h->method, &s->allow, e);
 	if (url_parse(&rq->workspace.arena, path, &url, e) < 0)
 		return -1;
-	memcpy(rq->query, url.query, url.query_count * sizeof(url.query[0]));
-	rq->query_count = url.query_count;
 	if (url.segment_count <= URL_SEGMENTS_MAX &&
 	    routes_find(rq, h->method, url.segments, url.segment_count, &s->allow, e) == 0)
-		return 0;
+		return rq->route->any_query ? 0 : url_parse_query(&url, rq->query, &rq->query_count, e);
 	if (url.segment_count <= URL_SEGMENTS_MAX && e->code != ERR_NO_SUCH_ROUTE)
 		return -1;
 	return err_fail(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"%s", (int)strcspn(path, "?"), path,

@@ -33,17 +33,18 @@ take_part(char **at, const char delimiters[2], bool plus, const char **out, char
 	return 0;
 }
 
-static int
-parse_query(char *p, struct url *out, struct err *e)
+int
+url_parse_query(const struct url *url, struct query_item out[REQUEST_QUERY_MAX], unsigned *count, struct err *e)
 {
 	struct query_item *item;
-	char delimiter;
+	char *p = url->query, delimiter;
 
-	while (*(p += strspn(p, "&")) != '\0') {
-		if (out->query_count == REQUEST_QUERY_MAX)
+	*count = 0;
+	while (p != NULL && *(p += strspn(p, "&")) != '\0') {
+		if (*count == REQUEST_QUERY_MAX)
 			return err_fail(
 			    e, ERR_BAD_PARAMETER, "the URL has more than %d query parameters", REQUEST_QUERY_MAX);
-		item = &out->query[out->query_count++];
+		item = &out[(*count)++];
 		item->value = "";
 		if (take_part(&p, "&=", true, &item->name, &delimiter, e) < 0 ||
 		    (delimiter == '=' && take_part(&p, "&&", true, &item->value, &delimiter, e) < 0))
@@ -89,7 +90,7 @@ url_parse(struct arena *a, const char *path, struct url *out, struct err *e)
 
 	if (p == NULL)
 		return err_fail_memory(e);
-	out->segment_count = out->query_count = 0;
+	out->segment_count = 0;
 	delimiter = *p;
 	p += delimiter != '\0';
 	while (delimiter == '/' && *p != '\0' && *p != '?') {
@@ -100,5 +101,6 @@ url_parse(struct arena *a, const char *path, struct url *out, struct err *e)
 	}
 	if (delimiter == '/' && (p = strchr(p, '?')) != NULL) /* behind a slash at the end, or too many segments */
 		delimiter = *p++;
-	return delimiter == '?' ? parse_query(p, out, e) : 0;
+	out->query = delimiter == '?' ? p : NULL;
+	return 0;
 }

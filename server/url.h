@@ -17,15 +17,21 @@ struct url_target {
 struct url {
 	const char *segments[URL_SEGMENTS_MAX];
 	size_t segment_count; /* URL_SEGMENTS_MAX + 1: more than any route has */
-	struct query_item query[REQUEST_QUERY_MAX];
-	unsigned query_count;
+	char *query;          /* as it was received, without the question mark; NULL: there is none */
 };
 
 /* Splits "/path", "http://host/path", "https://host/path" or "*"; bad_parameter for any other target. */
 int url_split(const char *target, struct url_target *out, struct err *e) MUST_CHECK;
 
 /*
- * Splits a path at '/', '?', '&' and '=' and percent-decodes each part. A trailing slash is dropped. Errors
- * (bad_parameter): a percent sign without two hex digits, a %00, too many query parameters. Memory is the arena's.
+ * Splits a path at '/' and '?' and percent-decodes each segment. A trailing slash is dropped. Errors (bad_parameter): a
+ * percent sign without two hex digits, a %00. Memory is the arena's.
  */
 int url_parse(struct arena *a, const char *path, struct url *out, struct err *e) MUST_CHECK;
+
+/*
+ * Splits url->query at '&' and '=' where it stands, and decodes each part, into out[0..*count). Errors (bad_parameter):
+ * those of url_parse, and too many parameters.
+ */
+int url_parse_query(
+    const struct url *url, struct query_item out[REQUEST_QUERY_MAX], unsigned *count, struct err *e) MUST_CHECK;
