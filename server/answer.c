@@ -9,7 +9,6 @@
 #include "handlers/routes.h"
 #include "server/answer_body.h"
 #include "server/oip_header.h"
-#include "server/problem.h"
 
 static void
 add_header(struct MHD_Response *response, const char *name, const char *value)
@@ -146,17 +145,17 @@ add_problem_header(void *response, const char *name, const char *value)
 }
 
 struct MHD_Response *
-answer_make_error(const struct err *e, const char *request_id, uint64_t *bytes)
+answer_make_error(const struct problem *p, uint64_t *bytes)
 {
 	struct MHD_Response *response;
 	struct buf b;
 
 	buf_init(&b, 65536);
-	problem_format(&b, e, request_id);
+	problem_format(&b, p);
 	*bytes = b.len;
 	response = answer_body_take(&b);
 	buf_fini(&b);
-	if (response == NULL || problem_headers(e, request_id, add_problem_header, response))
+	if (response == NULL || problem_headers(p, add_problem_header, response))
 		return response;
 	MHD_destroy_response(response);
 	return NULL;
@@ -200,7 +199,8 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 
 	if (rq->err.code != ERR_NONE) {
 		*status = err_row(rq->err.code)->status;
-		response = answer_make_error(&rq->err, wishes->request_id, &a->sent);
+		response =
+		    answer_make_error(&(struct problem){ &rq->err, wishes->request_id, wishes->target }, &a->sent);
 		if (response != NULL && a->range.choice == RANGE_BEYOND)
 			add_content_range(response, &a->range, rq->reply.source.bytes);
 	} else {
@@ -219,7 +219,7 @@ answer_make_exhausted(void)
 	uint64_t bytes;
 
 	err_set_memory(&e);
-	response = answer_make_error(&e, "", &bytes);
+	response = answer_make_error(&(struct problem){ &e, "", PROBLEM_OIP_TARGET }, &bytes);
 	if (response == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
 		return response;
 	MHD_destroy_response(response);

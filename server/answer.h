@@ -10,6 +10,7 @@
 #include "codec/coding.h"
 #include "codec/form.h"
 #include "handlers/request.h"
+#include "server/problem.h"
 #include "server/range.h"
 
 /* Bytes that stand somewhere, and how many of them were taken. */
@@ -55,6 +56,7 @@ struct answer_wishes {
 	bool coding_must;       /* no coding is not acceptable */
 	const char *allow;      /* the methods of the route, for Allow; "": it is not said */
 	const char *request_id; /* for X-Request-Id and problems */
+	const char *target;     /* for problems */
 	struct range_wishes range;
 };
 
@@ -76,7 +78,7 @@ struct MHD_Response *answer_make(
     struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
 
 /* The response for an error alone, with *bytes of body. NULL: no memory. Any thread. */
-struct MHD_Response *answer_make_error(const struct err *e, const char *request_id, uint64_t *bytes) MUST_CHECK;
+struct MHD_Response *answer_make_error(const struct problem *p, uint64_t *bytes) MUST_CHECK;
 
 /* Gives the answer's memory back and leaves it empty. */
 void answer_fini(struct answer *a);

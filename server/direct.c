@@ -10,7 +10,6 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "server/library.h"
-#include "server/problem.h"
 #include "server/request_id.h"
 #include "server/request_log.h"
 
@@ -35,26 +34,27 @@ write_header(void *head, const char *name, const char *value)
 }
 
 static void
-write_head(struct buf *b, const struct err *e, const char *request_id, size_t body_bytes)
+write_head(struct buf *b, const struct problem *p, size_t body_bytes)
 {
-	buf_printf(
-	    b, "HTTP/1.1 %u %s\r\n", err_row(e->code)->status, MHD_get_reason_phrase_for(err_row(e->code)->status));
+	const unsigned status = err_row(p->e->code)->status;
+
+	buf_printf(b, "HTTP/1.1 %u %s\r\n", status, MHD_get_reason_phrase_for(status));
 	write_date(b);
 	buf_printf(b, "Connection: close\r\nContent-Length: %zu\r\n", body_bytes);
-	(void)problem_headers(e, request_id, write_header, b);
+	(void)problem_headers(p, write_header, b);
 	buf_text(b, "\r\n");
 }
 
 uint64_t
-direct_answer(int fd, const struct err *e, const char *request_id, bool with_body)
+direct_answer(int fd, const struct problem *p, bool with_body)
 {
 	struct buf head, body;
 	uint64_t sent = 0;
 
 	buf_init(&head, ANSWER_BYTES_MAX);
 	buf_init(&body, ANSWER_BYTES_MAX);
-	problem_format(&body, e, request_id);
-	write_head(&head, e, request_id, body.len);
+	problem_format(&body, p);
+	write_head(&head, p, body.len);
 	if (with_body && !body.failed)
 		buf_add(&head, body.bytes, body.len);
 	library_discard_unread(fd);
@@ -78,6 +78,6 @@ direct_refuse_line(int fd, const char *problem)
 	line.status = err_row(e.code)->status;
 	line.code = err_row(e.code)->code;
 	line.detail = e.detail;
-	line.bytes_out = direct_answer(fd, &e, request_id, true);
+	line.bytes_out = direct_answer(fd, &(struct problem){ &e, request_id, NULL }, true);
 	request_log(&line);
 }

@@ -8,15 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "server/problem.h"
 
 /*
- * Sends the error as a whole answer that ends the connection, and reads the rest of what the client has sent; the
+ * Sends the problem as a whole answer that ends the connection, and reads the rest of what the client has sent; the
  * handler must then return MHD_NO. Nothing may have been answered to this request, or stored. Never waits: a client
  * that does not read earlier answers may get a part. Returns the bytes of the problem document, which an answer to
  * HEAD is sent without.
  */
-uint64_t direct_answer(int fd, const struct err *e, const char *request_id, bool with_body);
+uint64_t direct_answer(int fd, const struct problem *p, bool with_body);
 
 /*
  * Answers bytes that are no request, which libmicrohttpd would drop without an answer, and logs that. The connection

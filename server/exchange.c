@@ -59,7 +59,8 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->mhd = connection;
 	x->connection = record;
 	x->started_us = clock_monotonic_us();
-	sending_init(&x->sending, x->request_id, &server->memory);
+	sending_init(
+	    &x->sending, &(struct answer_wishes){ .request_id = x->request_id, .target = x->target }, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	x->request.usage = server->usage;
 	x->request.file_max_bytes = server->max_import_bytes;
@@ -82,8 +83,9 @@ static enum MHD_Result
 refuse_directly(struct exchange *x)
 {
 	exchange_note_refusal(x, &x->request.err);
-	x->sending.answer.sent = direct_answer(
-	    x->connection->fd, &x->request.err, x->request_id, strcmp(x->method, MHD_HTTP_METHOD_HEAD) != 0);
+	x->sending.answer.sent =
+	    direct_answer(x->connection->fd, &(struct problem){ &x->request.err, x->request_id, x->target },
+		strcmp(x->method, MHD_HTTP_METHOD_HEAD) != 0);
 	return MHD_NO;
 }
 

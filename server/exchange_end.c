@@ -120,7 +120,7 @@ refuse_unknown(struct MHD_Connection *connection, const struct err *e)
 	uint64_t bytes;
 
 	request_id_make(request_id, NULL);
-	response = answer_make_error(e, request_id, &bytes);
+	response = answer_make_error(&(struct problem){ e, request_id, NULL }, &bytes);
 	request_log(&(struct request_line){ .connection = connection,
 	    .status = err_row(e->code)->status,
 	    .code = err_row(e->code)->code,
@@ -138,7 +138,7 @@ refuse_known(struct exchange *x, const struct err *e)
 		request_id_make(x->request_id, NULL);
 	exchange_note_refusal(x, e);
 	x->traceparent = NULL; /* libmicrohttpd may now clear the memory that it lies in */
-	return answer_make_error(e, x->request_id, &x->sending.answer.sent);
+	return answer_make_error(&(struct problem){ e, x->request_id, x->target }, &x->sending.answer.sent);
 }
 
 struct MHD_Response *

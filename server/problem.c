@@ -2,8 +2,10 @@
 #include "server/problem.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/quote.h"
+#include "server/url.h"
 
 static void
 member(struct buf *b, const char *name, const char *text)
@@ -14,9 +16,21 @@ member(struct buf *b, const char *name, const char *text)
 	quote_json(b, text);
 }
 
-void
-problem_format(struct buf *b, const struct err *e, const char *request_id)
+/* Whether the first segment of the target's path, which may follow a scheme and a host, is "v2". */
+static bool
+is_oip(const char *target)
 {
+	struct url_target parts;
+	struct err e;
+
+	return target != NULL && url_split(target, &parts, &e) == 0 && strncmp(parts.path, "/v2", 3) == 0 &&
+	    strchr("/?", parts.path[3]) != NULL;
+}
+
+void
+problem_format(struct buf *b, const struct problem *p)
+{
+	const struct err *e = p->e;
 	const struct err_row *row = err_row(e->code);
 
 	buf_printf(
@@ -27,17 +41,20 @@ problem_format(struct buf *b, const struct err *e, const char *request_id)
 		buf_printf(b, ",\"offset\":%" PRIu64, e->offset);
 	member(b, "expected", e->expected);
 	member(b, "actual", e->actual);
-	member(b, "request_id", request_id);
+	if (is_oip(p->target))
+		member(b, "error", e->detail);
+	member(b, "request_id", p->request_id);
 	buf_byte(b, '}');
 }
 
 bool
-problem_headers(const struct err *e, const char *request_id, problem_add *add, void *arg)
+problem_headers(const struct problem *p, problem_add *add, void *arg)
 {
+	const uint64_t retry_after_s = p->e->retry_after_s;
 	char seconds[BUF_UINT_BYTES + 1];
 
-	seconds[buf_format_uint(seconds, e->retry_after_s)] = '\0';
+	seconds[buf_format_uint(seconds, retry_after_s)] = '\0';
 	return add(arg, "Content-Type", "application/problem+json") &&
-	    (e->retry_after_s == 0 || add(arg, "Retry-After", seconds)) &&
-	    (*request_id == '\0' || add(arg, "X-Request-Id", request_id));
+	    (retry_after_s == 0 || add(arg, "Retry-After", seconds)) &&
+	    (*p->request_id == '\0' || add(arg, "X-Request-Id", p->request_id));
 }

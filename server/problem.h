@@ -5,12 +5,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-/* Appends the problem document. */
-void problem_format(struct buf *b, const struct err *e, const char *request_id);
+/* An error, and the request that it answers. */
+struct problem {
+	const struct err *e;
+	const char *request_id; /* "": it has none */
+	const char *target;     /* NULL: it is not known */
+};
+
+/* A target of the Open Inference Protocol, for a problem that answers whatever was asked. */
+#define PROBLEM_OIP_TARGET "/v2"
 
 /*
- * Hands each header of the problem's answer to `add`, whoever writes the answer; `request_id` may be "". False as soon
- * as `add` returns false.
+ * Appends the problem document. Where the target's path begins with /v2, it has the detail twice: also as `error`,
+ * which the clients of the Open Inference Protocol read.
  */
+void problem_format(struct buf *b, const struct problem *p);
+
+/* Hands each header of the problem's answer to `add`, whoever writes the answer. False as soon as `add` is. */
 typedef bool problem_add(void *arg, const char *name, const char *value);
-bool problem_headers(const struct err *e, const char *request_id, problem_add *add, void *arg);
+bool problem_headers(const struct problem *p, problem_add *add, void *arg);

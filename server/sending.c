@@ -9,9 +9,9 @@
 #include "server/server.h"
 
 void
-sending_init(struct sending *s, const char *request_id, struct budget *memory)
+sending_init(struct sending *s, const struct answer_wishes *wishes, struct budget *memory)
 {
-	*s = (struct sending){ .wishes = { .request_id = request_id } };
+	*s = (struct sending){ .wishes = *wishes };
 	answer_init(&s->answer, memory);
 	buf_init(&s->allow, 256);
 }

@@ -27,8 +27,8 @@ struct sending {
 	char code[32];   /* of the error that was answered, or "" */
 };
 
-/* `request_id` is read when the answer is made. The answer's memory is asked for from `memory`. */
-void sending_init(struct sending *s, const char *request_id, struct budget *memory);
+/* The request's id and target are read when the answer is made, whose memory is asked for from `memory`. */
+void sending_init(struct sending *s, const struct answer_wishes *wishes, struct budget *memory);
 void sending_fini(struct sending *s);
 
 /*

@@ -34,7 +34,8 @@ OPTIONS = {"204": {"headers": {"Allow": at("#/components/headers/Allow"),
                                "X-Request-Id": at("#/components/headers/RequestId")}}}
 
 # Headers that say something of normd's; an answer has none of them that the page does not declare.
-OURS = re.compile(r"normd-.*|etag|location|retry-after|content-disposition|x-request-id|content-range|accept-ranges")
+OURS = re.compile(r"normd-.*|etag|location|retry-after|content-disposition|x-request-id|content-range|accept-ranges|"
+                  r"inference-header-content-length")
 
 
 class Violation(AssertionError):
@@ -51,9 +52,14 @@ for found in sorted(OPERATIONS.values(), key=lambda operation: operation.path.co
     TEMPLATES[len(segments(found.path))].append((segments(found.path), found))
 
 
+def path_of(target):
+    """The path of a target, which may be a URL with a query."""
+    return re.sub(r"^https?://[^/]*", "", target).split("?")[0]
+
+
 def operation_of(method, target):
     """The operation that a request means, or None."""
-    path = segments(re.sub(r"^https?://[^/]*", "", target).split("?")[0])
+    path = segments(path_of(target))
     for template, operation in TEMPLATES[len(path)]:
         if operation.method == ("GET" if method == "HEAD" else method) and all(
                 part == given or part.startswith("{") for part, given in zip(template, path)):
@@ -113,27 +119,30 @@ class Checker:
             number = schema.get("type") == "integer" and re.fullmatch("[0-9]+", text)
             self.valid(int(text) if number else text, schema, f"{what}, the header {name}")
 
-    def body(self, answer, media, content, response, what):
+    def body(self, target, answer, media, response, what):
         """The body of an answer whose media type is declared."""
+        oip = segments(path_of(target))[0] == "v2"
         if "json" not in media or len(answer.raw) > BODY_MAX:
             return
         raw = answer.raw
         if "content-encoding" in answer.headers and raw[:1] != b"{":  # curl may have decoded it
             raw = zlib.decompress(raw, 32 + 15)
         try:
-            value = json.loads(raw, parse_constant=refuse_constant)
+            value = json.loads(raw, parse_constant=float if oip else refuse_constant)
         except ValueError as e:
             raise Violation(f"{what} is not JSON: {e}: {raw[:200]!r}") from None
         value = ends(value)
         kind = what, shape(value)
         if self.checked[kind] >= CHECKED:
             return
-        self.valid(value, content["schema"], what)
+        self.valid(value, response["content"][media]["schema"], what)
         if media == "application/problem+json":
             if value["code"] not in error_codes(response):
                 raise Violation(f"{what} does not name the code {value['code']}: {value['detail']}")
             if value["status"] != answer.status:
                 raise Violation(f"{what} says the status {value['status']}")
+            if value.get("error") != (value["detail"] if oip else None):
+                raise Violation(f"{what} says the error {value.get('error')!r}")
         self.checked[kind] += 1
 
     def check(self, method, target, answer):
@@ -154,7 +163,7 @@ class Checker:
                 raise Violation(f"{what} has the media type {media}, not {' or '.join(content) or 'none'}")
             self.headers(answer.headers, response.get("headers", {}), what)
             if method != "HEAD" and content:
-                self.body(answer, media, content[media], response, what)
+                self.body(target, answer, media, response, what)
             self.read[what] += 1
 
 
