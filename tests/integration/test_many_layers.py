@@ -4,11 +4,10 @@ and memory stays in its bounds."""
 
 import os
 import random
-import sqlite3
-import struct
 import time
 import unittest
 
+from many import fill
 from normd import BUILD, PATIENCE, Client, Daemon
 
 SLOW = any(name in BUILD for name in ("asan", "tsan", "coverage"))
@@ -32,32 +31,13 @@ class Million(unittest.TestCase):
         cls.daemon.start()
         cls.daemon.curl("PUT", "/v1/models/seed/layers/bn", {"kind": "batch_norm", "num_features": FEATURES})
         cls.daemon.stop()
-        cls.fill()
+        fill(cls.daemon, ((f"m{m}", [f"l{i:07d}" for i in range(A_MODEL * m, A_MODEL * (m + 1))])
+                          for m in range(LAYERS // A_MODEL)), FEATURES, mean)
         cls.daemon.start()
 
     @classmethod
     def tearDownClass(cls):
         cls.daemon.close()
-
-    @classmethod
-    def fill(cls):
-        """By SQL into the file: by HTTP it would take a minute."""
-        db = sqlite3.connect(cls.daemon.store[len("sqlite:"):])
-        db.execute("PRAGMA journal_mode=OFF")
-        db.execute("PRAGMA synchronous=OFF")
-        definition, = db.execute("SELECT definition FROM layer").fetchone()
-        var = struct.pack("<16d", *[1.0] * FEATURES)
-        with db:
-            db.executemany("INSERT INTO model(id, name) VALUES(?, ?)",
-                           ((10 + m, f"m{m}") for m in range(LAYERS // A_MODEL)))
-            db.executemany("INSERT INTO layer(id, model_id, name, definition) VALUES(?, ?, ?, ?)",
-                           ((10 + i, 10 + i // A_MODEL, f"l{i:07d}", definition) for i in range(LAYERS)))
-            db.executemany(
-                "INSERT INTO state(layer_id, revision, features, num_batches_tracked, count, running_mean, running_var)"
-                " VALUES(?, 1, 16, 1, 0, ?, ?)",
-                ((10 + i, struct.pack("<16d", *[mean(i)] * FEATURES), var) for i in range(LAYERS)))
-        db.execute("PRAGMA journal_mode=WAL")
-        db.close()
 
     def path(self, layer, call):
         return f"/v1/models/m{layer // A_MODEL}/layers/l{layer:07d}/{call}"
