@@ -24,6 +24,8 @@
 #define GZIP_ONLY "Accept-Encoding: gzip, identity;q=0\r\n"
 
 #define STATE MODEL "/state.safetensors"
+#define OIP_MODEL "/v2/models/m"
+#define OIP_REPOSITORY "/v2/repository/models/m"
 
 #define ASK(method, path, headers, body) \
 	{ \
@@ -416,6 +418,20 @@ struct operation operations[] = {
 	{ "freeze model of versions", versioned,
 	    ASK("PUT", MODEL "/frozen", NULL, "{\"frozen\":true}"), .status = 200, .once = true, .versions = true },
 	{ "delete model of versions", versioned, ASK("DELETE", MODEL, NULL, NULL), .status = 204, .versions = true },
+	{ "OIP metadata, cold", trained, ASK("GET", OIP_MODEL, NULL, NULL), .status = 200, .cold = true },
+	{ "OIP metadata of a version", versioned,
+	    ASK("GET", OIP_MODEL "/versions/champion", NULL, NULL), .status = 200, .versions = true },
+	{ "OIP configuration of what serves, cold", versioned,
+	    ASK("GET", OIP_MODEL "/config", NULL, NULL), .status = 200, .cold = true, .versions = true },
+	{ "OIP ready", trained, ASK("GET", OIP_MODEL "/ready", NULL, NULL), .status = 200 },
+	{ "OIP statistics", trained, ASK("GET", OIP_MODEL "/stats", NULL, NULL), .status = 200 },
+	{ "OIP statistics of all", trained, ASK("GET", "/v2/models/stats", NULL, NULL), .status = 200 },
+	{ "OIP index", trained, ASK("POST", "/v2/repository/index", NULL, "{\"ready\":true}"), .status = 200 },
+	{ "OIP load", trained, ASK("POST", OIP_REPOSITORY "/load", NULL, "{\"parameters\":{}}"), .status = 200 },
+	{ "OIP unload", trained, ASK("POST", OIP_REPOSITORY "/unload", NULL, "{}"), .status = 200, .once = true },
+	{ "OIP load with a configuration", trained,
+	    ASK("POST", OIP_REPOSITORY "/load", NULL, "{\"parameters\":{\"config\":\"{}\"}}"), .status = 400 },
+
 	{ "infer, by what serves", versioned,
 	    ASK("POST", LAYER "/infer", NULL, JSON_DATA), .status = 200, .versions = true },
 	{ "infer, by what serves, cold", versioned,
