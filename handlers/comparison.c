@@ -47,7 +47,7 @@ comparison_reference(struct request *rq, const struct snapshot *s, struct moment
 	const double n = values_of(t, d), biased = n > 1 ? (n - 1) / n : 0;
 	double *var;
 
-	*out = (struct moments){ t->mean == NULL ? 0 : (uint64_t)n, t->mean, t->var };
+	*out = (struct moments){ t->mean != NULL, t->mean, t->var };
 	if (!d->unbiased_running_var || t->mean == NULL || n == 0)
 		return 0;
 	if (workspace_doubles(&rq->workspace, t->features, &var, e) < 0)

@@ -14,8 +14,8 @@ int comparison_options_get(const struct request *rq, struct drift_options *out, 
 
 /*
  * The running statistics of a state as moments to compare with. Where their number of values is known, the variance is
- * the biased one, like that of what is compared with them. `out` refers to the state or to memory of the request, and
- * out->count is the number of values, rounded down, or 0.
+ * the biased one, like that of what is compared with them. out->count is 1, and 0 where the state has no statistics:
+ * the scores ask no more. `out` refers to the state or to memory of the request.
  */
 int comparison_reference(struct request *rq, const struct snapshot *s, struct moments *out, struct err *e) MUST_CHECK;
 

@@ -60,9 +60,9 @@ handler source_put, source_get, source_get_finish, source_delete, source_delete_
 handler sources_list, sources_list_finish, sources_compact;
 answer_values sources_values;
 
-/* report.c */
-extern const struct input *const report_inputs[];
-handler report_start;
+/* drift.c, report.c */
+extern const struct input *const drift_inputs[], *const report_inputs[];
+handler drift_get, drift_get_finish, drift_reset, report_start;
 
 /* history.c */
 handler history_get, history_get_finish;

@@ -47,7 +47,6 @@ compare(struct request *rq, struct report *r, struct err *e)
 
 	if (comparison_reference(rq, rq->state, &r->data.reference, e) < 0)
 		return -1;
-	r->data.reference.count = 1; /* the statistics are there, whatever is known of their number of values */
 	r->data.features = rq->state->statistics.features;
 	r->data.window = (struct moments){ s->count, s->mean, s->var };
 	r->data.counts = s->finite;
