@@ -16,6 +16,7 @@
 #include "storage/sqlite_check_history.h"
 #include "storage/sqlite_check_sources.h"
 #include "storage/sqlite_check_versions.h"
+#include "storage/sqlite_check_windows.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_schema.h"
 
@@ -399,9 +400,28 @@ check_history(struct check *c, struct err *e)
 {
 	if (c->version < HISTORY_SINCE)
 		return 0;
-	return query(c, history_check_sql, "the histories", take_moment, e) < 0 ?
+	return query(c, history_check_sql(c->version), "the histories", take_moment, e) < 0 ?
 	    -1 :
 	    query(c, history_check_lost_sql, "the histories", take_lost, e);
+}
+
+/* The first version of the schema that has windows of inference. */
+#define WINDOWS_SINCE 5
+
+static void
+take_window(struct check *c, sqlite3_stmt *row)
+{
+	const char *damage = windows_check_row(row);
+
+	if (damage != NULL)
+		found(
+		    c, "layer \"%s\" of model \"%s\": its window of inference %s", text(row, 1), text(row, 0), damage);
+}
+
+static int
+check_windows(struct check *c, struct err *e)
+{
+	return c->version < WINDOWS_SINCE ? 0 : query(c, windows_check_sql, "the windows", take_window, e);
 }
 
 /* ---- the file */
@@ -439,7 +459,7 @@ check(sqlite3 *db, const struct offline_work *u, struct offline_report *report, 
 	if (report->damages == 0 &&
 	    (query(&c, counts, "the models and layers", take_counts, e) < 0 ||
 		query(&c, layers_sql(c.version, sql), "the layers", check_layer, e) < 0 || check_sources(&c, e) < 0 ||
-		check_history(&c, e) < 0 || check_versions(&c, e) < 0))
+		check_history(&c, e) < 0 || check_windows(&c, e) < 0 || check_versions(&c, e) < 0))
 		return -1;
 	u->progress(u->arg, "structure", 0, 0);
 	if (query(&c, "PRAGMA integrity_check(" STRUCTURE_FINDINGS_MAX ")", "the file", take_structure_finding, e) < 0)

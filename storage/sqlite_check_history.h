@@ -4,8 +4,11 @@
 
 #include <sqlite3.h>
 
-/* All rows of layers that there are; the first columns are the names of model and layer, and the row's number. */
-extern const char history_check_sql[];
+/*
+ * All rows of layers that there are, in a file with this version of the schema; the first columns are the names of
+ * model and layer, and the row's number.
+ */
+const char *history_check_sql(int version);
 
 /* The ids of other layers whose rows no chore will delete. */
 extern const char history_check_lost_sql[];

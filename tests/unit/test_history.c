@@ -458,6 +458,8 @@ START_TEST(damaged_rows_are_found)
 		{ "UPDATE history SET number = 0 WHERE number = 1", "number" },
 		{ "UPDATE history SET revision = -1", "revision" },
 		{ "UPDATE history SET time_s = 0", "time" },
+		{ "UPDATE history SET drift = -1 WHERE number = 2", "drift" },
+		{ "UPDATE history SET drift = 9e999 WHERE number = 2", "drift" },
 	};
 	const int64_t t = beginning();
 	struct store *s = open_at(t);
@@ -495,7 +497,7 @@ unit_suite(void)
 	tcase_add_test(t, a_row_that_cannot_be_stored_fails_the_change);
 	tcase_add_test(t, an_unknown_time_is_no_row);
 	tcase_add_test(t, pages_of_rows_that_got_fewer);
-	tcase_add_loop_test(t, damaged_rows_are_found, 0, 6);
+	tcase_add_loop_test(t, damaged_rows_are_found, 0, 8);
 	suite_add_tcase(s, t);
 	return s;
 }
