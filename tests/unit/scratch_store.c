@@ -53,11 +53,17 @@ scratch_open_with(size_t queue_max, unsigned key_lifetime_s)
 struct store *
 scratch_open_options(struct store_options options)
 {
+	return scratch_open_cache(options, 1 << 20);
+}
+
+struct store *
+scratch_open_cache(struct store_options options, size_t cache_bytes)
+{
 	struct err e = { 0 };
 	struct store *s;
 
 	options.url = scratch_url;
-	options.cache_bytes_max = 1 << 20;
+	options.cache_bytes_max = cache_bytes;
 	options.sources_bytes_max = 16 << 20;
 	options.definitions = opaque_definitions;
 	s = store_open(&options, &e);
@@ -148,6 +154,25 @@ scratch_create(struct store *s, const char *layer)
 	ck_assert(scratch_write(
 	    s, (struct store_write){ .kind = STORE_LAYER_CREATE, .layer = layer, .create.definition = "d" })
 		      .created);
+}
+
+static const unsigned char some_digest[SHA256_BYTES] = "0123456789abcdef0123456789abcde";
+
+uint64_t
+scratch_make_version(struct store *s)
+{
+	struct store_version made = { 0 };
+	struct scratch_change c = scratch_run_change(s, (struct scratch_change){ .write = { .kind = STORE_PIN } });
+
+	ck_assert_msg(c.op.err.code == ERR_NONE, "%s", c.op.err.detail);
+	c.write.kind = STORE_VERSION_MAKE;
+	c.write.version.note = "";
+	c.write.version.digest = some_digest;
+	c.write.version.made = &made;
+	c = scratch_run_change(s, (struct scratch_change){ .write = c.write });
+	ck_assert_msg(c.op.err.code == ERR_NONE, "%s", c.op.err.detail);
+	store_pin_release(c.write.version.pin);
+	return made.number;
 }
 
 const struct snapshot *

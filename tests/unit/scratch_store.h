@@ -25,6 +25,7 @@ struct store *scratch_open_with(size_t queue_max, unsigned key_lifetime_s);
 struct store *scratch_open_keys(size_t queue_max, unsigned key_lifetime_s, uint64_t keys_max);
 struct store *scratch_open_history(unsigned interval_s);
 struct store *scratch_open_options(struct store_options options);
+struct store *scratch_open_cache(struct store_options options, size_t cache_bytes);
 
 /* Submits an operation, whose end scratch_wait waits for, unless it has a `done` of its own. */
 void scratch_submit(struct store *s, struct store_op *op);
@@ -50,6 +51,9 @@ struct store_written scratch_write(struct store *s, struct store_write write);
 
 /* Creates a layer that is not there. */
 void scratch_create(struct store *s, const char *layer);
+
+/* Makes a version of model "m"; its number. */
+uint64_t scratch_make_version(struct store *s);
 
 /* The layer's committed state, with a reference for the caller; NULL where there is none. */
 const struct snapshot *scratch_layer(struct store *s, const char *layer);

@@ -8,25 +8,6 @@
 #include "tests/unit/scratch_store.h"
 #include "tests/unit/unit.h"
 
-static const unsigned char some_digest[SHA256_BYTES] = "0123456789abcdef0123456789abcde";
-
-static uint64_t
-make_version(struct store *s)
-{
-	struct store_version made = { 0 };
-	struct scratch_change c = scratch_run_change(s, (struct scratch_change){ .write = { .kind = STORE_PIN } });
-
-	ck_assert_msg(c.op.err.code == ERR_NONE, "%s", c.op.err.detail);
-	c.write.kind = STORE_VERSION_MAKE;
-	c.write.version.note = "";
-	c.write.version.digest = some_digest;
-	c.write.version.made = &made;
-	c = scratch_run_change(s, (struct scratch_change){ .write = c.write });
-	ck_assert_msg(c.op.err.code == ERR_NONE, "%s", c.op.err.detail);
-	store_pin_release(c.write.version.pin);
-	return made.number;
-}
-
 /* Model "m" with layer "l" and two versions of it. */
 static struct store *
 open_with_versions(void)
@@ -34,8 +15,8 @@ open_with_versions(void)
 	struct store *s = scratch_open();
 
 	scratch_create(s, "l");
-	ck_assert_uint_eq(make_version(s), 1);
-	ck_assert_uint_eq(make_version(s), 2);
+	ck_assert_uint_eq(scratch_make_version(s), 1);
+	ck_assert_uint_eq(scratch_make_version(s), 2);
 	return s;
 }
 
@@ -260,7 +241,7 @@ START_TEST(a_model_that_is_deleted_and_made_again)
 		store_close(s);
 		s = scratch_open();
 	}
-	ck_assert_uint_eq(make_version(s), 3);
+	ck_assert_uint_eq(scratch_make_version(s), 3);
 	store_close(s);
 	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
 }
