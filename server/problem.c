@@ -2,6 +2,7 @@
 #include "server/problem.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/quote.h"
@@ -14,6 +15,20 @@ member(struct buf *b, const char *name, const char *text)
 		return;
 	buf_printf(b, ",\"%s\":", name);
 	quote_json(b, text);
+}
+
+/* Triton's words for a model that it does not have: programs tell this error from others by them. */
+#define UNKNOWN_MODEL "Request for unknown model: "
+
+/* What the protocol's clients show; they break where it is missing. */
+static void
+oip_member(struct buf *b, const struct err *e, const struct err_row *row)
+{
+	char text[sizeof(UNKNOWN_MODEL) + sizeof(e->detail)];
+
+	snprintf(text, sizeof(text), "%s%s", e->code == ERR_NO_SUCH_MODEL ? UNKNOWN_MODEL : "",
+	    *e->detail != '\0' ? e->detail : row->title);
+	member(b, "error", text);
 }
 
 /* Whether the first segment of the target's path, which may follow a scheme and a host, is "v2". */
@@ -42,7 +57,7 @@ problem_format(struct buf *b, const struct problem *p)
 	member(b, "expected", e->expected);
 	member(b, "actual", e->actual);
 	if (is_oip(p->target))
-		member(b, "error", e->detail);
+		oip_member(b, e, row);
 	member(b, "request_id", p->request_id);
 	buf_byte(b, '}');
 }

@@ -17,7 +17,7 @@ struct problem {
 
 /*
  * Appends the problem document. Where the target's path begins with /v2, it has the detail twice: also as `error`,
- * which the clients of the Open Inference Protocol read.
+ * which the clients of the Open Inference Protocol read. For no_such_model Triton's words stand before it.
  */
 void problem_format(struct buf *b, const struct problem *p);
 

@@ -141,7 +141,8 @@ class Checker:
                 raise Violation(f"{what} does not name the code {value['code']}: {value['detail']}")
             if value["status"] != answer.status:
                 raise Violation(f"{what} says the status {value['status']}")
-            if value.get("error") != (value["detail"] if oip else None):
+            unknown_model = "Request for unknown model: " if value["code"] == "no_such_model" else ""
+            if value.get("error") != (unknown_model + value["detail"] if oip else None):
                 raise Violation(f"{what} says the error {value.get('error')!r}")
         self.checked[kind] += 1
 
