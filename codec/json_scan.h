@@ -34,6 +34,7 @@ struct json_slot {
 	const char *key;
 	enum datatype datatype; /* if the text names none; BOOL takes true, false, 1 and 0, and cannot be named */
 	bool by_layer;          /* if the text names none, json_scan_settle says which */
+	bool non_finite;        /* NaN, Infinity and -Infinity are values, as Python writes them */
 };
 
 struct json_scan;

@@ -352,7 +352,7 @@ json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a,
 		.count_max = s->bytes_left / datatype_size(f->datatype),
 		.bytes_max = s->bytes_max,
 		.memory = s->memory,
-		.non_finite = s->slots == NULL,
+		.non_finite = s->slots == NULL || s->slots[slot].non_finite,
 	};
 
 	if (f->named && slots_check_textual(s, slot, f->datatype, at, e) < 0)

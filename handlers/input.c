@@ -120,7 +120,8 @@ inputs_slots(const struct input *const *inputs, struct json_slot slots[JSON_SLOT
 		assert(count < JSON_SLOTS_MAX);
 		slots[count++] = (struct json_slot){ .key = (*inputs)->type == INPUT_BODY_TENSOR ? "" : (*inputs)->name,
 			.datatype = (*inputs)->datatype,
-			.by_layer = (*inputs)->by_layer };
+			.by_layer = (*inputs)->by_layer,
+			.non_finite = (*inputs)->non_finite };
 	}
 	return count;
 }

@@ -32,6 +32,7 @@ struct input {
 	bool both;          /* it may be in the query and in the body at once, and then the lesser value counts */
 	bool one_extent;    /* a tensor's shape has one extent */
 	bool by_layer;      /* a tensor that names no datatype has the layer's */
+	bool non_finite;    /* a tensor's values in JSON may be NaN or infinite */
 	bool stored; /* as a query parameter it decides what is stored: under a key, another value is another request */
 	enum datatype datatype; /* of a tensor that names none */
 	uint64_t min, max;

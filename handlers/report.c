@@ -14,8 +14,12 @@
 #include "handlers/request_call.h"
 #include "layer/survey.h"
 
-const struct input *const report_inputs[] = { &tensor_input, &lengths_input, &mask_input, &top_input, &possible_input,
-	&drift_input, &min_count_input, &version_input, NULL };
+/* As tensor_input, but for the values. */
+static const struct input any_tensor_input = { "data", INPUT_BODY_TENSOR, INPUT_BODY, .datatype = DATATYPE_FP32,
+	.by_layer = true, .needed = true, .non_finite = true };
+
+const struct input *const report_inputs[] = { &any_tensor_input, &lengths_input, &mask_input, &top_input,
+	&possible_input, &drift_input, &min_count_input, &version_input, NULL };
 
 /* The numbers of a feature that is shown. */
 #define FEATURE_VALUES ((size_t)10)
@@ -34,7 +38,7 @@ look(struct request *rq, struct report *r, struct err *e)
 	struct call c = request_call(rq, rq->state);
 
 	if (doubles_check_tracks(rq, e) < 0 || comparison_options_get(rq, &r->options, e) < 0 ||
-	    input_need_tensor(rq, &tensor_input, &c.tensor, e) < 0 || call_fit(&c, e) < 0 ||
+	    input_need_tensor(rq, &any_tensor_input, &c.tensor, e) < 0 || call_fit(&c, e) < 0 ||
 	    mask_options_get(rq, c.definition, c.tensor, &c.mask, e) < 0)
 		return -1;
 	return call_survey(&c, &r->survey, e);

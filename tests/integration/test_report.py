@@ -117,6 +117,25 @@ class NotFinite(ReportTest):
                          {"verdict": "too_few", "mean_shift": None, "min": None, "max": None, "beyond_3": None})
         self.assertEqual(found["verdict"], "none")
 
+    def test_in_json(self):
+        """As Python writes them, also before the datatype is known, and in a body that is a list; nowhere else."""
+        self.put_statistics([0, 0], [1, 1])
+        path = self.path("bn", "report") + "?min_count=2"
+        data = "[[NaN,1],[Infinity,-Infinity],[2,3],[-1e-3,-2]]"
+        told = [self.ask("POST", path, body).json for body in (
+            data, f'{{"data":{data}}}', f'{{"datatype":"FP16","data":{data}}}', f'{{"data":{data},"datatype":"FP32"}}',
+            f'{{"data":{data.replace(",", " , ")},"shape":[4,2]}}')]
+        for found in told:
+            self.assertEqual([(each["index"], each["nan"], each["infinite"]) for each in found["features"]],
+                             [(1, 0, 1), (0, 1, 1)])
+            self.assertEqual((found["nan"], found["infinite"], found["not_finite"]), (1, 2, [0, 1]))
+            self.assertEqual([(each["min"], each["max"]) for each in found["features"]][0], (-2, 3))
+        for body in ("[[1,NaN1],[1,2]]", "[[1,+Infinity],[1,2]]", "[[1,-NaN],[1,2]]"):
+            self.refused("bad_json", 400, "bn", "report", body)
+        self.refused("bad_tensor", 400, "bn", "report", "[[1,null],[1,2]]")
+        for call in ("infer", "train"):
+            self.refused("bad_json", 400, "bn", call, data)
+
     def test_only_top_places_are_shown(self):
         self.put_statistics([0] * 20, [1] * 20)
         x = RANDOM.normal(size=(200, 20))
