@@ -40,6 +40,25 @@ differs_once(const char *path, const char *const *segments, size_t count, size_t
 	return i == count && differing == 1;
 }
 
+/* Whether some route begins as the segments do, up to the one at `at`: then that one is not misspelt. */
+static bool
+begins_route(const char *const *segments, size_t at)
+{
+	char here[WORD_MAX];
+	const char *path;
+	size_t i, k;
+
+	for (i = 0; i < routes_count; i++) {
+		path = routes[i].path;
+		for (k = 0; k <= at && next_word(&path, here); k++)
+			if (here[0] != '{' && strcmp(here, segments[k]) != 0)
+				break;
+		if (k > at)
+			return true;
+	}
+	return false;
+}
+
 const char *
 routes_near(const char *const *segments, size_t count, char out[SUGGEST_BYTES])
 {
@@ -49,7 +68,7 @@ routes_near(const char *const *segments, size_t count, char out[SUGGEST_BYTES])
 
 	suggest_begin(&s, "");
 	for (size_t i = 0; i < routes_count; i++) {
-		if (!differs_once(routes[i].path, segments, count, &at, word))
+		if (!differs_once(routes[i].path, segments, count, &at, word) || begins_route(segments, at))
 			continue;
 		s.word = segments[at];
 		suggest_try(&s, word);

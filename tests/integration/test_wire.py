@@ -194,10 +194,12 @@ class Wire(DaemonTest):
             ("/v1/model", "models"),
             ("/V1/models", "v1"),
             ("/v2/health/life", "live"),
+            ("/v3", "v2"),
+            ("/v2/models/m/steady", "ready"),
         ):
             told = self.refused("no_such_route", 404, "POST", path, "[[1]]").json["detail"]
             self.assertEqual(told, f'there is no route "{path}"; did you mean "{meant}"?')
-        for path in ("/v1/models/m/layers/bn/x", "/models", "/v1", "/" + "a" * 300,
+        for path in ("/v1/models/m/layers/bn/x", "/models", "/v1", "/v1/models/m/ready", "/" + "a" * 300,
                      "/v1/models/m/layers/bn/train/train/train"):
             self.assertNotIn("did you mean", self.refused("no_such_route", 404, "POST", path, "[[1]]").json["detail"])
 
