@@ -5,16 +5,17 @@
 #include <strings.h>
 
 #include "server/limits.h"
+#include "server/oip_header.h"
 
 /*
  * Headers that a page may read, and send, beyond those that are always allowed (the Fetch standard: CORS-safelisted).
  */
 #define EXPOSED \
 	"ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Version, Normd-Revision, " \
-	"Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id"
+	"Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id, " OIP_HEADER
 #define SENDABLE \
 	"Content-Type, Content-Encoding, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, X-Request-Id, " \
-	"traceparent"
+	"traceparent, " OIP_HEADER
 #define PREFLIGHT_S "7200"
 
 static unsigned

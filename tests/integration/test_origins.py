@@ -11,8 +11,9 @@ BATCH = '{"data":[[1],[2]]}'
 FOREIGN = ("http://attacker.example", "https://attacker.example", "null", "file://", "",
            "http://localhost.attacker.example", "localhost",
            "http://127.0.0.1", "http://127.0.0.1:1", "http://user@127.0.0.1", "chrome-extension://abcdefgh")
-READABLE = ("ETag", "Normd-Revision", "Normd-Num-Batches-Tracked", "X-Request-Id", "Location", "Retry-After")
-NEEDED = ("Content-Type", "Content-Encoding", "If-Match", "Idempotency-Key")
+READABLE = ("ETag", "Normd-Revision", "Normd-Num-Batches-Tracked", "X-Request-Id", "Location", "Retry-After",
+            "Inference-Header-Content-Length")
+NEEDED = ("Content-Type", "Content-Encoding", "If-Match", "Idempotency-Key", "Inference-Header-Content-Length")
 
 
 class Pages(DaemonTest):
