@@ -19,13 +19,19 @@ envelope_type(const struct cJSON *value)
 {
 	if (value == NULL)
 		return ENVELOPE_ABSENT;
-	if (cJSON_IsBool(value))
+	switch (value->type) {
+	case cJSON_True:
+	case cJSON_False:
 		return ENVELOPE_BOOL;
-	if (cJSON_IsString(value))
+	case cJSON_String:
 		return envelope_string_type(value->valuestring);
-	if (cJSON_IsArray(value))
+	case cJSON_Array:
 		return ENVELOPE_ARRAY;
-	return cJSON_IsObject(value) ? ENVELOPE_OBJECT : ENVELOPE_NULL;
+	case cJSON_Object:
+		return ENVELOPE_OBJECT;
+	default:
+		return ENVELOPE_NULL;
+	}
 }
 
 const char *
@@ -67,9 +73,15 @@ envelope_shown(const struct cJSON *value, char out[ENVELOPE_SHOWN_BYTES])
 const struct cJSON *
 envelope_get(const struct cJSON *object, const char *key)
 {
-	const struct cJSON *member = cJSON_IsObject(object) ? cJSON_GetObjectItemCaseSensitive(object, key) : NULL;
+	const struct cJSON *member;
 
-	return cJSON_IsNull(member) ? NULL : member;
+	if (object == NULL || object->type != cJSON_Object)
+		return NULL;
+	/* The first bytes nearly always tell. Calls of cJSON's functions or of strcmp would be most of the cost. */
+	for (member = object->child; member != NULL; member = member->next)
+		if (member->string[0] == key[0] && strcmp(member->string, key) == 0)
+			break;
+	return member == NULL || member->type == cJSON_NULL ? NULL : member;
 }
 
 const struct cJSON *
