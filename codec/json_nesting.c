@@ -4,7 +4,36 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec/json_integer.h"
+
 #define SHAPE_TEXT 160
+
+enum json_extent
+json_shape_add(struct json_shape *shape, const char *text, size_t len)
+{
+	uint64_t extent;
+	bool negative;
+
+	if (json_integer_parse(text, len, &negative, &extent) < 0 || (negative && extent != 0) || extent > SIZE_MAX)
+		return JSON_EXTENT_WRONG;
+	if (shape->rank == TENSOR_RANK_MAX)
+		return JSON_EXTENT_ONE_TOO_MANY;
+	shape->extents[shape->rank++] = (size_t)extent;
+	/* An extent of 0 is left out, so that an overflow of the others is found. */
+	if (extent != 0 &&
+	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) ||
+		shape->count > SIZE_MAX / sizeof(double)))
+		return JSON_EXTENT_TOO_LARGE;
+	return JSON_EXTENT_OK;
+}
+
+void
+json_shape_end(struct json_shape *shape)
+{
+	for (unsigned i = 0; i < shape->rank; i++)
+		if (shape->extents[i] == 0)
+			shape->count = 0;
+}
 
 void
 json_nesting_begin(struct json_nesting *n, const char *name, const struct json_shape *given)

@@ -12,6 +12,15 @@ struct json_shape {
 	size_t count; /* their product */
 };
 
+enum json_extent { JSON_EXTENT_OK, JSON_EXTENT_WRONG, JSON_EXTENT_ONE_TOO_MANY, JSON_EXTENT_TOO_LARGE };
+
+/*
+ * Adds an extent, a JSON number, to a shape whose count is 1 at first; ends the shape, whose count is right only then.
+ * WRONG: it is no whole number, or negative. TOO_LARGE: no memory has so many values.
+ */
+enum json_extent json_shape_add(struct json_shape *shape, const char *text, size_t len) MUST_CHECK;
+void json_shape_end(struct json_shape *shape);
+
 struct json_nesting {
 	const char *name;                /* for messages */
 	const struct json_shape *given;  /* the shape that came before the data; rank 0: none did */

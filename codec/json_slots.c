@@ -6,7 +6,6 @@
 
 #include "base/suggest.h"
 #include "codec/json_doubts.h"
-#include "codec/json_integer.h"
 
 #define SHAPE_TEXT 160
 
@@ -111,7 +110,7 @@ json_slots_check_key(
 {
 	const struct json_place place = parent.role == JSON_ROLE_ROOT ? json_slots_root_list(s, parent) : parent;
 
-	if (place.role != JSON_ROLE_TENSOR || !key_is(key, len, "0"))
+	if (place.role != JSON_ROLE_TENSOR || s->slots == NULL || !key_is(key, len, "0"))
 		return 0;
 	return err_fail_at(e, ERR_BAD_TENSOR, at,
 	    "%s: a tensor is a list, or an object with \"data\"; it has no \"0\"%s", slots_name(s, place.slot),
@@ -205,24 +204,21 @@ json_slots_extent(struct json_slots *s, unsigned slot, const char *text, size_t 
 {
 	struct json_shape *shape = &s->found[slot].shape;
 	const char *name = slots_name(s, slot);
-	uint64_t extent;
-	bool negative;
 	char quote[EXCERPT_BYTES];
 
-	if (json_integer_parse(text, len, &negative, &extent) < 0 || (negative && extent != 0) || extent > SIZE_MAX)
+	switch (json_shape_add(shape, text, len)) {
+	case JSON_EXTENT_WRONG:
 		return err_fail_at(e, ERR_BAD_TENSOR, at,
 		    "shape of %s: an extent must be a whole number, 0 or more, not %s", name,
 		    excerpt_text(text, len, quote));
-	if (shape->rank == TENSOR_RANK_MAX)
+	case JSON_EXTENT_ONE_TOO_MANY:
 		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: a tensor may have at most %d extents", name, TENSOR_RANK_MAX);
-	shape->extents[shape->rank++] = (size_t)extent;
-	/* An extent of 0 is left out, so that an overflow of the others is found. */
-	if (extent != 0 &&
-	    (__builtin_mul_overflow(shape->count, (size_t)extent, &shape->count) ||
-		shape->count > SIZE_MAX / sizeof(double)))
+	case JSON_EXTENT_TOO_LARGE:
 		return err_fail_at(e, ERR_BAD_TENSOR, at, "shape of %s: the number of values is too large", name);
-	return 0;
+	default:
+		return 0;
+	}
 }
 
 /* The shape came after the data: it replaces the nesting as the tensor's shape. */
@@ -256,9 +252,7 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 	if (shape->rank == 0)
 		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "shape of %s: it must have at least one extent", slots_name(s, slot));
-	for (unsigned i = 0; i < shape->rank; i++)
-		if (shape->extents[i] == 0)
-			shape->count = 0;
+	json_shape_end(shape);
 	return s->found[slot].has_data ? slots_reshape(s, slot, at, e) : 0;
 }
 
