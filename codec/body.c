@@ -33,14 +33,14 @@ body_take(void *arg, const char *bytes, size_t len, struct err *e)
 struct body *
 body_new(const struct body_options *options)
 {
-	struct body *b = calloc(1, sizeof(*b));
+	struct body *b = malloc(sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
-	b->form = form_ops(options->form);
-	b->bytes_max = options->bytes_max;
-	b->header_bytes = options->header_bytes;
-	b->digest = options->digest;
+	*b = (struct body){ .form = form_ops(options->form),
+		.bytes_max = options->bytes_max,
+		.header_bytes = options->header_bytes,
+		.digest = options->digest };
 	if (options->coding != CODING_IDENTITY)
 		b->decoder = coding_decoder_new(options->coding, body_take, b, b->form->damaged);
 	b->reader = b->form->open(options);

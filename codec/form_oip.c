@@ -7,10 +7,12 @@
 #include "codec/excerpt.h"
 #include "codec/form.h"
 #include "codec/oip_inputs.h"
+#include "codec/oip_small.h"
 #include "codec/raw_values.h"
 
 struct reader {
-	struct json_scan *document;
+	struct json_scan *document; /* NULL: nothing has come yet, or the document was small */
+	struct oip_small small;
 	struct budget_share *memory;
 	size_t header_bytes; /* of the document; 0: all are */
 	size_t bytes_max;
@@ -32,24 +34,18 @@ close_reader(void *arg)
 		return;
 	oip_inputs_fini(&r->inputs);
 	json_scan_free(r->document);
+	oip_small_fini(&r->small);
 	free(r);
 }
 
 static void *
 open_reader(const struct body_options *o)
 {
-	struct reader *r = calloc(1, sizeof(*r));
+	struct reader *r = malloc(sizeof(*r));
 
-	if (r == NULL)
-		return NULL;
-	r->memory = o->memory;
-	r->header_bytes = o->header_bytes;
-	r->bytes_max = o->bytes_max;
-	r->document = json_scan_new_listed(OIP_INPUTS, o->bytes_max, o->memory);
-	if (r->document != NULL)
-		return r;
-	close_reader(r);
-	return NULL;
+	if (r != NULL)
+		*r = (struct reader){ .memory = o->memory, .header_bytes = o->header_bytes, .bytes_max = o->bytes_max };
+	return r;
 }
 
 /* Checks that there is room for the bytes that are announced. */
@@ -88,16 +84,62 @@ next_input(struct reader *r, struct err *e)
 	return 0;
 }
 
-/* The document has ended. */
+static const struct cJSON *
+envelope(const void *arg)
+{
+	const struct reader *r = arg;
+
+	return r->document != NULL ? json_scan_envelope(r->document) : r->small.envelope;
+}
+
+/* The document has been read, and the inputs' tensors are known. */
 static int
 end_document(struct reader *r, struct err *e)
 {
 	r->complete = true;
-	if (json_scan_finish(r->document, e) < 0 ||
-	    oip_inputs_init(&r->inputs, r->document, r->header_bytes > 0, r->memory, e) < 0 ||
+	if (oip_inputs_read(&r->inputs, envelope(r), r->header_bytes > 0, r->memory, e) < 0 ||
 	    check_announced(r, e) < 0)
 		return -1;
 	return next_input(r, e);
+}
+
+static int
+end_scan(struct reader *r, struct err *e)
+{
+	bool has_data;
+
+	if (json_scan_finish(r->document, e) < 0 ||
+	    oip_inputs_init(&r->inputs, json_scan_listed_count(r->document), r->memory, e) < 0)
+		return -1;
+	for (size_t i = 0; i < r->inputs.count; i++) {
+		r->inputs.inputs[i].tensor = json_scan_listed(r->document, i, &has_data);
+		r->inputs.inputs[i].binary = !has_data;
+	}
+	return end_document(r, e);
+}
+
+/* A document that has come whole, and is small: takes the short way, if that takes the document. */
+static int
+try_small(struct reader *r, const char *bytes, struct err *e)
+{
+	if (!oip_small_read(&r->small, OIP_INPUTS, bytes, r->header_bytes, r->memory))
+		return 0;
+	r->fed = r->header_bytes;
+	if (oip_inputs_init(&r->inputs, r->small.count, r->memory, e) < 0)
+		return -1;
+	for (size_t i = 0; i < r->inputs.count; i++)
+		r->inputs.inputs[i] = (struct oip_input){ .tensor = &r->small.tensors[i], .binary = true };
+	return end_document(r, e);
+}
+
+static int
+scan_document(struct reader *r, const char *bytes, size_t len, struct err *e)
+{
+	if (r->document == NULL)
+		r->document = json_scan_new_listed(OIP_INPUTS, r->bytes_max, r->memory);
+	if (r->document == NULL)
+		return err_fail_memory(e);
+	return json_scan_feed(r->document, bytes, len, e);
 }
 
 /* Takes bytes of the document; *taken is how many. */
@@ -107,10 +149,16 @@ feed_document(struct reader *r, const char *bytes, size_t len, size_t *taken, st
 	const size_t missing = r->header_bytes - (size_t)r->fed;
 
 	*taken = r->header_bytes > 0 && missing < len ? missing : len;
-	if (json_scan_feed(r->document, bytes, *taken, e) < 0)
+	if (r->fed == 0 && *taken == r->header_bytes && *taken <= OIP_SMALL_BYTES) {
+		if (try_small(r, bytes, e) < 0)
+			return -1;
+		if (r->complete)
+			return 0;
+	}
+	if (scan_document(r, bytes, *taken, e) < 0)
 		return -1;
 	r->fed += *taken;
-	return r->header_bytes > 0 && r->fed == r->header_bytes ? end_document(r, e) : 0;
+	return r->header_bytes > 0 && r->fed == r->header_bytes ? end_scan(r, e) : 0;
 }
 
 /* Takes bytes of the input that comes now; *taken is how many. */
@@ -153,7 +201,7 @@ finish(void *arg, struct err *e)
 	char quote[EXCERPT_BYTES];
 
 	if (r->header_bytes == 0)
-		return end_document(r, e);
+		return scan_document(r, "", 0, e) < 0 ? -1 : end_scan(r, e);
 	if (!r->complete)
 		return err_fail_at(e, ERR_BAD_PARAMETER, r->fed,
 		    "Inference-Header-Content-Length is %zu, but the body has %llu bytes", r->header_bytes,
@@ -177,19 +225,17 @@ find_tensor(void *reader, size_t slot)
 static int
 settle(void *arg, enum datatype by_layer, struct err *e)
 {
-	return json_scan_settle(((struct reader *)arg)->document, by_layer, e);
-}
+	struct reader *r = arg;
 
-static const struct cJSON *
-envelope(const void *arg)
-{
-	return json_scan_envelope(((const struct reader *)arg)->document);
+	return r->document != NULL ? json_scan_settle(r->document, by_layer, e) : 0;
 }
 
 static size_t
 envelope_bytes(const void *arg)
 {
-	return json_scan_envelope_bytes(((const struct reader *)arg)->document);
+	const struct reader *r = arg;
+
+	return r->document != NULL ? json_scan_envelope_bytes(r->document) : 0;
 }
 
 static const struct oip_inputs *

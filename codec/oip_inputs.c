@@ -42,6 +42,13 @@ inputs_check_names(const struct oip_inputs *x, struct budget_share *memory, stru
 	return result;
 }
 
+/* The input's name in messages. */
+static const char *
+input_shown(const struct oip_input *in, char out[EXCERPT_BYTES])
+{
+	return excerpt_text(in->name, strlen(in->name), out);
+}
+
 /*
  * Reads the parameter binary_data_size of an input without data. A tensor of no bytes needs no header: KServe's client
  * sends none where no bytes follow.
@@ -53,72 +60,73 @@ input_check_size(const struct oip_input *in, const struct cJSON *given, bool fol
 	char quote[EXCERPT_BYTES], shown[ENVELOPE_SHOWN_BYTES];
 	uint64_t size;
 
-	excerpt_text(in->name, strlen(in->name), quote);
 	if (given == NULL)
-		return err_fail(
-		    e, ERR_BAD_TENSOR, "the input \"%s\" has neither \"data\" nor \"" BINARY_SIZE "\"", quote);
+		return err_fail(e, ERR_BAD_TENSOR, "the input \"%s\" has neither \"data\" nor \"" BINARY_SIZE "\"",
+		    input_shown(in, quote));
 	if (!follow && bytes > 0)
 		return err_fail(e, ERR_BAD_TENSOR,
 		    "the input \"%s\" has \"" BINARY_SIZE
 		    "\", but the request has no header Inference-Header-Content-Length",
-		    quote);
+		    input_shown(in, quote));
 	if (envelope_uint64(given, &size) < 0)
 		return err_fail(e, ERR_BAD_TENSOR,
-		    "the input \"%s\": \"" BINARY_SIZE "\" must be a whole number, 0 or more, not %s", quote,
-		    envelope_shown(given, shown));
+		    "the input \"%s\": \"" BINARY_SIZE "\" must be a whole number, 0 or more, not %s",
+		    input_shown(in, quote), envelope_shown(given, shown));
 	if (size == bytes)
 		return 0;
 	return err_fail(e, ERR_BAD_TENSOR,
-	    "the input \"%s\": \"" BINARY_SIZE "\" is %llu, but its shape and datatype need %zu bytes", quote,
-	    (unsigned long long)size, bytes);
+	    "the input \"%s\": \"" BINARY_SIZE "\" is %llu, but its shape and datatype need %zu bytes",
+	    input_shown(in, quote), (unsigned long long)size, bytes);
 }
 
-/* Finds out where an input's values are. */
+/* Reads an input's parameters: where its values are. */
 static int
-input_read(struct oip_input *in, const struct cJSON *member, bool follow, struct err *e)
+input_read(const struct oip_input *in, const struct cJSON *parameters, bool follow, struct err *e)
 {
-	const struct cJSON *parameters = envelope_get(member, "parameters"), *given;
+	const struct cJSON *given = envelope_get(parameters, BINARY_SIZE);
 	char quote[EXCERPT_BYTES], shown[ENVELOPE_SHOWN_BYTES];
 
-	in->name = envelope_text(envelope_get(member, "name"));
-	excerpt_text(in->name, strlen(in->name), quote);
 	if (parameters != NULL && envelope_type(parameters) != ENVELOPE_OBJECT)
-		return err_fail(e, ERR_BAD_TENSOR, "the input \"%s\": \"parameters\" must be an object, not %s", quote,
-		    envelope_shown(parameters, shown));
+		return err_fail(e, ERR_BAD_TENSOR, "the input \"%s\": \"parameters\" must be an object, not %s",
+		    input_shown(in, quote), envelope_shown(parameters, shown));
 	for (const struct cJSON *p = envelope_first(parameters); p != NULL; p = envelope_next(p))
 		if (strncmp(envelope_key(p), SHARED_MEMORY, strlen(SHARED_MEMORY)) == 0)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "the input \"%s\": shared memory is not supported; send the values", quote);
-	given = envelope_get(parameters, BINARY_SIZE);
+			    "the input \"%s\": shared memory is not supported; send the values",
+			    input_shown(in, quote));
 	if (in->binary)
 		return input_check_size(in, given, follow, e);
-	return given == NULL ?
-	    0 :
-	    err_fail(e, ERR_BAD_TENSOR, "the input \"%s\" has both \"data\" and \"" BINARY_SIZE "\"", quote);
+	if (given == NULL)
+		return 0;
+	return err_fail(
+	    e, ERR_BAD_TENSOR, "the input \"%s\" has both \"data\" and \"" BINARY_SIZE "\"", input_shown(in, quote));
 }
 
 int
-oip_inputs_init(
-    struct oip_inputs *x, struct json_scan *document, bool follow, struct budget_share *memory, struct err *e)
+oip_inputs_init(struct oip_inputs *x, size_t count, struct budget_share *memory, struct err *e)
 {
-	const struct cJSON *member = envelope_first(envelope_get(json_scan_envelope(document), OIP_INPUTS));
-	const size_t count = json_scan_listed_count(document);
-	bool has_data;
-
-	x->inputs = x->few;
 	x->count = 0;
+	x->inputs = x->few;
 	if (count > OIP_FEW) {
 		if (budget_ask(memory, count * sizeof(*x->inputs), e) < 0)
 			return -1;
-		if ((x->inputs = calloc(count, sizeof(*x->inputs))) == NULL)
+		x->inputs = malloc(count * sizeof(*x->inputs));
+		if (x->inputs == NULL)
 			return err_fail_memory(e);
 	}
-	for (; x->count < count; x->count++, member = envelope_next(member)) {
-		struct oip_input *in = &x->inputs[x->count];
+	x->count = count;
+	return 0;
+}
 
-		in->tensor = json_scan_listed(document, x->count, &has_data);
-		in->binary = !has_data;
-		if (input_read(in, member, follow, e) < 0)
+int
+oip_inputs_read(
+    struct oip_inputs *x, const struct cJSON *envelope, bool follow, struct budget_share *memory, struct err *e)
+{
+	const struct cJSON *member = envelope_first(envelope_get(envelope, OIP_INPUTS));
+
+	for (size_t i = 0; i < x->count; i++, member = envelope_next(member)) {
+		x->inputs[i].name = envelope_text(envelope_get(member, "name"));
+		if (input_read(&x->inputs[i], envelope_get(member, "parameters"), follow, e) < 0)
 			return -1;
 	}
 	return inputs_check_names(x, memory, e);

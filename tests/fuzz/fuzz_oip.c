@@ -4,7 +4,7 @@
  * to be, how much memory, how the body is cut) and a body; the document ends at the first NUL, which is taken out.
  *
  *   - In pieces it comes to the same as whole: the same error, or the same envelope and inputs, bit for bit. A body in
- *     one piece may take another way through the decoder (oip_header.h), so this compares the two.
+ *     one piece may take another way through the decoder (oip_small.h), so this compares the two.
  *   - What is accepted is JSON to an independent judge, and means what it means to cJSON; the inputs are its list, in
  *     its order, with different names; the bytes behind it are their values, without a gap.
  *   - What is refused as bad_json is no JSON, too deep, or has a key twice; and what stands before the error's offset
@@ -58,7 +58,10 @@ setup_parse(const uint8_t bytes[SETUP_BYTES], struct sent *body)
 	setup.header_bytes = body->document + (bytes[0] > 100 ? bytes[0] - 100U : 0);
 	if (bytes[0] > 200)
 		setup.header_bytes = bytes[0] - 200U;
-	body->document = setup.header_bytes < body->len ? setup.header_bytes : body->len;
+	if (setup.header_bytes == 0 || setup.header_bytes > body->len)
+		body->document = body->len;
+	else
+		body->document = setup.header_bytes;
 	return setup;
 }
 

@@ -88,6 +88,7 @@ static const struct oip_valid oip_valid[] = {
 	{ WITH(INPUTS(IN("a", "[1,2]", "BF16", SIZE(4))), "\x80\x3f\x20\xc0"), "a=BF16[1,2]binary:0x3f80 0xc020" },
 	{ WITH(INPUTS(IN("a", "[1]", "FP32", SIZE(4))), "\0\0\xc0\x7f"), "a=FP32[1]binary:nan" },
 	{ WITH(INPUTS(IN("a", "[0]", "FP32", SIZE(0))), ""), "a=FP32[0]binary:" },
+	{ ALONE(INPUTS(IN("a", "[0]", "FP32", ",\"data\":null" SIZE(0)))), "a=FP32[0]binary:" },
 	{ WITH(INPUTS(IN("a", "[3,0]", "BF16", SIZE(0)) "," IN("b", "[1]", "FP16", SIZE(2)) "," IN(
 		   "c", "[0,1099511627776]", "FP64", SIZE(0))),
 	      "\0\x3c"),
@@ -210,7 +211,6 @@ static const struct oip_invalid oip_invalid[] = {
 	    "the input \"a\" has both \"data\" and \"binary_data_size\"" },
 	{ ALONE(INPUTS(IN("a", "[1]", "FP32", SIZE(4)))), ERR_BAD_TENSOR, NOWHERE,
 	    "the request has no header Inference-Header-Content-Length" },
-	{ ALONE(INPUTS(IN("a", "[0]", "FP32", SIZE(0)))), ERR_BAD_TENSOR, NOWHERE, "the request has no header" },
 	{ WITH(INPUTS(IN("a", "[1]", "FP32", SIZE(-4))), "1234"), ERR_BAD_TENSOR, NOWHERE, "0 or more, not -4" },
 	{ WITH(INPUTS(IN("a", "[1]", "FP32", SIZE(4.5))), "1234"), ERR_BAD_TENSOR, NOWHERE, "0 or more, not 4.5" },
 	{ WITH(INPUTS(IN("a", "[1]", "FP32", SIZE("4"))), "1234"), ERR_BAD_TENSOR, NOWHERE, "0 or more, not \"4\"" },
