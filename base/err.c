@@ -46,6 +46,21 @@ err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *forma
 }
 
 void
+err_prepend(struct err *e, const char *format, ...)
+{
+	char detail[sizeof(e->detail)];
+	va_list ap;
+	int len;
+
+	memcpy(detail, e->detail, sizeof(detail));
+	va_start(ap, format);
+	len = vsnprintf(e->detail, sizeof(e->detail), format, ap);
+	va_end(ap);
+	if (len >= 0 && (size_t)len < sizeof(e->detail))
+		snprintf(e->detail + len, sizeof(e->detail) - (size_t)len, "%s", detail);
+}
+
+void
 err_set_memory(struct err *e)
 {
 	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now; try again later");

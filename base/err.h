@@ -86,6 +86,9 @@ void err_set(struct err *e, enum err_code code, const char *format, ...) PRINTF_
 /* The same with the wrong byte's offset; " (at byte N)" is appended to the detail. */
 void err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *format, ...) PRINTF_LIKE(4, 5);
 
+/* Puts a text before the detail, whose end is cut off where both do not fit. */
+void err_prepend(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
+
 /* The system has no memory for this request: `overloaded`, with Retry-After. */
 void err_set_memory(struct err *e);
 

@@ -35,13 +35,10 @@ name_write(const struct store_change *change, size_t i, struct err *e)
 {
 	const struct store_write *write = &change->writes[i];
 	const bool model = is_of_model(write);
-	struct err named;
 
-	if (change->count == 1)
-		return -1;
-	err_set(&named, e->code, "write %zu of %zu, %s%s%smodel \"%s\": %s", i + 1, change->count,
-	    model ? "" : "layer \"", model ? "" : write->layer, model ? "" : "\" of ", write->model, e->detail);
-	memcpy(e->detail, named.detail, sizeof(e->detail));
+	if (change->count > 1)
+		err_prepend(e, "write %zu of %zu, %s%s%smodel \"%s\": ", i + 1, change->count,
+		    model ? "" : "layer \"", model ? "" : write->layer, model ? "" : "\" of ", write->model);
 	return -1;
 }
 
