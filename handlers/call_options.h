@@ -18,6 +18,9 @@ extern const struct input lengths_input, mask_input, seed_input, sync_input;
 int mask_options_get(
     struct request *rq, const struct definition *d, const struct tensor *t, struct mask *out, struct err *e) MUST_CHECK;
 
+/* A random seed; under an Idempotency-Key one that follows from the body, so that a repeat shuffles in the same way. */
+int seed_options_own(const struct request *rq, uint64_t *seed, struct err *e) MUST_CHECK;
+
 /* Reads the seed of the shuffle; *given tells whether it is there. bad_parameter for a layer that does not shuffle. */
 int seed_options_get(const struct request *rq, uint64_t *seed, bool *given, struct err *e) MUST_CHECK;
 

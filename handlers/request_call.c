@@ -38,3 +38,20 @@ request_update(struct request *rq, const struct update *updates, size_t count)
 	request_write(rq, STORE_UPDATE);
 	idempotency_guard(rq);
 }
+
+/* On the store's thread. */
+static int
+accept_state(void *arg, const struct snapshot *after, struct err *e)
+{
+	return call_train_take_state(
+	    arg, &after->statistics, (struct scale_shift){ after->weight.values, after->bias.values }, e);
+}
+
+void
+request_ask_state(struct store_write *write, struct call *c)
+{
+	if (!c->needs_state)
+		return;
+	write->updates.accept = accept_state;
+	write->updates.accept_arg = c;
+}

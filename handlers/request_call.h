@@ -19,6 +19,12 @@ bool request_is_frozen(const struct request *rq);
 void request_sync_if_begun(struct request *rq);
 
 /*
+ * Before a write with a call's updates is submitted: where the call's output is by the state that they lead to, the
+ * store's thread shows it that state, and has the call for that time.
+ */
+void request_ask_state(struct store_write *write, struct call *c);
+
+/*
  * Asks the store for `count` updates, in order, as one change; with 0, whether the request's key was used. They must
  * live as long as the request.
  */

@@ -6,16 +6,13 @@
  * their commit (train_meanwhile).
  *
  * By running statistics: the output depends on the state that the updates lead to. The store shows that state before it
- * stands (accept_state). The call copies it, and the output follows after the commit (train_finish).
+ * stands (request_ask_state). The call copies it, and the output follows after the commit (train_finish).
  *
  * Synchronized: the request waits for the shards of the other ranks (train_joined). The rank that leads submits the
  * update by all of them, in one of the two ways above.
  *
  * Frozen (start_frozen, finish_frozen): the output is that of inference, and nothing is updated.
  */
-#include <string.h>
-#include <sys/random.h>
-
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "handlers/call_options.h"
@@ -30,23 +27,6 @@ static const struct input output_input = { "output", INPUT_BOOL, INPUT_ANYWHERE,
 const struct input *const train_inputs[] = { &tensor_input, &lengths_input, &mask_input, &seed_input, &output_input,
 	&sync_input, &source_input, NULL };
 
-/* A double holds a seed of so many bits exactly: clients may read numbers as doubles. */
-#define SEED_OWN_BITS 53
-
-/* A random seed; under an Idempotency-Key one that follows from the body, so that a repeat shuffles in the same way. */
-static int
-own_seed(struct request *rq, uint64_t *seed, struct err *e)
-{
-	if (rq->digest != NULL) {
-		idempotency_guard(rq);
-		memcpy(seed, rq->op.change.key_digest, sizeof(*seed));
-	} else if (getrandom(seed, sizeof(*seed), 0) != sizeof(*seed)) {
-		return err_fail(e, ERR_OVERLOADED, "the system has no random numbers for the shuffle; name a \"seed\"");
-	}
-	*seed >>= 64 - SEED_OWN_BITS;
-	return 0;
-}
-
 static int
 choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 {
@@ -54,7 +34,7 @@ choose_seed(struct request *rq, uint64_t *seed, struct err *e)
 
 	if (seed_options_get(rq, seed, &given, e) < 0)
 		return -1;
-	return given || !rq->definition->shuffle ? 0 : own_seed(rq, seed, e);
+	return given || !rq->definition->shuffle ? 0 : seed_options_own(rq, seed, e);
 }
 
 /* Kept between the steps of the request. */
@@ -83,22 +63,11 @@ answer_unchanged(struct request *rq)
 
 _Static_assert(CALL_STATE_LISTS <= SYNC_STATE_LISTS, "a step's ranks share a state");
 
-/* On the store's thread, which has the call for this time. */
-static int
-accept_state(void *arg, const struct snapshot *after, struct err *e)
-{
-	return call_train_take_state(
-	    arg, &after->statistics, (struct scale_shift){ after->weight.values, after->bias.values }, e);
-}
-
 static void
 submit(struct request *rq, struct call *c)
 {
 	request_update(rq, c->updates, c->update_count);
-	if (!c->needs_state)
-		return;
-	rq->write.updates.accept = accept_state;
-	rq->write.updates.accept_arg = c;
+	request_ask_state(&rq->write, c);
 }
 
 static int
