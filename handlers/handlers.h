@@ -41,6 +41,12 @@ void train_meanwhile(struct request *rq);
 extern const struct input *const infer_inputs[];
 handler infer_start;
 
+/* oip_infer.c, oip_train.c: the Open Inference Protocol */
+extern const struct input *const oip_infer_inputs[];
+handler oip_infer_start, oip_infer_finish;
+void oip_infer_meanwhile(struct request *rq);
+void oip_infer_end(struct request *rq);
+
 /* backward.c */
 extern const struct input *const backward_inputs[];
 handler backward_start, backward_joined;

@@ -136,14 +136,16 @@ class Api(unittest.TestCase):
         self.assertIn("application/x-npy", tensor_forms())
         for route, row in routes().items():
             operation = OPERATIONS[route]
+            binary = {"application/octet-stream"} if row.get("body") == "BODY_OIP" else set()
             taken = set() if "body" not in row else FILE_TYPES if row["body"] == "BODY_FILE" else {"application/json"}
             self.assertEqual(set(operation.body["content"]) if operation.body else set(),
-                             taken | (tensor_forms() if "tensors_in" in row else set()), operation)
+                             taken | binary | (tensor_forms() if "tensors_in" in row else set()), operation)
             given = {media for status, response in operation.responses.items() if status < "300"
                      for media in response.get("content", {})}
             expected = ({row.get("stream_type", "application/json")} if {"200", "201"} & set(operation.responses) else
                         set())
-            self.assertEqual(given, expected | (tensor_forms() if "tensors_out" in row else set()), operation)
+            self.assertEqual(given, expected | binary | (tensor_forms() if "tensors_out" in row else set()),
+                             operation)
 
     def test_headers(self):
         """Idempotency-Key where a key guards the change, If-Match where the handler reads it, Range where a stream
@@ -154,6 +156,7 @@ class Api(unittest.TestCase):
         for route, row in routes().items():
             names = OPERATIONS[route].names("header") - {"X-Request-Id", "traceparent"}
             expected = {"Idempotency-Key"} if "takes_key" in row else set()
+            expected |= {"Inference-Header-Content-Length"} if row.get("body") == "BODY_OIP" else set()
             expected |= {"Range", "If-Range", "If-None-Match"} if row["start"] in streams else set()
             self.assertEqual(names, expected | ({"If-Match"} if row["start"] in conditional else set()), route)
 
