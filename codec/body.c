@@ -11,8 +11,7 @@ struct body {
 	struct coding_decoder *decoder;
 	struct digest *digest; /* of what comes out, or NULL */
 	size_t bytes_max;
-	size_t bytes;        /* without the coding, so far */
-	size_t header_bytes; /* of them, that the form parses when they have come; 0: it does not */
+	size_t bytes; /* without the coding, so far */
 };
 
 /* Takes bytes without the coding: a bomb goes off here, at the first byte beyond the limit. */
@@ -37,10 +36,9 @@ body_new(const struct body_options *options)
 
 	if (b == NULL)
 		return NULL;
-	*b = (struct body){ .form = form_ops(options->form),
-		.bytes_max = options->bytes_max,
-		.header_bytes = options->header_bytes,
-		.digest = options->digest };
+	*b = (struct body){
+		.form = form_ops(options->form), .bytes_max = options->bytes_max, .digest = options->digest
+	};
 	if (options->coding != CODING_IDENTITY)
 		b->decoder = coding_decoder_new(options->coding, body_take, b, b->form->damaged);
 	b->reader = b->form->open(options);
@@ -79,12 +77,6 @@ size_t
 body_envelope_bytes(const struct body *b)
 {
 	return b->form->document ? b->form->envelope_bytes(b->reader) : 0;
-}
-
-size_t
-body_due_bytes(const struct body *b)
-{
-	return b->bytes < b->header_bytes ? body_envelope_bytes(b) : 0;
 }
 
 int

@@ -57,11 +57,6 @@ int body_finish(struct body *b, struct err *e) MUST_CHECK;
  */
 int body_settle(struct body *b, enum datatype by_layer, struct err *e) MUST_CHECK;
 
-/*
- * The bytes of an envelope that the next call of body_feed may have to parse; 0 where only body_finish parses it.
- */
-size_t body_due_bytes(const struct body *b);
-
 /* After body_finish: the envelope, or NULL for a form that has none, and where there is no body (NULL). */
 const struct cJSON *body_envelope(const struct body *b);
 

@@ -17,7 +17,8 @@ struct reader {
 	size_t header_bytes; /* of the document; 0: all are */
 	size_t bytes_max;
 	uint64_t fed;
-	bool complete; /* the document is */
+	bool complete;         /* the document is */
+	size_t envelope_bytes; /* then: those that were parsed */
 	struct oip_inputs inputs;
 
 	/* The bytes behind it. */
@@ -108,6 +109,7 @@ end_scan(struct reader *r, struct err *e)
 {
 	bool has_data;
 
+	r->envelope_bytes = json_scan_envelope_bytes(r->document);
 	if (json_scan_finish(r->document, e) < 0 ||
 	    oip_inputs_init(&r->inputs, json_scan_listed_count(r->document), r->memory, e) < 0)
 		return -1;
@@ -235,7 +237,7 @@ envelope_bytes(const void *arg)
 {
 	const struct reader *r = arg;
 
-	return r->document != NULL ? json_scan_envelope_bytes(r->document) : 0;
+	return r->document == NULL || r->complete ? r->envelope_bytes : json_scan_envelope_bytes(r->document);
 }
 
 static const struct oip_inputs *

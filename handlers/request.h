@@ -164,8 +164,8 @@ void request_fini(struct request *rq);
 int request_body(struct request *rq, const char *bytes, size_t len, size_t *taken) MUST_CHECK;
 int request_body_known(struct request *rq) MUST_CHECK;
 
-/* Whether the next piece of the body takes long. */
-bool request_body_is_long(const struct request *rq);
+/* Whether the next piece of the body, of `len` bytes, takes long. */
+bool request_body_is_long(const struct request *rq, size_t len);
 
 /* The body has ended: checks its end, and that there is one where the route needs it. -1 with rq->err. */
 int request_body_end(struct request *rq) MUST_CHECK;

@@ -24,11 +24,20 @@ state_is_long(const struct snapshot *s)
 	return s->statistics.features >= LONG_VALUES || s->weight.count >= LONG_VALUES || s->bias.count >= LONG_VALUES;
 }
 
+/* Whether a document that is parsed within the body may end in the next `len` bytes. */
+static bool
+may_end_document(const struct request *rq, size_t len)
+{
+	const size_t come = rq->body != NULL ? body_bytes(rq->body) : 0;
+
+	return come < rq->oip_header_bytes && (rq->coding != CODING_IDENTITY || len >= rq->oip_header_bytes - come);
+}
+
 bool
-request_body_is_long(const struct request *rq)
+request_body_is_long(const struct request *rq, size_t len)
 {
 	return (rq->file != NULL && safetensors_body_is_long(rq->file)) ||
-	    (rq->body != NULL && body_due_bytes(rq->body) >= LONG_ENVELOPE_BYTES);
+	    (rq->oip_header_bytes >= LONG_ENVELOPE_BYTES && may_end_document(rq, len));
 }
 
 bool

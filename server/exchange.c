@@ -356,7 +356,7 @@ take_body(struct exchange *x, const char *piece, size_t size)
 		return x->body_bytes > SWALLOW_MAX ? refuse_directly(x) : MHD_YES;
 	if (head_check_size(x->server, rq->route, x->body_bytes, &rq->err) < 0)
 		return MHD_YES; /* where rq->err is set, the rest is swallowed */
-	if (request_body_is_long(rq))
+	if (request_body_is_long(rq, size))
 		leave_rest(x, piece, size);
 	else if (request_body(rq, piece, size, &taken) == 0 && (taken < size || rq->wants_store))
 		leave_rest(x, piece + taken, size - taken);
