@@ -338,6 +338,7 @@ table(
     ("readers_of_parameters_by_shape", 20, shaped, get(LAYER + "shaped/parameters")),
     ("readers_of_statistics", 30, trained, get(LAYER + "trained/statistics")),
     ("readers_of_affine", 30, trained, get(LAYER + "trained/affine")),
+    ("readers_of_drift", 30, trained, get(LAYER + "trained/drift?top=1000")),
     ("readers_of_statistics_that_were_reset", 20, wide, lambda scale: request("DELETE", LAYER + "wide/statistics")),
     ("readers_of_lists_of_layers", 250, many_names(LAYER + "%s"), get("/v1/models/m?limit=1000")),
     ("readers_of_lists_of_models", 250, many_names("/v1/models/%s/layers/a"), get("/v1/models?limit=1000")),
