@@ -6,7 +6,6 @@
  * for a look at data, not for every request.
  */
 #include <math.h>
-#include <string.h>
 
 #include "norm/kernels/columns.h"
 #include "norm/kernels/sum.h"
@@ -64,70 +63,71 @@ read_values(const double *values, size_t n, size_t each, struct surveyed *s, boo
 
 /* A block of features is one stretch of memory at each index of outer. It is long only if it is of one feature. */
 static void
-read_block(const struct norm_pass *p, struct norm_view v, const struct columns *c, struct surveyed *s, bool again)
+read_block(const struct norm_pass *p, struct norm_view v, struct norm_part block, struct surveyed *s, bool again)
 {
-	const size_t stretch = c->features * v.inner;
+	const size_t features = block.end - block.first, stretch = features * v.inner;
 	double values[COLUMNS_MAX];
 
 	for (size_t o = 0; o < v.outer; o++)
 		for (size_t at = 0, n; at < stretch; at += n) {
 			n = columns_min(stretch - at, COLUMNS_MAX);
-			norm_widen(p->real, norm_pass_x(p, (o * v.feature + c->first) * v.inner + at), n, values);
-			read_values(values, n, c->features == 1 ? n : v.inner, s, again);
+			norm_widen(p->real, norm_pass_x(p, (o * v.feature + block.first) * v.inner + at), n, values);
+			read_values(values, n, features == 1 ? n : v.inner, s, again);
 		}
 }
 
 static void
-begin(const struct norm_pass *p, const struct columns *c, struct surveyed *s)
+begin(const struct norm_pass *p, struct norm_part block, struct surveyed *s)
 {
-	for (size_t f = 0; f < c->features; f++)
-		s[f] = (struct surveyed){ .tally = { .min = INFINITY, .max = -INFINITY },
-			.center = p->by.mean[c->first + f],
-			.reach = p->reach[c->first + f] };
+	for (size_t f = block.first; f < block.end; f++)
+		*s++ = (struct surveyed){
+			.tally = { .min = INFINITY, .max = -INFINITY }, .center = p->by.mean[f], .reach = p->reach[f]
+		};
 }
 
 /* Between the readings. */
 static void
-turn(const struct columns *c, struct surveyed *s)
+turn(struct norm_part block, struct surveyed *s)
 {
-	for (size_t f = 0; f < c->features; f++) {
-		s[f].mean = s[f].tally.finite > 0 ? sum_total(s[f].sum) / (double)s[f].tally.finite : 0;
-		s[f].sum = (struct sum){ 0 };
+	for (size_t f = block.first; f < block.end; f++, s++) {
+		s->mean = s->tally.finite > 0 ? sum_total(s->sum) / (double)s->tally.finite : 0;
+		s->sum = (struct sum){ 0 };
 	}
 }
 
 /* Equal values give that value and 0, whatever rounding makes of their mean. */
 static void
-end(const struct norm_pass *p, const struct columns *c, const struct surveyed *s)
+end(const struct norm_pass *p, struct norm_part block, const struct surveyed *s)
 {
-	for (size_t f = 0; f < c->features; f++) {
-		const struct norm_tally *t = &s[f].tally;
-		const double n = t->finite > 0 ? (double)t->finite : 1, d = sum_total(s[f].sum);
-		const double var = (sum_total(s[f].squares) - d * (d / n)) / n;
+	for (size_t f = block.first; f < block.end; f++, s++) {
+		const struct norm_tally *t = &s->tally;
+		const double n = t->finite > 0 ? (double)t->finite : 1, d = sum_total(s->sum);
+		const double var = (sum_total(s->squares) - d * (d / n)) / n;
 		const bool equal = t->min == t->max;
 
-		p->mean[c->first + f] = equal ? t->min : s[f].mean + d / n;
-		p->var[c->first + f] = equal || var < 0 ? 0 : var;
-		p->tally[c->first + f] = *t;
+		p->mean[f] = equal ? t->min : s->mean + d / n;
+		p->var[f] = equal || var < 0 ? 0 : var;
+		p->tally[f] = *t;
 	}
 }
 
-/* A single feature's values are one run, however they are arranged; a long run is a block of its own. */
+/* A single feature's values are one run, however they are arranged. */
 static bool
 survey_part(const struct norm_pass *p, struct norm_part features)
 {
 	const struct norm_view v =
 	    p->view.feature == 1 ? (struct norm_view){ 1, 1, norm_view_count(p->view) } : p->view;
-	struct surveyed s[COLUMNS_MAX];
-	struct columns c;
+	const size_t step = cut_step(v);
+	struct surveyed s[COLUMNS_MAX] = { 0 };
 
-	for (size_t f = features.first; f < features.end; f += c.features) {
-		c = view_is_long(v) ? (struct columns){ .first = f, .features = 1 } : columns_block(v, f);
-		begin(p, &c, s);
-		read_block(p, v, &c, s, false);
-		turn(&c, s);
-		read_block(p, v, &c, s, true);
-		end(p, &c, s);
+	for (size_t f = features.first; f < features.end; f += step) {
+		const struct norm_part block = { f, columns_min(f + step, features.end) };
+
+		begin(p, block, s);
+		read_block(p, v, block, s, false);
+		turn(block, s);
+		read_block(p, v, block, s, true);
+		end(p, block, s);
 	}
 	return true;
 }
