@@ -27,7 +27,7 @@ struct usage;
 /* A call that has ended. What the caller has not measured is 0. */
 struct usage_call {
 	bool succeeded;
-	uint64_t total_ns;  /* from the request's head until its answer was made */
+	uint64_t total_ns;  /* from when the request was complete until its answer was made */
 	uint64_t queue_ns;  /* of these: waiting for the store or a computing thread */
 	uint64_t input_ns;  /* of these: decoding */
 	uint64_t infer_ns;  /* of these: normalizing */

@@ -5,6 +5,7 @@ statistics and configuration; also of very many models, versions and layers."""
 import json
 import socket
 import sqlite3
+import time
 import unittest
 
 from many import fill
@@ -163,6 +164,80 @@ class Model(DaemonTest):
         self.call("POST", self.path("bn", "infer"), {"data": [[1, 2], [3, 5]]})
         self.assertEqual(self.metadata("stats")["model_stats"][0]["inference_stats"]["success"]["count"], 0)
         self.assertNotIn(self.model, names(self.call("GET", "/v2/models/stats").json["model_stats"]))
+
+
+class Use(DaemonTest):
+    """Statistics of models that were used."""
+
+    def infer(self, *rest, data=(1, 2, 3, 5), status=200):
+        """Two samples of two channels."""
+        body = {"inputs": [{"name": "bn", "shape": [2, len(data) // 2], "datatype": "FP32", "data": data}]}
+        return self.call("POST", "/".join(("/v2/models", self.model, *rest, "infer")), body, status=status)
+
+    def stats(self, *rest):
+        return self.call("GET", "/".join(("/v2/models", self.model, *rest, "stats"))).json["model_stats"]
+
+    def counts(self, *rest):
+        """Of each entry: the version, and how many calls have succeeded and failed."""
+        return [(each["version"], *(each["inference_stats"][name]["count"] for name in ("success", "fail")))
+                for each in self.stats(*rest)]
+
+    def setUp(self):
+        self.put_layer()
+        self.call("POST", self.path("bn", "train"), {"data": [[1, 2], [3, 5]]})
+        self.call("POST", f"/v1/models/{self.model}/versions")
+
+    def test_calls_are_counted(self):
+        before = int(time.time() * 1000)
+        for _ in range(3):
+            self.infer()
+        after = int(time.time() * 1000)
+        self.infer("versions", "1")
+        self.infer(data=(1, 2, 3, 4, 5, 6), status=422)
+        self.assertEqual(self.counts(), [("live", 3, 1), ("1", 1, 0)])
+        self.assertEqual(self.counts("versions", "live"), [("live", 3, 1)])
+        self.assertEqual(self.counts("versions", "1"), [("1", 1, 0)])
+        self.assertEqual([each for each in self.call("GET", "/v2/models/stats").json["model_stats"]
+                          if each["name"] == self.model], self.stats())
+        live = self.stats("versions", "live")[0]
+        self.assertEqual((live["inference_count"], live["execution_count"]), (3, 3))
+        self.assertLessEqual(before, live["last_inference"])
+        self.assertLessEqual(live["last_inference"], after)
+        times = {name: each["ns"] for name, each in live["inference_stats"].items()}
+        self.assertLessEqual(sum(times[name] for name in COUNTS[2:6]), times["success"])
+        self.assertEqual((times["cache_hit"], times["cache_miss"]), (0, 0))
+
+    def test_a_call_of_what_serves_counts_for_its_version(self):
+        self.call("PUT", f"/v1/models/{self.model}/serving", {"version": 1})
+        self.infer()
+        self.assertEqual(self.counts(), [("1", 1, 0)])
+
+    def test_what_is_not_there_is_not_counted(self):
+        """Or anyone could fill the table with names."""
+        self.infer("versions", "7", status=404)
+        self.call("POST", "/v2/models/nowhere/infer",
+                  {"inputs": [{"name": "bn", "shape": [1], "datatype": "FP32", "data": [1]}]}, status=404)
+        self.assertEqual(self.counts(), [("live", 0, 0)])
+        found = names(self.call("GET", "/v2/models/stats").json["model_stats"])
+        self.assertFalse({self.model, "nowhere"} & set(found))
+        self.assertEqual(found, sorted(found))
+
+    def test_a_deleted_model_is_forgotten(self):
+        self.infer()
+        self.call("DELETE", f"/v1/models/{self.model}")
+        self.assertNotIn(self.model, names(self.call("GET", "/v2/models/stats").json["model_stats"]))
+        self.put_layer()
+        self.assertEqual(self.counts(), [("live", 0, 0)])
+
+    def test_an_unloaded_model_refuses_calls_and_keeps_its_statistics(self):
+        self.infer()
+        self.call("POST", f"/v2/repository/models/{self.model}/unload")
+        for rest in ((), ("versions", "1")):
+            self.assertIn("is unloaded", self.infer(*rest, status=404).json["detail"])
+        self.assertEqual(self.counts(), [("live", 1, 0)])
+        self.call("POST", f"/v2/repository/models/{self.model}/load")
+        self.infer()
+        self.assertEqual(self.counts(), [("live", 2, 0)])
 
 
 class Repository(DaemonTest):
