@@ -189,7 +189,8 @@ feed(void *arg, const char *bytes, size_t len, struct err *e)
 		if (r->complete && r->now == r->inputs.count)
 			return err_fail_at(e, ERR_BAD_TENSOR, r->fed,
 			    "there are bytes after the tensors; each input's binary_data_size counts its own");
-		if ((r->complete ? feed_values : feed_document)(r, bytes, len, &taken, e) < 0)
+		if (r->complete ? feed_values(r, bytes, len, &taken, e) < 0 :
+				  feed_document(r, bytes, len, &taken, e) < 0)
 			return -1;
 	}
 	return 0;

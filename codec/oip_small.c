@@ -309,7 +309,7 @@ read_tensors(struct oip_small *s, const struct cJSON *list, struct budget_share 
 		return false;
 	for (object = envelope_first(list); object != NULL; object = envelope_next(object))
 		count++;
-	if (!budget_take(memory, count * sizeof(*s->tensors)))
+	if (count == 0 || !budget_take(memory, count * sizeof(*s->tensors)))
 		return false;
 	s->tensors = malloc(count * sizeof(*s->tensors));
 	if (s->tensors == NULL)
