@@ -354,7 +354,7 @@ class Many(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon("--max-body", "1MiB", "--max-memory", f"{cls.memory_mib}MiB", start=False)
+        cls.daemon = Daemon("--threads", "2", "--max-body", "1MiB", "--max-memory", f"{cls.memory_mib}MiB", start=False)
         cls.daemon.start()
         cls.daemon.curl("PUT", "/v1/models/a/layers/bn", {"kind": "batch_norm", "num_features": 2})
         cls.daemon.curl("POST", "/v1/models/a/versions")
@@ -393,7 +393,8 @@ class Many(unittest.TestCase):
             self.assertLess(self.daemon.memory("VmHWM"), self.memory_mib << 20)
 
     def test_an_answer_that_cannot_fit(self):
-        daemon = Daemon("--max-body", "64KiB", "--max-memory", "46MiB", store=self.daemon.store, start=False)
+        daemon = Daemon("--threads", "2", "--max-body", "64KiB", "--max-memory", "46MiB", store=self.daemon.store,
+                        start=False)
         self.daemon.stop()
         self.addCleanup(self.daemon.start)
         self.addCleanup(daemon.close)
