@@ -22,14 +22,14 @@ struct life {
 	struct rig rig;
 
 	/*
-	 * What the store held at the start of the round and after each batch of it; the last is of the batch that the
-	 * cut struck.
+	 * What the store held at the start of the round and, for each batch of it, after what it added to windows and
+	 * after its changes; the last is of the batch that the cut struck.
 	 */
-	struct world states[BATCHES_MAX + 1];
-	struct world_batch last;              /* the batch that led to the last state */
-	unsigned operations[BATCHES_MAX + 1]; /* acknowledged since the start of the round */
-	unsigned acknowledged;                /* index of the last state that was acknowledged */
-	unsigned submitted;                   /* index of the last one */
+	struct world states[2 * BATCHES_MAX + 1];
+	struct world_batch last;                  /* the batch that led to the last state */
+	unsigned operations[2 * BATCHES_MAX + 1]; /* acknowledged since the start of the round */
+	unsigned acknowledged;                    /* index of the last state that was acknowledged */
+	unsigned submitted;                       /* index of the last one */
 };
 
 static unsigned
@@ -96,11 +96,16 @@ work(struct life *life)
 	enum rig_outcome outcome;
 
 	for (unsigned i = 0; i < batches && !disk_is_off(life->disk); i++) {
-		unsigned now = life->submitted++;
+		unsigned now = life->submitted;
 
 		world_make_batch(&batch, &life->states[now], &life->random);
-		life->operations[now + 1] = life->operations[now] + batch.count;
-		outcome = rig_run(&life->rig, &life->states[now], &batch, &life->states[now + 1]);
+		batch.adds = !life->plan->faults; /* what could not be saved would come with a later batch */
+		life->submitted += 2;
+		life->states[now + 1] = life->states[now];
+		world_apply_adds(&life->states[now + 1], &batch);
+		life->operations[now + 1] = life->operations[now];
+		life->operations[now + 2] = life->operations[now] + batch.count;
+		outcome = rig_run(&life->rig, &life->states[now], &batch, &life->states[now + 2]);
 		if (outcome == RIG_WRONG)
 			corrupt(life, "a batch was answered in part, or wrongly");
 		if (outcome == RIG_STORED) {
@@ -108,7 +113,7 @@ work(struct life *life)
 			life->counts->acknowledged += batch.count;
 		} else if (!disk_is_off(life->disk)) {
 			/* It was told to have failed while there was power: it must not be there. */
-			life->submitted--;
+			life->submitted = now;
 			life->counts->failed += batch.count;
 			continue;
 		}

@@ -118,6 +118,8 @@ rig_open(struct rig *rig, size_t cache_bytes, struct err *e)
 		.queue_max = 1000,
 		.cache_bytes_max = cache_bytes,
 		.sources_bytes_max = cache_bytes > SOURCES_BYTES_MIN ? cache_bytes : SOURCES_BYTES_MIN,
+		.windows_bytes_max = 1 << 20,
+		.windows_interval_us = 1, /* with every batch, or before */
 		.definitions = opaque_definitions };
 
 	sqlite3_auto_extension((void (*)(void))remember_connection);
@@ -222,15 +224,53 @@ fill_op(struct rig *rig, const struct world_batch *batch, unsigned i)
 		rig->writes[i + k] = make_write(rig, i + k, &batch->steps[i + k]);
 }
 
+/* The states of the layers whose windows get values before the batch; NULL where that is none, or it cannot be read. */
+static void
+get_states(struct rig *rig, const struct world_batch *batch, const struct snapshot *states[WORLD_STEPS_MAX])
+{
+	for (unsigned i = 0; i < batch->count; i++) {
+		const unsigned layer = batch->steps[i].layer;
+		struct store_op op = { .kind = STORE_LAYER_GET,
+			.get = { .model = world_model_name(layer), .layer = world_layer_name(layer) } };
+
+		states[i] = NULL;
+		if (!batch->adds || world_add(&batch->steps[i]).count == 0)
+			continue;
+		ask(rig, &op);
+		states[i] = op.get.snapshot;
+	}
+}
+
+static void
+add_to_windows(const struct world_batch *batch, const struct snapshot *const states[WORLD_STEPS_MAX])
+{
+	static const double vars[WORLD_FEATURES_MAX];
+	double means[WORLD_FEATURES_MAX];
+
+	for (unsigned i = 0; i < batch->count; i++) {
+		const struct world_window added = world_add(&batch->steps[i]);
+
+		if (states[i] == NULL)
+			continue;
+		for (size_t f = 0; f < WORLD_FEATURES_MAX; f++)
+			means[f] = (double)(added.sum / added.count);
+		store_window_add(states[i], &(struct moments){ added.count, means, vars });
+		snapshot_unref(states[i]);
+	}
+}
+
 /* Everything of a batch waits behind a gate, so that it is taken at once. */
 static void
 submit_at_once(struct rig *rig, const struct world_batch *batch)
 {
+	const struct snapshot *states[WORLD_STEPS_MAX];
 	struct gate gate;
 	struct store_op stop = gate_init(&gate);
 
+	get_states(rig, batch, states);
 	must_submit(rig, &stop);
 	sem_wait(&gate.reached);
+	add_to_windows(batch, states);
 	rig->untold = 0;
 	for (unsigned i = 0; i < batch->count; i += world_change_count(batch, i)) {
 		fill_op(rig, batch, i);
@@ -298,6 +338,7 @@ rig_run(struct rig *rig, const struct world *now, const struct world_batch *batc
 	enum rig_outcome outcome;
 
 	*next = *now;
+	world_apply_adds(next, batch);
 	world_apply_batch(next, batch, answers);
 	submit_at_once(rig, batch);
 	outcome = judge(&rig->ops[0], &answers[0]);
@@ -354,6 +395,22 @@ sources_match(struct rig *rig, const struct world *w, unsigned layer)
 	ask(rig, &op);
 	matches = op.err.code == ERR_NONE &&
 	    world_sources_equal(&w->layers[layer].sources, world_features(layer), &op.sources);
+	store_op_fini(&op);
+	return matches;
+}
+
+static bool
+window_matches(struct rig *rig, const struct world *w, unsigned layer)
+{
+	struct store_op op = { .kind = STORE_WINDOW_GET,
+		.window = { .model = world_model_name(layer), .layer = world_layer_name(layer) } };
+	bool matches;
+
+	if (!w->layers[layer].exists)
+		return true;
+	ask(rig, &op);
+	matches = op.err.code == ERR_NONE &&
+	    world_window_equals(&w->layers[layer].window, &op.window.moments, world_features(layer));
 	store_op_fini(&op);
 	return matches;
 }
@@ -452,7 +509,7 @@ rig_matches(struct rig *rig, const struct world *w)
 	bool matches = models_match(rig, w);
 
 	for (unsigned i = 0; i < WORLD_LAYERS; i++)
-		matches = matches && layer_matches(rig, w, i) && sources_match(rig, w, i);
+		matches = matches && layer_matches(rig, w, i) && sources_match(rig, w, i) && window_matches(rig, w, i);
 	for (unsigned i = 0; i < WORLD_MODELS; i++)
 		matches = matches && versions_match(rig, w, i) && pointers_match(rig, w, i);
 	return matches;

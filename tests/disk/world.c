@@ -87,7 +87,8 @@ make_step(uint64_t *random)
 		STORE_MODEL_DELETE, STORE_STATISTICS_RESET, STORE_STATISTICS_PUT, STORE_FREEZE, STORE_FREEZE,
 		STORE_MODEL_FREEZE, STORE_MODEL_FREEZE, STORE_SOURCE_PUT, STORE_SOURCE_PUT, STORE_SOURCE_PUT,
 		STORE_SOURCE_DELETE, STORE_SOURCES_FOLD, STORE_PIN, STORE_PIN, STORE_VERSION_MAKE, STORE_VERSION_MAKE,
-		STORE_VERSION_DELETE, STORE_SERVE, STORE_SERVE, STORE_ALIAS_PUT, STORE_ALIAS_DELETE };
+		STORE_VERSION_DELETE, STORE_SERVE, STORE_SERVE, STORE_ALIAS_PUT, STORE_ALIAS_DELETE,
+		STORE_WINDOW_RESET };
 	struct world_step step = { .kind = kinds[next_random(random) % (sizeof(kinds) / sizeof(kinds[0]))],
 		.layer = (unsigned)(next_random(random) % WORLD_LAYERS),
 		.number = next_random(random),
@@ -107,6 +108,7 @@ world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *ran
 	batch->count = 1 + (unsigned)(next_random(random) % (next_random(random) % 4 == 0 ? WORLD_STEPS_MAX : 5));
 	for (unsigned i = 0; i < batch->count; i++)
 		batch->steps[i] = make_step(random);
+	batch->adds = true;
 	step->number |= 1;
 	step->joins = false;
 	do {
@@ -285,6 +287,10 @@ write_layer(struct world_layer *layer, const struct world_step *step)
 		freeze(layer, world_frozen(step));
 		return;
 	}
+	if (step->kind == STORE_WINDOW_RESET) {
+		layer->window = (struct world_window){ 0 };
+		return;
+	}
 	layer->revision++;
 	switch (step->kind) {
 	case STORE_LAYER_DELETE:
@@ -376,6 +382,36 @@ world_apply_change(struct world *w, const struct world_batch *batch, unsigned fi
 
 		answers[i] =
 		    (struct world_answer){ code, stays ? layer->revision : 0, stays ? layer->num_batches_tracked : 0 };
+	}
+}
+
+struct world_window
+world_add(const struct world_step *step)
+{
+	const uint64_t count = step->number >> 32 & 3 ? 0 : 1 + (step->number >> 34) % 50;
+
+	return (struct world_window){ count, count * ((step->number >> 40) % 11) };
+}
+
+bool
+world_window_equals(const struct world_window *expected, const struct moments *m, size_t n)
+{
+	const double mean = (double)expected->sum / (double)expected->count;
+	bool equals = m->count == expected->count;
+
+	for (size_t i = 0; i < n && equals && m->count > 0; i++)
+		equals = fabs(m->mean[i] - mean) <= 1e-9 && m->var[i] >= 0 && m->var[i] < 100;
+	return equals;
+}
+
+void
+world_apply_adds(struct world *w, const struct world_batch *batch)
+{
+	for (unsigned i = 0; i < batch->count && batch->adds; i++) {
+		const struct world_window added = world_add(&batch->steps[i]);
+
+		w->layers[batch->steps[i].layer].window.count += added.count;
+		w->layers[batch->steps[i].layer].window.sum += added.sum;
 	}
 }
 

@@ -18,6 +18,11 @@
 #define WORLD_FEATURES_MAX 300
 #define WORLD_STEPS_MAX 24
 
+/* What a layer's window must hold: of each feature the same values, which are whole numbers. */
+struct world_window {
+	uint64_t count, sum;
+};
+
 /* A layer's expected state. */
 struct world_layer {
 	bool exists;
@@ -31,6 +36,7 @@ struct world_layer {
 	struct world_sources sources;
 	bool has_weight;
 	double weight[WORLD_FEATURES_MAX];
+	struct world_window window;
 };
 
 /* All layers of a model as they were. */
@@ -83,6 +89,7 @@ struct world_step {
 /* What is submitted at once, and so stored in one transaction. */
 struct world_batch {
 	unsigned count;
+	bool adds; /* first, values come to windows */
 	struct world_step steps[WORLD_STEPS_MAX];
 };
 
@@ -109,8 +116,8 @@ bool world_folds_two(const struct world_step *step);
 void world_values(uint64_t number, double *values, size_t count);
 
 /*
- * A batch out of a sequence of random numbers (its state is *random). Its first change can be done and moves something;
- * it consists of updates where it can.
+ * A batch that adds, out of a sequence of random numbers (its state is *random). Its first change can be done and moves
+ * something; it consists of updates where it can.
  */
 void world_make_batch(struct world_batch *batch, const struct world *w, uint64_t *random);
 
@@ -122,6 +129,15 @@ size_t world_step_features(const struct world_step *step);
  * WORLD_FEATURES_MAX.
  */
 struct update world_update(const struct world_step *step, double *mean, double *var);
+
+/* What comes to the window of a step's layer before the batch: so many values, all the same. */
+struct world_window world_add(const struct world_step *step);
+
+/* Whether the moments of a window are as expected: their count exactly, the rest up to rounding. */
+bool world_window_equals(const struct world_window *expected, const struct moments *m, size_t n);
+
+/* Adds all that a batch adds before its changes: the store may save that first, or with them. */
+void world_apply_adds(struct world *w, const struct world_batch *batch);
 
 /* How many steps the change has that begins with step i. */
 unsigned world_change_count(const struct world_batch *batch, unsigned i);

@@ -118,11 +118,16 @@ delete_version(struct world_versions *v, uint64_t number)
 	return ERR_NONE;
 }
 
+/* A switch begins the windows of all layers anew. */
 static enum err_code
-serve(struct world_versions *v, uint64_t number)
+serve(struct world *w, unsigned model, uint64_t number)
 {
+	struct world_versions *v = &w->versions[model];
+
 	if (number != 0 && find_version(v, number) == NULL)
 		return ERR_NO_SUCH_VERSION;
+	for (unsigned i = model; i < WORLD_LAYERS && v->serving != number; i += WORLD_MODELS)
+		w->layers[i].window = (struct world_window){ 0 };
 	v->switches += v->serving != number;
 	v->serving = number;
 	return ERR_NONE;
@@ -159,7 +164,7 @@ world_apply_versions(struct world *w, const struct world_step *step)
 	case STORE_VERSION_MAKE:
 		return make_version(&w->versions[model]);
 	case STORE_SERVE:
-		return serve(&w->versions[model], step->version);
+		return serve(w, model, step->version);
 	case STORE_ALIAS_PUT:
 		return put_alias(&w->versions[model], step->version);
 	case STORE_ALIAS_DELETE:
