@@ -16,6 +16,17 @@
 /* Bytes of a string that are looked at together. */
 #define BLOCK 8
 
+/*
+ * Nodes that are allocated together: as many as glibc's malloc still keeps in its quick lists (1,032 bytes). A call of
+ * one layer needs a dozen.
+ */
+#define NODES 16
+
+struct oip_nodes {
+	struct oip_nodes *before;
+	struct cJSON nodes[NODES];
+};
+
 /* Members of one object: each is compared with those before it. */
 #define MEMBERS_MAX 16
 
@@ -29,34 +40,43 @@ struct level {
 /* What is read: the document, and where the next node and the next text go. */
 struct reading {
 	const char *p, *end;
-	struct cJSON *node, *nodes_end;
+	struct oip_nodes *nodes; /* the last ones, of which `used` are in use */
+	unsigned used;
 	char *text;
+	struct budget_share *memory;
 	unsigned depth; /* of `levels` */
 	struct level levels[DEPTH_MAX];
 };
-
-/*
- * How many values a document may have; one with more for its length is left. In an input's object, which has a dozen,
- * each has about ten bytes.
- */
-static size_t
-nodes_max(size_t len)
-{
-	return len / 6 + 8;
-}
 
 /* A text has a mark and a NUL in place of its quotes; a number has no quotes. Blocks are copied beyond the end. */
 static size_t
 text_max(size_t len)
 {
-	return len + nodes_max(len) + BLOCK;
+	return len + len / 2 + BLOCK;
+}
+
+/* Another node; NULL: there is no memory. */
+static struct cJSON *
+take_node(struct reading *r)
+{
+	struct oip_nodes *more;
+
+	if (r->nodes == NULL || r->used == NODES) {
+		if (!budget_take(r->memory, sizeof(*more)) || (more = malloc(sizeof(*more))) == NULL)
+			return NULL;
+		more->before = r->nodes;
+		r->nodes = more;
+		r->used = 0;
+	}
+	return &r->nodes->nodes[r->used++];
 }
 
 /* The next byte that is not white space; NUL at the end, which no document has there. */
 static char
 next_byte(struct reading *r)
 {
-	while (r->p < r->end && json_is_space(*r->p))
+	/* One comparison is enough for nearly all bytes. */
+	while (r->p < r->end && (unsigned char)*r->p <= ' ' && json_is_space(*r->p))
 		r->p++;
 	return r->p < r->end ? *r->p : '\0';
 }
@@ -210,12 +230,11 @@ static bool
 take_element(struct reading *r)
 {
 	struct level *level = &r->levels[r->depth - 1];
-	struct cJSON *value = r->node++;
+	struct cJSON *value;
 	char *key = NULL;
 
-	if (value == r->nodes_end)
-		return false;
-	if (level->value->type == cJSON_Object && (key = take_key(r, level)) == NULL)
+	if ((level->value->type == cJSON_Object && (key = take_key(r, level)) == NULL) ||
+	    (value = take_node(r)) == NULL)
 		return false;
 	*value = (struct cJSON){ .string = key };
 	if (level->last != NULL)
@@ -227,11 +246,10 @@ take_element(struct reading *r)
 	return take_value(r, value, next_byte(r));
 }
 
-/* Takes a document that is an object. */
+/* Takes a document that is an object, with a node for its root. */
 static bool
-take_document(struct reading *r)
+take_document(struct reading *r, struct cJSON *root)
 {
-	struct cJSON *root = r->node++;
 	bool separated = true; /* the innermost level has nothing yet, or a comma came */
 	char c;
 
@@ -323,16 +341,17 @@ read_tensors(struct oip_small *s, const struct cJSON *list, struct budget_share 
 bool
 oip_small_read(struct oip_small *s, const char *list, const char *document, size_t len, struct budget_share *memory)
 {
-	const size_t nodes = nodes_max(len), bytes = nodes * sizeof(struct cJSON) + text_max(len);
-	struct reading r = { .p = document, .end = document + len };
+	struct reading r = { .p = document, .end = document + len, .memory = memory };
+	bool taken;
 
 	*s = (struct oip_small){ 0 };
-	if (!budget_take(memory, bytes) || (r.node = malloc(bytes)) == NULL)
+	if (!budget_take(memory, text_max(len)) || (s->text = malloc(text_max(len))) == NULL)
 		return false;
-	s->envelope = r.node;
-	r.nodes_end = r.node + nodes;
-	r.text = (char *)r.nodes_end;
-	if (take_document(&r) && read_tensors(s, envelope_get(s->envelope, list), memory))
+	r.text = s->text;
+	s->envelope = take_node(&r);
+	taken = s->envelope != NULL && take_document(&r, s->envelope);
+	s->nodes = r.nodes;
+	if (taken && read_tensors(s, envelope_get(s->envelope, list), memory))
 		return true;
 	oip_small_fini(s);
 	return false;
@@ -343,7 +362,11 @@ oip_small_fini(struct oip_small *s)
 {
 	for (size_t i = 0; i < s->count; i++)
 		tensor_fini(&s->tensors[i]);
+	for (struct oip_nodes *nodes = s->nodes, *before; nodes != NULL; nodes = before) {
+		before = nodes->before;
+		free(nodes);
+	}
 	free(s->tensors);
-	free(s->envelope);
+	free(s->text);
 	*s = (struct oip_small){ 0 };
 }
