@@ -53,7 +53,7 @@ turn_to(struct answer *a, size_t turn)
 	const size_t to = part != NULL ? part->text_end : reply->head.len;
 
 	a->turn = turn;
-	a->text = (struct answer_piece){ to > from ? reply->head.bytes + from : NULL, to - from, 0 };
+	a->text = (struct answer_piece){ to > from ? reply->head.bytes + from : "", to - from, 0 };
 	a->cursor = (struct json_tensor_cursor){ 0 };
 	if (part != NULL && !part->as_text)
 		a->values = (struct answer_piece){ part->tensor->values, values_bytes(part), 0 };
