@@ -21,44 +21,70 @@ struct surveyed {
 	struct sum squares; /* of these deviations */
 };
 
-static void
+static inline void
 read_first(struct surveyed *s, double value)
 {
 	struct norm_tally *t = &s->tally;
 
-	if (!isfinite(value)) {
-		t->nan += isnan(value);
-		t->infinite += !isnan(value);
+	if (value - value != 0) { /* NaN, of both */
+		t->nan += value != value;
+		t->infinite += value == value;
 		return;
 	}
 	t->finite++;
 	t->beyond += fabs(value - s->center) > s->reach;
-	t->min = fmin(t->min, value);
-	t->max = fmax(t->max, value);
+	t->min = value < t->min ? value : t->min;
+	t->max = value > t->max ? value : t->max;
 	sum_add(&s->sum, value);
 }
 
-static void
+static inline void
 read_second(struct surveyed *s, double value)
 {
 	const double d = value - s->mean;
 
-	if (!isfinite(value))
+	if (value - value != 0)
 		return;
 	sum_add(&s->sum, d);
 	sum_add(&s->squares, d * d);
 }
 
-/* `n` values that follow one another in memory, `each` of a feature. */
-static void
-read_values(const double *values, size_t n, size_t each, struct surveyed *s, bool again)
+/* Values of one feature. A copy of what is known stays in registers. */
+static inline void
+read_run(const double *values, size_t n, struct surveyed *s, bool again)
+{
+	struct surveyed known = *s;
+
+	for (size_t i = 0; i < n; i++)
+		if (again)
+			read_second(&known, values[i]);
+		else
+			read_first(&known, values[i]);
+	*s = known;
+}
+
+/* Runs of `each` values, which are short; one run is of each feature. */
+static inline void
+read_runs(const double *values, size_t n, size_t each, struct surveyed *s, bool again)
 {
 	for (size_t i = 0; i < n; s++)
-		for (size_t end = columns_min(i + each, n); i < end; i++)
+		for (size_t end = i + each; i < end; i++)
 			if (again)
 				read_second(s, values[i]);
 			else
 				read_first(s, values[i]);
+}
+
+/* Values that follow one another in memory: of one feature, or runs of several. */
+static void
+read_values(const double *values, size_t n, size_t features, struct surveyed *s, bool again)
+{
+	if (features == 1 && again)
+		read_run(values, n, s, true);
+	else if (features == 1)
+		read_run(values, n, s, false);
+	else
+		read_runs(values, n, n / features, s, again);
 }
 
 /* A block of features is one stretch of memory at each index of outer. It is long only if it is of one feature. */
@@ -72,7 +98,7 @@ read_block(const struct norm_pass *p, struct norm_view v, struct norm_part block
 		for (size_t at = 0, n; at < stretch; at += n) {
 			n = columns_min(stretch - at, COLUMNS_MAX);
 			norm_widen(p->real, norm_pass_x(p, (o * v.feature + block.first) * v.inner + at), n, values);
-			read_values(values, n, features == 1 ? n : v.inner, s, again);
+			read_values(values, n, features, s, again);
 		}
 }
 
