@@ -103,12 +103,12 @@ endif
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/unit/main.o $(link_archives) | $(B)/packages-test
 	$(CC) $(all_ldflags) $(unit_wrapped:%=-Wl,--wrap=%) -o $@ $(filter %.o,$^) $(link_archives) \
 	    $(shell pkg-config --libs check) $(libs_all)
-$(B)/tests/unit/test_history: unit_wrapped := clock_realtime_s
+$(B)/tests/unit/test_history $(B)/tests/unit/test_window_history: unit_wrapped := clock_realtime_s
 $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c)): | $(B)/packages-test
 $(B)/tests/unit/test_change $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
 $(patsubst %,$(B)/tests/unit/test_%,\
     backup change change_kill freeze history keys layers serving sources source_writes storage_faults store versions \
-    versions_kill window): \
+    versions_kill window window_history): \
     $(B)/tests/unit/scratch_store.o
 
 $(B)/tests/disk/torture_power: $(B)/tests/disk/torture_power.o $(disk_shared) $(disk_archives)
