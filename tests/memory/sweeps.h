@@ -24,6 +24,9 @@ void sweep_batch(void);
 /* A change of several layers, the server running. */
 void sweep_change(void);
 
+/* A window of inference, in a store of its own. */
+void sweep_window(void);
+
 /* The log, which is stopped and writes to `fd`. */
 void sweep_log(int fd);
 

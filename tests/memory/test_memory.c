@@ -57,6 +57,8 @@ run_sweeps(int log_fd)
 	if (is_asked_for("a change"))
 		sweep_change();
 	service_stop();
+	if (is_asked_for("a window"))
+		sweep_window();
 	log_printf(LOG_ERROR, "the last line");
 	log_stop();
 }
