@@ -29,6 +29,21 @@ run_by_feature(const struct norm_by *by, size_t f)
 		by->bias != NULL ? by->bias[f] : 0 };
 }
 
+/* The numbers of each column of a step. */
+struct columns_by {
+	double mean[COLUMNS_MAX] LINE_ALIGNED, rstd[COLUMNS_MAX] LINE_ALIGNED, weight[COLUMNS_MAX] LINE_ALIGNED,
+	    bias[COLUMNS_MAX] LINE_ALIGNED;
+};
+
+static inline void
+columns_by_init(struct columns_by *to, const struct columns *c, const struct norm_by *by)
+{
+	columns_spread(c, by->mean + c->first, 0, to->mean);
+	columns_spread(c, by->rstd + c->first, 1, to->rstd);
+	columns_spread(c, by->weight != NULL ? by->weight + c->first : NULL, 1, to->weight);
+	columns_spread(c, by->bias != NULL ? by->bias + c->first : NULL, 0, to->bias);
+}
+
 static ALWAYS_INLINE void
 NAME(run)(REAL *x, size_t n, struct run_by by, struct NAME(noted) * noted)
 {
@@ -49,9 +64,9 @@ NAME(run)(REAL *x, size_t n, struct run_by by, struct NAME(noted) * noted)
 
 /* A step of columns, each with numbers of its own. */
 static void
-NAME(step)(REAL *restrict x, size_t n, const double *restrict mean, const double *restrict rstd,
-    const double *restrict weight, const double *restrict bias, struct NAME(noted) * noted)
+NAME(step)(REAL *restrict x, size_t n, const struct columns_by *restrict by, struct NAME(noted) * noted)
 {
+	const double *mean = by->mean, *rstd = by->rstd, *weight = by->weight, *bias = by->bias;
 	struct NAME(noted) seen = *noted;
 	wide y;
 	size_t i;
@@ -72,20 +87,16 @@ static bool
 NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const struct norm_by *by)
 {
 	const size_t stride = c->rows * v.feature * v.inner;
-	double m[COLUMNS_MAX] LINE_ALIGNED, s[COLUMNS_MAX] LINE_ALIGNED, w[COLUMNS_MAX] LINE_ALIGNED,
-	    b[COLUMNS_MAX] LINE_ALIGNED;
 	struct NAME(noted) noted = { { 0 }, 0 };
+	struct columns_by numbers;
 	size_t o;
 
-	columns_spread(c, by->mean + c->first, 0, m);
-	columns_spread(c, by->rstd + c->first, 1, s);
-	columns_spread(c, by->weight != NULL ? by->weight + c->first : NULL, 1, w);
-	columns_spread(c, by->bias != NULL ? by->bias + c->first : NULL, 0, b);
+	columns_by_init(&numbers, c, by);
 	x += c->first * v.inner;
 	for (o = 0; o < v.outer; o += c->rows, x += stride) {
 		if (stride > columns_width(c, c->rows))
 			fetch(x + AHEAD * stride, columns_width(c, c->rows) * sizeof(*x));
-		NAME(step)(x, columns_width(c, v.outer - o), m, s, w, b, &noted);
+		NAME(step)(x, columns_width(c, v.outer - o), &numbers, &noted);
 	}
 	return NAME(noted_finite)(&noted);
 }
