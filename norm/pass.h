@@ -125,6 +125,14 @@ extern const struct norm_op norm_batch;
 /* Normalizes each feature by given numbers. In: y, by. Out: y. */
 extern const struct norm_op norm_by_feature;
 
+/*
+ * norm_by_feature, which also measures the mean and the biased variance of what it normalizes, in one reading
+ * (docs/MATH.md, rule 7). `count` values of each feature are measured; all others must equal the first one, as
+ * padding does after norm_fill. Where one is not finite, or a sum overflows, the variance is not finite.
+ * In: y, by, count. Out: y, mean, var. Needs scratch.
+ */
+extern const struct norm_op norm_observe;
+
 /* As norm_by_feature, with outer * feature values in by.mean and by.rstd: each sample's channels have their own. */
 extern const struct norm_op norm_by_sample;
 

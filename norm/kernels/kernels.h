@@ -22,6 +22,7 @@ struct kernels_of_real {
 	kernel *moments;        /* features */
 	kernel *batch;          /* features */
 	kernel *by_feature;     /* indices of outer */
+	kernel *observe;        /* features; leaves sums in `scratch` (norm/kernels/observe_body.h) */
 	kernel *rows;           /* rows */
 	kernel *rows_by;        /* rows */
 	kernel *clip;           /* elements */

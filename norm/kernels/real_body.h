@@ -50,6 +50,7 @@
 #include "norm/kernels/moments_body.h"
 #include "norm/kernels/normalize_body.h"
 #include "norm/kernels/normalize_rows_body.h"
+#include "norm/kernels/observe_body.h"
 #include "norm/kernels/sums_body.h"
 #include "norm/kernels/backward_body.h"
 #include "norm/kernels/rows_sums_body.h"
@@ -59,6 +60,7 @@ const struct kernels_of_real KERNELS = {
 	.moments = NAME(moments),
 	.batch = NAME(batch),
 	.by_feature = NAME(by_feature),
+	.observe = NAME(observe),
 	.rows = NAME(rows),
 	.rows_by = NAME(rows_by),
 	.clip = NAME(clip),

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The forward pass by features that also sums what it reads: d = x - shift and d^2, with the shift of each feature in
+ * p->mean, to p->scratch: all sums of d, then all of d^2.
+ */
+
+/* Vectors of a block that are computed together: with more, the numbers that a run shares would leave the registers. */
+#define OBSERVED_TOGETHER (VECTORS < 2 ? VECTORS : 2)
+
+/* Some vectors of each of n / BLOCK blocks, the first of them at x. */
+static ALWAYS_INLINE void
+NAME(vectors_observed)(
+    REAL *x, size_t n, struct run_by by, double shift, double *sums, double *squares, struct NAME(noted) * noted)
+{
+	wide sum[OBSERVED_TOGETHER], square[OBSERVED_TOGETHER], v, d;
+	struct NAME(noted) seen = *noted;
+	size_t i, k;
+
+	for (k = 0; k < OBSERVED_TOGETHER; k++) {
+		sum[k] = wide_load_double(sums + k * KERNELS_WIDTH);
+		square[k] = wide_load_double(squares + k * KERNELS_WIDTH);
+	}
+	for (i = 0; i < n; i += BLOCK)
+		for (k = 0; k < OBSERVED_TOGETHER; k++) {
+			v = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
+			d = v - shift;
+			sum[k] = wide_plus(d, sum[k]);
+			square[k] = wide_plus(d * d, square[k]);
+			v = (v - by.mean) * by.rstd * by.weight + by.bias;
+			NAME(wide_put)(x + i + k * KERNELS_WIDTH, v, &seen.lanes);
+		}
+	for (k = 0; k < OBSERVED_TOGETHER; k++) {
+		wide_store(sums + k * KERNELS_WIDTH, sum[k]);
+		wide_store(squares + k * KERNELS_WIDTH, square[k]);
+	}
+	*noted = seen;
+}
+
+/* Sums n elements, a multiple of BLOCK, and normalizes them; the caller has made room in s. */
+static ALWAYS_INLINE void
+NAME(blocks_observed)(
+    REAL *x, size_t n, struct run_by by, double shift, struct moment_sums *s, struct NAME(noted) * noted)
+{
+	for (size_t at = 0; at < BLOCK; at += OBSERVED_TOGETHER * KERNELS_WIDTH)
+		NAME(vectors_observed)(x + at, n, by, shift, s->d.recent + at, s->squares.recent + at, noted);
+}
+
+/* Sums and normalizes a run. The elements after the last whole block are the first lanes of another. */
+static ALWAYS_INLINE void
+NAME(run_observed)(REAL *x, size_t n, struct run_by by, double shift, struct moment_sums *s, struct NAME(noted) * noted)
+{
+	const size_t rest = n % BLOCK, whole = n - rest;
+	REAL padded[BLOCK] = { 0 };
+	size_t i, m;
+
+	for (i = 0; i < whole; i += m) {
+		m = columns_min(STEPS * BLOCK, whole - i);
+		moment_sums_step(s, m / BLOCK);
+		if (PUTS_WIDE) {
+			NAME(blocks_observed)(x + i, m, by, shift, s, noted);
+		} else {
+			NAME(blocks)(x + i, m, shift, NULL, s);
+			NAME(run)(x + i, m, by, noted);
+		}
+	}
+	if (rest == 0)
+		return;
+	moment_sums_step(s, 1);
+	NAME(block_masked)(memcpy(padded, x + whole, rest * sizeof(*x)), lane_mask_first(rest), shift, NULL, s);
+	NAME(run)(x + whole, rest, by, noted);
+}
+
+/* The runs of a feature, the first of which is at x. */
+static bool
+NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shift, struct moment_sums *s)
+{
+	struct NAME(noted) noted = { { 0 }, 0 };
+	size_t o;
+
+	for (o = 0; o < v.outer; o++, x += v.feature * v.inner)
+		NAME(run_observed)(x, v.inner, by, shift, s, &noted);
+	return NAME(noted_finite)(&noted);
+}
+
+/*
+ * Sums `rows` steps of a block, `stride` elements apart, and normalizes them: several side by side, so that the numbers
+ * of a column are read once.
+ */
+static ALWAYS_INLINE void
+NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width,
+    const struct columns_by *restrict by, struct columns_about *restrict to, struct NAME(noted) * noted)
+{
+	double *sum = to->first.recent, *square = to->second.recent;
+	struct NAME(noted) seen = *noted;
+	wide s, q, v, d;
+	double one;
+	size_t i, r;
+
+	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
+		s = wide_load_double(sum + i);
+		q = wide_load_double(square + i);
+		for (r = 0; r < rows; r++) {
+			v = NAME(wide_load)(x + r * stride + i);
+			d = v - wide_load_double(to->shift + i);
+			s = wide_plus(d, s);
+			q = wide_plus(d * d, q);
+			v = (v - wide_load_double(by->mean + i)) * wide_load_double(by->rstd + i);
+			v = v * wide_load_double(by->weight + i) + wide_load_double(by->bias + i);
+			NAME(wide_put)(x + r * stride + i, v, &seen.lanes);
+		}
+		wide_store(sum + i, s);
+		wide_store(square + i, q);
+	}
+	for (; i < width; i++)
+		for (r = 0; r < rows; r++) {
+			one = NAME(load)(x[r * stride + i]);
+			sum[i] += one - to->shift[i];
+			square[i] += (one - to->shift[i]) * (one - to->shift[i]);
+			one = (one - by->mean[i]) * by->rstd[i] * by->weight[i] + by->bias[i];
+			x[r * stride + i] = NAME(store)(one);
+			seen.one |= NAME(excess)(x[r * stride + i]);
+		}
+	*noted = seen;
+}
+
+static void
+NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by,
+    struct columns_about *to, struct NAME(noted) * noted)
+{
+	size_t r;
+
+	if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, to, noted);
+	else if (PUTS_WIDE)
+		NAME(steps_observed_inline)(x, 1, stride, width, by, to, noted);
+	else
+		for (r = 0; r < rows; r++) {
+			NAME(columns_add)(x + r * stride, 1, stride, width, to);
+			NAME(step)(x + r * stride, width, by, noted);
+		}
+}
+
+/* One block of features of a view with short runs; x is the whole tensor. */
+static bool
+NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c)
+{
+	const struct norm_view v = p->view;
+	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
+		     steps = v.outer / c->rows;
+	struct NAME(noted) noted = { { 0 }, 0 };
+	struct columns_by by;
+	struct columns_about sums;
+	size_t step, n;
+
+	columns_by_init(&by, c, &p->by);
+	columns_about_init(&sums, c, p->mean + c->first, full);
+	x += c->first * v.inner;
+	for (step = 0; step < steps; step += n, x += n * stride) {
+		n = steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
+		NAME(steps_observed)(x, n, stride, full, &by, &sums, &noted);
+		if ((step + n) % STEPS == 0)
+			columns_about_fold(&sums, full);
+	}
+	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, &sums, &noted);
+	columns_about_fold(&sums, full);
+	column_sums_features(&sums.first, c, p->scratch + c->first);
+	column_sums_features(&sums.second, c, p->scratch + v.feature + c->first);
+	return NAME(noted_finite)(&noted);
+}
+
+/* Some features. */
+static bool
+NAME(observe)(const struct norm_pass *p, struct norm_part features)
+{
+	const struct norm_view v = p->view;
+	REAL *x = p->y;
+	bool finite = true;
+	struct moment_sums s;
+	struct columns c;
+	size_t f;
+
+	if (v.inner < SHORT_RUN)
+		for (f = features.first; f < features.end; f += c.features) {
+			c = columns_block(v, f);
+			finite &= NAME(block_observed)(x, p, &c);
+		}
+	else
+		for (f = features.first; f < features.end; f++) {
+			moment_sums_init(&s);
+			finite &= NAME(feature_observed)(x + f * v.inner, v, run_by_feature(&p->by, f), p->mean[f], &s);
+			moment_sums_totals(&s, &p->scratch[f], &p->scratch[v.feature + f]);
+		}
+	return finite;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The forward pass that also measures what it normalizes (norm/pass.h). The tensor is read once, so the sums are about
+ * a shift that is known before: the first value of each feature (docs/MATH.md, rule 7). They are made in bands of outer
+ * and joined, as in norm/feature_bands.c; but bands, and blocks of features within them, are shared out.
+ */
+#include "norm/kernels/kernels.h"
+#include "norm/kernels/sum.h"
+#include "norm/widen.h"
+
+/* In a tensor that is shared out, a band has so many values of a feature that its two sums take little memory. */
+#define BAND_VALUES ((size_t)256)
+#define BANDS_MAX ((size_t)64)
+
+static size_t
+bands_of(struct norm_view view)
+{
+	const size_t most = columns_min(columns_min(norm_view_count(view) / BAND_VALUES, view.outer), BANDS_MAX);
+
+	return norm_view_elements(view) >= CUT_FROM && most > 0 ? most : 1;
+}
+
+/* Blocks of features that are computed together. */
+static size_t
+blocks_of(struct norm_view view)
+{
+	return cut_most(view.feature, cut_step(view));
+}
+
+static struct norm_cut
+cut_blocks(const struct norm_pass *p)
+{
+	return (struct norm_cut){ bands_of(p->view) * blocks_of(p->view), 1 };
+}
+
+static size_t
+observe_scratch(struct norm_view view)
+{
+	return 2 * bands_of(view) * view.feature;
+}
+
+/* The shifts, before any value is overwritten. */
+static void
+observe_begin(const struct norm_pass *p)
+{
+	const struct norm_view v = p->view;
+
+	if (v.inner == 1)
+		norm_widen(p->real, p->y, v.feature, p->mean);
+	else
+		for (size_t f = 0; f < v.feature; f++)
+			norm_widen(p->real, norm_pass_y(p, f * v.inner), 1, &p->mean[f]);
+}
+
+/* Blocks `first` to before `end` of band `i`. */
+static bool
+observe_band(const struct norm_pass *p, size_t i, size_t first, size_t end)
+{
+	const struct norm_part outer = cut_part(p->view.outer, 1, bands_of(p->view), i);
+	const size_t step = cut_step(p->view);
+	struct norm_pass band = *p;
+
+	band.view.outer = outer.end - outer.first;
+	band.y = norm_pass_y(p, outer.first * p->view.feature * p->view.inner);
+	band.scratch = p->scratch + 2 * i * p->view.feature;
+	return kernels_for(p)->observe(
+	    &band, (struct norm_part){ first * step, columns_min(end * step, p->view.feature) });
+}
+
+static bool
+observe_part(const struct norm_pass *p, struct norm_part part)
+{
+	const size_t blocks = blocks_of(p->view);
+	bool finite = true;
+	size_t end;
+
+	for (; part.first < part.end; part.first = end) {
+		end = columns_min(part.end, part.first - part.first % blocks + blocks);
+		finite &= observe_band(p, part.first / blocks, part.first % blocks, (end - 1) % blocks + 1);
+	}
+	return finite;
+}
+
+/* One of the two sums of feature `f` over all bands. */
+static double
+total(const struct norm_pass *p, size_t f)
+{
+	struct sum s = { 0, 0 };
+
+	for (size_t i = 0; i < bands_of(p->view); i++)
+		sum_add(&s, p->scratch[2 * i * p->view.feature + f]);
+	return sum_total(s);
+}
+
+/* Equation 2. */
+static void
+observe_end(const struct norm_pass *p)
+{
+	const double share = 1 / (double)p->count;
+
+	for (size_t f = 0; f < p->view.feature; f++) {
+		const double d = total(p, f), squares = total(p, p->view.feature + f);
+		const double var = (squares - d * (d * share)) * share;
+
+		p->mean[f] += d * share;
+		p->var[f] = var < 0 ? 0 : var;
+	}
+}
+
+const struct norm_op norm_observe = {
+	.part = observe_part,
+	.cut = cut_blocks,
+	.begin = observe_begin,
+	.end = observe_end,
+	.scratch = observe_scratch,
+};
