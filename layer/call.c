@@ -25,7 +25,10 @@ normalize_running(struct call *c, struct err *e)
 	struct moments running;
 	struct piece all;
 
-	if (begin_running(c, 1, &all, &running, e) < 0 || forward_by_moments(c, &all, &running, c->parameters, e) < 0)
+	if (begin_running(c, 1, &all, &running, e) < 0)
+		return -1;
+	if ((c->observe ? forward_observe(c, &all, &running, e) :
+			  forward_by_moments(c, &all, &running, c->parameters, e)) < 0)
 		return -1;
 	forward_finish(c);
 	return 0;
@@ -109,6 +112,7 @@ normalize_own(struct call *c, bool train, struct err *e)
 int
 call_infer(struct call *c, struct err *e)
 {
+	c->observed.count = 0;
 	if (measure_check_counted(c, e) < 0)
 		return -1;
 	if (c->tensor->count == 0)

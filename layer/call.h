@@ -47,12 +47,14 @@ struct call {
 	uint64_t seed;           /* train, backward: of the shuffle, where the definition shuffles */
 	struct tensor *gradient; /* backward: by the output, like `tensor`; becomes that by the input, in place */
 	bool non_finite_ok;      /* infer: NaN and infinity are values, in the tensor and in its results */
+	bool observe;            /* infer: measure the tensor where the layer tracks statistics */
 
 	/* Results. */
 	struct update *updates; /* train: to be applied in order, as one change */
 	size_t update_count;    /* 0: nothing changes */
 	bool pending;           /* train: call_train_output will make the output */
 	bool needs_state;       /* train: before that, call_train_take_state needs the state that the updates lead to */
+	struct moments observed; /* infer: what the tensor held, finite; count 0: nothing, or not all of it is finite */
 	double *grad_weight;    /* backward: definition_parameter_count values each */
 	double *grad_bias;
 

@@ -8,6 +8,7 @@
 #include "layer/measure.h"
 #include "layer/pass_run.h"
 #include "layer/reals.h"
+#include "norm/normalize.h"
 #include "norm/widen.h"
 
 /* The first value that is not finite; the number of values when there is none. */
@@ -104,6 +105,36 @@ forward_by_moments(
 
 	measure_rstd(c->definition, m, p->view.feature, c->scratch);
 	return check_output(c, p, m, run_by(c, &norm_by_feature, p, numbers), e);
+}
+
+/* Values of each channel that are not padding. */
+static uint64_t
+counted(const struct call *c)
+{
+	const struct padding *padding = &c->pieces.padding;
+
+	return padding->keep != NULL ? padding->start[padding->samples] : norm_view_count(c->pieces.view);
+}
+
+int
+forward_observe(struct call *c, const struct piece *p, const struct moments *m, struct err *e)
+{
+	const size_t features = p->view.feature;
+	struct norm_pass pass = piece_pass(&norm_observe, p);
+	struct err lacking;
+	bool finite;
+
+	if (workspace_doubles(c->workspace, 2 * features + norm_observe.scratch(p->view), &pass.mean, &lacking) < 0)
+		return forward_by_moments(c, p, m, c->parameters, e);
+	pass.var = pass.mean + features;
+	pass.scratch = pass.var + features;
+	pass.count = counted(c);
+	pass.by = (struct norm_by){ m->mean, c->scratch, c->parameters.weight, c->parameters.bias };
+	measure_rstd(c->definition, m, features, c->scratch);
+	finite = pass_run(c->workspace->crew, &pass);
+	if (normalize_finite(pass.mean, 2 * features))
+		c->observed = (struct moments){ pass.count, pass.mean, pass.var };
+	return check_output(c, p, m, finite, e);
 }
 
 int

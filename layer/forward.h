@@ -13,6 +13,12 @@ int forward_by_moments(const struct call *c, const struct piece *p, const struct
     struct err *e) MUST_CHECK;
 
 /*
+ * By the call's parameters, and measures what the piece held before (c->observed), in one reading. `p` is all of the
+ * call's tensor, in place. Measures nothing where memory lacks. Scratch: 1.
+ */
+int forward_observe(struct call *c, const struct piece *p, const struct moments *m, struct err *e) MUST_CHECK;
+
+/*
  * By the piece's own moments, which are measured into `room` (2 doubles for each channel): measure_moments and
  * forward_by_moments in less time than one after the other. Scratch: 1.
  */

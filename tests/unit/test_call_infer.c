@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What inference lets pass (layer/call.h), without a request or a store. */
+/* What inference lets pass, and what it observes (layer/call.h), without a request or a store. */
 #include <float.h>
 
 #include "tests/unit/call_fixture.h"
@@ -74,6 +74,123 @@ START_TEST(overflow_passes_where_it_may)
 }
 END_TEST
 
+static void
+check_observed(const struct call *c, uint64_t count, const double *mean, const double *var)
+{
+	ck_assert_uint_eq(c->observed.count, count);
+	for (size_t k = 0; k < C && count > 0; k++) {
+		ck_assert_double_eq_tol(c->observed.mean[k], mean[k], 1e-12);
+		ck_assert_double_eq_tol(c->observed.var[k], var[k], 1e-12);
+	}
+}
+
+/* The moments of the tensor as it was, if they are asked for; the output is the same. */
+START_TEST(infer_observes_the_tensor)
+{
+	static const double mean[C] = { 3, 30 }, var[C] = { 3.5, 350 };
+	struct fixture f;
+
+	for (int asked = 0; asked < 2; asked++) {
+		begin_layer(&f, BY_RUNNING);
+		f.call.observe = asked;
+		f.call.observed.count = 7;
+		ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+		ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+		check_observed(&f.call, asked ? N : 0, mean, var);
+		check_normalized(f.x, f.running_mean, f.running_var);
+		end(&f);
+	}
+}
+END_TEST
+
+/* Instance normalization by running statistics: a channel's values of all samples. */
+START_TEST(infer_observes_instances)
+{
+	static const double mean[C] = { 8.25, 24.75 }, var[C] = { 58.1875, 523.6875 };
+	struct fixture f;
+
+	begin_layer(&f, BY_INSTANCE);
+	f.definition.track_running_stats = f.call.observe = true;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+	check_observed(&f.call, N, mean, var);
+	end(&f);
+}
+END_TEST
+
+/* By the tensor's own statistics there is nothing to compare with. */
+START_TEST(infer_observes_nothing_where_nothing_is_tracked)
+{
+	struct fixture f;
+
+	begin_layer(&f, _i);
+	f.call.observe = true;
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+	ck_assert_uint_eq(f.call.observed.count, 0);
+	end(&f);
+}
+END_TEST
+
+/* Samples 1 and 3 are padding, which holds anything. */
+START_TEST(infer_observes_no_padding)
+{
+	static const double mean[C] = { 2, 20 }, var[C] = { 1, 100 };
+	unsigned char keep[N] = { 1, 0, 1, 0 };
+	struct fixture f;
+
+	begin_layer(&f, BY_RUNNING);
+	f.x[C] = NAN;
+	f.x[3 * C + 1] = DBL_MAX;
+	f.call.observe = true;
+	f.call.mask = (struct mask){ keep, N, 1 };
+	ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+	ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+	check_observed(&f.call, 2, mean, var);
+	end(&f);
+}
+END_TEST
+
+/* One value that is not finite, wherever it is, leaves out the whole tensor; so does a variance that overflows. */
+START_TEST(infer_observes_finite_tensors_alone)
+{
+	static const double values[] = { NAN, INFINITY, -INFINITY, DBL_MAX };
+	struct fixture f;
+
+	for (size_t i = 0; i < N * C; i++) {
+		begin_layer(&f, BY_RUNNING);
+		f.x[i] = values[_i];
+		f.call.observe = f.call.non_finite_ok = true;
+		ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+		ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+		ck_assert_uint_eq(f.call.observed.count, 0);
+		end(&f);
+	}
+}
+END_TEST
+
+/* An observation may lack memory; the answer does not. */
+START_TEST(infer_without_memory_to_observe)
+{
+	size_t bytes = 0;
+	struct fixture f;
+	bool observed = false;
+
+	for (; !observed; bytes += 8) {
+		begin_layer(&f, BY_RUNNING);
+		f.budget.bytes_max = bytes;
+		f.call.observe = true;
+		ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+		if (call_infer(&f.call, &f.e) == 0)
+			check_normalized(f.x, f.running_mean, f.running_var);
+		else
+			ck_assert_uint_lt(bytes, C * sizeof(double));
+		observed = f.call.observed.count > 0;
+		end(&f);
+	}
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -82,6 +199,12 @@ unit_suite(void)
 
 	tcase_add_loop_test(c, infinity_passes_where_it_may, 0, LAYERS);
 	tcase_add_test(c, overflow_passes_where_it_may);
+	tcase_add_test(c, infer_observes_the_tensor);
+	tcase_add_test(c, infer_observes_instances);
+	tcase_add_loop_test(c, infer_observes_nothing_where_nothing_is_tracked, BY_BATCH, LAYERS);
+	tcase_add_test(c, infer_observes_no_padding);
+	tcase_add_loop_test(c, infer_observes_finite_tensors_alone, 0, 4);
+	tcase_add_test(c, infer_without_memory_to_observe);
 	suite_add_tcase(s, c);
 	return s;
 }
