@@ -2,7 +2,7 @@
 /*
  * POST .../infer: normalizes by the running statistics if the layer tracks them, else by the input's own, as PyTorch
  * does. It reads the state that serves, or that ?version= names. With ?inverse=true it undoes that. With
- * ?expect=sha256:... it reads no other state than that. Changes nothing.
+ * ?expect=sha256:... it reads no other state than that. Changes nothing but the layer's window, by which drift is seen.
  */
 #include "handlers/handlers.h"
 #include "handlers/call_options.h"
@@ -25,8 +25,10 @@ infer_start(struct request *rq, struct err *e)
 	    input_need_tensor(rq, &tensor_input, &c.tensor, e) < 0 || request_check_answer(rq, c.tensor, e) < 0 ||
 	    call_fit(&c, e) < 0 || mask_options_get(rq, c.definition, c.tensor, &c.mask, e) < 0)
 		return -1;
+	c.observe = !inverse;
 	if ((inverse ? call_invert(&c, e) : call_infer(&c, e)) < 0)
 		return -1;
+	store_window_add(rq->state, &c.observed);
 	reply_tensor(&rq->reply, NULL, c.tensor);
 	reply_end(&rq->reply);
 	reply_state(&rq->reply, rq->state);

@@ -39,8 +39,12 @@ static int
 infer_all(struct request *rq, struct oip *o, struct err *e)
 {
 	for (size_t i = 0; i < o->count; i++)
-		o->layers[i].call.non_finite_ok = true;
-	return oip_each(rq, o, infer, e);
+		o->layers[i].call.non_finite_ok = o->layers[i].call.observe = true;
+	if (oip_each(rq, o, infer, e) < 0)
+		return -1;
+	for (size_t i = 0; i < o->count; i++)
+		store_window_add(o->layers[i].state, &o->layers[i].call.observed);
+	return 0;
 }
 
 /* Makes the layers' calls. */
