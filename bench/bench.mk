@@ -37,6 +37,9 @@ bench-backup: ## what a backup costs training (ROUNDS=, SECONDS=, STORE_MB=)
 bench-versions: ## versions: what they cost training, inference by them, whole models (ROUNDS=, SECONDS=, LAYERS=)
 	@$(bench) LAYERS='$(LAYERS)' bench/versions $(B)
 
+bench-builds: all | $(B)/packages-bench-http ## inference by this build and by another (BEFORE=, ROUNDS=, SECONDS=)
+	@$(bench) bench/builds '$(BEFORE)' $(B)
+
 bench = PYTHONDONTWRITEBYTECODE=1 ROUNDS='$(ROUNDS)' SECONDS='$(SECONDS)'
 
 # The codec as it is released. (-march=native would not help its peers: simdjson chooses its code at run time.)
