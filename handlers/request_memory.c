@@ -56,6 +56,21 @@ request_reserve_change(struct request *rq)
 	return budget_ask(&rq->workspace.memory, store_write_bytes(rq->state, &rq->write), &rq->err);
 }
 
+/* Releases what the operation that has ended, well or not, holds in lists in the arena. */
+static void
+release_operation(struct request *rq)
+{
+	struct store_op *op = &rq->op;
+
+	if (op->kind == STORE_CHANGE && op->change.writes != &rq->write) {
+		store_op_fini(op);
+		op->change.count = 0;
+	} else if (op->kind == STORE_LAYERS_GET) {
+		store_op_fini(op);
+		op->layers.count = 0;
+	}
+}
+
 void
 request_let_go(struct request *rq)
 {
@@ -71,10 +86,7 @@ request_let_go(struct request *rq)
 		return;
 	if (rq->route != NULL && rq->route->end != NULL)
 		rq->route->end(rq);
-	if (rq->op.kind == STORE_CHANGE && rq->op.change.writes != &rq->write) { /* they are in the arena */
-		store_op_fini(&rq->op);
-		rq->op.change.count = 0;
-	}
+	release_operation(rq);
 	body_free(rq->body);
 	rq->body = NULL;
 	safetensors_body_free(rq->file);
