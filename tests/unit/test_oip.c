@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "codec/body.h"
+#include "codec/oip_small.h"
 #include "tests/unit/oip_corpus.h"
 #include "tests/unit/unit.h"
 
@@ -339,6 +340,64 @@ START_TEST(too_many_members)
 }
 END_TEST
 
+/* What clients send takes the short way; what is unusual or wrong is left to the scanner. */
+START_TEST(small_documents)
+{
+	static const struct {
+		const char *document;
+		size_t inputs; /* 0: left */
+	} rows[] = {
+		{ INPUTS(IN("a", "[8,16]", "FP32", SIZE(512))), 1 },
+		{ INPUTS(IN("a", "[8, 16]", "BF16", SIZE(256)) ", " IN("b", "[0]", "FP64", SIZE(0))), 2 },
+		{ "{\"id\": \"\", \"inputs\": [" IN("layer1.0.bn1", "[2]", "FP32",
+		      SIZE(8)) "], \"outputs\": [{\"name\": "
+			       "\"layer1.0.bn1\", \"parameters\": {\"binary_data\": true}}], \"parameters\": "
+			       "{\"mode\": \"train\","
+			       "\"priority\": 0, \"x\": null, \"y\": -1.5e3, \"z\": false}}\n",
+		    1 },
+		{ INPUTS(IN("a", "[2]", "FP32", ",\"data\":null" SIZE(8))), 1 },
+		/* left */
+		{ "{}", 0 },
+		{ "[]", 0 },
+		{ INPUTS(""), 0 },
+		{ INPUTS(IN("a", "[2]", "FP32", DATA("[1,2]"))), 0 },
+		{ INPUTS(IN("\\u0061", "[2]", "FP32", SIZE(8))), 0 },
+		{ INPUTS(IN("\xc3\xa9", "[2]", "FP32", SIZE(8))), 0 },
+		{ INPUTS(IN("a\tb", "[2]", "FP32", SIZE(8))), 0 },
+		{ INPUTS(IN("a", "[2]", "INT8", SIZE(2))), 0 },
+		{ INPUTS(IN("a", "[2]", "BOOL", SIZE(2))), 0 },
+		{ INPUTS(IN("a", "[]", "FP32", SIZE(4))), 0 },
+		{ INPUTS(IN("a", "[-1]", "FP32", SIZE(4))), 0 },
+		{ INPUTS(IN("a", "[01]", "FP32", SIZE(4))), 0 },
+		{ INPUTS(IN("a", "[1]", "FP32", ",\"name\":\"b\"" SIZE(4))), 0 },
+		{ INPUTS(IN("a", "[1]", "FP32", SIZE(4))) "x", 0 },
+		{ INPUTS(IN("a", "[1]", "FP32", SIZE(4)) ","), 0 },
+		{ "{\"inputs\":[" IN("a", "[1]", "FP32", SIZE(4)) "]", 0 },
+		{ "{\"inputs\":[" IN("a", "[1]", "FP32", SIZE(4)) "],}", 0 },
+		{ "{\"inputs\":[" IN("a", "[1]", "FP32", SIZE(4)) "]],\"b\":[}", 0 },
+		{ "{\"x\":[[[[[[[[1]]]]]]]],\"inputs\":[" IN("a", "[1]", "FP32", SIZE(4)) "]}", 0 },
+		{ "{\"x\":{\"1\":1,\"2\":1,\"3\":1,\"4\":1,\"5\":1,\"6\":1,\"7\":1,\"8\":1,\"9\":1,\"a\":1,\"b\":1,"
+		  "\"c\":1,"
+		  "\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1},\"inputs\":[" IN("a", "[1]", "FP32", SIZE(4)) "]}",
+		    0 },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct oip_small small;
+		const size_t len = strlen(rows[i].document);
+		char *copy = malloc(len); /* without a NUL, so that a byte read beyond it is found */
+		bool taken;
+
+		ck_assert_ptr_nonnull(copy);
+		memcpy(copy, rows[i].document, len);
+		taken = oip_small_read(&small, "inputs", copy, len, NULL);
+		ck_assert_msg(taken == (rows[i].inputs > 0) && small.count == rows[i].inputs, "%s", rows[i].document);
+		oip_small_fini(&small);
+		free(copy);
+	}
+}
+END_TEST
+
 /* Memory is counted as bytes come, for one input after another: what was announced costs nothing. */
 START_TEST(memory_is_counted_as_it_comes)
 {
@@ -408,6 +467,7 @@ unit_suite(void)
 	tcase_add_test(all, the_envelope_has_all_members);
 	tcase_add_test(all, a_thousand_inputs);
 	tcase_add_loop_test(all, too_many_members, 0, 3);
+	tcase_add_test(all, small_documents);
 	tcase_add_test(all, memory_is_counted_as_it_comes);
 	tcase_add_test(all, no_memory_for_what_is_announced);
 	suite_add_tcase(suite, all);
