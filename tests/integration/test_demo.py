@@ -3,6 +3,7 @@
 itself and fails when one is not what it must be."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -31,6 +32,11 @@ class Demo(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^   penguins +24 +31 +24$")
         self.assertRegex(done.stdout, r"(?m)^   bill_length_mm +(-?\d\.\d{6}) +(?!\1)-?\d\.\d{6} +\1$", "rolled back")
         self.assertRegex(done.stdout, r"(?m)^     bn1\.running_var +F64 +\[4\]$")
+
+        for verdict, penguins in (("none", 76), ("drift", 123)):
+            table = re.search(rf"(?ms)^   {penguins} penguins .*?The layer's verdict: {verdict}\.$", done.stdout)[0]
+            for name in ("flipper_length_mm", "body_mass_g"):
+                self.assertRegex(table, rf"(?m)^   {name} +-?\d+\.\d+ +\d+\.\d+ +\d+\.\d+   {verdict}$")
 
     def test_it_runs_twice_on_one_store(self):
         with tempfile.TemporaryDirectory(prefix="normd demo ") as directory:
