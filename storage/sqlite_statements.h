@@ -193,7 +193,9 @@
 	    "SELECT coalesce(v.id, 0), coalesce(v.time_s, 0), w.since_s, w.count, w.mean, w.var FROM layer l" \
 	    " LEFT JOIN serving v ON v.id = (SELECT max(id) FROM serving WHERE model_id = l.model_id)" \
 	    " LEFT JOIN drift_window w ON w.layer_id = l.id AND w.switch = coalesce(v.id, 0) WHERE l.id = ?1") \
-	X(SAVE_WINDOW, "INSERT OR REPLACE INTO drift_window VALUES(?1, ?2, ?3, ?4, ?5, ?6)") \
+	X(SAVE_WINDOW, \
+	    "INSERT INTO drift_window VALUES(?1, ?2, ?3, ?4, ?5, ?6)" \
+	    " ON CONFLICT DO UPDATE SET switch = ?2, since_s = ?3, count = ?4, mean = ?5, var = ?6") \
 	X(LAST_MOMENT, \
 	    "SELECT number, time_s, revision FROM history WHERE layer_id = ?1 ORDER BY number DESC LIMIT 1") \
 	X(ADD_MOMENT, "INSERT INTO history VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)") \

@@ -42,7 +42,9 @@ struct windows {
 	size_t bucket_count;     /* a power of two */
 	size_t round_left;       /* the windows of this round that are not saved yet: the first ones of the queue */
 	uint64_t due_us;         /* the next round, or slice */
-	uint64_t not_before_us;  /* after a failure */
+	uint64_t not_before_us;  /* after a failure, or an early round */
+	size_t round_bytes;      /* that the round has saved so far */
+	bool hurries;            /* the store closes: slices follow each other */
 	uint64_t looked_us, slice_began_us;
 	size_t lent;
 	struct window_taken taken[WINDOWS_SLICE];
@@ -76,7 +78,7 @@ uint64_t windows_wake_us(const struct windows *w);
 /* Whether a slice is due; begins a round if that is. */
 bool windows_are_due(struct windows *w);
 
-/* All that is not saved yet is due now, as a round. */
+/* The store closes: all that is not saved yet is due, as a last round without pauses. */
 void windows_hurry(struct windows *w);
 
 /* Takes the next window of the round into the slice: the last of w->taken. False: the slice is full, or the round over.
