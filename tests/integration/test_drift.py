@@ -105,6 +105,27 @@ class Windows(DriftTest):
             self.assertEqual([each["verdict"] for each in found["features"]], ["constant"] * 4)
             self.assertEqual({each["variance_ratio"] for each in found["features"]}, {0})
 
+    def test_the_open_inference_protocol(self):
+        """Each input counts for its layer; one that holds a NaN does not, and nor does training."""
+        self.put_statistics([0] * 2, [1] * 2, "a")
+        self.put_statistics([0], [1], "b")
+        x, y = RANDOM.normal(size=(30, 2)), RANDOM.normal(size=(30, 1))
+
+        def call(**parameters):
+            inputs = [{"name": name, "shape": values.shape, "datatype": "FP64", "data": values.ravel().tolist()}
+                      for name, values in (("a", x), ("b", y))]
+            self.ask("POST", f"/v2/models/{self.model}/infer", {"inputs": inputs, "parameters": parameters})
+
+        call()
+        self.assertWindow(x, "a")
+        self.assertWindow(y, "b")
+        x[3, 1] = numpy.nan
+        call()
+        self.assertEqual((self.drift(layer="a")["count"], self.drift(layer="b")["count"]), (30, 60))
+        x[3, 1] = 0
+        call(mode="train")
+        self.assertEqual((self.drift(layer="a")["count"], self.drift(layer="b")["count"]), (30, 60))
+
     def test_what_does_not_count(self):
         self.put_statistics([0, 0], [1, 1])
         x = RANDOM.normal(size=(40, 2))
