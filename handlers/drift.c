@@ -3,6 +3,8 @@
  * GET .../drift: how far what inference has read since the window began is from the running statistics of the state
  * that serves, or that ?version= names. DELETE begins a new window.
  */
+#include <assert.h>
+
 #include "base/clock.h"
 #include "handlers/comparison.h"
 #include "handlers/doubles.h"
@@ -51,6 +53,8 @@ drift_get_finish(struct request *rq, struct err *e)
 	struct drift_data data = { .features = rq->state->statistics.features, .window = window->moments };
 	struct drift drift;
 
+	/* A layer's number of features is fixed once, before it has statistics. */
+	assert(window->moments.count == 0 || window->snapshot->statistics.features == data.features);
 	if (comparison_reference(rq, rq->state, &data.reference, e) < 0 ||
 	    drift_compare(&rq->workspace, &data, rq->scratch, &drift, e) < 0)
 		return -1;
