@@ -33,8 +33,9 @@ make_layer(struct store *s, const char *layer)
 	double mean[FEATURES] = { 0 }, var[FEATURES] = { 1, 1, 1 };
 	const struct statistics put = { .features = FEATURES, .mean = mean, .var = var };
 
-	(void)scratch_write(
-	    s, (struct store_write){ .kind = STORE_LAYER_CREATE, .layer = layer, .create = { "d", FEATURES } });
+	(void)scratch_write(s,
+	    (struct store_write){
+		.kind = STORE_LAYER_CREATE, .layer = layer, .create = { .definition = "d", .features = FEATURES } });
 	(void)scratch_write(
 	    s, (struct store_write){ .kind = STORE_STATISTICS_PUT, .layer = layer, .statistics = &put });
 }
@@ -313,8 +314,10 @@ START_TEST(a_switch_begins_all_windows_of_its_model)
 	make_layer(s, "l");
 	make_layer(s, "other");
 	(void)scratch_write(s,
-	    (struct store_write){
-		.kind = STORE_LAYER_CREATE, .model = "n", .layer = "l", .create = { "d", FEATURES } });
+	    (struct store_write){ .kind = STORE_LAYER_CREATE,
+		.model = "n",
+		.layer = "l",
+		.create = { .definition = "d", .features = FEATURES } });
 	ck_assert_uint_eq(scratch_make_version(s), 1);
 	op = scratch_run(s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "n", .layer = "l" } });
 	add_to(op.get.snapshot, 3, 1);

@@ -191,7 +191,8 @@ START_TEST(few_values_and_untrained_layers_make_no_rows)
 	struct store *s = open_at(t, true);
 	struct store_op op;
 
-	(void)scratch_write(s, (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { "d", FEATURES } });
+	(void)scratch_write(s,
+	    (struct store_write){ .kind = STORE_LAYER_CREATE, .create = { .definition = "d", .features = FEATURES } });
 	add(s, 1000, 1, t + INTERVAL);
 	save(s, t + INTERVAL);
 	op = list(s);
