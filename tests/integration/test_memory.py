@@ -39,14 +39,14 @@ class Memory(unittest.TestCase):
         self.infer(b'{"data":[[' + self.rows[0] + b"]]}")
         self.idle = self.daemon.memory("VmRSS")
 
-    def infer(self, body, headers=None, length=None):
+    def infer(self, body, headers=None, length=None, path="/v1/models/m/layers/bn/infer"):
         """Posts bytes, or pieces of them that come to `length`; returns the answer's headers and its size,
         of which nothing is kept."""
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=120 * PATIENCE)
         headers = dict(headers or {})
         if length is not None:
             headers["Content-Length"] = str(length)
-        connection.request("POST", "/v1/models/m/layers/bn/infer", body, headers)
+        connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         size, first = 0, b""
         while piece := answer.read(1 << 20):
@@ -107,6 +107,24 @@ class Memory(unittest.TestCase):
         _, size = self.infer(iter(pieces), {"Content-Type": "application/x-npy", "Accept": "application/json"},
                              sum(map(len, pieces)))
         self.assertGreater(size, 40_000_000)
+        self.assert_peak()
+
+    def test_the_open_inference_protocols_bytes(self):
+        document = b'{"inputs":[{"name":"bn","shape":[%d,%d],"datatype":"FP32",' \
+            b'"parameters":{"binary_data_size":%d}}],"parameters":{"binary_data_output":true}}' % (
+                VALUES // ROW, ROW, TENSOR_BYTES)
+        block = struct.pack("<250000f", *(i / 1000 for i in range(250000)))
+        pieces = [document] + [block] * (VALUES // 250000)
+        _, size = self.infer(iter(pieces), {"Inference-Header-Content-Length": str(len(document))},
+                             sum(map(len, pieces)), "/v2/models/m/infer")
+        self.assertGreater(size, TENSOR_BYTES)
+        self.assert_peak()
+
+    def test_the_open_inference_protocols_numbers(self):
+        pieces, length = self.json_pieces(
+            b'{"inputs":[{"name":"bn","shape":[%d,%d],"datatype":"FP32","data":[' % (VALUES // ROW, ROW), b",", b"]}]}")
+        _, size = self.infer(iter(pieces), length=length, path="/v2/models/m/infer")
+        self.assertGreater(size, 80_000_000)
         self.assert_peak()
 
 
