@@ -12,7 +12,7 @@ bench-kernels: $(B)/bench/kernels ## the kernels' speed beside PyTorch, oneDNN a
 bench-threads: $(B)/bench/threads ## a large tensor computed by one thread, and with the help of idle ones (ROUNDS=)
 	@$< $(ROUNDS)
 
-bench-http bench-train bench-online bench-fair bench-log: all | $(B)/packages-bench-http
+bench-http bench-train bench-online bench-fair bench-log bench-oip: all | $(B)/packages-bench-http
 
 bench-http: $(B)/bench/echo ## requests per second beside the peers (ROUNDS=, SECONDS=, CONNECTIONS=)
 	@$(bench) CONNECTIONS='$(CONNECTIONS)' bench/http $(B)
@@ -28,6 +28,9 @@ bench-fair: ## how long small requests wait while others send 4 MB tensors (ROUN
 
 bench-log: ## what the log costs the smallest requests (ROUNDS=, SECONDS=)
 	@$(bench) bench/log $(B)
+
+bench-oip: ## the Open Inference Protocol's call beside the layers' own (ROUNDS=, SECONDS=, CONNECTIONS=)
+	@$(bench) CONNECTIONS='$(CONNECTIONS)' bench/oip $(B)
 
 bench-backup bench-versions: all | $(B)/packages-bench-backup
 

@@ -6,6 +6,7 @@
 --              shuffled order, because neighbours would share pages of the database
 --   other=FILE with paths: every second time, a path gets the body of this file
 --   keys=TEXT  each request has its own Idempotency-Key: TEXT and a number that counts up
+--   header=NAME:VALUE  each request has this header too
 --   pause=MS   a connection waits this long after an answer, on average, so that connections do not march in step
 --
 -- Without options there is deliberately no request(): wrk then formats the request once and sends the same bytes each
@@ -74,6 +75,10 @@ function init(args)
 	for i = 4, #args do
 		local name, value = args[i]:match("^(%w+)=(.*)$")
 		options[name] = value
+	end
+	if options.header then
+		local name, value = options.header:match("^([^:]+):(.*)$")
+		wrk.headers[name] = value
 	end
 	if options.paths then
 		request = walk(tonumber(options.paths), { wrk.body, options.other and read_file(options.other) })

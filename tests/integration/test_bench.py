@@ -181,6 +181,40 @@ class Versions(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^\| import \| [\d,.]+ \| [\d.]+ \|")
 
 
+class Oip(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        sys.dont_write_bytecode = True
+        cls.oip = load_program(os.path.join(ROOT, "bench", "oip"))
+
+    def test_bodies_are_as_long_as_they_say(self):
+        for race in self.oip.make_races():
+            for load in (race.rival, race.protocol):
+                for option in load.options:
+                    document = json.loads(load.body[:int(option.rpartition(":")[2])])
+                    sizes = [each["parameters"]["binary_data_size"] for each in document["inputs"]]
+                    self.assertEqual(len(load.body) - int(option.rpartition(":")[2]), sum(sizes))
+                    self.assertEqual(len(sizes), load.layers)
+
+    def test_targets_are_judged_by_the_ratios_of_tensors(self):
+        race = self.oip.make_races()[1]
+        race.rival.turns = [{"rate": 1000, "processor_us": 10}] * 3
+        for rate, verdict in ((57, "reached"), (56, "not reached")):  # of 16 layers each
+            race.protocol.turns = [{"rate": rate, "processor_us": 160}] * 3
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                self.oip.report([race])
+            self.assertIn(f"\n- {verdict}: 16 layers 8×16, at least 0.9 of the rate by .npy: 0.9", out.getvalue())
+            self.assertIn(f"| {16 * rate / 1000:.2f} | 1.00 |", out.getvalue())
+
+    @unittest.skipUnless(shutil.which("wrk"), "wrk is not installed")
+    def test_it_measures(self):
+        done = subprocess.run([os.path.join(ROOT, "bench/oip"), BUILD, "-k", "binary 8"], capture_output=True,
+                              text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "ROUNDS": "1",
+                                              "SECONDS": "1"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"(?m)^\| binary 8×16 \| [\d,]+ \| [\d,]+ \| [\d.]+ \| [\d.]+ \|")
+
+
 class Training(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
