@@ -73,6 +73,23 @@ static const struct message versioned[] = { BATCH_NORM(""), TRAIN, MAKE_VERSION,
 	ASK("PUT", MODEL "/serving", NULL, "{\"version\":\"champion\"}"), TRAIN, MAKE_VERSION, { 0 } };
 static const struct message version_key[] = { BATCH_NORM(""), TRAIN, KEYED_VERSION, TRAIN, { 0 } };
 
+/* Calls of several layers: a second one, and one that keeps no statistics. */
+#define OTHER(definition) ASK("PUT", MODEL "/layers/other", NULL, definition)
+#define ROWS ASK("PUT", MODEL "/layers/rows", NULL, "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}")
+#define OIP_INPUT(name) "{\"name\":\"" name "\",\"shape\":[3,2],\"datatype\":\"FP32\",\"data\":[1,20,3,40,5,60]}"
+#define OIP_CALL(more) "{\"inputs\":[" OIP_INPUT("l") "," OIP_INPUT("other") "," OIP_INPUT("rows") "]" more "}"
+#define OIP_MODE(mode) ",\"parameters\":{\"mode\":\"" mode "\"}"
+#define OIP_INFER(headers, more) ASK("POST", OIP_MODEL "/infer", headers, OIP_CALL(more))
+#define OIP_TRAIN(headers) OIP_INFER(headers, OIP_MODE("train"))
+#define OIP_MIXED ",\"outputs\":[{\"name\":\"l\",\"parameters\":{\"binary_data\":true}},{\"name\":\"rows\"}]"
+static const struct message several[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS,
+	OIP_TRAIN(NULL), { 0 } };
+static const struct message several_key[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS,
+	OIP_TRAIN(KEY), { 0 } };
+static const struct message several_frozen[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS,
+	OIP_TRAIN(NULL), ASK("PUT", MODEL "/layers/other/frozen", NULL, "{\"frozen\":true}"), { 0 } };
+static const struct message several_running[] = { CREATE(RUNNING), OTHER(RUNNING), ROWS, OIP_TRAIN(NULL), { 0 } };
+
 /* A layer that was never trained. */
 #define LAYER_OF(name, definition) static const struct message name[] = { CREATE(definition), { 0 } }
 
@@ -421,6 +438,18 @@ struct operation operations[] = {
 	{ "freeze model of versions", versioned,
 	    ASK("PUT", MODEL "/frozen", NULL, "{\"frozen\":true}"), .status = 200, .once = true, .versions = true },
 	{ "delete model of versions", versioned, ASK("DELETE", MODEL, NULL, NULL), .status = 204, .versions = true },
+	{ "OIP infer", several, OIP_INFER(NULL, ""), .status = 200 },
+	{ "OIP infer, cold", several, OIP_INFER(NULL, ""), .status = 200, .cold = true },
+	{ "OIP infer, mixed", several, OIP_INFER(NULL, OIP_MIXED), .status = 200 },
+	{ "OIP infer, one layer is not there", trained, OIP_INFER(NULL, ""), .status = 404, .cold = true },
+	{ "OIP train", several, OIP_TRAIN(NULL), .status = 200 },
+	{ "OIP train, cold", several, OIP_TRAIN(NULL), .status = 200, .cold = true },
+	{ "OIP train, mixed", several, OIP_INFER(NULL, OIP_MIXED OIP_MODE("train")), .status = 200 },
+	{ "OIP train, under a key", several, OIP_TRAIN(KEY), .status = 200, .once = true },
+	{ "OIP train, under a key that was used", several_key, OIP_TRAIN(KEY), .status = 200, .once = true },
+	{ "OIP train, one layer is frozen", several_frozen, OIP_TRAIN(KEY), .status = 200, .once = true },
+	{ "OIP train, by running statistics, under a key", several_running, OIP_TRAIN(KEY), .status = 200,
+	    .once = true },
 	{ "OIP metadata, cold", trained, ASK("GET", OIP_MODEL, NULL, NULL), .status = 200, .cold = true },
 	{ "OIP metadata of a version", versioned,
 	    ASK("GET", OIP_MODEL "/versions/champion", NULL, NULL), .status = 200, .versions = true },
