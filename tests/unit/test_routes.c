@@ -184,8 +184,10 @@ START_TEST(columns)
 		ck_assert_msg(
 		    !r->probe || (!r->needs_layer && r->finish == NULL && r->body == BODY_NONE), "%s", r->path);
 		ck_assert_msg(!r->needs_layer || strstr(r->path, "{layer}") != NULL, "%s", r->path);
-		/* A key belongs to a layer, or to a model's versions. */
-		ck_assert_msg(!r->takes_key || (r->finish != NULL && (r->needs_layer || r->start == version_create)),
+		/* A key belongs to a layer, to a model's versions, or to a call of several layers. */
+		ck_assert_msg(!r->takes_key ||
+			(r->finish != NULL &&
+			    (r->needs_layer || r->start == version_create || r->start == oip_infer_start)),
 		    "%s", r->path);
 		tensors = inputs_slots(r->inputs, slots);
 		ck_assert_msg(r->body != BODY_NONE || (tensors == 0 && r->tensors_in == 0), "%s", r->path);
