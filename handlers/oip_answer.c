@@ -5,6 +5,9 @@
  *     {"model_name":"m","model_version":"live","id":"7","outputs":[
  *      {"name":"bn1","datatype":"FP32","shape":[2],"parameters":{"revision":3,"binary_data_size":8}}]}  8 bytes
  *
+ * An output in JSON has parameters only in mode train: Triton's client for C++ takes every output that has parameters
+ * for binary, and would find no bytes.
+ *
  * If an output is binary, the document's length must be known before its first byte is sent, so the values of outputs
  * in JSON are written into it at once. Otherwise they are written as the client takes them.
  */
@@ -106,7 +109,9 @@ add_parameters(struct buf *b, const struct oip *o, const struct oip_output *out)
 {
 	const struct oip_layer *l = out->layer;
 
-	add_number(b, "],\"parameters\":{\"revision\":", l->revision);
+	if (!o->train && !out->binary)
+		return;
+	add_number(b, ",\"parameters\":{\"revision\":", l->revision);
 	if (o->train)
 		add_number(b, ",\"num_batches_tracked\":", l->num_batches_tracked);
 	if (o->train && l->call.definition->shuffle)
@@ -129,6 +134,7 @@ add_output(struct reply *reply, const struct oip *o, const struct oip_output *ou
 	buf_text(b, "\",\"shape\":[");
 	for (unsigned i = 0; i < t->rank; i++)
 		add_number(b, i == 0 ? "" : ",", t->shape[i]);
+	buf_byte(b, ']');
 	add_parameters(b, o, out);
 	if (!out->binary) {
 		buf_text(b, ",\"data\":");

@@ -33,12 +33,13 @@ def call(inputs, *, binary=True, outputs=None, parameters=None, **members):
 
 
 def results(answer):
-    """{name: (array, parameters)} of an answer, in its order. The bytes behind its JSON must be those that it says."""
+    """{name: (array, parameters)} of an answer, in its order; {}: an output without parameters. The bytes behind its
+    JSON must be those that it says."""
     length = int(answer.headers.get(HEADER.lower(), len(answer.raw)))
     document, rest = json.loads(answer.raw[:length]), answer.raw[length:]
     found = {}
     for output in document["outputs"]:
-        dtype, parameters = DTYPES[output["datatype"]], output["parameters"]
+        dtype, parameters = DTYPES[output["datatype"]], output.get("parameters", {})
         if "binary_data_size" in parameters:
             assert "data" not in output
             raw, rest = rest[:parameters["binary_data_size"]], rest[parameters["binary_data_size"]:]

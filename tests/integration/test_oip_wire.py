@@ -112,12 +112,14 @@ class Exchange:
                 for name in LAYERS}
 
     def output(self, name="bn1", shape=(2, 2), datatype="FP32", size=None, data=None, **parameters):
-        """An output as it is written: revision, then what the mode adds, then the size of the binary tensor."""
-        revision = parameters.pop("revision", self.revisions()[name])
+        """An output as it is written: revision, then what the mode adds, then the size of the binary tensor. Without
+        the last two it has no parameters."""
         size = {} if size is None else {"binary_data_size": size}
         data = {} if data is None else {"data": data}
-        return {"name": name, "datatype": datatype, "shape": list(shape),
-                "parameters": {"revision": revision, **parameters, **size}, **data}
+        if size or parameters:
+            revision = parameters.pop("revision", self.revisions()[name])
+            parameters = {"parameters": {"revision": revision, **parameters, **size}}
+        return {"name": name, "datatype": datatype, "shape": list(shape), **parameters, **data}
 
     def answer(self, *outputs, version="live", **request_id):
         return compact({"model_name": "vision", "model_version": version, **request_id, "outputs": outputs})
