@@ -18,6 +18,9 @@ import threading
 import time
 import zlib
 
+import numpy
+
+import oip
 import safetensors
 from normd import PATIENCE, Client, Daemon
 
@@ -310,6 +313,25 @@ def normalized_values(scale):
     return request("POST", "/v1/normalize", rows.encode())
 
 
+def mixed_call(mode):
+    """Two tensors in the bytes of one body, of which one comes back as text, all of which is written at once."""
+
+    def make(scale):
+        n = scale.max_body // 16 // 1000
+        body, headers = oip.call({name: numpy.full((n, 1000), 1.2345678, numpy.float32) for name in ("text", "bytes")},
+                                 outputs=["text", {"name": "bytes", "parameters": {"binary_data": True}}],
+                                 parameters={"mode": mode})
+        return request("POST", "/v2/models/m/infer", body, [f"{name}: {value}" for name, value in headers.items()])
+
+    return make
+
+
+def text_and_bytes(daemon, scale):
+    for name in ("text", "bytes"):
+        put(daemon, name, {"kind": "batch_norm"})
+        ask(daemon, "POST", f"{LAYER}{name}/train?output=false", {"data": [[1] * 1000, [3] * 1000]})
+
+
 def imported(scale):
     """A file with a batch norm of many features, and as large a tensor that is dropped."""
     n = scale.max_body // 32
@@ -348,6 +370,8 @@ table(
     ("readers_of_backups", 20, trained, get("/v1/backup"), True),
     ("readers_of_exports", 30, trained, get(STATE)),
     ("readers_of_normalized_values", 250, None, normalized_values),
+    ("readers_of_calls_of_several_layers", 50, text_and_bytes, mixed_call("infer")),
+    ("readers_of_calls_that_train_several_layers", 50, text_and_bytes, mixed_call("train")),
     ("readers_of_gzip", 150, None, lambda scale: packed_answer("gzip")),
     ("readers_of_deflate_who_take_nothing_else", 150, None, lambda scale: packed_answer("deflate, identity;q=0")),
     ("readers_of_gzip_of_parameters", 100, layer("middling", num_features=100_000),
