@@ -132,7 +132,7 @@ read_inputs(struct oip *o, struct request *rq, struct err *e)
 		    OIP_INPUTS_MAX);
 	o->layers = workspace_array(&rq->workspace, o->count, sizeof(*o->layers), e);
 	if (o->layers == NULL || (o->names = workspace_array(&rq->workspace, o->count, sizeof(*o->names), e)) == NULL ||
-	    (o->states = workspace_array(&rq->workspace, o->count, sizeof(*o->states), e)) == NULL)
+	    (o->states = workspace_array(&rq->workspace, o->count, sizeof(struct snapshot *), e)) == NULL)
 		return -1;
 	for (size_t i = 0; i < o->count; i++) {
 		o->layers[i].input = &inputs[i];
@@ -180,7 +180,7 @@ read_output(struct oip *o, struct oip_layer **sorted, const struct cJSON *elemen
 	if (envelope_type(name) != ENVELOPE_STRING)
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "element %zu of \"outputs\" must be an object with a \"name\", which is a string", o->output_count);
-	found = bsearch(envelope_text(name), sorted, o->count, sizeof(*sorted), compare_name);
+	found = bsearch(envelope_text(name), sorted, o->count, sizeof(struct oip_layer *), compare_name);
 	if (found == NULL)
 		return err_fail(e, ERR_BAD_PARAMETER,
 		    "output \"%.140s\" is not an input of the request; each input comes back as the output of its name",

@@ -37,8 +37,8 @@ name_write(const struct store_change *change, size_t i, struct err *e)
 	const bool model = is_of_model(write);
 
 	if (change->count > 1)
-		err_prepend(e, "write %zu of %zu, %s%s%smodel \"%s\": ", i + 1, change->count,
-		    model ? "" : "layer \"", model ? "" : write->layer, model ? "" : "\" of ", write->model);
+		err_prepend(e, "write %zu of %zu, %s%s%smodel \"%s\": ", i + 1, change->count, model ? "" : "layer \"",
+		    model ? "" : write->layer, model ? "" : "\" of ", write->model);
 	return -1;
 }
 

@@ -82,10 +82,10 @@ static const struct message version_key[] = { BATCH_NORM(""), TRAIN, KEYED_VERSI
 #define OIP_INFER(headers, more) ASK("POST", OIP_MODEL "/infer", headers, OIP_CALL(more))
 #define OIP_TRAIN(headers) OIP_INFER(headers, OIP_MODE("train"))
 #define OIP_MIXED ",\"outputs\":[{\"name\":\"l\",\"parameters\":{\"binary_data\":true}},{\"name\":\"rows\"}]"
-static const struct message several[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS,
-	OIP_TRAIN(NULL), { 0 } };
-static const struct message several_key[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS,
-	OIP_TRAIN(KEY), { 0 } };
+static const struct message several[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS, OIP_TRAIN(NULL),
+	{ 0 } };
+static const struct message several_key[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS, OIP_TRAIN(KEY),
+	{ 0 } };
 static const struct message several_frozen[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS,
 	OIP_TRAIN(NULL), ASK("PUT", MODEL "/layers/other/frozen", NULL, "{\"frozen\":true}"), { 0 } };
 static const struct message several_running[] = { CREATE(RUNNING), OTHER(RUNNING), ROWS, OIP_TRAIN(NULL), { 0 } };
