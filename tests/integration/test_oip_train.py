@@ -257,7 +257,7 @@ class Together(unittest.TestCase):
         daemon = Daemon()
         self.addCleanup(daemon.close)
         put_two(daemon)
-        train, infer = call(INPUTS, parameters=TRAIN), call(INPUTS)
+        train, infer = call(INPUTS, parameters=TRAIN), call(INPUTS, parameters={"binary_data_output": True})
         done, seen, torn = threading.Event(), set(), []
 
         def read():
