@@ -12,7 +12,7 @@ int
 affine_get(struct request *rq, struct err *e)
 {
 	struct call c;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 	double *scale, *shift;
 	size_t features;
 

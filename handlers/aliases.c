@@ -35,14 +35,14 @@ int
 alias_get_finish(struct request *rq, struct err *e)
 {
 	(void)e;
-	add_alias(&rq->reply.head, rq->alias, rq->op.aliases.entries->number);
+	add_alias(&rq->reply.text, rq->alias, rq->op.aliases.entries->number);
 	return 0;
 }
 
 int
 alias_put(struct request *rq, struct err *e)
 {
-	(void)buf_reserve(&rq->reply.head, ANSWER_BYTES);
+	(void)buf_reserve(&rq->reply.text, ANSWER_BYTES);
 	rq->write.version.alias = rq->alias;
 	if (version_member_get(rq, false, &rq->write.version.name, e) < 0)
 		return -1;
@@ -58,7 +58,7 @@ alias_put_finish(struct request *rq, struct err *e)
 		rq->reply.status = 201;
 		rq->reply.has_location = true;
 	}
-	add_alias(&rq->reply.head, rq->alias, rq->write.version.number);
+	add_alias(&rq->reply.text, rq->alias, rq->write.version.number);
 	return 0;
 }
 
@@ -87,7 +87,7 @@ int
 aliases_list_finish(struct request *rq, struct err *e)
 {
 	const struct store_aliases *page = &rq->op.aliases;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)e;
 	buf_text(b, "{\"aliases\":[");

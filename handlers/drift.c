@@ -58,8 +58,8 @@ drift_get_finish(struct request *rq, struct err *e)
 	if (comparison_reference(rq, rq->state, &data.reference, e) < 0 ||
 	    drift_compare(&rq->workspace, &data, rq->scratch, &drift, e) < 0)
 		return -1;
-	comparison_format(&rq->reply.head, &drift, window->moments.count, NULL, NULL);
-	add_since(&rq->reply.head, window->since_s);
+	comparison_format(&rq->reply.text, &drift, window->moments.count, NULL, NULL);
+	add_since(&rq->reply.text, window->since_s);
 	reply_state(&rq->reply, rq->state);
 	store_op_fini(&rq->op);
 	return 0;

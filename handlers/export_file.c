@@ -188,7 +188,7 @@ add_all(struct request *rq, struct export *x, struct err *e)
 int
 export_make_file(struct request *rq, struct export *x, struct err *e)
 {
-	struct buf *header = &rq->reply.head;
+	struct buf *header = &rq->reply.text;
 
 	if (add_all(rq, x, e) < 0 || safetensors_write_header(&x->contents, header, &x->data_bytes, e) < 0)
 		return -1;

@@ -17,7 +17,7 @@ const struct input *const model_frozen_inputs[] = { &frozen_input, NULL };
 static void
 begin(struct request *rq, bool frozen)
 {
-	buf_printf(&rq->reply.head, "{\"frozen\":%s", frozen ? "true" : "false");
+	buf_printf(&rq->reply.text, "{\"frozen\":%s", frozen ? "true" : "false");
 }
 
 static void

@@ -10,7 +10,7 @@ int
 health_get_live(struct request *rq, struct err *e)
 {
 	(void)e;
-	buf_text(&rq->reply.head, "{\"live\":true}");
+	buf_text(&rq->reply.text, "{\"live\":true}");
 	return 0;
 }
 
@@ -19,6 +19,6 @@ health_get_ready(struct request *rq, struct err *e)
 {
 	if (!store_healthy(rq->store))
 		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the last write to the store failed");
-	buf_text(&rq->reply.head, "{\"live\":true,\"ready\":true}");
+	buf_text(&rq->reply.text, "{\"live\":true,\"ready\":true}");
 	return 0;
 }

@@ -89,7 +89,7 @@ history_get_finish(struct request *rq, struct err *e)
 	const struct store_history *page = &rq->op.history;
 	const bool present = shows_present(page);
 	const size_t count = page->count - (present && page->count == page->limit);
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 	struct store_moment now;
 	uint64_t next = 0;
 

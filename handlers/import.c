@@ -66,13 +66,13 @@ reserve_layers(struct request *rq, const struct import *im)
 
 	for (size_t i = 0; i < im->count; i++)
 		bytes += strlen(im->layers[i]->name) + LAYER_BYTES;
-	(void)buf_reserve(&rq->reply.head, bytes);
+	(void)buf_reserve(&rq->reply.text, bytes);
 }
 
 static void
 list_layers(struct request *rq, const struct import *im)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	buf_text(b, "{\"layers\":[");
 	for (size_t i = 0; i < im->count; i++) {

@@ -32,7 +32,7 @@ end_page(struct request *rq)
 {
 	const struct store_list *list = &rq->op.list;
 
-	page_end(&rq->reply.head, list->more ? list->entries[list->count - 1].name : NULL);
+	page_end(&rq->reply.text, list->more ? list->entries[list->count - 1].name : NULL);
 	store_op_fini(&rq->op);
 }
 
@@ -58,7 +58,7 @@ models_list(struct request *rq, struct err *e)
 int
 models_list_finish(struct request *rq, struct err *e)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)e;
 	buf_text(b, "{\"models\":[");
@@ -97,7 +97,7 @@ add_layer(struct buf *b, const struct store_entry *entry, struct err *e)
 int
 model_get_finish(struct request *rq, struct err *e)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	buf_text(b, "{\"name\":");
 	quote_json(b, rq->model);

@@ -92,7 +92,7 @@ oip_expect_answer(struct request *rq, const struct oip *o, struct err *e)
 	}
 	if (reply_expect_parts(&rq->reply, &rq->workspace, parts, e) < 0)
 		return -1;
-	if (buf_reserve(&rq->reply.head, document_bytes(rq, o, binary)) == NULL)
+	if (buf_reserve(&rq->reply.text, document_bytes(rq, o, binary)) == NULL)
 		return request_refuse_reply(rq);
 	return 0;
 }
@@ -125,7 +125,7 @@ static void
 add_output(struct reply *reply, const struct oip *o, const struct oip_output *out, bool binary)
 {
 	const struct tensor *t = tensor_of(out);
-	struct buf *b = &reply->head;
+	struct buf *b = &reply->text;
 
 	buf_text(b, "{\"name\":\"");
 	buf_text(b, out->layer->input->name); /* a layer's name needs no escapes */
@@ -169,7 +169,7 @@ oip_answer(struct request *rq, const struct oip *o)
 {
 	const bool binary = is_binary(o);
 	struct reply *reply = &rq->reply;
-	struct buf *b = &reply->head;
+	struct buf *b = &reply->text;
 
 	buf_text(b, "{\"model_name\":\"");
 	buf_text(b, rq->model);

@@ -63,11 +63,11 @@ oip_config_get(struct request *rq, struct err *e)
 	return begin(rq, &config_listing, e);
 }
 
-/* The lists of inputs and outputs grow side by side: in the head and in the tail. */
+/* The lists of inputs and outputs grow side by side: in the text and in the tail. */
 static void
 begin_layers(struct request *rq, struct describing *d)
 {
-	buf_text(&rq->reply.head, d->listing->inputs);
+	buf_text(&rq->reply.text, d->listing->inputs);
 	buf_text(&rq->reply.tail, d->listing->outputs);
 	oip_version_format(d->name, d->version);
 	d->reading =
@@ -89,15 +89,15 @@ ask_versions(struct request *rq, const struct describing *d)
 static int
 begin_document(struct request *rq, struct describing *d, struct err *e)
 {
-	struct buf *head = &rq->reply.head;
+	struct buf *text = &rq->reply.text;
 
-	buf_text(head, "{\"name\":");
-	quote_json(head, rq->model);
+	buf_text(text, "{\"name\":");
+	quote_json(text, rq->model);
 	if (!d->listing->has_versions) {
 		begin_layers(rq, d);
 		return 0;
 	}
-	buf_text(head, ",\"versions\":[\"live\"");
+	buf_text(text, ",\"versions\":[\"live\"");
 	return budget_ask(&rq->workspace.memory, VERSIONS_PAGE * sizeof(struct store_version), e) < 0 ?
 	    -1 :
 	    ask_versions(rq, d);
@@ -130,12 +130,12 @@ static int
 add_layers(struct request *rq, struct describing *d)
 {
 	const struct store_states *page = &rq->op.states;
-	struct buf *head = &rq->reply.head, *tail = &rq->reply.tail;
+	struct buf *text = &rq->reply.text, *tail = &rq->reply.tail;
 
 	for (size_t i = 0; i < page->count; i++) {
-		buf_text(head, d->has_layers ? "," : "");
+		buf_text(text, d->has_layers ? "," : "");
 		buf_text(tail, d->has_layers ? "," : "");
-		add_tensor(head, page->entries[i], d->listing, d->listing->input_end);
+		add_tensor(text, page->entries[i], d->listing, d->listing->input_end);
 		add_tensor(tail, page->entries[i], d->listing, d->listing->output_end);
 		d->has_layers = true;
 	}
@@ -153,8 +153,8 @@ add_versions(struct request *rq, struct describing *d)
 	const struct store_versions *page = &rq->op.versions;
 
 	for (size_t i = 0; i < page->count; i++) {
-		buf_byte(&rq->reply.head, ',');
-		oip_version_add(&rq->reply.head, page->entries[i].number);
+		buf_byte(&rq->reply.text, ',');
+		oip_version_add(&rq->reply.text, page->entries[i].number);
 	}
 	if (page->more && !reply_failed(&rq->reply)) {
 		d->after = page->entries[page->count - 1].number;
@@ -173,7 +173,7 @@ oip_describe_finish(struct request *rq, struct err *e)
 
 	if (rq->op.kind == STORE_STATES_GET)
 		return add_layers(rq, d);
-	if (rq->reply.head.len > 0)
+	if (rq->reply.text.len > 0)
 		return add_versions(rq, d);
 	d->version = oip_version_take(rq);
 	return begin_document(rq, d, e);
@@ -188,7 +188,7 @@ oip_ready_get(struct request *rq, struct err *e)
 int
 oip_ready_get_finish(struct request *rq, struct err *e)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)oip_version_take(rq);
 	if (usage_check_loaded(rq->usage, rq->model, e) < 0)

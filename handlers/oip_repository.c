@@ -44,7 +44,7 @@ oip_index_post(struct request *rq, struct err *e)
 	    budget_ask(&rq->workspace.memory, INDEX_PAGE * sizeof(struct store_entry), e) < 0)
 		return -1;
 	rq->scratch = x;
-	buf_byte(&rq->reply.head, '[');
+	buf_byte(&rq->reply.text, '[');
 	ask_models(rq, x);
 	return 0;
 }
@@ -53,7 +53,7 @@ static void
 add_model(struct request *rq, struct indexing *x, const struct store_entry *model)
 {
 	const bool unloaded = usage_is_unloaded(rq->usage, model->name);
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	if (unloaded && x->ready_only)
 		return;
@@ -80,7 +80,7 @@ oip_index_post_finish(struct request *rq, struct err *e)
 		ask_models(rq, x);
 		return 0;
 	}
-	buf_byte(&rq->reply.head, ']');
+	buf_byte(&rq->reply.text, ']');
 	return 0;
 }
 
@@ -133,7 +133,7 @@ oip_repository_post(struct request *rq, struct err *e)
 static int
 answer(struct request *rq, const char *done)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)oip_version_take(rq);
 	buf_text(b, "{\"name\":");

@@ -70,7 +70,7 @@ answer_list(struct request *rq, const char *model, const struct usage_entry *oth
 {
 	const size_t max = usage_places_used(rq->usage) + LIST_STEP;
 	struct usage_entry *entries = workspace_array(&rq->workspace, max, sizeof(*entries), e);
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 	size_t n = 0, at = 0;
 
 	if (entries == NULL)
@@ -119,8 +119,8 @@ oip_stats_get_finish(struct request *rq, struct err *e)
 	if (rq->version == NULL)
 		return answer_list(rq, rq->model, &entry, e);
 	usage_get(rq->usage, rq->model, entry.version, &entry.counts);
-	buf_text(&rq->reply.head, "{\"model_stats\":[");
-	add_entry(&rq->reply.head, &entry);
-	buf_text(&rq->reply.head, "]}");
+	buf_text(&rq->reply.text, "{\"model_stats\":[");
+	add_entry(&rq->reply.text, &entry);
+	buf_text(&rq->reply.text, "]}");
 	return 0;
 }

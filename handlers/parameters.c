@@ -30,7 +30,7 @@ static void
 format_parameters(struct request *rq, const double *weight, const double *bias, size_t features)
 {
 	const struct definition *d = rq->definition;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 	const size_t count = definition_parameter_count(d, features);
 
 	reply_expect_numbers(&rq->reply, (d->affine ? count : 0) + (d->bias ? count : 0));
@@ -124,7 +124,7 @@ parameters_put_finish(struct request *rq, struct err *e)
 	(void)e;
 	/* Another request has fixed the number of features meanwhile. */
 	if (rq->write.result.features != rq->write.parameters.features) {
-		buf_clear(&rq->reply.head);
+		buf_clear(&rq->reply.text);
 		format_parameters(rq, rq->write.parameters.weight.values, rq->write.parameters.bias.values,
 		    rq->write.result.features);
 	}

@@ -9,7 +9,7 @@
 bool
 reply_failed(const struct reply *reply)
 {
-	return reply->head.failed || reply->tail.failed;
+	return reply->text.failed || reply->tail.failed;
 }
 
 /* A number has a digit and a comma at least. The answer has other text around the numbers. */
@@ -23,7 +23,7 @@ void
 reply_expect_numbers(struct reply *reply, size_t count)
 {
 	if (count > FEW_NUMBERS)
-		(void)buf_reserve(&reply->head,
+		(void)buf_reserve(&reply->text,
 		    count > SIZE_MAX / NUMBER_BYTES_MIN / 2 ? SIZE_MAX : NUMBER_BYTES_MIN * count + AROUND_BYTES);
 }
 
@@ -61,13 +61,13 @@ void
 reply_part(struct reply *reply, const struct tensor *t, bool as_text)
 {
 	assert(reply->part_count < reply->parts_max);
-	reply->parts[reply->part_count++] = (struct reply_part){ t, reply->head.len, as_text };
+	reply->parts[reply->part_count++] = (struct reply_part){ t, reply->text.len, as_text };
 }
 
 void
 reply_tensor_text(struct reply *reply, const struct tensor *t)
 {
-	struct buf *b = &reply->head;
+	struct buf *b = &reply->text;
 	struct json_tensor_cursor cursor = { 0 };
 	char *room;
 
@@ -77,10 +77,10 @@ reply_tensor_text(struct reply *reply, const struct tensor *t)
 
 /* Begins the document's next member. */
 static void
-begin_member(struct buf *head, const char *name)
+begin_member(struct buf *b, const char *name)
 {
-	buf_byte(head, head->len == 0 ? '{' : ',');
-	buf_printf(head, "\"%s\":", name);
+	buf_byte(b, b->len == 0 ? '{' : ',');
+	buf_printf(b, "\"%s\":", name);
 }
 
 void
@@ -90,15 +90,15 @@ reply_tensor(struct reply *reply, const char *name, const struct tensor *t)
 	const bool is_member = form->document && name != NULL;
 
 	if (is_member)
-		begin_member(&reply->head, name);
+		begin_member(&reply->text, name);
 	if (t == NULL && form->document)
-		buf_text(&reply->head, "null");
+		buf_text(&reply->text, "null");
 	if (t == NULL)
 		return;
-	form->begin(&reply->head, t);
+	form->begin(&reply->text, t);
 	reply_part(reply, t, form->values != NULL);
 	if (is_member) /* else other members follow in the tensor's own object */
-		buf_byte(&reply->head, '}');
+		buf_byte(&reply->text, '}');
 }
 
 void

@@ -17,14 +17,14 @@ void reply_revision(struct reply *reply, uint64_t revision);
 void reply_state(struct reply *reply, const struct snapshot *state);
 
 /*
- * Adds the values of a tensor, which must live as long as the reply, behind what was written to reply->head. With
+ * Adds the values of a tensor, which must live as long as the reply, behind what was written to reply->text. With
  * `as_text` they are a JSON list, which is written as the client takes it; otherwise they are the tensor's own bytes,
  * little-endian. An answer with more than REPLY_FEW_PARTS tensors calls reply_expect_parts before, which may fail.
  */
 void reply_part(struct reply *reply, const struct tensor *t, bool as_text);
 
 /*
- * Appends those values to reply->head at once, as a JSON list: where the length of the text must be known. If something
+ * Appends those values to reply->text at once, as a JSON list: where the length of the text must be known. If something
  * is stored, the room is reserved before: json_tensor_bytes_max.
  */
 void reply_tensor_text(struct reply *reply, const struct tensor *t);

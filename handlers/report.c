@@ -107,8 +107,8 @@ report_start(struct request *rq, struct err *e)
 	if (look(rq, &r, e) < 0 || compare(rq, &r, e) < 0)
 		return -1;
 	reply_expect_numbers(&rq->reply, r.drift.worst_count * FEATURE_VALUES);
-	comparison_format(&rq->reply.head, &r.drift, r.survey.count, add_tally, &r.survey);
-	add_totals(&rq->reply.head, &r);
+	comparison_format(&rq->reply.text, &r.drift, r.survey.count, add_tally, &r.survey);
+	add_totals(&rq->reply.text, &r);
 	reply_state(&rq->reply, rq->state);
 	return 0;
 }

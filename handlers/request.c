@@ -25,9 +25,9 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->reply.status = 200;
 	rq->reply.parts = rq->reply.few;
 	rq->reply.parts_max = REPLY_FEW_PARTS;
-	buf_init(&rq->reply.head, reply_max);
+	buf_init(&rq->reply.text, reply_max);
 	buf_init(&rq->reply.tail, REPLY_MAX_BYTES);
-	buf_count(&rq->reply.head, &rq->workspace.memory);
+	buf_count(&rq->reply.text, &rq->workspace.memory);
 	buf_count(&rq->reply.tail, &rq->workspace.memory);
 }
 
@@ -56,7 +56,7 @@ request_fini(struct request *rq)
 	body_free(rq->body);
 	safetensors_body_free(rq->file);
 	digest_free(rq->digest);
-	buf_fini(&rq->reply.head);
+	buf_fini(&rq->reply.text);
 	buf_fini(&rq->reply.tail);
 	workspace_fini(&rq->workspace);
 }
@@ -64,7 +64,7 @@ request_fini(struct request *rq)
 static enum request_next
 fail(struct request *rq)
 {
-	buf_fini(&rq->reply.head);
+	buf_fini(&rq->reply.text);
 	buf_fini(&rq->reply.tail);
 	rq->reply.part_count = 0;
 	return REQUEST_DONE;

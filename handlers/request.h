@@ -53,7 +53,7 @@ struct reply_source {
 /* The values of a tensor, which must live as long as the reply, in an answer. */
 struct reply_part {
 	const struct tensor *tensor;
-	size_t text_end; /* how much of the reply's head comes before them */
+	size_t text_end; /* how much of the reply's text comes before them */
 	bool as_text;    /* as the reply's form writes numbers; else as they lie in memory */
 };
 
@@ -61,10 +61,9 @@ struct reply_part {
 #define REPLY_FEW_PARTS 3
 
 /*
- * An answer has one of four shapes. Tensors, with text before and between them, which is the head, and text behind
- * them, which is the rest of the head and the tail; what the form has no place for is in the fields that become
- * headers. A document: head and tail alone. A document that is part of the program: `constant`. A byte stream:
- * `source`.
+ * An answer has one of four shapes. Tensors: `text` is cut into the pieces before, between and behind them, and the
+ * tail follows; what the form has no place for is in the fields that become headers. A document: text and tail alone.
+ * A document that is part of the program: `constant`. A byte stream: `source`.
  *
  * If something is stored, everything that takes memory is made by `start`, and there is room for the tail. A stored
  * change can only be answered with success.
@@ -77,7 +76,7 @@ struct reply {
 	bool has_location; /* the request's own path, with location_number behind it unless that is 0 */
 	bool has_count, has_seed, has_revision;
 	bool has_version;
-	struct buf head;
+	struct buf text;
 	struct reply_part *parts; /* `few`, or the request's */
 	size_t part_count, parts_max;
 	struct reply_part few[REPLY_FEW_PARTS];

@@ -31,7 +31,7 @@ request_admit(struct request *rq, size_t target_len, struct err *e)
 int
 request_refuse_reply(struct request *rq)
 {
-	const struct buf *const parts[] = { &rq->reply.head, &rq->reply.tail };
+	const struct buf *const parts[] = { &rq->reply.text, &rq->reply.tail };
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (parts[i]->too_long)
@@ -74,7 +74,7 @@ release_operation(struct request *rq)
 void
 request_let_go(struct request *rq)
 {
-	const struct buf *head = &rq->reply.head, *tail = &rq->reply.tail;
+	const struct buf *text = &rq->reply.text, *tail = &rq->reply.tail;
 
 	snapshot_unref(rq->state);
 	rq->state = NULL;
@@ -92,5 +92,5 @@ request_let_go(struct request *rq)
 	safetensors_body_free(rq->file);
 	rq->file = NULL;
 	arena_fini(&rq->workspace.arena);
-	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->admitted_bytes - head->size - tail->size);
+	budget_give(&rq->workspace.memory, rq->workspace.memory.bytes - rq->admitted_bytes - text->size - tail->size);
 }

@@ -6,7 +6,7 @@ int
 root_get(struct request *rq, struct err *e)
 {
 	(void)e;
-	buf_text(&rq->reply.head,
+	buf_text(&rq->reply.text,
 	    "{\"name\":\"normd\",\"version\":\"" NORMD_VERSION
 	    "\",\"links\":{\"models\":\"/v1/models\",\"normalize\":\"/v1/normalize\","
 	    "\"openapi\":\"/openapi.json\",\"backup\":\"/v1/backup\","
@@ -18,7 +18,7 @@ int
 oip_server_get(struct request *rq, struct err *e)
 {
 	(void)e;
-	buf_text(&rq->reply.head,
+	buf_text(&rq->reply.text,
 	    "{\"name\":\"normd\",\"version\":\"" NORMD_VERSION
 	    "\",\"extensions\":[\"binary_tensor_data\",\"model_repository\","
 	    "\"model_configuration\",\"statistics\"]}");

@@ -34,7 +34,7 @@ add_note(struct buf *b, const char *note)
 static int
 answer(struct request *rq, const struct store_switch *latest)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	if (latest->id != 0)
 		begin_switch(b, latest);
@@ -80,7 +80,7 @@ serving_put(struct request *rq, struct err *e)
 	if (latest == NULL)
 		return -1;
 	rq->write.version.switched = latest;
-	(void)buf_reserve(&rq->reply.head, ANSWER_BYTES + NOTE_JSON_MAX);
+	(void)buf_reserve(&rq->reply.text, ANSWER_BYTES + NOTE_JSON_MAX);
 	if (version_member_get(rq, true, &rq->write.version.name, e) < 0 ||
 	    note_get(rq, &rq->write.version.note, e) < 0)
 		return -1;
@@ -113,7 +113,7 @@ int
 serving_history_finish(struct request *rq, struct err *e)
 {
 	const struct store_switches *page = &rq->op.switches;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)e;
 	buf_text(b, "{\"history\":[");

@@ -121,7 +121,7 @@ source_get_finish(struct request *rq, struct err *e)
 {
 	const struct store_source *source = rq->op.sources.entries;
 	const size_t features = rq->op.sources.snapshot->statistics.features;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)e;
 	reply_expect_numbers(&rq->reply, 2 * features);

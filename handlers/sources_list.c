@@ -74,7 +74,7 @@ int
 sources_list_finish(struct request *rq, struct err *e)
 {
 	const struct store_sources *page = &rq->op.sources;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 	struct comparison c;
 
 	if (comparison_init(&c, rq, page->snapshot, e) < 0)

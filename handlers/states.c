@@ -28,7 +28,7 @@ states_values(const struct request *rq)
 static size_t
 counted_bytes(const struct request *rq)
 {
-	return rq->workspace.memory.bytes - rq->reply.head.size - rq->reply.tail.size;
+	return rq->workspace.memory.bytes - rq->reply.text.size - rq->reply.tail.size;
 }
 
 void

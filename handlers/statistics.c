@@ -23,7 +23,7 @@ const struct input *const statistics_get_inputs[] = { &version_input, NULL };
 static void
 format_statistics(struct request *rq, const struct statistics *s)
 {
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	reply_expect_numbers(&rq->reply, 2 * s->features);
 	buf_text(b, "{\"running_mean\":");
@@ -52,7 +52,7 @@ statistics_get(struct request *rq, struct err *e)
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
 	format_statistics(rq, &rq->state->statistics);
-	state_digest_show(&rq->reply.head, rq->state);
+	state_digest_show(&rq->reply.text, rq->state);
 	end_statistics(rq, rq->state->revision);
 	reply_state(&rq->reply, rq->state);
 	return 0;
@@ -130,7 +130,7 @@ statistics_reset_finish(struct request *rq, struct err *e)
 	(void)e;
 	/* Another request has fixed the number of features meanwhile. */
 	if (rq->write.result.features != rq->state->statistics.features) {
-		buf_clear(&rq->reply.head);
+		buf_clear(&rq->reply.text);
 		format_statistics(rq, &(struct statistics){ .features = rq->write.result.features });
 	}
 	end_statistics(rq, rq->write.result.revision);

@@ -40,7 +40,7 @@ version_create(struct request *rq, struct err *e)
 	rq->scratch = m;
 	rq->write.version.made = &m->made;
 	/* A version can only be answered with success. */
-	(void)buf_reserve(&rq->reply.head, VERSION_JSON_MAX);
+	(void)buf_reserve(&rq->reply.text, VERSION_JSON_MAX);
 	change(rq, STORE_PIN);
 	return 0;
 }
@@ -48,8 +48,8 @@ version_create(struct request *rq, struct err *e)
 static int
 answer(struct request *rq, const struct store_version *made)
 {
-	version_begin(&rq->reply.head, made);
-	buf_byte(&rq->reply.head, '}');
+	version_begin(&rq->reply.text, made);
+	buf_byte(&rq->reply.text, '}');
 	rq->reply.status = 201;
 	rq->reply.has_location = true;
 	rq->reply.location_number = made->number;

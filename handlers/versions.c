@@ -45,7 +45,7 @@ int
 version_list_finish(struct request *rq, struct err *e)
 {
 	const struct store_versions *page = &rq->op.versions;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 
 	(void)e;
 	buf_text(b, "{\"versions\":[");
@@ -97,8 +97,8 @@ add_layer(struct buf *b, const struct snapshot *state)
 static int
 begin_layers(struct request *rq, struct showing *s)
 {
-	version_begin(&rq->reply.head, rq->op.versions.entries);
-	buf_text(&rq->reply.head, ",\"layers\":[");
+	version_begin(&rq->reply.text, rq->op.versions.entries);
+	buf_text(&rq->reply.text, ",\"layers\":[");
 	snprintf(s->name, sizeof(s->name), "%" PRIu64, rq->op.versions.entries->number);
 	s->reading.which = (struct store_which){ .kind = STORE_NAMED, .name = s->name };
 	states_ask(rq, &s->reading, s->limit);
@@ -110,7 +110,7 @@ version_get_finish(struct request *rq, struct err *e)
 {
 	struct showing *s = rq->scratch;
 	const struct store_states *page = &rq->op.states;
-	struct buf *b = &rq->reply.head;
+	struct buf *b = &rq->reply.text;
 	bool more;
 
 	(void)e;

@@ -50,10 +50,10 @@ turn_to(struct answer *a, size_t turn)
 	const struct reply *reply = a->reply;
 	const struct reply_part *part = turn < reply->part_count ? &reply->parts[turn] : NULL;
 	const size_t from = turn > 0 ? reply->parts[turn - 1].text_end : 0;
-	const size_t to = part != NULL ? part->text_end : reply->head.len;
+	const size_t to = part != NULL ? part->text_end : reply->text.len;
 
 	a->turn = turn;
-	a->text = (struct answer_piece){ to > from ? reply->head.bytes + from : "", to - from, 0 };
+	a->text = (struct answer_piece){ to > from ? reply->text.bytes + from : "", to - from, 0 };
 	a->cursor = (struct json_tensor_cursor){ 0 };
 	if (part != NULL && !part->as_text)
 		a->values = (struct answer_piece){ part->tensor->values, values_bytes(part), 0 };
@@ -257,7 +257,7 @@ struct extent {
 static struct extent
 lay_out(struct answer *a, const struct reply *reply)
 {
-	struct extent x = { reply->head.len + reply->tail.len, 0 };
+	struct extent x = { reply->text.len + reply->tail.len, 0 };
 
 	a->reply = reply;
 	a->tail = (struct answer_piece){ reply->tail.bytes, reply->tail.len, 0 };
