@@ -40,7 +40,10 @@ uint64_t history_thinned(uint64_t number);
 /* Windows of fewer values give no drift. */
 #define HISTORY_DRIFT_COUNT ((uint64_t)100)
 
-/* The greatest divergence (norm/divergence.h) of a window from the statistics of a state. NAN: not known. */
+/*
+ * The greatest divergence (norm/divergence.h) of a window from the statistics of a state, whose variance is taken as it
+ * is: its divisor is the definition's matter. NAN: not known.
+ */
 double history_drift(const struct snapshot *state, const struct moments *window);
 
 /*
