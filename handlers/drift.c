@@ -71,5 +71,5 @@ drift_reset(struct request *rq, struct err *e)
 	if (doubles_check_tracks(rq, e) < 0)
 		return -1;
 	request_write(rq, STORE_WINDOW_RESET);
-	return 0;
+	return precondition_get(rq, e);
 }

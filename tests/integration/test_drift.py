@@ -195,6 +195,14 @@ class New(DriftTest):
         self.assertEqual(self.state("bn"), before)
         self.assertWindow(self.infer_some())
 
+    def test_delete_if_the_revision_is_known(self):
+        self.put_statistics([0], [1])
+        self.infer_some(n=3)
+        for match, status, code, count in (('"0"', 412, "revision_mismatch", 3), ("1", 400, "bad_parameter", 3),
+                                           ('"0", "1"', 204, None, 0)):
+            answer = self.ask("DELETE", self.path("bn", "drift"), None, {"If-Match": match}, status)
+            self.assertEqual((answer.raw and answer.code or None, self.drift()["count"]), (code, count))
+
     def test_a_switch_of_what_serves(self):
         """Publishing, rolling back; not making a version."""
         self.put_statistics([0], [1])
