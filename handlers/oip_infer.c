@@ -83,12 +83,20 @@ answer(struct request *rq, struct oip *o)
 	end_step(o, &o->used.output_ns);
 }
 
-/* Ends a step: by waiting for the store, by the answer, or by an error. Calls whose model is known are counted. */
+/* Counts a call whose model is known, also one that the store has refused. */
+static void
+note_use(struct request *rq, struct oip *o)
+{
+	if (o->states == NULL || o->states[0] == NULL)
+		return;
+	o->used.total_ns = o->used.queue_ns + o->used.infer_ns + o->used.output_ns;
+	usage_note(rq->usage, rq->model, o->states[0]->version, &o->used);
+}
+
+/* Ends a step: by waiting for the store, by the answer, or by an error. */
 static int
 end(struct request *rq, struct oip *o, int result)
 {
-	const bool known = o->states != NULL && o->states[0] != NULL;
-
 	if (result == 0 && rq->wants_store) {
 		end_step(o, &o->used.infer_ns);
 		return 0;
@@ -96,9 +104,6 @@ end(struct request *rq, struct oip *o, int result)
 	if (result == 0)
 		answer(rq, o);
 	o->used.succeeded = result == 0;
-	o->used.total_ns = o->used.queue_ns + o->used.infer_ns + o->used.output_ns;
-	if (known)
-		usage_note(rq->usage, rq->model, o->states[0]->version, &o->used);
 	oip_infer_end(rq);
 	return result;
 }
@@ -155,6 +160,7 @@ oip_infer_end(struct request *rq)
 
 	if (o == NULL)
 		return;
+	note_use(rq, o);
 	oip_rejoin(o);
 	release_states(rq, o);
 	rq->scratch = NULL;

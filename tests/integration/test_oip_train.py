@@ -367,6 +367,8 @@ class Together(unittest.TestCase):
             self.assertIn('"b"', answer[0].json["detail"])
             statistics = daemon.curl("GET", "/v1/models/m/layers/a/statistics").json
             self.assertEqual(statistics["num_batches_tracked"], 0)
+            counted = daemon.curl("GET", "/v2/models/m/stats").json["model_stats"][0]["inference_stats"]
+            self.assertEqual((counted["success"]["count"], counted["fail"]["count"]), (0, 1))
 
 
 class FullDisk(unittest.TestCase):
