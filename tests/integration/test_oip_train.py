@@ -343,7 +343,9 @@ class Together(unittest.TestCase):
             s.sendall(head + body)
             daemon.wait_until_asked()
         daemon.go()
-        wait_for(lambda: batches(daemon) == 1, "the change is stored")
+        wait_for(lambda: daemon.curl("GET", "/v1/models/m/layers/b/statistics").json["num_batches_tracked"] == 1,
+                 "the change is stored")
+        self.assertEqual(batches(daemon), 1)
         self.assertEqual(daemon.curl("POST", PATH, body, headers).status, 200)
         self.assertEqual(batches(daemon), 2)
 
