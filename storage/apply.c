@@ -54,11 +54,18 @@ write_layer(struct batch *b, const struct store_write *write, struct err *e)
 	return batch_keep(b, w, e) < 0 ? NULL : w;
 }
 
-void
-write_mark_dirty(struct working *w)
+uint64_t
+write_next_revision(const struct batch *b, const struct working *w)
 {
+	return w->now.revision + (w->raised_by != b->change);
+}
+
+void
+write_mark_dirty(struct batch *b, struct working *w)
+{
+	w->now.revision = write_next_revision(b, w);
+	w->raised_by = b->change;
 	w->dirty = true;
-	w->now.revision++;
 }
 
 int
@@ -152,7 +159,7 @@ apply_freeze(struct batch *b, struct store_write *write, struct err *e)
 		return -1;
 	if (w->now.frozen != write->frozen) {
 		w->now.frozen = write->frozen;
-		write_mark_dirty(w);
+		write_mark_dirty(b, w);
 	}
 	return 0;
 }

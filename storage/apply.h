@@ -14,8 +14,14 @@ struct working *write_layer(struct batch *b, const struct store_write *write, st
 int write_refuse_features(const struct working *w, size_t features, struct err *e);
 int write_refuse_update(enum update_result result, const struct working *w, size_t features, struct err *e);
 
-/* The layer has changed, for the batch to save; its revision is raised. */
-void write_mark_dirty(struct working *w);
+/*
+ * The revision of a layer that the change at hand writes to. A revision counts changes: several writes of one change
+ * raise it once. (STORE_MODEL_FREEZE raises it by itself.)
+ */
+uint64_t write_next_revision(const struct batch *b, const struct working *w);
+
+/* The layer has changed, for the batch to save; its revision is the next one. */
+void write_mark_dirty(struct batch *b, struct working *w);
 
 /* Arrays for the layer's next statistics: those that it no longer uses, or fresh ones. */
 int write_next_arrays(

@@ -68,11 +68,12 @@ write_ask(const struct store_write *write, const struct snapshot *state, struct 
 
 /* Before the layer has moved, so that nothing has to go back. */
 static int
-ask(const struct store_write *write, const struct working *w, const struct statistics *after, struct err *e)
+ask(const struct batch *b, const struct store_write *write, const struct working *w, const struct statistics *after,
+    struct err *e)
 {
 	struct snapshot next = w->now;
 
-	next.revision++;
+	next.revision = write_next_revision(b, w);
 	next.statistics = *after;
 	return write_ask(write, &next, e);
 }
@@ -93,7 +94,7 @@ move_statistics(
 	result = update_apply(&before, u, &after);
 	if (result != UPDATE_APPLIED)
 		return write_refuse_update(result, w, u->features, e);
-	if (asks != NULL && ask(asks, w, &after, e) < 0)
+	if (asks != NULL && ask(b, asks, w, &after, e) < 0)
 		return -1;
 	write_move(w, &before, &after);
 	return 0;
@@ -115,7 +116,7 @@ apply_update(struct batch *b, struct store_write *write, struct err *e)
 	for (size_t i = 0; i < count; i++)
 		if (move_statistics(b, w, &write->updates.list[i], i + 1 == count ? write : NULL, e) < 0)
 			return -1;
-	write_mark_dirty(w);
+	write_mark_dirty(b, w);
 	return 0;
 }
 
@@ -148,7 +149,7 @@ apply_statistics_put(struct batch *b, struct store_write *write, struct err *e)
 		return -1;
 	w->now.statistics = copy;
 	w->spare = (struct statistics){ 0 };
-	write_mark_dirty(w);
+	write_mark_dirty(b, w);
 	return 0;
 }
 
@@ -161,7 +162,7 @@ apply_statistics_reset(struct batch *b, struct store_write *write, struct err *e
 		return -1;
 	w->now.statistics = (struct statistics){ .features = w->now.statistics.features };
 	w->spare = (struct statistics){ 0 };
-	write_mark_dirty(w);
+	write_mark_dirty(b, w);
 	return 0;
 }
 
@@ -193,6 +194,6 @@ apply_parameters_put(struct batch *b, struct store_write *write, struct err *e)
 	w->parameters_dirty = true;
 	if (features != 0)
 		w->now.statistics.features = features;
-	write_mark_dirty(w);
+	write_mark_dirty(b, w);
 	return 0;
 }

@@ -88,6 +88,7 @@ working_created(struct working *w, const struct snapshot *base)
 	snapshot_unref(w->base);
 	working_load(w, base);
 	w->spare = (struct statistics){ 0 };
+	w->raised_by = NULL;
 }
 
 void
@@ -115,7 +116,7 @@ batch_freeze_model(struct batch *b, const struct model_freeze *freeze)
 	for (struct working *w = b->first; w != NULL; w = w->next)
 		if (w->exists && strcmp(w->model, freeze->model) == 0 && w->now.frozen != freeze->frozen) {
 			w->now.frozen = freeze->frozen;
-			w->now.revision++;
+			w->now.revision++; /* as the database has, whatever else the change does */
 			w->stale = true;
 		}
 	b->stale_models[b->stale_count++] = freeze->model;

@@ -120,7 +120,7 @@ next_state(struct moves *m, unsigned ddof, uint64_t batches, struct snapshot *ne
 	enum update_result result;
 
 	*next = m->w->now;
-	next->revision++;
+	next->revision = write_next_revision(m->batch, m->w);
 	next->sources = t->count;
 	if (write_next_arrays(m->batch, m->w, t->features, s, e) < 0)
 		return -1;
@@ -142,9 +142,8 @@ moves_end(struct moves *m, int result, unsigned ddof, uint64_t batches, struct e
 	if (result == 0 && next_state(m, ddof, batches, &next, e) == 0 && write_ask(m->write, &next, e) == 0 &&
 	    write_rows(m, e) == 0) {
 		write_move(m->w, &m->w->now.statistics, &next.statistics);
-		m->w->now.revision = next.revision;
 		m->w->now.sources = next.sources;
-		m->w->dirty = true;
+		write_mark_dirty(m->batch, m->w);
 		for (size_t i = 0; i < m->count; i++)
 			source_free(m->list[i].before);
 	} else {

@@ -178,6 +178,14 @@ pool(struct world_layer *layer, const struct world_step *step)
 	layer->count = s.count;
 }
 
+/* A change raises a revision once. */
+static void
+raise_revision(struct world_layer *layer)
+{
+	layer->revision += !layer->raised;
+	layer->raised = true;
+}
+
 static enum err_code
 write_sources(struct world_layer *layer, const struct world_step *step)
 {
@@ -204,7 +212,7 @@ write_sources(struct world_layer *layer, const struct world_step *step)
 	}
 	if (code == ERR_NONE) {
 		pool(layer, step);
-		layer->revision++;
+		raise_revision(layer);
 	}
 	return code;
 }
@@ -239,6 +247,15 @@ delete_model(struct world *w, unsigned model)
 static void
 freeze(struct world_layer *layer, bool frozen)
 {
+	if (layer->frozen != frozen)
+		raise_revision(layer);
+	layer->frozen = frozen;
+}
+
+/* Counts by itself: the database raises the revisions of all layers. */
+static void
+freeze_with_model(struct world_layer *layer, bool frozen)
+{
 	layer->revision += layer->frozen != frozen;
 	layer->frozen = frozen;
 }
@@ -250,7 +267,7 @@ freeze_model(struct world *w, unsigned model, bool frozen)
 		return refuse(w, model);
 	for (unsigned i = model; i < WORLD_LAYERS; i += WORLD_MODELS)
 		if (w->layers[i].exists)
-			freeze(&w->layers[i], frozen);
+			freeze_with_model(&w->layers[i], frozen);
 	return ERR_NONE;
 }
 
@@ -291,7 +308,7 @@ write_layer(struct world_layer *layer, const struct world_step *step)
 		layer->window = (struct world_window){ 0 };
 		return;
 	}
-	layer->revision++;
+	raise_revision(layer);
 	switch (step->kind) {
 	case STORE_LAYER_DELETE:
 		layer->exists = false;
@@ -368,6 +385,8 @@ world_apply_change(struct world *w, const struct world_batch *batch, unsigned fi
 	const struct world_layer only_before = *only;
 	enum err_code code = ERR_NONE;
 
+	for (unsigned i = 0; i < WORLD_LAYERS; i++)
+		w->layers[i].raised = false;
 	if (end > first + 1)
 		before = *w;
 	for (unsigned i = first; i < end && code == ERR_NONE; i++)

@@ -28,6 +28,7 @@ struct world_layer {
 	bool exists;
 	bool frozen;
 	bool trained;
+	bool raised; /* the change at hand has raised the revision */
 	uint64_t revision;
 	uint64_t num_batches_tracked;
 	double mean[WORLD_FEATURES_MAX];

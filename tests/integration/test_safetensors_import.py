@@ -75,7 +75,7 @@ class Files(ImportTest):
             "fc.bias": floats([1]), "ln.weight": floats([1, 2]), "ln.bias": floats([1, 2])})
         self.assertEqual(answer.json, {
             "layers": [{"name": "bn2", "created": True, "revision": 1},
-                       {"name": "layer1.0.bn1", "created": True, "revision": 2}],
+                       {"name": "layer1.0.bn1", "created": True, "revision": 1}],
             "left_out": ["conv.weight", "fc.bias", "fc.weight", "ln.bias", "ln.weight"]})
         self.assertEqual(self.statistics("layer1.0.bn1"), ([1, 2], [3, 4], 7))
         self.assertEqual(self.parameters("layer1.0.bn1"), ([5, 6], [7, 8]))
