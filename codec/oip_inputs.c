@@ -6,39 +6,39 @@
 
 #include "base/hash.h"
 #include "codec/excerpt.h"
-#include "codec/safetensors_names.h"
+#include "codec/name_index.h"
 
 /* The parameters of values in shared memory begin so. */
 #define SHARED_MEMORY "shared_memory_"
 #define BINARY_SIZE "binary_data_size"
 
-static struct safetensors_text
+static struct text_span
 input_name(const void *owner, uint32_t at)
 {
 	const struct oip_inputs *x = owner;
 
-	return (struct safetensors_text){ x->inputs[at].name, strlen(x->inputs[at].name) };
+	return (struct text_span){ x->inputs[at].name, strlen(x->inputs[at].name) };
 }
 
 static int
 inputs_check_names(const struct oip_inputs *x, struct budget_share *memory, struct err *e)
 {
-	struct names names;
+	struct name_index names;
 	uint32_t at;
 	char quote[EXCERPT_BYTES];
 	int result;
 
 	if (x->count < 2)
 		return 0;
-	names_init(&names, input_name, x, memory);
+	name_index_init(&names, input_name, x, memory);
 	for (size_t i = 0; i < x->count; i++)
-		names_add(&names, hash_mix(hash_text(HASH_START, x->inputs[i].name)), (uint32_t)i);
+		name_index_add(&names, hash_mix(hash_text(HASH_START, x->inputs[i].name)), (uint32_t)i);
 	if (names.items.failed)
 		result = names.items.refused > 0 ? budget_refuse(memory, names.items.refused, e) : err_fail_memory(e);
-	else if ((result = names_sort(&names, &at)) < 0)
+	else if ((result = name_index_sort(&names, &at)) < 0)
 		err_set(e, ERR_BAD_TENSOR, "the input \"%s\" is given twice",
 		    excerpt_text(x->inputs[at].name, strlen(x->inputs[at].name), quote));
-	names_fini(&names);
+	name_index_fini(&names);
 	return result;
 }
 

@@ -222,7 +222,7 @@ unsigned
 safetensors_shape(const struct safetensors *s, size_t i, uint64_t *shape, unsigned max)
 {
 	const struct header_entry *entry = entry_of(s, i);
-	const struct safetensors_text name = header_name(&s->header, entry);
+	const struct text_span name = header_name(&s->header, entry);
 	const unsigned char *p = (const unsigned char *)name.bytes + name.len;
 	const unsigned n = entry->rank < max ? entry->rank : max;
 
@@ -236,15 +236,14 @@ safetensors_find(const struct safetensors *s, const char *name, size_t len, size
 {
 	uint32_t at;
 
-	if (names_find(&s->header.names, header_hash(name, len), (struct safetensors_text){ name, len }, &at) < 0)
+	if (name_index_find(&s->header.names, header_hash(name, len), (struct text_span){ name, len }, &at) < 0)
 		return -1;
 	*i = at;
 	return 0;
 }
 
 bool
-safetensors_metadata_next(
-    const struct safetensors *s, size_t *cursor, struct safetensors_text *key, struct safetensors_text *value)
+safetensors_metadata_next(const struct safetensors *s, size_t *cursor, struct text_span *key, struct text_span *value)
 {
 	size_t at = s->header.metadata_at + *cursor;
 
@@ -257,12 +256,12 @@ safetensors_metadata_next(
 }
 
 int
-safetensors_metadata_find(const struct safetensors *s, const char *key, size_t len, struct safetensors_text *value)
+safetensors_metadata_find(const struct safetensors *s, const char *key, size_t len, struct text_span *value)
 {
 	uint32_t found;
 	size_t at;
 
-	if (names_find(&s->header.keys, header_hash(key, len), (struct safetensors_text){ key, len }, &found) < 0)
+	if (name_index_find(&s->header.keys, header_hash(key, len), (struct text_span){ key, len }, &found) < 0)
 		return -1;
 	at = found;
 	(void)header_get_text(&s->header, &at);

@@ -27,6 +27,7 @@
 
 #include "base/budget.h"
 #include "codec/safetensors_dtype.h"
+#include "codec/text_span.h"
 
 #define SAFETENSORS_HEADER_MAX ((uint64_t)100000000)
 
@@ -37,15 +38,12 @@ struct safetensors_limits {
 	uint64_t file_bytes;     /* the file's length, if the caller knows it beforehand; 0: unknown */
 };
 
-/* A text of the header, without its escapes. It may contain NULs and is not terminated by one. */
-struct safetensors_text {
-	const char *bytes; /* UTF-8; it lives as long as the reader, and moves only before the header is complete */
-	size_t len;
-};
-
-/* A tensor as the header describes it. */
+/*
+ * A tensor as the header describes it. Texts of the header, here and below, are without its escapes; they live as long
+ * as the reader, and move only before the header is complete.
+ */
 struct safetensors_entry {
-	struct safetensors_text name;
+	struct text_span name;
 	enum safetensors_dtype dtype;
 	unsigned rank;      /* 0: a single value */
 	uint64_t count;     /* of values: the product of the shape */
@@ -90,11 +88,11 @@ int safetensors_find(const struct safetensors *s, const char *name, size_t len, 
  * more.
  */
 bool safetensors_metadata_next(
-    const struct safetensors *s, size_t *cursor, struct safetensors_text *key, struct safetensors_text *value);
+    const struct safetensors *s, size_t *cursor, struct text_span *key, struct text_span *value);
 
 /* Finds the metadata's text of this key, in logarithmic time. -1: there is none. */
 int safetensors_metadata_find(
-    const struct safetensors *s, const char *key, size_t len, struct safetensors_text *value) MUST_CHECK;
+    const struct safetensors *s, const char *key, size_t len, struct text_span *value) MUST_CHECK;
 
 /*
  * Keeps the values of tensor `i`, which is not kept yet, before the first byte of data is fed. `values` has room for

@@ -8,7 +8,7 @@
 #include "codec/safetensors_layout.h"
 #include "codec/safetensors_scan.h"
 
-static struct safetensors_text
+static struct text_span
 name_of_entry(const void *owner, uint32_t at)
 {
 	const struct safetensors_header *h = owner;
@@ -16,7 +16,7 @@ name_of_entry(const void *owner, uint32_t at)
 	return header_name(h, &header_entries(h)[at]);
 }
 
-static struct safetensors_text
+static struct text_span
 key_of_metadata(const void *owner, uint32_t at)
 {
 	size_t place = at;
@@ -34,8 +34,8 @@ safetensors_header_init(struct safetensors_header *h, uint64_t bytes, struct bud
 	buf_init(&h->entries, SIZE_MAX);
 	buf_keep_apart(&h->entries);
 	buf_count(&h->entries, memory);
-	names_init(&h->names, name_of_entry, h, memory);
-	names_init(&h->keys, key_of_metadata, h, memory);
+	name_index_init(&h->names, name_of_entry, h, memory);
+	name_index_init(&h->keys, key_of_metadata, h, memory);
 }
 
 void
@@ -43,8 +43,8 @@ safetensors_header_fini(struct safetensors_header *h)
 {
 	buf_fini(&h->texts);
 	buf_fini(&h->entries);
-	names_fini(&h->names);
-	names_fini(&h->keys);
+	name_index_fini(&h->names);
+	name_index_fini(&h->keys);
 }
 
 /* The memory that the last step needed is missing. */
@@ -78,9 +78,9 @@ safetensors_header_feed(struct safetensors_header *h, const char *bytes, size_t 
 
 /* Two tensors, or two texts of the metadata, have one name. */
 static int
-header_twice(const struct safetensors_header *h, const struct names *names, uint32_t at, struct err *e)
+header_twice(const struct safetensors_header *h, const struct name_index *names, uint32_t at, struct err *e)
 {
-	const struct safetensors_text name = names->text(h, at);
+	const struct text_span name = names->text(h, at);
 	char text[EXCERPT_BYTES];
 
 	excerpt_text(name.bytes, name.len, text);
@@ -100,9 +100,9 @@ safetensors_header_end(struct safetensors_header *h, uint64_t data_bytes_max, st
 		return err_fail_at(e, ERR_BAD_SAFETENSORS, SAFETENSORS_LENGTH_BYTES + h->bytes,
 		    "the header ends in the middle of its JSON: it has %" PRIu64 " byte%s by its length", h->bytes,
 		    err_plural(h->bytes));
-	if (names_sort(&h->keys, &at) < 0)
+	if (name_index_sort(&h->keys, &at) < 0)
 		return header_twice(h, &h->keys, at, e);
-	if (names_sort(&h->names, &at) < 0)
+	if (name_index_sort(&h->names, &at) < 0)
 		return header_twice(h, &h->names, at, e);
 	return safetensors_layout(h, data_bytes_max, e);
 }

@@ -9,7 +9,8 @@
 #include "codec/json_number.h"
 #include "codec/json_scan.h"
 #include "codec/json_string.h"
-#include "codec/safetensors_names.h"
+#include "codec/name_index.h"
+#include "codec/safetensors.h"
 
 /* The bytes before the header: its length. */
 #define SAFETENSORS_LENGTH_BYTES ((size_t)8)
@@ -81,9 +82,9 @@ struct safetensors_header {
 	/* What is found. */
 	struct buf texts;   /* names, each with its extents; keys and texts of the metadata, each after its length */
 	struct buf entries; /* of struct header_entry, in the header's order */
-	struct names names; /* the entry of each name */
-	struct names keys;  /* the place in `texts` of each key of the metadata */
-	size_t metadata_at; /* where the pairs of the metadata are, in `texts` */
+	struct name_index names; /* the entry of each name */
+	struct name_index keys;  /* the place in `texts` of each key of the metadata */
+	size_t metadata_at;      /* where the pairs of the metadata are, in `texts` */
 	size_t metadata_end;
 	uint64_t metadata_in_file; /* where "__metadata__" is; 0: nowhere */
 	uint64_t data_bytes;       /* after safetensors_header_end */
@@ -129,10 +130,10 @@ header_count(const struct safetensors_header *h)
 	return h->entries.len / sizeof(struct header_entry);
 }
 
-static inline struct safetensors_text
+static inline struct text_span
 header_name(const struct safetensors_header *h, const struct header_entry *entry)
 {
-	return (struct safetensors_text){ h->texts.bytes + entry->name_at, entry->name_len };
+	return (struct text_span){ h->texts.bytes + entry->name_at, entry->name_len };
 }
 
 /* A number in as few bytes as it needs, seven bits in each (LEB128): never more than its decimal digits. */
@@ -141,7 +142,7 @@ size_t header_put_number(unsigned char out[HEADER_NUMBER_MAX], uint64_t number);
 uint64_t header_get_number(const unsigned char **in);
 
 /* A key or a text of the metadata, with its length before it. *at moves behind it. */
-struct safetensors_text header_get_text(const struct safetensors_header *h, size_t *at);
+struct text_span header_get_text(const struct safetensors_header *h, size_t *at);
 
 /* The hash by which names are found: of a text, and of one that was just read. */
 uint64_t header_hash(const char *text, size_t len);

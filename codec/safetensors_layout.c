@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "codec/excerpt.h"
-#include "codec/safetensors_sort.h"
+#include "codec/sort.h"
 
 #define BITS_62 (UINT64_MAX >> 2)
 
@@ -25,7 +25,7 @@ layout_key(const struct header_entry *entry)
 static int
 layout_gap(const struct safetensors_header *h, const struct header_entry *entry, uint64_t at, struct err *e)
 {
-	const struct safetensors_text name = header_name(h, entry);
+	const struct text_span name = header_name(h, entry);
 	char text[EXCERPT_BYTES];
 
 	return err_fail_at(e, ERR_BAD_SAFETENSORS, entry->header_at,

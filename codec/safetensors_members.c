@@ -40,12 +40,12 @@ header_get_number(const unsigned char **in)
 	return number | (uint64_t) * (*in)++ << shift;
 }
 
-struct safetensors_text
+struct text_span
 header_get_text(const struct safetensors_header *h, size_t *at)
 {
 	const unsigned char *p = (const unsigned char *)h->texts.bytes + *at;
 	const size_t len = (size_t)header_get_number(&p);
-	const struct safetensors_text text = { (const char *)p, len };
+	const struct text_span text = { (const char *)p, len };
 
 	*at = (size_t)(text.bytes + len - h->texts.bytes);
 	return text;
@@ -65,7 +65,7 @@ header_hash(const char *text, size_t len)
 static const char *
 tensor_name(const struct safetensors_header *h, char out[EXCERPT_BYTES])
 {
-	const struct safetensors_text name = header_name(h, &h->tensor.entry);
+	const struct text_span name = header_name(h, &h->tensor.entry);
 
 	return excerpt_text(name.bytes, name.len, out);
 }
@@ -151,7 +151,7 @@ header_key(struct safetensors_header *h, enum header_role in, struct err *e)
 	if (in == HEADER_TENSOR)
 		return key_of_tensor(h, e);
 	if (in == HEADER_METADATA) {
-		names_add(&h->keys, hash_mix(h->string.hash), (uint32_t)h->token_text);
+		name_index_add(&h->keys, hash_mix(h->string.hash), (uint32_t)h->token_text);
 		prefix_text(h);
 		h->role = HEADER_TEXT;
 		return 0;
@@ -284,7 +284,7 @@ header_tensor(struct safetensors_header *h, struct err *e)
 	if (tensor_size(h, &t->entry.bytes, e) < 0 || tensor_offsets(h, t->entry.bytes, e) < 0)
 		return -1;
 	t->entry.begin = t->offset[0];
-	names_add(&h->names, t->name_hash, (uint32_t)header_count(h));
+	name_index_add(&h->names, t->name_hash, (uint32_t)header_count(h));
 	buf_add(&h->entries, &t->entry, sizeof(t->entry));
 	return 0;
 }

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "codec/safetensors_dtype.h"
-#include "codec/safetensors_sort.h"
+#include "codec/sort.h"
 
 struct safetensors_values {
 	struct budget_share *memory;

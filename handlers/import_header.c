@@ -57,7 +57,7 @@ is_existing(const struct import *im, const char *name)
 static bool
 has_definition(const struct safetensors *file, const char *name)
 {
-	struct safetensors_text text;
+	struct text_span text;
 	char key[STATE_KEY_BYTES];
 	const size_t len = state_key_format(STATE_DEFINITION_KEY, name, key);
 
@@ -149,7 +149,7 @@ add_defined(struct request *rq, struct import *im, struct err *e)
 {
 	const struct safetensors *file = safetensors_body_file(rq->file);
 	const size_t start = strlen(STATE_DEFINITION_KEY);
-	struct safetensors_text key, value;
+	struct text_span key, value;
 	char name[STORE_NAME_MAX + 2];
 	size_t cursor = 0;
 

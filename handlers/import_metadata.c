@@ -60,7 +60,7 @@ metadata_text(struct request *rq, const char *key, const char *name, struct err 
 	const struct safetensors *file = safetensors_body_file(rq->file);
 	char full[STATE_KEY_BYTES];
 	const size_t len = state_key_format(key, name, full);
-	struct safetensors_text text;
+	struct text_span text;
 
 	if (safetensors_metadata_find(file, full, len, &text) < 0)
 		return NULL;

@@ -144,7 +144,7 @@ read_file(
 }
 
 static void
-check_same_text(struct safetensors_text ours, const struct judged_text *theirs)
+check_same_text(struct text_span ours, const struct judged_text *theirs)
 {
 	fuzz_check(ours.len == theirs->len && memcmp(ours.bytes, theirs->bytes, ours.len) == 0, "another text");
 }
@@ -190,7 +190,7 @@ static void
 check_reading(const struct reading *r, const char *file, size_t len)
 {
 	struct safetensors_judgement *j = safetensors_judge(file, len, JSON_DEPTH_MAX);
-	struct safetensors_text key, value;
+	struct text_span key, value;
 	size_t cursor = 0, n;
 
 	fuzz_check(j->valid, "accepted, but not valid");
@@ -257,7 +257,7 @@ static void
 writing_fill(struct writing *w, const struct safetensors *s)
 {
 	const size_t n = safetensors_count(s);
-	struct safetensors_text key, value;
+	struct text_span key, value;
 	size_t cursor = 0;
 
 	*w = (struct writing){ .shapes = room(n, sizeof(*w->shapes)) };
@@ -323,7 +323,7 @@ write_file(const struct safetensors *s, struct buf *out)
 static bool
 has_key_with_nul(const struct safetensors *s)
 {
-	struct safetensors_text key, value;
+	struct text_span key, value;
 	size_t cursor = 0;
 
 	while (safetensors_metadata_next(s, &cursor, &key, &value))
@@ -336,7 +336,7 @@ has_key_with_nul(const struct safetensors *s)
 static void
 check_contains(const struct safetensors *a, const struct safetensors *b)
 {
-	struct safetensors_text key, value, other;
+	struct text_span key, value, other;
 	size_t cursor = 0, found;
 
 	for (size_t i = 0; i < safetensors_count(a); i++) {

@@ -134,7 +134,7 @@ report_tensor(struct reading *r, size_t i)
 static void
 report_all(struct reading *r)
 {
-	struct safetensors_text key, value, found;
+	struct text_span key, value, found;
 	size_t cursor = 0, nothing;
 
 	while (safetensors_metadata_next(r->s, &cursor, &key, &value)) {

@@ -74,7 +74,7 @@ copy_tensors(const struct safetensors *s, struct copy *c, bool backwards)
 static void
 copy_metadata(const struct safetensors *s, struct copy *c, bool any)
 {
-	struct safetensors_text key, value;
+	struct text_span key, value;
 	size_t cursor = 0, n;
 
 	for (n = 0; safetensors_metadata_next(s, &cursor, &key, &value); n++) {

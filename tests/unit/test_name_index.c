@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec/safetensors_names.h"
-#include "codec/safetensors_sort.h"
+#include "codec/name_index.h"
+#include "codec/sort.h"
 
 #define MANY ((size_t)20000)
 
@@ -80,10 +80,10 @@ START_TEST(sorting)
 END_TEST
 
 /* Names of 8 characters, one after the other. */
-static struct safetensors_text
+static struct text_span
 name_at(const void *owner, uint32_t at)
 {
-	return (struct safetensors_text){ (const char *)owner + (size_t)8 * at, at % 7 == 0 ? 7 : 8 };
+	return (struct text_span){ (const char *)owner + (size_t)8 * at, at % 7 == 0 ? 7 : 8 };
 }
 
 /* The text of `n` names; number `twin` is number `of` once more. */
@@ -99,29 +99,29 @@ make_names(size_t n, size_t twin, size_t of)
 }
 
 static void
-add_names(struct names *x, const char *text, size_t n, bool same_hash)
+add_names(struct name_index *x, const char *text, size_t n, bool same_hash)
 {
-	names_init(x, name_at, text, NULL);
+	name_index_init(x, name_at, text, NULL);
 	for (size_t i = 0; i < n; i++)
-		names_add(x, same_hash ? 1 : mix(mix(i) & 0xffffffff), (uint32_t)i);
+		name_index_add(x, same_hash ? 1 : mix(mix(i) & 0xffffffff), (uint32_t)i);
 	ck_assert(!x->items.failed);
 }
 
 START_TEST(look_ups)
 {
 	char *text = make_names(MANY, MANY, 0);
-	struct names x;
+	struct name_index x;
 	uint32_t at;
 
 	add_names(&x, text, MANY, _i != 0);
-	ck_assert_int_eq(names_sort(&x, &at), 0);
+	ck_assert_int_eq(name_index_sort(&x, &at), 0);
 	for (uint32_t i = 0; i < MANY; i++) {
-		ck_assert_int_eq(names_find(&x, _i != 0 ? 1 : mix(mix(i) & 0xffffffff), name_at(text, i), &at), 0);
+		ck_assert_int_eq(name_index_find(&x, _i != 0 ? 1 : mix(mix(i) & 0xffffffff), name_at(text, i), &at), 0);
 		ck_assert_uint_eq(at, i);
 	}
-	ck_assert_int_lt(names_find(&x, 1, (struct safetensors_text){ "", 0 }, &at), 0);
-	ck_assert_int_lt(names_find(&x, 2, name_at(text, 0), &at), 0);
-	names_fini(&x);
+	ck_assert_int_lt(name_index_find(&x, 1, (struct text_span){ "", 0 }, &at), 0);
+	ck_assert_int_lt(name_index_find(&x, 2, name_at(text, 0), &at), 0);
+	name_index_fini(&x);
 	free(text);
 }
 END_TEST
@@ -130,18 +130,18 @@ END_TEST
 START_TEST(duplicates)
 {
 	static const size_t twins[][2] = { { 1, 8 }, { 7, 19299 }, { 13, 19997 } };
-	struct names x;
+	struct name_index x;
 	uint32_t at;
 
 	for (size_t i = 0; i < sizeof(twins) / sizeof(twins[0]); i++) {
 		char *text = make_names(MANY, twins[i][1], twins[i][0]);
 
-		names_init(&x, name_at, text, NULL);
+		name_index_init(&x, name_at, text, NULL);
 		for (size_t k = 0; k < MANY; k++)
-			names_add(&x, _i != 0 ? 1 : mix(mix(k == twins[i][1] ? twins[i][0] : k)), (uint32_t)k);
-		ck_assert_int_lt(names_sort(&x, &at), 0);
+			name_index_add(&x, _i != 0 ? 1 : mix(mix(k == twins[i][1] ? twins[i][0] : k)), (uint32_t)k);
+		ck_assert_int_lt(name_index_sort(&x, &at), 0);
 		ck_assert_uint_eq(at, twins[i][1]);
-		names_fini(&x);
+		name_index_fini(&x);
 		free(text);
 	}
 }
@@ -149,20 +149,20 @@ END_TEST
 
 START_TEST(no_names)
 {
-	struct names x;
+	struct name_index x;
 	uint32_t at;
 
-	names_init(&x, name_at, NULL, NULL);
-	ck_assert_int_eq(names_sort(&x, &at), 0);
-	ck_assert_int_lt(names_find(&x, 1, (struct safetensors_text){ "", 0 }, &at), 0);
-	names_fini(&x);
+	name_index_init(&x, name_at, NULL, NULL);
+	ck_assert_int_eq(name_index_sort(&x, &at), 0);
+	ck_assert_int_lt(name_index_find(&x, 1, (struct text_span){ "", 0 }, &at), 0);
+	name_index_fini(&x);
 }
 END_TEST
 
 Suite *
 unit_suite(void)
 {
-	Suite *suite = suite_create("safetensors_names");
+	Suite *suite = suite_create("name_index");
 	TCase *sort = tcase_create("sort"), *names = tcase_create("names");
 
 	tcase_add_loop_test(sort, sorting, 0, 5);

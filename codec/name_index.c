@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-#include "codec/safetensors_names.h"
+#include "codec/name_index.h"
 
 #include <string.h>
 
-#include "codec/safetensors_sort.h"
+#include "codec/sort.h"
 
 void
-names_init(struct names *x, struct safetensors_text (*text)(const void *owner, uint32_t at), const void *owner,
+name_index_init(struct name_index *x, struct text_span (*text)(const void *owner, uint32_t at), const void *owner,
     struct budget_share *memory)
 {
-	*x = (struct names){ .text = text, .owner = owner };
+	*x = (struct name_index){ .text = text, .owner = owner };
 	buf_init(&x->items, SIZE_MAX);
 	buf_keep_apart(&x->items);
 	buf_count(&x->items, memory);
 }
 
 void
-names_fini(struct names *x)
+name_index_fini(struct name_index *x)
 {
 	buf_fini(&x->items);
 }
 
 static struct sort_item *
-names_items(const struct names *x)
+name_index_items(const struct name_index *x)
 {
 	return (struct sort_item *)(void *)x->items.bytes;
 }
 
 static size_t
-names_count(const struct names *x)
+name_index_count(const struct name_index *x)
 {
 	return x->items.len / sizeof(struct sort_item);
 }
 
 void
-names_add(struct names *x, uint64_t hash, uint32_t at)
+name_index_add(struct name_index *x, uint64_t hash, uint32_t at)
 {
 	const struct sort_item item = { .key = hash, .at = at };
 
@@ -43,7 +43,7 @@ names_add(struct names *x, uint64_t hash, uint32_t at)
 
 /* Shorter ones first. */
 static int
-text_compare(struct safetensors_text a, struct safetensors_text b)
+text_compare(struct text_span a, struct text_span b)
 {
 	if (a.len != b.len)
 		return a.len < b.len ? -1 : 1;
@@ -52,7 +52,7 @@ text_compare(struct safetensors_text a, struct safetensors_text b)
 
 /* By hash, then by text, then by place, so that the order is total. */
 static int
-item_compare(const struct names *x, const struct sort_item *a, const struct sort_item *b)
+item_compare(const struct name_index *x, const struct sort_item *a, const struct sort_item *b)
 {
 	int order;
 
@@ -64,7 +64,7 @@ item_compare(const struct names *x, const struct sort_item *a, const struct sort
 
 /* Lets items[i] sink until the heap of `n` is one again. */
 static void
-heap_sink(const struct names *x, struct sort_item *items, size_t i, size_t n)
+heap_sink(const struct name_index *x, struct sort_item *items, size_t i, size_t n)
 {
 	const struct sort_item item = items[i];
 	size_t child;
@@ -81,7 +81,7 @@ heap_sink(const struct names *x, struct sort_item *items, size_t i, size_t n)
 
 /* Heapsort (Williams, Floyd 1964): in place, and never more than n log n comparisons. */
 static void
-heap_sort(const struct names *x, struct sort_item *items, size_t n)
+heap_sort(const struct name_index *x, struct sort_item *items, size_t n)
 {
 	struct sort_item last;
 
@@ -97,7 +97,7 @@ heap_sort(const struct names *x, struct sort_item *items, size_t n)
 
 /* Orders the `n` items of one hash by their texts. Lowers *at to the first duplicate. */
 static void
-names_order(const struct names *x, struct sort_item *items, size_t n, uint32_t *at)
+name_index_order(const struct name_index *x, struct sort_item *items, size_t n, uint32_t *at)
 {
 	heap_sort(x, items, n);
 	for (size_t i = 1; i < n; i++)
@@ -107,10 +107,10 @@ names_order(const struct names *x, struct sort_item *items, size_t n, uint32_t *
 }
 
 int
-names_sort(struct names *x, uint32_t *at)
+name_index_sort(struct name_index *x, uint32_t *at)
 {
-	struct sort_item *const items = names_items(x);
-	const size_t n = names_count(x);
+	struct sort_item *const items = name_index_items(x);
+	const size_t n = name_index_count(x);
 	size_t end;
 
 	*at = UINT32_MAX;
@@ -120,16 +120,16 @@ names_sort(struct names *x, uint32_t *at)
 		for (end = i + 1; end < n && items[end].key == items[i].key;)
 			end++;
 		if (end - i > 1)
-			names_order(x, items + i, end - i, at);
+			name_index_order(x, items + i, end - i, at);
 	}
 	return *at == UINT32_MAX ? 0 : -1;
 }
 
 int
-names_find(const struct names *x, uint64_t hash, struct safetensors_text name, uint32_t *at)
+name_index_find(const struct name_index *x, uint64_t hash, struct text_span name, uint32_t *at)
 {
-	const struct sort_item *const items = names_items(x);
-	size_t low = 0, high = names_count(x), middle;
+	const struct sort_item *const items = name_index_items(x);
+	size_t low = 0, high = name_index_count(x), middle;
 	int order;
 
 	while (low < high) {

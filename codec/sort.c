@@ -4,7 +4,7 @@
  * key's highest byte by swaps, and each bucket is sorted by the next byte. qsort would allocate memory that nobody
  * counts.
  */
-#include "codec/safetensors_sort.h"
+#include "codec/sort.h"
 
 #define BUCKETS 256
 #define TOP_SHIFT 56
