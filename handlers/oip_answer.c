@@ -17,6 +17,7 @@
 #include "codec/form.h"
 #include "codec/json_write.h"
 #include "handlers/oip_infer.h"
+#include "handlers/oip_version.h"
 #include "handlers/reply.h"
 #include "handlers/request_memory.h"
 
@@ -57,9 +58,8 @@ check_output(const struct oip_output *out, struct err *e)
 	if (out->binary || datatype_is_textual(datatype))
 		return 0;
 	return err_fail(e, ERR_NOT_ACCEPTABLE,
-	    "output \"%s\" is %s, which cannot be written in JSON; ask for it with the parameter \"binary_data\" of "
-	    "the "
-	    "output, or \"binary_data_output\" of the request",
+	    "output \"%s\" is %s, which cannot be written in JSON; set the parameter \"binary_data\" of the output, or "
+	    "\"binary_data_output\" of the request",
 	    out->layer->input->name, datatype_name(datatype));
 }
 
@@ -173,12 +173,8 @@ oip_answer(struct request *rq, const struct oip *o)
 
 	buf_text(b, "{\"model_name\":\"");
 	buf_text(b, rq->model);
-	buf_text(b, "\",\"model_version\":\"");
-	if (o->states[0]->version == 0)
-		buf_text(b, "live");
-	else
-		buf_uint(b, o->states[0]->version);
-	buf_byte(b, '"');
+	buf_text(b, "\",\"model_version\":");
+	oip_version_add(b, o->states[0]->version);
 	if (o->id != NULL) {
 		buf_text(b, ",\"id\":");
 		quote_json_text(b, o->id, strlen(o->id));

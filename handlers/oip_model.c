@@ -35,7 +35,7 @@ struct describing {
 	uint64_t version;
 	uint64_t after; /* the last version of the page before */
 	bool has_layers;
-	char name[OIP_VERSION_BYTES];
+	char name[BUF_UINT_BYTES + 1]; /* the version, if it is not live */
 	struct states_reading reading;
 };
 
@@ -69,7 +69,7 @@ begin_layers(struct request *rq, struct describing *d)
 {
 	buf_text(&rq->reply.text, d->listing->inputs);
 	buf_text(&rq->reply.tail, d->listing->outputs);
-	oip_version_format(d->name, d->version);
+	d->name[buf_format_uint(d->name, d->version)] = '\0';
 	d->reading =
 	    (struct states_reading){ .which = { .kind = d->version == 0 ? STORE_LIVE : STORE_NAMED, .name = d->name },
 		    .may_be_empty = true };

@@ -56,9 +56,8 @@ check_parameters(const struct cJSON *object, const struct input *const *known, c
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++)
 		if (envelope_get(object, unsupported[i]) != NULL)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "the parameter \"%s\" of %s is not supported; tensors are sent and answered in JSON or by "
-			    "the "
-			    "binary tensor extension",
+			    "the parameter \"%s\" of %s is not supported; tensors are sent and answered in JSON, or "
+			    "in binary by the binary tensor extension",
 			    unsupported[i], of);
 	return inputs_check_members(object, known, "\"" PARAMETERS "\"", e);
 }
@@ -100,9 +99,8 @@ read_version(struct oip *o, const struct request *rq, struct err *e)
 
 	if (o->train && rq->version != NULL && (!store_name_number(rq->version, &number) || number != 0))
 		return err_fail(e, ERR_BAD_PARAMETER,
-		    "version \"%s\" cannot be trained, because versions never change: leave out \"/versions/%s\", "
-		    "which "
-		    "trains the live state",
+		    "version \"%s\" cannot be trained, because versions never change; leave out \"/versions/%s\" to "
+		    "train the live state",
 		    rq->version, rq->version);
 	if (rq->version != NULL)
 		o->which = (struct store_which){ .kind = STORE_NAMED, .name = rq->version };

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "handlers/oip_version.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 /* Live always exists, so for live too the latest switch is asked for: whether the model exists. */
 int
 oip_version_ask(struct request *rq, struct err *e)
@@ -38,21 +35,12 @@ oip_version_take(struct request *rq)
 }
 
 void
-oip_version_format(char out[OIP_VERSION_BYTES], uint64_t number)
-{
-	if (number == 0)
-		snprintf(out, OIP_VERSION_BYTES, "live");
-	else
-		snprintf(out, OIP_VERSION_BYTES, "%" PRIu64, number);
-}
-
-void
 oip_version_add(struct buf *b, uint64_t number)
 {
-	char text[OIP_VERSION_BYTES];
-
-	oip_version_format(text, number);
 	buf_byte(b, '"');
-	buf_text(b, text);
+	if (number == 0)
+		buf_text(b, "live");
+	else
+		buf_uint(b, number);
 	buf_byte(b, '"');
 }

@@ -13,7 +13,3 @@ uint64_t oip_version_take(struct request *rq);
 
 /* Appends the number as this protocol has it, always a string: "3", or "live" for 0. */
 void oip_version_add(struct buf *b, uint64_t number);
-
-/* The same without quotes, as a name of the version. */
-#define OIP_VERSION_BYTES 24
-void oip_version_format(char out[OIP_VERSION_BYTES], uint64_t number);
