@@ -58,24 +58,38 @@ columns_about_fold(struct columns_about *a, size_t width)
 	sums_fold(a->second.recent, a->second.high, a->second.low, width);
 }
 
-/* Each feature's sum over its columns. The features take turns because the additions of one wait for each other. */
+/* Adds one column of each feature, `step` columns apart. */
 static inline void
-column_sums_features(const struct column_sums *s, const struct columns *c, double *restrict sum)
+column_sums_add(
+    const double *high, const double *low, size_t features, size_t step, double *restrict sum, double *restrict rest)
 {
-	double low[COLUMNS_MAX];
-	size_t row, i, f, at;
+	for (size_t f = 0; f < features; f++) {
+		sum_add_at(&sum[f], &rest[f], high[f * step]);
+		rest[f] += low[f * step];
+	}
+}
+
+/*
+ * Each feature's sum over its columns, of which `high` and `low` are the totals. The features take turns because the
+ * additions of one wait for each other.
+ */
+static inline void
+column_sums_features(const double *high, const double *low, const struct columns *c, double *restrict sum)
+{
+	double rest[COLUMNS_MAX];
+	size_t row, i, f;
 
 	for (f = 0; f < c->features; f++)
-		sum[f] = low[f] = 0;
-	for (row = 0; row < c->rows; row++)
-		for (i = 0; i < c->inner; i++)
-			for (f = 0; f < c->features; f++) {
-				at = (row * c->features + f) * c->inner + i;
-				sum_add_at(&sum[f], &low[f], s->high[at]);
-				low[f] += s->low[at];
-			}
+		sum[f] = rest[f] = 0;
+	if (c->inner == 1)
+		for (i = 0; i < c->rows * c->features; i += c->features)
+			column_sums_add(high + i, low + i, c->features, 1, sum, rest);
+	else
+		for (row = 0; row < c->rows * c->features * c->inner; row += c->features * c->inner)
+			for (i = row; i < row + c->inner; i++)
+				column_sums_add(high + i, low + i, c->features, c->inner, sum, rest);
 	for (f = 0; f < c->features; f++)
-		sum[f] += low[f];
+		sum[f] += rest[f];
 }
 
 /* What rounding takes from the mean shift + offset. */

@@ -157,8 +157,8 @@ NAME(columns_sums)(
 	}
 	NAME(columns_add)(x, 1, stride, columns_width(c, v.outer % c->rows), &sums);
 	columns_about_fold(&sums, full);
-	column_sums_features(&sums.first, c, d);
-	column_sums_features(&sums.second, c, squares);
+	column_sums_features(sums.first.high, sums.first.low, c, d);
+	column_sums_features(sums.second.high, sums.second.low, c, squares);
 }
 
 /* Shifts for the features of a block, from the first indices of outer. */

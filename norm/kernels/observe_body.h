@@ -24,8 +24,8 @@ NAME(vectors_observed)(
 		for (k = 0; k < OBSERVED_TOGETHER; k++) {
 			v = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
 			d = v - shift;
-			sum[k] = wide_plus(d, sum[k]);
-			square[k] = wide_plus(d * d, square[k]);
+			sum[k] = sum[k] + d;
+			square[k] = square[k] + d * d;
 			v = (v - by.mean) * by.rstd * by.weight + by.bias;
 			NAME(wide_put)(x + i + k * KERNELS_WIDTH, v, &seen.lanes);
 		}
@@ -102,8 +102,8 @@ NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t
 		for (r = 0; r < rows; r++) {
 			v = NAME(wide_load)(x + r * stride + i);
 			d = v - wide_load_double(to->shift + i);
-			s = wide_plus(d, s);
-			q = wide_plus(d * d, q);
+			s = s + d;
+			q = q + d * d;
 			v = (v - wide_load_double(by->mean + i)) * wide_load_double(by->rstd + i);
 			v = v * wide_load_double(by->weight + i) + wide_load_double(by->bias + i);
 			NAME(wide_put)(x + r * stride + i, v, &seen.lanes);
@@ -140,7 +140,27 @@ NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const st
 		}
 }
 
-/* One block of features of a view with short runs; x is the whole tensor. */
+/* Takes the sums of the steps since the last fold to the totals, which are not there before the first fold. */
+static void
+observed_fold(struct columns_about *a, size_t width, bool *folded)
+{
+	struct column_sums *const both[] = { &a->first, &a->second };
+
+	for (size_t k = 0; k < 2 && !*folded; k++)
+		for (size_t i = 0; i < width; i++)
+			both[k]->high[i] = both[k]->low[i] = 0;
+	columns_about_fold(a, width);
+	*folded = true;
+}
+
+/* Each feature's sum: without a fold, of the steps alone. */
+static void
+observed_features(const struct column_sums *s, bool folded, const struct columns *c, double *sum)
+{
+	column_sums_features(folded ? s->high : s->recent, folded ? s->low : kernels_zeros, c, sum);
+}
+
+/* One block of features of a view with short runs; x is the whole tensor. Small tensors are never folded. */
 static bool
 NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c)
 {
@@ -150,21 +170,25 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 	struct NAME(noted) noted = { { 0 }, 0 };
 	struct columns_by by;
 	struct columns_about sums;
+	bool folded = false;
 	size_t step, n;
 
 	columns_by_init(&by, c, &p->by);
-	columns_about_init(&sums, c, p->mean + c->first, full);
+	columns_spread(c, p->mean + c->first, 0, sums.shift);
+	for (size_t i = 0; i < full; i++)
+		sums.first.recent[i] = sums.second.recent[i] = 0;
 	x += c->first * v.inner;
 	for (step = 0; step < steps; step += n, x += n * stride) {
 		n = steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
+		if (step > 0 && step % STEPS == 0)
+			observed_fold(&sums, full, &folded);
 		NAME(steps_observed)(x, n, stride, full, &by, &sums, &noted);
-		if ((step + n) % STEPS == 0)
-			columns_about_fold(&sums, full);
 	}
 	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, &sums, &noted);
-	columns_about_fold(&sums, full);
-	column_sums_features(&sums.first, c, p->scratch + c->first);
-	column_sums_features(&sums.second, c, p->scratch + v.feature + c->first);
+	if (folded)
+		observed_fold(&sums, full, &folded);
+	observed_features(&sums.first, folded, c, p->scratch + c->first);
+	observed_features(&sums.second, folded, c, p->scratch + v.feature + c->first);
 	return NAME(noted_finite)(&noted);
 }
 

@@ -255,8 +255,8 @@ NAME(block_sums)(const struct norm_pass *p, const struct columns *c)
 	}
 	NAME(columns_add_gradient)(x, g, 1, stride, columns_width(c, v.outer % c->rows), plain, &s);
 	columns_about_fold(&s, full);
-	column_sums_features(&s.first, c, p->grad_bias + c->first);
-	column_sums_features(&s.second, c, p->grad_weight + c->first);
+	column_sums_features(s.first.high, s.first.low, c, p->grad_bias + c->first);
+	column_sums_features(s.second.high, s.second.low, c, p->grad_weight + c->first);
 	for (f = c->first; f < c->first + c->features; f++)
 		p->grad_weight[f] -= plain ? p->by.mean[f] * p->grad_bias[f] : 0;
 }
