@@ -159,8 +159,8 @@ repeat(struct oip_layer *l, struct err *e)
 }
 
 /*
- * A layer that was updated and normalizes by its running statistics is normalized by the present ones, whose counts are
- * answered. Otherwise the answer has the counts of the first.
+ * A layer that was frozen, or that normalizes by its running statistics, is normalized by the present ones, which may
+ * have moved since: their counts are answered. Otherwise the answer has the counts of the first.
  */
 static int
 repeat_all(struct request *rq, struct oip *o, struct err *e)
@@ -168,11 +168,9 @@ repeat_all(struct request *rq, struct oip *o, struct err *e)
 	take_counts(o);
 	for (size_t i = 0; i < o->count; i++) {
 		struct oip_layer *l = &o->layers[i];
-		const bool by_present =
-		    l->write != NULL && !l->write->result.asked && definition_by_running(l->call.definition);
 
-		l->infers = by_present || (l->write != NULL && l->write->result.asked);
-		if (!by_present)
+		l->infers = l->write != NULL && (l->write->result.asked || definition_by_running(l->call.definition));
+		if (!l->infers)
 			continue;
 		l->revision = l->state->revision;
 		l->num_batches_tracked = l->state->statistics.num_batches_tracked;

@@ -189,7 +189,7 @@ class Training(OipTest):
         self.infer(inputs, headers=key("k"))  # a key guards what is changed
 
     def test_a_repeat_after_layers_were_frozen_and_thawed(self):
-        """The first answer, whatever is frozen by now."""
+        """The first answer, whatever is frozen by now. The revision of what was frozen is that of its present state."""
         inputs = {name: self.inputs()[name] for name in ("a", "b", "in", "ln")}
         self.freeze("b")
         first = results(self.train(inputs, headers=key("k")))
@@ -201,7 +201,23 @@ class Training(OipTest):
             self.assertEqual(self.states(), before)
             for name, (values, parameters) in first.items():
                 self.assertEqual(again[name][0].tobytes(), values.tobytes(), (name, frozen))
-                self.assertEqual(again[name][1], parameters, (name, frozen))
+                expected = {**parameters, "revision": before["b"]["revision"]} if name == "b" else parameters
+                self.assertEqual(again[name][1], expected, (name, frozen))
+
+    def test_a_repeat_after_a_frozen_layer_has_moved(self):
+        """Its output is by the present statistics, and the answer says so; the other layer's is the first."""
+        inputs = {name: self.inputs()[name] for name in ("a", "b")}
+        self.freeze("b")
+        first = results(self.train(inputs, headers=key("k")))
+        self.freeze("b", False)
+        self.train(inputs)
+        expected, answer = self.one("b", inputs["b"])
+        again = results(self.train(inputs, headers=key("k")))
+        self.assertEqual((again["a"][0].tobytes(), again["a"][1]), (first["a"][0].tobytes(), first["a"][1]))
+        self.assertNotEqual(expected.tobytes(), first["b"][0].tobytes())
+        self.assertEqual(again["b"][0].tobytes(), expected.tobytes())
+        self.assertEqual((again["b"][1]["revision"], again["b"][1]["num_batches_tracked"]),
+                         (int(answer.headers["normd-revision"]), self.state("b")["num_batches_tracked"]))
 
     def test_a_key_under_which_all_was_frozen_is_free(self):
         inputs = {"a": array(2, 4), "b": array(2, 4)}
