@@ -87,7 +87,7 @@ insert(struct batch *b, const struct store_write *write, struct err *e)
 	if (b->backend->ops->insert(b->backend, write, b->now_s, &inserted, e) < 0)
 		return NULL;
 	identity =
-	    layer_identity_new(inserted.id, write->model, write->layer, write->create.definition, b->definitions, e);
+	    layer_identity_new(inserted.id, write->model, write->layer, write->create.definition, b->identities, e);
 	if (identity == NULL)
 		return NULL;
 	empty.identity = identity;

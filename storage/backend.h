@@ -9,6 +9,7 @@
 #include "storage/sources.h"
 
 struct backend;
+struct identity_common;
 
 /* What was done under a key: its digest, and how the change left the layer. */
 struct used_key {
@@ -247,6 +248,6 @@ int backend_refuse_version(const char *model, const char *version, struct err *e
 int backend_refuse_alias(const char *model, const char *alias, struct err *e);
 int backend_refuse_source(const char *layer, const char *source, struct err *e);
 
-/* Opens the SQLite file at `path`, which is created if needed. NULL with `e`. `definitions` must outlive it. */
+/* Opens the SQLite file at `path`, which is created if needed. NULL with `e`. `identities` must outlive it. */
 struct backend *
-sqlite_backend_open(const char *path, const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
+sqlite_backend_open(const char *path, const struct identity_common *identities, struct err *e) MUST_CHECK;

@@ -9,12 +9,12 @@
 
 int
 batch_init(struct batch *b, size_t write_count, struct backend *backend, struct cache *cache,
-    const struct store_definition_ops *definitions, struct err *e)
+    const struct identity_common *identities, struct err *e)
 {
 	memset(b, 0, sizeof(*b));
 	b->backend = backend;
 	b->cache = cache;
-	b->definitions = definitions;
+	b->identities = identities;
 	b->last = &b->first;
 	arena_init(&b->arena, SIZE_MAX);
 	for (b->bucket_count = 8; b->bucket_count < write_count; b->bucket_count *= 2)

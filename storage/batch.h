@@ -60,7 +60,7 @@ struct batch {
 	struct cache *cache;
 	struct source_trees *trees;
 	struct windows *windows;
-	const struct store_definition_ops *definitions;
+	const struct identity_common *identities;
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */
 	unsigned history_interval_s;
@@ -89,7 +89,7 @@ struct batch {
 
 /* An empty batch for changes of at most `write_count` writes in all. -1: no memory. Either way batch_fini follows. */
 int batch_init(struct batch *b, size_t write_count, struct backend *backend, struct cache *cache,
-    const struct store_definition_ops *definitions, struct err *e) MUST_CHECK;
+    const struct identity_common *identities, struct err *e) MUST_CHECK;
 void batch_fini(struct batch *b);
 
 /* The batch's copy of a layer, made at its first use, also for a layer that does not exist. NULL with `e`. */

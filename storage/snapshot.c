@@ -46,7 +46,7 @@ snapshot_block(const struct snapshot *layer)
 
 struct layer_identity *
 layer_identity_new(int64_t id, const char *model, const char *name, const char *definition,
-    const struct store_definition_ops *ops, struct err *e)
+    const struct identity_common *common, struct err *e)
 {
 	size_t len = strlen(definition);
 	struct identity_block *b = calloc(1, sizeof(*b) + len + 1);
@@ -60,14 +60,14 @@ layer_identity_new(int64_t id, const char *model, const char *name, const char *
 	memcpy(b->identity.name, name, strnlen(name, STORE_NAME_MAX));
 	b->identity.id = id;
 	b->identity.definition = b->definition;
-	b->identity.parsed = ops->parse(b->definition, e);
-	b->free_parsed = ops->free;
+	b->identity.parsed = common->definitions.parse(b->definition, e);
+	b->free_parsed = common->definitions.free;
 	atomic_init(&b->references, 1);
 	if (b->identity.parsed == NULL) {
 		free(b);
 		return NULL;
 	}
-	window_init(&b->window, ops->windows);
+	window_init(&b->window, common->windows);
 	return &b->identity;
 }
 

@@ -4,9 +4,17 @@
 
 #include "storage/store.h"
 
+struct windows;
+
+/* What all identities of a store have. */
+struct identity_common {
+	struct store_definition_ops definitions;
+	struct windows *windows; /* where their windows are listed; NULL: nothing is added to them */
+};
+
 /* An identity with one reference. Copies everything, parses the definition. NULL with `e`. Names: STORE_NAME_MAX. */
 struct layer_identity *layer_identity_new(int64_t id, const char *model, const char *name, const char *definition,
-    const struct store_definition_ops *ops, struct err *e) MUST_CHECK;
+    const struct identity_common *common, struct err *e) MUST_CHECK;
 const struct layer_identity *layer_identity_ref(const struct layer_identity *identity);
 /* About how much memory it takes, without what its definition was parsed to. */
 size_t layer_identity_bytes(const struct layer_identity *identity);

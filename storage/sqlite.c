@@ -362,7 +362,7 @@ static const struct backend_ops sqlite_ops = {
 };
 
 struct backend *
-sqlite_backend_open(const char *path, const struct store_definition_ops *definitions, struct err *e)
+sqlite_backend_open(const char *path, const struct identity_common *identities, struct err *e)
 {
 	struct sqlite_backend *self = calloc(1, sizeof(*self));
 
@@ -371,7 +371,7 @@ sqlite_backend_open(const char *path, const struct store_definition_ops *definit
 		return NULL;
 	}
 	self->backend.ops = &sqlite_ops;
-	self->definitions = definitions;
+	self->identities = identities;
 	self->path = strdup(path);
 	if (self->path == NULL) {
 		err_set_memory(e);

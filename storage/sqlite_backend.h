@@ -12,7 +12,7 @@
 
 struct sqlite_backend {
 	struct backend backend; /* first */
-	const struct store_definition_ops *definitions;
+	const struct identity_common *identities;
 	sqlite3 *db;
 	bool keeps_pages; /* changed pages stay in memory, however many they are */
 	struct sqlite_place place;

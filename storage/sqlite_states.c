@@ -42,7 +42,7 @@ identity_from_row(struct backend *b, sqlite3_stmt *row, const struct names *name
 	if (names->live != NULL && names->live->id == id)
 		return layer_identity_ref(names->live);
 	if (definition != NULL)
-		return layer_identity_new(id, names->model, names->layer, definition, sqlite_self(b)->definitions, e);
+		return layer_identity_new(id, names->model, names->layer, definition, sqlite_self(b)->identities, e);
 	err_set_memory(e);
 	return NULL;
 }

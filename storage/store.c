@@ -20,13 +20,14 @@
 #include "storage/history.h"
 #include "storage/pins.h"
 #include "storage/reads.h"
+#include "storage/snapshot.h"
 #include "storage/source_trees.h"
 #include "storage/sqlite_url.h"
 #include "storage/window_rows.h"
 
 struct store {
 	/* Immutable after open. */
-	struct store_definition_ops definitions;
+	struct identity_common identities;
 	struct cache *cache; /* has a lock of its own */
 	size_t queue_max;
 	unsigned history_interval_s;
@@ -139,7 +140,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	bool committed;
 	struct batch b;
 	struct err e = { 0 };
-	const bool made = batch_init(&b, count, s->backend, s->cache, &s->definitions, &e) == 0;
+	const bool made = batch_init(&b, count, s->backend, s->cache, &s->identities, &e) == 0;
 
 	b.store = s;
 	b.trees = &s->trees;
@@ -349,8 +350,7 @@ store_open(const struct store_options *options, struct err *e)
 		err_set_memory(e);
 		return NULL;
 	}
-	s->definitions = options->definitions;
-	s->definitions.windows = &s->windows;
+	s->identities = (struct identity_common){ options->definitions, &s->windows };
 	s->queue_max = options->queue_max;
 	s->history_interval_s = options->history_interval_s != 0 ? options->history_interval_s : HISTORY_INTERVAL_S;
 	s->chores.key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
@@ -369,7 +369,7 @@ store_open(const struct store_options *options, struct err *e)
 	s->windows.wake = wake;
 	s->windows.wake_arg = s;
 	path = sqlite_url_path(options->url, e);
-	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->definitions, e)) == NULL ||
+	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->identities, e)) == NULL ||
 	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
 	rc = pthread_create(&s->thread, NULL, store_main, s);

@@ -38,7 +38,6 @@ struct store;
 struct store_definition_ops {
 	const void *(*parse)(const char *text, struct err *e);
 	void (*free)(const void *parsed);
-	struct windows *windows; /* the store's own */
 };
 
 /* How long a change's key is remembered, and how many keys are. */

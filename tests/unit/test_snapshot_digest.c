@@ -26,9 +26,9 @@ forget(const void *parsed)
 static const struct snapshot *
 make(void)
 {
-	static const struct store_definition_ops ops = { .parse = parse, .free = forget };
+	static const struct identity_common common = { .definitions = { .parse = parse, .free = forget } };
 	struct err e = { 0 };
-	struct layer_identity *identity = layer_identity_new(1, "m", "l", "{}", &ops, &e);
+	struct layer_identity *identity = layer_identity_new(1, "m", "l", "{}", &common, &e);
 	const struct snapshot *s;
 
 	ck_assert(identity != NULL);

@@ -20,7 +20,8 @@ make(uint64_t version)
 {
 	struct err e = { 0 };
 	struct layer_identity *identity =
-	    layer_identity_new(1, "m", "l", "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}", &definition_ops, &e);
+	    layer_identity_new(1, "m", "l", "{\"kind\":\"layer_norm\",\"normalized_shape\":[2]}",
+		&(struct identity_common){ .definitions = definition_ops }, &e);
 	struct snapshot given = { .identity = identity, .revision = 3, .version = version };
 	const struct snapshot *s;
 

@@ -251,7 +251,8 @@ START_TEST(a_save_that_fails_leaves_no_list_to_the_next)
 {
 	static const double two[2] = { 3, 4 }, many[200] = { 1 };
 	struct err e = { 0 };
-	struct backend *b = sqlite_backend_open(scratch_path, &opaque_definitions, &e);
+	const struct identity_common common = { .definitions = opaque_definitions };
+	struct backend *b = sqlite_backend_open(scratch_path, &common, &e);
 	struct layer_identity *a, *c;
 	struct snapshot layer = { .weight = { two, 2 }, .bias = { many, 200 } };
 	const struct store_write write_a = { .model = "m", .layer = "a", .create = { "d", 2, false } },
@@ -261,11 +262,11 @@ START_TEST(a_save_that_fails_leaves_no_list_to_the_next)
 
 	ck_assert_msg(b != NULL, "%s", e.detail);
 	ck_assert(b->ops->insert(b, &write_a, 1, &inserted, &e) == 0);
-	layer.identity = a = layer_identity_new(inserted.id, "m", "a", "d", &opaque_definitions, &e);
+	layer.identity = a = layer_identity_new(inserted.id, "m", "a", "d", &common, &e);
 	sqlite3_limit(sqlite_self(b)->db, SQLITE_LIMIT_LENGTH, 1000);
 	ck_assert_int_eq(b->ops->save(b, &layer, true, &e), -1);
 	ck_assert(b->ops->insert(b, &write_c, 1, &inserted, &e) == 0);
-	layer.identity = c = layer_identity_new(inserted.id, "m", "c", "d", &opaque_definitions, &e);
+	layer.identity = c = layer_identity_new(inserted.id, "m", "c", "d", &common, &e);
 	layer.weight = layer.bias = (struct store_vector){ 0 };
 	ck_assert_int_eq(b->ops->save(b, &layer, true, &e), 0);
 	ck_assert_int_eq(b->ops->load(b, "m", "c", NULL, &found, &e), 0);
