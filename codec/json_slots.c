@@ -48,7 +48,7 @@ json_slots_fini(struct json_slots *s)
 static const char *
 slots_name(const struct json_slots *s, unsigned slot)
 {
-	if (s->slots == NULL)
+	if (s->list != NULL)
 		return s->label;
 	return s->slots[slot].key[0] == '\0' ? "data" : s->slots[slot].key;
 }
@@ -63,7 +63,7 @@ key_is(const char *key, size_t len, const char *name)
 static enum json_role
 slots_member_role(const struct json_slots *s, const char *key, size_t len)
 {
-	if (s->slots == NULL && key_is(key, len, "name"))
+	if (s->list != NULL && key_is(key, len, "name"))
 		return JSON_ROLE_NAME;
 	if (key_is(key, len, "data"))
 		return JSON_ROLE_DATA;
@@ -81,10 +81,10 @@ json_slots_member(const struct json_slots *s, struct json_place parent, const ch
 		place.role = slots_member_role(s, key, len);
 	if (parent.role != JSON_ROLE_ROOT)
 		return place;
-	if (s->list != NULL && key_is(key, len, s->list))
-		place.role = JSON_ROLE_LIST;
-	if (s->slots == NULL)
+	if (s->list != NULL) {
+		place.role = key_is(key, len, s->list) ? JSON_ROLE_LIST : JSON_ROLE_PLAIN;
 		return place;
+	}
 	for (size_t i = 0; i < s->count && place.role == JSON_ROLE_PLAIN; i++) {
 		place.slot = (unsigned)i;
 		if (s->slots[i].key[0] == '\0')
@@ -98,7 +98,7 @@ json_slots_member(const struct json_slots *s, struct json_place parent, const ch
 struct json_place
 json_slots_root_list(const struct json_slots *s, struct json_place root)
 {
-	for (size_t i = 0; s->slots != NULL && i < s->count; i++)
+	for (size_t i = 0; s->list == NULL && i < s->count; i++)
 		if (s->slots[i].key[0] == '\0')
 			return (struct json_place){ JSON_ROLE_TENSOR, (unsigned)i };
 	return root;
@@ -110,18 +110,11 @@ json_slots_check_key(
 {
 	const struct json_place place = parent.role == JSON_ROLE_ROOT ? json_slots_root_list(s, parent) : parent;
 
-	if (place.role != JSON_ROLE_TENSOR || s->slots == NULL || !key_is(key, len, "0"))
+	if (place.role != JSON_ROLE_TENSOR || s->list != NULL || !key_is(key, len, "0"))
 		return 0;
 	return err_fail_at(e, ERR_BAD_TENSOR, at,
 	    "%s: a tensor is a list, or an object with \"data\"; it has no \"0\"%s", slots_name(s, place.slot),
 	    JSON_TYPED_ARRAY_HINT);
-}
-
-struct json_place
-json_slots_element(struct json_place parent)
-{
-	parent.role = parent.role == JSON_ROLE_SHAPE ? JSON_ROLE_EXTENT : JSON_ROLE_PLAIN;
-	return parent;
 }
 
 /* Makes room for twice as many listed tensors. */
@@ -143,14 +136,24 @@ slots_grow(struct json_slots *s, struct err *e)
 	return 0;
 }
 
-int
-json_slots_listed(struct json_slots *s, struct json_place *out, struct err *e)
+/* The next listed tensor. */
+static int
+slots_listed_begin(struct json_slots *s, struct json_place *out, struct err *e)
 {
 	if (s->count == s->capacity && slots_grow(s, e) < 0)
 		return -1;
 	*out = (struct json_place){ JSON_ROLE_TENSOR, (unsigned)s->count };
 	s->label_len = (size_t)snprintf(s->label, sizeof(s->label), "%s[%zu]", s->list, s->count);
 	s->found[s->count++] = (struct json_found){ .datatype = DATATYPE_FP32, .shape.count = 1 };
+	return 0;
+}
+
+int
+json_slots_element(struct json_slots *s, struct json_place parent, struct json_place *out, struct err *e)
+{
+	if (parent.role == JSON_ROLE_LIST)
+		return slots_listed_begin(s, out, e);
+	*out = (struct json_place){ parent.role == JSON_ROLE_SHAPE ? JSON_ROLE_EXTENT : JSON_ROLE_PLAIN, parent.slot };
 	return 0;
 }
 
@@ -167,7 +170,7 @@ json_slots_name(struct json_slots *s, unsigned slot, const char *name, size_t le
 static bool
 slots_lists(const struct json_slots *s, enum json_role role)
 {
-	return role == JSON_ROLE_TENSOR && s->slots == NULL;
+	return role == JSON_ROLE_TENSOR && s->list != NULL;
 }
 
 int
@@ -179,7 +182,7 @@ json_slots_check(const struct json_slots *s, struct json_place place, char c, ui
 	if (place.role == JSON_ROLE_LIST && c != '[')
 		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "\"%s\" must be a list of objects, one for each tensor", s->list);
-	if (place.role == JSON_ROLE_TENSOR && slots_lists(s, place.role) && c != '{')
+	if (slots_lists(s, place.role) && c != '{')
 		return err_fail_at(
 		    e, ERR_BAD_TENSOR, at, "%s: expected an object that describes a tensor", slots_name(s, place.slot));
 	if (place.role == JSON_ROLE_NAME && c != '"')
@@ -260,7 +263,7 @@ json_slots_shape_end(struct json_slots *s, unsigned slot, uint64_t at, struct er
 static bool
 slots_may_name(const struct json_slots *s, enum datatype datatype)
 {
-	return datatype_is_textual(datatype) || (s->slots == NULL && datatype != DATATYPE_BOOL);
+	return datatype_is_textual(datatype) || (s->list != NULL && datatype != DATATYPE_BOOL);
 }
 
 static int
@@ -278,7 +281,7 @@ slots_unknown_datatype(
 			    datatype_name((enum datatype)i));
 		}
 	return err_fail_at(e, ERR_BAD_TENSOR, at, "datatype of %s: \"%s\" is not supported%s; supported are %s%s",
-	    slots_name(s, slot), quote, s->slots == NULL ? "" : " in JSON", known, suggest_text(&suggest, near));
+	    slots_name(s, slot), quote, s->list != NULL ? "" : " in JSON", known, suggest_text(&suggest, near));
 }
 
 /* The datatype of data that came before it is known at `at`: checks that the values fit the datatype and the limit. */
@@ -346,7 +349,7 @@ json_slots_data_begin(struct json_slots *s, unsigned slot, struct json_array *a,
 		.count_max = s->bytes_left / datatype_size(f->datatype),
 		.bytes_max = s->bytes_max,
 		.memory = s->memory,
-		.non_finite = s->slots == NULL || s->slots[slot].non_finite,
+		.non_finite = s->list != NULL || s->slots[slot].non_finite,
 	};
 
 	if (f->named && slots_check_textual(s, slot, f->datatype, at, e) < 0)
@@ -417,7 +420,7 @@ slots_listed_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e
 int
 json_slots_object_end(struct json_slots *s, unsigned slot, uint64_t at, struct err *e)
 {
-	if (s->slots == NULL)
+	if (s->list != NULL)
 		return slots_listed_end(s, slot, at, e);
 	if (s->found[slot].has_data)
 		return 0;

@@ -39,8 +39,8 @@ struct json_found {
 };
 
 struct json_slots {
-	const struct json_slot *slots; /* NULL: the tensors are listed */
-	const char *list;              /* then: the key of the root's member that lists them */
+	const struct json_slot *slots; /* unless the tensors are listed */
+	const char *list;              /* the key of the root's member that lists the tensors; NULL: they are not */
 	size_t count;
 	size_t capacity; /* of `found` */
 	size_t bytes_max;
@@ -57,12 +57,13 @@ void json_slots_init(
 void json_slots_init_listed(struct json_slots *s, const char *list, size_t bytes_max, struct budget_share *memory);
 void json_slots_fini(struct json_slots *s);
 
-/* The place of a member of the object at `parent`; of an element of the list at `parent`, which is not a LIST. */
+/*
+ * The place of a member of the object at `parent`; of the next element of the list at `parent`. Each element of a LIST
+ * gets a slot. Error: overloaded.
+ */
 struct json_place json_slots_member(const struct json_slots *s, struct json_place parent, const char *key, size_t len);
-struct json_place json_slots_element(struct json_place parent);
-
-/* The next element of the LIST, which gets a slot. Error: overloaded. */
-int json_slots_listed(struct json_slots *s, struct json_place *out, struct err *e) MUST_CHECK;
+int
+json_slots_element(struct json_slots *s, struct json_place parent, struct json_place *out, struct err *e) MUST_CHECK;
 
 /* The place of a document that is a list: the slot with key "", or, if there is none, `root`. */
 struct json_place json_slots_root_list(const struct json_slots *s, struct json_place root);

@@ -113,11 +113,8 @@ scan_value(struct json_scan *s, struct json_input *in, char c, struct err *e)
 	const struct scan_frame *f = scan_top(s);
 
 	if (f != NULL && !f->object) {
-		if (f->place.role == JSON_ROLE_LIST) {
-			if (json_slots_listed(&s->slots, &s->place, e) < 0)
-				return -1;
-		} else
-			s->place = json_slots_element(f->place);
+		if (json_slots_element(&s->slots, f->place, &s->place, e) < 0)
+			return -1;
 	} else if (f == NULL && c == '[')
 		s->place = json_slots_root_list(&s->slots, s->place);
 	if (!json_starts_number(c) && c != '"' && c != '[' && c != '{' && scan_literal(c) == NULL)
