@@ -189,7 +189,7 @@ take_all(struct store *s, struct store_op **ops)
 	bool more;
 
 	pthread_mutex_lock(&s->lock);
-	while (s->first == NULL && s->released == NULL && !s->closing && !windows_call(&s->windows))
+	while (s->first == NULL && s->released == NULL && !s->closing && !windows_are_urgent(&s->windows))
 		if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != 0)
 			break;
 	*ops = s->first;

@@ -44,7 +44,7 @@ windows_init(struct windows *w, const struct store_options *options, struct cach
 /* ---- any thread */
 
 static void
-call_thread(struct windows *w)
+wake_thread(struct windows *w)
 {
 	if (!atomic_load(&w->urgent) && !atomic_exchange(&w->urgent, true))
 		w->wake(w->wake_arg);
@@ -57,7 +57,7 @@ windows_take_bytes(struct windows *w, size_t bytes)
 	const size_t before = atomic_fetch_add(&w->bytes, bytes);
 
 	if (before + bytes > w->bytes_max)
-		call_thread(w);
+		wake_thread(w);
 	if (before == 0 || before + bytes <= 2 * w->bytes_max)
 		return true;
 	windows_leave_out(w, bytes);
@@ -89,7 +89,7 @@ windows_list(struct windows *w, struct window *window, const struct layer_identi
 }
 
 bool
-windows_call(const struct windows *w)
+windows_are_urgent(const struct windows *w)
 {
 	return atomic_load(&w->urgent) && clock_monotonic_us() >= w->not_before_us;
 }

@@ -69,8 +69,8 @@ void windows_list(struct windows *w, struct window *window, const struct layer_i
 
 /* ---- the store's thread */
 
-/* Whether it is called, and should not wait for operations. */
-bool windows_call(const struct windows *w);
+/* Whether a round must begin early, so that the thread must not wait for operations. */
+bool windows_are_urgent(const struct windows *w);
 
 /* When it has to look at the latest. */
 uint64_t windows_wake_us(const struct windows *w);
