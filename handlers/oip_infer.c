@@ -67,7 +67,7 @@ fit(struct request *rq, struct oip *o, struct err *e)
 
 /* The states are known. Without a change to store the call is computed at once. */
 static int
-go(struct request *rq, struct oip *o, struct err *e)
+compute(struct request *rq, struct oip *o, struct err *e)
 {
 	if (fit(rq, o, e) < 0 || oip_expect_answer(rq, o, e) < 0)
 		return -1;
@@ -123,9 +123,14 @@ oip_infer_start(struct request *rq, struct err *e)
 	o->began_us = clock_monotonic_us();
 	if (!o->train)
 		rq->workspace.copies = 1; /* nothing is stored */
-	layers = (struct store_layers){ rq->model, o->names, o->count, o->which, &rq->workspace.memory, o->states };
+	layers = (struct store_layers){ .model = rq->model,
+		.names = o->names,
+		.count = o->count,
+		.which = o->which,
+		.memory = &rq->workspace.memory,
+		.snapshots = o->states };
 	if (store_layers_cached(rq->store, &layers))
-		return end(rq, o, go(rq, o, e));
+		return end(rq, o, compute(rq, o, e));
 	o->bytes_before = rq->workspace.memory.bytes;
 	request_store(rq, STORE_LAYERS_GET);
 	rq->op.layers = layers;
@@ -150,7 +155,7 @@ oip_infer_finish(struct request *rq, struct err *e)
 	if (rq->op.kind == STORE_CHANGE)
 		return end(rq, o, oip_train_go_on(rq, o, e));
 	take_states(rq, o);
-	return end(rq, o, go(rq, o, e));
+	return end(rq, o, compute(rq, o, e));
 }
 
 void

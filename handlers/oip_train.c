@@ -153,9 +153,7 @@ ask(struct request *rq, struct oip *o, struct err *e)
 static int
 repeat(struct oip_layer *l, struct err *e)
 {
-	if (l->infers)
-		return call_infer(&l->call, e);
-	return call_train(&l->call, e) < 0 ? -1 : make_pending(l, e);
+	return train(l, e) < 0 ? -1 : make_pending(l, e);
 }
 
 /*

@@ -271,7 +271,9 @@ cache_get_which(struct cache *c, const char *model, const char *layer, const str
 {
 	const struct snapshot *found = NULL;
 
-	(void)cache_get_all(c, &(struct store_layers){ model, &layer, 1, *which, .snapshots = &found });
+	(void)cache_get_all(c,
+	    &(struct store_layers){
+		.model = model, .names = &layer, .count = 1, .which = *which, .snapshots = &found });
 	return found;
 }
 
