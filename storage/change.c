@@ -37,8 +37,8 @@ name_write(const struct store_change *change, size_t i, struct err *e)
 	const bool model = is_of_model(write);
 
 	if (change->count > 1)
-		err_prepend(e, "write %zu of %zu, %s%s%smodel \"%s\": ", i + 1, change->count, model ? "" : "layer \"",
-		    model ? "" : write->layer, model ? "" : "\" of ", write->model);
+		err_prepend(e, "%s%s%smodel \"%s\": ", model ? "" : "layer \"", model ? "" : write->layer,
+		    model ? "" : "\" of ", write->model);
 	return -1;
 }
 
@@ -105,7 +105,8 @@ find_key(struct batch *b, const struct store_change *change, struct store_write 
 		invert_digest(used.digest);
 	if (memcmp(used.digest, change->key_digest, DIGEST_BYTES) != 0)
 		return err_fail(e, ERR_IDEMPOTENCY_MISMATCH,
-		    "the Idempotency-Key was used on this layer with another body or call");
+		    "the Idempotency-Key was used on this layer with another body or call; a new request needs a new "
+		    "key");
 	write->result.revision = used.revision;
 	write->result.num_batches_tracked = used.num_batches_tracked;
 	write->result.features = w->now.statistics.features;

@@ -182,7 +182,10 @@ class Training(OipTest):
         self.train(inputs, headers=key("k"))
         before = self.states()
         for other in ({**inputs, "b": array(2, 4)}, {"a": inputs["a"]}, {**inputs, "in": array(2, 3, 5)}):
-            self.assertEqual(self.train(other, headers=key("k"), status=422).code, "idempotency_mismatch")
+            answer = self.train(other, headers=key("k"), status=422)
+            self.assertEqual(answer.code, "idempotency_mismatch")
+            self.assertRegex(answer.json["detail"], f'^(layer "a" of model "{self.model}": )?the Idempotency-Key was')
+            self.assertIn("a new request needs a new key", answer.json["detail"])
         answer = self.ask("POST", self.path("a", "train"), {"data": [[1] * 4] * 2}, key("k"), status=422)
         self.assertEqual(answer.code, "idempotency_mismatch")
         self.assertEqual(self.states(), before)
