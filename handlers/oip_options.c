@@ -203,7 +203,7 @@ read_outputs(struct oip *o, struct request *rq, const struct cJSON *list, struct
 	for (const struct cJSON *element = envelope_first(list); element != NULL; element = envelope_next(element)) {
 		if (o->output_count == o->count)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "\"outputs\" has more elements than \"inputs\": each is one of the %zu inputs", o->count);
+			    "\"outputs\" has more elements than \"inputs\"; each must name another input");
 		if (read_output(o, sorted, element, e) < 0)
 			return -1;
 		o->output_count++;
