@@ -224,7 +224,7 @@ array_other(const struct json_array *a, char c)
 		return "a string";
 	if (c != 'n')
 		return "true or false";
-	return a->values.non_finite ? "null" : "null (JSON has no NaN)";
+	return a->values.non_finite ? "null (a value that is missing is written NaN)" : "null (JSON has no NaN)";
 }
 
 /* An unexpected byte. What could begin another JSON value makes a wrong tensor; anything else is not JSON. */

@@ -151,7 +151,7 @@ static const struct oip_invalid oip_invalid[] = {
 	{ ALONE(INPUTS(IN("a", "[1]", "FP32", DATA("[-@NaN]")))), ERR_BAD_JSON, 0, "unexpected 'N' in a number" },
 	{ ALONE(INPUTS(IN("a", "[1]", "FP32", DATA("[NaN@1]")))), ERR_BAD_JSON, 0, "expected ',' or ']'" },
 	{ ALONE(INPUTS(IN("a", "[1]", "FP32", DATA("[-Inf@,1]")))), ERR_BAD_JSON, 0, "the rest of NaN or Infinity" },
-	{ ALONE(INPUTS(IN("a", "[1]", "FP32", DATA("[@nan]")))), ERR_BAD_TENSOR, 0, "expected a number" },
+	{ ALONE(INPUTS(IN("a", "[1]", "FP32", DATA("[@nan]")))), ERR_BAD_TENSOR, 0, "is written NaN" },
 	/* inputs that are not described */
 	{ ALONE("{\"inputs\":@{}}"), ERR_BAD_TENSOR, 0, "\"inputs\" must be a list" },
 	{ ALONE("{\"inputs\":@7}"), ERR_BAD_TENSOR, 0, "\"inputs\" must be a list" },
