@@ -105,13 +105,22 @@ end_document(struct reader *r, struct err *e)
 }
 
 static int
+finish_scan(struct reader *r, struct err *e)
+{
+	if (json_scan_finish(r->document, e) == 0)
+		return 0;
+	if (r->header_bytes > 0 && e->code == ERR_BAD_JSON)
+		err_prepend(e, "by Inference-Header-Content-Length, the JSON has %zu bytes: ", r->header_bytes);
+	return -1;
+}
+
+static int
 end_scan(struct reader *r, struct err *e)
 {
 	bool has_data;
 
 	r->envelope_bytes = json_scan_envelope_bytes(r->document);
-	if (json_scan_finish(r->document, e) < 0 ||
-	    oip_inputs_init(&r->inputs, json_scan_listed_count(r->document), r->memory, e) < 0)
+	if (finish_scan(r, e) < 0 || oip_inputs_init(&r->inputs, json_scan_listed_count(r->document), r->memory, e) < 0)
 		return -1;
 	for (size_t i = 0; i < r->inputs.count; i++) {
 		r->inputs.inputs[i].tensor = json_scan_listed(r->document, i, &has_data);

@@ -32,6 +32,17 @@ scan_expected(struct json_scan *s)
 	return expected[s->state];
 }
 
+/* What a message advises about a byte that begins no token. */
+static const char *
+scan_hint(const struct json_scan *s, char c)
+{
+	if (s->state == SCAN_COMMA)
+		return "";
+	if (s->state != SCAN_DONE)
+		return json_hint(c);
+	return s->slots.list == NULL ? "" : "; binary tensors begin where Inference-Header-Content-Length says";
+}
+
 static int
 scan_unexpected(struct json_scan *s, char c, struct err *e)
 {
@@ -40,7 +51,7 @@ scan_unexpected(struct json_scan *s, char c, struct err *e)
 	if (s->token_at == 0 && c == '\xef')
 		return err_fail_at(e, ERR_BAD_JSON, 0, "a JSON document must not begin with a byte order mark");
 	return err_fail_at(e, ERR_BAD_JSON, s->token_at, "expected %s, not %s%s", scan_expected(s),
-	    excerpt_byte(c, text), s->state == SCAN_DONE || s->state == SCAN_COMMA ? "" : json_hint(c));
+	    excerpt_byte(c, text), scan_hint(s, c));
 }
 
 static void

@@ -142,7 +142,11 @@ static const struct oip_invalid oip_invalid[] = {
 	/* not JSON */
 	{ ALONE("@"), ERR_BAD_JSON, 0, "the document is empty" },
 	{ ALONE("{\"inputs\":[@"), ERR_BAD_JSON, 0, "in the middle of a list" },
-	{ ALONE("{\"inputs\":[]}@x"), ERR_BAD_JSON, 0, "nothing but white space" },
+	{ WITH("{\"inputs\":[@", "]}"), ERR_BAD_JSON, 0,
+	    "by Inference-Header-Content-Length, the JSON has 11 bytes: the document ends in the middle of a list" },
+	{ ALONE("{\"inputs\":[]}@x"), ERR_BAD_JSON, 0,
+	    "nothing but white space after the document, not 'x'; binary tensors begin where "
+	    "Inference-Header-Content-Length says" },
 	{ ALONE("{\"inputs\":[],@\"inputs\":[]}"), ERR_BAD_JSON, 0, "given twice" },
 	{ ALONE(INPUTS(IN("a", "[1]", "FP32", ",@\"name\":\"b\"" DATA("[1]")))), ERR_BAD_JSON, 0, "given twice" },
 	{ ALONE("{\"x\":@NaN}"), ERR_BAD_JSON, 0, "JSON has no NaN" },
