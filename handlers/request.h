@@ -104,7 +104,7 @@ struct request {
 	struct store *store;
 	struct claims *claims;
 	struct sync *sync;
-	struct usage *usage; /* NULL: nothing is counted */
+	struct usage *usage;
 	const char *model;   /* NULL where the path has none */
 	const char *layer;
 	const char *source;

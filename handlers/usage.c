@@ -214,12 +214,9 @@ void
 usage_note(struct usage *u, const char *model, uint64_t version, const struct usage_call *call)
 {
 	const int64_t now_ms = clock_realtime_ms();
-	struct key key;
+	const struct key key = make_key(u, model, version);
 	uint32_t at;
 
-	if (u == NULL)
-		return;
-	key = make_key(u, model, version);
 	pthread_mutex_lock(&u->lock);
 	at = *find_link_locked(u, &key);
 	if (at == NONE)
@@ -234,13 +231,10 @@ usage_note(struct usage *u, const char *model, uint64_t version, const struct us
 void
 usage_get(struct usage *u, const char *model, uint64_t version, struct usage_counts *out)
 {
-	struct key key;
+	const struct key key = make_key(u, model, version);
 	uint32_t at;
 
 	*out = (struct usage_counts){ 0 };
-	if (u == NULL)
-		return;
-	key = make_key(u, model, version);
 	pthread_mutex_lock(&u->lock);
 	at = *find_link_locked(u, &key);
 	if (at != NONE)
@@ -253,8 +247,6 @@ usage_places_used(struct usage *u)
 {
 	size_t used;
 
-	if (u == NULL)
-		return 0;
 	pthread_mutex_lock(&u->lock);
 	used = u->used;
 	pthread_mutex_unlock(&u->lock);
@@ -280,10 +272,6 @@ usage_list(struct usage *u, const char *model, size_t *at, struct usage_entry *o
 {
 	size_t n = 0, end;
 
-	if (u == NULL) {
-		*at = USAGE_END;
-		return 0;
-	}
 	pthread_mutex_lock(&u->lock);
 	for (end = end_of_stride_locked(u, *at); *at < end && n < max; (*at)++) {
 		const struct place *p = &u->places[*at];
@@ -320,12 +308,9 @@ usage_unload(struct usage *u, const char *model, struct err *e)
 void
 usage_load(struct usage *u, const char *model)
 {
-	struct key key;
+	const struct key key = make_key(u, model, MARK);
 	uint32_t *link;
 
-	if (u == NULL)
-		return;
-	key = make_key(u, model, MARK);
 	pthread_mutex_lock(&u->lock);
 	link = find_link_locked(u, &key);
 	if (*link != NONE)
@@ -339,7 +324,7 @@ usage_is_unloaded(struct usage *u, const char *model)
 	struct key key;
 	bool unloaded;
 
-	if (u == NULL || atomic_load_explicit(&u->marks, memory_order_acquire) == 0)
+	if (atomic_load_explicit(&u->marks, memory_order_acquire) == 0)
 		return false;
 	key = make_key(u, model, MARK);
 	pthread_mutex_lock(&u->lock);
@@ -361,7 +346,7 @@ void
 usage_forget(struct usage *u, const char *model)
 {
 	size_t at = 0, end;
-	bool more = u != NULL;
+	bool more = true;
 
 	while (more) {
 		pthread_mutex_lock(&u->lock);

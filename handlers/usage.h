@@ -8,7 +8,6 @@
  * used least recently are forgotten. Marks of unloaded models are never forgotten: at most half of the table are marks.
  *
  * Thread-safe, except usage_new and usage_free. No function waits: the lock is held for some microseconds at most.
- * Where there is no table (NULL), nothing is noted and no model is unloaded.
  */
 #pragma once
 
@@ -72,7 +71,7 @@ size_t usage_places_used(struct usage *u);
 #define USAGE_END SIZE_MAX
 size_t usage_list(struct usage *u, const char *model, size_t *at, struct usage_entry *out, size_t max);
 
-/* Unloads a model (`u` is not NULL), or loads it again; either may be repeated. Error: overloaded: too many are. */
+/* Unloads a model, or loads it again; either may be repeated. Error: overloaded: too many are. */
 int usage_unload(struct usage *u, const char *model, struct err *e) MUST_CHECK;
 void usage_load(struct usage *u, const char *model);
 

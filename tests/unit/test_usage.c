@@ -243,23 +243,6 @@ START_TEST(a_deleted_model_leaves_nothing)
 }
 END_TEST
 
-START_TEST(without_a_table_nothing_is_noted)
-{
-	struct usage_entry found[1];
-	struct err e = { 0 };
-
-	usage_note(NULL, "m", 0, &good);
-	ck_assert_uint_eq(succeeded(NULL, "m"), 0);
-	ck_assert_uint_eq(list(NULL, NULL, found, 1), 0);
-	ck_assert(!usage_is_unloaded(NULL, "m"));
-	ck_assert_uint_eq(usage_places_used(NULL), 0);
-	ck_assert_int_eq(usage_check_loaded(NULL, "m", &e), 0);
-	usage_load(NULL, "m");
-	usage_forget(NULL, "m");
-	usage_free(NULL);
-}
-END_TEST
-
 enum { THREADS = 4, ROUNDS = 20000 };
 
 /* Notes calls of models that all threads use, and of its own; unloads and lists at the same time. */
@@ -330,7 +313,6 @@ unit_suite(void)
 	tcase_add_test(all, models_are_unloaded_and_loaded);
 	tcase_add_test(all, marks_are_bounded_and_not_forgotten);
 	tcase_add_test(all, a_deleted_model_leaves_nothing);
-	tcase_add_test(all, without_a_table_nothing_is_noted);
 	tcase_add_test(all, threads_lose_no_call);
 	suite_add_tcase(suite, all);
 	return suite;
