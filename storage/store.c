@@ -321,7 +321,9 @@ save_windows(struct store *s)
 	while (s->windows.round_left > 0 && run_writes(s, NULL, 0))
 		;
 	if (s->windows.count > 0)
-		log_event(LOG_ERROR, "windows of inference could not be saved: what came last is lost", NULL, 0);
+		log_event(LOG_ERROR,
+		    "windows of inference could not be saved: the values that came since the last save are lost", NULL,
+		    0);
 }
 
 static void

@@ -143,9 +143,9 @@ merge_aside_locked(struct window *w, const struct layer_identity *identity)
 }
 
 /*
- * Unlocks, and sees to what was put aside meanwhile: who put it aside found the lock taken, and has gone. The exchange
- * of NULL for NULL, unlike a load, comes before or after putting aside for all threads: who puts aside after it finds
- * the lock open.
+ * Unlocks, and merges what was put aside meanwhile by threads that found the lock taken and do not come back.
+ * Exchanging NULL for NULL, unlike a load, has one order with put_aside for all threads: a thread that puts aside after
+ * it finds the lock open.
  */
 static void
 unlock(struct window *w, const struct layer_identity *identity)

@@ -3,9 +3,10 @@
  * What came to a layer's window since it was saved: part of the layer's identity, so that adding to it looks nothing
  * up.
  *
- * Who adds tries the lock. If it is taken, a copy is put aside, which the one that has the lock merges, or whoever has
- * it next: nobody waits but the store's thread. With its first values a window gets into the list of those that are not
- * saved (storage/windows.h), and with it a reference to the identity: while there are values, the identity stays.
+ * A thread that adds only tries the lock. If it is taken, the thread puts a copy aside, and the thread that has the
+ * lock, or has it next, merges the copy. Only the store's thread waits for the lock. With its first values a window
+ * gets into the list of those that are not saved (storage/windows.h), which holds a reference to the identity. So the
+ * identity lives while there are values.
  */
 #pragma once
 
@@ -42,7 +43,7 @@ struct window {
 };
 
 void window_init(struct window *w, struct windows *windows);
-/* The identity goes: nobody adds any more. */
+/* Once no thread adds any more: with the identity. */
 void window_fini(struct window *w);
 
 /* See store_window_add. */
@@ -55,8 +56,8 @@ struct window_part *window_take(struct window *w);
 void window_put_back(struct window *w, struct window_part *part);
 
 /*
- * If nothing came it is listed no longer, and the caller gives the reference back: true. The caller has taken it out of
- * its list, because it may be listed anew at once.
+ * The caller has taken the window out of the list. True: nothing came meanwhile, and the caller gives the list's
+ * reference back; another thread may list the window anew at once. False: it has values, and the caller lists it again.
  */
 bool window_leave(struct window *w);
 

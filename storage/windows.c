@@ -22,7 +22,7 @@
 /* Where the interval is shorter, an idle store still looks no more often. */
 #define LOOK_LEAST_US ((uint64_t)100000)
 
-/* After a failure. */
+/* After a failure, the next try is no earlier. */
 #define REST_LEAST_US ((uint64_t)1000000)
 
 void
@@ -251,8 +251,8 @@ end_round(struct windows *w)
 		w->not_before_us = now + w->round_bytes / EARLY_BYTES_PER_US;
 	w->round_bytes = 0;
 	if (left_out > 0)
-		log_event(
-		    LOG_WARN, "memory lacked for the windows of inference: calls were left out of them", fields, 1);
+		log_event(LOG_WARN, "not enough memory for windows of inference: they lack the values of some calls",
+		    fields, 1);
 }
 
 bool
@@ -350,7 +350,7 @@ windows_clear(struct windows *w, int64_t layer_id)
 	windows_of_layer(w, layer_id, clear, w);
 }
 
-/* Looks at every window: what needs it is rare. */
+/* Looks at every window, because switches are rare. */
 void
 windows_clear_model(struct windows *w, const char *model)
 {
