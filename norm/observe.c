@@ -81,28 +81,32 @@ observe_part(const struct norm_pass *p, struct norm_part part)
 	return finite;
 }
 
-/* One of the two sums of feature `f` over all bands. */
-static double
-total(const struct norm_pass *p, size_t f)
+/* Adds up the sums of all bands in those of the first. */
+static void
+join_bands(const struct norm_pass *p)
 {
-	struct sum s = { 0, 0 };
+	const size_t bands = bands_of(p->view), n = 2 * p->view.feature;
 
-	for (size_t i = 0; i < bands_of(p->view); i++)
-		sum_add(&s, p->scratch[2 * i * p->view.feature + f]);
-	return sum_total(s);
+	for (size_t f = 0; f < n && bands > 1; f++) {
+		struct sum s = { 0, 0 };
+
+		for (size_t i = 0; i < bands; i++)
+			sum_add(&s, p->scratch[i * n + f]);
+		p->scratch[f] = sum_total(s);
+	}
 }
 
-/* Equation 2. */
+/* Equation 25. */
 static void
 observe_end(const struct norm_pass *p)
 {
-	const double share = 1 / (double)p->count;
+	const double share = 1 / (double)p->count, *sum = p->scratch, *square = sum + p->view.feature;
 
+	join_bands(p);
 	for (size_t f = 0; f < p->view.feature; f++) {
-		const double d = total(p, f), squares = total(p, p->view.feature + f);
-		const double var = (squares - d * (d * share)) * share;
+		const double offset = sum[f] * share, var = (square[f] - sum[f] * offset) * share;
 
-		p->mean[f] += d * share;
+		p->mean[f] += offset;
 		p->var[f] = var < 0 ? 0 : var;
 	}
 }
