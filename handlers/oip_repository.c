@@ -118,16 +118,30 @@ read_parameters(void *arg, const struct cJSON *object, struct err *e)
 	    option_get_member(object, &dependents_input, &ignored, e);
 }
 
+/* Kept between the steps of a request. */
+struct loading {
+	uint64_t deleted; /* as usage_deleted said before the store was asked for the model */
+};
+
+static int
+ask_model(struct request *rq, struct loading *l, struct err *e)
+{
+	l->deleted = usage_deleted(rq->usage);
+	return oip_version_ask(rq, e);
+}
+
 /* Checks the body, and asks whether the model exists. */
 int
 oip_repository_post(struct request *rq, struct err *e)
 {
+	struct loading *l = workspace_alloc(&rq->workspace, sizeof(*l), e);
 	struct option o;
 
-	if (option_find(rq, &parameters_input, &o, e) < 0 ||
+	rq->scratch = l;
+	if (l == NULL || option_find(rq, &parameters_input, &o, e) < 0 ||
 	    (option_given(&o) && option_read_object(&parameters_input, &o, read_parameters, NULL, e) < 0))
 		return -1;
-	return oip_version_ask(rq, e);
+	return ask_model(rq, l, e);
 }
 
 static int
@@ -135,7 +149,6 @@ answer(struct request *rq, const char *done)
 {
 	struct buf *b = &rq->reply.text;
 
-	(void)oip_version_take(rq);
 	buf_text(b, "{\"name\":");
 	quote_json(b, rq->model);
 	buf_printf(b, ",\"%s\":true}", done);
@@ -146,12 +159,20 @@ int
 oip_load_finish(struct request *rq, struct err *e)
 {
 	(void)e;
+	(void)oip_version_take(rq);
 	usage_load(rq->usage, rq->model);
 	return answer(rq, "load");
 }
 
+/* Where a model was deleted meanwhile, the store is asked again. */
 int
 oip_unload_finish(struct request *rq, struct err *e)
 {
-	return usage_unload(rq->usage, rq->model, e) < 0 ? -1 : answer(rq, "unload");
+	struct loading *l = rq->scratch;
+	bool stale;
+
+	(void)oip_version_take(rq);
+	if (usage_unload(rq->usage, rq->model, l->deleted, &stale, e) < 0)
+		return -1;
+	return stale ? ask_model(rq, l, e) : answer(rq, "unload");
 }

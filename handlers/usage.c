@@ -41,6 +41,7 @@ struct usage {
 	uint32_t used; /* the places from here on were never used */
 	uint32_t free;
 	uint32_t newest, oldest;
+	uint64_t deleted; /* models */
 	struct place places[];
 };
 
@@ -285,21 +286,33 @@ usage_list(struct usage *u, const char *model, size_t *at, struct usage_entry *o
 	return n;
 }
 
+uint64_t
+usage_deleted(struct usage *u)
+{
+	uint64_t deleted;
+
+	pthread_mutex_lock(&u->lock);
+	deleted = u->deleted;
+	pthread_mutex_unlock(&u->lock);
+	return deleted;
+}
+
 int
-usage_unload(struct usage *u, const char *model, struct err *e)
+usage_unload(struct usage *u, const char *model, uint64_t deleted, bool *stale, struct err *e)
 {
 	const struct key key = make_key(u, model, MARK);
 	bool unloaded, has_room;
 
 	pthread_mutex_lock(&u->lock);
+	*stale = u->deleted != deleted;
 	unloaded = *find_link_locked(u, &key) != NONE;
 	has_room = atomic_load_explicit(&u->marks, memory_order_relaxed) < u->place_count / 2;
-	if (!unloaded && has_room) {
+	if (!*stale && !unloaded && has_room) {
 		(void)add_locked(u, &key);
 		atomic_fetch_add_explicit(&u->marks, 1, memory_order_release);
 	}
 	pthread_mutex_unlock(&u->lock);
-	if (unloaded || has_room)
+	if (*stale || unloaded || has_room)
 		return 0;
 	return err_fail(e, ERR_OVERLOADED,
 	    "%" PRIu32 " models are unloaded, which is the most: load some of them first", u->place_count / 2);
@@ -350,6 +363,7 @@ usage_forget(struct usage *u, const char *model)
 
 	while (more) {
 		pthread_mutex_lock(&u->lock);
+		u->deleted += at == 0;
 		for (end = end_of_stride_locked(u, at); at < end; at++)
 			if (is_taken(&u->places[at], model))
 				remove_place_locked(u, &u->places[at]);

@@ -71,8 +71,15 @@ size_t usage_places_used(struct usage *u);
 #define USAGE_END SIZE_MAX
 size_t usage_list(struct usage *u, const char *model, size_t *at, struct usage_entry *out, size_t max);
 
-/* Unloads a model, or loads it again; either may be repeated. Error: overloaded: too many are. */
-int usage_unload(struct usage *u, const char *model, struct err *e) MUST_CHECK;
+/*
+ * Unloads a model, which existed after usage_deleted had said `deleted`. If models were deleted since, it does nothing,
+ * and *stale is true: the model may be one of them, and its mark would be that of a later model of its name. May be
+ * repeated. Error: overloaded: too many are unloaded.
+ */
+uint64_t usage_deleted(struct usage *u);
+int usage_unload(struct usage *u, const char *model, uint64_t deleted, bool *stale, struct err *e) MUST_CHECK;
+
+/* Loads a model again; may be repeated. */
 void usage_load(struct usage *u, const char *model);
 
 bool usage_is_unloaded(struct usage *u, const char *model);

@@ -25,6 +25,17 @@ make(size_t places)
 	return u;
 }
 
+/* Unloads a model that is known to exist now. */
+static int
+unload(struct usage *u, const char *model, struct err *e)
+{
+	bool stale;
+	const int result = usage_unload(u, model, usage_deleted(u), &stale, e);
+
+	ck_assert(!stale);
+	return result;
+}
+
 /* How many calls of live states of the model have succeeded. */
 static uint64_t
 succeeded(struct usage *u, const char *model)
@@ -173,8 +184,8 @@ START_TEST(models_are_unloaded_and_loaded)
 	ck_assert_int_eq(usage_check_loaded(u, "m", &e), 0);
 	usage_load(u, "m");
 	usage_note(u, "m", 0, &good);
-	ck_assert_int_eq(usage_unload(u, "m", &e), 0);
-	ck_assert_int_eq(usage_unload(u, "m", &e), 0);
+	ck_assert_int_eq(unload(u, "m", &e), 0);
+	ck_assert_int_eq(unload(u, "m", &e), 0);
 	ck_assert(usage_is_unloaded(u, "m"));
 	ck_assert(!usage_is_unloaded(u, "n"));
 	ck_assert_int_eq(usage_check_loaded(u, "m", &e), -1);
@@ -196,12 +207,12 @@ START_TEST(marks_are_bounded_and_not_forgotten)
 	struct err e = { 0 };
 	char name[16];
 
-	ck_assert_int_eq(usage_unload(u, "a", &e), 0);
-	ck_assert_int_eq(usage_unload(u, "b", &e), 0);
-	ck_assert_int_eq(usage_unload(u, "c", &e), -1);
+	ck_assert_int_eq(unload(u, "a", &e), 0);
+	ck_assert_int_eq(unload(u, "b", &e), 0);
+	ck_assert_int_eq(unload(u, "c", &e), -1);
 	ck_assert_int_eq(e.code, ERR_OVERLOADED);
 	ck_assert(!usage_is_unloaded(u, "c"));
-	ck_assert_int_eq(usage_unload(u, "a", &e), 0);
+	ck_assert_int_eq(unload(u, "a", &e), 0);
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(name, sizeof(name), "m%u", i);
 		usage_note(u, name, 0, &good);
@@ -210,7 +221,7 @@ START_TEST(marks_are_bounded_and_not_forgotten)
 	ck_assert(usage_is_unloaded(u, "b"));
 	ck_assert_uint_eq(succeeded(u, "m98") + succeeded(u, "m99"), 2);
 	usage_load(u, "b");
-	ck_assert_int_eq(usage_unload(u, "c", &e), 0);
+	ck_assert_int_eq(unload(u, "c", &e), 0);
 	ck_assert(usage_is_unloaded(u, "c"));
 	usage_free(u);
 }
@@ -226,8 +237,8 @@ START_TEST(a_deleted_model_leaves_nothing)
 		usage_note(u, "gone", i, &good);
 		usage_note(u, "stays", i, &good);
 	}
-	ck_assert_int_eq(usage_unload(u, "gone", &e), 0);
-	ck_assert_int_eq(usage_unload(u, "stays", &e), 0);
+	ck_assert_int_eq(unload(u, "gone", &e), 0);
+	ck_assert_int_eq(unload(u, "stays", &e), 0);
 	usage_forget(u, "gone");
 	usage_forget(u, "never");
 	ck_assert(!usage_is_unloaded(u, "gone"));
@@ -239,6 +250,25 @@ START_TEST(a_deleted_model_leaves_nothing)
 		usage_note(u, "new", i, &good);
 	ck_assert_uint_eq(list(u, "new", found, 1000), 599);
 	ck_assert_uint_eq(list(u, "stays", found, 1000), 400);
+	usage_free(u);
+}
+END_TEST
+
+/* A model may be deleted between the answer that it exists and its mark, which a later model would inherit. */
+START_TEST(an_unload_that_a_deletion_overtakes_does_nothing)
+{
+	struct usage *u = make(8);
+	struct err e = { 0 };
+	const uint64_t deleted = usage_deleted(u);
+	bool stale;
+
+	usage_forget(u, "other");
+	ck_assert_int_eq(usage_unload(u, "m", deleted, &stale, &e), 0);
+	ck_assert(stale);
+	ck_assert(!usage_is_unloaded(u, "m"));
+	ck_assert_int_eq(usage_unload(u, "m", usage_deleted(u), &stale, &e), 0);
+	ck_assert(!stale);
+	ck_assert(usage_is_unloaded(u, "m"));
 	usage_free(u);
 }
 END_TEST
@@ -262,7 +292,7 @@ use(void *arg)
 		usage_note(u, "shared", i % 2, &good);
 		usage_note(u, name, i % 20, &bad);
 		if (i % 100 == 0) {
-			ck_assert_int_eq(usage_unload(u, name, &e), 0);
+			ck_assert_int_eq(unload(u, name, &e), 0);
 			ck_assert(usage_is_unloaded(u, name));
 			at = at == USAGE_END ? 0 : at;
 			ck_assert_uint_le(usage_list(u, NULL, &at, found, 32), 32);
@@ -313,6 +343,7 @@ unit_suite(void)
 	tcase_add_test(all, models_are_unloaded_and_loaded);
 	tcase_add_test(all, marks_are_bounded_and_not_forgotten);
 	tcase_add_test(all, a_deleted_model_leaves_nothing);
+	tcase_add_test(all, an_unload_that_a_deletion_overtakes_does_nothing);
 	tcase_add_test(all, threads_lose_no_call);
 	suite_add_tcase(suite, all);
 	return suite;
