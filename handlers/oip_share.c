@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The layers of one call, shared among threads. Neighbours of about equally many values together go to a share, which
- * any idle thread may take, and which has a workspace of its own. A very large input is none of a share: the passes
+ * any idle thread may take, and which has a workspace of its own. A very large input belongs to no share: the passes
  * over its values are cut into parts themselves (layer/pass_run.h), by the thread that has the request.
  */
 #include "handlers/oip_infer.h"

@@ -87,9 +87,9 @@ struct used_version {
 
 /* A layer's window as it is stored. */
 struct window_row {
-	int64_t serving; /* the id of the model's latest switch of what serves; 0: there was none */
-	int64_t since_s; /* when the window began; 0: there was no switch, and no values came yet */
-	uint64_t count;  /* 0: it is empty, also because it is from before that switch */
+	int64_t switch_id; /* of the model's latest switch of what serves; 0: there was none */
+	int64_t since_s;   /* when the window began; 0: there was no switch, and no values came yet */
+	uint64_t count;    /* 0: it is empty, also because it is from before that switch */
 	size_t features;
 	double *mean, *var; /* malloc'ed, or NULL */
 };

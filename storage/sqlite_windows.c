@@ -6,7 +6,7 @@
 #include "storage/sqlite_backend.h"
 
 /* The columns of LOAD_WINDOW. */
-enum { SERVING, SERVING_TIME, SINCE, COUNT, MEAN, VAR };
+enum { SWITCH, SWITCH_TIME, SINCE, COUNT, MEAN, VAR };
 
 /* A row whose lists do not fit counts as empty: `normd check` tells of it. */
 static int
@@ -16,8 +16,8 @@ read_row(sqlite3_stmt *stmt, struct window_row *out, struct err *e)
 	const int64_t count = sqlite3_column_int64(stmt, COUNT);
 	size_t vars;
 
-	out->serving = sqlite3_column_int64(stmt, SERVING);
-	out->since_s = sqlite3_column_int64(stmt, there ? SINCE : SERVING_TIME);
+	out->switch_id = sqlite3_column_int64(stmt, SWITCH);
+	out->since_s = sqlite3_column_int64(stmt, there ? SINCE : SWITCH_TIME);
 	if (count <= 0)
 		return 0;
 	if (statement_column_doubles(stmt, MEAN, &out->mean, &out->features, e) < 0 ||
@@ -53,7 +53,7 @@ sqlite_save_window(struct backend *b, int64_t layer_id, const struct window_row 
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_SAVE_WINDOW);
 
 	sqlite3_bind_int64(stmt, 1, layer_id);
-	sqlite3_bind_int64(stmt, 2, row->serving);
+	sqlite3_bind_int64(stmt, 2, row->switch_id);
 	sqlite3_bind_int64(stmt, 3, row->since_s);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)moments->count);
 	if (statement_bind_doubles(stmt, 5, moments->mean, features, e) < 0 ||
