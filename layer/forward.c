@@ -116,6 +116,18 @@ counted(const struct call *c)
 	return padding->keep != NULL ? padding->start[padding->samples] : norm_view_count(c->pieces.view);
 }
 
+/* A single sample, of one value of each channel: these are the means. `room`: 2 doubles for each channel, zeroed. */
+static int
+observe_values(struct call *c, const struct piece *p, const struct moments *m, double *room, struct err *e)
+{
+	const size_t features = p->view.feature;
+
+	norm_widen(p->real, p->values, features, room);
+	if (normalize_finite(room, features))
+		c->observed = (struct moments){ 1, room, room + features };
+	return forward_by_moments(c, p, m, c->parameters, e);
+}
+
 int
 forward_observe(struct call *c, const struct piece *p, const struct moments *m, struct err *e)
 {
@@ -126,6 +138,8 @@ forward_observe(struct call *c, const struct piece *p, const struct moments *m, 
 
 	if (workspace_doubles(c->workspace, 2 * features + norm_observe.scratch(p->view), &pass.mean, &lacking) < 0)
 		return forward_by_moments(c, p, m, c->parameters, e);
+	if (c->pieces.padding.keep == NULL && norm_view_count(p->view) == 1)
+		return observe_values(c, p, m, pass.mean, e);
 	pass.var = pass.mean + features;
 	pass.scratch = pass.var + features;
 	pass.count = counted(c);

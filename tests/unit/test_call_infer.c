@@ -118,6 +118,33 @@ START_TEST(infer_observes_instances)
 }
 END_TEST
 
+/* A single sample: each channel's value, unless one of them is not finite. The output has the same bits. */
+START_TEST(infer_observes_a_single_sample)
+{
+	static const double others[] = { 7, NAN, INFINITY };
+	const double var[C] = { 0 };
+	double sample[C], unobserved[C];
+	struct fixture f;
+
+	for (int asked = 0; asked < 2; asked++) {
+		begin_layer(&f, BY_RUNNING);
+		f.tensor.shape[0] = 1;
+		f.tensor.count = C;
+		f.x[1] = others[_i];
+		memcpy(sample, f.x, sizeof(sample));
+		f.call.observe = asked;
+		f.call.non_finite_ok = true;
+		ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
+		ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
+		check_observed(&f.call, asked && isfinite(sample[1]), sample, var);
+		if (asked)
+			ck_assert_mem_eq(f.x, unobserved, sizeof(unobserved));
+		memcpy(unobserved, f.x, sizeof(unobserved));
+		end(&f);
+	}
+}
+END_TEST
+
 /* By the tensor's own statistics there is nothing to compare with. */
 START_TEST(infer_observes_nothing_where_nothing_is_tracked)
 {
@@ -201,6 +228,7 @@ unit_suite(void)
 	tcase_add_test(c, overflow_passes_where_it_may);
 	tcase_add_test(c, infer_observes_the_tensor);
 	tcase_add_test(c, infer_observes_instances);
+	tcase_add_loop_test(c, infer_observes_a_single_sample, 0, 3);
 	tcase_add_loop_test(c, infer_observes_nothing_where_nothing_is_tracked, BY_BATCH, LAYERS);
 	tcase_add_test(c, infer_observes_no_padding);
 	tcase_add_loop_test(c, infer_observes_finite_tensors_alone, 0, 4);
