@@ -90,7 +90,8 @@ input_read(const struct oip_input *in, const struct cJSON *parameters, bool foll
 		return err_fail(e, ERR_BAD_TENSOR, "the input \"%s\": \"parameters\" must be an object, not %s",
 		    input_shown(in, quote), envelope_shown(parameters, shown));
 	for (const struct cJSON *p = envelope_first(parameters); p != NULL; p = envelope_next(p))
-		if (strncmp(envelope_key(p), SHARED_MEMORY, strlen(SHARED_MEMORY)) == 0)
+		if (strncmp(envelope_key(p), SHARED_MEMORY, strlen(SHARED_MEMORY)) == 0 &&
+		    envelope_type(p) != ENVELOPE_NULL)
 			return err_fail(e, ERR_BAD_PARAMETER,
 			    "the input \"%s\": shared memory is not supported; send the values",
 			    input_shown(in, quote));

@@ -35,15 +35,22 @@ static const struct input ignored[] = {
 	{ "sequence_end", INPUT_TEXT, .places = INPUT_BODY },
 	{ "content_type", INPUT_TEXT, .places = INPUT_BODY },
 };
+
+/* Parts of the protocol that normd does not have. They may be null; otherwise a message says that it has none. */
+static const struct input unsupported[] = {
+	{ "classification", INPUT_TEXT, .places = INPUT_BODY },
+	{ "shared_memory_region", INPUT_TEXT, .places = INPUT_BODY },
+	{ "shared_memory_offset", INPUT_TEXT, .places = INPUT_BODY },
+	{ "shared_memory_byte_size", INPUT_TEXT, .places = INPUT_BODY },
+};
+
+#define UNSUPPORTED &unsupported[0], &unsupported[1], &unsupported[2], &unsupported[3]
+
 static const struct input *const parameters[] = { &mode_input, &binary_default_input, &ignored[0], &ignored[1],
-	&ignored[2], &ignored[3], &ignored[4], &ignored[5], NULL };
+	&ignored[2], &ignored[3], &ignored[4], &ignored[5], UNSUPPORTED, NULL };
 
 static const struct input binary_input = { "binary_data", INPUT_BOOL, INPUT_BODY, .parent = "outputs[].parameters" };
-static const struct input *const output_parameters[] = { &binary_input, &ignored[5], NULL };
-
-/* Parts of the protocol that normd does not have, so that the message says that, and not that the name is wrong. */
-static const char *const unsupported[] = { "classification", "shared_memory_region", "shared_memory_offset",
-	"shared_memory_byte_size" };
+static const struct input *const output_parameters[] = { &binary_input, &ignored[5], UNSUPPORTED, NULL };
 
 static int
 check_parameters(const struct cJSON *object, const struct input *const *known, const char *of, struct err *e)
@@ -54,11 +61,11 @@ check_parameters(const struct cJSON *object, const struct input *const *known, c
 		return err_fail(e, ERR_BAD_PARAMETER, "the parameters of %s must be an object, not %s", of,
 		    envelope_type_name(type));
 	for (size_t i = 0; i < sizeof(unsupported) / sizeof(unsupported[0]); i++)
-		if (envelope_get(object, unsupported[i]) != NULL)
+		if (envelope_get(object, unsupported[i].name) != NULL)
 			return err_fail(e, ERR_BAD_PARAMETER,
 			    "the parameter \"%s\" of %s is not supported; tensors are sent and answered in JSON, or "
 			    "in binary by the binary tensor extension",
-			    unsupported[i], of);
+			    unsupported[i].name, of);
 	return inputs_check_members(object, known, "\"" PARAMETERS "\"", e);
 }
 

@@ -89,11 +89,20 @@ oip_index_post_finish(struct request *rq, struct err *e)
 static const struct input parameters_input = { "parameters", INPUT_OBJECT, .places = INPUT_BODY };
 static const struct input dependents_input = { "unload_dependents", INPUT_BOOL, .places = INPUT_BODY,
 	.parent = "parameters" };
-static const struct input *const parameters[] = { &dependents_input, NULL };
+static const struct input config_input = { "config", INPUT_TEXT, .places = INPUT_BODY };
+static const struct input *const parameters[] = { &dependents_input, &config_input, NULL };
 
 const struct input *const oip_repository_inputs[] = { &parameters_input, NULL };
 
 /* A model's configuration is its layers' definitions, which only PUT of a layer sets. */
+static bool
+is_config(const struct cJSON *member)
+{
+	const char *name = envelope_key(member);
+
+	return strcmp(name, config_input.name) == 0 || strncmp(name, "file:", 5) == 0;
+}
+
 static int
 refuse_config(const char *name, struct err *e)
 {
@@ -111,7 +120,7 @@ read_parameters(void *arg, const struct cJSON *object, struct err *e)
 	if (envelope_type(object) != ENVELOPE_OBJECT)
 		return option_refuse(&parameters_input, &(struct option){ .member = object }, "an object", e);
 	for (const struct cJSON *m = envelope_first(object); m != NULL; m = envelope_next(m))
-		if (strcmp(envelope_key(m), "config") == 0 || strncmp(envelope_key(m), "file:", 5) == 0)
+		if (is_config(m) && envelope_type(m) != ENVELOPE_NULL)
 			return refuse_config(envelope_key(m), e);
 	return inputs_check_members(object, parameters, "\"parameters\"", e) < 0 ?
 	    -1 :

@@ -108,7 +108,8 @@ class Inference(OipTest):
         self.assertNotIn(HEADER.lower(), answer.headers)
         self.assertNotIn("id", self.infer({"a": array(1, 4)}, binary=False).json)
         nested = {"inputs": [{"name": "a", "shape": [1, 4], "datatype": "FP32", "data": [[1, 2, 3, 4]]}], "id": None,
-                  "outputs": [], "parameters": None, "unknown": 1}
+                  "outputs": [{"name": "a", "parameters": {"classification": None, "binary_data": None}}],
+                  "parameters": {"mode": None, "shared_memory_region": None}, "unknown": 1}
         answer = self.ask("POST", f"/v2/models/{self.model}/infer/?a=b", nested)
         self.assertEqual(answer.json["outputs"][0]["data"], [one.json["data"]])
 

@@ -282,7 +282,8 @@ class Repository(ClientTest):
         """As the clients send both: with parameters, and under any type."""
         self.put_layer()
         for type in (None, BYTES):
-            for body in (None, {}, {"parameters": {"unload_dependents": False}}, {"parameters": None}):
+            for body in (None, {}, {"parameters": {"unload_dependents": False, "config": None}},
+                         {"parameters": None}):
                 self.post("unload", body, type)
                 self.assertFalse(self.is_ready())
                 self.assertEqual(self.index()[self.model],
@@ -322,7 +323,7 @@ class Repository(ClientTest):
             self.refused("no_such_model", 404, "POST", f"/v2/repository/models/none/{verb}", {})
             self.refused("bad_name", 400, "POST", f"/v2/repository/models/-/{verb}", {})
         self.post("unload")
-        for config in ('{"max_batch_size":"16"}', '"parameters": {', "", None):
+        for config in ('{"max_batch_size":"16"}', '"parameters": {', "", {}):
             refused = self.refused("bad_parameter", 400, "POST", load, {"parameters": {"config": config}})
             self.assertIn("failed to load", refused.json["detail"])
         refused = self.refused("bad_parameter", 400, "POST", load, {"parameters": {"file:1/model.onnx": "AAAA"}})

@@ -105,7 +105,8 @@ static const struct oip_valid oip_valid[] = {
 	{ WITH(INPUTS(IN("a", "[1]", "FP32", DATA("[5]"))), ""), "a=FP32[1]flat:5" },
 	{ WITH(INPUTS(IN("a", "[1]", "FP32", ",\"data\":null" SIZE(4))), "\0\0\x80\x3f"), "a=FP32[1]binary:1" },
 	{ ALONE(INPUTS(IN("a", "[1]", "FP32", ",\"parameters\":null" DATA("[5]")))), "a=FP32[1]flat:5" },
-	{ ALONE(INPUTS(IN("a", "[1]", "FP32", ",\"parameters\":{\"binary_data_size\":null}" DATA("[5]")))),
+	{ ALONE(INPUTS(IN("a", "[1]", "FP32",
+	      ",\"parameters\":{\"binary_data_size\":null,\"shared_memory_region\":null}" DATA("[5]")))),
 	    "a=FP32[1]flat:5" },
 	/* other spellings of the members that the decoder's short way reads */
 	{ WITH("{\"inputs\":[{\"name\":\"a\",\"shape\":[ 1 , 2.0 "
