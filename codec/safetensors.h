@@ -87,12 +87,12 @@ int safetensors_find(const struct safetensors *s, const char *name, size_t len, 
  * The next pair of the metadata, in the header's order. *cursor is 0 for the first, and moves. False: there are no
  * more.
  */
-bool safetensors_metadata_next(
-    const struct safetensors *s, size_t *cursor, struct text_span *key, struct text_span *value);
+bool
+safetensors_metadata_next(const struct safetensors *s, size_t *cursor, struct text_span *key, struct text_span *value);
 
 /* Finds the metadata's text of this key, in logarithmic time. -1: there is none. */
-int safetensors_metadata_find(
-    const struct safetensors *s, const char *key, size_t len, struct text_span *value) MUST_CHECK;
+int
+safetensors_metadata_find(const struct safetensors *s, const char *key, size_t len, struct text_span *value) MUST_CHECK;
 
 /*
  * Keeps the values of tensor `i`, which is not kept yet, before the first byte of data is fed. `values` has room for

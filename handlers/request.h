@@ -105,7 +105,7 @@ struct request {
 	struct claims *claims;
 	struct sync *sync;
 	struct usage *usage;
-	const char *model;   /* NULL where the path has none */
+	const char *model; /* NULL where the path has none */
 	const char *layer;
 	const char *source;
 	const char *version; /* a version's number or an alias */

@@ -26,12 +26,12 @@ struct working {
 	bool window_reset;    /* its window begins anew */
 	bool stale;           /* the database has changed the layer by itself: `base` is not what will be committed */
 	struct working *kept; /* as it was before the change at hand, which may go back; NULL: not touched by it */
-	struct working *next_kept;           /* the next that the change has touched */
+	struct working *next_kept;            /* the next that the change has touched */
 	const struct store_change *raised_by; /* the last change that raised the layer's revision */
 	const struct store_change *keyed_by;  /* the last one that stored its key with the layer */
-	const struct snapshot *next_layer;   /* the snapshot to save and publish, once batch_save has made it */
-	struct working *chain;               /* the next of its bucket */
-	struct working *next;                /* in order of first use */
+	const struct snapshot *next_layer;    /* the snapshot to save and publish, once batch_save has made it */
+	struct working *chain;                /* the next of its bucket */
+	struct working *next;                 /* in order of first use */
 };
 
 /* What a name of a model stands for once the batch is committed (cache.h). */
