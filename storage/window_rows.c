@@ -155,7 +155,7 @@ window_rows_read(const struct committed *c, const struct snapshot *state, struct
 	budget_give(memory, ROW_LISTS * bytes);
 	out->bytes = LISTS * bytes;
 	windows_of_layer(c->windows, state->identity->id, look, &r);
-	out->since_s = r.since_s;
+	out->since_s = row.since_s != 0 ? row.since_s : r.since_s; /* also if the clock went back */
 	if (r.now.count > 0)
 		out->moments = (struct moments){ r.now.count, r.now.mean, r.now.var };
 	return 0;

@@ -119,6 +119,8 @@ START_TEST(a_window_is_since_its_first_value_a_switch_or_a_reset)
 	store_close(s);
 	s = open_at(BEGAN + 3, false);
 	ck_assert_int_eq(since(s), BEGAN + 1);
+	add(s, 1, 0, BEGAN - 9); /* the clock was set back */
+	ck_assert_int_eq(since(s), BEGAN + 1);
 	add(s, 1, 0, BEGAN + 4);
 	ck_assert_int_eq(since(s), BEGAN + 1);
 	atomic_store(&now_s, BEGAN + 5);
