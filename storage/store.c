@@ -216,6 +216,8 @@ store_main(void *arg)
 	while (take_all(s, &ops)) {
 		began_us = clock_monotonic_us();
 		ops = answer_reads(s, ops, &count);
+		if (ops != NULL && windows_have_failed(&s->windows) && windows_are_due(&s->windows))
+			(void)run_writes(s, NULL, 0); /* by themselves, so that no other change fails with them */
 		if (ops != NULL || chores_are_due(&s->chores) || windows_are_due(&s->windows))
 			(void)run_writes(s, ops, count);
 		copies_work(&s->copies, clock_monotonic_us() - began_us);

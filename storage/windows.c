@@ -269,6 +269,12 @@ windows_are_due(struct windows *w)
 	return false;
 }
 
+bool
+windows_have_failed(const struct windows *w)
+{
+	return w->failed;
+}
+
 void
 windows_hurry(struct windows *w)
 {
@@ -307,6 +313,7 @@ windows_end_slice(struct windows *w, bool saved)
 		else if (w->taken[i].part != NULL)
 			window_put_back(w->taken[i].window, w->taken[i].part);
 	}
+	w->failed = !saved;
 	if (saved) {
 		while (w->taken_count > 0) {
 			retire_first(w);

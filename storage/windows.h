@@ -43,6 +43,7 @@ struct windows {
 	size_t round_left;       /* the windows of this round that are not saved yet: the first ones of the queue */
 	uint64_t due_us;         /* the next round, or slice */
 	uint64_t not_before_us;  /* after a failure, or an early round */
+	bool failed;             /* the last slice could not be saved */
 	size_t round_bytes;      /* that the round has saved so far */
 	bool hurries;            /* the store closes: slices follow each other */
 	uint64_t looked_us, slice_began_us;
@@ -77,6 +78,9 @@ uint64_t windows_wake_us(const struct windows *w);
 
 /* Whether a slice is due; begins a round if that is. */
 bool windows_are_due(struct windows *w);
+
+/* Whether the last slice could not be saved. */
+bool windows_have_failed(const struct windows *w);
 
 /* The store closes: all that is not saved yet is due, as a last round without pauses. */
 void windows_hurry(struct windows *w);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tests/unit/gate.h"
 #include "tests/unit/scratch_store.h"
 #include "tests/unit/unit.h"
@@ -556,6 +557,36 @@ START_TEST(what_could_not_be_saved_is_saved_later)
 }
 END_TEST
 
+/* A change that has nothing to do with windows. Whether it was made. */
+static bool
+freeze(struct store *s, bool frozen)
+{
+	const struct store_write write = { .kind = STORE_FREEZE, .frozen = frozen };
+
+	return scratch_run_change(s, (struct scratch_change){ .write = write }).op.err.code == ERR_NONE;
+}
+
+/* One change may be in the transaction that fails first. The next try, a second later, is not part of any. */
+START_TEST(no_change_fails_again_with_a_window)
+{
+	struct store *s = open_saving(NEVER_US);
+	bool frozen = false;
+	uint64_t until_us;
+
+	make_layer(s, "l");
+	store_close(s);
+	scratch_alter("CREATE TRIGGER no BEFORE INSERT ON drift_window BEGIN SELECT RAISE(ABORT, 'no'); END");
+	s = open_saving(ALWAYS_US);
+	add(s, "l", 13, 1);
+	while (freeze(s, frozen) && store_healthy(s))
+		frozen = !frozen;
+	for (until_us = clock_monotonic_us() + 1200000; clock_monotonic_us() < until_us; frozen = !frozen)
+		ck_assert(freeze(s, frozen));
+	check(s, "l", 13, 1, 1);
+	store_close(s);
+}
+END_TEST
+
 static const struct {
 	const char *damage, *found;
 } damages[] = {
@@ -706,6 +737,7 @@ unit_suite(void)
 	tcase_add_test(t, windows_have_a_bound);
 	tcase_add_test(t, beyond_twice_the_bound_values_are_left_out);
 	tcase_add_test(t, what_could_not_be_saved_is_saved_later);
+	tcase_add_test(t, no_change_fails_again_with_a_window);
 	tcase_add_loop_test(t, damaged_rows, 0, (int)(sizeof(damages) / sizeof(damages[0])));
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(threads, scratch_setup, scratch_teardown);
