@@ -74,11 +74,15 @@ NAME(run_observed)(REAL *x, size_t n, struct run_by by, double shift, struct mom
 static bool
 NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shift, struct moment_sums *s)
 {
+	const size_t stride = v.feature * v.inner;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o;
 
-	for (o = 0; o < v.outer; o++, x += v.feature * v.inner)
+	for (o = 0; o < v.outer; o++, x += stride) {
+		if (o + 1 < v.outer)
+			fetch(x + stride, v.inner * sizeof(*x));
 		NAME(run_observed)(x, v.inner, by, shift, s, &noted);
+	}
 	return NAME(noted_finite)(&noted);
 }
 
