@@ -398,17 +398,21 @@ START_TEST(one_refused_write_refuses_its_change_wherever_it_is)
 	struct store *s = scratch_open();
 	struct store_write writes[WRITES + 1];
 	struct store_op op;
-	char place[32];
+	char named[64];
 
 	make_layers(s);
+	if (bad[_i].write.layer != NULL)
+		snprintf(
+		    named, sizeof(named), "layer \"%s\" of model \"%s\": ", bad[_i].write.layer, bad[_i].write.model);
+	else
+		snprintf(named, sizeof(named), "model \"%s\": ", bad[_i].write.model);
 	for (size_t at = 0; at <= WRITES; at++) {
 		memcpy(writes, fine, at * sizeof(fine[0]));
 		writes[at] = bad[_i].write;
 		memcpy(writes + at + 1, fine + at, (WRITES - at) * sizeof(fine[0]));
 		op = run(s, writes, WRITES + 1, "k");
 		ck_assert_int_eq(op.err.code, bad[_i].code);
-		snprintf(place, sizeof(place), "write %zu of %d, ", at + 1, WRITES + 1);
-		ck_assert_msg(strncmp(op.err.detail, place, strlen(place)) == 0, "%s", op.err.detail);
+		ck_assert_msg(strncmp(op.err.detail, named, strlen(named)) == 0, "%s", op.err.detail);
 		for (size_t i = 0; i <= WRITES; i++)
 			ck_assert(writes[i].result.snapshot == NULL && writes[i].result.revision == 0);
 		assert_cached(s, "other", "l");
