@@ -81,6 +81,17 @@ static const struct message version_key[] = { BATCH_NORM(""), TRAIN, KEYED_VERSI
 #define OIP_MODE(mode) ",\"parameters\":{\"mode\":\"" mode "\"}"
 #define OIP_INFER(headers, more) ASK("POST", OIP_MODEL "/infer", headers, OIP_CALL(more))
 #define OIP_TRAIN(headers) OIP_INFER(headers, OIP_MODE("train"))
+/* The same of tensors' bytes, which are any but NUL. */
+#define OIP_BYTES(name) \
+	"{\"name\":\"" name "\",\"shape\":[3,2],\"datatype\":\"FP32\",\"parameters\":{\"binary_data_size\":24}}"
+#define OIP_LISTED "\"inputs\":[" OIP_BYTES("l") "," OIP_BYTES("other") "," OIP_BYTES("rows") "]"
+#define OIP_DOCUMENT(mode) "{" OIP_LISTED ",\"parameters\":{\"mode\":\"" mode "\",\"binary_data_output\":true}}"
+#define OIP_DOCUMENT_BYTES 321
+_Static_assert(sizeof(OIP_DOCUMENT("train")) - 1 == OIP_DOCUMENT_BYTES, "OIP_HEADER says how long the document is");
+#define OIP_HEADER "inference-header-content-length: 321\r\n"
+#define OIP_VALUES "0000aaaa1111bbbb2222cccc"
+#define OIP_OF_BYTES(headers, mode) \
+	ASK("POST", OIP_MODEL "/infer", OIP_HEADER headers, OIP_DOCUMENT(mode) OIP_VALUES OIP_VALUES OIP_VALUES)
 #define OIP_MIXED ",\"outputs\":[{\"name\":\"l\",\"parameters\":{\"binary_data\":true}},{\"name\":\"rows\"}]"
 static const struct message several[] = { BATCH_NORM(""), OTHER("{\"kind\":\"batch_norm\"}"), ROWS, OIP_TRAIN(NULL),
 	{ 0 } };
@@ -450,6 +461,9 @@ struct operation operations[] = {
 	{ "OIP train, one layer is frozen", several_frozen, OIP_TRAIN(KEY), .status = 200, .once = true },
 	{ "OIP train, by running statistics, under a key", several_running, OIP_TRAIN(KEY), .status = 200,
 	    .once = true },
+	{ "OIP infer, of bytes", several, OIP_OF_BYTES("", "infer"), .status = 200 },
+	{ "OIP train, of bytes", several, OIP_OF_BYTES("", "train"), .status = 200 },
+	{ "OIP train, of bytes, under a key", several, OIP_OF_BYTES(KEY, "train"), .status = 200, .once = true },
 	{ "OIP metadata, cold", trained, ASK("GET", OIP_MODEL, NULL, NULL), .status = 200, .cold = true },
 	{ "OIP metadata of a version", versioned,
 	    ASK("GET", OIP_MODEL "/versions/champion", NULL, NULL), .status = 200, .versions = true },
