@@ -114,6 +114,15 @@ read_aliases(const struct committed *c, struct store_op *op, struct err *e)
 	return versions_list_aliases(c->backend, &op->aliases, e);
 }
 
+/* Versions keep the states of layers that are deleted, but not their windows. */
+static int
+refuse_window(const struct store_window *window, struct err *e)
+{
+	return err_fail(e, ERR_NO_SUCH_LAYER,
+	    "layer \"%s\" was deleted from model \"%s\" with its window: only a version may still have its state",
+	    window->layer, window->model);
+}
+
 static int
 read_window(const struct committed *c, struct store_op *op, struct err *e)
 {
@@ -121,9 +130,9 @@ read_window(const struct committed *c, struct store_op *op, struct err *e)
 	struct window_values values;
 
 	if (find_layer(c, window->model, window->layer, window->memory, &window->snapshot, e) < 0)
-		return -1;
+		return window->layer_id != 0 && e->code == ERR_NO_SUCH_LAYER ? refuse_window(window, e) : -1;
 	if (window->layer_id != 0 && window->layer_id != window->snapshot->identity->id)
-		return backend_refuse_layer(c->backend, window->model, window->layer, e);
+		return refuse_window(window, e);
 	if (window_rows_read(c, window->snapshot, window->memory, &values, e) < 0)
 		return -1;
 	window->moments = values.moments;

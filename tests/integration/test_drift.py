@@ -239,6 +239,22 @@ class States(DriftTest):
         answer = self.ask("GET", self.path("bn", "drift"))
         self.assertEqual((answer.headers["normd-version"], answer.json["verdict"]), ("1", "none"))
 
+    def test_a_version_whose_layer_was_deleted(self):
+        """It serves on, but has no window, also when there is another layer of the name."""
+        self.put_statistics([0], [1])
+        self.ask("POST", f"/v1/models/{self.model}/versions", {}, status=201)
+        self.ask("PUT", f"/v1/models/{self.model}/serving", {"version": 1})
+        self.ask("DELETE", self.path(), status=204)
+        for again in (False, True):
+            if again:
+                self.put_statistics([0], [1])
+            self.infer("bn", numpy.ones((3, 1)))
+            told = self.ask("GET", self.path("bn", "drift"), status=404)
+            self.assertEqual(told.code, "no_such_layer")
+            self.assertIn("was deleted from model", told.json["detail"])
+            self.assertEqual(self.ask("POST", self.path("bn", "report"), [[1]]).json["count"], 1)
+        self.assertEqual(self.drift("?version=live")["count"], 0)
+
     def test_what_is_refused(self):
         self.put_statistics([0], [1])
         self.infer("bn", numpy.array([[-1.0], [1.0]] * 50))
