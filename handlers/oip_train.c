@@ -111,13 +111,14 @@ oip_infer_meanwhile(struct request *rq)
 		o->failed = oip_each(rq, o, make_pending_now, &o->err) < 0;
 }
 
+/* A layer that infers keeps those of the state by which it does: it may have been thawed and have moved meanwhile. */
 static void
 take_counts(struct oip *o)
 {
 	for (size_t i = 0; i < o->count; i++) {
 		struct oip_layer *l = &o->layers[i];
 
-		if (l->write == NULL)
+		if (l->write == NULL || l->infers)
 			continue;
 		l->revision = l->write->result.revision;
 		l->num_batches_tracked = l->write->result.num_batches_tracked;
@@ -163,16 +164,12 @@ repeat(struct oip_layer *l, struct err *e)
 static int
 repeat_all(struct request *rq, struct oip *o, struct err *e)
 {
-	take_counts(o);
 	for (size_t i = 0; i < o->count; i++) {
 		struct oip_layer *l = &o->layers[i];
 
 		l->infers = l->write != NULL && (l->write->result.asked || definition_by_running(l->call.definition));
-		if (!l->infers)
-			continue;
-		l->revision = l->state->revision;
-		l->num_batches_tracked = l->state->statistics.num_batches_tracked;
 	}
+	take_counts(o);
 	request_store_done(rq);
 	return oip_each(rq, o, repeat, e);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Training of several layers by one call of the Open Inference Protocol: all or none, and once under a key."""
 
+import concurrent.futures
 import http.client
 import os
 import socket
@@ -367,6 +368,28 @@ class Together(unittest.TestCase):
         self.assertEqual(batches(daemon), 1)
         self.assertEqual(daemon.curl("POST", PATH, body, headers).status, 200)
         self.assertEqual(batches(daemon), 2)
+
+    def test_a_layer_that_is_thawed_and_moves_meanwhile(self):
+        """The answer has the revision of the frozen state, by which the layer was normalized."""
+        daemon = LateStore("--threads", "4")
+        self.addCleanup(daemon.close)
+        put_two(daemon)
+        state = {"running_mean": [1.] * 3, "running_var": [4.] * 3, "num_batches_tracked": 7}
+        at = "/v1/models/m/layers/b"
+        self.assertEqual(daemon.curl("PUT", f"{at}/statistics", state).status, 200)
+        self.assertEqual(daemon.curl("PUT", f"{at}/frozen", {"frozen": True}).status, 200)
+        expected = results(daemon.curl("POST", PATH, *call({"b": INPUTS["b"]},
+                                                           parameters={"binary_data_output": True})))["b"]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(daemon.curl, "POST", PATH, *call(INPUTS, parameters=TRAIN))
+            daemon.wait_until_asked()
+            self.assertEqual(daemon.curl("PUT", f"{at}/frozen", {"frozen": False}).status, 200)
+            moved = {**state, "running_mean": [5.] * 3, "num_batches_tracked": 8}
+            self.assertEqual(daemon.curl("PUT", f"{at}/statistics", moved).status, 200)
+            daemon.go()
+            values, parameters = results(asked.result())["b"]
+        self.assertEqual(values.tobytes(), expected[0].tobytes())
+        self.assertEqual(parameters, {"revision": expected[1]["revision"], "num_batches_tracked": 7})
 
     def test_a_layer_that_is_frozen_or_deleted_meanwhile(self):
         for method, path, body, code in (("PUT", "/frozen", {"frozen": True}, "frozen"), ("DELETE", "", None,
