@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The forward pass that also measures what it normalizes (norm/pass.h). The tensor is read once, so the sums are about
- * a shift that is known before: the first value of each feature (docs/MATH.md, rule 7). They are made in bands of outer
- * and joined, as in norm/feature_bands.c; but bands, and blocks of features within them, are shared out.
+ * a shift that is known before: 0, or the first value of each feature (docs/MATH.md, rule 7). They are made in bands of
+ * outer and joined, as in norm/feature_bands.c; but bands, and blocks of features within them, are shared out.
  */
+#include <math.h>
+
+#include "norm/kernels/columns.h"
 #include "norm/kernels/kernels.h"
 #include "norm/kernels/sum.h"
 #include "norm/widen.h"
@@ -39,17 +42,54 @@ observe_scratch(struct norm_view view)
 	return 2 * bands_of(view) * view.feature;
 }
 
-/* The shifts, before any value is overwritten. */
+/* The shift of at least so many values is chosen by PROBES of them; that of fewer is the first. */
+#define PROBED_FROM ((size_t)32)
+#define PROBES ((size_t)4)
+
+/* A first value is near 0 if it is at most so many times as far from 0 as from another probe. */
+#define NEAR 16.0
+
+/* The value `at`, of norm_view_count(), of every feature. */
+static void
+values_at(const struct norm_pass *p, size_t at, double *restrict value)
+{
+	const struct norm_view v = p->view;
+	const size_t first = at / v.inner * v.feature * v.inner + at % v.inner;
+
+	if (v.inner == 1)
+		norm_widen(p->real, norm_pass_y(p, first), v.feature, value);
+	else
+		for (size_t f = 0; f < v.feature; f++)
+			norm_widen(p->real, norm_pass_y(p, first + f * v.inner), 1, &value[f]);
+}
+
+/*
+ * The shifts, before any value is overwritten: 0 where the first value is near it, because the sums of floats about 0
+ * take fewest instructions; else the first value. Equal values are not near 0, unless they are 0.
+ */
 static void
 observe_begin(const struct norm_pass *p)
 {
-	const struct norm_view v = p->view;
+	const size_t n = norm_view_count(p->view), features = p->view.feature;
+	double *restrict first = p->mean, *restrict spread = p->scratch, *restrict other = spread + features;
 
-	if (v.inner == 1)
-		norm_widen(p->real, p->y, v.feature, p->mean);
-	else
-		for (size_t f = 0; f < v.feature; f++)
-			norm_widen(p->real, norm_pass_y(p, f * v.inner), 1, &p->mean[f]);
+	values_at(p, 0, first);
+	if (n < PROBED_FROM || p->count != n || p->real == NORM_DOUBLE)
+		return;
+	if (p->real != NORM_FLOAT && p->view.inner < SHORT_RUN) /* where 0 saves these nothing */
+		return;
+	for (size_t f = 0; f < features; f++)
+		spread[f] = 0;
+	for (size_t k = 1; k < PROBES; k++) {
+		values_at(p, k * n / PROBES, other);
+		for (size_t f = 0; f < features; f++) {
+			const double d = fabs(other[f] - first[f]);
+
+			spread[f] = d > spread[f] ? d : spread[f];
+		}
+	}
+	for (size_t f = 0; f < features; f++)
+		first[f] = fabs(first[f]) <= NEAR * spread[f] ? 0 : first[f];
 }
 
 /* Blocks `first` to before `end` of band `i`. */

@@ -7,12 +7,27 @@
 /* Vectors of a block that are computed together: with more, the numbers that a run shares would leave the registers. */
 #define OBSERVED_TOGETHER (VECTORS < 2 ? VECTORS : 2)
 
+/*
+ * Adds a vector to its two sums, and normalizes it. `plain`: the shift is 0 and squares are exact in double (NARROW),
+ * so that two instructions add it, with the bits that four give.
+ */
+static ALWAYS_INLINE void
+NAME(vector_observed)(
+    REAL *x, struct run_by by, bool plain, double shift, wide *sum, wide *square, NAME(wide_excess) * excess)
+{
+	const wide v = NAME(wide_load)(x), d = plain ? v : v - shift;
+
+	*sum = plain ? wide_plus(d, *sum) : *sum + d;
+	*square = plain ? wide_add_exact_product(*square, d, d) : *square + d * d;
+	NAME(wide_put)(x, (v - by.mean) * by.rstd * by.weight + by.bias, excess);
+}
+
 /* Some vectors of each of n / BLOCK blocks, the first of them at x. */
 static ALWAYS_INLINE void
-NAME(vectors_observed)(
-    REAL *x, size_t n, struct run_by by, double shift, double *sums, double *squares, struct NAME(noted) * noted)
+NAME(vectors_observed)(REAL *x, size_t n, struct run_by by, bool plain, double shift, double *sums, double *squares,
+    struct NAME(noted) * noted)
 {
-	wide sum[OBSERVED_TOGETHER], square[OBSERVED_TOGETHER], v, d;
+	wide sum[OBSERVED_TOGETHER], square[OBSERVED_TOGETHER];
 	struct NAME(noted) seen = *noted;
 	size_t i, k;
 
@@ -22,12 +37,9 @@ NAME(vectors_observed)(
 	}
 	for (i = 0; i < n; i += BLOCK)
 		for (k = 0; k < OBSERVED_TOGETHER; k++) {
-			v = NAME(wide_load)(x + i + k * KERNELS_WIDTH);
-			d = v - shift;
-			sum[k] = sum[k] + d;
-			square[k] = square[k] + d * d;
-			v = (v - by.mean) * by.rstd * by.weight + by.bias;
-			NAME(wide_put)(x + i + k * KERNELS_WIDTH, v, &seen.lanes);
+			REAL *at = x + i + k * KERNELS_WIDTH;
+
+			NAME(vector_observed)(at, by, plain, shift, &sum[k], &square[k], &seen.lanes);
 		}
 	for (k = 0; k < OBSERVED_TOGETHER; k++) {
 		wide_store(sums + k * KERNELS_WIDTH, sum[k]);
@@ -39,25 +51,49 @@ NAME(vectors_observed)(
 /* Sums n elements, a multiple of BLOCK, and normalizes them; the caller has made room in s. */
 static ALWAYS_INLINE void
 NAME(blocks_observed)(
-    REAL *x, size_t n, struct run_by by, double shift, struct moment_sums *s, struct NAME(noted) * noted)
+    REAL *x, size_t n, struct run_by by, bool plain, double shift, struct moment_sums *s, struct NAME(noted) * noted)
 {
 	for (size_t at = 0; at < BLOCK; at += OBSERVED_TOGETHER * KERNELS_WIDTH)
-		NAME(vectors_observed)(x + at, n, by, shift, s->d.recent + at, s->squares.recent + at, noted);
+		NAME(vectors_observed)(x + at, n, by, plain, shift, s->d.recent + at, s->squares.recent + at, noted);
 }
 
-/* Sums and normalizes a run. The elements after the last whole block are the first lanes of another. */
+/* The n < BLOCK elements after the last whole block of a run, in the first lanes. */
 static ALWAYS_INLINE void
-NAME(run_observed)(REAL *x, size_t n, struct run_by by, double shift, struct moment_sums *s, struct NAME(noted) * noted)
+NAME(rest_observed)(
+    REAL *x, size_t n, struct run_by by, bool plain, double shift, struct moment_sums *s, struct NAME(noted) * noted)
+{
+	double *sums = s->d.recent, *squares = s->squares.recent, d;
+	size_t i;
+
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
+		wide sum = wide_load_double(sums + i), square = wide_load_double(squares + i);
+
+		NAME(vector_observed)(x + i, by, plain, shift, &sum, &square, &noted->lanes);
+		wide_store(sums + i, sum);
+		wide_store(squares + i, square);
+	}
+	for (; i < n; i++) {
+		d = NAME(load)(x[i]) - shift;
+		sums[i] += d;
+		squares[i] += d * d;
+		x[i] = NAME(store)((NAME(load)(x[i]) - by.mean) * by.rstd * by.weight + by.bias);
+		noted->one |= NAME(excess)(x[i]);
+	}
+}
+
+/* Sums and normalizes a run. */
+static ALWAYS_INLINE void
+NAME(run_observed)(
+    REAL *x, size_t n, struct run_by by, bool plain, double shift, struct moment_sums *s, struct NAME(noted) * noted)
 {
 	const size_t rest = n % BLOCK, whole = n - rest;
-	REAL padded[BLOCK] = { 0 };
 	size_t i, m;
 
 	for (i = 0; i < whole; i += m) {
 		m = columns_min(STEPS * BLOCK, whole - i);
 		moment_sums_step(s, m / BLOCK);
 		if (PUTS_WIDE) {
-			NAME(blocks_observed)(x + i, m, by, shift, s, noted);
+			NAME(blocks_observed)(x + i, m, by, plain, shift, s, noted);
 		} else {
 			NAME(blocks)(x + i, m, shift, NULL, s);
 			NAME(run)(x + i, m, by, noted);
@@ -66,13 +102,13 @@ NAME(run_observed)(REAL *x, size_t n, struct run_by by, double shift, struct mom
 	if (rest == 0)
 		return;
 	moment_sums_step(s, 1);
-	NAME(block_masked)(memcpy(padded, x + whole, rest * sizeof(*x)), lane_mask_first(rest), shift, NULL, s);
-	NAME(run)(x + whole, rest, by, noted);
+	NAME(rest_observed)(x + whole, rest, by, plain, shift, s, noted);
 }
 
 /* The runs of a feature, the first of which is at x. */
-static bool
-NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shift, struct moment_sums *s)
+static ALWAYS_INLINE bool
+NAME(feature_observed_inline)(
+    REAL *x, struct norm_view v, struct run_by by, bool plain, double shift, struct moment_sums *s)
 {
 	const size_t stride = v.feature * v.inner;
 	struct NAME(noted) noted = { { 0 }, 0 };
@@ -81,9 +117,17 @@ NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shi
 	for (o = 0; o < v.outer; o++, x += stride) {
 		if (o + 1 < v.outer)
 			fetch(x + stride, v.inner * sizeof(*x));
-		NAME(run_observed)(x, v.inner, by, shift, s, &noted);
+		NAME(run_observed)(x, v.inner, by, plain, shift, s, &noted);
 	}
 	return NAME(noted_finite)(&noted);
+}
+
+static bool
+NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shift, struct moment_sums *s)
+{
+	if (PUTS_WIDE && NARROW && shift == 0)
+		return NAME(feature_observed_inline)(x, v, by, true, 0, s);
+	return NAME(feature_observed_inline)(x, v, by, false, shift, s);
 }
 
 /*
@@ -92,7 +136,7 @@ NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shi
  */
 static ALWAYS_INLINE void
 NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width,
-    const struct columns_by *restrict by, struct columns_about *restrict to, struct NAME(noted) * noted)
+    const struct columns_by *restrict by, bool plain, struct columns_about *restrict to, struct NAME(noted) * noted)
 {
 	double *sum = to->first.recent, *square = to->second.recent;
 	struct NAME(noted) seen = *noted;
@@ -105,9 +149,9 @@ NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t
 		q = wide_load_double(square + i);
 		for (r = 0; r < rows; r++) {
 			v = NAME(wide_load)(x + r * stride + i);
-			d = v - wide_load_double(to->shift + i);
+			d = plain ? v : v - wide_load_double(to->shift + i);
 			s = s + d;
-			q = q + d * d;
+			q = plain ? wide_add_exact_product(q, d, d) : q + d * d;
 			v = (v - wide_load_double(by->mean + i)) * wide_load_double(by->rstd + i);
 			v = v * wide_load_double(by->weight + i) + wide_load_double(by->bias + i);
 			NAME(wide_put)(x + r * stride + i, v, &seen.lanes);
@@ -128,15 +172,19 @@ NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t
 }
 
 static void
-NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by,
+NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, bool plain,
     struct columns_about *to, struct NAME(noted) * noted)
 {
 	size_t r;
 
-	if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
-		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, to, noted);
+	if (PUTS_WIDE && plain && rows == COLUMNS_TOGETHER)
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, true, to, noted);
+	else if (PUTS_WIDE && plain)
+		NAME(steps_observed_inline)(x, 1, stride, width, by, true, to, noted);
+	else if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, false, to, noted);
 	else if (PUTS_WIDE)
-		NAME(steps_observed_inline)(x, 1, stride, width, by, to, noted);
+		NAME(steps_observed_inline)(x, 1, stride, width, by, false, to, noted);
 	else
 		for (r = 0; r < rows; r++) {
 			NAME(columns_add)(x + r * stride, 1, stride, width, to);
@@ -175,10 +223,14 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 	struct columns_by by;
 	struct columns_about sums;
 	bool folded = false;
+	/* 0: all of the block are plain. */
+	uint64_t shifted = NARROW ? 0 : 1;
 	size_t step, n;
 
 	columns_by_init(&by, c, &p->by);
 	columns_spread(c, p->mean + c->first, 0, sums.shift);
+	for (size_t i = 0; i < full; i++)
+		shifted |= double_bits(sums.shift[i]);
 	for (size_t i = 0; i < full; i++)
 		sums.first.recent[i] = sums.second.recent[i] = 0;
 	x += c->first * v.inner;
@@ -186,9 +238,9 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 		n = steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
 		if (step > 0 && step % STEPS == 0)
 			observed_fold(&sums, full, &folded);
-		NAME(steps_observed)(x, n, stride, full, &by, &sums, &noted);
+		NAME(steps_observed)(x, n, stride, full, &by, shifted == 0, &sums, &noted);
 	}
-	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, &sums, &noted);
+	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, shifted == 0, &sums, &noted);
 	if (folded)
 		observed_fold(&sums, full, &folded);
 	observed_features(&sums.first, folded, c, p->scratch + c->first);

@@ -3,6 +3,7 @@
  * Inference that measures what it reads (norm_observe): the tensor gets the bits of norm_by_feature, and the moments
  * are right wherever the values lie; both have the same bits in parts, with threads and in each set of instructions.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,9 +92,27 @@ check_alike(const struct fixture *f, const char *what, size_t parts)
 	    parts);
 }
 
+/* The most that a first value may be farther from 0 than from another value, so that the sums may be taken about 0. */
+#define NEAR 16
+
+/* Whether feature `i` may be summed about 0. */
+static bool
+near_zero(const struct fixture *f, size_t i)
+{
+	const struct norm_view v = f->view;
+	const double first = element_get(f->real, f->x, i * v.inner);
+	bool any = false;
+
+	for (size_t o = 0; o < v.outer; o++)
+		for (size_t k = 0; k < v.inner; k++)
+			any |= fabs(first) <=
+			    NEAR * fabs(element_get(f->real, f->x, (o * v.feature + i) * v.inner + k) - first);
+	return any && f->real != NORM_DOUBLE;
+}
+
 /*
  * The moments of feature `i`, against quadruple precision. The variance is within 1e-13 of itself and of the squared
- * distance of the first value, by which the sums are shifted.
+ * distance of the mean from what the sums are shifted by: the first value, or 0 where that is near.
  */
 static void
 check_feature(const struct fixture *f, size_t i)
@@ -111,7 +130,7 @@ check_feature(const struct fixture *f, size_t i)
 			d = element_get(f->real, f->x, (o * v.feature + i) * v.inner + k) - sum / n;
 			square += d * d;
 		}
-	d = sum / n - first;
+	d = near_zero(f, i) ? wide_abs(sum / n) + wide_abs(first) : sum / n - first;
 	ck_assert(wide_abs(mean - sum / n) <= 1e-13 * (wide_abs(sum / n) + wide_abs(d) + wide_sqrt(square / n)));
 	ck_assert_msg(wide_abs(var - square / n) <= 1e-13 * (square / n + d * d), "(%zu,%zu,%zu): %g, not %g", v.outer,
 	    v.feature, v.inner, var, (double)(square / n));
@@ -143,6 +162,55 @@ START_TEST(moments_are_right_and_outputs_unchanged)
 		check_right(&f);
 		element_set(f.real, f.x, 0, -5e3);
 		check_right(&f);
+		fixture_free(&f);
+	}
+}
+END_TEST
+
+/*
+ * Features of each kind side by side: near 0, far from it, at the border and beyond (two values in turn, of which the
+ * first is NEAR times as far from 0 as from the second, or a little farther), and constants.
+ */
+static double
+odd_value(const struct norm_view v, size_t i, double deviate)
+{
+	const size_t feature = i / v.inner % v.feature;
+	const bool second = (i % v.inner + i / v.inner / v.feature) % 2 != 0;
+
+	switch (feature % 6) {
+	case 0:
+		return deviate;
+	case 1:
+		return 1000 + 8 * deviate; /* not one number of bfloat */
+	case 2:
+		return second ? 15 : 16;
+	case 3:
+		return second ? 15.75 : 17;
+	case 4:
+		return 0;
+	default:
+		return 1.5 + (double)(feature % 50);
+	}
+}
+
+START_TEST(features_of_all_kinds_in_one_tensor)
+{
+	static const struct norm_view mixed[] = { { 80, 300, 1 }, { 65, 7, 1 }, { 3000, 12, 1 }, { 50, 13, 3 },
+		{ 3, 12, 49 }, { 70, 6, 196 }, { 1, 7, 4100 } };
+
+	for (size_t p = 0; p < sizeof(mixed) / sizeof(mixed[0]); p++) {
+		struct fixture f = fixture_new(reals[_i], mixed[p]);
+		const double *var = f.moments_one + f.view.feature;
+		uint64_t seed = 9;
+
+		for (size_t i = 0; i < view_size(f.view); i++)
+			element_set(f.real, f.x, i, odd_value(f.view, i, random_deviate(&seed)));
+		check_right(&f);
+		for (size_t i = 0; i < f.view.feature; i++) {
+			ck_assert(i % 6 >= 4 ? var[i] == 0 : var[i] > 0);
+			if (i % 6 >= 4)
+				ck_assert_double_eq(f.moments_one[i], element_get(f.real, f.x, i * f.view.inner));
+		}
 		fixture_free(&f);
 	}
 }
@@ -249,12 +317,12 @@ START_TEST(by_threads)
 }
 END_TEST
 
-/* One kernel over the whole view, about the first values. */
+/* One kernel over the whole view, about the first values in all features but each `every`-th, and about 0 in those. */
 static void
-run_kernel(const struct kernels *k, struct norm_pass pass, double *sums)
+run_kernel(const struct kernels *k, struct norm_pass pass, size_t every, double *sums)
 {
 	for (size_t i = 0; i < pass.view.feature; i++)
-		pass.mean[i] = element_get(pass.real, pass.y, i * pass.view.inner);
+		pass.mean[i] = i % every == every - 1 ? 0 : element_get(pass.real, pass.y, i * pass.view.inner);
 	pass.scratch = sums;
 	(void)k->of[pass.real]->observe(&pass, (struct norm_part){ 0, pass.view.feature });
 }
@@ -269,17 +337,17 @@ nans_alike(enum norm_real real, void *x, size_t n)
 }
 
 static void
-check_sets(struct fixture *f)
+check_sets(struct fixture *f, size_t every)
 {
 	const size_t n = 2 * f->view.feature;
 	double *sums = allocate(2 * n, sizeof(*sums));
 	const struct kernels *k;
 
-	run_kernel(kernels_usable(0), observing(f, f->one, f->moments_one), sums);
+	run_kernel(kernels_usable(0), observing(f, f->one, f->moments_one), every, sums);
 	nans_alike(f->real, f->one, view_size(f->view));
 	nans_alike(NORM_DOUBLE, sums, n);
 	for (size_t i = 1; (k = kernels_usable(i)) != NULL; i++) {
-		run_kernel(k, observing(f, f->two, f->moments_two), sums + n);
+		run_kernel(k, observing(f, f->two, f->moments_two), every, sums + n);
 		nans_alike(f->real, f->two, view_size(f->view));
 		nans_alike(NORM_DOUBLE, sums + n, n);
 		ck_assert_msg(memcmp(f->one, f->two, f->bytes) == 0 && memcmp(sums, sums + n, n * sizeof(*sums)) == 0,
@@ -296,10 +364,12 @@ START_TEST(every_set_of_instructions)
 		struct fixture f = fixture_new(reals[_i], views[p]);
 		uint64_t seed = 8;
 
-		check_sets(&f);
+		for (size_t every = 1; every <= 3; every++)
+			check_sets(&f, every);
 		for (size_t i = 0; i < f.bytes; i++)
 			f.x[i] = (unsigned char)random_next(&seed);
-		check_sets(&f);
+		for (size_t every = 1; every <= 3; every++)
+			check_sets(&f, every);
 		fixture_free(&f);
 	}
 }
@@ -313,6 +383,7 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, moments_are_right_and_outputs_unchanged, 0, REALS);
+	tcase_add_loop_test(t, features_of_all_kinds_in_one_tensor, 0, REALS);
 	tcase_add_loop_test(t, constants_are_exact, 0, REALS);
 	tcase_add_loop_test(t, padding_is_not_measured, 0, REALS);
 	tcase_add_loop_test(t, what_is_not_finite_shows_in_its_feature, 0, REALS);
