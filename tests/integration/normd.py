@@ -116,7 +116,8 @@ class Daemon:
 
     def log_lines(self):
         """The log's lines, parsed; the daemon must log JSON."""
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        whole = self.log().rpartition("\n")[0]  # the last line may be cut: it is being written
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
 
     def kill(self):
         """As a power cut would: SIGKILL."""
