@@ -229,8 +229,8 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 
 	columns_by_init(&by, c, &p->by);
 	columns_spread(c, p->mean + c->first, 0, sums.shift);
-	for (size_t i = 0; i < full; i++)
-		shifted |= double_bits(sums.shift[i]);
+	for (size_t f = 0; f < c->features; f++)
+		shifted |= double_bits(p->mean[c->first + f]);
 	for (size_t i = 0; i < full; i++)
 		sums.first.recent[i] = sums.second.recent[i] = 0;
 	x += c->first * v.inner;
