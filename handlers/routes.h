@@ -3,10 +3,12 @@
 #pragma once
 
 #include "base/suggest.h"
+#include "handlers/caller.h"
 #include "handlers/input.h"
 
-/* A method on a path. */
+/* A method on a path. Rows are written with ROUTE, which does not compile without the access column. */
 struct route {
+	enum access access;                /* who may call it */
 	const char *method;                /* a GET serves HEAD too */
 	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
 	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
@@ -50,6 +52,12 @@ struct route {
 	/* Releases what handlers hold beside the arena, before that is freed. May be called again. NULL: nothing. */
 	void (*end)(struct request *rq);
 };
+
+/* A row: method, path, access (OPEN, INFER, TRAIN, ADMIN or SERVER), and the other columns by their names. */
+#define ROUTE(route_method, route_path, route_access, ...) \
+	{ \
+		.access = ACCESS_##route_access, .method = (route_method), .path = (route_path), __VA_ARGS__ \
+	}
 
 /*
  * Finds the route of `method` on the path of `count` segments, which are percent-decoded. Sets rq->route and the

@@ -35,11 +35,12 @@ def handlers():
 
 
 def routes():
-    """What handlers/routes.c says of each route: {(method, path): {column: text}}."""
+    """What handlers/routes.c says of each route: {(method, path): {column: text}}. `access` is a column too."""
     found = {}
-    for row in re.findall(r'^\t\{ ("[A-Z]+", .*?) \},\n', read("handlers/routes.c"), re.S | re.M):
-        method, prefix, rest = re.match(r'"(\w+)", ([A-Z_]+\b)? ?(?:"(/[^"]*)")?', row).groups(default="")
-        found[method, PREFIXES[prefix] + rest] = dict(re.findall(r'\.(\w+) = "?([^",]+)', row))
+    for row in re.findall(r'^\tROUTE\(("[A-Z]+", .*?)\),\n', read("handlers/routes.c"), re.S | re.M):
+        method, prefix, rest, access = re.match(r'"(\w+)",\s+([A-Z_]+\b)? ?(?:"(/[^"]*)")?,\s+([A-Z]+),',
+                                                row).groups(default="")
+        found[method, PREFIXES[prefix] + rest] = {"access": access, **dict(re.findall(r'\.(\w+) = "?([^",]+)', row))}
     return found
 
 

@@ -104,7 +104,8 @@ class Api(unittest.TestCase):
         """What the tests below know of a few routes and fields is what a client can send."""
         taken, layer = inputs(), "/v1/models/{model}/layers/{layer}"
         self.assertEqual(set(taken), set(routes()))
-        self.assertEqual(routes()["DELETE", layer], {"start": "layer_delete", "finish": "no_content_finish"})
+        self.assertEqual(routes()["DELETE", layer],
+                         {"access": "ADMIN", "start": "layer_delete", "finish": "no_content_finish"})
         self.assertEqual(taken["GET", "/v1/models"], ({"limit", "after"}, set()))
         self.assertEqual(taken["POST", layer + "/statistics/merge"], (set(), {"mean", "var", "count"}))
         self.assertLessEqual({"inverse", "lengths", "mask"}, taken["POST", layer + "/infer"][0])

@@ -25,7 +25,7 @@ static const struct input only_query = { "page", INPUT_TEXT, .places = INPUT_QUE
 
 static const struct input *const inputs[] = { &flag, &tensor_input, &either, &big, &few, &needed, &mode, &share, &list,
 	&object, &mask, &only_query, NULL };
-static const struct route route = { "POST", "/", .inputs = inputs, .body = BODY_INPUTS };
+static const struct route route = ROUTE("POST", "/", OPEN, .inputs = inputs, .body = BODY_INPUTS);
 
 static struct budget memory;
 static struct request rq;

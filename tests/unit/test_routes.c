@@ -195,6 +195,12 @@ START_TEST(columns)
 		/* Else any member would be accepted. */
 		ck_assert_msg(r->body != BODY_INPUTS || r->inputs != NULL, "%s", r->path);
 		ck_assert_msg(r->start != NULL, "%s", r->path);
+		ck_assert_msg(r->access != ACCESS_UNSAID, "%s", r->path);
+		/* What is open to everybody only reads; what concerns the whole daemon is not below a model. */
+		ck_assert_msg(r->access != ACCESS_OPEN || strcmp(r->method, "GET") == 0, "%s", r->path);
+		ck_assert_msg((r->access != ACCESS_OPEN && r->access != ACCESS_SERVER) ||
+			strstr(r->path, "{model}") == NULL,
+		    "%s", r->path);
 	}
 	ck_assert_uint_eq(probes, 2);
 }

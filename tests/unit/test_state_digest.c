@@ -10,7 +10,7 @@
 #include "storage/snapshot.h"
 
 static const struct input *const inputs[] = { &expect_input, NULL };
-static const struct route route = { "POST", "/", .inputs = inputs };
+static const struct route route = ROUTE("POST", "/", OPEN, .inputs = inputs);
 
 /* The digest of version 7. */
 static unsigned char version_digest[SHA256_BYTES];
