@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,9 +18,9 @@
 /* How long the thread lets lines gather: so it wakes hundreds of times a second, not once a line. */
 #define GATHER_US ((uint64_t)5000)
 
-/* `least` and `format` are set before other threads log, `rest` is the thread's; `lock` guards all else. */
+/* `format` is set before other threads log, `rest` is the thread's; `lock` guards all else but `least`. */
 static struct {
-	enum log_level least;
+	atomic_int least;
 	enum log_format format;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -161,7 +162,7 @@ log_main(void *arg)
 int
 log_start(enum log_level least, enum log_format format)
 {
-	logger.least = least;
+	atomic_store(&logger.least, (int)least);
 	logger.format = format;
 	logger.stopping = false;
 	logger.idle = false;
@@ -205,19 +206,11 @@ enqueue_locked(const struct log_line *line)
 	}
 }
 
-bool
-log_enabled(enum log_level level)
-{
-	return level >= logger.least;
-}
-
-void
-log_event(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+static void
+write_event(enum log_level level, const char *message, const struct log_field *fields, size_t count)
 {
 	struct log_line line;
 
-	if (!log_enabled(level))
-		return;
 	log_line_make(&line, logger.format, level, message, fields, count);
 	if (logger.running) {
 		pthread_mutex_lock(&logger.lock);
@@ -226,6 +219,36 @@ log_event(enum log_level level, const char *message, const struct log_field *fie
 	} else {
 		(void)write_some(line.bytes, line.len);
 	}
+}
+
+enum log_level
+log_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&logger.least, memory_order_relaxed);
+}
+
+bool
+log_enabled(enum log_level level)
+{
+	return level >= log_level();
+}
+
+void
+log_event(enum log_level level, const char *message, const struct log_field *fields, size_t count)
+{
+	if (log_enabled(level))
+		write_event(level, message, fields, count);
+}
+
+void
+log_set_level(enum log_level least, const char *by)
+{
+	const enum log_level before = (enum log_level)atomic_exchange(&logger.least, (int)least);
+
+	write_event(LOG_INFO, "log level",
+	    (const struct log_field[]){ { .name = "to", .text = log_level_names[least] },
+		{ .name = "from", .text = log_level_names[before] }, { .name = "by", .text = by } },
+	    3);
 }
 
 void

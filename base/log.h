@@ -16,6 +16,7 @@
 #define LOG_PENDING_MAX ((size_t)1 << 20)
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+extern const char *const log_level_names[]; /* by enum log_level; NULL-terminated */
 enum log_format { LOG_JSON, LOG_TEXT };
 
 /* A field of a line: a text, or, if that is NULL, a number. */
@@ -30,6 +31,12 @@ int log_start(enum log_level least, enum log_format format);
 
 /* Writes the lines that wait and stops the thread. */
 void log_stop(void);
+
+/* The least level whose lines are written. Any thread may change it at any time. */
+enum log_level log_level(void);
+
+/* Changes it. A line says so, whatever the level, with `by`, what asked for it. */
+void log_set_level(enum log_level least, const char *by);
 
 /* Whether lines of this level are written; for callers to whom making one is work. */
 bool log_enabled(enum log_level level);

@@ -13,7 +13,7 @@
 /* Numbers below this are formatted by integer arithmetic, with up to three decimals. */
 #define SIMPLE_NUMBER_MAX 1e15
 
-static const char *const level_names[] = { "debug", "info", "warn", "error" };
+const char *const log_level_names[] = { "debug", "info", "warn", "error", NULL };
 
 static void
 put(struct log_line *line, const char *bytes, size_t len)
@@ -123,7 +123,7 @@ begin_json(struct log_line *line, const char *stamp, enum log_level level, const
 	put_text(line, "{\"time\":\"");
 	put_text(line, stamp);
 	put_text(line, "\",\"level\":\"");
-	put_text(line, level_names[level]);
+	put_text(line, log_level_names[level]);
 	put_text(line, "\",\"message\":");
 	put_quoted(line, message);
 }
@@ -133,8 +133,8 @@ begin_text(struct log_line *line, const char *stamp, enum log_level level, const
 {
 	put_text(line, stamp);
 	put(line, " ", 1);
-	put_text(line, level_names[level]);
-	put(line, "  ", strlen(level_names[level]) < 5 ? 2 : 1);
+	put_text(line, log_level_names[level]);
+	put(line, "  ", strlen(log_level_names[level]) < 5 ? 2 : 1);
 	put_bare(line, message, true);
 }
 

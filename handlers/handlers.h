@@ -23,6 +23,10 @@ handler oip_index_post, oip_index_post_finish, oip_repository_post, oip_load_fin
 handler oip_stats_all, oip_stats_get, oip_stats_get_finish;
 answer_values oip_stats_values;
 
+/* log_level.c */
+extern const struct input *const log_level_inputs[];
+handler log_level_get, log_level_put;
+
 /* models.c; no_content_finish answers every deletion */
 handler models_list, models_list_finish, model_get, model_get_finish, model_delete, no_content_finish;
 answer_values models_values, layers_values;

@@ -61,6 +61,8 @@ const struct route routes[] = {
 	    .start = oip_repository_post, .finish = oip_unload_finish),
 	ROUTE("GET", "/v1/backup", SERVER, .stream_type = "application/vnd.sqlite3", .start = backup_get,
 	    .finish = backup_get_finish),
+	ROUTE("GET", "/v1/log-level", SERVER, .start = log_level_get),
+	ROUTE("PUT", "/v1/log-level", SERVER, .body = BODY_INPUTS, .inputs = log_level_inputs, .start = log_level_put),
 	ROUTE("GET", "/v1/models", INFER, .inputs = page_inputs, .start = models_list, .finish = models_list_finish,
 	    .answer_values = models_values),
 	ROUTE("GET", MODEL, INFER, .inputs = page_inputs, .start = model_get, .finish = model_get_finish,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* normd: reads its configuration, serves until a signal, drains, exits. Other commands are in command.h. */
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,17 +11,10 @@
 #include "server/command.h"
 #include "server/config.h"
 #include "server/server.h"
+#include "server/signals.h"
 
-/* Every thread inherits the mask, so only sigwait in main takes signals. A hang-up is an error of write(2). */
-static void
-block_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
+/* How often a draining daemon is asked whether it has drained. */
+#define DRAIN_TICK_US ((uint64_t)5000)
 
 static enum exit_code
 fail(enum exit_code code, const struct err *e)
@@ -74,17 +66,16 @@ warn_of_memory(const struct memory_plan *plan)
 		    3);
 }
 
-/* Waits for the running requests, for the drain timeout, or for a second signal. */
+/* Waits for the running requests, for the drain timeout, or for a second signal to stop. */
 static void
-drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
+drain(struct server *server, unsigned timeout_s)
 {
-	static const struct timespec tick = { .tv_nsec = 5000000 };
-	uint64_t until_us = clock_monotonic_us() + (uint64_t)timeout_s * 1000000;
+	const uint64_t until_us = clock_monotonic_us() + (uint64_t)timeout_s * 1000000;
 
 	log_printf(LOG_INFO, "draining");
 	server_drain(server);
 	do {
-		if (sigtimedwait(signals, NULL, &tick) > 0) {
+		if (signals_serve(server, clock_monotonic_us() + DRAIN_TICK_US) != 0) {
 			log_printf(LOG_WARN, "stopping without waiting: a second signal came");
 			return;
 		}
@@ -92,12 +83,11 @@ drain(struct server *server, unsigned timeout_s, const sigset_t *signals)
 }
 
 static enum exit_code
-serve(const struct config *config, const sigset_t *signals)
+serve(const struct config *config)
 {
 	struct server server;
 	struct err e = { 0 };
 	unsigned long cut;
-	int signal_number = 0;
 
 	if (server_start(&server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
@@ -109,8 +99,8 @@ serve(const struct config *config, const sigset_t *signals)
 		{ .name = "connections", .number = server.connections_max },
 		{ .name = "version", .text = NORMD_VERSION } },
 	    7);
-	sigwait(signals, &signal_number);
-	drain(&server, config->drain_timeout_s, signals);
+	(void)signals_serve(&server, UINT64_MAX);
+	drain(&server, config->drain_timeout_s);
 	cut = server_stop(&server);
 	log_event(
 	    LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
@@ -122,7 +112,6 @@ main(int argc, char **argv)
 {
 	struct config config;
 	struct err e = { 0 };
-	sigset_t signals;
 	enum exit_code code;
 
 	if (argc > 1 && argv[1][0] != '-')
@@ -139,13 +128,13 @@ main(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	tune_allocator(&config);
-	block_signals(&signals);
+	signals_block();
 	if (log_start(config.level, config.format) < 0) {
 		err_set(&e, ERR_OVERLOADED, "the log's thread cannot be started");
 		return fail(EXIT_FAILED, &e);
 	}
 	warn_of_memory(&config.memory);
-	code = serve(&config, &signals);
+	code = serve(&config);
 	log_stop();
 	return code;
 }

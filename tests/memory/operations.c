@@ -122,6 +122,8 @@ struct operation operations[] = {
 	{ "live", nothing, ASK("GET", "/v2/health/live", NULL, NULL), .status = 200 },
 	{ "ready", nothing, ASK("GET", "/v2/health/ready", NULL, NULL), .status = 200 },
 	{ "live, a new client", nothing, ASK("GET", "/v2/health/live", NULL, NULL), .status = 200, .new_client = true },
+	{ "log level", nothing, ASK("GET", "/v1/log-level", NULL, NULL), .status = 200 },
+	{ "put log level", nothing, ASK("PUT", "/v1/log-level", NULL, "{\"level\":\"info\"}"), .status = 200 },
 	{ "API document", nothing, ASK("GET", "/openapi.json", NULL, NULL), .status = 200 },
 	{ "API document, gzip", nothing, ASK("GET", "/openapi.json", GZIP_WANTED, NULL), .status = 200 },
 
