@@ -6,6 +6,9 @@
 
 #include "base/suggest.h"
 
+/* Where the help of an option begins. */
+#define HELP_COLUMN 28
+
 void
 arguments_set_defaults(const struct arguments *a, const char **values)
 {
@@ -44,9 +47,14 @@ arguments_take(const struct arguments *a, int argc, char *const *argv, int *i, c
 		k++;
 	if (k == a->count)
 		return refuse(a, arg, len, e);
-	if (equals == NULL && *i + 1 >= argc)
+	if (equals != NULL)
+		values[k] = equals + 1;
+	else if (a->table[k].takes == NULL)
+		values[k] = "true";
+	else if (*i + 1 < argc)
+		values[k] = argv[++*i];
+	else
 		return err_fail(e, ERR_BAD_PARAMETER, "%s needs a value (%s)", a->table[k].flag, a->table[k].takes);
-	values[k] = equals != NULL ? equals + 1 : argv[++*i];
 	return (int)k;
 }
 
@@ -61,20 +69,29 @@ arguments_check(const struct arguments *a, const char *const *values, struct err
 }
 
 void
-arguments_print(const struct arguments *a, FILE *out)
+arguments_print_row(const struct argument *row, FILE *out)
 {
+	const bool has_default = row->takes != NULL && row->fallback != NULL && *row->fallback != '\0';
 	char flag[64];
 
-	for (size_t k = 0; k < a->count; k++) {
-		const struct argument *row = &a->table[k];
-		const bool has_default = row->fallback != NULL && *row->fallback != '\0';
+	snprintf(flag, sizeof(flag), "%s%s%s", row->flag, row->takes != NULL ? " " : "",
+	    row->takes != NULL ? row->takes : "");
+	/* A long option has a line of its own. */
+	if (strlen(flag) > HELP_COLUMN - 3)
+		fprintf(out, "  %s\n  %-*s ", flag, HELP_COLUMN - 3, "");
+	else
+		fprintf(out, "  %-*s ", HELP_COLUMN - 3, flag);
+	fprintf(out, "%s\n", row->help);
+	if (row->env != NULL)
+		fprintf(out, "  %-*s   (%s%s%s)\n", HELP_COLUMN - 3, "", row->env, has_default ? "; default " : "",
+		    has_default ? row->fallback : "");
+}
 
-		snprintf(flag, sizeof(flag), "%s %s", row->flag, row->takes);
-		fprintf(out, "  %-25s %s\n", flag, row->help);
-		if (row->env != NULL)
-			fprintf(out, "  %-25s   (%s%s%s)\n", "", row->env, has_default ? "; default " : "",
-			    has_default ? row->fallback : "");
-	}
+void
+arguments_print(const struct arguments *a, FILE *out)
+{
+	for (size_t k = 0; k < a->count; k++)
+		arguments_print_row(&a->table[k], out);
 }
 
 bool

@@ -12,7 +12,7 @@
 
 struct argument {
 	const char *flag;     /* "--listen" */
-	const char *takes;    /* what follows it, "ADDR:PORT" */
+	const char *takes;    /* what follows it, "ADDR:PORT"; NULL: nothing, it is "true" when it is given */
 	const char *env;      /* its environment variable; NULL: none */
 	const char *fallback; /* the default; NULL: it must be given */
 	const char *help;
@@ -37,7 +37,8 @@ int arguments_take(
 /* Refuses a command line without an option that must be given. */
 int arguments_check(const struct arguments *a, const char *const *values, struct err *e) MUST_CHECK;
 
-/* Prints the rows for a help text. */
+/* Print one row, or all, for a help text. */
+void arguments_print_row(const struct argument *row, FILE *out);
 void arguments_print(const struct arguments *a, FILE *out);
 
 /* Whether a command line asks for help here: "--help" or "-h". */

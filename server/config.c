@@ -4,136 +4,132 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "server/arguments.h"
+#include "server/config_file.h"
 #include "sync/sync.h"
-#include "storage/store.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define SYNC_TIMEOUT_MAX_S (SYNC_TIMEOUT_MS_MAX / 1000)
+#define DAY_S 86400
 
-/* Ten years, and 400 GB of them: beyond that it is a mistake. */
-#define KEY_LIFETIME_MAX_S 315360000u
+/* Beyond these it is a mistake: ten years; 400 GB of keys. */
+#define TEN_YEARS_S 315360000u
 #define KEYS_MAX 4000000000u
-#define HISTORY_INTERVAL_MAX_S 315360000u
+#define CONNECTIONS_MAX 1000000
+#define RATE_MAX 1000000
+
+/* In the order of the enums. */
+static const char *const sandboxes[] = { "off", "try", "require", NULL };
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+static const char *const log_formats[] = { "json", "text", NULL };
 
 static const struct argument options[] = {
-#define CONFIG_ROW(member, flag, env, takes, fallback, help) { flag, takes, env, fallback, help },
-	CONFIG_TABLE(CONFIG_ROW)
-#undef CONFIG_ROW
+#define CONFIG_ARGUMENT(id, group, flag, env, takes, fallback, rule, help) { flag, takes, env, fallback, help },
+	CONFIG_TABLE(CONFIG_ARGUMENT)
+#undef CONFIG_ARGUMENT
 };
 
 static const struct arguments arguments = { .program = "normd", .table = options, .count = CONFIG_OPTION_COUNT };
 
-/* "64MiB", "10MB", "4k", "123" as bytes. -1 when it is none such, or 0, or above 2^46. */
-static int
-parse_size(const char *text, size_t *bytes)
-{
-	static const struct {
-		const char *suffix;
-		uint64_t factor;
-	} units[] = { { "", 1 }, { "B", 1 }, { "k", 1000 }, { "kB", 1000 }, { "KiB", 1 << 10 }, { "M", 1000000 },
-		{ "MB", 1000000 }, { "MiB", 1 << 20 }, { "G", 1000000000 }, { "GB", 1000000000 }, { "GiB", 1 << 30 } };
-	char *end;
-	unsigned long long n;
+#define MEMBER(member) .offset = offsetof(struct config, member)
+#define ADDRESS(member) .parse = value_address, MEMBER(member)
+#define PATH(member) .parse = value_path, MEMBER(member)
+#define FLAG(member) .parse = value_flag, MEMBER(member)
+#define ORIGINS(member) .parse = value_origins, MEMBER(member)
+#define STORE(member) .parse = value_store, MEMBER(member)
+#define SIZE(member, least) .parse = value_size, MEMBER(member), .min = (least)
+#define TIME(member, least, most) .parse = value_time, MEMBER(member), .min = (least), .max = (most)
+#define NUMBER(member, least, most) .parse = value_number, MEMBER(member), .min = (least), .max = (most)
+#define CHOICE(member, names) .parse = value_choice, MEMBER(member), .choices = (names)
 
-	if (*text < '0' || *text > '9')
-		return -1;
-	n = strtoull(text, &end, 10);
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcasecmp(end, units[i].suffix) == 0 && n > 0 && n <= ((uint64_t)1 << 46) / units[i].factor) {
-			*bytes = (size_t)(n * units[i].factor);
-			return 0;
-		}
+static const struct value_rule rules[] = {
+#define CONFIG_RULE(id, group, flag, env, takes, fallback, rule, help) [CONFIG_##id] = { rule },
+	CONFIG_TABLE(CONFIG_RULE)
+#undef CONFIG_RULE
+};
+
+/* Settings of which one must not stand without the other. */
+static const struct needs {
+	enum config_option given;
+	enum config_option needed;
+	const char *why;
+} needs[] = {
+	{ CONFIG_tls_cert, CONFIG_tls_key, "a certificate needs its private key" },
+	{ CONFIG_tls_key, CONFIG_tls_cert, "a private key needs its certificate" },
+	{ CONFIG_requests_per_second_max, CONFIG_tokens, "requests are counted by token" },
+};
+
+/* A setting's name in the file. */
+static const char *
+name_of(enum config_option row)
+{
+	return options[row].flag + 2;
+}
+
+/* Begins an error's detail with the setting's name, as and where it was given. */
+static int
+blame(const struct config *c, enum config_option row, struct err *e)
+{
+	char shown[CONFIG_FILE_SHOWN];
+
+	switch (c->texts[row].source) {
+	case CONFIG_FROM_FILE:
+		err_prepend(e, "%s:%u: %s ", config_file_show(c->config_file, shown), c->texts[row].line, name_of(row));
+		break;
+	case CONFIG_FROM_ENVIRONMENT:
+		err_prepend(e, "%s ", options[row].env);
+		break;
+	default:
+		err_prepend(e, "%s ", options[row].flag);
+	}
 	return -1;
 }
 
 static int
-parse_unsigned(const char *flag, const char *text, unsigned min, unsigned max, unsigned *out, struct err *e)
+parse(struct config *c, enum config_option row, struct err *e)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	void *out = (char *)c + rules[row].offset;
 
-	if (*text < '0' || *text > '9' || *end != '\0' || n < min || n > max)
-		return err_fail(e, ERR_BAD_PARAMETER, "%s is \"%s\"; it must be a whole number from %u to %u", flag,
-		    text, min, max);
-	*out = (unsigned)n;
-	return 0;
+	return rules[row].parse(&rules[row], c->texts[row].text, out, e) < 0 ? blame(c, row, e) : 0;
 }
 
-/* Seconds, or a whole number with the unit s, m, h or d. */
-static int
-parse_time(const char *flag, const char *text, unsigned min_s, unsigned max_s, unsigned *out_s, struct err *e)
+/* "" and 0 are as good as nothing. */
+static bool
+is_set(const struct config *c, enum config_option row)
 {
-	static const struct {
-		const char *suffix;
-		unsigned long seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	const char *text = c->texts[row].text;
 
-	for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(end, units[i].suffix) == 0 && n <= max_s / units[i].seconds &&
-		    n * units[i].seconds >= min_s) {
-			*out_s = (unsigned)(n * units[i].seconds);
-			return 0;
+	return *text != '\0' && strcmp(text, options[row].fallback) != 0;
+}
+
+static int
+check_needs(const struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < COUNT(needs); i++)
+		if (is_set(c, needs[i].given) && !is_set(c, needs[i].needed)) {
+			err_set(e, ERR_BAD_PARAMETER, "is set, but %s is not: %s",
+			    c->texts[needs[i].given].source == CONFIG_FROM_FILE ? name_of(needs[i].needed) :
+										  options[needs[i].needed].flag,
+			    needs[i].why);
+			return blame(c, needs[i].given, e);
 		}
-	return err_fail(e, ERR_BAD_PARAMETER,
-	    "%s is \"%s\"; it must be a whole number of seconds from %u to %u, or a time such as 90s, 15m, 24h or 7d",
-	    flag, text, min_s, max_s);
-}
-
-static int
-parse_choice(const char *flag, const char *text, const char *const *names, unsigned count, unsigned *out, struct err *e)
-{
-	char near[SUGGEST_BYTES];
-	struct suggest s;
-
-	suggest_begin(&s, text);
-	for (*out = 0; *out < count; ++*out) {
-		if (strcmp(names[*out], text) == 0)
-			return 0;
-		suggest_try(&s, names[*out]);
-	}
-	return err_fail(e, ERR_BAD_PARAMETER, "%s is \"%.64s\" (see normd --help for its values)%s", flag, text,
-	    suggest_text(&s, near));
-}
-
-/* ADDR:PORT, where an IPv6 address stands in brackets. */
-static int
-parse_listen(struct config *c, struct err *e)
-{
-	const char *colon = strrchr(c->listen, ':'), *host = c->listen;
-	size_t len = colon == NULL ? 0 : (size_t)(colon - host);
-	unsigned port;
-
-	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
-		host++;
-		len -= 2;
-	}
-	if (len == 0 || len >= sizeof(c->host) || colon[1] == '\0')
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "--listen is \"%s\"; it must be ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080", c->listen);
-	memcpy(c->host, host, len);
-	c->host[len] = '\0';
-	if (parse_unsigned("the port in --listen", colon + 1, 0, 65535, &port, e) < 0)
-		return -1;
-	snprintf(c->port, sizeof(c->port), "%u", port);
 	return 0;
 }
 
 /* Shares out the memory; what there is may ask for smaller bodies. */
 static int
-plan_memory(struct config *c, size_t max_memory_bytes, struct err *e)
+plan_memory(struct config *c, struct err *e)
 {
 	const struct memory_wishes wishes = {
-		.total = max_memory_bytes,
+		.total = c->max_memory_bytes,
 		.available = memory_limit_bytes(),
 		.body_max = c->max_body_bytes,
-		.body_fixed = c->max_body != options[CONFIG_max_body].fallback,
+		.body_fixed = c->texts[CONFIG_max_body].source != CONFIG_FROM_DEFAULT,
 		.threads = c->thread_count,
 	};
 
@@ -143,72 +139,177 @@ plan_memory(struct config *c, size_t max_memory_bytes, struct err *e)
 	return 0;
 }
 
-static int
-parse_values(struct config *c, struct err *e)
+static unsigned
+count_cores(void)
 {
-	static const char *const levels[] = { "debug", "info", "warn", "error" }, *const formats[] = { "json", "text" };
-	unsigned level, format;
-	size_t max_memory_bytes = 0;
-	long cores;
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (parse_listen(c, e) < 0 || store_check_url(c->store, e) < 0 ||
-	    parse_unsigned("--threads", c->threads, 0, CONFIG_THREADS_MAX, &c->thread_count, e) < 0 ||
-	    parse_time("--client-timeout", c->client_timeout, 1, 86400, &c->client_timeout_s, e) < 0 ||
-	    parse_time("--sync-timeout-max", c->sync_timeout_max, 1, SYNC_TIMEOUT_MAX_S, &c->sync_timeout_max_s, e) <
-		0 ||
-	    parse_time("--drain-timeout", c->drain_timeout, 0, 86400, &c->drain_timeout_s, e) < 0 ||
-	    parse_time("--key-lifetime", c->key_lifetime, 1, KEY_LIFETIME_MAX_S, &c->key_lifetime_s, e) < 0 ||
-	    parse_unsigned("--max-keys", c->max_keys, 1, KEYS_MAX, &c->keys_max, e) < 0 ||
-	    parse_time(
-		"--history-interval", c->history_interval, 1, HISTORY_INTERVAL_MAX_S, &c->history_interval_s, e) < 0 ||
-	    parse_choice("--log-level", c->log_level, levels, 4, &level, e) < 0 ||
-	    parse_choice("--log-format", c->log_format, formats, 2, &format, e) < 0 ||
-	    origins_parse(c->cors_origin, &c->origins, e) < 0)
+	return cores < 1 ? 1 : cores > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX : (unsigned)cores;
+}
+
+static int
+parse_all(struct config *c, struct err *e)
+{
+	for (enum config_option row = 0; row < CONFIG_OPTION_COUNT; row++)
+		if (parse(c, row, e) < 0)
+			return -1;
+	if (c->thread_count == 0)
+		c->thread_count = count_cores();
+	return check_needs(c, e) < 0 ? -1 : plan_memory(c, e);
+}
+
+static int
+find_row(const char *name)
+{
+	for (int row = 0; row < CONFIG_OPTION_COUNT; row++)
+		if (strcmp(options[row].flag + 2, name) == 0)
+			return row;
+	return -1;
+}
+
+static int
+refuse_name(const char *name, struct err *e)
+{
+	char near[SUGGEST_BYTES];
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++)
+		if (row != CONFIG_config)
+			suggest_try(&s, options[row].flag + 2);
+	return err_fail(e, ERR_BAD_PARAMETER, "there is no setting \"%.64s\"%s", name, suggest_text(&s, near));
+}
+
+/* A line of the file. The environment and the command line come later. */
+static int
+take_setting(struct config *c, const struct config_line *line, struct err *e)
+{
+	int row = find_row(line->name);
+
+	if (row < 0)
+		return refuse_name(line->name, e);
+	if (row == CONFIG_config)
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "config cannot stand in the file: settings are read from one file");
+	if (c->texts[row].source == CONFIG_FROM_FILE)
+		return err_fail(e, ERR_BAD_PARAMETER, "%s is set again; line %u sets it to \"%.80s\"", line->name,
+		    c->texts[row].line, c->texts[row].text);
+	c->texts[row] = (struct config_text){ line->value, CONFIG_FROM_FILE, line->number };
+	return 0;
+}
+
+static int
+read_file(struct config *c, const char *path, struct err *e)
+{
+	char shown[CONFIG_FILE_SHOWN];
+	struct config_line line;
+	int more = 1;
+
+	if (config_file_read(path, &c->file_text, e) < 0)
 		return -1;
-	if (parse_size(c->max_body, &c->max_body_bytes) < 0)
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "--max-body is \"%s\"; it must be a size such as 64MiB", c->max_body);
-	if (parse_size(c->max_import, &c->max_import_bytes) < 0)
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "--max-import is \"%s\"; it must be a size such as 16GiB", c->max_import);
-	if (strcmp(c->max_memory, "0") != 0 && parse_size(c->max_memory, &max_memory_bytes) < 0)
-		return err_fail(e, ERR_BAD_PARAMETER, "--max-memory is \"%s\"; it must be a size such as 2GiB, or 0",
-		    c->max_memory);
-	c->level = (enum log_level)level;
-	c->format = (enum log_format)format;
-	if (c->thread_count == 0) {
-		cores = sysconf(_SC_NPROCESSORS_ONLN);
-		c->thread_count = cores < 1 ? 1 : cores > CONFIG_THREADS_MAX ? CONFIG_THREADS_MAX : (unsigned)cores;
+	line = config_file_begin(c->file_text);
+	while (more > 0) {
+		more = config_file_next(&line, e);
+		if (more > 0 && take_setting(c, &line, e) < 0)
+			more = -1;
 	}
-	return plan_memory(c, max_memory_bytes, e);
+	if (more < 0)
+		err_prepend(e, "%s:%u: ", config_file_show(path, shown), line.number);
+	return more;
+}
+
+/* The texts of all settings; `given` has the command line's, NULL where it says nothing. */
+static int
+layer_texts(struct config *c, const char *const *given, struct err *e)
+{
+	const char *env[CONFIG_OPTION_COUNT];
+	const char *path;
+
+	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++) {
+		env[row] = getenv(options[row].env);
+		c->texts[row] = (struct config_text){ .text = options[row].fallback };
+	}
+	path = given[CONFIG_config] != NULL ? given[CONFIG_config] : env[CONFIG_config];
+	c->config_file = path != NULL ? path : "";
+	if (*c->config_file != '\0' && read_file(c, c->config_file, e) < 0)
+		return -1;
+	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++) {
+		if (given[row] != NULL)
+			c->texts[row] = (struct config_text){ given[row], CONFIG_FROM_COMMAND_LINE, 0 };
+		else if (env[row] != NULL && *env[row] != '\0')
+			c->texts[row] = (struct config_text){ env[row], CONFIG_FROM_ENVIRONMENT, 0 };
+	}
+	return 0;
+}
+
+/* What to do instead of serving. False: it is none of these. */
+static bool
+take_mode(struct config *c, const char *arg)
+{
+	if (arguments_ask_help(arg))
+		c->help = true;
+	else if (strcmp(arg, "--version") == 0)
+		c->version = true;
+	else
+		return false;
+	return true;
+}
+
+static int
+take_arguments(struct config *c, int argc, char *const *argv, const char **given, struct err *e)
+{
+	bool origins_given = false;
+	int row;
+
+	for (int i = 1; i < argc; i++) {
+		if (take_mode(c, argv[i]))
+			continue;
+		row = arguments_take(&arguments, argc, argv, &i, given, e);
+		if (row < 0)
+			return -1;
+		/* Of other options the last one counts; of these, one alone would be half of what was meant. */
+		if (row == CONFIG_cors_origin && origins_given)
+			return err_fail(e, ERR_BAD_PARAMETER,
+			    "%s is given twice: list all origins in one value, separated by commas", options[row].flag);
+		origins_given = origins_given || row == CONFIG_cors_origin;
+	}
+	return 0;
 }
 
 int
 config_read(struct config *c, int argc, char *const *argv, struct err *e)
 {
-	bool origins_given = false;
-	int row;
+	const char *given[CONFIG_OPTION_COUNT] = { NULL };
 
 	memset(c, 0, sizeof(*c));
-	arguments_set_defaults(&arguments, c->texts);
-	for (int i = 1; i < argc; i++) {
-		if (arguments_ask_help(argv[i])) {
-			c->help = true;
-		} else if (strcmp(argv[i], "--version") == 0) {
-			c->version = true;
-		} else {
-			row = arguments_take(&arguments, argc, argv, &i, c->texts, e);
-			/* Of other options the last one counts; of these, one alone would be half of what was meant. */
-			if (row == CONFIG_cors_origin && origins_given)
-				return err_fail(e, ERR_BAD_PARAMETER,
-				    "%s is given twice: list all origins in one value, separated by commas",
-				    options[row].flag);
-			if (row < 0)
-				return -1;
-			origins_given = origins_given || row == CONFIG_cors_origin;
-		}
-	}
-	return c->help || c->version ? 0 : parse_values(c, e);
+	if (take_arguments(c, argc, argv, given, e) < 0)
+		return -1;
+	if (c->help || c->version)
+		return 0;
+	return layer_texts(c, given, e) < 0 ? -1 : parse_all(c, e);
+}
+
+void
+config_fini(struct config *c)
+{
+	free(c->file_text);
+	c->file_text = NULL;
+}
+
+static void
+print_group(size_t group, const char *title, FILE *out)
+{
+	static const size_t groups[] = {
+#define CONFIG_ROW_GROUP(id, group, flag, env, takes, fallback, rule, help) CONFIG_GROUP_##group,
+		CONFIG_TABLE(CONFIG_ROW_GROUP)
+#undef CONFIG_ROW_GROUP
+	};
+
+	fprintf(out, "%s:\n", title);
+	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++)
+		if (groups[row] == group)
+			arguments_print_row(&options[row], out);
+	fputc('\n', out);
 }
 
 void
@@ -219,10 +320,12 @@ config_help(FILE *out)
 	    "usage: normd [OPTION VALUE]...\n"
 	    "       normd COMMAND [OPTION VALUE]...\n\n",
 	    out);
-	arguments_print(&arguments, out);
+#define CONFIG_PRINT_GROUP(name, title) print_group(CONFIG_GROUP_##name, title, out);
+	CONFIG_GROUPS(CONFIG_PRINT_GROUP)
+#undef CONFIG_PRINT_GROUP
 	fputs("  --version                 print the version\n"
 	      "  --help                    print this\n\n"
-	      "An option wins over its environment variable.\n"
+	      "An option wins over its environment variable, and that over the file's setting.\n"
 	      "SIGTERM and SIGINT finish the running requests, then normd exits with 0.\n",
 	    out);
 }

@@ -92,7 +92,7 @@ serve(const struct config *config)
 	if (server_start(&server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
 	log_event(LOG_INFO, "listening",
-	    (const struct log_field[]){ { .name = "address", .text = config->host },
+	    (const struct log_field[]){ { .name = "address", .text = config->listen.host },
 		{ .name = "port", .number = server.port }, { .name = "store", .text = config->store },
 		{ .name = "threads", .number = config->thread_count },
 		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
@@ -116,8 +116,10 @@ main(int argc, char **argv)
 
 	if (argc > 1 && argv[1][0] != '-')
 		return command_run(argc, argv);
-	if (config_read(&config, argc, argv, &e) < 0)
+	if (config_read(&config, argc, argv, &e) < 0) {
+		config_fini(&config);
 		return fail(EXIT_USAGE, &e);
+	}
 	if (config.help) {
 		config_help(stdout);
 		command_list(stdout);
@@ -136,5 +138,6 @@ main(int argc, char **argv)
 	warn_of_memory(&config.memory);
 	code = serve(&config);
 	log_stop();
+	config_fini(&config);
 	return code;
 }

@@ -51,14 +51,14 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 	for (const char *p = text + strspn(text, ", "); *p != '\0' && !out->any; p += len + strspn(p + len, ", ")) {
 		len = strcspn(p, ", ");
 		if (out->count == ORIGINS_MAX)
-			return err_fail(e, ERR_BAD_PARAMETER, "--cors-origin names more than %d origins", ORIGINS_MAX);
+			return err_fail(e, ERR_BAD_PARAMETER, "names more than %d origins", ORIGINS_MAX);
 		if (memchr(p, '*', len) != NULL)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "--cors-origin has \"%.*s\"; each origin must be named in full; * alone allows all",
+			    "has \"%.*s\"; each origin must be named in full; * alone allows all",
 			    (int)(len < 80 ? len : 80), p);
 		if (parse_origin(p, len, &out->list[out->count++]) < 0)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "--cors-origin has \"%.*s\"; an origin is a scheme, a host and optionally a port, such as "
+			    "has \"%.*s\"; an origin is a scheme, a host and optionally a port, such as "
 			    "https://app.example or http://localhost:3000, without a path; * allows all",
 			    (int)(len < 80 ? len : 80), p);
 	}

@@ -34,7 +34,10 @@ struct origins_grant {
 	bool preflight;     /* it only asks what it may send */
 };
 
-/* --cors-origin: origins with commas between them, or "*"; the text must live as long. bad_parameter otherwise. */
+/*
+ * --cors-origin: origins with commas between them, or "*"; the text must live as long. bad_parameter otherwise, with a
+ * detail that follows the option's name (value.h).
+ */
 int origins_parse(const char *text, struct origins *out, struct err *e) MUST_CHECK;
 
 /*

@@ -164,7 +164,7 @@ server_start(struct server *s, const struct config *config, struct err *e)
 	if (crowd_check_descriptors(config->thread_count, e) < 0)
 		return -1;
 	/* The listener first: a port that is taken is found out before a store's file is made. */
-	listener = listener_open(config->host, config->port, &s->port, e);
+	listener = listener_open(config->listen.host, config->listen.port, &s->port, e);
 	if (listener < 0)
 		return -1;
 	if (start_all(s, config, listener, e) == 0)
