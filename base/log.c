@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log_line.h"
+#include "base/pulse.h"
 
 /* How long the thread lets lines gather: so it wakes hundreds of times a second, not once a line. */
 #define GATHER_US ((uint64_t)5000)
@@ -36,7 +37,10 @@ static struct {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.pending = { .limit = LOG_PENDING_MAX } };
 
-/* Returns how many bytes were written: fewer than `len` if the reader is gone or the disk is full. */
+/*
+ * Returns how many bytes were written: fewer than `len` if the reader is gone or the disk is full. A thread that waits
+ * for the log's reader does not hang: the reader may stop for as long as it likes.
+ */
 static size_t
 write_some(const char *bytes, size_t len)
 {
@@ -44,6 +48,7 @@ write_some(const char *bytes, size_t len)
 	size_t done = 0;
 	ssize_t n;
 
+	pulse_wait();
 	while (done < len) {
 		n = write(STDERR_FILENO, bytes + done, len - done);
 		if (n > 0)
@@ -53,6 +58,7 @@ write_some(const char *bytes, size_t len)
 		else if (n == 0 || errno != EINTR)
 			break;
 	}
+	pulse_work();
 	return done;
 }
 
@@ -119,6 +125,7 @@ wait_for_lines_locked(void)
 {
 	struct timespec until;
 
+	pulse_wait();
 	logger.idle = true;
 	while (logger.pending.len == 0 && !logger.stopping)
 		pthread_cond_wait(&logger.wake, &logger.lock);
@@ -127,6 +134,7 @@ wait_for_lines_locked(void)
 	while (logger.pending.len < LOG_PENDING_MAX / 2 && !logger.stopping)
 		if (pthread_cond_timedwait(&logger.wake, &logger.lock, &until) == ETIMEDOUT)
 			break;
+	pulse_work();
 }
 
 static void *
@@ -137,6 +145,7 @@ log_main(void *arg)
 	bool stop;
 
 	(void)arg;
+	pulse_begin("log");
 	buf_init(&writing, LOG_PENDING_MAX);
 	do {
 		pthread_mutex_lock(&logger.lock);

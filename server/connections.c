@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pulse.h"
 #include "server/crowd.h"
 #include "server/peer.h"
 #include "server/traffic.h"
@@ -143,6 +144,7 @@ watch(void *arg)
 	struct connections *all = arg;
 	struct timespec at;
 
+	pulse_begin("deadline");
 	pthread_mutex_lock(&all->lock);
 	while (!all->stopping) {
 		pthread_mutex_unlock(&all->lock);
@@ -150,8 +152,10 @@ watch(void *arg)
 		make_room(all);
 		at = clock_timespec(clock_monotonic_us() + all->tick_us);
 		pthread_mutex_lock(&all->lock);
+		pulse_wait();
 		while (!all->stopping && pthread_cond_timedwait(&all->wake, &all->lock, &at) == 0)
 			;
+		pulse_work();
 	}
 	pthread_mutex_unlock(&all->lock);
 	return NULL;

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/pulse.h"
 #include "server/stream.h"
 
 /* This loop's connection has ended. Only connections are in the set with EPOLLRDHUP (epoll_ctl). */
@@ -38,8 +39,13 @@ note_end(struct MHD_Connection *connection)
 int
 epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
 {
-	int n = epoll_pwait(epfd, events, maxevents > 1 ? maxevents - 1 : maxevents, timeout, NULL);
+	int n;
 
+	if (!pulse_has())
+		pulse_begin("event loop");
+	pulse_wait();
+	n = epoll_pwait(epfd, events, maxevents > 1 ? maxevents - 1 : maxevents, timeout, NULL);
+	pulse_work();
 	for (int i = 0; i < n; i++)
 		if ((events[i].events & EPOLLRDHUP) != 0)
 			note_end(events[i].data.ptr);

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/pulse.h"
+
 /* Against an event loop on the same core such a thread gets a quarter of the time: large requests never starve. */
 #define NICENESS 5
 
@@ -77,6 +79,7 @@ begin_part_locked(struct workers *w, struct crew_work *work)
 static void
 do_part(const struct crew_work *work, size_t i)
 {
+	pulse_work();
 	work->part(work->arg, i);
 	(void)sched_yield();
 }
@@ -138,7 +141,9 @@ take_job(struct workers *w)
 			continue;
 		}
 		w->idle++;
+		pulse_wait();
 		pthread_cond_wait(&w->wake, &w->lock);
+		pulse_work();
 		w->idle--;
 	}
 	if (w->first != NULL)
@@ -156,8 +161,11 @@ workers_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "compute"); /* shown by top */
 	/* On Linux each thread has a priority. If it cannot be lowered, the threads compete as equals. */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, (id_t)gettid()) + NICENESS);
-	while ((job = take_job(w)) != NULL)
+	pulse_begin("computing");
+	while ((job = take_job(w)) != NULL) {
+		pulse_work();
 		job->run(job->arg);
+	}
 	return NULL;
 }
 

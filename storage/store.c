@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pulse.h"
 #include "storage/batch.h"
 #include "storage/chores.h"
 #include "storage/copies.h"
@@ -180,6 +181,18 @@ wait_until(struct store *s)
 	return clock_timespec(until_us);
 }
 
+/* False: the time is over. */
+static bool
+wait_locked(struct store *s, const struct timespec *until)
+{
+	bool woken;
+
+	pulse_wait();
+	woken = pthread_cond_timedwait(&s->wake, &s->lock, until) == 0;
+	pulse_work();
+	return woken;
+}
+
 /* Takes all operations that wait, in order; waits for some until wait_until. False: closing, and all are done. */
 static bool
 take_all(struct store *s, struct store_op **ops)
@@ -188,9 +201,10 @@ take_all(struct store *s, struct store_op **ops)
 	struct store_pin *released;
 	bool more;
 
+	pulse_work();
 	pthread_mutex_lock(&s->lock);
 	while (s->first == NULL && s->released == NULL && !s->closing && !windows_are_urgent(&s->windows))
-		if (pthread_cond_timedwait(&s->wake, &s->lock, &until) != 0)
+		if (!wait_locked(s, &until))
 			break;
 	*ops = s->first;
 	more = s->first != NULL || !s->closing;
@@ -213,6 +227,7 @@ store_main(void *arg)
 	size_t count;
 	uint64_t began_us;
 
+	pulse_begin("store");
 	while (take_all(s, &ops)) {
 		began_us = clock_monotonic_us();
 		ops = answer_reads(s, ops, &count);

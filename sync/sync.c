@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/pulse.h"
 #include "sync/groups.h"
 
 #define LOOK_MAX_US ((uint64_t)60 * 1000000)
@@ -52,6 +53,7 @@ watch(void *arg)
 	struct sync_member *list;
 	struct timespec at;
 
+	pulse_begin("sync");
 	pthread_mutex_lock(&all->lock);
 	while (!all->stopping) {
 		list = NULL;
@@ -62,7 +64,9 @@ watch(void *arg)
 			resume_all(list);
 			pthread_mutex_lock(&all->lock);
 		} else {
+			pulse_wait();
 			(void)pthread_cond_timedwait(&all->wake, &all->lock, &at);
+			pulse_work();
 		}
 	}
 	pthread_mutex_unlock(&all->lock);
