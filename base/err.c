@@ -78,6 +78,7 @@ void
 err_set_shutting_down(struct err *e)
 {
 	err_set(e, ERR_SHUTTING_DOWN, "the server is shutting down and takes no new requests");
+	e->retry_after_s = 1;
 }
 
 const struct err_row *

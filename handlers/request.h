@@ -117,6 +117,7 @@ struct request {
 	uint64_t announced_bytes; /* by Content-Length; 0: unknown */
 	size_t oip_header_bytes;  /* of a BODY_OIP: the JSON before the tensors' bytes; 0: all of it is JSON */
 	unsigned query_count;
+	bool leaving;       /* the daemon is about to stop: it serves, but is not ready */
 	enum form form;     /* of the body */
 	enum coding coding; /* of the body */
 

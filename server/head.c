@@ -287,7 +287,7 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 		return -1;
 	if (strcmp(h->method, MHD_HTTP_METHOD_CONNECT) == 0)
 		return refuse_connect(s, e);
-	if (atomic_load(&h->server->draining)) {
+	if (atomic_load(&h->server->phase) == SERVER_DRAINS) {
 		s->close = true;
 		return err_fail_shutting_down(e);
 	}

@@ -5,16 +5,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/spare_memory.h"
 #include "server/command.h"
 #include "server/config.h"
+#include "server/lifecycle.h"
 #include "server/server.h"
 #include "server/signals.h"
-
-/* How often a draining daemon is asked whether it has drained. */
-#define DRAIN_TICK_US ((uint64_t)5000)
 
 static enum exit_code
 fail(enum exit_code code, const struct err *e)
@@ -66,22 +63,6 @@ warn_of_memory(const struct memory_plan *plan)
 		    3);
 }
 
-/* Waits for the running requests, for the drain timeout, or for a second signal to stop. */
-static void
-drain(struct server *server, unsigned timeout_s)
-{
-	const uint64_t until_us = clock_monotonic_us() + (uint64_t)timeout_s * 1000000;
-
-	log_printf(LOG_INFO, "draining");
-	server_drain(server);
-	do {
-		if (signals_serve(server, clock_monotonic_us() + DRAIN_TICK_US) != 0) {
-			log_printf(LOG_WARN, "stopping without waiting: a second signal came");
-			return;
-		}
-	} while (!server_is_drained(server) && clock_monotonic_us() < until_us);
-}
-
 static enum exit_code
 serve(const struct config *config)
 {
@@ -99,8 +80,7 @@ serve(const struct config *config)
 		{ .name = "connections", .number = server.connections_max },
 		{ .name = "version", .text = NORMD_VERSION } },
 	    7);
-	(void)signals_serve(&server, UINT64_MAX);
-	drain(&server, config->drain_timeout_s);
+	lifecycle_run(&server, config);
 	cut = server_stop(&server);
 	log_event(
 	    LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);

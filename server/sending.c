@@ -68,8 +68,8 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 	if (response == NULL)
 		return queue_exhausted(s, server, connection, rq);
 	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, response);
-	/* While the server drains, that is a courtesy: a client that knows of the close sends no request into it. */
-	close = s->close || atomic_load(&server->draining);
+	/* Before the server stops, that is a courtesy: a client that knows of the close sends no request into it. */
+	close = s->close || atomic_load(&server->phase) != SERVER_SERVES;
 	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && s->close)
 		result = MHD_NO;
 	else

@@ -180,11 +180,17 @@ server_start(struct server *s, const struct config *config, struct err *e)
 }
 
 void
+server_leave(struct server *s)
+{
+	atomic_store(&s->phase, SERVER_LEAVES);
+}
+
+void
 server_drain(struct server *s)
 {
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_LISTEN_FD);
 
-	atomic_store(&s->draining, true);
+	atomic_store(&s->phase, SERVER_DRAINS);
 	s->listener = info->listen_fd;
 	s->drain_us = clock_monotonic_us();
 	sync_stop(s->sync); /* no step can fill any more */

@@ -16,6 +16,12 @@ struct workers;
 struct sync;
 struct connections;
 
+enum server_phase {
+	SERVER_SERVES,
+	SERVER_LEAVES, /* serves, but is not ready; answers end their connections */
+	SERVER_DRAINS, /* answers shutting_down to new requests */
+};
+
 struct server {
 	/* Immutable while it serves. */
 	struct store *store;
@@ -42,13 +48,19 @@ struct server {
 	uint64_t quiet_since_us; /* 0: it is not quiet */
 
 	/* Any thread's. */
-	atomic_bool draining;
-	struct budget memory; /* of all requests */
-	atomic_ulong active;  /* requests that are being served */
+	_Atomic enum server_phase phase; /* main's to write */
+	struct budget memory;            /* of all requests */
+	atomic_ulong active;             /* requests that are being served */
 };
 
 /* Opens the store, listens and serves. -1 with `e`; then nothing is left open. */
 int server_start(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
+
+/*
+ * Reports not ready from now on, so that load balancers send new clients elsewhere, and serves on. Answers carry
+ * `Connection: close`: a client comes back by a new connection, which a load balancer may take elsewhere.
+ */
+void server_leave(struct server *s);
 
 /*
  * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections in the backlog are

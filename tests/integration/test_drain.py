@@ -9,7 +9,7 @@ import time
 import unittest
 
 from load import Load
-from normd import PATIENCE, Daemon
+from normd import PATIENCE, Daemon, wait_for
 
 GET = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UNFINISHED = b"POST /v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
@@ -23,7 +23,7 @@ def read_to_end(s):
     return data
 
 
-class Drain(unittest.TestCase):
+class Stopping(unittest.TestCase):
     def start(self, *args):
         self.daemon = Daemon(*args)
         self.addCleanup(self.daemon.close)
@@ -51,6 +51,8 @@ class Drain(unittest.TestCase):
             self.assertIn(b'"shutting_down"', answer)
             self.assertIn(b"\r\nConnection: close\r\n", answer)
 
+
+class Drain(Stopping):
     def test_what_the_kernel_has_received_is_answered(self):
         """Stops the process, so that the signal, requests and new connections all wait for it when it continues."""
         for threads in ("1", "2"):
@@ -106,6 +108,60 @@ class Drain(unittest.TestCase):
             self.assertEqual(self.daemon.log_lines()[-1]["requests_cut"], 1)
             self.assertFalse(os.path.exists(self.daemon.store[len("sqlite:"):] + "-wal"),
                              "it is a clean stop all the same")
+
+
+class NotReadyFirst(Stopping):
+    """--drain-delay: the daemon serves on, but load balancers are told to go elsewhere."""
+
+    def start(self, *args):
+        super().start(*args)
+        self.client = self.daemon.client()
+        self.addCleanup(self.client.close)
+
+    def begin_leave(self):
+        self.signal(signal.SIGTERM)
+        wait_for(lambda: "not ready any more" in self.daemon.log(), "it takes leave")
+
+    def ask(self, status, method, path, body=None):
+        answer = self.client.request(method, path, body)
+        self.assertEqual(answer.status, status, answer)
+        return answer
+
+    def test_it_serves_all_else_on_kept_and_on_new_connections(self):
+        self.start("--drain-delay", "600", "--drain-timeout", "600")
+        self.ask(201, "PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm"})
+        ready = self.ask(200, "GET", "/v2/health/ready")
+        self.assertNotIn("connection", ready.headers)
+        self.begin_leave()
+        for _ in range(2):
+            answer = self.ask(503, "GET", "/v2/health/ready")
+            self.assertEqual((answer.code, answer.headers["retry-after"]), ("shutting_down", "1"))
+            self.assertEqual(answer.headers["connection"].lower(), "close")
+            answer = self.ask(200, "POST", "/v1/models/m/layers/bn/train", {"data": [[1], [2]]})
+            self.assertEqual(answer.headers["connection"].lower(), "close")
+            self.ask(200, "GET", "/v2/health/live")
+        self.signal(signal.SIGTERM)
+        self.exits(10)
+        self.assertIn("the rest of --drain-delay is left out", self.daemon.log())
+
+    def test_a_second_signal_leaves_out_the_delay_and_a_third_ends_the_drain(self):
+        self.start("--drain-delay", "600", "--drain-timeout", "600")
+        s = self.connect(1)[0]
+        s.sendall(UNFINISHED)
+        self.begin_leave()
+        self.signal(signal.SIGINT)
+        wait_for(lambda: '"draining"' in self.daemon.log(), "it drains")
+        self.assertIsNone(self.daemon.process.poll(), "it waits for the request")
+        self.signal(signal.SIGTERM)
+        self.exits(5)
+        self.assertEqual(self.daemon.log_lines()[-1]["requests_cut"], 1)
+
+    def test_after_the_delay_it_drains(self):
+        self.start("--drain-delay", "1")
+        began = time.monotonic()
+        self.begin_leave()
+        self.exits(10)
+        self.assertGreaterEqual(time.monotonic() - began, 1)
 
 
 class DrainUnderLoad(unittest.TestCase):

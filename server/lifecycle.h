@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* A daemon's life from when it listens to when it stops: serve, take leave, drain. For main's thread. */
+#pragma once
+
+#include "server/config.h"
+#include "server/server.h"
+
+/*
+ * Serves until SIGTERM or SIGINT. Then it takes leave: for --drain-delay it serves on while it reports not ready. Then
+ * it drains: for --drain-timeout at most. Each such signal ends the phase. The caller stops the server.
+ */
+void lifecycle_run(struct server *s, const struct config *config);
