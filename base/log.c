@@ -168,11 +168,17 @@ log_main(void *arg)
 	return NULL;
 }
 
-int
-log_start(enum log_level least, enum log_format format)
+void
+log_set(enum log_level least, enum log_format format)
 {
 	atomic_store(&logger.least, (int)least);
 	logger.format = format;
+}
+
+int
+log_start(enum log_level least, enum log_format format)
+{
+	log_set(least, format);
 	logger.stopping = false;
 	logger.idle = false;
 	clock_cond_init(&logger.wake);

@@ -26,7 +26,10 @@ struct log_field {
 	double number; /* shown with up to 3 decimals */
 };
 
-/* Starts the thread. */
+/* Which lines are written, and how; before the thread is started. */
+void log_set(enum log_level least, enum log_format format);
+
+/* Starts the thread, after log_set. */
 int log_start(enum log_level least, enum log_format format);
 
 /* Writes the lines that wait and stops the thread. */
