@@ -70,7 +70,7 @@ serve(const struct config *config)
 	struct err e = { 0 };
 	unsigned long cut;
 
-	if (server_start(&server, config, &e) < 0)
+	if (server_listen(&server, config, &e) < 0 || server_start(&server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
 	log_event(LOG_INFO, "listening",
 	    (const struct log_field[]){ { .name = "address", .text = config->listen.host },

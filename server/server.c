@@ -59,11 +59,11 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 }
 
 static struct MHD_Daemon *
-start_daemon(struct server *s, int listener, unsigned thread_count)
+start_daemon(struct server *s, unsigned thread_count)
 {
 	const struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL }, /* first: it gets what the others say */
-		{ MHD_OPTION_LISTEN_SOCKET, listener, NULL },
+		{ MHD_OPTION_LISTEN_SOCKET, s->listener, NULL },
 		{ MHD_OPTION_THREAD_POOL_SIZE, thread_count, NULL },
 		{ MHD_OPTION_CONNECTION_LIMIT, s->connections_max, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, NULL },
@@ -139,40 +139,48 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 }
 
 static int
-start_all(struct server *s, const struct config *config, int listener, struct err *e)
+start_all(struct server *s, const struct config *config, struct err *e)
 {
 	s->origins = config->origins;
-	s->origins.loopback_only = listener_is_loopback(listener);
+	s->origins.loopback_only = listener_is_loopback(s->listener);
 	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
 	if (start_parts(s, config, e) < 0)
 		return -1;
-	s->daemon = start_daemon(s, listener, config->thread_count);
+	s->daemon = start_daemon(s, config->thread_count);
 	if (s->daemon == NULL)
 		return err_fail(e, ERR_OVERLOADED, "the event loops cannot be started: %s", strerror(errno));
 	return *config->port_file == '\0' ? 0 : listener_write_port(config->port_file, s->port, e);
 }
 
 int
-server_start(struct server *s, const struct config *config, struct err *e)
+server_listen(struct server *s, const struct config *config, struct err *e)
 {
-	int listener;
-
 	memset(s, 0, sizeof(*s));
 	s->max_body_bytes = config->max_body_bytes;
 	s->max_import_bytes = config->max_import_bytes;
 	budget_init(&s->memory, config->memory.requests);
 	if (crowd_check_descriptors(config->thread_count, e) < 0)
 		return -1;
-	/* The listener first: a port that is taken is found out before a store's file is made. */
-	listener = listener_open(config->listen.host, config->listen.port, &s->port, e);
-	if (listener < 0)
-		return -1;
-	if (start_all(s, config, listener, e) == 0)
+	/* Before all else: a port that is taken is found out before a store's file is made. */
+	s->listener = listener_open(config->listen.host, config->listen.port, &s->port, e);
+	return s->listener < 0 ? -1 : 0;
+}
+
+void
+server_abandon(struct server *s)
+{
+	close(s->listener);
+}
+
+int
+server_start(struct server *s, const struct config *config, struct err *e)
+{
+	if (start_all(s, config, e) == 0)
 		return 0;
 	if (s->daemon != NULL)
 		stop_loops(s); /* closes the listener too */
 	else
-		close(listener);
+		server_abandon(s);
 	if (s->sync != NULL)
 		sync_stop(s->sync);
 	free_parts(s);
@@ -188,10 +196,7 @@ server_leave(struct server *s)
 void
 server_drain(struct server *s)
 {
-	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-
 	atomic_store(&s->phase, SERVER_DRAINS);
-	s->listener = info->listen_fd;
 	s->drain_us = clock_monotonic_us();
 	sync_stop(s->sync); /* no step can fill any more */
 	listener_freeze(s->listener);

@@ -39,9 +39,9 @@ struct server {
 	/* main's. */
 	struct MHD_Daemon *daemon;
 	struct connections *connections;
+	int listener;
 
 	/* main's, while it drains. */
-	int listener;
 	bool refusing;        /* new connections */
 	bool had_connections; /* since it began */
 	uint64_t drain_us;
@@ -53,7 +53,13 @@ struct server {
 	atomic_ulong active;             /* requests that are being served */
 };
 
-/* Opens the store, listens and serves. -1 with `e`; then nothing is left open. */
+/* Opens the listener, and no thread. -1 with `e`; then nothing is left open. */
+int server_listen(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
+
+/* Closes the listener of a server that will not be started. */
+void server_abandon(struct server *s);
+
+/* Opens the store and serves, after server_listen. -1 with `e`; then nothing is left open. */
 int server_start(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
 
 /*

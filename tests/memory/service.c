@@ -14,8 +14,7 @@ static char directory[64], url[96];
 static int connection = -1;
 
 struct server service;
-const struct config service_config = { .host = "127.0.0.1",
-	.port = "0",
+const struct config service_config = { .listen = { .host = "127.0.0.1", .port = "0" },
 	.port_file = "",
 	.store = url,
 	.thread_count = 1,
@@ -58,12 +57,18 @@ service_remove_store(void)
 	must(rmdir(directory) == 0, directory);
 }
 
+int
+service_try_start(struct err *e)
+{
+	return server_listen(&service, &service_config, e) < 0 ? -1 : server_start(&service, &service_config, e);
+}
+
 void
 service_start(void)
 {
 	struct err e = { 0 };
 
-	must(server_start(&service, &service_config, &e) == 0, e.detail);
+	must(service_try_start(&e) == 0, e.detail);
 }
 
 void

@@ -19,6 +19,9 @@ void service_remove_store(void);
 void service_remove_files(void);
 
 void service_start(void);
+
+/* -1 with `e`: it did not start. */
+int service_try_start(struct err *e) MUST_CHECK;
 void service_stop(void);
 
 /* Until what runs for a request has ended, its log line too. */

@@ -75,7 +75,7 @@ try_start(void)
 	int result;
 
 	trial_arm();
-	result = server_start(&service, &service_config, &e);
+	result = service_try_start(&e);
 	trial_disarm();
 	if (result == 0)
 		service_stop();
