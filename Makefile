@@ -36,9 +36,10 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 numbers  := -ffp-contract=off -fno-math-errno -fno-trapping-math
 harden   := -fstack-protector-strong -fPIE
 sanitize := -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
-variant_asan     := -fsanitize=address,undefined $(sanitize) -DARENA_EACH_APART
-variant_tsan     := -fsanitize=thread -fno-omit-frame-pointer -O1
-variant_coverage := --coverage -O0
+# INSTRUMENTED: the program reads and writes files of its own, which the sandbox must not deny.
+variant_asan     := -fsanitize=address,undefined $(sanitize) -DARENA_EACH_APART -DINSTRUMENTED
+variant_tsan     := -fsanitize=thread -fno-omit-frame-pointer -O1 -DINSTRUMENTED
+variant_coverage := --coverage -O0 -DINSTRUMENTED
 variant_fuzz     := -fsanitize=fuzzer-no-link,address,undefined $(sanitize) -DARENA_EACH_APART -Wno-format-nonliteral
 variant_release  := -D_FORTIFY_SOURCE=2
 variant_clang    := $(variant_release)
@@ -52,7 +53,7 @@ flags_text := $(CC) $(all_cflags) $(all_ldflags) $(VERSION)
 libs_norm    := -lm
 libs_codec   := -lcjson -lz -lm
 libs_storage := -lsqlite3
-libs_all     := -lmicrohttpd -lsqlite3 -lcjson -lz -lnettle -lm
+libs_all     := -lmicrohttpd -lsqlite3 -lcjson -lz -lnettle -lseccomp -lm
 
 sources  = $(wildcard $(1)/*.c)
 # Sources that the build writes into its folder.
