@@ -10,6 +10,7 @@
 #include "server/command.h"
 #include "server/config.h"
 #include "server/lifecycle.h"
+#include "server/sandbox.h"
 #include "server/server.h"
 #include "server/signals.h"
 
@@ -63,25 +64,64 @@ warn_of_memory(const struct memory_plan *plan)
 		    3);
 }
 
-static enum exit_code
-serve(const struct config *config)
+static int
+start_log(const struct config *config, struct err *e)
 {
-	struct server server;
+	return log_start(config->level, config->format) == 0 ?
+	    0 :
+	    err_fail(e, ERR_OVERLOADED, "the log's thread cannot be started");
+}
+
+/*
+ * What must precede the first thread: threads are in the sandbox only if they are started in it. The listener comes
+ * before it, because no socket can be bound in it.
+ */
+static int
+prepare(struct server *server, const struct config *config, struct sandbox_state *sandbox, struct err *e)
+{
+	struct sandbox_places places;
+
+	if (server_listen(server, config, e) < 0)
+		return -1;
+	sandbox_places_find(&places, config);
+	if (sandbox_enter(config->sandbox, &places, sandbox, e) == 0 && start_log(config, e) == 0)
+		return 0;
+	server_abandon(server);
+	return -1;
+}
+
+static void
+log_listening(const struct server *server, const struct config *config, const struct sandbox_state *sandbox)
+{
+	const struct log_field fields[] = {
+		{ .name = "address", .text = config->listen.host },
+		{ .name = "port", .number = server->port },
+		{ .name = "store", .text = config->store },
+		{ .name = "threads", .number = config->thread_count },
+		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
+		{ .name = "connections", .number = server->connections_max },
+		{ .name = "landlock", .text = sandbox->landlock },
+		{ .name = "seccomp", .text = sandbox->seccomp },
+		{ .name = "no_new_privs", .text = sandbox->no_new_privs },
+		{ .name = "version", .text = NORMD_VERSION },
+	};
+
+	log_event(LOG_INFO, "listening", fields, sizeof(fields) / sizeof(fields[0]));
+	if (!sandbox->complete)
+		log_printf(LOG_WARN, "a part of the sandbox is off: the line \"listening\" says why");
+}
+
+static enum exit_code
+serve(struct server *server, const struct config *config, const struct sandbox_state *sandbox)
+{
 	struct err e = { 0 };
 	unsigned long cut;
 
-	if (server_listen(&server, config, &e) < 0 || server_start(&server, config, &e) < 0)
+	if (server_start(server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
-	log_event(LOG_INFO, "listening",
-	    (const struct log_field[]){ { .name = "address", .text = config->listen.host },
-		{ .name = "port", .number = server.port }, { .name = "store", .text = config->store },
-		{ .name = "threads", .number = config->thread_count },
-		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
-		{ .name = "connections", .number = server.connections_max },
-		{ .name = "version", .text = NORMD_VERSION } },
-	    7);
-	lifecycle_run(&server, config);
-	cut = server_stop(&server);
+	log_listening(server, config, sandbox);
+	lifecycle_run(server, config);
+	cut = server_stop(server);
 	log_event(
 	    LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
 	return EXIT_DONE;
@@ -91,6 +131,8 @@ int
 main(int argc, char **argv)
 {
 	struct config config;
+	struct server server;
+	struct sandbox_state sandbox;
 	struct err e = { 0 };
 	enum exit_code code;
 
@@ -111,12 +153,11 @@ main(int argc, char **argv)
 	}
 	tune_allocator(&config);
 	signals_block();
-	if (log_start(config.level, config.format) < 0) {
-		err_set(&e, ERR_OVERLOADED, "the log's thread cannot be started");
-		return fail(EXIT_FAILED, &e);
-	}
+	log_set(config.level, config.format);
 	warn_of_memory(&config.memory);
-	code = serve(&config);
+	if (prepare(&server, &config, &sandbox, &e) < 0)
+		return fail(EXIT_FAILED, &e);
+	code = serve(&server, &config, &sandbox);
 	log_stop();
 	config_fini(&config);
 	return code;

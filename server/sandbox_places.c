@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/sandbox_places.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "storage/sqlite_url.h"
+
+#define SQLITE_TMPDIR "SQLITE_TMPDIR"
+
+static void
+add_place(struct sandbox_places *places, enum sandbox_access access, const char *path, size_t len)
+{
+	struct sandbox_place *place = &places->list[places->count];
+
+	if (places->count == SANDBOX_PLACES_MAX || len >= sizeof(place->path))
+		return; /* and so it is denied */
+	memcpy(place->path, path, len);
+	place->path[len] = '\0';
+	place->access = access;
+	places->count++;
+}
+
+/* Adds the directory of a file. */
+static void
+add_directory(struct sandbox_places *places, enum sandbox_access access, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash == NULL)
+		add_place(places, access, ".", 1);
+	else
+		add_place(places, access, file, slash == file ? 1 : (size_t)(slash - file));
+}
+
+/* Adds the directories that `file` and what it leads to lie in. "": none. */
+static void
+add_directories(struct sandbox_places *places, enum sandbox_access access, const char *file)
+{
+	char *target = *file == '\0' ? NULL : realpath(file, NULL);
+
+	if (*file != '\0')
+		add_directory(places, access, file);
+	if (target != NULL)
+		add_directory(places, access, target);
+	free(target);
+}
+
+static void
+add_store(struct sandbox_places *places, const char *url)
+{
+	struct err not_a_file;
+	const char *path = sqlite_url_path(url, &not_a_file), *temporary = getenv(SQLITE_TMPDIR);
+	const size_t first = places->count;
+
+	if (path == NULL)
+		return;
+	add_directories(places, SANDBOX_CHANGE, path);
+	if (temporary != NULL && *temporary != '\0')
+		add_place(places, SANDBOX_CHANGE, temporary, strlen(temporary));
+	else if (places->count > first)
+		(void)setenv(SQLITE_TMPDIR, places->list[first].path, 1);
+}
+
+void
+sandbox_places_find(struct sandbox_places *places, const struct config *config)
+{
+	static const char own[] = "/proc/self", random[] = "/dev/urandom";
+
+	places->count = 0;
+	places->proc = open(own, O_PATH | O_DIRECTORY | O_CLOEXEC);
+#ifdef INSTRUMENTED /* such a build reads its own program, and writes what it has measured */
+	add_place(places, SANDBOX_ALL, "/", 1);
+#endif
+	add_place(places, SANDBOX_READ, own, sizeof(own) - 1);
+	add_place(places, SANDBOX_READ, random, sizeof(random) - 1); /* by which SQLite begins its random numbers */
+	add_store(places, config->store);
+	add_directories(places, SANDBOX_READ, config->tokens);
+	add_directories(places, SANDBOX_READ, config->tls_cert);
+	add_directories(places, SANDBOX_READ, config->tls_key);
+	add_directories(places, SANDBOX_REPLACE, config->port_file);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Which places of the file system normd needs once it has started. */
+#pragma once
+
+#include "server/config.h"
+#include "server/sandbox_landlock.h"
+
+#define SANDBOX_PLACES_MAX 16
+
+struct sandbox_places {
+	struct sandbox_place list[SANDBOX_PLACES_MAX];
+	size_t count;
+	int proc; /* keeps /proc/self the same inode, on which a rule hangs; -1: none */
+};
+
+/*
+ * Finds the places for this configuration. A file that is replaced while normd runs needs its directory, also that of
+ * the file that a symbolic link leads to now. What does not exist is left out.
+ *
+ * From here on SQLite's temporary files lie in SQLITE_TMPDIR, or beside the store: not in a folder that is shared with
+ * other programs. So this is called with any sandbox, before the store is opened.
+ */
+void sandbox_places_find(struct sandbox_places *places, const struct config *config);
