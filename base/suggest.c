@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/suggest.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,6 +171,12 @@ suggest_try(struct suggest *s, const char *name)
 		return;
 	s->best = name;
 	s->distance = n;
+}
+
+bool
+suggest_is_typing_error(const struct suggest *s)
+{
+	return s->best != NULL && s->distance < WITHIN;
 }
 
 const char *

@@ -30,8 +30,8 @@ refuse(const struct arguments *a, const char *arg, size_t len, struct err *e)
 	suggest_begin(&s, word);
 	for (size_t k = 0; k < a->count; k++)
 		suggest_try(&s, a->table[k].flag);
-	suggest_try(&s, "--help");
-	suggest_try(&s, "--version");
+	for (size_t k = 0; a->modes[k] != NULL; k++)
+		suggest_try(&s, a->modes[k]);
 	return err_fail(e, ERR_BAD_PARAMETER, "%s has no option \"%.64s\" (see %s --help)%s", a->program, arg,
 	    a->program, suggest_text(&s, near));
 }

@@ -22,6 +22,7 @@ struct arguments {
 	const char *program; /* "normd", "normd check"; for messages */
 	const struct argument *table;
 	size_t count;
+	const char *const *modes; /* what its caller takes beside the table, up to NULL; for suggestions */
 };
 
 /* Sets the values, one for each row, to the environment's or the default. */

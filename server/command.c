@@ -8,6 +8,8 @@
 
 static const struct command *const commands[] = { &command_check, &command_restore };
 
+static const char *const modes[] = { "--help", NULL };
+
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const struct command *
@@ -69,7 +71,7 @@ command_run(int argc, char *const *argv)
 {
 	const struct command *c = find_command(argv[1]);
 	char program[64];
-	struct arguments a = { .program = program };
+	struct arguments a = { .program = program, .modes = modes };
 	const char *values[COMMAND_OPTIONS_MAX] = { 0 };
 	struct err e = { 0 };
 	enum exit_code code = EXIT_USAGE;

@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "base/suggest.h"
-#include "server/arguments.h"
 #include "server/config_file.h"
 #include "sync/sync.h"
 
@@ -34,7 +33,29 @@ static const struct argument options[] = {
 #undef CONFIG_ARGUMENT
 };
 
-static const struct arguments arguments = { .program = "normd", .table = options, .count = CONFIG_OPTION_COUNT };
+/* Of the environment's variables. */
+static const char prefix[] = "NORMD_";
+
+static const struct mode {
+	const char *flag;
+	const char *help;
+	size_t offset; /* of its bool in struct config */
+} modes[] = {
+#define CONFIG_MODE(member, flag, help) { flag, help, offsetof(struct config, member) },
+	CONFIG_MODES(CONFIG_MODE)
+#undef CONFIG_MODE
+};
+
+static const char *const mode_flags[] = {
+#define CONFIG_MODE_FLAG(member, flag, help) flag,
+	CONFIG_MODES(CONFIG_MODE_FLAG)
+#undef CONFIG_MODE_FLAG
+	    NULL
+};
+
+static const struct arguments arguments = {
+	.program = "normd", .table = options, .count = CONFIG_OPTION_COUNT, .modes = mode_flags
+};
 
 #define MEMBER(member) .offset = offsetof(struct config, member)
 #define ADDRESS(member) .parse = value_address, MEMBER(member)
@@ -71,22 +92,28 @@ name_of(enum config_option row)
 	return options[row].flag + 2;
 }
 
-/* Begins an error's detail with the setting's name, as and where it was given. */
+const char *
+config_place(const struct config *c, enum config_option row, char out[CONFIG_PLACE_BYTES])
+{
+	const struct config_text *given = &c->texts[row];
+	char shown[CONFIG_FILE_SHOWN];
+
+	if (given->source == CONFIG_FROM_FILE)
+		snprintf(out, CONFIG_PLACE_BYTES, "%s:%u: %s", config_file_show(c->config_file, shown), given->line,
+		    name_of(row));
+	else
+		snprintf(out, CONFIG_PLACE_BYTES, "%s",
+		    given->source == CONFIG_FROM_ENVIRONMENT ? options[row].env : options[row].flag);
+	return out;
+}
+
+/* Begins an error's detail with the setting. */
 static int
 blame(const struct config *c, enum config_option row, struct err *e)
 {
-	char shown[CONFIG_FILE_SHOWN];
+	char place[CONFIG_PLACE_BYTES];
 
-	switch (c->texts[row].source) {
-	case CONFIG_FROM_FILE:
-		err_prepend(e, "%s:%u: %s ", config_file_show(c->config_file, shown), c->texts[row].line, name_of(row));
-		break;
-	case CONFIG_FROM_ENVIRONMENT:
-		err_prepend(e, "%s ", options[row].env);
-		break;
-	default:
-		err_prepend(e, "%s ", options[row].flag);
-	}
+	err_prepend(e, "%s ", config_place(c, row, place));
 	return -1;
 }
 
@@ -242,17 +269,17 @@ layer_texts(struct config *c, const char *const *given, struct err *e)
 	return 0;
 }
 
-/* What to do instead of serving. False: it is none of these. */
+/* False: it is none. */
 static bool
 take_mode(struct config *c, const char *arg)
 {
-	if (arguments_ask_help(arg))
-		c->help = true;
-	else if (strcmp(arg, "--version") == 0)
-		c->version = true;
-	else
-		return false;
-	return true;
+	for (size_t i = 0; i < COUNT(modes); i++)
+		if (strcmp(arg, modes[i].flag) == 0) {
+			*(bool *)((char *)c + modes[i].offset) = true;
+			return true;
+		}
+	c->help = c->help || arguments_ask_help(arg);
+	return arguments_ask_help(arg);
 }
 
 static int
@@ -289,6 +316,52 @@ config_read(struct config *c, int argc, char *const *argv, struct err *e)
 	return layer_texts(c, given, e) < 0 ? -1 : parse_all(c, e);
 }
 
+const struct argument *
+config_row(enum config_option row)
+{
+	return &options[row];
+}
+
+/* The variable of the setting whose name differs from this by a typing error alone. NULL: none. */
+static const char *
+meant_variable(const char *name)
+{
+	struct suggest s;
+
+	suggest_begin(&s, name);
+	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++)
+		suggest_try(&s, options[row].env + sizeof(prefix) - 1);
+	return suggest_is_typing_error(&s) ? s.best - (sizeof(prefix) - 1) : NULL;
+}
+
+static bool
+is_variable(const char *name)
+{
+	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++)
+		if (strcmp(options[row].env, name) == 0)
+			return true;
+	return false;
+}
+
+void
+config_find_strays(void (*tell)(void *arg, const char *name, const char *meant), void *arg)
+{
+	char name[64];
+	const char *meant;
+
+	for (char **variable = environ; *variable != NULL; variable++) {
+		const size_t len = strcspn(*variable, "=");
+
+		if (len >= sizeof(name) || strncmp(*variable, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		memcpy(name, *variable, len);
+		name[len] = '\0';
+		meant = is_variable(name) ? NULL : meant_variable(name + sizeof(prefix) - 1);
+		if (meant != NULL)
+			tell(arg, name, meant);
+	}
+}
+
 void
 config_fini(struct config *c)
 {
@@ -323,9 +396,10 @@ config_help(FILE *out)
 #define CONFIG_PRINT_GROUP(name, title) print_group(CONFIG_GROUP_##name, title, out);
 	CONFIG_GROUPS(CONFIG_PRINT_GROUP)
 #undef CONFIG_PRINT_GROUP
-	fputs("  --version                 print the version\n"
-	      "  --help                    print this\n\n"
-	      "An option wins over its environment variable, and that over the file's setting.\n"
+	fputs("Instead of serving:\n", out);
+	for (size_t i = 0; i < COUNT(modes); i++)
+		arguments_print_row(&(struct argument){ .flag = modes[i].flag, .help = modes[i].help }, out);
+	fputs("\nAn option wins over its environment variable, and that over the file's setting.\n"
 	      "SIGTERM and SIGINT finish the running requests, then normd exits with 0.\n",
 	    out);
 }

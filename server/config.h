@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "server/arguments.h"
 #include "server/memory_plan.h"
 #include "server/origins.h"
 #include "server/pace.h"
@@ -100,6 +101,12 @@ enum config_group {
 	X(config, CONFIGURATION, "--config", "NORMD_CONFIG", "FILE", "", PATH(config_file), \
 	    "file of settings: lines NAME = VALUE, named as the options without --")
 
+/* X(member, flag, help): what to do instead of serving. */
+#define CONFIG_MODES(X) \
+	X(check, "--check-config", "check the settings and the files that they name, and print the settings") \
+	X(version, "--version", "print the version") \
+	X(help, "--help", "print this")
+
 enum config_option {
 #define CONFIG_OPTION(id, group, flag, env, takes, fallback, rule, help) CONFIG_##id,
 	CONFIG_TABLE(CONFIG_OPTION)
@@ -151,9 +158,9 @@ struct config {
 	/* What follows from them. */
 	struct memory_plan memory;
 
-	/* Other things to do than to serve. */
-	bool help;
-	bool version;
+#define CONFIG_MODE_MEMBER(member, flag, help) bool member;
+	CONFIG_MODES(CONFIG_MODE_MEMBER)
+#undef CONFIG_MODE_MEMBER
 
 	struct config_text texts[CONFIG_OPTION_COUNT];
 	char *file_text; /* of the file; the texts point into it */
@@ -165,6 +172,19 @@ struct config {
  */
 int config_read(struct config *c, int argc, char *const *argv, struct err *e) MUST_CHECK;
 void config_fini(struct config *c);
+
+/* A setting's name as it was given, and where: "--store", "NORMD_STORE", "normd.conf:3: store". Returns `out`. */
+#define CONFIG_PLACE_BYTES 256
+const char *config_place(const struct config *c, enum config_option row, char out[CONFIG_PLACE_BYTES]);
+
+/* A setting's option, variable, default and help. */
+const struct argument *config_row(enum config_option row);
+
+/*
+ * Calls `tell` for each variable of the environment that was probably meant for a setting. Others that begin with
+ * NORMD_ are left alone: Kubernetes makes NORMD_PORT and more for a service of the name normd.
+ */
+void config_find_strays(void (*tell)(void *arg, const char *name, const char *meant), void *arg);
 
 /* The help text. */
 void config_help(FILE *out);

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "server/authority.h"
 
 #define BACKLOG 4096
@@ -104,6 +106,19 @@ listener_has_waiting(int listener)
 	struct pollfd p = { .fd = listener, .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
+}
+
+int
+listener_check_port_file(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (!path_folder_is_writable(path))
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "%s cannot be made, for its folder: %s", path, strerror(errno));
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: it is a folder", path);
+	return 0;
 }
 
 int

@@ -26,5 +26,8 @@ bool listener_has_waiting(int listener);
 /* Whether only this machine can connect to it. */
 bool listener_is_loopback(int listener);
 
+/* Whether the port could be written to a file. Changes nothing. */
+int listener_check_port_file(const char *path, struct err *e) MUST_CHECK;
+
 /* Writes the port to a file, whole or not at all. */
 int listener_write_port(const char *path, unsigned port, struct err *e) MUST_CHECK;

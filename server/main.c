@@ -9,6 +9,7 @@
 #include "base/spare_memory.h"
 #include "server/command.h"
 #include "server/config.h"
+#include "server/config_check.h"
 #include "server/lifecycle.h"
 #include "server/sandbox.h"
 #include "server/server.h"
@@ -111,6 +112,15 @@ log_listening(const struct server *server, const struct config *config, const st
 		log_printf(LOG_WARN, "a part of the sandbox is off: the line \"listening\" says why");
 }
 
+/* A variable of the environment that nothing reads. */
+static void
+warn_of_stray(void *arg, const char *name, const char *meant)
+{
+	(void)arg;
+	log_event(LOG_WARN, "a variable of the environment is not a setting, but nearly one",
+	    (const struct log_field[]){ { .name = "variable", .text = name }, { .name = "meant", .text = meant } }, 2);
+}
+
 static enum exit_code
 serve(struct server *server, const struct config *config, const struct sandbox_state *sandbox)
 {
@@ -151,10 +161,16 @@ main(int argc, char **argv)
 		printf("normd %s\n", NORMD_VERSION);
 		return EXIT_DONE;
 	}
+	if (config.check) {
+		code = config_check(&config) < 0 ? EXIT_USAGE : EXIT_DONE;
+		config_fini(&config);
+		return code;
+	}
 	tune_allocator(&config);
 	signals_block();
 	log_set(config.level, config.format);
 	warn_of_memory(&config.memory);
+	config_find_strays(warn_of_stray, NULL);
 	if (prepare(&server, &config, &sandbox, &e) < 0)
 		return fail(EXIT_FAILED, &e);
 	code = serve(&server, &config, &sandbox);

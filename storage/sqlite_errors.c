@@ -2,10 +2,9 @@
 #include "storage/sqlite_errors.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "storage/sqlite_file.h"
 
 int
 sqlite_failed(sqlite3 *db, const char *what, struct err *e)
@@ -35,31 +34,14 @@ sqlite_refuse_readonly(const char *path, struct err *e)
 	    "%s cannot be written: the daemon's user needs write permission for the file and its folder", path);
 }
 
-static bool
-has_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char folder[4096] = ".";
-	struct stat st;
-
-	if (slash != NULL)
-		snprintf(folder, sizeof(folder), "%.*s/", (int)(slash - path), path);
-	return stat(folder, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* Why a file could not be opened. SQLite itself has one message for all of it. */
 static int
 refuse_to_open(sqlite3 *db, const char *path, struct err *e)
 {
 	int os = sqlite3_system_errno(db);
-	struct stat st;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return err_fail(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: it is a folder; --store takes a file", path);
-	if (!has_folder(path))
-		return err_fail(
-		    e, ERR_STORAGE_UNAVAILABLE, "%s cannot be opened: its folder does not exist; make it first", path);
+	if (sqlite_file_check_folder(path, e) < 0)
+		return -1;
 	if (os == ENOENT) /* SQLite's second try, to read what it may not make */
 		return sqlite_refuse_readonly(path, e);
 	return err_fail(e, ERR_STORAGE_UNAVAILABLE,

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "storage/sqlite_errors.h"
+#include "storage/sqlite_file.h"
 #include "storage/sqlite_schema.h"
 #include "storage/sqlite_url.h"
 
@@ -170,18 +171,6 @@ check_journal(const char *path, struct err *e)
 	    "%s-journal does not belong to this store, and SQLite would change the store by it: move it away", path);
 }
 
-/* A device or a pipe takes all that is written and keeps nothing. (sqlite_refuse has the words for folders.) */
-static int
-check_kind(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-		return 0;
-	return err_fail(
-	    e, ERR_STORAGE_UNAVAILABLE, "%s is not a regular file: name a file, or one that does not exist yet", path);
-}
-
 /*
  * secure_delete: Debian's SQLite overwrites with zeros, in the log and then in the file, whatever is deleted. That
  * takes ten times as long, and as much of a disk that is full as the deletion should free. FAST overwrites in pages
@@ -203,7 +192,7 @@ sqlite_open(const char *path, struct err *e)
 	int version;
 	sqlite3 *db = NULL;
 
-	if (check_kind(path, e) < 0 || check_journal(path, e) < 0)
+	if (sqlite_file_check_kind(path, e) < 0 || check_journal(path, e) < 0)
 		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK) {

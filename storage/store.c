@@ -23,6 +23,7 @@
 #include "storage/reads.h"
 #include "storage/snapshot.h"
 #include "storage/source_trees.h"
+#include "storage/sqlite_file.h"
 #include "storage/sqlite_url.h"
 #include "storage/window_rows.h"
 
@@ -317,6 +318,14 @@ int
 store_check_url(const char *url, struct err *e)
 {
 	return sqlite_url_path(url, e) == NULL ? -1 : 0;
+}
+
+int
+store_check_place(const char *url, struct err *e)
+{
+	const char *path = sqlite_url_path(url, e);
+
+	return path == NULL ? -1 : sqlite_file_check(path, e);
 }
 
 /* Any thread's: there is too much that is not saved. The lock: the store's thread must not miss the signal. */

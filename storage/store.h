@@ -352,6 +352,12 @@ struct store_options {
 int store_check_url(const char *url, struct err *e) MUST_CHECK;
 
 /*
+ * Checks that the store could be opened or made, as far as that shows from outside: folders, permissions, the file's
+ * first bytes (bad_parameter, storage_unavailable). Changes nothing; a daemon may have the store open.
+ */
+int store_check_place(const char *url, struct err *e) MUST_CHECK;
+
+/*
  * Opens the store, which is created if it does not exist, and starts its thread. The options are copied. NULL with `e`,
  * whose detail is for the operator: in use by another process, not a normd store, from a newer version, ...
  */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The tables of the C sources, as the tests compare documents with them: routes, inputs, fields, errors."""
 
+import collections
 import os
 import re
 import subprocess
@@ -42,6 +43,29 @@ def routes():
                                                 row).groups(default="")
         found[method, PREFIXES[prefix] + rest] = {"access": access, **dict(re.findall(r'\.(\w+) = "?([^",]+)', row))}
     return found
+
+
+Setting = collections.namedtuple("Setting", "name group variable takes default help")
+
+
+def settings():
+    """The rows of server/config.h: `takes` is None for a flag."""
+    table = re.search(r"#define CONFIG_TABLE\(X\)(.*?)\n\n", read("server/config.h"), re.S)[1]
+    table = table.replace("\\\n", " ")
+    table = re.sub(r'" *CONFIG_TEXT\((\w+)\) *"', lambda m: number(m[1]), table)
+    rows = re.findall(r'X\(\w+, (\w+), "--([\w-]+)",\s+"(\w+)",\s+(?:"([^"]*)"|NULL),\s+"([^"]*)",\s+'
+                      r'\w+\([^()]*\),\s+"([^"]*)"\)', table)
+    assert len(rows) == len(re.findall(r"\bX\(", table)), "a row of server/config.h is not read"
+    return [Setting(name, group, variable, takes or None, default, text)
+            for group, name, variable, takes, default, text in rows]
+
+
+def number(macro):
+    """The value of a macro of the daemon's headers, as text."""
+    for path in tracked():
+        if re.fullmatch(r"server/\w+\.h", path) and (found := re.search(rf"(?m)^#define {macro} (\d+)u?$", read(path))):
+            return found[1]
+    raise AssertionError(f"no header has {macro}")
 
 
 def tensor_forms():

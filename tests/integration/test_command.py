@@ -9,9 +9,8 @@ import subprocess
 import time
 import unittest
 
-from normd import NORMD, PATIENCE, ROOT, Client, Daemon, wait_for
-
-CONFIG = os.path.join(ROOT, "server/config.h")
+from normd import NORMD, PATIENCE, Client, Daemon, wait_for
+from tables import settings
 
 
 def run(*args, env=None):
@@ -19,20 +18,23 @@ def run(*args, env=None):
                           env={**os.environ, **(env or {})})
 
 
-def options():
-    """(flag, environment variable) of every row of the table."""
-    with open(CONFIG) as f:
-        return re.findall(r'X\(\w+, [A-Z]+, "(--[\w-]+)", "(NORMD_\w+)"', f.read())
-
-
 class Options(unittest.TestCase):
     def test_help_names_every_option_and_variable(self):
         done = run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertGreaterEqual(len(options()), 25)
-        for flag, variable in options():
-            self.assertIn(flag, done.stdout)
-            self.assertIn(variable, done.stdout)
+        self.assertGreaterEqual(len(settings()), 25)
+        for row in settings():
+            self.assertRegex(done.stdout, rf"(?m)^  --{row.name}( |$)")
+            self.assertIn(f"({row.variable}{'; ' if row.takes and row.default else ')'}", done.stdout)
+
+    def test_every_setting_has_one_name_in_all_places(self):
+        """NORMD_MAX_BODY for --max-body; the settings of a group stand together."""
+        rows = settings()
+        for row in rows:
+            self.assertEqual(row.variable, "NORMD_" + row.name.upper().replace("-", "_"))
+        groups = [row.group for row in rows]
+        self.assertEqual(sorted(set(groups), key=groups.index), [g for k, g in enumerate(groups)
+                                                                 if k == 0 or groups[k - 1] != g])
 
     def test_version(self):
         done = run("--version")

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/config_check.h"
+
+#include <string.h>
+
+#include "server/config_file.h"
+#include "server/listener.h"
+#include "storage/store.h"
+
+/* The column of the comments. */
+#define NOTE_COLUMN 44
+
+static int
+check_port_file(const struct config *c, struct err *e)
+{
+	return *c->port_file == '\0' ? 0 : listener_check_port_file(c->port_file, e);
+}
+
+static int
+check_store(const struct config *c, struct err *e)
+{
+	return store_check_place(c->store, e);
+}
+
+/* What a daemon would open at its start. */
+static const struct check {
+	enum config_option row; /* the setting that names it */
+	int (*check)(const struct config *c, struct err *e);
+} checks[] = {
+	{ CONFIG_port_file, check_port_file },
+	{ CONFIG_store, check_store },
+};
+
+static void
+tell_of_stray(void *arg, const char *name, const char *meant)
+{
+	(void)arg;
+	fprintf(stderr, "normd: warning: %s is not a setting; did you mean %s?\n", name, meant);
+}
+
+/* As config_file.h reads it. */
+static int
+print_value(const char *text)
+{
+	const char *quote = strchr(text, '"') != NULL ? "'" : "\"";
+
+	/* Without blanks, quotes and # anything is read back as it is. */
+	if (*text != '\0' && strpbrk(text, " \t\"'#") == NULL)
+		quote = "";
+	return printf("%s%s%s", quote, text, quote);
+}
+
+static void
+print_source(const struct config *c, enum config_option row)
+{
+	char shown[CONFIG_FILE_SHOWN];
+
+	switch (c->texts[row].source) {
+	case CONFIG_FROM_DEFAULT:
+		fputs("default", stdout);
+		break;
+	case CONFIG_FROM_FILE:
+		printf("%s:%u", config_file_show(c->config_file, shown), c->texts[row].line);
+		break;
+	case CONFIG_FROM_ENVIRONMENT:
+		fputs(config_row(row)->env, stdout);
+		break;
+	case CONFIG_FROM_COMMAND_LINE:
+		fputs("command line", stdout);
+		break;
+	}
+}
+
+/* What the machine has made of a setting. */
+static void
+print_outcome(const struct config *c, enum config_option row)
+{
+	const bool left_to_it = strcmp(c->texts[row].text, "0") == 0;
+
+	if (row == CONFIG_threads && left_to_it)
+		printf("; here %u", c->thread_count);
+	else if (row == CONFIG_max_memory && left_to_it)
+		printf("; here %zuMiB", c->memory.total >> 20);
+	else if (row == CONFIG_max_body && c->memory.body_lowered)
+		printf("; here %zuMiB", c->memory.body_max >> 20);
+}
+
+static void
+print_setting(const struct config *c, enum config_option row)
+{
+	int used = printf("%s = ", config_row(row)->flag + 2);
+
+	used += print_value(c->texts[row].text);
+	printf("%*s # ", used < NOTE_COLUMN ? NOTE_COLUMN - used : 0, "");
+	print_source(c, row);
+	print_outcome(c, row);
+	putchar('\n');
+}
+
+/* 0, or -1 once it is said what is wrong. */
+static int
+run_check(const struct config *c, const struct check *check)
+{
+	char place[CONFIG_PLACE_BYTES];
+	struct err e = { 0 };
+
+	if (check->check(c, &e) == 0)
+		return 0;
+	fprintf(stderr, "normd: %s: %s\n", config_place(c, check->row, place), e.detail);
+	return -1;
+}
+
+int
+config_check(const struct config *c)
+{
+	int result = 0;
+
+	config_find_strays(tell_of_stray, NULL);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (run_check(c, &checks[i]) < 0)
+			result = -1;
+	if (result < 0)
+		return -1;
+	puts("# the configuration is valid");
+	for (enum config_option row = 0; row < CONFIG_OPTION_COUNT; row++)
+		if (row != CONFIG_config)
+			print_setting(c, row);
+	return 0;
+}
