@@ -188,6 +188,9 @@ make_reply(struct answer *a, const struct request *rq, const struct answer_wishe
 	add_reply_headers(response, rq, coded);
 	if (a->range.choice == RANGE_PART)
 		add_content_range(response, &a->range, rq->reply.source.bytes);
+	add_header(response, "X-Content-Type-Options", "nosniff");
+	if (!rq->route->no_state)
+		add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	add_header(response, "X-Request-Id", wishes->request_id);
 	return response;
 }

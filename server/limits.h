@@ -40,4 +40,4 @@
  * The longest head of an answer: every header with its longest value. A Location has two names of 128 characters; an
  * answer to another origin's page repeats the origin and lists the headers that the page may read.
  */
-#define ANSWER_HEAD_BYTES_MAX ((size_t)900 + 300 + ORIGIN_BYTES_MAX)
+#define ANSWER_HEAD_BYTES_MAX ((size_t)1000 + 300 + ORIGIN_BYTES_MAX)

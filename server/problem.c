@@ -69,7 +69,8 @@ problem_headers(const struct problem *p, problem_add *add, void *arg)
 	char seconds[BUF_UINT_BYTES + 1];
 
 	seconds[buf_format_uint(seconds, retry_after_s)] = '\0';
-	return add(arg, "Content-Type", "application/problem+json") &&
+	return add(arg, "Content-Type", "application/problem+json") && add(arg, "X-Content-Type-Options", "nosniff") &&
+	    add(arg, "Cache-Control", "no-store") &&
 	    (retry_after_s == 0 || add(arg, "Retry-After", seconds)) &&
 	    (*p->request_id == '\0' || add(arg, "X-Request-Id", p->request_id));
 }

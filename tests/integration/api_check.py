@@ -33,6 +33,9 @@ NO_OPERATION = {**ANY_PATH, **{status: at(f"#/components/responses/{name}") for 
 OPTIONS = {"204": {"headers": {"Allow": at("#/components/headers/Allow"),
                                "X-Request-Id": at("#/components/headers/RequestId")}}}
 
+# Their answers are the same for everybody: caches may keep them.
+WITHOUT_STATE = {"/", "/openapi.json"}
+
 # Headers that say something of normd's; an answer has none of them that the page does not declare.
 OURS = re.compile(r"normd-.*|etag|location|retry-after|content-disposition|x-request-id|content-range|accept-ranges|"
                   r"inference-header-content-length")
@@ -119,6 +122,14 @@ class Checker:
             number = schema.get("type") == "integer" and re.fullmatch("[0-9]+", text)
             self.valid(int(text) if number else text, schema, f"{what}, the header {name}")
 
+    def caching(self, method, target, answer, what):
+        """What every answer says to browsers and caches."""
+        if answer.headers.get("x-content-type-options") != "nosniff":
+            raise Violation(f"{what} lets browsers guess its type")
+        kept = answer.status < 300 and method != "OPTIONS" and path_of(target) in WITHOUT_STATE
+        if answer.headers.get("cache-control") != (None if kept else "no-store"):
+            raise Violation(f"{what} has the Cache-Control {answer.headers.get('cache-control')}")
+
     def body(self, target, answer, media, response, what):
         """The body of an answer whose media type is declared."""
         oip = segments(path_of(target))[0] == "v2"
@@ -163,6 +174,7 @@ class Checker:
             if content and media not in content or not content and media is not None:
                 raise Violation(f"{what} has the media type {media}, not {' or '.join(content) or 'none'}")
             self.headers(answer.headers, response.get("headers", {}), what)
+            self.caching(method, target, answer, what)
             if method != "HEAD" and content:
                 self.body(target, answer, media, response, what)
             self.read[what] += 1

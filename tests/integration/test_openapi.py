@@ -132,7 +132,8 @@ class Checks(unittest.TestCase):
     """What the tests' clients refuse of the answers that they get."""
 
     layer = "/v1/models/m/layers/bn"
-    headers = {"content-type": "application/json", "x-request-id": "1", "etag": '"3"', "normd-revision": "3"}
+    headers = {"content-type": "application/json", "x-request-id": "1", "etag": '"3"', "normd-revision": "3",
+               "x-content-type-options": "nosniff", "cache-control": "no-store"}
     frozen = {"frozen": True, "revision": 3}
 
     def check(self, method, path, status, body, **headers):
@@ -155,6 +156,8 @@ class Checks(unittest.TestCase):
                 ("the header normd-revision: 'x' is not of type", 200, self.frozen, {"normd_revision": "x"}),
                 ("does not declare the header normd-seed", 200, self.frozen, {"normd_seed": "3"}),
                 ("has the media type text/html, not application/json", 200, self.frozen, {"content_type": "text/html"}),
+                ("lets browsers guess its type", 200, self.frozen, {"x_content_type_options": None}),
+                ("has the Cache-Control None", 200, self.frozen, {"cache_control": None}),
                 ("does not declare 202 of GET", 202, self.frozen, {}),
                 ("is not JSON: NaN", 200, b'{"frozen":true,"revision":NaN}', {}),
                 ("is not JSON: Expecting", 200, b'{"frozen":true', {}),
