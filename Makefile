@@ -15,6 +15,7 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 # Uses all processors, unless the user or a calling make sets the number of jobs. (While GNU Make 4.3 reads this file,
 # its own MAKEFLAGS does not show -j, but the environment does. An explicit -j overrides this line.)
@@ -73,7 +74,7 @@ codec_archives := $(call archive,codec) $(call archive,codec/decimal) $(call arc
 
 ### Build, run, install
 
-all: $(B)/normd ## build the daemon (build/normd)
+all: $(B)/normd $(B)/normd.8 $(B)/normd.conf ## build the daemon, its manual page, an example of its settings (build/)
 
 setup: ## install the packages that building, running and testing need (Debian, Ubuntu)
 	scripts/setup build run test
@@ -87,12 +88,20 @@ example: all | $(B)/packages-example ## train a PyTorch network that normalizes 
 example-loop: all | $(B)/packages-example-loop ## run a control loop that normalizes in normd (examples/)
 	@PYTHONDONTWRITEBYTECODE=1 examples/control_loop.py --normd $(B)/normd
 
-install: all ## install under DESTDIR and PREFIX
+# Settings that are there are the operator's: they stay, whatever is installed or removed.
+installed_conf := $(DESTDIR)$(SYSCONFDIR)/normd/normd.conf
+
+install: all ## install under DESTDIR and PREFIX; settings under SYSCONFDIR
 	install -D -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
+	install -D -m 644 $(B)/normd.8 $(DESTDIR)$(PREFIX)/share/man/man8/normd.8
+	install -D -m 644 $(B)/normd.conf $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf
+	@[ -e $(installed_conf) ] || (set -x; install -D -m 644 $(B)/normd.conf $(installed_conf))
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/normd/LICENSE
 
-uninstall: ## remove what install has installed
-	rm -f $(DESTDIR)$(PREFIX)/bin/normd
+uninstall: ## remove what install has installed, but settings that were changed
+	@! cmp -s $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf $(installed_conf) || \
+	    (set -x; rm $(installed_conf); rmdir --ignore-fail-on-non-empty $(dir $(installed_conf)))
+	rm -f $(DESTDIR)$(PREFIX)/bin/normd $(DESTDIR)$(PREFIX)/share/man/man8/normd.8
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/normd
 
 clean: ## remove everything built
@@ -121,9 +130,19 @@ $(B)/packages-%: scripts/setup $(if $(installs),FORCE)
 $(B)/normd: $(B)/main/main.o $(link_archives)
 	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
 
-# One archive for each room; main() is not in the server's, so that tests can link that.
+# The manual page and the example of settings come from the tables that the daemon reads.
+$(B)/manual: $(B)/main/manual.o $(link_archives)
+	$(CC) $(all_ldflags) -o $@ $^ $(libs_all)
+$(B)/normd.8: docs/normd.8.in $(B)/manual
+	@$(B)/manual page $(VERSION) \
+	    "$$(LC_ALL=C date -u -d "@$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $<)}" '+%B %-d, %Y')" <$< >$@
+$(B)/normd.conf: $(B)/manual
+	@$< example >$@
+
+# One archive for each room; what has a main() is not in the server's, so that tests can link that.
+programs := main manual
 define room_rules
-$(call archive,$(1)): $(filter-out $(B)/server/main.o,$(call objects,$(1)))
+$(call archive,$(1)): $(filter-out $(programs:%=$(B)/server/%.o),$(call objects,$(1)))
 	@rm -f $$@
 	@$(AR) rcs $$@ $$^
 endef
@@ -136,7 +155,7 @@ define compile
 endef
 $(B)/%.o: %.c $(B)/flags | $(B)/packages-build
 	$(compile)
-$(B)/main/main.o: server/main.c $(B)/flags | $(B)/packages-build
+$(programs:%=$(B)/main/%.o): $(B)/main/%.o: server/%.c $(B)/flags | $(B)/packages-build
 	$(compile)
 
 $(B)/main/main.o $(B)/handlers/root.o: all_cflags += -DNORMD_VERSION='"$(VERSION)"'

@@ -21,8 +21,14 @@ find_command(const char *name)
 	return NULL;
 }
 
-static size_t
-option_count(const struct command *c)
+const struct command *
+command_at(size_t i)
+{
+	return i < COMMAND_COUNT ? commands[i] : NULL;
+}
+
+size_t
+command_option_count(const struct command *c)
 {
 	size_t n = 0;
 
@@ -80,7 +86,7 @@ command_run(int argc, char *const *argv)
 	snprintf(program, sizeof(program), "normd %s", argv[1]);
 	if (c != NULL) {
 		a.table = c->options;
-		a.count = option_count(c);
+		a.count = command_option_count(c);
 	}
 	if (c == NULL)
 		(void)refuse_command(argv[1], &e);

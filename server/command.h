@@ -24,6 +24,10 @@ struct command {
 /* command_offline.c */
 extern const struct command command_check, command_restore;
 
+/* The commands, by their number from 0; NULL beyond the last. */
+const struct command *command_at(size_t i);
+size_t command_option_count(const struct command *c);
+
 /* Runs the command that argv[1] names. Errors go to standard error. */
 enum exit_code command_run(int argc, char *const *argv) MUST_CHECK;
 

@@ -369,20 +369,42 @@ config_fini(struct config *c)
 	c->file_text = NULL;
 }
 
-static void
-print_group(size_t group, const char *title, FILE *out)
+enum config_group
+config_group_of(enum config_option row)
 {
-	static const size_t groups[] = {
+	static const enum config_group groups[] = {
 #define CONFIG_ROW_GROUP(id, group, flag, env, takes, fallback, rule, help) CONFIG_GROUP_##group,
 		CONFIG_TABLE(CONFIG_ROW_GROUP)
 #undef CONFIG_ROW_GROUP
 	};
 
-	fprintf(out, "%s:\n", title);
-	for (size_t row = 0; row < CONFIG_OPTION_COUNT; row++)
-		if (groups[row] == group)
-			arguments_print_row(&options[row], out);
-	fputc('\n', out);
+	return groups[row];
+}
+
+const char *
+config_group_title(enum config_group group)
+{
+	static const char *const titles[] = {
+#define CONFIG_TITLE(name, title) title,
+		CONFIG_GROUPS(CONFIG_TITLE)
+#undef CONFIG_TITLE
+	};
+
+	return titles[group];
+}
+
+static void
+print_settings(FILE *out)
+{
+	enum config_group group = CONFIG_GROUP_COUNT;
+
+	for (enum config_option row = 0; row < CONFIG_OPTION_COUNT; row++) {
+		if (config_group_of(row) != group) {
+			group = config_group_of(row);
+			fprintf(out, "\n%s:\n", config_group_title(group));
+		}
+		arguments_print_row(&options[row], out);
+	}
 }
 
 void
@@ -391,12 +413,10 @@ config_help(FILE *out)
 	fputs(
 	    "normd: batch, layer, instance, group and RMS normalization over HTTP, with durable running statistics\n\n"
 	    "usage: normd [OPTION VALUE]...\n"
-	    "       normd COMMAND [OPTION VALUE]...\n\n",
+	    "       normd COMMAND [OPTION VALUE]...\n",
 	    out);
-#define CONFIG_PRINT_GROUP(name, title) print_group(CONFIG_GROUP_##name, title, out);
-	CONFIG_GROUPS(CONFIG_PRINT_GROUP)
-#undef CONFIG_PRINT_GROUP
-	fputs("Instead of serving:\n", out);
+	print_settings(out);
+	fputs("\nInstead of serving:\n", out);
 	for (size_t i = 0; i < COUNT(modes); i++)
 		arguments_print_row(&(struct argument){ .flag = modes[i].flag, .help = modes[i].help }, out);
 	fputs("\nAn option wins over its environment variable, and that over the file's setting.\n"

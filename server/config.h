@@ -36,6 +36,7 @@ enum config_group {
 #define CONFIG_GROUP(name, title) CONFIG_GROUP_##name,
 	CONFIG_GROUPS(CONFIG_GROUP)
 #undef CONFIG_GROUP
+	    CONFIG_GROUP_COUNT
 };
 
 /*
@@ -95,9 +96,9 @@ enum config_group {
 	X(open_metrics, OBSERVING, "--open-metrics", "NORMD_OPEN_METRICS", NULL, "false", FLAG(open_metrics), \
 	    "serve /metrics without a token") \
 	X(log_level, OBSERVING, "--log-level", "NORMD_LOG_LEVEL", "LEVEL", "info", CHOICE(level, log_levels), \
-	    "debug, info, warn or error") \
+	    "least level of the log's lines: debug, info, warn or error") \
 	X(log_format, OBSERVING, "--log-format", "NORMD_LOG_FORMAT", "FORMAT", "json", CHOICE(format, log_formats), \
-	    "json or text") \
+	    "form of the log's lines: json or text") \
 	X(config, CONFIGURATION, "--config", "NORMD_CONFIG", "FILE", "", PATH(config_file), \
 	    "file of settings: lines NAME = VALUE, named as the options without --")
 
@@ -179,6 +180,10 @@ const char *config_place(const struct config *c, enum config_option row, char ou
 
 /* A setting's option, variable, default and help. */
 const struct argument *config_row(enum config_option row);
+
+/* The group of a setting, and its title. */
+enum config_group config_group_of(enum config_option row);
+const char *config_group_title(enum config_group group);
 
 /*
  * Calls `tell` for each variable of the environment that was probably meant for a setting. Others that begin with

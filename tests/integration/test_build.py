@@ -164,19 +164,47 @@ class Packages(unittest.TestCase):
 
 
 class Install(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="normd-install-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.out = os.path.join(self.directory, "out")
+        self.built = os.path.join(self.directory, "build")
+        os.mkdir(self.built)
+        for name in ("normd", "normd.8", "normd.conf"):
+            programs(self.built, **{name: name})
+
+    def make(self, command, prefix="/usr"):
+        files = [argument for name in ("normd", "normd.8", "normd.conf") for argument in ("-o", f"{self.built}/{name}")]
+        make(f"B={self.built}", *files, f"DESTDIR={self.out}", f"PREFIX={prefix}", command)
+
+    def installed(self):
+        return sorted(os.path.relpath(path, self.out) for path in glob.glob(f"{self.out}/**", recursive=True)
+                      if os.path.isfile(path))
+
     def test_uninstall_removes_what_install_installed(self):
-        with tempfile.TemporaryDirectory(prefix="normd-install-") as directory:
-            built, out = os.path.join(directory, "build"), os.path.join(directory, "out")
-            os.mkdir(built)
-            programs(built, normd="")
-            where = (f"B={built}", "-o", f"{built}/normd", f"DESTDIR={out}", "PREFIX=/usr")
-            make(*where, "install")
-            self.assertTrue(os.access(f"{out}/usr/bin/normd", os.X_OK))
-            installed = f"{out}/usr/share/doc/normd/LICENSE"
-            self.assertTrue(filecmp.cmp(installed, os.path.join(ROOT, "LICENSE"), shallow=False))
-            make(*where, "uninstall")
-            self.assertEqual([path for path in glob.glob(f"{out}/**", recursive=True) if os.path.isfile(path)], [])
-            make(*where, "uninstall")
+        self.make("install")
+        self.assertEqual(self.installed(), ["etc/normd/normd.conf", "usr/bin/normd", "usr/share/doc/normd/LICENSE",
+                                            "usr/share/doc/normd/normd.conf", "usr/share/man/man8/normd.8"])
+        self.assertTrue(os.access(f"{self.out}/usr/bin/normd", os.X_OK))
+        self.assertTrue(filecmp.cmp(f"{self.out}/usr/share/doc/normd/LICENSE", os.path.join(ROOT, "LICENSE"),
+                                    shallow=False))
+        self.make("uninstall")
+        self.assertEqual(self.installed(), [])
+        self.assertFalse(os.path.exists(f"{self.out}/etc/normd"))
+        self.make("uninstall")
+
+    def test_changed_settings_stay(self):
+        for prefix, path in (("/usr", "etc/normd/normd.conf"), ("/usr/local", "usr/local/etc/normd/normd.conf")):
+            with self.subTest(prefix):
+                self.make("install", prefix)
+                with open(os.path.join(self.out, path), "a") as f:
+                    f.write("threads = 2\n")
+                self.make("install", prefix)
+                self.make("uninstall", prefix)
+                self.assertEqual(self.installed(), [path])
+                with open(os.path.join(self.out, path)) as f:
+                    self.assertTrue(f.read().endswith("threads = 2\n"))
+                os.remove(os.path.join(self.out, path))
 
 
 class LongLines(unittest.TestCase):
