@@ -7,8 +7,6 @@
 
 #include "base/buf.h"
 
-#define METRICS_TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
 /* `type`: counter, gauge or histogram. */
 void metrics_text_family(struct buf *b, const char *name, const char *type, const char *help);
 

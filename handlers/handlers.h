@@ -78,6 +78,10 @@ handler drift_get, drift_get_finish, drift_reset, report_start;
 handler history_get, history_get_finish;
 answer_values history_values;
 
+/* metrics.c */
+handler metrics_get;
+answer_values metrics_values;
+
 /* parameters.c, affine.c */
 extern const struct input *const parameters_put_inputs[], *const parameters_get_inputs[], *const affine_inputs[];
 handler parameters_get, parameters_put, parameters_put_finish, affine_get;

@@ -9,7 +9,7 @@ root_get(struct request *rq, struct err *e)
 	buf_text(&rq->reply.text,
 	    "{\"name\":\"normd\",\"version\":\"" NORMD_VERSION
 	    "\",\"links\":{\"models\":\"/v1/models\",\"normalize\":\"/v1/normalize\","
-	    "\"openapi\":\"/openapi.json\",\"backup\":\"/v1/backup\","
+	    "\"openapi\":\"/openapi.json\",\"metrics\":\"/metrics\",\"backup\":\"/v1/backup\","
 	    "\"live\":\"/v2/health/live\",\"ready\":\"/v2/health/ready\"}}\n");
 	return 0;
 }

@@ -32,6 +32,9 @@ const struct route routes[] = {
 	ROUTE("GET", "/openapi.json", OPEN, .no_state = true, .start = openapi_get),
 	ROUTE("GET", "/v2/health/live", OPEN, .any_query = true, .probe = true, .start = health_get_live),
 	ROUTE("GET", "/v2/health/ready", OPEN, .any_query = true, .probe = true, .start = health_get_ready),
+	ROUTE("GET", "/metrics", INFER, .any_query = true, .probe = true,
+	    .text_type = "text/plain; version=0.0.4; charset=utf-8", .start = metrics_get,
+	    .answer_values = metrics_values),
 	ROUTE("GET", "/v2", INFER, .any_query = true, .start = oip_server_get),
 	/* Before the model whose name is this word. */
 	ROUTE("GET", "/v2/models/stats", INFER, .any_query = true, .start = oip_stats_all,

@@ -31,6 +31,7 @@ struct route {
 	bool takes_key;          /* an Idempotency-Key guards what it changes */
 	bool stores_values;      /* it stores numbers: the copies that the store makes are counted */
 	const char *stream_type; /* media type of an answer that is a byte stream (reply.source); NULL: it is not one */
+	const char *text_type;   /* media type of an answer that is reply.text as it is; NULL: it has a form */
 
 	/*
 	 * Of a BODY_FILE: its header is known. Says which tensors to keep. It may ask the store before, by
@@ -83,3 +84,10 @@ const char *routes_near(const char *const *segments, size_t count, char out[SUGG
 /* The table. */
 extern const struct route routes[];
 extern const size_t routes_count;
+
+/*
+ * route_series.c: the series of a request's metrics (base/metrics.h) by its route (NULL: none was found) and method,
+ * and the texts of all of them. Call routes_name_series once, at the start.
+ */
+size_t routes_series(const struct route *route, const char *method);
+void routes_name_series(void);

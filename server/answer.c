@@ -166,6 +166,8 @@ media_type(const struct request *rq)
 {
 	if (rq->route->stream_type != NULL)
 		return rq->route->stream_type;
+	if (rq->route->text_type != NULL)
+		return rq->route->text_type;
 	if (rq->reply.form == FORM_OIP && rq->reply.oip_header_bytes == 0)
 		return form_ops(FORM_JSON)->media_type;
 	return form_ops(rq->reply.form)->media_type;

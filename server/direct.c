@@ -76,7 +76,7 @@ direct_refuse_line(int fd, const char *problem)
 	err_set(&e, ERR_BAD_PARAMETER, "%s", problem);
 	request_id_make(request_id, NULL);
 	line.status = err_row(e.code)->status;
-	line.code = err_row(e.code)->code;
+	line.error = e.code;
 	line.detail = e.detail;
 	line.bytes_out = direct_answer(fd, &(struct problem){ &e, request_id, NULL }, true);
 	request_log(&line);

@@ -59,6 +59,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	x->mhd = connection;
 	x->connection = record;
 	x->started_us = clock_monotonic_us();
+	phases_begin(&x->phases, x->started_us);
 	sending_init(
 	    &x->sending, &(struct answer_wishes){ .request_id = x->request_id, .target = x->target }, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
@@ -76,6 +77,7 @@ static enum MHD_Result
 send_answer(struct exchange *x)
 {
 	connection_enter(x->connection, DEADLINE_ANSWER);
+	phases_enter(&x->phases, METRIC_PHASE_SEND);
 	return sending_queue(&x->sending, x->server, x->mhd, &x->request);
 }
 
@@ -138,6 +140,7 @@ ask_store(struct exchange *x)
 
 	rq->op.done = operation_done;
 	rq->op.done_arg = x;
+	phases_enter(&x->phases, rq->op.kind == STORE_CHANGE ? METRIC_PHASE_COMMIT : METRIC_PHASE_WAIT);
 	atomic_store(&x->holders, 2);
 	if (store_submit(rq->store, &rq->op, &rq->err) == 0)
 		request_meanwhile(rq);
@@ -156,6 +159,7 @@ go_on(struct exchange *x, enum request_next next)
 		ask_store(x);
 	} else if (next == REQUEST_LONG) {
 		x->job = (struct workers_job){ .run = step_apart, .arg = x };
+		phases_enter(&x->phases, METRIC_PHASE_WAIT);
 		workers_run(x->server->workers, &x->job);
 	} else {
 		x->stepped = true;
@@ -172,8 +176,10 @@ ask(struct exchange *x, enum request_next next, bool apart)
 {
 	if (next == REQUEST_SYNC) {
 		connection_wait(x->connection, step_given_up, x);
+		phases_enter(&x->phases, METRIC_PHASE_WAIT);
 		if (request_join(&x->request, step_joined, x))
 			return;
+		phases_enter(&x->phases, METRIC_PHASE_COMPUTE);
 		connection_enter(x->connection, DEADLINE_COMPUTING);
 		next = request_step(&x->request, apart);
 	}
@@ -186,6 +192,7 @@ step_apart(void *arg)
 {
 	struct exchange *x = arg;
 
+	phases_enter(&x->phases, METRIC_PHASE_COMPUTE);
 	ask(x, request_step(&x->request, true), true);
 }
 
@@ -229,6 +236,8 @@ advance(struct exchange *x)
 		intake_stop_reading(&x->connection->stream.intake);
 	}
 	connection_enter(x->connection, DEADLINE_COMPUTING);
+	if (!x->stepped)
+		phases_enter(&x->phases, METRIC_PHASE_COMPUTE);
 	if (!x->stepped && x->request.err.code == ERR_NONE)
 		(void)answer_reserve(
 		    &x->sending.answer, &x->sending.wishes, &x->request.err); /* the step looks at it */
@@ -236,6 +245,7 @@ advance(struct exchange *x)
 	if (next == REQUEST_DONE)
 		return send_answer(x);
 	if (next == REQUEST_LONG) {
+		phases_enter(&x->phases, METRIC_PHASE_WAIT);
 		compute_apart(x, step_apart);
 	} else {
 		suspension_begin(x->mhd);

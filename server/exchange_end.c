@@ -2,7 +2,6 @@
 /* How an exchange ends: its answer was sent, its client is gone, or libmicrohttpd refused it by itself. */
 #include "server/exchange.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +20,7 @@ exchange_note_refusal(struct exchange *x, const struct err *e)
 {
 	x->refused = true;
 	x->sending.status = err_row(e->code)->status;
-	snprintf(x->sending.code, sizeof(x->sending.code), "%s", err_row(e->code)->code);
+	x->sending.error = e->code;
 	connection_enter(x->connection, DEADLINE_ANSWER);
 }
 
@@ -37,17 +36,19 @@ abort_reason(const struct exchange *x, enum MHD_RequestTerminationCode how)
 }
 
 static void
-log_exchange(const struct exchange *x, enum MHD_RequestTerminationCode how)
+log_exchange(struct exchange *x, enum MHD_RequestTerminationCode how)
 {
 	const bool failed = x->request.err.code != ERR_NONE;
 
 	request_log(&(struct request_line){ .connection = x->mhd,
 	    .method = x->method,
 	    .target = x->target,
+	    .route = x->request.route,
 	    .status = x->sending.status,
-	    .code = x->sending.code,
+	    .error = x->sending.error,
 	    .detail = failed ? x->request.err.detail : NULL,
 	    .started_us = x->started_us,
+	    .phases = &x->phases,
 	    .bytes_in = x->body_bytes,
 	    .bytes_out = x->sending.answer.sent,
 	    .request_id = x->request_id,
@@ -123,7 +124,7 @@ refuse_unknown(struct MHD_Connection *connection, const struct err *e)
 	response = answer_make_error(&(struct problem){ e, request_id, NULL }, &bytes);
 	request_log(&(struct request_line){ .connection = connection,
 	    .status = err_row(e->code)->status,
-	    .code = err_row(e->code)->code,
+	    .error = e->code,
 	    .detail = e->detail,
 	    .started_us = clock_monotonic_us(),
 	    .bytes_out = bytes,

@@ -7,6 +7,7 @@
 
 #include "handlers/request.h"
 #include "server/workers.h"
+#include "server/phases.h"
 #include "server/request_id.h"
 #include "server/sending.h"
 
@@ -17,6 +18,7 @@ struct exchange {
 	struct MHD_Connection *mhd;
 	struct connection *connection;
 	uint64_t started_us;
+	struct phases phases;
 	char method[16];
 	char request_id[REQUEST_ID_BYTES];
 	const char *traceparent; /* the connection's, while the exchange lives; or NULL */

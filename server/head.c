@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -234,6 +235,18 @@ check_stream_wishes(const struct head *h, const struct request *rq, struct range
 	return 0;
 }
 
+/* A text has one type, which parameters may follow. */
+static int
+check_text_type(const char *accept, const char *text_type, struct err *e)
+{
+	char type[64];
+
+	snprintf(type, sizeof(type), "%.*s", (int)strcspn(text_type, ";"), text_type);
+	if (negotiate_answer_type(accept, type) == 0)
+		return 0;
+	return err_fail(e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", type);
+}
+
 /* A call of the Open Inference Protocol says in its body in which of two types it wants the answer. */
 static int
 check_oip_accept(const char *accept, struct err *e)
@@ -254,6 +267,8 @@ choose_form(const char *accept, struct request *rq, struct err *e)
 	const unsigned given = form_carrying(rq->route->tensors_out);
 	char list[FORM_LIST_BYTES];
 
+	if (rq->route->text_type != NULL)
+		return check_text_type(accept, rq->route->text_type, e);
 	if (rq->route->body == BODY_OIP) {
 		rq->reply.form = FORM_OIP;
 		return check_oip_accept(accept, e);

@@ -168,11 +168,12 @@ negotiate_coding(const char *content_encoding, enum coding *out)
 	return next_element(&content_encoding, &el) ? -1 : 0;
 }
 
-/* The q of a media type "application/...": that of the most specific range that matches, or 0. */
+/* The q of a media type, which is text/... or application/...: that of the most specific range that matches, or 0. */
 static int
 type_q(const char *accept, const char *media_type, bool is_json)
 {
-	const char *const ranges[] = { "*/*", "application/*", media_type };
+	const bool is_text = strncmp(media_type, "text/", 5) == 0;
+	const char *const ranges[] = { "*/*", is_text ? "text/*" : "application/*", media_type };
 	struct element el;
 	int best = -1, q = 0;
 

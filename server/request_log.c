@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/peer.h"
+#include "server/phases.h"
 
 #define FIELDS_MAX 12
 
@@ -31,7 +32,11 @@ request_log(const struct request_line *r)
 {
 	struct line l = { .count = 0 };
 	char client[PEER_BYTES];
+	const uint64_t now_us = clock_monotonic_us(), duration_us = now_us - r->started_us;
 
+	if (r->phases != NULL)
+		phases_end(r->phases, now_us);
+	request_count(r, duration_us);
 	if (!log_enabled(LOG_INFO))
 		return;
 	if (r->connection != NULL)
@@ -41,9 +46,10 @@ request_log(const struct request_line *r)
 	add_text(&l, "method", r->method);
 	add_text(&l, "target", r->target);
 	add_number(&l, "status", r->status);
-	add_text(&l, "code", r->code);
+	if (r->error != ERR_NONE)
+		add_text(&l, "code", err_row(r->error)->code);
 	add_text(&l, "detail", r->detail);
-	add_number(&l, "duration_ms", (double)(clock_monotonic_us() - r->started_us) / 1000);
+	add_number(&l, "duration_ms", (double)duration_us / 1000);
 	add_number(&l, "bytes_in", (double)r->bytes_in);
 	add_number(&l, "bytes_out", (double)r->bytes_out);
 	add_text(&l, "client", client);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The log line of a request. Any thread. */
+/* A request has ended: its metrics and its log line. Any thread. */
 #pragma once
 
 #include <stdint.h>
@@ -7,19 +7,27 @@
 #include "base/err.h"
 
 struct MHD_Connection;
+struct phases;
+struct route;
 
 struct request_line {
 	struct MHD_Connection *connection; /* NULL: `fd` is its socket */
 	int fd;
 	const char *method, *target; /* NULL: the request line never ended */
+	const struct route *route;   /* NULL: none was found */
 	unsigned status;             /* 0: nothing was answered */
-	const char *code;            /* of the error that was answered; "" for none */
+	enum err_code error;         /* that was answered; ERR_NONE: none */
 	const char *detail;          /* the error's; NULL: none */
 	uint64_t started_us;         /* by clock_monotonic_us */
+	struct phases *phases;       /* which end now; NULL: the request was refused without any */
 	uint64_t bytes_in, bytes_out;
 	const char *request_id;
 	const char *traceparent; /* NULL: none */
 	const char *aborted;     /* why the request was cut short; NULL: it was not */
 };
 
+/* Counts the request, and writes its line. */
 void request_log(const struct request_line *line);
+
+/* request_count.c: for request_log alone. */
+void request_count(const struct request_line *line, uint64_t duration_us);

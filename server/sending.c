@@ -2,7 +2,6 @@
 #include "server/sending.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 
 #include "base/log.h"
 #include "server/library.h"
@@ -64,7 +63,7 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 	s->wishes.allow = s->allow.len == 0 || s->allow.failed ? "" : s->allow.bytes;
 	response = make_response(s, rq);
 	if (rq->err.code != ERR_NONE)
-		snprintf(s->code, sizeof(s->code), "%s", err_row(rq->err.code)->code);
+		s->error = rq->err.code;
 	if (response == NULL)
 		return queue_exhausted(s, server, connection, rq);
 	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, response);

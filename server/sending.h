@@ -23,8 +23,8 @@ struct sending {
 	struct answer answer;
 
 	/* For the log. */
-	unsigned status; /* 0: nothing was answered */
-	char code[32];   /* of the error that was answered, or "" */
+	unsigned status;     /* 0: nothing was answered */
+	enum err_code error; /* that was answered, or ERR_NONE */
 };
 
 /* The request's id and target are read when the answer is made, whose memory is asked for from `memory`. */

@@ -12,8 +12,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "handlers/claims.h"
 #include "handlers/definition_stored.h"
+#include "handlers/routes.h"
 #include "handlers/usage.h"
 #include "sync/sync.h"
 #include "server/answer.h"
@@ -159,6 +161,7 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	s->max_body_bytes = config->max_body_bytes;
 	s->max_import_bytes = config->max_import_bytes;
 	budget_init(&s->memory, config->memory.requests);
+	routes_name_series();
 	if (crowd_check_descriptors(config->thread_count, e) < 0)
 		return -1;
 	/* Before all else: a port that is taken is found out before a store's file is made. */

@@ -133,7 +133,7 @@ class Api(unittest.TestCase):
             self.assertEqual(sorted(members(schema)), sorted(taken), f"the members of the body of {operation}")
 
     def test_media_types(self):
-        """Of bodies and of answers: JSON, the forms of tensors where the route has tensors, a stream's own."""
+        """Of bodies and answers: JSON, the forms of tensors where the route has tensors, a stream's or a text's own."""
         self.assertIn("application/x-npy", tensor_forms())
         for route, row in routes().items():
             operation = OPERATIONS[route]
@@ -143,8 +143,8 @@ class Api(unittest.TestCase):
                              taken | binary | (tensor_forms() if "tensors_in" in row else set()), operation)
             given = {media for status, response in operation.responses.items() if status < "300"
                      for media in response.get("content", {})}
-            expected = ({row.get("stream_type", "application/json")} if {"200", "201"} & set(operation.responses) else
-                        set())
+            other_type = row.get("text_type", row.get("stream_type", "application/json"))
+            expected = {other_type} if {"200", "201"} & set(operation.responses) else set()
             self.assertEqual(given, expected | binary | (tensor_forms() if "tensors_out" in row else set()),
                              operation)
 
