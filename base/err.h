@@ -55,6 +55,7 @@
 	X(TOO_FEW_VALUES, "too_few_values", 422, "Too few values per channel") \
 	X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, "The key was used with another body") \
 	X(NON_FINITE_INPUT, "non_finite_input", 422, "A value is not finite") \
+	X(TOO_MANY_REQUESTS, "too_many_requests", 429, "The client asks too much") \
 	X(HEAD_TOO_LARGE, "head_too_large", 431, "The request's head is too large") \
 	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
 	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage is not available") \

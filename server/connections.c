@@ -29,6 +29,8 @@ struct shard {
 struct connections {
 	uint64_t timeout_us, tick_us;
 	struct crowd crowd;
+	struct addresses *addresses; /* NULL: each may have any number */
+	atomic_uint closed_at_once;  /* connections of addresses that had too many, since it was last looked at */
 	pthread_t thread;
 	struct shard shards[SHARD_COUNT];
 
@@ -138,6 +140,16 @@ make_room(struct connections *all)
 		    2);
 }
 
+static void
+report_closed(struct connections *all)
+{
+	const unsigned count = atomic_exchange(&all->closed_at_once, 0);
+
+	if (count > 0)
+		log_event(LOG_WARN, "connections were closed at once: their addresses had too many",
+		    &(const struct log_field){ .name = "count", .number = count }, 1);
+}
+
 static void *
 watch(void *arg)
 {
@@ -150,6 +162,7 @@ watch(void *arg)
 		pthread_mutex_unlock(&all->lock);
 		look_at_all(all);
 		make_room(all);
+		report_closed(all);
 		at = clock_timespec(clock_monotonic_us() + all->tick_us);
 		pthread_mutex_lock(&all->lock);
 		pulse_wait();
@@ -168,11 +181,24 @@ free_all(struct connections *all)
 		pthread_mutex_destroy(&all->shards[i].lock);
 	pthread_mutex_destroy(&all->lock);
 	pthread_cond_destroy(&all->wake);
+	addresses_free(all->addresses);
 	free(all);
 }
 
+static void
+init_all(struct connections *all, const struct connections_limits *limits)
+{
+	all->crowd.max = limits->max;
+	all->timeout_us = (uint64_t)limits->timeout_s * 1000000;
+	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
+	for (size_t i = 0; i < SHARD_COUNT; i++)
+		pthread_mutex_init(&all->shards[i].lock, NULL);
+	pthread_mutex_init(&all->lock, NULL);
+	clock_cond_init(&all->wake);
+}
+
 struct connections *
-connections_start(unsigned timeout_s, unsigned max, struct err *e)
+connections_start(const struct connections_limits *limits, struct err *e)
 {
 	struct connections *all = calloc(1, sizeof(*all));
 	int rc;
@@ -181,17 +207,15 @@ connections_start(unsigned timeout_s, unsigned max, struct err *e)
 		err_set_memory(e);
 		return NULL;
 	}
-	all->crowd.max = max;
-	all->timeout_us = (uint64_t)timeout_s * 1000000;
-	all->tick_us = all->timeout_us / 4 < TICK_MAX_US ? all->timeout_us / 4 : TICK_MAX_US;
-	for (size_t i = 0; i < SHARD_COUNT; i++)
-		pthread_mutex_init(&all->shards[i].lock, NULL);
-	pthread_mutex_init(&all->lock, NULL);
-	clock_cond_init(&all->wake);
+	init_all(all, limits);
+	if (limits->per_address_max > 0 &&
+	    (all->addresses = addresses_new(limits->per_address_max, limits->max, e)) == NULL)
+		goto fail;
 	rc = pthread_create(&all->thread, NULL, watch, all);
 	if (rc == 0)
 		return all;
 	err_set(e, ERR_OVERLOADED, "the thread that watches the clients cannot be started: %s", strerror(rc));
+fail:
 	free_all(all);
 	return NULL;
 }
@@ -209,27 +233,65 @@ connections_stop(struct connections *all)
 	free_all(all);
 }
 
-/* The record of a new connection, in its list; NULL when there is no memory for it. */
+/* Counts a new connection by its address. False: it is to be closed at once, and is not counted. */
+static bool
+enter_address(struct connections *all, struct connection *c, const struct sockaddr *client)
+{
+	enum addresses_verdict verdict;
+
+	if (all->addresses == NULL || !address_of(client, &c->address))
+		return true;
+	verdict = addresses_enter(all->addresses, &c->address);
+	c->counted = verdict != ADDRESSES_CLOSE;
+	if (verdict == ADDRESSES_REFUSE)
+		c->welcome = CONNECTION_BEYOND_ADDRESS;
+	return c->counted;
+}
+
+static void
+link_to_shard(struct connection *c, struct shard *shard)
+{
+	c->shard = shard;
+	pthread_mutex_lock(&shard->lock);
+	c->next = shard->first;
+	c->link = &shard->first;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	shard->first = c;
+	pthread_mutex_unlock(&shard->lock);
+}
+
+/* The record of a new connection, in its list; NULL: it is to be closed. */
 static struct connection *
-connection_new(struct connections *all, int fd)
+connection_new(struct connections *all, int fd, const struct sockaddr *client)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return NULL;
 	c->fd = fd;
-	c->beyond = !crowd_enter(&all->crowd);
+	if (!enter_address(all, c, client)) {
+		atomic_fetch_add(&all->closed_at_once, 1);
+		free(c);
+		return NULL;
+	}
+	if (!crowd_enter(&all->crowd))
+		c->welcome = CONNECTION_BEYOND_ALL;
 	deadline_init(&c->deadline);
 	stream_assign(fd, &c->stream);
-	c->shard = &all->shards[(unsigned)fd % SHARD_COUNT];
-	pthread_mutex_lock(&c->shard->lock);
-	c->next = c->shard->first;
-	c->link = &c->shard->first;
-	if (c->next != NULL)
-		c->next->link = &c->next;
-	c->shard->first = c;
-	pthread_mutex_unlock(&c->shard->lock);
+	link_to_shard(c, &all->shards[(unsigned)fd % SHARD_COUNT]);
 	return c;
+}
+
+/* After it was taken out of its list. */
+static void
+connection_free(struct connections *all, struct connection *c)
+{
+	stream_assign(c->fd, NULL);
+	crowd_leave(&all->crowd);
+	if (c->counted)
+		addresses_leave(all->addresses, &c->address);
+	free(c);
 }
 
 static void
@@ -260,21 +322,20 @@ void
 connections_notify(
     struct connections *all, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
 {
-	const union MHD_ConnectionInfo *info;
+	const union MHD_ConnectionInfo *info, *client;
 	struct connection *c = *context;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-		*context = connection_new(all, info->connect_fd);
+		client = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+		*context = connection_new(all, info->connect_fd, client->client_addr);
 		if (*context == NULL)
 			(void)shutdown(info->connect_fd, SHUT_RDWR); /* rather than a client without a deadline */
 	} else if (c != NULL) {
 		connection_unlink(c);
-		stream_assign(c->fd, NULL);
-		crowd_leave(&all->crowd);
 		if (c->late && c->deadline.between_requests)
 			log_late(c, mhd);
-		free(c);
+		connection_free(all, c);
 		*context = NULL;
 	}
 }

@@ -12,17 +12,23 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "server/addresses.h"
 #include "server/deadline.h"
 #include "server/stream.h"
 
 struct connections;
 struct exchange;
 
+/* Whether a connection's requests are served. Where there were too many when it was opened, they are to be refused. */
+enum connection_welcome { CONNECTION_WELCOME, CONNECTION_BEYOND_ALL, CONNECTION_BEYOND_ADDRESS };
+
 /* The record of a connection; valid until the connection is closed. */
 struct connection {
 	/* Immutable. */
 	int fd;
-	bool beyond; /* there were too many connections when it was opened: its requests are to be refused */
+	enum connection_welcome welcome;
+	bool counted;           /* by its address */
+	struct address address; /* if it is */
 	struct shard *shard;
 
 	/* The event loop's. */
@@ -36,8 +42,14 @@ struct connection {
 	struct connection *next, **link;
 };
 
-/* Starts the thread, for up to `max` connections. NULL with `e`. */
-struct connections *connections_start(unsigned timeout_s, unsigned max, struct err *e) MUST_CHECK;
+struct connections_limits {
+	unsigned timeout_s;       /* of a slow client */
+	unsigned max;             /* connections */
+	unsigned per_address_max; /* 0: no limit */
+};
+
+/* Starts the thread. NULL with `e`. */
+struct connections *connections_start(const struct connections_limits *limits, struct err *e) MUST_CHECK;
 
 /* Ends the thread, after the last connection was closed. NULL is fine. */
 void connections_stop(struct connections *all);

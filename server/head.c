@@ -140,16 +140,23 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 	    url.segment_count <= URL_SEGMENTS_MAX ? routes_near(url.segments, url.segment_count, near) : "");
 }
 
-/* Refuses a request where there are too many connections, but no probe: a busy server must not be restarted. */
+/*
+ * Refuses a request where there are too many connections, of all clients or of its address, but no probe: a busy server
+ * must not be restarted.
+ */
 static int
 check_crowd(const struct head *h, const struct request *rq, struct sending *s, struct err *e)
 {
-	if (!h->connection->beyond)
+	if (h->connection->welcome == CONNECTION_WELCOME)
 		return 0;
 	s->close = true;
 	if (rq->route->probe)
 		return 0;
-	err_set(e, ERR_OVERLOADED, "there are too many connections");
+	if (h->connection->welcome == CONNECTION_BEYOND_ALL)
+		err_set(e, ERR_OVERLOADED, "there are too many connections");
+	else
+		err_set(e, ERR_TOO_MANY_REQUESTS,
+		    "the client's address has too many connections: close some, or use fewer for more requests each");
 	e->retry_after_s = 1;
 	return -1;
 }

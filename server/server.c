@@ -125,6 +125,8 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		.history_interval_s = config->history_interval_s,
 		.definitions = definition_ops,
 	};
+	const struct connections_limits limits_of_clients = { config->client_timeout_s, s->connections_max,
+		config->connections_per_address_max };
 	const struct sync_limits limits = { &s->memory, crowd_waiting_max(s->connections_max),
 		1000 * config->sync_timeout_max_s };
 
@@ -136,7 +138,7 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 	if ((s->sync = sync_start(&limits, e)) == NULL || (s->store = store_open(&options, e)) == NULL ||
 	    (s->workers = workers_start(config->thread_count, e)) == NULL)
 		return -1;
-	s->connections = connections_start(config->client_timeout_s, s->connections_max, e);
+	s->connections = connections_start(&limits_of_clients, e);
 	return s->connections == NULL ? -1 : 0;
 }
 

@@ -26,7 +26,8 @@ ENDS = 3  # of a list: this many elements from its start, and from its end
 
 # The only answers without an operation, or beside those that it declares: by status.
 ANY_PATH = {status: at(f"#/components/responses/{name}") for status, name in
-            (("414", "TargetTooLong"), ("431", "HeadTooLarge"), ("505", "HttpVersionNotSupported"))}
+            (("414", "TargetTooLong"), ("429", "TooManyRequests"), ("431", "HeadTooLarge"),
+             ("505", "HttpVersionNotSupported"))}
 NO_OPERATION = {**ANY_PATH, **{status: at(f"#/components/responses/{name}") for status, name in
                                (("400", "BadNameOrParameter"), ("403", "Forbidden"), ("404", "NoSuchRoute"),
                                 ("405", "MethodNotAllowed"), ("503", "Unavailable"))}}
