@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/suggest.h"
 #include "server/config_file.h"
+#include "server/rate.h"
 #include "sync/sync.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -20,7 +21,6 @@
 #define TEN_YEARS_S 315360000u
 #define KEYS_MAX 4000000000u
 #define CONNECTIONS_MAX 1000000
-#define RATE_MAX 1000000
 
 /* In the order of the enums. */
 static const char *const sandboxes[] = { "off", "try", "require", NULL };
