@@ -54,7 +54,7 @@ flags_text := $(CC) $(all_cflags) $(all_ldflags) $(VERSION)
 libs_norm    := -lm
 libs_codec   := -lcjson -lz -lm
 libs_storage := -lsqlite3
-libs_all     := -lmicrohttpd -lsqlite3 -lcjson -lz -lnettle -lseccomp -lm
+libs_all     := -lmicrohttpd -lgnutls -lsqlite3 -lcjson -lz -lnettle -lseccomp -lm
 
 sources  = $(wildcard $(1)/*.c)
 # Sources that the build writes into its folder.

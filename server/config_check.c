@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+#include "server/certificate.h"
 #include "server/config_file.h"
 #include "server/listener.h"
 #include "storage/store.h"
@@ -22,6 +24,19 @@ check_store(const struct config *c, struct err *e)
 	return store_check_place(c->store, e);
 }
 
+/* Also if a row alone is right: the key must be the certificate's. */
+static int
+check_certificate(const struct config *c, struct err *e)
+{
+	struct certificate *certificate;
+
+	if (*c->tls_cert == '\0')
+		return 0;
+	certificate = certificate_load(c->tls_cert, c->tls_key, clock_realtime_s(), e);
+	certificate_unref(certificate);
+	return certificate == NULL ? -1 : 0;
+}
+
 /* What a daemon would open at its start. */
 static const struct check {
 	enum config_option row; /* the setting that names it */
@@ -29,6 +44,7 @@ static const struct check {
 } checks[] = {
 	{ CONFIG_port_file, check_port_file },
 	{ CONFIG_store, check_store },
+	{ CONFIG_tls_cert, check_certificate },
 };
 
 static void
