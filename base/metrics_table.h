@@ -112,6 +112,9 @@
 	X(MEMORY_LIMIT_BYTES, GAUGE, "normd_memory_limit_bytes", NONE, "The limit of the process, --max-memory.") \
 	X(REQUESTS_BYTES, GAUGE, "normd_requests_memory_bytes", NONE, "Memory that requests have reserved.") \
 	X(REQUESTS_LIMIT_BYTES, GAUGE, "normd_requests_memory_limit_bytes", NONE, "How much they may reserve.") \
+	X(TLS_EXPIRY, GAUGE, "normd_tls_certificate_expiry_timestamp_seconds", NONE, \
+	    "When the certificate in use expires, or one that it needs; absent without TLS.") \
+	X(TLS_HANDSHAKES, COUNTER, "normd_tls_handshakes_total", RESULT, "Handshakes of TLS that have ended.") \
 	X(LOG_DROPPED, COUNTER, "normd_log_lines_dropped_total", NONE, \
 	    "Lines of the log that were lost, because standard error did not take them.") \
 	X(CPU_SECONDS, TOTAL, "process_cpu_seconds_total", NONE, "Total user and system CPU time spent in seconds.") \

@@ -50,7 +50,7 @@ read_chain(const char *path, struct chain *out, struct err *e)
 	rc = gnutls_x509_crt_list_import2(&out->list, &out->count,
 	    &(gnutls_datum_t){ (unsigned char *)file.bytes, (unsigned)file.len }, GNUTLS_X509_FMT_PEM, 0);
 	if (rc < 0)
-		out->count = 0;
+		*out = (struct chain){ 0 };
 	if (count_of(begin, file.bytes) != count_of(end, file.bytes))
 		rc =
 		    err_fail(e, ERR_BAD_PARAMETER, "the certificate %.160s is cut off: a \"%s\" is missing", path, end);

@@ -21,6 +21,9 @@
 #define SHARD_COUNT 64
 #define TICK_MAX_US ((uint64_t)1000000)
 
+/* How long a handshake of TLS is waited for at the end of the daemon: its client is about to send a request. */
+#define HANDSHAKE_US ((uint64_t)1000000)
+
 struct shard {
 	pthread_mutex_t lock;
 	struct connection *first;
@@ -76,6 +79,7 @@ look_at_all(struct connections *all)
 bool
 connections_unread(struct connections *all, bool *any)
 {
+	const uint64_t now_us = clock_monotonic_us(), new_us = now_us < HANDSHAKE_US ? 0 : now_us - HANDSHAKE_US;
 	bool unread = false;
 
 	for (size_t i = 0; i < SHARD_COUNT && !unread; i++) {
@@ -84,7 +88,7 @@ connections_unread(struct connections *all, bool *any)
 		pthread_mutex_lock(&shard->lock);
 		*any = *any || shard->first != NULL;
 		for (struct connection *c = shard->first; c != NULL && !unread; c = c->next)
-			unread = traffic_has_unread(c->fd);
+			unread = traffic_has_unread(c->fd) || deadline_is_new_handshake_locked(&c->deadline, new_us);
 		pthread_mutex_unlock(&shard->lock);
 	}
 	return unread;
@@ -288,6 +292,7 @@ static void
 connection_free(struct connections *all, struct connection *c)
 {
 	stream_assign(c->fd, NULL);
+	stream_wake_when_writable(&c->stream, false);
 	crowd_leave(&all->crowd);
 	if (c->counted)
 		addresses_leave(all->addresses, &c->address);
@@ -304,6 +309,14 @@ connection_unlink(struct connection *c)
 	pthread_mutex_unlock(&c->shard->lock);
 }
 
+static const char *
+phase_name(enum deadline_phase phase)
+{
+	if (phase == DEADLINE_HANDSHAKE)
+		return "handshake";
+	return phase == DEADLINE_HEAD ? "head" : "answer";
+}
+
 /* Logs a late client that no exchange logs. */
 static void
 log_late(const struct connection *c, struct MHD_Connection *mhd)
@@ -313,8 +326,7 @@ log_late(const struct connection *c, struct MHD_Connection *mhd)
 	peer_address(mhd, client, sizeof(client));
 	log_event(LOG_INFO, "timeout",
 	    (const struct log_field[]){
-		{ .name = "phase", .text = c->deadline.seen == DEADLINE_HEAD ? "head" : "answer" },
-		{ .name = "client", .text = client } },
+		{ .name = "phase", .text = phase_name(c->deadline.seen) }, { .name = "client", .text = client } },
 	    2);
 }
 
@@ -361,10 +373,12 @@ set_give_up(struct connection *c, void (*give_up)(void *arg), void *arg)
 void
 connection_enter(struct connection *c, enum deadline_phase phase)
 {
+	const struct stream *s = &c->stream;
+	const bool more = phase == DEADLINE_IDLE && (stream_holds_more(s) || tls_session_holds_more(s));
+
 	if (deadline_is_waiting(&c->deadline))
 		set_give_up(c, NULL, NULL);
-	deadline_enter(
-	    &c->deadline, phase, c->stream.delivered, phase == DEADLINE_IDLE && stream_holds_more(&c->stream));
+	deadline_enter(&c->deadline, phase, stream_consumed(s), more);
 }
 
 void

@@ -54,7 +54,10 @@ struct connections *connections_start(const struct connections_limits *limits, s
 /* Ends the thread, after the last connection was closed. NULL is fine. */
 void connections_stop(struct connections *all);
 
-/* Whether a connection holds bytes that its event loop has not read. *any is set if there is one. Any thread. */
+/*
+ * Whether a connection holds bytes that its event loop has not read, or has just begun with TLS. *any is set if there
+ * is a connection. Any thread.
+ */
 bool connections_unread(struct connections *all, bool *any);
 
 /* MHD_OPTION_NOTIFY_CONNECTION: makes and frees the record, which is *context. */

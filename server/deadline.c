@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "server/traffic.h"
 
-#define PHASE_BITS 3
+#define PHASE_BITS 4
 #define PHASE_MASK ((1u << PHASE_BITS) - 1)
 
 _Static_assert(DEADLINE_SILENT <= PHASE_MASK, "a phase must fit its bits");
@@ -76,6 +76,14 @@ begin_idle_locked(struct deadline *d, uint64_t request, const struct traffic *t,
 	d->idle_bytes = consumed > 0 ? consumed : t->received;
 }
 
+static bool
+look_at_handshake_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
+{
+	d->seen = DEADLINE_HANDSHAKE;
+	d->between_requests = true;
+	return now_us > d->idle_since_us + timeout_us;
+}
+
 bool
 deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeout_us)
 {
@@ -83,6 +91,8 @@ deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeo
 	enum deadline_phase told = phase_of(state), phase;
 	struct traffic t;
 
+	if (told == DEADLINE_HANDSHAKE)
+		return look_at_handshake_locked(d, now_us, timeout_us);
 	if (told == DEADLINE_WAITING) {
 		look_at_waiting_locked(d, fd, now_us, timeout_us);
 		return false;
@@ -125,6 +135,13 @@ deadline_enter(struct deadline *d, enum deadline_phase phase, uint64_t delivered
 }
 
 bool
+deadline_is_new_handshake_locked(const struct deadline *d, uint64_t least_start_us)
+{
+	return phase_of(atomic_load_explicit(&d->state, memory_order_relaxed)) == DEADLINE_HANDSHAKE &&
+	    d->idle_since_us >= least_start_us;
+}
+
+bool
 deadline_is_waiting(const struct deadline *d)
 {
 	return phase_of(atomic_load_explicit(&d->state, memory_order_relaxed)) == DEADLINE_WAITING;
@@ -145,8 +162,11 @@ deadline_half_head_since_locked(const struct deadline *d, int fd, uint64_t timeo
 {
 	const uint64_t state = atomic_load_explicit(&d->state, memory_order_relaxed);
 	const enum deadline_phase told = phase_of(state);
+	const bool handshake = told == DEADLINE_HANDSHAKE;
 	const bool may = told == DEADLINE_IDLE || told == DEADLINE_BEGUN || told == DEADLINE_HEAD;
 
+	if (handshake)
+		return d->idle_since_us;
 	return may && state >> PHASE_BITS == d->request && d->seen == DEADLINE_HEAD && !traffic_has_unread(fd) ?
 	    d->pace.due_us - timeout_us :
 	    0;

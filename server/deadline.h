@@ -27,6 +27,7 @@ enum deadline_phase {
 	DEADLINE_COMPUTING, /* the server's turn */
 	DEADLINE_WAITING,   /* other clients' turn */
 	DEADLINE_ANSWER,
+	DEADLINE_HANDSHAKE, /* of TLS, from the connection's start: it must be done within the timeout */
 	/* Found out by a look, not entered by deadline_enter's callers: */
 	DEADLINE_BEGUN,  /* idle, but bytes of the next head came with the last request */
 	DEADLINE_SILENT, /* the client has never sent anything */
@@ -63,9 +64,15 @@ void deadline_enter(struct deadline *d, enum deadline_phase phase, uint64_t deli
 /* Whether DEADLINE_WAITING was the last phase that was entered. From the owner of the request. */
 bool deadline_is_waiting(const struct deadline *d);
 
+/* Whether the connection is in its handshake and began at `least_start_us` or later. The lock is held. */
+bool deadline_is_new_handshake_locked(const struct deadline *d, uint64_t least_start_us);
+
 /* A look at the connection with this socket: true when its client is late. The lock is held. */
 bool deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeout_us);
 
-/* Since when the connection waits for a request, or for the rest of a head; 0: it does not. The lock is held. */
+/*
+ * Since when the connection waits for a request, or for the rest of a head or of a handshake; 0: it does not. The lock
+ * is held.
+ */
 uint64_t deadline_idle_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);
 uint64_t deadline_half_head_since_locked(const struct deadline *d, int fd, uint64_t timeout_us);

@@ -12,6 +12,7 @@
 #include "server/library.h"
 #include "server/request_id.h"
 #include "server/request_log.h"
+#include "server/stream.h"
 
 #define ANSWER_BYTES_MAX ((size_t)16 << 10)
 
@@ -45,6 +46,17 @@ write_head(struct buf *b, const struct problem *p, size_t body_bytes)
 	buf_text(b, "\r\n");
 }
 
+/* Under TLS as soon as there is a session. */
+static bool
+send_all(int fd, const char *bytes, size_t len)
+{
+	struct stream *s = stream_of(fd);
+
+	if (s != NULL && s->tls.established)
+		return tls_session_send(s, bytes, len);
+	return send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
+}
+
 uint64_t
 direct_answer(int fd, const struct problem *p, bool with_body)
 {
@@ -58,8 +70,7 @@ direct_answer(int fd, const struct problem *p, bool with_body)
 	if (with_body && !body.failed)
 		buf_add(&head, body.bytes, body.len);
 	library_discard_unread(fd);
-	if (!head.failed && !body.failed &&
-	    send(fd, head.bytes, head.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)head.len)
+	if (!head.failed && !body.failed && send_all(fd, head.bytes, head.len))
 		sent = body.len;
 	buf_fini(&body);
 	buf_fini(&head);
@@ -80,4 +91,15 @@ direct_refuse_line(int fd, const char *problem)
 	line.detail = e.detail;
 	line.bytes_out = direct_answer(fd, &(struct problem){ &e, request_id, NULL }, true);
 	request_log(&line);
+}
+
+void
+direct_refuse_plain(int fd)
+{
+	char request_id[REQUEST_ID_BYTES];
+	struct err e = { 0 };
+
+	err_set(&e, ERR_BAD_PARAMETER, "this port serves HTTPS only: the address must begin with https://");
+	request_id_make(request_id, NULL);
+	(void)direct_answer(fd, &(struct problem){ &e, request_id, NULL }, true);
 }

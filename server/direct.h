@@ -23,3 +23,6 @@ uint64_t direct_answer(int fd, const struct problem *p, bool with_body);
  * must then be ended: its bytes are read and dropped. No request may be waiting for an answer there.
  */
 void direct_refuse_line(int fd, const char *problem);
+
+/* Answers plain HTTP where the client should speak TLS, and has not begun to. The connection must then be ended. */
+void direct_refuse_plain(int fd);

@@ -102,14 +102,21 @@ void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
 	const struct server *server = arg;
-	const struct connection *c = *context; /* NULL where there was no memory for it */
+	struct connection *c = *context; /* NULL where there was no memory for it */
 	struct exchange *x = what == MHD_CONNECTION_NOTIFY_STARTED || c == NULL ? NULL : c->held;
 
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED && c != NULL)
+		tls_session_end(&c->stream);
 	if (x != NULL) {
 		x->traceparent = NULL; /* it lay in the connection's memory */
 		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
 	}
 	connections_notify(server->connections, connection, context, what);
+	c = *context;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && c != NULL && server->tls != NULL) {
+		tls_session_begin(&c->stream, connection, server->tls);
+		connection_enter(c, DEADLINE_HANDSHAKE);
+	}
 }
 
 /* A request without an exchange, because its request line never ended. */

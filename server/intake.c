@@ -46,6 +46,22 @@ holds_no_request(const struct intake *in)
 	    in->body == 0;
 }
 
+bool
+intake_read(int fd, struct intake *in, char *bytes, size_t n)
+{
+	if (in->start == 0)
+		in->start = (uintptr_t)bytes; /* the first bytes of a connection */
+	in->end = (uintptr_t)bytes + n;
+	in->taken = 0;
+	scan_bytes(&in->scan, bytes, n);
+	if (holds_no_request(in)) {
+		direct_refuse_line(fd, in->scan.problem);
+		return false;
+	}
+	count_aside(in, bytes, n);
+	return true;
+}
+
 /*
  * With EINTR libmicrohttpd tries again later. (With EAGAIN it would wait for epoll to report bytes, which epoll has
  * done already.)
@@ -53,7 +69,8 @@ holds_no_request(const struct intake *in)
 ssize_t
 recv(int fd, void *bytes, size_t room, int flags)
 {
-	struct intake *in = flags == 0 ? intake_of(fd) : NULL;
+	struct stream *s = flags == 0 ? stream_of(fd) : NULL;
+	struct intake *in = s == NULL || s->tls.session != NULL ? NULL : &s->intake; /* GnuTLS reads records here */
 	ssize_t n;
 
 	if (in != NULL && in->stopped) {
@@ -63,17 +80,7 @@ recv(int fd, void *bytes, size_t room, int flags)
 	n = stream_read(fd, bytes, room, flags);
 	if (in == NULL || n <= 0)
 		return n;
-	if (in->start == 0)
-		in->start = (uintptr_t)bytes; /* the first bytes of a connection */
-	in->end = (uintptr_t)bytes + (size_t)n;
-	in->taken = 0;
-	scan_bytes(&in->scan, bytes, (size_t)n);
-	if (holds_no_request(in)) {
-		direct_refuse_line(fd, in->scan.problem);
-		return 0; /* as if the client had gone: libmicrohttpd ends the connection */
-	}
-	count_aside(in, bytes, (size_t)n);
-	return n;
+	return intake_read(fd, in, bytes, (size_t)n) ? n : 0;
 }
 
 void

@@ -2,9 +2,10 @@
 /*
  * What libmicrohttpd holds in a connection's memory, and so whether an answer's head will fit there too.
  *
- * libmicrohttpd does not tell. But it reads through recv, which the program defines itself (server/intake.c): each call
- * shows where in the memory the bytes go. The head lies at the memory's start, then trailers, then the rest of the body
- * and of requests that the client has sent ahead. Records of headers are made from the memory's end.
+ * libmicrohttpd does not tell. But it reads through recv, which the program defines itself (server/intake.c), and under
+ * TLS through gnutls_record_recv (server/tls_session.c): each call shows where in the memory the bytes go. The head
+ * lies at the memory's start, then trailers, then the rest of the body and of requests that the client has sent ahead.
+ * Records of headers are made from the memory's end.
  *
  * When a request's steps begin, reading stops until its answer has ended, so the room that was found stays. Also, a
  * client that closes its half of the connection after its request is not taken for one that is gone.
@@ -34,6 +35,12 @@ struct intake {
 	uint32_t request; /* the one that libmicrohttpd is at, from 1 */
 	struct scan scan;
 };
+
+/*
+ * `n` bytes of the connection's client are where libmicrohttpd wants them. False: they are no request, which the client
+ * was told. libmicrohttpd must then read 0 bytes, as if the client had gone, so that it ends the connection.
+ */
+bool intake_read(int fd, struct intake *in, char *bytes, size_t n) MUST_CHECK;
 
 /* The request's head of `size` bytes was read; it begins at `method`, as libmicrohttpd hands it to the handler. */
 void intake_take_head(struct intake *in, const char *method, size_t size);

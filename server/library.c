@@ -2,6 +2,7 @@
 #include "server/library.h"
 
 #include <dlfcn.h>
+#include <gnutls/gnutls.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -72,6 +73,11 @@ static const struct {
 	    "some malformed heads get two answers (server/lookup.c)" },
 	{ "MHD_queue_response", (void (*)(void))MHD_queue_response,
 	    "some refusals are HTML pages, which are not logged (server/library.c)" },
+	{ "gnutls_bye", (void (*)(void))gnutls_bye, "clients whose handshake failed may wait (server/tls_session.c)" },
+	{ "gnutls_handshake", (void (*)(void))gnutls_handshake,
+	    "slow handshakes keep the processor busy (server/tls_session.c)" },
+	{ "gnutls_record_recv", (void (*)(void))gnutls_record_recv,
+	    "no client can connect with TLS (server/tls_session.c)" },
 	{ "epoll_ctl", (void (*)(void))epoll_ctl, "some connections stay until they time out (server/epoll.c)" },
 	{ "epoll_wait", (void (*)(void))epoll_wait, "some requests are served late (server/epoll.c)" },
 	{ "recv", (void (*)(void))recv, "some requests with large heads get no answer (server/intake.c)" },

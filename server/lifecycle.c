@@ -8,6 +8,9 @@
 /* How often a draining daemon is asked whether it has drained. */
 #define DRAIN_TICK_US ((uint64_t)5000)
 
+/* How often the server is asked for what its operator must know in time. */
+#define REMIND_S 3600
+
 static uint64_t
 after_s(unsigned seconds)
 {
@@ -44,7 +47,8 @@ drain(struct server *s, unsigned timeout_s)
 void
 lifecycle_run(struct server *s, const struct config *config)
 {
-	(void)signals_serve(s, UINT64_MAX);
+	while (signals_serve(s, after_s(REMIND_S)) == 0)
+		server_remind(s);
 	if (config->drain_delay_s > 0)
 		take_leave(s, config->drain_delay_s);
 	drain(s, config->drain_timeout_s);

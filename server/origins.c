@@ -68,8 +68,8 @@ origins_parse(const char *text, struct origins *out, struct err *e)
 static bool
 is_allowed(const struct origins *allowed, const struct authority *host, const char *text, bool *own)
 {
-	static const char http[] = "http";
-	const struct origin ours = { .scheme = http, .scheme_len = sizeof(http) - 1, .authority = *host };
+	const char *scheme = allowed->https ? "https" : "http";
+	const struct origin ours = { .scheme = scheme, .scheme_len = strlen(scheme), .authority = *host };
 	struct origin theirs;
 	bool parsed = parse_origin(text, strlen(text), &theirs) == 0;
 

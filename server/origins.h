@@ -24,6 +24,7 @@ struct origin {
 struct origins {
 	bool any;           /* "*" */
 	bool loopback_only; /* only loopback names and addresses are served as Host */
+	bool https;         /* the daemon's own origin has this scheme */
 	unsigned count;
 	struct origin list[ORIGINS_MAX];
 };

@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "server/server.h"
+#include "server/tls.h"
 
 enum outcome { RELOAD_FAILED = -1, RELOAD_DONE, RELOAD_UNUSED };
 
@@ -17,8 +19,16 @@ struct row {
 	enum outcome (*reload)(struct server *s, struct err *e);
 };
 
+static enum outcome
+reload_certificate(struct server *s, struct err *e)
+{
+	if (s->tls == NULL)
+		return RELOAD_UNUSED;
+	return tls_reload(s->tls, e) < 0 ? RELOAD_FAILED : RELOAD_DONE;
+}
+
 static const struct row table[] = {
-	{ NULL, NULL }, /* the end */
+	{ "certificates", reload_certificate }, { NULL, NULL }, /* the end */
 };
 
 static enum outcome

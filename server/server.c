@@ -27,6 +27,7 @@
 #include "server/library.h"
 #include "server/limits.h"
 #include "server/listener.h"
+#include "server/tls.h"
 
 #define QUIET_US ((uint64_t)100000)
 #define BACKLOG_US ((uint64_t)1000000)
@@ -60,9 +61,12 @@ leave_encoded(void *arg, struct MHD_Connection *connection, char *text)
 	return strlen(text);
 }
 
+#define LOOP_FLAGS (MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG)
+
 static struct MHD_Daemon *
 start_daemon(struct server *s, unsigned thread_count)
 {
+	struct MHD_OptionItem tls[TLS_OPTION_COUNT + 1] = { { MHD_OPTION_END, 0, NULL } };
 	const struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL }, /* first: it gets what the others say */
 		{ MHD_OPTION_LISTEN_SOCKET, s->listener, NULL },
@@ -78,9 +82,11 @@ start_daemon(struct server *s, unsigned thread_count)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
+	if (s->tls != NULL)
+		tls_options(tls);
 	(void)library_calls_ours();
-	return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, exchange_handle, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	return MHD_start_daemon(LOOP_FLAGS | (s->tls == NULL ? 0 : MHD_USE_TLS), 0, NULL, NULL, exchange_handle, s,
+	    MHD_OPTION_ARRAY, options, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 /*
@@ -109,6 +115,7 @@ free_parts(struct server *s)
 	sync_free(s->sync);
 	claims_free(s->claims);
 	usage_free(s->usage);
+	tls_close(s->tls);
 }
 
 /* Whatever a request needs but the event loops. */
@@ -130,6 +137,8 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 	const struct sync_limits limits = { &s->memory, crowd_waiting_max(s->connections_max),
 		1000 * config->sync_timeout_max_s };
 
+	if (*config->tls_cert != '\0' && (s->tls = tls_open(config->tls_cert, config->tls_key, e)) == NULL)
+		return -1;
 	s->claims = claims_new();
 	s->usage = usage_new(USAGE_PLACES);
 	s->exhausted = answer_make_exhausted();
@@ -147,6 +156,7 @@ start_all(struct server *s, const struct config *config, struct err *e)
 {
 	s->origins = config->origins;
 	s->origins.loopback_only = listener_is_loopback(s->listener);
+	s->origins.https = *config->tls_cert != '\0';
 	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
 	if (start_parts(s, config, e) < 0)
 		return -1;
@@ -190,6 +200,13 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		sync_stop(s->sync);
 	free_parts(s);
 	return -1;
+}
+
+void
+server_remind(struct server *s)
+{
+	if (s->tls != NULL)
+		tls_remind(s->tls, clock_realtime_s());
 }
 
 void

@@ -15,6 +15,7 @@ struct usage;
 struct workers;
 struct sync;
 struct connections;
+struct tls;
 
 enum server_phase {
 	SERVER_SERVES,
@@ -30,6 +31,7 @@ struct server {
 	struct sync *sync;
 	struct MHD_Response *exhausted; /* the answer where there is no memory for another */
 	struct workers *workers;
+	struct tls *tls; /* NULL: plain HTTP */
 	size_t max_body_bytes;
 	uint64_t max_import_bytes;
 	struct origins origins;
@@ -67,6 +69,9 @@ int server_start(struct server *s, const struct config *config, struct err *e) M
  * `Connection: close`: a client comes back by a new connection, which a load balancer may take elsewhere.
  */
 void server_leave(struct server *s);
+
+/* Warns of what will stop clients from being served, such as a certificate that expires. Call it every hour or so. */
+void server_remind(struct server *s);
 
 /*
  * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections in the backlog are

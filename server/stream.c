@@ -15,6 +15,9 @@ _Static_assert(DESCRIPTORS_MAX >= 2 * CONNECTIONS_MAX, "each connection has its 
 /* A pointer goes from one loop to another with its descriptor, which the kernel closes and gives out again. */
 static _Atomic(struct stream *) streams[DESCRIPTORS_MAX];
 
+/* How many have `wake`, in all loops. */
+static atomic_uint wakes;
+
 void
 stream_assign(int fd, struct stream *s)
 {
@@ -26,6 +29,26 @@ struct stream *
 stream_of(int fd)
 {
 	return fd >= 0 && fd < DESCRIPTORS_MAX ? atomic_load_explicit(&streams[fd], memory_order_acquire) : NULL;
+}
+
+void
+stream_wake_when_writable(struct stream *s, bool wake)
+{
+	if (s->wake != wake)
+		atomic_fetch_add_explicit(&wakes, wake ? 1 : -1u, memory_order_relaxed);
+	s->wake = wake;
+}
+
+bool
+stream_any_wakes(void)
+{
+	return atomic_load_explicit(&wakes, memory_order_relaxed) > 0;
+}
+
+uint64_t
+stream_consumed(const struct stream *s)
+{
+	return s->tls.session != NULL ? s->whole : s->delivered;
 }
 
 void
@@ -63,7 +86,9 @@ stream_read(int fd, void *bytes, size_t room, int flags)
 		errno = EAGAIN;
 		return -1;
 	}
-	if (n > 0)
+	if (s->tls.session != NULL)
+		s->wire += (size_t)n;
+	else if (n > 0)
 		stream_deliver(s, bytes, (size_t)n);
 	if (n > 0 && (size_t)n < room && s->ended)
 		(void)epoll_ctl(s->epfd, EPOLL_CTL_MOD, fd, &s->event);

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "server/intake.h"
+#include "server/tls_session.h"
 
 struct stream {
 	/* Its place in the loop's epoll set. */
@@ -21,6 +22,7 @@ struct stream {
 	struct epoll_event event;
 	bool in_set;
 	bool ended; /* epoll said that the client has ended its side: no bytes come after those that wait */
+	bool wake;  /* it is to be read from once it is writable */
 
 	struct intake intake;
 
@@ -28,6 +30,10 @@ struct stream {
 	uint64_t body_end;  /* of these, up to the last byte of a body that was seen in its place */
 	const char *end;    /* of the last ones, in libmicrohttpd's buffer */
 	char tail[3];       /* the last ones */
+
+	struct tls_session tls;
+	uint64_t wire;  /* under TLS: bytes that were read of the socket */
+	uint64_t whole; /* of these, up to the end of the last record that was delivered */
 };
 
 /* From now on the descriptor is this connection's; with NULL it is nobody's. */
@@ -37,10 +43,22 @@ void stream_assign(int fd, struct stream *s);
 struct stream *stream_of(int fd);
 
 /*
- * Reads as recv does, for libmicrohttpd's calls (intake.c). If the client's end came with the bytes, epoll reports it
- * once more; while the connection is not in the epoll set, its end is hidden (EAGAIN).
+ * Reads as recv does, for the calls of libmicrohttpd (intake.c) or, under TLS, of GnuTLS. If the client's end came with
+ * the bytes, epoll reports it once more; while the connection is not in the epoll set, its end is hidden (EAGAIN).
  */
 ssize_t stream_read(int fd, void *bytes, size_t room, int flags);
+
+/*
+ * Whether epoll's next report that the connection is writable counts as one that it is readable, or not any more
+ * (epoll.c).
+ */
+void stream_wake_when_writable(struct stream *s, bool wake);
+
+/* Whether there may be such a connection. */
+bool stream_any_wakes(void);
+
+/* The bytes of the socket that libmicrohttpd has seen. */
+uint64_t stream_consumed(const struct stream *s);
 
 /* `len` bytes, more than none, were read to `bytes`. */
 void stream_deliver(struct stream *s, const char *bytes, size_t len);
