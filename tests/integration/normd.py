@@ -15,6 +15,7 @@ import time
 import unittest
 
 import api_check
+import tls
 
 BUILD = os.environ.get("NORMD_BUILD", "build")
 NORMD = os.path.join(BUILD, "normd")
@@ -71,14 +72,16 @@ class Answer:
 
 
 class Daemon:
-    """A running normd. Its store and log are files in a directory of its own, unless `store` says otherwise."""
+    """A running normd. Its store and log are files in a directory of its own, unless `store` says otherwise.
+    With `pair` it serves TLS with that certificate (tls.Pair)."""
 
     program = NORMD
 
-    def __init__(self, *args, store=None, env=None, start=True):
+    def __init__(self, *args, store=None, env=None, start=True, pair=None):
         self.directory = tempfile.mkdtemp(prefix="normd-test-")
         self.store = store or "sqlite:" + os.path.join(self.directory, "normd.db")
-        self.args = args
+        self.args = (*args, *pair.options()) if pair else args
+        self.pair = pair
         self.env = env
         self.process = None
         self.log_path = os.path.join(self.directory, "log")
@@ -147,12 +150,16 @@ class Daemon:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.pair else 'http'}://127.0.0.1:{self.port}"
+
+    def connect(self, timeout=30 * PATIENCE, **kwargs):
+        """A socket, or what is like one over TLS."""
+        return tls.connect(("127.0.0.1", self.port), self.pair and self.pair.context(), timeout=timeout, **kwargs)
 
     def curl(self, method, path, body=None, headers=None, args=()):
         """One request by curl, whose path is sent unchanged. A body that is neither text nor bytes is sent as JSON."""
         command = ["curl", "-sS", "--path-as-is", "-D", "-", "-X", method, self.url + path, "--max-time",
-                   str(60 * PATIENCE), *args]
+                   str(60 * PATIENCE), *(("--cacert", self.pair.cert) if self.pair else ()), *args]
         data = None
         if body is not None:
             data = body if isinstance(body,
@@ -170,7 +177,7 @@ class Daemon:
         return answer
 
     def client(self):
-        return Client(self.port)
+        return Client(self.port, self.pair)
 
     def memory(self, name):
         """A line of /proc/PID/status, in bytes: VmRSS, VmHWM (the peak)."""
@@ -225,8 +232,10 @@ def parse_answer(raw):
 class Client:
     """A keep-alive connection, for many requests."""
 
-    def __init__(self, port):
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60 * PATIENCE)
+    def __init__(self, port, pair=None):
+        where = {"host": "127.0.0.1", "port": port, "timeout": 60 * PATIENCE}
+        self.connection = (http.client.HTTPSConnection(**where, context=pair.context()) if pair else
+                           http.client.HTTPConnection(**where))
 
     def request(self, method, path, body=None, headers=None):
         data = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
@@ -244,11 +253,12 @@ class DaemonTest(unittest.TestCase):
     """A test class with one daemon for all its tests, each of which uses a model named after itself."""
 
     daemon_args = ()
+    pair = None  # the certificate of a daemon that serves TLS
     maxDiff = None
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(*cls.daemon_args)
+        cls.daemon = Daemon(*cls.daemon_args, pair=cls.pair)
 
     @classmethod
     def tearDownClass(cls):

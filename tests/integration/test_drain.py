@@ -4,7 +4,6 @@
 import os
 import random
 import signal
-import socket
 import time
 import unittest
 
@@ -24,13 +23,14 @@ def read_to_end(s):
 
 
 class Stopping(unittest.TestCase):
+    pair = None  # the certificate of a daemon that serves TLS
+
     def start(self, *args):
-        self.daemon = Daemon(*args)
+        self.daemon = Daemon(*args, pair=self.pair)
         self.addCleanup(self.daemon.close)
 
     def connect(self, count):
-        connections = [socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE)
-                       for _ in range(count)]
+        connections = [self.daemon.connect() for _ in range(count)]
         for s in connections:
             self.addCleanup(s.close)
         return connections

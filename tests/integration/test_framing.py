@@ -327,7 +327,7 @@ class Framing(DaemonTest):
 
     def exchange(self, data):
         """What comes back for the bytes, until the connection ends or is quiet; and whether it has ended."""
-        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=10 * PATIENCE) as s:
+        with self.daemon.connect(timeout=10 * PATIENCE) as s:
             s.sendall(data)
             answer = b""
             s.settimeout(0.3 * PATIENCE)

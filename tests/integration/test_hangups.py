@@ -106,7 +106,7 @@ class Watched(DaemonTest):
         self.assert_gone()
 
     def connect(self):
-        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE)
+        s = self.daemon.connect()
         self.addCleanup(s.close)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
@@ -359,7 +359,7 @@ class MostWait(unittest.TestCase):
         self.daemon.curl("PUT", "/v1/models/m/layers/bn", {"kind": "batch_norm"})
 
     def start(self, step, rank):
-        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE)
+        s = self.daemon.connect()
         self.addCleanup(s.close)
         sync = {"step": str(step), "rank": rank, "world_size": 2, "timeout_ms": 3_600_000}
         s.sendall(post("/v1/models/m/layers/bn/train", json.dumps({"data": [[1, 20], [3, 40]], "sync": sync}).encode()))
@@ -405,7 +405,7 @@ class WhileTheStoreIsAtWork(unittest.TestCase):
         self.daemon.curl("PUT", self.layer, {"kind": "batch_norm", "num_features": 2})
 
     def send(self, rank):
-        s = socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE)
+        s = self.daemon.connect()
         self.addCleanup(s.close)
         body = b'{"data":[[%d,2],[3,4]],"sync":{"step":"1","rank":%d,"world_size":2,"timeout_ms":60000}}' % (rank, rank)
         s.sendall(post(self.layer + "/train", body, b"Connection: close\r\n"))

@@ -69,14 +69,16 @@ def split(raw):
 
 
 class Heads(unittest.TestCase):
+    pair = None  # the certificate of a daemon that serves TLS
+
     def setUp(self):
-        self.daemon = Daemon()
+        self.daemon = Daemon(pair=self.pair)
         self.addCleanup(self.daemon.close)
         self.daemon.curl("PUT", LAYER.decode(), {"kind": "batch_norm", "num_features": 2})
 
     def talk(self, request):
         """All answers of a connection that the request ends."""
-        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=20 * PATIENCE) as s:
+        with self.daemon.connect(timeout=20 * PATIENCE) as s:
             raw = b""
             try:
                 s.sendall(request)
@@ -157,7 +159,7 @@ class Heads(unittest.TestCase):
             self.assertLess(self.daemon.memory("VmRSS") - before, 4 << 20)
         # Nor where the client leaves in the middle of the head.
         for n in range(1, 16400, 400):
-            with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
+            with self.daemon.connect() as s:
                 s.sendall(train(query=b"?" + b"&a" * (n // 2))[:n])
         began = time.monotonic()
         self.daemon.stop()

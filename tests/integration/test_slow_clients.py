@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from normd import PATIENCE, Client, DaemonTest, wait_for
+from normd import PATIENCE, DaemonTest, wait_for
 
 TIMEOUT_S = 1
 # The timeout, two looks of the watching thread (a quarter of it each), and room for a machine that is busy.
@@ -59,12 +59,8 @@ class Slow(DaemonTest):
     daemon_args = ("--client-timeout", str(TIMEOUT_S), "--threads", "2")
 
     def connect(self, receive_buffer=None):
-        s = socket.socket()
+        s = self.daemon.connect(receive_buffer=receive_buffer)
         self.addCleanup(s.close)
-        if receive_buffer is not None:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        s.settimeout(30 * PATIENCE)
-        s.connect(("127.0.0.1", self.daemon.port))
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return s
 
@@ -148,7 +144,7 @@ class SlowClients(Slow):
 
     def test_idle_connections_are_not_cut(self):
         silent = self.connect()
-        used = Client(self.daemon.port)
+        used = self.daemon.client()
         self.assertEqual(used.request("POST", "/v1/normalize", SMALL).status, 200)
         time.sleep(3 * TIMEOUT_S)
         self.assertFalse(is_closed(silent))
@@ -219,7 +215,7 @@ class SlowClients(Slow):
         def torment():
             body = numbers(1_000_000)
             while not stop.is_set():
-                with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
+                with self.daemon.connect() as s:
                     s.sendall(head(2 * len(body)) + body[:MB])
                     stop.wait(0.05)
 
@@ -227,7 +223,7 @@ class SlowClients(Slow):
         thread = threading.Thread(target=torment)
         thread.start()
         try:
-            client, times = Client(self.daemon.port), []
+            client, times = self.daemon.client(), []
             end = time.monotonic() + 2 * TIMEOUT_S
             while time.monotonic() < end:
                 for s in drippers[::10]:
@@ -251,7 +247,7 @@ class SlowClients(Slow):
         def quick():
             while not stop.is_set():
                 try:
-                    client = Client(self.daemon.port)
+                    client = self.daemon.client()
                     served.append(client.request("POST", "/v1/normalize", SMALL).status)
                     client.close()
                 except OSError as e:
@@ -286,7 +282,7 @@ class SlowClientsMemory(Slow):
 
     def rounds(self, make_client, count, logged):
         """Clients at once, in rounds; after each the daemon must come back to what it was."""
-        Client(self.daemon.port).request("POST", "/v1/normalize", SMALL)
+        self.daemon.client().request("POST", "/v1/normalize", SMALL)
         self.settles(self.descriptors, self.descriptors())
         before, descriptors = self.resident(), self.descriptors()
         for done in range(1, self.ROUNDS + 1):
@@ -307,7 +303,7 @@ class SlowClientsMemory(Slow):
         body = numbers(5_000_000)
 
         def hang_up():
-            with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
+            with self.daemon.connect() as s:
                 s.sendall(head(2 * len(body), b"X-Request-Id: gone\r\n") + body)
                 time.sleep(0.5)
 
@@ -364,9 +360,9 @@ class SlowClientsTraining(Slow):
 
     def test_gone_while_the_store_works(self):
         before = self.descriptors()
-        client, kept = Client(self.daemon.port), 0
+        client, kept = self.daemon.client(), 0
         for i in range(400):
-            with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
+            with self.daemon.connect() as s:
                 s.sendall(self.start + self.body[-1:])
                 if i % 2 == 0:  # a reset rather than an end
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

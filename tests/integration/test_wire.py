@@ -15,7 +15,7 @@ class Wire(DaemonTest):
 
     def raw(self, data, timeout=10):
         """The server's answer to these bytes, until it closes the connection or is silent for a second."""
-        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=timeout * PATIENCE) as s:
+        with self.daemon.connect(timeout=timeout * PATIENCE) as s:
             s.sendall(data)
             s.settimeout(1.0 * PATIENCE)
             answer = b""
@@ -240,7 +240,7 @@ class Wire(DaemonTest):
         body = b'{"shape":[2,2],"data":[1.25e0,-2,3.5,4]}'
         head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (
             self.path("bn", "train").encode(), len(body))
-        with socket.create_connection(("127.0.0.1", self.daemon.port), timeout=30 * PATIENCE) as s:
+        with self.daemon.connect() as s:
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for byte in head + body:
                 s.sendall(bytes([byte]))
@@ -311,7 +311,7 @@ class Wire(DaemonTest):
         none = b"GET /v1/none HTTP/1.1\r\nHost: localhost\r\n\r\n"
         answer = self.raw(one + none + one)
         self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+) ", answer), [b"200", b"404", b"200"])
-        client = Client(self.daemon.port)
+        client = self.daemon.client()
         for body, status in (('{"data":', 400), ('{"kind":"layer_norm","normalized_shape":[1],"data":[[1]]}', 200)) * 3:
             self.assertEqual(client.request("POST", "/v1/normalize", body).status, status)
         client.close()
@@ -321,7 +321,7 @@ class Wire(DaemonTest):
         head = b"POST " + self.path("bn",
                                     "train").encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
         for part in (head[:10], head, head + b'{"data":[[1,2],[3,', head + b"x" * 999):
-            with socket.create_connection(("127.0.0.1", self.daemon.port)) as s:
+            with self.daemon.connect() as s:
                 s.sendall(part)
         self.assertEqual(self.call("GET", self.path("bn", "statistics")).json["num_batches_tracked"], 0)
 
