@@ -142,7 +142,10 @@ const struct route routes[] = {
 
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
 
-/* The rest of a route's path after a word that is `segment`, or after a placeholder. NULL: another word. */
+/*
+ * The rest of a route's path after a word that is `segment`, or after a placeholder. NULL: another word. A slash that
+ * was percent-encoded is a part of its segment, and so of no word.
+ */
 static const char *
 skip_segment(const char *path, const char *segment)
 {
@@ -151,7 +154,7 @@ skip_segment(const char *path, const char *segment)
 			path++;
 		return path;
 	}
-	while (*path == *segment && *segment != '\0') {
+	while (*path == *segment && *segment != '/' && *segment != '\0') {
 		path++;
 		segment++;
 	}

@@ -65,6 +65,22 @@ teardown(void)
 	claims_free(claims);
 }
 
+/* As a segment that was percent-encoded may have one. */
+START_TEST(a_slash_within_a_segment_separates_nothing)
+{
+	static const char *const segments[] = { "v1/models" }, *const probe[] = { "v2", "health/live" };
+	struct found f = { 0 };
+
+	buf_init(&f.allow, 1000);
+	request_init(&f.rq, NULL, claims, NULL, &memory, 1000);
+	ck_assert_int_eq(routes_find(&f.rq, "GET", segments, COUNT(segments), &f.allow, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_NO_SUCH_ROUTE);
+	ck_assert_int_eq(routes_find(&f.rq, "GET", probe, COUNT(probe), &f.allow, &f.e), -1);
+	ck_assert_int_eq(f.e.code, ERR_NO_SUCH_ROUTE);
+	end(&f);
+}
+END_TEST
+
 START_TEST(paths)
 {
 	static const struct {
@@ -214,6 +230,7 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, paths);
+	tcase_add_test(all, a_slash_within_a_segment_separates_nothing);
 	tcase_add_test(all, refused_paths);
 	tcase_add_test(all, names_have_a_length);
 	tcase_add_test(all, every_row_is_found_by_its_path);
