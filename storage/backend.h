@@ -248,6 +248,9 @@ int backend_refuse_version(const char *model, const char *version, struct err *e
 int backend_refuse_alias(const char *model, const char *alias, struct err *e);
 int backend_refuse_source(const char *layer, const char *source, struct err *e);
 
-/* Opens the SQLite file at `path`, which is created if needed. NULL with `e`. `identities` must outlive it. */
-struct backend *
-sqlite_backend_open(const char *path, const struct identity_common *identities, struct err *e) MUST_CHECK;
+/*
+ * Opens the SQLite file at `path`, which is created if needed, and tells `opening` of the progress (NULL: nobody). NULL
+ * with `e`. `identities` must outlive it.
+ */
+struct backend *sqlite_backend_open(const char *path, const struct store_opening *opening,
+    const struct identity_common *identities, struct err *e) MUST_CHECK;

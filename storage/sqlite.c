@@ -362,7 +362,8 @@ static const struct backend_ops sqlite_ops = {
 };
 
 struct backend *
-sqlite_backend_open(const char *path, const struct identity_common *identities, struct err *e)
+sqlite_backend_open(
+    const char *path, const struct store_opening *opening, const struct identity_common *identities, struct err *e)
 {
 	struct sqlite_backend *self = calloc(1, sizeof(*self));
 
@@ -377,7 +378,7 @@ sqlite_backend_open(const char *path, const struct identity_common *identities, 
 		err_set_memory(e);
 		goto fail;
 	}
-	self->db = sqlite_open(path, e);
+	self->db = sqlite_open(path, opening, e);
 	if (self->db == NULL)
 		goto fail;
 	sqlite_place_init(&self->place, path);

@@ -24,6 +24,9 @@
 /* Files up to this size are checked after an unclean end: a slow disk reads them in a second. */
 #define CHECKED_BYTES_MAX ((off_t)64 << 20)
 
+/* Steps of SQLite's machine between two calls of the opener's progress: less than a millisecond. */
+#define PROGRESS_STEPS 10000
+
 /* Setting it to its own value writes the first page all the same. */
 int
 sqlite_overwrite_failed(sqlite3 *db, struct err *e)
@@ -185,9 +188,20 @@ static const char settings[] = "PRAGMA journal_mode=WAL;"
 			       "PRAGMA secure_delete=FAST;"
 			       "PRAGMA journal_size_limit=67108864";
 
-sqlite3 *
-sqlite_open(const char *path, struct err *e)
+/* On SQLite's behalf, within a statement that takes long: it goes on. */
+static int
+get_on(void *arg)
 {
+	const struct store_opening *opening = arg;
+
+	opening->progress(opening->arg);
+	return 0;
+}
+
+sqlite3 *
+sqlite_open(const char *path, const struct store_opening *opening, struct err *e)
+{
+	struct store_opening told = opening == NULL ? (struct store_opening){ 0 } : *opening;
 	bool left_open = false;
 	int version;
 	sqlite3 *db = NULL;
@@ -199,12 +213,15 @@ sqlite_open(const char *path, struct err *e)
 		(void)(db == NULL ? err_fail_memory(e) : sqlite_refuse(db, path, e));
 		goto fail;
 	}
+	if (told.progress != NULL)
+		sqlite3_progress_handler(db, PROGRESS_STEPS, get_on, &told);
 	left_open = was_left_open(db);
 	if (sqlite_lock(db, path, e) < 0 || sqlite_check_owner(db, path, &version, e) < 0 ||
 	    run(db, path, settings, e) < 0 ||
 	    (left_open && (check_unclean(db, path, e) < 0 || settle_recovered(db, path, e) < 0)) ||
 	    sqlite_migrate(db, version, e) < 0)
 		goto fail;
+	sqlite3_progress_handler(db, 0, NULL, NULL);
 	sqlite_url_warn_volatile(path);
 	return db;
 fail:

@@ -4,13 +4,13 @@
 
 #include <sqlite3.h>
 
-#include "base/err.h"
+#include "storage/store.h"
 
 /*
  * Opens `path`, creating it where there is none, locked against every other process, in WAL mode with synchronous=FULL,
- * with the newest schema. NULL with `e`.
+ * with the newest schema. Meanwhile `opening` is told of the progress, unless it is NULL. NULL with `e`.
  */
-sqlite3 *sqlite_open(const char *path, struct err *e) MUST_CHECK;
+sqlite3 *sqlite_open(const char *path, const struct store_opening *opening, struct err *e) MUST_CHECK;
 
 /* Takes the lock, which the connection keeps. The first call that finds out whether the file is a database. */
 int sqlite_lock(sqlite3 *db, const char *path, struct err *e) MUST_CHECK;

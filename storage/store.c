@@ -397,7 +397,7 @@ store_open(const struct store_options *options, struct err *e)
 	s->windows.wake = wake;
 	s->windows.wake_arg = s;
 	path = sqlite_url_path(options->url, e);
-	if (path == NULL || (s->backend = sqlite_backend_open(path, &s->identities, e)) == NULL ||
+	if (path == NULL || (s->backend = sqlite_backend_open(path, &options->opening, &s->identities, e)) == NULL ||
 	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
 	rc = pthread_create(&s->thread, NULL, store_main, s);

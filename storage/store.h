@@ -335,6 +335,15 @@ struct store_op {
 /* Releases what the results hold (not the operation itself). A zeroed operation is fine. */
 void store_op_fini(struct store_op *op);
 
+/*
+ * Opening a large store of an earlier version, or one that was not closed, may take long. Meanwhile `progress` is called
+ * by the thread that opens it, each time that it has got on a little, many times a second. NULL: nothing is called.
+ */
+struct store_opening {
+	void (*progress)(void *arg);
+	void *arg;
+};
+
 struct store_options {
 	const char *url;              /* "sqlite:PATH" */
 	size_t queue_max;             /* operations that may wait */
@@ -346,6 +355,7 @@ struct store_options {
 	size_t windows_bytes_max;     /* of these, what windows may take before they are saved early; 0: an eighth */
 	uint64_t windows_interval_us; /* how often windows are saved; 0: STORE_WINDOWS_INTERVAL_US */
 	struct store_definition_ops definitions;
+	struct store_opening opening;
 };
 
 /* Checks that a URL can name a store that lasts (bad_parameter). Touches nothing. */

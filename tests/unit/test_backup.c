@@ -70,7 +70,7 @@ static sqlite3 *
 open_large(void)
 {
 	struct err e = { 0 };
-	sqlite3 *db = sqlite_open(scratch_path, &e);
+	sqlite3 *db = sqlite_open(scratch_path, NULL, &e);
 
 	ck_assert_msg(db != NULL, "%s", e.detail);
 	run(db,

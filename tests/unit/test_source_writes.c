@@ -58,7 +58,7 @@ ask(const char *sql)
 	int value = -1;
 
 	store_close(s);
-	db = sqlite_open(scratch_path, &e);
+	db = sqlite_open(scratch_path, NULL, &e);
 	ck_assert_msg(db != NULL && sqlite_int(db, scratch_path, sql, &value, &e) == 0, "%s", e.detail);
 	sqlite3_close(db);
 	s = scratch_open();
@@ -903,7 +903,7 @@ check(const char *sql)
 
 	store_close(s);
 	s = NULL;
-	db = sqlite_open(scratch_path, &e);
+	db = sqlite_open(scratch_path, NULL, &e);
 	ck_assert_msg(db != NULL && sqlite_run(db, sql, &e) == 0, "%s", e.detail);
 	sqlite3_close(db);
 	return scratch_check();

@@ -6,9 +6,12 @@
 #include "tests/unit/unit.h"
 
 #include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "storage/snapshot.h"
 #include "storage/sqlite_backend.h"
+#include "storage/sqlite_open.h"
 #include "tests/unit/opaque.h"
 #include "tests/unit/scratch_store.h"
 
@@ -252,7 +255,7 @@ START_TEST(a_save_that_fails_leaves_no_list_to_the_next)
 	static const double two[2] = { 3, 4 }, many[200] = { 1 };
 	struct err e = { 0 };
 	const struct identity_common common = { .definitions = opaque_definitions };
-	struct backend *b = sqlite_backend_open(scratch_path, &common, &e);
+	struct backend *b = sqlite_backend_open(scratch_path, NULL, &common, &e);
 	struct layer_identity *a, *c;
 	struct snapshot layer = { .weight = { two, 2 }, .bias = { many, 200 } };
 	const struct store_write write_a = { .model = "m", .layer = "a", .create = { "d", 2, false } },
@@ -278,6 +281,44 @@ START_TEST(a_save_that_fails_leaves_no_list_to_the_next)
 }
 END_TEST
 
+/* Leaves a large store as a kill would. */
+static void
+leave_unclean(void)
+{
+	static const char fill[] = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) "
+				   "INSERT INTO history SELECT 1, i, 0, i, i, 0, 0, 0, 1, 1, 1, NULL FROM n";
+	const pid_t child = fork();
+	struct err e = { 0 };
+	int status;
+
+	if (child == 0)
+		_exit(sqlite3_exec(sqlite_open(scratch_path, NULL, &e), fill, NULL, NULL, NULL) != SQLITE_OK);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+
+static void
+count_call(void *arg)
+{
+	unsigned *calls = arg;
+
+	++*calls;
+}
+
+START_TEST(opening_shows_its_progress)
+{
+	unsigned calls = 0;
+	struct store_options options = { .opening = { count_call, &calls } };
+
+	store_close(scratch_open_options(options));
+	ck_assert_uint_lt(calls, 10); /* an empty store */
+	leave_unclean();
+	calls = 0;
+	store_close(scratch_open_options(options));
+	ck_assert_uint_gt(calls, 20); /* the whole file is looked at */
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -287,6 +328,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, a_full_queue_is_overloaded_and_a_stopped_store_says_so);
 	tcase_add_test(t, a_save_that_fails_leaves_no_list_to_the_next);
+	tcase_add_test(t, opening_shows_its_progress);
 	tcase_add_test(t, updates_are_applied_in_order_and_each_knows_its_number);
 	tcase_add_loop_test(t, several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);
 	tcase_add_test(t, several_updates_of_which_one_is_refused_leave_nothing);
