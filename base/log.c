@@ -119,22 +119,32 @@ report_dropped(unsigned long dropped)
 	return write_lines(line.bytes, line.len) == 0 ? 0 : dropped;
 }
 
+/* Waits for a signal, until a moment where there is one. False: the time is over. */
+static bool
+wait_locked(const struct timespec *until)
+{
+	int rc;
+
+	pulse_wait();
+	rc = until == NULL ? pthread_cond_wait(&logger.wake, &logger.lock) :
+			     pthread_cond_timedwait(&logger.wake, &logger.lock, until);
+	pulse_work();
+	return rc != ETIMEDOUT;
+}
+
 /* Waits for a line, and then lets more gather. */
 static void
 wait_for_lines_locked(void)
 {
 	struct timespec until;
 
-	pulse_wait();
 	logger.idle = true;
 	while (logger.pending.len == 0 && !logger.stopping)
-		pthread_cond_wait(&logger.wake, &logger.lock);
+		(void)wait_locked(NULL);
 	logger.idle = false;
 	until = clock_timespec(clock_monotonic_us() + GATHER_US);
-	while (logger.pending.len < LOG_PENDING_MAX / 2 && !logger.stopping)
-		if (pthread_cond_timedwait(&logger.wake, &logger.lock, &until) == ETIMEDOUT)
-			break;
-	pulse_work();
+	while (logger.pending.len < LOG_PENDING_MAX / 2 && !logger.stopping && wait_locked(&until))
+		;
 }
 
 static void *

@@ -83,6 +83,7 @@ pulse_begin(const char *name)
 {
 	const char *none;
 
+	(void)pthread_setname_np(pthread_self(), name);
 	(void)pthread_once(&once, make_key);
 	for (size_t i = 0; has_key && mine == NULL && i < PULSE_MAX; i++) {
 		none = NULL;

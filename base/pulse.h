@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 /*
- * Gives the calling thread a pulse until it ends; it is at work. `name`, which is not copied, says which thread it is.
+ * Gives the calling thread a pulse until it ends; it is at work. `name`, which is not copied, says which thread it is,
+ * to top and to debuggers too; it has at most 15 bytes.
  * If there are more than PULSE_MAX, it has none, and the calls below do nothing.
  */
 #define PULSE_MAX 1024

@@ -64,12 +64,23 @@ listener_is_loopback(int listener)
 	return address.any.sa_family == AF_INET6 && authority_is_loopback_six(&address.six.sin6_addr);
 }
 
+unsigned
+listener_bound(int listener, char host[LISTENER_HOST_BYTES])
+{
+	union address address = { .six = { 0 } };
+
+	host[0] = '\0';
+	if (!read_address(listener, &address) ||
+	    getnameinfo(&address.any, sizeof(address), host, LISTENER_HOST_BYTES, NULL, 0, NI_NUMERICHOST) != 0)
+		return 0;
+	return ntohs(address.four.sin_port);
+}
+
 int
-listener_open(const char *host, const char *port, unsigned *bound_port, struct err *e)
+listener_open(const char *host, const char *port, struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
 	int rc = getaddrinfo(host, port, &hints, &found), fd = -1;
-	union address address = { .six = { 0 } };
 
 	if (rc != 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
@@ -81,7 +92,6 @@ listener_open(const char *host, const char *port, unsigned *bound_port, struct e
 		    "port %s of %s is taken: is another normd running? Choose another with --listen", port, host);
 	if (fd < 0)
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
-	*bound_port = read_address(fd, &address) ? ntohs(address.four.sin_port) : 0;
 	return fd;
 }
 

@@ -7,10 +7,10 @@
 #include "base/err.h"
 
 /*
- * Binds and listens on host:port; port "0" picks a free one. Returns the non-blocking socket and sets *port, or -1 with
- * `e`, whose detail is for the operator.
+ * Binds and listens on host:port; port "0" picks a free one. Returns the non-blocking socket, or -1 with `e`, whose
+ * detail is for the operator.
  */
-int listener_open(const char *host, const char *port, unsigned *bound_port, struct err *e) MUST_CHECK;
+int listener_open(const char *host, const char *port, struct err *e) MUST_CHECK;
 
 /*
  * Drops packets that begin a connection, so that the backlog can be emptied before the socket is closed, which would
@@ -19,6 +19,10 @@ int listener_open(const char *host, const char *port, unsigned *bound_port, stru
  * into the backlog.
  */
 void listener_freeze(int listener);
+
+/* The numeric address that it is bound to, and its port. An empty address, and port 0, if it has none. */
+#define LISTENER_HOST_BYTES 64
+unsigned listener_bound(int listener, char host[LISTENER_HOST_BYTES]);
 
 /* Whether a connection waits to be accepted. */
 bool listener_has_waiting(int listener);

@@ -11,6 +11,7 @@
 #include "server/config.h"
 #include "server/config_check.h"
 #include "server/lifecycle.h"
+#include "server/notify.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "server/signals.h"
@@ -95,7 +96,7 @@ static void
 log_listening(const struct server *server, const struct config *config, const struct sandbox_state *sandbox)
 {
 	const struct log_field fields[] = {
-		{ .name = "address", .text = config->listen.host },
+		{ .name = "address", .text = server->host },
 		{ .name = "port", .number = server->port },
 		{ .name = "store", .text = config->store },
 		{ .name = "threads", .number = config->thread_count },
@@ -127,11 +128,11 @@ serve(struct server *server, const struct config *config, const struct sandbox_s
 	struct err e = { 0 };
 	unsigned long cut;
 
+	notify_status("Starting");
 	if (server_start(server, config, &e) < 0)
 		return fail(EXIT_FAILED, &e);
 	log_listening(server, config, sandbox);
-	lifecycle_run(server, config);
-	cut = server_stop(server);
+	cut = lifecycle_run(server, config);
 	log_event(
 	    LOG_INFO, "stopped", (const struct log_field[]){ { .name = "requests_cut", .number = (double)cut } }, 1);
 	return EXIT_DONE;
@@ -171,9 +172,11 @@ main(int argc, char **argv)
 	log_set(config.level, config.format);
 	warn_of_memory(&config.memory);
 	config_find_strays(warn_of_stray, NULL);
+	notify_open();
 	if (prepare(&server, &config, &sandbox, &e) < 0)
 		return fail(EXIT_FAILED, &e);
 	code = serve(&server, &config, &sandbox);
+	notify_close();
 	log_stop();
 	config_fini(&config);
 	return code;

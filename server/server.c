@@ -27,6 +27,7 @@
 #include "server/library.h"
 #include "server/limits.h"
 #include "server/listener.h"
+#include "server/notify.h"
 #include "server/tls.h"
 
 #define QUIET_US ((uint64_t)100000)
@@ -40,6 +41,12 @@
 #define CONNECTION_IDLE_S 620u
 
 #define QUEUE_MAX ((size_t)65536)
+
+/*
+ * What systemd is asked for while the store opens. At first, because the recovery of a large log shows no progress;
+ * then again and again, as long as it gets on.
+ */
+#define OPENING_US ((uint64_t)120000000)
 
 PRINTF_LIKE(2, 0)
 static void
@@ -118,6 +125,13 @@ free_parts(struct server *s)
 	tls_close(s->tls);
 }
 
+static void
+opening_goes_on(void *arg)
+{
+	(void)arg;
+	notify_extend(OPENING_US);
+}
+
 /* Whatever a request needs but the event loops. */
 static int
 start_parts(struct server *s, const struct config *config, struct err *e)
@@ -131,6 +145,7 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		.keys_max = config->keys_max,
 		.history_interval_s = config->history_interval_s,
 		.definitions = definition_ops,
+		.opening = { .progress = opening_goes_on },
 	};
 	const struct connections_limits limits_of_clients = { config->client_timeout_s, s->connections_max,
 		config->connections_per_address_max };
@@ -144,6 +159,8 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 	s->exhausted = answer_make_exhausted();
 	if (s->claims == NULL || s->usage == NULL || s->exhausted == NULL)
 		return err_fail_memory(e);
+	notify_status("Opening the store");
+	notify_extend(OPENING_US);
 	if ((s->sync = sync_start(&limits, e)) == NULL || (s->store = store_open(&options, e)) == NULL ||
 	    (s->workers = workers_start(config->thread_count, e)) == NULL)
 		return -1;
@@ -177,8 +194,11 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	if (crowd_check_descriptors(config->thread_count, e) < 0)
 		return -1;
 	/* Before all else: a port that is taken is found out before a store's file is made. */
-	s->listener = listener_open(config->listen.host, config->listen.port, &s->port, e);
-	return s->listener < 0 ? -1 : 0;
+	s->listener = listener_open(config->listen.host, config->listen.port, e);
+	if (s->listener < 0)
+		return -1;
+	s->port = listener_bound(s->listener, s->host);
+	return 0;
 }
 
 void

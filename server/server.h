@@ -6,6 +6,7 @@
 
 #include "base/budget.h"
 #include "server/config.h"
+#include "server/listener.h"
 #include "storage/store.h"
 
 struct MHD_Daemon;
@@ -35,6 +36,7 @@ struct server {
 	size_t max_body_bytes;
 	uint64_t max_import_bytes;
 	struct origins origins;
+	char host[LISTENER_HOST_BYTES]; /* the address that it listens on, in digits, and the port */
 	unsigned port;
 	unsigned connections_max;
 

@@ -3,17 +3,26 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/notify.h"
 #include "server/reload.h"
+#include "server/server.h"
 
 static void
 reload(struct server *server)
 {
+	const bool serves = atomic_load(&server->phase) == SERVER_SERVES;
+
+	if (serves)
+		notify_reloading();
 	server_reload(server);
+	if (serves)
+		notify_ready();
 }
 
 /* Levels are in the order of their weight: the log is most verbose at the first. */

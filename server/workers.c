@@ -158,10 +158,9 @@ workers_main(void *arg)
 	struct workers *w = arg;
 	struct workers_job *job;
 
-	(void)pthread_setname_np(pthread_self(), "compute"); /* shown by top */
 	/* On Linux each thread has a priority. If it cannot be lowered, the threads compete as equals. */
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), getpriority(PRIO_PROCESS, (id_t)gettid()) + NICENESS);
-	pulse_begin("computing");
+	pulse_begin("compute");
 	while ((job = take_job(w)) != NULL) {
 		pulse_work();
 		job->run(job->arg);

@@ -336,8 +336,9 @@ struct store_op {
 void store_op_fini(struct store_op *op);
 
 /*
- * Opening a large store of an earlier version, or one that was not closed, may take long. Meanwhile `progress` is called
- * by the thread that opens it, each time that it has got on a little, many times a second. NULL: nothing is called.
+ * Opening a large store of an earlier version, or one that was not closed, may take long. Meanwhile `progress` is
+ * called by the thread that opens it, each time that it has got on a little, many times a second. NULL: nothing is
+ * called.
  */
 struct store_opening {
 	void (*progress)(void *arg);

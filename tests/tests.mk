@@ -20,8 +20,8 @@ disk_shared   := $(patsubst %.c,$(B)/%.o,$(filter-out tests/disk/torture_%,$(wil
 disk_archives := $(call archive,storage) $(norm_archives) $(call archive,base)
 # The load generator of the integration tests.
 load := $(B)/tests/load/load
-# Daemons in which something happens late.
-late_daemons := $(B)/tests/daemons/late_resume $(B)/tests/daemons/late_store
+# Daemons in which something happens late, or not at all.
+late_daemons := $(B)/tests/daemons/late_resume $(B)/tests/daemons/late_store $(B)/tests/daemons/hang
 test_programs := $(unit_tests) $(fuzz_replays) $(memory_tests) $(load) $(late_daemons) $(B)/bench/commits
 
 ### Tests
@@ -129,6 +129,7 @@ $(B)/tests/fuzz/make_seeds: $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/seeds/
 
 $(B)/tests/daemons/late_resume: late_functions := MHD_resume_connection
 $(B)/tests/daemons/late_store: late_functions := store_submit
+$(B)/tests/daemons/hang: late_functions := clock_monotonic_us request_step
 $(late_daemons): $(B)/tests/daemons/%: $(B)/tests/daemons/%.o $(B)/main/main.o $(link_archives)
 	$(CC) $(all_ldflags) $(late_functions:%=-Wl,--wrap=%) -o $@ $^ $(libs_all)
 

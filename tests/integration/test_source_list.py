@@ -237,7 +237,7 @@ class Work(SourcesTest):
         for task in os.listdir(tasks):
             with open(f"{tasks}/{task}/comm") as f:
                 name = f.read().strip()
-            if name == "compute" or name.startswith("MHD"):
+            if name in ("compute", "event loop"):
                 with open(f"{tasks}/{task}/schedstat") as f:
                     times[name == "compute"] += int(f.read().split()[0])
         return times

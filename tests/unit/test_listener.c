@@ -15,10 +15,13 @@ enum { RESENT_MS = 20000 };
 static int
 listen_anywhere(unsigned *port)
 {
+	char host[LISTENER_HOST_BYTES];
 	struct err e = { 0 };
-	int listener = listener_open("127.0.0.1", "0", port, &e);
+	int listener = listener_open("127.0.0.1", "0", &e);
 
 	ck_assert_msg(listener >= 0, "%s", e.detail);
+	*port = listener_bound(listener, host);
+	ck_assert_str_eq(host, "127.0.0.1");
 	return listener;
 }
 
