@@ -81,13 +81,14 @@ read_key(const char *path, gnutls_privkey_t *out, struct err *e)
 
 	if (whole_file_read("the private key", path, CERTIFICATE_FILE_MAX, &file, e) < 0)
 		return -1;
-	warn_of_readers(path, &file.stat);
 	encrypted = strstr(file.bytes, "ENCRYPTED") != NULL;
 	rc = gnutls_privkey_init(out);
 	if (rc == 0)
 		rc = gnutls_privkey_import_x509_raw(*out,
 		    &(gnutls_datum_t){ (unsigned char *)file.bytes, (unsigned)file.len }, GNUTLS_X509_FMT_PEM, NULL, 0);
 	whole_file_fini(&file);
+	if (rc == 0)
+		warn_of_readers(path, &file.stat);
 	if (rc == 0)
 		return 0;
 	if (encrypted)

@@ -28,7 +28,7 @@ class FramingOverTls(only(test_framing.Framing, "test_targets", "test_versions",
 
 class HeadsOverTls(only(test_heads.Heads, "test_the_bounds", "test_cookies", "test_one_after_another")):
     def test_some_sizes(self):
-        with unittest.mock.patch.object(test_heads, "SIZES", [1, 3000, 7900, 8100, 15700, 16300, 16384, 30000]):
+        with unittest.mock.patch.object(test_heads, "SIZES", [1, 7900, 15700, 16384]):
             test_heads.Heads.test_every_size(self)
 
 
@@ -37,8 +37,8 @@ class WireOverTls(only(test_wire.Wire, "test_sizes", "test_pieces", "test_a_larg
     pass
 
 
-class SlowClientsOverTls(only(test_slow_clients.SlowClients, "test_a_dripping_body_is_cut",
-                              "test_a_dripping_head_after_a_request_is_cut", "test_idle_connections_are_not_cut",
+class SlowClientsOverTls(only(test_slow_clients.SlowClients, "test_a_dripping_head_after_a_request_is_cut",
+                              "test_idle_connections_are_not_cut",
                               "test_who_never_reads_answers_that_the_socket_holds_is_cut")):
     pass
 

@@ -63,6 +63,7 @@ class TlsSocket:
 
     def __init__(self, raw, context, record_bytes=16384):
         self.raw, self.record_bytes = raw, record_bytes
+        self.cut = False  # the server ended the connection without a close-notify
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.object = context.wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
         self.until(self.object.do_handshake)
@@ -72,7 +73,7 @@ class TlsSocket:
             self.raw.sendall(self.outgoing.read(), flags)
 
     def until(self, step, *args):
-        """The step's result, once enough has come; b"" where the server ended the connection without a close-notify."""
+        """The step's result, once enough has come; b"" where the server ended the connection before."""
         while True:
             try:
                 result = step(*args)
@@ -81,6 +82,7 @@ class TlsSocket:
             except ssl.SSLWantReadError:
                 self.flush()
                 if not (piece := self.raw.recv(65536)):
+                    self.cut = True
                     return b""
                 self.incoming.write(piece)
 
@@ -101,13 +103,14 @@ class TlsSocket:
         self.flush(flags)
 
     def shutdown(self, how):
-        """A close-notify, and the end of this side. (With SHUT_RDWR too, the answer can still be read.)"""
+        """A close-notify, and unless `how` is None the end of the socket's side."""
         try:
             self.object.unwrap()
         except ssl.SSLWantReadError:
             pass
         self.flush()
-        self.raw.shutdown(how)
+        if how is not None:
+            self.raw.shutdown(how)
 
     def __getattr__(self, name):
         return getattr(self.raw, name)
