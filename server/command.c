@@ -6,7 +6,7 @@
 
 #include "base/suggest.h"
 
-static const struct command *const commands[] = { &command_check, &command_restore };
+static const struct command *const commands[] = { &command_check, &command_restore, &command_token };
 
 static const char *const modes[] = { "--help", NULL };
 
@@ -103,7 +103,7 @@ command_run(int argc, char *const *argv)
 void
 command_list(FILE *out)
 {
-	fputs("\nCommands, for a store that no daemon has open; each has its own --help:\n", out);
+	fputs("\nCommands; each has its own --help:\n", out);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  normd %-19s %s\n", commands[i]->name, commands[i]->help);
 }

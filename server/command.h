@@ -24,6 +24,9 @@ struct command {
 /* command_offline.c */
 extern const struct command command_check, command_restore;
 
+/* command_token.c */
+extern const struct command command_token;
+
 /* The commands, by their number from 0; NULL beyond the last. */
 const struct command *command_at(size_t i);
 size_t command_option_count(const struct command *c);
