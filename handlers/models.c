@@ -22,7 +22,11 @@ page_query(struct request *rq, struct err *e)
 
 	if (page_get(rq, &page, e) < 0)
 		return -1;
-	rq->op.list = (struct store_list){ .model = rq->model, .after = page.after, .limit = page.limit };
+	rq->op.list = (struct store_list){ .model = rq->model,
+		.after = page.after,
+		.limit = page.limit,
+		.prefixes = rq->caller->prefixes,
+		.prefix_count = rq->caller->prefix_count };
 	return budget_ask(&rq->workspace.memory, page.limit * ENTRY_BYTES, e);
 }
 

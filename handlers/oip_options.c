@@ -81,7 +81,7 @@ get_bool(const struct cJSON *object, const struct input *in, bool *value, struct
 }
 
 static int
-read_parameters(struct oip *o, const struct cJSON *root, struct err *e)
+read_parameters(struct oip *o, const struct request *rq, const struct cJSON *root, struct err *e)
 {
 	const struct cJSON *object = envelope_get(root, PARAMETERS), *id = envelope_get(root, id_input.name);
 	uint64_t mode = MODE_INFER;
@@ -91,6 +91,8 @@ read_parameters(struct oip *o, const struct cJSON *root, struct err *e)
 	    get_bool(object, &binary_default_input, &o->binary, e) < 0)
 		return -1;
 	o->train = mode == MODE_TRAIN;
+	if (o->train && caller_check_role(rq->caller, ACCESS_TRAIN, e) < 0)
+		return -1;
 	if (id != NULL && envelope_type(id) != ENVELOPE_STRING)
 		return err_fail(
 		    e, ERR_BAD_PARAMETER, "\"id\" must be a string, not %s", envelope_type_name(envelope_type(id)));
@@ -252,7 +254,7 @@ oip_read(struct request *rq, struct err *e)
 		    envelope_type_name(envelope_type(root)));
 		return NULL;
 	}
-	if (read_parameters(o, root, e) < 0 || read_version(o, rq, e) < 0 || read_inputs(o, rq, e) < 0 ||
+	if (read_parameters(o, rq, root, e) < 0 || read_version(o, rq, e) < 0 || read_inputs(o, rq, e) < 0 ||
 	    choose_outputs(o, rq, root, e) < 0)
 		return NULL;
 	return o;

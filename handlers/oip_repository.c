@@ -32,7 +32,10 @@ ask_models(struct request *rq, const struct indexing *x)
 {
 	request_store_done(rq);
 	request_store(rq, STORE_MODEL_LIST);
-	rq->op.list = (struct store_list){ .after = x->after, .limit = INDEX_PAGE };
+	rq->op.list = (struct store_list){ .after = x->after,
+		.limit = INDEX_PAGE,
+		.prefixes = rq->caller->prefixes,
+		.prefix_count = rq->caller->prefix_count };
 }
 
 int

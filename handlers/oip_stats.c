@@ -72,6 +72,7 @@ answer_list(struct request *rq, const char *model, const struct usage_entry *oth
 	struct usage_entry *entries = workspace_array(&rq->workspace, max, sizeof(*entries), e);
 	struct buf *b = &rq->reply.text;
 	size_t n = 0, at = 0;
+	bool any = false;
 
 	if (entries == NULL)
 		return -1;
@@ -82,7 +83,10 @@ answer_list(struct request *rq, const char *model, const struct usage_entry *oth
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0 && compare(&entries[i - 1], &entries[i]) == 0)
 			continue; /* it was forgotten and used again meanwhile */
-		buf_text(b, i == 0 ? "" : ",");
+		if (!caller_has_model(rq->caller, entries[i].model))
+			continue;
+		buf_text(b, any ? "," : "");
+		any = true;
 		add_entry(b, &entries[i]);
 	}
 	if (n == 0 && otherwise != NULL)

@@ -20,6 +20,7 @@
 #include "base/workspace.h"
 #include "codec/body.h"
 #include "codec/safetensors_body.h"
+#include "handlers/caller.h"
 #include "handlers/claims.h"
 #include "handlers/usage.h"
 #include "sync/sync.h"
@@ -105,7 +106,8 @@ struct request {
 	struct claims *claims;
 	struct sync *sync;
 	struct usage *usage;
-	const char *model; /* NULL where the path has none */
+	const struct caller *caller; /* caller_anyone at first; it outlives the request's steps */
+	const char *model;           /* NULL where the path has none */
 	const char *layer;
 	const char *source;
 	const char *version; /* a version's number or an alias */

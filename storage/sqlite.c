@@ -261,14 +261,17 @@ entry_from_row(sqlite3_stmt *row, void *out, struct err *e)
 	return entry->definition == NULL ? err_fail_memory(e) : 0;
 }
 
+/* Adds rows to the list's, up to its limit. */
 static int
 read_list(sqlite3_stmt *stmt, struct store_list *list, struct err *e)
 {
-	struct statement_list rows = { .limit = list->limit, .entry_bytes = sizeof(*list->entries) };
+	struct statement_list rows = { .limit = list->limit,
+		.entry_bytes = sizeof(*list->entries),
+		.entries = list->entries,
+		.count = list->count };
 	int result;
 
-	statement_bind_text(stmt, 2, list->after != NULL ? list->after : "");
-	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)list->limit + 1);
+	sqlite3_bind_int64(stmt, 3, (sqlite3_int64)(list->limit - list->count) + 1);
 	result = statement_list(stmt, entry_from_row, &rows, e);
 	list->entries = rows.entries;
 	list->count = rows.count;
@@ -282,13 +285,40 @@ sqlite_list_layers(struct backend *b, struct store_list *list, struct err *e)
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LIST_LAYERS);
 
 	statement_bind_text(stmt, 1, list->model);
+	statement_bind_text(stmt, 2, list->after != NULL ? list->after : "");
+	return read_list(stmt, list, e);
+}
+
+/*
+ * The models whose names begin with the prefix, above list->after. Names are of letters, digits, '.', '_' and '-': the
+ * least name above a text begins after the text and a byte below these, and no name with a prefix is beyond it and a
+ * byte above these.
+ */
+static int
+list_models_with(struct backend *b, struct store_list *list, const char *prefix, struct err *e)
+{
+	const char *after = list->after != NULL ? list->after : "";
+	const bool goes_on = strcmp(after, prefix) >= 0 && *after != '\0';
+	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LIST_MODELS);
+	char from[2 * STORE_NAME_MAX + 2], to[STORE_NAME_MAX + 2];
+
+	/* A longer `after` is cut: no name lies between. */
+	snprintf(from, sizeof(from), "%.*s%s", 2 * STORE_NAME_MAX, goes_on ? after : prefix, goes_on ? "\x01" : "");
+	snprintf(to, sizeof(to), "%.*s\x7f", STORE_NAME_MAX, prefix);
+	statement_bind_text(stmt, 1, from);
+	statement_bind_text(stmt, 2, to);
 	return read_list(stmt, list, e);
 }
 
 static int
 sqlite_list_models(struct backend *b, struct store_list *list, struct err *e)
 {
-	return read_list(sqlite_statement(b, STATEMENT_LIST_MODELS), list, e);
+	if (list->prefix_count == 0)
+		return list_models_with(b, list, "", e);
+	for (size_t i = 0; i < list->prefix_count && !list->more; i++)
+		if (list_models_with(b, list, list->prefixes[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 static void

@@ -73,11 +73,12 @@ statement_int(sqlite3_stmt *stmt, int64_t *value, struct err *e)
 int
 statement_list(sqlite3_stmt *stmt, statement_read *read, struct statement_list *list, struct err *e)
 {
-	int rc = SQLITE_DONE, result = 0;
+	int rc = SQLITE_ROW, result = 0;
 
-	list->entries = calloc(list->limit, list->entry_bytes);
 	if (list->entries == NULL)
-		return statement_end(stmt, rc, err_fail_memory(e), e);
+		list->entries = calloc(list->limit, list->entry_bytes);
+	if (list->entries == NULL)
+		return statement_end(stmt, SQLITE_DONE, err_fail_memory(e), e);
 	while (result == 0 && list->count < list->limit && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
 		result = read(stmt, (char *)list->entries + list->entry_bytes * list->count++, e);
 	if (result == 0 && rc == SQLITE_ROW)

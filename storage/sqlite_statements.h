@@ -231,7 +231,7 @@
 	X(LIST_MODELS, \
 	    "SELECT m.name," \
 	    " coalesce((SELECT to_number FROM serving WHERE model_id = m.id ORDER BY id DESC LIMIT 1), 0)" \
-	    " FROM model m WHERE m.name > ?2 ORDER BY m.name LIMIT ?3")
+	    " FROM model m WHERE m.name >= ?1 AND m.name < ?2 ORDER BY m.name LIMIT ?3")
 
 enum statement {
 #define STATEMENT_ENUM(name, sql) STATEMENT_##name,

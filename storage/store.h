@@ -142,10 +142,13 @@ struct store_list {
 	const char *model; /* of a list of layers */
 	const char *after;
 	size_t limit;
+	/* Of a list of models: only names that begin with one of these, sorted; none begins with another. None: all. */
+	const char *const *prefixes;
+	size_t prefix_count;
 
 	struct store_entry *entries;
 	size_t count;
-	bool more; /* there are names after the last entry */
+	bool more; /* there are such names after the last entry */
 };
 
 /* The most sources of a layer. */
