@@ -28,7 +28,8 @@
 	X(BAD_SAFETENSORS, "bad_safetensors", 400, "The safetensors file is not valid") \
 	X(BAD_PARAMETER, "bad_parameter", 400, "A parameter is not valid") \
 	X(BAD_NAME, "bad_name", 400, "The name is not valid") \
-	X(FORBIDDEN, "forbidden", 403, "The request's origin or host is not allowed") \
+	X(UNAUTHENTICATED, "unauthenticated", 401, "The request has no token that the server knows") \
+	X(FORBIDDEN, "forbidden", 403, "The request is not allowed") \
 	X(NO_SUCH_ROUTE, "no_such_route", 404, "There is no such route") \
 	X(NO_SUCH_MODEL, "no_such_model", 404, "There is no such model") \
 	X(NO_SUCH_LAYER, "no_such_layer", 404, "There is no such layer") \

@@ -19,7 +19,7 @@ request_init(struct request *rq, struct store *store, struct claims *claims, str
 	rq->store = store;
 	rq->claims = claims;
 	rq->sync = sync;
-	rq->caller = &caller_anyone;
+	rq->caller = &caller_nobody;
 	workspace_init(&rq->workspace, memory, memory->bytes_max);
 	budget_credit(&rq->workspace.memory, REQUEST_CREDIT_BYTES);
 	rq->body_max_bytes = body_max_bytes;

@@ -106,7 +106,7 @@ struct request {
 	struct claims *claims;
 	struct sync *sync;
 	struct usage *usage;
-	const struct caller *caller; /* caller_anyone at first; it outlives the request's steps */
+	const struct caller *caller; /* caller_nobody at first; it outlives the request's steps */
 	const char *model;           /* NULL where the path has none */
 	const char *layer;
 	const char *source;

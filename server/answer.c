@@ -138,8 +138,8 @@ reply_status(const struct answer *a, const struct reply *reply, bool empty)
 						    reply->status;
 }
 
-static bool
-add_problem_header(void *response, const char *name, const char *value)
+bool
+answer_add_header(void *response, const char *name, const char *value)
 {
 	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
@@ -155,7 +155,7 @@ answer_make_error(const struct problem *p, uint64_t *bytes)
 	*bytes = b.len;
 	response = answer_body_take(&b);
 	buf_fini(&b);
-	if (response == NULL || problem_headers(p, add_problem_header, response))
+	if (response == NULL || problem_headers(p, answer_add_header, response))
 		return response;
 	MHD_destroy_response(response);
 	return NULL;

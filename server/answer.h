@@ -77,6 +77,9 @@ void answer_choose_range(struct answer *a, struct request *rq, const struct answ
 struct MHD_Response *answer_make(
     struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status) MUST_CHECK;
 
+/* A problem_add that adds to a response; false: no memory. */
+bool answer_add_header(void *response, const char *name, const char *value);
+
 /* The response for an error alone, with *bytes of body. NULL: no memory. Any thread. */
 struct MHD_Response *answer_make_error(const struct problem *p, uint64_t *bytes) MUST_CHECK;
 

@@ -296,6 +296,7 @@ connection_free(struct connections *all, struct connection *c)
 	crowd_leave(&all->crowd);
 	if (c->counted)
 		addresses_leave(all->addresses, &c->address);
+	access_seen_fini(&c->seen);
 	free(c);
 }
 

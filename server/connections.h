@@ -12,6 +12,7 @@
 
 #include "base/compiler.h"
 #include "base/err.h"
+#include "server/access.h"
 #include "server/addresses.h"
 #include "server/deadline.h"
 #include "server/stream.h"
@@ -34,6 +35,7 @@ struct connection {
 	/* The event loop's. */
 	struct exchange *held; /* the one that uses the connection, or NULL: libmicrohttpd tells of no request's end */
 	struct stream stream;
+	struct access_seen seen;
 
 	atomic_bool late; /* it was shut down because its client was late; the watching thread's to write */
 	struct deadline deadline;

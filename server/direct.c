@@ -27,22 +27,24 @@ write_date(struct buf *b)
 		buf_printf(b, "Date: %s\r\n", text);
 }
 
-static bool
-write_header(void *head, const char *name, const char *value)
+bool
+direct_write_header(void *head, const char *name, const char *value)
 {
 	buf_printf(head, "%s: %s\r\n", name, value);
 	return true;
 }
 
 static void
-write_head(struct buf *b, const struct problem *p, size_t body_bytes)
+write_head(struct buf *b, const struct problem *p, const struct buf *headers, size_t body_bytes)
 {
 	const unsigned status = err_row(p->e->code)->status;
 
 	buf_printf(b, "HTTP/1.1 %u %s\r\n", status, MHD_get_reason_phrase_for(status));
 	write_date(b);
 	buf_printf(b, "Connection: close\r\nContent-Length: %zu\r\n", body_bytes);
-	(void)problem_headers(p, write_header, b);
+	(void)problem_headers(p, direct_write_header, b);
+	if (headers != NULL)
+		buf_add(b, headers->bytes, headers->len);
 	buf_text(b, "\r\n");
 }
 
@@ -57,8 +59,8 @@ send_all(int fd, const char *bytes, size_t len)
 	return send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
 }
 
-uint64_t
-direct_answer(int fd, const struct problem *p, bool with_body)
+static uint64_t
+send_problem(int fd, const struct problem *p, const struct buf *headers, bool with_body)
 {
 	struct buf head, body;
 	uint64_t sent = 0;
@@ -66,14 +68,30 @@ direct_answer(int fd, const struct problem *p, bool with_body)
 	buf_init(&head, ANSWER_BYTES_MAX);
 	buf_init(&body, ANSWER_BYTES_MAX);
 	problem_format(&body, p);
-	write_head(&head, p, body.len);
+	write_head(&head, p, headers, body.len);
 	if (with_body && !body.failed)
 		buf_add(&head, body.bytes, body.len);
-	library_discard_unread(fd);
 	if (!head.failed && !body.failed && send_all(fd, head.bytes, head.len))
 		sent = body.len;
 	buf_fini(&body);
 	buf_fini(&head);
+	return sent;
+}
+
+uint64_t
+direct_answer(int fd, const struct problem *p, bool with_body)
+{
+	library_discard_unread(fd);
+	return send_problem(fd, p, NULL, with_body);
+}
+
+uint64_t
+direct_answer_ahead(int fd, const struct problem *p, const struct buf *headers, bool with_body)
+{
+	const uint64_t sent = send_problem(fd, p, headers, with_body);
+
+	tls_session_goodbye(stream_of(fd));
+	(void)shutdown(fd, SHUT_WR);
 	return sent;
 }
 

@@ -19,6 +19,13 @@
 uint64_t direct_answer(int fd, const struct problem *p, bool with_body);
 
 /*
+ * The same, but the rest of the body is left to be read: only what is sent ends. `headers` has further headers, as
+ * direct_write_header writes them to a struct buf.
+ */
+uint64_t direct_answer_ahead(int fd, const struct problem *p, const struct buf *headers, bool with_body);
+bool direct_write_header(void *headers, const char *name, const char *value);
+
+/*
  * Answers bytes that are no request, which libmicrohttpd would drop without an answer, and logs that. The connection
  * must then be ended: its bytes are read and dropped. No request may be waiting for an answer there.
  */

@@ -92,6 +92,20 @@ refuse_directly(struct exchange *x)
 	return MHD_NO;
 }
 
+/*
+ * Answers the request's error before its body, which is then dropped as it comes. Not to a client that waits with the
+ * body: libmicrohttpd would ask for it.
+ */
+static void
+refuse_ahead(struct exchange *x)
+{
+	exchange_note_refusal(x, &x->request.err);
+	connection_enter(x->connection, DEADLINE_BODY);
+	x->sending.ahead = true;
+	sending_refuse_ahead(
+	    &x->sending, x->server, x->connection->fd, &x->request, strcmp(x->method, MHD_HTTP_METHOD_HEAD) != 0);
+}
+
 /* The last thread to let go resumes the connection. The exchange may then be in use on an event loop at once. */
 static void
 let_go(struct exchange *x)
@@ -225,7 +239,9 @@ advance(struct exchange *x)
 {
 	enum request_next next;
 
-	if (!x->has_room) { /* after the first step something may be stored: then it is too late to ask */
+	if (x->sending.ahead)
+		return MHD_NO; /* the body has ended */
+	if (!x->has_room) {    /* after the first step something may be stored: then it is too late to ask */
 		refuse_broken(x);
 		if (!intake_has_room(&x->connection->stream.intake, x->mhd)) {
 			if (x->request.err.code == ERR_NONE)
@@ -281,7 +297,11 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)
 		return MHD_YES;
-	if (head_announced_length(&head.headers) > SWALLOW_MAX || head_waits_with_body(&head.headers))
+	if (head_waits_with_body(&head.headers))
+		x->sending.at_once = true;
+	else if (access_refused(&x->request.err) && head_has_body(&head.headers))
+		refuse_ahead(x);
+	else if (head_announced_length(&head.headers) > SWALLOW_MAX)
 		x->sending.at_once = true;
 	return x->sending.at_once ? send_answer(x) : MHD_YES;
 }
@@ -359,6 +379,8 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	connection_enter(x->connection, DEADLINE_BODY);
 	stream_body_ends(&x->connection->stream, piece + size);
 	x->body_bytes += size;
+	if (x->sending.ahead)
+		return x->body_bytes > SWALLOW_MAX ? MHD_NO : MHD_YES;
 	if (!intake_take_body(&x->connection->stream.intake, piece, size)) {
 		(void)head_refuse(x->target, &rq->err);
 		return refuse_directly(x);

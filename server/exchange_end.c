@@ -52,6 +52,7 @@ log_exchange(struct exchange *x, enum MHD_RequestTerminationCode how)
 	    .bytes_in = x->body_bytes,
 	    .bytes_out = x->sending.answer.sent,
 	    .request_id = x->request_id,
+	    .token = x->request.caller->name,
 	    .traceparent = x->traceparent,
 	    .aborted = abort_reason(x, how) });
 }
@@ -75,6 +76,8 @@ finish(struct exchange *x, enum MHD_RequestTerminationCode how)
 	if (x->sending.at_once)
 		library_discard_unread(x->connection->fd);
 	log_exchange(x, how);
+	x->request.caller =
+	    &caller_nobody; /* its token is the connection's, which may end before the request's memory */
 	intake_end_request(&x->connection->stream.intake);
 	x->connection->held = NULL;
 	connection_enter(x->connection, DEADLINE_IDLE);
@@ -157,6 +160,8 @@ exchange_refused(struct MHD_Connection *connection, unsigned *status)
 	struct MHD_Response *response;
 	struct err e;
 
+	if (x != NULL && x->sending.ahead)
+		return NULL; /* it has its answer, and nothing more is sent */
 	(void)head_refuse_as(*status, &e);
 	response = x == NULL ? refuse_unknown(connection, &e) : refuse_known(x, &e);
 	if (response != NULL)

@@ -29,12 +29,17 @@ head_announced_length(const struct headers *headers)
 }
 
 bool
+head_has_body(const struct headers *headers)
+{
+	return headers->value[HEADER_TRANSFER_ENCODING] != NULL || head_announced_length(headers) > 0;
+}
+
+bool
 head_waits_with_body(const struct headers *headers)
 {
 	const char *expect = headers->value[HEADER_EXPECT];
 
-	return expect != NULL && strcasecmp(expect, "100-continue") == 0 &&
-	    (headers->value[HEADER_TRANSFER_ENCODING] != NULL || head_announced_length(headers) > 0);
+	return expect != NULL && strcasecmp(expect, "100-continue") == 0 && head_has_body(headers);
 }
 
 int
@@ -138,6 +143,21 @@ find_route(const struct head *h, const char *path, struct request *rq, struct se
 		return -1;
 	return err_fail(e, ERR_NO_SUCH_ROUTE, "there is no route \"%.*s\"%s", (int)strcspn(path, "?"), path,
 	    url.segment_count <= URL_SEGMENTS_MAX ? routes_near(url.segments, url.segment_count, near) : "");
+}
+
+/* Finds the route, if it is open to the caller. Who is refused does not learn the path's methods. */
+static int
+find_open_route(const struct head *h, const char *path, struct request *rq, struct sending *s, struct err *e)
+{
+	const int found = find_route(h, path, rq, s, e);
+
+	if (access_check(rq, found, e) == 0)
+		return 0;
+	if (access_refused(e)) {
+		s->close = h->connection->welcome != CONNECTION_WELCOME;
+		s->allow.len = 0;
+	}
+	return -1;
 }
 
 /*
@@ -305,6 +325,7 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 {
 	struct url_target target;
 
+	rq->caller = access_identify(h->server->access, &h->connection->seen, &h->headers);
 	if (e->code != ERR_NONE)
 		return -1;
 	if (strcmp(h->method, MHD_HTTP_METHOD_CONNECT) == 0)
@@ -314,7 +335,8 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 		return err_fail_shutting_down(e);
 	}
 	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, s, e) < 0 ||
-	    find_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 || inputs_check_query(rq, e) < 0)
+	    find_open_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 ||
+	    inputs_check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = h->headers.value[HEADER_IF_MATCH];
 	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 ||

@@ -26,6 +26,9 @@ struct head {
 /* The body's announced length; 0 without one, or when it is chunked. */
 uint64_t head_announced_length(const struct headers *headers);
 
+/* Whether a body follows, of at least one byte or of unknown length. */
+bool head_has_body(const struct headers *headers);
+
 /* Whether the client waits for a "100 Continue" before it sends the body. */
 bool head_waits_with_body(const struct headers *headers);
 

@@ -19,6 +19,7 @@
 	X(CONTENT_TYPE, "Content-Type") \
 	X(CONTENT_ENCODING, "Content-Encoding") \
 	X(EXPECT, "Expect") \
+	X(AUTHORIZATION, "Authorization") \
 	X(ACCEPT, "Accept") \
 	X(ACCEPT_ENCODING, "Accept-Encoding") \
 	X(IF_MATCH, "If-Match") \

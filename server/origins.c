@@ -14,7 +14,8 @@
 	"ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Version, Normd-Revision, " \
 	"Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id, " OIP_HEADER
 #define SENDABLE \
-	"Content-Type, Content-Encoding, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, X-Request-Id, " \
+	"Authorization, Content-Type, Content-Encoding, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, " \
+	"X-Request-Id, " \
 	"traceparent, " OIP_HEADER
 #define PREFLIGHT_S "7200"
 
@@ -96,37 +97,32 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 	if (origin == NULL)
 		return 0;
 	if (!is_allowed(allowed, host, origin, &own))
-		return err_fail(e, ERR_FORBIDDEN,
-		    "pages of the origin \"%.100s\" may not call this server; its operator can allow them with "
-		    "--cors-origin",
-		    origin);
+		return allowed->refuse_none ?
+		    0 :
+		    err_fail(e, ERR_FORBIDDEN,
+			"pages of the origin \"%.100s\" may not call this server; its operator can allow them with "
+			"--cors-origin",
+			origin);
 	if (!own)
 		grant->origin = origin;
 	return 0;
 }
 
-static void
-add(struct MHD_Response *response, const char *name, const char *value)
-{
-	/* Fails for want of memory only: then the browser does not give the answer to the page. */
-	(void)MHD_add_response_header(response, name, value);
-}
-
 void
-origins_add_headers(const struct origins *allowed, const struct origins_grant *grant, const char *methods,
-    struct MHD_Response *response)
+origins_add_headers(
+    const struct origins *allowed, const struct origins_grant *grant, const char *methods, problem_add *add, void *arg)
 {
 	/* A cache must not give an answer to one origin to another. */
 	if (allowed->count > 0)
-		add(response, MHD_HTTP_HEADER_VARY, "Origin");
+		(void)add(arg, MHD_HTTP_HEADER_VARY, "Origin");
 	if (grant->origin == NULL)
 		return;
-	add(response, "Access-Control-Allow-Origin", allowed->any ? "*" : grant->origin);
+	(void)add(arg, "Access-Control-Allow-Origin", allowed->any ? "*" : grant->origin);
 	if (!grant->preflight) {
-		add(response, "Access-Control-Expose-Headers", EXPOSED);
+		(void)add(arg, "Access-Control-Expose-Headers", EXPOSED);
 		return;
 	}
-	add(response, "Access-Control-Allow-Methods", methods);
-	add(response, "Access-Control-Allow-Headers", SENDABLE);
-	add(response, "Access-Control-Max-Age", PREFLIGHT_S);
+	(void)add(arg, "Access-Control-Allow-Methods", methods);
+	(void)add(arg, "Access-Control-Allow-Headers", SENDABLE);
+	(void)add(arg, "Access-Control-Max-Age", PREFLIGHT_S);
 }

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "server/authority.h"
+#include "server/problem.h"
 
 #define ORIGINS_MAX 32
 
@@ -25,6 +26,7 @@ struct origins {
 	bool any;           /* "*" */
 	bool loopback_only; /* only loopback names and addresses are served as Host */
 	bool https;         /* the daemon's own origin has this scheme */
+	bool refuse_none;   /* requests need tokens, which no other page has: the others get no headers, but answers */
 	unsigned count;
 	struct origin list[ORIGINS_MAX];
 };
@@ -43,13 +45,14 @@ int origins_parse(const char *text, struct origins *out, struct err *e) MUST_CHE
 
 /*
  * Checks a request with this host and this Origin (NULL: none). forbidden where only loopback hosts are served and this
- * is another, or where the origin is neither the host's own nor allowed.
+ * is another, or where the origin is neither the host's own nor allowed, unless none is refused.
  */
 int origins_check(const struct origins *allowed, const struct authority *host, const char *origin,
     struct origins_grant *grant, struct err *e) MUST_CHECK;
 
 /*
- * Adds the headers by which a browser gives the answer to the page, if there is memory. `methods` is for a preflight.
+ * Adds the headers by which a browser gives the answer to the page; without one that `add` fails to add, it does not.
+ * `methods` is for a preflight.
  */
-void origins_add_headers(const struct origins *allowed, const struct origins_grant *grant, const char *methods,
-    struct MHD_Response *response);
+void origins_add_headers(
+    const struct origins *allowed, const struct origins_grant *grant, const char *methods, problem_add *add, void *arg);

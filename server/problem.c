@@ -70,6 +70,8 @@ problem_headers(const struct problem *p, problem_add *add, void *arg)
 
 	seconds[buf_format_uint(seconds, retry_after_s)] = '\0';
 	return add(arg, "Content-Type", "application/problem+json") && add(arg, "X-Content-Type-Options", "nosniff") &&
-	    add(arg, "Cache-Control", "no-store") && (retry_after_s == 0 || add(arg, "Retry-After", seconds)) &&
+	    add(arg, "Cache-Control", "no-store") &&
+	    (p->e->code != ERR_UNAUTHENTICATED || add(arg, "WWW-Authenticate", "Bearer")) &&
+	    (retry_after_s == 0 || add(arg, "Retry-After", seconds)) &&
 	    (*p->request_id == '\0' || add(arg, "X-Request-Id", p->request_id));
 }

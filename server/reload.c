@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "server/access.h"
 #include "server/server.h"
 #include "server/tls.h"
 
@@ -27,8 +28,18 @@ reload_certificate(struct server *s, struct err *e)
 	return tls_reload(s->tls, e) < 0 ? RELOAD_FAILED : RELOAD_DONE;
 }
 
+static enum outcome
+reload_tokens(struct server *s, struct err *e)
+{
+	if (s->access == NULL)
+		return RELOAD_UNUSED;
+	return access_reload(s->access, e) < 0 ? RELOAD_FAILED : RELOAD_DONE;
+}
+
 static const struct row table[] = {
-	{ "certificates", reload_certificate }, { NULL, NULL }, /* the end */
+	{ "tokens", reload_tokens },
+	{ "certificates", reload_certificate },
+	{ NULL, NULL }, /* the end */
 };
 
 static enum outcome

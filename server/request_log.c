@@ -6,7 +6,7 @@
 #include "server/peer.h"
 #include "server/phases.h"
 
-#define FIELDS_MAX 12
+#define FIELDS_MAX 13
 
 struct line {
 	struct log_field fields[FIELDS_MAX];
@@ -53,6 +53,7 @@ request_log(const struct request_line *r)
 	add_number(&l, "bytes_in", (double)r->bytes_in);
 	add_number(&l, "bytes_out", (double)r->bytes_out);
 	add_text(&l, "client", client);
+	add_text(&l, "token", r->token);
 	add_text(&l, "request_id", r->request_id);
 	add_text(&l, "traceparent", r->traceparent);
 	add_text(&l, "aborted", r->aborted);

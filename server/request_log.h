@@ -22,6 +22,7 @@ struct request_line {
 	struct phases *phases;       /* which end now; NULL: the request was refused without any */
 	uint64_t bytes_in, bytes_out;
 	const char *request_id;
+	const char *token;       /* the short name of the client's token; NULL or "": none */
 	const char *traceparent; /* NULL: none */
 	const char *aborted;     /* why the request was cut short; NULL: it was not */
 };

@@ -4,8 +4,11 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "server/direct.h"
 #include "server/library.h"
 #include "server/server.h"
+
+#define HEADERS_MAX ((size_t)4096)
 
 void
 sending_init(struct sending *s, const struct answer_wishes *wishes, struct budget *memory)
@@ -33,6 +36,18 @@ make_response(struct sending *s, struct request *rq)
 	err_set_memory(&rq->err);
 	answer_fini(&s->answer);
 	return answer_make(&s->answer, rq, &s->wishes, &s->status);
+}
+
+void
+sending_refuse_ahead(struct sending *s, const struct server *server, int fd, const struct request *rq, bool with_body)
+{
+	const struct problem problem = { &rq->err, s->wishes.request_id, s->wishes.target };
+	struct buf headers;
+
+	buf_init(&headers, HEADERS_MAX);
+	origins_add_headers(&server->origins, &s->grant, "", direct_write_header, &headers);
+	s->answer.sent = direct_answer_ahead(fd, &problem, &headers, with_body);
+	buf_fini(&headers);
 }
 
 /* There is no memory for a response of its own. Only a client whose request stored nothing is told to come again. */
@@ -66,7 +81,7 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 		s->error = rq->err.code;
 	if (response == NULL)
 		return queue_exhausted(s, server, connection, rq);
-	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, response);
+	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, answer_add_header, response);
 	/* Before the server stops, that is a courtesy: a client that knows of the close sends no request into it. */
 	close = s->close || atomic_load(&server->phase) != SERVER_SERVES;
 	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && s->close)

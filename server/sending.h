@@ -19,6 +19,7 @@ struct sending {
 	struct buf allow;            /* the methods of the route, for the Allow header; empty: none */
 	struct origins_grant grant;
 	bool close;   /* the connection must be closed after the answer */
+	bool ahead;   /* it was sent by sending_refuse_ahead; what comes is dropped, and nothing more is sent */
 	bool at_once; /* the body is not read: its end is unknown, it is too large, or the client waits with it */
 	struct answer answer;
 
@@ -37,3 +38,10 @@ void sending_fini(struct sending *s);
  */
 enum MHD_Result sending_queue(
     struct sending *s, const struct server *server, struct MHD_Connection *connection, struct request *rq) MUST_CHECK;
+
+/*
+ * Answers the request's error now, while the body comes, and ends what is sent on the connection. The body must then be
+ * taken and dropped, up to a limit: a close with unread bytes would be a reset, which may lose the answer.
+ */
+void
+sending_refuse_ahead(struct sending *s, const struct server *server, int fd, const struct request *rq, bool with_body);

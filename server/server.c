@@ -18,6 +18,7 @@
 #include "handlers/routes.h"
 #include "handlers/usage.h"
 #include "sync/sync.h"
+#include "server/access.h"
 #include "server/answer.h"
 #include "server/workers.h"
 #include "server/crowd.h"
@@ -123,6 +124,7 @@ free_parts(struct server *s)
 	claims_free(s->claims);
 	usage_free(s->usage);
 	tls_close(s->tls);
+	access_free(s->access);
 }
 
 static void
@@ -172,7 +174,8 @@ static int
 start_all(struct server *s, const struct config *config, struct err *e)
 {
 	s->origins = config->origins;
-	s->origins.loopback_only = listener_is_loopback(s->listener);
+	s->origins.refuse_none = s->access != NULL;
+	s->origins.loopback_only = s->access == NULL && listener_is_loopback(s->listener);
 	s->origins.https = *config->tls_cert != '\0';
 	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
 	if (start_parts(s, config, e) < 0)
@@ -183,6 +186,45 @@ start_all(struct server *s, const struct config *config, struct err *e)
 	return *config->port_file == '\0' ? 0 : listener_write_port(config->port_file, s->port, e);
 }
 
+/* Reads the tokens, if there is to be a file of them. */
+static int
+start_access(struct server *s, const struct config *config, struct err *e)
+{
+	if (*config->tokens == '\0')
+		return 0;
+	s->access = access_new(config->tokens, e);
+	if (s->access == NULL) {
+		err_prepend(e, "--tokens: ");
+		return -1;
+	}
+	return 0;
+}
+
+/* Without tokens whoever can connect may do everything, so beyond this machine that has to be asked for. */
+static int
+check_exposure(const struct server *s, const struct config *config, struct err *e)
+{
+	const struct log_field address = { .name = "address", .text = config->listen.host };
+
+	if (listener_is_loopback(s->listener))
+		return 0;
+	if (s->access == NULL && !config->insecure)
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "%s is not a loopback address, and without tokens everybody who can connect may read, change and "
+		    "delete all: set --tokens FILE (see normd token), or --insecure if that is meant",
+		    config->listen.host);
+	if (s->access == NULL)
+		log_event(LOG_WARN,
+		    "--insecure: there are no tokens, so everybody who can connect may read, change and delete all",
+		    &address, 1);
+	else if (*config->tls_cert == '\0')
+		log_event(LOG_WARN,
+		    "tokens are sent without encryption: set --tls-cert and --tls-key, unless a proxy in front or the "
+		    "network encrypts",
+		    &address, 1);
+	return 0;
+}
+
 int
 server_listen(struct server *s, const struct config *config, struct err *e)
 {
@@ -191,20 +233,26 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	s->max_import_bytes = config->max_import_bytes;
 	budget_init(&s->memory, config->memory.requests);
 	routes_name_series();
-	if (crowd_check_descriptors(config->thread_count, e) < 0)
+	if (crowd_check_descriptors(config->thread_count, e) < 0 || start_access(s, config, e) < 0)
 		return -1;
 	/* Before all else: a port that is taken is found out before a store's file is made. */
 	s->listener = listener_open(config->listen.host, config->listen.port, e);
-	if (s->listener < 0)
-		return -1;
-	s->port = listener_bound(s->listener, s->host);
-	return 0;
+	if (s->listener >= 0 && check_exposure(s, config, e) == 0) {
+		s->port = listener_bound(s->listener, s->host);
+		return 0;
+	}
+	if (s->listener >= 0)
+		close(s->listener);
+	access_free(s->access);
+	return -1;
 }
 
 void
 server_abandon(struct server *s)
 {
 	close(s->listener);
+	access_free(s->access);
+	s->access = NULL;
 }
 
 int

@@ -16,6 +16,7 @@ struct usage;
 struct workers;
 struct sync;
 struct connections;
+struct access_table;
 struct tls;
 
 enum server_phase {
@@ -27,6 +28,7 @@ enum server_phase {
 struct server {
 	/* Immutable while it serves. */
 	struct store *store;
+	struct access_table *access; /* who may call; NULL: everybody */
 	struct claims *claims;
 	struct usage *usage;
 	struct sync *sync;
@@ -57,10 +59,10 @@ struct server {
 	atomic_ulong active;             /* requests that are being served */
 };
 
-/* Opens the listener, and no thread. -1 with `e`; then nothing is left open. */
+/* Reads the tokens and opens the listener, and no thread. -1 with `e`; then nothing is left open. */
 int server_listen(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
 
-/* Closes the listener of a server that will not be started. */
+/* Releases what server_listen has opened, of a server that will not be started. */
 void server_abandon(struct server *s);
 
 /* Opens the store and serves, after server_listen. -1 with `e`; then nothing is left open. */

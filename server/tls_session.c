@@ -86,6 +86,13 @@ tls_session_send(struct stream *s, const char *bytes, size_t len)
 	return true;
 }
 
+void
+tls_session_goodbye(struct stream *s)
+{
+	if (s != NULL && s->tls.established)
+		(void)real.bye(s->tls.session, GNUTLS_SHUT_WR);
+}
+
 /* gnutls_certificate_retrieve_function3: GnuTLS may ask several times in a handshake. */
 static int
 choose_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **chain,

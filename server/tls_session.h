@@ -49,5 +49,8 @@ bool tls_session_holds_more(const struct stream *s);
 /* Sends the bytes without waiting. False: not all of them. */
 bool tls_session_send(struct stream *s, const char *bytes, size_t len) MUST_CHECK;
 
+/* Says that no more bytes will be sent. Does nothing to a plain connection; NULL is fine. */
+void tls_session_goodbye(struct stream *s);
+
 /* For MHD_OPTION_HTTPS_CERT_CALLBACK2. */
 void *tls_session_callback(void);

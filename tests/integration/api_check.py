@@ -29,8 +29,8 @@ ANY_PATH = {status: at(f"#/components/responses/{name}") for status, name in
             (("414", "TargetTooLong"), ("429", "TooManyRequests"), ("431", "HeadTooLarge"),
              ("505", "HttpVersionNotSupported"))}
 NO_OPERATION = {**ANY_PATH, **{status: at(f"#/components/responses/{name}") for status, name in
-                               (("400", "BadNameOrParameter"), ("403", "Forbidden"), ("404", "NoSuchRoute"),
-                                ("405", "MethodNotAllowed"), ("503", "Unavailable"))}}
+                               (("400", "BadNameOrParameter"), ("401", "Unauthenticated"), ("403", "Forbidden"),
+                                ("404", "NoSuchRoute"), ("405", "MethodNotAllowed"), ("503", "Unavailable"))}}
 OPTIONS = {"204": {"headers": {"Allow": at("#/components/headers/Allow"),
                                "X-Request-Id": at("#/components/headers/RequestId")}}}
 
@@ -39,7 +39,7 @@ WITHOUT_STATE = {"/", "/openapi.json"}
 
 # Headers that say something of normd's; an answer has none of them that the page does not declare.
 OURS = re.compile(r"normd-.*|etag|location|retry-after|content-disposition|x-request-id|content-range|accept-ranges|"
-                  r"inference-header-content-length")
+                  r"www-authenticate|inference-header-content-length")
 
 
 class Violation(AssertionError):

@@ -161,6 +161,16 @@ class Api(unittest.TestCase):
             expected |= {"Range", "If-Range", "If-None-Match"} if row["start"] in streams else set()
             self.assertEqual(names, expected | ({"If-Match"} if row["start"] in conditional else set()), route)
 
+    def test_access(self):
+        """Who may call each route; a route that is open needs no token."""
+        for route, row in routes().items():
+            operation = OPERATIONS[route]
+            self.assertEqual(operation.node.get("x-role"), row["access"].lower(), operation)
+            self.assertEqual(operation.node.get("security"), [] if row["access"] == "OPEN" else None, operation)
+            self.assertEqual("401" in operation.responses, row["access"] != "OPEN", operation)
+        self.assertIn({"token": []}, PAGE["security"])
+        self.assertEqual(at("#/components/securitySchemes/token")["scheme"], "bearer")
+
     def test_errors(self):
         """In the page's table, as base/err.h has them, and as values of `code`; a response names each."""
         self.assertGreaterEqual(len(errors()), 25)
@@ -183,7 +193,8 @@ class Api(unittest.TestCase):
                 self.assertEqual(statuses, {status} if status >= "400" else set(), f"{status} of {operation}")
             implied = {"bad_parameter", "forbidden", "not_acceptable", "overloaded", "storage_unavailable",
                        "shutting_down"}
-            for holds, codes in (("{model}" in route[1], {"bad_name"}),
+            for holds, codes in ((row["access"] != "OPEN", {"unauthenticated"}),
+                                 ("{model}" in route[1], {"bad_name"}),
                                  ("{model}" in route[1] and row["start"] != "layer_put", {"no_such_model"}),
                                  ("needs_layer" in row, {"no_such_layer"}),
                                  ("{source}" in route[1] and route[0] != "PUT", {"no_such_source"}),

@@ -104,7 +104,7 @@ class MappedLoopback(Pages):
 
 
 class AnyAddress(Pages):
-    daemon_args = ("--listen", "0.0.0.0:0")
+    daemon_args = ("--listen", "0.0.0.0:0", "--insecure")
 
     def test_any_host_is_served(self):
         for host in ("normd.example", "normd:8080", "my_service", "10.1.2.3:8080", "attacker.example"):

@@ -214,8 +214,8 @@ START_TEST(columns)
 		ck_assert_msg(r->access != ACCESS_UNSAID, "%s", r->path);
 		/* What is open to everybody only reads; what concerns the whole daemon is not below a model. */
 		ck_assert_msg(r->access != ACCESS_OPEN || strcmp(r->method, "GET") == 0, "%s", r->path);
-		ck_assert_msg((r->access != ACCESS_OPEN && r->access != ACCESS_SERVER) ||
-			strstr(r->path, "{model}") == NULL,
+		ck_assert_msg(
+		    (r->access != ACCESS_OPEN && r->access != ACCESS_SERVER) || strstr(r->path, "{model}") == NULL,
 		    "%s", r->path);
 	}
 	ck_assert_uint_eq(probes, 2);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+#include "server/access.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "handlers/request.h"
+#include "handlers/routes.h"
+#include "server/headers.h"
+#include "server/tokens_file.h"
+
+struct access_table {
+	const char *path;
+	atomic_uint generation; /* from 1: how often the tokens were read */
+
+	pthread_mutex_t lock;
+	struct tokens *tokens; /* guarded by `lock`, in which it is looked into for a moment */
+};
+
+struct access_table *
+access_new(const char *path, struct err *e)
+{
+	struct access_table *a = calloc(1, sizeof(*a));
+
+	if (a == NULL) {
+		err_set_memory(e);
+		return NULL;
+	}
+	a->tokens = tokens_file_read(path, e);
+	if (a->tokens == NULL) {
+		free(a);
+		return NULL;
+	}
+	a->path = path;
+	a->generation = 1;
+	pthread_mutex_init(&a->lock, NULL);
+	return a;
+}
+
+void
+access_free(struct access_table *a)
+{
+	if (a == NULL)
+		return;
+	tokens_free(a->tokens);
+	pthread_mutex_destroy(&a->lock);
+	free(a);
+}
+
+int
+access_reload(struct access_table *a, struct err *e)
+{
+	struct tokens *tokens = tokens_file_read(a->path, e), *old;
+
+	if (tokens == NULL)
+		return -1;
+	tokens_keep(tokens, a->tokens);
+	pthread_mutex_lock(&a->lock);
+	old = a->tokens;
+	a->tokens = tokens;
+	atomic_fetch_add(&a->generation, 1);
+	pthread_mutex_unlock(&a->lock);
+	tokens_free(old);
+	return 0;
+}
+
+size_t
+access_count(struct access_table *a)
+{
+	size_t count;
+
+	pthread_mutex_lock(&a->lock);
+	count = a->tokens->count;
+	pthread_mutex_unlock(&a->lock);
+	return count;
+}
+
+void
+access_seen_fini(struct access_seen *seen)
+{
+	token_unref(seen->token);
+	seen->token = NULL;
+}
+
+/* The token that Authorization shows (RFC 6750, section 2.1); NULL: there is none, or more than one. */
+static const char *
+shown_token(const struct headers *headers)
+{
+	static const char scheme[] = "Bearer ";
+	const char *text = headers->value[HEADER_AUTHORIZATION];
+
+	if (text == NULL || headers->count[HEADER_AUTHORIZATION] != 1 ||
+	    strncasecmp(text, scheme, sizeof(scheme) - 1) != 0)
+		return NULL;
+	text += sizeof(scheme) - 1;
+	text += strspn(text, " ");
+	return *text != '\0' ? text : NULL;
+}
+
+/* Looks a token up; a reference, or NULL. */
+static struct token *
+look_up(struct access_table *a, const char *text, size_t len, unsigned *generation)
+{
+	unsigned char digest[SHA256_BYTES];
+	struct token *token;
+
+	token_digest(text, len, digest);
+	pthread_mutex_lock(&a->lock);
+	*generation = atomic_load(&a->generation);
+	token = tokens_find(a->tokens, digest);
+	if (token != NULL)
+		(void)token_ref(token);
+	pthread_mutex_unlock(&a->lock);
+	return token;
+}
+
+const struct caller *
+access_identify(struct access_table *a, struct access_seen *seen, const struct headers *headers)
+{
+	const char *text = a == NULL ? NULL : shown_token(headers);
+	struct token *token;
+	unsigned generation;
+	size_t len;
+
+	if (text == NULL)
+		return a == NULL ? &caller_anyone : &caller_nobody;
+	len = strlen(text);
+	if (seen->token != NULL && len == seen->len && seen->generation == atomic_load(&a->generation) &&
+	    token_same(seen->text, text, len))
+		return &seen->token->caller;
+	token = look_up(a, text, len, &generation);
+	if (token == NULL)
+		return &caller_nobody;
+	token_unref(seen->token);
+	seen->token = token;
+	seen->generation = generation;
+	seen->len = len <= ACCESS_TEXT_MAX ? len : 0;
+	memcpy(seen->text, text, seen->len);
+	return &token->caller;
+}
+
+int
+access_check(const struct request *rq, int result, struct err *e)
+{
+	const struct route *route = rq->route;
+
+	if (rq->caller == &caller_anyone || (route != NULL && route->access == ACCESS_OPEN))
+		return result;
+	if (rq->caller == &caller_nobody)
+		return err_fail(e, ERR_UNAUTHENTICATED,
+		    "this server asks for a token that it knows, in the header Authorization: Bearer TOKEN");
+	if (route == NULL)
+		return result;
+	if (caller_check_role(rq->caller, route->access, e) < 0 ||
+	    (rq->model != NULL && caller_check_model(rq->caller, rq->model, e) < 0))
+		return -1;
+	return result;
+}
+
+bool
+access_refused(const struct err *e)
+{
+	return e->code == ERR_UNAUTHENTICATED || e->code == ERR_FORBIDDEN;
+}
