@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/secret.h"
 #include "handlers/request.h"
 #include "handlers/routes.h"
 #include "server/headers.h"
@@ -128,7 +129,7 @@ access_identify(struct access_table *a, struct access_seen *seen, const struct h
 		return a == NULL ? &caller_anyone : &caller_nobody;
 	len = strlen(text);
 	if (seen->token != NULL && len == seen->len && seen->generation == atomic_load(&a->generation) &&
-	    token_same(seen->text, text, len))
+	    secret_equal(seen->text, text, len))
 		return &seen->token->caller;
 	token = look_up(a, text, len, &generation);
 	if (token == NULL)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/tokens.h"
 
-#include <nettle/memops.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/suggest.h"
 #include "storage/store.h"
 
@@ -226,12 +226,6 @@ token_digest(const char *text, size_t len, unsigned char out[SHA256_BYTES])
 	sha256_end(&s, out);
 }
 
-bool
-token_same(const void *a, const void *b, size_t len)
-{
-	return memeql_sec(a, b, len) != 0;
-}
-
 /* ---- the file */
 
 /* Reads a line's fields; *out is NULL where it has none. */
@@ -412,7 +406,7 @@ tokens_find(const struct tokens *t, const unsigned char digest[SHA256_BYTES])
 			high = middle;
 	}
 	for (; low < t->count && digest_head(t->list[low]->digest) == head; low++)
-		if (token_same(t->list[low]->digest, digest, SHA256_BYTES))
+		if (secret_equal(t->list[low]->digest, digest, SHA256_BYTES))
 			return t->list[low];
 	return NULL;
 }

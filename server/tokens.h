@@ -54,9 +54,6 @@ void token_unref(struct token *t); /* NULL is fine */
 /* The digest by which a token's text is known. */
 void token_digest(const char *text, size_t len, unsigned char out[SHA256_BYTES]);
 
-/* Whether two texts of `len` bytes are equal, in a time that depends on `len` alone. */
-bool token_same(const void *a, const void *b, size_t len);
-
 /* Reads the name of a role. Error: bad_parameter, with the nearest role. */
 int token_parse_role(const char *text, size_t len, enum access *out, struct err *e) MUST_CHECK;
 
