@@ -95,14 +95,19 @@ install: all ## install under DESTDIR and PREFIX; settings under SYSCONFDIR
 	install -D -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
 	install -D -m 644 $(B)/normd.8 $(DESTDIR)$(PREFIX)/share/man/man8/normd.8
 	install -D -m 644 $(B)/normd.conf $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf
+	install -D -m 644 deploy/normd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/normd.conf
 	@[ -e $(installed_conf) ] || (set -x; install -D -m 644 $(B)/normd.conf $(installed_conf))
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/normd/LICENSE
 
 uninstall: ## remove what install has installed, but settings that were changed
 	@! cmp -s $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf $(installed_conf) || \
 	    (set -x; rm $(installed_conf); rmdir --ignore-fail-on-non-empty $(dir $(installed_conf)))
-	rm -f $(DESTDIR)$(PREFIX)/bin/normd $(DESTDIR)$(PREFIX)/share/man/man8/normd.8
+	rm -f $(DESTDIR)$(PREFIX)/bin/normd $(DESTDIR)$(PREFIX)/share/man/man8/normd.8 \
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/normd.conf
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/normd
+
+deb: | $(B)/packages-build $(B)/packages-deb ## build Debian packages (build/deb)
+	@scripts/make_deb $(VERSION) $(B)/deb
 
 clean: ## remove everything built
 	rm -rf build

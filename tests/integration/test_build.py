@@ -183,8 +183,9 @@ class Install(unittest.TestCase):
 
     def test_uninstall_removes_what_install_installed(self):
         self.make("install")
-        self.assertEqual(self.installed(), ["etc/normd/normd.conf", "usr/bin/normd", "usr/share/doc/normd/LICENSE",
-                                            "usr/share/doc/normd/normd.conf", "usr/share/man/man8/normd.8"])
+        self.assertEqual(self.installed(), ["etc/normd/normd.conf", "usr/bin/normd", "usr/lib/sysusers.d/normd.conf",
+                                            "usr/share/doc/normd/LICENSE", "usr/share/doc/normd/normd.conf",
+                                            "usr/share/man/man8/normd.8"])
         self.assertTrue(os.access(f"{self.out}/usr/bin/normd", os.X_OK))
         self.assertTrue(filecmp.cmp(f"{self.out}/usr/share/doc/normd/LICENSE", os.path.join(ROOT, "LICENSE"),
                                     shallow=False))
