@@ -71,6 +71,9 @@ fuzz-targets: | $(B)/packages-build $(B)/packages-fuzz ## build the fuzz targets
 	@$(MAKE) --no-print-directory -s VARIANT=fuzz CC=clang \
 	    $(patsubst %,build/fuzz/tests/fuzz/%,$(fuzz_names:%=fuzz_%) make_seeds)
 
+test-deb: | $(B)/packages-test-deb ## install, upgrade and purge the packages on Debian 12 and 13 (root, minutes)
+	@tests/packages/run $(SUITES)
+
 torture: ## the long runs, one after the other: faults by the thousand
 	@$(foreach t,oom power kill drip memory,$(MAKE) --no-print-directory torture-$(t) &&) :
 
