@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/metrics.h"
+
 static const struct err_row rows[ERR_COUNT] = {
 #define ERR_ROW(name, code, status, title) [ERR_##name] = { code, status, title },
 	ERR_TABLE(ERR_ROW)
@@ -61,24 +63,32 @@ err_prepend(struct err *e, const char *format, ...)
 }
 
 void
+err_set_shed(struct err *e, unsigned reason)
+{
+	e->shed = reason + 1;
+	if (e->retry_after_s == 0)
+		e->retry_after_s = 1;
+}
+
+void
 err_set_memory(struct err *e)
 {
 	err_set(e, ERR_OVERLOADED, "there is not enough memory for this request now; try again later");
-	e->retry_after_s = 1;
+	err_set_shed(e, METRIC_SHED_MEMORY);
 }
 
 void
 err_set_budget(struct err *e)
 {
 	err_set(e, ERR_OVERLOADED, "other requests use all the memory for requests (--max-memory); try again later");
-	e->retry_after_s = 1;
+	err_set_shed(e, METRIC_SHED_MEMORY);
 }
 
 void
 err_set_shutting_down(struct err *e)
 {
 	err_set(e, ERR_SHUTTING_DOWN, "the server is shutting down and takes no new requests");
-	e->retry_after_s = 1;
+	err_set_shed(e, METRIC_SHED_DRAINING);
 }
 
 const struct err_row *

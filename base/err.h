@@ -77,6 +77,7 @@ struct err {
 	bool has_offset;
 	uint64_t offset;        /* of the byte of the body that is wrong, if has_offset */
 	unsigned retry_after_s; /* 0: no Retry-After */
+	unsigned shed;          /* err_set_shed's reason, and 1; 0: it was refused for another one */
 	char detail[400];       /* for a person: what is wrong with this request */
 	char expected[160];     /* "" where that would not help */
 	char actual[160];
@@ -90,6 +91,12 @@ void err_set_at(struct err *e, enum err_code code, uint64_t offset, const char *
 
 /* Puts a text before the detail, whose end is cut off where both do not fit. */
 void err_prepend(struct err *e, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/*
+ * The request is refused because there is too much of something: `reason`, which is a METRIC_SHED_... (base/metrics.h)
+ * and counted when the request ends. The client may come again, after a second unless `e` says otherwise.
+ */
+void err_set_shed(struct err *e, unsigned reason);
 
 /* The system has no memory for this request: `overloaded`, with Retry-After. */
 void err_set_memory(struct err *e);

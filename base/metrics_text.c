@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* A help text escapes backslashes and line feeds, a label's value quotes too. */
 static void
@@ -66,11 +68,18 @@ metrics_text_us(struct buf *b, const struct metrics_text_sample *s, uint64_t us)
 void
 metrics_text_double(struct buf *b, const struct metrics_text_sample *s, double value)
 {
+	char text[32];
+
 	begin(b, s);
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
 	if (isnan(value))
 		buf_text(b, "NaN\n");
 	else if (isinf(value))
 		buf_text(b, value > 0 ? "+Inf\n" : "-Inf\n");
 	else
-		buf_printf(b, "%.17g\n", value);
+		buf_printf(b, "%s\n", text);
 }

@@ -21,6 +21,7 @@ exchange_note_refusal(struct exchange *x, const struct err *e)
 	x->refused = true;
 	x->sending.status = err_row(e->code)->status;
 	x->sending.error = e->code;
+	x->sending.shed = e->shed;
 	connection_enter(x->connection, DEADLINE_ANSWER);
 }
 
@@ -46,6 +47,7 @@ log_exchange(struct exchange *x, enum MHD_RequestTerminationCode how)
 	    .route = x->request.route,
 	    .status = x->sending.status,
 	    .error = x->sending.error,
+	    .shed = x->sending.shed,
 	    .detail = failed ? x->request.err.detail : NULL,
 	    .started_us = x->started_us,
 	    .phases = &x->phases,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/metrics.h"
 #include "base/suggest.h"
 #include "handlers/idempotency.h"
 #include "handlers/request_memory.h"
@@ -177,7 +178,8 @@ check_crowd(const struct head *h, const struct request *rq, struct sending *s, s
 	else
 		err_set(e, ERR_TOO_MANY_REQUESTS,
 		    "the client's address has too many connections: close some, or use fewer for more requests each");
-	e->retry_after_s = 1;
+	err_set_shed(
+	    e, h->connection->welcome == CONNECTION_BEYOND_ALL ? METRIC_SHED_CONNECTIONS : METRIC_SHED_ADDRESS);
 	return -1;
 }
 

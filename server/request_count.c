@@ -23,8 +23,8 @@ request_count(const struct request_line *r, uint64_t duration_us)
 	metrics_observe_us(METRIC_REQUEST_SECONDS, series, duration_us);
 	if (r->error != ERR_NONE)
 		metrics_add(METRIC_ERRORS, r->error, 1);
-	if (r->error == ERR_SHUTTING_DOWN)
-		metrics_add(METRIC_SHED, METRIC_SHED_DRAINING, 1);
+	if (r->shed != 0)
+		metrics_add(METRIC_SHED, r->shed - 1, 1);
 	if (r->bytes_in > 0)
 		metrics_add(METRIC_BYTES_IN, 0, r->bytes_in);
 	if (r->bytes_out > 0)

@@ -17,6 +17,7 @@ struct request_line {
 	const struct route *route;   /* NULL: none was found */
 	unsigned status;             /* 0: nothing was answered */
 	enum err_code error;         /* that was answered; ERR_NONE: none */
+	unsigned shed;               /* that error's */
 	const char *detail;          /* the error's; NULL: none */
 	uint64_t started_us;         /* by clock_monotonic_us */
 	struct phases *phases;       /* which end now; NULL: the request was refused without any */

@@ -77,8 +77,8 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 		answer_choose_range(&s->answer, rq, &s->wishes);
 	s->wishes.allow = s->allow.len == 0 || s->allow.failed ? "" : s->allow.bytes;
 	response = make_response(s, rq);
-	if (rq->err.code != ERR_NONE)
-		s->error = rq->err.code;
+	s->error = rq->err.code;
+	s->shed = rq->err.shed;
 	if (response == NULL)
 		return queue_exhausted(s, server, connection, rq);
 	origins_add_headers(&server->origins, &s->grant, s->wishes.allow, answer_add_header, response);

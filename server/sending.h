@@ -23,9 +23,10 @@ struct sending {
 	bool at_once; /* the body is not read: its end is unknown, it is too large, or the client waits with it */
 	struct answer answer;
 
-	/* For the log. */
+	/* For the log and the metrics. */
 	unsigned status;     /* 0: nothing was answered */
 	enum err_code error; /* that was answered, or ERR_NONE */
+	unsigned shed;       /* that error's */
 };
 
 /* The request's id and target are read when the answer is made, whose memory is asked for from `memory`. */
