@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log_line.h"
+#include "base/metrics.h"
 #include "base/pulse.h"
 
 /* How long the thread lets lines gather: so it wakes hundreds of times a second, not once a line. */
@@ -151,7 +152,7 @@ static void *
 log_main(void *arg)
 {
 	struct buf writing, full;
-	unsigned long dropped;
+	unsigned long dropped, lost;
 	bool stop;
 
 	(void)arg;
@@ -167,7 +168,9 @@ log_main(void *arg)
 		logger.dropped = 0;
 		stop = logger.stopping;
 		pthread_mutex_unlock(&logger.lock);
-		dropped += write_lines(writing.bytes, writing.len);
+		lost = write_lines(writing.bytes, writing.len);
+		metrics_add(METRIC_LOG_DROPPED, 0, lost);
+		dropped += lost;
 		buf_clear(&writing);
 		dropped = report_dropped(dropped);
 		pthread_mutex_lock(&logger.lock);
@@ -224,6 +227,7 @@ enqueue_locked(const struct log_line *line)
 	if (logger.pending.failed) {
 		logger.pending.failed = false; /* this line's alone: the next may find room */
 		logger.dropped++;
+		metrics_count(METRIC_LOG_DROPPED);
 	}
 	if (logger.idle || (before < LOG_PENDING_MAX / 2 && logger.pending.len >= LOG_PENDING_MAX / 2)) {
 		logger.idle = false;

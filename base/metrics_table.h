@@ -66,14 +66,14 @@
 	X(CONNECTIONS_REFUSED, COUNTER, "normd_connections_refused_total", NONE, \
 	    "Of these: beyond the limit, so their requests were refused.") \
 	X(CONNECTIONS_CLOSED, COUNTER, "normd_connections_closed_total", CLOSING, \
-	    "Connections that normd closed: late clients, and idle ones to make room.") \
+	    "Connections of late clients, and idle ones where room was needed, that were closed.") \
 	X(CONNECTIONS, GAUGE, "normd_connections", NONE, "Open connections.") \
 	X(CONNECTIONS_LIMIT, GAUGE, "normd_connections_limit", NONE, \
 	    "How many connections may be open; from seven eighths on new ones are refused.") \
 	X(COMPUTING_QUEUE, GAUGE, "normd_computing_queue_length", NONE, \
 	    "Long requests that wait for a computing thread.") \
 	X(VALUES, COUNTER, "normd_tensor_values_total", OPERATION_KIND, \
-	    "Values of tensors, by operation and kind of layer, padding included.") \
+	    "Values of tensors that were computed on, with padding, by operation and kind of layer.") \
 	X(SYNC_WAITING, GAUGE, "normd_sync_calls_waiting", NONE, \
 	    "Calls that wait for other ranks of synchronized steps.") \
 	X(SYNC_STEPS, COUNTER, "normd_sync_steps_total", RESULT, "Synchronized steps that have ended.") \
@@ -99,7 +99,7 @@
 	X(CACHE_LIMIT_BYTES, GAUGE, "normd_cache_limit_bytes", NONE, "How many they may have.") \
 	X(WINDOWS, GAUGE, "normd_windows_unsaved", NONE, "Windows of inference with values that are not saved yet.") \
 	X(WINDOWS_BYTES, GAUGE, "normd_windows_bytes", NONE, "Bytes of these.") \
-	X(WINDOWS_LEFT_OUT, TOTAL, "normd_windows_left_out_total", NONE, \
+	X(WINDOWS_LEFT_OUT, COUNTER, "normd_windows_left_out_total", NONE, \
 	    "Calls whose values were left out of a window for want of memory.") \
 	X(DRIFT_VERDICTS, COUNTER, "normd_history_entries_total", VERDICT, \
 	    "Entries of layers' history, by the verdict of drift at that moment.") \

@@ -229,6 +229,9 @@ struct backend_ops {
 	int (*copy_step)(struct backend *b, struct copy_progress *progress, struct err *e);
 	void (*copy_drop)(struct backend *b);
 
+	/* Sets what `out` says of files. Any thread. */
+	void (*measure)(const struct backend *b, struct store_figures *out);
+
 	void (*close)(struct backend *b);
 };
 

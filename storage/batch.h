@@ -67,7 +67,7 @@ struct batch {
 	bool windows_are_due; /* a slice of windows is saved with this batch */
 	bool chores_are_due;
 	bool chores_go_on; /* a slice was full: the next should follow at once */
-	size_t keys_added;
+	size_t keys_added, keys_purged;
 	struct trimmed_keys trimmed;
 	struct arena arena;
 	struct working **buckets;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/metrics.h"
 #include "storage/snapshot.h"
 #include "storage/names.h"
 
@@ -184,6 +185,16 @@ cache_lend(struct cache *c, size_t before, size_t now)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void
+cache_measure(struct cache *c, struct store_figures *out)
+{
+	pthread_mutex_lock(&c->lock);
+	out->cache_entries = c->entry_count;
+	out->cache_bytes = c->bytes + c->lent;
+	out->cache_bytes_max = c->bytes_max;
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* Finds an entry for use, which is then the newest. */
 static struct entry *
 use_locked(struct cache *c, const char *model, const char *name, uint64_t version)
@@ -263,6 +274,7 @@ cache_get_all(struct cache *c, const struct store_layers *layers)
 		snapshot_unref(layers->snapshots[i]);
 		layers->snapshots[i] = NULL;
 	}
+	metrics_count(all ? METRIC_CACHE_HITS : METRIC_CACHE_MISSES);
 	return all;
 }
 

@@ -20,6 +20,9 @@ struct pointer {
 struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
 void cache_free(struct cache *c);                     /* NULL is fine */
 
+/* How many entries it holds, and how many bytes, with what others have taken. Any thread. */
+void cache_measure(struct cache *c, struct store_figures *out);
+
 /* Others take bytes of those that it may hold: `now`, where they had taken `before`. */
 void cache_lend(struct cache *c, size_t before, size_t now);
 

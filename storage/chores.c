@@ -58,12 +58,11 @@ chores_begin(struct chores *c, struct batch *b)
 static int
 purge_keys(const struct chores *c, struct batch *b, struct err *e)
 {
-	size_t purged = 0;
-
 	(void)c;
-	if (b->chores_are_due && b->backend->ops->purge_keys(b->backend, b->keys_since_s, SLICE, &purged, e) < 0)
+	if (b->chores_are_due &&
+	    b->backend->ops->purge_keys(b->backend, b->keys_since_s, SLICE, &b->keys_purged, e) < 0)
 		return -1;
-	b->chores_go_on |= purged == SLICE;
+	b->chores_go_on |= b->keys_purged == SLICE;
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "storage/write_back.h"
 
 /* Each copy takes the store's size on the disk until its last reader is done. More are a mistake, or an attack. */
@@ -235,6 +236,7 @@ copies_ask(struct copies *b, struct store_op *op)
 	if (full) {
 		err_set(&op->err, ERR_OVERLOADED, "%d backups are already being read; try again later", COPIES_MAX);
 		op->err.retry_after_s = RETRY_AFTER_S;
+		err_set_shed(&op->err, METRIC_SHED_BACKUPS);
 		op->done(op);
 		return;
 	}
@@ -250,6 +252,9 @@ tell_all(struct copies *b, const struct err *e)
 	struct store_op *op = b->first, *next;
 	struct copy_block *copy = b->copy;
 
+	metrics_add(METRIC_BACKUPS, e->code == ERR_NONE ? METRIC_RESULT_OK : METRIC_RESULT_FAILED, 1);
+	if (e->code == ERR_NONE)
+		metrics_set(METRIC_BACKUP_TIME, 0, (double)clock_realtime_s());
 	(void)note_growth(b, NULL, 0);
 	b->first = NULL;
 	b->last = &b->first;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/metrics.h"
 #include "norm/divergence.h"
 
 /* 2^32 divided by the golden ratio. Its multiples, modulo 2^32, are spread evenly, however many there are. */
@@ -71,9 +72,20 @@ stored_drift(const struct batch *b, const struct snapshot *state, double *drift,
 	return 0;
 }
 
+/* By the thresholds that GET drift has by default. */
+static enum metric_verdict
+verdict_of(double drift)
+{
+	return isnan(drift) ? METRIC_VERDICT_UNKNOWN :
+	    drift >= 0.25   ? METRIC_VERDICT_DRIFT :
+	    drift >= 0.1    ? METRIC_VERDICT_POSSIBLE :
+			      METRIC_VERDICT_NONE;
+}
+
 static int
 add(const struct batch *b, int64_t layer_id, struct store_moment *m, struct store_moment *last, struct err *e)
 {
+	metrics_add(METRIC_DRIFT_VERDICTS, verdict_of(m->drift), 1);
 	m->number = last->number + 1;
 	*last = *m;
 	return b->backend->ops->add_moment(b->backend, layer_id, m, history_thinned(m->number), e);

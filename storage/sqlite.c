@@ -333,6 +333,12 @@ sqlite_close(struct backend *b)
 	free(self);
 }
 
+static void
+sqlite_measure(const struct backend *b, struct store_figures *out)
+{
+	sqlite_place_measure(&((const struct sqlite_backend *)b)->place, out);
+}
+
 static const struct backend_ops sqlite_ops = {
 	.begin = sqlite_begin,
 	.commit = sqlite_commit,
@@ -388,6 +394,7 @@ static const struct backend_ops sqlite_ops = {
 	.copy_start = sqlite_copy_start,
 	.copy_step = sqlite_copy_step,
 	.copy_drop = sqlite_copy_drop,
+	.measure = sqlite_measure,
 	.close = sqlite_close,
 };
 

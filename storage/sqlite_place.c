@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 void
 sqlite_place_init(struct sqlite_place *p, const char *path)
@@ -37,4 +38,20 @@ sqlite_place_check(const struct sqlite_place *p, struct err *e)
 		return -1;
 	}
 	return 0;
+}
+
+void
+sqlite_place_measure(const struct sqlite_place *p, struct store_figures *out)
+{
+	uint64_t *const sizes[] = { &out->file_bytes, &out->wal_bytes };
+	struct statvfs disk;
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(p->files) / sizeof(p->files[0]); i++)
+		if (p->files[i].known && stat(p->files[i].path, &st) == 0)
+			*sizes[i] = (uint64_t)st.st_size;
+	if (!p->files[0].known || statvfs(p->files[0].path, &disk) < 0)
+		return;
+	out->disk_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+	out->disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }

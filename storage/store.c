@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/pulse.h"
 #include "storage/batch.h"
 #include "storage/chores.h"
@@ -135,10 +136,32 @@ tell_all(struct store_op *ops)
 	}
 }
 
+/* After a batch's transaction has ended, and before its callers know. */
+static void
+count_batch(const struct batch *b, const struct store_op *ops, bool committed, uint64_t began_us)
+{
+	uint64_t results[METRIC_RESULT_COUNT] = { 0 }, repeats = 0;
+
+	for (const struct store_op *op = ops; op != NULL; op = op->next) {
+		results[op->err.code == ERR_NONE ? METRIC_RESULT_OK : METRIC_RESULT_FAILED]++;
+		repeats += op->err.code == ERR_NONE && op->change.repeated;
+	}
+	metrics_count(committed ? METRIC_STORE_COMMITS : METRIC_STORE_FAILURES);
+	for (size_t i = 0; i < METRIC_RESULT_COUNT; i++)
+		metrics_add(METRIC_STORE_CHANGES, i, results[i]);
+	metrics_add(METRIC_KEYS_REPEATED, 0, repeats);
+	if (!committed)
+		return;
+	metrics_observe_us(METRIC_STORE_COMMIT_SECONDS, 0, clock_monotonic_us() - began_us);
+	metrics_add(METRIC_KEYS_STORED, 0, b->keys_added);
+	metrics_add(METRIC_KEYS_FORGOTTEN, 0, b->keys_purged + b->trimmed.forgotten);
+}
+
 /* True: it was committed. */
 static bool
 run_writes(struct store *s, struct store_op *ops, size_t count)
 {
+	const uint64_t began_us = clock_monotonic_us();
 	bool committed;
 	struct batch b;
 	struct err e = { 0 };
@@ -162,6 +185,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 		source_trees_drop_used(&s->trees);
 		fail_all(ops, &e);
 	}
+	count_batch(&b, ops, committed, began_us);
 	if (b.windows_are_due)
 		windows_end_slice(&s->windows, committed);
 	batch_fini(&b); /* first: once told, a request gives back the budget that the batch's memory was counted in */
@@ -248,7 +272,7 @@ refuse_submit(const struct store *s, bool closing, struct err *e)
 	if (closing)
 		return err_fail(e, ERR_SHUTTING_DOWN, "the storage is closing");
 	err_set(e, ERR_OVERLOADED, "%zu operations are already waiting for the storage; try again later", s->queue_max);
-	e->retry_after_s = 1;
+	err_set_shed(e, METRIC_SHED_STORE_QUEUE);
 	return -1;
 }
 
@@ -306,6 +330,18 @@ bool
 store_layers_cached(struct store *s, const struct store_layers *layers)
 {
 	return cache_get_all(s->cache, layers);
+}
+
+void
+store_measure(struct store *s, struct store_figures *out)
+{
+	*out = (struct store_figures){ .queue_max = s->queue_max };
+	pthread_mutex_lock(&s->lock);
+	out->queue = s->waiting;
+	pthread_mutex_unlock(&s->lock);
+	cache_measure(s->cache, out);
+	out->windows_bytes = windows_bytes(&s->windows);
+	s->backend->ops->measure(s->backend, out);
 }
 
 bool

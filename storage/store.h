@@ -402,5 +402,14 @@ store_layer_cached(struct store *s, const char *model, const char *layer, const 
  */
 bool store_layers_cached(struct store *s, const struct store_layers *layers) MUST_CHECK;
 
+/* What the store holds and what waits. What cannot be found out is 0. Any thread; may wait for the file system. */
+struct store_figures {
+	size_t queue, queue_max; /* operations */
+	size_t cache_entries, cache_bytes, cache_bytes_max;
+	size_t windows_bytes;
+	uint64_t file_bytes, wal_bytes, disk_bytes, disk_free_bytes;
+};
+void store_measure(struct store *s, struct store_figures *out);
+
 /* False after a transaction that the storage failed, until one succeeds; true before the first. */
 bool store_healthy(const struct store *s);

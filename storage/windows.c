@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "storage/snapshot.h"
 
 /* Windows may take one part of the cache's bytes of so many, unless the options say otherwise. */
@@ -39,6 +40,7 @@ windows_init(struct windows *w, const struct store_options *options, struct cach
 	atomic_init(&w->bytes, 0);
 	atomic_init(&w->left_out, 0);
 	atomic_init(&w->urgent, false);
+	metrics_set(METRIC_WINDOWS, 0, 0);
 }
 
 /* ---- any thread */
@@ -75,6 +77,13 @@ windows_leave_out(struct windows *w, size_t bytes)
 {
 	windows_give_bytes(w, bytes);
 	atomic_fetch_add(&w->left_out, 1);
+	metrics_count(METRIC_WINDOWS_LEFT_OUT);
+}
+
+size_t
+windows_bytes(const struct windows *w)
+{
+	return atomic_load(&w->bytes);
 }
 
 void
@@ -158,7 +167,7 @@ remove_first(struct windows *w)
 	return window;
 }
 
-/* Tells the cache how much it has lent. */
+/* Tells the cache how much it has lent, and the metrics how many windows there are. */
 static void
 settle(struct windows *w)
 {
@@ -166,6 +175,7 @@ settle(struct windows *w)
 
 	cache_lend(w->cache, w->lent, bytes);
 	w->lent = bytes;
+	metrics_set(METRIC_WINDOWS, 0, (double)w->count);
 }
 
 /* Takes over what threads have listed, in the order in which they did. */

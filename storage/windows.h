@@ -59,6 +59,9 @@ void windows_fini(struct windows *w);
 
 /* ---- any thread */
 
+/* How many bytes are taken. */
+size_t windows_bytes(const struct windows *w);
+
 /* Takes bytes for values. False: there is no room; they are left out. */
 bool windows_take_bytes(struct windows *w, size_t bytes) MUST_CHECK;
 void windows_give_bytes(struct windows *w, size_t bytes);

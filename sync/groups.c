@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/hash.h"
+#include "base/metrics.h"
 #include "sync/heap.h"
 
 /* The most steps that are remembered when they are done, and their memory, which no request pays for any more. */
@@ -160,7 +161,7 @@ check_room(const struct sync_groups *all, const struct sync_group *g, const stru
 	    "%u synchronized calls are already waiting for other ranks, the most that this server allows; try again "
 	    "later",
 	    all->waiting);
-	e->retry_after_s = 1;
+	err_set_shed(e, METRIC_SHED_SYNC_STEPS);
 	return -1;
 }
 
@@ -215,6 +216,7 @@ sync_groups_tell(struct sync_groups *all, struct sync_member *leader, uint64_t n
 {
 	struct sync_group *g = leader->group;
 
+	metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_OK, 1);
 	g->result.num_batches_tracked = num_batches_tracked;
 	g->result.revision = revision;
 	sync_group_release_all(g, leader, NULL, list);
@@ -232,6 +234,7 @@ sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const stru
 {
 	struct sync_group *g = leader->group;
 
+	metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_FAILED, 1);
 	assert(g->references > 1); /* the collection's and the leader's */
 	sync_group_release_all(g, leader, err, list);
 	forget(all, g);
@@ -240,8 +243,10 @@ sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const stru
 void
 sync_groups_remove(struct sync_groups *all, struct sync_member *m, const struct err *err, struct sync_member **list)
 {
-	if (sync_group_remove(m, err, list) && m->group->arrived == 0)
-		forget(all, m->group);
+	if (!sync_group_remove(m, err, list) || m->group->arrived > 0)
+		return;
+	metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_FAILED, 1);
+	forget(all, m->group);
 }
 
 uint64_t
@@ -262,6 +267,7 @@ sync_groups_expire(struct sync_groups *all, uint64_t now_us, struct sync_member 
 			err_set(&e, ERR_SYNC_INCOMPLETE, "step \"%s\" did not fill within %llu ms: %u of %u ranks came",
 			    g->step, (unsigned long long)(g->timeout_us / 1000), g->arrived, g->world_size);
 			sync_group_release_all(g, NULL, &e, list);
+			metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_FAILED, 1);
 		}
 		forget(all, g);
 	}
@@ -272,6 +278,8 @@ void
 sync_groups_fail_unled(struct sync_groups *all, const struct err *err, struct sync_member **list)
 {
 	while (all->heap_count > 0) {
+		if (all->heap[1]->state == GROUP_FILLS)
+			metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_FAILED, 1);
 		sync_group_release_all(all->heap[1], NULL, err, list);
 		forget(all, all->heap[1]);
 	}

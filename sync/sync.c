@@ -210,6 +210,17 @@ sync_abandon(struct sync *all, struct sync_member *m, const struct err *err)
 	resume_all(list);
 }
 
+unsigned
+sync_waiting(struct sync *all)
+{
+	unsigned waiting;
+
+	pthread_mutex_lock(&all->lock);
+	waiting = all->groups.waiting;
+	pthread_mutex_unlock(&all->lock);
+	return waiting;
+}
+
 void
 sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tracked, uint64_t revision)
 {

@@ -108,6 +108,9 @@ bool sync_knows(struct sync *all, const struct sync_call *call);
  */
 void sync_abandon(struct sync *all, struct sync_member *m, const struct err *err);
 
+/* How many calls wait for other ranks. */
+unsigned sync_waiting(struct sync *all);
+
 /* The leader tells the others: what the update came to, or `err`. */
 void sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tracked, uint64_t revision);
 
