@@ -104,7 +104,10 @@ start_shard(struct request *rq, struct backward *w, bool train, struct err *e)
 {
 	if (rq->definition->clip > 0 || !train)
 		return err_fail(e, ERR_BAD_PARAMETER, "\"sync\" needs mode \"train\" and a layer without \"clip\"");
-	return call_backward_shard(&w->call, &rq->member.shard, e);
+	if (call_backward_shard(&w->call, &rq->member.shard, e) < 0)
+		return -1;
+	request_count_values(METRIC_OPERATION_BACKWARD, &w->call);
+	return 0;
 }
 
 static int
@@ -112,6 +115,7 @@ answer_alone(struct request *rq, struct backward *w, struct err *e)
 {
 	if (call_backward(&w->call, e) < 0)
 		return -1;
+	request_count_values(METRIC_OPERATION_BACKWARD, &w->call);
 	answer(rq, w);
 	return 0;
 }

@@ -28,6 +28,7 @@ infer_start(struct request *rq, struct err *e)
 	c.observe = !inverse;
 	if ((inverse ? call_invert(&c, e) : call_infer(&c, e)) < 0)
 		return -1;
+	request_count_values(inverse ? METRIC_OPERATION_INVERT : METRIC_OPERATION_INFER, &c);
 	store_window_add(rq->state, &c.observed);
 	reply_tensor(&rq->reply, NULL, c.tensor);
 	reply_end(&rq->reply);

@@ -11,6 +11,7 @@
 #include "handlers/handlers.h"
 #include "handlers/call_options.h"
 #include "handlers/reply.h"
+#include "handlers/request_call.h"
 #include "layer/call.h"
 
 /* The tensor as a member, under either name. */
@@ -144,6 +145,7 @@ normalize_once(struct request *rq, struct err *e)
 	    parse_parameter(rq, &bias_input, d.bias, count, &c.parameters.bias, e) < 0 ||
 	    mask_options_get(rq, &d, c.tensor, &c.mask, e) < 0 || call_normalize(&c, e) < 0)
 		return -1;
+	request_count_values(METRIC_OPERATION_NORMALIZE, &c);
 	reply_tensor(&rq->reply, NULL, c.tensor);
 	reply_end(&rq->reply);
 	return 0;

@@ -32,7 +32,10 @@ release_states(struct request *rq, struct oip *o)
 static int
 infer(struct oip_layer *l, struct err *e)
 {
-	return call_infer(&l->call, e);
+	if (call_infer(&l->call, e) < 0)
+		return -1;
+	request_count_values(METRIC_OPERATION_INFER, &l->call);
+	return 0;
 }
 
 static int

@@ -46,7 +46,10 @@ submit(struct request *rq, struct oip *o)
 static int
 train(struct oip_layer *l, struct err *e)
 {
-	return l->infers ? call_infer(&l->call, e) : call_train(&l->call, e);
+	if ((l->infers ? call_infer(&l->call, e) : call_train(&l->call, e)) < 0)
+		return -1;
+	request_count_values(METRIC_OPERATION_TRAIN, &l->call);
+	return 0;
 }
 
 static int

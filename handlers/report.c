@@ -41,7 +41,10 @@ look(struct request *rq, struct report *r, struct err *e)
 	    input_need_tensor(rq, &any_tensor_input, &c.tensor, e) < 0 || call_fit(&c, e) < 0 ||
 	    mask_options_get(rq, c.definition, c.tensor, &c.mask, e) < 0)
 		return -1;
-	return call_survey(&c, &r->survey, e);
+	if (call_survey(&c, &r->survey, e) < 0)
+		return -1;
+	request_count_values(METRIC_OPERATION_REPORT, &c);
+	return 0;
 }
 
 static int

@@ -30,6 +30,16 @@ request_sync_if_begun(struct request *rq)
 		rq->sync_call->known_only = true;
 }
 
+_Static_assert(
+    (int)METRIC_KIND_COUNT == (int)KIND_COUNT, "the metrics' kinds are those of definitions, in their order");
+
+void
+request_count_values(enum metric_operation operation, const struct call *c)
+{
+	metrics_add(
+	    METRIC_VALUES, metrics_series_kind(operation, (enum metric_kind)c->definition->kind), c->tensor->count);
+}
+
 void
 request_update(struct request *rq, const struct update *updates, size_t count)
 {

@@ -2,11 +2,15 @@
 /* Calls (layer/call.h) of the layer that a request names, and what they change. */
 #pragma once
 
+#include "base/metrics.h"
 #include "handlers/request.h"
 #include "layer/call.h"
 
 /* A call of the layer in the state `s`, which it refers to, with the request's workspace. */
 struct call request_call(struct request *rq, const struct snapshot *s);
+
+/* Counts the values of a call that has been computed. */
+void request_count_values(enum metric_operation operation, const struct call *c);
 
 /* Whether the layer is frozen and has running statistics, by which train then normalizes without an update. */
 bool request_is_frozen(const struct request *rq);

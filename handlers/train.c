@@ -75,10 +75,21 @@ start_batch(struct request *rq, struct call *c, struct err *e)
 {
 	if (call_train(c, e) < 0)
 		return -1;
+	request_count_values(METRIC_OPERATION_TRAIN, c);
 	if (c->update_count > 0)
 		submit(rq, c);
 	else
 		answer_unchanged(rq);
+	return 0;
+}
+
+/* A shard of a synchronized step, which then waits for the others. */
+static int
+start_shard(struct request *rq, struct call *c, struct err *e)
+{
+	if (call_train_shard(c, &rq->member.shard, e) < 0)
+		return -1;
+	request_count_values(METRIC_OPERATION_TRAIN, c);
 	return 0;
 }
 
@@ -88,6 +99,7 @@ answer_inferred(struct request *rq, struct call *c, struct err *e)
 {
 	if ((c->output ? call_infer(c, e) : call_examine(c, e)) < 0)
 		return -1;
+	request_count_values(METRIC_OPERATION_TRAIN, c);
 	answer_unchanged(rq);
 	return 0;
 }
@@ -101,7 +113,7 @@ start_frozen(struct request *rq, struct call *c, struct err *e)
 {
 	request_sync_if_begun(rq);
 	if (rq->sync_call != NULL)
-		return call_train_shard(c, &rq->member.shard, e);
+		return start_shard(rq, c, e);
 	if (rq->digest == NULL || c->tensor->count == 0)
 		return answer_inferred(rq, c, e);
 	request_update(rq, NULL, 0);
@@ -118,6 +130,7 @@ finish_frozen(struct request *rq, struct call *c, struct err *e)
 		return answer_inferred(rq, c, e);
 	if (call_train(c, e) < 0 || (c->pending && call_train_output(c, e) < 0))
 		return -1;
+	request_count_values(METRIC_OPERATION_TRAIN, c);
 	answer(rq, rq->write.result.num_batches_tracked, rq->write.result.revision);
 	return 0;
 }
@@ -146,7 +159,7 @@ train_start(struct request *rq, struct err *e)
 		return -1;
 	if (request_is_frozen(rq))
 		return start_frozen(rq, c, e);
-	return rq->sync_call != NULL ? call_train_shard(c, &rq->member.shard, e) : start_batch(rq, c, e);
+	return rq->sync_call != NULL ? start_shard(rq, c, e) : start_batch(rq, c, e);
 }
 
 int
