@@ -15,10 +15,10 @@
 #define METRICS_SHEDS(X) \
 	X(CONNECTIONS, "connections") \
 	X(MEMORY, "memory") \
-	X(STORE_QUEUE, "store_queue") X(BACKUPS, "backups") X(SYNC_STEPS, "sync_steps") X(RATE, "rate") \
-	    X(DRAINING, "draining")
+	X(STORE_QUEUE, "store_queue") \
+	X(BACKUPS, "backups") X(SYNC_STEPS, "sync_steps") X(RATE, "rate") X(DRAINING, "draining")
 
-#define METRICS_CLOSINGS(X) X(LATE, "late") X(ROOM, "room")
+#define METRICS_CLOSINGS(X) X(LATE, "late") X(ROOM, "room") X(ADDRESS, "address")
 
 #define METRICS_OPERATIONS(X) \
 	X(TRAIN, "train") \
@@ -39,8 +39,9 @@
 #define METRICS_STATUSES(X) \
 	X(200) \
 	X(201) \
-	X(204) X(206) X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(408) X(409) X(412) X(413) X(414) X(415) \
-	    X(416) X(422) X(429) X(431) X(500) X(501) X(503) X(505) X(507)
+	X(204) \
+	X(206) X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(408) X(409) X(412) X(413) X(414) X(415) X(416) \
+	    X(422) X(429) X(431) X(500) X(501) X(503) X(505) X(507)
 
 /*
  * X(id, kind, name, labels, help). Kinds: COUNTER counts events, SECONDS is a histogram of durations, and TOTAL (a
@@ -64,9 +65,9 @@
 	X(IN_FLIGHT, GAUGE, "normd_http_requests_in_flight", NONE, "Requests that are being served, with this one.") \
 	X(CONNECTIONS_OPENED, COUNTER, "normd_connections_opened_total", NONE, "Connections that were accepted.") \
 	X(CONNECTIONS_REFUSED, COUNTER, "normd_connections_refused_total", NONE, \
-	    "Of these: beyond the limit, so their requests were refused.") \
+	    "Of these: beyond a limit, so their requests were refused.") \
 	X(CONNECTIONS_CLOSED, COUNTER, "normd_connections_closed_total", CLOSING, \
-	    "Connections of late clients, and idle ones where room was needed, that were closed.") \
+	    "Connections that normd closed: of late clients, idle ones for room, of an address far beyond its limit.") \
 	X(CONNECTIONS, GAUGE, "normd_connections", NONE, "Open connections.") \
 	X(CONNECTIONS_LIMIT, GAUGE, "normd_connections_limit", NONE, \
 	    "How many connections may be open; from seven eighths on new ones are refused.") \
@@ -132,5 +133,6 @@
 #define METRICS_BUCKETS(X) \
 	X(100, "0.0001") \
 	X(250, "0.00025") \
-	X(500, "0.0005") X(1000, "0.001") X(2500, "0.0025") X(5000, "0.005") X(10000, "0.01") X(25000, "0.025") \
-	    X(50000, "0.05") X(100000, "0.1") X(250000, "0.25") X(1000000, "1") X(5000000, "5")
+	X(500, "0.0005") \
+	X(1000, "0.001") X(2500, "0.0025") X(5000, "0.005") X(10000, "0.01") X(25000, "0.025") X(50000, "0.05") \
+	    X(100000, "0.1") X(250000, "0.25") X(1000000, "1") X(5000000, "5")

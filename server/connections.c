@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/pulse.h"
 #include "server/crowd.h"
 #include "server/peer.h"
@@ -68,12 +69,20 @@ look_at_all(struct connections *all)
 		pthread_mutex_lock(&shard->lock);
 		for (struct connection *c = shard->first; c != NULL; c = c->next) {
 			if (!atomic_load(&c->late) &&
-			    deadline_look_locked(&c->deadline, c->fd, now_us, all->timeout_us))
+			    deadline_look_locked(&c->deadline, c->fd, now_us, all->timeout_us)) {
 				shut_locked(c);
+				metrics_add(METRIC_CONNECTIONS_CLOSED, METRIC_CLOSING_LATE, 1);
+			}
 			c->deadline.looked_us = now_us;
 		}
 		pthread_mutex_unlock(&shard->lock);
 	}
+}
+
+unsigned
+connections_open(struct connections *all)
+{
+	return atomic_load(&all->crowd.open);
 }
 
 bool
@@ -114,6 +123,7 @@ close_waiting(struct connections *all, since_function *since_locked, uint64_t le
 				continue;
 			c->deadline.between_requests = false;
 			shut_locked(c);
+			metrics_add(METRIC_CONNECTIONS_CLOSED, METRIC_CLOSING_ROOM, 1);
 			closed++;
 		}
 		pthread_mutex_unlock(&shard->lock);
@@ -274,13 +284,17 @@ connection_new(struct connections *all, int fd, const struct sockaddr *client)
 	if (c == NULL)
 		return NULL;
 	c->fd = fd;
+	metrics_count(METRIC_CONNECTIONS_OPENED);
 	if (!enter_address(all, c, client)) {
+		metrics_add(METRIC_CONNECTIONS_CLOSED, METRIC_CLOSING_ADDRESS, 1);
 		atomic_fetch_add(&all->closed_at_once, 1);
 		free(c);
 		return NULL;
 	}
 	if (!crowd_enter(&all->crowd))
 		c->welcome = CONNECTION_BEYOND_ALL;
+	if (c->welcome != CONNECTION_WELCOME)
+		metrics_count(METRIC_CONNECTIONS_REFUSED);
 	deadline_init(&c->deadline);
 	stream_assign(fd, &c->stream);
 	link_to_shard(c, &all->shards[(unsigned)fd % SHARD_COUNT]);

@@ -56,6 +56,9 @@ struct connections *connections_start(const struct connections_limits *limits, s
 /* Ends the thread, after the last connection was closed. NULL is fine. */
 void connections_stop(struct connections *all);
 
+/* How many connections are open. Any thread. */
+unsigned connections_open(struct connections *all);
+
 /*
  * Whether a connection holds bytes that its event loop has not read, or has just begun with TLS. *any is set if there
  * is a connection. Any thread.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/spare_memory.h"
 #include "server/command.h"
 #include "server/config.h"
@@ -168,6 +169,7 @@ main(int argc, char **argv)
 		return code;
 	}
 	tune_allocator(&config);
+	metrics_name_version(NORMD_VERSION);
 	signals_block();
 	log_set(config.level, config.format);
 	warn_of_memory(&config.memory);

@@ -28,6 +28,7 @@
 #include "server/library.h"
 #include "server/limits.h"
 #include "server/listener.h"
+#include "server/metrics_read.h"
 #include "server/notify.h"
 #include "server/tls.h"
 
@@ -231,6 +232,7 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	memset(s, 0, sizeof(*s));
 	s->max_body_bytes = config->max_body_bytes;
 	s->max_import_bytes = config->max_import_bytes;
+	s->memory_max = config->memory.total;
 	budget_init(&s->memory, config->memory.requests);
 	routes_name_series();
 	if (crowd_check_descriptors(config->thread_count, e) < 0 || start_access(s, config, e) < 0)
@@ -258,8 +260,10 @@ server_abandon(struct server *s)
 int
 server_start(struct server *s, const struct config *config, struct err *e)
 {
-	if (start_all(s, config, e) == 0)
+	if (start_all(s, config, e) == 0) {
+		metrics_of_server(s);
 		return 0;
+	}
 	if (s->daemon != NULL)
 		stop_loops(s); /* closes the listener too */
 	else
@@ -340,6 +344,7 @@ server_stop(struct server *s)
 {
 	unsigned long left = atomic_load(&s->active);
 
+	metrics_forget_server();
 	if (!s->refusing)
 		close_listener(s);
 	stop_loops(s);

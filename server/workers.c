@@ -122,6 +122,18 @@ run_work(struct crew *crew, struct crew_work *work)
 	pthread_mutex_unlock(&w->lock);
 }
 
+size_t
+workers_waiting(struct workers *w)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&w->lock);
+	for (const struct workers_job *job = w->first; job != NULL; job = job->next)
+		n++;
+	pthread_mutex_unlock(&w->lock);
+	return n;
+}
+
 struct crew *
 workers_crew(struct workers *w)
 {

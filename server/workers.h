@@ -32,6 +32,9 @@ struct workers *workers_start(unsigned thread_count, struct err *e) MUST_CHECK;
 /* Queues `job`; jobs start in order. After workers_stop the caller's thread runs it at once. Any thread. */
 void workers_run(struct workers *w, struct workers_job *job);
 
+/* How many jobs wait for a thread. */
+size_t workers_waiting(struct workers *w);
+
 /* The threads as a crew, until workers_free. After workers_stop the caller of crew_run does all parts itself. */
 struct crew *workers_crew(struct workers *w);
 

@@ -5,9 +5,10 @@ import gzip
 import json
 import re
 import subprocess
+import time
 import unittest
 
-from normd import ClientTest
+from normd import PATIENCE, ClientTest
 
 ACCEPT = ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
           "text/plain;version=0.0.4;q=0.3,*/*;q=0.2")
@@ -100,6 +101,49 @@ class Metrics(MetricsTest):
         self.assertAlmostEqual(phases, whole, places=9)
         self.assertEqual(grown["normd_http_received_bytes_total"], len(body))
         self.assertGreater(grown["normd_http_sent_bytes_total"], 1000)
+
+    def test_values_changes_keys_and_the_cache(self):
+        self.make_layer()
+        before = self.scrape()
+        for _ in range(2):
+            self.ask("POST", self.path("bn", "train"), [[1, 2], [3, 5]], {"Idempotency-Key": '"k"'})
+        self.ask("POST", self.path("bn", "infer"), [[1, 2], [3, 5], [7, 9]])
+        self.ask("PUT", self.path("bn", "parameters"), {"weight": [1, 1]}, {"If-Match": '"99"'}, status=412)
+        grown = self.grown(before)
+        for series, value in (('normd_tensor_values_total{operation="train",kind="batch_norm"}', 8),
+                              ('normd_tensor_values_total{operation="infer",kind="batch_norm"}', 6),
+                              ('normd_store_changes_total{result="ok"}', 2),
+                              ('normd_store_changes_total{result="failed"}', 1),
+                              ("normd_idempotency_keys_stored_total", 1), ("normd_idempotency_repeats_total", 1)):
+            self.assertEqual(grown.get(series), value, series)
+        self.assertGreaterEqual(grown["normd_store_commits_total"], 3)
+        self.assertEqual(grown["normd_store_commit_duration_seconds_count"], grown["normd_store_commits_total"])
+        self.assertGreaterEqual(grown["normd_cache_hits_total"], 1)
+
+    def test_backups(self):
+        before = self.scrape()
+        self.assertEqual(self.client.request("GET", "/v1/backup").status, 200)
+        grown = self.grown(before)
+        self.assertEqual(grown['normd_backups_total{result="ok"}'], 1)
+        now = self.scrape()
+        started = now["process_start_time_seconds"]
+        self.assertGreaterEqual(now["normd_backup_last_success_timestamp_seconds"], started - 2)
+
+    def test_figures_of_the_daemon_and_the_process(self):
+        now = self.scrape()
+        self.assertEqual(now["normd_http_requests_in_flight"], 1)
+        self.assertGreaterEqual(now["normd_connections"], 1)
+        self.assertEqual(now["normd_store_healthy"], 1)
+        self.assertAlmostEqual(now["process_open_fds"], self.daemon.descriptors(), delta=4)  # others are being closed
+        self.assertAlmostEqual(now["process_resident_memory_bytes"], self.daemon.memory("VmRSS"), delta=16 << 20)
+        self.assertGreater(now["process_cpu_seconds_total"], 0)
+        self.assertGreaterEqual(now["process_max_fds"], now["normd_connections_limit"])
+        self.assertEqual(now["process_start_time_seconds"], self.scrape()["process_start_time_seconds"])
+        self.assertLess(abs(time.time() - now["process_start_time_seconds"]), 600 * PATIENCE)
+        for name in ("file_bytes", "filesystem_size_bytes", "filesystem_available_bytes", "queue_limit"):
+            self.assertGreater(now["normd_store_" + name], 0, name)
+        self.assertEqual([series for series in now if series.startswith("normd_build_info{version=")],
+                         ['normd_build_info{version="' + self.ask("GET", "/").json["version"] + '"}'])
 
     def test_what_clients_choose_makes_no_series(self):
         self.ask("GET", "/metrics")
