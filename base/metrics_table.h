@@ -14,21 +14,31 @@
 
 #define METRICS_SHEDS(X) \
 	X(CONNECTIONS, "connections") \
+	X(ADDRESS, "address") \
 	X(MEMORY, "memory") \
 	X(STORE_QUEUE, "store_queue") \
-	X(BACKUPS, "backups") X(SYNC_STEPS, "sync_steps") X(RATE, "rate") X(DRAINING, "draining")
+	X(BACKUPS, "backups") \
+	X(SYNC_STEPS, "sync_steps") \
+	X(RATE, "rate") \
+	X(DRAINING, "draining")
 
 #define METRICS_CLOSINGS(X) X(LATE, "late") X(ROOM, "room") X(ADDRESS, "address")
 
 #define METRICS_OPERATIONS(X) \
 	X(TRAIN, "train") \
-	X(INFER, "infer") X(INVERT, "invert") X(BACKWARD, "backward") X(REPORT, "report") X(NORMALIZE, "normalize")
+	X(INFER, "infer") \
+	X(INVERT, "invert") \
+	X(BACKWARD, "backward") \
+	X(REPORT, "report") \
+	X(NORMALIZE, "normalize")
 
 /* In the order of enum kind (layer/definition.h). */
 #define METRICS_KINDS(X) \
 	X(BATCH_NORM, "batch_norm") \
 	X(LAYER_NORM, "layer_norm") \
-	X(INSTANCE_NORM, "instance_norm") X(GROUP_NORM, "group_norm") X(RMS_NORM, "rms_norm")
+	X(INSTANCE_NORM, "instance_norm") \
+	X(GROUP_NORM, "group_norm") \
+	X(RMS_NORM, "rms_norm")
 
 #define METRICS_RESULTS(X) X(OK, "ok") X(FAILED, "failed")
 
@@ -40,8 +50,9 @@
 	X(200) \
 	X(201) \
 	X(204) \
-	X(206) X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(408) X(409) X(412) X(413) X(414) X(415) X(416) \
-	    X(422) X(429) X(431) X(500) X(501) X(503) X(505) X(507)
+	X(206) \
+	X(304) X(400) X(401) X(403) X(404) X(405) X(406) X(408) X(409) X(412) X(413) X(414) X(415) X(416) X(422) \
+	    X(429) X(431) X(500) X(501) X(503) X(505) X(507)
 
 /*
  * X(id, kind, name, labels, help). Kinds: COUNTER counts events, SECONDS is a histogram of durations, and TOTAL (a
@@ -134,5 +145,6 @@
 	X(100, "0.0001") \
 	X(250, "0.00025") \
 	X(500, "0.0005") \
-	X(1000, "0.001") X(2500, "0.0025") X(5000, "0.005") X(10000, "0.01") X(25000, "0.025") X(50000, "0.05") \
-	    X(100000, "0.1") X(250000, "0.25") X(1000000, "1") X(5000000, "5")
+	X(1000, "0.001") \
+	X(2500, "0.0025") X(5000, "0.005") X(10000, "0.01") X(25000, "0.025") X(50000, "0.05") X(100000, "0.1") \
+	    X(250000, "0.25") X(1000000, "1") X(5000000, "5")
