@@ -7,6 +7,8 @@ import unittest
 import attacks
 from normd import BUILD, PATIENCE
 
+ALONE = True  # it measures how soon another client is answered
+
 # Of a small question, while a large one has the processors.
 ANSWER_WITHIN_S = 5 * PATIENCE
 

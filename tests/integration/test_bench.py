@@ -24,6 +24,8 @@ sys.path.insert(0, os.path.join(ROOT, "bench"))
 import contestants  # noqa: E402
 import tensors  # noqa: E402
 
+ALONE = True  # it measures rates
+
 COMMITS = os.path.join(BUILD, "bench", "commits")
 
 

@@ -14,6 +14,8 @@ from functools import partial
 
 from normd import PATIENCE, Client, Daemon, DaemonTest, at_once, wait_for
 
+ALONE = True  # it opens as many connections as the system allows
+
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]}).encode()
 # The idle connections of the large test, and what each may cost. A sanitizer's memory says nothing.
 IDLE = 10_000 if PATIENCE == 1 else 500

@@ -18,6 +18,8 @@ import npy
 from normd import PATIENCE, Client, ClientTest, Daemon, at_once, wait_for
 from test_slow_clients import head
 
+ALONE = True  # it measures how soon small requests are answered beside large ones
+
 NPY = {"Content-Type": npy.TYPE}
 SMALL = json.dumps({"kind": "layer_norm", "normalized_shape": [4], "data": [[1, 2, 3, 4]]})
 

@@ -12,6 +12,8 @@ import unittest
 
 from normd import PATIENCE, DaemonTest, wait_for
 
+ALONE = True  # it measures when clients are cut off
+
 TIMEOUT_S = 1
 # The timeout, two looks of the watching thread (a quarter of it each), and room for a machine that is busy.
 CUT_WITHIN_S = 2.5 * PATIENCE
