@@ -1,21 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/config_check.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "server/certificate.h"
 #include "server/config_file.h"
 #include "server/listener.h"
+#include "server/server.h"
+#include "server/tokens_file.h"
 #include "storage/store.h"
 
 /* The column of the comments. */
 #define NOTE_COLUMN 44
 
+/* The address is not bound: a daemon may be listening. */
+static int
+check_listen(const struct config *c, struct err *e)
+{
+	int loopback = listener_names_loopback(c->listen.host, e);
+
+	return loopback < 0 ? -1 : server_check_exposure(c, loopback, e);
+}
+
 static int
 check_port_file(const struct config *c, struct err *e)
 {
 	return *c->port_file == '\0' ? 0 : listener_check_port_file(c->port_file, e);
+}
+
+static int
+check_tokens(const struct config *c, struct err *e)
+{
+	struct tokens *tokens;
+
+	if (*c->tokens == '\0')
+		return 0;
+	tokens = tokens_file_read(c->tokens, e);
+	tokens_free(tokens);
+	return tokens == NULL ? -1 : 0;
 }
 
 static int
@@ -42,7 +67,9 @@ static const struct check {
 	enum config_option row; /* the setting that names it */
 	int (*check)(const struct config *c, struct err *e);
 } checks[] = {
+	{ CONFIG_listen, check_listen },
 	{ CONFIG_port_file, check_port_file },
+	{ CONFIG_tokens, check_tokens },
 	{ CONFIG_store, check_store },
 	{ CONFIG_tls_cert, check_certificate },
 };
@@ -141,5 +168,8 @@ config_check(const struct config *c)
 	for (enum config_option row = 0; row < CONFIG_OPTION_COUNT; row++)
 		if (row != CONFIG_config)
 			print_setting(c, row);
-	return 0;
+	if (fflush(stdout) == 0)
+		return 0;
+	fprintf(stderr, "normd: the settings cannot be printed: %s\n", strerror(errno));
+	return -1;
 }

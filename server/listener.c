@@ -52,16 +52,49 @@ read_address(int listener, union address *address)
 	return getsockname(listener, &address->any, &len) == 0;
 }
 
+static bool
+is_loopback(const union address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return ntohl(address->four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address->any.sa_family == AF_INET6 && authority_is_loopback_six(&address->six.sin6_addr);
+}
+
 bool
 listener_is_loopback(int listener)
 {
 	union address address = { .six = { 0 } };
 
-	if (!read_address(listener, &address))
-		return false;
-	if (address.any.sa_family == AF_INET)
-		return ntohl(address.four.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return address.any.sa_family == AF_INET6 && authority_is_loopback_six(&address.six.sin6_addr);
+	return read_address(listener, &address) && is_loopback(&address);
+}
+
+/* NULL with `e`. */
+static struct addrinfo *
+find_addresses(const char *host, const char *port, struct err *e)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
+	int rc = getaddrinfo(host, port, &hints, &found);
+
+	if (rc != 0)
+		err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
+	return rc == 0 ? found : NULL;
+}
+
+int
+listener_names_loopback(const char *host, struct err *e)
+{
+	struct addrinfo *found = find_addresses(host, "0", e);
+	union address address = { .six = { 0 } };
+	bool all = true;
+
+	if (found == NULL)
+		return -1;
+	for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
+		memcpy(&address, a->ai_addr, a->ai_addrlen < sizeof(address) ? a->ai_addrlen : sizeof(address));
+		all = all && is_loopback(&address);
+	}
+	freeaddrinfo(found);
+	return all;
 }
 
 unsigned
@@ -79,11 +112,11 @@ listener_bound(int listener, char host[LISTENER_HOST_BYTES])
 int
 listener_open(const char *host, const char *port, struct err *e)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
-	int rc = getaddrinfo(host, port, &hints, &found), fd = -1;
+	struct addrinfo *found = find_addresses(host, port, e);
+	int fd = -1;
 
-	if (rc != 0)
-		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
+	if (found == NULL)
+		return -1;
 	for (const struct addrinfo *a = found; a != NULL && fd < 0; a = a->ai_next)
 		fd = listen_on(a);
 	freeaddrinfo(found);
@@ -124,8 +157,7 @@ listener_check_port_file(const char *path, struct err *e)
 	struct stat st;
 
 	if (!path_folder_is_writable(path))
-		return err_fail(
-		    e, ERR_BAD_PARAMETER, "%s cannot be made, for its folder: %s", path, strerror(errno));
+		return err_fail(e, ERR_BAD_PARAMETER, "%s cannot be made, for its folder: %s", path, strerror(errno));
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: it is a folder", path);
 	return 0;

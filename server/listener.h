@@ -30,6 +30,9 @@ bool listener_has_waiting(int listener);
 /* Whether only this machine can connect to it. */
 bool listener_is_loopback(int listener);
 
+/* Whether that holds for the addresses of a host, to which nothing is bound. 1, 0, or -1 with `e`: it has none. */
+int listener_names_loopback(const char *host, struct err *e) MUST_CHECK;
+
 /* Whether the port could be written to a file. Changes nothing. */
 int listener_check_port_file(const char *path, struct err *e) MUST_CHECK;
 

@@ -201,19 +201,27 @@ start_access(struct server *s, const struct config *config, struct err *e)
 	return 0;
 }
 
-/* Without tokens whoever can connect may do everything, so beyond this machine that has to be asked for. */
+int
+server_check_exposure(const struct config *config, bool loopback, struct err *e)
+{
+	if (loopback || config->insecure || *config->tokens != '\0')
+		return 0;
+	return err_fail(e, ERR_BAD_PARAMETER,
+	    "%s is not a loopback address, and without tokens everybody who can connect may read, change and delete "
+	    "all: set --tokens FILE (see normd token), or --insecure if that is meant",
+	    config->listen.host);
+}
+
 static int
 check_exposure(const struct server *s, const struct config *config, struct err *e)
 {
 	const struct log_field address = { .name = "address", .text = config->listen.host };
+	const bool loopback = listener_is_loopback(s->listener);
 
-	if (listener_is_loopback(s->listener))
+	if (server_check_exposure(config, loopback, e) < 0)
+		return -1;
+	if (loopback)
 		return 0;
-	if (s->access == NULL && !config->insecure)
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "%s is not a loopback address, and without tokens everybody who can connect may read, change and "
-		    "delete all: set --tokens FILE (see normd token), or --insecure if that is meant",
-		    config->listen.host);
 	if (s->access == NULL)
 		log_event(LOG_WARN,
 		    "--insecure: there are no tokens, so everybody who can connect may read, change and delete all",

@@ -60,6 +60,12 @@ struct server {
 	atomic_ulong active;             /* requests that are being served */
 };
 
+/*
+ * Without tokens whoever can connect may do everything, so beyond this machine (not `loopback`) that has to be asked
+ * for.
+ */
+int server_check_exposure(const struct config *config, bool loopback, struct err *e) MUST_CHECK;
+
 /* Reads the tokens and opens the listener, and no thread. -1 with `e`; then nothing is left open. */
 int server_listen(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
 

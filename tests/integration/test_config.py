@@ -176,11 +176,28 @@ class CheckConfig(Settings):
                                ("store = sqlite:text\n", ":1: store: text is not a normd store"),
                                ("store = sqlite:.\n", ":1: store: . cannot be opened: it is a folder"),
                                ("port-file = no/port\n", ":1: port-file: no/port cannot be made, for its folder: No"),
-                               ("port-file = /tmp\n", ":1: port-file: cannot write /tmp: it is a folder")):
+                               ("port-file = /tmp\n", ":1: port-file: cannot write /tmp: it is a folder"),
+                       ("tokens = text\n", ":1: tokens: text:1: "),
+                       ("tokens = no/tokens\n", ":1: tokens: no/tokens cannot be opened: No such file"),
+                       ("tls-cert = no/cert\ntls-key = no/key\n", ":1: tls-cert: "),
+                       ("listen = 0.0.0.0:0\n", ":1: listen: 0.0.0.0 is not a loopback address, and without tokens"),
+                       ("listen = [::]:0\n", ":1: listen: :: is not a loopback address"),
+                       ("listen = no.host.invalid:0\n", ":1: listen: cannot listen on no.host.invalid: ")):
             with self.subTest(content):
                 done = self.run_normd("--check-config", "--config", self.write(content))
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
                 self.assertIn(f"{self.path}{words}", done.stderr)
+
+    def test_addresses_that_are_allowed(self):
+        for content in ("listen = 0.0.0.0:0\ninsecure = true\n", "listen = localhost:0\n", "listen = [::1]:0\n",
+                        "listen = 127.1.2.3:0\n"):
+            self.check(content)
+
+    def test_settings_that_cannot_be_printed(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([NORMD, "--check-config"], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr),
+                         (2, "normd: the settings cannot be printed: No space left on device\n"))
 
     def test_all_that_is_wrong_is_said(self):
         done = self.run_normd("--check-config", "--store", "sqlite:no/x.db", env={"NORMD_PORT_FILE": "no/port"})
