@@ -16,6 +16,9 @@ static int connection = -1;
 struct server service;
 const struct config service_config = { .listen = { .host = "127.0.0.1", .port = "0" },
 	.port_file = "",
+	.tls_cert = "",
+	.tls_key = "",
+	.tokens = "",
 	.store = url,
 	.thread_count = 1,
 	.max_body_bytes = MAX_BODY_BYTES,
