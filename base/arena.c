@@ -2,6 +2,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,18 +41,18 @@ arena_fini(struct arena *a)
 }
 
 /*
- * A block with room for `size`, at the head of the list. What is larger than a usual block gets one of its own from
- * calloc, because large ones come zeroed from the kernel. What a usual block hands out is zeroed then.
+ * A block with room for `size`, at the head of the list. What is larger than a usual block gets one of its own, if
+ * `zeroed` from calloc, because large ones come zeroed from the kernel. What a usual block hands out is zeroed then.
  */
 static struct arena_block *
-arena_grow(struct arena *a, size_t size)
+arena_grow(struct arena *a, size_t size, bool zeroed)
 {
 	struct arena_block *b;
 	size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
 
 	if (room > SIZE_MAX - sizeof(*b))
 		return NULL;
-	b = room > BLOCK_BYTES ? calloc(1, sizeof(*b) + room) : malloc(sizeof(*b) + room);
+	b = room > BLOCK_BYTES && zeroed ? calloc(1, sizeof(*b) + room) : malloc(sizeof(*b) + room);
 	if (b == NULL)
 		return NULL;
 	b->used = 0;
@@ -61,8 +62,8 @@ arena_grow(struct arena *a, size_t size)
 	return b;
 }
 
-void *
-arena_alloc(struct arena *a, size_t size)
+static void *
+take(struct arena *a, size_t size, bool zeroed)
 {
 	const size_t align = alignof(max_align_t);
 	struct arena_block *b = a->blocks;
@@ -74,15 +75,27 @@ arena_alloc(struct arena *a, size_t size)
 	if (size > a->left)
 		return NULL;
 	if (BLOCK_BYTES == 0 || b == NULL || b->size - b->used < size)
-		b = arena_grow(a, size);
+		b = arena_grow(a, size, zeroed);
 	if (b == NULL)
 		return NULL;
 	p = b->bytes + b->used;
-	if (b->size == BLOCK_BYTES)
+	if (b->size == BLOCK_BYTES && zeroed)
 		memset(p, 0, size);
 	b->used += size;
 	a->left -= size;
 	return p;
+}
+
+void *
+arena_alloc(struct arena *a, size_t size)
+{
+	return take(a, size, true);
+}
+
+void *
+arena_alloc_unset(struct arena *a, size_t size)
+{
+	return take(a, size, false);
 }
 
 void *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An arena: memory with one lifetime (a request's), freed in one place, up to a limit. Allocations are zeroed and
- * aligned for any type; there is no free for a single one. In sanitizer builds (ARENA_EACH_APART) each is a malloc of
- * its own, so that an overrun is seen.
+ * An arena: memory with one lifetime (a request's), freed in one place, up to a limit. It is aligned for any type, and
+ * zeroed unless the name of a function says otherwise; there is no free for a single allocation. In sanitizer builds
+ * (ARENA_EACH_APART) each is a malloc of its own, so that an overrun is seen.
  */
 #pragma once
 
@@ -25,6 +25,9 @@ void arena_fini(struct arena *a);
 
 /* `size` bytes; NULL beyond the limit. A size of 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size) MUST_CHECK;
+
+/* The same, with any contents, for memory that is written before it is read. */
+void *arena_alloc_unset(struct arena *a, size_t size) MUST_CHECK;
 
 /* `count` elements of `size` bytes; NULL also if the product overflows. */
 void *arena_array(struct arena *a, size_t count, size_t size) MUST_CHECK;

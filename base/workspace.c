@@ -84,6 +84,17 @@ workspace_doubles(struct workspace *ws, size_t n, double **out, struct err *e)
 }
 
 int
+workspace_doubles_unset(struct workspace *ws, size_t n, double **out, struct err *e)
+{
+	const size_t bytes = product(n, sizeof(double));
+
+	if (count_doubles(ws, n, ws->copies > 1 ? ws->copies : 1, e) < 0)
+		return -1;
+	*out = arena_alloc_unset(&ws->arena, bytes);
+	return *out != NULL ? 0 : err_fail_memory(e);
+}
+
+int
 workspace_count_copies(struct workspace *ws, size_t n, struct err *e)
 {
 	return ws->copies > 1 ? count_doubles(ws, n, ws->copies - 1, e) : 0;

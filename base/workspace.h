@@ -34,5 +34,8 @@ const char *workspace_text(struct workspace *ws, const char *text, size_t len, s
 /* `n` zeroed doubles, counted with their copies. */
 int workspace_doubles(struct workspace *ws, size_t n, double **out, struct err *e) MUST_CHECK;
 
+/* The same, with any contents, for doubles that are written before they are read. */
+int workspace_doubles_unset(struct workspace *ws, size_t n, double **out, struct err *e) MUST_CHECK;
+
 /* Counts the copies of `n` doubles that are in memory, and counted, already. */
 int workspace_count_copies(struct workspace *ws, size_t n, struct err *e) MUST_CHECK;

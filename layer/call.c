@@ -12,7 +12,7 @@ static int
 begin_running(struct call *c, size_t scratch, struct piece *all, struct moments *running, struct err *e)
 {
 	if (measure_running(c, running, e) < 0 ||
-	    workspace_doubles(c->workspace, scratch * c->view.feature, &c->scratch, e) < 0 ||
+	    workspace_doubles_unset(c->workspace, scratch * c->view.feature, &c->scratch, e) < 0 ||
 	    pieces_cut(c, PIECES_IN_PLACE, e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0)
 		return -1;
 	*all = pieces_get(&c->pieces, c->values, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The arena: zeroed and aligned memory of any size, no two pieces of which overlap, within the budget. */
+/* The arena: aligned memory, zeroed or not, of any size, no two pieces of which overlap, within the budget. */
 #include "tests/unit/unit.h"
 
 #include <stdalign.h>
@@ -25,12 +25,14 @@ START_TEST(all_pieces)
 	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
 	unsigned char *pieces[2000];
 	struct arena a;
+	bool zeroed;
 
 	arena_init(&a, (size_t)1 << 30);
 	for (size_t i = 0; i < 2000; i++) {
-		pieces[i] = arena_alloc(&a, sizes[i * 7 % count]);
+		zeroed = i % 3 != 2;
+		pieces[i] = (zeroed ? arena_alloc : arena_alloc_unset)(&a, sizes[i * 7 % count]);
 		ck_assert(pieces[i] != NULL && (uintptr_t)pieces[i] % alignof(max_align_t) == 0);
-		ck_assert(all_are(pieces[i], sizes[i * 7 % count], 0));
+		ck_assert(!zeroed || all_are(pieces[i], sizes[i * 7 % count], 0));
 		memset(pieces[i], (int)(i % 255) + 1, sizes[i * 7 % count]);
 	}
 	for (size_t i = 0; i < 2000; i++)
@@ -68,6 +70,8 @@ START_TEST(budget)
 	ck_assert_ptr_nonnull(arena_alloc(&a, 300));
 	ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX));
 	ck_assert_ptr_null(arena_alloc(&a, SIZE_MAX - 8));
+	ck_assert_ptr_null(arena_alloc_unset(&a, SIZE_MAX - 8));
+	ck_assert_ptr_null(arena_alloc_unset(&a, 600));
 	ck_assert_ptr_null(arena_array(&a, SIZE_MAX / 2, 3));
 	ck_assert_ptr_null(arena_text(&a, "", SIZE_MAX));
 	arena_fini(&a);

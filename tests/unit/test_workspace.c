@@ -79,6 +79,7 @@ START_TEST(what_does_not_fit_is_refused_and_not_counted)
 		ck_assert_int_eq(e.code, ERR_BODY_TOO_LARGE);
 		ck_assert_ptr_null(workspace_values(&ws, 8, sizes[i], &e));
 		ck_assert_int_eq(workspace_doubles(&ws, sizes[i], &values, &e), -1);
+		ck_assert_int_eq(workspace_doubles_unset(&ws, sizes[i], &values, &e), -1);
 		ck_assert_int_eq(workspace_count_copies(&ws, sizes[i], &e), -1);
 		ck_assert_uint_eq(ws.memory.bytes, 0);
 	}
