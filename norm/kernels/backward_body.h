@@ -111,10 +111,10 @@ NAME(block_backward)(const struct norm_pass *p, struct norm_part outer, const st
 	struct NAME(noted) noted = { { 0 }, 0 };
 	size_t o, i, width;
 
-	columns_spread(c, t.mean + c->first, 0, m);
-	columns_spread(c, t.by_g + c->first, 0, by_g);
-	columns_spread(c, t.by_x + c->first, 0, by_x);
-	columns_spread(c, t.constant + c->first, 0, constant);
+	columns_spread(c, t.mean + c->first, m);
+	columns_spread(c, t.by_g + c->first, by_g);
+	columns_spread(c, t.by_x + c->first, by_x);
+	columns_spread(c, t.constant + c->first, constant);
 	for (i = 0; i < columns_width(c, outer.end - outer.first) && plain; i++)
 		constant[i] -= by_x[i] * m[i];
 	for (o = outer.first; o < outer.end; o += c->rows, x += stride, g += stride) {

@@ -46,7 +46,7 @@ struct columns_about {
 static inline void
 columns_about_init(struct columns_about *a, const struct columns *c, const double *shift, size_t width)
 {
-	columns_spread(c, shift, 0, a->shift);
+	columns_spread(c, shift, a->shift);
 	column_sums_init(&a->first, width);
 	column_sums_init(&a->second, width);
 }

@@ -46,6 +46,9 @@ struct columns {
 	size_t rows; /* indices of outer in one step; 1 unless the block holds all features */
 };
 
+/* Features that fill vectors are steps of their own in passes forward: their numbers need not be spread. */
+#define FILLING ((size_t)16)
+
 static inline size_t
 columns_min(size_t a, size_t b)
 {
@@ -64,6 +67,17 @@ columns_block(struct norm_view v, size_t first)
 	return c;
 }
 
+/* The same for passes forward, which read a column's numbers once for several steps. */
+static inline struct columns
+columns_block_forward(struct norm_view v, size_t first)
+{
+	struct columns c = columns_block(v, first);
+
+	if (v.inner == 1 && v.feature % FILLING == 0)
+		c.rows = 1;
+	return c;
+}
+
 /* Columns of a step that begins `left` indices of outer before the end. The last step may be narrower. */
 static inline size_t
 columns_width(const struct columns *c, size_t left)
@@ -71,19 +85,26 @@ columns_width(const struct columns *c, size_t left)
 	return columns_min(c->rows, left) * c->features * c->inner;
 }
 
-/* out[column] = value[feature of the column] for a whole step; `other` if `value` is NULL. */
+/* Whether a column is a feature: then a feature's number need not be spread. */
+static inline bool
+columns_are_features(const struct columns *c)
+{
+	return c->rows == 1 && c->inner == 1;
+}
+
+/* out[column] = value[feature of the column] for a whole step. */
 static inline void
-columns_spread(const struct columns *c, const double *value, double other, double *restrict out)
+columns_spread(const struct columns *c, const double *value, double *restrict out)
 {
 	const size_t width = c->features * c->inner;
 	size_t row, f, i;
 
-	if (value != NULL && c->inner == 1)
+	if (c->inner == 1)
 		memcpy(out, value, width * sizeof(*out));
 	else
 		for (f = 0; f < c->features; f++)
 			for (i = 0; i < c->inner; i++)
-				out[f * c->inner + i] = value != NULL ? value[f] : other;
+				out[f * c->inner + i] = value[f];
 	for (row = 1; row < c->rows; row++)
 		memcpy(out + row * width, out, width * sizeof(*out));
 }

@@ -29,19 +29,31 @@ run_by_feature(const struct norm_by *by, size_t f)
 		by->bias != NULL ? by->bias[f] : 0 };
 }
 
-/* The numbers of each column of a step. */
+/* The numbers of each column of a step: the features' own, or spread in `room`. */
 struct columns_by {
-	double mean[COLUMNS_MAX] LINE_ALIGNED, rstd[COLUMNS_MAX] LINE_ALIGNED, weight[COLUMNS_MAX] LINE_ALIGNED,
-	    bias[COLUMNS_MAX] LINE_ALIGNED;
+	const double *mean, *rstd, *weight, *bias;
+	double room[4][COLUMNS_MAX] LINE_ALIGNED;
 };
+
+/* Of each column: the numbers of the block's features; `others` where `value` is NULL. */
+static inline const double *
+columns_numbers(const struct columns *c, const double *value, const double *others, double room[COLUMNS_MAX])
+{
+	if (value == NULL)
+		return others;
+	if (columns_are_features(c))
+		return value + c->first;
+	columns_spread(c, value + c->first, room);
+	return room;
+}
 
 static inline void
 columns_by_init(struct columns_by *to, const struct columns *c, const struct norm_by *by)
 {
-	columns_spread(c, by->mean + c->first, 0, to->mean);
-	columns_spread(c, by->rstd + c->first, 1, to->rstd);
-	columns_spread(c, by->weight != NULL ? by->weight + c->first : NULL, 1, to->weight);
-	columns_spread(c, by->bias != NULL ? by->bias + c->first : NULL, 0, to->bias);
+	to->mean = columns_numbers(c, by->mean, NULL, to->room[0]);
+	to->rstd = columns_numbers(c, by->rstd, NULL, to->room[1]);
+	to->weight = columns_numbers(c, by->weight, kernels_ones, to->room[2]);
+	to->bias = columns_numbers(c, by->bias, kernels_zeros, to->room[3]);
 }
 
 static ALWAYS_INLINE void
@@ -62,42 +74,123 @@ NAME(run)(REAL *x, size_t n, struct run_by by, struct NAME(noted) * noted)
 	*noted = seen;
 }
 
-/* A step of columns, each with numbers of its own. */
-static void
-NAME(step)(REAL *restrict x, size_t n, const struct columns_by *restrict by, struct NAME(noted) * noted)
-{
-	const double *mean = by->mean, *rstd = by->rstd, *weight = by->weight, *bias = by->bias;
-	struct NAME(noted) seen = *noted;
-	wide y;
-	size_t i;
+/* How a pass forward sums what it reads: not at all, as d = x with exact squares, or as d = x - shift. */
+enum summing { SUMS_NOTHING, SUMS_PLAIN, SUMS_SHIFTED };
 
-	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= n; i += KERNELS_WIDTH) {
-		y = (NAME(wide_load)(x + i) - wide_load_double(mean + i)) * wide_load_double(rstd + i);
-		NAME(wide_put)(x + i, y * wide_load_double(weight + i) + wide_load_double(bias + i), &seen.lanes);
+/* Vectors of a step that are computed together: a sum waits for the one before it, and has another one beside it. */
+#define COLUMN_VECTORS ((size_t)2)
+
+/* Some vectors of `rows` steps, from column i on: their numbers are read once, and their sums read and written once. */
+static ALWAYS_INLINE void
+NAME(steps_vectors)(REAL *restrict x, size_t vectors, size_t rows, size_t stride, size_t i,
+    const struct columns_by *restrict by, enum summing how, struct columns_about *restrict to,
+    NAME(wide_excess) * excess)
+{
+	double *sum = how != SUMS_NOTHING ? to->first.recent + i : NULL;
+	double *square = how != SUMS_NOTHING ? to->second.recent + i : NULL;
+	wide mean[COLUMN_VECTORS], rstd[COLUMN_VECTORS], weight[COLUMN_VECTORS], bias[COLUMN_VECTORS];
+	wide s[COLUMN_VECTORS], q[COLUMN_VECTORS], v, d;
+	size_t k, r, at;
+
+	for (k = 0; k < vectors; k++) {
+		at = i + k * KERNELS_WIDTH;
+		mean[k] = wide_load_double(by->mean + at);
+		rstd[k] = wide_load_double(by->rstd + at);
+		weight[k] = wide_load_double(by->weight + at);
+		bias[k] = wide_load_double(by->bias + at);
+		if (how != SUMS_NOTHING) {
+			s[k] = wide_load_double(sum + k * KERNELS_WIDTH);
+			q[k] = wide_load_double(square + k * KERNELS_WIDTH);
+		}
 	}
-	for (; i < n; i++) {
-		x[i] = NAME(store)((NAME(load)(x[i]) - mean[i]) * rstd[i] * weight[i] + bias[i]);
-		seen.one |= NAME(excess)(x[i]);
+	for (r = 0; r < rows; r++)
+		for (k = 0; k < vectors; k++) {
+			at = i + k * KERNELS_WIDTH;
+			v = NAME(wide_load)(x + r * stride + at);
+			d = how == SUMS_SHIFTED ? v - wide_load_double(to->shift + at) : v;
+			if (how == SUMS_PLAIN) {
+				s[k] = wide_plus(d, s[k]);
+				q[k] = wide_add_exact_product(q[k], d, d);
+			} else if (how == SUMS_SHIFTED) {
+				s[k] += d;
+				q[k] += d * d;
+			}
+			NAME(wide_put)(x + r * stride + at, (v - mean[k]) * rstd[k] * weight[k] + bias[k], excess);
+		}
+	for (k = 0; k < vectors && how != SUMS_NOTHING; k++) {
+		wide_store(sum + k * KERNELS_WIDTH, s[k]);
+		wide_store(square + k * KERNELS_WIDTH, q[k]);
 	}
+}
+
+/* Normalizes `rows` steps, `stride` elements apart, by numbers of each column, and sums what was there. */
+static ALWAYS_INLINE void
+NAME(steps_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width, const struct columns_by *restrict by,
+    enum summing how, struct columns_about *restrict to, struct NAME(noted) * noted)
+{
+	struct NAME(noted) seen = *noted;
+	double one, d;
+	size_t i = 0, r;
+
+	for (; PUTS_WIDE && i + COLUMN_VECTORS * KERNELS_WIDTH <= width; i += COLUMN_VECTORS * KERNELS_WIDTH)
+		NAME(steps_vectors)(x, COLUMN_VECTORS, rows, stride, i, by, how, to, &seen.lanes);
+	for (; PUTS_WIDE && i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH)
+		NAME(steps_vectors)(x, 1, rows, stride, i, by, how, to, &seen.lanes);
+	for (; i < width; i++)
+		for (r = 0; r < rows; r++) {
+			one = NAME(load)(x[r * stride + i]);
+			d = how == SUMS_SHIFTED ? one - to->shift[i] : one;
+			if (how != SUMS_NOTHING) {
+				to->first.recent[i] += d;
+				to->second.recent[i] += d * d;
+			}
+			one = (one - by->mean[i]) * by->rstd[i] * by->weight[i] + by->bias[i];
+			x[r * stride + i] = NAME(store)(one);
+			seen.one |= NAME(excess)(x[r * stride + i]);
+		}
 	*noted = seen;
+}
+
+/* One step, or COLUMNS_TOGETHER of them. */
+static ALWAYS_INLINE void
+NAME(steps)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, enum summing how,
+    struct columns_about *to, struct NAME(noted) * noted)
+{
+	if (rows == COLUMNS_TOGETHER)
+		NAME(steps_inline)(x, COLUMNS_TOGETHER, stride, width, by, how, to, noted);
+	else
+		NAME(steps_inline)(x, 1, stride, width, by, how, to, noted);
+}
+
+/* Only normalizes. */
+static void
+NAME(steps_normalized)(
+    REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, struct NAME(noted) * noted)
+{
+	if (PUTS_WIDE)
+		NAME(steps)(x, rows, stride, width, by, SUMS_NOTHING, NULL, noted);
+	else
+		for (size_t r = 0; r < rows; r++)
+			NAME(steps_inline)(x + r * stride, 1, stride, width, by, SUMS_NOTHING, NULL, noted);
 }
 
 /* One block of features of a view with short runs; x and `by` are the whole tensor's. */
 static bool
 NAME(block)(REAL *x, struct norm_view v, const struct columns *c, const struct norm_by *by)
 {
-	const size_t stride = c->rows * v.feature * v.inner;
+	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
+		     steps = v.outer / c->rows;
 	struct NAME(noted) noted = { { 0 }, 0 };
 	struct columns_by numbers;
-	size_t o;
+	size_t step, n;
 
 	columns_by_init(&numbers, c, by);
 	x += c->first * v.inner;
-	for (o = 0; o < v.outer; o += c->rows, x += stride) {
-		if (stride > columns_width(c, c->rows))
-			fetch(x + AHEAD * stride, columns_width(c, c->rows) * sizeof(*x));
-		NAME(step)(x, columns_width(c, v.outer - o), &numbers, &noted);
+	for (step = 0; step < steps; step += n, x += n * stride) {
+		n = steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
+		NAME(steps_normalized)(x, n, stride, full, &numbers, &noted);
 	}
+	NAME(steps_normalized)(x, 1, stride, columns_width(c, v.outer % c->rows), &numbers, &noted);
 	return NAME(noted_finite)(&noted);
 }
 
@@ -109,7 +202,7 @@ NAME(by_columns)(REAL *x, struct norm_view v, struct norm_part features, const s
 	size_t f;
 
 	for (f = features.first; f < features.end; f += c.features) {
-		c = columns_block(v, f);
+		c = columns_block_forward(v, f);
 		finite &= NAME(block)(x, v, &c, by);
 	}
 	return finite;

@@ -130,65 +130,21 @@ NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shi
 	return NAME(feature_observed_inline)(x, v, by, false, shift, s);
 }
 
-/*
- * Sums `rows` steps of a block, `stride` elements apart, and normalizes them: several side by side, so that the numbers
- * of a column are read once.
- */
-static ALWAYS_INLINE void
-NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width,
-    const struct columns_by *restrict by, bool plain, struct columns_about *restrict to, struct NAME(noted) * noted)
-{
-	double *sum = to->first.recent, *square = to->second.recent;
-	struct NAME(noted) seen = *noted;
-	wide s, q, v, d;
-	double one;
-	size_t i, r;
-
-	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
-		s = wide_load_double(sum + i);
-		q = wide_load_double(square + i);
-		for (r = 0; r < rows; r++) {
-			v = NAME(wide_load)(x + r * stride + i);
-			d = plain ? v : v - wide_load_double(to->shift + i);
-			s = s + d;
-			q = plain ? wide_add_exact_product(q, d, d) : q + d * d;
-			v = (v - wide_load_double(by->mean + i)) * wide_load_double(by->rstd + i);
-			v = v * wide_load_double(by->weight + i) + wide_load_double(by->bias + i);
-			NAME(wide_put)(x + r * stride + i, v, &seen.lanes);
-		}
-		wide_store(sum + i, s);
-		wide_store(square + i, q);
-	}
-	for (; i < width; i++)
-		for (r = 0; r < rows; r++) {
-			one = NAME(load)(x[r * stride + i]);
-			sum[i] += one - to->shift[i];
-			square[i] += (one - to->shift[i]) * (one - to->shift[i]);
-			one = (one - by->mean[i]) * by->rstd[i] * by->weight[i] + by->bias[i];
-			x[r * stride + i] = NAME(store)(one);
-			seen.one |= NAME(excess)(x[r * stride + i]);
-		}
-	*noted = seen;
-}
-
+/* Steps of a block, about shifts unless all are 0 (`plain`). */
 static void
 NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, bool plain,
     struct columns_about *to, struct NAME(noted) * noted)
 {
 	size_t r;
 
-	if (PUTS_WIDE && plain && rows == COLUMNS_TOGETHER)
-		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, true, to, noted);
-	else if (PUTS_WIDE && plain)
-		NAME(steps_observed_inline)(x, 1, stride, width, by, true, to, noted);
-	else if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
-		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, false, to, noted);
+	if (PUTS_WIDE && plain)
+		NAME(steps)(x, rows, stride, width, by, SUMS_PLAIN, to, noted);
 	else if (PUTS_WIDE)
-		NAME(steps_observed_inline)(x, 1, stride, width, by, false, to, noted);
+		NAME(steps)(x, rows, stride, width, by, SUMS_SHIFTED, to, noted);
 	else
 		for (r = 0; r < rows; r++) {
 			NAME(columns_add)(x + r * stride, 1, stride, width, to);
-			NAME(step)(x + r * stride, width, by, noted);
+			NAME(steps_normalized)(x + r * stride, 1, stride, width, by, noted);
 		}
 }
 
@@ -228,7 +184,7 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 	size_t step, n;
 
 	columns_by_init(&by, c, &p->by);
-	columns_spread(c, p->mean + c->first, 0, sums.shift);
+	columns_spread(c, p->mean + c->first, sums.shift);
 	for (size_t f = 0; f < c->features; f++)
 		shifted |= double_bits(p->mean[c->first + f]);
 	for (size_t i = 0; i < full; i++)
@@ -261,7 +217,7 @@ NAME(observe)(const struct norm_pass *p, struct norm_part features)
 
 	if (v.inner < SHORT_RUN)
 		for (f = features.first; f < features.end; f += c.features) {
-			c = columns_block(v, f);
+			c = columns_block_forward(v, f);
 			finite &= NAME(block_observed)(x, p, &c);
 		}
 	else
