@@ -4,10 +4,12 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "layer/measure.h"
 #include "layer/pass_run.h"
 #include "layer/reals.h"
+#include "norm/finite.h"
 #include "norm/normalize.h"
 #include "norm/widen.h"
 
@@ -116,14 +118,15 @@ counted(const struct call *c)
 	return padding->keep != NULL ? padding->start[padding->samples] : norm_view_count(c->pieces.view);
 }
 
-/* A single sample, of one value of each channel: these are the means. `room`: 2 doubles for each channel, zeroed. */
+/* A single sample, of one value of each channel: these are the means. `room`: 2 doubles for each channel. */
 static int
 observe_values(struct call *c, const struct piece *p, const struct moments *m, double *room, struct err *e)
 {
 	const size_t features = p->view.feature;
 
 	norm_widen(p->real, p->values, features, room);
-	if (normalize_finite(room, features))
+	memset(room + features, 0, features * sizeof(*room));
+	if (finite_all(room, features))
 		c->observed = (struct moments){ 1, room, room + features };
 	return forward_by_moments(c, p, m, c->parameters, e);
 }
@@ -136,7 +139,8 @@ forward_observe(struct call *c, const struct piece *p, const struct moments *m, 
 	struct err lacking;
 	bool finite;
 
-	if (workspace_doubles(c->workspace, 2 * features + norm_observe.scratch(p->view), &pass.mean, &lacking) < 0)
+	if (workspace_doubles_unset(c->workspace, 2 * features + norm_observe.scratch(p->view), &pass.mean, &lacking) <
+	    0)
 		return forward_by_moments(c, p, m, c->parameters, e);
 	if (c->pieces.padding.keep == NULL && norm_view_count(p->view) == 1)
 		return observe_values(c, p, m, pass.mean, e);
@@ -146,7 +150,7 @@ forward_observe(struct call *c, const struct piece *p, const struct moments *m, 
 	pass.by = (struct norm_by){ m->mean, c->scratch, c->parameters.weight, c->parameters.bias };
 	measure_rstd(c->definition, m, features, c->scratch);
 	finite = pass_run(c->workspace->crew, &pass);
-	if (normalize_finite(pass.mean, 2 * features))
+	if (finite_all(pass.var, features)) /* then the means are finite too (norm/pass.h) */
 		c->observed = (struct moments){ pass.count, pass.mean, pass.var };
 	return check_output(c, p, m, finite, e);
 }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "norm/finite.h"
 #include "norm/kernels/kernels.h"
 #include "norm/pass.h"
 
@@ -145,7 +146,7 @@ normalize_some_groups(const struct norm_pass *p, struct norm_pass *part, const s
 	part->x = norm_pass_y(p, some->element);
 	(void)kernels_for(p)->moments(part, (struct norm_part){ 0, some->count });
 	/* Here, because an infinite variance gives rstd = 0, which is finite. */
-	finite = normalize_finite(part->var, some->count);
+	finite = finite_all(part->var, some->count);
 	normalize_rstd(part->var, p->eps, some->count, part->rstd);
 	normalize_spread(part->mean, each, block);
 	normalize_spread(part->rstd, each, block);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "norm/normalize.h"
+#include "norm/finite.h"
 
 /* Equation 5; the batch's variance takes the divisor n - ddof (equation 8). Both ends are exact: m = 1 and m = 0. */
 static void
@@ -172,7 +172,7 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 		apply_decayed(in, u, out);
 		break;
 	}
-	return normalize_finite(out->mean, out->features) && normalize_finite(out->var, out->features) ?
+	return finite_all(out->mean, out->features) && finite_all(out->var, out->features) ?
 	    UPDATE_APPLIED :
 	    UPDATE_NOT_FINITE;
 }

@@ -112,3 +112,18 @@ moments_finish(double n, double d, double squares, double *mean, double *var)
 	*mean += shift;
 	*var = v < 0 ? 0 : v;
 }
+
+/* Equation 25, for many features: moments of `n` values each, from the sums about the shifts in `mean`. */
+static inline void
+sums_moments(uint64_t n, const double *restrict sum, const double *restrict square, size_t features,
+    double *restrict mean, double *restrict var)
+{
+	const double share = 1 / (double)n;
+
+	for (size_t f = 0; f < features; f++) {
+		const double offset = sum[f] * share, v = (square[f] - sum[f] * offset) * share;
+
+		mean[f] += offset;
+		var[f] = v < 0 ? 0 : v;
+	}
+}

@@ -22,7 +22,8 @@ struct kernels_of_real {
 	kernel *moments;        /* features */
 	kernel *batch;          /* features */
 	kernel *by_feature;     /* indices of outer */
-	kernel *observe;        /* features; leaves sums in `scratch` (norm/kernels/observe_body.h) */
+	kernel *shifts;         /* features; leaves what observe sums about in `mean` */
+	kernel *observe;        /* features; sums to `scratch`, if any (norm/kernels/observe_body.h) */
 	kernel *rows;           /* rows */
 	kernel *rows_by;        /* rows */
 	kernel *clip;           /* elements */

@@ -1,8 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The forward pass by features that also sums what it reads: d = x - shift and d^2, with the shift of each feature in
- * p->mean, to p->scratch: all sums of d, then all of d^2.
+ * p->mean. With p->scratch, whose shifts the caller has chosen, the sums go there: all of d, then all of d^2. Without,
+ * shifts are chosen here, and the moments go to p->mean and p->var, while all of a block is near.
  */
+
+/* The shift of at least so many values is chosen by PROBES of them; that of fewer is the first. */
+#define PROBED_FROM ((size_t)8)
+#define PROBES ((size_t)4)
+
+/* A first value is near 0 if it is at most so many times as far from 0 as from another probe. */
+#define NEAR 16.0
+
+/* The shift of the feature whose probes are at[k][i]. */
+static inline double
+NAME(shift_probed)(const REAL *const at[PROBES], size_t i)
+{
+	const double first = NAME(load)(at[0][i]);
+	bool near = first == 0;
+
+	for (size_t k = 1; k < PROBES; k++)
+		near |= fabs(first) <= NEAR * fabs(NAME(load)(at[k][i]) - first);
+	return near ? 0 : first;
+}
+
+/* The shifts of the features whose probes are at[k][i] and beside it. */
+static ALWAYS_INLINE wide
+NAME(shifts_probed)(const REAL *const at[PROBES], size_t i)
+{
+	const wide first = NAME(wide_load)(at[0] + i);
+	wide_bits near = first == 0;
+
+	for (size_t k = 1; k < PROBES; k++)
+		near |= wide_magnitude(first) <= NEAR * wide_magnitude(NAME(wide_load)(at[k] + i) - first);
+	return wide_masked(first, ~near);
+}
+
+/*
+ * The shifts, before any value is overwritten: 0 where the first value is near it, because the sums of floats about 0
+ * take fewest instructions; else the first value. Equal values are not near 0, unless they are 0. Where 0 saves
+ * nothing, nothing is probed.
+ */
+static bool
+NAME(shifts)(const struct norm_pass *p, struct norm_part features)
+{
+	const size_t n = norm_view_count(p->view), inner = p->view.inner;
+	const bool probed = NARROW && (PUTS_WIDE || inner >= SHORT_RUN) && n >= PROBED_FROM && p->count == n;
+	const REAL *at[PROBES];
+	size_t f = features.first, k;
+
+	for (k = 0; k < PROBES; k++)
+		at[k] = (const REAL *)p->y + k * n / PROBES / inner * p->view.feature * inner + k * n / PROBES % inner;
+	for (; probed && inner == 1 && f + KERNELS_WIDTH <= features.end; f += KERNELS_WIDTH)
+		wide_store(p->mean + f, NAME(shifts_probed)(at, f));
+	for (; f < features.end; f++)
+		p->mean[f] = probed ? NAME(shift_probed)(at, f * inner) : NAME(load)(at[0][f * inner]);
+	return true;
+}
+
+/* What was summed of some features. */
+static inline void
+observed_put(const struct norm_pass *p, struct norm_part features, const double *sum, const double *square)
+{
+	const size_t n = features.end - features.first;
+
+	if (p->scratch == NULL) {
+		sums_moments(p->count, sum, square, n, p->mean + features.first, p->var + features.first);
+		return;
+	}
+	memcpy(p->scratch + features.first, sum, n * sizeof(*sum));
+	memcpy(p->scratch + p->view.feature + features.first, square, n * sizeof(*square));
+}
 
 /* Vectors of a block that are computed together: with more, the numbers that a run shares would leave the registers. */
 #define OBSERVED_TOGETHER (VECTORS < 2 ? VECTORS : 2)
@@ -161,11 +229,27 @@ observed_fold(struct columns_about *a, size_t width, bool *folded)
 	*folded = true;
 }
 
-/* Each feature's sum: without a fold, of the steps alone. */
-static void
-observed_features(const struct column_sums *s, bool folded, const struct columns *c, double *sum)
+/* Each feature's sum, in `room` or where it is: without a fold, of the steps alone. */
+static inline const double *
+observed_features(const struct column_sums *s, bool folded, const struct columns *c, double room[COLUMNS_MAX])
 {
-	column_sums_features(folded ? s->high : s->recent, folded ? s->low : kernels_zeros, c, sum);
+	if (columns_are_features(c) && !folded)
+		return s->recent;
+	column_sums_features(folded ? s->high : s->recent, folded ? s->low : kernels_zeros, c, room);
+	return room;
+}
+
+/* Whether all sums of a block may be plain; else the shifts are spread. */
+static inline bool
+NAME(block_is_plain)(const struct columns *c, const double *shift, struct columns_about *sums)
+{
+	uint64_t shifted = NARROW ? 0 : 1;
+
+	for (size_t f = 0; f < c->features; f++)
+		shifted |= double_bits(shift[f]);
+	if (shifted != 0 || !PUTS_WIDE)
+		columns_spread(c, shift, sums->shift);
+	return shifted == 0;
 }
 
 /* One block of features of a view with short runs; x is the whole tensor. Small tensors are never folded. */
@@ -175,18 +259,15 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 	const struct norm_view v = p->view;
 	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
 		     steps = v.outer / c->rows;
+	double sum[COLUMNS_MAX], square[COLUMNS_MAX];
 	struct NAME(noted) noted = { { 0 }, 0 };
 	struct columns_by by;
 	struct columns_about sums;
+	const bool plain = NAME(block_is_plain)(c, p->mean + c->first, &sums);
 	bool folded = false;
-	/* 0: all of the block are plain. */
-	uint64_t shifted = NARROW ? 0 : 1;
 	size_t step, n;
 
 	columns_by_init(&by, c, &p->by);
-	columns_spread(c, p->mean + c->first, sums.shift);
-	for (size_t f = 0; f < c->features; f++)
-		shifted |= double_bits(p->mean[c->first + f]);
 	for (size_t i = 0; i < full; i++)
 		sums.first.recent[i] = sums.second.recent[i] = 0;
 	x += c->first * v.inner;
@@ -194,37 +275,49 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 		n = steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
 		if (step > 0 && step % STEPS == 0)
 			observed_fold(&sums, full, &folded);
-		NAME(steps_observed)(x, n, stride, full, &by, shifted == 0, &sums, &noted);
+		NAME(steps_observed)(x, n, stride, full, &by, plain, &sums, &noted);
 	}
-	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, shifted == 0, &sums, &noted);
+	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, plain, &sums, &noted);
 	if (folded)
 		observed_fold(&sums, full, &folded);
-	observed_features(&sums.first, folded, c, p->scratch + c->first);
-	observed_features(&sums.second, folded, c, p->scratch + v.feature + c->first);
+	observed_put(p, (struct norm_part){ c->first, c->first + c->features },
+	    observed_features(&sums.first, folded, c, sum), observed_features(&sums.second, folded, c, square));
 	return NAME(noted_finite)(&noted);
+}
+
+/* One feature of a view with long runs. */
+static bool
+NAME(long_observed)(const struct norm_pass *p, size_t f)
+{
+	REAL *x = (REAL *)p->y + f * p->view.inner;
+	struct moment_sums s;
+	double sum, square;
+	bool finite;
+
+	moment_sums_init(&s);
+	finite = NAME(feature_observed)(x, p->view, run_by_feature(&p->by, f), p->mean[f], &s);
+	moment_sums_totals(&s, &sum, &square);
+	observed_put(p, (struct norm_part){ f, f + 1 }, &sum, &square);
+	return finite;
 }
 
 /* Some features. */
 static bool
 NAME(observe)(const struct norm_pass *p, struct norm_part features)
 {
-	const struct norm_view v = p->view;
-	REAL *x = p->y;
 	bool finite = true;
-	struct moment_sums s;
 	struct columns c;
 	size_t f;
 
-	if (v.inner < SHORT_RUN)
+	if (p->scratch == NULL)
+		(void)NAME(shifts)(p, features);
+	if (p->view.inner < SHORT_RUN)
 		for (f = features.first; f < features.end; f += c.features) {
-			c = columns_block_forward(v, f);
-			finite &= NAME(block_observed)(x, p, &c);
+			c = columns_block_forward(p->view, f);
+			finite &= NAME(block_observed)(p->y, p, &c);
 		}
 	else
-		for (f = features.first; f < features.end; f++) {
-			moment_sums_init(&s);
-			finite &= NAME(feature_observed)(x + f * v.inner, v, run_by_feature(&p->by, f), p->mean[f], &s);
-			moment_sums_totals(&s, &p->scratch[f], &p->scratch[v.feature + f]);
-		}
+		for (f = features.first; f < features.end; f++)
+			finite &= NAME(long_observed)(p, f);
 	return finite;
 }

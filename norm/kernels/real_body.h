@@ -60,6 +60,7 @@ const struct kernels_of_real KERNELS = {
 	.moments = NAME(moments),
 	.batch = NAME(batch),
 	.by_feature = NAME(by_feature),
+	.shifts = NAME(shifts),
 	.observe = NAME(observe),
 	.rows = NAME(rows),
 	.rows_by = NAME(rows_by),

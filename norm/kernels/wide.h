@@ -118,6 +118,12 @@ wide_masked(wide w, wide_bits mask)
 	return (wide)((wide_bits)w & mask);
 }
 
+static inline wide
+wide_magnitude(wide w)
+{
+	return wide_masked(w, (wide_bits){ 0 } + INT64_MAX);
+}
+
 #ifndef KERNELS_NARROW
 #define KERNELS_NARROW(x) __builtin_convertvector(x, wide_float)
 #endif

@@ -459,14 +459,14 @@ START_TEST(finite_numbers_are_told_from_others)
 	double x[] = { 0.0, -0.0, DBL_MAX, -DBL_MAX, DBL_MIN, -DBL_TRUE_MIN, 1 };
 	const size_t n = sizeof(x) / sizeof(x[0]);
 
-	ck_assert(normalize_finite(x, n));
+	ck_assert(finite_all(x, n));
 	for (size_t i = 0; i < n; i++)
 		for (size_t b = 0; b < sizeof(bad) / sizeof(bad[0]); b++) {
 			const double kept = x[i];
 
 			x[i] = bad[b];
-			ck_assert(!normalize_finite(x, n));
-			ck_assert(normalize_finite(x, i));
+			ck_assert(!finite_all(x, n));
+			ck_assert(finite_all(x, i));
 			x[i] = kept;
 		}
 }

@@ -15,7 +15,8 @@
 
 /* Long runs with every kind of rest, in one band and in several; columns in one block and in several, folded or not. */
 static const struct norm_view views[] = { { 1, 1, 1 }, { 8, 16, 1 }, { 5, 7, 1 }, { 1, 3, 2 }, { 3, 2, 16 },
-	{ 7, 5, 40 }, { 1, 3, 1030 }, { 70, 3, 33 }, { 2, 600, 1 }, { 90, 300, 1 }, { 3000, 3, 1 }, { 500, 70, 4 } };
+	{ 7, 5, 40 }, { 1, 3, 1030 }, { 70, 3, 33 }, { 2, 600, 1 }, { 90, 300, 1 }, { 70, 48, 1 }, { 3000, 3, 1 },
+	{ 500, 70, 4 } };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
 
 static void *
@@ -317,14 +318,31 @@ START_TEST(by_threads)
 }
 END_TEST
 
-/* One kernel over the whole view, about the first values in all features but each `every`-th, and about 0 in those. */
+/*
+ * One kernel over the whole view, about the first values in all features but each `every`-th, and about 0 in those; if
+ * `every` is 0 by shifts of its own, and the moments are put beside the sums.
+ */
 static void
 run_kernel(const struct kernels *k, struct norm_pass pass, size_t every, double *sums)
 {
-	for (size_t i = 0; i < pass.view.feature; i++)
+	const size_t n = pass.view.feature;
+
+	for (size_t i = 0; i < n && every > 0; i++)
 		pass.mean[i] = i % every == every - 1 ? 0 : element_get(pass.real, pass.y, i * pass.view.inner);
-	pass.scratch = sums;
-	(void)k->of[pass.real]->observe(&pass, (struct norm_part){ 0, pass.view.feature });
+	pass.scratch = every > 0 ? sums : NULL;
+	(void)k->of[pass.real]->observe(&pass, (struct norm_part){ 0, n });
+	if (every > 0)
+		return;
+	memcpy(sums, pass.mean, n * sizeof(*sums));
+	memcpy(sums + n, pass.var, n * sizeof(*sums));
+}
+
+/* Bands need the shifts before: each kernel chooses those of one band. */
+static void
+run_shifts(const struct kernels *k, struct norm_pass pass, double *shifts)
+{
+	pass.mean = shifts;
+	(void)k->of[pass.real]->shifts(&pass, (struct norm_part){ 0, pass.view.feature });
 }
 
 /* A NaN's sign and payload are the processor's. */
@@ -357,6 +375,23 @@ check_sets(struct fixture *f, size_t every)
 	free(sums);
 }
 
+static void
+check_shifts(struct fixture *f)
+{
+	const size_t n = f->view.feature;
+	double *shifts = allocate(2 * n, sizeof(*shifts));
+	const struct kernels *k;
+
+	run_shifts(kernels_usable(0), observing(f, f->one, f->moments_one), shifts);
+	nans_alike(NORM_DOUBLE, shifts, n);
+	for (size_t i = 1; (k = kernels_usable(i)) != NULL; i++) {
+		run_shifts(k, observing(f, f->two, f->moments_two), shifts + n);
+		nans_alike(NORM_DOUBLE, shifts + n, n);
+		ck_assert_mem_eq(shifts, shifts + n, n * sizeof(*shifts));
+	}
+	free(shifts);
+}
+
 /* With usual numbers, and with any bits: subnormals, huge numbers, infinities, NaNs. */
 START_TEST(every_set_of_instructions)
 {
@@ -364,11 +399,13 @@ START_TEST(every_set_of_instructions)
 		struct fixture f = fixture_new(reals[_i], views[p]);
 		uint64_t seed = 8;
 
-		for (size_t every = 1; every <= 3; every++)
+		check_shifts(&f);
+		for (size_t every = 0; every <= 3; every++)
 			check_sets(&f, every);
 		for (size_t i = 0; i < f.bytes; i++)
 			f.x[i] = (unsigned char)random_next(&seed);
-		for (size_t every = 1; every <= 3; every++)
+		check_shifts(&f);
+		for (size_t every = 0; every <= 3; every++)
 			check_sets(&f, every);
 		fixture_free(&f);
 	}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "norm/finite.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * If 1 is added to an exponent, only one that is all ones carries into the place of the sign. These are integers
+ * because compilers vectorize this loop, and not one that compares doubles.
+ */
+bool
+finite_all(const double *x, size_t n)
+{
+	const uint64_t exponent = (uint64_t)0x7ff << 52, last = (uint64_t)1 << 52;
+	uint64_t carries = 0, bits;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(&bits, &x[i], sizeof(bits));
+		carries |= (bits & exponent) + last;
+	}
+	return carries >> 63 == 0;
+}
