@@ -8,7 +8,7 @@ import socket
 import struct
 import unittest
 
-from normd import PATIENCE, DaemonTest, at_once, parse_answer, wait_for
+from normd import BUILD, PATIENCE, DaemonTest, at_once, parse_answer, wait_for
 
 GET = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
@@ -190,7 +190,8 @@ class Hostile(DaemonTest):
                 while sent < len(flood):
                     sent += s.send(flood[sent:])
         self.assertEqual(self.ask(GET).status, 200)
-        self.assertLess(self.daemon.memory("VmRSS") - before, 32 << 20)
+        if not any(name in BUILD for name in ("asan", "tsan")):  # a sanitizer keeps what is freed
+            self.assertLess(self.daemon.memory("VmRSS") - before, 32 << 20)
         for s in clients:
             reset(s)
         self.assert_nothing_is_left()
