@@ -553,17 +553,25 @@ START_TEST(what_normd_needs_works)
 }
 END_TEST
 
-/* Makes a system call fail, as a kernel without it does. */
+/* A system call that fails, as on a kernel that does not have it; if there is a condition, where that holds. */
+struct lost {
+	const char *name;
+	int error;
+	unsigned conditions;
+	struct scmp_arg_cmp condition;
+};
+
+/* In one filter: no other could be loaded after it. */
 static void
-lose(const char *name, int error, unsigned count, struct scmp_arg_cmp condition)
+lose(const struct lost *calls, size_t count)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	bool made = filter != NULL;
 
-	must(filter != NULL &&
-		seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((unsigned)error), seccomp_syscall_resolve_name(name),
-		    count, &condition) == 0 &&
-		seccomp_load(filter) == 0,
-	    "a filter");
+	for (size_t i = 0; i < count && made; i++)
+		made = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO((unsigned)calls[i].error),
+			   seccomp_syscall_resolve_name(calls[i].name), calls[i].conditions, &calls[i].condition) == 0;
+	must(made && seccomp_load(filter) == 0, "no filter");
 	seccomp_release(filter);
 }
 
@@ -582,14 +590,14 @@ enter_incomplete(const char *missing)
 static void
 enter_without_landlock(void)
 {
-	lose("landlock_create_ruleset", ENOSYS, 0, SCMP_A0(SCMP_CMP_EQ, 0, 0));
+	lose(&(const struct lost){ .name = "landlock_create_ruleset", .error = ENOSYS }, 1);
 	enter_incomplete("landlock is off: landlock_create_ruleset: the kernel has no Landlock");
 }
 
 static void
 enter_with_landlock_disabled(void)
 {
-	lose("landlock_create_ruleset", EOPNOTSUPP, 0, SCMP_A0(SCMP_CMP_EQ, 0, 0));
+	lose(&(const struct lost){ .name = "landlock_create_ruleset", .error = EOPNOTSUPP }, 1);
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 0) == -1 && errno == EOPNOTSUPP) /* but under valgrind */
 		enter_incomplete("the kernel's Landlock is disabled");
 }
@@ -597,8 +605,10 @@ enter_with_landlock_disabled(void)
 static void
 enter_without_seccomp(void)
 {
-	lose("prctl", EINVAL, 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
-	lose("seccomp", ENOSYS, 0, SCMP_A0(SCMP_CMP_EQ, 0, 0));
+	const struct lost both[] = { { .name = "seccomp", .error = ENOSYS },
+		{ "prctl", EINVAL, 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0) } };
+
+	lose(both, 2);
 	enter_incomplete("seccomp is off: the filter cannot be loaded");
 }
 
