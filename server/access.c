@@ -6,11 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "handlers/request.h"
 #include "handlers/routes.h"
 #include "server/headers.h"
 #include "server/tokens_file.h"
+
+#define SECOND_NS UINT64_C(1000000000)
 
 struct access_table {
 	const char *path;
@@ -143,6 +146,24 @@ access_identify(struct access_table *a, struct access_seen *seen, const struct h
 }
 
 int
+access_check_rate(struct access_seen *seen, const struct request *rq, unsigned per_second, struct err *e)
+{
+	uint64_t wait_ns;
+
+	if (per_second == 0 || rq->caller == &caller_anyone || rq->caller == &caller_nobody ||
+	    (rq->route != NULL && rq->route->access == ACCESS_OPEN))
+		return 0;
+	wait_ns = rate_take(&seen->token->rate, per_second, clock_monotonic_us() * 1000);
+	if (wait_ns == 0)
+		return 0;
+	err_set(e, ERR_TOO_MANY_REQUESTS,
+	    "the token %s may make %u requests a second and has made more (--max-requests-per-second)",
+	    rq->caller->name, per_second);
+	e->retry_after_s = (unsigned)((wait_ns + SECOND_NS - 1) / SECOND_NS);
+	return -1;
+}
+
+int
 access_check(const struct request *rq, int result, struct err *e)
 {
 	const struct route *route = rq->route;
@@ -163,5 +184,5 @@ access_check(const struct request *rq, int result, struct err *e)
 bool
 access_refused(const struct err *e)
 {
-	return e->code == ERR_UNAUTHENTICATED || e->code == ERR_FORBIDDEN;
+	return e->code == ERR_UNAUTHENTICATED || e->code == ERR_FORBIDDEN || e->code == ERR_TOO_MANY_REQUESTS;
 }

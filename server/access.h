@@ -47,10 +47,17 @@ size_t access_count(struct access_table *a);
 const struct caller *access_identify(struct access_table *a, struct access_seen *seen, const struct headers *headers);
 
 /*
+ * Counts a request of the token that access_identify has found, and checks that it does not make more than `per_second`
+ * (0: there is no limit): too_many_requests. Calls that are open to everybody do not count.
+ */
+int
+access_check_rate(struct access_seen *seen, const struct request *rq, unsigned per_second, struct err *e) MUST_CHECK;
+
+/*
  * Checks rq->caller. `result` is that of finding the route, with the error in `e`; it is returned, unless access is
  * refused: unauthenticated or forbidden. Somebody without a token does not learn which routes there are.
  */
 int access_check(const struct request *rq, int result, struct err *e) MUST_CHECK;
 
-/* Whether it was access_check that refused. */
+/* Whether it was one of these checks that refused. */
 bool access_refused(const struct err *e);

@@ -240,6 +240,7 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	memset(s, 0, sizeof(*s));
 	s->max_body_bytes = config->max_body_bytes;
 	s->max_import_bytes = config->max_import_bytes;
+	s->requests_per_second_max = config->requests_per_second_max;
 	s->memory_max = config->memory.total;
 	budget_init(&s->memory, config->memory.requests);
 	routes_name_series();

@@ -37,7 +37,8 @@ struct server {
 	struct tls *tls; /* NULL: plain HTTP */
 	size_t max_body_bytes;
 	uint64_t max_import_bytes;
-	size_t memory_max; /* of the process */
+	unsigned requests_per_second_max; /* of a token; 0: no limit */
+	size_t memory_max;                /* of the process */
 	struct origins origins;
 	char host[LISTENER_HOST_BYTES]; /* the address that it listens on, in digits, and the port */
 	unsigned port;

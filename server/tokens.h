@@ -16,17 +16,19 @@
 
 #include "base/sha256.h"
 #include "handlers/caller.h"
+#include "server/rate.h"
 
 #define TOKENS_FILE_MAX ((size_t)1 << 20)
 #define TOKENS_LINE_MAX ((size_t)4096)
 
-/* A token: shared by the tables that have it and by those who have seen it. Immutable, but for `references`. */
+/* A token: shared by the tables that have it and by those who have seen it. Immutable, but for two numbers. */
 struct token {
 	struct caller caller;
 	unsigned char digest[SHA256_BYTES]; /* of its text */
 	unsigned line;                      /* where the file has it, from 1 */
 	atomic_uint references;
-	char memory[]; /* the caller's prefixes */
+	struct rate rate; /* of its requests */
+	char memory[];    /* the caller's prefixes */
 };
 
 struct tokens {
