@@ -158,6 +158,7 @@ plan_memory(struct config *c, struct err *e)
 		.body_max = c->max_body_bytes,
 		.body_fixed = c->texts[CONFIG_max_body].source != CONFIG_FROM_DEFAULT,
 		.threads = c->thread_count,
+		.tls = *c->tls_cert != '\0',
 	};
 
 	if (memory_plan_make(&wishes, &c->memory, e) < 0)

@@ -70,10 +70,9 @@ crowd_check_descriptors(unsigned thread_count, struct err *e)
 }
 
 unsigned
-crowd_limit(unsigned thread_count, size_t memory)
+crowd_limit(unsigned thread_count, size_t fit)
 {
 	const rlim_t spare = spare_descriptors(thread_count), descriptors = raise_descriptors();
-	const size_t fit = memory / CONNECTION_BYTES;
 	unsigned max = CONNECTIONS_MAX;
 	char reason[320];
 

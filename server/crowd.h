@@ -24,10 +24,10 @@ struct crowd {
 int crowd_check_descriptors(unsigned thread_count, struct err *e) MUST_CHECK;
 
 /*
- * The most connections that the limit of open files (less the files that normd needs itself) and `memory` bytes allow,
- * up to CONNECTIONS_MAX. Warns when that is few. After crowd_check_descriptors.
+ * The most connections that the limit of open files (less the files that normd needs itself) allows, up to `fit`, which
+ * is what fits in the memory, and up to CONNECTIONS_MAX. Warns when that is few. After crowd_check_descriptors.
  */
-unsigned crowd_limit(unsigned thread_count, size_t memory);
+unsigned crowd_limit(unsigned thread_count, size_t fit);
 
 /* How many of them may wait for other clients in synchronized steps. */
 unsigned crowd_waiting_max(unsigned max);

@@ -26,8 +26,6 @@
 #define SOURCES_OF_CACHE(bytes) ((bytes) / 4 * 3)
 
 #define CONNECTIONS_PART 8
-#define CONNECTIONS_BYTES_MAX (640 * MIB)
-_Static_assert(CONNECTIONS_BYTES_MAX >= CONNECTIONS_MAX * CONNECTION_BYTES, "enough for the most connections");
 
 /* A body needs more than its tensor: the answer's first block, and records. */
 #define BODY_SPARE_BYTES (2 * MIB)
@@ -43,33 +41,34 @@ less(size_t a, size_t b)
 
 /* The parts of a total; if it is too small, nothing is left for the requests. */
 static void
-share_out(size_t total, unsigned threads, struct memory_plan *out)
+share_out(size_t total, const struct memory_wishes *w, struct memory_plan *out)
 {
-	const size_t thread_count = 2 * (size_t)threads;
+	const size_t thread_count = 2 * (size_t)w->threads;
 	size_t rest;
 
 	out->total = total;
-	out->threads = 2 * threads;
+	out->threads = 2 * w->threads;
+	out->connection = CONNECTION_BYTES + (w->tls ? CONNECTION_TLS_BYTES : 0);
 	out->kept = less(total / KEPT_PART / thread_count / 2, KEPT_BYTES_MAX);
 	out->kept = out->kept > KEPT_BYTES_MIN ? out->kept : KEPT_BYTES_MIN;
 	out->kept_together = 2 * out->kept;
 	out->cache = less(total / CACHE_PART, CACHE_BYTES_MAX);
 	out->sources = SOURCES_OF_CACHE(out->cache);
-	out->connections = less(total / CONNECTIONS_PART, CONNECTIONS_BYTES_MAX);
+	out->connections = less(total / CONNECTIONS_PART, CONNECTIONS_MAX * out->connection);
 	rest = FIXED_BYTES + thread_count * (THREAD_BYTES + out->kept_together) + out->cache + out->connections;
 	out->requests = total > rest ? total - rest : 0;
 }
 
 /* The least total, in whole MiB, of which the requests' part holds a body. */
 static size_t
-least_total(size_t body_max, unsigned threads)
+least_total(size_t body_max, const struct memory_wishes *w)
 {
 	struct memory_plan plan;
 	size_t low = 0, high = (size_t)1 << 30, mid; /* in MiB; what is shared out grows with the total */
 
 	while (high - low > 1) {
 		mid = low + (high - low) / 2;
-		share_out(mid * MIB, threads, &plan);
+		share_out(mid * MIB, w, &plan);
 		if (plan.requests >= body_max + BODY_SPARE_BYTES)
 			high = mid;
 		else
@@ -100,20 +99,20 @@ refuse_machine(const struct memory_wishes *w, size_t least, struct err *e)
 static int
 plan_by_itself(const struct memory_wishes *w, struct memory_plan *out, struct err *e)
 {
-	const size_t half = w->available / 2, most = w->available / 4 * 3, least = least_total(w->body_max, w->threads);
+	const size_t half = w->available / 2, most = w->available / 4 * 3, least = least_total(w->body_max, w);
 
-	share_out(least <= half || least > most ? half : least, w->threads, out);
+	share_out(least <= half || least > most ? half : least, w, out);
 	if (least <= most)
 		return 0;
 	if (w->body_fixed)
 		return refuse_machine(w, least, e);
 	if (out->requests < BODY_BYTES_MIN + BODY_SPARE_BYTES)
-		share_out(most, w->threads, out);
+		share_out(most, w, out);
 	if (out->requests < BODY_BYTES_MIN + BODY_SPARE_BYTES)
 		return refuse_machine(
 		    &(struct memory_wishes){
 			.available = w->available, .threads = w->threads, .body_max = BODY_BYTES_MIN },
-		    least_total(BODY_BYTES_MIN, w->threads) / 3 * 4, e);
+		    least_total(BODY_BYTES_MIN, w) / 3 * 4, e);
 	out->body_max = (out->requests - BODY_SPARE_BYTES) / MIB * MIB;
 	out->body_lowered = true;
 	return 0;
@@ -125,8 +124,8 @@ memory_plan_make(const struct memory_wishes *w, struct memory_plan *out, struct 
 	*out = (struct memory_plan){ .body_max = w->body_max, .available = w->available };
 	if (w->total == 0)
 		return plan_by_itself(w, out, e);
-	share_out(w->total, w->threads, out);
+	share_out(w->total, w, out);
 	if (out->requests >= w->body_max + BODY_SPARE_BYTES)
 		return 0;
-	return refuse_total(w, least_total(w->body_max, w->threads), e);
+	return refuse_total(w, least_total(w->body_max, w), e);
 }

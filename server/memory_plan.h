@@ -14,13 +14,15 @@ struct memory_wishes {
 	size_t body_max;  /* --max-body */
 	bool body_fixed;  /* --max-body was given, so it must not be lowered */
 	unsigned threads; /* event loops; there are as many computing threads */
+	bool tls;         /* connections need more memory */
 };
 
 struct memory_plan {
 	size_t total;         /* the limit of the whole process */
 	size_t cache;         /* of that, committed state kept for reading */
 	size_t sources;       /* of the cache, the most that the totals of sources may take */
-	size_t connections;   /* the fixed cost of connections */
+	size_t connections;   /* the fixed cost of connections, */
+	size_t connection;    /* and of one of them */
 	size_t requests;      /* bodies, answers and work memory of all requests together */
 	unsigned threads;     /* event loops and computing threads */
 	size_t kept;          /* the largest block that the allocator keeps for each of them, */

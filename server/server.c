@@ -178,7 +178,7 @@ start_all(struct server *s, const struct config *config, struct err *e)
 	s->origins.refuse_none = s->access != NULL;
 	s->origins.loopback_only = s->access == NULL && listener_is_loopback(s->listener);
 	s->origins.https = *config->tls_cert != '\0';
-	s->connections_max = crowd_limit(config->thread_count, config->memory.connections);
+	s->connections_max = crowd_limit(config->thread_count, config->memory.connections / config->memory.connection);
 	if (start_parts(s, config, e) < 0)
 		return -1;
 	s->daemon = start_daemon(s, config->thread_count);

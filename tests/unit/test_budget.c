@@ -247,8 +247,27 @@ END_TEST
 static struct memory_wishes
 wish(size_t total, size_t available, size_t body_max, unsigned threads)
 {
-	return (struct memory_wishes){ total, available, body_max, true, threads };
+	return (struct memory_wishes){ total, available, body_max, true, threads, false };
 }
+
+START_TEST(connections_under_tls_are_fewer_or_cost_more)
+{
+	struct memory_wishes plain = wish(1024 * MIB, 4096 * MIB, 64 * MIB, 2), tls = plain;
+	struct memory_plan p, t;
+	struct err e = { 0 };
+
+	tls.tls = true;
+	ck_assert_int_eq(memory_plan_make(&plain, &p, &e), 0);
+	ck_assert_int_eq(memory_plan_make(&tls, &t, &e), 0);
+	ck_assert_uint_eq(t.connections, p.connections);
+	ck_assert_uint_ge(t.connection, p.connection + 32 * 1024);
+	plain.total = plain.available = tls.total = tls.available = 64 * 1024 * MIB;
+	ck_assert_int_eq(memory_plan_make(&plain, &p, &e), 0);
+	ck_assert_int_eq(memory_plan_make(&tls, &t, &e), 0);
+	ck_assert_uint_eq(t.connections / t.connection, p.connections / p.connection);
+	ck_assert_uint_lt(t.requests, p.requests);
+}
+END_TEST
 
 START_TEST(the_parts_make_the_whole)
 {
@@ -431,6 +450,7 @@ unit_suite(void)
 	tcase_add_test(t, json_is_counted_as_it_arrives);
 	tcase_add_test(t, a_mask_takes_a_byte_a_value);
 	tcase_add_test(t, the_parts_make_the_whole);
+	tcase_add_test(t, connections_under_tls_are_fewer_or_cost_more);
 	tcase_add_test(t, what_is_too_small_is_refused_and_the_least_that_is_named_will_do);
 	tcase_add_test(t, a_small_container_has_smaller_bodies);
 	tcase_add_test(t, control_groups);
