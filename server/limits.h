@@ -24,8 +24,8 @@
 #define CONNECTION_BYTES (CONNECTION_MEMORY_BYTES + CONNECTION_RECORDS_BYTES)
 
 /*
- * What it costs more under TLS. Measured with GnuTLS 3.7: 11 kB when it is idle, and 34 kB in a record of which the last
- * byte is missing. A record that the client does not take adds 16 kB; then no request has used its credit yet, or all.
+ * What it costs more under TLS. Measured with GnuTLS 3.7: 11 kB when it is idle, 34 kB in a record whose last byte is
+ * missing, and 16 kB more if the client does not take a record. It seldom uses all that CONNECTION_BYTES has as well.
  */
 #define CONNECTION_TLS_BYTES ((size_t)32 << 10)
 
