@@ -22,7 +22,7 @@ check_listen(const struct config *c, struct err *e)
 {
 	int loopback = listener_names_loopback(c->listen.host, e);
 
-	return loopback < 0 ? -1 : server_check_exposure(c, loopback, e);
+	return loopback < 0 ? -1 : server_check_exposure(c, c->listen.host, loopback, e);
 }
 
 static int

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -107,6 +108,33 @@ listener_bound(int listener, char host[LISTENER_HOST_BYTES])
 	    getnameinfo(&address.any, sizeof(address), host, LISTENER_HOST_BYTES, NULL, 0, NI_NUMERICHOST) != 0)
 		return 0;
 	return ntohs(address.four.sin_port);
+}
+
+/* Without what does not belong to the address, such as a scope. */
+static bool
+same_address(const union address *a, const struct sockaddr *b)
+{
+	if (a->any.sa_family != b->sa_family)
+		return false;
+	if (b->sa_family == AF_INET)
+		return a->four.sin_addr.s_addr == ((const struct sockaddr_in *)(const void *)b)->sin_addr.s_addr;
+	return memcmp(&a->six.sin6_addr, &((const struct sockaddr_in6 *)(const void *)b)->sin6_addr,
+		   sizeof(a->six.sin6_addr)) == 0;
+}
+
+bool
+listener_is_at(int listener, const char *host, const char *port)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL;
+	union address address = { .six = { 0 } };
+	bool same = false;
+
+	if (!read_address(listener, &address) || getaddrinfo(host, port, &hints, &found) != 0)
+		return false;
+	for (const struct addrinfo *a = found; a != NULL && !same; a = a->ai_next)
+		same = same_address(&address, a->ai_addr);
+	freeaddrinfo(found);
+	return same && (strcmp(port, "0") == 0 || strtoul(port, NULL, 10) == ntohs(address.four.sin_port));
 }
 
 int

@@ -24,6 +24,9 @@ void listener_freeze(int listener);
 #define LISTENER_HOST_BYTES 64
 unsigned listener_bound(int listener, char host[LISTENER_HOST_BYTES]);
 
+/* Whether it is bound to one of the addresses of `host`, at `port` ("0": any). */
+bool listener_is_at(int listener, const char *host, const char *port);
+
 /* Whether a connection waits to be accepted. */
 bool listener_has_waiting(int listener);
 

@@ -13,12 +13,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/pulse.h"
 #include "handlers/claims.h"
 #include "handlers/definition_stored.h"
 #include "handlers/routes.h"
 #include "handlers/usage.h"
 #include "sync/sync.h"
 #include "server/access.h"
+#include "server/activation.h"
 #include "server/answer.h"
 #include "server/workers.h"
 #include "server/crowd.h"
@@ -201,24 +203,41 @@ start_access(struct server *s, const struct config *config, struct err *e)
 	return 0;
 }
 
+/* Sets the listener: systemd's, or one of its own; -1 if there is none. */
+static int
+find_listener(struct server *s, const struct config *config, struct err *e)
+{
+	const bool named = config->texts[CONFIG_listen].source != CONFIG_FROM_DEFAULT;
+
+	if (activation_take(named ? &config->listen : NULL, &s->listener, e) < 0)
+		return -1;
+	s->activated = s->listener >= 0;
+	if (!s->activated)
+		s->listener = listener_open(config->listen.host, config->listen.port, e);
+	if (s->listener < 0)
+		return -1;
+	s->port = listener_bound(s->listener, s->host);
+	return 0;
+}
+
 int
-server_check_exposure(const struct config *config, bool loopback, struct err *e)
+server_check_exposure(const struct config *config, const char *host, bool loopback, struct err *e)
 {
 	if (loopback || config->insecure || *config->tokens != '\0')
 		return 0;
 	return err_fail(e, ERR_BAD_PARAMETER,
 	    "%s is not a loopback address, and without tokens everybody who can connect may read, change and delete "
 	    "all: set --tokens FILE (see normd token), or --insecure if that is meant",
-	    config->listen.host);
+	    host);
 }
 
 static int
 check_exposure(const struct server *s, const struct config *config, struct err *e)
 {
-	const struct log_field address = { .name = "address", .text = config->listen.host };
+	const struct log_field address = { .name = "address", .text = s->host };
 	const bool loopback = listener_is_loopback(s->listener);
 
-	if (server_check_exposure(config, loopback, e) < 0)
+	if (server_check_exposure(config, s->host, loopback, e) < 0)
 		return -1;
 	if (loopback)
 		return 0;
@@ -247,11 +266,8 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	if (crowd_check_descriptors(config->thread_count, e) < 0 || start_access(s, config, e) < 0)
 		return -1;
 	/* Before all else: a port that is taken is found out before a store's file is made. */
-	s->listener = listener_open(config->listen.host, config->listen.port, e);
-	if (s->listener >= 0 && check_exposure(s, config, e) == 0) {
-		s->port = listener_bound(s->listener, s->host);
+	if (find_listener(s, config, e) == 0 && check_exposure(s, config, e) == 0)
 		return 0;
-	}
 	if (s->listener >= 0)
 		close(s->listener);
 	access_free(s->access);
@@ -266,6 +282,22 @@ server_abandon(struct server *s)
 	s->access = NULL;
 }
 
+/*
+ * Takes no more connections, and refuses new ones, unless the listener is systemd's. The descriptor is closed later,
+ * when no loop can be accepting: a loop may be at it now, and its connection is known when all have gone on.
+ */
+static void
+close_listener(struct server *s)
+{
+	(void)MHD_quiesce_daemon(s->daemon);
+	pulse_mark();
+	if (s->activated)
+		s->had_connections = true;
+	else
+		(void)shutdown(s->listener, SHUT_RDWR);
+	s->refusing = true;
+}
+
 int
 server_start(struct server *s, const struct config *config, struct err *e)
 {
@@ -273,10 +305,11 @@ server_start(struct server *s, const struct config *config, struct err *e)
 		metrics_of_server(s);
 		return 0;
 	}
-	if (s->daemon != NULL)
-		stop_loops(s); /* closes the listener too */
-	else
-		server_abandon(s);
+	if (s->daemon != NULL) {
+		close_listener(s);
+		stop_loops(s);
+	}
+	server_abandon(s);
 	if (s->sync != NULL)
 		sync_stop(s->sync);
 	free_parts(s);
@@ -299,10 +332,13 @@ server_leave(struct server *s)
 void
 server_drain(struct server *s)
 {
-	atomic_store(&s->phase, SERVER_DRAINS);
+	atomic_store(&s->phase, s->activated ? SERVER_LEAVES : SERVER_DRAINS);
 	s->drain_us = clock_monotonic_us();
 	sync_stop(s->sync); /* no step can fill any more */
-	listener_freeze(s->listener);
+	if (s->activated)
+		close_listener(s); /* to this process: a filter or a shutdown would be the next one's too */
+	else
+		listener_freeze(s->listener);
 }
 
 /*
@@ -315,15 +351,6 @@ backlog_waits(const struct server *s, uint64_t now_us)
 	uint64_t past_us = now_us - s->drain_us;
 
 	return past_us < HANDSHAKE_US || (past_us < BACKLOG_US && listener_has_waiting(s->listener));
-}
-
-/* Refuses new connections. The descriptor is closed later, when no loop can be accepting. */
-static void
-close_listener(struct server *s)
-{
-	(void)MHD_quiesce_daemon(s->daemon);
-	(void)shutdown(s->listener, SHUT_RDWR);
-	s->refusing = true;
 }
 
 /*
@@ -339,7 +366,7 @@ server_is_drained(struct server *s)
 		return false;
 	if (!s->refusing)
 		close_listener(s);
-	if (atomic_load(&s->active) > 0 || connections_unread(s->connections, &s->had_connections)) {
+	if (!pulse_passed() || atomic_load(&s->active) > 0 || connections_unread(s->connections, &s->had_connections)) {
 		s->quiet_since_us = 0;
 		return false;
 	}

@@ -27,6 +27,7 @@ enum server_phase {
 
 struct server {
 	/* Immutable while it serves. */
+	bool activated; /* the listener is systemd's, which goes on listening when the server stops */
 	struct store *store;
 	struct access_table *access; /* who may call; NULL: everybody */
 	struct claims *claims;
@@ -62,10 +63,10 @@ struct server {
 };
 
 /*
- * Without tokens whoever can connect may do everything, so beyond this machine (not `loopback`) that has to be asked
- * for.
+ * Without tokens whoever can connect may do everything, so beyond this machine (not `loopback`) that must be asked
+ * for. `host` is the address, for the message.
  */
-int server_check_exposure(const struct config *config, bool loopback, struct err *e) MUST_CHECK;
+int server_check_exposure(const struct config *config, const char *host, bool loopback, struct err *e) MUST_CHECK;
 
 /* Reads the tokens and opens the listener, and no thread. -1 with `e`; then nothing is left open. */
 int server_listen(struct server *s, const struct config *config, struct err *e) MUST_CHECK;
@@ -87,7 +88,8 @@ void server_remind(struct server *s);
 
 /*
  * Begins to stop: requests whose head comes from now on are answered shutting_down. Connections in the backlog are
- * still accepted; new ones are not.
+ * still accepted; new ones are not. With systemd's listener none is accepted, because the next daemon takes them; those
+ * that were are served to their end, so that a restart refuses no request.
  */
 void server_drain(struct server *s);
 

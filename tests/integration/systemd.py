@@ -3,6 +3,7 @@
 
 import os
 import socket
+import subprocess
 import tempfile
 import time
 
@@ -68,3 +69,44 @@ class Managed(Daemon):
             super().close()
         finally:
             self.manager.close()
+
+
+def listening(host="127.0.0.1", family=socket.AF_INET, kind=socket.SOCK_STREAM):
+    """A socket as a .socket unit makes it, which blocks; of TCP it listens."""
+    s = socket.socket(family, kind)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((host, 0))
+    if kind == socket.SOCK_STREAM:
+        s.listen(4096)
+    return s
+
+
+class Activated(Managed):
+    """A daemon that is passed sockets, which stay open here when it stops."""
+
+    def __init__(self, *args, sockets=(), listen=None, variables=None, **options):
+        self.sockets = sockets
+        self.listen = listen
+        self.variables = {"LISTEN_PID": "$$", "LISTEN_FDS": str(len(sockets)),
+                          "LISTEN_FDNAMES": ":".join(["normd.socket"] * len(sockets)), **(variables or {})}
+        super().__init__(*args, **options)
+
+    def command(self):
+        """Through a shell that becomes the daemon: only the process itself knows LISTEN_PID."""
+        name, _, _, *rest = super().command()
+        listen = [] if self.listen is None else ["--listen", self.listen]
+        passed = "".join(f" {3 + i}<&{s.fileno()}" for i, s in enumerate(self.sockets))
+        variables = " ".join(f"{name}={value}" for name, value in self.variables.items())
+        return ["bash", "-c", f'{variables} exec "$@"{passed}', "bash", name, *listen, *rest]
+
+    def spawn(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stderr=log, env={**os.environ, **(self.env or {})},
+                                            pass_fds=[s.fileno() for s in self.sockets])
+
+    def start(self):
+        """Its port is known before. The port file stays, for clients that look there while it is started again."""
+        self.spawn()
+        self.manager.until("READY", "1")
+        with open(self.port_file) as f:
+            self.port = int(f.read())
