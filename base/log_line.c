@@ -13,6 +13,11 @@
 /* Numbers below this are formatted by integer arithmetic, with up to three decimals. */
 #define SIMPLE_NUMBER_MAX 1e15
 
+#define TOKEN_BEGIN "normd_"
+#define TOKEN_BEGIN_LEN (sizeof(TOKEN_BEGIN) - 1)
+#define TOKEN_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+#define TOKEN_LETTERS_MIN ((size_t)24)
+
 const char *const log_level_names[] = { "debug", "info", "warn", "error", NULL };
 
 static void
@@ -138,6 +143,26 @@ begin_text(struct log_line *line, const char *stamp, enum log_level level, const
 	put_bare(line, message, true);
 }
 
+/*
+ * Masks "normd_" with many letters of base64url's alphabet behind it. Fewer than TOKEN_LETTERS_MIN are a name, or so
+ * little of a token that was cut that nobody can guess the rest.
+ */
+static void
+mask_tokens(struct log_line *line)
+{
+	char *const end = line->bytes + line->len;
+
+	for (char *p = line->bytes; (p = memmem(p, (size_t)(end - p), TOKEN_BEGIN, TOKEN_BEGIN_LEN)) != NULL;) {
+		size_t letters = 0;
+
+		p += TOKEN_BEGIN_LEN;
+		while (p + letters < end && strchr(TOKEN_LETTERS, p[letters]) != NULL)
+			letters++;
+		if (letters >= TOKEN_LETTERS_MIN)
+			memset(p, '*', letters);
+	}
+}
+
 void
 log_line_make(struct log_line *line, enum log_format format, enum log_level level, const char *message,
     const struct log_field *fields, size_t count)
@@ -153,4 +178,5 @@ log_line_make(struct log_line *line, enum log_format format, enum log_level leve
 		(format == LOG_JSON ? put_json_field : put_text_field)(line, &fields[i]);
 	}
 	put_text(line, format == LOG_JSON ? "}\n" : "\n");
+	mask_tokens(line);
 }

@@ -292,7 +292,8 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 	if (guard_head(&head, &head.headers, &x->request.err) < 0)
 		x->sending.close = x->sending.at_once = true;
 	request_id_make(x->request_id, head.headers.value[HEADER_REQUEST_ID]);
-	x->traceparent = head.headers.value[HEADER_TRACEPARENT];
+	traceparent_copy(
+	    head.headers.value[HEADER_TRACEPARENT], head.headers.count[HEADER_TRACEPARENT], x->traceparent);
 	if (head_check_bounds(&head, &x->request.err) < 0)
 		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)

@@ -47,6 +47,7 @@ log_exchange(struct exchange *x, enum MHD_RequestTerminationCode how)
 	    .route = x->request.route,
 	    .status = x->sending.status,
 	    .error = x->sending.error,
+	    .reply = failed || x->refused || x->sending.status == 0 ? NULL : &x->request.reply,
 	    .shed = x->sending.shed,
 	    .detail = failed ? x->request.err.detail : NULL,
 	    .started_us = x->started_us,
@@ -112,10 +113,8 @@ exchange_notify(void *arg, struct MHD_Connection *connection, void **context, en
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED && c != NULL)
 		tls_session_end(&c->stream);
-	if (x != NULL) {
-		x->traceparent = NULL; /* it lay in the connection's memory */
+	if (x != NULL)
 		finish(x, MHD_REQUEST_TERMINATED_WITH_ERROR);
-	}
 	connections_notify(server->connections, connection, context, what);
 	c = *context;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED && c != NULL && server->tls != NULL) {
@@ -150,7 +149,6 @@ refuse_known(struct exchange *x, const struct err *e)
 	if (x->request_id[0] == '\0')
 		request_id_make(x->request_id, NULL);
 	exchange_note_refusal(x, e);
-	x->traceparent = NULL; /* libmicrohttpd may now clear the memory that it lies in */
 	return answer_make_error(&(struct problem){ e, x->request_id, x->target }, &x->sending.answer.sent);
 }
 

@@ -10,6 +10,7 @@
 #include "server/phases.h"
 #include "server/request_id.h"
 #include "server/sending.h"
+#include "server/traceparent.h"
 
 struct connection;
 
@@ -21,7 +22,7 @@ struct exchange {
 	struct phases phases;
 	char method[16];
 	char request_id[REQUEST_ID_BYTES];
-	const char *traceparent; /* the connection's, while the exchange lives; or NULL */
+	char traceparent[TRACEPARENT_BYTES];
 	bool has_headers;        /* the handler was called with the head */
 	bool has_room;           /* there is room for the answer's head: the steps may begin */
 	bool refused;            /* by libmicrohttpd or by normd in its place, without a step of the request */

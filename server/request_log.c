@@ -3,10 +3,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "handlers/request.h"
 #include "server/peer.h"
 #include "server/phases.h"
 
-#define FIELDS_MAX 13
+#define FIELDS_MAX (14 + METRIC_PHASE_COUNT)
 
 struct line {
 	struct log_field fields[FIELDS_MAX];
@@ -27,11 +28,37 @@ add_number(struct line *l, const char *name, double number)
 	l->fields[l->count++] = (struct log_field){ .name = name, .number = number };
 }
 
+/* They add up to the duration. */
+static void
+add_phases(struct line *l, const struct phases *p)
+{
+#define PHASE_FIELD(name, text) text "_ms",
+	static const char *const names[] = { METRICS_PHASES(PHASE_FIELD) };
+#undef PHASE_FIELD
+
+	for (size_t i = 0; i < METRIC_PHASE_COUNT; i++)
+		add_number(l, names[i], (double)p->us[i] / 1000);
+}
+
+/* The state that the answer shows, as its headers Normd-Version and Normd-Revision do. `version` is room for it. */
+static void
+add_state(struct line *l, const struct reply *reply, char version[BUF_UINT_BYTES + 1])
+{
+	if (reply->has_version && reply->version == 0)
+		add_text(l, "version", "live");
+	if (reply->has_version && reply->version != 0) {
+		version[buf_format_uint(version, reply->version)] = '\0';
+		add_text(l, "version", version);
+	}
+	if (reply->has_revision)
+		add_number(l, "revision", (double)reply->revision);
+}
+
 void
 request_log(const struct request_line *r)
 {
 	struct line l = { .count = 0 };
-	char client[PEER_BYTES];
+	char client[PEER_BYTES], version[BUF_UINT_BYTES + 1];
 	const uint64_t now_us = clock_monotonic_us(), duration_us = now_us - r->started_us;
 
 	if (r->phases != NULL)
@@ -50,8 +77,12 @@ request_log(const struct request_line *r)
 		add_text(&l, "code", err_row(r->error)->code);
 	add_text(&l, "detail", r->detail);
 	add_number(&l, "duration_ms", (double)duration_us / 1000);
+	if (r->phases != NULL)
+		add_phases(&l, r->phases);
 	add_number(&l, "bytes_in", (double)r->bytes_in);
 	add_number(&l, "bytes_out", (double)r->bytes_out);
+	if (r->reply != NULL)
+		add_state(&l, r->reply, version);
 	add_text(&l, "client", client);
 	add_text(&l, "token", r->token);
 	add_text(&l, "request_id", r->request_id);

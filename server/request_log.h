@@ -8,6 +8,7 @@
 
 struct MHD_Connection;
 struct phases;
+struct reply;
 struct route;
 
 struct request_line {
@@ -19,6 +20,7 @@ struct request_line {
 	enum err_code error;         /* that was answered; ERR_NONE: none */
 	unsigned shed;               /* that error's */
 	const char *detail;          /* the error's; NULL: none */
+	const struct reply *reply;   /* that was sent; NULL: none */
 	uint64_t started_us;         /* by clock_monotonic_us */
 	struct phases *phases;       /* which end now; NULL: the request was refused without any */
 	uint64_t bytes_in, bytes_out;

@@ -10,6 +10,8 @@ import unittest
 
 from normd import PATIENCE, Client, Daemon, wait_for
 
+LAYER, BATCH = "/v1/models/m/layers/l", [[1, 2], [3, 5]]
+
 
 class Log(unittest.TestCase):
     def test_levels(self):
@@ -76,6 +78,74 @@ class Log(unittest.TestCase):
                 client.sendall(request)
                 self.assertTrue(client.recv(65536).startswith(b"HTTP/1."), request)
         return len(requests)
+
+    def lines_of(self, ask):
+        """What a daemon logs of the requests that `ask` sends by one connection."""
+        daemon = Daemon()
+        self.addCleanup(daemon.close)
+        client = daemon.client()
+        ask(client)
+        client.close()
+        daemon.stop()
+        return [line for line in daemon.log_lines() if line["message"] == "request"]
+
+    def test_phases_add_up_to_the_duration(self):
+        def ask(client):
+            client.request("PUT", LAYER, {"kind": "batch_norm"})
+            client.request("POST", LAYER + "/train", BATCH)
+            client.request("POST", LAYER + "/infer", BATCH)
+            client.request("GET", "/metrics")  # on a computing thread
+            client.request("GET", "/no/such/route")
+
+        lines = self.lines_of(ask)
+        phases = ("receive_ms", "wait_ms", "compute_ms", "commit_ms", "send_ms")
+        for line in lines:
+            self.assertAlmostEqual(sum(line[phase] for phase in phases), line["duration_ms"], places=6)
+        self.assertEqual([line["commit_ms"] > 0 for line in lines], [True, True, False, False, False])
+
+    def test_the_state_that_was_used_or_made(self):
+        def ask(client):
+            client.request("PUT", LAYER, {"kind": "batch_norm"})
+            client.request("POST", LAYER + "/train", BATCH)
+            client.request("POST", LAYER + "/train", BATCH)
+            client.request("POST", "/v1/models/m/versions", {})
+            client.request("POST", LAYER + "/infer", BATCH)
+            client.request("POST", LAYER + "/infer?version=1", BATCH)
+            client.request("POST", LAYER + "/infer?version=7", BATCH)
+            client.request("POST", "/v2/models/m/infer", {"inputs": [
+                {"name": "l", "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 5]}]})
+            client.request("GET", "/v1/models")
+
+        self.assertEqual([(line.get("version"), line.get("revision")) for line in self.lines_of(ask)],
+                         [(None, 0), (None, 1), (None, 2), (None, None), ("live", 2), ("1", 2), (None, None),
+                          ("live", 2), (None, None)])
+
+    def test_traceparent_if_it_is_valid(self):
+        good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+        def ask(client):
+            for value in (good, good.upper(), "anything", good + "-more", "01" + good[2:] + "-more"):
+                client.request("GET", "/v2/health/live", headers={"traceparent": value})
+
+        self.assertEqual([line.get("traceparent") for line in self.lines_of(ask)],
+                         [good, None, None, None, "01" + good[2:]])
+
+    def test_neither_tokens_nor_payloads(self):
+        token, secret = "normd_" + "aB3-_" * 8 + "xyz", "123454321"
+
+        def ask(client):
+            client.request("PUT", LAYER, {"kind": "batch_norm"})
+            for path in (LAYER + "/train", LAYER + "/infer", LAYER + "/train?access_token=" + token,
+                         f"/v1/models/{token}", "/v2/models/m/infer", LAYER + "/report"):
+                for body in ([[secret]], f"[[1,2],[3,{secret}x]]", f'{{"data":[[{secret},1],[NaN,2]]}}',
+                             f'{{"data":[[{secret},1]],"mode":"{secret}"}}', [[int(secret)] * 2] * 2):
+                    client.request("POST", path, body, {"Authorization": "Bearer " + token})
+            client.request("GET", LAYER, headers={"Authorization": "Basic " + token, "Cookie": token})
+
+        lines = self.lines_of(ask)
+        self.assertEqual(len(lines), 32)
+        self.assertNotIn(token[6:], json.dumps(lines))
+        self.assertEqual([line for line in lines if secret in json.dumps(line)], [])
 
     def test_a_refusal_in_place_of_the_library_counts_its_bytes(self):
         heads = [b"GET /" + b"a" * 20000, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 20000]

@@ -111,6 +111,26 @@ START_TEST(the_longest_line_fits)
 }
 END_TEST
 
+#define LETTERS "abcdefghijABCDEFGHIJ0123456789-_abcdefghijA"
+#define STARS "*******************************************"
+
+START_TEST(tokens_are_masked)
+{
+	static const char *const cases[][2] = { { "/a?t=normd_" LETTERS "&b", "/a?t=normd_" STARS "&b" },
+		{ "normd_" LETTERS, "normd_" STARS }, { "normd_normd_" LETTERS, "normd_******" STARS },
+		{ "normd_" LETTERS " normd_" LETTERS, "normd_" STARS " normd_" STARS },
+		{ "normd_a_name_of_a_model", "normd_a_name_of_a_model" }, { "normd_", "normd_" } };
+	struct log_field field = { .name = "t" };
+	char wanted[200];
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		field.text = cases[i][0];
+		snprintf(wanted, sizeof(wanted), "\"message\":\"m\",\"t\":\"%s\"}", cases[i][1]);
+		ck_assert_str_eq(strstr(line_of(LOG_JSON, "m", &field, 1), "\"message\""), wanted);
+	}
+}
+END_TEST
+
 /* Standard error as a pipe, while the log runs. */
 static int saved_stderr, reading;
 
@@ -256,6 +276,7 @@ unit_suite(void)
 	tcase_add_test(lines, numbers_have_up_to_three_decimals);
 	tcase_add_test(lines, only_printable_ascii_is_written);
 	tcase_add_test(lines, the_longest_line_fits);
+	tcase_add_test(lines, tokens_are_masked);
 	suite_add_tcase(suite, lines);
 	tcase_add_test(thread, lines_that_do_not_fit_are_counted);
 	tcase_add_test(thread, a_pipe_that_does_not_block_tears_no_line);
