@@ -129,6 +129,8 @@
 	X(TLS_EXPIRY, GAUGE, "normd_tls_certificate_expiry_timestamp_seconds", NONE, \
 	    "When the certificate in use expires, or one that it needs; absent without TLS.") \
 	X(TLS_HANDSHAKES, COUNTER, "normd_tls_handshakes_total", RESULT, "Handshakes of TLS that have ended.") \
+	X(TOKENS, GAUGE, "normd_tokens", NONE, "Tokens in use; absent without --tokens.") \
+	X(RELOADS, COUNTER, "normd_reloads_total", RESULT, "Files that were read again after a SIGHUP.") \
 	X(LOG_DROPPED, COUNTER, "normd_log_lines_dropped_total", NONE, \
 	    "Lines of the log that were lost, because standard error did not take them.") \
 	X(CPU_SECONDS, TOTAL, "process_cpu_seconds_total", NONE, "Total user and system CPU time spent in seconds.") \

@@ -32,7 +32,7 @@ const struct route routes[] = {
 	ROUTE("GET", "/openapi.json", OPEN, .no_state = true, .start = openapi_get),
 	ROUTE("GET", "/v2/health/live", OPEN, .any_query = true, .probe = true, .start = health_get_live),
 	ROUTE("GET", "/v2/health/ready", OPEN, .any_query = true, .probe = true, .start = health_get_ready),
-	ROUTE("GET", "/metrics", INFER, .any_query = true, .probe = true,
+	ROUTE("GET", "/metrics", INFER, .may_be_open = true, .any_query = true, .probe = true,
 	    .text_type = "text/plain; version=0.0.4; charset=utf-8", .start = metrics_get,
 	    .answer_values = metrics_values),
 	ROUTE("GET", "/v2", INFER, .any_query = true, .start = oip_server_get),

@@ -25,6 +25,7 @@ struct route {
 	bool any_query;          /* its query is not read, whatever it is */
 	bool bytes_are_json;     /* its body may be called application/octet-stream too, as some clients do */
 	bool no_state;           /* its answer is the same for everybody until normd is replaced: caches may keep it */
+	bool may_be_open;        /* the operator may let everybody call it (--open-metrics) */
 	bool probe;              /* it is answered even if there are too many connections */
 	bool needs_layer;        /* the layer's state is loaded before `start` */
 	bool reads_serving;      /* ... which is the one that serves, unless the query has a `version`; else live */

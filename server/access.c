@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/secret.h"
 #include "handlers/request.h"
 #include "handlers/routes.h"
@@ -16,7 +17,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 struct access_table {
-	const char *path;
+	struct access_options options; /* immutable */
 	atomic_uint generation; /* from 1: how often the tokens were read */
 
 	pthread_mutex_t lock;
@@ -24,7 +25,7 @@ struct access_table {
 };
 
 struct access_table *
-access_new(const char *path, struct err *e)
+access_new(const struct access_options *options, struct err *e)
 {
 	struct access_table *a = calloc(1, sizeof(*a));
 
@@ -32,13 +33,14 @@ access_new(const char *path, struct err *e)
 		err_set_memory(e);
 		return NULL;
 	}
-	a->tokens = tokens_file_read(path, e);
+	a->tokens = tokens_file_read(options->path, e);
 	if (a->tokens == NULL) {
 		free(a);
 		return NULL;
 	}
-	a->path = path;
+	a->options = *options;
 	a->generation = 1;
+	metrics_set(METRIC_TOKENS, 0, (double)a->tokens->count);
 	pthread_mutex_init(&a->lock, NULL);
 	return a;
 }
@@ -56,11 +58,12 @@ access_free(struct access_table *a)
 int
 access_reload(struct access_table *a, struct err *e)
 {
-	struct tokens *tokens = tokens_file_read(a->path, e), *old;
+	struct tokens *tokens = tokens_file_read(a->options.path, e), *old;
 
 	if (tokens == NULL)
 		return -1;
 	tokens_keep(tokens, a->tokens);
+	metrics_set(METRIC_TOKENS, 0, (double)tokens->count);
 	pthread_mutex_lock(&a->lock);
 	old = a->tokens;
 	a->tokens = tokens;
@@ -68,17 +71,6 @@ access_reload(struct access_table *a, struct err *e)
 	pthread_mutex_unlock(&a->lock);
 	tokens_free(old);
 	return 0;
-}
-
-size_t
-access_count(struct access_table *a)
-{
-	size_t count;
-
-	pthread_mutex_lock(&a->lock);
-	count = a->tokens->count;
-	pthread_mutex_unlock(&a->lock);
-	return count;
 }
 
 void
@@ -145,6 +137,13 @@ access_identify(struct access_table *a, struct access_seen *seen, const struct h
 	return &token->caller;
 }
 
+static bool
+is_open(const struct access_table *a, const struct route *route)
+{
+	return route != NULL &&
+	    (route->access == ACCESS_OPEN || (route->may_be_open && a->options.open_metrics));
+}
+
 int
 access_check_rate(struct access_seen *seen, const struct request *rq, unsigned per_second, struct err *e)
 {
@@ -164,11 +163,11 @@ access_check_rate(struct access_seen *seen, const struct request *rq, unsigned p
 }
 
 int
-access_check(const struct request *rq, int result, struct err *e)
+access_check(const struct access_table *a, const struct request *rq, int result, struct err *e)
 {
 	const struct route *route = rq->route;
 
-	if (rq->caller == &caller_anyone || (route != NULL && route->access == ACCESS_OPEN))
+	if (a == NULL || is_open(a, route))
 		return result;
 	if (rq->caller == &caller_nobody)
 		return err_fail(e, ERR_UNAUTHENTICATED,

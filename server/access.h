@@ -30,15 +30,17 @@ struct access_seen {
 
 void access_seen_fini(struct access_seen *seen);
 
+struct access_options {
+	const char *path;  /* of the file of tokens; kept */
+	bool open_metrics; /* what may be open to everybody is */
+};
+
 /* Reads the file of tokens. NULL with `e`. */
-struct access_table *access_new(const char *path, struct err *e) MUST_CHECK;
+struct access_table *access_new(const struct access_options *options, struct err *e) MUST_CHECK;
 void access_free(struct access_table *a);
 
 /* Reads the file again, and puts its tokens into use. -1 with `e`: the tokens before stay in use. One thread. */
 int access_reload(struct access_table *a, struct err *e) MUST_CHECK;
-
-/* How many tokens are in use. */
-size_t access_count(struct access_table *a);
 
 /*
  * The caller that the head's Authorization shows, valid until the connection shows another or ends; caller_nobody where
@@ -57,7 +59,8 @@ access_check_rate(struct access_seen *seen, const struct request *rq, unsigned p
  * Checks rq->caller. `result` is that of finding the route, with the error in `e`; it is returned, unless access is
  * refused: unauthenticated or forbidden. Somebody without a token does not learn which routes there are.
  */
-int access_check(const struct request *rq, int result, struct err *e) MUST_CHECK;
+int access_check(
+    const struct access_table *a, const struct request *rq, int result, struct err *e) MUST_CHECK;
 
 /* Whether it was one of these checks that refused. */
 bool access_refused(const struct err *e);

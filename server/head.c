@@ -153,7 +153,7 @@ find_open_route(const struct head *h, const char *path, struct request *rq, stru
 	const int found = find_route(h, path, rq, s, e);
 
 	if (access_check_rate(&h->connection->seen, rq, h->server->requests_per_second_max, e) == 0 &&
-	    access_check(rq, found, e) == 0)
+	    access_check(h->server->access, rq, found, e) == 0)
 		return 0;
 	if (access_refused(e)) {
 		s->close = h->connection->welcome != CONNECTION_WELCOME;

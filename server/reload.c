@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "server/access.h"
 #include "server/server.h"
 #include "server/tls.h"
@@ -55,6 +56,8 @@ reload_row(const struct row *row, struct server *s)
 		    (const struct log_field[]){
 			{ .name = "what", .text = row->name }, { .name = "reason", .text = e.detail } },
 		    2);
+	if (outcome != RELOAD_UNUSED)
+		metrics_add(METRIC_RELOADS, outcome == RELOAD_DONE ? METRIC_RESULT_OK : METRIC_RESULT_FAILED, 1);
 	return outcome;
 }
 

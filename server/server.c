@@ -195,7 +195,7 @@ start_access(struct server *s, const struct config *config, struct err *e)
 {
 	if (*config->tokens == '\0')
 		return 0;
-	s->access = access_new(config->tokens, e);
+	s->access = access_new(&(struct access_options){ config->tokens, config->open_metrics }, e);
 	if (s->access == NULL) {
 		err_prepend(e, "--tokens: ");
 		return -1;
