@@ -18,7 +18,7 @@
 
 struct access_table {
 	struct access_options options; /* immutable */
-	atomic_uint generation; /* from 1: how often the tokens were read */
+	atomic_uint generation;        /* from 1: how often the tokens were read */
 
 	pthread_mutex_t lock;
 	struct tokens *tokens; /* guarded by `lock`, in which it is looked into for a moment */
@@ -140,8 +140,7 @@ access_identify(struct access_table *a, struct access_seen *seen, const struct h
 static bool
 is_open(const struct access_table *a, const struct route *route)
 {
-	return route != NULL &&
-	    (route->access == ACCESS_OPEN || (route->may_be_open && a->options.open_metrics));
+	return route != NULL && (route->access == ACCESS_OPEN || (route->may_be_open && a->options.open_metrics));
 }
 
 int

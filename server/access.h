@@ -59,8 +59,7 @@ access_check_rate(struct access_seen *seen, const struct request *rq, unsigned p
  * Checks rq->caller. `result` is that of finding the route, with the error in `e`; it is returned, unless access is
  * refused: unauthenticated or forbidden. Somebody without a token does not learn which routes there are.
  */
-int access_check(
-    const struct access_table *a, const struct request *rq, int result, struct err *e) MUST_CHECK;
+int access_check(const struct access_table *a, const struct request *rq, int result, struct err *e) MUST_CHECK;
 
 /* Whether it was one of these checks that refused. */
 bool access_refused(const struct err *e);

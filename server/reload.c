@@ -38,9 +38,7 @@ reload_tokens(struct server *s, struct err *e)
 }
 
 static const struct row table[] = {
-	{ "tokens", reload_tokens },
-	{ "certificates", reload_certificate },
-	{ NULL, NULL }, /* the end */
+	{ "tokens", reload_tokens }, { "certificates", reload_certificate }, { NULL, NULL }, /* the end */
 };
 
 static enum outcome

@@ -186,7 +186,9 @@ tokens_file_append(const char *path, const char *line, int (*then)(void *arg, st
 		sync_directory(path);
 	if (result == 0)
 		result = then(arg, e);
-	if (result < 0 && ftruncate(fd, (off_t)len) == 0)
+	if (result < 0 && made && len == 0)
+		(void)unlink(path); /* those that wait for the lock see that it is not in place */
+	else if (result < 0 && ftruncate(fd, (off_t)len) == 0)
 		(void)fsync(fd);
 out:
 	tokens_free(tokens);
