@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The sandbox of a running daemon. What it denies is proved in tests/unit/test_sandbox.c."""
 
+import http.client
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
-from normd import NORMD, Daemon, DaemonTest, wait_for
+import tls
+from normd import BUILD, NORMD, PATIENCE, Daemon, DaemonTest, wait_for
 
+INSTRUMENTED = any(name in BUILD for name in ("asan", "tsan", "coverage"))
 UNDER_VALGRIND = "valgrind" in os.environ.get("NORMD_PREFIX", "")
 LIMITED = [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "limited_kernel.py")]
 
@@ -42,6 +47,11 @@ class Sandbox(DaemonTest):
                 status = dict(line.split(":", 1) for line in f)
             self.assertEqual((status["NoNewPrivs"].strip(), status["Seccomp"].strip()), ("1", "2"), task)
 
+    def test_metrics_are_read_in_it(self):
+        names = {line.split()[0] for line in self.call("GET", "/metrics").body.splitlines() if line[:1] != "#"}
+        self.assertLessEqual({"process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total",
+                              "process_start_time_seconds", "normd_store_file_bytes"}, names)
+
     def test_the_store_works_in_it(self):
         """It is written to, until its log is taken over into the file; it is copied, closed and opened again."""
         wide = {"data": [[i % 7 for i in range(20000)]] * 2}
@@ -56,6 +66,75 @@ class Sandbox(DaemonTest):
                          ["normd.db"])
         self.daemon.start()
         self.assertEqual(self.call("GET", self.path("bn", "statistics")).json["num_batches_tracked"], 15)
+
+
+def make_token(path):
+    return subprocess.run([NORMD, "token", "--role", "infer", "--tokens", path], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def link(target, path):
+    """Makes a symbolic link, in the place of one that is there, at one moment."""
+    os.symlink(target, path + ".new")
+    os.rename(path + ".new", path)
+
+
+@unittest.skipIf(UNDER_VALGRIND, "valgrind knows no Landlock")
+class Secrets(unittest.TestCase):
+    """Files that are replaced while normd runs: tokens as Kubernetes mounts them, a certificate as certbot keeps it."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        for name in ("mount/..1", "mount/..2", "live", "archive", "elsewhere"):
+            os.makedirs(self.path(name))
+        self.tokens = {name: make_token(self.path(name)) for name in ("mount/..1/tokens", "mount/..2/tokens",
+                                                                      "elsewhere/tokens")}
+        self.pairs = [tls.Pair(self.path("archive"), name) for name in ("1", "2")]
+        link("..1", self.path("mount/..data"))
+        link("..data/tokens", self.path("mount/tokens"))
+        self.link_certificate(1)
+        self.daemon = Daemon("--sandbox", "require", "--tokens", self.path("mount/tokens"), "--tls-cert",
+                             self.path("live/cert.pem"), "--tls-key", self.path("live/key.pem"))
+        self.addCleanup(self.daemon.close)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def link_certificate(self, number):
+        link(f"../archive/{number}.crt", self.path("live/cert.pem"))
+        link(f"../archive/{number}.key", self.path("live/key.pem"))
+
+    def ask(self, token, pair):
+        """The status for a token, from a server that must have this certificate."""
+        client = http.client.HTTPSConnection("localhost", self.daemon.port, timeout=30 * PATIENCE,
+                                             context=pair.context())
+        client.request("GET", "/v1/models", headers={"Authorization": f"Bearer {self.tokens[token]}"})
+        status = client.getresponse().status
+        client.close()
+        return status
+
+    def reload(self, said, count):
+        os.kill(self.daemon.process.pid, signal.SIGHUP)
+        wait_for(lambda: sum(line["message"].startswith(said) for line in self.daemon.log_lines()) >= count, said)
+
+    def test_replaced_files_are_read_again(self):
+        self.assertEqual(self.ask("mount/..1/tokens", self.pairs[0]), 200)
+        self.assertEqual(self.ask("mount/..2/tokens", self.pairs[0]), 401)
+        link("..2", self.path("mount/..data"))
+        self.link_certificate(2)
+        self.reload("reloaded", 2)
+        self.assertEqual(self.ask("mount/..1/tokens", self.pairs[1]), 401)
+        self.assertEqual(self.ask("mount/..2/tokens", self.pairs[1]), 200)
+
+    @unittest.skipIf(INSTRUMENTED, "such a build may read all files")
+    def test_a_link_to_somewhere_else_is_not_followed(self):
+        link(self.path("elsewhere/tokens"), self.path("mount/tokens"))
+        self.reload("not reloaded", 1)
+        self.assertIn("Permission denied", self.daemon.log())
+        self.assertEqual(self.ask("mount/..1/tokens", self.pairs[0]), 200)
+        self.assertEqual(self.ask("elsewhere/tokens", self.pairs[0]), 401)
 
 
 class Refusal(unittest.TestCase):
