@@ -112,8 +112,8 @@ void
 origins_add_headers(
     const struct origins *allowed, const struct origins_grant *grant, const char *methods, problem_add *add, void *arg)
 {
-	/* A cache must not give an answer to one origin to another. */
-	if (allowed->count > 0)
+	/* A cache must not give an answer to one origin to another, or one that no page may read to a page. */
+	if (allowed->count > 0 || allowed->any)
 		(void)add(arg, MHD_HTTP_HEADER_VARY, "Origin");
 	if (grant->origin == NULL)
 		return;

@@ -13,7 +13,8 @@ FOREIGN = ("http://attacker.example", "https://attacker.example", "null", "file:
            "http://127.0.0.1", "http://127.0.0.1:1", "http://user@127.0.0.1", "chrome-extension://abcdefgh")
 READABLE = ("ETag", "Normd-Revision", "Normd-Num-Batches-Tracked", "X-Request-Id", "Location", "Retry-After",
             "Inference-Header-Content-Length")
-NEEDED = ("Content-Type", "Content-Encoding", "If-Match", "Idempotency-Key", "Inference-Header-Content-Length")
+NEEDED = ("Authorization", "Content-Type", "Content-Encoding", "If-Match", "Idempotency-Key",
+          "Inference-Header-Content-Length")
 
 
 class Pages(DaemonTest):
@@ -161,6 +162,7 @@ class All(Pages):
         for origin in ("http://anybody.example", "null"):
             answer = self.call("POST", self.path("bn", "train"), BATCH, {"Origin": origin}, status=200)
             self.assertEqual(answer.headers["access-control-allow-origin"], "*")
+        self.assertEqual(self.call("GET", "/openapi.json").headers["vary"], "Origin")
 
     def test_hosts_count_all_the_same(self):
         self.refused("forbidden", 403, "GET", "/",
