@@ -116,12 +116,12 @@ class RemoteTest(DaemonTest):
 
 @needs_torch
 class RemoteBatchNorm(RemoteTest):
-    def pair(self, dtype, **options):
+    def both(self, dtype, **options):
         remote = RemoteBatchNorm2d(3, **options, layer=self.layer())
         return self.with_same_parameters(remote.to(dtype), nn.BatchNorm2d(3, **options).to(dtype))
 
     def check_training_then_eval(self, dtype, tolerance, **options):
-        remote, local = self.pair(dtype, **options)
+        remote, local = self.both(dtype, **options)
         for i in range(3):
             self.compare(remote, local, torch.randn(5, 3, 4, 2, dtype=dtype) * (i + 1) + 2, tolerance)
         if local.track_running_stats:
@@ -158,13 +158,13 @@ class RemoteBatchNorm(RemoteTest):
         self.assertTrue(torch.autograd.gradcheck(remote.eval(), (x,)))
 
     def test_memory_formats(self):
-        remote, local = self.pair(torch.float64)
+        remote, local = self.both(torch.float64)
         self.compare(remote, local, torch.randn(5, 3, 4, 2, dtype=torch.float64).to(memory_format=torch.channels_last),
                      1e-12)
         self.compare(remote, local, torch.randn(4, 3, 2, 5, dtype=torch.float64).permute(3, 1, 0, 2), 1e-12)
 
     def test_a_state_dict_goes_both_ways(self):
-        remote, local = self.pair(torch.float32)
+        remote, local = self.both(torch.float32)
         for _ in range(4):
             local(torch.randn(6, 3, 2, 2) * 3 - 1)
         local.eval()
@@ -248,7 +248,7 @@ class RemoteBatchNorm(RemoteTest):
     def test_shards_are_normalized_as_one_batch(self):
         """Three workers, one of which has no sample."""
         x, gradient = torch.randn(2, 9, 3, 2, 2, dtype=torch.float64) * 2 + 1
-        _, local = self.pair(torch.float64)
+        _, local = self.both(torch.float64)
         whole = x.clone().requires_grad_()
         expected = local(whole)
         expected.backward(gradient)

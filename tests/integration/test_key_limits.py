@@ -127,9 +127,12 @@ class Limits(unittest.TestCase):
                 thread.join()
             self.assertLessEqual(len(keys_of(self.daemon)), 40)
             self.daemon.start()
-            for key, number in acknowledged.values():
-                self.assertEqual(self.train(key), [number])
             tracked = self.daemon.curl("GET", LAYER + "/statistics").json["num_batches_tracked"]
+            last = [(key, number) for key, number in acknowledged.values() if tracked - number < 40]
+            self.assertNotEqual(last, [])
+            for key, number in last:
+                self.assertEqual(self.train(key), [number])
+            self.assertEqual(self.daemon.curl("GET", LAYER + "/statistics").json["num_batches_tracked"], tracked)
             self.assertGreaterEqual(tracked, self.made)
             self.assertLessEqual(tracked, self.made + 4 * 5, "what was cut may have been made")
 
