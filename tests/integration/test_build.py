@@ -208,6 +208,16 @@ class Install(unittest.TestCase):
                 os.remove(os.path.join(self.out, path))
 
 
+class Runner(unittest.TestCase):
+    def test_the_classes_that_begin_first_exist(self):
+        with open(os.path.join(ROOT, "tests/run")) as f:
+            names = re.findall(r'"(\w+)\.(\w+)"', re.search(r"(?ms)^LONG = \((.*?)\)$", f.read())[1])
+        self.assertGreater(len(names), 10)
+        for module, name in names:
+            with open(os.path.join(ROOT, "tests/integration", f"{module}.py")) as f:
+                self.assertIn(f"\nclass {name}(", f.read())
+
+
 class LongLines(unittest.TestCase):
     def test_it_finds_them_in_text_and_nothing_else(self):
         """In a repository of its own: also a comment, a tab's width, a file that is not added yet."""

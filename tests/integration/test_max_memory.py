@@ -11,6 +11,8 @@ from functools import partial
 from normd import BUILD, PATIENCE, Client, Daemon, at_once
 
 MIB = 1 << 20
+ALONE = True  # its clients ask until there is memory, but not for ever
+
 MAX_MEMORY = 256 * MIB
 VALUES = 5_000_000
 FEATURES = 100
