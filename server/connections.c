@@ -349,15 +349,16 @@ void
 connections_notify(
     struct connections *all, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
 {
-	const union MHD_ConnectionInfo *info, *client;
 	struct connection *c = *context;
+	int fd;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-		client = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-		*context = connection_new(all, info->connect_fd, client->client_addr);
+		/* libmicrohttpd 1.0 answers each question in the same memory: keep the first answer. */
+		fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		*context = connection_new(
+		    all, fd, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
 		if (*context == NULL)
-			(void)shutdown(info->connect_fd, SHUT_RDWR); /* rather than a client without a deadline */
+			(void)shutdown(fd, SHUT_RDWR); /* rather than a client without a deadline */
 	} else if (c != NULL) {
 		connection_unlink(c);
 		if (c->late && c->deadline.between_requests)
