@@ -16,6 +16,7 @@ CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR  ?= $(PREFIX)/lib/systemd/system
 
 # Uses all processors, unless the user or a calling make sets the number of jobs. (While GNU Make 4.3 reads this file,
 # its own MAKEFLAGS does not show -j, but the environment does. An explicit -j overrides this line.)
@@ -91,11 +92,17 @@ example-loop: all | $(B)/packages-example-loop ## run a control loop that normal
 # Settings that are there are the operator's: they stay, whatever is installed or removed.
 installed_conf := $(DESTDIR)$(SYSCONFDIR)/normd/normd.conf
 
+# The units name the program and the settings where they are installed.
+install_unit = sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/etc/normd|$(SYSCONFDIR)/normd|' deploy/$(1) | \
+    install -D -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/$(1)
+
 install: all ## install under DESTDIR and PREFIX; settings under SYSCONFDIR
 	install -D -m 755 $(B)/normd $(DESTDIR)$(PREFIX)/bin/normd
 	install -D -m 644 $(B)/normd.8 $(DESTDIR)$(PREFIX)/share/man/man8/normd.8
 	install -D -m 644 $(B)/normd.conf $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf
 	install -D -m 644 deploy/normd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/normd.conf
+	$(call install_unit,normd.service)
+	$(call install_unit,normd.socket)
 	@[ -e $(installed_conf) ] || (set -x; install -D -m 644 $(B)/normd.conf $(installed_conf))
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/normd/LICENSE
 
@@ -103,7 +110,8 @@ uninstall: ## remove what install has installed, but settings that were changed
 	@! cmp -s $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf $(installed_conf) || \
 	    (set -x; rm $(installed_conf); rmdir --ignore-fail-on-non-empty $(dir $(installed_conf)))
 	rm -f $(DESTDIR)$(PREFIX)/bin/normd $(DESTDIR)$(PREFIX)/share/man/man8/normd.8 \
-	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/normd.conf
+	    $(DESTDIR)$(PREFIX)/lib/sysusers.d/normd.conf $(DESTDIR)$(UNITDIR)/normd.service \
+	    $(DESTDIR)$(UNITDIR)/normd.socket
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/normd
 
 deb: | $(B)/packages-build $(B)/packages-deb ## build Debian packages (build/deb)
@@ -187,4 +195,5 @@ $(B)/flags:
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(subst ','\'',$(flags_text))' >$@
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# Not those of packages and of systems that they are tried in, which have folders with such names.
+-include $(shell find $(B) \( -path $(B)/deb -o -path $(B)/packages \) -prune -o -type f -name '*.d' -print 2>/dev/null)

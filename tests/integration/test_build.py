@@ -183,9 +183,10 @@ class Install(unittest.TestCase):
 
     def test_uninstall_removes_what_install_installed(self):
         self.make("install")
-        self.assertEqual(self.installed(), ["etc/normd/normd.conf", "usr/bin/normd", "usr/lib/sysusers.d/normd.conf",
-                                            "usr/share/doc/normd/LICENSE", "usr/share/doc/normd/normd.conf",
-                                            "usr/share/man/man8/normd.8"])
+        self.assertEqual(self.installed(), [
+            "etc/normd/normd.conf", "usr/bin/normd", "usr/lib/systemd/system/normd.service",
+            "usr/lib/systemd/system/normd.socket", "usr/lib/sysusers.d/normd.conf", "usr/share/doc/normd/LICENSE",
+            "usr/share/doc/normd/normd.conf", "usr/share/man/man8/normd.8"])
         self.assertTrue(os.access(f"{self.out}/usr/bin/normd", os.X_OK))
         self.assertTrue(filecmp.cmp(f"{self.out}/usr/share/doc/normd/LICENSE", os.path.join(ROOT, "LICENSE"),
                                     shallow=False))
@@ -198,6 +199,10 @@ class Install(unittest.TestCase):
         for prefix, path in (("/usr", "etc/normd/normd.conf"), ("/usr/local", "usr/local/etc/normd/normd.conf")):
             with self.subTest(prefix):
                 self.make("install", prefix)
+                with open(f"{self.out}{prefix}/lib/systemd/system/normd.service") as f:
+                    unit = f.read()
+                self.assertIn(f"ExecStart={prefix}/bin/normd ", unit)
+                self.assertIn(f" /{path}", unit)
                 with open(os.path.join(self.out, path), "a") as f:
                     f.write("threads = 2\n")
                 self.make("install", prefix)
