@@ -332,7 +332,10 @@ server_leave(struct server *s)
 void
 server_drain(struct server *s)
 {
-	atomic_store(&s->phase, s->activated ? SERVER_LEAVES : SERVER_DRAINS);
+	if (!s->activated)
+		atomic_store(&s->phase, SERVER_DRAINS);
+	else if (atomic_load(&s->phase) == SERVER_SERVES)
+		atomic_store(&s->phase, SERVER_HANDS_OVER);
 	s->drain_us = clock_monotonic_us();
 	sync_stop(s->sync); /* no step can fill any more */
 	if (s->activated)

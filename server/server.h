@@ -21,8 +21,9 @@ struct tls;
 
 enum server_phase {
 	SERVER_SERVES,
-	SERVER_LEAVES, /* serves, but is not ready; answers end their connections */
-	SERVER_DRAINS, /* answers shutting_down to new requests */
+	SERVER_HANDS_OVER, /* serves what it has, while the next daemon is started; answers end their connections */
+	SERVER_LEAVES,     /* serves, but is not ready; answers end their connections */
+	SERVER_DRAINS,     /* answers shutting_down to new requests */
 };
 
 struct server {

@@ -2,6 +2,7 @@
 """Socket activation: the test plays systemd. It holds the listening socket, starts normd again and again, and no client
 notices."""
 
+import http.client
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import tempfile
 import threading
 import unittest
 
+import tls
 from load import Load
 from normd import PATIENCE, Client, parse_answer, wait_for
 from systemd import Activated, listening
@@ -19,8 +21,9 @@ READY = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Looper(threading.Thread):
     """A client in a loop, one connection per request. `bad` is what it got other than a 200."""
 
-    def __init__(self, port):
+    def __init__(self, port, context=None):
         super().__init__()
+        self.context = context
         self.port, self.answered, self.bad, self.ended = port, 0, [], False
         self.start()
 
@@ -28,7 +31,10 @@ class Looper(threading.Thread):
         while not self.ended and not self.bad:
             try:
                 client = Client(self.port)
-                answer = client.request("POST", "/v1/normalize", {"kind": "batch_norm", "data": [[1], [2]]})
+                if self.context is not None:
+                    client.connection = http.client.HTTPSConnection("localhost", self.port, context=self.context,
+                                                                    timeout=60 * PATIENCE)
+                answer = client.request("GET", "/v2/health/ready")
                 client.close()
                 if answer.status == 200:
                     self.answered += 1
@@ -63,6 +69,22 @@ class Activation(unittest.TestCase):
         self.assertEqual(daemon.curl("GET", "/v2/health/ready").status, 200)
         self.assertEqual(daemon.curl("GET", "/v1/models", headers={"Host": "example.org"}).status, 403)
 
+    def restart(self, rounds, looper):
+        for _ in range(rounds):
+            enough = looper.answered + 20
+            wait_for(lambda: looper.answered >= enough or looper.bad, "the client is answered")
+            self.daemon.stop()
+            self.daemon.start()
+        looper.end()
+        self.assertEqual(looper.bad, [])
+
+    def test_nor_under_tls(self):
+        pair = tls.shared()
+        daemon = self.make(*pair.options(), sockets=[self.make_socket()])
+        looper = Looper(daemon.port, pair.context())
+        self.addCleanup(looper.end)
+        self.restart(2, looper)
+
     def test_restarts_refuse_no_connection_and_no_request(self):
         roles = {"plain": 16, "pieces": 8, "brief": 8, "keyed": 8, "infer": 8, "brief-infer": 4}
         s = self.make_socket()
@@ -72,13 +94,7 @@ class Activation(unittest.TestCase):
         self.addCleanup(load.close)
         looper = Looper(daemon.port)
         self.addCleanup(looper.end)
-        for _ in range(5):
-            enough = looper.answered + 20
-            wait_for(lambda: looper.answered >= enough or looper.bad, "the client is answered")
-            daemon.stop()
-            daemon.start()
-        looper.end()
-        self.assertEqual(looper.bad, [])
+        self.restart(5, looper)
         counts = load.finish()
         for role in roles:
             for bad in ("shutting_down", "unexpected", "dropped", "dropped_first", "cut", "refused_connections",
