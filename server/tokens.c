@@ -272,7 +272,7 @@ add_token(struct tokens *t, struct token *token, struct err *e)
 	/* Where the count is a power of two there is no more room. */
 	if ((t->count & (t->count - 1)) == 0) {
 		const size_t room = t->count == 0 ? 1 : 2 * t->count;
-		struct token **list = realloc(t->list, room * sizeof(*list));
+		struct token **list = realloc(t->list, room * sizeof(struct token *));
 
 		if (list == NULL) {
 			token_unref(token);
