@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/limits.h"
 #include "tests/memory/numbers.h"
 #include "tests/memory/operations.h"
 #include "tests/memory/trial.h"
@@ -21,6 +22,7 @@ const struct config service_config = { .listen = { .host = "127.0.0.1", .port = 
 	.tokens = "",
 	.store = url,
 	.thread_count = 1,
+	.connections_per_address_max = 1000,
 	.max_body_bytes = MAX_BODY_BYTES,
 	.max_import_bytes = MAX_BODY_BYTES,
 	.client_timeout_s = 60,
@@ -28,6 +30,7 @@ const struct config service_config = { .listen = { .host = "127.0.0.1", .port = 
 	.memory = { .cache = 64 << 20,
 	    .sources = 32 << 20,
 	    .connections = 64 << 20,
+	    .connection = CONNECTION_BYTES,
 	    .requests = 256 << 20,
 	    .body_max = 1 << 20 } };
 
