@@ -38,17 +38,24 @@ count_of(const char *text, const char *in)
 	return n;
 }
 
+static gnutls_datum_t
+text_of(const struct whole_file *file)
+{
+	return (gnutls_datum_t){ .data = (unsigned char *)file->bytes, .size = (unsigned)file->len };
+}
+
 static int
 read_chain(const char *path, struct chain *out, struct err *e)
 {
 	static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
 	struct whole_file file;
+	gnutls_datum_t text;
 	int rc;
 
 	if (whole_file_read("the certificate", path, CERTIFICATE_FILE_MAX, &file, e) < 0)
 		return -1;
-	rc = gnutls_x509_crt_list_import2(&out->list, &out->count,
-	    &(gnutls_datum_t){ (unsigned char *)file.bytes, (unsigned)file.len }, GNUTLS_X509_FMT_PEM, 0);
+	text = text_of(&file);
+	rc = gnutls_x509_crt_list_import2(&out->list, &out->count, &text, GNUTLS_X509_FMT_PEM, 0);
 	if (rc < 0)
 		*out = (struct chain){ 0 };
 	if (count_of(begin, file.bytes) != count_of(end, file.bytes))
@@ -76,16 +83,17 @@ static int
 read_key(const char *path, gnutls_privkey_t *out, struct err *e)
 {
 	struct whole_file file;
+	gnutls_datum_t text;
 	bool encrypted;
 	int rc;
 
 	if (whole_file_read("the private key", path, CERTIFICATE_FILE_MAX, &file, e) < 0)
 		return -1;
+	text = text_of(&file);
 	encrypted = strstr(file.bytes, "ENCRYPTED") != NULL;
 	rc = gnutls_privkey_init(out);
 	if (rc == 0)
-		rc = gnutls_privkey_import_x509_raw(*out,
-		    &(gnutls_datum_t){ (unsigned char *)file.bytes, (unsigned)file.len }, GNUTLS_X509_FMT_PEM, NULL, 0);
+		rc = gnutls_privkey_import_x509_raw(*out, &text, GNUTLS_X509_FMT_PEM, NULL, 0);
 	whole_file_fini(&file);
 	if (rc == 0)
 		warn_of_readers(path, &file.stat);

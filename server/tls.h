@@ -12,7 +12,7 @@
 #include "server/certificate.h"
 
 /* A warning comes so long before the certificate expires, and again each day. */
-#define TLS_WARN_AHEAD_S (14 * 86400)
+#define TLS_WARN_AHEAD_S ((int64_t)14 * 86400)
 
 struct tls;
 
