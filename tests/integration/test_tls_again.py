@@ -40,12 +40,12 @@ class WireOverTls(only(test_wire.Wire, "test_sizes", "test_pieces", "test_a_larg
 class SlowClientsOverTls(only(test_slow_clients.SlowClients, "test_a_dripping_head_after_a_request_is_cut",
                               "test_idle_connections_are_not_cut",
                               "test_who_never_reads_answers_that_the_socket_holds_is_cut")):
-    pass
+    ALONE = True  # when clients are cut off
 
 
 class HangUpsOverTls(only(test_hangups.HangUps, "test_it_hangs_up", "test_it_resets", "test_it_ends_its_side",
                           "test_it_ends_its_side_after_the_next_request", "test_it_stops_in_the_next_head")):
-    pass
+    ALONE = True  # when clients are cut off
 
 
 class DrainOverTls(only(test_drain.Drain, "test_idle_connections_are_closed",
