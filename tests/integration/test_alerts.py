@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""The alert rules of deploy/prometheus: what promtool says of them; that they agree with the daemon and the handbook."""
+
+import os
+import re
+import subprocess
+import unittest
+
+from normd import ROOT
+from tables import read
+
+FOLDER = "deploy/prometheus/"
+TESTS = ("alerts_test.yml", "alerts_days_test.yml")
+RULES = read(FOLDER + "alerts.yml")
+
+
+class Alerts(unittest.TestCase):
+    def promtool(self, *args):
+        done = subprocess.run(["promtool", *args], cwd=os.path.join(ROOT, FOLDER), capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_rules_are_valid(self):
+        self.promtool("check", "rules", "alerts.yml")
+
+    def test_each_alert_rings_and_is_quiet(self):
+        self.promtool("test", "rules", *TESTS)
+        tested = set(re.findall(r'alertname="(\w+)"', "".join(read(FOLDER + file) for file in TESTS)))
+        self.assertEqual(tested, set(re.findall(r"- alert: (\w+)", RULES)))
+
+    def test_every_metric_is_one_of_the_table(self):
+        table = set(re.findall(r'"((?:normd|process)_\w+)"', read("base/metrics_table.h")))
+        used = {name.removesuffix("_bucket") for name in re.findall(r"\b((?:normd|process)_\w+)", RULES)}
+        self.assertEqual(used - table, set())
+
+    def test_every_runbook_is_a_section(self):
+        sections = {"docs/OPERATIONS.md#" + title.lower().replace(" ", "-")
+                    for title in re.findall(r"^## (.*)$", read("docs/OPERATIONS.md"), re.M)}
+        runbooks = re.findall(r"runbook: (\S+)", RULES)
+        self.assertEqual(len(runbooks), RULES.count("- alert:"))
+        self.assertEqual(set(runbooks) - sections, set())
+        for part in ("summary: >-", "description: >-", "severity: "):
+            self.assertEqual(RULES.count(part), len(runbooks), part)
+
+
+if __name__ == "__main__":
+    unittest.main()
