@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The alert rules of deploy/prometheus: what promtool says of them; that they agree with the daemon and the handbook."""
+"""The alert rules of deploy/prometheus: what promtool says of them; that they agree with daemon and handbook."""
 
 import os
 import re
