@@ -13,7 +13,7 @@ from test_config import Settings
 PAGE = os.path.join(BUILD, "normd.8")
 EXAMPLE = os.path.join(BUILD, "normd.conf")
 MODES = {"check-config", "version", "help"}
-# Variables that are not the daemon's: those of tests, of the compose file, of a macro, and those that Kubernetes makes.
+# Variables that are not the daemon's: those of tests, of a macro, and those that Kubernetes makes.
 OTHER_VARIABLES = {"NORMD_KILL_ROUNDS", "NORMD_PORT", "NORMD_SERVICE_HOST", "NORMD_VERSION", "NORMD_THREDS"}
 
 
@@ -89,6 +89,9 @@ class Documents(unittest.TestCase):
 
     def test_variables(self):
         variables = {row.variable for row in settings()} | OTHER_VARIABLES
+        for path in tracked():
+            if re.fullmatch(r"deploy/docker-compose[\w.]*\.yml", path):  # what the compose files ask their user for
+                variables |= set(re.findall(r"\$\{(NORMD_\w+)", read(path)))
         for path in tracked():
             if re.match(r"docs/.*\.(md|in)$|deploy/|[A-Z]+\.md$", path):
                 named = set(re.findall(r"\bNORMD_[A-Z_]*[A-Z]\b", read(path)))
