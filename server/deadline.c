@@ -76,12 +76,15 @@ begin_idle_locked(struct deadline *d, uint64_t request, const struct traffic *t,
 	d->idle_bytes = consumed > 0 ? consumed : t->received;
 }
 
+/* Bytes that the event loop has not read may end the handshake; but it does not read while it waits to write. */
 static bool
-look_at_handshake_locked(struct deadline *d, uint64_t now_us, uint64_t timeout_us)
+look_at_handshake_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeout_us)
 {
+	const uint64_t due_us = d->idle_since_us + timeout_us;
+
 	d->seen = DEADLINE_HANDSHAKE;
 	d->between_requests = true;
-	return now_us > d->idle_since_us + timeout_us;
+	return now_us > due_us && (now_us > due_us + timeout_us || !traffic_has_unread(fd));
 }
 
 bool
@@ -92,7 +95,7 @@ deadline_look_locked(struct deadline *d, int fd, uint64_t now_us, uint64_t timeo
 	struct traffic t;
 
 	if (told == DEADLINE_HANDSHAKE)
-		return look_at_handshake_locked(d, now_us, timeout_us);
+		return look_at_handshake_locked(d, fd, now_us, timeout_us);
 	if (told == DEADLINE_WAITING) {
 		look_at_waiting_locked(d, fd, now_us, timeout_us);
 		return false;
