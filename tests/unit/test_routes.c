@@ -218,7 +218,7 @@ START_TEST(columns)
 		    (r->access != ACCESS_OPEN && r->access != ACCESS_SERVER) || strstr(r->path, "{model}") == NULL,
 		    "%s", r->path);
 	}
-	ck_assert_uint_eq(probes, 2);
+	ck_assert_uint_eq(probes, 3); /* two of health, and the metrics */
 }
 END_TEST
 
