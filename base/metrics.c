@@ -88,7 +88,7 @@ static const struct {
 	size_t series;
 	bool sparse;
 } sets[] = {
-#define SET_ROW(id, first, second, series, sparse) { &first, &second, series, sparse },
+#define SET_ROW(id, first, second, series, sparse) { &first, &second, SERIES_##id, sparse },
 	SETS(SET_ROW)
 };
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -58,23 +59,26 @@ count_descriptors(double *out)
 	return true;
 }
 
-/* The fields 20, 22, 23 and 24 of proc(5)'s stat, counted from behind the name, which may hold anything. */
+/* Field `n` of proc(5)'s stat, from 4 on; `end` is behind the name, which may hold anything. 0 where it is missing. */
+static double
+stat_field(const char *end, unsigned n)
+{
+	for (; n > 2 && *end != '\0'; n--)
+		end += strcspn(end, " ") + (end[strcspn(end, " ")] != '\0');
+	return strtod(end, NULL);
+}
+
 static bool
 parse_stat(const char *line, struct process_figures *out)
 {
 	const char *end = strrchr(line, ')');
-	unsigned long long started, virtual_bytes;
-	long threads, pages;
 
-	if (end == NULL ||
-	    sscanf(end + 1,
-		" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu %llu %ld", &threads,
-		&started, &virtual_bytes, &pages) != 4)
+	if (end == NULL)
 		return false;
-	out->threads = (double)threads;
-	out->virtual_bytes = (double)virtual_bytes;
-	out->resident_bytes = (double)pages * (double)sysconf(_SC_PAGESIZE);
-	out->started_s = boot_s + (double)started / (double)sysconf(_SC_CLK_TCK);
+	out->threads = stat_field(end, 20);
+	out->virtual_bytes = stat_field(end, 23);
+	out->resident_bytes = stat_field(end, 24) * (double)sysconf(_SC_PAGESIZE);
+	out->started_s = boot_s + stat_field(end, 22) / (double)sysconf(_SC_CLK_TCK);
 	return true;
 }
 
