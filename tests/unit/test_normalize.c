@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "norm/finite.h"
 #include "tests/unit/norm_reference.h"
 #include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
