@@ -74,104 +74,45 @@ NAME(run)(REAL *x, size_t n, struct run_by by, struct NAME(noted) * noted)
 	*noted = seen;
 }
 
-/* How a pass forward sums what it reads: not at all, as d = x with exact squares, or as d = x - shift. */
-enum summing { SUMS_NOTHING, SUMS_PLAIN, SUMS_SHIFTED };
-
-/* Vectors of a step that are computed together: a sum waits for the one before it, and has another one beside it. */
-#define COLUMN_VECTORS ((size_t)2)
-
-/* Some vectors of `rows` steps, from column i on: their numbers are read once, and their sums read and written once. */
-static ALWAYS_INLINE void
-NAME(steps_vectors)(REAL *restrict x, size_t vectors, size_t rows, size_t stride, size_t i,
-    const struct columns_by *restrict by, enum summing how, struct columns_about *restrict to,
-    NAME(wide_excess) * excess)
-{
-	double *sum = how != SUMS_NOTHING ? to->first.recent + i : NULL;
-	double *square = how != SUMS_NOTHING ? to->second.recent + i : NULL;
-	wide mean[COLUMN_VECTORS], rstd[COLUMN_VECTORS], weight[COLUMN_VECTORS], bias[COLUMN_VECTORS];
-	wide s[COLUMN_VECTORS], q[COLUMN_VECTORS], v, d;
-	size_t k, r, at;
-
-	for (k = 0; k < vectors; k++) {
-		at = i + k * KERNELS_WIDTH;
-		mean[k] = wide_load_double(by->mean + at);
-		rstd[k] = wide_load_double(by->rstd + at);
-		weight[k] = wide_load_double(by->weight + at);
-		bias[k] = wide_load_double(by->bias + at);
-		if (how != SUMS_NOTHING) {
-			s[k] = wide_load_double(sum + k * KERNELS_WIDTH);
-			q[k] = wide_load_double(square + k * KERNELS_WIDTH);
-		}
-	}
-	for (r = 0; r < rows; r++)
-		for (k = 0; k < vectors; k++) {
-			at = i + k * KERNELS_WIDTH;
-			v = NAME(wide_load)(x + r * stride + at);
-			d = how == SUMS_SHIFTED ? v - wide_load_double(to->shift + at) : v;
-			if (how == SUMS_PLAIN) {
-				s[k] = wide_plus(d, s[k]);
-				q[k] = wide_add_exact_product(q[k], d, d);
-			} else if (how == SUMS_SHIFTED) {
-				s[k] += d;
-				q[k] += d * d;
-			}
-			NAME(wide_put)(x + r * stride + at, (v - mean[k]) * rstd[k] * weight[k] + bias[k], excess);
-		}
-	for (k = 0; k < vectors && how != SUMS_NOTHING; k++) {
-		wide_store(sum + k * KERNELS_WIDTH, s[k]);
-		wide_store(square + k * KERNELS_WIDTH, q[k]);
-	}
-}
-
-/* Normalizes `rows` steps, `stride` elements apart, by numbers of each column, and sums what was there. */
+/* Normalizes `rows` steps, `stride` elements apart: several side by side, so that a column's numbers are read once. */
 static ALWAYS_INLINE void
 NAME(steps_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width, const struct columns_by *restrict by,
-    enum summing how, struct columns_about *restrict to, struct NAME(noted) * noted)
+    struct NAME(noted) * noted)
 {
+	const double *restrict mean = by->mean, *restrict rstd = by->rstd, *restrict weight = by->weight,
+			       *restrict bias = by->bias;
 	struct NAME(noted) seen = *noted;
-	double one, d;
-	size_t i = 0, r;
+	wide y;
+	size_t i, r;
 
-	for (; PUTS_WIDE && i + COLUMN_VECTORS * KERNELS_WIDTH <= width; i += COLUMN_VECTORS * KERNELS_WIDTH)
-		NAME(steps_vectors)(x, COLUMN_VECTORS, rows, stride, i, by, how, to, &seen.lanes);
-	for (; PUTS_WIDE && i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH)
-		NAME(steps_vectors)(x, 1, rows, stride, i, by, how, to, &seen.lanes);
+	for (i = 0; PUTS_WIDE && i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH)
+		for (r = 0; r < rows; r++) {
+			y = NAME(wide_load)(x + r * stride + i) - wide_load_double(mean + i);
+			y = y * wide_load_double(rstd + i) * wide_load_double(weight + i) + wide_load_double(bias + i);
+			NAME(wide_put)(x + r * stride + i, y, &seen.lanes);
+		}
 	for (; i < width; i++)
 		for (r = 0; r < rows; r++) {
-			one = NAME(load)(x[r * stride + i]);
-			d = how == SUMS_SHIFTED ? one - to->shift[i] : one;
-			if (how != SUMS_NOTHING) {
-				to->first.recent[i] += d;
-				to->second.recent[i] += d * d;
-			}
-			one = (one - by->mean[i]) * by->rstd[i] * by->weight[i] + by->bias[i];
-			x[r * stride + i] = NAME(store)(one);
+			const double one = NAME(load)(x[r * stride + i]);
+
+			x[r * stride + i] = NAME(store)((one - mean[i]) * rstd[i] * weight[i] + bias[i]);
 			seen.one |= NAME(excess)(x[r * stride + i]);
 		}
 	*noted = seen;
 }
 
 /* One step, or COLUMNS_TOGETHER of them. */
-static ALWAYS_INLINE void
-NAME(steps)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, enum summing how,
-    struct columns_about *to, struct NAME(noted) * noted)
-{
-	if (rows == COLUMNS_TOGETHER)
-		NAME(steps_inline)(x, COLUMNS_TOGETHER, stride, width, by, how, to, noted);
-	else
-		NAME(steps_inline)(x, 1, stride, width, by, how, to, noted);
-}
-
-/* Only normalizes. */
 static void
 NAME(steps_normalized)(
     REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, struct NAME(noted) * noted)
 {
-	if (PUTS_WIDE)
-		NAME(steps)(x, rows, stride, width, by, SUMS_NOTHING, NULL, noted);
+	size_t r;
+
+	if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
+		NAME(steps_inline)(x, COLUMNS_TOGETHER, stride, width, by, noted);
 	else
-		for (size_t r = 0; r < rows; r++)
-			NAME(steps_inline)(x + r * stride, 1, stride, width, by, SUMS_NOTHING, NULL, noted);
+		for (r = 0; r < rows; r++)
+			NAME(steps_inline)(x + r * stride, 1, stride, width, by, noted);
 }
 
 /* One block of features of a view with short runs; x and `by` are the whole tensor's. */

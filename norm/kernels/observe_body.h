@@ -198,6 +198,49 @@ NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shi
 	return NAME(feature_observed_inline)(x, v, by, false, shift, s);
 }
 
+/*
+ * Sums `rows` steps of a block, `stride` elements apart, and normalizes them: several side by side, so that the numbers
+ * of a column are read once.
+ */
+static ALWAYS_INLINE void
+NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width,
+    const struct columns_by *restrict by, bool plain, struct columns_about *restrict to, struct NAME(noted) * noted)
+{
+	const double *restrict mean = by->mean, *restrict rstd = by->rstd, *restrict weight = by->weight,
+			       *restrict bias = by->bias;
+	double *sum = to->first.recent, *square = to->second.recent;
+	struct NAME(noted) seen = *noted;
+	wide s, q, v, d;
+	double one;
+	size_t i, r;
+
+	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
+		s = wide_load_double(sum + i);
+		q = wide_load_double(square + i);
+		for (r = 0; r < rows; r++) {
+			v = NAME(wide_load)(x + r * stride + i);
+			d = plain ? v : v - wide_load_double(to->shift + i);
+			s = s + d;
+			q = plain ? wide_add_exact_product(q, d, d) : q + d * d;
+			v = (v - wide_load_double(mean + i)) * wide_load_double(rstd + i);
+			v = v * wide_load_double(weight + i) + wide_load_double(bias + i);
+			NAME(wide_put)(x + r * stride + i, v, &seen.lanes);
+		}
+		wide_store(sum + i, s);
+		wide_store(square + i, q);
+	}
+	for (; i < width; i++)
+		for (r = 0; r < rows; r++) {
+			one = NAME(load)(x[r * stride + i]);
+			sum[i] += plain ? one : one - to->shift[i];
+			square[i] += plain ? one * one : (one - to->shift[i]) * (one - to->shift[i]);
+			one = (one - mean[i]) * rstd[i] * weight[i] + bias[i];
+			x[r * stride + i] = NAME(store)(one);
+			seen.one |= NAME(excess)(x[r * stride + i]);
+		}
+	*noted = seen;
+}
+
 /* Steps of a block, about shifts unless all are 0 (`plain`). */
 static void
 NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, bool plain,
@@ -205,10 +248,14 @@ NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const st
 {
 	size_t r;
 
-	if (PUTS_WIDE && plain)
-		NAME(steps)(x, rows, stride, width, by, SUMS_PLAIN, to, noted);
+	if (PUTS_WIDE && plain && rows == COLUMNS_TOGETHER)
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, true, to, noted);
+	else if (PUTS_WIDE && plain)
+		NAME(steps_observed_inline)(x, 1, stride, width, by, true, to, noted);
+	else if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, false, to, noted);
 	else if (PUTS_WIDE)
-		NAME(steps)(x, rows, stride, width, by, SUMS_SHIFTED, to, noted);
+		NAME(steps_observed_inline)(x, 1, stride, width, by, false, to, noted);
 	else
 		for (r = 0; r < rows; r++) {
 			NAME(columns_add)(x + r * stride, 1, stride, width, to);
