@@ -172,7 +172,6 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 		apply_decayed(in, u, out);
 		break;
 	}
-	return finite_all(out->mean, out->features) && finite_all(out->var, out->features) ?
-	    UPDATE_APPLIED :
-	    UPDATE_NOT_FINITE;
+	return finite_all(out->mean, out->features) && finite_all(out->var, out->features) ? UPDATE_APPLIED :
+											     UPDATE_NOT_FINITE;
 }

@@ -23,9 +23,9 @@ struct exchange {
 	char method[16];
 	char request_id[REQUEST_ID_BYTES];
 	char traceparent[TRACEPARENT_BYTES];
-	bool has_headers;        /* the handler was called with the head */
-	bool has_room;           /* there is room for the answer's head: the steps may begin */
-	bool refused;            /* by libmicrohttpd or by normd in its place, without a step of the request */
+	bool has_headers; /* the handler was called with the head */
+	bool has_room;    /* there is room for the answer's head: the steps may begin */
+	bool refused;     /* by libmicrohttpd or by normd in its place, without a step of the request */
 	uint64_t body_bytes;
 	struct workers_job job; /* what the computing threads do */
 	char *rest;             /* a copy of the bytes of the body that they are to take, or NULL */

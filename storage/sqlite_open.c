@@ -201,11 +201,13 @@ get_on(void *arg)
 sqlite3 *
 sqlite_open(const char *path, const struct store_opening *opening, struct err *e)
 {
-	struct store_opening told = opening == NULL ? (struct store_opening){ 0 } : *opening;
+	struct store_opening told = { 0 };
 	bool left_open = false;
 	int version;
 	sqlite3 *db = NULL;
 
+	if (opening != NULL)
+		told = *opening;
 	if (sqlite_file_check_kind(path, e) < 0 || check_journal(path, e) < 0)
 		return NULL;
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
