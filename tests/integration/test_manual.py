@@ -83,7 +83,7 @@ class Documents(unittest.TestCase):
     def test_options(self):
         known = {row.name for row in settings()} | MODES | set.union(*command_options().values())
         for path in tracked():
-            if re.fullmatch(r"docs/(OPERATIONS|ARCHITECTURE|SECURITY)\.md|(README|SECURITY)\.md", path):
+            if re.fullmatch(r"docs/(OPERATIONS|GUARANTEES|ARCHITECTURE|SECURITY)\.md|README\.md", path):
                 named = set(re.findall(r"`--([a-z][\w-]*)", read(path)))
                 self.assertEqual(named - known, set(), path)
 
