@@ -157,6 +157,7 @@ access_check_rate(struct access_seen *seen, const struct request *rq, unsigned p
 	err_set(e, ERR_TOO_MANY_REQUESTS,
 	    "the token %s may make %u requests a second and has made more (--max-requests-per-second)",
 	    rq->caller->name, per_second);
+	err_set_shed(e, METRIC_SHED_RATE);
 	e->retry_after_s = (unsigned)((wait_ns + SECOND_NS - 1) / SECOND_NS);
 	return -1;
 }

@@ -2,6 +2,7 @@
 """--max-requests-per-second: what a token may ask. How it counts is proved in tests/unit/test_rate.c."""
 
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ class Rate(DaemonTest):
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory()
         path = os.path.join(cls.directory.name, "tokens")
-        cls.tokens = [make_token(path, "infer") for _ in range(6)]
+        cls.tokens = [make_token(path, "infer") for _ in range(7)]
         cls.daemon_args = ("--tokens", path, "--max-requests-per-second", str(RATE))
         super().setUpClass()
 
@@ -52,6 +53,15 @@ class Rate(DaemonTest):
         answer = self.use_up(self.tokens[0])
         self.assertEqual((answer.status, answer.code, answer.headers["retry-after"]), (429, "too_many_requests", "1"))
         self.assertNotIn(self.tokens[0], answer.body)
+
+    def test_refusals_are_counted(self):
+        def shed():
+            body = self.ask(self.tokens[6], "/metrics").body
+            return float(re.search(r'^normd_requests_shed_total\{reason="rate"\} (\S+)$', body, re.M)[1])
+
+        before = shed()
+        self.use_up(self.tokens[0])
+        self.assertEqual(shed() - before, 1)
 
     def test_it_is_served_again_after_that(self):
         answer = self.use_up(self.tokens[1])
