@@ -17,7 +17,7 @@ from tables import (KINDS, callers, choices, definition_fields, errors, handlers
                     tracked)
 
 # The documents that promise something to operators.
-PROMISING = ("docs/OPERATIONS.md", "docs/SECURITY.md")
+PROMISING = ("docs/GUARANTEES.md", "docs/OPERATIONS.md", "docs/SECURITY.md")
 FILE_TYPES = {"application/octet-stream", "application/vnd.safetensors"}
 
 
