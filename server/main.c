@@ -16,6 +16,7 @@
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "server/signals.h"
+#include "server/standard_streams.h"
 
 static enum exit_code
 fail(enum exit_code code, const struct err *e)
@@ -148,6 +149,8 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 	enum exit_code code;
 
+	if (standard_streams_open() < 0)
+		return EXIT_FAILED;
 	if (argc > 1 && argv[1][0] != '-')
 		return command_run(argc, argv);
 	if (config_read(&config, argc, argv, &e) < 0) {

@@ -166,6 +166,18 @@ append_line(int fd, const char *path, const char *text, size_t len, const char *
 	return 0;
 }
 
+/* Undoes an append to a file of `len` bytes. A link that named no file before stays, with an empty file. */
+static void
+take_back(int fd, const char *path, size_t len, bool made)
+{
+	struct stat st;
+
+	if (ftruncate(fd, (off_t)len) == 0)
+		(void)fsync(fd);
+	if (made && len == 0 && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		(void)unlink(path); /* those that wait for the lock see that it is not in place */
+}
+
 int
 tokens_file_append(const char *path, const char *line, int (*then)(void *arg, struct err *e), void *arg, struct err *e)
 {
@@ -186,10 +198,8 @@ tokens_file_append(const char *path, const char *line, int (*then)(void *arg, st
 		sync_directory(path);
 	if (result == 0)
 		result = then(arg, e);
-	if (result < 0 && made && len == 0)
-		(void)unlink(path); /* those that wait for the lock see that it is not in place */
-	else if (result < 0 && ftruncate(fd, (off_t)len) == 0)
-		(void)fsync(fd);
+	if (result < 0)
+		take_back(fd, path, len, made);
 out:
 	tokens_free(tokens);
 	free(text);

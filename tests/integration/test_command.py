@@ -100,6 +100,18 @@ class Options(unittest.TestCase):
         self.addCleanup(daemon.close)
         self.assertEqual(daemon.curl("POST", "/v1/normalize", b" " * 1001).code, "body_too_large")
 
+    def test_a_parent_that_has_closed_the_standard_streams(self):
+        """The log's lines must not go to a file or a client that has got the number of standard error."""
+
+        class Closed(Daemon):
+            def command(self):
+                return ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *super().command()]
+
+        daemon = Closed()
+        self.addCleanup(daemon.close)
+        self.assertEqual(daemon.curl("GET", "/v1/models").status, 200)
+        self.assertEqual({os.readlink(f"/proc/{daemon.process.pid}/fd/{fd}") for fd in range(3)}, {"/dev/null"})
+
     def test_a_taken_port_is_said_so(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

@@ -101,6 +101,23 @@ class Token(unittest.TestCase):
                            stderr=subprocess.PIPE)
         self.assertFalse(os.path.exists(self.tokens.path))
 
+    def test_a_link_to_no_file_is_not_left_with_a_token_that_was_not_printed(self):
+        link, target = self.directory + "/link", self.directory + "/target"
+        os.symlink(target, link)
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([NORMD, "token", "--role", "infer", "--tokens", link], stdout=full,
+                                  stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertEqual(os.path.getsize(target), 0)
+
+    def test_a_closed_standard_output_is_not_the_file_of_tokens(self):
+        """The file must not get the number of the closed descriptor, and with it the token."""
+        for closed in (">&-", "<&- >&-", "<&- >&- 2>&-"):
+            done = subprocess.run(["sh", "-c", f'exec "$0" token --role admin --tokens "$1" {closed}', NORMD,
+                                   self.tokens.path], stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 1, closed)
+            self.assertFalse(os.path.exists(self.tokens.path), closed)
+
     def test_tokens_differ_in_every_character(self):
         made = [re.sub("^normd_", "", run("--role", "infer").stdout.split()[0]) for _ in range(12)]
         for i in range(43):
