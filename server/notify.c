@@ -26,7 +26,7 @@ static struct {
 	socklen_t address_len;
 	uint64_t watchdog_us;
 	uint64_t extended_us; /* when it was asked for more time last; 0: never */
-	bool full;            /* the last message did not fit: the reader has stopped, and is not waited for again */
+	bool full;            /* the last message was not taken: the reader has stopped, and is not waited for again */
 	char status[NOTIFY_STATUS_MAX];
 } notify = { .fd = -1 };
 
@@ -126,10 +126,11 @@ send_lines(const char *format, ...)
 		rc = sendto(notify.fd, message, (size_t)len, MSG_NOSIGNAL | (notify.full ? MSG_DONTWAIT : 0),
 		    (const struct sockaddr *)&notify.address, notify.address_len);
 	while (rc < 0 && errno == EINTR);
-	notify.full = rc < 0;
+	/* The first time it is a warning: systemd may wait in vain for a daemon that is ready. */
 	if (rc < 0)
-		log_event(LOG_DEBUG, "systemd cannot be told",
+		log_event(notify.full ? LOG_DEBUG : LOG_WARN, "systemd cannot be told",
 		    (const struct log_field[]){ { .name = "reason", .text = strerror(errno) } }, 1);
+	notify.full = rc < 0;
 }
 
 void

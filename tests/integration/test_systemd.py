@@ -76,7 +76,9 @@ class Told(Managing):
             self.assertIn("NOTIFY_SOCKET is not", self.daemon.log())
         self.start("--log-level", "debug", env={"NOTIFY_SOCKET": "/nonexistent/notify"})
         self.daemon.stop()
-        self.assertIn("systemd cannot be told", self.daemon.log())
+        levels = [line["level"] for line in self.daemon.log_lines() if line["message"] == "systemd cannot be told"]
+        self.assertEqual(levels[:2], ["warn", "debug"], "one warning, not one for each message")
+        self.assertEqual(levels.count("warn"), 1)
 
     def test_a_manager_that_reads_nothing_does_not_stop_the_daemon(self):
         self.start(watchdog_s=0.02)
