@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """
-The dashboard of deploy/grafana: every expression finds what it asks for among the metrics of a running daemon.
+The dashboard of deploy/grafana and the settings of Prometheus: every expression finds what it asks for among the
+metrics of a running daemon, and what compose mounts, names and publishes fits together.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,13 +16,15 @@ import yaml
 
 import tls
 from access import Tokens, bearer
-from normd import Daemon
+from normd import ROOT, Daemon
 from tables import read
 
 BOARD = json.loads(read("deploy/grafana/dashboards/normd.json"))
 PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 TARGETS = [(panel, target) for panel in PANELS for target in panel["targets"]]
 RULES = [rule for group in yaml.safe_load(read("deploy/prometheus/alerts.yml"))["groups"] for rule in group["rules"]]
+SERVICES = yaml.safe_load(read("deploy/docker-compose.yml"))["services"]
+MONITORING = {name: service for name, service in SERVICES.items() if "monitoring" in service.get("profiles", ())}
 
 VARIABLES = {"$__rate_interval": "5m", "$quantile": "0.99", "$job": "normd", "$instance": ".*"}
 SCRAPED = 'job="normd",instance="here"'  # what Prometheus adds
@@ -140,6 +144,77 @@ class Board(unittest.TestCase):
             self.assertEqual([panel["datasource"], target["datasource"]],
                              [{"type": "prometheus", "uid": "${datasource}"}] * 2)
             self.assertIn("$instance", target["expr"])
+
+
+class Settings(unittest.TestCase):
+    """What Prometheus and Grafana read, and what compose mounts for them."""
+
+    def mounts(self, service):
+        """{path in the container: (path in the repository or volume's name, options)}"""
+        parts = [volume.split(":") for volume in service["volumes"]]
+        return {part[1]: (os.path.normpath(os.path.join("deploy", part[0])) if part[0].startswith(".") else part[0],
+                          part[2:]) for part in parts}
+
+    def test_they_change_nothing_but_their_volumes_and_are_for_this_machine(self):
+        self.assertEqual(set(MONITORING), {"prometheus", "grafana"})
+        for service in MONITORING.values():
+            self.assertRegex(service["image"], r"^docker\.io/[a-z]+/[a-z]+:v?\d+\.\d+\.\d+$")
+            self.assertEqual((service["read_only"], service["cap_drop"]), (True, ["ALL"]))
+            self.assertEqual([port.split(":")[0] for port in service["ports"]], ["127.0.0.1"])
+            for source, options in self.mounts(service).values():
+                if source.startswith("deploy/"):
+                    self.assertTrue(os.path.exists(os.path.join(ROOT, source)), source)
+                    self.assertEqual(options, ["ro"])
+
+    def test_promtool_accepts_the_settings(self):
+        with tempfile.TemporaryDirectory() as directory:
+            folder = shutil.copytree(os.path.join(ROOT, "deploy/prometheus"), os.path.join(directory, "etc"))
+            path = os.path.join(folder, "prometheus.yml")
+            with open(path) as f:
+                text = f.read()
+            with open(path, "w") as f:
+                f.write(text.replace("/run/secrets/metrics_token", os.path.join(folder, "no-token")))
+            done = promtool("check", "config", path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(f"{len(RULES)} rules found", done.stdout)
+
+    def test_prometheus_finds_normd_and_its_token(self):
+        job, = yaml.safe_load(read("deploy/prometheus/prometheus.yml"))["scrape_configs"]
+        self.assertEqual(job["job_name"], VARIABLES["$job"])
+        self.assertEqual(self.mounts(MONITORING["prometheus"])["/etc/prometheus"], ("deploy/prometheus", ["ro"]))
+        secret, = MONITORING["prometheus"]["secrets"]
+        self.assertEqual(job["authorization"], {"credentials_file": "/run/secrets/" + secret})
+        self.assertEqual(read("deploy/prometheus/no-token"), "")
+        self.assertIn(secret, yaml.safe_load(read("deploy/docker-compose.tokens.yml"))["secrets"])
+        port = SERVICES["normd"]["ports"][0].rsplit(":")[-1]
+        overlay = yaml.safe_load(read("deploy/docker-compose.tls.yml"))["services"]["prometheus"]
+        mounted = self.mounts(overlay)
+        self.assertEqual(mounted, {"/etc/prometheus/target.yml": ("deploy/prometheus/target-tls.yml", ["ro"])})
+        self.assertEqual(job["file_sd_configs"], [{"files": ["target.yml"]}])
+        plain, = yaml.safe_load(read("deploy/prometheus/target.yml"))
+        over_tls, = yaml.safe_load(read("deploy/prometheus/target-tls.yml"))
+        self.assertEqual(plain, {"targets": [f"normd:{port}"]})
+        self.assertEqual(over_tls, {**plain, "labels": {"__scheme__": "https"}})
+
+    def test_grafana_finds_prometheus_and_the_dashboard(self):
+        mounts = self.mounts(MONITORING["grafana"])
+        provisioning = "/etc/grafana/provisioning/"
+        source, = yaml.safe_load(read(mounts[provisioning + "datasources"][0] + "/prometheus.yml"))["datasources"]
+        self.assertEqual((source["type"], source["isDefault"]), ("prometheus", True))
+        self.assertEqual(source["url"], "http://prometheus:" + MONITORING["prometheus"]["ports"][0].rsplit(":")[-1])
+        every = yaml.safe_load(read("deploy/prometheus/prometheus.yml"))["global"]["scrape_interval"]
+        self.assertEqual(source["jsonData"]["timeInterval"], every)
+        provider, = yaml.safe_load(read(mounts[provisioning + "dashboards"][0] + "/normd.yml"))["providers"]
+        self.assertEqual(mounts[provider["options"]["path"]], ("deploy/grafana/dashboards", ["ro"]))
+        environment = MONITORING["grafana"]["environment"]
+        self.assertEqual(environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"],
+                         provider["options"]["path"] + "/normd.json")
+
+    def test_grafana_has_viewers_and_no_account(self):
+        environment = MONITORING["grafana"]["environment"]
+        self.assertEqual([environment["GF_" + name] for name in (
+            "AUTH_ANONYMOUS_ENABLED", "AUTH_ANONYMOUS_ORG_ROLE", "AUTH_BASIC_ENABLED", "AUTH_DISABLE_LOGIN_FORM",
+            "SECURITY_DISABLE_INITIAL_ADMIN_CREATION")], ["true", "Viewer", "false", "true", "true"])
 
 
 if __name__ == "__main__":
