@@ -8,6 +8,7 @@
 #include "handlers/placeholders.h"
 #include "handlers/routes.h"
 #include "server/answer_body.h"
+#include "server/answer_headers.h"
 #include "server/oip_header.h"
 
 static void
@@ -17,37 +18,9 @@ add_header(struct MHD_Response *response, const char *name, const char *value)
 	(void)MHD_add_response_header(response, name, value);
 }
 
-/* What says how the body is to be read. Without it a response is none: it is destroyed, and the result is NULL. */
-static struct MHD_Response *
-describe_body(struct MHD_Response *response, const char *media_type, const char *coding)
-{
-	if (response == NULL)
-		return NULL;
-	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, media_type) == MHD_YES &&
-	    (coding == NULL || MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_ENCODING, coding) == MHD_YES))
-		return response;
-	MHD_destroy_response(response);
-	return NULL;
-}
-
-/* A whole number, perhaps in quotes. */
-static void
-add_number(struct MHD_Response *response, const char *name, uint64_t number, bool quoted)
-{
-	char text[BUF_UINT_BYTES + 3], *end = text;
-
-	*end = '"';
-	end += quoted;
-	end += buf_format_uint(end, number);
-	*end = '"';
-	end += quoted;
-	*end = '\0';
-	add_header(response, name, text);
-}
-
 /* The path in its shortest form: the client's own may be longer than an answer's head has room for. */
 static void
-add_location(struct MHD_Response *response, const struct request *rq)
+add_location(struct answer_headers *headers, const struct request *rq)
 {
 	char path[PLACEHOLDERS_PATH_BYTES + BUF_UINT_BYTES + 1];
 	size_t len;
@@ -56,61 +29,61 @@ add_location(struct MHD_Response *response, const struct request *rq)
 	len = strlen(path);
 	if (rq->reply.location_number != 0)
 		snprintf(path + len, sizeof(path) - len, "/%" PRIu64, rq->reply.location_number);
-	add_header(response, MHD_HTTP_HEADER_LOCATION, path);
+	answer_headers_add(headers, MHD_HTTP_HEADER_LOCATION, path);
 }
 
 static void
-add_file_name(struct MHD_Response *response, const char *name)
+add_file_name(struct answer_headers *headers, const char *name)
 {
 	char disposition[sizeof("attachment; filename=\"\"") + sizeof(((struct reply_source *)0)->file_name)];
 
 	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"", name);
-	add_header(response, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
+	answer_headers_add(headers, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
 }
 
 static void
-add_reply_headers(struct MHD_Response *response, const struct request *rq, bool coded)
+add_reply_headers(struct answer_headers *headers, const struct request *rq, bool coded)
 {
 	const struct reply *reply = &rq->reply;
 
 	if (coded)
-		add_header(response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+		answer_headers_add(headers, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
 	if (reply->source.file_name[0] != '\0')
-		add_file_name(response, reply->source.file_name);
+		add_file_name(headers, reply->source.file_name);
 	if (reply->has_location)
-		add_location(response, rq);
+		add_location(headers, rq);
 	if (reply->etag[0] != '\0')
-		add_header(response, MHD_HTTP_HEADER_ETAG, reply->etag);
+		answer_headers_add(headers, MHD_HTTP_HEADER_ETAG, reply->etag);
 	if (reply->source.has_ranges)
-		add_header(response, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+		answer_headers_add(headers, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
 	if (reply->has_revision) {
-		add_number(response, MHD_HTTP_HEADER_ETAG, reply->revision, true);
-		add_number(response, "Normd-Revision", reply->revision, false);
+		answer_headers_add_number(headers, MHD_HTTP_HEADER_ETAG, reply->revision, true);
+		answer_headers_add_number(headers, "Normd-Revision", reply->revision, false);
 	}
 	if (reply->has_version && reply->version == 0)
-		add_header(response, "Normd-Version", "live");
+		answer_headers_add(headers, "Normd-Version", "live");
 	else if (reply->has_version)
-		add_number(response, "Normd-Version", reply->version, false);
+		answer_headers_add_number(headers, "Normd-Version", reply->version, false);
 	if (reply->has_seed)
-		add_number(response, "Normd-Seed", reply->seed, false);
+		answer_headers_add_number(headers, "Normd-Seed", reply->seed, false);
 	if (reply->oip_header_bytes > 0)
-		add_number(response, OIP_HEADER, reply->oip_header_bytes, false);
+		answer_headers_add_number(headers, OIP_HEADER, reply->oip_header_bytes, false);
 	if (reply->has_count)
-		add_number(response, "Normd-Num-Batches-Tracked", reply->num_batches_tracked, false);
+		answer_headers_add_number(headers, "Normd-Num-Batches-Tracked", reply->num_batches_tracked, false);
 }
 
-/* `bytes 0-99/200`, or a star in the place of the bytes where there are none (RFC 9110, section 14.4). */
-static void
-add_content_range(struct MHD_Response *response, const struct range *range, uint64_t total)
-{
-	char text[sizeof("bytes -/") + (size_t)3 * BUF_UINT_BYTES];
+#define CONTENT_RANGE_BYTES (sizeof("bytes -/") + (size_t)3 * BUF_UINT_BYTES)
 
+/* `bytes 0-99/200`, or a star in the place of the bytes where there are none (RFC 9110, section 14.4). */
+static const char *
+content_range(const struct range *range, uint64_t total, char text[CONTENT_RANGE_BYTES])
+{
 	if (range->choice == RANGE_PART)
-		snprintf(text, sizeof(text), "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range->first,
+		snprintf(text, CONTENT_RANGE_BYTES, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, range->first,
 		    range->first + range->bytes - 1, total);
 	else
-		snprintf(text, sizeof(text), "bytes */%" PRIu64, total);
-	add_header(response, MHD_HTTP_HEADER_CONTENT_RANGE, text);
+		snprintf(text, CONTENT_RANGE_BYTES, "bytes */%" PRIu64, total);
+	return text;
 }
 
 void
@@ -173,6 +146,30 @@ media_type(const struct request *rq)
 	return form_ops(rq->reply.form)->media_type;
 }
 
+/* The headers of a reply. False: no memory. */
+static bool
+describe(struct MHD_Response *response, const struct answer *a, const struct request *rq,
+    const struct answer_wishes *wishes, bool coded, unsigned status)
+{
+	struct answer_headers headers;
+	char text[CONTENT_RANGE_BYTES];
+
+	answer_headers_init(&headers, response);
+	if (status != MHD_HTTP_NO_CONTENT && status != MHD_HTTP_NOT_MODIFIED) {
+		answer_headers_add(&headers, MHD_HTTP_HEADER_CONTENT_TYPE, media_type(rq));
+		if (coded)
+			answer_headers_add(&headers, MHD_HTTP_HEADER_CONTENT_ENCODING, coding_name(wishes->coding));
+	}
+	add_reply_headers(&headers, rq, coded);
+	if (a->range.choice == RANGE_PART)
+		answer_headers_add(
+		    &headers, MHD_HTTP_HEADER_CONTENT_RANGE, content_range(&a->range, rq->reply.source.bytes, text));
+	if (!rq->route->no_state)
+		answer_headers_add(&headers, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	answer_headers_add(&headers, "X-Request-Id", wishes->request_id);
+	return answer_headers_put(&headers);
+}
+
 static struct MHD_Response *
 make_reply(struct answer *a, const struct request *rq, const struct answer_wishes *wishes, unsigned *status)
 {
@@ -183,17 +180,23 @@ make_reply(struct answer *a, const struct request *rq, const struct answer_wishe
 		return NULL;
 	response = answer_body_make(a, &rq->reply, wishes, &coded, &empty);
 	*status = reply_status(a, &rq->reply, empty);
-	if (*status != MHD_HTTP_NO_CONTENT && *status != MHD_HTTP_NOT_MODIFIED)
-		response = describe_body(response, media_type(rq), coded ? coding_name(wishes->coding) : NULL);
-	if (response == NULL)
-		return NULL;
-	add_reply_headers(response, rq, coded);
-	if (a->range.choice == RANGE_PART)
-		add_content_range(response, &a->range, rq->reply.source.bytes);
-	add_header(response, "X-Content-Type-Options", "nosniff");
-	if (!rq->route->no_state)
-		add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	add_header(response, "X-Request-Id", wishes->request_id);
+	if (response == NULL || describe(response, a, rq, wishes, coded, *status))
+		return response;
+	MHD_destroy_response(response);
+	return NULL;
+}
+
+/* The response for the request's error. NULL: no memory. */
+static struct MHD_Response *
+make_refusal(struct answer *a, const struct request *rq, const struct answer_wishes *wishes)
+{
+	struct MHD_Response *response =
+	    answer_make_error(&(struct problem){ &rq->err, wishes->request_id, wishes->target }, &a->sent);
+	char text[CONTENT_RANGE_BYTES];
+
+	if (response != NULL && a->range.choice == RANGE_BEYOND)
+		add_header(
+		    response, MHD_HTTP_HEADER_CONTENT_RANGE, content_range(&a->range, rq->reply.source.bytes, text));
 	return response;
 }
 
@@ -204,10 +207,7 @@ answer_make(struct answer *a, const struct request *rq, const struct answer_wish
 
 	if (rq->err.code != ERR_NONE) {
 		*status = err_row(rq->err.code)->status;
-		response =
-		    answer_make_error(&(struct problem){ &rq->err, wishes->request_id, wishes->target }, &a->sent);
-		if (response != NULL && a->range.choice == RANGE_BEYOND)
-			add_content_range(response, &a->range, rq->reply.source.bytes);
+		response = make_refusal(a, rq, wishes);
 	} else {
 		response = make_reply(a, rq, wishes, status);
 	}
