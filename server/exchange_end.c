@@ -50,6 +50,7 @@ log_exchange(struct exchange *x, enum MHD_RequestTerminationCode how)
 	    .reply = failed || x->refused || x->sending.status == 0 ? NULL : &x->request.reply,
 	    .shed = x->sending.shed,
 	    .detail = failed ? x->request.err.detail : NULL,
+	    .offset = failed && x->request.err.has_offset ? &x->request.err.offset : NULL,
 	    .started_us = x->started_us,
 	    .phases = &x->phases,
 	    .bytes_in = x->body_bytes,

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/request_log.h"
 
+#include <stdbool.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/request.h"
 #include "server/peer.h"
 #include "server/phases.h"
 
-#define FIELDS_MAX (14 + METRIC_PHASE_COUNT)
+#define FIELDS_MAX (15 + METRIC_PHASE_COUNT)
 
 struct line {
 	struct log_field fields[FIELDS_MAX];
@@ -26,6 +28,25 @@ static void
 add_number(struct line *l, const char *name, double number)
 {
 	l->fields[l->count++] = (struct log_field){ .name = name, .number = number };
+}
+
+/*
+ * Errors that may quote what a body holds: a number that does not fit, a text that is not one of the expected. The log
+ * must not have it. The client is told, and the line has the code and where in the body it is.
+ */
+static bool
+may_quote_body(const struct request_line *r)
+{
+	static const bool quoting[ERR_COUNT] = {
+		[ERR_BAD_JSON] = true,
+		[ERR_BAD_TENSOR] = true,
+		[ERR_BAD_NPY] = true,
+		[ERR_BAD_SAFETENSORS] = true,
+		[ERR_BAD_PARAMETER] = true,
+		[ERR_BAD_NAME] = true,
+	};
+
+	return r->bytes_in > 0 && quoting[r->error];
 }
 
 /* They add up to the duration. */
@@ -75,7 +96,10 @@ request_log(const struct request_line *r)
 	add_number(&l, "status", r->status);
 	if (r->error != ERR_NONE)
 		add_text(&l, "code", err_row(r->error)->code);
-	add_text(&l, "detail", r->detail);
+	if (!may_quote_body(r))
+		add_text(&l, "detail", r->detail);
+	if (r->offset != NULL)
+		add_number(&l, "offset", (double)*r->offset);
 	add_number(&l, "duration_ms", (double)duration_us / 1000);
 	if (r->phases != NULL)
 		add_phases(&l, r->phases);

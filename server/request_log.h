@@ -19,7 +19,8 @@ struct request_line {
 	unsigned status;             /* 0: nothing was answered */
 	enum err_code error;         /* that was answered; ERR_NONE: none */
 	unsigned shed;               /* that error's */
-	const char *detail;          /* the error's; NULL: none */
+	const char *detail;          /* the error's; NULL: none. Left out of the log where it may quote the body */
+	const uint64_t *offset;      /* the error's, in the body; NULL: none */
 	const struct reply *reply;   /* that was sent; NULL: none */
 	uint64_t started_us;         /* by clock_monotonic_us */
 	struct phases *phases;       /* which end now; NULL: the request was refused without any */

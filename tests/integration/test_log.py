@@ -147,6 +147,30 @@ class Log(unittest.TestCase):
         self.assertNotIn(token[6:], json.dumps(lines))
         self.assertEqual([line for line in lines if secret in json.dumps(line)], [])
 
+    def test_what_a_body_holds_is_not_quoted(self):
+        """By an error, which quotes it to the client."""
+        infer, secret, number = LAYER + "/infer", "secret-text", "54321e399"
+        calls = (("PUT", LAYER + "2", {"kind": secret}), ("PUT", LAYER + "2", {secret: 1, "kind": "batch_norm"}),
+                 ("POST", infer, f"[[1,{number}]]"), ("POST", infer, {"data": [[1, 2]], "datatype": secret}),
+                 ("POST", infer, {"data": [[1, 2]], secret: 1}), ("POST", "/v1/models/m/versions", {secret: 1}),
+                 ("PUT", "/v1/log-level", {"level": secret}),
+                 ("POST", "/v2/models/m/infer", {"parameters": {"mode": secret}, "inputs": [
+                     {"name": "bn", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}))
+
+        def ask(client):
+            client.request("PUT", LAYER, {"kind": "batch_norm"})
+            for method, path, body in calls:
+                answer = client.request(method, path, body)
+                self.assertEqual(answer.status, 400, path)
+                self.assertTrue(any(text in answer.json["detail"] for text in (secret, number)), answer)
+            client.request("POST", infer + "?no_such=1")
+
+        *lines, last = self.lines_of(ask)[1:]
+        self.assertEqual(len(lines), len(calls))
+        self.assertEqual([line for line in lines if secret in json.dumps(line) or number in json.dumps(line)], [])
+        self.assertEqual(lines[2]["offset"], 4)
+        self.assertIn("no_such", last["detail"])
+
     def test_a_refusal_in_place_of_the_library_counts_its_bytes(self):
         heads = [b"GET /" + b"a" * 20000, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 20000]
         lengths = []
