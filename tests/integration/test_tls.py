@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import zlib
 
 import tls
 from normd import NORMD, PATIENCE, Daemon, DaemonTest, at_once, wait_for
@@ -30,6 +31,14 @@ def read_to_end(s):
 
 def statuses(raw):
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", raw)]
+
+
+def chunks(raw):
+    """The pieces of a body in chunks."""
+    while raw:
+        size, _, raw = raw.partition(b"\r\n")
+        yield raw[:int(size, 16)]
+        raw = raw[int(size, 16) + 2:]
 
 
 def s_client(daemon, *args, **kwargs):
@@ -160,6 +169,24 @@ class Records(DaemonTest):
             found.append(answer.raw)
         self.assertEqual(found[0], found[1])
         self.assertEqual(len(answer.json["data"]), 1500)
+
+    def test_codings(self):
+        """A compressed body in small records, and compressed answers, of which one is larger than a record."""
+        values = b",".join([b"%d" % (i * i % 7919) for i in range(20000)])
+        body = self.BODY.replace(b"[2]", b"[20000]").replace(b"[1,2]", b"[" + values + b"]")
+        plain = self.call("POST", "/v1/normalize", body).raw
+        for coding, wbits in (("gzip", 31), ("deflate", 15)):
+            packer = zlib.compressobj(wbits=wbits)
+            packed = packer.compress(body) + packer.flush()
+            headers = f"Content-Encoding: {coding}\r\nAccept-Encoding: {coding}\r\nConnection: close\r\n".encode()
+            with self.daemon.connect(record_bytes=1000) as s:
+                s.sendall(self.post(packed, headers=headers))
+                head, _, raw = read_to_end(s).partition(b"\r\n\r\n")
+                self.assertFalse(s.cut)
+            self.assertIn(b"Content-Encoding: " + coding.encode(), head)
+            raw = b"".join(chunks(raw)) if b"chunked" in head else raw
+            self.assertGreater(len(raw), 16384)
+            self.assertEqual(zlib.decompress(raw, wbits), plain)
 
     def test_it_ends_its_side(self):
         """A close-notify alone, or with the socket's end, before the answer is there."""
