@@ -449,6 +449,23 @@ class Operations(unittest.TestCase):
             self.assertTrue(re.search(rf"(?m)^{target}:", makefile), f"there is no make {target}")
 
 
+    def test_every_line_of_the_log_is_explained(self):
+        """By a row of the handbook that begins as the line does."""
+        log = read("docs/OPERATIONS.md").split("### The log\n")[1].split("\n### ")[0]
+        rows = re.findall(r"(?m)^\| (`.*?) \| [a-z, ]+ \|", log)
+        cells = [cell for row in rows for cell in re.findall(r"`(.+?)`", row)]
+        self.assertGreater(len(cells), 30)
+        messages = {"request"}
+        for path in tracked():
+            if path.endswith(".c") and path.split("/")[0] in {room.split("/")[0] for room in rooms()}:
+                messages |= set(re.findall(r'log_(?:event|printf)\(\s*LOG_[A-Z]+,\s*"((?:[^"\\]|\\.)*)', read(path)))
+        self.assertGreater(len(messages), 30)
+        for message in messages - {"request"}:
+            told = [cell for cell in cells if message.startswith(cell.strip("… ")) or
+                    cell.startswith("…") and cell.strip("… ") in message]
+            self.assertTrue(told, f"the handbook does not explain the line {message!r}")
+
+
 class Mathematics(unittest.TestCase):
     def test_every_test_that_holds_a_bound_exists(self):
         text = " ".join(read("docs/MATH.md").split("## What the tests check")[1].split())
