@@ -92,14 +92,22 @@ tls_reload(struct tls *t, struct err *e)
 	return 0;
 }
 
+bool
+tls_reminder_is_due(int64_t expires_s, int64_t warned_s, int64_t now_s)
+{
+	if (expires_s - now_s > TLS_WARN_AHEAD_S)
+		return false;
+	return warned_s == 0 || now_s < warned_s || now_s >= warned_s + DAY_S ||
+	    (warned_s < expires_s && expires_s <= now_s);
+}
+
 void
 tls_remind(struct tls *t, int64_t now_s)
 {
 	const int64_t expires_s = t->current->expires_s;
 	char expires[CLOCK_STAMP_BYTES];
 
-	if (expires_s - now_s > TLS_WARN_AHEAD_S ||
-	    (t->warned_s != 0 && now_s >= t->warned_s && now_s < t->warned_s + DAY_S))
+	if (!tls_reminder_is_due(expires_s, t->warned_s, now_s))
 		return;
 	t->warned_s = now_s;
 	clock_second_stamp(expires_s, expires);

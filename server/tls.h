@@ -6,6 +6,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -23,7 +24,13 @@ void tls_close(struct tls *t); /* NULL is fine */
 /* Reads the files again. -1: the old certificate stays. Warns if it expires soon. From main's thread. */
 int tls_reload(struct tls *t, struct err *e) MUST_CHECK;
 
-/* Warns of a certificate that expires soon or has expired, if the last warning is a day old. From main's thread. */
+/*
+ * Whether to warn of a certificate now: it expires soon or has expired, and the last warning (0: none) is a day old, is
+ * from before it expired, or is from a time that the clock has not reached yet.
+ */
+bool tls_reminder_is_due(int64_t expires_s, int64_t warned_s, int64_t now_s);
+
+/* Warns of the certificate if that is due. From main's thread. */
 void tls_remind(struct tls *t, int64_t now_s);
 
 /* The certificate for a new connection, with a reference. Any thread. */

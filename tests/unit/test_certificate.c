@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Which files certificate_load takes and refuses, and how it orders a chain. The certificates are made here. */
+/*
+ * Which files certificate_load takes and refuses, how it orders a chain, and when a certificate is warned of. The
+ * certificates are made here.
+ */
 #include "tests/unit/unit.h"
 
 #include <gnutls/x509.h>
@@ -11,6 +14,7 @@
 #include <unistd.h>
 
 #include "server/certificate.h"
+#include "server/tls.h"
 
 #define NOW_S ((int64_t)1800000000)
 #define DAY_S 86400
@@ -275,6 +279,26 @@ START_TEST(a_chain_is_put_in_order)
 }
 END_TEST
 
+START_TEST(warnings_come_daily_and_when_it_expires)
+{
+	const int64_t first_s = NOW_S - TLS_WARN_AHEAD_S;
+
+	ck_assert(!tls_reminder_is_due(NOW_S, 0, first_s - 1));
+	ck_assert(tls_reminder_is_due(NOW_S, 0, first_s));
+	ck_assert(!tls_reminder_is_due(NOW_S, first_s, first_s + 1));
+	ck_assert(!tls_reminder_is_due(NOW_S, first_s, first_s + DAY_S - 1));
+	ck_assert(tls_reminder_is_due(NOW_S, first_s, first_s + DAY_S));
+	/* At its last second, also if a warning came just before; then daily again. */
+	ck_assert(!tls_reminder_is_due(NOW_S, NOW_S - 2, NOW_S - 1));
+	ck_assert(tls_reminder_is_due(NOW_S, NOW_S - 2, NOW_S));
+	ck_assert(!tls_reminder_is_due(NOW_S, NOW_S, NOW_S + DAY_S - 1));
+	ck_assert(tls_reminder_is_due(NOW_S, NOW_S, NOW_S + DAY_S));
+	/* The clock was set back. */
+	ck_assert(tls_reminder_is_due(NOW_S, NOW_S - DAY_S, NOW_S - 2 * DAY_S));
+	ck_assert(!tls_reminder_is_due(NOW_S, NOW_S - DAY_S, first_s - 1));
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -287,6 +311,7 @@ unit_suite(void)
 	tcase_add_test(t, cut_files_are_refused);
 	tcase_add_test(t, what_is_no_file_or_too_much_is_refused);
 	tcase_add_test(t, a_chain_is_put_in_order);
+	tcase_add_test(t, warnings_come_daily_and_when_it_expires);
 	suite_add_tcase(s, t);
 	return s;
 }
