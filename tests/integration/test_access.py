@@ -12,7 +12,7 @@ import unittest
 
 import tls
 from access import Tokens, bearer, line
-from normd import NORMD, PATIENCE, ROOT, Client, Daemon, DaemonTest, LateStore, at_once, wait_for
+from normd import BUILD, NORMD, PATIENCE, ROOT, Client, Daemon, DaemonTest, LateStore, at_once, wait_for
 from tables import routes
 
 ROLES = ("infer", "train", "admin")
@@ -422,7 +422,8 @@ class Guesses(TokensTest):
         guess(300)
         before = self.daemon.memory("VmRSS"), self.daemon.descriptors()
         guess(1500)
-        self.assertLess(self.daemon.memory("VmRSS"), before[0] + (1 << 20))
+        if not any(name in BUILD for name in ("asan", "tsan", "coverage")):  # they keep what is freed
+            self.assertLess(self.daemon.memory("VmRSS"), before[0] + (1 << 20))
         self.assertEqual(self.daemon.descriptors(), before[1])
 
 
