@@ -14,7 +14,7 @@
 #define MAX_BODY_BYTES ((size_t)4 << 20)
 
 /* Bodies that are made by a program rather than written down. */
-enum body {
+enum body_form {
 	BODY_AS_WRITTEN,
 	BODY_GZIP,
 	BODY_NPY,
@@ -34,7 +34,7 @@ struct operation {
 	const struct message *before; /* after the model was deleted; up to one without a method */
 	struct message ask;
 	unsigned status;
-	enum body body;  /* of `ask` */
+	enum body_form body;  /* of `ask` */
 	bool cold;       /* the server is started anew before it: nothing is in its caches */
 	bool new_client; /* connects when memory fails already */
 	bool once;       /* asked twice, it has done and answers the same as when asked once */

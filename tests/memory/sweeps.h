@@ -27,6 +27,9 @@ void sweep_change(void);
 /* A window of inference, in a store of its own. */
 void sweep_window(void);
 
+/* The files that SIGHUP reads again. */
+void sweep_files(void);
+
 /* The log, which is stopped and writes to `fd`. */
 void sweep_log(int fd);
 

@@ -48,6 +48,8 @@ run_sweeps(int log_fd)
 	warm_log();
 	if (!operations_only && is_asked_for("start"))
 		sweep_starts(full);
+	if (!operations_only && is_asked_for("files"))
+		sweep_files();
 	service_start();
 	for (size_t i = 0; i < operation_count; i++)
 		if (is_asked_for(operations[i].name))
