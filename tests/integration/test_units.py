@@ -54,6 +54,10 @@ class Units(unittest.TestCase):
         level = float(re.search(r"Overall exposure level for normd.service: ([0-9.]+)", done.stdout).group(1))
         self.assertLessEqual(level, EXPOSURE_MAX / 10)
 
+    def test_nobody_else_reads_what_it_writes(self):
+        service = Unit("normd.service")["Service"]
+        self.assertEqual((service["StateDirectoryMode"], service["UMask"]), ("0700", "0077"))
+
     def test_they_agree_with_the_daemon(self):
         service = Unit("normd.service")["Service"]
         help_text = subprocess.run([NORMD, "--help"], capture_output=True, text=True, check=True).stdout
