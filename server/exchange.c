@@ -284,6 +284,7 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 		.url = url,
 		.version = version,
 	};
+	bool waits;
 
 	x->has_headers = true;
 	connection_enter(x->connection, DEADLINE_BODY);
@@ -298,11 +299,10 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)
 		return MHD_YES;
-	if (head_waits_with_body(&head.headers))
-		x->sending.at_once = true;
-	else if (access_refused(&x->request.err) && head_has_body(&head.headers))
+	waits = head_waits_with_body(&head.headers);
+	if (!waits && access_refused(&x->request.err) && head_has_body(&head.headers))
 		refuse_ahead(x);
-	else if (head_announced_length(&head.headers) > SWALLOW_MAX)
+	else if (waits || head_announced_length(&head.headers) > SWALLOW_MAX)
 		x->sending.at_once = true;
 	return x->sending.at_once ? send_answer(x) : MHD_YES;
 }
