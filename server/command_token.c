@@ -4,6 +4,7 @@
  * standard output (and the line for the file if none is named), so that a script can take it from there.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,8 @@ run(const char *const *values, struct err *e)
 	const char *path = values[TOKENS];
 	int result;
 
+	/* A reader that is gone must not kill this between the file and the print: the hash would stay in the file. */
+	signal(SIGPIPE, SIG_IGN);
 	if (check(values, e) < 0 || token_make(token, e) < 0 || make_line(token, values, line, e) < 0)
 		return EXIT_FAILED;
 	if (*path != '\0') {

@@ -101,6 +101,16 @@ class Token(unittest.TestCase):
                            stderr=subprocess.PIPE)
         self.assertFalse(os.path.exists(self.tokens.path))
 
+    def test_a_reader_that_is_gone_gets_no_token(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as gone:
+            done = subprocess.run([NORMD, "token", "--role", "infer", "--tokens", self.tokens.path], stdout=gone,
+                                  stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("nothing was added", done.stderr)
+        self.assertFalse(os.path.exists(self.tokens.path))
+
     def test_a_link_to_no_file_is_not_left_with_a_token_that_was_not_printed(self):
         link, target = self.directory + "/link", self.directory + "/target"
         os.symlink(target, link)
