@@ -145,17 +145,20 @@ begin_text(struct log_line *line, const char *stamp, enum log_level level, const
 
 /*
  * Masks "normd_" with many letters of base64url's alphabet behind it. Fewer than TOKEN_LETTERS_MIN are a name, or so
- * little of a token that was cut that nobody can guess the rest.
+ * little of a token that was cut that nobody can guess the rest. Looking for the '_' alone takes a third of the time.
  */
 static void
 mask_tokens(struct log_line *line)
 {
 	char *const end = line->bytes + line->len;
 
-	for (char *p = line->bytes; (p = memmem(p, (size_t)(end - p), TOKEN_BEGIN, TOKEN_BEGIN_LEN)) != NULL;) {
+	for (char *p = line->bytes; (p = memchr(p, TOKEN_BEGIN[TOKEN_BEGIN_LEN - 1], (size_t)(end - p))) != NULL;) {
 		size_t letters = 0;
 
-		p += TOKEN_BEGIN_LEN;
+		p++;
+		if ((size_t)(p - line->bytes) < TOKEN_BEGIN_LEN ||
+		    memcmp(p - TOKEN_BEGIN_LEN, TOKEN_BEGIN, TOKEN_BEGIN_LEN) != 0)
+			continue;
 		while (p + letters < end && strchr(TOKEN_LETTERS, p[letters]) != NULL)
 			letters++;
 		if (letters >= TOKEN_LETTERS_MIN)
