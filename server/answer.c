@@ -117,10 +117,19 @@ answer_add_header(void *response, const char *name, const char *value)
 	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
+/* A problem_add. */
+static bool
+add_to_headers(void *headers, const char *name, const char *value)
+{
+	answer_headers_add(headers, name, value);
+	return true;
+}
+
 struct MHD_Response *
 answer_make_error(const struct problem *p, uint64_t *bytes)
 {
 	struct MHD_Response *response;
+	struct answer_headers headers;
 	struct buf b;
 
 	buf_init(&b, 65536);
@@ -128,7 +137,10 @@ answer_make_error(const struct problem *p, uint64_t *bytes)
 	*bytes = b.len;
 	response = answer_body_take(&b);
 	buf_fini(&b);
-	if (response == NULL || problem_headers(p, answer_add_header, response))
+	if (response == NULL)
+		return NULL;
+	answer_headers_init(&headers, response);
+	if (problem_headers(p, add_to_headers, &headers) && answer_headers_put(&headers))
 		return response;
 	MHD_destroy_response(response);
 	return NULL;
@@ -164,6 +176,7 @@ describe(struct MHD_Response *response, const struct answer *a, const struct req
 	if (a->range.choice == RANGE_PART)
 		answer_headers_add(
 		    &headers, MHD_HTTP_HEADER_CONTENT_RANGE, content_range(&a->range, rq->reply.source.bytes, text));
+	answer_headers_add(&headers, "X-Content-Type-Options", "nosniff");
 	if (!rq->route->no_state)
 		answer_headers_add(&headers, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	answer_headers_add(&headers, "X-Request-Id", wishes->request_id);

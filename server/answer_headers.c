@@ -10,9 +10,6 @@
 
 #include "base/buf.h"
 
-#define FIRST_NAME "X-Content-Type-Options"
-#define FIRST_VALUE "nosniff"
-
 static void
 append(struct answer_headers *h, const char *bytes, size_t len)
 {
@@ -24,8 +21,8 @@ void
 answer_headers_init(struct answer_headers *h, struct MHD_Response *response)
 {
 	h->response = response;
+	h->first = NULL;
 	h->len = h->count = 0;
-	append(h, FIRST_VALUE, sizeof(FIRST_VALUE) - 1);
 }
 
 void
@@ -38,10 +35,14 @@ answer_headers_add(struct answer_headers *h, const char *name, const char *value
 		(void)MHD_add_response_header(h->response, name, value);
 		return;
 	}
-	h->ends[h->count++] = h->len;
-	append(h, "  ", 2);
-	append(h, name, name_len);
-	append(h, ": ", 2);
+	if (h->first == NULL) {
+		h->first = name;
+	} else {
+		h->ends[h->count++] = h->len;
+		append(h, "  ", 2);
+		append(h, name, name_len);
+		append(h, ": ", 2);
+	}
 	append(h, value, value_len);
 }
 
@@ -64,10 +65,12 @@ answer_headers_put(struct answer_headers *h)
 {
 	char *copy;
 
+	if (h->first == NULL)
+		return true;
 	h->text[h->len] = '\0';
-	if (MHD_add_response_header(h->response, FIRST_NAME, h->text) != MHD_YES)
+	if (MHD_add_response_header(h->response, h->first, h->text) != MHD_YES)
 		return false;
-	copy = (char *)(uintptr_t)MHD_get_response_header(h->response, FIRST_NAME);
+	copy = (char *)(uintptr_t)MHD_get_response_header(h->response, h->first);
 	for (size_t i = 0; i < h->count; i++)
 		memcpy(copy + h->ends[i], "\r\n", 2);
 	return true;

@@ -18,6 +18,7 @@ begin(void)
 	response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	ck_assert_ptr_nonnull(response);
 	answer_headers_init(&headers, response);
+	answer_headers_add(&headers, "X-Content-Type-Options", "nosniff");
 }
 
 static void
@@ -47,8 +48,12 @@ sent(void)
 	return text;
 }
 
-START_TEST(each_header_is_a_line)
+START_TEST(one_or_none)
 {
+	answer_headers_init(&headers, response);
+	ck_assert(answer_headers_put(&headers));
+	ck_assert_str_eq(sent(), "");
+	answer_headers_add(&headers, "X-Content-Type-Options", "nosniff");
 	ck_assert(answer_headers_put(&headers));
 	ck_assert_str_eq(sent(), FIRST);
 }
@@ -118,7 +123,7 @@ unit_suite(void)
 	TCase *tcase = tcase_create("answer_headers"), *own = tcase_create("own");
 
 	tcase_add_checked_fixture(tcase, begin, end);
-	tcase_add_test(tcase, each_header_is_a_line);
+	tcase_add_test(tcase, one_or_none);
 	tcase_add_test(tcase, headers_keep_their_order);
 	tcase_add_test(tcase, there_may_be_many);
 	tcase_add_loop_test(tcase, a_value_cannot_end_its_line, 0, 2);
