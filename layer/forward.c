@@ -150,7 +150,8 @@ forward_observe(struct call *c, const struct piece *p, const struct moments *m, 
 	pass.by = (struct norm_by){ m->mean, c->scratch, c->parameters.weight, c->parameters.bias };
 	measure_rstd(c->definition, m, features, c->scratch);
 	finite = pass_run(c->workspace->crew, &pass);
-	if (finite_all(pass.var, features)) /* then the means are finite too (norm/pass.h) */
+	/* Only doubles have squares that overflow. Where variances are finite, means are too (norm/pass.h). */
+	if ((finite && p->real != NORM_DOUBLE) || finite_all(pass.var, features))
 		c->observed = (struct moments){ pass.count, pass.mean, pass.var };
 	return check_output(c, p, m, finite, e);
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 
 #include "norm/finite.h"
+#include "norm/kernels/kernels.h"
+#include "norm/kernels/merge.h"
 
 /* Equation 5; the batch's variance takes the divisor n - ddof (equation 8). Both ends are exact: m = 1 and m = 0. */
 static void
@@ -38,32 +40,6 @@ apply_cumulative(const struct statistics *in, const struct update *u, struct sta
 	}
 }
 
-/* How two sets of values, of `a` seen before and `b` new ones, are merged. */
-struct merge {
-	bool a_is_less;
-	double share_a, share_b;   /* a / (a + b), b / (a + b) */
-	double weight_a, weight_b; /* of the variances, and weight_b of what the means differ by */
-};
-
-/*
- * Equation 7. The mean starts from the side with more values, so that only the other's rounding error is scaled down.
- * With a = 0 the result is the batch, exactly.
- */
-static void
-merge(const struct statistics *in, const struct update *u, struct merge by, struct statistics *out)
-{
-	const double *const old_mean = in->mean, *const old_var = in->var;
-	double *restrict const mean = out->mean, *restrict const var = out->var;
-
-	for (size_t f = 0; f < in->features; f++) {
-		const double delta = u->mean[f] - old_mean[f];
-
-		mean[f] = by.a_is_less ? u->mean[f] - delta * by.share_a : old_mean[f] + delta * by.share_b;
-		var[f] =
-		    by.weight_a * old_var[f] + by.weight_b * u->var[f] + (delta * by.share_a) * (delta * by.weight_b);
-	}
-}
-
 /* A weight's part of the divisor; 0 where there are too few values for a variance. */
 static double
 part(double weight, double divisor)
@@ -71,7 +47,8 @@ part(double weight, double divisor)
 	return divisor > 0 ? weight / divisor : 0;
 }
 
-static void
+/* Equation 7. With a = 0 the result is the batch, exactly. Returns whether all moments are finite. */
+static bool
 apply_pooled(const struct statistics *in, const struct update *u, struct statistics *out)
 {
 	const uint64_t a = in->count, b = u->count, both = a + b;
@@ -84,14 +61,14 @@ apply_pooled(const struct statistics *in, const struct update *u, struct statist
 		.weight_b = part((double)b, divisor),
 	};
 
-	merge(in, u, m, out);
+	return kernels_best()->merge(in, u, &m, out);
 }
 
 /*
  * Equation 27. The divisor is that of the count as it is stored, so that the next update finds the same M2. So little
  * may be kept that one new value makes the count 1: as in pooled averaging there is no variance then.
  */
-static void
+static bool
 apply_decayed(const struct statistics *in, const struct update *u, struct statistics *out)
 {
 	const double a = in->decayed_count * u->keep, b = (double)u->count, both = a + b;
@@ -104,8 +81,8 @@ apply_decayed(const struct statistics *in, const struct update *u, struct statis
 		.weight_b = part(b, both - u->ddof),
 	};
 
-	merge(in, u, m, out);
 	out->decayed_count = both;
+	return kernels_best()->merge(in, u, &m, out);
 }
 
 /* Whether a count would pass its end. A decayed count stops below 2^63 too, so that it can be shown and put back. */
@@ -147,6 +124,25 @@ update_keep(uint64_t n, double half_life)
 	return kept;
 }
 
+/* Returns whether all moments are finite. */
+static bool
+apply(const struct statistics *in, const struct update *u, struct statistics *out)
+{
+	switch (u->averaging) {
+	case AVERAGING_EXPONENTIAL:
+		apply_exponential(in, u, out);
+		break;
+	case AVERAGING_CUMULATIVE:
+		apply_cumulative(in, u, out);
+		break;
+	case AVERAGING_POOLED:
+		return apply_pooled(in, u, out);
+	case AVERAGING_DECAYED:
+		return apply_decayed(in, u, out);
+	}
+	return finite_all(out->mean, out->features) && finite_all(out->var, out->features);
+}
+
 enum update_result
 update_apply(const struct statistics *in, const struct update *u, struct statistics *out)
 {
@@ -158,20 +154,5 @@ update_apply(const struct statistics *in, const struct update *u, struct statist
 	out->num_batches_tracked = in->num_batches_tracked + 1;
 	out->count = u->averaging == AVERAGING_POOLED ? in->count + u->count : in->count;
 	out->decayed_count = in->decayed_count;
-	switch (u->averaging) {
-	case AVERAGING_EXPONENTIAL:
-		apply_exponential(in, u, out);
-		break;
-	case AVERAGING_CUMULATIVE:
-		apply_cumulative(in, u, out);
-		break;
-	case AVERAGING_POOLED:
-		apply_pooled(in, u, out);
-		break;
-	case AVERAGING_DECAYED:
-		apply_decayed(in, u, out);
-		break;
-	}
-	return finite_all(out->mean, out->features) && finite_all(out->var, out->features) ? UPDATE_APPLIED :
-											     UPDATE_NOT_FINITE;
+	return apply(in, u, out) ? UPDATE_APPLIED : UPDATE_NOT_FINITE;
 }

@@ -17,6 +17,7 @@ _Static_assert(COLUMNS_MAX == 256, "kernels_ones holds ones only");
 			[NORM_HALF] = &kernels_##set##_half, \
 			[NORM_BFLOAT] = &kernels_##set##_bfloat, \
 		}, \
+		.merge = kernels_##set##_merge, \
 	}
 
 /* From the portable set to the widest. */

@@ -37,10 +37,19 @@ struct kernels_of_real {
 	void (*fold)(double *recent, double *high, double *low, size_t n);
 };
 
+struct merge;
+struct statistics;
+struct update;
+
+/* Sets the moments of `out` to those of `in` and `u` merged. Returns whether all of them are finite. */
+typedef bool
+kernel_merge(const struct statistics *in, const struct update *u, const struct merge *by, const struct statistics *out);
+
 /* One set of vector instructions. */
 struct kernels {
 	const char *name;
 	const struct kernels_of_real *of[NORM_REALS];
+	kernel_merge *merge;
 };
 
 /* Set `at` of those that this processor can run, from the portable one to the widest; NULL after the last. */
@@ -74,7 +83,8 @@ extern const double kernels_ones[COLUMNS_MAX], kernels_zeros[COLUMNS_MAX];
 
 #define KERNELS_OF_SET(set) \
 	extern const struct kernels_of_real kernels_##set##_float, kernels_##set##_double, kernels_##set##_half, \
-	    kernels_##set##_bfloat
+	    kernels_##set##_bfloat; \
+	kernel_merge kernels_##set##_merge
 
 KERNELS_OF_SET(portable);
 #if KERNELS_X86

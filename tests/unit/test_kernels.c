@@ -6,9 +6,13 @@
  */
 #include "norm/kernels/kernels.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "norm/kernels/merge.h"
+#include "norm/update.h"
 #include "tests/unit/norm_reference.h"
 #include "tests/unit/norm_run.h"
 #include "tests/unit/unit.h"
@@ -18,6 +22,9 @@ static const struct norm_view views[] = { { 3, 2, 16 }, { 2, 2, 17 }, { 2, 1, 31
 	{ 1, 2, 65 }, { 3, 2, 196 }, { 2, 2, 511 }, { 1, 2, 513 }, { 2, 1, 1031 }, { 7, 5, 9 }, { 40, 300, 1 },
 	{ 3000, 3, 1 }, { 500, 70, 4 }, { 1, 9, 3 }, { 8, 16, 1 }, { 5, 7, 1 } };
 #define VIEWS (sizeof(views) / sizeof(views[0]))
+
+/* Features that are merged at most: all remainders of the vectors. */
+#define MERGED ((size_t)40)
 
 static void *
 allocate(size_t n, size_t size)
@@ -309,6 +316,79 @@ START_TEST(any_bits)
 }
 END_TEST
 
+/* Means, then variances: usual, or so large that what they differ by overflows. */
+static void
+moments_init(double *moments, size_t n, bool huge, uint64_t *seed)
+{
+	for (size_t i = 0; i < 2 * n; i++) {
+		const double x = random_unit(seed);
+
+		moments[i] = (i < n ? 2 * x - 1 : x) * (huge && random_next(seed) % 4 == 0 ? DBL_MAX : 3);
+	}
+}
+
+/* Two sets of `n` features' moments, and what each way of merging them makes of them. */
+struct merging {
+	size_t n;
+	double in[2 * MERGED], u[2 * MERGED];
+	double expected[2 * MERGED], out[2 * MERGED];
+};
+
+/* Equation 7, feature by feature. Returns whether all is finite. */
+static bool
+merge_plainly(struct merging *m, const struct merge *by)
+{
+	bool finite = true;
+
+	for (size_t f = 0, v = m->n; f < m->n; f++, v++) {
+		const double delta = m->u[f] - m->in[f];
+
+		m->expected[f] = by->a_is_less ? m->u[f] - delta * by->share_a : m->in[f] + delta * by->share_b;
+		m->expected[v] = by->weight_a * m->in[v] + by->weight_b * m->u[v];
+		m->expected[v] += (delta * by->share_a) * (delta * by->weight_b);
+		finite &= isfinite(m->expected[f]) && isfinite(m->expected[v]);
+	}
+	return finite;
+}
+
+static void
+check_merge(struct merging *m, const struct merge *by)
+{
+	const struct statistics in = { .features = m->n, .mean = m->in, .var = m->in + m->n },
+				out = { .features = m->n, .mean = m->out, .var = m->out + m->n };
+	const struct update u = { .features = m->n, .mean = m->u, .var = m->u + m->n };
+	const bool finite = merge_plainly(m, by);
+	const struct kernels *k;
+
+	nans_alike(NORM_DOUBLE, m->expected, 2 * m->n);
+	for (size_t i = 0; (k = kernels_usable(i)) != NULL; i++) {
+		memset(m->out, 0x55, sizeof(m->out));
+		ck_assert_msg(k->merge(&in, &u, by, &out) == finite, "%s, %zu features", k->name, m->n);
+		nans_alike(NORM_DOUBLE, m->out, 2 * m->n);
+		ck_assert_msg(memcmp(m->out, m->expected, 2 * m->n * sizeof(double)) == 0,
+		    "%s differs for %zu features", k->name, m->n);
+	}
+}
+
+/* Any number of features, by either side, with and without the correction of ddof, and out of range. */
+START_TEST(merges)
+{
+	static const struct merge ways[] = { { false, 0.75, 0.25, 0.75, 0.25 }, { true, 0.1, 0.9, 0.1, 0.9 },
+		{ false, 0.6, 0.4, 0.59, 0.41 }, { true, 0.3, 0.7, 0.29, 0.71 }, { true, 0, 1, 0, 1 },
+		{ true, 0, 1, 0, 0 } };
+	struct merging m;
+	uint64_t seed = 5;
+
+	for (m.n = 0; m.n <= MERGED; m.n++)
+		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+			for (int huge = 0; huge < 2; huge++) {
+				moments_init(m.in, m.n, huge, &seed);
+				moments_init(m.u, m.n, huge, &seed);
+				check_merge(&m, &ways[i]);
+			}
+}
+END_TEST
+
 START_TEST(the_best_is_the_widest_usable)
 {
 	size_t n = 0;
@@ -330,6 +410,7 @@ unit_suite(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, usual_numbers, 0, REALS);
 	tcase_add_loop_test(t, any_bits, 0, REALS);
+	tcase_add_test(t, merges);
 	tcase_add_test(t, the_best_is_the_widest_usable);
 	suite_add_tcase(s, t);
 	return s;

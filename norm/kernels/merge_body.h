@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The merge of many features' moments (norm/update.c) as the function KERNELS_MERGE. Each .c file of a set includes the
+ * header of the set, defines KERNELS_MERGE, and includes this one. gcc vectorizes the loop. No guard.
+ */
+#ifdef KERNELS_WIDTH
+#include "norm/kernels/kernels.h"
+#include "norm/kernels/merge.h"
+#include "norm/kernels/wide.h"
+#include "norm/update.h"
+
+/*
+ * The mean starts from the side with more values, so that only the other's rounding error is scaled down. `alike`:
+ * share_b is weight_b, so that one product does for both. A mean is not finite only if delta is not, and then the
+ * variance is not finite either: w - w is 0 for finite w, else NaN.
+ */
+static ALWAYS_INLINE bool
+merge_features(
+    const struct statistics *in, const struct update *u, struct merge by, bool alike, const struct statistics *out)
+{
+	const double *restrict const old_mean = in->mean, *restrict const old_var = in->var;
+	const double *restrict const new_mean = u->mean, *restrict const new_var = u->var;
+	double *restrict const mean = out->mean, *restrict const var = out->var;
+	uint64_t excess = 0;
+
+	for (size_t f = 0; f < in->features; f++) {
+		const double delta = new_mean[f] - old_mean[f], of_a = delta * by.share_a, of_b = delta * by.weight_b;
+		const double merged = by.weight_a * old_var[f] + by.weight_b * new_var[f] + of_a * of_b;
+
+		mean[f] = by.a_is_less ? new_mean[f] - of_a : old_mean[f] + (alike ? of_b : delta * by.share_b);
+		var[f] = merged;
+		excess |= double_bits(merged - merged);
+	}
+	return excess == 0;
+}
+
+bool
+KERNELS_MERGE(const struct statistics *in, const struct update *u, const struct merge *by, const struct statistics *out)
+{
+	if (by->share_b == by->weight_b)
+		return merge_features(in, u, *by, true, out);
+	return merge_features(in, u, *by, false, out);
+}
+
+KERNELS_END
+#endif
