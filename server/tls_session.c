@@ -19,6 +19,7 @@
 #include "server/peer.h"
 #include "server/stream.h"
 #include "server/tls.h"
+#include "server/traffic.h"
 
 /* GnuTLS's own. Immutable once the program runs. */
 static struct {
@@ -204,6 +205,7 @@ gnutls_record_recv(gnutls_session_t session, void *bytes, size_t room)
 {
 	struct stream *s = stream_of_session(session);
 	const int fd = gnutls_transport_get_int(session);
+	uint64_t wire;
 	ssize_t n;
 
 	if (s == NULL)
@@ -212,7 +214,10 @@ gnutls_record_recv(gnutls_session_t session, void *bytes, size_t room)
 		return GNUTLS_E_INTERRUPTED;
 	if (!s->tls.established && (n = shake_hands(s, session, fd)) != 0)
 		return n;
+	wire = s->wire;
 	n = real.receive(session, bytes, room);
+	if (n == GNUTLS_E_AGAIN && s->wire != wire && traffic_has_unread(fd))
+		return GNUTLS_E_INTERRUPTED; /* it has read a record without data, and more follow */
 	if (n == 0 && !s->in_set) { /* the end is hidden as in stream_read; a closed socket may never become readable */
 		stream_wake_when_writable(s, true);
 		return GNUTLS_E_AGAIN;

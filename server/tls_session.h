@@ -12,7 +12,9 @@
  *
  * Bytes inside GnuTLS. GnuTLS reads a record's bytes only, and holds what of it did not fit in libmicrohttpd's buffer.
  * libmicrohttpd reads until GnuTLS says GNUTLS_E_AGAIN, before it waits for epoll, so nothing there is forgotten. While
- * reading is stopped (intake.h) it gets GNUTLS_E_INTERRUPTED, after which it reads again without epoll.
+ * reading is stopped (intake.h) it gets GNUTLS_E_INTERRUPTED, after which it reads again without epoll. GnuTLS says
+ * GNUTLS_E_AGAIN also after a record without data (a new key, an empty one), though more records may be in the socket,
+ * of which epoll has told: this becomes GNUTLS_E_INTERRUPTED too.
  *
  * All functions are for the connection's event loop.
  */

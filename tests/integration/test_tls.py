@@ -93,6 +93,47 @@ class Versions(DaemonTest):
         self.assertNotIn(b"verify return:1\nRENEGOTIATING\ndepth", said)
         self.assertEqual(self.call("GET", "/v2/health/live").status, 200)
 
+    def unread(self):
+        """How many bytes wait in the daemon's sockets."""
+        with open("/proc/net/tcp") as f:
+            rows = [line.split() for line in f][1:]
+        return sum(int(row[4].split(":")[1], 16) for row in rows
+                   if row[1].endswith(f":{self.daemon.port:04X}") and row[3] == "01")
+
+    def is_stopped(self):
+        tasks = f"/proc/{self.daemon.process.pid}/task"
+        states = []
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/stat") as f:
+                states.append(f.read().rpartition(")")[2].split()[0])
+        return set(states) == {"T"}
+
+    def test_a_request_right_behind_a_new_key(self):
+        """Both are in the socket when the event loop looks. A record without data must not hide the next one."""
+        process = self.daemon.process
+        with subprocess.Popen(["openssl", "s_client", "-tls1_3", "-connect", f"127.0.0.1:{self.daemon.port}"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              bufsize=0) as client:
+            said = b""
+            client.stdin.write(GET)
+            while b'{"live":true}' not in said:
+                said += client.stdout.read(4096)
+            process.send_signal(signal.SIGSTOP)
+            try:
+                wait_for(self.is_stopped, "all threads of the daemon stand still")
+                client.stdin.write(b"k\n")
+                wait_for(lambda: self.unread() > 20, "the new key is in the socket")
+                client.stdin.write(LAST)
+                wait_for(lambda: self.unread() > 100, "the request is in the socket")
+            finally:
+                process.send_signal(signal.SIGCONT)
+            # It must not end its side: that would wake the event loop.
+            giving_up = threading.Timer(20 * PATIENCE, client.kill)
+            giving_up.start()
+            said = b"".join(iter(functools.partial(client.stdout.read, 4096), b""))
+            giving_up.cancel()
+        self.assertEqual(statuses(said), [200])
+
     def test_plain_http_is_told(self):
         for data in (GET, GET * 1000, b"POST / HTTP/1.1\r\nContent-Length: 100000000\r\n\r\n" + b"a" * 100_000):
             with tls.connect(("127.0.0.1", self.daemon.port), timeout=20 * PATIENCE) as s:
