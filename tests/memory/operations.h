@@ -34,11 +34,11 @@ struct operation {
 	const struct message *before; /* after the model was deleted; up to one without a method */
 	struct message ask;
 	unsigned status;
-	enum body_form body;  /* of `ask` */
-	bool cold;       /* the server is started anew before it: nothing is in its caches */
-	bool new_client; /* connects when memory fails already */
-	bool once;       /* asked twice, it has done and answers the same as when asked once */
-	bool versions;   /* of versions: what it asks and answers is as numbers.h says */
+	enum body_form body; /* of `ask` */
+	bool cold;           /* the server is started anew before it: nothing is in its caches */
+	bool new_client;     /* connects when memory fails already */
+	bool once;           /* asked twice, it has done and answers the same as when asked once */
+	bool versions;       /* of versions: what it asks and answers is as numbers.h says */
 };
 
 extern struct operation operations[];
