@@ -108,6 +108,8 @@ struct backend_ops {
 	int (*unmark)(struct backend *b, bool back, struct err *e);
 	/* Whether the transaction can still be committed: a read that fails may have ended it. */
 	bool (*in_transaction)(struct backend *b);
+	/* Writes, within the transaction, something that changes nothing: without a write any transaction succeeds. */
+	int (*try_write)(struct backend *b, struct err *e);
 
 	/* *out: a new snapshot, whose lists stay counted in `memory` (NULL: not counted); NULL: no such layer. */
 	int (*load)(struct backend *b, const char *model, const char *layer, struct budget_share *memory,

@@ -103,12 +103,18 @@ sqlite_commit(struct backend *b, struct err *e)
 	if (sqlite3_errcode(self->db) == SQLITE_FULL)
 		return -1;
 	sqlite_rollback(b);
-	if (sqlite_overwrite_failed(self->db, &ignored) < 0) {
+	if (sqlite_write_again(self->db, &ignored) < 0) {
 		n = strlen(e->detail);
 		snprintf(
 		    e->detail + n, sizeof(e->detail) - n, "; whether it will be there after a restart is not known");
 	}
 	return -1;
+}
+
+static int
+sqlite_try_write(struct backend *b, struct err *e)
+{
+	return sqlite_write_again(sqlite_self(b)->db, e);
 }
 
 static int
@@ -346,6 +352,7 @@ static const struct backend_ops sqlite_ops = {
 	.mark = sqlite_mark,
 	.unmark = sqlite_unmark,
 	.in_transaction = sqlite_in_transaction,
+	.try_write = sqlite_try_write,
 	.load = sqlite_load,
 	.model_exists = sqlite_model_exists,
 	.load_pointer = sqlite_load_pointer,

@@ -29,7 +29,7 @@
 
 /* Setting it to its own value writes the first page all the same. */
 int
-sqlite_overwrite_failed(sqlite3 *db, struct err *e)
+sqlite_write_again(sqlite3 *db, struct err *e)
 {
 	char sql[64];
 

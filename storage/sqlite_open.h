@@ -16,7 +16,7 @@ sqlite3 *sqlite_open(const char *path, const struct store_opening *opening, stru
 int sqlite_lock(sqlite3 *db, const char *path, struct err *e) MUST_CHECK;
 
 /*
- * Overwrites what a commit that failed may have left in the log, with a transaction that changes nothing, and flushes
- * it. -1: what is in the log is not known. No transaction may be open.
+ * Writes the first page as it is: within the transaction that is open, or as one that is flushed. After a commit that
+ * failed, that overwrites what the commit may have left in the log; with -1 it is not known what the log holds.
  */
-int sqlite_overwrite_failed(sqlite3 *db, struct err *e) MUST_CHECK;
+int sqlite_write_again(sqlite3 *db, struct err *e) MUST_CHECK;

@@ -42,6 +42,7 @@ struct store {
 	struct chores chores;
 	struct copies copies;
 	struct windows windows; /* but for what windows.h says is any thread's */
+	uint64_t probe_due_us;  /* when to try whether the storage works again; UINT64_MAX while it does */
 
 	/* Guarded by `lock`. */
 	pthread_mutex_t lock;
@@ -53,6 +54,9 @@ struct store {
 
 	atomic_bool healthy;
 };
+
+/* How often it is tried whether a storage that has failed works again. */
+#define PROBE_PAUSE_US ((uint64_t)1000000)
 
 struct op_list {
 	struct store_op *first, **last;
@@ -94,15 +98,16 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 }
 
 /*
- * Applies all, saves, commits. Windows go first (window_rows.h). -1 with `e` when the batch as a whole failed; then
- * nothing of it stands.
+ * Applies all, saves, commits. Windows go first (window_rows.h). After a failure, one write comes before all else: a
+ * transaction in which nothing is written would succeed on a full disk. -1 with `e` when the batch as a whole failed;
+ * then nothing of it stands.
  */
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
 {
 	if (s->backend->ops->begin(s->backend, e) < 0)
 		return -1;
-	b->broken = window_rows_save(b, e) < 0;
+	b->broken = (!store_healthy(s) && s->backend->ops->try_write(s->backend, e) < 0) || window_rows_save(b, e) < 0;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
 		if (batch_apply(b, &op->change, &op->err) < 0 && b->broken)
 			*e = op->err;
@@ -157,6 +162,17 @@ count_batch(const struct batch *b, const struct store_op *ops, bool committed, u
 	metrics_add(METRIC_KEYS_FORGOTTEN, 0, b->keys_purged + b->trimmed.forgotten);
 }
 
+/* After a batch, which was committed or failed with this error. */
+static void
+note_health(struct store *s, bool committed, const struct err *e)
+{
+	if (committed)
+		atomic_store(&s->healthy, true);
+	else if (e->code == ERR_STORAGE_UNAVAILABLE || e->code == ERR_STORAGE_FULL)
+		atomic_store(&s->healthy, false);
+	s->probe_due_us = store_healthy(s) ? UINT64_MAX : clock_monotonic_us() + PROBE_PAUSE_US;
+}
+
 /* True: it was committed. */
 static bool
 run_writes(struct store *s, struct store_op *ops, size_t count)
@@ -175,13 +191,11 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	source_trees_begin(&s->trees);
 	chores_begin(&s->chores, &b);
 	committed = made && commit_batch(s, &b, ops, &e) == 0;
+	note_health(s, committed, &e);
 	if (committed) {
-		atomic_store(&s->healthy, true);
 		batch_publish(&b);
 		chores_end(&s->chores, &b);
 	} else {
-		if (e.code == ERR_STORAGE_UNAVAILABLE || e.code == ERR_STORAGE_FULL)
-			atomic_store(&s->healthy, false);
 		source_trees_drop_used(&s->trees);
 		fail_all(ops, &e);
 	}
@@ -193,7 +207,7 @@ run_writes(struct store *s, struct store_op *ops, size_t count)
 	return committed;
 }
 
-/* How long to wait for operations: until chores or windows are due; only for a moment while a backup is made. */
+/* How long to wait for operations: until something else is due; only for a moment while a backup is made. */
 static struct timespec
 wait_until(struct store *s)
 {
@@ -201,6 +215,8 @@ wait_until(struct store *s)
 	const uint64_t windows_us = windows_wake_us(&s->windows);
 	uint64_t until_us = s->chores.due_us < windows_us ? s->chores.due_us : windows_us;
 
+	if (s->probe_due_us < until_us)
+		until_us = s->probe_due_us;
 	if (copies_runs(&s->copies) && soon_us < until_us)
 		until_us = soon_us;
 	return clock_timespec(until_us);
@@ -244,6 +260,12 @@ take_all(struct store *s, struct store_op **ops)
 	return more;
 }
 
+static bool
+probe_is_due(const struct store *s)
+{
+	return s->probe_due_us != UINT64_MAX && clock_monotonic_us() >= s->probe_due_us;
+}
+
 static void *
 store_main(void *arg)
 {
@@ -258,7 +280,7 @@ store_main(void *arg)
 		ops = answer_reads(s, ops, &count);
 		if (ops != NULL && windows_have_failed(&s->windows) && windows_are_due(&s->windows))
 			(void)run_writes(s, NULL, 0); /* by themselves, so that no other change fails with them */
-		if (ops != NULL || chores_are_due(&s->chores) || windows_are_due(&s->windows))
+		if (ops != NULL || chores_are_due(&s->chores) || windows_are_due(&s->windows) || probe_is_due(s))
 			(void)run_writes(s, ops, count);
 		copies_work(&s->copies, clock_monotonic_us() - began_us);
 	}
@@ -423,6 +445,7 @@ store_open(const struct store_options *options, struct err *e)
 	pthread_mutex_init(&s->lock, NULL);
 	clock_cond_init(&s->wake);
 	atomic_init(&s->healthy, true);
+	s->probe_due_us = UINT64_MAX;
 	s->cache = cache_new(options->cache_bytes_max);
 	if (s->cache == NULL) {
 		err_set_memory(e);

@@ -411,5 +411,8 @@ struct store_figures {
 };
 void store_measure(struct store *s, struct store_figures *out);
 
-/* False after a transaction that the storage failed, until one succeeds; true before the first. */
+/*
+ * Whether the storage takes writes: false after a transaction that it failed, until one succeeds, which is tried every
+ * second; true before the first.
+ */
 bool store_healthy(const struct store *s);

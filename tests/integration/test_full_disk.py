@@ -3,6 +3,7 @@
 and with space again writes do too."""
 
 import os
+import re
 import unittest
 
 from normd import Daemon, wait_for
@@ -53,6 +54,21 @@ class FullDisk(unittest.TestCase):
         self.daemon.start()
         self.assertEqual(self.daemon.curl("GET", base + "first/statistics").json["num_batches_tracked"],
                          acknowledged + 1)
+
+    def test_ready_again_without_a_change(self):
+        """Behind a load balancer no change comes to a daemon that is not ready."""
+        failures = lambda: int(re.search(r"^normd_store_commit_failures_total (\d+)$",
+                                         self.daemon.curl("GET", "/metrics").body, re.M)[1])
+        ready = lambda: self.daemon.curl("GET", "/v2/health/ready").status
+        ballast, i = self.fill(), 0
+        while self.daemon.curl("PUT", f"/v1/models/m/layers/l{i}", {"kind": "batch_norm"}).status != 507:
+            i += 1
+        self.assertEqual(ready(), 503)
+        before = failures()
+        wait_for(lambda: failures() >= before + 2, "normd tries by itself whether it can write", pause_s=0.2)
+        self.assertEqual(ready(), 503)
+        os.unlink(ballast)
+        wait_for(lambda: ready() == 200, "ready again")
 
     def test_freezing(self):
         layer, frozen, revision, statuses = "/v1/models/m/layers/bn", False, 0, []
