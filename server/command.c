@@ -80,7 +80,7 @@ command_run(int argc, char *const *argv)
 	struct arguments a = { .program = program, .modes = modes };
 	const char *values[COMMAND_OPTIONS_MAX] = { 0 };
 	struct err e = { 0 };
-	enum exit_code code = EXIT_USAGE;
+	enum exit_code code = EXIT_DONE;
 	bool help = false;
 
 	snprintf(program, sizeof(program), "normd %s", argv[1]);
@@ -94,10 +94,10 @@ command_run(int argc, char *const *argv)
 		print_help(c, &a);
 	else if (e.code == ERR_NONE)
 		code = c->run(values, &e);
-	if (e.code != ERR_NONE)
-		fprintf(stderr, "normd: %s\n", e.detail);
-	/* Some arguments turn out to be wrong only when they are used. */
-	return help ? EXIT_DONE : e.code == ERR_BAD_PARAMETER ? EXIT_USAGE : code;
+	if (e.code == ERR_NONE)
+		return code;
+	fprintf(stderr, "normd: %s\n", e.detail);
+	return exit_code_of(&e);
 }
 
 void

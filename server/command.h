@@ -7,9 +7,7 @@
 #include "base/compiler.h"
 #include "base/err.h"
 #include "server/arguments.h"
-
-/* What main returns. */
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+#include "server/exit_code.h"
 
 #define COMMAND_OPTIONS_MAX 4
 

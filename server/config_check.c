@@ -140,36 +140,36 @@ print_setting(const struct config *c, enum config_option row)
 	putchar('\n');
 }
 
-/* 0, or -1 once it is said what is wrong. */
-static int
+/* Says what is wrong. */
+static enum exit_code
 run_check(const struct config *c, const struct check *check)
 {
 	char place[CONFIG_PLACE_BYTES];
 	struct err e = { 0 };
 
-	if (check->check(c, &e) == 0)
-		return 0;
-	fprintf(stderr, "normd: %s: %s\n", config_place(c, check->row, place), e.detail);
-	return -1;
+	if (check->check(c, &e) < 0)
+		fprintf(stderr, "normd: %s: %s\n", config_place(c, check->row, place), e.detail);
+	return exit_code_of(&e);
 }
 
-int
+enum exit_code
 config_check(const struct config *c)
 {
-	int result = 0;
+	enum exit_code result = EXIT_DONE, code;
 
 	config_find_strays(tell_of_stray, NULL);
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-		if (run_check(c, &checks[i]) < 0)
-			result = -1;
-	if (result < 0)
-		return -1;
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		code = run_check(c, &checks[i]);
+		result = code > result ? code : result;
+	}
+	if (result != EXIT_DONE)
+		return result;
 	puts("# the configuration is valid");
 	for (enum config_option row = 0; row < CONFIG_OPTION_COUNT; row++)
 		if (row != CONFIG_config)
 			print_setting(c, row);
 	if (fflush(stdout) == 0)
-		return 0;
+		return EXIT_DONE;
 	fprintf(stderr, "normd: the settings cannot be printed: %s\n", strerror(errno));
-	return -1;
+	return EXIT_FAILED;
 }

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "server/config.h"
+#include "server/exit_code.h"
 
 /*
- * Checks the files and folders that the settings name, and changes none of them. -1: standard error says what is wrong
- * with each. Otherwise standard output has all settings, as a file of settings, with where each comes from.
+ * Checks the files and folders that the settings name, and changes none of them. Standard error says what is wrong
+ * with each, and the result is what a daemon would exit with. If nothing is wrong, standard output has all settings, as a
+ * file of settings, with where each comes from.
  */
-int config_check(const struct config *c) MUST_CHECK;
+enum exit_code config_check(const struct config *c) MUST_CHECK;

@@ -62,7 +62,7 @@ crowd_check_descriptors(unsigned thread_count, struct err *e)
 
 	if (descriptors >= CONNECTIONS_MIN + spare)
 		return 0;
-	return err_fail(e, ERR_OVERLOADED,
+	return err_fail(e, ERR_BAD_PARAMETER,
 	    "the limit of open files is %llu; with %u event loops normd needs at least %llu, and %llu for %u "
 	    "connections: raise it by " RAISE_IT,
 	    (unsigned long long)descriptors, thread_count, (unsigned long long)(CONNECTIONS_MIN + spare),

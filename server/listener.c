@@ -77,7 +77,8 @@ find_addresses(const char *host, const char *port, struct err *e)
 	int rc = getaddrinfo(host, port, &hints, &found);
 
 	if (rc != 0)
-		err_set(e, ERR_BAD_PARAMETER, "cannot listen on %s: %s", host, gai_strerror(rc));
+		err_set(e, rc == EAI_AGAIN ? ERR_OVERLOADED : ERR_BAD_PARAMETER, "cannot listen on %s: %s", host,
+		    gai_strerror(rc));
 	return rc == 0 ? found : NULL;
 }
 
@@ -149,10 +150,11 @@ listener_open(const char *host, const char *port, struct err *e)
 		fd = listen_on(a);
 	freeaddrinfo(found);
 	if (fd < 0 && errno == EADDRINUSE)
-		return err_fail(e, ERR_BAD_PARAMETER,
+		return err_fail(e, ERR_OVERLOADED,
 		    "port %s of %s is taken: is another normd running? Choose another with --listen", port, host);
 	if (fd < 0)
-		return err_fail(e, ERR_BAD_PARAMETER, "cannot listen on %s:%s: %s", host, port, strerror(errno));
+		return err_fail(e, errno == EACCES ? ERR_BAD_PARAMETER : ERR_OVERLOADED, "cannot listen on %s:%s: %s",
+		    host, port, strerror(errno));
 	return fd;
 }
 
@@ -198,16 +200,18 @@ listener_write_port(const char *path, unsigned port, struct err *e)
 	FILE *file;
 	bool written;
 
+	if (listener_check_port_file(path, e) < 0)
+		return -1;
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >= sizeof(temporary))
 		return err_fail(e, ERR_BAD_PARAMETER, "the path of --port-file is too long");
 	file = fopen(temporary, "w");
 	if (file == NULL)
-		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: %s", temporary, strerror(errno));
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "cannot write %s: %s", temporary, strerror(errno));
 	written = fprintf(file, "%u\n", port) > 0;
 	written = fclose(file) == 0 && written;
 	if (written && rename(temporary, path) == 0)
 		return 0;
-	err_set(e, ERR_BAD_PARAMETER, "cannot write %s: %s", path, strerror(errno));
+	err_set(e, ERR_STORAGE_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
 	unlink(temporary);
 	return -1;
 }

@@ -19,10 +19,10 @@
 #include "server/standard_streams.h"
 
 static enum exit_code
-fail(enum exit_code code, const struct err *e)
+fail(const struct err *e)
 {
 	fprintf(stderr, "normd: %s\n", e->detail);
-	return code;
+	return exit_code_of(e);
 }
 
 /*
@@ -132,7 +132,7 @@ serve(struct server *server, const struct config *config, const struct sandbox_s
 
 	notify_status("Starting");
 	if (server_start(server, config, &e) < 0)
-		return fail(EXIT_FAILED, &e);
+		return fail(&e);
 	log_listening(server, config, sandbox);
 	cut = lifecycle_run(server, config);
 	log_event(
@@ -155,7 +155,7 @@ main(int argc, char **argv)
 		return command_run(argc, argv);
 	if (config_read(&config, argc, argv, &e) < 0) {
 		config_fini(&config);
-		return fail(EXIT_USAGE, &e);
+		return fail(&e);
 	}
 	if (config.help) {
 		config_help(stdout);
@@ -167,7 +167,7 @@ main(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	if (config.check) {
-		code = config_check(&config) < 0 ? EXIT_USAGE : EXIT_DONE;
+		code = config_check(&config);
 		config_fini(&config);
 		return code;
 	}
@@ -179,7 +179,7 @@ main(int argc, char **argv)
 	config_find_strays(warn_of_stray, NULL);
 	notify_open();
 	if (prepare(&server, &config, &sandbox, &e) < 0)
-		return fail(EXIT_FAILED, &e);
+		return fail(&e);
 	code = serve(&server, &config, &sandbox);
 	notify_close();
 	log_stop();

@@ -74,7 +74,7 @@ sandbox_enter(enum config_sandbox mode, const struct sandbox_places *places, str
 	state->complete = enter_seccomp(state->seccomp, &why) == 0 && state->complete;
 	if (state->complete || mode == CONFIG_SANDBOX_TRY)
 		return 0;
-	return err_fail(e, ERR_OVERLOADED,
+	return err_fail(e, ERR_BAD_PARAMETER,
 	    "--sandbox is \"require\", and this system has not all of it: no_new_privs is %s; landlock is %s; seccomp "
 	    "is %s. --sandbox try does without what is missing",
 	    state->no_new_privs, state->landlock, state->seccomp);

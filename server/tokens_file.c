@@ -162,7 +162,7 @@ append_line(int fd, const char *path, const char *text, size_t len, const char *
 	if (len + unended + strlen(line) > TOKENS_FILE_MAX)
 		return err_fail(e, ERR_BAD_PARAMETER, "%.200s is full: it may have %zu bytes", path, TOKENS_FILE_MAX);
 	if ((unended && write_all(fd, "\n", 1) < 0) || write_all(fd, line, strlen(line)) < 0 || fsync(fd) < 0)
-		return fail(path, "written", e);
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%.200s cannot be written: %s", path, strerror(errno));
 	return 0;
 }
 

@@ -133,7 +133,7 @@ class Activation(unittest.TestCase):
         self.daemon.stop()
         args, self.daemon.args = self.daemon.args, ("--port-file", "/nonexistent/port")
         self.daemon.spawn()
-        self.assertEqual(self.daemon.process.wait(30 * PATIENCE), 1)
+        self.assertEqual(self.daemon.process.wait(30 * PATIENCE), 2)
         self.daemon.process, self.daemon.args = None, args
 
     def test_a_request_that_has_begun_is_served(self):
@@ -157,7 +157,7 @@ class Activation(unittest.TestCase):
         daemon = self.make(*args, sockets=sockets, start=False, **options)
         daemon.spawn()
         process, daemon.process = daemon.process, None
-        self.assertEqual(process.wait(30 * PATIENCE), 1)
+        self.assertEqual(process.wait(30 * PATIENCE), 2)
         self.assertRegex(daemon.log(), message)
         self.assertFalse(os.path.exists(daemon.store[len("sqlite:"):]), "it made no store")
 

@@ -128,7 +128,7 @@ class Options(unittest.TestCase):
         daemon = Daemon(start=False)
         self.addCleanup(daemon.close)
         done = run("--listen", "127.0.0.1:0", "--store", daemon.store, "--port-file", "/no/such/folder/port")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("/no/such/folder/port", done.stderr)
 
     def test_ipv6(self):

@@ -76,7 +76,7 @@ class LeastDescriptors(unittest.TestCase):
         for files in (20, 64, self.LEAST - 1):
             with self.assertRaises(AssertionError) as caught:
                 Limited(files, "--threads", "2").close()
-            for words in ("exited 1", f"open files is {files};", f"at least {self.LEAST},", "ulimit -n", "LimitNOFILE",
+            for words in ("exited 2", f"open files is {files};", f"at least {self.LEAST},", "ulimit -n", "LimitNOFILE",
                           "nofile"):
                 self.assertIn(words, str(caught.exception))
 

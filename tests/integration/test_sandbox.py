@@ -143,7 +143,7 @@ class Refusal(unittest.TestCase):
         done = subprocess.run([*LIMITED, "landlock_create_ruleset=EOPNOTSUPP", "--", NORMD, "--listen", "127.0.0.1:0",
                                "--store", "sqlite:/nowhere/normd.db", "--sandbox", "require"],
                               capture_output=True, text=True)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("landlock is off: landlock_create_ruleset: the kernel's Landlock is disabled", done.stderr)
 
     def test_try_does_without_it_and_says_so(self):
