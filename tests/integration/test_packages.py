@@ -107,6 +107,10 @@ class Compose(unittest.TestCase):
     def services(self, name):
         return yaml.safe_load(read(f"deploy/{name}"))
 
+    def test_no_file_names_a_version_which_is_obsolete(self):
+        for name in ("docker-compose.yml", "docker-compose.tokens.yml", "docker-compose.tls.yml"):
+            self.assertNotIn("version", self.services(name), name)
+
     def test_without_tokens_it_is_published_for_this_machine_alone(self):
         normd = self.services("docker-compose.yml")["services"]["normd"]
         self.assertEqual(normd["environment"]["NORMD_INSECURE"], "true")
