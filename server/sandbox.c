@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "server/sandbox_seccomp.h"
+
+static bool in_landlock; /* main's, as those are who read files */
 
 /* The service manager's socket may be an abstract one. */
 static bool
@@ -46,6 +49,7 @@ enter_landlock(const struct sandbox_places *places, char *text, struct err *e)
 		say_off(text, e);
 		return -1;
 	}
+	in_landlock = true;
 	snprintf(text, SANDBOX_STATE_BYTES, "abi %d", abi);
 	return 0;
 }
@@ -78,4 +82,14 @@ sandbox_enter(enum config_sandbox mode, const struct sandbox_places *places, str
 	    "--sandbox is \"require\", and this system has not all of it: no_new_privs is %s; landlock is %s; seccomp "
 	    "is %s. --sandbox try does without what is missing",
 	    state->no_new_privs, state->landlock, state->seccomp);
+}
+
+const char *
+sandbox_strerror(const char *path)
+{
+	const int error = errno;
+
+	if (error == EACCES && in_landlock && eaccess(path, R_OK) == 0)
+		return "the sandbox allows only the folders in which this file was at the start; restart normd";
+	return strerror(error);
 }

@@ -30,3 +30,9 @@ struct sandbox_state {
  */
 int sandbox_enter(enum config_sandbox mode, const struct sandbox_places *places, struct sandbox_state *state,
     struct err *e) MUST_CHECK;
+
+/*
+ * Why this file could not be opened to read it, by errno. Names the sandbox if Landlock must have denied it, as the
+ * file's mode allows it: then a restart helps. A constant, or strerror's text.
+ */
+const char *sandbox_strerror(const char *path);

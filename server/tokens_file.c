@@ -11,10 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/sandbox.h"
+
 static int
 fail(const char *path, const char *what, struct err *e)
 {
-	return err_fail(e, ERR_BAD_PARAMETER, "%.200s cannot be %s: %s", path, what, strerror(errno));
+	return err_fail(e, ERR_BAD_PARAMETER, "%.200s cannot be %s: %s", path, what, sandbox_strerror(path));
 }
 
 /* Checks what was opened, not what the path names by then. */

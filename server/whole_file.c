@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "server/sandbox.h"
+
 /* Reads up to `size` bytes, to the end of the file. -1: errno says why. */
 static ssize_t
 read_all(int fd, char *bytes, size_t size)
@@ -29,7 +31,8 @@ read_opened(int fd, const char *what, const char *path, size_t max, struct whole
 	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &out->stat) < 0)
-		return err_fail(e, ERR_BAD_PARAMETER, "%s %.160s cannot be opened: %s", what, path, strerror(errno));
+		return err_fail(
+		    e, ERR_BAD_PARAMETER, "%s %.160s cannot be opened: %s", what, path, sandbox_strerror(path));
 	if (!S_ISREG(out->stat.st_mode))
 		return err_fail(e, ERR_BAD_PARAMETER, "%s %.160s is not a regular file", what, path);
 	out->bytes = malloc(max + 1); /* one more than allowed shows that there is more */

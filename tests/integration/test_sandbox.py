@@ -91,6 +91,8 @@ class Secrets(unittest.TestCase):
             os.makedirs(self.path(name))
         self.tokens = {name: make_token(self.path(name)) for name in ("mount/..1/tokens", "mount/..2/tokens",
                                                                       "elsewhere/tokens")}
+        with open(self.path("elsewhere/cert.pem"), "w") as f:
+            f.write("another")
         self.pairs = [tls.Pair(self.path("archive"), name) for name in ("1", "2")]
         link("..1", self.path("mount/..data"))
         link("..data/tokens", self.path("mount/tokens"))
@@ -131,8 +133,12 @@ class Secrets(unittest.TestCase):
     @unittest.skipIf(INSTRUMENTED, "such a build may read all files")
     def test_a_link_to_somewhere_else_is_not_followed(self):
         link(self.path("elsewhere/tokens"), self.path("mount/tokens"))
-        self.reload("not reloaded", 1)
-        self.assertIn("Permission denied", self.daemon.log())
+        link(self.path("elsewhere/cert.pem"), self.path("live/cert.pem"))
+        self.reload("not reloaded", 2)
+        reasons = {line["what"]: line["reason"] for line in self.daemon.log_lines() if "reason" in line}
+        why = "cannot be opened: the sandbox allows only the folders in which this file was at the start; restart normd"
+        self.assertEqual(reasons["tokens"], f"{self.path('mount/tokens')} {why}")
+        self.assertEqual(reasons["certificates"], f"the certificate {self.path('live/cert.pem')} {why}")
         self.assertEqual(self.ask("mount/..1/tokens", self.pairs[0]), 200)
         self.assertEqual(self.ask("elsewhere/tokens", self.pairs[0]), 401)
 
