@@ -92,7 +92,14 @@ denied_by(int abi, bool abstract_sockets)
 	return denied;
 }
 
-/* Gives a place its rights. */
+/* What an error of open(2) means: nobody gets to the place. */
+static bool
+is_unreachable(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == EACCES || error == ELOOP || error == ENAMETOOLONG;
+}
+
+/* Gives a place its rights. One that normd cannot get to needs none; the others are still denied what they lack. */
 static int
 add_place(int ruleset, const struct sandbox_place *place, uint64_t denied, struct err *e)
 {
@@ -100,7 +107,7 @@ add_place(int ruleset, const struct sandbox_place *place, uint64_t denied, struc
 	struct stat st;
 	long rc = -1;
 
-	if (rule.parent_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+	if (rule.parent_fd < 0 && is_unreachable(errno))
 		return 0;
 	if (rule.parent_fd < 0)
 		return err_fail(e, ERR_OVERLOADED, "%s cannot be opened: %s", place->path, strerror(errno));

@@ -26,7 +26,7 @@ struct sandbox_place {
 };
 
 struct sandbox_landlock {
-	const struct sandbox_place *places; /* those that do not exist are left out */
+	const struct sandbox_place *places; /* those that normd cannot get to are left out */
 	size_t count;
 	bool abstract_sockets; /* stay reachable: the service manager's may be one */
 };

@@ -15,7 +15,7 @@ struct sandbox_places {
 
 /*
  * Finds the places for this configuration. A file that is replaced while normd runs needs its directory, also that of
- * the file that a symbolic link leads to now. What does not exist is left out.
+ * the file that a symbolic link leads to now. What normd cannot get to is left out.
  *
  * From here on SQLite's temporary files lie in SQLITE_TMPDIR, or beside the store: not in a folder that is shared with
  * other programs. So this is called with any sandbox, before the store is opened.

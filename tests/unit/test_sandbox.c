@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sched.h>
@@ -78,6 +79,7 @@ make_world(void)
 	snprintf(directory, sizeof(directory), "/tmp/normd-sandbox-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	ck_assert_int_eq(chdir(directory), 0);
+	unsetenv("SQLITE_TMPDIR");
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		ck_assert_int_eq(mkdir(folders[i], 0700), 0);
 	write_file("store/s.db", "");
@@ -111,7 +113,6 @@ enter(enum config_sandbox mode, struct sandbox_state *state, struct err *e)
 		.tls_cert = "",
 		.tls_key = "" };
 
-	unsetenv("SQLITE_TMPDIR");
 	sandbox_places_find(&places, &config);
 	if (places.list[0].access == SANDBOX_ALL)
 		places.list[0] = places.list[--places.count];
@@ -553,6 +554,33 @@ START_TEST(what_normd_needs_works)
 }
 END_TEST
 
+/* Root without its capabilities is denied what the mode denies. */
+static void
+enter_with_a_place_out_of_reach(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[2] = { { 0 } };
+	struct sandbox_state state;
+	struct err e = { 0 };
+
+	must(syscall(SYS_capset, &header, none) == 0, "capset: %s", strerror(errno));
+	must(setenv("SQLITE_TMPDIR", "outside/closed/folder", 1) == 0, "setenv");
+	must(open("outside/closed/folder", O_PATH) == -1 && errno == EACCES, "the folder is not closed");
+	must(enter(CONFIG_SANDBOX_TRY, &state, &e) == 0, "try failed: %s", e.detail);
+	must(strstr(state.landlock, "outside") == NULL, "landlock is %s", state.landlock);
+	must_open("store/s.db", O_RDWR);
+	must(!state.complete || (try_read() == -1 && errno == EACCES), "reading outside: %s", strerror(errno));
+}
+
+START_TEST(a_place_out_of_reach_turns_nothing_off)
+{
+	make_world();
+	ck_assert_int_eq(mkdir("outside/closed", 0), 0);
+	run_apart(enter_with_a_place_out_of_reach);
+	remove_world();
+}
+END_TEST
+
 /* A system call that fails, as on a kernel that does not have it; if there is a condition, where that holds. */
 struct lost {
 	const char *name;
@@ -645,6 +673,7 @@ unit_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_normd_does_not_need_is_denied);
 	tcase_add_test(t, what_normd_needs_works);
+	tcase_add_test(t, a_place_out_of_reach_turns_nothing_off);
 	tcase_add_test(t, what_is_missing_is_said);
 	suite_add_tcase(suite, t);
 	return suite;
