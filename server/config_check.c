@@ -9,6 +9,7 @@
 #include "server/certificate.h"
 #include "server/config_file.h"
 #include "server/listener.h"
+#include "server/sandbox_places.h"
 #include "server/server.h"
 #include "server/tokens_file.h"
 #include "storage/store.h"
@@ -62,6 +63,24 @@ check_certificate(const struct config *c, struct err *e)
 	return certificate == NULL ? -1 : 0;
 }
 
+/* What a daemon would warn of, it warns of here. */
+static int
+check_sandbox(const struct config *c, struct err *e)
+{
+	struct sandbox_places places;
+
+	if (c->sandbox == CONFIG_SANDBOX_OFF)
+		return 0;
+	sandbox_places_find(&places, c);
+	if (sandbox_places_check(&places, e) == 0)
+		return 0;
+	if (c->sandbox == CONFIG_SANDBOX_REQUIRE)
+		return -1;
+	fprintf(stderr, "normd: warning: %s\n", e->detail);
+	*e = (struct err){ 0 };
+	return 0;
+}
+
 /* What a daemon would open at its start. */
 static const struct check {
 	enum config_option row; /* the setting that names it */
@@ -72,6 +91,7 @@ static const struct check {
 	{ CONFIG_tokens, check_tokens },
 	{ CONFIG_store, check_store },
 	{ CONFIG_tls_cert, check_certificate },
+	{ CONFIG_sandbox, check_sandbox },
 };
 
 static void

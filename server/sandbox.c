@@ -51,7 +51,10 @@ enter_landlock(const struct sandbox_places *places, char *text, struct err *e)
 	}
 	in_landlock = true;
 	snprintf(text, SANDBOX_STATE_BYTES, "abi %d", abi);
-	return 0;
+	if (sandbox_places_check(places, e) == 0)
+		return 0;
+	snprintf(text, SANDBOX_STATE_BYTES, "abi %d, but %.*s", abi, SANDBOX_STATE_BYTES - 24, e->detail);
+	return -1;
 }
 
 static int
@@ -79,7 +82,7 @@ sandbox_enter(enum config_sandbox mode, const struct sandbox_places *places, str
 	if (state->complete || mode == CONFIG_SANDBOX_TRY)
 		return 0;
 	return err_fail(e, ERR_BAD_PARAMETER,
-	    "--sandbox is \"require\", and this system has not all of it: no_new_privs is %s; landlock is %s; seccomp "
+	    "--sandbox is \"require\", but not all of it is in force: no_new_privs is %s; landlock is %s; seccomp "
 	    "is %s. --sandbox try does without what is missing",
 	    state->no_new_privs, state->landlock, state->seccomp);
 }

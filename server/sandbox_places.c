@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/sandbox_places.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "storage/sqlite_url.h"
 
@@ -81,4 +83,27 @@ sandbox_places_find(struct sandbox_places *places, const struct config *config)
 	add_directories(places, SANDBOX_READ, config->tls_cert);
 	add_directories(places, SANDBOX_READ, config->tls_key);
 	add_directories(places, SANDBOX_REPLACE, config->port_file);
+}
+
+int
+sandbox_places_check(const struct sandbox_places *places, struct err *e)
+{
+	static const struct {
+		const char *settings, *rights;
+	} words[] = {
+		[SANDBOX_READ] = { "--tokens, --tls-cert or --tls-key", "read" },
+		[SANDBOX_REPLACE] = { "--port-file", "replace" },
+		[SANDBOX_CHANGE] = { "--store or " SQLITE_TMPDIR, "read and change" },
+	};
+	struct stat root, st;
+
+	if (stat("/", &root) < 0)
+		return err_fail(e, ERR_OVERLOADED, "/ cannot be looked at: %s", strerror(errno));
+	for (const struct sandbox_place *p = places->list; p < places->list + places->count; p++)
+		if (p->access != SANDBOX_ALL && stat(p->path, &st) == 0 && st.st_dev == root.st_dev &&
+		    st.st_ino == root.st_ino)
+			return err_fail(e, ERR_BAD_PARAMETER,
+			    "%s is directly in /, so normd may %s all files: use a folder of its own",
+			    words[p->access].settings, words[p->access].rights);
+	return 0;
 }

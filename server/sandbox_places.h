@@ -21,3 +21,6 @@ struct sandbox_places {
  * other programs. So this is called with any sandbox, before the store is opened.
  */
 void sandbox_places_find(struct sandbox_places *places, const struct config *config);
+
+/* Whether Landlock can keep normd from other files. bad_parameter: a place is the root of all files. */
+int sandbox_places_check(const struct sandbox_places *places, struct err *e) MUST_CHECK;

@@ -160,6 +160,20 @@ class Refusal(unittest.TestCase):
                  "a warning")
         self.assertEqual(daemon.curl("GET", "/v2/health/ready").status, 200)
 
+    def test_a_place_that_is_all_of_the_file_system_is_said_so(self):
+        """By the daemon and by --check-config. SQLITE_TMPDIR stands for a store in /, which only root can make."""
+        why = "--store or SQLITE_TMPDIR is directly in /, so normd may read and change all files"
+        daemon = Daemon(env={"SQLITE_TMPDIR": "/"})
+        self.addCleanup(daemon.close)
+        if not UNDER_VALGRIND:
+            self.assertRegex(listening(daemon)["landlock"], f"^abi [0-9]+, but {why}")
+        wait_for(lambda: any("sandbox" in line["message"] for line in daemon.log_lines()), "a warning")
+        for mode, code in (("off", 0), ("try", 0), ("require", 2)):
+            for args in (["--check-config"], ["--listen", "127.0.0.1:0"])[:1 if code == 0 else 2]:
+                done = subprocess.run([NORMD, "--store", daemon.store, "--sandbox", mode, *args], capture_output=True,
+                                      text=True, env={**os.environ, "SQLITE_TMPDIR": "/"})
+                self.assertEqual((done.returncode, why in done.stderr), (code, mode != "off"), done)
+
     def test_off_is_off(self):
         daemon = Daemon("--sandbox", "off")
         self.addCleanup(daemon.close)
