@@ -114,7 +114,7 @@ write_unfinished(struct restore *r, const struct offline_work *u, struct err *e)
 	if ((size_t)snprintf(r->unfinished, sizeof(r->unfinished), "%s-restore", r->path) >= sizeof(r->unfinished))
 		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "%s: the path is too long", r->path);
 	(void)unlink(r->unfinished);
-	r->out = open(r->unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	r->out = open(r->unfinished, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (r->out < 0)
 		return failed(r->path, "made", e);
 	block = malloc(BLOCK_BYTES);

@@ -198,6 +198,18 @@ get_on(void *arg)
 	return 0;
 }
 
+/* A new file is for its owner alone, as statistics may be private. SQLite gives its other files the same mode. */
+static int
+open_private(const char *path, sqlite3 **db)
+{
+	const mode_t before = umask(S_IRWXG | S_IRWXO);
+	const int rc =
+	    sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	(void)umask(before);
+	return rc;
+}
+
 sqlite3 *
 sqlite_open(const char *path, const struct store_opening *opening, struct err *e)
 {
@@ -210,8 +222,7 @@ sqlite_open(const char *path, const struct store_opening *opening, struct err *e
 		told = *opening;
 	if (sqlite_file_check_kind(path, e) < 0 || check_journal(path, e) < 0)
 		return NULL;
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK) {
+	if (open_private(path, &db) != SQLITE_OK) {
 		(void)(db == NULL ? err_fail_memory(e) : sqlite_refuse(db, path, e));
 		goto fail;
 	}

@@ -7,8 +7,9 @@
 #include "storage/store.h"
 
 /*
- * Opens `path`, creating it where there is none, locked against every other process, in WAL mode with synchronous=FULL,
- * with the newest schema. Meanwhile `opening` is told of the progress, unless it is NULL. NULL with `e`.
+ * Opens `path`, creating it for its owner alone where there is none, locked against every other process, in WAL mode
+ * with synchronous=FULL, with the newest schema. Meanwhile `opening` is told of the progress, unless it is NULL. NULL
+ * with `e`.
  */
 sqlite3 *sqlite_open(const char *path, const struct store_opening *opening, struct err *e) MUST_CHECK;
 

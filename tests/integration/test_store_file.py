@@ -97,6 +97,32 @@ class StoreFile(unittest.TestCase):
         return self.daemon.curl("POST", layer(i, "train") + "?output=false", {"data": [[1.0] * FEATURES] * 2})
 
 
+class Modes(StoreFile):
+    """Statistics may be private: a new store is its owner's alone. The mode of one that exists is the operator's."""
+
+    def modes(self):
+        return {os.stat(self.path + suffix).st_mode & 0o777 for suffix in ("", "-wal")}
+
+    def start_with_umask(self, umask):
+        before = os.umask(umask)
+        try:
+            self.start()
+        finally:
+            os.umask(before)
+
+    def test_a_new_store(self):
+        self.start_with_umask(0o022)
+        self.assertEqual(self.modes(), {0o600})
+        self.assertEqual(os.stat(self.daemon.port_file).st_mode & 0o777, 0o644, "the umask is the old one")
+
+    def test_a_store_that_exists(self):
+        self.put("stopped")
+        os.chmod(self.path, 0o640)
+        self.start_with_umask(0o022)
+        self.train(0)
+        self.assertEqual(self.modes(), {0o640})
+
+
 class Refused(StoreFile):
     def refused(self, *words, path=None, unprivileged=False):
         """The daemon must end with 1 and one line that has these words; nothing in the folder may have changed."""

@@ -263,6 +263,7 @@ class Restore(Upkeep):
         done = self.restore(0, "is restored: 2 models, 5 layers")
         self.assertEqual((done.stderr, digest(self.store), digest(self.restored)), ("", before, before))
         self.assertEqual(sorted(os.listdir(self.folder)), ["n.db", "r.db"])
+        self.assertEqual(os.stat(self.restored).st_mode & 0o777, 0o600)
         daemon = Daemon(store="sqlite:" + self.restored)
         self.addCleanup(daemon.close)
         self.assertEqual(daemon.curl("GET", "/v1/models").json["models"], ["m0", "m1"])
