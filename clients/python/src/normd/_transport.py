@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""HTTP for the client, by urllib3: one attempt at one request. Its connections are kept, and any thread may use them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import time
+from typing import Any, Iterator, Mapping
+
+import urllib3
+from urllib3.exceptions import (ConnectTimeoutError, HTTPError, LocationParseError, NewConnectionError)
+
+
+from ._request import Answer, Request
+from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned
+from .errors import Error, NoAnswer
+
+
+class Transport:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._open()
+
+    def _open(self) -> None:
+        options: dict[str, Any] = {"maxsize": self._server.connections}
+        if self._server.scheme == "https":
+            options["ssl_context"] = self._server.ssl_context()
+        kind = urllib3.HTTPSConnectionPool if self._server.scheme == "https" else urllib3.HTTPConnectionPool
+        self._pool = kind(self._server.host, self._server.port, **options)
+        self._process = os.getpid()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def attempt(self, request: Request, timeout_s: float, receive: Receive | None = None) -> Answer:
+        """The answer, whatever its status. Raises NoAnswer if there is none within ``timeout_s``."""
+        if self._process != os.getpid():
+            self._open()  # a process that was forked must not write into its parent's connections
+        deadline = time.monotonic() + timeout_s
+        try:
+            response = self._pool.urlopen(
+                request.method, self._server.prefix + request.target, _body(request), self._headers(request),
+                retries=False, redirect=False, timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
+                preload_content=False, decode_content=False)
+            return _read(request, response, deadline, receive)
+        except (HTTPError, OSError) as error:
+            raise self._failure(request, error) from error
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def _headers(self, request: Request) -> dict[str, str]:
+        headers = {**self._server.headers, **request.headers}
+        if request.body_bytes or request.method in ("POST", "PUT"):
+            headers["Content-Length"] = str(request.body_bytes)
+        return headers
+
+    def _failure(self, request: Request, error: Exception) -> Error:
+        text = f"{request}: no answer from {self._server.url}: {error}"
+        reason = error.args[-1] if error.args else None
+        if isinstance(error, LocationParseError) or any(
+                isinstance(e, ssl.SSLCertVerificationError) for e in (error, reason, error.__cause__)):
+            return Error(text)
+        if isinstance(error.__cause__, socket.gaierror) and error.__cause__.errno != socket.EAI_AGAIN:
+            return Error(text)
+        return NoAnswer(text, not isinstance(error, (NewConnectionError, ConnectTimeoutError)))
+
+
+def _body(request: Request) -> bytes | Iterator[Any] | None:
+    if callable(request.body):
+        return request.body()
+    if request.body_bytes <= JOINED_BYTES:
+        return b"".join(request.body) or None
+    return iter(request.body)
+
+
+def _read(request: Request, response: Any, deadline: float, receive: Receive | None) -> Answer:
+    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+    try:
+        take = receive(response.status, headers) if receive is not None else None
+        if take is not None:
+            for part in _parts(request, response, deadline):
+                take(part)
+            return Answer(response.status, headers, memoryview(b""))
+        body = _whole(request, response, headers, deadline)
+    except BaseException:
+        response.close()  # what is left of the answer must not be read as the next one's
+        raise
+    response.release_conn()
+    return Answer(response.status, headers, body)
+
+
+def _whole(request: Request, response: Any, headers: Mapping[str, str], deadline: float) -> memoryview:
+    length = headers.get("content-length")
+    if length is None or int(length) <= PART_BYTES:
+        text = response.read()
+        if length is not None and len(text) != int(length):
+            raise NoAnswer(f"{request}: the answer ends after {len(text)} of {length} bytes", True)
+        body = aligned(headers, len(text))
+        body[:] = text
+        return body
+    body = aligned(headers, int(length))
+    offset = 0
+    for part in _parts(request, response, deadline):
+        body[offset:offset + len(part)] = part
+        offset += len(part)
+    if offset != len(body):
+        raise NoAnswer(f"{request}: the answer ends after {offset} of {length} bytes", True)
+    return body
+
+
+def _parts(request: Request, response: Any, deadline: float) -> Iterator[memoryview]:
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise NoAnswer(f"{request}: the answer did not end in time", True)
+        connection = response.connection
+        if connection is not None and getattr(connection, "sock", None) is not None:
+            connection.sock.settimeout(left)
+        part = response.read(PART_BYTES)
+        if not part:
+            return
+        yield memoryview(part)
