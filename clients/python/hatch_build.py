@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Makes the synchronous client of the asynchronous one while the package is built, so that there is one source."""
+
+import os
+import re
+
+try:
+    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+except ImportError:  # called as a program
+    BuildHookInterface = object
+
+PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "src", "normd")
+HEAD = "# Made from _async/{} by hatch_build.py. Do not edit.\n"
+REPLACED = (("_transport_aio", "_transport"), ("__aenter__", "__enter__"), ("__aexit__", "__exit__"),
+            (r"\basync ", ""), (r"\bawait ", ""), (r"\bAsync(?=[A-Z])", ""))
+
+
+def make_sync(package=PACKAGE):
+    """Writes _sync/*.py, files that have changed alone."""
+    source, target = os.path.join(package, "_async"), os.path.join(package, "_sync")
+    os.makedirs(target, exist_ok=True)
+    for name in sorted(os.listdir(source)):
+        if not name.endswith(".py"):
+            continue
+        with open(os.path.join(source, name), encoding="utf-8") as f:
+            text = f.read()
+        for pattern, replacement in REPLACED:
+            text = re.sub(pattern, replacement, text)
+        text = HEAD.format(name) + text
+        path = os.path.join(target, name)
+        if not os.path.exists(path) or open(path, encoding="utf-8").read() != text:
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+
+
+class SyncHook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        make_sync()
+
+
+if __name__ == "__main__":
+    make_sync()
