@@ -14,7 +14,7 @@ MEDIA_TYPE = "application/octet-stream"
 
 
 def _in_json(name: str, x: Any) -> dict[str, Any]:
-    """A list needs a shape here, which its nesting tells; its numbers are doubles. A ragged one is the daemon's to refuse."""
+    """A list needs a shape here, which its nesting tells; its numbers are doubles. The daemon refuses ragged ones."""
     shape = []
     inner = x
     while isinstance(inner, (list, tuple)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""HTTP for the client, by urllib3: one attempt at one request. Its connections are kept, and any thread may use them."""
+"""HTTP for the client, by urllib3: one attempt at one request. Connections are kept, and any thread may use them."""
 
 from __future__ import annotations
 
