@@ -29,7 +29,7 @@ class Daemon:
     """
 
     def __init__(self, *options: str, program: str | None = None) -> None:
-        self._program = program or os.environ.get("NORMD", "normd")
+        self._program = program or os.environ.get("NORMD") or "normd"
         self._options = options
         self._directory = tempfile.mkdtemp(prefix="normd-python-")
         self._process: subprocess.Popen[bytes] | None = None
