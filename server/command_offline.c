@@ -7,6 +7,7 @@
 #include "handlers/definition_stored.h"
 #include "layer/layer_digest.h"
 #include "server/command.h"
+#include "server/sandbox.h"
 #include "storage/offline.h"
 
 #define REDRAW_US 100000
@@ -95,6 +96,20 @@ make_work(struct progress *p)
 		.arg = p };
 }
 
+/*
+ * The files may come from anybody, and SQLite and our own code read them. So the sandbox is entered as far as the
+ * system has one; there is no log that could say what is missing.
+ */
+static int
+enter_sandbox(const char *from, const char *store, struct err *e)
+{
+	struct sandbox_places places;
+	struct sandbox_state state;
+
+	sandbox_places_of_command(&places, from, store);
+	return sandbox_enter(CONFIG_SANDBOX_TRY, &places, &state, e);
+}
+
 /* "1 model, 2 layers" */
 static void
 print_size(const struct offline_report *r)
@@ -109,8 +124,10 @@ check(const char *const *values, struct err *e)
 	struct offline_report report = { 0 };
 	struct progress progress = { 0 };
 	const struct offline_work work = make_work(&progress);
-	int result = store_check(values[0], &work, &report, e);
+	int result = enter_sandbox("", values[0], e);
 
+	if (result == 0)
+		result = store_check(values[0], &work, &report, e);
 	clear_progress(&progress);
 	if (result < 0)
 		return EXIT_FAILED;
@@ -129,8 +146,10 @@ restore(const char *const *values, struct err *e)
 	struct offline_report report = { 0 };
 	struct progress progress = { 0 };
 	const struct offline_work work = make_work(&progress);
-	int result = store_restore(values[0], values[1], &work, &report, e);
+	int result = enter_sandbox(values[0], values[1], e);
 
+	if (result == 0)
+		result = store_restore(values[0], values[1], &work, &report, e);
 	clear_progress(&progress);
 	if (result < 0)
 		return EXIT_FAILED;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/path.h"
 #include "storage/sqlite_url.h"
 
 #define SQLITE_TMPDIR "SQLITE_TMPDIR"
@@ -66,8 +67,9 @@ add_store(struct sandbox_places *places, const char *url)
 		(void)setenv(SQLITE_TMPDIR, places->list[first].path, 1);
 }
 
-void
-sandbox_places_find(struct sandbox_places *places, const struct config *config)
+/* What every process needs. */
+static void
+begin(struct sandbox_places *places)
 {
 	static const char own[] = "/proc/self", random[] = "/dev/urandom";
 
@@ -78,11 +80,35 @@ sandbox_places_find(struct sandbox_places *places, const struct config *config)
 #endif
 	add_place(places, SANDBOX_READ, own, sizeof(own) - 1);
 	add_place(places, SANDBOX_READ, random, sizeof(random) - 1); /* by which SQLite begins its random numbers */
+}
+
+void
+sandbox_places_find(struct sandbox_places *places, const struct config *config)
+{
+	begin(places);
 	add_store(places, config->store);
 	add_directories(places, SANDBOX_READ, config->tokens);
 	add_directories(places, SANDBOX_READ, config->tls_cert);
 	add_directories(places, SANDBOX_READ, config->tls_key);
 	add_directories(places, SANDBOX_REPLACE, config->port_file);
+}
+
+void
+sandbox_places_of_command(struct sandbox_places *places, const char *from, const char *store_url)
+{
+	static const char *const temporary[] = { "/var/tmp", "/usr/tmp", "/tmp" };
+	struct err not_a_file;
+	const char *path = sqlite_url_path(store_url, &not_a_file), *chosen = getenv("TMPDIR");
+
+	begin(places);
+	add_directories(places, SANDBOX_READ, from);
+	add_store(places, store_url);
+	if (path == NULL || path_folder_is_writable(path))
+		return;
+	if (chosen != NULL)
+		add_place(places, SANDBOX_CHANGE, chosen, strlen(chosen));
+	for (size_t i = 0; i < sizeof(temporary) / sizeof(temporary[0]); i++)
+		add_place(places, SANDBOX_CHANGE, temporary[i], strlen(temporary[i]));
 }
 
 int

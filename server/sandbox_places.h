@@ -22,5 +22,11 @@ struct sandbox_places {
  */
 void sandbox_places_find(struct sandbox_places *places, const struct config *config);
 
+/*
+ * The same for a command that reads `from` ("": nothing) and works on the store of this URL. If the store's folder is
+ * not writable, SQLite's temporary files lie where SQLite puts them by itself.
+ */
+void sandbox_places_of_command(struct sandbox_places *places, const char *from, const char *store_url);
+
 /* Whether Landlock can keep normd from other files. bad_parameter: a place is the root of all files. */
 int sandbox_places_check(const struct sandbox_places *places, struct err *e) MUST_CHECK;

@@ -257,6 +257,28 @@ class Check(Upkeep):
         self.assertGreaterEqual(found, 4 * (size // PAGE) - 2)  # a few bits are nobody's
 
 
+@unittest.skipIf("valgrind" in os.environ.get("NORMD_PREFIX", ""), "valgrind knows no sandbox")
+class Sandbox(Upkeep):
+    """A hostile file meets no rights. What the sandbox denies is proved in tests/unit/test_sandbox.c."""
+
+    def test_files_are_read_in_it(self):
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1400)"
+        self.sql(f"INSERT INTO layer (id, model_id, name, definition) {numbers} SELECT i, 1, 'no' || i, '{{}}' FROM n")
+        for args in (["check", "--store", f"sqlite:{self.store}"],
+                     ["restore", "--from", self.store, "--store", f"sqlite:{self.restored}"]):
+            with self.subTest(args[0]):
+                reader, writer = os.pipe()
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PAGE)  # normd waits, as its findings fill the pipe
+                process = subprocess.Popen([NORMD, *args], stdout=writer, stderr=subprocess.DEVNULL)
+                os.close(writer)
+                os.read(reader, 1)
+                with open(f"/proc/{process.pid}/status") as f:
+                    status = dict(line.split(":", 1) for line in f)
+                os.close(reader)
+                process.wait(60 * PATIENCE)
+                self.assertEqual((status["NoNewPrivs"].strip(), status["Seccomp"].strip()), ("1", "2"))
+
+
 class Restore(Upkeep):
     def test_a_restored_store_is_the_backup(self):
         before = digest(self.store)

@@ -102,7 +102,16 @@ remove_world(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-/* Enters the sandbox of a daemon with these files, also in a build whose daemon may use all files. */
+/* Also in a build that may use all files by itself. */
+static int
+enter_with(struct sandbox_places *places, enum config_sandbox mode, struct sandbox_state *state, struct err *e)
+{
+	if (places->list[0].access == SANDBOX_ALL)
+		places->list[0] = places->list[--places->count];
+	return sandbox_enter(mode, places, state, e);
+}
+
+/* Enters the sandbox of a daemon with these files. */
 static int
 enter(enum config_sandbox mode, struct sandbox_state *state, struct err *e)
 {
@@ -114,9 +123,7 @@ enter(enum config_sandbox mode, struct sandbox_state *state, struct err *e)
 		.tls_key = "" };
 
 	sandbox_places_find(&places, &config);
-	if (places.list[0].access == SANDBOX_ALL)
-		places.list[0] = places.list[--places.count];
-	return sandbox_enter(mode, &places, state, e);
+	return enter_with(&places, mode, state, e);
 }
 
 /* Runs `inside` in a child, which must exit with 0. */
@@ -554,6 +561,45 @@ START_TEST(what_normd_needs_works)
 }
 END_TEST
 
+static void
+use_what_a_restore_needs(void)
+{
+	static struct sandbox_places places;
+	struct sandbox_state state;
+	struct err e = { 0 };
+
+	sandbox_places_of_command(&places, "secret/tokens", "sqlite:store/new.db");
+	must(enter_with(&places, CONFIG_SANDBOX_TRY, &state, &e) == 0, "try failed: %s", e.detail);
+	must_open("secret/tokens", O_RDONLY);
+	must_open("store/new.db", O_RDWR | O_CREAT);
+	must(!state.complete || (try_write_secret() == -1 && errno == EACCES), "writing the backup");
+	must(!state.complete || (try_read() == -1 && errno == EACCES), "reading another file");
+	must(!state.complete || (open("/tmp", O_TMPFILE | O_RDWR, 0600) == -1 && errno == EACCES), "writing to /tmp");
+}
+
+/* SQLite's temporary files need a place. */
+static void
+use_what_a_check_of_files_that_are_not_ours_needs(void)
+{
+	static struct sandbox_places places;
+	struct sandbox_state state;
+	struct err e = { 0 };
+
+	must(chdir("/") == 0 && unsetenv("TMPDIR") == 0, "chdir");
+	sandbox_places_of_command(&places, "", "sqlite:/none/s.db");
+	must(enter_with(&places, CONFIG_SANDBOX_TRY, &state, &e) == 0, "try failed: %s", e.detail);
+	must_open("/tmp", O_TMPFILE | O_RDWR);
+}
+
+START_TEST(what_commands_need_works)
+{
+	make_world();
+	run_apart(use_what_a_restore_needs);
+	run_apart(use_what_a_check_of_files_that_are_not_ours_needs);
+	remove_world();
+}
+END_TEST
+
 /* Root without its capabilities is denied what the mode denies. */
 static void
 enter_with_a_place_out_of_reach(void)
@@ -673,6 +719,7 @@ unit_suite(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_normd_does_not_need_is_denied);
 	tcase_add_test(t, what_normd_needs_works);
+	tcase_add_test(t, what_commands_need_works);
 	tcase_add_test(t, a_place_out_of_reach_turns_nothing_off);
 	tcase_add_test(t, what_is_missing_is_said);
 	suite_add_tcase(suite, t);
