@@ -7,12 +7,23 @@
 #include "layer/measure.h"
 #include "layer/next_state.h"
 
-/* The whole tensor as one piece, and the running statistics. `scratch`: doubles a channel, as forward.h says. */
+/* Where memory lacks to observe, what normalizing needs has to do. */
+static int
+take_scratch(struct call *c, size_t scratch, struct err *e)
+{
+	if (workspace_doubles_unset(c->workspace, scratch, &c->scratch, e) == 0)
+		return 0;
+	if (!c->observe)
+		return -1;
+	c->observe = false;
+	return workspace_doubles_unset(c->workspace, c->view.feature, &c->scratch, e);
+}
+
+/* The whole tensor as one piece, and the running statistics. `scratch`: doubles, as forward.h says. */
 static int
 begin_running(struct call *c, size_t scratch, struct piece *all, struct moments *running, struct err *e)
 {
-	if (measure_running(c, running, e) < 0 ||
-	    workspace_doubles_unset(c->workspace, scratch * c->view.feature, &c->scratch, e) < 0 ||
+	if (measure_running(c, running, e) < 0 || take_scratch(c, scratch, e) < 0 ||
 	    pieces_cut(c, PIECES_IN_PLACE, e) < 0 || pieces_take(c, c->tensor, &c->values, e) < 0)
 		return -1;
 	*all = pieces_get(&c->pieces, c->values, 0);
@@ -25,7 +36,7 @@ normalize_running(struct call *c, struct err *e)
 	struct moments running;
 	struct piece all;
 
-	if (begin_running(c, 1, &all, &running, e) < 0)
+	if (begin_running(c, c->observe ? forward_observe_scratch(c->view) : c->view.feature, &all, &running, e) < 0)
 		return -1;
 	if ((c->observe ? forward_observe(c, &all, &running, e) :
 			  forward_by_moments(c, &all, &running, c->parameters, e)) < 0)
@@ -48,7 +59,7 @@ call_invert(struct call *c, struct err *e)
 		    definition_kind_name(c->definition));
 	if (c->tensor->count == 0)
 		return 0;
-	if (begin_running(c, 3, &all, &running, e) < 0 || forward_inverse(c, &all, &running, e) < 0)
+	if (begin_running(c, 3 * c->view.feature, &all, &running, e) < 0 || forward_inverse(c, &all, &running, e) < 0)
 		return -1;
 	pieces_put(c, c->values, c->tensor);
 	return 0;

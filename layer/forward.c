@@ -131,17 +131,20 @@ observe_values(struct call *c, const struct piece *p, const struct moments *m, d
 	return forward_by_moments(c, p, m, c->parameters, e);
 }
 
+size_t
+forward_observe_scratch(struct norm_view view)
+{
+	return 3 * view.feature + norm_observe.scratch(view);
+}
+
 int
 forward_observe(struct call *c, const struct piece *p, const struct moments *m, struct err *e)
 {
 	const size_t features = p->view.feature;
 	struct norm_pass pass = piece_pass(&norm_observe, p);
-	struct err lacking;
 	bool finite;
 
-	if (workspace_doubles_unset(c->workspace, 2 * features + norm_observe.scratch(p->view), &pass.mean, &lacking) <
-	    0)
-		return forward_by_moments(c, p, m, c->parameters, e);
+	pass.mean = c->scratch + features;
 	if (c->pieces.padding.keep == NULL && norm_view_count(p->view) == 1)
 		return observe_values(c, p, m, pass.mean, e);
 	pass.var = pass.mean + features;

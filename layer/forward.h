@@ -14,8 +14,9 @@ int forward_by_moments(const struct call *c, const struct piece *p, const struct
 
 /*
  * By the call's parameters, and measures what the piece held before (c->observed), in one reading. `p` is all of the
- * call's tensor, in place. Measures nothing where memory lacks. Scratch: 1.
+ * call's tensor, in place. Scratch: forward_observe_scratch doubles of the call's view, which hold what was measured.
  */
+size_t forward_observe_scratch(struct norm_view view);
 int forward_observe(struct call *c, const struct piece *p, const struct moments *m, struct err *e) MUST_CHECK;
 
 /*
