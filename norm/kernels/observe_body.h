@@ -10,30 +10,29 @@
 #define PROBES ((size_t)4)
 
 /* A first value is near 0 if it is at most so many times as far from 0 as from another probe. */
-#define NEAR 16.0
+#define NEAR 16.0F
 
-/* The shift of the feature whose probes are at[k][i]. */
-static inline double
-NAME(shift_probed)(const REAL *const at[PROBES], size_t i)
+/* Whether the first value of at[k][i] is near 0. Distances of floats, rounded to float, tell as well as exact ones. */
+static ALWAYS_INLINE bool
+NAME(probed_near)(const REAL *const at[PROBES], size_t i)
 {
-	const double first = NAME(load)(at[0][i]);
-	bool near = first == 0;
+	const float first = (float)NAME(load)(at[0][i]);
+	float farthest = 0, distance;
 
-	for (size_t k = 1; k < PROBES; k++)
-		near |= fabs(first) <= NEAR * fabs(NAME(load)(at[k][i]) - first);
-	return near ? 0 : first;
+	for (size_t k = 1; k < PROBES; k++) {
+		distance = fabsf((float)NAME(load)(at[k][i]) - first);
+		farthest = distance > farthest ? distance : farthest;
+	}
+	return fabsf(first) <= NEAR * farthest;
 }
 
-/* The shifts of the features whose probes are at[k][i] and beside it. */
-static ALWAYS_INLINE wide
-NAME(shifts_probed)(const REAL *const at[PROBES], size_t i)
+/* The shifts of some features, whose probes are at[k] and each `inner` elements after those. */
+static ALWAYS_INLINE void
+NAME(shifts_inline)(
+    const REAL *const at[PROBES], bool probed, size_t inner, struct norm_part features, double *restrict shift)
 {
-	const wide first = NAME(wide_load)(at[0] + i);
-	wide_bits near = first == 0;
-
-	for (size_t k = 1; k < PROBES; k++)
-		near |= wide_magnitude(first) <= NEAR * wide_magnitude(NAME(wide_load)(at[k] + i) - first);
-	return wide_masked(first, ~near);
+	for (size_t f = features.first; f < features.end; f++)
+		shift[f] = probed && NAME(probed_near)(at, f * inner) ? 0 : NAME(load)(at[0][f * inner]);
 }
 
 /*
@@ -47,14 +46,13 @@ NAME(shifts)(const struct norm_pass *p, struct norm_part features)
 	const size_t n = norm_view_count(p->view), inner = p->view.inner;
 	const bool probed = NARROW && (PUTS_WIDE || inner >= SHORT_RUN) && n >= PROBED_FROM && p->count == n;
 	const REAL *at[PROBES];
-	size_t f = features.first, k;
 
-	for (k = 0; k < PROBES; k++)
+	for (size_t k = 0; k < PROBES; k++)
 		at[k] = (const REAL *)p->y + k * n / PROBES / inner * p->view.feature * inner + k * n / PROBES % inner;
-	for (; probed && inner == 1 && f + KERNELS_WIDTH <= features.end; f += KERNELS_WIDTH)
-		wide_store(p->mean + f, NAME(shifts_probed)(at, f));
-	for (; f < features.end; f++)
-		p->mean[f] = probed ? NAME(shift_probed)(at, f * inner) : NAME(load)(at[0][f * inner]);
+	if (probed && inner == 1)
+		NAME(shifts_inline)(at, true, 1, features, p->mean);
+	else
+		NAME(shifts_inline)(at, probed, inner, features, p->mean);
 	return true;
 }
 
@@ -198,29 +196,41 @@ NAME(feature_observed)(REAL *x, struct norm_view v, struct run_by by, double shi
 	return NAME(feature_observed_inline)(x, v, by, false, shift, s);
 }
 
+/* A block of features of a view with short runs, while its steps are summed and normalized. */
+struct NAME(observed_block) {
+	struct columns_by by;
+	struct columns_about sums;
+	struct NAME(noted) noted;
+	bool plain;  /* all shifts are 0, and not spread, and squares are exact: as in NAME(vector_observed) */
+	bool begun;  /* else the sums are undefined */
+	bool folded; /* else the totals are undefined */
+};
+
 /*
  * Sums `rows` steps of a block, `stride` elements apart, and normalizes them: several side by side, so that the numbers
  * of a column are read once.
  */
 static ALWAYS_INLINE void
-NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t width,
-    const struct columns_by *restrict by, bool plain, struct columns_about *restrict to, struct NAME(noted) * noted)
+NAME(steps_observed_inline)(
+    REAL *restrict x, size_t rows, size_t stride, size_t width, bool plain, struct NAME(observed_block) *restrict b)
 {
-	const double *restrict mean = by->mean, *restrict rstd = by->rstd, *restrict weight = by->weight,
-			       *restrict bias = by->bias;
-	double *sum = to->first.recent, *square = to->second.recent;
-	struct NAME(noted) seen = *noted;
+	const double *restrict mean = b->by.mean, *restrict rstd = b->by.rstd, *restrict weight = b->by.weight,
+			       *restrict bias = b->by.bias;
+	double *sum = b->sums.first.recent, *square = b->sums.second.recent;
+	const double *shift = b->sums.shift, *sum_before = b->begun ? sum : kernels_zeros,
+		     *square_before = b->begun ? square : kernels_zeros;
+	struct NAME(noted) seen = b->noted;
 	wide s, q, v, d;
 	double one;
 	size_t i, r;
 
 	for (i = 0; i + KERNELS_WIDTH <= width; i += KERNELS_WIDTH) {
-		s = wide_load_double(sum + i);
-		q = wide_load_double(square + i);
+		s = wide_load_double(sum_before + i);
+		q = wide_load_double(square_before + i);
 		for (r = 0; r < rows; r++) {
 			v = NAME(wide_load)(x + r * stride + i);
-			d = plain ? v : v - wide_load_double(to->shift + i);
-			s = s + d;
+			d = plain ? v : v - wide_load_double(shift + i);
+			s = plain ? wide_plus(d, s) : s + d;
 			q = plain ? wide_add_exact_product(q, d, d) : q + d * d;
 			v = (v - wide_load_double(mean + i)) * wide_load_double(rstd + i);
 			v = v * wide_load_double(weight + i) + wide_load_double(bias + i);
@@ -229,51 +239,54 @@ NAME(steps_observed_inline)(REAL *restrict x, size_t rows, size_t stride, size_t
 		wide_store(sum + i, s);
 		wide_store(square + i, q);
 	}
-	for (; i < width; i++)
+	for (; i < width; i++) {
+		sum[i] = sum_before[i];
+		square[i] = square_before[i];
 		for (r = 0; r < rows; r++) {
 			one = NAME(load)(x[r * stride + i]);
-			sum[i] += plain ? one : one - to->shift[i];
-			square[i] += plain ? one * one : (one - to->shift[i]) * (one - to->shift[i]);
+			sum[i] += plain ? one : one - shift[i];
+			square[i] += plain ? one * one : (one - shift[i]) * (one - shift[i]);
 			one = (one - mean[i]) * rstd[i] * weight[i] + bias[i];
 			x[r * stride + i] = NAME(store)(one);
 			seen.one |= NAME(excess)(x[r * stride + i]);
 		}
-	*noted = seen;
+	}
+	b->noted = seen;
 }
 
-/* Steps of a block, about shifts unless all are 0 (`plain`). */
+/* One step of a block, or COLUMNS_TOGETHER of them; the first has the full width. */
 static void
-NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, const struct columns_by *by, bool plain,
-    struct columns_about *to, struct NAME(noted) * noted)
+NAME(steps_observed)(REAL *x, size_t rows, size_t stride, size_t width, struct NAME(observed_block) * b)
 {
 	size_t r;
 
-	if (PUTS_WIDE && plain && rows == COLUMNS_TOGETHER)
-		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, true, to, noted);
-	else if (PUTS_WIDE && plain)
-		NAME(steps_observed_inline)(x, 1, stride, width, by, true, to, noted);
+	if (PUTS_WIDE && b->plain && rows == COLUMNS_TOGETHER)
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, true, b);
+	else if (PUTS_WIDE && b->plain)
+		NAME(steps_observed_inline)(x, 1, stride, width, true, b);
 	else if (PUTS_WIDE && rows == COLUMNS_TOGETHER)
-		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, by, false, to, noted);
+		NAME(steps_observed_inline)(x, COLUMNS_TOGETHER, stride, width, false, b);
 	else if (PUTS_WIDE)
-		NAME(steps_observed_inline)(x, 1, stride, width, by, false, to, noted);
+		NAME(steps_observed_inline)(x, 1, stride, width, false, b);
 	else
 		for (r = 0; r < rows; r++) {
-			NAME(columns_add)(x + r * stride, 1, stride, width, to);
-			NAME(steps_normalized)(x + r * stride, 1, stride, width, by, noted);
+			NAME(columns_add)(x + r * stride, 1, stride, width, &b->sums);
+			NAME(steps_normalized)(x + r * stride, 1, stride, width, &b->by, &b->noted);
 		}
+	b->begun = true;
 }
 
 /* Takes the sums of the steps since the last fold to the totals, which are not there before the first fold. */
 static void
-observed_fold(struct columns_about *a, size_t width, bool *folded)
+NAME(block_fold)(struct NAME(observed_block) * b, size_t width)
 {
-	struct column_sums *const both[] = { &a->first, &a->second };
+	struct column_sums *const both[] = { &b->sums.first, &b->sums.second };
 
-	for (size_t k = 0; k < 2 && !*folded; k++)
+	for (size_t k = 0; k < 2 && !b->folded; k++)
 		for (size_t i = 0; i < width; i++)
 			both[k]->high[i] = both[k]->low[i] = 0;
-	columns_about_fold(a, width);
-	*folded = true;
+	columns_about_fold(&b->sums, width);
+	b->folded = true;
 }
 
 /* Each feature's sum, in `room` or where it is: without a fold, of the steps alone. */
@@ -286,17 +299,23 @@ observed_features(const struct column_sums *s, bool folded, const struct columns
 	return room;
 }
 
-/* Whether all sums of a block may be plain; else the shifts are spread. */
-static inline bool
-NAME(block_is_plain)(const struct columns *c, const double *shift, struct columns_about *sums)
+/* Chooses the shifts unless p->scratch says that they are there, and begins the block's sums. */
+static inline void
+NAME(block_begin)(const struct norm_pass *p, const struct columns *c, struct NAME(observed_block) * b)
 {
+	const double *shift = p->mean + c->first;
 	uint64_t shifted = NARROW ? 0 : 1;
 
+	if (p->scratch == NULL)
+		(void)NAME(shifts)(p, (struct norm_part){ c->first, c->first + c->features });
 	for (size_t f = 0; f < c->features; f++)
 		shifted |= double_bits(shift[f]);
-	if (shifted != 0 || !PUTS_WIDE)
-		columns_spread(c, shift, sums->shift);
-	return shifted == 0;
+	b->plain = PUTS_WIDE && shifted == 0;
+	if (!b->plain)
+		columns_about_init(&b->sums, c, shift, PUTS_WIDE ? 0 : columns_width(c, p->view.outer));
+	columns_by_init(&b->by, c, &p->by);
+	b->noted = (struct NAME(noted)){ { 0 }, 0 };
+	b->begun = b->folded = false;
 }
 
 /* One block of features of a view with short runs; x is the whole tensor. Small tensors are never folded. */
@@ -307,29 +326,23 @@ NAME(block_observed)(REAL *x, const struct norm_pass *p, const struct columns *c
 	const size_t full = columns_width(c, v.outer), stride = c->rows * v.feature * v.inner,
 		     steps = v.outer / c->rows;
 	double sum[COLUMNS_MAX], square[COLUMNS_MAX];
-	struct NAME(noted) noted = { { 0 }, 0 };
-	struct columns_by by;
-	struct columns_about sums;
-	const bool plain = NAME(block_is_plain)(c, p->mean + c->first, &sums);
-	bool folded = false;
+	struct NAME(observed_block) b;
 	size_t step, n;
 
-	columns_by_init(&by, c, &p->by);
-	for (size_t i = 0; i < full; i++)
-		sums.first.recent[i] = sums.second.recent[i] = 0;
+	NAME(block_begin)(p, c, &b);
 	x += c->first * v.inner;
 	for (step = 0; step < steps; step += n, x += n * stride) {
 		n = steps - step >= COLUMNS_TOGETHER ? COLUMNS_TOGETHER : 1;
 		if (step > 0 && step % STEPS == 0)
-			observed_fold(&sums, full, &folded);
-		NAME(steps_observed)(x, n, stride, full, &by, plain, &sums, &noted);
+			NAME(block_fold)(&b, full);
+		NAME(steps_observed)(x, n, stride, full, &b);
 	}
-	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &by, plain, &sums, &noted);
-	if (folded)
-		observed_fold(&sums, full, &folded);
+	NAME(steps_observed)(x, 1, stride, columns_width(c, v.outer % c->rows), &b);
+	if (b.folded)
+		NAME(block_fold)(&b, full);
 	observed_put(p, (struct norm_part){ c->first, c->first + c->features },
-	    observed_features(&sums.first, folded, c, sum), observed_features(&sums.second, folded, c, square));
-	return NAME(noted_finite)(&noted);
+	    observed_features(&b.sums.first, b.folded, c, sum), observed_features(&b.sums.second, b.folded, c, square));
+	return NAME(noted_finite)(&b.noted);
 }
 
 /* One feature of a view with long runs. */
@@ -356,7 +369,7 @@ NAME(observe)(const struct norm_pass *p, struct norm_part features)
 	struct columns c;
 	size_t f;
 
-	if (p->scratch == NULL)
+	if (p->scratch == NULL && p->view.inner >= SHORT_RUN)
 		(void)NAME(shifts)(p, features);
 	if (p->view.inner < SHORT_RUN)
 		for (f = features.first; f < features.end; f += c.features) {
