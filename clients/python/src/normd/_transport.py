@@ -58,14 +58,19 @@ class Transport:
         return headers
 
     def _failure(self, request: Request, error: Exception) -> Error:
-        text = f"{request}: no answer from {self._server.url}: {error}"
-        reason = error.args[-1] if error.args else None
-        if isinstance(error, LocationParseError) or any(
-                isinstance(e, ssl.SSLCertVerificationError) for e in (error, reason, error.__cause__)):
-            return Error(text)
-        if isinstance(error.__cause__, socket.gaierror) and error.__cause__.errno != socket.EAI_AGAIN:
+        # urllib3 wraps the system's error, and names its own objects in the text.
+        causes: list[Exception] = [cause for cause in (error.__cause__, error.__context__, *error.args[-1:])
+                                   if isinstance(cause, OSError)]
+        text = f"{request}: no answer from {self._server.url}: {(causes or [error])[0]}"
+        if isinstance(error, LocationParseError) or any(map(_is_final, (error, *causes))):
             return Error(text)
         return NoAnswer(text, not isinstance(error, (NewConnectionError, ConnectTimeoutError)))
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the next attempt must meet the same: a certificate that does not fit, a host that does not exist."""
+    return isinstance(error, ssl.SSLCertVerificationError) or (
+        isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN)
 
 
 def _body(request: Request) -> bytes | Iterator[Any] | None:
