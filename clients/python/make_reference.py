@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Prints docs/PYTHON_API.md: the classes and functions of the package, from its docstrings.
+
+It reads the sources and imports nothing, so that no optional package is needed.
+"""
+
+import ast
+import inspect
+import os
+
+from hatch_build import PACKAGE, make_sync
+
+#: A page's sections: the module, the file it is read from, and what users write.
+SECTIONS = (
+    ("normd", "_sync/client.py", "The client"), ("normd", "_sync/model.py", "Models"),
+    ("normd", "_sync/layer.py", "Layers"), ("normd", "_retries.py", "Retries"),
+    ("normd.types", "types.py", "Answers"), ("normd.errors", "errors.py", "Exceptions"),
+    ("normd.torch", "torch.py", "PyTorch"), ("normd.rl", "rl.py", "Reinforcement learning"),
+    ("normd.sklearn", "sklearn.py", "scikit-learn"), ("normd.shared", "shared.py", "Many workers"),
+    ("normd.federated", "federated.py", "Federated learning"), ("normd.testing", "testing.py", "Tests"),
+)
+INTRODUCTION = """\
+# The Python package, by name
+
+Made from the docstrings by `make reference`; [PYTHON.md](PYTHON.md) is the tour. `normd.aio` has `AsyncClient`,
+`AsyncModel` and `AsyncLayer`, whose methods are those of `Client`, `Model` and `Layer` as coroutines. Each call may
+raise the exceptions of `normd.errors`.
+"""
+
+
+def is_public(node):
+    return isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+
+
+def text_of(node):
+    text = inspect.cleandoc(ast.get_docstring(node) or "")
+    return text.replace("``", "`") + "\n" if text else ""
+
+
+def signature(function, name, bound):
+    """As a caller writes it."""
+    arguments = function.args
+    if bound:
+        arguments.args = arguments.args[1:]
+    result = f" → `{ast.unparse(function.returns)}`" if function.returns and name != "__init__" else ""
+    return f"({ast.unparse(arguments)})`{result}"
+
+
+def is_property(function):
+    return any(isinstance(d, ast.Name) and d.id == "property" for d in function.decorator_list)
+
+
+def describe_method(function):
+    if is_property(function):
+        return f"- `{function.name}` → `{ast.unparse(function.returns)}`"
+    return f"- `{function.name}{signature(function, function.name, True)}"
+
+
+def indented(text):
+    return "".join(f"  {line}\n" if line else "\n" for line in text.splitlines())
+
+
+def describe_class(node):
+    init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+    head = f"### `{node.name}" + (signature(init, "__init__", True) if init is not None else "`")
+    lines = [head + "\n", text_of(node)]
+    fields = [f for f in node.body if isinstance(f, ast.AnnAssign) and not f.target.id.startswith("_")]
+    lines += [f"- `{f.target.id}`: `{ast.unparse(f.annotation)}`" for f in fields
+              if not ast.unparse(f.annotation).startswith("ClassVar")]
+    for function in filter(is_public, node.body):
+        lines += [describe_method(function), indented(text_of(function))]
+    return lines
+
+
+def is_error_of_a_code(node):
+    return isinstance(node, ast.ClassDef) and any(isinstance(base, ast.Name) and base.id == "ApiError"
+                                                  for base in node.bases)
+
+
+def describe(path):
+    with open(path, encoding="utf-8") as f:
+        tree = ast.parse(f.read())
+    lines = [text_of(tree)] if not os.path.basename(os.path.dirname(path)).startswith("_") else []
+    codes = []
+    for node in filter(is_public, tree.body):
+        if is_error_of_a_code(node):
+            codes.append(f"| `{node.name}` | {text_of(node).strip()} |")
+        elif isinstance(node, ast.ClassDef):
+            lines += describe_class(node)
+        else:
+            lines += [f"### `{node.name}{signature(node, node.name, False)}\n", text_of(node)]
+    if codes:
+        lines += ["| exception | the daemon says |", "|---|---|", *codes, ""]
+    return lines
+
+
+def main():
+    make_sync()
+    print(INTRODUCTION)
+    for module, file, title in SECTIONS:
+        path = os.path.join(PACKAGE, file)
+        if os.path.exists(path):
+            print(f"## {title}: `{module}`\n")
+            print("\n".join(describe(path)))
+
+
+if __name__ == "__main__":
+    main()
