@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import replace
 from types import TracebackType
 from typing import Callable, Mapping, Optional
 
 from ._request import Request
+from ._server import body_bytes
 from .errors import Error, NoAnswer
 from .types import Exported
 
@@ -20,8 +20,9 @@ class Download:
     def __init__(self, path: str | os.PathLike[str], progress: Callable[[int, int], None] | None) -> None:
         self._path = os.fspath(path)
         self._progress = progress
-        handle, self._part = tempfile.mkstemp(prefix=".normd-", dir=os.path.dirname(os.path.abspath(self._path)))
-        self._file = os.fdopen(handle, "wb")
+        # Not by mkstemp, whose files nobody else may read.
+        self._part = os.path.join(os.path.dirname(os.path.abspath(self._path)), f".normd-{os.urandom(8).hex()}")
+        self._file = open(self._part, "xb")
         self._headers: Mapping[str, str] = {}
         self._size: int | None = None
 
@@ -49,14 +50,16 @@ class Download:
             self._file.seek(0)
             self._file.truncate()
             self._headers = headers
-            length = headers.get("content-length")
-            self._size = None if length is None else int(length)
+            self._size = body_bytes(headers)
         return self._write
 
     def _write(self, part: memoryview) -> None:
-        self._file.write(part)
-        if self._progress is not None:
-            self._progress(self._file.tell(), self._size or 0)
+        try:
+            self._file.write(part)
+            if self._progress is not None:
+                self._progress(self._file.tell(), self._size or 0)
+        except OSError as error:  # not the network's, so that another attempt would not help
+            raise Error(f"{self._path}: {error}") from error
 
     def missing(self, request: Request) -> Error | None:
         if self._size is None or self._file.tell() == self._size:

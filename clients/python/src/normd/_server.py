@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Mapping, Optional
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ._version import __version__
 
 #: Takes an answer's status and headers; returns who takes its body in parts, or None to have it whole in memory.
 Receive = Callable[[int, Mapping[str, str]], Optional[Callable[[memoryview], None]]]
 
+_PORTS = {"http": 80, "https": 443}
 #: A body's parts of at most so many bytes together are sent as one.
 JOINED_BYTES = 1 << 16
 #: Bodies are sent and read in parts of so many bytes.
@@ -27,7 +29,7 @@ class Server:
     host: str
     port: int
     prefix: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # may have a token
     ca_certs: str | None
     connections: int
 
@@ -41,17 +43,39 @@ class Server:
 
 
 def server(url: str, token: str | None, ca_certs: str | None, connections: int) -> Server:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username is not None:
-        raise ValueError(f"{url!r} is not the address of a normd, such as http://127.0.0.1:8080")
+    scheme, host, port, path = _parts(url)
     headers = {"User-Agent": f"normd-python/{__version__}"}
     if token is not None:
+        if not re.fullmatch("[!-~]+", token):
+            raise ValueError("the token has characters that no token has, such as white space at its end")
         headers["Authorization"] = f"Bearer {token}"
-    return Server(parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme],
-                  parts.path.rstrip("/"), headers, ca_certs, connections)
+    return Server(scheme, host, port, quote(path.rstrip("/"), safe="/%:@!$&'()*+,;=~"), headers, ca_certs, connections)
+
+
+def _parts(url: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path. Anything else in an address would be lost, so it is refused."""
+    try:
+        parts = urlsplit(url)
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
+    except (ValueError, KeyError, AttributeError, TypeError):
+        parts, port = urlsplit(""), 0
+    if not parts.hostname or port == 0 or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError(f"{_without_password(url)!r} is not the address of a normd, such as http://127.0.0.1:8080")
+    return parts.scheme, parts.hostname, port, parts.path
+
+
+def _without_password(url: object) -> object:
+    return re.sub("//.*@", "//...@", url) if isinstance(url, str) else url
+
+
+def body_bytes(headers: Mapping[str, str]) -> int | None:
+    """The length that an answer announces; None if it announces none, or nonsense."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None
 
 
 def aligned(headers: Mapping[str, str], body_bytes: int) -> memoryview:
     """Memory for a body, in which the values behind the JSON of the Open Inference Protocol are aligned."""
-    pad = -int(headers.get("inference-header-content-length", "0")) % 64
+    head_bytes = headers.get("inference-header-content-length", "")
+    pad = -int(head_bytes) % 64 if head_bytes.isdecimal() else 0
     return memoryview(bytearray(pad + body_bytes))[pad:]

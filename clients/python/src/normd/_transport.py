@@ -14,25 +14,28 @@ from urllib3.exceptions import (ConnectTimeoutError, HTTPError, LocationParseErr
 
 
 from ._request import Answer, Request
-from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned
+from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned, body_bytes
 from .errors import Error, NoAnswer
 
 
 class Transport:
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._kind: Any = urllib3.HTTPConnectionPool
+        self._options: dict[str, Any] = {"maxsize": server.connections}
+        if server.scheme == "https":
+            self._kind = urllib3.HTTPSConnectionPool
+            self._options["ssl_context"] = server.ssl_context()
         self._open()
 
     def _open(self) -> None:
-        options: dict[str, Any] = {"maxsize": self._server.connections}
-        if self._server.scheme == "https":
-            options["ssl_context"] = self._server.ssl_context()
-        kind = urllib3.HTTPSConnectionPool if self._server.scheme == "https" else urllib3.HTTPConnectionPool
-        self._pool = kind(self._server.host, self._server.port, **options)
+        self._pool = self._kind(self._server.host, self._server.port, **self._options)
         self._process = os.getpid()
 
     def close(self) -> None:
-        self._pool.close()
+        pool = self._pool
+        self._open()  # a pool that is closed takes no calls
+        pool.close()
 
     def attempt(self, request: Request, timeout_s: float, receive: Receive | None = None) -> Answer:
         """The answer, whatever its status. Raises NoAnswer if there is none within ``timeout_s``."""
@@ -98,15 +101,15 @@ def _read(request: Request, response: Any, deadline: float, receive: Receive | N
 
 
 def _whole(request: Request, response: Any, headers: Mapping[str, str], deadline: float) -> memoryview:
-    length = headers.get("content-length")
-    if length is None or int(length) <= PART_BYTES:
+    length = body_bytes(headers)
+    if length is None or length <= PART_BYTES:
         text = response.read()
-        if length is not None and len(text) != int(length):
+        if length is not None and len(text) != length:
             raise NoAnswer(f"{request}: the answer ends after {len(text)} of {length} bytes", True)
         body = aligned(headers, len(text))
         body[:] = text
         return body
-    body = aligned(headers, int(length))
+    body = aligned(headers, length)
     offset = 0
     for part in _parts(request, response, deadline):
         body[offset:offset + len(part)] = part

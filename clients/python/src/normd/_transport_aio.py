@@ -12,34 +12,47 @@ from typing import Any, AsyncIterator, Mapping
 import aiohttp
 
 from ._request import Answer, Request
-from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned
+from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned, body_bytes
 from .errors import Error, NoAnswer
+
+
+_inherited: list[Any] = []
 
 
 class Transport:
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._options: dict[str, Any] = {"limit": server.connections}
+        if server.scheme == "https":
+            self._options["ssl"] = server.ssl_context()
         self._session: aiohttp.ClientSession | None = None
         self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     def _open(self) -> aiohttp.ClientSession:
         owner = asyncio.get_running_loop(), os.getpid()
         if self._session is None or self._owner != owner:
-            # A session of another loop, or of the process that this one was forked from, must not be touched.
-            options: dict[str, Any] = {"limit": self._server.connections}
-            if self._server.scheme == "https":
-                options["ssl"] = self._server.ssl_context()
-            connector = aiohttp.TCPConnector(**options)
-            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False,
-                                                  headers=self._server.headers, cookie_jar=aiohttp.DummyCookieJar(),
-                                                  skip_auto_headers=("Accept-Encoding", "Accept", "Content-Type"))
+            self._abandon(owner[1])
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(**self._options), auto_decompress=False, headers=self._server.headers,
+                cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept-Encoding", "Accept", "Content-Type"))
+            if hasattr(self._session, "_retry_connection"):
+                self._session._retry_connection = False  # newer aiohttp would send some requests twice
             self._owner = owner
         return self._session
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+    def _abandon(self, process: int) -> None:
+        """
+        The session of the process that this one was forked from must not even be collected: that would take its
+        sockets from the parent's event loop.
+        """
+        if self._owner is not None and self._owner[1] != process:
+            _inherited.append(self._session)
         self._session = None
+
+    async def close(self) -> None:
+        session, owner, self._session = self._session, self._owner, None
+        if session is not None and owner == (asyncio.get_running_loop(), os.getpid()):
+            await session.close()
 
     async def attempt(self, request: Request, timeout_s: float, receive: Receive | None = None) -> Answer:
         """The answer, whatever its status. Raises NoAnswer if there is none within ``timeout_s``."""
@@ -60,6 +73,8 @@ class Transport:
     def _failure(self, request: Request, error: Exception) -> Error:
         text = f"{request}: no answer from {self._server.url}: {error or type(error).__name__}"
         cause = getattr(error, "os_error", None) or error.__cause__
+        if isinstance(cause, Error):  # of a file that is sent
+            return cause
         if isinstance(error, aiohttp.ClientConnectorCertificateError) or isinstance(
                 cause, ssl.SSLCertVerificationError):
             return Error(text)
@@ -94,7 +109,7 @@ async def _read(request: Request, response: aiohttp.ClientResponse, receive: Rec
         async for part in response.content.iter_chunked(PART_BYTES):
             take(memoryview(part))
         return Answer(response.status, headers, memoryview(b""))
-    length = response.content_length
+    length = body_bytes(headers)
     if length is None or length <= PART_BYTES:
         text = await response.read()
         body = aligned(headers, len(text))

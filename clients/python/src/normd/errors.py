@@ -36,8 +36,8 @@ class UnexpectedAnswer(Error):
     """
 
     def __init__(self, request: str, status: int, content_type: str, text: str) -> None:
-        shown = " ".join(text.split())[:200]
-        super().__init__(f"{request}: the answer is not from normd: status {status}, "
+        shown = "".join(character if character.isprintable() else "?" for character in " ".join(text.split())[:200])
+        super().__init__(f"{request}: the answer is not one of normd's: status {status}, "
                          f"{content_type or 'no content type'}: {shown or 'an empty body'}")
         self.status = status
         self.content_type = content_type
