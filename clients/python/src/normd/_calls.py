@@ -12,12 +12,13 @@ from . import _npy, _oip, _safetensors, _tensors
 from ._request import Answer, Call, Request, json_body, segment
 from ._retries import Repeat, new_key
 from ._tensors import Buffer, Values, column, flat_list
-from .errors import Incompatible
+from ._version import __version__
+from .errors import Error, Incompatible
 from .types import (Affine, Counts, Gradients, Inferred, ModelInferred, ModelTrained, Parameters, Source, Statistics,
-                    Sync, Trained, VersionName)
+                    Sync, Trained, Version, VersionName)
 
 #: A query with more characters goes into the body: a request's head has room for 8,000 bytes.
-QUERY_MAX = 2000
+QUERY_MAX = 6000
 #: Parts of a file that is sent.
 CHUNK_BYTES = 1 << 20
 PAGE = "1000"
@@ -40,8 +41,8 @@ def present(**members: Any) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None and value is not UNSET}
 
 
-def _document(answer: Answer) -> Any:
-    return answer.json()
+def _document(answer: Answer) -> dict[str, Any]:
+    return answer.document()
 
 
 def _nothing(answer: Answer) -> None:
@@ -60,16 +61,23 @@ def layer_path(model: str, layer: str) -> str:
     return f"{model_path(model)}/layers/{segment(layer, 'layer')}"
 
 
+def protocol_path(model: str, version: VersionName | None) -> str:
+    """The path of the Open Inference Protocol: of what serves, or of a version."""
+    path = "/v2/models/" + segment(model, "model")
+    return path if version is None else f"{path}/versions/{segment(str(version), 'version')}"
+
+
 def hello() -> Call[None]:
     """Fails unless the server is a normd whose API is /v1."""
 
     def read(answer: Answer) -> None:
-        root = answer.json()
-        if root["name"] != "normd":
-            raise KeyError("name")
-        if root["links"].get("models") != "/v1/models":
-            raise Incompatible(f"the server is normd {root['version']}, whose API is not the /v1 that this package "
-                               f"speaks: its models are at {root['links'].get('models')}")
+        root = answer.document()
+        if root.get("name") != "normd":
+            raise Incompatible(f"the server is not a normd: its name is {root.get('name')!r}, not 'normd'")
+        models = root["links"]["models"]
+        if models != "/v1/models":
+            raise Incompatible(f"the server is normd {root['version']}, whose models are at {models}, and this package "
+                               f"(normd {__version__}) speaks the API with /v1/models")
 
     return Call(Request("GET", "/", headers={"Accept": JSON_TYPE}), read)
 
@@ -85,8 +93,34 @@ def text(path: str) -> Call[str]:
     return Call(Request("GET", path), lambda answer: bytes(answer.body).decode())
 
 
-def page(path: str, after: str | None) -> Call[dict[str, Any]]:
-    return get(path, present(limit=PAGE, after=after))
+def version(path: str) -> Call[Version]:
+    """Only what the version itself is, not its layers."""
+
+    def read(answer: Answer) -> Version:
+        found = answer.document()
+        return {"version": found["version"], "created": found["created"], "note": found["note"],
+                "digest": found["digest"]}
+
+    return Call(get(path, {"limit": "1"}).request, read)
+
+
+def index(ready: bool) -> Call[list[dict[str, Any]]]:
+    return Call(post("/v2/repository/index", {"ready": ready}).request, lambda answer: list(answer.json()))
+
+
+def page(path: str, member: str, after: str | None) -> Call[tuple[list[Any], str | None]]:
+    """A part of a list, and the name after which the next part begins."""
+
+    def read(answer: Answer) -> tuple[list[Any], str | None]:
+        document = answer.document()
+        return document[member], document["next"]
+
+    return Call(get(path, present(limit=PAGE, after=after)).request, read)
+
+
+def member(call: Call[Any], name: str) -> Call[Any]:
+    """The call, of whose answer one member is read."""
+    return Call(call.request, lambda answer: answer.document()[name])
 
 
 def put(path: str, document: Any, if_match: int | None = None, repeat: Repeat = Repeat.SAFE) -> Call[Any]:
@@ -124,31 +158,31 @@ def _query_text(value: Any) -> str:
     return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
-def _flat(values: Any) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _flat(value)
-        else:
-            yield value
-
-
 def _padding(lengths: Any, mask: Any) -> dict[str, Any]:
-    """lengths and mask as lists of whole numbers, nested as they came."""
-    return {name: value.tolist() if hasattr(value, "tolist") else value
-            for name, value in present(lengths=lengths, mask=mask).items()}
+    return present(lengths=lengths, mask=mask)
 
 
 def _comma_separated(padding: Mapping[str, Any]) -> dict[str, str]:
-    return {name: ",".join(str(int(value)) for value in _flat(values)) for name, values in padding.items()}
+    return {name: ",".join(_leaves(values)) for name, values in padding.items()}
 
 
-def _tensor_json(values: Values, x: Any) -> dict[str, Any]:
-    """A tensor in memory as JSON: for options that do not fit a request's head."""
+def _leaves(value: Any) -> Iterator[str]:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _tensor_json(values: Values | None, x: Any) -> dict[str, Any]:
+    """A list as it is. A tensor in memory as well: for options that do not fit a request's head."""
+    if values is None:
+        return {"data": x}
     if values.bfloat16:
-        raise ValueError("a mask this long goes as JSON, which has no bfloat16: pass float32")
-    array = values.array
-    return {"shape": list(array.shape), "datatype": _tensors.DATATYPES[array.dtype.str[1:]],
-            "data": array.reshape(-1).tolist()}
+        raise ValueError("parameters, or a mask this long, go as JSON, which has no bfloat16: pass float32")
+    return {"shape": list(values.array.shape), "datatype": _tensors.datatype(values),
+            "data": values.array.reshape(-1).tolist()}
 
 
 def _restored(values: Values, document: Mapping[str, Any]) -> Any:
@@ -167,7 +201,7 @@ def _with_tensor(path: str, x: Any, padding: dict[str, Any], options: dict[str, 
     query = {name: _query_text(value) for name, value in options.items()}
     flat = _comma_separated(padding) if values is not None else {}
     if values is None or sum(map(len, flat.values())) > QUERY_MAX:
-        body = dict(_tensor_json(values, x) if values is not None else {"data": x}, **padding)
+        body = {**_tensor_json(values, x), **padding}
         return Request("POST", path, query, {"Content-Type": JSON_TYPE, **headers}, **json_body(body)), values, True
     parts = _npy.encode(values)
     return Request("POST", path, {**query, **flat}, {"Content-Type": _npy.MEDIA_TYPE, **headers}, tuple(parts),
@@ -223,9 +257,8 @@ def normalize(definition: Mapping[str, Any], x: Any, *, weight: Any, bias: Any, 
         request, values, as_json = _with_tensor("/v1/normalize", x, padding, {"definition": dict(definition)}, {})
         if not as_json:
             return Call(request, lambda answer: _output(answer, values, False, copy))
-    tensor = {"data": x} if values is None else _tensor_json(values, x)
     parameters = {name: flat_list(value) for name, value in present(weight=weight, bias=bias).items()}
-    document = {"definition": dict(definition), "tensor": tensor, **parameters, **padding}
+    document = {"definition": dict(definition), "tensor": _tensor_json(values, x), **parameters, **padding}
     request = Request("POST", "/v1/normalize", {}, {"Content-Type": JSON_TYPE}, **json_body(document))
     return Call(request, lambda answer: _output(answer, values, True, copy))
 
@@ -254,9 +287,6 @@ def backward(path: str, x: Any, grad_output: Any, *, mode: str, lengths: Any, ma
 
 def _backward_json(path: str, x: tuple[Any, Values | None], grad_output: tuple[Any, Values | None],
                    options: Mapping[str, Any]) -> Call[Gradients]:
-    def tensor(value: Any, values: Values | None) -> dict[str, Any]:
-        return {"data": value} if values is None else _tensor_json(values, value)
-
     def optional(gradient: Mapping[str, Any] | None) -> Any:
         return None if gradient is None else column(gradient["data"])
 
@@ -267,7 +297,7 @@ def _backward_json(path: str, x: tuple[Any, Values | None], grad_output: tuple[A
                          optional(document["grad_weight"]), optional(document["grad_bias"]),
                          _number(answer, "normd-revision"))
 
-    body = {"input": tensor(*x), "grad_output": tensor(*grad_output), **options}
+    body = {"input": _tensor_json(x[1], x[0]), "grad_output": _tensor_json(grad_output[1], grad_output[0]), **options}
     return Call(Request("POST", path + "/backward", {}, {"Content-Type": JSON_TYPE}, **json_body(body)), read)
 
 
@@ -283,11 +313,8 @@ def report(path: str, x: Any, *, version: VersionName | None, top: int | None, p
 
 def _model_call(model: str, tensors: Mapping[str, Any], found: Mapping[str, Values | None],
                 parameters: Mapping[str, Any], version: VersionName | None, headers: dict[str, str]) -> Request:
-    path = f"/v2/models/{segment(model, 'model')}"
-    if version is not None:
-        path += f"/versions/{segment(str(version), 'version')}"
     parts, head_bytes = _oip.encode(tensors, found, parameters)
-    return Request("POST", path + "/infer", {},
+    return Request("POST", protocol_path(model, version) + "/infer", {},
                    {"Content-Type": _oip.MEDIA_TYPE, _oip.HEADER_BYTES: str(head_bytes), **headers}, tuple(parts),
                    sum(map(len, parts)))
 
@@ -327,16 +354,20 @@ def state_put(model: str, tensors: Mapping[str, Any], counts: Mapping[str, float
 
 def state_put_file(model: str, path: str | os.PathLike[str], progress: Any = None) -> Call[Any]:
     """The file is opened anew for each attempt."""
-    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
 
     def parts() -> Iterator[Buffer]:
         sent = 0
-        with open(path, "rb") as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
-                sent += len(chunk)
-                if progress is not None:
-                    progress(sent, size)
+        try:
+            with open(path, "rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+                    sent += len(chunk)
+                    if progress is not None:
+                        progress(sent, size)
+        except OSError as error:  # not the network's, so that another attempt would not help
+            raise Error(f"{os.fspath(path)}: {error}") from error
 
     return Call(Request("PUT", model_path(model) + "/state.safetensors", {},
                         {"Content-Type": _safetensors.MEDIA_TYPE}, parts, size), _document)
@@ -366,7 +397,7 @@ def statistics(path: str, version: VersionName | None) -> Call[Statistics]:
 def statistics_put(path: str, running_mean: Any, running_var: Any, num_batches_tracked: int, count: float | None,
                    if_match: int | None) -> Call[Statistics]:
     document = {"running_mean": flat_list(running_mean), "running_var": flat_list(running_var),
-                "num_batches_tracked": int(num_batches_tracked), **present(count=count)}
+                "num_batches_tracked": num_batches_tracked, **present(count=count)}
     return Call(put(path + "/statistics", document, if_match).request, _statistics)
 
 
@@ -376,7 +407,7 @@ def statistics_reset(path: str, if_match: int | None) -> Call[Statistics]:
 
 
 def moments(count: int, mean: Any, var: Any) -> dict[str, Any]:
-    return {"count": int(count), "mean": flat_list(mean), "var": flat_list(var)}
+    return {"count": count, "mean": flat_list(mean), "var": flat_list(var)}
 
 
 def counts(call: Call[Any]) -> Call[Counts]:

@@ -28,8 +28,7 @@ def _in_bytes(name: str, values: Values) -> tuple[dict[str, Any], memoryview]:
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("<"))
     memory, _ = _tensors.lay_out(array, False)
-    datatype = "BF16" if values.bfloat16 else _tensors.DATATYPES[array.dtype.str[1:]]
-    return {"name": name, "shape": list(array.shape), "datatype": datatype,
+    return {"name": name, "shape": list(array.shape), "datatype": _tensors.datatype(values),
             "parameters": {"binary_data_size": memory.nbytes}}, memory
 
 

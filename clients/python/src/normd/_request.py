@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from ._retries import Repeat
 from ._tensors import Buffer
-from .errors import Error, UnexpectedAnswer, api_error
+from .errors import Error, Incompatible, UnexpectedAnswer, api_error
 
 T = TypeVar("T")
 _PROBLEM = "application/problem+json"
@@ -32,7 +32,7 @@ class Request:
 
     @property
     def target(self) -> str:
-        return self.path + ("?" + urlencode(self.query) if self.query else "")
+        return self.path + ("?" + urlencode(self.query, safe=",", quote_via=quote) if self.query else "")
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -48,6 +48,12 @@ class Answer:
 
     def json(self) -> Any:
         return json.loads(bytes(self.body))
+
+    def document(self) -> dict[str, Any]:
+        document = self.json()
+        if not isinstance(document, dict):
+            raise TypeError("the JSON is not an object")
+        return document
 
     def number(self, header: str) -> int | None:
         value = self.headers.get(header)
@@ -96,11 +102,20 @@ def read_answer(call: Call[T], answer: Answer) -> T:
     """An answer that claims success and cannot be read is somebody else's."""
     try:
         return call.read(answer)
-    except (ValueError, KeyError, TypeError, Error) as error:
+    except Incompatible:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, Error) as error:
         raise not_normd(call.request, answer) from error
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's and torch's numbers and arrays inside a list."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"JSON has no form for a {type(value).__name__}")
 
 
 def json_body(document: Any) -> dict[str, Any]:
     """The arguments of a Request with a JSON body."""
-    text = json.dumps(document).encode()
+    text = json.dumps(document, default=_plain).encode()
     return {"body": (text,), "body_bytes": len(text)}

@@ -49,17 +49,26 @@ def _of_torch(tensor: Any) -> Values:
         return torch.from_numpy(array).to(tensor.device)
 
     array = held.resolve_neg().resolve_conj().numpy()
-    return Values(array.view("uint16") if bfloat16 else array, bfloat16, restore)
+    return Values(array.view("uint16") if bfloat16 else _numbers(array), bfloat16, restore)
 
 
 def _of_array(array: numpy.ndarray[Any, Any]) -> Values:
     if array.dtype.name == "bfloat16":  # that of ml_dtypes
         dtype = array.dtype
         return Values(array.view("uint16"), True, lambda answer: answer.view(dtype))
-    if array.dtype.hasobject or array.dtype.fields is not None or array.dtype.kind not in "fiub":
-        raise TypeError(f"an array of {array.dtype} is not a tensor: normd takes float16, float32 and float64, "
-                        f"and bfloat16 from torch")
-    return Values(array, False, _same)
+    return Values(_numbers(array), False, _same)
+
+
+def _numbers(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """The array, if its type has a name in the API."""
+    if array.dtype.str[1:] not in DATATYPES:
+        raise TypeError(f"an array of {array.dtype} is not a tensor: normd takes float16, float32, float64 and bfloat16")
+    return array
+
+
+def datatype(values: Values) -> str:
+    """The API's name of the type."""
+    return "BF16" if values.bfloat16 else DATATYPES[values.array.dtype.str[1:]]
 
 
 def values(x: Any) -> Values | None:
@@ -73,6 +82,8 @@ def values(x: Any) -> Values | None:
         raise TypeError(f"a tensor must be a list, a NumPy array, a torch tensor or have __array__, "
                         f"and this is a {type(x).__name__}")
     import numpy
+    if isinstance(x, numpy.ma.MaskedArray):
+        raise TypeError("normd would not see the mask of a masked array: pass its data, and mask= as an argument")
     return _of_array(numpy.asarray(x))
 
 
@@ -106,7 +117,7 @@ def flat_list(x: Any) -> Any:
     assert found is not None
     if found.bfloat16:
         raise TypeError("statistics and parameters are float64: pass them as float32 or float64, not bfloat16")
-    return found.array.tolist()
+    return found.array.reshape(-1).tolist() if found.array.ndim == 0 else found.array.tolist()
 
 
 def column(numbers: list[float]) -> Any:

@@ -218,6 +218,33 @@ class Alias(TypedDict):
     version: int
 
 
+class IndexEntry(TypedDict):
+    """A model in the index. ``version`` serves; ``state`` is "READY", or "UNAVAILABLE" while it is unloaded."""
+
+    name: str
+    version: str
+    state: Literal["READY", "UNAVAILABLE"]
+    reason: str
+
+
+class Duration(TypedDict):
+    count: int
+    ns: int
+
+
+class Usage(TypedDict):
+    """How often a version was used, and how long that took: ``success``, ``fail``, ``queue``, ``compute_input``,
+    ``compute_infer``, ``compute_output``, ``cache_hit`` and ``cache_miss``. ``last_inference`` is in milliseconds."""
+
+    name: str
+    version: str
+    last_inference: int
+    inference_count: int
+    execution_count: int
+    inference_stats: dict[str, Duration]
+    batch_stats: list[Any]
+
+
 class LayerEntry(TypedDict):
     name: str
     revision: int

@@ -12,10 +12,10 @@ from .. import _calls
 from .._download import Download
 from .._request import Call, Request, error_of, read_answer
 from .._retries import Attempts, Retries
-from .._server import Receive, server
+from .._server import server
 from .._transport_aio import Transport
-from ..errors import ApiError, Error
-from ..types import Exported
+from ..errors import ApiError, Error, NoAnswer
+from ..types import Exported, IndexEntry, Usage
 from .model import AsyncModel
 
 T = TypeVar("T")
@@ -91,17 +91,32 @@ class AsyncClient:
 
     async def server(self) -> dict[str, Any]:
         """The server's name, version and links."""
-        return dict(await self._send(_calls.get("/")))
+        return await self._send(_calls.get("/"))
+
+    async def protocol(self) -> dict[str, Any]:
+        """The server's name, version and extensions, as the Open Inference Protocol has them."""
+        return await self._send(_calls.get("/v2"))
+
+    async def index(self, *, ready: bool = False) -> list[IndexEntry]:
+        """All models, with what serves and whether the Open Inference Protocol may use them; or only the ``ready``."""
+        entries: list[Any] = await self._send(_calls.index(ready))
+        return entries
+
+    async def usage(self) -> list[Usage]:
+        """How the Open Inference Protocol, which ``Model.train`` and ``Model.infer`` speak, was used since the daemon
+        started, by models and versions."""
+        used: list[Usage] = await self._send(_calls.member(_calls.get("/v2/models/stats"), "model_stats"))
+        return used
 
     async def live(self) -> bool:
         """Whether the daemon answers. Fails otherwise."""
-        return bool((await self._send(_calls.get("/v2/health/live")))["live"])
+        return bool(await self._send(_calls.member(_calls.get("/v2/health/live"), "live")))
 
     async def ready(self) -> bool:
-        """Whether the daemon can work. Unlike other calls it is not tried again."""
+        """Whether the daemon is there and can work. Unlike other calls it is not tried again."""
         try:
             await self.with_options(retries=replace(self._retries, attempts=1))._send(_calls.get("/v2/health/ready"))
-        except ApiError:
+        except (ApiError, NoAnswer):
             return False
         return True
 
@@ -111,11 +126,11 @@ class AsyncClient:
 
     async def openapi(self) -> dict[str, Any]:
         """The API's document in OpenAPI 3.1."""
-        return dict(await self._send(_calls.get("/openapi.json")))
+        return await self._send(_calls.get("/openapi.json"))
 
     async def log_level(self) -> str:
         """The least level whose lines the daemon's log has."""
-        return str((await self._send(_calls.get("/v1/log-level")))["level"])
+        return str(await self._send(_calls.member(_calls.get("/v1/log-level"), "level")))
 
     async def set_log_level(self, level: str) -> None:
         """``debug``, ``info``, ``warn`` or ``error``, until the daemon is restarted."""
@@ -130,16 +145,20 @@ class AsyncClient:
 
     async def _send(self, call: Call[T]) -> T:
         """What the call reads from its answer."""
-        if not self._greeted[0]:
-            await self._attempts(_calls.hello(), None)
-            self._greeted[0] = True
-        return await self._attempts(call, None)
+        await self._greet()
+        return await self._attempts(call)
 
-    async def _attempts(self, call: Call[T], receive: Receive | None) -> T:
+    async def _greet(self) -> None:
+        """Asks, once, whether the server is a normd with this API."""
+        if not self._greeted[0]:
+            await self._attempts(_calls.hello())
+            self._greeted[0] = True
+
+    async def _attempts(self, call: Call[T]) -> T:
         attempts = Attempts(self._retries, str(call.request), call.request.repeat)
         while True:
             try:
-                answer = await self._transport.attempt(call.request, attempts.time_left(), receive)
+                answer = await self._transport.attempt(call.request, attempts.time_left())
                 error = error_of(call.request, answer)
                 if error is None:
                     return read_answer(call, answer)
@@ -153,16 +172,16 @@ class AsyncClient:
         """The members of a list, page after page."""
         after: str | None = None
         while True:
-            page = await self._send(_calls.page(path, after))
-            for entry in page[member]:
+            entries, after = await self._send(_calls.page(path, member, after))
+            for entry in entries:
                 yield entry
-            after = page["next"]
             if after is None:
                 return
 
     async def _download(self, request: Request, path: str | os.PathLike[str],
                         progress: Callable[[int, int], None] | None) -> Exported:
         """An answer into a file, which goes on where a lost connection has cut it if the server can."""
+        await self._greet()
         with Download(path, progress) as download:
             attempts = Attempts(self._retries, str(request), request.repeat)
             while True:

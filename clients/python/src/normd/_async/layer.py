@@ -56,11 +56,13 @@ class AsyncLayer:
                    if name != "self" and not isinstance(value, Unset)}
         if isinstance(normalized_shape, Sequence):
             members["normalized_shape"] = list(normalized_shape)
-        return dict(await self._client._send(_calls.put(self._path, members)))
+        document: dict[str, Any] = await self._client._send(_calls.put(self._path, members))
+        return document
 
     async def definition(self, *, version: VersionName | None = None) -> dict[str, Any]:
         """The definition with every default filled in, and whether the layer is frozen."""
-        return dict(await self._client._send(_calls.get(self._path, _text(version=version))))
+        document: dict[str, Any] = await self._client._send(_calls.get(self._path, _text(version=version)))
+        return document
 
     async def delete(self, *, if_match: int | None = None) -> None:
         """Deletes the layer, its parameters and statistics; if it has revision ``if_match``, where that is given."""
@@ -130,17 +132,15 @@ class AsyncLayer:
 
     async def frozen(self) -> bool:
         """Whether nothing may move the statistics."""
-        return bool((await self._client._send(_calls.get(self._path + "/frozen")))["frozen"])
+        return bool(await self._client._send(_calls.member(_calls.get(self._path + "/frozen"), "frozen")))
 
     async def freeze(self, *, if_match: int | None = None) -> int:
         """Nothing moves the statistics from now on; ``train`` normalizes by them. Returns the revision."""
-        return int((await self._client._send(
-            _calls.put(self._path + "/frozen", {"frozen": True}, if_match)))["revision"])
+        return await self._set_frozen(True, if_match)
 
     async def thaw(self, *, if_match: int | None = None) -> int:
         """Ends what ``freeze`` began. Returns the revision."""
-        return int((await self._client._send(
-            _calls.put(self._path + "/frozen", {"frozen": False}, if_match)))["revision"])
+        return await self._set_frozen(False, if_match)
 
     # ---- parameters
 
@@ -215,6 +215,10 @@ class AsyncLayer:
             self._path, x, version=version, top=top, possible=possible, drift=drift, min_count=min_count,
             lengths=lengths, mask=mask))
         return found
+
+    async def _set_frozen(self, frozen: bool, if_match: int | None) -> int:
+        return int(await self._client._send(
+            _calls.member(_calls.put(self._path + "/frozen", {"frozen": frozen}, if_match), "revision")))
 
     def _source_path(self, source: str) -> str:
         return f"{self._path}/statistics/sources/{segment(source, 'source')}"

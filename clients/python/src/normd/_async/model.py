@@ -10,8 +10,9 @@ from .. import _calls
 from .._calls import present
 from .._request import Request, segment
 from .._retries import Repeat
+from ..errors import NoSuchModel
 from ..types import (Alias, Exported, Imported, LayerEntry, ModelFrozen, ModelInferred, ModelTrained, Serving,
-                     ServingSwitch, Version, VersionLayer, VersionName)
+                     ServingSwitch, Usage, Version, VersionLayer, VersionName)
 from .layer import AsyncLayer
 
 if TYPE_CHECKING:
@@ -66,6 +67,38 @@ class AsyncModel:
         frozen: ModelFrozen = await self._client._send(_calls.put(self._path + "/frozen", {"frozen": False}))
         return frozen
 
+    # ---- the Open Inference Protocol's other calls, which speak of what serves or of ``version``
+
+    async def metadata(self, *, version: VersionName | None = None) -> dict[str, Any]:
+        """The model's versions, and its inputs and outputs: the layers, with their datatypes and shapes."""
+        return await self._client._send(_calls.get(self._protocol_path(version)))
+
+    async def config(self, *, version: VersionName | None = None) -> dict[str, Any]:
+        """What ``metadata`` answers, in the words of Triton."""
+        return await self._client._send(_calls.get(self._protocol_path(version) + "/config"))
+
+    async def ready(self, *, version: VersionName | None = None) -> bool:
+        """Whether ``train`` and ``infer`` may use the model: it exists and is not unloaded."""
+        try:
+            await self._client._send(_calls.get(self._protocol_path(version) + "/ready"))
+        except NoSuchModel:
+            return False
+        return True
+
+    async def usage(self, *, version: VersionName | None = None) -> list[Usage]:
+        """How often ``train`` and ``infer`` of this class used the model since the daemon started, by versions."""
+        used: list[Usage] = await self._client._send(
+            _calls.member(_calls.get(self._protocol_path(version) + "/stats"), "model_stats"))
+        return used
+
+    async def load(self) -> None:
+        """Ends what ``unload`` began."""
+        await self._client._send(_calls.post(f"/v2/repository/models/{segment(self.name, 'model')}/load", {}))
+
+    async def unload(self) -> None:
+        """``train`` and ``infer`` of this class are NoSuchModel until ``load``, or until the daemon is restarted."""
+        await self._client._send(_calls.post(f"/v2/repository/models/{segment(self.name, 'model')}/unload", {}))
+
     # ---- versions
 
     async def make_version(self, note: str = "", *, key: str | int | None = None) -> Version:
@@ -81,8 +114,7 @@ class AsyncModel:
 
     async def version(self, version: VersionName) -> Version:
         """A version by its number or an alias."""
-        found = await self._client._send(_calls.get(self._version_path(version), {"limit": "1"}))
-        return Version(version=found["version"], created=found["created"], note=found["note"], digest=found["digest"])
+        return await self._client._send(_calls.version(self._version_path(version)))
 
     async def version_layers(self, version: VersionName) -> AsyncIterator[VersionLayer]:
         """The layers that a version holds, with their digests."""
@@ -168,6 +200,9 @@ class AsyncModel:
         """Imports a safetensors file that was saved from any PyTorch model, as ``put_state`` does."""
         imported: Imported = await self._client._send(_calls.state_put_file(self.name, path, progress))
         return imported
+
+    def _protocol_path(self, version: VersionName | None) -> str:
+        return _calls.protocol_path(self.name, version)
 
     def _version_path(self, version: VersionName) -> str:
         return f"{self._path}/versions/{segment(str(version), 'version')}"
