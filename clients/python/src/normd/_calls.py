@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from typing import Any, Iterator, Mapping, Sequence
 
@@ -146,7 +147,11 @@ def _if_match(revision: int | None) -> dict[str, str]:
 
 
 def _key(key: str | int | None) -> dict[str, str]:
-    return {"Idempotency-Key": f'"{new_key() if key is None else key}"'}
+    if key is None:
+        return {"Idempotency-Key": f'"{new_key()}"'}
+    if not re.fullmatch('[ !#-~]{1,255}', str(key)):
+        raise ValueError(f"{key!r} is not an idempotency key, which has 1 to 255 printable ASCII characters, no quotes")
+    return {"Idempotency-Key": f'"{key}"'}
 
 
 # ---- tensors

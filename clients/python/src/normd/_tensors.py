@@ -62,7 +62,7 @@ def _of_array(array: numpy.ndarray[Any, Any]) -> Values:
 def _numbers(array: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
     """The array, if its type has a name in the API."""
     if array.dtype.str[1:] not in DATATYPES:
-        raise TypeError(f"an array of {array.dtype} is not a tensor: normd takes float16, float32, float64 and bfloat16")
+        raise TypeError(f"an array of {array.dtype} is not a tensor: pass float16, float32, float64 or bfloat16")
     return array
 
 

@@ -151,7 +151,7 @@ class AsyncLayer:
 
     async def put_parameters(self, *, weight: Any = None, bias: Any = None,
                              if_match: int | None = None) -> Parameters:
-        """Replaces the weight, the bias, or both."""
+        """Replaces the weight and the bias. One that is not given gets its default, 1 or 0."""
         given = {name: flat_list(value) for name, value in present(weight=weight, bias=bias).items()}
         return await self._client._send(_calls.parameters(
             _calls.put(self._path + "/parameters", given, if_match)))

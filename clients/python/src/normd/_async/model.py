@@ -108,7 +108,7 @@ class AsyncModel:
         return version
 
     async def versions(self) -> AsyncIterator[Version]:
-        """All versions, the latest first."""
+        """All versions, in the order of their numbers."""
         async for version in self._client._pages(self._path + "/versions", "versions"):
             yield version
 
