@@ -6,6 +6,7 @@ builds, installs and upgrades the packages themselves.
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -98,9 +99,23 @@ class Debian(unittest.TestCase):
         text = "\n".join("" if line == " ." else line[1:] for line in text.splitlines())
         self.assertEqual(text.strip(), read("LICENSE").split("\n\n", 2)[2].strip())
 
-    def test_what_it_documents_is_there(self):
-        for path in re.findall(r"(?m)^([^\s*]+)", self.read("debian/normd.docs")):
-            self.assertTrue(os.path.exists(os.path.join(self.tree, path.rstrip("/"))), path)
+    @unittest.skipUnless(shutil.which("dh_installdocs"), "debhelper is missing")
+    def test_links_between_its_documents_lead_somewhere(self):
+        """The documents are installed as the build does, without the program."""
+        for step in ("dh_installdocs", "dh_install", "dh_installexamples", "dh_link",
+                     "debian/rules override_dh_compress"):
+            subprocess.run(step.split(), cwd=self.tree, check=True, capture_output=True)
+        top = os.path.join(self.tree, "debian/normd/usr/share/doc/normd")
+        names = [os.path.join(folder, name) for folder, _, files in os.walk(top) for name in files]
+        self.assertFalse([name for name in names if name.endswith(".in")])
+        pages = [name for name in names if name.endswith(".md")]
+        self.assertIn(os.path.join(top, "docs/OPERATIONS.md"), pages)
+        for page in pages:
+            with open(page) as f:
+                links = set(re.findall(r"\]\(([^)#\s]+)", f.read()))
+            for link in sorted(link for link in links if "://" not in link):
+                self.assertTrue(os.path.exists(os.path.join(os.path.dirname(page), link)),
+                                f"{os.path.relpath(page, top)}: {link}")
 
 
 class Compose(unittest.TestCase):
