@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# normd. `make help` lists the targets. Those of tests and benchmarks are in tests/tests.mk and bench/bench.mk.
+# normd. `make help` lists the targets. Those of the Python client, of tests and of benchmarks are in
+# clients/python/python.mk, tests/tests.mk and bench/bench.mk.
 #
 # Each folder of sources is one archive. Each variant (VARIANTS below) has its own build folder, which is rebuilt when
 # the compiler or a flag changes. CFLAGS, CPPFLAGS and LDFLAGS are the user's; normd's own flags are added to them.
@@ -124,7 +125,7 @@ help: ## this list
 	@awk -F ':|## ' '/^### / { print (n++ ? "\n" : "") substr($$0, 5) ":" } \
 	    /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, substr($$0, index($$0, "## ") + 3) }' $(makefiles)
 
-include $(wildcard tests/tests.mk bench/bench.mk) # the image is built without them
+include $(wildcard clients/python/python.mk tests/tests.mk bench/bench.mk) # the image is built without them
 makefiles := $(filter-out %.d,$(MAKEFILE_LIST))
 
 # Each target with a help text (##) is a command, not a file. A command installs the packages that it needs. Those that

@@ -16,9 +16,11 @@ REPLACED = (("_transport_aio", "_transport"), ("__aenter__", "__enter__"), ("__a
 
 
 def make_sync(package=PACKAGE):
-    """Writes _sync/*.py, files that have changed alone."""
+    """Writes _sync/*.py, files that have changed alone, and removes those without a source."""
     source, target = os.path.join(package, "_async"), os.path.join(package, "_sync")
     os.makedirs(target, exist_ok=True)
+    for name in set(os.listdir(target)) - set(os.listdir(source)) - {"__pycache__"}:
+        os.unlink(os.path.join(target, name))
     for name in sorted(os.listdir(source)):
         if not name.endswith(".py"):
             continue

@@ -92,7 +92,7 @@ class Help(unittest.TestCase):
     def test_it_lists_every_command(self):
         """Every target that is a plain word is one, with or without a help text."""
         commands = set()
-        for path in ("Makefile", "tests/tests.mk", "bench/bench.mk"):
+        for path in ("Makefile", "clients/python/python.mk", "tests/tests.mk", "bench/bench.mk"):
             with open(os.path.join(ROOT, path)) as f:
                 for targets in re.findall(r"(?m)^([a-z][a-z -]*):(?!=)", f.read()):
                     commands.update(targets.split())

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# The targets of the Python client; the Makefile includes this file.
+
+python_files := $(shell find clients/python -name .mypy_cache -prune -o -name __pycache__ -prune -o -name _sync -prune \
+    -o -name dist -prune -o -type f -print)
+wheel := $(B)/python/normd-$(VERSION)-py3-none-any.whl
+
+### The Python client
+
+wheel: $(wheel) ## build the Python package: a wheel and its source archive (build/python)
+
+# The archive of the sources first, and the wheel of the archive. Both bear a fixed time, or that of SOURCE_DATE_EPOCH.
+# The check of what the build needs is left out: Debian's hatchling lacks a module that it needs for other builds alone.
+$(wheel): $(python_files) LICENSE | $(B)/packages-wheel
+	@echo "  WHEEL $@"
+	@mkdir -p $(@D)
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m build --no-isolation --skip-dependency-check --outdir $(@D) \
+	    clients/python >$(@D)/log 2>&1 || { cat $(@D)/log; exit 1; }
+	@[ -e $@ ] || { echo "clients/python/src/normd/_version.py does not say $(VERSION)" >&2; exit 1; }
+	@chmod 644 $@ $(@D)/normd-$(VERSION).tar.gz
