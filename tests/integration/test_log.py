@@ -87,6 +87,8 @@ class Log(unittest.TestCase):
         ask(client)
         client.close()
         daemon.stop()
+        with open(daemon.log_path, encoding="latin-1", newline="") as f:
+            self.raw = f.read()
         return [line for line in daemon.log_lines() if line["message"] == "request"]
 
     def test_phases_add_up_to_the_duration(self):
@@ -146,6 +148,24 @@ class Log(unittest.TestCase):
         self.assertEqual(len(lines), 32)
         self.assertNotIn(token[6:], json.dumps(lines))
         self.assertEqual([line for line in lines if secret in json.dumps(line)], [])
+
+    def test_a_layer_s_name_in_a_body_is_bounded_and_escaped(self):
+        """Calls of /v2 name their layers in the body, and the line says which one does not exist."""
+        token = "normd_" + "aB3-_" * 8 + "xyz"
+        names = ("a" * 1000000, "a" * 139 + "\u20ac" * 100000, "\x1b]0;owned\x07\x1b[2J\u009b2J\u202e\n\x7f", "\0x",
+                 token)
+
+        def ask(client):
+            client.request("PUT", LAYER, {"kind": "batch_norm"})
+            for name in names:
+                client.request("POST", "/v2/models/m/infer", {"inputs": [
+                    {"name": name, "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 5]}]})
+
+        lines = self.lines_of(ask)[1:]
+        self.assertEqual({line["code"] for line in lines}, {"no_such_layer"})
+        self.assertEqual([line["detail"] for line in lines], [f'model "m" has no layer "{shown}"' for shown in (
+            "a" * 140, "a" * 139 + "\ufffd", names[2], "\\u0000x", "normd_" + "*" * 43)])
+        self.assertRegex(self.raw, r"\A[\n -~]*\Z")
 
     def test_what_a_body_holds_is_not_quoted(self):
         """By an error, which quotes it to the client."""
