@@ -172,7 +172,7 @@ def _comma_separated(padding: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    value = value.tolist() if hasattr(value, "tolist") else value
+    value = _tensors.plain(value)
     if isinstance(value, (list, tuple)):
         for part in value:
             yield from _leaves(part)

@@ -19,7 +19,7 @@ def _in_json(name: str, x: Any) -> dict[str, Any]:
     inner = x
     while isinstance(inner, (list, tuple)):
         shape.append(len(inner))
-        inner = inner[0] if inner else None
+        inner = _tensors.plain(inner[0]) if inner else None
     return {"name": name, "shape": shape, "datatype": "FP64", "data": x}
 
 
@@ -44,7 +44,7 @@ def encode(tensors: Mapping[str, Any], found: Mapping[str, Values | None],
             inputs.append(described)
             memories.append(memory)
         outputs.append({"name": name, "parameters": {"binary_data": values is not None}})
-    head = json.dumps({"parameters": dict(parameters), "inputs": inputs, "outputs": outputs}).encode()
+    head = _tensors.json_text({"parameters": dict(parameters), "inputs": inputs, "outputs": outputs})
     return [head, *memories], len(head)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Generic, Iterator, Mapping, TypeVar
 from urllib.parse import quote, urlencode
 
 from ._retries import Repeat
-from ._tensors import Buffer
+from ._tensors import Buffer, json_text
 from .errors import Error, Incompatible, UnexpectedAnswer, api_error
 
 T = TypeVar("T")
@@ -108,14 +108,7 @@ def read_answer(call: Call[T], answer: Answer) -> T:
         raise not_normd(call.request, answer) from error
 
 
-def _plain(value: Any) -> Any:
-    """NumPy's and torch's numbers and arrays inside a list."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"JSON has no form for a {type(value).__name__}")
-
-
 def json_body(document: Any) -> dict[str, Any]:
     """The arguments of a Request with a JSON body."""
-    text = json.dumps(document, default=_plain).encode()
+    text = json_text(document)
     return {"body": (text,), "body_bytes": len(text)}

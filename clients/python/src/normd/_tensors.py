@@ -7,6 +7,7 @@ in a way that no wire form can say (strides), or are on another device.
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Union
@@ -105,6 +106,22 @@ def view(buffer: memoryview, offset: int, shape: tuple[int, ...], dtype: str,
         count *= extent
     array = numpy.frombuffer(buffer, dtype, count, offset).reshape(shape) if count else numpy.empty(shape, dtype)
     return array.copy() if copy or not array.flags.aligned else array
+
+
+def plain(value: Any) -> Any:
+    """NumPy's and torch's numbers and arrays as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def json_text(document: Any) -> bytes:
+    """JSON, in whose lists there may be numbers and arrays of NumPy's and torch's."""
+    return json.dumps(document, default=_for_json).encode()
+
+
+def _for_json(value: Any) -> Any:
+    if not hasattr(value, "tolist"):
+        raise TypeError(f"JSON has no form for a {type(value).__name__}")
+    return plain(value)
 
 
 def flat_list(x: Any) -> Any:
