@@ -213,6 +213,50 @@ class Install(unittest.TestCase):
                 os.remove(os.path.join(self.out, path))
 
 
+class Wheel(unittest.TestCase):
+    """The Python package, built from a copy of its sources."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="normd-wheel-")
+        self.addCleanup(shutil.rmtree, self.directory)
+
+    def copied(self, name, mode):
+        """A checkout of what the package is built from, with files of this mode and of another time."""
+        root = os.path.join(self.directory, name)
+        for path in ("Makefile", "LICENSE", "scripts/setup", "clients/python"):
+            copy = shutil.copytree if os.path.isdir(os.path.join(ROOT, path)) else shutil.copy
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            copy(os.path.join(ROOT, path), os.path.join(root, path))
+        for path in glob.glob(f"{root}/clients/**", recursive=True):
+            if os.path.isfile(path):
+                os.chmod(path, mode)
+                os.utime(path, (mode, mode))
+        shutil.rmtree(f"{root}/clients/python/src/normd/_sync", ignore_errors=True)
+        return root
+
+    def built(self, root):
+        made = {}
+        for path in glob.glob(f"{root}/build/python/normd-*"):
+            with open(path, "rb") as f:
+                made[os.path.basename(path)] = f.read()
+        return made
+
+    def test_the_same_sources_make_the_same_bytes(self):
+        one, other = self.copied("one", 0o644), self.copied("other", 0o600)
+        make("-C", one, "B=build", "wheel", SOURCE_DATE_EPOCH="1700000000", TZ="UTC")
+        make("-C", other, "B=build", "wheel", SOURCE_DATE_EPOCH="1700000000", TZ="Asia/Kathmandu", LC_ALL="C")
+        self.assertEqual(sorted(name.split("-")[-1].split(".")[-1] for name in self.built(one)), ["gz", "whl"])
+        self.assertEqual(self.built(one), self.built(other))
+        make("-C", one, "-W", "LICENSE", "B=build", "wheel", SOURCE_DATE_EPOCH="1600000000")
+        self.assertNotEqual(self.built(one), self.built(other))
+
+    def test_it_has_the_makefile_s_version_or_is_not_built(self):
+        root = self.copied("one", 0o644)
+        done = run_make("-C", root, "B=build", "wheel", "VERSION=9.9.9")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("clients/python/src/normd/_version.py does not say 9.9.9", done.stderr)
+
+
 class Runner(unittest.TestCase):
     def test_the_classes_that_begin_first_exist(self):
         with open(os.path.join(ROOT, "tests/run")) as f:

@@ -86,6 +86,8 @@ class Version(unittest.TestCase):
         page = read("docs/openapi.yaml")
         self.assertEqual(said, f"normd {version}\n")
         self.assertEqual(daemon.curl("GET", "/").json["version"], version)
+        self.assertEqual(re.findall(r'^__version__ = "(.*)"$', read("clients/python/src/normd/_version.py"), re.M),
+                         [version])
         self.assertEqual(re.findall(r"^ARG VERSION=(.*)", read("deploy/Dockerfile"), re.M), [version])
         self.assertEqual(re.search(r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$", page)[1], version)
         self.assertEqual(re.findall(r'"name": ?"normd", ?"version": ?"([^"]*)"', page), [version] * 2)
