@@ -54,7 +54,7 @@ struct call {
 	size_t update_count;    /* 0: nothing changes */
 	bool pending;           /* train: call_train_output will make the output */
 	bool needs_state;       /* train: before that, call_train_take_state needs the state that the updates lead to */
-	struct moments observed; /* infer: what the tensor held, finite; count 0: nothing, or not all of it is finite */
+	struct moments observed; /* infer: what the tensor held, to be pooled (update.h); count 0: nothing */
 	double *grad_weight;     /* backward: definition_parameter_count values each */
 	double *grad_bias;
 

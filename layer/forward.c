@@ -126,7 +126,7 @@ observe_values(struct call *c, const struct piece *p, const struct moments *m, d
 
 	norm_widen(p->real, p->values, features, room);
 	memset(room + features, 0, features * sizeof(*room));
-	if (finite_all(room, features))
+	if (finite_below(room, features, UPDATE_MEAN_POWER))
 		c->observed = (struct moments){ 1, room, room + features };
 	return forward_by_moments(c, p, m, c->parameters, e);
 }
@@ -153,8 +153,10 @@ forward_observe(struct call *c, const struct piece *p, const struct moments *m, 
 	pass.by = (struct norm_by){ m->mean, c->scratch, c->parameters.weight, c->parameters.bias };
 	measure_rstd(c->definition, m, features, c->scratch);
 	finite = pass_run(c->workspace->crew, &pass);
-	/* Only doubles have squares that overflow. Where variances are finite, means are too (norm/pass.h). */
-	if ((finite && p->real != NORM_DOUBLE) || finite_all(pass.var, features))
+	/* Only doubles and what is not finite can be beyond. */
+	if ((finite && p->real != NORM_DOUBLE) ||
+	    (finite_below(pass.mean, features, UPDATE_MEAN_POWER) &&
+		finite_below(pass.var, features, UPDATE_VAR_POWER)))
 		c->observed = (struct moments){ pass.count, pass.mean, pass.var };
 	return check_output(c, p, m, finite, e);
 }

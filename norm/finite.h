@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether numbers are finite. */
+/* Whether numbers are finite, or small enough. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,3 +7,6 @@
 
 /* Whether all of `n` numbers are. */
 bool finite_all(const double *x, size_t n);
+
+/* Whether the magnitudes of all of `n` numbers are below 2^power, -1022 <= power <= 1024; a NaN's is not. */
+bool finite_below(const double *x, size_t n, int power);

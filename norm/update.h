@@ -72,9 +72,14 @@ enum update_result {
  */
 double update_keep(uint64_t n, double half_life);
 
+/* Means and variances whose magnitudes are below these powers of 2 stay finite however many of them are pooled. */
+#define UPDATE_MEAN_POWER 510
+#define UPDATE_VAR_POWER 1020
+
 /*
  * Sets `out` to `in` after the update. The caller provides out->mean and out->var, in->features doubles each, which
- * must not overlap the arrays of `in` or `u`. After any result but UPDATE_APPLIED, `out` is undefined.
+ * must not overlap the arrays of `u`; they may be those of `in`. After any result but UPDATE_APPLIED, `out` is
+ * undefined, but for arrays that are those of `in`: only UPDATE_NOT_FINITE changes them.
  *
  * Exponential and cumulative averaging move towards the batch's mean and its variance with `ddof`. Pooled averaging
  * keeps var = M2 / (count - ddof), and 0 where count <= ddof. Decayed averaging first multiplies count and M2 by

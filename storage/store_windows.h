@@ -22,8 +22,8 @@ struct snapshot;
 
 /*
  * Adds the values of a call of inference to the window of the layer that `state`, live or of a version, is a state of.
- * `m`: its moments, finite, one mean and one variance for each feature of the state; it may count no values. What is
- * added is in every result of STORE_WINDOW_GET from then on.
+ * `m`: its moments, below UPDATE_MEAN_POWER and UPDATE_VAR_POWER, one mean and one variance for each feature of the
+ * state; it may count no values. What is added is in every result of STORE_WINDOW_GET from then on.
  *
  * Never waits, whoever else adds at the same time: from any thread that has a reference to the state. Nothing is added
  * where the state's number of features is open. Where memory lacks, or the windows that are not saved yet take twice

@@ -37,11 +37,19 @@ window_fini(struct window *w)
 	pthread_mutex_destroy(&w->lock);
 }
 
-/* The values that a part has. `pairs`: 1, or 2 with the spare arrays. NULL: no memory, or no room. */
-static struct window_part *
-part_new(struct windows *windows, size_t features, size_t pairs)
+static void
+take_moments(struct statistics *s, const struct moments *m)
 {
-	const size_t bytes = sizeof(struct window_part) + 2 * pairs * features * sizeof(double);
+	s->count = m->count;
+	memcpy(s->mean, m->mean, s->features * sizeof(double));
+	memcpy(s->var, m->var, s->features * sizeof(double));
+}
+
+/* NULL: no memory, or no room. */
+static struct window_part *
+part_new(struct windows *windows, size_t features, const struct moments *m)
+{
+	const size_t bytes = sizeof(struct window_part) + 2 * features * sizeof(double);
 	struct window_part *part;
 	double *values;
 
@@ -55,23 +63,7 @@ part_new(struct windows *windows, size_t features, size_t pairs)
 	values = (double *)(part + 1);
 	*part = (struct window_part){ .bytes = bytes, .since_s = clock_realtime_s() };
 	part->now = (struct statistics){ .features = features, .mean = values, .var = values + features };
-	if (pairs > 1)
-		part->spare = (struct statistics){
-			.features = features, .mean = values + 2 * features, .var = values + 3 * features
-		};
-	return part;
-}
-
-static struct window_part *
-part_of(struct windows *windows, size_t features, size_t pairs, const struct moments *m)
-{
-	struct window_part *part = part_new(windows, features, pairs);
-
-	if (part == NULL)
-		return NULL;
-	part->now.count = m->count;
-	memcpy(part->now.mean, m->mean, features * sizeof(double));
-	memcpy(part->now.var, m->var, features * sizeof(double));
+	take_moments(&part->now, m);
 	return part;
 }
 
@@ -84,22 +76,21 @@ window_part_free(struct windows *windows, struct window_part *part)
 	free(part);
 }
 
-bool
-window_merge(struct statistics *s, struct statistics *spare, const struct moments *m)
+void
+window_merge(struct statistics *s, const struct moments *came)
 {
 	const struct update u = { .averaging = AVERAGING_POOLED,
-		.count = m->count,
+		.count = came->count,
 		.features = s->features,
-		.mean = m->mean,
-		.var = m->var };
-	struct statistics swap = *s;
+		.mean = came->mean,
+		.var = came->var };
+	struct statistics merged = *s;
 
 	s->num_batches_tracked = 0; /* a count of merges that nobody needs must not end them */
-	if (update_apply(s, &u, spare) != UPDATE_APPLIED)
-		return false;
-	*s = *spare;
-	*spare = swap;
-	return true;
+	if (update_apply(s, &u, &merged) == UPDATE_APPLIED)
+		*s = merged;
+	else
+		take_moments(s, came);
 }
 
 static struct moments
@@ -113,10 +104,10 @@ merge_locked(struct window *w, const struct layer_identity *identity, size_t fea
 {
 	if (w->part != NULL) {
 		if (w->part->now.features == features)
-			(void)window_merge(&w->part->now, &w->part->spare, m);
+			window_merge(&w->part->now, m);
 		return;
 	}
-	w->part = part_of(w->windows, features, 2, m);
+	w->part = part_new(w->windows, features, m);
 	if (w->part == NULL || w->listed)
 		return;
 	w->listed = true;
@@ -177,7 +168,7 @@ window_add(struct window *w, const struct layer_identity *identity, size_t featu
 	if (w->windows == NULL || features == 0 || m->count == 0)
 		return;
 	if (pthread_mutex_trylock(&w->lock) != 0) {
-		part = part_of(w->windows, features, 1, m);
+		part = part_new(w->windows, features, m);
 		if (part == NULL)
 			return;
 		put_aside(w, part);
@@ -235,7 +226,7 @@ window_leave(struct window *w)
 }
 
 void
-window_look(struct window *w, struct statistics *s, struct statistics *spare, int64_t *since_s)
+window_look(struct window *w, struct statistics *s, int64_t *since_s)
 {
 	struct moments m;
 
@@ -243,7 +234,7 @@ window_look(struct window *w, struct statistics *s, struct statistics *spare, in
 	merge_aside_locked(w, w->identity);
 	if (w->part != NULL && w->part->now.features == s->features) {
 		m = moments_of(w->part);
-		(void)window_merge(s, spare, &m);
+		window_merge(s, &m);
 		if (*since_s == 0 || w->part->since_s < *since_s)
 			*since_s = w->part->since_s;
 	}

@@ -23,7 +23,6 @@ struct window_part {
 	struct window_part *next; /* of those put aside */
 	int64_t since_s;          /* when the first value came */
 	struct statistics now;    /* pooled: count, mean and biased variance */
-	struct statistics spare;  /* arrays for the next merge; NULL in a part that was put aside */
 	size_t bytes;
 };
 
@@ -61,13 +60,11 @@ void window_put_back(struct window *w, struct window_part *part);
  */
 bool window_leave(struct window *w);
 
-/*
- * Merges what came into *s, whose arrays and those of *spare have room for as many values: they may be exchanged.
- * *since_s: when the first value came, if that was before (0: never).
- */
-void window_look(struct window *w, struct statistics *s, struct statistics *spare, int64_t *since_s);
+/* Merges what came into *s, if it has as many features. *since_s: when the first value came, if that was before (0:
+ * never). */
+void window_look(struct window *w, struct statistics *s, int64_t *since_s);
 
 void window_part_free(struct windows *windows, struct window_part *part); /* NULL is fine */
 
-/* Merges moments into *s; the results are in the arrays of *spare, exchanged. What does not fit is left out: false. */
-bool window_merge(struct statistics *s, struct statistics *spare, const struct moments *m);
+/* Merges what came into *s. Where that is impossible, because *s has too large numbers, it becomes what came. */
+void window_merge(struct statistics *s, const struct moments *came);

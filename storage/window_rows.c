@@ -26,17 +26,19 @@ row_statistics(const struct window_row *row, size_t features)
 	return (struct statistics){ .features = features, .count = row->count, .mean = row->mean, .var = row->var };
 }
 
-/* What came is merged into the row. Where that is impossible, the window begins with what came. */
+/* What came is merged into the row. */
 static int
 save_merged(struct batch *b, const struct layer_identity *identity, struct window_row *row, struct window_part *part,
     struct err *e)
 {
 	const struct moments came = { part->now.count, part->now.mean, part->now.var };
-	struct statistics s = row_statistics(row, part->now.features), spare = part->spare;
+	struct statistics s = row_statistics(row, part->now.features);
 	struct moments merged;
 
-	if (s.count == 0 || !window_merge(&s, &spare, &came))
+	if (s.count == 0)
 		s = part->now;
+	else
+		window_merge(&s, &came);
 	merged = (struct moments){ s.count, s.mean, s.var };
 	row->since_s = row->since_s != 0 ? row->since_s : part->since_s;
 	if (b->backend->ops->save_window(b->backend, identity->id, row, &merged, s.features, e) < 0)
@@ -98,9 +100,8 @@ window_rows_reset(struct batch *b, const struct working *w, struct err *e)
 	return result;
 }
 
-/* Two pairs of arrays take turns. */
 struct reading {
-	struct statistics now, spare;
+	struct statistics now;
 	int64_t since_s;
 };
 
@@ -109,7 +110,7 @@ look(void *arg, struct window *window)
 {
 	struct reading *r = arg;
 
-	window_look(window, &r->now, &r->spare, &r->since_s);
+	window_look(window, &r->now, &r->since_s);
 }
 
 static void
@@ -119,8 +120,6 @@ take_row(struct reading *r, double *lists, const struct window_row *row, size_t 
 
 	*r = (struct reading){ .since_s = row->since_s };
 	r->now = (struct statistics){ .features = features, .count = s.count, .mean = lists, .var = lists + features };
-	r->spare =
-	    (struct statistics){ .features = features, .mean = lists + 2 * features, .var = lists + 3 * features };
 	if (s.count == 0)
 		return;
 	memcpy(r->now.mean, s.mean, features * sizeof(double));
@@ -128,7 +127,7 @@ take_row(struct reading *r, double *lists, const struct window_row *row, size_t 
 }
 
 /* Beside the lists: the row, as SQLite has it and as doubles. */
-#define LISTS ((size_t)4)
+#define LISTS ((size_t)2)
 #define ROW_LISTS ((size_t)4)
 
 int

@@ -18,9 +18,9 @@ static ALWAYS_INLINE bool
 merge_features(
     const struct statistics *in, const struct update *u, struct merge by, bool alike, const struct statistics *out)
 {
-	const double *restrict const old_mean = in->mean, *restrict const old_var = in->var;
+	const double *const old_mean = in->mean, *const old_var = in->var;
 	const double *restrict const new_mean = u->mean, *restrict const new_var = u->var;
-	double *restrict const mean = out->mean, *restrict const var = out->var;
+	double *const mean = out->mean, *const var = out->var;
 	uint64_t excess = 0;
 
 	for (size_t f = 0; f < in->features; f++) {
@@ -37,9 +37,12 @@ merge_features(
 bool
 KERNELS_MERGE(const struct statistics *in, const struct update *u, const struct merge *by, const struct statistics *out)
 {
-	if (by->share_b == by->weight_b)
-		return merge_features(in, u, *by, true, out);
-	return merge_features(in, u, *by, false, out);
+	if (by->share_b != by->weight_b)
+		return merge_features(in, u, *by, false, out);
+	/* Windows are merged in place: where the compiler sees that, it can use vectors. */
+	if (in->mean == out->mean && in->var == out->var)
+		return merge_features(out, u, *by, true, out);
+	return merge_features(in, u, *by, true, out);
 }
 
 KERNELS_END

@@ -118,10 +118,10 @@ START_TEST(infer_observes_instances)
 }
 END_TEST
 
-/* A single sample: each channel's value, unless one of them is not finite. The output has the same bits. */
+/* A single sample: each channel's value, unless one is not finite or too large. The output has the same bits. */
 START_TEST(infer_observes_a_single_sample)
 {
-	static const double others[] = { 7, NAN, INFINITY };
+	static const double others[] = { 7, NAN, INFINITY, -0x1p510 };
 	const double var[C] = { 0 };
 	double sample[C], unobserved[C];
 	struct fixture f;
@@ -136,7 +136,7 @@ START_TEST(infer_observes_a_single_sample)
 		f.call.non_finite_ok = true;
 		ck_assert_int_eq(call_fit(&f.call, &f.e), 0);
 		ck_assert_int_eq(call_infer(&f.call, &f.e), 0);
-		check_observed(&f.call, asked && isfinite(sample[1]), sample, var);
+		check_observed(&f.call, asked && sample[1] == 7, sample, var);
 		if (asked)
 			ck_assert_mem_eq(f.x, unobserved, sizeof(unobserved));
 		memcpy(unobserved, f.x, sizeof(unobserved));
@@ -178,10 +178,10 @@ START_TEST(infer_observes_no_padding)
 }
 END_TEST
 
-/* One value that is not finite, wherever it is, leaves out the whole tensor; so does a variance that overflows. */
-START_TEST(infer_observes_finite_tensors_alone)
+/* A value that is not finite, or too large to be merged, leaves out the whole tensor, wherever it is. */
+START_TEST(infer_observes_what_can_be_merged)
 {
-	static const double values[] = { NAN, INFINITY, -INFINITY, DBL_MAX };
+	static const double values[] = { NAN, INFINITY, -INFINITY, DBL_MAX, -0x1p512 };
 	struct fixture f;
 
 	for (size_t i = 0; i < N * C; i++) {
@@ -228,10 +228,10 @@ unit_suite(void)
 	tcase_add_test(c, overflow_passes_where_it_may);
 	tcase_add_test(c, infer_observes_the_tensor);
 	tcase_add_test(c, infer_observes_instances);
-	tcase_add_loop_test(c, infer_observes_a_single_sample, 0, 3);
+	tcase_add_loop_test(c, infer_observes_a_single_sample, 0, 4);
 	tcase_add_loop_test(c, infer_observes_nothing_where_nothing_is_tracked, BY_BATCH, LAYERS);
 	tcase_add_test(c, infer_observes_no_padding);
-	tcase_add_loop_test(c, infer_observes_finite_tensors_alone, 0, 4);
+	tcase_add_loop_test(c, infer_observes_what_can_be_merged, 0, 5);
 	tcase_add_test(c, infer_without_memory_to_observe);
 	suite_add_tcase(s, c);
 	return s;

@@ -351,8 +351,9 @@ merge_plainly(struct merging *m, const struct merge *by)
 	return finite;
 }
 
+/* Apart or in place. */
 static void
-check_merge(struct merging *m, const struct merge *by)
+check_merge(struct merging *m, const struct merge *by, bool in_place)
 {
 	const struct statistics in = { .features = m->n, .mean = m->in, .var = m->in + m->n },
 				out = { .features = m->n, .mean = m->out, .var = m->out + m->n };
@@ -363,7 +364,10 @@ check_merge(struct merging *m, const struct merge *by)
 	nans_alike(NORM_DOUBLE, m->expected, 2 * m->n);
 	for (size_t i = 0; (k = kernels_usable(i)) != NULL; i++) {
 		memset(m->out, 0x55, sizeof(m->out));
-		ck_assert_msg(k->merge(&in, &u, by, &out) == finite, "%s, %zu features", k->name, m->n);
+		if (in_place)
+			memcpy(m->out, m->in, 2 * m->n * sizeof(double));
+		ck_assert_msg(
+		    k->merge(in_place ? &out : &in, &u, by, &out) == finite, "%s, %zu features", k->name, m->n);
 		nans_alike(NORM_DOUBLE, m->out, 2 * m->n);
 		ck_assert_msg(memcmp(m->out, m->expected, 2 * m->n * sizeof(double)) == 0,
 		    "%s differs for %zu features", k->name, m->n);
@@ -384,7 +388,8 @@ START_TEST(merges)
 			for (int huge = 0; huge < 2; huge++) {
 				moments_init(m.in, m.n, huge, &seed);
 				moments_init(m.u, m.n, huge, &seed);
-				check_merge(&m, &ways[i]);
+				check_merge(&m, &ways[i], false);
+				check_merge(&m, &ways[i], true);
 			}
 }
 END_TEST

@@ -473,6 +473,20 @@ START_TEST(finite_numbers_are_told_from_others)
 }
 END_TEST
 
+START_TEST(numbers_below_a_power_are_told_from_others)
+{
+	static const int powers[] = { -1022, 0, 510, 1023 };
+
+	for (size_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
+		const double end = ldexp(1, powers[i]), x[] = { 0.0, -nextafter(end, 0), nextafter(end, 0), -end };
+
+		ck_assert(finite_below(x, 3, powers[i]));
+		ck_assert(!finite_below(x, 4, powers[i]));
+		ck_assert(!finite_below((double[]){ NAN }, 1, powers[i]));
+	}
+}
+END_TEST
+
 START_TEST(no_rows)
 {
 	ck_assert(run_rows(reals[_i], NULL, 0, 4, true, EPS, affine(NULL, NULL)));
@@ -527,6 +541,7 @@ unit_suite(void)
 	tcase_add_loop_test(t, identity_keeps_every_16_bits, 0, 2);
 	tcase_add_test(t, no_eps_and_no_variance_is_not_finite);
 	tcase_add_test(t, finite_numbers_are_told_from_others);
+	tcase_add_test(t, numbers_below_a_power_are_told_from_others);
 	tcase_add_loop_test(t, no_rows, 0, REALS);
 	tcase_add_loop_test(t, any_element_alignment, 0, REALS);
 	suite_add_tcase(s, t);

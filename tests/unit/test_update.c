@@ -294,6 +294,30 @@ START_TEST(pooled_near_the_end_of_double)
 }
 END_TEST
 
+/* Below UPDATE_MEAN_POWER and UPDATE_VAR_POWER nothing overflows; in place. */
+START_TEST(pooled_below_its_powers_stays_finite)
+{
+	const double end = nextafter(ldexp(1, UPDATE_MEAN_POWER), 0), most = nextafter(ldexp(1, UPDATE_VAR_POWER), 0);
+	double mean[FEATURES] = { end, 0, -end }, var[FEATURES] = { most, most, most };
+	struct update u = { AVERAGING_POOLED, 0, 0, 1, FEATURES, mean, var, 1 };
+	struct statistics in, out;
+	struct state t;
+
+	state_init(&t);
+	for (size_t i = 0; i < 10000; i++) {
+		in = out = t.s;
+		u.count = (uint64_t)1 << i % 40;
+		ck_assert_int_eq(update_apply(&in, &u, &out), UPDATE_APPLIED);
+		t.s = out;
+		mean[0] = -mean[0];
+		mean[2] = -mean[2];
+	}
+	ck_assert_ptr_eq(t.s.mean, t.mean);
+	ck_assert_double_lt(t.var[0], 2.1 * most);
+	check_close(t.var[1], most, most, 1e-9);
+}
+END_TEST
+
 START_TEST(counts_end_at_int64_max)
 {
 	double mean[FEATURES] = { 0 }, var[FEATURES] = { 0 };
@@ -402,6 +426,7 @@ unit_suite(void)
 	tcase_add_test(t, pooled_starts_from_the_heavier_side);
 	tcase_add_test(t, pooled_counts_beyond_double);
 	tcase_add_test(t, pooled_near_the_end_of_double);
+	tcase_add_test(t, pooled_below_its_powers_stays_finite);
 	tcase_add_loop_test(t, counts_end_at_int64_max, 0, AVERAGINGS);
 	tcase_add_test(t, pooled_count_ends_at_int64_max);
 	tcase_add_loop_test(t, other_features_are_refused, 0, AVERAGINGS);

@@ -151,37 +151,30 @@ START_TEST(saving_does_not_matter)
 }
 END_TEST
 
-START_TEST(what_cannot_be_added_is_left_out)
+/* An old row may have such large means, and no window counts beyond the end. */
+START_TEST(what_cannot_be_merged_begins_a_window)
 {
-	const double huge[FEATURES] = { 1e308, 0, 0 }, low[FEATURES] = { -1e308, 0, 0 }, vars[FEATURES] = { 0 };
+	const double huge[FEATURES] = { -1e308, 0, 0 }, vars[FEATURES] = { 0 };
 	struct store *s = open_saving(NEVER_US);
 	const struct snapshot *state;
-	struct store_op op;
 
 	make_layer(s, "l");
 	add(s, "l", 0, 1);
 	check(s, "l", 0, 0, 0);
+	add(s, "l", INT64_MAX, 1);
+	add(s, "l", 7, 3);
+	check(s, "l", 7, 3, 1);
 	state = scratch_layer(s, "l");
+	(void)scratch_write(s, (struct store_write){ .kind = STORE_WINDOW_RESET });
 	store_window_add(state, &(struct moments){ 1, huge, vars });
-	store_window_add(state, &(struct moments){ 1, low, vars }); /* the variance is beyond doubles */
-	store_window_add(state, &(struct moments){ INT64_MAX, huge, vars });
-	op = get(s, "l");
-	ck_assert_uint_eq(op.window.moments.count, 1);
-	ck_assert(op.window.moments.mean[0] == 1e308 && op.window.moments.var[0] == 0);
-	store_op_fini(&op);
-	snapshot_unref(state);
-	store_close(s);
-	/* The same across a save: then the row is replaced. */
-	s = open_saving(NEVER_US);
-	state = scratch_layer(s, "l");
-	store_window_add(state, &(struct moments){ 2, low, vars });
 	snapshot_unref(state);
 	store_close(s);
 	s = open_saving(NEVER_US);
-	op = get(s, "l");
-	ck_assert_uint_eq(op.window.moments.count, 2);
-	ck_assert(op.window.moments.mean[0] == -1e308);
-	store_op_fini(&op);
+	add(s, "l", 5, 2);
+	check(s, "l", 5, 2, 1);
+	store_close(s);
+	s = open_saving(NEVER_US);
+	check(s, "l", 5, 2, 1);
 	/* A layer whose number of features is open. */
 	scratch_create(s, "open");
 	add(s, "open", 5, 1);
@@ -622,7 +615,7 @@ START_TEST(damaged_rows)
 	store_op_fini(&op);
 	add(s, "l", 4, 1);
 	op = get(s, "l");
-	ck_assert(op.window.moments.count == before + 4 || op.window.moments.count == before);
+	ck_assert(op.window.moments.count == before + 4 || op.window.moments.count == 4);
 	store_op_fini(&op);
 	store_close(s);
 	s = open_saving(NEVER_US);
@@ -724,7 +717,7 @@ unit_suite(void)
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, what_is_added_is_read_at_once);
 	tcase_add_test(t, saving_does_not_matter);
-	tcase_add_test(t, what_cannot_be_added_is_left_out);
+	tcase_add_test(t, what_cannot_be_merged_begins_a_window);
 	tcase_add_test(t, a_layer_that_is_not_there_has_no_window);
 	tcase_add_test(t, a_reset_begins_a_window);
 	tcase_add_test(t, a_reset_needs_the_layer_and_nothing_else);
