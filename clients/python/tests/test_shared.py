@@ -10,20 +10,13 @@ import numpy
 
 import normd
 import normd.shared
-import normd.testing
-from normd.errors import NonFiniteInput, SourceWentBack
+from normd.errors import SourceWentBack
+from support import Sync, WithDaemon
 
 
-class SharedScalerTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = normd.testing.Daemon()
-        cls.addClassCleanup(cls.daemon.close)
-        cls.client = normd.Client(cls.daemon.url, timeout_s=10)
-        cls.addClassCleanup(cls.client.close)
-
+class SharedScalerTest(WithDaemon, Sync, unittest.TestCase):
     def setUp(self):
-        self.layer = self.client.model(self.id().rpartition(".")[2]).layer("obs")
+        super().setUp()
         self.random = numpy.random.default_rng(7)
 
     def scaler(self, **options):

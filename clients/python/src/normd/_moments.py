@@ -21,9 +21,10 @@ def moments_of(x: Any) -> tuple[Any, Any, int]:
         raise ValueError("expected rows of values, an array of at least 1 dimension, and this is a single number")
     if len(x) == 0:
         return numpy.zeros(x.shape[1:]), numpy.zeros(x.shape[1:]), 0
-    first = x[0].astype(numpy.float64)
-    difference = x - first
-    mean, var = first + difference.mean(axis=0), difference.var(axis=0)
+    with numpy.errstate(invalid="ignore", over="ignore"):  # an error of its own follows
+        first = x[0].astype(numpy.float64)
+        difference = x - first
+        mean, var = first + difference.mean(axis=0), difference.var(axis=0)
     if not numpy.isfinite(var).all():
         where = ", ".join(str(int(i)) for i in numpy.flatnonzero(~numpy.isfinite(var))[:10])
         raise ValueError(f"there is a NaN or an infinity, or the variance overflows, in feature {where}: "

@@ -46,6 +46,9 @@ class AsyncClient:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _transport=Transport(state["_server"]), _greeted=[False])
 
+    def __deepcopy__(self, memo: object) -> AsyncClient:
+        return self  # copies of what holds a client, such as an estimator, share its connections
+
     async def __aenter__(self) -> AsyncClient:
         return self
 
