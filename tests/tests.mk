@@ -111,7 +111,7 @@ $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c)): | $(B)/packages-test
 $(B)/tests/unit/test_change $(B)/tests/unit/test_power_cut $(B)/tests/unit/test_storage_faults: $(disk_shared)
 $(patsubst %,$(B)/tests/unit/test_%,\
     backup change change_kill freeze history keys layers serving sources source_writes storage_faults store versions \
-    versions_kill window window_history): \
+    versions_kill window window_history window_saving): \
     $(B)/tests/unit/scratch_store.o
 
 $(B)/tests/disk/torture_power: $(B)/tests/disk/torture_power.o $(disk_shared) $(disk_archives)
