@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The sandbox of a running daemon. What it denies is proved in tests/unit/test_sandbox.c."""
+"""The sandbox of a running daemon. What it denies is proved in tests/unit/test_sandbox_denied.c."""
 
 import http.client
 import os

@@ -259,7 +259,7 @@ class Check(Upkeep):
 
 @unittest.skipIf("valgrind" in os.environ.get("NORMD_PREFIX", ""), "valgrind knows no sandbox")
 class Sandbox(Upkeep):
-    """A hostile file meets no rights. What the sandbox denies is proved in tests/unit/test_sandbox.c."""
+    """A hostile file meets no rights. What the sandbox denies is proved in tests/unit/test_sandbox_denied.c."""
 
     def test_files_are_read_in_it(self):
         numbers = "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1400)"
