@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Callable, Generic, Iterator, Mapping, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -73,8 +75,16 @@ def segment(name: str, what: str) -> str:
     return quote(name, safe="")
 
 
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value is not None and value.isascii() and value.isdigit() else None
+def _seconds(retry_after: str | None) -> float | None:
+    """Seconds from now; gateways may say a date."""
+    if retry_after is None:
+        return None
+    if retry_after.isascii() and retry_after.isdigit():
+        return float(retry_after)
+    try:
+        return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
 
 
 def error_of(request: Request, answer: Answer) -> Error | None:
@@ -95,7 +105,8 @@ def error_of(request: Request, answer: Answer) -> Error | None:
 
 def not_normd(request: Request, answer: Answer) -> UnexpectedAnswer:
     text = bytes(answer.body[:_SHOWN_BYTES]).decode(errors="replace")
-    return UnexpectedAnswer(str(request), answer.status, answer.headers.get("content-type", ""), text)
+    return UnexpectedAnswer(str(request), answer.status, answer.headers.get("content-type", ""), text,
+                            _seconds(answer.headers.get("retry-after")))
 
 
 def read_answer(call: Call[T], answer: Answer) -> T:

@@ -47,8 +47,8 @@ def new_key() -> str:
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-# Of answers that are not normd's, those that gateways give when the server behind them is away or slow.
-_GATEWAY = (502, 503, 504)
+# Of answers that are not normd's, those that gateways give when the server behind them is away, slow or busy.
+_GATEWAY = (429, 502, 503, 504)
 
 
 def _passes(error: Error) -> bool:
@@ -56,10 +56,6 @@ def _passes(error: Error) -> bool:
     if isinstance(error, ApiError):
         return error.status in (429, 503) or isinstance(error, IdempotencyInFlight)
     return isinstance(error, NoAnswer) or (isinstance(error, UnexpectedAnswer) and error.status in _GATEWAY)
-
-
-def _maybe_done(error: Error) -> bool:
-    return isinstance(error, UnexpectedAnswer) or (isinstance(error, NoAnswer) and error.maybe_done)
 
 
 class Attempts:
@@ -80,24 +76,26 @@ class Attempts:
     def pause_after(self, error: Error) -> float:
         """Seconds until the next attempt. Raises ``error``, or DeadlineExceeded, if there is none."""
         self._made += 1
-        self.maybe_done |= _maybe_done(error)
+        repeatable = self._repeat is Repeat.SAFE or not error.maybe_done
+        self.maybe_done |= error.maybe_done
+        error.maybe_done = self.maybe_done
         left = self._deadline - time.monotonic()
-        if isinstance(error, NoAnswer) and left <= 0:
-            raise DeadlineExceeded(f"{self._request}: no answer within {self._retries.timeout_s:g} s: {error}",
-                                   self.maybe_done) from error
-        if not _passes(error) or self._made >= self._retries.attempts:
-            raise error
-        if self._repeat is Repeat.NEVER and _maybe_done(error):
+        is_late = isinstance(error, NoAnswer) and left <= 0
+        if not is_late and (not repeatable or not _passes(error) or self._made >= self._retries.attempts):
             raise error
         pause = self._pause(error)
-        if pause >= left:
+        if pause < left:
+            return pause
+        if not isinstance(error, NoAnswer):
             raise error
-        return pause
+        attempts = "1 attempt" if self._made == 1 else f"{self._made} attempts"
+        raise DeadlineExceeded(f"{error} (given up after {attempts}: the call has {self._retries.timeout_s:g} s)",
+                               self.maybe_done) from error
 
     def _pause(self, error: Error) -> float:
         # The first repeat after a lost connection is at once: a server may close one that was idle.
         if self._made == 1 and isinstance(error, NoAnswer) and error.maybe_done:
             return 0.0
         pause = min(self._retries.first_pause_s * 2.0 ** min(self._made - 1, 30), self._retries.longest_pause_s)
-        asked = error.retry_after if isinstance(error, ApiError) else None
+        asked = error.retry_after if isinstance(error, (ApiError, UnexpectedAnswer)) else None
         return (asked or 0.0) + pause * random.uniform(0.5, 1.0)

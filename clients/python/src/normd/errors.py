@@ -11,14 +11,17 @@ from typing import Any, ClassVar, Mapping
 
 
 class Error(Exception):
-    """The base of all exceptions of this package."""
+    """The base of all exceptions of this package.
+
+    ``maybe_done`` is true if an attempt of the call had no answer from the daemon, which may have received it: then what
+    the call asks for may have happened.
+    """
+
+    maybe_done = False
 
 
 class NoAnswer(Error):
-    """No answer came: the connection failed, or the deadline passed.
-
-    ``maybe_done`` is true if the daemon may have received the request, so that what it asks for may have happened.
-    """
+    """No answer came: the connection failed, or the deadline passed."""
 
     def __init__(self, text: str, maybe_done: bool = False) -> None:
         super().__init__(text)
@@ -32,16 +35,21 @@ class DeadlineExceeded(NoAnswer):
 class UnexpectedAnswer(Error):
     """An answer that is not normd's, such as the error page of a proxy.
 
-    ``status`` is its HTTP status, ``content_type`` its type, and ``text`` the beginning of its body.
+    ``status`` is its HTTP status, ``content_type`` its type, and ``text`` the beginning of its body. ``retry_after`` is
+    the number of seconds after which it asks to come again, or None.
     """
 
-    def __init__(self, request: str, status: int, content_type: str, text: str) -> None:
+    maybe_done = True
+
+    def __init__(self, request: str, status: int, content_type: str, text: str,
+                 retry_after: float | None = None) -> None:
         shown = "".join(character if character.isprintable() else "?" for character in " ".join(text.split())[:200])
         super().__init__(f"{request}: the answer is not one of normd's: status {status}, "
                          f"{content_type or 'no content type'}: {shown or 'an empty body'}")
         self.status = status
         self.content_type = content_type
         self.text = text
+        self.retry_after = retry_after
 
 
 class Incompatible(Error):
@@ -49,7 +57,7 @@ class Incompatible(Error):
 
 
 class ApiError(Error):
-    """The daemon refused a request, and nothing has changed. Each ``code`` of the API has a subclass.
+    """The daemon refused a request, and nothing has changed, unless ``maybe_done``. Each ``code`` has a subclass.
 
     ``status`` is the HTTP status, ``detail`` says what was wrong, ``request_id`` names the request in the daemon's log.
     ``offset``, ``expected`` and ``actual`` are set where the daemon says them, else None. ``retry_after`` is the number
