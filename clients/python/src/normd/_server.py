@@ -6,9 +6,11 @@ from __future__ import annotations
 import re
 import ssl
 from dataclasses import dataclass, field
-from typing import Callable, Mapping, Optional
+from typing import Callable, Iterator, Mapping, Optional
 from urllib.parse import quote, urlsplit
 
+from ._request import Request
+from ._tensors import Buffer
 from ._version import __version__
 
 #: Takes an answer's status and headers; returns who takes its body in parts, or None to have it whole in memory.
@@ -38,13 +40,23 @@ class Server:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}{self.prefix}"
 
+    def head(self, request: Request) -> bytes:
+        """What a request begins with."""
+        lines = [f"{request.method} {self.prefix}{request.target} HTTP/1.1"]
+        lines += [f"{name}: {value}" for headers in (self.headers, request.headers) for name, value in headers.items()]
+        if request.body_bytes or request.method in ("POST", "PUT"):
+            lines.append(f"Content-Length: {request.body_bytes}")
+        return "\r\n".join((*lines, "", "")).encode("ascii")
+
     def ssl_context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_certs)
 
 
 def server(url: str, token: str | None, ca_certs: str | None, connections: int) -> Server:
     scheme, host, port, path = _parts(url)
-    headers = {"User-Agent": f"normd-python/{__version__}"}
+    named = f"[{host}]" if ":" in host else host
+    headers = {"Host": named if port == _PORTS[scheme] else f"{named}:{port}",
+               "User-Agent": f"normd-python/{__version__}", "Accept-Encoding": "identity"}
     if token is not None:
         if not re.fullmatch("[!-~]+", token):
             raise ValueError("the token has characters that no token has, such as white space at its end")
@@ -57,11 +69,12 @@ def _parts(url: str) -> tuple[str, str, int, str]:
     try:
         parts = urlsplit(url)
         port = _PORTS[parts.scheme] if parts.port is None else parts.port
+        host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, KeyError, AttributeError, TypeError):
-        parts, port = urlsplit(""), 0
-    if not parts.hostname or port == 0 or parts.query or parts.fragment or parts.username is not None:
+        parts, host, port = urlsplit(""), "", 0
+    if not host or port == 0 or parts.query or parts.fragment or parts.username is not None:
         raise ValueError(f"{_without_password(url)!r} is not the address of a normd, such as http://127.0.0.1:8080")
-    return parts.scheme, parts.hostname, port, parts.path
+    return parts.scheme, host, port, parts.path
 
 
 def _without_password(url: object) -> object:
@@ -79,3 +92,21 @@ def aligned(headers: Mapping[str, str], body_bytes: int) -> memoryview:
     head_bytes = headers.get("inference-header-content-length", "")
     pad = -int(head_bytes) % 64 if head_bytes.isdecimal() else 0
     return memoryview(bytearray(pad + body_bytes))[pad:]
+
+
+def filled(headers: Mapping[str, str], text: bytes) -> memoryview:
+    body = aligned(headers, len(text))
+    body[:] = text
+    return body
+
+
+def outgoing(request: Request, head: bytes) -> Iterator[Buffer]:
+    """The head and the body, in parts that are sent at once."""
+    if not callable(request.body) and request.body_bytes <= JOINED_BYTES:
+        yield b"".join((head, *request.body))
+        return
+    yield head
+    for body in request.body() if callable(request.body) else request.body:
+        part = memoryview(body)
+        for offset in range(0, len(part), PART_BYTES):
+            yield part[offset:offset + PART_BYTES]

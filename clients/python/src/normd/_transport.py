@@ -1,133 +1,163 @@
 # SPDX-License-Identifier: MIT
-"""HTTP for the client, by urllib3: one attempt at one request. Connections are kept, and any thread may use them."""
+"""HTTP for the client: one attempt at one request. Connections are kept, and any thread may use them.
+
+urllib3 connects, with TLS, and http.client reads heads. Between them ``urlopen`` would cost more than all the rest of a
+small call, and its time limits are for each read, not for all of them.
+"""
 
 from __future__ import annotations
 
+import collections
+import io
 import os
-import socket
-import ssl
 import time
-from typing import Any, Iterator, Mapping
+import weakref
+from http.client import HTTPException, HTTPResponse
+from typing import Any, Mapping
 
-import urllib3
-from urllib3.exceptions import (ConnectTimeoutError, HTTPError, LocationParseError, NewConnectionError)
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.util import is_connection_dropped
 
-
+from ._network import Network
 from ._request import Answer, Request
-from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned, body_bytes
-from .errors import Error, NoAnswer
+from ._server import PART_BYTES, Receive, Server, aligned, filled, outgoing
+
+
+_RAISED = (HTTPError, OSError, HTTPException)
 
 
 class Transport:
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._kind: Any = urllib3.HTTPConnectionPool
-        self._options: dict[str, Any] = {"maxsize": server.connections}
-        if server.scheme == "https":
-            self._kind = urllib3.HTTPSConnectionPool
-            self._options["ssl_context"] = server.ssl_context()
-        self._open()
-
-    def _open(self) -> None:
-        self._pool = self._kind(self._server.host, self._server.port, **self._options)
+        self._context = server.ssl_context() if server.scheme == "https" else None
+        self._idle: collections.deque[Any] = collections.deque()
         self._process = os.getpid()
+        weakref.finalize(self, _close_all, self._idle)
 
     def close(self) -> None:
-        pool = self._pool
-        self._open()  # a pool that is closed takes no calls
-        pool.close()
+        _close_all(self._idle)
 
     def attempt(self, request: Request, timeout_s: float, receive: Receive | None = None) -> Answer:
         """The answer, whatever its status. Raises NoAnswer if there is none within ``timeout_s``."""
-        if self._process != os.getpid():
-            self._open()  # a process that was forked must not write into its parent's connections
+        network = Network(_RAISED, self._server, request)
         deadline = time.monotonic() + timeout_s
+        connection = self._take() or self._connect(network, deadline)
         try:
-            response = self._pool.urlopen(
-                request.method, self._server.prefix + request.target, _body(request), self._headers(request),
-                retries=False, redirect=False, timeout=urllib3.Timeout(connect=timeout_s, read=timeout_s),
-                preload_content=False, decode_content=False)
-            return _read(request, response, deadline, receive)
-        except (HTTPError, OSError) as error:
-            raise self._failure(request, error) from error
+            reader = _Reader(connection.sock, deadline)
+            network.maybe_done = _send(network, reader, request, self._server.head(request))
+            with network:
+                response = HTTPResponse(reader, method=request.method)  # type: ignore[arg-type]
+                response.begin()
+            answer = _read(network, response, receive)
+        except BaseException:
+            connection.close()  # what is left of the answer must not be read as the next one's
+            raise
+        if network.maybe_done and response.isclosed() and not response.will_close:
+            self._keep(connection)
+        else:
+            connection.close()
+        return answer
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
-    def _headers(self, request: Request) -> dict[str, str]:
-        headers = {**self._server.headers, **request.headers}
-        if request.body_bytes or request.method in ("POST", "PUT"):
-            headers["Content-Length"] = str(request.body_bytes)
-        return headers
+    def _take(self) -> Any:
+        """A connection that was kept, or None."""
+        if self._process != os.getpid():
+            self.close()  # a process that was forked must not write into its parent's connections
+            self._process = os.getpid()
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            if not is_connection_dropped(connection):  # type: ignore[no-untyped-call]
+                return connection
+            connection.close()
 
-    def _failure(self, request: Request, error: Exception) -> Error:
-        # urllib3 wraps the system's error, and names its own objects in the text.
-        causes: list[Exception] = [cause for cause in (error.__cause__, error.__context__, *error.args[-1:])
-                                   if isinstance(cause, OSError)]
-        text = f"{request}: no answer from {self._server.url}: {(causes or [error])[0]}"
-        if isinstance(error, LocationParseError) or any(map(_is_final, (error, *causes))):
-            return Error(text)
-        return NoAnswer(text, not isinstance(error, (NewConnectionError, ConnectTimeoutError)))
+    def _keep(self, connection: Any) -> None:
+        if len(self._idle) < self._server.connections:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _connect(self, network: Network, deadline: float) -> Any:
+        options: dict[str, Any] = {} if self._context is None else {"ssl_context": self._context}
+        kind = HTTPConnection if self._context is None else HTTPSConnection
+        with network:
+            connection = kind(self._server.host, self._server.port, timeout=_left(deadline), **options)
+            try:
+                connection.connect()
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
 
-def _is_final(error: Exception) -> bool:
-    """Whether the next attempt must meet the same: a certificate that does not fit, a host that does not exist."""
-    return isinstance(error, ssl.SSLCertVerificationError) or (
-        isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN)
+def _close_all(connections: collections.deque[Any]) -> None:
+    while connections:
+        connections.pop().close()
 
 
-def _body(request: Request) -> bytes | Iterator[Any] | None:
-    if callable(request.body):
-        return request.body()
-    if request.body_bytes <= JOINED_BYTES:
-        return b"".join(request.body) or None
-    return iter(request.body)
+def _left(deadline: float) -> float:
+    """Seconds until the deadline. Raises TimeoutError if it has passed."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
 
 
-def _read(request: Request, response: Any, deadline: float, receive: Receive | None) -> Answer:
-    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    try:
-        take = receive(response.status, headers) if receive is not None else None
-        if take is not None:
-            for part in _parts(request, response, deadline):
-                take(part)
+def _send(network: Network, reader: _Reader, request: Request, head: bytes) -> bool:
+    """Sends the request. False if the server has closed its end, which it may have done after an answer."""
+    for part in outgoing(request, head):
+        with network:
+            try:
+                reader.sock.settimeout(_left(reader.deadline))
+                reader.sock.sendall(part)
+            except (BrokenPipeError, ConnectionResetError):
+                return False
+    return True
+
+
+def _read(network: Network, response: HTTPResponse, receive: Receive | None) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    take = receive(response.status, headers) if receive is not None else None
+    if take is None:
+        with network:
+            return Answer(response.status, headers, _whole(network, response, headers))
+    while True:
+        with network:
+            part = response.read1(PART_BYTES)
+        if not part:
             return Answer(response.status, headers, memoryview(b""))
-        body = _whole(request, response, headers, deadline)
-    except BaseException:
-        response.close()  # what is left of the answer must not be read as the next one's
-        raise
-    response.release_conn()
-    return Answer(response.status, headers, body)
+        take(memoryview(part))
 
 
-def _whole(request: Request, response: Any, headers: Mapping[str, str], deadline: float) -> memoryview:
-    length = body_bytes(headers)
-    if length is None or length <= PART_BYTES:
-        text = response.read()
-        if length is not None and len(text) != length:
-            raise NoAnswer(f"{request}: the answer ends after {len(text)} of {length} bytes", True)
-        body = aligned(headers, len(text))
-        body[:] = text
-        return body
+def _whole(network: Network, response: HTTPResponse, headers: Mapping[str, str]) -> memoryview:
+    if response.length is None:
+        return filled(headers, response.read())
+    length = response.length
     body = aligned(headers, length)
-    offset = 0
-    for part in _parts(request, response, deadline):
-        body[offset:offset + len(part)] = part
-        offset += len(part)
-    if offset != len(body):
-        raise NoAnswer(f"{request}: the answer ends after {offset} of {length} bytes", True)
+    received = response.readinto(body)
+    if received != length:
+        raise network.ends_early(received, length)
     return body
 
 
-def _parts(request: Request, response: Any, deadline: float) -> Iterator[memoryview]:
-    while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise NoAnswer(f"{request}: the answer did not end in time", True)
-        connection = response.connection
-        if connection is not None and getattr(connection, "sock", None) is not None:
-            connection.sock.settimeout(left)
-        part = response.read(PART_BYTES)
-        if not part:
-            return
-        yield memoryview(part)
+class _Reader(io.RawIOBase):
+    """Reads from a socket, all until one deadline. HTTPResponse takes it for the socket."""
+
+    def __init__(self, sock: Any, deadline: float) -> None:
+        self.sock = sock
+        self.deadline = deadline
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, memory: Any) -> int:
+        self.sock.settimeout(_left(self.deadline))
+        return int(self.sock.recv_into(memory))

@@ -1,21 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""HTTP for the asyncio client, by aiohttp: one attempt at one request. One session for each event loop."""
+"""HTTP for the asyncio client: one attempt at one request. One pool of connections for each event loop.
+
+aiohttp keeps the connections, with TLS, and parses answers. Its ``ClientSession`` on top of that would take longer than
+all the rest of a small call, and newer ones send PUT and DELETE again by themselves.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import socket
-import ssl
-from typing import Any, AsyncIterator, Mapping
+import sys
+from typing import Any, Mapping
 
 import aiohttp
+import yarl
+from aiohttp.http import HttpProcessingError, StreamWriter
 
+from ._network import Network
 from ._request import Answer, Request
-from ._server import JOINED_BYTES, PART_BYTES, Receive, Server, aligned, body_bytes
-from .errors import Error, NoAnswer
+from ._server import PART_BYTES, Receive, Server, aligned, body_bytes, filled, outgoing
+
+if sys.version_info >= (3, 11):
+    from asyncio import timeout_at
+else:
+    from async_timeout import timeout_at
+
+_RAISED = (aiohttp.ClientError, HttpProcessingError, OSError)
+_UNLIMITED = aiohttp.ClientTimeout()
 
 
+#: Pools of the process that this one was forked from. To collect them would take their sockets from its event loop.
 _inherited: list[Any] = []
 
 
@@ -25,101 +39,100 @@ class Transport:
         self._options: dict[str, Any] = {"limit": server.connections}
         if server.scheme == "https":
             self._options["ssl"] = server.ssl_context()
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
         self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._peer: Any = None
 
-    def _open(self) -> aiohttp.ClientSession:
-        owner = asyncio.get_running_loop(), os.getpid()
-        if self._session is None or self._owner != owner:
-            self._abandon(owner[1])
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(**self._options), auto_decompress=False, headers=self._server.headers,
-                cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept-Encoding", "Accept", "Content-Type"))
-            if hasattr(self._session, "_retry_connection"):
-                self._session._retry_connection = False  # newer aiohttp would send some requests twice
+    def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.TCPConnector:
+        owner = loop, os.getpid()
+        if self._connector is None or self._owner != owner:
+            if self._owner is not None and self._owner[1] != owner[1]:
+                _inherited.append(self._connector)
+            self._connector = aiohttp.TCPConnector(**self._options)
+            self._peer = aiohttp.ClientRequest("GET", yarl.URL(self._server.url, encoded=True), loop=loop)
             self._owner = owner
-        return self._session
-
-    def _abandon(self, process: int) -> None:
-        """
-        The session of the process that this one was forked from must not even be collected: that would take its
-        sockets from the parent's event loop.
-        """
-        if self._owner is not None and self._owner[1] != process:
-            _inherited.append(self._session)
-        self._session = None
+        return self._connector
 
     async def close(self) -> None:
-        session, owner, self._session = self._session, self._owner, None
-        if session is not None and owner == (asyncio.get_running_loop(), os.getpid()):
-            await session.close()
+        connector, self._connector = self._connector, None
+        if connector is not None and self._owner == (asyncio.get_running_loop(), os.getpid()):
+            await connector.close()
 
     async def attempt(self, request: Request, timeout_s: float, receive: Receive | None = None) -> Answer:
         """The answer, whatever its status. Raises NoAnswer if there is none within ``timeout_s``."""
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        headers = dict(request.headers)
-        if request.body_bytes or request.method in ("POST", "PUT"):
-            headers["Content-Length"] = str(request.body_bytes)
+        network = Network(_RAISED, self._server, request)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
         try:
-            async with self._open().request(request.method, _url(self._server, request), data=_body(request),
-                                            headers=headers, timeout=timeout, allow_redirects=False) as response:
-                return await _read(request, response, receive)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            raise self._failure(request, error) from error
+            async with timeout_at(deadline):
+                return await self._exchange(network, loop, request, receive)
+        except asyncio.TimeoutError as error:
+            if loop.time() < deadline:
+                raise  # the caller's own
+            raise network.error(error) from error
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    def _failure(self, request: Request, error: Exception) -> Error:
-        text = f"{request}: no answer from {self._server.url}: {error or type(error).__name__}"
-        cause = getattr(error, "os_error", None) or error.__cause__
-        if isinstance(cause, Error):  # of a file that is sent
-            return cause
-        if isinstance(error, aiohttp.ClientConnectorCertificateError) or isinstance(
-                cause, ssl.SSLCertVerificationError):
-            return Error(text)
-        if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-            return Error(text)
-        return NoAnswer(text, not isinstance(error, aiohttp.ClientConnectorError))
+    async def _exchange(self, network: Network, loop: asyncio.AbstractEventLoop, request: Request,
+                        receive: Receive | None) -> Answer:
+        with network:
+            connection = await self._open(loop).connect(self._peer, [], _UNLIMITED)
+        try:
+            protocol: Any = connection.protocol
+            protocol.set_response_params(auto_decompress=False, read_until_eof=True)
+            network.maybe_done = await self._send(network, connection, loop, request)
+            with network:
+                message, content = await protocol.read()
+                while message.code < 200:
+                    message, content = await protocol.read()
+            answer = await _read(network, message, content, receive)
+        except BaseException:
+            connection.close()  # what is left of the answer must not be read as the next one's
+            raise
+        if network.maybe_done:
+            connection.release()
+        else:
+            connection.close()
+        return answer
+
+    async def _send(self, network: Network, connection: Any, loop: asyncio.AbstractEventLoop,
+                    request: Request) -> bool:
+        """Sends the request. False if the server has closed its end, which it may have done after an answer."""
+        writer = StreamWriter(connection.protocol, loop)
+        for part in outgoing(request, self._server.head(request)):
+            with network:
+                try:
+                    await writer.write(part)
+                    await writer.drain()
+                except ConnectionResetError:
+                    return False
+        return True
 
 
-def _url(server: Server, request: Request) -> Any:
-    import yarl
-    return yarl.URL(server.url + request.target, encoded=True)
+async def _read(network: Network, message: Any, content: aiohttp.StreamReader, receive: Receive | None) -> Answer:
+    headers = {name.lower(): value for name, value in message.headers.items()}
+    take = receive(message.code, headers) if receive is not None else None
+    if take is None:
+        with network:
+            return Answer(message.code, headers, await _whole(network, headers, content))
+    while True:
+        with network:
+            part = await content.read(PART_BYTES)
+        if not part:
+            return Answer(message.code, headers, memoryview(b""))
+        take(memoryview(part))
 
 
-def _body(request: Request) -> Any:
-    if not callable(request.body) and request.body_bytes <= JOINED_BYTES:
-        return b"".join(request.body) or None
-    return _pieces(request)
-
-
-async def _pieces(request: Request) -> AsyncIterator[memoryview]:
-    """Parts no larger than the loop can send without keeping a copy of the rest."""
-    for part in request.body() if callable(request.body) else request.body:
-        memory = memoryview(part)
-        for offset in range(0, len(memory), PART_BYTES):
-            yield memory[offset:offset + PART_BYTES]
-
-
-async def _read(request: Request, response: aiohttp.ClientResponse, receive: Receive | None) -> Answer:
-    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    take = receive(response.status, headers) if receive is not None else None
-    if take is not None:
-        async for part in response.content.iter_chunked(PART_BYTES):
-            take(memoryview(part))
-        return Answer(response.status, headers, memoryview(b""))
+async def _whole(network: Network, headers: Mapping[str, str], content: aiohttp.StreamReader) -> memoryview:
     length = body_bytes(headers)
     if length is None or length <= PART_BYTES:
-        text = await response.read()
-        body = aligned(headers, len(text))
-        body[:] = text
-        return Answer(response.status, headers, body)
+        return filled(headers, await content.read())
     body = aligned(headers, length)
     offset = 0
-    async for part in response.content.iter_chunked(PART_BYTES):
+    while part := await content.readany():
         body[offset:offset + len(part)] = part
         offset += len(part)
     if offset != length:
-        raise NoAnswer(f"{request}: the answer ends after {offset} of {length} bytes", True)
-    return Answer(response.status, headers, body)
+        raise network.ends_early(offset, length)
+    return body
