@@ -232,6 +232,8 @@ def train(path: str, x: Any, *, output: bool, lengths: Any, mask: Any, seed: int
     # A synchronized step is named by itself, and takes no key.
     headers = {} if sync is not None else _key(key)
     request, values, as_json = _with_tensor(path + "/train", x, _padding(lengths, mask), options, headers)
+    if sync is not None:
+        request = replace(request, repeat=Repeat.NEVER)  # a daemon that is started again has forgotten its steps
 
     def read(answer: Answer) -> Trained:
         return Trained(_output(answer, values, as_json, copy) if output else None,
@@ -366,7 +368,10 @@ def state_put_file(model: str, path: str | os.PathLike[str], progress: Any = Non
         sent = 0
         try:
             with open(path, "rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
+                while sent < size:
+                    chunk = file.read(min(CHUNK_BYTES, size - sent))
+                    if not chunk:
+                        raise Error(f"{os.fspath(path)}: the file has become shorter while it was sent")
                     yield chunk
                     sent += len(chunk)
                     if progress is not None:

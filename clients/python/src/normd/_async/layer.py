@@ -79,7 +79,7 @@ class AsyncLayer:
         caller itself may be started again: the same key with the same batch gets the first answer. ``output=False``
         leaves out the normalized batch. ``lengths`` (one number per sample) or ``mask`` say what is not padding.
         ``source`` adds the batch to that source's totals. ``sync`` makes it one shard of a synchronized batch, which
-        is named by its step instead of a key.
+        is named by its step instead of a key; such a call is not sent again if its answer is lost.
         """
         return await self._client._send(_calls.train(
             self._path, x, output=output, lengths=lengths, mask=mask, seed=seed, sync=sync, source=source, key=key,
