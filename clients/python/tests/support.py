@@ -116,6 +116,7 @@ class Server:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 1 << 16  # head and body leave together
 
             def answer(self):
                 requests.append(f"{self.command} {self.path}")

@@ -114,7 +114,7 @@ def page(path: str, member: str, after: str | None) -> Call[tuple[list[Any], str
 
     def read(answer: Answer) -> tuple[list[Any], str | None]:
         document = answer.document()
-        return document[member], document["next"]
+        return list(document[member]), document["next"]
 
     return Call(get(path, present(limit=PAGE, after=after)).request, read)
 

@@ -54,8 +54,8 @@ def _of_torch(tensor: Any) -> Values:
 
 
 def _of_array(array: numpy.ndarray[Any, Any]) -> Values:
-    if array.dtype.name == "bfloat16":  # that of ml_dtypes
-        dtype = array.dtype
+    dtype = array.dtype
+    if dtype.kind == "V" and dtype.name == "bfloat16":  # that of ml_dtypes
         return Values(array.view("uint16"), True, lambda answer: answer.view(dtype))
     return Values(_numbers(array), False, _same)
 
@@ -76,16 +76,19 @@ def values(x: Any) -> Values | None:
     """The tensor in memory; None if it is a list or a number, which goes as JSON."""
     if isinstance(x, (list, tuple, int, float)):
         return None
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and type(x) is numpy.ndarray:
+        return _of_array(x)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         return _of_torch(x)
     if not hasattr(x, "__array__"):
         raise TypeError(f"a tensor must be a list, a NumPy array, a torch tensor or have __array__, "
                         f"and this is a {type(x).__name__}")
-    import numpy
-    if isinstance(x, numpy.ma.MaskedArray):
+    import numpy as np
+    if isinstance(x, np.ma.MaskedArray):
         raise TypeError("normd would not see the mask of a masked array: pass its data, and mask= as an argument")
-    return _of_array(numpy.asarray(x))
+    return _of_array(np.asarray(x))
 
 
 def lay_out(array: numpy.ndarray[Any, Any], fortran: bool) -> tuple[memoryview, bool]:
