@@ -45,6 +45,7 @@ class Refusals(WithDaemon):
     def refusals(self):
         """(class, members besides status, detail and request_id, what raises it)"""
         layer, model, e = self.layer, self.model, normd.errors
+        alone = {"step": 1, "rank": 0, "world_size": 2, "timeout_ms": 1}
         yield e.NoSuchModel, {}, lambda: layer.definition()
         layer.create("batch_norm", num_features=3, averaging="pooled")
         yield e.NoSuchLayer, {}, lambda: model.layer("other").train(X)
@@ -60,7 +61,7 @@ class Refusals(WithDaemon):
         yield e.TooFewValues, {}, lambda: layer.train(X[:1])
         yield e.NonFiniteInput, {}, lambda: layer.train(X * numpy.float32("inf"))
         yield e.BodyTooLarge, {}, lambda: layer.train(numpy.zeros((10000, 3)))
-        yield e.SyncIncomplete, {}, lambda: layer.train(X, sync={"step": 1, "rank": 0, "world_size": 2, "timeout_ms": 1})
+        yield e.SyncIncomplete, {}, lambda: layer.train(X, sync=alone)
         layer.train(X, key="k")
         yield e.IdempotencyMismatch, {}, lambda: layer.train(X + 1, key="k")
         yield e.StateMismatch, {}, lambda: layer.infer(X, expect="sha256:" + 64 * "0")
@@ -107,7 +108,7 @@ class Refusals(WithDaemon):
         for name in ("", ".", "..", None, 5):
             for call in (lambda: self.client.model(name).delete(), lambda: self.model.layer(name).train(X),
                          lambda: self.layer.source(name), lambda: self.model.alias(name)):
-                with self.subTest(name), self.assertRaisesRegex(ValueError, "not a valid (model|layer|source|alias) name"):
+                with self.subTest(name), self.assertRaisesRegex(ValueError, "not a valid .* name"):
                     call()
         self.layer.create("batch_norm", num_features=3)
         for name in ("a/b", "../x", "%2e%2e", "a b", "a?b", "a#b", "\u00e4", "-x", "x" * 129, "a\nb"):

@@ -123,8 +123,8 @@ class Tensors(WithDaemon, Sync, unittest.TestCase):
     def test_refused_by_the_daemon(self):
         cases = {"ragged": [[1, 2, 3], [1, 2]], "wrong width": X[:, :2], "0-d": numpy.float32(3),
                  "0-d array": numpy.array(3.0), "number": 3, "empty list": [], "empty row": [[]],
-                 "text in a list": [["a", "b", "c"]], "1-d": X[0], "null": [[1, 2, None]], "ints": X.astype(int), "bools": X > 5,
-                 "uint8": X.astype("u1")}
+                 "text in a list": [["a", "b", "c"]], "1-d": X[0], "null": [[1, 2, None]], "ints": X.astype(int),
+                 "bools": X > 5, "uint8": X.astype("u1")}
         for name, x in cases.items():
             with self.subTest(name):
                 for call in (self.layer.infer, self.layer.train, lambda x: self.model.infer({"obs": x}),

@@ -46,6 +46,8 @@ class Network:
 
 
 def _is_final(error: BaseException) -> bool:
-    """Whether the next attempt must meet the same: a certificate that does not fit, a host that does not exist."""
-    return isinstance(error, ssl.SSLCertVerificationError) or (
-        isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN)
+    """Whether the next attempt must meet the same: a certificate that does not fit, a host that does not exist, or one
+    that does not speak TLS."""
+    if isinstance(error, ssl.SSLError):
+        return isinstance(error, ssl.SSLCertVerificationError) or getattr(error, "reason", "") == "WRONG_VERSION_NUMBER"
+    return isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """HTTP for the client: one attempt at one request. Connections are kept, and any thread may use them.
 
-urllib3 connects, with TLS, and http.client reads heads. Between them ``urlopen`` would cost more than all the rest of a
+urllib3 connects, and http.client reads heads. Between them ``urlopen`` would cost more than all the rest of a
 small call, and its time limits are for each read, not for all of them.
 """
 
@@ -15,7 +15,7 @@ import weakref
 from http.client import HTTPException, HTTPResponse
 from typing import Any, Mapping
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util import is_connection_dropped
 
@@ -83,12 +83,13 @@ class Transport:
             connection.close()
 
     def _connect(self, network: Network, deadline: float) -> Any:
-        options: dict[str, Any] = {} if self._context is None else {"ssl_context": self._context}
-        kind = HTTPConnection if self._context is None else HTTPSConnection
         with network:
-            connection = kind(self._server.host, self._server.port, timeout=_left(deadline), **options)
+            connection: Any = HTTPConnection(self._server.host, self._server.port, timeout=_left(deadline))
             try:
                 connection.connect()
+                if self._context is not None:  # urllib3 1.26 refuses addresses that are numbers to such a context
+                    connection.sock.settimeout(_left(deadline))
+                    connection.sock = self._context.wrap_socket(connection.sock, server_hostname=self._server.host)
             except BaseException:
                 connection.close()
                 raise
