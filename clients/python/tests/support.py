@@ -4,6 +4,7 @@
 import asyncio
 import http.server
 import inspect
+import textwrap
 import threading
 import unittest
 
@@ -103,6 +104,14 @@ class WithDaemon:
         self.client = self.make(self.daemon.url)
         self.model = self.client.model(self.id().rpartition(".")[2])
         self.layer = self.model.layer("obs")
+
+
+def run_example(test, module, **names):
+    """Runs the example in a module's docstring by the test's daemon. ``names`` are what it takes for granted."""
+    lines = [line for line in module.__doc__.splitlines() if line.startswith("    ")]
+    exec(textwrap.dedent("\n".join(lines)).replace("http://127.0.0.1:8080", test.daemon.url), names)
+    test.addCleanup(names["client"].close)
+    return names
 
 
 class Server:

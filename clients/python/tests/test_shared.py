@@ -11,7 +11,7 @@ import numpy
 import normd
 import normd.shared
 from normd.errors import SourceWentBack
-from support import Sync, WithDaemon
+from support import Sync, WithDaemon, run_example
 
 
 class SharedScalerTest(WithDaemon, Sync, unittest.TestCase):
@@ -124,6 +124,12 @@ class SharedScalerTest(WithDaemon, Sync, unittest.TestCase):
         worker.push()
         numpy.testing.assert_array_equal(worker.transform([[0.1, 0.2, 1.1]]), [[0, 0.1, 1.0]])
         numpy.testing.assert_array_equal(self.layer.infer(numpy.array([[0.1, 0.2, 1.1]])).output, [[0, 0.1, 1.0]])
+
+    def test_the_example(self):
+        observations = self.random.normal(3, 2, (30, 17))
+        found = run_example(self, normd.shared, observations=observations)
+        expected = (observations - observations.mean(axis=0)) / numpy.sqrt(observations.var(axis=0) + 1e-8)
+        numpy.testing.assert_allclose(found["y"], expected, rtol=1e-9)
 
 
 if __name__ == "__main__":

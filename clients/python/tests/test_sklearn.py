@@ -11,7 +11,7 @@ import numpy
 import normd
 import normd.sklearn
 from normd.errors import NonFiniteInput, NotTrained
-from support import Sync, WithDaemon
+from support import Sync, WithDaemon, run_example
 
 try:
     import sklearn.base
@@ -157,6 +157,10 @@ class ScalerTest(Scalers, unittest.TestCase):
     def test_scikit_learn_is_not_imported(self):
         subprocess.run([sys.executable, "-c", "import sys, normd.sklearn; assert 'sklearn' not in sys.modules"],
                        check=True)
+
+    def test_the_example(self):
+        scaler = run_example(self, normd.sklearn)["scaler"]
+        numpy.testing.assert_array_equal(scaler.transform([[1.0, 4.0]]), [[0, 1]])
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ the layer's statistics are the exact pool of all workers.
 
     import normd, normd.shared
 
-    layer = normd.Client("http://127.0.0.1:8080").model("robots").layer("obs")
-    scaler = normd.shared.SharedScaler(layer, worker="robot-7")
+    client = normd.Client("http://127.0.0.1:8080")
+    scaler = normd.shared.SharedScaler(client.model("robots").layer("obs"), 17, worker="robot-7")
     scaler.partial_fit(observations)     # in memory
     scaler.push()                        # may fail, and may be called again
     y = scaler.transform(observations)   # by what all workers have pushed

@@ -3,8 +3,8 @@
 
     import normd, normd.sklearn
 
-    layer = normd.Client("http://127.0.0.1:8080").model("prices").layer("scaler")
-    scaler = normd.sklearn.StandardScaler(layer)
+    client = normd.Client("http://127.0.0.1:8080")
+    scaler = normd.sklearn.StandardScaler(client.model("prices").layer("scaler"))
     scaler.partial_fit([[0.0, 0.0], [2.0, 4.0]])
     scaler.transform([[1.0, 4.0]])  # array([[0., 1.]])
 
