@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: MIT
+"""normd.rl beside the formulas of gymnasium, of the older gym and of Stable-Baselines3, which are written out here.
+
+The environments have the libraries' interfaces and give random numbers.
+"""
+
+import copy
+import os
+import pickle
+import tempfile
+import unittest
+from unittest import mock
+
+import numpy
+from numpy.testing import assert_allclose, assert_array_equal
+
+import normd
+import normd.rl
+from normd.errors import LayerDiffers, NonFiniteInput, NoSuchLayer
+from support import Sync, WithDaemon, run_example
+
+EPSILON, GAMMA = 1e-8, 0.99
+
+
+class Formula:
+    """RunningMeanStd, which is the same in all three libraries."""
+
+    def __init__(self, shape=()):
+        self.mean, self.var, self.count = numpy.zeros(shape), numpy.ones(shape), 1e-4
+
+    def update(self, x):
+        self.update_from_moments(numpy.mean(x, axis=0), numpy.var(x, axis=0), len(x))
+
+    def update_from_moments(self, mean, var, count):
+        delta, total = mean - self.mean, self.count + count
+        m2 = self.var * self.count + var * count + delta**2 * self.count * count / total
+        self.mean, self.var, self.count = self.mean + delta * count / total, m2 / total, total
+
+    def normalize(self, x):
+        return (x - self.mean) / numpy.sqrt(self.var + EPSILON)
+
+    def scale(self, rewards):
+        return rewards / numpy.sqrt(self.var + EPSILON)
+
+
+class Box:
+    def __init__(self, low, high, shape, dtype):
+        self.low, self.high, self.shape, self.dtype = low, high, shape, dtype
+
+
+class Dict:
+    def __init__(self, **spaces):
+        self.spaces = spaces
+
+
+def box(*shape):
+    return Box(-1, 1, shape, numpy.float64)
+
+
+class Env:
+    """gymnasium's interface, or with ``old`` the older gym's."""
+
+    observation_space = box(3)
+
+    def __init__(self, old=False, seed=1):
+        self.old, self.random, self.limit = old, numpy.random.default_rng(seed), 40
+        self.closed = False
+
+    def observe(self):
+        return self.random.normal([1, -20, 0.1], [2, 30, 1e-3])
+
+    def reset(self, seed=None, options=None):
+        observation = self.observe()
+        return observation if self.old else (observation, {"seed": seed})
+
+    def step(self, action):
+        ends = [bool(self.random.random() < 0.2) for _ in range(1 if self.old else 2)]
+        return (self.observe(), float(self.random.normal(1, 3)), *ends, {})
+
+    def close(self):
+        self.closed = True
+
+
+class VectorEnv(Env):
+    num_envs = 4
+    single_observation_space, observation_space = box(3), box(4, 3)
+
+    def __init__(self, mode=None, **options):
+        super().__init__(**options)
+        self.metadata = {} if mode is None else {"autoreset_mode": mode}
+
+    def observe(self):
+        return self.random.normal([1, -20, 0.1], [2, 30, 1e-3], (4, 3))
+
+    def step(self, action):
+        ends = [self.random.random(4) < 0.2 for _ in range(2)]
+        return (self.observe(), self.random.normal(1, 3, 4), *ends, {})
+
+
+class OnLayers(WithDaemon, Sync):
+    def setUp(self):
+        super().setUp()
+        self.random = numpy.random.default_rng(3)
+
+    def digest(self):
+        return [self.model.layer(entry["name"]).statistics().digest for entry in self.model.layers()]
+
+    def assert_state(self, rms, formula):
+        assert_allclose(rms.mean, formula.mean, rtol=1e-12, atol=1e-12)
+        assert_allclose(rms.var, formula.var, rtol=1e-11)
+        self.assertAlmostEqual(rms.count, formula.count, delta=1e-12 * formula.count)
+
+
+class RunningMeanStdTest(OnLayers, unittest.TestCase):
+    def test_update_and_update_from_moments(self):
+        for shape in ((), (3,), (2, 2)):
+            with self.subTest(shape=shape):
+                rms = normd.rl.RunningMeanStd(shape=shape, layer=self.model.layer(f"l{len(shape)}"))
+                formula = Formula(shape)
+                self.assert_state(rms, formula)
+                for count in (1, 5, 2):
+                    x = self.random.normal(100, 7, (count, *shape))
+                    rms.update(x)
+                    formula.update(x)
+                    self.assertEqual(rms.mean.shape, shape)
+                    self.assert_state(rms, formula)
+                moments = self.random.normal(3, 1, shape), self.random.random(shape) + 1
+                for count in (7, 2.5):
+                    rms.update_from_moments(*moments, count)
+                    formula.update_from_moments(*moments, count)
+                    self.assert_state(rms, formula)
+
+    def test_combine_and_copy(self):
+        first, second = (normd.rl.RunningMeanStd(shape=(3,), layer=self.model.layer(name)) for name in "ab")
+        formulas = [Formula((3,)), Formula((3,))]
+        for rms, formula in zip((first, second), formulas):
+            x = self.random.normal(0, 1, (6, 3))
+            rms.update(x)
+            formula.update(x)
+        kept = first.copy()
+        first.combine(second)
+        self.assert_state(kept, formulas[0])
+        formulas[0].update_from_moments(formulas[1].mean, formulas[1].var, formulas[1].count)
+        self.assert_state(first, formulas[0])
+        kept.combine(second.copy())
+        self.assert_state(kept, formulas[0])
+
+    def test_combine_is_once_when_answers_are_lost_and_others_come_between(self):
+        rms = normd.rl.RunningMeanStd(layer=self.layer)
+        formula = Formula()
+        put, script = self.layer.put_statistics, ["lost after", "lost before", "changed"]
+
+        def failing(*arguments, **options):
+            what = script.pop(0) if script else None
+            if what == "changed":
+                rms.update(numpy.array([5.0]))
+                formula.update(numpy.array([5.0]))
+                return put(*arguments, **options)  # which is refused
+            answer = put(*arguments, **options) if what != "lost before" else None
+            if what is not None:
+                raise normd.NoAnswer(what, maybe_done=True)
+            return answer
+
+        with mock.patch.object(self.layer, "put_statistics", failing):
+            for _ in range(3):
+                rms.update_from_moments(2.0, 1.0, 1.5)
+        self.assertEqual(script, [])
+        for _ in range(3):
+            formula.update_from_moments(2.0, 1.0, 1.5)
+        self.assert_state(rms, formula)
+
+    def test_combine_says_so_if_it_cannot_know_whether_it_counted(self):
+        rms = normd.rl.RunningMeanStd(layer=self.layer)
+
+        def lost(*arguments, **options):
+            rms.update(numpy.array([5.0]))
+            rms.update(numpy.array([5.0]))
+            raise normd.NoAnswer("lost", maybe_done=True)
+
+        with mock.patch.object(self.layer, "put_statistics", lost):
+            self.assertRaises(normd.NoAnswer, rms.update_from_moments, 2.0, 1.0, 1.5)
+
+    def test_a_second_process_goes_on_where_the_first_was(self):
+        x = self.random.normal(0, 1, (5, 3))
+        normd.rl.RunningMeanStd(shape=(3,), layer=self.layer).update(x)
+        self.assertAlmostEqual(normd.rl.RunningMeanStd(shape=(3,), layer=self.layer).count, 5.0001)
+        self.assertRaises(LayerDiffers, normd.rl.RunningMeanStd, shape=(4,), layer=self.layer)
+
+    def test_what_is_refused_changes_nothing(self):
+        rms = normd.rl.RunningMeanStd(shape=(2,), layer=self.layer)
+        before = self.digest()
+        for x in ([[1.0, numpy.nan]], [[numpy.inf, 0.0]]):
+            self.assertRaises(NonFiniteInput, rms.update, numpy.array(x))
+        with self.assertRaisesRegex(ValueError, r"values of shape \(2,\), and got an array of shape \(4, 3\)"):
+            rms.update(numpy.ones((4, 3)))
+        self.assertEqual(self.digest(), before)
+
+
+class NormalizeObservationTest(OnLayers, unittest.TestCase):
+    def follow(self, env, twin, steps=30):
+        """Runs the wrapped and a bare environment of the same seed side by side."""
+        wrapped, formula = normd.rl.NormalizeObservation(env, layer=self.layer), Formula((3,))
+
+        def check(found, observation):
+            formula.update(numpy.reshape(observation, (-1, 3)))
+            self.assertEqual((found.dtype, found.shape), (numpy.float32, observation.shape))
+            assert_allclose(found, formula.normalize(observation), rtol=2e-7, atol=1e-9)
+
+        (found, *_), (observation, *_) = ((e.reset() if not e.old else (e.reset(),)) for e in (wrapped, twin))
+        check(found, observation)
+        for _ in range(steps):
+            found, expected = wrapped.step(0), twin.step(0)
+            self.assertEqual(len(found), len(expected))
+            check(found[0], expected[0])
+        self.assert_state(wrapped.obs_rms, formula)
+        return wrapped, formula
+
+    def test_single_environment(self):
+        wrapped, _ = self.follow(Env(), Env())
+        self.assertEqual(wrapped.observation_space.dtype, numpy.float32)
+        self.assertEqual(wrapped.reset(seed=5)[1], {"seed": 5})
+
+    def test_environment_of_the_older_gym(self):
+        self.follow(Env(old=True), Env(old=True))
+
+    def test_vector_environment(self):
+        wrapped, _ = self.follow(VectorEnv(), VectorEnv())
+        self.assertEqual(wrapped.observation_space.shape, (4, 3))
+        with self.assertRaisesRegex(ValueError, "reset_mask"):
+            wrapped.reset(options={"reset_mask": numpy.array([True, False, True, True])})
+        with self.assertRaisesRegex(ValueError, "NextStep, not SameStep"):
+            normd.rl.NormalizeObservation(VectorEnv("SameStep"), layer=self.layer)
+
+    def test_evaluation_moves_nothing(self):
+        wrapped, formula = self.follow(Env(), Env(), 5)
+        before = self.digest()
+        wrapped.update_running_mean = False
+        assert_allclose(wrapped.observation([1.0, 2, 3]), formula.normalize([1.0, 2, 3]), rtol=2e-7)
+        wrapped.step(0)
+        self.assertEqual(self.digest(), before)
+        self.layer.freeze()
+        before = self.digest()
+        wrapped.update_running_mean = True  # by mistake
+        assert_allclose(wrapped.observation([1.0, 2, 3]), formula.normalize([1.0, 2, 3]), rtol=2e-7)
+        self.assertEqual(self.digest(), before)
+
+    def test_it_passes_for_the_environment(self):
+        env = Env()
+        wrapped = normd.rl.NormalizeReward(normd.rl.NormalizeObservation(env, layer=self.layer),
+                                           layer=self.model.layer("returns"))
+        self.assertIsInstance(wrapped, Env)
+        self.assertIsInstance(wrapped, normd.rl.NormalizeReward)
+        self.assertEqual(wrapped.limit, 40)
+        wrapped.close()
+        self.assertTrue(env.closed)
+        with self.assertRaisesRegex(AttributeError, "NormalizeReward has no attribute '_private'"):
+            wrapped._private
+        self.assertRaises(AttributeError, lambda: wrapped.no_such)
+        self.assertIsInstance(copy.copy(wrapped), normd.rl.NormalizeReward)
+
+
+class NormalizeRewardTest(OnLayers, unittest.TestCase):
+    def follow(self, env, twin, returns_of, steps=60):
+        """``returns_of`` yields, for each step that is sent to it, the returns to learn from."""
+        wrapped, formula = normd.rl.NormalizeReward(env, layer=self.layer), Formula()
+        wrapped.reset()
+        twin.reset()
+        returns_of.send(None)
+        for _ in range(steps):
+            found, expected = wrapped.step(0), twin.step(0)
+            learned = returns_of.send((expected[1], *expected[2:-1]))
+            if len(learned):
+                formula.update(learned)
+            assert_allclose(found[1], formula.scale(expected[1]), rtol=1e-12)
+            assert_array_equal(found[2], expected[2])
+        self.assert_state(wrapped.return_rms, formula)
+        return wrapped
+
+    def test_single_environment(self):
+        def returns_of():
+            step, returned = (yield), numpy.zeros(1)
+            while True:
+                reward, terminated, _ = step
+                returned = returned * GAMMA * (1 - terminated) + reward
+                step = yield returned
+
+        wrapped = self.follow(Env(), Env(), returns_of())
+        self.assertIsInstance(wrapped.step(0)[1], float)
+
+    def test_environment_of_the_older_gym(self):
+        def returns_of():
+            step, returned = (yield), numpy.zeros(1)
+            while True:
+                reward, done = step
+                returned = returned * GAMMA + reward
+                step = yield returned
+                returned = returned * (not done)
+
+        self.follow(Env(old=True), Env(old=True), returns_of())
+
+    def test_vector_environment(self):
+        def returns_of():
+            step, returned, over = (yield), numpy.zeros(4), numpy.zeros(4, dtype=bool)
+            while True:
+                reward, terminated, truncated = step
+                active = ~over
+                returned[active] = returned[active] * GAMMA * (1 - terminated[active]) + reward[active]
+                over = terminated | truncated
+                step = yield returned[active]
+
+        wrapped = self.follow(VectorEnv(), VectorEnv(), returns_of())
+        wrapped.reset()
+        assert_array_equal(wrapped.accumulated_reward, numpy.zeros(4))
+
+    def test_vector_environment_that_begins_anew_in_the_same_step(self):
+        def returns_of():
+            step, returned = (yield), numpy.zeros(4)
+            while True:
+                reward, terminated, truncated = step
+                returned = returned * GAMMA * (1 - terminated) + reward
+                step = yield returned
+                returned = numpy.where(terminated | truncated, 0, returned)
+
+        mode = mock.Mock(value="SameStep")  # a member of an enumeration
+        self.follow(VectorEnv(mode), VectorEnv(mode), returns_of())
+
+    def test_evaluation_moves_nothing_and_nan_is_refused(self):
+        env = Env()
+        wrapped = normd.rl.NormalizeReward(env, layer=self.layer)
+        for _ in range(5):
+            wrapped.step(0)
+        before, returned = self.digest(), wrapped.discounted_reward
+        with mock.patch.object(env, "step", lambda action: ([0.0] * 3, numpy.nan, False, False, {})):
+            self.assertRaises(NonFiniteInput, wrapped.step, 0)
+        assert_array_equal(wrapped.discounted_reward, returned)
+        wrapped.update_running_mean = False
+        wrapped.step(0)
+        self.assertEqual(self.digest(), before)
+
+    def test_arguments(self):
+        for options, words in (({"gamma": 1.5}, "gamma must be from 0 to 1"), ({"epsilon": 0}, "epsilon")):
+            with self.assertRaisesRegex(ValueError, words):
+                normd.rl.NormalizeReward(Env(), layer=self.layer, **options)
+
+
+if __name__ == "__main__":
+    unittest.main()
