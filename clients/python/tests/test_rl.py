@@ -97,6 +97,34 @@ class VectorEnv(Env):
         return (self.observe(), self.random.normal(1, 3, 4), *ends, {})
 
 
+class VecEnv:
+    """Stable-Baselines3's interface. Episodes that end leave their terminal observation."""
+
+    num_envs = 4
+
+    def __init__(self, space=None, seed=1):
+        self.observation_space, self.random = space or box(3), numpy.random.default_rng(seed)
+
+    def observe(self, count=4):
+        shapes = getattr(self.observation_space, "spaces", {None: self.observation_space})
+        drawn = {key: self.random.normal(5, 2, (count, *space.shape)) for key, space in shapes.items()}
+        return drawn if None not in drawn else drawn[None]
+
+    def first(self, obs):
+        return {key: x[0] for key, x in obs.items()} if isinstance(obs, dict) else obs[0]
+
+    def reset(self):
+        return self.observe()
+
+    def step_async(self, actions):
+        self.actions = actions
+
+    def step_wait(self):
+        dones = self.random.random(4) < 0.3
+        infos = [{"terminal_observation": self.first(self.observe(1))} if done else {} for done in dones]
+        return self.observe(), self.random.normal(1, 3, 4), dones, infos
+
+
 class OnLayers(WithDaemon, Sync):
     def setUp(self):
         super().setUp()
@@ -258,6 +286,11 @@ class NormalizeObservationTest(OnLayers, unittest.TestCase):
         self.assertRaises(AttributeError, lambda: wrapped.no_such)
         self.assertIsInstance(copy.copy(wrapped), normd.rl.NormalizeReward)
 
+    def test_the_example(self):
+        found = run_example(self, normd.rl, env=Env(), venv=VecEnv())
+        self.assertEqual(found["env"].step(0)[0].dtype, numpy.float32)
+        self.assertFalse(found["evaluated"].training)
+
 
 class NormalizeRewardTest(OnLayers, unittest.TestCase):
     def follow(self, env, twin, returns_of, steps=60):
@@ -341,6 +374,225 @@ class NormalizeRewardTest(OnLayers, unittest.TestCase):
         for options, words in (({"gamma": 1.5}, "gamma must be from 0 to 1"), ({"epsilon": 0}, "epsilon")):
             with self.assertRaisesRegex(ValueError, words):
                 normd.rl.NormalizeReward(Env(), layer=self.layer, **options)
+
+
+class Baselines:
+    """VecNormalize's arithmetic."""
+
+    def __init__(self, env, clip=10.0, norm_keys=None):
+        self.env, self.clip = env, clip
+        self.spaces = getattr(env.observation_space, "spaces", {None: env.observation_space})
+        self.obs = {key: Formula(self.spaces[key].shape) for key in norm_keys or self.spaces}
+        self.ret, self.returns, self.training = Formula(), numpy.zeros(4), True
+
+    def normalize(self, obs):
+        named = obs if isinstance(obs, dict) else {None: obs}
+        done = {key: numpy.clip(self.obs[key].normalize(x), -self.clip, self.clip).astype(numpy.float32)
+                if key in self.obs else x for key, x in named.items()}
+        return done if isinstance(obs, dict) else done[None]
+
+    def learn(self, obs):
+        for key, formula in self.obs.items():
+            formula.update(obs if key is None else obs[key])
+
+    def reset(self):
+        obs = self.env.reset()
+        self.returns = numpy.zeros(4)
+        if self.training:
+            self.learn(obs)
+        return self.normalize(obs)
+
+    def step(self):
+        obs, rewards, dones, infos = self.env.step_wait()
+        if self.training:
+            self.learn(obs)
+            self.returns = self.returns * GAMMA + rewards
+            self.ret.update(self.returns)
+        scaled = numpy.clip(self.ret.scale(rewards), -self.clip, self.clip).astype(numpy.float32)
+        infos = [{name: self.normalize(x) for name, x in info.items()} for info in infos]
+        self.returns[dones] = 0
+        return self.normalize(obs), scaled, dones, infos
+
+
+DICT = {"camera": box(2, 2), "joints": box(3), "mode": box(1)}
+
+
+class VecNormalizeTest(OnLayers, unittest.TestCase):
+    def alike(self, found, expected):
+        if isinstance(expected, dict):
+            self.assertEqual(set(found), set(expected))
+            for key, value in expected.items():
+                self.alike(found[key], value)
+        elif isinstance(expected, list):
+            for one, other in zip(found, expected, strict=True):
+                self.alike(one, other)
+        else:
+            self.assertEqual((found.dtype, found.shape), (expected.dtype, expected.shape))
+            assert_allclose(found, expected, rtol=3e-7, atol=1e-9)
+
+    def run_both(self, venv, formulas, steps):
+        for step in range(steps):
+            if step % 20 == 0:
+                self.alike(venv.reset(), formulas.reset())
+            for found, expected in zip(venv.step(step), formulas.step(), strict=True):
+                self.alike(found, expected)
+
+    def both(self, space=None, clip=10.0, **options):
+        venv = normd.rl.VecNormalize(VecEnv(space), clip_obs=clip, clip_reward=clip, model=self.model, **options)
+        return venv, Baselines(VecEnv(space), clip, options.get("norm_obs_keys"))
+
+    def test_arrays(self):
+        venv, formulas = self.both(clip=1.5)
+        self.run_both(venv, formulas, 50)
+        self.assert_state(venv.obs_rms, formulas.obs[None])
+        self.assert_state(venv.ret_rms, formulas.ret)
+        self.assertEqual((venv.num_envs, venv.step_async(7), venv.venv.actions), (4, None, 7))
+
+    def test_dictionaries(self):
+        venv, formulas = self.both(Dict(**DICT), norm_obs_keys=["camera", "joints"])
+        self.run_both(venv, formulas, 30)
+        for key in ("camera", "joints"):
+            self.assert_state(venv.obs_rms[key], formulas.obs[key])
+        self.assertEqual([layer["name"] for layer in self.model.layers()], ["obs.camera", "obs.joints", "returns"])
+
+    def test_a_step_counts_wholly_or_not_at_all(self):
+        venv, _ = self.both(Dict(**DICT))
+        venv.reset()
+        venv.step(0)
+        before = self.digest()
+        observed = venv.venv.observe()
+        observed["joints"][2, 1] = numpy.nan
+        with mock.patch.object(venv.venv, "observe", lambda count=4: observed):
+            with self.assertRaisesRegex(NonFiniteInput, "joints"):
+                venv.step(0)
+            self.assertRaises(NonFiniteInput, venv.reset)
+        self.assertEqual(self.digest(), before)
+        venv.step(0)
+        self.assertAlmostEqual(venv.ret_rms.count, 8.0001)
+
+    def test_evaluation_moves_nothing(self):
+        venv, formulas = self.both()
+        self.run_both(venv, formulas, 10)
+        venv.set_training(False)
+        formulas.training = False
+        before = self.digest()
+        self.run_both(venv, formulas, 10)
+        self.assertEqual(self.digest(), before)
+        self.model.freeze()
+        venv.training = True  # by mistake
+        before = self.digest()
+        self.run_both(venv, formulas, 10)
+        self.assertEqual(self.digest(), before)
+
+    def test_originals_and_back(self):
+        venv, formulas = self.both(Dict(**DICT), norm_obs_keys=["joints"])
+        venv.reset()
+        normalized, rewards, _, _ = venv.step(0)
+        original = venv.get_original_obs()
+        self.assertEqual(original["mode"].tolist(), normalized["mode"].tolist())
+        back = venv.unnormalize_obs(normalized)
+        self.assertEqual(back["joints"].dtype, numpy.float64)
+        assert_allclose(back["joints"], original["joints"], rtol=1e-5)
+        assert_allclose(venv.unnormalize_reward(rewards), venv.get_original_reward(), rtol=1e-5)
+        original["joints"][:] = 0
+        self.assertNotEqual(venv.get_original_obs()["joints"][0, 0], 0)
+
+    def test_parts_may_stay_as_they_are(self):
+        venv = normd.rl.VecNormalize(VecEnv(), norm_obs=False, norm_reward=False, model=self.model)
+        obs, rewards, _, _ = (venv.reset(), venv.step(0))[1]
+        assert_array_equal(obs, venv.get_original_obs())
+        assert_array_equal(rewards, venv.get_original_reward().astype(numpy.float32))
+        assert_array_equal(venv.unnormalize_obs(obs), obs)
+        assert_array_equal(venv.unnormalize_reward(rewards), rewards)
+        self.assertAlmostEqual(venv.ret_rms.count, 4.0001)  # learned all the same
+
+    def test_what_cannot_be_normalized(self):
+        with self.assertRaisesRegex(ValueError, "only boxes are normalized, and 'n' is .*norm_obs_keys"):
+            self.both(Dict(n=object(), **DICT))
+        with self.assertRaisesRegex(ValueError, "for observations that are dictionaries"):
+            self.both(norm_obs_keys=["x"])
+
+    def test_save_and_load_by_a_version(self):
+        venv, formulas = self.both(clip=2.0)
+        self.run_both(venv, formulas, 10)
+        self.assertEqual(venv.save("champion", "ten steps")["note"], "ten steps")
+        for _ in range(10):
+            venv.step(0)
+        loaded = normd.rl.VecNormalize.load("champion", VecEnv(seed=9), model=self.model)
+        self.assertEqual((loaded.training, loaded.clip_obs, loaded.clip_reward, loaded.epsilon), (False, 2, 2, 1e-8))
+        self.assert_state(loaded.obs_rms, formulas.obs[None])
+        before = self.digest()
+        formulas.training, formulas.env = False, VecEnv(seed=9)
+        self.run_both(loaded, formulas, 10)
+        self.assertEqual(self.digest(), before)
+        with self.assertRaisesRegex(ValueError, "version 'champion' and changes nothing"):
+            loaded.set_training(True)
+        self.assertAlmostEqual(normd.rl.VecNormalize.load("live", VecEnv(), model=self.model).ret_rms.count, 80.0001)
+        self.assertRaises(normd.ApiError, normd.rl.VecNormalize.load, "nobody", VecEnv(), model=self.model)
+
+    def test_evaluating_what_is_not_there_creates_nothing(self):
+        self.layer.create("batch_norm", num_features=1)
+        with self.assertRaises(NoSuchLayer):
+            normd.rl.VecNormalize.load("live", VecEnv(), model=self.model)
+        self.assertEqual(len(list(self.model.layers())), 1)
+
+
+class SavedTest(OnLayers, unittest.TestCase):
+    def statistics(self, *shape):
+        found = Formula(shape)
+        found.update(self.random.normal(3, 2, (20, *shape)))
+        return found
+
+    def saved(self, obs):
+        """As Stable-Baselines3's object has them."""
+        return mock.Mock(spec=["obs_rms", "ret_rms"], obs_rms=obs, ret_rms=self.statistics())
+
+    def test_from_arrays(self):
+        for name, space, obs in (("array", box(3), self.statistics(3)),
+                                 ("dictionary", Dict(a=box(2, 2)), {"a": self.statistics(2, 2)})):
+            with self.subTest(name), tempfile.TemporaryDirectory() as folder:
+                model, saved = self.client.model(f"saved-{name}"), self.saved(obs)
+                path = os.path.join(folder, "statistics.npz")
+                numpy.savez(path, **normd.rl.to_arrays(saved))
+                normd.rl.from_arrays(path, model, clip_obs=5.0)
+                venv = normd.rl.VecNormalize(VecEnv(space), clip_obs=5.0, model=model)
+                arrays, expected = normd.rl.to_arrays(venv), normd.rl.to_arrays(saved)
+                self.assertEqual(set(arrays), set(expected))
+                for member, values in expected.items():
+                    assert_array_equal(arrays[member], values, member)
+                normd.rl.from_arrays(arrays, model, clip_obs=5.0)
+
+    def test_arrays_that_are_refused_change_nothing(self):
+        arrays = normd.rl.to_arrays(self.saved(self.statistics(3)))
+        normd.rl.from_arrays(arrays, self.model)
+        before = self.digest()
+        for change, error, words in (({"obs.var": None}, ValueError, "missing: obs.var"),
+                                     ({"other.mean": numpy.ones(3)}, ValueError, "not known: other"),
+                                     ({"obs.mean": numpy.full(3, numpy.nan)}, normd.ApiError, "obs"),
+                                     ({"returns.var": numpy.array(-1.0)}, normd.ApiError, "returns")):
+            changed = {name: value for name, value in {**arrays, **change}.items() if value is not None}
+            with self.subTest(words), self.assertRaisesRegex(error, words):
+                normd.rl.from_arrays(changed, self.model)
+            self.assertEqual(self.digest(), before)
+
+    def test_pickles_are_never_read(self):
+        class Trap:
+            def __reduce__(self):
+                return os._exit, (66,)
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "vec_normalize.pkl")
+            with open(path, "wb") as file:
+                pickle.dump(Trap(), file)
+            array = os.path.join(folder, "object.npz")
+            numpy.savez(array, **{"obs.mean": numpy.array([Trap()])})
+            for call in (lambda: normd.rl.VecNormalize.load(path, VecEnv(), model=self.model),
+                         lambda: normd.rl.VecNormalize.load("vec_normalize.pkl", VecEnv(), model=self.model),
+                         lambda: normd.rl.from_arrays(path, self.model)):
+                with self.assertRaisesRegex(normd.rl.PickleRefused, "runs any code in it(.|\n)*numpy.savez"):
+                    call()
+            with self.assertRaisesRegex(ValueError, "allow_pickle=False"):
+                normd.rl.from_arrays(array, self.model)
 
 
 if __name__ == "__main__":

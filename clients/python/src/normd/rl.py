@@ -304,3 +304,238 @@ class NormalizeReward(_Wrapper):
             return returns, ~none, over[0] | over[1]
         # A step that only begins an episode counts for nothing.
         return numpy.where(self._over, self.accumulated_reward, returns), ~self._over, none
+
+
+class VecNormalize(_Wrapper):
+    """Stable-Baselines3's wrapper of this name, with its statistics in the layers of a model.
+
+    Observations go through layer ``obs``, or, if they are dictionaries, ``obs.KEY`` for each key of ``norm_obs_keys``
+    (all by default); discounted returns through ``returns``. While ``training`` is true, a step adds observations and
+    returns in one call, all or none, which also normalizes the observations; another scales the rewards. With
+    ``training`` false nothing moves. ``version`` is what ``load`` reads.
+    """
+
+    def __init__(self, venv: Any, training: bool = True, norm_obs: bool = True, norm_reward: bool = True,
+                 clip_obs: float = 10.0, clip_reward: float = 10.0, gamma: float = 0.99, epsilon: float = 1e-8,
+                 norm_obs_keys: Optional[list[str]] = None, *, model: Model,
+                 version: Optional[VersionName] = None) -> None:
+        super().__init__(venv)
+        self.venv, self.model, self.version = venv, model, version
+        self.norm_obs, self.norm_reward, self.norm_obs_keys = norm_obs, norm_reward, norm_obs_keys
+        self.clip_obs, self.clip_reward, self.gamma, self.epsilon = clip_obs, clip_reward, gamma, epsilon
+        spaces = _boxes(venv.observation_space, norm_obs_keys) if norm_obs else {}
+        self._rms = {key: RunningMeanStd(shape=space.shape, layer=model.layer(_obs_layer(key)), version=version,
+                                         eps=epsilon, clip=clip_obs) for key, space in spaces.items()}
+        self.obs_rms: Any = self._rms[None] if None in self._rms else self._rms
+        self.ret_rms = RunningMeanStd(layer=model.layer(_RETURNS), version=version, eps=epsilon, clip=clip_reward,
+                                      with_mean=False)
+        self.returns = numpy.zeros(venv.num_envs)
+        self.old_obs: Any = None
+        self.old_reward = numpy.array([])
+        self.set_training(training)
+
+    def set_training(self, training: bool) -> None:
+        """Whether the statistics move. ``model.freeze()`` stops them for all processes."""
+        if training and self.version is not None:
+            raise ValueError(f"this reads version {self.version!r} and changes nothing: to train, wrap the environment "
+                             f"without a version")
+        self.training = training
+
+    def reset(self) -> Any:
+        """The environments' reset, the observations normalized. Returns begin anew."""
+        self.old_obs = self.venv.reset()
+        self.returns = numpy.zeros(len(self.returns))
+        if self.training and self.norm_obs:
+            return self._replaced(self.old_obs, self.model.train(self._tensors(self.old_obs)).outputs)
+        return self.normalize_obs(self.old_obs)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any]:
+        """(observations, rewards, dones, infos), normalized."""
+        self.step_async(actions)
+        return self.step_wait()
+
+    def step_async(self, actions: Any) -> None:
+        """Begins a step."""
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> tuple[Any, Any, Any, Any]:
+        """Ends a step: (observations, rewards, dones, infos), normalized, terminal observations too."""
+        obs, rewards, dones, infos = self.venv.step_wait()
+        self.old_obs, self.old_reward = obs, rewards
+        if self.training:
+            returns = self.returns * self.gamma + rewards
+            outputs = self.model.train({**self._tensors(obs), _RETURNS: returns[:, None]}).outputs
+            self.returns = returns
+            normalized = self._replaced(obs, outputs)
+        else:
+            normalized = self.normalize_obs(obs)
+        for done, info in zip(dones, infos):
+            if done and "terminal_observation" in info:
+                info["terminal_observation"] = self.normalize_obs(info["terminal_observation"])
+        self.returns[numpy.asarray(dones, dtype=bool)] = 0
+        return normalized, self.normalize_reward(rewards), dones, infos
+
+    def normalize_obs(self, obs: Any) -> Any:
+        """Observations normalized, as float32, by statistics of one moment. Moves nothing."""
+        if not self._rms:
+            return deepcopy(obs)
+        return self._replaced(obs, self.model.infer(self._tensors(obs), version=self.ret_rms.version).outputs)
+
+    def unnormalize_obs(self, obs: Any) -> Any:
+        """Normalized observations mapped back, as float64."""
+        mapped = {key: rms.normalize(numpy.asarray(_part(obs, key), dtype=numpy.float64), inverse=True)
+                  for key, rms in self._rms.items()}
+        return _with_parts(obs, mapped)
+
+    def normalize_reward(self, reward: Any) -> Any:
+        """Rewards scaled by the deviation of returns and clipped, as float32. Moves nothing."""
+        reward = numpy.asarray(reward, dtype=numpy.float64)
+        return (self.ret_rms.normalize(reward) if self.norm_reward else reward).astype(numpy.float32)
+
+    def unnormalize_reward(self, reward: Any) -> Any:
+        """Scaled rewards mapped back."""
+        if not self.norm_reward:
+            return reward
+        return self.ret_rms.normalize(numpy.asarray(reward, dtype=numpy.float64), inverse=True)
+
+    def get_original_obs(self) -> Any:
+        """The observations of the last step or reset as they were."""
+        return deepcopy(self.old_obs)
+
+    def get_original_reward(self) -> Any:
+        """The rewards of the last step as they were."""
+        return numpy.array(self.old_reward)
+
+    def save(self, name: str, note: str = "") -> Version:
+        """Makes a version of the model, and lets the alias ``name`` name it. It is kept in normd, not in a file."""
+        _refuse_file(name)
+        version = self.model.make_version(note)
+        self.model.set_alias(name, version["version"])
+        return version
+
+    @staticmethod
+    def load(name: VersionName, venv: Any, *, model: Model, **settings: Any) -> VecNormalize:
+        """Wraps ``venv`` to normalize by a version of the model, with the clips and epsilon of its layers.
+
+        ``name`` is the alias that ``save`` made, a number, or "live". ``training`` is false, and nothing is created. To
+        go on with training, wrap the environment without a version. ``settings`` are other arguments of the class.
+        """
+        _refuse_file(name)
+        layers = {"clip_reward": _RETURNS}
+        if settings.get("norm_obs", True):
+            layers["clip_obs"] = _obs_layer(next(iter(_boxes(venv.observation_space, settings.get("norm_obs_keys")))))
+        found = {clip: model.layer(layer).definition(version=name) for clip, layer in layers.items()}
+        clips = {clip: math.inf if definition["clip"] is None else definition["clip"]
+                 for clip, definition in found.items()}
+        return VecNormalize(venv, **{"training": False, "epsilon": found["clip_reward"]["eps"], **clips, **settings},
+                            model=model, version=name)
+
+    def _tensors(self, obs: Any) -> dict[str, Any]:
+        """The rows of each layer."""
+        return {rms.layer.name: rms.rows(_part(obs, key)) for key, rms in self._rms.items()}
+
+    def _replaced(self, obs: Any, outputs: Mapping[str, Any]) -> Any:
+        """The observations with what the layers answered in their place."""
+        return _with_parts(obs, {
+            key: outputs[rms.layer.name].reshape(numpy.shape(_part(obs, key))).astype(numpy.float32)
+            for key, rms in self._rms.items()})
+
+
+# ---- observations that are arrays have the key None
+
+
+def _obs_layer(key: Optional[str]) -> str:
+    return _OBS if key is None else f"{_OBS}.{key}"
+
+
+def _part(obs: Any, key: Optional[str]) -> Any:
+    return obs if key is None else obs[key]
+
+
+def _with_parts(obs: Any, parts: Mapping[Optional[str], Any]) -> Any:
+    if None in parts:
+        return parts[None]
+    return {key: parts.get(key, value) for key, value in deepcopy(obs).items()} if parts else deepcopy(obs)
+
+
+def _boxes(space: Any, keys: Optional[list[str]]) -> dict[Optional[str], Any]:
+    """The spaces to normalize by their keys."""
+    if not hasattr(space, "spaces"):
+        if keys is not None:
+            raise ValueError("norm_obs_keys is for observations that are dictionaries")
+        found: dict[Optional[str], Any] = {None: space}
+    else:
+        found = {key: space.spaces[key] for key in (space.spaces if keys is None else keys)}
+    for key, box in found.items():
+        if not hasattr(box, "low"):
+            raise ValueError(f"only boxes are normalized, and {'the observation' if key is None else repr(key)} is "
+                             f"{box}: name the keys to normalize in norm_obs_keys")
+    return found
+
+
+# ---- saved statistics
+
+_PICKLE = """{0} is not read: the files that VecNormalize saves are pickles, and reading a pickle runs any code in it.
+Take the arrays out of it where you trust it, with Stable-Baselines3:
+    numpy.savez("statistics.npz", **normd.rl.to_arrays(VecNormalize.load("{0}", venv)))
+and import them:
+    normd.rl.from_arrays("statistics.npz", model)
+to_arrays collects obs_rms.mean, .var and .count as "obs.mean", "obs.var" and "obs.count" (of dictionaries
+"obs.KEY.mean" and so on), and those of ret_rms as "returns.mean" and so on. Without normd, do the same by hand."""
+
+
+class PickleRefused(Error, ValueError):
+    """A pickle was given to load. Reading one runs the code that it holds; ``from_arrays`` takes arrays instead."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(_PICKLE.format(path))
+
+
+def _refuse_file(name: VersionName) -> None:
+    """``save`` and ``load`` take a file's name in Stable-Baselines3."""
+    text = str(name)
+    if text.endswith((".pkl", ".pickle")) or os.sep in text:
+        raise PickleRefused(text)
+
+
+def to_arrays(vec_normalize: Any) -> dict[str, Any]:
+    """The statistics of a VecNormalize, of Stable-Baselines3 or of this module, by the names that ``from_arrays``
+    knows."""
+    observed = getattr(vec_normalize, "obs_rms", {})
+    by_key = observed if isinstance(observed, dict) else {None: observed}
+    layers = {_RETURNS: vec_normalize.ret_rms, **{_obs_layer(key): rms for key, rms in by_key.items()}}
+    return {f"{layer}.{member}": numpy.asarray(getattr(rms, member), dtype=numpy.float64)
+            for layer, rms in layers.items() for member in _MEMBERS}
+
+
+def from_arrays(arrays: Union[Mapping[str, Any], str, os.PathLike[str]], model: Model, *, epsilon: float = 1e-8,
+                clip_obs: float = 10.0, clip_reward: float = 10.0) -> Imported:
+    """Replaces a model's statistics for ``VecNormalize`` by saved ones, all or none.
+
+    ``arrays`` is the path of an .npz file or a mapping, with the names that ``to_arrays`` gives: ``obs.mean``,
+    ``obs.var``, ``obs.count``, ``returns.mean`` and so on. Layers that do not exist are created with ``epsilon`` and
+    the clips. A pickle is refused.
+    """
+    found = dict(arrays) if isinstance(arrays, Mapping) else _read_npz(os.fspath(arrays))
+    layers = sorted({name.rpartition(".")[0] for name in found})
+    missing = [name for layer in layers for name in (f"{layer}.{m}" for m in _MEMBERS) if name not in found]
+    strange = [layer for layer in layers if layer not in (_OBS, _RETURNS) and not layer.startswith(_OBS + ".")]
+    if missing or strange or not layers:
+        raise ValueError(f"expected mean, var and count of \"obs\" (or \"obs.KEY\") and \"returns\"; missing: "
+                         f"{', '.join(missing) or 'none'}; not known: {', '.join(strange) or 'none'}")
+    state, counts = {}, {}
+    for layer in layers:
+        mean, var, counts[layer] = (found[f"{layer}.{member}"] for member in _MEMBERS)
+        RunningMeanStd(0, numpy.shape(mean), layer=model.layer(layer), eps=epsilon, with_mean=layer != _RETURNS,
+                       clip=clip_reward if layer == _RETURNS else clip_obs)
+        state.update({f"{layer}.running_mean": numpy.reshape(numpy.asarray(mean, dtype=numpy.float64), -1),
+                      f"{layer}.running_var": numpy.reshape(numpy.asarray(var, dtype=numpy.float64), -1)})
+    return model.put_state(state, counts={layer: float(count) for layer, count in counts.items()})
+
+
+def _read_npz(path: str) -> dict[str, Any]:
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            raise PickleRefused(path)
+    with numpy.load(path, allow_pickle=False) as archive:
+        return dict(archive)
