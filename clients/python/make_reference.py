@@ -47,14 +47,14 @@ def signature(function, name, bound):
     return f"({ast.unparse(arguments)})`{result}"
 
 
-def is_property(function):
-    return any(isinstance(d, ast.Name) and d.id == "property" for d in function.decorator_list)
+def is_a(decorator, function):
+    return any(isinstance(d, ast.Name) and d.id == decorator for d in function.decorator_list)
 
 
 def describe_method(function):
-    if is_property(function):
+    if is_a("property", function):
         return f"- `{function.name}` → `{ast.unparse(function.returns)}`"
-    return f"- `{function.name}{signature(function, function.name, True)}"
+    return f"- `{function.name}{signature(function, function.name, not is_a('staticmethod', function))}"
 
 
 def indented(text):

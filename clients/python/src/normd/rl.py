@@ -25,7 +25,7 @@ from __future__ import annotations
 import math
 import os
 from copy import deepcopy
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Mapping
 
 import numpy
 
@@ -51,7 +51,7 @@ class RunningMeanStd:
     """
 
     def __init__(self, epsilon: float = 1e-4, shape: tuple[int, ...] = (), *, layer: Layer,
-                 version: Optional[VersionName] = None, eps: float = 1e-8, clip: float = math.inf,
+                 version: VersionName | None = None, eps: float = 1e-8, clip: float = math.inf,
                  with_mean: bool = True) -> None:
         self.shape = tuple(shape)
         self.layer = layer
@@ -104,7 +104,7 @@ class RunningMeanStd:
     def _add(self, mean: Any, var: Any, count: float) -> None:
         """Merges moments whose count is not whole, which normd has no call for: puts the sum in the place of the
         statistics that it was made of, if they are still there."""
-        lost: Optional[NoAnswer] = None  # of an attempt that may have been carried out
+        lost: NoAnswer | None = None  # of an attempt that may have been carried out
         base, total = -1, Moments()
         while True:
             now = self.layer.statistics()
@@ -317,8 +317,8 @@ class VecNormalize(_Wrapper):
 
     def __init__(self, venv: Any, training: bool = True, norm_obs: bool = True, norm_reward: bool = True,
                  clip_obs: float = 10.0, clip_reward: float = 10.0, gamma: float = 0.99, epsilon: float = 1e-8,
-                 norm_obs_keys: Optional[list[str]] = None, *, model: Model,
-                 version: Optional[VersionName] = None) -> None:
+                 norm_obs_keys: list[str] | None = None, *, model: Model,
+                 version: VersionName | None = None) -> None:
         super().__init__(venv)
         self.venv, self.model, self.version = venv, model, version
         self.norm_obs, self.norm_reward, self.norm_obs_keys = norm_obs, norm_reward, norm_obs_keys
@@ -444,26 +444,26 @@ class VecNormalize(_Wrapper):
 # ---- observations that are arrays have the key None
 
 
-def _obs_layer(key: Optional[str]) -> str:
+def _obs_layer(key: str | None) -> str:
     return _OBS if key is None else f"{_OBS}.{key}"
 
 
-def _part(obs: Any, key: Optional[str]) -> Any:
+def _part(obs: Any, key: str | None) -> Any:
     return obs if key is None else obs[key]
 
 
-def _with_parts(obs: Any, parts: Mapping[Optional[str], Any]) -> Any:
+def _with_parts(obs: Any, parts: Mapping[str | None, Any]) -> Any:
     if None in parts:
         return parts[None]
     return {key: parts.get(key, value) for key, value in deepcopy(obs).items()} if parts else deepcopy(obs)
 
 
-def _boxes(space: Any, keys: Optional[list[str]]) -> dict[Optional[str], Any]:
+def _boxes(space: Any, keys: list[str] | None) -> dict[str | None, Any]:
     """The spaces to normalize by their keys."""
     if not hasattr(space, "spaces"):
         if keys is not None:
             raise ValueError("norm_obs_keys is for observations that are dictionaries")
-        found: dict[Optional[str], Any] = {None: space}
+        found: dict[str | None, Any] = {None: space}
     else:
         found = {key: space.spaces[key] for key in (space.spaces if keys is None else keys)}
     for key, box in found.items():
@@ -508,7 +508,7 @@ def to_arrays(vec_normalize: Any) -> dict[str, Any]:
             for layer, rms in layers.items() for member in _MEMBERS}
 
 
-def from_arrays(arrays: Union[Mapping[str, Any], str, os.PathLike[str]], model: Model, *, epsilon: float = 1e-8,
+def from_arrays(arrays: Mapping[str, Any] | str | os.PathLike[str], model: Model, *, epsilon: float = 1e-8,
                 clip_obs: float = 10.0, clip_reward: float = 10.0) -> Imported:
     """Replaces a model's statistics for ``VecNormalize`` by saved ones, all or none.
 

@@ -18,7 +18,7 @@ has a bound that grows with the mean and the number of samples.
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 import numpy
 
@@ -89,7 +89,7 @@ class StandardScaler:
         self.layer.merge(count, mean, var)
         return self
 
-    def transform(self, X: Any, copy: Optional[bool] = None) -> Any:
+    def transform(self, X: Any, copy: bool | None = None) -> Any:
         """X scaled: floats of the same shape."""
         return self._mapped(X, copy, inverse=False)
 
@@ -97,7 +97,7 @@ class StandardScaler:
         """``fit`` and ``transform``."""
         return self.fit(X, y, **fit_params).transform(X)
 
-    def inverse_transform(self, X: Any, copy: Optional[bool] = None) -> Any:
+    def inverse_transform(self, X: Any, copy: bool | None = None) -> Any:
         """Scaled values mapped back."""
         return self._mapped(X, copy, inverse=True)
 
@@ -154,7 +154,7 @@ class StandardScaler:
                           min_std=MIN_STD if self.with_std else ALL_STDS, with_mean=self.with_mean, affine=False)
         return mean, var, count
 
-    def _mapped(self, X: Any, copy: Optional[bool], inverse: bool) -> Any:
+    def _mapped(self, X: Any, copy: bool | None, inverse: bool) -> Any:
         x = _array(X)
         output = self.layer.infer(x, version="live", inverse=inverse).output
         if (self.copy if copy is None else copy) or not x.flags.writeable:
