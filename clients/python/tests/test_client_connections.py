@@ -311,8 +311,8 @@ class Addresses:
 
     def test_wrong(self):
         for url in ("", "localhost:8080", "127.0.0.1:8080", "ftp://host", "http://", "http://host:99999",
-                    "http://host:0", "http://host:port", "http://[::1", "http://host/?query=1", "http://host/#part", None,
-                    8080, b"http://host", "http://a..b", f"http://{'a' * 64}.invalid",
+                    "http://host:0", "http://host:port", "http://[::1", "http://host/?query=1", "http://host/#part",
+                    None, 8080, b"http://host", "http://a..b", f"http://{'a' * 64}.invalid",
                     "http://user:secret@host", "http:///path", "//host", "unix:/run/normd"):
             with self.subTest(url), self.assertRaisesRegex(ValueError, "address of a normd, such as") as caught:
                 self.make(url)
