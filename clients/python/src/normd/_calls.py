@@ -353,8 +353,11 @@ def model_train(model: str, tensors: Mapping[str, Any], *, key: str | int | None
     return Call(_model_call(model, tensors, found, {"mode": "train"}, None, _key(key)), read)
 
 
-def state_put(model: str, tensors: Mapping[str, Any], counts: Mapping[str, float]) -> Call[Any]:
-    parts = _safetensors.encode(tensors, {f"normd.count.{layer}": str(count) for layer, count in counts.items()})
+def state_put(model: str, tensors: Mapping[str, Any], counts: Mapping[str, float],
+              definitions: Mapping[str, Mapping[str, Any]]) -> Call[Any]:
+    parts = _safetensors.encode(tensors, {
+        **{f"normd.count.{layer}": str(count) for layer, count in counts.items()},
+        **{f"normd.definition.{layer}": json.dumps(dict(definition)) for layer, definition in definitions.items()}})
     return Call(Request("PUT", model_path(model) + "/state.safetensors", {},
                         {"Content-Type": _safetensors.MEDIA_TYPE}, tuple(parts), sum(map(len, parts))), _document)
 

@@ -175,14 +175,18 @@ class AsyncModel:
         """
         return await self._client._send(_calls.state_get(self.name, version=version, datatype=datatype))
 
-    async def put_state(self, tensors: Mapping[str, Any], *, counts: Mapping[str, float] | None = None) -> Imported:
+    async def put_state(self, tensors: Mapping[str, Any], *, counts: Mapping[str, float] | None = None,
+                        definitions: Mapping[str, Mapping[str, Any]] | None = None) -> Imported:
         """Imports arrays by their names in PyTorch's state_dict, all or nothing.
 
         Layers that the model lacks are created where ``running_mean`` shows a batch norm. Tensors of other layers are
         left out; the answer names them. ``counts`` has, by layer, the number of values per feature behind the
-        statistics of layers with ``pooled`` or ``decayed`` averaging. Needs NumPy.
+        statistics of layers with ``pooled`` or ``decayed`` averaging. ``definitions`` has, by layer, members as those
+        of ``Layer.create`` and its ``kind``: a layer that the model lacks is created so, of any kind, and one that it
+        has must be so, or else the call is LayerDiffers. Needs NumPy.
         """
-        imported: Imported = await self._client._send(_calls.state_put(self.name, tensors, counts or {}))
+        imported: Imported = await self._client._send(
+            _calls.state_put(self.name, tensors, counts or {}, definitions or {}))
         return imported
 
     async def export_file(self, path: str | os.PathLike[str], *, version: VersionName | None = None,
