@@ -11,12 +11,13 @@ import os
 
 from hatch_build import PACKAGE, make_sync
 
-#: A page's sections: the module, the file it is read from, and what users write.
+#: A page's sections: the module, the files it is read from (the first says what it is), and the title.
 SECTIONS = (
     ("normd", "_sync/client.py", "The client"), ("normd", "_sync/model.py", "Models"),
     ("normd", "_sync/layer.py", "Layers"), ("normd", "_retries.py", "Retries"),
     ("normd.types", "types.py", "Answers"), ("normd.errors", "errors.py", "Exceptions"),
-    ("normd.torch", "torch.py", "PyTorch"), ("normd.rl", "rl.py", "Reinforcement learning"),
+    ("normd.torch", "torch/__init__.py torch/_modules.py", "PyTorch"),
+    ("normd.rl", "rl.py", "Reinforcement learning"),
     ("normd.sklearn", "sklearn.py", "scikit-learn"), ("normd.shared", "shared.py", "Many workers"),
     ("normd.federated", "federated.py", "Federated learning"), ("normd.testing", "testing.py", "Tests"),
 )
@@ -78,10 +79,10 @@ def is_error_of_a_code(node):
                                                   for base in node.bases)
 
 
-def describe(path):
+def describe(path, whole=True):
     with open(path, encoding="utf-8") as f:
         tree = ast.parse(f.read())
-    lines = [text_of(tree)] if not os.path.basename(os.path.dirname(path)).startswith("_") else []
+    lines = [text_of(tree)] if whole and not os.path.basename(os.path.dirname(path)).startswith("_") else []
     codes = []
     for node in filter(is_public, tree.body):
         if is_error_of_a_code(node):
@@ -98,11 +99,12 @@ def describe(path):
 def main():
     make_sync()
     print(INTRODUCTION)
-    for module, file, title in SECTIONS:
-        path = os.path.join(PACKAGE, file)
-        if os.path.exists(path):
+    for module, files, title in SECTIONS:
+        paths = [os.path.join(PACKAGE, file) for file in files.split()]
+        if os.path.exists(paths[0]):
             print(f"## {title}: `{module}`\n")
-            print("\n".join(describe(path)))
+            for path in paths:
+                print("\n".join(describe(path, path is paths[0])))
 
 
 if __name__ == "__main__":
