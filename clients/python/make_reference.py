@@ -16,7 +16,7 @@ SECTIONS = (
     ("normd", "_sync/client.py", "The client"), ("normd", "_sync/model.py", "Models"),
     ("normd", "_sync/layer.py", "Layers"), ("normd", "_retries.py", "Retries"),
     ("normd.types", "types.py", "Answers"), ("normd.errors", "errors.py", "Exceptions"),
-    ("normd.torch", "torch/__init__.py torch/_modules.py", "PyTorch"),
+    ("normd.torch", "torch/__init__.py torch/_convert.py torch/_states.py torch/_modules.py", "PyTorch"),
     ("normd.rl", "rl.py", "Reinforcement learning"),
     ("normd.sklearn", "sklearn.py", "scikit-learn"), ("normd.shared", "shared.py", "Many workers"),
     ("normd.federated", "federated.py", "Federated learning"), ("normd.testing", "testing.py", "Tests"),
