@@ -286,6 +286,21 @@ class NormalizeObservationTest(OnLayers, unittest.TestCase):
         self.assertRaises(AttributeError, lambda: wrapped.no_such)
         self.assertIsInstance(copy.copy(wrapped), normd.rl.NormalizeReward)
 
+    def test_attributes_are_set_where_they_are(self):
+        inner = mock.Mock(spec=["observation_space", "get_wrapper_attr", "has_wrapper_attr", "set_wrapper_attr"],
+                          observation_space=box(3))
+        wrapped = normd.rl.NormalizeObservation(inner, layer=self.layer)
+        self.assertTrue(wrapped.set_wrapper_attr("update_running_mean", False))
+        inner.set_wrapper_attr.assert_not_called()
+        self.assertTrue(wrapped.has_wrapper_attr("update_running_mean"))
+        self.assertIs(wrapped.get_wrapper_attr("update_running_mean"), False)
+        before = self.digest()
+        wrapped.observation([1.0, 2, 3])
+        self.assertEqual(self.digest(), before)
+        wrapped.set_wrapper_attr("limit", 5, force=False)
+        inner.set_wrapper_attr.assert_called_with("limit", 5, force=False)
+        self.assertIs(wrapped.get_wrapper_attr("limit"), inner.get_wrapper_attr.return_value)
+
     def test_the_example(self):
         found = run_example(self, normd.rl, env=Env(), venv=VecEnv())
         self.assertEqual(found["env"].step(0)[0].dtype, numpy.float32)

@@ -178,6 +178,24 @@ class _Wrapper:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return getattr(self.env, name)
 
+    def _has(self, name: str) -> bool:
+        return name in self.__dict__ or hasattr(type(self), name)
+
+    def has_wrapper_attr(self, name: str) -> bool:
+        """Whether this wrapper or one below has the attribute; as the following two, of gymnasium."""
+        return self._has(name) or bool(self.env.has_wrapper_attr(name))
+
+    def get_wrapper_attr(self, name: str) -> Any:
+        """The attribute of this wrapper, or of the next one below that has it."""
+        return getattr(self, name) if self._has(name) else self.env.get_wrapper_attr(name)
+
+    def set_wrapper_attr(self, name: str, value: Any, **options: Any) -> bool:
+        """Sets the attribute where it is: ``update_running_mean`` here."""
+        if not self._has(name):
+            return bool(self.env.set_wrapper_attr(name, value, **options))
+        setattr(self, name, value)
+        return True
+
     # The libraries look whether an environment is one of their class.
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
