@@ -69,7 +69,7 @@ static const struct label build_label = { "version", 1, NULL }; /* named later *
 	X(PHASE, phase_label, no_label, METRIC_PHASE_COUNT, false) \
 	X(SHED, shed_label, no_label, METRIC_SHED_COUNT, false) \
 	X(CLOSING, closing_label, no_label, METRIC_CLOSING_COUNT, false) \
-	X(OPERATION_KIND, operation_label, kind_label, METRIC_OPERATION_COUNT *METRIC_KIND_COUNT, true) \
+	X(OPERATION_KIND, operation_label, kind_label, (int)METRIC_OPERATION_COUNT *METRIC_KIND_COUNT, true) \
 	X(RESULT, result_label, no_label, METRIC_RESULT_COUNT, false) \
 	X(VERDICT, verdict_label, no_label, METRIC_VERDICT_COUNT, false)
 

@@ -116,7 +116,7 @@ unit_suite(void)
 	Suite *suite = suite_create("form");
 	TCase *all = tcase_create("form");
 
-	tcase_add_loop_test(all, a_tensor_comes_back, 0, FORM_COUNT * DATATYPE_COUNT);
+	tcase_add_loop_test(all, a_tensor_comes_back, 0, (int)FORM_COUNT * DATATYPE_COUNT);
 	tcase_add_loop_test(all, what_is_damaged_has_the_forms_code, 0, 3 * FORM_COUNT);
 	tcase_add_test(all, sets_of_forms);
 	suite_add_tcase(suite, all);
