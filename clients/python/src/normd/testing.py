@@ -68,12 +68,17 @@ class Daemon:
         if os.path.exists(port_file):
             os.unlink(port_file)
         with open(os.path.join(self._directory, "log"), "ab") as log:
-            self._process = subprocess.Popen(
-                [self._program, "--listen", f"127.0.0.1:{self.port}", "--port-file", port_file, "--store",
-                 "sqlite:" + self.store, *self._options], stderr=log)
+            command = [self._program, "--listen", f"127.0.0.1:{self.port}", "--port-file", port_file, "--store",
+                       "sqlite:" + self.store, *self._options]
+            try:
+                self._process = subprocess.Popen(command, stderr=log)
+            except OSError as error:
+                raise Error(f"{self._program} cannot be started: {error.strerror}. The environment variable NORMD "
+                            f"names the program") from error
         deadline = time.monotonic() + _START_S
         while not os.path.exists(port_file):
             if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise Error(f"{self._program} did not start:\n{self.log()[-2000:]}")
             time.sleep(0.005)
         with open(port_file) as file:
