@@ -115,8 +115,9 @@ uninstall: ## remove what install has installed, but settings that were changed
 	    $(DESTDIR)$(UNITDIR)/normd.socket
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/normd
 
-deb: | $(B)/packages-build $(B)/packages-deb ## build Debian packages (build/deb)
-	@scripts/make_deb $(VERSION) $(B)/deb
+deb: | $(B)/packages-build $(B)/packages-deb $(if $(filter any,$(DEB)),,$(B)/packages-deb-python)
+deb: ## build Debian packages: normd and python3-normd, or with DEB=any normd alone (build/deb)
+	@scripts/make_deb $(VERSION) $(B)/deb $(DEB)
 
 clean: ## remove everything built
 	rm -rf build
