@@ -54,12 +54,9 @@ class Download:
         return self._write
 
     def _write(self, part: memoryview) -> None:
-        try:
-            self._file.write(part)
-            if self._progress is not None:
-                self._progress(self._file.tell(), self._size or 0)
-        except OSError as error:  # not the network's, so that another attempt would not help
-            raise Error(f"{self._path}: {error}") from error
+        self._file.write(part)
+        if self._progress is not None:
+            self._progress(self._file.tell(), self._size or 0)
 
     def missing(self, request: Request) -> Error | None:
         if self._size is None or self._file.tell() == self._size:
