@@ -2,8 +2,6 @@
 /* The forward passes. */
 #include "norm/normalize.h"
 
-#include <math.h>
-
 #include "norm/finite.h"
 #include "norm/kernels/kernels.h"
 #include "norm/pass.h"
@@ -11,8 +9,7 @@
 void
 normalize_rstd(const double *var, double eps, size_t features, double *rstd)
 {
-	for (size_t f = 0; f < features; f++)
-		rstd[f] = 1 / sqrt(var[f] + eps);
+	kernels_best()->rstd(var, eps, features, rstd);
 }
 
 /* From the end, because the numbers are spread in place. */

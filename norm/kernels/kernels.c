@@ -18,6 +18,7 @@ _Static_assert(COLUMNS_MAX == 256, "kernels_ones holds ones only");
 			[NORM_BFLOAT] = &kernels_##set##_bfloat, \
 		}, \
 		.merge = kernels_##set##_merge, \
+		.rstd = kernels_##set##_rstd, \
 	}
 
 /* From the portable set to the widest. */

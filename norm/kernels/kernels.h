@@ -45,11 +45,15 @@ struct update;
 typedef bool
 kernel_merge(const struct statistics *in, const struct update *u, const struct merge *by, const struct statistics *out);
 
+/* normalize_rstd(). */
+typedef void kernel_rstd(const double *var, double eps, size_t features, double *rstd);
+
 /* One set of vector instructions. */
 struct kernels {
 	const char *name;
 	const struct kernels_of_real *of[NORM_REALS];
 	kernel_merge *merge;
+	kernel_rstd *rstd;
 };
 
 /* Set `at` of those that this processor can run, from the portable one to the widest; NULL after the last. */
@@ -84,7 +88,8 @@ extern const double kernels_ones[COLUMNS_MAX], kernels_zeros[COLUMNS_MAX];
 #define KERNELS_OF_SET(set) \
 	extern const struct kernels_of_real kernels_##set##_float, kernels_##set##_double, kernels_##set##_half, \
 	    kernels_##set##_bfloat; \
-	kernel_merge kernels_##set##_merge
+	kernel_merge kernels_##set##_merge; \
+	kernel_rstd kernels_##set##_rstd
 
 KERNELS_OF_SET(portable);
 #if KERNELS_X86

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The merge of many features' moments (norm/update.c) as the function KERNELS_MERGE. Each .c file of a set includes the
- * header of the set, defines KERNELS_MERGE, and includes this one. gcc vectorizes the loop. No guard.
+ * Arithmetic on many features' moments: the merge (norm/update.c) as the function KERNELS_MERGE, and normalize_rstd()
+ * as KERNELS_RSTD. Each .c file of a set includes the header of the set, defines both, and includes this one. gcc
+ * vectorizes the loops; where they work in place, it has to see that. No guard.
  */
 #ifdef KERNELS_WIDTH
+#include <math.h>
+
 #include "norm/kernels/kernels.h"
 #include "norm/kernels/merge.h"
 #include "norm/kernels/wide.h"
@@ -39,10 +42,26 @@ KERNELS_MERGE(const struct statistics *in, const struct update *u, const struct 
 {
 	if (by->share_b != by->weight_b)
 		return merge_features(in, u, *by, false, out);
-	/* Windows are merged in place: where the compiler sees that, it can use vectors. */
+	/* Windows are merged in place. */
 	if (in->mean == out->mean && in->var == out->var)
 		return merge_features(out, u, *by, true, out);
 	return merge_features(in, u, *by, true, out);
+}
+
+static ALWAYS_INLINE void
+rstd_features(const double *var, double eps, size_t features, double *rstd)
+{
+	for (size_t f = 0; f < features; f++)
+		rstd[f] = 1 / sqrt(var[f] + eps);
+}
+
+void
+KERNELS_RSTD(const double *var, double eps, size_t features, double *rstd)
+{
+	if (var == rstd)
+		rstd_features(rstd, eps, features, rstd);
+	else
+		rstd_features(var, eps, features, rstd);
 }
 
 KERNELS_END

@@ -394,6 +394,31 @@ START_TEST(merges)
 }
 END_TEST
 
+/* Apart and in place, also of what has no root. */
+START_TEST(reciprocal_roots)
+{
+	static const double odd[] = { 0, -1, INFINITY, NAN, 0x1p-1074, 0x1.fffffffffffffp1023 };
+	double var[MERGED], expected[MERGED], rstd[MERGED];
+	const struct kernels *k;
+	uint64_t seed = 6;
+
+	for (size_t n = 0; n <= MERGED; n++)
+		for (size_t i = 0; (k = kernels_usable(i)) != NULL; i++) {
+			for (size_t f = 0; f < n; f++) {
+				var[f] = f % 3 == 0 ? odd[f / 3 % 6] : fabs(random_deviate(&seed));
+				expected[f] = 1 / sqrt(var[f] + 1e-5);
+			}
+			nans_alike(NORM_DOUBLE, expected, n);
+			k->rstd(var, 1e-5, n, rstd);
+			nans_alike(NORM_DOUBLE, rstd, n);
+			ck_assert_mem_eq(rstd, expected, n * sizeof(*rstd));
+			k->rstd(var, 1e-5, n, var);
+			nans_alike(NORM_DOUBLE, var, n);
+			ck_assert_mem_eq(var, expected, n * sizeof(*rstd));
+		}
+}
+END_TEST
+
 START_TEST(the_best_is_the_widest_usable)
 {
 	size_t n = 0;
@@ -416,6 +441,7 @@ unit_suite(void)
 	tcase_add_loop_test(t, usual_numbers, 0, REALS);
 	tcase_add_loop_test(t, any_bits, 0, REALS);
 	tcase_add_test(t, merges);
+	tcase_add_test(t, reciprocal_roots);
 	tcase_add_test(t, the_best_is_the_widest_usable);
 	suite_add_tcase(s, t);
 	return s;
