@@ -26,7 +26,8 @@ test_programs := $(unit_tests) $(fuzz_replays) $(memory_tests) $(load) $(late_da
 
 ### Tests
 
-test: all $(test_programs) $(B)/python/installed | $(B)/packages-test ## all tests: unit, fuzz, layers, memory, Python, integration
+test: all $(test_programs) $(B)/python/installed | $(B)/packages-test
+test: ## all tests: unit, fuzz corpora, layers, memory, Python, integration
 	@tests/run --build $(B)
 
 unit: $(unit_tests) ## the unit tests alone

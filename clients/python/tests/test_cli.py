@@ -69,7 +69,8 @@ class CommandLine(unittest.TestCase):
     def test_models(self):
         self.assertIn("penguins", self.run_command("models")[1].splitlines())
         self.assertIn("penguins", self.document("models")["models"])
-        self.assertRegex(self.run_command("models", "penguins")[1], r"layer +kind +revision +frozen\nsizes +batch_norm ")
+        self.assertRegex(self.run_command("models", "penguins")[1],
+                         r"layer +kind +revision +frozen\nsizes +batch_norm ")
         self.assertEqual(self.document("models", "penguins")["layers"][0]["name"], "sizes")
 
     def test_statistics(self):
