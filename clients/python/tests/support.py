@@ -76,6 +76,7 @@ class Asyncio:
     def make(self, *args, **options):
         loop = asyncio.new_event_loop()
         self.addCleanup(loop.close)
+        self.addCleanup(lambda: loop.run_until_complete(asyncio.sleep(0)))  # connections end in the loop
         client = Blocking(normd.aio.AsyncClient(*args, **options), loop)
         self.addCleanup(client.close)
         return client

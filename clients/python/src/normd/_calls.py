@@ -369,18 +369,15 @@ def state_put_file(model: str, path: str | os.PathLike[str], progress: Any = Non
 
     def parts() -> Iterator[Buffer]:
         sent = 0
-        try:
-            with open(path, "rb") as file:
-                while sent < size:
-                    chunk = file.read(min(CHUNK_BYTES, size - sent))
-                    if not chunk:
-                        raise Error(f"{os.fspath(path)}: the file has become shorter while it was sent")
-                    yield chunk
-                    sent += len(chunk)
-                    if progress is not None:
-                        progress(sent, size)
-        except OSError as error:  # not the network's, so that another attempt would not help
-            raise Error(f"{os.fspath(path)}: {error}") from error
+        with open(path, "rb") as file:
+            while sent < size:
+                chunk = file.read(min(CHUNK_BYTES, size - sent))
+                if not chunk:
+                    raise Error(f"{os.fspath(path)}: the file has become shorter while it was sent")
+                yield chunk
+                sent += len(chunk)
+                if progress is not None:
+                    progress(sent, size)
 
     return Call(Request("PUT", model_path(model) + "/state.safetensors", {},
                         {"Content-Type": _safetensors.MEDIA_TYPE}, parts, size), _document)
