@@ -12,6 +12,11 @@ wheel: $(wheel) ## build the Python package: a wheel and its source archive (bui
 python: all $(B)/python/installed | $(B)/packages-test ## the tests of the Python client alone
 	@tests/run --build $(B) python
 
+reference: ## write docs/PYTHON_API.md again, from the docstrings of the Python package
+	@mkdir -p $(B)/python
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 clients/python/make_reference.py >$(B)/python/PYTHON_API.md
+	@cp $(B)/python/PYTHON_API.md docs/PYTHON_API.md
+
 # The archive of the sources first, and the wheel of the archive. Both bear a fixed time, or that of SOURCE_DATE_EPOCH.
 # The check of what the build needs is left out: Debian's hatchling lacks a module that it needs for other builds alone.
 $(wheel): $(python_files) LICENSE | $(B)/packages-wheel
