@@ -6,6 +6,7 @@ import http.server
 import inspect
 import textwrap
 import threading
+import time
 import unittest
 
 import numpy
@@ -118,10 +119,10 @@ def run_example(test, module, **names):
 class Server:
     """An HTTP server that gives one answer to everything: a status, headers and a body.
 
-    ``requests`` has what was asked. ``cut`` closes the connection before the body's last byte.
+    ``requests`` has what was asked. Each answer takes ``delay_s``; ``cut`` closes the connection before its last byte.
     """
 
-    def __init__(self, test, status=200, body=b"", content_type="text/html", cut=False, **headers):
+    def __init__(self, test, status=200, body=b"", content_type="text/html", cut=False, delay_s=0, **headers):
         self.requests = requests = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -131,6 +132,7 @@ class Server:
             def answer(self):
                 requests.append(f"{self.command} {self.path}")
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                time.sleep(delay_s)
                 self.send_response(status)
                 self.send_header("Content-Type", content_type)
                 self.send_header("Content-Length", str(len(body)))

@@ -168,6 +168,15 @@ class Life(WithDaemon):
         self.assertIs(other._transport, client._transport)
         self.assertEqual(client.with_options(timeout_s=9)._retries.timeout_s, 9)
 
+    def test_a_call_has_one_deadline_with_its_greeting(self):
+        """The first attempt takes most of the time; what is left is for the call itself."""
+        server = Server(self, 200, ROOT, "application/json", delay_s=0.4)
+        begin = time.monotonic()
+        with self.assertRaises(normd.DeadlineExceeded):
+            self.make(server.url, timeout_s=0.6).live()
+        self.assertLess(time.monotonic() - begin, 0.9)
+        self.assertEqual(server.requests, ["GET /", "GET /v2/health/live"])
+
     def test_a_closed_client_opens_again(self):
         self.assertTrue(self.client.live())
         self.client.close()
@@ -308,6 +317,11 @@ class Addresses:
     def test_ports(self):
         self.assertEqual(self.make("http://host").url, "http://host:80")
         self.assertEqual(self.make("https://HOST").url, "https://host:443")
+
+    def test_connections(self):
+        for wrong in (0, -1):
+            with self.assertRaisesRegex(ValueError, "at least 1"):
+                self.make(connections=wrong)
 
     def test_wrong(self):
         for url in ("", "localhost:8080", "127.0.0.1:8080", "ftp://host", "http://", "http://host:99999",

@@ -123,9 +123,9 @@ class Refusals(WithDaemon):
 class Strangers:
     """The classes tell apart who answered: a proxy, another server, a normd of another time."""
 
-    def client(self, *answer, **options):
+    def client(self, *answer, timeout_s=5, **options):
         server = Server(self, *answer, **options)
-        return self.make(server.url, timeout_s=options.pop("timeout_s", 5)), server
+        return self.make(server.url, timeout_s=timeout_s), server
 
     def greeted(self, *answer, **options):
         """A client that has seen a normd, whose place something else has taken since."""
@@ -159,6 +159,13 @@ class Strangers:
         with self.assertRaises(normd.UnexpectedAnswer) as caught:
             client.model("m").layer("l").train(X)
         self.assertEqual(caught.exception.status, 502)
+        self.assertGreater(len(server.requests), 1)
+
+    def test_answers_that_are_cut(self):
+        client, server = self.greeted(200, b'{"live": true}', cut=True, timeout_s=0.3)
+        with self.assertRaisesRegex(normd.NoAnswer, "GET /v2/health/live: .*after") as caught:
+            client.live()
+        self.assertTrue(caught.exception.maybe_done)
         self.assertGreater(len(server.requests), 1)
 
     def test_json_of_others(self):

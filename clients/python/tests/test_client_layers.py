@@ -171,6 +171,8 @@ class LayerCalls(WithDaemon):
         sync = {"step": "1", "rank": 0, "world_size": 1}
         close(self.layer.train(X, sync=sync).output, normal(X))
         self.assertEqual(self.layer.backward(X, X, sync={**sync, "step": 2}).input.shape, X.shape)
+        with self.assertRaisesRegex(ValueError, "takes no key"):
+            self.layer.train(X, sync=sync, key="k")
         with self.assertRaises(normd.errors.SyncIncomplete):
             self.layer.train(X, sync={"step": "3", "rank": 0, "world_size": 2, "timeout_ms": 1})
 

@@ -160,7 +160,7 @@ def _key(key: str | int | None) -> dict[str, str]:
 def _query_text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    return _tensors.json_text(value).decode() if isinstance(value, dict) else str(value)
 
 
 def _padding(lengths: Any, mask: Any) -> dict[str, Any]:
@@ -229,7 +229,8 @@ def _number(answer: Answer, header: str) -> int:
 def train(path: str, x: Any, *, output: bool, lengths: Any, mask: Any, seed: int | None, sync: Sync | None,
           source: str | None, key: str | int | None, copy: bool) -> Call[Trained]:
     options = present(output=None if output else False, seed=seed, sync=sync, source=source)
-    # A synchronized step is named by itself, and takes no key.
+    if sync is not None and key is not None:
+        raise ValueError("a synchronized batch takes no key: its step names it")
     headers = {} if sync is not None else _key(key)
     request, values, as_json = _with_tensor(path + "/train", x, _padding(lengths, mask), options, headers)
     if sync is not None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from ._retries import Repeat
 from ._tensors import Buffer, json_text
-from .errors import Error, Incompatible, UnexpectedAnswer, api_error
+from .errors import ApiError, Error, Incompatible, UnexpectedAnswer, api_error
 
 T = TypeVar("T")
 _PROBLEM = "application/problem+json"
@@ -95,12 +95,17 @@ def error_of(request: Request, answer: Answer) -> Error | None:
     if content_type.partition(";")[0].strip() == _PROBLEM:
         try:
             problem = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             problem = None
         if isinstance(problem, dict) and isinstance(problem.get("code"), str):
             return api_error(str(request), answer.status, problem, answer.headers.get("x-request-id"),
                              _seconds(answer.headers.get("retry-after")))
     return not_normd(request, answer)
+
+
+def is_absent(error: Error) -> bool:
+    """Whether normd says that a thing is not there; a proxy's page does not say so."""
+    return isinstance(error, ApiError) and error.status == 404
 
 
 def not_normd(request: Request, answer: Answer) -> UnexpectedAnswer:

@@ -37,6 +37,10 @@ class Retries:
     first_pause_s: float = 0.05
     longest_pause_s: float = 5.0
 
+    def deadline(self) -> float:
+        """When a call that begins now has to end, by ``time.monotonic``."""
+        return time.monotonic() + self.timeout_s
+
 
 def new_key() -> str:
     """An Idempotency-Key that no other call has: a UUID of version 7. Keys that grow with time are stored fastest."""
@@ -61,11 +65,10 @@ def _passes(error: Error) -> bool:
 class Attempts:
     """The attempts of one call."""
 
-    def __init__(self, retries: Retries, request: str, repeat: Repeat) -> None:
+    def __init__(self, retries: Retries, repeat: Repeat, deadline: float) -> None:
         self._retries = retries
-        self._request = request
         self._repeat = repeat
-        self._deadline = time.monotonic() + retries.timeout_s
+        self._deadline = deadline
         self._made = 0
         self.maybe_done = False
 

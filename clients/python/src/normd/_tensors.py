@@ -118,7 +118,7 @@ def plain(value: Any) -> Any:
 
 def json_text(document: Any) -> bytes:
     """JSON, in whose lists there may be numbers and arrays of NumPy's and torch's."""
-    return json.dumps(document, default=_for_json).encode()
+    return json.dumps(document, default=_for_json, separators=(",", ":")).encode()
 
 
 def _for_json(value: Any) -> Any:

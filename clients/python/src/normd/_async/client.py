@@ -10,7 +10,7 @@ from typing import Any, AsyncIterator, Callable, Mapping, TypeVar
 
 from .. import _calls
 from .._download import Download
-from .._request import Call, Request, error_of, read_answer
+from .._request import Call, Request, error_of, is_absent, read_answer
 from .._retries import Attempts, Retries
 from .._server import server
 from .._transport_aio import Transport
@@ -32,6 +32,8 @@ class AsyncClient:
 
     def __init__(self, url: str = "http://127.0.0.1:8080", *, token: str | None = None, timeout_s: float | None = None,
                  retries: Retries = Retries(), ca_certs: str | None = None, connections: int = 64) -> None:
+        if connections < 1:
+            raise ValueError("a client needs at least 1 connection")
         self._server = server(url, token, ca_certs, connections)
         self._retries = retries if timeout_s is None else replace(retries, timeout_s=timeout_s)
         self._transport = Transport(self._server)
@@ -148,24 +150,25 @@ class AsyncClient:
 
     async def _send(self, call: Call[T]) -> T:
         """What the call reads from its answer."""
-        await self._greet()
-        return await self._attempts(call)
+        deadline = self._retries.deadline()
+        await self._greet(deadline)
+        return await self._attempts(call, deadline)
 
-    async def _greet(self) -> None:
+    async def _greet(self, deadline: float) -> None:
         """Asks, once, whether the server is a normd with this API."""
         if not self._greeted[0]:
-            await self._attempts(_calls.hello())
+            await self._attempts(_calls.hello(), deadline)
             self._greeted[0] = True
 
-    async def _attempts(self, call: Call[T]) -> T:
-        attempts = Attempts(self._retries, str(call.request), call.request.repeat)
+    async def _attempts(self, call: Call[T], deadline: float) -> T:
+        attempts = Attempts(self._retries, call.request.repeat, deadline)
         while True:
             try:
                 answer = await self._transport.attempt(call.request, attempts.time_left())
                 error = error_of(call.request, answer)
                 if error is None:
                     return read_answer(call, answer)
-                if call.request.absent_is_done and attempts.maybe_done and answer.status == 404:
+                if call.request.absent_is_done and attempts.maybe_done and is_absent(error):
                     return call.read(answer)
             except Error as failure:
                 error = failure
@@ -184,9 +187,10 @@ class AsyncClient:
     async def _download(self, request: Request, path: str | os.PathLike[str],
                         progress: Callable[[int, int], None] | None) -> Exported:
         """An answer into a file, which goes on where a lost connection has cut it if the server can."""
-        await self._greet()
+        deadline = self._retries.deadline()
+        await self._greet(deadline)
         with Download(path, progress) as download:
-            attempts = Attempts(self._retries, str(request), request.repeat)
+            attempts = Attempts(self._retries, request.repeat, deadline)
             while True:
                 part = download.rest_of(request)
                 try:
