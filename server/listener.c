@@ -181,6 +181,27 @@ listener_has_waiting(int listener)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
+/*
+ * Whether a file of `size` bytes is empty, or has been a --port-file. Larger files are not opened: closing the store's
+ * would drop its locks.
+ */
+static bool
+holds_port(const char *path, off_t size)
+{
+	char text[sizeof("65535\n")] = { 0 };
+	ssize_t n;
+	int fd;
+
+	if (size >= (off_t)sizeof(text))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n >= 0 && strspn(text, "0123456789\n") == (size_t)n;
+}
+
 int
 listener_check_port_file(const char *path, struct err *e)
 {
@@ -188,8 +209,15 @@ listener_check_port_file(const char *path, struct err *e)
 
 	if (!path_folder_is_writable(path))
 		return err_fail(e, ERR_BAD_PARAMETER, "%s cannot be made, for its folder: %s", path, strerror(errno));
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(path, &st) < 0)
+		return 0;
+	if (S_ISDIR(st.st_mode))
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: it is a folder", path);
+	if (!S_ISREG(st.st_mode))
+		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: it is not a regular file", path);
+	if (!holds_port(path, st.st_size))
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "cannot write %s: it has other contents than a port, which would be lost; name another file", path);
 	return 0;
 }
 

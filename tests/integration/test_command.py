@@ -131,6 +131,18 @@ class Options(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("/no/such/folder/port", done.stderr)
 
+    def test_a_port_file_replaces_nothing_but_a_port(self):
+        """The store is named by mistake: it has just been made, or it is an old one."""
+        daemon = Daemon(start=False)
+        self.addCleanup(daemon.close)
+        path = daemon.store[len("sqlite:"):]
+        for _ in range(2):
+            done = run("--listen", "127.0.0.1:0", "--store", daemon.store, "--port-file", path)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"cannot write {path}: it has other contents than a port", done.stderr)
+            with open(path, "rb") as f:
+                self.assertEqual(f.read(15), b"SQLite format 3")
+
     def test_ipv6(self):
         try:
             with socket.socket(socket.AF_INET6) as probe:
