@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/quote.h"
 #include "base/secret.h"
 #include "base/suggest.h"
 #include "storage/store.h"
@@ -335,6 +336,7 @@ parse_lines(struct tokens *t, const char *text, size_t len, const char *name, st
 		else if (memchr(line.text, '\0', line.len) != NULL)
 			result = err_fail(e, ERR_BAD_PARAMETER, "the line has a NUL: this is not a text file");
 		if (result < 0 || parse_line(line, &token, e) < 0) {
+			quote_mask(e->detail); /* a terminal may be shown it */
 			err_prepend(e, "%.200s:%u: ", name, n);
 			return -1;
 		}
