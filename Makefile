@@ -84,11 +84,15 @@ setup: ## install the packages that building, running and testing need (Debian, 
 run: all | $(B)/packages-run ## build, run the worked example on real data, then keep serving (PORT=, STORE=)
 	@PORT='$(PORT)' STORE='$(STORE)' scripts/demo $(B)/normd
 
+# With the Python client of this checkout, of which one half is made of the other.
+run_example = /usr/bin/python3 clients/python/hatch_build.py && \
+    PYTHONPATH=clients/python/src PYTHONDONTWRITEBYTECODE=1 examples
+
 example: all | $(B)/packages-example ## train a PyTorch network that normalizes in normd (examples/)
-	@PYTHONDONTWRITEBYTECODE=1 examples/train_penguins.py --normd $(B)/normd
+	@$(run_example)/train_penguins.py --normd $(B)/normd
 
 example-loop: all | $(B)/packages-example-loop ## run a control loop that normalizes in normd (examples/)
-	@PYTHONDONTWRITEBYTECODE=1 examples/control_loop.py --normd $(B)/normd
+	@$(run_example)/control_loop.py --normd $(B)/normd
 
 # Settings that are there are the operator's: they stay, whatever is installed or removed.
 installed_conf := $(DESTDIR)$(SYSCONFDIR)/normd/normd.conf

@@ -16,7 +16,6 @@ Exits 1 when normd differs from a formula by more than TOLERANCE, or when the ev
 
 import argparse
 import contextlib
-import json
 import math
 import multiprocessing
 import os
@@ -26,10 +25,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy
 
-import own_normd
+import normd
 from carts import Carts, control
 from formulas import EPS, INITIAL_COUNT, BaselinesReturns, Formulas, GymnasiumReturns
-from wire import Layer, Normd, NormdError
+from normd.rl import RunningMeanStd
+from normd.testing import Daemon
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SEED = 1983
@@ -38,55 +38,44 @@ STEPS = 200
 EVALUATION_STEPS = 50
 FEATURES = 4
 TOLERANCE = 1e-12  # relative to the value, or to 1 if the value is smaller
-POOLED = {"averaging": "pooled"}
-# Pooled too: 2^(-n / half_life) is 1. But its count need not be a whole number.
-POOLED_BY_REAL_COUNT = {"averaging": "decayed", "half_life": 1e30}
 
 
 class Remote:
-    """Two layers of a model in normd, called as the formulas are."""
+    """Two layers of a model in normd, called as the formulas are. They begin with mean 0 and variance 1, as if these
+    had been seen `count` times, unless they have begun."""
 
-    def __init__(self, url, model):
-        self.normd = Normd(url)
-        self.path = f"/v1/models/{model}"
-        self.observations, self.returns = (Layer(self.normd, model, name) for name in ("observations", "returns"))
-
-    def define(self, averaging, clip):
-        common = {"kind": "batch_norm", "normalize_by": "running", "eps": EPS, "affine": False, **averaging,
-                  "clip": clip if math.isfinite(clip) else None}
-        self.observations.define({**common, "num_features": FEATURES})
-        self.returns.define({**common, "num_features": 1, "with_mean": False})
-        return self
-
-    def begin_with(self, count):
-        """As if mean 0 and variance 1 had been seen `count` times."""
-        for layer, features in ((self.observations, FEATURES), (self.returns, 1)):
-            layer.put_statistics(numpy.zeros(features), numpy.ones(features), 0, count)
-        return self
+    def __init__(self, url, model, clip, count):
+        self.client = normd.Client(url)
+        self.model = self.client.model(model)
+        self.observations = RunningMeanStd(count, (FEATURES,), layer=self.model.layer("observations"), eps=EPS,
+                                           clip=clip)
+        self.returns = RunningMeanStd(count, (), layer=self.model.layer("returns"), eps=EPS, clip=clip,
+                                      with_mean=False)
 
     def observe(self, observations):
-        """train updates the statistics, and normalizes by the result."""
-        return self.observations.train(observations)[0]
+        """One call updates the statistics, and normalizes by the result."""
+        return self.observations.normalize(observations, update=True)
 
     def scale(self, rewards, returns):
         """The deviation is that of returns, but rewards are divided by it: one call learns, another divides."""
         if len(returns):
-            self.returns.update(returns[:, None])
-        return self.returns.infer(rewards[:, None])[0][:, 0]
+            self.returns.update(returns)
+        return self.returns.normalize(rewards)
 
     def freeze(self):
-        self.normd.request("PUT", f"{self.path}/frozen", json.dumps({"frozen": True}))
+        self.model.freeze()
 
     def state(self):
         """All that could move."""
-        return [json.loads(self.normd.request("GET", f"{layer.path}/statistics")[1])
-                for layer in (self.observations, self.returns)]
+        return [repr(layer.layer.statistics()) for layer in (self.observations, self.returns)]
 
-    def delete(self):
-        # What kept the model from being there is the error to report.
-        with contextlib.suppress(NormdError):
-            self.normd.request("DELETE", self.path)
-        self.normd.close()
+
+def delete(url, models):
+    with normd.Client(url, timeout_s=1) as client:
+        for model in models:
+            # What kept it from being there is the error to report.
+            with contextlib.suppress(normd.Error):
+                client.model(model).delete()
 
 
 def run(library, carts, seed, steps, normalizers):
@@ -115,7 +104,7 @@ def difference(a, b):
 def evaluate(url, model, library, carts, formulas):
     """In the second process. The same calls as in training: what is frozen does not learn. The largest difference."""
     formulas.training = False
-    remote = Remote(url, model)
+    remote = Remote(url, model, library.clip, 0)
     rows = run(library, carts, SEED + 2, EVALUATION_STEPS, (remote, formulas))
     return max(difference(*pair) for row in rows for pair in row if pair)
 
@@ -141,11 +130,10 @@ def print_row(title, *columns):
 
 def follow(url, model, library, carts):
     """Runs the loop by normd and by a library's formulas, prints how they compare, and returns whether all is well."""
-    remote, begun = Remote(url, model), Remote(url, f"{model}-begun")
+    models = (model, f"{model}-begun")
     zero, theirs = (Formulas(FEATURES, library.clip, count) for count in (0, INITIAL_COUNT))
     try:
-        remote.define(POOLED, library.clip)
-        begun.define(POOLED_BY_REAL_COUNT, library.clip).begin_with(INITIAL_COUNT)
+        remote, begun = (Remote(url, name, library.clip, count) for name, count in zip(models, (0, INITIAL_COUNT)))
         rows = list(run(library, carts, SEED, STEPS, (remote, begun, zero, theirs)))
         equal = [compare(rows, 0, 2), compare(rows, 1, 3)]
         remote.freeze()
@@ -154,8 +142,7 @@ def follow(url, model, library, carts):
             evaluated = second.submit(evaluate, url, model, library, carts, zero).result()
         moved = remote.state() != before
     finally:
-        remote.delete()
-        begun.delete()
+        delete(url, models)
     print_row(library.name, "observations", "rewards")
     print_row("  both begin with count 0", *(f"{max(gaps):.1e}" for gaps in equal[0]))
     print_row("  both begin with count 1e-4", *(f"{max(gaps):.1e}" for gaps in equal[1]))
@@ -170,14 +157,15 @@ def main():
     parser.add_argument("--url", help="a running normd to use instead")
     parser.add_argument("--carts", type=int, default=CARTS, help=f"how many environments there are ({CARTS})")
     args = parser.parse_args()
-    with contextlib.nullcontext(args.url) if args.url else own_normd.running(args.normd) as url:
-        print(f"Carts: {args.carts}, steps: {STEPS}, normd at {url}. Largest differences:", flush=True)
-        name = f"carts-{uuid.uuid4().hex[:8]}"
-        try:
+    name = f"carts-{uuid.uuid4().hex[:8]}"
+    try:
+        with contextlib.ExitStack() as stack:
+            url = args.url or stack.enter_context(Daemon(program=args.normd)).url
+            print(f"Carts: {args.carts}, steps: {STEPS}, normd at {url}. Largest differences:", flush=True)
             good = [follow(url, f"{name}-{library.name}", library, args.carts)
                     for library in (GymnasiumReturns, BaselinesReturns)]
-        except (NormdError, ValueError) as e:
-            raise SystemExit(f"control_loop: {e}") from e
+    except (normd.Error, ValueError) as e:
+        raise SystemExit(f"control_loop: {e}") from e
     if not all(good):
         print(f"control_loop: normd differs by more than {TOLERANCE}, or its statistics moved", file=sys.stderr)
     return 0 if all(good) else 1

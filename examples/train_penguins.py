@@ -5,8 +5,7 @@
     none          not at all
     local         by PyTorch's nn.BatchNorm2d and nn.LayerNorm
     normd         by a normd, over HTTP
-    normd, sync   by a normd, from two worker processes, each with a part of every batch:
-    synchronized batch normalization
+    normd, sync   by a normd, from two worker processes, each with a part of every batch
 
 All start from the same seed and see the same batches. Exits 1 when a network that normalizes in normd knows the species
 of fewer penguins than the local one does, by more than MARGIN of them.
@@ -24,10 +23,11 @@ import uuid
 import torch
 from torch import distributed, multiprocessing, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
 
-import own_normd
-from remote_norm import RemoteBatchNorm2d, RemoteLayerNorm, Shard
-from wire import Layer, Normd, NormdError
+import normd
+from normd.testing import Daemon
+from normd.torch import RemoteLayerNorm, convert_batchnorm
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MEASUREMENTS = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
@@ -40,7 +40,6 @@ RATE = 0.05
 MOMENTUM = 0.9
 WIDTH = 16
 WORKERS = 2
-STEP_MS = 30000
 MARGIN = 2  # penguins
 
 
@@ -82,24 +81,16 @@ def network_local():
     return Network(lambda name, size: nn.BatchNorm2d(size), lambda name, size: nn.LayerNorm(size))
 
 
-def network_remote(url, model, shard=None):
-    normd = Normd(url)
-    return Network(lambda name, size: RemoteBatchNorm2d(size, layer=Layer(normd, model, name), shard=shard),
-                   lambda name, size: RemoteLayerNorm(size, layer=Layer(normd, model, name)))
-
-
-def add_gradients(net):
-    """Between the workers, all in one message."""
-    gradients = [parameter.grad for parameter in net.parameters()]
-    together = torch.cat([gradient.flatten() for gradient in gradients])
-    distributed.all_reduce(together)
-    for gradient, part in zip(gradients, together.split([gradient.numel() for gradient in gradients])):
-        gradient.copy_(part.view_as(gradient))
+def network_remote(client, model, batch_norm=nn.BatchNorm2d):
+    """The local network, whose batch norms are then converted. Other norms are made as what they are."""
+    layer = client.model(model).layer
+    net = Network(lambda name, size: batch_norm(size), lambda name, size: RemoteLayerNorm(size, layer=layer(name)))
+    return convert_batchnorm(net, client, model)
 
 
 def train(net, x, y, rank=0, world_size=1):
-    """With a part of every batch. A batch's loss is the mean over the whole of it,
-    so the parts' gradients are added up, not averaged."""
+    """With a part of every batch. A batch's loss is the mean over the whole of it, so the parts' gradients are to be
+    added up; DistributedDataParallel averages them."""
     optimizer = torch.optim.SGD(net.parameters(), RATE, momentum=MOMENTUM)
     chance = torch.Generator().manual_seed(SEED)
     net.train()
@@ -107,9 +98,7 @@ def train(net, x, y, rank=0, world_size=1):
         for batch in torch.randperm(len(x), generator=chance).split(BATCH):
             part = batch.tensor_split(world_size)[rank]
             optimizer.zero_grad()
-            (cross_entropy(net(x[part]), y[part], reduction="sum") / len(batch)).backward()
-            if world_size > 1:
-                add_gradients(net)
+            (cross_entropy(net(x[part]), y[part], reduction="sum") * world_size / len(batch)).backward()
             optimizer.step()
 
 
@@ -132,8 +121,8 @@ def work(rank, url, model, directory):
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     distributed.init_process_group("gloo", init_method=f"file://{directory}/meeting", rank=rank, world_size=WORKERS)
     learn, test = penguins()
-    net = network_remote(url, model, Shard(model, rank, WORKERS, STEP_MS))
-    train(net, *learn, rank, WORKERS)
+    net = network_remote(normd.Client(url), model, nn.SyncBatchNorm)
+    train(DistributedDataParallel(net), *learn, rank, WORKERS)
     if rank == 0:
         torch.save((count_right(net, *test), net.state_dict()), os.path.join(directory, "outcome"))
     distributed.barrier()
@@ -171,21 +160,21 @@ def compare(url):
     models = [f"penguins-{run}", f"penguins-sync-{run}"]
     report("none", lambda: run_alone(network_without()))
     local, reference = report("local", lambda: run_alone(network_local()))
+    client = normd.Client(url)
     try:
-        alone, _ = report("normd", lambda: run_alone(network_remote(url, models[0])), reference)
+        alone, _ = report("normd", lambda: run_alone(network_remote(client, models[0])), reference)
         sync, _ = report("normd, sync", lambda: run_workers(url, models[1]), reference)
     finally:
-        delete(url, models)
+        delete(client, models)
     return min(alone, sync) >= local - MARGIN
 
 
-def delete(url, models):
-    normd = Normd(url)
+def delete(client, models):
     for model in models:
         # What kept it from being there, or from going, is the error to tell of; this is not.
-        with contextlib.suppress(NormdError):
-            normd.request("DELETE", f"/v1/models/{model}")
-    normd.close()
+        with contextlib.suppress(normd.Error):
+            client.with_options(timeout_s=1).model(model).delete()
+    client.close()
 
 
 def main():
@@ -194,13 +183,14 @@ def main():
     parser.add_argument("--url", help="a running normd to use instead")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    with contextlib.nullcontext(args.url) if args.url else own_normd.running(args.normd) as url:
-        learn, test = penguins()
-        print(f"{len(learn[0])} penguins to learn from, {len(test[0])} to test with; normd at {url}", flush=True)
-        try:
+    learn, test = penguins()
+    try:
+        with contextlib.ExitStack() as stack:
+            url = args.url or stack.enter_context(Daemon(program=args.normd)).url
+            print(f"{len(learn[0])} penguins to learn from, {len(test[0])} to test with; normd at {url}", flush=True)
             good = compare(url)
-        except (NormdError, ValueError) as e:
-            raise SystemExit(f"train_penguins: {e}") from e
+    except (normd.Error, ValueError) as e:
+        raise SystemExit(f"train_penguins: {e}") from e
     if not good:
         print(f"normd's network knows more than {MARGIN} penguins fewer than the local one", file=sys.stderr)
     return 0 if good else 1
