@@ -284,7 +284,11 @@ class NormalizeObservationTest(OnLayers, unittest.TestCase):
         with self.assertRaisesRegex(AttributeError, "NormalizeReward has no attribute '_private'"):
             wrapped._private
         self.assertRaises(AttributeError, lambda: wrapped.no_such)
-        self.assertIsInstance(copy.copy(wrapped), normd.rl.NormalizeReward)
+        for other in (copy.copy(wrapped), copy.deepcopy(wrapped), pickle.loads(pickle.dumps(wrapped))):
+            self.assertIsInstance(other, normd.rl.NormalizeReward)
+            self.assertEqual(len(other.step(0)), 5)
+        other.env.obs_rms.layer._client.close()  # unpickled, it has connections of its own
+        other.return_rms.layer._client.close()
 
     def test_attributes_are_set_where_they_are(self):
         inner = mock.Mock(spec=["observation_space", "get_wrapper_attr", "has_wrapper_attr", "set_wrapper_attr"],
@@ -540,8 +544,11 @@ class VecNormalizeTest(OnLayers, unittest.TestCase):
         formulas.training, formulas.env = False, VecEnv(seed=9)
         self.run_both(loaded, formulas, 10)
         self.assertEqual(self.digest(), before)
-        with self.assertRaisesRegex(ValueError, "version 'champion' and changes nothing"):
-            loaded.set_training(True)
+        for call in (lambda: loaded.set_training(True), lambda: loaded.obs_rms.update(numpy.ones((1, 3))),
+                     lambda: loaded.ret_rms.combine(formulas.ret)):
+            with self.assertRaisesRegex(ValueError, "version 'champion' and moves nothing"):
+                call()
+        self.assertEqual(self.digest(), before)
         self.assertAlmostEqual(normd.rl.VecNormalize.load("live", VecEnv(), model=self.model).ret_rms.count, 80.0001)
         self.assertRaises(normd.ApiError, normd.rl.VecNormalize.load, "nobody", VecEnv(), model=self.model)
 
@@ -589,6 +596,10 @@ class SavedTest(OnLayers, unittest.TestCase):
             with self.subTest(words), self.assertRaisesRegex(error, words):
                 normd.rl.from_arrays(changed, self.model)
             self.assertEqual(self.digest(), before)
+        self.assertRaises(LayerDiffers, normd.rl.from_arrays, arrays, self.model, epsilon=1e-3)
+        nothing = self.client.model("nothing")
+        self.assertRaises(normd.ApiError, normd.rl.from_arrays, {**arrays, "obs.count": -1}, nothing)
+        self.assertRaises(normd.errors.NoSuchModel, list, nothing.layers())
 
     def test_pickles_are_never_read(self):
         class Trap:

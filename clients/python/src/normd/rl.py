@@ -56,10 +56,9 @@ class RunningMeanStd:
         self.shape = tuple(shape)
         self.layer = layer
         self.version = _LIVE if version is None else version
-        if version is None:
-            layer.create("batch_norm", num_features=math.prod(self.shape), averaging="decayed", half_life=_NEVER,
-                         normalize_by="running", affine=False, eps=eps, clip=clip if math.isfinite(clip) else None,
-                         with_mean=with_mean)
+        self._read_only = version is not None
+        if not self._read_only:
+            layer.create(**_definition(self.shape, eps, clip, with_mean))
             self._begin(epsilon)
 
     def _begin(self, count: float) -> None:
@@ -91,10 +90,12 @@ class RunningMeanStd:
 
     def update(self, x: Any) -> None:
         """Adds a batch: an array of shape ``(N, *shape)``."""
+        self._check_moves()
         self.layer.train(self.rows(x), output=False)
 
     def update_from_moments(self, batch_mean: Any, batch_var: Any, batch_count: float) -> None:
         """Adds a batch of which only the moments are known: arrays of ``shape``, the variance biased."""
+        self._check_moves()
         mean, var = numpy.reshape(batch_mean, -1), numpy.reshape(batch_var, -1)
         if batch_count == int(batch_count):
             self.layer.merge(int(batch_count), mean, var)
@@ -147,6 +148,7 @@ class RunningMeanStd:
         """``x`` as an array of its shape, normalized in one call; with ``update``, after it was added."""
         rows = self.rows(x)
         if update:
+            self._check_moves()
             output = self.layer.train(rows).output
         else:
             output = self.layer.infer(rows, version=self.version, inverse=inverse).output
@@ -154,6 +156,16 @@ class RunningMeanStd:
 
     def _statistics(self) -> Statistics:
         return self.layer.statistics(version=self.version)
+
+    def _check_moves(self) -> None:
+        if self._read_only:
+            raise ValueError(f"this reads version {self.version!r} and moves nothing: to train, leave the version out")
+
+
+def _definition(shape: tuple[int, ...], eps: float, clip: float, with_mean: bool = True) -> dict[str, Any]:
+    return {"kind": "batch_norm", "num_features": math.prod(shape), "averaging": "decayed", "half_life": _NEVER,
+            "normalize_by": "running", "affine": False, "eps": eps, "clip": clip if math.isfinite(clip) else None,
+            "with_mean": with_mean}
 
 
 def _moments(statistics: Statistics, shape: tuple[int, ...]) -> Moments:
@@ -196,10 +208,19 @@ class _Wrapper:
         setattr(self, name, value)
         return True
 
+    def __reduce__(self) -> tuple[Any, ...]:  # by the class that it is, not by that it passes for
+        return _restored, (type(self), self.__dict__)
+
     # The libraries look whether an environment is one of their class.
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
         return self.env.__class__
+
+
+def _restored(kind: type[_Wrapper], state: dict[str, Any]) -> _Wrapper:
+    wrapper = kind.__new__(kind)
+    wrapper.__dict__.update(state)
+    return wrapper
 
 
 def _is_vector(env: Any) -> bool:
@@ -354,9 +375,8 @@ class VecNormalize(_Wrapper):
 
     def set_training(self, training: bool) -> None:
         """Whether the statistics move. ``model.freeze()`` stops them for all processes."""
-        if training and self.version is not None:
-            raise ValueError(f"this reads version {self.version!r} and changes nothing: to train, wrap the environment "
-                             f"without a version")
+        if training:
+            self.ret_rms._check_moves()
         self.training = training
 
     def reset(self) -> Any:
@@ -532,7 +552,7 @@ def from_arrays(arrays: Mapping[str, Any] | str | os.PathLike[str], model: Model
 
     ``arrays`` is the path of an .npz file or a mapping, with the names that ``to_arrays`` gives: ``obs.mean``,
     ``obs.var``, ``obs.count``, ``returns.mean`` and so on. Layers that do not exist are created with ``epsilon`` and
-    the clips. A pickle is refused.
+    the clips; those that do must have them. A pickle is refused.
     """
     found = dict(arrays) if isinstance(arrays, Mapping) else _read_npz(os.fspath(arrays))
     layers = sorted({name.rpartition(".")[0] for name in found})
@@ -541,14 +561,12 @@ def from_arrays(arrays: Mapping[str, Any] | str | os.PathLike[str], model: Model
     if missing or strange or not layers:
         raise ValueError(f"expected mean, var and count of \"obs\" (or \"obs.KEY\") and \"returns\"; missing: "
                          f"{', '.join(missing) or 'none'}; not known: {', '.join(strange) or 'none'}")
-    state, counts = {}, {}
-    for layer in layers:
-        mean, var, counts[layer] = (found[f"{layer}.{member}"] for member in _MEMBERS)
-        RunningMeanStd(0, numpy.shape(mean), layer=model.layer(layer), eps=epsilon, with_mean=layer != _RETURNS,
-                       clip=clip_reward if layer == _RETURNS else clip_obs)
-        state.update({f"{layer}.running_mean": numpy.reshape(numpy.asarray(mean, dtype=numpy.float64), -1),
-                      f"{layer}.running_var": numpy.reshape(numpy.asarray(var, dtype=numpy.float64), -1)})
-    return model.put_state(state, counts={layer: float(count) for layer, count in counts.items()})
+    state = {f"{layer}.running_{member}": numpy.asarray(found[f"{layer}.{member}"], dtype=numpy.float64).reshape(-1)
+             for layer in layers for member in ("mean", "var")}
+    shapes = {layer: numpy.shape(found[f"{layer}.mean"]) for layer in layers}
+    return model.put_state(state, counts={layer: float(found[f"{layer}.count"]) for layer in layers}, definitions={
+        layer: _definition(shape, epsilon, clip_reward, False) if layer == _RETURNS else
+        _definition(shape, epsilon, clip_obs) for layer, shape in shapes.items()})
 
 
 def _read_npz(path: str) -> dict[str, Any]:
