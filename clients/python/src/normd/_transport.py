@@ -49,6 +49,8 @@ class Transport:
             with network:
                 response = HTTPResponse(reader, method=request.method)  # type: ignore[arg-type]
                 response.begin()
+                if reader.is_at_end:  # http.client takes the end of the connection for that of the head
+                    raise ConnectionError("the answer ends within its head")
             answer = _read(network, response, receive)
         except BaseException:
             connection.close()  # what is left of the answer must not be read as the next one's
@@ -152,6 +154,7 @@ class _Reader(io.RawIOBase):
     def __init__(self, sock: Any, deadline: float) -> None:
         self.sock = sock
         self.deadline = deadline
+        self.is_at_end = False
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -161,4 +164,6 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, memory: Any) -> int:
         self.sock.settimeout(_left(self.deadline))
-        return int(self.sock.recv_into(memory))
+        received = int(self.sock.recv_into(memory))
+        self.is_at_end = received == 0
+        return received

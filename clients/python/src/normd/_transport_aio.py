@@ -88,7 +88,7 @@ class Transport:
                     message, content = await protocol.read()
             answer = await _read(network, message, content, receive)
         except BaseException:
-            connection.close()  # what is left of the answer must not be read as the next one's
+            _abort(connection)
             raise
         if network.maybe_done:
             connection.release()
@@ -108,6 +108,15 @@ class Transport:
                 except ConnectionResetError:
                     return False
         return True
+
+
+def _abort(connection: Any) -> None:
+    """Closes a connection without sending what waits: what is left of an answer must not be read as the next one's."""
+    if getattr(connection.protocol, "_paused", False):
+        connection.protocol.resume_writing()  # or asyncio complains that nobody waits for it any more
+    if connection.transport is not None:
+        connection.transport.abort()
+    connection.close()
 
 
 async def _read(network: Network, message: Any, content: aiohttp.StreamReader, receive: Receive | None) -> Answer:

@@ -151,14 +151,18 @@ class AsyncClient:
     async def _send(self, call: Call[T]) -> T:
         """What the call reads from its answer."""
         deadline = self._retries.deadline()
-        await self._greet(deadline)
+        if not self._greeted[0]:
+            await self._greet(deadline)
         return await self._attempts(call, deadline)
 
     async def _greet(self, deadline: float) -> None:
         """Asks, once, whether the server is a normd with this API."""
-        if not self._greeted[0]:
+        try:
             await self._attempts(_calls.hello(), deadline)
-            self._greeted[0] = True
+        except Error as error:
+            error.maybe_done = False  # what the caller asks for has not been sent
+            raise
+        self._greeted[0] = True
 
     async def _attempts(self, call: Call[T], deadline: float) -> T:
         attempts = Attempts(self._retries, call.request.repeat, deadline)
@@ -188,7 +192,8 @@ class AsyncClient:
                         progress: Callable[[int, int], None] | None) -> Exported:
         """An answer into a file, which goes on where a lost connection has cut it if the server can."""
         deadline = self._retries.deadline()
-        await self._greet(deadline)
+        if not self._greeted[0]:
+            await self._greet(deadline)
         with Download(path, progress) as download:
             attempts = Attempts(self._retries, request.repeat, deadline)
             while True:
