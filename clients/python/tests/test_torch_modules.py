@@ -142,6 +142,16 @@ class BatchNorms(Case):
         self.compare(remote, local, x * 2 + 1, 1e-12)
         self.compare(remote.eval(), local.eval(), x, 1e-12)
 
+    def test_a_frozen_layer_is_as_in_eval_mode(self):
+        remote, local = self.both(torch.float64)
+        x = torch.randn(5, 3, 4, 2, dtype=torch.float64)
+        self.compare(remote, local, x, 1e-12)
+        self.layer.freeze()
+        self.compare(remote, local.eval(), x * 2 + 1, 1e-12)
+        self.assertEqual(int(remote.num_batches_tracked), 1)
+        self.layer.thaw()
+        self.compare(remote, local.train(), x * 2 + 1, 1e-12)
+
     def test_an_empty_batch(self):
         remote = RemoteBatchNorm2d(3, layer=self.layer)
         x = torch.randn(0, 3, 2, 2, requires_grad=True)
