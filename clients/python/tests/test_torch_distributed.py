@@ -71,7 +71,7 @@ def use_module(client, rank):
     distributed.barrier()
     counted.append(int(module.num_batches_tracked))
     # The other process knows the name of the run, and does not call.
-    hasty = RemoteSyncBatchNorm(3, layer=client.with_options(timeout_s=1).model(MODEL).layer("alone"))
+    hasty = RemoteSyncBatchNorm(3, layer=client.with_options(timeout_s=2).model(MODEL).layer("alone"))
     hasty._run = module._run
     return counted, raised(lambda: hasty(x * 2)) if rank == 0 else None
 

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -18,11 +17,13 @@ from ._modules import (RemoteBatchNorm1d, RemoteBatchNorm2d, RemoteBatchNorm3d, 
 _TWINS = ((nn.SyncBatchNorm, RemoteSyncBatchNorm), (nn.BatchNorm1d, RemoteBatchNorm1d),
           (nn.BatchNorm2d, RemoteBatchNorm2d), (nn.BatchNorm3d, RemoteBatchNorm3d))
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def convert_batchnorm(module: Any, client: Client, model_name: str) -> Any:
+
+def convert_batchnorm(module: Network, client: Client, model_name: str) -> Network:
     """Lets the batch norms of a network normalize in normd, and returns the network, which is changed in place.
 
-    ``module`` is an nn.Module that contains nn.BatchNorm1d, 2d, 3d or nn.SyncBatchNorm, at any depth. The layer of each
+    ``module`` is a network that contains nn.BatchNorm1d, 2d, 3d or nn.SyncBatchNorm, at any depth. The layer of each
     in the model ``model_name`` has its path as its name, such as ``layer1.0.bn1``. Weight and bias are the same
     parameters as before, so an optimizer may already have them. Options, training mode, device and dtype stay, and
     the running statistics go to normd.

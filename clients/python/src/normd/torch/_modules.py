@@ -15,6 +15,8 @@ from normd.types import Sync
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 _SYNC_MS_MAX = 3_600_000
+#: The answer that a process is missing has to come before the client gives up: so much, or half of its time.
+_MARGIN_S = 5.0
 
 
 class _Normalize(torch.autograd.Function):
@@ -66,7 +68,7 @@ class _Remote(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
-    def _normalize(self, x: Any, mode: str, sync: Optional[Sync], shape: Sequence[int]) -> Any:
+    def _normalize(self, x: torch.Tensor, mode: str, sync: Optional[Sync], shape: Sequence[int]) -> torch.Tensor:
         affine = self.weight is not None and x.is_floating_point()
         # A 16-bit result is rounded once, after weight and bias, as PyTorch's is.
         y = _Normalize.apply(x, self.layer, mode, sync, torch.promote_types(x.dtype, torch.float32) if affine
@@ -100,34 +102,39 @@ class _RemoteBatchNorm(_Remote):
         return momentum
 
     @property
-    def running_mean(self) -> Any:
+    def running_mean(self) -> Optional[torch.Tensor]:
         """As normd has it now, in float64; None with ``track_running_stats=False``."""
         return self._statistics().get("running_mean")
 
     @property
-    def running_var(self) -> Any:
+    def running_var(self) -> Optional[torch.Tensor]:
         """As normd has it now, in float64; None with ``track_running_stats=False``."""
         return self._statistics().get("running_var")
 
     @property
-    def num_batches_tracked(self) -> Any:
+    def num_batches_tracked(self) -> Optional[torch.Tensor]:
         """As normd has it now; None with ``track_running_stats=False``."""
         return self._statistics().get("num_batches_tracked")
 
-    def _statistics(self) -> dict[str, Any]:
+    def _statistics(self) -> dict[str, torch.Tensor]:
         if not self.track_running_stats:
             return {}
         now = self.layer.statistics()
         return {name: torch.as_tensor(getattr(now, name)) for name in _STATISTICS}
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` of (N, C) and the kind's further dimensions, normalized: of the same shape, dtype and device.
+
+        In training, the running statistics are updated, once and durably. Raises what ``normd.Layer.train`` and
+        ``infer`` raise, such as ``normd.errors.TooFewValues``.
+        """
         if x.dim() not in self._input_dims:
             expected = " or ".join(f"{dims}D" for dims in self._input_dims)
             raise ValueError(f"expected {expected} input (got {x.dim()}D input)")
         return self._normalize(x, "train" if self.training else "infer", self._shard(x) if self.training else None,
                                (-1, *[1] * (x.dim() - 2)))
 
-    def _shard(self, x: Any) -> Optional[Sync]:
+    def _shard(self, x: torch.Tensor) -> Optional[Sync]:
         return None
 
     def reset_running_stats(self) -> None:
@@ -185,7 +192,7 @@ class RemoteSyncBatchNorm(_RemoteBatchNorm):
 
     In training, the processes' parts of a batch are normalized as one batch. The processes are those of
     torch.distributed, or of ``process_group``. Their parts may differ in size. All must call the module equally often:
-    their n-th calls belong together. One that does not come within nine tenths of the client's ``timeout_s`` fails the
+    their n-th calls belong together. One that has not come 5 s before the end of the client's ``timeout_s`` fails the
     step for all, with ``normd.errors.SyncIncomplete``.
 
     Steps are named by the run and a number. In the first step, the processes agree on a name of the run that no other
@@ -209,7 +216,7 @@ class RemoteSyncBatchNorm(_RemoteBatchNorm):
         """A copy counts its calls separately, so it agrees on a name of its own."""
         return {**self.__dict__, "_run": "", "_calls": 0}
 
-    def _shard(self, x: Any) -> Optional[Sync]:
+    def _shard(self, x: torch.Tensor) -> Optional[Sync]:
         group = self.process_group
         if not (distributed.is_available() and distributed.is_initialized()):
             return None
@@ -221,8 +228,8 @@ class RemoteSyncBatchNorm(_RemoteBatchNorm):
                 "world_size": distributed.get_world_size(group), "timeout_ms": self._timeout_ms()}
 
     def _timeout_ms(self) -> int:
-        """The answer that a rank is missing has to come before the client gives up."""
-        return min(max(int(self.layer._client._retries.timeout_s * 900), 1), _SYNC_MS_MAX)
+        timeout_s = self.layer._client._retries.timeout_s
+        return min(max(int((timeout_s - min(_MARGIN_S, timeout_s / 2)) * 1000), 1), _SYNC_MS_MAX)
 
 
 def _agree(group: Any, device: Any) -> str:
@@ -244,9 +251,9 @@ class RemoteLayerNorm(_Remote):
         self.normalized_shape = shape
         self.elementwise_affine = elementwise_affine
 
-    def forward(self, x: Any) -> Any:
-        # Each sample by its own moments, in training as well: there is nothing to train, and infer promises to change
-        # nothing.
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` of (..., *normalized_shape), normalized: of the same shape, dtype and device. Nothing is changed."""
+        # By the sample's own moments, in training as well: there is nothing to train.
         return self._normalize(x, "infer", None, self.normalized_shape)
 
     def extra_repr(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from normd import Model
 from normd.types import Imported, VersionName
@@ -27,7 +28,7 @@ def _tensors(path: str, module: Any) -> dict[str, Any]:
     return {f"{path}.{name}": value for name, value in module.state_dict().items() if name in _TENSORS}
 
 
-def push(module: Any, model: Model) -> Imported:
+def push(module: nn.Module, model: Model) -> Imported:
     """Copies a network's normalization state into a model, all or nothing, and exactly.
 
     This is the weight, bias and running statistics of the network's batch, layer, group, instance and RMS norms, of
@@ -47,7 +48,7 @@ def push(module: Any, model: Model) -> Imported:
     return model.put_state(tensors, definitions=definitions)
 
 
-def pull(module: Any, model: Model, *, version: VersionName | None = None, strict: bool = True) -> Keys:
+def pull(module: nn.Module, model: Model, *, version: VersionName | None = None, strict: bool = True) -> Keys:
     """Copies a model's state into a network's normalization modules, all or nothing: the reverse of ``push``.
 
     ``version`` is a number or an alias; by default it is the live state. If a tensor of the network's normalization is
