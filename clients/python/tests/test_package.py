@@ -12,6 +12,7 @@ import unittest
 import normd
 
 FOLDER = os.path.dirname(normd.__file__)
+SETTINGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "pyproject.toml")
 try:
     INSTALLED = importlib.metadata.distribution("normd")
 except importlib.metadata.PackageNotFoundError:
@@ -64,8 +65,8 @@ class Types(unittest.TestCase):
             env = {"MYPYPATH": os.path.dirname(FOLDER)} if INSTALLED is None else {}
             for arguments, expected in ((["-p", "normd"], r"^Success: no issues found"),
                                         ([program], r"py:4: error: (.*\n)+Found 1 error")):
-                done = subprocess.run([sys.executable, "-m", "mypy", "--strict", *arguments], capture_output=True,
-                                      text=True, cwd=folder, env={**os.environ, **env})
+                done = subprocess.run([sys.executable, "-m", "mypy", "--config-file", SETTINGS, *arguments],
+                                      capture_output=True, text=True, cwd=folder, env={**os.environ, **env})
                 self.assertRegex(done.stdout, expected, done.stderr)
 
 
