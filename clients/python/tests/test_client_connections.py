@@ -83,7 +83,7 @@ stop = threading.Event()
 def busy():
     while not stop.is_set():
         layer.train(x, source="busy", output=False)
-thread = threading.Thread(target=busy)
+thread = threading.Thread(target=busy, daemon=True)
 thread.start()
 children = []
 for i in range(8):
@@ -91,12 +91,11 @@ for i in range(8):
     child = os.fork()
     if child == 0:
         for _ in range(10):
-            y = layer.train(x * (i + 1), source=f"child-{i}").output
-            assert abs(y.mean()) < 1e-9 and y.shape == x.shape
+            assert layer.train(x[:i + 2], source=f"child-{i}").output.shape == (i + 2, 3)  # not another's answer
         client.close()
         os._exit(0)
     children.append(child)
-    layer.train(x, source="parent")
+    assert layer.train(x, source="parent").output.shape == x.shape
 stop.set()
 thread.join()
 print([os.waitpid(child, 0)[1] for child in children])
@@ -137,7 +136,7 @@ class Forks(WithDaemon, Sync, unittest.TestCase):
         self.assertEqual(run_python(FORK, self.daemon.url, self.model.name), str([0] * 8))
         counts = self.counts()
         self.assertEqual(counts.pop("busy") % 10, 0)
-        self.assertEqual(counts, {"parent": 160, **{f"child-{i}": 100 for i in range(8)}})
+        self.assertEqual(counts, {"parent": 160, **{f"child-{i}": 10 * (i + 2) for i in range(8)}})
 
     def test_asyncio(self):
         self.layer.create("batch_norm", num_features=3, averaging="pooled")
