@@ -3,10 +3,12 @@
 
 import copy
 import unittest
+import unittest.mock
 import warnings
 
 from torch_support import Case, needs_torch, nn, torch
 
+import normd
 import normd.errors
 
 if torch is not None:
@@ -81,6 +83,18 @@ class Convert(Case):
         for a, b in zip(first.buffers(), second.buffers()):
             self.assertTrue(torch.equal(a, b))
         self.assertEqual(int(second[1].num_batches_tracked), 3)
+
+    def test_a_layer_that_another_process_trains_meanwhile(self):
+        put_state = normd.Model.put_state
+
+        def overtaken(model, *args, **options):
+            answer = put_state(model, *args, **options)
+            model.layer("1").train(torch.randn(2, 3, 4, 4))
+            return answer
+
+        with unittest.mock.patch.object(normd.Model, "put_state", overtaken):
+            net = convert_batchnorm(self.trained(), self.client, self.model.name)
+        self.assertEqual([int(norm.num_batches_tracked) for norm in (net[1], net[2][1])], [1, 3])
 
     def test_without_batch_norms(self):
         net = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
