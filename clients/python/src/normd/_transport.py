@@ -74,7 +74,7 @@ class Transport:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if not is_connection_dropped(connection):  # type: ignore[no-untyped-call]
+            if not is_connection_dropped(connection):
                 return connection
             connection.close()
 
