@@ -15,13 +15,21 @@ if torch is not None:
     from normd.torch import (RemoteBatchNorm1d, RemoteBatchNorm2d, RemoteBatchNorm3d, RemoteLayerNorm,
                              RemoteSyncBatchNorm, convert_batchnorm, pull, push)
 
-    class VendorRMSNorm(nn.Module):
-        """As libraries of transformers have it."""
+    class RMSNorm(nn.Module):
+        """As torch.nn has it from 2.4 on."""
 
         def __init__(self, size):
             super().__init__()
             self.weight = nn.Parameter(torch.randn(size))
-            self.variance_epsilon = 1e-6
+            self.eps = None
+
+    class VendorRMSNorm(RMSNorm):
+        """As libraries of transformers have it."""
+
+        variance_epsilon = 1e-3
+
+    class OtherRMSNorm(RMSNorm):
+        """One that multiplies by 1 + weight looks like this."""
 
 
 @needs_torch
@@ -143,7 +151,7 @@ class States(Case):
         net = nn.ModuleDict({
             "conv": nn.Conv2d(2, 3, 1), "bn": nn.BatchNorm2d(4, eps=0.5, momentum=None), "ln": nn.LayerNorm((3, 4)),
             "gn": nn.GroupNorm(2, 4), "in": nn.InstanceNorm2d(4, affine=True, track_running_stats=True),
-            "rms": VendorRMSNorm(4), "nothing": nn.InstanceNorm1d(4), "plain": nn.BatchNorm1d(4, affine=False),
+            "rms": VendorRMSNorm(4), "rms2": RMSNorm(4), "other": OtherRMSNorm(4), "nothing": nn.InstanceNorm1d(4), "plain": nn.BatchNorm1d(4, affine=False),
             "inner": nn.Sequential(nn.ReLU(), nn.LayerNorm(4))})
         self.with_random_parameters(net)
         for name in ("bn", "in"):
@@ -156,15 +164,17 @@ class States(Case):
             imported = push(net, self.model)
             self.assertEqual(imported["left_out"], [])
             self.assertEqual([layer["name"] for layer in imported["layers"]],
-                             ["bn", "gn", "in", "inner.1", "ln", "plain", "rms"])
+                             ["bn", "gn", "in", "inner.1", "ln", "plain", "rms", "rms2"])
             other = self.network(dtype)
-            conv = other["conv"].weight.clone()
+            others = [other[name].weight.clone() for name in ("conv", "other")]
             self.assertEqual(pull(other, self.model), ([], []))
-            self.assertTrue(torch.equal(other["conv"].weight, conv))
+            for name, weight in zip(("conv", "other"), others):
+                self.assertTrue(torch.equal(other[name].weight, weight))
             for name, value in net.state_dict().items():
-                if not name.startswith("conv"):
+                if not name.startswith(("conv", "other")):
                     self.assertTrue(torch.equal(other.state_dict()[name], value), name)
             self.assertEqual(self.model.layer("bn").definition()["averaging"], "cumulative")
+            self.assertEqual([self.model.layer(name).definition()["eps"] for name in ("rms", "rms2")], [1e-3, None])
 
     def test_normd_then_normalizes_as_the_network(self):
         net = self.network(torch.float64).eval()
