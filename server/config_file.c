@@ -82,6 +82,8 @@ check_text(const char *path, const char *text, size_t len, struct err *e)
 		wrong = judge(&u, (unsigned char)text[i]);
 		if (wrong == NULL && i + 1 == len && u.left > 0)
 			wrong = "this is not UTF-8";
+		if (wrong == NULL && text[i] == '\r' && i + 1 < len && text[i + 1] != '\n')
+			wrong = "there is a carriage return within the line; lines must end in LF or CR LF";
 		if (wrong != NULL)
 			return err_fail(e, ERR_BAD_PARAMETER, "%s:%u: %s", config_file_show(path, shown), line, wrong);
 		line += text[i] == '\n';

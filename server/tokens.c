@@ -335,6 +335,9 @@ parse_lines(struct tokens *t, const char *text, size_t len, const char *name, st
 			    err_fail(e, ERR_BAD_PARAMETER, "the line is longer than %zu characters", TOKENS_LINE_MAX);
 		else if (memchr(line.text, '\0', line.len) != NULL)
 			result = err_fail(e, ERR_BAD_PARAMETER, "the line has a NUL: this is not a text file");
+		else if (memchr(line.text, '\r', line.len) != NULL)
+			result = err_fail(e, ERR_BAD_PARAMETER,
+			    "the line has a carriage return within; lines must end in LF or CR LF");
 		if (result < 0 || parse_line(line, &token, e) < 0) {
 			quote_mask(e->detail); /* a terminal may be shown it */
 			err_prepend(e, "%.200s:%u: ", name, n);

@@ -75,6 +75,7 @@ static const struct {
 	{ "a\xc0\x80", 3, ":1: this is not UTF-8" },
 	{ "\x1b[0m", 4, ":1: there is a control character" },
 	{ "\x7f", 1, ":1: there is a control character" },
+	{ "a=1\r\n# b\rc=2\r", 13, ":2: there is a carriage return within the line" },
 };
 
 START_TEST(contents_of_a_file)

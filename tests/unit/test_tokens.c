@@ -94,6 +94,7 @@ START_TEST(files_that_are_refused)
 		{ A " infer *,a", "without *" },
 		{ A " infer -a", "no model's name can begin with the prefix \"-a\"" },
 		{ A " infer a/b", "no model's name can begin with" },
+		{ A " infer * # a note\r" B " infer *\r", "F:1: the line has a carriage return within" },
 		{ A " infer \x1b[2J\xc2\x9b", "begin with the prefix \"?[2J??\"" },
 		{ A " \x1b[2J *", "\"?[2J\" is not a role" },
 		{ A " infer *\n" B " infer *\n" A " admin *\n", "F:3: this token is in line 1 already" },
