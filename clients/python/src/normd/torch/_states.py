@@ -33,9 +33,10 @@ def push(module: nn.Module, model: Model) -> Imported:
 
     This is the weight, bias and running statistics of the network's batch, layer, group, instance and RMS norms, of
     torch.nn or of this module; no other tensor is sent. RMS norms of other libraries are those of a class RMSNorm, or
-    of one whose name ends so and which has a ``variance_epsilon``; others may multiply by 1 + weight. Layers are named by the modules' paths. Those that the model
-    lacks are created; one that exists with another definition is ``normd.errors.LayerDiffers``. normd then normalizes
-    as the network does, weight and bias included.
+    of one whose name ends so and which has a ``variance_epsilon``; others may multiply by 1 + weight.
+
+    Layers are named by the modules' paths. Those that the model lacks are created; one that exists with another
+    definition is ``normd.errors.LayerDiffers``. normd then normalizes as the network does, weight and bias included.
     """
     tensors: dict[str, Any] = {}
     definitions = {}
