@@ -43,23 +43,24 @@ class Transport:
         network = Network(_RAISED, self._server, request)
         deadline = time.monotonic() + timeout_s
         connection = self._take() or self._connect(network, deadline)
+        reader = _Reader(connection.sock, deadline)
+        response = HTTPResponse(reader, method=request.method)  # type: ignore[arg-type]
+        is_whole = False
         try:
-            reader = _Reader(connection.sock, deadline)
             network.maybe_done = _send(network, reader, request, self._server.head(request))
             with network:
-                response = HTTPResponse(reader, method=request.method)  # type: ignore[arg-type]
                 response.begin()
                 if reader.is_at_end:  # http.client takes the end of the connection for that of the head
                     raise ConnectionError("the answer ends within its head")
             answer = _read(network, response, receive)
-        except BaseException:
-            connection.close()  # what is left of the answer must not be read as the next one's
-            raise
-        if network.maybe_done and response.isclosed() and not response.will_close:
-            self._keep(connection)
-        else:
-            connection.close()
-        return answer
+            is_whole = network.maybe_done and response.isclosed() and not response.will_close
+            return answer
+        finally:
+            response.close()
+            if is_whole:
+                self._keep(connection)
+            else:
+                connection.close()  # what is left of the answer must not be read as the next one's
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
