@@ -10,7 +10,7 @@ import numpy
 
 import normd
 import normd.sklearn
-from normd.errors import NonFiniteInput, NotTrained
+from normd.errors import LayerDiffers, NonFiniteInput, NotTrained
 from support import Sync, WithDaemon, run_example
 
 try:
@@ -139,7 +139,8 @@ class ScalerTest(Scalers, unittest.TestCase):
                     call(x)
         with self.assertRaisesRegex(ValueError, "sample weights"):
             scaler.fit([[1.0, 2.0]], sample_weight=[1.0])
-        self.assertRaises(normd.ApiError, scaler.partial_fit, [[1.0]])
+        self.assertRaises(LayerDiffers, scaler.partial_fit, [[1.0]])
+        self.assertRaises(LayerDiffers, normd.sklearn.StandardScaler(scaler.layer, with_std=False).fit, [[1.0, 2.0]])
         self.assertRaises(NonFiniteInput, scaler.transform, [[numpy.nan, 1.0]])
         self.assertEqual(scaler.layer.statistics().digest, before.digest)
         with self.assertRaisesRegex(ValueError, "no parameter 'mean'"):
