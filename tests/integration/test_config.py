@@ -55,7 +55,7 @@ class Precedence(Settings):
     def test_the_command_line_wins_over_the_environment_over_the_file(self):
         content = "# two\nthreads = 2\nmax-keys = 2\nkey-lifetime = 2d\n"
         environment = {"NORMD_THREADS": "3", "NORMD_MAX_KEYS": "3"}
-        told = self.check(content, "--threads", "4", env=environment)
+        told = self.check(content, "--threads", "5", "--threads", "4", env=environment)
         self.assertEqual(told["threads"], ("4", "command line"))
         self.assertEqual(told["max-keys"], ("3", "NORMD_MAX_KEYS"))
         self.assertEqual(told["key-lifetime"], ("2d", f"{self.path}:4"))
