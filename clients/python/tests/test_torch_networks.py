@@ -133,7 +133,8 @@ class Convert(Case):
                 ("x", lazy, ValueError, "x does not know its number of features yet"),
                 ("x", Odd(3), TypeError, "x is a Odd"),
                 ("x", spoilt(float("nan")), ValueError, "x have a NaN"),
-                ("x", spoilt(float("inf"), "running_mean"), ValueError, "x have a NaN or an infinity")):
+                ("x", spoilt(float("inf"), "running_mean"), ValueError, "x have a NaN, an infinity"),
+                ("x", spoilt(-1), ValueError, "or a negative variance")):
             net = nn.Sequential()
             net.add_module("first", nn.BatchNorm2d(3))
             net.add_module(name, last)
@@ -151,7 +152,8 @@ class States(Case):
         net = nn.ModuleDict({
             "conv": nn.Conv2d(2, 3, 1), "bn": nn.BatchNorm2d(4, eps=0.5, momentum=None), "ln": nn.LayerNorm((3, 4)),
             "gn": nn.GroupNorm(2, 4), "in": nn.InstanceNorm2d(4, affine=True, track_running_stats=True),
-            "rms": VendorRMSNorm(4), "rms2": RMSNorm(4), "other": OtherRMSNorm(4), "nothing": nn.InstanceNorm1d(4), "plain": nn.BatchNorm1d(4, affine=False),
+            "rms": VendorRMSNorm(4), "rms2": RMSNorm(4), "other": OtherRMSNorm(4),
+            "nothing": nn.InstanceNorm1d(4), "plain": nn.BatchNorm1d(4, affine=False),
             "inner": nn.Sequential(nn.ReLU(), nn.LayerNorm(4))})
         self.with_random_parameters(net)
         for name in ("bn", "in"):

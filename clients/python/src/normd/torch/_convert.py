@@ -29,8 +29,8 @@ def convert_batchnorm(module: Network, client: Client, model_name: str) -> Netwo
     the running statistics go to normd.
 
     A layer that exists keeps the statistics that it has, so all processes of a run may convert, and so may a run that
-    goes on. One that exists with another definition is ``normd.errors.LayerDiffers``; then, as after every other error
-    of normd's, nothing is created, and the network is as it was.
+    goes on. One that exists with another definition is ``normd.errors.LayerDiffers``. If normd refuses anything, no
+    layer is created. After any error the network is as it was, and the call may be repeated.
     """
     found = {path: (norm, {**definition, "affine": False})
              for path, norm, definition in layers_of(module) if isinstance(norm, _BatchNorm)}
@@ -61,8 +61,11 @@ def _check(path: str, norm: Any) -> None:
     if not isinstance(norm, tuple(kind for kind, _ in _TWINS)):
         raise TypeError(f"{path} is a {type(norm).__name__}, which says nothing of its input's dimensions: make it an "
                         f"nn.BatchNorm1d, 2d or 3d, or an nn.SyncBatchNorm")
-    if tracks(norm) and not (norm.running_mean.isfinite() & norm.running_var.isfinite()).all():
-        raise ValueError(f"the running statistics of {path} have a NaN or an infinity")
+    if not tracks(norm):
+        return
+    mean, var = norm.running_mean, norm.running_var
+    if not (mean.isfinite() & var.isfinite() & (var >= 0)).all():
+        raise ValueError(f"the running statistics of {path} have a NaN, an infinity or a negative variance")
 
 
 def _put_statistics(layer: Layer, norm: Any) -> None:
