@@ -9,6 +9,7 @@ import os
 import pickle
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
 
 import numpy
@@ -213,6 +214,17 @@ class RunningMeanStdTest(OnLayers, unittest.TestCase):
         normd.rl.RunningMeanStd(shape=(3,), layer=self.layer).update(x)
         self.assertAlmostEqual(normd.rl.RunningMeanStd(shape=(3,), layer=self.layer).count, 5.0001)
         self.assertRaises(LayerDiffers, normd.rl.RunningMeanStd, shape=(4,), layer=self.layer)
+
+    def test_many_may_begin_at_once(self):
+        def begin(_):
+            normd.rl.RunningMeanStd(layer=self.layer).update(numpy.arange(5.0))
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(begin, range(16)))
+        formula = Formula()
+        for _ in range(16):
+            formula.update(numpy.arange(5.0))
+        self.assert_state(normd.rl.RunningMeanStd(layer=self.layer), formula)
 
     def test_what_is_refused_changes_nothing(self):
         rms = normd.rl.RunningMeanStd(shape=(2,), layer=self.layer)

@@ -39,8 +39,8 @@ class NotFitted(ValueError, AttributeError):
 class StandardScaler:
     """Removes the mean and divides by the deviation, per feature: the twin of scikit-learn's class.
 
-    ``layer`` keeps the statistics. It is created with the first data for these features, ``with_mean`` and ``with_std``;
-    fitting it with others is LayerDiffers, and takes another layer. Arrays X are of shape (samples, features).
+    ``layer`` keeps the statistics. It is created with the first data, for its features, ``with_mean`` and ``with_std``;
+    to fit with others is LayerDiffers, and takes another layer. Arrays X are of shape (samples, features).
     Attributes that end in ``_`` ask normd, and show what all processes have added. With ``copy=False``, ``transform``
     writes into X if it is an array of floats.
     """
