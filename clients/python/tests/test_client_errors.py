@@ -3,6 +3,7 @@
 
 import json
 import os
+import pickle
 import re
 import time
 import unittest
@@ -36,6 +37,21 @@ class Table(WithDaemon, Sync, unittest.TestCase):
         self.assertEqual((type(error), error.code, error.status, error.detail), (normd.ApiError, "teapot", 418,
                                                                                  "short and stout"))
         self.assertEqual(normd.ApiError.code, "")
+
+    def test_exceptions_of_other_processes(self):
+        problem = {"code": "bad_json", "detail": "d", "offset": 7}
+        for error in (normd.errors.api_error("GET /", 400, problem, "r", 2.0), normd.NoAnswer("text", True),
+                      normd.errors.api_error("GET /", 418, {"code": "teapot"}, "r", None),
+                      normd.DeadlineExceeded("text"), normd.UnexpectedAnswer("GET /", 200, "text/html", "<html>"), normd.Incompatible("text")):
+            again = pickle.loads(pickle.dumps(error))
+            self.assertEqual((type(again), str(again), vars(again)), (type(error), str(error), vars(error)))
+
+    def test_a_class_of_the_callers_own(self):
+        class Mine(normd.errors.BadJson):
+            pass
+
+        self.assertIs(type(normd.errors.api_error("GET /", 400, {"code": "bad_json"}, "r", None)), normd.errors.BadJson)
+        self.assertTrue(issubclass(Mine, normd.ApiError))
 
 
 @twice

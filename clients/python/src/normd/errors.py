@@ -19,6 +19,15 @@ class Error(Exception):
 
     maybe_done = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (type(self), self.args, self.__dict__)  # processes of a pool send their exceptions
+
+
+def _unpickled(kind: type[Error], args: tuple[Any, ...], members: Mapping[str, Any]) -> Error:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(members)
+    return error
+
 
 class NoAnswer(Error):
     """No answer came: the connection failed, or the deadline passed."""
@@ -68,7 +77,8 @@ class ApiError(Error):
     _by_code: ClassVar[dict[str, type[ApiError]]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls._by_code[cls.code] = cls
+        if "code" in cls.__dict__:
+            cls._by_code[cls.code] = cls
 
     def __init__(self, request: str, status: int, problem: Mapping[str, Any], request_id: str | None = None,
                  retry_after: float | None = None) -> None:

@@ -27,7 +27,8 @@ class AsyncClient:
     ``url`` is its address, such as ``http://127.0.0.1:8080``, with the path below which a gateway has it. ``token`` is
     sent as a bearer token. ``timeout_s`` is for each call as a whole, with all its attempts. ``retries`` says more
     about these. ``ca_certs`` is a file of certificates to trust instead of the system's. At most ``connections`` are
-    kept. Nothing is sent before the first call, which also asks whether the server is a normd with this API.
+    kept; the asyncio client opens no more. Proxies that the environment names are not used. Nothing is sent before the
+    first call, which also asks whether the server is a normd with this API.
     """
 
     def __init__(self, url: str = "http://127.0.0.1:8080", *, token: str | None = None, timeout_s: float | None = None,
