@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Makes the synchronous client of the asynchronous one while the package is built, so that there is one source."""
+"""Builds the package by hatchling, after it has made the synchronous client of the asynchronous one: one source.
+
+It is a backend of its own (PEP 517) and no hook of hatchling's: the hatchling of Ubuntu 24.04 cannot load such hooks.
+"""
 
 import os
 import re
 
 try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+    from hatchling import build as hatchling
+    from hatchling.build import *  # noqa: F403 (all that is not below is hatchling's)
 except ImportError:  # called as a program
-    BuildHookInterface = object
+    hatchling = None
 
 PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "src", "normd")
 HEAD = "# Made from _async/{} by hatch_build.py. Do not edit.\n"
@@ -35,9 +39,19 @@ def make_sync(package=PACKAGE):
                 f.write(text)
 
 
-class SyncHook(BuildHookInterface):
-    def initialize(self, version, build_data):
-        make_sync()
+def build_sdist(*arguments, **named):
+    make_sync()
+    return hatchling.build_sdist(*arguments, **named)
+
+
+def build_wheel(*arguments, **named):
+    make_sync()
+    return hatchling.build_wheel(*arguments, **named)
+
+
+def build_editable(*arguments, **named):
+    make_sync()
+    return hatchling.build_editable(*arguments, **named)
 
 
 if __name__ == "__main__":
