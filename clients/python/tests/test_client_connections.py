@@ -7,12 +7,14 @@ import os
 import pickle
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+from unittest import mock
 
 import normd
 import normd.aio
@@ -168,13 +170,10 @@ class Life(WithDaemon):
         self.assertEqual(client.with_options(timeout_s=9)._retries.timeout_s, 9)
 
     def test_a_call_has_one_deadline_with_its_greeting(self):
-        """The first attempt takes most of the time; what is left is for the call itself."""
-        server = Server(self, 200, ROOT, "application/json", delay_s=0.4)
-        begin = time.monotonic()
+        """The greeting takes most of the time; what is left is not enough for the call itself."""
+        server = Server(self, 200, ROOT, "application/json", delay_s=0.5)
         with self.assertRaises(normd.DeadlineExceeded):
-            self.make(server.url, timeout_s=0.6).live()
-        self.assertLess(time.monotonic() - begin, 0.9)
-        self.assertEqual(server.requests, ["GET /", "GET /v2/health/live"])
+            self.make(server.url, timeout_s=0.8).server()
 
     def test_a_closed_client_opens_again(self):
         self.assertTrue(self.client.live())
@@ -332,10 +331,11 @@ class Addresses:
             self.assertNotIn("secret", str(caught.exception))
 
     def test_hosts_that_do_not_exist(self):
-        begin = time.monotonic()
-        with self.assertRaisesRegex(normd.Error, "no-such-host.invalid"):
-            self.make("http://no-such-host.invalid", timeout_s=20).live()
-        self.assertLess(time.monotonic() - begin, 15)
+        unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        with mock.patch("socket.getaddrinfo", side_effect=unknown) as asked:
+            with self.assertRaisesRegex(normd.Error, "http://no-such-host.invalid:80: .*Name or service"):
+                self.make("http://no-such-host.invalid").live()
+        self.assertEqual(asked.call_count, 1)
 
 
 if __name__ == "__main__":
