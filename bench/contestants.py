@@ -109,6 +109,7 @@ class Contestant:
 class Normd(Contestant):
     name = "normd"
     log_level = "warn"
+    options = ()
 
     @property
     def store_path(self):
@@ -117,7 +118,8 @@ class Normd(Contestant):
     def start(self, build):
         port_file = os.path.join(self.directory, "port")
         self.spawn([os.path.join(build, "normd"), "--listen", "127.0.0.1:0", "--port-file", port_file, "--threads",
-                    str(THREADS), "--store", "sqlite:" + self.store_path, "--log-level", self.log_level])
+                    str(THREADS), "--store", "sqlite:" + self.store_path, "--log-level", self.log_level,
+                    *self.options])
         self.wait_for(lambda: os.path.exists(port_file))
         with open(port_file) as f:
             self.port = int(f.read())

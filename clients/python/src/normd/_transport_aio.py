@@ -120,7 +120,7 @@ def _abort(connection: Any) -> None:
 
 
 async def _read(network: Network, message: Any, content: aiohttp.StreamReader, receive: Receive | None) -> Answer:
-    headers = {name.lower(): value for name, value in message.headers.items()}
+    headers = message.headers  # finds names in any case
     take = receive(message.code, headers) if receive is not None else None
     if take is None:
         with network:
