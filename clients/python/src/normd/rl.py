@@ -18,6 +18,8 @@ processes that name the same one share it, and it outlives them.
 
 Statistics are float64. The libraries keep those of float32 observations, and gymnasium also some returns, in float32;
 there the numbers agree to float32's precision. A NaN is refused (``errors.NonFiniteInput``), and changes nothing.
+
+A layer of returns divides rewards, and these are what its drift window sees: compare only observations by ``drift``.
 """
 
 from __future__ import annotations
