@@ -263,7 +263,10 @@ class Runner(unittest.TestCase):
             names = re.findall(r'"(\w+)\.(\w+)"', re.search(r"(?ms)^LONG = \((.*?)\)$", f.read())[1])
         self.assertGreater(len(names), 10)
         for module, name in names:
-            with open(os.path.join(ROOT, "tests/integration", f"{module}.py")) as f:
+            found = [path for folder in ("tests/integration", "clients/python/tests")
+                     for path in glob.glob(os.path.join(ROOT, folder, f"{module}.py"))]
+            self.assertEqual(len(found), 1, module)
+            with open(found[0]) as f:
                 self.assertIn(f"\nclass {name}(", f.read())
 
 
