@@ -161,21 +161,28 @@ class Faults(WithDaemon):
         self.assertEqual(self.model.layer("obs").statistics().revision, revision + 1)
         self.assertEqual(self.model.serving()["version"], 2)
 
-    def test_a_request_that_was_not_sent_whole_is_not_done(self):
-        def slam(sock, head, body):
-            if head.startswith(b"GET"):
-                return answer("200 OK", HELLO, "Content-Type: application/json")
-            return None
+    def test_what_was_not_sent_is_not_done(self):
         server = Listener(self)
         server.serve = lambda sock: None  # accepts, and closes at once
         client = self.make(server.url, timeout_s=0.2)
         with self.assertRaises(NoAnswer) as caught:
             client.model("m").layer("l").train(X)
-        self.assertFalse(caught.exception.maybe_done)
-        client = self.make(Stubborn(self, slam).url, timeout_s=0.2)
-        with self.assertRaises(NoAnswer) as caught:
-            client.model("m").layer("l").train(X)
+        self.assertFalse(caught.exception.maybe_done)  # only the greeting was sent
+
+    def test_what_an_earlier_attempt_may_have_done_is_not_forgotten(self):
+        create(self.model)
+        # A refusal says that it changed nothing, but the attempt before it may have.
+        client = self.through(iter(["pass", "lose_answer", *["busy"] * 1000]).__next__)
+        client = client.with_options(timeout_s=0.3)
+        with self.assertRaises(UnexpectedAnswer) as caught:
+            client.model(self.model.name).layer("obs").train(X, output=False)
         self.assertTrue(caught.exception.maybe_done)
+        self.assertEqual(self.layer.statistics().num_batches_tracked, 1)
+        refused = Listener(self)
+        refused.close()
+        with self.assertRaises(DeadlineExceeded) as caught:
+            self.make(refused.url, timeout_s=0.2).model("m").layer("l").train(X)
+        self.assertFalse(caught.exception.maybe_done)
 
 
 class ManyCallers(WithDaemon, unittest.TestCase):
@@ -331,6 +338,8 @@ class Interrupted(WithDaemon, unittest.TestCase):
 
     def test_by_control_c(self):
         main = threading.get_ident()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+        self.addCleanup(signal.signal, signal.SIGINT, before)
 
         def interrupt():
             self.half.wait()

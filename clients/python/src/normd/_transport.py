@@ -8,6 +8,7 @@ small call, and its time limits are for each read, not for all of them.
 from __future__ import annotations
 
 import collections
+import contextlib
 import io
 import os
 import time
@@ -100,8 +101,9 @@ class Transport:
 
 
 def _close_all(connections: collections.deque[Any]) -> None:
-    while connections:
-        connections.pop().close()
+    with contextlib.suppress(IndexError):  # of the last, which another thread may take
+        while True:
+            connections.pop().close()
 
 
 def _left(deadline: float) -> float:
