@@ -181,29 +181,18 @@ listener_has_waiting(int listener)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
-/*
- * Whether a file of `size` bytes is empty, or has been a --port-file. Larger files are not opened: closing the store's
- * would drop its locks.
- */
-static bool
-holds_port(const char *path, off_t size)
-{
-	char text[sizeof("65535\n")] = { 0 };
-	ssize_t n;
-	int fd;
+#define PORT_TEXT_MAX (sizeof("65535\n") - 1)
 
-	if (size >= (off_t)sizeof(text))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return n >= 0 && strspn(text, "0123456789\n") == (size_t)n;
+static int
+refuse_contents(const char *path, struct err *e)
+{
+	return err_fail(e, ERR_BAD_PARAMETER,
+	    "cannot write %s: it has other contents than a port, which would be lost; name another file", path);
 }
 
-int
-listener_check_port_file(const char *path, struct err *e)
+/* Checks what can be checked in the sandbox, where the port file can be replaced, but not read. */
+static int
+check_place(const char *path, struct err *e)
 {
 	struct stat st;
 
@@ -215,10 +204,29 @@ listener_check_port_file(const char *path, struct err *e)
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: it is a folder", path);
 	if (!S_ISREG(st.st_mode))
 		return err_fail(e, ERR_BAD_PARAMETER, "cannot write %s: it is not a regular file", path);
-	if (!holds_port(path, st.st_size))
-		return err_fail(e, ERR_BAD_PARAMETER,
-		    "cannot write %s: it has other contents than a port, which would be lost; name another file", path);
-	return 0;
+	if (st.st_size <= (off_t)PORT_TEXT_MAX)
+		return 0;
+	return refuse_contents(path, e);
+}
+
+int
+listener_check_port_file(const char *path, struct err *e)
+{
+	char text[PORT_TEXT_MAX + 1] = { 0 };
+	ssize_t n = 0;
+	int fd;
+
+	/* Larger files are not opened: closing the store's would drop its locks. */
+	if (check_place(path, e) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0) {
+		n = read(fd, text, PORT_TEXT_MAX);
+		close(fd);
+	}
+	if (n <= 0 || strspn(text, "0123456789\n") == (size_t)n)
+		return 0;
+	return refuse_contents(path, e);
 }
 
 int
@@ -228,7 +236,7 @@ listener_write_port(const char *path, unsigned port, struct err *e)
 	FILE *file;
 	bool written;
 
-	if (listener_check_port_file(path, e) < 0)
+	if (check_place(path, e) < 0)
 		return -1;
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >= sizeof(temporary))
 		return err_fail(e, ERR_BAD_PARAMETER, "the path of --port-file is too long");

@@ -36,8 +36,8 @@ bool listener_is_loopback(int listener);
 /* Whether that holds for the addresses of a host, to which nothing is bound. 1, 0, or -1 with `e`: it has none. */
 int listener_names_loopback(const char *host, struct err *e) MUST_CHECK;
 
-/* Whether the port could be written to a file. Changes nothing. */
+/* Whether the port could be written to a file, outside the sandbox. Changes nothing. */
 int listener_check_port_file(const char *path, struct err *e) MUST_CHECK;
 
-/* Writes the port to a file, whole or not at all. */
+/* Writes the port to a file that was checked, whole or not at all. */
 int listener_write_port(const char *path, unsigned port, struct err *e) MUST_CHECK;

@@ -263,7 +263,9 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	s->memory_max = config->memory.total;
 	budget_init(&s->memory, config->memory.requests);
 	routes_name_series();
-	if (crowd_check_descriptors(config->thread_count, e) < 0 || start_access(s, config, e) < 0)
+	if (crowd_check_descriptors(config->thread_count, e) < 0 ||
+	    (*config->port_file != '\0' && listener_check_port_file(config->port_file, e) < 0) ||
+	    start_access(s, config, e) < 0)
 		return -1;
 	/* Before all else: a port that is taken is found out before a store's file is made. */
 	if (find_listener(s, config, e) == 0 && check_exposure(s, config, e) == 0)

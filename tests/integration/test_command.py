@@ -131,6 +131,22 @@ class Options(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("/no/such/folder/port", done.stderr)
 
+    def test_an_old_port_file_in_a_folder_of_its_own_is_replaced(self):
+        """There the sandbox lets normd replace files, and read none."""
+        daemon = Daemon(start=False)
+        self.addCleanup(daemon.close)
+        path = os.path.join(daemon.directory, "run", "port")
+        os.mkdir(os.path.dirname(path))
+        for old in ("", "65535\n"):
+            with open(path, "w") as f:
+                f.write(old)
+            before = os.stat(path).st_ino
+            process = subprocess.Popen([*daemon.command(), "--port-file", path], stderr=subprocess.PIPE, text=True)
+            wait_for(lambda: process.poll() is not None or os.stat(path).st_ino != before, "it is new, or normd has ended")
+            process.terminate()
+            self.assertIn('"message":"listening"', process.communicate(timeout=60 * PATIENCE)[1])
+            self.assertEqual(process.returncode, 0)
+
     def test_a_port_file_replaces_nothing_but_a_port(self):
         """The store is named by mistake: it has just been made, or it is an old one."""
         daemon = Daemon(start=False)
