@@ -142,7 +142,7 @@ class Options(unittest.TestCase):
                 f.write(old)
             before = os.stat(path).st_ino
             process = subprocess.Popen([*daemon.command(), "--port-file", path], stderr=subprocess.PIPE, text=True)
-            wait_for(lambda: process.poll() is not None or os.stat(path).st_ino != before, "it is new, or normd has ended")
+            wait_for(lambda: process.poll() is not None or os.stat(path).st_ino != before, "it is new, or normd ended")
             process.terminate()
             self.assertIn('"message":"listening"', process.communicate(timeout=60 * PATIENCE)[1])
             self.assertEqual(process.returncode, 0)
