@@ -32,7 +32,8 @@ bench-log: ## what the log costs the smallest requests (ROUNDS=, SECONDS=)
 bench-oip: ## the Open Inference Protocol's call beside the layers' own (ROUNDS=, SECONDS=, CONNECTIONS=)
 	@$(bench) CONNECTIONS='$(CONNECTIONS)' bench/oip $(B)
 
-bench-python: all | $(B)/packages-bench-python ## the Python client beside http.client, tasks beside threads (ROUNDS=, CALLS=)
+bench-python: all | $(B)/packages-bench-python
+bench-python: ## the Python client beside http.client, tasks beside threads (ROUNDS=, CALLS=)
 	@/usr/bin/python3 clients/python/hatch_build.py
 	@$(bench) CALLS='$(CALLS)' bench/python $(B)
 

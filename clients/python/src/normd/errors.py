@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Mapping
 class Error(Exception):
     """The base of all exceptions of this package.
 
-    ``maybe_done`` is true if an attempt of the call had no answer from the daemon, which may have received it: then what
-    the call asks for may have happened.
+    ``maybe_done`` is true if an attempt of the call had no answer from the daemon, which may have received it: then
+    what the call asks for may have happened.
     """
 
     maybe_done = False
