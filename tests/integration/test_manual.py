@@ -92,6 +92,8 @@ class Documents(unittest.TestCase):
         for path in tracked():
             if re.fullmatch(r"deploy/docker-compose[\w.]*\.yml", path):  # what the compose files ask their user for
                 variables |= set(re.findall(r"\$\{(NORMD_\w+)", read(path)))
+            elif path.startswith("clients/python/src/"):
+                variables |= set(re.findall(r"environ\.get\(\"(NORMD_\w+)", read(path)))
         for path in tracked():
             if re.match(r"docs/.*\.(md|in)$|deploy/|[A-Z]+\.md$", path):
                 named = set(re.findall(r"\bNORMD_[A-Z_]*[A-Z]\b", read(path)))
