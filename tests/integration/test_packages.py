@@ -15,6 +15,9 @@ import yaml
 
 from normd import NORMD, ROOT
 
+# For a make that is no part of the one that runs this test.
+OWN_MAKE = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+
 
 def read(path):
     with open(os.path.join(ROOT, path)) as f:
@@ -52,13 +55,14 @@ class Libraries(unittest.TestCase):
         installed = re.search(r"--no-install-recommends \\\n\s+([^&]*) &&", final)[1].split()
         self.assertEqual({without_t64(package) for package in installed} - {"busybox"}, loaded)
 
-    def test_the_package_is_built_with_what_setup_installs(self):
-        """A package build has a compiler and the C library anyway."""
-        group = re.search(r"\tbuild\) cat <<-'P'\n(.*?)\n\tP\n", read("scripts/setup"), re.S)[1]
-        needed = {line.split()[0] for line in group.splitlines()} - {"gcc", "libc6-dev"}
-        declared = re.search(r"Build-Depends:(.*?)\n\S", read("deploy/debian/control"), re.S)[1]
-        declared = {re.sub(r"\(.*", "", name).strip() for name in declared.split(",")}
-        self.assertEqual({name for name in declared if not name.startswith(("debhelper", "dh-"))}, needed)
+    def test_the_packages_are_built_with_what_setup_installs(self):
+        """A package build has a compiler and the C library anyway. Python's tools are needed for its package alone."""
+        for group, field in (("build", "Build-Depends"), ("deb-python", "Build-Depends-Indep")):
+            rows = re.search(rf"\t{group}\) cat <<-'P'\n(.*?)\n\tP\n", read("scripts/setup"), re.S)[1]
+            needed = {line.split()[0] for line in rows.splitlines()} - {"gcc", "libc6-dev", "dh-python"}
+            declared = re.search(rf"\n{field}:(.*?)\n\S", read("deploy/debian/control"), re.S)[1]
+            declared = {re.sub(r"\(.*", "", name).strip() for name in declared.split(",")}
+            self.assertEqual({name for name in declared if not name.startswith(("debhelper", "dh-"))}, needed)
 
 
 class Debian(unittest.TestCase):
@@ -69,11 +73,12 @@ class Debian(unittest.TestCase):
         cls.addClassCleanup(cls.folder.cleanup)
         stub = os.path.join(cls.folder.name, "dpkg-buildpackage")
         with open(stub, "w") as f:
-            f.write("#!/bin/sh\npwd\n")
+            f.write("#!/bin/sh\necho $*\npwd\n")
         os.chmod(stub, 0o755)
         env = {**os.environ, "PATH": f"{cls.folder.name}:{os.environ['PATH']}", "SOURCE_DATE_EPOCH": "1700000000"}
-        cls.tree = subprocess.run(["scripts/make_deb", "1.2.3", cls.folder.name], cwd=ROOT, env=env, text=True,
-                                  capture_output=True, check=True).stdout.strip()
+        said = subprocess.run(["scripts/make_deb", "1.2.3", cls.folder.name, "any"], cwd=ROOT, env=env, text=True,
+                              capture_output=True, check=True).stdout
+        cls.arguments, cls.tree = said.splitlines()
 
     def read(self, path):
         with open(os.path.join(self.tree, path)) as f:
@@ -86,10 +91,21 @@ class Debian(unittest.TestCase):
         maintainer = re.search(r"(?m)^Maintainer: (.*)", self.read("debian/control"))[1]
         self.assertIn(f" -- {maintainer}  ", changelog)
 
+    def test_one_package_can_be_built_without_the_other(self):
+        self.assertEqual(self.arguments, "--no-sign --build=any")
+        with tempfile.TemporaryDirectory(prefix="normd-deb-") as folder:
+            for arguments, group in (([], True), (["DEB=any"], False)):
+                done = subprocess.run(["make", "-n", "deb", f"B={folder}", *arguments], cwd=ROOT, capture_output=True,
+                                      text=True, env=OWN_MAKE)
+                self.assertEqual((done.returncode, "setup  deb-python" in done.stdout), (0, group), done)
+
+    def test_the_python_package_has_the_same_version(self):
+        self.assertIn('__version__ = "1.2.3"\n', self.read("clients/python/src/normd/_version.py"))
+
     def test_the_tree_builds_by_itself(self):
         """make knows how to make everything that it would install from what is there."""
         done = subprocess.run(["make", "-n", "all", "CC=cc"], cwd=self.tree, capture_output=True, text=True,
-                              env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")})
+                              env=OWN_MAKE)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("-o build/normd ", done.stdout)
         self.assertFalse(os.path.exists(os.path.join(self.tree, "deploy/debian")))
