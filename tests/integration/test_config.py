@@ -179,7 +179,7 @@ class CheckConfig(Settings):
                                ("port-file = no/port\n", ":1: port-file: no/port cannot be made, for its folder: No"),
                                ("port-file = /tmp\n", ":1: port-file: cannot write /tmp: it is a folder"),
                                ("port-file = text\n", ":1: port-file: cannot write text: it has other contents than"),
-                               ("port-file = /dev/null\n", ":1: port-file: cannot write /dev/null: it is not a regular"),
+                               ("port-file = /dev/null\n", ":1: port-file: cannot write /dev/null: it is not a"),
                        ("tokens = text\n", ":1: tokens: text:1: "),
                        ("tokens = no/tokens\n", ":1: tokens: no/tokens cannot be opened: No such file"),
                        ("tls-cert = no/cert\ntls-key = no/key\n", ":1: tls-cert: "),
