@@ -79,7 +79,7 @@ codec_archives := $(call archive,codec) $(call archive,codec/decimal) $(call arc
 all: $(B)/normd $(B)/normd.8 $(B)/normd.conf ## build the daemon, its manual page, an example of its settings (build/)
 
 setup: ## install the packages that building, running and testing need (Debian, Ubuntu)
-	scripts/setup build run test
+	scripts/setup build run test wheel
 
 run: all | $(B)/packages-run ## build, run the worked example on real data, then keep serving (PORT=, STORE=)
 	@PORT='$(PORT)' STORE='$(STORE)' scripts/demo $(B)/normd
