@@ -2,6 +2,7 @@
 """Every call of a model and of the server, by either client against a daemon."""
 
 import os
+import resource
 import tempfile
 
 import numpy
@@ -143,7 +144,7 @@ class ModelCalls(WithDaemon):
         with tempfile.TemporaryDirectory() as directory:
             missing = os.path.join(directory, "missing", "x")
             for call in (self.model.import_file, self.model.export_file, self.client.backup):
-                with self.assertRaises(FileNotFoundError):
+                with self.assertRaisesRegex(FileNotFoundError, f"'{missing}'"):
                     call(missing)
             with self.assertRaises(IsADirectoryError):
                 self.model.import_file(directory)
@@ -152,6 +153,19 @@ class ModelCalls(WithDaemon):
             for call in (self.model.import_file, self.model.export_file):
                 with self.assertRaisesRegex(OSError, "No space left"):
                     call(path, progress=_full)
+
+    def test_a_full_disk_leaves_what_was_there(self):
+        self.layer.train(X)
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "model.safetensors")
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+            try:
+                with self.assertRaisesRegex(OSError, f"File too large: '{path}'"):
+                    self.model.export_file(path)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            self.assertEqual(os.listdir(directory), [])
 
 
 @twice

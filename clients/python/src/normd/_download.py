@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from types import TracebackType
-from typing import Callable, Mapping, Optional
+from typing import Callable, Iterator, Mapping, Optional
 
 from ._request import Request
 from ._server import body_bytes
@@ -22,7 +23,8 @@ class Download:
         self._progress = progress
         # Not by mkstemp, whose files nobody else may read.
         self._part = os.path.join(os.path.dirname(os.path.abspath(self._path)), f".normd-{os.urandom(8).hex()}")
-        self._file = open(self._part, "xb")
+        with self._naming():
+            self._file = open(self._part, "xb")
         self._headers: Mapping[str, str] = {}
         self._size: int | None = None
 
@@ -31,9 +33,18 @@ class Download:
 
     def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take is tried again
+            self._file.close()
         if os.path.exists(self._part):
             os.unlink(self._part)
+
+    @contextlib.contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Errors of the file system name the file that the caller knows."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._path) from error
 
     def rest_of(self, request: Request) -> Request:
         """The request for what is missing. The server sends all of it anew if the file has changed."""
@@ -47,14 +58,16 @@ class Download:
         if status not in (200, 206):
             return None
         if status == 200:
-            self._file.seek(0)
-            self._file.truncate()
+            with self._naming():
+                self._file.seek(0)
+                self._file.truncate()
             self._headers = headers
             self._size = body_bytes(headers)
         return self._write
 
     def _write(self, part: memoryview) -> None:
-        self._file.write(part)
+        with self._naming():
+            self._file.write(part)
         if self._progress is not None:
             self._progress(self._file.tell(), self._size or 0)
 
@@ -64,10 +77,11 @@ class Download:
         return NoAnswer(f"{request}: the answer ends after {self._file.tell()} of {self._size} bytes", True)
 
     def finish(self) -> Exported:
-        self._file.flush()
-        size = self._file.tell()
-        os.fsync(self._file.fileno())
-        os.replace(self._part, self._path)
+        with self._naming():
+            self._file.flush()
+            size = self._file.tell()
+            os.fsync(self._file.fileno())
+            os.replace(self._part, self._path)
         version = self._headers.get("normd-version")
         return Exported(self._path, size, int(version) if version and version.isdigit() else version,
                         self._headers.get("etag"))
