@@ -6,8 +6,8 @@ It reads the sources and imports nothing, so that no optional package is needed.
 """
 
 import ast
-import inspect
 import os
+import re
 
 from hatch_build import PACKAGE, make_sync
 
@@ -31,12 +31,20 @@ raise the exceptions of `normd.errors`.
 
 
 def is_public(node):
-    return isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+    return (isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+            and node.name != "extra_repr")  # which PyTorch calls to show a module
 
 
 def text_of(node):
-    text = inspect.cleandoc(ast.get_docstring(node) or "")
+    # What a module's docstring indents is code, even where all lines but the first are.
+    text = (ast.get_docstring(node, clean=not isinstance(node, ast.Module)) or "").strip()
     return text.replace("``", "`") + "\n" if text else ""
+
+
+def bases_of(node):
+    """The classes whose members a class has too. Those of dictionaries and private ones say nothing to a reader."""
+    names = [name for name in map(ast.unparse, node.bases) if not name.startswith(("_", "TypedDict", "NamedTuple"))]
+    return "Extends " + ", ".join(f"`{name}`" for name in names) + ".\n" if names else ""
 
 
 def signature(function, name, bound):
@@ -65,10 +73,11 @@ def indented(text):
 def describe_class(node):
     init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
     head = f"### `{node.name}" + (signature(init, "__init__", True) if init is not None else "`")
-    lines = [head + "\n", text_of(node)]
+    lines = [head + "\n", text_of(node), bases_of(node)]
     fields = [f for f in node.body if isinstance(f, ast.AnnAssign) and not f.target.id.startswith("_")]
     lines += [f"- `{f.target.id}`: `{ast.unparse(f.annotation)}`" for f in fields
               if not ast.unparse(f.annotation).startswith("ClassVar")]
+    lines += [""]
     for function in filter(is_public, node.body):
         lines += [describe_method(function), indented(text_of(function))]
     return lines
@@ -98,13 +107,12 @@ def describe(path, whole=True):
 
 def main():
     make_sync()
-    print(INTRODUCTION)
+    lines = [INTRODUCTION]
     for module, files, title in SECTIONS:
-        paths = [os.path.join(PACKAGE, file) for file in files.split()]
-        if os.path.exists(paths[0]):
-            print(f"## {title}: `{module}`\n")
-            for path in paths:
-                print("\n".join(describe(path, path is paths[0])))
+        lines += [f"## {title}: `{module}`", ""]
+        for file in files.split():
+            lines += describe(os.path.join(PACKAGE, file), file == files.split()[0])
+    print(re.sub("\n{3,}", "\n\n", "\n".join(lines)).rstrip("\n"))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ class Documents(unittest.TestCase):
                               text=True, check=True).stdout
         self.assertEqual(read("PYTHON_API.md"), made, "make reference writes it anew")
 
+    def test_all_that_is_public_has_a_docstring(self):
+        page = read("PYTHON_API.md")
+        self.assertEqual(re.findall(r"^### .*\n\n(?=[-#]|Extends)", page, re.M), [])
+        self.assertEqual(re.findall(r"^- `\w+(?:\(.*| → .*)\n(?!  \S)", page, re.M), [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -136,6 +136,8 @@ class Scores(TypedDict):
 
 
 class FeatureDrift(Scores):
+    """A feature of the layer, by its index, and how far it is from the running statistics."""
+
     index: int
     verdict: Verdict
 
@@ -177,12 +179,17 @@ class Report(Comparison):
 
 
 class Spread(TypedDict):
+    """The least, the median and the greatest over the features."""
+
     min: float
     median: float
     max: float
 
 
 class HistoryEntry(TypedDict):
+    """What the statistics were like at a time, over the features. ``drift`` is the largest divergence of what inference
+    had read, or None."""
+
     time: Optional[str]
     revision: int
     num_batches_tracked: int
@@ -192,6 +199,8 @@ class HistoryEntry(TypedDict):
 
 
 class Version(TypedDict):
+    """A snapshot of a model: its number, when it was made, and the digest of all its layers."""
+
     version: int
     created: str
     note: str
@@ -199,12 +208,16 @@ class Version(TypedDict):
 
 
 class VersionLayer(TypedDict):
+    """A layer as a version holds it."""
+
     name: str
     revision: int
     digest: str
 
 
 class Serving(TypedDict):
+    """What inference reads, a version's number or "live", and since when; ``time`` is None if nothing was published."""
+
     time: Optional[str]
     version: VersionName
     note: str
@@ -214,6 +227,8 @@ ServingSwitch = TypedDict("ServingSwitch", {"time": str, "from": VersionName, "t
 
 
 class Alias(TypedDict):
+    """An alias, and the number of the version that it names."""
+
     alias: str
     version: int
 
@@ -228,6 +243,8 @@ class IndexEntry(TypedDict):
 
 
 class Duration(TypedDict):
+    """How often something was done, and the nanoseconds that all of it took."""
+
     count: int
     ns: int
 
@@ -246,6 +263,8 @@ class Usage(TypedDict):
 
 
 class LayerEntry(TypedDict):
+    """A layer in the list of layers; ``definition`` has every default filled in."""
+
     name: str
     revision: int
     frozen: bool
@@ -263,6 +282,8 @@ class SourceEntry(TypedDict):
 
 
 class ImportedLayer(TypedDict):
+    """A layer that a file was read into, and whether it was created for that."""
+
     name: str
     created: bool
     revision: int
@@ -276,6 +297,8 @@ class Imported(TypedDict):
 
 
 class ModelFrozen(TypedDict):
+    """Whether the layers of a model are frozen, and how many there are."""
+
     frozen: bool
     layers: int
 

@@ -143,7 +143,7 @@ class AsyncModel:
         return await self.publish("previous", note)
 
     async def serving_history(self) -> AsyncIterator[ServingSwitch]:
-        """All switches of what serves, the latest first."""
+        """All switches of what serves, the latest first: ``time``, ``from``, ``to`` and ``note``."""
         async for switch in self._client._pages(self._path + "/serving/history", "history"):
             yield switch
 
