@@ -4,6 +4,7 @@
 import os
 import resource
 import tempfile
+from unittest import mock
 
 import numpy
 from numpy.testing import assert_array_equal
@@ -153,6 +154,21 @@ class ModelCalls(WithDaemon):
             for call in (self.model.import_file, self.model.export_file):
                 with self.assertRaisesRegex(OSError, "No space left"):
                     call(path, progress=_full)
+
+    def test_a_file_that_changes_while_it_is_sent(self):
+        self.layer.train(X)
+        copy = self.client.model(self.model.name + "-copy")
+        with tempfile.TemporaryDirectory() as directory, mock.patch("normd._calls.CHUNK_BYTES", 64):
+            path = os.path.join(directory, "model.safetensors")
+            self.model.export_file(path)
+
+            def add(done, size):
+                with open(path, "ab") as file:
+                    file.write(b" ")
+
+            with self.assertRaisesRegex(normd.Error, f"{path}: the file changed while it was sent"):
+                copy.import_file(path, progress=add)
+        self.assertNotIn(copy.name, list(self.client.models()))
 
     def test_a_full_disk_leaves_what_was_there(self):
         self.layer.train(X)

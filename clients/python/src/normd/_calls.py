@@ -23,6 +23,8 @@ QUERY_MAX = 6000
 #: Parts of a file that is sent.
 CHUNK_BYTES = 1 << 20
 PAGE = "1000"
+#: What of a file's status tells that it is still the same.
+_FILE = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
 
 JSON_TYPE = "application/json"
 
@@ -364,17 +366,20 @@ def state_put(model: str, tensors: Mapping[str, Any], counts: Mapping[str, float
 
 
 def state_put_file(model: str, path: str | os.PathLike[str], progress: Any = None) -> Call[Any]:
-    """The file is opened anew for each attempt."""
+    """The file is opened anew for each attempt. One that has changed meanwhile is not sent whole, and so not read."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
+        found = os.fstat(file.fileno())
+    size = found.st_size
 
     def parts() -> Iterator[Buffer]:
         sent = 0
         with open(path, "rb") as file:
             while sent < size:
                 chunk = file.read(min(CHUNK_BYTES, size - sent))
-                if not chunk:
-                    raise Error(f"{os.fspath(path)}: the file has become shorter while it was sent")
+                now = os.fstat(file.fileno())
+                if not chunk or any(getattr(now, member) != getattr(found, member) for member in _FILE):
+                    raise Error(f"{os.fspath(path)}: the file changed while it was sent: import it again when it is "
+                                f"complete")
                 yield chunk
                 sent += len(chunk)
                 if progress is not None:
