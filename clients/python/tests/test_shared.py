@@ -53,6 +53,26 @@ class SharedScalerTest(WithDaemon, Sync, unittest.TestCase):
         numpy.testing.assert_allclose(scaled, self.layer.infer(batch).output, rtol=1e-12, atol=1e-12)
         numpy.testing.assert_allclose(workers[0].inverse_transform(scaled), batch, rtol=1e-12, atol=1e-12)
 
+    def test_what_cannot_be_pooled_does_not_spoil_the_totals(self):
+        worker = self.scaler().partial_fit([[1e200, 2, 3]])
+        wrong = ([[-1e200, 2, 3]], [[1, 2, numpy.nan]], numpy.ones((2, 3), complex), [["1", "2", "x"]],
+                 numpy.array([["2026-01-01"] * 3], "M8[D]"))
+        for X in wrong:
+            with self.subTest(X=X), self.assertRaises(ValueError):
+                worker.partial_fit(X)
+        for dtype in (object, numpy.longdouble):
+            worker.partial_fit(numpy.array([[1e200, True, 5]], dtype))
+        worker.push()
+        self.assertEqual(self.layer.source(worker.source).count, 3)
+
+    def test_other_numbers_of_features_are_refused(self):
+        worker = self.scaler().partial_fit(self.data(4))
+        worker.push()
+        for call in (worker.partial_fit, worker.transform, worker.inverse_transform):
+            for shape in ((4, 1), (3, 4), ()):
+                with self.assertRaisesRegex(ValueError, "features|samples, 3"):
+                    call(numpy.ones(shape))
+
     def test_a_push_whose_answer_is_lost_is_harmless_to_repeat(self):
         worker = self.scaler().partial_fit(self.data(4))
         before = worker._pushed

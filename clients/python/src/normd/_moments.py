@@ -17,13 +17,17 @@ def moments_of(x: Any) -> tuple[Any, Any, int]:
     keep their digits. NaN and infinity are a ValueError, since they would stay in the statistics for ever.
     """
     x = numpy.asarray(x)
+    if x.dtype.kind == "O":
+        x = x.astype(numpy.float64)
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"expected numbers, and these are {x.dtype}")
     if x.ndim == 0:
         raise ValueError("expected rows of values, an array of at least 1 dimension, and this is a single number")
     if len(x) == 0:
         return numpy.zeros(x.shape[1:]), numpy.zeros(x.shape[1:]), 0
     with numpy.errstate(invalid="ignore", over="ignore"):  # an error of its own follows
         first = x[0].astype(numpy.float64)
-        difference = x - first
+        difference = numpy.subtract(x, first, dtype=numpy.float64)
         mean, var = first + difference.mean(axis=0), difference.var(axis=0)
     if not numpy.isfinite(var).all():
         where = ", ".join(str(int(i)) for i in numpy.flatnonzero(~numpy.isfinite(var))[:10])
@@ -46,12 +50,16 @@ class Moments:
         self.update_from_moments(*moments_of(x))
 
     def update_from_moments(self, batch_mean: Any, batch_var: Any, batch_count: float) -> None:
-        """Adds a batch of which only the moments are known."""
+        """Adds a batch of which only the moments are known. A sum that is not finite is a ValueError, and adds nothing.
+        """
         total = self.count + batch_count
         if batch_count == 0:
             return
-        delta, share = batch_mean - self.mean, batch_count / total
-        m2 = self.var * self.count + batch_var * batch_count + delta**2 * (self.count * share)
+        with numpy.errstate(invalid="ignore", over="ignore"):  # an error of its own follows
+            delta, share = batch_mean - self.mean, batch_count / total
+            m2 = self.var * self.count + batch_var * batch_count + delta * (delta * (self.count * share))
+        if not numpy.isfinite(m2).all():
+            raise ValueError("the variance with this batch would not be finite, so nothing was added")
         self.mean, self.var, self.count = self.mean + delta * share, m2 / total, total
 
     def combine(self, other: Any) -> None:

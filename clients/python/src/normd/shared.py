@@ -107,12 +107,20 @@ class SharedScaler:
     def transform(self, X: Any) -> Any:
         """X normalized in memory by the pool of all workers: float64 of the same shape. Nothing is sent."""
         pool = self._seen()
-        return (numpy.asarray(X) - pool.running_mean) / self._scale(pool)
+        return (self._features(X) - pool.running_mean) / self._scale(pool)
 
     def inverse_transform(self, X: Any) -> Any:
         """Normalized values mapped back."""
         pool = self._seen()
-        return numpy.asarray(X) * self._scale(pool) + pool.running_mean
+        return self._features(X) * self._scale(pool) + pool.running_mean
+
+    def _features(self, X: Any) -> Any:
+        """X as an array, if its last dimension is the features: another would be broadcast."""
+        x = numpy.asarray(X)
+        if x.shape[-1:] != (self.num_features,):
+            raise ValueError(f"the last dimension of X must be the {self.num_features} features, and its shape is "
+                             f"{x.shape}")
+        return x
 
     def _seen(self) -> Statistics:
         pool = self.pool
