@@ -163,6 +163,14 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(self.run_command("watch", "m", "l", "--interval", "0")[0], 2)
         self.assertEqual(self.run_command("--version")[1].strip(), normd.__version__)
 
+    def test_options_of_all_commands_also_after_the_command(self):
+        for args in (["models", "--json"], ["--json", "models"], ["models", "--json", "--timeout", "5"]):
+            code, out, err = self.run_command(*args)
+            self.assertEqual((code, err), (0, ""))
+            self.assertIn("penguins", json.loads(out)["models"])
+        self.assert_fails("no answer from http://127.0.0.1:1", "models", "--url", "http://127.0.0.1:1")
+        self.assertEqual(self.run_command("models", "--timeout", "0")[0], 2)
+
     def test_a_token_from_the_environment_or_a_file(self):
         with unittest.mock.patch.dict(os.environ, NORMD_TOKEN="secret"):
             with unittest.mock.patch.object(main, "Client", side_effect=normd.Error("called")) as client:

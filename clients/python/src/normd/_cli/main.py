@@ -108,16 +108,25 @@ def _positive(text: str) -> float:
     return value
 
 
+def _add_common(parser: argparse.ArgumentParser, before_command: bool) -> None:
+    """The options of all commands. They may stand before the command, where their defaults are, or after it."""
+    group = parser.add_argument_group("options of all commands")
+    url = os.environ.get("NORMD_URL") or "http://127.0.0.1:8080"
+
+    def add(name: str, default: Any, text: str, **settings: Any) -> None:
+        group.add_argument(name, default=default if before_command else argparse.SUPPRESS, help=text, **settings)
+
+    add("--url", url, f"the daemon's address (NORMD_URL; {url})".replace("%", "%%"))
+    add("--token-file", None, "a file whose first line is the token", metavar="FILE")
+    add("--ca-certs", None, "certificates to trust instead of the system's", metavar="FILE")
+    add("--timeout", 60.0, "for each call as a whole (60)", type=_positive, metavar="SECONDS")
+    add("--json", False, "print JSON instead of text", action="store_true")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m normd", description="Looks at a normd, and moves its state.",
                                      epilog="A token is read from NORMD_TOKEN, or from the file of --token-file.")
-    parser.add_argument("--url", default=os.environ.get("NORMD_URL") or "http://127.0.0.1:8080",
-                        help="the daemon's address (NORMD_URL; %(default)s)")
-    parser.add_argument("--token-file", metavar="FILE", help="a file whose first line is the token")
-    parser.add_argument("--ca-certs", metavar="FILE", help="certificates to trust instead of the system's")
-    parser.add_argument("--timeout", type=_positive, default=60.0, metavar="SECONDS",
-                        help="for each call as a whole (%(default)g)")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    _add_common(parser, before_command=True)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -125,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
                 *places: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         added.set_defaults(run=run)
+        _add_common(added, before_command=False)
         for place in places:
             added.add_argument(place)
         return added
