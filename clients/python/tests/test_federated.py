@@ -130,6 +130,9 @@ class FederatedStatisticsTest(Federated, unittest.TestCase):
         state["body.bn2.running_var"][1] = numpy.nan
         with self.assertRaisesRegex(ValueError, "site 'a': the statistics of 'body.bn2' must be finite"):
             self.statistics.contribute("a", state, 50)
+        state["body.bn2.running_var"][1] = -1
+        with self.assertRaisesRegex(ValueError, "site 'a': a variance of 'body.bn2' is negative"):
+            self.statistics.contribute("a", state, 50)
         with self.assertRaisesRegex(ValueError, 'no name ends in ".running_mean"'):
             self.statistics.contribute("a", {"fc.weight": numpy.ones(2)}, 50)
         self.assertRaises(KeyError, self.statistics.contribute, "a", self.sites[0].state(), {"bn1": 3})

@@ -10,7 +10,7 @@ import numpy
 
 import normd
 import normd.sklearn
-from normd.errors import LayerDiffers, NonFiniteInput, NotTrained
+from normd.errors import LayerDiffers, NonFiniteInput
 from support import Sync, WithDaemon, run_example
 
 try:
@@ -127,16 +127,21 @@ class ScalerTest(Scalers, unittest.TestCase):
             scaler.scale_
         scaler.fit([[1.0]]).layer.reset_statistics()
         self.assertRaises(AttributeError, lambda: scaler.var_)
-        self.assertRaises(NotTrained, scaler.transform, [[1.0]])
+        for unfitted in (scaler, self.scaler()):
+            for call in (unfitted.transform, unfitted.inverse_transform):
+                self.assertRaises(normd.sklearn.NotFitted, call, [[1.0]])
 
     def test_bad_input_changes_nothing(self):
         scaler = self.scaler().fit([[1.0, 2.0], [3.0, 5.0]])
         before = scaler.layer.statistics()
         for x, words in (([[1.0, numpy.nan]], "NaN or an infinity.*feature 1"), ([1.0, 2.0], "2 dimensions"),
-                         ([[numpy.inf, 0.0]], "feature 0"), (numpy.zeros((0, 2)), "no samples")):
+                         ([[numpy.inf, 0.0]], "feature 0"), (numpy.zeros((0, 2)), "no samples"),
+                         ([[1j, 2.0]], "real numbers, and got an array of complex128")):
             for call in (scaler.fit, scaler.partial_fit):
                 with self.subTest(words, call=call.__name__), self.assertRaisesRegex(ValueError, words):
                     call(x)
+        with self.assertRaisesRegex(ValueError, "real numbers"):
+            scaler.transform([[1j, 2.0]])
         with self.assertRaisesRegex(ValueError, "sample weights"):
             scaler.fit([[1.0, 2.0]], sample_weight=[1.0])
         self.assertRaises(LayerDiffers, scaler.partial_fit, [[1.0]])

@@ -10,17 +10,23 @@ import numpy
 Array = numpy.ndarray[Any, Any]
 
 
+def numbers(x: Any) -> Array:
+    """``x`` as an array of real numbers. Others, such as complex numbers, dates and texts, are a ValueError."""
+    array = numpy.asarray(x)
+    if array.dtype.kind == "O":
+        array = array.astype(numpy.float64)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"expected real numbers, and got an array of {array.dtype}")
+    return array
+
+
 def moments_of(x: Any) -> tuple[Any, Any, int]:
     """The mean, biased variance and count of the rows of ``x``, an array of (count, ...), in float64.
 
     Values are taken as differences from the first row: so a constant has exactly the variance 0, and values far from 0
     keep their digits. NaN and infinity are a ValueError, since they would stay in the statistics for ever.
     """
-    x = numpy.asarray(x)
-    if x.dtype.kind == "O":
-        x = x.astype(numpy.float64)
-    if x.dtype.kind not in "fiub":
-        raise ValueError(f"expected numbers, and these are {x.dtype}")
+    x = numbers(x)
     if x.ndim == 0:
         raise ValueError("expected rows of values, an array of at least 1 dimension, and this is a single number")
     if len(x) == 0:

@@ -28,6 +28,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence, Union
 import numpy
 
 from . import _tensors
+from ._moments import numbers
 from ._sync.model import Model
 from .errors import NoSuchLayer, NoSuchModel, NoSuchSource, SourceWentBack
 
@@ -51,7 +52,8 @@ class FederatedStatistics:
 
         ``state`` has arrays or tensors by name; what is no running statistic is passed over. ``count`` is the weight of
         the site: how many values per feature are behind its statistics, or how many examples; by layer if they
-        differ. Harmless to repeat after any failure. A NaN is a ValueError, before anything is sent.
+        differ. Harmless to repeat after any failure. A NaN or a negative variance is a ValueError, before
+        anything is sent.
         """
         found = list(_layers(state))
         if not found:
@@ -61,6 +63,8 @@ class FederatedStatistics:
             if mean.shape != var.shape or not (numpy.isfinite(mean).all() and numpy.isfinite(var).all()):
                 raise ValueError(f"site {site!r}: the statistics of {layer!r} must be finite, and as many means as "
                                  f"variances: {len(mean)} and {len(var)}")
+            if (var < 0).any():
+                raise ValueError(f"site {site!r}: a variance of {layer!r} is negative")
         for layer, mean, var in found:
             self._put(layer, site, weights[layer], mean, var)
 
@@ -113,7 +117,7 @@ def _layers(state: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for name in state:
         layer = name[:-len(_MEAN)]
         if name.endswith(_MEAN) and layer + _VAR in state:
-            mean, var = (numpy.asarray(state[layer + member], dtype=numpy.float64) for member in (_MEAN, _VAR))
+            mean, var = (numbers(state[layer + member]).astype(numpy.float64) for member in (_MEAN, _VAR))
             yield layer, mean.reshape(-1), var.reshape(-1)
 
 

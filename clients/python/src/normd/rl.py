@@ -31,7 +31,7 @@ from typing import Any, Mapping
 
 import numpy
 
-from ._moments import Moments
+from ._moments import Moments, numbers
 from ._sync.layer import Layer
 from ._sync.model import Model
 from .errors import Error, NoAnswer, RevisionMismatch
@@ -140,7 +140,7 @@ class RunningMeanStd:
 
     def rows(self, x: Any) -> Any:
         """``x``, an array of ``shape`` or ``(N, *shape)``, as normd takes it: floats of (N, features)."""
-        x = numpy.asarray(x)
+        x = numbers(x)
         if x.shape[x.ndim - len(self.shape):] != self.shape:
             raise ValueError(f"layer {self.layer.name!r} takes values of shape {self.shape}, and got an array of shape "
                              f"{x.shape}")

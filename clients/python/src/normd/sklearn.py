@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy
 
-from ._moments import moments_of
+from ._moments import moments_of, numbers
 from ._sync.layer import Layer
-from .errors import NoSuchLayer, NoSuchModel
+from .errors import NoSuchLayer, NoSuchModel, NotTrained
 from .types import Statistics
 
 # A deviation below MIN_STD counts as 0: the scale is 1. Below ALL_STDS is every deviation that data has: no scaling.
@@ -140,8 +140,11 @@ class StandardScaler:
         except (NoSuchLayer, NoSuchModel):
             statistics = None
         if statistics is None or not statistics.count:
-            raise NotFitted(f"the scaler of {self.layer!r} has seen no data: call fit or partial_fit first")
+            raise self._not_fitted()
         return statistics
+
+    def _not_fitted(self) -> NotFitted:
+        return NotFitted(f"the scaler of {self.layer!r} has seen no data: call fit or partial_fit first")
 
     def _moments(self, X: Any, sample_weight: Any) -> tuple[Any, Any, int]:
         """The moments of X, for which the layer is created, unless there is one of the same definition."""
@@ -157,7 +160,10 @@ class StandardScaler:
 
     def _mapped(self, X: Any, copy: bool | None, inverse: bool) -> Any:
         x = _array(X)
-        output = self.layer.infer(x, version="live", inverse=inverse).output
+        try:
+            output = self.layer.infer(x, version="live", inverse=inverse).output
+        except (NoSuchLayer, NoSuchModel, NotTrained) as error:
+            raise self._not_fitted() from error
         if (self.copy if copy is None else copy) or not x.flags.writeable:
             return output
         x[...] = output
@@ -168,7 +174,7 @@ def _array(X: Any) -> Any:
     """X as an array of floats of (samples, features)."""
     if hasattr(X, "toarray"):
         raise TypeError("sparse matrices are not supported, since they would be centred: pass X.toarray()")
-    x = numpy.asarray(X)
+    x = numbers(X)
     if x.dtype.kind != "f":
         x = x.astype(numpy.float64)
     if x.ndim != 2:
