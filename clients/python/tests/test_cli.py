@@ -8,14 +8,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import unittest
 import unittest.mock
 
 import normd.testing
-from normd._cli import main
+from normd._cli import data, main
 from normd._cli.progress import Progress
 from normd._cli.table import table
 from normd._cli.watch import sparkline
+from support import Server
 
 
 class Terminal(io.StringIO):
@@ -100,6 +102,21 @@ class CommandLine(unittest.TestCase):
         found = self.document("report", "penguins", "sizes", self.file("a.csv", "1,12\n2,13\n"))
         self.assertEqual(found["verdict"], "too_few")
 
+    def test_report_of_csv_with_quotes_and_a_byte_order_mark(self):
+        path = self.file("a.csv", '\ufeff"mass, g","flipper ""left"""\r\n"1700000001",\r\n\r\n2,3\r\n')
+        found, names = data.read(path)
+        self.assertEqual((repr(found.tolist()), names), ("[[1700000001.0, nan], [2.0, 3.0]]",
+                                                         ["mass, g", 'flipper "left"']))
+
+    def test_csv_is_read_as_numbers_of_8_bytes(self):
+        rows = 20_000
+        path = self.file("a.csv", "1.5,2.5,3.5,4.5\n" * rows)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        found = data.read(path)[0]
+        self.assertEqual(found.shape, (rows, 4))
+        self.assertLess(tracemalloc.get_traced_memory()[1], 3 * found.nbytes)
+
     def test_report_of_npy(self):
         numpy = __import__("numpy")
         path = os.path.join(self.directory, "a.npy")
@@ -113,9 +130,12 @@ class CommandLine(unittest.TestCase):
                             ("1,2\n3\n", "line 2: 1 values, where 2 are expected"),
                             ("a,b\n1\n", "line 2: 1 values, where 2 are expected"),
                             ("", "no rows"), ("a,b\n", "no rows"), ("1,2,3\n", "the layer expects 2 channels"),
-                            ("a,b\n1,2\n\xff", "expected")):
+                            ("a,b\n1,2\n\xff", "expected"), ("a;b\n1;2\n", "expected commas")):
             with self.subTest(text=text):
                 self.assert_fails(words, "report", "penguins", "sizes", self.file("b.csv", text))
+        with open(self.file("utf16.csv", ""), "wb") as file:
+            file.write("a,b\n1,2\n".encode("utf-16"))
+        self.assert_fails("line 1: this is not text in UTF-8", "report", "penguins", "sizes", file.name)
         self.assert_fails("must end in .csv or .npy", "report", "penguins", "sizes", self.file("b.txt", "1"))
         self.assert_fails("No such file", "report", "penguins", "sizes", os.path.join(self.directory, "none.csv"))
 
@@ -144,6 +164,16 @@ class CommandLine(unittest.TestCase):
         self.client.model("new").layer("bn").create("batch_norm", num_features=2)
         self.assertIn("not trained yet", self.run_command("watch", "new", "bn", "--looks", "1")[1])
 
+    def test_watch_goes_on_while_the_daemon_or_the_layer_is_away(self):
+        with normd.testing.Daemon() as daemon:
+            layer = normd.Client(daemon.url).model("m").layer("l")
+            layer.create("batch_norm", num_features=1)
+            layer.train([[1.0], [2.0]])
+            after = iter((layer.delete, daemon.kill, daemon.start, lambda: None))
+            with unittest.mock.patch("time.sleep", side_effect=lambda seconds: seconds == 9 and next(after)()):
+                out = self.run_command("watch", "m", "l", "--interval", "9", "--looks", "4", url=daemon.url)[1]
+        self.assertRegex(out, r"(?s)^l: revision 1.*model \"m\" has no layer.*Connection refused.*has no layer")
+
     def test_progress_only_on_a_terminal(self):
         for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
             with contextlib.redirect_stderr(stream), Progress("file") as progress:
@@ -158,7 +188,13 @@ class CommandLine(unittest.TestCase):
         self.assert_fails("Connection refused", "models", url="http://127.0.0.1:1")
         self.assert_fails("is not the address of a normd", "models", url="ftp://127.0.0.1")
 
+    def test_what_a_server_says_cannot_drive_the_terminal(self):
+        server = Server(self, 404, b'{"code":"no_such_model","detail":"a\\u001b[2Jb\\nc"}', "application/problem+json")
+        self.assert_fails("a?[2Jb?c", "models", url=server.url)
+
     def test_usage(self):
+        for option in ("--timeout", "inf"), ("--timeout", "nan"), ("statistics", "m", "l", "--top", "-1"):
+            self.assertEqual(self.run_command(*option, "models")[0], 2)
         self.assertEqual(self.run_command("frobnicate")[0], 2)
         self.assertEqual(self.run_command("watch", "m", "l", "--interval", "0")[0], 2)
         self.assertEqual(self.run_command("--version")[1].strip(), normd.__version__)

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 import sys
+import threading
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from .. import Client, Layer, Retries, __version__
@@ -15,7 +16,7 @@ from ..errors import Error
 from ..types import Comparison, Drift, Report, Statistics
 from . import data
 from .progress import Progress
-from .table import cell, table
+from .table import cell, printable, table
 from .watch import watch
 
 #: What a command shows: a document for --json, and text.
@@ -103,8 +104,15 @@ def watch_(client: Client, args: argparse.Namespace) -> Shown:
 
 def _positive(text: str) -> float:
     value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError("must be above 0")
+    if not 0 < value <= threading.TIMEOUT_MAX:
+        raise argparse.ArgumentTypeError("must be above 0, and finite")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
     return value
 
 
@@ -144,17 +152,17 @@ def _parser() -> argparse.ArgumentParser:
 
     def compared(added: argparse.ArgumentParser) -> None:
         version(added)
-        added.add_argument("--top", type=int, metavar="N", help="how many features to show, the worst first (10)")
+        added.add_argument("--top", type=_count, metavar="N", help="how many features to show, the worst first (10)")
         added.add_argument("--possible", type=float, metavar="D", help="divergence from which on it may be drift (0.1)")
         added.add_argument("--drift", type=float, metavar="D", help="divergence from which on it is drift (0.25)")
-        added.add_argument("--min-count", type=int, metavar="N", help="values below which nothing is said (100)")
+        added.add_argument("--min-count", type=_count, metavar="N", help="values below which nothing is said (100)")
         added.add_argument("--fail-on", choices=sorted(_VERDICTS),
                            help=f"exit with {EXIT_DRIFT} if the verdict is this or worse")
 
     command("models", models, "list the models, or a model's layers").add_argument("model", nargs="?")
     added = command("statistics", statistics, "show a layer's running statistics", "model", "layer")
     version(added)
-    added.add_argument("--top", type=int, default=20, metavar="N", help="how many features to show; 0: all (20)")
+    added.add_argument("--top", type=_count, default=20, metavar="N", help="how many features to show; 0: all (20)")
     compared(command("drift", drift, "compare what inference has read with the running statistics", "model", "layer"))
     added = command("report", report, "compare a file's data with the running statistics", "model", "layer")
     added.add_argument("file", metavar="FILE.csv|FILE.npy")
@@ -165,15 +173,15 @@ def _parser() -> argparse.ArgumentParser:
     command("import", import_, "read a model's state from a safetensors file", "model", "file")
     added = command("watch", watch_, "show a layer's statistics and drift as they change", "model", "layer")
     added.add_argument("--interval", type=_positive, default=2.0, metavar="SECONDS", help="(%(default)g)")
-    added.add_argument("--top", type=int, default=5, metavar="N", help="how many features to show (%(default)d)")
-    added.add_argument("--looks", type=int, default=0, metavar="N", help="end after so many views (0: never)")
+    added.add_argument("--top", type=_count, default=5, metavar="N", help="how many features to show (%(default)d)")
+    added.add_argument("--looks", type=_count, default=0, metavar="N", help="end after so many views (0: never)")
     return parser
 
 
 def _token(args: argparse.Namespace) -> Optional[str]:
     if args.token_file is None:
         return os.environ.get("NORMD_TOKEN") or None
-    with open(args.token_file, encoding="ascii") as file:
+    with open(args.token_file, encoding="ascii", errors="replace") as file:
         return file.readline().strip()
 
 
@@ -185,13 +193,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         with Client(args.url, token=_token(args), retries=retries, ca_certs=args.ca_certs) as client:
             document, text = args.run(client, args)
         if document is not None:
-            print(json.dumps(document, indent=2) if args.json else text)
+            print(json.dumps(document, indent=2) if args.json else printable(text))
         sys.stdout.flush()
     except (Error, OSError, ValueError, TypeError, data.BadFile) as error:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
             return 0
-        print(f"normd: {error}", file=sys.stderr)
+        print(f"normd: {cell(str(error))}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 0 if args.command == "watch" else 130

@@ -6,15 +6,20 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 
+def printable(text: str) -> str:
+    """Text in which control characters are shown as ?: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
 def cell(value: Any) -> str:
-    """A value as a reader wants it: six digits of a number, nothing for None. Control characters are shown as ?."""
+    """A value on one line, as a reader wants it: six digits of a number, - for None."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "".join(c if c.isprintable() else "?" for c in str(value))
+    return printable(str(value)).replace("\n", "?")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -9,9 +9,9 @@ import time
 from typing import Any, Optional
 
 from .. import Layer
-from ..errors import ApiError, NotTrained
+from ..errors import ApiError, Error, NotTrained
 from ..types import Drift, Statistics
-from .table import cell, table
+from .table import cell, printable, table
 
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 40
@@ -56,7 +56,7 @@ class Watch:
     def _head(self, statistics: Statistics) -> str:
         now = time.monotonic(), statistics.revision
         before, self._before = self._before, now
-        rate = (now[1] - before[1]) / (now[0] - before[0]) if before and now[0] > before[0] else 0.0
+        rate = max(now[1] - before[1], 0) / (now[0] - before[0]) if before and now[0] > before[0] else 0.0
         count = "" if statistics.count is None else f", {cell(statistics.count)} values a feature"
         return (f"{self._layer.name}: revision {statistics.revision}, {statistics.num_batches_tracked} batches{count}, "
                 f"{rate:.1f} changes a second")
@@ -84,12 +84,20 @@ class Watch:
 
 
 def watch(layer: Layer, interval_s: float, top: int, looks: int) -> None:
-    """Looks every `interval_s`, `looks` times (0: until interrupted). On a terminal each view replaces the last."""
+    """
+    Looks every `interval_s`, `looks` times (0: until interrupted). On a terminal each view replaces the last. What
+    fails after the first view is shown instead of it: the daemon may come back.
+    """
     view = Watch(layer, top)
     terminal = sys.stdout.isatty()
     made = 0
     while True:
-        text = view.look()
+        try:
+            text = printable(view.look())
+        except Error as error:
+            if not made:
+                raise
+            text = cell(str(error))
         print(f"\x1b[H\x1b[J{text}" if terminal else text + "\n", flush=True)
         made += 1
         if looks and made >= looks:
