@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Connections: threads, forks, pickles, tokens, TLS, and how servers are named."""
 
+import concurrent.futures
 import copy
 import json
 import os
@@ -14,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 from unittest import mock
 
 import normd
@@ -204,6 +206,23 @@ class ContextManagers(WithDaemon, Sync, unittest.TestCase):
                 return await client.live()
 
         self.assertEqual([asyncio.run(use()), asyncio.run(use())], [True, True])
+
+    def test_asyncio_from_the_loops_of_several_threads(self):
+        import asyncio
+        self.layer.create("batch_norm", num_features=3, averaging="pooled")
+        client = normd.aio.AsyncClient(self.daemon.url)
+        layer = client.model(self.model.name).layer("obs")
+
+        async def use():
+            async with client:
+                for _ in range(10):
+                    await asyncio.gather(*(layer.train(X, output=False) for _ in range(3)))
+
+        with concurrent.futures.ThreadPoolExecutor(3) as threads, warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for done in [threads.submit(asyncio.run, use(), debug=True) for _ in range(3)]:
+                done.result()
+        self.assertEqual(self.layer.statistics().count, 3 * 10 * 3 * len(X))
 
 
 def token(path, *options):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Any, Mapping
+from typing import Any, Mapping, Tuple
 
 import aiohttp
 import yarl
@@ -27,7 +27,8 @@ else:
 
 _RAISED = (aiohttp.ClientError, HttpProcessingError, OSError)
 _UNLIMITED = aiohttp.ClientTimeout()
-
+#: The connections to the server, and what names it to them.
+_Pool = Tuple[aiohttp.TCPConnector, Any]
 
 #: Pools of the process that this one was forked from. To collect them would take their sockets from its event loop.
 _inherited: list[Any] = []
@@ -39,24 +40,26 @@ class Transport:
         self._options: dict[str, Any] = {"limit": server.connections}
         if server.scheme == "https":
             self._options["ssl"] = server.ssl_context()
-        self._connector: aiohttp.TCPConnector | None = None
-        self._owner: tuple[asyncio.AbstractEventLoop, int] | None = None
-        self._peer: Any = None
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self._process = os.getpid()
 
-    def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.TCPConnector:
-        owner = loop, os.getpid()
-        if self._connector is None or self._owner != owner:
-            if self._owner is not None and self._owner[1] != owner[1]:
-                _inherited.append(self._connector)
-            self._connector = aiohttp.TCPConnector(**self._options)
-            self._peer = aiohttp.ClientRequest("GET", yarl.URL(self._server.url, encoded=True), loop=loop)
-            self._owner = owner
-        return self._connector
+    def _pool(self, loop: asyncio.AbstractEventLoop) -> _Pool:
+        if self._process != os.getpid():
+            _inherited.append(self._pools)
+            self._pools, self._process = {}, os.getpid()
+        pool = self._pools.get(loop)
+        if pool is None:
+            for closed in [other for other in list(self._pools) if other.is_closed()]:
+                self._pools.pop(closed, None)
+            peer = aiohttp.ClientRequest("GET", yarl.URL(self._server.url, encoded=True), loop=loop)
+            pool = self._pools[loop] = aiohttp.TCPConnector(**self._options), peer
+        return pool
 
     async def close(self) -> None:
-        connector, self._connector = self._connector, None
-        if connector is not None and self._owner == (asyncio.get_running_loop(), os.getpid()):
-            await connector.close()
+        if self._process == os.getpid():
+            pool = self._pools.pop(asyncio.get_running_loop(), None)
+            if pool is not None:
+                await pool[0].close()
 
     async def attempt(self, request: Request, timeout_s: float, receive: Receive | None = None) -> Answer:
         """The answer, whatever its status. Raises NoAnswer if there is none within ``timeout_s``."""
@@ -76,8 +79,9 @@ class Transport:
 
     async def _exchange(self, network: Network, loop: asyncio.AbstractEventLoop, request: Request,
                         receive: Receive | None) -> Answer:
+        connector, peer = self._pool(loop)
         with network:
-            connection = await self._open(loop).connect(self._peer, [], _UNLIMITED)
+            connection = await connector.connect(peer, [], _UNLIMITED)
         try:
             protocol: Any = connection.protocol
             protocol.set_response_params(auto_decompress=False, read_until_eof=True)
