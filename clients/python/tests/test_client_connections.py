@@ -168,6 +168,9 @@ class Life(WithDaemon):
         other = client.with_options(timeout_s=3, retries=normd.Retries(attempts=2))
         self.assertEqual(other._retries, normd.Retries(timeout_s=3, attempts=2))
         self.assertEqual(client._retries, normd.Retries())
+        for options in ({"timeout_s": float("inf")}, {"timeout_s": float("nan")}, {"timeout_s": -1}, {"attempts": 0}):
+            with self.subTest(**options), self.assertRaisesRegex(ValueError, f"{next(iter(options))} must be"):
+                normd.Retries(**options)
         self.assertIs(other._transport, client._transport)
         self.assertEqual(client.with_options(timeout_s=9)._retries.timeout_s, 9)
 

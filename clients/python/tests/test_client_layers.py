@@ -161,7 +161,7 @@ class LayerCalls(WithDaemon):
         self.assertEqual(self.layer.train(X, key=2).num_batches_tracked, 2)
         self.assertEqual(self.layer.merge(5, [1, 2, 3], [1, 1, 1], key="merge 1").num_batches_tracked, 3)
         self.assertEqual(self.layer.merge(5, [1, 2, 3], [1, 1, 1], key="merge 1").num_batches_tracked, 3)
-        for key in ("schlüssel", "two\nlines", "", "x" * 300, 'a "quoted" one'):
+        for key in ("schlüssel", "two\nlines", "", "x" * 300, 'a "quoted" one', "a\\b"):
             with self.subTest(key=key), self.assertRaisesRegex(ValueError, "not an idempotency key"):
                 self.layer.train(X, key=key)
         self.assertEqual(self.layer.statistics().num_batches_tracked, 3)

@@ -10,7 +10,7 @@ import numpy
 from numpy.testing import assert_array_equal
 
 import normd
-from support import X, WithDaemon, close, normal, twice
+from support import X, Server, WithDaemon, close, normal, twice
 
 
 @twice
@@ -198,6 +198,7 @@ class ServerCalls(WithDaemon):
 
     def test_ready_without_a_daemon(self):
         self.assertFalse(self.make("http://127.0.0.1:1").ready())
+        self.assertFalse(self.make(Server(self, 502, b"<h1>Bad Gateway</h1>").url).ready())
 
     def test_long_lists(self):
         for i in range(3):

@@ -151,8 +151,9 @@ def _if_match(revision: int | None) -> dict[str, str]:
 def _key(key: str | int | None) -> dict[str, str]:
     if key is None:
         return {"Idempotency-Key": f'"{new_key()}"'}
-    if not re.fullmatch('[ !#-~]{1,255}', str(key)):
-        raise ValueError(f"{key!r} is not an idempotency key, which has 1 to 255 printable ASCII characters, no quotes")
+    if not re.fullmatch(r"[ !#-\[\]-~]{1,255}", str(key)):
+        raise ValueError(f"{key!r} is not an idempotency key, which has 1 to 255 printable ASCII characters, no quotes "
+                         f"or backslashes")
     return {"Idempotency-Key": f'"{key}"'}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import os
 import random
+import threading
 import time
 from dataclasses import dataclass
 
@@ -36,6 +37,13 @@ class Retries:
     attempts: int = 1000
     first_pause_s: float = 0.05
     longest_pause_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.timeout_s <= threading.TIMEOUT_MAX:
+            raise ValueError(f"timeout_s must be a number of seconds from 0 to {threading.TIMEOUT_MAX:g}, "
+                             f"not {self.timeout_s}")
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1, not {self.attempts}")
 
     def deadline(self) -> float:
         """When a call that begins now has to end, by ``time.monotonic``."""

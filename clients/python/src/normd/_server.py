@@ -49,7 +49,10 @@ class Server:
         return "\r\n".join((*lines, "", "")).encode("ascii")
 
     def ssl_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.ca_certs)
+        try:
+            return ssl.create_default_context(cafile=self.ca_certs)
+        except OSError as error:  # it does not name the file
+            raise OSError(error.errno, error.strerror, self.ca_certs) from error
 
 
 def server(url: str, token: str | None, ca_certs: str | None, connections: int) -> Server:

@@ -14,7 +14,7 @@ from .._request import Call, Request, error_of, is_absent, read_answer
 from .._retries import Attempts, Retries
 from .._server import server
 from .._transport_aio import Transport
-from ..errors import ApiError, Error, NoAnswer
+from ..errors import ApiError, Error, NoAnswer, UnexpectedAnswer
 from ..types import Exported, IndexEntry, Usage
 from .model import AsyncModel
 
@@ -122,7 +122,7 @@ class AsyncClient:
         """Whether the daemon is there and can work. Unlike other calls it is not tried again."""
         try:
             await self.with_options(retries=replace(self._retries, attempts=1))._send(_calls.get("/v2/health/ready"))
-        except (ApiError, NoAnswer):
+        except (ApiError, NoAnswer, UnexpectedAnswer):  # also a gateway's page about a server that is away
             return False
         return True
 
