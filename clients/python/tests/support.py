@@ -4,6 +4,8 @@
 import asyncio
 import http.server
 import inspect
+import os
+import subprocess
 import textwrap
 import threading
 import time
@@ -114,6 +116,13 @@ def run_example(test, module, **names):
     exec(textwrap.dedent("\n".join(lines)).replace("http://127.0.0.1:8080", test.daemon.url), names)
     test.addCleanup(names["client"].close)
     return names
+
+
+def token(path, *options):
+    """A new token, which the file of tokens has from now on."""
+    program = os.environ.get("NORMD") or "normd"
+    return subprocess.run([program, "token", "--tokens", path, *options], check=True, capture_output=True,
+                          text=True).stdout.strip()
 
 
 class Server:

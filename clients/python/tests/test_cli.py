@@ -17,7 +17,7 @@ from normd._cli import data, main
 from normd._cli.progress import Progress
 from normd._cli.table import table
 from normd._cli.watch import sparkline
-from support import Server
+from support import Server, token
 
 
 class Terminal(io.StringIO):
@@ -215,6 +215,17 @@ class CommandLine(unittest.TestCase):
         with unittest.mock.patch.object(main, "Client", side_effect=normd.Error("called")) as client:
             self.assert_fails("called", "--token-file", self.file("token", "t0\n"), "models")
         self.assertEqual(client.call_args.kwargs["token"], "t0")
+
+    def test_a_daemon_that_asks_for_tokens(self):
+        tokens = os.path.join(self.directory, "tokens")
+        readers = token(tokens, "--role", "infer")
+        state = os.path.join(self.directory, "state")
+        self.run_command("export", "penguins", state)
+        with normd.testing.Daemon("--tokens", tokens) as daemon:
+            self.assert_fails("; give one in NORMD_TOKEN or with --token-file", "models", url=daemon.url)
+            with unittest.mock.patch.dict(os.environ, NORMD_TOKEN=readers):
+                self.assertEqual(self.run_command("models", url=daemon.url), (0, "there are no models\n", ""))
+                self.assert_fails('needs a token with the role "train"', "import", "penguins", state, url=daemon.url)
 
     def test_as_a_program(self):
         done = subprocess.run([sys.executable, "-m", "normd", "models"], capture_output=True, text=True,

@@ -21,7 +21,7 @@ from unittest import mock
 import normd
 import normd.aio
 import normd.testing
-from support import X, Server, Sync, WithDaemon, twice
+from support import X, Server, Sync, WithDaemon, token, twice
 
 ROOT = json.dumps({"name": "normd", "version": "0.1.0", "links": {"models": "/v1/models"}}).encode()
 
@@ -226,12 +226,6 @@ class ContextManagers(WithDaemon, Sync, unittest.TestCase):
             for done in [threads.submit(asyncio.run, use(), debug=True) for _ in range(3)]:
                 done.result()
         self.assertEqual(self.layer.statistics().count, 3 * 10 * 3 * len(X))
-
-
-def token(path, *options):
-    program = os.environ.get("NORMD") or "normd"
-    return subprocess.run([program, "token", "--tokens", path, *options], check=True, capture_output=True,
-                          text=True).stdout.strip()
 
 
 @twice

@@ -21,7 +21,7 @@ import normd.testing
 from normd import _retries
 from normd.errors import DeadlineExceeded, Error, NoAnswer, Overloaded, TooManyRequests, UnexpectedAnswer
 from proxy import HTML, Listener, Proxy, Stubborn, answer, hang, trickle
-from support import X, WithDaemon, twice
+from support import X, WithDaemon, token, twice
 
 HASTE = normd.Retries(timeout_s=60, first_pause_s=0.001, longest_pause_s=0.05)
 LATE_S = float(os.environ.get("NORMD_PATIENCE") or 1)  # what a busy machine may add to a deadline
@@ -469,8 +469,7 @@ class TooFast(WithDaemon):
         directory = tempfile.TemporaryDirectory()
         cls.addClassCleanup(directory.cleanup)
         tokens = os.path.join(directory.name, "tokens")
-        cls.token = subprocess.run([os.environ.get("NORMD") or "normd", "token", "--role", "admin", "--tokens", tokens],
-                                   capture_output=True, text=True, check=True).stdout.strip()
+        cls.token = token(tokens, "--role", "admin")
         cls.options = ("--tokens", tokens, "--max-requests-per-second", "8")
         super().setUpClass()
 

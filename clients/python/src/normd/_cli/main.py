@@ -12,7 +12,7 @@ import threading
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from .. import Client, Layer, Retries, __version__
-from ..errors import Error
+from ..errors import Error, Unauthenticated
 from ..types import Comparison, Drift, Report, Statistics
 from . import data
 from .progress import Progress
@@ -199,7 +199,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
             return 0
-        print(f"normd: {cell(str(error))}", file=sys.stderr)
+        hint = "; give one in NORMD_TOKEN or with --token-file" if isinstance(error, Unauthenticated) else ""
+        print(f"normd: {cell(str(error))}{hint}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 0 if args.command == "watch" else 130
