@@ -18,6 +18,7 @@ import unittest
 import zlib
 
 import tls
+from access import Tokens, bearer, line
 from normd import NORMD, PATIENCE, Daemon, DaemonTest, at_once, wait_for
 
 GET = b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -319,6 +320,14 @@ class Handshakes(DaemonTest):
                 thread.join()
 
 
+class WithoutOverride(Daemon):
+    """The modes of files count, even for root."""
+
+    def command(self):
+        prefix = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+        return [*prefix, *super().command()]
+
+
 class WithFiles(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="normd-tls-")
@@ -480,6 +489,21 @@ class Reload(WithFiles):
             os.unlink(mine)
         self.replace(used, good)
         self.reload(daemon, {"message": "reloaded", "what": "certificates"})
+
+    def test_what_cannot_be_read_any_more(self):
+        """The key, and the tokens."""
+        pair, tokens = self.pair("used"), Tokens(self.directory)
+        tokens.write(line("normd_a", "infer"))
+        daemon = WithoutOverride("--tokens", tokens.path, pair=pair)
+        self.addCleanup(daemon.close)
+        for path, what in ((pair.key, "certificates"), (tokens.path, "tokens")):
+            os.chmod(path, 0)
+            failed = self.reload(daemon, {"level": "error", "what": what})
+            self.assertEqual(failed["reason"].partition(path)[2], " cannot be opened: Permission denied")
+            self.serves(daemon, pair)
+            self.assertEqual(daemon.curl("GET", "/v1/models", headers=bearer("normd_a")).status, 200)
+            os.chmod(path, 0o600)
+            self.reload(daemon, {"message": "reloaded", "what": what})
 
     def test_under_load(self):
         """Handshakes while the certificate changes again and again get one or the other, whole."""
