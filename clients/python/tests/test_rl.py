@@ -208,6 +208,16 @@ class RunningMeanStdTest(OnLayers, unittest.TestCase):
         with mock.patch.object(self.layer, "put_statistics", lost):
             self.assertRaises(normd.NoAnswer, rms.update_from_moments, 2.0, 1.0, 1.5)
 
+    def test_an_answer_that_is_always_lost_ends_at_the_deadline(self):
+        layer = self.make(self.daemon.url, timeout_s=0.2).model(self.model.name).layer("obs")
+        rms = normd.rl.RunningMeanStd(layer=layer)
+        layer.reset_statistics()
+        for lost in (normd.NoAnswer("lost", True), normd.UnexpectedAnswer("PUT", 502, "text/html", "")):
+            with mock.patch.object(layer, "put_statistics", side_effect=lost) as put:
+                for call in (lambda: rms.update_from_moments(2.0, 1.0, 1.5), lambda: rms._begin(1e-4)):
+                    self.assertRaises(type(lost), call)
+            self.assertTrue(2 <= put.call_count <= 10, put.call_count)
+
     def test_a_second_process_goes_on_where_the_first_was(self):
         x = self.random.normal(0, 1, (5, 3))
         normd.rl.RunningMeanStd(shape=(3,), layer=self.layer).update(x)
@@ -235,6 +245,10 @@ class RunningMeanStdTest(OnLayers, unittest.TestCase):
             self.assertRaises(NonFiniteInput, rms.update, numpy.array(x))
         with self.assertRaisesRegex(ValueError, r"values of shape \(2,\), and got an array of shape \(4, 3\)"):
             rms.update(numpy.ones((4, 3)))
+        for moments in (([0.0], [1.0], 0.5), ([0.0] * 3, [1.0] * 3, 2), ([0.0] * 2, [1.0, -1e-9], 0.5),
+                        ([0.0] * 2, [1.0] * 2, -1e-5), ([0.0] * 2, [1.0] * 2, numpy.nan)):
+            with self.subTest(moments), self.assertRaisesRegex(ValueError, r"expected moments of shape \(2,\)"):
+                rms.update_from_moments(*moments)
         self.assertEqual(self.digest(), before)
 
 
@@ -272,6 +286,13 @@ class NormalizeObservationTest(OnLayers, unittest.TestCase):
             wrapped.reset(options={"reset_mask": numpy.array([True, False, True, True])})
         with self.assertRaisesRegex(ValueError, "NextStep, not SameStep"):
             normd.rl.NormalizeObservation(VectorEnv("SameStep"), layer=self.layer)
+
+    def test_observations_that_are_dictionaries_are_refused(self):
+        env = Env()
+        env.observation_space = Dict(a=box(3))
+        env.observation_space.shape = None
+        with self.assertRaisesRegex(ValueError, "must be arrays.*VecNormalize takes dictionaries"):
+            normd.rl.NormalizeObservation(env, layer=self.layer)
 
     def test_evaluation_moves_nothing(self):
         wrapped, formula = self.follow(Env(), Env(), 5)
@@ -502,6 +523,14 @@ class VecNormalizeTest(OnLayers, unittest.TestCase):
         self.assertEqual(self.digest(), before)
         venv.step(0)
         self.assertAlmostEqual(venv.ret_rms.count, 8.0001)
+
+    def test_returns_begin_anew_even_if_a_terminal_observation_cannot_be_normalized(self):
+        venv, _ = self.both()
+        venv.reset()
+        ended = venv.venv.observe(), numpy.ones(4), numpy.array([True, False] * 2), [{"terminal_observation": [1.0]}] * 4
+        with mock.patch.object(venv.venv, "step_wait", lambda: ended), self.assertRaisesRegex(ValueError, "shape"):
+            venv.step(0)
+        assert_array_equal(venv.returns, [0, 1, 0, 1])
 
     def test_evaluation_moves_nothing(self):
         venv, formulas = self.both()

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from copy import deepcopy
 from typing import Any, Mapping
 
@@ -34,11 +35,12 @@ import numpy
 from ._moments import Moments, numbers
 from ._sync.layer import Layer
 from ._sync.model import Model
-from .errors import Error, NoAnswer, RevisionMismatch
+from .errors import Error, NoAnswer, RevisionMismatch, UnexpectedAnswer
 from .types import Imported, Statistics, Version, VersionName
 
 #: Nothing is forgotten: 2^(-n / half_life) is 1. Only decayed averaging has counts that need not be whole, as 1e-4.
 _NEVER = 1e30
+_PAUSE_S = 0.05
 _LIVE = "live"
 _OBS, _RETURNS = "obs", "returns"
 _MEMBERS = ("mean", "var", "count")
@@ -65,15 +67,14 @@ class RunningMeanStd:
 
     def _begin(self, count: float) -> None:
         """Puts the initial statistics, once, whoever else does so now."""
-        features = math.prod(self.shape)
+        features, deadline = math.prod(self.shape), self._deadline()
         while count and not (now := self.layer.statistics()).count:
             try:
                 self.layer.put_statistics([0.0] * features, [1.0] * features, 0, count=count, if_match=now.revision)
             except RevisionMismatch:
                 pass  # another process was first
-            except NoAnswer as error:
-                if not error.maybe_done:
-                    raise
+            except (NoAnswer, UnexpectedAnswer) as error:
+                _look_again(error, deadline)
 
     @property
     def mean(self) -> Any:
@@ -99,6 +100,10 @@ class RunningMeanStd:
         """Adds a batch of which only the moments are known: arrays of ``shape``, the variance biased."""
         self._check_moves()
         mean, var = numpy.reshape(batch_mean, -1), numpy.reshape(batch_var, -1)
+        if not 0 <= batch_count < math.inf or not len(mean) == len(var) == math.prod(self.shape) or (var < 0).any():
+            raise ValueError(f"expected moments of shape {self.shape}, a variance that is not negative, and a count from "
+                             f"0 on; got shapes {numpy.shape(batch_mean)} and {numpy.shape(batch_var)}, and the count "
+                             f"{batch_count}")
         if batch_count == int(batch_count):
             self.layer.merge(int(batch_count), mean, var)
         else:
@@ -107,8 +112,8 @@ class RunningMeanStd:
     def _add(self, mean: Any, var: Any, count: float) -> None:
         """Merges moments whose count is not whole, which normd has no call for: puts the sum in the place of the
         statistics that it was made of, if they are still there."""
-        lost: NoAnswer | None = None  # of an attempt that may have been carried out
-        base, total = -1, Moments()
+        lost: Error | None = None  # of an attempt that may have been carried out
+        base, total, deadline = -1, Moments(), self._deadline()
         while True:
             now = self.layer.statistics()
             if lost is not None and now.revision > base:
@@ -125,10 +130,12 @@ class RunningMeanStd:
                 return
             except RevisionMismatch:
                 pass  # another process came between
-            except NoAnswer as error:
-                if not error.maybe_done:
-                    raise
+            except (NoAnswer, UnexpectedAnswer) as error:
+                _look_again(error, deadline)
                 lost = error
+
+    def _deadline(self) -> float:
+        return self.layer._client._retries.deadline()
 
     def combine(self, other: Any) -> None:
         """Adds what another object has seen, which has ``mean``, ``var`` and ``count``."""
@@ -162,6 +169,14 @@ class RunningMeanStd:
     def _check_moves(self) -> None:
         if self._read_only:
             raise ValueError(f"this reads version {self.version!r} and moves nothing: to train, leave the version out")
+
+
+def _look_again(error: Error, deadline: float) -> None:
+    """A pause after a change that may have been carried out. Raises the error if none may have been, or when it is too
+    late."""
+    if not error.maybe_done or time.monotonic() + _PAUSE_S > deadline:
+        raise error
+    time.sleep(_PAUSE_S)
 
 
 def _definition(shape: tuple[int, ...], eps: float, clip: float, with_mean: bool = True) -> dict[str, Any]:
@@ -254,6 +269,9 @@ class NormalizeObservation(_Wrapper):
             raise ValueError(f"the environment's autoreset_mode must be NextStep, not {_autoreset(env)}: observations "
                              f"that end an episode would not be normalized")
         space = getattr(env, "single_observation_space", env.observation_space)
+        if space.shape is None:
+            raise ValueError(f"observations must be arrays, and the environment's space is {space}: VecNormalize takes "
+                             f"dictionaries")
         self.obs_rms = RunningMeanStd(shape=space.shape, layer=layer, eps=epsilon)
         self.epsilon = epsilon
         self.update_running_mean = True
@@ -405,14 +423,13 @@ class VecNormalize(_Wrapper):
         if self.training:
             returns = self.returns * self.gamma + rewards
             outputs = self.model.train({**self._tensors(obs), _RETURNS: returns[:, None]}).outputs
-            self.returns = returns
-            normalized = self._replaced(obs, outputs)
         else:
-            normalized = self.normalize_obs(obs)
+            returns, outputs = self.returns, None
+        self.returns = numpy.where(dones, 0.0, returns)
+        normalized = self.normalize_obs(obs) if outputs is None else self._replaced(obs, outputs)
         for done, info in zip(dones, infos):
             if done and "terminal_observation" in info:
                 info["terminal_observation"] = self.normalize_obs(info["terminal_observation"])
-        self.returns[numpy.asarray(dones, dtype=bool)] = 0
         return normalized, self.normalize_reward(rewards), dones, infos
 
     def normalize_obs(self, obs: Any) -> Any:

@@ -17,6 +17,7 @@ is there. Their ``state_dict`` is the same, both ways, and may lack ``num_batche
   mean 0 and variance 1. ``convert_batchnorm`` carries these over, too.
 - A batch with a NaN or an infinity is ``normd.errors.NonFiniteInput``.
 - ``eps`` and ``momentum`` cannot be changed.
+- As with torch.nn's, activation checkpointing runs a forward pass twice, which counts its batch twice.
 - Eval mode is by the live statistics, whatever version serves. If another worker changes them between the forward and
   the backward pass, that is a RuntimeError.
 - A copy (``copy.deepcopy``, pickle) has its own weight and bias, and the same layer in normd. A pickle contains the

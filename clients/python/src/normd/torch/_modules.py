@@ -166,7 +166,7 @@ class _RemoteBatchNorm(_Remote):
         try:
             self.layer.put_statistics(mean, var, int(batches))
         except ApiError as error:
-            error_msgs.append(f"the statistics of {prefix[:-1]}: {error}")
+            error_msgs.append(f"the statistics of {prefix[:-1] or self.layer}: {error}")
 
 
 class RemoteBatchNorm1d(_RemoteBatchNorm):
