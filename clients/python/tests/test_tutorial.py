@@ -10,10 +10,15 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import unittest
+
+import normd.testing
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DOCS = os.path.join(HERE, "..", "..", "..", "docs")
+FIRST_PAGES = (os.path.join("..", "README.md"), os.path.join("..", "clients", "python", "README.md"))
+INDENTED = re.compile(r"^    import normd\n(?:(?: {4}.*)?\n)*", re.M)
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:^```text\n(.*?)^```\n)?", re.M | re.S)
 
 
@@ -45,6 +50,15 @@ class Documents(unittest.TestCase):
                 os.chdir(before)
                 if "daemon" in names:
                     names["daemon"].close()
+
+    def test_the_code_of_the_first_pages_runs(self):
+        for page in FIRST_PAGES:
+            names = {"batch": [[1, 2, 3], [5, 4, 3]], "sample": [[1, 2, 3]]}
+            with self.subTest(page), normd.testing.Daemon() as daemon:
+                code = textwrap.dedent(INDENTED.search(read(page)).group())
+                self.assertIn("http://127.0.0.1:8080", code)
+                exec(compile(code.replace("http://127.0.0.1:8080", daemon.url), page, "exec"), names)
+                self.assertEqual(names["layer"].statistics().num_batches_tracked, 1)
 
     def test_the_reference_is_that_of_the_docstrings(self):
         made = subprocess.run([sys.executable, os.path.join(HERE, "..", "make_reference.py")], capture_output=True,
