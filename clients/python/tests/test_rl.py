@@ -527,8 +527,9 @@ class VecNormalizeTest(OnLayers, unittest.TestCase):
     def test_returns_begin_anew_even_if_a_terminal_observation_cannot_be_normalized(self):
         venv, _ = self.both()
         venv.reset()
-        ended = venv.venv.observe(), numpy.ones(4), numpy.array([True, False] * 2), [{"terminal_observation": [1.0]}] * 4
-        with mock.patch.object(venv.venv, "step_wait", lambda: ended), self.assertRaisesRegex(ValueError, "shape"):
+        dones, infos = numpy.array([True, False] * 2), [{"terminal_observation": [1.0]}] * 4
+        step = venv.venv.observe(), numpy.ones(4), dones, infos
+        with mock.patch.object(venv.venv, "step_wait", lambda: step), self.assertRaisesRegex(ValueError, "shape"):
             venv.step(0)
         assert_array_equal(venv.returns, [0, 1, 0, 1])
 

@@ -101,9 +101,9 @@ class RunningMeanStd:
         self._check_moves()
         mean, var = numpy.reshape(batch_mean, -1), numpy.reshape(batch_var, -1)
         if not 0 <= batch_count < math.inf or not len(mean) == len(var) == math.prod(self.shape) or (var < 0).any():
-            raise ValueError(f"expected moments of shape {self.shape}, a variance that is not negative, and a count from "
-                             f"0 on; got shapes {numpy.shape(batch_mean)} and {numpy.shape(batch_var)}, and the count "
-                             f"{batch_count}")
+            raise ValueError(f"expected moments of shape {self.shape}, a variance that is not negative, and a count "
+                             f"from 0 on; got shapes {numpy.shape(batch_mean)} and {numpy.shape(batch_var)}, and the "
+                             f"count {batch_count}")
         if batch_count == int(batch_count):
             self.layer.merge(int(batch_count), mean, var)
         else:
