@@ -19,7 +19,8 @@ import normd
 import normd.aio
 import normd.testing
 from normd import _retries
-from normd.errors import DeadlineExceeded, Error, NoAnswer, Overloaded, TooManyRequests, UnexpectedAnswer
+from normd.errors import (DeadlineExceeded, Error, IdempotencyMismatch, NoAnswer, Overloaded, TooManyRequests,
+                          UnexpectedAnswer)
 from proxy import HTML, Listener, Proxy, Stubborn, answer, hang, trickle
 from support import X, WithDaemon, token, twice
 
@@ -160,6 +161,22 @@ class Faults(WithDaemon):
             self.assertEqual(sum(self.proxy.met.values()), 2)
         self.assertEqual(self.model.layer("obs").statistics().revision, revision + 1)
         self.assertEqual(self.model.serving()["version"], 2)
+
+    def test_an_array_that_changes_before_it_is_sent_again_is_not_counted_twice(self):
+        create(self.model)
+        for fault, counted in (("lose_answer", 1), ("drop_request", 2)):
+            x, script = batch(0), ["pass", fault, "pass"]
+
+            def faults():
+                x[0] += 1  # when the request is out
+                return script.pop(0)
+
+            layer = self.through(faults).model(self.model.name).layer("obs")
+            if fault == "lose_answer":
+                self.assertRaises(IdempotencyMismatch, layer.train, x)
+            else:
+                layer.train(x)
+            self.assertEqual(self.model.layer("obs").statistics().num_batches_tracked, counted)
 
     def test_what_was_not_sent_is_not_done(self):
         server = Listener(self)

@@ -4,6 +4,9 @@
 A tensor is a NumPy array, a torch tensor, anything that has ``__array__``, or a nested list of numbers. The answer's is
 of the same kind, shape and datatype. Arrays are sent from their own memory, and an answer's array is over the memory
 that it was read into; with ``copy=True`` it has memory of its own.
+
+Do not change an array before its call returns: the call may have to send it again. Other values are then
+IdempotencyMismatch if the first ones were counted, and are counted in their place if they were not.
 """
 
 from __future__ import annotations
