@@ -12,6 +12,7 @@ import numpy
 
 import normd
 import normd.errors
+from proxy import Stubborn
 from support import X, Server, Sync, WithDaemon, twice
 
 ROOT = json.dumps({"name": "normd", "version": "0.1.0", "links": {"models": "/v1/models"}}).encode()
@@ -223,6 +224,20 @@ class Strangers:
             client, _ = self.greeted(200, b"x", content_type="application/x-npy", **{name: value})
             with self.subTest(name), self.assertRaises(normd.UnexpectedAnswer):
                 client.model("m").train({"l": X})
+
+    def test_heads_of_others(self):
+        ok = b"HTTP/1.1 200 OK\r\n%s\r\n\r\nx"
+        for answer, words in ((ok % b"Content-Length: 1000000000000000", "has 10{15} bytes, and there is no memory"),
+                              (ok % (b"Content-Length: " + b"9" * 30), "no memory|overflow"),
+                              (ok % (b"Inference-Header-Content-Length: " + b"9" * 5000), "not one of normd's"),
+                              (b"\x1b[2J\x07 : \r\n\r\n", "no answer from")):
+            server = Stubborn(self, lambda sock, *_: sock.sendall(answer))
+            client = self.make(server.url, retries=normd.Retries(attempts=1))
+            getattr(client, "of", client)._greeted[0] = True
+            with self.subTest(answer[:60]), self.assertRaisesRegex(normd.Error, words) as caught:
+                client.model("m").layer("l").train(X)
+            self.assertTrue(caught.exception.maybe_done)
+            self.assertTrue(str(caught.exception).isprintable(), str(caught.exception))
 
     def test_other_servers(self):
         cases = ((b'{"name": "elasticsearch", "version": {}}', "not a normd: its name is 'elasticsearch'"),

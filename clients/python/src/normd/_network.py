@@ -9,6 +9,7 @@ from types import TracebackType
 
 from ._request import Request
 from ._server import Server
+from ._text import printable
 from .errors import Error, NoAnswer
 
 
@@ -38,7 +39,7 @@ class Network:
         said: list[BaseException] = [cause for cause in (error.__cause__, error.__context__, *error.args[-1:])
                                      if isinstance(cause, OSError)] or [error]
         words = str(said[0]) or ("timed out" if isinstance(said[0], TimeoutError) else type(said[0]).__name__)
-        text = f"{self._request}: no answer from {self._server.url}: {words}"
+        text = f"{self._request}: no answer from {self._server.url}: {printable(words.strip())}"
         return Error(text) if any(map(_is_final, (error, *said))) else NoAnswer(text, self.maybe_done)
 
     def ends_early(self, received: int, expected: int) -> Error:

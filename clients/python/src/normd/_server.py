@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 from ._request import Request
 from ._tensors import Buffer
 from ._version import __version__
+from .errors import Error
 
 #: Takes an answer's status and headers; returns who takes its body in parts, or None to have it whole in memory.
 Receive = Callable[[int, Mapping[str, str]], Optional[Callable[[memoryview], None]]]
@@ -86,15 +87,23 @@ def _without_password(url: object) -> object:
 
 def body_bytes(headers: Mapping[str, str]) -> int | None:
     """The length that an answer announces; None if it announces none, or nonsense."""
-    length = headers.get("content-length", "")
-    return int(length) if length.isdecimal() else None
+    return _bytes(headers, "content-length")
+
+
+def _bytes(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "")
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def aligned(headers: Mapping[str, str], body_bytes: int) -> memoryview:
     """Memory for a body, in which the values behind the JSON of the Open Inference Protocol are aligned."""
-    head_bytes = headers.get("inference-header-content-length", "")
-    pad = -int(head_bytes) % 64 if head_bytes.isdecimal() else 0
-    return memoryview(bytearray(pad + body_bytes))[pad:]
+    pad = -(_bytes(headers, "inference-header-content-length") or 0) % 64
+    try:
+        return memoryview(bytearray(pad + body_bytes))[pad:]
+    except (MemoryError, OverflowError):
+        error = Error(f"the answer has {body_bytes} bytes, and there is no memory for them")
+        error.maybe_done = True
+        raise error from None
 
 
 def filled(headers: Mapping[str, str], text: bytes) -> memoryview:

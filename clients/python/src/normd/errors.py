@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Mapping
 
+from ._text import printable
+
 
 class Error(Exception):
     """The base of all exceptions of this package.
@@ -52,7 +54,7 @@ class UnexpectedAnswer(Error):
 
     def __init__(self, request: str, status: int, content_type: str, text: str,
                  retry_after: float | None = None) -> None:
-        shown = "".join(character if character.isprintable() else "?" for character in " ".join(text.split())[:200])
+        shown = printable(" ".join(text.split())[:200])
         super().__init__(f"{request}: the answer is not one of normd's: status {status}, "
                          f"{content_type or 'no content type'}: {shown or 'an empty body'}")
         self.status = status

@@ -16,7 +16,7 @@ from ..errors import Error, Unauthenticated
 from ..types import Comparison, Drift, Report, Statistics
 from . import data
 from .progress import Progress
-from .table import cell, printable, table
+from .table import cell, printable_lines, table
 from .watch import watch
 
 #: What a command shows: a document for --json, and text.
@@ -193,7 +193,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         with Client(args.url, token=_token(args), retries=retries, ca_certs=args.ca_certs) as client:
             document, text = args.run(client, args)
         if document is not None:
-            print(json.dumps(document, indent=2) if args.json else printable(text))
+            print(json.dumps(document, indent=2) if args.json else printable_lines(text))
         sys.stdout.flush()
     except (Error, OSError, ValueError, TypeError, data.BadFile) as error:
         if isinstance(error, BrokenPipeError):

@@ -8,13 +8,15 @@ import time
 from types import TracebackType
 from typing import Callable, Optional
 
+from .._text import printable
+
 _WIDTH = 30
 _EVERY_S = 0.1
 
 
 class Progress:
     def __init__(self, title: str) -> None:
-        self._title = title
+        self._title = printable(title)
         self._shown_at = 0.0
         self._shown = False
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
+from .._text import printable
 
-def printable(text: str) -> str:
-    """Text in which control characters are shown as ?: a terminal would obey them."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+def printable_lines(text: str) -> str:
+    """Text whose lines have no control characters."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def cell(value: Any) -> str:
@@ -19,7 +21,7 @@ def cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return printable(str(value)).replace("\n", "?")
+    return printable(str(value))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

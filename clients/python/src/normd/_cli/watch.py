@@ -11,7 +11,7 @@ from typing import Any, Optional
 from .. import Layer
 from ..errors import ApiError, Error, NotTrained
 from ..types import Drift, Statistics
-from .table import cell, printable, table
+from .table import cell, printable_lines, table
 
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 40
@@ -93,7 +93,7 @@ def watch(layer: Layer, interval_s: float, top: int, looks: int) -> None:
     made = 0
     while True:
         try:
-            text = printable(view.look())
+            text = printable_lines(view.look())
         except Error as error:
             if not made:
                 raise
