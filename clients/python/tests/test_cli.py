@@ -108,6 +108,10 @@ class CommandLine(unittest.TestCase):
         self.assertEqual((repr(found.tolist()), names), ("[[1700000001.0, nan], [2.0, 3.0]]",
                                                          ["mass, g", 'flipper "left"']))
 
+    def test_csv_without_numpy(self):
+        with unittest.mock.patch.dict(sys.modules, numpy=None):
+            self.assertEqual(data.read(self.file("a.csv", "a,b\n1,2\n3,4\n"))[0], [[1.0, 2.0], [3.0, 4.0]])
+
     def test_csv_is_read_as_numbers_of_8_bytes(self):
         rows = 20_000
         path = self.file("a.csv", "1.5,2.5,3.5,4.5\n" * rows)
