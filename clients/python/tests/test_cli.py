@@ -77,8 +77,8 @@ class CommandLine(unittest.TestCase):
 
     def test_statistics(self):
         shown = self.run_command("statistics", "penguins", "sizes", "--top", "1")[1]
-        self.assertIn("200 values a feature", shown)
-        self.assertRegex(shown, r"\n +0 +2\.\d+ +\d\.\d+\n\(1 more features; --top 0 shows all\)\n")
+        self.assertRegex(shown, r"^revision \d+, 1 batch, 200 values a feature\n")
+        self.assertRegex(shown, r"\n +0 +2\.\d+ +\d\.\d+\n\(1 more feature; --top 0 shows all\)\n")
         found = self.document("statistics", "penguins", "sizes")
         self.assertEqual(found["running_mean"][1], 12)
         self.assertEqual(found["count"], 200)
@@ -167,6 +167,8 @@ class CommandLine(unittest.TestCase):
     def test_watch_of_layers_without_statistics(self):
         self.client.model("new").layer("bn").create("batch_norm", num_features=2)
         self.assertIn("not trained yet", self.run_command("watch", "new", "bn", "--looks", "1")[1])
+        self.client.model("new").layer("bn").train([[1, 2], [3, 4]])
+        self.assertIn("inference has read nothing yet", self.run_command("watch", "new", "bn", "--looks", "1")[1])
 
     def test_watch_goes_on_while_the_daemon_or_the_layer_is_away(self):
         with normd.testing.Daemon() as daemon:

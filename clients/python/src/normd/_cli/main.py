@@ -16,7 +16,7 @@ from ..errors import Error, Unauthenticated
 from ..types import Comparison, Drift, Report, Statistics
 from . import data
 from .progress import Progress
-from .table import cell, printable_lines, table
+from .table import cell, counted, printable_lines, table, values_a_feature
 from .watch import watch
 
 #: What a command shows: a document for --json, and text.
@@ -51,10 +51,12 @@ def statistics(client: Client, args: argparse.Namespace) -> Shown:
     found: Statistics = _layer(client, args).statistics(version=args.version)
     rows = [[i, float(mean), float(var)] for i, (mean, var) in enumerate(zip(found.running_mean, found.running_var))]
     shown = rows[:args.top] if args.top else rows
-    count = "" if found.count is None else f", {cell(found.count)} values a feature"
-    left_out = f"\n({len(rows) - len(shown)} more features; --top 0 shows all)" if len(shown) < len(rows) else ""
-    return _plain(found), (f"revision {found.revision}, {found.num_batches_tracked} batches{count}\n{found.digest}\n\n"
-                           + table(["feature", "running mean", "running variance"], shown) + left_out)
+    count = "" if found.count is None else ", " + values_a_feature(found.count)
+    left_out = len(rows) - len(shown)
+    more = f"\n({counted(left_out, 'more feature', 'more features')}; --top 0 shows all)" if left_out else ""
+    batches = counted(found.num_batches_tracked, "batch", "batches")
+    return _plain(found), (f"revision {found.revision}, {batches}{count}\n{found.digest}\n\n"
+                           + table(["feature", "running mean", "running variance"], shown) + more)
 
 
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def _scores(found: Comparison, features: Sequence[Mapping[str, Any]], more: Sequ
             names: Optional[Sequence[str]]) -> str:
     heads = ["verdict", "divergence", "mean_shift", "variance_ratio", *more]
     rows = [[names[f["index"]] if names else f["index"], *(f[head] for head in heads)] for f in features]
-    return f"{found['verdict']}: {found['count']} values a feature\n\n" + table(
+    return f"{found['verdict']}: {values_a_feature(found['count'])}\n\n" + table(
         ["feature", *(head.replace("_", " ") for head in heads)], rows)
 
 
@@ -94,7 +96,7 @@ def import_(client: Client, args: argparse.Namespace) -> Shown:
     rows = [[layer["name"], layer["created"], layer["revision"]] for layer in done["layers"]]
     left_out = len(done["left_out"])
     return done, table(["layer", "created", "revision"], rows) + (
-        f"\n{left_out} tensors of other layers were left out" if left_out else "")
+        f"\nleft out, of other layers: {counted(left_out, 'tensor', 'tensors')}" if left_out else "")
 
 
 def watch_(client: Client, args: argparse.Namespace) -> Shown:

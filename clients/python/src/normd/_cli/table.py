@@ -24,6 +24,15 @@ def cell(value: Any) -> str:
     return printable(str(value))
 
 
+def counted(number: float, singular: str, plural: str) -> str:
+    """A number of things, such as "1 batch" and "2 batches"."""
+    return f"{cell(number)} {singular if number == 1 else plural}"
+
+
+def values_a_feature(number: float) -> str:
+    return counted(number, "value a feature", "values a feature")
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Columns that are as wide as their widest cell; numbers to the right."""
     shown = [[cell(value) for value in row] for row in rows]

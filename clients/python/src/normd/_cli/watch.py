@@ -11,7 +11,7 @@ from typing import Any, Optional
 from .. import Layer
 from ..errors import ApiError, Error, NotTrained
 from ..types import Drift, Statistics
-from .table import cell, printable_lines, table
+from .table import cell, counted, printable_lines, table, values_a_feature
 
 _BARS = "▁▂▃▄▅▆▇█"
 _POINTS = 40
@@ -57,9 +57,9 @@ class Watch:
         now = time.monotonic(), statistics.revision
         before, self._before = self._before, now
         rate = max(now[1] - before[1], 0) / (now[0] - before[0]) if before and now[0] > before[0] else 0.0
-        count = "" if statistics.count is None else f", {cell(statistics.count)} values a feature"
-        return (f"{self._layer.name}: revision {statistics.revision}, {statistics.num_batches_tracked} batches{count}, "
-                f"{rate:.1f} changes a second")
+        count = "" if statistics.count is None else ", " + values_a_feature(statistics.count)
+        batches = counted(statistics.num_batches_tracked, "batch", "batches")
+        return f"{self._layer.name}: revision {statistics.revision}, {batches}{count}, {rate:.1f} changes a second"
 
     def _lines(self, statistics: Statistics) -> list[str]:
         means = [float(value) for value in statistics.running_mean]
@@ -78,7 +78,9 @@ class Watch:
             return []
         rows = [[f["index"], f["verdict"], f["divergence"], f["mean_shift"], f["variance_ratio"]]
                 for f in drift["features"]]
-        lines = ["", f"drift: {drift['verdict']} ({drift['count']} values a feature since {drift['since'] or 'never'})"]
+        if drift["since"] is None:
+            return ["", "drift: inference has read nothing yet"]
+        lines = ["", f"drift: {drift['verdict']} ({values_a_feature(drift['count'])} since {drift['since']})"]
         return lines + ([table(["feature", "verdict", "divergence", "mean shift", "variance ratio"], rows)]
                         if rows else [])
 
