@@ -4,6 +4,7 @@ The documents say what is there: every file has its line in ARCHITECTURE.md, eve
 link leads somewhere, and the README's commands print what it shows.
 """
 
+import glob
 import os
 import re
 import subprocess
@@ -412,6 +413,15 @@ class Commands(unittest.TestCase):
             for command in re.findall(r"\bcurl (?=-|localhost).*", "\n".join(
                     re.findall(r"^    .*", read(document), re.M))):
                 self.assertRegex(command, r"^curl (-f|--fail-with-body)", document)
+
+    def test_there_are_tests_of_the_names_that_are_shown(self):
+        shown = re.findall(r"tests/run[^`]*? (integration|python)\s+-k (\w+)`", read("CONTRIBUTING.md"))
+        self.assertEqual({group for group, _ in shown}, {"integration", "python"})
+        for group, name in shown:
+            folder = "clients/python/tests" if group == "python" else "tests/integration"
+            files = glob.glob(os.path.join(ROOT, folder, "test_*.py"))
+            names = "\n".join(files) + "".join(re.findall(r"(?m)^(?:class| {4}def) .*\n", "".join(map(read, files))))
+            self.assertIn(name, names)
 
     def test_every_target_is_one(self):
         makefile = makefiles()
