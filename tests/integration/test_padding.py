@@ -59,7 +59,9 @@ def random_keep(definition, shape, positions):
         flat[flat.sum(1) == 1] = False
     if "virtual_batch_size" not in definition:
         flat[2] = False
-    elif definition.get("shuffle"):
+    else:
+        flat[2, :2] = True  # of the ghost batch of samples 2 and 3
+    if definition.get("shuffle"):
         flat[:, :2] = True
     return keep
 
