@@ -50,10 +50,12 @@ columns_numbers(const struct columns *c, const double *value, const double *othe
 static inline void
 columns_by_init(struct columns_by *to, const struct columns *c, const struct norm_by *by)
 {
-	to->mean = columns_numbers(c, by->mean, NULL, to->room[0]);
-	to->rstd = columns_numbers(c, by->rstd, NULL, to->room[1]);
-	to->weight = columns_numbers(c, by->weight, kernels_ones, to->room[2]);
-	to->bias = columns_numbers(c, by->bias, kernels_zeros, to->room[3]);
+	double(*const room)[COLUMNS_MAX] = to->room;
+
+	to->mean = columns_numbers(c, by->mean, NULL, room[0]);
+	to->rstd = columns_numbers(c, by->rstd, NULL, room[1]);
+	to->weight = columns_numbers(c, by->weight, kernels_ones, room[2]);
+	to->bias = columns_numbers(c, by->bias, kernels_zeros, room[3]);
 }
 
 static ALWAYS_INLINE void
