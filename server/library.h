@@ -4,7 +4,8 @@
  *
  * It refuses a head that does not fit, and a line or a chunk that it cannot read, in HTML and without the handler. It
  * calls MHD_queue_response through the dynamic linker, which finds the function of library.c: that sends a problem
- * document instead, and the request gets its log line.
+ * document instead, and the request gets its log line. A libmicrohttpd that calls its own functions directly, as that
+ * of Ubuntu 24.04, keeps its HTML pages.
  */
 #pragma once
 
