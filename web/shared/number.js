@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Numbers and times as people read them.
+
+import { daemonNow } from "./api.js";
+
+/** A number with `digits` significant digits, without zeros at its end; very large and small ones with an exponent. */
+export function short(x, digits = 4) {
+	if (x === null || x === undefined)
+		return "–";
+	if (!Number.isFinite(x))
+		return String(x);
+	const size = Math.abs(x);
+	if (size !== 0 && (size >= 1e6 || size < 1e-4))
+		return x.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−");
+	return String(Number(x.toPrecision(digits))).replace("-", "−");
+}
+
+/** A whole number with its thousands apart. */
+export function whole(n) {
+	return n === null || n === undefined ? "–" : n.toLocaleString("en").replaceAll(",", "\u202f");
+}
+
+const UNITS = [["s", 60], ["min", 60], ["h", 24], ["d", Infinity]];
+
+/** How long ago a time of the daemon's ("2026-11-30T12:00:00Z") was: "5 s ago". */
+export function ago(time) {
+	if (time === null || time === undefined)
+		return "never";
+	let left = Math.max(0, Math.round((daemonNow() - Date.parse(time)) / 1000));
+	for (const [unit, size] of UNITS) {
+		if (left < size)
+			return `${left} ${unit} ago`;
+		left = Math.floor(left / size);
+	}
+	return time;
+}
