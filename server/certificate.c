@@ -199,6 +199,26 @@ check_times(const struct chain *c, const char *path, int64_t now_s, int64_t *exp
 	return 0;
 }
 
+/* Keys for less than 112 bits of security, such as RSA below 2048 bits, are refused by clients of today. */
+static int
+check_strength(const struct chain *c, const char *path, struct err *e)
+{
+	unsigned bits = 0;
+	int kind;
+
+	for (unsigned i = 0; i < c->count; i++) {
+		kind = gnutls_x509_crt_get_pk_algorithm(c->list[i], &bits);
+		if (kind < 0 || is_root(c, i) ||
+		    gnutls_pk_bits_to_sec_param((gnutls_pk_algorithm_t)kind, bits) >= GNUTLS_SEC_PARAM_MEDIUM)
+			continue;
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "certificate %u of %.160s has a weak key, %s of %u bits: use RSA of at least 2048 bits, or ECDSA "
+		    "of at least 224",
+		    i + 1, path, gnutls_pk_get_name((gnutls_pk_algorithm_t)kind), bits);
+	}
+	return 0;
+}
+
 static void
 name_it(struct certificate *out, gnutls_x509_crt_t crt)
 {
@@ -222,7 +242,7 @@ fill(struct certificate *out, struct chain *chain, const char *chain_path, const
 
 	if (read_chain(chain_path, chain, e) < 0 || read_key(key_path, &out->key, e) < 0 ||
 	    order(chain, out->key, chain_path, key_path, e) < 0 ||
-	    check_times(chain, chain_path, now_s, &out->expires_s, e) < 0)
+	    check_times(chain, chain_path, now_s, &out->expires_s, e) < 0 || check_strength(chain, chain_path, e) < 0)
 		return -1;
 	for (; out->count < chain->count; out->count++) {
 		rc = gnutls_pcert_import_x509(&out->chain[out->count], chain->list[out->count], 0);

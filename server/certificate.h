@@ -29,7 +29,8 @@ struct certificate {
 
 /*
  * Reads both files, which may be one. The certificates may stand in any order. bad_parameter unless the key is that of
- * one of them, and each is valid at `now_s`. Warns in the log if others may read the key. The caller has one reference.
+ * one of them, and each is valid at `now_s` and its key is not weak. Warns in the log if others may read the private
+ * key. The caller has one reference.
  */
 struct certificate *
 certificate_load(const char *chain_path, const char *key_path, int64_t now_s, struct err *e) MUST_CHECK;

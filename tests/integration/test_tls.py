@@ -353,11 +353,14 @@ class WithFiles(unittest.TestCase):
         soon = self.write("soon.crt", good.read())
         with open(good.key) as f:
             key = f.read()
+        rsa, ec = (self.pair(name.replace(" ", "-"), key=name) for name in ("weak rsa", "weak ec"))
         cut, empty = good.read()[:500], self.write("empty", "")
         locked = self.write("locked.key", tls.openssl("ec", "-aes128", "-passout", "pass:x", "-in", good.key).stdout)
         return [
             ("mismatch", good.cert, other.key, "does not belong to the certificate"),
             ("expired", expired.cert, expired.key, r"expired at 20\d\d-.*: renew it"),
+            ("a weak RSA key", rsa.cert, rsa.key, "has a weak key, RSA of 1024 bits: use RSA of at least 2048 bits"),
+            ("a weak ECDSA key", ec.cert, ec.key, "has a weak key, EC/ECDSA of 192 bits"),
             ("truncated", self.write("cut.crt", cut), good.key, "is cut off"),
             ("truncated after the first", self.write("cut2.crt", good.read() + cut), good.key, "is cut off"),
             ("truncated key", good.cert, self.write("cut.key", key[:100]), "is not a private key in PEM format"),

@@ -11,7 +11,8 @@ import subprocess
 import tempfile
 
 NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-KEYS = {"ec": ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), "rsa": ("rsa:2048",), "ed25519": ("ed25519",)}
+KEYS = {"ec": ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), "rsa": ("rsa:2048",), "weak rsa": ("rsa:1024",),
+        "weak ec": ("ec", "-pkeyopt", "ec_paramgen_curve:prime192v1"), "ed25519": ("ed25519",)}
 
 
 def openssl(*args, check=True, **kwargs):
