@@ -1,7 +1,85 @@
 // SPDX-License-Identifier: MIT
-// The playground.
+// The playground: four tabs over one state (state.js), and the guided tour above them. A tab is a function (root) that
+// returns { stop }, in a module of its own, which is loaded when the tab is first opened.
 
-import { el } from "../shared/dom.js";
-import { shell } from "../shared/shell.js";
+import { el, fill } from "../shared/dom.js";
+import { problemBox, shell } from "../shared/shell.js";
+import { language, LANGUAGES, setLanguage, words } from "../shared/words.js";
+import { change, onState, state } from "./state.js";
+import tour from "./tour.js";
 
-shell(el("main", {}, el("h1", {}, "Playground")), { here: "play" });
+const say = words({
+	en: {
+		title: "Playground", language: "Language", tabs: "Parts of the playground",
+		lead: "Normalization subtracts a mean and divides by a deviation. The kinds differ in one thing: which values " +
+			"share that mean and deviation. Here you see it, cell by cell, with numbers from this daemon.",
+		kinds: "Kinds", steps: "Running statistics", serving: "Training and inference", own: "Your data",
+	},
+	ko: {
+		title: "놀이터", language: "언어", tabs: "놀이터의 갈래",
+		lead: "정규화는 평균을 빼고 표준편차로 나누는 일입니다. 종류마다 다른 점은 하나뿐입니다. 어떤 값들이 같은 평균과 " +
+			"표준편차를 나누어 쓰는가? 여기서는 이 데몬이 계산한 숫자로 칸 하나하나를 눈으로 확인할 수 있습니다.",
+		kinds: "정규화의 종류", steps: "이동 통계", serving: "학습과 추론", own: "내 데이터",
+	},
+});
+
+const VIEWS = ["kinds", "steps", "serving", "own"];
+const tabs = VIEWS.map(name => el("button", {
+	type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "view", onclick: () => change({ view: name }),
+}, say(name)));
+const panel = el("div", { role: "tabpanel", id: "view" });
+let shown = { view: "", stop() {} };
+
+/** Arrow keys, Home and End move among tabs, as in any list of tabs. */
+function moveTab(event) {
+	const at = VIEWS.indexOf(state().view), last = VIEWS.length - 1;
+	const next = (at + 1) % VIEWS.length, before = (at + last) % VIEWS.length;
+	const to = { ArrowRight: next, ArrowLeft: before, Home: 0, End: last }[event.key];
+	if (to === undefined)
+		return;
+	event.preventDefault();
+	change({ view: VIEWS[to] });
+	tabs[to].focus();
+}
+
+async function showView() {
+	const { view } = state();
+	if (view === shown.view)
+		return;
+	shown.stop();
+	shown = { view, stop() {} };
+	for (const [i, name] of VIEWS.entries()) {
+		tabs[i].setAttribute("aria-selected", name === view);
+		tabs[i].tabIndex = name === view ? 0 : -1;
+	}
+	panel.setAttribute("aria-labelledby", `tab-${view}`);
+	fill(panel);
+	try {
+		const { default: open } = await import(`./${view}.js`);
+		if (shown.view === view)
+			shown = { view, ...open(panel) };
+	} catch (error) {
+		fill(panel, problemBox(error));
+		console.error(error);
+	}
+}
+
+function languageChoice() {
+	const choice = el("select", { id: "language", onchange: () => {
+		setLanguage(choice.value);
+		change({ lang: choice.value });
+		setTimeout(() => location.reload(), 200); // when the address has the state
+	} }, Object.entries(LANGUAGES).map(([name, title]) =>
+		el("option", { value: name, lang: name, selected: name === language() }, title)));
+	return [el("label", { for: "language", class: "quiet" }, say("language")), choice];
+}
+
+const guide = el("div", { class: "tour" });
+document.documentElement.lang = language();
+shell(el("main", {},
+	el("h1", {}, say("title")), el("p", {}, say("lead")), guide,
+	el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs), panel),
+	{ here: "play", extras: languageChoice() });
+tour(guide);
+onState(showView);
+showView();
