@@ -5,7 +5,15 @@
 import { LANGUAGES } from "../shared/words.js";
 
 export const KINDS = ["batch", "layer", "instance", "group", "rms"];
-export const PRESETS = ["noise", "sentence", "padded", "pets", "penguins"];
+
+/** The data there are, with the sizes that suit them, and the largest where they have no more. */
+export const PRESETS = {
+	noise: { suits: { n: 3, c: 4, l: 5 } },
+	sentence: { suits: { n: 2, c: 6, l: 4, over: "token" } },
+	padded: { suits: { n: 2, c: 6, l: 4, over: "token" } },
+	pets: { suits: { n: 4, c: 4, l: 3 } },
+	penguins: { suits: { n: 6, c: 4, l: 1 }, most: { c: 4, l: 1 } },
+};
 
 /** A rule has a default, and makes a valid value of any text or value; undefined where it cannot. */
 function choice(standard, names) {
@@ -48,7 +56,7 @@ export const RULES = {
 	batch: integer(8, 1, 64), // samples of a batch, of those tabs that train
 	shift: number(0, -10, 10), // of the batch that is served, in deviations
 	seed: integer(1, 0, 9999),
-	preset: choice("noise", PRESETS),
+	preset: choice("noise", Object.keys(PRESETS)),
 	cell: text(/^(\d+\.\d+\.\d+)?$/), // "n.c.l", from 0
 	model: text(/^[^\0]{0,255}$/),
 	layer: text(/^[^\0]{0,255}$/),
@@ -57,8 +65,15 @@ export const RULES = {
 const DEFAULTS = Object.freeze(
 	Object.fromEntries(Object.entries(RULES).map(([name, rule]) => [name, rule.standard])));
 
-/** Members that depend on one another: a group has whole channels, and the cell in focus is there. */
+/** The largest size along an axis, "n", "c" or "l", that the data of a state have. */
+export function most(values, axis) {
+	return PRESETS[values.preset].most?.[axis] ?? RULES[axis].max;
+}
+
+/** Members that depend on one another: data have their sizes, a group has whole channels, and the cell is there. */
 function agree(values) {
+	for (const axis of ["n", "c", "l"])
+		values[axis] = Math.min(values[axis], most(values, axis));
 	while (values.c % values.groups !== 0)
 		values.groups--;
 	if (values.cell !== "") {
