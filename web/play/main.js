@@ -77,8 +77,9 @@ function languageChoice() {
 const guide = el("div", { class: "tour" });
 document.documentElement.lang = language();
 shell(el("main", {},
-	el("h1", {}, say("title")), el("p", {}, say("lead")), guide,
-	el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs), panel),
+	el("h1", {}, say("title")), el("p", {}, say("lead")), el("div", { class: "lesson" }, guide,
+		el("div", { class: "stage" },
+			el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs), panel))),
 	{ here: "play", extras: languageChoice() });
 tour(guide);
 onState(showView);
