@@ -75,7 +75,6 @@ function languageChoice() {
 }
 
 const guide = el("div", { class: "tour" });
-document.documentElement.lang = language();
 shell(el("main", {},
 	el("h1", {}, say("title")), el("p", {}, say("lead")), el("div", { class: "lesson" }, guide,
 		el("div", { class: "stage" },

@@ -4,6 +4,12 @@
 import { el, fill } from "./dom.js";
 import { curlLine } from "./request.js";
 import { token } from "./token.js";
+import { words } from "./words.js";
+
+const say = words({
+	en: { copy: "Copy", copied: "copied", selected: "selected: press Ctrl+C" },
+	ko: { copy: "복사", copied: "복사했습니다", selected: "선택했습니다. Ctrl+C를 누르세요" },
+});
 
 /** An element; its `show(request, options)` changes the line. `options` are those of curlLine. */
 export function curlBox(request = null, options = {}) {
@@ -12,12 +18,12 @@ export function curlBox(request = null, options = {}) {
 	const copy = el("button", { type: "button", onclick: async () => {
 		try {
 			await navigator.clipboard.writeText(code.textContent);
-			fill(done, "copied");
+			fill(done, say("copied"));
 		} catch {
 			getSelection().selectAllChildren(code); // a page without HTTPS has no clipboard
-			fill(done, "selected: press Ctrl+C");
+			fill(done, say("selected"));
 		}
-	} }, "Copy");
+	} }, say("copy"));
 	const box = el("div", { class: "curl" }, el("pre", {}, code), copy, done);
 
 	box.show = (shown, more = {}) => {

@@ -4,6 +4,28 @@
 import { el, fill, newId } from "./dom.js";
 import { setTheme, theme, THEMES } from "./theme.js";
 import { onToken, setToken, token } from "./token.js";
+import { words } from "./words.js";
+
+const say = words({
+	en: {
+		live: "live", paused: "paused", failed: "not authorised", away: "away: {why}", next: ", next try in {n} s",
+		theme: "Theme", auto: "auto", light: "light", dark: "dark",
+		token: "Token",
+		ask: "The daemon asks for a token ({command}). This tab alone keeps it, until you close the tab.",
+		use: "Use it", forget: "Forget it", cancel: "Cancel", set: "Token…", kept: "Token ✓", give: "Give a token",
+		skip: "Skip to content", pages: "Pages", models: "Models", play: "Playground", api: "API document",
+	},
+	ko: {
+		live: "실시간", paused: "멈춤", failed: "권한 없음", away: "연결 끊김: {why}", next: ", {n}초 뒤 다시 시도",
+		theme: "테마", auto: "자동", light: "밝게", dark: "어둡게",
+		token: "토큰",
+		ask: "이 데몬은 토큰을 요구합니다({command}). 토큰은 이 탭에만, 탭을 닫을 때까지만 보관됩니다.",
+		use: "사용", forget: "지우기", cancel: "취소", set: "토큰…", kept: "토큰 ✓", give: "토큰 입력",
+		skip: "본문으로 건너뛰기", pages: "페이지", models: "모델", play: "놀이터", api: "API 문서",
+		"the daemon cannot be reached": "데몬에 연결할 수 없습니다",
+		"the daemon did not answer in time": "데몬이 제때 응답하지 않습니다",
+	},
+});
 
 const state = el("p", { class: "state", role: "status" });
 let countdown = null;
@@ -13,21 +35,21 @@ export function showState({ kind, error, again }) {
 	clearInterval(countdown);
 	state.dataset.kind = kind;
 	if (kind === "fresh")
-		fill(state, "live");
+		fill(state, say("live"));
 	else if (kind === "paused")
-		fill(state, "paused");
+		fill(state, say("paused"));
 	else if (kind === "away")
 		showAway(error, again);
 	else
-		fill(state, error.needsToken ? "not authorised" : error.message);
+		fill(state, error.needsToken ? say("failed") : error.message);
 }
 
 /** The live region says only that the daemon is away; the seconds that tick beside it are not read out. */
 function showAway(error, again) {
 	const seconds = el("span", { "aria-hidden": "true" });
-	const tick = () => fill(seconds, `, next try in ${Math.max(0, Math.ceil((again - performance.now()) / 1000))} s`);
+	const tick = () => fill(seconds, say("next", { n: Math.max(0, Math.ceil((again - performance.now()) / 1000)) }));
 
-	fill(state, `away: ${error.message}`, seconds);
+	fill(state, say("away", { why: say(error.message) }), seconds);
 	tick();
 	countdown = setInterval(tick, 1000);
 }
@@ -35,8 +57,8 @@ function showAway(error, again) {
 function themeChoice() {
 	const id = newId("theme");
 	const choice = el("select", { id, onchange: () => setTheme(choice.value) },
-		THEMES.map(name => el("option", { value: name, selected: name === theme() }, name)));
-	return [el("label", { for: id, class: "quiet" }, "Theme"), choice];
+		THEMES.map(name => el("option", { value: name, selected: name === theme() }, say(name))));
+	return [el("label", { for: id, class: "quiet" }, say("theme")), choice];
 }
 
 const dialog = el("dialog", { class: "token", "aria-labelledby": "token-title" });
@@ -49,15 +71,14 @@ export function askToken(reason = "") {
 		dialog.close();
 	};
 	const form = el("form", { method: "dialog", onsubmit: event => { event.preventDefault(); keep(field.value); } },
-		el("h2", { id: "token-title" }, "Token"),
+		el("h2", { id: "token-title" }, say("token")),
 		reason !== "" && el("p", { class: "warning" }, reason),
-		el("p", {}, "The daemon asks for a token (", el("code", {}, "normd token --role infer"),
-			"). This tab alone keeps it, until you close the tab."),
-		el("label", { for: "token" }, "Token"), field,
+		el("p", {}, say("ask", { command: "normd token --role infer" })),
+		el("label", { for: "token" }, say("token")), field,
 		el("div", { class: "row" },
-			el("button", { class: "main", type: "submit" }, "Use it"),
-			el("button", { type: "button", onclick: () => keep("") }, "Forget it"),
-			el("button", { type: "button", onclick: () => dialog.close() }, "Cancel")));
+			el("button", { class: "main", type: "submit" }, say("use")),
+			el("button", { type: "button", onclick: () => keep("") }, say("forget")),
+			el("button", { type: "button", onclick: () => dialog.close() }, say("cancel"))));
 	fill(dialog, form);
 	if (!dialog.open)
 		dialog.showModal();
@@ -66,7 +87,7 @@ export function askToken(reason = "") {
 
 function tokenButton() {
 	const button = el("button", { type: "button", onclick: () => askToken() });
-	const show = () => fill(button, token() === "" ? "Token…" : "Token ✓");
+	const show = () => fill(button, say(token() === "" ? "set" : "kept"));
 
 	onToken(show);
 	show();
@@ -84,12 +105,12 @@ export function shell(main, { here, extras = [] }) {
 	main.tabIndex = -1;
 	document.body.replaceChildren(
 		el("a", { class: "skip", href: "#main", onclick: event => { event.preventDefault(); main.focus(); } },
-			"Skip to content"),
+			say("skip")),
 		el("header", {}, el("strong", { class: "brand" }, "normd"),
-			el("nav", { "aria-label": "Pages" }, link("./", "Models"), link("play", "Playground")),
+			el("nav", { "aria-label": say("pages") }, link("./", say("models")), link("play", say("play"))),
 			state, el("div", { class: "tools" }, extras, themeChoice(), tokenButton())),
 		main,
-		el("footer", {}, el("a", { href: "openapi.json" }, "API document")),
+		el("footer", {}, el("a", { href: "openapi.json" }, say("api"))),
 		dialog);
 }
 
@@ -98,5 +119,5 @@ export function problemBox(error) {
 	return el("div", { class: "problem", role: "alert" },
 		el("p", {}, error.message), error.code && el("p", { class: "quiet" }, el("code", {}, error.code)),
 		error.needsToken && el("button", { type: "button", class: "main", onclick: () => askToken(error.message) },
-			"Give a token"));
+			say("give")));
 }

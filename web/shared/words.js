@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The language of a page: English or Korean.
+// The language of a page: English, or another one that its <html data-languages> offers.
 
 const KEY = "normd-language";
 export const LANGUAGES = { en: "English", ko: "한국어" };
+
+const offered = (document.documentElement.dataset.languages ?? "en").split(" ");
 
 function choose() {
 	const asked = new URLSearchParams(location.hash.split("?")[1] ?? location.hash.slice(1)).get("lang");
@@ -12,11 +14,12 @@ function choose() {
 	} catch {
 		// the browser keeps nothing for this page
 	}
-	const wish = [asked, kept, navigator.language?.slice(0, 2)].find((name) => name in LANGUAGES);
+	const wish = [asked, kept, navigator.language?.slice(0, 2)].find(name => offered.includes(name));
 	return wish ?? "en";
 }
 
 let current = choose();
+document.documentElement.lang = current;
 
 /** "en" or "ko". A link's `lang=` wins over what was chosen before, and that over the browser's wish. */
 export function language() {
