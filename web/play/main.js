@@ -64,16 +64,22 @@ async function showView() {
 	}
 }
 
+/** Also where a link of this page itself asks for another language. */
+function followLanguage({ lang }) {
+	if (lang === "" || lang === language())
+		return;
+	setLanguage(lang);
+	setTimeout(() => location.reload(), 200); // when the address has the state
+}
+
 function languageChoice() {
-	const choice = el("select", { id: "language", onchange: () => {
-		setLanguage(choice.value);
-		change({ lang: choice.value });
-		setTimeout(() => location.reload(), 200); // when the address has the state
-	} }, Object.entries(LANGUAGES).map(([name, title]) =>
-		el("option", { value: name, lang: name, selected: name === language() }, title)));
+	const choice = el("select", { id: "language", onchange: () => change({ lang: choice.value }) },
+		Object.entries(LANGUAGES).map(([name, title]) =>
+			el("option", { value: name, lang: name, selected: name === language() }, title)));
 	return [el("label", { for: "language", class: "quiet" }, say("language")), choice];
 }
 
+document.title = `${say("title")} – normd`;
 const guide = el("div", { class: "tour" });
 shell(el("main", {},
 	el("h1", {}, say("title")), el("p", {}, say("lead")), el("div", { class: "lesson" }, guide,
@@ -81,5 +87,6 @@ shell(el("main", {},
 			el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs), panel))),
 	{ here: "play", extras: languageChoice() });
 tour(guide);
+onState(followLanguage);
 onState(showView);
 showView();
