@@ -17,7 +17,7 @@ export const PRESETS = {
 
 /** A rule has a default, and makes a valid value of any text or value; undefined where it cannot. */
 function choice(standard, names) {
-	return { standard, read: text => names.includes(text) ? text : undefined };
+	return { standard, names, read: text => names.includes(text) ? text : undefined };
 }
 
 function integer(standard, min, max) {
