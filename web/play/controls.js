@@ -10,7 +10,7 @@ import { change, most, onState, PRESETS, RULES, state } from "./state.js";
 
 const say = words({
 	en: {
-		n: "N: samples", c: "C: channels", l: "L: positions", groups: "groups of channels", eps: "eps",
+		n: "N: samples", c: "C: channels", l: "L: positions", groups: "G: groups", eps: "eps",
 		weight: "weight γ", bias: "bias β", momentum: "momentum", half_life: "half-life", batch: "samples in a batch",
 		shift: "shift of the batch", preset: "Data",
 		noise: "channels of a network", sentence: "sentences, padding counts", padded: "sentences, padding left out",
@@ -20,12 +20,12 @@ const say = words({
 		seed: "New numbers", one: "A batch of one", vector: "One position",
 	},
 	ko: {
-		n: "N: 샘플 수", c: "C: 채널 수", l: "L: 위치 수", groups: "채널 그룹 수", eps: "eps",
+		n: "N: 샘플 수", c: "C: 채널 수", l: "L: 위치 수", groups: "G: 그룹 수", eps: "eps",
 		weight: "가중치 γ", bias: "편향 β", momentum: "모멘텀", half_life: "반감기", batch: "배치 크기",
 		shift: "배치의 치우침", preset: "데이터",
 		noise: "신경망의 채널", sentence: "문장 (패딩도 계산)", padded: "문장 (패딩 제외)",
 		pets: "고양이와 개", penguins: "펭귄",
-		over: "레이어·RMS 정규화의 단위", sample: "샘플 (C, L)", token: "토큰 (C)",
+		over: "층·RMS 정규화의 단위", sample: "샘플 (C, L)", token: "토큰 (C)",
 		show: "숫자", before: "정규화 전", after: "정규화 후",
 		seed: "새 숫자", one: "배치 크기 1", vector: "위치 하나",
 	},
@@ -43,7 +43,8 @@ const STOPS = {
 };
 
 function range(from, to, step) {
-	return Array.from({ length: Math.round((to - from) / step) + 1 }, (none, i) => Number((from + i * step).toFixed(6)));
+	const length = Math.round((to - from) / step) + 1;
+	return Array.from({ length }, (none, i) => Number((from + i * step).toFixed(6)));
 }
 
 function stopsOf(name, values) {

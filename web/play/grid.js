@@ -73,8 +73,8 @@ function moved(sizes, cell, event) {
 
 /**
  * A grid. `on.hover(cell or null)`, `on.pick(cell)` (by a click or a key) and `on.leave()` (Escape) tell what the
- * reader does. `draw(model)` draws { layout, groups, values, labels, heads, name }; values null: not known. `light(cell)`
- * lights a cell with its peers; null: none.
+ * reader does. `draw(model)` draws { layout, groups, values, labels, heads, name }; values null: not known.
+ * `light(cell)` lights a cell with its peers; null: none.
  */
 export function grid(on) {
 	const peers = svg("path", { class: "peers" }), others = svg("path", { class: "others" });

@@ -7,6 +7,7 @@ const GAP = 14;
 const LEFT = 22; // for the numbers of the channels
 const LINE = 16; // of text above a sheet
 const TALLEST = 2.1; // height by width
+const LEAST = 200; // width, so that few cells do not grow huge
 const READABLE = 7; // columns whose numbers can be read where a grid has a fifth of the page
 
 /** How many sheets stand beside one another: those whose numbers can be read, more if the stack would be too tall. */
@@ -25,7 +26,7 @@ export function layoutOf({ n, c, l }, heads) {
 	const origin = i => ({ x: LEFT + i % row * step.x, y: top + Math.floor(i / row) * step.y });
 	return {
 		n, c, l, row, wide: WIDE, high: HIGH, line: LINE, left: LEFT, origin, step, top,
-		width: LEFT + row * step.x - GAP + 2, height: Math.ceil(n / row) * step.y - GAP + 2,
+		width: Math.max(LEAST, LEFT + row * step.x - GAP + 2), height: Math.ceil(n / row) * step.y - GAP + 2,
 		readable: row * l <= READABLE,
 	};
 }

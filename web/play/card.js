@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// One kind of normalization: its grid, its rule, and the arithmetic of the cell that is lit; or the daemon's refusal.
+
+import { el, fill, newId } from "../shared/dom.js";
+import { short } from "../shared/number.js";
+import { words } from "../shared/words.js";
+import { lines } from "./arithmetic.js";
+import { grid } from "./grid.js";
+import { change } from "./state.js";
+
+const TEXTS = {
+	en: {
+		batch: "Batch norm", layer: "Layer norm", instance: "Instance norm", group: "Group norm", rms: "RMS norm",
+		"batch rule": "One mean per channel, over all samples and positions.",
+		"layer rule": "One mean per sample, over its channels and positions.",
+		"layer token rule": "One mean per token, over its channels.",
+		"instance rule": "One mean per sample and channel, over its positions.",
+		"group rule": "One mean per sample and group of {wide} channels.",
+		"rms rule": "No mean. One mean square per sample.",
+		"rms token rule": "No mean. One mean square per token.",
+		count: "{groups} groups of {size} values.", counts: "{groups} groups of {least} to {size} values.",
+		"count 1": "1 group of {size} values.", singles: "{groups} groups of 1 value.",
+		grid: "{kind}: {n} samples, {c} channels, {l} positions. Arrow keys, Page Up and Page Down move the cell.",
+		padding: "This is padding. It does not count, and stays 0.", refused: "normd refuses:",
+		"refused why": "A single value is its own mean: x − μ is 0, and it has no variance.",
+		normd: "normd: {y}",
+		batch_one: "With one sample, these are the groups of instance norm.",
+	},
+	ko: {
+		batch: "배치 정규화", layer: "층 정규화", instance: "인스턴스 정규화", group: "그룹 정규화", rms: "RMS 정규화",
+		"batch rule": "채널마다 평균 하나. 모든 샘플과 위치를 함께 셉니다.",
+		"layer rule": "샘플마다 평균 하나. 그 샘플의 모든 채널과 위치를 함께 셉니다.",
+		"layer token rule": "토큰마다 평균 하나. 그 토큰의 채널들만 셉니다.",
+		"instance rule": "샘플과 채널마다 평균 하나. 위치들만 함께 셉니다.",
+		"group rule": "샘플마다, 채널 {wide}개 묶음마다 평균 하나.",
+		"rms rule": "평균을 빼지 않습니다. 샘플마다 제곱평균 하나.",
+		"rms token rule": "평균을 빼지 않습니다. 토큰마다 제곱평균 하나.",
+		count: "값 {size}개씩 {groups}묶음.", counts: "값 {least}~{size}개씩 {groups}묶음.", "count 1": "값 {size}개, 한 묶음.",
+		singles: "값 1개씩 {groups}묶음.",
+		grid: "{kind}: 샘플 {n}개, 채널 {c}개, 위치 {l}개. 화살표 키와 Page Up, Page Down 키로 칸을 옮깁니다.",
+		padding: "패딩입니다. 계산에 들어가지 않고 0으로 남습니다.", refused: "normd가 거절했습니다:",
+		"refused why": "값이 하나뿐이면 그 값이 곧 평균입니다. x − μ는 0이고 분산도 없습니다.",
+		normd: "normd: {y}",
+		batch_one: "샘플이 하나면 인스턴스 정규화와 묶음이 같습니다.",
+	},
+};
+export const sayKind = words(TEXTS);
+const say = sayKind;
+
+/** Whether the page's number and the daemon's are the same, up to rounding. */
+function agree(a, b) {
+	return Math.abs(a - b) <= 1e-5 * Math.max(1, Math.abs(a));
+}
+
+function ruleOf(kind, { over, c, groups, n }) {
+	const key = [`${kind} ${over} rule`, `${kind} rule`].find(name => name in TEXTS.en);
+	return [say(key, { wide: c / groups }), kind === "batch" && n === 1 && ` ${say("batch_one")}`];
+}
+
+function countOf({ members }) {
+	const sizes = members.map(group => group.length), least = Math.min(...sizes), size = Math.max(...sizes);
+	const several = size === 1 ? "singles" : least === size ? "count" : "counts";
+	return say(members.length === 1 ? "count 1" : several, { groups: members.length, least, size });
+}
+
+/** The lines of arithmetic, the daemon's number beside the last. */
+function arithmetic(kind, { made, groups, result, state }, answer, i) {
+	if (groups.of[i] < 0)
+		return el("p", {}, say("padding"));
+	const line = ([name, formula, value]) => el("div", {},
+		el("dt", {}, name), el("dd", {}, "= ", formula, el("strong", {}, ` = ${short(value, 4)}`)));
+	const y = result.y[i], theirs = answer.numbers?.[i];
+	const check = theirs === undefined ? "…" : `${say("normd", { y: short(theirs) })} ${agree(theirs, y) ? "✓" : "≠"}`;
+	return [el("dl", {}, lines(kind, made.flat, groups, result, i, state).map(line)),
+		el("p", { class: theirs === undefined || agree(theirs, y) ? "check" : "check warning" }, check)];
+}
+
+function refusal(error) {
+	return el("div", { class: "problem" }, el("p", {}, el("strong", {}, say("refused")), " ", error.message),
+		el("p", {}, el("code", {}, error.code)),
+		error.code === "too_few_values" && el("p", {}, say("refused why")));
+}
+
+/** The card of a kind. `on.hover(cell or null)` is told where the pointer is. */
+export function card(kind, on) {
+	const title = newId(kind), rule = el("p", { class: "rule" }), count = el("p", { class: "quiet" });
+	const refused = el("div"), sums = el("div", { class: "sums" });
+	const button = el("button", { type: "button", id: title, onclick: () => change({ kind }) }, say(kind));
+	const cells = grid({
+		hover: on.hover,
+		pick: ({ n, c, l }) => change({ kind, cell: `${n}.${c}.${l}` }),
+		leave: () => change({ cell: "" }),
+	});
+	const element = el("section", { class: "card kind", "aria-labelledby": title, "data-kind": kind },
+		el("h2", {}, button), rule, count, refused, cells.root, sums);
+	let view = null, answer = {}, at = null;
+
+	function showSums() {
+		const hasSums = at !== null && !answer.error;
+		fill(sums, hasSums && arithmetic(kind, view, answer, at.i));
+	}
+
+	function drawGrid() {
+		const { made, layout, groups, state } = view, known = answer.numbers?.length === made.flat.length;
+		const values = state.show === "before" ? made.flat : known && !answer.error ? answer.numbers : null;
+		cells.draw({ layout, groups, values, labels: made.labels, heads: made.hasWords,
+			name: say("grid", { kind: say(kind), ...state }) });
+	}
+
+	return {
+		element,
+		/** Shows new data; what the daemon said of the old is kept, in grey, until it speaks again. */
+		draw(next) {
+			view = next;
+			fill(rule, ruleOf(kind, view.state));
+			fill(count, countOf(view.groups));
+			drawGrid();
+			showSums();
+		},
+		wait() {
+			element.dataset.stale = "";
+		},
+		/** The daemon's answer: { numbers } or { error }. */
+		tell(next) {
+			answer = next;
+			delete element.dataset.stale;
+			fill(refused, answer.error && refusal(answer.error));
+			drawGrid();
+			showSums();
+		},
+		/** Lights a cell { n, c, l, i } and its peers; null: none. */
+		light(cell) {
+			at = cell;
+			cells.light(cell);
+			showSums();
+		},
+		press(isLit) {
+			button.setAttribute("aria-pressed", isLit);
+			element.classList.toggle("chosen", isLit);
+		},
+	};
+}
