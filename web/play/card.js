@@ -58,9 +58,10 @@ function ruleOf(kind, { over, c, groups, n }) {
 }
 
 function countOf({ members }) {
-	const sizes = members.map(group => group.length), least = Math.min(...sizes), size = Math.max(...sizes);
+	const sizes = members.map(group => group.length).filter(size => size > 0); // a group may be all padding
+	const least = Math.min(...sizes), size = Math.max(...sizes);
 	const several = size === 1 ? "singles" : least === size ? "count" : "counts";
-	return say(members.length === 1 ? "count 1" : several, { groups: members.length, least, size });
+	return say(sizes.length === 1 ? "count 1" : several, { groups: sizes.length, least, size });
 }
 
 /** The lines of arithmetic, the daemon's number beside the last. */
@@ -103,22 +104,21 @@ export function card(kind, on) {
 	function drawGrid() {
 		const { made, layout, groups, state } = view, known = answer.numbers?.length === made.flat.length;
 		const values = state.show === "before" ? made.flat : known && !answer.error ? answer.numbers : null;
-		cells.draw({ layout, groups, values, labels: made.labels, heads: made.hasWords,
-			name: say("grid", { kind: say(kind), ...state }) });
+		const name = say("grid", { kind: say(kind), ...state });
+		cells.draw({ layout, groups, values, labels: made.labels, name }, at);
 	}
 
 	return {
 		element,
-		/** Shows new data; what the daemon said of the old is kept, in grey, until it speaks again. */
-		draw(next) {
+		/** Shows new data with a cell of theirs; what the daemon said of the old stays, in grey, until it answers. */
+		draw(next, cell) {
 			view = next;
+			at = cell;
+			element.dataset.stale = "";
 			fill(rule, ruleOf(kind, view.state));
 			fill(count, countOf(view.groups));
 			drawGrid();
 			showSums();
-		},
-		wait() {
-			element.dataset.stale = "";
 		},
 		/** The daemon's answer: { numbers } or { error }. */
 		tell(next) {

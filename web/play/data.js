@@ -8,7 +8,7 @@ import { normal, uniform } from "./random.js";
 
 const say = words({
 	en: { sample: "sample {i}", channel: "channel {i}", position: "position {i}", cat: "cat {i}", dog: "dog {i}",
-		sentence: "sentence {i}", feature: "feature {i}", padding: "padding",
+		sentence: "sentence {i}", feature: "feature {i}", padding: "pad",
 		pets: "ears,nose,size,fur,tail,voice,claws,teeth" },
 	ko: { sample: "샘플 {i}", channel: "채널 {i}", position: "위치 {i}", cat: "고양이 {i}", dog: "개 {i}",
 		sentence: "문장 {i}", feature: "특징 {i}", padding: "패딩",
@@ -58,6 +58,7 @@ function makeSentence(state) {
 	};
 	const vectors = tokens.map(sentence => sentence.map(vector));
 	return {
+		hasWords: true,
 		data: cells(state, (n, c, l) => vectors[n][l]?.[c] ?? 0),
 		lengths: state.preset === "padded" ? tokens.map(sentence => sentence.length) : null,
 		labels: { n: named("sentence", state.n), c: named("feature", state.c),
@@ -94,9 +95,9 @@ const makers = {
 /**
  * The values of a state: `data`, nested as N × C × L; `flat`, the same in one row; `shape`; `labels.n[n]`,
  * `labels.c[c]` and `labels.l[n][l]`, for people; `lengths`: how many positions of each sample are not padding, or
- * null where all count.
+ * null where all count; `hasWords`: the positions are words.
  */
 export function make(state) {
 	const made = makers[state.preset](state);
-	return { lengths: null, ...made, flat: made.data.flat(2), shape: [state.n, state.c, state.l] };
+	return { lengths: null, hasWords: false, ...made, flat: made.data.flat(2), shape: [state.n, state.c, state.l] };
 }

@@ -34,7 +34,7 @@ function tints({ layout, groups, values }) {
 }
 
 function patterned({ layout, groups }) {
-	const pattern = patterns(groups.members.length, Math.max(1, layout.row * layout.l / 6));
+	const pattern = patterns(groups.members.length, layout.scale);
 	const paths = pathsBy(layout, i => groups.of[i]);
 	return [pattern.defs,
 		[...paths].map(([g, d]) => svg("path", { class: "pattern", d, fill: pattern.fill(g) }))];
@@ -48,19 +48,20 @@ function numbers({ layout, groups, values }) {
 }
 
 /** Names above the sheets, and above the columns where they are words; numbers beside the channels. */
-function names({ layout, labels, heads }) {
+function names({ layout, labels }) {
 	const sheet = n => {
 		const { x, y } = layout.origin(n), cut = text => text.length > 7 ? `${text.slice(0, 6)}…` : text;
-		const isFirst = n % layout.row === 0 && layout.readable;
+		const isFirst = n % layout.row === 0 && layout.readable, up = layout.heads ? layout.line : 0;
 		return [
-			svg("text", { class: "sheet", x, y: y - (heads ? layout.line : 0) - 6 }, labels.n[n]),
-			heads && layout.readable && labels.l[n].map((word, l) =>
+			svg("text", { class: "sheet", x, y: y - up - 6 }, labels.n[n]),
+			layout.heads && labels.l[n].map((word, l) =>
 				svg("text", { class: "head", x: x + (l + 0.5) * layout.wide, y: y - 6 }, cut(word))),
 			isFirst && labels.c.map((none, c) =>
 				svg("text", { class: "channel", x: x - 6, y: y + (c + 0.5) * layout.high }, c + 1)),
 		];
 	};
-	return svg("g", { class: "names" }, labels.n.map((none, n) => sheet(n)));
+	const size = `${12.5 * layout.scale}px`;
+	return svg("g", { class: "names", style: { "font-size": size } }, labels.n.map((none, n) => sheet(n)));
 }
 
 /** The cell that a key leads to, or null. */
@@ -73,7 +74,7 @@ function moved(sizes, cell, event) {
 
 /**
  * A grid. `on.hover(cell or null)`, `on.pick(cell)` (by a click or a key) and `on.leave()` (Escape) tell what the
- * reader does. `draw(model)` draws { layout, groups, values, labels, heads, name }; values null: not known.
+ * reader does. `draw(model, cell)` draws { layout, groups, values, labels, name }; values null: not known.
  * `light(cell)` lights a cell with its peers; null: none.
  */
 export function grid(on) {
@@ -106,7 +107,7 @@ export function grid(on) {
 		event.preventDefault();
 	});
 
-	function draw(shown) {
+	function draw(shown, cell) {
 		model = shown;
 		const { layout, groups } = model;
 		root.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
@@ -115,7 +116,7 @@ export function grid(on) {
 			svg("path", { class: "borders", d: bordersPath(layout, i => groups.of[i]) }),
 			svg("path", { class: "padding", d: cellsPath(layout, i => groups.of[i] < 0) }),
 			model.values !== null && layout.readable && numbers(model), others, peers, cursor);
-		light(lit);
+		light(cell);
 	}
 
 	function light(cell) {

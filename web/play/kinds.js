@@ -19,21 +19,25 @@ import { groupValues } from "./groups.js";
 import { hueClass, patterns } from "./patterns.js";
 import { layoutOf } from "./sheets.js";
 import { KINDS, onState, state } from "./state.js";
+import { valuesTable } from "./values_table.js";
 
 const say = words({
 	en: {
-		hint: "Point at a cell, or focus a grid and press arrow keys: all cells that share its mean light up.",
+		hint: "Cells of one colour and pattern share a mean; a stronger tint is a larger value. Point at a cell, or" +
+			" focus a grid and press arrow keys: all cells that share its mean light up.",
 		cell: "{n}, {c}{l}: x = {x}.",
 		result: "{kind}: {m} values share mean {mean} and variance {variance}; y = {y}.",
 		"rms result": "{kind}: {m} values share mean square {variance}; y = {y}.",
-		before: "{kind}: before", after: "{kind}: after", refused: "{kind} is refused: there is nothing to show.",
+		both: "{kind}: before and after", before: "Before", after: "After",
+		refused: "{kind} is refused: there is nothing to show.",
 		call: "The call for {kind}", swapped: "The values are sent as (N, L, C): layer norm takes the last axes.",
 	},
 	ko: {
-		hint: "칸을 가리키거나, 격자를 선택하고 화살표 키를 눌러 보세요. 같은 평균을 쓰는 칸들이 모두 드러납니다.",
+		hint: "색과 무늬가 같은 칸들은 평균을 함께 씁니다. 색이 진할수록 값이 큽니다. 칸을 가리키거나, 격자를 선택하고 화살표 키를" +
+			" 눌러 보세요. 같은 평균을 쓰는 칸들이 모두 드러납니다.",
 		cell: "{n}, {c}{l}: x = {x}.", result: "{kind}: 값 {m}개의 평균 {mean}, 분산 {variance}, y = {y}.",
 		"rms result": "{kind}: 값 {m}개의 제곱평균 {variance}, y = {y}.",
-		before: "{kind}: 정규화 전", after: "{kind}: 정규화 후", refused: "{kind}는 거절되어 보여 줄 것이 없습니다.",
+		both: "{kind}: 전과 후", before: "정규화 전", after: "정규화 후", refused: "{kind}는 거절되어 보여 줄 것이 없습니다.",
 		call: "{kind} 호출", swapped: "값은 (N, L, C) 순서로 보냅니다. 층 정규화는 마지막 축들을 정규화하기 때문입니다.",
 	},
 });
@@ -80,12 +84,12 @@ function partsOf({ groups }, values) {
 
 export default function (root) {
 	const cards = Object.fromEntries(KINDS.map(kind => [kind, card(kind, { hover })]));
-	const sizes = controls("preset", "n", "c", "l", "groups", "eps", "weight", "bias", "one", "vector", "seed", "over",
-		"show");
+	const choices = controls("preset", "over", "show", "one", "vector", "seed");
+	const sliders = controls("n", "c", "l", "groups", "eps", "weight", "bias");
 	const trouble = el("div"), reading = el("p", { class: "reading", role: "status" });
-	const before = histogram(), after = histogram(), curl = curlBox();
-	const callTitle = el("h2"), swapped = el("p", { class: "quiet" });
-	let key = "", views = {}, answers = {}, hovered = null, timer = null, asker = null;
+	const before = histogram(), after = histogram(), table = valuesTable(), curl = curlBox();
+	const bothTitle = el("h2"), callTitle = el("h2"), swapped = el("p", { class: "quiet" });
+	let key = "", views = {}, answers = {}, heard = "", hovered = null, timer = null, asker = null;
 
 	function hover(cell) {
 		const place = cell && placeOf(`${cell.n}.${cell.c}.${cell.l}`, state());
@@ -118,10 +122,12 @@ export default function (root) {
 		const { kind } = state(), view = views[kind], name = sayKind(kind), answer = answers[kind];
 		for (const other of KINDS)
 			cards[other].press(other === kind);
-		before.show({ name: say("before", { kind: name }), ...partsOf(view, view.made.flat) });
+		fill(bothTitle, say("both", { kind: name }));
+		before.show({ name: say("before"), ...partsOf(view, view.made.flat) });
 		if (answer !== undefined) // until then, what was there before
-			after.show({ name: say("after", { kind: name }), none: say("refused", { kind: name }),
+			after.show({ name: say("after"), none: say("refused", { kind: name }),
 				...answer.error ? { parts: [] } : partsOf(view, answer.numbers) });
+		table.show(name, view, answer?.numbers);
 		fill(callTitle, say("call", { kind: name }));
 		curl.show(normalizeCall(kind, view.made, view.state));
 		fill(swapped, isSwapped(kind, view.state.over) && say("swapped"));
@@ -129,9 +135,11 @@ export default function (root) {
 
 	async function load(signal) {
 		const asked = views, told = await Promise.all(KINDS.map(kind => ask(asked[kind], signal)));
-		if (asked !== views)
-			return;
+		const news = told.map(({ numbers, error }) => error?.message ?? numbers.join()).join();
 		fill(trouble);
+		if (asked !== views || (news === heard && answers[KINDS[0]] !== undefined))
+			return;
+		heard = news;
 		answers = Object.fromEntries(KINDS.map((kind, i) => [kind, told[i]]));
 		for (const kind of KINDS)
 			cards[kind].tell(answers[kind]);
@@ -149,12 +157,10 @@ export default function (root) {
 		const made = make(values), layout = layoutOf(values, made.hasWords);
 		views = Object.fromEntries(KINDS.map(kind => [kind, viewOf(kind, made, layout, values)]));
 		answers = {};
-		for (const kind of KINDS) {
-			cards[kind].wait();
-			cards[kind].draw(views[kind]);
-		}
+		for (const kind of KINDS)
+			cards[kind].draw(views[kind], placeOf(values.cell, values));
 		clearTimeout(timer);
-		timer = setTimeout(() => asker === null ? asker = live(load, { interval: 10000, tell }) : asker.now(), WAIT_MS);
+		timer = setTimeout(() => asker === null ? asker = live(load, { interval: 20000, tell }) : asker.now(), WAIT_MS);
 	}
 
 	function show(values) {
@@ -167,14 +173,15 @@ export default function (root) {
 		showKind();
 	}
 
-	fill(root, el("div", { class: "controls" }, sizes.elements), reading, trouble,
-		el("div", { class: "kinds" }, KINDS.map(kind => cards[kind].element)),
-		el("div", { class: "histograms" }, before, after), callTitle, swapped, curl);
+	fill(root, el("div", { class: "controls" }, choices.elements), el("div", { class: "sliders" }, sliders.elements),
+		reading, trouble, el("div", { class: "kinds" }, KINDS.map(kind => cards[kind].element)),
+		bothTitle, el("div", { class: "histograms" }, before, after), table, callTitle, swapped, curl);
 	const forget = onState(show);
 	show(state());
 	return { stop() {
 		forget();
-		sizes.stop();
+		choices.stop();
+		sliders.stop();
 		clearTimeout(timer);
 		asker?.stop();
 	} };

@@ -6,28 +6,33 @@ const WIDE = 40, HIGH = 28; // of a cell
 const GAP = 14;
 const LEFT = 22; // for the numbers of the channels
 const LINE = 16; // of text above a sheet
-const TALLEST = 2.1; // height by width
+const TALLEST = 3.3; // height by width
 const LEAST = 200; // width, so that few cells do not grow huge
 const READABLE = 7; // columns whose numbers can be read where a grid has a fifth of the page
 
 /** How many sheets stand beside one another: those whose numbers can be read, more if the stack would be too tall. */
-function sheetsInRow({ n, c, l }, top) {
+function sheetsInRow({ n, c, l }) {
 	let row = Math.max(1, Math.min(n, Math.floor(READABLE / l)));
-	const ratio = () => Math.ceil(n / row) * (c * HIGH + top) / (row * (l * WIDE + GAP));
+	const ratio = () => Math.ceil(n / row) * (c * HIGH + LINE) / (row * (l * WIDE + GAP));
 	while (row < n && ratio() > TALLEST)
 		row++;
 	return row;
 }
 
-/** The layout of a grid of these sizes. `heads`: whether each column has a word above it. */
+/**
+ * The layout of a grid of these sizes. `heads`: whether each column has a word above it. `scale`: how much larger texts
+ * and patterns are, to make up for a drawing that is shown small.
+ */
 export function layoutOf({ n, c, l }, heads) {
-	const top = LINE * (heads ? 2 : 1) + 4, row = sheetsInRow({ n, c, l }, top);
-	const step = { x: l * WIDE + GAP, y: c * HIGH + top + GAP };
-	const origin = i => ({ x: LEFT + i % row * step.x, y: top + Math.floor(i / row) * step.y });
+	const row = sheetsInRow({ n, c, l }), readable = row * l <= READABLE;
+	const scale = Math.max(1, row * (l * WIDE + GAP) / 300), line = LINE * scale;
+	const top = line * (heads && readable ? 2 : 1) + 4, step = { x: l * WIDE + GAP, y: c * HIGH + top + GAP };
+	const left = readable ? LEFT : 2 * scale;
+	const origin = i => ({ x: left + i % row * step.x, y: top + Math.floor(i / row) * step.y });
 	return {
-		n, c, l, row, wide: WIDE, high: HIGH, line: LINE, left: LEFT, origin, step, top,
-		width: Math.max(LEAST, LEFT + row * step.x - GAP + 2), height: Math.ceil(n / row) * step.y - GAP + 2,
-		readable: row * l <= READABLE,
+		n, c, l, row, wide: WIDE, high: HIGH, line, scale, origin, readable, heads: heads && readable,
+		width: Math.max(LEAST, left + row * step.x - GAP + 2 * scale),
+		height: Math.ceil(n / row) * step.y - GAP + 2 * scale,
 	};
 }
 
