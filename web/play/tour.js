@@ -71,10 +71,12 @@ function makePanel() {
 		go(i + 1);
 	} }, step.title[language()]));
 	const box = el("aside", { class: "card", "aria-labelledby": title.id, onkeydown: steer },
-		el("div", { class: "row" }, el("strong", {}, say("tour")), count, el("span", { class: "tools" }, hide, close)),
+		el("div", { class: "row" }, el("strong", {}, say("tour")), count,
+			el("span", { class: "tools" }, hide, close)),
 		el("div", { "aria-live": "polite" }, title, body),
 		el("div", { class: "row" }, back, next),
-		el("details", {}, el("summary", {}, say("all")), el("ol", {}, links.map(link => el("li", {}, link)))));
+		el("details", {}, el("summary", {}, say("all")),
+			el("ol", {}, links.map(link => el("li", {}, link)))));
 
 	function show(n) {
 		fill(count, say("count", { n, all: steps.length }));
@@ -125,7 +127,7 @@ export default function (place) {
 		else if (before !== null && n === 0)
 			start.focus();
 		else if (before !== null)
-			panel.title.scrollIntoView({ block: "nearest" }); // the focus stays on the button; the text is read out
+			panel.title.scrollIntoView({ block: "nearest" }); // the focus stays, the text is read out
 	}
 
 	follow();
