@@ -85,7 +85,7 @@ function refusal(error) {
 /** The card of a kind. `on.hover(cell or null)` is told where the pointer is. */
 export function card(kind, on) {
 	const title = newId(kind), rule = el("p", { class: "rule" }), count = el("p", { class: "quiet" });
-	const refused = el("div"), sums = el("div", { class: "sums" });
+	const sums = el("div", { class: "sums" });
 	const button = el("button", { type: "button", id: title, onclick: () => change({ kind }) }, say(kind));
 	const cells = grid({
 		hover: on.hover,
@@ -93,12 +93,11 @@ export function card(kind, on) {
 		leave: () => change({ cell: "" }),
 	});
 	const element = el("section", { class: "card kind", "aria-labelledby": title, "data-kind": kind },
-		el("h2", {}, button), rule, count, refused, cells.root, sums);
+		el("h2", {}, button), rule, count, cells.root, sums);
 	let view = null, answer = {}, at = null;
 
 	function showSums() {
-		const hasSums = at !== null && !answer.error;
-		fill(sums, hasSums && arithmetic(kind, view, answer, at.i));
+		fill(sums, answer.error ? refusal(answer.error) : at !== null && arithmetic(kind, view, answer, at.i));
 	}
 
 	function drawGrid() {
@@ -124,7 +123,6 @@ export function card(kind, on) {
 		tell(next) {
 			answer = next;
 			delete element.dataset.stale;
-			fill(refused, answer.error && refusal(answer.error));
 			drawGrid();
 			showSums();
 		},

@@ -47,15 +47,21 @@ function numbers({ layout, groups, values }) {
 	return svg("g", { class: "numbers" }, texts);
 }
 
+/** A text that is about as wide as it may be. */
+function cut(text, wide) {
+	const most = Math.floor(wide / 6.5);
+	return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
 /** Names above the sheets, and above the columns where they are words; numbers beside the channels. */
 function names({ layout, labels }) {
 	const sheet = n => {
-		const { x, y } = layout.origin(n), cut = text => text.length > 7 ? `${text.slice(0, 6)}…` : text;
+		const { x, y } = layout.origin(n);
 		const isFirst = n % layout.row === 0 && layout.readable, up = layout.heads ? layout.line : 0;
 		return [
-			svg("text", { class: "sheet", x, y: y - up - 6 }, labels.n[n]),
+			svg("text", { class: "sheet", x, y: y - up - 6 }, cut(labels.n[n], layout.step.x / layout.scale)),
 			layout.heads && labels.l[n].map((word, l) =>
-				svg("text", { class: "head", x: x + (l + 0.5) * layout.wide, y: y - 6 }, cut(word))),
+				svg("text", { class: "head", x: x + (l + 0.5) * layout.wide, y: y - 6 }, cut(word, layout.wide + 6))),
 			isFirst && labels.c.map((none, c) =>
 				svg("text", { class: "channel", x: x - 6, y: y + (c + 0.5) * layout.high }, c + 1)),
 		];

@@ -164,9 +164,9 @@ export default function (root) {
 	}
 
 	function show(values) {
+		hovered = null; // a key wins over a pointer that rests
 		if (key !== keyOf(values)) {
 			key = keyOf(values);
-			hovered = null;
 			compute(values);
 		}
 		light();

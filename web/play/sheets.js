@@ -8,15 +8,15 @@ const LEFT = 22; // for the numbers of the channels
 const LINE = 16; // of text above a sheet
 const TALLEST = 3.3; // height by width
 const LEAST = 200; // width, so that few cells do not grow huge
-const READABLE = 7; // columns whose numbers can be read where a grid has a fifth of the page
+const READABLE = 300; // width: numbers can be read where a grid has a fifth of the page
 
 /** How many sheets stand beside one another: those whose numbers can be read, more if the stack would be too tall. */
 function sheetsInRow({ n, c, l }) {
-	let row = Math.max(1, Math.min(n, Math.floor(READABLE / l)));
+	let row = Math.max(1, Math.min(n, Math.floor(READABLE / (l * WIDE + GAP))));
 	const ratio = () => Math.ceil(n / row) * (c * HIGH + LINE) / (row * (l * WIDE + GAP));
 	while (row < n && ratio() > TALLEST)
 		row++;
-	return row;
+	return Math.ceil(n / Math.ceil(n / row)); // rows of one length
 }
 
 /**
@@ -24,13 +24,13 @@ function sheetsInRow({ n, c, l }) {
  * and patterns are, to make up for a drawing that is shown small.
  */
 export function layoutOf({ n, c, l }, heads) {
-	const row = sheetsInRow({ n, c, l }), readable = row * l <= READABLE;
-	const scale = Math.max(1, row * (l * WIDE + GAP) / 300), line = LINE * scale;
+	const row = sheetsInRow({ n, c, l }), wide = row * (l * WIDE + GAP), readable = wide <= READABLE;
+	const scale = Math.max(1, wide / READABLE), line = LINE * scale;
 	const top = line * (heads && readable ? 2 : 1) + 4, step = { x: l * WIDE + GAP, y: c * HIGH + top + GAP };
 	const left = readable ? LEFT : 2 * scale;
 	const origin = i => ({ x: left + i % row * step.x, y: top + Math.floor(i / row) * step.y });
 	return {
-		n, c, l, row, wide: WIDE, high: HIGH, line, scale, origin, readable, heads: heads && readable,
+		n, c, l, row, step, wide: WIDE, high: HIGH, line, scale, origin, readable, heads: heads && readable,
 		width: Math.max(LEAST, left + row * step.x - GAP + 2 * scale),
 		height: Math.ceil(n / row) * step.y - GAP + 2 * scale,
 	};

@@ -123,7 +123,8 @@ export function histogram() {
 		}
 		const words = { n: whole(all.n), low: short(all.low), high: short(all.high), mean: short(round(all.mean, all)),
 			deviation: short(all.deviation) };
-		const bins = binsFor(...range ?? [all.low, all.high], count), counts = countIn(bins, values);
+		const own = [Math.min(all.low, all.mean - all.deviation), Math.max(all.high, all.mean + all.deviation)];
+		const bins = binsFor(...range ?? own, count), counts = countIn(bins, values);
 		const counted = parts.map(part => ({ ...part, counts: countIn(bins, part.values) }));
 		fill(text, say("summary", words));
 		plot.setAttribute("aria-label", `${name}: ${text.textContent}`);
