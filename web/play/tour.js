@@ -10,12 +10,12 @@ import { steps } from "./tour_steps.js";
 const say = words({
 	en: {
 		tour: "Guided tour", count: "Step {n} of {all}", start: "Start the guided tour", all: "All steps",
-		invite: "New here? {all} short steps show what matters.", hide: "Hide text", close: "Close",
+		invite: "New here? {all} short steps show what matters.", fold: "Text", close: "Close",
 		back: "Back", next: "Next", finish: "Finish", attempt: "Try it:",
 	},
 	ko: {
 		tour: "둘러보기", count: "{all}단계 중 {n}단계", start: "둘러보기 시작", all: "단계 목록",
-		invite: "처음이신가요? 중요한 내용을 짧은 {all}단계로 알려 드려요.", hide: "설명 접기", close: "닫기",
+		invite: "처음이신가요? 중요한 내용을 짧은 {all}단계로 알려 드려요.", fold: "설명", close: "닫기",
 		back: "이전", next: "다음", finish: "마치기", attempt: "해 보기:",
 	},
 });
@@ -59,10 +59,10 @@ function paragraphs({ text, attempt, links = [] }) {
 function makePanel() {
 	const title = el("h2", { id: newId("tour"), tabindex: "-1" }), count = el("span", { class: "quiet" });
 	const body = el("div", { id: newId("tour") });
-	const hide = el("button", { type: "button", "aria-controls": body.id, "aria-expanded": "true", onclick: () => {
+	const fold = el("button", { type: "button", "aria-controls": body.id, "aria-expanded": "true", onclick: () => {
 		body.hidden = !body.hidden;
-		hide.setAttribute("aria-expanded", !body.hidden);
-	} }, say("hide"));
+		fold.setAttribute("aria-expanded", !body.hidden);
+	} }, say("fold"));
 	const close = el("button", { type: "button", onclick: () => go(0) }, say("close"));
 	const back = el("button", { type: "button", onclick: () => go(shownStep() - 1) }, say("back"));
 	const next = el("button", { type: "button", class: "main", onclick: () => go(shownStep() + 1) });
@@ -72,7 +72,7 @@ function makePanel() {
 	} }, step.title[language()]));
 	const box = el("aside", { class: "card", "aria-labelledby": title.id, onkeydown: steer },
 		el("div", { class: "row" }, el("strong", {}, say("tour")), count,
-			el("span", { class: "tools" }, hide, close)),
+			el("span", { class: "tools" }, fold, close)),
 		el("div", { "aria-live": "polite" }, title, body),
 		el("div", { class: "row" }, back, next),
 		el("details", {}, el("summary", {}, say("all")),
