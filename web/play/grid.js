@@ -121,7 +121,7 @@ export function grid(on) {
 		fill(root, names(model), model.values !== null && tints(model), patterned(model),
 			svg("path", { class: "borders", d: bordersPath(layout, i => groups.of[i]) }),
 			svg("path", { class: "padding", d: cellsPath(layout, i => groups.of[i] < 0) }),
-			model.values !== null && layout.readable && numbers(model), others, peers, cursor);
+			others, model.values !== null && layout.readable && numbers(model), peers, cursor);
 		light(cell);
 	}
 
