@@ -104,6 +104,15 @@ export default function (root) {
 		for (const kind of KINDS)
 			cards[kind].light(cell);
 		fill(reading, cell === null ? say("hint") : read(cell));
+		lightBars(cell);
+	}
+
+	/** The histograms show the group of the cell, where each group has bars of its own. */
+	function lightBars(cell) {
+		const { of, members } = views[state().kind].groups;
+		const part = cell === null || members.length > MOST_PARTS ? -1 : of[cell.i];
+		before.light(part);
+		after.light(part);
 	}
 
 	/** The cell in words, with the result of the kind that is lit. */
@@ -143,8 +152,8 @@ export default function (root) {
 		answers = Object.fromEntries(KINDS.map((kind, i) => [kind, told[i]]));
 		for (const kind of KINDS)
 			cards[kind].tell(answers[kind]);
-		light();
 		showKind();
+		light();
 	}
 
 	function tell(how) {
@@ -169,8 +178,8 @@ export default function (root) {
 			key = keyOf(values);
 			compute(values);
 		}
-		light();
 		showKind();
+		light();
 	}
 
 	fill(root, el("div", { class: "controls" }, choices.elements), el("div", { class: "sliders" }, sliders.elements),

@@ -8,11 +8,13 @@ import { words } from "./words.js";
 
 const say = words({
 	en: {
-		summary: "{n} values from {low} to {high}, mean {mean}, deviation {deviation}", none: "no values",
+		summary: "{n} values from {low} to {high}, mean {mean}, deviation {deviation}.", none: "no values",
+		part: " Lit: {n} values, mean {mean}, deviation {deviation}.",
 		table: "The bars as a table", from: "from", to: "to", count: "values",
 	},
 	ko: {
-		summary: "값 {n}개, {low}부터 {high}까지, 평균 {mean}, 표준편차 {deviation}", none: "값이 없습니다",
+		summary: "값 {n}개, {low}부터 {high}까지, 평균 {mean}, 표준편차 {deviation}.", none: "값이 없습니다",
+		part: " 켜진 묶음: 값 {n}개, 평균 {mean}, 표준편차 {deviation}.",
 		table: "막대를 표로 보기", from: "이상", to: "미만", count: "값의 수",
 	},
 });
@@ -99,42 +101,50 @@ function table(name, bins, counts) {
 		el("tbody", {}, counts.map(row))));
 }
 
+/** A summary as texts. A mean that is 0 but for rounding is 0. */
+function wordsOf({ n, low, high, mean, deviation }) {
+	const isZero = Math.abs(mean) < 1e-12 * Math.max(Math.abs(low), Math.abs(high));
+	return { n: whole(n), low: short(low), high: short(high), mean: short(isZero ? 0 : mean),
+		deviation: short(deviation) };
+}
+
 /**
  * A histogram. `show({ name, parts, defs, range, count })` draws it: a part has `values` and, to tell it from others, a
  * class `hue` that sets `color` and a `pattern` to fill with, from the SVG `defs`. `range` [low, high] holds the axis
  * still; without it, the values' own. `count`: about how many bins. `none`: what to say where there are no values.
+ * `light(i)` makes part i stand out; −1: none.
  */
 export function histogram() {
-	const title = el("h3", { id: newId("histogram") }), text = el("p", { class: "quiet" });
+	const title = el("h3", { id: newId("histogram") }), all = el("span"), part = el("span");
 	const plot = svg("svg", { viewBox: `-16 -4 ${WIDE + 32} ${HIGH + BELOW + 4}`, role: "img" });
-	const more = el("details", {}, el("summary", {}, say("table"))), inside = el("div");
-	const element = el("figure", { class: "histogram", "aria-labelledby": title.id }, title, plot, text, more);
+	const inside = el("div");
+	const element = el("figure", { class: "histogram", "aria-labelledby": title.id }, title, plot,
+		el("p", { class: "quiet" }, all, part), el("details", {}, el("summary", {}, say("table")), inside));
+	let shown = [], groups = [];
 
-	more.append(inside);
 	element.show = ({ name, parts, defs = null, range = null, count = 24, none = say("none") }) => {
-		const values = parts.flatMap(part => part.values), all = summarize(values);
+		const values = parts.flatMap(({ values }) => values), sum = summarize(values);
+		shown = parts;
+		groups = [];
 		fill(title, name);
-		if (all === null) {
+		fill(all, sum === null ? none : say("summary", wordsOf(sum)));
+		fill(part);
+		plot.setAttribute("aria-label", `${name}: ${all.textContent}`);
+		if (sum === null) {
 			fill(plot);
 			fill(inside);
-			fill(text, none);
-			plot.setAttribute("aria-label", `${name}: ${none}`);
 			return;
 		}
-		const words = { n: whole(all.n), low: short(all.low), high: short(all.high), mean: short(round(all.mean, all)),
-			deviation: short(all.deviation) };
-		const own = [Math.min(all.low, all.mean - all.deviation), Math.max(all.high, all.mean + all.deviation)];
+		const own = [Math.min(sum.low, sum.mean - sum.deviation), Math.max(sum.high, sum.mean + sum.deviation)];
 		const bins = binsFor(...range ?? own, count), counts = countIn(bins, values);
-		const counted = parts.map(part => ({ ...part, counts: countIn(bins, part.values) }));
-		fill(text, say("summary", words));
-		plot.setAttribute("aria-label", `${name}: ${text.textContent}`);
-		fill(plot, defs, bars(bins, counted, Math.max(...counts)), axis(bins), spread(bins, all));
+		groups = bars(bins, parts.map(one => ({ ...one, counts: countIn(bins, one.values) })), Math.max(...counts));
+		fill(plot, defs, groups, axis(bins), spread(bins, sum));
 		fill(inside, table(name, bins, counts));
 	};
+	element.light = i => {
+		const sum = summarize(shown[i]?.values ?? []);
+		groups.forEach((group, j) => group.classList.toggle("faded", sum !== null && j !== i));
+		fill(part, sum !== null && say("part", wordsOf(sum)));
+	};
 	return element;
-}
-
-/** A mean that is 0 but for rounding is shown as 0. */
-function round(mean, { low, high }) {
-	return Math.abs(mean) < 1e-12 * Math.max(Math.abs(low), Math.abs(high)) ? 0 : mean;
 }
