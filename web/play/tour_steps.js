@@ -68,7 +68,7 @@ export const steps = [
 		text: {
 			en: [
 				"Batch norm measures mean and variance in each batch anew. The mean of n values " +
-				"scatters by σ/√n: by 0.71 σ for 2 values, and by 0.13 σ for 64.",
+				"scatters by σ/√n: by 0.71 σ for 2 values, and by 0.125 σ for 64.",
 				"In training this noise is in every answer: the same sample comes out differently " +
 				"beside other samples. A little of it may help a network to generalize; much of it " +
 				"harms.",
@@ -76,7 +76,7 @@ export const steps = [
 				"the batches themselves.",
 			],
 			ko: [
-				"배치 정규화는 배치마다 평균과 분산을 새로 잽니다. 값 n개의 평균은 σ/√n만큼 흔들립니다. 값이 2개이면 0.71 σ, 64개이면 0.13 " +
+				"배치 정규화는 배치마다 평균과 분산을 새로 잽니다. 값 n개의 평균은 σ/√n만큼 흔들립니다. 값이 2개이면 0.71 σ, 64개이면 0.125 " +
 				"σ입니다.",
 				"학습할 때는 모든 결과에 이 잡음이 섞입니다. 같은 샘플도 어떤 샘플과 한 배치에 있느냐에 따라 결과가 달라집니다. 잡음이 조금이면 일반화에 도움이 " +
 				"되기도 하지만, 많으면 해롭습니다.",
