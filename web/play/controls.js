@@ -22,12 +22,12 @@ const say = words({
 	ko: {
 		n: "N: 샘플 수", c: "C: 채널 수", l: "L: 위치 수", groups: "G: 그룹 수", eps: "eps",
 		weight: "가중치 γ", bias: "편향 β", momentum: "모멘텀", half_life: "반감기", batch: "배치 크기",
-		shift: "배치의 치우침", preset: "데이터",
+		shift: "배치의 이동량", preset: "데이터",
 		noise: "신경망의 채널", sentence: "문장 (패딩도 계산)", padded: "문장 (패딩 제외)",
 		pets: "고양이와 개", penguins: "펭귄",
 		over: "층·RMS 정규화의 단위", sample: "샘플 (C, L)", token: "토큰 (C)",
-		show: "숫자", before: "정규화 전", after: "정규화 후",
-		seed: "새 숫자", one: "배치 크기 1", vector: "위치 하나",
+		show: "격자의 숫자", before: "정규화 전", after: "정규화 후",
+		seed: "숫자 새로 뽑기", one: "배치 크기 1", vector: "위치 1개",
 	},
 });
 

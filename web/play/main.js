@@ -16,10 +16,10 @@ const say = words({
 		kinds: "Kinds", steps: "Running statistics", serving: "Training and inference", own: "Your data",
 	},
 	ko: {
-		title: "놀이터", language: "언어", tabs: "놀이터의 갈래",
-		lead: "정규화는 평균을 빼고 표준편차로 나누는 일입니다. 종류마다 다른 점은 하나뿐입니다. 어떤 값들이 같은 평균과 " +
-			"표준편차를 나누어 쓰는가? 여기서는 이 데몬이 계산한 숫자로 칸 하나하나를 눈으로 확인할 수 있습니다.",
-		kinds: "정규화의 종류", steps: "이동 통계", serving: "학습과 추론", own: "내 데이터",
+		title: "놀이터", language: "언어", tabs: "놀이터 메뉴",
+		lead: "정규화는 값에서 평균을 빼고 표준편차로 나누는 일입니다. 종류마다 다른 점은 하나, 어떤 값들이 평균과 표준편차를 " +
+			"함께 쓰느냐입니다. 여기서는 이 데몬이 계산한 숫자로 칸 하나하나를 확인할 수 있습니다.",
+		kinds: "정규화의 종류", steps: "이동 통계량", serving: "학습과 추론", own: "내 데이터",
 	},
 });
 

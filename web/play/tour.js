@@ -15,7 +15,7 @@ const say = words({
 	},
 	ko: {
 		tour: "둘러보기", count: "{all}단계 중 {n}단계", start: "둘러보기 시작", all: "단계 목록",
-		invite: "처음이신가요? 중요한 내용을 짧은 {all}단계로 알려 드려요.", fold: "설명", close: "닫기",
+		invite: "처음이신가요? 중요한 내용을 짧은 {all}단계로 안내합니다.", fold: "설명", close: "닫기",
 		back: "이전", next: "다음", finish: "마치기", attempt: "해 보기:",
 	},
 });

@@ -57,7 +57,7 @@ export const steps = [
 			en: "Choose a cell: its group lights up in all five grids. Only batch norm reaches into " +
 				"other samples. Then set G to 1 and to 4: group norm becomes layer norm, then " +
 				"instance norm.",
-			ko: "칸을 하나 골라 다섯 격자에서 함께 켜지는 칸들을 보세요. 다른 샘플에까지 걸치는 것은 배치 정규화뿐입니다. 이어서 G를 1과 4로 바꾸어 보세요. 그룹 " +
+			ko: "칸을 하나 골라 다섯 격자에서 함께 강조되는 칸들을 보세요. 다른 샘플에까지 걸치는 것은 배치 정규화뿐입니다. 이어서 G를 1과 4로 바꾸어 보세요. 그룹 " +
 				"정규화가 층 정규화와 같아졌다가 인스턴스 정규화와 같아집니다.",
 		},
 	},

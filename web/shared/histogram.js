@@ -14,7 +14,7 @@ const say = words({
 	},
 	ko: {
 		summary: "값 {n}개, {low}부터 {high}까지, 평균 {mean}, 표준편차 {deviation}.", none: "값이 없습니다",
-		part: " 켜진 묶음: 값 {n}개, 평균 {mean}, 표준편차 {deviation}.",
+		part: " 강조된 묶음: 값 {n}개, 평균 {mean}, 표준편차 {deviation}.",
 		table: "막대를 표로 보기", from: "이상", to: "미만", count: "값의 수",
 	},
 });
