@@ -81,10 +81,9 @@ function languageChoice() {
 
 document.title = `${say("title")} – normd`;
 const guide = el("div", { class: "tour" });
-shell(el("main", {},
-	el("h1", {}, say("title")), el("p", {}, say("lead")), el("div", { class: "lesson" }, guide,
-		el("div", { class: "stage" },
-			el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs), panel))),
+const list = el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs);
+shell(el("main", {}, el("h1", {}, say("title")), el("p", {}, say("lead")),
+	el("div", { class: "lesson" }, guide, el("div", { class: "stage" }, list, panel))),
 	{ here: "play", extras: languageChoice() });
 tour(guide);
 onState(followLanguage);
