@@ -23,8 +23,11 @@ export function normalize(kind, values, { of, members }, { eps, weight, bias }) 
 	return { groups, hat, y: hat.map((x, i) => of[i] < 0 ? 0 : weight * x + shift) };
 }
 
+/** Enough digits of a mean or a variance that a reader who repeats the arithmetic gets the same x̂. */
+const DIGITS = 5;
+
 /** A number within a formula: a negative one in parentheses. */
-function term(x, digits = 3) {
+function term(x, digits = 4) {
 	return x < 0 ? `(${short(x, digits)})` : short(x, digits);
 }
 
@@ -44,21 +47,22 @@ function sumOfSquares(values, write) {
 	return some(values.map(x => `${write(x)}²`)).join(" + ");
 }
 
-/** The lines of arithmetic of value i, as [name, formula, result]. */
+/** The lines of arithmetic of value i, as [name, formula, result]: texts. */
 export function lines(kind, values, { of, members }, result, i, { eps, weight, bias }) {
 	const { n, mean, variance } = result.groups[of[i]], mine = members[of[i]].map(j => values[j]);
-	const x = short(values[i]), root = `√(${short(variance, 3)} + ${short(eps, 2)})`;
+	const x = short(values[i]), center = term(mean, DIGITS), spread = short(variance, DIGITS);
+	const root = `√(${spread} + ${short(eps, 2)})`, hat = short(result.hat[i]), y = short(result.y[i]);
 	const scaled = `${term(weight)} · ${term(result.hat[i])}`;
 	if (kind === "rms")
 		return [
-			["ms", `(${sumOfSquares(mine, v => term(v, 4))}) / ${n}`, variance],
-			["x̂", `${x} / ${root}`, result.hat[i]],
-			["y", scaled, result.y[i]],
+			["ms", `(${sumOfSquares(mine, v => term(v))}) / ${n}`, spread],
+			["x̂", `${x} / ${root}`, hat],
+			["y", scaled, y],
 		];
 	return [
-		["μ", `(${sumOf(mine)}) / ${n}`, mean],
-		["σ²", `(${sumOfSquares(mine, v => `(${short(v)} − ${term(mean)})`)}) / ${n}`, variance],
-		["x̂", `(${x} − ${term(mean)}) / ${root}`, result.hat[i]],
-		["y", `${scaled} + ${term(bias)}`, result.y[i]],
+		["μ", `(${sumOf(mine)}) / ${n}`, short(mean, DIGITS)],
+		["σ²", `(${sumOfSquares(mine, v => `(${short(v)} − ${center})`)}) / ${n}`, spread],
+		["x̂", `(${x} − ${center}) / ${root}`, hat],
+		["y", `${scaled} + ${term(bias)}`, y],
 	];
 }

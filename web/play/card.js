@@ -69,7 +69,7 @@ function arithmetic(kind, { made, groups, result, state }, answer, i) {
 	if (groups.of[i] < 0)
 		return el("p", {}, say("padding"));
 	const line = ([name, formula, value]) => el("div", {},
-		el("dt", {}, name), el("dd", {}, "= ", formula, el("strong", {}, ` = ${short(value, 4)}`)));
+		el("dt", {}, name), el("dd", {}, "= ", formula, el("strong", {}, ` = ${value}`)));
 	const y = result.y[i], theirs = answer.numbers?.[i];
 	const check = theirs === undefined ? "…" : `${say("normd", { y: short(theirs) })} ${agree(theirs, y) ? "✓" : "≠"}`;
 	return [el("dl", {}, lines(kind, made.flat, groups, result, i, state).map(line)),
