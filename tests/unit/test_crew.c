@@ -269,7 +269,7 @@ unit_suite(void)
 	Suite *suite = suite_create("crew");
 	TCase *all = tcase_create("crew");
 
-	tcase_set_timeout(all, 60);
+	tcase_set_timeout(all, 300); /* beside other work */
 	tcase_add_test(all, without_a_crew);
 	tcase_add_loop_test(all, each_part_once, 0, 5);
 	tcase_add_test(all, idle_ones_join);
