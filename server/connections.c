@@ -390,7 +390,7 @@ void
 connection_enter(struct connection *c, enum deadline_phase phase)
 {
 	const struct stream *s = &c->stream;
-	const bool more = phase == DEADLINE_IDLE && (stream_holds_more(s) || tls_session_holds_more(s));
+	const bool more = phase == DEADLINE_IDLE && (intake_holds_more(&s->intake) || tls_session_holds_more(s));
 
 	if (deadline_is_waiting(&c->deadline))
 		set_give_up(c, NULL, NULL);

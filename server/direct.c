@@ -8,10 +8,8 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "server/library.h"
 #include "server/request_id.h"
-#include "server/request_log.h"
 #include "server/stream.h"
 
 #define ANSWER_BYTES_MAX ((size_t)16 << 10)
@@ -93,22 +91,6 @@ direct_answer_ahead(int fd, const struct problem *p, const struct buf *headers, 
 	tls_session_goodbye(stream_of(fd));
 	(void)shutdown(fd, SHUT_WR);
 	return sent;
-}
-
-void
-direct_refuse_line(int fd, const char *problem)
-{
-	char request_id[REQUEST_ID_BYTES];
-	struct request_line line = { .fd = fd, .started_us = clock_monotonic_us(), .request_id = request_id };
-	struct err e = { 0 };
-
-	err_set(&e, ERR_BAD_PARAMETER, "%s", problem);
-	request_id_make(request_id, NULL);
-	line.status = err_row(e.code)->status;
-	line.error = e.code;
-	line.detail = e.detail;
-	line.bytes_out = direct_answer(fd, &(struct problem){ &e, request_id, NULL }, true);
-	request_log(&line);
 }
 
 void

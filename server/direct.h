@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Errors that normd writes to the socket itself, where the connection's memory has no room for an answer's head, or
- * libmicrohttpd would send no answer. From the connection's event loop.
+ * libmicrohttpd would send none. From the connection's event loop.
  */
 #pragma once
 
@@ -24,12 +24,6 @@ uint64_t direct_answer(int fd, const struct problem *p, bool with_body);
  */
 uint64_t direct_answer_ahead(int fd, const struct problem *p, const struct buf *headers, bool with_body);
 bool direct_write_header(void *headers, const char *name, const char *value);
-
-/*
- * Answers bytes that are no request, which libmicrohttpd would drop without an answer, and logs that. The connection
- * must then be ended: its bytes are read and dropped. No request may be waiting for an answer there.
- */
-void direct_refuse_line(int fd, const char *problem);
 
 /* Answers plain HTTP where the client should speak TLS, and has not begun to. The connection must then be ended. */
 void direct_refuse_plain(int fd);

@@ -220,17 +220,30 @@ compute_apart(struct exchange *x, void (*run)(void *))
 	workers_run(x->server->workers, &x->job);
 }
 
-/* Refuses a request whose body was malformed, whatever libmicrohttpd made of it. */
+/* Refuses a request whose body has a fault. An error that was found before is answered all the same. */
 static void
 refuse_broken(struct exchange *x)
 {
-	const char *problem = intake_problem(&x->connection->stream.intake);
+	struct err e;
 
-	if (problem == NULL)
+	if (head_check_scan(&x->connection->stream.intake, x->target, &e) == 0)
 		return;
 	x->sending.close = x->sending.at_once = true;
 	if (x->request.err.code == ERR_NONE)
-		err_set(&x->request.err, ERR_BAD_PARAMETER, "%s", problem);
+		x->request.err = e;
+}
+
+/* Whether there is room for the answer; else the request has an error. */
+static bool
+has_room(struct exchange *x)
+{
+	struct err e;
+
+	if (head_check_room(&x->connection->stream.intake, x->mhd, x->target, &e) == 0)
+		return true;
+	if (x->request.err.code == ERR_NONE)
+		x->request.err = e;
+	return false;
 }
 
 /* The request's next step. */
@@ -243,11 +256,8 @@ advance(struct exchange *x)
 		return MHD_NO; /* the body has ended */
 	if (!x->has_room) {    /* after the first step something may be stored: then it is too late to ask */
 		refuse_broken(x);
-		if (!intake_has_room(&x->connection->stream.intake, x->mhd)) {
-			if (x->request.err.code == ERR_NONE)
-				(void)head_refuse(x->target, &x->request.err);
+		if (!has_room(x))
 			return refuse_directly(x);
-		}
 		x->has_room = true;
 		intake_stop_reading(&x->connection->stream.intake);
 	}
@@ -278,24 +288,24 @@ first_call(struct exchange *x, const char *url, const char *method, const char *
 		.server = x->server,
 		.mhd = x->mhd,
 		.connection = x->connection,
-		.size = size == NULL ? 0 : size->header_size,
 		.target = x->target,
 		.method = method,
 		.url = url,
 		.version = version,
 	};
+	struct intake *in = &x->connection->stream.intake;
 	bool waits;
 
 	x->has_headers = true;
 	connection_enter(x->connection, DEADLINE_BODY);
 	snprintf(x->method, sizeof(x->method), "%s", method);
-	intake_take_head(&head.connection->stream.intake, method, head.size);
+	intake_take_head(in, method, size == NULL ? 0 : size->header_size);
 	if (guard_head(&head, &head.headers, &x->request.err) < 0)
 		x->sending.close = x->sending.at_once = true;
 	request_id_make(x->request_id, head.headers.value[HEADER_REQUEST_ID]);
 	traceparent_copy(
 	    head.headers.value[HEADER_TRACEPARENT], head.headers.count[HEADER_TRACEPARENT], x->traceparent);
-	if (head_check_bounds(&head, &x->request.err) < 0)
+	if (head_check_room(in, x->mhd, x->target, &x->request.err) < 0)
 		return refuse_directly(x);
 	if (head_read(&head, &x->request, &x->sending, &x->request.err) == 0)
 		return MHD_YES;
@@ -378,14 +388,10 @@ take_body(struct exchange *x, const char *piece, size_t size)
 	size_t taken;
 
 	connection_enter(x->connection, DEADLINE_BODY);
-	stream_body_ends(&x->connection->stream, piece + size);
 	x->body_bytes += size;
 	if (x->sending.ahead)
 		return x->body_bytes > SWALLOW_MAX ? MHD_NO : MHD_YES;
-	if (!intake_take_body(&x->connection->stream.intake, piece, size)) {
-		(void)head_refuse(x->target, &rq->err);
-		return refuse_directly(x);
-	}
+	intake_take_body(&x->connection->stream.intake, piece, size);
 	if (rq->err.code != ERR_NONE)
 		return x->body_bytes > SWALLOW_MAX ? refuse_directly(x) : MHD_YES;
 	if (head_check_size(x->server, rq->route, x->body_bytes, &rq->err) < 0)

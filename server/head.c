@@ -55,16 +55,14 @@ head_check_size(const struct server *server, const struct route *route, uint64_t
 	    is_file ? "--max-import" : "--max-body");
 }
 
-int
-head_refuse(const char *target, struct err *e)
+static int
+refuse_size(const char *target, struct err *e)
 {
-	const size_t len = strlen(target);
-
-	if (len > HEAD_BYTES_MAX / 2)
+	if (strlen(target) > HEAD_BYTES_MAX / 2)
 		return err_fail(e, ERR_TARGET_TOO_LONG,
-		    "the request's target has %zu bytes; request line and headers may have %zu bytes together: send "
-		    "long options in the body",
-		    len, HEAD_BYTES_MAX);
+		    "the request's target is too long: request line and headers may have %zu bytes together; send long "
+		    "options in the body",
+		    HEAD_BYTES_MAX);
 	return err_fail(e, ERR_HEAD_TOO_LARGE,
 	    "the request's head is too large: request line and headers may have %zu bytes together, in at most %u "
 	    "headers; trailers and the extensions of a chunk may have %zu bytes",
@@ -78,7 +76,7 @@ head_refuse_as(unsigned status, struct err *e)
 		return err_fail(e, ERR_TARGET_TOO_LONG,
 		    "the request line is too long: with the headers it may have %zu bytes", HEAD_BYTES_MAX);
 	if (status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
-		return head_refuse("", e);
+		return refuse_size("", e);
 	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
 		return err_fail(e, ERR_BODY_TOO_LARGE, "a chunk of the body announces more bytes than a body may have");
 	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
@@ -88,12 +86,21 @@ head_refuse_as(unsigned status, struct err *e)
 }
 
 int
-head_check_bounds(const struct head *h, struct err *e)
+head_check_scan(const struct intake *in, const char *target, struct err *e)
 {
-	if (h->size > 0 && h->size <= HEAD_BYTES_MAX && h->headers.all <= HEAD_FIELDS_MAX &&
-	    intake_has_room(&h->connection->stream.intake, h->mhd))
+	if (!intake_is_broken(in))
 		return 0;
-	return head_refuse(h->target, e);
+	if (in->scan.fault == SCAN_TOO_LARGE)
+		return refuse_size(target, e);
+	if (in->scan.fault == SCAN_VERSION_UNKNOWN)
+		return err_fail(e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or HTTP/1.0");
+	return err_fail(e, ERR_BAD_PARAMETER, "%s", in->scan.problem);
+}
+
+int
+head_check_room(struct intake *in, struct MHD_Connection *mhd, const char *target, struct err *e)
+{
+	return intake_has_room(in, mhd) ? 0 : refuse_size(target, e);
 }
 
 /* Bytes after a CONNECT would be another protocol's. */

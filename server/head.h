@@ -11,13 +11,13 @@
 #include "server/sending.h"
 
 struct connection;
+struct intake;
 struct route;
 
 struct head {
 	const struct server *server;
 	struct MHD_Connection *mhd;
 	struct connection *connection;
-	size_t size;                        /* of request line and headers; 0: libmicrohttpd does not tell */
 	const char *target;                 /* as it was received */
 	const char *method, *url, *version; /* in libmicrohttpd's memory */
 	struct headers headers;             /* guard_head's */
@@ -32,17 +32,17 @@ bool head_has_body(const struct headers *headers);
 /* Whether the client waits for a "100 Continue" before it sends the body. */
 bool head_waits_with_body(const struct headers *headers);
 
-/*
- * Checks that the head is within its limits and leaves room for an answer; else target_too_long or head_too_large,
- * which direct_answer must send.
- */
-int head_check_bounds(const struct head *h, struct err *e) MUST_CHECK;
-
-/* Fills `e` for a head that is too large: target_too_long or head_too_large. Gives -1. */
-int head_refuse(const char *target, struct err *e);
-
 /* Fills `e` for a request that libmicrohttpd refuses with `status`. Gives -1. */
 int head_refuse_as(unsigned status, struct err *e);
+
+/*
+ * Refuses a request in which the scan found a fault, as far as it was received: bad_parameter, http_version_not_supported,
+ * target_too_long or head_too_large. The connection must then end.
+ */
+int head_check_scan(const struct intake *in, const char *target, struct err *e) MUST_CHECK;
+
+/* Checks that there is room for an answer; else target_too_long or head_too_large, which direct_answer must send. */
+int head_check_room(struct intake *in, struct MHD_Connection *mhd, const char *target, struct err *e) MUST_CHECK;
 
 /* Reads the head into the request, and how to answer into `s`. -1 with `e`, also if it is guard_head's: refused. */
 int head_read(const struct head *h, struct request *rq, struct sending *s, struct err *e) MUST_CHECK;

@@ -30,7 +30,6 @@ headers_add(struct headers *h, const char *name, size_t name_len, const char *va
 {
 	const enum header header = find(name, name_len);
 
-	h->all++;
 	if (header < HEADER_COUNT && h->count[header]++ == 0)
 		h->value[header] = value;
 }

@@ -42,7 +42,6 @@ enum header {
 struct headers {
 	const char *value[HEADER_COUNT]; /* the first of each, in the connection's memory; NULL: there is none */
 	unsigned count[HEADER_COUNT];
-	unsigned all; /* also of those that normd does not read */
 };
 
 /* Adds a header. `value` ends with a NUL and is kept. */

@@ -3,63 +3,77 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
-#include "server/direct.h"
 #include "server/limits.h"
 #include "server/stream.h"
 
-static struct intake *
-intake_of(int fd)
+enum intake_next
+intake_ask(struct intake *in, char *bytes, size_t room, struct intake_place *place, size_t *delivered)
 {
-	struct stream *s = stream_of(fd);
+	const size_t gap = scan_gap(&in->scan), most = scan_room(&in->scan);
 
-	return s == NULL ? NULL : &s->intake;
+	if (in->stopped || room <= gap) /* there is room again when libmicrohttpd has handed out what it has */
+		return INTAKE_HOLDS;
+	if (in->scan.broken != 0) {
+		*delivered = scan_end(&in->scan, bytes, room);
+		in->end = (uintptr_t)bytes + *delivered;
+		in->taken = 0;
+		return *delivered > 0 ? INTAKE_HAS : INTAKE_ENDED;
+	}
+	place->bytes = bytes + gap;
+	place->room = room - gap < most ? room - gap : most;
+	return INTAKE_RECEIVES;
 }
 
-/*
- * Counts bytes of a body that brought no piece of it. libmicrohttpd keeps trailers until the request ends; if they fill
- * the memory to the last byte, it waits for ever. So beyond a limit the bytes read last are overwritten by ends of
- * lines: the handler is called, and refuses the request. A read that ends the request may be larger: more requests
- * follow in it.
- */
-static void
-count_aside(struct intake *in, char *bytes, size_t n)
-{
-	if (in->body == 0)
-		return;
-	in->overlong = in->overlong || in->aside > ASIDE_BYTES_MAX;
-	in->aside += n;
-	for (size_t i = 0; in->overlong && i < n; i++)
-		bytes[i] = i % 2 == 0 ? '\r' : '\n';
-}
-
-/*
- * Whether the last bytes are no request, which libmicrohttpd would not answer, and no request before waits for an
- * answer.
- */
-static bool
-holds_no_request(const struct intake *in)
-{
-	return in->scan.broken != 0 && in->scan.state == SCAN_BEFORE && in->scan.broken == in->request + 1 &&
-	    in->body == 0;
-}
-
-bool
-intake_read(int fd, struct intake *in, char *bytes, size_t n)
+size_t
+intake_take(struct intake *in, char *bytes, size_t room, const struct intake_place *place, size_t n)
 {
 	if (in->start == 0)
 		in->start = (uintptr_t)bytes; /* the first bytes of a connection */
+	n = scan_bytes(&in->scan, bytes, (size_t)(place->bytes - bytes), n, room);
 	in->end = (uintptr_t)bytes + n;
 	in->taken = 0;
-	scan_bytes(&in->scan, bytes, n);
-	if (holds_no_request(in)) {
-		direct_refuse_line(fd, in->scan.problem);
-		return false;
+	return n;
+}
+
+static ssize_t
+fail(int code)
+{
+	errno = code;
+	return -1;
+}
+
+/*
+ * Receives, and hands over what the scan lets through. libmicrohttpd takes less than it asked for as the end of what
+ * was there, and waits for epoll to report more: epoll is asked to, where there may be more.
+ */
+static ssize_t
+receive(struct stream *s, int fd, char *bytes, size_t room)
+{
+	struct intake_place place;
+	size_t delivered;
+	ssize_t n;
+
+	switch (intake_ask(&s->intake, bytes, room, &place, &delivered)) {
+	case INTAKE_HOLDS:
+		return fail(EINTR);
+	case INTAKE_ENDED:
+		return fail(EAGAIN);
+	case INTAKE_HAS:
+		return (ssize_t)delivered;
+	case INTAKE_RECEIVES:
+		break;
 	}
-	count_aside(in, bytes, n);
-	return true;
+	n = stream_read(fd, place.bytes, place.room, 0);
+	if (n <= 0)
+		return n;
+	delivered = intake_take(&s->intake, bytes, room, &place, (size_t)n);
+	if (delivered == 0)
+		return fail(EINTR);
+	if ((size_t)n == place.room && delivered < room)
+		(void)epoll_ctl(s->epfd, EPOLL_CTL_MOD, fd, &s->event);
+	return (ssize_t)delivered;
 }
 
 /*
@@ -70,17 +84,10 @@ ssize_t
 recv(int fd, void *bytes, size_t room, int flags)
 {
 	struct stream *s = flags == 0 ? stream_of(fd) : NULL;
-	struct intake *in = s == NULL || s->tls.session != NULL ? NULL : &s->intake; /* GnuTLS reads records here */
-	ssize_t n;
 
-	if (in != NULL && in->stopped) {
-		errno = EINTR;
-		return -1;
-	}
-	n = stream_read(fd, bytes, room, flags);
-	if (in == NULL || n <= 0)
-		return n;
-	return intake_read(fd, in, bytes, (size_t)n) ? n : 0;
+	if (s == NULL || s->tls.session != NULL) /* GnuTLS reads records here */
+		return stream_read(fd, bytes, room, flags);
+	return receive(s, fd, bytes, room);
 }
 
 void
@@ -100,14 +107,12 @@ follow_move(struct intake *in)
 	in->taken = 0;
 }
 
-bool
+void
 intake_take_body(struct intake *in, const char *piece, size_t len)
 {
 	if ((uintptr_t)piece < in->taken)
 		follow_move(in);
 	in->taken = (uintptr_t)piece + len;
-	in->aside = 0;
-	return !in->overlong;
 }
 
 bool
@@ -116,26 +121,17 @@ intake_has_room(struct intake *in, struct MHD_Connection *mhd)
 	const enum MHD_ValueKind kinds = MHD_HEADER_KIND | MHD_FOOTER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND;
 	size_t records;
 
-	if (in->start == 0 || in->overlong)
+	if (in->start == 0)
 		return false;
 	follow_move(in);
 	records = (size_t)MHD_get_connection_values(mhd, kinds, NULL, NULL);
 	return in->end - in->start + records * HEADER_RECORD_BYTES + ANSWER_HEAD_BYTES_MAX <= CONNECTION_MEMORY_BYTES;
 }
 
-const char *
-intake_problem(const struct intake *in)
-{
-	return in->scan.broken != 0 && in->scan.broken == in->request ? in->scan.problem : NULL;
-}
-
 bool
-intake_refuses(struct MHD_Connection *mhd)
+intake_is_broken(const struct intake *in)
 {
-	const struct intake *in =
-	    intake_of(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-
-	return in != NULL && in->scan.broken != 0 && in->scan.broken == in->request + (in->body == 0);
+	return in->scan.broken != 0 && in->scan.broken == in->request;
 }
 
 void
@@ -148,7 +144,11 @@ void
 intake_end_request(struct intake *in)
 {
 	in->body = 0;
-	in->aside = 0;
 	in->stopped = false;
-	in->overlong = false;
+}
+
+bool
+intake_holds_more(const struct intake *in)
+{
+	return in->scan.state != SCAN_BEFORE;
 }

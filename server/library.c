@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "server/exchange.h"
-#include "server/lookup.h"
 
 #define DISCARD_BYTES_MAX ((size_t)1 << 20)
 
@@ -68,34 +67,27 @@ library_hide_query(const char *target)
 static const struct {
 	const char *name;
 	void (*ours)(void);
-	bool theirs; /* a function of libmicrohttpd itself */
 	const char *otherwise;
 } interposed[] = {
-	{ "MHD_lookup_connection_value_n", (void (*)(void))MHD_lookup_connection_value_n, true,
-	    "some malformed heads get two answers (server/lookup.c)" },
-	{ "MHD_queue_response", (void (*)(void))MHD_queue_response, true,
-	    "some refusals are HTML pages, which are not logged (server/library.c)" },
-	{ "gnutls_bye", (void (*)(void))gnutls_bye, false,
-	    "clients whose handshake failed may wait (server/tls_session.c)" },
-	{ "gnutls_handshake", (void (*)(void))gnutls_handshake, false,
+	{ "gnutls_bye", (void (*)(void))gnutls_bye, "clients whose handshake failed may wait (server/tls_session.c)" },
+	{ "gnutls_handshake", (void (*)(void))gnutls_handshake,
 	    "slow handshakes keep the processor busy (server/tls_session.c)" },
-	{ "gnutls_record_recv", (void (*)(void))gnutls_record_recv, false,
+	{ "gnutls_record_recv", (void (*)(void))gnutls_record_recv,
 	    "no client can connect with TLS (server/tls_session.c)" },
-	{ "epoll_ctl", (void (*)(void))epoll_ctl, false, "some connections stay until they time out (server/epoll.c)" },
-	{ "epoll_wait", (void (*)(void))epoll_wait, false, "some requests are served late (server/epoll.c)" },
-	{ "recv", (void (*)(void))recv, false, "some requests with large heads get no answer (server/intake.c)" },
+	{ "epoll_ctl", (void (*)(void))epoll_ctl, "some connections stay until they time out (server/epoll.c)" },
+	{ "epoll_wait", (void (*)(void))epoll_wait, "some requests are served late (server/epoll.c)" },
+	{ "recv", (void (*)(void))recv, "no request is served (server/intake.h)" },
 };
 
 bool
 library_calls_ours(void)
 {
-	const bool direct = !lookup_is_called();
 	bool all = true;
 	void *found;
 
 	for (size_t i = 0; i < sizeof(interposed) / sizeof(interposed[0]); i++) {
 		found = dlsym(RTLD_DEFAULT, interposed[i].name);
-		if (memcmp(&found, &interposed[i].ours, sizeof(found)) == 0 && !(interposed[i].theirs && direct))
+		if (memcmp(&found, &interposed[i].ours, sizeof(found)) == 0)
 			continue;
 		log_printf(LOG_WARN, "libmicrohttpd does not call normd's %s: %s", interposed[i].name,
 		    interposed[i].otherwise);

@@ -33,7 +33,13 @@
 #define HEAD_BYTES_MAX ((size_t)8000)
 #define HEAD_FIELDS_MAX 100u
 
-/* Trailers after a chunked body, and extensions of a chunk. */
+/*
+ * What is read of a connection behind the body or the chunk that is being received: so much that libmicrohttpd has
+ * memory left for the records of any head in it.
+ */
+#define READ_AHEAD_BYTES_MAX (HEAD_BYTES_MAX + 64)
+
+/* The trailers after a chunked body; a chunk's size with its extensions. */
 #define ASIDE_BYTES_MAX ((size_t)1024)
 
 /* A record of libmicrohttpd for a header or a trailer: struct MHD_HTTP_Header, rounded up. */

@@ -85,7 +85,7 @@ start_daemon(struct server *s, unsigned thread_count)
 		{ MHD_OPTION_CONNECTION_LIMIT, s->connections_max, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_IDLE_S, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, NULL },
-		{ MHD_OPTION_STRICT_FOR_CLIENT, guard_strictness(), NULL },
+		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)exchange_begin, s },
 		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_encoded, NULL },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_end, s },

@@ -48,30 +48,7 @@ stream_any_wakes(void)
 uint64_t
 stream_consumed(const struct stream *s)
 {
-	return s->tls.session != NULL ? s->whole : s->delivered;
-}
-
-void
-stream_deliver(struct stream *s, const char *bytes, size_t len)
-{
-	const size_t tail = sizeof(s->tail);
-
-	s->delivered += len;
-	s->end = bytes + len;
-	if (len < tail)
-		memmove(s->tail, s->tail + len, tail - len);
-	else
-		len = tail;
-	memcpy(s->tail + tail - len, s->end - len, len);
-}
-
-void
-stream_body_ends(struct stream *s, const char *end)
-{
-	const uintptr_t after = (uintptr_t)s->end - (uintptr_t)end;
-
-	if (after <= s->delivered)
-		s->body_end = s->delivered - after;
+	return s->tls.session != NULL ? s->whole : s->wire;
 }
 
 ssize_t
@@ -86,20 +63,8 @@ stream_read(int fd, void *bytes, size_t room, int flags)
 		errno = EAGAIN;
 		return -1;
 	}
-	if (s->tls.session != NULL)
-		s->wire += (size_t)n;
-	else if (n > 0)
-		stream_deliver(s, bytes, (size_t)n);
+	s->wire += (size_t)n;
 	if (n > 0 && (size_t)n < room && s->ended)
 		(void)epoll_ctl(s->epfd, EPOLL_CTL_MOD, fd, &s->event);
 	return n;
-}
-
-bool
-stream_holds_more(const struct stream *s)
-{
-	const char *tail = s->tail;
-	const bool empty_line = tail[2] == '\n' && (tail[1] == '\n' || (tail[1] == '\r' && tail[0] == '\n'));
-
-	return !empty_line && s->body_end != s->delivered;
 }

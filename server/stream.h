@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What libmicrohttpd has read of each connection. Its calls of epoll and recv pass through epoll.c and intake.c, which
- * shows whether bytes of the next request came with a request, and whether the client has ended its side.
+ * shows how far the client's bytes were read, and whether the client has ended its side.
  *
  * A connection's stream is its event loop's alone, but for what connection_enter publishes (connections.h).
  */
@@ -26,14 +26,9 @@ struct stream {
 
 	struct intake intake;
 
-	uint64_t delivered; /* bytes, to libmicrohttpd */
-	uint64_t body_end;  /* of these, up to the last byte of a body that was seen in its place */
-	const char *end;    /* of the last ones, in libmicrohttpd's buffer */
-	char tail[3];       /* the last ones */
-
 	struct tls_session tls;
-	uint64_t wire;  /* under TLS: bytes that were read of the socket */
-	uint64_t whole; /* of these, up to the end of the last record that was delivered */
+	uint64_t wire;  /* bytes that were read of the socket */
+	uint64_t whole; /* of these, under TLS, up to the end of the last record that was read */
 };
 
 /* From now on the descriptor is this connection's; with NULL it is nobody's. */
@@ -59,16 +54,3 @@ bool stream_any_wakes(void);
 
 /* The bytes of the socket that libmicrohttpd has seen. */
 uint64_t stream_consumed(const struct stream *s);
-
-/* `len` bytes, more than none, were read to `bytes`. */
-void stream_deliver(struct stream *s, const char *bytes, size_t len);
-
-/* A piece of a body ends at `end`, in the buffer that the last bytes were read to. */
-void stream_body_ends(struct stream *s, const char *end);
-
-/*
- * When a request has ended: whether bytes of the next one were delivered. A request ends with an empty line, of its
- * head or after its chunks, or with the last byte of its body. Bytes of another head end so only if that head is
- * complete.
- */
-bool stream_holds_more(const struct stream *s);

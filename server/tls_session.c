@@ -205,17 +205,27 @@ gnutls_record_recv(gnutls_session_t session, void *bytes, size_t room)
 {
 	struct stream *s = stream_of_session(session);
 	const int fd = gnutls_transport_get_int(session);
+	struct intake_place place;
+	size_t delivered;
 	uint64_t wire;
 	ssize_t n;
 
 	if (s == NULL)
 		return real.receive(session, bytes, room);
-	if (s->intake.stopped)
-		return GNUTLS_E_INTERRUPTED;
 	if (!s->tls.established && (n = shake_hands(s, session, fd)) != 0)
 		return n;
+	switch (intake_ask(&s->intake, bytes, room, &place, &delivered)) {
+	case INTAKE_HOLDS:
+		return GNUTLS_E_INTERRUPTED;
+	case INTAKE_ENDED:
+		return GNUTLS_E_AGAIN;
+	case INTAKE_HAS:
+		return (ssize_t)delivered;
+	case INTAKE_RECEIVES:
+		break;
+	}
 	wire = s->wire;
-	n = real.receive(session, bytes, room);
+	n = real.receive(session, place.bytes, place.room);
 	if (n == GNUTLS_E_AGAIN && s->wire != wire && traffic_has_unread(fd))
 		return GNUTLS_E_INTERRUPTED; /* it has read a record without data, and more follow */
 	if (n == 0 && !s->in_set) { /* the end is hidden as in stream_read; a closed socket may never become readable */
@@ -225,8 +235,8 @@ gnutls_record_recv(gnutls_session_t session, void *bytes, size_t room)
 	if (n <= 0)
 		return n;
 	s->whole = s->wire; /* GnuTLS has read whole records: nothing of another one */
-	stream_deliver(s, bytes, (size_t)n);
-	return intake_read(fd, &s->intake, bytes, (size_t)n) ? n : 0;
+	delivered = intake_take(&s->intake, bytes, room, &place, (size_t)n);
+	return delivered > 0 ? (ssize_t)delivered : GNUTLS_E_INTERRUPTED;
 }
 
 /* GnuTLS would say goodbye in a session that never began. With an error libmicrohttpd shuts down the socket instead. */

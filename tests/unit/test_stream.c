@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is known of a connection from the bytes that are read of it: whether a request was followed by a part of the
- * next; and that an end which came with the bytes is reported by epoll, and not told to who reads while the descriptor
- * is not in epoll's set.
+ * What is known of a connection from the bytes that are read of it: an end which came with the bytes is reported by
+ * epoll, and not told to who reads while the descriptor is not in epoll's set.
  */
 #include "server/stream.h"
 
@@ -13,58 +12,6 @@
 
 #include "server/library.h"
 #include "tests/unit/unit.h"
-
-/*
- * Pieces as they are read, each into the same buffer, of which the last `body` bytes of the last but `after` are a
- * body.
- */
-static bool
-holds_more(const char *const pieces[], size_t body, size_t after)
-{
-	struct stream s = { 0 };
-	char buffer[256];
-	size_t len = 0;
-
-	for (size_t i = 0; pieces[i] != NULL; i++) {
-		len = strlen(pieces[i]);
-		memcpy(buffer, pieces[i], len);
-		stream_deliver(&s, buffer, len);
-	}
-	if (body > 0)
-		stream_body_ends(&s, buffer + len - after);
-	return stream_holds_more(&s);
-}
-
-START_TEST(what_follows_a_request)
-{
-	static const struct {
-		const char *pieces[5];
-		size_t body, after;
-		bool more;
-	} cases[] = {
-		{ { NULL }, 0, 0, false },
-		{ { "GET / HTTP/1.1\r\n\r\n" }, 0, 0, false },
-		{ { "GET / HTTP/1.1\n\n" }, 0, 0, false },
-		{ { "GET / HTTP/1.1\r\n\r\nG" }, 0, 0, true },
-		{ { "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n" }, 0, 0, true },
-		{ { "GET / HTTP/1.1\r\n\r", "\n" }, 0, 0, false },
-		{ { "GET / HTTP/1.1\r", "\n", "\r", "\n" }, 0, 0, false },
-		{ { "GET / HTTP/1.1\r\n", "\r", "\nG" }, 0, 0, true },
-		{ { "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc" }, 3, 0, false },
-		{ { "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\na", "bc" }, 2, 0, false },
-		{ { "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcG" }, 3, 1, true },
-		{ { "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\na", "bcGET /" }, 2, 5, true },
-		{ { "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n" }, 3, 18, false },
-		{ { "...\r\n\r\n3\r\nabc\r\n0\r\n\r\n" }, 3, 7, false },
-		{ { "...\r\n\r\n3\r\nabc\r\n", "0\r\n\r\n" }, 0, 0, false },
-		{ { "...\r\n\r\n3\r\nabc\r\n0\r\n\r\nGE" }, 3, 9, true },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		ck_assert_msg(
-		    holds_more(cases[i].pieces, cases[i].body, cases[i].after) == cases[i].more, "case %zu", i);
-}
-END_TEST
 
 /* A pair of sockets of which the first is a connection that an epoll set waits for, as libmicrohttpd does. */
 struct pair {
@@ -144,7 +91,7 @@ START_TEST(an_end_is_not_told_out_of_the_set)
 	ck_assert_int_eq(epoll_ctl(p.epfd, EPOLL_CTL_ADD, p.ours, &event), 0);
 	ck_assert_int_eq(wait_once(&p), 1);
 	ck_assert_int_eq(stream_read(p.ours, bytes, sizeof(bytes), 0), 0);
-	ck_assert_uint_eq(p.stream.delivered, 3);
+	ck_assert_uint_eq(stream_consumed(&p.stream), 3);
 	pair_close(&p);
 }
 END_TEST
@@ -175,7 +122,6 @@ unit_suite(void)
 	Suite *s = suite_create("stream");
 	TCase *t = tcase_create("stream");
 
-	tcase_add_test(t, what_follows_a_request);
 	tcase_add_test(t, an_end_with_bytes_is_reported_again);
 	tcase_add_test(t, an_end_is_not_told_out_of_the_set);
 	tcase_add_test(t, other_descriptors);
