@@ -191,8 +191,10 @@ class Log(unittest.TestCase):
         self.assertEqual(lines[2]["offset"], 4)
         self.assertIn("no_such", last["detail"])
 
-    def test_a_refusal_in_place_of_the_library_counts_its_bytes(self):
-        heads = [b"GET /" + b"a" * 20000, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 20000]
+    def test_a_refused_head_has_its_line(self):
+        """With the bytes of its answer, and with what came well of its request line."""
+        heads = [b"GET /" + b"a" * 20000, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 20000,
+                 b"GET /v1/mo\xe4dels", b"GARBAGE\r\n", b"\x16\x03\x01"]
         lengths = []
         daemon = Daemon()
         self.addCleanup(daemon.close)
@@ -202,9 +204,12 @@ class Log(unittest.TestCase):
                 with client.makefile("rb") as answer:
                     lengths.append(len(answer.read().partition(b"\r\n\r\n")[2]))
         daemon.stop()
-        lines = [line["bytes_out"] for line in daemon.log_lines() if line["message"] == "request"]
-        self.assertEqual(lines, lengths)
+        lines = [line for line in daemon.log_lines() if line["message"] == "request"]
+        self.assertEqual([line["bytes_out"] for line in lines], lengths)
         self.assertGreater(min(lengths), 0)
+        self.assertEqual([line["status"] for line in lines], [414, 431, 400, 400, 400])
+        self.assertEqual([(line["method"], line["target"]) for line in lines[1:]],
+                         [("GET", "/v1/models"), ("GET", "/v1/mo"), ("GARBAGE", "-"), ("-", "-")])
 
     def test_every_request_has_a_line_that_a_terminal_can_be_shown(self):
         for form in ("text", "json"):

@@ -20,7 +20,7 @@ def only(case, *wanted):
 
 
 class FramingOverTls(only(test_framing.Framing, "test_targets", "test_versions", "test_headers", "test_lengths",
-                          "test_encodings", "test_chunks")):
+                          "test_encodings", "test_chunks", "test_behind_another_request")):
     def rows(self, table):
         """Those after which the connection ends: of others it takes a while to know that they go on."""
         super().rows([row for row in table if row[3] == test_framing.ENDS] + table[:1])
