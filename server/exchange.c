@@ -411,7 +411,7 @@ exchange_handle(void *arg, struct MHD_Connection *connection, const char *url, c
 	enum MHD_Result result;
 
 	if (x == NULL) /* there was no memory for it */
-		return library_queue_response(
+		return MHD_queue_response(
 		    connection, MHD_HTTP_SERVICE_UNAVAILABLE, ((const struct server *)arg)->exhausted);
 	if (!x->has_headers)
 		return first_call(x, url, method, version);

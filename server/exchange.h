@@ -24,10 +24,3 @@ void exchange_end(void *arg, struct MHD_Connection *connection, void **context, 
  */
 void
 exchange_notify(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what);
-
-/*
- * libmicrohttpd refuses a request by itself, with *status, and ends the connection. Returns the answer to send instead,
- * which the caller destroys, and sets *status to its status; NULL: no memory. The connection may be suspended, and
- * another thread may work for the request.
- */
-struct MHD_Response *exchange_refused(struct MHD_Connection *connection, unsigned *status);

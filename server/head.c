@@ -70,22 +70,6 @@ refuse_size(const char *target, struct err *e)
 }
 
 int
-head_refuse_as(unsigned status, struct err *e)
-{
-	if (status == MHD_HTTP_URI_TOO_LONG)
-		return err_fail(e, ERR_TARGET_TOO_LONG,
-		    "the request line is too long: with the headers it may have %zu bytes", HEAD_BYTES_MAX);
-	if (status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE)
-		return refuse_size("", e);
-	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
-		return err_fail(e, ERR_BODY_TOO_LARGE, "a chunk of the body announces more bytes than a body may have");
-	if (status == MHD_HTTP_HTTP_VERSION_NOT_SUPPORTED)
-		return err_fail(e, ERR_HTTP_VERSION, "the request's version is not HTTP/1.1 or HTTP/1.0");
-	return err_fail(e, ERR_BAD_PARAMETER,
-	    "the request is not HTTP/1.1: its request line, its version, a header or a chunk of its body is malformed");
-}
-
-int
 head_check_scan(const struct intake *in, const char *target, struct err *e)
 {
 	if (!intake_is_broken(in))

@@ -32,9 +32,6 @@ bool head_has_body(const struct headers *headers);
 /* Whether the client waits for a "100 Continue" before it sends the body. */
 bool head_waits_with_body(const struct headers *headers);
 
-/* Fills `e` for a request that libmicrohttpd refuses with `status`. Gives -1. */
-int head_refuse_as(unsigned status, struct err *e);
-
 /*
  * Refuses a request in which the scan found a fault, as far as it was received: bad_parameter, http_version_not_supported,
  * target_too_long or head_too_large. The connection must then end.

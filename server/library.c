@@ -8,28 +8,8 @@
 #include <sys/socket.h>
 
 #include "base/log.h"
-#include "server/exchange.h"
 
 #define DISCARD_BYTES_MAX ((size_t)1 << 20)
-
-typedef enum MHD_Result queue_function(struct MHD_Connection *, unsigned, struct MHD_Response *);
-
-/* Immutable once the program runs. */
-static queue_function *real_queue;
-
-__attribute__((constructor)) static void
-find_real_one(void)
-{
-	void *found = dlsym(RTLD_NEXT, "MHD_queue_response");
-
-	memcpy(&real_queue, &found, sizeof(real_queue));
-}
-
-enum MHD_Result
-library_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response)
-{
-	return real_queue(connection, status, response);
-}
 
 void
 library_discard_unread(int fd)
@@ -39,19 +19,6 @@ library_discard_unread(int fd)
 
 	for (size_t sum = 0; sum < DISCARD_BYTES_MAX && n > 0; sum += (size_t)n)
 		n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
-}
-
-/* Called by libmicrohttpd alone, which ends the connection after the answer. */
-enum MHD_Result
-MHD_queue_response(struct MHD_Connection *connection, unsigned status, struct MHD_Response *theirs)
-{
-	struct MHD_Response *ours = exchange_refused(connection, &status);
-	enum MHD_Result result = real_queue(connection, status, ours != NULL ? ours : theirs);
-
-	if (ours != NULL)
-		MHD_destroy_response(ours);
-	library_discard_unread(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-	return result;
 }
 
 void

@@ -61,7 +61,7 @@ queue_exhausted(
 		    (const struct log_field[]){ { .name = "request_id", .text = s->wishes.request_id } }, 1);
 		return MHD_NO;
 	}
-	return library_queue_response(connection, s->status, server->exhausted);
+	return MHD_queue_response(connection, s->status, server->exhausted);
 }
 
 enum MHD_Result
@@ -87,7 +87,7 @@ sending_queue(struct sending *s, const struct server *server, struct MHD_Connect
 	if (close && MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") != MHD_YES && s->close)
 		result = MHD_NO;
 	else
-		result = library_queue_response(connection, s->status, response);
+		result = MHD_queue_response(connection, s->status, response);
 	MHD_destroy_response(response);
 	return result;
 }
