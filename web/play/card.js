@@ -64,13 +64,13 @@ function countOf({ members }) {
 	return say(sizes.length === 1 ? "count 1" : several, { groups: sizes.length, least, size });
 }
 
-/** The lines of arithmetic, the daemon's number beside the last. */
-function arithmetic(kind, { made, groups, result, state }, answer, i) {
+/** The lines of arithmetic of value i, and the daemon's number: undefined while there is none. */
+function arithmetic(kind, { made, groups, result, state }, theirs, i) {
 	if (groups.of[i] < 0)
 		return el("p", {}, say("padding"));
 	const line = ([name, formula, value]) => el("div", {},
 		el("dt", {}, name), el("dd", {}, "= ", formula, el("strong", {}, ` = ${value}`)));
-	const y = result.y[i], theirs = answer.numbers?.[i];
+	const y = result.y[i];
 	const check = theirs === undefined ? "…" : `${say("normd", { y: short(theirs) })} ${agree(theirs, y) ? "✓" : "≠"}`;
 	return [el("dl", {}, lines(kind, made.flat, groups, result, i, state).map(line)),
 		el("p", { class: theirs === undefined || agree(theirs, y) ? "check" : "check warning" }, check)];
@@ -97,7 +97,8 @@ export function card(kind, on) {
 	let view = null, answer = {}, at = null;
 
 	function showSums() {
-		fill(sums, answer.error ? refusal(answer.error) : at !== null && arithmetic(kind, view, answer, at.i));
+		const theirs = "stale" in element.dataset ? undefined : answer.numbers?.[at?.i];
+		fill(sums, answer.error ? refusal(answer.error) : at !== null && arithmetic(kind, view, theirs, at.i));
 	}
 
 	function drawGrid() {
