@@ -128,6 +128,17 @@ class Heads(unittest.TestCase):
             self.assertEqual([a[0] for a in self.talk(request * 2 + train(header(b"X-Foo", 15000)))], [200, 200, 431])
             self.assertEqual(self.batches() - before, 23)
 
+    def test_many_headers_behind_a_body(self):
+        """Heads of all sizes find memory for their headers, however much was read with the body before them."""
+        room = HEAD_MAX - len(train(b"a: b\r\n" * (FIELDS_MAX - 4) + header(b"X-Foo", 0))) + len(BODY)
+        head = train(b"a: b\r\n" * (FIELDS_MAX - 4) + header(b"X-Foo", room), close=False)
+        rows = b'{"data":[%s]}' % b",".join([b"[1,2]"] * 9000)
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in
+                          (rows[at:at + 5000] for at in range(0, len(rows), 5000))) + b"0\r\n\r\n"
+        chunked = train(b"Transfer-Encoding: chunked\r\n", body=b"", close=False).replace(b"Content-Length: 0\r\n", b"")
+        for behind in (train(body=rows, close=False), chunked + chunks):
+            self.assertEqual([a[0] for a in self.talk((behind + head) * 5 + head * 3 + train())], [200] * 14)
+
     def test_the_longest_answer_head(self):
         name = "n" * 128
         path = f"/v1/models/{name}/layers/{name}".encode()
