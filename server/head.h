@@ -33,8 +33,8 @@ bool head_has_body(const struct headers *headers);
 bool head_waits_with_body(const struct headers *headers);
 
 /*
- * Refuses a request in which the scan found a fault, as far as it was received: bad_parameter, http_version_not_supported,
- * target_too_long or head_too_large. The connection must then end.
+ * Refuses a request in which the scan found a fault, as far as it was received: bad_parameter,
+ * http_version_not_supported, target_too_long or head_too_large. The connection must then end.
  */
 int head_check_scan(const struct intake *in, const char *target, struct err *e) MUST_CHECK;
 

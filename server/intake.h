@@ -4,8 +4,8 @@
  *
  * libmicrohttpd does not tell. But it reads through recv, which the program defines itself (server/intake.c), and under
  * TLS through gnutls_record_recv (server/tls_session.c): each call shows where in the memory the bytes go, and hands
- * over what the scan lets through (server/scan.h). The head lies at the memory's start, then the rest of the body and of
- * requests that the client has sent ahead. Records of headers are made from the memory's end.
+ * over what the scan lets through (server/scan.h). The head lies at the memory's start, then the rest of the body and
+ * of requests that the client has sent ahead. Records of headers are made from the memory's end.
  *
  * When a request's steps begin, reading stops until its answer has ended, so the room that was found stays. Also, a
  * client that closes its half of the connection after its request is not taken for one that is gone. Behind a fault

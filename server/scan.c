@@ -2,6 +2,8 @@
 /* The scan as a whole, and bodies. */
 #include "server/scan.h"
 
+#include <stdio.h>
+
 #include "server/guard.h"
 #include "server/limits.h"
 #include "server/scan_step.h"
@@ -254,8 +256,8 @@ missing_value(const struct scan *s)
 void
 scan_give_up(struct scan *s, enum scan_fault fault, const char *problem)
 {
-	const char *value = missing_value(s), *ending = states[s->state].ending;
-	const size_t value_len = strlen(value), skip = states[s->state].from + (s->state == SCAN_VERSION ? s->at : 0);
+	const size_t skip = states[s->state].from + (s->state == SCAN_VERSION ? s->at : 0);
+	const char *ending = states[s->state].ending;
 
 	if (ending == field_ending && (s->has_host || !s->is_1_1))
 		ending = hosted_ending;
@@ -263,9 +265,7 @@ scan_give_up(struct scan *s, enum scan_fault fault, const char *problem)
 	s->broken = s->request;
 	s->fault = fault;
 	s->problem = problem;
-	memcpy(s->ending, value, value_len);
-	strcpy(s->ending + value_len, ending + skip);
-	s->ending_len = strlen(s->ending);
+	s->ending_len = (size_t)snprintf(s->ending, sizeof(s->ending), "%s%s", missing_value(s), ending + skip);
 }
 
 size_t

@@ -120,7 +120,7 @@ START_TEST(what_is_left_is_reported_again)
 	fails(&p, 2, EINTR);
 	reads(&p, 8, "GET / ");
 	ck_assert(pair_is_reported(&p));
-	reads(&p, sizeof(p.bytes), GET + 6);
+	reads(&p, sizeof(p.bytes), &GET[6]);
 	ck_assert(!pair_is_reported(&p));
 	pair_close(&p);
 }

@@ -306,7 +306,7 @@ read_chunks(struct reader *r)
 		size = strtoull(line, &end, 16);
 		r->refuses =
 		    r->refuses || end != line + len || len == 0 || *line == '-' || *line == '+' || *line == ' ';
-		if (r->refuses || (size > 0 && !read_data(r, size)) || (line = read_line(r, &len)) == NULL)
+		if (r->refuses || (size > 0 && !read_data(r, size)) || read_line(r, &len) == NULL)
 			return false;
 		r->refuses = r->refuses || len > 0;
 	} while (size > 0 && !r->refuses);
@@ -368,16 +368,24 @@ START_TEST(nothing_that_is_delivered_is_refused)
 }
 END_TEST
 
+static size_t
+add(char *out, size_t at, const char *text)
+{
+	const size_t len = strlen(text);
+
+	memcpy(out + at, text, len);
+	return at + len;
+}
+
 /* `n` times a text between two others. */
 static size_t
 grow(char *out, const char *before, size_t n, const char *text, const char *after)
 {
-	char *p = out + strlen(strcpy(out, before));
+	size_t len = add(out, 0, before);
 
 	for (size_t i = 0; i < n; i++)
-		p += strlen(strcpy(p, text));
-	p += strlen(strcpy(p, after));
-	return (size_t)(p - out);
+		len = add(out, len, text);
+	return add(out, len, after);
 }
 
 /* How much of each is just allowed. */
