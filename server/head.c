@@ -153,6 +153,16 @@ find_open_route(const struct head *h, const char *path, struct request *rq, stru
 	return -1;
 }
 
+/* What is the operator's costs too much to be begun by an image in any page. */
+static int
+check_site(const struct head *h, const struct request *rq, struct err *e)
+{
+	if (rq->route->access != ACCESS_SERVER)
+		return 0;
+	return origins_check_site(
+	    &h->server->origins, h->headers.value[HEADER_ORIGIN], h->headers.value[HEADER_FETCH_SITE], e);
+}
+
 /*
  * Refuses a request where there are too many connections, of all clients or of its address, but no probe: a busy server
  * must not be restarted.
@@ -329,7 +339,7 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 		return err_fail_shutting_down(e);
 	}
 	if (url_split(h->target, &target, e) < 0 || check_origin(h, &target, s, e) < 0 ||
-	    find_open_route(h, target.path, rq, s, e) < 0 || check_crowd(h, rq, s, e) < 0 ||
+	    find_open_route(h, target.path, rq, s, e) < 0 || check_site(h, rq, e) < 0 || check_crowd(h, rq, s, e) < 0 ||
 	    inputs_check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = h->headers.value[HEADER_IF_MATCH];

@@ -30,7 +30,8 @@
 	X(OIP, OIP_HEADER) \
 	X(REQUEST_ID, "X-Request-Id") \
 	X(TRACEPARENT, "traceparent") \
-	X(PREFLIGHT_METHOD, "Access-Control-Request-Method")
+	X(PREFLIGHT_METHOD, "Access-Control-Request-Method") \
+	X(FETCH_SITE, "Sec-Fetch-Site")
 
 enum header {
 #define HEADER_ENUM(name, text) HEADER_##name,

@@ -108,6 +108,16 @@ origins_check(const struct origins *allowed, const struct authority *host, const
 	return 0;
 }
 
+int
+origins_check_site(const struct origins *allowed, const char *origin, const char *site, struct err *e)
+{
+	if (origin != NULL || site == NULL || allowed->any || strcmp(site, "cross-site") != 0)
+		return 0;
+	return err_fail(e, ERR_FORBIDDEN,
+	    "pages of other sites may not make this call by an image or a link (Sec-Fetch-Site is cross-site); a page "
+	    "of an origin that --cors-origin allows can make it by a script");
+}
+
 void
 origins_add_headers(
     const struct origins *allowed, const struct origins_grant *grant, const char *methods, problem_add *add, void *arg)

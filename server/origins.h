@@ -51,6 +51,13 @@ int origins_check(const struct origins *allowed, const struct authority *host, c
     struct origins_grant *grant, struct err *e) MUST_CHECK;
 
 /*
+ * Checks a request that a page can make without an Origin, by an image or a link: of such a request the browser says in
+ * Sec-Fetch-Site (NULL: nothing) whether the page is another site's (W3C, Fetch Metadata). forbidden where it is, and
+ * not all origins are allowed.
+ */
+int origins_check_site(const struct origins *allowed, const char *origin, const char *site, struct err *e) MUST_CHECK;
+
+/*
  * Adds the headers by which a browser gives the answer to the page; without one that `add` fails to add, it does not.
  * `methods` is for a preflight.
  */

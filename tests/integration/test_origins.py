@@ -79,6 +79,14 @@ class Loopback(Pages):
     def test_http_1_0_names_no_host(self):
         self.call("GET", "/v2/health/live", headers={}, status=200, args=("--http1.0", "-H", "Host:"))
 
+    def test_images_and_links_of_other_sites(self):
+        """They name no origin. What costs little is answered: a browser shows it to nobody else."""
+        for path in ("/v1/backup", "/v1/log-level"):
+            self.refused("forbidden", 403, "GET", path, headers={"Sec-Fetch-Site": "cross-site"})
+            for site in ("same-origin", "same-site", "none"):
+                self.call("GET", path, headers={"Sec-Fetch-Site": site}, status=200)
+        self.call("GET", "/", headers={"Sec-Fetch-Site": "cross-site"}, status=200)
+
     def test_foreign_pages(self):
         for origin in FOREIGN:
             self.all_are_forbidden("Origin", origin)
@@ -157,6 +165,9 @@ class Allowed(Pages):
 
 class All(Pages):
     daemon_args = ("--cors-origin", "*")
+
+    def test_images_and_links_of_all_sites(self):
+        self.call("GET", "/v1/log-level", headers={"Sec-Fetch-Site": "cross-site"}, status=200)
 
     def test_all_pages(self):
         for origin in ("http://anybody.example", "null"):
