@@ -189,7 +189,7 @@ export const steps = [
 			],
 			ko: [
 				"학습할 때 배치 정규화는 그 배치의 평균과 분산으로 정규화합니다. 그러면서 이동 평균과 이동 분산을 함께 기록합니다. 새 값 = (1 − m) · 옛 " +
-				"값 + m · 배치의 값입니다. 모멘텀 m이 0.1이면 한 배치의 비중은 처음에 10 %이고, 배치가 22개 더 지나면 1 %에 못 미칩니다.",
+				"값 + m · 배치의 값입니다. 모멘텀 m이 0.1이면 한 배치의 비중은 처음에 10%이고, 배치가 22개 더 지나면 1%에 못 미칩니다.",
 				"추론할 때는 이 두 값을 상수로 써서 정규화합니다. 그러면 결과가 다른 샘플에 좌우되지 않고, 샘플이 하나여도 괜찮습니다. 층 정규화는 기록할 것이 " +
 				"없습니다.",
 			],
@@ -209,15 +209,15 @@ export const steps = [
 				"The layer has learned from cats alone, so its moving mean and variance are those of " +
 				"cats. Now dogs come, whose features are all larger. The input's distribution has " +
 				"shifted, while the task is the same: covariate shift.",
-				"By the moving statistics, dogs land far from 0, where the network has never been in " +
-				"training. By the moments of their own batch they would land at 0, and look like " +
-				"cats. Neither answer is right.",
+				"By the moving statistics, dogs land more than 6 deviations from 0, where the " +
+				"network has never been in training. By the moments of their own batch they would " +
+				"land at 0, and look like cats. Neither answer is right.",
 			],
 			ko: [
 				"이 층은 고양이만 보고 배웠으므로, 이동 평균과 이동 분산도 고양이의 것입니다. 이제 모든 특징이 더 큰 개가 들어옵니다. 할 일은 그대로인데 입력의 " +
 				"분포가 달라졌습니다. 이것을 공변량 변화라고 합니다.",
-				"이동 통계량으로 정규화하면 개는 0에서 먼 곳, 신경망이 학습 때 본 적 없는 곳에 놓입니다. 개들만의 배치 통계량으로 정규화하면 0에 놓여 " +
-				"고양이처럼 보입니다. 둘 다 옳은 결과가 아닙니다.",
+				"이동 통계량으로 정규화하면 개는 0에서 표준편차의 6배 넘게 떨어진, 신경망이 학습 때 본 적 없는 곳에 놓입니다. 개들만의 배치 통계량으로 " +
+				"정규화하면 0에 놓여 고양이처럼 보입니다. 둘 다 옳은 결과가 아닙니다.",
 			],
 		},
 		attempt: {
@@ -234,18 +234,20 @@ export const steps = [
 			en: [
 				"Real measurements of three species of penguins. The layer has learned from Adelie " +
 				"penguins, and then Gentoo penguins come. They are heavier and have longer flippers.",
-				"The moving statistics show it: each measurement says by how many deviations of an " +
-				"Adelie a Gentoo differs. The moments of the batch hide it.",
+				"By the moving statistics, a Gentoo's flippers are on average 4.2 deviations of an " +
+				"Adelie longer, and its body is 3.0 heavier. By the moments of its own batch every " +
+				"average is 0, and the difference is hidden.",
 			],
 			ko: [
 				"펭귄 세 종을 실제로 잰 데이터입니다. 이 층은 아델리펭귄으로 배웠는데, 그다음에 젠투펭귄이 들어옵니다. 젠투펭귄은 더 무겁고 날개가 더 깁니다.",
-				"이동 통계량으로 정규화하면 차이가 드러납니다. 젠투펭귄이 아델리펭귄의 표준편차로 몇 배만큼 다른지가 측정값마다 나타납니다. 배치 통계량으로 정규화하면 " +
-				"차이가 가려집니다.",
+				"이동 통계량으로 정규화하면, 젠투펭귄의 날개는 아델리펭귄 표준편차의 4.2배만큼 더 길고 몸무게는 3.0배만큼 더 무겁습니다(평균). 젠투펭귄만의 " +
+				"배치 통계량으로 정규화하면 모든 평균이 0이 되어 차이가 가려집니다.",
 			],
 		},
 		attempt: {
-			en: "Find the measurement that moved most, and the one that moved the other way.",
-			ko: "가장 많이 달라진 측정값과, 반대 방향으로 달라진 측정값을 찾아보세요.",
+			en: "Find the measurement that moved the other way: a Gentoo's bill is 2.8 deviations less " +
+				"deep.",
+			ko: "반대 방향으로 달라진 측정값을 찾아보세요. 젠투펭귄의 부리 두께는 표준편차의 2.8배만큼 얇습니다.",
 		},
 	},
 	{
