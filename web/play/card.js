@@ -6,7 +6,7 @@ import { short } from "../shared/number.js";
 import { words } from "../shared/words.js";
 import { lines } from "./arithmetic.js";
 import { grid } from "./grid.js";
-import { change } from "./state.js";
+import { change, state } from "./state.js";
 
 const TEXTS = {
 	en: {
@@ -94,48 +94,41 @@ export function card(kind, on) {
 	});
 	const element = el("section", { class: "card kind", "aria-labelledby": title, "data-kind": kind },
 		el("h2", {}, button), rule, count, cells.root, sums);
-	let view = null, answer = {}, at = null;
+	let view = null, answer, numbers = [], at = null;
 
 	function showSums() {
-		const theirs = "stale" in element.dataset ? undefined : answer.numbers?.[at?.i];
-		fill(sums, answer.error ? refusal(answer.error) : at !== null && arithmetic(kind, view, theirs, at.i));
+		fill(sums, answer?.error ? refusal(answer.error) :
+			at !== null && arithmetic(kind, view, answer?.numbers[at.i], at.i));
 	}
 
+	/** The daemon's old numbers are shown, in grey, until there are new ones. */
 	function drawGrid() {
-		const { made, layout, groups, state } = view, known = answer.numbers?.length === made.flat.length;
-		const values = state.show === "before" ? made.flat : known && !answer.error ? answer.numbers : null;
-		const name = say("grid", { kind: say(kind), ...state });
-		cells.draw({ layout, groups, values, labels: made.labels, name }, at);
+		const { made, layout, groups } = view;
+		numbers = answer?.error ? [] : answer?.numbers ?? numbers;
+		const isAfter = state().show === "after", known = numbers.length === made.flat.length ? numbers : null;
+		cells.root.classList.toggle("old", isAfter && answer === undefined);
+		cells.draw({ layout, groups, values: isAfter ? known : made.flat, labels: made.labels,
+			name: say("grid", { kind: say(kind), ...view.state }) });
 	}
 
 	return {
 		element,
-		/** Shows new data with a cell of theirs; what the daemon said of the old stays, in grey, until it answers. */
-		draw(next, cell) {
+		/** Shows values and the daemon's answer, { numbers } or { error }; undefined: it has not answered yet. */
+		draw(next, told, isLit) {
 			view = next;
-			at = cell;
-			element.dataset.stale = "";
+			answer = told;
+			element.classList.toggle("stale", told === undefined);
+			element.classList.toggle("chosen", isLit);
+			button.setAttribute("aria-pressed", isLit);
 			fill(rule, ruleOf(kind, view.state));
 			fill(count, countOf(view.groups));
 			drawGrid();
-			showSums();
 		},
-		/** The daemon's answer: { numbers } or { error }. */
-		tell(next) {
-			answer = next;
-			delete element.dataset.stale;
-			drawGrid();
-			showSums();
-		},
-		/** Lights a cell { n, c, l, i } and its peers; null: none. */
+		/** Lights a cell { n, c, l, i } and its peers; null: none. To be called after draw(). */
 		light(cell) {
 			at = cell;
 			cells.light(cell);
 			showSums();
-		},
-		press(isLit) {
-			button.setAttribute("aria-pressed", isLit);
-			element.classList.toggle("chosen", isLit);
 		},
 	};
 }

@@ -3,6 +3,7 @@
 // The grid is one stop of the Tab key; arrow keys and PageUp, PageDown move the cell in focus.
 
 import { fill, svg } from "../shared/dom.js";
+import { numberOf } from "./groups.js";
 import { hueClass, patterns } from "./patterns.js";
 import { bordersPath, cellAt, cellsPath, eachCell, pathsBy } from "./sheets.js";
 
@@ -15,11 +16,8 @@ const MOVES = {
 /** A number that fits a cell. */
 export function brief(x) {
 	const size = Math.abs(x), digits = size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
-	return (size < 99999 ? x.toFixed(digits) : x.toExponential(0).replace("+", "")).replace("-", "−");
-}
-
-function numberOf({ c: C, l: L }, { n, c, l }) {
-	return (n * C + c) * L + l;
+	const text = size < 99999 ? x.toFixed(digits) : x.toExponential(0).replace("+", "");
+	return text.replace(/^-(?=0\.00$)/, "").replace("-", "−");
 }
 
 /** Tint, by group and level: few paths, however many cells. */
@@ -80,8 +78,8 @@ function moved(sizes, cell, event) {
 
 /**
  * A grid. `on.hover(cell or null)`, `on.pick(cell)` (by a click or a key) and `on.leave()` (Escape) tell what the
- * reader does. `draw(model, cell)` draws { layout, groups, values, labels, name }; values null: not known.
- * `light(cell)` lights a cell with its peers; null: none.
+ * reader does. `draw(model)` draws { layout, groups, values, labels, name }; values null: not known.
+ * `light(cell)` lights a cell with its peers; null: none. It follows each draw().
  */
 export function grid(on) {
 	const peers = svg("path", { class: "peers" }), others = svg("path", { class: "others" });
@@ -113,7 +111,7 @@ export function grid(on) {
 		event.preventDefault();
 	});
 
-	function draw(shown, cell) {
+	function draw(shown) {
 		model = shown;
 		const { layout, groups } = model;
 		root.setAttribute("viewBox", `0 0 ${layout.width} ${layout.height}`);
@@ -122,7 +120,6 @@ export function grid(on) {
 			svg("path", { class: "borders", d: bordersPath(layout, i => groups.of[i]) }),
 			svg("path", { class: "padding", d: cellsPath(layout, i => groups.of[i] < 0) }),
 			others, model.values !== null && layout.readable && numbers(model), peers, cursor);
-		light(cell);
 	}
 
 	function light(cell) {

@@ -3,6 +3,11 @@
 //
 // Values are numbered as they lie in memory: cell (n, c, l) of N × C × L has the number (n · C + c) · L + l.
 
+/** The number of a cell. */
+export function numberOf({ c: C, l: L }, { n, c, l }) {
+	return (n * C + c) * L + l;
+}
+
 /** How many groups a kind makes, and `of(n, c, l)`: the number of the group of a cell. */
 function grouping(kind, { n: N, c: C, l: L, groups, over }) {
 	const rows = over === "token" ? { count: N * L, of: (n, c, l) => n * L + l } : { count: N, of: n => n };
