@@ -11,7 +11,7 @@
 enum intake_next
 intake_ask(struct intake *in, char *bytes, size_t room, struct intake_place *place, size_t *delivered)
 {
-	const size_t gap = scan_gap(&in->scan), most = scan_room(&in->scan);
+	const size_t gap = scan_gap(&in->scan);
 
 	if (in->stopped || room <= gap) /* there is room again when libmicrohttpd has handed out what it has */
 		return INTAKE_HOLDS;
@@ -22,7 +22,7 @@ intake_ask(struct intake *in, char *bytes, size_t room, struct intake_place *pla
 		return *delivered > 0 ? INTAKE_HAS : INTAKE_ENDED;
 	}
 	place->bytes = bytes + gap;
-	place->room = room - gap < most ? room - gap : most;
+	place->room = room - gap;
 	return INTAKE_RECEIVES;
 }
 

@@ -29,15 +29,12 @@
  */
 #define CONNECTION_TLS_BYTES ((size_t)32 << 10)
 
-/* The request line and the headers, with the line ends. */
+/*
+ * The request line and the headers, with the line ends. libmicrohttpd reads to half of the memory, and to little more
+ * while a head is incomplete: the records of so many headers always find room behind.
+ */
 #define HEAD_BYTES_MAX ((size_t)8000)
 #define HEAD_FIELDS_MAX 100u
-
-/*
- * What is read of a connection behind the body or the chunk that is being received: so much that libmicrohttpd has
- * memory left for the records of any head in it.
- */
-#define READ_AHEAD_BYTES_MAX (HEAD_BYTES_MAX + 64)
 
 /* The trailers after a chunked body; a chunk's size with its extensions. */
 #define ASIDE_BYTES_MAX ((size_t)1024)

@@ -289,14 +289,6 @@ countable(const struct scan *s)
 }
 
 size_t
-scan_room(const struct scan *s)
-{
-	const uint64_t left = in_data(s) ? s->left : 0;
-
-	return left < SIZE_MAX / 2 ? (size_t)left + READ_AHEAD_BYTES_MAX - s->counted : SIZE_MAX;
-}
-
-size_t
 scan_end(struct scan *s, char *bytes, size_t room)
 {
 	const size_t left = s->ending_len - s->ending_at, n = left < room ? left : room;

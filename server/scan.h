@@ -120,8 +120,5 @@ size_t scan_bytes(struct scan *s, char *bytes, size_t gap, size_t len, size_t ro
 /* How many bytes before the next ones the scan may need. */
 size_t scan_gap(const struct scan *s);
 
-/* The most bytes to receive next, so that heads that came with a body find memory (limits.h). */
-size_t scan_room(const struct scan *s);
-
 /* What is left of the ending, as far as there is room. */
 size_t scan_end(struct scan *s, char *bytes, size_t room);

@@ -76,12 +76,15 @@ class Heads(unittest.TestCase):
         self.addCleanup(self.daemon.close)
         self.daemon.curl("PUT", LAYER.decode(), {"kind": "batch_norm", "num_features": 2})
 
-    def talk(self, request):
-        """All answers of a connection that the request ends."""
+    def talk(self, request, step=None):
+        """All answers of a connection that the request ends. It is sent at once, or in pieces of so many bytes."""
         with self.daemon.connect(timeout=20 * PATIENCE) as s:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw = b""
             try:
-                s.sendall(request)
+                for at in range(0, len(request), step or len(request)):
+                    s.sendall(request[at:at + (step or len(request))])
+                    time.sleep(0.002 if step else 0)
                 while piece := s.recv(65536):
                     raw += piece
             except ConnectionError:  # a client that sends more than is read may be reset, after its answer
@@ -138,6 +141,8 @@ class Heads(unittest.TestCase):
         chunked = train(b"Transfer-Encoding: chunked\r\n", body=b"", close=False).replace(b"Content-Length: 0\r\n", b"")
         for behind in (train(body=rows, close=False), chunked + chunks):
             self.assertEqual([a[0] for a in self.talk((behind + head) * 5 + head * 3 + train())], [200] * 14)
+        for step, count in ((20, 1), (700, 3), (7999, 3), (9000, 3)):
+            self.assertEqual([a[0] for a in self.talk(head * count + train(), step)], [200] * (count + 1))
 
     def test_the_longest_answer_head(self):
         name = "n" * 128

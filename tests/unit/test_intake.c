@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/limits.h"
 #include "server/stream.h"
 #include "tests/unit/unit.h"
 
@@ -143,26 +142,6 @@ START_TEST(a_size_comes_with_its_end)
 }
 END_TEST
 
-/* Records of headers need memory, so not all of it may hold what lies behind a body. */
-START_TEST(heads_behind_a_body_find_memory)
-{
-	static const char head[] = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n";
-	static char many[READ_AHEAD_BYTES_MAX + 200], room[CONNECTION_MEMORY_BYTES];
-	struct pair p;
-
-	pair_open(&p);
-	pair_send(&p, head);
-	reads(&p, sizeof(p.bytes), head);
-	memset(many, 'a', sizeof(many)); /* the body, and the beginning of a request */
-	ck_assert_int_eq(send(p.theirs, many, sizeof(many), 0), sizeof(many));
-	(void)pair_is_reported(&p);
-	ck_assert_int_gt(recv(p.ours, room, sizeof(room), 0), 100);
-	ck_assert_uint_eq(stream_consumed(&p.stream), strlen(head) + 100 + READ_AHEAD_BYTES_MAX);
-	ck_assert(pair_is_reported(&p));
-	pair_close(&p);
-}
-END_TEST
-
 START_TEST(what_follows_a_request)
 {
 	static const struct {
@@ -207,7 +186,6 @@ unit_suite(void)
 	tcase_add_test(t, reading_stops);
 	tcase_add_test(t, what_is_left_is_reported_again);
 	tcase_add_test(t, a_size_comes_with_its_end);
-	tcase_add_test(t, heads_behind_a_body_find_memory);
 	tcase_add_test(t, what_follows_a_request);
 	suite_add_tcase(s, t);
 	return s;
