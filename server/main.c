@@ -153,6 +153,7 @@ main(int argc, char **argv)
 		return EXIT_FAILED;
 	if (argc > 1 && argv[1][0] != '-')
 		return command_run(argc, argv);
+	signals_block(); /* before anything that takes time: a signal that comes now is obeyed when normd serves */
 	if (config_read(&config, argc, argv, &e) < 0) {
 		config_fini(&config);
 		return fail(&e);
@@ -173,7 +174,6 @@ main(int argc, char **argv)
 	}
 	tune_allocator(&config);
 	metrics_name_version(NORMD_VERSION);
-	signals_block();
 	log_set(config.level, config.format);
 	warn_of_memory(&config.memory);
 	config_find_strays(warn_of_stray, NULL);
