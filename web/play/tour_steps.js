@@ -9,19 +9,17 @@ export const steps = [
 		title: { en: "What normalization does", ko: "정규화가 하는 일" },
 		text: {
 			en: [
-				"The grids show one tensor: samples with channels, and a row of positions in each. " +
-				"Cells of the same colour and pattern are normalized together.",
-				"Normalization subtracts their mean and divides by their standard deviation. Then " +
-				"their mean is 0 and their deviation is 1, whatever the unit was.",
-				"Last comes y = γ · x̂ + β. A network learns γ and β, so it can choose any other " +
-				"scale and centre. Here they begin at 1 and 0.",
+				"The grids show one tensor. Cells of the same colour and pattern are normalized " +
+				"together: subtract their mean, divide by their standard deviation.",
+				"Then their mean is 0 and their deviation is 1, whatever the unit was.",
+				"Last comes y = γ · x̂ + β. A network learns γ and β, which begin at 1 and 0, so it " +
+				"can choose any other scale and centre.",
 			],
 			ko: [
-				"격자들은 텐서 하나를 보여 줍니다. 샘플마다 채널이 여러 개 있고, 채널마다 위치가 한 줄로 늘어서 있습니다. 색과 무늬가 같은 칸들은 함께 " +
-				"정규화됩니다.",
-				"정규화는 각 값에서 그 칸들의 평균을 빼고 표준편차로 나눕니다. 그러면 단위가 무엇이었든 평균은 0, 표준편차는 1이 됩니다.",
-				"마지막으로 y = γ · x̂ + β를 계산합니다. γ와 β는 신경망이 학습하는 값이어서, 신경망은 알맞은 크기와 중심을 스스로 고를 수 있습니다. " +
-				"여기서는 1과 0에서 시작합니다.",
+				"격자들은 텐서 하나를 보여 줍니다. 색과 무늬가 같은 칸들은 함께 정규화됩니다. 각 값에서 그 칸들의 평균을 빼고 표준편차로 나눕니다.",
+				"그러면 단위가 무엇이었든 평균은 0, 표준편차는 1이 됩니다.",
+				"마지막으로 y = γ · x̂ + β를 계산합니다. γ와 β는 1과 0에서 시작해 신경망이 학습하는 값이므로, 신경망은 알맞은 크기와 중심을 스스로 " +
+				"고를 수 있습니다.",
 			],
 		},
 		attempt: {
@@ -39,18 +37,18 @@ export const steps = [
 		text: {
 			en: [
 				"The kinds differ in one thing: which cells share a mean and a variance. Batch norm " +
-				"takes a channel of all samples: 4 groups of 15 cells. Layer norm takes a whole " +
-				"sample: 3 groups of 20.",
+				"takes a channel of all samples, here 4 groups of 15 cells. Layer norm takes a whole " +
+				"sample, 3 groups of 20.",
 				"Instance norm takes one channel of one sample, and group norm some channels of one " +
 				"sample.",
-				"RMS norm has the groups of layer norm. It subtracts no mean and divides by the root " +
-				"of the mean square.",
+				"RMS norm has the groups of layer norm, but it subtracts no mean and divides by the " +
+				"root of the mean square.",
 			],
 			ko: [
-				"정규화의 종류를 가르는 것은 단 하나, 어떤 칸들이 평균과 분산을 함께 쓰느냐입니다. 배치 정규화는 모든 샘플에서 같은 채널을 묶습니다. 15칸짜리 " +
-				"묶음이 4개입니다. 층 정규화는 샘플 하나를 통째로 묶습니다. 20칸짜리 묶음이 3개입니다.",
+				"정규화의 종류를 가르는 것은 단 하나, 어떤 칸들이 평균과 분산을 함께 쓰느냐입니다. 배치 정규화는 모든 샘플에서 같은 채널을 묶습니다. 여기서는 " +
+				"15칸짜리 묶음이 4개입니다. 층 정규화는 샘플 하나를 통째로 묶어, 20칸짜리 묶음이 3개입니다.",
 				"인스턴스 정규화는 한 샘플의 채널 하나를, 그룹 정규화는 한 샘플의 채널 몇 개를 묶습니다.",
-				"RMS 정규화의 묶음은 층 정규화와 같습니다. 다만 평균을 빼지 않고 제곱평균제곱근으로 나누기만 합니다.",
+				"RMS 정규화의 묶음은 층 정규화와 같지만, 평균을 빼지 않고 제곱평균제곱근으로 나누기만 합니다.",
 			],
 		},
 		attempt: {
@@ -70,17 +68,17 @@ export const steps = [
 				"Batch norm measures mean and variance in each batch anew. The mean of n values " +
 				"scatters by σ/√n: by 0.71 σ for 2 values, and by 0.125 σ for 64.",
 				"In training this noise is in every answer: the same sample comes out differently " +
-				"beside other samples. A little of it may help a network to generalize; much of it " +
+				"beside other samples. A little noise may help a network to generalize; much of it " +
 				"harms.",
-				"The running mean is calmer, because it averages over many batches. It cannot calm " +
-				"the batches themselves.",
+				"The running mean is calmer, because it averages over many batches, but it cannot " +
+				"calm the batches themselves.",
 			],
 			ko: [
 				"배치 정규화는 배치마다 평균과 분산을 새로 잽니다. 값 n개의 평균은 σ/√n만큼 흔들립니다. 값이 2개이면 0.71 σ, 64개이면 0.125 " +
 				"σ입니다.",
-				"학습할 때는 모든 결과에 이 잡음이 섞입니다. 같은 샘플도 어떤 샘플과 한 배치에 있느냐에 따라 결과가 달라집니다. 잡음이 조금이면 일반화에 도움이 " +
+				"학습할 때는 모든 결과에 이 잡음이 섞여, 같은 샘플도 어떤 샘플과 한 배치에 있느냐에 따라 결과가 달라집니다. 잡음이 조금이면 일반화에 도움이 " +
 				"되기도 하지만, 많으면 해롭습니다.",
-				"이동 평균은 여러 배치에 걸친 평균이라서 덜 흔들립니다. 그러나 배치 자체의 흔들림은 줄이지 못합니다.",
+				"이동 평균은 여러 배치에 걸친 평균이라서 덜 흔들리지만, 배치 자체의 흔들림을 줄이지는 못합니다.",
 			],
 		},
 		attempt: {
@@ -118,21 +116,21 @@ export const steps = [
 		title: { en: "Why batch norm fails on sequences", ko: "배치 정규화가 시퀀스에 맞지 않는 까닭" },
 		text: {
 			en: [
-				"These are three sentences of 4, 2 and 7 words. Each word is a token with six " +
-				"made-up features. Short sentences are filled up with padding, which is 0.",
+				"Here are three sentences of 4, 2 and 7 words. Each word is a token with six made-up " +
+				"features, and short sentences are filled up with padding, which is 0.",
 				"Batch norm has one mean per feature, over all tokens of all sentences and over the " +
 				"padding: 8 of 21 cells. The mean of feature 1 is 0.58; without padding it would be " +
 				"0.94.",
-				"Leaving the padding out is not enough. The mean still belongs to the words that " +
+				"Leaving the padding out is not enough: the mean still belongs to the words that " +
 				"happen to be in this batch, and only the longest sentence has words at the last " +
 				"positions.",
 			],
 			ko: [
-				"단어가 4개, 2개, 7개인 문장 세 개입니다. 단어 하나가 토큰 하나이고, 토큰마다 임의로 만든 특징이 6개 있습니다. 짧은 문장의 남는 자리는 " +
-				"패딩인 0으로 채웁니다.",
-				"배치 정규화는 특징마다 평균을 하나만 구합니다. 모든 문장의 모든 토큰에 패딩까지 섞인 평균입니다. 21칸 가운데 8칸이 패딩입니다. 특징 1의 " +
-				"평균은 0.58인데, 패딩이 없다면 0.94입니다.",
-				"패딩을 빼는 것만으로는 부족합니다. 평균은 여전히 이 배치에 우연히 모인 단어들의 것이고, 뒤쪽 위치에는 가장 긴 문장의 단어밖에 없습니다.",
+				"단어가 4개, 2개, 7개인 문장 세 개입니다. 단어 하나가 토큰 하나이고 토큰마다 임의로 만든 특징이 6개 있으며, 짧은 문장의 남는 자리는 패딩인 " +
+				"0으로 채웁니다.",
+				"배치 정규화는 특징마다 모든 문장의 모든 토큰에 걸쳐 평균을 하나만 구하는데, 21칸 가운데 8칸은 패딩입니다. 특징 1의 평균은 0.58인데, " +
+				"패딩이 없다면 0.94입니다.",
+				"패딩을 빼더라도 평균은 여전히 이 배치에 우연히 모인 단어들의 것이고, 뒤쪽 위치에는 가장 긴 문장의 단어밖에 없습니다.",
 			],
 		},
 		attempt: {
@@ -179,19 +177,17 @@ export const steps = [
 		title: { en: "The moving mean and variance", ko: "이동 평균과 이동 분산" },
 		text: {
 			en: [
-				"In training, batch norm normalizes by the moments of the batch. Beside that it " +
-				"keeps a moving mean and variance: new = (1 − m) · old + m · batch. With the " +
+				"In training, batch norm normalizes by the mean and variance of the batch. Beside " +
+				"that it keeps a moving mean and variance: new = (1 − m) · old + m · batch. With the " +
 				"momentum m = 0.1, a batch weighs 10 % when it comes, and less than 1 % after 22 " +
 				"more.",
-				"In inference it normalizes by these two, as constants. A sample's answer then " +
-				"depends on no other sample, and a batch of one is fine. Layer norm has nothing to " +
-				"keep.",
+				"In inference it normalizes by these two, as constants: a sample's answer depends on " +
+				"no other sample, and a batch of one is fine. Layer norm has nothing to keep.",
 			],
 			ko: [
-				"학습할 때 배치 정규화는 그 배치의 평균과 분산으로 정규화합니다. 그러면서 이동 평균과 이동 분산을 함께 기록합니다. 새 값 = (1 − m) · 옛 " +
-				"값 + m · 배치의 값입니다. 모멘텀 m이 0.1이면 한 배치의 비중은 처음에 10%이고, 배치가 22개 더 지나면 1%에 못 미칩니다.",
-				"추론할 때는 이 두 값을 상수로 써서 정규화합니다. 그러면 결과가 다른 샘플에 좌우되지 않고, 샘플이 하나여도 괜찮습니다. 층 정규화는 기록할 것이 " +
-				"없습니다.",
+				"학습할 때 배치 정규화는 그 배치의 평균과 분산으로 정규화합니다. 그러면서 이동 평균과 이동 분산을 새 값 = (1 − m) · 옛 값 + m · " +
+				"배치의 값으로 갱신합니다. 모멘텀 m이 0.1이면 한 배치의 비중은 처음에 10%이고, 배치가 22개 더 지나면 1%에 못 미칩니다.",
+				"추론할 때는 이 두 값을 상수로 써서 정규화하므로, 결과가 다른 샘플에 좌우되지 않고 샘플이 하나여도 괜찮습니다. 층 정규화는 기록할 것이 없습니다.",
 			],
 		},
 		attempt: {
@@ -207,17 +203,17 @@ export const steps = [
 		text: {
 			en: [
 				"The layer has learned from cats alone, so its moving mean and variance are those of " +
-				"cats. Now dogs come, whose features are all larger. The input's distribution has " +
-				"shifted, while the task is the same: covariate shift.",
+				"cats. Now dogs come, whose features are all larger. The distribution of the input " +
+				"has shifted while the task is the same: this is covariate shift.",
 				"By the moving statistics, dogs land more than 6 deviations from 0, where the " +
-				"network has never been in training. By the moments of their own batch they would " +
-				"land at 0, and look like cats. Neither answer is right.",
+				"network has never been in training. By the mean and variance of their own batch " +
+				"they would land at 0 and look like cats, which is no better.",
 			],
 			ko: [
 				"이 층은 고양이만 보고 배웠으므로, 이동 평균과 이동 분산도 고양이의 것입니다. 이제 모든 특징이 더 큰 개가 들어옵니다. 할 일은 그대로인데 입력의 " +
 				"분포가 달라졌습니다. 이것을 공변량 변화라고 합니다.",
-				"이동 통계량으로 정규화하면 개는 0에서 표준편차의 6배 넘게 떨어진, 신경망이 학습 때 본 적 없는 곳에 놓입니다. 개들만의 배치 통계량으로 " +
-				"정규화하면 0에 놓여 고양이처럼 보입니다. 둘 다 옳은 결과가 아닙니다.",
+				"이동 통계량으로 정규화하면 개는 0에서 표준편차의 6배 넘게 떨어진, 신경망이 학습 때 본 적 없는 곳에 놓입니다. 그렇다고 개들만의 배치 평균과 " +
+				"분산으로 정규화하면 0에 놓여 고양이처럼 보이고 맙니다.",
 			],
 		},
 		attempt: {
@@ -232,16 +228,16 @@ export const steps = [
 		title: { en: "Real data: penguins", ko: "실제 데이터: 펭귄" },
 		text: {
 			en: [
-				"Real measurements of three species of penguins. The layer has learned from Adelie " +
-				"penguins, and then Gentoo penguins come. They are heavier and have longer flippers.",
+				"These are real measurements of penguins. The layer has learned from Adelie " +
+				"penguins, and then Gentoo penguins come.",
 				"By the moving statistics, a Gentoo's flippers are on average 4.2 deviations of an " +
-				"Adelie longer, and its body is 3.0 heavier. By the moments of its own batch every " +
-				"average is 0, and the difference is hidden.",
+				"Adelie longer, and its body is 3.0 heavier. By the mean and variance of its own " +
+				"batch every average is 0, and the difference is hidden.",
 			],
 			ko: [
-				"펭귄 세 종을 실제로 잰 데이터입니다. 이 층은 아델리펭귄으로 배웠는데, 그다음에 젠투펭귄이 들어옵니다. 젠투펭귄은 더 무겁고 날개가 더 깁니다.",
-				"이동 통계량으로 정규화하면, 젠투펭귄의 날개는 아델리펭귄 표준편차의 4.2배만큼 더 길고 몸무게는 3.0배만큼 더 무겁습니다(평균). 젠투펭귄만의 " +
-				"배치 통계량으로 정규화하면 모든 평균이 0이 되어 차이가 가려집니다.",
+				"펭귄을 실제로 잰 데이터입니다. 이 층은 아델리펭귄으로 배웠는데, 그다음에 젠투펭귄이 들어옵니다.",
+				"이동 통계량으로 정규화하면, 젠투펭귄의 날개는 평균적으로 아델리펭귄 표준편차의 4.2배만큼 더 길고 몸무게는 3.0배만큼 더 무겁습니다. 젠투펭귄만의 " +
+				"배치 평균과 분산으로 정규화하면 모든 평균이 0이 되어 차이가 가려집니다.",
 			],
 		},
 		attempt: {
@@ -256,15 +252,15 @@ export const steps = [
 		title: { en: "Your own data, and drift", ko: "내 데이터와 드리프트" },
 		text: {
 			en: [
-				"A daemon that serves keeps the moments of what it reads, and compares them with " +
-				"what the layer was trained on. The dashboard shows a verdict for each layer: none, " +
-				"possible or drift, and the two normal curves of each feature.",
+				"A daemon that serves keeps the mean and variance of what it reads, and compares " +
+				"them with what the layer was trained on. The dashboard shows a verdict for each " +
+				"layer: none, possible or drift.",
 				"Here you can do the same with data of your own. A report compares it and changes " +
 				"nothing.",
 			],
 			ko: [
-				"추론 중인 데몬은 읽은 데이터의 평균과 분산을 기록하고, 층이 학습한 데이터와 비교합니다. 대시보드는 층마다 드리프트가 없는지(none), " +
-				"의심되는지(possible), 있는지(drift)를 알려 주고, 특징마다 정규분포 곡선 두 개를 겹쳐 보여 줍니다.",
+				"추론 중인 데몬은 읽은 데이터의 평균과 분산을 기록해, 층이 학습한 데이터와 비교합니다. 대시보드는 층마다 드리프트가 없는지(none), " +
+				"의심되는지(possible), 있는지(drift)를 알려 줍니다.",
 				"여기서는 내 데이터로 같은 일을 할 수 있습니다. 보고서는 비교만 하고 아무것도 바꾸지 않습니다.",
 			],
 		},
