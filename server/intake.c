@@ -13,7 +13,7 @@ intake_ask(struct intake *in, char *bytes, size_t room, struct intake_place *pla
 {
 	const size_t gap = scan_gap(&in->scan);
 
-	if (in->stopped || room <= gap) /* there is room again when libmicrohttpd has handed out what it has */
+	if (in->stopped)
 		return INTAKE_HOLDS;
 	if (in->scan.broken != 0) {
 		*delivered = scan_end(&in->scan, bytes, room);
@@ -21,6 +21,8 @@ intake_ask(struct intake *in, char *bytes, size_t room, struct intake_place *pla
 		in->taken = 0;
 		return *delivered > 0 ? INTAKE_HAS : INTAKE_ENDED;
 	}
+	if (room <= gap) /* there is room again when libmicrohttpd has handed out what it has */
+		return INTAKE_HOLDS;
 	place->bytes = bytes + gap;
 	place->room = room - gap;
 	return INTAKE_RECEIVES;
