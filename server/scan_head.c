@@ -125,8 +125,15 @@ is_version(struct scan *s, char *next)
 void
 scan_take_version(struct scan *s, struct cursor *c)
 {
+	static const char usual[] = "HTTP/1.1\r";
 	size_t n = 0;
 
+	if (s->at == 0 && scan_ahead(c) >= sizeof(usual) - 1 && memcmp(c->from, usual, sizeof(usual) - 1) == 0) {
+		s->is_1_1 = true;
+		s->state = SCAN_LINE_LF;
+		scan_keep(s, c, sizeof(usual) - 1);
+		return;
+	}
 	while (s->at < sizeof("HTTP/1.1") - 1 && n < scan_ahead(c) && is_version(s, c->from + n)) {
 		s->at++;
 		n++;
@@ -304,6 +311,11 @@ scan_take_name(struct scan *s, struct cursor *c)
 	const size_t len = guard_token_length(part, scan_ahead(c));
 	const char *problem = NULL;
 
+	if (len == 0 && s->name_len == 0) {
+		s->state = SCAN_FIELD;
+		malformed(s, bad_name);
+		return;
+	}
 	if (len < scan_ahead(c) && s->name_len == 0)
 		s->header = header_named(part, len);
 	else
@@ -327,6 +339,10 @@ scan_take_name(struct scan *s, struct cursor *c)
 static void
 begin_name(struct scan *s, struct cursor *c)
 {
+	if (++s->fields > HEAD_FIELDS_MAX) {
+		scan_give_up(s, SCAN_TOO_LARGE, NULL);
+		return;
+	}
 	s->state = SCAN_NAME;
 	s->name_len = 0;
 	scan_take_name(s, c);
@@ -335,14 +351,11 @@ begin_name(struct scan *s, struct cursor *c)
 void
 scan_take_field(struct scan *s, struct cursor *c)
 {
-	if (*c->from != '\r') {
-		if (!guard_is_token(c->from, 1))
-			malformed(s, bad_name);
-		else if (++s->fields > HEAD_FIELDS_MAX)
-			scan_give_up(s, SCAN_TOO_LARGE, NULL);
-		else
-			begin_name(s, c);
-	} else if (s->is_1_1 && !s->has_host) {
+	while (s->state == SCAN_FIELD && c->from < c->end && *c->from != '\r' && s->broken == 0)
+		begin_name(s, c);
+	if (s->state != SCAN_FIELD || c->from == c->end || s->broken != 0)
+		return;
+	if (s->is_1_1 && !s->has_host) {
 		malformed(s, bad_hosts);
 	} else {
 		s->state = SCAN_HEAD_LF;
