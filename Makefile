@@ -60,7 +60,7 @@ libs_all     := -lmicrohttpd -lgnutls -lsqlite3 -lcjson -lz -lnettle -lseccomp -
 
 sources  = $(wildcard $(1)/*.c)
 # Sources that the build writes into its folder.
-written_handlers := handlers/openapi_document.c
+written_handlers := handlers/openapi_document.c handlers/web_files.c
 objects  = $(patsubst %.c,$(B)/%.o,$(call sources,$(1)) $(written_$(1)))
 archive  = $(B)/lib$(subst /,_,$(1)).a
 archives := $(foreach r,$(ROOMS),$(call archive,$(r)))
@@ -190,7 +190,12 @@ $(B)/handlers/openapi_document.c: docs/openapi.yaml scripts/make_openapi.py | $(
 	@mkdir -p $(@D)
 	@echo "  PAGE  $<"
 	@scripts/make_openapi.py $< >$@
-$(B)/handlers/openapi_document.o: $(B)/handlers/openapi_document.c $(B)/flags
+
+# The pages. A folder is newer than what was built when a file in it was added or removed.
+$(B)/handlers/web_files.c: $(shell find web) scripts/make_pages.py | $(B)/packages-build
+	@mkdir -p $(@D)
+	@scripts/make_pages.py web >$@
+$(written_handlers:%.c=$(B)/%.o): %.o: %.c $(B)/flags
 	$(compile)
 
 # Rewritten only when the flags change; everything that depends on it is then rebuilt.

@@ -9,6 +9,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import make_openapi  # noqa: E402
+import make_pages  # noqa: E402, F401
 
 with open(os.path.join(ROOT, "docs/openapi.yaml"), encoding="utf-8") as file:
     PAGE = json.loads(make_openapi.to_json(file.read()))
