@@ -13,6 +13,13 @@ typedef int handler(struct request *rq, struct err *e);
 /* How long an answer takes to write, as a number of numbers. */
 typedef size_t answer_values(const struct request *rq);
 
+/*
+ * web.c: web_answer answers the file `name` of web/, or of the folder there, as the client takes it; no_such_route if
+ * there is none
+ */
+handler web_play_get, web_file_get;
+int web_answer(struct request *rq, const char *folder, const char *name, struct err *e) MUST_CHECK;
+
 /* root.c, openapi.c, health.c, backup.c */
 handler root_get, openapi_get, health_get_live, health_get_ready, backup_get, backup_get_finish;
 

@@ -44,6 +44,15 @@ placeholders_check_alias(const char *what, const char *name, struct err *e)
 	    e, ERR_BAD_NAME, "\"%s\" cannot be an alias: numbers, \"live\" and \"previous\" are reserved", name);
 }
 
+/* A file of the pages: what can be no name of one is a path like any other that there is not. */
+static int
+check_file(const char *what, const char *name, struct err *e)
+{
+	if (placeholders_check_name(what, name, e) < 0)
+		return err_fail(e, ERR_NO_SUCH_ROUTE, "there is no such page");
+	return 0;
+}
+
 static const struct placeholder {
 	const char *name;                                                /* in a path it stands between braces */
 	size_t member;                                                   /* of struct request: a const char * */
@@ -54,6 +63,8 @@ static const struct placeholder {
 	{ "source", offsetof(struct request, source), placeholders_check_name },
 	{ "version", offsetof(struct request, version), placeholders_check_name },
 	{ "alias", offsetof(struct request, alias), placeholders_check_alias },
+	{ "folder", offsetof(struct request, web_folder), check_file },
+	{ "file", offsetof(struct request, web_file), check_file },
 };
 
 #define PLACEHOLDERS (sizeof(placeholders) / sizeof(placeholders[0]))

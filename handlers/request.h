@@ -23,6 +23,7 @@
 #include "handlers/caller.h"
 #include "handlers/claims.h"
 #include "handlers/usage.h"
+#include "handlers/web.h"
 #include "sync/sync.h"
 #include "storage/store.h"
 
@@ -45,6 +46,8 @@ struct reply_source {
 	uint64_t bytes;
 	bool has_ranges;                     /* the client may ask for a part, or whether it has them already */
 	bool from_arena;                     /* `arg` lies in the request's arena */
+	enum coding coding;                  /* that the bytes have */
+	const char *media_type;              /* NULL: the route's */
 	char file_name[STORE_NAME_MAX + 32]; /* what the client may call them; "": nothing */
 };
 
@@ -112,6 +115,9 @@ struct request {
 	const char *source;
 	const char *version; /* a version's number or an alias */
 	const char *alias;
+	const char *web_folder, *web_file;
+	const struct web *web;  /* NULL: there are no pages */
+	enum web_wish web_wish; /* as which the client takes a file of them: WEB_UNWANTED where it takes JSON */
 	struct query_item query[REQUEST_QUERY_MAX];
 	const char *if_match; /* the header, or NULL */
 	size_t body_max_bytes;

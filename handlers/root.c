@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The name and the version: with the first links, for a person who opens the address in a browser; and GET /v2. */
+/* The name and the version: with the first links, or as the first page, for a browser; and GET /v2. */
 #include "handlers/handlers.h"
 
 int
 root_get(struct request *rq, struct err *e)
 {
-	(void)e;
+	if (rq->web_wish != WEB_UNWANTED)
+		return web_answer(rq, NULL, "index.html", e);
 	buf_text(&rq->reply.text,
 	    "{\"name\":\"normd\",\"version\":\"" NORMD_VERSION
 	    "\",\"links\":{\"models\":\"/v1/models\",\"normalize\":\"/v1/normalize\","

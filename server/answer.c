@@ -41,13 +41,52 @@ add_file_name(struct answer_headers *headers, const char *name)
 	answer_headers_add(headers, MHD_HTTP_HEADER_CONTENT_DISPOSITION, disposition);
 }
 
+/* What a page may do, whatever it says. It uses this daemon's calls and nothing else. */
+static const struct {
+	const char *name, *value;
+} web_headers[] = {
+	{ "Content-Security-Policy",
+	    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+	    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'" },
+	{ "Referrer-Policy", "no-referrer" },
+	{ "Cross-Origin-Opener-Policy", "same-origin" },
+	{ "Cross-Origin-Resource-Policy", "same-origin" },
+};
+
+static void
+add_web_headers(struct answer_headers *headers)
+{
+	for (size_t i = 0; i < sizeof(web_headers) / sizeof(web_headers[0]); i++)
+		answer_headers_add(headers, web_headers[i].name, web_headers[i].value);
+}
+
+/* By which of the client's wishes the answer would be another; NULL: by none. */
+static const char *
+vary_of(const struct request *rq, bool coded)
+{
+	if (rq->web != NULL && rq->route->web == WEB_ROUTE_PAGE_OR_JSON)
+		return "Accept, Accept-Encoding";
+	return coded || rq->web_wish != WEB_UNWANTED ? MHD_HTTP_HEADER_ACCEPT_ENCODING : NULL;
+}
+
+/* Caches may keep what has no state, and ask for a page whether they have the latest. NULL: nothing is said. */
+static const char *
+cache_control_of(const struct request *rq)
+{
+	if (rq->web_wish != WEB_UNWANTED)
+		return *rq->web->root == '\0' ? "no-cache" : "no-store";
+	return rq->route->no_state ? NULL : "no-store";
+}
+
 static void
 add_reply_headers(struct answer_headers *headers, const struct request *rq, bool coded)
 {
 	const struct reply *reply = &rq->reply;
 
-	if (coded)
-		answer_headers_add(headers, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+	const char *vary = vary_of(rq, coded);
+
+	if (vary != NULL)
+		answer_headers_add(headers, MHD_HTTP_HEADER_VARY, vary);
 	if (reply->source.file_name[0] != '\0')
 		add_file_name(headers, reply->source.file_name);
 	if (reply->has_location)
@@ -92,7 +131,7 @@ answer_choose_range(struct answer *a, struct request *rq, const struct answer_wi
 	const struct reply_source *source = &rq->reply.source;
 
 	a->range = (struct range){ .choice = RANGE_WHOLE, .bytes = source->bytes };
-	if (source->has_ranges)
+	if (rq->reply.etag[0] != '\0')
 		a->range = range_choose(&wishes->range, rq->reply.etag, source->bytes);
 	if (a->range.choice == RANGE_BEYOND)
 		err_set(&rq->err, ERR_RANGE_NOT_SATISFIABLE,
@@ -149,6 +188,8 @@ answer_make_error(const struct problem *p, uint64_t *bytes)
 static const char *
 media_type(const struct request *rq)
 {
+	if (rq->reply.source.media_type != NULL)
+		return rq->reply.source.media_type;
 	if (rq->route->stream_type != NULL)
 		return rq->route->stream_type;
 	if (rq->route->text_type != NULL)
@@ -163,23 +204,27 @@ static bool
 describe(struct MHD_Response *response, const struct answer *a, const struct request *rq,
     const struct answer_wishes *wishes, bool coded, unsigned status)
 {
+	const enum coding coding = coded ? wishes->coding : rq->reply.source.coding;
+	const char *cache_control = cache_control_of(rq);
 	struct answer_headers headers;
 	char text[CONTENT_RANGE_BYTES];
 
 	answer_headers_init(&headers, response);
 	if (status != MHD_HTTP_NO_CONTENT && status != MHD_HTTP_NOT_MODIFIED) {
 		answer_headers_add(&headers, MHD_HTTP_HEADER_CONTENT_TYPE, media_type(rq));
-		if (coded)
-			answer_headers_add(&headers, MHD_HTTP_HEADER_CONTENT_ENCODING, coding_name(wishes->coding));
+		if (coding != CODING_IDENTITY)
+			answer_headers_add(&headers, MHD_HTTP_HEADER_CONTENT_ENCODING, coding_name(coding));
 	}
 	add_reply_headers(&headers, rq, coded);
 	if (a->range.choice == RANGE_PART)
 		answer_headers_add(
 		    &headers, MHD_HTTP_HEADER_CONTENT_RANGE, content_range(&a->range, rq->reply.source.bytes, text));
 	answer_headers_add(&headers, "X-Content-Type-Options", "nosniff");
-	if (!rq->route->no_state)
-		answer_headers_add(&headers, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (cache_control != NULL)
+		answer_headers_add(&headers, MHD_HTTP_HEADER_CACHE_CONTROL, cache_control);
 	answer_headers_add(&headers, "X-Request-Id", wishes->request_id);
+	if (rq->web_wish != WEB_UNWANTED)
+		add_web_headers(&headers);
 	return answer_headers_put(&headers);
 }
 

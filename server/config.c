@@ -24,6 +24,7 @@
 
 /* In the order of the enums. */
 static const char *const sandboxes[] = { "off", "try", "require", NULL };
+static const char *const switches[] = { "off", "on", NULL };
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const log_formats[] = { "json", "text", NULL };
 
@@ -74,15 +75,17 @@ static const struct value_rule rules[] = {
 #undef CONFIG_RULE
 };
 
-/* Settings of which one must not stand without the other. */
+/* Settings of which one must not stand without the other; with `unset`: where the other is not its default. */
 static const struct needs {
 	enum config_option given;
 	enum config_option needed;
 	const char *why;
+	bool unset;
 } needs[] = {
-	{ CONFIG_tls_cert, CONFIG_tls_key, "a certificate needs its private key" },
-	{ CONFIG_tls_key, CONFIG_tls_cert, "a private key needs its certificate" },
-	{ CONFIG_requests_per_second_max, CONFIG_tokens, "requests are counted by token" },
+	{ CONFIG_tls_cert, CONFIG_tls_key, "a certificate needs its private key", false },
+	{ CONFIG_tls_key, CONFIG_tls_cert, "a private key needs its certificate", false },
+	{ CONFIG_requests_per_second_max, CONFIG_tokens, "requests are counted by token", false },
+	{ CONFIG_web_root, CONFIG_web, "only pages that are served are read from a folder", true },
 };
 
 /* A setting's name in the file. */
@@ -138,11 +141,11 @@ static int
 check_needs(const struct config *c, struct err *e)
 {
 	for (size_t i = 0; i < COUNT(needs); i++)
-		if (is_set(c, needs[i].given) && !is_set(c, needs[i].needed)) {
-			err_set(e, ERR_BAD_PARAMETER, "is set, but %s is not: %s",
+		if (is_set(c, needs[i].given) && is_set(c, needs[i].needed) == needs[i].unset) {
+			err_set(e, ERR_BAD_PARAMETER, "is set, but %s is %s: %s",
 			    c->texts[needs[i].given].source == CONFIG_FROM_FILE ? name_of(needs[i].needed) :
 										  options[needs[i].needed].flag,
-			    needs[i].why);
+			    needs[i].unset ? c->texts[needs[i].needed].text : "not", needs[i].why);
 			return blame(c, needs[i].given, e);
 		}
 	return 0;

@@ -61,6 +61,10 @@ enum config_group {
 	    "origins whose web pages may call, separated by commas, such as https://app.example; *: all") \
 	X(sandbox, ACCESS, "--sandbox", "NORMD_SANDBOX", "MODE", "try", CHOICE(sandbox, sandboxes), \
 	    "give up rights that normd does not need: off, try (as far as the kernel can) or require") \
+	X(web, ACCESS, "--web", "NORMD_WEB", "MODE", "on", CHOICE(web, switches), \
+	    "serve the pages at / and /play: on, or off for the API alone") \
+	X(web_root, ACCESS, "--web-root", "NORMD_WEB_ROOT", "DIR", "", PATH(web_root), \
+	    "folder that the files of the pages are read from at each request, for those who edit them") \
 	X(store, STORAGE, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", STORE(store), \
 	    "database of models and layers: sqlite:PATH") \
 	X(key_lifetime, STORAGE, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", \
@@ -127,6 +131,8 @@ struct config_text {
 
 enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_TRY, CONFIG_SANDBOX_REQUIRE };
 
+enum config_switch { CONFIG_OFF, CONFIG_ON };
+
 struct config {
 	/* What the settings say. Names of files are "" where there is none. */
 	struct value_address listen;
@@ -137,6 +143,8 @@ struct config {
 	bool insecure;
 	struct origins origins;
 	enum config_sandbox sandbox;
+	enum config_switch web;
+	const char *web_root;
 	const char *store;
 	unsigned key_lifetime_s;
 	unsigned keys_max;

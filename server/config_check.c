@@ -63,6 +63,12 @@ check_certificate(const struct config *c, struct err *e)
 	return certificate == NULL ? -1 : 0;
 }
 
+static int
+check_web_root(const struct config *c, struct err *e)
+{
+	return *c->web_root == '\0' ? 0 : web_check_root(c->web_root, e);
+}
+
 /* What a daemon would warn of, it warns of here. */
 static int
 check_sandbox(const struct config *c, struct err *e)
@@ -89,6 +95,7 @@ static const struct check {
 	{ CONFIG_listen, check_listen },
 	{ CONFIG_port_file, check_port_file },
 	{ CONFIG_tokens, check_tokens },
+	{ CONFIG_web_root, check_web_root },
 	{ CONFIG_store, check_store },
 	{ CONFIG_tls_cert, check_certificate },
 	{ CONFIG_sandbox, check_sandbox },

@@ -64,6 +64,7 @@ exchange_begin(void *arg, const char *target, struct MHD_Connection *connection)
 	    &x->sending, &(struct answer_wishes){ .request_id = x->request_id, .target = x->target }, &server->memory);
 	request_init(&x->request, server->store, server->claims, server->sync, &server->memory, server->max_body_bytes);
 	x->request.usage = server->usage;
+	x->request.web = server->web.root == NULL ? NULL : &server->web;
 	x->request.leaving = atomic_load(&server->phase) == SERVER_LEAVES;
 	x->request.file_max_bytes = server->max_import_bytes;
 	x->request.workspace.crew = workers_crew(server->workers);

@@ -310,10 +310,35 @@ choose_form(const char *accept, struct request *rq, struct err *e)
 	    e, ERR_NOT_ACCEPTABLE, "this call answers with %s; Accept must allow it", form_list(given, list));
 }
 
+/* A file of the pages is sent in the type that it has, compressed by the build or not at all. */
+static int
+check_web_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
+{
+	enum coding coding;
+	bool must;
+
+	if (negotiate_answer_coding(h->headers.value[HEADER_ACCEPT_ENCODING], &coding, &must) < 0 ||
+	    (must && coding != CODING_GZIP))
+		return err_fail(e, ERR_NOT_ACCEPTABLE, "a page is sent without a coding, or with gzip");
+	rq->web_wish = coding == CODING_GZIP ? WEB_GZIP : WEB_PLAIN;
+	wishes->range.if_none_match = h->headers.value[HEADER_IF_NONE_MATCH];
+	return 0;
+}
+
+static bool
+wants_page(const struct head *h, const struct request *rq)
+{
+	return rq->web != NULL &&
+	    (rq->route->web == WEB_ROUTE_PAGE ||
+		(rq->route->web == WEB_ROUTE_PAGE_OR_JSON && negotiate_prefers_page(h->headers.value[HEADER_ACCEPT])));
+}
+
 /* What the client accepts. */
 static int
 check_wishes(const struct head *h, struct request *rq, struct answer_wishes *wishes, struct err *e)
 {
+	if (wants_page(h, rq))
+		return check_web_wishes(h, rq, wishes, e);
 	if (rq->route->stream_type != NULL)
 		return check_stream_wishes(h, rq, &wishes->range, e);
 	if (choose_form(h->headers.value[HEADER_ACCEPT], rq, e) < 0)

@@ -209,6 +209,14 @@ negotiate_answer_type(const char *accept, const char *media_type)
 	return says_nothing(accept) || type_q(accept, media_type, false) > 0 ? 0 : -1;
 }
 
+bool
+negotiate_prefers_page(const char *accept)
+{
+	const int q = says_nothing(accept) ? Q_ONE : type_q(accept, "text/html", false);
+
+	return q == Q_ONE || (q > 0 && q >= form_q(accept, FORM_JSON));
+}
+
 int
 negotiate_answer_form(const char *accept, unsigned set, enum form preferred, enum form *out)
 {

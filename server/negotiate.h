@@ -41,6 +41,12 @@ int negotiate_answer_form(const char *accept, unsigned set, enum form preferred,
 int negotiate_answer_type(const char *accept, const char *media_type) MUST_CHECK;
 
 /*
+ * Whether a client prefers a page (text/html) to JSON, or likes both alike, by its Accept header. NULL: it likes all
+ * alike.
+ */
+bool negotiate_prefers_page(const char *accept);
+
+/*
  * The coding of the answer by an Accept-Encoding header (NULL: there is none): gzip or deflate, if it is preferred to
  * no coding or equal. *must: no coding is not acceptable. Returns -1 when nothing is acceptable.
  */

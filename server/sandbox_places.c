@@ -91,6 +91,8 @@ sandbox_places_find(struct sandbox_places *places, const struct config *config)
 	add_directories(places, SANDBOX_READ, config->tls_cert);
 	add_directories(places, SANDBOX_READ, config->tls_key);
 	add_directories(places, SANDBOX_REPLACE, config->port_file);
+	if (*config->web_root != '\0')
+		add_place(places, SANDBOX_READ, config->web_root, strlen(config->web_root));
 }
 
 void
@@ -117,7 +119,7 @@ sandbox_places_check(const struct sandbox_places *places, struct err *e)
 	static const struct {
 		const char *settings, *rights;
 	} words[] = {
-		[SANDBOX_READ] = { "--tokens, --tls-cert or --tls-key", "read" },
+		[SANDBOX_READ] = { "--tokens, --tls-cert, --tls-key or --web-root", "read" },
 		[SANDBOX_REPLACE] = { "--port-file", "replace" },
 		[SANDBOX_CHANGE] = { "--store or " SQLITE_TMPDIR, "read and change" },
 	};
@@ -129,7 +131,7 @@ sandbox_places_check(const struct sandbox_places *places, struct err *e)
 		if (p->access != SANDBOX_ALL && stat(p->path, &st) == 0 && st.st_dev == root.st_dev &&
 		    st.st_ino == root.st_ino)
 			return err_fail(e, ERR_BAD_PARAMETER,
-			    "%s is directly in /, so normd may %s all files: use a folder of its own",
+			    "%s is / or directly in it, so normd may %s all files: use a folder of its own",
 			    words[p->access].settings, words[p->access].rights);
 	return 0;
 }

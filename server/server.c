@@ -203,6 +203,15 @@ start_access(struct server *s, const struct config *config, struct err *e)
 	return 0;
 }
 
+static int
+check_web(const struct config *config, struct err *e)
+{
+	if (*config->web_root == '\0' || web_check_root(config->web_root, e) == 0)
+		return 0;
+	err_prepend(e, "--web-root: ");
+	return -1;
+}
+
 /* Sets the listener: systemd's, or one of its own; -1 if there is none. */
 static int
 find_listener(struct server *s, const struct config *config, struct err *e)
@@ -257,6 +266,7 @@ int
 server_listen(struct server *s, const struct config *config, struct err *e)
 {
 	memset(s, 0, sizeof(*s));
+	s->web.root = config->web == CONFIG_OFF ? NULL : config->web_root;
 	s->max_body_bytes = config->max_body_bytes;
 	s->max_import_bytes = config->max_import_bytes;
 	s->requests_per_second_max = config->requests_per_second_max;
@@ -265,7 +275,7 @@ server_listen(struct server *s, const struct config *config, struct err *e)
 	routes_name_series();
 	if (crowd_check_descriptors(config->thread_count, e) < 0 ||
 	    (*config->port_file != '\0' && listener_check_port_file(config->port_file, e) < 0) ||
-	    start_access(s, config, e) < 0)
+	    check_web(config, e) < 0 || start_access(s, config, e) < 0)
 		return -1;
 	/* Before all else: a port that is taken is found out before a store's file is made. */
 	if (find_listener(s, config, e) == 0 && check_exposure(s, config, e) == 0)

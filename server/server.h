@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/budget.h"
+#include "handlers/web.h"
 #include "server/config.h"
 #include "server/listener.h"
 #include "storage/store.h"
@@ -37,6 +38,7 @@ struct server {
 	struct MHD_Response *exhausted; /* the answer where there is no memory for another */
 	struct workers *workers;
 	struct tls *tls; /* NULL: plain HTTP */
+	struct web web;  /* with `root` NULL: there are no pages */
 	size_t max_body_bytes;
 	uint64_t max_import_bytes;
 	unsigned requests_per_second_max; /* of a token; 0: no limit */

@@ -88,7 +88,8 @@ class Table(TokensTest):
 
     def calls(self):
         for (method, pattern), row in routes().items():
-            path = pattern.format(model="in-x", layer="bn", source="s", version="1", alias="a")
+            path = pattern.format(model="in-x", layer="bn", source="s", version="1", alias="a", folder="shared",
+                                  file="dom.js")
             yield method, path, row["access"], "{model}" in pattern, "{}" if "body" in row else None
 
     def test_strangers(self):

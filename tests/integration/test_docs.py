@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-from api_page import OPERATIONS, PAGE, at, error_codes, members, resolved
+from api_page import OPERATIONS, PAGE, at, error_codes, make_pages, members, resolved
 from normd import NORMD, PATIENCE, ROOT, Daemon, DaemonTest
 from tables import (KINDS, callers, choices, definition_fields, errors, handlers, inputs, read, routes, tensor_forms,
                     tracked)
@@ -70,7 +70,7 @@ class Rooms(unittest.TestCase):
         folders = sorted({room.split("/")[0] for room in rooms()})
         self.assertGreater(len(folders), 7)
         copied = re.findall(r"(?m)^!([a-z]+)$", read(".dockerignore"))
-        self.assertEqual(folders, sorted(copied))
+        self.assertEqual(sorted([*folders, "web"]), sorted(copied))
         for path, listed in ((".clang-tidy", r"HeaderFilterRegex: '\(([a-z|]+)\)/"),
                              ("scripts/coverage", r"\(([a-z|]+)\)/"),
                              ("scripts/lint", r"sources=\$\(find ([a-z ]+) -name"),
@@ -86,7 +86,8 @@ class Version(unittest.TestCase):
         said = subprocess.run([NORMD, "--version"], capture_output=True, text=True).stdout
         page = read("docs/openapi.yaml")
         self.assertEqual(said, f"normd {version}\n")
-        self.assertEqual(daemon.curl("GET", "/").json["version"], version)
+        self.assertEqual(daemon.curl("GET", "/", headers={"Accept": "application/json"}).json["version"],
+                         version)
         self.assertEqual(re.findall(r'^__version__ = "(.*)"$', read("clients/python/src/normd/_version.py"), re.M),
                          [version])
         self.assertEqual(re.findall(r"^ARG VERSION=(.*)", read("deploy/Dockerfile"), re.M), [version])
@@ -150,6 +151,9 @@ class Api(unittest.TestCase):
                      for media in response.get("content", {})}
             other_type = row.get("text_type", row.get("stream_type", "application/json"))
             expected = {other_type} if {"200", "201"} & set(operation.responses) else set()
+            page = set(make_pages.TYPES.values()) & given if "web" in row else set()
+            self.assertEqual(bool(page), "web" in row, operation)
+            expected = page | (set() if row.get("web") == "WEB_ROUTE_PAGE" else expected)
             self.assertEqual(given, expected | binary | (tensor_forms() if "tensors_out" in row else set()),
                              operation)
 
@@ -164,6 +168,7 @@ class Api(unittest.TestCase):
             expected = {"Idempotency-Key"} if "takes_key" in row else set()
             expected |= {"Inference-Header-Content-Length"} if row.get("body") == "BODY_OIP" else set()
             expected |= {"Range", "If-Range", "If-None-Match"} if row["start"] in streams else set()
+            expected |= {"If-None-Match"} if "web" in row else set()
             self.assertEqual(names, expected | ({"If-Match"} if row["start"] in conditional else set()), route)
 
     def test_access(self):
@@ -173,6 +178,7 @@ class Api(unittest.TestCase):
             self.assertEqual(operation.node.get("x-role"), row["access"].lower(), operation)
             self.assertEqual(operation.node.get("security"), [] if row["access"] == "OPEN" else None, operation)
             self.assertEqual("401" in operation.responses, row["access"] != "OPEN", operation)
+            self.assertEqual(operation.node.get("x-page"), True if row.get("web") == "WEB_ROUTE_PAGE" else None)
         self.assertIn({"token": []}, PAGE["security"])
         self.assertEqual(at("#/components/securitySchemes/token")["scheme"], "bearer")
 

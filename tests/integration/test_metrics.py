@@ -142,8 +142,9 @@ class Metrics(MetricsTest):
         self.assertLess(abs(time.time() - now["process_start_time_seconds"]), 600 * PATIENCE)
         for name in ("file_bytes", "filesystem_size_bytes", "filesystem_available_bytes", "queue_limit"):
             self.assertGreater(now["normd_store_" + name], 0, name)
+        version = self.ask("GET", "/", headers={"Accept": "application/json"}).json["version"]
         self.assertEqual([series for series in now if series.startswith("normd_build_info{version=")],
-                         ['normd_build_info{version="' + self.ask("GET", "/").json["version"] + '"}'])
+                         ['normd_build_info{version="' + version + '"}'])
 
     def test_what_clients_choose_makes_no_series(self):
         self.ask("GET", "/metrics")

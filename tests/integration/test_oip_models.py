@@ -39,7 +39,8 @@ class Server(DaemonTest):
         found = self.call("GET", "/v2")
         self.assertEqual(found.status, 200)
         self.assertEqual(found.json["name"], "normd")
-        self.assertEqual(found.json["version"], self.call("GET", "/").json["version"])
+        root = self.call("GET", "/", headers={"Accept": "application/json"}).json
+        self.assertEqual(found.json["version"], root["version"])
         self.assertEqual(found.json["extensions"],
                          ["binary_tensor_data", "model_repository", "model_configuration", "statistics"])
         for path in ("/v2/", "/v2?a=1&b", "/v2/?a=1"):

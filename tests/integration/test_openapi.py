@@ -215,7 +215,8 @@ class Served(DaemonTest):
         self.assertEqual(coded.headers["content-encoding"], "gzip")
         self.assertEqual(gzip.decompress(coded.raw), whole)
         self.assertEqual(self.call("OPTIONS", "/openapi.json").headers["allow"], "GET, HEAD, OPTIONS")
-        self.assertEqual(self.call("GET", "/").json["links"]["openapi"], "/openapi.json")
+        root = self.call("GET", "/", headers={"Accept": "application/json"}).json
+        self.assertEqual(root["links"]["openapi"], "/openapi.json")
         self.refused("method_not_allowed", 405, "POST", "/openapi.json", {})
         self.refused("bad_parameter", 400, "GET", "/openapi.json?pretty=1")
         self.refused("not_acceptable", 406, "GET", "/openapi.json", headers={"Accept": "application/yaml"})

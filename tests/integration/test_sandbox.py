@@ -162,7 +162,7 @@ class Refusal(unittest.TestCase):
 
     def test_a_place_that_is_all_of_the_file_system_is_said_so(self):
         """By the daemon and by --check-config. SQLITE_TMPDIR stands for a store in /, which only root can make."""
-        why = "--store or SQLITE_TMPDIR is directly in /, so normd may read and change all files"
+        why = "--store or SQLITE_TMPDIR is / or directly in it, so normd may read and change all files"
         daemon = Daemon(env={"SQLITE_TMPDIR": "/"})
         self.addCleanup(daemon.close)
         if not UNDER_VALGRIND:

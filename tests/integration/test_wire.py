@@ -28,7 +28,7 @@ class Wire(DaemonTest):
 
     def test_routes_and_methods(self):
         self.refused("no_such_route", 404, "GET", "/v1/nothing")
-        root = self.call("GET", "/").json
+        root = self.call("GET", "/", headers={"Accept": "application/json"}).json
         self.assertEqual((root["name"],
                           [self.call("GET", root["links"][name]).status for name in ("models", "live", "ready")]),
                          ("normd", [200] * 3))

@@ -45,8 +45,8 @@ class EveryCall(WithDaemon):
         client._transport.attempt = _record
         found = {call for thing in (self.client, self.client.model("m"), self.client.model("m").layer("l"))
                  for call in self.calls(thing)}
-        routes = {(method.upper(), path) for path, item in document["paths"].items() for method in item
-                  if method in ("get", "put", "post", "delete")}
+        routes = {(method.upper(), path) for path, item in document["paths"].items() for method, call in item.items()
+                  if method in ("get", "put", "post", "delete") and not call.get("x-page")}
         patterns = [(method, path, re.compile(re.sub(r"\{\w+\}", "[^/]+", path)))
                     for method, path in sorted(routes, key=lambda route: route[1].count("{"))]
         named = {next(((m, route) for m, route, pattern in patterns if m == method and pattern.fullmatch(path)),
