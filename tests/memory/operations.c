@@ -125,6 +125,9 @@ struct operation operations[] = {
 	{ "log level", nothing, ASK("GET", "/v1/log-level", NULL, NULL), .status = 200 },
 	{ "put log level", nothing, ASK("PUT", "/v1/log-level", NULL, "{\"level\":\"info\"}"), .status = 200 },
 	{ "API document", nothing, ASK("GET", "/openapi.json", NULL, NULL), .status = 200 },
+	{ "page", nothing, ASK("GET", "/", NULL, NULL), .status = 200 },
+	{ "page, JSON", nothing, ASK("GET", "/", "Accept: application/json\r\n", NULL), .status = 200 },
+	{ "file of a page, gzip", nothing, ASK("GET", "/web/vendor/uPlot.esm.js", GZIP_WANTED, NULL), .status = 200 },
 	{ "API document, gzip", nothing, ASK("GET", "/openapi.json", GZIP_WANTED, NULL), .status = 200 },
 
 	{ "list models", trained, ASK("GET", "/v1/models?limit=1", NULL, NULL), .status = 200 },

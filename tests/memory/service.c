@@ -20,6 +20,8 @@ const struct config service_config = { .listen = { .host = "127.0.0.1", .port = 
 	.tls_cert = "",
 	.tls_key = "",
 	.tokens = "",
+	.web = CONFIG_ON,
+	.web_root = "",
 	.store = url,
 	.thread_count = 1,
 	.connections_per_address_max = 1000,

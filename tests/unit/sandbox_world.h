@@ -66,7 +66,8 @@ listen_outside(void)
 static inline void
 make_world(void)
 {
-	static const char *const folders[] = { "store", "run", "secret", "secret/data", "outside" };
+	static const char *const folders[] = { "store", "run", "secret", "secret/data", "pages", "pages/shared",
+		"outside" };
 
 	snprintf(directory, sizeof(directory), "/tmp/normd-sandbox-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(directory));
@@ -76,6 +77,7 @@ make_world(void)
 		ck_assert_int_eq(mkdir(folders[i], 0700), 0);
 	write_file("store/s.db", "");
 	write_file("outside/file", "text");
+	write_file("pages/shared/dom.js", "text");
 	write_file("secret/data/tokens", "old");
 	ck_assert_int_eq(symlink("data/tokens", "secret/tokens"), 0);
 	listen_outside();
@@ -112,7 +114,8 @@ enter(enum config_sandbox mode, struct sandbox_state *state, struct err *e)
 		.port_file = "run/port",
 		.tokens = "secret/tokens",
 		.tls_cert = "",
-		.tls_key = "" };
+		.tls_key = "",
+		.web_root = "pages" };
 
 	sandbox_places_find(&places, &config);
 	return enter_with(&places, mode, state, e);

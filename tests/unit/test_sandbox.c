@@ -58,6 +58,7 @@ use_what_is_needed(void)
 	must_open("store", O_TMPFILE | O_RDWR);
 	must(truncate("store/new", 0) == 0, "truncate");
 	must(rename("store/new", "store/newer") == 0 && unlink("store/newer") == 0, "replacing");
+	must_open("pages/shared/dom.js", O_RDONLY);
 	must_open("run/port.1", O_WRONLY | O_CREAT | O_TRUNC);
 	must(rename("run/port.1", "run/port") == 0, "replacing the port file");
 	must_open("/dev/urandom", O_RDONLY);
