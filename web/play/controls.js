@@ -12,7 +12,7 @@ const say = words({
 	en: {
 		n: "N: samples", c: "C: channels", l: "L: positions", groups: "G: groups", eps: "eps",
 		weight: "weight γ", bias: "bias β", momentum: "momentum", half_life: "half-life", batch: "samples in a batch",
-		shift: "shift of the batch", preset: "Data",
+		deviation: "deviation", shift: "shift, in deviations", at: "shifted from step", preset: "Data",
 		noise: "channels of a network", sentence: "sentences, padding counts", padded: "sentences, padding left out",
 		pets: "cats and dogs", penguins: "penguins",
 		over: "Layer and RMS norm take", sample: "a sample (C, L)", token: "a token (C)",
@@ -22,7 +22,7 @@ const say = words({
 	ko: {
 		n: "N: 샘플 수", c: "C: 채널 수", l: "L: 위치 수", groups: "G: 그룹 수", eps: "eps",
 		weight: "가중치 γ", bias: "편향 β", momentum: "모멘텀", half_life: "반감기", batch: "배치 크기",
-		shift: "배치의 이동량", preset: "데이터",
+		deviation: "값의 표준편차", shift: "이동량 (표준편차의 배수)", at: "이동이 시작되는 단계", preset: "데이터",
 		noise: "신경망의 채널", sentence: "문장 (패딩도 계산)", padded: "문장 (패딩 제외)",
 		pets: "고양이와 개", penguins: "펭귄",
 		over: "층·RMS 정규화의 단위", sample: "샘플 (C, L)", token: "토큰 (C)",
@@ -39,6 +39,7 @@ const STOPS = {
 	bias: () => range(-4, 4, 0.25),
 	momentum: () => range(0, 1, 0.01),
 	half_life: () => Array.from({ length: 13 }, (none, i) => 2 ** i),
+	deviation: () => range(0.25, 4, 0.25),
 	shift: () => range(-10, 10, 0.5),
 };
 

@@ -54,7 +54,9 @@ export const RULES = {
 	momentum: number(0.1, 0, 1),
 	half_life: number(64, 1, 4096),
 	batch: integer(8, 1, 64), // samples of a batch, of those tabs that train
-	shift: number(0, -10, 10), // of the batch that is served, in deviations
+	deviation: number(2, 0.25, 4), // the deviation of the values in the batches
+	shift: number(0, -10, 10), // of the batches, in deviations
+	at: integer(40, 1, 100), // the step from which on batches are shifted
 	seed: integer(1, 0, 9999),
 	preset: choice("noise", Object.keys(PRESETS)),
 	cell: text(/^(\d+\.\d+\.\d+)?$/), // "n.c.l", from 0
