@@ -421,10 +421,10 @@ class Commands(unittest.TestCase):
                 self.assertRegex(command, r"^curl (-f|--fail-with-body)", document)
 
     def test_there_are_tests_of_the_names_that_are_shown(self):
-        shown = re.findall(r"tests/run[^`]*? (integration|python)\s+-k (\w+)`", read("CONTRIBUTING.md"))
-        self.assertEqual({group for group, _ in shown}, {"integration", "python"})
+        shown = re.findall(r"tests/run[^`]*? (integration|python|pages)\s+-k (\w+)`", read("CONTRIBUTING.md"))
+        self.assertEqual({group for group, _ in shown}, {"integration", "python", "pages"})
         for group, name in shown:
-            folder = "clients/python/tests" if group == "python" else "tests/integration"
+            folder = "clients/python/tests" if group == "python" else f"tests/{group}"
             files = glob.glob(os.path.join(ROOT, folder, "test_*.py"))
             names = "\n".join(files) + "".join(re.findall(r"(?m)^(?:class| {4}def) .*\n", "".join(map(read, files))))
             self.assertIn(name, names)

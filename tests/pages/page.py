@@ -1,28 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the pages share: a browser and a daemon for each class. Debian's chromium, chromium-driver and
-python3-selenium; without them, the tests are skipped."""
+"""What the tests of the pages share: a browser and a daemon for each class."""
 
 import os
-import shutil
 import sys
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
 
-from normd import PATIENCE, DaemonTest, wait_for
+import axe
+import browser
+from normd import BUILD, PATIENCE, DaemonTest, wait_for
 
 try:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 except ImportError:
-    webdriver = ActionChains = By = Keys = None
+    ActionChains = By = Keys = None
 
-DRIVER = shutil.which("chromedriver")
-ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,900",
-             "--lang=en")
+PICTURES = os.path.join(BUILD, "pages")
 # Calls a function of one of the pages' modules, or gives what else it exports.
 CALL = """
 const [module, name, values, done] = arguments;
@@ -30,40 +25,64 @@ import(new URL(`web/${module}`, document.baseURI)).then(
 	({ [name]: it }) => typeof it === "function" ? it(...values) : it).then(
 	result => done({ result }), error => done({ error: String(error) }));
 """
+TEXT = "return Array.from(document.querySelectorAll(arguments[0]), node => node.innerText).join('\\n');"
+# What the browser itself says of an address that a view asked for in vain; the view shows it too.
+REFUSAL = "Failed to load resource: the server responded with a status of {}"
 
 
-@unittest.skipIf(webdriver is None or DRIVER is None, "no python3-selenium, or no chromedriver")
 class Page(DaemonTest):
-    """A browser and a daemon for all tests of a class."""
+    """A browser and a daemon for all tests of a class. After each test, the console must have said nothing but what
+    expect() names, and the browser must have asked nobody but the daemon."""
+
+    BROWSER = True  # tests/run lets two of these classes run at once
 
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
-        cls.addClassCleanup(super().tearDownClass)
-        options = webdriver.ChromeOptions()
-        for argument in ARGUMENTS:
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        cls.driver = webdriver.Chrome(service=Service(DRIVER), options=options)
+        cls.driver = browser.start()
         cls.addClassCleanup(cls.driver.quit)
         cls.driver.set_script_timeout(30 * PATIENCE)
+        super().setUpClass()
+        cls.addClassCleanup(super().tearDownClass)
 
     @classmethod
     def tearDownClass(cls):
         pass  # the clean-ups do it, also if setUpClass fails
 
+    def run(self, result=None):
+        self.said, self.expected = [], [REFUSAL.format(422)]
+        return super().run(result)
+
+    def tearDown(self):
+        self.driver.get("about:blank")  # ends what the page does at intervals
+        self.assertEqual(self.said + self.console(), [])
+        others = [url for url in browser.asked(self.driver)
+                  if not url.startswith((self.address(""), "data:", "about:", "blob:", "chrome"))]
+        self.assertEqual(others, [])
+
+    def expect(self, *parts):
+        """The console may say messages of this test that contain one of these; a number is a status of a refusal."""
+        self.expected += [REFUSAL.format(part) if isinstance(part, int) else part for part in parts]
+
     def address(self, path):
         return f"http://127.0.0.1:{self.daemon.port}/{path}"
 
     def open(self, path):
-        """Loads a page anew, also where only what stands behind # differs. Forgets what the console said before."""
+        """Loads a page anew, also where only what stands behind # differs."""
         self.driver.get("about:blank")
-        self.console()
+        self.said += self.console()
         self.driver.get(self.address(path))
 
     def one(self, selector):
         """The first element that a CSS selector finds, as soon as there is one."""
         return wait_for(lambda: self.driver.find_elements(By.CSS_SELECTOR, selector), f"there is no {selector}")[0]
+
+    def text(self, selector="body"):
+        """What all elements that a CSS selector finds show."""
+        return self.driver.execute_script(TEXT, selector)
+
+    def see(self, words, selector="body"):
+        """Waits until words are shown."""
+        wait_for(lambda: words in self.text(selector), lambda: f"{words!r} in {self.text(selector)!r}")
 
     def press(self, *keys):
         """Presses keys where the focus is."""
@@ -81,5 +100,23 @@ class Page(DaemonTest):
         return told["result"]
 
     def console(self):
-        """What the console has said since. A refusal that a page shows is listed there too, and is left out."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if "status of 422" not in entry["message"]]
+        """What the console has said since, but for what is expected."""
+        return [message for message in browser.said(self.driver)
+                if not any(part in message for part in self.expected)]
+
+    def cdp(self, command, **parameters):
+        """A command of Chrome's DevTools Protocol."""
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def look(self, width, theme="light", height=900):
+        """Sets the size of the window, and the theme as the system would."""
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+
+    def screenshot(self, name):
+        """A picture of the window for people to look at."""
+        os.makedirs(PICTURES, exist_ok=True)
+        self.driver.save_screenshot(os.path.join(PICTURES, name + ".png"))
+
+    def assertAccessible(self, rules=None):
+        self.assertEqual(axe.faults(self.driver, rules), [])
