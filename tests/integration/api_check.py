@@ -128,8 +128,8 @@ class Checker:
         if answer.headers.get("x-content-type-options") != "nosniff":
             raise Violation(f"{what} lets browsers guess its type")
         said = answer.headers.get("cache-control")
-        if "content-security-policy" in answer.headers and said == "no-cache":
-            return  # a file of the pages
+        if "content-security-policy" in answer.headers and said in ("no-cache", "no-store"):
+            return  # a file of the pages, built in or from a folder
         kept = answer.status < 300 and method != "OPTIONS" and path_of(target) in WITHOUT_STATE
         if said != (None if kept else "no-store"):
             raise Violation(f"{what} has the Cache-Control {said}")

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 from normd import PATIENCE, ROOT
@@ -63,6 +64,34 @@ class NothingTwice(unittest.TestCase):
             self.assertNotIn("-O3", flags)
             for part in parts:
                 self.assertIn("up to date", make(f"B={directory}", "-n", part), part)
+
+    def test_the_pages_are_written_again_when_a_file_comes_changes_or_goes(self):
+        with tempfile.TemporaryDirectory(prefix="normd-build-") as directory:
+            for name in ("Makefile", "web", "scripts", "handlers", "base", "codec", "sync", "storage", "layer", "norm"):
+                os.symlink(os.path.join(ROOT, name), os.path.join(directory, name))
+            os.unlink(os.path.join(directory, "web"))
+            shutil.copytree(os.path.join(ROOT, "web"), os.path.join(directory, "web"))
+            written, extra = (os.path.join(directory, name) for name in
+                              ("build/handlers/web_files.c", "web/shared/extra.js"))
+
+            def write():
+                """Writes the source; gives it, and what make says when it is called again."""
+                make("-C", directory, "build/handlers/web_files.c")
+                with open(written) as f:
+                    return f.read(), make("-C", directory, "-n", "build/handlers/web_files.c")
+
+            first = write()
+            self.assertIn("up to date", first[1])
+            for change in (lambda: open(extra, "w").close(), lambda: os.truncate(extra, 9), lambda: os.unlink(extra)):
+                before = os.stat(written).st_mtime_ns
+                while time.time_ns() < before + 20_000_000:  # a file system's clock may be coarse
+                    time.sleep(0.005)
+                change()
+                last = write()
+                self.assertGreater(os.stat(written).st_mtime_ns, before)
+                self.assertIn("up to date", last[1])
+                self.assertEqual('"shared/extra.js"' in last[0], os.path.exists(extra))
+            self.assertEqual(last[0], first[0])
 
     def test_the_api_document_is_written_again_when_its_page_changes(self):
         with tempfile.TemporaryDirectory(prefix="normd-build-") as directory:

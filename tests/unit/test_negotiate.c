@@ -160,6 +160,38 @@ START_TEST(accept)
 }
 END_TEST
 
+START_TEST(a_page_or_json)
+{
+	static const struct {
+		const char *accept;
+		bool page;
+	} cases[] = {
+		{ NULL, true },
+		{ "", true },
+		{ " ,", true },
+		{ "*/*", true },
+		{ "*/*;q=0.001", true },
+		{ "text/*", true },
+		{ "text/html", true },
+		{ "TEXT/HTML;level=1", true },
+		{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true },
+		{ "application/json, text/html", true },
+		{ "application/json;q=0.9, text/html;q=0.9", true },
+		{ "application/json", false },
+		{ "application/*", false },
+		{ "application/problem+json", false },
+		{ "application/json, */*;q=0.5", false },
+		{ "application/json, text/html;q=0.999", false },
+		{ "text/html;q=0, */*", false },
+		{ "*/*;q=0", false },
+		{ "text/plain", false },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		ck_assert_msg(negotiate_prefers_page(cases[i].accept) == cases[i].page, "%s", cases[i].accept);
+}
+END_TEST
+
 START_TEST(accept_encoding)
 {
 	static const struct {
@@ -235,6 +267,7 @@ unit_suite(void)
 	tcase_add_test(all, types_of_oip_calls);
 	tcase_add_test(all, content_encoding);
 	tcase_add_test(all, accept);
+	tcase_add_test(all, a_page_or_json);
 	tcase_add_test(all, accept_encoding);
 	tcase_add_test(all, accept_of_a_file);
 	suite_add_tcase(suite, all);
