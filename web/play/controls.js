@@ -16,6 +16,7 @@ const say = words({
 		noise: "channels of a network", sentence: "sentences, padding counts", padded: "sentences, padding left out",
 		pets: "cats and dogs", penguins: "penguins",
 		over: "Layer and RMS norm take", sample: "a sample (C, L)", token: "a token (C)",
+		from: "Trained on", Adelie: "Adelie penguins", all: "all species",
 		show: "Numbers", before: "before", after: "after",
 		seed: "New numbers", one: "A batch of one", vector: "One position",
 	},
@@ -26,6 +27,7 @@ const say = words({
 		noise: "신경망의 채널", sentence: "문장 (패딩도 계산)", padded: "문장 (패딩 제외)",
 		pets: "고양이와 개", penguins: "펭귄",
 		over: "층·RMS 정규화의 단위", sample: "샘플 (C, L)", token: "토큰 (C)",
+		from: "학습 데이터", Adelie: "아델리펭귄", all: "모든 종",
 		show: "격자의 숫자", before: "정규화 전", after: "정규화 후",
 		seed: "숫자 새로 뽑기", one: "배치 크기 1", vector: "위치 1개",
 	},
@@ -107,7 +109,7 @@ function button(name) {
 	return { element, show: values => name in PRESSED && element.setAttribute("aria-pressed", PRESSED[name](values)) };
 }
 
-const MAKERS = { over: choice, show: choice, preset, seed: button, one: button, vector: button };
+const MAKERS = { over: choice, show: choice, from: choice, preset, seed: button, one: button, vector: button };
 
 /**
  * Controls for members of the state ("n", "eps", "over", "preset", …) and the buttons "seed" (new numbers), "one" (a

@@ -57,6 +57,7 @@ export const RULES = {
 	deviation: number(2, 0.25, 4), // the deviation of the values in the batches
 	shift: number(0, -10, 10), // of the batches, in deviations
 	at: integer(40, 1, 100), // the step from which on batches are shifted
+	from: choice("Adelie", ["Adelie", "all"]), // what a layer of penguins is trained on
 	seed: integer(1, 0, 9999),
 	preset: choice("noise", Object.keys(PRESETS)),
 	cell: text(/^(\d+\.\d+\.\d+)?$/), // "n.c.l", from 0

@@ -198,7 +198,7 @@ export const steps = [
 	},
 	{
 		id: "pets",
-		state: { view: "serving", preset: "pets" },
+		state: { view: "serving", preset: "pets", batch: 32, shift: 6.5 },
 		title: { en: "Trained on cats, then dogs come", ko: "고양이로 배웠는데 개가 온다면" },
 		text: {
 			en: [
@@ -224,7 +224,7 @@ export const steps = [
 	},
 	{
 		id: "penguins",
-		state: { view: "serving", preset: "penguins" },
+		state: { view: "serving", preset: "penguins", batch: 64, seed: 2 },
 		title: { en: "Real data: penguins", ko: "실제 데이터: 펭귄" },
 		text: {
 			en: [
