@@ -37,14 +37,15 @@ struct query_item {
 };
 
 /*
- * An answer's bytes, read as the client takes them. They are the request's: nothing frees them before request_fini.
- * `read` gives up to `room` bytes from `offset` on, at least one, or -1; it must not wait.
+ * An answer's bytes, read as the client takes them. They are the request's: nothing frees them before request_fini. If
+ * the reply has an ETag, a client that has them already gets none. `read` gives up to `room` bytes from `offset` on, at
+ * least one, or -1; it must not wait.
  */
 struct reply_source {
 	ssize_t (*read)(const void *arg, uint64_t offset, char *out, size_t room);
 	const void *arg;
 	uint64_t bytes;
-	bool has_ranges;                     /* the client may ask for a part, or whether it has them already */
+	bool has_ranges;                     /* the client may ask for a part of them */
 	bool from_arena;                     /* `arg` lies in the request's arena */
 	enum coding coding;                  /* that the bytes have */
 	const char *media_type;              /* NULL: the route's */

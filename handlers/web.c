@@ -72,6 +72,21 @@ answer_built_in(struct request *rq, const char *path, struct err *e)
 	return 0;
 }
 
+/* From a folder, which is closed, to what lies in it. -1 as the folder: nothing is opened, and errno stays. */
+static int
+go_to(int folder, const char *name, int flags)
+{
+	int fd, why;
+
+	if (folder < 0)
+		return -1;
+	fd = openat(folder, name, flags | O_NOFOLLOW | O_CLOEXEC);
+	why = errno;
+	close(folder);
+	errno = why;
+	return fd;
+}
+
 /*
  * Opens a file below the root. Neither its folder nor the file may be a symbolic link, which may lead elsewhere. A pipe
  * without a writer keeps nobody waiting. -1: errno says why.
@@ -79,21 +94,15 @@ answer_built_in(struct request *rq, const char *path, struct err *e)
 static int
 open_below(const char *root, const char *folder, const char *name)
 {
-	const int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const int within = folder == NULL ? top : openat(top, folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	const int fd = openat(within, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	const int why = errno;
+	int within = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (within >= 0 && within != top)
-		close(within);
-	if (top >= 0)
-		close(top);
-	errno = why;
-	return fd;
+	if (folder != NULL)
+		within = go_to(within, folder, O_PATH | O_DIRECTORY);
+	return go_to(within, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
-/* Reads what the file has now, which may be less than it had. */
-static size_t
+/* Reads what the file has now, which may be less than it had. -1: errno says why. */
+static ssize_t
 read_all(int fd, char *bytes, size_t size)
 {
 	size_t len = 0;
@@ -103,7 +112,7 @@ read_all(int fd, char *bytes, size_t size)
 		n = read(fd, bytes + len, size - len);
 		len += n > 0 ? (size_t)n : 0;
 	}
-	return len;
+	return n < 0 ? -1 : (ssize_t)len;
 }
 
 static int
@@ -111,6 +120,7 @@ read_opened(struct request *rq, int fd, const char *path, struct web_bytes *out,
 {
 	struct stat st;
 	char *bytes;
+	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return refuse(path, errno == ELOOP ? "symbolic links are not followed" : strerror(errno), e);
@@ -121,7 +131,10 @@ read_opened(struct request *rq, int fd, const char *path, struct web_bytes *out,
 	bytes = workspace_array(&rq->workspace, (size_t)st.st_size, 1, e);
 	if (bytes == NULL)
 		return -1;
-	*out = (struct web_bytes){ read_all(fd, bytes, (size_t)st.st_size), bytes };
+	n = read_all(fd, bytes, (size_t)st.st_size);
+	if (n < 0)
+		return refuse(path, strerror(errno), e);
+	*out = (struct web_bytes){ (size_t)n, bytes };
 	return 0;
 }
 

@@ -38,8 +38,10 @@ struct web {
 	const char *root; /* the folder that they are read from; "": they are built in */
 };
 
-/* Which columns of a route and wishes of a client there are. */
+/* What a route answers: no file of the pages, one, or one or JSON, as the client prefers. */
 enum web_route { WEB_ROUTE_NONE, WEB_ROUTE_PAGE, WEB_ROUTE_PAGE_OR_JSON };
+
+/* As what a client takes a file of the pages. */
 enum web_wish { WEB_UNWANTED, WEB_PLAIN, WEB_GZIP };
 
 /* Whether `root` is a folder that can be looked at: else bad_parameter. */
