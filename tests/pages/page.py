@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the pages share: a browser and a daemon for each class."""
 
+import base64
 import os
 import sys
 
@@ -26,6 +27,16 @@ import(new URL(`web/${module}`, document.baseURI)).then(
 	result => done({ result }), error => done({ error: String(error) }));
 """
 TEXT = "return Array.from(document.querySelectorAll(arguments[0]), node => node.innerText).join('\\n');"
+# Waits until nothing has changed for a while.
+SETTLE = """
+const done = arguments[0];
+let timer = null;
+const rest = () => { clearTimeout(timer); timer = setTimeout(end, 150); };
+const end = () => { changes.disconnect(); done(); };
+const changes = new MutationObserver(rest);
+changes.observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+rest();
+"""
 # What the browser itself says of an address that a view asked for in vain; the view shows it too.
 REFUSAL = "Failed to load resource: the server responded with a status of {}"
 
@@ -78,11 +89,18 @@ class Page(DaemonTest):
 
     def text(self, selector="body"):
         """What all elements that a CSS selector finds show."""
-        return self.driver.execute_script(TEXT, selector)
+        return self.script(TEXT, selector)
 
     def see(self, words, selector="body"):
         """Waits until words are shown."""
         wait_for(lambda: words in self.text(selector), lambda: f"{words!r} in {self.text(selector)!r}")
+
+    def settle(self):
+        """Waits until the page has come to rest."""
+        self.driver.execute_async_script(SETTLE)
+
+    def script(self, text, *values):
+        return self.driver.execute_script(text, *values)
 
     def press(self, *keys):
         """Presses keys where the focus is."""
@@ -114,9 +132,14 @@ class Page(DaemonTest):
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
 
     def screenshot(self, name):
-        """A picture of the window for people to look at."""
+        """A picture of the page, as much of it as people look at."""
+        width, height = self.script("const { scrollWidth, scrollHeight } = document.documentElement;"
+                                    "return [scrollWidth, Math.min(3000, scrollHeight)];")
+        taken = self.cdp("Page.captureScreenshot", captureBeyondViewport=True, optimizeForSpeed=True,
+                         clip={"x": 0, "y": 0, "width": width, "height": height, "scale": 1})
         os.makedirs(PICTURES, exist_ok=True)
-        self.driver.save_screenshot(os.path.join(PICTURES, name + ".png"))
+        with open(os.path.join(PICTURES, name + ".png"), "wb") as f:
+            f.write(base64.b64decode(taken["data"]))
 
     def assertAccessible(self, rules=None):
         self.assertEqual(axe.faults(self.driver, rules), [])
