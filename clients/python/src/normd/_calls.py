@@ -89,7 +89,8 @@ def hello() -> Call[None]:
 
 
 def get(path: str, query: Mapping[str, str] | None = None) -> Call[Any]:
-    return Call(Request("GET", path, query or {}), _document)
+    """A document. Without Accept, `/` would be a page for browsers."""
+    return Call(Request("GET", path, query or {}, {"Accept": JSON_TYPE}), _document)
 
 
 def text(path: str) -> Call[str]:
