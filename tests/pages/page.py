@@ -3,9 +3,6 @@
 
 import base64
 import os
-import sys
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "integration"))
 
 import axe
 import browser

@@ -36,6 +36,12 @@ def calls():
     yield "PUT", f"/v1/models/{LONGEST}/layers/{LONGEST}", {"kind": "batch_norm"}
 
 
+def make(daemon):
+    for method, path, body in calls():
+        answer = daemon.curl(method, path, body)
+        assert answer.status < 400, (method, path, answer)
+
+
 # The pages that there are: a name, the address, and what is there as soon as the page is complete.
 FRESH = ".state[data-kind=fresh]"
 PAGES = {
