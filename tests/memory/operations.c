@@ -127,7 +127,8 @@ struct operation operations[] = {
 	{ "API document", nothing, ASK("GET", "/openapi.json", NULL, NULL), .status = 200 },
 	{ "page", nothing, ASK("GET", "/", NULL, NULL), .status = 200 },
 	{ "page, JSON", nothing, ASK("GET", "/", "Accept: application/json\r\n", NULL), .status = 200 },
-	{ "file of a page, gzip", nothing, ASK("GET", "/web/vendor/uPlot.esm.js", GZIP_WANTED, NULL), .status = 200 },
+	{ "file of a page, gzip", nothing, ASK("GET", "/web/vendor/uPlot.iife.min.js", GZIP_WANTED, NULL),
+	    .status = 200 },
 	{ "API document, gzip", nothing, ASK("GET", "/openapi.json", GZIP_WANTED, NULL), .status = 200 },
 
 	{ "list models", trained, ASK("GET", "/v1/models?limit=1", NULL, NULL), .status = 200 },

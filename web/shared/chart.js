@@ -20,12 +20,12 @@ const say = words({
 const PAGE = 10;
 let library = null;
 
+/** The minified uPlot is a classic script: a module would be twice its size. */
 function load() {
-	library ??= import("../vendor/uPlot.esm.js").then(({ default: uPlot }) => {
-		const href = new URL("../vendor/uPlot.min.css", import.meta.url);
-		document.head.append(el("link", { rel: "stylesheet", href }));
-		return uPlot;
-	});
+	const at = name => new URL(`../vendor/${name}`, import.meta.url);
+	library ??= new Promise((resolve, reject) => document.head.append(
+		el("link", { rel: "stylesheet", href: at("uPlot.min.css") }),
+		el("script", { src: at("uPlot.iife.min.js"), onload: () => resolve(globalThis.uPlot), onerror: reject })));
 	return library;
 }
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// The choice of a layer: a model, and its layers, of which there may be thousands: typing finds one by any part of its
+// name. The list is looked at again now and then.
+
+import { read } from "../shared/api.js";
+import { curlBox } from "../shared/curl_box.js";
+import { el, fill, newId } from "../shared/dom.js";
+import { live } from "../shared/live.js";
+import { path, put } from "../shared/request.js";
+import { problemBox, showState } from "../shared/shell.js";
+import { say } from "./own_words.js";
+import { change, onState, state } from "./state.js";
+
+const PAGE = 1000, SHOWN = 100, AGAIN_MS = 60000;
+
+/** All entries of a list that comes page by page. */
+async function all(at, member, signal) {
+	const found = [];
+	let after = null;
+	do {
+		const page = await read(at, { limit: PAGE, after }, { signal });
+		found.push(...page[member]);
+		after = page.next;
+	} while (after !== null);
+	return found;
+}
+
+function options(select, names, chosen) {
+	const key = names.join("\n");
+	if (select.dataset.key !== key) // a list that somebody is in stays as it is
+		fill(select, names.map(name => el("option", { value: name }, name)));
+	select.dataset.key = key;
+	select.value = chosen;
+}
+
+/** `element`; `chosen()` gives the layer as { name, definition }, or null. `tell()` is called when it changes. */
+export function layerChoice(tell) {
+	const ids = [newId("model"), newId("find"), newId("layers")], place = el("div"), count = el("p", { class: "quiet" });
+	const model = el("select", { id: ids[0], onchange: () => change({ model: model.value, layer: "" }) });
+	const find = el("input", { id: ids[1], type: "search", autocomplete: "off", oninput: () => draw() });
+	const list = el("select", { id: ids[2], size: 6, onchange: () => change({ layer: list.value }) });
+	const label = (i, key) => el("label", { for: ids[i] }, say(key));
+	const choice = el("div", { class: "own-layer" }, label(0, "model"), model, label(1, "find"), find, label(2, "layers"), list, count);
+	const element = el("div", {}, place, choice);
+	let models = [], layers = new Map(), of = null, told = "";
+
+	function draw() {
+		const { layer } = state(), word = find.value.trim().toLowerCase();
+		const found = [...layers.keys()].filter(name => name.toLowerCase().includes(word));
+		const shown = found.slice(0, SHOWN);
+		if (layers.has(layer) && !shown.includes(layer))
+			shown.unshift(layer);
+		options(model, models, of);
+		options(list, shown, layer);
+		fill(count, shown.length < layers.size && say("found", { n: shown.length, all: layers.size }));
+		choice.hidden = models.length === 0;
+		const now = JSON.stringify([of, layer, layers.get(layer)]);
+		if (now !== told)
+			tell();
+		told = now;
+	}
+
+	async function load(signal) {
+		models = await all("v1/models", "models", signal);
+		of = models.includes(state().model) ? state().model : models[0] ?? null;
+		const found = of === null ? [] : await all(path`v1/models/${of}`, "layers", signal);
+		layers = new Map(found.map(({ name, definition }) => [name, definition]));
+		fill(place, of === null && [el("p", {}, say("no models")),
+			curlBox(put("v1/models/lesson/layers/mine", { kind: "batch_norm", num_features: 4 }))]);
+		draw();
+	}
+
+	const loading = live(load, { interval: AGAIN_MS, tell: how => {
+		showState(how);
+		if (how.kind === "failed" || how.kind === "away")
+			fill(place, problemBox(how.error));
+	} });
+	const forget = onState(values => {
+		if (values.model !== of && models.includes(values.model))
+			loading.now();
+		else
+			draw();
+	});
+	return {
+		element,
+		chosen: () => layers.has(state().layer) ? { model: of, name: state().layer, definition: layers.get(state().layer) } : null,
+		stop() {
+			forget();
+			loading.stop();
+		},
+	};
+}
