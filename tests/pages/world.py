@@ -36,9 +36,9 @@ def calls():
     yield "PUT", f"/v1/models/{LONGEST}/layers/{LONGEST}", {"kind": "batch_norm"}
 
 
-def make(daemon):
+def make(daemon, headers=None):
     for method, path, body in calls():
-        answer = daemon.curl(method, path, body)
+        answer = daemon.curl(method, path, body, headers)
         assert answer.status < 400, (method, path, answer)
 
 

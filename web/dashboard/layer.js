@@ -8,7 +8,7 @@ import { el, fill } from "../shared/dom.js";
 import { live } from "../shared/live.js";
 import { ago, short, whole } from "../shared/number.js";
 import { get, path } from "../shared/request.js";
-import { problemBox, showState } from "../shared/shell.js";
+import { showProblem, showState } from "../shared/shell.js";
 import { definitionList } from "./definition.js";
 
 const VERDICTS = {
@@ -66,7 +66,7 @@ export function layerView({ names: [model, layer], main }) {
 
 	function show(shown) {
 		const text = JSON.stringify(shown.definition);
-		fill(notice);
+		showProblem(notice, null);
 		fill(facts, factsOf(shown).map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]));
 		if (text !== definition) // what somebody has selected stays selected
 			fill(fields, definitionList(shown.definition));
@@ -80,7 +80,7 @@ export function layerView({ names: [model, layer], main }) {
 		} catch (error) {
 			if (error.name === "Refused") {
 				const gone = error.status === 404 && !body.hidden;
-				fill(notice, problemBox(error), gone && el("p", { class: "quiet" }, "Below is what it was last."));
+				showProblem(notice, error, gone && el("p", { class: "quiet" }, "Below is what it was last."));
 			}
 			throw error;
 		}

@@ -3,7 +3,7 @@
 
 import { el, fill } from "./dom.js";
 import { curlLine } from "./request.js";
-import { token } from "./token.js";
+import { onToken, token } from "./token.js";
 import { words } from "./words.js";
 
 const say = words({
@@ -27,10 +27,18 @@ export function curlBox(request = null, options = {}) {
 	const box = el("div", { class: "curl" }, el("pre", {}, code), copy, done);
 
 	box.show = (shown, more = {}) => {
+		request = shown;
+		options = more;
 		code.textContent = curlLine(shown, { withToken: token() !== "", ...more });
 		fill(done);
 	};
 	if (request !== null)
 		box.show(request, options);
+	const forget = onToken(() => {
+		if (!box.isConnected)
+			forget();
+		else if (request !== null)
+			box.show(request, options);
+	});
 	return box;
 }

@@ -12,6 +12,7 @@ const say = words({
 		theme: "Theme", auto: "auto", light: "light", dark: "dark",
 		token: "Token",
 		ask: "The daemon asks for a token ({command}). This tab alone keeps it, until you close the tab.",
+		form: "Letters, digits and signs of ASCII, without spaces",
 		use: "Use it", forget: "Forget it", cancel: "Cancel", set: "Token…", kept: "Token ✓", give: "Give a token",
 		skip: "Skip to content", pages: "Pages", models: "Models", play: "Playground", api: "API document",
 	},
@@ -20,6 +21,7 @@ const say = words({
 		theme: "테마", auto: "자동", light: "밝게", dark: "어둡게",
 		token: "토큰",
 		ask: "이 데몬은 토큰을 요구합니다({command}). 토큰은 이 탭에만, 탭을 닫을 때까지만 보관됩니다.",
+		form: "공백 없는 ASCII 글자, 숫자, 기호",
 		use: "사용", forget: "지우기", cancel: "취소", set: "토큰…", kept: "토큰 ✓", give: "토큰 입력",
 		skip: "본문으로 건너뛰기", pages: "페이지", models: "모델", play: "놀이터", api: "API 문서",
 		"the daemon cannot be reached": "데몬에 연결할 수 없습니다",
@@ -65,7 +67,8 @@ const dialog = el("dialog", { class: "token", "aria-labelledby": "token-title" }
 
 /** Asks for a token, with the reason on top. */
 export function askToken(reason = "") {
-	const field = el("input", { id: "token", type: "password", autocomplete: "off", spellcheck: "false", value: token() });
+	const field = el("input", { id: "token", type: "password", autocomplete: "off", spellcheck: "false",
+		pattern: "\\s*[!-~]*\\s*", title: say("form"), value: token() }); // a header has no other characters
 	const keep = text => {
 		setToken(text);
 		dialog.close();
@@ -120,4 +123,18 @@ export function problemBox(error) {
 		el("p", {}, error.message), error.code && el("p", { class: "quiet" }, el("code", {}, error.code)),
 		error.needsToken && el("button", { type: "button", class: "main", onclick: () => askToken(error.message) },
 			say("give")));
+}
+
+const shownProblems = new WeakMap();
+
+/**
+ * Shows in `node` why a request failed, with `more` below it, or nothing (null). The same problem again, as at each
+ * refresh, changes nothing: the focus may be on its button.
+ */
+export function showProblem(node, error, ...more) {
+	const text = error === null ? "" : `${error.code} ${error.message}`;
+	if (text === (shownProblems.get(node) ?? ""))
+		return;
+	shownProblems.set(node, text);
+	fill(node, error !== null && problemBox(error), more);
 }
