@@ -110,6 +110,7 @@ install: all ## install under DESTDIR and PREFIX; settings under SYSCONFDIR
 	$(call install_unit,normd.socket)
 	@[ -e $(installed_conf) ] || (set -x; install -D -m 644 $(B)/normd.conf $(installed_conf))
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/normd/LICENSE
+	install -D -m 644 web/vendor/LICENSE $(DESTDIR)$(PREFIX)/share/doc/normd/LICENSE.uPlot
 
 uninstall: ## remove what install has installed, but settings that were changed
 	@! cmp -s $(DESTDIR)$(PREFIX)/share/doc/normd/normd.conf $(installed_conf) || \

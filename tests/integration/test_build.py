@@ -215,6 +215,7 @@ class Install(unittest.TestCase):
         self.assertEqual(self.installed(), [
             "etc/normd/normd.conf", "usr/bin/normd", "usr/lib/systemd/system/normd.service",
             "usr/lib/systemd/system/normd.socket", "usr/lib/sysusers.d/normd.conf", "usr/share/doc/normd/LICENSE",
+            "usr/share/doc/normd/LICENSE.uPlot",
             "usr/share/doc/normd/normd.conf", "usr/share/man/man8/normd.8"])
         self.assertTrue(os.access(f"{self.out}/usr/bin/normd", os.X_OK))
         self.assertTrue(filecmp.cmp(f"{self.out}/usr/share/doc/normd/LICENSE", os.path.join(ROOT, "LICENSE"),
