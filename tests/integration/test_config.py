@@ -11,7 +11,7 @@ from normd import NORMD, PATIENCE, Daemon, wait_for
 from tables import settings
 
 # A value that is not the default, by setting or by what it takes.
-VALUES = {"listen": "127.0.0.1:81", "store": "sqlite:x.db", "sandbox": "off", "log-level": "warn",
+VALUES = {"listen": "127.0.0.1:81", "store": "sqlite:x.db", "sandbox": "off", "web": "off", "log-level": "warn",
           "log-format": "text", "max-memory": "4GiB", "cors-origin": "https://a.example",
           "N": "7", "SIZE": "1GiB", "TIME": "7m", None: "true"}
 
@@ -62,8 +62,9 @@ class Precedence(Settings):
         self.assertEqual(told["log-level"], ("info", "default"))
 
     def test_every_setting_from_every_place(self):
-        """But those of files, which must be there."""
-        values = {row.name: VALUES.get(row.name, VALUES.get(row.takes)) for row in settings() if row.takes != "FILE"}
+        """But those of files and folders, which must be there."""
+        values = {row.name: VALUES.get(row.name, VALUES.get(row.takes)) for row in settings()
+                  if row.takes not in ("FILE", "DIR")}
         self.assertNotIn(None, values.values())
         variables = {row.name: row.variable for row in settings()}
         of_tokens = values.pop("max-requests-per-second")
