@@ -60,7 +60,7 @@ class Steps(Page):
                 for chart in self.driver.find_elements(By.CSS_SELECTOR, ".chart")]
 
     def rows(self):
-        return len(self.driver.find_elements(By.CSS_SELECTOR, ".chart:first-child tbody tr"))
+        return len(self.driver.find_elements(By.CSS_SELECTOR, ".chart tbody tr"))
 
     def button(self, name):
         return self.driver.find_element(By.XPATH, f"//button[text()='{name}']")

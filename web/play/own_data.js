@@ -88,7 +88,8 @@ export async function readFile(file, { signal, progress }) {
 		throw new Broken("empty");
 	if (isNpy(head))
 		return readNpy(file, head);
-	const begins = String.fromCharCode(...head.subarray(0, 8)), wrong = WRONG.find(([magic]) => begins.startsWith(magic));
+	const begins = String.fromCharCode(...head.subarray(0, 8));
+	const wrong = WRONG.find(([magic]) => begins.startsWith(magic));
 	if (wrong !== undefined || head.includes(0))
 		throw new Broken(wrong?.[1] ?? "binary");
 	const text = new TextDecoder().decode(head).trimStart();

@@ -35,12 +35,13 @@ function options(select, names, chosen) {
 
 /** `element`; `chosen()` gives the layer as { name, definition }, or null. `tell()` is called when it changes. */
 export function layerChoice(tell) {
-	const ids = [newId("model"), newId("find"), newId("layers")], place = el("div"), count = el("p", { class: "quiet" });
+	const ids = ["model", "find", "layers"].map(newId), place = el("div"), count = el("p", { class: "quiet" });
 	const model = el("select", { id: ids[0], onchange: () => change({ model: model.value, layer: "" }) });
-	const find = el("input", { id: ids[1], type: "search", autocomplete: "off", oninput: () => draw() });
+	const find = el("input", { id: ids[1], type: "search", autocomplete: "off", oninput: draw });
 	const list = el("select", { id: ids[2], size: 6, onchange: () => change({ layer: list.value }) });
 	const label = (i, key) => el("label", { for: ids[i] }, say(key));
-	const choice = el("div", { class: "own-layer" }, label(0, "model"), model, label(1, "find"), find, label(2, "layers"), list, count);
+	const choice = el("div", { class: "own-layer" },
+		label(0, "model"), model, label(1, "find"), find, label(2, "layers"), list, count);
 	const element = el("div", {}, place, choice);
 	let models = [], layers = new Map(), of = null, told = "";
 
@@ -83,7 +84,10 @@ export function layerChoice(tell) {
 	});
 	return {
 		element,
-		chosen: () => layers.has(state().layer) ? { model: of, name: state().layer, definition: layers.get(state().layer) } : null,
+		chosen() {
+			const name = state().layer, definition = layers.get(name);
+			return definition === undefined ? null : { model: of, name, definition };
+		},
 		stop() {
 			forget();
 			loading.stop();

@@ -21,18 +21,20 @@ function badge(verdict) {
 	return el("span", { class: "badge", "data-verdict": verdict }, say(verdict));
 }
 
-const COLUMNS_OF_REPORT = ["feature", "verdict", "shift", "ratio", "divergence", "nan", "infinite", "min", "max", "beyond"];
+const HEAD = ["feature", "verdict", "shift", "ratio", "divergence", "nan", "infinite", "min", "max", "beyond"];
 
 /** A report, as elements. `names`: of the features, if they have some. */
 export function reportView(report, names = []) {
 	const { verdict, count, features, nan, infinite } = report;
-	const row = each => [names[each.index] ?? each.index, badge(each.verdict), short(each.mean_shift), short(each.variance_ratio),
-		short(each.divergence), whole(each.nan), whole(each.infinite), short(each.min), short(each.max),
-		each.beyond_3 === null ? "–" : `${short(100 * each.beyond_3, 3)} %`];
+	const row = each => [names[each.index] ?? each.index, badge(each.verdict), short(each.mean_shift),
+		short(each.variance_ratio), short(each.divergence), whole(each.nan), whole(each.infinite), short(each.min),
+		short(each.max), each.beyond_3 === null ? "–" : `${short(100 * each.beyond_3, 3)} %`];
 	return [el("h2", {}, say("report title")),
-		el("p", {}, badge(verdict), " ", say("values", { n: whole(count) }), verdict === "too_few" && ` ${say("too few")}`),
-		nan + infinite > 0 && el("p", { class: "warning" }, say("not finite", { nan: whole(nan), infinite: whole(infinite) })),
-		features.length > 0 && table(say("features"), COLUMNS_OF_REPORT.map(key => say(key)), features.map(row))];
+		el("p", {}, badge(verdict), " ", say("values", { n: whole(count) }),
+			verdict === "too_few" && ` ${say("too few")}`),
+		nan + infinite > 0 && el("p", { class: "warning" },
+			say("not finite", { nan: whole(nan), infinite: whole(infinite) })),
+		features.length > 0 && table(say("features"), HEAD.map(key => say(key)), features.map(row))];
 }
 
 /** The answer's numbers and shape. */
@@ -61,8 +63,10 @@ function bars(name, numbers) {
 /** The first rows, before and after: of the first dimension, with the first values of each. */
 function firstRows(before, after, [rows, ...rest]) {
 	const wide = rest.reduce((size, n) => size * n, 1), columns = Math.min(wide, COLUMNS);
-	const head = [say("row"), "", ...Array.from({ length: columns }, (none, c) => c), wide > columns && "…"].filter(text => text !== false);
-	const cells = (numbers, r) => [...Array.from(numbers.slice(r * wide, r * wide + columns), x => short(x)), ...wide > columns ? ["…"] : []];
+	const more = wide > columns ? ["…"] : [];
+	const head = [say("row"), "", ...Array.from({ length: columns }, (none, c) => c), ...more];
+	const cells = (numbers, r) =>
+		[...Array.from(numbers.slice(r * wide, r * wide + columns), x => short(x)), ...more];
 	const pairs = Array.from({ length: Math.min(rows, ROWS) }, (none, r) => [
 		[r, say("before"), ...cells(before, r)], ["", say("after"), ...cells(after, r)]]);
 	return table(say("rows"), head, pairs.flat());

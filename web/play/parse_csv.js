@@ -63,7 +63,8 @@ export function csvReader() {
 	/** The first row of numbers says which columns are numbers. */
 	function begin(cells) {
 		width = cells.length;
-		columns = cells.map((cell, i) => i).filter(i => COMMA.test(cells[i].trim()) || numberOf(cells[i]) !== undefined);
+		const isNumber = cell => COMMA.test(cell.trim()) || numberOf(cell) !== undefined;
+		columns = cells.map((cell, i) => i).filter(i => isNumber(cells[i]));
 		if (columns.length === 0)
 			throw new Broken("no numbers", { line });
 		missing = columns.map(() => 0);

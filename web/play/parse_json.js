@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads JSON with a tensor in it, as the daemon does: NaN and Infinity are numbers too. Unlike JSON.parse, it says where
-// the text breaks, and which row has another length. No DOM.
+// Reads JSON with a tensor in it, as the daemon does: NaN and Infinity are numbers too. Unlike JSON.parse, it says
+// where the text breaks, and which row has another length. No DOM.
 
 import { Broken } from "./broken.js";
 
@@ -83,7 +83,7 @@ function parse(text) {
 	const root = value(0);
 	here.take(SPACE);
 	if (here.at < text.length)
-		here.fail("after");
+		here.fail("rest");
 	return { root, from };
 }
 

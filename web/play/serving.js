@@ -20,7 +20,7 @@ const say = words({
 			" whose features are larger, as dogs' are. Above each line: the cats. Below: the batch.",
 		Adelie: "Adelie", all: "all species",
 		"penguins features": "bill length,bill depth,flipper length,body mass", "pets features": "ears,nose,size,fur",
-		training: "Training mode: by the batch's own statistics",
+		plots: "Twice the same batch", training: "Training mode: by the batch's own statistics",
 		inference: "Inference: by the running statistics",
 		"training says": "Each feature of the batch has mean 0 and deviation 1, whatever came. The shift is gone," +
 			" and with it what tells this batch from the others.",
@@ -41,7 +41,7 @@ const say = words({
 			" {n}마리의 배치를 읽습니다. 선 위는 고양이, 선 아래는 이 배치입니다.",
 		Adelie: "아델리펭귄", all: "모든 종",
 		"penguins features": "부리 길이,부리 두께,날개 길이,몸무게", "pets features": "귀,코,몸집,털",
-		training: "학습 모드: 배치 자신의 통계량", inference: "추론: 이동 통계량",
+		plots: "같은 배치, 두 가지 정규화", training: "학습 모드: 배치 자신의 통계량", inference: "추론: 이동 통계량",
 		"training says": "무엇이 들어오든 배치의 각 특징은 평균 0, 표준편차 1이 됩니다. 이동이 사라지고, 이 배치를 다른 배치와" +
 			" 구별해 주는 것도 함께 사라집니다.",
 		"inference says": "학습한 데이터의 표준편차를 단위로 하여 배치가 제자리에 놓입니다: {means}. 분류기에는 이 차이가 필요합니다.",
@@ -82,7 +82,8 @@ function table(features, { running, own, hats }) {
 	const keys = ["feature", "running", "deviation", "own", "mean training", "mean inference"];
 	const row = (feature, c) => el("tr", {}, el("th", { scope: "row" }, feature),
 		[short(running[c].mean), short(Math.sqrt(running[c].var)), short(own[c].mean),
-			signed(meanOf(hats.training ?? [], c)), signed(meanOf(hats.inference, c))].map(text => el("td", { class: "number" }, text)));
+			signed(meanOf(hats.training ?? [], c)), signed(meanOf(hats.inference, c)),
+		].map(text => el("td", { class: "number" }, text)));
 	const head = (key, i) => el("th", { scope: "col", class: i > 0 ? "number" : null }, say(key));
 	return el("table", {}, el("caption", { class: "quiet" }, say("table")),
 		el("thead", {}, el("tr", {}, keys.map(head))),
@@ -120,7 +121,7 @@ export default function (root) {
 
 	fill(root, el("div", { class: "controls" }, data.element, from.elements, fresh.elements),
 		el("div", { class: "sliders" }, shift.elements, settings.elements), lead,
-		el("div", { class: "histograms" }, Object.values(plots)), numbers,
+		el("h2", {}, say("plots")), el("div", { class: "histograms" }, Object.values(plots)), numbers,
 		el("h2", {}, say("calls")), el("p", {}, say("call training")), curls.training,
 		el("p", {}, say("call inference")), curls.define, curls.statistics, curls.inference);
 	const forget = onState(show);

@@ -16,7 +16,7 @@ const say = words({
 	en: {
 		lead: "A layer of one feature reads 100 batches. Each point is a batch's own mean or variance: what training" +
 			" normalizes by. The lines are running statistics: what inference normalizes by.",
-		mean: "Mean", variance: "Variance", step: "step", own: "batch", truth: "truth",
+		charts: "Step by step", mean: "Mean", variance: "Variance", step: "step", own: "batch", truth: "truth",
 		exponential: "exponential", cumulative: "cumulative", pooled: "pooled", decayed: "decayed",
 		"exponential is": "forgets batch by batch: the newest weighs the momentum. It begins at mean 0 and variance 1.",
 		"cumulative is": "is the plain mean of all batches, whatever their sizes.",
@@ -30,7 +30,7 @@ const say = words({
 	ko: {
 		lead: "특징이 하나인 층이 배치 100개를 읽습니다. 점은 각 배치의 평균과 분산으로, 학습할 때 정규화에 쓰입니다. 선은 이동 통계량으로," +
 			" 추론할 때 쓰입니다.",
-		mean: "평균", variance: "분산", step: "단계", own: "배치", truth: "참값",
+		charts: "단계별로 보기", mean: "평균", variance: "분산", step: "단계", own: "배치", truth: "참값",
 		exponential: "지수 평균", cumulative: "누적 평균", pooled: "합동 평균", decayed: "감쇠 평균",
 		"exponential is": "배치마다 옛것을 잊습니다. 새 배치의 비중이 모멘텀입니다. 평균 0, 분산 1에서 시작합니다.",
 		"cumulative is": "배치 크기와 상관없이 모든 배치를 똑같이 세는 평균입니다.",
@@ -146,7 +146,7 @@ export default function (root) {
 
 	fill(root, el("p", {}, say("lead")), el("div", { class: "controls" }, fresh.elements),
 		el("div", { class: "sliders" }, settings.elements), steps.element, single,
-		el("div", { class: "charts" }, Object.values(charts)),
+		el("h2", {}, say("charts")), Object.values(charts),
 		el("dl", { class: "facts" }, NAMES.map(name => [el("dt", {}, say(name)), el("dd", {}, say(`${name} is`))])),
 		calls.elements);
 	const forget = onState(compute);

@@ -44,7 +44,8 @@ function noteDate(text) {
 		clockAhead = date - Date.now();
 }
 
-function headersOf(request) {
+/** The headers that a request is sent with. */
+export function headersOf(request) {
 	const headers = { ...request.headers };
 	if (token() !== "")
 		headers.Authorization = `Bearer ${token()}`;

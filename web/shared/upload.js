@@ -31,7 +31,9 @@ export function upload(request, { signal, progress = () => {} } = {}) {
 			}
 		};
 		const cancel = () => http.abort();
-		const fail = () => finish(() => { throw signal?.aborted ? signal.reason : new Away("the daemon cannot be reached"); });
+		const fail = () => finish(() => {
+			throw signal?.aborted ? signal.reason : new Away("the daemon cannot be reached");
+		});
 		http.open(request.method, url(request));
 		http.responseType = "arraybuffer";
 		for (const [name, value] of Object.entries(headersOf(request)))
