@@ -37,6 +37,9 @@ bench-python: ## the Python client beside http.client, tasks beside threads (ROU
 	@/usr/bin/python3 clients/python/hatch_build.py
 	@$(bench) CALLS='$(CALLS)' bench/python $(B)
 
+bench-pages: all | $(B)/packages-test-pages ## how soon a browser shows the pages (ROUNDS=)
+	@$(bench) bench/pages $(B)
+
 bench-backup bench-versions: all | $(B)/packages-bench-backup
 
 bench-backup: ## what a backup costs training (ROUNDS=, SECONDS=, STORE_MB=)

@@ -29,16 +29,18 @@ def lacking(reason):
     raise unittest.SkipTest(reason)
 
 
-def start():
-    """Starts a browser; its quit() ends it. Skips the tests where packages are missing."""
+def start(logs=True):
+    """Starts a browser; its quit() ends it. Skips the tests where packages are missing. `logs`: for asked() and said().
+    """
     missing = [package for package, found in NEEDS.items() if not found]
     if missing:
         lacking(f"tests of the pages need {', '.join(missing)}; 'make pages' installs them")
     options = webdriver.ChromeOptions()
     for argument in ARGUMENTS:
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", LOGS)
-    options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
+    if logs:
+        options.set_capability("goog:loggingPrefs", LOGS)
+        options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     return webdriver.Chrome(service=Service(DRIVER), options=options)
 
 
