@@ -48,5 +48,6 @@ class Rules(unittest.TestCase):
                 ("js", "node.style = x"), ("js", "node.style.cssText = x"), ("js", 'fetch("/v1/models")'),
                 ("js", 'import "https://cdn.example/x.js"'), ("js", 'import "//cdn.example/x.js"'),
                 ("css", "@import 'x.css'"), ("css", "background: url(x.png)"), ("html", "<p style='color: red'>"),
-                ("html", '<a onclick="x()">'), ("html", "<script>x()</script>"), ("html", '<link href="/web/style.css">')):
+                ("html", '<a onclick="x()">'), ("html", "<script>x()</script>"),
+                ("html", '<link href="/web/style.css">')):
             self.assertEqual(len(list(faults(text, kind))), 1, text)

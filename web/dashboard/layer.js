@@ -41,7 +41,8 @@ function factsOf({ definition, last, drift }) {
 	const facts = [["Kind", definition.kind], ["Frozen", definition.frozen ? "yes" : "no"]];
 
 	if (!keepsStatistics(definition))
-		return [...facts, ["Statistics", "none: a layer of this definition normalizes by the moments of its input"]];
+		return [...facts,
+			["Statistics", "none: a layer of this definition normalizes by the moments of its input"]];
 	if (last === undefined)
 		return [...facts, ["Statistics", "none yet: train the layer, or put statistics"]];
 	facts.push(["Features", whole(definition.num_features)], ["Revision", whole(last.revision)],
@@ -80,7 +81,8 @@ export function layerView({ names: [model, layer], main }) {
 		} catch (error) {
 			if (error.name === "Refused") {
 				const gone = error.status === 404 && !body.hidden;
-				showProblem(notice, error, gone && el("p", { class: "quiet" }, "Below is what it was last."));
+				const last = gone && el("p", { class: "quiet" }, "Below is what it was last.");
+				showProblem(notice, error, last);
 			}
 			throw error;
 		}

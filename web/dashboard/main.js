@@ -17,7 +17,8 @@ import { modelsView } from "./models.js";
 const views = [
 	{ pattern: /^\/?$/, view: modelsView, title: () => "Models" },
 	{ pattern: /^\/models\/([^/]+)$/, view: modelView, title: ([model]) => model },
-	{ pattern: /^\/models\/([^/]+)\/layers\/([^/]+)$/, view: layerView, title: ([model, layer]) => `${layer} – ${model}` },
+	{ pattern: /^\/models\/([^/]+)\/layers\/([^/]+)$/, view: layerView,
+		title: ([model, layer]) => `${layer} – ${model}` },
 ];
 
 const main = el("main");

@@ -38,7 +38,8 @@ function some(terms) {
 
 /** "1.2 − 0.3 + … + 0.7" */
 function sumOf(values) {
-	const signed = some(values).map(x => x === "…" ? "+ …" : `${x < 0 ? "−" : "+"} ${short(Math.abs(x))}`).join(" ");
+	const signed = some(values).map(x => x === "…" ? "+ …" : `${x < 0 ? "−" : "+"} ${short(Math.abs(x))}`)
+		.join(" ");
 	return signed.replace(/^\+ /, "").replace(/^− /, "−");
 }
 

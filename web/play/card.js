@@ -10,7 +10,8 @@ import { change, state } from "./state.js";
 
 const TEXTS = {
 	en: {
-		batch: "Batch norm", layer: "Layer norm", instance: "Instance norm", group: "Group norm", rms: "RMS norm",
+		batch: "Batch norm", layer: "Layer norm", instance: "Instance norm",
+		group: "Group norm", rms: "RMS norm",
 		"batch rule": "One mean per channel, over all samples and positions.",
 		"layer rule": "One mean per sample, over its channels and positions.",
 		"layer token rule": "One mean per token, over its channels.",
@@ -20,7 +21,8 @@ const TEXTS = {
 		"rms token rule": "No mean. One mean square per token.",
 		count: "{groups} groups of {size} values.", counts: "{groups} groups of {least} to {size} values.",
 		"count 1": "1 group of {size} values.", singles: "{groups} groups of 1 value.",
-		grid: "{kind}: {n} samples, {c} channels, {l} positions. Arrow keys, Page Up and Page Down move the cell.",
+		grid: "{kind}: {n} samples, {c} channels, {l} positions." +
+			" Arrow keys, Page Up and Page Down move the cell.",
 		padding: "This is padding. It does not count, and stays 0.", refused: "normd refuses:",
 		"refused why": "A single value is its own mean: x − μ is 0, and it has no variance.",
 		normd: "normd: {y}",
@@ -35,7 +37,8 @@ const TEXTS = {
 		"group rule": "샘플에서 채널 {wide}개로 된 그룹마다 평균이 하나입니다.",
 		"rms rule": "평균을 빼지 않습니다. 샘플마다 제곱평균이 하나입니다.",
 		"rms token rule": "평균을 빼지 않습니다. 토큰마다 제곱평균이 하나입니다.",
-		count: "값 {size}개씩 {groups}묶음.", counts: "값 {least}~{size}개씩 {groups}묶음.", "count 1": "값 {size}개, 한 묶음.",
+		count: "값 {size}개씩 {groups}묶음.", counts: "값 {least}~{size}개씩 {groups}묶음.",
+		"count 1": "값 {size}개, 한 묶음.",
 		singles: "값 1개씩 {groups}묶음.",
 		grid: "{kind}: 샘플 {n}개, 채널 {c}개, 위치 {l}개. 화살표 키와 Page Up, Page Down 키로 칸을 옮깁니다.",
 		padding: "패딩입니다. 계산에서 빠지고 0으로 남습니다.", refused: "normd가 거절했습니다:",
@@ -71,7 +74,8 @@ function arithmetic(kind, { made, groups, result, state }, theirs, i) {
 	const line = ([name, formula, value]) => el("div", {},
 		el("dt", {}, name), el("dd", {}, "= ", formula, el("strong", {}, ` = ${value}`)));
 	const y = result.y[i];
-	const check = theirs === undefined ? "…" : `${say("normd", { y: short(theirs) })} ${agree(theirs, y) ? "✓" : "≠"}`;
+	const check = theirs === undefined ? "…" :
+		`${say("normd", { y: short(theirs) })} ${agree(theirs, y) ? "✓" : "≠"}`;
 	return [el("dl", {}, lines(kind, made.flat, groups, result, i, state).map(line)),
 		el("p", { class: theirs === undefined || agree(theirs, y) ? "check" : "check warning" }, check)];
 }
@@ -113,7 +117,7 @@ export function card(kind, on) {
 
 	return {
 		element,
-		/** Shows values and the daemon's answer, { numbers } or { error }; undefined: it has not answered yet. */
+		/** Shows values and the daemon's answer, { numbers } or { error }; undefined: it has not answered. */
 		draw(next, told, isLit) {
 			view = next;
 			answer = told;

@@ -11,9 +11,11 @@ import { change, most, onState, PRESETS, RULES, state } from "./state.js";
 const say = words({
 	en: {
 		n: "N: samples", c: "C: channels", l: "L: positions", groups: "G: groups", eps: "eps",
-		weight: "weight γ", bias: "bias β", momentum: "momentum", half_life: "half-life", batch: "samples in a batch",
+		weight: "weight γ", bias: "bias β", momentum: "momentum", half_life: "half-life",
+		batch: "samples in a batch",
 		deviation: "deviation", shift: "shift, in deviations", at: "shifted from step", preset: "Data",
-		noise: "channels of a network", sentence: "sentences, padding counts", padded: "sentences, padding left out",
+		noise: "channels of a network", sentence: "sentences, padding counts",
+		padded: "sentences, padding left out",
 		pets: "cats and dogs", penguins: "penguins",
 		over: "Layer and RMS norm take", sample: "a sample (C, L)", token: "a token (C)",
 		from: "Trained on", Adelie: "Adelie penguins", all: "all species",
@@ -93,7 +95,8 @@ function preset() {
 	const select = el("select", { id, onchange: () =>
 		change({ over: RULES.over.standard, ...PRESETS[select.value].suits, preset: select.value, cell: "" }) },
 	Object.keys(PRESETS).map(name => el("option", { value: name }, say(name))));
-	return { element: el("div", { class: "choice" }, el("label", { for: id, class: "quiet" }, say("preset")), select),
+	const label = el("label", { for: id, class: "quiet" }, say("preset"));
+	return { element: el("div", { class: "choice" }, label, select),
 		show: values => { select.value = values.preset; } };
 }
 
@@ -106,7 +109,8 @@ const PRESSED = { one: ({ n }) => n === 1, vector: ({ l }) => l === 1 };
 
 function button(name) {
 	const element = el("button", { type: "button", onclick: BUTTONS[name] }, say(name));
-	return { element, show: values => name in PRESSED && element.setAttribute("aria-pressed", PRESSED[name](values)) };
+	const show = values => name in PRESSED && element.setAttribute("aria-pressed", PRESSED[name](values));
+	return { element, show };
 }
 
 const MAKERS = { over: choice, show: choice, from: choice, preset, seed: button, one: button, vector: button };

@@ -62,7 +62,8 @@ function makeSentence(state) {
 		data: cells(state, (n, c, l) => vectors[n][l]?.[c] ?? 0),
 		lengths: state.preset === "padded" ? tokens.map(sentence => sentence.length) : null,
 		labels: { n: named("sentence", state.n), c: named("feature", state.c),
-			l: tokens.map(sentence => Array.from({ length: state.l }, (none, l) => sentence[l] ?? say("padding"))) },
+			l: tokens.map(sentence => Array.from({ length: state.l },
+				(none, l) => sentence[l] ?? say("padding"))) },
 	};
 }
 
@@ -84,7 +85,8 @@ function makePenguins(state) {
 	const chosen = Array.from({ length: state.n }, () => rows[Math.floor(next() * rows.length)]);
 	return {
 		data: cells(state, (n, c) => chosen[n][c + 1]),
-		labels: { n: chosen.map(row => species[row[0]]), c: measures.slice(0, state.c), l: Array(state.n).fill([""]) },
+		labels: { n: chosen.map(row => species[row[0]]), c: measures.slice(0, state.c),
+			l: Array(state.n).fill([""]) },
 	};
 }
 

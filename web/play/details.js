@@ -19,7 +19,8 @@ const say = words({
 		"rms result": "{kind}: {m} values share mean square {variance}; y = {y}.",
 		both: "{kind}: before and after", before: "Before", after: "After",
 		refused: "{kind} is refused: there is nothing to show.",
-		call: "The call for {kind}", swapped: "The values are sent as (N, L, C): layer norm takes the last axes.",
+		call: "The call for {kind}",
+		swapped: "The values are sent as (N, L, C): layer norm takes the last axes.",
 	},
 	ko: {
 		cell: "{n}, {c}{l}: x = {x}.", result: "{kind}: 값 {m}개의 평균 {mean}, 분산 {variance}, y = {y}.",

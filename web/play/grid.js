@@ -57,9 +57,11 @@ function names({ layout, labels }) {
 		const { x, y } = layout.origin(n);
 		const isFirst = n % layout.row === 0 && layout.readable, up = layout.heads ? layout.line : 0;
 		return [
-			svg("text", { class: "sheet", x, y: y - up - 6 }, cut(labels.n[n], layout.step.x / layout.scale)),
+			svg("text", { class: "sheet", x, y: y - up - 6 },
+				cut(labels.n[n], layout.step.x / layout.scale)),
 			layout.heads && labels.l[n].map((word, l) =>
-				svg("text", { class: "head", x: x + (l + 0.5) * layout.wide, y: y - 6 }, cut(word, layout.wide + 6))),
+				svg("text", { class: "head", x: x + (l + 0.5) * layout.wide, y: y - 6 },
+					cut(word, layout.wide + 6))),
 			isFirst && labels.c.map((none, c) =>
 				svg("text", { class: "channel", x: x - 6, y: y + (c + 0.5) * layout.high }, c + 1)),
 		];
@@ -88,7 +90,8 @@ export function grid(on) {
 	let model = null, lit = null;
 
 	function pointed(event) {
-		const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(root.getScreenCTM().inverse());
+		const inside = root.getScreenCTM().inverse();
+		const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(inside);
 		return cellAt(model.layout, x, y);
 	}
 

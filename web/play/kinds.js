@@ -19,8 +19,8 @@ import { KINDS, onState, state } from "./state.js";
 
 const say = words({
 	en: {
-		hint: "Cells of one colour and pattern share a mean; a stronger tint is a larger value. Point at a cell, or" +
-			" focus a grid and press arrow keys: all cells that share its mean light up.",
+		hint: "Cells of one colour and pattern share a mean; a stronger tint is a larger value. Point at a" +
+			" cell, or focus a grid and press arrow keys: all cells that share its mean light up.",
 	},
 	ko: {
 		hint: "색과 무늬가 같은 칸들은 평균을 함께 씁니다. 색이 진할수록 값이 큽니다. 칸을 가리키거나, 격자를 선택하고 화살표 키를" +
@@ -131,7 +131,8 @@ export default function (root) {
 		light();
 	}
 
-	fill(root, el("div", { class: "controls" }, choices.elements), el("div", { class: "sliders" }, sliders.elements),
+	fill(root, el("div", { class: "controls" }, choices.elements),
+		el("div", { class: "sliders" }, sliders.elements),
 		reading, trouble, el("div", { class: "kinds" }, KINDS.map(kind => cards[kind].element)), more.elements);
 	const forget = onState(show);
 	show(state());

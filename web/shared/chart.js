@@ -2,6 +2,7 @@
 // Lines over one axis, drawn by uPlot. A canvas is mute: so the chart can be focused, arrow keys move a cursor, a live
 // region says what is there, and the same numbers are in a table below. uPlot is loaded with the first chart.
 
+import { Away } from "./api.js";
 import { el, fill, newId, svg } from "./dom.js";
 import { short } from "./number.js";
 import { words } from "./words.js";
@@ -23,9 +24,15 @@ let library = null;
 /** The minified uPlot is a classic script: a module would be twice its size. */
 function load() {
 	const at = name => new URL(`../vendor/${name}`, import.meta.url);
-	library ??= new Promise((resolve, reject) => document.head.append(
-		el("link", { rel: "stylesheet", href: at("uPlot.min.css") }),
-		el("script", { src: at("uPlot.iife.min.js"), onload: () => resolve(globalThis.uPlot), onerror: reject })));
+	library ??= new Promise((resolve, reject) => {
+		const onload = () => resolve(globalThis.uPlot);
+		const onerror = () => {
+			library = null; // the next chart asks again
+			reject(new Away("the daemon cannot be reached"));
+		};
+		document.head.append(el("link", { rel: "stylesheet", href: at("uPlot.min.css") }),
+			el("script", { src: at("uPlot.iife.min.js"), onload, onerror }));
+	});
 	return library;
 }
 
@@ -38,7 +45,8 @@ function axis(label) {
 	const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
 	const font = `${rem * 0.75}px system-ui, sans-serif`, lines = { stroke: () => css("--line"), width: 1 };
 	return { label, font, labelFont: font, labelSize: rem * 1.25, gap: 4, size: rem * (label ? 2 : 3.5),
-		stroke: () => css("--quiet"), grid: lines, ticks: lines, values: (plot, marks) => marks.map(x => short(x)) };
+		stroke: () => css("--quiet"), grid: lines, ticks: lines,
+		values: (plot, marks) => marks.map(x => short(x)) };
 }
 
 function line({ color, dash, width = 2, dots = false }) {
@@ -102,8 +110,8 @@ export function chart() {
 
 	function steer(event) {
 		const last = shown.x.length - 1, here = at ?? last;
-		const to = { ArrowLeft: here - 1, ArrowRight: here + 1, PageUp: here - PAGE, PageDown: here + PAGE, Home: 0,
-			End: last }[event.key];
+		const to = { ArrowLeft: here - 1, ArrowRight: here + 1, PageUp: here - PAGE, PageDown: here + PAGE,
+			Home: 0, End: last }[event.key];
 		if (to === undefined || plot === null || last < 0)
 			return;
 		event.preventDefault();

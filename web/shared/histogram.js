@@ -69,7 +69,8 @@ function bars(bins, parts, most) {
 				d += `M${i * wide + 0.5} ${HIGH - up[i]}h${wide - 1}v${high}h${1 - wide}z`;
 		});
 		return svg("g", { class: hue },
-			svg("path", { d, class: "bar", fill: "currentColor" }), pattern && svg("path", { d, fill: pattern }));
+			svg("path", { d, class: "bar", fill: "currentColor" }),
+			pattern && svg("path", { d, fill: pattern }));
 	});
 }
 
@@ -137,7 +138,8 @@ export function histogram() {
 		}
 		const own = [Math.min(sum.low, sum.mean - sum.deviation), Math.max(sum.high, sum.mean + sum.deviation)];
 		const bins = binsFor(...range ?? own, count), counts = countIn(bins, values);
-		groups = bars(bins, parts.map(one => ({ ...one, counts: countIn(bins, one.values) })), Math.max(...counts));
+		const counted = parts.map(one => ({ ...one, counts: countIn(bins, one.values) }));
+		groups = bars(bins, counted, Math.max(...counts));
 		fill(plot, defs, groups, axis(bins), spread(bins, sum));
 		fill(inside, table(name, bins, counts));
 	};

@@ -42,7 +42,8 @@ export function live(load, { interval = 2000, tell = () => {} } = {}) {
 				return;
 			misses++;
 			next = Math.min(LONGEST_MS, interval * 2 ** (misses - 1));
-			tell({ kind: error instanceof Away ? "away" : "failed", error, again: performance.now() + next });
+			const kind = error instanceof Away ? "away" : "failed";
+			tell({ kind, error, again: performance.now() + next });
 			if (!(error instanceof Away) && error.name !== "Refused")
 				console.error(error);
 		}

@@ -35,8 +35,8 @@ export function url(request) {
 
 /** The body as it is sent: a text, bytes, or undefined. */
 export function bodyOf({ body }) {
-	const isPlain = body === undefined || typeof body === "string" || body instanceof Blob || ArrayBuffer.isView(body);
-	return isPlain ? body : JSON.stringify(body);
+	const isText = body === undefined || typeof body === "string";
+	return isText || body instanceof Blob || ArrayBuffer.isView(body) ? body : JSON.stringify(body);
 }
 
 /** A word as a POSIX shell takes it. */

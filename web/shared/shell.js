@@ -8,12 +8,14 @@ import { words } from "./words.js";
 
 const say = words({
 	en: {
-		live: "live", paused: "paused", failed: "not authorised", away: "away: {why}", next: ", next try in {n} s",
+		live: "live", paused: "paused", failed: "not authorised", away: "away: {why}",
+		next: ", next try in {n} s",
 		theme: "Theme", auto: "auto", light: "light", dark: "dark",
 		token: "Token",
 		ask: "The daemon asks for a token ({command}). This tab alone keeps it, until you close the tab.",
 		form: "Letters, digits and signs of ASCII, without spaces",
-		use: "Use it", forget: "Forget it", cancel: "Cancel", set: "Token…", kept: "Token ✓", give: "Give a token",
+		use: "Use it", forget: "Forget it", cancel: "Cancel", set: "Token…", kept: "Token ✓",
+		give: "Give a token",
 		skip: "Skip to content", pages: "Pages", models: "Models", play: "Playground", api: "API document",
 	},
 	ko: {
@@ -49,7 +51,8 @@ export function showState({ kind, error, again }) {
 /** The live region says only that the daemon is away; the seconds that tick beside it are not read out. */
 function showAway(error, again) {
 	const seconds = el("span", { "aria-hidden": "true" });
-	const tick = () => fill(seconds, say("next", { n: Math.max(0, Math.ceil((again - performance.now()) / 1000)) }));
+	const left = () => Math.max(0, Math.ceil((again - performance.now()) / 1000));
+	const tick = () => fill(seconds, say("next", { n: left() }));
 
 	fill(state, say("away", { why: say(error.message) }), seconds);
 	tick();
@@ -121,8 +124,8 @@ export function shell(main, { here, extras = [] }) {
 export function problemBox(error) {
 	return el("div", { class: "problem", role: "alert" },
 		el("p", {}, error.message), error.code && el("p", { class: "quiet" }, el("code", {}, error.code)),
-		error.needsToken && el("button", { type: "button", class: "main", onclick: () => askToken(error.message) },
-			say("give")));
+		error.needsToken && el("button",
+			{ type: "button", class: "main", onclick: () => askToken(error.message) }, say("give")));
 }
 
 const shownProblems = new WeakMap();
