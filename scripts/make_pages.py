@@ -3,9 +3,10 @@
 """Writes the files of web/ inside a C source, which the build compiles into the daemon (handlers/web.h):
 make_pages.py FOLDER >SOURCE
 
-Each file is stored as it is and compressed. The same files and the same zlib make the same source. Files lie in the
-folder itself, or one folder below. A file of a type that is not in TYPES is an error. What NOT_SERVED names, and what
-begins with a dot, such as an editor's, is left out.
+Each file is stored plain and compressed. Scripts and styles of our own lose their comments and indentation, and keep
+their lines, so that a browser names the line of the source. The same files and the same zlib make the same source.
+Files lie in the folder itself, or one folder below. A file of a type that is not in TYPES is an error. What NOT_SERVED
+names, and what begins with a dot, such as an editor's, is left out.
 """
 
 import hashlib
@@ -25,6 +26,9 @@ TYPES = {
 NOT_SERVED = {"README.md", "LICENSE"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 GZIP_BYTES_MAX = 120_000  # of all files together
+OTHERS = "vendor/"  # what others wrote is served as they wrote it
+COMMENT = re.compile(rb"^[ \t]*(?://.*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)  # one that stands alone
+MARGIN = re.compile(rb"^[ \t]+", re.MULTILINE)
 
 
 def names(folder):
@@ -42,6 +46,18 @@ def names(folder):
                 raise ValueError(f"{path}: the type of this file is none of {' '.join(TYPES)}")
             found.append(path)
     return sorted(found)
+
+
+def served(folder, path):
+    """The bytes that are served for a file."""
+    with open(os.path.join(folder, path), "rb") as f:
+        data = f.read()
+    if path.startswith(OTHERS) or not path.endswith((".js", ".css")):
+        return data
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.count(b"`") % 2:
+            raise ValueError(f"{path}:{number}: a text between ` ends in its line, or loses its indentation")
+    return MARGIN.sub(b"", COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), data))
 
 
 def compressed(data):
@@ -64,8 +80,7 @@ def to_c(folder):
     """The source, and how many bytes all files have compressed."""
     rows, total = [], 0
     for path in names(folder):
-        with open(os.path.join(folder, path), "rb") as f:
-            plain = f.read()
+        plain = served(folder, path)
         gzip = compressed(plain)
         total += len(gzip)
         digest = hashlib.sha256(plain).hexdigest()[:32]

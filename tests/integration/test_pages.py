@@ -42,15 +42,20 @@ def read(name, folder=WEB):
         return f.read()
 
 
+def built(name):
+    """The bytes of a file that is built in."""
+    return make_pages.served(WEB, name)
+
+
 def path_of(name):
     return {"index.html": "/", "play.html": "/play"}.get(name, "/web/" + name)
 
 
 class BuiltIn(ClientTest):
-    def test_every_file_is_served_as_it_is(self):
+    def test_every_file_is_served(self):
         self.assertLessEqual({"index.html", "play.html", "style.css", "shared/dom.js"}, set(NAMES))
         for name in NAMES:
-            plain = read(name)
+            plain = built(name)
             for headers, etag in (({}, '"%s"'), (GZIP, '"%s-gzip"')):
                 answer = self.ask("GET", path_of(name), headers=headers)
                 self.assertEqual(gzip.decompress(answer.raw) if headers else answer.raw, plain, name)
@@ -118,12 +123,12 @@ class BuiltIn(ClientTest):
             self.assertEqual(self.ask("GET", path + "?v=1&%zz").raw, self.ask("GET", path).raw)
 
     def test_many_clients_that_leave(self):
-        largest = max(NAMES, key=lambda name: len(read(name)))
+        largest = max(NAMES, key=lambda name: len(built(name)))
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", self.daemon.port), 30 * PATIENCE) as raw:
                 raw.sendall(f"GET {path_of(largest)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 raw.recv(100)
-        self.assertEqual(self.ask("GET", path_of(largest)).raw, read(largest))
+        self.assertEqual(self.ask("GET", path_of(largest)).raw, built(largest))
 
     def test_the_log_and_the_metrics_name_them(self):
         self.call("GET", "/web/shared/dom.js")
@@ -139,7 +144,7 @@ class Root(ClientTest):
         for accept in (None, "*/*", "text/html", "text/*", BROWSER["Accept"], "application/json, */*",
                        "application/json;q=0.5, text/html", "text/html, application/json", "*/*;q=0.1"):
             answer = self.ask("GET", "/", headers={} if accept is None else {"Accept": accept})
-            self.assertEqual(answer.raw, read("index.html"), accept)
+            self.assertEqual(answer.raw, built("index.html"), accept)
             self.assertEqual(answer.headers["vary"], "Accept, Accept-Encoding")
 
     def test_who_gets_json(self):
@@ -156,7 +161,7 @@ class Root(ClientTest):
     def test_scripts_and_styles_are_what_they_are(self):
         """Whatever Accept says: a browser asks for text/css."""
         for accept in ("text/css,*/*;q=0.1", "image/png", "application/json"):
-            self.assertEqual(self.ask("GET", "/web/style.css", headers={"Accept": accept}).raw, read("style.css"))
+            self.assertEqual(self.ask("GET", "/web/style.css", headers={"Accept": accept}).raw, built("style.css"))
 
 
 class Heads(unittest.TestCase):
@@ -183,7 +188,7 @@ class Open(unittest.TestCase):
             self.addCleanup(daemon.close)
             for headers in ({}, bearer("normd_infer"), bearer("normd_wrong"), {"Authorization": "Basic eA=="}):
                 for name in ("index.html", "play.html", "shared/dom.js"):
-                    self.assertEqual(daemon.curl("GET", path_of(name), headers=headers).raw, read(name))
+                    self.assertEqual(daemon.curl("GET", path_of(name), headers=headers).raw, built(name))
                 self.assertEqual(daemon.curl("GET", "/web/none.js", headers=headers).status, 404)
             self.assertEqual(daemon.curl("GET", "/v1/models").status, 401)
 
@@ -363,6 +368,19 @@ class Source(unittest.TestCase):
             self.assertIn(words, done.stderr.decode())
             os.unlink(os.path.join(self.folder, name))
 
+    def test_scripts_and_styles_lose_what_only_readers_need(self):
+        for name, source, left in (
+                ("a.js", b"// one\n\t// two\n\tf(1); // three\n\t/** four\n\t * five */\n\n\tg(\"// six\");",
+                 b"\n\nf(1); // three\n\n\n\ng(\"// six\");"),
+                ("b/c.css",
+                 b"/* one */\n.a { }\n  /* two */ .b { }\n/* * / ** */\n", b"\n.a { }\n/* two */ .b { }\n\n"),
+                ("d.html", b"  <p>\n", b"  <p>\n"), ("vendor/e.js", b"  // x\n", b"  // x\n")):
+            self.write(name, source)
+            self.assertEqual(make_pages.served(self.folder, name), left, name)
+            self.assertEqual(source.count(b"\n"), left.count(b"\n"))
+        self.write("a.js", b"x;\nlet text = `one\n\ttwo`;\n")
+        self.assertIn(b"a.js:2: a text between `", self.run_script().stderr)
+
     def test_too_much_is_refused(self):
         self.write("a.png", os.urandom(120_000))
         done = self.run_script()
@@ -371,7 +389,7 @@ class Source(unittest.TestCase):
 
     def test_the_source_says_what_the_files_say(self):
         """Also where C has rules of its own: quotes, trigraphs, digits behind an escape, NUL, nothing."""
-        data = {"a.js": bytes(range(256)) * 3, "b/c.css": b'??=\\"%d\x000\x017\n' * 50, "d.svg": b""}
+        data = {"vendor/a.js": bytes(range(256)) * 3, "vendor/c.css": b'??=\\"%d\x000\x017\n' * 50, "d.svg": b""}
         for name, each in data.items():
             self.write(name, each)
         program = os.path.join(self.folder, ".program")

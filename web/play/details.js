@@ -50,8 +50,9 @@ export function read({ kind, made, groups, result }, answer, cell) {
 	if (group === undefined || answer === undefined || answer.error)
 		return answer?.error ? `${place} ${answer.error.message}` : place;
 	const { n: m, mean, variance } = group;
-	return `${place} ${say(kind === "rms" ? "rms result" : "result", { kind: sayKind(kind), m, mean: short(mean),
-		variance: short(variance), y: short(answer.numbers[cell.i]) })}`;
+	const value = say(kind === "rms" ? "rms result" : "result", { kind: sayKind(kind), m, mean: short(mean),
+		variance: short(variance), y: short(answer.numbers[cell.i]) });
+	return `${place} ${value}`;
 }
 
 /** `elements`; `show(view, answer)` shows a kind, `light(cell or null)` the group of a cell. */

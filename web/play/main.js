@@ -12,8 +12,8 @@ const say = words({
 	en: {
 		title: "Playground", language: "Language", tabs: "Parts of the playground",
 		lead: "Normalization subtracts a mean and divides by a deviation. The kinds differ in one thing:" +
-			" which values share that mean and deviation. Here you see it, cell by cell, with numbers from" +
-			" this daemon.",
+			" which values share that mean and deviation. Here you see it, cell by cell, with numbers" +
+			" from this daemon.",
 		kinds: "Kinds", steps: "Running statistics", serving: "Training and inference", own: "Your data",
 	},
 	ko: {
