@@ -21,10 +21,10 @@ struct route {
 	} body;
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
+	enum web_route web;      /* whether it answers a file of the pages, in the type that the file has */
 	bool body_optional;      /* no bytes are a body that says nothing */
 	bool any_query;          /* its query is not read, whatever it is */
 	bool bytes_are_json;     /* its body may be called application/octet-stream too, as some clients do */
-	enum web_route web;      /* whether it answers a file of the pages, in the type that the file has */
 	bool no_state;           /* its answer is the same for everybody until normd is replaced: caches may keep it */
 	bool may_be_open;        /* the operator may let everybody call it (--open-metrics) */
 	bool probe;              /* it is answered even if there are too many connections */
