@@ -8,10 +8,10 @@
 
 /* A method on a path. Rows are written with ROUTE, which does not compile without the access column. */
 struct route {
-	enum access access;                /* who may call it */
 	const char *method;                /* a GET serves HEAD too */
 	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
 	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
+	enum access access;                /* who may call it */
 	enum {
 		BODY_NONE,
 		BODY_INPUTS,     /* its members are inputs, which is checked before `start` */
