@@ -10,10 +10,7 @@ import { ago, short, whole } from "../shared/number.js";
 import { get, path } from "../shared/request.js";
 import { showProblem, showState } from "../shared/shell.js";
 import { definitionList } from "./definition.js";
-
-const VERDICTS = {
-	none: "no drift", possible: "possible drift", drift: "drift", too_few: "too few values", constant: "constant",
-};
+import { verdictBadge } from "./verdict.js";
 
 /** Whether a layer of this definition keeps running statistics. */
 export function keepsStatistics({ track_running_stats }) {
@@ -32,8 +29,7 @@ async function load(base, signal) {
 function driftFact(drift) {
 	const { verdict, count, max, since } = drift;
 	const worst = max.divergence !== null && `, greatest divergence ${short(max.divergence)}`;
-	return [el("span", { class: "badge", "data-verdict": verdict }, VERDICTS[verdict] ?? verdict), " ",
-		`of ${whole(count)} values per feature`, worst, since !== null && `, since ${since}`];
+	return [verdictBadge(verdict), " ", `of ${whole(count)} values per feature`, worst, since !== null && `, since ${since}`];
 }
 
 /** The facts at the head of the page: pairs of a name and what is shown. */
