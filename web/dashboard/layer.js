@@ -29,7 +29,8 @@ async function load(base, signal) {
 function driftFact(drift) {
 	const { verdict, count, max, since } = drift;
 	const worst = max.divergence !== null && `, greatest divergence ${short(max.divergence)}`;
-	return [verdictBadge(verdict), " ", `of ${whole(count)} values per feature`, worst, since !== null && `, since ${since}`];
+	return [verdictBadge(verdict), " ", `of ${whole(count)} values per feature`, worst,
+		since !== null && `, since ${since}`];
 }
 
 /** The facts at the head of the page: pairs of a name and what is shown. */

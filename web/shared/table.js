@@ -18,8 +18,8 @@
 //     title         its head
 //     value(row)    a number or a text to sort by and to search in; null, undefined and NaN are sorted last
 //     text(row)     what the cell says; without it, the value
-//     node(row)     what the cell shows instead of its text, made anew only when the text has changed. Links and buttons
-//                   in it are reached by Tab where their row is the current one; Enter on a row presses the first
+//     node(row)     what the cell shows instead of its text, made anew only when the text has changed. Links and
+//                   buttons in it are reached by Tab where their row is the current one; Enter presses the first
 //     number        numbers: right-aligned
 //     width         in rem, 8 where it is left out; `grow`: the column takes what the others leave
 //     sort          false: cannot be sorted by; a function that says so at each show()
@@ -37,7 +37,7 @@
 // The element's functions:
 //     show(rows)    replaces the rows. Scrolling, focus, selected text and the current row stay as they are
 //     redraw()      writes the rows in sight again: what text() says of them has changed
-//     rows()        all that are found, in the order of the table
+//     inSight()     the rows that are elements now, as seen() was told
 //
 // Keys, where the focus is in a row: arrows, Page Up and Down, Home and End go to another row. One row alone, the
 // current one, is a stop of Tab, so that nobody has to pass through a thousand.
@@ -261,7 +261,7 @@ export function virtualTable({ caption, noun, columns, key, sort = {}, search = 
 		arrange();
 	};
 	box.redraw = draw;
-	box.rows = () => found;
+	box.inSight = () => found.slice(...span());
 	arrange();
 	return box;
 }

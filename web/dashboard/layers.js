@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// The layers of a model. The list has their definitions and revisions; batches, times and drift are asked for the rows
+// in sight.
+
+import { read } from "../shared/api.js";
+import { curlBox } from "../shared/curl_box.js";
+import { el } from "../shared/dom.js";
+import { ago, whole } from "../shared/number.js";
+import { get, path } from "../shared/request.js";
+import { virtualTable } from "../shared/table.js";
+import { keepsStatistics } from "./layer.js";
+import { asking, keepFind, listing } from "./listing.js";
+import { verdictBadge } from "./verdict.js";
+
+const FEW = 100; // layers that are all asked about, so that they can be sorted by all columns
+
+async function latest(layer, signal) {
+	const { history } = await read(`${layer}/history`, { limit: 1 }, { signal });
+	return history[0];
+}
+
+/** A function that asks for a layer's last update, if the layer has changed since, and for its drift. */
+function asker(base) {
+	return async ({ name, revision, definition }, signal, found) => {
+		const layer = base + path`/layers/${name}`;
+		if (!keepsStatistics(definition))
+			return { revision };
+		if (found.revision !== revision || found.last === undefined)
+			found = { revision, last: await latest(layer, signal) };
+		if (found.last === undefined)
+			return { revision };
+		const { verdict } = await read(`${layer}/drift`, { top: 0 }, { signal });
+		return { ...found, verdict };
+	};
+}
+
+/** How bad a verdict is, for the order. */
+const BADNESS = { drift: 4, possible: 3, none: 2, constant: 1, too_few: 0 };
+
+function columnsOf(model, { found }, sort) {
+	const link = ({ name, frozen }) => [
+		el("a", { href: `#/models/${encodeURIComponent(model)}/layers/${encodeURIComponent(name)}` }, name),
+		frozen && [" ", el("span", { class: "badge" }, "frozen")]];
+	const badge = layer => found(layer).verdict ? verdictBadge(found(layer).verdict) : "–";
+	const batches = layer => found(layer).last?.num_batches_tracked;
+	const time = layer => found(layer).last?.time;
+	return [
+		{ title: "Layer", value: ({ name }) => name, node: link, grow: true, width: 12,
+			text: ({ name, frozen }) => frozen ? `${name}, frozen` : name },
+		{ title: "Kind", value: ({ definition }) => definition.kind, width: 9 },
+		{ title: "Revision", value: ({ revision }) => revision, text: ({ revision }) => whole(revision),
+			number: true, width: 6 },
+		{ title: "Batches", value: batches, text: layer => whole(batches(layer)),
+			number: true, width: 6, sort },
+		{ title: "Updated", value: time, text: layer => time(layer) && ago(time(layer)), width: 7.5, sort,
+			descending: true },
+		{ title: "Drift", value: layer => BADNESS[found(layer).verdict], text: layer => found(layer).verdict,
+			node: badge, width: 9, sort, descending: true, find: false },
+	];
+}
+
+/** { node, load(signal), count(), stop() } */
+export function layersPart({ model, base, query }) {
+	let layers = [];
+	const few = () => layers.length <= FEW;
+	const asked = asking(asker(base), { key: ({ name }) => name, shown,
+		moved: ({ revision }, found) => revision > found.revision });
+	const table = virtualTable({ caption: `Layers of ${model}`, noun: "layers", key: ({ name }) => name,
+		columns: columnsOf(model, asked, few), seen: see, search: "Search", find: query.get("find") ?? "",
+		onfind: keepFind, empty: "The model has no layers." });
+	const pages = listing(base, "layers", ({ name }) => name);
+	const node = el("section", {}, el("h2", {}, "Layers"), table, curlBox(get(base, { limit: 1000 })));
+
+	function shown() {
+		if (few())
+			table.show(layers); // what it is sorted by may have changed
+		else
+			table.redraw();
+	}
+
+	function see(rows) {
+		asked.see(few() ? layers : rows);
+	}
+
+	async function load(signal) {
+		await pages(signal, all => {
+			layers = all;
+			table.show(layers);
+		});
+		see(table.inSight());
+	}
+
+	return { node, load, count: () => layers.length, stop: asked.stop };
+}
