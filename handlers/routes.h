@@ -8,10 +8,7 @@
 
 /* A method on a path. Rows are written with ROUTE, which does not compile without the access column. */
 struct route {
-	const char *method;                /* a GET serves HEAD too */
-	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
-	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
-	enum access access;                /* who may call it */
+	enum access access; /* who may call it; first, so that a row without names does not compile */
 	enum {
 		BODY_NONE,
 		BODY_INPUTS,     /* its members are inputs, which is checked before `start` */
@@ -19,6 +16,9 @@ struct route {
 		BODY_OIP,        /* a call of the Open Inference Protocol: tensors in a list of inputs */
 		BODY_FILE        /* a safetensors file */
 	} body;
+	const char *method;                /* a GET serves HEAD too */
+	const char *path;                  /* a placeholder (placeholders.h) stands for one segment */
+	const struct input *const *inputs; /* what it takes (input.h), NULL-terminated; NULL: nothing */
 	/* How many tensors its body and its answer may be, in a form that holds only tensors; 0: none. */
 	unsigned tensors_in, tensors_out;
 	enum web_route web;      /* whether it answers a file of the pages, in the type that the file has */
