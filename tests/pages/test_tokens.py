@@ -87,6 +87,20 @@ class WithTokens(Page):
         self.see("forbidden", ".problem")
         self.see("other-", ".problem")
 
+    def test_publishing_asks_for_a_token_that_may(self):
+        self.one("header .tools button").click()
+        self.give("normd_reader")
+        self.open(world.PAGES["model"][0])
+        self.see("good", ".versions")
+        self.one("[aria-label='Serve version 1…']").click()
+        self.press(Keys.ENTER)
+        self.see("forbidden", "dialog .problem")
+        self.one("dialog .problem button").click()
+        self.give(ADMIN)
+        self.assertEqual(self.text("dialog .problem"), "")
+        self.one("main dialog [type=submit]").click()
+        self.see("Now version 1 serves.", "[role=status]")
+
     def test_the_playground_asks_for_one(self):
         self.open("play#lang=en")
         self.one(".problem button").click()

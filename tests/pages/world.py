@@ -22,7 +22,6 @@ def calls():
     yield "PUT", f"{LAYERS}/bn", {"kind": "batch_norm"}
     for rows in (64, 65, 66):
         yield "POST", f"{LAYERS}/bn/train?output=false", batch(rows)
-    yield "POST", f"{LAYERS}/bn/infer", batch(200, away=3)
     yield "PUT", f"{LAYERS}/ln", {"kind": "layer_norm", "normalized_shape": [2, 3]}
     yield "PUT", f"{LAYERS}/new", {"kind": "batch_norm", "num_features": 4}
     yield "PUT", f"{LAYERS}/pooled", {"kind": "batch_norm", "averaging": "pooled"}
@@ -33,6 +32,7 @@ def calls():
     yield "POST", f"/v1/models/{MODEL}/versions", {"note": "good"}
     yield "PUT", f"/v1/models/{MODEL}/aliases/{LONGEST}", {"version": 1}
     yield "PUT", f"/v1/models/{MODEL}/serving", {"version": 2, "note": HOSTILE}
+    yield "POST", f"{LAYERS}/bn/infer", batch(200, away=3)  # a switch would have begun another window
     yield "PUT", f"/v1/models/{LONGEST}/layers/{LONGEST}", {"kind": "batch_norm"}
 
 
@@ -45,8 +45,8 @@ def make(daemon, headers=None):
 # The pages that there are: a name, the address, and what is there as soon as the page is complete.
 FRESH = ".state[data-kind=fresh]"
 PAGES = {
-    "models": ("#/", "main h1"),
-    "model": (f"#/models/{MODEL}", "main h1"),
+    "models": ("#/", FRESH),
+    "model": (f"#/models/{MODEL}", FRESH),
     "layer": (f"#/models/{MODEL}/layers/bn", FRESH),
     "layer-untracked": (f"#/models/{MODEL}/layers/ln", FRESH),
     "layer-new": (f"#/models/{MODEL}/layers/new", FRESH),

@@ -44,8 +44,8 @@ export function actions({ model, base, parent, now, done }) {
 		askFirst(parent, {
 			title: "Make a version", button: "Make it", fields: [NOTE], request,
 			says: () => sentences(
-				`The new version keeps the ${whole(now().layers)} layers of ${model} as they are at ` +
-				" one moment. It never changes. What serves stays as it is."),
+				`The new version keeps the layers of ${model} (${whole(now().layers)}) as they are ` +
+				"at one moment. It never changes. What serves stays as it is."),
 			done: ({ version }) => done(`Version ${version} is made.`),
 		});
 	}
@@ -67,15 +67,19 @@ export function actions({ model, base, parent, now, done }) {
 	}
 
 	function setAlias(version) {
-		const movesFrom = alias => now().aliases.find(each => each.alias === alias);
+		const movesTo = name => {
+			const there = now().aliases.find(({ alias }) => alias === name);
+			return there !== undefined && `Now ${name} names version ${there.version}: it will move.`;
+		};
 		askFirst(parent, {
 			title: `Alias for version ${version}`, button: "Set it",
 			fields: [{ name: "alias", label: "Alias", required: true, maxlength: 128,
-				pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]*", title: "Letters, digits, and . _ - behind them" }],
+				pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]*",
+					title: "Letters, digits, and behind them . _ -" }],
 			request: ({ alias }) => put(base + path`/aliases/${alias}`, { version }),
 			says: ({ alias }) => sentences(
-				`Requests whose version is the alias will read version ${version}. What serves stays as it is.`,
-				movesFrom(alias) && `Now ${alias} names version ${movesFrom(alias).version}.`),
+				`Requests whose version is the alias will read version ${version}.`,
+				movesTo(alias), "What serves stays as it is."),
 			done: answer => done(`${answer.alias} names version ${answer.version}.`),
 		});
 	}

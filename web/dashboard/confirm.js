@@ -5,6 +5,7 @@ import { send } from "../shared/api.js";
 import { curlBox } from "../shared/curl_box.js";
 import { el, fill, newId } from "../shared/dom.js";
 import { showProblem } from "../shared/shell.js";
+import { onToken } from "../shared/token.js";
 
 /** A field of the dialog; `name` is what its value is called. */
 function makeField({ name, label, ...attributes }) {
@@ -25,7 +26,7 @@ export function askFirst(parent, { title, says, fields = [], button, request, ch
 	const cancel = el("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
 	const form = el("form", { method: "dialog", oninput: show, onsubmit: submit }, el("h2", { id }, title), words,
 		fields.map(makeField), notice, el("div", { class: "row" }, press, cancel), curl);
-	const dialog = el("dialog", { "aria-labelledby": id, onclose: () => dialog.remove() }, form);
+	const dialog = el("dialog", { "aria-labelledby": id, onclose }, form);
 	let busy = false;
 
 	function values() {
@@ -35,6 +36,11 @@ export function askFirst(parent, { title, says, fields = [], button, request, ch
 	function show() {
 		fill(words, says(values()));
 		curl.show(request(values()));
+	}
+
+	function onclose() {
+		dialog.remove();
+		forget();
 	}
 
 	async function submit(event) {
@@ -55,6 +61,7 @@ export function askFirst(parent, { title, says, fields = [], button, request, ch
 		}
 	}
 
+	const forget = onToken(() => showProblem(notice, null)); // with a new token it can be tried again
 	show();
 	parent.append(dialog);
 	dialog.showModal();

@@ -9,6 +9,7 @@ import { ago, whole } from "../shared/number.js";
 import { get, path, post, put } from "../shared/request.js";
 import { showProblem, showState } from "../shared/shell.js";
 import { virtualTable } from "../shared/table.js";
+import { token } from "../shared/token.js";
 import { asking, keepFind, listing } from "./listing.js";
 
 const MANY = 100; // layers that are counted; above that it is "100+"
@@ -19,9 +20,10 @@ async function askModel(model, signal) {
 	const [{ layers, next }, serving] = await Promise.all([
 		read(base, { limit: MANY }, { signal }), read(`${base}/serving`, {}, { signal })]);
 	const kinds = Map.groupBy(layers, ({ definition }) => definition.kind);
+	const more = next === null ? "" : "+";
+	const words = Array.from(kinds, ([kind, { length }]) => more || length === 1 ? kind : `${length} ${kind}`);
 
-	return { serving, layers: layers.length, more: next === null ? "" : "+",
-		kinds: Array.from(kinds, ([kind, { length }]) => length > 1 ? `${length} ${kind}` : kind).join(", ") };
+	return { serving, layers: layers.length, more, kinds: words.join(", ") };
 }
 
 function columnsOf({ found }, sort) {
@@ -42,7 +44,8 @@ function columnsOf({ found }, sort) {
 /** What a daemon without models shows: how to make a first layer. */
 function firstSteps() {
 	const layer = path`v1/models/demo/layers/bn`;
-	return el("section", { class: "card", hidden: true }, el("h2", {}, "No models yet"),
+	return el("section", { class: "card", hidden: true },
+		el("h2", {}, token() === "" ? "No models yet" : "No models that your token may see"),
 		el("p", {}, "A model comes into being with its first layer. Two commands make one and train it; this ",
 			"page shows it as soon as it is there."),
 		curlBox(put(layer, { kind: "batch_norm" })),

@@ -3,7 +3,7 @@
 //
 //     const table = virtualTable({
 //         caption: "Statistics per feature",
-//         noun: "features",                          // for "3 of 12 features"
+//         noun: "features",                          // for "3 of 12 features"; of one, without its last letter
 //         columns: [
 //             { title: "Feature", value: row => row.index, number: true, width: 6 },
 //             { title: "Mean", value: row => row.mean, text: row => short(row.mean), number: true },
@@ -153,7 +153,7 @@ export function virtualTable({ caption, noun, columns, key, sort = {}, search = 
 			found = sortedRows(found, by.value, sort.descending);
 		head.show(sort);
 		table.setAttribute("aria-rowcount", found.length + 1);
-		const all = `${whole(given.length)} ${noun}`;
+		const all = `${whole(given.length)} ${given.length === 1 ? noun.slice(0, -1) : noun}`;
 		const words = found.length === given.length ? all : `${whole(found.length)} of ${all}`;
 		if (count.textContent !== words)
 			fill(count, words);
