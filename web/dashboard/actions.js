@@ -15,7 +15,7 @@ export function theState(version) {
 const NOTE = { name: "note", label: "Note (may stay empty)", maxlength: 1000 };
 
 function sentences(...texts) {
-	return texts.flat().filter(text => text !== false).map(text => el("p", {}, text));
+	return texts.flat().filter(text => text).map(text => el("p", {}, text));
 }
 
 /** A key that makes a repeated request harmless: after no answer came, it may have been done nevertheless. */
@@ -69,7 +69,7 @@ export function actions({ model, base, parent, now, done }) {
 	function setAlias(version) {
 		const movesTo = name => {
 			const there = now().aliases.find(({ alias }) => alias === name);
-			return there !== undefined && `Now ${name} names version ${there.version}: it will move.`;
+			return there && there.version !== version && `Now ${name} names version ${there.version}.`;
 		};
 		askFirst(parent, {
 			title: `Alias for version ${version}`, button: "Set it",

@@ -61,7 +61,7 @@ function columnsOf(model, { found }, sort) {
 
 /** { node, load(signal), count(), stop() } */
 export function layersPart({ model, base, query }) {
-	let layers = [];
+	let layers = [], example = null;
 	const few = () => layers.length <= FEW;
 	const asked = asking(asker(base), { key: ({ name }) => name, shown,
 		moved: ({ revision }, found) => revision > found.revision });
@@ -69,7 +69,10 @@ export function layersPart({ model, base, query }) {
 		columns: columnsOf(model, asked, few), seen: see, search: "Search", find: query.get("find") ?? "",
 		onfind: keepFind, empty: "The model has no layers." });
 	const pages = listing(base, "layers", ({ name }) => name);
-	const node = el("section", {}, el("h2", {}, "Layers"), table, curlBox(get(base, { limit: 1000 })));
+	const history = curlBox(), drift = curlBox();
+	const more = el("details", { hidden: true }, el("summary", {}, "Batches and drift of a layer with curl"),
+		history, drift);
+	const node = el("section", {}, el("h2", {}, "Layers"), table, curlBox(get(base, { limit: 1000 })), more);
 
 	function shown() {
 		if (few())
@@ -88,6 +91,18 @@ export function layersPart({ model, base, query }) {
 			table.show(layers);
 		});
 		see(table.inSight());
+		showCurl();
+	}
+
+	function showCurl() {
+		const layer = layers.find(({ definition }) => keepsStatistics(definition));
+		more.hidden = layer === undefined;
+		if (more.hidden || layer.name === example)
+			return;
+		example = layer.name;
+		const one = base + path`/layers/${example}`;
+		history.show(get(`${one}/history`, { limit: 1 }));
+		drift.show(get(`${one}/drift`, { top: 0 }));
 	}
 
 	return { node, load, count: () => layers.length, stop: asked.stop };

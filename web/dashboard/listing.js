@@ -38,7 +38,8 @@ export function listing(path, member, key) {
 }
 
 const LANES = 4; // requests at once
-const OLD_MS = 10000; // after which is asked again
+const OLD_MS = 10000; // after which it is asked again
+const REST_MS = 100; // of scrolling, before anything is asked
 
 /**
  * Asks for more about the rows that are in sight, a few at a time: `ask(row, signal, found)` gives an object;
@@ -48,7 +49,7 @@ const OLD_MS = 10000; // after which is asked again
  */
 export function asking(ask, { key, shown, moved = () => false }) {
 	const known = new Map(), running = new Map();
-	let wanted = [];
+	let wanted = [], timer = null;
 
 	function isDue(row) {
 		const last = known.get(key(row));
@@ -93,7 +94,8 @@ export function asking(ask, { key, shown, moved = () => false }) {
 				abort.abort();
 				running.delete(name);
 			}
-		next();
+		clearTimeout(timer);
+		timer = setTimeout(next, REST_MS);
 	}
 
 	return { see, found: row => known.get(key(row))?.found ?? {}, stop: () => see([]) };
