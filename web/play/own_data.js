@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Makes what can be sent of a text or a file: { name, body, type, size, shape, numbers, notes }. Bodies go as they are;
-// tables go as .npy. `shape` and `numbers` are null where the page has not read them. Throws Broken. No DOM.
+// Makes what can be sent of a text or a file: { name, body, type, size, shape, numbers }, of tables also { names,
+// leftOut, missing }. Bodies go as they are; tables go as .npy. `shape` and `numbers` are null where the page has not
+// read them. Throws Broken. No DOM.
 
 import { Broken } from "./broken.js";
 import { isNpy, npyOf, numbersOf, readHeader } from "./npy.js";
@@ -8,8 +9,9 @@ import { csvReader, parseCsv } from "./parse_csv.js";
 import { parseJson } from "./parse_json.js";
 
 const NPY = "application/x-npy", JSON_TYPE = "application/json";
-const JSON_MOST = 8 * 2 ** 20; // of a JSON file that the page reads itself
-const HEAD = 4096, SLICE_MS = 25;
+const MOST = 256 * 2 ** 20; // of a file whose numbers are read here: the page shows them, the daemon takes any
+const HEAD = 4096, TELL_MS = 50;
+const BOM = [0xef, 0xbb, 0xbf]; // begins what Windows saves as UTF-8; the daemon refuses it
 
 /* Files that somebody may choose by mistake: their first bytes, and what is said. */
 const WRONG = [
@@ -24,8 +26,7 @@ function ofTable({ names, leftOut, rows, numbers, missing }, name) {
 }
 
 function ofJson(text, body, name) {
-	const size = new Blob([body]).size;
-	return { name, body, type: JSON_TYPE, size, ...parseJson(text) };
+	return { name, body, type: JSON_TYPE, size: new Blob([body]).size, ...parseJson(text) };
 }
 
 /** Of a text: JSON if it begins so, else a table. */
@@ -37,54 +38,39 @@ export function readText(text, name = "") {
 		ofJson(text, text, name) : ofTable(parseCsv(text), name);
 }
 
-function pause() {
-	return new Promise(go => setTimeout(go));
-}
-
-/** Reads a table piece by piece. */
-async function readTable(file, { signal, progress }) {
-	const reader = csvReader(), decoder = new TextDecoder("utf-8", { fatal: true }), pieces = file.stream().getReader();
-	let read = 0, since = performance.now();
-	try {
-		for (let piece = await pieces.read(); !piece.done; piece = await pieces.read()) {
-			reader.feed(decoder.decode(piece.value, { stream: true }));
-			read += piece.value.length;
-			if (performance.now() - since > SLICE_MS) {
-				progress(read / file.size);
-				await pause();
-				since = performance.now();
-			}
-			signal.throwIfAborted();
+/** Reads a table piece by piece. Bytes that are no UTF-8 can only be in words, which are not needed. */
+async function readTable(file, progress) {
+	const reader = csvReader(), decoder = new TextDecoder(), pieces = file.stream().getReader();
+	let read = 0, told = performance.now();
+	for (let piece = await pieces.read(); !piece.done; piece = await pieces.read()) {
+		reader.feed(decoder.decode(piece.value, { stream: true }));
+		read += piece.value.length;
+		if (performance.now() - told > TELL_MS) {
+			progress(read / file.size);
+			told = performance.now();
 		}
-		reader.feed(decoder.decode());
-	} catch (error) {
-		pieces.cancel().catch(() => {});
-		throw error instanceof TypeError ? new Broken("binary") : error;
 	}
+	reader.feed(decoder.decode());
 	return ofTable(reader.end(), file.name);
 }
 
 async function readNpy(file, head) {
-	const header = readHeader(head);
-	const numbers = numbersOf(new Uint8Array(await file.arrayBuffer()), header);
-	return { name: file.name, body: file, type: NPY, size: file.size, numbers, ...header, type: NPY };
+	const { shape, fortran, ...how } = readHeader(head);
+	const numbers = file.size > MOST ? null : numbersOf(new Uint8Array(await file.arrayBuffer()), how);
+	return { name: file.name, body: file, type: NPY, size: file.size, shape, fortran, numbers };
 }
 
-async function readJson(file) {
-	if (file.size > JSON_MOST)
-		return { name: file.name, body: file, type: JSON_TYPE, size: file.size, shape: null, numbers: null };
-	return ofJson(await file.text(), file, file.name);
+async function readJson(file, head) {
+	const body = BOM.every((byte, i) => head[i] === byte) ? file.slice(BOM.length) : file;
+	if (file.size > MOST)
+		return { name: file.name, body, type: JSON_TYPE, size: body.size, shape: null, numbers: null };
+	return ofJson(await body.text(), body, file.name);
 }
 
-/** Of a file, whatever its name says. `progress(share)` is told how much is read; `signal` cancels. */
-export async function readFile(file, { signal, progress }) {
-	let head = null;
-	try {
-		head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
-	} catch {
-		throw new Broken("unreadable");
-	}
-	if (file.size === 0)
+/** Of a file, whatever its name says. `progress(share)` is told now and then how much is read. */
+export async function readFile(file, progress) {
+	const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+	if (head.length === 0)
 		throw new Broken("empty");
 	if (isNpy(head))
 		return readNpy(file, head);
@@ -93,5 +79,5 @@ export async function readFile(file, { signal, progress }) {
 	if (wrong !== undefined || head.includes(0))
 		throw new Broken(wrong?.[1] ?? "binary");
 	const text = new TextDecoder().decode(head).trimStart();
-	return text[0] === "[" || text[0] === "{" ? readJson(file) : readTable(file, { signal, progress });
+	return text[0] === "[" || text[0] === "{" ? readJson(file, head) : readTable(file, progress);
 }

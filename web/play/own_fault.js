@@ -14,7 +14,8 @@ function marked(text, at) {
 	const before = text.slice(0, at), line = before.split("\n").length, column = at - before.lastIndexOf("\n");
 	const sign = String.fromCodePoint(text.codePointAt(at) ?? 0x21b5);
 	return [el("p", { class: "quiet" }, say("where", { line, column })), el("pre", { class: "fault" },
-		text.slice(Math.max(0, at - AROUND), at), el("mark", {}, sign), text.slice(at + sign.length, at + AROUND))];
+		text.slice(Math.max(0, at - AROUND), at), el("mark", {}, sign),
+		text.slice(at + sign.length, at + AROUND))];
 }
 
 /** The character that begins at a byte of a text in UTF-8. */

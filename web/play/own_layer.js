@@ -7,7 +7,7 @@ import { curlBox } from "../shared/curl_box.js";
 import { el, fill, newId } from "../shared/dom.js";
 import { live } from "../shared/live.js";
 import { path, put } from "../shared/request.js";
-import { problemBox, showState } from "../shared/shell.js";
+import { showProblem, showState } from "../shared/shell.js";
 import { say } from "./own_words.js";
 import { change, onState, state } from "./state.js";
 
@@ -33,16 +33,26 @@ function options(select, names, chosen) {
 	select.value = chosen;
 }
 
-/** `element`; `chosen()` gives the layer as { name, definition }, or null. `tell()` is called when it changes. */
+/** What a layer takes, in words. */
+function takes({ kind, num_features: features, num_channels: channels, normalized_shape: rows }) {
+	const shape = rows?.join(" × ") ?? features ?? channels ?? null;
+	return say(shape === null ? "takes any" : "takes", { kind, shape });
+}
+
+/**
+ * `element`; `chosen()` gives the layer as { model, name, definition }, or null; `gone()` the name of one that was
+ * chosen but is not there, or ""; `again()` looks at the list again. `tell()` is called when something changes.
+ */
 export function layerChoice(tell) {
-	const ids = ["model", "find", "layers"].map(newId), place = el("div"), count = el("p", { class: "quiet" });
+	const ids = ["model", "find", "layers"].map(newId), count = el("p", { class: "quiet" });
+	const problem = el("div"), start = el("div"), about = el("p");
 	const model = el("select", { id: ids[0], onchange: () => change({ model: model.value, layer: "" }) });
 	const find = el("input", { id: ids[1], type: "search", autocomplete: "off", oninput: draw });
 	const list = el("select", { id: ids[2], size: 6, onchange: () => change({ layer: list.value }) });
 	const label = (i, key) => el("label", { for: ids[i] }, say(key));
-	const choice = el("div", { class: "own-layer" },
-		label(0, "model"), model, label(1, "find"), find, label(2, "layers"), list, count);
-	const element = el("div", {}, place, choice);
+	const choice = el("div", { class: "own-layer", hidden: true },
+		label(0, "model"), model, label(1, "find"), find, label(2, "layers"), list, about, count);
+	const element = el("div", {}, problem, start, choice);
 	let models = [], layers = new Map(), of = null, told = "";
 
 	function draw() {
@@ -54,6 +64,7 @@ export function layerChoice(tell) {
 		options(model, models, of);
 		options(list, shown, layer);
 		fill(count, shown.length < layers.size && say("found", { n: shown.length, all: layers.size }));
+		fill(about, layers.has(layer) && takes(layers.get(layer)));
 		choice.hidden = models.length === 0;
 		const now = JSON.stringify([of, layer, layers.get(layer)]);
 		if (now !== told)
@@ -66,7 +77,8 @@ export function layerChoice(tell) {
 		of = models.includes(state().model) ? state().model : models[0] ?? null;
 		const found = of === null ? [] : await all(path`v1/models/${of}`, "layers", signal);
 		layers = new Map(found.map(({ name, definition }) => [name, definition]));
-		fill(place, of === null && [el("p", {}, say("no models")),
+		showProblem(problem, null);
+		fill(start, of === null && [el("p", {}, say("no models")),
 			curlBox(put("v1/models/lesson/layers/mine", { kind: "batch_norm", num_features: 4 }))]);
 		draw();
 	}
@@ -74,7 +86,7 @@ export function layerChoice(tell) {
 	const loading = live(load, { interval: AGAIN_MS, tell: how => {
 		showState(how);
 		if (how.kind === "failed" || how.kind === "away")
-			fill(place, problemBox(how.error));
+			showProblem(problem, how.error);
 	} });
 	const forget = onState(values => {
 		if (values.model !== of && models.includes(values.model))
@@ -88,6 +100,12 @@ export function layerChoice(tell) {
 			const name = state().layer, definition = layers.get(name);
 			return definition === undefined ? null : { model: of, name, definition };
 		},
+		gone() {
+			const { model: wish, layer } = state();
+			const isGone = layer !== "" && of !== null && [of, ""].includes(wish) && !layers.has(layer);
+			return isGone ? layer : "";
+		},
+		again: loading.now,
 		stop() {
 			forget();
 			loading.stop();

@@ -5,20 +5,24 @@ import { el, fill } from "../shared/dom.js";
 import { Broken } from "./broken.js";
 import { say } from "./own_words.js";
 
-/** `element`; `run(words, work)`; `stop()`. */
+/** `element`; `run(name, words, work)`; `busy()`; `stop()`. */
 export function worker() {
 	const text = el("span", { role: "status" }), bar = el("progress", { max: 1, "aria-label": say("ask") });
-	const give = () => running?.abort(new Broken("cancelled"));
-	const cancel = el("button", { type: "button", onclick: give }, say("cancel"));
-	const element = el("div", { class: "row", hidden: true }, text, bar, cancel);
+	const cancel = el("button", { type: "button", onclick: () =>
+		running?.abort(new Broken(`cancelled ${running.name}`)) }, say("cancel"));
+	const shown = el("div", { class: "row", hidden: true }, bar, cancel);
+	const element = el("div", { class: "row" }, shown, text);
 	let running = null;
 
-	/** Runs `work({ signal, progress })`. Gives its result, or undefined if another began meanwhile. */
-	async function run(words, work) {
-		const mine = new AbortController();
+	/**
+	 * Runs `work({ signal, progress })`; `words` say what it is. Gives its result, or undefined if another began
+	 * meanwhile. To cancel it throws Broken with the key `cancelled ${name}`.
+	 */
+	async function run(name, words, work) {
+		const mine = Object.assign(new AbortController(), { name });
 		running?.abort();
 		running = mine;
-		element.hidden = false;
+		shown.hidden = false;
 		fill(text, words);
 		bar.removeAttribute("value");
 		try {
@@ -34,7 +38,8 @@ export function worker() {
 			throw error;
 		} finally {
 			if (running === mine) {
-				element.hidden = true;
+				shown.hidden = true;
+				fill(text);
 				running = null;
 			}
 		}
@@ -43,5 +48,5 @@ export function worker() {
 		running?.abort();
 		running = null;
 	};
-	return { element, run, stop };
+	return { element, run, stop, busy: () => running !== null };
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Reads tables of numbers: comma, semicolon or tab between cells, a header or none, quotes. Empty cells are NaN and are
-// counted; columns of words are left out. It is fed piece by piece, so that a page stays responsive. No DOM.
+// Reads tables of numbers: comma, semicolon, tab or spaces between cells, a header or none, quotes. Empty cells are NaN
+// and are counted; columns of words are left out. It is fed piece by piece, as large files are read. No DOM.
 
 import { Broken } from "./broken.js";
 
 const OTHER_BASE = /^\s*0[xob]/i; // which Number() takes
 const INFINITE = /^([+-]?)inf(?:inity)?$/i;
-const MISSING = /^(?:|nan|na|n\/a|null|none)$/i;
+const MISSING = /^(?:|nan|#?n\/?a|null|none|\?|-)$/i;
 const COMMA = /^[+-]?\d+,\d+$/;
+const HUGE = /^\s*[+-]?\d[\d.]*(?:e\+?\d+)?\s*$/i; // but not finite
 const LONGEST = 2 ** 20; // of a line
 
 /** The number of a cell, NaN for an empty one; undefined: it is no number. */
@@ -23,15 +24,28 @@ function numberOf(cell) {
 }
 
 function cellsOf(line, separator) {
+	if (separator === " ")
+		return line.trim().split(/\s+/);
 	if (!line.includes('"'))
 		return line.split(separator);
 	const cell = new RegExp(`(?:^|${separator})(?:\\s*"((?:[^"]|"")*)"\\s*|([^${separator}]*))`, "g");
 	return Array.from(line.matchAll(cell), ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
 }
 
+/** What stands between the cells of a line: spaces where all that they separate is numbers. */
 function separatorOf(line) {
-	const plain = line.replace(/"(?:[^"]|"")*"/g, "");
-	return [";", "\t"].find(sign => plain.includes(sign)) ?? ",";
+	const plain = line.replace(/"(?:[^"]|"")*"/g, ""), sign = [";", "\t", ","].find(each => plain.includes(each));
+	const words = cellsOf(plain, " ");
+	return sign ?? (words.length > 1 && words.every(word => numberOf(word) !== undefined) ? " " : ",");
+}
+
+/** Whether a column with this cell is one of numbers; those with decimal commas are, so that they are told about. */
+function isNumber(cell) {
+	return COMMA.test(cell.trim()) || HUGE.test(cell) || numberOf(cell) !== undefined;
+}
+
+function quotesIn(text) {
+	return text.split('"').length - 1;
 }
 
 /** Numbers in a row that grows. */
@@ -52,79 +66,103 @@ function growing() {
 	};
 }
 
+/** Cuts pieces of text into lines: calls `take(text, number)`. A line break within quotes is none. */
+function lineReader(take) {
+	let rest = "", from = 0, number = 1, begun = 1, isOpen = false; // `from`: where the last line break was
+
+	function feed(text) {
+		let start = 0;
+		rest += text;
+		for (let to = rest.indexOf("\n", from); to >= 0; to = rest.indexOf("\n", from)) {
+			isOpen = isOpen !== (quotesIn(rest.slice(from, to)) % 2 === 1);
+			from = to + 1;
+			number++;
+			if (isOpen)
+				continue;
+			take(rest.slice(start, to).replace(/\r$/, ""), begun);
+			start = from;
+			begun = number;
+		}
+		rest = rest.slice(start);
+		from -= start;
+		if (rest.length > LONGEST)
+			throw new Broken("long line", { line: begun });
+	}
+
+	function end() {
+		take(rest, begun);
+	}
+	return { feed, end };
+}
+
 /**
  * A reader: `feed(text)` takes the next piece, `end()` gives { names, leftOut, rows, numbers, missing }: the columns of
  * numbers, those of words, the number of rows, the numbers row by row, and how many of each column are missing.
  */
 export function csvReader() {
-	const values = growing();
-	let rest = "", line = 0, separator = null, header = null, width = 0, columns = null, missing = [], rows = 0;
+	const values = growing(), lines = lineReader(take);
+	let separator = null, header = null, width = 0, columns = [], rows = 0;
 
-	/** The first row of numbers says which columns are numbers. */
-	function begin(cells) {
+	/** The first row of numbers says what each column is; one that has had no value yet may still have words. */
+	function begin(cells, line) {
+		if (header !== null && cells.length !== header.length)
+			throw new Broken("ragged line", { line, has: cells.length, needs: header.length });
 		width = cells.length;
-		const isNumber = cell => COMMA.test(cell.trim()) || numberOf(cell) !== undefined;
-		columns = cells.map((cell, i) => i).filter(i => isNumber(cells[i]));
+		columns = cells.map((cell, at) => ({ at, missing: 0, hasValue: false, isNumber: isNumber(cell) }))
+			.filter(one => one.isNumber);
 		if (columns.length === 0)
 			throw new Broken("no numbers", { line });
-		missing = columns.map(() => 0);
 	}
 
-	function add(cells) {
-		if (columns === null)
-			begin(cells);
+	function valueOf(column, cell, line) {
+		const x = column.isNumber ? numberOf(cell) : NaN;
+		if (x === undefined && (column.hasValue || isNumber(cell)))
+			throw new Broken(COMMA.test(cell.trim()) ? "comma" : HUGE.test(cell) ? "huge cell" : "no number there",
+				{ line, column: column.at + 1, cell: cell.slice(0, 40) });
+		column.isNumber &&= x !== undefined;
+		column.hasValue ||= !Number.isNaN(x);
+		column.missing += Number.isNaN(x) ? 1 : 0;
+		return x;
+	}
+
+	function add(cells, line) {
+		if (rows === 0)
+			begin(cells, line);
 		if (cells.length !== width)
 			throw new Broken("ragged line", { line, has: cells.length, needs: width });
-		columns.forEach((i, k) => {
-			const x = numberOf(cells[i]);
-			if (x === undefined)
-				throw new Broken(COMMA.test(cells[i].trim()) ? "comma" : "no number there",
-					{ line, column: i + 1, cell: cells[i].slice(0, 40) });
-			missing[k] += Number.isNaN(x) ? 1 : 0;
-			values.push(x);
-		});
+		for (const column of columns)
+			values.push(valueOf(column, cells[column.at], line));
 		rows++;
 	}
 
-	function take(whole) {
-		const text = whole.endsWith("\r") ? whole.slice(0, -1) : whole;
-		line++;
-		if (text.trim() === "" && width !== 1)
+	function take(text, line) {
+		if (text.trim() === "" || (rows === 0 && text.startsWith("#"))) // as numpy marks comments
 			return;
+		if (rows === 0 && header?.length === 1) { // words with spaces, or the names of columns
+			separator = separatorOf(text);
+			header = cellsOf(header[0], separator);
+		}
 		separator ??= separatorOf(text);
 		const cells = cellsOf(text, separator);
-		if (header === null && columns === null && !cells.some(cell => numberOf(cell) || numberOf(cell) === 0))
+		if (header === null && rows === 0 && !cells.some(cell => numberOf(cell) || numberOf(cell) === 0))
 			header = cells.map(cell => cell.trim());
 		else
-			add(cells);
-	}
-
-	function feed(text) {
-		let from = 0, to = 0;
-		rest += text;
-		while ((to = rest.indexOf("\n", to)) >= 0) {
-			const one = rest.slice(from, to++);
-			if (one.includes('"') && one.split('"').length % 2 === 0)
-				continue; // a line break within quotes
-			take(one);
-			from = to;
-		}
-		rest = rest.slice(from);
-		if (rest.length > LONGEST)
-			throw new Broken("long line", { line: line + 1 });
+			add(cells, line);
 	}
 
 	function end() {
-		if (rest !== "")
-			take(rest);
+		lines.end();
 		if (rows === 0)
 			throw new Broken("no rows");
-		const name = i => header?.[i] || String(i + 1);
-		return { names: columns.map(name), rows, numbers: values.all, missing,
-			leftOut: Array.from({ length: width }, (none, i) => i).filter(i => !columns.includes(i)).map(name) };
+		const name = i => header?.[i] || String(i + 1), kept = columns.filter(one => one.isNumber);
+		const numbers = kept.length === columns.length ? values.all :
+			values.all.filter((x, i) => columns[i % columns.length].isNumber);
+		return { names: kept.map(({ at }) => name(at)), rows, numbers, missing: kept.map(one => one.missing),
+			leftOut: Array.from({ length: width }, (none, i) => i).filter(i => !kept.some(({ at }) => at === i))
+				.map(name) };
 	}
 
-	return { feed, end };
+	return { feed: lines.feed, end };
 }
 
 /** The same of a whole text. */

@@ -10,6 +10,13 @@ const WORD = /true|false|null/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\.)*"/y;
 const DEEPEST = 64;
 
+function finite(text, at) {
+	const x = Number(text);
+	if (Math.abs(x) === Infinity && !text.endsWith("Infinity"))
+		throw new Broken("huge", { cell: text.slice(0, 40) }, at);
+	return x;
+}
+
 /** A cursor in a text: `take(pattern)` gives what matches there and goes behind it, or null. */
 function cursor(text) {
 	const self = {
@@ -76,7 +83,7 @@ function parse(text) {
 			return object(deep);
 		const number = here.take(NUMBER);
 		if (number !== null)
-			return Number(number);
+			return finite(number, start);
 		return here.take(STRING) ?? here.take(WORD) ?? here.fail("value");
 	}
 
@@ -87,18 +94,20 @@ function parse(text) {
 	return { root, from };
 }
 
-/** The shape of nested lists; all numbers go to `numbers`, in order. */
+/** The shape of nested lists; all numbers go to `numbers`, in order. `from` says where they are in the text. */
 function shapeOf(list, from, numbers) {
-	const { places } = from.get(list);
+	const fail = (key, i, values = {}) => {
+		throw new Broken(key, { row: i + 1, ...values }, from.get(list)?.places[i]);
+	};
 	let inner = null;
 	list.forEach((each, i) => {
 		if (!Array.isArray(each) && typeof each !== "number")
-			throw new Broken("no number", { row: i + 1 }, places[i]);
+			fail("no number", i);
 		const shape = Array.isArray(each) ? shapeOf(each, from, numbers) : [];
 		if (inner !== null && inner.length !== shape.length)
-			throw new Broken("mixed", { row: i + 1 }, places[i]);
+			fail("mixed", i);
 		if (inner !== null && String(inner) !== String(shape))
-			throw new Broken("ragged", { row: i + 1, has: shape[0], needs: inner[0] }, places[i]);
+			fail("ragged", i, { has: shape[0], needs: inner[0] });
 		inner = shape;
 		if (typeof each === "number")
 			numbers.push(each);
@@ -106,12 +115,29 @@ function shapeOf(list, from, numbers) {
 	return [list.length, ...inner ?? []];
 }
 
-/** The tensor of a text: nested lists, or an object with `data`. Gives its shape and its numbers. Throws Broken. */
-export function parseJson(text) {
-	const { root, from } = parse(text), data = root instanceof Map ? root.get("data") : root;
+function tensorOf(data, given, from) {
 	if (!Array.isArray(data))
 		throw new Broken("no list", {}, 0);
 	const numbers = [], shape = shapeOf(data, from, numbers);
-	const given = root instanceof Map ? root.get("shape") : undefined;
-	return { shape: Array.isArray(given) ? given : shape, numbers };
+	return { shape: Array.isArray(given) ? given : shape, numbers: Float64Array.from(numbers) };
+}
+
+/** The browser's own parser is fast, but does not say where a fault is, and knows no NaN. */
+function quickly(text) {
+	try {
+		const root = JSON.parse(text), tensor = tensorOf(root.data ?? root, root.shape, new Map());
+		return tensor.numbers.every(Number.isFinite) ? tensor : null; // one that is too large became Infinity
+	} catch {
+		return null;
+	}
+}
+
+function slowly(text) {
+	const { root, from } = parse(text), isObject = root instanceof Map;
+	return tensorOf(isObject ? root.get("data") : root, isObject ? root.get("shape") : undefined, from);
+}
+
+/** The tensor of a text: nested lists, or an object with `data`. Gives its shape and its numbers. Throws Broken. */
+export function parseJson(text) {
+	return quickly(text) ?? slowly(text);
 }
