@@ -65,7 +65,7 @@ class Lists(Page):
         self.open("#/")
         self.see("100+", ".virtual")
         self.assertEqual(self.heads(), ["huge", world.LONGEST, world.MODEL])
-        self.see("3 batch_norm", ".virtual")
+        self.see("batch_norm, layer_norm", ".virtual")
         self.see("version 2", ".virtual")
         self.one("input[type=search]").send_keys("wor")
         self.see("1 of 3 models")

@@ -7,12 +7,9 @@ import { curlBox } from "../shared/curl_box.js";
 import { el } from "../shared/dom.js";
 import { ago, whole } from "../shared/number.js";
 import { get, path } from "../shared/request.js";
-import { virtualTable } from "../shared/table.js";
 import { keepsStatistics } from "./layer.js";
-import { asking, keepFind, listing } from "./listing.js";
+import { listTable } from "./listing.js";
 import { verdictBadge } from "./verdict.js";
-
-const FEW = 100; // layers that are all asked about, so that they can be sorted by all columns
 
 async function latest(layer, signal) {
 	const { history } = await read(`${layer}/history`, { limit: 1 }, { signal });
@@ -37,7 +34,7 @@ function asker(base) {
 /** How bad a verdict is, for the order. */
 const BADNESS = { drift: 4, possible: 3, none: 2, constant: 1, too_few: 0 };
 
-function columnsOf(model, { found }, sort) {
+function columnsOf(model, found, sort) {
 	const link = ({ name, frozen }) => [
 		el("a", { href: `#/models/${encodeURIComponent(model)}/layers/${encodeURIComponent(name)}` }, name),
 		frozen && [" ", el("span", { class: "badge" }, "frozen")]];
@@ -61,49 +58,31 @@ function columnsOf(model, { found }, sort) {
 
 /** { node, load(signal), count(), stop() } */
 export function layersPart({ model, base, query }) {
-	let layers = [], example = null;
-	const few = () => layers.length <= FEW;
-	const asked = asking(asker(base), { key: ({ name }) => name, shown,
-		moved: ({ revision }, found) => revision > found.revision });
-	const table = virtualTable({ caption: `Layers of ${model}`, noun: "layers", key: ({ name }) => name,
-		columns: columnsOf(model, asked, few), seen: see, search: "Search", find: query.get("find") ?? "",
-		onfind: keepFind, empty: "The model has no layers." });
-	const pages = listing(base, "layers", ({ name }) => name);
+	let example = null;
+	const list = listTable({ path: base, member: "layers", key: ({ name }) => name, ask: asker(base),
+		moved: ({ revision }, found) => revision > found.revision, query, caption: `Layers of ${model}`,
+		columns: (found, few) => columnsOf(model, found, few), empty: "The model has no layers." });
 	const history = curlBox(), drift = curlBox();
 	const more = el("details", { hidden: true }, el("summary", {}, "Batches and drift of a layer with curl"),
 		history, drift);
-	const node = el("section", {}, el("h2", {}, "Layers"), table, curlBox(get(base, { limit: 1000 })), more);
+	const node = el("section", {}, el("h2", {}, "Layers"), list.table, curlBox(get(base, { limit: 1000 })), more);
 
-	function shown() {
-		if (few())
-			table.show(layers); // what it is sorted by may have changed
-		else
-			table.redraw();
-	}
-
-	function see(rows) {
-		asked.see(few() ? layers : rows);
+	/** The requests of one layer stand for those of all. */
+	function showCurl() {
+		const name = list.rows().find(({ definition }) => keepsStatistics(definition))?.name;
+		more.hidden = name === undefined;
+		if (more.hidden || name === example)
+			return;
+		example = name;
+		const layer = base + path`/layers/${name}`;
+		history.show(get(`${layer}/history`, { limit: 1 }));
+		drift.show(get(`${layer}/drift`, { top: 0 }));
 	}
 
 	async function load(signal) {
-		await pages(signal, all => {
-			layers = all;
-			table.show(layers);
-		});
-		see(table.inSight());
+		await list.load(signal);
 		showCurl();
 	}
 
-	function showCurl() {
-		const layer = layers.find(({ definition }) => keepsStatistics(definition));
-		more.hidden = layer === undefined;
-		if (more.hidden || layer.name === example)
-			return;
-		example = layer.name;
-		const one = base + path`/layers/${example}`;
-		history.show(get(`${one}/history`, { limit: 1 }));
-		drift.show(get(`${one}/drift`, { top: 0 }));
-	}
-
-	return { node, load, count: () => layers.length, stop: asked.stop };
+	return { node, load, count: () => list.rows().length, stop: list.stop };
 }

@@ -2,6 +2,7 @@
 // Reads the lists of the API, which come in pages, and asks for more about those of their rows that are in sight.
 
 import { Away, read } from "../shared/api.js";
+import { virtualTable } from "../shared/table.js";
 
 const LIMIT = 1000; // rows of a page, the most that the API gives
 
@@ -47,14 +48,14 @@ const REST_MS = 100; // of scrolling, before anything is asked
  * `key(row)` says which rows are the same, `moved(row, found)` whether a row has changed since; `shown()` is called at
  * each answer.
  */
-export function asking(ask, { key, shown, moved = () => false }) {
+function asking(ask, { key, shown, moved }) {
 	const known = new Map(), running = new Map();
 	let wanted = [], timer = null;
 
 	function isDue(row) {
 		const last = known.get(key(row));
 		return !running.has(key(row)) &&
-			(last === undefined || performance.now() - last.at > OLD_MS || moved(row, last.found));
+			!(performance.now() - last?.at < OLD_MS && !moved?.(row, last.found));
 	}
 
 	function next() {
@@ -98,12 +99,41 @@ export function asking(ask, { key, shown, moved = () => false }) {
 		timer = setTimeout(next, REST_MS);
 	}
 
-	return { see, found: row => known.get(key(row))?.found ?? {}, stop: () => see([]) };
+	return { see, found: row => known.get(key(row))?.found ?? {} };
 }
 
 /** Keeps what is searched for in the address: "#/models/m?find=bn". */
-export function keepFind(text) {
+function keepFind(text) {
 	const [place] = location.hash.split("?");
-	const query = text === "" ? "" : `?${new URLSearchParams({ find: text })}`;
-	history.replaceState(null, "", `${place || "#/"}${query}`);
+	history.replaceState(null, "", `${place || "#/"}${text && `?${new URLSearchParams({ find: text })}`}`);
+}
+
+const FEW = 100; // rows that are all asked about, so that they can be sorted by what they say
+
+/**
+ * A list of the API as a table that can be searched: { table, load(signal), rows(), stop() }. `path`, `member` and
+ * `key` are those of listing(), `ask` and `moved` those of asking(). `columns(found, few)` gives the table's columns:
+ * `found(row)` is what was asked for, and `few()` says whether all rows are asked about. Other options are the table's.
+ */
+export function listTable({ path, member, key, ask, moved, columns, query, ...options }) {
+	let rows = [];
+	const pages = listing(path, member, key);
+	const asked = asking(ask, { key, moved, shown: () => few() ? table.show(rows) : table.redraw() });
+	const table = virtualTable({ ...options, noun: member, key, columns: columns(asked.found, few), seen: see,
+		search: "Search", find: query.get("find") ?? "", onfind: keepFind });
+
+	function few() {
+		return rows.length <= FEW;
+	}
+
+	function see(inSight) {
+		asked.see(few() ? rows : inSight);
+	}
+
+	async function load(signal) {
+		await pages(signal, all => table.show(rows = all));
+		see(table.inSight());
+	}
+
+	return { table, load, rows: () => rows, stop: () => asked.see([]) };
 }
