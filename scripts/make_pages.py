@@ -28,6 +28,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 GZIP_BYTES_MAX = 120_000  # of all files together
 OTHERS = "vendor/"  # what others wrote is served as they wrote it
 COMMENT = re.compile(rb"^[ \t]*(?://.*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)  # one that stands alone
+# One behind code, if it has no quote that could end a text, but for an apostrophe between letters.
+REMARK = re.compile(rb"[ \t]+// (?:[^\"'`\n]|(?<=[a-z])'(?=[a-z]))*$", re.MULTILINE)
 MARGIN = re.compile(rb"^[ \t]+", re.MULTILINE)
 
 
@@ -57,7 +59,8 @@ def served(folder, path):
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.count(b"`") % 2:
             raise ValueError(f"{path}:{number}: a text between ` ends in its line, or loses its indentation")
-    return MARGIN.sub(b"", COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), data))
+    data = COMMENT.sub(lambda found: b"\n" * found[0].count(b"\n"), data)
+    return MARGIN.sub(b"", REMARK.sub(b"", data) if path.endswith(".js") else data)
 
 
 def compressed(data):

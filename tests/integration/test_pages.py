@@ -370,8 +370,8 @@ class Source(unittest.TestCase):
 
     def test_scripts_and_styles_lose_what_only_readers_need(self):
         for name, source, left in (
-                ("a.js", b"// one\n\t// two\n\tf(1); // three\n\t/** four\n\t * five */\n\n\tg(\"// six\");",
-                 b"\n\nf(1); // three\n\n\n\ng(\"// six\");"),
+                ("a.js", b"// one\n\t// two\n\tf(1); // three's\n\t/** four\n\t * five */\n\n\tg(\"a // six\"); // \"",
+                 b"\n\nf(1);\n\n\n\ng(\"a // six\"); // \""),
                 ("b/c.css",
                  b"/* one */\n.a { }\n  /* two */ .b { }\n/* * / ** */\n", b"\n.a { }\n/* two */ .b { }\n\n"),
                 ("d.html", b"  <p>\n", b"  <p>\n"), ("vendor/e.js", b"  // x\n", b"  // x\n")):
