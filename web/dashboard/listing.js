@@ -75,8 +75,8 @@ function asking(ask, { key, shown, moved }) {
 		} catch (error) {
 			if (error instanceof Away)
 				wanted = []; // until somebody looks again
-			else
-				found = {}; // it was just deleted, say
+			else if (error.status === 404)
+				found = {}; // it was just deleted
 		}
 		if (abort.signal.aborted)
 			return;

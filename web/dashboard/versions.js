@@ -51,8 +51,7 @@ function versionItem({ version, created, note }, { serve, setAlias }) {
 
 /** The switches of what serves. */
 function switchItem({ time, from, to, note }) {
-	return el("li", {}, el("time", { class: "quiet", datetime: time }, ago(time)), " ",
-		`${theState(from)} → ${theState(to)}`, noteOf(note));
+	return el("li", {}, el("span", { class: "quiet" }, time), ` ${theState(from)} → ${theState(to)}`, noteOf(note));
 }
 
 /** { node, load(serving, signal) }. `layers()`: how many the model has, `parent`: where dialogs are opened. */
