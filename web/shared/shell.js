@@ -123,7 +123,8 @@ export function shell(main, { here, extras = [] }) {
 /** What a view shows instead of its content when a request failed. With a way to give a token where one may help. */
 export function problemBox(error) {
 	return el("div", { class: "problem", role: "alert" },
-		el("p", { lang: "en" }, error.message), error.code && el("p", { class: "quiet" }, el("code", {}, error.code)),
+		el("p", { lang: "en" }, error.message),
+		error.code && el("p", { class: "quiet" }, el("code", {}, error.code)),
 		error.needsToken && el("button",
 			{ type: "button", class: "main", onclick: () => askToken(error.message) }, say("give")));
 }
