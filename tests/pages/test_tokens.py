@@ -107,3 +107,10 @@ class WithTokens(Page):
         self.give("normd_reader")
         self.one(world.FRESH)
         self.assertEqual(self.text(".problem"), "")
+
+    def test_your_data_asks_for_one(self):
+        self.open(f"{world.PAGES['play-own'][0]}&model={world.MODEL}&layer=bn")
+        self.one("main .problem button").click()
+        self.give("normd_reader")
+        self.see("batch_norm; features: 12.")
+        self.assertEqual(self.text(".problem"), "")

@@ -28,8 +28,9 @@ function cellsOf(line, separator) {
 		return line.trim().split(/\s+/);
 	if (!line.includes('"'))
 		return line.split(separator);
-	const cell = new RegExp(`(?:^|${separator})(?:\\s*"((?:[^"]|"")*)"\\s*|([^${separator}]*))`, "g");
-	return Array.from(line.matchAll(cell), ([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain);
+	const cell = new RegExp(`${separator}(?: *"((?:[^"]|"")*)" *|([^${separator}]*))`, "g");
+	return Array.from((separator + line).matchAll(cell), ([, quoted, plain]) =>
+		quoted?.replaceAll('""', '"') ?? plain);
 }
 
 /** What stands between the cells of a line: spaces where all that they separate is numbers. */
@@ -42,6 +43,10 @@ function separatorOf(line) {
 /** Whether a column with this cell is one of numbers; those with decimal commas are, so that they are told about. */
 function isNumber(cell) {
 	return COMMA.test(cell.trim()) || HUGE.test(cell) || numberOf(cell) !== undefined;
+}
+
+function wrongWith(cell) {
+	return COMMA.test(cell.trim()) ? "comma" : HUGE.test(cell) ? "huge cell" : "no number there";
 }
 
 function quotesIn(text) {
@@ -117,8 +122,7 @@ export function csvReader() {
 	function valueOf(column, cell, line) {
 		const x = column.isNumber ? numberOf(cell) : NaN;
 		if (x === undefined && (column.hasValue || isNumber(cell)))
-			throw new Broken(COMMA.test(cell.trim()) ? "comma" : HUGE.test(cell) ? "huge cell" : "no number there",
-				{ line, column: column.at + 1, cell: cell.slice(0, 40) });
+			throw new Broken(wrongWith(cell), { line, column: column.at + 1, cell: cell.slice(0, 40) });
 		column.isNumber &&= x !== undefined;
 		column.hasValue ||= !Number.isNaN(x);
 		column.missing += Number.isNaN(x) ? 1 : 0;
@@ -154,12 +158,12 @@ export function csvReader() {
 		lines.end();
 		if (rows === 0)
 			throw new Broken("no rows");
-		const name = i => header?.[i] || String(i + 1), kept = columns.filter(one => one.isNumber);
+		const kept = columns.filter(one => one.isNumber), isKept = i => kept.some(({ at }) => at === i);
+		const name = i => header?.[i] || String(i + 1);
 		const numbers = kept.length === columns.length ? values.all :
 			values.all.filter((x, i) => columns[i % columns.length].isNumber);
 		return { names: kept.map(({ at }) => name(at)), rows, numbers, missing: kept.map(one => one.missing),
-			leftOut: Array.from({ length: width }, (none, i) => i).filter(i => !kept.some(({ at }) => at === i))
-				.map(name) };
+			leftOut: Array.from({ length: width }, (none, i) => i).filter(i => !isKept(i)).map(name) };
 	}
 
 	return { feed: lines.feed, end };
