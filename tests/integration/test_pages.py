@@ -370,16 +370,23 @@ class Source(unittest.TestCase):
 
     def test_scripts_and_styles_lose_what_only_readers_need(self):
         for name, source, left in (
-                ("a.js", b"// one\n\t// two\n\tf(1); // three's\n\t/** four\n\t * five */\n\n\tg(\"a // six\"); // \"",
-                 b"\n\nf(1);\n\n\n\ng(\"a // six\"); // \""),
+                ("a.js",
+                 "// one\n\t// two\n\tf(1); // three's\n\t/** four\n\t * five */\n\n\tg(\"a // b\"); // \"",
+                 "\n\nf(1);\n\n\n\ng(\"a // b\");"),
+                ("a.js", "x = a / b / /[/\"] \\//g.exec(c) + +d - --e; // f",
+                 "x=a / b / /[/\"] \\//g.exec(c)+ +d- --e;"),
+                ("a.js", "y = `1 ${ { a: `2  ${ b }` } } // 3 ${ c }`; return /d , e/;",
+                 "y=`1 ${{a:`2  ${b}`}} // 3 ${c}`;return /d , e/;"),
+                ("a.js", "let z = `one\n\ttwo`, é = '\\' // ';", "let z=`one\n\ttwo`,é='\\' // ';"),
                 ("b/c.css",
-                 b"/* one */\n.a { }\n  /* two */ .b { }\n/* * / ** */\n", b"\n.a { }\n/* two */ .b { }\n\n"),
-                ("d.html", b"  <p>\n", b"  <p>\n"), ("vendor/e.js", b"  // x\n", b"  // x\n")):
-            self.write(name, source)
-            self.assertEqual(make_pages.served(self.folder, name), left, name)
-            self.assertEqual(source.count(b"\n"), left.count(b"\n"))
-        self.write("a.js", b"x;\nlet text = `one\n\ttwo`;\n")
-        self.assertIn(b"a.js:2: a text between `", self.run_script().stderr)
+                 "/* one */\n.a :b, c { d: \": {\" }\n\t/* two\n */\n\te: f;}",
+                 "\n.a :b,c{d:\": {\" }\n\n\ne:f;}"),
+                ("d.html", "  <p>\n", "  <p>\n"), ("vendor/e.js", "  // x\n", "  // x\n")):
+            self.write(name, source.encode())
+            self.assertEqual(make_pages.served(self.folder, name).decode(), left, name)
+            self.assertEqual(source.count("\n"), left.count("\n"))
+        self.write("a.js", b"let text = `one ${x}\n;")
+        self.assertIn(b"a.js: a text between ` has no end", self.run_script().stderr)
 
     def test_too_much_is_refused(self):
         self.write("a.png", os.urandom(120_000))
