@@ -290,7 +290,7 @@ class Own(Page):
         self.button("Cancel").click()
         self.see("Cancelled. If the daemon had it all already", ".problem")
         self.assertEqual(self.seen(), 0)
-        self.assertLess(self.script("return window.longest;"), 500 * PATIENCE)
+        self.assertLess(self.script("return window.longest;"), 1500 * PATIENCE)
 
     def test_more_than_the_daemon_takes(self):
         self.expect(413)

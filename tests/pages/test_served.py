@@ -7,7 +7,7 @@ import os
 
 import numpy
 
-from page import By, Page
+from page import By, Keys, Page
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEASURES = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
@@ -39,7 +39,7 @@ class Serving(Page):
     def test_as_numpy_and_the_daemon(self):
         """The commands that the page shows, sent, give what the page computes."""
         self.open("play")
-        for hash in ("batch=64", "from=all&batch=5&seed=3&eps=0.1", "preset=pets&shift=6.5&batch=16"):
+        for hash in ("batch=64", "from=all&batch=5&seed=3&eps=0.1", "preset=pets&shift=7&batch=16"):
             with self.subTest(hash=hash):
                 state, served = self.served(hash)
                 trained, batch = (numpy.array(served[name]) for name in ("trained", "batch"))
@@ -60,13 +60,35 @@ class Serving(Page):
         for name, count in (("Adelie", species.count("Adelie")), ("all", len(species))):
             self.assertEqual(len(self.served(f"from={name}")[1]["trained"]), count)
 
-    def test_the_shift_is_there_in_inference_only(self):
-        self.open("play#view=serving&lang=en&batch=64&seed=2")
+    def last(self):
+        """The last two columns of the table: the means of x̂ in training and in inference."""
+        rows = [row.find_elements(By.TAG_NAME, "td") for row in self.driver.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        return numpy.array([[float(cell.text.replace("−", "-")) for cell in row[-2:]] for row in rows]).T
+
+    def step(self, id):
+        """Opens what a step of the guided tour shows."""
+        self.open("play#lang=en")
+        steps = self.module("play/tour_steps.js", "steps")
+        self.open("play#lang=en&" + self.module("play/state.js", "format", self.module(
+            "play/state.js", "clean", next(step["state"] for step in steps if step["id"] == id))))
         self.one(".strips svg circle")
-        flipper = self.driver.find_elements(By.CSS_SELECTOR, "tbody tr")[2]
-        self.assertEqual([cell.text for cell in flipper.find_elements(By.TAG_NAME, "td")][-2:], ["0", "+4.17"])
-        self.assertIn("flipper length +4.17", self.one(".strips + .strips p").text)
-        self.assertEqual(self.console(), [])
+
+    def test_the_penguins_of_the_tour(self):
+        self.step("penguins")
+        training, inference = self.last()
+        self.assertFalse(training.any())
+        self.assertEqual([f"{x:.1f}" for x in inference[1:]], ["-2.8", "4.2", "3.0"])
+        self.assertIn(f"flipper length +{inference[2]:.4g}", self.one(".strips + .strips p").text)
+
+    def test_the_pets_of_the_tour(self):
+        self.step("pets")
+        training, inference = self.last()
+        self.assertFalse(training.any())
+        self.assertTrue((inference > 6).all(), inference)
+        label = self.driver.find_element(By.XPATH, "//label[text()='shift, in deviations']")
+        slider = self.driver.find_element(By.ID, label.get_attribute("for"))
+        slider.send_keys(*[Keys.ARROW_LEFT] * 14)
+        self.assertLess(abs(self.last()[1]).max(), 0.5)
 
     def test_a_batch_of_one(self):
         self.open("play#view=serving&lang=en&batch=1&preset=pets")
@@ -76,4 +98,3 @@ class Serving(Page):
         self.assertIsNotNone(served["hats"]["inference"])
         training = self.module("play/served.js", "requestsOf", state, served)["training"]
         self.refused("too_few_values", 422, "POST", "/v1/normalize", training["body"])
-        self.assertEqual(self.console(), [])

@@ -6,12 +6,12 @@ import { read } from "../shared/api.js";
 import { curlBox } from "../shared/curl_box.js";
 import { el, fill, newId } from "../shared/dom.js";
 import { live } from "../shared/live.js";
-import { path, put } from "../shared/request.js";
+import { path, post, put } from "../shared/request.js";
 import { showProblem, showState } from "../shared/shell.js";
 import { say } from "./own_words.js";
 import { change, onState, state } from "./state.js";
 
-const PAGE = 1000, SHOWN = 100, AGAIN_MS = 60000;
+const PAGE = 1000, SHOWN = 100, AGAIN_MS = 10000;
 
 /** All entries of a list that comes page by page. */
 async function all(at, member, signal) {
@@ -31,6 +31,13 @@ function options(select, names, chosen) {
 		fill(select, names.map(name => el("option", { value: name }, name)));
 	select.dataset.key = key;
 	select.value = chosen;
+}
+
+/** The calls that make a layer to begin with. */
+function lesson() {
+	const at = path`v1/models/lesson/layers/penguins`;
+	return [put(at, { kind: "batch_norm", averaging: "pooled" }), post(`${at}/train`,
+		[[39.1, 18.7, 181, 3750], [36.7, 19.3, 193, 3450], [42, 20.2, 190, 4250]], { output: false })];
 }
 
 /** What a layer takes, in words. */
@@ -78,8 +85,10 @@ export function layerChoice(tell) {
 		const found = of === null ? [] : await all(path`v1/models/${of}`, "layers", signal);
 		layers = new Map(found.map(({ name, definition }) => [name, definition]));
 		showProblem(problem, null);
-		fill(start, of === null && [el("p", {}, say("no models")),
-			curlBox(put("v1/models/lesson/layers/mine", { kind: "batch_norm", num_features: 4 }))]);
+		if (of !== null)
+			fill(start);
+		else if (start.firstChild === null)
+			fill(start, el("p", {}, say("no models")), lesson().map(request => curlBox(request)));
 		draw();
 	}
 

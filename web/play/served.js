@@ -63,7 +63,8 @@ export function requestsOf({ eps }, { batch, running }) {
 		training: post("v1/normalize", { ...kind, data: batch }),
 		define: put(at, { ...kind, averaging: "pooled", num_features: running.length }),
 		statistics: put(`${at}/statistics`, { count: running[0].count, num_batches_tracked: 1,
-			running_mean: running.map(({ mean }) => mean), running_var: running.map(feature => feature.var) }),
+			running_mean: running.map(({ mean }) => mean),
+			running_var: running.map(feature => feature.var) }),
 		inference: post(`${at}/infer`, batch),
 	};
 }

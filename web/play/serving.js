@@ -16,22 +16,25 @@ const say = words({
 		penguins: "Penguins", pets: "Cats, then dogs", data: "Data",
 		"penguins lead": "A batch norm layer was trained on {count} penguins ({from}). Now it reads a batch" +
 			" of {n} Gentoo penguins. Above each line: what it was trained on. Below: the batch.",
-		"pets lead": "A batch norm layer was trained on {count} made-up cats. Now it reads a batch of {n} animals" +
-			" whose features are larger, as dogs' are. Above each line: the cats. Below: the batch.",
+		"pets lead": "A batch norm layer was trained on {count} made-up cats. Now it reads a batch of {n}" +
+			" animals with larger features, as dogs have. Above each line: the cats. Below: the batch.",
 		Adelie: "Adelie", all: "all species",
-		"penguins features": "bill length,bill depth,flipper length,body mass", "pets features": "ears,nose,size,fur",
+		"penguins features": "bill length,bill depth,flipper length,body mass",
+		"pets features": "ears,nose,size,fur",
 		plots: "Twice the same batch", training: "Training mode: by the batch's own statistics",
 		inference: "Inference: by the running statistics",
-		"training says": "Each feature of the batch has mean 0 and deviation 1, whatever came. The shift is gone," +
-			" and with it what tells this batch from the others.",
-		"inference says": "The batch lies where it belongs, in deviations of what the layer was trained on: {means}." +
-			" A classifier needs this shift.",
+		"training says": "Each feature of the batch has mean 0 and deviation 1, whatever came. The shift is" +
+			" gone, and with it what tells this batch from the others.",
+		"penguins says": "The batch lies where it belongs, in deviations of what the layer was trained on:" +
+			" {means}. A classifier needs this shift.",
+		"pets says": "The batch lies where it is, in deviations of a cat: {means}. Far from 0, a network that" +
+			" has learned from cats alone has never been: this is covariate shift.",
 		single: "Impossible: one value per feature is its own mean and has no variance. normd refuses it" +
 			" (too_few_values). Inference is fine: its statistics are constants.",
 		table: "The numbers", feature: "feature", running: "running mean", deviation: "running deviation",
 		own: "batch mean", "mean training": "x̂ in training, mean", "mean inference": "x̂ in inference, mean",
 		calls: "The same with the daemon", "call training": "Training mode, without a layer:",
-		"call inference": "Inference: define a layer, set its running statistics, infer. None of it has been sent.",
+		"call inference": "Inference: define a layer, set its running statistics, infer. Nothing is sent.",
 	},
 	ko: {
 		penguins: "펭귄", pets: "고양이, 그다음 개", data: "데이터",
@@ -44,7 +47,10 @@ const say = words({
 		plots: "같은 배치, 두 가지 정규화", training: "학습 모드: 배치 자신의 통계량", inference: "추론: 이동 통계량",
 		"training says": "무엇이 들어오든 배치의 각 특징은 평균 0, 표준편차 1이 됩니다. 이동이 사라지고, 이 배치를 다른 배치와" +
 			" 구별해 주는 것도 함께 사라집니다.",
-		"inference says": "학습한 데이터의 표준편차를 단위로 하여 배치가 제자리에 놓입니다: {means}. 분류기에는 이 차이가 필요합니다.",
+		"penguins says": "학습한 데이터의 표준편차를 단위로 하여 배치가 제자리에 놓입니다: {means}. 분류기에는 이 차이가" +
+			" 필요합니다.",
+		"pets says": "고양이의 표준편차를 단위로 하여 배치가 제자리에 놓입니다: {means}. 고양이만 보고 배운 신경망에게 0에서 먼" +
+			" 이곳은 처음 보는 곳입니다. 이것이 공변량 변화입니다.",
 		single: "불가능합니다. 특징마다 값이 하나뿐이면 그 값이 곧 평균이고 분산이 없습니다. normd는 거절합니다(too_few_values)." +
 			" 추론은 통계량이 상수이므로 문제없습니다.",
 		table: "숫자로 보기", feature: "특징", running: "이동 평균", deviation: "이동 표준편차",
@@ -56,7 +62,7 @@ const say = words({
 
 const CHOICES = {
 	penguins: () => ({ preset: "penguins", ...PRESETS.penguins.suits }),
-	pets: () => ({ preset: "pets", ...PRESETS.pets.suits, shift: 6.5 }),
+	pets: () => ({ preset: "pets", ...PRESETS.pets.suits, shift: 7 }),
 };
 
 /** Which data a state shows: the penguins, unless it is the pets. */
@@ -106,14 +112,16 @@ export default function (root) {
 		const name = dataOf(values), served = servedOf(values), { hats, trained, batch } = served;
 		const range = rangeOf(hats);
 		const features = say(`${name} features`).split(",");
-		const means = features.map((feature, c) => `${feature} ${signed(meanOf(hats.inference, c))}`).join(", ");
+		const means = features.map((feature, c) => `${feature} ${signed(meanOf(hats.inference, c))}`);
+		const told = { training: say(hats.training === null ? "single" : "training says"),
+			inference: say(`${name} says`, { means: means.join(", ") }) };
 		data.show(values);
 		from.elements[0].hidden = name === "pets";
 		shift.elements[0].hidden = name === "penguins";
 		fill(lead, say(`${name} lead`, { count: trained.length, n: batch.length, from: say(values.from) }));
 		for (const [mode, plot] of Object.entries(plots))
 			plot.show({ name: say(mode), features, above: hats.trained, below: hats[mode] ?? [], range,
-				words: hats[mode] === null ? say("single") : say(`${mode} says`, { means }) });
+				words: told[mode] });
 		fill(numbers, table(features, served));
 		for (const [key, request] of Object.entries(requestsOf(values, served)))
 			curls[key].show(request);

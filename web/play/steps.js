@@ -14,18 +14,20 @@ import { STEPS, streamOf } from "./stream.js";
 
 const say = words({
 	en: {
-		lead: "A layer of one feature reads 100 batches. Each point is a batch's own mean or variance: what training" +
-			" normalizes by. The lines are running statistics: what inference normalizes by.",
+		lead: "A layer of one feature reads 100 batches. Each point is a batch's own mean or variance: what" +
+			" training normalizes by. The lines are running statistics: what inference normalizes by.",
 		charts: "Step by step", mean: "Mean", variance: "Variance", step: "step", own: "batch", truth: "truth",
 		exponential: "exponential", cumulative: "cumulative", pooled: "pooled", decayed: "decayed",
-		"exponential is": "forgets batch by batch: the newest weighs the momentum. It begins at mean 0 and variance 1.",
+		"exponential is": "forgets batch by batch: the newest weighs the momentum. It begins at mean 0 and" +
+			" variance 1.",
 		"cumulative is": "is the plain mean of all batches, whatever their sizes.",
 		"pooled is": "weighs all values alike. Its variance contains how far a shift has moved the mean.",
 		"decayed is": "is pooled, but a value weighs half after as many values as the half-life.",
 		single: "A batch of one has no variance: exponential and cumulative averaging refuse it.",
 		steps: "steps shown", play: "Play", pause: "Pause", next: "One step", again: "From the start",
 		calls: "The same with a layer of the daemon", which: "Averaging",
-		called: "Nothing has been sent. The first command defines the layer, the second trains it with batch {n}.",
+		called: "Nothing has been sent. The first command defines the layer, the second trains it with batch" +
+			" {n}.",
 	},
 	ko: {
 		lead: "특징이 하나인 층이 배치 100개를 읽습니다. 점은 각 배치의 평균과 분산으로, 학습할 때 정규화에 쓰입니다. 선은 이동 통계량으로," +
@@ -124,7 +126,8 @@ function commands() {
 }
 
 export default function (root) {
-	const settings = controls("batch", "deviation", "shift", "at", "momentum", "half_life"), fresh = controls("seed");
+	const settings = controls("batch", "deviation", "shift", "at", "momentum", "half_life");
+	const fresh = controls("seed");
 	const charts = { mean: chart(), variance: chart() }, calls = commands(), single = el("p", { class: "warning" });
 	const steps = player(show);
 	let series = [], count = STEPS;
@@ -147,7 +150,8 @@ export default function (root) {
 	fill(root, el("p", {}, say("lead")), el("div", { class: "controls" }, fresh.elements),
 		el("div", { class: "sliders" }, settings.elements), steps.element, single,
 		el("h2", {}, say("charts")), Object.values(charts),
-		el("dl", { class: "facts" }, NAMES.map(name => [el("dt", {}, say(name)), el("dd", {}, say(`${name} is`))])),
+		el("dl", { class: "facts" }, NAMES.map(name =>
+			[el("dt", {}, say(name)), el("dd", {}, say(`${name} is`))])),
 		calls.elements);
 	const forget = onState(compute);
 	compute(state());

@@ -198,7 +198,7 @@ export const steps = [
 	},
 	{
 		id: "pets",
-		state: { view: "serving", preset: "pets", batch: 32, shift: 6.5 },
+		state: { view: "serving", preset: "pets", batch: 32, shift: 7 },
 		title: { en: "Trained on cats, then dogs come", ko: "고양이로 배웠는데 개가 온다면" },
 		text: {
 			en: [
@@ -265,8 +265,9 @@ export const steps = [
 			],
 		},
 		attempt: {
-			en: "Choose a layer that has been trained, paste some numbers, and ask for a report.",
-			ko: "학습된 층을 고르고, 숫자를 붙여 넣고, 보고서를 받아 보세요.",
+			en: "Choose a layer that has been trained, paste some numbers and use them, and ask for " +
+				"a report.",
+			ko: "학습된 층을 고르고, 숫자를 붙여 넣어 ‘이 텍스트 사용’을 누른 다음, 보고서를 받아 보세요.",
 		},
 		links: [{ href: "./", name: { en: "Open the dashboard", ko: "대시보드 열기" } }],
 	},
