@@ -219,11 +219,16 @@ class Own(Page):
         self.see("in the layer's window of inference now", ".result")
         self.assertEqual(self.seen(), 3)
         hat = (rows - self.x.mean(0)) / numpy.sqrt(self.x.var(0) + 1e-5)
-        after = [row.replace("−", "-").split()[1:] for row in self.text(".result tbody").splitlines() if "After" in row]
+        after = [row.replace("−", "-").split()[2:] for row in self.text(".result tbody").splitlines() if "After" in row]
         numpy.testing.assert_allclose(numbers(sum(after, [])), hat.ravel(), rtol=1e-3)
         self.assertIn(f"/layers/bn/infer -d '{json.dumps(rows.tolist())}'", self.text(".curl"))
         self.assertEqual(self.one(".result a").get_property("href"),
                          self.address(f"#/v1/models/{self.model}/layers/bn").replace("/v1", ""))
+        for width, theme, rules in ((360, "light", None), (1280, "dark", ["color-contrast"])):
+            self.look(width, theme)
+            self.screenshot(f"play-own-results-{width}-{theme}")
+            self.assertLessEqual(self.script("return document.documentElement.scrollWidth;"), width)
+            self.assertAccessible(rules)
         self.paste("[[1, 2]]")
         self.see("shape 1 × 2", ".drop + div")
         self.assertEqual(self.text(".result").strip(), "")

@@ -90,13 +90,12 @@ function bars(name, numbers) {
  */
 export function firstRows({ shape: [rows, ...rest], fortran }, all, names = []) {
 	const wide = rest.reduce((size, n) => size * n, 1), columns = Math.min(wide, COLUMNS);
-	const more = wide > columns ? ["…"] : [], isPair = all.length > 1;
-	const head = [say("row"), ...isPair ? [""] : [],
-		...Array.from({ length: columns }, (none, c) => names[c] ?? c), ...more];
+	const more = wide > columns ? ["…"] : [];
+	const head = [say("row"), ...Array.from({ length: columns }, (none, c) => names[c] ?? c), ...more];
 	const cells = (numbers, r) =>
 		[...Array.from(numbers.slice(r * wide, r * wide + columns), x => short(x)), ...more];
-	const lines = Array.from({ length: Math.min(rows, ROWS) }, (none, r) => all.map(([word, numbers], i) =>
-		[i === 0 ? r : "", ...isPair ? [word] : [], ...cells(numbers, r)]));
+	const lines = Array.from({ length: Math.min(rows, ROWS) }, (none, r) =>
+		all.map(([word, numbers]) => [`${r} ${word}`, ...cells(numbers, r)]));
 	return rows !== undefined && !fortran && table(say("rows"), head, lines.flat());
 }
 
