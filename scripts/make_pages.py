@@ -3,16 +3,17 @@
 """Writes the files of web/ inside a C source, which the build compiles into the daemon (handlers/web.h):
 make_pages.py FOLDER >SOURCE
 
-Each file is stored plain and compressed. Scripts and styles of our own lose comments, and the spaces that nothing
-needs. They keep their lines, so that a browser names the line of the source. The same files and the same zlib make the
-same source. Files lie in the folder itself, or one folder below. A file of a type that is not in TYPES is an error.
-What NOT_SERVED names, and what begins with a dot, such as an editor's, is left out.
+Each file is stored plain and compressed. Scripts and styles of our own are minified by esbuild, one by one. The same
+files, esbuild and zlib make the same source. Files lie in the folder itself, or one folder below. A file of a type that
+is not in TYPES is an error. What NOT_SERVED names, and what begins with a dot, such as an editor's, is left out.
 """
 
 import hashlib
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import zlib
 
 TYPES = {
@@ -27,15 +28,9 @@ NOT_SERVED = {"README.md", "LICENSE"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 GZIP_BYTES_MAX = 120_000  # of all files together
 OTHERS = "vendor/"  # what others wrote is served as they wrote it
-# Of a script: texts, comments, regular expressions, names and numbers, spaces, all else.
-PART = re.compile(rb"""
-    (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|(?P<comment>//[^\n]*|/\*.*?\*/)|
-    (?P<regex>/(?:[^/\\\[\n]|\\.|\[(?:[^]\\\n]|\\.)*])+/[a-z]*)|(?P<word>[\w$\x80-\xff]+)|(?P<space>[ \t]+)|.
-    """, re.DOTALL | re.VERBOSE)
-TEMPLATE = re.compile(rb"(?:[^`\\$]|\\.|\$(?!\{))*(?:`|\$\{)", re.DOTALL)  # up to its end or to an expression
-VALUE = re.compile(rb"[\w$)\]}\"'`]$")  # behind it, / divides: no script of ours has "if (x) /y/.test(z)"
-BEFORE_VALUE = {b"return", b"typeof", b"case", b"of", b"in"}  # words behind which it does not
-STYLE = re.compile(rb"""("[^"\n]*")|/\*.*?\*/|^[ \t]+|(?<=[:,;{])[ ]+|[ ]+(?={)""", re.DOTALL | re.MULTILINE)
+MINIFIED = (".js", ".css")
+# Newer than any syntax of the pages: what they say is not said otherwise for older browsers.
+ESBUILD = ("esbuild", "--minify", "--charset=utf8", "--target=esnext", "--log-level=error", "--color=false")
 
 
 def names(folder):
@@ -55,63 +50,30 @@ def names(folder):
     return sorted(found)
 
 
-def script_parts(data):
-    """(kind, bytes) of each part of a script; the kind of a template's texts is "text" too."""
-    at, last, nested = 0, b"", []  # `nested`: open braces of each expression in a template that is open
-    while at < len(data):
-        closes = nested and nested[-1] == 0 and data[at:at + 1] == b"}"
-        if closes or data[at:at + 1] == b"`":
-            found = TEMPLATE.match(data, at + 1)
-            if found is None:
-                raise ValueError("a text between ` has no end")
-            part, kind = data[at:found.end()], "text"
-            if closes:
-                nested.pop()
-            if part.endswith(b"${"):
-                nested.append(0)
-        else:
-            found = PART.match(data, at)
-            part, kind = found[0], found.lastgroup
-            if kind == "regex" and VALUE.search(last) and last not in BEFORE_VALUE:
-                part, kind = b"/", None
-            if nested:
-                nested[-1] += (part == b"{") - (part == b"}")
-        if kind not in ("space", "comment") and part != b"\n":
-            last = part
-        yield kind, part
-        at += len(part)
+def minified(folder, paths):
+    """{path: bytes} of scripts and styles, as esbuild leaves them."""
+    with tempfile.TemporaryDirectory() as out:
+        try:
+            done = subprocess.run([*ESBUILD, f"--outdir={out}", "--outbase=.", *paths], cwd=folder, capture_output=True)
+        except FileNotFoundError:
+            raise ValueError("esbuild is missing: 'make setup' installs it") from None
+        if done.returncode != 0:
+            raise ValueError(done.stderr.decode(errors="replace").strip())
+        return {path: read(out, path) for path in paths}
 
 
-def squeezed_script(data):
-    """A script without comments, and without spaces that part nothing. Its lines stay."""
-    out = bytearray()
-    is_apart = False
-    for kind, part in script_parts(data):
-        if kind in ("space", "comment"):
-            out += b"\n" * part.count(b"\n")
-            is_apart = True
-            continue
-        pair = out[-1:] + part[:1]
-        if is_apart and (re.fullmatch(rb"[\w$\x80-\xff]{2}", pair) or pair in (b"++", b"--") or b"/" in pair):
-            out += b" "
-        out += part
-        is_apart = False
-    return bytes(out)
-
-
-def squeezed_style(data):
-    return STYLE.sub(lambda found: found[1] or b"\n" * found[0].count(b"\n"), data)
-
-
-def served(folder, path):
-    """The bytes that are served for a file."""
+def read(folder, path):
     with open(os.path.join(folder, path), "rb") as f:
-        data = f.read()
-    squeeze = {".js": squeezed_script, ".css": squeezed_style}.get(os.path.splitext(path)[1])
-    try:
-        return data if path.startswith(OTHERS) or squeeze is None else squeeze(data)
-    except ValueError as e:
-        raise ValueError(f"{path}: {e}") from None
+        return f.read()
+
+
+def served(folder):
+    """{path: bytes} of all files, as they are served."""
+    files = {path: read(folder, path) for path in names(folder)}
+    ours = [path for path in files if path.endswith(MINIFIED) and not path.startswith(OTHERS)]
+    if ours:
+        files.update(minified(folder, ours))
+    return files
 
 
 def compressed(data):
@@ -133,8 +95,7 @@ def to_bytes(data):
 def to_c(folder):
     """The source, and how many bytes all files have compressed."""
     rows, total = [], 0
-    for path in names(folder):
-        plain = served(folder, path)
+    for path, plain in served(folder).items():
         gzip = compressed(plain)
         total += len(gzip)
         digest = hashlib.sha256(plain).hexdigest()[:32]
