@@ -11,7 +11,7 @@ import { showProblem, showState } from "../shared/shell.js";
 import { say } from "./own_words.js";
 import { change, onState, state } from "./state.js";
 
-const PAGE = 1000, SHOWN = 100, AGAIN_MS = 10000;
+const PAGE = 1000, SHOWN = 100, AGAIN_MS = 60000, EMPTY_MS = 5000;
 
 /** All entries of a list that comes page by page. */
 async function all(at, member, signal) {
@@ -80,16 +80,24 @@ export function layerChoice(tell) {
 	}
 
 	async function load(signal) {
-		models = await all("v1/models", "models", signal);
-		of = models.includes(state().model) ? state().model : models[0] ?? null;
-		const found = of === null ? [] : await all(path`v1/models/${of}`, "layers", signal);
+		const names = await all("v1/models", "models", signal);
+		const model = names.includes(state().model) ? state().model : names[0] ?? null;
+		const found = model === null ? [] : await all(path`v1/models/${model}`, "layers", signal);
+		[models, of] = [names, model];
 		layers = new Map(found.map(({ name, definition }) => [name, definition]));
 		showProblem(problem, null);
-		if (of !== null)
-			fill(start);
-		else if (start.firstChild === null)
-			fill(start, el("p", {}, say("no models")), lesson().map(request => curlBox(request)));
+		showStart();
 		draw();
+	}
+
+	function showStart() {
+		if (of !== null) {
+			fill(start);
+			return;
+		}
+		setTimeout(() => loading.now(), EMPTY_MS); // somebody is about to make a layer
+		if (start.firstChild === null)
+			fill(start, el("p", {}, say("no models")), lesson().map(request => curlBox(request)));
 	}
 
 	const loading = live(load, { interval: AGAIN_MS, tell: how => {
