@@ -72,7 +72,7 @@ class NothingTwice(unittest.TestCase):
             os.unlink(os.path.join(directory, "web"))
             shutil.copytree(os.path.join(ROOT, "web"), os.path.join(directory, "web"))
             written, extra = (os.path.join(directory, name) for name in
-                              ("build/handlers/web_files.c", "web/shared/extra.js"))
+                              ("build/handlers/web_files.c", "web/shared/extra.svg"))
 
             def write():
                 """Writes the source; gives it, and what make says when it is called again."""
@@ -90,7 +90,7 @@ class NothingTwice(unittest.TestCase):
                 last = write()
                 self.assertGreater(os.stat(written).st_mtime_ns, before)
                 self.assertIn("up to date", last[1])
-                self.assertEqual('"shared/extra.js"' in last[0], os.path.exists(extra))
+                self.assertEqual('"shared/extra.svg"' in last[0], os.path.exists(extra))
             self.assertEqual(last[0], first[0])
 
     def test_the_api_document_is_written_again_when_its_page_changes(self):
