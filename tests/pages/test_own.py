@@ -71,13 +71,8 @@ def npy(array, version=None):
 
 
 class Reading(Page):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.driver.get(f"http://127.0.0.1:{cls.daemon.port}/play")
-
     def setUp(self):
-        self.driver.get(self.address("play"))
+        self.open("play")
 
     def read(self, text="", data=None):
         encoded = None if data is None else base64.b64encode(data).decode()
