@@ -4,7 +4,7 @@
 
 import { Away } from "./api.js";
 import { el, fill, newId, svg } from "./dom.js";
-import { short } from "./number.js";
+import { moment, short, whole } from "./number.js";
 import { words } from "./words.js";
 
 const say = words({
@@ -23,15 +23,14 @@ let library = null;
 
 /** The minified uPlot is a classic script: a module would be twice its size. */
 function load() {
-	const at = name => new URL(`../vendor/${name}`, import.meta.url);
+	const src = new URL("../vendor/uPlot.iife.min.js", import.meta.url);
 	library ??= new Promise((resolve, reject) => {
 		const onload = () => resolve(globalThis.uPlot);
 		const onerror = () => {
 			library = null; // the next chart asks again
 			reject(new Away("the daemon cannot be reached"));
 		};
-		document.head.append(el("link", { rel: "stylesheet", href: at("uPlot.min.css") }),
-			el("script", { src: at("uPlot.iife.min.js"), onload, onerror }));
+		document.head.append(el("script", { src, onload, onerror }));
 	});
 	return library;
 }
@@ -41,22 +40,32 @@ function css(name) {
 	return getComputedStyle(document.documentElement).getPropertyValue(name);
 }
 
-function axis(label) {
+function axis(label, write = x => short(x)) {
 	const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
 	const font = `${rem * 0.75}px system-ui, sans-serif`, lines = { stroke: () => css("--line"), width: 1 };
 	return { label, font, labelFont: font, labelSize: rem * 1.25, gap: 4, size: rem * (label ? 2 : 3.5),
 		stroke: () => css("--quiet"), grid: lines, ticks: lines,
-		values: (plot, marks) => marks.map(x => short(x)) };
+		values: (plot, marks, i, space, step) => marks.map(x => write(x, step)) };
+}
+
+/** Of one x alone, with some room around it. */
+function room(low, high) {
+	return high > low ? [low, high] : [low - 1, high + 1];
 }
 
 function line({ color, dash, width = 2, dots = false }) {
 	const stroke = () => css(color);
-	const points = { show: dots, size: 5, stroke, fill: stroke };
+	const points = { show: (plot, i) => dots || isSparse(plot.data[i]), size: 5, stroke, fill: stroke };
 	return { stroke, dash, width, points, ...dots && { paths: () => null } };
 }
 
+/** Whether a line has so few values that they must be seen as dots: one alone has no length. */
+function isSparse(values) {
+	return values.filter(value => value !== null && value !== undefined).length < 3;
+}
+
 /** How a line looks, for the legend. */
-function sample({ color, dash = [], width = 2, dots = false }) {
+export function sample({ color, dash = [], width = 2, dots = false }) {
 	const stroke = { stroke: "currentColor", "stroke-width": width, "stroke-dasharray": dash.join(" ") || null };
 	const style = { color: `var(${color})` };
 	return svg("svg", { class: "sample", viewBox: "0 0 36 10", "aria-hidden": "true", style },
@@ -64,19 +73,25 @@ function sample({ color, dash = [], width = 2, dots = false }) {
 			svg("path", { d: "M0 5H36", ...stroke }));
 }
 
-function table({ name, xName, x, series }) {
+/** A time in the form that the steps of an axis ask for, or an x that is no time. */
+function sayX({ time }, x, step) {
+	return time ? moment(x, step) : Number.isInteger(x) ? whole(x) : short(x, 5);
+}
+
+function table(shown) {
+	const { name, xName, x, series } = shown;
 	const head = [xName, ...series.map(one => one.name)];
-	const row = (at, i) => [at, ...series.map(({ values }) => values[i])].map(value =>
-		el("td", { class: "number" }, short(value, 5)));
+	const row = (at, i) => [sayX(shown, at), ...series.map(({ values }) => short(values[i], 5))].map(text =>
+		el("td", { class: "number" }, text));
 	return el("table", {}, el("caption", { class: "quiet" }, name),
 		el("thead", {}, el("tr", {}, head.map(text => el("th", { scope: "col", class: "number" }, text)))),
 		el("tbody", {}, Array.from(x, (at, i) => el("tr", {}, row(at, i)))));
 }
 
 /**
- * A chart. `show({ name, xName, x, series, range })` draws it. A series has a `name`, `values` (null: a gap), a `color`
- * (a custom property as "--hue-0"), and `dash`, `width` or `dots`, so that colour is not the only sign. `range`: that
- * of the axis, else that of `x`. `write(x)`: an x as a text. `stop()` ends it.
+ * A chart. `show({ name, xName, x, time, series, range })` draws it. `x` is in order; with `time`, it is seconds since
+ * 1970. A series has a `name`, `values` (null: a gap), a `color` (a custom property as "--hue-0"), and `dash`, `width`
+ * or `dots`, so that colour is not the only sign. `range`: that of the axis, else that of `x`. `stop()` ends it.
  */
 export function chart() {
 	const title = el("h3", { id: newId("chart") }), legend = el("ul", { class: "legend" });
@@ -97,8 +112,11 @@ export function chart() {
 
 	function options() {
 		return { ...size(), legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
-			scales: { x: { time: false, range: (own, low, high) => shown.range ?? [low, high] } },
-			axes: [axis(shown.xName), axis()], series: [{}, ...shown.series.map(line)],
+			tzDate: at => globalThis.uPlot.tzDate(new Date(at * 1000), "UTC"),
+			scales: { x: { time: shown.time ?? false,
+				range: (own, low, high) => shown.range ?? room(low, high) } },
+			axes: [axis(shown.xName, (x, step) => sayX(shown, x, step)), axis()],
+			series: [{}, ...shown.series.map(line)],
 			hooks: { setCursor: [({ cursor }) => showValues(cursor.idx)] } };
 	}
 
@@ -118,7 +136,7 @@ export function chart() {
 		const i = Math.min(last, Math.max(0, to));
 		plot.setCursor({ left: plot.valToPos(shown.x[i], "x"), top: 0 });
 		showValues(i);
-		fill(told, `${shown.xName} ${short(shown.x[i])}: ` +
+		fill(told, `${shown.xName} ${sayX(shown, shown.x[i])}: ` +
 			shown.series.map(({ name, values }) => `${name} ${short(values[i])}`).join(", "));
 	}
 
@@ -140,7 +158,8 @@ export function chart() {
 	}
 
 	async function draw() {
-		const looks = JSON.stringify([shown.xName, shown.series.map(({ values, ...rest }) => rest)]);
+		const lines = shown.series.map(({ values, ...rest }) => rest);
+		const looks = JSON.stringify([shown.xName, shown.time, lines]);
 		if (look !== looks)
 			buildLegend();
 		const uPlot = await load();

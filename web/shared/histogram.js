@@ -74,7 +74,8 @@ function bars(bins, parts, most) {
 	});
 }
 
-function axis(bins) {
+/** The axis below bins. */
+export function axis(bins) {
 	const every = Math.ceil(bins.count / 6), at = i => i / bins.count * WIDE;
 	const first = (every - Math.round(bins.from / bins.step) % every) % every; // so that 0 has a mark
 	const marks = [];

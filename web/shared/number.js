@@ -34,3 +34,10 @@ export function ago(time) {
 	}
 	return time;
 }
+
+/** A time in seconds since 1970 as UTC. `step`: how many seconds apart the times beside it are; 0: all of it. */
+export function moment(seconds, step = 0) {
+	const text = new Date(seconds * 1000).toISOString().replace("T", " ");
+	return step === 0 ? text.slice(0, 19) : step < 60 ? text.slice(11, 19) :
+		step < 86400 ? text.slice(5, 16) : text.slice(0, 10);
+}
