@@ -4,6 +4,7 @@
 
 import { el, fill } from "../shared/dom.js";
 import { problemBox, shell } from "../shared/shell.js";
+import { tabs } from "../shared/tabs.js";
 import { language, LANGUAGES, setLanguage, words } from "../shared/words.js";
 import { change, onState, state } from "./state.js";
 import tour from "./tour.js";
@@ -25,23 +26,9 @@ const say = words({
 });
 
 const VIEWS = ["kinds", "steps", "serving", "own"];
-const tabs = VIEWS.map(name => el("button", {
-	type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "view", onclick: () => change({ view: name }),
-}, say(name)));
-const panel = el("div", { role: "tabpanel", id: "view" });
+const { list, panel, show } = tabs({ label: say("tabs"), choose: view => change({ view }),
+	titles: Object.fromEntries(VIEWS.map(name => [name, say(name)])) });
 let shown = { view: "", stop() {} };
-
-/** Arrow keys, Home and End move among tabs, as in any list of tabs. */
-function moveTab(event) {
-	const at = VIEWS.indexOf(state().view), last = VIEWS.length - 1;
-	const next = (at + 1) % VIEWS.length, before = (at + last) % VIEWS.length;
-	const to = { ArrowRight: next, ArrowLeft: before, Home: 0, End: last }[event.key];
-	if (to === undefined)
-		return;
-	event.preventDefault();
-	change({ view: VIEWS[to] });
-	tabs[to].focus();
-}
 
 async function showView() {
 	const { view } = state();
@@ -49,11 +36,7 @@ async function showView() {
 		return;
 	shown.stop();
 	shown = { view, stop() {} };
-	for (const [i, name] of VIEWS.entries()) {
-		tabs[i].setAttribute("aria-selected", name === view);
-		tabs[i].tabIndex = name === view ? 0 : -1;
-	}
-	panel.setAttribute("aria-labelledby", `tab-${view}`);
+	show(view);
 	fill(panel);
 	try {
 		const { default: open } = await import(`./${view}.js`);
@@ -82,7 +65,6 @@ function languageChoice() {
 
 document.title = `${say("title")} – normd`;
 const guide = el("div", { class: "tour" });
-const list = el("div", { class: "tabs", role: "tablist", "aria-label": say("tabs"), onkeydown: moveTab }, tabs);
 shell(el("main", {}, el("h1", {}, say("title")), el("p", {}, say("lead")),
 	el("div", { class: "lesson" }, guide, el("div", { class: "stage" }, list, panel))),
 	{ here: "play", extras: languageChoice() });
