@@ -58,6 +58,7 @@ class WithTokens(Page):
         self.one(world.FRESH)
         self.see("batch_norm", "dl.facts")
         self.assertEqual(self.text(".problem"), "")
+        self.one("main details summary").click()
         self.assertIn('-H "Authorization: Bearer $NORMD_TOKEN"', self.text(".curl"))
         self.assertNotIn(ADMIN, self.driver.page_source)
 

@@ -50,7 +50,7 @@ PAGES = {
     "layer": (f"#/models/{MODEL}/layers/bn", FRESH),
     "layer-untracked": (f"#/models/{MODEL}/layers/ln", FRESH),
     "layer-new": (f"#/models/{MODEL}/layers/new", FRESH),
-    "layer-pooled": (f"#/models/{MODEL}/layers/pooled", FRESH),
+    "layer-pooled": (f"#/models/{MODEL}/layers/pooled?tab=sources", FRESH),
     "layer-longest": (f"#/models/{LONGEST}/layers/{LONGEST}", FRESH),
     "layer-missing": (f"#/models/{MODEL}/layers/none", ".problem"),
     "missing": ("#/nowhere", "main h1"),

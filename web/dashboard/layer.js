@@ -1,87 +1,162 @@
 // SPDX-License-Identifier: MIT
-// A layer's page: what it is, when it last changed, and whether it has drifted. It asks for no features, so that each
-// refresh is cheap for a layer of any size.
+// A layer's page: its facts, and below them a tab for each of its parts. A part is a module of this folder, loaded when
+// its tab is first opened: a function of a place that returns { node, load(signal, head), stop }.
+//
+// The place says what is looked at: { base, modelBase, version, query, keep }. `keep` changes the query of the address.
 
-import { read } from "../shared/api.js";
-import { curlBox } from "../shared/curl_box.js";
-import { el, fill } from "../shared/dom.js";
+import { Away } from "../shared/api.js";
+import { curlDetails } from "../shared/curl_box.js";
+import { el, fill, newId, renew } from "../shared/dom.js";
 import { live } from "../shared/live.js";
-import { ago, short, whole } from "../shared/number.js";
-import { get, path } from "../shared/request.js";
+import { path } from "../shared/request.js";
 import { showProblem, showState } from "../shared/shell.js";
-import { definitionList } from "./definition.js";
-import { verdictBadge } from "./verdict.js";
+import { tabs } from "../shared/tabs.js";
+import { factsOf, lacking, loadHead, requestsOf } from "./facts.js";
+import { listing } from "./listing.js";
 
-/** Whether a layer of this definition keeps running statistics. */
-export function keepsStatistics({ track_running_stats }) {
-	return track_running_stats ?? false;
+const TITLES = { statistics: "Statistics", history: "History", drift: "Drift", sources: "Sources",
+	definition: "Definition" };
+const LATEST = 100; // versions to choose from
+
+/** The tabs that a layer has. Published versions have no history, and no sources. */
+function tabsOf(head, version) {
+	const { definition, drift } = head, isLive = version === null;
+	const has = { history: isLive, drift, sources: isLive && definition.averaging === "pooled" };
+	return Object.keys(TITLES).filter(name =>
+		name === "definition" || (lacking(head) === null && (has[name] ?? true)));
 }
 
-async function load(base, signal) {
-	const definition = await read(base, {}, { signal });
-	if (!keepsStatistics(definition))
-		return { definition };
-	const { history: [last] } = await read(`${base}/history`, { limit: 1 }, { signal });
-	const drift = last && await read(`${base}/drift`, { top: 0 }, { signal }); // without statistics it is refused
-	return { definition, last, drift };
+async function open(name, place) {
+	try {
+		return (await import(`./${name}.js`)).default(place);
+	} catch (error) {
+		throw error instanceof TypeError ? new Away("the daemon cannot be reached") : error;
+	}
 }
 
-function driftFact(drift) {
-	const { verdict, count, max, since } = drift;
-	const worst = max.divergence !== null && `, greatest divergence ${short(max.divergence)}`;
-	return [verdictBadge(verdict), " ", `of ${whole(count)} values per feature`, worst,
-		since !== null && `, since ${since}`];
-}
+/** The choice of a state: live, or a version. */
+function stateChoice(modelBase, choose) {
+	const id = newId("state"), choice = el("select", { id, onchange: () => choose(choice.value || null) });
+	const node = el("div", { class: "row" }, el("label", { for: id, class: "quiet" }, "State"), choice);
+	const pages = listing(`${modelBase}/versions`, "versions", ({ version }) => version);
+	let versions = [], now = [null, null];
 
-/** The facts at the head of the page: pairs of a name and what is shown. */
-function factsOf({ definition, last, drift }) {
-	const facts = [["Kind", definition.kind], ["Frozen", definition.frozen ? "yes" : "no"]];
-
-	if (!keepsStatistics(definition))
-		return [...facts,
-			["Statistics", "none: a layer of this definition normalizes by the moments of its input"]];
-	if (last === undefined)
-		return [...facts, ["Statistics", "none yet: train the layer, or put statistics"]];
-	facts.push(["Features", whole(definition.num_features)], ["Revision", whole(last.revision)],
-		["Batches", whole(last.num_batches_tracked)],
-		["Last update", last.time === null ? "not known" : ago(last.time)]);
-	for (const [title, spread] of [["Mean", last.mean], ["Variance", last.var]])
-		facts.push([title, `${short(spread.min)} to ${short(spread.max)}, median ${short(spread.median)}`]);
-	if (drift)
-		facts.push(["Drift", driftFact(drift)]);
-	return facts;
-}
-
-export function layerView({ names: [model, layer], main }) {
-	const base = path`v1/models/${model}/layers/${layer}`;
-	const notice = el("div"), facts = el("dl", { class: "facts" }), fields = el("div");
-	const body = el("div", { hidden: true }, facts, el("h2", {}, "Definition"), fields, curlBox(get(base)));
-	let definition = "";
-
-	fill(main, el("nav", { class: "crumbs", "aria-label": "Where this is" },
-		el("a", { href: "#/" }, "Models"), " / ",
-		el("a", { href: `#/models/${encodeURIComponent(model)}` }, model)), el("h1", {}, layer), notice, body);
-
-	function show(shown) {
-		const text = JSON.stringify(shown.definition);
-		showProblem(notice, null);
-		fill(facts, factsOf(shown).map(([title, value]) => [el("dt", {}, title), el("dd", {}, value)]));
-		if (text !== definition) // what somebody has selected stays selected
-			fill(fields, definitionList(shown.definition));
-		definition = text;
-		body.hidden = false;
+	function show(...next) {
+		const [version, serves] = now = next;
+		const known = versions.slice(-LATEST).map(each => String(each.version)).reverse();
+		const all = version === null || known.includes(version) ? known : [version, ...known];
+		renew(choice, ["live", ...all].map(name => el("option", { value: name === "live" ? "" : name },
+			name === "live" ? name : `version ${name}`, name === serves && ", serves")));
+		choice.value = version ?? "";
+		node.hidden = all.length === 0;
 	}
 
-	return live(async signal => {
+	/** Once there are versions, they are known. */
+	async function load(signal) {
+		if (versions.length === 0)
+			await pages(signal, all => {
+				versions = all;
+				show(...now);
+			});
+	}
+
+	return { node, show, load };
+}
+
+export function layerView({ names: [model, layer], query, main }) {
+	const modelBase = path`v1/models/${model}`, base = modelBase + path`/layers/${layer}`;
+	const notice = el("div"), facts = el("dl", { class: "facts tiles" }), calls = el("div");
+	const { list, panel, show: showTabs } = tabs({ label: "Parts of the layer", titles: TITLES,
+		choose: chooseTab });
+	const choice = stateChoice(modelBase, version => keep({ version }));
+	const body = el("div", { hidden: true }, facts, calls, list, panel);
+	let parts = {}, place = null, refresh = null;
+
+	main.append(el("nav", { class: "crumbs", "aria-label": "Where this is" },
+		el("a", { href: "#/" }, "Models"), " / ",
+		el("a", { href: `#/models/${encodeURIComponent(model)}` }, model)),
+	el("h1", {}, layer), choice.node, notice, body);
+
+	/** Changes members of the query; null takes one away. */
+	function keep(members) {
+		for (const [name, value] of Object.entries(members))
+			if (value === null)
+				query.delete(name);
+			else
+				query.set(name, value);
+		history.replaceState(null, "", `${location.hash.split("?")[0]}?${query}`);
+		look();
+	}
+
+	function chooseTab(tab) {
+		keep({ tab });
+		refresh.now();
+	}
+
+	/** Looks at the state that the address names. */
+	function look() {
+		const version = query.get("version");
+		if (version === place?.version)
+			return;
+		stopParts();
+		place = { base, modelBase, version, query, keep };
+		choice.show(version, null);
+		refresh?.now();
+	}
+
+	function stopParts() {
+		Object.values(parts).forEach(part => part.stop?.());
+		parts = {};
+		fill(calls);
+		fill(panel);
+	}
+
+	/** The part whose tab is chosen. All others that were opened stay, hidden. */
+	async function partOf(head, signal) {
+		const there = tabsOf(head, place.version), asked = query.get("tab");
+		const name = there.includes(asked) ? asked : there[0];
+		showTabs(name, there);
+		for (const [other, { node }] of Object.entries(parts))
+			node.hidden = other !== name;
+		if (!parts[name]) {
+			const part = await open(name, place);
+			signal.throwIfAborted();
+			panel.append(part.node);
+			parts[name] = part;
+		}
+		return parts[name];
+	}
+
+	/** What a layer that is gone showed last stays, in grey. */
+	function showGone(error) {
+		const gone = error?.status === 404 && !body.hidden;
+		showProblem(notice, error, gone && el("p", { class: "quiet" }, "Below is what it was last."));
+		body.classList.toggle("gone", gone);
+	}
+
+	async function load(signal) {
 		try {
-			show(await load(base, signal));
+			const head = await loadHead(place, signal);
+			renew(facts, factsOf(place, head));
+			choice.show(place.version, head.serving && String(head.serving.version));
+			if (calls.firstChild === null)
+				fill(calls, curlDetails(...requestsOf(place, head)));
+			showGone(null);
+			body.hidden = false;
+			const part = await partOf(head, signal);
+			await part.load(signal, head);
+			await choice.load(signal);
 		} catch (error) {
-			if (error.name === "Refused") {
-				const gone = error.status === 404 && !body.hidden;
-				const last = gone && el("p", { class: "quiet" }, "Below is what it was last.");
-				showProblem(notice, error, last);
-			}
+			if (error.name === "Refused")
+				showGone(error);
 			throw error;
 		}
-	}, { tell: showState });
+	}
+
+	look();
+	refresh = live(load, { tell: showState });
+	return { stop: () => {
+		refresh.stop();
+		stopParts();
+	} };
 }

@@ -7,7 +7,7 @@ import { curlBox } from "../shared/curl_box.js";
 import { el } from "../shared/dom.js";
 import { ago, whole } from "../shared/number.js";
 import { get, path } from "../shared/request.js";
-import { keepsStatistics } from "./layer.js";
+import { keepsStatistics } from "./facts.js";
 import { listTable } from "./listing.js";
 import { verdictBadge } from "./verdict.js";
 

@@ -23,7 +23,7 @@ const views = [
 
 const main = el("main");
 let shown = { stop() {} };
-let place = null;
+let isShown = false;
 
 function decode(text) {
 	try {
@@ -35,10 +35,8 @@ function decode(text) {
 
 function show() {
 	const [where, query] = location.hash.slice(1).split("?");
-	if (where === place)
-		return; // the view itself has changed its query
-	const moved = place !== null;
-	place = where;
+	const moved = isShown;
+	isShown = true;
 	shown.stop();
 	for (const { pattern, view, title } of views) {
 		const found = pattern.exec(where);

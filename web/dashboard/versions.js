@@ -2,7 +2,7 @@
 // What serves of a model, and its versions, the latest first.
 
 import { read } from "../shared/api.js";
-import { curlBox } from "../shared/curl_box.js";
+import { curlBox, curlDetails } from "../shared/curl_box.js";
 import { el, fill } from "../shared/dom.js";
 import { ago, whole } from "../shared/number.js";
 import { get } from "../shared/request.js";
@@ -75,8 +75,7 @@ export function versionsPart({ model, base, parent, layers }) {
 		el("div", { class: "row" }, back, live),
 		el("details", {}, el("summary", {}, "Switches so far"), past, curlBox(get(`${base}/serving/history`))),
 		el("h2", {}, "Versions"), el("div", { class: "row" }, make), none, list, more,
-		el("details", {}, el("summary", {}, "With curl"), curlBox(get(`${base}/serving`)),
-			curlBox(get(`${base}/versions`)), curlBox(get(`${base}/aliases`))));
+		curlDetails(get(`${base}/serving`), get(`${base}/versions`), get(`${base}/aliases`)));
 	const does = actions({ model, base, parent, now: () => ({ ...now, layers: layers() }), done: text => {
 		fill(done, text);
 		done.focus();

@@ -7,9 +7,14 @@ import { onToken, token } from "./token.js";
 import { words } from "./words.js";
 
 const say = words({
-	en: { copy: "Copy", copied: "copied", selected: "selected: press Ctrl+C" },
+	en: { lines: "With curl", copy: "Copy", copied: "copied", selected: "selected: press Ctrl+C" },
 	ko: { copy: "복사", copied: "복사했습니다", selected: "선택했습니다. Ctrl+C를 누르세요" },
 });
+
+/** The lines of several requests, to be opened. */
+export function curlDetails(...requests) {
+	return el("details", {}, el("summary", {}, say("lines")), requests.map(request => curlBox(request)));
+}
 
 /** An element; its `show(request, options)` changes the line. `options` are those of curlLine. */
 export function curlBox(request = null, options = {}) {

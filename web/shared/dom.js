@@ -23,6 +23,25 @@ export function fill(node, ...children) {
 	return node;
 }
 
+/**
+ * The same as fill(), but children that are as they were stay: what somebody has selected in them stays selected. It is
+ * for what has no listeners.
+ */
+export function renew(node, ...children) {
+	const wanted = Array.from(el("div", {}, children).childNodes);
+
+	wanted.forEach((child, i) => {
+		const old = node.childNodes[i];
+		if (old === undefined)
+			node.append(child);
+		else if (!old.isEqualNode(child))
+			old.replaceWith(child);
+	});
+	while (node.childNodes.length > wanted.length)
+		node.lastChild.remove();
+	return node;
+}
+
 function build(node, props, children) {
 	for (const [key, value] of Object.entries(props)) {
 		if (value === null || value === undefined || value === false)
