@@ -44,7 +44,10 @@ function firstSteps() {
 		el("p", {}, "A model comes into being with its first layer. Two commands make one and train it; this ",
 			"page shows it as soon as it is there."),
 		curlBox(put(layer, { kind: "batch_norm" })),
-		curlBox(post(`${layer}/train`, { data: [[1, 10], [2, 20], [3, 30]] })));
+		curlBox(post(`${layer}/train`, { data: [[1, 10], [2, 20], [3, 30]] })),
+		el("p", {}, "This imports all batch norms of a PyTorch model from its file:"),
+		curlBox(put(path`v1/models/demo/state.safetensors`, new Blob(), {}, "application/octet-stream"),
+			{ file: "model.safetensors" }));
 }
 
 export function modelsView({ query, main }) {
