@@ -15,6 +15,8 @@ const CHARTS = { "Running mean": ["mean", ...SPREAD], "Running variance": ["var"
 const LINES = {
 	max: { name: "greatest", color: "--hue-1", dash: [3, 3] }, median: { name: "median", color: "--hue-0" },
 	min: { name: "least", color: "--hue-2", dash: [10, 4] },
+	drift: { name: "greatest divergence", color: "--hue-0" },
+	num_batches_tracked: { name: "batches", color: "--hue-0" },
 };
 
 const keyOf = ({ time, revision }) => `${time} ${revision}`;
@@ -40,7 +42,7 @@ export function inOrder(states, axis) {
 function chartOf([name, [member, ...lines]], states, axis) {
 	const values = of => states.map(({ state }) => of(state[member]));
 	const series = lines.map(line => ({ ...LINES[line], values: values(spread => spread[line]) }));
-	const alone = { name: "of the layer", color: "--hue-0", values: values(value => value) };
+	const alone = { ...LINES[member], values: values(value => value) };
 	return { name, x: states.map(({ x }) => x), time: axis === "time",
 		xName: axis === "time" ? "time (UTC)" : axis, series: lines.length > 0 ? series : [alone] };
 }

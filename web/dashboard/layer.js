@@ -132,6 +132,7 @@ export function layerView({ names: [model, layer], query, main }) {
 		const gone = error?.status === 404 && !body.hidden;
 		showProblem(notice, error, gone && el("p", { class: "quiet" }, "Below is what it was last."));
 		body.classList.toggle("gone", gone);
+		list.inert = gone;
 	}
 
 	async function load(signal) {

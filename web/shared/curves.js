@@ -39,8 +39,8 @@ function figures(curves) {
 
 /** An element; `show(title, curves)` draws curves { name, mean, variance, color, dash }, as series of chart.js. */
 export function normalCurves() {
-	const title = el("h3", { id: newId("curves") }), inside = el("div", { class: "scroll", tabindex: 0, role: "group",
-		"aria-labelledby": title.id });
+	const title = el("h3", { id: newId("curves") });
+	const inside = el("div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": title.id });
 	const plot = svg("svg", { viewBox: `-16 -4 ${WIDE + 32} ${HIGH + 26}`, role: "img" });
 	const element = el("figure", { class: "histogram curves", "aria-labelledby": title.id }, title, plot, inside);
 
