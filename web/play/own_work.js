@@ -7,7 +7,7 @@ import { say } from "./own_words.js";
 
 /** `element`; `run(name, words, work)`; `busy()`; `stop()`. */
 export function worker() {
-	const text = el("span", { role: "status" }), bar = el("progress", { max: 1, "aria-label": say("ask") });
+	const text = el("span", { role: "status" }), bar = el("progress", { max: 1, "aria-label": say("progress") });
 	const cancel = el("button", { type: "button", onclick: () =>
 		running?.abort(new Broken(`cancelled ${running.name}`)) }, say("cancel"));
 	const shown = el("div", { class: "row", hidden: true }, bar, cancel);
