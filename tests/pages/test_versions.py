@@ -73,7 +73,7 @@ class Versions(Page):
             self.assertEqual("champion names version 1" in self.text("dialog[open]"), version == 2)
             self.press(Keys.ENTER)
             self.see(f"champion names version {version}.", "[role=status]")
-        self.see("champion", ".versions li:first-child .alias")
+            self.see("champion", f".versions li:nth-child({3 - version}) .alias")  # the latest is the first
         self.assertEqual(self.call("GET", f"{self.base}/aliases/champion").json["version"], 2)
 
     def test_another_client_switches_meanwhile(self):
