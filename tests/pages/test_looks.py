@@ -45,7 +45,7 @@ class Looks(Page):
     def test_tabs_of_a_layer(self):
         self.open(world.PAGES["layer"][0])
         self.one(world.FRESH)
-        for tab in self.driver.find_elements(By.CSS_SELECTOR, "main [role=tab]:not([hidden])"):
+        for tab in self.driver.find_elements(By.CSS_SELECTOR, "main [aria-selected=false]:not([hidden])"):
             tab.click()
             self.settle()
             self.look_at(f"layer-{tab.text.lower()}")

@@ -46,11 +46,11 @@ function utc(time) {
 /** The verdict, the window and what it is compared with, in words. */
 function words(drift, reference) {
 	const { verdict, count, since } = drift;
-	const window = since === null ? "Inference has read nothing yet." :
-		`The window has ${whole(count)} values per feature, read since ${utc(since)} (${ago(since)}).`;
 	const compared = reference === "live" ? "the live statistics" : `the statistics of version ${reference}`;
-	return [el("p", {}, verdictBadge(verdict), " ", SAYS[verdict]),
-		el("p", { class: "quiet" }, `${window} It is compared with ${compared}.`)];
+	const window = since === null ? "Inference has read nothing yet." :
+		`The window has ${whole(count)} values per feature, read since ${utc(since)} (${ago(since)}). ` +
+		`It is compared with ${compared}.`;
+	return [el("p", {}, verdictBadge(verdict), " ", SAYS[verdict]), el("p", { class: "quiet" }, window)];
 }
 
 export default function (place) {

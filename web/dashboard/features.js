@@ -18,7 +18,8 @@ export function rowsOf({ running_mean, running_var }, { weight, bias }, drift = 
 /** The number of two digits that is next to x, away from 0 or towards it. */
 function round(x, up) {
 	const step = 10 ** (Math.floor(Math.log10(Math.abs(x))) - 1);
-	return x === 0 ? 0 : Number(((up ? Math.ceil : Math.floor)(x / step) * step).toPrecision(2));
+	const rounded = x === 0 ? 0 : Number(((up ? Math.ceil : Math.floor)(x / step) * step).toPrecision(2));
+	return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, rounded));
 }
 
 /** A range that has mean ± deviation of all rows, and ends at round numbers so that it seldom changes. */

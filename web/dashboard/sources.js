@@ -16,8 +16,8 @@ const COLUMNS = [
 	{ title: "Values", value: ({ count }) => count, text: ({ count }) => whole(count), number: true,
 		width: 6.5, descending: true },
 	distance("Divergence", "max", "divergence"), distance("its median", "median", "divergence"),
-	distance("Mean shift", "max", "mean_shift"), distance("Variance ratio", "max", "variance_ratio", 9),
-	distance("JS distance", "max", "js_distance"), distance("Wasserstein", "max", "wasserstein"),
+	distance("Mean shift", "max", "mean_shift"), distance("Variance ratio", "max", "variance_ratio", 9.5),
+	distance("JS distance", "max", "js_distance"), distance("Wasserstein", "max", "wasserstein", 8.5),
 	{ title: "Updated", value: ({ time }) => time, text: ({ time }) => ago(time), width: 7.5, descending: true },
 ];
 

@@ -16,7 +16,8 @@ const REST_MS = 0.1; // for each feature, between two readings of all
 const WIDE = 100;
 
 function bar({ mean, deviation }, { low, high }) {
-	const x = value => ((value - low) / (high - low) * WIDE).toFixed(2);
+	const half = high / 2 - low / 2; // the whole may be more than a double holds
+	const x = value => ((value / 2 - low / 2) / half * WIDE).toFixed(2);
 	const zero = low < 0 && high > 0 && svg("path", { class: "zero", d: `M${x(0)} 0V10` });
 	const label = `${short(mean)} ± ${short(deviation)}`;
 	return svg("svg", { class: "spread-bar", viewBox: `0 0 ${WIDE} 10`, preserveAspectRatio: "none", role: "img",
