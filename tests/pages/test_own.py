@@ -234,6 +234,7 @@ class Own(Page):
         self.open(f"play#lang=en&view=own&model={self.model}")
         self.one(".own-layer:not([hidden]) select[size]").send_keys("ln")
         self.see("This layer has no window of inference: nothing changes.")
+        self.assertNotIn("report first", self.text("main"))
         self.press(Keys.TAB, "[[1, 2, 3, 4]]", Keys.TAB, Keys.ENTER)
         wait_for(self.button("Infer").is_enabled, "it can infer")
         self.assertFalse(self.button("Report").is_enabled())

@@ -83,8 +83,8 @@ export default function (root) {
 		buttons.report.disabled = !now || !tracks;
 		buttons.infer.disabled = !now || (tracks && !isReported);
 		fill(hint, lacks !== null ? say(lacks, { layer: choice.gone() }) : !tracks && say("untracked"));
-		fill(effect, say(layer && !tracks ? "infer changes nothing" : "infer says"),
-			buttons.infer.disabled && ` ${say("report first")}`);
+		fill(effect, layer && !tracks ? say("infer changes nothing") :
+			[say("infer says"), buttons.infer.disabled && ` ${say("report first")}`]);
 		calls.hidden = !now;
 		if (!now)
 			return; // what was shown of a layer that is gone stays
