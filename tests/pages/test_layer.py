@@ -129,6 +129,16 @@ class LayerPage(Page):
         self.one("#view [type=search]").send_keys("11")
         wait_for(lambda: [row[0] for row in self.rows()] == ["11"], self.rows)
 
+    def test_the_greatest_numbers_have_bars(self):
+        self.put_layer()
+        self.put_statistics([1.79e308, -1.79e308, 0], [1e308, 0, 5e-324])
+        self.show()
+        wait_for(self.rows, "the features")
+        shapes = self.script("return Array.from(document.querySelectorAll('.spread-bar .middle'), "
+                             "path => path.getAttribute('d'));")
+        for shape, x in zip(shapes, (99.7, 0.3, 50), strict=True):
+            self.assertAlmostEqual(float(shape[1:].split()[0]), x, delta=0.5)
+
     def test_many_features(self):
         count = 20000
         self.put_layer()
