@@ -55,10 +55,21 @@ class LayerPage(Page):
     def test_without_statistics(self):
         self.put_layer("new")
         self.put_layer("ln", {"kind": "layer_norm", "normalized_shape": [4]})
-        for layer, begins in (("new", "none yet"), ("ln", "none: ")):
+        for layer, begins, tabs in (("new", "none yet", "Definition"), ("ln", "none: ", "Parameters\nDefinition")):
             self.show(layer)
             self.assertTrue(self.facts()["Statistics"].startswith(begins), self.facts())
-            self.assertEqual(self.text("[role=tab]:not([hidden])"), "Definition")
+            self.assertEqual(self.text("[role=tab]:not([hidden])"), tabs)
+
+    def test_parameters_without_statistics(self):
+        self.put_layer("ln", {"kind": "layer_norm", "normalized_shape": [2, 3]})
+        self.put_layer("rms", {"kind": "rms_norm", "normalized_shape": [2]})
+        self.call("PUT", self.path("ln", "parameters"), {"weight": [[1, 2, 3], [4, 5, 6]], "bias": [[0] * 3, [7] * 3]})
+        self.show("ln")
+        wait_for(self.rows, "the parameters")
+        self.assertEqual(self.rows(), [["0, 0", "1", "0"], ["0, 1", "2", "0"], ["0, 2", "3", "0"],
+                                       ["1, 0", "4", "7"], ["1, 1", "5", "7"], ["1, 2", "6", "7"]])
+        self.show("rms")
+        wait_for(lambda: self.rows() == [["0", "1"], ["1", "1"]], self.rows)
 
     def test_deleted_while_open(self):
         self.expect(404)

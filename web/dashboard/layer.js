@@ -11,19 +11,21 @@ import { live } from "../shared/live.js";
 import { path } from "../shared/request.js";
 import { showProblem, showState } from "../shared/shell.js";
 import { tabs } from "../shared/tabs.js";
-import { factsOf, lacking, loadHead, requestsOf } from "./facts.js";
+import { factsOf, keepsStatistics, lacking, loadHead, requestsOf } from "./facts.js";
 import { listing } from "./listing.js";
 
 const TITLES = { statistics: "Statistics", history: "History", drift: "Drift", sources: "Sources",
-	definition: "Definition" };
+	parameters: "Parameters", definition: "Definition" };
 const LATEST = 100; // versions to choose from
 
 /** The tabs that a layer has. Published versions have no history, and no sources. */
 function tabsOf(head, version) {
-	const { definition, drift } = head, isLive = version === null;
-	const has = { history: isLive, drift, sources: isLive && definition.averaging === "pooled" };
-	return Object.keys(TITLES).filter(name =>
-		name === "definition" || (lacking(head) === null && (has[name] ?? true)));
+	const { definition, drift } = head, isLive = version === null, tracks = lacking(head) === null;
+	const hasWeight = definition.affine ?? definition.elementwise_affine ?? false;
+	const has = { statistics: tracks, history: tracks && isLive, drift: tracks && drift !== null,
+		sources: tracks && isLive && definition.averaging === "pooled",
+		parameters: !keepsStatistics(definition) && hasWeight, definition: true };
+	return Object.keys(TITLES).filter(name => has[name]);
 }
 
 async function open(name, place) {
