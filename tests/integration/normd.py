@@ -188,6 +188,14 @@ class Daemon:
         """How many files and connections it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def descriptors_at_rest(self):
+        """The same, once it has seen that those are gone who have closed their connections."""
+        counts = []
+        while len(counts) < 5 or len(set(counts[-5:])) > 1:
+            counts.append(self.descriptors())
+            time.sleep(0.02 * PATIENCE)
+        return counts[-1]
+
 
 class LateStore(Daemon):
     """A daemon whose updates, or operations `at`, wait until `go` was called: what happens while the store is at work.

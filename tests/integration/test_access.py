@@ -428,7 +428,7 @@ class Guesses(TokensTest):
             wait_for(lambda: self.daemon.descriptors() == idle,
                      lambda: f"{idle} descriptors, not {self.daemon.descriptors()}")
 
-        idle = self.daemon.descriptors()
+        idle = self.daemon.descriptors_at_rest()
         guess(20)
         rest()
         before = self.daemon.memory("VmRSS")

@@ -98,7 +98,7 @@ class Watched(DaemonTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.before = cls.daemon.descriptors()
+        cls.before = cls.daemon.descriptors_at_rest()
 
     def setUp(self):
         self.put_layer()
