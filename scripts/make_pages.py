@@ -3,8 +3,9 @@
 """Writes the files of web/ inside a C source, which the build compiles into the daemon (handlers/web.h):
 make_pages.py FOLDER >SOURCE
 
-Each file is stored plain and compressed. Scripts and styles of our own are minified by esbuild, one by one. The same
-files, esbuild and zlib make the same source. Files lie in the folder itself, or one folder below. A file of a type that
+Each file is stored plain and compressed. Scripts and styles of our own are minified by esbuild, one by one. A page
+names all the modules that its scripts import, so that a browser asks for them at once, and not for each when it has
+read what imports it. The same files, esbuild and zlib make the same source. Files lie in the folder itself, or one folder below. A file of a type that
 is not in TYPES is an error. What NOT_SERVED names, and what begins with a dot, such as an editor's, is left out.
 """
 
@@ -29,6 +30,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 GZIP_BYTES_MAX = 120_000  # of all files together
 OTHERS = "vendor/"  # what others wrote is served as they wrote it
 MINIFIED = (".js", ".css")
+MODULE = re.compile(r'(?:src|href)="web/([^"]+\.js)"')  # that a page names
+IMPORT = re.compile(r'(?:from|import) "([^"]+)";')  # of a script, as it is written
 # Newer than any syntax of the pages: what they say is not said otherwise for older browsers.
 ESBUILD = ("esbuild", "--minify", "--charset=utf8", "--target=esnext", "--log-level=error", "--color=false")
 
@@ -67,13 +70,37 @@ def read(folder, path):
         return f.read()
 
 
+def imported(files, module):
+    """The paths of the modules that one imports, and of those that they import."""
+    found, left = {}, [module]
+    while left:
+        path = left.pop()
+        if path not in files:
+            raise ValueError(f"{path} is not there, and is imported")
+        if path not in found:
+            found[path] = True
+            where = os.path.dirname(path)
+            left += [os.path.normpath(os.path.join(where, name)) for name in IMPORT.findall(files[path].decode())]
+    return found
+
+
+def with_modules(files, page):
+    """A page that names the modules of its modules too."""
+    text = files[page].decode()
+    named = dict.fromkeys(MODULE.findall(text))
+    more = {path: True for module in named for path in imported(files, module) if path not in named}
+    links = "".join(f'<link rel="modulepreload" href="web/{path}">\n' for path in more)
+    return text.replace("</head>", links + "</head>").encode()
+
+
 def served(folder):
     """{path: bytes} of all files, as they are served."""
     files = {path: read(folder, path) for path in names(folder)}
+    pages = {path: with_modules(files, path) for path in files if path.endswith(".html")}
     ours = [path for path in files if path.endswith(MINIFIED) and not path.startswith(OTHERS)]
     if ours:
         files.update(minified(folder, ours))
-    return files
+    return {**files, **pages}
 
 
 def compressed(data):

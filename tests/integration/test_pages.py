@@ -364,6 +364,17 @@ class Source(unittest.TestCase):
             self.assertIn(words, done.stderr.decode())
             os.unlink(os.path.join(self.folder, name))
 
+    def test_a_page_names_the_modules_of_its_modules(self):
+        self.write("a.html", b'<link rel="modulepreload" href="web/b/two.js">\n'
+                             b'<script type="module" src="web/one.js"></script>\n</head>\n')
+        self.write("one.js", b'import { x } from "./b/two.js";\nimport { y } from "./three.js";\nf(x, y);\n')
+        self.write("b/two.js", b'import "../one.js";\nimport { y } from "../three.js";\nexport const x = y;\n')
+        self.write("three.js", b"export const y = 3;\n")
+        self.assertIn(b'src="web/one.js"></script>\n<link rel="modulepreload" href="web/three.js">\n</head>',
+                      make_pages.served(self.folder)["a.html"])
+        os.unlink(os.path.join(self.folder, "three.js"))
+        self.assertIn(b"three.js is not there, and is imported", self.run_script().stderr)
+
     def test_scripts_and_styles_are_minified(self):
         data = {"a.js": b"// one\nexport function f(first) {\n\treturn `${ first }  \xc3\xa9`; // two\n}\n",
                 "b/c.css": b"/* one */\n.a :b, c { d: 1px; }\n", "d.html": b"  <p>\n", "vendor/e.js": b"  // x\n"}

@@ -65,7 +65,7 @@ export default function (root) {
 	const choices = controls("preset", "over", "show", "one", "vector", "seed");
 	const sliders = controls("n", "c", "l", "groups", "eps", "weight", "bias");
 	const trouble = el("div"), reading = el("p", { class: "reading", role: "status" });
-	let views = {}, answers = {}, shown = {}, hovered = null, timer = null, asker = null;
+	let views = {}, answers = {}, shown = {}, hovered = null, timer = null, asker = null, isSeen = false;
 
 	function hover(cell) {
 		if (cell?.n === hovered?.n && cell?.c === hovered?.c && cell?.l === hovered?.l)
@@ -79,14 +79,26 @@ export default function (root) {
 		for (const one of Object.values(cards))
 			one.light(cell);
 		fill(reading, cell === null ? say("hint") : read(views[kind], answers[kind], cell));
-		more.light(cell);
+		if (isSeen)
+			more.light(cell);
 	}
 
 	function draw() {
 		const { kind } = state();
 		for (const [name, one] of Object.entries(cards))
 			one.draw(views[name], answers[name], name === kind);
+		if (isSeen)
+			more.show(views[kind], answers[kind]);
+		else
+			requestAnimationFrame(() => setTimeout(drawMore));
+	}
+
+	/** What is below the grids is drawn once they are seen. */
+	function drawMore() {
+		const { kind } = state();
+		isSeen = true;
 		more.show(views[kind], answers[kind]);
+		light();
 	}
 
 	async function load(signal) {
