@@ -5,8 +5,9 @@ make_pages.py FOLDER >SOURCE
 
 Each file is stored plain and compressed. Scripts and styles of our own are minified by esbuild, one by one. A page
 names all the modules that its scripts import, so that a browser asks for them at once, and not for each when it has
-read what imports it. The same files, esbuild and zlib make the same source. Files lie in the folder itself, or one folder below. A file of a type that
-is not in TYPES is an error. What NOT_SERVED names, and what begins with a dot, such as an editor's, is left out.
+read what imports it. The same files, esbuild and zlib make the same source. Files lie in the folder itself, or one
+folder below. A file of a type that is not in TYPES is an error. What NOT_SERVED names, and what begins with a dot, such
+as an editor's, is left out.
 """
 
 import hashlib
