@@ -3,14 +3,15 @@
 """Writes the files of web/ inside a C source, which the build compiles into the daemon (handlers/web.h):
 make_pages.py FOLDER >SOURCE
 
-Each file is stored plain and compressed. Scripts and styles of our own are minified by esbuild, one by one. A page
-names all the modules that its scripts import, so that a browser asks for them at once, and not for each when it has
-read what imports it. The same files, esbuild and zlib make the same source. Files lie in the folder itself, or one
-folder below. A file of a type that is not in TYPES is an error. What NOT_SERVED names, and what begins with a dot, such
-as an editor's, is left out.
+Each file is stored plain and compressed. esbuild makes one script and one style of all that a page's own import, so
+that a browser asks for little, and once; so it does for what a script names as new URL("…", import.meta.url). What
+others wrote (vendor/) is served as they wrote it. The same files, esbuild and zlib make the same source. Files lie in
+the folder itself, or one folder below. A file of a type that is not in TYPES, and a script or style that nothing
+imports, are errors. What NOT_SERVED names, and what begins with a dot, such as an editor's, is left out.
 """
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -29,12 +30,13 @@ TYPES = {
 NOT_SERVED = {"README.md", "LICENSE"}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 GZIP_BYTES_MAX = 120_000  # of all files together
-OTHERS = "vendor/"  # what others wrote is served as they wrote it
-MINIFIED = (".js", ".css")
-MODULE = re.compile(r'(?:src|href)="web/([^"]+\.js)"')  # that a page names
-IMPORT = re.compile(r'(?:from|import) "([^"]+)";')  # of a script, as it is written
+OTHERS = "vendor/"
+BUNDLED = (".js", ".css")
+OF_PAGE = re.compile(r'(?:src|href)="web/([^"]+)"')  # what a page names
+OF_SCRIPT = re.compile(r'new URL\("([^"]+)", import\.meta\.url\)')  # what a script names by its own address
 # Newer than any syntax of the pages: what they say is not said otherwise for older browsers.
-ESBUILD = ("esbuild", "--minify", "--charset=utf8", "--target=esnext", "--log-level=error", "--color=false")
+ESBUILD = ("esbuild", "--bundle", "--format=esm", "--minify", "--charset=utf8", "--target=esnext",
+           "--log-level=error", "--color=false")
 
 
 def names(folder):
@@ -54,16 +56,31 @@ def names(folder):
     return sorted(found)
 
 
-def minified(folder, paths):
-    """{path: bytes} of scripts and styles, as esbuild leaves them."""
+def entries(files):
+    """The scripts and styles that pages and scripts name: each is bundled with what it imports."""
+    named = set()
+    for path, data in files.items():
+        if path.endswith(".html"):
+            named.update(OF_PAGE.findall(data.decode()))
+        elif path.endswith(".js") and not path.startswith(OTHERS):
+            where = os.path.dirname(path)
+            named.update(os.path.normpath(os.path.join(where, name)) for name in OF_SCRIPT.findall(data.decode()))
+    return sorted(path for path in named if path.endswith(BUNDLED) and not path.startswith(OTHERS))
+
+
+def bundles(folder, paths):
+    """({path: bytes} of the bundles of these scripts and styles, the paths of all files that are in them)."""
     with tempfile.TemporaryDirectory() as out:
+        made = os.path.join(out, "made.json")
         try:
-            done = subprocess.run([*ESBUILD, f"--outdir={out}", "--outbase=.", *paths], cwd=folder, capture_output=True)
+            done = subprocess.run([*ESBUILD, f"--outdir={out}", "--outbase=.", f"--metafile={made}", *paths],
+                                  cwd=folder, capture_output=True)
         except FileNotFoundError:
             raise ValueError("esbuild is missing: 'make setup' installs it") from None
         if done.returncode != 0:
             raise ValueError(done.stderr.decode(errors="replace").strip())
-        return {path: read(out, path) for path in paths}
+        inside = json.loads(read(out, "made.json"))["inputs"]
+        return {path: read(out, path) for path in paths}, set(inside)
 
 
 def read(folder, path):
@@ -71,37 +88,15 @@ def read(folder, path):
         return f.read()
 
 
-def imported(files, module):
-    """The paths of the modules that one imports, and of those that they import."""
-    found, left = {}, [module]
-    while left:
-        path = left.pop()
-        if path not in files:
-            raise ValueError(f"{path} is not there, and is imported")
-        if path not in found:
-            found[path] = True
-            where = os.path.dirname(path)
-            left += [os.path.normpath(os.path.join(where, name)) for name in IMPORT.findall(files[path].decode())]
-    return found
-
-
-def with_modules(files, page):
-    """A page that names the modules of its modules too."""
-    text = files[page].decode()
-    named = dict.fromkeys(MODULE.findall(text))
-    more = {path: True for module in named for path in imported(files, module) if path not in named}
-    links = "".join(f'<link rel="modulepreload" href="web/{path}">\n' for path in more)
-    return text.replace("</head>", links + "</head>").encode()
-
-
 def served(folder):
     """{path: bytes} of all files, as they are served."""
     files = {path: read(folder, path) for path in names(folder)}
-    pages = {path: with_modules(files, path) for path in files if path.endswith(".html")}
-    ours = [path for path in files if path.endswith(MINIFIED) and not path.startswith(OTHERS)]
-    if ours:
-        files.update(minified(folder, ours))
-    return {**files, **pages}
+    ours = {path for path in files if path.endswith(BUNDLED) and not path.startswith(OTHERS)}
+    named = entries(files)
+    made, inside = bundles(folder, named) if named else ({}, set())
+    if ours - inside:
+        raise ValueError(f"{', '.join(sorted(ours - inside))}: nothing imports this")
+    return {**{path: data for path, data in files.items() if path not in ours}, **made}
 
 
 def compressed(data):

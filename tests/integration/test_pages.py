@@ -49,9 +49,8 @@ def path_of(name):
 
 class BuiltIn(ClientTest):
     def test_every_file_is_served(self):
-        self.assertLessEqual({"index.html", "play.html", "style.css", "shared/dom.js"}, set(NAMES))
-        for name in NAMES:
-            plain = BUILT[name]
+        self.assertLessEqual({"index.html", "play.html", "play/main.css", "play/main.js"}, set(BUILT))
+        for name, plain in BUILT.items():
             for headers, etag in (({}, '"%s"'), (GZIP, '"%s-gzip"')):
                 answer = self.ask("GET", path_of(name), headers=headers)
                 self.assertEqual(gzip.decompress(answer.raw) if headers else answer.raw, plain, name)
@@ -65,12 +64,12 @@ class BuiltIn(ClientTest):
                 self.assertNotIn("accept-ranges", answer.headers)
 
     def test_all_files_fit(self):
-        total = sum(len(self.ask("GET", path_of(name), headers=GZIP).raw) for name in NAMES)
+        total = sum(len(self.ask("GET", path_of(name), headers=GZIP).raw) for name in BUILT)
         print(f"the pages have {total} bytes compressed", file=sys.stderr)
         self.assertLessEqual(total, 120_000)
 
     def test_a_client_that_has_it_gets_304(self):
-        for path in ("/", "/play", "/web/style.css"):
+        for path in ("/", "/play", "/web/play/main.css"):
             plain, coded = (self.ask("GET", path, headers=headers).headers["etag"] for headers in ({}, GZIP))
             for headers, etag in (({}, plain), (GZIP, coded)):
                 for text in (etag, f'"x", W/{etag}', "*"):
@@ -85,7 +84,7 @@ class BuiltIn(ClientTest):
             self.ask("GET", path, headers={**GZIP, "If-None-Match": plain})
 
     def test_head_and_ranges(self):
-        for path in ("/", "/play", "/web/shared/dom.js"):
+        for path in ("/", "/play", "/web/play/main.js"):
             for headers in ({}, GZIP):
                 got, head = self.ask("GET", path, headers=headers), self.ask("HEAD", path, headers=headers)
                 for answer in (got, head):
@@ -97,10 +96,10 @@ class BuiltIn(ClientTest):
         for text, coded in (("gzip", True), ("br, gzip;q=0.1", True), ("gzip;q=0.5, identity", False), ("*", True),
                             ("gzip, identity;q=0", True), ("deflate", False), ("gzip;q=0", False), ("x-gzip", True),
                             ("br", False)):
-            answer = self.ask("GET", "/web/style.css", headers={"Accept-Encoding": text})
+            answer = self.ask("GET", "/web/play/main.css", headers={"Accept-Encoding": text})
             self.assertEqual("content-encoding" in answer.headers, coded, text)
         for text in ("identity;q=0", "deflate, identity;q=0", "*;q=0"):
-            answer = self.ask("GET", "/web/style.css", headers={"Accept-Encoding": text}, status=406)
+            answer = self.ask("GET", "/web/play/main.css", headers={"Accept-Encoding": text}, status=406)
             self.assertEqual(answer.code, "not_acceptable")
 
     def test_what_is_nowhere(self):
@@ -110,16 +109,16 @@ class BuiltIn(ClientTest):
             self.ask("HEAD", path, status=404)
         self.refused("bad_parameter", 400, "GET", "/web/%00")
         self.refused("bad_parameter", 400, "GET", "/web/style.css%00.js")
-        self.assertEqual(self.refused("method_not_allowed", 405, "POST", "/web/style.css").headers["allow"],
+        self.assertEqual(self.refused("method_not_allowed", 405, "POST", "/web/play/main.css").headers["allow"],
                          "GET, HEAD, OPTIONS")
         self.refused("method_not_allowed", 405, "PUT", "/play", {})
 
     def test_a_query_changes_nothing(self):
-        for path in ("/play", "/web/style.css"):
+        for path in ("/play", "/web/play/main.css"):
             self.assertEqual(self.ask("GET", path + "?v=1&%zz").raw, self.ask("GET", path).raw)
 
     def test_many_clients_that_leave(self):
-        largest = max(NAMES, key=lambda name: len(BUILT[name]))
+        largest = max(BUILT, key=lambda name: len(BUILT[name]))
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", self.daemon.port), 30 * PATIENCE) as raw:
                 raw.sendall(f"GET {path_of(largest)} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
@@ -127,10 +126,10 @@ class BuiltIn(ClientTest):
         self.assertEqual(self.ask("GET", path_of(largest)).raw, BUILT[largest])
 
     def test_the_log_and_the_metrics_name_them(self):
-        self.call("GET", "/web/shared/dom.js")
+        self.call("GET", "/web/play/main.js")
         series = 'normd_http_requests_total{route="/web/{folder}/{file}",method="GET",status="200"} '
         self.assertIn("\n" + series, self.ask("GET", "/metrics").body)
-        self.assertIn("/web/shared/dom.js", [each.get("target") for each in self.daemon.log_lines()])
+        self.assertIn("/web/play/main.js", [each.get("target") for each in self.daemon.log_lines()])
 
 
 class Root(ClientTest):
@@ -157,7 +156,8 @@ class Root(ClientTest):
     def test_scripts_and_styles_are_what_they_are(self):
         """Whatever Accept says: a browser asks for text/css."""
         for accept in ("text/css,*/*;q=0.1", "image/png", "application/json"):
-            self.assertEqual(self.ask("GET", "/web/style.css", headers={"Accept": accept}).raw, BUILT["style.css"])
+            self.assertEqual(self.ask("GET", "/web/play/main.css", headers={"Accept": accept}).raw,
+                             BUILT["play/main.css"])
 
 
 class Heads(unittest.TestCase):
@@ -183,7 +183,7 @@ class Open(unittest.TestCase):
             daemon = Daemon("--tokens", tokens.path, "--max-requests-per-second", "1")
             self.addCleanup(daemon.close)
             for headers in ({}, bearer("normd_infer"), bearer("normd_wrong"), {"Authorization": "Basic eA=="}):
-                for name in ("index.html", "play.html", "shared/dom.js"):
+                for name in ("index.html", "play.html", "play/main.js"):
                     self.assertEqual(daemon.curl("GET", path_of(name), headers=headers).raw, BUILT[name])
                 self.assertEqual(daemon.curl("GET", "/web/none.js", headers=headers).status, 404)
             self.assertEqual(daemon.curl("GET", "/v1/models").status, 401)
@@ -200,7 +200,7 @@ class Off(ClientTest):
         self.assertEqual(self.ask("GET", "/", headers={"Accept": "text/html"}, status=406).code, "not_acceptable")
 
     def test_there_are_no_pages(self):
-        for path in ("/play", "/web/style.css", "/web/shared/dom.js"):
+        for path in ("/play", "/web/play/main.css", "/web/play/main.js"):
             self.refused("no_such_route", 404, "GET", path, headers=BROWSER)
 
 
@@ -364,31 +364,37 @@ class Source(unittest.TestCase):
             self.assertIn(words, done.stderr.decode())
             os.unlink(os.path.join(self.folder, name))
 
-    def test_a_page_names_the_modules_of_its_modules(self):
-        self.write("a.html", b'<link rel="modulepreload" href="web/b/two.js">\n'
-                             b'<script type="module" src="web/one.js"></script>\n</head>\n')
-        self.write("one.js", b'import { x } from "./b/two.js";\nimport { y } from "./three.js";\nf(x, y);\n')
-        self.write("b/two.js", b'import "../one.js";\nimport { y } from "../three.js";\nexport const x = y;\n')
-        self.write("three.js", b"export const y = 3;\n")
-        self.assertIn(b'src="web/one.js"></script>\n<link rel="modulepreload" href="web/three.js">\n</head>',
-                      make_pages.served(self.folder)["a.html"])
-        os.unlink(os.path.join(self.folder, "three.js"))
-        self.assertIn(b"three.js is not there, and is imported", self.run_script().stderr)
-
-    def test_scripts_and_styles_are_minified(self):
-        data = {"a.js": b"// one\nexport function f(first) {\n\treturn `${ first }  \xc3\xa9`; // two\n}\n",
-                "b/c.css": b"/* one */\n.a :b, c { d: 1px; }\n", "d.html": b"  <p>\n", "vendor/e.js": b"  // x\n"}
+    def test_a_page_has_one_script_and_one_style(self):
+        data = {"a.html": b'<link rel="stylesheet" href="web/a.css">\n<script type="module" src="web/b/main.js"></script>\n',
+                "a.css": b'/* one */\n@import "b/c.css";\n.a :b, c { d: 1px; }\n', "b/c.css": b"e { f: 2px }\n",
+                "b/main.js": b"import { x } from \"../two.js\";\n// one\nx(new URL(\"work.js\", import.meta.url));\n",
+                "two.js": b"export const x = url => new Worker(url, `\xc3\xa9 ${ url }`); // two\n",
+                "b/work.js": b"import \"../two.js\";\npostMessage( 3 );\n", "vendor/e.js": b"  // x\n"}
         for name, each in data.items():
             self.write(name, each)
         left = make_pages.served(self.folder)
-        self.assertRegex(left["a.js"].decode(), r"^export function f\((\w)\)\{return`\$\{\1\}  é`\}\n$")
-        self.assertEqual(left["b/c.css"], b".a :b,c{d:1px}\n")
-        self.assertEqual({name: left[name] for name in ("d.html", "vendor/e.js")},
-                         {name: data[name] for name in ("d.html", "vendor/e.js")})
-        self.write("a.js", b"let = ;\n")
-        done = self.run_script()
-        self.assertEqual((done.returncode, done.stdout), (1, b""))
-        self.assertIn("a.js:1:", done.stderr.decode())
+        self.assertEqual(set(left), {"a.html", "a.css", "b/main.js", "b/work.js", "vendor/e.js"})
+        self.assertEqual(left["a.css"], b"e{f:2px}.a :b,c{d:1px}\n")
+        self.assertRegex(left["b/main.js"].decode(), r"^var (\w)=(\w)=>new Worker\(\2,`é \$\{\2\}`\);"
+                                                     r"\1\(new URL\(\"work.js\",import\.meta\.url\)\);\n$")
+        self.assertEqual(left["b/work.js"], b"postMessage(3);\n")
+        self.assertEqual({name: left[name] for name in ("a.html", "vendor/e.js")},
+                         {name: data[name] for name in ("a.html", "vendor/e.js")})
+
+    def test_a_script_with_a_fault_is_refused(self):
+        self.write("a.html", b'<script type="module" src="web/a.js"></script>\n')
+        for text, words in ((b"let = ;\n", "a.js:1:"), (b'import "./none.js";\n', "none.js"),
+                            (b"new URL(\"none.js\", import.meta.url);\n", "none.js"), (None, "a.js")):
+            if text is None:
+                os.unlink(os.path.join(self.folder, "a.js"))
+            else:
+                self.write("a.js", text)
+            done = self.run_script()
+            self.assertEqual((done.returncode, done.stdout), (1, b""))
+            self.assertIn(words, done.stderr.decode())
+        self.write("a.js", b"")
+        self.write("b/c.css", b"")
+        self.assertIn(b"b/c.css: nothing imports this", self.run_script().stderr)
 
     def test_too_much_is_refused(self):
         self.write("a.png", os.urandom(120_000))

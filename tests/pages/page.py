@@ -6,7 +6,7 @@ import os
 
 import axe
 import browser
-from normd import BUILD, PATIENCE, DaemonTest, wait_for
+from normd import BUILD, PATIENCE, ROOT, DaemonTest, wait_for
 
 try:
     from selenium.webdriver.common.action_chains import ActionChains
@@ -16,6 +16,7 @@ except ImportError:
     ActionChains = By = Keys = None
 
 PICTURES = os.path.join(BUILD, "pages")
+AS_WRITTEN = ("--web-root", os.path.join(ROOT, "web"))  # for module(): the daemon itself has bundles
 # Calls a function of one of the pages' modules, or gives what else it exports.
 CALL = """
 const [module, name, values, done] = arguments;
@@ -109,7 +110,8 @@ class Page(DaemonTest):
         return self.driver.switch_to.active_element
 
     def module(self, module, name, *values):
-        """What a function of a module (play/data.js) gives, or another export of it."""
+        """What a function of a module (play/data.js) gives, or another export of it, where the daemon serves the
+        pages AS_WRITTEN."""
         told = self.driver.execute_async_script(CALL, module, name, values)
         self.assertNotIn("error", told)
         return told["result"]

@@ -7,7 +7,7 @@ import random
 import numpy
 
 from normd import wait_for
-from page import By, Keys, Page
+from page import AS_WRITTEN, By, Keys, Page
 
 # The texts of the rows of a table that are elements, cell by cell; an image's text is its name.
 ROWS = """
@@ -15,10 +15,17 @@ return Array.from(document.querySelectorAll(`${arguments[0]} tbody:not([aria-hid
 	Array.from(row.cells, cell => cell.querySelector("[role=img]")?.getAttribute("aria-label") ?? cell.innerText));
 """
 DRIFTED = 3
+ORDER = """
+const [numbers, done] = arguments;
+import(new URL("web/shared/rows.js", document.baseURI)).then(({ sortedRows, foundRows }) => done([
+	sortedRows(numbers, x => x), sortedRows(numbers, x => x, true),
+	sortedRows(["bn10", "BN2", "bn1", "a"], x => x),
+	foundRows(["bn10", "BN2", "b1n bn"], " BN 1", x => [x, "z"])]));
+"""
 
 
 class LayerPage(Page):
-    daemon_args = ("--history-interval", "1")
+    daemon_args = (*AS_WRITTEN, "--history-interval", "1")
 
     def show(self, layer="bn", **query):
         self.open(f"#/models/{self.model}/layers/{layer}?{'&'.join(f'{k}={v}' for k, v in query.items())}")
@@ -42,6 +49,11 @@ class LayerPage(Page):
     def put_statistics(self, mean, var, layer="bn"):
         self.call("PUT", self.path(layer, "statistics"),
                   {"running_mean": mean, "running_var": var, "num_batches_tracked": 7})
+
+    def test_how_rows_are_sorted_and_found(self):
+        self.open("#/nowhere")
+        self.assertEqual(self.driver.execute_async_script(ORDER, [2, None, -1, 10]),
+                         [[-1, 2, 10, None], [10, 2, -1, None], ["a", "bn1", "BN2", "bn10"], ["bn10", "b1n bn"]])
 
     def test_facts(self):
         self.put_layer()

@@ -11,13 +11,6 @@ from normd import wait_for
 from page import By, Keys, Page
 
 LAYERS = 10000
-ORDER = """
-const [numbers, done] = arguments;
-import(new URL("web/shared/rows.js", document.baseURI)).then(({ sortedRows, foundRows }) => done([
-	sortedRows(numbers, x => x), sortedRows(numbers, x => x, true),
-	sortedRows(["bn10", "BN2", "bn1", "a"], x => x),
-	foundRows(["bn10", "BN2", "b1n bn"], " BN 1", x => [x, "z"])]));
-"""
 HEADS = "return Array.from(document.querySelectorAll('.virtual tbody th'), cell => cell.innerText);"
 
 
@@ -55,11 +48,6 @@ class Lists(Page):
     def heads(self):
         """What the first column shows."""
         return self.script(HEADS)
-
-    def test_sorting_and_searching(self):
-        self.open("#/nowhere")
-        self.assertEqual(self.driver.execute_async_script(ORDER, [2, None, -1, 10]),
-                         [[-1, 2, 10, None], [10, 2, -1, None], ["a", "bn1", "BN2", "bn10"], ["bn10", "b1n bn"]])
 
     def test_a_list_of_models(self):  # before the others make models
         self.open("#/")

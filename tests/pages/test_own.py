@@ -14,7 +14,7 @@ import tempfile
 import numpy
 
 from normd import PATIENCE, ROOT, wait_for
-from page import By, Keys, Page
+from page import AS_WRITTEN, By, Keys, Page
 
 # Reads a text, or a file of some bytes (base64). Numbers come as texts, as JSON has no NaN.
 READ = """
@@ -70,13 +70,8 @@ def npy(array, version=None):
     return out.getvalue()
 
 
-class Own(Page):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="normd-own-")
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.x = numpy.random.default_rng(8).normal([39, 18, 190, 3700], [2.6, 1.2, 6.5, 458], (200, 4))
-        self.put_layer("bn", {"kind": "batch_norm", "averaging": "pooled", "datatype": "FP64"})
-        self.call("POST", self.path("bn", "train?output=false"), self.x.tolist())
+class Readers(Page):
+    daemon_args = AS_WRITTEN
 
     def read(self, text="", data=None):
         encoded = None if data is None else base64.b64encode(data).decode()
@@ -148,6 +143,15 @@ class Own(Page):
             self.assertEqual((told.get("key"), {name: told.get(name) for name in named}), (key, named), text[:60])
         for data, key in ((b"\x89PNG\r\n\x1a\n", "image"), (b"PK\3\4", "npz"), (b"1,2\0", "binary"), (b"", "empty")):
             self.assertEqual(self.read(data=data)["key"], key)
+
+
+class Own(Page):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="normd-own-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.x = numpy.random.default_rng(8).normal([39, 18, 190, 3700], [2.6, 1.2, 6.5, 458], (200, 4))
+        self.put_layer("bn", {"kind": "batch_norm", "averaging": "pooled", "datatype": "FP64"})
+        self.call("POST", self.path("bn", "train?output=false"), self.x.tolist())
 
     def show(self, layer="bn", lang="en"):
         self.open(f"play#lang={lang}&view=own&model={self.model}&layer={layer}")

@@ -6,7 +6,7 @@ import itertools
 import numpy
 
 from normd import wait_for
-from page import ActionChains, By, Keys, Page
+from page import AS_WRITTEN, ActionChains, By, Keys, Page
 
 KINDS = ("batch", "layer", "instance", "group", "rms")
 EPS = 1e-5
@@ -61,6 +61,8 @@ def number(text):
 
 
 class Playground(Page):
+    daemon_args = AS_WRITTEN
+
     def show(self, state=""):
         """Opens the kinds, and waits for the daemon's numbers."""
         self.open(f"play#lang=en&{state}")

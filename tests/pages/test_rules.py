@@ -16,7 +16,7 @@ FORBIDDEN = (
     ("js", r"[\"']style[\"']\s*,|\.cssText\b|\.style\s*=[^=]", "the content security policy forbids style attributes"),
     ("js", r"[\"'`]/(v1|v2|web|play|openapi)\b", "addresses are relative, for prefixes"),
     ("js|css|html|svg", r"https?://(?!www\.w3\.org/2000/svg\b)|[\"'(]//\w", "nothing comes from others"),
-    ("css", r"@import|url\((?!data:)", "nothing is loaded by style sheets"),
+    ("css", r"@import (?!\"(\.\./)?\w+\.css\";)|url\((?!data:)", "style sheets load nothing but our own"),
     ("html", r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)|(src|href)=\"/", "the policy forbids inline parts"),
 )
 

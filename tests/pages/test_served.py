@@ -7,7 +7,7 @@ import os
 
 import numpy
 
-from page import By, Keys, Page
+from page import AS_WRITTEN, By, Keys, Page
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEASURES = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g")
@@ -26,6 +26,8 @@ def normalized(x, mean, variance, eps):
 
 
 class Serving(Page):
+    daemon_args = AS_WRITTEN
+
     def served(self, hash):
         state = self.module("play/state.js", "parse", hash)
         return state, self.module("play/served.js", "servedOf", state)

@@ -4,13 +4,15 @@
 import numpy
 
 from normd import wait_for
-from page import By, Keys, Page
+from page import AS_WRITTEN, By, Keys, Page
 
 AVERAGINGS = ("exponential", "cumulative", "pooled", "decayed")
 TOLERANCE = 1e-12
 
 
 class Averaging(Page):
+    daemon_args = AS_WRITTEN
+
     def trained(self, name, how, batches):
         """Mean and variance of a layer after each batch; None where the daemon refuses the batch."""
         self.call("PUT", self.path(name), self.module("play/averaging.js", "definitionOf", name, how))
@@ -53,6 +55,8 @@ class Averaging(Page):
 
 
 class Steps(Page):
+    daemon_args = AS_WRITTEN
+
     def outputs(self):
         """What the legends say: for each chart the names and the values."""
         return [[[li.text.rsplit(" ", 1)[0], li.find_element(By.TAG_NAME, "output").text]

@@ -37,7 +37,7 @@ class WithTokens(Page):
         field.send_keys(token, Keys.ENTER)
 
     def kept(self):
-        return self.module("shared/token.js", "token")
+        return self.script("return sessionStorage.getItem('normd-token');")
 
     def test_none_then_a_wrong_one_then_the_right_one(self):
         self.open(world.PAGES["layer"][0])

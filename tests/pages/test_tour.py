@@ -3,7 +3,7 @@
 
 import numpy
 
-from page import Keys, Page
+from page import AS_WRITTEN, Keys, Page
 
 EPS = 1e-5
 
@@ -19,6 +19,8 @@ def unpadded(x, lengths):
 
 
 class Tour(Page):
+    daemon_args = AS_WRITTEN
+
     def setUp(self):
         self.open("play#lang=en")
         self.steps = self.module("play/tour_steps.js", "steps")
@@ -75,6 +77,8 @@ class Tour(Page):
 
 
 class Claims(Page):
+    daemon_args = AS_WRITTEN
+
     """What the steps say, computed by numpy from the values that they show, or asked of the daemon."""
 
     def setUp(self):

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: MIT
-// A layer's page: its facts, and below them a tab for each of its parts. A part is a module of this folder, loaded when
-// its tab is first opened: a function of a place that returns { node, load(signal, head), stop }.
+// A layer's page: its facts, and below them a tab for each of its parts. A part is a module of this folder: a function
+// of a place that returns { node, load(signal, head), stop }, called when its tab is first opened.
 //
 // The place says what is looked at: { base, modelBase, version, query, keep }. `keep` changes the query of the address.
 
-import { Away } from "../shared/api.js";
 import { curlDetails } from "../shared/curl_box.js";
 import { el, fill, newId, renew } from "../shared/dom.js";
 import { live } from "../shared/live.js";
 import { path } from "../shared/request.js";
 import { showProblem, showState } from "../shared/shell.js";
 import { tabs } from "../shared/tabs.js";
+import definitionPart from "./definition.js";
+import driftPart from "./drift.js";
 import { factsOf, keepsStatistics, lacking, loadHead, requestsOf } from "./facts.js";
+import historyPart from "./history.js";
 import { listing } from "./listing.js";
+import parametersPart from "./parameters.js";
+import sourcesPart from "./sources.js";
+import statisticsPart from "./statistics.js";
 
+const PARTS = { statistics: statisticsPart, history: historyPart, drift: driftPart, sources: sourcesPart,
+	parameters: parametersPart, definition: definitionPart };
 const TITLES = { statistics: "Statistics", history: "History", drift: "Drift", sources: "Sources",
 	parameters: "Parameters", definition: "Definition" };
 const LATEST = 100; // versions to choose from
@@ -26,14 +33,6 @@ function tabsOf(head, version) {
 		sources: tracks && isLive && definition.averaging === "pooled",
 		parameters: !keepsStatistics(definition) && hasWeight, definition: true };
 	return Object.keys(TITLES).filter(name => has[name]);
-}
-
-async function open(name, place) {
-	try {
-		return (await import(`./${name}.js`)).default(place);
-	} catch (error) {
-		throw error instanceof TypeError ? new Away("the daemon cannot be reached") : error;
-	}
 }
 
 /** The choice of a state: live, or a version. */
@@ -114,17 +113,15 @@ export function layerView({ names: [model, layer], query, main }) {
 	}
 
 	/** The part whose tab is chosen. All others that were opened stay, hidden. */
-	async function partOf(head, signal) {
+	function partOf(head) {
 		const there = tabsOf(head, place.version), asked = query.get("tab");
 		const name = there.includes(asked) ? asked : there[0];
 		showTabs(name, there);
 		for (const [other, { node }] of Object.entries(parts))
 			node.hidden = other !== name;
 		if (!parts[name]) {
-			const part = await open(name, place);
-			signal.throwIfAborted();
-			panel.append(part.node);
-			parts[name] = part;
+			parts[name] = PARTS[name](place);
+			panel.append(parts[name].node);
 		}
 		return parts[name];
 	}
@@ -146,8 +143,7 @@ export function layerView({ names: [model, layer], query, main }) {
 				fill(calls, curlDetails(...requestsOf(place, head)));
 			showGone(null);
 			body.hidden = false;
-			const part = await partOf(head, signal);
-			await part.load(signal, head);
+			await partOf(head).load(signal, head);
 			await choice.load(signal);
 		} catch (error) {
 			if (error.name === "Refused")

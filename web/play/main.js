@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The playground: four tabs over one state (state.js), and the guided tour above them. A tab is a function (root) that
-// returns { stop }, in a module of its own, which is loaded when the tab is first opened.
+// returns { stop }, in a module of its own.
 
 import { el, fill } from "../shared/dom.js";
-import { problemBox, shell } from "../shared/shell.js";
+import { shell } from "../shared/shell.js";
 import { tabs } from "../shared/tabs.js";
 import { language, LANGUAGES, setLanguage, words } from "../shared/words.js";
+import kinds from "./kinds.js";
+import own from "./own.js";
+import serving from "./serving.js";
 import { change, onState, state } from "./state.js";
+import steps from "./steps.js";
 import tour from "./tour.js";
 
 const say = words({
@@ -25,27 +29,20 @@ const say = words({
 	},
 });
 
-const VIEWS = ["kinds", "steps", "serving", "own"];
+const VIEWS = { kinds, steps, serving, own };
 const { list, panel, show } = tabs({ label: say("tabs"), choose: view => change({ view }),
-	titles: Object.fromEntries(VIEWS.map(name => [name, say(name)])) });
+	titles: Object.fromEntries(Object.keys(VIEWS).map(name => [name, say(name)])) });
 let shown = { view: "", stop() {} };
 
-async function showView() {
+function showView() {
 	const { view } = state();
 	if (view === shown.view)
 		return;
 	shown.stop();
-	shown = { view, stop() {} };
+	shown = { view, stop() {} }; // a view may change the state as it opens
 	show(view);
 	fill(panel);
-	try {
-		const { default: open } = await import(`./${view}.js`);
-		if (shown.view === view)
-			shown = { view, ...open(panel) };
-	} catch (error) {
-		fill(panel, problemBox(error));
-		console.error(error);
-	}
+	shown = { view, ...VIEWS[view](panel) };
 }
 
 /** Also where a link of this page itself asks for another language. */
