@@ -151,7 +151,7 @@ class Playground(Page):
         x = numpy.array(self.module("play/data.js", "make", state)["data"])
         for kind in KINDS:
             y = normalized(kind, x, state)
-            shown = [number(text) for text in self.texts(f"[data-kind={kind}] .numbers text")]
+            shown = [number(text) for text in self.texts(f"[data-kind={kind}] .numbers tspan")]
             numpy.testing.assert_allclose(shown, y, atol=0.0051, err_msg=kind)
             _, result, sign = self.text(f"[data-kind={kind}] .check").split()
             self.assertAlmostEqual(number(result), y.reshape(x.shape)[1, 2, 3], delta=1e-3)

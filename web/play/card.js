@@ -106,19 +106,22 @@ export function card(kind, on) {
 	}
 
 	/** The daemon's old numbers are shown, in grey, until there are new ones. */
-	function drawGrid() {
+	function drawGrid(hasNumbers) {
 		const { made, layout, groups } = view;
 		numbers = answer?.error ? [] : answer?.numbers ?? numbers;
 		const isAfter = state().show === "after", known = numbers.length === made.flat.length ? numbers : null;
 		cells.root.classList.toggle("old", isAfter && answer === undefined);
 		cells.draw({ layout, groups, values: isAfter ? known : made.flat, labels: made.labels,
-			name: say("grid", { kind: say(kind), ...view.state }) });
+			hasNumbers, name: say("grid", { kind: say(kind), ...view.state }) });
 	}
 
 	return {
 		element,
-		/** Shows values and the daemon's answer, { numbers } or { error }; undefined: it has not answered. */
-		draw(next, told, isLit) {
+		/**
+		 * Shows values and the daemon's answer, { numbers } or { error }; undefined: it has not answered.
+		 * `hasNumbers`: with numbers in the cells, which take most of the time.
+		 */
+		draw(next, told, isLit, hasNumbers) {
 			view = next;
 			answer = told;
 			element.classList.toggle("stale", told === undefined);
@@ -126,7 +129,7 @@ export function card(kind, on) {
 			button.setAttribute("aria-pressed", isLit);
 			fill(rule, ruleOf(kind, view.state));
 			fill(count, countOf(view.groups));
-			drawGrid();
+			drawGrid(hasNumbers);
 		},
 		/** Lights a cell { n, c, l, i } and its peers; null: none. To be called after draw(). */
 		light(cell) {

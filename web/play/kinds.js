@@ -86,18 +86,17 @@ export default function (root) {
 	function draw() {
 		const { kind } = state();
 		for (const [name, one] of Object.entries(cards))
-			one.draw(views[name], answers[name], name === kind);
+			one.draw(views[name], answers[name], name === kind, isSeen);
 		if (isSeen)
 			more.show(views[kind], answers[kind]);
 		else
 			requestAnimationFrame(() => setTimeout(drawMore));
 	}
 
-	/** What is below the grids is drawn once they are seen. */
+	/** The numbers in the grids, and what is below, are drawn once the grids are seen. */
 	function drawMore() {
-		const { kind } = state();
 		isSeen = true;
-		more.show(views[kind], answers[kind]);
+		draw();
 		light();
 	}
 
