@@ -90,6 +90,14 @@ class Steps(Page):
         self.assertEqual(play.text, "Play")
         self.assertEqual(self.console(), [])
 
+    def test_sliders_are_level(self):
+        self.open("play#view=steps&lang=ko")
+        self.one(".chart canvas")
+        self.look(1100)  # a label is two lines high
+        self.assertEqual(self.script("return new Set(Array.from(document.querySelectorAll('.sliders label'),"
+                                     " label => label.getBoundingClientRect().bottom)).size;"), 1)
+        self.look(1280)
+
     def test_a_batch_of_one(self):
         self.open("play#view=steps&lang=en&batch=1")
         self.assertIn("refuse it", self.one(".warning").text)
