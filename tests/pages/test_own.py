@@ -37,6 +37,7 @@ BROKEN = {
     "a,b\nc,d": ("no numbers", {"line": 2}), "a,b\n": ("no rows", {}),
     'a,b\n"x\ny",2\nz,w': ("no number there", {"line": 4, "column": 2, "cell": "w"}),
     "1,5;2\n": ("comma", {"line": 1, "column": 1, "cell": "1,5"}), "1\n1e400": ("huge cell", {"line": 2}),
+    "1e400\n1": ("huge cell", {"line": 1}), '1,2\n"3,4\n5,6': ("open quote", {"line": 2}),
     '"' + "a,1\n" * 300000: ("long line", {"line": 1}),
 }
 PENGUINS = os.path.join(os.path.realpath(ROOT), "data", "penguins.csv")
@@ -117,9 +118,10 @@ class Readers(Page):
                              (["x", "3", "y z"], ["the, \"words\""], [["y z", 13]]))
             self.assertEqual(self.read(data=b"\xef\xbb\xbf" + text.encode())["numbers"], made["numbers"])
         for text in ("1 2.5\n-3 4e1\n", "# from numpy\n1.0e+00  2.5\n-3 40\n\n", " 1,2.5\r\n\r\n-3,40",
-                     "a  b\n1 2.5\n-3 40", "1\t2.5\n-3\t40\n", ',"a"\n1,2.5\n"-3",40\n'):
+                     "a  b\n1 2.5\n-3 40", "1,2.5\r-3,40\r", "1\t2.5\n-3\t40\n", ',"a"\n1,2.5\n"-3",40\n'):
             self.assertTable(self.read(text), [[1, 2.5], [-3, 40]])
         self.assertTable(self.read("1,nan\ninf,-Infinity"), [[1, numpy.nan], [numpy.inf, -numpy.inf]])
+        self.assertTable(self.read("nan,NA\n1,2"), [[numpy.nan, numpy.nan], [1, 2]])  # no head: it has no word
         self.assertTable(self.read(data="größe\n1\n".encode("latin-1")), [[1]])
 
     def test_npy(self):

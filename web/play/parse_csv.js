@@ -49,6 +49,13 @@ function wrongWith(cell) {
 	return COMMA.test(cell.trim()) ? "comma" : HUGE.test(cell) ? "huge cell" : "no number there";
 }
 
+/** Whether a first row names columns: it has no number. Missing ones alone are a row, unless all cells are empty. */
+function isHeader(cells) {
+	const words = cells.filter(cell => !isNumber(cell)), others = cells.filter(isNumber);
+	return cells.every(cell => cell.trim() === "") ||
+		(words.length > 0 && others.every(cell => Number.isNaN(numberOf(cell))));
+}
+
 function quotesIn(text) {
 	return text.split('"').length - 1;
 }
@@ -74,17 +81,20 @@ function growing() {
 /** Cuts pieces of text into lines: calls `take(text, number)`. A line break within quotes is none. */
 function lineReader(take) {
 	let rest = "", from = 0, number = 1, begun = 1, isOpen = false; // `from`: where the last line break was
+	let held = ""; // a carriage return at the end of a piece: a line feed may follow
 
-	function feed(text) {
+	function feed(piece) {
+		const text = held + piece;
 		let start = 0;
-		rest += text;
+		held = text.endsWith("\r") ? "\r" : "";
+		rest += text.slice(0, text.length - held.length).replace(/\r\n?/g, "\n");
 		for (let to = rest.indexOf("\n", from); to >= 0; to = rest.indexOf("\n", from)) {
 			isOpen = isOpen !== (quotesIn(rest.slice(from, to)) % 2 === 1);
 			from = to + 1;
 			number++;
 			if (isOpen)
 				continue;
-			take(rest.slice(start, to).replace(/\r$/, ""), begun);
+			take(rest.slice(start, to), begun);
 			start = from;
 			begun = number;
 		}
@@ -95,6 +105,8 @@ function lineReader(take) {
 	}
 
 	function end() {
+		if (isOpen !== (quotesIn(rest.slice(from)) % 2 === 1))
+			throw new Broken("open quote", { line: begun });
 		take(rest, begun);
 	}
 	return { feed, end };
@@ -148,7 +160,7 @@ export function csvReader() {
 		}
 		separator ??= separatorOf(text);
 		const cells = cellsOf(text, separator);
-		if (header === null && rows === 0 && !cells.some(cell => numberOf(cell) || numberOf(cell) === 0))
+		if (header === null && rows === 0 && isHeader(cells))
 			header = cells.map(cell => cell.trim());
 		else
 			add(cells, line);
