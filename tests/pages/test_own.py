@@ -331,3 +331,6 @@ class Own(Page):
         self.button("Report").click()
         self.see("the daemon cannot be reached", ".result")
         self.assertTrue(self.button("Report").is_enabled())
+        self.script("document.dispatchEvent(new Event('visibilitychange'));")  # the page looks at once
+        self.see("next try in", "header")
+        self.assertRegex(self.text("header"), "next try in [0-4] s")

@@ -5,7 +5,7 @@
 import { Away } from "./api.js";
 import { onToken } from "./token.js";
 
-const LONGEST_MS = 30000;
+const LONGEST_MS = 30000, FIRST_MS = 2000; // between two tries while it fails
 
 /**
  * Calls `load(signal)`, which shows what it gets, now and `interval` ms after it has ended, as long as the page is
@@ -41,7 +41,7 @@ export function live(load, { interval = 2000, tell = () => {} } = {}) {
 			if (mine.signal.aborted)
 				return;
 			misses++;
-			next = Math.min(LONGEST_MS, interval * 2 ** (misses - 1));
+			next = Math.min(LONGEST_MS, Math.min(interval, FIRST_MS) * 2 ** (misses - 1));
 			const kind = error instanceof Away ? "away" : "failed";
 			tell({ kind, error, again: performance.now() + next });
 			if (!(error instanceof Away) && error.name !== "Refused")
