@@ -102,8 +102,11 @@ class Lists(Page):
         self.put_layer()
         self.open(f"#/models/{self.model}")
         self.see("bn", ".virtual")
+        self.driver.find_element(By.XPATH, "//button[text()='New version…']").click()
         self.call("DELETE", f"/v1/models/{self.model}")
         self.see("Below is what it was last")
+        self.press(Keys.ESCAPE)
+        wait_for(lambda: self.focused.tag_name == "main", "the focus is on what is there")
         self.assertIn("bn", self.text(".gone .virtual"))
         self.put_layer("again")
         self.script("document.dispatchEvent(new Event('visibilitychange'));")  # the page looks at once

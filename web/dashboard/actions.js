@@ -48,6 +48,8 @@ function askFirst(parent, { title, says, field: { label, ...attributes }, button
 	function onclose() {
 		dialog.remove();
 		forget();
+		if (document.activeElement === document.body)
+			parent.focus(); // the button that opened it cannot be pressed any more
 	}
 
 	async function submit(event) {

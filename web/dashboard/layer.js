@@ -131,6 +131,8 @@ export function layerView({ names: [model, layer], query, main }) {
 		const gone = error?.status === 404 && !body.hidden;
 		showProblem(notice, error, gone && el("p", { class: "quiet" }, "Below is what it was last."));
 		body.classList.toggle("gone", gone);
+		if (gone && list.contains(document.activeElement))
+			main.focus(); // what is inert would lose it
 		list.inert = gone;
 	}
 

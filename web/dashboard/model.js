@@ -102,6 +102,8 @@ export function modelView({ names: [model], query, main }) {
 	/** What a model that is gone showed last stays, in grey, and nothing can be done with it. */
 	function showGone(gone) {
 		body.classList.toggle("gone", gone);
+		if (gone && versions.node.contains(document.activeElement))
+			main.focus(); // what is inert would lose it
 		versions.node.inert = gone;
 	}
 
