@@ -54,6 +54,7 @@ class LayerPage(Page):
         self.open("#/nowhere")
         self.assertEqual(self.driver.execute_async_script(ORDER, [2, None, -1, 10]),
                          [[-1, 2, 10, None], [10, 2, -1, None], ["a", "bn1", "BN2", "bn10"], ["bn10", "b1n bn"]])
+        self.assertEqual([self.short(x) for x in (-1.25e-7, -2, 3e9)], ["−1.25e−7", "−2", "3e9"])
 
     def test_facts(self):
         self.put_layer()

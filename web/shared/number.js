@@ -11,7 +11,7 @@ export function short(x, digits = 4) {
 		return String(x);
 	const size = Math.abs(x);
 	if (size !== 0 && (size >= 1e6 || size < 1e-4))
-		return x.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e").replace("-", "−");
+		return x.toExponential(digits - 1).replace(/\.?0+e/, "e").replace("e+", "e").replaceAll("-", "−");
 	return String(Number(x.toPrecision(digits))).replace("-", "−");
 }
 
