@@ -130,7 +130,7 @@ apply_delete_layer(struct batch *b, struct store_write *write, struct err *e)
 
 	if (w == NULL || batch_keep_state(b, w, e) < 0)
 		return -1;
-	if (batch_wrote(b, b->backend->ops->delete_layer(b->backend, w->base->identity->id, e)) < 0)
+	if (batch_wrote(b, b->backend->ops->delete_layer(b->backend, w->base->identity, e)) < 0)
 		return -1;
 	source_trees_drop(b->trees, w->base->identity->id);
 	working_deleted(w);

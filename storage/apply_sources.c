@@ -185,7 +185,7 @@ write_forget_sources(struct batch *b, struct working *w, struct err *e)
 	if (w->now.sources == 0)
 		return 0;
 	source_trees_drop(b->trees, w->base->identity->id);
-	if (batch_wrote(b, b->backend->ops->delete_sources(b->backend, w->base->identity->id, e)) < 0)
+	if (batch_wrote(b, b->backend->ops->delete_sources(b->backend, w->base->identity, e)) < 0)
 		return -1;
 	w->now.sources = 0;
 	return 0;

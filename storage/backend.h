@@ -136,7 +136,7 @@ struct backend_ops {
 	 * model's. The rows of what is dropped or deleted, also with its model, are kept until `reclaim`: a slice of
 	 * that, and of versions whose keys are from before `keys_since_s`. *more: it was full.
 	 */
-	int (*keep)(struct backend *b, int64_t layer_id, uint64_t mark, struct err *e);
+	int (*keep)(struct backend *b, const struct layer_identity *layer, uint64_t mark, struct err *e);
 	int (*reclaim)(struct backend *b, int64_t keys_since_s, bool *more, struct err *e);
 	/*
 	 * Pins and versions. take_pin: *layers is false, and no pin taken, if the model has none. last_pin: the id of
@@ -180,37 +180,40 @@ struct backend_ops {
 	 * one. purge_keys forgets up to `limit` keys from before `since_s`; *purged: how many. trim_keys forgets up to
 	 * `limit` of the oldest keys while there are more than `max`; it is cheap if there are not.
 	 */
-	int (*find_key)(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
-	    bool *found, struct err *e);
-	int (*add_key)(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s,
-	    struct err *e);
+	int (*find_key)(struct backend *b, const struct layer_identity *layer, const char *key, int64_t since_s,
+	    struct used_key *out, bool *found, struct err *e);
+	int (*add_key)(struct backend *b, const struct layer_identity *layer, const char *key,
+	    const struct used_key *used, int64_t now_s, struct err *e);
 	int (*purge_keys)(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e);
 	int (*trim_keys)(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e);
 	/*
 	 * The rows of a layer's sources. load_sources adds all of them to an empty tree, without merging; put_source
 	 * adds or replaces one, and delete_sources deletes all. delete_layer and delete_model delete them too.
 	 */
-	int (*load_sources)(struct backend *b, int64_t layer_id, struct sources *into, struct err *e);
-	int (*put_source)(struct backend *b, int64_t layer_id, const struct source *source, struct err *e);
-	int (*delete_source)(struct backend *b, int64_t layer_id, const char *name, struct err *e);
-	int (*delete_sources)(struct backend *b, int64_t layer_id, struct err *e);
+	int (*load_sources)(struct backend *b, const struct layer_identity *layer, struct sources *into, struct err *e);
+	int (*put_source)(
+	    struct backend *b, const struct layer_identity *layer, const struct source *source, struct err *e);
+	int (*delete_source)(struct backend *b, const struct layer_identity *layer, const char *name, struct err *e);
+	int (*delete_sources)(struct backend *b, const struct layer_identity *layer, struct err *e);
 	/*
 	 * The rows of a layer's history. last_moment sets the number, the time and the revision of the latest; without
 	 * one it changes nothing. add_moment adds moment->number, and deletes the row `thinned` (0: none). delete_layer
 	 * and delete_model leave rows to purge_history, which deletes up to `limit`; *purged: how many.
 	 */
-	int (*last_moment)(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e);
-	int (*add_moment)(
-	    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e);
+	int (*last_moment)(
+	    struct backend *b, const struct layer_identity *layer, struct store_moment *out, struct err *e);
+	int (*add_moment)(struct backend *b, const struct layer_identity *layer, const struct store_moment *moment,
+	    uint64_t thinned, struct err *e);
 	int (*purge_history)(struct backend *b, size_t limit, size_t *purged, struct err *e);
 	/*
 	 * A layer's window. load_window: *found is false if there is no such layer. save_window writes the moments,
 	 * with what `row` says otherwise. delete_layer and delete_model delete windows too.
 	 */
-	int (*load_window)(struct backend *b, int64_t layer_id, struct window_row *out, bool *found, struct err *e);
-	int (*save_window)(struct backend *b, int64_t layer_id, const struct window_row *row,
+	int (*load_window)(
+	    struct backend *b, const struct layer_identity *layer, struct window_row *out, bool *found, struct err *e);
+	int (*save_window)(struct backend *b, const struct layer_identity *layer, const struct window_row *row,
 	    const struct moments *moments, size_t features, struct err *e);
-	int (*delete_layer)(struct backend *b, int64_t id, struct err *e);
+	int (*delete_layer)(struct backend *b, const struct layer_identity *layer, struct err *e);
 	int (*delete_model)(struct backend *b, const char *model, struct err *e);
 	/* Keeps and changes each layer whose flag was another. */
 	int (*freeze_model)(struct backend *b, struct model_freeze *freeze, struct err *e);

@@ -194,7 +194,7 @@ batch_keep_state(struct batch *b, struct working *w, struct err *e)
 	if (w->now.since > mark)
 		return 0;
 	w->now.since = mark + 1;
-	return batch_wrote(b, b->backend->ops->keep(b->backend, w->base->identity->id, mark, e));
+	return batch_wrote(b, b->backend->ops->keep(b->backend, w->base->identity, mark, e));
 }
 
 bool

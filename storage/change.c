@@ -95,8 +95,7 @@ find_key(struct batch *b, const struct store_change *change, struct store_write 
 	*found = false;
 	if (!batch_has_layer(w, write))
 		return 0;
-	if (b->backend->ops->find_key(
-		b->backend, w->base->identity->id, change->key, b->keys_since_s, &used, found, e) < 0)
+	if (b->backend->ops->find_key(b->backend, w->base->identity, change->key, b->keys_since_s, &used, found, e) < 0)
 		return -1;
 	if (!*found)
 		return 0;
@@ -160,7 +159,7 @@ add_keys(struct batch *b, const struct store_change *change, struct err *e)
 		if (only_asks(write))
 			invert_digest(used.digest);
 		b->keys_added++;
-		if (batch_wrote(b, db->ops->add_key(db, w->base->identity->id, change->key, &used, b->now_s, e)) < 0)
+		if (batch_wrote(b, db->ops->add_key(db, w->base->identity, change->key, &used, b->now_s, e)) < 0)
 			return -1;
 	}
 	return 0;

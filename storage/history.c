@@ -62,7 +62,7 @@ stored_drift(const struct batch *b, const struct snapshot *state, double *drift,
 	bool found;
 
 	*drift = NAN;
-	if (b->backend->ops->load_window(b->backend, state->identity->id, &row, &found, e) < 0)
+	if (b->backend->ops->load_window(b->backend, state->identity, &row, &found, e) < 0)
 		return -1;
 	window = (struct moments){ row.count, row.mean, row.var };
 	if (row.features == state->statistics.features)
@@ -83,12 +83,13 @@ verdict_of(double drift)
 }
 
 static int
-add(const struct batch *b, int64_t layer_id, struct store_moment *m, struct store_moment *last, struct err *e)
+add(const struct batch *b, const struct layer_identity *layer, struct store_moment *m, struct store_moment *last,
+    struct err *e)
 {
 	metrics_add(METRIC_DRIFT_VERDICTS, verdict_of(m->drift), 1);
 	m->number = last->number + 1;
 	*last = *m;
-	return b->backend->ops->add_moment(b->backend, layer_id, m, history_thinned(m->number), e);
+	return b->backend->ops->add_moment(b->backend, layer, m, history_thinned(m->number), e);
 }
 
 /*
@@ -110,7 +111,7 @@ record(const struct batch *b, const struct snapshot *past, double drift, struct 
 		return 0;
 	store_moment_of(past, &m);
 	m.drift = drift;
-	return add(b, id, &m, last, e);
+	return add(b, past->identity, &m, last, e);
 }
 
 /* Whether it came to be so in an earlier interval. */
@@ -132,7 +133,7 @@ history_record(const struct batch *b, const struct snapshot *past, struct err *e
 
 	if (!is_past(b, past))
 		return 0;
-	if (b->backend->ops->last_moment(b->backend, past->identity->id, &last, e) < 0 ||
+	if (b->backend->ops->last_moment(b->backend, past->identity, &last, e) < 0 ||
 	    stored_drift(b, past, &drift, e) < 0)
 		return -1;
 	return record(b, past, drift, &last, e);
@@ -158,7 +159,7 @@ history_record_window(struct batch *b, const struct layer_identity *identity, co
 
 	if (window->count < HISTORY_DRIFT_COUNT)
 		return 0;
-	if (b->backend->ops->last_moment(b->backend, identity->id, &last, e) < 0)
+	if (b->backend->ops->last_moment(b->backend, identity, &last, e) < 0)
 		return -1;
 	if (last.number != 0 &&
 	    history_interval(identity->id, last.time_s, interval_s) >=
@@ -174,5 +175,5 @@ history_record_window(struct batch *b, const struct layer_identity *identity, co
 	store_moment_of(state, &m);
 	m.time_s = b->now_s;
 	m.drift = history_drift(state, window);
-	return add(b, identity->id, &m, &last, e);
+	return add(b, identity, &m, &last, e);
 }

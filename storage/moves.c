@@ -98,14 +98,14 @@ static int
 write_rows(const struct moves *m, struct err *e)
 {
 	const struct backend_ops *ops = m->batch->backend->ops;
-	const int64_t id = m->tree->layer_id;
+	const struct layer_identity *layer = m->w->base->identity;
 
 	for (size_t i = 0; i < m->count; i++) {
 		const struct exchanged *x = &m->list[i];
 
 		if (batch_wrote(m->batch,
-			x->now != NULL ? ops->put_source(m->batch->backend, id, x->now, e) :
-					 ops->delete_source(m->batch->backend, id, x->before->name, e)) < 0)
+			x->now != NULL ? ops->put_source(m->batch->backend, layer, x->now, e) :
+					 ops->delete_source(m->batch->backend, layer, x->before->name, e)) < 0)
 			return -1;
 	}
 	return 0;

@@ -148,7 +148,7 @@ load(struct source_tree *tree, struct backend *b, const struct snapshot *now, st
 {
 	if (now->sources == 0)
 		return 0;
-	if (b->ops->load_sources(b, now->identity->id, tree->sources, e) < 0)
+	if (b->ops->load_sources(b, now->identity, tree->sources, e) < 0)
 		return -1;
 	if (tree->sources->count == now->sources && sources_pool_all(tree->sources) == UPDATE_APPLIED)
 		return 0;

@@ -199,13 +199,13 @@ sqlite_save(struct backend *b, const struct snapshot *layer, bool parameters, st
 }
 
 static int
-sqlite_delete_layer(struct backend *b, int64_t id, struct err *e)
+sqlite_delete_layer(struct backend *b, const struct layer_identity *layer, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_LAYER);
 
-	if (sqlite_leave_history(b, id, e) < 0)
+	if (sqlite_leave_history(b, layer, e) < 0)
 		return -1;
-	sqlite3_bind_int64(stmt, 1, id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	return statement_run(stmt, e);
 }
 

@@ -9,12 +9,12 @@
 enum { NUMBER, TIME, REVISION, BATCHES, MEAN, VAR = MEAN + 3, DRIFT = VAR + 3 };
 
 int
-sqlite_last_moment(struct backend *b, int64_t layer_id, struct store_moment *out, struct err *e)
+sqlite_last_moment(struct backend *b, const struct layer_identity *layer, struct store_moment *out, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LAST_MOMENT);
 	int rc;
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		out->number = (uint64_t)sqlite3_column_int64(stmt, NUMBER);
@@ -33,22 +33,22 @@ bind_spread(sqlite3_stmt *stmt, int i, const struct spread *s)
 }
 
 static int
-thin(struct backend *b, int64_t layer_id, uint64_t number, struct err *e)
+thin(struct backend *b, const struct layer_identity *layer, uint64_t number, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_MOMENT);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)number);
 	return statement_run(stmt, e);
 }
 
 int
-sqlite_add_moment(
-    struct backend *b, int64_t layer_id, const struct store_moment *moment, uint64_t thinned, struct err *e)
+sqlite_add_moment(struct backend *b, const struct layer_identity *layer, const struct store_moment *moment,
+    uint64_t thinned, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_ADD_MOMENT);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	sqlite3_bind_int64(stmt, 2 + NUMBER, (sqlite3_int64)moment->number);
 	sqlite3_bind_int64(stmt, 2 + TIME, moment->time_s);
 	sqlite3_bind_int64(stmt, 2 + REVISION, (sqlite3_int64)moment->revision);
@@ -59,15 +59,15 @@ sqlite_add_moment(
 		sqlite3_bind_double(stmt, 2 + DRIFT, moment->drift);
 	if (statement_run(stmt, e) < 0)
 		return -1;
-	return thinned != 0 ? thin(b, layer_id, thinned, e) : 0;
+	return thinned != 0 ? thin(b, layer, thinned, e) : 0;
 }
 
 int
-sqlite_leave_history(struct backend *b, int64_t layer_id, struct err *e)
+sqlite_leave_history(struct backend *b, const struct layer_identity *layer, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LEAVE_HISTORY);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	return statement_run(stmt, e);
 }
 

@@ -14,11 +14,11 @@
 #define SLICE_BYTES ((int64_t)256 << 10)
 
 int
-sqlite_keep(struct backend *b, int64_t layer_id, uint64_t mark, struct err *e)
+sqlite_keep(struct backend *b, const struct layer_identity *layer, uint64_t mark, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_KEEP_LAYER);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	sqlite3_bind_int64(stmt, 2, (sqlite3_int64)mark);
 	return statement_run(stmt, e);
 }

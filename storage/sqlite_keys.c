@@ -19,13 +19,13 @@ key_from_row(sqlite3_stmt *row, struct used_key *out, struct err *e)
 }
 
 int
-sqlite_find_key(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
-    bool *found, struct err *e)
+sqlite_find_key(struct backend *b, const struct layer_identity *layer, const char *key, int64_t since_s,
+    struct used_key *out, bool *found, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_FIND_KEY);
 	int rc, result = 0;
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	statement_bind_text(stmt, 2, key);
 	sqlite3_bind_int64(stmt, 3, since_s);
 	rc = sqlite3_step(stmt);
@@ -44,12 +44,12 @@ note_added(struct sqlite_keys *k, int64_t id)
 }
 
 int
-sqlite_add_key(
-    struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s, struct err *e)
+sqlite_add_key(struct backend *b, const struct layer_identity *layer, const char *key, const struct used_key *used,
+    int64_t now_s, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_ADD_KEY);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	statement_bind_text(stmt, 2, key);
 	sqlite3_bind_blob(stmt, 3, used->digest, DIGEST_BYTES, SQLITE_STATIC);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)used->revision);

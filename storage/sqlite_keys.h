@@ -17,10 +17,10 @@ struct sqlite_keys {
 	int64_t end;   /* above the highest id; `first` if there are no keys */
 };
 
-int sqlite_find_key(struct backend *b, int64_t layer_id, const char *key, int64_t since_s, struct used_key *out,
-    bool *found, struct err *e) MUST_CHECK;
-int sqlite_add_key(struct backend *b, int64_t layer_id, const char *key, const struct used_key *used, int64_t now_s,
-    struct err *e) MUST_CHECK;
+int sqlite_find_key(struct backend *b, const struct layer_identity *layer, const char *key, int64_t since_s,
+    struct used_key *out, bool *found, struct err *e) MUST_CHECK;
+int sqlite_add_key(struct backend *b, const struct layer_identity *layer, const char *key, const struct used_key *used,
+    int64_t now_s, struct err *e) MUST_CHECK;
 int sqlite_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e) MUST_CHECK;
 int sqlite_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e) MUST_CHECK;
 

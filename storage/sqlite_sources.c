@@ -70,24 +70,24 @@ load_row(sqlite3_stmt *row, struct sources *into, struct err *e)
 }
 
 int
-sqlite_load_sources(struct backend *b, int64_t layer_id, struct sources *into, struct err *e)
+sqlite_load_sources(struct backend *b, const struct layer_identity *layer, struct sources *into, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD_SOURCES);
 	int rc, result = 0;
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && result == 0)
 		result = load_row(stmt, into, e);
 	return statement_end(stmt, rc, result, e);
 }
 
 int
-sqlite_put_source(struct backend *b, int64_t layer_id, const struct source *source, struct err *e)
+sqlite_put_source(struct backend *b, const struct layer_identity *layer, const struct source *source, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_PUT_SOURCE);
 	const struct statistics *own = &source->own;
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	statement_bind_text(stmt, 2, source->name);
 	sqlite3_bind_int64(stmt, 3, source->time_s);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)own->count);
@@ -98,21 +98,21 @@ sqlite_put_source(struct backend *b, int64_t layer_id, const struct source *sour
 }
 
 int
-sqlite_delete_source(struct backend *b, int64_t layer_id, const char *name, struct err *e)
+sqlite_delete_source(struct backend *b, const struct layer_identity *layer, const char *name, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_SOURCE);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	statement_bind_text(stmt, 2, name);
 	return statement_run(stmt, e);
 }
 
 int
-sqlite_delete_sources(struct backend *b, int64_t layer_id, struct err *e)
+sqlite_delete_sources(struct backend *b, const struct layer_identity *layer, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_DELETE_SOURCES);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	return statement_run(stmt, e);
 }
 

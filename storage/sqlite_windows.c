@@ -32,13 +32,14 @@ read_row(sqlite3_stmt *stmt, struct window_row *out, struct err *e)
 }
 
 int
-sqlite_load_window(struct backend *b, int64_t layer_id, struct window_row *out, bool *found, struct err *e)
+sqlite_load_window(
+    struct backend *b, const struct layer_identity *layer, struct window_row *out, bool *found, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LOAD_WINDOW);
 	int rc, result = 0;
 
 	*out = (struct window_row){ 0 };
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	rc = sqlite3_step(stmt);
 	*found = rc == SQLITE_ROW;
 	if (*found)
@@ -47,12 +48,12 @@ sqlite_load_window(struct backend *b, int64_t layer_id, struct window_row *out, 
 }
 
 int
-sqlite_save_window(struct backend *b, int64_t layer_id, const struct window_row *row, const struct moments *moments,
-    size_t features, struct err *e)
+sqlite_save_window(struct backend *b, const struct layer_identity *layer, const struct window_row *row,
+    const struct moments *moments, size_t features, struct err *e)
 {
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_SAVE_WINDOW);
 
-	sqlite3_bind_int64(stmt, 1, layer_id);
+	sqlite3_bind_int64(stmt, 1, layer->id);
 	sqlite3_bind_int64(stmt, 2, row->switch_id);
 	sqlite3_bind_int64(stmt, 3, row->since_s);
 	sqlite3_bind_int64(stmt, 4, (sqlite3_int64)moments->count);

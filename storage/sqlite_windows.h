@@ -4,7 +4,7 @@
 
 #include "storage/backend.h"
 
-int
-sqlite_load_window(struct backend *b, int64_t layer_id, struct window_row *out, bool *found, struct err *e) MUST_CHECK;
-int sqlite_save_window(struct backend *b, int64_t layer_id, const struct window_row *row, const struct moments *moments,
-    size_t features, struct err *e) MUST_CHECK;
+int sqlite_load_window(struct backend *b, const struct layer_identity *layer, struct window_row *out, bool *found,
+    struct err *e) MUST_CHECK;
+int sqlite_save_window(struct backend *b, const struct layer_identity *layer, const struct window_row *row,
+    const struct moments *moments, size_t features, struct err *e) MUST_CHECK;

@@ -41,7 +41,7 @@ save_merged(struct batch *b, const struct layer_identity *identity, struct windo
 		window_merge(&s, &came);
 	merged = (struct moments){ s.count, s.mean, s.var };
 	row->since_s = row->since_s != 0 ? row->since_s : part->since_s;
-	if (b->backend->ops->save_window(b->backend, identity->id, row, &merged, s.features, e) < 0)
+	if (b->backend->ops->save_window(b->backend, identity, row, &merged, s.features, e) < 0)
 		return -1;
 	return history_record_window(b, identity, &merged, s.features, e);
 }
@@ -58,7 +58,7 @@ save(struct batch *b, struct window_taken *taken, struct err *e)
 
 	if (taken->part == NULL)
 		return 0;
-	if (b->backend->ops->load_window(b->backend, identity->id, &row, &found, &ignored) < 0) {
+	if (b->backend->ops->load_window(b->backend, identity, &row, &found, &ignored) < 0) {
 		if (!b->backend->ops->in_transaction(b->backend)) {
 			*e = ignored;
 			return -1;
@@ -86,16 +86,16 @@ window_rows_save(struct batch *b, struct err *e)
 int
 window_rows_reset(struct batch *b, const struct working *w, struct err *e)
 {
-	const int64_t id = w->base->identity->id;
+	const struct layer_identity *layer = w->base->identity;
 	const struct moments none = { 0 };
 	struct window_row row;
 	bool found;
 	int result;
 
-	if (b->backend->ops->load_window(b->backend, id, &row, &found, e) < 0)
+	if (b->backend->ops->load_window(b->backend, layer, &row, &found, e) < 0)
 		return -1;
 	row.since_s = b->now_s;
-	result = batch_wrote(b, b->backend->ops->save_window(b->backend, id, &row, &none, 0, e));
+	result = batch_wrote(b, b->backend->ops->save_window(b->backend, layer, &row, &none, 0, e));
 	row_fini(&row);
 	return result;
 }
@@ -142,7 +142,7 @@ window_rows_read(const struct committed *c, const struct snapshot *state, struct
 	*out = (struct window_values){ 0 };
 	if (budget_ask(memory, (LISTS + ROW_LISTS) * bytes, e) < 0)
 		return -1;
-	if (c->backend->ops->load_window(c->backend, state->identity->id, &row, &found, e) < 0)
+	if (c->backend->ops->load_window(c->backend, state->identity, &row, &found, e) < 0)
 		return -1;
 	out->lists = calloc(LISTS * features + 1, sizeof(double));
 	if (out->lists == NULL) {

@@ -821,9 +821,9 @@ static struct source_trees trees;
 static size_t bytes_while_loading;
 
 static int
-look_at_bytes(struct backend *b, int64_t layer_id, struct sources *into, struct err *e)
+look_at_bytes(struct backend *b, const struct layer_identity *layer, struct sources *into, struct err *e)
 {
-	(void)b, (void)layer_id, (void)into;
+	(void)b, (void)layer, (void)into;
 	bytes_while_loading = trees.bytes;
 	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "no rows");
 }
