@@ -12,6 +12,13 @@ clock_monotonic_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+void
+clock_sleep_us(uint64_t us)
+{
+	(void)nanosleep(
+	    &(struct timespec){ .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 }, NULL);
+}
+
 struct timespec
 clock_timespec(uint64_t monotonic_us)
 {

@@ -10,6 +10,9 @@
 /* Microseconds since some fixed moment. Never goes back. */
 uint64_t clock_monotonic_us(void);
 
+/* Sleeps for so long, or less where a signal comes. */
+void clock_sleep_us(uint64_t us);
+
 /* That clock's time as pthread_cond_timedwait wants it, for a condition from clock_cond_init. */
 struct timespec clock_timespec(uint64_t monotonic_us);
 void clock_cond_init(pthread_cond_t *cond);

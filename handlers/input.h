@@ -85,3 +85,6 @@ extern const struct input revision_shown_input;
 
 /* Reads If-Match, where there is one, into rq->write.precondition. Error: bad_parameter. */
 int precondition_get(struct request *rq, struct err *e) MUST_CHECK;
+
+/* Reads the text of Normd-Min-Revision (NULL: none) into rq->min_revision. Error: bad_parameter. */
+int precondition_least(struct request *rq, const char *text, struct err *e) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "handlers/oip_infer.h"
 
 #include "base/clock.h"
+#include "handlers/reply.h"
 
 /* Adds the time since the last step to one of the counters. */
 static void
@@ -130,10 +131,13 @@ oip_infer_start(struct request *rq, struct err *e)
 		.names = o->names,
 		.count = o->count,
 		.which = o->which,
+		.min_revision = rq->min_revision,
 		.memory = &rq->workspace.memory,
 		.snapshots = o->states };
-	if (store_layers_cached(rq->store, &layers))
+	if (store_layers_cached(rq->store, &layers)) {
+		reply_age(&rq->reply, layers.age_us);
 		return end(rq, o, compute(rq, o, e));
+	}
 	o->bytes_before = rq->workspace.memory.bytes;
 	request_store(rq, STORE_LAYERS_GET);
 	rq->op.layers = layers;
@@ -145,6 +149,7 @@ static void
 take_states(struct request *rq, struct oip *o)
 {
 	o->states_bytes = rq->workspace.memory.bytes - o->bytes_before;
+	reply_age(&rq->reply, rq->op.layers.age_us);
 	rq->op.layers.count = 0;
 	request_store_done(rq);
 }

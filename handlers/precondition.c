@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* If-Match: a change is made only to the revision that the client has seen. */
+/*
+ * If-Match: a change is made only to the revision that the client has seen. Normd-Min-Revision: a state is used only if
+ * it is not older than one that the client has seen.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,4 +61,18 @@ precondition_get(struct request *rq, struct err *e)
 		if (*p++ != ',')
 			return refuse(e);
 	}
+}
+
+int
+precondition_least(struct request *rq, const char *text, struct err *e)
+{
+	const size_t digits = text != NULL ? strspn(text, "0123456789") : 0;
+
+	if (text == NULL)
+		return 0;
+	if (digits == 0 || digits > 19 || text[digits] != '\0')
+		return err_fail(e, ERR_BAD_PARAMETER,
+		    "Normd-Min-Revision must be a revision as the header Normd-Revision has it, such as 3");
+	rq->min_revision = strtoull(text, NULL, 10);
+	return 0;
 }

@@ -42,6 +42,13 @@ reply_state(struct reply *reply, const struct snapshot *state)
 	reply->version = state->version;
 }
 
+void
+reply_age(struct reply *reply, uint64_t age_us)
+{
+	reply->has_age = age_us > 0;
+	reply->age_s = age_us / 1000000;
+}
+
 int
 reply_expect_parts(struct reply *reply, struct workspace *ws, size_t count, struct err *e)
 {

@@ -16,6 +16,9 @@ void reply_revision(struct reply *reply, uint64_t revision);
 /* Says which state was used: sets ETag, Normd-Revision and Normd-Version. */
 void reply_state(struct reply *reply, const struct snapshot *state);
 
+/* For how long the state was not compared with a database that is away: sets Age, unless that is 0. */
+void reply_age(struct reply *reply, uint64_t age_us);
+
 /*
  * Adds the values of a tensor, which must live as long as the reply, behind what was written to reply->text. With
  * `as_text` they are a JSON list, which is written as the client takes it; otherwise they are the tensor's own bytes,

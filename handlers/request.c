@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "handlers/input.h"
+#include "handlers/reply.h"
 #include "handlers/request_memory.h"
 #include "handlers/routes.h"
 
@@ -71,11 +72,13 @@ fail(struct request *rq)
 	return REQUEST_DONE;
 }
 
+/* Takes over the state, and its reference, that the cache or the store has given. */
 static void
-adopt_layer(struct request *rq, const struct snapshot *state)
+adopt_layer(struct request *rq, const struct store_get *get)
 {
-	rq->state = state;
-	rq->definition = state->identity->parsed;
+	rq->state = get->snapshot;
+	rq->definition = rq->state->identity->parsed;
+	reply_age(&rq->reply, get->age_us);
 	rq->phase = PHASE_START;
 }
 
@@ -83,20 +86,19 @@ adopt_layer(struct request *rq, const struct snapshot *state)
 static enum request_next
 load(struct request *rq)
 {
-	struct store_which which;
-	const struct snapshot *cached;
+	struct store_get get = { .model = rq->model,
+		.layer = rq->layer,
+		.min_revision = rq->min_revision,
+		.memory = &rq->workspace.memory };
 
-	if (version_which(rq, &which, &rq->err) < 0)
+	if (version_which(rq, &get.which, &rq->err) < 0)
 		return fail(rq);
-	cached = store_layer_cached(rq->store, rq->model, rq->layer, &which);
-	if (cached != NULL) {
-		adopt_layer(rq, cached);
+	if (store_layer_cached(rq->store, &get) != NULL) {
+		adopt_layer(rq, &get);
 		return REQUEST_DONE;
 	}
 	request_store(rq, STORE_LAYER_GET);
-	rq->op.get = (struct store_get){
-		.model = rq->model, .layer = rq->layer, .which = which, .memory = &rq->workspace.memory
-	};
+	rq->op.get = get;
 	rq->state_bytes = rq->workspace.memory.bytes;
 	rq->wants_store = false;
 	rq->phase = PHASE_LOADED;
@@ -111,7 +113,8 @@ take_loaded(struct request *rq)
 		rq->err = rq->op.err;
 		return -1;
 	}
-	adopt_layer(rq, snapshot_ref(rq->op.get.snapshot));
+	adopt_layer(rq, &rq->op.get);
+	rq->op.get.snapshot = NULL;
 	request_store_done(rq);
 	return 0;
 }

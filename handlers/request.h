@@ -80,7 +80,7 @@ struct reply {
 	enum form form;    /* that the client takes, FORM_OIP of a BODY_OIP, else FORM_JSON. The server's to set */
 	bool has_location; /* the request's own path, with location_number behind it unless that is 0 */
 	bool has_count, has_seed, has_revision;
-	bool has_version;
+	bool has_version, has_age;
 	struct buf text;
 	struct reply_part *parts; /* `few`, or the request's */
 	size_t part_count, parts_max;
@@ -93,6 +93,7 @@ struct reply {
 	uint64_t seed;                /* Normd-Seed */
 	uint64_t revision;            /* ETag and Normd-Revision */
 	uint64_t version;             /* Normd-Version; 0: live */
+	uint64_t age_s;               /* Age: since the state was last compared with a database that is away */
 	uint64_t location_number;
 	size_t oip_header_bytes;     /* Inference-Header-Content-Length: the JSON before the tensors' bytes; 0: none */
 	char etag[REPLY_ETAG_BYTES]; /* ETag, with its quotes, where it is not the revision; "": none */
@@ -120,7 +121,8 @@ struct request {
 	const struct web *web;  /* NULL: there are no pages */
 	enum web_wish web_wish; /* as which the client takes a file of them: WEB_UNWANTED where it takes JSON */
 	struct query_item query[REQUEST_QUERY_MAX];
-	const char *if_match; /* the header, or NULL */
+	const char *if_match;  /* the header, or NULL */
+	uint64_t min_revision; /* Normd-Min-Revision: the live state must not be older; 0: any */
 	size_t body_max_bytes;
 	uint64_t file_max_bytes;  /* of a body that is a file, of which body_max_bytes at most are kept */
 	uint64_t announced_bytes; /* by Content-Length; 0: unknown */

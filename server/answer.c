@@ -95,6 +95,8 @@ add_reply_headers(struct answer_headers *headers, const struct request *rq, bool
 		answer_headers_add(headers, MHD_HTTP_HEADER_ETAG, reply->etag);
 	if (reply->source.has_ranges)
 		answer_headers_add(headers, MHD_HTTP_HEADER_ACCEPT_RANGES, "bytes");
+	if (reply->has_age)
+		answer_headers_add_number(headers, MHD_HTTP_HEADER_AGE, reply->age_s, false);
 	if (reply->has_revision) {
 		answer_headers_add_number(headers, MHD_HTTP_HEADER_ETAG, reply->revision, true);
 		answer_headers_add_number(headers, "Normd-Revision", reply->revision, false);

@@ -368,6 +368,8 @@ head_read(const struct head *h, struct request *rq, struct sending *s, struct er
 	    inputs_check_query(rq, e) < 0)
 		return -1;
 	rq->if_match = h->headers.value[HEADER_IF_MATCH];
+	if (precondition_least(rq, h->headers.value[HEADER_MIN_REVISION], e) < 0)
+		return -1;
 	if (check_body_headers(h, rq, e) < 0 || check_wishes(h, rq, &s->wishes, e) < 0 ||
 	    request_admit(rq, strlen(h->target), e) < 0)
 		return -1;

@@ -28,6 +28,7 @@
 	X(RANGE, "Range") \
 	X(IDEMPOTENCY_KEY, IDEMPOTENCY_HEADER) \
 	X(OIP, OIP_HEADER) \
+	X(MIN_REVISION, "Normd-Min-Revision") \
 	X(REQUEST_ID, "X-Request-Id") \
 	X(TRACEPARENT, "traceparent") \
 	X(PREFLIGHT_METHOD, "Access-Control-Request-Method") \

@@ -11,12 +11,11 @@
  * Headers that a page may read, and send, beyond those that are always allowed (the Fetch standard: CORS-safelisted).
  */
 #define EXPOSED \
-	"ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Version, Normd-Revision, " \
+	"Age, ETag, Location, Allow, Retry-After, Content-Range, Content-Disposition, Normd-Version, Normd-Revision, " \
 	"Normd-Num-Batches-Tracked, Normd-Seed, X-Request-Id, " OIP_HEADER
 #define SENDABLE \
 	"Authorization, Content-Type, Content-Encoding, If-Match, If-None-Match, If-Range, Range, Idempotency-Key, " \
-	"X-Request-Id, " \
-	"traceparent, " OIP_HEADER
+	"Normd-Min-Revision, X-Request-Id, traceparent, " OIP_HEADER
 #define PREFLIGHT_S "7200"
 
 static unsigned

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "storage/cache.h"
+#include "storage/plan.h"
 #include "storage/sources.h"
 
 struct backend;
@@ -99,8 +100,11 @@ struct backend_ops {
 	 * One durable transaction: when `commit` has returned 0 it survives a power cut. `rollback` is also called
 	 * after a failed commit. Nothing of a failed commit is stored, not even after a restart, unless `e` says that
 	 * this is not known.
+	 *
+	 * With a plan, of a shared database, `begin` locks what the plan names and reads it; the plan stays until the
+	 * transaction has ended. Then load, load_pointer and find_key tell what was read.
 	 */
-	int (*begin)(struct backend *b, struct err *e);
+	int (*begin)(struct backend *b, const struct batch_plan *plan, struct err *e);
 	int (*commit)(struct backend *b, struct err *e);
 	void (*rollback)(struct backend *b);
 	/* A nested transaction, one at a time. `unmark` ends it; with `back` it undoes all writes since `mark`. */
@@ -108,6 +112,19 @@ struct backend_ops {
 	int (*unmark)(struct backend *b, bool back, struct err *e);
 	/* Whether the transaction can still be committed: a read that fails may have ended it. */
 	bool (*in_transaction)(struct backend *b);
+	/*
+	 * Of a shared database: whether the transaction that was rolled back last failed for a reason that may be gone
+	 * when the whole of it is done again. NULL: never.
+	 */
+	bool (*may_retry)(struct backend *b);
+	/*
+	 * Of a shared database: reads what the plan names, without locks. Until `forget`, load and load_pointer tell what
+	 * was read. NULL: there is nothing to gain.
+	 */
+	int (*look)(struct backend *b, const struct batch_plan *plan, struct err *e);
+	void (*forget)(struct backend *b);
+	/* Whether the database cannot be reached, as the last try showed. NULL: it always can. */
+	bool (*is_away)(const struct backend *b);
 	/* Writes, within the transaction, something that changes nothing: without a write any transaction succeeds. */
 	int (*try_write)(struct backend *b, struct err *e);
 
@@ -243,6 +260,7 @@ struct backend_ops {
 /* The first member of every backend. */
 struct backend {
 	const struct backend_ops *ops;
+	bool shared; /* others write to the database too: what the cache has may be out of date */
 };
 
 /* Checks that there is such a model (no_such_model). */

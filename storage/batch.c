@@ -32,6 +32,7 @@ batch_fini(struct batch *b)
 		snapshot_unref(w->base);
 		snapshot_unref(w->next_layer);
 	}
+	plan_fini(&b->plan);
 	arena_fini(&b->arena);
 }
 
@@ -68,7 +69,7 @@ batch_layer(struct batch *b, const char *model, const char *layer, struct err *e
 		err_set_memory(e);
 		return NULL;
 	}
-	if (!model_stale(b, model))
+	if (!b->backend->shared && !model_stale(b, model))
 		base = cache_get(b->cache, model, layer, 0);
 	if (base == NULL && b->backend->ops->load(b->backend, model, layer, NULL, &base, e) < 0)
 		return NULL;
@@ -166,7 +167,7 @@ is_noted(const struct batch *b, const char *model)
 	return false;
 }
 
-/* From the cache, unless this batch may have changed it: it must never be too small. */
+/* From the cache, unless this batch or somebody else may have changed it: it must never be too small. */
 int
 batch_mark(struct batch *b, const char *model, uint64_t *mark, struct err *e)
 {
@@ -174,7 +175,7 @@ batch_mark(struct batch *b, const char *model, uint64_t *mark, struct err *e)
 	struct pointer p = { 0 };
 	bool found = true;
 
-	if (noted || model_stale(b, model) || !cache_get_pointer(b->cache, model, "", &p)) {
+	if (b->backend->shared || noted || model_stale(b, model) || !cache_get_pointer(b->cache, model, "", &p)) {
 		if (b->backend->ops->load_pointer(b->backend, model, "", &p, &found, e) < 0)
 			return -1;
 		if (found && !noted)

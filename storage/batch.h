@@ -64,7 +64,7 @@ struct batch {
 	int64_t now_s;        /* the time of the batch, by the clock that may jump */
 	int64_t keys_since_s; /* keys from before this are forgotten */
 	unsigned history_interval_s;
-	bool windows_are_due; /* a slice of windows is saved with this batch */
+	struct batch_plan plan; /* empty where nobody else writes */
 	bool chores_are_due;
 	bool chores_go_on; /* a slice was full: the next should follow at once */
 	size_t keys_added, keys_purged;
@@ -142,6 +142,9 @@ bool batch_has_layer(const struct working *w, const struct store_write *write);
 int batch_keep(struct batch *b, struct working *w, struct err *e) MUST_CHECK;
 int batch_keep_model(struct batch *b, const char *model, struct err *e) MUST_CHECK;
 void batch_end_change(struct batch *b, bool go_back);
+
+/* Whether it is about a whole model or its versions: it has no working copy, and no key of a layer. */
+bool write_is_of_model(const struct store_write *write);
 
 /* Asks the submitter of an update about the state that it leads to, or, where it is repeated, that stands (store.h). */
 int write_ask(const struct store_write *write, const struct snapshot *state, struct err *e) MUST_CHECK;

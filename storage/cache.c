@@ -3,9 +3,11 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "storage/snapshot.h"
 #include "storage/names.h"
@@ -21,16 +23,20 @@ struct entry {
 	uint64_t version;         /* or POINTER */
 	const struct snapshot *layer;
 	struct pointer pointer;
+	uint64_t asked_us; /* when the database was last asked for it */
 	uint64_t hash;
 	struct entry *chain;         /* the next of its bucket */
 	struct entry *newer, *older; /* by use */
 	char names[];                /* of a pointer */
 };
 
-/* All fields are guarded by `lock`, but `publishes`, which is the store thread's. */
+/* All fields are guarded by `lock`, but max_age_us, which never changes, and what is said to be another's. */
 struct cache {
 	pthread_mutex_t lock;
-	bool publishes; /* cache_publish_begin has taken the lock */
+	bool publishes;    /* cache_publish_begin has taken the lock; the store thread's */
+	uint64_t asked_us; /* the store thread's */
+	uint64_t max_age_us;
+	atomic_bool away;
 	uint64_t seed;
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
@@ -48,6 +54,7 @@ cache_new(size_t bytes_max)
 	if (c == NULL)
 		return NULL;
 	c->bytes_max = bytes_max;
+	atomic_init(&c->away, false);
 	c->bucket_count = BUCKETS_FIRST;
 	c->buckets = calloc(c->bucket_count, sizeof(struct entry *));
 	if (c->buckets == NULL) {
@@ -59,6 +66,24 @@ cache_new(size_t bytes_max)
 		c->seed = 0;
 	pthread_mutex_init(&c->lock, NULL);
 	return c;
+}
+
+void
+cache_share(struct cache *c, uint64_t max_age_us)
+{
+	c->max_age_us = max_age_us;
+}
+
+void
+cache_asks(struct cache *c)
+{
+	c->asked_us = clock_monotonic_us();
+}
+
+void
+cache_set_away(struct cache *c, bool away)
+{
+	atomic_store(&c->away, away);
 }
 
 void
@@ -195,41 +220,70 @@ cache_measure(struct cache *c, struct store_figures *out)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Finds an entry for use, which is then the newest. */
+/* For how long an entry has not been fresh; 0: it is. */
+static uint64_t
+age_of(const struct cache *c, const struct entry *n)
+{
+	uint64_t age;
+
+	if (c->max_age_us == 0)
+		return 0;
+	age = clock_monotonic_us() - n->asked_us;
+	return age > c->max_age_us ? age : 0;
+}
+
+/* Finds an entry for use, which is then the newest. *age_us, NULL for any: the greatest age that was met. */
 static struct entry *
-use_locked(struct cache *c, const char *model, const char *name, uint64_t version)
+use_locked(struct cache *c, const char *model, const char *name, uint64_t version, uint64_t *age_us)
 {
 	struct entry *n = find_locked(c, model, name, version);
+	const uint64_t age = n != NULL && age_us != NULL ? age_of(c, n) : 0;
 
-	if (n == NULL)
+	if (n == NULL || (age > 0 && !atomic_load_explicit(&c->away, memory_order_relaxed)))
 		return NULL;
+	if (age > 0)
+		*age_us = age > *age_us ? age : *age_us;
 	unlink_use_locked(c, n);
 	link_newest_locked(c, n);
 	return n;
 }
 
 static const struct snapshot *
-get_locked(struct cache *c, const char *model, const char *layer, uint64_t version)
+get_locked(struct cache *c, const char *model, const char *layer, uint64_t version, uint64_t *age_us)
 {
-	struct entry *n = use_locked(c, model, layer, version);
+	struct entry *n = use_locked(c, model, layer, version, age_us);
 
 	return n != NULL ? snapshot_ref(n->layer) : NULL;
+}
+
+static const struct snapshot *
+get(struct cache *c, const char *model, const char *layer, uint64_t version, uint64_t *age_us)
+{
+	const struct snapshot *found;
+
+	pthread_mutex_lock(&c->lock);
+	found = get_locked(c, model, layer, version, age_us);
+	pthread_mutex_unlock(&c->lock);
+	return found;
 }
 
 const struct snapshot *
 cache_get(struct cache *c, const char *model, const char *layer, uint64_t version)
 {
-	const struct snapshot *found;
+	uint64_t age_us = 0;
 
-	pthread_mutex_lock(&c->lock);
-	found = get_locked(c, model, layer, version);
-	pthread_mutex_unlock(&c->lock);
-	return found;
+	return get(c, model, layer, version, &age_us);
+}
+
+const struct snapshot *
+cache_get_any(struct cache *c, const char *model, const char *layer, uint64_t version)
+{
+	return get(c, model, layer, version, NULL);
 }
 
 /* The version that `which` means. False: a pointer would have to say it, and is not here. */
 static bool
-resolve_locked(struct cache *c, const char *model, const struct store_which *which, uint64_t *version)
+resolve_locked(struct cache *c, const char *model, const struct store_which *which, uint64_t *version, uint64_t *age_us)
 {
 	struct entry *n;
 
@@ -238,31 +292,36 @@ resolve_locked(struct cache *c, const char *model, const struct store_which *whi
 		return true;
 	if (which->kind == STORE_NAMED && store_name_number(which->name, version))
 		return true;
-	n = use_locked(c, model, which->kind == STORE_NAMED ? which->name : "", POINTER);
+	n = use_locked(c, model, which->kind == STORE_NAMED ? which->name : "", POINTER, age_us);
 	if (n != NULL)
 		*version = n->pointer.number;
 	return n != NULL;
 }
 
 static bool
-get_all_locked(struct cache *c, const struct store_layers *layers)
+get_all_locked(struct cache *c, struct store_layers *layers)
 {
+	const struct snapshot *found;
 	uint64_t version;
 	size_t got = 0;
 
-	if (!resolve_locked(c, layers->model, &layers->which, &version))
+	layers->age_us = 0;
+	if (!resolve_locked(c, layers->model, &layers->which, &version, &layers->age_us))
 		return false;
 	while (got < layers->count) {
-		layers->snapshots[got] = get_locked(c, layers->model, layers->names[got], version);
-		if (layers->snapshots[got] == NULL)
+		found = get_locked(c, layers->model, layers->names[got], version, &layers->age_us);
+		layers->snapshots[got] = found;
+		if (found == NULL)
 			break;
 		got++;
+		if (version == 0 && found->revision < layers->min_revision)
+			return false;
 	}
 	return got == layers->count;
 }
 
 bool
-cache_get_all(struct cache *c, const struct store_layers *layers)
+cache_get_all(struct cache *c, struct store_layers *layers)
 {
 	bool all;
 
@@ -279,23 +338,28 @@ cache_get_all(struct cache *c, const struct store_layers *layers)
 }
 
 const struct snapshot *
-cache_get_which(struct cache *c, const char *model, const char *layer, const struct store_which *which)
+cache_get_which(struct cache *c, struct store_get *get)
 {
-	const struct snapshot *found = NULL;
+	struct store_layers one = { .model = get->model,
+		.names = &get->layer,
+		.count = 1,
+		.which = get->which,
+		.min_revision = get->min_revision,
+		.snapshots = &get->snapshot };
 
-	(void)cache_get_all(c,
-	    &(struct store_layers){
-		.model = model, .names = &layer, .count = 1, .which = *which, .snapshots = &found });
-	return found;
+	(void)cache_get_all(c, &one);
+	get->age_us = one.age_us;
+	return get->snapshot;
 }
 
 bool
 cache_get_pointer(struct cache *c, const char *model, const char *name, struct pointer *out)
 {
+	uint64_t age_us = 0;
 	struct entry *n;
 
 	pthread_mutex_lock(&c->lock);
-	n = use_locked(c, model, name, POINTER);
+	n = use_locked(c, model, name, POINTER, &age_us);
 	if (n != NULL)
 		*out = n->pointer;
 	pthread_mutex_unlock(&c->lock);
@@ -346,6 +410,7 @@ cache_put(struct cache *c, const struct snapshot *layer)
 		n->name = identity->name;
 		n->version = layer->version;
 		n->layer = snapshot_ref(layer);
+		n->asked_us = c->asked_us;
 		link_locked(c, n);
 	}
 	unlock_change(c);
@@ -367,8 +432,10 @@ cache_put_pointer(struct cache *c, const char *model, const char *name, struct p
 		link_locked(c, n);
 		n = find_locked(c, model, name, POINTER); /* unless it does not fit */
 	}
-	if (n != NULL)
+	if (n != NULL) {
 		n->pointer = pointer;
+		n->asked_us = c->asked_us;
+	}
 	unlock_change(c);
 }
 

@@ -4,6 +4,9 @@
  * pointer is what an alias names, or, under the name "", what a model's inference reads. The entries that were not used
  * for longest leave first. Only the store's thread puts and drops, after its commit; any thread reads. A lock guards
  * the table. It is held for a few instructions, or for as many entries as are read, or published, together.
+ *
+ * Where others write to the database too, an entry is fresh for max_age_us after the database was last asked for it.
+ * One that is not fresh any more is found only by cache_get_any, or by all while the database is away.
  */
 #pragma once
 
@@ -20,27 +23,36 @@ struct pointer {
 struct cache *cache_new(size_t bytes_max) MUST_CHECK; /* NULL: no memory */
 void cache_free(struct cache *c);                     /* NULL is fine */
 
+/* From now on others write too. Before any other thread has the cache. */
+void cache_share(struct cache *c, uint64_t max_age_us);
+
+/* The database is asked now: what is put from now on was fresh at this moment. The store's thread. */
+void cache_asks(struct cache *c);
+
+/* Whether the database is away: meanwhile entries of any age are found. Any thread. */
+void cache_set_away(struct cache *c, bool away);
+
 /* How many entries it holds, and how many bytes, with what others have taken. Any thread. */
 void cache_measure(struct cache *c, struct store_figures *out);
 
 /* Others take bytes of those that it may hold: `now`, where they had taken `before`. */
 void cache_lend(struct cache *c, size_t before, size_t now);
 
-/* The snapshot of a version (0: live), with a reference for the caller, or NULL. */
+/* The snapshot of a version (0: live), with a reference for the caller, or NULL. _any: of whatever age. */
 const struct snapshot *cache_get(struct cache *c, const char *model, const char *layer, uint64_t version);
+const struct snapshot *cache_get_any(struct cache *c, const char *model, const char *layer, uint64_t version);
 
 /*
- * The same for the state that `which` means (but STORE_PINNED). NULL also if the cache does not hold the pointer that
- * says which it is.
+ * Sets get->snapshot, with a reference for the caller, and its age, if the cache holds the state that is asked for (but
+ * STORE_PINNED), and the pointer that says which it is. It is also returned; NULL: it does not hold them.
  */
-const struct snapshot *
-cache_get_which(struct cache *c, const char *model, const char *layer, const struct store_which *which);
+const struct snapshot *cache_get_which(struct cache *c, struct store_get *get);
 
 /*
- * The same for several layers of one model, in one committed state: `out` gets a reference to each. False: it does not
- * hold all of them, and there are no references.
+ * The same for several layers of one model, in one committed state: `snapshots` gets a reference to each. False: it does
+ * not hold all of them, and there are no references.
  */
-bool cache_get_all(struct cache *c, const struct store_layers *layers);
+bool cache_get_all(struct cache *c, struct store_layers *layers);
 
 /* Whether it holds the pointer; *out: that. */
 bool cache_get_pointer(struct cache *c, const char *model, const char *name, struct pointer *out);

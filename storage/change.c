@@ -15,9 +15,8 @@ deletes(const struct store_write *write)
 	return write->kind == STORE_LAYER_DELETE || write->kind == STORE_MODEL_DELETE;
 }
 
-/* Whether it is about a whole model or its versions: it has no working copy, and no key of a layer. */
-static bool
-is_of_model(const struct store_write *write)
+bool
+write_is_of_model(const struct store_write *write)
 {
 	return write->kind == STORE_MODEL_DELETE || write->kind == STORE_MODEL_FREEZE || write->kind >= STORE_PIN;
 }
@@ -34,7 +33,7 @@ static int
 name_write(const struct store_change *change, size_t i, struct err *e)
 {
 	const struct store_write *write = &change->writes[i];
-	const bool model = is_of_model(write);
+	const bool model = write_is_of_model(write);
 
 	if (change->count > 1)
 		err_prepend(e, "%s%s%smodel \"%s\": ", model ? "" : "layer \"", model ? "" : write->layer,
@@ -48,7 +47,7 @@ load_layers(struct batch *b, struct store_change *change, struct err *e)
 	for (size_t i = 0; i < change->count; i++) {
 		struct store_write *write = &change->writes[i];
 
-		if (is_of_model(write))
+		if (write_is_of_model(write))
 			continue;
 		write->working = batch_layer(b, write->model, write->layer, e);
 		if (write->working == NULL)
@@ -122,7 +121,7 @@ find_keys(struct batch *b, struct store_change *change, struct err *e)
 	if (makes_version(change->writes))
 		return version_find_key(b, change, e);
 	for (size_t i = 0; i < change->count; i++) {
-		if (deletes(&change->writes[i]) || is_of_model(&change->writes[i]))
+		if (deletes(&change->writes[i]) || write_is_of_model(&change->writes[i]))
 			continue;
 		if (find_key(b, change, &change->writes[i], &found, e) < 0)
 			return name_write(change, i, e);
@@ -152,7 +151,7 @@ add_keys(struct batch *b, const struct store_change *change, struct err *e)
 		struct used_key used = { .revision = write->result.revision,
 			.num_batches_tracked = write->result.num_batches_tracked };
 
-		if (deletes(write) || is_of_model(write) || !w->exists || w->keyed_by == change)
+		if (deletes(write) || write_is_of_model(write) || !w->exists || w->keyed_by == change)
 			continue;
 		w->keyed_by = change;
 		memcpy(used.digest, change->key_digest, DIGEST_BYTES);
@@ -189,7 +188,7 @@ is_immediate(const struct store_write *write)
 	case STORE_WINDOW_RESET:
 		return true;
 	default:
-		return deletes(write) || is_of_model(write);
+		return deletes(write) || write_is_of_model(write);
 	}
 }
 

@@ -144,6 +144,7 @@ moves_end(struct moves *m, int result, unsigned ddof, uint64_t batches, struct e
 		write_move(m->w, &m->w->now.statistics, &next.statistics);
 		m->w->now.sources = next.sources;
 		write_mark_dirty(m->batch, m->w);
+		m->tree->revision = m->w->now.revision;
 		for (size_t i = 0; i < m->count; i++)
 			source_free(m->list[i].before);
 	} else {

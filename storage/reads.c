@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/reads.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,10 +19,33 @@ find_layer(const struct committed *c, const char *model, const char *layer, stru
 		return 0;
 	if (c->backend->ops->load(c->backend, model, layer, memory, out, e) < 0)
 		return -1;
-	if (*out == NULL)
+	if (*out == NULL) {
+		cache_drop(c->cache, model, layer); /* others may have deleted it */
 		return backend_refuse_layer(c->backend, model, layer, e);
+	}
 	cache_put(c->cache, *out);
 	return 0;
+}
+
+/* The cache's state is older than one that the client has seen: others have written it. */
+static int
+read_again(const struct committed *c, const struct store_get *get, const struct snapshot **out, struct err *e)
+{
+	const struct snapshot *newer = NULL;
+	int result = 0;
+
+	if (c->backend->shared && c->backend->ops->load(c->backend, get->model, get->layer, get->memory, &newer, e) < 0)
+		return -1;
+	if (newer != NULL) {
+		cache_put(c->cache, newer);
+		snapshot_unref(*out);
+		*out = newer;
+	}
+	if ((*out)->revision < get->min_revision)
+		result = err_fail(e, ERR_REVISION_MISMATCH,
+		    "layer \"%s\" is at revision %" PRIu64 ", below Normd-Min-Revision %" PRIu64, get->layer,
+		    (*out)->revision, get->min_revision);
+	return result;
 }
 
 /* The state of a layer in a version, or live, where that is 0. */
@@ -31,7 +55,9 @@ find_state(const struct committed *c, const struct store_get *get, uint64_t vers
 {
 	if (version != 0)
 		return versions_layer(c->backend, c->cache, get, version, out, e);
-	return find_layer(c, get->model, get->layer, get->memory, out, e);
+	if (find_layer(c, get->model, get->layer, get->memory, out, e) < 0)
+		return -1;
+	return (*out)->revision < get->min_revision ? read_again(c, get, out, e) : 0;
 }
 
 static int
@@ -40,6 +66,8 @@ read_layer(const struct committed *c, struct store_op *op, struct err *e)
 	struct store_get *get = &op->get;
 	uint64_t version;
 
+	if (cache_get_which(c->cache, get) != NULL)
+		return 0;
 	if (versions_resolve(c->backend, c->cache, get->model, &get->which, &version, e) < 0)
 		return -1;
 	return find_state(c, get, version, &get->snapshot, e);
@@ -49,10 +77,15 @@ read_layer(const struct committed *c, struct store_op *op, struct err *e)
 static int
 read_layers(const struct committed *c, struct store_op *op, struct err *e)
 {
-	const struct store_layers *layers = &op->layers;
-	struct store_get get = { .model = layers->model, .which = layers->which, .memory = layers->memory };
+	struct store_layers *layers = &op->layers;
+	struct store_get get = { .model = layers->model,
+		.which = layers->which,
+		.min_revision = layers->min_revision,
+		.memory = layers->memory };
 	uint64_t version;
 
+	if (cache_get_all(c->cache, layers))
+		return 0;
 	if (versions_resolve(c->backend, c->cache, layers->model, &layers->which, &version, e) < 0)
 		return -1;
 	for (size_t i = 0; i < layers->count; i++) {

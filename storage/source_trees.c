@@ -123,7 +123,7 @@ make_room(struct source_trees *t, struct source_tree *tree, size_t features, siz
 
 /* An empty tree, in the table. NULL without memory. */
 static struct source_tree *
-add(struct source_trees *t, const struct layer_identity *identity, size_t features)
+add(struct source_trees *t, const struct layer_identity *identity, uint64_t revision, size_t features)
 {
 	struct source_tree *tree = calloc(1, sizeof(*tree));
 
@@ -136,6 +136,7 @@ add(struct source_trees *t, const struct layer_identity *identity, size_t featur
 	}
 	tree->layer_id = identity->id;
 	memcpy(tree->model, identity->model, sizeof(tree->model));
+	tree->revision = revision;
 	tree->chain = *bucket_of(t, identity->id);
 	*bucket_of(t, identity->id) = tree;
 	link_newest(t, tree);
@@ -161,6 +162,10 @@ source_trees_get(struct source_trees *t, struct backend *b, const struct snapsho
 {
 	struct source_tree *tree = find(t, now->identity->id);
 
+	if (tree != NULL && b->shared && tree->revision != now->revision) {
+		drop(t, tree);
+		tree = NULL;
+	}
 	if (tree != NULL) {
 		assert(tree->sources->count == now->sources && tree->sources->features == features);
 		unlink_use(t, tree);
@@ -176,7 +181,7 @@ source_trees_get(struct source_trees *t, struct backend *b, const struct snapsho
 		return NULL;
 	}
 	make_room(t, NULL, features, now->sources);
-	tree = add(t, now->identity, features);
+	tree = add(t, now->identity, now->revision, features);
 	if (tree == NULL) {
 		err_set_memory(e);
 		return NULL;

@@ -2,7 +2,8 @@
 /*
  * The trees of layers with sources (storage/sources.h), loaded when a write first needs one. They hold what the rows
  * hold, those of the open transaction, so that any tree may be dropped between two writes: the least recently used
- * leave first. When a transaction or a change goes back, the trees that the batch has used are dropped too.
+ * leave first. When a transaction or a change goes back, the trees that the batch has used are dropped too. Of a shared
+ * database, a tree of another revision than the layer's is loaded anew.
  *
  * Their bytes are lent by the cache. The store's thread alone uses them.
  */
@@ -18,8 +19,9 @@ struct source_tree {
 	struct sources *sources;
 	int64_t layer_id;
 	char model[STORE_NAME_MAX + 1];
-	uint64_t used_in; /* the last batch that used it */
-	size_t bytes;     /* as they were counted */
+	uint64_t revision; /* the layer's, with which it holds what the rows hold */
+	uint64_t used_in;  /* the last batch that used it */
+	size_t bytes;      /* as they were counted */
 	struct source_tree *chain;
 	struct source_tree *newer, *older; /* by use */
 };

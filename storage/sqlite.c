@@ -43,8 +43,9 @@ keep_pages(struct sqlite_backend *self, bool keep, struct err *e)
 }
 
 static int
-sqlite_begin(struct backend *b, struct err *e)
+sqlite_begin(struct backend *b, const struct batch_plan *plan, struct err *e)
 {
+	(void)plan;
 	/* A transaction that could not be rolled back must not become part of this one. */
 	if (sqlite_in_transaction(b) && statement_run(sqlite_statement(b, STATEMENT_ROLLBACK), e) < 0)
 		return -1;

@@ -34,6 +34,7 @@ struct store {
 	struct cache *cache; /* has a lock of its own */
 	size_t queue_max;
 	unsigned history_interval_s;
+	uint64_t max_staleness_us;
 	pthread_t thread;
 
 	/* The store thread's. */
@@ -55,6 +56,11 @@ struct store {
 	atomic_bool healthy;
 };
 
+/* For how long a batch is tried again, and after which pauses: RETRY_LEAST_US at first, doubled so often. */
+#define RETRY_US ((uint64_t)10000000)
+#define RETRY_LEAST_US ((uint64_t)500)
+#define RETRY_DOUBLINGS 7
+
 /* How often it is tried whether a storage that has failed works again. */
 #define PROBE_PAUSE_US ((uint64_t)1000000)
 
@@ -70,6 +76,28 @@ append(struct op_list *list, struct store_op *op)
 	list->last = &op->next;
 }
 
+/* Whether the database is away is known by the last try. Then what the cache has is good whatever its age. */
+static void
+note_away(struct store *s)
+{
+	if (s->backend->ops->is_away != NULL)
+		cache_set_away(s->cache, s->backend->ops->is_away(s->backend));
+}
+
+/* Of a shared database: reads the layers of all reads at once. Where that fails, each read finds out by itself. */
+static void
+look(struct store *s, const struct store_op *ops, struct batch_plan *plan, struct arena *arena)
+{
+	struct err ignored;
+
+	if (s->backend->ops->look == NULL)
+		return;
+	cache_asks(s->cache);
+	if (plan_reads(plan, ops, s->cache, arena, &ignored) == 0 && plan->layer_count > 0)
+		(void)s->backend->ops->look(s->backend, plan, &ignored);
+	note_away(s);
+}
+
 /*
  * Answers the reads, lets backups wait for their copy, and returns the changes, in their order, with the number of
  * their writes. Pins go first (apply_versions.c); all that waits is under way at once, so nobody can tell.
@@ -79,8 +107,12 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 {
 	const struct committed committed = { s->backend, s->cache, &s->windows };
 	struct op_list pins = { .last = &pins.first }, changes = { .last = &changes.first };
+	struct batch_plan plan = { 0 };
 	struct store_op *next;
+	struct arena arena;
 
+	arena_init(&arena, SIZE_MAX);
+	look(s, ops, &plan, &arena);
 	*write_count = 0;
 	for (struct store_op *op = ops; op != NULL; op = next) {
 		next = op->next;
@@ -93,8 +125,23 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 			reads_answer(&committed, op);
 		}
 	}
+	if (plan.layer_count > 0)
+		s->backend->ops->forget(s->backend);
+	plan_fini(&plan);
+	arena_fini(&arena);
 	*pins.last = changes.first;
 	return pins.first;
+}
+
+/* The plan of a batch, where the database needs one. */
+static int
+plan(struct store *s, struct batch *b, const struct store_op *ops, struct err *e)
+{
+	b->plan.keys_since_s = b->keys_since_s;
+	if (!s->backend->shared)
+		return 0;
+	cache_asks(s->cache);
+	return plan_changes(&b->plan, ops, s->windows.taken, s->windows.taken_count, s->cache, &b->arena, e);
 }
 
 /*
@@ -105,7 +152,7 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 static int
 commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err *e)
 {
-	if (s->backend->ops->begin(s->backend, e) < 0)
+	if (plan(s, b, ops, e) < 0 || s->backend->ops->begin(s->backend, &b->plan, e) < 0)
 		return -1;
 	b->broken = (!store_healthy(s) && s->backend->ops->try_write(s->backend, e) < 0) || window_rows_save(b, e) < 0;
 	for (struct store_op *op = ops; op != NULL && !b->broken; op = op->next)
@@ -119,9 +166,11 @@ commit_batch(struct store *s, struct batch *b, struct store_op *ops, struct err 
 	return 0;
 }
 
+/* Nothing of the changes stands: takes back what they have left, and gives each this error, or none. */
 static void
-fail_all(struct store_op *ops, const struct err *e)
+undo_all(struct store *s, struct store_op *ops, const struct err *e)
 {
+	source_trees_drop_used(&s->trees);
 	for (struct store_op *op = ops; op != NULL; op = op->next) {
 		change_forget(&op->change);
 		versions_undo(&op->change);
@@ -173,34 +222,62 @@ note_health(struct store *s, bool committed, const struct err *e)
 	s->probe_due_us = store_healthy(s) ? UINT64_MAX : clock_monotonic_us() + PROBE_PAUSE_US;
 }
 
+/* Begins a batch and commits it. Either way batch_fini follows. */
+static bool
+try_writes(struct store *s, struct batch *b, struct store_op *ops, size_t count, struct err *e)
+{
+	const bool made = batch_init(b, count, s->backend, s->cache, &s->identities, e) == 0;
+
+	b->store = s;
+	b->trees = &s->trees;
+	b->windows = &s->windows;
+	b->history_interval_s = s->history_interval_s;
+	source_trees_begin(&s->trees);
+	chores_begin(&s->chores, b);
+	return made && commit_batch(s, b, ops, e) == 0;
+}
+
+/* Whether a batch that failed is done again: others were in its way, or a connection was lost. Waits a little. */
+static bool
+is_tried_again(const struct store *s, uint64_t began_us, unsigned tries)
+{
+	const uint64_t pause_us = RETRY_LEAST_US << (tries < RETRY_DOUBLINGS ? tries : RETRY_DOUBLINGS);
+
+	pulse_work();
+	if (s->backend->ops->may_retry == NULL || !s->backend->ops->may_retry(s->backend) ||
+	    clock_monotonic_us() - began_us > RETRY_US)
+		return false;
+	clock_sleep_us(pause_us / 2 + (began_us ^ clock_monotonic_us()) % pause_us);
+	return true;
+}
+
 /* True: it was committed. */
 static bool
 run_writes(struct store *s, struct store_op *ops, size_t count)
 {
 	const uint64_t began_us = clock_monotonic_us();
+	const bool windows_are_saved = windows_are_due(&s->windows);
 	bool committed;
 	struct batch b;
 	struct err e = { 0 };
-	const bool made = batch_init(&b, count, s->backend, s->cache, &s->identities, &e) == 0;
 
-	b.store = s;
-	b.trees = &s->trees;
-	b.windows = &s->windows;
-	b.windows_are_due = windows_are_due(&s->windows);
-	b.history_interval_s = s->history_interval_s;
-	source_trees_begin(&s->trees);
-	chores_begin(&s->chores, &b);
-	committed = made && commit_batch(s, &b, ops, &e) == 0;
+	while (windows_are_saved && windows_take(&s->windows))
+		;
+	for (unsigned tries = 0; !(committed = try_writes(s, &b, ops, count, &e)) && is_tried_again(s, began_us, tries);
+	     tries++) {
+		undo_all(s, ops, &(struct err){ 0 });
+		batch_fini(&b);
+	}
 	note_health(s, committed, &e);
+	note_away(s);
 	if (committed) {
 		batch_publish(&b);
 		chores_end(&s->chores, &b);
 	} else {
-		source_trees_drop_used(&s->trees);
-		fail_all(ops, &e);
+		undo_all(s, ops, &e);
 	}
 	count_batch(&b, ops, committed, began_us);
-	if (b.windows_are_due)
+	if (windows_are_saved)
 		windows_end_slice(&s->windows, committed);
 	batch_fini(&b); /* first: once told, a request gives back the budget that the batch's memory was counted in */
 	tell_all(ops);
@@ -343,13 +420,13 @@ store_pin_release(struct store_pin *pin)
 }
 
 const struct snapshot *
-store_layer_cached(struct store *s, const char *model, const char *layer, const struct store_which *which)
+store_layer_cached(struct store *s, struct store_get *get)
 {
-	return cache_get_which(s->cache, model, layer, which);
+	return cache_get_which(s->cache, get);
 }
 
 bool
-store_layers_cached(struct store *s, const struct store_layers *layers)
+store_layers_cached(struct store *s, struct store_layers *layers)
 {
 	return cache_get_all(s->cache, layers);
 }
@@ -441,6 +518,7 @@ store_open(const struct store_options *options, struct err *e)
 	s->history_interval_s = options->history_interval_s != 0 ? options->history_interval_s : HISTORY_INTERVAL_S;
 	s->chores.key_lifetime_s = options->key_lifetime_s != 0 ? options->key_lifetime_s : STORE_KEY_LIFETIME_S;
 	s->chores.keys_max = options->keys_max != 0 ? options->keys_max : STORE_KEYS_MAX;
+	s->max_staleness_us = options->max_staleness_us != 0 ? options->max_staleness_us : STORE_MAX_STALENESS_US;
 	s->last = &s->first;
 	pthread_mutex_init(&s->lock, NULL);
 	clock_cond_init(&s->wake);
@@ -459,6 +537,8 @@ store_open(const struct store_options *options, struct err *e)
 	if (path == NULL || (s->backend = sqlite_backend_open(path, &options->opening, &s->identities, e)) == NULL ||
 	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
+	if (s->backend->shared)
+		cache_share(s->cache, s->max_staleness_us);
 	rc = pthread_create(&s->thread, NULL, store_main, s);
 	if (rc != 0) {
 		err_set(e, ERR_STORAGE_UNAVAILABLE, "the store's thread cannot be started: %s", strerror(rc));

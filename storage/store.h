@@ -44,6 +44,9 @@ struct store_definition_ops {
 #define STORE_KEY_LIFETIME_S 86400u
 #define STORE_KEYS_MAX ((uint64_t)16000000)
 
+/* The most time until a daemon shows what another one, with the same database, has committed. */
+#define STORE_MAX_STALENESS_US ((uint64_t)1000000)
+
 /* A list of doubles. `values` is NULL for "the default" (weight 1, bias 0), whatever the count. */
 struct store_vector {
 	const double *values;
@@ -114,13 +117,15 @@ struct store_entry {
 	uint64_t serving; /* of models: the number of the version that serves; 0: live */
 };
 
-/* A layer's committed state; errors no_such_layer, no_such_model, no_such_version, no_such_alias. */
+/* A layer's committed state; errors no_such_layer, no_such_model, no_such_version, no_such_alias, revision_mismatch. */
 struct store_get {
 	const char *model, *layer;
 	struct store_which which;
+	uint64_t min_revision;       /* a live state of an older one is read again, and refused if it is still older */
 	struct budget_share *memory; /* counts the snapshot if it has to be loaded; NULL: not counted */
 
 	const struct snapshot *snapshot; /* a reference of the operation's own */
+	uint64_t age_us;                 /* for how long it was not compared with a database that is away; else 0 */
 };
 
 /*
@@ -132,9 +137,11 @@ struct store_layers {
 	const char *const *names;
 	size_t count;
 	struct store_which which;
+	uint64_t min_revision;       /* as in store_get */
 	struct budget_share *memory; /* counts the snapshots that have to be loaded; NULL: not counted */
 
 	const struct snapshot **snapshots; /* a reference to each of the operation's own */
+	uint64_t age_us;                   /* as in store_get; of the oldest */
 };
 
 /* Names in byte order, at most `limit` of those above `after` (NULL: from the first). */
@@ -358,6 +365,7 @@ struct store_options {
 	size_t sources_bytes_max;     /* the most of these that the totals of sources may take */
 	size_t windows_bytes_max;     /* of these, what windows may take before they are saved early; 0: an eighth */
 	uint64_t windows_interval_us; /* how often windows are saved; 0: STORE_WINDOWS_INTERVAL_US */
+	uint64_t max_staleness_us;    /* what other daemons have written is shown no later; 0: STORE_MAX_STALENESS_US */
 	struct store_definition_ops definitions;
 	struct store_opening opening;
 };
@@ -390,17 +398,16 @@ int store_submit(struct store *s, struct store_op *op, struct err *e) MUST_CHECK
 int store_refuse_frozen(const char *layer, struct err *e);
 
 /*
- * The layer's committed state that `which` means (but STORE_PINNED), with a reference for the caller; NULL if the cache
- * does not hold it. Does not wait.
+ * Sets get->snapshot and its age if the cache has the state that is asked for (but not of STORE_PINNED): a reference of
+ * the caller's, which is also returned. NULL: the store must be asked. Does not wait.
  */
-const struct snapshot *
-store_layer_cached(struct store *s, const char *model, const char *layer, const struct store_which *which);
+const struct snapshot *store_layer_cached(struct store *s, struct store_get *get);
 
 /*
- * The same for several layers of a model, in one committed state: sets `snapshots`, with references for the caller.
- * False: the cache does not hold all of them, and there are no references.
+ * The same for several layers of a model, in one committed state: sets `snapshots`, with references for the caller, and
+ * the age. False: the cache does not hold all of them, and there are no references.
  */
-bool store_layers_cached(struct store *s, const struct store_layers *layers) MUST_CHECK;
+bool store_layers_cached(struct store *s, struct store_layers *layers) MUST_CHECK;
 
 /* What the store holds and what waits. What cannot be found out is 0. Any thread; may wait for the file system. */
 struct store_figures {

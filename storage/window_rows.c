@@ -77,8 +77,8 @@ window_rows_save(struct batch *b, struct err *e)
 {
 	struct windows *w = b->windows;
 
-	while (b->windows_are_due && windows_take(w))
-		if (save(b, &w->taken[w->taken_count - 1], e) < 0)
+	for (size_t i = 0; i < w->taken_count; i++)
+		if (save(b, &w->taken[i], e) < 0)
 			return -1;
 	return 0;
 }

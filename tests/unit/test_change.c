@@ -334,7 +334,7 @@ assert_sources(struct store *s, uint64_t revision, uint64_t tracked, size_t sour
 static void
 assert_cached(struct store *s, const char *model, const char *layer)
 {
-	const struct snapshot *found = store_layer_cached(s, model, layer, &(struct store_which){ 0 });
+	const struct snapshot *found = store_layer_cached(s, &(struct store_get){ .model = model, .layer = layer });
 
 	ck_assert_ptr_nonnull(found);
 	snapshot_unref(found);

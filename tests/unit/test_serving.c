@@ -26,7 +26,8 @@ read_version(struct store *s, struct store_which which, uint64_t *version)
 {
 	struct store_op op = scratch_run(
 	    s, (struct store_op){ .kind = STORE_LAYER_GET, .get = { .model = "m", .layer = "l", .which = which } });
-	const struct snapshot *cached = store_layer_cached(s, "m", "l", &which);
+	const struct snapshot *cached =
+	    store_layer_cached(s, &(struct store_get){ .model = "m", .layer = "l", .which = which });
 	const enum err_code code = op.err.code;
 
 	*version = code == ERR_NONE ? op.get.snapshot->version : 0;

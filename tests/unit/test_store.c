@@ -67,7 +67,7 @@ START_TEST(updates_are_applied_in_order_and_each_knows_its_number)
 		ck_assert_uint_eq(ops[i].write.result.num_batches_tracked, (unsigned)i + 1);
 		ck_assert_uint_eq(ops[i].write.result.revision, (unsigned)i + 1);
 	}
-	layer = store_layer_cached(s, "m", "l", &live);
+	layer = store_layer_cached(s, &(struct store_get){ .model = "m", .layer = "l", .which = live });
 	ck_assert_ptr_nonnull(layer);
 	ck_assert(layer->statistics.mean[0] == mean);
 	snapshot_unref(layer);
@@ -113,8 +113,10 @@ update_number(int i, enum averaging averaging)
 static void
 assert_same_statistics(struct store *s, const char *one, const char *other)
 {
-	const struct snapshot *a = store_layer_cached(s, "m", one, &live),
-			      *b = store_layer_cached(s, "m", other, &live);
+	const struct snapshot *a = store_layer_cached(
+				  s, &(struct store_get){ .model = "m", .layer = one, .which = live }),
+			      *b = store_layer_cached(
+				  s, &(struct store_get){ .model = "m", .layer = other, .which = live });
 
 	ck_assert(a != NULL && b != NULL);
 	ck_assert_uint_eq(a->statistics.features, FEATURES);
@@ -178,7 +180,7 @@ START_TEST(several_updates_of_which_one_is_refused_leave_nothing)
 			c = scratch_run_change(s, (struct scratch_change){ .write = several("l", updates, SEVERAL) });
 			ck_assert_int_eq(c.op.err.code, bad % 2 == 0 ? ERR_NON_FINITE_INPUT : ERR_SHAPE_MISMATCH);
 		}
-		layer = store_layer_cached(s, "m", "l", &live);
+		layer = store_layer_cached(s, &(struct store_get){ .model = "m", .layer = "l", .which = live });
 		ck_assert_uint_eq(layer->revision, (unsigned)trained);
 		ck_assert_uint_eq(layer->statistics.num_batches_tracked, (unsigned)trained);
 		ck_assert(trained || (layer->statistics.features == 0 && layer->statistics.mean == NULL));

@@ -657,7 +657,8 @@ START_TEST(what_a_version_lacks_is_told_apart)
 	store_op_fini(&op);
 	/* From the cache, until it is deleted. */
 	ck_assert_int_eq(delete_version(s, "1"), ERR_NONE);
-	ck_assert_ptr_null(store_layer_cached(s, "m", "l", &(struct store_which){ STORE_NAMED, .name = "1" }));
+	ck_assert_ptr_null(store_layer_cached(
+	    s, &(struct store_get){ .model = "m", .layer = "l", .which = { STORE_NAMED, .name = "1" } }));
 	ck_assert_int_eq(get_state(s, "l", "1", &op), ERR_NO_SUCH_VERSION);
 	ck_assert_int_eq(delete_version(s, "1"), ERR_NO_SUCH_VERSION);
 	ck_assert_int_eq(delete_version(s, "live"), ERR_NO_SUCH_VERSION);
