@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection to PostgreSQL, or what speaks its protocol, for one thread. Statements are sent in a pipeline, and their
+ * results are awaited together: a round trip costs as much for a hundred statements as for one. Everything has a
+ * deadline. A connection that is lost is made anew by the next pg_link_connect, which is cheap while it stands.
+ *
+ * Sources: PostgreSQL 15, "libpq: Pipeline Mode" and "Asynchronous Command Processing"; appendix A, error codes.
+ */
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* The most parameters of a statement. */
+#define PG_PARAMS_MAX 20
+
+/*
+ * The parameters of a statement, in order. Numbers are sent in binary form; texts and bytes are not copied, and must
+ * stay until the statement was sent. Zeroed: none.
+ */
+struct pg_params {
+	int count;
+	Oid types[PG_PARAMS_MAX];
+	const char *values[PG_PARAMS_MAX];
+	int lengths[PG_PARAMS_MAX];
+	int formats[PG_PARAMS_MAX];
+	unsigned char numbers[PG_PARAMS_MAX][8];
+};
+
+void pg_int(struct pg_params *p, int64_t value);
+void pg_double(struct pg_params *p, double value);
+void pg_text(struct pg_params *p, const char *text);                  /* NULL: SQL's NULL */
+void pg_bytes(struct pg_params *p, const void *bytes, size_t length); /* `bytes` NULL: SQL's NULL */
+
+/* Columns of a result, all of which are in binary form. pg_get_int and pg_get_double: 0 for NULL. */
+int64_t pg_get_int(const PGresult *r, int row, int column);
+double pg_get_double(const PGresult *r, int row, int column);
+
+/* What a failure means for the transaction that it ended. */
+enum pg_failure {
+	PG_NONE,
+	PG_FINAL, /* doing it again would fail again */
+	PG_AGAIN, /* others were in its way, or the server was: the whole may succeed when it is done again */
+	PG_LOST   /* the connection was lost: what the transaction came to is not known, if COMMIT was sent */
+};
+
+struct pg_link;
+
+/* Connects to nothing yet. `url` is kept. NULL: no memory. */
+struct pg_link *pg_link_new(const char *url);
+void pg_link_free(struct pg_link *l); /* NULL is fine */
+
+/*
+ * Connects, unless the connection stands. *fresh: it was made just now. After a failure, further calls fail at once for
+ * a while: nobody waits for a server that is away more often than that. Errors: storage_unavailable.
+ */
+int pg_link_connect(struct pg_link *l, bool *fresh, struct err *e) MUST_CHECK;
+
+/* Sends a statement, without waiting. `rows`: how many rows it must change; -1: any number. What fails is told by the
+ * next pg_link_wait. */
+void pg_link_send(struct pg_link *l, const char *sql, const struct pg_params *p, int rows);
+
+/*
+ * Waits for all statements that were sent. The results of the last `count` are given to the caller, who clears them by
+ * PQclear; those before must succeed. -1 with `e`: one has failed, no result is given, and pg_link_failure says what
+ * that means.
+ */
+int pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err *e) MUST_CHECK;
+
+/* Of the last pg_link_wait or pg_link_connect. */
+enum pg_failure pg_link_failure(const struct pg_link *l);
+
+/* Whether the server could not be reached at the last try. */
+bool pg_link_is_away(const struct pg_link *l);
