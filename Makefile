@@ -55,8 +55,8 @@ flags_text := $(CC) $(all_cflags) $(all_ldflags) $(VERSION)
 
 libs_norm    := -lm
 libs_codec   := -lcjson -lz -lm
-libs_storage := -lsqlite3
-libs_all     := -lmicrohttpd -lgnutls -lsqlite3 -lcjson -lz -lnettle -lseccomp -lm
+libs_storage := -lsqlite3 -lpq
+libs_all     := -lmicrohttpd -lgnutls -lsqlite3 -lpq -lcjson -lz -lnettle -lseccomp -lm
 
 sources  = $(wildcard $(1)/*.c)
 # Sources that the build writes into its folder.

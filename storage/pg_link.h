@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include <libpq-fe.h>
+#include <postgresql/libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
