@@ -4,6 +4,18 @@
 #include <string.h>
 
 int
+backend_list_models(struct backend *b, struct store_list *list,
+    int (*one)(struct backend *b, struct store_list *list, const char *prefix, struct err *e), struct err *e)
+{
+	if (list->prefix_count == 0)
+		return one(b, list, "", e);
+	for (size_t i = 0; i < list->prefix_count && !list->more; i++)
+		if (one(b, list, list->prefixes[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+int
 backend_need_model(struct backend *b, const char *model, struct err *e)
 {
 	bool exists;

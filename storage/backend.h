@@ -261,7 +261,14 @@ struct backend_ops {
 struct backend {
 	const struct backend_ops *ops;
 	bool shared; /* others write to the database too: what the cache has may be out of date */
+	int64_t
+	    clock_offset_s; /* of a shared database: its clock less ours, so that there is one time for all daemons */
 };
+
+/* Lists the models of each of the list's prefixes, or all: `one` adds those of a prefix. */
+int backend_list_models(struct backend *b, struct store_list *list,
+    int (*one)(struct backend *b, struct store_list *list, const char *prefix, struct err *e),
+    struct err *e) MUST_CHECK;
 
 /* Checks that there is such a model (no_such_model). */
 int backend_need_model(struct backend *b, const char *model, struct err *e) MUST_CHECK;
@@ -280,3 +287,6 @@ int backend_refuse_source(const char *layer, const char *source, struct err *e);
  */
 struct backend *sqlite_backend_open(const char *path, const struct store_opening *opening,
     const struct identity_common *identities, struct err *e) MUST_CHECK;
+
+/* Opens what a postgresql:// URL leads to, whose tables are made if needed. NULL with `e`. `identities` as above. */
+struct backend *pg_backend_open(const char *url, const struct identity_common *identities, struct err *e) MUST_CHECK;

@@ -46,7 +46,7 @@ chores_are_due(const struct chores *c)
 void
 chores_begin(struct chores *c, struct batch *b)
 {
-	b->now_s = clock_realtime_s();
+	b->now_s = clock_realtime_s() + b->backend->clock_offset_s;
 	b->keys_since_s = b->now_s - c->key_lifetime_s;
 	b->chores_are_due = chores_are_due(c);
 	/* Also where the batch fails: the next try is after the pause, not with every batch or in an idle store. */

@@ -190,6 +190,17 @@ snapshot_digest_set(const struct snapshot *layer, const unsigned char digest[SHA
 	atomic_store_explicit(&b->digest_state, DIGEST_SET, memory_order_release);
 }
 
+int
+snapshot_check_lists(const struct statistics *s, size_t mean_count, size_t var_count, const char *model,
+    const char *layer, struct err *e)
+{
+	if ((s->mean == NULL || mean_count == s->features) && (s->var == NULL || var_count == s->features) &&
+	    (s->mean == NULL) == (s->var == NULL))
+		return 0;
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
+	    layer, model);
+}
+
 size_t
 snapshot_bytes(const struct snapshot *layer)
 {

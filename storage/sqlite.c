@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "storage/names.h"
 #include "storage/sqlite_backend.h"
 #include "storage/sqlite_errors.h"
 #include "storage/sqlite_history.h"
@@ -296,36 +297,22 @@ sqlite_list_layers(struct backend *b, struct store_list *list, struct err *e)
 	return read_list(stmt, list, e);
 }
 
-/*
- * The models whose names begin with the prefix, above list->after. Names are of letters, digits, '.', '_' and '-': the
- * least name above a text begins after the text and a byte below these, and no name with a prefix is beyond it and a
- * byte above these.
- */
 static int
 list_models_with(struct backend *b, struct store_list *list, const char *prefix, struct err *e)
 {
-	const char *after = list->after != NULL ? list->after : "";
-	const bool goes_on = strcmp(after, prefix) >= 0 && *after != '\0';
 	sqlite3_stmt *stmt = sqlite_statement(b, STATEMENT_LIST_MODELS);
-	char from[2 * STORE_NAME_MAX + 2], to[STORE_NAME_MAX + 2];
+	struct names_range range;
 
-	/* A longer `after` is cut: no name lies between. */
-	snprintf(from, sizeof(from), "%.*s%s", 2 * STORE_NAME_MAX, goes_on ? after : prefix, goes_on ? "\x01" : "");
-	snprintf(to, sizeof(to), "%.*s\x7f", STORE_NAME_MAX, prefix);
-	statement_bind_text(stmt, 1, from);
-	statement_bind_text(stmt, 2, to);
+	names_with_prefix(&range, prefix, list->after);
+	statement_bind_text(stmt, 1, range.from);
+	statement_bind_text(stmt, 2, range.to);
 	return read_list(stmt, list, e);
 }
 
 static int
 sqlite_list_models(struct backend *b, struct store_list *list, struct err *e)
 {
-	if (list->prefix_count == 0)
-		return list_models_with(b, list, "", e);
-	for (size_t i = 0; i < list->prefix_count && !list->more; i++)
-		if (list_models_with(b, list, list->prefixes[i], e) < 0)
-			return -1;
-	return 0;
+	return backend_list_models(b, list, list_models_with, e);
 }
 
 static void

@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "storage/source_page.h"
 #include "storage/sqlite_backend.h"
-
-/* The lists of a page together. A single source's may be longer. */
-#define PAGE_BYTES ((size_t)2 << 20)
 
 /* One row: name, time, count, mean, var. `name` has room for STORE_NAME_MAX bytes and is zeroed. */
 struct source_row {
@@ -116,41 +114,8 @@ sqlite_delete_sources(struct backend *b, const struct layer_identity *layer, str
 	return statement_run(stmt, e);
 }
 
-/* The bytes of the lists of one source. */
-static size_t
-lists_bytes(const struct store_sources *list)
-{
-	return 2 * list->snapshot->statistics.features * sizeof(double);
-}
-
-/* How many entries a page has at most, and at least one. */
-static size_t
-page_limit(const struct store_sources *list)
-{
-	const size_t fit = PAGE_BYTES / (lists_bytes(list) + 1) + 1;
-	const size_t limit = list->name != NULL ? 1 : list->limit < fit ? list->limit : fit;
-
-	return limit < list->snapshot->sources ? limit : list->snapshot->sources;
-}
-
 /* Rows of SQLite's that exist while entries are read. */
 #define ROWS ((size_t)2)
-
-/* Entries in one block with their lists. Counts them, and the rows until they are read. NULL with `e`. */
-static double *
-new_entries(struct store_sources *list, size_t limit, struct err *e)
-{
-	const size_t bytes = limit * (sizeof(*list->entries) + lists_bytes(list));
-
-	if (budget_ask(list->memory, bytes + ROWS * lists_bytes(list), e) < 0)
-		return NULL;
-	list->entries = calloc(1, bytes);
-	if (list->entries == NULL) {
-		err_set_memory(e);
-		return NULL;
-	}
-	return (double *)(list->entries + limit);
-}
 
 static int
 entry_from_row(sqlite3_stmt *row, size_t features, struct store_source *entry, double *lists, struct err *e)
@@ -184,14 +149,14 @@ read_rows(sqlite3_stmt *stmt, struct store_sources *list, size_t limit, double *
 int
 sqlite_list_sources(struct backend *b, struct store_sources *list, struct err *e)
 {
-	const size_t limit = page_limit(list);
+	const size_t limit = source_page_limit(list);
 	sqlite3_stmt *stmt = sqlite_statement(b, list->name != NULL ? STATEMENT_GET_SOURCE : STATEMENT_LIST_SOURCES);
 	double *lists;
 	int result;
 
 	if (limit == 0)
 		return 0;
-	lists = new_entries(list, limit, e);
+	lists = source_page_new(list, limit, ROWS, e);
 	if (lists == NULL)
 		return -1;
 	sqlite3_bind_int64(stmt, 1, list->snapshot->identity->id);
@@ -202,6 +167,6 @@ sqlite_list_sources(struct backend *b, struct store_sources *list, struct err *e
 		sqlite3_bind_int64(stmt, 3, (sqlite3_int64)limit + 1);
 	}
 	result = read_rows(stmt, list, limit, lists, e);
-	budget_give(list->memory, ROWS * lists_bytes(list));
+	source_page_end(list, ROWS);
 	return result;
 }

@@ -63,12 +63,8 @@ snapshot_from_row(
 	    statement_column_doubles(row, 8, &weight, &weight_count, e) < 0 ||
 	    statement_column_doubles(row, 9, &bias, &bias_count, e) < 0)
 		goto out;
-	if ((s->mean != NULL && mean_count != s->features) || (s->var != NULL && var_count != s->features) ||
-	    (s->mean == NULL) != (s->var == NULL)) {
-		err_set(e, ERR_STORAGE_UNAVAILABLE, "the stored statistics of layer \"%s\" of model \"%s\" are damaged",
-		    names->layer, names->model);
+	if (snapshot_check_lists(s, mean_count, var_count, names->model, names->layer, e) < 0)
 		goto out;
-	}
 	loaded.identity = identity;
 	if (names->at != NULL) {
 		loaded.version = names->at->version;

@@ -832,7 +832,7 @@ look_at_bytes(struct backend *b, const struct layer_identity *layer, struct sour
 START_TEST(a_tree_is_counted_before_it_is_loaded)
 {
 	const struct backend_ops ops = { .load_sources = look_at_bytes };
-	struct backend backend = { &ops };
+	struct backend backend = { .ops = &ops };
 	const struct layer_identity identity = { .id = 1, .model = "m", .name = "l" };
 	const struct snapshot now = { .identity = &identity, .statistics.features = 1, .sources = 3 };
 	struct cache *cache = cache_new(1 << 20);
