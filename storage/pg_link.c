@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "storage/pg_link.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-
-/* Types of PostgreSQL (pg_type.dat): int8, float8, text, bytea. */
-enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_FLOAT8 = 701 };
+#include "storage/pg_url.h"
 
 #define CONNECT_US ((uint64_t)3000000)
 #define WAIT_US ((uint64_t)10000000) /* longer than the statement_timeout that the server is given */
@@ -18,6 +15,7 @@ enum { OID_BYTEA = 17, OID_INT8 = 20, OID_TEXT = 25, OID_FLOAT8 = 701 };
 
 struct pg_link {
 	const char *url;
+	char *options;
 	PGconn *connection; /* NULL: none */
 	size_t sent;        /* statements whose results were not read */
 	size_t rows_room;
@@ -28,92 +26,27 @@ struct pg_link {
 	uint64_t rest_until_us;
 };
 
-/* ---- parameters and columns */
-
-static void
-add(struct pg_params *p, Oid type, const void *value, size_t length)
-{
-	const int i = p->count++;
-
-	p->types[i] = type;
-	p->values[i] = value;
-	p->lengths[i] = (int)length;
-	p->formats[i] = type != OID_TEXT;
-}
-
-static void
-add_number(struct pg_params *p, Oid type, uint64_t bits)
-{
-	const uint64_t big = htobe64(bits);
-	unsigned char *place = p->numbers[p->count];
-
-	memcpy(place, &big, sizeof(big));
-	add(p, type, place, sizeof(big));
-}
-
-void
-pg_int(struct pg_params *p, int64_t value)
-{
-	add_number(p, OID_INT8, (uint64_t)value);
-}
-
-void
-pg_double(struct pg_params *p, double value)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &value, sizeof(bits));
-	add_number(p, OID_FLOAT8, bits);
-}
-
-void
-pg_text(struct pg_params *p, const char *text)
-{
-	add(p, OID_TEXT, text, 0);
-}
-
-void
-pg_bytes(struct pg_params *p, const void *bytes, size_t length)
-{
-	add(p, OID_BYTEA, bytes, length);
-}
-
-static uint64_t
-get_number(const PGresult *r, int row, int column)
-{
-	uint64_t big = 0;
-
-	if (!PQgetisnull(r, row, column) && PQgetlength(r, row, column) == sizeof(big))
-		memcpy(&big, PQgetvalue(r, row, column), sizeof(big));
-	return be64toh(big);
-}
-
-int64_t
-pg_get_int(const PGresult *r, int row, int column)
-{
-	return (int64_t)get_number(r, row, column);
-}
-
-double
-pg_get_double(const PGresult *r, int row, int column)
-{
-	const uint64_t bits = get_number(r, row, column);
-	double value;
-
-	memcpy(&value, &bits, sizeof(value));
-	return value;
-}
-
 /* ---- the connection */
+
+/* What the server is told where the URL does not say otherwise. Those of the URL come later, and win. */
+static const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+	"tcp_user_timeout", "application_name", "client_encoding", "dbname", "options", NULL };
+static const char settings[] = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=4s"
+			       " -c default_transaction_isolation=read\\ committed";
 
 struct pg_link *
 pg_link_new(const char *url)
 {
 	struct pg_link *l = calloc(1, sizeof(*l));
 
-	if (l != NULL)
-		l->url = url;
-	return l;
+	if (l == NULL)
+		return NULL;
+	l->url = url;
+	l->options = pg_url_options(url, settings);
+	if (l->options != NULL)
+		return l;
+	free(l);
+	return NULL;
 }
 
 static void
@@ -131,6 +64,7 @@ pg_link_free(struct pg_link *l)
 	if (l == NULL)
 		return;
 	disconnect(l);
+	free(l->options);
 	free(l->rows);
 	free(l);
 }
@@ -160,7 +94,6 @@ lose(struct pg_link *l, const char *what, struct err *e)
 	    l->connection != NULL ? PQerrorMessage(l->connection) : "no memory", e);
 	disconnect(l);
 	l->away = true;
-	l->rest_until_us = clock_monotonic_us() + REST_US;
 	return -1;
 }
 
@@ -181,15 +114,10 @@ ready(PGconn *connection, short events, uint64_t until_us)
 	return rc > 0;
 }
 
-/* What the server is told where the URL does not say otherwise. Those of the URL come later, and win. */
-static const char *const names[] = { "connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-	"tcp_user_timeout", "application_name", "options", "dbname", NULL };
-static const char options[] = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s";
-
 static PGconn *
-begin_to_connect(const char *url)
+begin_to_connect(const struct pg_link *l)
 {
-	const char *const values[] = { "3", "5", "2", "3", "10000", "normd", options, url, NULL };
+	const char *const values[] = { "3", "5", "2", "3", "10000", "normd", "UTF8", l->url, l->options, NULL };
 
 	return PQconnectStartParams(names, values, 1);
 }
@@ -218,17 +146,28 @@ int
 pg_link_connect(struct pg_link *l, bool *fresh, struct err *e)
 {
 	*fresh = false;
-	if (l->connection != NULL && PQstatus(l->connection) == CONNECTION_OK)
+	if (pg_link_stands(l))
 		return 0;
 	if (l->away && clock_monotonic_us() < l->rest_until_us)
 		return fail(l, PG_LOST, ERR_STORAGE_UNAVAILABLE, "the database is away", "it was tried just now", e);
 	disconnect(l);
-	l->connection = begin_to_connect(l->url);
-	if (finish_to_connect(l, e) < 0)
+	l->connection = begin_to_connect(l);
+	if (finish_to_connect(l, e) < 0) {
+		l->rest_until_us = clock_monotonic_us() + REST_US;
 		return -1;
+	}
 	l->away = false;
 	*fresh = true;
 	return 0;
+}
+
+void
+pg_link_drop(struct pg_link *l)
+{
+	disconnect(l);
+	l->failure = PG_LOST;
+	l->away = true;
+	l->rest_until_us = clock_monotonic_us() + REST_US;
 }
 
 /* ---- statements */
@@ -259,7 +198,7 @@ pg_link_send(struct pg_link *l, const char *sql, const struct pg_params *p, int 
 		p = &none;
 	if (l->connection == NULL || l->lacks_memory)
 		return;
-	if (!note_rows(l, rows) ||
+	if (p->lacks_memory || !note_rows(l, rows) ||
 	    PQsendQueryParams(l->connection, sql, p->count, p->types, p->values, p->lengths, p->formats, 1) != 1) {
 		l->lacks_memory = true;
 		return;
@@ -287,7 +226,12 @@ has_result(struct pg_link *l, uint64_t until_us)
 	}
 }
 
-static const char *const again[] = { "40001", "40P01", "40003", "55P03", "57P01", "57P02", "57P03", NULL };
+/*
+ * Class 40: others were in the way; 55P03: a lock took too long; 57P0x, 25P03: the server ended the session. 23505 and
+ * 22P02: others have inserted the same row, or changed it, meanwhile (PG_GUARD).
+ */
+static const char *const again[] = { "40001", "40P01", "40003", "55P03", "57P01", "57P02", "57P03", "25P03", "23505",
+	"22P02", NULL };
 
 static enum pg_failure
 failure_of(const char *state)
@@ -335,6 +279,8 @@ read_results(struct pg_link *l, PGresult **results, size_t count, struct err *e)
 		if (!has_result(l, until_us))
 			return lose(l, "the database", e);
 		r = PQgetResult(l->connection);
+		if (r == NULL && PQstatus(l->connection) == CONNECTION_BAD)
+			return lose(l, "the database", e);
 		if (r == NULL)
 			continue; /* between two statements */
 		if (PQresultStatus(r) != PGRES_PIPELINE_SYNC && result == 0)
@@ -354,7 +300,8 @@ pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err *e)
 {
 	int result;
 
-	memset(results, 0, count * sizeof(*results));
+	if (count > 0)
+		memset(results, 0, count * sizeof(*results));
 	l->failure = PG_NONE;
 	if (l->connection == NULL)
 		return fail(l, PG_LOST, ERR_STORAGE_UNAVAILABLE, "the database", "the connection was lost", e);
@@ -377,6 +324,12 @@ enum pg_failure
 pg_link_failure(const struct pg_link *l)
 {
 	return l->failure;
+}
+
+bool
+pg_link_stands(const struct pg_link *l)
+{
+	return l->connection != NULL && PQstatus(l->connection) == CONNECTION_OK;
 }
 
 bool

@@ -8,37 +8,8 @@
  */
 #pragma once
 
-#include <postgresql/libpq-fe.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "base/err.h"
-
-/* The most parameters of a statement. */
-#define PG_PARAMS_MAX 20
-
-/*
- * The parameters of a statement, in order. Numbers are sent in binary form; texts and bytes are not copied, and must
- * stay until the statement was sent. Zeroed: none.
- */
-struct pg_params {
-	int count;
-	Oid types[PG_PARAMS_MAX];
-	const char *values[PG_PARAMS_MAX];
-	int lengths[PG_PARAMS_MAX];
-	int formats[PG_PARAMS_MAX];
-	unsigned char numbers[PG_PARAMS_MAX][8];
-};
-
-void pg_int(struct pg_params *p, int64_t value);
-void pg_double(struct pg_params *p, double value);
-void pg_text(struct pg_params *p, const char *text);                  /* NULL: SQL's NULL */
-void pg_bytes(struct pg_params *p, const void *bytes, size_t length); /* `bytes` NULL: SQL's NULL */
-
-/* Columns of a result, all of which are in binary form. pg_get_int and pg_get_double: 0 for NULL. */
-int64_t pg_get_int(const PGresult *r, int row, int column);
-double pg_get_double(const PGresult *r, int row, int column);
+#include "storage/pg_params.h"
 
 /* What a failure means for the transaction that it ended. */
 enum pg_failure {
@@ -47,6 +18,13 @@ enum pg_failure {
 	PG_AGAIN, /* others were in its way, or the server was: the whole may succeed when it is done again */
 	PG_LOST   /* the connection was lost: what the transaction came to is not known, if COMMIT was sent */
 };
+
+/*
+ * An expression of a new whole number (a text parameter) that fails, and with it the transaction, where `condition` is
+ * not true. A statement that changed no row would not: its result comes too late, together with that of COMMIT.
+ */
+#define PG_GUARD(condition, number) \
+	"CAST(CASE WHEN " condition " THEN " number " ELSE 'others have changed it' END AS bigint)"
 
 struct pg_link;
 
@@ -59,6 +37,9 @@ void pg_link_free(struct pg_link *l); /* NULL is fine */
  * a while: nobody waits for a server that is away more often than that. Errors: storage_unavailable.
  */
 int pg_link_connect(struct pg_link *l, bool *fresh, struct err *e) MUST_CHECK;
+
+/* Closes a connection that led to the wrong server: as if it could not be reached. */
+void pg_link_drop(struct pg_link *l);
 
 /* Sends a statement, without waiting. `rows`: how many rows it must change; -1: any number. What fails is told by the
  * next pg_link_wait. */
@@ -73,6 +54,9 @@ int pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err
 
 /* Of the last pg_link_wait or pg_link_connect. */
 enum pg_failure pg_link_failure(const struct pg_link *l);
+
+/* Whether there is a connection, as far as is known. */
+bool pg_link_stands(const struct pg_link *l);
 
 /* Whether the server could not be reached at the last try. */
 bool pg_link_is_away(const struct pg_link *l);

@@ -7,6 +7,7 @@
 #include <sys/statfs.h>
 
 #include "base/log.h"
+#include "storage/pg_url.h"
 
 static const char scheme[] = "sqlite:";
 
@@ -15,10 +16,14 @@ sqlite_url_path(const char *url, struct err *e)
 {
 	const char *path = url + sizeof(scheme) - 1;
 
-	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+	if (pg_url_is(url)) /* it may have a password */
 		err_set(e, ERR_BAD_PARAMETER,
-		    "the store is \"%s\"; it must be sqlite:PATH, such as sqlite:normd.db: this build has no other "
-		    "kind",
+		    "this works on a store in a file, sqlite:PATH, not on one in PostgreSQL: use the server's own "
+		    "tools");
+	else if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+		err_set(e, ERR_BAD_PARAMETER,
+		    "the store is \"%s\"; it must be sqlite:PATH, such as sqlite:normd.db, or "
+		    "postgresql://USER@HOST:PORT/DATABASE",
 		    url);
 	else if (*path == '\0')
 		err_set(e, ERR_BAD_PARAMETER, "the store is \"%s\", without a path; it must be sqlite:PATH", url);
