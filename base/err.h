@@ -58,6 +58,7 @@
 	X(NON_FINITE_INPUT, "non_finite_input", 422, "A value is not finite") \
 	X(TOO_MANY_REQUESTS, "too_many_requests", 429, "The client asks too much") \
 	X(HEAD_TOO_LARGE, "head_too_large", 431, "The request's head is too large") \
+	X(NOT_IMPLEMENTED, "not_implemented", 501, "The store cannot do this") \
 	X(OVERLOADED, "overloaded", 503, "The server is overloaded") \
 	X(STORAGE_UNAVAILABLE, "storage_unavailable", 503, "The storage is not available") \
 	X(SHUTTING_DOWN, "shutting_down", 503, "The server is shutting down") \

@@ -20,6 +20,7 @@
 #include "storage/chores.h"
 #include "storage/copies.h"
 #include "storage/history.h"
+#include "storage/pg_url.h"
 #include "storage/pins.h"
 #include "storage/reads.h"
 #include "storage/snapshot.h"
@@ -452,14 +453,19 @@ store_healthy(const struct store *s)
 int
 store_check_url(const char *url, struct err *e)
 {
+	if (pg_url_is(url))
+		return pg_url_check(url, e);
 	return sqlite_url_path(url, e) == NULL ? -1 : 0;
 }
 
 int
 store_check_place(const char *url, struct err *e)
 {
-	const char *path = sqlite_url_path(url, e);
+	const char *path;
 
+	if (pg_url_is(url))
+		return pg_url_check(url, e);
+	path = sqlite_url_path(url, e);
 	return path == NULL ? -1 : sqlite_file_check(path, e);
 }
 
@@ -502,11 +508,22 @@ store_free(struct store *s)
 	free(s);
 }
 
+/* NULL with `e`. */
+static struct backend *
+open_backend(const struct store_options *options, const struct identity_common *identities, struct err *e)
+{
+	const char *path;
+
+	if (pg_url_is(options->url))
+		return pg_backend_open(options->url, identities, e);
+	path = sqlite_url_path(options->url, e);
+	return path == NULL ? NULL : sqlite_backend_open(path, &options->opening, identities, e);
+}
+
 struct store *
 store_open(const struct store_options *options, struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
-	const char *path;
 	int rc;
 
 	if (s == NULL) {
@@ -533,9 +550,9 @@ store_open(const struct store_options *options, struct err *e)
 	windows_init(&s->windows, options, s->cache);
 	s->windows.wake = wake;
 	s->windows.wake_arg = s;
-	path = sqlite_url_path(options->url, e);
-	if (path == NULL || (s->backend = sqlite_backend_open(path, &options->opening, &s->identities, e)) == NULL ||
-	    chores_open(&s->chores, s->backend, e) < 0 || copies_start(&s->copies, s->backend, e) < 0)
+	s->backend = open_backend(options, &s->identities, e);
+	if (s->backend == NULL || chores_open(&s->chores, s->backend, e) < 0 ||
+	    copies_start(&s->copies, s->backend, e) < 0)
 		goto fail;
 	if (s->backend->shared)
 		cache_share(s->cache, s->max_staleness_us);

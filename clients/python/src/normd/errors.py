@@ -320,6 +320,12 @@ class HeadTooLarge(ApiError):
     code = "head_too_large"
 
 
+class NotImplemented(ApiError):  # the name that the code gives; Python's own is another thing
+    """The store cannot do this: status 501."""
+
+    code = "not_implemented"
+
+
 class Overloaded(ApiError):
     """The server is overloaded: status 503."""
 
