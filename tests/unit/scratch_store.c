@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit/scratch_store.h"
 
+#include <postgresql/libpq-fe.h>
 #include <semaphore.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -15,10 +16,39 @@
 
 #define TEMPLATE "/tmp/normd-unit-XXXXXX"
 
-char scratch_directory[] = TEMPLATE, scratch_path[sizeof(TEMPLATE "/s.db")],
-     scratch_url[sizeof("sqlite:" TEMPLATE "/s.db")];
+char scratch_directory[] = TEMPLATE, scratch_path[sizeof(TEMPLATE "/s.db")], scratch_url[100];
 
 static sem_t done;
+
+bool
+scratch_is_postgresql(void)
+{
+	const char *kind = getenv("NORMD_TEST_STORE");
+
+	return kind != NULL && strcmp(kind, "postgresql") == 0;
+}
+
+void
+scratch_add_of_sqlite(TCase *tc, const TTest *test)
+{
+	if (!scratch_is_postgresql())
+		tcase_add_test(tc, test);
+}
+
+/* Runs "VERB SCHEMA END" on the folder's schema. */
+static void
+alter_schema(const char *verb, const char *end)
+{
+	PGconn *c = PQconnectdb("options=-cclient_min_messages=warning");
+	char sql[200];
+	PGresult *r;
+
+	snprintf(sql, sizeof(sql), "%s \"%s\" %s", verb, strrchr(scratch_directory, '/') + 1, end);
+	r = PQexec(c, sql);
+	ck_assert_msg(PQresultStatus(r) == PGRES_COMMAND_OK, "%s: %s", sql, PQerrorMessage(c));
+	PQclear(r);
+	PQfinish(c);
+}
 
 void
 scratch_setup(void)
@@ -27,12 +57,19 @@ scratch_setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(scratch_directory));
 	snprintf(scratch_path, sizeof(scratch_path), "%s/s.db", scratch_directory);
 	snprintf(scratch_url, sizeof(scratch_url), "sqlite:%s", scratch_path);
+	if (scratch_is_postgresql()) {
+		alter_schema("CREATE SCHEMA", "");
+		snprintf(scratch_url, sizeof(scratch_url), "postgresql:///?options=-csearch_path%%3D%%22%s%%22",
+		    strrchr(scratch_directory, '/') + 1);
+	}
 	sem_init(&done, 0, 0);
 }
 
 void
 scratch_teardown(void)
 {
+	if (scratch_is_postgresql())
+		alter_schema("DROP SCHEMA", "CASCADE");
 	unlink(scratch_path);
 	rmdir(scratch_directory);
 	sem_destroy(&done);
@@ -247,6 +284,8 @@ scratch_check(void)
 	struct err e = { 0 };
 
 	scratch_found[0] = '\0';
+	if (scratch_is_postgresql())
+		return 0; /* `normd check` is for files */
 	ck_assert_msg(store_check(scratch_url, &work, &report, &e) == 0, "%s", e.detail);
 	return report.damages;
 }

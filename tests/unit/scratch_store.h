@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after
- * it. Operations are of model "m" and layer "l" where nothing else is said.
+ * it. With NORMD_TEST_STORE=postgresql it is a schema of its own in the database that libpq's environment names
+ * (pg_virtualenv sets it); tests that look into SQLite's file are left out then. Operations are of model "m" and layer "l" where nothing else is said.
  */
 #pragma once
+
+#include <check.h>
 
 #include "storage/store.h"
 
 #define SCRATCH_QUEUE_MAX ((size_t)10000)
 
-/* The folder, and the database in it, as a path and as the store's URL. */
+/* The folder, and the database in it, as a path and as the store's URL; of PostgreSQL the URL alone is of the store. */
 extern char scratch_directory[], scratch_path[], scratch_url[];
+
+/* Adds a test that looks into SQLite's file, or needs what only SQLite has, unless the store is PostgreSQL's. */
+void scratch_add_of_sqlite(TCase *tc, const TTest *test);
+bool scratch_is_postgresql(void);
 
 /* The fixture. The folder must hold nothing but the database and what the test has removed. */
 void scratch_setup(void);
@@ -62,6 +69,6 @@ const struct snapshot *scratch_layer(struct store *s, const char *layer);
 void scratch_alter(const char *sql);
 int scratch_ask(const char *sql);
 
-/* How many damages `normd check` would find in the store, which is closed; and which, a line each. */
+/* How many damages `normd check` would find in the store, which is closed; and which, a line each. PostgreSQL: 0. */
 uint64_t scratch_check(void);
 extern char scratch_found[];
