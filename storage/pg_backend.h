@@ -28,7 +28,7 @@ struct pg_backend {
 	bool retry;  /* it may succeed when all of it is done again */
 	bool leads;  /* no other daemon does chores meanwhile */
 	bool asked_to_lead;
-	int64_t keys_forgotten;
+	int64_t keys_change; /* by how much the number of keys grows */
 	struct pg_new_keys new_keys;
 	struct pg_held held;
 	struct arena scratch; /* what parameters are copied to */

@@ -43,7 +43,7 @@ struct pg_new_key {
 	const struct layer_identity *layer; /* a reference */
 	const char *key;                    /* the change's */
 	struct used_key used;
-	int64_t created_s;
+	int64_t created_s, turn;
 };
 
 struct pg_new_keys {

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sqlite_kept.c says what is kept and what a gap is. Here others may be about to keep a state for a version that is
- * deleted at this moment: they have seen it in use. So a version that is gone is looked at only when all transactions
- * of that time have ended. One daemon does it at a time (pg_lead).
+ * sqlite_kept.c says what is kept and what a gap is. Here others may be about to keep a state for a pin that is dropped
+ * at this moment: they have seen it in use. So a pin that is gone is looked at only when all transactions of that time
+ * have ended. One daemon does it at a time (pg_lead).
  */
 #include "storage/pg_kept.h"
 
 #include <string.h>
 
 #include "storage/pg_backend.h"
-
-#define NOW "CAST(EXTRACT(EPOCH FROM now()) AS bigint)"
 
 /* Longer than any transaction lasts; and a daemon that was not seen for so long will not come back for its pins. */
 #define SETTLED_S "60"
@@ -112,8 +110,8 @@ static void
 forget_versions(struct backend *b, const struct gap *g, int64_t keys_since_s)
 {
 #define OF_GAP \
-	" WHERE model = $1 AND model_id = $2 AND mark > $3 AND mark < $4 AND gone = 1 AND gone_s < " NOW " -" \
-													 " " SETTLED_S
+	" WHERE model = $1 AND model_id = $2 AND mark > $3 AND mark < $4 AND gone = 1 AND gone_s < " PG_NOW " -" \
+	" " SETTLED_S
 	struct pg_params p = { 0 };
 
 	gap_params(&p, g);
@@ -155,7 +153,7 @@ forget_gap(struct backend *b, int64_t keys_since_s, bool *more, struct err *e)
 	" AND v.gone = 0 AND v.mark " side " g.mark), " none ")"
 	static const char sql[] = "SELECT g.model, g.model_id" EDGE("max", "<", "-1")
 	    EDGE("min", ">", "9223372036854775807") " FROM (SELECT model, model_id, mark FROM normd_version"
-						    " WHERE gone = 1 AND gone_s < " NOW " - " SETTLED_S
+						    " WHERE gone = 1 AND gone_s < " PG_NOW " - " SETTLED_S
 						    " ORDER BY gone_s LIMIT 1) g";
 	struct gap g;
 	bool found;
@@ -174,12 +172,14 @@ static void
 forget_daemons(struct backend *b)
 {
 	static const char pins[] =
-	    "UPDATE normd_version SET gone = 1, gone_s = " NOW " WHERE number IS NULL AND gone = 0"
-	    " AND daemon NOT IN (SELECT id FROM normd_daemon WHERE seen_s > " NOW " - " PIN_LEFT_S ")",
+	    "UPDATE normd_version SET gone = 1, gone_s = " PG_NOW " WHERE number IS NULL AND gone = 0"
+	    " AND daemon NOT IN (SELECT id FROM normd_daemon WHERE seen_s > " PG_NOW " - " PIN_LEFT_S ")",
 			  keys[] =
 			      "UPDATE normd_daemon SET keys = keys + CAST(coalesce((SELECT sum(keys) FROM normd_daemon"
-			      " WHERE seen_s < " NOW " - " DAEMON_LEFT_S " AND id <> $1), 0) AS bigint) WHERE id = $1",
-			  rows[] = "DELETE FROM normd_daemon WHERE seen_s < " NOW " - " DAEMON_LEFT_S " AND id <> $1";
+			      " WHERE seen_s < " PG_NOW " - " DAEMON_LEFT_S
+			      " AND id <> $1), 0) AS bigint) WHERE id = $1",
+			  rows[] =
+			      "DELETE FROM normd_daemon WHERE seen_s < " PG_NOW " - " DAEMON_LEFT_S " AND id <> $1";
 	struct pg_params p = { 0 };
 
 	pg_int(&p, pg_self(b)->daemon);

@@ -7,6 +7,9 @@
 #include "storage/pg_backend.h"
 #include "storage/snapshot.h"
 
+/* Keys of one transaction that can be told apart by their turn. */
+#define TURN_BITS 20
+
 static const char damage[] = "a stored idempotency key is damaged";
 
 /* Columns: digest, revision, batches; from `column` on. */
@@ -140,25 +143,29 @@ pg_add_key(struct backend *b, const struct layer_identity *layer, const char *ke
 		return err_fail_memory(e);
 	if (make_room(&self->new_keys, e) < 0)
 		return -1;
-	self->new_keys.list[self->new_keys.count++] =
-	    (struct pg_new_key){ layer_identity_ref(layer), copy, *used, now_s };
+	self->new_keys.list[self->new_keys.count] = (struct pg_new_key){ layer_identity_ref(layer), copy, *used, now_s,
+		(self->done << TURN_BITS) + self->keys_change };
+	self->new_keys.count++;
+	self->keys_change++;
 	if (held != NULL)
 		*held = (struct pg_held_key){ true, *used };
 	return 0;
 }
 
-enum { LAYERS, KEYS, DIGESTS, REVISIONS, BATCHES, TIMES, ARRAYS };
+enum { LAYERS, KEYS, DIGESTS, REVISIONS, BATCHES, TIMES, TURNS, ARRAYS };
 
 /* The keys of one model, from `first` on, by one statement. */
 static void
 send_keys(struct backend *b, const struct pg_new_key *list, size_t count)
 {
 	static const char sql[] =
-	    "INSERT INTO normd_key(model, layer_id, key, digest, revision, num_batches_tracked, created_s)"
-	    " SELECT $1, q.* FROM unnest($2, $3, $4, $5, $6, $7) AS q(l, k, d, r, b, c)"
+	    "INSERT INTO normd_key(model, layer_id, key, digest, revision, num_batches_tracked, created_s, turn)"
+	    " SELECT $1, q.* FROM unnest($2, $3, $4, $5, $6, $7, $8) AS q(l, k, d, r, b, c, t)"
 	    " ON CONFLICT (model, layer_id, key) DO UPDATE SET digest = excluded.digest, revision = excluded.revision,"
-	    " num_batches_tracked = excluded.num_batches_tracked, created_s = excluded.created_s";
-	static const enum pg_element types[ARRAYS] = { PG_INTS, PG_TEXTS, PG_BYTES, PG_INTS, PG_INTS, PG_INTS };
+	    " num_batches_tracked = excluded.num_batches_tracked, created_s = excluded.created_s,"
+	    " turn = excluded.turn";
+	static const enum pg_element types[ARRAYS] = { PG_INTS, PG_TEXTS, PG_BYTES, PG_INTS, PG_INTS, PG_INTS,
+		PG_INTS };
 	struct pg_array a[ARRAYS];
 	struct pg_params p = { 0 };
 
@@ -171,6 +178,7 @@ send_keys(struct backend *b, const struct pg_new_key *list, size_t count)
 		pg_array_int(&a[REVISIONS], (int64_t)list[i].used.revision);
 		pg_array_int(&a[BATCHES], (int64_t)list[i].used.num_batches_tracked);
 		pg_array_int(&a[TIMES], list[i].created_s);
+		pg_array_int(&a[TURNS], list[i].turn);
 	}
 	pg_text(&p, list->layer->model);
 	for (size_t i = 0; i < ARRAYS; i++)
@@ -191,7 +199,7 @@ compare_models(const void *a, const void *b)
 void
 pg_new_keys_send(struct backend *b)
 {
-	const struct pg_new_keys *keys = &pg_self(b)->new_keys;
+	struct pg_new_keys *keys = &pg_self(b)->new_keys;
 	size_t end;
 
 	if (keys->count > 1)
@@ -202,6 +210,7 @@ pg_new_keys_send(struct backend *b)
 			;
 		send_keys(b, &keys->list[first], end - first);
 	}
+	pg_new_keys_fini(keys);
 }
 
 void
@@ -218,7 +227,7 @@ pg_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, 
 {
 	static const char sql[] =
 	    "DELETE FROM normd_key WHERE (model, layer_id, key) IN (SELECT model, layer_id, key FROM normd_key"
-	    " WHERE created_s < $1 ORDER BY created_s LIMIT $2 FOR UPDATE SKIP LOCKED)";
+	    " WHERE created_s < $1 ORDER BY created_s, turn LIMIT $2 FOR UPDATE SKIP LOCKED)";
 	struct pg_params p = { 0 };
 	bool leads;
 
@@ -231,7 +240,7 @@ pg_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, 
 	pg_int(&p, (int64_t)limit);
 	if (pg_change(b, sql, &p, purged, e) < 0)
 		return -1;
-	pg_self(b)->keys_forgotten += (int64_t)*purged;
+	pg_self(b)->keys_change -= (int64_t)*purged;
 	return 0;
 }
 
@@ -241,7 +250,7 @@ delete_oldest(struct backend *b, uint64_t excess, struct trimmed_keys *out, stru
 {
 	static const char sql[] =
 	    "DELETE FROM normd_key WHERE (model, layer_id, key) IN (SELECT model, layer_id, key FROM normd_key"
-	    " ORDER BY created_s LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING created_s";
+	    " ORDER BY created_s, turn LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING created_s";
 	struct pg_params p = { 0 };
 	PGresult *r;
 
@@ -260,7 +269,7 @@ int
 pg_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e)
 {
 	struct pg_backend *self = pg_self(b);
-	const uint64_t count = self->keys + self->new_keys.count - (uint64_t)self->keys_forgotten;
+	const uint64_t count = self->keys + (uint64_t)self->keys_change;
 	const uint64_t excess = count <= max ? 0 : count - max < limit ? count - max : limit;
 	bool leads;
 
@@ -271,9 +280,10 @@ pg_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys 
 		return -1;
 	if (!leads)
 		return 0;
+	pg_new_keys_send(b); /* first: they may be among the oldest */
 	if (delete_oldest(b, excess, out, e) < 0)
 		return -1;
-	self->keys_forgotten += (int64_t)excess; /* also if there were not so many: the bound was too high */
+	self->keys_change -= (int64_t)excess; /* also if there were not so many: the bound was too high */
 	out->kept = count - excess;
 	return 0;
 }

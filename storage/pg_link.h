@@ -11,6 +11,9 @@
 #include "base/err.h"
 #include "storage/pg_params.h"
 
+/* The second of a transaction's begin, by the database's clock: an expression. */
+#define PG_NOW "CAST(floor(EXTRACT(EPOCH FROM now())) AS bigint)"
+
 /* What a failure means for the transaction that it ended. */
 enum pg_failure {
 	PG_NONE,

@@ -37,13 +37,14 @@ static const char *const first[] = {
 	"CREATE TABLE normd_layer(model " NAME ", name " NAME ", id " NUMBER ", since " NUMBER ", " STATE
 	", PRIMARY KEY(model, name))",
 	"CREATE INDEX normd_layer_by_id ON normd_layer(model, id)",
+	/* `turn`: the order of the keys that a daemon has added in one second. */
 	"CREATE TABLE normd_key(model " NAME ", layer_id " NUMBER ", key " NAME
 	", digest bytea NOT NULL, revision " NUMBER ", num_batches_tracked " NUMBER ", created_s " NUMBER
-	", PRIMARY KEY(model, layer_id, key))",
-	"CREATE INDEX normd_key_by_time ON normd_key(created_s)",
+	", turn " NUMBER ", PRIMARY KEY(model, layer_id, key))",
+	"CREATE INDEX normd_key_by_time ON normd_key(created_s, turn)",
 	"CREATE TABLE normd_source(model " NAME ", layer_id " NUMBER ", name " NAME ", time_s " NUMBER ", count " NUMBER
 	", mean bytea NOT NULL, var bytea NOT NULL, PRIMARY KEY(model, layer_id, name))",
-	/* number NULL: a pin of that daemon. gone_s: since when it is gone. */
+	/* number NULL: a pin of that daemon. gone_s: since when it is gone; 0: no transaction sees it. */
 	"CREATE TABLE normd_version(model " NAME ", id " NUMBER ", model_id " NUMBER ", mark " NUMBER
 	", number bigint, created_s " NUMBER ", daemon " NUMBER ", note text, digest bytea, key text, key_digest bytea"
 	", gone " NUMBER ", gone_s " NUMBER ", PRIMARY KEY(model, id))",

@@ -15,17 +15,17 @@
 #include "storage/pg_keys.h"
 #include "storage/pg_schema.h"
 
-#define NOW "CAST(EXTRACT(EPOCH FROM now()) AS bigint)"
-
 /* How long it is tried to find out what a COMMIT came to. */
 #define SETTLE_US ((uint64_t)10000000)
 #define SETTLE_PAUSE_US ((uint64_t)100000)
 
-/* By the database's clock there is one time for all daemons. */
+/* By the database's clock there is one time for all daemons. A second is what two readings differ by anyway. */
 static void
 set_clock(struct pg_backend *self, int64_t now_s)
 {
-	self->backend.clock_offset_s = now_s - clock_realtime_s();
+	const int64_t offset_s = now_s - clock_realtime_ms() / 1000;
+
+	self->backend.clock_offset_s = offset_s >= -1 && offset_s <= 1 ? 0 : offset_s;
 }
 
 /* Puts this connection into the daemon's row. */
@@ -33,8 +33,8 @@ static int
 enroll(struct pg_backend *self, struct err *e)
 {
 	static const char sql[] =
-	    "INSERT INTO normd_daemon AS d (id, session, done, keys, seen_s) VALUES($1, $2, 0, 0, " NOW
-	    ") ON CONFLICT (id) DO UPDATE SET session = $2, seen_s = " NOW " RETURNING done, " NOW;
+	    "INSERT INTO normd_daemon AS d (id, session, done, keys, seen_s) VALUES($1, $2, 0, 0, " PG_NOW
+	    ") ON CONFLICT (id) DO UPDATE SET session = $2, seen_s = " PG_NOW " RETURNING done, " PG_NOW;
 	struct pg_params p = { 0 };
 	PGresult *r;
 
@@ -99,7 +99,7 @@ static void
 end(struct pg_backend *self)
 {
 	self->open = self->failed = self->leads = self->asked_to_lead = false;
-	self->keys_forgotten = 0;
+	self->keys_change = 0;
 	pg_new_keys_fini(&self->new_keys);
 	pg_held_fini(&self->held);
 	arena_fini(&self->scratch);
@@ -109,7 +109,7 @@ end(struct pg_backend *self)
 int
 pg_begin(struct backend *b, const struct batch_plan *plan, struct err *e)
 {
-	static const char tell[] = "SELECT " NOW ", CAST(coalesce(sum(keys), 0) AS bigint) FROM normd_daemon";
+	static const char tell[] = "SELECT " PG_NOW ", CAST(coalesce(sum(keys), 0) AS bigint) FROM normd_daemon";
 	struct pg_backend *self = pg_self(b);
 	size_t count;
 
@@ -153,7 +153,7 @@ send_count(struct backend *b)
 {
 	static const char sql[] =
 	    "UPDATE normd_daemon SET done = " PG_GUARD("session = $2", "$3") ", keys = keys + $4"
-									     ", seen_s = " NOW " WHERE id = $1";
+									     ", seen_s = " PG_NOW " WHERE id = $1";
 	struct pg_backend *self = pg_self(b);
 	struct pg_params p = { 0 };
 	char number[24];
@@ -162,7 +162,7 @@ send_count(struct backend *b)
 	pg_int(&p, self->daemon);
 	pg_int(&p, self->session);
 	pg_text(&p, number);
-	pg_int(&p, (int64_t)self->new_keys.count - self->keys_forgotten);
+	pg_int(&p, self->keys_change);
 	pg_send(b, sql, &p);
 }
 

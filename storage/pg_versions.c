@@ -11,7 +11,6 @@
 #define VERSIONS_OF_MODEL \
 	" FROM normd_model m JOIN normd_version v ON v.model = m.name AND v.model_id = m.id" \
 	" WHERE m.name = $1 AND m.id <> 0"
-#define NOW "CAST(EXTRACT(EPOCH FROM now()) AS bigint)"
 
 /* The plan has locked the model's row, or this does: nobody else has the mark. */
 int
@@ -54,7 +53,7 @@ pg_last_pin(struct backend *b, int64_t *id, struct err *e)
 int
 pg_drop_pins(struct backend *b, int64_t first, int64_t last, struct err *e)
 {
-	static const char sql[] = "UPDATE normd_version SET gone = 1, gone_s = " NOW
+	static const char sql[] = "UPDATE normd_version SET gone = 1, gone_s = " PG_NOW
 				  " WHERE number IS NULL AND gone = 0 AND id BETWEEN $1 AND $2";
 	struct pg_params p = { 0 };
 
@@ -144,11 +143,12 @@ pg_find_version_key(struct backend *b, const struct new_version *asked, int64_t 
 	return result;
 }
 
+/* Nobody keeps a state for it meanwhile: the model is locked. */
 int
 pg_delete_version(struct backend *b, const char *model, uint64_t number, struct err *e)
 {
 	static const char sql[] =
-	    "UPDATE normd_version SET gone = 1, gone_s = " NOW " WHERE model = $1 AND number = $2 AND gone = 0"
+	    "UPDATE normd_version SET gone = 1, gone_s = 0 WHERE model = $1 AND number = $2 AND gone = 0"
 	    " AND model_id = (SELECT id FROM normd_model WHERE name = $1)";
 	struct pg_params p = { 0 };
 

@@ -230,6 +230,45 @@ scratch_alter(const char *sql)
 	sqlite3_close(db);
 }
 
+/* The query of a table of SQLite's, for the table of PostgreSQL that has the same rows. */
+static void
+translate(const char *sql, char *out, size_t size)
+{
+	static const char *const tables[][2] = { { "idempotency", "normd_key" }, { "drift_window", "normd_window" },
+		{ "history_gone", "normd_history_gone" }, { "history", "normd_history" }, { "kept", "normd_kept" },
+		{ "version", "normd_version" }, { "source", "normd_source" } };
+	const char *from = strstr(sql, "FROM ");
+
+	ck_assert_ptr_nonnull(from);
+	from += strlen("FROM ");
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		const size_t length = strlen(tables[i][0]);
+
+		if (strncmp(from, tables[i][0], length) == 0) {
+			snprintf(out, size, "%.*s%s%s", (int)(from - sql), sql, tables[i][1], from + length);
+			return;
+		}
+	}
+	ck_abort_msg("%s: no table of PostgreSQL's", sql);
+}
+
+static int
+ask_postgresql(const char *sql)
+{
+	PGconn *c = PQconnectdb(scratch_url);
+	char translated[1000];
+	PGresult *r;
+	int answer;
+
+	translate(sql, translated, sizeof(translated));
+	r = PQexec(c, translated);
+	ck_assert_msg(PQresultStatus(r) == PGRES_TUPLES_OK, "%s: %s", translated, PQerrorMessage(c));
+	answer = PQntuples(r) > 0 ? atoi(PQgetvalue(r, 0, 0)) : 0;
+	PQclear(r);
+	PQfinish(c);
+	return answer;
+}
+
 int
 scratch_ask(const char *sql)
 {
@@ -237,10 +276,26 @@ scratch_ask(const char *sql)
 	sqlite3 *db;
 	int answer = 0;
 
+	if (scratch_is_postgresql())
+		return ask_postgresql(sql);
 	ck_assert_int_eq(sqlite3_open(scratch_path, &db), SQLITE_OK);
 	ck_assert_msg(sqlite_int(db, scratch_path, sql, &answer, &e) == 0, "%s: %s", sql, e.detail);
 	sqlite3_close(db);
 	return answer;
+}
+
+struct store *
+scratch_pass_time(struct store *s)
+{
+	PGconn *c;
+
+	if (!scratch_is_postgresql())
+		return s;
+	store_close(s);
+	c = PQconnectdb(scratch_url);
+	PQclear(PQexec(c, "UPDATE normd_version SET gone_s = 0; UPDATE normd_daemon SET seen_s = 0"));
+	PQfinish(c);
+	return scratch_open();
 }
 
 char scratch_found[1024];

@@ -69,6 +69,9 @@ const struct snapshot *scratch_layer(struct store *s, const char *layer);
 void scratch_alter(const char *sql);
 int scratch_ask(const char *sql);
 
+/* Of PostgreSQL: opens it again after such a time that pins which were dropped, or left behind, are forgotten by the next chores. */
+struct store *scratch_pass_time(struct store *s);
+
 /* How many damages `normd check` would find in the store, which is closed; and which, a line each. PostgreSQL: 0. */
 uint64_t scratch_check(void);
 extern char scratch_found[];

@@ -311,8 +311,10 @@ START_TEST(the_rows_of_a_deleted_layer_go_later)
 	scratch_create(s, "l");
 	train(s, "l", 1, t + 9 * INTERVAL);
 	store_close(s);
-	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id = 2"), 4);
-	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id > 2"), 0);
+	if (!scratch_is_postgresql()) { /* whose ids are random */
+		ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id = 2"), 4);
+		ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history WHERE layer_id > 2"), 0);
+	}
 	ck_assert_msg(scratch_check() == 0, "%s", scratch_found);
 	do_chores(t + 9 * INTERVAL);
 	ck_assert_int_eq(scratch_ask("SELECT count(*) FROM history"), 4);
@@ -489,15 +491,16 @@ unit_suite(void)
 	suite_add_tcase(s, rules);
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_set_timeout(t, 120); /* hundreds of commits, instrumented, beside other work */
-	tcase_add_test(t, the_last_state_of_an_interval_is_a_row);
-	tcase_add_test(t, a_clock_that_is_set_back_gives_no_interval_a_second_row);
+	scratch_add_of_sqlite(t, the_last_state_of_an_interval_is_a_row);
+	scratch_add_of_sqlite(t, a_clock_that_is_set_back_gives_no_interval_a_second_row);
 	tcase_add_test(t, every_change_counts_once_there_were_statistics);
 	tcase_add_test(t, the_rows_of_a_deleted_layer_go_later);
-	tcase_add_test(t, a_long_history_goes_in_slices);
-	tcase_add_test(t, a_row_that_cannot_be_stored_fails_the_change);
-	tcase_add_test(t, an_unknown_time_is_no_row);
+	scratch_add_of_sqlite(t, a_long_history_goes_in_slices);
+	scratch_add_of_sqlite(t, a_row_that_cannot_be_stored_fails_the_change);
+	scratch_add_of_sqlite(t, an_unknown_time_is_no_row);
 	tcase_add_test(t, pages_of_rows_that_got_fewer);
-	tcase_add_loop_test(t, damaged_rows_are_found, 0, 8);
+	if (!scratch_is_postgresql())
+		tcase_add_loop_test(t, damaged_rows_are_found, 0, 8);
 	suite_add_tcase(s, t);
 	return s;
 }

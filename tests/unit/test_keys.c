@@ -389,7 +389,7 @@ unit_suite(void)
 	tcase_add_test(t, the_oldest_keys_are_forgotten_beyond_the_limit);
 	tcase_add_test(t, a_lower_limit_holds_for_keys_that_are_stored);
 	tcase_add_test(t, a_store_that_is_only_read_trims_its_keys_too);
-	tcase_add_test(t, the_file_does_not_grow_once_it_holds_all_keys);
+	scratch_add_of_sqlite(t, the_file_does_not_grow_once_it_holds_all_keys);
 	tcase_add_test(t, a_claim_is_held_by_one);
 	tcase_add_test(t, many_claims_share_the_buckets);
 	tcase_add_test(t, a_digest_is_of_the_bytes_not_of_the_pieces);

@@ -72,7 +72,7 @@ release(const struct snapshot *found[], size_t count)
 
 /* From the cache, else from the store. */
 static enum err_code
-read_all(struct store *s, const struct store_layers *layers, bool cached)
+read_all(struct store *s, struct store_layers *layers, bool cached)
 {
 	struct store_op op = { .kind = STORE_LAYERS_GET, .layers = *layers };
 
@@ -86,7 +86,7 @@ START_TEST(layers_are_read_in_the_order_of_their_names)
 	static const char *const mixed[] = { "c", "a", "a", "b" };
 	struct store *s = open_with_layers();
 	const struct snapshot *found[4] = { 0 };
-	const struct store_layers layers = { "m", mixed, 4, .snapshots = found };
+	struct store_layers layers = { "m", mixed, 4, .snapshots = found };
 
 	for (int cached = 0; cached < 2; cached++) {
 		ck_assert_int_eq(read_all(s, &layers, cached), ERR_NONE);
@@ -167,7 +167,7 @@ START_TEST(more_layers_than_the_cache_holds)
 	const struct statistics put = { WIDE, 5, 0, zeros, ones, 0 };
 	struct store *s = scratch_open();
 	const struct snapshot *found[MANY] = { 0 };
-	const struct store_layers layers = { "m", many, MANY, .snapshots = found };
+	struct store_layers layers = { "m", many, MANY, .snapshots = found };
 
 	for (int i = 0; i < MANY; i++) {
 		scratch_create(s, many[i]);
@@ -200,7 +200,7 @@ read_often(void *arg)
 {
 	struct readers *r = arg;
 	const struct snapshot *found[LAYERS] = { 0 };
-	const struct store_layers layers = { "m", names, LAYERS, .snapshots = found };
+	struct store_layers layers = { "m", names, LAYERS, .snapshots = found };
 	uint64_t last = 0;
 
 	while (!atomic_load(&r->stop)) {
@@ -222,7 +222,7 @@ START_TEST(nobody_sees_half_of_a_change)
 	static struct training changes[CHANGES];
 	struct readers r = { .store = open_with_layers() };
 	const struct snapshot *found[LAYERS] = { 0 };
-	const struct store_layers layers = { "m", names, LAYERS, .snapshots = found };
+	struct store_layers layers = { "m", names, LAYERS, .snapshots = found };
 	pthread_t threads[2];
 
 	for (int i = 0; i < 2; i++)

@@ -329,8 +329,8 @@ unit_suite(void)
 
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
 	tcase_add_test(t, a_full_queue_is_overloaded_and_a_stopped_store_says_so);
-	tcase_add_test(t, a_save_that_fails_leaves_no_list_to_the_next);
-	tcase_add_test(t, opening_shows_its_progress);
+	scratch_add_of_sqlite(t, a_save_that_fails_leaves_no_list_to_the_next);
+	scratch_add_of_sqlite(t, opening_shows_its_progress);
 	tcase_add_test(t, updates_are_applied_in_order_and_each_knows_its_number);
 	tcase_add_loop_test(t, several_updates_are_one_change_with_the_bits_of_one_by_one, 0, AVERAGINGS);
 	tcase_add_test(t, several_updates_of_which_one_is_refused_leave_nothing);

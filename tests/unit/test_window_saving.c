@@ -345,14 +345,15 @@ unit_suite(void)
 	tcase_add_test(t, states_that_leave_the_cache_lose_nothing);
 	tcase_add_test(t, windows_have_a_bound);
 	tcase_add_test(t, beyond_twice_the_bound_values_are_left_out);
-	tcase_add_test(t, what_could_not_be_saved_is_saved_later);
-	tcase_add_loop_test(t, damaged_rows, 0, (int)(sizeof(damages) / sizeof(damages[0])));
+	scratch_add_of_sqlite(t, what_could_not_be_saved_is_saved_later);
+	if (!scratch_is_postgresql())
+		tcase_add_loop_test(t, damaged_rows, 0, (int)(sizeof(damages) / sizeof(damages[0])));
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(threads, scratch_setup, scratch_teardown);
 	tcase_set_timeout(
 	    threads, 60); /* they go on for a while: instrumented, or beside other work, too long for the default */
 	tcase_add_test(threads, no_value_of_any_thread_is_lost);
-	tcase_add_test(threads, no_change_fails_again_with_a_window);
+	scratch_add_of_sqlite(threads, no_change_fails_again_with_a_window);
 	tcase_add_test(threads, windows_begin_anew_while_threads_add);
 	suite_add_tcase(s, threads);
 	return s;
