@@ -138,11 +138,13 @@ answer_reads(struct store *s, struct store_op *ops, size_t *write_count)
 static int
 plan(struct store *s, struct batch *b, const struct store_op *ops, struct err *e)
 {
-	b->plan.keys_since_s = b->keys_since_s;
 	if (!s->backend->shared)
 		return 0;
 	cache_asks(s->cache);
-	return plan_changes(&b->plan, ops, s->windows.taken, s->windows.taken_count, s->cache, &b->arena, e);
+	if (plan_changes(&b->plan, ops, s->windows.taken, s->windows.taken_count, s->cache, &b->arena, e) < 0)
+		return -1;
+	b->plan.keys_since_s = b->keys_since_s;
+	return 0;
 }
 
 /*
