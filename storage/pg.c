@@ -50,6 +50,7 @@ pg_close(struct backend *b)
 	struct pg_backend *self = pg_self(b);
 
 	pg_forget(b);
+	pg_versions_leave(b);
 	pg_link_free(self->link);
 	free(self->url);
 	free(self);

@@ -41,7 +41,7 @@ pg_take_pin(struct backend *b, const char *model, int64_t now_s, int64_t *id, bo
 	return 0;
 }
 
-/* Pins are a daemon's own, and go when it has not been seen for long (pg_kept.c). */
+/* Pins are a daemon's own: those of one that was killed go when it has not been seen for long (pg_kept.c). */
 int
 pg_last_pin(struct backend *b, int64_t *id, struct err *e)
 {
@@ -62,6 +62,23 @@ pg_drop_pins(struct backend *b, int64_t first, int64_t last, struct err *e)
 	pg_int(&p, last);
 	pg_send(b, sql, &p);
 	return 0;
+}
+
+void
+pg_versions_leave(struct backend *b)
+{
+	static const char sql[] = "UPDATE normd_version SET gone = 1, gone_s = " PG_NOW
+				  " WHERE number IS NULL AND gone = 0 AND daemon = $1";
+	struct pg_backend *self = pg_self(b);
+	struct pg_params p = { 0 };
+	struct err ignored;
+
+	if (self->link == NULL || !pg_link_stands(self->link))
+		return;
+	pg_int(&p, self->daemon);
+	pg_link_send(self->link, sql, &p, -1);
+	if (pg_link_wait(self->link, NULL, 0, &ignored) < 0)
+		pg_link_drop(self->link);
 }
 
 static int
