@@ -26,11 +26,11 @@ test_programs := $(unit_tests) $(fuzz_replays) $(memory_tests) $(load) $(late_da
 
 ### Tests
 
-test: all $(test_programs) $(B)/python/installed | $(B)/packages-test
+test: all $(test_programs) $(B)/python/installed | $(B)/packages-test $(B)/packages-test-postgresql
 test: ## all tests: unit, fuzz corpora, layers, memory, Python, pages, integration
 	@tests/run --build $(B)
 
-unit: $(unit_tests) ## the unit tests alone
+unit: $(unit_tests) | $(B)/packages-test-postgresql ## the unit tests alone
 	@tests/run --build $(B) unit
 
 pages: all | $(B)/packages-test $(B)/packages-test-pages ## the tests of the pages alone, in a browser

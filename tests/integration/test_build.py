@@ -177,8 +177,8 @@ class Packages(unittest.TestCase):
             with self.subTest(arguments):
                 said, called = self.make(*arguments)
                 self.assertEqual(called, "")
-                for package in ("libc6-dev", "libmicrohttpd-dev", "libsqlite3-dev", "libcjson-dev", "zlib1g-dev",
-                                "libxxhash-dev", "nettle-dev"):
+                for package in ("libc6-dev", "libmicrohttpd-dev", "libsqlite3-dev", "libpq-dev", "libcjson-dev",
+                                "zlib1g-dev", "libxxhash-dev", "nettle-dev"):
                     self.assertRegex(said, rf"(?m)^setup: missing: {package} \(")
                 self.assertIn("'make setup' installs them", said)
                 self.assertNotIn("missing: gcc", said)

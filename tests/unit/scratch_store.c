@@ -35,6 +35,12 @@ scratch_add_of_sqlite(TCase *tc, const TTest *test)
 		tcase_add_test(tc, test);
 }
 
+int
+scratch_rounds(int rounds)
+{
+	return scratch_is_postgresql() ? (rounds + 2) / 3 : rounds;
+}
+
 /* Runs "VERB SCHEMA END" on the folder's schema. */
 static void
 alter_schema(const char *verb, const char *end)

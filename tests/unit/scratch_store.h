@@ -2,7 +2,8 @@
 /*
  * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after
  * it. With NORMD_TEST_STORE=postgresql it is a schema of its own in the database that libpq's environment names
- * (pg_virtualenv sets it); tests that look into SQLite's file are left out then. Operations are of model "m" and layer "l" where nothing else is said.
+ * (pg_virtualenv sets it); tests that look into SQLite's file are left out then. Operations are of model "m" and layer
+ * "l" where nothing else is said.
  */
 #pragma once
 
@@ -18,6 +19,8 @@ extern char scratch_directory[], scratch_path[], scratch_url[];
 /* Adds a test that looks into SQLite's file, or needs what only SQLite has, unless the store is PostgreSQL's. */
 void scratch_add_of_sqlite(TCase *tc, const TTest *test);
 bool scratch_is_postgresql(void);
+/* How many of so many rounds by chance there are: a third with PostgreSQL, where each takes longer. */
+int scratch_rounds(int rounds);
 
 /* The fixture. The folder must hold nothing but the database and what the test has removed. */
 void scratch_setup(void);
@@ -69,7 +72,10 @@ const struct snapshot *scratch_layer(struct store *s, const char *layer);
 void scratch_alter(const char *sql);
 int scratch_ask(const char *sql);
 
-/* Of PostgreSQL: opens it again after such a time that pins which were dropped, or left behind, are forgotten by the next chores. */
+/*
+ * Of PostgreSQL: opens it again after such a time that pins which were dropped, or left behind, are forgotten by the
+ * next chores.
+ */
 struct store *scratch_pass_time(struct store *s);
 
 /* How many damages `normd check` would find in the store, which is closed; and which, a line each. PostgreSQL: 0. */

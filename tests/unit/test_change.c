@@ -616,7 +616,7 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
-	tcase_add_loop_test(t, changes_by_chance_are_whole_or_leave_no_trace, 0, 8);
+	tcase_add_loop_test(t, changes_by_chance_are_whole_or_leave_no_trace, 0, scratch_rounds(8));
 	tcase_add_test(t, a_change_of_writes_of_every_kind);
 	tcase_add_loop_test(t, one_refused_write_refuses_its_change_wherever_it_is, 0, BAD_WRITES);
 	tcase_add_test(t, a_key_holds_for_all_layers_of_its_change);

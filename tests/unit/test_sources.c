@@ -420,7 +420,7 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
-	tcase_add_loop_test(t, statistics_have_the_same_bits_by_every_route, 0, 10);
+	tcase_add_loop_test(t, statistics_have_the_same_bits_by_every_route, 0, scratch_rounds(10));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -759,7 +759,7 @@ unit_suite(void)
 	TCase *t = tcase_create("versions");
 
 	tcase_add_checked_fixture(t, scratch_setup, scratch_teardown);
-	tcase_add_loop_test(t, versions_and_pins_hold_what_was_committed, 0, 6);
+	tcase_add_loop_test(t, versions_and_pins_hold_what_was_committed, 0, scratch_rounds(6));
 	tcase_add_test(t, a_version_costs_the_layers_that_have_changed_since_the_last);
 	scratch_add_of_sqlite(t, the_versions_of_a_deleted_model_go_in_slices);
 	tcase_add_test(t, a_layer_without_versions_is_never_kept);
