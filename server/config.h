@@ -66,7 +66,9 @@ enum config_group {
 	X(web_root, ACCESS, "--web-root", "NORMD_WEB_ROOT", "DIR", "", PATH(web_root), \
 	    "folder that the files of the pages are read from at each request, for those who edit them") \
 	X(store, STORAGE, "--store", "NORMD_STORE", "URL", "sqlite:normd.db", STORE(store), \
-	    "database of models and layers: sqlite:PATH") \
+	    "database of models and layers: sqlite:PATH, or postgresql://USER@HOST/DATABASE for many daemons") \
+	X(max_staleness, STORAGE, "--max-staleness", "NORMD_MAX_STALENESS", "TIME", "1", \
+	    TIME(max_staleness_s, 0, DAY_S), "how late this daemon may show what others write to PostgreSQL") \
 	X(key_lifetime, STORAGE, "--key-lifetime", "NORMD_KEY_LIFETIME", "TIME", "24h", \
 	    TIME(key_lifetime_s, 1, TEN_YEARS_S), "how long an Idempotency-Key is remembered") \
 	X(max_keys, STORAGE, "--max-keys", "NORMD_MAX_KEYS", "N", "16000000", NUMBER(keys_max, 1, KEYS_MAX), \
@@ -146,6 +148,7 @@ struct config {
 	enum config_switch web;
 	const char *web_root;
 	const char *store;
+	unsigned max_staleness_s;
 	unsigned key_lifetime_s;
 	unsigned keys_max;
 	unsigned history_interval_s;

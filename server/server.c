@@ -149,6 +149,7 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		.key_lifetime_s = config->key_lifetime_s,
 		.keys_max = config->keys_max,
 		.history_interval_s = config->history_interval_s,
+		.max_staleness_us = config->max_staleness_s > 0 ? 1000000 * (uint64_t)config->max_staleness_s : 1,
 		.definitions = definition_ops,
 		.opening = { .progress = opening_goes_on },
 	};
