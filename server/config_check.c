@@ -159,8 +159,9 @@ static void
 print_setting(const struct config *c, enum config_option row)
 {
 	int used = printf("%s = ", config_row(row)->flag + 2);
+	char store[STORE_URL_SHOWN];
 
-	used += print_value(c->texts[row].text);
+	used += print_value(row == CONFIG_store ? store_show_url(c->texts[row].text, store) : c->texts[row].text);
 	printf("%*s # ", used < NOTE_COLUMN ? NOTE_COLUMN - used : 0, "");
 	print_source(c, row);
 	print_outcome(c, row);

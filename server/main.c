@@ -97,10 +97,11 @@ prepare(struct server *server, const struct config *config, struct sandbox_state
 static void
 log_listening(const struct server *server, const struct config *config, const struct sandbox_state *sandbox)
 {
+	char store[STORE_URL_SHOWN];
 	const struct log_field fields[] = {
 		{ .name = "address", .text = server->host },
 		{ .name = "port", .number = server->port },
-		{ .name = "store", .text = config->store },
+		{ .name = "store", .text = store_show_url(config->store, store) },
 		{ .name = "threads", .number = config->thread_count },
 		{ .name = "max_memory_mib", .number = (double)(config->memory.total >> 20) },
 		{ .name = "connections", .number = server->connections_max },

@@ -42,7 +42,8 @@ enter_no_new_privs(char *text, struct err *e)
 static int
 enter_landlock(const struct sandbox_places *places, char *text, struct err *e)
 {
-	const struct sandbox_landlock wanted = { places->list, places->count, service_manager_is_abstract() };
+	const struct sandbox_landlock wanted = { places->list, places->count, service_manager_is_abstract(),
+		places->connects };
 	int abi;
 
 	if (sandbox_landlock_enter(&wanted, &abi, e) < 0) {
@@ -58,9 +59,9 @@ enter_landlock(const struct sandbox_places *places, char *text, struct err *e)
 }
 
 static int
-enter_seccomp(char *text, struct err *e)
+enter_seccomp(bool connects, char *text, struct err *e)
 {
-	if (sandbox_seccomp_enter(e) < 0) {
+	if (sandbox_seccomp_enter(connects, e) < 0) {
 		say_off(text, e);
 		return -1;
 	}
@@ -78,7 +79,7 @@ sandbox_enter(enum config_sandbox mode, const struct sandbox_places *places, str
 		return 0;
 	state->complete = enter_no_new_privs(state->no_new_privs, &why) == 0;
 	state->complete = enter_landlock(places, state->landlock, &why) == 0 && state->complete;
-	state->complete = enter_seccomp(state->seccomp, &why) == 0 && state->complete;
+	state->complete = enter_seccomp(places->connects, state->seccomp, &why) == 0 && state->complete;
 	if (state->complete || mode == CONFIG_SANDBOX_TRY)
 		return 0;
 	return err_fail(e, ERR_BAD_PARAMETER,

@@ -78,7 +78,7 @@ failed(const char *step, struct err *e)
 }
 
 static struct rights
-denied_by(int abi, bool abstract_sockets)
+denied_by(int abi, const struct sandbox_landlock *wanted)
 {
 	struct rights denied = { 0 };
 
@@ -87,8 +87,10 @@ denied_by(int abi, bool abstract_sockets)
 		denied.network |= versions[i].rights.network;
 		denied.scopes |= versions[i].rights.scopes;
 	}
-	if (abstract_sockets)
+	if (wanted->abstract_sockets)
 		denied.scopes &= ~LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET;
+	if (wanted->connects)
+		denied.network &= ~LANDLOCK_ACCESS_NET_CONNECT_TCP;
 	return denied;
 }
 
@@ -140,7 +142,7 @@ sandbox_landlock_enter(const struct sandbox_landlock *wanted, int *abi, struct e
 	*abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (*abi < 1)
 		return failed("landlock_create_ruleset", e);
-	denied = denied_by(*abi, wanted->abstract_sockets);
+	denied = denied_by(*abi, wanted);
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &denied, sizeof(denied), 0);
 	if (ruleset < 0)
 		return failed("landlock_create_ruleset", e);

@@ -29,6 +29,7 @@ struct sandbox_landlock {
 	const struct sandbox_place *places; /* those that normd cannot get to are left out */
 	size_t count;
 	bool abstract_sockets; /* stay reachable: the service manager's may be one */
+	bool connects;         /* TCP sockets may be connected: to a database */
 };
 
 /*

@@ -10,6 +10,7 @@
 
 #include "base/path.h"
 #include "storage/sqlite_url.h"
+#include "storage/store.h"
 
 #define SQLITE_TMPDIR "SQLITE_TMPDIR"
 
@@ -52,14 +53,36 @@ add_directories(struct sandbox_places *places, enum sandbox_access access, const
 }
 
 static void
+add_file_of_store(void *arg, const char *path, bool alone)
+{
+	struct stat st;
+
+	if (alone || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+		add_place(arg, SANDBOX_READ, path, strlen(path));
+	else
+		add_directories(arg, SANDBOX_READ, path);
+}
+
+/* What finds an address by a name, wherever the file is that may be replaced, and what a connection's TLS begins with. */
+static void
+add_network(struct sandbox_places *places, const char *url)
+{
+	places->connects = true;
+	add_directories(places, SANDBOX_READ, "/etc/resolv.conf");
+	store_find_files(url, add_file_of_store, places);
+}
+
+static void
 add_store(struct sandbox_places *places, const char *url)
 {
 	struct err not_a_file;
 	const char *path = sqlite_url_path(url, &not_a_file), *temporary = getenv(SQLITE_TMPDIR);
 	const size_t first = places->count;
 
-	if (path == NULL)
+	if (path == NULL) {
+		add_network(places, url);
 		return;
+	}
 	add_directories(places, SANDBOX_CHANGE, path);
 	if (temporary != NULL && *temporary != '\0')
 		add_place(places, SANDBOX_CHANGE, temporary, strlen(temporary));
@@ -74,6 +97,7 @@ begin(struct sandbox_places *places)
 	static const char own[] = "/proc/self", random[] = "/dev/urandom";
 
 	places->count = 0;
+	places->connects = false;
 	places->proc = open(own, O_PATH | O_DIRECTORY | O_CLOEXEC);
 #ifdef INSTRUMENTED /* such a build reads its own program, and writes what it has measured */
 	add_place(places, SANDBOX_ALL, "/", 1);
@@ -119,7 +143,7 @@ sandbox_places_check(const struct sandbox_places *places, struct err *e)
 	static const struct {
 		const char *settings, *rights;
 	} words[] = {
-		[SANDBOX_READ] = { "--tokens, --tls-cert, --tls-key or --web-root", "read" },
+		[SANDBOX_READ] = { "--tokens, --tls-cert, --tls-key, --web-root or --store", "read" },
 		[SANDBOX_REPLACE] = { "--port-file", "replace" },
 		[SANDBOX_CHANGE] = { "--store or " SQLITE_TMPDIR, "read and change" },
 	};

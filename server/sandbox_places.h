@@ -5,11 +5,12 @@
 #include "server/config.h"
 #include "server/sandbox_landlock.h"
 
-#define SANDBOX_PLACES_MAX 16
+#define SANDBOX_PLACES_MAX 32
 
 struct sandbox_places {
 	struct sandbox_place list[SANDBOX_PLACES_MAX];
 	size_t count;
+	bool connects; /* the store is reached by connections */
 	int proc; /* keeps /proc/self the same inode, on which a rule hangs; -1: none */
 };
 

@@ -73,8 +73,25 @@ deny_processes(scmp_filter_ctx filter)
 	return rc;
 }
 
+/*
+ * New sockets are Unix ones, for the service manager. The network is only what the listener accepts, and, with
+ * `connects`, a database and the servers that know its address.
+ */
 static int
-make_filter(scmp_filter_ctx filter)
+deny_sockets(scmp_filter_ctx filter, bool connects)
+{
+	int rc = 0;
+
+	if (!connects)
+		return deny_if(filter, "socket", SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
+	for (scmp_datum_t family = 0; family < AF_INET6 && rc == 0; family++)
+		if (family != AF_UNIX && family != AF_INET)
+			rc = deny_if(filter, "socket", SCMP_A0(SCMP_CMP_EQ, family, 0));
+	return rc == 0 ? deny_if(filter, "socket", SCMP_A0(SCMP_CMP_GT, AF_INET6, 0)) : rc;
+}
+
+static int
+make_filter(scmp_filter_ctx filter, bool connects)
 {
 	int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(EPERM));
 
@@ -84,9 +101,8 @@ make_filter(scmp_filter_ctx filter)
 		rc = add(filter, EPERM, denied[i], 0, NULL);
 	if (rc == 0)
 		rc = deny_processes(filter);
-	/* New sockets are Unix ones, for the service manager. The network is only what the listener accepts. */
 	if (rc == 0)
-		rc = deny_if(filter, "socket", SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0));
+		rc = deny_sockets(filter, connects);
 	/* Typing into the terminal that normd was started from. */
 	if (rc == 0)
 		rc = deny_if(filter, "ioctl", SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, (scmp_datum_t)TIOCSTI));
@@ -94,10 +110,10 @@ make_filter(scmp_filter_ctx filter)
 }
 
 int
-sandbox_seccomp_enter(struct err *e)
+sandbox_seccomp_enter(bool connects, struct err *e)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	int rc = filter == NULL ? -ENOMEM : make_filter(filter);
+	int rc = filter == NULL ? -ENOMEM : make_filter(filter, connects);
 
 	if (rc == 0)
 		rc = seccomp_load(filter);

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -469,6 +470,23 @@ store_check_place(const char *url, struct err *e)
 		return pg_url_check(url, e);
 	path = sqlite_url_path(url, e);
 	return path == NULL ? -1 : sqlite_file_check(path, e);
+}
+
+const char *
+store_show_url(const char *url, char out[STORE_URL_SHOWN])
+{
+	if (pg_url_is(url))
+		pg_url_show(url, out, STORE_URL_SHOWN);
+	else
+		snprintf(out, STORE_URL_SHOWN, "%s", url);
+	return out;
+}
+
+void
+store_find_files(const char *url, store_file *one, void *arg)
+{
+	if (pg_url_is(url))
+		pg_url_files(url, one, arg);
 }
 
 /* Any thread's: there is too much that is not saved. The lock: the store's thread must not miss the signal. */

@@ -356,7 +356,7 @@ struct store_opening {
 };
 
 struct store_options {
-	const char *url;              /* "sqlite:PATH" */
+	const char *url;              /* "sqlite:PATH", "postgresql://..." */
 	size_t queue_max;             /* operations that may wait */
 	unsigned key_lifetime_s;      /* how long a key is remembered; 0: STORE_KEY_LIFETIME_S */
 	uint64_t keys_max;            /* how many keys are; beyond, the oldest are forgotten; 0: STORE_KEYS_MAX */
@@ -378,6 +378,19 @@ int store_check_url(const char *url, struct err *e) MUST_CHECK;
  * first bytes (bad_parameter, storage_unavailable). Changes nothing; a daemon may have the store open.
  */
 int store_check_place(const char *url, struct err *e) MUST_CHECK;
+
+/* The longest text of store_show_url, with its end. */
+#define STORE_URL_SHOWN 512
+
+/* The URL without its passwords, for the log and for messages; it may be cut. Returns `out`. */
+const char *store_show_url(const char *url, char out[STORE_URL_SHOWN]);
+
+/*
+ * Calls `one` for each file, and each folder of such files, from which connections to the store take passwords and
+ * certificates. `alone`: nothing beside the file may be read.
+ */
+typedef void store_file(void *arg, const char *path, bool alone);
+void store_find_files(const char *url, store_file *one, void *arg);
 
 /*
  * Opens the store, which is created if it does not exist, and starts its thread. The options are copied. NULL with `e`,

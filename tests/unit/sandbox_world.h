@@ -23,6 +23,7 @@
 
 /* In a scratch directory: store/s.db, run/port, secret/tokens -> data/tokens, outside/file. It is the working one. */
 static char directory[64], abstract_name[64];
+static const char *store_url = "sqlite:store/s.db";
 static int tcp_listener, unix_listener, tcp_client;
 static struct sockaddr_in tcp_address = { .sin_family = AF_INET };
 
@@ -110,7 +111,7 @@ static inline int
 enter(enum config_sandbox mode, struct sandbox_state *state, struct err *e)
 {
 	static struct sandbox_places places;
-	const struct config config = { .store = "sqlite:store/s.db",
+	const struct config config = { .store = store_url,
 		.port_file = "run/port",
 		.tokens = "secret/tokens",
 		.tls_cert = "",

@@ -306,6 +306,32 @@ START_TEST(what_normd_does_not_need_is_denied)
 }
 END_TEST
 
+/* But nothing else that the network is good for. */
+static void
+attempt_with_database(void)
+{
+	int abi;
+
+	store_url = "postgresql://localhost/normd";
+	abi = enter_or_skip();
+	if (abi == 0)
+		return;
+	must(try_socket() >= 0, "a socket: %s", strerror(errno));
+	must(try_connect() == 0, "connecting: %s", strerror(errno));
+	must(try_read_users() >= 0, "reading /etc, which has the names of servers: %s", strerror(errno));
+	must(try_netlink() == -1 && errno == EPERM, "a netlink socket");
+	must(abi < ABI_TCP || (try_bind() == -1 && errno == EACCES), "binding");
+	must(try_read() == -1 && errno == EACCES, "reading a file");
+}
+
+START_TEST(a_store_in_postgresql_may_be_connected_to)
+{
+	make_world();
+	run_apart(attempt_with_database);
+	remove_world();
+}
+END_TEST
+
 Suite *
 unit_suite(void)
 {
@@ -314,6 +340,7 @@ unit_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_normd_does_not_need_is_denied);
+	tcase_add_test(t, a_store_in_postgresql_may_be_connected_to);
 	suite_add_tcase(suite, t);
 	return suite;
 }
