@@ -63,7 +63,7 @@ add_file_of_store(void *arg, const char *path, bool alone)
 		add_directories(arg, SANDBOX_READ, path);
 }
 
-/* What finds an address by a name, wherever the file is that may be replaced, and what a connection's TLS begins with. */
+/* The files that the resolver and TLS read, which may be replaced. */
 static void
 add_network(struct sandbox_places *places, const char *url)
 {

@@ -11,7 +11,7 @@ struct sandbox_places {
 	struct sandbox_place list[SANDBOX_PLACES_MAX];
 	size_t count;
 	bool connects; /* the store is reached by connections */
-	int proc; /* keeps /proc/self the same inode, on which a rule hangs; -1: none */
+	int proc;      /* keeps /proc/self the same inode, on which a rule hangs; -1: none */
 };
 
 /*

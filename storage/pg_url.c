@@ -17,20 +17,63 @@ pg_url_is(const char *url)
 	return false;
 }
 
-/* libpq quotes the whole URL behind what is wrong with it: that is cut off. */
+/* Appends `length` bytes. */
+static void
+append(char *out, size_t size, const char *text, size_t length)
+{
+	const size_t used = strlen(out);
+
+	snprintf(out + used, size - used, "%.*s", (int)length, text);
+}
+
+/* Also of a URL that is written wrongly: what may be a password is between the first ":" and the last "@". */
+void
+pg_url_show(const char *url, char *out, size_t size)
+{
+	static const char hidden[] = "***";
+	const char *at = strrchr(url, '@'), *from = strstr(url, "://") + 3;
+	const char *colon = memchr(from, ':', at != NULL && at > from ? (size_t)(at - from) : 0), *word;
+
+	*out = '\0';
+	if (colon != NULL) {
+		append(out, size, url, (size_t)(colon + 1 - url));
+		append(out, size, hidden, strlen(hidden));
+		url = at;
+	}
+	while ((word = strstr(url, "password=")) != NULL) {
+		word += strlen("password=");
+		append(out, size, url, (size_t)(word - url));
+		append(out, size, hidden, strlen(hidden));
+		url = word + strcspn(word, "&");
+	}
+	append(out, size, url, strlen(url));
+}
+
+/* How much of libpq's message may be shown: not the text that it quotes, unless that is no part of a password. */
+static int
+shown_length(const char *url, const char *message)
+{
+	const char *quoted = strchr(message, '"'), *end = quoted != NULL ? strchr(quoted + 1, '"') : NULL;
+	char shown[STORE_URL_SHOWN], word[STORE_URL_SHOWN];
+	size_t length = strcspn(message, "\n");
+
+	pg_url_show(url, shown, sizeof(shown));
+	if (end != NULL)
+		snprintf(word, sizeof(word), "%.*s", (int)(end - quoted - 1), quoted + 1);
+	if (quoted != NULL && (end == NULL || strstr(shown, word) == NULL || strcmp(shown, word) == 0))
+		length = (size_t)(quoted - message);
+	while (length > 0 && strchr(" :", message[length - 1]) != NULL)
+		length--;
+	return (int)(length < 200 ? length : 200);
+}
+
 static int
 refuse(const char *url, const char *message, struct err *e)
 {
-	const char *quoted = strstr(message, url);
-	const size_t length = quoted != NULL ? (size_t)(quoted - message) : strlen(message);
-	int shown = (int)(length < 200 ? length : 200);
-
-	while (shown > 0 && strchr(" :\"\n", message[shown - 1]) != NULL)
-		shown--;
 	return err_fail(e, ERR_BAD_PARAMETER,
 	    "the store is not a valid URL of PostgreSQL: %.*s; it must be postgresql://USER@HOST:PORT/DATABASE, in "
 	    "which a password's special characters are percent-encoded",
-	    shown, message);
+	    shown_length(url, message), message);
 }
 
 static const char *
@@ -66,38 +109,6 @@ pg_url_check(const char *url, struct err *e)
 	PQconninfoFree(options);
 	PQfreemem(message);
 	return result;
-}
-
-/* Appends `length` bytes. */
-static void
-append(char *out, size_t size, const char *text, size_t length)
-{
-	const size_t used = strlen(out);
-
-	snprintf(out + used, size - used, "%.*s", (int)length, text);
-}
-
-/* Also of a URL that is written wrongly: what may be a password is between the first ":" and the last "@". */
-void
-pg_url_show(const char *url, char *out, size_t size)
-{
-	static const char hidden[] = "***";
-	const char *at = strrchr(url, '@'), *from = strstr(url, "://") + 3;
-	const char *colon = memchr(from, ':', at != NULL && at > from ? (size_t)(at - from) : 0), *word;
-
-	*out = '\0';
-	if (colon != NULL) {
-		append(out, size, url, (size_t)(colon + 1 - url));
-		append(out, size, hidden, strlen(hidden));
-		url = at;
-	}
-	while ((word = strstr(url, "password=")) != NULL) {
-		word += strlen("password=");
-		append(out, size, url, (size_t)(word - url));
-		append(out, size, hidden, strlen(hidden));
-		url = word + strcspn(word, "&");
-	}
-	append(out, size, url, strlen(url));
 }
 
 static void
