@@ -117,6 +117,8 @@
 	X(STORE_COMMIT_SECONDS, SECONDS, "normd_store_commit_duration_seconds", NONE, \
 	    "Time of a transaction, from its beginning until it is on disk.") \
 	X(STORE_HEALTHY, GAUGE, "normd_store_healthy", NONE, "1: the last transaction succeeded; 0: it failed.") \
+	X(STORE_AWAY_SECONDS, GAUGE, "normd_store_away_seconds", NONE, \
+	    "For how long the database cannot be reached, while inference goes on from the cache; 0: it can.") \
 	X(STORE_QUEUE, GAUGE, "normd_store_queue_length", NONE, "Operations that wait for the store's thread.") \
 	X(STORE_QUEUE_LIMIT, GAUGE, "normd_store_queue_limit", NONE, "How many may wait.") \
 	X(STORE_FILE_BYTES, GAUGE, "normd_store_file_bytes", NONE, "Size of the database's file.") \

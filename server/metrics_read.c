@@ -24,6 +24,7 @@ read_store(struct store *store)
 
 	store_measure(store, &f);
 	set(METRIC_STORE_HEALTHY, store_healthy(store));
+	set(METRIC_STORE_AWAY_SECONDS, (double)f.away_us / 1e6);
 	set(METRIC_STORE_QUEUE, (double)f.queue);
 	set(METRIC_STORE_QUEUE_LIMIT, (double)f.queue_max);
 	set(METRIC_CACHE_ENTRIES, (double)f.cache_entries);

@@ -36,7 +36,7 @@ struct cache {
 	bool publishes;    /* cache_publish_begin has taken the lock; the store thread's */
 	uint64_t asked_us; /* the store thread's */
 	uint64_t max_age_us;
-	atomic_bool away;
+	atomic_uint_least64_t away_since_us; /* 0: the database is not away */
 	uint64_t seed;
 	struct entry **buckets;
 	size_t bucket_count; /* a power of two */
@@ -54,7 +54,7 @@ cache_new(size_t bytes_max)
 	if (c == NULL)
 		return NULL;
 	c->bytes_max = bytes_max;
-	atomic_init(&c->away, false);
+	atomic_init(&c->away_since_us, 0);
 	c->bucket_count = BUCKETS_FIRST;
 	c->buckets = calloc(c->bucket_count, sizeof(struct entry *));
 	if (c->buckets == NULL) {
@@ -83,7 +83,10 @@ cache_asks(struct cache *c)
 void
 cache_set_away(struct cache *c, bool away)
 {
-	atomic_store(&c->away, away);
+	const uint64_t since_us = atomic_load(&c->away_since_us);
+
+	if (away != (since_us != 0))
+		atomic_store(&c->away_since_us, away ? clock_monotonic_us() : 0);
 }
 
 void
@@ -213,11 +216,14 @@ cache_lend(struct cache *c, size_t before, size_t now)
 void
 cache_measure(struct cache *c, struct store_figures *out)
 {
+	const uint64_t since_us = atomic_load(&c->away_since_us);
+
 	pthread_mutex_lock(&c->lock);
 	out->cache_entries = c->entry_count;
 	out->cache_bytes = c->bytes + c->lent;
 	out->cache_bytes_max = c->bytes_max;
 	pthread_mutex_unlock(&c->lock);
+	out->away_us = since_us != 0 ? clock_monotonic_us() - since_us : 0;
 }
 
 /* For how long an entry has not been fresh; 0: it is. */
@@ -239,7 +245,7 @@ use_locked(struct cache *c, const char *model, const char *name, uint64_t versio
 	struct entry *n = find_locked(c, model, name, version);
 	const uint64_t age = n != NULL && age_us != NULL ? age_of(c, n) : 0;
 
-	if (n == NULL || (age > 0 && !atomic_load_explicit(&c->away, memory_order_relaxed)))
+	if (n == NULL || (age > 0 && atomic_load_explicit(&c->away_since_us, memory_order_relaxed) == 0))
 		return NULL;
 	if (age > 0)
 		*age_us = age > *age_us ? age : *age_us;

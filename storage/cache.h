@@ -29,7 +29,7 @@ void cache_share(struct cache *c, uint64_t max_age_us);
 /* The database is asked now: what is put from now on was fresh at this moment. The store's thread. */
 void cache_asks(struct cache *c);
 
-/* Whether the database is away: meanwhile entries of any age are found. Any thread. */
+/* Whether the database is away: meanwhile entries of any age are found. The store's thread. */
 void cache_set_away(struct cache *c, bool away);
 
 /* How many entries it holds, and how many bytes, with what others have taken. Any thread. */

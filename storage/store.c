@@ -78,12 +78,18 @@ append(struct op_list *list, struct store_op *op)
 	list->last = &op->next;
 }
 
-/* Whether the database is away is known by the last try. Then what the cache has is good whatever its age. */
+/*
+ * Whether the database is away is known by the last try. Then what the cache has is good whatever its age, and nobody
+ * may ask for more: so it is tried again soon, as after a failure.
+ */
 static void
 note_away(struct store *s)
 {
-	if (s->backend->ops->is_away != NULL)
-		cache_set_away(s->cache, s->backend->ops->is_away(s->backend));
+	const bool away = s->backend->ops->is_away != NULL && s->backend->ops->is_away(s->backend);
+
+	cache_set_away(s->cache, away);
+	if (away && s->probe_due_us == UINT64_MAX)
+		s->probe_due_us = clock_monotonic_us() + PROBE_PAUSE_US;
 }
 
 /* Of a shared database: reads the layers of all reads at once. Where that fails, each read finds out by itself. */

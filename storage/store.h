@@ -427,6 +427,7 @@ struct store_figures {
 	size_t queue, queue_max; /* operations */
 	size_t cache_entries, cache_bytes, cache_bytes_max;
 	size_t windows_bytes;
+	uint64_t away_us; /* for how long the database has been away; 0: it is not */
 	uint64_t file_bytes, wal_bytes, disk_bytes, disk_free_bytes;
 };
 void store_measure(struct store *s, struct store_figures *out);
