@@ -114,6 +114,13 @@ ready(PGconn *connection, short events, uint64_t until_us)
 	return rc > 0;
 }
 
+/* libpq would print the server's notices among the lines of the log. */
+static void
+ignore_notice(void *arg, const char *message)
+{
+	(void)arg, (void)message;
+}
+
 static PGconn *
 begin_to_connect(const struct pg_link *l)
 {
@@ -130,6 +137,7 @@ finish_to_connect(struct pg_link *l, struct err *e)
 
 	if (l->connection == NULL || PQstatus(l->connection) == CONNECTION_BAD)
 		return lose(l, "the database cannot be reached", e);
+	(void)PQsetNoticeProcessor(l->connection, ignore_notice, NULL);
 	while (status != PGRES_POLLING_OK) {
 		if (!ready(l->connection, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_us))
 			return lose(l, "the database did not answer in time", e);
@@ -159,6 +167,12 @@ pg_link_connect(struct pg_link *l, bool *fresh, struct err *e)
 	l->away = false;
 	*fresh = true;
 	return 0;
+}
+
+void
+pg_link_hang_up(struct pg_link *l)
+{
+	disconnect(l);
 }
 
 void

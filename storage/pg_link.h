@@ -41,6 +41,9 @@ void pg_link_free(struct pg_link *l); /* NULL is fine */
  */
 int pg_link_connect(struct pg_link *l, bool *fresh, struct err *e) MUST_CHECK;
 
+/* Closes the connection. The next pg_link_connect may make a new one at once. */
+void pg_link_hang_up(struct pg_link *l);
+
 /* Closes a connection that led to the wrong server: as if it could not be reached. */
 void pg_link_drop(struct pg_link *l);
 

@@ -198,7 +198,7 @@ pg_rollback(struct backend *b)
 	if (self->open && pg_link_stands(self->link)) {
 		pg_link_send(self->link, "ROLLBACK", NULL, -1);
 		if (pg_link_wait(self->link, NULL, 0, &ignored) < 0)
-			pg_link_drop(self->link);
+			pg_link_hang_up(self->link);
 	}
 	end(self);
 }

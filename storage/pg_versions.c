@@ -78,7 +78,7 @@ pg_versions_leave(struct backend *b)
 	pg_int(&p, self->daemon);
 	pg_link_send(self->link, sql, &p, -1);
 	if (pg_link_wait(self->link, NULL, 0, &ignored) < 0)
-		pg_link_drop(self->link);
+		pg_link_hang_up(self->link);
 }
 
 static int
