@@ -38,8 +38,8 @@ OPTIONS = {"204": {"headers": {"Allow": at("#/components/headers/Allow"),
 WITHOUT_STATE = {"/", "/openapi.json"}
 
 # Headers that say something of normd's; an answer has none of them that the page does not declare.
-OURS = re.compile(r"normd-.*|etag|location|retry-after|content-disposition|x-request-id|content-range|accept-ranges|"
-                  r"www-authenticate|inference-header-content-length")
+OURS = re.compile(r"normd-.*|age|etag|location|retry-after|content-disposition|x-request-id|content-range|"
+                  r"accept-ranges|www-authenticate|inference-header-content-length")
 
 
 class Violation(AssertionError):

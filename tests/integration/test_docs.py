@@ -159,13 +159,14 @@ class Api(unittest.TestCase):
 
     def test_headers(self):
         """Idempotency-Key where a key guards the change, If-Match where the handler reads it, Range where a stream
-        comes in parts."""
+        comes in parts, Normd-Min-Revision where a layer's state is read."""
         streams = {start for text in handlers() if ".has_ranges = true" in text
                    for start in re.findall(r"^(\w+)\(", text, re.M)}
         conditional = callers("precondition_get")
         for route, row in routes().items():
             names = OPERATIONS[route].names("header") - {"X-Request-Id", "traceparent"}
             expected = {"Idempotency-Key"} if "takes_key" in row else set()
+            expected |= {"Normd-Min-Revision"} if "needs_layer" in row or row.get("body") == "BODY_OIP" else set()
             expected |= {"Inference-Header-Content-Length"} if row.get("body") == "BODY_OIP" else set()
             expected |= {"Range", "If-Range", "If-None-Match"} if row["start"] in streams else set()
             expected |= {"If-None-Match"} if "web" in row else set()
