@@ -23,6 +23,7 @@ static void
 group_free(struct sync_group *g)
 {
 	budget_give_all(&g->memory);
+	free(g->remote.at);
 	free(g->members);
 	free(g->digests);
 	free(g->values);
@@ -37,7 +38,7 @@ sync_group_unref(struct sync_group *g)
 }
 
 struct sync_group *
-sync_group_new(const struct sync_call *call, size_t features, struct budget *memory, unsigned *waiting)
+sync_group_new(const struct sync_call *call, size_t features, bool shared, struct budget *memory, unsigned *waiting)
 {
 	struct sync_group *g = calloc(1, sizeof(*g));
 
@@ -52,8 +53,13 @@ sync_group_new(const struct sync_call *call, size_t features, struct budget *mem
 	g->timeout_us = (uint64_t)call->timeout_ms * 1000;
 	g->waiting = waiting;
 	g->references = 1;
+	if (shared) {
+		memcpy(g->remote.model, call->model, strnlen(call->model, SYNC_MODEL_MAX));
+		g->remote.known_only = call->known_only;
+	}
 	if (budget_take(&g->memory, sync_group_bytes(features, g->world_size)) &&
 	    (g->members = calloc(g->world_size, sizeof(struct sync_member *))) != NULL &&
+	    (!shared || (g->remote.at = calloc(g->world_size, 1)) != NULL) &&
 	    (g->digests = calloc(g->world_size, sizeof(*g->digests))) != NULL &&
 	    (g->values = calloc(features > 0 ? features : 1, GROUP_ARRAYS * sizeof(double))) != NULL)
 		return g;
@@ -136,7 +142,17 @@ sync_group_adds_waiter(const struct sync_group *g, const struct sync_call *call)
 {
 	if (g->state != GROUP_FILLS)
 		return g->state == GROUP_LED;
-	return g->members[call->rank] == NULL && g->arrived + 1 < g->world_size;
+	return g->members[call->rank] == NULL && (g->remote.at != NULL || g->arrived + 1 < g->world_size);
+}
+
+static void
+release_replaced(const struct sync_group *g, unsigned rank, struct sync_member **list)
+{
+	struct err e = { 0 };
+
+	err_set(&e, ERR_SYNC_INCOMPLETE,
+	    "rank %u has sent step \"%s\" again, and the later call takes this one's place", rank, g->step);
+	release(g, g->members[rank], &e, list);
 }
 
 /* The member takes its rank's place in a group that fills; a call that had the place before is released. */
@@ -144,18 +160,15 @@ static void
 enter(struct sync_group *g, const struct sync_call *call, struct sync_member *m, struct sync_member **list)
 {
 	struct sync_member **place = &g->members[call->rank];
-	struct err e = { 0 };
 
-	if (*place != NULL) {
-		err_set(&e, ERR_SYNC_INCOMPLETE,
-		    "rank %u has sent step \"%s\" again, and the later call takes this one's place", call->rank,
-		    g->step);
-		release(g, *place, &e, list);
-	} else {
+	if (*place != NULL)
+		release_replaced(g, call->rank, list);
+	else
 		g->arrived++;
-	}
 	*place = m;
 	m->rank = call->rank;
+	if (g->remote.at != NULL && memcmp(g->digests[call->rank], m->digest, DIGEST_BYTES) != 0)
+		g->remote.at[call->rank] = 0; /* to be brought */
 	memcpy(g->digests[call->rank], m->digest, DIGEST_BYTES);
 }
 
@@ -176,7 +189,7 @@ sync_group_join(struct sync_group *g, const struct sync_call *call, struct sync_
 		return false;
 	}
 	enter(g, call, m, list);
-	if (g->arrived < g->world_size)
+	if (g->remote.at != NULL || g->arrived < g->world_size)
 		return false;
 	m->waits = false;
 	--*g->waiting;
@@ -197,9 +210,41 @@ sync_group_remove(struct sync_member *m, const struct err *err, struct sync_memb
 	return true;
 }
 
+void
+sync_group_replaced(struct sync_group *g, unsigned rank, struct sync_member **list)
+{
+	if (g->members[rank] == NULL)
+		return;
+	release_replaced(g, rank, list);
+	g->members[rank] = NULL;
+	if (g->state == GROUP_FILLS)
+		g->arrived--;
+}
+
+bool
+sync_group_choose_leader(struct sync_group *g, struct sync_member **list)
+{
+	for (unsigned r = 0; r < g->world_size; r++) {
+		struct sync_member *m = g->members[r];
+
+		if (m == NULL)
+			continue;
+		release(g, m, NULL, list);
+		m->leads = true;
+		return true;
+	}
+	return false;
+}
+
+static const struct shard *
+shard_of(const struct sync_group *g, const struct shard *shards, unsigned rank)
+{
+	return shards != NULL ? &shards[rank] : &g->members[rank]->shard;
+}
+
 /* Pools the moments, in the order of the ranks. */
 static int
-pool_shards(struct sync_group *g, struct err *e)
+pool_shards(struct sync_group *g, const struct shard *shards, struct err *e)
 {
 	const size_t features = g->features;
 	double *mean = g->values, *var = mean + features, *sum = var + features, *product = sum + features;
@@ -210,7 +255,7 @@ pool_shards(struct sync_group *g, struct err *e)
 	if (parts == NULL)
 		return err_fail_memory(e);
 	for (unsigned r = 0; r < g->world_size; r++)
-		parts[r] = g->members[r]->shard.moments;
+		parts[r] = shard_of(g, shards, r)->moments;
 	result = pool_moments(parts, g->world_size, features, mean, var, product + features, &count);
 	free(parts);
 	if (result < 0)
@@ -222,13 +267,13 @@ pool_shards(struct sync_group *g, struct err *e)
 
 /* Adds up the sums of the gradients, about the pooled mean. */
 static void
-pool_sums(struct sync_group *g)
+pool_sums(struct sync_group *g, const struct shard *shards)
 {
 	const double *mean = g->values;
 	double *sum = g->values + 2 * g->features, *product = sum + g->features;
 
 	for (unsigned r = 0; r < g->world_size; r++) {
-		const struct shard *s = &g->members[r]->shard;
+		const struct shard *s = shard_of(g, shards, r);
 
 		for (size_t f = 0; f < g->features && !s->empty; f++) {
 			sum[f] += s->sum[f];
@@ -239,14 +284,14 @@ pool_sums(struct sync_group *g)
 
 /* Whether all shards are empty, and the largest number that the narrowest output can hold. */
 static void
-pool_limits(struct sync_group *g)
+pool_limits(struct sync_group *g, const struct shard *shards)
 {
 	struct shard *whole = &g->result.whole;
 
 	whole->empty = true;
 	whole->limit = HUGE_VAL;
 	for (unsigned r = 0; r < g->world_size; r++) {
-		const struct shard *s = &g->members[r]->shard;
+		const struct shard *s = shard_of(g, shards, r);
 
 		if (s->empty)
 			continue;
@@ -257,14 +302,14 @@ pool_limits(struct sync_group *g)
 }
 
 const struct sync_result *
-sync_group_pool(struct sync_group *g, struct err *e)
+sync_group_pool(struct sync_group *g, const struct shard *shards, struct err *e)
 {
-	if (pool_shards(g, e) < 0)
+	if (pool_shards(g, shards, e) < 0)
 		return NULL;
 	if (g->backward)
-		pool_sums(g);
+		pool_sums(g, shards);
 	else
 		g->result.state = g->values + 2 * g->features;
-	pool_limits(g);
+	pool_limits(g, shards);
 	return &g->result;
 }

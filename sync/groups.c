@@ -16,6 +16,9 @@
 
 #define BUCKETS_FIRST ((size_t)256)
 
+/* The meeting says when a step has not filled in time; a group gives up so much later if it does not. */
+#define MEETING_GRACE_US ((uint64_t)5000000)
+
 void
 sync_groups_init(struct sync_groups *all, struct budget *memory, unsigned waiting_max)
 {
@@ -107,6 +110,7 @@ forget(struct sync_groups *all, struct sync_group *g)
 	while (*link != g)
 		link = &(*link)->chain;
 	*link = g->chain;
+	g->remote.forgotten = true;
 	all->count--;
 	sync_heap_remove(all, g);
 	if (g->state == GROUP_DONE)
@@ -136,7 +140,8 @@ new_group(struct sync_groups *all, const struct sync_call *call, size_t features
 
 	if (grow(all) < 0 || sync_heap_reserve(all) < 0)
 		return NULL;
-	while ((g = sync_group_new(call, features, all->memory, &all->waiting)) == NULL && all->oldest != NULL)
+	while ((g = sync_group_new(call, features, all->shared, all->memory, &all->waiting)) == NULL &&
+	    all->oldest != NULL)
 		forget(all, all->oldest);
 	if (g == NULL)
 		return NULL;
@@ -144,7 +149,7 @@ new_group(struct sync_groups *all, const struct sync_call *call, size_t features
 	g->chain = *bucket_of(all, g->hash);
 	*bucket_of(all, g->hash) = g;
 	all->count++;
-	g->deadline_us = now_us + g->timeout_us;
+	g->deadline_us = now_us + g->timeout_us + (all->shared ? MEETING_GRACE_US : 0);
 	sync_heap_add(all, g);
 	return g;
 }
@@ -153,7 +158,7 @@ new_group(struct sync_groups *all, const struct sync_call *call, size_t features
 static int
 check_room(const struct sync_groups *all, const struct sync_group *g, const struct sync_call *call, struct err *e)
 {
-	const bool adds = g != NULL ? sync_group_adds_waiter(g, call) : call->world_size > 1;
+	const bool adds = g != NULL ? sync_group_adds_waiter(g, call) : all->shared || call->world_size > 1;
 
 	if (!adds || all->waiting < all->waiting_max)
 		return 0;
@@ -176,7 +181,8 @@ sync_groups_get(struct sync_groups *all, const struct sync_call *call, struct sy
 {
 	struct sync_group *g = find(all, call);
 
-	if (call->known_only && (g == NULL || (g->state == GROUP_DONE && !sync_group_is_repeat(g, call, m))))
+	if (call->known_only &&
+	    (g == NULL ? !all->shared : g->state == GROUP_DONE && !sync_group_is_repeat(g, call, m)))
 		return NULL;
 	if (g != NULL && g->state == GROUP_LED && !sync_group_is_repeat(g, call, m)) {
 		err_set(&m->err, ERR_SYNC_INCOMPLETE, "step \"%s\" is being finished with another shard of rank %u",
@@ -203,6 +209,7 @@ bool
 sync_groups_join(struct sync_groups *all, struct sync_group *g, const struct sync_call *call, struct sync_member *m,
     struct sync_member **list)
 {
+	g->remote.known_only = g->remote.known_only && call->known_only;
 	if (!sync_group_join(g, call, m, list))
 		return false;
 	all->led_count++;
@@ -211,11 +218,28 @@ sync_groups_join(struct sync_groups *all, struct sync_group *g, const struct syn
 }
 
 void
-sync_groups_tell(struct sync_groups *all, struct sync_member *leader, uint64_t num_batches_tracked, uint64_t revision,
-    uint64_t now_us, struct sync_member **list)
+sync_groups_begin_to_end(struct sync_groups *all, struct sync_group *g)
 {
-	struct sync_group *g = leader->group;
+	g->state = GROUP_LED;
+	all->led_count++;
+	sync_heap_remove(all, g);
+}
 
+void
+sync_groups_release_unknown(struct sync_groups *all, struct sync_group *g, struct sync_member **list)
+{
+	struct sync_member *first = *list;
+
+	sync_group_release_all(g, NULL, NULL, list);
+	for (struct sync_member *m = *list; m != first; m = m->next)
+		m->result = NULL;
+	forget(all, g);
+}
+
+void
+sync_groups_tell(struct sync_groups *all, struct sync_group *g, const struct sync_member *leader,
+    uint64_t num_batches_tracked, uint64_t revision, uint64_t now_us, struct sync_member **list)
+{
 	metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_OK, 1);
 	g->result.num_batches_tracked = num_batches_tracked;
 	g->result.revision = revision;
@@ -230,12 +254,11 @@ sync_groups_tell(struct sync_groups *all, struct sync_member *leader, uint64_t n
 }
 
 void
-sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const struct err *err, struct sync_member **list)
+sync_groups_fail(struct sync_groups *all, struct sync_group *g, const struct sync_member *leader, const struct err *err,
+    struct sync_member **list)
 {
-	struct sync_group *g = leader->group;
-
 	metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_FAILED, 1);
-	assert(g->references > 1); /* the collection's and the leader's */
+	assert(g->references > 0);
 	sync_group_release_all(g, leader, err, list);
 	forget(all, g);
 }
@@ -243,7 +266,7 @@ sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const stru
 void
 sync_groups_remove(struct sync_groups *all, struct sync_member *m, const struct err *err, struct sync_member **list)
 {
-	if (!sync_group_remove(m, err, list) || m->group->arrived > 0)
+	if (!sync_group_remove(m, err, list) || m->group->arrived > 0 || m->group->remote.listed)
 		return;
 	metrics_add(METRIC_SYNC_STEPS, METRIC_RESULT_FAILED, 1);
 	forget(all, m->group);

@@ -16,6 +16,7 @@ struct sync_groups {
 	struct budget *memory; /* counts the groups' memory; NULL: it is not counted */
 	unsigned waiting_max;  /* how many members may wait */
 	unsigned waiting;
+	bool shared;   /* ranks may reach other daemons */
 	uint64_t seed; /* of the hashes; clients do not know it */
 
 	struct sync_group **buckets;
@@ -50,16 +51,22 @@ sync_groups_get(struct sync_groups *all, const struct sync_call *call, struct sy
 bool sync_groups_join(struct sync_groups *all, struct sync_group *g, const struct sync_call *call,
     struct sync_member *m, struct sync_member **list) MUST_CHECK;
 
+/* All ranks of a group have come to the meeting: it is led, and its deadline does not count any more. */
+void sync_groups_begin_to_end(struct sync_groups *all, struct sync_group *g);
+
+/* Members that join known steps alone have found none: they get no result, and no error. The group is forgotten. */
+void sync_groups_release_unknown(struct sync_groups *all, struct sync_group *g, struct sync_member **list);
+
 /*
- * The leader has succeeded. Its group is done, and remembered for its timeout. If too many are remembered, the oldest
- * are forgotten.
+ * The leader has succeeded (NULL: that of another daemon). Its group is done, and remembered for its timeout. If too
+ * many are remembered, the oldest are forgotten.
  */
-void sync_groups_tell(struct sync_groups *all, struct sync_member *leader, uint64_t num_batches_tracked,
-    uint64_t revision, uint64_t now_us, struct sync_member **list);
+void sync_groups_tell(struct sync_groups *all, struct sync_group *g, const struct sync_member *leader,
+    uint64_t num_batches_tracked, uint64_t revision, uint64_t now_us, struct sync_member **list);
 
 /* The leader has failed, and so have the other members: the group is forgotten. */
-void
-sync_groups_fail(struct sync_groups *all, struct sync_member *leader, const struct err *err, struct sync_member **list);
+void sync_groups_fail(struct sync_groups *all, struct sync_group *g, const struct sync_member *leader,
+    const struct err *err, struct sync_member **list);
 
 /* As sync_group_remove; a group that is empty then is forgotten. */
 void

@@ -93,7 +93,7 @@ START_TEST(no_deadline_while_it_is_led)
 	(void)sync_groups_expire(&all, BEGIN + 100 * SECOND, &list);
 	sync_groups_fail_unled(&all, &down, &list);
 	ck_assert_ptr_null(list);
-	sync_groups_tell(&all, &r[1].member, 3, 103, BEGIN + 100 * SECOND, &list);
+	sync_groups_tell(&all, r[1].member.group, &r[1].member, 3, 103, BEGIN + 100 * SECOND, &list);
 	ck_assert_ptr_eq(list, &r[0].member);
 	ck_assert_ptr_null(list->next);
 	ck_assert_int_eq(r[0].member.err.code, ERR_NONE);
@@ -114,7 +114,7 @@ START_TEST(how_long_it_is_remembered)
 	struct rank r[2], again;
 
 	fill(&all, r);
-	sync_groups_tell(&all, &r[1].member, 3, 103, done_us, &list);
+	sync_groups_tell(&all, r[1].member.group, &r[1].member, 3, 103, done_us, &list);
 	ck_assert_uint_eq(sync_groups_expire(&all, done_us + SECOND - 1, &list), done_us + SECOND);
 	rank_init(&again, 0, 2, 4);
 	ck_assert(!come(&all, &again, done_us + SECOND - 1, &list));
@@ -171,7 +171,7 @@ START_TEST(what_is_no_repeat)
 		if (!change(&again, nth))
 			break;
 		fill(&all, r);
-		sync_groups_tell(&all, &r[1].member, 3, 103, BEGIN, &list);
+		sync_groups_tell(&all, r[1].member.group, &r[1].member, 3, 103, BEGIN, &list);
 		ck_assert(!come(&all, &again, BEGIN, &list));
 		ck_assert_msg(again.member.waits && again.member.result == NULL, "change %u is a repeat", nth);
 		sync_groups_fail_unled(&all, &down, &list);
@@ -195,7 +195,7 @@ START_TEST(a_leader_fails)
 	rank_init(&late, 0, 2, 4);
 	ck_assert(!come(&all, &late, BEGIN, &list));
 	ck_assert(late.member.waits);
-	sync_groups_fail(&all, &r[1].member, &full, &list);
+	sync_groups_fail(&all, r[1].member.group, &r[1].member, &full, &list);
 	ck_assert_int_eq(late.member.err.code, ERR_STORAGE_FULL);
 	ck_assert_int_eq(r[0].member.err.code, ERR_STORAGE_FULL);
 	ck_assert_int_eq(r[1].member.err.code, ERR_NONE);
@@ -233,7 +233,7 @@ START_TEST(padding_alone)
 		g = sync_groups_get(&all, &r[i].call, &r[i].member, BEGIN);
 		ck_assert_int_eq(sync_groups_join(&all, g, &r[i].call, &r[i].member, &list), i == 2);
 	}
-	result = sync_group_pool(g, &e);
+	result = sync_group_pool(g, NULL, &e);
 	ck_assert_ptr_nonnull(result);
 	ck_assert_uint_eq(result->whole.moments.count, 4);
 	ck_assert(!result->whole.empty);

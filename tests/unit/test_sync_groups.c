@@ -75,7 +75,7 @@ START_TEST(each_ends_in_time)
 		rank_init(&second[i], i, 1, 2, 1);
 		ck_assert(come(&all, &second[i], &list));
 		ck_assert_ptr_eq(second[i].member.group, r[i].member.group);
-		sync_groups_tell(&all, &second[i].member, 1, 1, BEGIN + 2000000, &list);
+		sync_groups_tell(&all, second[i].member.group, &second[i].member, 1, 1, BEGIN + 2000000, &list);
 	}
 	for (unsigned i = 1; i < MANY; i += 3)
 		sync_groups_remove(&all, &r[i].member, &gone, &list);
@@ -122,7 +122,7 @@ START_TEST(who_leaves)
 	sync_groups_remove(&all, &r[1].member, &gone, &list);
 	ck_assert_ptr_null(list);
 	ck_assert(r[1].member.waits);
-	sync_groups_tell(&all, &r[3].member, 1, 1, BEGIN, &list);
+	sync_groups_tell(&all, r[3].member.group, &r[3].member, 1, 1, BEGIN, &list);
 	leave(r, 4);
 	rank_init(&r[0], 2, 0, 2, 1000);
 	ck_assert(!come(&all, &r[0], &list));
@@ -158,10 +158,10 @@ START_TEST(how_many_wait)
 	ck_assert(again.member.waits && !r[0].member.waits);
 	rank_init(&alone, 4, 0, 1, 1000);
 	ck_assert(come(&all, &alone, &list));
-	sync_groups_tell(&all, &alone.member, 1, 1, BEGIN, &list);
+	sync_groups_tell(&all, alone.member.group, &alone.member, 1, 1, BEGIN, &list);
 	rank_init(&last, 1, 1, 2, 1000);
 	ck_assert(come(&all, &last, &list));
-	sync_groups_tell(&all, &last.member, 1, 1, BEGIN, &list);
+	sync_groups_tell(&all, last.member.group, &last.member, 1, 1, BEGIN, &list);
 	memset(&beyond.member.err, 0, sizeof(beyond.member.err));
 	ck_assert(!come(&all, &beyond, &list));
 	ck_assert(beyond.member.waits);
@@ -189,7 +189,7 @@ START_TEST(memory_is_counted)
 	for (unsigned i = 0; i < 2; i++) {
 		rank_init(&done[i], i, 0, 1, 1000);
 		ck_assert(come(&all, &done[i], &list));
-		sync_groups_tell(&all, &done[i].member, 1, 1, BEGIN, &list);
+		sync_groups_tell(&all, done[i].member.group, &done[i].member, 1, 1, BEGIN, &list);
 	}
 	leave(done, 2);
 	ck_assert_uint_eq(budget.bytes, 2 * alone);
