@@ -93,6 +93,7 @@ sync_options_get(struct request *rq, struct err *e)
 	rq->sync_call = workspace_alloc(&rq->workspace, sizeof(*rq->sync_call), e);
 	if (rq->sync_call == NULL)
 		return -1;
+	rq->sync_call->model = rq->state->identity->model;
 	rq->sync_call->layer_id = rq->state->identity->id;
 	return option_read_object(&sync_input, &o, read_call, rq, e) < 0 ? -1 : check_layer(rq, e);
 }

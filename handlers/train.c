@@ -13,6 +13,9 @@
  *
  * Frozen (start_frozen, finish_frozen): the output is that of inference, and nothing is updated.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "handlers/call_options.h"
@@ -68,6 +71,23 @@ submit(struct request *rq, struct call *c)
 {
 	request_update(rq, c->updates, c->update_count);
 	request_ask_state(&rq->write, c);
+}
+
+/* The leader's update, which another daemon may make as well if it takes over: under a key that clients cannot send. */
+static int
+submit_step(struct request *rq, struct call *c, int64_t turn, struct err *e)
+{
+	const size_t size = sizeof("\x1fstep ") + 20;
+	char *key = turn == 0 ? NULL : workspace_alloc(&rq->workspace, size, e);
+
+	if (turn != 0 && key == NULL)
+		return -1;
+	submit(rq, c);
+	if (key == NULL)
+		return 0;
+	snprintf(key, size, "\x1fstep %" PRId64, turn);
+	rq->op.change.key = key;
+	return 0;
 }
 
 static int
@@ -172,10 +192,8 @@ train_joined(struct request *rq, struct err *e)
 		return answer_inferred(rq, c, e);
 	if (rq->member.leads && !r->whole.empty && call_train_whole(c, &r->whole, r->state, e) < 0)
 		return -1;
-	if (c->update_count > 0) {
-		submit(rq, c);
-		return 0;
-	}
+	if (c->update_count > 0)
+		return submit_step(rq, c, r->turn, e);
 	if (call_train_shard_output(c, &r->whole, r->state, e) < 0)
 		return -1;
 	if (rq->member.leads)

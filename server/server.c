@@ -18,6 +18,7 @@
 #include "handlers/definition_stored.h"
 #include "handlers/routes.h"
 #include "handlers/usage.h"
+#include "sync/meeting.h"
 #include "sync/sync.h"
 #include "server/access.h"
 #include "server/activation.h"
@@ -124,6 +125,8 @@ free_parts(struct server *s)
 	if (s->exhausted != NULL)
 		MHD_destroy_response(s->exhausted);
 	sync_free(s->sync);
+	if (s->meeting != NULL)
+		s->meeting->close(s->meeting);
 	claims_free(s->claims);
 	usage_free(s->usage);
 	tls_close(s->tls);
@@ -155,8 +158,8 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 	};
 	const struct connections_limits limits_of_clients = { config->client_timeout_s, s->connections_max,
 		config->connections_per_address_max };
-	const struct sync_limits limits = { &s->memory, crowd_waiting_max(s->connections_max),
-		1000 * config->sync_timeout_max_s };
+	struct sync_limits limits = { &s->memory, crowd_waiting_max(s->connections_max),
+		1000 * config->sync_timeout_max_s, NULL };
 
 	if (*config->tls_cert != '\0' && (s->tls = tls_open(config->tls_cert, config->tls_key, e)) == NULL)
 		return -1;
@@ -167,8 +170,10 @@ start_parts(struct server *s, const struct config *config, struct err *e)
 		return err_fail_memory(e);
 	notify_status("Opening the store");
 	notify_extend(OPENING_US);
-	if ((s->sync = sync_start(&limits, e)) == NULL || (s->store = store_open(&options, e)) == NULL ||
-	    (s->workers = workers_start(config->thread_count, e)) == NULL)
+	if ((s->store = store_open(&options, e)) == NULL || store_meeting_open(config->store, &s->meeting, e) < 0)
+		return -1;
+	limits.meeting = s->meeting;
+	if ((s->sync = sync_start(&limits, e)) == NULL || (s->workers = workers_start(config->thread_count, e)) == NULL)
 		return -1;
 	s->connections = connections_start(&limits_of_clients, e);
 	return s->connections == NULL ? -1 : 0;

@@ -35,6 +35,7 @@ struct server {
 	struct claims *claims;
 	struct usage *usage;
 	struct sync *sync;
+	struct meeting *meeting;        /* of synchronized steps; NULL: all ranks come to this daemon */
 	struct MHD_Response *exhausted; /* the answer where there is no memory for another */
 	struct workers *workers;
 	struct tls *tls; /* NULL: plain HTTP */

@@ -118,8 +118,8 @@ struct backend_ops {
 	 */
 	bool (*may_retry)(struct backend *b);
 	/*
-	 * Of a shared database: reads what the plan names, without locks. Until `forget`, load and load_pointer tell what
-	 * was read. NULL: there is nothing to gain.
+	 * Of a shared database: reads what the plan names, without locks. Until `forget`, load and load_pointer tell
+	 * what was read. NULL: there is nothing to gain.
 	 */
 	int (*look)(struct backend *b, const struct batch_plan *plan, struct err *e);
 	void (*forget)(struct backend *b);

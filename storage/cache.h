@@ -49,8 +49,8 @@ const struct snapshot *cache_get_any(struct cache *c, const char *model, const c
 const struct snapshot *cache_get_which(struct cache *c, struct store_get *get);
 
 /*
- * The same for several layers of one model, in one committed state: `snapshots` gets a reference to each. False: it does
- * not hold all of them, and there are no references.
+ * The same for several layers of one model, in one committed state: `snapshots` gets a reference to each. False: it
+ * does not hold all of them, and there are no references.
  */
 bool cache_get_all(struct cache *c, struct store_layers *layers);
 

@@ -17,7 +17,9 @@ int pg_add_key(struct backend *b, const struct layer_identity *layer, const char
 int pg_purge_keys(struct backend *b, int64_t since_s, size_t limit, size_t *purged, struct err *e) MUST_CHECK;
 int pg_trim_keys(struct backend *b, uint64_t max, size_t limit, struct trimmed_keys *out, struct err *e) MUST_CHECK;
 
-/* Looks up a plan's keys from `first` to before `end`, which are of one model, by one query; and takes what it found. */
+/*
+ * Looks up a plan's keys from `first` to before `end`, which are of one model, by one query; and takes what it found.
+ */
 void pg_keys_ask(struct backend *b, const struct batch_plan *plan, size_t first, size_t end);
 int pg_keys_take(struct backend *b, const PGresult *r, size_t first, size_t end, struct err *e) MUST_CHECK;
 

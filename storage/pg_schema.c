@@ -68,6 +68,19 @@ static const char *const first[] = {
 	"CREATE TABLE normd_history_gone(model " NAME ", layer_id " NUMBER ", PRIMARY KEY(model, layer_id))",
 	"CREATE TABLE normd_window(model " NAME ", layer_id " NUMBER ", switch " NUMBER ", since_s " NUMBER
 	", count " NUMBER ", mean bytea, var bytea, PRIMARY KEY(model, layer_id))",
+	/*
+	 * Synchronized steps whose ranks meet here (pg_steps.c), and their shards. `turn`: which of the steps of this
+	 * name. `changes`: how often a shard was replaced. `state`: enum meeting_state. led_ms: when a daemon began to
+	 * finish it. until_ms: when it must be full; later, how long it is remembered. `result`: the lists that its
+	 * ranks normalize by. `code`, `detail`: an error.
+	 */
+	"CREATE TABLE normd_step(model " NAME ", layer_id " NUMBER ", backward " NUMBER ", step " NAME ", turn " NUMBER
+	", world_size " NUMBER ", features " NUMBER ", state " NUMBER ", until_ms " NUMBER ", led_ms " NUMBER
+	", changes " NUMBER ", num_batches_tracked bigint, revision bigint, result bytea, code text, detail text"
+	", PRIMARY KEY(model, layer_id, backward, step))",
+	"CREATE INDEX normd_step_by_time ON normd_step(until_ms)",
+	"CREATE TABLE normd_shard(model " NAME ", layer_id " NUMBER ", backward " NUMBER ", step " NAME ", rank " NUMBER
+	", digest bytea NOT NULL, shard bytea NOT NULL, PRIMARY KEY(model, layer_id, backward, step, rank))",
 	NULL,
 };
 
@@ -76,7 +89,7 @@ static const char *const *const migrations[] = { first };
 #define SCHEMA_VERSION ((int64_t)(sizeof(migrations) / sizeof(migrations[0])))
 
 /* The tables that these make, beside normd_schema. */
-#define TABLE_COUNT 13
+#define TABLE_COUNT 15
 
 /* For how long others may be at it. */
 #define MAKE_US ((uint64_t)30000000)

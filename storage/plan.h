@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a batch is going to touch, for a database that others write to as well: such a database locks all of it before
- * the first write, in one order, and reads it as it is now, in one round trip. A database that is ours alone needs none.
+ * the first write, in one order, and reads it as it is now, in one round trip. A database that is ours alone needs
+ * none.
  */
 #pragma once
 
@@ -10,7 +11,9 @@
 
 struct window_taken;
 
-/* A layer that is read, and perhaps written to. `known`: the state that the cache has, or NULL; the plan's reference. */
+/*
+ * A layer that is read, and perhaps written to. `known`: the state that the cache has, or NULL; the plan's reference.
+ */
 struct planned_layer {
 	const char *model, *name;
 	const struct snapshot *known;

@@ -23,7 +23,9 @@ void layer_identity_unref(const struct layer_identity *identity); /* NULL is fin
 /* A snapshot like `given`, with one reference. Copies all values and refers to the identity. NULL without memory. */
 const struct snapshot *snapshot_new(const struct snapshot *given) MUST_CHECK;
 
-/* Checks that the lists of statistics, which are read from a database, are of so many features, or that both are NULL. */
+/*
+ * Checks that the lists of statistics, which are read from a database, are of so many features, or that both are NULL.
+ */
 int snapshot_check_lists(const struct statistics *s, size_t mean_count, size_t var_count, const char *model,
     const char *layer, struct err *e) MUST_CHECK;
 

@@ -21,6 +21,7 @@
 #include "storage/chores.h"
 #include "storage/copies.h"
 #include "storage/history.h"
+#include "storage/pg_steps.h"
 #include "storage/pg_url.h"
 #include "storage/pins.h"
 #include "storage/reads.h"
@@ -592,6 +593,13 @@ store_open(const struct store_options *options, struct err *e)
 fail:
 	store_free(s);
 	return NULL;
+}
+
+int
+store_meeting_open(const char *url, struct meeting **meeting, struct err *e)
+{
+	*meeting = pg_url_is(url) ? pg_steps_open(url, e) : NULL;
+	return *meeting == NULL && pg_url_is(url) ? -1 : 0;
 }
 
 void

@@ -27,6 +27,7 @@
 #include "storage/store_windows.h"
 
 struct store;
+struct meeting;
 
 /* The most bytes of a model's or layer's name, without the NUL. */
 #define STORE_NAME_MAX 128
@@ -399,6 +400,12 @@ void store_find_files(const char *url, store_file *one, void *arg);
 struct store *store_open(const struct store_options *options, struct err *e) MUST_CHECK;
 
 /* Completes all that was submitted and stops the thread. From then on store_submit fails with shutting_down. */
+/*
+ * Where synchronized steps meet whose ranks reach several daemons: the database of the URL, once the store is open.
+ * *meeting: for sync_start; NULL where the database is one daemon's alone. To be closed by its `close`.
+ */
+int store_meeting_open(const char *url, struct meeting **meeting, struct err *e) MUST_CHECK;
+
 void store_stop(struct store *s);
 
 /* Stops, unless store_stop was called, and closes. Nobody may use the store any more. NULL is fine. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/pulse.h"
 #include "sync/groups.h"
+#include "sync/remote.h"
 
 #define LOOK_MAX_US ((uint64_t)60 * 1000000)
 
@@ -22,6 +23,7 @@ struct sync {
 	uint64_t wake_us; /* when the thread wakes by itself */
 	unsigned telling; /* leaders that are resuming the others */
 	bool stopping;
+	struct remote remote; /* `meeting` NULL: all ranks come here */
 };
 
 /* Resumes a list of members, linked by `next`. Called without the lock. */
@@ -73,11 +75,41 @@ watch(void *arg)
 	return NULL;
 }
 
+static void
+free_all(struct sync *all)
+{
+	sync_groups_fini(&all->groups);
+	pthread_mutex_destroy(&all->lock);
+	pthread_cond_destroy(&all->wake);
+	free(all);
+}
+
+/* The thread that watches the deadlines, and the one that meets other daemons. */
+static int
+start_threads(struct sync *all, struct meeting *meeting, struct err *e)
+{
+	int rc;
+
+	if (meeting != NULL) {
+		all->remote = (struct remote){
+			.meeting = meeting, .lock = &all->lock, .groups = &all->groups, .resume = resume_all
+		};
+		all->groups.shared = true;
+		if (remote_start(&all->remote, e) < 0)
+			return -1;
+	}
+	rc = pthread_create(&all->thread, NULL, watch, all);
+	if (rc == 0)
+		return 0;
+	if (meeting != NULL)
+		remote_end(&all->remote);
+	return err_fail(e, ERR_OVERLOADED, "the thread of synchronized steps cannot be started: %s", strerror(rc));
+}
+
 struct sync *
 sync_start(const struct sync_limits *limits, struct err *e)
 {
 	struct sync *all = calloc(1, sizeof(*all));
-	int rc;
 
 	if (all == NULL) {
 		err_set_memory(e);
@@ -87,13 +119,9 @@ sync_start(const struct sync_limits *limits, struct err *e)
 	sync_groups_init(&all->groups, limits->memory, limits->waiting_max);
 	pthread_mutex_init(&all->lock, NULL);
 	clock_cond_init(&all->wake);
-	rc = pthread_create(&all->thread, NULL, watch, all);
-	if (rc == 0)
+	if (start_threads(all, limits->meeting, e) == 0)
 		return all;
-	err_set(e, ERR_OVERLOADED, "the thread of synchronized steps cannot be started: %s", strerror(rc));
-	pthread_mutex_destroy(&all->lock);
-	pthread_cond_destroy(&all->wake);
-	free(all);
+	free_all(all);
 	return NULL;
 }
 
@@ -110,6 +138,8 @@ sync_stop(struct sync *all)
 	all->stopping = true;
 	pthread_cond_signal(&all->wake);
 	sync_groups_fail_unled(&all->groups, &e, &list);
+	if (all->groups.shared)
+		remote_refuse(&all->remote, &e, &list);
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);
 	if (!stopped)
@@ -133,10 +163,9 @@ sync_free(struct sync *all)
 {
 	if (all == NULL)
 		return;
-	sync_groups_fini(&all->groups);
-	pthread_mutex_destroy(&all->lock);
-	pthread_cond_destroy(&all->wake);
-	free(all);
+	if (all->groups.shared)
+		remote_end(&all->remote);
+	free_all(all);
 }
 
 /* The group that the member belongs to now, or NULL with m->err. */
@@ -173,13 +202,15 @@ sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m)
 	g = group_for_locked(all, &bounded, m);
 	if (g != NULL)
 		full = sync_groups_join(&all->groups, g, &bounded, m, &list);
+	if (m->waits && all->groups.shared && g->state == GROUP_FILLS)
+		remote_note(&all->remote, g);
 	waits = m->waits; /* while the lock is held: afterwards it may be resumed, and gone */
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);
 	if (!full)
 		return waits;
 	m->leads = true;
-	m->result = sync_group_pool(g, &e);
+	m->result = sync_group_pool(g, NULL, &e);
 	if (m->result == NULL) {
 		m->err = e;
 		sync_lead(m, &e, 0, 0);
@@ -190,8 +221,10 @@ sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m)
 bool
 sync_knows(struct sync *all, const struct sync_call *call)
 {
-	bool known;
+	bool known = true;
 
+	if (all->groups.shared)
+		return known; /* perhaps: the meeting will tell */
 	pthread_mutex_lock(&all->lock);
 	known = sync_groups_know(&all->groups, call);
 	pthread_mutex_unlock(&all->lock);
@@ -206,6 +239,8 @@ sync_abandon(struct sync *all, struct sync_member *m, const struct err *err)
 	pthread_mutex_lock(&all->lock);
 	if (m->waits)
 		sync_groups_remove(&all->groups, m, err, &list);
+	if (list != NULL && all->groups.shared)
+		remote_left(&all->remote, m);
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);
 }
@@ -229,10 +264,12 @@ sync_lead(struct sync_member *m, const struct err *err, uint64_t num_batches_tra
 
 	m->leads = false;
 	pthread_mutex_lock(&all->lock);
+	if (all->groups.shared)
+		remote_told(&all->remote, m->group, err);
 	if (err != NULL)
-		sync_groups_fail(&all->groups, m, err, &list);
+		sync_groups_fail(&all->groups, m->group, m, err, &list);
 	else
-		sync_groups_tell(&all->groups, m, num_batches_tracked, revision, clock_monotonic_us(), &list);
+		sync_groups_tell(&all->groups, m->group, m, num_batches_tracked, revision, clock_monotonic_us(), &list);
 	all->telling++;
 	pthread_mutex_unlock(&all->lock);
 	resume_all(list);

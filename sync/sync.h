@@ -27,6 +27,7 @@
 
 struct sync;
 struct sync_group;
+struct meeting;
 
 /* A rank's call: which step it belongs to, and its place in it. */
 struct sync_call {
@@ -35,7 +36,8 @@ struct sync_call {
 	const char *step; /* 1 to SYNC_STEP_MAX characters */
 	unsigned rank, world_size;
 	unsigned timeout_ms;
-	bool known_only; /* join only a step that has begun, or that is done and had this shard */
+	bool known_only;   /* join only a step that has begun, or that is done and had this shard */
+	const char *model; /* the layer's; not read where all ranks come to this daemon */
 };
 
 /* How many lists, of a double for each channel, a step has room for: the state that its ranks normalize by. */
@@ -47,6 +49,8 @@ struct sync_result {
 
 	/* Of training, once the leader has told. */
 	uint64_t num_batches_tracked, revision;
+	int64_t
+	    turn; /* not 0: the leader makes the update under a key of this number, in case another one takes over */
 	double *state; /* SYNC_STATE_LISTS * features doubles for the leader to fill; NULL in backward */
 };
 
@@ -75,6 +79,7 @@ struct sync_limits {
 	struct budget *memory;   /* counts the memory of the steps; NULL: it is not counted */
 	unsigned waiting_max;    /* how many calls may wait at once; the call that completes a step does not wait */
 	unsigned timeout_ms_max; /* longer timeouts are shortened to this */
+	struct meeting *meeting; /* where ranks meet that reach other daemons; NULL: all come here. Outlives the sync */
 };
 
 /* Starts the thread that watches the deadlines. NULL with `e`. */
