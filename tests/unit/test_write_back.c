@@ -66,7 +66,7 @@ copy_drop(struct backend *b)
 }
 
 static const struct backend_ops ops = { .copy_start = copy_start, .copy_step = copy_step, .copy_drop = copy_drop };
-static struct backend backend = { &ops };
+static struct backend backend = { .ops = &ops };
 static bool told;
 
 static void
