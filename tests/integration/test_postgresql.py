@@ -288,11 +288,10 @@ class Failures(ClusterTest):
             self.assertEqual(stale.json, fresh.json)
             self.assertGreaterEqual(int(stale.headers["age"]), 2)
             self.assertGreater(self.away_s(daemon), 0)
-            refused = daemon.curl("POST", LAYER + "/train", BATCH)
-            self.assertEqual((refused.status, refused.code), (503, "storage_unavailable"), refused)
+        for method, path, body in (("POST", LAYER + "/train", BATCH), ("GET", "/v1/models/m/layers/unknown", None)):
+            refused = self.ask(self.daemons[0], method, path, body, status=503)
+            self.assertEqual(refused.code, "storage_unavailable", refused)
             self.assertGreater(int(refused.headers["retry-after"]), 0)
-            unknown = daemon.curl("GET", "/v1/models/m/layers/unknown")
-            self.assertEqual((unknown.status, unknown.code), (503, "storage_unavailable"), unknown)
         self.cluster.control("start")
         began = time.monotonic()
         for daemon in self.daemons:
