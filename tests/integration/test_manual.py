@@ -14,7 +14,8 @@ PAGE = os.path.join(BUILD, "normd.8")
 EXAMPLE = os.path.join(BUILD, "normd.conf")
 MODES = {"check-config", "version", "help"}
 # Variables that are not the daemon's: those of tests, of a macro, and those that Kubernetes makes.
-OTHER_VARIABLES = {"NORMD_TEST_STORE", "NORMD_KILL_ROUNDS", "NORMD_PORT", "NORMD_SERVICE_HOST", "NORMD_VERSION", "NORMD_THREDS"}
+OTHER_VARIABLES = {"NORMD_KILL_ROUNDS", "NORMD_PORT", "NORMD_SERVICE_HOST", "NORMD_TEST_STORE", "NORMD_THREDS",
+                   "NORMD_VERSION"}
 
 
 def command_options():
