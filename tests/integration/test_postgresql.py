@@ -210,6 +210,18 @@ class Together(ClusterTest):
         back = self.ask(b, "PUT", path + "y", {"count": 1, "mean": [3.0], "var": [0.0]}, status=409)
         self.assertEqual(back.code, "source_went_back")
 
+    def test_windows_are_merged(self):
+        a, b, c = self.daemons
+        self.put_layer()
+        self.train(a)
+        for daemon in self.daemons:
+            self.ask(daemon, "POST", LAYER + "/infer", BATCH, {"Normd-Min-Revision": "1"})
+        a.stop()
+        b.stop()
+        self.assertEqual(self.ask(c, "GET", LAYER + "/drift").json["count"], 9)
+        self.ask(c, "DELETE", LAYER + "/drift", status=204)
+        self.assertEqual(self.ask(c, "GET", LAYER + "/drift").json["count"], 0)
+
     def test_one_hot_layer(self):
         self.put_layer()
         load = Load(self, clients=24, batches=25)
