@@ -263,7 +263,7 @@ list_models_with(struct backend *b, struct store_list *list, const char *prefix,
 {
 	static const char sql[] = "SELECT name, serving FROM normd_model WHERE name >= $1 AND name < $2 AND id <> 0"
 				  " ORDER BY name LIMIT $3";
-	struct names_range range;
+	struct names_range range = { 0 };
 	struct pg_params p = { 0 };
 
 	names_with_prefix(&range, prefix, list->after);

@@ -267,7 +267,7 @@ judge(struct pg_link *l, const PGresult *r, int rows, struct err *e)
 	switch (PQresultStatus(r)) {
 	case PGRES_COMMAND_OK:
 	case PGRES_TUPLES_OK:
-		if (rows < 0 || atoi(PQcmdTuples((PGresult *)(uintptr_t)r)) == rows)
+		if (rows < 0 || strtol(PQcmdTuples((PGresult *)(uintptr_t)r), NULL, 10) == rows)
 			return 0;
 		return fail(
 		    l, PG_AGAIN, ERR_STORAGE_UNAVAILABLE, "the database", "others have changed it meanwhile", e);
@@ -314,8 +314,8 @@ pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err *e)
 {
 	int result;
 
-	if (count > 0)
-		memset(results, 0, count * sizeof(*results));
+	for (size_t i = 0; i < count; i++)
+		results[i] = NULL;
 	l->failure = PG_NONE;
 	if (l->connection == NULL)
 		return fail(l, PG_LOST, ERR_STORAGE_UNAVAILABLE, "the database", "the connection was lost", e);

@@ -31,8 +31,8 @@ void
 pg_url_show(const char *url, char *out, size_t size)
 {
 	static const char hidden[] = "***";
-	const char *at = strrchr(url, '@'), *from = strstr(url, "://") + 3;
-	const char *colon = memchr(from, ':', at != NULL && at > from ? (size_t)(at - from) : 0), *word;
+	const char *at = strrchr(url, '@'), *from = url + strcspn(url, "/");
+	const char *colon = at != NULL && at > from ? memchr(from, ':', (size_t)(at - from)) : NULL, *word;
 
 	*out = '\0';
 	if (colon != NULL) {

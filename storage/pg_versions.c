@@ -67,8 +67,8 @@ pg_drop_pins(struct backend *b, int64_t first, int64_t last, struct err *e)
 void
 pg_versions_leave(struct backend *b)
 {
-	static const char sql[] = "UPDATE normd_version SET gone = 1, gone_s = " PG_NOW
-				  " WHERE number IS NULL AND gone = 0 AND daemon = $1";
+	static const char sql[] =
+	    "UPDATE normd_version SET gone = 1, gone_s = " PG_NOW " WHERE number IS NULL AND gone = 0 AND daemon = $1";
 	struct pg_backend *self = pg_self(b);
 	struct pg_params p = { 0 };
 	struct err ignored;
