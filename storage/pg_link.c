@@ -11,13 +11,15 @@
 
 #define CONNECT_US ((uint64_t)3000000)
 #define WAIT_US ((uint64_t)10000000) /* longer than the statement_timeout that the server is given */
-#define REST_US ((uint64_t)500000)   /* between two tries to connect */
+#define HURRY_US ((uint64_t)3000000)
+#define REST_US ((uint64_t)500000) /* between two tries to connect */
 
 struct pg_link {
 	const char *url;
 	char *options;
 	PGconn *connection; /* NULL: none */
-	size_t sent;        /* statements whose results were not read */
+	uint64_t patience_us;
+	size_t sent; /* statements whose results were not read */
 	size_t rows_room;
 	int *rows;         /* of each of them, how many it must change */
 	bool lacks_memory; /* one could not be noted: the wait fails */
@@ -42,6 +44,7 @@ pg_link_new(const char *url)
 	if (l == NULL)
 		return NULL;
 	l->url = url;
+	l->patience_us = WAIT_US;
 	l->options = pg_url_options(url, settings);
 	if (l->options != NULL)
 		return l;
@@ -284,7 +287,7 @@ judge(struct pg_link *l, const PGresult *r, int rows, struct err *e)
 static int
 read_results(struct pg_link *l, PGresult **results, size_t count, struct err *e)
 {
-	const uint64_t until_us = clock_monotonic_us() + WAIT_US;
+	const uint64_t until_us = clock_monotonic_us() + l->patience_us;
 	const size_t sent = l->sent;
 	int result = 0;
 	PGresult *r;
@@ -332,6 +335,12 @@ pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err *e)
 		results[i] = NULL;
 	}
 	return result;
+}
+
+void
+pg_link_hurry(struct pg_link *l, bool hurry)
+{
+	l->patience_us = hurry ? HURRY_US : WAIT_US;
 }
 
 enum pg_failure

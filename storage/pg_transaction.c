@@ -241,12 +241,13 @@ pg_try_write(struct backend *b, struct err *e)
 	return 0;
 }
 
-/* All of it in one state: of one snapshot of the database. */
+/* All of it in one state: of one snapshot of the database. The cache may have what a silent server does not tell. */
 int
 pg_look(struct backend *b, const struct batch_plan *plan, struct err *e)
 {
 	struct pg_backend *self = pg_self(b);
 	size_t count;
+	int result;
 
 	if (pg_ready(self, e) < 0 || pg_held_init(&self->held, plan, e) < 0)
 		return -1;
@@ -254,12 +255,13 @@ pg_look(struct backend *b, const struct batch_plan *plan, struct err *e)
 	pg_send(b, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL);
 	pg_held_ask(b, false, &count);
 	pg_send(b, "COMMIT", NULL);
-	if (wait_for_plan(b, count + 1, pg_held_take, e) < 0) {
+	pg_link_hurry(self->link, true);
+	result = wait_for_plan(b, count + 1, pg_held_take, e);
+	pg_link_hurry(self->link, false);
+	if (result < 0)
 		pg_rollback(b);
-		return -1;
-	}
 	self->open = false;
-	return 0;
+	return result;
 }
 
 void

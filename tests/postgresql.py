@@ -85,6 +85,19 @@ class Cluster:
         if done.returncode != 0:
             raise AssertionError(f"pg_ctlcluster {action}: {done.stderr}")
 
+    def signal(self, number):
+        """Sends a signal to all of the server's processes."""
+        with open(os.path.join(self.folder, "postmaster.pid")) as f:
+            first = int(f.readline())
+        with open(f"/proc/{first}/task/{first}/children") as f:
+            for process in (first, *map(int, f.read().split())):
+                os.kill(process, number)
+
+    @property
+    def folder(self):
+        """The server's data."""
+        return glob.glob(os.path.join(os.path.dirname(self.env["PG_CLUSTER_CONF_ROOT"]), "data/*/regress"))[0]
+
     def close(self):
         self.process.communicate()
         self.said.close()

@@ -4,6 +4,7 @@ and inference outlives the database. What is no store is refused at the start.""
 
 import collections
 import random
+import signal
 import threading
 import time
 import unittest
@@ -314,6 +315,31 @@ class Failures(ClusterTest):
                      5 * PATIENCE)
             self.train(daemon)
         self.assertLess(time.monotonic() - began, 5 * PATIENCE)
+        self.assertEqual(self.batches(self.daemons[0], 4), 4)
+
+    def test_a_server_that_falls_silent(self):
+        """Neither does it answer, nor do its connections break, as behind a firewall that drops packets."""
+        self.put_layer()
+        self.train(self.daemons[0])
+        for daemon in self.daemons:
+            self.ask(daemon, "POST", LAYER + "/infer", ONE)
+        self.cluster.signal(signal.SIGSTOP)
+        try:
+            time.sleep(1.5)
+            began = time.monotonic()
+            answers = at_once([lambda daemon=daemon: self.ask(daemon, "POST", LAYER + "/infer", ONE)
+                               for daemon in self.daemons])
+            self.assertLess(time.monotonic() - began, 5 * PATIENCE)
+            self.assertEqual(["age" in answer.headers for answer in answers], [True] * 3)
+            began = time.monotonic()
+            for daemon in self.daemons:
+                self.ask(daemon, "POST", LAYER + "/infer", ONE)
+            self.assertLess(time.monotonic() - began, 1 * PATIENCE)
+        finally:
+            self.cluster.signal(signal.SIGCONT)
+        for daemon in self.daemons:
+            wait_for(lambda: daemon.curl("POST", LAYER + "/train", BATCH).status == 200, "a daemon that goes on",
+                     5 * PATIENCE)
         self.assertEqual(self.batches(self.daemons[0], 4), 4)
 
     def test_a_server_that_hangs_up_on_all(self):
