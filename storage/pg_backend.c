@@ -52,8 +52,12 @@ ask_alone(struct backend *b, const char *sql, const struct pg_params *p, PGresul
 	struct pg_backend *self = pg_self(b);
 
 	for (unsigned tries = 0; tries < 2; tries++) {
-		if (pg_ready(self, e) < 0)
+		self->retry = false;
+		if (pg_ready(self, e) < 0) {
+			if (self->retry)
+				continue;
 			return -1;
+		}
 		pg_link_send(self->link, sql, p, -1);
 		if (pg_link_wait(self->link, out, 1, e) == 0)
 			return 0;

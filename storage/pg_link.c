@@ -244,21 +244,29 @@ has_result(struct pg_link *l, uint64_t until_us)
 }
 
 /*
- * Class 40: others were in the way; 55P03: a lock took too long; 57P0x, 25P03: the server ended the session. 23505 and
- * 22P02: others have inserted the same row, or changed it, meanwhile (PG_GUARD).
+ * Class 40: others were in the way; 55P03: a lock took too long. 23505 and 22P02: others have inserted the same row, or
+ * changed it, meanwhile (PG_GUARD).
  */
-static const char *const again[] = { "40001", "40P01", "40003", "55P03", "57P01", "57P02", "57P03", "25P03", "23505",
-	"22P02", NULL };
+static const char *const again[] = { "40001", "40P01", "55P03", "23505", "22P02", NULL };
+
+/* 40003: the server does not know; 57P0x, 25P03: it has ended the session; class 08: the connection. */
+static const char *const lost[] = { "40003", "57P01", "57P02", "57P03", "25P03", "08", NULL };
+
+static bool
+begins_with_any(const char *state, const char *const *prefixes)
+{
+	for (; *prefixes != NULL; prefixes++)
+		if (strncmp(state, *prefixes, strlen(*prefixes)) == 0)
+			return true;
+	return false;
+}
 
 static enum pg_failure
 failure_of(const char *state)
 {
-	if (state == NULL)
+	if (state == NULL || begins_with_any(state, lost))
 		return PG_LOST;
-	for (size_t i = 0; again[i] != NULL; i++)
-		if (strcmp(state, again[i]) == 0)
-			return PG_AGAIN;
-	return strncmp(state, "08", 2) == 0 ? PG_AGAIN : PG_FINAL;
+	return begins_with_any(state, again) ? PG_AGAIN : PG_FINAL;
 }
 
 /* What a result means; 0 if it is good. */

@@ -19,7 +19,7 @@ enum pg_failure {
 	PG_NONE,
 	PG_FINAL, /* doing it again would fail again */
 	PG_AGAIN, /* others were in its way, or the server was: the whole may succeed when it is done again */
-	PG_LOST   /* the connection was lost: what the transaction came to is not known, if COMMIT was sent */
+	PG_LOST   /* the connection was lost, or may be: it is not known what became of a COMMIT that was sent */
 };
 
 /*

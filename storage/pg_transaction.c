@@ -62,7 +62,12 @@ pg_ready(struct pg_backend *self, struct err *e)
 	if ((self->session == 0 ? pg_schema_make(self->link, e) : pg_schema_check(self->link, e)) == 0 &&
 	    enroll(self, e) == 0)
 		return 0;
-	pg_link_drop(self->link);
+	/* One that was lost again may have been to the right server, which can be reached. */
+	self->retry = pg_link_failure(self->link) == PG_LOST || pg_link_failure(self->link) == PG_AGAIN;
+	if (self->retry)
+		pg_link_hang_up(self->link);
+	else
+		pg_link_drop(self->link);
 	return -1;
 }
 
@@ -134,10 +139,12 @@ settle(struct pg_backend *self, int64_t number, struct err *e)
 	const uint64_t until_us = clock_monotonic_us() + SETTLE_US;
 	size_t n;
 
+	pg_link_hang_up(self->link); /* the row is read by a new one, which waits for what this one has begun */
 	while (pg_ready(self, e) < 0) {
 		if (clock_monotonic_us() > until_us) {
 			n = strlen(e->detail);
 			snprintf(e->detail + n, sizeof(e->detail) - n, "; whether it was stored is not known");
+			self->retry = false; /* it might be stored twice */
 			return -1;
 		}
 		clock_sleep_us(SETTLE_PAUSE_US);

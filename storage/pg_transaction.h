@@ -8,7 +8,8 @@ struct pg_backend;
 
 /*
  * Connects, unless the connection stands. A new one is checked: that it leads to our tables; and it supersedes the one
- * before, whose transaction was committed by now or never will be. *self's `done` is how many were.
+ * before, whose transaction was committed by now or never will be. *self's `done` is how many were. After a failure its
+ * `retry` says whether the new connection was lost again at once.
  */
 int pg_ready(struct pg_backend *self, struct err *e) MUST_CHECK;
 
