@@ -253,7 +253,36 @@ class Together(ClusterTest):
         self.assertIn("pg_dump", refused.json["detail"])
 
 
+# Fails some of the updates of layers, half of them in their COMMIT, by errors after which all may be done again.
+FAILING = """
+CREATE SEQUENCE draws;
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    CASE nextval('draws') % 11
+        WHEN 0 THEN RAISE SQLSTATE '40001';
+        WHEN 2 THEN RAISE SQLSTATE '40003';
+        WHEN 4 THEN RAISE SQLSTATE '40P01';
+        WHEN 6 THEN PERFORM pg_terminate_backend(pg_backend_pid());
+        ELSE
+    END CASE;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER early AFTER UPDATE ON normd_layer FOR EACH ROW EXECUTE FUNCTION fail();
+CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON normd_layer DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION fail();
+"""
+
+
 class Failures(ClusterTest):
+    def test_transactions_that_fail_are_done_again(self):
+        self.put_layer()
+        self.cluster.sql(FAILING, self.database)
+        load = Load(self, clients=6, batches=20)
+        load.run()
+        self.assertEqual(load.refusals, [])
+        load.check()
+        self.assertGreater(int(self.cluster.sql("SELECT last_value FROM draws", self.database)), 40)
+
     def test_a_daemon_that_is_killed(self):
         self.put_layer()
         load = Load(self, clients=12, batches=40)
