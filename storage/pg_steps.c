@@ -388,7 +388,14 @@ roll_back(struct pg_link *l)
 		return;
 	pg_link_send(l, "ROLLBACK", NULL, -1);
 	if (pg_link_wait(l, none, 0, &ignored) < 0)
-		pg_link_drop(l);
+		pg_link_hang_up(l);
+}
+
+/* A visit that was made after all, though its answer was lost, is a repeat the next time. */
+static bool
+may_retry(const struct pg_link *l)
+{
+	return pg_link_failure(l) == PG_AGAIN || pg_link_failure(l) == PG_LOST;
 }
 
 static int
@@ -409,11 +416,11 @@ visit_once(struct pg_link *l, struct meeting_visit *v, bool *again, struct err *
 		row.ranks = results[1];
 		decided = decide(l, &row, v, e) == 0;
 		result = decided ? end_visit(l, &row, v, e) : -1;
-		*again = decided && (result == 0 ? row.again : pg_link_failure(l) == PG_AGAIN);
+		*again = decided && (result == 0 ? row.again : may_retry(l));
 		PQclear(row.step);
 		PQclear(row.ranks);
 	} else {
-		*again = pg_link_failure(l) == PG_AGAIN;
+		*again = may_retry(l);
 	}
 	if (result < 0)
 		roll_back(l);

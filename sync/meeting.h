@@ -80,9 +80,9 @@ struct meeting_visit {
 struct meeting_look {
 	struct meeting_step step;
 
-	enum meeting_state state;
 	int64_t changes; /* as a visit tells */
-	bool late;       /* FILLS: its time is over; LED: the daemon that leads does not come to an end */
+	enum meeting_state state;
+	bool late; /* FILLS: its time is over; LED: the daemon that leads does not come to an end */
 };
 
 struct meeting {

@@ -202,7 +202,7 @@ sync_join(struct sync *all, const struct sync_call *call, struct sync_member *m)
 	g = group_for_locked(all, &bounded, m);
 	if (g != NULL)
 		full = sync_groups_join(&all->groups, g, &bounded, m, &list);
-	if (m->waits && all->groups.shared && g->state == GROUP_FILLS)
+	if (g != NULL && m->waits && all->groups.shared && g->state == GROUP_FILLS)
 		remote_note(&all->remote, g);
 	waits = m->waits; /* while the lock is held: afterwards it may be resumed, and gone */
 	pthread_mutex_unlock(&all->lock);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A store in a folder of its own, for tests of what is behind the store's door: made before each test, removed after
- * it. With NORMD_TEST_STORE=postgresql it is a schema of the program's own in the database that libpq's environment names
- * (pg_virtualenv sets it), emptied before each test; tests that look into SQLite's file are left out then. Operations
- * are of model "m" and layer "l" where nothing else is said.
+ * it. With NORMD_TEST_STORE=postgresql it is a schema of the program's own in the database that libpq's environment
+ * names (pg_virtualenv sets it), emptied before each test; tests that look into SQLite's file are left out then.
+ * Operations are of model "m" and layer "l" where nothing else is said.
  */
 #pragma once
 

@@ -57,7 +57,7 @@ rank_init(
 {
 	memset(r, 0, sizeof(*r));
 	r->all = all;
-	r->call = (struct sync_call){ LAYER, false, step, rank, world, PATIENT_MS, false };
+	r->call = (struct sync_call){ LAYER, false, step, rank, world, PATIENT_MS, false, NULL };
 	r->mean[0] = mean;
 	r->mean[1] = -mean;
 	r->var[0] = 1;
@@ -154,7 +154,7 @@ start_and_wait_until_it_waits(struct rank *r)
 static inline struct sync *
 sync_new(void)
 {
-	const struct sync_limits limits = { NULL, 1000, PATIENT_MS };
+	const struct sync_limits limits = { NULL, 1000, PATIENT_MS, NULL };
 	struct err e;
 	struct sync *all = sync_start(&limits, &e);
 

@@ -28,7 +28,7 @@ rank_init(struct rank *r, unsigned rank, unsigned world, uint64_t count)
 	struct err e;
 
 	memset(r, 0, sizeof(*r));
-	r->call = (struct sync_call){ LAYER, false, "1", rank, world, 1000, false };
+	r->call = (struct sync_call){ LAYER, false, "1", rank, world, 1000, false, NULL };
 	r->member.shard =
 	    (struct shard){ .moments = { count, zeros, zeros }, .features = 2, .sum = zeros, .product = zeros };
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);

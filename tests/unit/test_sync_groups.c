@@ -31,7 +31,7 @@ rank_init(struct rank *r, unsigned step, unsigned rank, unsigned world, unsigned
 
 	memset(r, 0, sizeof(*r));
 	(void)snprintf(r->step, sizeof(r->step), "%u", step);
-	r->call = (struct sync_call){ LAYER, false, r->step, rank, world, timeout_ms, false };
+	r->call = (struct sync_call){ LAYER, false, r->step, rank, world, timeout_ms, false, NULL };
 	r->member.shard = (struct shard){ .moments = { 4, zeros, zeros }, .features = 2 };
 	ck_assert_int_eq(sync_shard_digest(&r->member, &e), 0);
 }

@@ -48,7 +48,7 @@ setup(void)
 	ck_assert_msg(store != NULL, "%s", e.detail);
 	claims = claims_new();
 	ck_assert_ptr_nonnull(claims);
-	all = sync_start(&(const struct sync_limits){ &memory, 8, 60000 }, &e);
+	all = sync_start(&(const struct sync_limits){ &memory, 8, 60000, NULL }, &e);
 	ck_assert_msg(all != NULL, "%s", e.detail);
 }
 
