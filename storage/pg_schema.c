@@ -102,12 +102,14 @@ static const char look[] =
     " (SELECT CAST(count(*) AS bigint) FROM information_schema.tables WHERE table_schema = current_schema()"
     " AND substr(CAST(table_name AS text), 1, 6) = 'normd_'),"
     " (SELECT CAST(count(*) AS bigint) FROM information_schema.columns WHERE table_schema = current_schema()"
-    " AND table_name = 'normd_schema' AND column_name IN ('one', 'version'))";
+    " AND table_name = 'normd_schema' AND column_name IN ('one', 'version')),"
+    " (SELECT CAST(count(*) AS bigint) FROM information_schema.tables WHERE table_schema = current_schema()"
+    " AND table_name = 'normd_migration')";
 
-enum { SCHEMA, ENCODING, READ_ONLY, SYNCHRONOUS, TABLES, COLUMNS };
+enum { SCHEMA, ENCODING, READ_ONLY, SYNCHRONOUS, TABLES, COLUMNS, UNFINISHED };
 
 struct found {
-	int64_t tables, columns, version;
+	int64_t tables, columns, unfinished, version;
 };
 
 static int
@@ -159,6 +161,7 @@ find(struct pg_link *l, struct found *f, struct err *e)
 	result = check_settings(r, e);
 	f->tables = pg_get_int(r, 0, TABLES);
 	f->columns = pg_get_int(r, 0, COLUMNS);
+	f->unfinished = pg_get_int(r, 0, UNFINISHED);
 	PQclear(r);
 	if (result < 0 || f->tables == 0)
 		return result;
@@ -184,11 +187,34 @@ check_version(const struct found *f, struct err *e)
 }
 
 int
-pg_schema_check(struct pg_link *l, struct err *e)
+pg_schema_look(struct pg_link *l, enum pg_schema_state *state, struct err *e)
 {
 	struct found f;
 
 	if (find(l, &f, e) < 0 || check_version(&f, e) < 0)
+		return -1;
+	*state = f.unfinished > 0      ? PG_SCHEMA_UNFINISHED :
+	    f.version == 0             ? PG_SCHEMA_NONE :
+	    f.version < SCHEMA_VERSION ? PG_SCHEMA_OLDER :
+					 PG_SCHEMA_READY;
+	return 0;
+}
+
+static int
+check_finished(const struct found *f, struct err *e)
+{
+	return f->unfinished == 0 ? 0 :
+				    refuse(e,
+					"is the unfinished copy of another store: run the same normd migrate again, or "
+					"drop its tables");
+}
+
+int
+pg_schema_check(struct pg_link *l, struct err *e)
+{
+	struct found f;
+
+	if (find(l, &f, e) < 0 || check_version(&f, e) < 0 || check_finished(&f, e) < 0)
 		return -1;
 	return f.version == SCHEMA_VERSION ? 0 : refuse(e, "has not got normd's tables any more: restart normd");
 }
@@ -244,7 +270,7 @@ pg_schema_make(struct pg_link *l, struct err *e)
 	struct found f;
 
 	while (true) {
-		if (find(l, &f, e) < 0 || check_version(&f, e) < 0)
+		if (find(l, &f, e) < 0 || check_version(&f, e) < 0 || check_finished(&f, e) < 0)
 			return -1;
 		if (f.version == SCHEMA_VERSION || migrate(l, e) == 0)
 			return 0;

@@ -8,6 +8,16 @@
 
 #include "storage/pg_link.h"
 
+enum pg_schema_state {
+	PG_SCHEMA_NONE,  /* there are no tables of ours */
+	PG_SCHEMA_OLDER, /* they are to be migrated */
+	PG_SCHEMA_READY,
+	PG_SCHEMA_UNFINISHED /* a copy of another store was begun (rows_pg.c): there is a table normd_migration */
+};
+
+/* Looks what is there. -1 with `e` also if it is not normd's, or a newer normd's. */
+int pg_schema_look(struct pg_link *l, enum pg_schema_state *state, struct err *e) MUST_CHECK;
+
 /* Makes or migrates the tables, if they are not as this program has them. The connection stands. */
 int pg_schema_make(struct pg_link *l, struct err *e) MUST_CHECK;
 

@@ -77,6 +77,7 @@ pg_versions_leave(struct backend *b)
 		return;
 	pg_int(&p, self->daemon);
 	pg_link_send(self->link, sql, &p, -1);
+	pg_link_send(self->link, "UPDATE normd_daemon SET seen_s = 0 WHERE id = $1", &p, -1);
 	if (pg_link_wait(self->link, NULL, 0, &ignored) < 0)
 		pg_link_hang_up(self->link);
 }

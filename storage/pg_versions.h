@@ -14,6 +14,6 @@ int pg_find_version_key(struct backend *b, const struct new_version *asked, int6
     bool *found, struct err *e) MUST_CHECK;
 int pg_delete_version(struct backend *b, const char *model, uint64_t number, struct err *e) MUST_CHECK;
 int pg_list_versions(struct backend *b, uint64_t number, struct store_versions *list, struct err *e) MUST_CHECK;
-/* A daemon that ends takes its pins along, where the connection stands. */
+/* A daemon that ends takes its pins along, and is no longer seen, where the connection stands. */
 void pg_versions_leave(struct backend *b);
 int pg_version_exists(struct backend *b, const char *model, uint64_t number, bool *exists, struct err *e) MUST_CHECK;

@@ -198,6 +198,10 @@ sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 	    sqlite_int(db, path, "PRAGMA user_version", version, e) < 0 ||
 	    sqlite_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, e) < 0)
 		return -1;
+	if (application == SQLITE_MIGRATION_ID)
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
+		    "%s is the unfinished copy of another store: run the same normd migrate again, or remove the file",
+		    path);
 	if (application != SQLITE_APPLICATION_ID && (application != 0 || tables != 0 || *version != 0))
 		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 		    "%s is an SQLite database, but not a normd store: name another file", path);
@@ -206,6 +210,16 @@ sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e)
 		    "%s was made by a newer normd (schema %d; this one knows %d): install that version", path, *version,
 		    SCHEMA_VERSION);
 	return 0;
+}
+
+int
+sqlite_check_newest(int version, const char *path, struct err *e)
+{
+	if (version == SCHEMA_VERSION)
+		return 0;
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
+	    "%s was made by an older normd (schema %d; this one makes %d): start normd on it once, and stop it", path,
+	    version, SCHEMA_VERSION);
 }
 
 int

@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #define SQLITE_APPLICATION_ID 0x6e726d64 /* "nrmd" */
+#define SQLITE_MIGRATION_ID 0x6e726d6d   /* "nrmm": an unfinished copy (normd migrate) */
 
 /*
  * The head of a database file (sqlite.org/fileformat2.html): where it has the application id, and where two bytes say
@@ -18,6 +19,9 @@
 
 /* Checks that the file is a store, or new and empty (*version is 0), and not from a newer normd. */
 int sqlite_check_owner(sqlite3 *db, const char *path, int *version, struct err *e) MUST_CHECK;
+
+/* Checks that the schema is the one that this program makes. */
+int sqlite_check_newest(int version, const char *path, struct err *e) MUST_CHECK;
 
 /* Brings the schema from one version to another, at most to the newest. Does not mark the file. */
 int sqlite_make_schema(sqlite3 *db, int from, int to, struct err *e) MUST_CHECK;
