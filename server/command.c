@@ -6,7 +6,7 @@
 
 #include "base/suggest.h"
 
-static const struct command *const commands[] = { &command_check, &command_restore, &command_token };
+static const struct command *const commands[] = { &command_check, &command_restore, &command_migrate, &command_token };
 
 static const char *const modes[] = { "--help", NULL };
 

@@ -20,7 +20,7 @@ struct command {
 };
 
 /* command_offline.c */
-extern const struct command command_check, command_restore;
+extern const struct command command_check, command_restore, command_migrate;
 
 /* command_token.c */
 extern const struct command command_token;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Commands for a store that no daemon has open: normd check, normd restore. Findings go to standard output. */
+/* Commands for a store that no daemon has open: normd check, restore, migrate. Findings go to standard output. */
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -158,6 +158,29 @@ restore(const char *const *values, struct err *e)
 	return EXIT_DONE;
 }
 
+static enum exit_code
+migrate(const char *const *values, struct err *e)
+{
+	struct offline_report report = { 0 };
+	struct progress progress = { 0 };
+	const struct offline_work work = make_work(&progress);
+	struct sandbox_places places;
+	struct sandbox_state state;
+	int result;
+
+	sandbox_places_of_copy(&places, values[0], values[1]);
+	result = sandbox_enter(CONFIG_SANDBOX_TRY, &places, &state, e);
+	if (result == 0)
+		result = store_migrate(values[0], values[1], &work, &report, e);
+	clear_progress(&progress);
+	if (result < 0)
+		return EXIT_FAILED;
+	printf("the store is copied; the digests are the same on both sides: %" PRIu64 " layer%s, %" PRIu64
+	       " version%s\n",
+	    report.layers, err_plural(report.layers), report.versions, err_plural(report.versions));
+	return EXIT_DONE;
+}
+
 const struct command command_check = {
 	.name = "check",
 	.help = "check a whole store and report damage; changes nothing",
@@ -173,4 +196,12 @@ const struct command command_restore = {
 			 "the backup: a file from GET /v1/backup, or the file of a stopped store" },
 	    { "--store", "URL", "NORMD_STORE", "sqlite:normd.db", "the store to create: sqlite:PATH" } },
 	.run = restore,
+};
+
+const struct command command_migrate = {
+	.name = "migrate",
+	.help = "copy a store between SQLite and PostgreSQL, either way",
+	.options = { { "--from", "URL", NULL, NULL, "the store, which no daemon has open; it is only read" },
+	    { "--to", "URL", NULL, NULL, "the store to create: sqlite:PATH or postgresql://...; it must be empty" } },
+	.run = migrate,
 };

@@ -120,6 +120,14 @@ sandbox_places_find(struct sandbox_places *places, const struct config *config)
 }
 
 void
+sandbox_places_of_copy(struct sandbox_places *places, const char *from_url, const char *to_url)
+{
+	begin(places);
+	add_store(places, from_url);
+	add_store(places, to_url);
+}
+
+void
 sandbox_places_of_command(struct sandbox_places *places, const char *from, const char *store_url)
 {
 	static const char *const temporary[] = { "/var/tmp", "/usr/tmp", "/tmp" };

@@ -29,5 +29,8 @@ void sandbox_places_find(struct sandbox_places *places, const struct config *con
  */
 void sandbox_places_of_command(struct sandbox_places *places, const char *from, const char *store_url);
 
+/* The same for a command that copies one store to another. */
+void sandbox_places_of_copy(struct sandbox_places *places, const char *from_url, const char *to_url);
+
 /* Whether Landlock can keep normd from other files. bad_parameter: a place is the root of all files. */
 int sandbox_places_check(const struct sandbox_places *places, struct err *e) MUST_CHECK;

@@ -33,7 +33,7 @@ struct offline_work {
 };
 
 struct offline_report {
-	uint64_t models, layers;
+	uint64_t models, layers, versions;
 	uint64_t damages;
 };
 
@@ -42,6 +42,15 @@ struct offline_report {
  * -1 with `e` if it could not be checked: it does not exist, is in use, is not a store, is from a newer version, ...
  */
 int store_check(const char *url, const struct offline_work *u, struct offline_report *report, struct err *e) MUST_CHECK;
+
+/*
+ * Copies a store that no daemon has into one that is empty, or does not exist yet: from SQLite to PostgreSQL, or back,
+ * or between two of a kind. Killed at any moment, it goes on where it was when it is called again; until it has ended,
+ * no daemon opens the copy. In the end the digests of all layers and versions are computed from both and compared; the
+ * report counts them. `from` is only read. -1 with `e`: the copy is not whole.
+ */
+int store_migrate(const char *from, const char *to, const struct offline_work *u, struct offline_report *report,
+    struct err *e) MUST_CHECK;
 
 /*
  * Checks the file `from` in the same way, and makes a store of it where none exists yet. Killed at any moment, it

@@ -152,7 +152,7 @@ class File(unittest.TestCase):
     def test_a_store_of_no_known_kind(self):
         """The option is wrong, not the file."""
         self.refused("mysql", store="mysql://localhost", code=2)
-        self.refused("postgresql", store="postgresql://localhost/normd", code=2)
+        self.refused("postgresql", store="postgres:localhost/normd", code=2)
 
     def test_the_file_says_what_it_is(self):
         self.daemon.start()
