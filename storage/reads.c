@@ -21,7 +21,8 @@ find_layer(const struct committed *c, const char *model, const char *layer, stru
 		return -1;
 	if (*out == NULL) {
 		cache_drop(c->cache, model, layer); /* others may have deleted it */
-		return backend_refuse_layer(c->backend, model, layer, e);
+		(void)backend_refuse_layer(c->backend, model, layer, e);
+		return -1;
 	}
 	cache_put(c->cache, *out);
 	return 0;

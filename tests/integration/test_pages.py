@@ -365,7 +365,8 @@ class Source(unittest.TestCase):
             os.unlink(os.path.join(self.folder, name))
 
     def test_a_page_has_one_script_and_one_style(self):
-        data = {"a.html": b'<link rel="stylesheet" href="web/a.css">\n<script type="module" src="web/b/main.js"></script>\n',
+        data = {"a.html": b'<link rel="stylesheet" href="web/a.css">\n'
+                          b'<script type="module" src="web/b/main.js"></script>\n',
                 "a.css": b'/* one */\n@import "b/c.css";\n.a :b, c { d: 1px; }\n', "b/c.css": b"e { f: 2px }\n",
                 "b/main.js": b"import { x } from \"../two.js\";\n// one\nx(new URL(\"work.js\", import.meta.url));\n",
                 "two.js": b"export const x = url => new Worker(url, `\xc3\xa9 ${ url }`); // two\n",

@@ -123,7 +123,8 @@ export function grid(on) {
 		fill(root, names(model), model.values !== null && tints(model), patterned(model),
 			svg("path", { class: "borders", d: bordersPath(layout, i => groups.of[i]) }),
 			svg("path", { class: "padding", d: cellsPath(layout, i => groups.of[i] < 0) }),
-			others, model.hasNumbers && model.values !== null && layout.readable && numbers(model), peers, cursor);
+			others, model.hasNumbers && model.values !== null && layout.readable && numbers(model),
+			peers, cursor);
 	}
 
 	function light(cell) {
