@@ -137,9 +137,10 @@ send_all(struct backend *b, const char *const *sql, size_t count, const struct p
 int
 pg_delete_layer(struct backend *b, const struct layer_identity *layer, struct err *e)
 {
+	static const char leave_history[] = "INSERT INTO normd_history_gone(model, layer_id) SELECT $1, $2 WHERE EXISTS"
+					    " (SELECT 1 FROM normd_history WHERE model = $1 AND layer_id = $2)";
 	static const char *const sql[] = {
-		"INSERT INTO normd_history_gone(model, layer_id) SELECT $1, $2 WHERE EXISTS"
-		" (SELECT 1 FROM normd_history WHERE model = $1 AND layer_id = $2)",
+		leave_history,
 		"DELETE FROM normd_source WHERE model = $1 AND layer_id = $2",
 		"DELETE FROM normd_window WHERE model = $1 AND layer_id = $2",
 		"DELETE FROM normd_layer WHERE model = $1 AND id = $2",
