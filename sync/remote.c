@@ -338,6 +338,7 @@ visit(struct remote *r, struct sync_group *g)
 	int result = pack(g, &t);
 
 	g->remote.due = false;
+	r->left_until_us = clock_monotonic_us() + 2 * g->timeout_us + 3 * PURGE_US;
 	if (result < 0) {
 		err_set_memory(&e);
 	} else {
@@ -461,10 +462,13 @@ anybody_waits(const struct remote *r)
 	return false;
 }
 
+/* Steps that this daemon has visited are forgotten some time after they have ended, also if it visits no more. */
 static void
 purge(struct remote *r)
 {
-	if (clock_monotonic_us() < r->purge_us)
+	const uint64_t now_us = clock_monotonic_us();
+
+	if (now_us < r->purge_us || r->purge_us > r->left_until_us)
 		return;
 	call_begins(r);
 	r->meeting->purge(r->meeting);
@@ -475,15 +479,16 @@ purge(struct remote *r)
 static void
 rest(struct remote *r)
 {
-	const struct timespec until = clock_timespec(clock_monotonic_us() + r->rest_us);
+	const bool waits = anybody_waits(r);
+	const struct timespec until = clock_timespec(waits ? clock_monotonic_us() + r->rest_us : r->purge_us);
 
-	pulse_wait();
-	if (anybody_waits(r)) {
-		(void)pthread_cond_timedwait(&r->wake, r->lock, &until);
-	} else {
+	if (!waits)
 		r->rest_us = LOOK_MIN_US;
+	pulse_wait();
+	if (waits || r->purge_us <= r->left_until_us)
+		(void)pthread_cond_timedwait(&r->wake, r->lock, &until);
+	else
 		pthread_cond_wait(&r->wake, r->lock);
-	}
 	pulse_work();
 }
 
@@ -504,8 +509,7 @@ attend_all(void *arg)
 		if (r->rest_us >= TROUBLE_US)
 			r->rest_us = LOOK_MIN_US;
 		look(r);
-		if (r->first != NULL)
-			purge(r);
+		purge(r);
 	}
 	while (r->first != NULL)
 		drop(r, r->first);
@@ -519,6 +523,7 @@ remote_start(struct remote *r, struct err *e)
 	int rc;
 
 	r->rest_us = LOOK_MIN_US;
+	r->purge_us = clock_monotonic_us() + PURGE_US;
 	clock_cond_init(&r->wake);
 	rc = pthread_create(&r->thread, NULL, attend_all, r);
 	if (rc == 0)

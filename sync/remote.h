@@ -27,6 +27,7 @@ struct remote {
 	struct sync_group *first; /* that it looks after */
 	uint64_t rest_us;         /* until the next look */
 	uint64_t purge_us;        /* when old steps are forgotten next */
+	uint64_t left_until_us;   /* until then there may be steps to forget */
 	bool ends;
 };
 
