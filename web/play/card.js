@@ -106,22 +106,22 @@ export function card(kind, on) {
 	}
 
 	/** The daemon's old numbers are shown, in grey, until there are new ones. */
-	function drawGrid(hasNumbers) {
+	function drawGrid() {
 		const { made, layout, groups } = view;
 		numbers = answer?.error ? [] : answer?.numbers ?? numbers;
 		const isAfter = state().show === "after", known = numbers.length === made.flat.length ? numbers : null;
 		cells.root.classList.toggle("old", isAfter && answer === undefined);
 		cells.draw({ layout, groups, values: isAfter ? known : made.flat, labels: made.labels,
-			hasNumbers, name: say("grid", { kind: say(kind), ...view.state }) });
+			name: say("grid", { kind: say(kind), ...view.state }) });
 	}
 
 	return {
 		element,
 		/**
 		 * Shows values and the daemon's answer, { numbers } or { error }; undefined: it has not answered.
-		 * `hasNumbers`: with numbers in the cells, which take most of the time.
+		 * write() shows the numbers in the cells.
 		 */
-		draw(next, told, isLit, hasNumbers) {
+		draw(next, told, isLit) {
 			view = next;
 			answer = told;
 			element.classList.toggle("stale", told === undefined);
@@ -129,8 +129,9 @@ export function card(kind, on) {
 			button.setAttribute("aria-pressed", isLit);
 			fill(rule, ruleOf(kind, view.state));
 			fill(count, countOf(view.groups));
-			drawGrid(hasNumbers);
+			drawGrid();
 		},
+		write: cells.write,
 		/** Lights a cell { n, c, l, i } and its peers; null: none. To be called after draw(). */
 		light(cell) {
 			at = cell;

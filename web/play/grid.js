@@ -43,7 +43,7 @@ function numbers({ layout, groups, values }) {
 	const texts = [];
 	eachCell(layout, (i, x, y) => texts.push(svg("tspan", { x: x + layout.wide / 2, y: y + layout.high / 2 },
 		groups.of[i] < 0 ? "·" : brief(values[i]))));
-	return svg("g", { class: "numbers" }, svg("text", {}, texts));
+	return svg("text", {}, texts);
 }
 
 /** A text that is about as wide as it may be. */
@@ -81,12 +81,13 @@ function moved(sizes, cell, event) {
 
 /**
  * A grid. `on.hover(cell or null)`, `on.pick(cell)` (by a click or a key) and `on.leave()` (Escape) tell what the
- * reader does. `draw(model)` draws { layout, groups, values, labels, name, hasNumbers }; values null: not known.
+ * reader does. `draw(model)` draws { layout, groups, values, labels, name }, but not the numbers in the cells, which
+ * take most of the time: `write()` does. values null: not known.
  * `light(cell)` lights a cell with its peers; null: none. It follows each draw().
  */
 export function grid(on) {
 	const peers = svg("path", { class: "peers" }), others = svg("path", { class: "others" });
-	const cursor = svg("rect", { class: "cursor" });
+	const cursor = svg("rect", { class: "cursor" }), figures = svg("g", { class: "numbers" });
 	const root = svg("svg", { class: "grid", tabindex: 0, role: "application" });
 	let model = null, lit = null;
 
@@ -123,8 +124,11 @@ export function grid(on) {
 		fill(root, names(model), model.values !== null && tints(model), patterned(model),
 			svg("path", { class: "borders", d: bordersPath(layout, i => groups.of[i]) }),
 			svg("path", { class: "padding", d: cellsPath(layout, i => groups.of[i] < 0) }),
-			others, model.hasNumbers && model.values !== null && layout.readable && numbers(model),
-			peers, cursor);
+			others, fill(figures), peers, cursor);
+	}
+
+	function write() {
+		fill(figures, model.values !== null && model.layout.readable && numbers(model));
 	}
 
 	function light(cell) {
@@ -141,5 +145,5 @@ export function grid(on) {
 			cursor.setAttribute(key, value);
 	}
 
-	return { root, draw, light };
+	return { root, draw, write, light };
 }

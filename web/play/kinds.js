@@ -86,17 +86,24 @@ export default function (root) {
 	function draw() {
 		const { kind } = state();
 		for (const [name, one] of Object.entries(cards))
-			one.draw(views[name], answers[name], name === kind, isSeen);
+			one.draw(views[name], answers[name], name === kind);
 		if (isSeen)
-			more.show(views[kind], answers[kind]);
+			complete();
 		else
 			requestAnimationFrame(() => setTimeout(drawMore));
+	}
+
+	function complete() {
+		const { kind } = state();
+		for (const one of Object.values(cards))
+			one.write();
+		more.show(views[kind], answers[kind]);
 	}
 
 	/** The numbers in the grids, and what is below, are drawn once the grids are seen. */
 	function drawMore() {
 		isSeen = true;
-		draw();
+		complete();
 		light();
 	}
 

@@ -15,9 +15,9 @@ export function short(x, digits = 4) {
 	return String(Number(x.toPrecision(digits))).replace("-", "−");
 }
 
-/** A whole number with its thousands apart. */
+/** A whole number with its thousands apart. (toLocaleString takes 20 ms when it is first called.) */
 export function whole(n) {
-	return n === null || n === undefined ? "–" : n.toLocaleString("en").replaceAll(",", "\u202f");
+	return n === null || n === undefined ? "–" : String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
 const UNITS = [["s", 60], ["min", 60], ["h", 24], ["d", Infinity]];
