@@ -79,7 +79,7 @@ test-deb: | $(B)/packages-test-deb ## install, upgrade and purge the packages on
 	@tests/packages/run $(SUITES)
 
 torture: ## the long runs, one after the other: faults by the thousand
-	@$(foreach t,oom power kill drip memory,$(MAKE) --no-print-directory torture-$(t) &&) :
+	@$(foreach t,oom power kill replay drip memory,$(MAKE) --no-print-directory torture-$(t) &&) :
 
 torture-oom: $(memory_tests) | $(B)/packages-test ## fail every allocation of every operation, in every way (minutes)
 	@tests/run --build $(B) --full memory
@@ -89,6 +89,10 @@ torture-power: $(B)/tests/disk/torture_power ## 10,000 power cuts under the stor
 
 torture-kill: all $(load) | $(B)/packages-test ## SIGKILL under load, 500 times on one store (NORMD_KILL_ROUNDS=)
 	@NORMD_KILL_ROUNDS=$(or $(NORMD_KILL_ROUNDS),500) tests/run --build $(B) integration -k KillUnderLoad
+
+torture-replay: all | $(B)/packages-test $(B)/packages-test-postgresql ## many daemons, one layer (UPDATES=, CLIENTS=)
+	@NORMD_REPLAY_UPDATES=$(or $(UPDATES),100000) NORMD_REPLAY_CLIENTS=$(or $(CLIENTS),96) \
+	    tests/run --build $(B) integration -k test_replay
 
 torture-drip: all | $(B)/packages-test ## 2,000 clients at a byte a second for a minute (CLIENTS=, SECONDS=)
 	@CLIENTS='$(CLIENTS)' SECONDS='$(SECONDS)' tests/torture/drip $(B)
