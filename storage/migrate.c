@@ -22,6 +22,7 @@ struct migration {
 	const struct offline_work *work;
 	struct rows *from, *to;
 	struct rows_progress progress;
+	uint64_t totals[ROWS_TABLES_MAX]; /* rows of each table */
 };
 
 struct rows *
@@ -51,6 +52,7 @@ add_cell(struct digest *hash, const struct cell *c)
 {
 	digest_add(hash, &c->null, sizeof(c->null));
 	digest_add(hash, &c->number, sizeof(c->number));
+	digest_add(hash, &c->real, sizeof(c->real));
 	if (c->type == 'T' || c->type == 'B') {
 		digest_add(hash, &c->length, sizeof(c->length));
 		digest_add(hash, c->bytes, c->length);
@@ -58,40 +60,43 @@ add_cell(struct digest *hash, const struct cell *c)
 }
 
 static int
-add_rows(struct rows *r, const struct rows_query *q, struct digest *hash, struct err *e)
+add_rows(struct migration *m, const struct rows_query *q, struct digest *hash, uint64_t *count, struct err *e)
 {
 	struct cell cells[ROW_CELLS_MAX];
-	bool found = true;
+	bool found;
 
-	if (r->ops->read(r, q, 0, e) < 0)
+	*count = 0;
+	if (m->from->ops->read(m->from, q, 0, e) < 0)
 		return -1;
-	while (found) {
-		if (r->ops->next(r, cells, &found, e) < 0)
+	while (true) {
+		if (m->from->ops->next(m->from, cells, &found, e) < 0)
 			return -1;
-		for (size_t i = 0; found && q->types[i] != '\0'; i++)
+		if (!found)
+			return 0;
+		for (size_t i = 0; q->types[i] != '\0'; i++)
 			add_cell(hash, &cells[i]);
+		if (++*count % ROWS_AT_ONCE == 0)
+			m->work->progress(m->work->arg, "reading", *count, 0);
 	}
-	return 0;
 }
 
-/* By the names, ids and revisions of all layers, and the counters of all models: any change changes some of them. */
+/*
+ * By all that is copied. Less would not do: an alias, a key that is forgotten, or a window changes no layer's revision,
+ * but the rows that a copy which goes on would skip.
+ */
 static int
-identify(struct rows *r, char source[ROWS_SOURCE_BYTES], struct err *e)
+identify(struct migration *m, char source[ROWS_SOURCE_BYTES], struct err *e)
 {
-	static const struct rows_query layers = { "TTIII",
-		"SELECT m.name, l.name, l.id, s.revision, s.num_batches_tracked FROM layer l JOIN model m ON m.id = "
-		"l.model_id"
-		" JOIN state s ON s.layer_id = l.id ORDER BY m.name, l.name",
-		"SELECT model, name, id, revision, num_batches_tracked FROM normd_layer ORDER BY model, name" };
 	unsigned char digest[DIGEST_BYTES];
 	struct digest *hash = digest_new();
-	int result;
+	int result = 0;
 
 	if (hash == NULL)
 		return err_fail_memory(e);
-	result = add_rows(r, &rows_tables[0].read, hash, e);
-	if (result == 0)
-		result = add_rows(r, &layers, hash, e);
+	for (size_t i = 0; result == 0 && i < rows_table_count; i++) {
+		result = add_rows(m, &rows_tables[i].read, hash, &m->totals[i], e);
+		digest_add(hash, &m->totals[i], sizeof(m->totals[i]));
+	}
 	digest_get(hash, digest);
 	digest_free(hash);
 	for (size_t i = 0; i < DIGEST_BYTES; i++)
@@ -105,13 +110,12 @@ check_source(struct migration *m, struct err *e)
 {
 	char source[sizeof(m->progress.source)];
 
-	if (identify(m->from, source, e) < 0)
+	if (identify(m, source, e) < 0)
 		return -1;
 	if (m->progress.source[0] != '\0' && strcmp(m->progress.source, source) != 0)
 		return err_fail(e, ERR_STORAGE_UNAVAILABLE,
 		    "the target is an unfinished copy of another store, or this one has changed since: remove the "
-		    "target, "
-		    "and begin anew");
+		    "target, and begin anew");
 	memcpy(m->progress.source, source, sizeof(source));
 	return m->to->ops->commit(m->to, &m->progress, e);
 }
@@ -150,7 +154,7 @@ copy_table(struct migration *m, const struct rows_table *t, struct err *e)
 		bytes = 0;
 		if (m->to->ops->commit(m->to, &m->progress, e) < 0)
 			return -1;
-		m->work->progress(m->work->arg, t->name, m->progress.rows, 0);
+		m->work->progress(m->work->arg, t->name, m->progress.rows, m->totals[m->progress.table]);
 	}
 }
 
@@ -160,7 +164,7 @@ copy_all(struct migration *m, struct err *e)
 	while (m->progress.table < rows_table_count) {
 		const struct rows_table *t = &rows_tables[m->progress.table];
 
-		m->work->progress(m->work->arg, t->name, m->progress.rows, 0);
+		m->work->progress(m->work->arg, t->name, m->progress.rows, m->totals[m->progress.table]);
 		if (copy_table(m, t, e) < 0)
 			return -1;
 		m->progress.table++;

@@ -23,6 +23,7 @@ struct cell {
 };
 
 #define ROW_CELLS_MAX 20
+#define ROWS_TABLES_MAX 16
 #define ROWS_SOURCE_BYTES (2 * DIGEST_BYTES + 1)
 
 /* A query with the same rows, in the same order, from both. `types`: those of its columns. */

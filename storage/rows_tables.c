@@ -134,3 +134,5 @@ const struct rows_table rows_tables[] = {
 };
 
 const size_t rows_table_count = sizeof(rows_tables) / sizeof(rows_tables[0]);
+
+_Static_assert(sizeof(rows_tables) / sizeof(rows_tables[0]) <= ROWS_TABLES_MAX, "");
