@@ -13,7 +13,6 @@
 #define PURGE_US ((uint64_t)60000000)
 #define TROUBLE_US ((uint64_t)200000) /* between two tries while the meeting cannot be reached */
 #define TELL_TRIES 50
-#define LOOKS_MAX ((size_t)256)
 
 /* What a rank of ours is to the meeting. */
 enum { RANK_TO_BRING, RANK_BROUGHT, RANK_TO_LEAVE };
@@ -194,6 +193,21 @@ let_go(struct sync_group *g, const struct meeting_visit *v, struct sync_member *
 		}
 }
 
+/*
+ * What the shards of all ranks take while they are pooled: as the meeting gives them, twice (its own copy, and ours),
+ * and as doubles.
+ */
+static size_t
+pool_bytes(const struct sync_group *g)
+{
+	size_t shard, all;
+
+	if (__builtin_mul_overflow(g->features + 1, 4 * sizeof(double), &shard) ||
+	    __builtin_mul_overflow(shard, 3 * (size_t)g->world_size, &all))
+		return SIZE_MAX;
+	return all;
+}
+
 /* Computes the result from the shards of all ranks. Nobody else touches the group's values meanwhile. */
 static int
 pool(struct sync_group *g, const struct meeting_visit *v, struct err *e)
@@ -334,14 +348,15 @@ visit(struct remote *r, struct sync_group *g)
 			      .timeout_ms = (unsigned)(g->timeout_us / 1000),
 			      .known_only = g->remote.known_only } };
 	struct sync_member *list = NULL;
+	struct budget_share memory = { .budget = r->groups->memory };
 	struct err e = { 0 };
-	int result = pack(g, &t);
+	int result = budget_ask(&memory, pool_bytes(g), &e);
 
 	g->remote.due = false;
 	r->left_until_us = clock_monotonic_us() + 2 * g->timeout_us + 3 * PURGE_US;
-	if (result < 0) {
-		err_set_memory(&e);
-	} else {
+	if (result == 0 && pack(g, &t) < 0)
+		result = err_fail_memory(&e);
+	if (result == 0) {
 		call_begins(r);
 		result = r->meeting->visit(r->meeting, &t.visit, &e);
 		call_ends(r);
@@ -352,6 +367,7 @@ visit(struct remote *r, struct sync_group *g)
 		arrive(r, g, &t.visit, &list);
 	resume(r, list);
 	trip_fini(&t);
+	budget_give_all(&memory);
 }
 
 /* ---- telling */
@@ -389,31 +405,36 @@ has_moved(const struct sync_group *g, const struct meeting_look *seen)
 }
 
 static size_t
+count_waiting(const struct remote *r)
+{
+	size_t count = 0;
+
+	for (const struct sync_group *g = r->first; g != NULL; g = g->remote.next)
+		count += waits_for_others(g);
+	return count;
+}
+
+static void
 gather(struct remote *r, struct sync_group **groups, struct meeting_look *list)
 {
 	size_t count = 0;
 
-	for (struct sync_group *g = r->first; g != NULL && count < LOOKS_MAX; g = g->remote.next)
+	for (struct sync_group *g = r->first; g != NULL; g = g->remote.next)
 		if (waits_for_others(g)) {
 			g->references++;
 			groups[count] = g;
 			list[count++] = (struct meeting_look){ .step = name_of(g) };
 		}
-	return count;
 }
 
-/* Looks at all steps that wait for others; those that have moved are to be visited. */
+/* Those that have moved are to be visited. */
 static void
-look(struct remote *r)
+look_at(struct remote *r, struct sync_group **groups, struct meeting_look *list, size_t count)
 {
-	struct sync_group *groups[LOOKS_MAX];
-	struct meeting_look list[LOOKS_MAX];
-	const size_t count = gather(r, groups, list);
 	struct err e;
 	int seen;
 
-	if (count == 0)
-		return;
+	gather(r, groups, list);
 	call_begins(r);
 	seen = r->meeting->look(r->meeting, list, count, &e);
 	call_ends(r);
@@ -425,6 +446,20 @@ look(struct remote *r)
 		}
 		sync_group_unref(groups[i]);
 	}
+}
+
+/* Looks at all steps that wait for others. Without memory, the next time. */
+static void
+look(struct remote *r)
+{
+	const size_t count = count_waiting(r);
+	struct sync_group **groups = count == 0 ? NULL : calloc(count, sizeof(struct sync_group *));
+	struct meeting_look *list = count == 0 ? NULL : calloc(count, sizeof(*list));
+
+	if (groups != NULL && list != NULL)
+		look_at(r, groups, list, count);
+	free(groups);
+	free(list);
 }
 
 /* ---- the thread */

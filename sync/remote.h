@@ -31,7 +31,7 @@ struct remote {
 	bool ends;
 };
 
-/* Fills the first four members before. -1 with `e`: there is no thread. */
+/* The caller has set the first four members, and zeroed the rest. -1 with `e`: there is no thread. */
 int remote_start(struct remote *r, struct err *e) MUST_CHECK;
 
 /* Ranks have come to the group, or left it. */
