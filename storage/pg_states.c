@@ -210,23 +210,31 @@ pg_states_take(struct backend *b, const PGresult *r, int row, const struct plann
 /* While a layer is loaded its lists exist three times: in the result, as doubles, and in the snapshot. */
 #define LOAD_COPIES ((size_t)3)
 
-/* Runs a query for a state of so many bytes; *out stays NULL where there is none. */
+/* A query for one state, whose lists take so many bytes, and who pays for them. */
+struct loading {
+	const char *sql;
+	const struct pg_params *params;
+	const struct names *names;
+	size_t bytes;
+	struct budget_share *memory;
+};
+
+/* *out stays NULL where there is no such state. */
 static int
-load(struct backend *b, const char *sql, const struct pg_params *p, const struct names *names, size_t bytes,
-    struct budget_share *memory, const struct snapshot **out, struct err *e)
+load(struct backend *b, const struct loading *l, const struct snapshot **out, struct err *e)
 {
 	PGresult *r;
 	int result;
 
 	*out = NULL;
-	if (budget_ask(memory, LOAD_COPIES * bytes, e) < 0)
+	if (budget_ask(l->memory, LOAD_COPIES * l->bytes, e) < 0)
 		return -1;
-	result = pg_ask(b, sql, p, &r, e);
+	result = pg_ask(b, l->sql, l->params, &r, e);
 	if (result == 0) {
-		result = PQntuples(r) > 0 ? snapshot_from_row(b, r, 0, names, out, e) : 0;
+		result = PQntuples(r) > 0 ? snapshot_from_row(b, r, 0, l->names, out, e) : 0;
 		PQclear(r);
 	}
-	budget_give(memory, (LOAD_COPIES - (*out != NULL)) * bytes);
+	budget_give(l->memory, (LOAD_COPIES - (*out != NULL)) * l->bytes);
 	return result;
 }
 
@@ -270,7 +278,7 @@ pg_load(struct backend *b, const char *model, const char *layer, struct budget_s
 	pg_text(&p, layer);
 	if (memory != NULL && load_bytes(b, &p, &bytes, e) < 0)
 		return -1;
-	return load(b, sql[pg_self(b)->open], &p, &names, (size_t)bytes, memory, out, e);
+	return load(b, &(struct loading){ sql[pg_self(b)->open], &p, &names, (size_t)bytes, memory }, out, e);
 }
 
 static int
@@ -385,7 +393,7 @@ pg_load_row(struct backend *b, const struct model_at *at, const struct state_row
 	struct pg_params p = { 0 };
 
 	at_params(&p, at, row->name);
-	if (load(b, sql, &p, &names, row->bytes, memory, out, e) < 0)
+	if (load(b, &(struct loading){ sql, &p, &names, row->bytes, memory }, out, e) < 0)
 		return -1;
 	return *out != NULL ?
 	    0 :
