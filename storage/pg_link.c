@@ -10,6 +10,7 @@
 #include "storage/pg_url.h"
 
 #define CONNECT_US ((uint64_t)3000000)
+#define PATIENT_US ((uint64_t)3600 * 1000000)
 #define WAIT_US ((uint64_t)10000000) /* longer than the statement_timeout that the server is given */
 #define HURRY_US ((uint64_t)3000000)
 #define REST_US ((uint64_t)500000) /* between two tries to connect */
@@ -346,9 +347,11 @@ pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err *e)
 }
 
 void
-pg_link_hurry(struct pg_link *l, bool hurry)
+pg_link_be_patient(struct pg_link *l, enum pg_patience patience)
 {
-	l->patience_us = hurry ? HURRY_US : WAIT_US;
+	static const uint64_t us[] = { [PG_HURRIED] = HURRY_US, [PG_USUAL] = WAIT_US, [PG_PATIENT] = PATIENT_US };
+
+	l->patience_us = us[patience];
 }
 
 enum pg_failure

@@ -58,8 +58,12 @@ void pg_link_send(struct pg_link *l, const char *sql, const struct pg_params *p,
  */
 int pg_link_wait(struct pg_link *l, PGresult **results, size_t count, struct err *e) MUST_CHECK;
 
-/* From now on pg_link_wait gives up early, or as late as usual: a silent server is as good as one that is away. */
-void pg_link_hurry(struct pg_link *l, bool hurry);
+/*
+ * When pg_link_wait gives up from now on. Hurried, after 3 s: a silent server is as good as one that is away. As usual,
+ * after 10 s. Patient, after an hour: for queries that read a whole store.
+ */
+enum pg_patience { PG_HURRIED, PG_USUAL, PG_PATIENT };
+void pg_link_be_patient(struct pg_link *l, enum pg_patience patience);
 
 /* Of the last pg_link_wait or pg_link_connect. */
 enum pg_failure pg_link_failure(const struct pg_link *l);

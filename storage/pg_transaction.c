@@ -262,9 +262,9 @@ pg_look(struct backend *b, const struct batch_plan *plan, struct err *e)
 	pg_send(b, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL);
 	pg_held_ask(b, false, &count);
 	pg_send(b, "COMMIT", NULL);
-	pg_link_hurry(self->link, true);
+	pg_link_be_patient(self->link, PG_HURRIED);
 	result = wait_for_plan(b, count + 1, pg_held_take, e);
-	pg_link_hurry(self->link, false);
+	pg_link_be_patient(self->link, PG_USUAL);
 	if (result < 0)
 		pg_rollback(b);
 	self->open = false;

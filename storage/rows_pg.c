@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +9,9 @@
 #include "storage/pg_schema.h"
 #include "storage/rows.h"
 
-/* Rows that are fetched at once, of which each may have lists. */
-#define FETCHED 16
-#define FETCH "FETCH FORWARD 16 FROM rows"
+/* How many rows are fetched at once: more and more, while all together take little memory. */
+#define FETCHED_MAX 256
+#define FETCHED_BYTES ((size_t)4 << 20)
 
 /* A daemon that was seen by the database so lately may still run: it is seen every minute. */
 #define SEEN_S "90"
@@ -22,6 +23,7 @@ struct rows_pg {
 	const char *types;
 	PGresult *fetched;
 	int at;        /* the row of `fetched` that is next */
+	int wanted;    /* how many were asked for */
 	bool has_more; /* rows may follow those that are fetched */
 	bool reads, writes;
 };
@@ -76,6 +78,7 @@ read_rows(struct rows *r, const struct rows_query *q, uint64_t skip, struct err 
 	PQclear(s->fetched);
 	s->fetched = NULL;
 	s->at = 0;
+	s->wanted = 1;
 	s->has_more = true;
 	s->types = q->types;
 	return result;
@@ -84,13 +87,21 @@ read_rows(struct rows *r, const struct rows_query *q, uint64_t skip, struct err 
 static int
 fetch(struct rows_pg *s, struct err *e)
 {
+	const size_t bytes = s->fetched == NULL ? 0 : PQresultMemorySize(s->fetched);
+	char sql[64];
+
+	if (s->fetched != NULL && bytes < FETCHED_BYTES / 2 && s->wanted < FETCHED_MAX)
+		s->wanted *= 2;
+	else if (bytes > FETCHED_BYTES && s->wanted > 1)
+		s->wanted /= 2;
 	PQclear(s->fetched);
 	s->fetched = NULL;
 	s->at = 0;
-	pg_link_send(s->link, FETCH, NULL, -1);
+	snprintf(sql, sizeof(sql), "FETCH FORWARD %d FROM rows", s->wanted);
+	pg_link_send(s->link, sql, NULL, -1);
 	if (pg_link_wait(s->link, &s->fetched, 1, e) < 0)
 		return -1;
-	s->has_more = PQntuples(s->fetched) == FETCHED;
+	s->has_more = PQntuples(s->fetched) == s->wanted;
 	return 0;
 }
 
@@ -216,8 +227,10 @@ connect_to(const char *url, enum pg_schema_state *state, struct err *e)
 		err_set_memory(e);
 	else if (pg_link_connect(s->link, &fresh, e) == 0 && run(s, "SET statement_timeout = 0", NULL, e) == 0 &&
 	    run(s, "SET idle_in_transaction_session_timeout = 0", NULL, e) == 0 &&
-	    pg_schema_look(s->link, state, e) == 0)
+	    pg_schema_look(s->link, state, e) == 0) {
+		pg_link_be_patient(s->link, PG_PATIENT);
 		return s;
+	}
 	close_rows(&s->rows);
 	return NULL;
 }
