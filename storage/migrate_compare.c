@@ -113,22 +113,21 @@ digest_state(const struct offline_work *u, const struct cell *state, unsigned ch
 
 /* ---- layers */
 
-static int
-refuse(struct err *e, const char *what, const char *model, const char *name)
-{
-	return err_fail(e, ERR_STORAGE_UNAVAILABLE,
-	    "%s %s of model \"%s\" is not the same in the copy: the copy stays unfinished; remove it, and begin anew",
-	    what, name, model);
-}
+#define DIFFERS " of model \"%s\" is not the same in the copy: the copy stays unfinished; remove it, and begin anew"
 
 static bool
 same_text(const struct cell *a, const struct cell *b)
 {
-	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+	return a->length == b->length && (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
 }
 
+/* Compares a row of one store with that of the other in its place, and counts it in the report. */
+typedef int compare_row(const struct cell *a, const struct cell *b, const struct offline_work *u,
+    struct offline_report *report, struct err *e);
+
 static int
-compare_layer(const struct offline_work *u, const struct cell *a, const struct cell *b, struct err *e)
+compare_layer(const struct cell *a, const struct cell *b, const struct offline_work *u, struct offline_report *report,
+    struct err *e)
 {
 	unsigned char one[SHA256_BYTES], other[SHA256_BYTES];
 
@@ -136,35 +135,51 @@ compare_layer(const struct offline_work *u, const struct cell *a, const struct c
 		err_prepend(e, "layer \"%s\" of model \"%s\": ", (const char *)a[1].bytes, (const char *)a[0].bytes);
 		return -1;
 	}
-	if (same_text(&a[0], &b[0]) && same_text(&a[1], &b[1]) && a[2].number == b[2].number &&
-	    a[STATE_OF_LAYER + REVISION].number == b[STATE_OF_LAYER + REVISION].number &&
-	    memcmp(one, other, SHA256_BYTES) == 0)
-		return 0;
-	return refuse(e, "layer", a[0].bytes, a[1].bytes);
+	if (!same_text(&a[0], &b[0]) || !same_text(&a[1], &b[1]) || a[2].number != b[2].number ||
+	    a[STATE_OF_LAYER + REVISION].number != b[STATE_OF_LAYER + REVISION].number ||
+	    memcmp(one, other, SHA256_BYTES) != 0)
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "layer \"%s\"" DIFFERS, (const char *)a[1].bytes,
+		    (const char *)a[0].bytes);
+	report->layers++;
+	u->progress(u->arg, "comparing layers", report->layers, 0);
+	return 0;
+}
+
+/* The columns of a version in rows_tables.c. */
+enum { MODEL, VERSION_ID, MODEL_ID, MARK, NUMBER, CREATED, NOTE, DIGEST, KEY, KEY_DIGEST, GONE };
+
+static int
+compare_version_row(const struct cell *a, const struct cell *b, const struct offline_work *u,
+    struct offline_report *report, struct err *e)
+{
+	(void)u;
+	if (!same_text(&a[MODEL], &b[MODEL]) || a[NUMBER].null != b[NUMBER].null ||
+	    a[NUMBER].number != b[NUMBER].number || a[MARK].number != b[MARK].number ||
+	    a[GONE].number != b[GONE].number || !same_text(&a[DIGEST], &b[DIGEST]))
+		return err_fail(e, ERR_STORAGE_UNAVAILABLE, "version %lld" DIFFERS, (long long)a[NUMBER].number,
+		    (const char *)a[MODEL].bytes);
+	report->versions += !a[NUMBER].null && a[GONE].number == 0;
+	return 0;
 }
 
 static int
-compare_layers(
-    struct rows *one, struct rows *other, const struct offline_work *u, struct offline_report *report, struct err *e)
+compare_rows(struct rows *one, struct rows *other, const struct rows_table *t, compare_row *compare,
+    const struct offline_work *u, struct offline_report *report, struct err *e)
 {
-	const struct rows_query *q = &rows_tables[1].read;
 	struct cell a[ROW_CELLS_MAX], b[ROW_CELLS_MAX];
-	bool more, as_many;
+	bool more = true, as_many;
 
-	if (one->ops->read(one, q, 0, e) < 0 || other->ops->read(other, q, 0, e) < 0)
+	if (one->ops->read(one, &t->read, 0, e) < 0 || other->ops->read(other, &t->read, 0, e) < 0)
 		return -1;
-	while (true) {
+	while (more) {
 		if (one->ops->next(one, a, &more, e) < 0 || other->ops->next(other, b, &as_many, e) < 0)
 			return -1;
 		if (more != as_many)
-			return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the copy does not have as many layers");
-		if (!more)
-			return 0;
-		if (compare_layer(u, a, b, e) < 0)
+			return err_fail(e, ERR_STORAGE_UNAVAILABLE, "the copy does not have as many %s", t->name);
+		if (more && compare(a, b, u, report, e) < 0)
 			return -1;
-		report->layers++;
-		u->progress(u->arg, "comparing layers", report->layers, 0);
 	}
+	return 0;
 }
 
 /* ---- versions */
@@ -226,21 +241,18 @@ next_version(struct version *v, bool *found, struct err *e)
 static int
 compare_version(const struct version *a, const struct version *b, struct err *e)
 {
-	char number[24];
-
 	if (a->number == b->number && strcmp(a->model, b->model) == 0 &&
 	    memcmp(a->computed, b->computed, SHA256_BYTES) == 0 && memcmp(a->stored, a->computed, SHA256_BYTES) == 0 &&
 	    memcmp(b->stored, b->computed, SHA256_BYTES) == 0)
 		return 0;
-	snprintf(number, sizeof(number), "%lld", (long long)a->number);
-	return refuse(e, "version", a->model, number);
+	return err_fail(e, ERR_STORAGE_UNAVAILABLE, "version %lld" DIFFERS, (long long)a->number, a->model);
 }
 
 static int
-compare_versions(
-    struct rows *one, struct rows *other, const struct offline_work *u, struct offline_report *report, struct err *e)
+compare_versions(struct rows *one, struct rows *other, const struct offline_work *u, struct err *e)
 {
 	struct version a = { .rows = one, .work = u }, b = { .rows = other, .work = u };
+	uint64_t compared = 0;
 	bool more, as_many;
 
 	if (one->ops->read(one, &versions, 0, e) < 0 || other->ops->read(other, &versions, 0, e) < 0 ||
@@ -255,8 +267,7 @@ compare_versions(
 			return 0;
 		if (compare_version(&a, &b, e) < 0)
 			return -1;
-		report->versions++;
-		u->progress(u->arg, "comparing versions", report->versions, 0);
+		u->progress(u->arg, "comparing versions", ++compared, 0);
 	}
 }
 
@@ -264,5 +275,8 @@ int
 migrate_compare(
     struct rows *one, struct rows *other, const struct offline_work *u, struct offline_report *report, struct err *e)
 {
-	return compare_layers(one, other, u, report, e) < 0 ? -1 : compare_versions(one, other, u, report, e);
+	if (compare_rows(one, other, &rows_tables[1], compare_layer, u, report, e) < 0 ||
+	    compare_rows(one, other, &rows_tables[2], compare_version_row, u, report, e) < 0)
+		return -1;
+	return compare_versions(one, other, u, e);
 }

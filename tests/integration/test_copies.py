@@ -173,6 +173,23 @@ class Copies(unittest.TestCase):
                     break
             self.assertEqual(self.seen_of(target), self.seen)
 
+    def test_a_copy_that_differs_is_no_store(self):
+        """Here the database changes what is written, in a layer or in a version."""
+        for table, change, words in (("normd_layer", "NEW.running_mean := NEW.running_var", 'layer "bn" of model'),
+                                     ("normd_kept", "NEW.running_mean := NEW.running_var", "version 1"),
+                                     ("normd_version", "NEW.mark := NEW.mark + 1", "version 1")):
+            database = f"differs_{table}"
+            target = self.cluster.create(database)
+            Daemon(store=target).close()  # it makes the tables
+            self.cluster.sql(f"CREATE FUNCTION change() RETURNS trigger LANGUAGE plpgsql AS"
+                             f" 'BEGIN {change}; RETURN NEW; END';"
+                             f"CREATE TRIGGER change BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION change()",
+                             database)
+            told = self.migrate(self.full.store, target, 1)
+            self.assertIn("is not the same in the copy", told.stderr)
+            self.assertIn(words, told.stderr)
+            self.assertIn("unfinished copy", run("--store", target, "--listen", "127.0.0.1:0").stderr)
+
     def test_what_is_refused(self):
         self.refused("--to: ", self.full.store, self.full.store)
         self.refused("cannot be opened", self.file("none.db"), self.database)
