@@ -439,7 +439,7 @@ look_at(struct remote *r, struct sync_group **groups, struct meeting_look *list,
 	seen = r->meeting->look(r->meeting, list, count, &e);
 	call_ends(r);
 	r->rest_us = seen < 0 ? TROUBLE_US : r->rest_us * 2 < LOOK_MAX_US ? r->rest_us * 2 : LOOK_MAX_US;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count && groups[i] != NULL; i++) {
 		if (seen == 0 && has_moved(groups[i], &list[i])) {
 			groups[i]->remote.due = true;
 			r->rest_us = LOOK_MIN_US;

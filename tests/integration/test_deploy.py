@@ -158,8 +158,9 @@ class Kubernetes(unittest.TestCase):
     def test_it_has_no_rights(self):
         self.assertEqual(self.container["securityContext"], {
             "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}})
-        self.assertEqual((self.pod["securityContext"]["runAsNonRoot"], self.pod["automountServiceAccountToken"]),
-                         (True, False))
+        context = self.pod["securityContext"]
+        self.assertEqual((context["runAsNonRoot"], context["seccompProfile"]), (True, {"type": "RuntimeDefault"}))
+        self.assertFalse(self.pod["automountServiceAccountToken"])
 
 
 if __name__ == "__main__":
